@@ -1,0 +1,55 @@
+/* Ownership by attribute: what a scope opens or allocates, it releases on every way out. */
+#ifndef CES_COMMON_CLEANUP_H
+#define CES_COMMON_CLEANUP_H
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static inline void ces_cleanup_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static inline void ces_cleanup_free(void *pointer)
+{
+	void **p = pointer;
+
+	free(*p);
+	*p = NULL;
+}
+
+static inline void ces_cleanup_closedir(DIR **dir)
+{
+	if (*dir != NULL)
+		closedir(*dir);
+	*dir = NULL;
+}
+
+#define CES_CLEANUP_FD __attribute__((cleanup(ces_cleanup_close)))
+#define CES_CLEANUP_FREE __attribute__((cleanup(ces_cleanup_free)))
+#define CES_CLEANUP_DIR __attribute__((cleanup(ces_cleanup_closedir)))
+
+/* Hands an fd over: the variable forgets it, the caller of the caller owns it. */
+static inline int ces_steal_fd(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
+
+static inline void *ces_steal_pointer(void *pointer)
+{
+	void **p = pointer;
+	void *taken = *p;
+
+	*p = NULL;
+	return taken;
+}
+
+#define CES_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#endif

@@ -1,0 +1,29 @@
+/* The flat image record: all that a run needs to know of an image, made by ces-unpack from the manifest
+ * and configuration, stored beside them, and read by the helper, which never parses JSON of an image.
+ * Source of the meanings: OCI image-spec v1.0.2, config.md and manifest.md. */
+#ifndef CES_COMMON_IMAGE_H
+#define CES_COMMON_IMAGE_H
+
+#include "common/wire.h"
+
+#define CES_LAYERS_MAX 127 /* as Docker; also what fits one page of overlay options */
+
+struct ces_image_record {
+	void *memory;
+	char *digest;		    /* of the image manifest (not of an index) */
+	char *config_digest;
+	struct ces_strings diff_ids; /* lowest layer first */
+	struct ces_strings entrypoint;
+	struct ces_strings cmd;
+	struct ces_strings env;	    /* "NAME=value" */
+	char *workdir;		    /* absolute, or NULL */
+	char *user;		    /* as written in the image, or NULL; for display */
+	uint64_t uid, gid;	    /* resolved against the image's own passwd and group; 0..65535 */
+	struct ces_u64s groups;	    /* supplementary groups of that user in the image */
+	char *home;		    /* of that user in the image; "/" when unknown */
+	uint64_t stop_signal;	    /* 0 = TERM */
+	uint64_t size;		    /* unpacked bytes of all layers */
+};
+extern const struct ces_wire_schema ces_image_record_schema;
+
+#endif

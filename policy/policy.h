@@ -1,0 +1,110 @@
+/* The policy as data: what /etc/ces/policy.json says, after strict parsing. Const once it is made.
+ * The shape of the file is in the manual ces-policy.json(5). */
+#ifndef CES_POLICY_POLICY_H
+#define CES_POLICY_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "common/error.h"
+#include "common/wire.h" /* struct ces_strings */
+
+enum ces_credentials { CES_CREDENTIALS_REQUIRED, CES_CREDENTIALS_OPTIONAL, CES_CREDENTIALS_NONE };
+enum ces_access { CES_ACCESS_READ_ONLY, CES_ACCESS_READ_WRITE };
+enum ces_identity { CES_IDENTITY_ROOT_IS_USER, CES_IDENTITY_SAME_UID };
+enum ces_retain { CES_RETAIN_RUN, CES_RETAIN_TIME, CES_RETAIN_ALWAYS };
+enum ces_cgroup_parent { CES_CGROUP_AUTO, CES_CGROUP_PATH };
+
+struct ces_policy_registry {
+	char *name;	/* as written in references: "ghcr.io" */
+	char *endpoint; /* "https://host[:port][/prefix]", no trailing slash */
+	char *ca_file;	/* absolute, or NULL: the system's CAs */
+	enum ces_credentials credentials;
+	struct ces_strings token_hosts; /* "host" or "host:port" */
+};
+
+struct ces_policy_limits {
+	uint64_t cpus;	 /* thousandths */
+	uint64_t memory; /* bytes */
+	uint64_t pids;
+	uint64_t time;	 /* seconds */
+	uint64_t runs;	 /* at once, per user and project */
+	uint64_t shm;	 /* bytes */
+	uint64_t writable_layer; /* bytes */
+};
+
+/* What `defaults` and each project may say; a project's struct is already merged with the defaults. */
+struct ces_policy_settings {
+	char *data_source; /* template; never NULL after merging */
+	enum ces_access data_access;
+	bool data_home_override;
+	char *outputs_source; /* template */
+	char *scratch_source; /* template */
+	struct ces_policy_limits limits;
+	enum ces_identity identity;
+	struct ces_strings publish; /* "8787" */
+	uint64_t gpus_max;
+	struct ces_strings binds; /* templates of allowed source directories */
+	enum ces_retain retain;
+	uint64_t retain_seconds;  /* CES_RETAIN_TIME */
+};
+
+struct ces_policy_image_rule {
+	char *allow;	/* pattern, see ces_pattern_match */
+	char *digest;	/* locked digest, or NULL */
+	char *approval; /* or NULL */
+	time_t expires; /* first second after; 0 = never */
+};
+
+struct ces_policy_image_rules {
+	struct ces_policy_image_rule *v;
+	size_t n;
+};
+
+struct ces_policy_project {
+	char *name;
+	char *title; /* or NULL */
+	struct ces_strings member_groups, member_users;
+	time_t expires; /* 0 = never */
+	struct ces_policy_image_rules images;
+	struct ces_policy_settings settings;
+};
+
+struct ces_policy {
+	char *site, *approved_by, *contact; /* or NULL */
+	time_t approved_on, review_by;	    /* 0 = not said; review_by: first second after */
+	struct ces_policy_registry *registries;
+	size_t n_registries;
+	struct ces_policy_settings defaults;
+	struct ces_policy_project *projects;
+	size_t n_projects;
+	bool infer; /* infer_projects is written */
+	char *infer_base;
+	struct ces_strings infer_prefixes;
+	struct ces_policy_image_rules infer_images;
+	char *runtime; /* absolute path */
+	enum ces_cgroup_parent cgroup_parent;
+	char *cgroup_path; /* CES_CGROUP_PATH */
+	uint64_t subid_first, subid_per_user, subid_users;
+	struct ces_strings cdi_dirs;
+	bool audit_syslog;
+	char digest[72]; /* "sha256:..." of the bytes of the file */
+	void *memory;	 /* private to policy/parse.c */
+};
+
+/* Opens path component by component from "/", every directory and the file itself root-owned and not
+ * writable by others (a sticky directory is no excuse), no symlink, a regular file with one link, at most
+ * 4 MiB, by fstat on the very fd that is read. Returns the bytes, malloc'd and NUL-terminated.
+ * Who controls each input: path is compiled in; the bytes are root's. A rename during the read changes
+ * nothing: one open file is read once. Code CES_E_POLICY on failure. */
+int ces_policy_read(const char *path, char **ret, size_t *ret_length, struct ces_error *err);
+
+/* Parses and checks. All or nothing: any fault refuses the whole policy (CES_E_POLICY; the text names line,
+ * column and key). *ret is to be released with ces_policy_free. */
+int ces_policy_parse(const char *bytes, size_t length, struct ces_policy **ret, struct ces_error *err);
+
+void ces_policy_free(struct ces_policy *policy);
+
+#endif
