@@ -1,0 +1,110 @@
+/* Errors by value. Must not allocate, print or exit. */
+#include "common/error.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+void ces_text_clean(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text < 0x20 || *text > 0x7e)
+			*text = '?';
+}
+
+static void set(struct ces_error *err, enum ces_code code, const char *rule, const char *format,
+		va_list arguments)
+{
+	if (err == NULL)
+		return;
+	memset(err, 0, sizeof(*err));
+	err->code = code;
+	(void)snprintf(err->rule, sizeof(err->rule), "%s", rule);
+	(void)vsnprintf(err->text, sizeof(err->text), format, arguments);
+	ces_text_clean(err->rule);
+	ces_text_clean(err->text);
+}
+
+int ces_error_set(struct ces_error *err, enum ces_code code, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	set(err, code, "", format, arguments);
+	va_end(arguments);
+	return -1;
+}
+
+int ces_error_errno(struct ces_error *err, enum ces_code code, const char *format, ...)
+{
+	int saved = errno;
+	va_list arguments;
+	size_t used;
+
+	va_start(arguments, format);
+	set(err, code, "", format, arguments);
+	va_end(arguments);
+	if (err != NULL) {
+		err->sys = saved;
+		used = strlen(err->text);
+		(void)snprintf(err->text + used, sizeof(err->text) - used, ": %s", strerror(saved));
+	}
+	errno = saved;
+	return -1;
+}
+
+int ces_error_rule(struct ces_error *err, enum ces_code code, const char *rule, const char *format,
+		   ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	set(err, code, rule, format, arguments);
+	va_end(arguments);
+	return -1;
+}
+
+int ces_error_context(struct ces_error *err, const char *format, ...)
+{
+	char old[CES_ERROR_TEXT];
+	va_list arguments;
+	size_t used;
+
+	if (err == NULL)
+		return -1;
+	memcpy(old, err->text, sizeof(old));
+	va_start(arguments, format);
+	(void)vsnprintf(err->text, sizeof(err->text), format, arguments);
+	va_end(arguments);
+	used = strlen(err->text);
+	(void)snprintf(err->text + used, sizeof(err->text) - used, ": %s", old);
+	ces_text_clean(err->text);
+	return -1;
+}
+
+const char *ces_code_name(enum ces_code code)
+{
+	switch (code) {
+	case CES_OK:
+		return "ok";
+	case CES_E_USAGE:
+		return "usage";
+	case CES_E_DENIED:
+		return "denied";
+	case CES_E_POLICY:
+		return "policy";
+	case CES_E_NOTFOUND:
+		return "not found";
+	case CES_E_REGISTRY:
+		return "registry";
+	case CES_E_IMAGE:
+		return "image";
+	case CES_E_HOST:
+		return "host";
+	case CES_E_LIMIT:
+		return "limit";
+	case CES_E_INTERNAL:
+		return "internal";
+	}
+	return "unknown";
+}
