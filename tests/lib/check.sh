@@ -1,0 +1,67 @@
+#!/bin/bash
+# Runs every test and counts: check.sh UNIT-PROGRAM... (called by `make check`, which has built them).
+# Unit programs first, then the end-to-end tests in a lab, once for each runtime. The last line says what passed and
+# failed. A program that dies without saying what it did, or a suite that stops early, is a failure.
+# CES_RUNTIMES and CES_TESTS (bats files) narrow it down while working on one thing.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+export B=${B:-build}
+passed=0 failed=0 skipped=0
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+unit() # PROGRAM
+{
+	local status line found=0
+	"$1" < /dev/null 2>&1 | tee "$log"
+	status=${PIPESTATUS[0]}
+	while read -r line; do
+		[[ $line =~ Checks:\ ([0-9]+),\ Failures:\ ([0-9]+),\ Errors:\ ([0-9]+) ]] || continue
+		found=1
+		local bad=$((BASH_REMATCH[2] + BASH_REMATCH[3]))
+		failed=$((failed + bad))
+		passed=$((passed + BASH_REMATCH[1] - bad))
+		[ $bad -eq 0 ] || status=0
+	done < "$log"
+	if [ "$found" = 0 ] || [ "$status" != 0 ]; then
+		echo "$1: ended with status $status without a full count"
+		failed=$((failed + 1))
+	fi
+}
+
+count_tap() # STATUS; reads the suite's TAP from $log
+{
+	local plan ok bad skip
+	plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$log" | head -n 1)
+	skip=$(grep -cE '^ok [0-9]+ .*# skip' "$log")
+	ok=$(($(grep -cE '^ok [0-9]+ ' "$log") - skip))
+	bad=$(grep -cE '^not ok [0-9]+ ' "$log")
+	if [ -z "$plan" ] || [ $((ok + bad + skip)) -lt "$plan" ] || { [ "$1" != 0 ] && [ "$bad" = 0 ]; }; then
+		echo "the suite ended early or failed outside a test (status $1)"
+		bad=$((bad + 1))
+	fi
+	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+}
+
+for program in "$@"; do
+	unit "$program"
+done
+
+tests/lib/images.sh || exit 1
+read -ra suites <<< "${CES_TESTS:-tests/e2e}"
+for runtime in ${CES_RUNTIMES:-crun runc}; do
+	echo "# end to end, with $runtime"
+	CES_TEST_RUNTIME=$(command -v "$runtime") tests/lib/lab.sh tests/lib/suite.sh "${suites[@]}" < /dev/null 2>&1 |
+		tee "$log"
+	count_tap "${PIPESTATUS[0]}"
+done
+
+if [ "${CI:-}" = true ] && [ "$skipped" -gt 0 ]; then
+	echo "a skipped test is a failure here (CI=true)"
+	failed=$((failed + skipped)) skipped=0
+fi
+summary="$passed passed, $failed failed"
+[ "$skipped" = 0 ] || summary="$summary, $skipped skipped"
+echo "$summary"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -1,0 +1,83 @@
+#!/bin/bash
+# Installs what building and testing CES needs, and only what is missing: the one place for the list.
+# deps.sh [--build|--test|--bench|--lint]...   (nothing said: --build --test)
+# Touches nothing when everything is there, so that it needs a network only the first time.
+set -euo pipefail
+
+apt_build="gcc make libc6-dev pkg-config libcap-dev libseccomp-dev libcurl4-openssl-dev libjson-c-dev nettle-dev
+	libarchive-dev libisal-dev zlib1g-dev libzstd-dev"
+apt_test="check libsubunit-dev bats docker-registry crun runc skopeo apache2-utils openssl python3
+	busybox-static jq iproute2 util-linux e2fsprogs zstd procps passwd ca-certificates strace"
+apt_bench="bubblewrap podman uidmap isal tar"
+apt_lint="clang clang-tidy clang-format cppcheck shellcheck mandoc"
+
+dnf_build="gcc make glibc-devel pkgconf-pkg-config libcap-devel libseccomp-devel libcurl-devel json-c-devel
+	nettle-devel libarchive-devel isa-l-devel zlib-devel libzstd-devel"
+dnf_test="check-devel subunit-devel bats docker-distribution crun runc skopeo httpd-tools openssl python3
+	busybox jq iproute util-linux e2fsprogs zstd procps-ng shadow-utils ca-certificates strace"
+dnf_bench="bubblewrap podman shadow-utils-subid isa-l-tools tar"
+dnf_lint="clang clang-tools-extra cppcheck ShellCheck mandoc"
+
+wanted()
+{
+	local manager=$1 part list
+	shift
+	for part in "$@"; do
+		list=${manager}_${part#--}
+		# shellcheck disable=SC2086
+		printf '%s\n' ${!list}
+	done
+}
+
+# A package counts only when it is wholly installed, not when its configuration is left behind.
+missing_apt()
+{
+	local p
+	for p in "$@"; do
+		[ "$(dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || echo "$p"
+	done
+}
+
+missing_dnf()
+{
+	local p
+	for p in "$@"; do
+		rpm -q --whatprovides "$p" > /dev/null 2>&1 || echo "$p"
+	done
+}
+
+need_root()
+{
+	[ "$(id -u)" = 0 ] && return
+	echo "deps.sh: missing packages, and only root can install them: $*" >&2
+	exit 1
+}
+
+[ $# -gt 0 ] || set -- --build --test
+if command -v apt-get > /dev/null; then
+	mapfile -t packages < <(wanted apt "$@")
+	mapfile -t missing < <(missing_apt "${packages[@]}")
+	[ ${#missing[@]} -gt 0 ] || exit 0
+	need_root "${missing[@]}"
+	echo "installing: ${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	# The servers and timers of these packages must not start: the lab starts its own.
+	policy=/usr/sbin/policy-rc.d
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' > $policy
+		chmod 755 $policy
+		trap 'rm -f $policy' EXIT
+	fi
+	apt-get update -qq
+	apt-get install -y -qq --no-install-recommends "${missing[@]}" < /dev/null > /dev/null
+elif command -v dnf > /dev/null; then
+	mapfile -t packages < <(wanted dnf "$@")
+	mapfile -t missing < <(missing_dnf "${packages[@]}")
+	[ ${#missing[@]} -gt 0 ] || exit 0
+	need_root "${missing[@]}"
+	echo "installing: ${missing[*]}"
+	dnf install -y -q --setopt=install_weak_deps=False "${missing[@]}" < /dev/null
+else
+	echo "deps.sh: neither apt-get nor dnf here; needed are: $(wanted apt "$@" | tr '\n' ' ')" >&2
+	exit 1
+fi

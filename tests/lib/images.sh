@@ -1,0 +1,13 @@
+#!/bin/bash
+# Makes the images of the tests under build/images, once for each version of the recipe and of busybox.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+stamp=$(cat tests/lib/images.py /bin/busybox | sha256sum)
+if [ "$(cat build/images/stamp 2>/dev/null)" != "$stamp" ]; then
+	rm -rf build/images
+	mkdir -p build/images.new
+	/usr/bin/python3 tests/lib/images.py build/images.new
+	printf '%s\n' "$stamp" > build/images.new/stamp
+	mv build/images.new build/images
+fi

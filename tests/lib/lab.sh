@@ -1,0 +1,127 @@
+#!/bin/bash
+# A private copy of this machine to install CES into: tests/lib/lab.sh [--ext4 SIZE] COMMAND [ARG...]
+#
+# COMMAND runs as root in mount, pid, network and uts namespaces of its own, still in the initial user
+# namespace (the helper refuses any other). Its root is an overlay of / whose upper half is a tmpfs, so
+# whatever is installed, added to /etc or made in /safe_data is gone at the end; all processes die with the
+# pid namespace, also when this script is killed. It must never change a mount, a user or a cgroup setting of
+# the machine itself.
+#
+# pivot_root, not chroot: the kernel refuses CLONE_NEWUSER to a process in a chroot.
+# --ext4 SIZE: /var/lib/ces is a fresh ext4 in a sparse file instead of a tmpfs.
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+store_size=
+
+# A directory with submounts of its own (a separate /usr or /var) is not seen through an overlay of /.
+overlay() # NAME LOWER TARGET
+{
+	mkdir -p "/mnt/$1.upper" "/mnt/$1.work"
+	mount -t overlay ces-lab "$3" \
+		-o "lowerdir=$2,upperdir=/mnt/$1.upper,workdir=/mnt/$1.work"
+}
+
+make_root()
+{
+	mount -t tmpfs -o mode=755,size=80% ces-lab /mnt
+	mkdir /mnt/root
+	overlay root / /mnt/root
+	local d
+	for d in usr var opt srv etc; do
+		if mountpoint -q "/$d"; then overlay "$d" "/$d" "/mnt/root/$d"; fi
+	done
+	mount --rbind /sys /mnt/root/sys
+	mount --rbind /dev /mnt/root/dev
+	for d in run home tmp var/tmp; do
+		mkdir -p "/mnt/root/$d"
+		mount -t tmpfs -o mode=755 ces-lab "/mnt/root/$d"
+	done
+	chmod 1777 /mnt/root/tmp /mnt/root/var/tmp
+	mkdir -p "/mnt/root/$top"
+	mount --rbind "$top" "/mnt/root/$top"
+}
+
+# The store must not be on the overlay: an id-mapped mount of an overlay is refused by the kernel.
+make_store()
+{
+	local store=/mnt/root/var/lib/ces
+	mkdir -p "$store" /mnt/root/var/log/ces /mnt/root/safe_data
+	if [ -n "$store_size" ]; then
+		truncate -s "$store_size" /mnt/store.img
+		mkfs.ext4 -q -F -E lazy_itable_init=0,nodiscard /mnt/store.img
+		mount -o loop /mnt/store.img "$store"
+		rmdir "$store/lost+found"
+	else
+		mount -t tmpfs -o mode=700 ces-lab "$store"
+	fi
+	chmod 700 "$store"
+	mount -t tmpfs -o mode=700 ces-lab /mnt/root/var/log/ces
+	mount -t tmpfs -o mode=755 ces-lab /mnt/root/safe_data
+}
+
+enter_root()
+{
+	cd /mnt/root
+	mkdir .old
+	pivot_root . .old
+	mount -t proc -o nosuid,nodev,noexec proc /proc
+	umount -l /.old
+	rmdir /.old
+	cd "$top"
+}
+
+inside()
+{
+	if [ "$1" = --ext4 ]; then
+		store_size=$2
+		shift 2
+	fi
+	make_root
+	make_store
+	enter_root
+	ip link set lo up
+	export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin CES_LAB=1 CES_TOP=$top HOME=/root
+	unset TMPDIR
+	# Not exec: process 1 must reap, and must not be the command under test.
+	"$@"
+}
+
+cgroups()
+{
+	find /sys/fs/cgroup -type d \( -name ces -o -path '*/ces/*' -o -name 'ces-*' \) 2>/dev/null | sort -r
+}
+
+# Cgroups are the machine's own, not a copy: those that a killed test left are removed by hand, deepest
+# first, and only those that were not there before.
+sweep_cgroups() # BEFORE
+{
+	comm -23 <(cgroups | sort) <(sort <<<"$1") | sort -r | while read -r d; do
+		rmdir "$d" 2>/dev/null || true
+	done
+}
+
+outside()
+{
+	[ "$(id -u)" = 0 ] || { echo "lab.sh: must be root (sudo)" >&2; exit 2; }
+	local status=0 child before
+	before=$(cgroups)
+	# In the background, or bash would not act on a signal before the command ends.
+	# SIGKILL of unshare takes the whole pid namespace along (--kill-child).
+	unshare --mount --propagation private --pid --fork --kill-child --net --uts \
+		bash "${BASH_SOURCE[0]}" --inside "$@" <&0 &
+	child=$!
+	trap 'kill -KILL $child 2>/dev/null' INT TERM HUP
+	while kill -0 $child 2>/dev/null; do
+		wait $child && status=0 || status=$?
+	done
+	sweep_cgroups "$before"
+	exit "$status"
+}
+
+if [ "${1:-}" = --inside ]; then
+	shift
+	inside "$@"
+else
+	outside "$@"
+fi

@@ -1,0 +1,181 @@
+# What a lab holds (see lab.sh): users, project data, a certificate authority, registries, CES installed.
+# Sourced inside a lab, as root. It must never run outside one: it adds users and writes to /etc.
+# shellcheck shell=bash
+[ "${CES_LAB:-}" = 1 ] || { echo "services.sh: not inside a lab" >&2; exit 2; }
+
+lab=/srv/lab            # certificates, logs and state of the servers
+images=$CES_TOP/build/images
+registry_user=researcher
+registry_token=ghp_labReadOnlyToken1
+
+# Names of the registries as users write them, and the port each is served on. All are 127.0.0.1.
+lab_hosts="ghcr-proxy.tre.test open.tre.test git.ecdf.ed.ac.uk prefix.tre.test bad.tre.test down.tre.test
+	stranger.tre.test othername.tre.test elsewhere.tre.test"
+lab_outside=192.0.2.1   # stands for the internet: the lab can reach it, a container must not
+
+lab_begin()
+{
+	install -d -m 755 "$lab"
+	printf '127.0.0.1 localhost\n' > /etc/hosts
+	local h
+	for h in $lab_hosts; do printf '127.0.0.1 %s\n' "$h" >> /etc/hosts; done
+	ip addr add $lab_outside/32 dev lo
+	lab_users
+	lab_data
+	lab_certificates
+	lab_install
+}
+
+lab_users()
+{
+	local p u
+	for u in ces-fetch ces-unpack; do
+		getent passwd $u > /dev/null ||
+			useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin $u
+	done
+	for p in 1 2 3 4; do groupadd -g 441$p nsh-2024-000$p; done
+	groupadd -g 4420 nsh-inferred
+	# alice: project 1; bob: project 2; carol: both; dave: none; erin: 3 (expired) and frank: 4 (no data)
+	lab_user 4401 alice nsh-2024-0001
+	lab_user 4402 bob nsh-2024-0002
+	lab_user 4403 carol nsh-2024-0001,nsh-2024-0002
+	lab_user 4404 dave ''
+	lab_user 4405 erin nsh-2024-0003
+	lab_user 4406 frank nsh-2024-0004
+}
+
+lab_user() # UID NAME GROUPS
+{
+	useradd --uid "$1" --user-group ${3:+--groups "$3"} --create-home --skel /dev/null \
+		--shell /bin/bash "$2"
+	chmod 700 "/home/$2"
+}
+
+lab_data()
+{
+	local p
+	for p in 1 2 3; do
+		install -d -m 2770 -g nsh-2024-000$p /safe_data/nsh-2024-000$p
+		printf 'id,age,outcome\n1,71,0\n2,64,1\n3,58,1\n4,80,0\n' \
+			> /safe_data/nsh-2024-000$p/patients.csv
+		chgrp nsh-2024-000$p /safe_data/nsh-2024-000$p/patients.csv
+		chmod 640 /safe_data/nsh-2024-000$p/patients.csv
+	done
+}
+
+# One authority, one certificate for all names; and one that nobody trusts, for the same names.
+lab_certificates()
+{
+	local names h
+	names=DNS:localhost,IP:127.0.0.1
+	for h in $lab_hosts; do names=$names,DNS:$h; done
+	lab_certificate ca server "$names"
+	lab_certificate stranger-ca stranger "$names"
+	lab_certificate ca othername DNS:not-this-host.test
+	install -D -m 644 $lab/ca.pem /etc/ces/ca.pem
+	chmod 755 /etc/ces
+	chmod 644 $lab/*.pem
+	install -D -m 644 $lab/ca.pem $lab/trust/ca.crt
+}
+
+lab_certificate() # CA NAME ALTNAMES
+{
+	local ca=$lab/$1 to=$lab/$2
+	if [ ! -e "$ca.pem" ]; then
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
+			-subj "/CN=CES test authority $1" -keyout "$ca.key" -out "$ca.pem" 2>/dev/null
+	fi
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" \
+		-keyout "$to.key" -out "$to.csr" 2>/dev/null
+	openssl x509 -req -in "$to.csr" -CA "$ca.pem" -CAkey "$ca.key" -CAcreateserial -days 30 \
+		-extfile <(printf 'subjectAltName=%s' "$3") -out "$to.pem" 2>/dev/null
+}
+
+lab_install()
+{
+	make -s -C "$CES_TOP" install PREFIX=/usr DESTDIR=
+}
+
+# The policy of the lab, with the runtime under test. An argument is a jq filter that changes it.
+lab_policy() # [FILTER]
+{
+	install -d -m 755 /etc/ces
+	jq --arg runtime "${CES_TEST_RUNTIME:-/usr/bin/crun}" ".host.runtime = \$runtime | ${1:-.}" \
+		"$CES_TOP/tests/lib/policy.json" > /etc/ces/policy.json.new
+	chmod 644 /etc/ces/policy.json.new
+	mv -f /etc/ces/policy.json.new /etc/ces/policy.json
+}
+
+# Waits until something listens on 127.0.0.1:PORT, or fails after ten seconds with the server's log.
+lab_wait_port() # PORT LOG
+{
+	local i
+	for ((i = 0; i < 200; i++)); do
+		if (exec 3<> "/dev/tcp/127.0.0.1/$1") 2>/dev/null; then return 0; fi
+		sleep 0.05
+	done
+	echo "lab: nothing listens on port $1" >&2
+	cat "$2" >&2 || true
+	return 1
+}
+
+# Debian's docker-registry, all instances on one storage: a push to one is a push to all.
+lab_registry() # NAME PORT [AUTH-YAML [PREFIX [CERT]]]
+{
+	local config=$lab/$1.yml cert=$lab/${5:-server}
+	cat > "$config" <<-YAML
+	version: 0.1
+	log: { level: error, accesslog: { disabled: true } }
+	storage:
+	  filesystem: { rootdirectory: $lab/storage }
+	  maintenance: { uploadpurging: { enabled: false } }
+	http:
+	  addr: 127.0.0.1:$2
+	  secret: lab
+	  prefix: ${4:-/}
+	  tls: { certificate: $cert.pem, key: $cert.key }
+	${3:-}
+	YAML
+	# fd 3 is bats' own: a server that kept it open would keep bats waiting.
+	docker-registry serve "$config" > "$lab/$1.log" 2>&1 3>&- < /dev/null &
+	printf '%s\n' $! > "$lab/$1.pid"
+	lab_wait_port "$2" "$lab/$1.log"
+}
+
+lab_htpasswd="auth: { htpasswd: { realm: lab, path: $lab/htpasswd } }"
+
+lab_registries()
+{
+	htpasswd -Bbc $lab/htpasswd $registry_user $registry_token 2>/dev/null
+	lab_registry open 5001 &
+	lab_registry ghcr 5000 "$lab_htpasswd" &
+	lab_registry prefix 5003 "$lab_htpasswd" /ghcr/ &
+	lab_registry stranger 5004 '' / stranger &
+	lab_registry othername 5005 '' / othername &
+	local j failed=0
+	for j in $(jobs -p); do wait "$j" || failed=1; done
+	return $failed
+}
+
+# Puts an OCI layout of tests/lib/images.sh into the registries.
+lab_push() # IMAGE REPOSITORY[:TAG] [SKOPEO-OPTION...]
+{
+	local image=$1 to=$2
+	shift 2
+	skopeo --insecure-policy copy --quiet --dest-cert-dir $lab/trust "$@" \
+		"oci:$images/$image" "docker://open.tre.test:5001/$to"
+}
+
+# Every image of build/images as epcced/NAME:1, and what skopeo has to convert.
+lab_push_all()
+{
+	local i
+	for i in "$images"/*/; do
+		i=$(basename "$i")
+		case $i in
+		multi | foreign) lab_push "$i" "epcced/$i:1" --all ;;
+		*) lab_push "$i" "epcced/$i:1" ;;
+		esac
+	done
+	lab_push tools epcced/docker:1 --format v2s2
+}
