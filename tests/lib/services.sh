@@ -15,7 +15,7 @@ lab_outside=192.0.2.1   # stands for the internet: the lab can reach it, a conta
 
 lab_begin()
 {
-	install -d -m 755 "$lab"
+	install -d -m 755 "$lab" /srv/empty
 	printf '127.0.0.1 localhost\n' > /etc/hosts
 	local h
 	for h in $lab_hosts; do printf '127.0.0.1 %s\n' "$h" >> /etc/hosts; done
@@ -93,7 +93,7 @@ lab_certificate() # CA NAME ALTNAMES
 
 lab_install()
 {
-	make -s -C "$CES_TOP" install PREFIX=/usr DESTDIR=
+	env -u MAKEFLAGS make -s -C "$CES_TOP" install PREFIX=/usr DESTDIR= B="${B:-build}"
 }
 
 # The policy of the lab, with the runtime under test. An argument is a jq filter that changes it.
@@ -106,12 +106,12 @@ lab_policy() # [FILTER]
 	mv -f /etc/ces/policy.json.new /etc/ces/policy.json
 }
 
-# Waits until something listens on 127.0.0.1:PORT, or fails after ten seconds with the server's log.
-lab_wait_port() # PORT LOG
+# Waits until something listens on PORT, or fails after ten seconds with the server's log.
+lab_wait_port() # PORT LOG [ADDRESS]
 {
 	local i
 	for ((i = 0; i < 200; i++)); do
-		if (exec 3<> "/dev/tcp/127.0.0.1/$1") 2>/dev/null; then return 0; fi
+		if (exec 3<> "/dev/tcp/${3:-127.0.0.1}/$1") 2>/dev/null; then return 0; fi
 		sleep 0.05
 	done
 	echo "lab: nothing listens on port $1" >&2
