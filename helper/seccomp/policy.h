@@ -1,0 +1,53 @@
+/* What a container's processes may ask of the kernel: the one table behind the BPF program that
+ * crun loads and the JSON object that runc reads. Whatever no rule names is answered with EPERM. */
+#ifndef CES_HELPER_SECCOMP_POLICY_H
+#define CES_HELPER_SECCOMP_POLICY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CES_SECCOMP_ARGS_MAX 3
+
+/* The only comparison: (argument & mask) == value. The kernel reads most arguments as 32-bit
+ * numbers, so a mask of their low half decides about the bits that the kernel will look at,
+ * whatever is above them. */
+struct ces_seccomp_arg {
+	unsigned index;
+	uint64_t mask, value;
+};
+
+/* Allows a call when every argument matches. Several rules for one call: any of them is enough. No
+ * two overlap with different answers, so the order in which a filter tries them decides nothing. */
+struct ces_seccomp_rule {
+	const char *name;
+	unsigned n_args;
+	struct ces_seccomp_arg args[CES_SECCOMP_ARGS_MAX];
+};
+
+/* A call newer than some libseccomp that CES is built with. Since Linux 5.1 a new call has the same
+ * number on every architecture, so the number can stand for the name. */
+struct ces_seccomp_number {
+	const char *name;
+	int number;
+};
+
+/* Allowed whatever their arguments. */
+extern const char *const ces_seccomp_allowed[];
+extern const size_t ces_seccomp_n_allowed;
+extern const struct ces_seccomp_number ces_seccomp_allowed_new[];
+extern const size_t ces_seccomp_n_allowed_new;
+
+/* Allowed for some arguments. */
+extern const struct ces_seccomp_rule ces_seccomp_rules[];
+extern const size_t ces_seccomp_n_rules;
+
+/* Answered with ENOSYS: libraries take that for an older kernel and use the older call, while they
+ * report EPERM to the user. */
+extern const struct ces_seccomp_number ces_seccomp_absent[];
+extern const size_t ces_seccomp_n_absent;
+
+/* So are the numbers of calls that do not exist yet. */
+#define CES_SECCOMP_FUTURE_FIRST 470
+#define CES_SECCOMP_FUTURE_LAST  511
+
+#endif
