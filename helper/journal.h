@@ -1,0 +1,36 @@
+/* The audit journal: /var/log/ces/audit.jsonl, append-only, one JSON object a line, each with the
+ * SHA-256 of the line before (without its newline). Format: manual ces-audit(5). No record, no run:
+ * every error of these functions must end the request. */
+#ifndef CES_HELPER_JOURNAL_H
+#define CES_HELPER_JOURNAL_H
+
+#include <json-c/json.h>
+
+#include "common/error.h"
+#include "common/request.h"
+#include "policy/decide.h"
+
+/* Opens (makes) and checks the journal. */
+int ces_journal_open(int *ret, struct ces_error *err);
+
+/* Completes record (adds seq, time, prev), appends it as one line and, when durable is set, waits
+ * for the disk. Consumes record. A copy goes to syslog (AUTHPRIV) when syslog is set; that one may
+ * be lost. */
+int ces_journal_append(int fd, struct json_object *record, bool durable, bool syslog,
+		       struct ces_error *err);
+
+/* The record of a decision, allowed (decision != NULL) or denied (why != NULL). Names what was
+ * asked and by whom; argument and environment values are not stored, only how many there were.
+ * policy and caller may be NULL when the request did not get that far. */
+struct json_object *ces_journal_decision(const struct ces_policy *policy,
+					 const struct ces_caller *caller, uid_t uid,
+					 const struct ces_request *request,
+					 const struct ces_decision *decision, const char *run,
+					 const struct ces_error *why);
+
+/* The record of an end: of a run or a pull. */
+struct json_object *ces_journal_end(const char *verb, uid_t uid, const char *run, const char *image,
+				    const char *digest, uint64_t status, const char *reason,
+				    uint64_t peak_memory, uint64_t cpu_us);
+
+#endif
