@@ -49,6 +49,20 @@ struct ces_policy_settings {
 	struct ces_strings binds; /* templates of allowed source directories */
 	enum ces_retain retain;
 	uint64_t retain_seconds;  /* CES_RETAIN_TIME */
+	unsigned own;		  /* bits of enum ces_policy_own; 0 in `defaults` */
+};
+
+/* Which settings a project wrote itself: a denial names the rule where somebody wrote it. */
+enum ces_policy_own {
+	CES_OWN_CPUS = 1 << 0,
+	CES_OWN_MEMORY = 1 << 1,
+	CES_OWN_TIME = 1 << 2,
+	CES_OWN_RUNS = 1 << 3,
+	CES_OWN_SHM = 1 << 4,
+	CES_OWN_PUBLISH = 1 << 5,
+	CES_OWN_GPUS = 1 << 6,
+	CES_OWN_BINDS = 1 << 7,
+	CES_OWN_ACCESS = 1 << 8,
 };
 
 struct ces_policy_image_rule {

@@ -1,0 +1,153 @@
+/* An allowed decision in plain English, for explain, dry run and the policy's readers. It must
+ * never say more than the decision holds: what is not in it does not happen. */
+#include "policy/decide.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/num.h"
+
+struct out {
+	void (*emit)(void *, const char *);
+	void *context;
+};
+
+static void __attribute__((format(printf, 2, 3)))
+say(const struct out *out, const char *format, ...)
+{
+	char line[2048];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	out->emit(out->context, line);
+}
+
+static void say_mount(const struct out *out, const struct ces_decision_mount *mount,
+		      const char *note)
+{
+	say(out, "  %s is %s, %s%s", mount->destination, mount->source,
+	    mount->read_only ? "read-only" : "read-write", note);
+}
+
+static const char *credentials_text(enum ces_credentials credentials)
+{
+	switch (credentials) {
+	case CES_CREDENTIALS_REQUIRED:
+		return "a login is required";
+	case CES_CREDENTIALS_OPTIONAL:
+		return "a login is optional";
+	case CES_CREDENTIALS_NONE:
+		return "without a login";
+	}
+	return "no login is known";
+}
+
+static void say_image(const struct out *out, const struct ces_decision *d)
+{
+	char reference[CES_REFERENCE_MAX], time[32];
+
+	ces_reference_format(&d->image, reference, sizeof(reference));
+	say(out, "image %s, allowed by %s%s%s", reference, d->rule,
+	    d->approval[0] != '\0' ? ", approval " : "", d->approval);
+	if (d->locked_digest[0] != '\0')
+		say(out, "  only with digest %s", d->locked_digest);
+	if (d->verb == CES_VERB_PULL)
+		say(out, "  from %s, %s", d->endpoint, credentials_text(d->credentials));
+	switch (d->retain) {
+	case CES_RETAIN_RUN:
+		say(out, "  destroyed after the run that uses it");
+		break;
+	case CES_RETAIN_TIME:
+		ces_num_format_time(d->retain_seconds, time, sizeof(time));
+		say(out, "  kept until it was not used for %s", time);
+		break;
+	case CES_RETAIN_ALWAYS:
+		say(out, "  kept until it is removed");
+		break;
+	}
+}
+
+static void say_limits(const struct out *out, const struct ces_policy_limits *limits)
+{
+	char memory[32], time[32], shm[32], layer[32];
+
+	ces_num_format_size(limits->memory, memory, sizeof(memory));
+	ces_num_format_time(limits->time, time, sizeof(time));
+	ces_num_format_size(limits->shm, shm, sizeof(shm));
+	ces_num_format_size(limits->writable_layer, layer, sizeof(layer));
+	say(out, "limits: %g cpus, %s memory, %s, %llu processes", (double)limits->cpus / 1000,
+	    memory, time, (unsigned long long)limits->pids);
+	say(out, "  %s shared memory, %s for changes to the image's files, %llu runs at once", shm,
+	    layer, (unsigned long long)limits->runs);
+}
+
+static void say_network(const struct out *out, const struct ces_decision *d)
+{
+	say(out, "network: none");
+	for (size_t i = 0; i < d->n_ports; i++)
+		say(out,
+		    "  port %u of this machine, for you alone, leads to port %u of the container",
+		    d->ports[i].host, d->ports[i].container);
+}
+
+static void say_run(const struct out *out, const struct ces_caller *caller,
+		    const struct ces_decision *d)
+{
+	char size[32];
+
+	say(out, "directories in the container:");
+	say_mount(out, &d->data, "");
+	say_mount(out, &d->outputs, ", kept");
+	say_mount(out, &d->scratch, d->scratch.per_run ? ", deleted at the end" : ", kept");
+	for (size_t i = 0; i < d->n_binds; i++)
+		say_mount(out, &d->binds[i], "");
+	for (size_t i = 0; i < d->n_tmpfs; i++) {
+		ces_num_format_size(d->tmpfs_sizes[i], size, sizeof(size));
+		say(out, "  %s is empty memory of at most %s", d->tmpfs[i].destination, size);
+	}
+	say(out, "  the image's own files are %s",
+	    d->read_only ? "read-only" : "writable, changes are lost at the end");
+	say_limits(out, &d->limits);
+	say_network(out, d);
+	if (d->gpus == 0)
+		say(out, "GPUs: none");
+	else
+		say(out, "GPUs: %llu%s%s", (unsigned long long)d->gpus,
+		    d->gpu_id[0] != '\0' ? ", device " : "", d->gpu_id);
+	if (d->identity == CES_IDENTITY_SAME_UID)
+		say(out, "identity: you are %s (%u) inside too", caller->user,
+		    (unsigned)caller->uid);
+	else
+		say(out, "identity: root inside is %s (%u) outside, files belong to %s",
+		    caller->user, (unsigned)caller->uid, caller->user);
+}
+
+static const char *title_of(const struct ces_policy *policy, const char *project)
+{
+	for (size_t i = 0; i < policy->n_projects; i++)
+		if (strcmp(policy->projects[i].name, project) == 0)
+			return policy->projects[i].title;
+	return NULL;
+}
+
+void ces_decision_explain(const struct ces_policy *policy, const struct ces_caller *caller,
+			  const struct ces_decision *decision, void (*emit)(void *, const char *),
+			  void *context)
+{
+	const struct out out = {emit, context};
+	const char *title = title_of(policy, decision->project);
+
+	say(&out, "allowed: %s by %s (%u)", decision->verb == CES_VERB_PULL ? "pull" : "run",
+	    caller->user, (unsigned)caller->uid);
+	say(&out, "project %s%s%s%s", decision->project, title != NULL ? " (" : "",
+	    title != NULL ? title : "", title != NULL ? ")" : "");
+	for (size_t i = 0; i < decision->n_project_gids; i++)
+		say(&out, "  through group %s (%u)", decision->project_group_names[i],
+		    (unsigned)decision->project_gids[i]);
+	say_image(&out, decision);
+	if (decision->verb == CES_VERB_RUN)
+		say_run(&out, caller, decision);
+}

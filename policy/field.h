@@ -1,0 +1,93 @@
+/* Table-driven reading of a JSON tree into structs: which keys an object may have, how each is
+ * read, and where it goes. A key that no table lists refuses the document. Internal to policy/. */
+#ifndef CES_POLICY_FIELD_H
+#define CES_POLICY_FIELD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <json-c/json.h>
+
+#include "common/error.h"
+#include "policy/scan.h"
+
+struct ces_field_block;
+
+struct ces_fields {
+	const char *bytes; /* the document, for line numbers */
+	size_t length;
+	struct ces_field_block *blocks; /* all that was allocated */
+	unsigned own; /* the `own` bits of every row read since somebody cleared it */
+	void *user;
+	struct ces_error *err;
+};
+
+struct ces_field_at; /* one value, and where it stands */
+typedef int ces_field_reader(struct ces_fields *in, const struct ces_field_at *at, void *ret);
+
+struct ces_field {
+	const char *key;
+	ces_field_reader *read;
+	size_t offset;
+	const void *param; /* what the reader needs, see each */
+	unsigned own;
+	bool required;
+};
+
+struct ces_field_at {
+	struct ces_scan_place place;
+	struct json_object *value;
+	const struct ces_field *row;
+};
+
+struct ces_field_table {
+	const struct ces_field *v;
+	size_t n;
+};
+#define CES_FIELD_TABLE(rows)                                                                      \
+	{                                                                                          \
+		rows, CES_COUNT(rows)                                                              \
+	}
+
+struct ces_field_text {
+	bool (*valid)(const char *text);
+	const char *say; /* completes "must be ..." */
+};
+
+struct ces_field_range {
+	uint64_t min, max;
+};
+
+struct ces_field_measure {
+	int (*parse)(const char *text, uint64_t *ret);
+	uint64_t max;
+	const char *say;
+};
+
+/* Readers; param and the type behind ret in brackets. */
+ces_field_reader ces_field_object;   /* [struct ces_field_table; the struct] */
+ces_field_reader ces_field_string;   /* [struct ces_field_text; char *] */
+ces_field_reader ces_field_strings;  /* [struct ces_field_text; struct ces_strings] */
+ces_field_reader ces_field_number;   /* [struct ces_field_range; uint64_t] */
+ces_field_reader ces_field_quantity; /* [struct ces_field_measure; uint64_t, never 0] */
+ces_field_reader ces_field_date;     /* [-; time_t, first second after] */
+ces_field_reader ces_field_bool;     /* [-; bool] */
+ces_field_reader ces_field_word;     /* [NULL-terminated const char *[]; an enum, by index] */
+
+/* Every element of an array, or every member of an object, read by row->read into a new array of
+ * structs of `size` bytes, zeroed before. */
+int ces_field_entries(struct ces_fields *in, const struct ces_field_at *at,
+		      const struct ces_field *row, size_t size, void **ret, size_t *ret_n);
+
+/* Writes "line, column: key path: must be ..." and returns -1. */
+int ces_field_fault(struct ces_fields *in, const struct ces_field_at *at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Zeroed memory, and a copied string, that live until ces_field_free. NULL with err set when there
+ * is none. */
+void *ces_field_alloc(struct ces_fields *in, size_t n, size_t size);
+char *ces_field_copy(struct ces_fields *in, const char *text);
+void ces_field_free(struct ces_field_block *blocks);
+
+#endif

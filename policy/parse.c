@@ -1,0 +1,448 @@
+/* The shape of a policy file: tables of keys, the built-in defaults, and the few checks that span
+ * keys. All or nothing: it must never hand out a policy of which one part was not understood. */
+#include "policy/policy.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/digest.h"
+#include "common/name.h"
+#include "common/num.h"
+#include "policy/field.h"
+#include "policy/scan.h"
+#include "policy/template.h"
+#include "policy/valid.h"
+
+/* What holds where the file is silent: the least. Read by the same tables as the file itself. */
+static const char built_in[] =
+    "{\"defaults\": {"
+    "  \"data\": {\"source\": \"/safe_data/{project}\", \"access\": \"read-only\", "
+    "\"home_override\": false},"
+    "  \"outputs\": {\"source\": \"~/outputs_{run}\"}, \"scratch\": {\"source\": "
+    "\"~/scratch_{run}\"},"
+    "  \"limits\": {\"cpus\": 4, \"memory\": \"16G\", \"pids\": 4096, \"time\": \"6h\", \"runs\": "
+    "4,"
+    "              \"shm\": \"1G\", \"writable_layer\": \"2G\"},"
+    "  \"identity\": \"root-is-user\", \"network\": {\"publish\": []}, \"gpus\": {\"max\": 0},"
+    "  \"binds\": [], \"retain_images\": \"30d\"},"
+    " \"host\": {\"runtime\": \"/usr/bin/crun\", \"cgroup_parent\": \"auto\","
+    "  \"subordinate_ids\": {\"first\": 2000000000, \"per_user\": 65536, \"users\": 1000},"
+    "  \"cdi_dirs\": [\"/etc/cdi\", \"/run/cdi\"], \"audit_syslog\": true}}";
+
+/* Words are read into enums by index, through an unsigned int. */
+static_assert(sizeof(enum ces_access) == sizeof(unsigned), "enums are unsigned ints");
+static const char *const access_words[] = {"read-only", "read-write", NULL};
+static const char *const identity_words[] = {"root-is-user", "same-uid", NULL};
+static const char *const credentials_words[] = {"required", "optional", "none", NULL};
+
+static const struct ces_field_text as_prose = {ces_valid_prose, "one line of text"};
+static const struct ces_field_text as_short = {ces_valid_short, "up to 127 plain characters"};
+static const struct ces_field_text as_account = {ces_valid_account, "the name of a user or group"};
+static const struct ces_field_text as_prefix = {ces_valid_prefix,
+						"the beginning of a group name, or \"\""};
+static const struct ces_field_text as_host = {ces_valid_host, "host or host:port, in lower case"};
+static const struct ces_field_text as_endpoint = {
+    ces_valid_endpoint, "https://host[:port][/prefix] without a final slash"};
+static const struct ces_field_text as_path = {ces_valid_path, "an absolute path without \"..\""};
+static const struct ces_field_text as_port = {ces_valid_port, "a port number like \"8787\""};
+static const struct ces_field_text as_pattern = {
+    ces_pattern_valid, "a pattern like registry/group/* or registry/group/**"};
+static const struct ces_field_text as_digest = {ces_digest_valid,
+						"sha256: and 64 lower-case hex digits"};
+static const struct ces_field_text as_template = {
+    ces_template_valid, "an absolute or ~ path; {project} and {user} are filled in, {run} is not"};
+static const struct ces_field_text as_run_template = {
+    ces_template_run_valid, "an absolute or ~ path; {project}, {user} and {run} are filled in"};
+
+static const struct ces_field_measure as_cpus = {ces_num_parse_cpus, UINT64_MAX,
+						 "a number of cpus like 4 or 0.5"};
+static const struct ces_field_measure as_size = {ces_num_parse_size, (uint64_t)1 << 60,
+						 "a size like \"16G\""};
+static const struct ces_field_measure as_time = {ces_num_parse_time, UINT64_MAX,
+						 "a time like \"6h\""};
+static const struct ces_field_range from_0_to_1024 = {0, 1024};
+static const struct ces_field_range to_10000 = {1, 10000};
+static const struct ces_field_range to_4194304 = {1, 4194304};
+static const struct ces_field_range any_id = {65536, UINT32_MAX - 1};
+static const struct ces_field_range per_user_range = {65536, 16777216};
+static const struct ces_field_range version = {1, 1};
+
+#define ROW(k, r, o, p, ...)                                                                       \
+	{                                                                                          \
+		.key = (k), .read = (r), .offset = (o), .param = (p), ##__VA_ARGS__                \
+	}
+
+/* `defaults`, and what a project may say instead. */
+#define SETTING(member) offsetof(struct ces_policy_settings, member)
+
+static int read_retain(struct ces_fields *in, const struct ces_field_at *at, void *ret)
+{
+	struct ces_policy_settings *settings = ret;
+	const char *text = json_object_get_string(at->value);
+
+	if (!json_object_is_type(at->value, json_type_string))
+		return ces_field_fault(in, at,
+				       "must be \"run\", \"always\" or a time like \"30d\"");
+	settings->retain_seconds = 0;
+	settings->retain = CES_RETAIN_TIME;
+	if (strcmp(text, "run") == 0)
+		settings->retain = CES_RETAIN_RUN;
+	else if (strcmp(text, "always") == 0)
+		settings->retain = CES_RETAIN_ALWAYS;
+	else if (ces_num_parse_time(text, &settings->retain_seconds) != 0)
+		return ces_field_fault(in, at,
+				       "must be \"run\", \"always\" or a time like \"30d\"");
+	return 0;
+}
+
+static const struct ces_field data_rows[] = {
+    ROW("source", ces_field_string, SETTING(data_source), &as_template),
+    ROW("access", ces_field_word, SETTING(data_access), access_words, .own = CES_OWN_ACCESS),
+    ROW("home_override", ces_field_bool, SETTING(data_home_override), NULL),
+};
+static const struct ces_field outputs_rows[] = {
+    ROW("source", ces_field_string, SETTING(outputs_source), &as_run_template),
+};
+static const struct ces_field scratch_rows[] = {
+    ROW("source", ces_field_string, SETTING(scratch_source), &as_run_template),
+};
+static const struct ces_field limits_rows[] = {
+    ROW("cpus", ces_field_quantity, SETTING(limits.cpus), &as_cpus, .own = CES_OWN_CPUS),
+    ROW("memory", ces_field_quantity, SETTING(limits.memory), &as_size, .own = CES_OWN_MEMORY),
+    ROW("pids", ces_field_number, SETTING(limits.pids), &to_4194304),
+    ROW("time", ces_field_quantity, SETTING(limits.time), &as_time, .own = CES_OWN_TIME),
+    ROW("runs", ces_field_number, SETTING(limits.runs), &to_10000, .own = CES_OWN_RUNS),
+    ROW("shm", ces_field_quantity, SETTING(limits.shm), &as_size, .own = CES_OWN_SHM),
+    ROW("writable_layer", ces_field_quantity, SETTING(limits.writable_layer), &as_size),
+};
+static const struct ces_field network_rows[] = {
+    ROW("publish", ces_field_strings, SETTING(publish), &as_port, .own = CES_OWN_PUBLISH),
+};
+static const struct ces_field gpus_rows[] = {
+    ROW("max", ces_field_number, SETTING(gpus_max), &from_0_to_1024, .own = CES_OWN_GPUS),
+};
+static const struct ces_field_table data_table = CES_FIELD_TABLE(data_rows);
+static const struct ces_field_table outputs_table = CES_FIELD_TABLE(outputs_rows);
+static const struct ces_field_table scratch_table = CES_FIELD_TABLE(scratch_rows);
+static const struct ces_field_table limits_table = CES_FIELD_TABLE(limits_rows);
+static const struct ces_field_table network_table = CES_FIELD_TABLE(network_rows);
+static const struct ces_field_table gpus_table = CES_FIELD_TABLE(gpus_rows);
+
+/* base: where the settings lie in the struct that the rows are for. */
+#define SETTINGS_ROWS(base)                                                                        \
+	ROW("data", ces_field_object, (base), &data_table),                                        \
+	    ROW("outputs", ces_field_object, (base), &outputs_table),                              \
+	    ROW("scratch", ces_field_object, (base), &scratch_table),                              \
+	    ROW("limits", ces_field_object, (base), &limits_table),                                \
+	    ROW("identity", ces_field_word, (base) + SETTING(identity), identity_words),           \
+	    ROW("network", ces_field_object, (base), &network_table),                              \
+	    ROW("gpus", ces_field_object, (base), &gpus_table),                                    \
+	    ROW("binds", ces_field_strings, (base) + SETTING(binds), &as_template,                 \
+		.own = CES_OWN_BINDS),                                                             \
+	    ROW("retain_images", read_retain, (base), NULL)
+
+static const struct ces_field defaults_rows[] = {SETTINGS_ROWS(0)};
+static const struct ces_field_table defaults_table = CES_FIELD_TABLE(defaults_rows);
+
+/* Image rules. */
+static const struct ces_field image_rows[] = {
+    ROW("allow", ces_field_string, offsetof(struct ces_policy_image_rule, allow), &as_pattern,
+	.required = true),
+    ROW("digest", ces_field_string, offsetof(struct ces_policy_image_rule, digest), &as_digest),
+    ROW("approval", ces_field_string, offsetof(struct ces_policy_image_rule, approval), &as_short),
+    ROW("expires", ces_field_date, offsetof(struct ces_policy_image_rule, expires), NULL),
+};
+static const struct ces_field_table image_table = CES_FIELD_TABLE(image_rows);
+
+static int read_images(struct ces_fields *in, const struct ces_field_at *at, void *ret)
+{
+	static const struct ces_field row = {.read = ces_field_object, .param = &image_table};
+	struct ces_policy_image_rules *rules = ret;
+	void *v;
+
+	if (!json_object_is_type(at->value, json_type_array))
+		return ces_field_fault(in, at, "must be a list of rules [ { \"allow\": ... } ]");
+	if (ces_field_entries(in, at, &row, sizeof(*rules->v), &v, &rules->n) != 0)
+		return -1;
+	rules->v = v;
+	return 0;
+}
+
+/* Projects. */
+#define PROJECT(member) offsetof(struct ces_policy_project, member)
+
+static const struct ces_field members_rows[] = {
+    ROW("groups", ces_field_strings, PROJECT(member_groups), &as_account),
+    ROW("users", ces_field_strings, PROJECT(member_users), &as_account),
+};
+static const struct ces_field_table members_table = CES_FIELD_TABLE(members_rows);
+static const struct ces_field project_rows[] = {
+    ROW("title", ces_field_string, PROJECT(title), &as_prose),
+    ROW("members", ces_field_object, 0, &members_table, .required = true),
+    ROW("expires", ces_field_date, PROJECT(expires), NULL),
+    ROW("images", read_images, PROJECT(images), NULL, .required = true),
+    SETTINGS_ROWS(PROJECT(settings)),
+};
+static const struct ces_field_table project_table = CES_FIELD_TABLE(project_rows);
+
+/* Starts from the defaults, which are complete by now; each key that the project writes replaces
+ * one. */
+static int read_project(struct ces_fields *in, const struct ces_field_at *at, void *ret)
+{
+	const struct ces_policy *policy = in->user;
+	struct ces_policy_project *project = ret;
+
+	if (!ces_project_valid(at->place.key))
+		return ces_field_fault(
+		    in, at, "is not a project name: 1 to 64 letters, digits, '.', '_', '-'");
+	project->name = ces_field_copy(in, at->place.key);
+	if (project->name == NULL)
+		return -1;
+	project->settings = policy->defaults;
+	in->own = 0;
+	if (ces_field_object(in, at, project) != 0)
+		return -1;
+	project->settings.own = in->own;
+	return 0;
+}
+
+static int read_projects(struct ces_fields *in, const struct ces_field_at *at, void *ret)
+{
+	static const struct ces_field row = {.read = read_project, .param = &project_table};
+	struct ces_policy *policy = ret;
+	void *v;
+
+	if (!json_object_is_type(at->value, json_type_object))
+		return ces_field_fault(in, at, "must be an object { \"name\": { } }");
+	if (ces_field_entries(in, at, &row, sizeof(*policy->projects), &v, &policy->n_projects) !=
+	    0)
+		return -1;
+	policy->projects = v;
+	return 0;
+}
+
+/* Registries. */
+#define REGISTRY(member) offsetof(struct ces_policy_registry, member)
+
+static const struct ces_field registry_rows[] = {
+    ROW("endpoint", ces_field_string, REGISTRY(endpoint), &as_endpoint),
+    ROW("ca_file", ces_field_string, REGISTRY(ca_file), &as_path),
+    ROW("credentials", ces_field_word, REGISTRY(credentials), credentials_words),
+    ROW("token_hosts", ces_field_strings, REGISTRY(token_hosts), &as_host),
+};
+static const struct ces_field_table registry_table = CES_FIELD_TABLE(registry_rows);
+
+static int read_registry(struct ces_fields *in, const struct ces_field_at *at, void *ret)
+{
+	struct ces_policy_registry *registry = ret;
+	const char *name = at->place.key;
+	char endpoint[300];
+
+	if (!ces_valid_registry(name))
+		return ces_field_fault(in, at,
+				       "is not the name of a registry: host[:port], in lower case");
+	if (ces_field_object(in, at, registry) != 0)
+		return -1;
+	snprintf(endpoint, sizeof(endpoint), "https://%s", name);
+	registry->name = ces_field_copy(in, name);
+	if (registry->endpoint == NULL)
+		registry->endpoint = ces_field_copy(in, endpoint);
+	return registry->name == NULL || registry->endpoint == NULL ? -1 : 0;
+}
+
+static int read_registries(struct ces_fields *in, const struct ces_field_at *at, void *ret)
+{
+	static const struct ces_field row = {.read = read_registry, .param = &registry_table};
+	struct ces_policy *policy = ret;
+	void *v;
+
+	if (!json_object_is_type(at->value, json_type_object))
+		return ces_field_fault(in, at, "must be an object { \"name\": { } }");
+	if (ces_field_entries(in, at, &row, sizeof(*policy->registries), &v,
+			      &policy->n_registries) != 0)
+		return -1;
+	policy->registries = v;
+	return 0;
+}
+
+/* The rest of the top level. */
+#define POLICY(member) offsetof(struct ces_policy, member)
+
+static const struct ces_field infer_rows[] = {
+    ROW("base", ces_field_string, POLICY(infer_base), &as_path, .required = true),
+    ROW("group_prefixes", ces_field_strings, POLICY(infer_prefixes), &as_prefix, .required = true),
+    ROW("images", read_images, POLICY(infer_images), NULL, .required = true),
+};
+static const struct ces_field_table infer_table = CES_FIELD_TABLE(infer_rows);
+
+static int read_infer(struct ces_fields *in, const struct ces_field_at *at, void *ret)
+{
+	struct ces_policy *policy = ret;
+
+	policy->infer = true;
+	return ces_field_object(in, at, policy);
+}
+
+static const struct ces_field subids_rows[] = {
+    ROW("first", ces_field_number, POLICY(subid_first), &any_id),
+    ROW("per_user", ces_field_number, POLICY(subid_per_user), &per_user_range),
+    ROW("users", ces_field_number, POLICY(subid_users), &to_4194304),
+};
+static const struct ces_field_table subids_table = CES_FIELD_TABLE(subids_rows);
+
+/* The kernel has 2^32 ids, of which the last means "no id"; slot 0, before the users', is CES's
+ * own. */
+static int read_subids(struct ces_fields *in, const struct ces_field_at *at, void *ret)
+{
+	struct ces_policy *policy = ret;
+
+	if (ces_field_object(in, at, policy) != 0)
+		return -1;
+	if (policy->subid_per_user % 65536 != 0)
+		return ces_field_fault(in, at, "needs a per_user that is a multiple of 65536");
+	if (policy->subid_first + (policy->subid_users + 1) * policy->subid_per_user >= UINT32_MAX)
+		return ces_field_fault(
+		    in, at,
+		    "does not fit: first + (users + 1) * per_user must end below 4294967295");
+	return 0;
+}
+
+static int read_cgroup_parent(struct ces_fields *in, const struct ces_field_at *at, void *ret)
+{
+	static const struct ces_field row = {.param = &as_path};
+	struct ces_field_at path = {.place = at->place, .value = at->value, .row = &row};
+	struct ces_policy *policy = ret;
+
+	if (json_object_is_type(at->value, json_type_string) &&
+	    strcmp(json_object_get_string(at->value), "auto") == 0) {
+		policy->cgroup_parent = CES_CGROUP_AUTO;
+		return 0;
+	}
+	policy->cgroup_parent = CES_CGROUP_PATH;
+	return ces_field_string(in, &path, &policy->cgroup_path);
+}
+
+static const struct ces_field host_rows[] = {
+    ROW("runtime", ces_field_string, POLICY(runtime), &as_path),
+    ROW("cgroup_parent", read_cgroup_parent, 0, NULL),
+    ROW("subordinate_ids", read_subids, 0, &subids_table),
+    ROW("cdi_dirs", ces_field_strings, POLICY(cdi_dirs), &as_path),
+    ROW("audit_syslog", ces_field_bool, POLICY(audit_syslog), NULL),
+};
+static const struct ces_field_table host_table = CES_FIELD_TABLE(host_rows);
+
+static int read_version(struct ces_fields *in, const struct ces_field_at *at, void *ret)
+{
+	uint64_t ignored;
+
+	(void)ret;
+	return ces_field_number(in, at, &ignored);
+}
+
+#define DEFAULTS_ROW ROW("defaults", ces_field_object, POLICY(defaults), &defaults_table)
+#define HOST_ROW     ROW("host", ces_field_object, 0, &host_table)
+
+/* Defaults before projects: see read_project. */
+static const struct ces_field policy_rows[] = {
+    ROW("ces_policy", read_version, 0, &version, .required = true),
+    ROW("site", ces_field_string, POLICY(site), &as_prose),
+    ROW("approved_by", ces_field_string, POLICY(approved_by), &as_prose),
+    ROW("approved_on", ces_field_date, POLICY(approved_on), NULL),
+    ROW("review_by", ces_field_date, POLICY(review_by), NULL),
+    ROW("contact", ces_field_string, POLICY(contact), &as_prose),
+    ROW("registries", read_registries, 0, NULL, .required = true),
+    DEFAULTS_ROW,
+    HOST_ROW,
+    ROW("infer_projects", read_infer, 0, &infer_table),
+    ROW("projects", read_projects, 0, NULL),
+};
+static const struct ces_field_table policy_table = CES_FIELD_TABLE(policy_rows);
+static const struct ces_field built_in_rows[] = {DEFAULTS_ROW, HOST_ROW};
+static const struct ces_field_table built_in_table = CES_FIELD_TABLE(built_in_rows);
+
+static void cleanup_json(struct json_object **tree)
+{
+	json_object_put(*tree);
+}
+
+static void cleanup_tokener(struct json_tokener **tokener)
+{
+	if (*tokener != NULL)
+		json_tokener_free(*tokener);
+}
+
+static int parse_json(struct ces_fields *in, struct json_object **ret)
+{
+	__attribute__((cleanup(cleanup_tokener))) struct json_tokener *tokener =
+	    json_tokener_new_ex(CES_SCAN_DEPTH);
+	enum json_tokener_error error;
+
+	if (tokener == NULL)
+		return ces_error_set(in->err, CES_E_HOST, "out of memory");
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	*ret = json_tokener_parse_ex(tokener, in->bytes, (int)in->length);
+	error = json_tokener_get_error(tokener);
+	if (error != json_tokener_success || json_tokener_get_parse_end(tokener) != in->length)
+		return ces_error_set(in->err, CES_E_POLICY, "not JSON: %s",
+				     json_tokener_error_desc(error));
+	return 0;
+}
+
+/* One document, by one table, onto what *policy holds already. */
+static int read_document(struct ces_fields *in, const char *bytes, size_t length,
+			 const struct ces_field_table *table, struct ces_policy *policy)
+{
+	__attribute__((cleanup(cleanup_json))) struct json_object *tree = NULL;
+	const struct ces_field row = {.param = table};
+	struct ces_field_at top = {.row = &row};
+
+	in->bytes = bytes;
+	in->length = length;
+	in->user = policy;
+	if (ces_scan_check(bytes, length, in->err) != 0 || parse_json(in, &tree) != 0)
+		return -1;
+	top.value = tree;
+	return ces_field_object(in, &top, policy);
+}
+
+static int read_policy(struct ces_fields *in, const char *bytes, size_t length,
+		       struct ces_policy *policy)
+{
+	if (read_document(in, built_in, strlen(built_in), &built_in_table, policy) != 0 ||
+	    read_document(in, bytes, length, &policy_table, policy) != 0)
+		return -1;
+	if (policy->projects == NULL && !policy->infer)
+		return ces_error_set(in->err, CES_E_POLICY,
+				     "the policy needs the key \"projects\" or \"infer_projects\"");
+	if (policy->approved_on != 0)
+		policy->approved_on -= 24 * 60 * 60; /* the day itself, not the end of it */
+	ces_digest_of(bytes, length, policy->digest);
+	return 0;
+}
+
+int ces_policy_parse(const char *bytes, size_t length, struct ces_policy **ret,
+		     struct ces_error *err)
+{
+	struct ces_fields in = {.err = err};
+	struct ces_policy *policy;
+
+	if (length > 4 * 1024 * 1024)
+		return ces_error_set(err, CES_E_POLICY, "larger than 4 MiB");
+	policy = ces_field_alloc(&in, 1, sizeof(*policy));
+	if (policy == NULL || read_policy(&in, bytes, length, policy) != 0) {
+		ces_field_free(in.blocks);
+		return -1;
+	}
+	policy->memory = in.blocks;
+	*ret = policy;
+	return 0;
+}
+
+void ces_policy_free(struct ces_policy *policy)
+{
+	if (policy != NULL)
+		ces_field_free(policy->memory);
+}

@@ -1,0 +1,329 @@
+/* The strict walk over a policy's bytes. It builds nothing and interprets nothing: it says whether
+ * the text is exactly one RFC 8259 value without the ambiguities that two readers could understand
+ * differently (of two equal keys json-c takes the last one, a person the first one seen). It must
+ * never be more lenient than json-c, whose own syntax check still follows. */
+#include "policy/scan.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+
+#define OFF_PATH SIZE_MAX
+
+struct slice {
+	const char *at;
+	size_t length;
+};
+
+struct scan {
+	const char *bytes;
+	size_t length, at, depth;
+	struct slice *keys; /* of all objects that are open, outermost first */
+	size_t n_keys, cap_keys;
+	const struct ces_scan_place *path[CES_SCAN_DEPTH]; /* what ces_scan_locate looks for */
+	size_t n_path, found;
+	const char *fault;
+	size_t fault_at;
+};
+
+static int value(struct scan *s, size_t level);
+
+static int fault(struct scan *s, size_t at, const char *text)
+{
+	s->fault = text;
+	s->fault_at = at;
+	return -1;
+}
+
+static unsigned char peek(const struct scan *s)
+{
+	return s->at < s->length ? (unsigned char)s->bytes[s->at] : 0;
+}
+
+static bool take(struct scan *s, char c)
+{
+	if (s->at == s->length || s->bytes[s->at] != c)
+		return false;
+	s->at++;
+	return true;
+}
+
+static void blanks(struct scan *s)
+{
+	while (take(s, ' ') || take(s, '\n') || take(s, '\t') || take(s, '\r'))
+		;
+}
+
+static bool digits(struct scan *s)
+{
+	size_t start = s->at;
+
+	while (peek(s) >= '0' && peek(s) <= '9')
+		s->at++;
+	return s->at > start;
+}
+
+static int number(struct scan *s)
+{
+	size_t start = s->at;
+	bool good;
+
+	(void)take(s, '-');
+	good = take(s, '0') || digits(s);
+	if (good && take(s, '.'))
+		good = digits(s);
+	if (good && (take(s, 'e') || take(s, 'E'))) {
+		(void)(take(s, '+') || take(s, '-'));
+		good = digits(s);
+	}
+	return good ? 0 : fault(s, start, "not a JSON value");
+}
+
+/* After the backslash. \u0000 would end a C string early; a lone surrogate has no UTF-8 form. */
+static int escape(struct scan *s)
+{
+	unsigned code = 0;
+
+	if (peek(s) != 0 && strchr("\"\\/bfnrt", peek(s)) != NULL) {
+		s->at++;
+		return 0;
+	}
+	if (!take(s, 'u'))
+		return fault(s, s->at, "not an escape that JSON knows");
+	for (int i = 0; i < 4; i++, s->at++) {
+		const char *hex = "0123456789abcdef", *digit;
+
+		digit = peek(s) == 0 ? NULL : strchr(hex, peek(s) | 0x20);
+		if (digit == NULL)
+			return fault(s, s->at, "four hexadecimal digits belong after \\u");
+		code = code * 16 + (unsigned)(digit - hex);
+	}
+	if (code < 0x20 || (code >= 0xd800 && code <= 0xdfff))
+		return fault(s, s->at - 6, "this character may not be written as an escape");
+	return 0;
+}
+
+static int string(struct scan *s, bool key, struct slice *ret)
+{
+	size_t start = s->at + 1;
+
+	if (!take(s, '"'))
+		return fault(s, s->at,
+			     key ? "expected a key in double quotes" : "expected a string");
+	while (!take(s, '"')) {
+		if (s->at == s->length)
+			return fault(s, start - 1, "this string has no end");
+		if (peek(s) < 0x20 || peek(s) == 0x7f)
+			return fault(s, s->at, "a control character in a string");
+		if (key && (peek(s) == '\\' || peek(s) > 0x7e))
+			return fault(s, s->at, "a key is plain ASCII, without escapes");
+		if (!take(s, '\\'))
+			s->at++;
+		else if (escape(s) != 0)
+			return -1;
+	}
+	*ret = (struct slice){s->bytes + start, s->at - 1 - start};
+	return 0;
+}
+
+static int push(struct scan *s, struct slice key)
+{
+	if (s->n_keys == s->cap_keys) {
+		size_t cap = s->cap_keys * 2 + 64;
+		struct slice *keys = reallocarray(s->keys, cap, sizeof(*keys));
+
+		if (keys == NULL)
+			return fault(s, s->at, "out of memory");
+		s->keys = keys;
+		s->cap_keys = cap;
+	}
+	s->keys[s->n_keys++] = key;
+	return 0;
+}
+
+static int compare_text(const struct slice *a, const struct slice *b)
+{
+	if (a->length != b->length)
+		return a->length < b->length ? -1 : 1;
+	return memcmp(a->at, b->at, a->length);
+}
+
+/* Equal keys in the order of the file, so that the fault names the second one. */
+static int compare(const void *left, const void *right)
+{
+	const struct slice *a = left, *b = right;
+	int order = compare_text(a, b);
+
+	return order != 0 ? order : (a->at > b->at) - (a->at < b->at);
+}
+
+/* Sorted, because a comparison of each with each would let 4 MiB of keys take minutes. */
+static int close_object(struct scan *s, size_t first)
+{
+	struct slice *keys = s->keys + first;
+	size_t n = s->n_keys - first;
+
+	qsort(keys, n, sizeof(*keys), compare);
+	for (size_t i = 1; i < n; i++)
+		if (compare_text(&keys[i - 1], &keys[i]) == 0)
+			return fault(s, (size_t)(keys[i].at - s->bytes) - 1,
+				     "this key is written twice");
+	s->n_keys = first;
+	return 0;
+}
+
+/* Follows the path that is looked for one step down; a hit on its last step is remembered at `at`.
+ */
+static size_t step(struct scan *s, size_t level, const struct slice *key, size_t index, size_t at)
+{
+	const struct ces_scan_place *want;
+
+	if (level >= s->n_path)
+		return OFF_PATH;
+	want = s->path[level];
+	if (key == NULL ? want->key != NULL || want->index != index
+			: want->key == NULL || strlen(want->key) != key->length ||
+			      memcmp(want->key, key->at, key->length) != 0)
+		return OFF_PATH;
+	if (level + 1 == s->n_path)
+		s->found = at;
+	return level + 1;
+}
+
+static int object(struct scan *s, size_t level)
+{
+	size_t first = s->n_keys;
+	struct slice key;
+
+	blanks(s);
+	if (take(s, '}'))
+		return 0;
+	do {
+		size_t at;
+
+		blanks(s);
+		at = s->at;
+		if (string(s, true, &key) != 0 || push(s, key) != 0)
+			return -1;
+		blanks(s);
+		if (!take(s, ':'))
+			return fault(s, s->at, "expected ':' after the key");
+		if (value(s, step(s, level, &key, 0, at)) != 0)
+			return -1;
+	} while (take(s, ','));
+	if (!take(s, '}'))
+		return fault(s, s->at, "expected ',' or '}'");
+	return close_object(s, first);
+}
+
+static int array(struct scan *s, size_t level)
+{
+	blanks(s);
+	if (take(s, ']'))
+		return 0;
+	for (size_t i = 0;; i++) {
+		blanks(s);
+		if (value(s, step(s, level, NULL, i, s->at)) != 0)
+			return -1;
+		if (!take(s, ','))
+			break;
+	}
+	return take(s, ']') ? 0 : fault(s, s->at, "expected ',' or ']'");
+}
+
+static int literal(struct scan *s)
+{
+	static const char *const words[] = {"true", "false", "null"};
+
+	for (size_t i = 0; i < CES_COUNT(words); i++) {
+		size_t n = strlen(words[i]);
+
+		if (s->length - s->at >= n && memcmp(s->bytes + s->at, words[i], n) == 0) {
+			s->at += n;
+			return 0;
+		}
+	}
+	return fault(s, s->at, "not a JSON value");
+}
+
+/* One value and the blanks around it. */
+static int value(struct scan *s, size_t level)
+{
+	struct slice ignored;
+	int result;
+
+	blanks(s);
+	if (++s->depth > CES_SCAN_DEPTH)
+		return fault(s, s->at, "nested too deeply");
+	if (take(s, '{'))
+		result = object(s, level);
+	else if (take(s, '['))
+		result = array(s, level);
+	else if (peek(s) == '"')
+		result = string(s, false, &ignored);
+	else if (peek(s) == '-' || (peek(s) >= '0' && peek(s) <= '9'))
+		result = number(s);
+	else
+		result = literal(s);
+	s->depth--;
+	blanks(s);
+	return result;
+}
+
+static int document(struct scan *s)
+{
+	if (s->length >= 3 && memcmp(s->bytes, "\xef\xbb\xbf", 3) == 0)
+		return fault(s, 0, "the file begins with a byte order mark");
+	if (value(s, 0) != 0)
+		return -1;
+	return s->at == s->length ? 0
+				  : fault(s, s->at, "something follows the end of the document");
+}
+
+static void line_of(const struct scan *s, size_t at, size_t *ret_line, size_t *ret_column)
+{
+	size_t line = 1, start = 0;
+
+	for (size_t i = 0; i < at && i < s->length; i++) {
+		if (s->bytes[i] == '\n') {
+			line++;
+			start = i + 1;
+		}
+	}
+	*ret_line = line;
+	*ret_column = at - start + 1;
+}
+
+int ces_scan_check(const char *bytes, size_t length, struct ces_error *err)
+{
+	struct scan s = {.bytes = bytes, .length = length};
+	size_t line, column;
+	int result = document(&s);
+
+	free(s.keys);
+	if (result == 0)
+		return 0;
+	line_of(&s, s.fault_at, &line, &column);
+	return ces_error_set(err, CES_E_POLICY, "line %zu, column %zu: %s", line, column, s.fault);
+}
+
+void ces_scan_locate(const char *bytes, size_t length, const struct ces_scan_place *place,
+		     size_t *ret_line, size_t *ret_column)
+{
+	struct scan s = {.bytes = bytes, .length = length};
+	const struct ces_scan_place *p;
+
+	for (p = place; p != NULL && p->up != NULL; p = p->up)
+		s.n_path++;
+	if (s.n_path > CES_SCAN_DEPTH)
+		s.n_path = 0;
+	p = place;
+	for (size_t i = s.n_path; i > 0; i--, p = p->up)
+		s.path[i - 1] = p;
+	(void)document(&s);
+	free(s.keys);
+	line_of(&s, s.found, ret_line, ret_column);
+}

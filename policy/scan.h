@@ -1,0 +1,30 @@
+/* A strict walk over JSON text (RFC 8259) before json-c sees it, and the way back from a key to its
+ * line. */
+#ifndef CES_POLICY_SCAN_H
+#define CES_POLICY_SCAN_H
+
+#include <stddef.h>
+
+#include "common/error.h"
+
+#define CES_SCAN_DEPTH 32
+
+/* A place in the document, linked upwards; the outermost value has neither `up` nor `key`. */
+struct ces_scan_place {
+	const struct ces_scan_place *up;
+	const char *key; /* NULL: element `index` of an array */
+	size_t index;
+};
+
+/* One value, nothing but blanks around it. Refuses what json-c lets pass: a key written twice in
+ * one object, escapes and non-ASCII bytes in a key, control characters, \u0000, halves of surrogate
+ * pairs, a byte order mark, numbers and literals outside the grammar, more than CES_SCAN_DEPTH
+ * levels, bytes after the end. */
+int ces_scan_check(const char *bytes, size_t length, struct ces_error *err);
+
+/* Line and column (from 1) of the key, or array element, at place. The text must have passed the
+ * check. */
+void ces_scan_locate(const char *bytes, size_t length, const struct ces_scan_place *place,
+		     size_t *ret_line, size_t *ret_column);
+
+#endif

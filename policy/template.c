@@ -1,0 +1,124 @@
+/* Paths and templates as text. It must never compare paths as string prefixes (/safe_data/p and
+ * /safe_data/p2 are strangers), and never make sense of a path that has "..": such a path is
+ * refused, not normalised, because the one who checks and the kernel would have to agree on how. */
+#include "policy/template.h"
+
+#include <string.h>
+
+#include "common/cleanup.h"
+
+static const char run_word[] = "{run}";
+
+bool ces_path_valid(const char *path)
+{
+	const char *p = path;
+
+	if (*p != '/' || strnlen(path, CES_PATH_TEXT) == CES_PATH_TEXT)
+		return false;
+	while (*p == '/') {
+		const char *name = ++p;
+		size_t length;
+
+		while (*p > 0x1f && *p < 0x7f && *p != '/')
+			p++;
+		length = (size_t)(p - name);
+		if (length == 0 || (length <= 2 && strncmp(name, "..", length) == 0))
+			return false;
+	}
+	return *p == '\0';
+}
+
+bool ces_path_within(const char *path, const char *dir)
+{
+	size_t length = strlen(dir);
+
+	return strncmp(path, dir, length) == 0 && (path[length] == '\0' || path[length] == '/');
+}
+
+void ces_path_copy(const char *text, char *ret, size_t size)
+{
+	size_t length = strlen(text);
+
+	if (length > 1 && text[length - 1] == '/')
+		length--;
+	if (length >= size)
+		length = 0;
+	memcpy(ret, text, length);
+	ret[length] = '\0';
+}
+
+static bool template_valid(const char *text, bool run_allowed)
+{
+	static const char *const words[] = {"{project}", "{user}", run_word};
+	const char *path = *text == '~' ? text + 1 : text;
+
+	if (!(*text == '~' && *path == '\0') && !ces_path_valid(path))
+		return false;
+	for (const char *p = text; (p = strpbrk(p, "{}")) != NULL;) {
+		size_t i = 0;
+
+		while (i < CES_COUNT(words) && strncmp(p, words[i], strlen(words[i])) != 0)
+			i++;
+		if (i == CES_COUNT(words) || (words[i] == run_word && !run_allowed))
+			return false;
+		p += strlen(words[i]);
+	}
+	return true;
+}
+
+bool ces_template_valid(const char *text)
+{
+	return template_valid(text, false);
+}
+
+bool ces_template_run_valid(const char *text)
+{
+	return template_valid(text, true);
+}
+
+bool ces_template_has_run(const char *text)
+{
+	return strstr(text, run_word) != NULL;
+}
+
+static bool append(char ret[CES_PATH_TEXT], size_t *used, const char *text, size_t length)
+{
+	if (length >= CES_PATH_TEXT - *used)
+		return false;
+	memcpy(ret + *used, text, length);
+	*used += length;
+	ret[*used] = '\0';
+	return true;
+}
+
+int ces_template_expand(const char *text, const char *project, const char *user, const char *home,
+			char ret[CES_PATH_TEXT])
+{
+	const struct {
+		const char *word, *value;
+	} words[] = {{"{project}", project}, {"{user}", user}};
+	char result[CES_PATH_TEXT] = "";
+	size_t used = 0;
+
+	if (*text == '~' && !append(result, &used, home, strlen(home)))
+		return -1;
+	for (const char *p = *text == '~' ? text + 1 : text; *p != '\0';) {
+		const char *value = p;
+		size_t skip = 1, length = 1;
+
+		for (size_t i = 0; i < CES_COUNT(words); i++) {
+			if (strncmp(p, words[i].word, strlen(words[i].word)) == 0) {
+				skip = strlen(words[i].word);
+				value = words[i].value;
+				length = strlen(value);
+			}
+		}
+		if (!append(result, &used, value, length))
+			return -1;
+		p += skip;
+	}
+	if (!ces_path_valid(result))
+		return -1;
+	memcpy(ret, result, used + 1);
+	return 0;
+}

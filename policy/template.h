@@ -1,0 +1,31 @@
+/* Paths and path templates of a policy: pure text, nothing here looks at the file system. */
+#ifndef CES_POLICY_TEMPLATE_H
+#define CES_POLICY_TEMPLATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CES_PATH_TEXT 1024 /* with the NUL: the size of a source in a decision */
+
+/* Absolute, printable ASCII, below CES_PATH_TEXT, at least one component, none of them empty, "."
+ * or "..". */
+bool ces_path_valid(const char *path);
+
+/* path is dir or below it, component by component: /a/bc is not within /a/b. Both valid. */
+bool ces_path_within(const char *path, const char *dir);
+
+/* Copies text without its one trailing slash; longer than the buffer gives "", which is no path. */
+void ces_path_copy(const char *text, char *ret, size_t size);
+
+/* A valid path, or "~", or "~/..."; its braces are only {project}, {user} and, in the second kind,
+ * {run}. */
+bool ces_template_valid(const char *text);
+bool ces_template_run_valid(const char *text);
+bool ces_template_has_run(const char *text);
+
+/* Fills in all but {run}. The three values must be checked before: none may hold a brace, user and
+ * project no slash; home is a valid path. Returns -1 when the result would not be a valid path. */
+int ces_template_expand(const char *text, const char *project, const char *user, const char *home,
+			char ret[CES_PATH_TEXT]);
+
+#endif

@@ -1,0 +1,176 @@
+/* Allow-lists for the strings of a policy. No function here repairs anything: a string passes as it
+ * is or the policy is refused. */
+#include "policy/valid.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/name.h"
+#include "common/num.h"
+#include "policy/template.h"
+
+static bool printable(const char *text, size_t max)
+{
+	size_t length = strnlen(text, max + 1);
+
+	for (size_t i = 0; i < length; i++)
+		if (text[i] < 0x20 || text[i] > 0x7e)
+			return false;
+	return length > 0 && length <= max;
+}
+
+/* One character of well-formed UTF-8 (RFC 3629: no overlong form, no surrogate); 0 for anything
+ * else. */
+static size_t utf8_next(const unsigned char *s, uint32_t *ret)
+{
+	static const struct {
+		unsigned char mask, lead;
+		uint32_t min;
+	} forms[] = {
+	    {0x80, 0x00, 1}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+
+	for (size_t n = 0; n < CES_COUNT(forms); n++) {
+		uint32_t code = s[0] & (unsigned char)~forms[n].mask;
+
+		if ((s[0] & forms[n].mask) != forms[n].lead)
+			continue;
+		for (size_t i = 1; i <= n; i++) {
+			if ((s[i] & 0xc0) != 0x80)
+				return 0;
+			code = code << 6 | (s[i] & 0x3f);
+		}
+		*ret = code;
+		return code < forms[n].min || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)
+			   ? 0
+			   : n + 1;
+	}
+	return 0;
+}
+
+/* People read these in a terminal: nothing that moves the cursor, is invisible or turns the
+ * direction. */
+bool ces_valid_prose(const char *text)
+{
+	static const struct {
+		uint32_t first, last;
+	} refused[] = {{0, 0x1f},        {0x7f, 0x9f},     {0x200b, 0x200f},  {0x2028, 0x202e},
+		       {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xe0000, 0xe0fff}};
+	const unsigned char *s = (const unsigned char *)text;
+
+	if (*s == '\0' || strnlen(text, 257) > 256)
+		return false;
+	while (*s != '\0') {
+		uint32_t code;
+		size_t n = utf8_next(s, &code);
+
+		if (n == 0)
+			return false;
+		for (size_t i = 0; i < CES_COUNT(refused); i++)
+			if (code >= refused[i].first && code <= refused[i].last)
+				return false;
+		s += n;
+	}
+	return true;
+}
+
+bool ces_valid_short(const char *text)
+{
+	return printable(text, 127);
+}
+
+/* Directories give names with spaces, '@' and '\'; what separates fields of the user database is
+ * not one. */
+bool ces_valid_account(const char *text)
+{
+	return printable(text, 63) && strpbrk(text, ":/,{}") == NULL && text[0] != ' ' &&
+	       text[strlen(text) - 1] != ' ' && strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+}
+
+bool ces_valid_prefix(const char *text)
+{
+	return *text == '\0' || ces_valid_account(text);
+}
+
+/* Labels of letters, digits and inner hyphens (RFC 1123), then perhaps a port. Returns what
+ * follows. */
+static const char *skip_host(const char *text)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+	const char *p = text;
+
+	for (;;) {
+		size_t length = strspn(p, letters);
+
+		if (length == 0 || length > 63 || p[0] == '-' || p[length - 1] == '-')
+			return NULL;
+		p += length;
+		if (*p != '.')
+			break;
+		p++;
+	}
+	if (p - text > 253)
+		return NULL;
+	if (*p == ':') {
+		size_t length = strspn(++p, "0123456789");
+		char port[6];
+
+		if (length >= sizeof(port))
+			return NULL;
+		snprintf(port, sizeof(port), "%.*s", (int)length, p);
+		if (!ces_valid_port(port))
+			return NULL;
+		p += length;
+	}
+	return p;
+}
+
+bool ces_valid_host(const char *text)
+{
+	const char *rest = skip_host(text);
+
+	return rest != NULL && *rest == '\0';
+}
+
+/* The grammar of references has the last word: a name that no reference can hold would never match.
+ */
+bool ces_valid_registry(const char *text)
+{
+	struct ces_reference reference;
+	char whole[CES_REFERENCE_MAX];
+
+	if (!ces_valid_host(text))
+		return false;
+	snprintf(whole, sizeof(whole), "%s/x", text);
+	return ces_reference_parse(whole, &reference, NULL) == 0 &&
+	       strcmp(reference.registry, text) == 0;
+}
+
+bool ces_valid_endpoint(const char *text)
+{
+	static const char scheme[] = "https://";
+	const char *p;
+
+	if (strnlen(text, 512) >= 512 || strncmp(text, scheme, strlen(scheme)) != 0)
+		return false;
+	p = skip_host(text + strlen(scheme));
+	if (p == NULL || *p == '\0')
+		return p != NULL;
+	return ces_path_valid(p) &&
+	       p[strspn(p, "/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")] ==
+		   '\0';
+}
+
+bool ces_valid_path(const char *text)
+{
+	return ces_path_valid(text) && strnlen(text, 512) < 512;
+}
+
+bool ces_valid_port(const char *text)
+{
+	uint64_t port;
+
+	return ces_num_parse(text, 1, 65535, &port) == 0;
+}
