@@ -28,9 +28,9 @@ static inline void ces_cleanup_closedir(DIR **dir)
 	*dir = NULL;
 }
 
-#define CES_CLEANUP_FD __attribute__((cleanup(ces_cleanup_close)))
+#define CES_CLEANUP_FD   __attribute__((cleanup(ces_cleanup_close)))
 #define CES_CLEANUP_FREE __attribute__((cleanup(ces_cleanup_free)))
-#define CES_CLEANUP_DIR __attribute__((cleanup(ces_cleanup_closedir)))
+#define CES_CLEANUP_DIR  __attribute__((cleanup(ces_cleanup_closedir)))
 
 /* Hands an fd over: the variable forgets it, the caller of the caller owns it. */
 static inline int ces_steal_fd(int *fd)

@@ -7,48 +7,53 @@
 
 enum ces_code {
 	CES_OK = 0,
-	CES_E_USAGE,	/* the command line or the request is malformed: say what to type */
-	CES_E_DENIED,	/* the policy says no; `rule` names the rule, whom to ask is appended by the client side */
-	CES_E_POLICY,	/* the policy file itself cannot be trusted or understood: everything is denied */
+	CES_E_USAGE,    /* the command line or the request is malformed: say what to type */
+	CES_E_DENIED,   /* the policy says no; `rule` names the rule, whom to ask is appended by the
+			   client side */
+	CES_E_POLICY,   /* the policy file itself cannot be trusted or understood: everything is
+			   denied */
 	CES_E_NOTFOUND, /* no such image, run, project or manifest (also: not yours) */
-	CES_E_REGISTRY, /* the registry failed: down, slow, refused the login, redirected elsewhere */
-	CES_E_IMAGE,	/* bytes or configuration of the image are hostile, broken or unsupported */
-	CES_E_HOST,	/* this machine lacks something: a kernel feature, a worker user, space */
-	CES_E_LIMIT,	/* a deadline or a cap was reached */
+	CES_E_REGISTRY, /* the registry failed: down, slow, refused the login, redirected elsewhere
+			 */
+	CES_E_IMAGE,    /* bytes or configuration of the image are hostile, broken or unsupported */
+	CES_E_HOST,     /* this machine lacks something: a kernel feature, a worker user, space */
+	CES_E_LIMIT,    /* a deadline or a cap was reached */
 	CES_E_INTERNAL, /* should not happen */
 };
 
 #define CES_ERROR_TEXT 512
-#define CES_RULE_TEXT 96
+#define CES_RULE_TEXT  96
 
 struct ces_error {
 	enum ces_code code;
-	int sys;			/* errno of the failing call, or 0 */
-	char rule[CES_RULE_TEXT];	/* e.g. "projects.nsh-2024-0001.images"; "" when no rule decided */
-	char text[CES_ERROR_TEXT];	/* one line, printable ASCII, no trailing full stop or newline */
+	int sys; /* errno of the failing call, or 0 */
+	char
+	    rule[CES_RULE_TEXT]; /* e.g. "projects.nsh-2024-0001.images"; "" when no rule decided */
+	char text[CES_ERROR_TEXT]; /* one line, printable ASCII, no trailing full stop or newline */
 };
 
-/* Sets code, text (printf style; every byte outside printable ASCII becomes '?') and clears sys and rule.
- * Returns -1, so that a caller can `return ces_error_set(...)`. err may be NULL. */
+/* Sets code, text (printf style; every byte outside printable ASCII becomes '?') and clears sys and
+ * rule. Returns -1, so that a caller can `return ces_error_set(...)`. err may be NULL. */
 int ces_error_set(struct ces_error *err, enum ces_code code, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 /* The same, and remembers errno and appends ": <strerror>". */
 int ces_error_errno(struct ces_error *err, enum ces_code code, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 /* The same as ces_error_set, with the name of the rule that decided. */
-int ces_error_rule(struct ces_error *err, enum ces_code code, const char *rule, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+int ces_error_rule(struct ces_error *err, enum ces_code code, const char *rule, const char *format,
+		   ...) __attribute__((format(printf, 4, 5)));
 
 /* Puts "<context>: " before the text. Returns -1. */
-int ces_error_context(struct ces_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int ces_error_context(struct ces_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* A short fixed word for the code ("denied", "policy", ...), as the journal and events carry it. */
 const char *ces_code_name(enum ces_code code);
 
-/* Turns every byte outside 0x20..0x7e into '?', in place: text that came from elsewhere never reaches a
- * terminal or a log as control characters. */
+/* Turns every byte outside 0x20..0x7e into '?', in place: text that came from elsewhere never
+ * reaches a terminal or a log as control characters. */
 void ces_text_clean(char *text);
 
 #endif

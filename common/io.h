@@ -11,15 +11,16 @@
 int64_t ces_now_ms(void);
 
 /* Reads exactly length bytes before deadline_ms (of ces_now_ms; -1: no deadline).
- * Returns 0; -1 with errno: ETIMEDOUT, ENODATA (end of file at the first byte), EPIPE (end of file in the
- * middle) or read's own. */
+ * Returns 0; -1 with errno: ETIMEDOUT, ENODATA (end of file at the first byte), EPIPE (end of file
+ * in the middle) or read's own. */
 int ces_read_full(int fd, void *buffer, size_t length, int64_t deadline_ms);
 
-/* Writes everything; waits while a non-blocking fd is full, until deadline_ms. 0 or -1 with errno. */
+/* Writes everything; waits while a non-blocking fd is full, until deadline_ms. 0 or -1 with errno.
+ */
 int ces_write_full(int fd, const void *buffer, size_t length, int64_t deadline_ms);
 
-/* Reads a whole file of at most max bytes into a malloc'd, NUL-terminated buffer (the NUL not counted in
- * *ret_length). -1 with errno EFBIG when it is larger. */
+/* Reads a whole file of at most max bytes into a malloc'd, NUL-terminated buffer (the NUL not
+ * counted in *ret_length). -1 with errno EFBIG when it is larger. */
 int ces_read_file(int fd, size_t max, char **ret, size_t *ret_length);
 
 #endif

@@ -9,19 +9,20 @@
 
 #include "common/error.h"
 
-#define CES_REFERENCE_MAX 512	/* bytes of a whole reference */
-#define CES_DIGEST_LENGTH 71	/* "sha256:" and 64 lower-case hex digits */
-#define CES_RUN_DIGITS 10	/* a run is named by ten decimal digits */
-#define CES_NAME_MAX 64		/* project names, run names */
+#define CES_REFERENCE_MAX 512 /* bytes of a whole reference */
+#define CES_DIGEST_LENGTH 71  /* "sha256:" and 64 lower-case hex digits */
+#define CES_RUN_DIGITS    10  /* a run is named by ten decimal digits */
+#define CES_NAME_MAX      64  /* project names, run names */
 
 /* A qualified image reference, split. Grammar: the distribution reference grammar
- * (github.com/distribution/reference), with the registry mandatory: the first component holds a '.' or a
- * ':' or is "localhost". At most one of tag and digest is needed; neither means tag "latest". When both are
- * written the digest decides and the tag is only remembered. */
+ * (github.com/distribution/reference), with the registry mandatory: the first component holds a '.'
+ * or a
+ * ':' or is "localhost". At most one of tag and digest is needed; neither means tag "latest". When
+ * both are written the digest decides and the tag is only remembered. */
 struct ces_reference {
-	char registry[256];		/* host[:port], lower case */
-	char repository[256];		/* "epcced/tool", no leading or trailing slash */
-	char tag[129];			/* "" when only a digest was given */
+	char registry[256];                 /* host[:port], lower case */
+	char repository[256];               /* "epcced/tool", no leading or trailing slash */
+	char tag[129];                      /* "" when only a digest was given */
 	char digest[CES_DIGEST_LENGTH + 1]; /* "" when only a tag was given */
 };
 
@@ -34,26 +35,28 @@ void ces_reference_format(const struct ces_reference *reference, char *buffer, s
 /* "sha256:" and 64 lower-case hex digits, nothing else. */
 bool ces_digest_valid(const char *text);
 
-/* A project: 1 to 64 of [A-Za-z0-9._-], not starting with '.' or '-'. It becomes a path component. */
+/* A project: 1 to 64 of [A-Za-z0-9._-], not starting with '.' or '-'. It becomes a path component.
+ */
 bool ces_project_valid(const char *text);
 
 /* A run's number: exactly ten digits. */
 bool ces_run_valid(const char *text);
 
-/* A run's name given with --name: 1 to 64 of [A-Za-z0-9._-], starting with a letter or digit, and not
- * ten digits (that would be a run's number). */
+/* A run's name given with --name: 1 to 64 of [A-Za-z0-9._-], starting with a letter or digit, and
+ * not ten digits (that would be a run's number). */
 bool ces_run_name_valid(const char *text);
 
 /* An environment name: 1 to 256 printable ASCII bytes without '=' and without space. */
 bool ces_env_name_valid(const char *name, size_t length);
 
-/* A path inside the container: absolute, printable ASCII, at most 1024 bytes, no "." or ".." component,
- * no empty component (one trailing slash is allowed), no ':' or ',' . */
+/* A path inside the container: absolute, printable ASCII, at most 1024 bytes, no "." or ".."
+ * component, no empty component (one trailing slash is allowed), no ':' or ',' . */
 bool ces_container_path_valid(const char *path);
 
-/* An allow pattern of a policy ("ghcr.io/epcced/<star>", final "<star><star>" for any depth): matched
- * component by component against "registry/repository", never as a string prefix. "*" is exactly one
- * whole component, "**" only as the last component and matches one or more components. */
+/* An allow pattern of a policy ("ghcr.io/epcced/<star>", final "<star><star>" for any depth):
+ * matched component by component against "registry/repository", never as a string prefix. "*" is
+ * exactly one whole component, "**" only as the last component and matches one or more components.
+ */
 bool ces_pattern_valid(const char *pattern);
 bool ces_pattern_match(const char *pattern, const char *registry, const char *repository);
 

@@ -1,4 +1,5 @@
-/* Every path of the host that CES knows by itself. Compiled in: no option or variable changes one. */
+/* Every path of the host that CES knows by itself. Compiled in: no option or variable changes one.
+ */
 #ifndef CES_COMMON_PATHS_H
 #define CES_COMMON_PATHS_H
 
@@ -6,23 +7,23 @@
 #define CES_LIBEXECDIR "/usr/libexec/ces"
 #endif
 
-#define CES_POLICY_PATH "/etc/ces/policy.json"
-#define CES_STORE_DIR "/var/lib/ces"
-#define CES_RUN_DIR "/run/ces"
-#define CES_JOURNAL_DIR "/var/log/ces"
-#define CES_JOURNAL_PATH CES_JOURNAL_DIR "/audit.jsonl"
-#define CES_HELPER_PATH CES_LIBEXECDIR "/ces-helper"
-#define CES_FETCH_PATH CES_LIBEXECDIR "/ces-fetch"
-#define CES_UNPACK_PATH CES_LIBEXECDIR "/ces-unpack"
-#define CES_SECCOMP_BPF_PATH CES_LIBEXECDIR "/seccomp.bpf.base64"
+#define CES_POLICY_PATH       "/etc/ces/policy.json"
+#define CES_STORE_DIR         "/var/lib/ces"
+#define CES_RUN_DIR           "/run/ces"
+#define CES_JOURNAL_DIR       "/var/log/ces"
+#define CES_JOURNAL_PATH      CES_JOURNAL_DIR "/audit.jsonl"
+#define CES_HELPER_PATH       CES_LIBEXECDIR "/ces-helper"
+#define CES_FETCH_PATH        CES_LIBEXECDIR "/ces-fetch"
+#define CES_UNPACK_PATH       CES_LIBEXECDIR "/ces-unpack"
+#define CES_SECCOMP_BPF_PATH  CES_LIBEXECDIR "/seccomp.bpf.base64"
 #define CES_SECCOMP_JSON_PATH CES_LIBEXECDIR "/seccomp.json"
 
-#define CES_FETCH_USER "ces-fetch"
+#define CES_FETCH_USER  "ces-fetch"
 #define CES_UNPACK_USER "ces-unpack"
 
 /* Exit statuses of ces-client (design section 10). */
-#define CES_EXIT_REFUSED 125
-#define CES_EXIT_NOEXEC 126
+#define CES_EXIT_REFUSED  125
+#define CES_EXIT_NOEXEC   126
 #define CES_EXIT_NOTFOUND 127
 
 #endif

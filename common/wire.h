@@ -1,10 +1,10 @@
-/* The one codec: every message between CES programs, and every record CES keeps on disk but the journal,
- * is a frame described by a const table.
+/* The one codec: every message between CES programs, and every record CES keeps on disk but the
+ * journal, is a frame described by a const table.
  *
- * Frame: magic "CES1", type u16, length u32 (of what follows), then fields: tag u16, length u32, bytes.
- * All little-endian. A decoder refuses: another magic or type, a length that is not the rest exactly, an
- * unknown tag, a field over its cap, a tag over its count, a missing required field, bytes outside the
- * field's kind. Nothing is truncated, nothing is ignored. */
+ * Frame: magic "CES1", type u16, length u32 (of what follows), then fields: tag u16, length u32,
+ * bytes. All little-endian. A decoder refuses: another magic or type, a length that is not the rest
+ * exactly, an unknown tag, a field over its cap, a tag over its count, a missing required field,
+ * bytes outside the field's kind. Nothing is truncated, nothing is ignored. */
 #ifndef CES_COMMON_WIRE_H
 #define CES_COMMON_WIRE_H
 
@@ -13,16 +13,16 @@
 
 #include "common/error.h"
 
-#define CES_WIRE_HEADER 10
+#define CES_WIRE_HEADER       10
 #define CES_WIRE_FIELD_HEADER 6
-#define CES_WIRE_REQUEST_MAX (256 * 1024)	/* a request frame, header included */
-#define CES_WIRE_RECORD_MAX (4 * 1024 * 1024)	/* records and worker replies */
+#define CES_WIRE_REQUEST_MAX  (256 * 1024)      /* a request frame, header included */
+#define CES_WIRE_RECORD_MAX   (4 * 1024 * 1024) /* records and worker replies */
 
 enum ces_wire_kind {
-	CES_WIRE_U64,	/* eight bytes; uint64_t at offset; absent = 0 */
-	CES_WIRE_NAME,	/* printable ASCII 0x20..0x7e, no NUL; char * at offset; absent = NULL */
-	CES_WIRE_TEXT,	/* any bytes but NUL; char * at offset; absent = NULL */
-	CES_WIRE_U64S,	/* repeated; struct ces_u64s at offset */
+	CES_WIRE_U64,   /* eight bytes; uint64_t at offset; absent = 0 */
+	CES_WIRE_NAME,  /* printable ASCII 0x20..0x7e, no NUL; char * at offset; absent = NULL */
+	CES_WIRE_TEXT,  /* any bytes but NUL; char * at offset; absent = NULL */
+	CES_WIRE_U64S,  /* repeated; struct ces_u64s at offset */
 	CES_WIRE_NAMES, /* repeated NAME; struct ces_strings at offset */
 	CES_WIRE_TEXTS, /* repeated TEXT; struct ces_strings at offset */
 };
@@ -39,38 +39,39 @@ struct ces_strings {
 
 struct ces_wire_field {
 	uint16_t tag;
-	uint8_t kind;	   /* enum ces_wire_kind */
-	uint8_t required;  /* 1: must be present at least once */
-	uint32_t cap;	   /* largest length of one value in bytes (strings) */
-	uint32_t count;	   /* largest number of values (repeated kinds); 1 otherwise */
-	size_t offset;	   /* in the object */
+	uint8_t kind;     /* enum ces_wire_kind */
+	uint8_t required; /* 1: must be present at least once */
+	uint32_t cap;     /* largest length of one value in bytes (strings) */
+	uint32_t count;   /* largest number of values (repeated kinds); 1 otherwise */
+	size_t offset;    /* in the object */
 };
 
 /* Describes one message. The object is a plain struct whose first member is `void *memory`. */
 struct ces_wire_schema {
 	const char *name; /* for error texts: "request" */
-	uint16_t type;	  /* frame type */
-	size_t size;	  /* of the object */
+	uint16_t type;    /* frame type */
+	size_t size;      /* of the object */
 	const struct ces_wire_field *fields;
 	size_t n_fields;
 };
 
-/* Decodes one whole frame (header included) into *object (any content; overwritten on success only).
- * Strings point into object->memory, one allocation, to be released with ces_wire_free. */
-int ces_wire_decode(const struct ces_wire_schema *schema, const void *frame, size_t length, void *object,
-		    struct ces_error *err);
+/* Decodes one whole frame (header included) into *object (any content; overwritten on success
+ * only). Strings point into object->memory, one allocation, to be released with ces_wire_free. */
+int ces_wire_decode(const struct ces_wire_schema *schema, const void *frame, size_t length,
+		    void *object, struct ces_error *err);
 
 /* Encodes object into a malloc'd frame. Applies the same caps as the decoder. */
 int ces_wire_encode(const struct ces_wire_schema *schema, const void *object, uint8_t **ret,
 		    size_t *ret_length, struct ces_error *err);
 
-/* Wipes and frees what a decode allocated; the object is zeroed. Must only be given decoded or zeroed
- * objects (an object put together by hand for encoding has memory == NULL, and its strings are not freed). */
+/* Wipes and frees what a decode allocated; the object is zeroed. Must only be given decoded or
+ * zeroed objects (an object put together by hand for encoding has memory == NULL, and its strings
+ * are not freed). */
 void ces_wire_free(const struct ces_wire_schema *schema, void *object);
 
 /* Reads one frame from a stream fd: header first, then at most max bytes in all, before deadline_ms
- * (see common/io.h). *ret is malloc'd; *ret_type is the frame's type. Returns 1, 0 at a clean end of file
- * before the first byte, -1 with err set. */
+ * (see common/io.h). *ret is malloc'd; *ret_type is the frame's type. Returns 1, 0 at a clean end
+ * of file before the first byte, -1 with err set. */
 int ces_wire_read(int fd, size_t max, int64_t deadline_ms, uint8_t **ret, size_t *ret_length,
 		  uint16_t *ret_type, struct ces_error *err);
 
@@ -78,8 +79,8 @@ int ces_wire_read(int fd, size_t max, int64_t deadline_ms, uint8_t **ret, size_t
 uint16_t ces_wire_type(const void *frame, size_t length);
 
 /* Encodes and writes in one go. */
-int ces_wire_send(int fd, const struct ces_wire_schema *schema, const void *object, int64_t deadline_ms,
-		  struct ces_error *err);
+int ces_wire_send(int fd, const struct ces_wire_schema *schema, const void *object,
+		  int64_t deadline_ms, struct ces_error *err);
 
 /* Reads one frame and decodes it as schema says. 1, 0 at end of file, -1. */
 int ces_wire_receive(int fd, const struct ces_wire_schema *schema, size_t max, int64_t deadline_ms,

@@ -1,16 +1,18 @@
 /* The messages between the helper and its two unprivileged workers.
  *
- * ces-fetch: fd 3 is one end of a SOCK_SEQPACKET socket pair; every message is one frame. The helper sends
- * one FETCH_OPEN (with the CA bundle as an SCM_RIGHTS fd when `ca` is 1), then FETCH_GETs, each with the
- * fd to write the body to (a pipe; it is closed when the body is whole or has failed). ces-fetch answers
- * with FETCH_STATUS messages: `bytes` grows while a body streams (at most ten a second for each), then one final
- * `done` or `failed` for each GET. End of file on fd 3 ends ces-fetch.
+ * ces-fetch: fd 3 is one end of a SOCK_SEQPACKET socket pair; every message is one frame. The
+ * helper sends one FETCH_OPEN (with the CA bundle as an SCM_RIGHTS fd when `ca` is 1), then
+ * FETCH_GETs, each with the fd to write the body to (a pipe; it is closed when the body is whole or
+ * has failed). ces-fetch answers with FETCH_STATUS messages: `bytes` grows while a body streams (at
+ * most ten a second for each), then one final `done` or `failed` for each GET. End of file on fd 3
+ * ends ces-fetch.
  *
- * ces-unpack: fd 3 is a pipe with exactly one UNPACK_JOB frame, fd 4 a pipe for exactly one answer frame,
- * fd 5 the bytes to read (manifest, config or layer), fd 6 a directory: for a layer the empty staging
- * directory (read-write), for a config nothing (/dev/null); fds from 6 upward in job USER: the layers' root
- * directories, lowest first, read-only. All directories are id-mapped to its user namespace.
- * Exit status 0 when an answer was written (also an error answer), anything else is a crash. */
+ * ces-unpack: fd 3 is a pipe with exactly one UNPACK_JOB frame, fd 4 a pipe for exactly one answer
+ * frame, fd 5 the bytes to read (manifest, config or layer), fd 6 a directory: for a layer the
+ * empty staging directory (read-write), for a config nothing (/dev/null); fds from 6 upward in job
+ * USER: the layers' root directories, lowest first, read-only. All directories are id-mapped to its
+ * user namespace. Exit status 0 when an answer was written (also an error answer), anything else is
+ * a crash. */
 #ifndef CES_COMMON_WORKER_H
 #define CES_COMMON_WORKER_H
 
@@ -19,13 +21,15 @@
 
 struct ces_fetch_open {
 	void *memory;
-	char *scheme_host_port;	    /* "https://tre-ghcr-proxy.nsh.loc:5000", no trailing slash; https, always */
-	char *prefix;		    /* path prefix of the endpoint ("/ghcr"), or NULL */
-	char *repository;	    /* "epcced/tool" */
-	struct ces_strings hosts;   /* other hosts (token servers, blob stores) that may be spoken to: "host" or "host:port" */
-	char *username;		    /* or NULL: anonymous */
+	char *scheme_host_port; /* "https://tre-ghcr-proxy.nsh.loc:5000", no trailing slash; https,
+				   always */
+	char *prefix;           /* path prefix of the endpoint ("/ghcr"), or NULL */
+	char *repository;       /* "epcced/tool" */
+	struct ces_strings hosts; /* other hosts (token servers, blob stores) that may be spoken to:
+				     "host" or "host:port" */
+	char *username;           /* or NULL: anonymous */
 	char *token;
-	uint64_t ca;		    /* 1: trust only the CA bundle in the attached fd */
+	uint64_t ca; /* 1: trust only the CA bundle in the attached fd */
 };
 extern const struct ces_wire_schema ces_fetch_open_schema;
 
@@ -33,10 +37,10 @@ enum ces_fetch_kind { CES_FETCH_MANIFEST = 1, CES_FETCH_BLOB = 2 };
 
 struct ces_fetch_get {
 	void *memory;
-	uint64_t id;	/* chosen by the helper, echoed in statuses */
-	uint64_t kind;	/* enum ces_fetch_kind */
+	uint64_t id;     /* chosen by the helper, echoed in statuses */
+	uint64_t kind;   /* enum ces_fetch_kind */
 	char *reference; /* manifest: tag or digest; blob: digest */
-	uint64_t size;	/* blob: exact size in bytes; anything else fails. manifest: largest size */
+	uint64_t size; /* blob: exact size in bytes; anything else fails. manifest: largest size */
 };
 extern const struct ces_wire_schema ces_fetch_get_schema;
 
@@ -47,29 +51,35 @@ struct ces_fetch_status {
 	uint64_t id;
 	uint64_t state; /* enum ces_fetch_state */
 	uint64_t bytes;
-	uint64_t code;	/* enum ces_code when failed */
-	char *text;	/* when failed: one line for the user */
+	uint64_t code; /* enum ces_code when failed */
+	char *text;    /* when failed: one line for the user */
 };
 extern const struct ces_wire_schema ces_fetch_status_schema;
 
 enum ces_unpack_kind {
 	CES_UNPACK_MANIFEST = 1, /* answer: UNPACK_MANIFEST */
-	CES_UNPACK_CONFIG = 2,	 /* answer: IMAGE_RECORD without digest, uid, gid, groups, home, size */
-	CES_UNPACK_LAYER = 3,	 /* answer: UNPACK_LAYER */
-	CES_UNPACK_USER = 4,	 /* answer: IMAGE_RECORD with only uid, gid, groups, home */
+	CES_UNPACK_CONFIG =
+	    2, /* answer: IMAGE_RECORD without digest, uid, gid, groups, home, size */
+	CES_UNPACK_LAYER = 3, /* answer: UNPACK_LAYER */
+	CES_UNPACK_USER = 4,  /* answer: IMAGE_RECORD with only uid, gid, groups, home */
 };
 
-enum ces_compression { CES_COMPRESSION_NONE = 0, CES_COMPRESSION_GZIP = 1, CES_COMPRESSION_ZSTD = 2 };
+enum ces_compression {
+	CES_COMPRESSION_NONE = 0,
+	CES_COMPRESSION_GZIP = 1,
+	CES_COMPRESSION_ZSTD = 2
+};
 
 struct ces_unpack_job {
 	void *memory;
-	uint64_t kind;	      /* enum ces_unpack_kind */
-	char *digest;	      /* of the bytes on fd 5, which decide: a mismatch is an error. NULL for a manifest by tag */
-	uint64_t size;	      /* exact size of fd 5 for a layer and a config; largest for a manifest */
+	uint64_t kind; /* enum ces_unpack_kind */
+	char *digest;  /* of the bytes on fd 5, which decide: a mismatch is an error. NULL for a
+			  manifest by tag */
+	uint64_t size; /* exact size of fd 5 for a layer and a config; largest for a manifest */
 	uint64_t compression; /* layer */
-	char *diff_id;	      /* layer: expected digest of the tar */
+	char *diff_id;        /* layer: expected digest of the tar */
 	uint64_t layers;      /* config: how many diff_ids it must have */
-	char *user;	      /* job USER: the image's USER, NULL = root */
+	char *user;           /* job USER: the image's USER, NULL = root */
 	uint64_t max_bytes;   /* layer: cap on unpacked bytes */
 	uint64_t max_entries; /* layer: cap on entries */
 };
@@ -77,8 +87,9 @@ extern const struct ces_wire_schema ces_unpack_job_schema;
 
 struct ces_unpack_manifest {
 	void *memory;
-	char *digest;	     /* of the bytes read */
-	char *chosen;	     /* set when it was an index: digest of this machine's manifest; nothing else is set */
+	char *digest; /* of the bytes read */
+	char *chosen; /* set when it was an index: digest of this machine's manifest; nothing else
+			 is set */
 	uint64_t chosen_size;
 	char *config_digest;
 	uint64_t config_size;
@@ -91,7 +102,7 @@ extern const struct ces_wire_schema ces_unpack_manifest_schema;
 struct ces_unpack_layer {
 	void *memory;
 	char *diff_id;
-	uint64_t bytes;	  /* unpacked: sum of file sizes */
+	uint64_t bytes; /* unpacked: sum of file sizes */
 	uint64_t entries;
 };
 extern const struct ces_wire_schema ces_unpack_layer_schema;
@@ -104,6 +115,6 @@ struct ces_unpack_error {
 extern const struct ces_wire_schema ces_unpack_error_schema;
 
 #define CES_MANIFEST_MAX (4u * 1024 * 1024)
-#define CES_CONFIG_MAX (4u * 1024 * 1024)
+#define CES_CONFIG_MAX   (4u * 1024 * 1024)
 
 #endif

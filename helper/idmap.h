@@ -8,10 +8,11 @@
 
 #include "policy/decide.h"
 
-#define CES_IDMAP_EXTENTS     32
-#define CES_IDMAP_SPAN        65536u /* ids an image may use: 0..65535 */
-#define CES_IDMAP_PROJECT_GID 65536u /* in the container: the project's groups, from here upward   \
-				      */
+#define CES_IDMAP_EXTENTS 32
+#define CES_IDMAP_SPAN    65536u /* ids an image may use: 0..65535 */
+#define CES_IDMAP_PROJECT_GID                                                                      \
+	65536u /* in the container: the project's groups, from here upward                         \
+		*/
 
 struct ces_idmap_extent {
 	uint32_t inside, outside, count;

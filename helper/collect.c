@@ -1,0 +1,166 @@
+/* What goes out of the store, and when. Must not run beside a pull or a start: the exclusive lock
+ * says so. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/num.h"
+#include "helper/beneath.h"
+#include "helper/runs.h"
+#include "helper/store.h"
+#include "helper/store_internal.h"
+
+/* Names that must stay: 64 hex digits each. */
+struct keep {
+	char (*v)[65];
+	size_t n, size;
+	bool failed; /* out of memory: keep everything */
+};
+
+static void keep_add(struct keep *keep, const char *digest)
+{
+	if (keep->n == keep->size) {
+		size_t size = keep->size == 0 ? 64 : keep->size * 2;
+		char(*bigger)[65] = reallocarray(keep->v, size, sizeof(*bigger));
+
+		if (bigger == NULL) {
+			keep->failed = true;
+			return;
+		}
+		keep->v = bigger;
+		keep->size = size;
+	}
+	(void)snprintf(keep->v[keep->n++], sizeof(*keep->v), "%s", ces_store_hex(digest));
+}
+
+static bool kept(const struct keep *keep, const char *name)
+{
+	if (keep->failed)
+		return true;
+	for (size_t i = 0; i < keep->n; i++)
+		if (strcmp(keep->v[i], name) == 0)
+			return true;
+	return false;
+}
+
+struct sweep {
+	const struct ces_store *store;
+	uid_t uid;
+	uint64_t now;
+	struct keep *images;
+};
+
+static void grant_seen(const struct ces_grant *grant, void *context)
+{
+	struct sweep *sweep = context;
+	uint64_t last = grant->used > grant->pulled ? grant->used : grant->pulled;
+	struct ces_error ignored;
+
+	if (grant->retain > 0 && sweep->now > last && sweep->now - last > grant->retain)
+		(void)ces_store_remove_grant(sweep->store, sweep->uid, grant->reference, &ignored);
+	else
+		keep_add(sweep->images, grant->digest);
+}
+
+/* Calls each with every name in the directory but "." and "..". */
+static void each_name(int parent, void (*each)(int, const char *, void *), void *context)
+{
+	CES_CLEANUP_DIR DIR *dir = NULL;
+	const struct dirent *entry;
+	int fd = ces_beneath_open(parent, ".", O_RDONLY | O_DIRECTORY, 0);
+
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (dir == NULL) {
+		ces_cleanup_close(&fd);
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.')
+			each(parent, entry->d_name, context);
+}
+
+static void user_seen(int parent, const char *name, void *context)
+{
+	struct sweep *sweep = context;
+	uint64_t uid;
+
+	(void)parent;
+	if (ces_num_parse(name, 1, UINT32_MAX, &uid) < 0)
+		return;
+	sweep->uid = (uid_t)uid;
+	ces_store_each_grant(sweep->store, sweep->uid, grant_seen, sweep);
+}
+
+static void run_seen(const struct ces_run_record *record, bool alive, void *context)
+{
+	(void)alive;
+	if (record->digest != NULL)
+		keep_add(context, record->digest);
+}
+
+static void remove_unkept(int parent, const char *name, void *context)
+{
+	if (!kept(context, name))
+		(void)ces_beneath_remove(parent, name);
+}
+
+struct layers {
+	const struct ces_store *store;
+	struct keep *keep;
+};
+
+static void image_seen(int parent, const char *name, void *context)
+{
+	struct layers *layers = context;
+	struct ces_image_record record;
+	struct ces_error ignored;
+	char digest[CES_DIGEST_LENGTH + 1];
+
+	(void)parent;
+	(void)snprintf(digest, sizeof(digest), "sha256:%.64s", name);
+	if (ces_store_load_image(layers->store, digest, &record, &ignored) < 0) {
+		layers->keep->failed = true; /* a record that cannot be read may need any layer */
+		return;
+	}
+	for (size_t i = 0; i < record.diff_ids.n; i++)
+		keep_add(layers->keep, record.diff_ids.v[i]);
+	ces_wire_free(&ces_image_record_schema, &record);
+}
+
+/* A staging directory whose lock can be had belongs to nobody any more. */
+static void remove_stale(int parent, const char *name, void *context)
+{
+	CES_CLEANUP_FD int fd = ces_beneath_open(parent, name, O_RDONLY | O_DIRECTORY, 0);
+
+	(void)context;
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		(void)ces_beneath_remove(parent, name);
+}
+
+void ces_store_collect(struct ces_store *store, int live_runs)
+{
+	struct keep images = {0}, layer_names = {0};
+	struct sweep sweep = {store, 0, (uint64_t)time(NULL), &images};
+	struct layers layers = {store, &layer_names};
+
+	/* the shared lock must go first: flock(2) converts by releasing */
+	if (flock(store->lock, LOCK_EX | LOCK_NB) < 0) {
+		(void)flock(store->lock, LOCK_SH);
+		return;
+	}
+	each_name(store->staging, remove_stale, NULL);
+	each_name(store->grants, user_seen, &sweep);
+	ces_runs_each(live_runs, run_seen, &images);
+	each_name(store->images, remove_unkept, &images);
+	each_name(store->images, image_seen, &layers);
+	each_name(store->layers, remove_unkept, &layer_names);
+	free(images.v);
+	free(layer_names.v);
+	(void)flock(store->lock, LOCK_SH);
+}

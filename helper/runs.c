@@ -1,0 +1,114 @@
+/* The register of live runs. Must not hold anything that is needed for a decision about a new run
+ * but their number: it is on a tmpfs that a reboot empties. */
+#include "helper/runs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/paths.h"
+#include "helper/beneath.h"
+#include "helper/store_internal.h"
+
+int ces_runs_open(int *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return ces_beneath_own_dir(root, CES_RUN_DIR, ret, err);
+}
+
+int ces_runs_name(int runs, char ret[CES_RUN_DIGITS + 1], struct ces_error *err)
+{
+	for (int attempt = 0; attempt < 16; attempt++) {
+		uint64_t random;
+
+		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+			break;
+		(void)snprintf(ret, CES_RUN_DIGITS + 1, "%010llu",
+			       (unsigned long long)(random % 10000000000ull));
+		if (faccessat(runs, ret, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+			return 0;
+	}
+	return ces_error_set(err, CES_E_HOST, "no number for a new run");
+}
+
+int ces_runs_enter(int runs, const struct ces_run_record *record, int *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int dir = -1;
+	char making[32];
+
+	(void)snprintf(making, sizeof(making), ".new-%s", record->run);
+	if (mkdirat(runs, making, 0700) < 0)
+		return ces_error_errno(err, CES_E_HOST, "making the run directory");
+	dir = ces_beneath_open(runs, making, O_RDONLY | O_DIRECTORY, 0);
+	/* whoever sees the run's name sees it locked and with its record */
+	if (dir < 0 || flock(dir, LOCK_EX | LOCK_NB) < 0)
+		return ces_error_errno(err, CES_E_HOST, "locking the run directory");
+	if (ces_store_write_record(dir, "record", &ces_run_record_schema, record, err) < 0)
+		return -1;
+	if (renameat(runs, making, runs, record->run) < 0)
+		return ces_error_errno(err, CES_E_HOST, "entering the run");
+	*ret = ces_steal_fd(&dir);
+	return 0;
+}
+
+void ces_runs_leave(int runs, const char *run)
+{
+	(void)ces_beneath_remove(runs, run);
+}
+
+/* A directory whose helper died before it was entered: nothing else was made for it yet. */
+static void remove_unborn(int runs, const char *name)
+{
+	CES_CLEANUP_FD int dir = ces_beneath_open(runs, name, O_RDONLY | O_DIRECTORY, 0);
+	struct stat st;
+
+	/* a young one may only just not be locked yet */
+	if (dir >= 0 && fstat(dir, &st) == 0 && time(NULL) - st.st_mtime > 60 &&
+	    flock(dir, LOCK_EX | LOCK_NB) == 0)
+		ces_runs_leave(runs, name);
+}
+
+static void look(int runs, const char *name,
+		 void (*each)(const struct ces_run_record *, bool, void *), void *context)
+{
+	CES_CLEANUP_FD int dir = ces_beneath_open(runs, name, O_RDONLY | O_DIRECTORY, 0);
+	struct ces_run_record record;
+	struct ces_error err;
+	bool alive;
+
+	if (dir < 0)
+		return;
+	alive = flock(dir, LOCK_EX | LOCK_NB) < 0;
+	if (ces_store_read_record(dir, "record", &ces_run_record_schema, &record, &err) < 0)
+		return;
+	if (strcmp(record.run, name) == 0)
+		each(&record, alive, context);
+	ces_wire_free(&ces_run_record_schema, &record);
+}
+
+void ces_runs_each(int runs, void (*each)(const struct ces_run_record *, bool, void *),
+		   void *context)
+{
+	CES_CLEANUP_DIR DIR *dir = NULL;
+	const struct dirent *entry;
+	int fd = ces_beneath_open(runs, ".", O_RDONLY | O_DIRECTORY, 0);
+
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (dir == NULL) {
+		ces_cleanup_close(&fd);
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL)
+		if (ces_run_valid(entry->d_name))
+			look(runs, entry->d_name, each, context);
+		else if (strncmp(entry->d_name, ".new-", 5) == 0)
+			remove_unborn(runs, entry->d_name);
+}

@@ -1,0 +1,26 @@
+/* The live runs, /run/ces/<run>/record. */
+#ifndef CES_HELPER_RUNS_H
+#define CES_HELPER_RUNS_H
+
+#include <stdbool.h>
+
+#include "common/image.h"
+#include "common/name.h"
+
+/* Opens (makes) /run/ces. */
+int ces_runs_open(int *ret, struct ces_error *err);
+
+/* Ten random digits that no live run has. */
+int ces_runs_name(int runs, char ret[CES_RUN_DIGITS + 1], struct ces_error *err);
+
+/* Writes the record of a run and returns its locked fd: the lock is the sign of life. */
+int ces_runs_enter(int runs, const struct ces_run_record *record, int *ret, struct ces_error *err);
+
+/* Forgets a run. */
+void ces_runs_leave(int runs, const char *run);
+
+/* Calls each for every readable record; alive: its helper lives. */
+void ces_runs_each(int runs, void (*each)(const struct ces_run_record *, bool alive, void *),
+		   void *context);
+
+#endif

@@ -1,0 +1,293 @@
+/* The image store. Must not read or follow anything inside a layer. */
+#include "helper/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/digest.h"
+#include "common/io.h"
+#include "common/paths.h"
+#include "helper/beneath.h"
+#include "helper/store_internal.h"
+
+/* The hex part of a digest that was checked: a safe file name. */
+const char *ces_store_hex(const char *digest)
+{
+	return ces_digest_valid(digest) ? digest + strlen("sha256:") : "invalid";
+}
+
+static int open_own(int dir, const char *upper, const char *name, int *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int parent = -1;
+
+	if (ces_beneath_own_dir(dir, upper, &parent, err) < 0)
+		return -1;
+	return ces_beneath_own_dir(parent, name, ret, err);
+}
+
+int ces_store_open(struct ces_store *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct ces_store store = {-1, -1, -1, -1, -1, -1};
+
+	if (ces_beneath_own_dir(root, CES_STORE_DIR, &store.dir, err) < 0 ||
+	    open_own(store.dir, "layers", "sha256", &store.layers, err) < 0 ||
+	    open_own(store.dir, "images", "sha256", &store.images, err) < 0 ||
+	    ces_beneath_own_dir(store.dir, "grants", &store.grants, err) < 0 ||
+	    ces_beneath_own_dir(store.dir, "staging", &store.staging, err) < 0) {
+		ces_store_close(&store);
+		return -1;
+	}
+	store.lock = ces_beneath_open(store.dir, "lock", O_RDWR | O_CREAT, 0600);
+	if (store.lock < 0 || flock(store.lock, LOCK_SH) < 0) {
+		ces_error_errno(err, CES_E_HOST, "locking the store");
+		ces_store_close(&store);
+		return -1;
+	}
+	*ret = store;
+	return 0;
+}
+
+void ces_store_close(struct ces_store *store)
+{
+	ces_cleanup_close(&store->dir);
+	ces_cleanup_close(&store->layers);
+	ces_cleanup_close(&store->images);
+	ces_cleanup_close(&store->grants);
+	ces_cleanup_close(&store->staging);
+	ces_cleanup_close(&store->lock);
+}
+
+int ces_store_open_layer(const struct ces_store *store, const char *diff_id, int *ret,
+			 struct ces_error *err)
+{
+	char path[80];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/fs", ces_store_hex(diff_id));
+	fd = ces_beneath_open(store->layers, path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0 && errno == ENOENT)
+		return ces_error_set(err, CES_E_NOTFOUND, "layer %.19s is not in the store",
+				     diff_id);
+	if (fd < 0)
+		return ces_error_errno(err, CES_E_HOST, "layer %.19s", diff_id);
+	*ret = fd;
+	return 0;
+}
+
+int ces_store_stage(const struct ces_store *store, char *name, int *ret, int *ret_fs,
+		    struct ces_error *err)
+{
+	CES_CLEANUP_FD int dir = -1;
+	uint64_t random;
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return ces_error_errno(err, CES_E_HOST, "random numbers");
+	(void)snprintf(name, 32, "%016llx", (unsigned long long)random);
+	if (mkdirat(store->staging, name, 0700) < 0)
+		return ces_error_errno(err, CES_E_HOST, "making a staging directory");
+	dir = ces_beneath_open(store->staging, name, O_RDONLY | O_DIRECTORY, 0);
+	if (dir < 0 || flock(dir, LOCK_EX | LOCK_NB) < 0 || mkdirat(dir, "fs", 0755) < 0)
+		return ces_error_errno(err, CES_E_HOST, "staging directory");
+	if (ret_fs != NULL) {
+		*ret_fs = ces_beneath_open(dir, "fs", O_RDONLY | O_DIRECTORY, 0);
+		/* the umask is 077; a layer's root is open to all ids of the container */
+		if (*ret_fs < 0 || fchmod(*ret_fs, 0755) < 0)
+			return ces_error_errno(err, CES_E_HOST, "staging directory");
+	}
+	*ret = ces_steal_fd(&dir);
+	return 0;
+}
+
+void ces_store_unstage(const struct ces_store *store, const char *name)
+{
+	(void)ces_beneath_remove(store->staging, name);
+}
+
+static int commit(const struct ces_store *store, const char *name, int parent, const char *digest,
+		  struct ces_error *err)
+{
+	if (renameat2(store->staging, name, parent, ces_store_hex(digest), RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return ces_error_errno(err, CES_E_HOST, "storing %.19s", digest);
+	ces_store_unstage(store, name);
+	return 0;
+}
+
+int ces_store_commit_layer(const struct ces_store *store, const char *name, const char *diff_id,
+			   struct ces_error *err)
+{
+	return commit(store, name, store->layers, diff_id, err);
+}
+
+static int write_file(int dir, const char *name, const void *bytes, size_t length,
+		      struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = ces_beneath_open(dir, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	if (fd < 0 || ces_write_full(fd, bytes, length, -1) < 0)
+		return ces_error_errno(err, CES_E_HOST, "writing %s", name);
+	return 0;
+}
+
+/* Writes an encoded object as dir/name: to a temporary name first, so that a reader sees all or
+ * nothing. */
+int ces_store_write_record(int dir, const char *name, const struct ces_wire_schema *schema,
+			   const void *object, struct ces_error *err)
+{
+	CES_CLEANUP_FREE uint8_t *frame = NULL;
+	char temporary[128];
+	size_t length;
+
+	if (ces_wire_encode(schema, object, &frame, &length, err) < 0)
+		return -1;
+	(void)snprintf(temporary, sizeof(temporary), "%s.%d", name, (int)getpid());
+	if (write_file(dir, temporary, frame, length, err) < 0)
+		return -1;
+	if (renameat(dir, temporary, dir, name) < 0)
+		return ces_error_errno(err, CES_E_HOST, "storing %s", name);
+	return 0;
+}
+
+int ces_store_read_record(int dir, const char *name, const struct ces_wire_schema *schema,
+			  void *object, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = ces_beneath_open(dir, name, O_RDONLY, 0);
+	CES_CLEANUP_FREE char *bytes = NULL;
+	size_t length;
+
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return ces_error_set(err, CES_E_NOTFOUND, "no %s", schema->name);
+	if (fd < 0 || ces_read_file(fd, CES_WIRE_RECORD_MAX, &bytes, &length) < 0)
+		return ces_error_errno(err, CES_E_HOST, "reading the %s", schema->name);
+	return ces_wire_decode(schema, bytes, length, object, err);
+}
+
+int ces_store_commit_image(const struct ces_store *store, const struct ces_image_record *record,
+			   const struct ces_bytes *manifest, const struct ces_bytes *config,
+			   struct ces_error *err)
+{
+	CES_CLEANUP_FD int dir = -1;
+	char name[32];
+
+	if (ces_store_stage(store, name, &dir, NULL, err) < 0)
+		return -1;
+	(void)unlinkat(dir, "fs", AT_REMOVEDIR);
+	if (write_file(dir, "manifest", manifest->bytes, manifest->length, err) < 0 ||
+	    write_file(dir, "config", config->bytes, config->length, err) < 0 ||
+	    ces_store_write_record(dir, "record", &ces_image_record_schema, record, err) < 0 ||
+	    commit(store, name, store->images, record->digest, err) < 0) {
+		ces_store_unstage(store, name);
+		return -1;
+	}
+	return 0;
+}
+
+int ces_store_load_image(const struct ces_store *store, const char *digest,
+			 struct ces_image_record *ret, struct ces_error *err)
+{
+	char path[80];
+
+	(void)snprintf(path, sizeof(path), "%s/record", ces_store_hex(digest));
+	return ces_store_read_record(store->images, path, &ces_image_record_schema, ret, err);
+}
+
+static int open_grants(const struct ces_store *store, uid_t uid, int *ret, struct ces_error *err)
+{
+	char name[16];
+
+	(void)snprintf(name, sizeof(name), "%u", uid);
+	return ces_beneath_own_dir(store->grants, name, ret, err);
+}
+
+/* A grant's file is named by the hash of its reference: no byte of a reference becomes a path. */
+static void grant_name(const char *reference, char name[CES_DIGEST_LENGTH + 1])
+{
+	char digest[CES_DIGEST_LENGTH + 1];
+
+	ces_digest_of(reference, strlen(reference), digest);
+	memcpy(name, ces_store_hex(digest), 65);
+}
+
+int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct ces_grant *grant,
+			  struct ces_error *err)
+{
+	CES_CLEANUP_FD int dir = -1;
+	char name[CES_DIGEST_LENGTH + 1];
+
+	if (open_grants(store, uid, &dir, err) < 0)
+		return -1;
+	grant_name(grant->reference, name);
+	return ces_store_write_record(dir, name, &ces_grant_schema, grant, err);
+}
+
+int ces_store_read_grant(const struct ces_store *store, uid_t uid, const char *reference,
+			 struct ces_grant *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int dir = -1;
+	char name[CES_DIGEST_LENGTH + 1];
+
+	if (open_grants(store, uid, &dir, err) < 0)
+		return -1;
+	grant_name(reference, name);
+	if (ces_store_read_record(dir, name, &ces_grant_schema, ret, err) == 0)
+		return 0;
+	if (err->code == CES_E_NOTFOUND)
+		return ces_error_set(err, CES_E_NOTFOUND,
+				     "you have no image %s here; type: ces-client pull %s",
+				     reference, reference);
+	return -1;
+}
+
+int ces_store_remove_grant(const struct ces_store *store, uid_t uid, const char *reference,
+			   struct ces_error *err)
+{
+	CES_CLEANUP_FD int dir = -1;
+	char name[CES_DIGEST_LENGTH + 1];
+
+	if (open_grants(store, uid, &dir, err) < 0)
+		return -1;
+	grant_name(reference, name);
+	if (unlinkat(dir, name, 0) == 0)
+		return 0;
+	return errno == ENOENT
+		   ? ces_error_set(err, CES_E_NOTFOUND, "you have no image %s here", reference)
+		   : ces_error_errno(err, CES_E_HOST, "removing %s", reference);
+}
+
+void ces_store_each_grant(const struct ces_store *store, uid_t uid,
+			  void (*each)(const struct ces_grant *, void *), void *context)
+{
+	CES_CLEANUP_DIR DIR *dir = NULL;
+	const struct dirent *entry;
+	struct ces_error ignored;
+	int fd;
+
+	if (open_grants(store, uid, &fd, &ignored) < 0)
+		return;
+	dir = fdopendir(fd);
+	if (dir == NULL) {
+		close(fd);
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		struct ces_grant grant;
+
+		/* 64 hex digits; temporary names are longer */
+		if (strlen(entry->d_name) != 64 ||
+		    ces_store_read_record(fd, entry->d_name, &ces_grant_schema, &grant, &ignored) <
+			0)
+			continue;
+		each(&grant, context);
+		ces_wire_free(&ces_grant_schema, &grant);
+	}
+}

@@ -1,0 +1,70 @@
+/* The image store, /var/lib/ces: layers by diff_id, images by digest, grants by user, staging in
+ * the making. All of it is root's and closed to others; nothing in it is ever opened by a name that
+ * came from outside: names are checked digests, uids, and CES's own random digits. */
+#ifndef CES_HELPER_STORE_H
+#define CES_HELPER_STORE_H
+
+#include <stdbool.h>
+
+#include "common/image.h"
+#include "common/name.h"
+
+struct ces_store {
+	int dir, layers, images, grants, staging;
+	int lock; /* held shared by every pull and run start, exclusively by the collector */
+};
+
+/* Opens (makes) the store and takes the lock shared. A lock is only ever held by root processes
+ * under a deadline, so no caller can hold it against others. */
+int ces_store_open(struct ces_store *ret, struct ces_error *err);
+void ces_store_close(struct ces_store *store);
+
+/* Opens the root directory of a layer; -1 with CES_E_NOTFOUND when it is not in the store. */
+int ces_store_open_layer(const struct ces_store *store, const char *diff_id, int *ret,
+			 struct ces_error *err);
+
+/* A new staging directory (locked for the life of *ret, so that the janitor leaves it alone). name
+ * takes 32 bytes. The layer's content goes into its directory "fs", *ret_fs (mode 0755). */
+int ces_store_stage(const struct ces_store *store, char *name, int *ret, int *ret_fs,
+		    struct ces_error *err);
+
+/* Renames a staged layer to its place. One that came to be there meanwhile wins; the staged one is
+ * removed. */
+int ces_store_commit_layer(const struct ces_store *store, const char *name, const char *diff_id,
+			   struct ces_error *err);
+
+/* Removes a staging directory. */
+void ces_store_unstage(const struct ces_store *store, const char *name);
+
+struct ces_bytes {
+	char *bytes;
+	size_t length;
+};
+
+/* Stores manifest, config and record of an image as one directory, by rename. */
+int ces_store_commit_image(const struct ces_store *store, const struct ces_image_record *record,
+			   const struct ces_bytes *manifest, const struct ces_bytes *config,
+			   struct ces_error *err);
+
+int ces_store_load_image(const struct ces_store *store, const char *digest,
+			 struct ces_image_record *ret, struct ces_error *err);
+
+/* Grants. reference is canonical (ces_reference_format). Read gives CES_E_NOTFOUND when there is
+ * none. */
+int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct ces_grant *grant,
+			  struct ces_error *err);
+int ces_store_read_grant(const struct ces_store *store, uid_t uid, const char *reference,
+			 struct ces_grant *ret, struct ces_error *err);
+int ces_store_remove_grant(const struct ces_store *store, uid_t uid, const char *reference,
+			   struct ces_error *err);
+
+/* Calls each for every grant of a user. Damaged ones are passed over. */
+void ces_store_each_grant(const struct ces_store *store, uid_t uid,
+			  void (*each)(const struct ces_grant *, void *), void *context);
+
+/* Removes staging of dead pulls, grants that are past their time, and then images and layers that
+ * no grant and no live run needs. live_runs is an fd of /run/ces. Does nothing when a pull or a
+ * start is under way: the next call will. The caller's own shared lock must be the only one. */
+void ces_store_collect(struct ces_store *store, int live_runs);
+
+#endif
