@@ -172,6 +172,11 @@ def images(out):
     image("user-high", config={"User": "70000", "Cmd": ["id"]})
     image("volumes", config={"Cmd": ["ls", "/"], "Volumes": {"/vol": {}}, "ExposedPorts": {"80/tcp": {}},
                              "Labels": {"run.oci.hooks.stdout": "/tmp/canary", "org.label": "canary-label"}})
+    # The root of this one has an empty password: a setuid su that works would give root.
+    with open(BUSYBOX, "rb") as f:
+        suid = Layer().file("busybox.suid", f.read(), 0o4755)
+    suid.file("etc/passwd", "root::0:0:root:/root:/bin/sh\nworker:x:1000:1000:worker:/:/bin/sh\n")
+    image("suid", [suid], {"User": "1000", "Cmd": ["id", "-u"]})
     image("rules", layer_rules(), {"Cmd": ["sh"]})
     image("rules-zstd", layer_rules(), {"Cmd": ["sh"]}, "zstd")
     image("rules-plain", layer_rules(), {"Cmd": ["sh"]}, "none")

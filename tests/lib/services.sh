@@ -125,7 +125,7 @@ lab_registry() # NAME PORT [AUTH-YAML [PREFIX [CERT]]]
 	local config=$lab/$1.yml cert=$lab/${5:-server}
 	cat > "$config" <<-YAML
 	version: 0.1
-	log: { level: error, accesslog: { disabled: true } }
+	log: { level: error, accesslog: { disabled: false } }
 	storage:
 	  filesystem: { rootdirectory: $lab/storage }
 	  maintenance: { uploadpurging: { enabled: false } }

@@ -1,0 +1,179 @@
+#!/usr/bin/env bats
+# Whatever happens to a run, nothing of it outlives it.
+
+load ../lib/e2e.bash
+
+setup_file() { lab_policy; have alice tools; pull bob $open/tools:1 -q; }
+setup() { remember; }
+teardown()
+{
+	rm -rf /home/*/outputs_*
+	[ -z "${client:-}" ] || kill -KILL "$client" 2> /dev/null || true
+}
+
+# Starts a run of alice's that says when it is up and then stays; sets client to the pid of ces-client.
+start_run() # [COMMAND]
+{
+	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
+		ces-client run -q $open/tools:1 sh -c "echo up; ${1:-sleep 600}" > $lab/up 2> $lab/err 3>&- < /dev/null &
+	client=$!
+	eventually test -s $lab/up
+}
+
+gone()
+{
+	eventually bash -c '! pgrep -x "ces-helper|crun|runc|sleep"'
+	nothing_left_behind
+	no compgen -G '/home/alice/scratch_*'
+}
+
+# The helper that supervises the run: a child of the client's.
+helper_of() { pgrep -P "$1" -x ces-helper; }
+
+@test "SIGTERM, SIGINT and SIGHUP to the client end the run" {
+	for s in TERM INT HUP; do
+		start_run
+		kill -$s $client
+		wait $client || status=$?
+		echo "$s: $status"
+		[ "$status" -gt 128 ] || [ "$status" -eq 125 ]
+		gone
+	done
+}
+
+@test "a signal reaches a container that handles it" {
+	start_run 'trap "echo got it; exit 9" TERM; while :; do sleep 0.1; done'
+	kill -TERM $client
+	wait $client || status=$?
+	[ "$status" -eq 9 ]
+	grep -q 'got it' $lab/up
+	gone
+}
+
+@test "the client killed ends the run" {
+	start_run
+	kill -KILL $client
+	gone
+	eventually bash -c "tail -n 1 $journal | jq -e '.status != null or .reason != null'"
+}
+
+@test "the helper killed leaves nothing alive, and the next start clears what is left" {
+	start_run
+	kill -KILL "$(helper_of $client)"
+	run --separate-stderr wait $client
+	eventually bash -c '! pgrep -x "ces-helper|crun|runc|sleep"'
+	inside -- true
+	nothing_left_behind
+	no compgen -G '/home/alice/scratch_*'
+}
+
+@test "the user cannot signal, trace or read the helper" {
+	start_run
+	h=$(helper_of $client)
+	for s in TERM KILL STOP HUP CONT; do
+		run as alice kill -$s "$h"
+		[ "$status" -ne 0 ]
+	done
+	run as alice cat "/proc/$h/environ" "/proc/$h/maps"
+	[ "$status" -ne 0 ]
+	run as alice ls -l "/proc/$h/fd"
+	[ "$status" -ne 0 ]
+	kill -TERM $client
+	wait $client || true
+	gone
+}
+
+@test "the user cannot enter the container from outside" {
+	start_run
+	inner=$(pgrep -x sleep | head -n 1)
+	run as alice nsenter -t "$inner" -U --preserve-credentials true
+	[ "$status" -ne 0 ]
+	run as alice nsenter -t "$inner" -m true
+	[ "$status" -ne 0 ]
+	run as alice ls "/proc/$inner/root/"
+	[ "$status" -ne 0 ]
+	kill -TERM $client
+	wait $client || true
+	gone
+}
+
+@test "a program that leaves children behind does not keep the run" {
+	SECONDS=0
+	run inside -- sh -c 'sleep 600 & sleep 600 & setsid sleep 600 & echo done'
+	[ "$output" = done ]
+	[ $SECONDS -lt 8 ]
+	gone
+}
+
+@test "fds 0, 1 and 2 closed, in every combination" {
+	for c in '<&-' '>&-' '2>&-' '<&- >&-' '<&- 2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
+		run bash -c "setpriv --reuid=alice --regid=alice --init-groups --reset-env \
+			ces-client run -q $open/tools:1 sh -c 'exit 5' $c"
+		echo "$c: $status $output"
+		[ "$status" -eq 5 ]
+	done
+	gone
+}
+
+@test "the helper itself with any of fds 0 to 4 closed" {
+	for c in 0 1 2 3 4; do
+		run timeout 20 setpriv --reuid=alice --regid=alice --init-groups --reset-env \
+			"$CES_TOP/tests/lib/frame.py" --close $c u64:1:3 wrap:1
+		[ "$status" -lt 128 ]
+		[ "$status" -ne 124 ]
+	done
+	gone
+}
+
+@test "signals at any moment leave nothing" {
+	for ms in 0 2 4 6 8 10 12 15 20 30 50; do
+		for s in TERM KILL; do
+			setpriv --reuid=alice --regid=alice --init-groups --reset-env \
+				ces-client run -q $open/tools:1 sleep 600 3>&- < /dev/null > /dev/null 2>&1 &
+			client=$!
+			sleep "$(printf '0.%03d' $ms)"
+			kill -$s $client
+			wait $client || true
+		done
+	done
+	gone
+}
+
+@test "the helper killed at any moment leaves nothing after the next start" {
+	for ms in 0 2 4 6 8 10 12 15 20 30; do
+		setpriv --reuid=alice --regid=alice --init-groups --reset-env \
+			ces-client run -q $open/tools:1 sleep 600 3>&- < /dev/null > /dev/null 2>&1 &
+		client=$!
+		sleep "$(printf '0.%03d' $ms)"
+		pkill -KILL -x -P $client ces-helper || true
+		wait $client || true
+	done
+	eventually bash -c '! pgrep -x "ces-helper|crun|runc|sleep"'
+	inside -- true
+	gone
+}
+
+@test "fifty runs started at once all succeed" {
+	lab_policy '.defaults.limits.runs = 100'
+	pids=()
+	for i in {1..50}; do
+		inside -- sh -c "echo $i > /safe_outputs/n" 3>&- &
+		pids+=($!)
+	done
+	for p in "${pids[@]}"; do wait "$p"; done
+	lab_policy
+	[ "$(cat /home/alice/outputs_*/n | sort -n | uniq | wc -l)" -eq 50 ]
+	gone
+}
+
+@test "more runs than the policy allows are refused" {
+	lab_policy '.defaults.limits.runs = 1'
+	start_run
+	run --separate-stderr ces alice run $open/tools:1 true
+	kill -TERM $client
+	wait $client || true
+	lab_policy
+	[ "$status" -eq 125 ]
+	[[ $stderr == "ces: "*run* ]]
+	gone
+}

@@ -1,0 +1,113 @@
+#!/usr/bin/env bats
+# The journal: what was decided, before it took effect; how it ended; and nobody can rewrite it unnoticed.
+
+load ../lib/e2e.bash
+
+setup_file() { lab_policy; have alice tools; }
+setup() { remember; }
+teardown() { rm -rf /home/*/outputs_*; }
+
+@test "a run has a decision and an end with status, in order" {
+	run inside -- sh -c 'exit 3'
+	[ "$(journal_new -s length)" -eq 2 ]
+	journal_new -s -e '.[0].decision == "allow" and .[0].run == .[1].run and .[1].status == 3 and .[1].reason == "exit"'
+}
+
+@test "the decision is on record before the container starts" {
+	ces alice run -q -i $open/tools:1 sh -c 'echo up; read x' < <(eventually test -s $lab/up; wc -l < $journal > $lab/count; echo) > $lab/up
+	[ "$(cat $lab/count)" -eq $((before_lines + 1)) ]
+}
+
+@test "a record names user, project, image, digest, rule and policy" {
+	run inside -- true
+	journal_new -s -e '.[0] | .uid == 4401 and .project == "nsh-2024-0001" and (tostring | contains("open.tre.test/epcced/tools"))
+		and (tostring | contains("projects.nsh-2024-0001.images[1]"))'
+	digest=$(skopeo inspect --no-tags --cert-dir $lab/trust docker://open.tre.test:5001/epcced/tools:1 | jq -r .Digest)
+	journal_new -s -e --arg d "$digest" '.[0] | tostring | contains($d)'
+	policy=$(sha256sum < /etc/ces/policy.json | cut -d' ' -f1)
+	journal_new -s -e --arg d "$policy" '.[0] | tostring | contains($d)'
+}
+
+@test "a pull is on record with the digest it got" {
+	run pull alice $open/tools:1 -q
+	digest=$(skopeo inspect --no-tags --cert-dir $lab/trust docker://open.tre.test:5001/epcced/tools:1 | jq -r .Digest)
+	journal_new -s -e --arg d "$digest" 'map(tostring) | any(contains($d))'
+}
+
+@test "a denied request is on record with its rule" {
+	run ces alice pull open.tre.test/other/x
+	journal_new -s -e 'length == 1 and .[0].decision == "deny" and .[0].uid == 4401'
+	run ces dave pull open.tre.test/other/x
+	journal_new -s -e 'length == 2 and .[1].uid == 4404'
+}
+
+@test "USER, LOGNAME and HOME do not change who is on record" {
+	run as alice env USER=root LOGNAME=root HOME=/root SUDO_USER=root ces-client run -q $open/tools:1 true
+	journal_new -s -e 'all(.uid == 4401 or .uid == null)'
+	journal_new -s -e 'map(tostring) | any(contains("\"root\"")) | not'
+}
+
+@test "arguments and environment values are not in it" {
+	run inside -e SECRET=canary-value -- echo canary-argument
+	[ "$output" = canary-argument ]
+	no grep -q canary $journal
+}
+
+@test "each record carries the digest of the one before" {
+	previous=
+	checked=0
+	while IFS= read -r line; do
+		if [ -n "$previous" ]; then
+			digest=$(printf '%s' "$previous" | sha256sum | cut -d' ' -f1)
+			newline=$(printf '%s\n' "$previous" | sha256sum | cut -d' ' -f1)
+			[[ $line == *"$digest"* || $line == *"$newline"* ]]
+			checked=$((checked + 1))
+		fi
+		previous=$line
+	done < $journal
+	[ $checked -gt 3 ]
+}
+
+@test "ces-policy audit verify accepts it, and finds a changed, a removed and a reordered line" {
+	run ces-policy audit verify
+	[ "$status" -eq 0 ]
+	sed '2s/4401/4402/' $journal > $lab/changed
+	sed '2d' $journal > $lab/removed
+	sed -n '1p;3p;2p;4,$p' $journal > $lab/reordered
+	for f in changed removed reordered; do
+		run ces-policy audit verify --journal $lab/$f
+		echo "$f: $output"
+		[ "$status" -ne 0 ]
+	done
+}
+
+@test "only root can read it" {
+	[ "$(stat -c '%U %a' $journal)" = "root 600" ]
+	run as alice cat $journal
+	[ "$status" -ne 0 ]
+}
+
+@test "fifty requests at once make fifty whole records, in one chain" {
+	pids=()
+	for i in {1..50}; do
+		ces alice pull open.tre.test/other/x 2> /dev/null 3>&- &
+		pids+=($!)
+	done
+	for p in "${pids[@]}"; do wait "$p" || true; done
+	[ $(($(journal_lines) - before_lines)) -eq 50 ]
+	journal_new -e . > /dev/null
+	ces-policy audit verify
+}
+
+@test "no journal, no run" {
+	mv $journal $lab/kept
+	mkdir $journal
+	remember
+	run --separate-stderr ces alice run $open/tools:1 true
+	rmdir $journal
+	mv $lab/kept $journal
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"ces: "*journal* ]]
+	nothing_left_behind
+	[ -z "$(outputs alice)" ]
+}

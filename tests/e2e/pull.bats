@@ -1,0 +1,266 @@
+#!/usr/bin/env bats
+# A pull: logins, media types, layers, digests, progress.
+
+load ../lib/e2e.bash
+
+setup_file() { lab_policy; empty_store; }
+setup() { remember; }
+
+# GETs of blobs that the open registry has answered so far.
+blobs_served() { grep -c 'GET /v2/[^ ]*/blobs/sha256:' $lab/open.log; }
+
+@test "a pull without login, where the registry needs none" {
+	run --separate-stderr pull alice $open/tools:1
+	[ "$status" -eq 0 ]
+	run ces alice images
+	[[ $output == *"$open/tools:1"* ]]
+}
+
+@test "a pull with user name and token from stdin" {
+	run --separate-stderr pull alice $image/tools:1
+	[ "$status" -eq 0 ]
+}
+
+@test "a pull with a token from a file" {
+	as alice sh -c "umask 077; echo $registry_token > token"
+	run --separate-stderr ces alice pull --username $registry_user --token-file token $image/cmd:1
+	rm /home/alice/token
+	[ "$status" -eq 0 ]
+}
+
+@test "a pull with a bearer token, from an endpoint whose port the user does not write" {
+	run --separate-stderr pull alice git.ecdf.ed.ac.uk/epcced/tools:1
+	echo "$stderr"
+	[ "$status" -eq 0 ]
+	run inside -- true
+	[ "$status" -eq 0 ]
+}
+
+@test "a wrong token is refused by name of the registry, and is on record" {
+	run --separate-stderr ces alice pull --username $registry_user --token-stdin $image/tools:1 <<< wrong
+	refused 'ghcr'
+}
+
+@test "a wrong token is refused by a token server too" {
+	run --separate-stderr ces alice pull --username $registry_user --token-stdin \
+		git.ecdf.ed.ac.uk/epcced/tools:1 <<< wrong
+	refused 'git.ecdf.ed.ac.uk'
+}
+
+@test "a registry that requires a login is not asked without one" {
+	run --separate-stderr ces alice pull $image/tools:1
+	refused '--username|token|login|credential'
+}
+
+@test "an endpoint with a path in front" {
+	run --separate-stderr pull alice prefix.tre.test/epcced/tools:1
+	[ "$status" -eq 0 ]
+}
+
+@test "the token is in no journal, store, command line, environment or log" {
+	pull alice $image/entry:1 -q
+	no grep -r "$registry_token" $journal $store /run/ces 2> /dev/null
+}
+
+@test "an index gives the image of this machine's platform" {
+	have alice multi
+	from=multi run inside --
+	[ "$output" = "$(dpkg --print-architecture 2> /dev/null || uname -m | sed 's/x86_64/amd64/;s/aarch64/arm64/')" ]
+}
+
+@test "Docker schema 2 media types" {
+	have alice docker
+	from=docker run inside -- echo fine
+	[ "$output" = fine ]
+}
+
+listing='find /d /o /h /replaced /dir-to-file /link-to-dir | sort; cat /d/kept /o/new /replaced /dir-to-file /link-to-dir/real'
+rules() { from=$1 inside -- sh -c "$listing"; }
+
+@test "whiteouts and opaque directories hide what is below, and only that" {
+	have alice rules
+	run rules rules
+	[ "$status" -eq 0 ]
+	[[ $output != *gone* && $output != *hidden* && $output != *deep* && $output != *.wh.* ]]
+	[[ $output == *lowmidmidfile"now a directory" ]]
+}
+
+@test "zstd and uncompressed layers give the same files as gzip" {
+	have alice rules rules-zstd rules-plain
+	expected=$(rules rules)
+	[ "$(rules rules-zstd)" = "$expected" ]
+	[ "$(rules rules-plain)" = "$expected" ]
+}
+
+@test "hard links stay one file" {
+	have alice rules
+	from=rules run inside -- sh -c 'stat -c %i /h/one /h/two | uniq | wc -l'
+	[ "$output" = 1 ]
+}
+
+@test "owners and modes are the image's, as numbers" {
+	have alice rules
+	from=rules run inside -- stat -c '%u:%g %a' /h/owned /h/closed
+	[ "${lines[0]}" = "1000:2000 640" ]
+	[ "${lines[1]}" = "1000:0 700" ]
+}
+
+@test "long, odd and non-ASCII names come out as they are" {
+	have alice rules
+	from=rules run inside -- sh -c 'ls /h'
+	[[ $output == *"$(printf 'n%.0s' {1..150})"* ]]
+	[[ $output == *"space and 'quote"* ]]
+	from=rules run inside -- sh -c 'cat /h/$(printf "\303\251t\303\251")'
+	[ "$output" = "utf-8 name" ]
+}
+
+@test "extended attributes of a layer are dropped" {
+	have alice rules
+	for f in $(find $store/layers -path '*/h/xattr'); do
+		[ -z "$(/usr/bin/python3 -c 'import os,sys; print(*os.listxattr(sys.argv[1]))' "$f")" ]
+	done
+	[ -n "$f" ]
+}
+
+@test "a setuid bit of an image is inert" {
+	have alice suid
+	from=suid run inside -- id -u
+	[ "$output" = 1000 ]
+	from=suid run inside -- /busybox.suid su root -c 'id -u'
+	[ "$status" -ne 0 ]
+	[[ $output != 0 ]]
+}
+
+@test "nobody but root can reach the layers" {
+	have alice tools
+	run as alice ls $store
+	[ "$status" -ne 0 ]
+	run as alice ls $store/layers
+	[ "$status" -ne 0 ]
+	[ "$(stat -c '%U %a' $store)" = "root 700" ]
+}
+
+@test "a pull by digest" {
+	have alice tools
+	digest=$(ces alice images --format json | jq -r '.. | objects | select(.digest?) | .digest' | head -n 1)
+	[[ $digest == sha256:* ]]
+	digest=$(skopeo inspect --no-tags --cert-dir $lab/trust docker://open.tre.test:5001/epcced/cmd:1 | jq -r .Digest)
+	run --separate-stderr pull alice "$open/cmd@$digest"
+	[ "$status" -eq 0 ]
+	run ces alice run -q "$open/cmd@$digest"
+	[ "$output" = "only cmd" ]
+}
+
+@test "a digest that the registry does not have is refused" {
+	run --separate-stderr pull alice "$open/cmd@sha256:$(printf '0%.0s' {1..64})"
+	refused 'not found|no such|unknown|does not have|404'
+}
+
+@test "a layer shared by two images is fetched once" {
+	empty_store
+	pull alice $open/shared-a:1 -q
+	before_blobs=$(blobs_served)
+	pull alice $open/shared-b:1 -q
+	# its configuration and its own layer, not the layer that both have
+	[ $(($(blobs_served) - before_blobs)) -eq 2 ]
+}
+
+@test "an image that is there is not fetched again, also for another user" {
+	pull alice $open/tools:1 -q
+	before_blobs=$(blobs_served)
+	pull carol $open/tools:1 -q --project nsh-2024-0001
+	pull alice $open/tools:1
+	[ "$(blobs_served)" -eq "$before_blobs" ]
+}
+
+@test "an image that one user pulled is absent for another" {
+	pull alice $image/tools:1 -q
+	run --separate-stderr ces carol run --project nsh-2024-0001 $image/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *pull* ]]
+	run ces bob images
+	[[ $output != *"$image/tools:1"* ]]
+}
+
+@test "without a terminal progress is plain lines" {
+	empty_store
+	run --separate-stderr pull alice $open/shared-a:1
+	[ "$status" -eq 0 ]
+	[[ $stderr != *$'\r'* && $stderr != *$'\e'* ]]
+	while IFS= read -r line; do [[ $line == "ces: "* ]]; done <<< "$stderr"
+}
+
+@test "on a terminal there is a progress line per layer" {
+	empty_store
+	run as alice script -qec "ces-client pull $open/big:1" /dev/null
+	[ "$status" -eq 0 ]
+	[[ $output == *$'\e['* || $output == *$'\r'* ]]
+}
+
+@test "-q silences progress" {
+	run --separate-stderr pull alice $open/shared-b:1 -q
+	[ "$status" -eq 0 ]
+	[ -z "$stderr" ]
+}
+
+@test "an image of 64 layers" {
+	have alice layers64
+	from=layers64 run inside -- cat /layer00 /layer62
+	[ "$output" = 062 ]
+}
+
+@test "ten users' pulls of one image at once all succeed" {
+	empty_store
+	pids=()
+	for i in {1..10}; do
+		pull alice $open/big:1 -q 3>&- &
+		pids+=($!)
+	done
+	for p in "${pids[@]}"; do wait "$p"; done
+	nothing_left_behind
+}
+
+@test "a pull that is killed leaves only staging, and the next one clears it" {
+	empty_store
+	pull alice $open/big:1 -q 3>&- &
+	eventually bash -c "ls -A $store/staging | grep -q ."
+	kill -KILL $(pgrep -x ces-helper) || true
+	wait $! || true
+	eventually bash -c '! pgrep "^ces-"'
+	[ -z "$(ls -A $store/images/sha256 2> /dev/null)" ]
+	pull alice $open/big:1 -q
+	[ -z "$(ls -A $store/staging)" ]
+}
+
+@test "a full disk is said, and leaves nothing behind" {
+	mount -t tmpfs -o size=8m,mode=700 ces-lab $store
+	remember
+	run --separate-stderr pull alice $open/big:1
+	left=$(ls -A $store/staging $store/layers/sha256 2> /dev/null | grep -v :)
+	used=$(df --output=used -k $store | tail -n 1)
+	umount $store
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"ces: "*[Nn]"o space"* ]]
+	[ "$used" -lt 1024 ]
+}
+
+@test "images lists name, digest and size; rmi forgets one" {
+	have alice tools cmd
+	run ces alice images
+	[[ $output == *"$open/tools:1"*sha256:* ]]
+	ces alice images --format json | jq -e .
+	ces alice rmi $open/cmd:1
+	run ces alice images
+	[[ $output != *"$open/cmd:1"* ]]
+	[[ $output == *"$open/tools:1"* ]]
+	run --separate-stderr ces alice run $open/cmd:1
+	[ "$status" -eq 125 ]
+}
+
+@test "rmi of one user leaves the other's image" {
+	have alice cmd
+	pull carol $open/cmd:1 -q --project nsh-2024-0001
+	ces alice rmi $open/cmd:1
+	run ces carol run -q --project nsh-2024-0001 $open/cmd:1
+	[ "$output" = "only cmd" ]
+}

@@ -1,0 +1,397 @@
+#!/usr/bin/env bats
+# A run: what a researcher sees.
+
+load ../lib/e2e.bash
+
+setup_file()
+{
+	lab_policy
+	have alice tools stroke entry cmd nothing newdir missing notexec user-number user-name user-pair \
+		user-high user-unknown volumes reserved
+	pull bob $open/tools:1 -q
+	for i in user-number user-name user-pair; do pull bob $open/$i:1 -q; done
+}
+setup() { remember; }
+teardown() { rm -rf /home/*/outputs_*; }
+
+@test "a run reads the project's data, prints on the terminal, leaves its result in ~/outputs_<run>" {
+	run --separate-stderr ces alice run $open/stroke:1
+	[ "$status" -eq 0 ]
+	[[ $output == *"stroke-model: mean age 68.25"* ]]
+	[[ $(outputs alice) =~ ^/home/alice/outputs_[0-9]{10}$ ]]
+	[ "$(tail -n 1 "$(outputs alice)/result.csv")" = 4,68.25 ]
+	[ "$(stat -c %U "$(outputs alice)" "$(outputs alice)/result.csv" | uniq)" = alice ]
+	nothing_left_behind
+}
+
+@test "scratch is TMP and TMPDIR, can be written, and is gone at the end" {
+	run inside -- sh -c 'echo $TMP $TMPDIR; echo x > /scratch/x; mktemp -d > /dev/null; ls /scratch | wc -l'
+	[ "${lines[0]}" = "/scratch /scratch" ]
+	[ "${lines[1]}" -ge 1 ]
+	no compgen -G '/home/alice/scratch_*'
+}
+
+@test "scratch goes even when its files are closed to everybody" {
+	run inside -- sh -c 'mkdir -p /scratch/a/b; touch /scratch/a/b/c; chmod 000 /scratch/a/b /scratch/a'
+	[ "$status" -eq 0 ]
+	no compgen -G '/home/alice/scratch_*'
+}
+
+@test "/safe_data is read-only where the policy says so" {
+	run inside -- sh -c 'echo x > /safe_data/new'
+	[ "$status" -ne 0 ]
+	[[ $output == *[Rr]ead-only* ]]
+	run inside -- sh -c 'mount -o remount,rw /safe_data; echo x >> /safe_data/patients.csv'
+	[ "$status" -ne 0 ]
+	[ "$(wc -l < /safe_data/nsh-2024-0001/patients.csv)" -eq 5 ]
+}
+
+@test "a write to /safe_data of a read-write project belongs to the caller" {
+	who=bob run inside -- sh -c 'echo x > /safe_data/from-root; mkdir /safe_data/dir'
+	[ "$status" -eq 0 ]
+	run stat -c '%U %G' /safe_data/nsh-2024-0002/from-root /safe_data/nsh-2024-0002/dir
+	rm -r /safe_data/nsh-2024-0002/from-root /safe_data/nsh-2024-0002/dir
+	[ "${lines[0]}" = "bob nsh-2024-0002" ]
+	[ "${lines[1]}" = "bob nsh-2024-0002" ]
+}
+
+@test "files in /safe_outputs belong to the caller, whoever the image's user is" {
+	for i in user-number user-name user-pair; do
+		run ces alice run -q $open/$i:1 sh -c 'id -u; echo x > /safe_outputs/f; mkdir /safe_outputs/d; touch /safe_outputs/d/g'
+		echo "$i: $output"
+		[ "$status" -eq 0 ]
+		[ "$output" = 1000 ]
+		[ "$(find "$(outputs alice)" -printf '%u\n' | sort -u)" = alice ]
+		rm -rf "$(outputs alice)"
+	done
+}
+
+@test "an image's user writes /safe_data of a read-write project as the caller" {
+	run ces bob run -q $open/user-number:1 sh -c 'echo x > /safe_data/from-1000'
+	[ "$status" -eq 0 ]
+	owner=$(stat -c %U /safe_data/nsh-2024-0002/from-1000)
+	rm -f /safe_data/nsh-2024-0002/from-1000
+	[ "$owner" = bob ]
+}
+
+@test "USER by number, by name and as uid:gid" {
+	run ces alice run -q $open/user-number:1
+	[[ $output == "uid=1000"* ]]
+	run ces alice run -q $open/user-name:1
+	[[ $output == "uid=1000(worker) gid=1000(worker)"*data* ]]
+	run ces alice run -q $open/user-pair:1
+	[[ $output == "uid=1000(worker) gid=2000(data)"* ]]
+}
+
+@test "an image whose USER cannot be is refused, saying so" {
+	run --separate-stderr pull alice $open/user-high:1
+	[ "$status" -ne 0 ] || run --separate-stderr ces alice run $open/user-high:1
+	refused 'user|USER'
+}
+
+@test "an image whose USER is nowhere in it is refused, saying so" {
+	run --separate-stderr pull alice $open/user-unknown:1
+	[ "$status" -ne 0 ] || run --separate-stderr ces alice run $open/user-unknown:1
+	refused 'nobody-here'
+}
+
+@test "root inside is the caller outside and holds no power over the host" {
+	run inside -- sh -c 'id -u; cat /proc/self/uid_map; grep -E "NoNewPrivs|CapInh|CapAmb" /proc/self/status'
+	[ "${lines[0]}" = 0 ]
+	[[ ${lines[1]} =~ ^\ +0\ +4401\ +1$ ]]
+	[[ $output != *" 0 1"$'\n'* ]]
+	[[ $output == *"NoNewPrivs:"*1* ]]
+}
+
+@test "there is no network but lo" {
+	run inside -- ls /sys/class/net
+	[ "$output" = lo ]
+	/usr/bin/python3 -m http.server --bind $lab_outside 80 --directory /srv/empty > /dev/null 2>&1 3>&- &
+	server=$!
+	lab_wait_port 80 /dev/null $lab_outside
+	curl -sSf -o /dev/null http://$lab_outside/
+	run inside -- wget -T 3 -O - http://$lab_outside/
+	kill $server
+	[ "$status" -ne 0 ]
+	[[ $output == *unreachable* ]]
+	run inside -- wget -T 3 -O - http://127.0.0.1:5001/
+	[ "$status" -ne 0 ]
+}
+
+@test "the image's ENTRYPOINT and CMD" {
+	run ces alice run -q $open/entry:1
+	[ "$output" = "entry cmd" ]
+	run ces alice run -q $open/cmd:1
+	[ "$output" = "only cmd" ]
+}
+
+@test "arguments replace CMD, not ENTRYPOINT" {
+	run ces alice run -q $open/entry:1 a 'b c' ''
+	[ "$output" = "entry a b c " ]
+	run ces alice run -q $open/cmd:1 echo other
+	[ "$output" = other ]
+}
+
+@test "--entrypoint replaces ENTRYPOINT and drops CMD" {
+	run ces alice run -q --entrypoint echo $open/entry:1
+	[ -z "$output" ]
+	run ces alice run -q --entrypoint echo $open/entry:1 hi
+	[ "$output" = hi ]
+}
+
+@test "arguments reach the program as they are: no shell, no expansion" {
+	run ces alice run -q $open/cmd:1 printf '%s|' '$HOME' '$(id)' '*' ';' '-n' 'a"b' "c'd" $'e\nf' '--' ''
+	[ "$output" = '$HOME|$(id)|*|;|-n|a"b|c'"'"'d|e'$'\n''f|--||' ]
+}
+
+@test "an image without a command says what to do" {
+	run --separate-stderr ces alice run $open/nothing:1
+	refused 'command'
+	run ces alice run -q $open/nothing:1 echo given
+	[ "$output" = given ]
+}
+
+@test "the image's Env and WorkingDir" {
+	run ces alice run -q --entrypoint sh $open/entry:1 -c 'echo $GREETING; pwd; echo $PATH'
+	[ "${lines[0]}" = "from the image" ]
+	[ "${lines[1]}" = /srv ]
+	[ "${lines[2]}" = /bin ]
+}
+
+@test "a WorkingDir that the image lacks is made" {
+	run ces alice run -q $open/newdir:1
+	[ "$output" = /made/by/ces ]
+}
+
+@test "-w sets the working directory" {
+	run inside -w /safe_outputs -- pwd
+	[ "$output" = /safe_outputs ]
+}
+
+@test "-e sets a variable, NAME alone takes the caller's" {
+	run as alice env MINE='my own' ces-client run -q -e A=1 -e 'B=two words' -e MINE $open/tools:1 \
+		sh -c 'echo "$A|$B|$MINE"'
+	[ "$output" = "1|two words|my own" ]
+}
+
+@test "--env-file: NAME=value, NAME, comments, one pair of quotes taken off" {
+	as alice tee vars > /dev/null <<- 'END'
+	# a comment
+	PLAIN=value with spaces
+
+	QUOTED="in quotes"
+	SINGLE='single'
+	MINE
+	DOLLAR=${HOME}
+	END
+	run as alice env MINE=own ces-client run -q --env-file vars $open/tools:1 \
+		sh -c 'echo "$PLAIN|$QUOTED|$SINGLE|$MINE|$DOLLAR"'
+	rm /home/alice/vars
+	[ "$output" = 'value with spaces|in quotes|single|own|${HOME}' ]
+}
+
+@test "--env-file may be a pipe" {
+	run as alice bash -c "ces-client run -q --env-file <(echo A=piped) $open/tools:1 sh -c 'echo \$A'"
+	[ "$output" = piped ]
+}
+
+@test "--arg-file gives words for the command" {
+	as alice sh -c 'printf "%s\n" "one two" three > args'
+	run ces alice run -q --arg-file args $open/entry:1
+	rm /home/alice/args
+	[ "$output" = "entry one two three" ]
+}
+
+@test "the caller's environment does not reach the container" {
+	run as alice env LD_PRELOAD=/x.so SECRET=1 http_proxy=http://x/ ces-client run -q $open/tools:1 env
+	[[ $output != *SECRET* && $output != *LD_PRELOAD* && $output != *proxy* ]]
+}
+
+@test "stdin reaches the container only with -i" {
+	run bash -c "echo hello | setpriv --reuid=alice --regid=alice --init-groups --reset-env ces-client run -q -i $open/tools:1 cat"
+	[ "$output" = hello ]
+	run bash -c "echo hello | setpriv --reuid=alice --regid=alice --init-groups --reset-env ces-client run -q $open/tools:1 cat"
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+}
+
+@test "stdin, stdout and stderr are binary-clean and whole" {
+	head -c 20000000 /dev/urandom > /home/alice/bytes
+	as alice ces-client run -q -i $open/tools:1 sh -c 'tee /dev/stderr' < /home/alice/bytes \
+		> $lab/stdout 2> $lab/stderr
+	cmp /home/alice/bytes $lab/stdout
+	cmp /home/alice/bytes $lab/stderr
+	rm /home/alice/bytes $lab/stdout $lab/stderr
+}
+
+@test "a reader that goes away ends the run as SIGPIPE does" {
+	run as alice bash -c "set -o pipefail; ces-client run -q $open/tools:1 sh -c 'while echo y; do :; done' | head -n 1"
+	[[ $output == y* ]]
+	nothing_left_behind
+}
+
+@test "-t gives the container a terminal of its own, and its size" {
+	run as alice script -qec "stty rows 33 cols 77; ces-client run -q -i -t $open/tools:1 sh -c 'tty; stty size'" /dev/null
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"/dev/"* ]]
+	[[ $output == *"33 77"* ]]
+}
+
+@test "-t without a terminal is refused, saying so" {
+	run --separate-stderr ces alice run -t $open/tools:1 true < /dev/null
+	[ "$status" -eq 125 ]
+	[[ $stderr == *terminal* ]]
+}
+
+@test "the exit status is the container's own" {
+	for s in 0 1 42 125 255; do
+		run inside -- sh -c "exit $s"
+		[ "$status" -eq $s ]
+	done
+}
+
+@test "a program ended by signal n gives 128+n" {
+	run inside -- sh -c 'kill -KILL $$'
+	[ "$status" -eq 137 ]
+	run inside -- sh -c 'trap - SEGV; kill -SEGV $$'
+	[ "$status" -eq 139 ]
+}
+
+@test "127: the entrypoint does not exist" {
+	run --separate-stderr ces alice run $open/missing:1
+	[ "$status" -eq 127 ]
+	[[ $stderr == *"ces: "*/no/such/program* ]]
+	nothing_left_behind
+	run --separate-stderr ces alice run $open/tools:1 no-such-command
+	[ "$status" -eq 127 ]
+}
+
+@test "126: the entrypoint is not executable" {
+	run --separate-stderr ces alice run $open/notexec:1
+	[ "$status" -eq 126 ]
+	[[ $stderr == *"ces: "*/plain* ]]
+	nothing_left_behind
+}
+
+@test "missing mount points are made, hostile ones replaced" {
+	run inside -- ls -d /safe_data /safe_outputs /scratch
+	[ "$status" -eq 0 ]
+	from=reserved run inside -- sh -c 'ls /safe_data; touch /safe_outputs/ok; ls -ld /dev/null; cat /etc/hosts'
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = patients.csv ]
+	[[ $output == *localhost* ]]
+	[ -e "$(outputs alice)/ok" ]
+	nothing_left_behind
+}
+
+@test "/etc/hosts names localhost and the container; hostname is set" {
+	run inside -- sh -c 'cat /etc/hosts; hostname; ping -c 1 -w 2 localhost > /dev/null; grep -c "$(hostname)" /etc/hosts'
+	[[ $output == *127.0.0.1*localhost* ]]
+	[ "${lines[-1]}" -ge 1 ]
+	[[ $output != *"$(hostname)"* ]] || [ "$(hostname)" = "${lines[-2]}" ]
+	run inside -- hostname
+	[ -n "$output" ]
+	[ "$output" != "$(hostname)" ]
+}
+
+@test "the container's own file system can be written and vanishes" {
+	run inside -- sh -c 'echo x > /new && rm /bin/busybox.old 2> /dev/null; cat /new'
+	[ "$output" = x ]
+	run inside -- ls /new
+	[ "$status" -ne 0 ]
+}
+
+@test "--read-only forbids writes outside data, outputs, scratch" {
+	run inside --read-only -- sh -c 'touch /new'
+	[ "$status" -ne 0 ]
+	run inside --read-only -- sh -c 'touch /safe_outputs/f /scratch/f /dev/shm/f && echo fine'
+	[ "$output" = fine ]
+}
+
+@test "--dry-run decides, explains and does nothing" {
+	run --separate-stderr ces alice run --dry-run $open/tools:1 true
+	[ "$status" -eq 0 ]
+	[[ $output$stderr == */safe_data/nsh-2024-0001* ]]
+	nothing_left_behind
+	[ "$(homes)" = "$before_homes" ]
+}
+
+@test "explain says by which rule a run would be allowed or denied" {
+	run --separate-stderr ces alice explain run $open/tools:1
+	[ "$status" -eq 0 ]
+	[[ $output$stderr == *"projects.nsh-2024-0001.images[1]"* ]]
+	run --separate-stderr ces alice explain run ghcr.io/other/tools:1
+	[ "$status" -eq 125 ]
+	[[ $output$stderr == *nsh-2024-0001* ]]
+}
+
+@test "--project chooses among several" {
+	pull carol $open/tools:1 -q --project nsh-2024-0002
+	run ces carol run -q --project nsh-2024-0002 $open/tools:1 sh -c 'touch /safe_data/carol'
+	[ "$status" -eq 0 ]
+	[ "$(stat -c %U /safe_data/nsh-2024-0002/carol)" = carol ]
+	rm /safe_data/nsh-2024-0002/carol
+	run ces carol run -q --project nsh-2024-0001 $open/tools:1 sh -c 'touch /safe_data/carol'
+	[ "$status" -ne 0 ]
+}
+
+@test "the limits of the policy hold: memory" {
+	run --separate-stderr ces alice run --memory 64M $open/tools:1 sh -c 'head -c 200m /dev/zero | tail'
+	[ "$status" -ne 0 ]
+	[[ $stderr == *memory* ]]
+	nothing_left_behind
+}
+
+@test "the limits of the policy hold: time" {
+	run --separate-stderr ces alice run --time 1s $open/tools:1 sleep 60
+	[ "$status" -ne 0 ]
+	[[ $stderr == *time* ]]
+	nothing_left_behind
+}
+
+@test "the limits of the policy hold: processes" {
+	lab_policy '.defaults.limits.pids = 20'
+	run inside -- sh -c 'i=0; while [ $i -lt 60 ]; do sleep 5 & i=$((i+1)); done; wait'
+	lab_policy
+	[[ $output == *fork* ]]
+	nothing_left_behind
+}
+
+@test "a limit above the policy's is refused" {
+	run --separate-stderr ces alice run --memory 64G $open/tools:1 true
+	refused 'memory'
+}
+
+@test "two runs at once do not see each other" {
+	ces alice run -q $open/tools:1 sh -c 'hostname; sleep 3' > $lab/first 3>&- &
+	eventually test -s $lab/first
+	run inside -- sh -c 'ps -o args | grep -c "[s]leep 3"; ls /proc | grep -cE "^[0-9]+$"'
+	wait $!
+	[ "${lines[0]}" = 0 ]
+}
+
+@test "a volume, label or port of the image changes nothing" {
+	run ces alice run -q $open/volumes:1 ls /
+	[ "$status" -eq 0 ]
+	[[ $output != *vol* ]]
+	[ ! -e /tmp/canary ]
+}
+
+@test "the hardening is as documented: seccomp, no new namespaces, no mounts, no devices" {
+	run inside -- sh -c 'grep Seccomp: /proc/self/status; unshare -U true; unshare -m true; mount -t tmpfs x /srv; mknod /dev/x c 1 1; chroot / true; cat /proc/kcore | head -c 1'
+	[[ ${lines[0]} == *2* ]]
+	[[ $output == *unshare*unshare*mount* ]]
+	run inside -- sh -c 'ls /dev | tr "\n" " "'
+	[[ $output != *sda* && $output != *vda* && $output != *kvm* && $output != *fuse* && $output != *mem* ]]
+	run inside -- sh -c 'echo x > /proc/sys/kernel/core_pattern'
+	[ "$status" -ne 0 ]
+	nothing_left_behind
+}
+
+@test "no host process, mount or socket is visible inside" {
+	run inside -- sh -c 'cat /proc/1/comm; wc -l < /proc/net/unix; cat /proc/mounts'
+	[[ $output != *ces-helper* && $output != *bats* ]]
+	[[ $output != *"/var/lib/ces"* && $output != *"/home/"* && $output != *"/mnt/"* ]]
+}

@@ -1,0 +1,165 @@
+# What the end-to-end tests share: to act as a user, to look at the machine before and after, to read the journal.
+# Loaded by every tests/e2e/*.bats inside a lab (suite.sh).
+# shellcheck shell=bash
+bats_require_minimum_version 1.5.0
+cd "$CES_TOP" || exit 1
+. tests/lib/services.sh
+
+journal=/var/log/ces/audit.jsonl
+store=/var/lib/ces
+helper=/usr/libexec/ces/ces-helper
+image=ghcr.io/epcced      # basic login
+open=open.tre.test/epcced # no login
+
+# Runs COMMAND as USER, with the groups that the user database gives, in the user's home.
+as() # USER COMMAND [ARG...]
+{
+	local user=$1
+	shift
+	setpriv --reuid="$user" --regid="$user" --init-groups --reset-env env -C "/home/$user" "$@"
+}
+
+ces() # USER VERB [ARG...]
+{
+	local user=$1
+	shift
+	as "$user" ces-client "$@"
+}
+
+# A pull as a user does it, with the lab's credential where the registry wants one.
+pull() # USER IMAGE [OPTION...]
+{
+	local user=$1 what=$2
+	shift 2
+	case $what in
+	open.* | bad.* | down.* | stranger.* | othername.*) ces "$user" pull "$@" "$what" ;;
+	*) ces "$user" pull --username $registry_user --token-stdin "$@" "$what" <<< "$registry_token" ;;
+	esac
+}
+
+# The user has these images of the open registry; a second pull costs a manifest request.
+have() # USER NAME...
+{
+	local user=$1 name
+	shift
+	for name in "$@"; do pull "$user" "$open/$name:1" -q; done
+}
+
+# The quick way to ask something inside a container: carol has both projects, alice one.
+inside() # [OPTION...] -- COMMAND...
+{
+	local options=()
+	while [ "$1" != -- ]; do options+=("$1"); shift; done
+	shift
+	ces "${who:-alice}" run -q "${options[@]}" "$open/${from:-tools}:1" "$@"
+}
+
+# Everything of the machine that a refused or ended request must leave as it was.
+machine()
+{
+	echo "mounts:"
+	cut -d' ' -f3- /proc/self/mountinfo
+	echo "cgroups:"
+	find /sys/fs/cgroup -type d \( -path '*/ces/*' -o -name 'ces-*' \) 2> /dev/null | sort
+	echo "runs:"
+	ls -A /run/ces 2> /dev/null | grep -E '^[0-9]{10}$'
+	echo "staging:"
+	ls -A $store/staging 2> /dev/null
+	echo "processes:"
+	ps -eo comm= | grep -E '^(ces-|crun|runc)' | sort
+	echo "namespaces:"
+	ls /run/netns 2> /dev/null
+	echo "data:"
+	find /safe_data -printf '%p %u %m %s\n' | sort
+	echo "canaries:"
+	sha256sum /etc/passwd /etc/shadow /etc/hosts /usr/bin/crun /usr/sbin/runc $helper 2> /dev/null
+	sysctl -n kernel.core_pattern user.max_user_namespaces
+}
+
+homes()
+{
+	find /home -mindepth 2 -not -path '*/.*' -printf '%p %u %m\n' | sort
+}
+
+remember()
+{
+	before=$(machine)
+	before_homes=$(homes)
+	before_lines=$(journal_lines)
+}
+
+journal_lines()
+{
+	cat $journal 2> /dev/null | wc -l
+}
+
+# Records since `remember`, as jq reads them.
+journal_new() # [JQ-OPTION...] FILTER
+{
+	tail -n +$((before_lines + 1)) $journal | jq "$@"
+}
+
+# The machine is as `remember` saw it (a run's outputs aside). What dies with a namespace is given a second.
+nothing_left_behind()
+{
+	local i after
+	for ((i = 0; i < 20; i++)); do
+		after=$(machine)
+		[ "$after" != "$before" ] || return 0
+		sleep 0.1
+	done
+	diff <(echo "$before") <(echo "$after") >&2
+	return 1
+}
+
+# `run --separate-stderr ...` was a refusal as the issue wants it: 125, a clear line, one record, nothing left.
+refused() # PATTERN of the line
+{
+	echo "status $status, stdout: $output, stderr: $stderr"
+	[ "$status" -eq 125 ]
+	[[ $stderr == "ces: "* ]]
+	[[ $stderr =~ $1 ]]
+	[ -z "$output" ]
+	refused_on_record
+}
+
+refused_on_record()
+{
+	nothing_left_behind
+	[ "$(homes)" = "$before_homes" ]
+	local new=$(($(journal_lines) - before_lines))
+	[ $new -eq 1 ] || { echo "$new journal records:" >&2; journal_new -c . >&2; return 1; }
+	journal_new -e '.decision != "allow"'
+}
+
+# Forgets every image, as on a fresh machine.
+empty_store()
+{
+	find $store -mindepth 1 -delete
+}
+
+outputs() # USER: the newest outputs directory
+{
+	ls -dt /home/"$1"/outputs_* 2> /dev/null | head -n 1
+}
+
+# A negation that fails a test: bash's own `!` does not.
+no() # COMMAND...
+{
+	if "$@"; then
+		echo "should have failed: $*" >&2
+		return 1
+	fi
+}
+
+# Waits until a condition holds, ten seconds at most.
+eventually() # COMMAND...
+{
+	local i
+	for ((i = 0; i < 100; i++)); do
+		if "$@" > /dev/null 2>&1; then return 0; fi
+		sleep 0.1
+	done
+	echo "never came true: $*" >&2
+	return 1
+}
