@@ -1,0 +1,53 @@
+/* Prints the help texts. */
+#include "client/help.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#define OPTION_WIDTH 30
+
+void ces_help_commands(const struct ces_command *commands, size_t n)
+{
+	printf("Usage: ces-client COMMAND [OPTION...] [ARG...]\n\n"
+	       "Pulls container images from approved registries and runs them on project data.\n\n"
+	       "Commands:\n");
+	for (size_t i = 0; i < n; i++) {
+		if (commands[i].verb != 0)
+			printf("  %-8s %-22s %s\n", commands[i].name, commands[i].usage,
+			       commands[i].help);
+	}
+	printf("  %-8s %-22s %s\n", "explain", "pull|run ...",
+	       "say whether it would be allowed and why, and do nothing");
+	printf("\n'ces-client COMMAND --help' lists the options of a command; ces-client(1) tells "
+	       "all.\n");
+}
+
+static void print_option(const struct ces_option *option)
+{
+	char left[128];
+	char letter[8] = "    ";
+
+	if (option->letter != 0)
+		snprintf(letter, sizeof(letter), "-%c, ", option->letter);
+	if (option->value == NULL)
+		snprintf(left, sizeof(left), "%s--%s", letter, option->name);
+	else if (option->argument == optional_argument)
+		snprintf(left, sizeof(left), "%s--%s[=%s]", letter, option->name, option->value);
+	else
+		snprintf(left, sizeof(left), "%s--%s %s", letter, option->name, option->value);
+	if (strlen(left) > OPTION_WIDTH)
+		printf("  %s\n  %-*s %s\n", left, OPTION_WIDTH, "", option->help);
+	else
+		printf("  %-*s %s\n", OPTION_WIDTH, left, option->help);
+}
+
+void ces_help_command(const struct ces_command *command)
+{
+	printf("Usage: ces-client %s [OPTION...] %s\n\n%s.\n\nOptions:\n", command->name,
+	       command->usage, command->help);
+	for (size_t i = 0; i < command->options->n; i++) {
+		if (command->options->options[i].help != NULL)
+			print_option(&command->options->options[i]);
+	}
+}

@@ -1,0 +1,31 @@
+/* What --help prints: made from the tables that the parser uses, so that it cannot leave an option
+ * out. */
+#ifndef CES_CLIENT_HELP_H
+#define CES_CLIENT_HELP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/options.h"
+
+enum ces_operand {
+	CES_OPERAND_NONE,
+	CES_OPERAND_IMAGE,
+	CES_OPERAND_RUN,     /* a run's number or name */
+	CES_OPERAND_EITHER,  /* RUN or IMAGE */
+	CES_OPERAND_COMMAND, /* IMAGE, and the words of a command */
+};
+
+struct ces_command {
+	const char *name;
+	uint64_t verb; /* enum ces_verb; 0: not in this version */
+	enum ces_operand operand;
+	const struct ces_option_table *options;
+	const char *usage; /* what follows the name */
+	const char *help;
+};
+
+void ces_help_commands(const struct ces_command *commands, size_t n);
+void ces_help_command(const struct ces_command *command);
+
+#endif

@@ -1,0 +1,92 @@
+/* From words (of the command line or an opt-file) to a ces_request. The tables of options are data,
+ * so that another front end can bring a table of its own and fill the same request. Nothing here
+ * decides what is allowed: a value is turned into the request's form, or refused as unreadable with
+ * a line that says what to type. */
+#ifndef CES_CLIENT_OPTIONS_H
+#define CES_CLIENT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/error.h"
+#include "common/request.h"
+
+struct ces_options {
+	struct ces_request request; /* its strings live in `owned` */
+	bool help;
+	bool quiet;
+	bool json;
+	bool all;
+	bool token_stdin;
+	char *token_file;
+	bool in_file;                    /* the words being read come from an opt-file */
+	struct ces_strings option_files; /* named on the command line, not yet read */
+	struct ces_strings owned;        /* every string made here; wiped and freed at the end */
+};
+
+/* Values are applied in this order, so that the command line wins over the files that it names. */
+enum ces_option_phase { CES_PHASE_REST, CES_PHASE_OPTION_FILE, CES_PHASE_ENV_FILE };
+
+struct ces_option {
+	const char *name;
+	char letter;       /* 0: none */
+	int argument;      /* no_argument, required_argument or optional_argument of <getopt.h> */
+	const char *value; /* what the help calls the value */
+	const char *help;  /* NULL: understood, but not listed */
+	int (*set)(struct ces_options *options, const char *value, struct ces_error *err);
+	enum ces_option_phase phase;
+};
+
+#define CES_OPTIONS_MAX 64 /* in one table */
+
+struct ces_option_table {
+	const char *verb;
+	bool stop_at_operand; /* what follows the first operand is not ours (run) */
+	const struct ces_option *options;
+	size_t n;
+	/* What to type instead of an option that people know from elsewhere; NULL when there is
+	 * nothing to say. name is a long name, or one letter. */
+	const char *(*instead)(const char *name);
+};
+
+/* Reads options from argv (argv[0] is skipped). *ret_first is the index of the first operand;
+ * without stop_at_operand, argv is permuted so that the operands come last. On failure
+ * (CES_E_USAGE) the options are half filled and good for ces_options_free only. */
+int ces_options_parse(const struct ces_option_table *table, int argc, char **argv,
+		      struct ces_options *options, int *ret_first, struct ces_error *err);
+
+/* Wipes (a token may be among them) and frees all strings. */
+void ces_options_free(struct ces_options *options);
+
+/* For setters: a copy that options owns; NULL with err set when memory is short. */
+char *ces_options_keep(struct ces_options *options, const char *text, size_t length,
+		       struct ces_error *err);
+int ces_options_keep_text(struct ces_options *options, const char *text, char **ret,
+			  struct ces_error *err);
+
+/* For setters: appends to a list of the request. */
+int ces_strings_append(struct ces_strings *list, char *value, struct ces_error *err);
+int ces_u64s_append(struct ces_u64s *list, uint64_t value, struct ces_error *err);
+int ces_options_append(struct ces_options *options, struct ces_strings *list, const char *text,
+		       struct ces_error *err);
+
+/* "NAME=value", or "NAME" for the caller's own value (nothing is added when it has none). Replaces
+ * an earlier value of the same name. */
+int ces_options_add_env(struct ces_options *options, const char *text, struct ces_error *err);
+
+/* The tables. */
+extern const struct ces_option_table ces_run_options;
+extern const struct ces_option_table ces_pull_options;
+extern const struct ces_option_table ces_list_options;  /* images, ps */
+extern const struct ces_option_table ces_plain_options; /* rmi, stop, inspect */
+
+/* mount.c: -v, --bind, --mount, -p. */
+int ces_mount_set_volume(struct ces_options *options, const char *value, struct ces_error *err);
+int ces_mount_set_bind(struct ces_options *options, const char *value, struct ces_error *err);
+int ces_mount_set_mount(struct ces_options *options, const char *value, struct ces_error *err);
+int ces_mount_set_publish(struct ces_options *options, const char *value, struct ces_error *err);
+
+/* A size with its unit; the error names the option and what to type. */
+int ces_options_size(const char *option, const char *value, uint64_t *ret, struct ces_error *err);
+
+#endif

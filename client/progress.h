@@ -1,0 +1,49 @@
+/* How far a pull is: one line a layer redrawn in place on a terminal, a line for each finished
+ * layer elsewhere. */
+#ifndef CES_CLIENT_PROGRESS_H
+#define CES_CLIENT_PROGRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/request.h"
+
+#define CES_PROGRESS_LAYERS 1024 /* more are not drawn */
+#define CES_PROGRESS_LINE   512
+
+struct ces_progress_layer {
+	uint64_t state; /* enum ces_progress_state; 0 = nothing heard yet */
+	uint64_t bytes, size;
+	int64_t since; /* ms: when its first byte was reported */
+	char id[13];   /* the first digits of its digest */
+};
+
+struct ces_progress {
+	int fd;
+	bool shown;    /* false: -q */
+	bool terminal; /* redraw in place */
+	size_t n;
+	size_t drawn; /* lines on the terminal that belong to us, above the cursor */
+	size_t rows, columns;
+	int64_t last_drawn;
+	struct ces_progress_layer *layers;
+};
+
+void ces_progress_start(struct ces_progress *progress, bool shown, int fd);
+void ces_progress_update(struct ces_progress *progress, const struct ces_event_progress *event,
+			 int64_t now_ms);
+
+/* Draws the last state; lines printed after it do not disturb what was drawn. */
+void ces_progress_end(struct ces_progress *progress);
+void ces_progress_free(struct ces_progress *progress);
+
+/* Formats the line of one layer in at most `columns` columns, without newline. Pure. */
+void ces_progress_format(const struct ces_progress_layer *layer, int64_t now_ms, size_t columns,
+			 char ret[CES_PROGRESS_LINE]);
+
+/* The same for all layers in one line, for when they do not fit the screen. */
+void ces_progress_format_total(const struct ces_progress *progress, int64_t now_ms, size_t columns,
+			       char ret[CES_PROGRESS_LINE]);
+
+#endif

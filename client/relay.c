@@ -1,0 +1,163 @@
+/* Moves the container's stdio. It must not look at a byte, and must not change a flag of an fd that
+ * it was given: the user's stdin and stdout are shared with other programs. */
+#include "client/relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+
+#define SPLICE_BYTES (1u << 20)
+
+void ces_stream_none(struct ces_stream *stream)
+{
+	stream->from = -1;
+	stream->to = -1;
+}
+
+/* Splice needs a pipe on one side (a stream always has one) and must not block on the other: a pipe
+ * is asked with SPLICE_F_NONBLOCK, a file or /dev/null never blocks; terminals and sockets are
+ * copied. */
+static bool spliceable(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return false;
+	return S_ISFIFO(st.st_mode) || S_ISREG(st.st_mode) || (S_ISCHR(st.st_mode) && !isatty(fd));
+}
+
+void ces_stream_start(struct ces_stream *stream, int from, bool own_from, int to, bool own_to)
+{
+	stream->from = from;
+	stream->to = to;
+	stream->own_from = own_from;
+	stream->own_to = own_to;
+	stream->splice = spliceable(from) && spliceable(to);
+	stream->full = false;
+	stream->failed = false;
+	stream->error = 0;
+	stream->start = stream->end = 0;
+}
+
+bool ces_stream_open(const struct ces_stream *stream)
+{
+	return stream->from >= 0;
+}
+
+struct pollfd ces_stream_poll(const struct ces_stream *stream)
+{
+	if (stream->from < 0)
+		return (struct pollfd){.fd = -1};
+	if (stream->full)
+		return (struct pollfd){.fd = stream->to, .events = POLLOUT};
+	return (struct pollfd){.fd = stream->from, .events = POLLIN};
+}
+
+void ces_stream_close(struct ces_stream *stream)
+{
+	if (stream->own_from)
+		ces_cleanup_close(&stream->from);
+	if (stream->own_to)
+		ces_cleanup_close(&stream->to);
+	stream->from = -1;
+	stream->to = -1;
+}
+
+static void fail(struct ces_stream *stream)
+{
+	if (errno != EPIPE && errno != ECONNRESET) {
+		stream->failed = true;
+		stream->error = errno;
+	}
+	ces_stream_close(stream);
+}
+
+static void step_splice(struct ces_stream *stream)
+{
+	ssize_t n = splice(stream->from, NULL, stream->to, NULL, SPLICE_BYTES,
+			   SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+
+	if (n > 0) {
+		stream->full = false;
+		return;
+	}
+	if (n == 0) {
+		ces_stream_close(stream);
+		return;
+	}
+	switch (errno) {
+	case EAGAIN:
+		/* `from` was ready, so it is `to` that is full; or `to` has room again, and `from`
+		 * is empty. */
+		stream->full = !stream->full;
+		return;
+	case EINTR:
+		return;
+	case EINVAL:
+		/* A file opened for appending, or a file system that cannot. */
+		stream->splice = false;
+		return;
+	default:
+		fail(stream);
+		return;
+	}
+}
+
+/* Writes without blocking where the kind of fd knows how to; a file does not block, and a terminal
+ * that poll reports writable has room for a buffer of this size. */
+static ssize_t write_now(int fd, const char *bytes, size_t length)
+{
+	ssize_t n = send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0 && errno == ENOTSOCK)
+		n = write(fd, bytes, length);
+	return n;
+}
+
+static void step_write(struct ces_stream *stream)
+{
+	ssize_t n =
+	    write_now(stream->to, stream->buffer + stream->start, stream->end - stream->start);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0) {
+		fail(stream);
+		return;
+	}
+	stream->start += (size_t)n;
+	stream->full = stream->start < stream->end;
+}
+
+static void step_read(struct ces_stream *stream)
+{
+	ssize_t n = read(stream->from, stream->buffer, sizeof(stream->buffer));
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	/* A pty whose other side is closed reads as EIO: that is its end of file. */
+	if (n <= 0) {
+		ces_stream_close(stream);
+		return;
+	}
+	stream->start = 0;
+	stream->end = (size_t)n;
+	stream->full = true; /* written when poll says that there is room */
+}
+
+void ces_stream_step(struct ces_stream *stream)
+{
+	if (stream->from < 0)
+		return;
+	if (stream->splice)
+		step_splice(stream);
+	else if (stream->full)
+		step_write(stream);
+	else
+		step_read(stream);
+}

@@ -1,0 +1,257 @@
+/* A run, attached: one poll loop over the events, the signals and the three streams. The helper
+ * decides everything; this loop must not end before all that the container wrote has been passed
+ * on. */
+#include "client/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "client/ask.h"
+#include "client/relay.h"
+#include "client/say.h"
+#include "client/session.h"
+#include "client/terminal.h"
+#include "common/cleanup.h"
+#include "common/paths.h"
+
+enum { EVENTS, SIGNALS, OUT, ERR, IN, POLLED };
+
+struct run {
+	struct ces_session session;
+	struct ces_terminal terminal;
+	struct ces_stream out, err, in;
+	int signals;
+	bool final; /* the helper has said its last word */
+	int status;
+};
+
+/* The signals that are passed on. One that was ignored when the client started (nohup, a background
+ * job of a script) stays ignored: a blocked signal would be delivered in spite of SIG_IGN. */
+static int take_signals(void)
+{
+	static const int forwarded[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,
+					SIGUSR1, SIGUSR2, SIGWINCH};
+	struct sigaction action;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < CES_COUNT(forwarded); i++) {
+		if (sigaction(forwarded[i], NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+			continue;
+		sigaddset(&set, forwarded[i]);
+	}
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -1;
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void on_signal(struct run *run)
+{
+	struct signalfd_siginfo info;
+
+	if (read(run->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	if (info.ssi_signo == SIGWINCH) {
+		uint64_t window = ces_terminal_resize(&run->terminal);
+
+		if (window != 0)
+			ces_session_control(&run->session, CES_CONTROL_WINDOW, window);
+		return;
+	}
+	if (!run->final) {
+		ces_session_control(&run->session, CES_CONTROL_SIGNAL, info.ssi_signo);
+		return;
+	}
+	/* Nothing is left to signal: whoever reads our output is slow, and the user has had enough.
+	 */
+	ces_stream_close(&run->out);
+	ces_stream_close(&run->err);
+}
+
+static void on_exited(struct run *run, const struct ces_event_exited *exited)
+{
+	run->status = (int)(exited->status & 0xff);
+	if (exited->text != NULL)
+		ces_say_error("%s", exited->text);
+	else if (exited->reason != NULL && strstr(exited->reason, "limit") != NULL)
+		ces_say_error("the run was ended: %s", exited->reason);
+}
+
+static void on_event(struct run *run)
+{
+	struct ces_event event = {0};
+	struct ces_error err;
+	int result = ces_session_next(&run->session, &event, &err);
+
+	if (result <= 0) {
+		if (result < 0)
+			ces_say_failure(&err);
+		else
+			ces_say_error("the helper ended without an answer");
+		run->final = true;
+		return;
+	}
+	switch ((enum ces_frame)event.type) {
+	case CES_FRAME_STARTED:
+		if (event.started.outputs != NULL)
+			ces_say("run %s, outputs in %s", event.started.run, event.started.outputs);
+		else
+			ces_say("run %s", event.started.run);
+		break;
+	case CES_FRAME_EXITED:
+		on_exited(run, &event.exited);
+		break;
+	case CES_FRAME_ERROR:
+		ces_say_refusal(&event.error);
+		break;
+	case CES_FRAME_TEXT:
+		ces_say("%s", event.text.text);
+		break;
+	case CES_FRAME_DONE:
+		run->status = 0;
+		break;
+	case CES_FRAME_REQUEST:
+	case CES_FRAME_CONTROL:
+	case CES_FRAME_PROGRESS:
+	case CES_FRAME_IMAGE:
+	case CES_FRAME_RUN:
+	case CES_FRAME_FETCH_OPEN:
+	case CES_FRAME_FETCH_GET:
+	case CES_FRAME_FETCH_STATUS:
+	case CES_FRAME_UNPACK_JOB:
+	case CES_FRAME_UNPACK_MANIFEST:
+	case CES_FRAME_UNPACK_LAYER:
+	case CES_FRAME_UNPACK_ERROR:
+	case CES_FRAME_IMAGE_RECORD:
+	case CES_FRAME_GRANT:
+	case CES_FRAME_RUN_RECORD:
+	default:
+		break; /* nothing to do with a run */
+	}
+	run->final = ces_event_is_final(&event);
+	ces_event_free(&event);
+}
+
+static void loop(struct run *run)
+{
+	while (!run->final || ces_stream_open(&run->out) || ces_stream_open(&run->err)) {
+		struct pollfd polled[POLLED] = {
+		    [EVENTS] = {.fd = run->final ? -1 : run->session.events, .events = POLLIN},
+		    [SIGNALS] = {.fd = run->signals, .events = POLLIN},
+		    [OUT] = ces_stream_poll(&run->out),
+		    [ERR] = ces_stream_poll(&run->err),
+		    [IN] = ces_stream_poll(&run->in),
+		};
+
+		if (poll(polled, POLLED, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return;
+		}
+		if (polled[SIGNALS].revents != 0)
+			on_signal(run);
+		if (polled[OUT].revents != 0)
+			ces_stream_step(&run->out);
+		if (polled[ERR].revents != 0)
+			ces_stream_step(&run->err);
+		if (polled[IN].revents != 0)
+			ces_stream_step(&run->in);
+		if (polled[EVENTS].revents != 0)
+			on_event(run);
+		if (run->final)
+			ces_stream_close(&run->in);
+	}
+}
+
+/* Hands the session's stdio to the streams. */
+static void connect_streams(struct run *run, bool input)
+{
+	struct ces_session *session = &run->session;
+
+	ces_stream_none(&run->out);
+	ces_stream_none(&run->err);
+	ces_stream_none(&run->in);
+	if (run->terminal.master >= 0) {
+		ces_stream_start(&run->out, run->terminal.master, false, STDOUT_FILENO, false);
+		if (input)
+			ces_stream_start(&run->in, STDIN_FILENO, false, run->terminal.master,
+					 false);
+		return;
+	}
+	ces_stream_start(&run->out, ces_steal_fd(&session->out), true, STDOUT_FILENO, false);
+	ces_stream_start(&run->err, ces_steal_fd(&session->err), true, STDERR_FILENO, false);
+	if (input)
+		ces_stream_start(&run->in, STDIN_FILENO, false, ces_steal_fd(&session->in), true);
+}
+
+static int start(const char *helper, struct run *run, struct ces_options *options,
+		 struct ces_error *err)
+{
+	struct ces_stdio stdio = {.pipes = true, .terminal = -1};
+	int result;
+
+	stdio.input = (options->request.flags & CES_FLAG_INTERACTIVE) != 0;
+	if ((options->request.flags & CES_FLAG_TTY) != 0 &&
+	    ces_terminal_open(&run->terminal, err) < 0)
+		return -1;
+	if (run->terminal.master >= 0)
+		stdio = (struct ces_stdio){.terminal = run->terminal.slave};
+	result = ces_session_start(helper, &stdio, &run->session, err);
+	ces_cleanup_close(&run->terminal.slave);
+	if (result < 0)
+		return -1;
+	connect_streams(run, (options->request.flags & CES_FLAG_INTERACTIVE) != 0);
+	if (ces_session_send(&run->session, &options->request, err) < 0) {
+		ces_session_end(&run->session);
+		return -1;
+	}
+	return 0;
+}
+
+static void tell_lost_output(const struct ces_stream *stream, const char *name)
+{
+	if (stream->failed)
+		ces_say_error("cannot write %s: %s", name, strerror(stream->error));
+}
+
+/* A terminal is asked for by opt-files that also serve batch jobs, where there is none: then the
+ * run goes on without, as elsewhere. */
+static void adapt_terminal(struct ces_options *options)
+{
+	if ((options->request.flags & CES_FLAG_TTY) == 0 ||
+	    (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)))
+		return;
+	ces_say("-t is left out: there is no terminal here");
+	options->request.flags &= ~(uint64_t)CES_FLAG_TTY;
+}
+
+int ces_run(const char *helper, struct ces_options *options)
+{
+	struct run run = {.status = CES_EXIT_REFUSED, .terminal = CES_TERMINAL_NONE};
+	struct ces_error err;
+
+	if ((options->request.flags & (CES_FLAG_EXPLAIN | CES_FLAG_DETACH)) != 0)
+		return ces_ask(helper, options);
+	adapt_terminal(options);
+	run.signals = take_signals();
+	if (run.signals < 0) {
+		ces_say_error("cannot take signals: %s", strerror(errno));
+		return CES_EXIT_REFUSED;
+	}
+	if (start(helper, &run, options, &err) < 0) {
+		ces_say_failure(&err);
+	} else {
+		if ((options->request.flags & CES_FLAG_INTERACTIVE) != 0)
+			ces_terminal_raw(&run.terminal);
+		loop(&run);
+		tell_lost_output(&run.out, "stdout");
+		tell_lost_output(&run.err, "stderr");
+		ces_session_end(&run.session);
+	}
+	ces_terminal_close(&run.terminal);
+	close(run.signals);
+	return run.status;
+}

@@ -1,0 +1,11 @@
+/* `run`: the container's stdio, the caller's signals, and the exit status. */
+#ifndef CES_CLIENT_RUN_H
+#define CES_CLIENT_RUN_H
+
+#include "client/options.h"
+
+/* Runs what options ask for, by the helper at this path. Returns the exit status of the client.
+ * Blocks the forwarded signals for good: to be called last. */
+int ces_run(const char *helper, struct ces_options *options);
+
+#endif

@@ -1,0 +1,71 @@
+/* Prints the client's own lines. It must not print anything that is not printable ASCII. */
+#include "client/say.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/io.h"
+
+#define LINE 2048
+
+static bool only_errors;
+
+void ces_say_only_errors(bool quiet)
+{
+	only_errors = quiet;
+}
+
+__attribute__((format(printf, 1, 0))) static void print(const char *format, va_list args)
+{
+	static const char prefix[] = "ces: ";
+	char line[LINE];
+	size_t length = sizeof(prefix) - 1;
+
+	memcpy(line, prefix, sizeof(prefix));
+	vsnprintf(line + length, sizeof(line) - length - 1, format, args);
+	ces_text_clean(line);
+	length = strlen(line);
+	line[length++] = '\n';
+	/* A stderr that nobody reads any more is no reason to fail. */
+	if (ces_write_full(STDERR_FILENO, line, length, -1) < 0)
+		return;
+}
+
+void ces_say(const char *format, ...)
+{
+	va_list args;
+
+	if (only_errors)
+		return;
+	va_start(args, format);
+	print(format, args);
+	va_end(args);
+}
+
+void ces_say_error(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print(format, args);
+	va_end(args);
+}
+
+void ces_say_failure(const struct ces_error *err)
+{
+	ces_say_error("%s", err->text);
+}
+
+void ces_say_refusal(const struct ces_event_error *event)
+{
+	const char *text = event->text != NULL ? event->text : "refused";
+	const char *denied = event->code == CES_E_DENIED ? "denied: " : "";
+
+	if (event->rule != NULL && *event->rule != '\0')
+		ces_say_error("%s%s (rule %s)", denied, text, event->rule);
+	else
+		ces_say_error("%s%s", denied, text);
+	if (event->contact != NULL && *event->contact != '\0')
+		ces_say_error("ask %s", event->contact);
+}

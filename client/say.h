@@ -1,0 +1,25 @@
+/* The client's own lines. They go to stderr, begin with "ces: " and are printable ASCII, whatever a
+ * registry, an image or a path put into them: no terminal ever gets a control character from CES.
+ */
+#ifndef CES_CLIENT_SAY_H
+#define CES_CLIENT_SAY_H
+
+#include <stdbool.h>
+
+#include "common/error.h"
+#include "common/request.h"
+
+/* After this only errors are printed (-q). */
+void ces_say_only_errors(bool quiet);
+
+/* One line of news. Each line is one write(2), so that lines of several processes do not mix. */
+void ces_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* One line that -q does not silence. */
+void ces_say_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* What failed here, or what the helper answered: for a denial also the rule and whom to ask. */
+void ces_say_failure(const struct ces_error *err);
+void ces_say_refusal(const struct ces_event_error *event);
+
+#endif

@@ -1,0 +1,229 @@
+/* Prints listings. Cells are printable ASCII, whatever was sent. */
+#include "client/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <json-c/json.h>
+
+#include "common/cleanup.h"
+#include "common/error.h"
+#include "common/num.h"
+
+static const char *const image_header[CES_TABLE_COLUMNS] = {"REFERENCE", "DIGEST",    "SIZE",
+							    "PULLED",    "LAST USED", NULL};
+static const char *const run_header[CES_TABLE_COLUMNS] = {"RUN",     "NAME",    "IMAGE",
+							  "PROJECT", "STARTED", "OUTPUTS"};
+
+static bool add_row(struct ces_table *table)
+{
+	char *(*grown)[CES_TABLE_COLUMNS] = reallocarray(table->rows, table->n + 1, sizeof(*grown));
+
+	if (grown == NULL)
+		return false;
+	memset(grown[table->n], 0, sizeof(*grown));
+	table->rows = grown;
+	table->n++;
+	return true;
+}
+
+static void set_cell(struct ces_table *table, size_t column, const char *text)
+{
+	char *cell = strdup(text != NULL && *text != '\0' ? text : "-");
+
+	if (cell == NULL)
+		return;
+	ces_text_clean(cell);
+	table->rows[table->n - 1][column] = cell;
+}
+
+/* Local time for people; -: never. */
+static void set_time(struct ces_table *table, size_t column, uint64_t seconds)
+{
+	time_t when = (time_t)seconds;
+	struct tm parts;
+	char text[32] = "never";
+
+	if (seconds != 0 && localtime_r(&when, &parts) != NULL)
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M", &parts);
+	set_cell(table, column, text);
+}
+
+/* The text of one JSON object, so that a row outlives the event that it came from. */
+static void set_json(struct ces_table *table, struct json_object *object)
+{
+	set_cell(table, 0,
+		 json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
+							    JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(object);
+}
+
+static void json_text(struct json_object *object, const char *key, const char *text)
+{
+	json_object_object_add(object, key, text != NULL ? json_object_new_string(text) : NULL);
+}
+
+/* ISO 8601 in UTC for programs; null: never. */
+static void json_time(struct json_object *object, const char *key, uint64_t seconds)
+{
+	time_t when = (time_t)seconds;
+	struct tm parts;
+	char text[32];
+
+	if (seconds == 0 || gmtime_r(&when, &parts) == NULL) {
+		json_object_object_add(object, key, NULL);
+		return;
+	}
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+	json_text(object, key, text);
+}
+
+static void image_json(struct ces_table *table, const struct ces_event_image *image)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_text(object, "reference", image->reference);
+	json_text(object, "digest", image->digest);
+	json_object_object_add(object, "size", json_object_new_int64((int64_t)image->size));
+	json_object_object_add(object, "layers", json_object_new_int64((int64_t)image->layers));
+	json_time(object, "pulled", image->pulled);
+	json_time(object, "used", image->used);
+	set_json(table, object);
+}
+
+static void run_json(struct ces_table *table, const struct ces_event_run *run)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_text(object, "run", run->run);
+	json_text(object, "name", run->name);
+	json_text(object, "image", run->image);
+	json_text(object, "digest", run->digest);
+	json_text(object, "project", run->project);
+	json_time(object, "started", run->started);
+	json_text(object, "outputs", run->outputs);
+	set_json(table, object);
+}
+
+static const char *short_digest(const char *digest, char buffer[13])
+{
+	const char *hex = digest != NULL ? strchr(digest, ':') : NULL;
+
+	snprintf(buffer, 13, "%.12s", hex != NULL ? hex + 1 : "");
+	return buffer;
+}
+
+void ces_table_add_image(struct ces_table *table, const struct ces_event_image *image)
+{
+	char digest[13], size[32];
+
+	if (table->kind == CES_TABLE_NONE || !add_row(table))
+		return;
+	if (table->kind == CES_TABLE_JSON) {
+		image_json(table, image);
+		return;
+	}
+	ces_num_format_size(image->size, size, sizeof(size));
+	set_cell(table, 0, image->reference);
+	set_cell(table, 1, short_digest(image->digest, digest));
+	set_cell(table, 2, size);
+	set_time(table, 3, image->pulled);
+	set_time(table, 4, image->used);
+}
+
+void ces_table_add_run(struct ces_table *table, const struct ces_event_run *run)
+{
+	if (table->kind == CES_TABLE_NONE || !add_row(table))
+		return;
+	if (table->kind == CES_TABLE_JSON) {
+		run_json(table, run);
+		return;
+	}
+	set_cell(table, 0, run->run);
+	set_cell(table, 1, run->name);
+	set_cell(table, 2, run->image);
+	set_cell(table, 3, run->project);
+	set_time(table, 4, run->started);
+	set_cell(table, 5, run->outputs);
+}
+
+static size_t column_width(const struct ces_table *table, const char *const *header, size_t column)
+{
+	size_t width = strlen(header[column]);
+
+	for (size_t i = 0; i < table->n; i++) {
+		const char *cell = table->rows[i][column];
+
+		if (cell != NULL && strlen(cell) > width)
+			width = strlen(cell);
+	}
+	return width;
+}
+
+/* The last column is not padded: no line ends in blanks. */
+static void print_cell(const char *text, size_t width, bool last)
+{
+	if (last)
+		printf("%s\n", text);
+	else
+		printf("%-*s  ", (int)width, text);
+}
+
+static void print_rows(const struct ces_table *table, const char *const *header)
+{
+	size_t columns =
+	    header[CES_TABLE_COLUMNS - 1] != NULL ? CES_TABLE_COLUMNS : CES_TABLE_COLUMNS - 1;
+	size_t width[CES_TABLE_COLUMNS];
+
+	for (size_t j = 0; j < columns; j++) {
+		width[j] = column_width(table, header, j);
+		print_cell(header[j], width[j], j + 1 == columns);
+	}
+	for (size_t i = 0; i < table->n; i++) {
+		for (size_t j = 0; j < columns; j++) {
+			const char *cell = table->rows[i][j];
+
+			print_cell(cell != NULL ? cell : "-", width[j], j + 1 == columns);
+		}
+	}
+}
+
+static void print_json(const struct ces_table *table)
+{
+	printf("[");
+	for (size_t i = 0; i < table->n; i++)
+		printf("%s\n  %s", i == 0 ? "" : ",",
+		       table->rows[i][0] != NULL ? table->rows[i][0] : "null");
+	printf("%s]\n", table->n == 0 ? "" : "\n");
+}
+
+void ces_table_print(const struct ces_table *table)
+{
+	switch (table->kind) {
+	case CES_TABLE_IMAGES:
+		print_rows(table, image_header);
+		break;
+	case CES_TABLE_RUNS:
+		print_rows(table, run_header);
+		break;
+	case CES_TABLE_JSON:
+		print_json(table);
+		break;
+	case CES_TABLE_NONE:
+	default:
+		break;
+	}
+}
+
+void ces_table_free(struct ces_table *table)
+{
+	for (size_t i = 0; i < table->n; i++) {
+		for (size_t j = 0; j < CES_TABLE_COLUMNS; j++)
+			free(table->rows[i][j]);
+	}
+	free(table->rows);
+	table->rows = NULL;
+	table->n = 0;
+}

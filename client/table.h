@@ -1,0 +1,27 @@
+/* Listings: rows of images or runs, as a table for people or as JSON for programs. */
+#ifndef CES_CLIENT_TABLE_H
+#define CES_CLIENT_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/request.h"
+
+enum ces_table_kind { CES_TABLE_NONE, CES_TABLE_IMAGES, CES_TABLE_RUNS, CES_TABLE_JSON };
+
+#define CES_TABLE_COLUMNS 6
+
+struct ces_table {
+	enum ces_table_kind kind;
+	char *(*rows)[CES_TABLE_COLUMNS]; /* cells, or the text of one JSON object in the first */
+	size_t n;
+};
+
+void ces_table_add_image(struct ces_table *table, const struct ces_event_image *image);
+void ces_table_add_run(struct ces_table *table, const struct ces_event_run *run);
+
+/* On stdout; an empty table still has its header, an empty JSON listing is []. */
+void ces_table_print(const struct ces_table *table);
+void ces_table_free(struct ces_table *table);
+
+#endif
