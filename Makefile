@@ -126,5 +126,6 @@ help:
 clean:
 	rm -rf build
 
+-include tests/lib/*.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 .PHONY: all unit install deps demo check bench size format lint fuzz help clean

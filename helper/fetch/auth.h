@@ -1,0 +1,35 @@
+/* Logging in: what is sent as Authorization, and the reply of a token server. */
+#ifndef CES_FETCH_AUTH_H
+#define CES_FETCH_AUTH_H
+
+#include "helper/fetch/challenge.h"
+#include "helper/fetch/target.h"
+
+#define CES_TOKEN_REPLY_MAX (64 * 1024)
+#define CES_TOKEN_MAX       (16 * 1024)
+
+enum ces_auth_kind { CES_AUTH_NONE, CES_AUTH_BASIC, CES_AUTH_BEARER };
+
+/* One for all transfers of the process: it speaks of one repository with one credential. */
+struct ces_auth {
+	enum ces_auth_kind kind;
+	char *bearer; /* CES_AUTH_BEARER; malloc'd */
+	unsigned
+	    generation; /* counts changes: tells a transfer that another one has logged in since */
+};
+
+void ces_auth_use_basic(struct ces_auth *auth);
+void ces_auth_use_bearer(struct ces_auth *auth, char *token); /* takes token over */
+
+/* Wipes and frees. NULL is fine. */
+void ces_auth_wipe(char *secret);
+
+/* Sets url to the token server's address for pulling repository, as challenge says; refused when
+ * the realm is not https or not among hosts. The scope is CES's own: the server cannot widen it. */
+int ces_auth_realm(CURLU *url, const struct ces_challenge *challenge, const char *repository,
+		   const struct ces_hosts *hosts, struct ces_origin *ret, struct ces_error *err);
+
+/* Takes the token out of {"token": ...} or {"access_token": ...}. *ret is malloc'd. */
+int ces_auth_parse(const char *json, size_t length, char **ret, struct ces_error *err);
+
+#endif

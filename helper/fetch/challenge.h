@@ -1,0 +1,24 @@
+/* WWW-Authenticate, RFC 9110 section 11.6.1, as far as registries use it (distribution-spec token
+ * authentication). Pure, for hostile input. */
+#ifndef CES_FETCH_CHALLENGE_H
+#define CES_FETCH_CHALLENGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CES_CHALLENGE_MAX 4096
+
+struct ces_challenge {
+	bool basic;
+	bool bearer;
+	char realm[1024];  /* of Bearer: the URL of the token server; not checked in any way */
+	char service[256]; /* of Bearer; "" when absent. The server's scope is never taken */
+};
+
+/* Parses the value of one header and adds what it offers to *ret (start from a zeroed one; a
+ * response may have several such headers). Strict: a syntax error, a parameter named twice, two
+ * Bearer challenges, a Bearer without realm, a control or non-ASCII character, an overlong value:
+ * -1 and *ret is unchanged. */
+int ces_challenge_parse(const char *text, size_t length, struct ces_challenge *ret);
+
+#endif

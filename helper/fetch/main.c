@@ -1,0 +1,92 @@
+/* ces-fetch: talks to the one registry that the helper names, and pours what it gets into the pipes
+ * that the helper gives. Runs as a user of its own with nothing to its name. Must not read the
+ * policy, any other file of CES, its environment, or arguments. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "helper/fetch/sandbox.h"
+#include "helper/fetch/session.h"
+
+#define CHANNEL 3
+
+/* Whatever is opened next must not land where somebody prints. */
+static int fill_standard_fds(struct ces_error *err)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= 2);
+	if (fd < 0)
+		return ces_error_errno(err, CES_E_INTERNAL, "/dev/null");
+	close(fd);
+	return 0;
+}
+
+/* fd 3 is the helper's socket pair and there is nothing else. */
+static int check_fds(struct ces_error *err)
+{
+	int type = 0;
+	socklen_t length = sizeof(type);
+
+	if (getsockopt(CHANNEL, SOL_SOCKET, SO_TYPE, &type, &length) < 0 || type != SOCK_SEQPACKET)
+		return ces_error_set(
+		    err, CES_E_USAGE,
+		    "ces-fetch is started by ces-helper and does nothing by itself");
+	if (fcntl(CHANNEL, F_SETFD, FD_CLOEXEC) < 0)
+		return ces_error_errno(err, CES_E_INTERNAL, "fcntl");
+	/* Missing before kernel 5.9; the helper leaves nothing open, this is the second lock. */
+	(void)syscall(SYS_close_range, CHANNEL + 1, ~0U, 0);
+	return 0;
+}
+
+/* The helper passes a constant environment; even that is not needed. Libraries look for proxies,
+ * key logs, resolver options and configuration files there. */
+static int forget_surroundings(struct ces_error *err)
+{
+	if (clearenv() != 0 || chdir("/") < 0)
+		return ces_error_errno(err, CES_E_INTERNAL, "chdir");
+	(void)umask(077);
+	(void)signal(SIGPIPE, SIG_IGN);
+	return 0;
+}
+
+static int start(struct ces_session *session, struct ces_error *err)
+{
+	if (fill_standard_fds(err) < 0 || check_fds(err) < 0 || forget_surroundings(err) < 0)
+		return -1;
+	if (ces_sandbox_check_identity(err) < 0 || ces_sandbox_drop(err) < 0)
+		return -1;
+	/* OpenSSL reads its configuration now. */
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return ces_error_set(err, CES_E_INTERNAL, "libcurl does not start");
+	if (ces_session_init(session, CHANNEL, err) < 0)
+		return -1;
+	return ces_sandbox_filter(err);
+}
+
+int main(void)
+{
+	struct ces_session session;
+	struct ces_error err = {0};
+	int result;
+
+	/* A helper that died before the death signal was set has closed its end: the first look at
+	 * fd 3 finds that, so there is no moment in which an orphan goes on. */
+	if (start(&session, &err) < 0) {
+		(void)dprintf(STDERR_FILENO, "ces-fetch: %s\n", err.text);
+		_exit(1);
+	}
+	result = ces_session_run(&session, &err);
+	ces_session_end(&session);
+	if (result < 0)
+		(void)dprintf(STDERR_FILENO, "ces-fetch: %s\n", err.text);
+	_exit(result < 0 ? 1 : 0);
+}

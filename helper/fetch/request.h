@@ -1,0 +1,20 @@
+/* How one HTTP request is made: every libcurl option is set here. */
+#ifndef CES_FETCH_REQUEST_H
+#define CES_FETCH_REQUEST_H
+
+#include "helper/fetch/transfer.h"
+
+#define CES_CONNECT_SECONDS    20
+#define CES_FIRST_BYTE_SECONDS 60 /* a caching proxy may fetch a whole blob before its first byte  \
+				   */
+#define CES_SLOW_BYTES   1024     /* a second, ... */
+#define CES_SLOW_SECONDS 20       /* ... for so long: given up */
+
+/* Points transfer->url at what the GET asks for. */
+int ces_request_address(struct ces_transfer *transfer, struct ces_error *err);
+
+/* Sets up transfer->easy for transfer->url. Fails closed: an option that this libcurl does not know
+ * ends the transfer. */
+int ces_request_prepare(struct ces_transfer *transfer, struct ces_error *err);
+
+#endif

@@ -1,0 +1,326 @@
+/* The cage of ces-fetch. It parses what strangers send, in a million lines of libcurl, OpenSSL and
+ * the resolver: assume it will be taken over one day. What is left then is a process that may
+ * connect out, read what any user may read, and write to its own pipes and nothing else. Must not
+ * weaken anything by need of a test. */
+#include "helper/fetch/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+
+#define GROUPS_MAX 64
+
+static int check_capabilities(struct ces_error *err)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return ces_error_errno(err, CES_E_INTERNAL, "capget");
+	for (size_t i = 0; i < CES_COUNT(data); i++)
+		if ((data[i].effective | data[i].permitted | data[i].inheritable) != 0)
+			return ces_error_set(err, CES_E_INTERNAL, "started with capabilities");
+	return 0;
+}
+
+int ces_sandbox_check_identity(struct ces_error *err)
+{
+	uid_t uid[3];
+	gid_t gid[3], groups[GROUPS_MAX];
+	int n = getgroups(GROUPS_MAX, groups);
+
+	if (n < 0 || getresuid(&uid[0], &uid[1], &uid[2]) < 0 ||
+	    getresgid(&gid[0], &gid[1], &gid[2]) < 0)
+		return ces_error_errno(err, CES_E_INTERNAL, "getresuid");
+	for (size_t i = 0; i < 3; i++)
+		if (uid[i] == 0 || gid[i] == 0 || uid[i] != uid[0] || gid[i] != gid[0])
+			return ces_error_set(err, CES_E_INTERNAL,
+					     "started as root, or as two users at once");
+	for (int i = 0; i < n; i++)
+		if (groups[i] == 0)
+			return ces_error_set(err, CES_E_INTERNAL, "started with root's group");
+	return check_capabilities(err);
+}
+
+int ces_sandbox_drop(struct ces_error *err)
+{
+	const struct rlimit none = {0, 0};
+
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return ces_error_errno(err, CES_E_INTERNAL, "prctl");
+	/* RLIMIT_FSIZE does not touch pipes and sockets, which is all that is ever written to. */
+	if (setrlimit(RLIMIT_CORE, &none) < 0 || setrlimit(RLIMIT_FSIZE, &none) < 0)
+		return ces_error_errno(err, CES_E_INTERNAL, "setrlimit");
+	return 0;
+}
+
+/* Allowed whatever the arguments. */
+static const char *const allowed[] = {
+    /* bytes and fds that are there already */
+    "read",
+    "write",
+    "readv",
+    "writev",
+    "pread64",
+    "close",
+    "lseek",
+    "dup",
+    "pipe2",
+    "eventfd2",
+    "poll",
+    "ppoll",
+    "select",
+    "pselect6",
+    "epoll_create1",
+    "epoll_ctl",
+    "epoll_wait",
+    "epoll_pwait",
+    /* looking at files: certificates, resolv.conf, hosts, services, name service modules */
+    "fstat",
+    "newfstatat",
+    "stat",
+    "lstat",
+    "statx",
+    "access",
+    "faccessat",
+    "faccessat2",
+    "readlink",
+    "readlinkat",
+    "getdents64",
+    "getcwd",
+    "fstatfs",
+    "statfs",
+    "fadvise64",
+    /* talking */
+    "connect",
+    "sendto",
+    "recvfrom",
+    "sendmsg",
+    "recvmsg",
+    "sendmmsg",
+    "recvmmsg",
+    "getsockname",
+    "getpeername",
+    "getsockopt",
+    "setsockopt",
+    "shutdown",
+    /* memory, threads of the resolver, time, luck */
+    "brk",
+    "munmap",
+    "mremap",
+    "madvise",
+    "futex",
+    "set_robust_list",
+    "rseq",
+    "set_tid_address",
+    "sched_yield",
+    "sched_getaffinity",
+    "membarrier",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "sigaltstack",
+    "restart_syscall",
+    "nanosleep",
+    "clock_nanosleep",
+    "clock_gettime",
+    "clock_getres",
+    "gettimeofday",
+    "time",
+    "getrandom",
+    "uname",
+    "sysinfo",
+    "getpid",
+    "gettid",
+    "getppid",
+    "getuid",
+    "geteuid",
+    "getgid",
+    "getegid",
+    "getrlimit",
+    "exit",
+    "exit_group",
+};
+
+/* Whoever calls one of these is not us. EPERM would let a payload look for another way. */
+static const char *const fatal[] = {
+    "execve",
+    "execveat",
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "pidfd_getfd",
+    "fork",
+    "vfork",
+    "unshare",
+    "setns",
+    "mount",
+    "umount2",
+    "move_mount",
+    "open_tree",
+    "fsopen",
+    "fsmount",
+    "mount_setattr",
+    "pivot_root",
+    "chroot",
+    "setuid",
+    "setgid",
+    "setreuid",
+    "setregid",
+    "setresuid",
+    "setresgid",
+    "setgroups",
+    "setfsuid",
+    "setfsgid",
+    "capset",
+    "keyctl",
+    "add_key",
+    "request_key",
+    "bpf",
+    "perf_event_open",
+    "userfaultfd",
+    "io_uring_setup",
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "kexec_load",
+    "kexec_file_load",
+    "open_by_handle_at",
+    "name_to_handle_at",
+    "personality",
+    "memfd_create",
+    "kill",
+    "tkill",
+};
+
+/* New in kernels or libraries: the caller falls back to the old one when it is told ENOSYS. clone3
+ * keeps its flags in memory, where a filter cannot look. */
+static const char *const absent[] = {"clone3", "openat2", "epoll_pwait2", "futex_waitv",
+				     "close_range"};
+
+#define WRITES (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (__O_TMPFILE))
+#define THREAD (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
+#define SPACES                                                                                     \
+	(CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | \
+	 CLONE_NEWCGROUP)
+#define TYPE 0xf /* of socket(2)'s second argument; the rest are flags */
+
+#define EQUALS(n, value)                                                                           \
+	{                                                                                          \
+		(n), SCMP_CMP_EQ, (scmp_datum_t)(value), 0                                         \
+	}
+#define MASKED(n, mask, value)                                                                     \
+	{                                                                                          \
+		(n), SCMP_CMP_MASKED_EQ, (scmp_datum_t)(mask), (scmp_datum_t)(value)               \
+	}
+
+/* Allowed with these arguments. Several rows of one call: any of them. */
+static const struct {
+	const char *name;
+	unsigned n;
+	struct scmp_arg_cmp arguments[3];
+} conditional[] = {
+    {"open", 1, {MASKED(1, WRITES, 0)}},
+    {"openat", 1, {MASKED(2, WRITES, 0)}},
+    /* No page is ever writable and executable; a name service module may still be loaded. */
+    {"mmap", 1, {MASKED(2, PROT_EXEC, 0)}},
+    {"mmap", 1, {MASKED(2, PROT_WRITE, 0)}},
+    {"mprotect", 1, {MASKED(2, PROT_EXEC, 0)}},
+    {"clone", 1, {MASKED(0, THREAD | SPACES, THREAD)}},
+    /* Out to a registry, to DNS, to the machine's name service daemon. No netlink, no raw sockets;
+     * and as nothing can bind, listen or accept, nothing in. */
+    {"socket", 2, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_STREAM)}},
+    {"socket", 2, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_DGRAM)}},
+    {"socket", 2, {EQUALS(0, AF_INET6), MASKED(1, TYPE, SOCK_STREAM)}},
+    {"socket", 2, {EQUALS(0, AF_INET6), MASKED(1, TYPE, SOCK_DGRAM)}},
+    {"socket", 2, {EQUALS(0, AF_UNIX), MASKED(1, TYPE, SOCK_STREAM)}},
+    {"socketpair", 2, {EQUALS(0, AF_UNIX), MASKED(1, TYPE, SOCK_STREAM)}},
+    {"ioctl", 1, {EQUALS(1, FIONREAD)}},
+    {"ioctl", 1, {EQUALS(1, FIONBIO)}},
+    {"fcntl", 1, {EQUALS(1, F_GETFD)}},
+    {"fcntl", 1, {EQUALS(1, F_SETFD)}},
+    {"fcntl", 1, {EQUALS(1, F_GETFL)}},
+    {"fcntl", 1, {EQUALS(1, F_SETFL)}},
+    {"fcntl", 1, {EQUALS(1, F_DUPFD_CLOEXEC)}},
+    {"fcntl", 1, {EQUALS(1, F_SETPIPE_SZ)}},
+    {"prlimit64", 1, {EQUALS(2, 0)}}, /* read a limit, set none */
+};
+
+static int add(scmp_filter_ctx filter, uint32_t action, const char *name, unsigned n,
+	       const struct scmp_arg_cmp *arguments)
+{
+	int number = seccomp_syscall_resolve_name(name);
+
+	/* A call that this architecture or this libseccomp does not have: the default refuses it.
+	 */
+	if (number == __NR_SCMP_ERROR)
+		return 0;
+	return seccomp_rule_add_array(filter, action, number, n, arguments);
+}
+
+static int add_names(scmp_filter_ctx filter, uint32_t action, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int result = add(filter, action, names[i], 0, NULL);
+
+		if (result < 0)
+			return result;
+	}
+	return 0;
+}
+
+static int add_conditional(scmp_filter_ctx filter)
+{
+	for (size_t i = 0; i < CES_COUNT(conditional); i++) {
+		int result = add(filter, SCMP_ACT_ALLOW, conditional[i].name, conditional[i].n,
+				 conditional[i].arguments);
+
+		if (result < 0)
+			return result;
+	}
+	return 0;
+}
+
+static int build(scmp_filter_ctx filter)
+{
+	int result = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+
+	if (result == 0)
+		result = add_names(filter, SCMP_ACT_ALLOW, allowed, CES_COUNT(allowed));
+	if (result == 0)
+		result = add_names(filter, SCMP_ACT_KILL_PROCESS, fatal, CES_COUNT(fatal));
+	if (result == 0)
+		result = add_names(filter, SCMP_ACT_ERRNO(ENOSYS), absent, CES_COUNT(absent));
+	if (result == 0)
+		result = add_conditional(filter);
+	return result;
+}
+
+int ces_sandbox_filter(struct ces_error *err)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int result = filter != NULL ? build(filter) : -ENOMEM;
+
+	if (result == 0)
+		result = seccomp_load(filter);
+	seccomp_release(filter);
+	if (result < 0) {
+		errno = -result;
+		return ces_error_errno(err, CES_E_HOST, "the system call filter cannot be set up");
+	}
+	return 0;
+}

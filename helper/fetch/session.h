@@ -1,0 +1,41 @@
+/* One pull's conversation with the helper: the loop of ces-fetch. */
+#ifndef CES_FETCH_SESSION_H
+#define CES_FETCH_SESSION_H
+
+#include <curl/curl.h>
+
+#include "common/worker.h"
+#include "helper/fetch/auth.h"
+
+#define CES_FETCH_PARALLEL      4   /* transfers on the wire at once; the others wait their turn */
+#define CES_FETCH_TRANSFERS_MAX 256 /* asked for at once */
+
+struct ces_transfer;
+
+struct ces_session {
+	int channel;
+	CURLM *multi;
+	bool opened;
+	struct ces_error
+	    broken; /* code is set when FETCH_OPEN was no use: every GET fails with this */
+	struct ces_fetch_open open;
+	struct ces_hosts hosts;
+	char *ca; /* the CA bundle, when open.ca is 1 */
+	size_t ca_length;
+	struct ces_auth auth;
+	bool reached; /* the registry has answered once: a failure to connect may pass */
+	struct ces_transfer *first;
+	size_t n_transfers;
+};
+
+/* Prepares for serving fd `channel`: nothing is opened later but sockets and what the resolver
+ * reads. */
+int ces_session_init(struct ces_session *ret, int channel, struct ces_error *err);
+
+/* Serves until the helper closes its end (0) or breaks the protocol (-1). */
+int ces_session_run(struct ces_session *session, struct ces_error *err);
+
+/* Wipes the credential. What libcurl copied of it dies with the process, which cannot be dumped. */
+void ces_session_end(struct ces_session *session);
+
+#endif

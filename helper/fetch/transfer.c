@@ -1,0 +1,330 @@
+/* The life of one FETCH_GET. Each request ends in one of: done, another request (redirect, login),
+ * another try, failed; every way round is counted, so that no registry can keep a transfer going
+ * for ever. Must not look at the body, nor at any URL before target.c has. */
+#include "helper/fetch/transfer.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "helper/fetch/channel.h"
+#include "helper/fetch/failure.h"
+#include "helper/fetch/request.h"
+
+#define PIPE_BYTES (1024 * 1024) /* what a process without privilege may have (pipe(7)) */
+#define REPORT_MS  100
+
+static const int64_t pauses_ms[CES_TRANSFER_TRIES] = {0, 250, 500, 1000, 2000};
+
+struct ces_transfer *ces_transfer_new(struct ces_session *session, struct ces_fetch_get *get,
+				      int pipe)
+{
+	struct ces_transfer *t = calloc(1, sizeof(*t));
+	int flags = fcntl(pipe, F_GETFL);
+
+	if (t == NULL)
+		return NULL;
+	t->session = session;
+	t->get = *get;
+	memset(get, 0, sizeof(*get));
+	t->body.fd = pipe;
+	t->body.size = t->get.size;
+	t->easy = curl_easy_init();
+	t->url = curl_url();
+	if (t->easy == NULL || t->url == NULL || flags < 0 ||
+	    fcntl(pipe, F_SETFL, flags | O_NONBLOCK) < 0) {
+		ces_transfer_free(t);
+		return NULL;
+	}
+	/* Fewer wake-ups of both ends; a smaller pipe works as well. */
+	(void)fcntl(pipe, F_SETPIPE_SZ, PIPE_BYTES);
+	return t;
+}
+
+void ces_transfer_free(struct ces_transfer *transfer)
+{
+	if (transfer == NULL)
+		return;
+	if (transfer->easy != NULL) {
+		(void)curl_multi_remove_handle(transfer->session->multi, transfer->easy);
+		curl_easy_cleanup(transfer->easy);
+	}
+	curl_url_cleanup(transfer->url);
+	curl_slist_free_all(transfer->headers);
+	ces_auth_wipe(transfer->reply);
+	ces_cleanup_close(&transfer->body.fd);
+	ces_wire_free(&ces_fetch_get_schema, &transfer->get);
+	free(transfer);
+}
+
+/* The status goes first: when the reader sees its pipe end, the reason is already with the helper.
+ */
+static void finish(struct ces_transfer *t, enum ces_fetch_state state, const struct ces_error *err)
+{
+	ces_channel_report(t->session->channel, t->get.id, state, t->body.delivered, err, true);
+	ces_cleanup_close(&t->body.fd);
+	t->body.paused = false;
+	t->state = CES_TRANSFER_FINISHED;
+}
+
+void ces_transfer_fail(struct ces_transfer *transfer, const struct ces_error *err)
+{
+	finish(transfer, CES_FETCH_FAILED, err);
+}
+
+static void send_request(struct ces_transfer *t)
+{
+	struct ces_error err = {0};
+
+	if (ces_request_prepare(t, &err) < 0) {
+		ces_transfer_fail(t, &err);
+		return;
+	}
+	if (curl_multi_add_handle(t->session->multi, t->easy) != CURLM_OK) {
+		ces_error_set(&err, CES_E_INTERNAL, "libcurl takes no more transfers");
+		ces_transfer_fail(t, &err);
+		return;
+	}
+	t->state = CES_TRANSFER_RUNNING;
+}
+
+void ces_transfer_start(struct ces_transfer *transfer)
+{
+	struct ces_error err = {0};
+
+	transfer->redirects = 0;
+	/* Without its old content: a base would make a relative URL of a malformed one. */
+	curl_url_cleanup(transfer->url);
+	transfer->url = curl_url();
+	if (transfer->url == NULL || ces_request_address(transfer, &err) < 0) {
+		ces_transfer_fail(transfer, &err);
+		return;
+	}
+	send_request(transfer);
+}
+
+/* Another try after a pause, if there are any left. Bytes gained since the last one win new tries:
+ * a big blob over a bad line must be able to arrive, and a server cannot spin on that without
+ * sending. */
+static void try_again(struct ces_transfer *t, const struct ces_error *why, unsigned cost)
+{
+	int64_t pause;
+
+	if (t->body.delivered - t->mark >= CES_TRANSFER_PROGRESS) {
+		t->mark = t->body.delivered;
+		t->tries = 0;
+	}
+	t->tries += cost;
+	/* Half a manifest and half of what the tag means a moment later are not a manifest. */
+	if (t->tries >= CES_TRANSFER_TRIES ||
+	    (t->get.kind == CES_FETCH_MANIFEST && t->body.delivered > 0)) {
+		ces_transfer_fail(t, why);
+		return;
+	}
+	pause = pauses_ms[t->tries];
+	if (t->response.retry_after > 0)
+		pause = (int64_t)t->response.retry_after * 1000;
+	t->start_at = ces_now_ms() + pause;
+	t->state = CES_TRANSFER_WAITING;
+}
+
+static void redirected(struct ces_transfer *t)
+{
+	struct ces_error err = {0};
+
+	if (t->response.odd_location || t->response.location[0] == '\0')
+		ces_error_set(&err, CES_E_REGISTRY, "%s redirects to nowhere", t->origin.host);
+	else if (++t->redirects > CES_TRANSFER_REDIRECTS)
+		ces_error_set(&err, CES_E_REGISTRY, "%s redirects more than %d times",
+			      t->origin.host, CES_TRANSFER_REDIRECTS);
+	else if (ces_target_set(t->url, t->response.location, &t->session->hosts, &t->origin,
+				&err) < 0)
+		ces_error_context(&err, "the registry redirects to");
+	if (err.code != CES_OK)
+		ces_transfer_fail(t, &err);
+	else
+		send_request(t);
+}
+
+static void refused(struct ces_transfer *t)
+{
+	struct ces_error err = {0};
+
+	ces_failure_status(t, &err);
+	ces_transfer_fail(t, &err);
+}
+
+static void ask_token(struct ces_transfer *t)
+{
+	struct ces_error err = {0};
+
+	/* A fresh handle: a realm must be absolute, never relative to what the registry served. */
+	curl_url_cleanup(t->url);
+	t->url = curl_url();
+	if (t->url == NULL ||
+	    ces_auth_realm(t->url, &t->response.challenge, t->session->open.repository,
+			   &t->session->hosts, &t->origin, &err) < 0) {
+		ces_transfer_fail(t, &err);
+		return;
+	}
+	t->asks_token = true;
+	send_request(t);
+}
+
+/* A 401. Answered once, unless another transfer has logged in since this request was made. Only the
+ * registry itself may ask: a host that it redirected to gets no login. */
+static void challenged(struct ces_transfer *t)
+{
+	struct ces_session *s = t->session;
+	struct ces_error err = {0};
+
+	if (!ces_origin_equal(&t->origin, &s->hosts.endpoint) || t->logged_in) {
+		refused(t);
+	} else if (t->generation != s->auth.generation) {
+		ces_transfer_start(t);
+	} else if (t->response.odd_challenge ||
+		   (!t->response.challenge.bearer && !t->response.challenge.basic)) {
+		ces_error_set(&err, CES_E_REGISTRY,
+			      "%s asks for a login in a way that is not understood (neither Bearer "
+			      "nor Basic)",
+			      t->origin.host);
+		ces_transfer_fail(t, &err);
+	} else if (t->response.challenge.bearer) {
+		ask_token(t);
+	} else if (s->open.username == NULL || s->auth.kind == CES_AUTH_BASIC) {
+		refused(t);
+	} else {
+		ces_auth_use_basic(&s->auth);
+		t->logged_in = true;
+		ces_transfer_start(t);
+	}
+}
+
+static void token_answered(struct ces_transfer *t)
+{
+	struct ces_error err = {0};
+	char *token;
+
+	if (t->response.status == 200 && !t->response.encoded) {
+		if (ces_auth_parse(t->reply != NULL ? t->reply : "", t->reply_length, &token,
+				   &err) < 0) {
+			ces_transfer_fail(t, &err);
+			return;
+		}
+		ces_auth_use_bearer(&t->session->auth, token);
+		t->logged_in = true;
+		ces_transfer_start(t);
+		return;
+	}
+	ces_failure_status(t, &err);
+	if (t->response.status == 429 || t->response.status >= 500)
+		try_again(t, &err, 1);
+	else
+		ces_transfer_fail(t, &err); /* also a redirect: a password is not carried further */
+}
+
+/* A whole 200 or 206. */
+static void served(struct ces_transfer *t)
+{
+	struct ces_error err = {0};
+
+	if (t->get.kind == CES_FETCH_MANIFEST || t->body.delivered == t->get.size) {
+		finish(t, CES_FETCH_DONE, NULL);
+		return;
+	}
+	ces_error_set(&err, CES_E_REGISTRY, "%s sent only %llu of the %llu bytes that are due",
+		      t->origin.host, (unsigned long long)t->body.delivered,
+		      (unsigned long long)t->get.size);
+	try_again(t, &err, 1);
+}
+
+static void answered(struct ces_transfer *t)
+{
+	struct ces_error err = {0};
+
+	ces_failure_status(t, &err);
+	switch (t->response.status) {
+	case 301:
+	case 302:
+	case 303:
+	case 307:
+	case 308:
+		redirected(t);
+		break;
+	case 401:
+		challenged(t);
+		break;
+	case 403:
+		/* Storage links expire; the registry makes a new one. */
+		if (!ces_origin_equal(&t->origin, &t->session->hosts.endpoint))
+			try_again(t, &err, 2);
+		else
+			ces_transfer_fail(t, &err);
+		break;
+	case 429:
+	case 500 ... 599:
+		try_again(t, &err, 1);
+		break;
+	default:
+		ces_transfer_fail(t, &err);
+		break;
+	}
+}
+
+/* Nothing was written for an empty body, so its head was not looked at yet. */
+static bool is_body(struct ces_transfer *t)
+{
+	return t->response.status == 200 || (t->response.status == 206 && t->body.delivered > 0);
+}
+
+void ces_transfer_complete(struct ces_transfer *transfer, CURLcode result)
+{
+	bool whole = result == CURLE_OK;
+	struct ces_error err = {0};
+
+	(void)curl_multi_remove_handle(transfer->session->multi, transfer->easy);
+	if (transfer->response.ended)
+		transfer->session->reached = true;
+	if (transfer->error.code != CES_OK) {
+		ces_transfer_fail(transfer, &transfer->error);
+	} else if (!transfer->response.ended || (!whole && is_body(transfer))) {
+		bool again = ces_failure_network(transfer, result, &err);
+
+		if (again)
+			try_again(transfer, &err, result == CURLE_OPERATION_TIMEDOUT ? 3 : 1);
+		else
+			ces_transfer_fail(transfer, &err);
+	} else if (transfer->asks_token) {
+		token_answered(transfer);
+	} else if (is_body(transfer)) {
+		served(transfer);
+	} else {
+		answered(transfer);
+	}
+}
+
+void ces_transfer_resume(struct ces_transfer *transfer)
+{
+	CURLcode result;
+
+	transfer->body.paused = false;
+	result = curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+	/* libcurl hands the kept bytes to the callback at once, and does not end the transfer by
+	 * itself when the callback refuses them. */
+	if (result != CURLE_OK)
+		ces_transfer_complete(transfer, result);
+}
+
+void ces_transfer_report(struct ces_transfer *transfer, int64_t now)
+{
+	if (transfer->state != CES_TRANSFER_RUNNING ||
+	    transfer->body.delivered == transfer->reported ||
+	    now - transfer->reported_at < REPORT_MS)
+		return;
+	transfer->reported = transfer->body.delivered;
+	transfer->reported_at = now;
+	ces_channel_report(transfer->session->channel, transfer->get.id, CES_FETCH_BYTES,
+			   transfer->body.delivered, NULL, false);
+}
