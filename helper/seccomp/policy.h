@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/error.h"
+
 #define CES_SECCOMP_ARGS_MAX 3
 
 /* The only comparison: (argument & mask) == value. The kernel reads most arguments as 32-bit
@@ -49,5 +51,14 @@ extern const size_t ces_seccomp_n_absent;
 /* So are the numbers of calls that do not exist yet. */
 #define CES_SECCOMP_FUTURE_FIRST 470
 #define CES_SECCOMP_FUTURE_LAST  511
+
+/* Compiles the table for this architecture and writes the program, an array of struct sock_filter,
+ * to fd. Returns 0, or -1 with err. */
+int ces_seccomp_compile(int fd, struct ces_error *err);
+
+/* The same policy as the object `linux.seccomp` of the OCI runtime-spec (config-linux.md),
+ * malloc'd. The calls that do not exist yet have no name and are not in it: runc answers ENOSYS by
+ * itself for numbers above all that it knows. */
+int ces_seccomp_json(char **ret, struct ces_error *err);
 
 #endif
