@@ -28,13 +28,13 @@ static const struct ces_command commands[] = {
      "Fetch an image from its registry"},
     {"run", CES_VERB_RUN, CES_OPERAND_COMMAND, &ces_run_options, "IMAGE [ARG...]",
      "Run an image on project data"},
-    {"images", CES_VERB_IMAGES, CES_OPERAND_NONE, &ces_list_options, "",
+    {"images", CES_VERB_IMAGES, CES_OPERAND_NONE, &ces_images_options, "",
      "List the images that you pulled"},
-    {"rmi", CES_VERB_REMOVE, CES_OPERAND_IMAGE, &ces_plain_options, "IMAGE",
+    {"rmi", CES_VERB_REMOVE, CES_OPERAND_IMAGE, &ces_rmi_options, "IMAGE",
      "Remove an image that you pulled"},
-    {"ps", CES_VERB_RUNS, CES_OPERAND_NONE, &ces_list_options, "", "List your runs"},
-    {"stop", CES_VERB_STOP, CES_OPERAND_RUN, &ces_plain_options, "RUN", "End a run of yours"},
-    {"inspect", CES_VERB_INSPECT, CES_OPERAND_EITHER, &ces_plain_options, "RUN|IMAGE",
+    {"ps", CES_VERB_RUNS, CES_OPERAND_NONE, &ces_ps_options, "", "List your runs"},
+    {"stop", CES_VERB_STOP, CES_OPERAND_RUN, &ces_stop_options, "RUN", "End a run of yours"},
+    {"inspect", CES_VERB_INSPECT, CES_OPERAND_EITHER, &ces_inspect_options, "RUN|IMAGE",
      "Show what is known of a run or an image, as JSON"},
     {"logs", 0, CES_OPERAND_RUN, NULL, "", NULL},
     {"wait", 0, CES_OPERAND_RUN, NULL, "", NULL},
@@ -107,8 +107,9 @@ static int take_operands(const struct ces_command *command, int argc, char **arg
 				     command->name, command->usage);
 	if (argc > wanted && command->operand != CES_OPERAND_COMMAND)
 		return ces_error_set(err, CES_E_USAGE,
-				     "%s: '%s' is one word too many: type ces-client %s %s",
-				     command->name, argv[wanted], command->name, command->usage);
+				     "%s: '%s' is one word too many: type ces-client %s%s%s",
+				     command->name, argv[wanted], command->name,
+				     wanted > 0 ? " " : "", command->usage);
 	if (wanted == 0)
 		return 0;
 	if (command->operand == CES_OPERAND_RUN ||

@@ -205,12 +205,10 @@ static int unknown(const struct ces_option_table *table, const char *name, struc
 			ces_suggest(&best, name, table->options[i].name);
 	}
 	if (best.word != NULL)
-		return ces_error_set(err, CES_E_USAGE,
-				     "%s: unknown option %s%s: did you mean --%s?", table->verb,
+		return ces_error_set(err, CES_E_USAGE, "unknown option %s%s: did you mean --%s?",
 				     dashes, name, best.word);
-	return ces_error_set(err, CES_E_USAGE,
-			     "%s: unknown option %s%s: 'ces-client %s --help' lists the options",
-			     table->verb, dashes, name, table->verb);
+	return ces_error_set(err, CES_E_USAGE, "unknown option %s%s: '%s --help' lists the options",
+			     dashes, name, table->command);
 }
 
 /* What getopt could not read: optopt is 0 for an unknown long option, else the option it knew or

@@ -40,7 +40,7 @@ struct ces_option {
 #define CES_OPTIONS_MAX 64 /* in one table */
 
 struct ces_option_table {
-	const char *verb;
+	const char *command;  /* "ces-client run": where --help is to be asked */
 	bool stop_at_operand; /* what follows the first operand is not ours (run) */
 	const struct ces_option *options;
 	size_t n;
@@ -77,8 +77,11 @@ int ces_options_add_env(struct ces_options *options, const char *text, struct ce
 /* The tables. */
 extern const struct ces_option_table ces_run_options;
 extern const struct ces_option_table ces_pull_options;
-extern const struct ces_option_table ces_list_options;  /* images, ps */
-extern const struct ces_option_table ces_plain_options; /* rmi, stop, inspect */
+extern const struct ces_option_table ces_images_options;
+extern const struct ces_option_table ces_ps_options;
+extern const struct ces_option_table ces_rmi_options;
+extern const struct ces_option_table ces_stop_options;
+extern const struct ces_option_table ces_inspect_options;
 
 /* mount.c: -v, --bind, --mount, -p. */
 int ces_mount_set_volume(struct ces_options *options, const char *value, struct ces_error *err);

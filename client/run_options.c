@@ -331,25 +331,39 @@ static const struct ces_option pull_table[] = {
     HELP,
 };
 
-static const struct ces_option list_table[] = {
-    {"format", 0, YES, "json", "json, or table", set_format, CES_PHASE_REST},
+#define FORMAT                                                                                     \
+	{                                                                                          \
+		"format", 0, YES, "json", "json, or table", set_format, CES_PHASE_REST             \
+	}
+
+static const struct ces_option images_table[] = {FORMAT, QUIET, HELP};
+
+static const struct ces_option ps_table[] = {
+    FORMAT,
     {"all", 'a', NO, NULL, "also what has ended, where it is still known", set_all, CES_PHASE_REST},
     QUIET,
     HELP,
 };
 
-static const struct ces_option plain_table[] = {
+static const struct ces_option inspect_table[] = {
     {"format", 0, YES, "json", NULL, set_format, CES_PHASE_REST},
     QUIET,
     HELP,
 };
 
-const struct ces_option_table ces_run_options = {"run", true, run_table, CES_COUNT(run_table),
-						 instead_of};
-const struct ces_option_table ces_pull_options = {"pull", false, pull_table, CES_COUNT(pull_table),
-						  instead_of};
-const struct ces_option_table ces_list_options = {"images", false, list_table,
-						  CES_COUNT(list_table), NULL};
-const struct ces_option_table ces_plain_options = {"inspect", false, plain_table,
-						   CES_COUNT(plain_table), NULL};
+static const struct ces_option plain_table[] = {QUIET, HELP};
+
+#define TABLE(command, table)                                                                      \
+	{                                                                                          \
+		"ces-client " command, false, (table), CES_COUNT(table), instead_of                \
+	}
+
+const struct ces_option_table ces_run_options = {"ces-client run", true, run_table,
+						 CES_COUNT(run_table), instead_of};
+const struct ces_option_table ces_pull_options = TABLE("pull", pull_table);
+const struct ces_option_table ces_images_options = TABLE("images", images_table);
+const struct ces_option_table ces_ps_options = TABLE("ps", ps_table);
+const struct ces_option_table ces_rmi_options = TABLE("rmi", plain_table);
+const struct ces_option_table ces_stop_options = TABLE("stop", plain_table);
+const struct ces_option_table ces_inspect_options = TABLE("inspect", inspect_table);
 _Static_assert(CES_COUNT(run_table) <= CES_OPTIONS_MAX, "CES_OPTIONS_MAX is too small");

@@ -39,7 +39,7 @@ int ces_session_check(const char *helper, struct ces_error *err)
 	struct stat st;
 
 	if (stat(helper, &st) < 0)
-		return ces_error_errno(err, CES_E_HOST, "%s cannot be found: install CES again",
+		return ces_error_errno(err, CES_E_HOST, "cannot use %s (install CES again)",
 				       helper);
 	if (geteuid() == 0)
 		return 0;

@@ -1,0 +1,377 @@
+/* What a user types becomes the request that it should, or a line that says what to type. */
+/* links: client/options.c client/run_options.c client/mount.c client/optfile.c client/suggest.c */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/optfile.h"
+#include "client/options.h"
+#include "common/cleanup.h"
+
+static struct ces_options options;
+static struct ces_error err;
+static int first;
+
+static void setup(void)
+{
+	memset(&options, 0, sizeof(options));
+	memset(&err, 0, sizeof(err));
+	setenv("CES_TEST_HERE", "from here", 1);
+	unsetenv("CES_TEST_UNSET");
+}
+
+static void teardown(void)
+{
+	ces_options_free(&options);
+}
+
+/* Splits a command line and parses it, as for `run`. */
+static int run(const char *line)
+{
+	struct ces_words words;
+	int result;
+
+	ck_assert_int_eq(ces_words_split(line, false, &words, &err), 0);
+	result =
+	    ces_options_parse(&ces_run_options, words.argc, words.argv, &options, &first, &err);
+	ces_words_free(&words);
+	return result;
+}
+
+static void expect(const char *line)
+{
+	ck_assert_msg(run(line) == 0, "%s: %s", line, err.text);
+}
+
+/* A file with this text, to be named on a command line; removed by the test. */
+static char *file(const char *text)
+{
+	static char path[64];
+	FILE *f;
+
+	strcpy(path, "/tmp/ces-client-test-XXXXXX");
+	f = fdopen(mkstemp(path), "w");
+	fputs(text, f);
+	fclose(f);
+	return path;
+}
+
+START_TEST(every_option_of_the_design_is_sent)
+{
+	const struct ces_request *r = &options.request;
+
+	expect("--project p --gpu=2 --cpus 1.5 --memory 16G --time 6h --shm-size 512M -e A=1 "
+	       "--name n --entrypoint /e "
+	       "-w /w -p 8787:80 -v /a/b:/c:ro --mount type=tmpfs,destination=/run,size=64M "
+	       "--read-only -itd -q "
+	       "ghcr.io/a/b");
+	ck_assert_str_eq(r->project, "p");
+	ck_assert_str_eq(r->gpu, "2");
+	ck_assert_uint_eq(r->cpus, 1500);
+	ck_assert_uint_eq(r->memory_bytes, 16ULL << 30);
+	ck_assert_uint_eq(r->time_seconds, 6 * 3600);
+	ck_assert_uint_eq(r->shm_bytes, 512 << 20);
+	ck_assert_str_eq(r->env.v[0], "A=1");
+	ck_assert_str_eq(r->name, "n");
+	ck_assert_str_eq(r->entrypoint, "/e");
+	ck_assert_str_eq(r->workdir, "/w");
+	ck_assert_str_eq(r->publish.v[0], "8787:80");
+	ck_assert_str_eq(r->bind_sources.v[0], "/a/b");
+	ck_assert_str_eq(r->bind_destinations.v[0], "/c");
+	ck_assert_uint_eq(r->bind_read_only.v[0], 1);
+	ck_assert_str_eq(r->tmpfs_destinations.v[0], "/run");
+	ck_assert_uint_eq(r->tmpfs_sizes.v[0], 64 << 20);
+	ck_assert_uint_eq(r->flags, CES_FLAG_INTERACTIVE | CES_FLAG_TTY | CES_FLAG_DETACH |
+					CES_FLAG_READ_ONLY | CES_FLAG_ENTRYPOINT);
+	ck_assert(options.quiet);
+}
+END_TEST
+
+START_TEST(words_after_the_image_belong_to_the_container)
+{
+	expect("-i ghcr.io/a/b --memory 4 -d --help");
+	ck_assert_int_eq(first, 2);
+	ck_assert_uint_eq(options.request.flags, CES_FLAG_INTERACTIVE);
+	ck_assert(!options.help);
+}
+END_TEST
+
+START_TEST(gpu_alone_asks_for_one)
+{
+	expect("--gpu ghcr.io/a/b");
+	ck_assert_str_eq(options.request.gpu, "1");
+	ck_assert_int_eq(first, 2);
+}
+END_TEST
+
+START_TEST(an_empty_entrypoint_is_asked_for)
+{
+	expect("--entrypoint '' ghcr.io/a/b");
+	ck_assert_str_eq(options.request.entrypoint, "");
+	ck_assert_uint_eq(options.request.flags, CES_FLAG_ENTRYPOINT);
+}
+END_TEST
+
+/* What podman lets one say and is always so with CES. */
+static const char *const accepted[] = {
+    "--rm x",
+    "--rm=true x",
+    "--network=none x",
+    "--network none x",
+    "--pull=never x",
+    "--pull never x",
+    "--http-proxy=false x",
+    "-p 127.0.0.1:80:80 x",
+    "-p 80:80/tcp x",
+    "--mount type=bind,src=/a,dst=/b,readonly x",
+    "--mount type=bind,source=/a,target=/b,ro=false x",
+    "--bind /a x",
+    "--bind /a:/b:ro,/c x",
+    "-v ./a:/b x",
+    "-m 4g x",
+    "--time 90m x",
+};
+
+START_TEST(what_other_tools_write_and_ces_does_is_accepted)
+{
+	expect(accepted[_i]);
+}
+END_TEST
+
+static const struct {
+	const char *line, *text;
+} refused[] = {
+    {"--memory 4 x", "type --memory 4G"},
+    {"--memory lots x", "type a whole number and a unit"},
+    {"--shm-size 64 x", "type --shm-size 64G"},
+    {"--time 6 x", "--time 6h"},
+    {"--cpus -1 x", "--cpus 4"},
+    {"--cpus", "type --cpus N"},
+    {"--memroy 4G x", "did you mean --memory?"},
+    {"--zzzzzzzz x", "--help"},
+    {"--read-only=no x", "takes no value"},
+    {"--privileged x", "leave it out"},
+    {"--cap-add=ALL x", "--cap-add is not for CES"},
+    {"--device /dev/sda x", "--gpu=N"},
+    {"--user 0 x", "leave it out"},
+    {"-u 0 x", "leave it out"},
+    {"--network=host x", "has no network"},
+    {"--network bridge x", "has no network"},
+    {"--rm=false x", "always removed"},
+    {"--pull=always x", "ces-client pull"},
+    {"--security-opt seccomp=unconfined x", "leave it out"},
+    {"-p 80 x", "type -p HOST:CONTAINER"},
+    {"-p 0:80 x", "type -p HOST:CONTAINER"},
+    {"-p 80:65536 x", "type -p HOST:CONTAINER"},
+    {"-p 0.0.0.0:80:80 x", "loopback only"},
+    {"-p 80:80/udp x", "only TCP"},
+    {"-v data:/b x", "./data"},
+    {"-v /a x", "SRC:DST"},
+    {"-v :/a x", "SRC:DST"},
+    {"-v /a:/b:Z x", "type :ro"},
+    {"-v ~/a:/b x", "write the path out"},
+    {"-v '$HOME/a:/b' x", "write the path out"},
+    {"--mount type=volume,destination=/a x", "type=tmpfs or type=bind"},
+    {"--mount type=tmpfs x", "type=tmpfs,destination=DIR"},
+    {"--mount destination=/a x", "type=tmpfs,destination=DIR"},
+    {"--mount type=tmpfs,destination=/a,size=64 x", "64M"},
+    {"--mount type=tmpfs,destination=/a,uid=0 x", "'uid' is not for CES"},
+    {"--mount type=bind,source=/a,destination=/b,bind-propagation=shared x", "is not for CES"},
+    {"-e =x x", "type NAME=value"},
+    {"-e 'A B=1' x", "type NAME=value"},
+    {"--env-file /nonexistent x", "cannot open /nonexistent"},
+};
+
+START_TEST(a_wrong_option_is_refused_with_what_to_type)
+{
+	ck_assert_int_eq(run(refused[_i].line), -1);
+	ck_assert_int_eq(err.code, CES_E_USAGE);
+	ck_assert_msg(strstr(err.text, refused[_i].text) != NULL, "%s: '%s' lacks '%s'",
+		      refused[_i].line, err.text, refused[_i].text);
+}
+END_TEST
+
+static const struct {
+	const char *typed, *source;
+} sources[] = {
+    {"/a//b/", "/a/b"}, {"/a/./b", "/a/b"}, {"/a/../b", "/b"},
+    {"/..", "/"},       {"/a/..", "/"},     {"/../a/b/../c", "/a/c"},
+};
+
+START_TEST(a_bind_source_is_sent_without_dots)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "-v %s:/x i", sources[_i].typed);
+	expect(line);
+	ck_assert_str_eq(options.request.bind_sources.v[0], sources[_i].source);
+}
+END_TEST
+
+START_TEST(a_relative_bind_source_starts_here)
+{
+	ck_assert_int_eq(chdir("/usr/lib"), 0);
+	expect("-v ../share/./doc:/x i");
+	ck_assert_str_eq(options.request.bind_sources.v[0], "/usr/share/doc");
+}
+END_TEST
+
+START_TEST(a_name_alone_takes_the_callers_value)
+{
+	expect("-e CES_TEST_HERE -e CES_TEST_UNSET i");
+	ck_assert_uint_eq(options.request.env.n, 1);
+	ck_assert_str_eq(options.request.env.v[0], "CES_TEST_HERE=from here");
+}
+END_TEST
+
+START_TEST(a_later_setting_of_a_name_replaces_the_earlier)
+{
+	expect("-e A=1 -e AB=2 -e A=3 i");
+	ck_assert_uint_eq(options.request.env.n, 2);
+	ck_assert_str_eq(options.request.env.v[0], "A=3");
+	ck_assert_str_eq(options.request.env.v[1], "AB=2");
+}
+END_TEST
+
+START_TEST(an_opt_file_gives_options_over_several_lines)
+{
+	const char *path =
+	    file("# service\n-p 8787:8787 -e 'PASSWORD=a b'\n\n  -it \\\n  --rm\n--network=none\n"
+		 "--mount type=tmpfs,destination=/run\n");
+	char line[128];
+
+	snprintf(line, sizeof(line), "--opt-file %s i", path);
+	expect(line);
+	unlink(path);
+	ck_assert_str_eq(options.request.publish.v[0], "8787:8787");
+	ck_assert_str_eq(options.request.env.v[0], "PASSWORD=a b");
+	ck_assert_uint_eq(options.request.flags, CES_FLAG_INTERACTIVE | CES_FLAG_TTY);
+	ck_assert_str_eq(options.request.tmpfs_destinations.v[0], "/run");
+}
+END_TEST
+
+START_TEST(the_command_line_wins_over_an_opt_file_wherever_it_stands)
+{
+	const char *path = file("--memory=2G -e A=file -e B=file");
+	char line[128];
+
+	snprintf(line, sizeof(line), "--memory 4G -e A=line --opt-file %s i", path);
+	expect(line);
+	unlink(path);
+	ck_assert_uint_eq(options.request.memory_bytes, 4ULL << 30);
+	ck_assert_str_eq(options.request.env.v[0], "A=line");
+	ck_assert_str_eq(options.request.env.v[1], "B=file");
+}
+END_TEST
+
+START_TEST(an_env_file_yields_to_a_setting_on_the_command_line)
+{
+	const char *path = file("A=file\nB=file\n");
+	char line[128];
+
+	snprintf(line, sizeof(line), "-e A=line --env-file %s i", path);
+	expect(line);
+	unlink(path);
+	ck_assert_str_eq(options.request.env.v[0], "A=line");
+	ck_assert_str_eq(options.request.env.v[1], "B=file");
+}
+END_TEST
+
+static const struct {
+	const char *file, *text;
+} bad_opt_files[] = {
+    {"--rm\n--privileged\n", "--privileged is not for CES"},
+    {"--network=host", "--network=host is not for CES"},
+    {"--opt-file /x", "inside an opt-file"},
+    {"--rm python x.py", "'python' is not an option"},
+    {"-e 'A", "a ' is not closed"},
+    {"-v $HOME/s3:/s3", "write the path out"},
+};
+
+START_TEST(an_opt_file_is_refused_naming_the_file_and_the_directive)
+{
+	char *path = file(bad_opt_files[_i].file);
+	char line[128];
+
+	snprintf(line, sizeof(line), "--opt-file %s i", path);
+	ck_assert_int_eq(run(line), -1);
+	unlink(path);
+	ck_assert_msg(strncmp(err.text, path, strlen(path)) == 0, "%s", err.text);
+	ck_assert_msg(strstr(err.text, bad_opt_files[_i].text) != NULL, "%s", err.text);
+}
+END_TEST
+
+START_TEST(an_arg_file_gives_words_for_the_command)
+{
+	const char *path = file("--epochs 3 \"two words\" '$HOME'\n# 'not a comment'\n");
+	static const char *const words[] = {"--epochs", "3", "two words",
+					    "$HOME",    "#", "not a comment"};
+	char line[128];
+
+	snprintf(line, sizeof(line), "--arg-file %s i", path);
+	expect(line);
+	unlink(path);
+	ck_assert_uint_eq(options.request.args.n, CES_COUNT(words));
+	for (size_t i = 0; i < CES_COUNT(words); i++)
+		ck_assert_str_eq(options.request.args.v[i], words[i]);
+}
+END_TEST
+
+START_TEST(options_of_a_pull_may_follow_the_image)
+{
+	char *argv[] = {(char[]){"pull"}, (char[]){"ghcr.io/a/b"}, (char[]){"--username"},
+			(char[]){"u"}, NULL};
+
+	ck_assert_int_eq(ces_options_parse(&ces_pull_options, 4, argv, &options, &first, &err), 0);
+	ck_assert_str_eq(options.request.username, "u");
+	ck_assert_str_eq(argv[first], "ghcr.io/a/b");
+}
+END_TEST
+
+START_TEST(a_token_on_the_command_line_is_refused)
+{
+	char *argv[] = {(char[]){"pull"}, (char[]){"--token=secret"}, (char[]){"ghcr.io/a/b"},
+			NULL};
+
+	ck_assert_int_eq(ces_options_parse(&ces_pull_options, 3, argv, &options, &first, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.text, "--token-file F or --token-stdin"));
+	ck_assert_ptr_null(strstr(err.text, "secret"));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("client options");
+	TCase *tc = tcase_create("options");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, every_option_of_the_design_is_sent);
+	tcase_add_test(tc, words_after_the_image_belong_to_the_container);
+	tcase_add_test(tc, gpu_alone_asks_for_one);
+	tcase_add_test(tc, an_empty_entrypoint_is_asked_for);
+	tcase_add_loop_test(tc, what_other_tools_write_and_ces_does_is_accepted, 0,
+			    CES_COUNT(accepted));
+	tcase_add_loop_test(tc, a_wrong_option_is_refused_with_what_to_type, 0, CES_COUNT(refused));
+	tcase_add_loop_test(tc, a_bind_source_is_sent_without_dots, 0, CES_COUNT(sources));
+	tcase_add_test(tc, a_relative_bind_source_starts_here);
+	tcase_add_test(tc, a_name_alone_takes_the_callers_value);
+	tcase_add_test(tc, a_later_setting_of_a_name_replaces_the_earlier);
+	tcase_add_test(tc, an_opt_file_gives_options_over_several_lines);
+	tcase_add_test(tc, the_command_line_wins_over_an_opt_file_wherever_it_stands);
+	tcase_add_test(tc, an_env_file_yields_to_a_setting_on_the_command_line);
+	tcase_add_loop_test(tc, an_opt_file_is_refused_naming_the_file_and_the_directive, 0,
+			    CES_COUNT(bad_opt_files));
+	tcase_add_test(tc, an_arg_file_gives_words_for_the_command);
+	tcase_add_test(tc, options_of_a_pull_may_follow_the_image);
+	tcase_add_test(tc, a_token_on_the_command_line_is_refused);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? 0 : 1;
+}
