@@ -1,0 +1,44 @@
+/* Untrusted JSON (manifests, configurations): a strict subset of RFC 8259, then json-c.
+ * json-c alone merges duplicate keys and forgives more than two readers would agree on
+ * (CVE-2021-41190 was such a disagreement), so a scanner refuses those texts before json-c sees a
+ * byte. */
+#ifndef CES_UNPACK_JSON_H
+#define CES_UNPACK_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <json-c/json.h>
+
+#include "common/error.h"
+#include "common/wire.h"
+
+#define CES_JSON_DEPTH 16
+
+/* Parses one object of at most CES_JSON_DEPTH levels. Refused: a byte order mark, anything before
+ * or after the object but white space, duplicate keys (also when they are equal only after
+ * unescaping), \u0000, lone surrogates, invalid UTF-8. *ret is released with json_object_put.
+ * CES_E_IMAGE. */
+int ces_json_parse(const char *bytes, size_t length, struct json_object **ret,
+		   struct ces_error *err);
+
+/* The member `key` of an object, or NULL when it is absent or null. A member of another type is an
+ * error. */
+int ces_json_member(struct json_object *object, const char *key, enum json_type type,
+		    struct json_object **ret, struct ces_error *err);
+
+/* The same for a string (NULL when absent) that lives as long as the object. */
+int ces_json_text(struct json_object *object, const char *key, const char **ret,
+		  struct ces_error *err);
+
+/* A whole number, 0 to max; it must be there. */
+int ces_json_number(struct json_object *object, const char *key, uint64_t max, uint64_t *ret,
+		    struct ces_error *err);
+
+/* An array of strings; absent is empty. ret->v is malloc'd, the strings live as long as the object.
+ */
+int ces_json_texts(struct json_object *object, const char *key, size_t max, struct ces_strings *ret,
+		   struct ces_error *err);
+
+#endif

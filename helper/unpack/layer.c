@@ -1,0 +1,274 @@
+/* The tar loop: libarchive reads headers and data, tree.c writes. Only tar, no filters (the stream
+ * has decompressed already), and never libarchive's own writing to disk. */
+#include "helper/unpack/layer.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include "common/cleanup.h"
+#include "helper/unpack/tree.h"
+#include "helper/unpack/whiteout.h"
+
+#define ID_MAX    65535
+#define ID_NOBODY 65534
+
+struct layer {
+	struct ces_stream *stream;
+	const struct ces_layer_limits *limits;
+	struct archive *archive;
+	struct ces_tree *tree;
+	uint64_t bytes;
+	bool stream_failed;
+	struct ces_error stream_error;
+};
+
+void ces_layer_prepare(void)
+{
+	/* LC_CTYPE only: nothing else of the C library may change its ways. */
+	if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
+		setlocale(LC_CTYPE, "en_US.UTF-8");
+}
+
+static la_ssize_t read_block(struct archive *archive, void *context, const void **ret)
+{
+	struct layer *layer = context;
+	const uint8_t *block;
+	size_t length;
+	int more = ces_stream_next(layer->stream, &block, &length, &layer->stream_error);
+
+	if (more > 0) {
+		*ret = block;
+		return (la_ssize_t)length;
+	}
+	if (more == 0)
+		return 0;
+	layer->stream_failed = true;
+	archive_set_error(archive, EIO, "the stream failed");
+	return -1;
+}
+
+static int archive_failed(struct layer *layer, struct ces_error *err)
+{
+	const char *text = archive_error_string(layer->archive);
+
+	if (layer->stream_failed) {
+		*err = layer->stream_error;
+		return -1;
+	}
+	return ces_error_set(err, CES_E_IMAGE, "the tar is broken: %.200s",
+			     text != NULL ? text : "unknown");
+}
+
+static int open_archive(struct layer *layer, struct ces_error *err)
+{
+	layer->archive = archive_read_new();
+	if (layer->archive == NULL)
+		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
+	if (archive_read_support_format_tar(layer->archive) != ARCHIVE_OK ||
+	    archive_read_support_format_empty(layer->archive) != ARCHIVE_OK ||
+	    archive_read_open(layer->archive, layer, NULL, read_block, NULL) != ARCHIVE_OK)
+		return archive_failed(layer, err);
+	return 0;
+}
+
+/* Owners beyond the 16 bits that a container's id map has become "nobody", instead of making an
+ * image unusable that was built by someone with a large uid. */
+static unsigned fit_id(int64_t id)
+{
+	return id < 0 || id > ID_MAX ? ID_NOBODY : (unsigned)id;
+}
+
+static struct ces_tree_meta meta_of(struct archive_entry *entry)
+{
+	struct ces_tree_meta meta = {
+	    .mode = archive_entry_perm(entry),
+	    .uid = fit_id(archive_entry_uid(entry)),
+	    .gid = fit_id(archive_entry_gid(entry)),
+	    .mtime = {.tv_sec = archive_entry_mtime(entry)},
+	};
+	long nsec = archive_entry_mtime_nsec(entry);
+
+	if (nsec >= 0 && nsec < 1000000000)
+		meta.mtime.tv_nsec = nsec;
+	return meta;
+}
+
+static int write_at(int fd, const char *bytes, size_t length, int64_t offset, struct ces_error *err)
+{
+	while (length > 0) {
+		ssize_t n = pwrite(fd, bytes, length, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return ces_walk_failed(err, "write");
+		bytes += n;
+		offset += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Holes of a sparse entry stay holes. No byte is written beyond the size that was counted. */
+static int write_data(struct layer *layer, int fd, int64_t size, struct ces_error *err)
+{
+	int64_t end = 0;
+
+	for (;;) {
+		const void *bytes;
+		size_t length;
+		la_int64_t offset;
+		int result = archive_read_data_block(layer->archive, &bytes, &length, &offset);
+
+		if (result == ARCHIVE_EOF)
+			break;
+		if (result != ARCHIVE_OK)
+			return archive_failed(layer, err);
+		if (length == 0)
+			continue;
+		if (offset < end || offset > size || length > (uint64_t)(size - offset))
+			return ces_error_set(err, CES_E_IMAGE, "it has data beyond its size");
+		if (write_at(fd, bytes, length, offset, err) < 0)
+			return -1;
+		end = offset + (int64_t)length;
+	}
+	if (end < size && ftruncate(fd, size) < 0)
+		return ces_walk_failed(err, "set a file's size");
+	return 0;
+}
+
+static int extract_file(struct layer *layer, struct archive_entry *entry,
+			const struct ces_path *path, struct ces_error *err)
+{
+	struct ces_tree_meta meta = meta_of(entry);
+	int64_t size = archive_entry_size(entry);
+	CES_CLEANUP_FD int fd = -1;
+
+	/* Before the first byte is written: a sparse file may claim 8 EiB. */
+	if (size < 0 || (uint64_t)size > layer->limits->max_bytes - layer->bytes)
+		return ces_error_set(err, CES_E_LIMIT, "the layer unpacks to more than %llu bytes",
+				     (unsigned long long)layer->limits->max_bytes);
+	layer->bytes += (uint64_t)size;
+	if (ces_tree_file(layer->tree, path, &meta, &fd, err) < 0)
+		return -1;
+	if (size > 0 && write_data(layer, fd, size, err) < 0)
+		return -1;
+	return ces_tree_seal(&fd, &meta, err);
+}
+
+static int extract_link(struct layer *layer, const char *linkname, const struct ces_path *path,
+			struct ces_error *err)
+{
+	struct ces_path target;
+
+	if (ces_path_parse(linkname, &target, err) < 0)
+		return ces_error_context(err, "its hard link's target");
+	return ces_tree_link(layer->tree, path, &target, err);
+}
+
+/* Devices, FIFOs and sockets are not made: a run gets its own /dev, and a 0:0 device would be a
+ * whiteout that nobody wrote. Extended attributes, ACLs and flags are never looked at. */
+static int extract_object(struct layer *layer, struct archive_entry *entry,
+			  const struct ces_path *path, struct ces_error *err)
+{
+	const char *linkname = archive_entry_hardlink(entry), *target;
+	struct ces_tree_meta meta;
+
+	if (linkname != NULL)
+		return extract_link(layer, linkname, path, err);
+	switch (archive_entry_filetype(entry)) {
+	case AE_IFREG:
+		return extract_file(layer, entry, path, err);
+	case AE_IFDIR:
+		meta = meta_of(entry);
+		return ces_tree_directory(layer->tree, path, &meta, err);
+	case AE_IFLNK:
+		meta = meta_of(entry);
+		target = archive_entry_symlink(entry);
+		return ces_tree_symlink(layer->tree, path, target != NULL ? target : "", &meta,
+					err);
+	case AE_IFCHR:
+	case AE_IFBLK:
+	case AE_IFIFO:
+	case AE_IFSOCK:
+		return 0;
+	default:
+		return ces_error_set(err, CES_E_IMAGE, "it is of an unknown type");
+	}
+}
+
+static int extract_entry(struct layer *layer, struct archive_entry *entry, struct ces_error *err)
+{
+	const char *raw = archive_entry_pathname(entry);
+	struct ces_path path, hidden;
+	enum ces_whiteout whiteout;
+
+	if (raw == NULL)
+		return ces_error_set(err, CES_E_IMAGE, "the tar is broken: an entry has no name");
+	if (ces_path_parse(raw, &path, err) < 0 ||
+	    ces_whiteout_classify(&path, &whiteout, &hidden, err) < 0)
+		return ces_error_context(err, "entry \"%.200s\"", raw);
+	switch (whiteout) {
+	case CES_WHITEOUT_IGNORE:
+		return 0;
+	case CES_WHITEOUT_HIDE:
+		if (ces_tree_whiteout(layer->tree, &hidden, err) < 0)
+			return ces_error_context(err, "entry \"%.200s\"", raw);
+		return 0;
+	case CES_WHITEOUT_OPAQUE:
+		if (ces_tree_opaque(layer->tree, &hidden, err) < 0)
+			return ces_error_context(err, "entry \"%.200s\"", raw);
+		return 0;
+	case CES_WHITEOUT_NONE:
+	default:
+		break;
+	}
+	if (extract_object(layer, entry, &path, err) < 0)
+		return layer->stream_failed ? -1 : ces_error_context(err, "entry \"%.200s\"", raw);
+	return 0;
+}
+
+static int extract_all(struct layer *layer, struct ces_error *err)
+{
+	struct archive_entry *entry;
+	uint64_t headers = 0;
+	int result;
+
+	while ((result = archive_read_next_header(layer->archive, &entry)) != ARCHIVE_EOF) {
+		/* A warning is about an attribute that is dropped anyway. */
+		if (result != ARCHIVE_OK && result != ARCHIVE_WARN)
+			return archive_failed(layer, err);
+		/* Also those that write nothing cost time. */
+		if (headers++ >= layer->limits->max_entries)
+			return ces_error_set(err, CES_E_LIMIT,
+					     "the layer has more than %llu entries",
+					     (unsigned long long)layer->limits->max_entries);
+		if (extract_entry(layer, entry, err) < 0)
+			return -1;
+	}
+	return ces_tree_finish(layer->tree, err);
+}
+
+int ces_layer_extract(struct ces_stream *stream, int root, const struct ces_layer_limits *limits,
+		      struct ces_unpack_layer *ret, struct ces_error *err)
+{
+	struct layer layer = {.stream = stream, .limits = limits};
+	int result = -1;
+
+	if (ces_tree_open(root, limits->max_entries, &layer.tree, err) == 0 &&
+	    open_archive(&layer, err) == 0)
+		result = extract_all(&layer, err);
+	result = ces_stream_finish(stream, result, err);
+	if (result == 0) {
+		ret->bytes = layer.bytes;
+		ret->entries = ces_tree_entries(layer.tree);
+	}
+	archive_read_free(layer.archive);
+	ces_tree_close(layer.tree);
+	return result;
+}

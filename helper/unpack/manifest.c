@@ -1,0 +1,333 @@
+/* Reads an image index or manifest. Must not accept a document that another reader could take for
+ * the other kind, nor a layer that would need anything but tar, gzip and zstd. */
+#include "helper/unpack/manifest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/name.h"
+
+#define BLOB_MAX (UINT64_C(1) << 40)
+
+#define OCI    "application/vnd.oci.image."
+#define DOCKER "application/vnd.docker."
+
+enum document { DOCUMENT_INDEX, DOCUMENT_MANIFEST };
+
+static const struct {
+	const char *type;
+	enum document document;
+} documents[] = {
+    {OCI "index.v1+json", DOCUMENT_INDEX},
+    {OCI "manifest.v1+json", DOCUMENT_MANIFEST},
+    {DOCKER "distribution.manifest.list.v2+json", DOCUMENT_INDEX},
+    {DOCKER "distribution.manifest.v2+json", DOCUMENT_MANIFEST},
+};
+
+static const char *const config_types[] = {
+    OCI "config.v1+json",
+    DOCKER "container.image.v1+json",
+};
+
+static const struct {
+	const char *type;
+	enum ces_compression compression;
+} layer_types[] = {
+    {OCI "layer.v1.tar", CES_COMPRESSION_NONE},
+    {OCI "layer.v1.tar+gzip", CES_COMPRESSION_GZIP},
+    {OCI "layer.v1.tar+zstd", CES_COMPRESSION_ZSTD},
+    {DOCKER "image.rootfs.diff.tar", CES_COMPRESSION_NONE},
+    {DOCKER "image.rootfs.diff.tar.gzip", CES_COMPRESSION_GZIP},
+    {DOCKER "image.rootfs.diff.tar.zstd", CES_COMPRESSION_ZSTD},
+};
+
+const char *ces_manifest_architecture(void)
+{
+#if defined(__x86_64__)
+	return "amd64";
+#elif defined(__aarch64__)
+	return "arm64";
+#elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
+	return "ppc64le";
+#elif defined(__s390x__)
+	return "s390x";
+#elif defined(__riscv) && __riscv_xlen == 64
+	return "riscv64";
+#else
+#error "which GOARCH is this?"
+#endif
+}
+
+struct descriptor {
+	const char *media_type, *digest;
+	uint64_t size;
+};
+
+static int read_descriptor(struct json_object *json, uint64_t max, struct descriptor *ret,
+			   struct ces_error *err)
+{
+	struct descriptor descriptor;
+
+	if (!json_object_is_type(json, json_type_object))
+		return ces_error_set(err, CES_E_IMAGE, "a descriptor is not an object");
+	if (ces_json_text(json, "mediaType", &descriptor.media_type, err) < 0 ||
+	    ces_json_text(json, "digest", &descriptor.digest, err) < 0 ||
+	    ces_json_number(json, "size", max, &descriptor.size, err) < 0)
+		return -1;
+	if (descriptor.media_type == NULL)
+		return ces_error_set(err, CES_E_IMAGE, "\"mediaType\" is missing");
+	if (descriptor.digest == NULL || !ces_digest_valid(descriptor.digest))
+		return ces_error_set(err, CES_E_IMAGE, "\"digest\" is not a sha256 digest");
+	*ret = descriptor;
+	return 0;
+}
+
+static bool platform_matches(const char *os, const char *architecture, const char *variant)
+{
+	const char *baseline = "";
+
+	if (os == NULL || architecture == NULL || strcmp(os, "linux") != 0 ||
+	    strcmp(architecture, ces_manifest_architecture()) != 0)
+		return false;
+	/* A variant above the baseline may need instructions that this processor lacks. */
+	if (strcmp(architecture, "amd64") == 0)
+		baseline = "v1";
+	else if (strcmp(architecture, "arm64") == 0)
+		baseline = "v8";
+	return variant == NULL || variant[0] == '\0' || strcmp(variant, baseline) == 0;
+}
+
+/* Adds "linux/arm64/v8" to a list that is told to the user; what does not fit is left out. */
+static void offer(char *list, size_t size, const char *os, const char *architecture,
+		  const char *variant)
+{
+	size_t used = strlen(list);
+
+	if (os == NULL || architecture == NULL || strcmp(os, "unknown") == 0)
+		return;
+	if (used + strlen(os) + strlen(architecture) + 16 < size)
+		snprintf(list + used, size - used, "%s%s/%s%s%.8s", used > 0 ? ", " : "", os,
+			 architecture, variant != NULL && variant[0] != '\0' ? "/" : "",
+			 variant != NULL ? variant : "");
+}
+
+/* 1 when the entry is this machine's, 0 when it is another's. */
+static int look_at_entry(struct json_object *entry, char *offers, size_t size,
+			 struct descriptor *ret, struct ces_error *err)
+{
+	const char *os = NULL, *architecture = NULL, *variant = NULL;
+	struct json_object *platform;
+
+	if (!json_object_is_type(entry, json_type_object))
+		return ces_error_set(err, CES_E_IMAGE, "a descriptor is not an object");
+	if (ces_json_member(entry, "platform", json_type_object, &platform, err) < 0)
+		return -1;
+	if (platform == NULL)
+		return 0;
+	if (ces_json_text(platform, "os", &os, err) < 0 ||
+	    ces_json_text(platform, "architecture", &architecture, err) < 0 ||
+	    ces_json_text(platform, "variant", &variant, err) < 0)
+		return -1;
+	if (!platform_matches(os, architecture, variant)) {
+		offer(offers, size, os, architecture, variant);
+		return 0;
+	}
+	return read_descriptor(entry, CES_MANIFEST_MAX, ret, err) < 0 ? -1 : 1;
+}
+
+static int require_manifest(const struct descriptor *entry, struct ces_error *err)
+{
+	for (size_t i = 0; i < CES_COUNT(documents); i++) {
+		if (strcmp(entry->media_type, documents[i].type) != 0)
+			continue;
+		if (documents[i].document == DOCUMENT_MANIFEST)
+			return 0;
+		return ces_error_set(err, CES_E_IMAGE, "an index inside an index is not supported");
+	}
+	return ces_error_set(err, CES_E_IMAGE, "manifests of type \"%.100s\" are not supported",
+			     entry->media_type);
+}
+
+static int choose(struct json_object *entries, struct ces_manifest *manifest, struct ces_error *err)
+{
+	struct descriptor found;
+	char offers[256] = "";
+	size_t n = json_object_array_length(entries);
+
+	for (size_t i = 0; i < n; i++) {
+		int matched = look_at_entry(json_object_array_get_idx(entries, i), offers,
+					    sizeof(offers), &found, err);
+
+		if (matched < 0)
+			return -1;
+		if (matched == 0)
+			continue;
+		if (require_manifest(&found, err) < 0)
+			return -1;
+		manifest->answer.chosen = (char *)(uintptr_t)found.digest;
+		manifest->answer.chosen_size = found.size;
+		return 0;
+	}
+	return ces_error_set(err, CES_E_IMAGE, "no image for linux/%s; it offers: %s",
+			     ces_manifest_architecture(), offers[0] != '\0' ? offers : "nothing");
+}
+
+static int read_config_descriptor(struct json_object *json, struct ces_manifest *manifest,
+				  struct ces_error *err)
+{
+	struct descriptor config;
+
+	if (read_descriptor(json, BLOB_MAX, &config, err) < 0)
+		return ces_error_context(err, "config");
+	for (size_t i = 0; i < CES_COUNT(config_types); i++) {
+		if (strcmp(config.media_type, config_types[i]) != 0)
+			continue;
+		if (config.size == 0 || config.size > CES_CONFIG_MAX)
+			return ces_error_set(err, CES_E_IMAGE, "config: \"size\" is out of range");
+		manifest->answer.config_digest = (char *)(uintptr_t)config.digest;
+		manifest->answer.config_size = config.size;
+		return 0;
+	}
+	return ces_error_set(err, CES_E_IMAGE,
+			     "it is not a container image but an artifact of type \"%.100s\"",
+			     config.media_type);
+}
+
+static int layer_compression(const char *media_type, uint64_t *ret, struct ces_error *err)
+{
+	for (size_t i = 0; i < CES_COUNT(layer_types); i++) {
+		if (strcmp(media_type, layer_types[i].type) == 0) {
+			*ret = layer_types[i].compression;
+			return 0;
+		}
+	}
+	if (strstr(media_type, "foreign") != NULL || strstr(media_type, "nondistributable") != NULL)
+		return ces_error_set(
+		    err, CES_E_IMAGE,
+		    "its bytes are kept outside the registry (type \"%.100s\"), which is "
+		    "not supported",
+		    media_type);
+	return ces_error_set(err, CES_E_IMAGE, "layers of type \"%.100s\" are not supported",
+			     media_type);
+}
+
+static int read_layers(struct json_object *layers, struct ces_manifest *manifest,
+		       struct ces_error *err)
+{
+	struct ces_unpack_manifest *answer = &manifest->answer;
+	size_t n = json_object_array_length(layers);
+
+	if (n == 0)
+		return ces_error_set(err, CES_E_IMAGE, "it has no layers");
+	if (n > CES_LAYERS_MAX)
+		return ces_error_set(err, CES_E_IMAGE, "it has %zu layers, more than %d", n,
+				     CES_LAYERS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		struct descriptor layer;
+
+		if (read_descriptor(json_object_array_get_idx(layers, i), BLOB_MAX, &layer, err) <
+			0 ||
+		    layer_compression(layer.media_type, &manifest->compressions[i], err) < 0)
+			return ces_error_context(err, "layer %zu", i + 1);
+		manifest->digests[i] = (char *)(uintptr_t)layer.digest;
+		manifest->sizes[i] = layer.size;
+	}
+	answer->layer_digests = (struct ces_strings){manifest->digests, n};
+	answer->layer_sizes = (struct ces_u64s){manifest->sizes, n};
+	answer->layer_compressions = (struct ces_u64s){manifest->compressions, n};
+	return 0;
+}
+
+static int require_schema_2(struct json_object *json, struct ces_error *err)
+{
+	uint64_t version;
+
+	if (ces_json_number(json, "schemaVersion", 1000, &version, err) < 0)
+		return -1;
+	if (version == 1)
+		return ces_error_set(
+		    err, CES_E_IMAGE,
+		    "it is of the old Docker schema 1; push it again with a current tool");
+	if (version != 2)
+		return ces_error_set(err, CES_E_IMAGE, "\"schemaVersion\" is not 2");
+	return 0;
+}
+
+/* What the media type says (when it is there) and what the members say must be the same thing. */
+static int kind_of(struct json_object *json, enum document *ret, struct ces_error *err)
+{
+	bool index = json_object_object_get_ex(json, "manifests", NULL);
+	bool manifest = json_object_object_get_ex(json, "layers", NULL) ||
+			json_object_object_get_ex(json, "config", NULL) ||
+			json_object_object_get_ex(json, "fsLayers", NULL);
+	enum document kind = index ? DOCUMENT_INDEX : DOCUMENT_MANIFEST;
+	const char *media_type;
+
+	if (index && manifest)
+		return ces_error_set(err, CES_E_IMAGE, "it is an index and a manifest at once");
+	if (ces_json_text(json, "mediaType", &media_type, err) < 0)
+		return -1;
+	for (size_t i = 0; media_type != NULL; i++) {
+		if (i == CES_COUNT(documents))
+			return ces_error_set(err, CES_E_IMAGE,
+					     "manifests of type \"%.100s\" are not supported",
+					     media_type);
+		if (strcmp(media_type, documents[i].type) != 0)
+			continue;
+		if (documents[i].document != kind)
+			return ces_error_set(err, CES_E_IMAGE,
+					     "its \"mediaType\" is not what it is");
+		break;
+	}
+	*ret = kind;
+	return 0;
+}
+
+static int read_manifest(struct ces_manifest *manifest, struct ces_error *err)
+{
+	struct json_object *config, *layers;
+
+	if (ces_json_member(manifest->json, "config", json_type_object, &config, err) < 0 ||
+	    ces_json_member(manifest->json, "layers", json_type_array, &layers, err) < 0)
+		return -1;
+	if (config == NULL || layers == NULL)
+		return ces_error_set(err, CES_E_IMAGE, "it has no \"%s\"",
+				     config == NULL ? "config" : "layers");
+	if (read_config_descriptor(config, manifest, err) < 0)
+		return -1;
+	return read_layers(layers, manifest, err);
+}
+
+static int read_document(struct ces_manifest *manifest, struct ces_error *err)
+{
+	struct json_object *entries;
+	enum document kind = DOCUMENT_MANIFEST;
+
+	if (require_schema_2(manifest->json, err) < 0 || kind_of(manifest->json, &kind, err) < 0)
+		return -1;
+	if (kind == DOCUMENT_MANIFEST)
+		return read_manifest(manifest, err);
+	if (ces_json_member(manifest->json, "manifests", json_type_array, &entries, err) < 0)
+		return -1;
+	if (entries == NULL)
+		return ces_error_set(err, CES_E_IMAGE, "it has no \"manifests\"");
+	return choose(entries, manifest, err);
+}
+
+int ces_manifest_parse(const char *bytes, size_t length, struct ces_manifest *ret,
+		       struct ces_error *err)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (ces_json_parse(bytes, length, &ret->json, err) < 0 || read_document(ret, err) < 0) {
+		ces_manifest_free(ret);
+		return ces_error_context(err, "manifest");
+	}
+	return 0;
+}
+
+void ces_manifest_free(struct ces_manifest *manifest)
+{
+	json_object_put(manifest->json);
+	memset(manifest, 0, sizeof(*manifest));
+}

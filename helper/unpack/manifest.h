@@ -1,0 +1,28 @@
+/* Image indexes and manifests. Source: OCI image-spec v1.0.2 image-index.md, manifest.md,
+ * descriptor.md; Docker "image manifest version 2, schema 2". */
+#ifndef CES_UNPACK_MANIFEST_H
+#define CES_UNPACK_MANIFEST_H
+
+#include "common/worker.h"
+#include "helper/unpack/json.h"
+
+/* What a manifest says. `answer` points into json and into the arrays here. */
+struct ces_manifest {
+	struct ces_unpack_manifest answer; /* without digest */
+	struct json_object *json;
+	char *digests[CES_LAYERS_MAX];
+	uint64_t sizes[CES_LAYERS_MAX];
+	uint64_t compressions[CES_LAYERS_MAX];
+};
+
+/* Parses an index (and chooses the entry of this machine) or a manifest. The bytes come from a
+ * registry; the caller has already compared their digest. *ret is released with ces_manifest_free.
+ * CES_E_IMAGE. */
+int ces_manifest_parse(const char *bytes, size_t length, struct ces_manifest *ret,
+		       struct ces_error *err);
+void ces_manifest_free(struct ces_manifest *manifest);
+
+/* This machine's GOARCH word ("amd64"). Compiled in: a personality cannot change it. */
+const char *ces_manifest_architecture(void);
+
+#endif

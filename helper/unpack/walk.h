@@ -1,0 +1,42 @@
+/* Directories of the layer in the making, by name: opened, made when missing, and kept open for a
+ * while. */
+#ifndef CES_UNPACK_WALK_H
+#define CES_UNPACK_WALK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "helper/unpack/path.h"
+
+struct ces_walk;
+
+/* root is borrowed. At most max_entries of directories are made (see ces_walk_count). */
+int ces_walk_open(int root, uint64_t max_entries, struct ces_walk **ret, struct ces_error *err);
+void ces_walk_close(struct ces_walk *walk);
+
+/* Counts one more file system object. CES_E_LIMIT when it is one too many. */
+int ces_walk_count(struct ces_walk *walk, struct ces_error *err);
+uint64_t ces_walk_counted(const struct ces_walk *walk);
+
+/* The directory `path` as an fd (readable, borrowed, valid for the next few calls), and where it
+ * really is. Symlinks that this layer itself made are followed with the layer's root as "/", never
+ * out of it. What is missing is made (0755, root) when `create` is set, else *ret is -1 and the
+ * result 0. */
+int ces_walk_directory(struct ces_walk *walk, const struct ces_path *path, bool create, int *ret,
+		       const struct ces_path **ret_real, struct ces_error *err);
+
+/* Must be called when a directory or symlink was removed: what is kept open may be somewhere else
+ * now. */
+void ces_walk_forget(struct ces_walk *walk);
+
+/* Opens a directory by its real path, without following any symlink. -1 with errno. */
+int ces_walk_reopen(struct ces_walk *walk, const char *real);
+
+/* Makes a directory where a whiteout was: it hides what lower layers have there. */
+int ces_walk_make_opaque(int directory, struct ces_error *err);
+
+/* Turns errno into "cannot <what>: ..." with the code that fits: the image's fault or this
+ * machine's. */
+int ces_walk_failed(struct ces_error *err, const char *what);
+
+#endif
