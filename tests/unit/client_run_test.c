@@ -1,8 +1,8 @@
 /* What a user sees of a run: bytes, lines and the exit status. This program is also the helper's
  * stand-in: when it is started as ces-helper, it does what the image's name says. The real helper
  * is tried by the tests in e2e/. */
-/* links: client/run.c client/ask.c client/relay.c client/session.c client/terminal.c
- * client/progress.c client/table.c client/say.c */
+/* links: client/run.c client/ask.c client/relay.c client/session.c client/terminal.c */
+/* links: client/progress.c client/table.c client/say.c */
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
