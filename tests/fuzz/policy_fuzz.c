@@ -1,0 +1,41 @@
+/* libFuzzer entry: any bytes are a policy or refused. Whatever is accepted must also be usable: the
+ * walk over it finds every string ended and every list as long as it says. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/policy.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+
+static size_t touch(const char *text)
+{
+	return text != NULL ? strlen(text) : 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+	struct ces_policy *policy = NULL;
+	struct ces_error err = {0};
+	volatile size_t sum = 0;
+
+	if (ces_policy_parse((const char *)bytes, length, &policy, &err) != 0) {
+		if (policy != NULL || err.code == CES_OK || err.text[0] == '\0')
+			abort();
+		return 0;
+	}
+	for (size_t i = 0; i < policy->n_projects; i++) {
+		const struct ces_policy_project *project = &policy->projects[i];
+
+		sum += touch(project->name) + touch(project->settings.data_source);
+		for (size_t j = 0; j < project->images.n; j++)
+			sum +=
+			    touch(project->images.v[j].allow) + touch(project->images.v[j].digest);
+		for (size_t j = 0; j < project->settings.binds.n; j++)
+			sum += touch(project->settings.binds.v[j]);
+	}
+	for (size_t i = 0; i < policy->n_registries; i++)
+		sum += touch(policy->registries[i].endpoint);
+	ces_policy_free(policy);
+	return 0;
+}

@@ -1,0 +1,218 @@
+/* Promises of reading the policy file: the tamper matrix. Needs root, as the reader does: files of
+ * others are made with chown, in a directory of root's own. */
+#include "tests/unit/policy_fixture.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+static char top[64]; /* /run/..., root's */
+static char dir[96], file[128];
+
+static void make_tree(void)
+{
+	int fd;
+
+	snprintf(top, sizeof(top), "/run/ces-test-XXXXXX");
+	ck_assert_msg(geteuid() == 0 && mkdtemp(top) != NULL, "this test needs root");
+	snprintf(dir, sizeof(dir), "%s/etc", top);
+	snprintf(file, sizeof(file), "%s/policy.json", dir);
+	ck_assert_int_eq(mkdir(dir, 0755), 0);
+	fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	ck_assert_int_eq((int)write(fd, "{}\n", 3), 3);
+	close(fd);
+	ck_assert_int_eq(chmod(top, 0755) | chmod(dir, 0755) | chmod(file, 0644), 0);
+}
+
+static void remove_tree(void)
+{
+	char command[160];
+
+	snprintf(command, sizeof(command), "rm -rf --one-file-system %s", top);
+	ck_assert_int_eq(system(command), 0);
+}
+
+static void refused(const char *path, const char *says)
+{
+	struct ces_error err = {0};
+	char *bytes = NULL;
+	size_t length;
+
+	ck_assert_int_eq(ces_policy_read(path, &bytes, &length, &err), -1);
+	ck_assert_ptr_null(bytes);
+	ck_assert_int_eq(err.code, CES_E_POLICY);
+	ck_assert_msg(strstr(err.text, says) != NULL, "\"%s\" is not in \"%s\"", says, err.text);
+}
+
+START_TEST(a_file_of_root_is_read_whole)
+{
+	CES_CLEANUP_FREE char *bytes = NULL;
+	struct ces_error err = {0};
+	size_t length = 0;
+
+	ck_assert_msg(ces_policy_read(file, &bytes, &length, &err) == 0, "%s", err.text);
+	ck_assert_uint_eq(length, 3);
+	ck_assert_str_eq(bytes, "{}\n");
+}
+END_TEST
+
+START_TEST(a_file_of_another_owner_is_refused)
+{
+	ck_assert_int_eq(chown(file, 65534, 0), 0);
+	refused(file, "not owned by root");
+}
+END_TEST
+
+START_TEST(a_file_that_its_group_may_write_is_refused)
+{
+	ck_assert_int_eq(chmod(file, 0664), 0);
+	refused(file, "writable by others");
+}
+END_TEST
+
+START_TEST(a_file_that_all_may_write_is_refused)
+{
+	ck_assert_int_eq(chmod(file, 0646), 0);
+	refused(file, "writable by others");
+}
+END_TEST
+
+START_TEST(a_symlink_in_the_files_place_is_refused)
+{
+	char real[140];
+
+	snprintf(real, sizeof(real), "%s.real", file);
+	ck_assert_int_eq(rename(file, real) | symlink(real, file), 0);
+	refused(file, "symbolic link");
+}
+END_TEST
+
+START_TEST(a_symlink_on_the_way_is_refused)
+{
+	char real[128];
+
+	snprintf(real, sizeof(real), "%s.real", dir);
+	ck_assert_int_eq(rename(dir, real) | symlink(real, dir), 0);
+	refused(file, "symbolic link");
+}
+END_TEST
+
+START_TEST(a_fifo_is_refused_without_waiting_for_a_writer)
+{
+	ck_assert_int_eq(unlink(file) | mkfifo(file, 0644), 0);
+	refused(file, "not a regular file");
+}
+END_TEST
+
+START_TEST(a_directory_is_refused)
+{
+	ck_assert_int_eq(unlink(file) | mkdir(file, 0755), 0);
+	refused(file, "not a regular file");
+}
+END_TEST
+
+START_TEST(a_device_is_refused)
+{
+	ck_assert_int_eq(unlink(file), 0);
+	if (mknod(file, S_IFCHR | 0644, makedev(1, 5)) != 0)
+		ck_assert_int_eq(mknod(file, S_IFSOCK | 0644, 0),
+				 0); /* where devices cannot be made */
+	refused(file, "");
+}
+END_TEST
+
+START_TEST(a_second_hard_link_is_refused)
+{
+	char second[140];
+
+	snprintf(second, sizeof(second), "%s.second", file);
+	ck_assert_int_eq(link(file, second), 0);
+	refused(file, "more than one hard link");
+}
+END_TEST
+
+START_TEST(a_directory_of_another_owner_is_refused)
+{
+	ck_assert_int_eq(chown(dir, 65534, 0), 0);
+	refused(file, "\"etc\" is not owned by root");
+}
+END_TEST
+
+START_TEST(a_writable_directory_further_up_is_refused)
+{
+	ck_assert_int_eq(chmod(top, 0777), 0);
+	refused(file, "writable by others");
+}
+END_TEST
+
+START_TEST(a_sticky_bit_is_no_excuse)
+{
+	ck_assert_int_eq(chmod(top, 01777), 0);
+	refused(file, "writable by others");
+}
+END_TEST
+
+START_TEST(a_missing_file_is_refused)
+{
+	ck_assert_int_eq(unlink(file), 0);
+	refused(file, "No such file");
+}
+END_TEST
+
+START_TEST(a_file_above_4_MiB_is_refused)
+{
+	ck_assert_int_eq(truncate(file, 4 * 1024 * 1024 + 1), 0);
+	refused(file, "larger than 4 MiB");
+}
+END_TEST
+
+START_TEST(a_relative_path_is_refused)
+{
+	ck_assert_int_eq(chdir(dir), 0);
+	refused("policy.json", "not an absolute path");
+	refused("", "not an absolute path");
+	refused("/run/", "not an absolute path");
+	ck_assert_int_eq(chdir("/"), 0);
+}
+END_TEST
+
+START_TEST(no_file_descriptor_is_left_open)
+{
+	CES_CLEANUP_FREE char *bytes = NULL;
+	int before = dup(0), after;
+	size_t length;
+
+	close(before);
+	ck_assert_int_eq(ces_policy_read(file, &bytes, &length, NULL), 0);
+	ck_assert_int_eq(chmod(dir, 0777), 0);
+	refused(file, "writable by others");
+	after = dup(0);
+	close(after);
+	ck_assert_int_eq(before, after);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tests = tcase_create("read");
+
+	tcase_add_checked_fixture(tests, make_tree, remove_tree);
+	tcase_add_test(tests, a_file_of_root_is_read_whole);
+	tcase_add_test(tests, a_file_of_another_owner_is_refused);
+	tcase_add_test(tests, a_file_that_its_group_may_write_is_refused);
+	tcase_add_test(tests, a_file_that_all_may_write_is_refused);
+	tcase_add_test(tests, a_symlink_in_the_files_place_is_refused);
+	tcase_add_test(tests, a_symlink_on_the_way_is_refused);
+	tcase_add_test(tests, a_fifo_is_refused_without_waiting_for_a_writer);
+	tcase_add_test(tests, a_directory_is_refused);
+	tcase_add_test(tests, a_device_is_refused);
+	tcase_add_test(tests, a_second_hard_link_is_refused);
+	tcase_add_test(tests, a_directory_of_another_owner_is_refused);
+	tcase_add_test(tests, a_writable_directory_further_up_is_refused);
+	tcase_add_test(tests, a_sticky_bit_is_no_excuse);
+	tcase_add_test(tests, a_missing_file_is_refused);
+	tcase_add_test(tests, a_file_above_4_MiB_is_refused);
+	tcase_add_test(tests, a_relative_path_is_refused);
+	tcase_add_test(tests, no_file_descriptor_is_left_open);
+	return run_suite("policy_read", tests);
+}

@@ -1,0 +1,411 @@
+/* Promises of the decision: what one run is given, and what it is refused. */
+#include "tests/unit/policy_ask.h"
+
+#define GIB ((uint64_t)1 << 30)
+
+START_TEST(a_run_gets_its_directories)
+{
+	allowed("projects.alpha.images[0]");
+	ck_assert_str_eq(decision.data.source, "/safe_data/alpha");
+	ck_assert_str_eq(decision.data.destination, "/safe_data");
+	ck_assert(!decision.data.read_only && !decision.data.create && !decision.data.per_run);
+	ck_assert_str_eq(decision.outputs.source, "/home/ann/outputs_{run}");
+	ck_assert_str_eq(decision.outputs.destination, "/safe_outputs");
+	ck_assert(!decision.outputs.read_only && decision.outputs.create &&
+		  decision.outputs.per_run);
+	ck_assert_str_eq(decision.scratch.source, "/home/ann/scratch_{run}");
+	ck_assert_str_eq(decision.scratch.destination, "/scratch");
+	ck_assert(!decision.scratch.read_only && decision.scratch.create &&
+		  decision.scratch.per_run);
+	ck_assert_uint_eq(decision.n_binds + decision.n_tmpfs + decision.n_ports + decision.gpus,
+			  0);
+	ces_decision_free(&decision);
+}
+END_TEST
+
+START_TEST(data_are_read_only_unless_the_policy_says_otherwise)
+{
+	in_groups("g-beta");
+	request.image = (char *)"ghcr.io/beta/tool";
+	allowed("projects.beta.images[0]");
+	ck_assert_str_eq(decision.data.source, "/home/ann/data");
+	ck_assert(decision.data.read_only);
+	ck_assert_int_eq(decision.retain, CES_RETAIN_RUN);
+	ces_decision_free(&decision);
+}
+END_TEST
+
+START_TEST(a_source_that_grows_too_long_is_refused)
+{
+	char home[1024];
+
+	memset(home, 'h', sizeof(home));
+	home[0] = '/';
+	home[1020] = '\0';
+	caller.home = home;
+	refused(CES_E_HOST, "", "too long");
+}
+END_TEST
+
+START_TEST(home_override_needs_both_the_policy_and_the_directory)
+{
+	facts.home_data = true;
+	allowed("projects.alpha.images[0]");
+	ck_assert_str_eq(decision.data.source, "/safe_data/alpha");
+	ces_decision_free(&decision);
+	use_policy(PROJECT(", 'data': {'home_override': true}"));
+	in_groups("p");
+	allowed("projects.p.images[0]");
+	ck_assert_str_eq(decision.data.source, "/home/ann/safe_data");
+	ck_assert(decision.data.read_only);
+	ces_decision_free(&decision);
+	facts.home_data = false;
+	allowed("projects.p.images[0]");
+	ck_assert_str_eq(decision.data.source, "/safe_data/p");
+	ces_decision_free(&decision);
+}
+END_TEST
+
+START_TEST(limits_that_are_not_asked_are_the_policys)
+{
+	allowed("projects.alpha.images[0]");
+	ck_assert_uint_eq(decision.limits.cpus, 2000);
+	ck_assert_uint_eq(decision.limits.memory, 8 * GIB);
+	ck_assert_uint_eq(decision.limits.time, 6 * 3600);
+	ck_assert_uint_eq(decision.limits.pids, 4096);
+	ces_decision_free(&decision);
+}
+END_TEST
+
+START_TEST(limits_may_be_asked_up_to_the_policys)
+{
+	request.cpus = 2000;
+	request.memory_bytes = 8 * GIB;
+	request.time_seconds = 60;
+	request.shm_bytes = 4096;
+	allowed("projects.alpha.images[0]");
+	ck_assert_uint_eq(decision.limits.cpus, 2000);
+	ck_assert_uint_eq(decision.limits.memory, 8 * GIB);
+	ck_assert_uint_eq(decision.limits.time, 60);
+	ck_assert_uint_eq(decision.limits.shm, 4096);
+	ces_decision_free(&decision);
+}
+END_TEST
+
+static const struct {
+	uint64_t cpus, memory, time, shm;
+	const char *rule, *says;
+} too_much[] = {
+    {.cpus = 2001, .rule = "projects.alpha.limits.cpus", .says = "2.001 is more than the 2 that"},
+    {.memory = 8 * GIB + 1,
+     .rule = "defaults.limits.memory",
+     .says = "more than the 8 GiB that is allowed"},
+    {.time = 6 * 3600 + 1,
+     .rule = "defaults.limits.time",
+     .says = "more than the 6h that is allowed"},
+    {.shm = 2 * GIB,
+     .rule = "defaults.limits.shm",
+     .says = "2 GiB is more than the 1 GiB that is allowed"},
+    {.memory = UINT64_MAX, .rule = "defaults.limits.memory", .says = "8 GiB"},
+};
+
+START_TEST(more_than_the_limit_is_denied_with_the_figure)
+{
+	request.cpus = too_much[_i].cpus;
+	request.memory_bytes = too_much[_i].memory;
+	request.time_seconds = too_much[_i].time;
+	request.shm_bytes = too_much[_i].shm;
+	refused(CES_E_DENIED, too_much[_i].rule, too_much[_i].says);
+}
+END_TEST
+
+static const struct {
+	const char *port, *rule, *says;
+	enum ces_code code;
+} bad_ports[] = {
+    {"8787:8888", "projects.alpha.network.publish", "port 8888", CES_E_DENIED},
+    {"80:80", "", "1024 or above", CES_E_USAGE},
+    {"8787", "", "-p HOST:CONTAINER", CES_E_USAGE},
+    {"8787:", "", "-p HOST:CONTAINER", CES_E_USAGE},
+    {":8787", "", "-p HOST:CONTAINER", CES_E_USAGE},
+    {"0.0.0.0:8787:8787", "", "-p HOST:CONTAINER", CES_E_USAGE},
+    {"8787:8787/udp", "", "-p HOST:CONTAINER", CES_E_USAGE},
+    {"65536:8787", "", "-p HOST:CONTAINER", CES_E_USAGE},
+    {"-1:8787", "", "-p HOST:CONTAINER", CES_E_USAGE},
+    {"08787:8787", "", "-p HOST:CONTAINER", CES_E_USAGE},
+    {"8787:65536", "", "-p HOST:CONTAINER", CES_E_USAGE},
+};
+
+START_TEST(a_port_that_is_not_listed_is_refused)
+{
+	request.publish = (struct ces_strings)LIST((char *)bad_ports[_i].port);
+	refused(bad_ports[_i].code, bad_ports[_i].rule, bad_ports[_i].says);
+}
+END_TEST
+
+START_TEST(a_listed_port_is_published_from_any_unprivileged_one)
+{
+	request.publish = (struct ces_strings)LIST((char *)"9000:8787", (char *)"8080:80");
+	allowed("projects.alpha.images[0]");
+	ck_assert_uint_eq(decision.n_ports, 2);
+	ck_assert_uint_eq(decision.ports[0].host, 9000);
+	ck_assert_uint_eq(decision.ports[0].container, 8787);
+	ck_assert_uint_eq(decision.ports[1].host, 8080);
+	ck_assert_uint_eq(decision.ports[1].container, 80);
+	ces_decision_free(&decision);
+	request.publish = (struct ces_strings)LIST((char *)"9000:8787", (char *)"9000:80");
+	refused(CES_E_USAGE, "", "twice");
+}
+END_TEST
+
+START_TEST(no_more_ports_than_fit_are_taken)
+{
+	char *ports[CES_PORTS_MAX + 1];
+	char text[CES_PORTS_MAX + 1][16];
+
+	for (int i = 0; i <= CES_PORTS_MAX; i++) {
+		snprintf(text[i], sizeof(text[i]), "%d:8787", 2000 + i);
+		ports[i] = text[i];
+	}
+	request.publish = (struct ces_strings){ports, CES_PORTS_MAX + 1};
+	refused(CES_E_USAGE, "", "more than 32");
+	request.publish.n = CES_PORTS_MAX;
+	allowed("projects.alpha.images[0]");
+	ck_assert_uint_eq(decision.n_ports, CES_PORTS_MAX);
+	ces_decision_free(&decision);
+}
+END_TEST
+
+static const struct {
+	const char *source, *destination, *rule, *says;
+	enum ces_code code;
+} bad_binds[] = {
+    {"/home/ann", "/x", "projects.alpha.binds", "not below", CES_E_DENIED},
+    {"/home/ann/s3x", "/x", "projects.alpha.binds", "not below", CES_E_DENIED},
+    {"/home/ann/s", "/x", "projects.alpha.binds", "not below", CES_E_DENIED},
+    {"/home/anna/s3", "/x", "projects.alpha.binds", "not below", CES_E_DENIED},
+    {"/shared/beta", "/x", "projects.alpha.binds", "not below", CES_E_DENIED},
+    {"/shared/alpha2", "/x", "projects.alpha.binds", "not below", CES_E_DENIED},
+    {"/etc", "/x", "projects.alpha.binds", "not below", CES_E_DENIED},
+    {"/", "/x", "", "not an absolute path", CES_E_USAGE},
+    {"/home/ann/s3/../.ssh", "/x", "", "not an absolute path", CES_E_USAGE},
+    {"/home/ann/s3/./x", "/x", "", "not an absolute path", CES_E_USAGE},
+    {"/home/ann/s3//x", "/x", "", "not an absolute path", CES_E_USAGE},
+    {"s3", "/x", "", "not an absolute path", CES_E_USAGE},
+    {"", "/x", "", "not an absolute path", CES_E_USAGE},
+    {"/home/ann/s3", "/", "", "", CES_E_USAGE},
+    {"/home/ann/s3", "x", "", "not a path", CES_E_USAGE},
+    {"/home/ann/s3", "/x/../etc", "", "not a path", CES_E_USAGE},
+    {"/home/ann/s3", "/proc", "", "CES's own", CES_E_USAGE},
+    {"/home/ann/s3", "/proc/sys", "", "CES's own", CES_E_USAGE},
+    {"/home/ann/s3", "/sys/fs", "", "CES's own", CES_E_USAGE},
+    {"/home/ann/s3", "/dev/shm", "", "CES's own", CES_E_USAGE},
+    {"/home/ann/s3", "/etc", "", "CES's own", CES_E_USAGE},
+    {"/home/ann/s3", "/etc/", "", "CES's own", CES_E_USAGE},
+    {"/home/ann/s3", "/safe_data", "", "CES's own", CES_E_USAGE},
+    {"/home/ann/s3", "/safe_outputs/", "", "CES's own", CES_E_USAGE},
+    {"/home/ann/s3", "/scratch", "", "CES's own", CES_E_USAGE},
+};
+
+START_TEST(a_bind_outside_the_rules_is_refused)
+{
+	request.bind_sources = (struct ces_strings)LIST((char *)bad_binds[_i].source);
+	request.bind_destinations = (struct ces_strings)LIST((char *)bad_binds[_i].destination);
+	request.bind_read_only = (struct ces_u64s)NUMBERS(0);
+	refused(bad_binds[_i].code, bad_binds[_i].rule, bad_binds[_i].says);
+}
+END_TEST
+
+START_TEST(a_bind_at_or_below_an_allowed_directory_is_taken)
+{
+	request.bind_sources =
+	    (struct ces_strings)LIST((char *)"/home/ann/s3/", (char *)"/shared/alpha/a/b");
+	request.bind_destinations =
+	    (struct ces_strings)LIST((char *)"/var/lib/x/", (char *)"/development");
+	request.bind_read_only = (struct ces_u64s)NUMBERS(1, 0);
+	allowed("projects.alpha.images[0]");
+	ck_assert_uint_eq(decision.n_binds, 2);
+	ck_assert_str_eq(decision.binds[0].source, "/home/ann/s3");
+	ck_assert_str_eq(decision.binds[0].destination, "/var/lib/x");
+	ck_assert(decision.binds[0].read_only && !decision.binds[0].create &&
+		  !decision.binds[0].per_run);
+	ck_assert_str_eq(decision.binds[1].source, "/shared/alpha/a/b");
+	ck_assert_str_eq(decision.binds[1].destination, "/development");
+	ck_assert(!decision.binds[1].read_only);
+	ces_decision_free(&decision);
+}
+END_TEST
+
+START_TEST(without_binds_in_the_policy_nothing_is_bound)
+{
+	use_policy(PROJECT(""));
+	in_groups("p");
+	request.bind_sources = (struct ces_strings)LIST((char *)"/home/ann");
+	request.bind_destinations = (struct ces_strings)LIST((char *)"/x");
+	request.bind_read_only = (struct ces_u64s)NUMBERS(1);
+	refused(CES_E_DENIED, "defaults.binds", "not below");
+}
+END_TEST
+
+START_TEST(read_only_data_do_not_come_in_writable_by_another_name)
+{
+	static const char *const sources[] = {"/home/ann", "/home/ann/data", "/home/ann/data/x"};
+
+	in_groups("g-beta");
+	request.image = (char *)"ghcr.io/beta/tool";
+	request.bind_destinations = (struct ces_strings)LIST((char *)"/x");
+	for (size_t i = 0; i < CES_COUNT(sources); i++) {
+		request.bind_sources = (struct ces_strings)LIST((char *)sources[i]);
+		request.bind_read_only = (struct ces_u64s)NUMBERS(0);
+		refused(CES_E_DENIED, "defaults.data.access", "bind it with :ro");
+		request.bind_read_only = (struct ces_u64s)NUMBERS(1);
+		allowed("projects.beta.images[0]");
+		ces_decision_free(&decision);
+	}
+	request.bind_sources = (struct ces_strings)LIST((char *)"/home/ann/data2");
+	request.bind_read_only = (struct ces_u64s)NUMBERS(0);
+	allowed("projects.beta.images[0]");
+	ces_decision_free(&decision);
+}
+END_TEST
+
+START_TEST(lists_that_do_not_pair_up_are_refused)
+{
+	request.bind_sources = (struct ces_strings)LIST((char *)"/home/ann/s3");
+	refused(CES_E_USAGE, "", "pair up");
+	request.bind_sources.n = 0;
+	request.tmpfs_destinations = (struct ces_strings)LIST((char *)"/run");
+	refused(CES_E_USAGE, "", "pair up");
+}
+END_TEST
+
+START_TEST(a_tmpfs_gets_its_size_or_the_policys)
+{
+	request.tmpfs_destinations = (struct ces_strings)LIST((char *)"/run", (char *)"/tmp/");
+	request.tmpfs_sizes = (struct ces_u64s)NUMBERS(0, 4096);
+	allowed("projects.alpha.images[0]");
+	ck_assert_uint_eq(decision.n_tmpfs, 2);
+	ck_assert_uint_eq(decision.tmpfs_sizes[0], 2 * GIB);
+	ck_assert_uint_eq(decision.tmpfs_sizes[1], 4096);
+	ck_assert_str_eq(decision.tmpfs[1].destination, "/tmp");
+	ces_decision_free(&decision);
+	request.tmpfs_sizes = (struct ces_u64s)NUMBERS(0, 9 * GIB);
+	refused(CES_E_DENIED, "defaults.limits.memory", "8 GiB");
+	request.tmpfs_sizes = (struct ces_u64s)NUMBERS(0, 0);
+	request.tmpfs_destinations = (struct ces_strings)LIST((char *)"/run", (char *)"/run/");
+	refused(CES_E_USAGE, "", "twice");
+	request.tmpfs_destinations = (struct ces_strings)LIST((char *)"/run", (char *)"/dev/shm");
+	refused(CES_E_USAGE, "", "CES's own");
+}
+END_TEST
+
+static const struct {
+	const char *asked, *id;
+	uint64_t gpus;
+	enum ces_code code; /* CES_OK: allowed */
+} gpus[] = {
+    {NULL, "", 0, CES_OK},       {"0", "", 0, CES_OK},
+    {"1", "", 1, CES_OK},        {"2", "", 2, CES_OK},
+    {"all", "", 2, CES_OK},      {"MIG-41cf-0:1", "MIG-41cf-0:1", 1, CES_OK},
+    {"3", "", 0, CES_E_DENIED},  {"99", "", 0, CES_E_DENIED},
+    {"-1", "", 0, CES_E_USAGE},  {"01", "", 0, CES_E_USAGE},
+    {"", "", 0, CES_E_USAGE},    {"../nvidia0", "", 0, CES_E_USAGE},
+    {"a b", "", 0, CES_E_USAGE}, {"99999999999999999999", "", 0, CES_E_USAGE},
+};
+
+START_TEST(gpus_are_counted_against_the_policy)
+{
+	request.gpu = (char *)gpus[_i].asked;
+	if (gpus[_i].code != CES_OK) {
+		refused(gpus[_i].code,
+			gpus[_i].code == CES_E_DENIED ? "projects.alpha.gpus.max" : "", "");
+		return;
+	}
+	allowed("projects.alpha.images[0]");
+	ck_assert_uint_eq(decision.gpus, gpus[_i].gpus);
+	ck_assert_str_eq(decision.gpu_id, gpus[_i].id);
+	ces_decision_free(&decision);
+}
+END_TEST
+
+START_TEST(no_gpu_is_given_where_the_policy_has_none)
+{
+	static const char *const asked[] = {"1", "all", "GPU-5"};
+
+	use_policy(PROJECT(""));
+	in_groups("p");
+	for (size_t i = 0; i < CES_COUNT(asked); i++) {
+		request.gpu = (char *)asked[i];
+		refused(CES_E_DENIED, "defaults.gpus.max", "0 that are allowed");
+	}
+}
+END_TEST
+
+START_TEST(the_lesser_identity_may_always_be_asked_for)
+{
+	allowed("projects.alpha.images[0]");
+	ck_assert_int_eq(decision.identity, CES_IDENTITY_ROOT_IS_USER);
+	ces_decision_free(&decision);
+	request.flags = CES_FLAG_SAME_UID | CES_FLAG_READ_ONLY;
+	allowed("projects.alpha.images[0]");
+	ck_assert_int_eq(decision.identity, CES_IDENTITY_SAME_UID);
+	ck_assert(decision.read_only);
+	ces_decision_free(&decision);
+	request.flags = 0;
+	in_groups("g-beta");
+	request.image = (char *)"ghcr.io/beta/tool";
+	allowed("projects.beta.images[0]");
+	ck_assert_int_eq(decision.identity, CES_IDENTITY_SAME_UID);
+	ck_assert(!decision.read_only);
+	ces_decision_free(&decision);
+}
+END_TEST
+
+START_TEST(words_for_the_container_are_checked)
+{
+	request.env = (struct ces_strings)LIST((char *)"A=b", (char *)"=x");
+	refused(CES_E_USAGE, "", "entry 2");
+	request.env = (struct ces_strings)LIST((char *)"A");
+	refused(CES_E_USAGE, "", "NAME=value");
+	request.env.n = 0;
+	request.workdir = (char *)"relative";
+	refused(CES_E_USAGE, "", "-w");
+	request.workdir = NULL;
+	request.name = (char *)"1234567890";
+	refused(CES_E_USAGE, "", "--name");
+}
+END_TEST
+
+static TCase *make_tests(void)
+{
+	TCase *t = tcase_create("run");
+
+	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_test(t, a_run_gets_its_directories);
+	tcase_add_test(t, data_are_read_only_unless_the_policy_says_otherwise);
+	tcase_add_test(t, a_source_that_grows_too_long_is_refused);
+	tcase_add_test(t, home_override_needs_both_the_policy_and_the_directory);
+	tcase_add_test(t, limits_that_are_not_asked_are_the_policys);
+	tcase_add_test(t, limits_may_be_asked_up_to_the_policys);
+	tcase_add_loop_test(t, more_than_the_limit_is_denied_with_the_figure, 0,
+			    CES_COUNT(too_much));
+	tcase_add_loop_test(t, a_port_that_is_not_listed_is_refused, 0, CES_COUNT(bad_ports));
+	tcase_add_test(t, a_listed_port_is_published_from_any_unprivileged_one);
+	tcase_add_test(t, no_more_ports_than_fit_are_taken);
+	tcase_add_loop_test(t, a_bind_outside_the_rules_is_refused, 0, CES_COUNT(bad_binds));
+	tcase_add_test(t, a_bind_at_or_below_an_allowed_directory_is_taken);
+	tcase_add_test(t, without_binds_in_the_policy_nothing_is_bound);
+	tcase_add_test(t, read_only_data_do_not_come_in_writable_by_another_name);
+	tcase_add_test(t, lists_that_do_not_pair_up_are_refused);
+	tcase_add_test(t, a_tmpfs_gets_its_size_or_the_policys);
+	tcase_add_loop_test(t, gpus_are_counted_against_the_policy, 0, CES_COUNT(gpus));
+	tcase_add_test(t, no_gpu_is_given_where_the_policy_has_none);
+	tcase_add_test(t, the_lesser_identity_may_always_be_asked_for);
+	tcase_add_test(t, words_for_the_container_are_checked);
+	return t;
+}
+
+int main(void)
+{
+	return run_suite("policy_run", make_tests());
+}
