@@ -4,7 +4,6 @@
 /* links: client/run.c client/ask.c client/relay.c client/session.c client/terminal.c */
 /* links: client/progress.c client/table.c client/say.c */
 #include <check.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -12,9 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "client/run.h"
@@ -149,6 +150,22 @@ static void play_explain(void)
 	ces_wire_send(EVENT_FD, &ces_event_done_schema, &done, -1, NULL);
 }
 
+/* Exit status 0: a terminal of its own, raw input unchanged, the window of the caller's. */
+static void play_terminal(void)
+{
+	struct winsize size = {0};
+	char typed[2] = "";
+	unsigned wrong = 0;
+
+	for (int fd = 0; fd <= 2; fd++)
+		wrong |= isatty(fd) ? 0 : 1u;
+	wrong |=
+	    ioctl(0, TIOCGWINSZ, &size) < 0 || size.ws_row != 33 || size.ws_col != 101 ? 2u : 0;
+	ces_write_full(STDOUT_FILENO, "ready\n", 6, -1);
+	wrong |= read(0, typed, 1) != 1 || typed[0] != 'x' ? 4u : 0;
+	exited(wrong, NULL);
+}
+
 static void play_garbage(void)
 {
 	ces_write_full(EVENT_FD, "this is no frame, and never was one", 35, -1);
@@ -167,7 +184,7 @@ static int play_helper(void)
 	    {"bytes", play_bytes},     {"late", play_late},       {"cat", play_cat},
 	    {"signals", play_signals}, {"unread", play_unread},   {"hygiene", play_hygiene},
 	    {"denial", play_denial},   {"started", play_started}, {"explain", play_explain},
-	    {"garbage", play_garbage}, {"nothing", play_nothing},
+	    {"garbage", play_garbage}, {"nothing", play_nothing}, {"terminal", play_terminal},
 	};
 	struct ces_request request;
 	struct ces_error err;
@@ -179,6 +196,7 @@ static int play_helper(void)
 		if (strcmp(request.image, parts[i].image) == 0)
 			parts[i].play();
 	}
+	ces_wire_free(&ces_request_schema, &request);
 	return 0;
 }
 
@@ -505,15 +523,69 @@ START_TEST(an_explanation_goes_to_stdout)
 }
 END_TEST
 
-int main(int argc, char **argv)
+static int open_terminal(int *ret_slave)
+{
+	const struct winsize size = {.ws_row = 33, .ws_col = 101};
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	ck_assert_int_ge(master, 0);
+	grantpt(master);
+	unlockpt(master);
+	*ret_slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	ioctl(master, TIOCSWINSZ, &size);
+	return master;
+}
+
+START_TEST(a_terminal_is_the_containers_own_and_the_callers_is_left_as_it_was)
+{
+	const uint64_t flags = CES_FLAG_INTERACTIVE | CES_FLAG_TTY;
+	struct ces_options options = {
+	    .request = {.verb = CES_VERB_RUN, .flags = flags, .image = (char[]){"terminal"}}};
+	struct termios before, during, after;
+	int slave, status;
+	int master = open_terminal(&slave);
+	char text[256] = "";
+	size_t length = 0;
+	pid_t pid;
+
+	tcgetattr(slave, &before);
+	pid = fork();
+	if (pid == 0) {
+		dup2(slave, STDIN_FILENO);
+		dup2(slave, STDOUT_FILENO);
+		_exit(ces_run("/proc/self/exe", &options));
+	}
+	while (strstr(text, "ready") == NULL && length < sizeof(text) - 1)
+		length += (size_t)read(master, text + length, sizeof(text) - 1 - length);
+	tcgetattr(slave, &during);
+	ck_assert_int_eq(write(master, "x\n", 2), 2);
+	waitpid(pid, &status, 0);
+	tcgetattr(slave, &after);
+	ck_assert_int_eq(WEXITSTATUS(status), 0);
+	ck_assert_uint_eq(during.c_lflag & ISIG, 0);
+	ck_assert_uint_eq(after.c_lflag, before.c_lflag);
+	ck_assert_uint_eq(after.c_iflag, before.c_iflag);
+}
+END_TEST
+
+START_TEST(a_terminal_that_is_not_there_is_left_out)
+{
+	struct client client = start_client("hygiene", CES_VERB_RUN, CES_FLAG_TTY, 0);
+	struct outcome o = finish(&client);
+
+	ck_assert_int_eq(o.status, 0);
+	ck_assert_str_eq(o.err, "ces: -t is left out: there is no terminal here\n");
+	drop(&o);
+}
+END_TEST
+
+static int run_tests(void)
 {
 	Suite *suite = suite_create("client run");
 	TCase *tc = tcase_create("run");
 	SRunner *runner;
 	int failed;
 
-	if (argc == 1 && strcmp(argv[0], "ces-helper") == 0)
-		return play_helper();
 	tcase_add_loop_test(tc, stdout_and_stderr_pass_unchanged_and_in_full, 0,
 			    CES_COUNT(stdout_types));
 	tcase_add_loop_test(tc, stdout_may_be_a_file_also_one_that_is_appended_to, 0,
@@ -531,10 +603,19 @@ int main(int argc, char **argv)
 	tcase_add_test(tc, a_helper_that_ends_without_an_answer_is_told);
 	tcase_add_test(tc, a_helper_that_talks_garbage_is_a_failure);
 	tcase_add_test(tc, an_explanation_goes_to_stdout);
+	tcase_add_test(tc, a_terminal_is_the_containers_own_and_the_callers_is_left_as_it_was);
+	tcase_add_test(tc, a_terminal_that_is_not_there_is_left_out);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
 	return failed == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 1 && strcmp(argv[0], "ces-helper") == 0)
+		return play_helper();
+	return run_tests();
 }

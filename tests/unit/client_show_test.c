@@ -149,7 +149,6 @@ START_TEST(more_layers_than_rows_share_one_line)
 	char *text = shown(master, slave, 9, 2);
 
 	ck_assert_ptr_nonnull(strstr(text, "9 of 9 layers"));
-	/* Only before the count of layers is known to be too high could there be more lines. */
 	ck_assert_ptr_null(strstr(text, "\033[9A"));
 }
 END_TEST
