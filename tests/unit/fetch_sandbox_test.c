@@ -1,0 +1,333 @@
+/* What a taken-over ces-fetch could still do: nothing but connect out, read, and use the fds it
+ * has. */
+/* links: helper/fetch/sandbox.c */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/keyctl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "helper/fetch/sandbox.h"
+
+#define NOBODY 65534
+
+static int opened(int fd)
+{
+	return fd < 0 ? -1 : 0;
+}
+
+static int open_write(void)
+{
+	return opened(open("/dev/null", O_WRONLY | O_CLOEXEC));
+}
+
+static int open_both(void)
+{
+	return opened(open("/dev/null", O_RDWR | O_CLOEXEC));
+}
+
+static int open_create(void)
+{
+	return opened(open("/tmp/ces-sandbox-test", O_RDONLY | O_CREAT | O_CLOEXEC, 0600));
+}
+
+static int open_temporary(void)
+{
+	return opened(openat(AT_FDCWD, "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+}
+
+static int make_directory(void)
+{
+	return mkdir("/tmp/ces-sandbox-test", 0700);
+}
+
+static int remove_file(void)
+{
+	return unlink("/tmp/ces-sandbox-test");
+}
+
+static int make_link(void)
+{
+	return symlink("/etc/passwd", "/tmp/ces-sandbox-test");
+}
+
+static int change_mode(void)
+{
+	return chmod("/tmp/ces-sandbox-test", 0777);
+}
+
+static int raw_socket(void)
+{
+	return opened(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
+}
+
+static int netlink_socket(void)
+{
+	return opened(socket(AF_NETLINK, SOCK_DGRAM, 0));
+}
+
+static int packet_socket(void)
+{
+	return opened(socket(AF_PACKET, SOCK_DGRAM, 0));
+}
+
+static int bind_port(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+	return bind(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), (struct sockaddr *)&address,
+		    sizeof(address));
+}
+
+/* Linux binds an unbound socket to a free port by itself. */
+static int listen_anywhere(void)
+{
+	return listen(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), 1);
+}
+
+static int writable_code(void)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return page == MAP_FAILED ? -1 : 0;
+}
+
+static int code_of_data(void)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return mprotect(page, 4096, PROT_READ | PROT_EXEC);
+}
+
+static int plain_clone(void)
+{
+	long pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+	if (pid == 0)
+		_exit(0);
+	return pid < 0 ? -1 : 0;
+}
+
+static int signal_parent(void)
+{
+	return (int)syscall(SYS_tgkill, getppid(), getppid(), 0);
+}
+
+static int raise_limit(void)
+{
+	const struct rlimit limit = {1, 1};
+
+	return setrlimit(RLIMIT_CORE, &limit);
+}
+
+static int inject_terminal(void)
+{
+	char c = 'x';
+
+	return ioctl(0, TIOCSTI, &c);
+}
+
+/* Answered with EPERM: it cannot be done, and a library that tries gets along. */
+static const struct {
+	const char *name;
+	int (*attempt)(void);
+} refused[] = {
+    {"open for writing", open_write}, {"open for both", open_both},
+    {"create", open_create},          {"temporary file", open_temporary},
+    {"mkdir", make_directory},        {"unlink", remove_file},
+    {"symlink", make_link},           {"chmod", change_mode},
+    {"raw socket", raw_socket},       {"netlink", netlink_socket},
+    {"packet socket", packet_socket}, {"bind", bind_port},
+    {"listen", listen_anywhere},      {"writable code", writable_code},
+    {"code of data", code_of_data},   {"a child", plain_clone},
+    {"a signal", signal_parent},      {"a limit", raise_limit},
+    {"TIOCSTI", inject_terminal},
+};
+
+static int run_program(void)
+{
+	char *const argv[] = {(char *)(uintptr_t) "true", NULL};
+
+	return execve("/bin/true", argv, NULL);
+}
+
+static int trace_parent(void)
+{
+	return (int)ptrace(PTRACE_ATTACH, getppid(), NULL, NULL);
+}
+
+static int become_root(void)
+{
+	return setuid(0);
+}
+
+static int new_namespace(void)
+{
+	return unshare(CLONE_NEWUSER);
+}
+
+static int mount_something(void)
+{
+	return mount("x", "/tmp", "tmpfs", 0, NULL);
+}
+
+static int join_keyring(void)
+{
+	return (int)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
+}
+
+static int kill_parent(void)
+{
+	return kill(getppid(), 0);
+}
+
+static const struct {
+	const char *name;
+	int (*attempt)(void);
+} fatal[] = {
+    {"execve", run_program},    {"ptrace", trace_parent},   {"setuid", become_root},
+    {"unshare", new_namespace}, {"mount", mount_something}, {"keyctl", join_keyring},
+    {"kill", kill_parent},
+};
+
+static void *in_thread(void *argument)
+{
+	return argument;
+}
+
+static int thread(void)
+{
+	pthread_t id;
+
+	return pthread_create(&id, NULL, in_thread, NULL) == 0 && pthread_join(id, NULL) == 0 ? 0
+											      : -1;
+}
+
+static int read_file(void)
+{
+	char c;
+	CES_CLEANUP_FD int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+
+	return read(fd, &c, 1) == 1 ? 0 : -1;
+}
+
+static int resolve(void)
+{
+	struct addrinfo *list = NULL,
+			hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+	int result = getaddrinfo("localhost", "443", &hints, &list);
+
+	if (result == 0)
+		freeaddrinfo(list);
+	return result == 0 ? 0 : -1;
+}
+
+static int connect_out(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(9)};
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return connect(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), (struct sockaddr *)&address,
+		       sizeof(address));
+}
+
+static const struct {
+	const char *name;
+	int (*attempt)(void);
+} needed[] = {
+    {"thread", thread}, {"read", read_file}, {"resolve", resolve}, {"connect", connect_out}};
+
+static void become_nobody(void)
+{
+	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+			       setresuid(NOBODY, NOBODY, NOBODY) < 0))
+		_exit(100);
+}
+
+/* Exit status of a caged child: 0 done, otherwise errno; or 1000 plus the signal that killed it. */
+static int caged(int (*attempt)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		become_nobody();
+		if (ces_sandbox_check_identity(NULL) < 0 || ces_sandbox_drop(NULL) < 0 ||
+		    ces_sandbox_filter(NULL) < 0)
+			_exit(101);
+		_exit(attempt() == 0 ? 0 : errno);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return WIFSIGNALED(status) ? 1000 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+START_TEST(what_is_not_needed_is_refused)
+{
+	ck_assert_msg(caged(refused[_i].attempt) == EPERM, "%s", refused[_i].name);
+}
+END_TEST
+
+START_TEST(what_only_an_intruder_calls_kills)
+{
+	ck_assert_msg(caged(fatal[_i].attempt) == 1000 + SIGSYS, "%s", fatal[_i].name);
+}
+END_TEST
+
+START_TEST(what_fetching_needs_works)
+{
+	ck_assert_msg(caged(needed[_i].attempt) == 0, "%s", needed[_i].name);
+}
+END_TEST
+
+START_TEST(root_is_refused)
+{
+	struct ces_error err = {0};
+
+	if (geteuid() != 0)
+		return;
+	ck_assert_int_eq(ces_sandbox_check_identity(&err), -1);
+	ck_assert_int_eq(setgroups(1, &(gid_t){0}), 0);
+	ck_assert_int_eq(setresgid(NOBODY, NOBODY, NOBODY), 0);
+	ck_assert_int_eq(setresuid(NOBODY, NOBODY, 0), 0); /* the saved id is root's */
+	ck_assert_int_eq(ces_sandbox_check_identity(&err), -1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("fetch_sandbox");
+	TCase *tcase = tcase_create("all");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_loop_test(tcase, what_is_not_needed_is_refused, 0, (int)CES_COUNT(refused));
+	tcase_add_loop_test(tcase, what_only_an_intruder_calls_kills, 0, (int)CES_COUNT(fatal));
+	tcase_add_loop_test(tcase, what_fetching_needs_works, 0, (int)CES_COUNT(needed));
+	tcase_add_test(tcase, root_is_refused);
+	suite_add_tcase(suite, tcase);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
