@@ -239,6 +239,7 @@ static struct client start_client(const char *image, uint64_t verb, uint64_t fla
 		close(out[0]);
 		close(err[0]);
 		signal(SIGPIPE, SIG_IGN);
+		dup2(STDERR_FILENO, 77); /* an fd of the caller's that no exec would close */
 		if (ces_session_prepare_fds(&error) < 0)
 			_exit(99);
 		exit(ces_run("/proc/self/exe", &options));
