@@ -62,6 +62,10 @@ links = $(shell sed -n 's|^/\* links: \(.*\) \*/$$|\1|p' $(1))
 $(B)/tests/%: $(B)/tests/unit/%.o $(LIBS) $$(call obj,$$(call links,tests/unit/$$*.c))
 	$(CC) $(LINKHARD) -o $@ $(filter %.o,$^) $(LIBS) -lcheck -lsubunit -lm -lrt -lpthread -larchive -lisal -lz -lzstd -lcurl -ljson-c -lcap -lseccomp -lnettle
 
+# Programs that play one side of a pipe in the end-to-end tests; each brings its rule.
+DRIVERS = $(patsubst tests/lib/%.c,$(B)/tests/%,$(wildcard tests/lib/*_driver.c))
+-include $(wildcard tests/lib/*.mk)
+
 unit: $(UNIT)
 	@for t in $(UNIT); do $$t || exit 1; done
 
@@ -91,7 +95,7 @@ demo:
 	@B=$(B) tests/lib/lab.sh tests/lib/demo.sh
 check:
 	@tests/lib/deps.sh
-	$(SUBMAKE) all $(UNIT)
+	$(SUBMAKE) all $(UNIT) $(DRIVERS)
 	@B=$(B) tests/lib/check.sh $(UNIT)
 bench:
 	@tests/lib/deps.sh --build --test --bench

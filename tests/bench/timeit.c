@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 struct command {
 	char **argv;
 	const struct passwd *user;
+	const char *namespace;
 	uint64_t *us;
 	unsigned failures;
 };
@@ -66,6 +68,9 @@ static void start(const struct command *command)
 	dup2(null, 1);
 	if (getenv("TIMEIT_STDERR") == NULL)
 		dup2(null, 2);
+	if (command->namespace != NULL &&
+	    setns(open(command->namespace, O_RDONLY | O_CLOEXEC), CLONE_NEWNS) != 0)
+		err(2, "%s", command->namespace);
 	if (command->user != NULL)
 		become(command->user);
 	execvp(command->argv[0], command->argv);
@@ -106,6 +111,8 @@ static size_t parse(char **argv, struct command *commands, unsigned rounds)
 		*argv++ = NULL; /* ends the argv before */
 		if (*argv != NULL && **argv == '@')
 			commands[n].user = copy_user(*argv++ + 1);
+		if (*argv != NULL && **argv == '%')
+			commands[n].namespace = *argv++ + 1;
 		commands[n].argv = argv;
 		commands[n].us = calloc(rounds, sizeof(uint64_t));
 		while (*argv != NULL && strcmp(*argv, "--") != 0)

@@ -147,6 +147,86 @@ def layer_rules():
     return [low, mid, top]
 
 
+def bomb():
+    """20 GiB of zeros in one file, in 20 MB: the same gzip member again and again."""
+    info = tarfile.TarInfo("zeros")
+    info.size = 20 << 30
+    return gzip.compress(info.tobuf(), mtime=0) + gzip.compress(bytes(100 << 20), 9, mtime=0) * 205
+
+
+def bad_layers():
+    """Layers that no image should have, by tag."""
+    yield "dotdot", Layer().file("../../../../tmp/canary", "x")
+    yield "dotdot-inside", Layer().dir("a").file("a/../../../../tmp/canary", "x")
+    yield "absolute", Layer().file("/tmp/canary", "x")
+    yield "link-out", Layer().symlink("out", "/tmp").file("out/canary", "x")
+    yield "link-up", Layer().symlink("up", "../../../../../../tmp").file("up/canary", "x")
+    yield "hardlink-out", Layer().hardlink("stolen", "/etc/shadow")
+    yield "hardlink-up", Layer().hardlink("stolen", "../../../../../etc/shadow")
+    yield "device", Layer().add("sda", tarfile.BLKTYPE, 0o666).add("mem", tarfile.CHRTYPE, 0o666)
+    yield "fifo", Layer().add("pipe", tarfile.FIFOTYPE, 0o666)
+    yield "whiteout-up", Layer().file("a/.wh...", "")
+    yield "deep", Layer().file("d/" * 5000 + "f", "x")
+
+
+def bad(directory, common, path):
+    """One layout with a tag for each fault of a manifest, a configuration or a layer; `good` has none."""
+    layout, rows = Layout(directory), []
+    gz, tar = compressed(common, "gzip"), common
+
+    def tag(name, descriptor):
+        rows.append({**descriptor, "annotations": {"org.opencontainers.image.ref.name": name}})
+
+    def blob_of(value, media=MEDIA + "manifest.v1+json"):
+        return layout.blob(media, value if isinstance(value, bytes) else dump(value))
+
+    config = {"architecture": ARCH, "os": "linux", "config": {**path, "Cmd": ["true"]},
+              "rootfs": {"type": "layers", "diff_ids": [digest(tar)]}}
+    layer = layout.blob(MEDIA + "layer.v1.tar+gzip", gz)
+    good = {"schemaVersion": 2, "mediaType": MEDIA + "manifest.v1+json",
+            "config": blob_of(config, MEDIA + "config.v1+json"), "layers": [layer]}
+
+    def image(name, config_change=None, **change):
+        value = {**good, **change}
+        if config_change:
+            value["config"] = blob_of({**config, **config_change}, MEDIA + "config.v1+json")
+        tag(name, blob_of(value))
+
+    tag("good", manifest(layout, [common, Layer().file("noise", noise(99, 8 << 20))], {**path, "Cmd": ["true"]}))
+    image("both", manifests=[])
+    image("schema1", schemaVersion=1)
+    image("no-layers", layers=[])
+    image("many-layers", layers=[layer] * 200)
+    image("size-negative", layers=[{**layer, "size": -1}])
+    image("size-huge", layers=[{**layer, "size": 1 << 62}])
+    image("size-low", layers=[{**layer, "size": layer["size"] - 1}])
+    image("size-high", layers=[{**layer, "size": layer["size"] + 1}])
+    image("digest-odd", layers=[{**layer, "digest": "sha256:../../etc/passwd"}])
+    image("digest-md5", layers=[{**layer, "digest": "md5:d41d8cd98f00b204e9800998ecf8427e"}])
+    image("squashfs", layers=[{**layer, "mediaType": "application/vnd.oci.image.layer.v1.squashfs"}])
+    image("foreign-layer", layers=[{**layer, "mediaType": MEDIA + "layer.nondistributable.v1.tar+gzip",
+                                    "urls": ["file:///etc/shadow"]}])
+    image("diffid", {"rootfs": {"type": "layers", "diff_ids": ["sha256:" + "0" * 64]}})
+    image("diffid-missing", {"rootfs": {"type": "layers", "diff_ids": []}})
+    image("diffid-extra", {"rootfs": {"type": "layers", "diff_ids": [digest(tar)] * 2}})
+    image("config-array", config=blob_of(b"[1]", MEDIA + "config.v1+json"))
+    image("config-twice", config=blob_of(dump(config)[:-1] + b',"os":"linux"}', MEDIA + "config.v1+json"))
+    image("config-workdir", {"config": {"WorkingDir": "/proc/self/fd/../../..", "Cmd": ["true"]}})
+    image("arch", {"architecture": "s390x"})
+    tag("garbage", blob_of(b"not json at all"))
+    tag("deep-json", blob_of(b'{"schemaVersion":2,"x":' + b"[" * 100000 + b"]" * 100000 + b"}"))
+    truncated = layout.blob(MEDIA + "layer.v1.tar+gzip", gz[:-5000])
+    image("gzip-cut", layers=[truncated])
+    trailing = layout.blob(MEDIA + "layer.v1.tar+gzip", gz + b"trailing garbage")
+    image("gzip-trailing", layers=[trailing])
+    image("bomb", {"rootfs": {"type": "layers", "diff_ids": ["sha256:" + "1" * 64]}},
+          layers=[layout.blob(MEDIA + "layer.v1.tar+gzip", bomb())])
+    for name, one in bad_layers():
+        tag("layer-" + name, manifest(layout, [common, one], {**path, "Cmd": ["true"]}))
+    with open(directory + "/index.json", "wb") as f:
+        f.write(dump({"schemaVersion": 2, "manifests": rows}))
+
+
 def images(out):
     """Yields nothing; writes one layout for each image."""
     common = base()
@@ -198,6 +278,7 @@ def images(out):
         body = {"schemaVersion": 2, "mediaType": MEDIA + "index.v1+json", "manifests": rows}
         layout.index(layout.blob(MEDIA + "index.v1+json", dump(body)))
 
+    bad(f"{out}/bad", common, path)
     layers = [Layer().file(f"layer{i:02}", f"{i}") for i in range(63)]
     image("layers64", layers, {"Cmd": ["true"]})
 

@@ -152,9 +152,33 @@ lab_registries()
 	lab_registry prefix 5003 "$lab_htpasswd" /ghcr/ &
 	lab_registry stranger 5004 '' / stranger &
 	lab_registry othername 5005 '' / othername &
+	lab_token_registry &
+	lab_bad_registry &
 	local j failed=0
 	for j in $(jobs -p); do wait "$j" || failed=1; done
 	return $failed
+}
+
+# A registry with bearer tokens, as GHCR and GitLab are: its tokens come from a server of their own.
+lab_token_registry()
+{
+	local signer=$lab/signer
+	openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=signer -keyout $signer.key -out $signer.pem 2>/dev/null
+	/usr/bin/python3 tests/lib/token_server.py --port 5051 --cert $lab/server.pem --key $lab/server.key \
+		--sign-cert $signer.pem --sign-key $signer.key --issuer lab --service registry \
+		--user $registry_user --password $registry_token --log $lab/tokens.log > $lab/token-server.log 2>&1 3>&- &
+	lab_wait_port 5051 $lab/token-server.log
+	lab_registry token 5050 "auth: { token: { realm: 'https://git.ecdf.ed.ac.uk:5051/token', service: registry,
+	  issuer: lab, rootcertbundle: $signer.pem } }"
+}
+
+# Serves the layout `bad` of images.py; the first component of the repository says how it misbehaves.
+lab_bad_registry()
+{
+	/usr/bin/python3 tests/lib/bad_registry.py --port 5443 --cert $lab/server.pem --key $lab/server.key \
+		--layout "$images/bad" --elsewhere https://elsewhere.tre.test:5001 --log $lab/bad.log \
+		> $lab/bad-registry.log 2>&1 3>&- &
+	lab_wait_port 5443 $lab/bad-registry.log
 }
 
 # Puts an OCI layout of tests/lib/images.sh into the registries.
@@ -173,6 +197,7 @@ lab_push_all()
 	for i in "$images"/*/; do
 		i=$(basename "$i")
 		case $i in
+		bad) ;;
 		multi | foreign) lab_push "$i" "epcced/$i:1" --all ;;
 		*) lab_push "$i" "epcced/$i:1" ;;
 		esac

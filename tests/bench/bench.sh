@@ -1,0 +1,22 @@
+#!/bin/bash
+# CES beside its peers, in one run (`make bench`): start, pull, many runs, many layers, memory.
+# BENCH="start pull layers many memory" narrows it down; ROUNDS and PULLS say how often. Writes
+# build/bench/result.md and result.json. It measures and compares; it asserts nothing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+export B=${B:-build} BENCH=${BENCH:-start layers many memory pull} ROUNDS=${ROUNDS:-100} PULLS=${PULLS:-3}
+
+tests/lib/images.sh
+if [[ $BENCH == *pull* ]]; then
+	stamp=$(cat tests/bench/big_image.py tests/lib/images.py | sha256sum)
+	if [ "$(cat build/bench/stamp 2> /dev/null)" != "$stamp" ]; then
+		echo "making the 1 GB image, once"
+		rm -rf build/bench/image build/bench/stamp
+		mkdir -p build/bench
+		/usr/bin/python3 tests/bench/big_image.py build/bench/image
+		printf '%s\n' "$stamp" > build/bench/stamp
+	fi
+fi
+mkdir -p build/bench
+# An ext4 for the store, as a real machine has: overlay and id-mapped mounts cost other than on tmpfs.
+exec tests/lib/lab.sh --ext4 4G tests/bench/measure.sh

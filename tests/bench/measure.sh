@@ -1,0 +1,222 @@
+#!/bin/bash
+# Inside a lab: the measurements of bench.sh.
+set -euo pipefail
+cd "$CES_TOP"
+. tests/lib/services.sh
+timeit=$CES_TOP/$B/timeit
+result=$CES_TOP/build/bench/result
+open=open.tre.test/epcced
+peer=/srv/peer # what the peers work on
+
+row() # MEASURE SUBJECT MILLISECONDS FAILURES
+{
+	printf '%s\t%s\t%s\t%s\n' "$@" >> $result.tsv
+	printf '  %-28s %-24s %10s ms  %s failed\n' "$1" "$2" "$3" "$4"
+}
+
+# timeit's lines, in the order of the names given.
+rows() # MEASURE NAME... < lines
+{
+	local measure=$1 name median low high failed
+	shift
+	for name in "$@"; do
+		read -r median low high failed
+		row "$measure" "$name" "$(printf '%d.%03d' $((median / 1000)) $((median % 1000)))" "$failed"
+	done
+}
+
+podman=(podman --runtime runc --cgroup-manager=cgroupfs)
+podman_run=("${podman[@]}" run --rm --network none --ulimit nofile=1024:1024 --ulimit nproc=1024:1024)
+
+prepare()
+{
+	lab_begin
+	lab_registry open 5001
+	lab_policy '.defaults.limits.runs = 500 | .defaults.limits.memory = "256M"'
+	lab_push tools epcced/tools:1
+	lab_push layers64 epcced/layers64:1
+	as_alice ces-client pull -q $open/tools:1
+	usermod --add-subuids 300000-365535 --add-subgids 300000-365535 alice
+	install -d -o alice -g alice -m 700 /run/user/4401
+	# The same root file system, open to all, for the peers.
+	mkdir -p $peer/rootfs/{proc,sys,dev} $peer/bundle
+	tar -xzf "$(layer_of tools)" -C $peer/rootfs
+	(cd $peer/bundle && crun spec && jq --arg root $peer/rootfs '.process.terminal = false
+		| .process.args = ["true"] | .root = {path: $root, readonly: true}' config.json > c && mv c config.json)
+}
+
+as_alice()
+{
+	setpriv --reuid=alice --regid=alice --init-groups --reset-env \
+		env -C /home/alice XDG_RUNTIME_DIR=/run/user/4401 "$@"
+}
+
+layer_of() # IMAGE: the blob of its first layer
+{
+	local dir=$images/$1 manifest
+	manifest=$dir/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' "$dir/index.json")
+	printf '%s/blobs/sha256/%s' "$dir" "$(jq -r '.layers[0].digest[7:]' "$manifest")"
+}
+
+# crun 1.8 refuses hybrid cgroups, also when told to leave them alone, unless it sees one kind only: a process holds a
+# mount namespace that shows it so. Sets namespace.
+crun_namespace()
+{
+	local bind=true
+	[ ! -d /sys/fs/cgroup/unified ] || bind='mount --bind /sys/fs/cgroup/unified /sys/fs/cgroup'
+	unshare --mount --propagation private sh -c "$bind; echo > $peer/ready; exec sleep infinity" &
+	namespace=/proc/$!/ns/mnt
+	while [ ! -s $peer/ready ]; do sleep 0.01; done
+}
+
+start()
+{
+	echo "start to exit of true, $ROUNDS rounds"
+	as_alice "${podman[@]}" pull -q --cert-dir $lab/trust docker://open.tre.test:5001/epcced/tools:1 > /dev/null
+	crun_namespace
+	"$timeit" "$ROUNDS" \
+		-- @alice ces-client run -q $open/tools:1 true \
+		-- %$namespace crun --cgroup-manager=disabled run --bundle $peer/bundle bench-crun \
+		-- runc run --bundle $peer/bundle bench-runc \
+		-- @alice bwrap --unshare-all --ro-bind $peer/rootfs / --proc /proc --dev /dev true \
+		> $lab/start
+	"$timeit" $((ROUNDS / 10 + 1)) -- @alice "${podman_run[@]}" open.tre.test:5001/epcced/tools:1 true >> $lab/start
+	rows "start of true" ces "crun as root" "runc as root" "bwrap" "podman rootless" < $lab/start
+}
+
+layers()
+{
+	echo "64 layers"
+	as_alice ces-client pull -q $open/layers64:1
+	"$timeit" "$ROUNDS" -- @alice ces-client run -q $open/tools:1 true \
+		-- @alice ces-client run -q $open/layers64:1 true > $lab/layers
+	rows "start by layers" "ces, 1 layer" "ces, 64 layers" < $lab/layers
+}
+
+many()
+{
+	echo "200 runs at once"
+	local begin end failed=0 pids=() p i
+	begin=$(date +%s%N)
+	for ((i = 0; i < 200; i++)); do
+		as_alice ces-client run -q $open/tools:1 true < /dev/null &
+		pids+=($!)
+	done
+	for p in "${pids[@]}"; do wait "$p" || failed=$((failed + 1)); done
+	end=$(date +%s%N)
+	row "200 runs at once" ces $(((end - begin) / 1000000)) $failed
+}
+
+# PSS of all processes of an idle run but the container's own.
+memory()
+{
+	echo "memory of an idle run"
+	local pid kb total=0 runtime=0
+	as_alice ces-client run -q $open/tools:1 sh -c 'echo up; exec sleep 1000' > $lab/up < /dev/null &
+	while [ ! -s $lab/up ]; do sleep 0.05; done
+	for pid in $(pgrep '^ces-|^crun|^runc'); do
+		kb=$(awk '/^Pss:/ { print $2 }' "/proc/$pid/smaps_rollup")
+		printf '  %-16s %6d KiB PSS\n' "$(cat "/proc/$pid/comm")" "$kb"
+		case $(cat "/proc/$pid/comm") in
+		ces-*) total=$((total + kb)) ;;
+		*) runtime=$((runtime + kb)) ;;
+		esac
+	done
+	printf 'memory of an idle run\tces (KiB PSS)\t%s\t0\n' $total >> $result.tsv
+	printf 'memory of an idle run\truntime (KiB PSS)\t%s\t0\n' $runtime >> $result.tsv
+	kill -TERM "$(pgrep -x ces-client)"
+	wait || true
+}
+
+# A fresh ext4 each time: one that has just lost as many files is several times slower.
+fresh() # DIRECTORY
+{
+	umount "$1" 2> /dev/null || true
+	rm -f /srv/fresh.img
+	truncate -s 8G /srv/fresh.img
+	mkfs.ext4 -q -F -E lazy_itable_init=0,nodiscard /srv/fresh.img
+	mkdir -p "$1"
+	mount -o loop /srv/fresh.img "$1"
+	rmdir "$1/lost+found"
+}
+
+timed() # SUBJECT DIRECTORY COMMAND...; time to the end, and to the end of a sync after it
+{
+	local subject=$1 directory=$2 begin end synced failed=0
+	shift 2
+	sync
+	begin=$(date +%s%N)
+	"$@" > $lab/out 2>&1 || { failed=1; tail -n 3 $lab/out >&2; }
+	end=$(date +%s%N)
+	sync -f "$directory"
+	synced=$(date +%s%N)
+	printf '%s\t%d\t%d\t%d\n' "$subject" $(((end - begin) / 1000)) $(((synced - begin) / 1000)) $failed >> $lab/pulls
+}
+
+untar_layers() # DIRECTORY
+{
+	local manifest=$big/blobs/sha256/ l
+	manifest+=$(jq -r '.manifests[0].digest[7:]' $big/index.json)
+	for l in $(jq -r '.layers[].digest[7:]' "$manifest"); do
+		igzip -dc < "$big/blobs/sha256/$l" | tar -x -C "$1"
+	done
+}
+
+pull()
+{
+	echo "pull of 1 GB in 30,000 files, $PULLS rounds, each onto a fresh ext4"
+	big=$CES_TOP/build/bench/image
+	skopeo --insecure-policy copy --quiet --dest-cert-dir $lab/trust "oci:$big" docker://open.tre.test:5001/epcced/big1g:1
+	local i
+	: > $lab/pulls
+	for ((i = 0; i < PULLS; i++)); do
+		fresh /var/lib/ces
+		chmod 700 /var/lib/ces
+		timed ces /var/lib/ces as_alice ces-client pull -q $open/big1g:1
+		umount /var/lib/ces
+		fresh $peer/tar
+		timed "igzip -dc | tar -x" $peer/tar untar_layers $peer/tar
+		umount $peer/tar
+		fresh $peer/podman
+		chown alice: $peer/podman
+		# Its pause process holds a mount namespace that does not have the new file system.
+		as_alice "${podman[@]}" system migrate > /dev/null 2>&1
+		timed "podman rootless" $peer/podman as_alice "${podman[@]}" --root $peer/podman/s --runroot /run/user/4401/bench \
+			pull -q --cert-dir $lab/trust docker://open.tre.test:5001/epcced/big1g:1
+		as_alice "${podman[@]}" --root $peer/podman/s --runroot /run/user/4401/bench unshare umount -a > /dev/null 2>&1 || true
+		umount -l $peer/podman
+	done
+	local s
+	for s in ces "igzip -dc | tar -x" "podman rootless"; do
+		awk -F'\t' -v s="$s" '$1 == s { print $2, $4 }' $lab/pulls | median "pull 1 GB" "$s"
+		awk -F'\t' -v s="$s" '$1 == s { print $3, $4 }' $lab/pulls | median "pull 1 GB, synced" "$s"
+	done
+}
+
+median() # MEASURE SUBJECT < lines of microseconds and failures
+{
+	local m
+	m=$(sort -n | awk '{ v[NR] = $1; f += $2 } END { printf "%.3f %d", v[int((NR + 1) / 2)] / 1000, f }')
+	row "$1" "$2" "${m% *}" "${m#* }"
+}
+
+# Every row beside ces in the same measure.
+report()
+{
+	{
+		printf '# Measured on %s, kernel %s, %s cpus\n\n' "$(date -u +%F)" "$(uname -r)" "$(nproc)"
+		printf '| measure | subject | median ms (memory: KiB) | failures | times ces |\n| --- | --- | ---: | ---: | ---: |\n'
+		awk -F'\t' '{ if ($2 ~ /^ces/ && !($1 in base)) base[$1] = $3
+			printf "| %s | %s | %s | %s | %s |\n", $1, $2, $3, $4, base[$1] ? sprintf("%.2f", $3 / base[$1]) : "" }' \
+			$result.tsv
+	} > $result.md
+	jq -R -s 'split("\n") | map(select(. != "") | split("\t") | {measure: .[0], subject: .[1], median: (.[2] | tonumber),
+		failures: (.[3] | tonumber)})' $result.tsv > $result.json
+	echo
+	cat $result.md
+}
+
+: > $result.tsv
+prepare
+for b in $BENCH; do $b; done
+report

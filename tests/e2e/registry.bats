@@ -1,0 +1,220 @@
+#!/usr/bin/env bats
+# Registries that are down, slow or hostile, and images that no registry should have: always a clear line, 125, one
+# record, nothing left behind. tests/lib/bad_registry.py misbehaves as the repository's first component says.
+
+load ../lib/e2e.bash
+
+setup_file() { lab_policy; empty_store; }
+setup() { remember; }
+
+bad=bad.tre.test
+
+# What the hostile images aim at, and whether anything of theirs was kept.
+no_canary()
+{
+	[ ! -e /tmp/canary ]
+	[ -z "$(find $store -name canary -o -name stolen 2> /dev/null)" ]
+}
+
+pull_refused() # IMAGE PATTERN
+{
+	remember
+	run --separate-stderr timeout 60 setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
+		ces-client pull "$1"
+	echo "$1"
+	refused "$2"
+	no_canary
+}
+
+# Connections to the registry that stands for another host.
+strangers() { wc -l < $lab/open.log; }
+
+@test "a registry that is down" {
+	pull_refused down.tre.test/epcced/tools:1 'down.tre.test'
+}
+
+@test "a registry with a certificate of an authority that the policy does not name" {
+	pull_refused stranger.tre.test/epcced/tools:1 'certificate'
+}
+
+@test "a registry with a certificate for another name" {
+	pull_refused othername.tre.test/epcced/tools:1 'certificate'
+}
+
+@test "a registry that is well behaved serves the same image" {
+	run --separate-stderr pull alice $bad/fine/image:good
+	echo "$stderr"
+	[ "$status" -eq 0 ]
+	[ -n "$(ls $store/images/sha256)" ]
+}
+
+@test "a connection that drops is resumed where it ended" {
+	empty_store
+	: > $lab/bad.log
+	run --separate-stderr pull alice $bad/bad-drop-once/resume:good
+	echo "$stderr"
+	[ "$status" -eq 0 ]
+	jq -e 'select(.range != null and .range != "bytes=0-")' $lab/bad.log
+}
+
+@test "a connection that drops is resumed also where the registry ignores or garbles the range, or refused" {
+	for m in drop-norange drop-wrongrange; do
+		empty_store
+		run --separate-stderr pull alice $bad/bad-$m/x:good
+		echo "$m: $status $stderr"
+		[ "$status" -eq 0 ] || [ "$status" -eq 125 ]
+		[ "$status" -eq 0 ] || [ -z "$(ls -A $store/images/sha256 2> /dev/null)" ]
+	done
+}
+
+@test "a registry that is busy or fails once is asked again" {
+	for m in error-once busy-once; do
+		empty_store
+		run --separate-stderr pull alice $bad/bad-$m/x:good
+		echo "$m: $status $stderr"
+		[ "$status" -eq 0 ]
+	done
+}
+
+@test "a registry that lies about a layer's bytes: digest, length, end" {
+	for m in digest longer shorter long-length short-length endless drop-always; do
+		empty_store
+		pull_refused $bad/bad-$m/x:good 'ces: '
+		[ -z "$(ls -A $store/images/sha256 2> /dev/null)" ]
+	done
+}
+
+@test "a registry that lies about a manifest's bytes" {
+	digest=$(jq -r '.manifests[] | select(.annotations[] == "good") | .digest' build/images/bad/index.json)
+	for m in digest wrong-tag; do
+		pull_refused "$bad/bad-manifest-$m/x@$digest" 'digest'
+	done
+}
+
+@test "a manifest of 100 MB, without end, or in a compression that was not asked for" {
+	for m in huge endless gzip transfer-gzip headers; do
+		pull_refused $bad/bad-manifest-$m/x:good 'ces: '
+	done
+}
+
+@test "a registry that answers nothing, garbage or errors" {
+	for m in silent garbage error-500 error-403 error-404; do
+		pull_refused $bad/bad-manifest-$m/x:good 'ces: '
+		[[ $stderr != *$'\e'* ]]
+	done
+}
+
+@test "a registry that refuses every login" {
+	for m in login-never login-odd; do
+		pull_refused $bad/bad-$m/x:good 'ces: '
+	done
+}
+
+@test "a registry that redirects elsewhere gets nobody connected there" {
+	n=$(strangers)
+	for m in redirect-elsewhere redirect-http redirect-file redirect-user redirect-metadata redirect-loop; do
+		empty_store
+		pull_refused $bad/bad-$m/x:good 'ces: '
+	done
+	[ "$(strangers)" -eq "$n" ]
+}
+
+@test "a redirect within the registry is followed" {
+	empty_store
+	run --separate-stderr pull alice $bad/bad-redirect/x:good
+	echo "$stderr"
+	[ "$status" -eq 0 ]
+}
+
+@test "a login server elsewhere gets no connection and no credential" {
+	n=$(strangers)
+	for m in realm-elsewhere realm-http realm-metadata realm-two; do
+		remember
+		run --separate-stderr timeout 60 setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
+			ces-client pull --username $registry_user --token-stdin $bad/bad-$m/x:good <<< "$registry_token"
+		echo "$m"
+		refused 'ces: '
+	done
+	[ "$(strangers)" -eq "$n" ]
+}
+
+@test "a registry that is slow is given up, before long" {
+	SECONDS=0
+	pull_refused $bad/bad-manifest-stall/x:good 'ces: '
+	[ $SECONDS -lt 60 ]
+}
+
+@test "a manifest with both layers and manifests" { pull_refused $bad/x/y:both 'index|manifest'; }
+@test "an index without this machine's platform" { pull_refused $open/foreign:1 'linux'; }
+@test "a manifest that is not JSON, or too deep" {
+	pull_refused $bad/x/y:garbage 'ces: '
+	pull_refused $bad/x/y:deep-json 'ces: '
+}
+
+@test "a manifest with impossible layers" {
+	for t in schema1 no-layers many-layers size-negative size-huge size-low size-high digest-odd digest-md5; do
+		pull_refused $bad/x/y:$t 'ces: '
+	done
+}
+
+@test "layers of a type that CES does not unpack; their urls are never fetched" {
+	pull_refused $bad/x/y:squashfs 'squashfs'
+	pull_refused $bad/x/y:foreign-layer 'ces: '
+}
+
+@test "a configuration that does not fit its layers" {
+	for t in diffid diffid-missing diffid-extra config-array config-twice config-workdir arch; do
+		empty_store
+		pull_refused $bad/x/y:$t 'ces: '
+	done
+}
+
+@test "a layer that is cut short or has more behind it" {
+	for t in gzip-cut gzip-trailing; do
+		empty_store
+		pull_refused $bad/x/y:$t 'ces: '
+	done
+}
+
+@test "a bomb" {
+	pull_refused $bad/x/y:bomb 'ces: '
+	[ "$(du -sm $store | cut -f1)" -lt 50 ]
+}
+
+@test "a layer with .. in a name" {
+	pull_refused $bad/x/y:layer-dotdot 'leaves'
+	pull_refused $bad/x/y:layer-dotdot-inside 'leaves'
+}
+
+@test "a hard link out of the image" {
+	for t in hardlink-out hardlink-up; do
+		pull_refused $bad/x/y:layer-$t 'ces: '
+	done
+}
+
+@test "absolute names and links out stay inside the image, or are refused" {
+	for t in absolute link-out link-up; do
+		remember
+		run --separate-stderr pull alice $bad/x/y:layer-$t
+		echo "$t: $status $stderr"
+		[ "$status" -eq 0 ] || refused 'ces: '
+		[ ! -e /tmp/canary ]
+		nothing_left_behind
+	done
+}
+
+@test "devices and FIFOs of a layer do not exist in the container" {
+	for t in device fifo; do
+		remember
+		run --separate-stderr pull alice $bad/x/y:layer-$t
+		echo "$t: $status $stderr"
+		[ "$status" -eq 0 ] || refused 'ces: '
+		[ -z "$(find $store/layers -type b -o -type c -o -type p 2> /dev/null)" ]
+	done
+}
+
+@test "malformed whiteouts and absurd depths" {
+	for t in whiteout-up deep; do
+		pull_refused $bad/x/y:layer-$t 'ces: '
+	done
+}
