@@ -17,10 +17,10 @@ row() # MEASURE SUBJECT MILLISECONDS FAILURES
 # timeit's lines, in the order of the names given.
 rows() # MEASURE NAME... < lines
 {
-	local measure=$1 name median low high failed
+	local measure=$1 name median failed
 	shift
 	for name in "$@"; do
-		read -r median low high failed
+		read -r median _ _ failed
 		row "$measure" "$name" "$(printf '%d.%03d' $((median / 1000)) $((median % 1000)))" "$failed"
 	done
 }

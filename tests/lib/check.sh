@@ -4,7 +4,7 @@
 # failed. A program that dies without saying what it did, or a suite that stops early, is a failure.
 # CES_RUNTIMES and CES_TESTS (bats files) narrow it down while working on one thing.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 export B=${B:-build}
 passed=0 failed=0 skipped=0
 

@@ -1,5 +1,6 @@
 #!/bin/bash
 # Installs what building and testing CES needs, and only what is missing: the one place for the list.
+# shellcheck disable=SC2034 # (the lists are used by name)
 # deps.sh [--build|--test|--bench|--lint]...   (nothing said: --build --test)
 # Touches nothing when everything is there, so that it needs a network only the first time.
 set -euo pipefail

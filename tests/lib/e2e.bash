@@ -1,6 +1,6 @@
 # What the end-to-end tests share: to act as a user, to look at the machine before and after, to read the journal.
 # Loaded by every tests/e2e/*.bats inside a lab (suite.sh).
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # (status, output and stderr are bats')
 bats_require_minimum_version 1.5.0
 cd "$CES_TOP" || exit 1
 . tests/lib/services.sh
@@ -62,7 +62,7 @@ machine()
 	echo "cgroups:"
 	find /sys/fs/cgroup -type d \( -path '*/ces/*' -o -name 'ces-*' \) 2> /dev/null | sort
 	echo "runs:"
-	ls -A /run/ces 2> /dev/null | grep -E '^[0-9]{10}$'
+	find /run/ces -mindepth 1 -maxdepth 1 -name '[0-9]*' 2> /dev/null | sort
 	echo "staging:"
 	ls -A $store/staging 2> /dev/null
 	echo "processes:"
