@@ -161,7 +161,7 @@ static int slurp(const char *path, char **ret, struct ces_error *err)
 
 	if (fd < 0)
 		return ces_error_errno(err, CES_E_USAGE, "cannot open %s", path);
-	if (ces_read_file(fd, CES_OPTFILE_MAX, &text, &length) < 0)
+	if (ces_read_file(fd, CES_OPTFILE_MAX, &text, &length) < 0 || text == NULL)
 		return ces_error_errno(err, CES_E_USAGE, "cannot read %s", path);
 	if (strlen(text) != length)
 		return ces_error_set(err, CES_E_USAGE, "%s is not a text file", path);

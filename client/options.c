@@ -161,9 +161,10 @@ struct getopt_table {
 
 static void describe(const struct ces_option_table *table, struct getopt_table *ret)
 {
-	char *p = ret->letters;
+	char *p;
 
 	memset(ret, 0, sizeof(*ret));
+	p = ret->letters;
 	if (table->stop_at_operand)
 		*p++ = '+';
 	*p++ = ':';

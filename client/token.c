@@ -56,7 +56,7 @@ static int read_line(int fd, char *buffer, size_t size, struct ces_error *err)
 
 static int from_fd(int fd, struct ces_options *options, struct ces_error *err)
 {
-	char buffer[TOKEN_MAX + 2];
+	char buffer[TOKEN_MAX + 2] = "";
 	int result = read_line(fd, buffer, sizeof(buffer), err);
 
 	if (result == 0)
