@@ -64,7 +64,6 @@ $(B)/tests/%: $(B)/tests/unit/%.o $(LIBS) $$(call obj,$$(call links,tests/unit/$
 
 # Programs that play one side of a pipe in the end-to-end tests; each brings its rule.
 DRIVERS = $(patsubst tests/lib/%.c,$(B)/tests/%,$(wildcard tests/lib/*_driver.c))
--include $(wildcard tests/lib/*.mk)
 
 unit: $(UNIT)
 	@for t in $(UNIT); do $$t || exit 1; done
