@@ -60,8 +60,9 @@ static const char *certificate_text(const struct ces_transfer *t)
 	for (size_t i = 0; i < CES_COUNT(certificate_errors); i++)
 		if (certificate_errors[i].number == number)
 			return certificate_errors[i].text;
-	/* libcurl compares names itself, after OpenSSL found the chain good. */
-	return number == 0 ? "is for another name" : "is not trusted";
+	/* libcurl compares names itself, after OpenSSL found the chain good, and leaves the number
+	 * unset then: 0, or 1 in versions that begin with "not yet good". */
+	return number == 0 || number == 1 ? "is for another name" : "is not trusted";
 }
 
 static bool connected(const struct ces_transfer *t)
