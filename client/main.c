@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "client/ask.h"
+#include "client/check.h"
 #include "client/help.h"
 #include "client/options.h"
 #include "client/run.h"
@@ -148,9 +149,10 @@ static int parse(const struct ces_command *command, int argc, char **argv,
 	if (take_operands(command, argc - first, argv + first, options, err) < 0 ||
 	    check_gpu(options, err) < 0)
 		return -1;
-	if (command->verb == CES_VERB_PULL && (options->request.flags & CES_FLAG_EXPLAIN) == 0)
-		return ces_token_take(options, err);
-	return 0;
+	if (command->verb == CES_VERB_PULL && (options->request.flags & CES_FLAG_EXPLAIN) == 0 &&
+	    ces_token_take(options, err) < 0)
+		return -1;
+	return ces_request_check(&options->request, err);
 }
 
 static int execute(const struct ces_command *command, struct ces_options *options)

@@ -1,11 +1,13 @@
 /* What a user types becomes the request that it should, or a line that says what to type. */
 /* links: client/options.c client/run_options.c client/mount.c client/optfile.c client/suggest.c */
+/* links: client/check.c */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "client/check.h"
 #include "client/optfile.h"
 #include "client/options.h"
 #include "common/cleanup.h"
@@ -341,6 +343,49 @@ START_TEST(a_token_on_the_command_line_is_refused)
 }
 END_TEST
 
+static const struct {
+	const char *image, *text;
+} unsendable[] = {
+    {"ghcr.io/a/b \xe2\x80\x93memory",
+     "the image's name holds a character that is not plain ASCII, at '?"},
+    {"ghcr.io/a/b\n", "the image's name holds"},
+};
+
+START_TEST(a_pasted_character_is_named_with_the_value_that_holds_it)
+{
+	const struct ces_request request = {.image = (char *)unsendable[_i].image};
+
+	ck_assert_int_eq(ces_request_check(&request, &err), -1);
+	ck_assert_msg(strstr(err.text, unsendable[_i].text) != NULL, "%s", err.text);
+}
+END_TEST
+
+START_TEST(a_value_too_long_or_too_often_is_named)
+{
+	char *many[33];
+	struct ces_request request = {.args = {(char *[]){malloc(100001)}, 1}};
+
+	memset(request.args.v[0], 'x', 100000);
+	request.args.v[0][100000] = '\0';
+	ck_assert_int_eq(ces_request_check(&request, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.text, "a word for the command is longer"));
+	free(request.args.v[0]);
+	for (size_t i = 0; i < CES_COUNT(many); i++)
+		many[i] = (char[]){"80:80"};
+	request = (struct ces_request){.publish = {many, CES_COUNT(many)}};
+	ck_assert_int_eq(ces_request_check(&request, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.text, "-p: more than 32"));
+}
+END_TEST
+
+START_TEST(what_the_codec_sends_is_not_complained_about)
+{
+	expect("-e 'A=\xff\n' -p 80:80 i");
+	options.request.image = (char[]){"ghcr.io/a/b:1"};
+	ck_assert_int_eq(ces_request_check(&options.request, &err), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("client options");
@@ -368,6 +413,10 @@ int main(void)
 	tcase_add_test(tc, an_arg_file_gives_words_for_the_command);
 	tcase_add_test(tc, options_of_a_pull_may_follow_the_image);
 	tcase_add_test(tc, a_token_on_the_command_line_is_refused);
+	tcase_add_loop_test(tc, a_pasted_character_is_named_with_the_value_that_holds_it, 0,
+			    CES_COUNT(unsendable));
+	tcase_add_test(tc, a_value_too_long_or_too_often_is_named);
+	tcase_add_test(tc, what_the_codec_sends_is_not_complained_about);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -1,0 +1,98 @@
+/* Names the value that the codec would refuse, since "field 3" says nothing to the one who typed
+ * it. It must not know a limit by itself: caps and kinds are those of the request's table. */
+#include "client/check.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+
+static const struct {
+	size_t offset;
+	const char *what;
+} typed[] = {
+    {offsetof(struct ces_request, image), "the image's name"},
+    {offsetof(struct ces_request, project), "--project"},
+    {offsetof(struct ces_request, name), "--name"},
+    {offsetof(struct ces_request, run), "the run's name"},
+    {offsetof(struct ces_request, username), "--username"},
+    {offsetof(struct ces_request, token), "the token"},
+    {offsetof(struct ces_request, entrypoint), "--entrypoint"},
+    {offsetof(struct ces_request, workdir), "-w"},
+    {offsetof(struct ces_request, args), "a word for the command"},
+    {offsetof(struct ces_request, env), "an environment setting"},
+    {offsetof(struct ces_request, gpu), "--gpu"},
+    {offsetof(struct ces_request, publish), "-p"},
+    {offsetof(struct ces_request, bind_sources), "a source of -v"},
+    {offsetof(struct ces_request, bind_destinations), "a destination of -v"},
+    {offsetof(struct ces_request, tmpfs_destinations), "a destination of --mount"},
+};
+
+static const char *what_is(const struct ces_wire_field *field)
+{
+	for (size_t i = 0; i < CES_COUNT(typed); i++) {
+		if (typed[i].offset == field->offset)
+			return typed[i].what;
+	}
+	return "a value";
+}
+
+static int check_value(const struct ces_wire_field *field, const char *value, struct ces_error *err)
+{
+	bool name = field->kind == CES_WIRE_NAME || field->kind == CES_WIRE_NAMES;
+
+	if (strlen(value) > field->cap)
+		return ces_error_set(err, CES_E_USAGE, "%s is longer than %u bytes", what_is(field),
+				     field->cap);
+	for (const char *p = value; name && *p != '\0'; p++) {
+		if (*p < ' ' || *p > '~')
+			return ces_error_set(
+			    err, CES_E_USAGE,
+			    "%s holds a character that is not plain ASCII, at '%.*s': type it anew",
+			    what_is(field), 20, p);
+	}
+	return 0;
+}
+
+static int check_list(const struct ces_wire_field *field, const struct ces_strings *list,
+		      struct ces_error *err)
+{
+	if (list->n > field->count)
+		return ces_error_set(err, CES_E_USAGE, "%s: more than %u are too many",
+				     what_is(field), field->count);
+	for (size_t i = 0; i < list->n; i++) {
+		if (check_value(field, list->v[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int ces_request_check(const struct ces_request *request, struct ces_error *err)
+{
+	for (size_t i = 0; i < ces_request_schema.n_fields; i++) {
+		const struct ces_wire_field *field = &ces_request_schema.fields[i];
+		const void *member = (const char *)request + field->offset;
+		const char *value;
+		int result = 0;
+
+		switch ((enum ces_wire_kind)field->kind) {
+		case CES_WIRE_NAME:
+		case CES_WIRE_TEXT:
+			memcpy(&value, member, sizeof(value));
+			result = value != NULL ? check_value(field, value, err) : 0;
+			break;
+		case CES_WIRE_NAMES:
+		case CES_WIRE_TEXTS:
+			result = check_list(field, member, err);
+			break;
+		case CES_WIRE_U64:
+		case CES_WIRE_U64S:
+		default:
+			break;
+		}
+		if (result < 0)
+			return -1;
+	}
+	return 0;
+}
