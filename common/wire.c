@@ -133,6 +133,9 @@ static int check(const struct ces_wire_schema *schema, const uint8_t *at, size_t
 	return 0;
 }
 
+/* What check() counts for an entry of a list is what lay_out() takes for it. */
+_Static_assert(sizeof(char *) == sizeof(uint64_t), "lists of strings and of numbers are alike");
+
 /* Lays out the lists at the start of memory (they need alignment); returns the first byte after
  * them. */
 static char *lay_out(const struct ces_wire_schema *schema, const struct census *census,
@@ -300,6 +303,9 @@ static int encode_field(const struct ces_wire_schema *schema, const struct ces_w
 
 	for (size_t i = 0; i < n; i++) {
 		n = field_values(field, object, i, &bytes, &length, number);
+		if (n == 0 && field->required)
+			return ces_error_set(err, CES_E_USAGE, "%s: field %u is missing",
+					     schema->name, field->tag);
 		if (i >= n)
 			break;
 		if (n > (is_list(field) ? field->count : 1))
@@ -368,7 +374,7 @@ int ces_wire_read(int fd, size_t max, int64_t deadline_ms, uint8_t **ret, size_t
 	if (ces_wire_type(header, sizeof(header)) == 0)
 		return ces_error_set(err, CES_E_USAGE, "not a CES frame");
 	/* the cap is looked at before a byte is allocated or read */
-	if (length > max - CES_WIRE_HEADER)
+	if (max < CES_WIRE_HEADER || length > max - CES_WIRE_HEADER)
 		return ces_error_set(err, CES_E_USAGE,
 				     "frame of %zu bytes; at most %zu are allowed",
 				     length + CES_WIRE_HEADER, max);
@@ -377,9 +383,11 @@ int ces_wire_read(int fd, size_t max, int64_t deadline_ms, uint8_t **ret, size_t
 		return ces_error_set(err, CES_E_HOST, "out of memory");
 	memcpy(frame, header, sizeof(header));
 	if (length > 0 && ces_read_full(fd, frame + CES_WIRE_HEADER, length, deadline_ms) < 0) {
+		bool late = errno == ETIMEDOUT;
+
 		explicit_bzero(frame, CES_WIRE_HEADER + length);
 		free(frame);
-		if (errno == ETIMEDOUT)
+		if (late)
 			return ces_error_set(err, CES_E_LIMIT, "no complete frame came in time");
 		return ces_error_set(err, CES_E_USAGE, "a frame is cut short");
 	}
