@@ -12,17 +12,19 @@ void ces_text_clean(char *text)
 			*text = '?';
 }
 
+/* Made aside and copied last: the arguments may point into *err. */
 static void set(struct ces_error *err, enum ces_code code, const char *rule, const char *format,
 		va_list arguments)
 {
+	struct ces_error made = {.code = code};
+
 	if (err == NULL)
 		return;
-	memset(err, 0, sizeof(*err));
-	err->code = code;
-	(void)snprintf(err->rule, sizeof(err->rule), "%s", rule);
-	(void)vsnprintf(err->text, sizeof(err->text), format, arguments);
-	ces_text_clean(err->rule);
-	ces_text_clean(err->text);
+	(void)snprintf(made.rule, sizeof(made.rule), "%s", rule);
+	(void)vsnprintf(made.text, sizeof(made.text), format, arguments);
+	ces_text_clean(made.rule);
+	ces_text_clean(made.text);
+	*err = made;
 }
 
 int ces_error_set(struct ces_error *err, enum ces_code code, const char *format, ...)
@@ -48,6 +50,7 @@ int ces_error_errno(struct ces_error *err, enum ces_code code, const char *forma
 		err->sys = saved;
 		used = strlen(err->text);
 		(void)snprintf(err->text + used, sizeof(err->text) - used, ": %s", strerror(saved));
+		ces_text_clean(err->text);
 	}
 	errno = saved;
 	return -1;
@@ -66,19 +69,20 @@ int ces_error_rule(struct ces_error *err, enum ces_code code, const char *rule, 
 
 int ces_error_context(struct ces_error *err, const char *format, ...)
 {
-	char old[CES_ERROR_TEXT];
+	char made[CES_ERROR_TEXT] = "";
 	va_list arguments;
 	size_t used;
 
 	if (err == NULL)
 		return -1;
-	memcpy(old, err->text, sizeof(old));
 	va_start(arguments, format);
-	(void)vsnprintf(err->text, sizeof(err->text), format, arguments);
+	(void)vsnprintf(made, sizeof(made), format, arguments);
 	va_end(arguments);
-	used = strlen(err->text);
-	(void)snprintf(err->text + used, sizeof(err->text) - used, ": %s", old);
-	ces_text_clean(err->text);
+	used = strlen(made);
+	(void)snprintf(made + used, sizeof(made) - used, ": %.*s", (int)(sizeof(made) - used),
+		       err->text);
+	ces_text_clean(made);
+	memcpy(err->text, made, sizeof(made));
 	return -1;
 }
 

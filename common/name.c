@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/num.h"
+
 static bool is_lower_alnum(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -88,31 +90,31 @@ bool ces_container_path_valid(const char *path)
 	return true;
 }
 
-/* host[:port] of a reference: labels of letters, digits and '-', joined by '.', or [v6 is not
- * supported]. */
+/* Labels of letters, digits and inner dashes, joined by '.'. */
+static bool host_valid(const char *text, size_t length)
+{
+	char last = '.';
+
+	for (size_t i = 0; i < length; i++) {
+		bool inner = is_lower_alnum(last);
+
+		if (!is_lower_alnum(text[i]) && !(text[i] == '.' && inner) &&
+		    !(text[i] == '-' && (inner || last == '-')))
+			return false;
+		last = text[i];
+	}
+	return is_lower_alnum(last);
+}
+
+/* host[:port] of a reference; an IPv6 address is not supported. */
 static bool registry_valid(const char *text)
 {
 	size_t host = strcspn(text, ":");
-	bool label_empty = true;
+	uint64_t port;
 
-	for (size_t i = 0; i < host; i++) {
-		if (text[i] == '.') {
-			if (label_empty)
-				return false;
-			label_empty = true;
-		} else if (is_lower_alnum(text[i]) || (text[i] == '-' && !label_empty)) {
-			label_empty = false;
-		} else {
-			return false;
-		}
-	}
-	if (label_empty)
+	if (!host_valid(text, host))
 		return false;
-	if (text[host] == '\0')
-		return true;
-	text += host + 1;
-	return text[0] >= '1' && text[0] <= '9' && strlen(text) <= 5 &&
-	       strspn(text, "0123456789") == strlen(text);
+	return text[host] == '\0' || ces_num_parse(text + host + 1, 1, 65535, &port) == 0;
 }
 
 /* One path component: lower-case words joined by '.', '_', '__' or dashes (distribution grammar).
@@ -233,6 +235,11 @@ int ces_reference_parse(const char *text, struct ces_reference *ret, struct ces_
 		    text);
 	if (reference.tag[0] == '\0' && reference.digest[0] == '\0')
 		memcpy(reference.tag, "latest", sizeof("latest"));
+	/* Written with its tag it must still fit: two names that are cut could become one. */
+	if (strlen(reference.registry) + 1 + strlen(reference.repository) + 1 +
+		strlen(reference.tag) + 1 + strlen(reference.digest) >=
+	    CES_REFERENCE_MAX)
+		return ces_error_set(err, CES_E_USAGE, "the image name is too long");
 	*ret = reference;
 	return 0;
 }

@@ -28,7 +28,7 @@ int ces_num_parse_date(const char *text, time_t *ret);
 /* "2 GiB", "512 MiB", "1.5 KiB": at most one decimal. Always terminated. */
 void ces_num_format_size(uint64_t bytes, char *buffer, size_t size);
 
-/* "6h", "90s", "1h30m". Always terminated. */
+/* "6h", "1m30s", "1h30m". Always terminated. */
 void ces_num_format_time(uint64_t seconds, char *buffer, size_t size);
 
 #endif
