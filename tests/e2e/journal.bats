@@ -10,7 +10,8 @@ teardown() { rm -rf /home/*/outputs_*; }
 @test "a run has a decision and an end with status, in order" {
 	run inside -- sh -c 'exit 3'
 	[ "$(journal_new -s length)" -eq 2 ]
-	journal_new -s -e '.[0].decision == "allow" and .[0].run == .[1].run and .[1].status == 3 and .[1].reason == "exit"'
+	journal_new -s -e '.[0].event == "decision" and .[0].outcome == "allowed" and .[1].event == "end"
+		and .[0].run == .[1].run and .[1].status == 3 and .[1].reason == "exit"'
 }
 
 @test "the decision is on record before the container starts" {
@@ -36,7 +37,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 
 @test "a denied request is on record with its rule" {
 	run ces alice pull open.tre.test/other/x
-	journal_new -s -e 'length == 1 and .[0].decision == "deny" and .[0].uid == 4401'
+	journal_new -s -e 'length == 1 and .[0].outcome == "denied" and .[0].uid == 4401'
 	run ces dave pull open.tre.test/other/x
 	journal_new -s -e 'length == 2 and .[1].uid == 4404'
 }
@@ -53,29 +54,15 @@ teardown() { rm -rf /home/*/outputs_*; }
 	no grep -q canary $journal
 }
 
-@test "each record carries the digest of the one before" {
-	previous=
-	checked=0
-	while IFS= read -r line; do
-		if [ -n "$previous" ]; then
-			digest=$(printf '%s' "$previous" | sha256sum | cut -d' ' -f1)
-			newline=$(printf '%s\n' "$previous" | sha256sum | cut -d' ' -f1)
-			[[ $line == *"$digest"* || $line == *"$newline"* ]]
-			checked=$((checked + 1))
-		fi
-		previous=$line
-	done < $journal
-	[ $checked -gt 3 ]
-}
-
-@test "ces-policy audit verify accepts it, and finds a changed, a removed and a reordered line" {
-	run ces-policy audit verify
+@test "each record carries the digest of the one before: a changed, removed or reordered line shows" {
+	run tests/lib/chain.py $journal
 	[ "$status" -eq 0 ]
 	sed '2s/4401/4402/' $journal > $lab/changed
 	sed '2d' $journal > $lab/removed
 	sed -n '1p;3p;2p;4,$p' $journal > $lab/reordered
 	for f in changed removed reordered; do
-		run ces-policy audit verify --journal $lab/$f
+		no cmp -s $journal $lab/$f
+		run tests/lib/chain.py $lab/$f
 		echo "$f: $output"
 		[ "$status" -ne 0 ]
 	done
@@ -96,7 +83,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	for p in "${pids[@]}"; do wait "$p" || true; done
 	[ $(($(journal_lines) - before_lines)) -eq 50 ]
 	journal_new -e . > /dev/null
-	ces-policy audit verify
+	tests/lib/chain.py $journal
 }
 
 @test "no journal, no run" {

@@ -100,8 +100,7 @@ say "7. What the journal says (root only, each line carries the digest of the on
 ls -l /var/log/ces/audit.jsonl
 printf '%sroot@desktop:~#%s jq -c . /var/log/ces/audit.jsonl\n' "$dim" "$plain"
 jq -c . /var/log/ces/audit.jsonl || wrong "the journal"
-printf '%sroot@desktop:~#%s ces-policy audit verify\n' "$dim" "$plain"
-ces-policy audit verify || wrong "the chain of the journal"
+tests/lib/chain.py /var/log/ces/audit.jsonl || wrong "the chain of the journal"
 types alice 1 'cat /var/log/ces/audit.jsonl'
 
 say "Nothing is left running, mounted or staged"
