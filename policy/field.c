@@ -10,7 +10,6 @@
 
 #include "common/cleanup.h"
 #include "common/num.h"
-#include "common/wire.h"
 
 struct ces_field_block {
 	struct ces_field_block *next;
@@ -68,34 +67,31 @@ static void path_text(const struct ces_scan_place *place, char *buffer, size_t s
 
 int ces_field_fault(struct ces_fields *in, const struct ces_field_at *at, const char *format, ...)
 {
-	char path[256] = "the policy", what[256];
-	size_t line, column;
+	char text[CES_ERROR_TEXT] = "";
+	size_t used;
 	va_list args;
 
+	path_text(&at->place, text, sizeof(text) / 2);
+	used = strlen(text);
+	used += (size_t)snprintf(text + used, sizeof(text) - used, used > 0 ? " " : "the policy ");
 	va_start(args, format);
-	vsnprintf(what, sizeof(what), format, args);
+	vsnprintf(text + used, sizeof(text) - used, format, args);
 	va_end(args);
-	if (at->place.up != NULL) {
-		path[0] = '\0';
-		path_text(&at->place, path, sizeof(path));
-	}
-	ces_scan_locate(in->bytes, in->length, &at->place, &line, &column);
-	return ces_error_set(in->err, CES_E_POLICY, "line %zu, column %zu: %s %s", line, column,
-			     path, what);
+	return ces_scan_fault(in->bytes, ces_scan_locate(in->bytes, in->length, &at->place), text,
+			      in->err);
 }
 
-static int refuse_unknown(struct ces_fields *in, const struct ces_field_at *at,
-			  const struct ces_field_table *table)
+static int refuse_unknown(struct ces_fields *in, const struct ces_field_at *at)
 {
 	json_object_object_foreach(at->value, key, value)
 	{
 		struct ces_field_at member = {.place = {.up = &at->place, .key = key},
 					      .value = value};
-		size_t i = 0;
+		const struct ces_field *row = at->row->param;
 
-		while (i < table->n && strcmp(table->v[i].key, key) != 0)
-			i++;
-		if (i == table->n)
+		while (row->key != NULL && strcmp(row->key, key) != 0)
+			row++;
+		if (row->key == NULL)
 			return ces_field_fault(in, &member, "is not a key that CES knows here");
 	}
 	return 0;
@@ -104,69 +100,84 @@ static int refuse_unknown(struct ces_fields *in, const struct ces_field_at *at,
 /* In the order of the table, not of the file, so that one key may build on another. */
 int ces_field_object(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
-	const struct ces_field_table *table = at->row->param;
-
 	if (!json_object_is_type(at->value, json_type_object))
 		return ces_field_fault(in, at, "must be an object { }");
-	if (refuse_unknown(in, at, table) != 0)
+	if (refuse_unknown(in, at) != 0)
 		return -1;
-	for (size_t i = 0; i < table->n; i++) {
-		const struct ces_field *row = &table->v[i];
+	for (const struct ces_field *row = at->row->param; row->key != NULL; row++) {
 		struct ces_field_at next = {.place = {.up = &at->place, .key = row->key},
 					    .row = row};
 
-		if (!json_object_object_get_ex(at->value, row->key, &next.value)) {
-			if (row->required)
-				return ces_field_fault(in, at, "needs the key \"%s\"", row->key);
-			continue;
+		if (json_object_object_get_ex(at->value, row->key, &next.value)) {
+			in->own |= row->own;
+			if (row->read(in, &next, (char *)ret + row->offset) != 0)
+				return -1;
+		} else if (row->required) {
+			return ces_field_fault(in, at, "needs the key \"%s\"", row->key);
 		}
-		in->own |= row->own;
-		if (row->read(in, &next, (char *)ret + row->offset) != 0)
+	}
+	return 0;
+}
+
+static int read_named(struct ces_fields *in, const struct ces_field_at *at, char *entry)
+{
+	const struct ces_field_each *each = at->row->param;
+
+	json_object_object_foreach(at->value, key, value)
+	{
+		struct ces_field_at next = {
+		    .place = {.up = &at->place, .key = key}, .value = value, .row = &each->row};
+
+		if (each->row.read(in, &next, entry) != 0)
+			return -1;
+		entry += each->size;
+	}
+	return 0;
+}
+
+static int read_numbered(struct ces_fields *in, const struct ces_field_at *at, char *entry,
+			 size_t n)
+{
+	const struct ces_field_each *each = at->row->param;
+
+	for (size_t i = 0; i < n; i++, entry += each->size) {
+		struct ces_field_at next = {.place = {.up = &at->place, .index = i},
+					    .row = &each->row};
+
+		next.value = json_object_array_get_idx(at->value, i);
+		if (each->row.read(in, &next, entry) != 0)
 			return -1;
 	}
 	return 0;
 }
 
-int ces_field_entries(struct ces_fields *in, const struct ces_field_at *at,
-		      const struct ces_field *row, size_t size, void **ret, size_t *ret_n)
+int ces_field_list(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
-	bool map = json_object_is_type(at->value, json_type_object);
-	struct json_object_iterator it = {0};
-	size_t n = map ? (size_t)json_object_object_length(at->value)
-		       : json_object_array_length(at->value);
-	char *entries = ces_field_alloc(in, n, size);
+	const struct ces_field_each *each = at->row->param;
+	struct {
+		void *v;
+		size_t n;
+	} list;
 
-	if (entries == NULL)
+	if (!json_object_is_type(at->value, each->named ? json_type_object : json_type_array))
+		return ces_field_fault(in, at, "must be %s",
+				       each->named ? "an object { }" : "a list [ ]");
+	list.n = each->named ? (size_t)json_object_object_length(at->value)
+			     : json_object_array_length(at->value);
+	list.v = ces_field_alloc(in, list.n, each->size);
+	if (list.v == NULL ||
+	    (each->named ? read_named(in, at, list.v) : read_numbered(in, at, list.v, list.n)) != 0)
 		return -1;
-	if (map)
-		it = json_object_iter_begin(at->value);
-	for (size_t i = 0; i < n; i++) {
-		struct ces_field_at entry = {.place = {.up = &at->place, .index = i}, .row = row};
-
-		if (map) {
-			entry.place.key = json_object_iter_peek_name(&it);
-			entry.value = json_object_iter_peek_value(&it);
-			json_object_iter_next(&it);
-		} else {
-			entry.value = json_object_array_get_idx(at->value, i);
-		}
-		if (row->read(in, &entry, entries + i * size) != 0)
-			return -1;
-	}
-	*ret = entries;
-	*ret_n = n;
+	memcpy(ret, &list, sizeof(list));
 	return 0;
 }
 
 int ces_field_string(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
 	const struct ces_field_text *param = at->row->param;
-	const char *text;
+	const char *text = json_object_get_string(at->value);
 
-	if (!json_object_is_type(at->value, json_type_string))
-		return ces_field_fault(in, at, "must be %s, in double quotes", param->say);
-	text = json_object_get_string(at->value);
-	if (!param->valid(text))
+	if (!json_object_is_type(at->value, json_type_string) || !param->valid(text))
 		return ces_field_fault(in, at, "must be %s", param->say);
 	text = ces_field_copy(in, text);
 	if (text == NULL)
@@ -177,17 +188,12 @@ int ces_field_string(struct ces_fields *in, const struct ces_field_at *at, void 
 
 int ces_field_strings(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
-	const struct ces_field row = {.read = ces_field_string, .param = at->row->param};
-	struct ces_strings *strings = ret;
-	size_t n;
-	void *v;
+	const struct ces_field_each each = {
+	    .size = sizeof(char *), .row = {.read = ces_field_string, .param = at->row->param}};
+	const struct ces_field row = {.param = &each};
+	const struct ces_field_at list = {.place = at->place, .value = at->value, .row = &row};
 
-	if (!json_object_is_type(at->value, json_type_array))
-		return ces_field_fault(in, at, "must be a list [ ]");
-	if (ces_field_entries(in, at, &row, sizeof(*strings->v), &v, &n) != 0)
-		return -1;
-	*strings = (struct ces_strings){v, n};
-	return 0;
+	return ces_field_list(in, &list, ret);
 }
 
 int ces_field_number(struct ces_fields *in, const struct ces_field_at *at, void *ret)

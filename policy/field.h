@@ -41,14 +41,18 @@ struct ces_field_at {
 	const struct ces_field *row;
 };
 
-struct ces_field_table {
-	const struct ces_field *v;
-	size_t n;
-};
-#define CES_FIELD_TABLE(rows)                                                                      \
+/* Ends a table of rows. */
+#define CES_FIELD_END                                                                              \
 	{                                                                                          \
-		rows, CES_COUNT(rows)                                                              \
+		.key = NULL                                                                        \
 	}
+
+/* A list [ ], or an object whose keys are names, of which each element is read by `row`. */
+struct ces_field_each {
+	bool named;
+	size_t size; /* of an element, zeroed before it is read */
+	struct ces_field row;
+};
 
 struct ces_field_text {
 	bool (*valid)(const char *text);
@@ -66,7 +70,8 @@ struct ces_field_measure {
 };
 
 /* Readers; param and the type behind ret in brackets. */
-ces_field_reader ces_field_object;   /* [struct ces_field_table; the struct] */
+ces_field_reader ces_field_object; /* [rows up to CES_FIELD_END; the struct] */
+ces_field_reader ces_field_list; /* [struct ces_field_each; a pointer and, next to it, a size_t] */
 ces_field_reader ces_field_string;   /* [struct ces_field_text; char *] */
 ces_field_reader ces_field_strings;  /* [struct ces_field_text; struct ces_strings] */
 ces_field_reader ces_field_number;   /* [struct ces_field_range; uint64_t] */
@@ -74,11 +79,6 @@ ces_field_reader ces_field_quantity; /* [struct ces_field_measure; uint64_t, nev
 ces_field_reader ces_field_date;     /* [-; time_t, first second after] */
 ces_field_reader ces_field_bool;     /* [-; bool] */
 ces_field_reader ces_field_word;     /* [NULL-terminated const char *[]; an enum, by index] */
-
-/* Every element of an array, or every member of an object, read by row->read into a new array of
- * structs of `size` bytes, zeroed before. */
-int ces_field_entries(struct ces_fields *in, const struct ces_field_at *at,
-		      const struct ces_field *row, size_t size, void **ret, size_t *ret_n);
 
 /* Writes "line, column: key path: must be ..." and returns -1. */
 int ces_field_fault(struct ces_fields *in, const struct ces_field_at *at, const char *format, ...)

@@ -102,12 +102,15 @@ static const struct ces_field data_rows[] = {
     ROW("source", ces_field_string, SETTING(data_source), &as_template),
     ROW("access", ces_field_word, SETTING(data_access), access_words, .own = CES_OWN_ACCESS),
     ROW("home_override", ces_field_bool, SETTING(data_home_override), NULL),
+    CES_FIELD_END,
 };
 static const struct ces_field outputs_rows[] = {
     ROW("source", ces_field_string, SETTING(outputs_source), &as_run_template),
+    CES_FIELD_END,
 };
 static const struct ces_field scratch_rows[] = {
     ROW("source", ces_field_string, SETTING(scratch_source), &as_run_template),
+    CES_FIELD_END,
 };
 static const struct ces_field limits_rows[] = {
     ROW("cpus", ces_field_quantity, SETTING(limits.cpus), &as_cpus, .own = CES_OWN_CPUS),
@@ -117,35 +120,31 @@ static const struct ces_field limits_rows[] = {
     ROW("runs", ces_field_number, SETTING(limits.runs), &to_10000, .own = CES_OWN_RUNS),
     ROW("shm", ces_field_quantity, SETTING(limits.shm), &as_size, .own = CES_OWN_SHM),
     ROW("writable_layer", ces_field_quantity, SETTING(limits.writable_layer), &as_size),
+    CES_FIELD_END,
 };
 static const struct ces_field network_rows[] = {
     ROW("publish", ces_field_strings, SETTING(publish), &as_port, .own = CES_OWN_PUBLISH),
+    CES_FIELD_END,
 };
 static const struct ces_field gpus_rows[] = {
     ROW("max", ces_field_number, SETTING(gpus_max), &from_0_to_1024, .own = CES_OWN_GPUS),
+    CES_FIELD_END,
 };
-static const struct ces_field_table data_table = CES_FIELD_TABLE(data_rows);
-static const struct ces_field_table outputs_table = CES_FIELD_TABLE(outputs_rows);
-static const struct ces_field_table scratch_table = CES_FIELD_TABLE(scratch_rows);
-static const struct ces_field_table limits_table = CES_FIELD_TABLE(limits_rows);
-static const struct ces_field_table network_table = CES_FIELD_TABLE(network_rows);
-static const struct ces_field_table gpus_table = CES_FIELD_TABLE(gpus_rows);
 
 /* base: where the settings lie in the struct that the rows are for. */
 #define SETTINGS_ROWS(base)                                                                        \
-	ROW("data", ces_field_object, (base), &data_table),                                        \
-	    ROW("outputs", ces_field_object, (base), &outputs_table),                              \
-	    ROW("scratch", ces_field_object, (base), &scratch_table),                              \
-	    ROW("limits", ces_field_object, (base), &limits_table),                                \
+	ROW("data", ces_field_object, (base), data_rows),                                          \
+	    ROW("outputs", ces_field_object, (base), outputs_rows),                                \
+	    ROW("scratch", ces_field_object, (base), scratch_rows),                                \
+	    ROW("limits", ces_field_object, (base), limits_rows),                                  \
 	    ROW("identity", ces_field_word, (base) + SETTING(identity), identity_words),           \
-	    ROW("network", ces_field_object, (base), &network_table),                              \
-	    ROW("gpus", ces_field_object, (base), &gpus_table),                                    \
+	    ROW("network", ces_field_object, (base), network_rows),                                \
+	    ROW("gpus", ces_field_object, (base), gpus_rows),                                      \
 	    ROW("binds", ces_field_strings, (base) + SETTING(binds), &as_template,                 \
 		.own = CES_OWN_BINDS),                                                             \
 	    ROW("retain_images", read_retain, (base), NULL)
 
-static const struct ces_field defaults_rows[] = {SETTINGS_ROWS(0)};
-static const struct ces_field_table defaults_table = CES_FIELD_TABLE(defaults_rows);
+static const struct ces_field defaults_rows[] = {SETTINGS_ROWS(0), CES_FIELD_END};
 
 /* Image rules. */
 static const struct ces_field image_rows[] = {
@@ -154,22 +153,13 @@ static const struct ces_field image_rows[] = {
     ROW("digest", ces_field_string, offsetof(struct ces_policy_image_rule, digest), &as_digest),
     ROW("approval", ces_field_string, offsetof(struct ces_policy_image_rule, approval), &as_short),
     ROW("expires", ces_field_date, offsetof(struct ces_policy_image_rule, expires), NULL),
+    CES_FIELD_END,
 };
-static const struct ces_field_table image_table = CES_FIELD_TABLE(image_rows);
 
-static int read_images(struct ces_fields *in, const struct ces_field_at *at, void *ret)
-{
-	static const struct ces_field row = {.read = ces_field_object, .param = &image_table};
-	struct ces_policy_image_rules *rules = ret;
-	void *v;
-
-	if (!json_object_is_type(at->value, json_type_array))
-		return ces_field_fault(in, at, "must be a list of rules [ { \"allow\": ... } ]");
-	if (ces_field_entries(in, at, &row, sizeof(*rules->v), &v, &rules->n) != 0)
-		return -1;
-	rules->v = v;
-	return 0;
-}
+static const struct ces_field_each images = {
+    .size = sizeof(struct ces_policy_image_rule),
+    .row = {.read = ces_field_object, .param = image_rows},
+};
 
 /* Projects. */
 #define PROJECT(member) offsetof(struct ces_policy_project, member)
@@ -177,16 +167,16 @@ static int read_images(struct ces_fields *in, const struct ces_field_at *at, voi
 static const struct ces_field members_rows[] = {
     ROW("groups", ces_field_strings, PROJECT(member_groups), &as_account),
     ROW("users", ces_field_strings, PROJECT(member_users), &as_account),
+    CES_FIELD_END,
 };
-static const struct ces_field_table members_table = CES_FIELD_TABLE(members_rows);
 static const struct ces_field project_rows[] = {
     ROW("title", ces_field_string, PROJECT(title), &as_prose),
-    ROW("members", ces_field_object, 0, &members_table, .required = true),
+    ROW("members", ces_field_object, 0, members_rows, .required = true),
     ROW("expires", ces_field_date, PROJECT(expires), NULL),
-    ROW("images", read_images, PROJECT(images), NULL, .required = true),
+    ROW("images", ces_field_list, PROJECT(images), &images, .required = true),
     SETTINGS_ROWS(PROJECT(settings)),
+    CES_FIELD_END,
 };
-static const struct ces_field_table project_table = CES_FIELD_TABLE(project_rows);
 
 /* Starts from the defaults, which are complete by now; each key that the project writes replaces
  * one. */
@@ -209,20 +199,11 @@ static int read_project(struct ces_fields *in, const struct ces_field_at *at, vo
 	return 0;
 }
 
-static int read_projects(struct ces_fields *in, const struct ces_field_at *at, void *ret)
-{
-	static const struct ces_field row = {.read = read_project, .param = &project_table};
-	struct ces_policy *policy = ret;
-	void *v;
-
-	if (!json_object_is_type(at->value, json_type_object))
-		return ces_field_fault(in, at, "must be an object { \"name\": { } }");
-	if (ces_field_entries(in, at, &row, sizeof(*policy->projects), &v, &policy->n_projects) !=
-	    0)
-		return -1;
-	policy->projects = v;
-	return 0;
-}
+static const struct ces_field_each projects = {
+    .named = true,
+    .size = sizeof(struct ces_policy_project),
+    .row = {.read = read_project, .param = project_rows},
+};
 
 /* Registries. */
 #define REGISTRY(member) offsetof(struct ces_policy_registry, member)
@@ -232,8 +213,8 @@ static const struct ces_field registry_rows[] = {
     ROW("ca_file", ces_field_string, REGISTRY(ca_file), &as_path),
     ROW("credentials", ces_field_word, REGISTRY(credentials), credentials_words),
     ROW("token_hosts", ces_field_strings, REGISTRY(token_hosts), &as_host),
+    CES_FIELD_END,
 };
-static const struct ces_field_table registry_table = CES_FIELD_TABLE(registry_rows);
 
 static int read_registry(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
@@ -253,30 +234,26 @@ static int read_registry(struct ces_fields *in, const struct ces_field_at *at, v
 	return registry->name == NULL || registry->endpoint == NULL ? -1 : 0;
 }
 
-static int read_registries(struct ces_fields *in, const struct ces_field_at *at, void *ret)
-{
-	static const struct ces_field row = {.read = read_registry, .param = &registry_table};
-	struct ces_policy *policy = ret;
-	void *v;
-
-	if (!json_object_is_type(at->value, json_type_object))
-		return ces_field_fault(in, at, "must be an object { \"name\": { } }");
-	if (ces_field_entries(in, at, &row, sizeof(*policy->registries), &v,
-			      &policy->n_registries) != 0)
-		return -1;
-	policy->registries = v;
-	return 0;
-}
+static const struct ces_field_each registries = {
+    .named = true,
+    .size = sizeof(struct ces_policy_registry),
+    .row = {.read = read_registry, .param = registry_rows},
+};
 
 /* The rest of the top level. */
 #define POLICY(member) offsetof(struct ces_policy, member)
 
+/* A list is written as a pointer and the size_t after it. */
+static_assert(POLICY(n_projects) == POLICY(projects) + sizeof(void *) &&
+		  POLICY(n_registries) == POLICY(registries) + sizeof(void *),
+	      "lists lie together");
+
 static const struct ces_field infer_rows[] = {
     ROW("base", ces_field_string, POLICY(infer_base), &as_path, .required = true),
     ROW("group_prefixes", ces_field_strings, POLICY(infer_prefixes), &as_prefix, .required = true),
-    ROW("images", read_images, POLICY(infer_images), NULL, .required = true),
+    ROW("images", ces_field_list, POLICY(infer_images), &images, .required = true),
+    CES_FIELD_END,
 };
-static const struct ces_field_table infer_table = CES_FIELD_TABLE(infer_rows);
 
 static int read_infer(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
@@ -290,8 +267,8 @@ static const struct ces_field subids_rows[] = {
     ROW("first", ces_field_number, POLICY(subid_first), &any_id),
     ROW("per_user", ces_field_number, POLICY(subid_per_user), &per_user_range),
     ROW("users", ces_field_number, POLICY(subid_users), &to_4194304),
+    CES_FIELD_END,
 };
-static const struct ces_field_table subids_table = CES_FIELD_TABLE(subids_rows);
 
 /* The kernel has 2^32 ids, of which the last means "no id"; slot 0, before the users', is CES's
  * own. */
@@ -328,11 +305,11 @@ static int read_cgroup_parent(struct ces_fields *in, const struct ces_field_at *
 static const struct ces_field host_rows[] = {
     ROW("runtime", ces_field_string, POLICY(runtime), &as_path),
     ROW("cgroup_parent", read_cgroup_parent, 0, NULL),
-    ROW("subordinate_ids", read_subids, 0, &subids_table),
+    ROW("subordinate_ids", read_subids, 0, subids_rows),
     ROW("cdi_dirs", ces_field_strings, POLICY(cdi_dirs), &as_path),
     ROW("audit_syslog", ces_field_bool, POLICY(audit_syslog), NULL),
+    CES_FIELD_END,
 };
-static const struct ces_field_table host_table = CES_FIELD_TABLE(host_rows);
 
 static int read_version(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
@@ -342,8 +319,8 @@ static int read_version(struct ces_fields *in, const struct ces_field_at *at, vo
 	return ces_field_number(in, at, &ignored);
 }
 
-#define DEFAULTS_ROW ROW("defaults", ces_field_object, POLICY(defaults), &defaults_table)
-#define HOST_ROW     ROW("host", ces_field_object, 0, &host_table)
+#define DEFAULTS_ROW ROW("defaults", ces_field_object, POLICY(defaults), defaults_rows)
+#define HOST_ROW     ROW("host", ces_field_object, 0, host_rows)
 
 /* Defaults before projects: see read_project. */
 static const struct ces_field policy_rows[] = {
@@ -353,15 +330,14 @@ static const struct ces_field policy_rows[] = {
     ROW("approved_on", ces_field_date, POLICY(approved_on), NULL),
     ROW("review_by", ces_field_date, POLICY(review_by), NULL),
     ROW("contact", ces_field_string, POLICY(contact), &as_prose),
-    ROW("registries", read_registries, 0, NULL, .required = true),
+    ROW("registries", ces_field_list, POLICY(registries), &registries, .required = true),
     DEFAULTS_ROW,
     HOST_ROW,
-    ROW("infer_projects", read_infer, 0, &infer_table),
-    ROW("projects", read_projects, 0, NULL),
+    ROW("infer_projects", read_infer, 0, infer_rows),
+    ROW("projects", ces_field_list, POLICY(projects), &projects),
+    CES_FIELD_END,
 };
-static const struct ces_field_table policy_table = CES_FIELD_TABLE(policy_rows);
-static const struct ces_field built_in_rows[] = {DEFAULTS_ROW, HOST_ROW};
-static const struct ces_field_table built_in_table = CES_FIELD_TABLE(built_in_rows);
+static const struct ces_field built_in_rows[] = {DEFAULTS_ROW, HOST_ROW, CES_FIELD_END};
 
 static void cleanup_json(struct json_object **tree)
 {
@@ -386,17 +362,17 @@ static int parse_json(struct ces_fields *in, struct json_object **ret)
 	*ret = json_tokener_parse_ex(tokener, in->bytes, (int)in->length);
 	error = json_tokener_get_error(tokener);
 	if (error != json_tokener_success || json_tokener_get_parse_end(tokener) != in->length)
-		return ces_error_set(in->err, CES_E_POLICY, "not JSON: %s",
-				     json_tokener_error_desc(error));
+		return ces_scan_fault(in->bytes, json_tokener_get_parse_end(tokener),
+				      json_tokener_error_desc(error), in->err);
 	return 0;
 }
 
 /* One document, by one table, onto what *policy holds already. */
 static int read_document(struct ces_fields *in, const char *bytes, size_t length,
-			 const struct ces_field_table *table, struct ces_policy *policy)
+			 const struct ces_field *rows, struct ces_policy *policy)
 {
 	__attribute__((cleanup(cleanup_json))) struct json_object *tree = NULL;
-	const struct ces_field row = {.param = table};
+	const struct ces_field row = {.param = rows};
 	struct ces_field_at top = {.row = &row};
 
 	in->bytes = bytes;
@@ -411,8 +387,8 @@ static int read_document(struct ces_fields *in, const char *bytes, size_t length
 static int read_policy(struct ces_fields *in, const char *bytes, size_t length,
 		       struct ces_policy *policy)
 {
-	if (read_document(in, built_in, strlen(built_in), &built_in_table, policy) != 0 ||
-	    read_document(in, bytes, length, &policy_table, policy) != 0)
+	if (read_document(in, built_in, strlen(built_in), built_in_rows, policy) != 0 ||
+	    read_document(in, bytes, length, policy_rows, policy) != 0)
 		return -1;
 	if (policy->projects == NULL && !policy->infer)
 		return ces_error_set(in->err, CES_E_POLICY,

@@ -3,6 +3,7 @@
  * to fit. */
 #include "policy/rights.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,15 +20,23 @@ struct run {
 	struct ces_error *err;
 };
 
-/* Names the rule where it was written: in the project, or in what it inherits. */
-static const char *rule_name(const struct run *run, unsigned own, const char *key,
-			     char buffer[CES_RULE_TEXT])
+#define USAGE(run, ...) ces_error_set((run)->err, CES_E_USAGE, __VA_ARGS__)
+
+/* Denies by the rule where somebody wrote it: in the project, or in what it inherits. */
+static int __attribute__((format(printf, 4, 5)))
+deny(const struct run *run, unsigned own, const char *key, const char *format, ...)
 {
+	char rule[CES_RULE_TEXT], text[CES_ERROR_TEXT];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
 	if (run->rights->written != NULL && (run->rights->settings->own & own) != 0)
-		snprintf(buffer, CES_RULE_TEXT, "projects.%s.%s", run->rights->project, key);
+		snprintf(rule, sizeof(rule), "projects.%s.%s", run->rights->project, key);
 	else
-		snprintf(buffer, CES_RULE_TEXT, "defaults.%s", key);
-	return buffer;
+		snprintf(rule, sizeof(rule), "defaults.%s", key);
+	return ces_error_rule(run->err, CES_E_DENIED, rule, "%s", text);
 }
 
 static int expand(const struct run *run, const char *template, char ret[CES_PATH_TEXT])
@@ -71,50 +80,44 @@ static void format_cpus(uint64_t value, char *buffer, size_t size)
 			 (unsigned long long)value % 1000);
 }
 
-static const struct limit {
+struct limit {
 	const char *key, *say;
 	unsigned own;
-	size_t asked, allowed; /* offsets in the request, in the limits */
 	void (*format)(uint64_t value, char *buffer, size_t size);
-} limits[] = {
-    {"limits.cpus", "cpus", CES_OWN_CPUS, offsetof(struct ces_request, cpus),
-     offsetof(struct ces_policy_limits, cpus), format_cpus},
-    {"limits.memory", "memory", CES_OWN_MEMORY, offsetof(struct ces_request, memory_bytes),
-     offsetof(struct ces_policy_limits, memory), ces_num_format_size},
-    {"limits.time", "time", CES_OWN_TIME, offsetof(struct ces_request, time_seconds),
-     offsetof(struct ces_policy_limits, time), ces_num_format_time},
-    {"limits.shm", "shared memory", CES_OWN_SHM, offsetof(struct ces_request, shm_bytes),
-     offsetof(struct ces_policy_limits, shm), ces_num_format_size},
 };
+static const struct limit cpus = {"limits.cpus", "cpus", CES_OWN_CPUS, format_cpus};
+static const struct limit memory = {"limits.memory", "memory", CES_OWN_MEMORY, ces_num_format_size};
+static const struct limit run_time = {"limits.time", "time", CES_OWN_TIME, ces_num_format_time};
+static const struct limit shm = {"limits.shm", "shared memory", CES_OWN_SHM, ces_num_format_size};
 
-static int deny_limit(const struct run *run, const struct limit *limit, const char *say,
-		      uint64_t asked, uint64_t allowed)
+/* Lowers *value to what is asked, if something is. */
+static int lower(const struct run *run, const struct limit *limit, uint64_t asked, uint64_t *value)
 {
-	char rule[CES_RULE_TEXT], asked_text[32], allowed_text[32];
+	char asked_text[32], value_text[32];
 
-	limit->format(asked, asked_text, sizeof(asked_text));
-	limit->format(allowed, allowed_text, sizeof(allowed_text));
-	return ces_error_rule(run->err, CES_E_DENIED, rule_name(run, limit->own, limit->key, rule),
-			      "%s: %s is more than the %s that is allowed", say, asked_text,
-			      allowed_text);
+	if (asked > *value) {
+		limit->format(asked, asked_text, sizeof(asked_text));
+		limit->format(*value, value_text, sizeof(value_text));
+		return deny(run, limit->own, limit->key,
+			    "%s: %s is more than the %s that is allowed", limit->say, asked_text,
+			    value_text);
+	}
+	if (asked != 0)
+		*value = asked;
+	return 0;
 }
 
 static int set_limits(const struct run *run)
 {
-	run->ret->limits = run->rights->settings->limits;
-	for (size_t i = 0; i < CES_COUNT(limits); i++) {
-		const char *from = (const char *)run->request + limits[i].asked;
-		char *to = (char *)&run->ret->limits + limits[i].allowed;
-		uint64_t asked, allowed;
+	const struct ces_request *asked = run->request;
+	struct ces_policy_limits *limits = &run->ret->limits;
 
-		memcpy(&asked, from, sizeof(asked));
-		memcpy(&allowed, to, sizeof(allowed));
-		if (asked > allowed)
-			return deny_limit(run, &limits[i], limits[i].say, asked, allowed);
-		if (asked != 0)
-			memcpy(to, &asked, sizeof(asked));
-	}
-	return 0;
+	*limits = run->rights->settings->limits;
+	if (lower(run, &cpus, asked->cpus, &limits->cpus) != 0 ||
+	    lower(run, &memory, asked->memory_bytes, &limits->memory) != 0 ||
+	    lower(run, &run_time, asked->time_seconds, &limits->time) != 0)
+		return -1;
+	return lower(run, &shm, asked->shm_bytes, &limits->shm);
 }
 
 static bool port_listed(const struct ces_strings *publish, uint64_t port)
@@ -133,28 +136,23 @@ static int set_port(const struct run *run, const char *text)
 	struct ces_decision *ret = run->ret;
 	const char *colon = strchr(text, ':');
 	uint64_t host, container;
-	char rule[CES_RULE_TEXT], left[8];
+	char left[8];
 
 	if (colon == NULL || colon - text >= (ptrdiff_t)sizeof(left))
-		return ces_error_set(run->err, CES_E_USAGE,
-				     "-p %s: write -p HOST:CONTAINER, two port numbers", text);
+		return USAGE(run, "-p %s: write -p HOST:CONTAINER, two port numbers", text);
 	snprintf(left, sizeof(left), "%.*s", (int)(colon - text), text);
 	if (ces_num_parse(left, 1, 65535, &host) != 0 ||
 	    ces_num_parse(colon + 1, 1, 65535, &container) != 0)
-		return ces_error_set(run->err, CES_E_USAGE,
-				     "-p %s: write -p HOST:CONTAINER, two port numbers", text);
+		return USAGE(run, "-p %s: write -p HOST:CONTAINER, two port numbers", text);
 	if (host < 1024)
-		return ces_error_set(run->err, CES_E_USAGE,
-				     "-p %s: the host's port must be 1024 or above", text);
+		return USAGE(run, "-p %s: the host's port must be 1024 or above", text);
 	if (!port_listed(&run->rights->settings->publish, container))
-		return ces_error_rule(run->err, CES_E_DENIED,
-				      rule_name(run, CES_OWN_PUBLISH, "network.publish", rule),
-				      "port %u of the container is not one that may be published",
-				      (unsigned)container);
+		return deny(run, CES_OWN_PUBLISH, "network.publish",
+			    "port %u of the container is not one that may be published",
+			    (unsigned)container);
 	for (size_t i = 0; i < ret->n_ports; i++)
 		if (ret->ports[i].host == host)
-			return ces_error_set(run->err, CES_E_USAGE,
-					     "-p %s: this port of the host is named twice", text);
+			return USAGE(run, "-p %s: this port of the host is named twice", text);
 	ret->ports[ret->n_ports++] =
 	    (struct ces_decision_port){.host = (uint16_t)host, .container = (uint16_t)container};
 	return 0;
@@ -163,8 +161,7 @@ static int set_port(const struct run *run, const char *text)
 static int set_ports(const struct run *run)
 {
 	if (run->request->publish.n > CES_PORTS_MAX)
-		return ces_error_set(run->err, CES_E_USAGE, "more than %d published ports",
-				     CES_PORTS_MAX);
+		return USAGE(run, "more than %d published ports", CES_PORTS_MAX);
 	for (size_t i = 0; i < run->request->publish.n; i++)
 		if (set_port(run, run->request->publish.v[i]) != 0)
 			return -1;
@@ -195,20 +192,16 @@ static bool destination_taken(const struct ces_decision *decision, const char *d
 static int set_destination(const struct run *run, const char *text, struct ces_decision_mount *ret)
 {
 	if (strlen(text) >= sizeof(ret->destination) || !ces_container_path_valid(text))
-		return ces_error_set(run->err, CES_E_USAGE,
-				     "%s: not a path that something can be mounted at", text);
+		return USAGE(run, "%s: not a path that something can be mounted at", text);
 	ces_path_copy(text, ret->destination, sizeof(ret->destination));
 	if (strcmp(ret->destination, "/") == 0)
-		return ces_error_set(run->err, CES_E_USAGE,
-				     "/: nothing can be mounted over the whole image");
+		return USAGE(run, "/: nothing can be mounted over the whole image");
 	for (size_t i = 0; i < CES_COUNT(reserved); i++)
 		if (reserved[i].below ? ces_path_within(ret->destination, reserved[i].path)
 				      : strcmp(ret->destination, reserved[i].path) == 0)
-			return ces_error_set(run->err, CES_E_USAGE, "%s: %s is CES's own", text,
-					     reserved[i].path);
+			return USAGE(run, "%s: %s is CES's own", text, reserved[i].path);
 	if (destination_taken(run->ret, ret->destination))
-		return ces_error_set(run->err, CES_E_USAGE, "%s: named twice as a place to mount",
-				     text);
+		return USAGE(run, "%s: named twice as a place to mount", text);
 	return 0;
 }
 
@@ -216,7 +209,7 @@ static int check_source(const struct run *run, const struct ces_decision_mount *
 {
 	const struct ces_strings *binds = &run->rights->settings->binds;
 	const struct ces_decision_mount *data = &run->ret->data;
-	char rule[CES_RULE_TEXT], allowed[CES_PATH_TEXT];
+	char allowed[CES_PATH_TEXT];
 	size_t i = 0;
 
 	for (; i < binds->n; i++) {
@@ -226,17 +219,15 @@ static int check_source(const struct run *run, const struct ces_decision_mount *
 			break;
 	}
 	if (i == binds->n)
-		return ces_error_rule(
-		    run->err, CES_E_DENIED, rule_name(run, CES_OWN_BINDS, "binds", rule),
-		    "%s is not below a directory that may be bound", bind->source);
+		return deny(run, CES_OWN_BINDS, "binds",
+			    "%s is not below a directory that may be bound", bind->source);
 	/* Data that IG made read-only must not come in once more, writable, by another name. */
 	if (data->read_only && !bind->read_only &&
 	    (ces_path_within(bind->source, data->source) ||
 	     ces_path_within(data->source, bind->source)))
-		return ces_error_rule(
-		    run->err, CES_E_DENIED, rule_name(run, CES_OWN_ACCESS, "data.access", rule),
-		    "%s holds the project's data, which is read-only: bind it with :ro",
-		    bind->source);
+		return deny(run, CES_OWN_ACCESS, "data.access",
+			    "%s holds the project's data, which is read-only: bind it with :ro",
+			    bind->source);
 	return 0;
 }
 
@@ -246,8 +237,7 @@ static int set_binds(const struct run *run)
 	size_t n = request->bind_sources.n;
 
 	if (request->bind_destinations.n != n || request->bind_read_only.n != n)
-		return ces_error_set(run->err, CES_E_USAGE,
-				     "binds: sources and destinations do not pair up");
+		return USAGE(run, "binds: sources and destinations do not pair up");
 	run->ret->binds = calloc(n + 1, sizeof(*run->ret->binds));
 	if (run->ret->binds == NULL)
 		return ces_error_set(run->err, CES_E_HOST, "out of memory");
@@ -257,9 +247,9 @@ static int set_binds(const struct run *run)
 
 		ces_path_copy(source, bind->source, sizeof(bind->source));
 		if (!ces_path_valid(bind->source))
-			return ces_error_set(
-			    run->err, CES_E_USAGE,
-			    "%s: not an absolute path without \"..\" that can be bound", source);
+			return USAGE(run,
+				     "%s: not an absolute path without \"..\" that can be bound",
+				     source);
 		bind->read_only = request->bind_read_only.v[i] != 0;
 		if (set_destination(run, request->bind_destinations.v[i], bind) != 0 ||
 		    check_source(run, bind) != 0)
@@ -273,29 +263,25 @@ static int set_binds(const struct run *run)
 static int set_tmpfs(const struct run *run)
 {
 	const struct ces_request *request = run->request;
-	const struct ces_policy_limits *own = &run->ret->limits;
+	const struct ces_policy_limits *limits = &run->ret->limits;
 	size_t n = request->tmpfs_destinations.n;
 
 	if (request->tmpfs_sizes.n != n)
-		return ces_error_set(run->err, CES_E_USAGE,
-				     "tmpfs: destinations and sizes do not pair up");
+		return USAGE(run, "tmpfs: destinations and sizes do not pair up");
 	run->ret->tmpfs = calloc(n + 1, sizeof(*run->ret->tmpfs));
 	run->ret->tmpfs_sizes = calloc(n + 1, sizeof(*run->ret->tmpfs_sizes));
 	if (run->ret->tmpfs == NULL || run->ret->tmpfs_sizes == NULL)
 		return ces_error_set(run->err, CES_E_HOST, "out of memory");
 	for (size_t i = 0; i < n; i++) {
-		uint64_t asked = request->tmpfs_sizes.v[i];
+		uint64_t size = limits->memory, asked = request->tmpfs_sizes.v[i];
 
+		if (asked == 0 && limits->writable_layer < size)
+			size = limits->writable_layer;
 		if (set_destination(run, request->tmpfs_destinations.v[i], &run->ret->tmpfs[i]) !=
-		    0)
+			0 ||
+		    lower(run, &memory, asked, &size) != 0)
 			return -1;
-		if (asked > own->memory)
-			return deny_limit(run, &limits[1], "tmpfs", asked, own->memory);
-		if (asked == 0)
-			asked =
-			    own->writable_layer < own->memory ? own->writable_layer : own->memory;
-		run->ret->tmpfs_sizes[i] = asked;
-		run->ret->n_tmpfs++;
+		run->ret->tmpfs_sizes[run->ret->n_tmpfs++] = size;
 	}
 	return 0;
 }
@@ -307,26 +293,22 @@ static int set_gpus(const struct run *run)
 	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-";
 	const char *gpu = run->request->gpu;
 	uint64_t allowed = run->rights->settings->gpus_max, asked = 1;
-	char rule[CES_RULE_TEXT];
 
 	if (gpu == NULL)
 		return 0;
 	if (gpu[0] == '\0' || strchr("-.:", gpu[0]) != NULL || gpu[strspn(gpu, letters)] != '\0' ||
 	    strlen(gpu) >= sizeof(run->ret->gpu_id))
-		return ces_error_set(run->err, CES_E_USAGE,
-				     "--gpu=%s: write a number, \"all\" or a device's name", gpu);
+		return USAGE(run, "--gpu=%s: write a number, \"all\" or a device's name", gpu);
 	if (strcmp(gpu, "all") == 0)
 		asked = allowed > 0 ? allowed : 1;
 	else if (gpu[strspn(gpu, "0123456789")] != '\0')
 		snprintf(run->ret->gpu_id, sizeof(run->ret->gpu_id), "%s", gpu);
 	else if (ces_num_parse(gpu, 0, UINT32_MAX, &asked) != 0)
-		return ces_error_set(run->err, CES_E_USAGE,
-				     "--gpu=%s: write a number, \"all\" or a device's name", gpu);
+		return USAGE(run, "--gpu=%s: write a number, \"all\" or a device's name", gpu);
 	if (asked > allowed)
-		return ces_error_rule(run->err, CES_E_DENIED,
-				      rule_name(run, CES_OWN_GPUS, "gpus.max", rule),
-				      "%llu GPUs are more than the %llu that are allowed",
-				      (unsigned long long)asked, (unsigned long long)allowed);
+		return deny(run, CES_OWN_GPUS, "gpus.max",
+			    "%llu GPUs are more than the %llu that are allowed",
+			    (unsigned long long)asked, (unsigned long long)allowed);
 	run->ret->gpus = asked;
 	return 0;
 }
@@ -339,16 +321,13 @@ static int check_words(const struct run *run)
 	for (size_t i = 0; i < request->env.n; i++)
 		if (!ces_env_name_valid(request->env.v[i], strcspn(request->env.v[i], "=")) ||
 		    strchr(request->env.v[i], '=') == NULL)
-			return ces_error_set(run->err, CES_E_USAGE,
-					     "-e: write NAME=value (entry %zu)", i + 1);
+			return USAGE(run, "-e: write NAME=value (entry %zu)", i + 1);
 	if (request->workdir != NULL && !ces_container_path_valid(request->workdir))
-		return ces_error_set(run->err, CES_E_USAGE, "-w %s: not an absolute path",
-				     request->workdir);
+		return USAGE(run, "-w %s: not an absolute path", request->workdir);
 	if (request->name != NULL && !ces_run_name_valid(request->name))
-		return ces_error_set(
-		    run->err, CES_E_USAGE,
-		    "--name %s: write letters, digits, '.', '_', '-', and not ten digits",
-		    request->name);
+		return USAGE(run,
+			     "--name %s: write letters, digits, '.', '_', '-', and not ten digits",
+			     request->name);
 	return 0;
 }
 

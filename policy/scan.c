@@ -51,6 +51,16 @@ static bool take(struct scan *s, char c)
 	return true;
 }
 
+static bool take_word(struct scan *s, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (s->length - s->at < n || memcmp(s->bytes + s->at, word, n) != 0)
+		return false;
+	s->at += n;
+	return true;
+}
+
 static void blanks(struct scan *s)
 {
 	while (take(s, ' ') || take(s, '\n') || take(s, '\t') || take(s, '\r'))
@@ -82,27 +92,16 @@ static int number(struct scan *s)
 	return good ? 0 : fault(s, start, "not a JSON value");
 }
 
-/* After the backslash. \u0000 would end a C string early; a lone surrogate has no UTF-8 form. */
+/* After the backslash; json-c knows the escapes, but \u0000 would end a C string early, and of half
+ * a surrogate pair it makes another character. */
 static int escape(struct scan *s)
 {
-	unsigned code = 0;
+	const char *hex = s->bytes + s->at + 1;
 
-	if (peek(s) != 0 && strchr("\"\\/bfnrt", peek(s)) != NULL) {
-		s->at++;
-		return 0;
-	}
-	if (!take(s, 'u'))
-		return fault(s, s->at, "not an escape that JSON knows");
-	for (int i = 0; i < 4; i++, s->at++) {
-		const char *hex = "0123456789abcdef", *digit;
-
-		digit = peek(s) == 0 ? NULL : strchr(hex, peek(s) | 0x20);
-		if (digit == NULL)
-			return fault(s, s->at, "four hexadecimal digits belong after \\u");
-		code = code * 16 + (unsigned)(digit - hex);
-	}
-	if (code < 0x20 || (code >= 0xd800 && code <= 0xdfff))
-		return fault(s, s->at - 6, "this character may not be written as an escape");
+	if (peek(s) == 'u' && s->length - s->at >= 5 &&
+	    (strncmp(hex, "00", 2) == 0 ? hex[2] < '2' : (hex[0] | 0x20) == 'd' && hex[1] > '7'))
+		return fault(s, s->at - 1, "this character may not be written as an escape");
+	s->at += s->at < s->length;
 	return 0;
 }
 
@@ -144,20 +143,21 @@ static int push(struct scan *s, struct slice key)
 	return 0;
 }
 
-static int compare_text(const struct slice *a, const struct slice *b)
+static bool same(const struct slice *a, const struct slice *b)
 {
-	if (a->length != b->length)
-		return a->length < b->length ? -1 : 1;
-	return memcmp(a->at, b->at, a->length);
+	return a->length == b->length && memcmp(a->at, b->at, a->length) == 0;
 }
 
 /* Equal keys in the order of the file, so that the fault names the second one. */
 static int compare(const void *left, const void *right)
 {
 	const struct slice *a = left, *b = right;
-	int order = compare_text(a, b);
 
-	return order != 0 ? order : (a->at > b->at) - (a->at < b->at);
+	if (same(a, b))
+		return a->at > b->at ? 1 : -1;
+	if (a->length != b->length)
+		return a->length < b->length ? -1 : 1;
+	return memcmp(a->at, b->at, a->length);
 }
 
 /* Sorted, because a comparison of each with each would let 4 MiB of keys take minutes. */
@@ -168,7 +168,7 @@ static int close_object(struct scan *s, size_t first)
 
 	qsort(keys, n, sizeof(*keys), compare);
 	for (size_t i = 1; i < n; i++)
-		if (compare_text(&keys[i - 1], &keys[i]) == 0)
+		if (same(&keys[i - 1], &keys[i]))
 			return fault(s, (size_t)(keys[i].at - s->bytes) - 1,
 				     "this key is written twice");
 	s->n_keys = first;
@@ -234,21 +234,6 @@ static int array(struct scan *s, size_t level)
 	return take(s, ']') ? 0 : fault(s, s->at, "expected ',' or ']'");
 }
 
-static int literal(struct scan *s)
-{
-	static const char *const words[] = {"true", "false", "null"};
-
-	for (size_t i = 0; i < CES_COUNT(words); i++) {
-		size_t n = strlen(words[i]);
-
-		if (s->length - s->at >= n && memcmp(s->bytes + s->at, words[i], n) == 0) {
-			s->at += n;
-			return 0;
-		}
-	}
-	return fault(s, s->at, "not a JSON value");
-}
-
 /* One value and the blanks around it. */
 static int value(struct scan *s, size_t level)
 {
@@ -264,10 +249,10 @@ static int value(struct scan *s, size_t level)
 		result = array(s, level);
 	else if (peek(s) == '"')
 		result = string(s, false, &ignored);
-	else if (peek(s) == '-' || (peek(s) >= '0' && peek(s) <= '9'))
-		result = number(s);
+	else if (take_word(s, "true") || take_word(s, "false") || take_word(s, "null"))
+		result = 0;
 	else
-		result = literal(s);
+		result = number(s);
 	s->depth--;
 	blanks(s);
 	return result;
@@ -283,47 +268,40 @@ static int document(struct scan *s)
 				  : fault(s, s->at, "something follows the end of the document");
 }
 
-static void line_of(const struct scan *s, size_t at, size_t *ret_line, size_t *ret_column)
+int ces_scan_fault(const char *bytes, size_t at, const char *text, struct ces_error *err)
 {
 	size_t line = 1, start = 0;
 
-	for (size_t i = 0; i < at && i < s->length; i++) {
-		if (s->bytes[i] == '\n') {
+	for (size_t i = 0; i < at; i++) {
+		if (bytes[i] == '\n') {
 			line++;
 			start = i + 1;
 		}
 	}
-	*ret_line = line;
-	*ret_column = at - start + 1;
+	return ces_error_set(err, CES_E_POLICY, "line %zu, column %zu: %s", line, at - start + 1,
+			     text);
 }
 
 int ces_scan_check(const char *bytes, size_t length, struct ces_error *err)
 {
 	struct scan s = {.bytes = bytes, .length = length};
-	size_t line, column;
 	int result = document(&s);
 
 	free(s.keys);
-	if (result == 0)
-		return 0;
-	line_of(&s, s.fault_at, &line, &column);
-	return ces_error_set(err, CES_E_POLICY, "line %zu, column %zu: %s", line, column, s.fault);
+	return result == 0 ? 0 : ces_scan_fault(bytes, s.fault_at, s.fault, err);
 }
 
-void ces_scan_locate(const char *bytes, size_t length, const struct ces_scan_place *place,
-		     size_t *ret_line, size_t *ret_column)
+size_t ces_scan_locate(const char *bytes, size_t length, const struct ces_scan_place *place)
 {
 	struct scan s = {.bytes = bytes, .length = length};
 	const struct ces_scan_place *p;
 
-	for (p = place; p != NULL && p->up != NULL; p = p->up)
+	for (p = place; p->up != NULL && s.n_path < CES_SCAN_DEPTH; p = p->up)
 		s.n_path++;
-	if (s.n_path > CES_SCAN_DEPTH)
-		s.n_path = 0;
 	p = place;
 	for (size_t i = s.n_path; i > 0; i--, p = p->up)
 		s.path[i - 1] = p;
 	(void)document(&s);
 	free(s.keys);
-	line_of(&s, s.found, ret_line, ret_column);
+	return s.found;
 }

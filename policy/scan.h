@@ -22,9 +22,11 @@ struct ces_scan_place {
  * levels, bytes after the end. */
 int ces_scan_check(const char *bytes, size_t length, struct ces_error *err);
 
-/* Line and column (from 1) of the key, or array element, at place. The text must have passed the
- * check. */
-void ces_scan_locate(const char *bytes, size_t length, const struct ces_scan_place *place,
-		     size_t *ret_line, size_t *ret_column);
+/* Offset of the key, or array element, at place. The text must have passed the check. */
+size_t ces_scan_locate(const char *bytes, size_t length, const struct ces_scan_place *place);
+
+/* Sets "line, column: text" (both from 1) with CES_E_POLICY for what is at an offset; returns -1.
+ */
+int ces_scan_fault(const char *bytes, size_t at, const char *text, struct ces_error *err);
 
 #endif

@@ -94,37 +94,21 @@ bool ces_valid_prefix(const char *text)
 	return *text == '\0' || ces_valid_account(text);
 }
 
-/* Labels of letters, digits and inner hyphens (RFC 1123), then perhaps a port. Returns what
- * follows. */
+/* A host name, then perhaps a port. Returns what follows, or NULL. */
 static const char *skip_host(const char *text)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
-	const char *p = text;
+	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789.-");
+	const char *port = text + length + 1;
+	char number[8];
 
-	for (;;) {
-		size_t length = strspn(p, letters);
-
-		if (length == 0 || length > 63 || p[0] == '-' || p[length - 1] == '-')
-			return NULL;
-		p += length;
-		if (*p != '.')
-			break;
-		p++;
-	}
-	if (p - text > 253)
+	if (length == 0 || length > 253 || strchr(".-", text[0]) != NULL ||
+	    strchr(".-", text[length - 1]) != NULL || memmem(text, length, "..", 2) != NULL)
 		return NULL;
-	if (*p == ':') {
-		size_t length = strspn(++p, "0123456789");
-		char port[6];
-
-		if (length >= sizeof(port))
-			return NULL;
-		snprintf(port, sizeof(port), "%.*s", (int)length, p);
-		if (!ces_valid_port(port))
-			return NULL;
-		p += length;
-	}
-	return p;
+	if (text[length] != ':')
+		return text + length;
+	length = strspn(port, "0123456789");
+	snprintf(number, sizeof(number), "%.*s", (int)length, port);
+	return length < sizeof(number) && ces_valid_port(number) ? port + length : NULL;
 }
 
 bool ces_valid_host(const char *text)

@@ -161,7 +161,7 @@ END_TEST
 START_TEST(no_more_ports_than_fit_are_taken)
 {
 	char *ports[CES_PORTS_MAX + 1];
-	char text[CES_PORTS_MAX + 1][16];
+	char text[CES_PORTS_MAX + 1][20];
 
 	for (int i = 0; i <= CES_PORTS_MAX; i++) {
 		snprintf(text[i], sizeof(text[i]), "%d:8787", 2000 + i);
