@@ -54,9 +54,12 @@ struct ces_stream {
 	bool wrong_bytes; /* the compressed bytes themselves are not what the digest says */
 	struct ces_error error;
 
+	/* the consumer's own: hashing the tar here, not on the thread, keeps both equally busy */
+	struct ces_digest_state plain;
+
 	/* the thread's own */
 	struct ces_decode *decode;
-	struct ces_digest_state compressed, plain;
+	struct ces_digest_state compressed;
 	uint64_t taken, produced;
 	const uint8_t *in;
 	size_t in_length;
@@ -145,7 +148,6 @@ static int fill(struct ces_stream *stream, struct block *block, struct ces_error
 			return ces_error_set(err, CES_E_IMAGE, "the compressed data lead nowhere");
 	}
 	stream->produced += block->length;
-	ces_digest_add(&stream->plain, block->bytes, block->length);
 	return check_ratio(stream, err);
 }
 
@@ -206,18 +208,6 @@ static int check_compressed(struct ces_stream *stream, struct ces_error *err)
 	return 0;
 }
 
-static int check_plain(struct ces_stream *stream, struct ces_error *err)
-{
-	char digest[CES_DIGEST_LENGTH + 1];
-
-	ces_digest_end(&stream->plain, digest);
-	if (strcmp(digest, stream->source.diff_id) != 0)
-		return ces_error_set(err, CES_E_IMAGE,
-				     "its content has diff_id %.19s..., the image says %.19s...",
-				     digest, stream->source.diff_id);
-	return 0;
-}
-
 static int produce(struct ces_stream *stream, bool *ret_wrong_bytes, struct ces_error *err)
 {
 	struct ces_error compressed_err;
@@ -231,7 +221,7 @@ static int produce(struct ces_stream *stream, bool *ret_wrong_bytes, struct ces_
 		*err = compressed_err;
 		return -1;
 	}
-	return result == 0 ? check_plain(stream, err) : -1;
+	return result == 0 ? 0 : -1;
 }
 
 static void *run(void *argument)
@@ -333,7 +323,21 @@ int ces_stream_next(struct ces_stream *stream, const uint8_t **ret, size_t *ret_
 			*err = stream->error;
 	}
 	pthread_mutex_unlock(&stream->lock);
+	if (result == 1)
+		ces_digest_add(&stream->plain, *ret, *ret_length);
 	return result;
+}
+
+static int check_plain(struct ces_stream *stream, struct ces_error *err)
+{
+	char digest[CES_DIGEST_LENGTH + 1];
+
+	ces_digest_end(&stream->plain, digest);
+	if (strcmp(digest, stream->source.diff_id) != 0)
+		return ces_error_set(err, CES_E_IMAGE,
+				     "its content has diff_id %.19s..., the image says %.19s...",
+				     digest, stream->source.diff_id);
+	return 0;
 }
 
 int ces_stream_finish(struct ces_stream *stream, int unpacked, struct ces_error *err)
@@ -346,7 +350,7 @@ int ces_stream_finish(struct ces_stream *stream, int unpacked, struct ces_error 
 	while (unpacked == 0 && more == 1)
 		more = ces_stream_next(stream, &block, &length, err);
 	if (unpacked == 0)
-		return more;
+		return more == 0 ? check_plain(stream, err) : -1;
 	pthread_mutex_lock(&stream->lock);
 	set_mode(stream, err->code == CES_E_IMAGE ? MODE_DISCARD : MODE_STOP);
 	while (!stream->done && stream->mode == MODE_DISCARD)
