@@ -446,16 +446,20 @@ START_TEST(a_sparse_file_keeps_its_holes_and_cannot_exceed_the_cap)
 	struct tar tar = {NULL, 0};
 
 	limits.max_bytes = UINT64_C(1) << 40;
-	tar_pax(&tar, "GNU.sparse.size", "1000000000");
-	tar_pax(&tar, "GNU.sparse.map", "999999999,1");
+	tar_add(&tar, &(struct tar_entry){.name = "pax",
+					  .type = 'x',
+					  .text = "30 GNU.sparse.size=1000000000\n"
+						  "30 GNU.sparse.map=999999999,1\n"});
 	tar_add(&tar, &(struct tar_entry){.name = "sparse", .type = '0', .text = "x"});
 	tar_end(&tar);
 	ck_assert_msg(extract(&tar) == 0, "%s", err.text);
 	ck_assert_int_eq(look("root/sparse").st_size, 1000000000);
 	ck_assert_int_lt(look("root/sparse").st_blocks, 1000);
 	ck_assert_uint_eq(answer.bytes, 1000000000);
+	ck_assert_int_eq(truncate("root/sparse", 0), 0);
 	limits.max_bytes = 999999999;
 	ck_assert_int_eq(extract(&tar), -1);
+	ck_assert_int_eq(look("root/sparse").st_size, 0);
 	ck_assert_int_eq(err.code, CES_E_LIMIT);
 	free(tar.bytes);
 }
