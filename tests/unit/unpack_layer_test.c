@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -24,6 +25,7 @@ static char base[64];
 static struct ces_error err;
 static struct ces_unpack_layer answer;
 static struct ces_layer_limits limits;
+static bool single_id; /* not started as root */
 
 static void put(const char *path, const char *text)
 {
@@ -180,7 +182,7 @@ START_TEST(owners_are_kept_and_those_out_of_range_become_nobody)
 {
 	struct stat st;
 
-	if (geteuid() != 0)
+	if (single_id)
 		return; /* without root there is one id only; the end-to-end tests run as root */
 	GOOD(ENTRY("d", '5', .mode = 0750, .uid = 5, .gid = 6),
 	     ENTRY("d/f", '0', "x", .uid = 1000, .gid = 2000), ENTRY("d/s", '2', "f", .uid = 7),
@@ -477,21 +479,27 @@ START_TEST(an_empty_layer_is_one)
 }
 END_TEST
 
+static int set(const char *path, const char *text)
+{
+	CES_CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
+}
+
 /* An ordinary user becomes root of a user namespace, as ces-unpack is. */
 static int become_root(void)
 {
 	unsigned uid = geteuid(), gid = getegid();
-	char map[64];
+	char users[64], groups[64];
 
 	if (uid == 0)
 		return 0;
-	if (unshare(CLONE_NEWUSER) < 0)
+	snprintf(users, sizeof(users), "0 %u 1", uid);
+	snprintf(groups, sizeof(groups), "0 %u 1", gid);
+	if (unshare(CLONE_NEWUSER) < 0 || set("/proc/self/setgroups", "deny") < 0 ||
+	    set("/proc/self/uid_map", users) < 0 || set("/proc/self/gid_map", groups) < 0)
 		return -1;
-	put("/proc/self/setgroups", "deny");
-	snprintf(map, sizeof(map), "0 %u 1", uid);
-	put("/proc/self/uid_map", map);
-	snprintf(map, sizeof(map), "0 %u 1", gid);
-	put("/proc/self/gid_map", map);
+	single_id = true;
 	return 0;
 }
 
@@ -502,8 +510,10 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	if (become_root() < 0)
+	if (become_root() < 0) {
+		perror("user namespace");
 		return 1;
+	}
 	ces_layer_prepare();
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_set_timeout(tests, 30);
