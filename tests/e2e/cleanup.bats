@@ -14,7 +14,8 @@ teardown()
 # Starts a run of alice's that says when it is up and then stays; sets client to the pid of ces-client.
 start_run() # [COMMAND]
 {
-	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
+	# bash starts background commands with SIGINT ignored, and the client would leave it so.
+	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice --default-signal=INT,QUIT \
 		ces-client run -q $open/tools:1 sh -c "echo up; ${1:-sleep 600}" > $lab/up 2> $lab/err 3>&- < /dev/null &
 	client=$!
 	eventually test -s $lab/up

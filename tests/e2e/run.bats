@@ -114,7 +114,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	kill $server
 	[ "$status" -ne 0 ]
 	[[ $output == *unreachable* ]]
-	run inside -- wget -T 3 -O - http://127.0.0.1:5001/
+	run inside -- wget -T 3 -O - http://$lab_address:5001/
 	[ "$status" -ne 0 ]
 }
 

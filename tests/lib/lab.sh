@@ -63,7 +63,7 @@ make_store()
 enter_root()
 {
 	cd /mnt/root
-	mkdir .old
+	mkdir -p .old
 	pivot_root . .old
 	mount -t proc -o nosuid,nodev,noexec proc /proc
 	umount -l /.old

@@ -8,7 +8,9 @@ images=$CES_TOP/build/images
 registry_user=researcher
 registry_token=ghp_labReadOnlyToken1
 
-# Names of the registries as users write them, and the port each is served on. All are 127.0.0.1.
+# Names of the registries as users write them. All are on one private address of the lab's own network namespace: a
+# registry on loopback is refused, unless the policy writes it as localhost.
+lab_address=10.20.0.5
 lab_hosts="ghcr-proxy.tre.test open.tre.test git.ecdf.ed.ac.uk prefix.tre.test bad.tre.test down.tre.test
 	stranger.tre.test othername.tre.test elsewhere.tre.test"
 lab_outside=192.0.2.1   # stands for the internet: the lab can reach it, a container must not
@@ -18,7 +20,8 @@ lab_begin()
 	install -d -m 755 "$lab" /srv/empty
 	printf '127.0.0.1 localhost\n' > /etc/hosts
 	local h
-	for h in $lab_hosts; do printf '127.0.0.1 %s\n' "$h" >> /etc/hosts; done
+	for h in $lab_hosts; do printf '%s %s\n' $lab_address "$h" >> /etc/hosts; done
+	ip addr add $lab_address/32 dev lo
 	ip addr add $lab_outside/32 dev lo
 	lab_users
 	lab_data
@@ -111,7 +114,7 @@ lab_wait_port() # PORT LOG [ADDRESS]
 {
 	local i
 	for ((i = 0; i < 200; i++)); do
-		if (exec 3<> "/dev/tcp/${3:-127.0.0.1}/$1") 2>/dev/null; then return 0; fi
+		if (exec 3<> "/dev/tcp/${3:-$lab_address}/$1") 2>/dev/null; then return 0; fi
 		sleep 0.05
 	done
 	echo "lab: nothing listens on port $1" >&2
@@ -130,7 +133,7 @@ lab_registry() # NAME PORT [AUTH-YAML [PREFIX [CERT]]]
 	  filesystem: { rootdirectory: $lab/storage }
 	  maintenance: { uploadpurging: { enabled: false } }
 	http:
-	  addr: 127.0.0.1:$2
+	  addr: $lab_address:$2
 	  secret: lab
 	  prefix: ${4:-/}
 	  tls: { certificate: $cert.pem, key: $cert.key }
@@ -164,7 +167,7 @@ lab_token_registry()
 {
 	local signer=$lab/signer
 	openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=signer -keyout $signer.key -out $signer.pem 2>/dev/null
-	/usr/bin/python3 tests/lib/token_server.py --port 5051 --cert $lab/server.pem --key $lab/server.key \
+	/usr/bin/python3 tests/lib/token_server.py --address $lab_address --port 5051 --cert $lab/server.pem --key $lab/server.key \
 		--sign-cert $signer.pem --sign-key $signer.key --issuer lab --service registry \
 		--user $registry_user --password $registry_token --log $lab/tokens.log > $lab/token-server.log 2>&1 3>&- &
 	lab_wait_port 5051 $lab/token-server.log
@@ -175,7 +178,7 @@ lab_token_registry()
 # Serves the layout `bad` of images.py; the first component of the repository says how it misbehaves.
 lab_bad_registry()
 {
-	/usr/bin/python3 tests/lib/bad_registry.py --port 5443 --cert $lab/server.pem --key $lab/server.key \
+	/usr/bin/python3 tests/lib/bad_registry.py --address $lab_address --port 5443 --cert $lab/server.pem --key $lab/server.key \
 		--layout "$images/bad" --elsewhere https://elsewhere.tre.test:5001 --log $lab/bad.log \
 		> $lab/bad-registry.log 2>&1 3>&- &
 	lab_wait_port 5443 $lab/bad-registry.log
