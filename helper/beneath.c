@@ -102,6 +102,19 @@ int ces_beneath_open_as(const struct ces_caller *caller, const char *path, bool 
 	return 0;
 }
 
+int ces_beneath_open_parent(const struct ces_caller *caller, const char *path, int *ret,
+			    struct ces_error *err)
+{
+	const char *slash = strrchr(path, '/');
+	char upper[1100];
+
+	if (slash == NULL || slash == path || (size_t)(slash - path) >= sizeof(upper))
+		return ces_error_set(err, CES_E_POLICY, "%s has no parent", path);
+	memcpy(upper, path, (size_t)(slash - path));
+	upper[slash - path] = '\0';
+	return ces_beneath_open_as(caller, upper, false, ret, err);
+}
+
 int ces_beneath_own_dir(int dirfd, const char *path, int *ret, struct ces_error *err)
 {
 	CES_CLEANUP_FD int fd = ces_beneath_open(dirfd, path, O_RDONLY | O_DIRECTORY, 0);

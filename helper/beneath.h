@@ -21,6 +21,10 @@ int ces_beneath_open(int dirfd, const char *path, int flags, mode_t mode);
 int ces_beneath_open_as(const struct ces_caller *caller, const char *path, bool create, int *ret,
 			struct ces_error *err);
 
+/* Opens the directory that path is in, with the caller's rights. */
+int ces_beneath_open_parent(const struct ces_caller *caller, const char *path, int *ret,
+			    struct ces_error *err);
+
 /* Opens, or makes with mode 0700, a root-owned directory of CES's own and checks owner and mode on
  * the fd. */
 int ces_beneath_own_dir(int dirfd, const char *path, int *ret, struct ces_error *err);

@@ -26,7 +26,17 @@
 
 #define LINE_MAX_BYTES 16384
 
-int ces_journal_open(int *ret, struct ces_error *err)
+static int open_syslog(void)
+{
+	static const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+	CES_CLEANUP_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return -1;
+	return ces_steal_fd(&fd);
+}
+
+int ces_journal_open(struct ces_journal *ret, struct ces_error *err)
 {
 	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CES_CLEANUP_FD int dir = -1;
@@ -41,7 +51,8 @@ int ces_journal_open(int *ret, struct ces_error *err)
 	if (!S_ISREG(st.st_mode) || st.st_uid != 0 || (st.st_mode & 077) != 0)
 		return ces_error_set(err, CES_E_HOST,
 				     "the journal must be a file of root's, mode 0600");
-	*ret = ces_steal_fd(&fd);
+	ret->syslog = open_syslog();
+	ret->fd = ces_steal_fd(&fd);
 	return 0;
 }
 
@@ -80,20 +91,16 @@ static int read_tail(int fd, char *ret_prev, uint64_t *ret_seq, bool *ret_torn,
 	return 0;
 }
 
-static void to_syslog(const char *line)
+/* Never waits: the journal is the record, this is a copy. */
+static void to_syslog(int fd, const char *line)
 {
-	static const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
-	CES_CLEANUP_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	char message[LINE_MAX_BYTES + 32];
 	/* <86>: facility 10 (authpriv), severity 6 (info); RFC 3164 */
-	int length = snprintf(message, sizeof(message), "<86>ces: %s", line);
+	int length =
+	    snprintf(message, sizeof(message), "<86>ces: %.*s", (int)strcspn(line, "\n"), line);
 
-	/* never waits: the journal is the record, this is a copy */
 	if (fd >= 0 && length > 0)
-		(void)sendto(fd, message,
-			     (size_t)length < sizeof(message) ? (size_t)length
-							      : sizeof(message) - 1,
-			     MSG_NOSIGNAL, (const struct sockaddr *)&address, sizeof(address));
+		(void)send(fd, message, (size_t)length, MSG_NOSIGNAL);
 }
 
 static void format_time(char *buffer, size_t size)
@@ -131,25 +138,23 @@ static int append_locked(int fd, struct json_object *record, char *line, size_t 
 	return 0;
 }
 
-int ces_journal_append(int fd, struct json_object *record, bool durable, bool syslog,
+int ces_journal_append(const struct ces_journal *journal, struct json_object *record, bool durable,
 		       struct ces_error *err)
 {
 	char line[LINE_MAX_BYTES];
 	int result;
 
-	if (record == NULL || flock(fd, LOCK_EX) < 0) {
+	if (record == NULL || flock(journal->fd, LOCK_EX) < 0) {
 		json_object_put(record);
 		return ces_error_set(err, CES_E_HOST, "the journal cannot be written");
 	}
-	result = append_locked(fd, record, line, sizeof(line), err);
-	(void)flock(fd, LOCK_UN);
+	result = append_locked(journal->fd, record, line, sizeof(line), err);
+	(void)flock(journal->fd, LOCK_UN);
 	json_object_put(record);
-	if (result == 0 && durable && fdatasync(fd) < 0)
+	if (result == 0 && durable && fdatasync(journal->fd) < 0)
 		return ces_error_errno(err, CES_E_HOST, "the journal did not reach the disk");
-	if (result == 0 && syslog) {
-		line[strcspn(line[0] == '\n' ? line + 1 : line, "\n") + (line[0] == '\n')] = '\0';
-		to_syslog(line[0] == '\n' ? line + 1 : line);
-	}
+	if (result == 0)
+		to_syslog(journal->syslog, line[0] == '\n' ? line + 1 : line);
 	return result;
 }
 

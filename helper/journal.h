@@ -10,13 +10,20 @@
 #include "common/request.h"
 #include "policy/decide.h"
 
+/* The journal, and a socket to syslog that is connected while /dev can still be seen; -1 without
+ * one. */
+struct ces_journal {
+	int fd;
+	int syslog;
+};
+
 /* Opens (makes) and checks the journal. */
-int ces_journal_open(int *ret, struct ces_error *err);
+int ces_journal_open(struct ces_journal *ret, struct ces_error *err);
 
 /* Completes record (adds seq, time, prev), appends it as one line and, when durable is set, waits
- * for the disk. Consumes record. A copy goes to syslog (AUTHPRIV) when syslog is set; that one may
- * be lost. */
-int ces_journal_append(int fd, struct json_object *record, bool durable, bool syslog,
+ * for the disk. Consumes record. A copy goes to syslog (AUTHPRIV) where that is connected; that one
+ * may be lost. */
+int ces_journal_append(const struct ces_journal *journal, struct json_object *record, bool durable,
 		       struct ces_error *err);
 
 /* The record of a decision, allowed (decision != NULL) or denied (why != NULL). Names what was

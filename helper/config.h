@@ -1,0 +1,11 @@
+/* The OCI configuration of a run: a template filled from the plan. OCI runtime-spec v1.0.2,
+ * config.md. */
+#ifndef CES_HELPER_CONFIG_H
+#define CES_HELPER_CONFIG_H
+
+#include "helper/plan.h"
+
+/* Writes /bundle/config.json below root. */
+int ces_config_write(const struct ces_plan *plan, int root, struct ces_error *err);
+
+#endif

@@ -1,0 +1,225 @@
+/* From fork to the runtime. Must not touch the host: by the time it runs past the gate, the host's
+ * tree is gone, it has no id there but the caller's ordinary ones, and its only privileges are over
+ * its own namespaces.
+ *
+ * Cloned while this process is root, so the new user namespace belongs to root: the caller, though
+ * it will have the caller's uid, has no capability in it and can neither trace nor enter it
+ * (user_namespaces(7); bubblewrap's CVE-2016-8659 was the other order). */
+#include "helper/container.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+
+#define FD_GATE   3
+#define FD_REPORT 4
+
+/* Written to the report pipe in one piece; both ends are this program. */
+struct failure {
+	int number; /* errno */
+	char step[60];
+};
+
+static void fail(const char *step)
+{
+	struct failure failure = {.number = errno};
+
+	(void)snprintf(failure.step, sizeof(failure.step), "%s", step);
+	(void)ces_write_full(FD_REPORT, &failure, sizeof(failure), -1);
+	_exit(125);
+}
+
+static void wait_at_gate(void)
+{
+	char byte;
+
+	if (ces_read_full(FD_GATE, &byte, 1, -1) < 0)
+		_exit(125); /* the helper is gone: nothing was started */
+}
+
+/* The parent may have died between the gate and the death signal being set; its end of the gate
+ * tells. */
+static void check_parent(void)
+{
+	struct pollfd gate = {.fd = FD_GATE, .events = POLLIN};
+
+	if (poll(&gate, 1, 0) != 0)
+		_exit(125);
+}
+
+static void bring_loopback_up(void)
+{
+	CES_CLEANUP_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+		fail("bringing lo up");
+}
+
+static void write_sysctl(const char *path, const char *value)
+{
+	CES_CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		fail(path);
+}
+
+static void mount_overlay(const struct ces_plan *plan)
+{
+	char options[4096];
+	int used =
+	    snprintf(options, sizeof(options), "userxattr,upperdir=/u/u,workdir=/u/w,lowerdir=/t");
+
+	/* the manifest lists the lowest layer first, overlay wants the highest first */
+	for (size_t i = plan->image.diff_ids.n; i > 0 && (size_t)used < sizeof(options); i--)
+		used += snprintf(options + used, sizeof(options) - (size_t)used, ":/l/%zu", i - 1);
+	if ((size_t)used >= sizeof(options)) {
+		errno = E2BIG;
+		fail("overlay");
+	}
+	if (mount("overlay", "/m", "overlay", MS_NODEV | MS_NOSUID, options) < 0)
+		fail("mounting the overlay");
+}
+
+static void set_up(const struct ces_plan *plan)
+{
+	if (chdir("/") < 0 || unshare(CLONE_NEWNS) < 0)
+		fail("mount namespace");
+	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL) < 0)
+		fail("mounting /proc");
+	if (sethostname(plan->hostname, strlen(plan->hostname)) < 0)
+		fail("hostname");
+	bring_loopback_up();
+	/* no user namespace inside: most local kernel exploits begin with one */
+	write_sysctl("/proc/sys/user/max_user_namespaces", "0");
+	mount_overlay(plan);
+}
+
+static void execute(const struct ces_plan *plan)
+{
+	static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
+	char id[32];
+	char *const crun[] = {"crun",
+			      "--root=/run",
+			      "--cgroup-manager=disabled",
+			      "--log=/run/log",
+			      "--log-format=json",
+			      "run",
+			      "--no-new-keyring",
+			      "--bundle=/bundle",
+			      id,
+			      NULL};
+	char *const runc[] = {"runc",
+			      "--root=/run",
+			      "--rootless=true",
+			      "--log=/run/log",
+			      "--log-format=json",
+			      "run",
+			      "--no-new-keyring",
+			      "--bundle=/bundle",
+			      id,
+			      NULL};
+
+	(void)snprintf(id, sizeof(id), "%s", plan->hostname);
+	execve(plan->runtime, plan->runc ? runc : crun, environment);
+	fail(plan->runtime);
+}
+
+static void child(const struct ces_plan *plan, int gate, int report)
+{
+	const int fds[] = {gate, report};
+
+	/* no durable record, no run; meanwhile the parent builds the tree */
+	if (fdatasync(plan->session->journal.fd) < 0)
+		_exit(125);
+	if ((plan->request->flags & CES_FLAG_INTERACTIVE) == 0 && !plan->tty) {
+		CES_CLEANUP_FD int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+		if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+			_exit(125);
+	}
+	ces_process_arrange(fds, CES_COUNT(fds));
+	for (int fd = 0; fd <= FD_REPORT; fd++)
+		if (fcntl(fd, F_SETFD, fd > STDERR_FILENO ? FD_CLOEXEC : 0) < 0)
+			_exit(125);
+	wait_at_gate();
+	ces_process_become(0, 0); /* of the namespace */
+	check_parent();
+	(void)umask(022);
+	set_up(plan);
+	execute(plan);
+}
+
+static int open_userns(pid_t pid, int *ret, struct ces_error *err)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
+	*ret = open(path, O_RDONLY | O_CLOEXEC);
+	return *ret < 0 ? ces_error_errno(err, CES_E_HOST, "user namespace") : 0;
+}
+
+int ces_container_start(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
+			struct ces_container *ret, struct ces_error *err)
+{
+	static const uint64_t spaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+				       CLONE_NEWUTS | CLONE_NEWCGROUP;
+	CES_CLEANUP_FD int gate_read = -1;
+	CES_CLEANUP_FD int report_write = -1;
+	int gate[2], report[2], side;
+
+	if (pipe2(gate, O_CLOEXEC) < 0)
+		return ces_error_errno(err, CES_E_HOST, "pipe");
+	gate_read = gate[0];
+	ret->gate = gate[1];
+	if (pipe2(report, O_CLOEXEC) < 0)
+		return ces_error_errno(err, CES_E_HOST, "pipe");
+	ret->report = report[0];
+	report_write = report[1];
+	side = ces_process_clone(spaces, cgroup->v2, &ret->process);
+	if (side < 0)
+		return ces_error_errno(err, CES_E_HOST, "making the container's namespaces");
+	if (side == 0) {
+		close(ret->gate); /* or its own copy would keep the gate from ever reading end of
+				     file */
+		child(plan, gate_read, report_write);
+	}
+	if (ces_cgroup_add(cgroup, ret->process.pid, err) < 0)
+		return -1;
+	if (ces_idmap_write(ret->process.pid, &plan->map, err) < 0)
+		return -1;
+	return open_userns(ret->process.pid, &ret->userns, err);
+}
+
+int ces_container_release(struct ces_container *container, struct ces_error *err)
+{
+	return write(container->gate, "", 1) == 1
+		   ? 0
+		   : ces_error_errno(err, CES_E_HOST, "starting the container");
+}
+
+int ces_container_failure(struct ces_container *container, struct ces_error *err)
+{
+	struct failure failure;
+
+	if (container->report < 0 ||
+	    ces_read_full(container->report, &failure, sizeof(failure), ces_now_ms() + 1000) < 0)
+		return 0;
+	failure.step[sizeof(failure.step) - 1] = '\0';
+	errno = failure.number;
+	return ces_error_errno(err, CES_E_HOST, "setting up the container: %s", failure.step);
+}

@@ -1,0 +1,32 @@
+/* The process that becomes the container: root of its own user namespace, nobody on the host. */
+#ifndef CES_HELPER_CONTAINER_H
+#define CES_HELPER_CONTAINER_H
+
+#include "helper/plan.h"
+#include "helper/spawn.h"
+
+struct ces_container {
+	struct ces_process process;
+	int gate;   /* write end: one byte releases it; closing it ends it */
+	int report; /* read end: what went wrong before the runtime was executed; end of file =
+		       executed */
+	int userns;
+};
+
+#define CES_CONTAINER_NONE                                                                         \
+	{                                                                                          \
+		CES_PROCESS_NONE, -1, -1, -1                                                       \
+	}
+
+/* Born in the cgroup, in namespaces of its own, waiting at the gate. It makes the journal durable
+ * meanwhile. */
+int ces_container_start(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
+			struct ces_container *ret, struct ces_error *err);
+
+/* Opens the gate. */
+int ces_container_release(struct ces_container *container, struct ces_error *err);
+
+/* After the end: 0 when the runtime was executed, -1 with what went wrong before. */
+int ces_container_failure(struct ces_container *container, struct ces_error *err);
+
+#endif

@@ -1,0 +1,125 @@
+/* Devices. Must not make a node that is not in the table. */
+#include "helper/devices.h"
+
+#include <linux/bpf.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+
+/* Documentation/admin-guide/devices.txt. The set that the OCI runtime-spec demands
+ * (config-linux.md, "Default Devices"); ptmx and pts come with the container's own devpts. */
+static const struct {
+	const char *name;
+	unsigned major, minor;
+} nodes[] = {
+    {"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+    {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0},
+};
+
+static const struct {
+	const char *name, *target;
+} links[] = {
+    {"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
+    {"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},
+};
+
+int ces_devices_make(int dev, struct ces_error *err)
+{
+	static const char *const directories[] = {"pts", "shm", "mqueue"};
+
+	for (size_t i = 0; i < CES_COUNT(nodes); i++)
+		if (mknodat(dev, nodes[i].name, S_IFCHR | 0666,
+			    makedev(nodes[i].major, nodes[i].minor)) < 0 ||
+		    fchmodat(dev, nodes[i].name, 0666, 0) < 0)
+			return ces_error_errno(err, CES_E_HOST, "/dev/%s", nodes[i].name);
+	for (size_t i = 0; i < CES_COUNT(links); i++)
+		if (symlinkat(links[i].target, dev, links[i].name) < 0)
+			return ces_error_errno(err, CES_E_HOST, "/dev/%s", links[i].name);
+	for (size_t i = 0; i < CES_COUNT(directories); i++)
+		if (mkdirat(dev, directories[i], 0755) < 0 ||
+		    fchmodat(dev, directories[i], 0755, 0) < 0)
+			return ces_error_errno(err, CES_E_HOST, "/dev/%s", directories[i]);
+	return 0;
+}
+
+#define INSN(op, dst, src, offset, value)                                                          \
+	((struct bpf_insn){                                                                        \
+	    .code = (op), .dst_reg = (dst), .src_reg = (src), .off = (offset), .imm = (value)})
+#define LOAD_WORD(dst, offset)   INSN(BPF_LDX | BPF_MEM | BPF_W, dst, BPF_REG_1, offset, 0)
+#define JUMP_NOT(reg, value, by) INSN(BPF_JMP | BPF_JNE | BPF_K, reg, 0, by, (int)(value))
+#define RETURN(value)                                                                              \
+	INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, value),                                 \
+	    INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+
+#define ANY_MINOR   UINT32_MAX
+#define PROGRAM_MAX 128
+
+static size_t add_rule(struct bpf_insn *program, size_t n, unsigned major, unsigned minor)
+{
+	const struct bpf_insn rule[] = {
+	    JUMP_NOT(BPF_REG_4, major, minor == ANY_MINOR ? 2 : 3),
+	    JUMP_NOT(BPF_REG_5, minor, 2),
+	    RETURN(1),
+	};
+	size_t skip = minor == ANY_MINOR ? 1 : 0;
+
+	program[n++] = rule[0];
+	for (size_t i = 1 + skip; i < CES_COUNT(rule); i++)
+		program[n++] = rule[i];
+	return n;
+}
+
+/* linux/bpf.h, struct bpf_cgroup_dev_ctx: access_type = access << 16 | type, then major, minor. */
+static size_t assemble(struct bpf_insn *program)
+{
+	const struct bpf_insn start[] = {
+	    LOAD_WORD(BPF_REG_2, 0),
+	    LOAD_WORD(BPF_REG_4, 4),
+	    LOAD_WORD(BPF_REG_5, 8),
+	    INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3, BPF_REG_2, 0, 0),
+	    INSN(BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_2, 0, 0, 0xffff),
+	    INSN(BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_3, 0, 0, BPF_DEVCG_ACC_MKNOD << 16),
+	    INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_3, 0, 2, 0),
+	    RETURN(0), /* mknod */
+	    INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_2, 0, 2, BPF_DEVCG_DEV_CHAR),
+	    RETURN(0), /* a block device */
+	};
+	const struct bpf_insn end[] = {RETURN(0)};
+	size_t n = CES_COUNT(start);
+
+	memcpy(program, start, sizeof(start));
+	for (size_t i = 0; i < CES_COUNT(nodes); i++)
+		n = add_rule(program, n, nodes[i].major, nodes[i].minor);
+	n = add_rule(program, n, 5, 2);           /* ptmx of the container's devpts */
+	n = add_rule(program, n, 136, ANY_MINOR); /* its ptys */
+	memcpy(program + n, end, sizeof(end));
+	return n + CES_COUNT(end);
+}
+
+int ces_devices_confine(int cgroup, struct ces_error *err)
+{
+	static const char license[] = "Apache-2.0";
+	struct bpf_insn program[PROGRAM_MAX];
+	union bpf_attr load = {0}, attach = {0};
+	CES_CLEANUP_FD int fd = -1;
+
+	load.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+	load.insns = (uintptr_t)program;
+	load.insn_cnt = (unsigned)assemble(program);
+	load.license = (uintptr_t)license;
+	fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
+	if (fd < 0)
+		return ces_error_errno(err, CES_E_HOST, "loading the device program");
+	attach.target_fd = (unsigned)cgroup;
+	attach.attach_bpf_fd = (unsigned)fd;
+	attach.attach_type = BPF_CGROUP_DEVICE;
+	attach.attach_flags = BPF_F_ALLOW_MULTI;
+	if (syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof(attach)) < 0)
+		return ces_error_errno(err, CES_E_HOST, "attaching the device program");
+	return 0;
+}

@@ -1,0 +1,291 @@
+/* Cleaning up. Must not remove by a path: output and scratch directories are worked on through fds
+ * that were opened with the caller's rights, by a process that has power over the run's own ids
+ * only.
+ *
+ * Who controls what: the caller and the container control everything inside these directories, also
+ * while they are walked. The walk follows nothing, and whatever it is led to it can only do what
+ * the owner of the run's ids could do himself: no file of anyone else's has an id in that
+ * namespace. */
+#include "helper/finish.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/paths.h"
+#include "helper/beneath.h"
+#include "helper/journal.h"
+#include "helper/report.h"
+#include "helper/runs.h"
+
+#define CLEAN_SECONDS 600
+#define LOG_MAX       8192
+
+struct owner {
+	uid_t user;
+	gid_t group;
+};
+
+/* In the run's user namespace; fd 3: outputs. */
+static int give_outputs(const void *context)
+{
+	const struct owner *owner = context;
+
+	return ces_beneath_give(3, owner->user, owner->group);
+}
+
+/* fd 3: scratch. */
+static int empty_scratch(const void *context)
+{
+	(void)context;
+	/* a directory that changes while it is read may show an entry late: twice is enough for
+	 * what is still */
+	return ces_beneath_empty(3) == 0 || ces_beneath_empty(3) == 0 ? 0 : -1;
+}
+
+static bool is_empty(int fd)
+{
+	struct stat st;
+	CES_CLEANUP_DIR DIR *dir = NULL;
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
+
+	if (copy < 0 || fstat(copy, &st) < 0) {
+		ces_cleanup_close(&copy);
+		return false;
+	}
+	dir = fdopendir(copy);
+	while (dir != NULL && readdir(dir) != NULL)
+		n++;
+	return dir != NULL && n <= 2;
+}
+
+/* Removes the emptied directory itself, with the caller's rights and by its name in its parent: if
+ * the caller has put something else there meanwhile, rmdir fails or takes an empty directory of
+ * his. */
+static void remove_directory(const struct ces_caller *caller, int parent, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (parent < 0 || slash == NULL)
+		return;
+	ces_caller_enter(caller);
+	(void)unlinkat(parent, slash + 1, AT_REMOVEDIR);
+	ces_caller_leave();
+}
+
+/* outputs, scratch: fds, or -1. */
+static void clean_directories(int userns, uint32_t user, uint32_t group, int outputs, int scratch)
+{
+	struct owner owner = {user, group};
+
+	if (outputs >= 0 && !is_empty(outputs))
+		(void)ces_userns_call(userns, user, group, CLEAN_SECONDS, &outputs, 1, give_outputs,
+				      &owner);
+	if (scratch >= 0 && !is_empty(scratch))
+		(void)ces_userns_call(userns, user, group, CLEAN_SECONDS, &scratch, 1,
+				      empty_scratch, &owner);
+}
+
+/* What the runtime said before it gave up: it alone writes there, the container never sees the
+ * file. Image and caller chose words in it, so it is only searched for the runtime's own phrases
+ * and shown cleaned. */
+static void read_log(struct ces_end *end)
+{
+	static const struct {
+		const char *phrase;
+		int status;
+		const char *reason;
+	} known[] = {
+	    {"not found", CES_EXIT_NOTFOUND, "not found"},
+	    {"no such file", CES_EXIT_NOTFOUND, "not found"},
+	    {"o such file", CES_EXIT_NOTFOUND, "not found"},
+	    {"ermission denied", CES_EXIT_NOEXEC, "not executable"},
+	    {"xec format error", CES_EXIT_NOEXEC, "not executable"},
+	    {"s a directory", CES_EXIT_NOEXEC, "not executable"},
+	};
+	CES_CLEANUP_FD int fd = open("/run/log", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	char log[LOG_MAX + 1], *message, *quote;
+	ssize_t n = fd < 0 ? 0 : read(fd, log, LOG_MAX);
+
+	if (n <= 0 || end->status == 0)
+		return;
+	log[n] = '\0';
+	message = strstr(log, "\"msg\":");
+	message = message == NULL ? log : message + strspn(message + 6, " \"") + 6;
+	quote = strstr(message, "\",");
+	if (quote == NULL)
+		quote = message + strcspn(message, "\n");
+	*quote = '\0';
+	ces_text_clean(message);
+	end->status = CES_EXIT_REFUSED;
+	end->reason = "runtime";
+	for (size_t i = 0; i < CES_COUNT(known); i++)
+		if (strstr(message, known[i].phrase) != NULL) {
+			end->status = known[i].status;
+			end->reason = known[i].reason;
+			break;
+		}
+	(void)snprintf(end->text, sizeof(end->text), "the command could not be started: %.400s",
+		       message);
+}
+
+static void report_exited(const struct ces_end *end, const struct ces_cgroup_usage *usage)
+{
+	struct ces_event_exited event = {.status = (uint64_t)end->status,
+					 .reason = (char *)(uintptr_t)end->reason,
+					 .peak_memory = usage->peak_memory,
+					 .cpu_us = usage->cpu_us};
+
+	if (end->text[0] != '\0')
+		event.text = (char *)(uintptr_t)end->text;
+	ces_report_send(&ces_event_exited_schema, &event, true);
+}
+
+static int record_end(const struct ces_finish *finish, const struct ces_cgroup_usage *usage,
+		      struct ces_error *err)
+{
+	const struct ces_session *session = finish->plan->session;
+
+	return ces_journal_append(&session->journal,
+				  ces_journal_end("run", session->uid, finish->plan->run,
+						  finish->grant->reference, finish->grant->digest,
+						  (uint64_t)finish->end.status, finish->end.reason,
+						  usage->peak_memory, usage->cpu_us),
+				  false, err);
+}
+
+static void note_use(const struct ces_finish *finish)
+{
+	const struct ces_session *session = finish->plan->session;
+	struct ces_grant used = *finish->grant;
+	struct ces_error ignored;
+
+	used.used = (uint64_t)time(NULL);
+	(void)ces_store_write_grant(&session->store, session->uid, &used, &ignored);
+}
+
+static void forget_image(struct ces_finish *finish)
+{
+	struct ces_session *session = (struct ces_session *)(uintptr_t)finish->plan->session;
+	struct ces_error ignored;
+
+	(void)ces_store_remove_grant(&session->store, session->uid, finish->grant->reference,
+				     &ignored);
+	ces_store_collect(&session->store, session->runs);
+}
+
+/* The directories stay reachable by the fds in the plan: the host's tree was left, they were not
+ * closed. An outputs directory that was made for a run that never started goes too. */
+static void clean_run(struct ces_finish *finish, bool started)
+{
+	const struct ces_plan *plan = finish->plan;
+	const struct ces_decision *decision = plan->decision;
+	int outputs = plan->n_mounts > CES_PLAN_OUTPUTS ? plan->mounts[CES_PLAN_OUTPUTS].fd : -1;
+	int scratch = plan->n_mounts > CES_PLAN_SCRATCH && decision->scratch.per_run
+			  ? plan->mounts[CES_PLAN_SCRATCH].fd
+			  : -1;
+
+	clean_directories(finish->container.userns, plan->map.user, plan->map.group, outputs,
+			  scratch);
+	if (scratch >= 0)
+		remove_directory(&plan->session->caller, plan->scratch_parent, plan->scratch);
+	if (!started && outputs >= 0 && decision->outputs.per_run)
+		remove_directory(&plan->session->caller, plan->outputs_parent, plan->outputs);
+}
+
+int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
+{
+	const struct ces_plan *plan = finish->plan;
+	const struct ces_session *session = plan->session;
+	struct ces_cgroup_usage usage = {0};
+
+	ces_cgroup_kill(&finish->cgroup);
+	ces_cleanup_close(&finish->container.gate);
+	if (finish->container.process.pid != 0)
+		(void)ces_process_end(&finish->container.process, true);
+	if (result == 0)
+		result = ces_container_failure(&finish->container, err);
+	if (result == 0)
+		read_log(&finish->end);
+	ces_cgroup_read(&finish->cgroup, &usage);
+	ces_cgroup_remove(&finish->cgroup);
+	clean_run(finish, result == 0);
+	if (result == 0)
+		result = record_end(finish, &usage, err);
+	if (plan->decision->retain == CES_RETAIN_RUN && result == 0)
+		forget_image(finish);
+	else if (result == 0)
+		note_use(finish);
+	ces_runs_leave(session->runs, plan->run);
+	ces_cleanup_close(&finish->record);
+	ces_cleanup_close(&finish->container.report);
+	ces_cleanup_close(&finish->container.userns);
+	if (result == 0)
+		report_exited(&finish->end, &usage);
+	return result;
+}
+
+/* A dead run's directories, opened again with its owner's rights; its ids are known from the
+ * record. */
+static void clean_dead(struct ces_session *session, const struct ces_run_record *record)
+{
+	CES_CLEANUP_FD int userns = -1;
+	CES_CLEANUP_FD int outputs = -1;
+	CES_CLEANUP_FD int scratch = -1;
+	CES_CLEANUP_FD int parent = -1;
+	struct ces_caller owner = {0};
+	struct ces_error ignored;
+	struct ces_idmap map;
+	uint32_t base;
+
+	if (ces_caller_load((uid_t)record->uid, &owner, &ignored) < 0)
+		return;
+	if (ces_idmap_base(session->policy, session->store.dir, owner.uid, &base, &ignored) == 0 &&
+	    ces_idmap_make(&owner, (uint32_t)record->user, (uint32_t)record->group, base, NULL, 0,
+			   &map, &ignored) == 0 &&
+	    ces_userns_make(&map, &userns, &ignored) == 0) {
+		if (record->outputs != NULL)
+			(void)ces_beneath_open_as(&owner, record->outputs, false, &outputs,
+						  &ignored);
+		if (record->scratch != NULL)
+			(void)ces_beneath_open_as(&owner, record->scratch, false, &scratch,
+						  &ignored);
+		clean_directories(userns, map.user, map.group, outputs, scratch);
+		if (scratch >= 0 &&
+		    ces_beneath_open_parent(&owner, record->scratch, &parent, &ignored) == 0)
+			remove_directory(&owner, parent, record->scratch);
+	}
+	ces_caller_free(&owner);
+}
+
+static void finish_one(const struct ces_run_record *record, bool alive, void *context)
+{
+	struct ces_session *session = context;
+	struct ces_error ignored;
+
+	if (alive)
+		return;
+	ces_cgroup_clear((uid_t)record->uid, record->run);
+	clean_dead(session, record);
+	(void)ces_journal_append(&session->journal,
+				 ces_journal_end("run", (uid_t)record->uid, record->run,
+						 record->image, record->digest, CES_EXIT_REFUSED,
+						 "helper died", 0, 0),
+				 true, &ignored);
+	if (record->retain_run != 0 && record->image != NULL)
+		(void)ces_store_remove_grant(&session->store, (uid_t)record->uid, record->image,
+					     &ignored);
+	ces_runs_leave(session->runs, record->run);
+}
+
+void ces_finish_dead(struct ces_session *session)
+{
+	ces_runs_each(session->runs, finish_one, session);
+}

@@ -1,0 +1,261 @@
+/* Layers in parallel: for each missing one a pipe from ces-fetch into a ces-unpack of its own. Must
+ * not touch what is unpacked: staging directories are moved whole. */
+#include "helper/layers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "helper/cleanroom.h"
+#include "helper/mounts.h"
+#include "helper/report.h"
+
+#define AT_ONCE           3
+#define PIPE_BYTES        (1 << 20)
+#define LAYER_BYTES_MAX   (64ull << 30)
+#define LAYER_ENTRIES_MAX 4000000ull
+
+enum layer_state { LAYER_PRESENT, LAYER_WAITING, LAYER_ACTIVE, LAYER_DONE };
+
+struct layer {
+	enum layer_state state;
+	size_t twin; /* an earlier layer with the same diff_id, or its own index */
+	char name[32];
+	int staging; /* locked directory */
+	struct ces_unpacker unpacker;
+	uint64_t id; /* of the fetch */
+};
+
+struct job {
+	struct ces_pull *pull;
+	struct layer *layers;
+	size_t n;
+};
+
+static void report(const struct job *job, size_t i, uint64_t state, uint64_t bytes)
+{
+	const struct ces_unpack_manifest *manifest = &job->pull->parsed;
+	struct ces_event_progress event = {.layer = i,
+					   .layers = job->n,
+					   .state = state,
+					   .bytes = bytes,
+					   .size = manifest->layer_sizes.v[i],
+					   .digest = manifest->layer_digests.v[i]};
+
+	ces_report_send(&ces_event_progress_schema, &event, state != CES_PROGRESS_FETCHING);
+}
+
+/* Which layers are there, which are written twice in the manifest. */
+static void survey(struct job *job)
+{
+	char **diff_ids = job->pull->record.diff_ids.v;
+
+	for (size_t i = 0; i < job->n; i++) {
+		CES_CLEANUP_FD int fd = -1;
+		struct ces_error ignored;
+		size_t twin = 0;
+
+		while (strcmp(diff_ids[twin], diff_ids[i]) != 0)
+			twin++;
+		job->layers[i] = (struct layer){.state = LAYER_WAITING,
+						.twin = twin,
+						.staging = -1,
+						.unpacker = {CES_PROCESS_NONE, -1}};
+		if (twin < i ||
+		    ces_store_open_layer(job->pull->store, diff_ids[i], &fd, &ignored) == 0)
+			job->layers[i].state = LAYER_PRESENT;
+		report(job, i,
+		       job->layers[i].state == LAYER_PRESENT ? CES_PROGRESS_EXISTS
+							     : CES_PROGRESS_WAITING,
+		       0);
+	}
+}
+
+static int start_unpacker(struct ces_pull *pull, size_t i, struct layer *layer, int input,
+			  struct ces_error *err)
+{
+	struct ces_unpack_job order = {.kind = CES_UNPACK_LAYER,
+				       .digest = pull->parsed.layer_digests.v[i],
+				       .size = pull->parsed.layer_sizes.v[i],
+				       .compression = pull->parsed.layer_compressions.v[i],
+				       .diff_id = pull->record.diff_ids.v[i],
+				       .max_bytes = LAYER_BYTES_MAX,
+				       .max_entries = LAYER_ENTRIES_MAX};
+	CES_CLEANUP_FD int fs = -1;
+	CES_CLEANUP_FD int mount = -1;
+
+	if (ces_store_stage(pull->store, layer->name, &layer->staging, &fs, err) < 0 ||
+	    ces_mount_clone(fs, false, pull->userns, &mount, err) < 0)
+		return -1;
+	return ces_unpacker_start(&order, pull->userns, input, &mount, 1, &layer->unpacker, err);
+}
+
+static int start(struct job *job, size_t i, struct ces_error *err)
+{
+	struct ces_pull *pull = job->pull;
+	struct layer *layer = &job->layers[i];
+	CES_CLEANUP_FD int read_end = -1;
+	CES_CLEANUP_FD int write_end = -1;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return ces_error_errno(err, CES_E_HOST, "pipe");
+	read_end = ends[0];
+	write_end = ends[1];
+	(void)fcntl(write_end, F_SETPIPE_SZ,
+		    PIPE_BYTES); /* fewer wake-ups; the default works too */
+	layer->state = LAYER_ACTIVE;
+	if (start_unpacker(pull, i, layer, read_end, err) < 0)
+		return -1;
+	report(job, i, CES_PROGRESS_FETCHING, 0);
+	return ces_fetcher_get(&pull->fetcher, CES_FETCH_BLOB, pull->parsed.layer_digests.v[i],
+			       pull->parsed.layer_sizes.v[i], write_end, &layer->id, err);
+}
+
+static int start_more(struct job *job, struct ces_error *err)
+{
+	size_t active = 0;
+
+	for (size_t i = 0; i < job->n; i++)
+		active += job->layers[i].state == LAYER_ACTIVE;
+	for (size_t i = 0; i < job->n && active < AT_ONCE; i++)
+		if (job->layers[i].state == LAYER_WAITING) {
+			if (start(job, i, err) < 0)
+				return -1;
+			active++;
+		}
+	return 0;
+}
+
+static int finish_layer(struct job *job, size_t i, struct ces_error *err)
+{
+	struct layer *layer = &job->layers[i];
+	struct ces_unpack_layer answer;
+	int result = ces_unpacker_finish(&layer->unpacker, ces_now_ms() + 10000,
+					 &ces_unpack_layer_schema, &answer, err);
+
+	if (result < 0)
+		return -1;
+	if (strcmp(answer.diff_id, job->pull->record.diff_ids.v[i]) != 0)
+		result =
+		    ces_error_set(err, CES_E_IMAGE, "a layer is not what the configuration says");
+	job->pull->bytes += answer.bytes;
+	ces_wire_free(&ces_unpack_layer_schema, &answer);
+	layer->state = LAYER_DONE;
+	report(job, i, CES_PROGRESS_DONE, job->pull->parsed.layer_sizes.v[i]);
+	return result;
+}
+
+static int take_status(struct job *job, struct ces_error *err)
+{
+	struct ces_fetch_status status;
+
+	if (ces_pull_status(&job->pull->fetcher, &status, err) < 0)
+		return -1;
+	for (size_t i = 0; i < job->n; i++)
+		if (job->layers[i].state == LAYER_ACTIVE && job->layers[i].id == status.id &&
+		    status.state == CES_FETCH_BYTES)
+			report(job, i, CES_PROGRESS_FETCHING, status.bytes);
+	ces_wire_free(&ces_fetch_status_schema, &status);
+	return 0;
+}
+
+/* ces-fetch's own words for a failure explain more than those of the unpacker whose input ended
+ * early. */
+static void prefer_fetch_error(struct job *job, struct ces_error *err)
+{
+	struct pollfd fd = {.fd = job->pull->fetcher.socket, .events = POLLIN};
+	struct ces_error told;
+
+	while (poll(&fd, 1, 300) > 0) {
+		if (take_status(job, &told) < 0) {
+			if (told.code != CES_E_HOST)
+				*err = told;
+			return;
+		}
+	}
+}
+
+static int step(struct job *job, struct ces_error *err)
+{
+	struct pollfd fds[2 + CES_LAYERS_MAX];
+
+	fds[0] = (struct pollfd){.fd = job->pull->fetcher.socket, .events = POLLIN};
+	fds[1] = (struct pollfd){.fd = CES_FD_REQUEST, .events = POLLIN};
+	for (size_t i = 0; i < job->n; i++)
+		fds[2 + i] = (struct pollfd){.fd = job->layers[i].state == LAYER_ACTIVE
+						       ? job->layers[i].unpacker.answer
+						       : -1,
+					     .events = POLLIN};
+	if (poll(fds, 2 + job->n, -1) < 0)
+		return errno == EINTR ? 0 : ces_error_errno(err, CES_E_HOST, "poll");
+	if (fds[1].revents != 0 && ces_pull_cancelled(err) < 0)
+		return -1;
+	if (fds[0].revents != 0 && take_status(job, err) < 0)
+		return -1;
+	for (size_t i = 0; i < job->n; i++)
+		if (fds[2 + i].revents != 0 && finish_layer(job, i, err) < 0) {
+			prefer_fetch_error(job, err);
+			return -1;
+		}
+	return 0;
+}
+
+static bool all_done(const struct job *job)
+{
+	for (size_t i = 0; i < job->n; i++)
+		if (job->layers[i].state == LAYER_WAITING || job->layers[i].state == LAYER_ACTIVE)
+			return false;
+	return true;
+}
+
+static int fetch_all(struct job *job, struct ces_error *err)
+{
+	while (!all_done(job))
+		if (start_more(job, err) < 0 || step(job, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* A whole image commits or nothing does: renames only after the last layer was verified. A layer
+ * renamed before a later rename fails is whole and verified; the collector takes it if nothing
+ * comes to need it. */
+static int commit_all(struct job *job, struct ces_error *err)
+{
+	for (size_t i = 0; i < job->n; i++)
+		if (job->layers[i].state == LAYER_DONE) {
+			if (ces_store_commit_layer(job->pull->store, job->layers[i].name,
+						   job->pull->record.diff_ids.v[i], err) < 0)
+				return -1;
+			job->layers[i].name[0] = '\0';
+		}
+	return 0;
+}
+
+int ces_pull_layers(struct ces_pull *pull, struct ces_error *err)
+{
+	struct job job = {pull, calloc(pull->record.diff_ids.n + 1, sizeof(struct layer)),
+			  pull->record.diff_ids.n};
+	int result;
+
+	if (job.layers == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+	survey(&job);
+	result = fetch_all(&job, err);
+	if (result == 0)
+		result = commit_all(&job, err);
+	for (size_t i = 0; i < job.n; i++) {
+		ces_unpacker_kill(&job.layers[i].unpacker);
+		ces_cleanup_close(&job.layers[i].staging);
+		if (job.layers[i].name[0] != '\0')
+			ces_store_unstage(pull->store, job.layers[i].name);
+	}
+	free(job.layers);
+	return result;
+}

@@ -1,0 +1,34 @@
+/* The layers of a pull: which are missing, and getting them, several at once. */
+#ifndef CES_HELPER_LAYERS_H
+#define CES_HELPER_LAYERS_H
+
+#include "helper/workers.h"
+
+struct ces_pull {
+	const struct ces_decision *decision;
+	const struct ces_store *store;
+	uid_t uid;
+	struct ces_fetcher fetcher;
+	int userns;                        /* of the unpackers */
+	struct ces_bytes manifest, config; /* as fetched */
+	struct ces_unpack_manifest parsed;
+	struct ces_image_record record;
+	char top_digest[CES_DIGEST_LENGTH +
+			1]; /* of what the reference names: an index, or the manifest */
+	char digest[CES_DIGEST_LENGTH + 1]; /* of the manifest */
+	uint64_t bytes;                     /* unpacked, of the layers that were fetched */
+	bool up_to_date;
+};
+
+/* Fetches, verifies and unpacks every layer that the store lacks, then commits them all. On failure
+ * nothing of this pull stays in staging. */
+int ces_pull_layers(struct ces_pull *pull, struct ces_error *err);
+
+/* One status of ces-fetch, a failure as err. */
+int ces_pull_status(struct ces_fetcher *fetcher, struct ces_fetch_status *ret,
+		    struct ces_error *err);
+
+/* -1 when the client has gone or asked to stop. */
+int ces_pull_cancelled(struct ces_error *err);
+
+#endif

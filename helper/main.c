@@ -1,0 +1,176 @@
+/* ces-helper, setuid root: the ordered steps from a caller to an answer, and nothing else.
+ *
+ * clean room -> request -> policy -> who -> facts -> decision -> record -> the verb. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/paths.h"
+#include "helper/beneath.h"
+#include "helper/cleanroom.h"
+#include "helper/facts.h"
+#include "helper/finish.h"
+#include "helper/report.h"
+#include "helper/request.h"
+#include "helper/runs.h"
+
+#define REQUEST_MS     10000
+#define DECIDE_SECONDS 30
+
+static int load_policy(struct ces_session *session, struct ces_error *err)
+{
+	CES_CLEANUP_FREE char *bytes = NULL;
+	size_t length;
+
+	if (ces_policy_read(CES_POLICY_PATH, &bytes, &length, err) < 0)
+		return -1;
+	return ces_policy_parse(bytes, length, &session->policy, err);
+}
+
+static int open_state(struct ces_session *session, struct ces_error *err)
+{
+	if (ces_runs_open(&session->runs, err) < 0)
+		return -1;
+	return ces_store_open(&session->store, err);
+}
+
+/* No record, no effect: a denial that cannot be recorded is still a denial, an allowance is not. */
+static int record(const struct ces_session *session, const struct ces_decision *decision,
+		  const char *run, const struct ces_error *why, struct ces_error *err)
+{
+	const struct ces_caller *caller = session->caller.user != NULL ? &session->caller : NULL;
+	const struct ces_request *request = session->request.verb != 0 ? &session->request : NULL;
+	/* a run's record becomes durable while its tree is built; see helper/container.c */
+	bool durable = decision == NULL || decision->verb != CES_VERB_RUN;
+
+	return ces_journal_append(&session->journal,
+				  ces_journal_decision(session->policy, caller, session->uid,
+						       request, decision, run, why),
+				  durable, err);
+}
+
+/* The end of what was allowed and did not come off; what succeeds records its own end. */
+static void record_failure(const struct ces_session *session, const char *run,
+			   const struct ces_error *why)
+{
+	struct ces_error ignored;
+
+	(void)ces_journal_append(
+	    &session->journal,
+	    ces_journal_end(session->request.verb == CES_VERB_RUN ? "run" : "pull", session->uid,
+			    run, session->request.image, NULL, CES_EXIT_REFUSED, why->text, 0, 0),
+	    false, &ignored);
+}
+
+static int explain(const struct ces_session *session, const struct ces_decision *decision)
+{
+	struct ces_event_done done = {0};
+
+	ces_decision_explain(session->policy, &session->caller, decision, ces_report_text, NULL);
+	ces_report_send(&ces_event_done_schema, &done, true);
+	return 0;
+}
+
+static int pull_or_run(struct ces_session *session, const struct ces_decision *decision,
+		       struct ces_error *err)
+{
+	char run[CES_RUN_DIGITS + 1] = "";
+	int result;
+
+	if ((session->request.flags & CES_FLAG_EXPLAIN) != 0)
+		return explain(session, decision);
+	if (open_state(session, err) < 0)
+		return -1;
+	if (decision->verb == CES_VERB_RUN && ces_runs_name(session->runs, run, err) < 0)
+		return -1;
+	if (record(session, decision, run, NULL, err) < 0)
+		return -1;
+	session->recorded = true;
+	ces_finish_dead(session);
+	if (decision->verb == CES_VERB_RUN)
+		result = ces_verb_run(session, decision, run, err);
+	else
+		result = ces_verb_pull(session, decision, err);
+	if (result < 0)
+		record_failure(session, run, err);
+	return result;
+}
+
+static int decide(struct ces_session *session, struct ces_error *err)
+{
+	struct ces_decision decision;
+	struct ces_facts facts;
+	int result = ces_facts_gather(session->policy, &session->caller, &facts, err);
+
+	if (result < 0)
+		return -1;
+	result = ces_decide(session->policy, &session->caller, &session->request, &facts,
+			    time(NULL), &decision, err);
+	ces_facts_free(&facts);
+	if (result < 0)
+		return -1;
+	result = pull_or_run(session, &decision, err);
+	ces_decision_free(&decision);
+	return result;
+}
+
+static int dispatch(struct ces_session *session, struct ces_error *err)
+{
+	switch (session->request.verb) {
+	case CES_VERB_PULL:
+	case CES_VERB_RUN:
+		return decide(session, err);
+	case CES_VERB_IMAGES:
+		return open_state(session, err) < 0 ? -1 : ces_verb_images(session, err);
+	case CES_VERB_REMOVE:
+		return open_state(session, err) < 0 ? -1 : ces_verb_remove(session, err);
+	case CES_VERB_INSPECT:
+		return open_state(session, err) < 0 ? -1 : ces_verb_inspect(session, err);
+	default:
+		return ces_error_set(err, CES_E_USAGE, "this version of CES cannot do that");
+	}
+}
+
+/* From the first byte of the request on; every failure is one record and one answer. */
+static int serve(struct ces_session *session, struct ces_error *err)
+{
+	int got = ces_wire_receive(CES_FD_REQUEST, &ces_request_schema, CES_WIRE_REQUEST_MAX,
+				   ces_now_ms() + REQUEST_MS, &session->request, err);
+
+	if (got == 0)
+		return ces_error_set(err, CES_E_USAGE, "no request came");
+	if (got < 0)
+		return -1;
+	ces_cleanroom_deadline(DECIDE_SECONDS);
+	if (load_policy(session, err) < 0)
+		return -1;
+	if (ces_caller_load(session->uid, &session->caller, err) < 0)
+		return -1;
+	return dispatch(session, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct ces_session session = {
+	    .runs = -1, .journal = {-1, -1}, .store = {-1, -1, -1, -1, -1, -1}};
+	struct ces_error err = {0}, unrecorded;
+
+	(void)argv; /* the caller's: never a name, a path or a message */
+	if (ces_cleanroom_enter(argc, &session.uid, &err) < 0 ||
+	    ces_journal_open(&session.journal, &err) < 0) {
+		ces_report_error(&err, NULL);
+		return CES_EXIT_REFUSED;
+	}
+	if (serve(&session, &err) == 0)
+		return 0;
+	if (!session.recorded && record(&session, NULL, NULL, &err, &unrecorded) < 0)
+		ces_error_context(&err, "%s", unrecorded.text);
+	ces_report_error(&err, session.policy != NULL ? session.policy->contact : NULL);
+	return CES_EXIT_REFUSED;
+}

@@ -1,0 +1,41 @@
+/* A run, worked out: everything that setting it up needs and nothing that is still to be decided.
+ */
+#ifndef CES_HELPER_PLAN_H
+#define CES_HELPER_PLAN_H
+
+#include "common/image.h"
+#include "common/request.h"
+#include "helper/cgroup.h"
+#include "helper/idmap.h"
+#include "helper/request.h"
+
+struct ces_plan_mount {
+	int fd;                  /* opened with the caller's rights */
+	const char *destination; /* in the container */
+	bool read_only;
+};
+
+#define CES_PLAN_MOUNTS 40
+
+/* The first three of the mounts. */
+enum { CES_PLAN_DATA, CES_PLAN_OUTPUTS, CES_PLAN_SCRATCH };
+
+struct ces_plan {
+	const char *run;
+	const struct ces_session *session;
+	const struct ces_request *request;
+	const struct ces_decision *decision;
+	struct ces_image_record image;
+	struct ces_idmap map;
+	uint32_t uid, gid; /* of the process, inside */
+	char hostname[32]; /* "ces-<run>" */
+	const char *runtime;
+	bool runc; /* the runtime is runc: no precompiled filter, other flags */
+	bool tty;
+	struct ces_plan_mount mounts[CES_PLAN_MOUNTS];
+	size_t n_mounts;
+	char outputs[1100], scratch[1100];  /* host paths, {run} filled in */
+	int outputs_parent, scratch_parent; /* for removing them when the host's tree is gone; -1 */
+};
+
+#endif

@@ -1,0 +1,31 @@
+/* One request on its way through the helper: what main() makes and the verbs read. */
+#ifndef CES_HELPER_REQUEST_H
+#define CES_HELPER_REQUEST_H
+
+#include "common/request.h"
+#include "helper/journal.h"
+#include "helper/store.h"
+#include "policy/decide.h"
+
+struct ces_session {
+	uid_t uid;
+	struct ces_caller caller;
+	struct ces_request request;
+	struct ces_policy *policy;
+	struct ces_journal journal;
+	bool recorded; /* an allowed decision is in the journal: a failure after it is its end */
+	int runs;      /* fd of /run/ces */
+	struct ces_store store;
+};
+
+/* The verbs. Each answers the client itself, the error included where it returns -1 with err:
+ * main() sends that. Return 0 when the request was done. */
+int ces_verb_pull(struct ces_session *session, const struct ces_decision *decision,
+		  struct ces_error *err);
+int ces_verb_run(struct ces_session *session, const struct ces_decision *decision, const char *run,
+		 struct ces_error *err);
+int ces_verb_images(struct ces_session *session, struct ces_error *err);
+int ces_verb_remove(struct ces_session *session, struct ces_error *err);
+int ces_verb_inspect(struct ces_session *session, struct ces_error *err);
+
+#endif

@@ -1,0 +1,264 @@
+/* A run, step by step. Must not decide anything: the decision is made, and recorded. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "helper/beneath.h"
+#include "helper/cleanroom.h"
+#include "helper/container.h"
+#include "helper/finish.h"
+#include "helper/journal.h"
+#include "helper/report.h"
+#include "helper/rootfs.h"
+#include "helper/runs.h"
+#include "helper/supervise.h"
+
+#define SETUP_SECONDS 60
+
+/* The image as the caller was granted it, and only at the digest the rule locks. */
+static int load_image(struct ces_plan *plan, struct ces_grant *grant, struct ces_error *err)
+{
+	const struct ces_decision *decision = plan->decision;
+	char reference[CES_REFERENCE_MAX];
+
+	ces_reference_format(&decision->image, reference, sizeof(reference));
+	if (ces_store_read_grant(&plan->session->store, plan->session->uid, reference, grant, err) <
+	    0)
+		return -1;
+	if (decision->locked_digest[0] != '\0' &&
+	    strcmp(decision->locked_digest, grant->digest) != 0 &&
+	    strcmp(decision->locked_digest, grant->top_digest) != 0)
+		return ces_error_rule(
+		    err, CES_E_DENIED, decision->rule,
+		    "your copy of %s is not the version that was approved; pull it again",
+		    reference);
+	if (ces_store_load_image(&plan->session->store, grant->digest, &plan->image, err) < 0)
+		return -1;
+	if (strcmp(plan->image.digest, grant->digest) != 0 ||
+	    plan->image.diff_ids.n > CES_LAYERS_MAX || plan->image.uid >= CES_IDMAP_SPAN ||
+	    plan->image.gid >= CES_IDMAP_SPAN)
+		return ces_error_set(err, CES_E_HOST, "the stored record of %s is damaged",
+				     reference);
+	return 0;
+}
+
+static int make_map(struct ces_plan *plan, struct ces_error *err)
+{
+	const struct ces_session *session = plan->session;
+	uint32_t base;
+
+	if (ces_idmap_base(session->policy, session->store.dir, session->uid, &base, err) < 0)
+		return -1;
+	plan->uid = (uint32_t)plan->image.uid;
+	plan->gid = (uint32_t)plan->image.gid;
+	if (plan->decision->identity == CES_IDENTITY_SAME_UID) {
+		plan->uid = session->caller.uid;
+		plan->gid = session->caller.gid;
+	}
+	return ces_idmap_make(&session->caller, plan->uid, plan->gid, base,
+			      plan->decision->project_gids, plan->decision->n_project_gids,
+			      &plan->map, err);
+}
+
+struct count {
+	uid_t uid;
+	const char *project;
+	uint64_t n;
+};
+
+static void count_run(const struct ces_run_record *record, bool alive, void *context)
+{
+	struct count *count = context;
+
+	count->n += alive && record->uid == count->uid && record->project != NULL &&
+		    strcmp(record->project, count->project) == 0;
+}
+
+static int check_runs(const struct ces_plan *plan, struct ces_error *err)
+{
+	struct count count = {plan->session->uid, plan->decision->project, 0};
+	unsigned long long most = plan->decision->limits.runs;
+
+	ces_runs_each(plan->session->runs, count_run, &count);
+	if (count.n < most)
+		return 0;
+	return ces_error_rule(err, CES_E_LIMIT, "limits.runs",
+			      "you have %llu runs in project %s already; %llu at once are allowed",
+			      (unsigned long long)count.n, plan->decision->project, most);
+}
+
+/* {run} is the one template the decision leaves open. */
+static void fill_run(const char *source, const char *run, char *buffer, size_t size)
+{
+	const char *mark = strstr(source, "{run}");
+
+	if (mark == NULL)
+		(void)snprintf(buffer, size, "%s", source);
+	else
+		(void)snprintf(buffer, size, "%.*s%s%s", (int)(mark - source), source, run,
+			       mark + strlen("{run}"));
+}
+
+static int open_mount(struct ces_plan *plan, const struct ces_decision_mount *mount,
+		      const char *path, struct ces_error *err)
+{
+	struct ces_plan_mount *to = &plan->mounts[plan->n_mounts];
+
+	if (plan->n_mounts == CES_PLAN_MOUNTS)
+		return ces_error_set(err, CES_E_USAGE, "too many mounts");
+	to->destination = mount->destination;
+	to->read_only = mount->read_only;
+	if (ces_beneath_open_as(&plan->session->caller, path, mount->create, &to->fd, err) < 0)
+		return -1;
+	plan->n_mounts++;
+	return 0;
+}
+
+/* All with the caller's own rights; from here on only fds. */
+static int open_mounts(struct ces_plan *plan, struct ces_error *err)
+{
+	const struct ces_decision *decision = plan->decision;
+
+	fill_run(decision->outputs.source, plan->run, plan->outputs, sizeof(plan->outputs));
+	fill_run(decision->scratch.source, plan->run, plan->scratch, sizeof(plan->scratch));
+	if (open_mount(plan, &decision->data, decision->data.source, err) < 0)
+		return ces_error_context(err, "project data");
+	if (ces_beneath_open_parent(&plan->session->caller, plan->outputs, &plan->outputs_parent,
+				    err) < 0 ||
+	    open_mount(plan, &decision->outputs, plan->outputs, err) < 0)
+		return ces_error_context(err, "outputs");
+	if (ces_beneath_open_parent(&plan->session->caller, plan->scratch, &plan->scratch_parent,
+				    err) < 0 ||
+	    open_mount(plan, &decision->scratch, plan->scratch, err) < 0)
+		return ces_error_context(err, "scratch");
+	for (size_t i = 0; i < decision->n_binds; i++)
+		if (open_mount(plan, &decision->binds[i], decision->binds[i].source, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int enter_run(const struct ces_plan *plan, const struct ces_grant *grant, int *ret,
+		     struct ces_error *err)
+{
+	const struct ces_decision *decision = plan->decision;
+	struct ces_run_record record = {
+	    .run = (char *)(uintptr_t)plan->run,
+	    .name = plan->request->name,
+	    .uid = plan->session->uid,
+	    .project = (char *)(uintptr_t)decision->project,
+	    .image = grant->reference,
+	    .digest = grant->digest,
+	    .started = (uint64_t)time(NULL),
+	    .outputs = (char *)(uintptr_t)plan->outputs,
+	    .scratch = decision->scratch.per_run ? (char *)(uintptr_t)plan->scratch : NULL,
+	    .user = plan->map.user,
+	    .group = plan->map.group,
+	    .retain_run = decision->retain == CES_RETAIN_RUN,
+	};
+
+	return ces_runs_enter(plan->session->runs, &record, ret, err);
+}
+
+static int set_up(const struct ces_plan *plan, struct ces_cgroup *cgroup,
+		  struct ces_container *container, struct ces_error *err)
+{
+	CES_CLEANUP_FD int root = -1;
+
+	if (ces_cgroup_make(plan->session->uid, plan->run, &plan->decision->limits, cgroup, err) <
+		0 ||
+	    ces_container_start(plan, cgroup, container, err) < 0 ||
+	    ces_rootfs_build(plan, container->userns, cgroup, &root, err) < 0 ||
+	    ces_rootfs_enter(root, err) < 0)
+		return -1;
+	return 0;
+}
+
+static void report_started(const struct ces_plan *plan)
+{
+	struct ces_event_started event = {.run = (char *)(uintptr_t)plan->run,
+					  .outputs = (char *)(uintptr_t)plan->outputs,
+					  .project = (char *)(uintptr_t)plan->decision->project};
+
+	ces_report_send(&ces_event_started_schema, &event, true);
+}
+
+/* What the decision allows but this version cannot do yet is refused, never left out in silence. */
+static int check_supported(const struct ces_plan *plan, struct ces_error *err)
+{
+	if (plan->decision->n_ports > 0)
+		return ces_error_set(err, CES_E_USAGE,
+				     "-p: published ports are not available in this version");
+	if (plan->decision->gpus > 0)
+		return ces_error_set(err, CES_E_USAGE,
+				     "--gpu: GPUs are not available in this version");
+	if ((plan->request->flags & CES_FLAG_DETACH) != 0)
+		return ces_error_set(err, CES_E_USAGE,
+				     "-d: detached runs are not available in this version");
+	return 0;
+}
+
+static int run(struct ces_plan *plan, const struct ces_grant *grant, struct ces_error *err)
+{
+	struct ces_finish finish = {.plan = plan,
+				    .record = -1,
+				    .cgroup = CES_CGROUP_NONE,
+				    .container = CES_CONTAINER_NONE,
+				    .grant = grant};
+	int result;
+
+	/* in this namespace from the start: an fd from before it cannot be mounted in it */
+	if (ces_rootfs_unshare(err) < 0 || enter_run(plan, grant, &finish.record, err) < 0)
+		return -1;
+	result = open_mounts(plan, err);
+	if (result == 0)
+		result = set_up(plan, &finish.cgroup, &finish.container, err);
+	ces_cleanroom_deadline(0);
+	if (result == 0)
+		result = ces_container_release(&finish.container, err);
+	if (result == 0) {
+		report_started(plan);
+		ces_supervise(plan, &finish.cgroup, &finish.container, &finish.end);
+	}
+	return ces_finish(&finish, result, err);
+}
+
+int ces_verb_run(struct ces_session *session, const struct ces_decision *decision,
+		 const char *number, struct ces_error *err)
+{
+	struct ces_plan plan = {.run = number,
+				.session = session,
+				.request = &session->request,
+				.decision = decision,
+				.runtime = session->policy->runtime,
+				.outputs_parent = -1,
+				.scratch_parent = -1};
+	struct ces_grant grant = {0};
+	const char *name = strrchr(plan.runtime, '/') + 1;
+	int result;
+
+	ces_cleanroom_deadline(SETUP_SECONDS);
+	plan.runc = strcmp(name, "runc") == 0;
+	plan.tty = (plan.request->flags & CES_FLAG_TTY) != 0 && isatty(STDIN_FILENO);
+	(void)snprintf(plan.hostname, sizeof(plan.hostname), "ces-%s", number);
+	result = check_supported(&plan, err);
+	if (result == 0)
+		result = load_image(&plan, &grant, err);
+	if (result == 0)
+		result = make_map(&plan, err);
+	if (result == 0)
+		result = check_runs(&plan, err);
+	if (result == 0)
+		result = run(&plan, &grant, err);
+	for (size_t i = 0; i < plan.n_mounts; i++)
+		close(plan.mounts[i].fd);
+	ces_cleanup_close(&plan.outputs_parent);
+	ces_cleanup_close(&plan.scratch_parent);
+	ces_wire_free(&ces_image_record_schema, &plan.image);
+	ces_wire_free(&ces_grant_schema, &grant);
+	return result;
+}

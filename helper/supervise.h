@@ -1,0 +1,18 @@
+/* While a run lives: its end, the client's wishes, its time. */
+#ifndef CES_HELPER_SUPERVISE_H
+#define CES_HELPER_SUPERVISE_H
+
+#include "helper/container.h"
+
+struct ces_end {
+	int status;         /* as the caller will see it: 0..255 */
+	const char *reason; /* "exit", "signal", "memory limit", "time limit", "stopped", "not
+			       found", ... */
+	char text[CES_ERROR_TEXT]; /* a line for the user, or "" */
+};
+
+/* Returns when the container is gone. */
+void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
+		   struct ces_container *container, struct ces_end *ret);
+
+#endif
