@@ -4,11 +4,12 @@
 
 #include "helper/fetch/transfer.h"
 
-#define CES_CONNECT_SECONDS    20
-#define CES_FIRST_BYTE_SECONDS 60 /* a caching proxy may fetch a whole blob before its first byte  \
-				   */
-#define CES_SLOW_BYTES   1024     /* a second, ... */
-#define CES_SLOW_SECONDS 20       /* ... for so long: given up */
+#define CES_CONNECT_SECONDS 20
+/* A caching proxy may fetch a whole blob before it sends its first byte. */
+#define CES_FIRST_BYTE_SECONDS 60
+/* Fewer bytes a second for so long, and the try is given up. */
+#define CES_SLOW_BYTES   1024
+#define CES_SLOW_SECONDS 20
 
 /* Points transfer->url at what the GET asks for. */
 int ces_request_address(struct ces_transfer *transfer, struct ces_error *err);

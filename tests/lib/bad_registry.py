@@ -252,6 +252,30 @@ def mode_login_never(h, _):
     h.challenge('Basic realm="x"')
 
 
+def mode_login_redirect(h, thing):
+    """asks for a Basic login, and then redirects to --elsewhere"""
+    if h.headers.get("Authorization"):
+        mode_redirect_elsewhere(h, thing)
+    else:
+        h.challenge('Basic realm="x"')
+
+
+def mode_realm_redirect(h, thing):
+    """asks for a Bearer token of its own /token, and then redirects to --elsewhere"""
+    if h.headers.get("Authorization"):
+        mode_redirect_elsewhere(h, thing)
+    else:
+        h.challenge(f'Bearer realm="https://{h.headers["Host"]}/token"')
+
+
+def mode_realm_expire(h, thing):
+    """like drop-once, with Bearer tokens of its own /token, each good for one request"""
+    if h.server.spend(h.headers.get("Authorization")):
+        mode_drop_once(h, thing)
+    else:
+        h.challenge(f'Bearer realm="https://{h.headers["Host"]}/token"')
+
+
 def mode_login_odd(h, _):
     """401 with a scheme that nobody knows"""
     h.challenge("Negotiate abcd==")
@@ -362,6 +386,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         if path == "/v2/":
             return self.error(200)
+        if path == "/token":
+            return self.chunked(Thing("", "application/json", b""), [self.server.token()])
         store = re.fullmatch(r"/store/(sha256:[0-9a-f]{64})", path)
         asked = re.fullmatch(r"(?:/[\w.-]+)?/v2/([\w./-]+)/(manifests|blobs)/([\w.:-]+)", path)
         if store:
@@ -390,6 +416,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.options = options
         self.lock = threading.Lock()
         self.seen = set()
+        self.tokens = set()
         self.context = None
         if not options.plain:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -399,6 +426,20 @@ class Server(http.server.ThreadingHTTPServer):
         if self.options.log:
             with self.lock, open(self.options.log, "a", encoding="utf-8") as f:
                 f.write(json.dumps(record) + "\n")
+
+    # Tokens that are good once
+
+    def token(self):
+        with self.lock:
+            token = f"token-{len(self.tokens)}-{time.monotonic_ns()}"
+            self.tokens.add("Bearer " + token)
+        return json.dumps({"token": token}).encode()
+
+    def spend(self, authorization):
+        with self.lock:
+            good = authorization in self.tokens
+            self.tokens.discard(authorization)
+        return good
 
     # The layout
 
