@@ -64,6 +64,7 @@ struct ces_stream {
 	const uint8_t *in;
 	size_t in_length;
 	bool input_ended;
+	bool input_failed; /* too long, too short or unreadable: nothing more is to be had */
 	uint8_t *input;
 	struct block blocks[BLOCKS];
 	uint8_t *memory;
@@ -97,7 +98,7 @@ static ssize_t read_some(struct ces_stream *stream, size_t ask)
 }
 
 /* One byte more than is due is asked for: a longer body is an error as well. */
-static int read_input(struct ces_stream *stream, struct ces_error *err)
+static int read_checked(struct ces_stream *stream, struct ces_error *err)
 {
 	uint64_t left = stream->source.size - stream->taken;
 	ssize_t n = read_some(stream, left < INPUT_SIZE ? (size_t)left + 1 : INPUT_SIZE);
@@ -117,6 +118,12 @@ static int read_input(struct ces_stream *stream, struct ces_error *err)
 	stream->in_length = (size_t)n;
 	stream->input_ended = n == 0;
 	return 0;
+}
+
+static int read_input(struct ces_stream *stream, struct ces_error *err)
+{
+	stream->input_failed = read_checked(stream, err) < 0;
+	return stream->input_failed ? -1 : 0;
 }
 
 static int check_ratio(const struct ces_stream *stream, struct ces_error *err)
@@ -216,6 +223,10 @@ static int produce(struct ces_stream *stream, bool *ret_wrong_bytes, struct ces_
 	/* A bomb is not read to its end. */
 	if (result < 0 && err->code == CES_E_LIMIT)
 		return -1;
+	if (stream->input_failed) {
+		*ret_wrong_bytes = true;
+		return -1;
+	}
 	if (check_compressed(stream, &compressed_err) < 0) {
 		*ret_wrong_bytes = true;
 		*err = compressed_err;
