@@ -32,18 +32,11 @@ static void say_mount(const struct out *out, const struct ces_decision_mount *mo
 	    mount->read_only ? "read-only" : "read-write", note);
 }
 
-static const char *credentials_text(enum ces_credentials credentials)
-{
-	switch (credentials) {
-	case CES_CREDENTIALS_REQUIRED:
-		return "a login is required";
-	case CES_CREDENTIALS_OPTIONAL:
-		return "a login is optional";
-	case CES_CREDENTIALS_NONE:
-		return "without a login";
-	}
-	return "no login is known";
-}
+static const char *const credentials_text[] = {
+    [CES_CREDENTIALS_REQUIRED] = "a login is required",
+    [CES_CREDENTIALS_OPTIONAL] = "a login is optional",
+    [CES_CREDENTIALS_NONE] = "without a login",
+};
 
 static void say_image(const struct out *out, const struct ces_decision *d)
 {
@@ -55,7 +48,7 @@ static void say_image(const struct out *out, const struct ces_decision *d)
 	if (d->locked_digest[0] != '\0')
 		say(out, "  only with digest %s", d->locked_digest);
 	if (d->verb == CES_VERB_PULL)
-		say(out, "  from %s, %s", d->endpoint, credentials_text(d->credentials));
+		say(out, "  from %s, %s", d->endpoint, credentials_text[d->credentials]);
 	switch (d->retain) {
 	case CES_RETAIN_RUN:
 		say(out, "  destroyed after the run that uses it");

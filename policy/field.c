@@ -122,15 +122,15 @@ int ces_field_object(struct ces_fields *in, const struct ces_field_at *at, void 
 static int read_named(struct ces_fields *in, const struct ces_field_at *at, char *entry)
 {
 	const struct ces_field_each *each = at->row->param;
+	size_t i = 0;
 
 	json_object_object_foreach(at->value, key, value)
 	{
 		struct ces_field_at next = {
 		    .place = {.up = &at->place, .key = key}, .value = value, .row = &each->row};
 
-		if (each->row.read(in, &next, entry) != 0)
+		if (each->row.read(in, &next, entry + each->size * i++) != 0)
 			return -1;
-		entry += each->size;
 	}
 	return 0;
 }
@@ -140,12 +140,12 @@ static int read_numbered(struct ces_fields *in, const struct ces_field_at *at, c
 {
 	const struct ces_field_each *each = at->row->param;
 
-	for (size_t i = 0; i < n; i++, entry += each->size) {
+	for (size_t i = 0; i < n; i++) {
 		struct ces_field_at next = {.place = {.up = &at->place, .index = i},
 					    .row = &each->row};
 
 		next.value = json_object_array_get_idx(at->value, i);
-		if (each->row.read(in, &next, entry) != 0)
+		if (each->row.read(in, &next, entry + each->size * i) != 0)
 			return -1;
 	}
 	return 0;

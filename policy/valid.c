@@ -128,8 +128,7 @@ bool ces_valid_registry(const char *text)
 	if (!ces_valid_host(text))
 		return false;
 	snprintf(whole, sizeof(whole), "%s/x", text);
-	return ces_reference_parse(whole, &reference, NULL) == 0 &&
-	       strcmp(reference.registry, text) == 0;
+	return ces_reference_parse(whole, &reference, NULL) == 0;
 }
 
 bool ces_valid_endpoint(const char *text)

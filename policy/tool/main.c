@@ -58,7 +58,7 @@ static int read_draft(const char *path, char **ret, size_t *ret_length, struct c
 static int load(const char *path, struct ces_policy **ret, struct ces_error *err)
 {
 	CES_CLEANUP_FREE char *bytes = NULL;
-	size_t length;
+	size_t length = 0;
 
 	if (read_draft(path, &bytes, &length, err) != 0)
 		return -1;

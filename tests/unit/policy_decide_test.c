@@ -17,6 +17,15 @@ START_TEST(a_member_by_group_runs_an_allowed_image)
 }
 END_TEST
 
+START_TEST(the_group_of_root_is_never_handed_on)
+{
+	gid_list[1] = 0;
+	allowed("projects.alpha.images[0]");
+	ck_assert_uint_eq(decision.n_project_gids, 0);
+	ces_decision_free(&decision);
+}
+END_TEST
+
 START_TEST(a_member_by_user_name_needs_no_group)
 {
 	in_groups("ursula");
@@ -179,7 +188,7 @@ static const struct {
 	uid_t uid;
 	gid_t gid;
 } odd[] = {
-    {"root", "root", "/root", 0, 0},
+    {"root", "root", "/root", 0, 1000},
     {"root's group", "ann", "/home/ann", 1000, 0},
     {"no uid", "ann", "/home/ann", (uid_t)-1, 1000},
     {"a subordinate id", "ann", "/home/ann", 2000000001, 1000},
@@ -362,6 +371,7 @@ static TCase *make_tests(void)
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, a_member_by_group_runs_an_allowed_image);
+	tcase_add_test(t, the_group_of_root_is_never_handed_on);
 	tcase_add_test(t, a_member_by_user_name_needs_no_group);
 	tcase_add_loop_test(t, a_group_name_that_only_resembles_gives_nothing, 0,
 			    CES_COUNT(strangers));
