@@ -18,6 +18,7 @@
 #include "helper/finish.h"
 #include "helper/report.h"
 #include "helper/request.h"
+#include "helper/rootfs.h"
 #include "helper/runs.h"
 
 #define REQUEST_MS     10000
@@ -85,6 +86,10 @@ static int pull_or_run(struct ces_session *session, const struct ces_decision *d
 
 	if ((session->request.flags & CES_FLAG_EXPLAIN) != 0)
 		return explain(session, decision);
+	/* the private mount namespace comes first: the store's fds could not be mounted in a later
+	 * one */
+	if (decision->verb == CES_VERB_RUN && ces_rootfs_unshare(err) < 0)
+		return -1;
 	if (open_state(session, err) < 0)
 		return -1;
 	if (decision->verb == CES_VERB_RUN && ces_runs_name(session->runs, run, err) < 0)

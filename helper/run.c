@@ -211,8 +211,7 @@ static int run(struct ces_plan *plan, const struct ces_grant *grant, struct ces_
 				    .grant = grant};
 	int result;
 
-	/* in this namespace from the start: an fd from before it cannot be mounted in it */
-	if (ces_rootfs_unshare(err) < 0 || enter_run(plan, grant, &finish.record, err) < 0)
+	if (enter_run(plan, grant, &finish.record, err) < 0)
 		return -1;
 	result = open_mounts(plan, err);
 	if (result == 0)

@@ -118,7 +118,9 @@ static void run_worker(const struct ces_spawn *how)
 
 	(void)snprintf(title, sizeof(title), "%s", name);
 	stdio_to_null();
-	if (how->userns >= 0 && setns(how->userns, CLONE_NEWUSER) < 0)
+	/* the mount namespace must be the user namespace's own, for a worker that makes itself an
+	 * empty root */
+	if (how->userns >= 0 && (setns(how->userns, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNS) < 0))
 		give_up();
 	ces_process_arrange(how->fds, how->n_fds);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -130,9 +132,8 @@ static void run_worker(const struct ces_spawn *how)
 
 int ces_spawn_worker(const struct ces_spawn *how, struct ces_process *ret, struct ces_error *err)
 {
-	uint64_t flags = how->userns < 0 ? 0
-					 : CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
-					       CLONE_NEWIPC | CLONE_NEWUTS;
+	uint64_t flags =
+	    how->userns < 0 ? 0 : CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 	int side = ces_process_clone(flags, -1, ret);
 
 	if (side < 0)

@@ -130,21 +130,21 @@ static int make(struct ces_walk *walk, int directory, const char *name, bool rep
 	return ces_walk_make_opaque(made, err);
 }
 
-/* Puts the target of a symlink before what is left to walk. */
+/* Puts the target of a symlink before `rest`, which is the end of what is pending. */
 static int substitute(struct ces_walk *walk, int directory, const char *name, const char *rest,
 		      struct ces_path *real, struct ces_error *err)
 {
-	char left[2 * PATH_MAX], target[PATH_MAX];
-	ssize_t length = readlinkat(directory, name, target, sizeof(target));
+	char target[PATH_MAX];
+	ssize_t n = readlinkat(directory, name, target, sizeof(target));
+	size_t length = n > 0 ? (size_t)n : 0, left = strlen(rest);
 
-	if (length <= 0 || (size_t)length == sizeof(target))
+	if (length == 0 || length == sizeof(target))
 		return ces_error_set(err, CES_E_IMAGE, "a symlink on its way cannot be read");
-	target[length] = '\0';
-	snprintf(left, sizeof(left), "%s", rest);
-	if ((size_t)length + 1 + strlen(left) >= sizeof(walk->pending))
+	if (length + 1 + left >= sizeof(walk->pending))
 		return ces_error_set(err, CES_E_IMAGE, "the symlinks on its way are too long");
-	snprintf(walk->pending, sizeof(walk->pending), "%.*s/%.*s", (int)length, target,
-		 (int)(sizeof(left) - 1), left);
+	memmove(walk->pending + length + 1, rest, left + 1);
+	memcpy(walk->pending, target, length);
+	walk->pending[length] = '/';
 	if (target[0] == '/')
 		memset(real, 0, sizeof(*real));
 	return 0;
