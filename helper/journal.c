@@ -24,7 +24,7 @@
 #include "common/paths.h"
 #include "helper/beneath.h"
 
-#define LINE_MAX_BYTES 16384
+#define LINE_MAX_BYTES 98304 /* 35 mounts of 1.3 KiB and the rest */
 
 static int open_syslog(void)
 {
@@ -182,25 +182,40 @@ static const char *verb_name(uint64_t verb)
 	return verb < CES_COUNT(names) ? names[verb] : "";
 }
 
-static void put_mount(struct json_object *mounts, const struct ces_decision_mount *mount)
+void ces_journal_fill_run(const char *source, const char *run, char *buffer, size_t size)
+{
+	const char *mark = strstr(source, "{run}");
+
+	if (mark == NULL)
+		(void)snprintf(buffer, size, "%s", source);
+	else
+		(void)snprintf(buffer, size, "%.*s%s%s", (int)(mark - source), source, run,
+			       mark + strlen("{run}"));
+}
+
+static void put_mount(struct json_object *mounts, const struct ces_decision_mount *mount,
+		      const char *run)
 {
 	struct json_object *one = json_object_new_object();
+	char source[1100];
 
-	put(one, "source", mount->source);
+	ces_journal_fill_run(mount->source, run, source, sizeof(source));
+	put(one, "source", source);
 	put(one, "destination", mount->destination);
 	put(one, "access", mount->read_only ? "read-only" : "read-write");
 	(void)json_object_array_add(mounts, one);
 }
 
-static void put_run(struct json_object *record, const struct ces_decision *decision)
+static void put_run(struct json_object *record, const struct ces_decision *decision,
+		    const char *run)
 {
 	struct json_object *mounts = json_object_new_array(), *limits = json_object_new_object();
 
-	put_mount(mounts, &decision->data);
-	put_mount(mounts, &decision->outputs);
-	put_mount(mounts, &decision->scratch);
+	put_mount(mounts, &decision->data, run);
+	put_mount(mounts, &decision->outputs, run);
+	put_mount(mounts, &decision->scratch, run);
 	for (size_t i = 0; i < decision->n_binds; i++)
-		put_mount(mounts, &decision->binds[i]);
+		put_mount(mounts, &decision->binds[i], run);
 	(void)json_object_object_add(record, "mounts", mounts);
 	put_number(limits, "cpus_milli", decision->limits.cpus);
 	put_number(limits, "memory", decision->limits.memory);
@@ -215,7 +230,7 @@ struct json_object *ces_journal_decision(const struct ces_policy *policy,
 					 const struct ces_caller *caller, uid_t uid,
 					 const struct ces_request *request,
 					 const struct ces_decision *decision, const char *run,
-					 const struct ces_error *why)
+					 const char *digest, const struct ces_error *why)
 {
 	struct json_object *record = json_object_new_object();
 
@@ -232,13 +247,14 @@ struct json_object *ces_journal_decision(const struct ces_policy *policy,
 		put_number(record, "env", request->env.n);
 	}
 	put(record, "run", run);
+	put(record, "digest", digest);
 	if (policy != NULL)
 		put(record, "policy", policy->digest);
 	if (decision != NULL) {
 		put(record, "rule", decision->rule);
 		put(record, "approval", decision->approval);
 		if (decision->verb == CES_VERB_RUN)
-			put_run(record, decision);
+			put_run(record, decision, run);
 	}
 	if (why != NULL) {
 		put(record, "code", ces_code_name(why->code));

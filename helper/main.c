@@ -15,7 +15,7 @@
 #include "helper/beneath.h"
 #include "helper/cleanroom.h"
 #include "helper/facts.h"
-#include "helper/finish.h"
+#include "helper/record.h"
 #include "helper/report.h"
 #include "helper/request.h"
 #include "helper/rootfs.h"
@@ -39,34 +39,6 @@ static int open_state(struct ces_session *session, struct ces_error *err)
 	if (ces_runs_open(&session->runs, err) < 0)
 		return -1;
 	return ces_store_open(&session->store, err);
-}
-
-/* No record, no effect: a denial that cannot be recorded is still a denial, an allowance is not. */
-static int record(const struct ces_session *session, const struct ces_decision *decision,
-		  const char *run, const struct ces_error *why, struct ces_error *err)
-{
-	const struct ces_caller *caller = session->caller.user != NULL ? &session->caller : NULL;
-	const struct ces_request *request = session->request.verb != 0 ? &session->request : NULL;
-	/* a run's record becomes durable while its tree is built; see helper/container.c */
-	bool durable = decision == NULL || decision->verb != CES_VERB_RUN;
-
-	return ces_journal_append(&session->journal,
-				  ces_journal_decision(session->policy, caller, session->uid,
-						       request, decision, run, why),
-				  durable, err);
-}
-
-/* The end of what was allowed and did not come off; what succeeds records its own end. */
-static void record_failure(const struct ces_session *session, const char *run,
-			   const struct ces_error *why)
-{
-	struct ces_error ignored;
-
-	(void)ces_journal_append(
-	    &session->journal,
-	    ces_journal_end(session->request.verb == CES_VERB_RUN ? "run" : "pull", session->uid,
-			    run, session->request.image, NULL, CES_EXIT_REFUSED, why->text, 0, 0),
-	    false, &ignored);
 }
 
 static int explain(const struct ces_session *session, const struct ces_decision *decision)
@@ -94,16 +66,12 @@ static int pull_or_run(struct ces_session *session, const struct ces_decision *d
 		return -1;
 	if (decision->verb == CES_VERB_RUN && ces_runs_name(session->runs, run, err) < 0)
 		return -1;
-	if (record(session, decision, run, NULL, err) < 0)
-		return -1;
-	session->recorded = true;
-	ces_finish_dead(session);
 	if (decision->verb == CES_VERB_RUN)
 		result = ces_verb_run(session, decision, run, err);
 	else
 		result = ces_verb_pull(session, decision, err);
-	if (result < 0)
-		record_failure(session, run, err);
+	if (result < 0 && session->recorded)
+		ces_record_failure(session, run, err);
 	return result;
 }
 
@@ -174,7 +142,8 @@ int main(int argc, char **argv)
 	}
 	if (serve(&session, &err) == 0)
 		return 0;
-	if (!session.recorded && record(&session, NULL, NULL, &err, &unrecorded) < 0)
+	if (!session.recorded &&
+	    ces_record_decision(&session, NULL, NULL, NULL, &err, &unrecorded) < 0)
 		ces_error_context(&err, "%s", unrecorded.text);
 	ces_report_error(&err, session.policy != NULL ? session.policy->contact : NULL);
 	return CES_EXIT_REFUSED;

@@ -22,6 +22,8 @@
 #include "helper/journal.h"
 #include "helper/layers.h"
 #include "helper/mounts.h"
+#include "helper/finish.h"
+#include "helper/record.h"
 #include "helper/report.h"
 #include "helper/request.h"
 #include "helper/workers.h"
@@ -377,7 +379,11 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 		    err, CES_E_DENIED, "registries.credentials",
 		    "%s wants a login: type ces-client pull --username USER --token-stdin IMAGE",
 		    decision->image.registry);
+	if (ces_record_decision(session, decision, NULL, NULL, NULL, err) < 0)
+		return -1;
 	ces_cleanroom_deadline(PULL_SECONDS);
+	ces_finish_dead(session);
+	ces_store_collect(&session->store, session->runs);
 	result = ces_unpacker_userns(session->policy, &pull.userns, err);
 	if (result == 0)
 		result = ces_fetcher_start(session, decision, &pull.fetcher, err);

@@ -13,6 +13,7 @@
 #include "helper/container.h"
 #include "helper/finish.h"
 #include "helper/journal.h"
+#include "helper/record.h"
 #include "helper/report.h"
 #include "helper/rootfs.h"
 #include "helper/runs.h"
@@ -92,18 +93,6 @@ static int check_runs(const struct ces_plan *plan, struct ces_error *err)
 			      (unsigned long long)count.n, plan->decision->project, most);
 }
 
-/* {run} is the one template the decision leaves open. */
-static void fill_run(const char *source, const char *run, char *buffer, size_t size)
-{
-	const char *mark = strstr(source, "{run}");
-
-	if (mark == NULL)
-		(void)snprintf(buffer, size, "%s", source);
-	else
-		(void)snprintf(buffer, size, "%.*s%s%s", (int)(mark - source), source, run,
-			       mark + strlen("{run}"));
-}
-
 static int open_mount(struct ces_plan *plan, const struct ces_decision_mount *mount,
 		      const char *path, struct ces_error *err)
 {
@@ -124,8 +113,6 @@ static int open_mounts(struct ces_plan *plan, struct ces_error *err)
 {
 	const struct ces_decision *decision = plan->decision;
 
-	fill_run(decision->outputs.source, plan->run, plan->outputs, sizeof(plan->outputs));
-	fill_run(decision->scratch.source, plan->run, plan->scratch, sizeof(plan->scratch));
 	if (open_mount(plan, &decision->data, decision->data.source, err) < 0)
 		return ces_error_context(err, "project data");
 	if (ces_beneath_open_parent(&plan->session->caller, plan->outputs, &plan->outputs_parent,
@@ -244,9 +231,16 @@ int ces_verb_run(struct ces_session *session, const struct ces_decision *decisio
 	plan.runc = strcmp(name, "runc") == 0;
 	plan.tty = (plan.request->flags & CES_FLAG_TTY) != 0 && isatty(STDIN_FILENO);
 	(void)snprintf(plan.hostname, sizeof(plan.hostname), "ces-%s", number);
+	ces_journal_fill_run(decision->outputs.source, number, plan.outputs, sizeof(plan.outputs));
+	ces_journal_fill_run(decision->scratch.source, number, plan.scratch, sizeof(plan.scratch));
 	result = check_supported(&plan, err);
 	if (result == 0)
 		result = load_image(&plan, &grant, err);
+	/* recorded with the digest that will run, before anything is made */
+	if (result == 0)
+		result = ces_record_decision(session, decision, number, grant.digest, NULL, err);
+	if (result == 0)
+		ces_finish_dead(session);
 	if (result == 0)
 		result = make_map(&plan, err);
 	if (result == 0)

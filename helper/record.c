@@ -1,0 +1,34 @@
+/* Decisions and failures into the journal. No record, no effect: a refusal that cannot be recorded
+ * is still a refusal, an allowance is not. */
+#include "helper/record.h"
+
+#include "common/paths.h"
+
+int ces_record_decision(struct ces_session *session, const struct ces_decision *decision,
+			const char *run, const char *digest, const struct ces_error *why,
+			struct ces_error *err)
+{
+	const struct ces_caller *caller = session->caller.user != NULL ? &session->caller : NULL;
+	const struct ces_request *request = session->request.verb != 0 ? &session->request : NULL;
+	bool durable = decision == NULL || decision->verb != CES_VERB_RUN;
+
+	if (ces_journal_append(&session->journal,
+			       ces_journal_decision(session->policy, caller, session->uid, request,
+						    decision, run, digest, why),
+			       durable, err) < 0)
+		return -1;
+	session->recorded = why == NULL;
+	return 0;
+}
+
+void ces_record_failure(const struct ces_session *session, const char *run,
+			const struct ces_error *why)
+{
+	struct ces_error ignored;
+
+	(void)ces_journal_append(
+	    &session->journal,
+	    ces_journal_end(session->request.verb == CES_VERB_RUN ? "run" : "pull", session->uid,
+			    run, session->request.image, NULL, CES_EXIT_REFUSED, why->text, 0, 0),
+	    false, &ignored);
+}
