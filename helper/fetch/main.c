@@ -69,6 +69,8 @@ static int start(struct ces_session *session, struct ces_error *err)
 		return ces_error_set(err, CES_E_INTERNAL, "libcurl does not start");
 	if (ces_session_init(session, CHANNEL, err) < 0)
 		return -1;
+	if (ces_sandbox_hide_files(err) < 0)
+		return -1;
 	return ces_sandbox_filter(err);
 }
 

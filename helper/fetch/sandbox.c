@@ -212,7 +212,8 @@ static const char *const fatal[] = {
 static const char *const absent[] = {"clone3", "openat2", "epoll_pwait2", "futex_waitv",
 				     "close_range"};
 
-#define WRITES (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (__O_TMPFILE))
+/* O_TMPFILE includes O_DIRECTORY, which reading may use. */
+#define WRITES (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY))
 #define THREAD (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
 #define SPACES                                                                                     \
 	(CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | \

@@ -11,6 +11,10 @@ int ces_sandbox_check_identity(struct ces_error *err);
  * parent. */
 int ces_sandbox_drop(struct ces_error *err);
 
+/* Hides every file but those that the resolver and OpenSSL read, where the kernel can (Landlock).
+ * Needs ces_sandbox_drop before it. */
+int ces_sandbox_hide_files(struct ces_error *err);
+
 /* The system call filter. For good: afterwards only sockets going out, reading of files, and the
  * fds that the process has. One thread must exist when it is called. */
 int ces_sandbox_filter(struct ces_error *err);

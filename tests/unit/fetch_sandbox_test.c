@@ -1,6 +1,6 @@
 /* What a taken-over ces-fetch could still do: nothing but connect out, read, and use the fds it
  * has. */
-/* links: helper/fetch/sandbox.c */
+/* links: helper/fetch/sandbox.c helper/fetch/readable.c */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -227,7 +227,7 @@ static int thread(void)
 static int read_file(void)
 {
 	char c;
-	CES_CLEANUP_FD int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+	CES_CLEANUP_FD int fd = open("/etc/hosts", O_RDONLY | O_CLOEXEC);
 
 	return read(fd, &c, 1) == 1 ? 0 : -1;
 }
@@ -274,13 +274,44 @@ static int caged(int (*attempt)(void))
 	if (pid == 0) {
 		become_nobody();
 		if (ces_sandbox_check_identity(NULL) < 0 || ces_sandbox_drop(NULL) < 0 ||
-		    ces_sandbox_filter(NULL) < 0)
+		    ces_sandbox_hide_files(NULL) < 0 || ces_sandbox_filter(NULL) < 0)
 			_exit(101);
 		_exit(attempt() == 0 ? 0 : errno);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	return WIFSIGNALED(status) ? 1000 + WTERMSIG(status) : WEXITSTATUS(status);
 }
+
+static int read_users(void)
+{
+	return opened(open("/etc/passwd", O_RDONLY | O_CLOEXEC));
+}
+
+static int list_homes(void)
+{
+	return opened(open("/home", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+static int list_root(void)
+{
+	return opened(open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+static int read_kernel(void)
+{
+	return opened(open("/proc/version", O_RDONLY | O_CLOEXEC));
+}
+
+static int (*const hidden[])(void) = {read_users, list_homes, list_root, read_kernel};
+
+START_TEST(files_that_anyone_may_read_are_hidden)
+{
+	if (syscall(444, NULL, 0, 1) < 1) /* landlock_create_ruleset: this kernel has no Landlock */
+		return;
+	ck_assert_int_eq(hidden[_i](), 0); /* they are there */
+	ck_assert_int_eq(caged(hidden[_i]), EACCES);
+}
+END_TEST
 
 START_TEST(what_is_not_needed_is_refused)
 {
@@ -360,6 +391,8 @@ int main(void)
 	tcase_add_loop_test(tcase, what_is_not_needed_is_refused, 0, (int)CES_COUNT(refused));
 	tcase_add_loop_test(tcase, what_only_an_intruder_calls_kills, 0, (int)CES_COUNT(fatal));
 	tcase_add_loop_test(tcase, what_fetching_needs_works, 0, (int)CES_COUNT(needed));
+	tcase_add_loop_test(tcase, files_that_anyone_may_read_are_hidden, 0,
+			    (int)CES_COUNT(hidden));
 	tcase_add_loop_test(tcase, root_in_any_form_is_refused, 0, (int)CES_COUNT(roots));
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
