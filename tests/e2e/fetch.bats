@@ -358,6 +358,12 @@ failed() # CODE TEXT
 	failed registry "is not trusted: unknown certificate authority"
 }
 
+@test "the machine's own authorities are trusted where the policy names no CA file" {
+	# shellcheck disable=SC2016
+	run -0 unshare -m sh -c 'mount --bind "$1" "$(curl-config --ca)" && shift && exec "$@"' - "$dir/ca.pem" \
+		"$top/$B/tests/fetch_driver" -e "$top/$B/ces-fetch" "https://localhost:$bad" lab/tool "manifest|1|4194304"
+}
+
 @test "an expired certificate is refused" {
 	fetch_ca "https://localhost:$expired" lab/tool "manifest|1|4194304"
 	failed registry "has expired"
