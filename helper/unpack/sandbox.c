@@ -177,6 +177,10 @@ static const int calls_layer[] = {
 };
 static const int calls_user[] = {SCMP_SYS(openat2), SCMP_SYS(fgetxattr)};
 
+/* The address sanitizer's own, in builds for tests only. */
+static const int calls_sanitizer[] = {SCMP_SYS(sigaltstack), SCMP_SYS(gettid), SCMP_SYS(getpid),
+				      SCMP_SYS(sched_getaffinity)};
+
 static int allow_all(scmp_filter_ctx filter, const int *calls, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -210,6 +214,8 @@ static int build(scmp_filter_ctx filter, enum ces_unpack_kind kind)
 	if (seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) < 0 ||
 	    allow_all(filter, calls_all, CES_COUNT(calls_all)) < 0 ||
 	    allow_by_argument(filter, kind) < 0)
+		return -1;
+	if (SANITIZED && allow_all(filter, calls_sanitizer, CES_COUNT(calls_sanitizer)) < 0)
 		return -1;
 	if (kind == CES_UNPACK_LAYER && allow_all(filter, calls_layer, CES_COUNT(calls_layer)) < 0)
 		return -1;
