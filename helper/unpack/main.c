@@ -176,6 +176,24 @@ static int check_directory(int fd, struct ces_error *err)
 	return 0;
 }
 
+/* What an earlier attempt left behind would become part of the layer. */
+static int check_empty(int fd, struct ces_error *err)
+{
+	CES_CLEANUP_FD int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CES_CLEANUP_DIR DIR *dir = again < 0 ? NULL : fdopendir(again);
+	const struct dirent *entry;
+
+	if (dir == NULL)
+		return ces_error_errno(err, CES_E_HOST, "cannot read the staging directory");
+	ces_steal_fd(&again);
+	while ((entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			return ces_error_set(err, CES_E_INTERNAL,
+					     "the staging directory is not empty");
+	}
+	return 0;
+}
+
 /* How many directories were given, from fd 6 upward; what lies above them is closed. */
 static int count_directories(int *ret_fds, size_t *ret, struct ces_error *err)
 {
@@ -200,7 +218,7 @@ static int do_job(const struct ces_unpack_job *job, struct ces_error *err)
 
 	if (kind == CES_UNPACK_LAYER) {
 		root = FIRST_DIR;
-		if (check_directory(root, err) < 0)
+		if (check_directory(root, err) < 0 || check_empty(root, err) < 0)
 			return -1;
 		close_range(FIRST_DIR + 1, ~0U, 0);
 	} else if (kind == CES_UNPACK_USER) {
@@ -209,7 +227,8 @@ static int do_job(const struct ces_unpack_job *job, struct ces_error *err)
 	} else {
 		close_range(FIRST_DIR, ~0U, 0);
 	}
-	ces_layer_prepare();
+	if (kind == CES_UNPACK_LAYER)
+		ces_layer_prepare();
 	if (ces_sandbox_enter(kind, root, job->size, err) < 0)
 		return -1;
 	switch (kind) {
