@@ -95,7 +95,7 @@ static bool printable(const char *text)
 
 static int read_workdir(struct json_object *json, struct ces_config *config, struct ces_error *err)
 {
-	const char *text;
+	const char *text = NULL;
 
 	if (ces_json_text(json, "WorkingDir", &text, err) < 0)
 		return -1;
@@ -111,7 +111,7 @@ static int read_workdir(struct json_object *json, struct ces_config *config, str
 
 static int read_user(struct json_object *json, struct ces_config *config, struct ces_error *err)
 {
-	const char *text;
+	const char *text = NULL;
 
 	if (ces_json_text(json, "User", &text, err) < 0)
 		return -1;
@@ -127,7 +127,7 @@ static int read_user(struct json_object *json, struct ces_config *config, struct
 static int read_stop_signal(struct json_object *json, struct ces_config *config,
 			    struct ces_error *err)
 {
-	const char *text;
+	const char *text = NULL;
 
 	if (ces_json_text(json, "StopSignal", &text, err) < 0)
 		return -1;
@@ -183,7 +183,7 @@ static int read_words(struct json_object *json, struct ces_image_record *record,
 
 static int check_platform(struct json_object *json, struct ces_error *err)
 {
-	const char *os, *architecture;
+	const char *os = NULL, *architecture = NULL;
 
 	if (ces_json_text(json, "os", &os, err) < 0 ||
 	    ces_json_text(json, "architecture", &architecture, err) < 0)
@@ -201,8 +201,8 @@ static int read_rootfs(struct json_object *json, uint64_t layers, struct ces_con
 		       struct ces_error *err)
 {
 	struct ces_strings *diff_ids = &config->record.diff_ids;
-	struct json_object *rootfs;
-	const char *type;
+	struct json_object *rootfs = NULL;
+	const char *type = NULL;
 
 	if (ces_json_member(json, "rootfs", json_type_object, &rootfs, err) < 0)
 		return -1;
@@ -226,7 +226,7 @@ static int read_rootfs(struct json_object *json, uint64_t layers, struct ces_con
 
 static int read_config(uint64_t layers, struct ces_config *config, struct ces_error *err)
 {
-	struct json_object *inner;
+	struct json_object *inner = NULL;
 
 	if (check_platform(config->json, err) < 0 ||
 	    read_rootfs(config->json, layers, config, err) < 0 ||

@@ -48,7 +48,7 @@ int ces_json_member(struct json_object *object, const char *key, enum json_type 
 int ces_json_text(struct json_object *object, const char *key, const char **ret,
 		  struct ces_error *err)
 {
-	struct json_object *member;
+	struct json_object *member = NULL;
 
 	if (ces_json_member(object, key, json_type_string, &member, err) < 0)
 		return -1;
@@ -59,7 +59,7 @@ int ces_json_text(struct json_object *object, const char *key, const char **ret,
 int ces_json_number(struct json_object *object, const char *key, uint64_t max, uint64_t *ret,
 		    struct ces_error *err)
 {
-	struct json_object *member;
+	struct json_object *member = NULL;
 	int64_t number;
 
 	if (ces_json_member(object, key, json_type_int, &member, err) < 0)
@@ -79,7 +79,7 @@ int ces_json_texts(struct json_object *object, const char *key, size_t max, stru
 		   struct ces_error *err)
 {
 	struct ces_strings texts = {NULL, 0};
-	struct json_object *array;
+	struct json_object *array = NULL;
 
 	if (ces_json_member(object, key, json_type_array, &array, err) < 0)
 		return -1;

@@ -2,9 +2,9 @@
  * alike. It builds nothing; its recursion is bounded by CES_JSON_DEPTH. */
 #include "helper/unpack/json_scan.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "common/cleanup.h"
 #include "helper/unpack/json.h"
 
 struct scan {
@@ -254,7 +254,7 @@ static bool distinct(struct scan *scan, size_t first)
 static bool object(struct scan *scan)
 {
 	size_t first = scan->n_keys;
-	uint64_t hash;
+	uint64_t hash = 0;
 
 	blank(scan);
 	if (take(scan, '}'))
@@ -301,7 +301,7 @@ static bool nested(struct scan *scan, bool (*inside)(struct scan *))
 
 static bool value(struct scan *scan)
 {
-	uint64_t hash;
+	uint64_t hash = 0;
 	bool good;
 
 	blank(scan);
@@ -335,7 +335,6 @@ static bool value(struct scan *scan)
 const char *ces_json_scan(const char *bytes, size_t length)
 {
 	struct scan scan = {.at = (const uint8_t *)bytes, .end = (const uint8_t *)bytes + length};
-	CES_CLEANUP_FREE uint64_t *keys = NULL;
 	bool good;
 
 	blank(&scan);
@@ -344,7 +343,7 @@ const char *ces_json_scan(const char *bytes, size_t length)
 	if (*scan.at != '{')
 		return "is not a JSON object";
 	good = value(&scan);
-	keys = scan.keys;
+	free(scan.keys);
 	if (good && scan.at != scan.end)
 		return "has bytes after its end";
 	return scan.fault;

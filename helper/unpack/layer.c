@@ -37,8 +37,8 @@ void ces_layer_prepare(void)
 static la_ssize_t read_block(struct archive *archive, void *context, const void **ret)
 {
 	struct layer *layer = context;
-	const uint8_t *block;
-	size_t length;
+	const uint8_t *block = NULL;
+	size_t length = 0;
 	int more = ces_stream_next(layer->stream, &block, &length, &layer->stream_error);
 
 	if (more > 0) {

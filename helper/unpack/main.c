@@ -42,7 +42,7 @@ static int read_document(const struct ces_unpack_job *job, uint64_t max, char **
 			 struct ces_error *err)
 {
 	CES_CLEANUP_FREE char *bytes = NULL;
-	size_t length;
+	size_t length = 0;
 
 	if (job->size < max)
 		max = job->size;
@@ -70,7 +70,7 @@ static int do_manifest(const struct ces_unpack_job *job, struct ces_error *err)
 	CES_CLEANUP_FREE char *bytes = NULL;
 	char digest[CES_DIGEST_LENGTH + 1];
 	struct ces_manifest manifest;
-	size_t length;
+	size_t length = 0;
 	int result;
 
 	if (ces_sandbox_close(CES_UNPACK_MANIFEST, err) < 0 ||
@@ -88,7 +88,7 @@ static int do_config(const struct ces_unpack_job *job, struct ces_error *err)
 	CES_CLEANUP_FREE char *bytes = NULL;
 	char digest[CES_DIGEST_LENGTH + 1];
 	struct ces_config config;
-	size_t length;
+	size_t length = 0;
 	int result;
 
 	if (ces_sandbox_close(CES_UNPACK_CONFIG, err) < 0 ||

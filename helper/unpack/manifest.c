@@ -67,7 +67,7 @@ struct descriptor {
 static int read_descriptor(struct json_object *json, uint64_t max, struct descriptor *ret,
 			   struct ces_error *err)
 {
-	struct descriptor descriptor;
+	struct descriptor descriptor = {0};
 
 	if (!json_object_is_type(json, json_type_object))
 		return ces_error_set(err, CES_E_IMAGE, "a descriptor is not an object");
@@ -117,7 +117,7 @@ static int look_at_entry(struct json_object *entry, char *offers, size_t size,
 			 struct descriptor *ret, struct ces_error *err)
 {
 	const char *os = NULL, *architecture = NULL, *variant = NULL;
-	struct json_object *platform;
+	struct json_object *platform = NULL;
 
 	if (!json_object_is_type(entry, json_type_object))
 		return ces_error_set(err, CES_E_IMAGE, "a descriptor is not an object");
@@ -151,7 +151,7 @@ static int require_manifest(const struct descriptor *entry, struct ces_error *er
 
 static int choose(struct json_object *entries, struct ces_manifest *manifest, struct ces_error *err)
 {
-	struct descriptor found;
+	struct descriptor found = {"", "", 0};
 	char offers[256] = "";
 	size_t n = json_object_array_length(entries);
 
@@ -176,7 +176,7 @@ static int choose(struct json_object *entries, struct ces_manifest *manifest, st
 static int read_config_descriptor(struct json_object *json, struct ces_manifest *manifest,
 				  struct ces_error *err)
 {
-	struct descriptor config;
+	struct descriptor config = {"", "", 0};
 
 	if (read_descriptor(json, BLOB_MAX, &config, err) < 0)
 		return ces_error_context(err, "config");
@@ -224,7 +224,7 @@ static int read_layers(struct json_object *layers, struct ces_manifest *manifest
 		return ces_error_set(err, CES_E_IMAGE, "it has %zu layers, more than %d", n,
 				     CES_LAYERS_MAX);
 	for (size_t i = 0; i < n; i++) {
-		struct descriptor layer;
+		struct descriptor layer = {"", "", 0};
 
 		if (read_descriptor(json_object_array_get_idx(layers, i), BLOB_MAX, &layer, err) <
 			0 ||
@@ -241,7 +241,7 @@ static int read_layers(struct json_object *layers, struct ces_manifest *manifest
 
 static int require_schema_2(struct json_object *json, struct ces_error *err)
 {
-	uint64_t version;
+	uint64_t version = 0;
 
 	if (ces_json_number(json, "schemaVersion", 1000, &version, err) < 0)
 		return -1;
@@ -262,7 +262,7 @@ static int kind_of(struct json_object *json, enum document *ret, struct ces_erro
 			json_object_object_get_ex(json, "config", NULL) ||
 			json_object_object_get_ex(json, "fsLayers", NULL);
 	enum document kind = index ? DOCUMENT_INDEX : DOCUMENT_MANIFEST;
-	const char *media_type;
+	const char *media_type = NULL;
 
 	if (index && manifest)
 		return ces_error_set(err, CES_E_IMAGE, "it is an index and a manifest at once");
@@ -286,7 +286,7 @@ static int kind_of(struct json_object *json, enum document *ret, struct ces_erro
 
 static int read_manifest(struct ces_manifest *manifest, struct ces_error *err)
 {
-	struct json_object *config, *layers;
+	struct json_object *config = NULL, *layers = NULL;
 
 	if (ces_json_member(manifest->json, "config", json_type_object, &config, err) < 0 ||
 	    ces_json_member(manifest->json, "layers", json_type_array, &layers, err) < 0)
@@ -301,7 +301,7 @@ static int read_manifest(struct ces_manifest *manifest, struct ces_error *err)
 
 static int read_document(struct ces_manifest *manifest, struct ces_error *err)
 {
-	struct json_object *entries;
+	struct json_object *entries = NULL;
 	enum document kind = DOCUMENT_MANIFEST;
 
 	if (require_schema_2(manifest->json, err) < 0 || kind_of(manifest->json, &kind, err) < 0)

@@ -137,7 +137,7 @@ static int check_ratio(const struct ces_stream *stream, struct ces_error *err)
 /* Fills one block as far as the input goes. */
 static int fill(struct ces_stream *stream, struct block *block, struct ces_error *err)
 {
-	size_t produced, before;
+	size_t produced = 0, before;
 
 	block->length = 0;
 	while (block->length < BLOCK_SIZE) {
@@ -217,7 +217,7 @@ static int check_compressed(struct ces_stream *stream, struct ces_error *err)
 
 static int produce(struct ces_stream *stream, bool *ret_wrong_bytes, struct ces_error *err)
 {
-	struct ces_error compressed_err;
+	struct ces_error compressed_err = {0};
 	int result = unpack(stream, err);
 
 	/* A bomb is not read to its end. */
@@ -353,8 +353,8 @@ static int check_plain(struct ces_stream *stream, struct ces_error *err)
 
 int ces_stream_finish(struct ces_stream *stream, int unpacked, struct ces_error *err)
 {
-	const uint8_t *block;
-	size_t length;
+	const uint8_t *block = NULL;
+	size_t length = 0;
 	int more = 1;
 
 	/* What follows the end of the archive still belongs to both digests. */

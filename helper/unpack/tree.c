@@ -11,14 +11,14 @@
 #define MODE_KEPT 01777
 
 struct directory {
+	struct directory *next;
 	struct ces_tree_meta meta;
-	char *real;
+	char real[];
 };
 
 struct ces_tree {
 	struct ces_walk *walk;
-	struct directory *directories; /* whose owner, mode and time are still to be set */
-	size_t n_directories, room;
+	struct directory *directories, **end; /* whose owner, mode and time are still to be set */
 };
 
 int ces_tree_open(int root, uint64_t max_entries, struct ces_tree **ret, struct ces_error *err)
@@ -27,6 +27,7 @@ int ces_tree_open(int root, uint64_t max_entries, struct ces_tree **ret, struct 
 
 	if (tree == NULL)
 		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
+	tree->end = &tree->directories;
 	if (ces_walk_open(root, max_entries, &tree->walk, err) < 0) {
 		free(tree);
 		return -1;
@@ -39,9 +40,12 @@ void ces_tree_close(struct ces_tree *tree)
 {
 	if (tree == NULL)
 		return;
-	for (size_t i = 0; i < tree->n_directories; i++)
-		free(tree->directories[i].real);
-	free(tree->directories);
+	while (tree->directories != NULL) {
+		struct directory *first = tree->directories;
+
+		tree->directories = first->next;
+		free(first);
+	}
 	ces_walk_close(tree->walk);
 	free(tree);
 }
@@ -118,7 +122,7 @@ static int create(const struct place *place, mode_t mode)
 int ces_tree_file(struct ces_tree *tree, const struct ces_path *path,
 		  const struct ces_tree_meta *meta, int *ret_fd, struct ces_error *err)
 {
-	struct place place;
+	struct place place = {-1, "", NULL};
 	int fd;
 
 	if (find_place(tree, path, &place, err) < 0)
@@ -151,24 +155,16 @@ int ces_tree_seal(int *fd, const struct ces_tree_meta *meta, struct ces_error *e
 static int remember(struct ces_tree *tree, const char *real, const struct ces_tree_meta *meta,
 		    struct ces_error *err)
 {
-	struct directory *directory;
+	size_t size = strlen(real) + 1;
+	struct directory *directory = malloc(sizeof(*directory) + size);
 
-	if (tree->n_directories == tree->room) {
-		size_t room = tree->room == 0 ? 256 : tree->room * 2;
-		struct directory *bigger = reallocarray(tree->directories, room, sizeof(*bigger));
-
-		if (bigger == NULL)
-			return ces_error_set(err, CES_E_LIMIT,
-					     "the layer has too many directories");
-		tree->directories = bigger;
-		tree->room = room;
-	}
-	directory = &tree->directories[tree->n_directories];
-	directory->meta = *meta;
-	directory->real = strdup(real);
-	if (directory->real == NULL)
+	if (directory == NULL)
 		return ces_error_set(err, CES_E_LIMIT, "the layer has too many directories");
-	tree->n_directories++;
+	directory->next = NULL;
+	directory->meta = *meta;
+	memcpy(directory->real, real, size);
+	*tree->end = directory;
+	tree->end = &directory->next;
 	return 0;
 }
 
@@ -203,7 +199,7 @@ int ces_tree_directory(struct ces_tree *tree, const struct ces_path *path,
 		       const struct ces_tree_meta *meta, struct ces_error *err)
 {
 	struct ces_path whole;
-	struct place place;
+	struct place place = {-1, "", NULL};
 
 	if (path->depth == 0)
 		return remember(tree, "", meta, err);
@@ -219,7 +215,7 @@ int ces_tree_symlink(struct ces_tree *tree, const struct ces_path *path, const c
 		     const struct ces_tree_meta *meta, struct ces_error *err)
 {
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, meta->mtime};
-	struct place place;
+	struct place place = {-1, "", NULL};
 	int failed;
 
 	if (target[0] == '\0')
@@ -265,8 +261,8 @@ static int find_target(struct ces_tree *tree, const struct ces_path *target, str
 int ces_tree_link(struct ces_tree *tree, const struct ces_path *path, const struct ces_path *target,
 		  struct ces_error *err)
 {
-	struct place place, from;
-	struct stat target_st, st;
+	struct place place = {-1, "", NULL}, from = {-1, "", NULL};
+	struct stat target_st = {0}, st;
 
 	if (find_place(tree, path, &place, err) < 0 ||
 	    find_target(tree, target, &from, &target_st, err) < 0)
@@ -290,7 +286,7 @@ int ces_tree_link(struct ces_tree *tree, const struct ces_path *path, const stru
 int ces_tree_whiteout(struct ces_tree *tree, const struct ces_path *path, struct ces_error *err)
 {
 	const struct ces_path *real;
-	struct place place;
+	struct place place = {-1, "", NULL};
 	struct stat st;
 	int fd;
 
@@ -332,8 +328,8 @@ static int settle(int fd, const struct ces_tree_meta *meta, struct ces_error *er
 
 int ces_tree_finish(struct ces_tree *tree, struct ces_error *err)
 {
-	for (size_t i = 0; i < tree->n_directories; i++) {
-		const struct directory *directory = &tree->directories[i];
+	for (const struct directory *directory = tree->directories; directory != NULL;
+	     directory = directory->next) {
 		CES_CLEANUP_FD int fd = ces_walk_reopen(tree->walk, directory->real);
 
 		/* A later entry may have put something else in its place. */

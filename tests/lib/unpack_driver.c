@@ -90,9 +90,9 @@ static int make_user_namespace(void)
 		_exit(2);
 	if (!root)
 		write_text(pid, "setgroups", "deny");
-	snprintf(map, sizeof(map), "0 %u %u", root ? FIRST_HOST_ID : uid, root ? 65536 : 1);
+	snprintf(map, sizeof(map), "0 %u %u", root ? FIRST_HOST_ID : uid, root ? 65536u : 1u);
 	write_text(pid, "uid_map", map);
-	snprintf(map, sizeof(map), "0 %u %u", root ? FIRST_HOST_ID : gid, root ? 65536 : 1);
+	snprintf(map, sizeof(map), "0 %u %u", root ? FIRST_HOST_ID : gid, root ? 65536u : 1u);
 	write_text(pid, "gid_map", map);
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);

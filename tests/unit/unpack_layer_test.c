@@ -318,11 +318,13 @@ START_TEST(symlinks_of_the_layer_are_followed_inside_it_only)
 	     ENTRY("abs", '2', "/usr/./lib/"), ENTRY("abs/b", '0', "b"),
 	     ENTRY("up", '2', "../../../../../../../../.."), ENTRY("up/canary", '0', "c"),
 	     ENTRY("usr/back", '2', "../../.././lib"), ENTRY("usr/back/d", '0', "d"),
-	     ENTRY("lib/.wh.e", '0'), ENTRY("hard", '1', "abs/b"));
+	     ENTRY("lib/.wh.e", '0'), ENTRY("sub/abs", '2', "/usr/lib"),
+	     ENTRY("sub/abs/g", '0', "g"), ENTRY("hard", '1', "abs/b"));
 	holds("root/usr/lib/a", "a");
 	holds("root/usr/lib/b", "b");
 	holds("root/canary", "c");
 	holds("root/usr/lib/d", "d");
+	holds("root/usr/lib/g", "g");
 	hidden("root/usr/lib/e");
 	holds("root/hard", "b");
 }

@@ -173,6 +173,22 @@ START_TEST(bytes_after_the_compressed_data_are_refused)
 }
 END_TEST
 
+START_TEST(a_member_with_another_magic_is_no_member)
+{
+	struct bytes bytes = {NULL, 0}, out = {NULL, 0};
+	size_t second;
+
+	add_gzip(&bytes, plain, 100);
+	second = bytes.n;
+	add_gzip(&bytes, plain, 100);
+	bytes.v[second + (size_t)_i] ^= 1;
+	ck_assert_int_eq(decode(CES_COMPRESSION_GZIP, &bytes, 1000, 1000, &out), -1);
+	ck_assert_ptr_nonnull(strstr(err.text, "after the end"));
+	free(bytes.v);
+	free(out.v);
+}
+END_TEST
+
 START_TEST(one_wrong_bit_of_gzip_is_found)
 {
 	struct bytes good = {NULL, 0}, out = {NULL, 0};
@@ -347,6 +363,7 @@ int main(void)
 			    CES_COUNT(steps));
 	tcase_add_loop_test(tests, compressed_data_may_end_only_where_a_member_ends, 0, 2);
 	tcase_add_loop_test(tests, bytes_after_the_compressed_data_are_refused, 0, 12);
+	tcase_add_loop_test(tests, a_member_with_another_magic_is_no_member, 0, 2);
 	tcase_add_test(tests, one_wrong_bit_of_gzip_is_found);
 	tcase_add_test(tests, a_zstd_window_beyond_the_cap_is_refused);
 	tcase_add_loop_test(tests, a_layer_as_promised_streams_through, 0, 3);
