@@ -281,7 +281,8 @@ int main(void)
 	if (check_job(&job, &err) < 0) {
 		told = tell(&err);
 	} else if (do_job(&job, &err) < 0) {
-		if (err.code == CES_E_IMAGE && job.kind != CES_UNPACK_USER)
+		if ((err.code == CES_E_IMAGE || err.code == CES_E_LIMIT) &&
+		    job.kind != CES_UNPACK_USER)
 			ces_error_context(&err, "%s", label(&job, name, sizeof(name)));
 		told = tell(&err);
 	}
