@@ -14,16 +14,20 @@ teardown()
 # Starts a run of alice's that says when it is up and then stays; sets client to the pid of ces-client.
 start_run() # [COMMAND]
 {
+	rm -f $lab/up
 	# bash starts background commands with SIGINT ignored, and the client would leave it so.
 	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice --default-signal=INT,QUIT \
-		ces-client run -q $open/tools:1 sh -c "echo up; ${1:-sleep 600}" > $lab/up 2> $lab/err 3>&- < /dev/null &
+		ces-client run -q $open/tools:1 sh -c "echo up; ${1:-exec sleep 600}" > $lab/up 2> $lab/err 3>&- < /dev/null &
 	client=$!
 	eventually test -s $lab/up
 }
 
+# The tests' own sleeps are shorter.
+none_alive() { no pgrep -x 'ces-helper|crun|runc' && no pgrep -xf 'sleep 600'; }
+
 gone()
 {
-	eventually bash -c '! pgrep -x "ces-helper|crun|runc|sleep"'
+	eventually none_alive
 	nothing_left_behind
 	no compgen -G '/home/alice/scratch_*'
 }
@@ -31,8 +35,8 @@ gone()
 # The helper that supervises the run: a child of the client's.
 helper_of() { pgrep -P "$1" -x ces-helper; }
 
-@test "SIGTERM, SIGINT and SIGHUP to the client end the run" {
-	for s in TERM INT HUP; do
+@test "SIGTERM and SIGHUP to the client end the run, and so does Ctrl-C" {
+	for s in TERM HUP INT; do
 		start_run
 		kill -$s $client
 		wait $client || status=$?
@@ -62,7 +66,7 @@ helper_of() { pgrep -P "$1" -x ces-helper; }
 	start_run
 	kill -KILL "$(helper_of $client)"
 	run --separate-stderr wait $client
-	eventually bash -c '! pgrep -x "ces-helper|crun|runc|sleep"'
+	eventually none_alive
 	inside -- true
 	nothing_left_behind
 	no compgen -G '/home/alice/scratch_*'
@@ -71,6 +75,7 @@ helper_of() { pgrep -P "$1" -x ces-helper; }
 @test "the user cannot signal, trace or read the helper" {
 	start_run
 	h=$(helper_of $client)
+	[ -n "$h" ]
 	for s in TERM KILL STOP HUP CONT; do
 		run as alice kill -$s "$h"
 		[ "$status" -ne 0 ]
@@ -84,9 +89,17 @@ helper_of() { pgrep -P "$1" -x ces-helper; }
 	gone
 }
 
+@test "a program that is killed gives 128+n" {
+	start_run
+	pkill -KILL -xf 'sleep 600'
+	wait $client || status=$?
+	[ "$status" -eq 137 ]
+	gone
+}
+
 @test "the user cannot enter the container from outside" {
 	start_run
-	inner=$(pgrep -x sleep | head -n 1)
+	inner=$(pgrep -xf 'sleep 600')
 	run as alice nsenter -t "$inner" -U --preserve-credentials true
 	[ "$status" -ne 0 ]
 	run as alice nsenter -t "$inner" -m true
@@ -126,17 +139,27 @@ helper_of() { pgrep -P "$1" -x ces-helper; }
 	gone
 }
 
+# A run of alice's that gets SIGNAL after MILLISECONDS.
+interrupted() # SIGNAL MILLISECONDS
+{
+	setpriv --reuid=alice --regid=alice --init-groups --reset-env \
+		ces-client run -q $open/tools:1 sleep 600 3>&- < /dev/null > /dev/null 2>&1 &
+	sleep "$(printf '0.%03d' "$2")"
+	kill -"$1" $! || true
+	wait $! || true
+}
+
 @test "signals at any moment leave nothing" {
-	for ms in 0 2 4 6 8 10 12 15 20 30 50; do
-		for s in TERM KILL; do
-			setpriv --reuid=alice --regid=alice --init-groups --reset-env \
-				ces-client run -q $open/tools:1 sleep 600 3>&- < /dev/null > /dev/null 2>&1 &
-			client=$!
-			sleep "$(printf '0.%03d' $ms)"
-			kill -$s $client
-			wait $client || true
+	lab_policy '.defaults.limits.runs = 100'
+	pids=()
+	for ms in 0 2 4 6 8 10 12 15 20 30 50 100; do
+		for s in TERM KILL HUP; do
+			interrupted $s $ms 3>&- 2> /dev/null &
+			pids+=($!)
 		done
 	done
+	wait "${pids[@]}"
+	lab_policy
 	gone
 }
 
@@ -149,7 +172,7 @@ helper_of() { pgrep -P "$1" -x ces-helper; }
 		pkill -KILL -x -P $client ces-helper || true
 		wait $client || true
 	done
-	eventually bash -c '! pgrep -x "ces-helper|crun|runc|sleep"'
+	eventually none_alive
 	inside -- true
 	gone
 }

@@ -59,7 +59,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[ "$status" -eq 0 ]
 	sed '2s/4401/4402/' $journal > $lab/changed
 	sed '2d' $journal > $lab/removed
-	sed -n '1p;3p;2p;4,$p' $journal > $lab/reordered
+	sed '2{h;d};3G' $journal > $lab/reordered
 	for f in changed removed reordered; do
 		no cmp -s $journal $lab/$f
 		run tests/lib/chain.py $lab/$f

@@ -153,6 +153,7 @@ strangers() { wc -l < $lab/open.log; }
 
 @test "a manifest with impossible layers" {
 	for t in schema1 no-layers many-layers size-negative size-huge size-low size-high digest-odd digest-md5; do
+		empty_store
 		pull_refused $bad/x/y:$t 'ces: '
 	done
 }
@@ -214,6 +215,7 @@ strangers() { wc -l < $lab/open.log; }
 }
 
 @test "malformed whiteouts and absurd depths" {
+	empty_store
 	for t in whiteout-up deep; do
 		pull_refused $bad/x/y:layer-$t 'ces: '
 	done

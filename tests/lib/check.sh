@@ -49,12 +49,14 @@ for program in "$@"; do
 done
 
 tests/lib/images.sh || exit 1
-read -ra suites <<< "${CES_TESTS:-tests/e2e}"
+read -ra suites <<< "${CES_TESTS:-$(echo tests/e2e/*.bats)}"
 for runtime in ${CES_RUNTIMES:-crun runc}; do
 	echo "# end to end, with $runtime"
 	CES_TEST_RUNTIME=$(command -v "$runtime") tests/lib/lab.sh tests/lib/suite.sh "${suites[@]}" < /dev/null 2>&1 |
 		tee "$log"
 	count_tap "${PIPESTATUS[0]}"
+	# What never starts a container need not be tested with a second runtime.
+	mapfile -t suites < <(grep -lE 'inside |start_run|ces-client run|ces [a-z]+ run' "${suites[@]}")
 done
 
 if [ "${CI:-}" = true ] && [ "$skipped" -gt 0 ]; then

@@ -80,7 +80,7 @@ shows '^patients.csv'
 lab_wait_port 80 /dev/null $lab_outside || wrong "a web server outside"
 types alice 0 "curl -sS -o /dev/null -w 'a web server, reached from the host: %{http_code}\n' http://$lab_outside/"
 shows 'host: 200'
-types alice 1 "ces-client run -q ghcr.io/epcced/tools:1 wget -T 3 -O - http://$lab_outside/"
+types alice 1 "ces-client run -q ghcr.io/epcced/tools:1 nc -w 3 $lab_outside 80"
 shows 'unreachable'
 
 say "4. Denied: an image that no rule allows"

@@ -8,5 +8,5 @@ lab_registries
 lab_push_all
 lab_policy
 # A test that hangs is a failed test.
-export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-90}
+export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-60}
 bats --tap --print-output-on-failure "$@"
