@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -19,8 +20,9 @@
 #include "common/num.h"
 #include "helper/cleanroom.h"
 
-#define GRACE_MS   10000
-#define CONTROL_MS 2000
+#define GRACE_MS      10000 /* between being asked to stop and being killed */
+#define GRACE_GONE_MS 3000  /* when there is nobody left to see how it ends */
+#define CONTROL_MS    2000
 
 struct watch {
 	const struct ces_plan *plan;
@@ -29,6 +31,7 @@ struct watch {
 	int64_t time_limit; /* of ces_now_ms */
 	int64_t kill_at;    /* -1: nobody has asked it to stop */
 	const char *why;    /* it was asked to stop, or NULL */
+	int number;         /* the signal it was ended for, or 0 */
 	bool client;        /* still there */
 };
 
@@ -37,28 +40,94 @@ static void send_signal(const struct watch *watch, int number)
 	(void)syscall(SYS_pidfd_send_signal, watch->container->process.pidfd, number, NULL, 0);
 }
 
-/* TERM now, the kill after the grace. */
-static void stop(struct watch *watch, const char *why)
+/* The child of the runtime, process 1 of the container; 0 when it is not there (yet). The host's
+ * /proc is still visible to this process, below its new root. */
+static pid_t first_process(const struct watch *watch)
 {
+	char path[80], text[32];
+	pid_t runtime = watch->container->process.pid;
+	CES_CLEANUP_FD int fd = -1;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)runtime, (int)runtime);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	return (pid_t)strtol(text, NULL, 10);
+}
+
+/* Process 1 of a pid namespace never dies of a signal it has no handler for (pid_namespaces(7)), so
+ * an ordinary program could not be interrupted. Would this signal have ended it as any other
+ * process? The answer may be out of date at once; it only chooses between asking and killing a
+ * container that was to end anyhow. */
+static bool would_end(const struct watch *watch, int number)
+{
+	char path[40], text[4096];
+	CES_CLEANUP_FD int fd = -1;
+	uint64_t ignored, caught;
+	const char *at;
+	ssize_t n;
+	pid_t pid = first_process(watch);
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	fd = pid <= 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return true;
+	text[n] = '\0';
+	at = strstr(text, "\nSigIgn:\t");
+	ignored = at == NULL ? 0 : strtoull(at + 9, NULL, 16);
+	at = strstr(text, "\nSigCgt:\t");
+	caught = at == NULL ? 0 : strtoull(at + 9, NULL, 16);
+	return ((ignored | caught) >> (number - 1) & 1) == 0;
+}
+
+static void end_by(struct watch *watch, int number)
+{
+	if (watch->number == 0)
+		watch->number = number;
+	ces_cgroup_kill(watch->cgroup);
+}
+
+/* Asked to stop: the signal now, the kill after the grace. */
+static void stop(struct watch *watch, const char *why, int64_t grace)
+{
+	int number =
+	    watch->plan->image.stop_signal != 0 ? (int)watch->plan->image.stop_signal : SIGTERM;
+
 	if (watch->kill_at >= 0)
 		return;
 	watch->why = why;
-	watch->kill_at = ces_now_ms() + GRACE_MS;
-	send_signal(watch, watch->plan->image.stop_signal != 0 ? (int)watch->plan->image.stop_signal
-							       : SIGTERM);
+	watch->kill_at = ces_now_ms() + grace;
+	if (would_end(watch, number))
+		end_by(watch, number);
+	else
+		send_signal(watch, number);
 }
 
-static void obey(struct watch *watch, const struct ces_control *control)
+/* What the client passes on: as if the container's process were the client's child. */
+static void obey(struct watch *watch, uint64_t number)
 {
-	static const int allowed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
-
-	if (control->kind != CES_CONTROL_SIGNAL)
-		return;
-	if (control->value == SIGKILL)
-		ces_cgroup_kill(watch->cgroup);
-	for (size_t i = 0; i < CES_COUNT(allowed); i++)
-		if (control->value == (uint64_t)allowed[i])
-			send_signal(watch, allowed[i]);
+	switch (number) {
+	case SIGKILL:
+		end_by(watch, SIGKILL);
+		break;
+	case SIGHUP:
+	case SIGINT:
+	case SIGQUIT:
+	case SIGTERM:
+	case SIGUSR1:
+	case SIGUSR2:
+		if (would_end(watch, (int)number))
+			end_by(watch, (int)number);
+		else
+			send_signal(watch, (int)number);
+		break;
+	default:
+		break;
+	}
 }
 
 static void listen_to_client(struct watch *watch)
@@ -70,15 +139,15 @@ static void listen_to_client(struct watch *watch)
 
 	if (got <= 0) {
 		watch->client = false;
-		stop(watch, "client gone");
+		stop(watch, "client gone", GRACE_GONE_MS);
 		return;
 	}
 	/* the pty is the client's: its size is set already, the runtime has to copy it to the
 	 * container's */
 	if (control.kind == CES_CONTROL_WINDOW)
 		send_signal(watch, SIGWINCH);
-	else
-		obey(watch, &control);
+	else if (control.kind == CES_CONTROL_SIGNAL)
+		obey(watch, control.value);
 	ces_wire_free(&ces_control_schema, &control);
 }
 
@@ -98,8 +167,8 @@ static void keep_time(struct watch *watch)
 		ces_cgroup_kill(watch->cgroup);
 		watch->kill_at = now + GRACE_MS;
 	}
-	if (now >= watch->time_limit)
-		stop(watch, "time limit");
+	if (watch->kill_at < 0 && now >= watch->time_limit)
+		stop(watch, "time limit", GRACE_MS);
 }
 
 static void wait_for_end(struct watch *watch)
@@ -145,6 +214,9 @@ static void judge(const struct watch *watch, int status, struct ces_end *ret)
 	ces_cgroup_read(watch->cgroup, &usage);
 	memset(ret, 0, sizeof(*ret));
 	ret->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	/* it was killed in place of a signal that would have ended it */
+	if (watch->number != 0 && ret->status == 128 + SIGKILL)
+		ret->status = 128 + watch->number;
 	ret->reason = ret->status > 128 && ret->status < 128 + NSIG ? "signal" : "exit";
 	if (watch->why != NULL) {
 		ret->reason = watch->why;
@@ -172,8 +244,13 @@ void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 		   struct ces_container *container, struct ces_end *ret)
 {
 	struct watch watch = {
-	    plan, cgroup, container, ces_now_ms() + (int64_t)plan->decision->limits.time * 1000,
-	    -1,   NULL,   true};
+	    .plan = plan,
+	    .cgroup = cgroup,
+	    .container = container,
+	    .time_limit = ces_now_ms() + (int64_t)plan->decision->limits.time * 1000,
+	    .kill_at = -1,
+	    .client = true,
+	};
 	int status = 0;
 
 	let_stdio_go();
