@@ -7,7 +7,9 @@ PREFIX ?= /usr
 LIBEXECDIR ?= $(PREFIX)/libexec/ces
 B ?= build
 
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC = gcc
+endif
 WARN = -Wall -Wextra -Werror -Wconversion -Wshadow -Wformat=2 -Wswitch-enum -Wstrict-prototypes -Wmissing-prototypes
 HARDEN = -fstack-protector-strong -fPIE -fzero-call-used-regs=used
 OPT = -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3

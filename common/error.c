@@ -27,17 +27,16 @@ static void set(struct ces_error *err, enum ces_code code, const char *rule, con
 	*err = made;
 }
 
-int ces_error_set(struct ces_error *err, enum ces_code code, const char *format, ...)
+void ces_error_put(struct ces_error *err, enum ces_code code, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
 	set(err, code, "", format, arguments);
 	va_end(arguments);
-	return -1;
 }
 
-int ces_error_errno(struct ces_error *err, enum ces_code code, const char *format, ...)
+void ces_error_put_errno(struct ces_error *err, enum ces_code code, const char *format, ...)
 {
 	int saved = errno;
 	va_list arguments;
@@ -53,28 +52,26 @@ int ces_error_errno(struct ces_error *err, enum ces_code code, const char *forma
 		ces_text_clean(err->text);
 	}
 	errno = saved;
-	return -1;
 }
 
-int ces_error_rule(struct ces_error *err, enum ces_code code, const char *rule, const char *format,
-		   ...)
+void ces_error_put_rule(struct ces_error *err, enum ces_code code, const char *rule,
+			const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
 	set(err, code, rule, format, arguments);
 	va_end(arguments);
-	return -1;
 }
 
-int ces_error_context(struct ces_error *err, const char *format, ...)
+void ces_error_put_context(struct ces_error *err, const char *format, ...)
 {
 	char made[CES_ERROR_TEXT] = "";
 	va_list arguments;
 	size_t used;
 
 	if (err == NULL)
-		return -1;
+		return;
 	va_start(arguments, format);
 	(void)vsnprintf(made, sizeof(made), format, arguments);
 	va_end(arguments);
@@ -83,7 +80,6 @@ int ces_error_context(struct ces_error *err, const char *format, ...)
 		       err->text);
 	ces_text_clean(made);
 	memcpy(err->text, made, sizeof(made));
-	return -1;
 }
 
 const char *ces_code_name(enum ces_code code)

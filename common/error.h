@@ -32,21 +32,33 @@ struct ces_error {
 	char text[CES_ERROR_TEXT]; /* one line, printable ASCII, no trailing full stop or newline */
 };
 
-/* Sets code, text (printf style; every byte outside printable ASCII becomes '?') and clears sys and
- * rule. Returns -1, so that a caller can `return ces_error_set(...)`. err may be NULL. */
-int ces_error_set(struct ces_error *err, enum ces_code code, const char *format, ...)
+/* The four ways to say what went wrong; each is an expression of value -1, so that a caller can
+ * `return ces_error_set(...)`. err may be NULL. They are macros so that the -1 is seen by whoever
+ * reads the caller, a static analyzer included.
+ *
+ * set:     code and text (printf style; every byte outside printable ASCII becomes '?'); clears sys
+ * and rule errno:   the same, remembers errno and appends ": <strerror>"; errno is kept rule: the
+ * same as set, with the name of the rule that decided context: puts "<context>: " before the text
+ */
+static inline int ces_error_failed(void)
+{
+	return -1;
+}
+
+#define ces_error_set(err, code, ...) (ces_error_put(err, code, __VA_ARGS__), ces_error_failed())
+#define ces_error_errno(err, code, ...)                                                            \
+	(ces_error_put_errno(err, code, __VA_ARGS__), ces_error_failed())
+#define ces_error_rule(err, code, rule, ...)                                                       \
+	(ces_error_put_rule(err, code, rule, __VA_ARGS__), ces_error_failed())
+#define ces_error_context(err, ...) (ces_error_put_context(err, __VA_ARGS__), ces_error_failed())
+
+void ces_error_put(struct ces_error *err, enum ces_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-
-/* The same, and remembers errno and appends ": <strerror>". */
-int ces_error_errno(struct ces_error *err, enum ces_code code, const char *format, ...)
+void ces_error_put_errno(struct ces_error *err, enum ces_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-
-/* The same as ces_error_set, with the name of the rule that decided. */
-int ces_error_rule(struct ces_error *err, enum ces_code code, const char *rule, const char *format,
-		   ...) __attribute__((format(printf, 4, 5)));
-
-/* Puts "<context>: " before the text. Returns -1. */
-int ces_error_context(struct ces_error *err, const char *format, ...)
+void ces_error_put_rule(struct ces_error *err, enum ces_code code, const char *rule,
+			const char *format, ...) __attribute__((format(printf, 4, 5)));
+void ces_error_put_context(struct ces_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* A short fixed word for the code ("denied", "policy", ...), as the journal and events carry it. */

@@ -180,6 +180,10 @@ void ces_num_format_time(uint64_t seconds, char *buffer, size_t size)
 	uint64_t hours = seconds / 3600, minutes = seconds % 3600 / 60, rest = seconds % 60;
 	char h[24] = "", m[24] = "", s[24] = "";
 
+	if (seconds >= 2 * 86400 && seconds % 86400 == 0) {
+		(void)snprintf(buffer, size, "%llud", (unsigned long long)(seconds / 86400));
+		return;
+	}
 	if (hours > 0)
 		(void)snprintf(h, sizeof(h), "%lluh", (unsigned long long)hours);
 	if (minutes > 0)

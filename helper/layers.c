@@ -145,7 +145,8 @@ static int finish_layer(struct job *job, size_t i, struct ces_error *err)
 	if (strcmp(answer.diff_id, job->pull->record.diff_ids.v[i]) != 0)
 		result =
 		    ces_error_set(err, CES_E_IMAGE, "a layer is not what the configuration says");
-	job->pull->bytes += answer.bytes;
+	if (result == 0)
+		result = ces_store_note_size(layer->staging, answer.bytes, err);
 	ces_wire_free(&ces_unpack_layer_schema, &answer);
 	layer->state = LAYER_DONE;
 	report(job, i, CES_PROGRESS_DONE, job->pull->parsed.layer_sizes.v[i]);
@@ -166,17 +167,36 @@ static int take_status(struct job *job, struct ces_error *err)
 	return 0;
 }
 
-/* ces-fetch's own words for a failure explain more than those of the unpacker whose input ended
- * early. */
+/* When one side of a layer's pipe fails the other fails too, a moment later: whose words explain
+ * more? The cause is the side that did not merely lose its partner; such a loss is CES_E_HOST from
+ * ces-fetch (nobody reads) and an input that ended early from ces-unpack. */
 static void prefer_fetch_error(struct job *job, struct ces_error *err)
 {
 	struct pollfd fd = {.fd = job->pull->fetcher.socket, .events = POLLIN};
 	struct ces_error told;
 
-	while (poll(&fd, 1, 300) > 0) {
+	if (err->code == CES_E_HOST || err->code == CES_E_LIMIT)
+		return;
+	while (poll(&fd, 1, 300) > 0)
 		if (take_status(job, &told) < 0) {
 			if (told.code != CES_E_HOST)
 				*err = told;
+			return;
+		}
+}
+
+static void prefer_unpack_error(struct job *job, struct ces_error *err)
+{
+	struct ces_error told;
+
+	if (err->code != CES_E_HOST)
+		return;
+	for (size_t i = 0; i < job->n; i++) {
+		struct pollfd fd = {.fd = job->layers[i].unpacker.answer, .events = POLLIN};
+
+		if (job->layers[i].state == LAYER_ACTIVE && poll(&fd, 1, 1000) > 0 &&
+		    finish_layer(job, i, &told) < 0) {
+			*err = told;
 			return;
 		}
 	}
@@ -197,8 +217,10 @@ static int step(struct job *job, struct ces_error *err)
 		return errno == EINTR ? 0 : ces_error_errno(err, CES_E_HOST, "poll");
 	if (fds[1].revents != 0 && ces_pull_cancelled(err) < 0)
 		return -1;
-	if (fds[0].revents != 0 && take_status(job, err) < 0)
+	if (fds[0].revents != 0 && take_status(job, err) < 0) {
+		prefer_unpack_error(job, err);
 		return -1;
+	}
 	for (size_t i = 0; i < job->n; i++)
 		if (fds[2 + i].revents != 0 && finish_layer(job, i, err) < 0) {
 			prefer_fetch_error(job, err);
@@ -235,6 +257,9 @@ static int commit_all(struct job *job, struct ces_error *err)
 				return -1;
 			job->layers[i].name[0] = '\0';
 		}
+	for (size_t i = 0; i < job->n; i++)
+		job->pull->bytes +=
+		    ces_store_layer_size(job->pull->store, job->pull->record.diff_ids.v[i]);
 	return 0;
 }
 

@@ -145,6 +145,8 @@ int main(int argc, char **argv)
 	if (!session.recorded &&
 	    ces_record_decision(&session, NULL, NULL, NULL, &err, &unrecorded) < 0)
 		ces_error_context(&err, "%s", unrecorded.text);
-	ces_report_error(&err, session.policy != NULL ? session.policy->contact : NULL);
+	ces_report_error(&err, err.code == CES_E_DENIED && session.policy != NULL
+				   ? session.policy->contact
+				   : NULL);
 	return CES_EXIT_REFUSED;
 }

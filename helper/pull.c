@@ -57,6 +57,14 @@ static int read_some(int fd, struct small *small, struct ces_error *err)
 	return 0;
 }
 
+/* Of the worker's codes only these mean something here. */
+static enum ces_code fetch_code(uint64_t code)
+{
+	if (code == CES_E_NOTFOUND)
+		return CES_E_NOTFOUND;
+	return code == CES_E_HOST ? CES_E_HOST : CES_E_REGISTRY;
+}
+
 int ces_pull_status(struct ces_fetcher *fetcher, struct ces_fetch_status *ret,
 		    struct ces_error *err)
 {
@@ -67,8 +75,8 @@ int ces_pull_status(struct ces_fetcher *fetcher, struct ces_fetch_status *ret,
 	if (got == 0)
 		return ces_error_set(err, CES_E_HOST, "ces-fetch ended unexpectedly");
 	if (ret->state == CES_FETCH_FAILED) {
-		ces_error_set(err, ret->code == CES_E_NOTFOUND ? CES_E_NOTFOUND : CES_E_REGISTRY,
-			      "%s", ret->text != NULL ? ret->text : "the registry failed");
+		ces_error_set(err, fetch_code(ret->code), "%s",
+			      ret->text != NULL ? ret->text : "the registry failed");
 		ces_wire_free(&ces_fetch_status_schema, ret);
 		return -1;
 	}

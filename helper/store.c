@@ -14,6 +14,7 @@
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "common/io.h"
+#include "common/num.h"
 #include "common/paths.h"
 #include "helper/beneath.h"
 #include "helper/store_internal.h"
@@ -137,6 +138,30 @@ static int write_file(int dir, const char *name, const void *bytes, size_t lengt
 	if (fd < 0 || ces_write_full(fd, bytes, length, -1) < 0)
 		return ces_error_errno(err, CES_E_HOST, "writing %s", name);
 	return 0;
+}
+
+int ces_store_note_size(int staging, uint64_t bytes, struct ces_error *err)
+{
+	char text[32];
+	int length = snprintf(text, sizeof(text), "%llu", (unsigned long long)bytes);
+
+	return write_file(staging, "size", text, (size_t)length, err);
+}
+
+uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id)
+{
+	CES_CLEANUP_FREE char *text = NULL;
+	CES_CLEANUP_FD int fd = -1;
+	char path[80];
+	uint64_t bytes = 0;
+	size_t length;
+
+	(void)snprintf(path, sizeof(path), "%s/size", ces_store_hex(diff_id));
+	fd = ces_beneath_open(store->layers, path, O_RDONLY, 0);
+	if (fd < 0 || ces_read_file(fd, 32, &text, &length) < 0)
+		return 0;
+	(void)ces_num_parse(text, 0, UINT64_MAX / 2, &bytes);
+	return bytes;
 }
 
 /* Writes an encoded object as dir/name: to a temporary name first, so that a reader sees all or

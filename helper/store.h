@@ -28,6 +28,11 @@ int ces_store_open_layer(const struct ces_store *store, const char *diff_id, int
 int ces_store_stage(const struct ces_store *store, char *name, int *ret, int *ret_fs,
 		    struct ces_error *err);
 
+/* Keeps the unpacked size of a staged layer beside it; and reads it of one in the store (0 =
+ * unknown). */
+int ces_store_note_size(int staging, uint64_t bytes, struct ces_error *err);
+uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id);
+
 /* Renames a staged layer to its place. One that came to be there meanwhile wins; the staged one is
  * removed. */
 int ces_store_commit_layer(const struct ces_store *store, const char *name, const char *diff_id,
