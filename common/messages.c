@@ -20,7 +20,8 @@
 static const struct ces_wire_field request_fields[] = {
     FIELD(ces_request, 1, U64, 1, 8, 1, verb),
     FIELD(ces_request, 2, U64, 0, 8, 1, flags),
-    FIELD(ces_request, 3, NAME, 0, 512, 1, image),
+    /* TEXT, so that a reference with control characters comes here to be refused and recorded */
+    FIELD(ces_request, 3, TEXT, 0, 512, 1, image),
     FIELD(ces_request, 4, NAME, 0, 64, 1, project),
     FIELD(ces_request, 5, NAME, 0, 64, 1, name),
     FIELD(ces_request, 6, NAME, 0, 64, 1, run),

@@ -184,6 +184,9 @@ int ces_cgroup_make(uid_t uid, const char *run, const struct ces_policy_limits *
 							 v1_names[i]);
 	if (result == 0 && set_limits(&cgroup, limits) < 0)
 		result = ces_error_errno(err, CES_E_HOST, "setting the limits of the cgroup");
+	/* the runtime, nobody on the host, looks at its own cgroup through a read-only mount */
+	if (result == 0 && fchmod(cgroup.v2, 0755) < 0)
+		result = ces_error_errno(err, CES_E_HOST, "mode of the cgroup");
 	if (result == 0)
 		result = ces_devices_confine(cgroup.v2, err);
 	*ret = cgroup;

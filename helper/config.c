@@ -88,26 +88,42 @@ static json environment(const struct ces_plan *plan)
 	return env;
 }
 
-static void append(json array, const struct ces_strings *strings)
+/* Docker's rule: arguments replace CMD; a new entrypoint replaces the image's and drops its CMD.
+ * The two parts of the command line. */
+static void command_parts(const struct ces_plan *plan, struct ces_strings parts[2])
 {
-	for (size_t i = 0; i < strings->n; i++)
-		(void)json_object_array_add(array, text(strings->v[i]));
+	const struct ces_request *request = plan->request;
+	bool replaced = (request->flags & CES_FLAG_ENTRYPOINT) != 0;
+	bool named = request->entrypoint != NULL && request->entrypoint[0] != '\0';
+
+	parts[0] = plan->image.entrypoint;
+	if (replaced)
+		parts[0] = (struct ces_strings){(char **)(uintptr_t)&request->entrypoint, named};
+	parts[1] = request->args;
+	if (request->args.n == 0 && !replaced)
+		parts[1] = plan->image.cmd;
 }
 
-/* Docker's rule: arguments replace CMD; a new entrypoint replaces the image's and drops its CMD. */
+const char *ces_config_command(const struct ces_plan *plan)
+{
+	struct ces_strings parts[2];
+
+	command_parts(plan, parts);
+	for (size_t i = 0; i < CES_COUNT(parts); i++)
+		if (parts[i].n > 0)
+			return parts[i].v[0];
+	return NULL;
+}
+
 static json arguments(const struct ces_plan *plan)
 {
-	bool replaced = (plan->request->flags & CES_FLAG_ENTRYPOINT) != 0;
+	struct ces_strings parts[2];
 	json args = json_object_new_array();
 
-	if (!replaced)
-		append(args, &plan->image.entrypoint);
-	else if (plan->request->entrypoint != NULL && plan->request->entrypoint[0] != '\0')
-		(void)json_object_array_add(args, text(plan->request->entrypoint));
-	if (plan->request->args.n > 0)
-		append(args, &plan->request->args);
-	else if (!replaced)
-		append(args, &plan->image.cmd);
+	command_parts(plan, parts);
+	for (size_t i = 0; i < CES_COUNT(parts); i++)
+		for (size_t j = 0; j < parts[i].n; j++)
+			(void)json_object_array_add(args, text(parts[i].v[j]));
 	return args;
 }
 
@@ -146,6 +162,15 @@ static json capabilities(const struct ces_plan *plan)
 	return sets;
 }
 
+static json console_size(const struct ces_plan *plan)
+{
+	json size = object();
+
+	put(size, "height", json_object_new_int64(plan->rows));
+	put(size, "width", json_object_new_int64(plan->columns));
+	return size;
+}
+
 static json process(const struct ces_plan *plan)
 {
 	json it = object();
@@ -153,6 +178,8 @@ static json process(const struct ces_plan *plan)
 	    plan->request->workdir != NULL ? plan->request->workdir : plan->image.workdir;
 
 	put(it, "terminal", json_object_new_boolean(plan->tty));
+	if (plan->tty)
+		put(it, "consoleSize", console_size(plan));
 	put(it, "user", user(plan));
 	put(it, "args", arguments(plan));
 	put(it, "env", environment(plan));

@@ -5,6 +5,9 @@
 
 #include "helper/plan.h"
 
+/* The first word of what will be executed; NULL when neither image nor caller names a command. */
+const char *ces_config_command(const struct ces_plan *plan);
+
 /* Writes /bundle/config.json below root. */
 int ces_config_write(const struct ces_plan *plan, int root, struct ces_error *err);
 

@@ -1,6 +1,7 @@
 /* Devices. Must not make a node that is not in the table. */
 #include "helper/devices.h"
 
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdint.h>
 #include <string.h>
@@ -28,7 +29,17 @@ static const struct {
     {"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},
 };
 
-int ces_devices_make(int dev, struct ces_error *err)
+static int make_console(int dev, uid_t owner, gid_t group, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd =
+	    openat(dev, "console", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0620);
+
+	if (fd < 0 || fchown(fd, owner, group) < 0)
+		return ces_error_errno(err, CES_E_HOST, "/dev/console");
+	return 0;
+}
+
+int ces_devices_make(int dev, uid_t owner, gid_t group, struct ces_error *err)
 {
 	static const char *const directories[] = {"pts", "shm", "mqueue"};
 
@@ -44,7 +55,7 @@ int ces_devices_make(int dev, struct ces_error *err)
 		if (mkdirat(dev, directories[i], 0755) < 0 ||
 		    fchmodat(dev, directories[i], 0755, 0) < 0)
 			return ces_error_errno(err, CES_E_HOST, "/dev/%s", directories[i]);
-	return 0;
+	return make_console(dev, owner, group, err);
 }
 
 #define INSN(op, dst, src, offset, value)                                                          \

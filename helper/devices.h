@@ -2,6 +2,8 @@
 #ifndef CES_HELPER_DEVICES_H
 #define CES_HELPER_DEVICES_H
 
+#include <sys/types.h>
+
 #include "common/error.h"
 
 /* Loads a program (BPF_PROG_TYPE_CGROUP_DEVICE) that allows reading and writing the listed nodes,
@@ -10,7 +12,8 @@
 int ces_devices_confine(int cgroup, struct ces_error *err);
 
 /* Fills an empty directory on a file system that allows device nodes with the nodes, links and
- * mount points of a container's /dev. */
-int ces_devices_make(int dev, struct ces_error *err);
+ * mount points of a container's /dev. owner, group: host ids of the run's user, whose console file
+ * a terminal is bound to. */
+int ces_devices_make(int dev, uid_t owner, gid_t group, struct ces_error *err);
 
 #endif

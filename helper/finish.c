@@ -21,6 +21,7 @@
 #include "common/io.h"
 #include "common/paths.h"
 #include "helper/beneath.h"
+#include "helper/config.h"
 #include "helper/journal.h"
 #include "helper/report.h"
 #include "helper/runs.h"
@@ -96,7 +97,7 @@ static void clean_directories(int userns, uint32_t user, uint32_t group, int out
 /* What the runtime said before it gave up: it alone writes there, the container never sees the
  * file. Image and caller chose words in it, so it is only searched for the runtime's own phrases
  * and shown cleaned. */
-static void read_log(struct ces_end *end)
+static void read_log(const struct ces_plan *plan, struct ces_end *end)
 {
 	static const struct {
 		const char *phrase;
@@ -132,8 +133,8 @@ static void read_log(struct ces_end *end)
 			end->reason = known[i].reason;
 			break;
 		}
-	(void)snprintf(end->text, sizeof(end->text), "the command could not be started: %.400s",
-		       message);
+	(void)snprintf(end->text, sizeof(end->text), "cannot start %.100s: %.300s",
+		       ces_config_command(plan), message);
 }
 
 static void report_exited(const struct ces_end *end, const struct ces_cgroup_usage *usage)
@@ -213,7 +214,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	if (result == 0)
 		result = ces_container_failure(&finish->container, err);
 	if (result == 0)
-		read_log(&finish->end);
+		read_log(plan, &finish->end);
 	ces_cgroup_read(&finish->cgroup, &usage);
 	ces_cgroup_remove(&finish->cgroup);
 	clean_run(finish, result == 0);

@@ -31,7 +31,9 @@ static int load_policy(struct ces_session *session, struct ces_error *err)
 
 	if (ces_policy_read(CES_POLICY_PATH, &bytes, &length, err) < 0)
 		return -1;
-	return ces_policy_parse(bytes, length, &session->policy, err);
+	if (ces_policy_parse(bytes, length, &session->policy, err) < 0)
+		return ces_error_context(err, "the policy %s", CES_POLICY_PATH);
+	return 0;
 }
 
 static int open_state(struct ces_session *session, struct ces_error *err)

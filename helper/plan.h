@@ -32,6 +32,7 @@ struct ces_plan {
 	const char *runtime;
 	bool runc; /* the runtime is runc: no precompiled filter, other flags */
 	bool tty;
+	unsigned rows, columns; /* of the terminal, when it starts */
 	struct ces_plan_mount mounts[CES_PLAN_MOUNTS];
 	size_t n_mounts;
 	char outputs[1100], scratch[1100];  /* host paths, {run} filled in */

@@ -222,13 +222,14 @@ static int attach_runtime_view(int root, const struct ces_cgroup *cgroup, struct
 	return attach_new(root, mount, "sys/fs/cgroup", err);
 }
 
-static int make_devices(int root, struct ces_error *err)
+static int make_devices(int root, const struct ces_plan *plan, struct ces_error *err)
 {
 	CES_CLEANUP_FD int dev = ces_beneath_open(root, "dev", O_RDONLY | O_DIRECTORY, 0);
 
 	if (dev < 0)
 		return ces_error_errno(err, CES_E_HOST, "/dev");
-	return ces_devices_make(dev, err);
+	return ces_devices_make(dev, ces_idmap_host_uid(&plan->map, plan->uid),
+				ces_idmap_host_gid(&plan->map, plan->gid), err);
 }
 
 int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_cgroup *cgroup,
@@ -242,7 +243,7 @@ int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_c
 	 * namespace only */
 	if (ces_mount_attach(root, AT_FDCWD, CES_RUN_DIR, err) < 0)
 		return -1;
-	if (make_skeleton(root, plan, err) < 0 || make_devices(root, err) < 0 ||
+	if (make_skeleton(root, plan, err) < 0 || make_devices(root, plan, err) < 0 ||
 	    make_top(root, plan, err) < 0 || attach_layers(root, plan, userns, err) < 0 ||
 	    attach_upper(root, plan, err) < 0 || attach_data(root, plan, err) < 0 ||
 	    attach_runtime_view(root, cgroup, err) < 0 || ces_config_write(plan, root, err) < 0)

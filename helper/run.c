@@ -4,12 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "helper/beneath.h"
 #include "helper/cleanroom.h"
+#include "helper/config.h"
 #include "helper/container.h"
 #include "helper/finish.h"
 #include "helper/journal.h"
@@ -151,6 +154,22 @@ static int enter_run(const struct ces_plan *plan, const struct ces_grant *grant,
 	return ces_runs_enter(plan->session->runs, &record, ret, err);
 }
 
+/* Counting and entering are one step: of two starts for the last place exactly one gets it. Only
+ * root can hold this lock, and only for as long as this takes. */
+static int reserve(const struct ces_plan *plan, const struct ces_grant *grant, int *ret,
+		   struct ces_error *err)
+{
+	int result;
+
+	if (flock(plan->session->runs, LOCK_EX) < 0)
+		return ces_error_errno(err, CES_E_HOST, "locking the runs");
+	result = check_runs(plan, err);
+	if (result == 0)
+		result = enter_run(plan, grant, ret, err);
+	(void)flock(plan->session->runs, LOCK_UN);
+	return result;
+}
+
 static int set_up(const struct ces_plan *plan, struct ces_cgroup *cgroup,
 		  struct ces_container *container, struct ces_error *err)
 {
@@ -198,7 +217,7 @@ static int run(struct ces_plan *plan, const struct ces_grant *grant, struct ces_
 				    .grant = grant};
 	int result;
 
-	if (enter_run(plan, grant, &finish.record, err) < 0)
+	if (reserve(plan, grant, &finish.record, err) < 0)
 		return -1;
 	result = open_mounts(plan, err);
 	if (result == 0)
@@ -213,6 +232,32 @@ static int run(struct ces_plan *plan, const struct ces_grant *grant, struct ces_
 	return ces_finish(&finish, result, err);
 }
 
+/* Up to the record: reads only. */
+static int prepare(struct ces_plan *plan, struct ces_grant *grant, struct ces_error *err)
+{
+	const struct ces_decision *decision = plan->decision;
+	struct winsize size;
+
+	plan->runc = strcmp(strrchr(plan->runtime, '/') + 1, "runc") == 0;
+	plan->tty = (plan->request->flags & CES_FLAG_TTY) != 0 && isatty(STDIN_FILENO);
+	if (plan->tty && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) {
+		plan->rows = size.ws_row;
+		plan->columns = size.ws_col;
+	}
+	(void)snprintf(plan->hostname, sizeof(plan->hostname), "ces-%s", plan->run);
+	ces_journal_fill_run(decision->outputs.source, plan->run, plan->outputs,
+			     sizeof(plan->outputs));
+	ces_journal_fill_run(decision->scratch.source, plan->run, plan->scratch,
+			     sizeof(plan->scratch));
+	if (check_supported(plan, err) < 0 || load_image(plan, grant, err) < 0)
+		return -1;
+	if (ces_config_command(plan) == NULL)
+		return ces_error_set(err, CES_E_USAGE,
+				     "the image names no command; type: ces-client run %s COMMAND",
+				     grant->reference);
+	return 0;
+}
+
 int ces_verb_run(struct ces_session *session, const struct ces_decision *decision,
 		 const char *number, struct ces_error *err)
 {
@@ -224,18 +269,10 @@ int ces_verb_run(struct ces_session *session, const struct ces_decision *decisio
 				.outputs_parent = -1,
 				.scratch_parent = -1};
 	struct ces_grant grant = {0};
-	const char *name = strrchr(plan.runtime, '/') + 1;
 	int result;
 
 	ces_cleanroom_deadline(SETUP_SECONDS);
-	plan.runc = strcmp(name, "runc") == 0;
-	plan.tty = (plan.request->flags & CES_FLAG_TTY) != 0 && isatty(STDIN_FILENO);
-	(void)snprintf(plan.hostname, sizeof(plan.hostname), "ces-%s", number);
-	ces_journal_fill_run(decision->outputs.source, number, plan.outputs, sizeof(plan.outputs));
-	ces_journal_fill_run(decision->scratch.source, number, plan.scratch, sizeof(plan.scratch));
-	result = check_supported(&plan, err);
-	if (result == 0)
-		result = load_image(&plan, &grant, err);
+	result = prepare(&plan, &grant, err);
 	/* recorded with the digest that will run, before anything is made */
 	if (result == 0)
 		result = ces_record_decision(session, decision, number, grant.digest, NULL, err);
@@ -243,8 +280,6 @@ int ces_verb_run(struct ces_session *session, const struct ces_decision *decisio
 		ces_finish_dead(session);
 	if (result == 0)
 		result = make_map(&plan, err);
-	if (result == 0)
-		result = check_runs(&plan, err);
 	if (result == 0)
 		result = run(&plan, &grant, err);
 	for (size_t i = 0; i < plan.n_mounts; i++)

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,7 @@ struct scan {
 	size_t n_path, found;
 	const char *fault;
 	size_t fault_at;
+	char duplicate[80]; /* room for the text that names a key written twice */
 };
 
 static int value(struct scan *s, size_t level);
@@ -160,6 +162,13 @@ static int compare(const void *left, const void *right)
 	return memcmp(a->at, b->at, a->length);
 }
 
+static int fault_duplicate(struct scan *s, const struct slice *key)
+{
+	(void)snprintf(s->duplicate, sizeof(s->duplicate), "the key \"%.*s\" is written twice",
+		       (int)(key->length < 40 ? key->length : 40), key->at);
+	return fault(s, (size_t)(key->at - s->bytes) - 1, s->duplicate);
+}
+
 /* Sorted, because a comparison of each with each would let 4 MiB of keys take minutes. */
 static int close_object(struct scan *s, size_t first)
 {
@@ -169,8 +178,7 @@ static int close_object(struct scan *s, size_t first)
 	qsort(keys, n, sizeof(*keys), compare);
 	for (size_t i = 1; i < n; i++)
 		if (same(&keys[i - 1], &keys[i]))
-			return fault(s, (size_t)(keys[i].at - s->bytes) - 1,
-				     "this key is written twice");
+			return fault_duplicate(s, &keys[i]);
 	s->n_keys = first;
 	return 0;
 }
