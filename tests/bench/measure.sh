@@ -111,8 +111,9 @@ many()
 memory()
 {
 	echo "memory of an idle run"
-	local pid kb total=0 runtime=0
+	local pid kb client total=0 runtime=0
 	as_alice ces-client run -q $open/tools:1 sh -c 'echo up; exec sleep 1000' > $lab/up < /dev/null &
+	client=$!
 	while [ ! -s $lab/up ]; do sleep 0.05; done
 	for pid in $(pgrep '^ces-|^crun|^runc'); do
 		kb=$(awk '/^Pss:/ { print $2 }' "/proc/$pid/smaps_rollup")
@@ -124,8 +125,8 @@ memory()
 	done
 	printf 'memory of an idle run\tces (KiB PSS)\t%s\t0\n' $total >> $result.tsv
 	printf 'memory of an idle run\truntime (KiB PSS)\t%s\t0\n' $runtime >> $result.tsv
-	kill -TERM "$(pgrep -x ces-client)"
-	wait || true
+	kill -KILL $client # (the helper sees it go and ends the run)
+	wait $client || true
 }
 
 # A fresh ext4 each time: one that has just lost as many files is several times slower.

@@ -98,8 +98,11 @@ grep -q tampered /safe_data/nsh-2024-0001/patients.csv && wrong "the data were c
 
 say "7. What the journal says (root only, each line carries the digest of the one before)"
 ls -l /var/log/ces/audit.jsonl
-printf '%sroot@desktop:~#%s jq -c . /var/log/ces/audit.jsonl\n' "$dim" "$plain"
-jq -c . /var/log/ces/audit.jsonl || wrong "the journal"
+brief='del(.prev, .policy, .mounts, .limits, .args, .env, .cpu_us, .peak_memory)'
+printf '%sroot@desktop:~#%s jq -c "%s" /var/log/ces/audit.jsonl\n' "$dim" "$plain" "$brief"
+jq -c "$brief" /var/log/ces/audit.jsonl || wrong "the journal"
+printf '%sroot@desktop:~#%s sed -n 3p /var/log/ces/audit.jsonl     # one of them in full\n' "$dim" "$plain"
+sed -n 3p /var/log/ces/audit.jsonl
 tests/lib/chain.py /var/log/ces/audit.jsonl || wrong "the chain of the journal"
 types alice 1 'cat /var/log/ces/audit.jsonl'
 
