@@ -176,7 +176,7 @@ pull()
 		timed ces /var/lib/ces as_alice ces-client pull -q $open/big1g:1
 		umount /var/lib/ces
 		fresh $peer/tar
-		timed "igzip -dc | tar -x" $peer/tar untar_layers $peer/tar
+		timed "igzip -dc, tar -x" $peer/tar untar_layers $peer/tar
 		umount $peer/tar
 		fresh $peer/podman
 		chown alice: $peer/podman
@@ -188,7 +188,7 @@ pull()
 		umount -l $peer/podman
 	done
 	local s
-	for s in ces "igzip -dc | tar -x" "podman rootless"; do
+	for s in ces "igzip -dc, tar -x" "podman rootless"; do
 		awk -F'\t' -v s="$s" '$1 == s { print $2, $4 }' $lab/pulls | median "pull 1 GB" "$s"
 		awk -F'\t' -v s="$s" '$1 == s { print $3, $4 }' $lab/pulls | median "pull 1 GB, synced" "$s"
 	done
