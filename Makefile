@@ -50,7 +50,7 @@ $(B)/ces-fetch: $(call obj,$(wildcard helper/fetch/*.c)) $(LIBS)
 $(B)/ces-unpack: $(call obj,$(wildcard helper/unpack/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -larchive -lisal -lz -lzstd -ljson-c -lseccomp -lcap -lnettle -lpthread
 $(B)/ces-policy: $(call obj,$(wildcard policy/tool/*.c)) $(LIBS)
-	$(CC) $(LINKHARD) -o $@ $^ -ljson-c -lnettle
+	$(CC) $(LINKHARD) -o $@ $^ -ljson-c -lnettle -lz
 $(B)/seccomp-generate: $(call obj,$(wildcard helper/seccomp/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp -ljson-c -lnettle
 $(B)/seccomp.bpf.base64: $(B)/seccomp-generate

@@ -1,21 +1,12 @@
 /* A policy in plain English, for those who approve it. Every sentence is made from the parsed
  * policy, the one that decides; it must never read the file's text instead. */
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/num.h"
+#include "policy/tool/input.h"
 #include "policy/tool/tool.h"
-
-/* expires is the first second after the last day. */
-static const char *last_day(time_t expires, char buffer[16])
-{
-	time_t day = expires - 1;
-	struct tm tm;
-
-	if (gmtime_r(&day, &tm) == NULL || strftime(buffer, 16, "%Y-%m-%d", &tm) == 0)
-		return "?";
-	return buffer;
-}
 
 static void print_list(const char *before, const struct ces_strings *list, const char *none)
 {
@@ -40,7 +31,7 @@ static void print_rules(const struct ces_policy_image_rules *rules, time_t now)
 			printf(", approved by %s", rule->approval);
 		if (rule->expires != 0)
 			printf(", %s %s", now < rule->expires ? "until" : "EXPIRED on",
-			       last_day(rule->expires, day));
+			       ces_tool_day(rule->expires, day));
 		printf("\n");
 	}
 }
@@ -105,7 +96,7 @@ static void print_project(const struct ces_policy_project *project, time_t now)
 	       project->title != NULL ? project->title : "");
 	if (project->expires != 0)
 		printf("  %s %s\n", now < project->expires ? "Until" : "EXPIRED on",
-		       last_day(project->expires, day));
+		       ces_tool_day(project->expires, day));
 	print_list("  Members of the groups: ", &project->member_groups, "none");
 	print_list("  Users: ", &project->member_users, "none");
 	print_rules(&project->images, now);
@@ -147,17 +138,17 @@ static void print_head(const struct ces_policy *policy)
 	if (policy->approved_by != NULL)
 		printf("Approved by %s\n", policy->approved_by);
 	if (policy->approved_on != 0)
-		printf("Approved on %s\n", last_day(policy->approved_on + 1, day));
+		printf("Approved on %s\n", ces_tool_day(policy->approved_on + 1, day));
 	if (policy->review_by != 0)
-		printf("To be reviewed by %s\n", last_day(policy->review_by, day));
+		printf("To be reviewed by %s\n", ces_tool_day(policy->review_by, day));
 	if (policy->contact != NULL)
 		printf("Questions go to %s\n", policy->contact);
 	for (size_t i = 0; i < policy->n_registries; i++)
 		print_registry(&policy->registries[i]);
 }
 
-int ces_tool_explain(const struct ces_policy *policy, const char *project, time_t now,
-		     struct ces_error *err)
+static int explain(const struct ces_policy *policy, const char *project, time_t now,
+		   struct ces_error *err)
 {
 	bool found = false;
 
@@ -174,4 +165,27 @@ int ces_tool_explain(const struct ces_policy *policy, const char *project, time_
 	if (project == NULL && policy->infer)
 		print_inferred(policy, now);
 	return 0;
+}
+
+int ces_tool_explain(int argc, char **argv)
+{
+	static const struct option options[] = {{"project", required_argument, NULL, 'p'},
+						{NULL, 0, NULL, 0}};
+	const char *project = NULL;
+	struct ces_policy *policy;
+	struct ces_error err = {0};
+	int option, result;
+
+	while ((option = getopt_long(argc, argv, "p:", options, NULL)) != -1) {
+		if (option != 'p')
+			return ces_tool_usage("explain");
+		project = optarg;
+	}
+	if (argc - optind != 1)
+		return ces_tool_usage("explain");
+	if (ces_input_policy(argv[optind], &policy, &err) != 0)
+		return ces_tool_fail(&err);
+	result = explain(policy, project, time(NULL), &err);
+	ces_policy_free(policy);
+	return result == 0 ? CES_TOOL_GOOD : ces_tool_fail(&err);
 }

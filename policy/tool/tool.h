@@ -1,14 +1,44 @@
-/* The parts of ces-policy. */
+/* The parts of ces-policy: one function a command. Each gets its own arguments (argv[0] is the
+ * command's name), prints its answer, and returns the exit status. */
 #ifndef CES_POLICY_TOOL_TOOL_H
 #define CES_POLICY_TOOL_TOOL_H
 
-#include "policy/policy.h"
+#include <stdbool.h>
+#include <stdio.h>
+#include <time.h>
 
-/* Prints what is allowed yet probably not meant: a passed review, rules that can never match. */
-void ces_tool_remarks(const struct ces_policy *policy, time_t now);
+#include "common/error.h"
 
-/* Prints the policy, or one project of it, in plain English. */
-int ces_tool_explain(const struct ces_policy *policy, const char *project, time_t now,
-		     struct ces_error *err);
+enum ces_tool_status {
+	CES_TOOL_GOOD = 0,
+	CES_TOOL_FINDING = 1, /* the answer is no: a broken chain, a failed case, a wider policy */
+	CES_TOOL_ERROR = 2,   /* no answer: wrong usage, a file that cannot be read or understood */
+};
+
+int ces_tool_audit(int argc, char **argv);
+int ces_tool_check(int argc, char **argv);
+int ces_tool_explain(int argc, char **argv);
+
+/* "ces-policy: text" on stderr; CES_TOOL_ERROR. */
+int ces_tool_fail(const struct ces_error *err);
+
+/* Says on stderr what was wrong with the command line and where to look; CES_TOOL_ERROR. */
+int ces_tool_usage(const char *command);
+
+/* What was printed reached its reader, or says why not: `status` or CES_TOOL_ERROR. */
+int ces_tool_finish(FILE *out, int status);
+
+/* --format: table (or text) and json; anything else is an error. */
+int ces_tool_format(const char *word, bool *ret_json);
+
+/* Colours (SGR codes) only where a person looks: a terminal, unless NO_COLOR is set. "" else. */
+enum ces_colour { CES_PLAIN, CES_BOLD, CES_RED, CES_YELLOW, CES_GREEN };
+const char *ces_colour(FILE *out, enum ces_colour colour);
+
+/* The last day on which something holds: expires is the first second after it. */
+const char *ces_tool_day(time_t expires, char buffer[16]);
+
+/* "text" with JSON's escapes; bytes that are not valid UTF-8 text become '?'. */
+void ces_tool_json(FILE *out, const char *text);
 
 #endif

@@ -48,6 +48,11 @@ for program in "$@"; do
 	unit "$program"
 done
 
+# What needs no lab: a command and the files it is given.
+echo "# ces-policy"
+bats --tap --print-output-on-failure tests/policy < /dev/null 2>&1 | tee "$log"
+count_tap "${PIPESTATUS[0]}"
+
 tests/lib/images.sh || exit 1
 read -ra suites <<< "${CES_TESTS:-$(echo tests/e2e/*.bats)}"
 for runtime in ${CES_RUNTIMES:-crun runc}; do

@@ -1,0 +1,167 @@
+/* ces-policy audit: the record of what actually ran. Reads; it must never write to a journal, nor
+ * touch a byte of one with more than an unknown user's rights. */
+#include <getopt.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/name.h"
+#include "common/paths.h"
+#include "policy/tool/audit.h"
+#include "policy/tool/input.h"
+#include "policy/tool/tool.h"
+
+static const char help[] =
+    "usage: ces-policy audit verify [--journal FILE] [--expect NUMBER:DIGEST] [--strict]\n"
+    "       ces-policy audit list   [--journal FILE] [FILTER]...\n"
+    "       ces-policy audit show   [--journal FILE] RUN\n"
+    "       ces-policy audit export [--journal FILE] [FILTER]... [-o FILE]\n"
+    "filters: --user NAME|UID  --project P  --image IMAGE|PATTERN  --digest D  --run RUN\n"
+    "         --outcome allowed|denied|ended|failed  --since TIME  --until TIME\n"
+    "With --format json, verify, list and show print JSON; export prints CSV.\n"
+    "The journal is " CES_JOURNAL_PATH " with its rotated files; only root can read it.\n";
+
+enum takes {
+	TAKES_EXPECT = 1,
+	TAKES_FILTER = 2,
+	TAKES_RUN = 4,
+	TAKES_OUTPUT = 8,
+	TAKES_FORMAT = 16
+};
+
+static const struct command {
+	const char *name;
+	int (*run)(const struct ces_audit *audit);
+	unsigned takes;
+} commands[] = {
+    {"verify", ces_audit_verify, TAKES_EXPECT | TAKES_FORMAT},
+    {"list", ces_audit_list, TAKES_FILTER | TAKES_FORMAT},
+    {"show", ces_audit_show, TAKES_RUN | TAKES_FORMAT},
+    {"export", ces_audit_export, TAKES_FILTER | TAKES_OUTPUT},
+};
+
+static const struct option options[] = {{"journal", required_argument, NULL, 'j'},
+					{"expect", required_argument, NULL, 'e'},
+					{"strict", no_argument, NULL, 'S'},
+					{"user", required_argument, NULL, 'u'},
+					{"project", required_argument, NULL, 'p'},
+					{"image", required_argument, NULL, 'i'},
+					{"digest", required_argument, NULL, 'd'},
+					{"run", required_argument, NULL, 'r'},
+					{"outcome", required_argument, NULL, 'x'},
+					{"since", required_argument, NULL, 's'},
+					{"until", required_argument, NULL, 't'},
+					{"output", required_argument, NULL, 'o'},
+					{"format", required_argument, NULL, 'f'},
+					{"help", no_argument, NULL, 'h'},
+					{NULL, 0, NULL, 0}};
+
+/* Which kind of command an option belongs to; 0: to all. */
+static unsigned belongs(int option)
+{
+	if (strchr("upidrxst", option) != NULL)
+		return TAKES_FILTER;
+	if (option == 'e' || option == 'S')
+		return TAKES_EXPECT;
+	if (option == 'f')
+		return TAKES_FORMAT;
+	return option == 'o' ? TAKES_OUTPUT : 0;
+}
+
+static int set_option(struct ces_audit *audit, int option, const char *value)
+{
+	struct ces_audit_filter *f = &audit->filter;
+	const struct {
+		int option;
+		const char **where;
+	} texts[] = {{'j', &audit->journal}, {'e', &audit->expect}, {'o', &audit->output},
+		     {'u', &f->user},        {'p', &f->project},    {'i', &f->image},
+		     {'d', &f->digest},      {'r', &f->run},        {'x', &f->outcome},
+		     {'s', &f->since},       {'t', &f->until}};
+
+	for (size_t i = 0; i < CES_COUNT(texts); i++)
+		if (texts[i].option == option)
+			*texts[i].where = value;
+	if (option == 'S')
+		audit->strict = true;
+	return option == 'f' ? ces_tool_format(value, &audit->json) : 0;
+}
+
+/* -1: a fault that has been told; 1: help was. */
+static int parse(int argc, char **argv, const struct command *command, struct ces_audit *ret)
+{
+	int option;
+
+	while ((option = getopt_long(argc, argv, "o:f:h", options, NULL)) != -1) {
+		unsigned kind = belongs(option);
+
+		if (option == 'h') {
+			fputs(help, stdout);
+			return 1;
+		}
+		if (option == '?')
+			return -1;
+		if (kind != 0 && (command->takes & kind) == 0) {
+			fprintf(stderr, "ces-policy: audit %s takes no such option\n",
+				command->name);
+			return -1;
+		}
+		if (set_option(ret, option, optarg) != 0)
+			return -1;
+	}
+	if ((command->takes & TAKES_RUN) != 0 && optind < argc)
+		ret->filter.run = argv[optind++];
+	if (optind < argc) {
+		fprintf(stderr, "ces-policy: one argument too many\n");
+		return -1;
+	}
+	if ((command->takes & TAKES_RUN) != 0 &&
+	    (ret->filter.run == NULL || !ces_run_valid(ret->filter.run))) {
+		fprintf(stderr, "ces-policy: audit show: which run? Write its ten digits\n");
+		return -1;
+	}
+	return 0;
+}
+
+static int open_files(struct ces_audit *audit, struct ces_error *err)
+{
+	audit->out = stdout;
+	if (ces_audit_filter_check(&audit->filter, err) != 0 ||
+	    ces_journal_reader_open(audit->journal, &audit->reader, err) != 0)
+		return -1;
+	if (audit->output != NULL)
+		audit->out = fopen(audit->output, "we");
+	if (audit->out == NULL)
+		return ces_error_errno(err, CES_E_HOST, "%s", audit->output);
+	return ces_input_drop(err);
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+	struct ces_audit audit = {.journal = CES_JOURNAL_PATH};
+	struct ces_error err = {0};
+	int status = parse(argc, argv, command, &audit);
+
+	if (status != 0)
+		return status > 0 ? CES_TOOL_GOOD : ces_tool_usage("audit");
+	if (open_files(&audit, &err) != 0)
+		status = ces_tool_fail(&err);
+	else
+		status = ces_tool_finish(audit.out, command->run(&audit));
+	if (audit.out != NULL && audit.out != stdout)
+		fclose(audit.out);
+	ces_journal_reader_close(audit.reader);
+	return status;
+}
+
+int ces_tool_audit(int argc, char **argv)
+{
+	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		fputs(help, stdout);
+		return CES_TOOL_GOOD;
+	}
+	for (size_t i = 0; argc > 1 && i < CES_COUNT(commands); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return run(&commands[i], argc - 1, argv + 1);
+	fputs(help, stderr);
+	return CES_TOOL_ERROR;
+}

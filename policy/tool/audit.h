@@ -1,0 +1,51 @@
+/* What the audit commands share: their options, and which records they are about. */
+#ifndef CES_POLICY_TOOL_AUDIT_H
+#define CES_POLICY_TOOL_AUDIT_H
+
+#include <stdio.h>
+
+#include "policy/tool/journal.h"
+#include "policy/tool/record.h"
+
+/* What the command line may ask; NULL: not asked. */
+struct ces_audit_filter {
+	const char *user, *project, *image, *digest, *outcome, *since, *until, *run;
+};
+
+struct ces_audit {
+	const char *journal;
+	struct ces_audit_filter filter;
+	const char *expect; /* verify: "SEQ:sha256:..." */
+	const char *output; /* export */
+	const char *crate;  /* export */
+	bool json, strict;
+	struct ces_journal_reader *reader;
+	FILE *out;
+};
+
+/* A record that passed the filter. An end names neither user nor project by itself; they are those
+ * of the decision it belongs to, where that was seen. */
+struct ces_audit_row {
+	const struct ces_line *line;
+	const struct ces_record *record;
+	const char *user, *project; /* "" when unknown */
+};
+
+/* Calls `each` for every record that the filter lets pass, oldest first. Lines that are no records
+ * are counted and told on stderr. -1 with err when a file cannot be read, or `each` failed. */
+int ces_audit_select(struct ces_journal_reader *reader, const struct ces_audit_filter *filter,
+		     int (*each)(void *, const struct ces_audit_row *), void *context,
+		     struct ces_error *err);
+
+/* Checks the words of the filter. */
+int ces_audit_filter_check(const struct ces_audit_filter *filter, struct ces_error *err);
+
+int ces_audit_verify(const struct ces_audit *audit);
+int ces_audit_list(const struct ces_audit *audit);
+int ces_audit_show(const struct ces_audit *audit);
+int ces_audit_export(const struct ces_audit *audit);
+
+/* How a request came out, in a word or two: "allowed", "denied", "exit 0", "time limit". */
+const char *ces_audit_outcome(const struct ces_record *record, char *buffer, size_t size);
+
+#endif

@@ -1,0 +1,255 @@
+/* Reads journals, rotated and compressed ones included. All files are opened at once, so that root
+ * can be given up before a byte of them is looked at, and so that a rotation meanwhile changes
+ * nothing. It must never hold more than one buffer of text. */
+#include "policy/tool/journal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "common/cleanup.h"
+#include "policy/tool/input.h"
+
+#define BUFFER    (256 * 1024) /* more than twice the longest record that is ever written */
+#define FILES_MAX 512
+
+struct file {
+	char *path;
+	int fd;
+	bool by_number; /* ".7", else "-20261001" */
+	unsigned long order;
+};
+
+struct ces_journal_reader {
+	struct file files[FILES_MAX];
+	size_t n_files, current;
+	gzFile gz;
+	char *buffer;
+	size_t start, end;
+	size_t number;
+	bool file_done, skipping;
+};
+
+/* "1", "2.gz", "-20261001", "-20261001.gz" after the name of the journal. */
+static bool rotated_name(const char *rest, struct file *ret)
+{
+	char *end;
+
+	if ((rest[0] != '.' && rest[0] != '-') || rest[1] < '0' || rest[1] > '9')
+		return false;
+	errno = 0;
+	ret->by_number = rest[0] == '.';
+	ret->order = strtoul(rest + 1, &end, 10);
+	return errno == 0 && (*end == '\0' || strcmp(end, ".gz") == 0);
+}
+
+/* Oldest first: dates rise, then numbers fall, then the journal itself (order 0). */
+static int older_first(const void *left, const void *right)
+{
+	const struct file *a = left, *b = right;
+
+	if (a->by_number != b->by_number)
+		return a->by_number ? 1 : -1;
+	if (a->order == b->order)
+		return 0;
+	return (a->order < b->order) == a->by_number ? 1 : -1;
+}
+
+static int add_file(struct ces_journal_reader *reader, const char *path, const struct file *kind,
+		    struct ces_error *err)
+{
+	struct file *file = &reader->files[reader->n_files];
+
+	if (reader->n_files == FILES_MAX)
+		return ces_error_set(err, CES_E_LIMIT, "%s: more than %d rotated files", path,
+				     FILES_MAX);
+	*file = *kind;
+	if (ces_input_open(path, &file->fd, err) != 0)
+		return -1;
+	reader->n_files++;
+	file->path = strdup(path);
+	return file->path != NULL ? 0 : ces_error_set(err, CES_E_HOST, "out of memory");
+}
+
+static int add_rotated(struct ces_journal_reader *reader, const char *path, struct ces_error *err)
+{
+	CES_CLEANUP_FREE char *dir = strdup(path);
+	CES_CLEANUP_DIR DIR *list = NULL;
+	const char *name = strrchr(path, '/');
+	const struct dirent *entry;
+
+	if (dir == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+	name = name == NULL ? path : name + 1;
+	dir[name - path] = '\0';
+	list = opendir(*dir != '\0' ? dir : ".");
+	if (list == NULL)
+		return ces_error_errno(err, CES_E_HOST, "%s", *dir != '\0' ? dir : ".");
+	while ((entry = readdir(list)) != NULL) {
+		CES_CLEANUP_FREE char *whole = NULL;
+		struct file kind = {.fd = -1};
+
+		if (strncmp(entry->d_name, name, strlen(name)) != 0 ||
+		    entry->d_name[strlen(name)] == '\0')
+			continue;
+		if (!rotated_name(entry->d_name + strlen(name), &kind)) {
+			fprintf(stderr,
+				"ces-policy: %s: not read: neither a number, a date nor "
+				".gz ends its name\n",
+				entry->d_name);
+			continue;
+		}
+		if (asprintf(&whole, "%s%s", dir, entry->d_name) < 0)
+			return ces_error_set(err, CES_E_HOST, "out of memory");
+		if (add_file(reader, whole, &kind, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int ces_journal_reader_open(const char *path, struct ces_journal_reader **ret,
+			    struct ces_error *err)
+{
+	static const struct file live = {.fd = -1, .by_number = true};
+	struct ces_journal_reader *reader = calloc(1, sizeof(*reader));
+
+	if (reader == NULL || (reader->buffer = malloc(BUFFER)) == NULL) {
+		free(reader);
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+	}
+	if (add_file(reader, path, &live, err) != 0 || add_rotated(reader, path, err) != 0) {
+		ces_journal_reader_close(reader);
+		return -1;
+	}
+	qsort(reader->files, reader->n_files, sizeof(reader->files[0]), older_first);
+	*ret = reader;
+	return 0;
+}
+
+size_t ces_journal_reader_files(const struct ces_journal_reader *reader)
+{
+	return reader->n_files;
+}
+
+/* zlib reads a file that is not compressed as it is. 1, or 0 when there is no further file. */
+static int begin_file(struct ces_journal_reader *reader, struct ces_error *err)
+{
+	struct file *file = &reader->files[reader->current];
+
+	if (reader->current == reader->n_files)
+		return 0;
+	reader->gz = gzdopen(file->fd, "rb");
+	if (reader->gz == NULL)
+		return ces_error_set(err, CES_E_HOST, "%s: out of memory", file->path);
+	file->fd = -1;
+	(void)gzbuffer(reader->gz, BUFFER / 2);
+	reader->start = reader->end = reader->number = 0;
+	reader->file_done = reader->skipping = false;
+	return 1;
+}
+
+static void end_file(struct ces_journal_reader *reader)
+{
+	(void)gzclose_r(reader->gz);
+	reader->gz = NULL;
+	reader->current++;
+}
+
+static int fill(struct ces_journal_reader *reader, struct ces_error *err)
+{
+	const char *path = reader->files[reader->current].path;
+	int n, code = Z_OK;
+
+	memmove(reader->buffer, reader->buffer + reader->start, reader->end - reader->start);
+	reader->end -= reader->start;
+	reader->start = 0;
+	n = gzread(reader->gz, reader->buffer + reader->end, (unsigned)(BUFFER - reader->end));
+	if (n > 0) {
+		reader->end += (size_t)n;
+		return 0;
+	}
+	/* A compressed file that was cut reads as if it ended, and says so only when asked. */
+	(void)gzerror(reader->gz, &code);
+	if (n < 0 || code != Z_OK)
+		return ces_error_set(err, CES_E_IMAGE, "%s: %s", path,
+				     code == Z_BUF_ERROR ? "the compressed file is cut off"
+							 : "the compressed file is damaged");
+	reader->file_done = true;
+	return 0;
+}
+
+/* Hands out [start, start + length), then goes on behind it and its newline. */
+static int hand_out(struct ces_journal_reader *reader, size_t length, bool ended, bool too_long,
+		    struct ces_line *ret)
+{
+	*ret = (struct ces_line){
+	    .at = reader->buffer + reader->start,
+	    .length = length,
+	    .file = reader->files[reader->current].path,
+	    .number = ++reader->number,
+	    .first = reader->number == 1,
+	    .ended = ended,
+	    .too_long = too_long,
+	};
+	reader->start += length + ended;
+	reader->skipping = too_long;
+	return 1;
+}
+
+/* 1 and a line, 0 when the buffer holds no whole one. */
+static int take_line(struct ces_journal_reader *reader, struct ces_line *ret)
+{
+	size_t held = reader->end - reader->start;
+	const char *from = reader->buffer + reader->start;
+	const char *newline = memchr(from, '\n', held);
+
+	if (reader->skipping) {
+		reader->start =
+		    newline != NULL ? (size_t)(newline + 1 - reader->buffer) : reader->end;
+		reader->skipping = newline == NULL;
+		return newline == NULL ? 0 : take_line(reader, ret);
+	}
+	if (newline != NULL)
+		return hand_out(reader, (size_t)(newline - from), true, false, ret);
+	if (reader->file_done && held > 0)
+		return hand_out(reader, held, false, false, ret);
+	if (held == BUFFER)
+		return hand_out(reader, held, false, true, ret);
+	return 0;
+}
+
+int ces_journal_reader_next(struct ces_journal_reader *reader, struct ces_line *ret,
+			    struct ces_error *err)
+{
+	for (;;) {
+		if (reader->gz == NULL) {
+			int more = begin_file(reader, err);
+
+			if (more <= 0)
+				return more;
+		}
+		if (take_line(reader, ret) == 1)
+			return 1;
+		if (reader->file_done)
+			end_file(reader);
+		else if (fill(reader, err) != 0)
+			return -1;
+	}
+}
+
+void ces_journal_reader_close(struct ces_journal_reader *reader)
+{
+	if (reader == NULL)
+		return;
+	if (reader->gz != NULL)
+		(void)gzclose_r(reader->gz);
+	for (size_t i = 0; i < reader->n_files; i++) {
+		ces_cleanup_close(&reader->files[i].fd);
+		free(reader->files[i].path);
+	}
+	free(reader->buffer);
+	free(reader);
+}

@@ -1,0 +1,320 @@
+/* Reads a line of the journal in place. It must never look past the end of the line, and never take
+ * for a record what the writer could not have written: a line that somebody else made is told, not
+ * guessed at. */
+#include "policy/tool/record.h"
+
+#include <string.h>
+
+#include "common/cleanup.h"
+
+#define DEPTH 16
+
+enum type { NUMBER, STRING };
+
+static const struct key {
+	const char *name;
+	size_t length;
+	enum type type;
+} keys[CES_RECORD_KEYS] = {
+#define KEY(k, n, t) [k] = {n, sizeof(n) - 1, t}
+    KEY(CES_RECORD_SEQ, "seq", NUMBER),
+    KEY(CES_RECORD_TIME, "time", STRING),
+    KEY(CES_RECORD_PREV, "prev", STRING),
+    KEY(CES_RECORD_EVENT, "event", STRING),
+    KEY(CES_RECORD_OUTCOME, "outcome", STRING),
+    KEY(CES_RECORD_VERB, "verb", STRING),
+    KEY(CES_RECORD_UID, "uid", NUMBER),
+    KEY(CES_RECORD_USER, "user", STRING),
+    KEY(CES_RECORD_IMAGE, "image", STRING),
+    KEY(CES_RECORD_PROJECT, "project", STRING),
+    KEY(CES_RECORD_ARGS, "args", NUMBER),
+    KEY(CES_RECORD_ENV, "env", NUMBER),
+    KEY(CES_RECORD_RUN, "run", STRING),
+    KEY(CES_RECORD_DIGEST, "digest", STRING),
+    KEY(CES_RECORD_POLICY, "policy", STRING),
+    KEY(CES_RECORD_RULE, "rule", STRING),
+    KEY(CES_RECORD_APPROVAL, "approval", STRING),
+    KEY(CES_RECORD_GPUS, "gpus", NUMBER),
+    KEY(CES_RECORD_PORTS, "ports", NUMBER),
+    KEY(CES_RECORD_CODE, "code", STRING),
+    KEY(CES_RECORD_STATUS, "status", NUMBER),
+    KEY(CES_RECORD_REASON, "reason", STRING),
+    KEY(CES_RECORD_PEAK_MEMORY, "peak_memory", NUMBER),
+    KEY(CES_RECORD_CPU_US, "cpu_us", NUMBER),
+#undef KEY
+};
+
+struct walk {
+	const char *at, *end;
+};
+
+static bool value(struct walk *w, unsigned depth);
+
+static bool take(struct walk *w, char c)
+{
+	if (w->at == w->end || *w->at != c)
+		return false;
+	w->at++;
+	return true;
+}
+
+static void blanks(struct walk *w)
+{
+	while (w->at < w->end && (*w->at == ' ' || *w->at == '\t' || *w->at == '\r'))
+		w->at++;
+}
+
+static bool hex4(const struct walk *w)
+{
+	if (w->end - w->at < 4)
+		return false;
+	for (size_t i = 0; i < 4; i++)
+		if (memchr("0123456789abcdefABCDEF", w->at[i], 22) == NULL)
+			return false;
+	return true;
+}
+
+/* Bytes that stand for themselves in a string; the table makes a journal of a gigabyte a matter of
+ * a second. */
+static const bool ordinary[256] = {
+    [' '] = true, ['!'] = true, ['#' ... '['] = true, [']' ... '~'] = true};
+
+static bool string(struct walk *w, struct ces_slice *ret)
+{
+	const char *start = w->at + 1;
+
+	if (!take(w, '"'))
+		return false;
+	for (;;) {
+		while (w->at < w->end && ordinary[(unsigned char)*w->at])
+			w->at++;
+		if (take(w, '"'))
+			break;
+		if (!take(w, '\\') || w->at == w->end)
+			return false;
+		if (take(w, 'u')) {
+			if (!hex4(w))
+				return false;
+			w->at += 4;
+		} else if (memchr("\"\\/bfnrt", *w->at++, 8) == NULL) {
+			return false;
+		}
+	}
+	*ret = (struct ces_slice){start, (size_t)(w->at - 1 - start)};
+	return true;
+}
+
+static bool digits(struct walk *w)
+{
+	const char *start = w->at;
+
+	while (w->at < w->end && *w->at >= '0' && *w->at <= '9')
+		w->at++;
+	return w->at > start;
+}
+
+static bool number(struct walk *w, struct ces_slice *ret)
+{
+	const char *start = w->at;
+
+	(void)take(w, '-');
+	if (!take(w, '0') && !digits(w))
+		return false;
+	if (take(w, '.') && !digits(w))
+		return false;
+	if (take(w, 'e') || take(w, 'E')) {
+		if (!take(w, '+'))
+			(void)take(w, '-');
+		if (!digits(w))
+			return false;
+	}
+	*ret = (struct ces_slice){start, (size_t)(w->at - start)};
+	return true;
+}
+
+static bool word(struct walk *w, const char *text)
+{
+	size_t length = strlen(text);
+
+	if ((size_t)(w->end - w->at) < length || memcmp(w->at, text, length) != 0)
+		return false;
+	w->at += length;
+	return true;
+}
+
+static bool array(struct walk *w, unsigned depth)
+{
+	blanks(w);
+	if (take(w, ']'))
+		return true;
+	do {
+		if (!value(w, depth))
+			return false;
+	} while (take(w, ','));
+	return take(w, ']');
+}
+
+static bool object(struct walk *w, unsigned depth)
+{
+	struct ces_slice key;
+
+	blanks(w);
+	if (take(w, '}'))
+		return true;
+	do {
+		blanks(w);
+		if (!string(w, &key))
+			return false;
+		blanks(w);
+		if (!take(w, ':') || !value(w, depth))
+			return false;
+	} while (take(w, ','));
+	return take(w, '}');
+}
+
+/* Any value and the blanks around it. */
+static bool value(struct walk *w, unsigned depth)
+{
+	struct ces_slice ignored;
+	bool good;
+
+	if (depth == DEPTH)
+		return false;
+	blanks(w);
+	if (w->at == w->end)
+		return false;
+	if (take(w, '{'))
+		good = object(w, depth + 1);
+	else if (take(w, '['))
+		good = array(w, depth + 1);
+	else if (*w->at == '"')
+		good = string(w, &ignored);
+	else
+		good =
+		    word(w, "true") || word(w, "false") || word(w, "null") || number(w, &ignored);
+	blanks(w);
+	return good;
+}
+
+/* The writer keeps to one order, so the search starts behind the key that was found last. */
+static enum ces_record_key find_key(const struct ces_slice *name, enum ces_record_key from)
+{
+	for (unsigned i = 0; i < CES_RECORD_KEYS; i++) {
+		unsigned k = (from + i) % CES_RECORD_KEYS;
+
+		if (keys[k].length == name->length &&
+		    memcmp(keys[k].name, name->at, name->length) == 0)
+			return (enum ces_record_key)k;
+	}
+	return CES_RECORD_KEYS;
+}
+
+static bool member(struct walk *w, struct ces_record *ret, enum ces_record_key *last)
+{
+	struct ces_slice name;
+	enum ces_record_key key;
+
+	blanks(w);
+	if (!string(w, &name))
+		return false;
+	blanks(w);
+	if (!take(w, ':'))
+		return false;
+	key = find_key(&name, *last);
+	if (key == CES_RECORD_KEYS)
+		return value(w, 1);
+	*last = key;
+	blanks(w);
+	if (ret->field[key].at != NULL)
+		return false;
+	if (!(keys[key].type == STRING ? string(w, &ret->field[key]) : number(w, &ret->field[key])))
+		return false;
+	blanks(w);
+	return true;
+}
+
+int ces_record_read(const char *line, size_t length, struct ces_record *ret)
+{
+	struct walk w = {line, line + length};
+	struct ces_record record = {0};
+	enum ces_record_key last = CES_RECORD_SEQ;
+
+	blanks(&w);
+	if (!take(&w, '{'))
+		return -1;
+	do {
+		if (!member(&w, &record, &last))
+			return -1;
+	} while (take(&w, ','));
+	if (!take(&w, '}'))
+		return -1;
+	blanks(&w);
+	if (w.at != w.end)
+		return -1;
+	*ret = record;
+	return 0;
+}
+
+const char *ces_record_name(enum ces_record_key key)
+{
+	return keys[key].name;
+}
+
+const char *ces_record_text(const struct ces_record *record, enum ces_record_key key, char *buffer,
+			    size_t size)
+{
+	const struct ces_slice *from = &record->field[key];
+	size_t used = 0;
+
+	for (size_t i = 0; i < from->length && used + 1 < size; i++) {
+		char c = from->at[i];
+
+		/* \" and \\ are all that the writer needs; of the others none is printable. */
+		if (c == '\\') {
+			c = from->at[++i];
+			if (c == 'u')
+				i += 4;
+			if (c != '"' && c != '\\' && c != '/')
+				c = '?';
+		}
+		buffer[used++] = c;
+	}
+	buffer[used] = '\0';
+	return buffer;
+}
+
+static uint64_t leading_number(const char *at, size_t length)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < length && at[i] >= '0' && at[i] <= '9'; i++)
+		if (__builtin_mul_overflow(n, 10u, &n) ||
+		    __builtin_add_overflow(n, (uint64_t)(at[i] - '0'), &n))
+			return UINT64_MAX;
+	return n;
+}
+
+uint64_t ces_record_number(const struct ces_record *record, enum ces_record_key key)
+{
+	const struct ces_slice *from = &record->field[key];
+
+	return leading_number(from->at, from->length);
+}
+
+bool ces_record_is(const struct ces_record *record, enum ces_record_key key, const char *text)
+{
+	const struct ces_slice *have = &record->field[key];
+
+	return have->at != NULL && have->length == strlen(text) &&
+	       memcmp(have->at, text, have->length) == 0;
+}
+
+uint64_t ces_record_seq(const char *line, size_t length)
+{
+	static const char mark[] = "{\"seq\":";
+	size_t skip = sizeof(mark) - 1;
+
+	if (length < skip || memcmp(line, mark, skip) != 0)
+		return 0;
+	return leading_number(line + skip, length - skip);
+}

@@ -1,0 +1,68 @@
+/* One line of the audit journal, taken apart without copying. Format: manual ces-audit(5). */
+#ifndef CES_POLICY_TOOL_RECORD_H
+#define CES_POLICY_TOOL_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum ces_record_key {
+	CES_RECORD_SEQ,
+	CES_RECORD_TIME,
+	CES_RECORD_PREV,
+	CES_RECORD_EVENT,
+	CES_RECORD_OUTCOME,
+	CES_RECORD_VERB,
+	CES_RECORD_UID,
+	CES_RECORD_USER,
+	CES_RECORD_IMAGE,
+	CES_RECORD_PROJECT,
+	CES_RECORD_ARGS,
+	CES_RECORD_ENV,
+	CES_RECORD_RUN,
+	CES_RECORD_DIGEST,
+	CES_RECORD_POLICY,
+	CES_RECORD_RULE,
+	CES_RECORD_APPROVAL,
+	CES_RECORD_GPUS,
+	CES_RECORD_PORTS,
+	CES_RECORD_CODE,
+	CES_RECORD_STATUS,
+	CES_RECORD_REASON,
+	CES_RECORD_PEAK_MEMORY,
+	CES_RECORD_CPU_US,
+	CES_RECORD_KEYS,
+};
+
+/* Bytes of the line. A string's lie between its quotes, escapes as they are written. */
+struct ces_slice {
+	const char *at; /* NULL: the record has no such key */
+	size_t length;
+};
+
+struct ces_record {
+	struct ces_slice field[CES_RECORD_KEYS];
+};
+
+/* Takes a line without its newline. -1 when it is not one JSON object (RFC 8259) of printable ASCII
+ * in which the keys above appear at most once and with their types. Other keys are skipped. */
+int ces_record_read(const char *line, size_t length, struct ces_record *ret);
+
+const char *ces_record_name(enum ces_record_key key);
+
+/* The value as text, escapes undone; whatever is not printable becomes '?'. "" when it is absent.
+ */
+const char *ces_record_text(const struct ces_record *record, enum ces_record_key key, char *buffer,
+			    size_t size);
+
+/* 0 when absent. */
+uint64_t ces_record_number(const struct ces_record *record, enum ces_record_key key);
+
+/* Does the value consist of exactly these bytes? */
+bool ces_record_is(const struct ces_record *record, enum ces_record_key key, const char *text);
+
+/* The number with which a line begins, whole or torn; 0 when there is none. As the writer reads it:
+ * the next record has this number plus one. */
+uint64_t ces_record_seq(const char *line, size_t length);
+
+#endif

@@ -1,0 +1,338 @@
+/* Which records of a journal are meant. A record that cannot match is passed over by a search for
+ * bytes, without being taken apart; what is left is compared field by field. What it remembers
+ * (whose runs are open) is bounded, however long the journal. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/name.h"
+#include "common/num.h"
+#include "policy/tool/audit.h"
+
+/* Open runs: 1024 sets of 16. With 4,000 runs open at once a set overflows about once in ten
+ * million. Users: the last name that each of 4,096 uids had. */
+#define SETS  1024
+#define WAYS  16
+#define USERS 4096
+
+struct open_run {
+	char run[CES_RUN_DIGITS + 1], project[CES_NAME_MAX + 1], user[64];
+	uint64_t age;
+};
+
+struct known_user {
+	uint64_t uid;
+	char name[64];
+};
+
+#define NEEDLES_MAX 8
+
+struct selection {
+	const struct ces_audit_filter *filter;
+	struct open_run (*runs)[WAYS];
+	struct known_user *users;
+	char needles[NEEDLES_MAX][CES_REFERENCE_MAX + 16];
+	size_t n_needles;
+	uint64_t age;
+	bool ends_by_join; /* ends do not name what is asked for */
+};
+
+/* A literal that each match must hold: "key":"value, with the writer's escapes. */
+static void add_needle(struct selection *s, const char *key, const char *value, bool whole)
+{
+	char *needle = s->needles[s->n_needles];
+	size_t size = sizeof(s->needles[0]), used;
+
+	if (value == NULL)
+		return;
+	used = (size_t)snprintf(needle, size, "\"%s\":\"", key);
+	for (; *value != '\0' && used + 4 < size; value++) {
+		if (*value == '"' || *value == '\\')
+			needle[used++] = '\\';
+		needle[used++] = *value;
+	}
+	if (whole)
+		needle[used++] = '"';
+	needle[used] = '\0';
+	s->n_needles++;
+}
+
+static bool only_digits(const char *text)
+{
+	return text[strspn(text, "0123456789")] == '\0';
+}
+
+static void prepare(struct selection *s)
+{
+	const struct ces_audit_filter *f = s->filter;
+	char literal[CES_REFERENCE_MAX];
+
+	s->ends_by_join = f->user != NULL || f->project != NULL;
+	/* A user may be named by number, which stands elsewhere. */
+	if (f->user != NULL && !only_digits(f->user))
+		add_needle(s, "user", f->user, true);
+	add_needle(s, "project", f->project, true);
+	add_needle(s, "digest", f->digest, false);
+	add_needle(s, "run", f->run, true);
+	if (f->image != NULL) {
+		snprintf(literal, sizeof(literal), "%.*s", (int)strcspn(f->image, "*"), f->image);
+		add_needle(s, "image", literal, false);
+	}
+	if (f->outcome != NULL &&
+	    (strcmp(f->outcome, "allowed") == 0 || strcmp(f->outcome, "denied") == 0))
+		add_needle(s, "outcome", f->outcome, true);
+}
+
+static bool holds(const struct ces_line *line, const char *text)
+{
+	return memmem(line->at, line->length, text, strlen(text)) != NULL;
+}
+
+/* Could this line match? Ends are looked at whenever their decision may have matched. */
+static bool worth_reading(const struct selection *s, const struct ces_line *line)
+{
+	size_t i = 0;
+
+	while (i < s->n_needles && holds(line, s->needles[i]))
+		i++;
+	return i == s->n_needles || (s->ends_by_join && holds(line, "\"event\":\"end\""));
+}
+
+static struct open_run *run_set(struct selection *s, const char *run)
+{
+	uint64_t n = 0;
+
+	(void)ces_num_parse(run + strspn(run, "0"), 0, UINT64_MAX, &n);
+	return s->runs[n % SETS];
+}
+
+static struct open_run *find_run(struct selection *s, const char *run)
+{
+	struct open_run *set = run_set(s, run);
+
+	for (size_t i = 0; i < WAYS; i++)
+		if (strcmp(set[i].run, run) == 0)
+			return &set[i];
+	return NULL;
+}
+
+static void remember(struct selection *s, const struct ces_record *record)
+{
+	struct open_run *set, *oldest;
+	char run[16];
+	uint64_t uid = ces_record_number(record, CES_RECORD_UID);
+	struct known_user *user = &s->users[uid % USERS];
+
+	user->uid = uid;
+	(void)ces_record_text(record, CES_RECORD_USER, user->name, sizeof(user->name));
+	if (!ces_run_valid(ces_record_text(record, CES_RECORD_RUN, run, sizeof(run))))
+		return;
+	set = oldest = run_set(s, run);
+	for (size_t i = 1; i < WAYS; i++)
+		if (set[i].age < oldest->age)
+			oldest = &set[i];
+	memcpy(oldest->run, run, sizeof(oldest->run));
+	oldest->age = ++s->age;
+	(void)ces_record_text(record, CES_RECORD_USER, oldest->user, sizeof(oldest->user));
+	(void)ces_record_text(record, CES_RECORD_PROJECT, oldest->project, sizeof(oldest->project));
+}
+
+struct who {
+	char user[64], project[CES_NAME_MAX + 1];
+};
+
+/* The record's own words first. */
+static void find_who(struct selection *s, const struct ces_record *record, struct who *ret)
+{
+	char run[16];
+	uint64_t uid = ces_record_number(record, CES_RECORD_UID);
+	const struct known_user *user = &s->users[uid % USERS];
+	struct open_run *open;
+
+	(void)ces_record_text(record, CES_RECORD_USER, ret->user, sizeof(ret->user));
+	(void)ces_record_text(record, CES_RECORD_PROJECT, ret->project, sizeof(ret->project));
+	if (!ces_record_is(record, CES_RECORD_EVENT, "end"))
+		return;
+	open = find_run(s, ces_record_text(record, CES_RECORD_RUN, run, sizeof(run)));
+	if (open != NULL && run[0] != '\0') {
+		if (ret->user[0] == '\0')
+			memcpy(ret->user, open->user, sizeof(ret->user));
+		if (ret->project[0] == '\0')
+			memcpy(ret->project, open->project, sizeof(ret->project));
+		open->age = 0;
+	}
+	if (ret->user[0] == '\0' && user->uid == uid)
+		memcpy(ret->user, user->name, sizeof(ret->user));
+}
+
+static bool text_is(const struct ces_record *record, enum ces_record_key key, const char *want)
+{
+	char have[CES_REFERENCE_MAX];
+
+	return want == NULL || strcmp(ces_record_text(record, key, have, sizeof(have)), want) == 0;
+}
+
+static bool begins(const struct ces_record *record, enum ces_record_key key, const char *want)
+{
+	char have[CES_REFERENCE_MAX];
+
+	return want == NULL ||
+	       strncmp(ces_record_text(record, key, have, sizeof(have)), want, strlen(want)) == 0;
+}
+
+/* A whole reference, or what comes before its tag, or a pattern as in a policy. */
+static bool image_is(const struct ces_record *record, const char *want)
+{
+	struct ces_reference reference;
+	char have[CES_REFERENCE_MAX];
+
+	if (want == NULL)
+		return true;
+	(void)ces_record_text(record, CES_RECORD_IMAGE, have, sizeof(have));
+	if (strcmp(have, want) == 0)
+		return true;
+	return ces_reference_parse(have, &reference, NULL) == 0 && ces_pattern_valid(want) &&
+	       ces_pattern_match(want, reference.registry, reference.repository);
+}
+
+static bool outcome_is(const struct ces_record *record, const char *want)
+{
+	bool end = ces_record_is(record, CES_RECORD_EVENT, "end");
+
+	if (want == NULL)
+		return true;
+	if (strcmp(want, "ended") == 0)
+		return end;
+	if (strcmp(want, "failed") == 0)
+		return end && ces_record_number(record, CES_RECORD_STATUS) != 0;
+	return ces_record_is(record, CES_RECORD_OUTCOME, want);
+}
+
+/* Times of the journal are written in one form, so that they compare as text; "until" a day or a
+ * minute includes all of it. */
+static bool time_is(const struct ces_record *record, const char *since, const char *until)
+{
+	char have[40];
+
+	(void)ces_record_text(record, CES_RECORD_TIME, have, sizeof(have));
+	if (since != NULL && strncmp(have, since, strcspn(since, "Z")) < 0)
+		return false;
+	return until == NULL || strncmp(have, until, strcspn(until, "Z")) <= 0;
+}
+
+static bool user_is(const struct ces_record *record, const struct who *who, const char *want)
+{
+	return want == NULL || strcmp(who->user, want) == 0 ||
+	       ces_record_is(record, CES_RECORD_UID, want);
+}
+
+static bool matches(const struct ces_audit_filter *f, const struct ces_record *record,
+		    const struct who *who)
+{
+	return user_is(record, who, f->user) &&
+	       (f->project == NULL || strcmp(who->project, f->project) == 0) &&
+	       image_is(record, f->image) && begins(record, CES_RECORD_DIGEST, f->digest) &&
+	       text_is(record, CES_RECORD_RUN, f->run) && outcome_is(record, f->outcome) &&
+	       time_is(record, f->since, f->until);
+}
+
+/* 0, 1 when the line is no record, -1 when `each` failed. */
+static int take(struct selection *s, const struct ces_line *line,
+		int (*each)(void *, const struct ces_audit_row *), void *context)
+{
+	struct ces_record record;
+	struct who who;
+	struct ces_audit_row row = {line, &record, who.user, who.project};
+
+	if (line->too_long || line->length < 2 || line->at[0] != '{' ||
+	    line->at[line->length - 1] != '}')
+		return 1;
+	if (!worth_reading(s, line))
+		return 0;
+	if (ces_record_read(line->at, line->length, &record) != 0)
+		return 1;
+	/* Before the filter: an end may be asked for although its decision is not. */
+	if (ces_record_is(&record, CES_RECORD_EVENT, "decision"))
+		remember(s, &record);
+	find_who(s, &record, &who);
+	return matches(s->filter, &record, &who) ? each(context, &row) : 0;
+}
+
+static int select_all(struct selection *s, struct ces_journal_reader *reader,
+		      int (*each)(void *, const struct ces_audit_row *), void *context,
+		      struct ces_error *err)
+{
+	struct ces_line line;
+	size_t broken = 0;
+	int more;
+
+	while ((more = ces_journal_reader_next(reader, &line, err)) == 1) {
+		int result = take(s, &line, each, context);
+
+		if (result < 0)
+			return ces_error_set(err, CES_E_HOST, "writing failed");
+		if (result > 0 && broken++ == 0)
+			fprintf(stderr,
+				"ces-policy: %s, line %zu is not a record: see `audit "
+				"verify`\n",
+				line.file, line.number);
+	}
+	if (broken > 1)
+		fprintf(stderr, "ces-policy: %zu lines are no records\n", broken);
+	return more;
+}
+
+int ces_audit_select(struct ces_journal_reader *reader, const struct ces_audit_filter *filter,
+		     int (*each)(void *, const struct ces_audit_row *), void *context,
+		     struct ces_error *err)
+{
+	CES_CLEANUP_FREE void *runs = calloc(SETS, sizeof(struct open_run[WAYS]));
+	CES_CLEANUP_FREE struct known_user *users = calloc(USERS, sizeof(*users));
+	CES_CLEANUP_FREE struct selection *s = calloc(1, sizeof(*s));
+
+	if (runs == NULL || users == NULL || s == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+	s->filter = filter;
+	s->runs = runs;
+	s->users = users;
+	prepare(s);
+	return select_all(s, reader, each, context, err);
+}
+
+/* 2026, 2026-10-01, 2026-10-01T09:30, ... to milliseconds and Z. */
+static bool time_valid(const char *text)
+{
+	static const char form[] = "dddd-dd-ddTdd:dd:dd.ddd";
+	size_t length = strcspn(text, "Z"), i = 0;
+
+	if (length < 4 || length >= sizeof(form) ||
+	    (text[length] == 'Z' && text[length + 1] != '\0'))
+		return false;
+	while (i < length &&
+	       (form[i] == 'd' ? text[i] >= '0' && text[i] <= '9' : text[i] == form[i]))
+		i++;
+	return i == length;
+}
+
+int ces_audit_filter_check(const struct ces_audit_filter *f, struct ces_error *err)
+{
+	static const char *const outcomes[] = {"allowed", "denied", "ended", "failed"};
+	const char *const texts[] = {f->user, f->project, f->image, f->digest, f->run};
+	size_t i = 0;
+
+	if ((f->since != NULL && !time_valid(f->since)) ||
+	    (f->until != NULL && !time_valid(f->until)))
+		return ces_error_set(
+		    err, CES_E_USAGE,
+		    "--since, --until: write 2026-10-01 or 2026-10-01T09:30 (UTC)");
+	while (f->outcome != NULL && i < CES_COUNT(outcomes) &&
+	       strcmp(f->outcome, outcomes[i]) != 0)
+		i++;
+	if (i == CES_COUNT(outcomes))
+		return ces_error_set(err, CES_E_USAGE,
+				     "--outcome: write allowed, denied, ended or failed");
+	for (i = 0; i < CES_COUNT(texts); i++)
+		if (texts[i] != NULL && strlen(texts[i]) >= CES_REFERENCE_MAX / 2)
+			return ces_error_set(err, CES_E_USAGE, "a filter is too long");
+	return 0;
+}

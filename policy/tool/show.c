@@ -1,0 +1,179 @@
+/* ces-policy audit show: all that the journal knows of one run, for people. */
+#include <json-c/json.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/num.h"
+#include "policy/tool/audit.h"
+#include "policy/tool/tool.h"
+
+struct show {
+	FILE *out;
+	bool json;
+	unsigned n;
+};
+
+static void cleanup_json(struct json_object **tree)
+{
+	json_object_put(*tree);
+}
+
+static const char *text_of(struct json_object *object, const char *key)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(object, key, &value))
+		return "-";
+	return json_object_get_string(value);
+}
+
+static void print_field(FILE *out, const char *label, const struct ces_record *record,
+			enum ces_record_key key)
+{
+	char text[1024];
+
+	if (record->field[key].at != NULL)
+		fprintf(out, "  %-10s %s\n", label,
+			ces_record_text(record, key, text, sizeof(text)));
+}
+
+static void print_mounts(FILE *out, struct json_object *mounts)
+{
+	size_t n =
+	    json_object_is_type(mounts, json_type_array) ? json_object_array_length(mounts) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *mount = json_object_array_get_idx(mounts, i);
+
+		if (json_object_is_type(mount, json_type_object))
+			fprintf(out, "  %-10s %s at %s, %s\n", i == 0 ? "files" : "",
+				text_of(mount, "source"), text_of(mount, "destination"),
+				text_of(mount, "access"));
+	}
+}
+
+static uint64_t limit_of(struct json_object *limits, const char *key)
+{
+	struct json_object *value;
+
+	return json_object_object_get_ex(limits, key, &value) ? json_object_get_uint64(value) : 0;
+}
+
+static void print_limits(FILE *out, struct json_object *limits)
+{
+	char memory[32], time[32];
+
+	if (!json_object_is_type(limits, json_type_object))
+		return;
+	ces_num_format_size(limit_of(limits, "memory"), memory, sizeof(memory));
+	ces_num_format_time(limit_of(limits, "time"), time, sizeof(time));
+	fprintf(out, "  %-10s %g cpus, %s memory, %s, %llu processes\n", "limits",
+		(double)limit_of(limits, "cpus_milli") / 1000, memory, time,
+		(unsigned long long)limit_of(limits, "pids"));
+}
+
+/* What newer helpers write and this program does not know by name is shown as it is. */
+static void print_rest(FILE *out, struct json_object *tree)
+{
+	json_object_object_foreach(tree, key, value)
+	{
+		unsigned k = 0;
+
+		while (k < CES_RECORD_KEYS && strcmp(ces_record_name(k), key) != 0)
+			k++;
+		if (strcmp(key, "mounts") == 0)
+			print_mounts(out, value);
+		else if (strcmp(key, "limits") == 0)
+			print_limits(out, value);
+		else if (k == CES_RECORD_KEYS)
+			fprintf(out, "  %-10s %s\n", key,
+				json_object_to_json_string_ext(value,
+							       JSON_C_TO_STRING_PLAIN |
+								   JSON_C_TO_STRING_NOSLASHESCAPE));
+	}
+}
+
+static void print_decision(FILE *out, const struct ces_audit_row *row)
+{
+	const struct ces_record *record = row->record;
+
+	print_field(out, "user", record, CES_RECORD_USER);
+	print_field(out, "uid", record, CES_RECORD_UID);
+	print_field(out, "project", record, CES_RECORD_PROJECT);
+	print_field(out, "image", record, CES_RECORD_IMAGE);
+	print_field(out, "digest", record, CES_RECORD_DIGEST);
+	print_field(out, "rule", record, CES_RECORD_RULE);
+	print_field(out, "approval", record, CES_RECORD_APPROVAL);
+	print_field(out, "policy", record, CES_RECORD_POLICY);
+	print_field(out, "reason", record, CES_RECORD_REASON);
+	print_field(out, "gpus", record, CES_RECORD_GPUS);
+	print_field(out, "ports", record, CES_RECORD_PORTS);
+}
+
+static void print_end(FILE *out, const struct ces_record *record)
+{
+	char memory[32];
+
+	print_field(out, "status", record, CES_RECORD_STATUS);
+	print_field(out, "reason", record, CES_RECORD_REASON);
+	if (record->field[CES_RECORD_PEAK_MEMORY].at != NULL) {
+		ces_num_format_size(ces_record_number(record, CES_RECORD_PEAK_MEMORY), memory,
+				    sizeof(memory));
+		fprintf(out, "  %-10s %s at most\n", "memory", memory);
+	}
+	if (record->field[CES_RECORD_CPU_US].at != NULL)
+		fprintf(out, "  %-10s %.3f s\n", "cpu time",
+			(double)ces_record_number(record, CES_RECORD_CPU_US) / 1e6);
+}
+
+static void print_record(FILE *out, const struct ces_audit_row *row)
+{
+	__attribute__((cleanup(cleanup_json))) struct json_object *tree = NULL;
+	CES_CLEANUP_FREE char *copy = strndup(row->line->at, row->line->length);
+	char when[40], verb[16], outcome[64];
+	const struct ces_record *record = row->record;
+	bool end = ces_record_is(record, CES_RECORD_EVENT, "end");
+
+	fprintf(out, "%s%s  %s%s %s%s  (record %llu, %s line %zu)\n", ces_colour(out, CES_BOLD),
+		ces_record_text(record, CES_RECORD_TIME, when, sizeof(when)),
+		ces_record_text(record, CES_RECORD_VERB, verb, sizeof(verb)), end ? " ended:" : "",
+		ces_audit_outcome(record, outcome, sizeof(outcome)), ces_colour(out, CES_PLAIN),
+		(unsigned long long)ces_record_number(record, CES_RECORD_SEQ), row->line->file,
+		row->line->number);
+	if (end)
+		print_end(out, record);
+	else
+		print_decision(out, row);
+	tree = copy == NULL ? NULL : json_tokener_parse(copy);
+	if (json_object_is_type(tree, json_type_object))
+		print_rest(out, tree);
+}
+
+static int each(void *context, const struct ces_audit_row *row)
+{
+	struct show *show = context;
+
+	if (show->json) {
+		fputs(show->n == 0 ? "[\n" : ",\n", show->out);
+		fwrite(row->line->at, 1, row->line->length, show->out);
+	} else {
+		print_record(show->out, row);
+	}
+	show->n++;
+	return ferror(show->out) ? -1 : 0;
+}
+
+int ces_audit_show(const struct ces_audit *audit)
+{
+	struct show show = {.out = audit->out, .json = audit->json};
+	struct ces_error err = {0};
+
+	if (ces_audit_select(audit->reader, &audit->filter, each, &show, &err) != 0)
+		return ces_tool_fail(&err);
+	if (audit->json)
+		fputs(show.n == 0 ? "[]\n" : "\n]\n", show.out);
+	if (show.n > 0)
+		return CES_TOOL_GOOD;
+	fprintf(stderr, "ces-policy: the journal has no run %s\n", audit->filter.run);
+	return CES_TOOL_FINDING;
+}

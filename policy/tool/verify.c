@@ -1,0 +1,235 @@
+/* ces-policy audit verify: is the journal the one that was written? It must never stop at what it
+ * can explain (a line that a crash has torn), and never pass over what it cannot. */
+#include <string.h>
+
+#include "common/digest.h"
+#include "common/num.h"
+#include "policy/tool/audit.h"
+#include "policy/tool/tool.h"
+
+struct verify {
+	const struct ces_audit *audit;
+	char digest[CES_DIGEST_LENGTH + 1]; /* of the line before; "" at the start */
+	uint64_t seq, first_seq;            /* of the line before; of the first */
+	uint64_t records, torn, restarts, expected_seq;
+	char first_time[40], time[40], backwards[40];
+	bool expected_seen, open_torn;
+	const char *bad; /* NULL: intact so far */
+	struct ces_line at;
+};
+
+static int blame(struct verify *v, const struct ces_line *line, const char *what)
+{
+	v->bad = what;
+	v->at = *line;
+	return -1;
+}
+
+static bool prev_matches(const struct ces_record *record, const char *digest)
+{
+	return ces_record_is(record, CES_RECORD_PREV, digest);
+}
+
+/* The first line of a file may begin a chain (after the journal was moved away), and the very first
+ * one may continue a chain whose older files were deleted. */
+static int check_link(struct verify *v, const struct ces_line *line,
+		      const struct ces_record *record)
+{
+	uint64_t seq = ces_record_number(record, CES_RECORD_SEQ);
+	bool fresh = seq == 1 && prev_matches(record, "");
+
+	if (v->records == 0) {
+		v->first_seq = seq;
+		return seq > 1 || fresh ? 0 : blame(v, line, "the first record is not numbered 1");
+	}
+	if (line->first && fresh) {
+		v->restarts++;
+		return 0;
+	}
+	if (!prev_matches(record, v->digest))
+		return blame(v, line,
+			     "it does not carry the digest of the line before it: that line was "
+			     "changed, or lines were removed, put in or reordered here");
+	if (seq != v->seq + 1)
+		return blame(v, line, "its number does not follow that of the line before it");
+	return 0;
+}
+
+/* Clocks are set back now and then; it is told, since it can also be a sign. */
+static void check_time(struct verify *v, const struct ces_record *record)
+{
+	char now[40];
+
+	(void)ces_record_text(record, CES_RECORD_TIME, now, sizeof(now));
+	if (v->records == 0)
+		memcpy(v->first_time, now, sizeof(now));
+	else if (strcmp(now, v->time) < 0 && v->backwards[0] == '\0')
+		memcpy(v->backwards, now, sizeof(now));
+	memcpy(v->time, now, sizeof(now));
+}
+
+static void remember(struct verify *v, const struct ces_line *line)
+{
+	v->seq = ces_record_seq(line->at, line->length);
+	ces_digest_of(line->at, line->length, v->digest);
+	v->records++;
+	if (v->audit->expect != NULL && v->seq == v->expected_seq &&
+	    strcmp(strchr(v->audit->expect, ':') + 1, v->digest) == 0)
+		v->expected_seen = true;
+}
+
+/* A line that is no record can only be one that a crash has torn, and then the next one says so by
+ * carrying its digest. */
+static int check_line(struct verify *v, const struct ces_line *line)
+{
+	struct ces_record record;
+
+	if (line->too_long)
+		return blame(v, line, "it is longer than any record");
+	if (ces_record_read(line->at, line->length, &record) == 0 &&
+	    record.field[CES_RECORD_SEQ].at != NULL && record.field[CES_RECORD_PREV].at != NULL) {
+		if (!line->ended)
+			return blame(v, line, "it has no end: the journal was cut off here");
+		if (check_link(v, line, &record) != 0)
+			return -1;
+		check_time(v, &record);
+		v->open_torn = false;
+		remember(v, line);
+		return 0;
+	}
+	v->at = *line;
+	if (v->open_torn)
+		return blame(v, line, "it is not a record");
+	if (!line->ended)
+		return blame(v, line, "it is not a whole record: the journal was cut off here");
+	v->open_torn = true;
+	v->torn++;
+	remember(v, line);
+	return 0;
+}
+
+static void print_json(const struct verify *v)
+{
+	FILE *out = v->audit->out;
+
+	fprintf(out, "{\"intact\":%s,\"records\":%llu,\"torn\":%llu,\"new_chains\":%llu",
+		v->bad == NULL ? "true" : "false", (unsigned long long)v->records,
+		(unsigned long long)v->torn, (unsigned long long)v->restarts);
+	if (v->records > 0)
+		fprintf(out, ",\"first\":%llu,\"last\":%llu,\"head\":\"%llu:%s\"",
+			(unsigned long long)v->first_seq, (unsigned long long)v->seq,
+			(unsigned long long)v->seq, v->digest);
+	if (v->bad != NULL) {
+		fputs(",\"bad\":{\"file\":", out);
+		ces_tool_json(out, v->at.file != NULL ? v->at.file : "");
+		fprintf(out, ",\"line\":%zu,\"what\":", v->at.number);
+		ces_tool_json(out, v->bad);
+		fputc('}', out);
+	}
+	fputs("}\n", out);
+}
+
+static void print_notes(const struct verify *v)
+{
+	FILE *out = v->audit->out;
+	const char *yellow = ces_colour(out, CES_YELLOW), *plain = ces_colour(out, CES_PLAIN);
+
+	if (v->first_seq > 1)
+		fprintf(out, "%snote%s: records before number %llu are not here\n", yellow, plain,
+			(unsigned long long)v->first_seq);
+	if (v->torn > 0)
+		fprintf(out,
+			"%snote%s: %llu lines were torn by a crash; the chain goes on over "
+			"them\n",
+			yellow, plain, (unsigned long long)v->torn);
+	if (v->restarts > 0)
+		fprintf(out,
+			"%snote%s: %llu files begin a new chain: nothing proves that no record "
+			"is missing before them\n",
+			yellow, plain, (unsigned long long)v->restarts);
+	if (v->backwards[0] != '\0')
+		fprintf(out, "%snote%s: the clock was set back at %s\n", yellow, plain,
+			v->backwards);
+}
+
+static void print_text(const struct verify *v)
+{
+	FILE *out = v->audit->out;
+	const char *plain = ces_colour(out, CES_PLAIN);
+
+	if (v->bad != NULL) {
+		fprintf(out, "%sBROKEN%s: ", ces_colour(out, CES_RED), plain);
+		if (v->at.file != NULL)
+			fprintf(out, "%s, line %zu: ", v->at.file, v->at.number);
+		fprintf(out, "%s\n%llu records before it are intact\n", v->bad,
+			(unsigned long long)v->records);
+	} else if (v->records == 0) {
+		fputs("the journal is empty\n", out);
+	} else {
+		fprintf(out,
+			"%sintact%s: %llu records in %zu file%s, numbers %llu to %llu, %s to "
+			"%s\n",
+			ces_colour(out, CES_GREEN), plain, (unsigned long long)v->records,
+			ces_journal_reader_files(v->audit->reader),
+			ces_journal_reader_files(v->audit->reader) == 1 ? "" : "s",
+			(unsigned long long)v->first_seq, (unsigned long long)v->seq, v->first_time,
+			v->time);
+	}
+	if (v->records > 0)
+		fprintf(out, "head %llu:%s\n", (unsigned long long)v->seq, v->digest);
+	print_notes(v);
+}
+
+static int parse_expect(struct verify *v, struct ces_error *err)
+{
+	const char *text = v->audit->expect;
+	const char *colon = text == NULL ? NULL : strchr(text, ':');
+	char seq[24];
+
+	if (text == NULL)
+		return 0;
+	snprintf(seq, sizeof(seq), "%.*s", (int)(colon == NULL ? 0 : colon - text), text);
+	if (colon == NULL || !ces_digest_valid(colon + 1) ||
+	    ces_num_parse(seq, 1, UINT64_MAX, &v->expected_seq) != 0)
+		return ces_error_set(err, CES_E_USAGE,
+				     "--expect: write NUMBER:sha256:..., as verify printed it");
+	return 0;
+}
+
+/* What a chain alone cannot show: that its end was cut off, or that all of it was made anew. Who
+ * has noted a head before can. */
+static void check_expected(struct verify *v)
+{
+	if (v->bad != NULL || v->audit->expect == NULL || v->expected_seen)
+		return;
+	v->at = (struct ces_line){0};
+	v->bad = v->seq < v->expected_seq
+		     ? "the journal ends before the record that is expected: it was cut off"
+		     : "the expected record is not in it: this is another journal, made anew";
+}
+
+int ces_audit_verify(const struct ces_audit *audit)
+{
+	struct verify v = {.audit = audit};
+	struct ces_error err = {0};
+	struct ces_line line = {0};
+	int more;
+
+	if (parse_expect(&v, &err) != 0)
+		return ces_tool_fail(&err);
+	while ((more = ces_journal_reader_next(audit->reader, &line, &err)) == 1)
+		if (check_line(&v, &line) != 0)
+			break;
+	if (more < 0) {
+		v.at = (struct ces_line){0};
+		v.bad = err.text;
+	}
+	check_expected(&v);
+	if (audit->json)
+		print_json(&v);
+	else
+		print_text(&v);
+	if (v.bad != NULL || (audit->strict && v.restarts + v.torn > 0))
+		return CES_TOOL_FINDING;
+	return CES_TOOL_GOOD;
+}

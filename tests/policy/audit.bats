@@ -1,0 +1,268 @@
+#!/usr/bin/env bats
+# ces-policy audit: what ran, from a journal that may have been tampered with.
+
+load common.bash
+
+setup()
+{
+	j=$BATS_TEST_TMPDIR/audit.jsonl
+	journal 40 > "$j"
+}
+
+# shellcheck disable=SC2120 # (they are, through run)
+verify() { policy audit verify --journal "$j" "$@"; }
+list() { policy audit list --journal "$j" "$@"; }
+
+@test "an untouched journal is intact" {
+	run verify
+	[ "$status" -eq 0 ]
+	says "intact"
+	says "40 records"
+}
+
+@test "a changed byte is found, and the record after it named" {
+	sed -i '7s/alice\|bob\|carol\|dave/mallo/' "$j"
+	run verify
+	[ "$status" -eq 1 ]
+	says "audit.jsonl, line 8"
+}
+
+@test "a removed, repeated, added or moved line is found" {
+	for edit in 9d 9p '9{h;d};10G' '9i{"seq":9,"time":"2026-10-01T00:00:00.000Z","prev":"","event":"end"}'; do
+		journal 40 | sed "$edit" > "$j"
+		run verify
+		[ "$status" -eq 1 ]
+		[[ $output =~ "line 9:"|"line 10:"|"line 11:" ]]
+	done
+}
+
+@test "a journal cut in the middle of a line is found" {
+	truncate -s -20 "$j"
+	run verify
+	[ "$status" -eq 1 ]
+	says "line 40"
+	says "cut off"
+}
+
+@test "a journal cut between two lines is found by the head that was noted before" {
+	head=$(verify | sed -n 's/^head //p')
+	run verify --expect "$head"
+	[ "$status" -eq 0 ]
+	sed -i '$d' "$j"
+	run verify
+	[ "$status" -eq 0 ]
+	run verify --expect "$head"
+	[ "$status" -eq 1 ]
+	says "cut off"
+}
+
+@test "a journal made anew is found by the head that was noted before" {
+	head=$(verify | sed -n 's/^head //p')
+	journal 41 --first "0:sha256:$(printf %064d 5)" | tail -n 40 > "$j"
+	run verify --expect "$head"
+	[ "$status" -eq 1 ]
+	says "not in it"
+}
+
+@test "a line that a crash has torn is told, and does not break the chain" {
+	head -n 20 "$j" > "$BATS_TEST_TMPDIR/torn"
+	sed -n 21p "$j" | head -c 100 > "$BATS_TEST_TMPDIR/piece"
+	digest=$(sha256sum < "$BATS_TEST_TMPDIR/piece" | cut -d' ' -f1)
+	cat "$BATS_TEST_TMPDIR/piece" >> "$BATS_TEST_TMPDIR/torn"
+	echo >> "$BATS_TEST_TMPDIR/torn"
+	journal 5 --first "21:sha256:$digest" >> "$BATS_TEST_TMPDIR/torn"
+	mv "$BATS_TEST_TMPDIR/torn" "$j"
+	run verify
+	[ "$status" -eq 0 ]
+	says "1 lines were torn"
+	run verify --strict
+	[ "$status" -eq 1 ]
+}
+
+@test "a line that is no record breaks the chain when nothing follows from it" {
+	sed -i '20s/.*/not a record/' "$j"
+	run verify
+	[ "$status" -eq 1 ]
+	says "line 21"
+}
+
+@test "rotated and compressed files are read in order, as one chain" {
+	mv "$j" "$BATS_TEST_TMPDIR/all"
+	sed -n 1,10p "$BATS_TEST_TMPDIR/all" | gzip > "$j.10.gz"
+	sed -n 11,20p "$BATS_TEST_TMPDIR/all" | gzip > "$j.2.gz"
+	sed -n 21,30p "$BATS_TEST_TMPDIR/all" > "$j.1"
+	sed -n '31,$p' "$BATS_TEST_TMPDIR/all" > "$j"
+	run verify
+	[ "$status" -eq 0 ]
+	says "40 records in 4 files, numbers 1 to 40"
+	diff <(list --format json | jq -c .[]) <(jq -c . "$BATS_TEST_TMPDIR/all")
+	rm "$j.2.gz"
+	run verify
+	[ "$status" -eq 1 ]
+	says "audit.jsonl.1, line 1"
+}
+
+@test "files rotated by date are read in order" {
+	mv "$j" "$BATS_TEST_TMPDIR/all"
+	sed -n 1,10p "$BATS_TEST_TMPDIR/all" > "$j-20260930"
+	sed -n 11,20p "$BATS_TEST_TMPDIR/all" | gzip > "$j-20261001.gz"
+	sed -n '21,$p' "$BATS_TEST_TMPDIR/all" > "$j"
+	run verify
+	[ "$status" -eq 0 ]
+	says "40 records in 3 files"
+}
+
+@test "a compressed file that was cut or damaged is an answer, not a short journal" {
+	gzip < "$j" > "$j.1.gz"
+	truncate -s -30 "$j.1.gz"
+	: > "$j"
+	run verify
+	[ "$status" -eq 1 ]
+	says "cut off"
+	run list
+	[ "$status" -eq 2 ]
+}
+
+@test "a rotated file that cannot be read is told" {
+	touch "$j.1.zst"
+	run --separate-stderr verify
+	[[ $stderr == *"audit.jsonl.1.zst"* ]]
+}
+
+@test "older files that are gone are a note; a missing first record is not" {
+	sed -i 1,5d "$j"
+	run verify
+	[ "$status" -eq 0 ]
+	says "before number 6 are not here"
+}
+
+@test "a new chain in a later file is a note, and a finding with --strict" {
+	cp "$j" "$j.1"
+	run verify
+	[ "$status" -eq 0 ]
+	says "begin a new chain"
+	run verify --strict
+	[ "$status" -eq 1 ]
+}
+
+@test "a new chain in the middle of a file is a break" {
+	journal 3 >> "$j"
+	run verify
+	[ "$status" -eq 1 ]
+	says "line 41"
+}
+
+@test "the verdict for machines names the place" {
+	sed -i '9d' "$j"
+	run verify --format json
+	[ "$status" -eq 1 ]
+	jq -e '.intact == false and .bad.line == 9 and .records == 8' <<< "$output"
+}
+
+@test "an empty journal is intact, a missing one an error" {
+	: > "$j"
+	run verify
+	[ "$status" -eq 0 ]
+	run list --format json
+	[ "$output" = "[]" ]
+	rm "$j"
+	run verify
+	[ "$status" -eq 2 ]
+}
+
+@test "each filter lets pass what jq would" {
+	rows() { list --format json "$@" | jq -c '.[] | .seq'; }
+	diff <(rows --user bob) <(jq -c 'select(.uid == 4402) | .seq' "$j")
+	diff <(rows --user 4402) <(jq -c 'select(.uid == 4402) | .seq' "$j")
+	diff <(rows --image 'ghcr.io/epcced/tool1') <(jq -c 'select(.image == "ghcr.io/epcced/tool1:1") | .seq' "$j")
+	diff <(rows --image 'ghcr.io/**') <(jq -c 'select(.image | startswith("ghcr.io/")) | .seq' "$j")
+	diff <(rows --outcome denied) <(jq -c 'select(.outcome == "denied") | .seq' "$j")
+	diff <(rows --outcome failed) <(jq -c 'select(.event == "end" and .status != 0) | .seq' "$j")
+	digest=$(jq -r 'select(.digest) | .digest' "$j" | head -n 1)
+	diff <(rows --digest "$digest") <(jq -c --arg d "$digest" 'select(.digest == $d) | .seq' "$j")
+	diff <(rows --since 2026-09-21T14:20 --until 2026-09-21T14:29) \
+		<(jq -c 'select(.time >= "2026-09-21T14:20" and .time < "2026-09-21T14:30") | .seq' "$j")
+	[ "$(rows --user bob | wc -l)" -gt 4 ]
+}
+
+@test "the end of a run belongs to the user and project of its decision" {
+	run list --user bob --project nsh-2024-0002
+	says "exit 3"
+	[ "$(list --project nsh-2024-0002 --format json | jq '[.[] | select(.event == "end")] | length')" -gt 3 ]
+	[ "$(list --project nsh-2024-0002 --format json | jq -r '.[].run' | sort | uniq -c | grep -vc ' 2 ')" -eq 0 ]
+}
+
+@test "show tells all of one run" {
+	run policy audit show --journal "$j" 0000007919
+	[ "$status" -eq 0 ]
+	for text in bob nsh-2024-0002 ghcr.io/epcced/tool1:1 IG-2026-014 'projects.nsh-2024-0002.images[0]' \
+		'/safe_data/nsh-2024-0002 at /safe_data, read-only' '512 MiB' 'exit 3'; do
+		says "$text"
+	done
+}
+
+@test "show of a run that never was finds nothing" {
+	run policy audit show --journal "$j" 1111111111
+	[ "$status" -eq 1 ]
+}
+
+@test "export gives a table that a spreadsheet reads" {
+	run policy audit export --journal "$j" -o "$BATS_TEST_TMPDIR/out.csv"
+	[ "$status" -eq 0 ]
+	python3 - "$BATS_TEST_TMPDIR/out.csv" "$j" <<- 'PY'
+		import csv, json, sys
+		rows = list(csv.DictReader(open(sys.argv[1], newline="")))
+		records = [json.loads(l) for l in open(sys.argv[2])]
+		assert len(rows) == len(records) == 40
+		for row, record in zip(rows, records):
+		    for key in ("seq", "time", "event", "uid", "image", "status", "rule"):
+		        assert row[key] == str(record.get(key, "")), (key, row[key], record)
+	PY
+}
+
+@test "no cell of an export is a formula" {
+	printf '{"seq":1,"time":"2026-10-01T00:00:00.000Z","prev":"","event":"decision","user":"=cmd()","image":"@x","rule":"a,\\"b"}\n' > "$j"
+	run policy audit export --journal "$j"
+	says ",'=cmd(),"
+	says ",'@x,"
+	says ',"a,""b",'
+}
+
+@test "a journal with escape sequences and bytes of any kind prints nothing of them" {
+	printf '{"seq":1,"time":"t","prev":"","event":"end","user":"\033[31mred"}\n' > "$j"
+	printf '{"seq":2,"time":"\\u001b[2J","prev":"","event":"decision","user":"\\u001b[31m\\nx","image":"\\u202e"}\n' >> "$j"
+	head -c 3000 /dev/urandom | tr -d '\n' >> "$j"
+	for command in verify list export; do
+		run policy audit $command --journal "$j"
+		printable
+	done
+	[ "$status" -le 2 ]
+}
+
+@test "a line of megabytes is no record, and costs no memory" {
+	{ printf '{"seq":1,"time":"'; head -c 50000000 /dev/zero | tr '\0' a; printf '"}\n'; } > "$j"
+	run verify
+	[ "$status" -eq 1 ]
+	says "longer than any record"
+	run list
+	[ "$status" -eq 0 ]
+}
+
+@test "root is given up before a journal is read" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	chmod 600 "$j"
+	run strace -f -o "$BATS_TEST_TMPDIR/trace" -e trace=read,setresuid "$top/${B:-build}/ces-policy" audit verify --journal "$j"
+	[ "$status" -eq 0 ]
+	sed -n '/setresuid/,$p' "$BATS_TEST_TMPDIR/trace" | grep -q 'seq'
+	! sed '/setresuid/,$d' "$BATS_TEST_TMPDIR/trace" | grep -q 'seq'
+}
+
+@test "what makes no sense is refused with what to type" {
+	for wrong in "list --since yesterday" "list --outcome maybe" "verify --user bob" "show" "show abc" "verify --expect 3" \
+		"list extra" "list --format xml" "nothing"; do
+		# shellcheck disable=SC2086
+		run policy audit $wrong --journal "$j"
+		echo "$wrong"
+		[ "$status" -eq 2 ]
+	done
+}

@@ -1,0 +1,16 @@
+# What the tests of ces-policy share. They need no lab and no root.
+# shellcheck disable=SC2034,SC2154
+top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+examples=$top/policy/examples
+cd "$top" || exit 1
+bats_require_minimum_version 1.5.0
+
+policy() { "$top/${B:-build}/ces-policy" "$@"; }
+journal() { "$top/tests/lib/make_journal.py" "$@"; }
+
+# A finding is 1, an error 2; `says TEXT` looks at all that was printed.
+says() { [[ $output == *"$1"* ]] || { echo "does not say: $1"; echo "$output"; return 1; }; }
+says_not() { [[ $output != *"$1"* ]] || { echo "says: $1"; echo "$output"; return 1; }; }
+
+# Nothing that a terminal would obey.
+printable() { ! printf '%s' "$output" | LC_ALL=C grep -qP '[^\r\n\x20-\x7e]'; }
