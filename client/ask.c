@@ -16,7 +16,7 @@
 #include "common/paths.h"
 
 struct answer {
-	const struct ces_options *options;
+	struct ces_options *options;
 	struct ces_progress *progress;
 	struct ces_table *table;
 	int status;
@@ -41,6 +41,16 @@ static void on_done(struct answer *answer, const struct ces_event_done *done)
 		printf("%s\n", done->run);
 }
 
+static void on_error(struct answer *answer, const struct ces_event_error *error)
+{
+	ces_progress_end(answer->progress);
+	if (answer->options->may_ask_login && error->rule != NULL &&
+	    strcmp(error->rule, "registries.credentials") == 0)
+		answer->options->login_wanted = true;
+	else
+		ces_say_refusal(error);
+}
+
 static void on_event(struct answer *answer, struct ces_event *event)
 {
 	switch ((enum ces_frame)event->type) {
@@ -61,8 +71,7 @@ static void on_event(struct answer *answer, struct ces_event *event)
 		answer->status = (int)(event->exited.status & 0xff);
 		break;
 	case CES_FRAME_ERROR:
-		ces_progress_end(answer->progress);
-		ces_say_refusal(&event->error);
+		on_error(answer, &event->error);
 		break;
 	case CES_FRAME_DONE:
 		ces_progress_end(answer->progress);

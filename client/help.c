@@ -42,12 +42,21 @@ static void print_option(const struct ces_option *option)
 		printf("  %-*s %s\n", OPTION_WIDTH, left, option->help);
 }
 
+void ces_help_options(const char *command, const char *usage, const char *help,
+		      const struct ces_option_table *table)
+{
+	printf("Usage: %s %s\n\n%s.\n\nOptions:\n", command, usage, help);
+	for (size_t i = 0; i < table->n; i++) {
+		if (table->options[i].help != NULL)
+			print_option(&table->options[i]);
+	}
+}
+
 void ces_help_command(const struct ces_command *command)
 {
-	printf("Usage: ces-client %s [OPTION...] %s\n\n%s.\n\nOptions:\n", command->name,
-	       command->usage, command->help);
-	for (size_t i = 0; i < command->options->n; i++) {
-		if (command->options->options[i].help != NULL)
-			print_option(&command->options->options[i]);
-	}
+	char name[64], usage[128];
+
+	snprintf(name, sizeof(name), "ces-client %s", command->name);
+	snprintf(usage, sizeof(usage), "[OPTION...] %s", command->usage);
+	ces_help_options(name, usage, command->help, command->options);
 }

@@ -27,5 +27,7 @@ struct ces_command {
 
 void ces_help_commands(const struct ces_command *commands, size_t n);
 void ces_help_command(const struct ces_command *command);
+void ces_help_options(const char *command, const char *usage, const char *help,
+		      const struct ces_option_table *table);
 
 #endif

@@ -1,28 +1,21 @@
 /* ces-client: what the caller types becomes a request to the helper, and the helper's answer
  * becomes lines, output and an exit status. It runs with the caller's rights only and decides
  * nothing. */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "client/ask.h"
-#include "client/check.h"
+#include "client/compat.h"
 #include "client/help.h"
 #include "client/options.h"
-#include "client/run.h"
+#include "client/perform.h"
 #include "client/say.h"
 #include "client/session.h"
 #include "client/suggest.h"
-#include "client/token.h"
+#include "client/version.h"
 #include "common/cleanup.h"
 #include "common/name.h"
 #include "common/paths.h"
-
-#ifndef CES_VERSION
-#define CES_VERSION "0.1"
-#endif
 
 static const struct ces_command commands[] = {
     {"pull", CES_VERB_PULL, CES_OPERAND_IMAGE, &ces_pull_options, "IMAGE",
@@ -123,19 +116,6 @@ static int take_operands(const struct ces_command *command, int argc, char **arg
 	return ces_options_keep_text(options, argv[0], &request->image, err);
 }
 
-/* "--gpu 2 IMAGE" reads as an image called 2: getopt's optional values need a '='. */
-static int check_gpu(const struct ces_options *options, struct ces_error *err)
-{
-	const char *image = options->request.image;
-
-	if (options->request.gpu == NULL || image == NULL)
-		return 0;
-	if (strcmp(image, "all") == 0 || image[strspn(image, "0123456789")] == '\0')
-		return ces_error_set(err, CES_E_USAGE,
-				     "the number of GPUs needs a '=': type --gpu=%s", image);
-	return 0;
-}
-
 static int parse(const struct ces_command *command, int argc, char **argv,
 		 struct ces_options *options, struct ces_error *err)
 {
@@ -146,30 +126,9 @@ static int parse(const struct ces_command *command, int argc, char **argv,
 	options->request.verb = command->verb;
 	if (options->help)
 		return 0;
-	if (take_operands(command, argc - first, argv + first, options, err) < 0 ||
-	    check_gpu(options, err) < 0)
+	if (take_operands(command, argc - first, argv + first, options, err) < 0)
 		return -1;
-	if (command->verb == CES_VERB_PULL && (options->request.flags & CES_FLAG_EXPLAIN) == 0 &&
-	    ces_token_take(options, err) < 0)
-		return -1;
-	return ces_request_check(&options->request, err);
-}
-
-static int execute(const struct ces_command *command, struct ces_options *options)
-{
-	struct ces_error err;
-
-	if (options->help) {
-		ces_help_command(command);
-		return fflush(stdout) == 0 ? 0 : CES_EXIT_REFUSED;
-	}
-	if (ces_session_check(CES_HELPER_PATH, &err) < 0) {
-		ces_say_failure(&err);
-		return CES_EXIT_REFUSED;
-	}
-	if (command->verb == CES_VERB_RUN)
-		return ces_run(CES_HELPER_PATH, options);
-	return ces_ask(CES_HELPER_PATH, options);
+	return ces_perform_check(options, err);
 }
 
 static int perform(const struct ces_command *command, bool explain, int argc, char **argv)
@@ -182,9 +141,11 @@ static int perform(const struct ces_command *command, bool explain, int argc, ch
 		options.request.flags |= CES_FLAG_EXPLAIN;
 	if (parse(command, argc, argv, &options, &err) < 0) {
 		ces_say_failure(&err);
+	} else if (options.help) {
+		ces_help_command(command);
+		status = ces_perform_printed();
 	} else {
-		ces_say_only_errors(options.quiet);
-		status = execute(command, &options);
+		status = ces_perform(&options);
 	}
 	ces_options_free(&options);
 	return status;
@@ -218,11 +179,14 @@ int main(int argc, char **argv)
 {
 	struct ces_error err;
 
+	argv = ces_compat_hide(argc, argv);
 	if (ces_session_prepare_fds(&err) < 0) {
 		ces_say_failure(&err);
 		return CES_EXIT_REFUSED;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	if (argc > 0 && ces_compat_is(argv[0]))
+		return ces_compat_main(argc, argv);
 	if (argc < 2) {
 		ces_say_error("type ces-client COMMAND; 'ces-client --help' lists the commands");
 		return CES_EXIT_REFUSED;
@@ -230,11 +194,11 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
 		ces_help_commands(commands, CES_COUNT(commands));
-		return fflush(stdout) == 0 ? 0 : CES_EXIT_REFUSED;
+		return ces_perform_printed();
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("ces-client %s\n", CES_VERSION);
-		return fflush(stdout) == 0 ? 0 : CES_EXIT_REFUSED;
+		return ces_perform_printed();
 	}
 	return dispatch(argc - 1, argv + 1);
 }

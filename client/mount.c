@@ -129,7 +129,7 @@ static int colon_form(struct ces_options *options, const char *option, char *tex
 				     option, text, option, option);
 	if (mode != NULL && mount_mode(option, mode, &mount.read_only, err) < 0)
 		return -1;
-	return add_bind(options, &mount, err);
+	return add_bind(options, &mount, err) < 0 ? ces_error_context(err, "%s", option) : 0;
 }
 
 int ces_mount_set_volume(struct ces_options *options, const char *value, struct ces_error *err)
@@ -220,7 +220,7 @@ int ces_mount_set_mount(struct ces_options *options, const char *value, struct c
 			return -1;
 	}
 	if (mount.bind && mount.source != NULL && mount.destination != NULL && mount.size == 0)
-		return add_bind(options, &mount, err);
+		return add_bind(options, &mount, err) < 0 ? ces_error_context(err, "--mount") : 0;
 	if (mount.tmpfs && mount.destination != NULL && mount.source == NULL && !mount.read_only)
 		return add_tmpfs(options, &mount, err);
 	return ces_error_set(err, CES_E_USAGE,

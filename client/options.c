@@ -264,6 +264,8 @@ static int apply_option_file(const struct ces_option_table *table, const char *p
 	struct ces_words words = {0};
 	int first, result;
 
+	if (table->in_file != NULL)
+		table = table->in_file;
 	if (ces_optfile_read_words(path, true, &words, err) < 0)
 		return -1;
 	options->in_file = true;

@@ -17,8 +17,14 @@ struct ces_options {
 	bool quiet;
 	bool json;
 	bool all;
+	bool version;
+	bool verbose;
+	bool debug;
 	bool token_stdin;
+	bool may_ask_login; /* somebody sits at a terminal, and no login was typed */
+	bool login_wanted;  /* the registry wants one: the refusal was not shown */
 	char *token_file;
+	char *output;                    /* -o: where a manifest is written; NULL: stdout */
 	bool in_file;                    /* the words being read come from an opt-file */
 	struct ces_strings option_files; /* named on the command line, not yet read */
 	struct ces_strings owned;        /* every string made here; wiped and freed at the end */
@@ -47,6 +53,8 @@ struct ces_option_table {
 	/* What to type instead of an option that people know from elsewhere; NULL when there is
 	 * nothing to say. name is a long name, or one letter. */
 	const char *(*instead)(const char *name);
+	/* The options of an opt-file, where they are not these; NULL: the same. */
+	const struct ces_option_table *in_file;
 };
 
 /* Reads options from argv (argv[0] is skipped). *ret_first is the index of the first operand;
@@ -74,7 +82,8 @@ int ces_options_append(struct ces_options *options, struct ces_strings *list, co
  * an earlier value of the same name. */
 int ces_options_add_env(struct ces_options *options, const char *text, struct ces_error *err);
 
-/* The tables. */
+/* The tables, and what to type instead of an option of podman's, Docker's or Apptainer's. */
+const char *ces_options_instead(const char *name);
 extern const struct ces_option_table ces_run_options;
 extern const struct ces_option_table ces_pull_options;
 extern const struct ces_option_table ces_images_options;

@@ -30,22 +30,22 @@ int ces_token_check(char *text, struct ces_error *err)
 	return 0;
 }
 
-/* Reads to the end of file, or of the first line: a terminal has no end of file. */
-static int read_line(int fd, char *buffer, size_t size, struct ces_error *err)
+/* Reads to the end of file, or of the first line: a terminal has no end of file. On a terminal
+ * `interrupt` ends a line too; else it is a newline again. */
+static int read_line(int fd, char interrupt, char *buffer, size_t size, struct ces_error *err)
 {
 	size_t length = 0;
 
-	while (memchr(buffer, '\n', length) == NULL) {
+	while (memchr(buffer, '\n', length) == NULL && memchr(buffer, interrupt, length) == NULL) {
 		ssize_t n;
 
 		if (length == size - 1)
-			return ces_error_set(err, CES_E_USAGE, "the token is longer than %d bytes",
-					     TOKEN_MAX);
+			return ces_error_set(err, CES_E_USAGE, "longer than %zu bytes", size - 2);
 		n = read(fd, buffer + length, size - 1 - length);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return ces_error_errno(err, CES_E_USAGE, "cannot read the token");
+			return ces_error_errno(err, CES_E_USAGE, "cannot read the login");
 		if (n == 0)
 			break;
 		length += (size_t)n;
@@ -54,15 +54,20 @@ static int read_line(int fd, char *buffer, size_t size, struct ces_error *err)
 	return 0;
 }
 
+static int keep(char *text, struct ces_options *options, struct ces_error *err)
+{
+	if (ces_token_check(text, err) < 0)
+		return -1;
+	return ces_options_keep_text(options, text, &options->request.token, err);
+}
+
 static int from_fd(int fd, struct ces_options *options, struct ces_error *err)
 {
 	char buffer[TOKEN_MAX + 2] = "";
-	int result = read_line(fd, buffer, sizeof(buffer), err);
+	int result = read_line(fd, '\n', buffer, sizeof(buffer), err);
 
 	if (result == 0)
-		result = ces_token_check(buffer, err);
-	if (result == 0)
-		result = ces_options_keep_text(options, buffer, &options->request.token, err);
+		result = keep(buffer, options, err);
 	explicit_bzero(buffer, sizeof(buffer));
 	return result;
 }
@@ -82,35 +87,100 @@ static int from_file(struct ces_options *options, struct ces_error *err)
 	return 0;
 }
 
-/* On the caller's terminal, not stdin, which may be anything. */
-static int from_prompt(struct ces_options *options, struct ces_error *err)
+/* The caller's terminal, not stdin, which may be anything; -1 when there is none. */
+static int open_terminal(void)
 {
-	static const char prompt[] = "ces: token (it is not shown): ";
-	CES_CLEANUP_FD int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-	struct termios saved, silent;
+	CES_CLEANUP_FD int tty =
+	    isatty(STDERR_FILENO) ? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
+
+	if (tty < 0 || tcgetpgrp(tty) != getpgrp())
+		return -1; /* a background job that asked would be stopped */
+	return ces_steal_fd(&tty);
+}
+
+bool ces_token_may_ask(void)
+{
+	CES_CLEANUP_FD int tty = open_terminal();
+
+	return tty >= 0;
+}
+
+/* One line from the terminal. ISIG is off, so that no signal can end the client with the echo still
+ * off; the key that would have sent one ends the line instead. */
+static int ask(const char *prompt, bool echo, char *buffer, size_t size, struct ces_error *err)
+{
+	CES_CLEANUP_FD int tty = open_terminal();
+	struct termios saved, modes;
 	int result;
 
-	if (tty < 0 || !isatty(STDERR_FILENO) || tcgetattr(tty, &saved) < 0)
+	if (tty < 0 || tcgetattr(tty, &saved) < 0)
 		return ces_error_set(
 		    err, CES_E_USAGE,
 		    "--username needs a token: type --token-file F or --token-stdin");
-	silent = saved;
-	silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
-	silent.c_lflag |= ICANON | ECHONL;
-	/* ISIG is off so that no signal can end the client with the echo still off; an empty line
-	 * gives up. */
-	if (ces_write_full(tty, prompt, sizeof(prompt) - 1, -1) < 0 ||
-	    tcsetattr(tty, TCSAFLUSH, &silent) < 0)
+	modes = saved;
+	modes.c_lflag &= ~(tcflag_t)(echo ? ISIG : ISIG | ECHO);
+	modes.c_lflag |= ICANON | (echo ? ECHO : ECHONL);
+	modes.c_cc[VEOL] = saved.c_cc[VINTR];
+	if (ces_write_full(tty, prompt, strlen(prompt), -1) < 0 ||
+	    tcsetattr(tty, TCSAFLUSH, &modes) < 0)
 		return ces_error_errno(err, CES_E_HOST, "the terminal");
-	result = from_fd(tty, options, err);
+	result = read_line(tty, (char)saved.c_cc[VINTR], buffer, size, err);
 	tcsetattr(tty, TCSAFLUSH, &saved);
+	if (result == 0 && (*buffer == '\n' || *buffer == '\0' ||
+			    strchr(buffer, (char)saved.c_cc[VINTR]) != NULL)) {
+		if (strchr(buffer, '\n') == NULL)
+			(void)ces_write_full(tty, "\n", 1, -1);
+		return ces_error_set(err, CES_E_USAGE, "no login was given: nothing was done");
+	}
 	return result;
+}
+
+static int from_prompt(struct ces_options *options, struct ces_error *err)
+{
+	char buffer[TOKEN_MAX + 2] = "";
+	int result = ask("ces: token (it is not shown): ", false, buffer, sizeof(buffer), err);
+
+	if (result == 0)
+		result = keep(buffer, options, err);
+	explicit_bzero(buffer, sizeof(buffer));
+	return result;
+}
+
+/* While a token is in memory: no core dump. */
+static int no_core_dump(struct ces_error *err)
+{
+	const struct rlimit none = {0, 0};
+
+	if (setrlimit(RLIMIT_CORE, &none) < 0)
+		return ces_error_errno(err, CES_E_HOST, "setrlimit");
+	return 0;
+}
+
+int ces_token_ask_login(struct ces_options *options, struct ces_error *err)
+{
+	char user[256 + 2] = "";
+
+	ces_say_error("this registry wants a login (an empty line gives up)");
+	if (ask("ces: user name: ", true, user, sizeof(user), err) < 0)
+		return -1;
+	user[strcspn(user, "\r\n")] = '\0';
+	if (ces_options_keep_text(options, user, &options->request.username, err) < 0 ||
+	    no_core_dump(err) < 0)
+		return -1;
+	return from_prompt(options, err);
+}
+
+int ces_token_give(struct ces_options *options, const char *user, char *token,
+		   struct ces_error *err)
+{
+	if (no_core_dump(err) < 0 ||
+	    ces_options_keep_text(options, user, &options->request.username, err) < 0)
+		return -1;
+	return keep(token, options, err);
 }
 
 int ces_token_take(struct ces_options *options, struct ces_error *err)
 {
-	const struct rlimit no_core = {0, 0};
-
 	if (options->token_stdin && options->token_file != NULL)
 		return ces_error_set(err, CES_E_USAGE,
 				     "--token-stdin and --token-file exclude each other: type one");
@@ -120,8 +190,10 @@ int ces_token_take(struct ces_options *options, struct ces_error *err)
 					     "a token needs a user name: type --username U too");
 		return 0;
 	}
-	if (setrlimit(RLIMIT_CORE, &no_core) < 0)
-		return ces_error_errno(err, CES_E_HOST, "setrlimit");
+	if (options->request.token != NULL)
+		return 0;
+	if (no_core_dump(err) < 0)
+		return -1;
 	if (options->token_file != NULL)
 		return from_file(options, err);
 	if (options->token_stdin)

@@ -1,13 +1,26 @@
-/* The registry token: from a file, from stdin, or typed without echo; never from argv or the
- * environment. */
+/* The registry token: from a file, from stdin, or typed without echo; never from the environment,
+ * and from argv only where today's commands have it (compat.c). */
 #ifndef CES_CLIENT_TOKEN_H
 #define CES_CLIENT_TOKEN_H
+
+#include <stdbool.h>
 
 #include "client/options.h"
 
 /* Puts the token that the options of a pull name into its request. Without a user name: nothing,
  * the pull is anonymous. */
 int ces_token_take(struct ces_options *options, struct ces_error *err);
+
+/* Whether somebody sits at a terminal who could be asked. */
+bool ces_token_may_ask(void);
+
+/* Asks for a user name and a token on the terminal. An empty line or the interrupt key gives up
+ * (CES_E_USAGE). */
+int ces_token_ask_login(struct ces_options *options, struct ces_error *err);
+
+/* Takes a login that was typed as words. The token's line end is cut off in place. */
+int ces_token_give(struct ces_options *options, const char *user, char *token,
+		   struct ces_error *err);
 
 /* One line of text to a token: the line's end comes off; what remains must be printable, without
  * blanks. */

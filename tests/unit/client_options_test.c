@@ -1,5 +1,6 @@
 /* What a user types becomes the request that it should, or a line that says what to type. */
-/* links: client/options.c client/run_options.c client/mount.c client/optfile.c client/suggest.c */
+/* links: client/options.c client/run_options.c client/setters.c client/mount.c client/optfile.c */
+/* links: client/suggest.c */
 /* links: client/check.c */
 #include <check.h>
 #include <stdio.h>
@@ -344,16 +345,15 @@ START_TEST(a_token_on_the_command_line_is_refused)
 END_TEST
 
 static const struct {
-	const char *image, *text;
+	const char *project, *text;
 } unsendable[] = {
-    {"ghcr.io/a/b \xe2\x80\x93memory",
-     "the image's name holds a character that is not plain ASCII, at '?"},
-    {"ghcr.io/a/b\n", "the image's name holds"},
+    {"nsh-1 \xe2\x80\x93memory", "--project holds a character that is not plain ASCII, at '?"},
+    {"nsh-1\n", "--project holds"},
 };
 
 START_TEST(a_pasted_character_is_named_with_the_value_that_holds_it)
 {
-	const struct ces_request request = {.image = (char *)unsendable[_i].image};
+	const struct ces_request request = {.project = (char *)unsendable[_i].project};
 
 	ck_assert_int_eq(ces_request_check(&request, &err), -1);
 	ck_assert_msg(strstr(err.text, unsendable[_i].text) != NULL, "%s", err.text);

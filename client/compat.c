@@ -1,0 +1,348 @@
+/* Today's commands. It must not let a token stay where ps shows it, and must not ask for more than
+ * its user did: "all cores" and "4 GB" of the guides are what the policy gives who asks for
+ * nothing. */
+#include "client/compat.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/help.h"
+#include "client/k8s.h"
+#include "client/perform.h"
+#include "client/say.h"
+#include "client/setters.h"
+#include "client/token.h"
+#include "client/version.h"
+#include "common/cleanup.h"
+#include "common/num.h"
+#include "common/paths.h"
+
+enum runtime { PODMAN, APPTAINER, K8S };
+
+static const char *const runtime_words[] = {
+    [PODMAN] = "podman", [APPTAINER] = "apptainer", [K8S] = "k8s"};
+
+static const struct name {
+	const char *name;
+	enum ces_verb verb;
+	enum runtime runtime;
+	bool words; /* a runtime word may come first */
+	bool gpu;
+} names[] = {
+    {"ces-pull", CES_VERB_PULL, PODMAN, true, false},
+    {"ces-run", CES_VERB_RUN, PODMAN, true, false},
+    {"ces-pm-pull", CES_VERB_PULL, PODMAN, false, false},
+    {"ces-pm-run", CES_VERB_RUN, PODMAN, false, false},
+    {"ces-dk-run", CES_VERB_RUN, PODMAN, false, false},
+    {"ces-app-pull", CES_VERB_PULL, APPTAINER, false, false},
+    {"ces-gpu-run", CES_VERB_RUN, PODMAN, false, true},
+};
+
+static const struct name *find(const char *argv0)
+{
+	const char *base = strrchr(argv0, '/');
+
+	base = base != NULL ? base + 1 : argv0;
+	for (size_t i = 0; i < CES_COUNT(names); i++) {
+		if (strcmp(base, names[i].name) == 0)
+			return &names[i];
+	}
+	return NULL;
+}
+
+bool ces_compat_is(const char *argv0)
+{
+	return find(argv0) != NULL;
+}
+
+char **ces_compat_hide(int argc, char **argv)
+{
+	const struct name *name = argc > 0 ? find(argv[0]) : NULL;
+	char **copy;
+
+	if (name == NULL || name->verb != CES_VERB_PULL)
+		return argv;
+	copy = calloc((size_t)argc + 1, sizeof(*copy));
+	for (int i = 0; i < argc; i++) {
+		char *text = strdup(argv[i]);
+
+		if (i > 0)
+			explicit_bzero(argv[i], strlen(argv[i]));
+		if (copy == NULL || text == NULL)
+			exit(CES_EXIT_REFUSED); /* nothing is open yet that could say why */
+		copy[i] = text;
+	}
+	return copy;
+}
+
+/* ---- the options that only these commands have, or write otherwise ---- */
+
+static int set_cores(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	if (strcmp(value, "all") == 0 || ces_num_parse_cpus(value, &options->request.cpus) == 0)
+		return 0;
+	return ces_error_set(err, CES_E_USAGE,
+			     "--cores %s: type a number of cores, such as --cores 4", value);
+}
+
+static int set_gigabytes(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	uint64_t gigabytes;
+
+	if (ces_num_parse(value, 1, 1 << 20, &gigabytes) == 0) {
+		options->request.memory_bytes = gigabytes << 30;
+		return 0;
+	}
+	if (ces_num_parse_size(value, &options->request.memory_bytes) == 0)
+		return 0;
+	return ces_error_set(err, CES_E_USAGE,
+			     "--memory %s: type a whole number of GB, such as --memory 4", value);
+}
+
+static int set_verbose(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	(void)value;
+	(void)err;
+	options->verbose = true;
+	return 0;
+}
+
+static int set_debug(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	options->debug = true;
+	return set_verbose(options, value, err);
+}
+
+static int set_version(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	(void)value;
+	(void)err;
+	options->version = true;
+	return 0;
+}
+
+static int set_output(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	return ces_options_keep_text(options, value, &options->output, err);
+}
+
+#define NO    no_argument
+#define YES   required_argument
+#define MAYBE optional_argument
+#define REST  CES_PHASE_REST
+/* clang-format off */
+#define COMMON_ROWS                                                                                \
+	{"project", 0, YES, "P", "the project to act for, if you have several", ces_set_project, REST}, \
+	{"dry-run", 0, NO, NULL, "say what would be done and why, and do nothing", ces_set_dry_run, REST}, \
+	{"verbose", 'v', NO, NULL, "say what is asked for", set_verbose, REST},                    \
+	{"debug", 0, NO, NULL, "the same, and by which program", set_debug, REST},                 \
+	{"quiet", 'q', NO, NULL, "only errors, none of CES's other lines", ces_set_quiet, REST},   \
+	{"version", 0, NO, NULL, "print the version", set_version, REST},                          \
+	{"help", 'h', NO, NULL, "print this", ces_set_help, REST}
+/* clang-format on */
+
+static const struct ces_option run_rows[] = {
+    {"cores", 'c', YES, "N", "cores at most; if not typed, all that the policy gives", set_cores,
+     REST},
+    {"memory", 'm', YES, "GB", "memory at most, in GB; if not typed, what the policy gives",
+     set_gigabytes, REST},
+    {"name", 'n', YES, "N", "a name for the run", ces_set_name, REST},
+    {"gpu", 0, MAYBE, "N", "GPUs: a number (1 if none is typed), all, or a device's name",
+     ces_set_gpu, REST},
+    {"time", 0, YES, "T", "time at most, such as 90m or 6h", ces_set_time, REST},
+    {"env-file", 0, YES, "F", "environment settings, K=V a line", ces_set_env_file,
+     CES_PHASE_ENV_FILE},
+    {"opt-file", 0, YES, "F", "options of 'ces-client run'; those of the command line win",
+     ces_set_option_file, CES_PHASE_OPTION_FILE},
+    {"arg-file", 0, YES, "F", "words for the container's command", ces_set_arg_file, REST},
+    {"output", 'o', YES, "FILE", "k8s: write the manifest to FILE", set_output, REST},
+    COMMON_ROWS,
+};
+
+static const struct ces_option pull_rows[] = {COMMON_ROWS};
+
+/* What 'ces-client run' has, and these have not. */
+static const char *instead(const char *name)
+{
+	for (size_t i = 0; i < ces_run_options.n; i++) {
+		const struct ces_option *option = &ces_run_options.options[i];
+
+		if (strcmp(name, option->name) == 0 ||
+		    (name[0] == option->letter && name[1] == '\0'))
+			return "write it in an --opt-file, or type 'ces-client run'";
+	}
+	return ces_options_instead(name);
+}
+
+static const struct ces_option_table run_table = {"ces-run",           true,    run_rows,
+						  CES_COUNT(run_rows), instead, &ces_run_options};
+static const struct ces_option_table pull_table = {
+    "ces-pull", true, pull_rows, CES_COUNT(pull_rows), ces_options_instead, NULL};
+
+/* ---- the words ---- */
+
+struct compat {
+	const struct name *name;
+	enum runtime runtime;
+	bool token_typed;
+	struct ces_options options;
+};
+
+static bool take_runtime(struct compat *compat, const char *word)
+{
+	for (size_t i = 0; compat->name->words && i < CES_COUNT(runtime_words); i++) {
+		if (strcmp(word, runtime_words[i]) == 0) {
+			compat->runtime = (enum runtime)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static const char *usage_of(const struct name *name)
+{
+	if (name->verb == CES_VERB_PULL)
+		return name->words ? "[podman|apptainer|k8s] [USER [TOKEN]] IMAGE"
+				   : "[USER [TOKEN]] IMAGE";
+	return name->words ? "[podman|apptainer|k8s] [OPTION...] IMAGE [ARG...]"
+			   : "[OPTION...] IMAGE [ARG...]";
+}
+
+static int usage_error(const struct compat *compat, struct ces_error *err)
+{
+	return ces_error_set(err, CES_E_USAGE, "type %s %s", compat->name->name,
+			     usage_of(compat->name));
+}
+
+/* USER TOKEN IMAGE. No user, or `anonymous`, is no login; no token, or an empty one, is asked for.
+ */
+static int take_pull(struct compat *compat, int argc, char **argv, struct ces_error *err)
+{
+	struct ces_options *options = &compat->options;
+	const char *user = argc > 1 ? argv[0] : "";
+	char *token = argc > 2 ? argv[1] : NULL;
+	int result = 0;
+
+	if (argc < 1 || argc > 3)
+		return usage_error(compat, err);
+	if (ces_options_keep_text(options, argv[argc - 1], &options->request.image, err) < 0)
+		return -1;
+	if (*user == '\0' && token != NULL && *token != '\0')
+		return ces_error_set(err, CES_E_USAGE, "a token needs a user name before it");
+	if (*user == '\0' || strcmp(user, "anonymous") == 0)
+		return 0;
+	if (token == NULL || *token == '\0')
+		return ces_options_keep_text(options, user, &options->request.username, err);
+	result = ces_token_give(options, user, token, err);
+	explicit_bzero(token, strlen(token));
+	compat->token_typed = true;
+	return result;
+}
+
+static int take_run(struct compat *compat, int argc, char **argv, struct ces_error *err)
+{
+	struct ces_options *options = &compat->options;
+	struct ces_request *request = &options->request;
+
+	if (argc < 1)
+		return usage_error(compat, err);
+	if (take_runtime(compat, argv[0]))
+		return ces_error_set(err, CES_E_USAGE,
+				     "the runtime comes before the options: type ces-run %s ...",
+				     argv[0]);
+	for (int i = 1; i < argc; i++) {
+		if (ces_options_append(options, &request->args, argv[i], err) < 0)
+			return -1;
+	}
+	if (compat->name->gpu && request->gpu == NULL && ces_set_gpu(options, NULL, err) < 0)
+		return -1;
+	if (compat->runtime == APPTAINER)
+		request->flags |= CES_FLAG_SAME_UID;
+	if (options->output != NULL && compat->runtime != K8S)
+		return ces_error_set(err, CES_E_USAGE,
+				     "-o is where a manifest goes: type ces-run k8s -o FILE ...");
+	return ces_options_keep_text(options, argv[0], &request->image, err);
+}
+
+static int parse(struct compat *compat, int argc, char **argv, struct ces_error *err)
+{
+	bool pull = compat->name->verb == CES_VERB_PULL;
+	bool word = argc > 1 && take_runtime(compat, argv[1]);
+	int first;
+
+	argc -= word;
+	argv += word;
+	if (ces_options_parse(pull ? &pull_table : &run_table, argc, argv, &compat->options, &first,
+			      err) < 0)
+		return -1;
+	if (compat->options.help || compat->options.version)
+		return 0;
+	argc -= first;
+	argv += first;
+	if (pull && !word && argc > 0 && take_runtime(compat, argv[0])) {
+		argc--;
+		argv++;
+	}
+	compat->options.request.verb = compat->name->verb;
+	if ((pull ? take_pull : take_run)(compat, argc, argv, err) < 0)
+		return -1;
+	return pull && compat->runtime == K8S ? 0 : ces_perform_check(&compat->options, err);
+}
+
+static int print_help(const struct name *name)
+{
+	bool pull = name->verb == CES_VERB_PULL;
+
+	ces_help_options(name->name, usage_of(name),
+			 pull
+			     ? "Fetch an image from its registry: today's form of 'ces-client pull'"
+			     : "Run an image on project data: today's form of 'ces-client run'",
+			 pull ? &pull_table : &run_table);
+	return ces_perform_printed();
+}
+
+static int print_version(const struct name *name)
+{
+	printf("%s %s\n", name->name, CES_VERSION);
+	return ces_perform_printed();
+}
+
+static int execute(struct compat *compat)
+{
+	struct ces_options *options = &compat->options;
+
+	ces_say_only_errors(options->quiet);
+	if (compat->token_typed)
+		ces_say(
+		    "the token was on the command line, where others can read it: next time leave "
+		    "it "
+		    "out and it is asked for, or type ces-client pull --username U --token-file F "
+		    "IMAGE");
+	if (compat->runtime != K8S)
+		return ces_perform(options);
+	if (compat->name->verb == CES_VERB_RUN)
+		return ces_k8s_print(options);
+	ces_say("nothing is pulled here: the cluster pulls the image when the job starts");
+	return 0;
+}
+
+int ces_compat_main(int argc, char **argv)
+{
+	struct compat compat = {.name = find(argv[0])};
+	struct ces_error err;
+	int status = CES_EXIT_REFUSED;
+
+	compat.runtime = compat.name->runtime;
+	if (parse(&compat, argc, argv, &err) < 0)
+		ces_say_failure(&err);
+	else if (compat.options.help)
+		status = print_help(compat.name);
+	else if (compat.options.version)
+		status = print_version(compat.name);
+	else
+		status = execute(&compat);
+	ces_options_free(&compat.options);
+	return status;
+}

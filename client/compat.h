@@ -1,0 +1,19 @@
+/* Today's commands and the older names: ces-pull, ces-run, ces-pm-pull, ... Other command lines for
+ * the same requests. */
+#ifndef CES_CLIENT_COMPAT_H
+#define CES_CLIENT_COMPAT_H
+
+#include <stdbool.h>
+
+/* To be called before anything else. Where the command takes a token as a word, returns a copy of
+ * argv and blanks the process's own, so that the token leaves /proc/PID/cmdline; else returns argv.
+ */
+char **ces_compat_hide(int argc, char **argv);
+
+/* Whether a program of this name is one of them. */
+bool ces_compat_is(const char *argv0);
+
+/* Returns the exit status. */
+int ces_compat_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,121 @@
+/* From options to a manifest, and where it goes. It must not be taken for a permission: the
+ * cluster's own admission decides about what is sent to it. */
+#include "client/k8s.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client/manifest.h"
+#include "client/say.h"
+#include "client/verbose.h"
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/paths.h"
+
+/* What a Job has no place for. */
+static int check_request(const struct ces_request *request, struct ces_error *err)
+{
+	if (request->publish.n > 0)
+		return ces_error_set(err, CES_E_USAGE,
+				     "k8s: -p has no meaning in a job: leave it out");
+	if (request->bind_sources.n > 0)
+		return ces_error_set(
+		    err, CES_E_USAGE,
+		    "k8s: the cluster does not see this machine's directories: "
+		    "leave -v and --bind out, /safe_data and /safe_outputs are there");
+	return 0;
+}
+
+static int prepare(const struct ces_local *local, struct ces_job *job, struct ces_error *err)
+{
+	if (!local->has_kubernetes)
+		return ces_error_set(
+		    err, CES_E_HOST,
+		    "this site has no Kubernetes cluster: %s has no key \"kubernetes\"",
+		    CES_POLICY_PATH);
+	job->kubernetes = &local->kubernetes;
+	if (check_request(job->request, err) < 0 ||
+	    ces_local_decide(local, job->request, &job->decision, job->user, err) < 0)
+		return -1;
+	job->gid = getgid();
+	if (job->decision.n_project_gids > 0)
+		job->gid = job->decision.project_gids[0];
+	return 0;
+}
+
+/* A setting may be a secret: a new file is its owner's alone. */
+static int write_file(const char *path, const char *text, size_t length, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd =
+	    open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, S_IRUSR | S_IWUSR);
+
+	if (fd < 0)
+		return ces_error_errno(err, CES_E_USAGE, "cannot write %s", path);
+	if (ces_write_full(fd, text, length, -1) < 0)
+		return ces_error_errno(err, CES_E_HOST, "cannot write %s", path);
+	return 0;
+}
+
+static int deliver(const struct ces_options *options, const char *text, size_t length,
+		   struct ces_error *err)
+{
+	if (options->output == NULL)
+		return ces_write_full(STDOUT_FILENO, text, length, -1) == 0
+			   ? 0
+			   : ces_error_errno(err, CES_E_HOST, "cannot write stdout");
+	if (write_file(options->output, text, length, err) < 0)
+		return -1;
+	ces_say("wrote %s: type kubectl create -f %s", options->output, options->output);
+	return 0;
+}
+
+static int make(const struct ces_options *options, struct ces_job *job, struct ces_error *err)
+{
+	CES_CLEANUP_FREE char *text = NULL;
+	size_t length = 0;
+	int result;
+
+	job->out = open_memstream(&text, &length);
+	if (job->out == NULL)
+		return ces_error_errno(err, CES_E_INTERNAL, "open_memstream");
+	result = ces_manifest_put(job, err);
+	if (fclose(job->out) != 0 && result == 0)
+		result = ces_error_errno(err, CES_E_INTERNAL, "the manifest");
+	return result == 0 ? deliver(options, text, length, err) : -1;
+}
+
+static void say(const struct ces_error *err, const struct ces_policy *policy)
+{
+	char text[CES_ERROR_TEXT], rule[CES_RULE_TEXT];
+	struct ces_event_error event = {.code = err->code, .text = text, .rule = rule};
+
+	snprintf(text, sizeof(text), "%s", err->text);
+	snprintf(rule, sizeof(rule), "%s", err->rule);
+	if (err->code == CES_E_DENIED && policy != NULL)
+		event.contact = policy->contact;
+	ces_say_refusal(&event);
+}
+
+int ces_k8s_print(struct ces_options *options)
+{
+	struct ces_job job = {.request = &options->request};
+	struct ces_local local = {0};
+	struct ces_error err = {0};
+	int result;
+
+	if (options->verbose)
+		ces_verbose_request(&options->request);
+	result = ces_local_load(CES_POLICY_PATH, &local, &err);
+	if (result == 0)
+		result = prepare(&local, &job, &err);
+	if (result == 0)
+		result = make(options, &job, &err);
+	if (result < 0)
+		say(&err, local.policy);
+	ces_decision_free(&job.decision);
+	ces_local_free(&local);
+	return result == 0 ? 0 : CES_EXIT_REFUSED;
+}

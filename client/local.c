@@ -1,0 +1,190 @@
+/* Reads what the helper also reads, with the caller's rights. It must not be taken for a decision:
+ * a caller can change this program. */
+#include "client/local.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include "common/cleanup.h"
+
+#define CALLER_GROUPS 1024
+#define CANDIDATES    64
+
+static void cleanup_json(struct json_object **tree)
+{
+	json_object_put(*tree);
+}
+#define CLEANUP_JSON __attribute__((cleanup(cleanup_json)))
+
+/* ---- the policy ---- */
+
+/* Claims, namespaces and queues are DNS names; a claim's template has braces too. */
+static int take_name(struct json_object *object, const char *key, bool required, char *ret,
+		     struct ces_error *err)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-.{}";
+	struct json_object *value;
+	const char *text;
+
+	if (!json_object_object_get_ex(object, key, &value)) {
+		if (!required)
+			return 0;
+		return ces_error_set(err, CES_E_POLICY, "the policy needs the key kubernetes.%s",
+				     key);
+	}
+	text = json_object_get_string(value);
+	if (!json_object_is_type(value, json_type_string) || *text == '\0' ||
+	    strlen(text) >= CES_KUBERNETES_TEXT || text[strspn(text, allowed)] != '\0')
+		return ces_error_set(err, CES_E_POLICY,
+				     "the policy's kubernetes.%s must be a name in lower case",
+				     key);
+	strcpy(ret, text);
+	return 0;
+}
+
+static int take_kubernetes(struct json_object *object, struct ces_kubernetes *ret,
+			   struct ces_error *err)
+{
+	if (take_name(object, "namespace", true, ret->namespace, err) < 0)
+		return -1;
+	snprintf(ret->queue, sizeof(ret->queue), "%.240s-user-queue", ret->namespace);
+	if (take_name(object, "queue", false, ret->queue, err) < 0 ||
+	    take_name(object, "data_claim", true, ret->data_claim, err) < 0 ||
+	    take_name(object, "outputs_claim", true, ret->outputs_claim, err) < 0)
+		return -1;
+	return take_name(object, "pull_secret", false, ret->pull_secret, err);
+}
+
+/* Takes the key "kubernetes" out of the tree: the strict parser is for what the helper enforces. */
+static int split_policy(const char *bytes, size_t length, struct ces_local *local,
+			struct ces_error *err)
+{
+	CLEANUP_JSON struct json_object *tree = json_tokener_parse(bytes);
+	struct json_object *kubernetes;
+	const char *rest;
+
+	if (!json_object_is_type(tree, json_type_object) ||
+	    !json_object_object_get_ex(tree, "kubernetes", &kubernetes))
+		return ces_policy_parse(bytes, length, &local->policy, err);
+	if (take_kubernetes(kubernetes, &local->kubernetes, err) < 0)
+		return -1;
+	local->has_kubernetes = true;
+	json_object_object_del(tree, "kubernetes");
+	rest = json_object_to_json_string_ext(tree, JSON_C_TO_STRING_PRETTY);
+	return ces_policy_parse(rest, strlen(rest), &local->policy, err);
+}
+
+int ces_local_load(const char *path, struct ces_local *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FREE char *bytes = NULL;
+	struct ces_local local = {0};
+	size_t length;
+
+	if (ces_policy_read(path, &bytes, &length, err) < 0)
+		return -1;
+	if (split_policy(bytes, length, &local, err) < 0)
+		return -1;
+	*ret = local;
+	return 0;
+}
+
+void ces_local_free(struct ces_local *local)
+{
+	ces_policy_free(local->policy);
+	local->policy = NULL;
+}
+
+/* ---- the caller ---- */
+
+struct me {
+	struct ces_caller caller;
+	gid_t groups[CALLER_GROUPS];
+	char *group_names[CALLER_GROUPS];
+	struct ces_facts facts;
+};
+
+static void free_me(struct me *me)
+{
+	for (size_t i = 0; i < me->caller.n_groups; i++)
+		free(me->group_names[i]);
+	for (size_t i = 0; i < me->facts.inferred.n; i++)
+		free(me->facts.inferred.v[i]);
+	free(me->facts.inferred.v);
+	free(me->caller.user);
+	free(me->caller.home);
+	free(me);
+}
+
+static int load_me(struct me *me, struct ces_error *err)
+{
+	struct ces_caller *caller = &me->caller;
+	const struct passwd *entry = getpwuid(getuid());
+	int n = CALLER_GROUPS;
+
+	if (entry == NULL)
+		return ces_error_set(err, CES_E_HOST, "uid %u is not in the user database",
+				     (unsigned)getuid());
+	caller->uid = entry->pw_uid;
+	caller->gid = entry->pw_gid;
+	caller->user = strdup(entry->pw_name);
+	caller->home = strdup(entry->pw_dir);
+	caller->groups = me->groups;
+	caller->group_names = me->group_names;
+	if (caller->user == NULL || caller->home == NULL)
+		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
+	if (getgrouplist(caller->user, caller->gid, me->groups, &n) < 0)
+		return ces_error_set(err, CES_E_HOST, "you are in more than %d groups",
+				     CALLER_GROUPS);
+	for (caller->n_groups = 0; caller->n_groups < (size_t)n; caller->n_groups++) {
+		const struct group *group = getgrgid(me->groups[caller->n_groups]);
+
+		me->group_names[caller->n_groups] = group != NULL ? strdup(group->gr_name) : NULL;
+	}
+	return 0;
+}
+
+static int gather_facts(const struct ces_policy *policy, struct me *me, struct ces_error *err)
+{
+	char names[CANDIDATES][CES_NAME_MAX + 1];
+	size_t n =
+	    policy->infer ? ces_decide_candidates(policy, &me->caller, names, CANDIDATES) : 0;
+	struct ces_strings *inferred = &me->facts.inferred;
+	CES_CLEANUP_FD int base = -1;
+	struct stat st;
+
+	inferred->v = calloc(n + 1, sizeof(*inferred->v));
+	if (inferred->v == NULL)
+		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
+	base = n > 0 ? open(policy->infer_base, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	for (size_t i = 0; base >= 0 && i < n; i++) {
+		if (fstatat(base, names[i], &st, 0) == 0 && S_ISDIR(st.st_mode))
+			inferred->v[inferred->n++] = strdup(names[i]);
+	}
+	return 0;
+}
+
+int ces_local_decide(const struct ces_local *local, const struct ces_request *request,
+		     struct ces_decision *ret, char *ret_user, struct ces_error *err)
+{
+	struct me *me = calloc(1, sizeof(*me));
+	int result = -1;
+
+	if (me == NULL)
+		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
+	if (load_me(me, err) == 0 && gather_facts(local->policy, me, err) == 0)
+		result = ces_decide(local->policy, &me->caller, request, &me->facts, time(NULL),
+				    ret, err);
+	if (result == 0)
+		snprintf(ret_user, CES_LOCAL_USER, "%s", me->caller.user);
+	free_me(me);
+	return result;
+}

@@ -1,0 +1,84 @@
+/* Sends one request, whichever command line it came from. It must not know any command line. */
+#include "client/perform.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "client/ask.h"
+#include "client/check.h"
+#include "client/run.h"
+#include "client/say.h"
+#include "client/session.h"
+#include "client/token.h"
+#include "client/verbose.h"
+#include "common/paths.h"
+
+/* "--gpu 2 IMAGE" reads as an image called 2: getopt's optional values need a '='. */
+static int check_gpu(const struct ces_options *options, struct ces_error *err)
+{
+	const char *image = options->request.image;
+
+	if (options->request.gpu == NULL || image == NULL)
+		return 0;
+	if (strcmp(image, "all") == 0 || image[strspn(image, "0123456789")] == '\0')
+		return ces_error_set(err, CES_E_USAGE,
+				     "the number of GPUs needs a '=': type --gpu=%s", image);
+	return 0;
+}
+
+int ces_perform_check(struct ces_options *options, struct ces_error *err)
+{
+	const struct ces_request *request = &options->request;
+
+	if (check_gpu(options, err) < 0)
+		return -1;
+	if (request->verb == CES_VERB_PULL && (request->flags & CES_FLAG_EXPLAIN) == 0 &&
+	    ces_token_take(options, err) < 0)
+		return -1;
+	return ces_request_check(request, err);
+}
+
+/* The helper said that this registry wants a login. */
+static int again_with_login(struct ces_options *options)
+{
+	struct ces_error err;
+
+	if (ces_token_ask_login(options, &err) < 0 ||
+	    ces_request_check(&options->request, &err) < 0) {
+		ces_say_failure(&err);
+		return CES_EXIT_REFUSED;
+	}
+	return ces_ask(CES_HELPER_PATH, options);
+}
+
+int ces_perform(struct ces_options *options)
+{
+	struct ces_error err;
+	int status;
+
+	ces_say_only_errors(options->quiet);
+	if (options->verbose)
+		ces_verbose_request(&options->request);
+	if (options->debug)
+		ces_say("helper: %s", CES_HELPER_PATH);
+	if (ces_session_check(CES_HELPER_PATH, &err) < 0) {
+		ces_say_failure(&err);
+		return CES_EXIT_REFUSED;
+	}
+	if (options->request.verb == CES_VERB_RUN)
+		return ces_run(CES_HELPER_PATH, options);
+	options->may_ask_login =
+	    options->request.verb == CES_VERB_PULL && options->request.username == NULL &&
+	    (options->request.flags & CES_FLAG_EXPLAIN) == 0 && ces_token_may_ask();
+	status = ces_ask(CES_HELPER_PATH, options);
+	if (options->may_ask_login && options->login_wanted) {
+		options->may_ask_login = false;
+		return again_with_login(options);
+	}
+	return status;
+}
+
+int ces_perform_printed(void)
+{
+	return fflush(stdout) == 0 ? 0 : CES_EXIT_REFUSED;
+}

@@ -1,0 +1,197 @@
+/* What each option does to the request: one small function an option, used by every table of
+ * options. Nothing here decides whether a value is allowed. */
+#include "client/setters.h"
+
+#include <string.h>
+
+#include "client/optfile.h"
+#include "common/num.h"
+
+int ces_options_size(const char *option, const char *value, uint64_t *ret, struct ces_error *err)
+{
+	if (ces_num_parse_size(value, ret) == 0)
+		return 0;
+	if (*value != '\0' && value[strspn(value, "0123456789")] == '\0')
+		return ces_error_set(err, CES_E_USAGE,
+				     "%s %s: a size needs a unit: type %s %sG or %s %sM", option,
+				     value, option, value, option, value);
+	return ces_error_set(err, CES_E_USAGE,
+			     "%s %s: type a whole number and a unit, such as %s 16G or %s 512M",
+			     option, value, option, option);
+}
+
+int ces_set_memory(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	return ces_options_size("--memory", value, &options->request.memory_bytes, err);
+}
+
+int ces_set_shm_size(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	return ces_options_size("--shm-size", value, &options->request.shm_bytes, err);
+}
+
+int ces_set_cpus(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	if (ces_num_parse_cpus(value, &options->request.cpus) < 0)
+		return ces_error_set(
+		    err, CES_E_USAGE,
+		    "--cpus %s: type a number of cpus, such as --cpus 4 or --cpus 0.5", value);
+	return 0;
+}
+
+int ces_set_time(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	if (ces_num_parse_time(value, &options->request.time_seconds) < 0)
+		return ces_error_set(
+		    err, CES_E_USAGE,
+		    "--time %s: type a whole number and a unit, such as --time 90m or --time 6h",
+		    value);
+	return 0;
+}
+
+int ces_set_gpu(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	return ces_options_keep_text(options, value != NULL ? value : "1", &options->request.gpu,
+				     err);
+}
+
+int ces_set_project(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	return ces_options_keep_text(options, value, &options->request.project, err);
+}
+
+int ces_set_name(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	return ces_options_keep_text(options, value, &options->request.name, err);
+}
+
+int ces_set_workdir(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	return ces_options_keep_text(options, value, &options->request.workdir, err);
+}
+
+int ces_set_entrypoint(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	options->request.flags |= CES_FLAG_ENTRYPOINT;
+	return ces_options_keep_text(options, value, &options->request.entrypoint, err);
+}
+
+int ces_set_env(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	return ces_options_add_env(options, value, err);
+}
+
+int ces_set_option_file(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	if (options->in_file)
+		return ces_error_set(
+		    err, CES_E_USAGE,
+		    "--opt-file does not work inside an opt-file: write the options here");
+	return ces_options_append(options, &options->option_files, value, err);
+}
+
+int ces_set_arg_file(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	struct ces_words words;
+	int result = 0;
+
+	if (ces_optfile_read_words(value, false, &words, err) < 0)
+		return -1;
+	for (int i = 1; i < words.argc && result == 0; i++)
+		result = ces_options_append(options, &options->request.args, words.argv[i], err);
+	ces_words_free(&words);
+	return result;
+}
+
+int ces_set_env_file(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	return ces_optfile_read_env(value, options, err);
+}
+
+#define FLAG_SETTER(function, flag)                                                                \
+	int function(struct ces_options *options, const char *value, struct ces_error *err)        \
+	{                                                                                          \
+		(void)value;                                                                       \
+		(void)err;                                                                         \
+		options->request.flags |= (flag);                                                  \
+		return 0;                                                                          \
+	}
+FLAG_SETTER(ces_set_interactive, CES_FLAG_INTERACTIVE)
+FLAG_SETTER(ces_set_tty, CES_FLAG_TTY)
+FLAG_SETTER(ces_set_detach, CES_FLAG_DETACH)
+FLAG_SETTER(ces_set_read_only, CES_FLAG_READ_ONLY)
+FLAG_SETTER(ces_set_dry_run, CES_FLAG_EXPLAIN)
+
+#define BOOL_SETTER(function, member)                                                              \
+	int function(struct ces_options *options, const char *value, struct ces_error *err)        \
+	{                                                                                          \
+		(void)value;                                                                       \
+		(void)err;                                                                         \
+		options->member = true;                                                            \
+		return 0;                                                                          \
+	}
+BOOL_SETTER(ces_set_quiet, quiet)
+BOOL_SETTER(ces_set_help, help)
+BOOL_SETTER(ces_set_all, all)
+BOOL_SETTER(ces_set_token_stdin, token_stdin)
+
+/* What podman lets one ask for and CES always does: saying so is accepted, asking for something
+ * else is not. */
+static int already_so(const char *option, const char *value, const char *only, const char *instead,
+		      struct ces_error *err)
+{
+	if (value == NULL || strcmp(value, only) == 0)
+		return 0;
+	return ces_error_set(err, CES_E_USAGE, "--%s=%s is not for CES: %s", option, value,
+			     instead);
+}
+
+int ces_set_network(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	(void)options;
+	return already_so("network", value, "none",
+			  "a container has no network: leave it out (-p HOST:CONTAINER publishes a "
+			  "port on this machine)",
+			  err);
+}
+
+int ces_set_rm(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	(void)options;
+	return already_so("rm", value, "true",
+			  "a container is always removed when it ends: leave it out", err);
+}
+
+int ces_set_pull(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	(void)options;
+	return already_so("pull", value, "never",
+			  "a run never pulls: leave it out, and type 'ces-client pull IMAGE' first",
+			  err);
+}
+
+int ces_set_http_proxy(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	(void)options;
+	return already_so("http-proxy", value, "false", "a container has no network: leave it out",
+			  err);
+}
+
+int ces_set_format(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	options->json = strcmp(value, "json") == 0;
+	if (!options->json && strcmp(value, "table") != 0)
+		return ces_error_set(err, CES_E_USAGE,
+				     "--format %s: type --format json or --format table", value);
+	return 0;
+}
+
+int ces_set_username(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	return ces_options_keep_text(options, value, &options->request.username, err);
+}
+
+int ces_set_token_file(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	return ces_options_keep_text(options, value, &options->token_file, err);
+}
