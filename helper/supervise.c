@@ -22,6 +22,8 @@
 
 #define GRACE_MS      10000 /* between being asked to stop and being killed */
 #define GRACE_GONE_MS 3000  /* when there is nobody left to see how it ends */
+#define SENT_MS       3000
+#define SENT_TICK_MS  100
 #define CONTROL_MS    2000
 
 struct watch {
@@ -32,7 +34,9 @@ struct watch {
 	int64_t kill_at;    /* -1: nobody has asked it to stop */
 	const char *why;    /* it was asked to stop, or NULL */
 	int number;         /* the signal it was ended for, or 0 */
-	bool client;        /* still there */
+	int sent;           /* the last signal passed on, and when: see keep_time */
+	int64_t sent_at;
+	bool client; /* still there */
 };
 
 static void send_signal(const struct watch *watch, int number)
@@ -40,22 +44,36 @@ static void send_signal(const struct watch *watch, int number)
 	(void)syscall(SYS_pidfd_send_signal, watch->container->process.pidfd, number, NULL, 0);
 }
 
-/* The child of the runtime, process 1 of the container; 0 when it is not there (yet). The host's
- * /proc is still visible to this process, below its new root. */
-static pid_t first_process(const struct watch *watch)
+static pid_t first_child(int tasks, const char *thread)
 {
-	char path[80], text[32];
-	pid_t runtime = watch->container->process.pid;
+	char path[280], text[32];
 	CES_CLEANUP_FD int fd = -1;
 	ssize_t n;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)runtime, (int)runtime);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	(void)snprintf(path, sizeof(path), "%s/children", thread);
+	fd = openat(tasks, path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
 	if (n <= 0)
 		return 0;
 	text[n] = '\0';
 	return (pid_t)strtol(text, NULL, 10);
+}
+
+/* The child of the runtime (of any of its threads), process 1 of the container; 0 when it is not
+ * there (yet). The host's /proc is still visible to this process, below its new root. */
+static pid_t first_process(const struct watch *watch)
+{
+	CES_CLEANUP_DIR DIR *dir = NULL;
+	const struct dirent *entry;
+	char path[40];
+	pid_t found = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", (int)watch->container->process.pid);
+	dir = opendir(path);
+	while (dir != NULL && found <= 0 && (entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.')
+			found = first_child(dirfd(dir), entry->d_name);
+	return found;
 }
 
 /* Process 1 of a pid namespace never dies of a signal it has no handler for (pid_namespaces(7)), so
@@ -120,10 +138,13 @@ static void obey(struct watch *watch, uint64_t number)
 	case SIGTERM:
 	case SIGUSR1:
 	case SIGUSR2:
-		if (would_end(watch, (int)number))
+		if (would_end(watch, (int)number)) {
 			end_by(watch, (int)number);
-		else
-			send_signal(watch, (int)number);
+			break;
+		}
+		send_signal(watch, (int)number);
+		watch->sent = (int)number;
+		watch->sent_at = ces_now_ms();
 		break;
 	default:
 		break;
@@ -153,6 +174,8 @@ static void listen_to_client(struct watch *watch)
 
 static int64_t next_deadline(const struct watch *watch)
 {
+	if (watch->sent != 0)
+		return ces_now_ms() + SENT_TICK_MS;
 	if (watch->kill_at >= 0)
 		return watch->kill_at;
 	return watch->time_limit;
@@ -162,6 +185,13 @@ static int64_t next_deadline(const struct watch *watch)
 static void keep_time(struct watch *watch)
 {
 	int64_t now = ces_now_ms();
+
+	/* a signal that met the runtime's own handlers, just before the program was executed, is
+	 * lost to it */
+	if (watch->sent != 0 && now - watch->sent_at > SENT_MS)
+		watch->sent = 0;
+	if (watch->sent != 0 && would_end(watch, watch->sent))
+		end_by(watch, watch->sent);
 
 	if (watch->kill_at >= 0 && now >= watch->kill_at) {
 		ces_cgroup_kill(watch->cgroup);
