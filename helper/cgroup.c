@@ -95,16 +95,29 @@ static int make_path(int root, const char *path, bool controllers, int *ret)
 	return 0;
 }
 
+/* The dead leave their cgroup a moment after they were waited for; until then it is busy. */
+static int remove_one(int root, const char *path)
+{
+	int result = -1;
+
+	for (int i = 0;
+	     i < 200 && (result = unlinkat(root, path, AT_REMOVEDIR)) < 0 && errno == EBUSY; i++)
+		(void)usleep(i < 20 ? 100 : 5000);
+	return result;
+}
+
 static void remove_path(int root, const char *path)
 {
 	char copy[64], *slash;
 
 	(void)snprintf(copy, sizeof(copy), "%s", path);
-	while (unlinkat(root, copy, AT_REMOVEDIR) == 0 || errno == ENOENT) {
-		slash = strrchr(copy, '/');
-		if (slash == NULL)
+	if (remove_one(root, copy) < 0 && errno != ENOENT)
+		return;
+	/* a parent goes with its last run; others in it make this fail */
+	while ((slash = strrchr(copy, '/')) != NULL) {
+		*slash = '\0';
+		if (unlinkat(root, copy, AT_REMOVEDIR) < 0)
 			return;
-		*slash = '\0'; /* a parent goes with its last run; others in it make this fail */
 	}
 }
 
@@ -195,13 +208,11 @@ int ces_cgroup_make(uid_t uid, const char *run, const struct ces_policy_limits *
 	return result;
 }
 
-int ces_cgroup_add(const struct ces_cgroup *cgroup, pid_t pid, struct ces_error *err)
+int ces_cgroup_join(const struct ces_cgroup *cgroup)
 {
 	for (size_t i = 0; i < CES_CGROUP_V1; i++)
-		if (cgroup->v1[i] >= 0 &&
-		    write_number(cgroup->v1[i], "cgroup.procs", (uint64_t)pid) < 0)
-			return ces_error_errno(err, CES_E_HOST, "joining the %s cgroup",
-					       v1_names[i]);
+		if (cgroup->v1[i] >= 0 && write_text(cgroup->v1[i], "tasks", "0") < 0)
+			return -1;
 	return 0;
 }
 
@@ -248,9 +259,5 @@ void ces_cgroup_clear(uid_t uid, const char *run)
 	(void)snprintf(cgroup.path, sizeof(cgroup.path), "ces/%u/%s", uid, run);
 	cgroup.v2 = ces_beneath_open(cgroup.root, cgroup.path, O_RDONLY | O_DIRECTORY, 0);
 	ces_cgroup_kill(&cgroup);
-	/* killing takes effect at once, dying takes a moment: rmdir says when it is over */
-	for (int i = 0;
-	     i < 200 && unlinkat(cgroup.root, cgroup.path, AT_REMOVEDIR) < 0 && errno == EBUSY; i++)
-		(void)usleep(5000);
 	ces_cgroup_remove(&cgroup);
 }

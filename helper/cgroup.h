@@ -31,8 +31,11 @@ struct ces_cgroup {
 int ces_cgroup_make(uid_t uid, const char *run, const struct ces_policy_limits *limits,
 		    struct ces_cgroup *ret, struct ces_error *err);
 
-/* Puts a process that was born in v2 into the v1 hierarchies too. */
-int ces_cgroup_add(const struct ces_cgroup *cgroup, pid_t pid, struct ces_error *err);
+/* Puts the calling process, born in v2, into the v1 hierarchies too. It writes "0" for itself into
+ * `tasks`: for that the kernel does not take the lock under which every fork on the machine waits
+ * (kernel/cgroup/cgroup.c, cgroup_procs_write_start); moving it from outside would cost
+ * milliseconds. 0, or -1 with errno. */
+int ces_cgroup_join(const struct ces_cgroup *cgroup);
 
 /* Ends every process in it. */
 void ces_cgroup_kill(const struct ces_cgroup *cgroup);

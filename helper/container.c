@@ -139,9 +139,11 @@ static void execute(const struct ces_plan *plan)
 	fail(plan->runtime);
 }
 
-static void child(const struct ces_plan *plan, int gate, int report)
+static void child(const struct ces_plan *plan, const struct ces_cgroup *cgroup, int gate,
+		  int report)
 {
 	const int fds[] = {gate, report};
+	int joined = ces_cgroup_join(cgroup);
 
 	/* no durable record, no run; meanwhile the parent builds the tree */
 	if (fdatasync(plan->session->journal.fd) < 0)
@@ -153,6 +155,8 @@ static void child(const struct ces_plan *plan, int gate, int report)
 			_exit(125);
 	}
 	ces_process_arrange(fds, CES_COUNT(fds));
+	if (joined < 0)
+		fail("joining the cgroups");
 	for (int fd = 0; fd <= FD_REPORT; fd++)
 		if (fcntl(fd, F_SETFD, fd > STDERR_FILENO ? FD_CLOEXEC : 0) < 0)
 			_exit(125);
@@ -196,10 +200,8 @@ int ces_container_start(const struct ces_plan *plan, const struct ces_cgroup *cg
 	if (side == 0) {
 		close(ret->gate); /* or its own copy would keep the gate from ever reading end of
 				     file */
-		child(plan, gate_read, report_write);
+		child(plan, cgroup, gate_read, report_write);
 	}
-	if (ces_cgroup_add(cgroup, ret->process.pid, err) < 0)
-		return -1;
 	if (ces_idmap_write(ret->process.pid, &plan->map, err) < 0)
 		return -1;
 	return open_userns(ret->process.pid, &ret->userns, err);
