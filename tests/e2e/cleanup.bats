@@ -17,7 +17,7 @@ start_run() # [COMMAND]
 	rm -f $lab/up
 	# bash starts background commands with SIGINT ignored, and the client would leave it so.
 	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice --default-signal=INT,QUIT \
-		ces-client run -q $open/tools:1 sh -c "echo up; ${1:-exec sleep 600}" > $lab/up 2> $lab/err 3>&- < /dev/null &
+		ces-client run -q $open/tools:1 sh -c "${1:-echo up; exec sleep 600}" > $lab/up 2> $lab/err 3>&- < /dev/null &
 	client=$!
 	eventually test -s $lab/up
 }
@@ -47,7 +47,7 @@ helper_of() { pgrep -P "$1" -x ces-helper; }
 }
 
 @test "a signal reaches a container that handles it" {
-	start_run 'trap "echo got it; exit 9" TERM; while :; do sleep 0.1; done'
+	start_run 'trap "echo got it; exit 9" TERM; echo up; while :; do sleep 0.1; done'
 	kill -TERM $client
 	wait $client || status=$?
 	[ "$status" -eq 9 ]
