@@ -67,16 +67,16 @@ static void path_text(const struct ces_scan_place *place, char *buffer, size_t s
 
 int ces_field_fault(struct ces_fields *in, const struct ces_field_at *at, const char *format, ...)
 {
-	char text[CES_ERROR_TEXT] = "";
-	size_t used;
+	char path[CES_ERROR_TEXT / 2] = "", what[CES_ERROR_TEXT / 2], text[CES_ERROR_TEXT];
 	va_list args;
 
-	path_text(&at->place, text, sizeof(text) / 2);
-	used = strlen(text);
-	used += (size_t)snprintf(text + used, sizeof(text) - used, used > 0 ? " " : "the policy ");
+	path_text(&at->place, path, sizeof(path));
 	va_start(args, format);
-	vsnprintf(text + used, sizeof(text) - used, format, args);
+	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
+	if (in->report != NULL)
+		return in->report(in->context, path, what);
+	snprintf(text, sizeof(text), "%s %s", *path != '\0' ? path : "the policy", what);
 	return ces_scan_fault(in->bytes, ces_scan_locate(in->bytes, in->length, &at->place), text,
 			      in->err);
 }
@@ -91,8 +91,9 @@ static int refuse_unknown(struct ces_fields *in, const struct ces_field_at *at)
 
 		while (row->key != NULL && strcmp(row->key, key) != 0)
 			row++;
-		if (row->key == NULL)
-			return ces_field_fault(in, &member, "is not a key that CES knows here");
+		if (row->key == NULL &&
+		    ces_field_fault(in, &member, "is not a key that CES knows here") != 0)
+			return -1;
 	}
 	return 0;
 }
@@ -112,8 +113,9 @@ int ces_field_object(struct ces_fields *in, const struct ces_field_at *at, void 
 			in->own |= row->own;
 			if (row->read(in, &next, (char *)ret + row->offset) != 0)
 				return -1;
-		} else if (row->required) {
-			return ces_field_fault(in, at, "needs the key \"%s\"", row->key);
+		} else if (row->required &&
+			   ces_field_fault(in, at, "needs the key \"%s\"", row->key) != 0) {
+			return -1;
 		}
 	}
 	return 0;
@@ -256,4 +258,47 @@ int ces_field_word(struct ces_fields *in, const struct ces_field_at *at, void *r
 			 words[i]);
 	}
 	return ces_field_fault(in, at, "must be %s", list);
+}
+
+static void cleanup_json(struct json_object **tree)
+{
+	json_object_put(*tree);
+}
+
+static void cleanup_tokener(struct json_tokener **tokener)
+{
+	if (*tokener != NULL)
+		json_tokener_free(*tokener);
+}
+
+static int parse_json(struct ces_fields *in, struct json_object **ret)
+{
+	__attribute__((cleanup(cleanup_tokener))) struct json_tokener *tokener =
+	    json_tokener_new_ex(CES_SCAN_DEPTH);
+	enum json_tokener_error error;
+
+	if (tokener == NULL)
+		return ces_error_set(in->err, CES_E_HOST, "out of memory");
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	*ret = json_tokener_parse_ex(tokener, in->bytes, (int)in->length);
+	error = json_tokener_get_error(tokener);
+	if (error != json_tokener_success || json_tokener_get_parse_end(tokener) != in->length)
+		return ces_scan_fault(in->bytes, json_tokener_get_parse_end(tokener),
+				      json_tokener_error_desc(error), in->err);
+	return 0;
+}
+
+int ces_field_document(struct ces_fields *in, const char *bytes, size_t length,
+		       const struct ces_field *rows, void *ret)
+{
+	__attribute__((cleanup(cleanup_json))) struct json_object *tree = NULL;
+	const struct ces_field row = {.param = rows};
+	struct ces_field_at top = {.row = &row};
+
+	in->bytes = bytes;
+	in->length = length;
+	if (ces_scan_check(bytes, length, in->err) != 0 || parse_json(in, &tree) != 0)
+		return -1;
+	top.value = tree;
+	return ces_field_object(in, &top, ret);
 }

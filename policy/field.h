@@ -21,6 +21,10 @@ struct ces_fields {
 	unsigned own; /* the `own` bits of every row read since somebody cleared it */
 	void *user;
 	struct ces_error *err;
+	/* NULL: the first fault ends the reading. Else each is handed over, with the path of its
+	 * key; 0 goes on, and what was read is then good for nothing but finding the next one. */
+	int (*report)(void *context, const char *path, const char *text);
+	void *context;
 };
 
 struct ces_field_at; /* one value, and where it stands */
@@ -80,7 +84,11 @@ ces_field_reader ces_field_date;     /* [-; time_t, first second after] */
 ces_field_reader ces_field_bool;     /* [-; bool] */
 ces_field_reader ces_field_word;     /* [NULL-terminated const char *[]; an enum, by index] */
 
-/* Writes "line, column: key path: must be ..." and returns -1. */
+/* Reads one document by a table of rows, strictly (see policy/scan.h), onto what *ret holds. */
+int ces_field_document(struct ces_fields *in, const char *bytes, size_t length,
+		       const struct ces_field *rows, void *ret);
+
+/* Writes "line, column: key path must be ..." and returns -1; or what in->report says. */
 int ces_field_fault(struct ces_fields *in, const struct ces_field_at *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

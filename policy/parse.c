@@ -12,7 +12,6 @@
 #include "common/name.h"
 #include "common/num.h"
 #include "policy/field.h"
-#include "policy/scan.h"
 #include "policy/template.h"
 #include "policy/valid.h"
 
@@ -185,9 +184,10 @@ static int read_project(struct ces_fields *in, const struct ces_field_at *at, vo
 	const struct ces_policy *policy = in->user;
 	struct ces_policy_project *project = ret;
 
-	if (!ces_project_valid(at->place.key))
-		return ces_field_fault(
-		    in, at, "is not a project name: 1 to 64 letters, digits, '.', '_', '-'");
+	if (!ces_project_valid(at->place.key) &&
+	    ces_field_fault(in, at,
+			    "is not a project name: 1 to 64 letters, digits, '.', '_', '-'") != 0)
+		return -1;
 	project->name = ces_field_copy(in, at->place.key);
 	if (project->name == NULL)
 		return -1;
@@ -222,9 +222,10 @@ static int read_registry(struct ces_fields *in, const struct ces_field_at *at, v
 	const char *name = at->place.key;
 	char endpoint[300];
 
-	if (!ces_valid_registry(name))
-		return ces_field_fault(in, at,
-				       "is not the name of a registry: host[:port], in lower case");
+	if (!ces_valid_registry(name) &&
+	    ces_field_fault(in, at, "is not the name of a registry: host[:port], in lower case") !=
+		0)
+		return -1;
 	if (ces_field_object(in, at, registry) != 0)
 		return -1;
 	snprintf(endpoint, sizeof(endpoint), "https://%s", name);
@@ -339,64 +340,34 @@ static const struct ces_field policy_rows[] = {
 };
 static const struct ces_field built_in_rows[] = {DEFAULTS_ROW, HOST_ROW, CES_FIELD_END};
 
-static void cleanup_json(struct json_object **tree)
-{
-	json_object_put(*tree);
-}
-
-static void cleanup_tokener(struct json_tokener **tokener)
-{
-	if (*tokener != NULL)
-		json_tokener_free(*tokener);
-}
-
-static int parse_json(struct ces_fields *in, struct json_object **ret)
-{
-	__attribute__((cleanup(cleanup_tokener))) struct json_tokener *tokener =
-	    json_tokener_new_ex(CES_SCAN_DEPTH);
-	enum json_tokener_error error;
-
-	if (tokener == NULL)
-		return ces_error_set(in->err, CES_E_HOST, "out of memory");
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	*ret = json_tokener_parse_ex(tokener, in->bytes, (int)in->length);
-	error = json_tokener_get_error(tokener);
-	if (error != json_tokener_success || json_tokener_get_parse_end(tokener) != in->length)
-		return ces_scan_fault(in->bytes, json_tokener_get_parse_end(tokener),
-				      json_tokener_error_desc(error), in->err);
-	return 0;
-}
-
-/* One document, by one table, onto what *policy holds already. */
-static int read_document(struct ces_fields *in, const char *bytes, size_t length,
-			 const struct ces_field *rows, struct ces_policy *policy)
-{
-	__attribute__((cleanup(cleanup_json))) struct json_object *tree = NULL;
-	const struct ces_field row = {.param = rows};
-	struct ces_field_at top = {.row = &row};
-
-	in->bytes = bytes;
-	in->length = length;
-	in->user = policy;
-	if (ces_scan_check(bytes, length, in->err) != 0 || parse_json(in, &tree) != 0)
-		return -1;
-	top.value = tree;
-	return ces_field_object(in, &top, policy);
-}
-
 static int read_policy(struct ces_fields *in, const char *bytes, size_t length,
 		       struct ces_policy *policy)
 {
-	if (read_document(in, built_in, strlen(built_in), built_in_rows, policy) != 0 ||
-	    read_document(in, bytes, length, policy_rows, policy) != 0)
+	static const struct ces_field_at top = {0};
+
+	in->user = policy;
+	if (ces_field_document(in, built_in, strlen(built_in), built_in_rows, policy) != 0 ||
+	    ces_field_document(in, bytes, length, policy_rows, policy) != 0)
 		return -1;
-	if (policy->projects == NULL && !policy->infer)
-		return ces_error_set(in->err, CES_E_POLICY,
-				     "the policy needs the key \"projects\" or \"infer_projects\"");
+	if (policy->projects == NULL && !policy->infer &&
+	    ces_field_fault(in, &top, "needs the key \"projects\" or \"infer_projects\"") != 0)
+		return -1;
 	if (policy->approved_on != 0)
 		policy->approved_on -= 24 * 60 * 60; /* the day itself, not the end of it */
 	ces_digest_of(bytes, length, policy->digest);
 	return 0;
+}
+
+int ces_policy_problems(const char *bytes, size_t length,
+			int (*report)(void *, const char *, const char *), void *context,
+			struct ces_error *err)
+{
+	struct ces_fields in = {.err = err, .report = report, .context = context};
+	struct ces_policy *policy = ces_field_alloc(&in, 1, sizeof(*policy));
+	int result = policy == NULL ? -1 : read_policy(&in, bytes, length, policy);
+
+	ces_field_free(in.blocks);
+	return result;
 }
 
 int ces_policy_parse(const char *bytes, size_t length, struct ces_policy **ret,

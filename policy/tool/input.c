@@ -45,7 +45,14 @@ int ces_input_read(const char *path, char **ret, size_t *ret_length, struct ces_
 {
 	CES_CLEANUP_FD int fd = -1;
 
-	if (ces_input_open(path, &fd, err) != 0 || ces_input_drop(err) != 0)
+	if (ces_input_open(path, &fd, err) != 0)
+		return -1;
+	return ces_input_take(fd, path, ret, ret_length, err);
+}
+
+int ces_input_take(int fd, const char *path, char **ret, size_t *ret_length, struct ces_error *err)
+{
+	if (ces_input_drop(err) != 0)
 		return -1;
 	if (ces_read_file(fd, POLICY_MAX, ret, ret_length) == 0)
 		return 0;

@@ -17,6 +17,9 @@ int ces_input_drop(struct ces_error *err);
 /* Opens, drops root, reads at most 4 MiB. *ret is malloc'd and NUL-terminated. */
 int ces_input_read(const char *path, char **ret, size_t *ret_length, struct ces_error *err);
 
+/* The second half, for a file that was opened before. */
+int ces_input_take(int fd, const char *path, char **ret, size_t *ret_length, struct ces_error *err);
+
 /* Also parses; the text of an error begins with the path. */
 int ces_input_policy(const char *path, struct ces_policy **ret, struct ces_error *err);
 

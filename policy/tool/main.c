@@ -15,6 +15,7 @@ static const struct command {
 } commands[] = {
     {"check", ces_tool_check, "FILE               every problem of a policy, and what is unwise"},
     {"explain", ces_tool_explain, "FILE             who may do what, in plain English"},
+    {"test", ces_tool_test, "FILE CASES         a policy's own test suite"},
     {"audit", ces_tool_audit, "verify|list|show|export   what actually ran, from the journal"},
 };
 

@@ -18,6 +18,7 @@ enum ces_tool_status {
 int ces_tool_audit(int argc, char **argv);
 int ces_tool_check(int argc, char **argv);
 int ces_tool_explain(int argc, char **argv);
+int ces_tool_test(int argc, char **argv);
 
 /* "ces-policy: text" on stderr; CES_TOOL_ERROR. */
 int ces_tool_fail(const struct ces_error *err);

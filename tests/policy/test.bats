@@ -1,0 +1,83 @@
+#!/usr/bin/env bats
+# ces-policy test: a policy's own test suite.
+
+load common.bash
+
+setup()
+{
+	p=$examples/desktop.json
+	c=$BATS_TEST_TMPDIR/cases.json
+}
+
+# One case on 2026-12-01, asked by a member of the first project, with `rest`.
+one_case() # REST
+{
+	printf '{"ces_cases": 1, "on": "2026-12-01", "cases": [{"name": "the case", "user": "ann", "groups": ["nsh-2024-0001"],
+		"image": "ghcr.io/epcced/tool", %s}]}' "$1" > "$c"
+	run policy test "$p" "$c"
+}
+
+@test "the cases of each example policy pass, and reach every rule" {
+	for f in "$examples"/*.cases.json; do
+		run policy test --strict "${f%.cases.json}.json" "$f"
+		echo "$output"
+		[ "$status" -eq 0 ]
+	done
+}
+
+@test "a case that fails is named, with the rule that decided" {
+	one_case '"expect": "deny"'
+	[ "$status" -eq 1 ]
+	says "FAIL  the case"
+	says "expected deny, but it is allowed"
+	says "projects.nsh-2024-0001.images[0]"
+	says "0 passed, 1 failed"
+}
+
+@test "the right answer by another rule fails" {
+	one_case '"expect": "allow", "rule": "projects.nsh-2024-0001.images[1]"'
+	[ "$status" -eq 1 ]
+	says "expected rule projects.nsh-2024-0001.images[1]"
+}
+
+@test "expected rights over the data are compared" {
+	one_case '"expect": "allow", "expect_data": "read-only"'
+	[ "$status" -eq 1 ]
+	one_case '"expect": "allow", "expect_data": "read-write"'
+	[ "$status" -eq 0 ]
+}
+
+@test "a case has its own day" {
+	one_case '"expect": "deny", "on": "2030-01-01"'
+	[ "$status" -eq 0 ]
+}
+
+@test "rules that no case reaches are named, and a finding with --strict" {
+	one_case '"expect": "allow"'
+	[ "$status" -eq 0 ]
+	says "rules: 1 of 3 reached"
+	says "projects.nsh-2024-0001.images[1]"
+	says "projects.nsh-2024-0002.images[0]"
+	run policy test --strict "$p" "$c"
+	[ "$status" -eq 1 ]
+}
+
+@test "the result for machines is JSON" {
+	one_case '"expect": "deny"'
+	run policy test --format json "$p" "$c"
+	[ "$status" -eq 1 ]
+	jq -e '.failed == 1 and .cases[0].name == "the case" and .cases[0].passed == false' <<< "$output"
+}
+
+@test "cases are read as strictly as a policy" {
+	for wrong in '"expect": "maybe"' '"expect": "allow", "expct": 1' '"image": 3' '"expect": "allow", "binds": ["~"]' \
+		'"expect": "allow", "on": "tomorrow"'; do
+		one_case "$wrong"
+		echo "$wrong: $output"
+		[ "$status" -eq 2 ]
+	done
+	echo 'x' > "$c"
+	run policy test "$p" "$c"
+	[ "$status" -eq 2 ]
+	says "line 1, column 1"
+}
