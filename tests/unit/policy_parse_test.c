@@ -229,7 +229,7 @@ START_TEST(a_key_written_twice_is_told_where_it_stands_the_second_time)
 	struct ces_error err;
 
 	ck_assert_ptr_null(policy_of("{\n 'a': 1,\n 'b': {'a': 2},\n 'a': 3 }", &err));
-	ck_assert_str_eq(err.text, "line 4, column 2: this key is written twice");
+	ck_assert_str_eq(err.text, "line 4, column 2: the key \"a\" is written twice");
 }
 END_TEST
 
