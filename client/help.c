@@ -13,7 +13,7 @@ void ces_help_commands(const struct ces_command *commands, size_t n)
 	       "Pulls container images from approved registries and runs them on project data.\n\n"
 	       "Commands:\n");
 	for (size_t i = 0; i < n; i++) {
-		if (commands[i].verb != 0)
+		if (commands[i].options != NULL)
 			printf("  %-8s %-22s %s\n", commands[i].name, commands[i].usage,
 			       commands[i].help);
 	}

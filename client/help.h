@@ -18,11 +18,12 @@ enum ces_operand {
 
 struct ces_command {
 	const char *name;
-	uint64_t verb; /* enum ces_verb; 0: not in this version */
+	uint64_t verb; /* enum ces_verb; 0: no request */
 	enum ces_operand operand;
-	const struct ces_option_table *options;
-	const char *usage; /* what follows the name */
+	const struct ces_option_table *options; /* NULL: not in this version */
+	const char *usage;                      /* what follows the name */
 	const char *help;
+	int (*act)(struct ces_options *options); /* what makes no request of its own */
 };
 
 void ces_help_commands(const struct ces_command *commands, size_t n);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/compat.h"
+#include "client/doctor.h"
 #include "client/help.h"
 #include "client/options.h"
 #include "client/perform.h"
@@ -19,20 +20,21 @@
 
 static const struct ces_command commands[] = {
     {"pull", CES_VERB_PULL, CES_OPERAND_IMAGE, &ces_pull_options, "IMAGE",
-     "Fetch an image from its registry"},
+     "Fetch an image from its registry", NULL},
     {"run", CES_VERB_RUN, CES_OPERAND_COMMAND, &ces_run_options, "IMAGE [ARG...]",
-     "Run an image on project data"},
+     "Run an image on project data", NULL},
     {"images", CES_VERB_IMAGES, CES_OPERAND_NONE, &ces_images_options, "",
-     "List the images that you pulled"},
+     "List the images that you pulled", NULL},
     {"rmi", CES_VERB_REMOVE, CES_OPERAND_IMAGE, &ces_rmi_options, "IMAGE",
-     "Remove an image that you pulled"},
-    {"ps", CES_VERB_RUNS, CES_OPERAND_NONE, &ces_ps_options, "", "List your runs"},
-    {"stop", CES_VERB_STOP, CES_OPERAND_RUN, &ces_stop_options, "RUN", "End a run of yours"},
+     "Remove an image that you pulled", NULL},
+    {"ps", CES_VERB_RUNS, CES_OPERAND_NONE, &ces_ps_options, "", "List your runs", NULL},
+    {"stop", CES_VERB_STOP, CES_OPERAND_RUN, &ces_stop_options, "RUN", "End a run of yours", NULL},
     {"inspect", CES_VERB_INSPECT, CES_OPERAND_EITHER, &ces_inspect_options, "RUN|IMAGE",
-     "Show what is known of a run or an image, as JSON"},
-    {"logs", 0, CES_OPERAND_RUN, NULL, "", NULL},
-    {"wait", 0, CES_OPERAND_RUN, NULL, "", NULL},
-    {"doctor", 0, CES_OPERAND_NONE, NULL, "", NULL},
+     "Show what is known of a run or an image, as JSON", NULL},
+    {"doctor", 0, CES_OPERAND_NONE, &ces_doctor_options, "",
+     "Is this machine fit for CES, and what is missing", ces_doctor},
+    {"logs", 0, CES_OPERAND_RUN, NULL, "", NULL, NULL},
+    {"wait", 0, CES_OPERAND_RUN, NULL, "", NULL, NULL},
 };
 
 /* Commands that people know from elsewhere. */
@@ -63,7 +65,7 @@ static int usage_error(const char *name)
 		}
 	}
 	for (size_t i = 0; i < CES_COUNT(commands); i++) {
-		if (commands[i].verb != 0)
+		if (commands[i].options != NULL)
 			ces_suggest(&best, name, commands[i].name);
 	}
 	ces_suggest(&best, name, "explain");
@@ -144,6 +146,8 @@ static int perform(const struct ces_command *command, bool explain, int argc, ch
 	} else if (options.help) {
 		ces_help_command(command);
 		status = ces_perform_printed();
+	} else if (command->act != NULL) {
+		status = command->act(&options);
 	} else {
 		status = ces_perform(&options);
 	}
@@ -168,7 +172,7 @@ static int dispatch(int argc, char **argv)
 	command = find(argv[0]);
 	if (command == NULL)
 		return usage_error(argv[0]);
-	if (command->verb == 0) {
+	if (command->options == NULL) {
 		ces_say_error("'%s' is not in this version of CES", command->name);
 		return CES_EXIT_REFUSED;
 	}

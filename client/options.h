@@ -87,6 +87,7 @@ const char *ces_options_instead(const char *name);
 extern const struct ces_option_table ces_run_options;
 extern const struct ces_option_table ces_pull_options;
 extern const struct ces_option_table ces_images_options;
+extern const struct ces_option_table ces_doctor_options;
 extern const struct ces_option_table ces_ps_options;
 extern const struct ces_option_table ces_rmi_options;
 extern const struct ces_option_table ces_stop_options;

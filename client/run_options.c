@@ -177,6 +177,7 @@ const struct ces_option_table ces_run_options = {
     "ces-client run", true, run_table, CES_COUNT(run_table), ces_options_instead, NULL};
 const struct ces_option_table ces_pull_options = TABLE("pull", pull_table);
 const struct ces_option_table ces_images_options = TABLE("images", images_table);
+const struct ces_option_table ces_doctor_options = TABLE("doctor", images_table);
 const struct ces_option_table ces_ps_options = TABLE("ps", ps_table);
 const struct ces_option_table ces_rmi_options = TABLE("rmi", plain_table);
 const struct ces_option_table ces_stop_options = TABLE("stop", plain_table);

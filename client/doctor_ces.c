@@ -1,0 +1,299 @@
+/* doctor: what belongs to CES itself: its programs, users, policy, directories. It must not ask the
+ * helper for anything but a listing. */
+#include "client/doctor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/local.h"
+#include "client/session.h"
+#include "common/cleanup.h"
+#include "common/num.h"
+#include "common/paths.h"
+
+#define GIB           ((uint64_t)1 << 30)
+#define INSTALL_AGAIN "as root: install CES again"
+
+/* A file or directory of CES: there, root's, and nobody else's to write. */
+static bool check_owned(struct ces_doctor *doctor, const char *check, const char *path,
+			struct stat *ret)
+{
+	if (stat(path, ret) < 0) {
+		ces_doctor_find(doctor, check, CES_GRADE_PROBLEM, "%s: %s", path, strerror(errno));
+		ces_doctor_remedy(doctor, INSTALL_AGAIN);
+		return false;
+	}
+	if (ret->st_uid == 0 && (ret->st_mode & (S_IWGRP | S_IWOTH)) == 0)
+		return true;
+	ces_doctor_find(doctor, check, CES_GRADE_PROBLEM, "%s can be changed by others than root",
+			path);
+	ces_doctor_remedy(doctor, "as root: chown root:root %s && chmod go-w %s", path, path);
+	return false;
+}
+
+void ces_doctor_helper(struct ces_doctor *doctor, const char *helper)
+{
+	struct statvfs fs;
+	struct stat st;
+
+	if (!check_owned(doctor, "helper", helper, &st))
+		return;
+	if ((st.st_mode & S_ISUID) == 0) {
+		ces_doctor_find(doctor, "helper", CES_GRADE_PROBLEM, "%s is not setuid", helper);
+		ces_doctor_remedy(doctor, "as root: chmod 4755 %s", helper);
+	} else if (statvfs(helper, &fs) == 0 && (fs.f_flag & ST_NOSUID) != 0) {
+		ces_doctor_find(doctor, "helper", CES_GRADE_PROBLEM,
+				"%s is on a file system mounted nosuid", helper);
+		ces_doctor_remedy(doctor, "as root: mount it without nosuid, or install CES on "
+					  "another file system");
+	} else if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
+		ces_doctor_find(doctor, "helper", CES_GRADE_PROBLEM,
+				"this session may not start setuid programs (no_new_privs is set)");
+		ces_doctor_remedy(doctor, "use another login or terminal, outside of a sandbox");
+	} else {
+		ces_doctor_find(doctor, "helper", CES_GRADE_OK, "%s is setuid root", helper);
+	}
+}
+
+/* The helper's own word: it reads the policy, its journal and its store. */
+static int ask(const char *helper, struct ces_event_error *ret, char text[CES_ERROR_TEXT])
+{
+	const struct ces_request request = {.verb = CES_VERB_IMAGES};
+	struct ces_session session;
+	struct ces_error err;
+	bool final = false;
+	int result = 0;
+
+	if (ces_session_start(helper, &CES_STDIO_NONE, &session, &err) < 0) {
+		snprintf(text, CES_ERROR_TEXT, "%s", err.text);
+		return -1;
+	}
+	if (ces_session_send(&session, &request, &err) < 0)
+		result = -1;
+	while (result == 0 && !final) {
+		struct ces_event event = {0};
+
+		if (ces_session_next(&session, &event, &err) <= 0) {
+			ces_error_set(&err, CES_E_HOST, "it ended without an answer");
+			result = -1;
+			break;
+		}
+		final = ces_event_is_final(&event);
+		if (event.type == CES_FRAME_ERROR) {
+			ret->code = event.error.code;
+			ces_error_set(&err, CES_E_HOST, "%s", event.error.text);
+			result = -1;
+		}
+		ces_event_free(&event);
+	}
+	ces_session_end(&session);
+	if (result < 0)
+		snprintf(text, CES_ERROR_TEXT, "%s", err.text);
+	return result;
+}
+
+void ces_doctor_answer(struct ces_doctor *doctor, const char *helper)
+{
+	struct ces_event_error error = {0};
+	char text[CES_ERROR_TEXT];
+	struct ces_error unfit;
+
+	if (ces_session_check(helper, &unfit) < 0)
+		return; /* told already */
+	if (getuid() == 0) {
+		ces_doctor_find(doctor, "answer", CES_GRADE_WARNING,
+				"the helper was not asked: it does not serve root");
+		ces_doctor_remedy(doctor, "type ces-client doctor as an ordinary user too");
+	} else if (ask(helper, &error, text) == 0) {
+		ces_doctor_find(doctor, "answer", CES_GRADE_OK,
+				"the helper takes the policy and opens its store and journal");
+	} else {
+		ces_doctor_find(doctor, "answer", CES_GRADE_PROBLEM, "the helper refuses: %s",
+				text);
+		if (error.code == CES_E_POLICY)
+			ces_doctor_remedy(doctor, "as root: ces-policy check %s", CES_POLICY_PATH);
+		else
+			ces_doctor_remedy(doctor,
+					  "as root: see the last lines of %s and of the "
+					  "system's log",
+					  CES_JOURNAL_PATH);
+	}
+}
+
+static void check_user(struct ces_doctor *doctor, const char *name)
+{
+	const struct passwd *entry = getpwnam(name);
+
+	if (entry != NULL && entry->pw_uid != 0 && entry->pw_uid != getuid()) {
+		ces_doctor_find(doctor, "workers", CES_GRADE_OK, "user %s (%u)", name,
+				(unsigned)entry->pw_uid);
+		return;
+	}
+	if (entry == NULL)
+		ces_doctor_find(doctor, "workers", CES_GRADE_PROBLEM, "there is no user %s", name);
+	else
+		ces_doctor_find(doctor, "workers", CES_GRADE_PROBLEM,
+				"user %s (%u) is not an account of its own", name,
+				(unsigned)entry->pw_uid);
+	ces_doctor_remedy(doctor,
+			  "as root: useradd --system --no-create-home --home-dir / --shell "
+			  "/usr/sbin/nologin %s",
+			  name);
+}
+
+void ces_doctor_workers(struct ces_doctor *doctor)
+{
+	static const char *const programs[] = {CES_FETCH_PATH, CES_UNPACK_PATH,
+					       CES_SECCOMP_BPF_PATH, CES_SECCOMP_JSON_PATH};
+	struct stat st;
+
+	check_user(doctor, CES_FETCH_USER);
+	check_user(doctor, CES_UNPACK_USER);
+	for (size_t i = 0; i < CES_COUNT(programs); i++) {
+		if (check_owned(doctor, "workers", programs[i], &st))
+			ces_doctor_find(doctor, "workers", CES_GRADE_OK, "%s", programs[i]);
+	}
+}
+
+/* ---- the policy ---- */
+
+static const char *last_day(time_t expires, char buffer[16])
+{
+	time_t day = expires - 1;
+	struct tm tm;
+
+	if (gmtime_r(&day, &tm) == NULL || strftime(buffer, 16, "%Y-%m-%d", &tm) == 0)
+		return "?";
+	return buffer;
+}
+
+static void check_rules(struct ces_doctor *doctor, const char *owner,
+			const struct ces_policy_image_rules *rules, time_t now)
+{
+	char day[16];
+
+	for (size_t i = 0; i < rules->n; i++) {
+		const struct ces_policy_image_rule *rule = &rules->v[i];
+
+		if (rule->expires == 0 || now < rule->expires)
+			continue;
+		ces_doctor_find(doctor, "policy", CES_GRADE_WARNING,
+				"%s.images[%zu] (%s) ended on %s", owner, i, rule->allow,
+				last_day(rule->expires, day));
+		ces_doctor_remedy(doctor, "renew or remove the rule");
+	}
+}
+
+static void check_dates(struct ces_doctor *doctor, const struct ces_policy *policy, time_t now)
+{
+	char day[16], owner[CES_NAME_MAX + 16];
+
+	if (policy->review_by != 0 && now >= policy->review_by) {
+		ces_doctor_find(doctor, "policy", CES_GRADE_WARNING, "its review was due by %s",
+				last_day(policy->review_by, day));
+		ces_doctor_remedy(doctor, "have it reviewed, then set review_by anew");
+	}
+	for (size_t i = 0; i < policy->n_projects; i++) {
+		const struct ces_policy_project *project = &policy->projects[i];
+
+		snprintf(owner, sizeof(owner), "projects.%s", project->name);
+		if (project->expires != 0 && now >= project->expires) {
+			ces_doctor_find(doctor, "policy", CES_GRADE_WARNING, "%s ended on %s",
+					owner, last_day(project->expires, day));
+			ces_doctor_remedy(doctor, "renew or remove the project");
+		}
+		check_rules(doctor, owner, &project->images, now);
+	}
+	check_rules(doctor, "infer_projects", &policy->infer_images, now);
+}
+
+bool ces_doctor_policy(struct ces_doctor *doctor, const char *path, struct ces_local *ret)
+{
+	struct ces_error err = {0};
+
+	if (ces_local_load(path, ret, &err) < 0) {
+		ces_doctor_find(doctor, "policy", CES_GRADE_PROBLEM, "%s", err.text);
+		if (access(path, F_OK) < 0 && errno == ENOENT)
+			ces_doctor_remedy(doctor, "as root: write one; examples come with CES, and "
+						  "ces-policy.json(5) explains every key");
+		else
+			ces_doctor_remedy(doctor,
+					  "as root: ces-policy check %s, and: chown "
+					  "root:root %s && chmod 644 %s",
+					  path, path, path);
+		return false;
+	}
+	ces_doctor_find(doctor, "policy", CES_GRADE_OK, "%s, %zu registries, %zu projects%s", path,
+			ret->policy->n_registries, ret->policy->n_projects,
+			ret->policy->infer ? " and those found by groups" : "");
+	check_dates(doctor, ret->policy, time(NULL));
+	return true;
+}
+
+/* ---- directories ---- */
+
+static void check_store_kind(struct ces_doctor *doctor, const char *path)
+{
+	struct statfs fs;
+
+	if (statfs(path, &fs) < 0)
+		return;
+	if (fs.f_type != NFS_SUPER_MAGIC && fs.f_type != OVERLAYFS_SUPER_MAGIC)
+		return;
+	ces_doctor_find(doctor, "store", CES_GRADE_PROBLEM,
+			"%s is on %s, which cannot be mounted with other ids", path,
+			fs.f_type == NFS_SUPER_MAGIC ? "NFS" : "an overlay");
+	ces_doctor_remedy(doctor, "as root: mount a local ext4 or xfs file system on %s",
+			  CES_STORE_DIR);
+}
+
+void ces_doctor_store(struct ces_doctor *doctor)
+{
+	const char *path = access(CES_STORE_DIR, F_OK) == 0 ? CES_STORE_DIR : "/var/lib";
+	enum ces_grade grade = CES_GRADE_OK;
+	struct statvfs fs;
+	char space[32];
+	uint64_t bytes;
+
+	check_store_kind(doctor, path);
+	if (statvfs(path, &fs) < 0) {
+		ces_doctor_find(doctor, "store", CES_GRADE_PROBLEM, "%s: %s", path,
+				strerror(errno));
+		ces_doctor_remedy(doctor, INSTALL_AGAIN);
+		return;
+	}
+	bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (bytes < 10 * GIB)
+		grade = bytes < GIB ? CES_GRADE_PROBLEM : CES_GRADE_WARNING;
+	ces_num_format_size(bytes, space, sizeof(space));
+	ces_doctor_find(doctor, "store", grade, "%s has %s free", path, space);
+	if (grade != CES_GRADE_OK)
+		ces_doctor_remedy(doctor, "remove images with ces-client rmi; as root: make room");
+	/* 0 files in all: a file system that does not count them. */
+	if (fs.f_files == 0 || fs.f_favail >= 100000)
+		return;
+	ces_doctor_find(doctor, "store", CES_GRADE_WARNING, "%s has room for %llu files only", path,
+			(unsigned long long)fs.f_favail);
+	ces_doctor_remedy(doctor, "as root: make the file system anew with more inodes");
+}
+
+void ces_doctor_directories(struct ces_doctor *doctor)
+{
+	static const char *const paths[] = {CES_RUN_DIR, CES_JOURNAL_DIR};
+	struct stat st;
+
+	for (size_t i = 0; i < CES_COUNT(paths); i++) {
+		if (check_owned(doctor, "directories", paths[i], &st))
+			ces_doctor_find(doctor, "directories", CES_GRADE_OK, "%s", paths[i]);
+	}
+}

@@ -1,0 +1,269 @@
+/* doctor: the kernel and what the machine's administrator set. It must only look, by calls that
+ * change nothing. */
+#include "client/doctor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+
+#define CGROUP "/sys/fs/cgroup"
+
+/* ---- the kernel ---- */
+
+bool ces_doctor_version(const char *text, unsigned major, unsigned minor)
+{
+	const char *digit = text + strcspn(text, "0123456789");
+	unsigned have_major, have_minor;
+
+	if (sscanf(digit, "%9u.%9u", &have_major, &have_minor) != 2)
+		return false;
+	return have_major > major || (have_major == major && have_minor >= minor);
+}
+
+/* Each call is made with arguments that no kernel accepts: only ENOSYS tells something. */
+static bool lacks_call(long number)
+{
+	return syscall(number, -1, NULL, 0, 0, 0, 0) < 0 && errno == ENOSYS;
+}
+
+static void check_calls(struct ces_doctor *doctor)
+{
+	static const struct {
+		long number;
+		const char *name, *since;
+	} calls[] = {
+	    {SYS_pidfd_open, "pidfd_open", "5.3"},   {SYS_clone3, "clone3", "5.3"},
+	    {SYS_open_tree, "open_tree", "5.2"},     {SYS_openat2, "openat2", "5.6"},
+	    {SYS_close_range, "close_range", "5.9"}, {SYS_mount_setattr, "mount_setattr", "5.12"},
+	};
+	bool complete = true;
+
+	for (size_t i = 0; i < CES_COUNT(calls); i++) {
+		if (!lacks_call(calls[i].number))
+			continue;
+		complete = false;
+		ces_doctor_find(doctor, "kernel", CES_GRADE_PROBLEM, "it lacks %s", calls[i].name);
+		ces_doctor_remedy(doctor, "as root: install Linux %s or later (RHEL 9 or later)",
+				  calls[i].since);
+	}
+	if (complete)
+		ces_doctor_find(doctor, "kernel", CES_GRADE_OK,
+				"has openat2, mount_setattr, clone3, pidfd and close_range");
+}
+
+/* The file is a list of words, one or more a line. */
+static bool file_has_word(const char *path, const char *word)
+{
+	CES_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	CES_CLEANUP_FREE char *text = NULL;
+	char *save = NULL;
+	size_t length;
+
+	if (fd < 0 || ces_read_file(fd, 65536, &text, &length) < 0)
+		return false;
+	for (char *one = strtok_r(text, " \t\n", &save); one != NULL;
+	     one = strtok_r(NULL, " \t\n", &save)) {
+		if (strcmp(one, word) == 0)
+			return true;
+	}
+	return false;
+}
+
+void ces_doctor_kernel(struct ces_doctor *doctor)
+{
+	struct utsname name;
+
+	if (uname(&name) < 0)
+		return;
+	if (ces_doctor_version(name.release, 5, 19)) {
+		ces_doctor_find(doctor, "kernel", CES_GRADE_OK,
+				"Linux %s has overlays of id-mapped layers", name.release);
+	} else {
+		ces_doctor_find(doctor, "kernel",
+				ces_doctor_version(name.release, 5, 12) ? CES_GRADE_WARNING
+									: CES_GRADE_PROBLEM,
+				"Linux %s may lack overlays of id-mapped layers", name.release);
+		ces_doctor_remedy(doctor, "as root: install Linux 5.19 or later, or the newest of "
+					  "RHEL 9, which has them of its own");
+	}
+	check_calls(doctor);
+	if (!file_has_word("/proc/filesystems", "overlay")) {
+		ces_doctor_find(doctor, "kernel", CES_GRADE_WARNING, "overlay is not loaded");
+		ces_doctor_remedy(doctor, "as root: modprobe overlay && echo overlay > "
+					  "/etc/modules-load.d/ces.conf");
+	}
+	if (access("/proc/sys/kernel/seccomp/actions_avail", F_OK) < 0) {
+		ces_doctor_find(doctor, "kernel", CES_GRADE_PROBLEM, "it has no seccomp filters");
+		ces_doctor_remedy(doctor, "as root: install a kernel with CONFIG_SECCOMP_FILTER");
+	}
+}
+
+/* ---- namespaces ---- */
+
+static bool read_line(const char *path, char *ret, size_t size)
+{
+	CES_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, ret, size - 1);
+
+	if (n < 0)
+		return false;
+	ret[n] = '\0';
+	ret[strcspn(ret, "\n")] = '\0';
+	return true;
+}
+
+/* The helper refuses to start anywhere else: root there is not root. */
+static void check_initial(struct ces_doctor *doctor)
+{
+	unsigned long inside, outside, count;
+	char map[256];
+
+	if (!read_line("/proc/self/uid_map", map, sizeof(map)) ||
+	    (sscanf(map, "%lu %lu %lu", &inside, &outside, &count) == 3 && inside == 0 &&
+	     outside == 0 && count == 4294967295ul))
+		return;
+	ces_doctor_find(
+	    doctor, "namespaces", CES_GRADE_PROBLEM,
+	    "this session is in a user namespace of its own, as in a rootless container");
+	ces_doctor_remedy(doctor, "use a login on the machine itself");
+}
+
+void ces_doctor_namespaces(struct ces_doctor *doctor)
+{
+	static const char *const kinds[] = {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup"};
+	char path[64], value[64];
+	bool fine = true;
+
+	for (size_t i = 0; i < CES_COUNT(kinds); i++) {
+		snprintf(path, sizeof(path), "/proc/sys/user/max_%s_namespaces", kinds[i]);
+		if (read_line(path, value, sizeof(value)) && strtoul(value, NULL, 10) > 0)
+			continue;
+		fine = false;
+		ces_doctor_find(doctor, "namespaces", CES_GRADE_PROBLEM,
+				"%s namespaces are switched off", kinds[i]);
+		ces_doctor_remedy(doctor,
+				  "as root: echo user.max_%s_namespaces = 15000 > "
+				  "/etc/sysctl.d/90-ces.conf && sysctl --system",
+				  kinds[i]);
+	}
+	check_initial(doctor);
+	if (fine)
+		ces_doctor_find(doctor, "namespaces", CES_GRADE_OK, "all kinds may be made");
+}
+
+/* ---- cgroups ---- */
+
+static bool is_cgroup2(const char *path)
+{
+	struct statfs fs;
+
+	return statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+/* v2's list of what it controls, or v1's own directory of the same name. */
+static bool has_controller(const char *v2, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/cgroup.controllers", v2);
+	if (file_has_word(path, name))
+		return true;
+	snprintf(path, sizeof(path), "%s/%s/cgroup.procs", CGROUP, name);
+	return access(path, F_OK) == 0;
+}
+
+/* Every cgroup but the root has the file, since 5.14. */
+static void check_kill(struct ces_doctor *doctor)
+{
+	struct utsname name;
+
+	if (uname(&name) < 0 || ces_doctor_version(name.release, 5, 14))
+		return;
+	ces_doctor_find(doctor, "cgroups", CES_GRADE_WARNING,
+			"Linux %s has no cgroup.kill: a run is ended through its pid namespace",
+			name.release);
+	ces_doctor_remedy(doctor, "as root: install Linux 5.14 or later");
+}
+
+void ces_doctor_cgroups(struct ces_doctor *doctor)
+{
+	static const char *const wanted[] = {"cpu", "memory", "pids"};
+	const char *v2 = is_cgroup2(CGROUP) ? CGROUP : CGROUP "/unified";
+	bool complete = true;
+
+	if (!is_cgroup2(v2)) {
+		ces_doctor_find(doctor, "cgroups", CES_GRADE_PROBLEM,
+				"version 2 is not mounted at %s", CGROUP);
+		ces_doctor_remedy(doctor, "as root: boot with systemd.unified_cgroup_hierarchy=1");
+		return;
+	}
+	for (size_t i = 0; i < CES_COUNT(wanted); i++) {
+		if (has_controller(v2, wanted[i]))
+			continue;
+		complete = false;
+		ces_doctor_find(doctor, "cgroups", CES_GRADE_PROBLEM,
+				"there is no %s controller: its limit could not hold", wanted[i]);
+		ces_doctor_remedy(doctor, "as root: boot without cgroup_disable=%s", wanted[i]);
+	}
+	if (complete)
+		ces_doctor_find(doctor, "cgroups", CES_GRADE_OK, "%s, with cpu, memory and pids",
+				strcmp(v2, CGROUP) == 0 ? "version 2" : "versions 1 and 2");
+	check_kill(doctor);
+}
+
+/* ---- subordinate ids ---- */
+
+static void check_subid_line(struct ces_doctor *doctor, const struct ces_policy *policy,
+			     const char *path, const char *line)
+{
+	uint64_t first = policy->subid_first;
+	uint64_t end = first + (policy->subid_users + 1) * policy->subid_per_user;
+	unsigned long long from, count;
+	char name[64];
+
+	if (sscanf(line, "%63[^:]:%llu:%llu", name, &from, &count) != 3)
+		return;
+	if (from >= end || from + count <= first)
+		return;
+	ces_doctor_find(doctor, "ids", CES_GRADE_WARNING,
+			"%s gives %s ids from %llu, which CES uses too", path, name, from);
+	ces_doctor_remedy(doctor, "choose another host.subordinate_ids.first in the policy, or "
+				  "another range there");
+}
+
+void ces_doctor_subids(struct ces_doctor *doctor, const struct ces_policy *policy)
+{
+	static const char *const paths[] = {"/etc/subuid", "/etc/subgid"};
+	size_t before = doctor->n;
+
+	for (size_t i = 0; i < CES_COUNT(paths); i++) {
+		CES_CLEANUP_FD int fd = open(paths[i], O_RDONLY | O_CLOEXEC);
+		CES_CLEANUP_FREE char *text = NULL;
+		char *save = NULL;
+		size_t length;
+
+		if (fd < 0 || ces_read_file(fd, 1 << 20, &text, &length) < 0)
+			continue;
+		for (char *line = strtok_r(text, "\n", &save); line != NULL;
+		     line = strtok_r(NULL, "\n", &save))
+			check_subid_line(doctor, policy, paths[i], line);
+	}
+	if (doctor->n == before)
+		ces_doctor_find(doctor, "ids", CES_GRADE_OK,
+				"%llu users get %llu subordinate ids each, from %llu",
+				(unsigned long long)policy->subid_users,
+				(unsigned long long)policy->subid_per_user,
+				(unsigned long long)policy->subid_first);
+}

@@ -1,0 +1,167 @@
+#!/usr/bin/env bats
+# doctor: what it finds on a machine that is fit, and on one that is not.
+
+load ../lib/e2e.bash
+
+setup_file() { lab_policy; }
+setup() { remember; }
+teardown()
+{
+	umount /usr/libexec/ces 2> /dev/null || true
+	umount -l /run/small 2> /dev/null || true
+	chown root:root $helper
+	chmod 4755 $helper
+	chmod 755 /usr/libexec/ces/ces-fetch
+	rm -f /usr/local/bin/crun-old
+	lab_policy
+}
+
+# doctor as alice is not content: status 1, this line, and a remedy below it.
+unfit() # PATTERN REMEDY
+{
+	run --separate-stderr ces alice doctor
+	echo "status $status, stderr: $stderr"
+	echo "$output"
+	[ "$status" -eq 1 ]
+	grep -A1 -E "^problem +$1" <<< "$output" | grep -qE "^ +-> .*$2"
+	[ "${lines[-1]}" = "this machine is not fit for CES" ]
+	nothing_left_behind
+}
+
+warned() # PATTERN REMEDY
+{
+	run --separate-stderr ces alice doctor
+	echo "$output"
+	[ "$status" -eq 0 ]
+	grep -A1 -E "^warning +$1" <<< "$output" | grep -qE "^ +-> .*$2"
+}
+
+@test "a machine that is fit: status 0, every check answered, nothing changed" {
+	run --separate-stderr ces alice doctor
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ -z "$stderr" ]
+	for check in helper workers policy answer kernel namespaces cgroups runtime ids store directories registries; do
+		grep -qE "^ok +$check" <<< "$output"
+	done
+	[ "${lines[-1]}" = "this machine is fit for CES" ]
+	[ "$(journal_lines)" -eq "$before_lines" ]
+	nothing_left_behind
+}
+
+@test "--format json holds the same findings, -q only what is amiss" {
+	run --separate-stderr ces alice doctor --format json
+	[ "$status" -eq 0 ]
+	jq -e '.fit and (.checks | length > 12) and all(.checks[]; .check and .text and (.state == "ok" or .remedy != null))' <<< "$output"
+	run --separate-stderr ces alice doctor -q
+	[ "$status" -eq 0 ]
+	no grep -E '^ok' <<< "$output"
+}
+
+@test "a helper that is not setuid, can be changed by others, or lies on a nosuid mount" {
+	chmod 755 $helper
+	unfit 'helper .* is not setuid' "chmod 4755 $helper"
+	chmod 4775 $helper
+	unfit 'helper .* changed by others' 'chmod go-w'
+	chmod 4755 $helper
+	mount --bind /usr/libexec/ces /usr/libexec/ces
+	mount -o remount,bind,nosuid /usr/libexec/ces
+	run --separate-stderr ces alice doctor
+	[ "$status" -eq 1 ]
+	[[ $output == *"mounted nosuid"* ]]
+}
+
+@test "a session that may not start setuid programs" {
+	run --separate-stderr as alice setpriv --no-new-privs ces-client doctor
+	[ "$status" -eq 1 ]
+	[[ $output == *"no_new_privs is set"*"use another login"* ]]
+}
+
+@test "a worker without its user, or its program" {
+	userdel ces-fetch
+	run --separate-stderr ces alice doctor
+	useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin ces-fetch
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ $output == *"there is no user ces-fetch"*"useradd --system"*"ces-fetch"* ]]
+	remember
+	chmod 757 /usr/libexec/ces/ces-fetch
+	unfit 'workers .*ces-fetch can be changed by others' 'chmod go-w'
+}
+
+@test "a policy that is missing, not root's alone, or not understood" {
+	mv /etc/ces/policy.json /etc/ces/away
+	unfit 'policy .*policy.json' 'as root: write one'
+	mv /etc/ces/away /etc/ces/policy.json
+	chmod 666 /etc/ces/policy.json
+	unfit 'policy ' 'chmod 644 /etc/ces/policy.json'
+	chmod 644 /etc/ces/policy.json
+	sed -i 's/"site"/"sight"/' /etc/ces/policy.json
+	unfit 'policy .*sight' 'ces-policy check'
+	echo '{' > /etc/ces/policy.json
+	unfit 'policy ' 'ces-policy check'
+	[[ $output == *"the helper refuses"* ]]
+}
+
+@test "a policy whose review, projects or rules have ended is a warning" {
+	lab_policy '.review_by = "2025-01-31" | .projects["nsh-2024-0001"].images[0].expires = "2025-02-28"'
+	warned 'policy .*review was due by 2025-01-31' 'reviewed'
+	[[ $output == *"projects.nsh-2024-0003 ended on 2024-12-31"* ]]
+	[[ $output == *"projects.nsh-2024-0001.images[0] (ghcr.io/epcced/*) ended on 2025-02-28"* ]]
+}
+
+@test "a runtime that is missing, too old, without seccomp, unknown or anybody's" {
+	lab_policy '.host.runtime = "/usr/bin/no-such-runtime"'
+	unfit 'runtime .*No such file' 'install crun'
+	lab_policy '.host.runtime = "/usr/local/bin/crun-old"'
+	printf '#!/bin/sh\necho crun version 1.5\necho +CAP +SECCOMP\n' > /usr/local/bin/crun-old
+	chmod 755 /usr/local/bin/crun-old
+	unfit 'runtime .*too old: crun version 1.5' 'crun 1.8 or later'
+	printf '#!/bin/sh\necho crun version 1.20\necho +CAP\n' > /usr/local/bin/crun-old
+	unfit 'runtime .*without seccomp' 'install crun'
+	printf '#!/bin/sh\nprintf "youki \\033[31m version 0.1\\n"\n' > /usr/local/bin/crun-old
+	warned 'runtime .*neither crun nor runc.*youki .\[31m' 'name crun or runc'
+	chmod 777 /usr/local/bin/crun-old
+	unfit 'runtime .*changed by others' 'chmod 755'
+}
+
+@test "a runtime that hangs is given up" {
+	lab_policy '.host.runtime = "/usr/local/bin/crun-old"'
+	printf '#!/bin/sh\nexec sleep 60\n' > /usr/local/bin/crun-old
+	chmod 755 /usr/local/bin/crun-old
+	SECONDS=0
+	run --separate-stderr ces alice doctor
+	[ "$SECONDS" -lt 20 ]
+	no pgrep -u alice -x sleep
+}
+
+@test "a registry that does not answer is a warning, none at all a problem" {
+	warned 'registries .*down.tre.test' 'network and the endpoint'
+	[[ $output == *"open.tre.test is reached"* ]]
+	lab_policy '.registries = {"down.tre.test": .registries["down.tre.test"], "x.test": {"endpoint": "https://no-such-host.test"}}'
+	unfit 'registries +down.tre.test .*nothing answers' 'network'
+	[[ $output == *"x.test is not reached"*"its name is not known here"* ]]
+}
+
+@test "a store with little space" {
+	mount -t tmpfs -o size=300M,mode=755 small $store
+	run --separate-stderr ces alice doctor
+	umount $store
+	echo "$output"
+	[ "$status" -eq 1 ]
+	grep -A1 -E "^problem +store +$store has 300 MiB free" <<< "$output" | grep -q 'make room'
+}
+
+@test "subordinate ids that others use too are a warning" {
+	cp -a /etc/subuid $lab/subuid 2> /dev/null || touch $lab/subuid
+	echo 'alice:2000065536:65536' >> /etc/subuid
+	run --separate-stderr ces alice doctor
+	cp -a $lab/subuid /etc/subuid
+	[[ $output == *"/etc/subuid gives alice ids from 2000065536, which CES uses too"* ]]
+}
+
+@test "root is told to ask as a user too" {
+	run --separate-stderr ces-client doctor
+	[ "$status" -eq 0 ]
+	[[ $output == *"does not serve root"* ]]
+}
