@@ -16,6 +16,7 @@ static const struct command {
     {"check", ces_tool_check, "FILE               every problem of a policy, and what is unwise"},
     {"explain", ces_tool_explain, "FILE             who may do what, in plain English"},
     {"test", ces_tool_test, "FILE CASES         a policy's own test suite"},
+    {"diff", ces_tool_diff, "OLD NEW            what a new policy changes, by meaning"},
     {"audit", ces_tool_audit, "verify|list|show|export   what actually ran, from the journal"},
 };
 

@@ -17,6 +17,7 @@ enum ces_tool_status {
 
 int ces_tool_audit(int argc, char **argv);
 int ces_tool_check(int argc, char **argv);
+int ces_tool_diff(int argc, char **argv);
 int ces_tool_explain(int argc, char **argv);
 int ces_tool_test(int argc, char **argv);
 

@@ -1,0 +1,44 @@
+/* Differences between two policies, each one a sentence. */
+#ifndef CES_POLICY_TOOL_DIFF_H
+#define CES_POLICY_TOOL_DIFF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "policy/policy.h"
+
+enum ces_diff_kind {
+	/* somebody may do more, or for longer, or reaches or trusts something else: when no order
+	 * says which of two is more, the new one is */
+	CES_DIFF_WIDER,
+	CES_DIFF_NARROWER, /* only less */
+	CES_DIFF_OTHER,    /* what only people read */
+};
+
+struct ces_diff_line {
+	enum ces_diff_kind kind;
+	char *text;
+};
+
+struct ces_diff {
+	struct ces_diff_line *v;
+	size_t n, cap;
+	bool no_memory;
+};
+
+void ces_diff_say(struct ces_diff *diff, enum ces_diff_kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+void ces_diff_policies(struct ces_diff *diff, const struct ces_policy *old,
+		       const struct ces_policy *new);
+
+/* diff_settings.c: what `defaults` or a project says. */
+void ces_diff_settings(struct ces_diff *diff, const char *who,
+		       const struct ces_policy_settings *old,
+		       const struct ces_policy_settings *new);
+
+/* "who gains what ELEMENT", "who loses what ELEMENT". */
+void ces_diff_lists(struct ces_diff *diff, const char *who, const char *what,
+		    const struct ces_strings *old, const struct ces_strings *new);
+
+#endif

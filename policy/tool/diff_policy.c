@@ -1,0 +1,332 @@
+/* Differences between projects, image rules, registries and the rest of two policies. What neither
+ * order nor rule makes comparable is told as a change, never left out. */
+#include <stdio.h>
+#include <string.h>
+#include <stdlib.h>
+
+#include "common/cleanup.h"
+#include "common/name.h"
+#include "policy/tool/diff.h"
+#include "policy/tool/tool.h"
+
+/* 0 is never: the latest of all. */
+static bool later(time_t a, time_t b)
+{
+	return a != b && (a == 0 || (b != 0 && a > b));
+}
+
+static const char *day(time_t expires, char buffer[16])
+{
+	return expires == 0 ? "never" : ces_tool_day(expires, buffer);
+}
+
+static void expiry(struct ces_diff *diff, const char *who, time_t old, time_t new)
+{
+	char before[16], after[16];
+
+	if (old == new)
+		return;
+	ces_diff_say(diff, later(new, old) ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
+		     "%s expires %s: %s instead of %s", who, later(new, old) ? "later" : "earlier",
+		     day(new, after), day(old, before));
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static const char *or_none(const char *text)
+{
+	return text != NULL ? text : "none";
+}
+
+/* Of several rules for one pattern and digest the n-th is compared with the n-th. */
+static const struct ces_policy_image_rule *counterpart(const struct ces_policy_image_rules *in,
+						       const struct ces_policy_image_rules *of,
+						       size_t index)
+{
+	const struct ces_policy_image_rule *rule = &of->v[index];
+	size_t skip = 0;
+
+	for (size_t i = 0; i < index; i++)
+		skip += strcmp(of->v[i].allow, rule->allow) == 0 &&
+			same_text(of->v[i].digest, rule->digest);
+	for (size_t i = 0; i < in->n; i++)
+		if (strcmp(in->v[i].allow, rule->allow) == 0 &&
+		    same_text(in->v[i].digest, rule->digest) && skip-- == 0)
+			return &in->v[i];
+	return NULL;
+}
+
+static void say_rule(struct ces_diff *diff, enum ces_diff_kind kind, const char *who,
+		     const char *verb, const struct ces_policy_image_rule *rule)
+{
+	char until[16];
+
+	ces_diff_say(diff, kind, "%s %s %s%s%s (%s%s%s%s)", who, verb, rule->allow,
+		     rule->digest != NULL ? " at " : "", rule->digest != NULL ? rule->digest : "",
+		     rule->approval != NULL ? "approval " : "no approval",
+		     rule->approval != NULL ? rule->approval : "",
+		     rule->expires != 0 ? ", until " : ", no end",
+		     rule->expires != 0 ? ces_tool_day(rule->expires, until) : "");
+}
+
+static void same_rule(struct ces_diff *diff, const char *who,
+		      const struct ces_policy_image_rule *old,
+		      const struct ces_policy_image_rule *new)
+{
+	char name[512];
+
+	snprintf(name, sizeof(name), "%s: %s", who, new->allow);
+	expiry(diff, name, old->expires, new->expires);
+	if (!same_text(old->approval, new->approval))
+		ces_diff_say(diff, CES_DIFF_OTHER, "%s: approval %s instead of %s", name,
+			     or_none(new->approval), or_none(old->approval));
+}
+
+/* Which of two rules decides changes approval, digest and end of what both cover. */
+static bool reordered(const struct ces_policy_image_rules *old,
+		      const struct ces_policy_image_rules *new)
+{
+	const struct ces_policy_image_rule *last = NULL;
+
+	for (size_t i = 0; i < new->n; i++) {
+		const struct ces_policy_image_rule *rule = counterpart(old, new, i);
+
+		if (rule == NULL)
+			continue;
+		if (last != NULL && rule < last)
+			return true;
+		last = rule;
+	}
+	return false;
+}
+
+static void images(struct ces_diff *diff, const char *who, const struct ces_policy_image_rules *old,
+		   const struct ces_policy_image_rules *new)
+{
+	for (size_t i = 0; i < new->n; i++) {
+		const struct ces_policy_image_rule *before = counterpart(old, new, i);
+
+		if (before == NULL)
+			say_rule(diff, CES_DIFF_WIDER, who, "gains", &new->v[i]);
+		else
+			same_rule(diff, who, before, &new->v[i]);
+	}
+	for (size_t i = 0; i < old->n; i++)
+		if (counterpart(new, old, i) == NULL)
+			say_rule(diff, CES_DIFF_NARROWER, who, "loses", &old->v[i]);
+	if (reordered(old, new))
+		ces_diff_say(diff, CES_DIFF_WIDER,
+			     "%s: image rules stand in another order (the first that covers an "
+			     "image decides)",
+			     who);
+}
+
+static void project(struct ces_diff *diff, const struct ces_policy_project *old,
+		    const struct ces_policy_project *new)
+{
+	char who[CES_NAME_MAX + 16];
+
+	snprintf(who, sizeof(who), "project %s", new->name);
+	ces_diff_lists(diff, who, "the member group", &old->member_groups, &new->member_groups);
+	ces_diff_lists(diff, who, "the member", &old->member_users, &new->member_users);
+	expiry(diff, who, old->expires, new->expires);
+	images(diff, who, &old->images, &new->images);
+	ces_diff_settings(diff, who, &old->settings, &new->settings);
+	if (!same_text(old->title, new->title))
+		ces_diff_say(diff, CES_DIFF_OTHER, "%s: title \"%s\" instead of \"%s\"", who,
+			     or_none(new->title), or_none(old->title));
+}
+
+/* What a project that is new or gone may do, in one line and a line for each image. */
+static void whole_project(struct ces_diff *diff, enum ces_diff_kind kind, const char *verb,
+			  const struct ces_policy_project *project)
+{
+	char who[CES_NAME_MAX + 16], until[16];
+
+	snprintf(who, sizeof(who), "project %s", project->name);
+	ces_diff_say(
+	    diff, kind, "%s is %s: groups %zu, users %zu, data %s, %s, expires %s", who, verb,
+	    project->member_groups.n, project->member_users.n, project->settings.data_source,
+	    project->settings.data_access == CES_ACCESS_READ_WRITE ? "read-write" : "read-only",
+	    day(project->expires, until));
+	for (size_t i = 0; i < project->images.n; i++)
+		say_rule(diff, kind, who, kind == CES_DIFF_WIDER ? "gains" : "loses",
+			 &project->images.v[i]);
+}
+
+static int by_name(const void *left, const void *right)
+{
+	const struct ces_policy_project *const *a = left, *const *b = right;
+
+	return strcmp((*a)->name, (*b)->name);
+}
+
+/* Pointers to the projects, sorted by name: 10,000 projects are compared in no time. */
+static const struct ces_policy_project **sorted(struct ces_diff *diff,
+						const struct ces_policy *policy)
+{
+	const struct ces_policy_project **v = calloc(policy->n_projects + 1, sizeof(void *));
+
+	diff->no_memory = diff->no_memory || v == NULL;
+	for (size_t i = 0; v != NULL && i < policy->n_projects; i++)
+		v[i] = &policy->projects[i];
+	if (v != NULL)
+		qsort(v, policy->n_projects, sizeof(*v), by_name);
+	return v;
+}
+
+static void projects(struct ces_diff *diff, const struct ces_policy *old,
+		     const struct ces_policy *new)
+{
+	CES_CLEANUP_FREE const struct ces_policy_project **before = sorted(diff, old);
+	CES_CLEANUP_FREE const struct ces_policy_project **after = sorted(diff, new);
+	size_t i = 0, j = 0;
+
+	if (before == NULL || after == NULL)
+		return;
+	while (i < old->n_projects || j < new->n_projects) {
+		int order = i == old->n_projects   ? 1
+			    : j == new->n_projects ? -1
+						   : by_name(&before[i], &after[j]);
+
+		if (order < 0 && new->infer)
+			ces_diff_say(
+			    diff, CES_DIFF_WIDER,
+			    "project %s is no longer written, so that a group may stand for it",
+			    before[i]->name);
+		if (order < 0)
+			whole_project(diff, CES_DIFF_NARROWER, "gone", before[i]);
+		else if (order > 0)
+			whole_project(diff, CES_DIFF_WIDER, "new", after[j]);
+		else
+			project(diff, before[i], after[j]);
+		i += order <= 0;
+		j += order >= 0;
+	}
+}
+
+static void registry(struct ces_diff *diff, const struct ces_policy_registry *old,
+		     const struct ces_policy_registry *new)
+{
+	static const char *const words[] = {
+	    [CES_CREDENTIALS_REQUIRED] = "is required",
+	    [CES_CREDENTIALS_OPTIONAL] = "is optional",
+	    [CES_CREDENTIALS_NONE] = "is not asked for",
+	};
+	char who[300];
+
+	snprintf(who, sizeof(who), "registry %s", new->name);
+	if (strcmp(old->endpoint, new->endpoint) != 0)
+		ces_diff_say(diff, CES_DIFF_WIDER, "%s: reached at %s instead of %s", who,
+			     new->endpoint, old->endpoint);
+	if (!same_text(old->ca_file, new->ca_file))
+		ces_diff_say(diff, CES_DIFF_WIDER, "%s: trusted by %s instead of %s", who,
+			     new->ca_file != NULL ? new->ca_file : "the system's authorities",
+			     old->ca_file != NULL ? old->ca_file : "the system's authorities");
+	if (old->credentials != new->credentials)
+		ces_diff_say(
+		    diff, new->credentials > old->credentials ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
+		    "%s: a login %s", who, words[new->credentials]);
+	ces_diff_lists(diff, who, "the token host", &old->token_hosts, &new->token_hosts);
+}
+
+static const struct ces_policy_registry *find(const struct ces_policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->n_registries; i++)
+		if (strcmp(policy->registries[i].name, name) == 0)
+			return &policy->registries[i];
+	return NULL;
+}
+
+static void registries(struct ces_diff *diff, const struct ces_policy *old,
+		       const struct ces_policy *new)
+{
+	for (size_t i = 0; i < new->n_registries; i++) {
+		const struct ces_policy_registry *before = find(old, new->registries[i].name);
+
+		if (before != NULL)
+			registry(diff, before, &new->registries[i]);
+		else
+			ces_diff_say(diff, CES_DIFF_WIDER, "registry %s is new, at %s",
+				     new->registries[i].name, new->registries[i].endpoint);
+	}
+	for (size_t i = 0; i < old->n_registries; i++)
+		if (find(new, old->registries[i].name) == NULL)
+			ces_diff_say(diff, CES_DIFF_NARROWER, "registry %s is gone",
+				     old->registries[i].name);
+}
+
+static void inferred(struct ces_diff *diff, const struct ces_policy *old,
+		     const struct ces_policy *new)
+{
+	static const char who[] = "any inferred project";
+
+	if (old->infer != new->infer)
+		ces_diff_say(diff, new->infer ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
+			     "projects are %s from groups and directories below %s",
+			     new->infer ? "now inferred" : "no longer inferred",
+			     new->infer ? new->infer_base : old->infer_base);
+	else if (new->infer && strcmp(old->infer_base, new->infer_base) != 0)
+		ces_diff_say(diff, CES_DIFF_WIDER, "%s: below %s instead of %s", who,
+			     new->infer_base, old->infer_base);
+	ces_diff_lists(diff, who, "the group prefix", &old->infer_prefixes, &new->infer_prefixes);
+	images(diff, who, &old->infer_images, &new->infer_images);
+}
+
+static void text(struct ces_diff *diff, enum ces_diff_kind kind, const char *what, const char *old,
+		 const char *new)
+{
+	if (!same_text(old, new))
+		ces_diff_say(diff, kind, "%s: \"%s\" instead of \"%s\"", what, or_none(new),
+			     or_none(old));
+}
+
+static void date(struct ces_diff *diff, const char *what, time_t old, time_t new)
+{
+	char before[16], after[16];
+
+	text(diff, CES_DIFF_OTHER, what, old == 0 ? NULL : ces_tool_day(old, before),
+	     new == 0 ? NULL : ces_tool_day(new, after));
+}
+
+static void host(struct ces_diff *diff, const struct ces_policy *old, const struct ces_policy *new)
+{
+	text(diff, CES_DIFF_WIDER, "host: runtime", old->runtime, new->runtime);
+	text(diff, CES_DIFF_WIDER, "host: cgroup parent",
+	     old->cgroup_path != NULL ? old->cgroup_path : "auto",
+	     new->cgroup_path != NULL ? new->cgroup_path : "auto");
+	if (old->subid_first != new->subid_first || old->subid_per_user != new->subid_per_user ||
+	    old->subid_users != new->subid_users)
+		ces_diff_say(diff, CES_DIFF_WIDER,
+			     "host: subordinate ids from %llu, %llu for each of %llu users",
+			     (unsigned long long)new->subid_first,
+			     (unsigned long long)new->subid_per_user,
+			     (unsigned long long)new->subid_users);
+	ces_diff_lists(diff, "host", "the directory of device descriptions", &old->cdi_dirs,
+		       &new->cdi_dirs);
+	if (old->audit_syslog != new->audit_syslog)
+		ces_diff_say(diff, new->audit_syslog ? CES_DIFF_NARROWER : CES_DIFF_WIDER,
+			     "host: the journal is %s copied to syslog",
+			     new->audit_syslog ? "now" : "no longer");
+}
+
+void ces_diff_policies(struct ces_diff *diff, const struct ces_policy *old,
+		       const struct ces_policy *new)
+{
+	projects(diff, old, new);
+	inferred(diff, old, new);
+	/* The defaults of projects show in each project; alone they matter to inferred ones. */
+	if (old->infer && new->infer)
+		ces_diff_settings(diff, "any inferred project", &old->defaults, &new->defaults);
+	registries(diff, old, new);
+	host(diff, old, new);
+	text(diff, CES_DIFF_OTHER, "site", old->site, new->site);
+	text(diff, CES_DIFF_OTHER, "approved_by", old->approved_by, new->approved_by);
+	date(diff, "approved_on", old->approved_on != 0 ? old->approved_on + 1 : 0,
+	     new->approved_on != 0 ? new->approved_on + 1 : 0);
+	date(diff, "review_by", old->review_by, new->review_by);
+	text(diff, CES_DIFF_OTHER, "contact", old->contact, new->contact);
+}

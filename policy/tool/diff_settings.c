@@ -1,0 +1,136 @@
+/* Differences in what a run gets. The kind is decided by what a caller may do with it, never by
+ * whether a number rose. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/num.h"
+#include "policy/template.h"
+#include "policy/tool/diff.h"
+
+static bool has(const struct ces_strings *list, const char *text)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->v[i], text) == 0)
+			return true;
+	return false;
+}
+
+static const char *quoted(const char *text)
+{
+	return *text != '\0' ? text : "\"\"";
+}
+
+void ces_diff_lists(struct ces_diff *diff, const char *who, const char *what,
+		    const struct ces_strings *old, const struct ces_strings *new)
+{
+	for (size_t i = 0; i < new->n; i++)
+		if (!has(old, new->v[i]))
+			ces_diff_say(diff, CES_DIFF_WIDER, "%s gains %s %s", who, what,
+				     quoted(new->v[i]));
+	for (size_t i = 0; i < old->n; i++)
+		if (!has(new, old->v[i]))
+			ces_diff_say(diff, CES_DIFF_NARROWER, "%s loses %s %s", who, what,
+				     quoted(old->v[i]));
+}
+
+static void plain_number(uint64_t value, char *buffer, size_t size)
+{
+	snprintf(buffer, size, "%llu", (unsigned long long)value);
+}
+
+static void thousandths(uint64_t value, char *buffer, size_t size)
+{
+	snprintf(buffer, size, "%g", (double)value / 1000);
+}
+
+/* A limit that rises is wider. */
+static void limit(struct ces_diff *diff, const char *who, const char *what, uint64_t old,
+		  uint64_t new, void (*format)(uint64_t, char *, size_t))
+{
+	char before[40], after[40];
+
+	if (old == new)
+		return;
+	format(old, before, sizeof(before));
+	format(new, after, sizeof(after));
+	ces_diff_say(diff, new > old ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
+		     "%s: %s %s from %s to %s", who, what, new > old ? "rises" : "falls", before,
+		     after);
+}
+
+static void limits(struct ces_diff *diff, const char *who, const struct ces_policy_limits *old,
+		   const struct ces_policy_limits *new)
+{
+	limit(diff, who, "cpus of a run", old->cpus, new->cpus, thousandths);
+	limit(diff, who, "memory of a run", old->memory, new->memory, ces_num_format_size);
+	limit(diff, who, "processes of a run", old->pids, new->pids, plain_number);
+	limit(diff, who, "time of a run", old->time, new->time, ces_num_format_time);
+	limit(diff, who, "runs at once", old->runs, new->runs, plain_number);
+	limit(diff, who, "shared memory of a run", old->shm, new->shm, ces_num_format_size);
+	limit(diff, who, "changes to an image's files", old->writable_layer, new->writable_layer,
+	      ces_num_format_size);
+}
+
+/* A directory below the old one is less; any other holds something that was out of reach. */
+static void source(struct ces_diff *diff, const char *who, const char *what, const char *old,
+		   const char *new)
+{
+	if (strcmp(old, new) != 0)
+		ces_diff_say(diff, ces_path_within(new, old) ? CES_DIFF_NARROWER : CES_DIFF_WIDER,
+			     "%s: %s are in %s instead of %s", who, what, new, old);
+}
+
+/* How long an image stays is no right of its own, but what was to be destroyed and is not counts.
+ */
+static void retain(struct ces_diff *diff, const char *who, const struct ces_policy_settings *old,
+		   const struct ces_policy_settings *new)
+{
+	static const char *const words[] = {
+	    [CES_RETAIN_RUN] = "until their run ends",
+	    [CES_RETAIN_TIME] = "for a time",
+	    [CES_RETAIN_ALWAYS] = "for ever",
+	};
+	char before[32], after[32];
+
+	if (old->retain != new->retain) {
+		ces_diff_say(diff, new->retain > old->retain ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
+			     "%s: images are kept %s instead of %s", who, words[new->retain],
+			     words[old->retain]);
+	} else if (old->retain == CES_RETAIN_TIME && old->retain_seconds != new->retain_seconds) {
+		ces_num_format_time(old->retain_seconds, before, sizeof(before));
+		ces_num_format_time(new->retain_seconds, after, sizeof(after));
+		ces_diff_say(diff,
+			     new->retain_seconds > old->retain_seconds ? CES_DIFF_WIDER
+								       : CES_DIFF_NARROWER,
+			     "%s: unused images are kept for %s instead of %s", who, after, before);
+	}
+}
+
+void ces_diff_settings(struct ces_diff *diff, const char *who,
+		       const struct ces_policy_settings *old, const struct ces_policy_settings *new)
+{
+	if (old->data_access != new->data_access)
+		ces_diff_say(
+		    diff,
+		    new->data_access == CES_ACCESS_READ_WRITE ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
+		    "%s: data becomes %s", who,
+		    new->data_access == CES_ACCESS_READ_WRITE ? "read-write" : "read-only");
+	source(diff, who, "data", old->data_source, new->data_source);
+	if (old->data_home_override != new->data_home_override)
+		ces_diff_say(diff, new->data_home_override ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
+			     "%s: a user's ~/safe_data %s the data", who,
+			     new->data_home_override ? "now replaces" : "no longer replaces");
+	source(diff, who, "outputs", old->outputs_source, new->outputs_source);
+	source(diff, who, "scratch files", old->scratch_source, new->scratch_source);
+	ces_diff_lists(diff, who, "the published port", &old->publish, &new->publish);
+	ces_diff_lists(diff, who, "the bindable directory", &old->binds, &new->binds);
+	limit(diff, who, "GPUs of a run", old->gpus_max, new->gpus_max, plain_number);
+	limits(diff, who, &old->limits, &new->limits);
+	if (old->identity != new->identity)
+		ces_diff_say(diff,
+			     new->identity == CES_IDENTITY_ROOT_IS_USER ? CES_DIFF_WIDER
+									: CES_DIFF_NARROWER,
+			     "%s: inside, the user is %s", who,
+			     new->identity == CES_IDENTITY_ROOT_IS_USER ? "root" : "the same user");
+	retain(diff, who, old, new);
+}

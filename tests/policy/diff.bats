@@ -1,0 +1,104 @@
+#!/usr/bin/env bats
+# ces-policy diff: what a new policy changes, by meaning.
+
+load common.bash
+
+setup()
+{
+	old=$examples/desktop.json
+	new=$BATS_TEST_TMPDIR/new.json
+	one='.projects["nsh-2024-0001"]'
+}
+
+# changed JQ-FILTER: the difference between the example and what the filter makes of it.
+changed()
+{
+	jq "$1" "$old" > "$new"
+	run policy diff "$old" "$new"
+}
+
+wider() { changed "$1"; [ "$status" -eq 1 ]; says "+ WIDER $2"; }
+narrower() { changed "$1"; [ "$status" -eq 0 ]; says "- narrower $2"; says_not WIDER; }
+
+@test "formatting, the order of keys and written-out defaults make no difference" {
+	jq -cS '.projects["nsh-2024-0002"].data = {"access": "read-only", "home_override": false} | .host.audit_syslog = true' "$old" > "$new"
+	run policy diff "$old" "$new"
+	[ "$status" -eq 0 ]
+	says "no difference in meaning"
+}
+
+@test "each widening is told, marked, and makes the status 1" {
+	wider "$one.images += [{allow: \"ghcr.io/lab/*\"}]" "project nsh-2024-0001 gains ghcr.io/lab/*"
+	wider '.projects["nsh-2024-0002"].data.access = "read-write"' "project nsh-2024-0002: data becomes read-write"
+	wider "$one.expires = \"2028-06-30\"" "project nsh-2024-0001 expires later: 2028-06-30 instead of 2027-06-30"
+	wider "del($one.expires)" "project nsh-2024-0001 expires later: never"
+	wider "$one.images[0].expires = \"2030-01-01\"" "project nsh-2024-0001: ghcr.io/epcced/* expires later"
+	wider "$one.members.groups += [\"staff\"]" "project nsh-2024-0001 gains the member group staff"
+	wider "$one.members.users = [\"eve\"]" "project nsh-2024-0001 gains the member eve"
+	wider "$one.network.publish += [\"5432\"]" "project nsh-2024-0001 gains the published port 5432"
+	wider "$one.binds += [\"/opt\"]" "project nsh-2024-0001 gains the bindable directory /opt"
+	wider "$one.gpus.max = 2" "project nsh-2024-0001: GPUs of a run rises from 0 to 2"
+	wider "$one.limits.memory = \"64G\"" "project nsh-2024-0001: memory of a run rises from 16 GiB to 64 GiB"
+	wider "$one.data.source = \"/safe_data\"" "project nsh-2024-0001: data are in /safe_data instead of"
+	wider '.projects.new = .projects["nsh-2024-0002"]' "project new is new"
+	wider '.registries["docker.io"] = {}' "registry docker.io is new"
+	wider '.registries["ghcr.io"].credentials = "none"' "registry ghcr.io: a login is not asked for"
+	wider '.registries["ghcr.io"].endpoint = "https://elsewhere"' "registry ghcr.io: reached at https://elsewhere"
+	wider 'del(.registries["ghcr.io"].ca_file)' "registry ghcr.io: trusted by the system"
+	wider 'del(.projects["nsh-2024-0002"].images[0].digest)' "project nsh-2024-0002 gains ghcr.io/epcced/wards"
+	wider "$one.images |= reverse" "project nsh-2024-0001: image rules stand in another order"
+	wider '.infer_projects = {base: "/safe_data", group_prefixes: [""], images: []}' "projects are now inferred"
+	wider '.host.audit_syslog = false' "host: the journal is no longer copied"
+	wider '.defaults.identity = "same-uid" | .defaults.limits.time = "12h"' "project nsh-2024-0001: time of a run rises"
+}
+
+@test "what only narrows leaves the status 0" {
+	narrower "del($one.images[0])" "project nsh-2024-0001 loses ghcr.io/epcced/*"
+	narrower "$one.data.access = \"read-only\"" "project nsh-2024-0001: data becomes read-only"
+	narrower "$one.expires = \"2027-01-01\"" "project nsh-2024-0001 expires earlier"
+	narrower "$one.data.source = \"/safe_data/{project}/part\"" "project nsh-2024-0001: data are in"
+	narrower 'del(.projects["nsh-2024-0002"])' "project nsh-2024-0002 is gone"
+	narrower '.defaults.limits.cpus = 1' "project nsh-2024-0002: cpus of a run falls from 4 to 1"
+	narrower '.defaults.identity = "same-uid"' "project nsh-2024-0001: inside, the user is the same user"
+	narrower '.defaults.retain_images = "run"' "project nsh-2024-0001: images are kept until their run ends"
+}
+
+@test "what only people read leaves the status 0" {
+	changed '.contact = "someone else" | .review_by = "2028-01-01"'
+	[ "$status" -eq 0 ]
+	says '* changed contact: "someone else" instead of "your research coordinator"'
+	says '* changed review_by'
+}
+
+@test "widening changes come first" {
+	changed "del($one.images[0]) | $one.members.users = [\"eve\"] | .contact = \"x\""
+	[[ ${lines[0]} == "+ WIDER"* ]]
+	[[ ${lines[1]} == "- narrower"* ]]
+	[[ ${lines[2]} == "* changed"* ]]
+}
+
+@test "a project that is no longer written may be inferred" {
+	jq '.infer_projects = {base: "/safe_data", group_prefixes: [""], images: [{allow: "ghcr.io/**"}]}' "$old" > "$BATS_TEST_TMPDIR/old.json"
+	old=$BATS_TEST_TMPDIR/old.json
+	wider 'del(.projects["nsh-2024-0002"])' "project nsh-2024-0002 is no longer written"
+}
+
+@test "the difference for machines is JSON" {
+	jq "$one.members.users = [\"eve\"]" "$old" > "$new"
+	run policy diff --format json "$old" "$new"
+	[ "$status" -eq 1 ]
+	jq -e '.[0].kind == "wider" and (.[0].text | contains("eve"))' <<< "$output"
+	run policy diff --format json "$old" "$old"
+	[ "$output" = "[]" ]
+}
+
+@test "a file that is no policy is an error, and named" {
+	echo '{' > "$new"
+	run policy diff "$old" "$new"
+	[ "$status" -eq 2 ]
+	says new.json
+	run policy diff "$new" "$old"
+	[ "$status" -eq 2 ]
+	run policy diff "$old"
+	[ "$status" -eq 2 ]
+}
