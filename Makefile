@@ -74,16 +74,25 @@ unit: $(UNIT)
 ROOT_OWNED = $(if $(filter 0,$(shell id -u)),-o root -g root)
 BINDIR = $(DESTDIR)$(PREFIX)/bin
 MANDIR = $(DESTDIR)$(PREFIX)/share/man
+COMPLETE_BASH = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+COMPLETE_ZSH = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+COMPLETE_FISH = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+TODAY = ces-pull ces-run ces-pm-pull ces-pm-run ces-dk-run ces-app-pull ces-gpu-run
 PRIVATE = $(DESTDIR)$(LIBEXECDIR)
 install: all
 	install $(ROOT_OWNED) -d $(BINDIR) $(PRIVATE)
 	install $(ROOT_OWNED) -m 755 $(B)/ces-client $(B)/ces-policy $(BINDIR)
-	for n in pull run pm-pull pm-run dk-run app-pull gpu-run; do ln -sf ces-client $(BINDIR)/ces-$$n; done
+	for n in $(TODAY); do ln -sf ces-client $(BINDIR)/$$n; done
 	install $(ROOT_OWNED) -m 755 $(B)/ces-fetch $(B)/ces-unpack $(PRIVATE)
 	install $(ROOT_OWNED) -m 644 $(B)/seccomp.bpf.base64 $(B)/seccomp.json $(PRIVATE)
 	install $(ROOT_OWNED) -m 4755 $(B)/ces-helper $(PRIVATE)
 	for p in $(wildcard man/*.[1-9]); do \
 		install $(ROOT_OWNED) -D -m 644 $$p $(MANDIR)/man$${p##*.}/$${p##*/} || exit 1; done
+	install $(ROOT_OWNED) -D -m 644 client/completions/ces-client.bash $(COMPLETE_BASH)/ces-client
+	install $(ROOT_OWNED) -D -m 644 client/completions/_ces-client $(COMPLETE_ZSH)/_ces-client
+	install $(ROOT_OWNED) -D -m 644 client/completions/ces-client.fish $(COMPLETE_FISH)/ces-client.fish
+	for n in $(TODAY); do \
+		ln -sf ces-client $(COMPLETE_BASH)/$$n && ln -sf ces-client.fish $(COMPLETE_FISH)/$$n.fish || exit 1; done
 
 # What follows needs root and installs missing packages; the machine is otherwise left as it was (tests/lib/lab.sh).
 SUBMAKE = @$(MAKE) --no-print-directory $(if $(findstring j,$(filter-out --%,$(MAKEFLAGS))),,-j$(shell nproc))
