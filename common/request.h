@@ -23,8 +23,9 @@ enum ces_request_flag {
 	CES_FLAG_DETACH = 1 << 3,
 	CES_FLAG_READ_ONLY = 1 << 4, /* container root file system read-only */
 	CES_FLAG_ENTRYPOINT =
-	    1 << 5,                 /* `entrypoint` replaces the image's; its CMD is dropped too */
-	CES_FLAG_SAME_UID = 1 << 6, /* ask for identity same-uid (ces-run apptainer) */
+	    1 << 5,                  /* `entrypoint` replaces the image's; its CMD is dropped too */
+	CES_FLAG_SAME_UID = 1 << 6,  /* ask for identity same-uid (ces-run apptainer) */
+	CES_FLAG_ALL = (1 << 7) - 1, /* every other bit is refused */
 };
 
 struct ces_request {

@@ -122,6 +122,9 @@ static int serve(struct ces_session *session, struct ces_error *err)
 		return ces_error_set(err, CES_E_USAGE, "no request came");
 	if (got < 0)
 		return -1;
+	/* a wish this version does not know must not be left out in silence */
+	if ((session->request.flags & ~(uint64_t)CES_FLAG_ALL) != 0)
+		return ces_error_set(err, CES_E_USAGE, "malformed request: unknown flag");
 	ces_cleanroom_deadline(DECIDE_SECONDS);
 	if (load_policy(session, err) < 0)
 		return -1;
