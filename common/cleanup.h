@@ -41,14 +41,13 @@ static inline int ces_steal_fd(int *fd)
 	return taken;
 }
 
-static inline void *ces_steal_pointer(void *pointer)
-{
-	void **p = pointer;
-	void *taken = *p;
-
-	*p = NULL;
-	return taken;
-}
+/* The same for memory; a macro, so that the pointer keeps its type. */
+#define ces_steal_pointer(pointer)                                                                 \
+	__extension__({                                                                            \
+		__typeof__(*(pointer)) taken_ = *(pointer);                                        \
+		*(pointer) = NULL;                                                                 \
+		taken_;                                                                            \
+	})
 
 #define CES_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

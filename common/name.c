@@ -124,7 +124,7 @@ static bool component_valid(const char *text, size_t length)
 	size_t i = 0;
 
 	while (i < length) {
-		size_t separator = i;
+		size_t separator;
 
 		if (!is_lower_alnum(text[i]))
 			return false;

@@ -378,7 +378,7 @@ int ces_wire_read(int fd, size_t max, int64_t deadline_ms, uint8_t **ret, size_t
 		return ces_error_set(err, CES_E_USAGE,
 				     "frame of %zu bytes; at most %zu are allowed",
 				     length + CES_WIRE_HEADER, max);
-	frame = malloc(CES_WIRE_HEADER + length);
+	frame = calloc(1, CES_WIRE_HEADER + length);
 	if (frame == NULL)
 		return ces_error_set(err, CES_E_HOST, "out of memory");
 	memcpy(frame, header, sizeof(header));

@@ -145,7 +145,6 @@ struct walk {
 	DIR *dir[LEVELS];
 	char *name[LEVELS]; /* of dir[i] in dir[i - 1] */
 	size_t depth;
-	int failed;
 };
 
 typedef int (*visit)(int dirfd, const char *name, const struct stat *st, void *context);
@@ -179,53 +178,54 @@ static void ascend(struct walk *walk)
 	free(walk->name[walk->depth]);
 }
 
-/* Calls enter for everything that is not a directory, and for each directory when its content is
- * done. */
+/* A directory is gone into; anything else, and a directory of another file system, is shown to
+ * each. */
+static int visit_entry(struct walk *walk, dev_t device, const char *name, visit each, void *context)
+{
+	int parent = dirfd(walk->dir[walk->depth - 1]);
+	struct stat st;
+
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	if (S_ISDIR(st.st_mode) && st.st_dev == device)
+		return descend(walk, parent, name);
+	return each(parent, name, &st, context);
+}
+
+/* The directory whose content is done, shown to each in its parent. */
+static int visit_done(struct walk *walk, visit each, void *context)
+{
+	CES_CLEANUP_FREE char *name = ces_steal_pointer(&walk->name[walk->depth - 1]);
+	struct stat st;
+	int parent;
+
+	ascend(walk);
+	if (walk->depth == 0)
+		return 0;
+	parent = dirfd(walk->dir[walk->depth - 1]);
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	return each(parent, name, &st, context);
+}
+
+/* Goes on past what fails, and then says so. */
 static int walk_below(int base, visit each, void *context)
 {
-	struct walk *walk = calloc(1, sizeof(*walk));
+	CES_CLEANUP_FREE struct walk *walk = calloc(1, sizeof(*walk));
 	struct stat top;
-	int failed;
+	int failed = 0;
 
-	if (walk == NULL)
+	if (walk == NULL || fstat(base, &top) < 0 || descend(walk, base, ".") < 0)
 		return -1;
-	if (fstat(base, &top) < 0 || descend(walk, base, ".") < 0) {
-		free(walk);
-		return -1;
-	}
 	while (walk->depth > 0) {
-		DIR *dir = walk->dir[walk->depth - 1];
-		const struct dirent *entry = readdir(dir);
-		struct stat st;
+		const struct dirent *entry = readdir(walk->dir[walk->depth - 1]);
 
-		if (entry == NULL) {
-			char *name = ces_steal_pointer(&walk->name[walk->depth - 1]);
-
-			ascend(walk);
-			if (walk->depth > 0) {
-				int above = dirfd(walk->dir[walk->depth - 1]);
-
-				if (fstatat(above, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-				    each(above, name, &st, context) < 0)
-					walk->failed = 1;
-			}
-			free(name);
-			continue;
-		}
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-			walk->failed = 1;
-		} else if (S_ISDIR(st.st_mode) && st.st_dev == top.st_dev) {
-			if (descend(walk, dirfd(dir), entry->d_name) < 0)
-				walk->failed = 1;
-		} else if (each(dirfd(dir), entry->d_name, &st, context) < 0) {
-			walk->failed = 1;
-		}
+		if (entry == NULL)
+			failed |= visit_done(walk, each, context);
+		else if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			failed |= visit_entry(walk, top.st_dev, entry->d_name, each, context);
 	}
-	failed = walk->failed;
-	free(walk);
-	return failed != 0 ? -1 : 0;
+	return failed;
 }
 
 static int remove_one(int parent, const char *name, const struct stat *st, void *context)

@@ -46,7 +46,7 @@ static int check_fds(struct ces_error *err)
 		struct stat st;
 		bool fits = fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) ||
 						    (fd < CES_FD_REQUEST && is_pty(&st)));
-		CES_CLEANUP_FD int null = -1;
+		int null;
 
 		if (fits)
 			continue;
@@ -57,8 +57,8 @@ static int check_fds(struct ces_error *err)
 		null = open("/dev/null", O_RDWR | O_CLOEXEC);
 		if (null < 0 || (null != fd && dup3(null, fd, O_CLOEXEC) < 0))
 			return ces_error_errno(err, CES_E_HOST, "/dev/null");
-		if (null == fd)
-			null = -1;
+		if (null > CES_FD_EVENT)
+			close(null);
 	}
 	for (int fd = 0; fd <= CES_FD_EVENT; fd++)
 		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)

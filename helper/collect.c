@@ -17,8 +17,12 @@
 #include "helper/store_internal.h"
 
 /* Names that must stay: 64 hex digits each. */
+struct hex {
+	char text[65];
+};
+
 struct keep {
-	char (*v)[65];
+	struct hex *v;
 	size_t n, size;
 	bool failed; /* out of memory: keep everything */
 };
@@ -27,7 +31,7 @@ static void keep_add(struct keep *keep, const char *digest)
 {
 	if (keep->n == keep->size) {
 		size_t size = keep->size == 0 ? 64 : keep->size * 2;
-		char(*bigger)[65] = reallocarray(keep->v, size, sizeof(*bigger));
+		struct hex *bigger = reallocarray(keep->v, size, sizeof(*bigger));
 
 		if (bigger == NULL) {
 			keep->failed = true;
@@ -36,7 +40,7 @@ static void keep_add(struct keep *keep, const char *digest)
 		keep->v = bigger;
 		keep->size = size;
 	}
-	(void)snprintf(keep->v[keep->n++], sizeof(*keep->v), "%s", ces_store_hex(digest));
+	(void)snprintf(keep->v[keep->n++].text, sizeof(keep->v->text), "%s", ces_store_hex(digest));
 }
 
 static bool kept(const struct keep *keep, const char *name)
@@ -44,7 +48,7 @@ static bool kept(const struct keep *keep, const char *name)
 	if (keep->failed)
 		return true;
 	for (size_t i = 0; i < keep->n; i++)
-		if (strcmp(keep->v[i], name) == 0)
+		if (strcmp(keep->v[i].text, name) == 0)
 			return true;
 	return false;
 }

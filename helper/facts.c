@@ -34,8 +34,10 @@ int ces_facts_gather(const struct ces_policy *policy, const struct ces_caller *c
 	for (size_t i = 0; i < n; i++)
 		if (is_there(caller, policy->infer_base, names[i])) {
 			facts.inferred.v[facts.inferred.n] = strdup(names[i]);
-			if (facts.inferred.v[facts.inferred.n] == NULL)
+			if (facts.inferred.v[facts.inferred.n] == NULL) {
+				ces_facts_free(&facts);
 				return ces_error_set(err, CES_E_HOST, "out of memory");
+			}
 			facts.inferred.n++;
 		}
 	facts.home_data = is_there(caller, caller->home, "safe_data");
