@@ -161,13 +161,13 @@ static int find_slot(char *text, uid_t uid, uint64_t *ret_slot, uint64_t *ret_li
 	return 0;
 }
 
-static int append_slot(int fd, uid_t uid, struct ces_error *err)
+static int append_slot(int fd, int store, uid_t uid, struct ces_error *err)
 {
 	char line[16];
 	int length = snprintf(line, sizeof(line), "%u\n", uid);
 
 	if (lseek(fd, 0, SEEK_END) < 0 || write(fd, line, (size_t)length) != length ||
-	    fdatasync(fd) < 0)
+	    fsync(fd) < 0 || fsync(store) < 0)
 		return ces_error_errno(err, CES_E_HOST, "writing the subordinate ids");
 	return 0;
 }
@@ -195,7 +195,7 @@ int ces_idmap_base(const struct ces_policy *policy, int store, uid_t uid, uint32
 			    err, CES_E_LIMIT,
 			    "all %llu subordinate id ranges are taken (host.subordinate_ids.users)",
 			    (unsigned long long)policy->subid_users);
-		if (append_slot(fd, uid, err) < 0)
+		if (append_slot(fd, store, uid, err) < 0)
 			return -1;
 		slot = lines + 1;
 	}

@@ -146,7 +146,7 @@ static int finish_layer(struct job *job, size_t i, struct ces_error *err)
 		result =
 		    ces_error_set(err, CES_E_IMAGE, "a layer is not what the configuration says");
 	if (result == 0)
-		result = ces_store_note_size(layer->staging, answer.bytes, err);
+		result = ces_store_note_layer(layer->staging, answer.bytes, err);
 	ces_wire_free(&ces_unpack_layer_schema, &answer);
 	layer->state = LAYER_DONE;
 	report(job, i, CES_PROGRESS_DONE, job->pull->parsed.layer_sizes.v[i]);

@@ -340,21 +340,37 @@ static int grant(struct ces_pull *pull, struct ces_error *err)
 	return ces_store_write_grant(pull->store, pull->uid, &given, err);
 }
 
-static int pull_image(struct ces_pull *pull, struct ces_error *err)
+/* Is all of the image in the store? The manifest was fetched with the caller's own credential:
+ * whoever may read it may have the image. */
+static bool is_whole(struct ces_pull *pull)
 {
 	struct ces_image_record known;
 	struct ces_error ignored;
+	bool whole = true;
 
+	if (ces_store_load_image(pull->store, pull->digest, &known, &ignored) < 0)
+		return false;
+	for (size_t i = 0; i < known.diff_ids.n && whole; i++) {
+		CES_CLEANUP_FD int layer = -1;
+
+		whole =
+		    ces_store_open_layer(pull->store, known.diff_ids.v[i], &layer, &ignored) == 0;
+	}
+	if (whole)
+		pull->bytes = known.size;
+	ces_wire_free(&ces_image_record_schema, &known);
+	return whole;
+}
+
+static int pull_image(struct ces_pull *pull, struct ces_error *err)
+{
 	if (resolve(pull, err) < 0)
 		return -1;
-	/* the manifest was fetched with the caller's own credential: whoever may read it may have
-	 * the image */
-	if (ces_store_load_image(pull->store, pull->digest, &known, &ignored) == 0) {
-		pull->bytes = known.size;
+	if (is_whole(pull)) {
 		pull->up_to_date = true;
-		ces_wire_free(&ces_image_record_schema, &known);
 		return grant(pull, err);
 	}
+	ces_store_remove_image(pull->store, pull->digest);
 	if (get_config(pull, err) < 0 || ces_pull_layers(pull, err) < 0 ||
 	    commit_image(pull, err) < 0)
 		return -1;
@@ -404,6 +420,8 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 		done.digest = pull.digest;
 		done.up_to_date = pull.up_to_date;
 		ces_report_send(&ces_event_done_schema, &done, true);
+		/* the user has the answer; the disk may take its time */
+		ces_store_settle(&session->store, &pull.record.diff_ids);
 	}
 	ces_wire_free(&ces_unpack_manifest_schema, &pull.parsed);
 	ces_wire_free(&ces_image_record_schema, &pull.record);

@@ -67,6 +67,36 @@ void ces_store_close(struct ces_store *store)
 	ces_cleanup_close(&store->lock);
 }
 
+#define BOOT_LENGTH 36
+
+/* Names this boot: random(4), /proc/sys/kernel/random/boot_id. */
+static int read_boot(char ret[BOOT_LENGTH + 1], struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || ces_read_full(fd, ret, BOOT_LENGTH, -1) < 0)
+		return ces_error_errno(err, CES_E_HOST, "boot id");
+	ret[BOOT_LENGTH] = '\0';
+	return 0;
+}
+
+/* Was the layer made in an earlier boot that ended before it was settled? */
+static bool may_be_torn(const struct ces_store *store, const char *diff_id)
+{
+	CES_CLEANUP_FREE char *made = NULL;
+	CES_CLEANUP_FD int fd = -1;
+	char path[96], boot[BOOT_LENGTH + 1];
+	struct ces_error ignored;
+	size_t length;
+
+	(void)snprintf(path, sizeof(path), "%s/unsettled", ces_store_hex(diff_id));
+	fd = ces_beneath_open(store->layers, path, O_RDONLY, 0);
+	if (fd < 0)
+		return errno != ENOENT;
+	return ces_read_file(fd, BOOT_LENGTH, &made, &length) < 0 ||
+	       read_boot(boot, &ignored) < 0 || strcmp(made, boot) != 0;
+}
+
 int ces_store_open_layer(const struct ces_store *store, const char *diff_id, int *ret,
 			 struct ces_error *err)
 {
@@ -75,13 +105,15 @@ int ces_store_open_layer(const struct ces_store *store, const char *diff_id, int
 
 	(void)snprintf(path, sizeof(path), "%s/fs", ces_store_hex(diff_id));
 	fd = ces_beneath_open(store->layers, path, O_RDONLY | O_DIRECTORY, 0);
-	if (fd < 0 && errno == ENOENT)
-		return ces_error_set(err, CES_E_NOTFOUND, "layer %.19s is not in the store",
-				     diff_id);
-	if (fd < 0)
+	if (fd < 0 && errno != ENOENT)
 		return ces_error_errno(err, CES_E_HOST, "layer %.19s", diff_id);
-	*ret = fd;
-	return 0;
+	if (fd >= 0 && !may_be_torn(store, diff_id)) {
+		*ret = fd;
+		return 0;
+	}
+	ces_cleanup_close(&fd);
+	return ces_error_set(err, CES_E_NOTFOUND,
+			     "layer %.19s is not in the store: pull the image again", diff_id);
 }
 
 int ces_store_stage(const struct ces_store *store, char *name, int *ret, int *ret_fs,
@@ -127,6 +159,9 @@ static int commit(const struct ces_store *store, const char *name, int parent, c
 int ces_store_commit_layer(const struct ces_store *store, const char *name, const char *diff_id,
 			   struct ces_error *err)
 {
+	/* nothing uses a layer that opening refuses, so it may make room */
+	if (may_be_torn(store, diff_id))
+		(void)ces_beneath_remove(store->layers, ces_store_hex(diff_id));
 	return commit(store, name, store->layers, diff_id, err);
 }
 
@@ -140,12 +175,26 @@ static int write_file(int dir, const char *name, const void *bytes, size_t lengt
 	return 0;
 }
 
-int ces_store_note_size(int staging, uint64_t bytes, struct ces_error *err)
+int ces_store_note_layer(int staging, uint64_t bytes, struct ces_error *err)
 {
-	char text[32];
+	char text[32], boot[BOOT_LENGTH + 1];
 	int length = snprintf(text, sizeof(text), "%llu", (unsigned long long)bytes);
 
-	return write_file(staging, "size", text, (size_t)length, err);
+	if (read_boot(boot, err) < 0 || write_file(staging, "size", text, (size_t)length, err) < 0)
+		return -1;
+	return write_file(staging, "unsettled", boot, strlen(boot), err);
+}
+
+void ces_store_settle(const struct ces_store *store, const struct ces_strings *diff_ids)
+{
+	char path[96];
+
+	if (syncfs(store->dir) < 0)
+		return; /* the marks stay, and after the next boot the layers are fetched again */
+	for (size_t i = 0; i < diff_ids->n; i++) {
+		(void)snprintf(path, sizeof(path), "%s/unsettled", ces_store_hex(diff_ids->v[i]));
+		(void)unlinkat(store->layers, path, 0);
+	}
 }
 
 uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id)
@@ -215,6 +264,11 @@ int ces_store_commit_image(const struct ces_store *store, const struct ces_image
 		return -1;
 	}
 	return 0;
+}
+
+void ces_store_remove_image(const struct ces_store *store, const char *digest)
+{
+	(void)ces_beneath_remove(store->images, ces_store_hex(digest));
 }
 
 int ces_store_load_image(const struct ces_store *store, const char *digest,

@@ -28,9 +28,15 @@ int ces_store_open_layer(const struct ces_store *store, const char *diff_id, int
 int ces_store_stage(const struct ces_store *store, char *name, int *ret, int *ret_fs,
 		    struct ces_error *err);
 
-/* Keeps the unpacked size of a staged layer beside it; and reads it of one in the store (0 =
- * unknown). */
-int ces_store_note_size(int staging, uint64_t bytes, struct ces_error *err);
+/* Keeps beside a staged layer its unpacked size, and a mark that it has not reached the disk for
+ * sure: the boot it was made in. A layer with the mark of an earlier boot is taken for absent (a
+ * power cut may have torn it), and ces_store_settle takes the mark off. */
+int ces_store_note_layer(int staging, uint64_t bytes, struct ces_error *err);
+
+/* Waits until the store is on the disk, then takes the marks off these layers. */
+void ces_store_settle(const struct ces_store *store, const struct ces_strings *diff_ids);
+
+/* Unpacked size of a layer in the store (0 = unknown). */
 uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id);
 
 /* Renames a staged layer to its place. One that came to be there meanwhile wins; the staged one is
@@ -50,6 +56,9 @@ struct ces_bytes {
 int ces_store_commit_image(const struct ces_store *store, const struct ces_image_record *record,
 			   const struct ces_bytes *manifest, const struct ces_bytes *config,
 			   struct ces_error *err);
+
+/* For a record that cannot be read (a power cut tore it), so that a new one finds room. */
+void ces_store_remove_image(const struct ces_store *store, const char *digest);
 
 int ces_store_load_image(const struct ces_store *store, const char *digest,
 			 struct ces_image_record *ret, struct ces_error *err);

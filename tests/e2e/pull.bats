@@ -263,3 +263,17 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	run ces carol run -q --project nsh-2024-0001 $open/cmd:1
 	[ "$output" = "only cmd" ]
 }
+
+@test "a layer that a power cut may have torn is fetched again, and not run meanwhile" {
+	empty_store
+	pull alice $open/tools:1 -q
+	eventually bash -c "! compgen -G '$store/layers/sha256/*/unsettled'"
+	layer=$(ls -d $store/layers/sha256/*)
+	echo 00000000-0000-0000-0000-000000000000 > "$layer/unsettled"
+	truncate -s 0 "$layer/fs/bin/busybox"
+	run --separate-stderr ces alice run -q $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *pull* ]]
+	pull alice $open/tools:1
+	ces alice run -q $open/tools:1 true
+}
