@@ -49,7 +49,7 @@ $(B)/ces-fetch: $(call obj,$(wildcard helper/fetch/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lcurl -ljson-c -lseccomp -lnettle
 $(B)/ces-unpack: $(call obj,$(wildcard helper/unpack/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -larchive -lisal -lz -lzstd -ljson-c -lseccomp -lcap -lnettle -lpthread
-$(B)/ces-policy: $(call obj,$(wildcard policy/tool/*.c)) $(LIBS)
+$(B)/ces-policy: $(call obj,$(wildcard policy/tool/*.c) client/suggest.c) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -ljson-c -lnettle -lz
 $(B)/seccomp-generate: $(call obj,$(wildcard helper/seccomp/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp -ljson-c -lnettle

@@ -1,19 +1,211 @@
-/* ces-policy check. */
+/* ces-policy check: every problem of a policy, not only the first. What is an error is for the
+ * parser to say, the same that the helper uses; this collects and shows. */
+#include "policy/tool/check.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/num.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"
+#include "policy/tool/where.h"
+
+static const char help[] =
+    "usage: ces-policy check [--strict] [--no-host] [--on DATE] [--format json] FILE\n"
+    "Tells every error of a policy, and what is unwise in it, with what to write instead.\n"
+    "--no-host leaves out what depends on this machine (members, files, ids of others).\n"
+    "Exit status: 0 good, 1 warnings (with --strict), 2 errors.\n";
+
+struct check {
+	const char *path;
+	bool json, strict, host;
+	time_t now;
+	struct ces_problems problems;
+	size_t errors;
+	const struct ces_policy *policy;
+};
+
+static int add_error(void *context, const char *path, const char *text)
+{
+	struct check *check = context;
+	char hint[512];
+
+	ces_problems_add(&check->problems, true, path,
+			 ces_check_hint(path, text, hint, sizeof(hint)), "%s", text);
+	check->errors++;
+	return check->problems.no_memory ? -1 : 0;
+}
+
+/* What is not JSON has one fault, and no paths. */
+static void add_syntax(struct check *check, const char *text)
+{
+	size_t line = 1, column = 1;
+	int skip = 0;
+
+	(void)sscanf(text, "line %zu, column %zu: %n", &line, &column, &skip);
+	ces_problems_add(&check->problems, true, "",
+			 "mend this first: nothing behind it was looked at", "%s", text + skip);
+	check->errors++;
+	if (check->problems.n > 0) {
+		check->problems.v[check->problems.n - 1].line = line;
+		check->problems.v[check->problems.n - 1].column = column;
+	}
+}
+
+static int by_place(const void *left, const void *right)
+{
+	const struct ces_problem *a = left, *b = right;
+
+	if (a->line != b->line)
+		return a->line < b->line ? -1 : 1;
+	if (a->column != b->column)
+		return a->column < b->column ? -1 : 1;
+	return strcmp(a->text, b->text);
+}
+
+static void locate(struct check *check, const char *bytes, size_t length)
+{
+	struct ces_problems *p = &check->problems;
+	struct ces_where *where = p->n > 0 ? ces_where_new(bytes, length) : NULL;
+
+	for (size_t i = 0; where != NULL && i < p->n; i++)
+		ces_where_find(where, p->v[i].path, &p->v[i].line, &p->v[i].column);
+	ces_where_free(where);
+	if (p->n > 0)
+		qsort(p->v, p->n, sizeof(*p->v), by_place);
+}
+
+static void print_problem(const struct check *check, const struct ces_problem *one)
+{
+	const char *plain = ces_colour(stdout, CES_PLAIN);
+
+	printf("%s%s:%zu:%zu:%s %s%s%s: %s%s%s\n", ces_colour(stdout, CES_BOLD), check->path,
+	       one->line, one->column, plain, ces_colour(stdout, one->error ? CES_RED : CES_YELLOW),
+	       one->error ? "error" : "warning", plain, one->path[0] != '\0' ? one->path : "",
+	       one->path[0] != '\0' ? " " : "the policy ", one->text);
+	if (one->hint[0] != '\0')
+		printf("    %s\n", one->hint);
+}
+
+static void print_text(const struct check *check)
+{
+	size_t warnings = check->problems.n - check->errors;
+
+	for (size_t i = 0; i < check->problems.n; i++)
+		print_problem(check, &check->problems.v[i]);
+	if (check->errors > 0)
+		printf("%s: %zu error%s: this policy would be refused, and everything denied\n",
+		       check->path, check->errors, check->errors == 1 ? "" : "s");
+	else
+		printf("%s: good, %zu warning%s; %zu registries, %zu projects%s, %s\n", check->path,
+		       warnings, warnings == 1 ? "" : "s", check->policy->n_registries,
+		       check->policy->n_projects,
+		       check->policy->infer ? " and those that groups infer" : "",
+		       check->policy->digest);
+}
+
+static void print_json(const struct check *check)
+{
+	printf("{\"file\":");
+	ces_tool_json(stdout, check->path);
+	printf(",\"errors\":%zu,\"warnings\":%zu,\"problems\":[", check->errors,
+	       check->problems.n - check->errors);
+	for (size_t i = 0; i < check->problems.n; i++) {
+		const struct ces_problem *one = &check->problems.v[i];
+
+		printf("%s\n{\"severity\":\"%s\",\"line\":%zu,\"column\":%zu,\"path\":",
+		       i > 0 ? "," : "", one->error ? "error" : "warning", one->line, one->column);
+		ces_tool_json(stdout, one->path);
+		printf(",\"text\":");
+		ces_tool_json(stdout, one->text);
+		printf(",\"write\":");
+		ces_tool_json(stdout, one->hint);
+		printf("}");
+	}
+	printf("]%s%s%s}\n", check->policy != NULL ? ",\"digest\":\"" : "",
+	       check->policy != NULL ? check->policy->digest : "",
+	       check->policy != NULL ? "\"" : "");
+}
+
+static void warn(struct check *check)
+{
+	ces_check_warn(&check->problems, check->policy, check->now);
+	ces_check_warn_paths(&check->problems, check->policy);
+	if (check->host)
+		ces_check_warn_host(&check->problems, check->policy);
+}
+
+static int run(struct check *check)
+{
+	CES_CLEANUP_FREE char *bytes = NULL;
+	struct ces_policy *policy = NULL;
+	struct ces_error err = {0};
+	size_t length = 0;
+
+	if (ces_input_read(check->path, &bytes, &length, &err) != 0)
+		return ces_tool_fail(&err);
+	if (ces_policy_problems(bytes, length, add_error, check, &err) != 0) {
+		add_syntax(check, err.text);
+	} else {
+		if (check->errors == 0 && ces_policy_parse(bytes, length, &policy, &err) != 0)
+			return ces_tool_fail(&err);
+		check->policy = policy;
+		if (policy != NULL)
+			warn(check);
+		locate(check, bytes, length);
+	}
+	if (check->problems.no_memory)
+		(void)fprintf(stderr, "ces-policy: out of memory: not every problem is told\n");
+	if (check->json)
+		print_json(check);
+	else
+		print_text(check);
+	ces_policy_free(policy);
+	if (check->errors > 0 || check->problems.no_memory)
+		return CES_TOOL_ERROR;
+	return check->strict && check->problems.n > 0 ? CES_TOOL_FINDING : CES_TOOL_GOOD;
+}
+
+/* -1 usage, 1 help was told. */
+static int parse(int argc, char **argv, struct check *check)
+{
+	static const struct option options[] = {
+	    {"strict", no_argument, NULL, 's'},   {"no-host", no_argument, NULL, 'n'},
+	    {"on", required_argument, NULL, 'o'}, {"format", required_argument, NULL, 'f'},
+	    {"help", no_argument, NULL, 'h'},     {NULL, 0, NULL, 0}};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "f:h", options, NULL)) != -1) {
+		if (option == 'h') {
+			fputs(help, stdout);
+			return 1;
+		}
+		if (option == '?' ||
+		    (option == 'f' && ces_tool_format(optarg, &check->json) != 0) ||
+		    (option == 'o' && ces_num_parse_date(optarg, &check->now) != 0))
+			return -1;
+		check->strict = check->strict || option == 's';
+		check->host = check->host && option != 'n';
+		if (option == 'o')
+			check->now--; /* that day, not the second after it */
+	}
+	if (argc - optind != 1)
+		return -1;
+	check->path = argv[optind];
+	return 0;
+}
 
 int ces_tool_check(int argc, char **argv)
 {
-	struct ces_policy *policy;
-	struct ces_error err = {0};
+	struct check check = {.host = true, .now = time(NULL)};
+	int status = parse(argc, argv, &check);
 
-	if (argc != 2)
-		return ces_tool_usage("check");
-	if (ces_input_policy(argv[1], &policy, &err) != 0)
-		return ces_tool_fail(&err);
-	printf("%s: ok, %zu registries, %zu projects%s, %s\n", argv[1], policy->n_registries,
-	       policy->n_projects, policy->infer ? " and those that groups infer" : "",
-	       policy->digest);
-	ces_policy_free(policy);
-	return 0;
+	if (status != 0)
+		return status > 0 ? CES_TOOL_GOOD : ces_tool_usage("check");
+	status = run(&check);
+	ces_problems_free(&check.problems);
+	return ces_tool_finish(stdout, status);
 }

@@ -95,7 +95,6 @@ static void free_diff(struct ces_diff *diff)
 
 static int diff_files(const char *old_path, const char *new_path, bool json)
 {
-	CES_CLEANUP_FD int fd = -1;
 	CES_CLEANUP_FREE char *bytes = NULL;
 	struct ces_policy *old = NULL, *new = NULL;
 	struct ces_error err = {0};
@@ -103,9 +102,7 @@ static int diff_files(const char *old_path, const char *new_path, bool json)
 	size_t length = 0;
 	int status;
 
-	if (ces_input_open(new_path, &fd, &err) != 0 ||
-	    ces_input_policy(old_path, &old, &err) != 0 ||
-	    ces_input_take(fd, new_path, &bytes, &length, &err) != 0) {
+	if (ces_input_pair(old_path, &old, new_path, &bytes, &length, &err) != 0) {
 		status = ces_tool_fail(&err);
 	} else if (ces_policy_parse(bytes, length, &new, &err) != 0) {
 		(void)ces_error_context(&err, "%s", new_path);

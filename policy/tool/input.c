@@ -41,16 +41,7 @@ int ces_input_open(const char *path, int *ret_fd, struct ces_error *err)
 	return 0;
 }
 
-int ces_input_read(const char *path, char **ret, size_t *ret_length, struct ces_error *err)
-{
-	CES_CLEANUP_FD int fd = -1;
-
-	if (ces_input_open(path, &fd, err) != 0)
-		return -1;
-	return ces_input_take(fd, path, ret, ret_length, err);
-}
-
-int ces_input_take(int fd, const char *path, char **ret, size_t *ret_length, struct ces_error *err)
+static int take(int fd, const char *path, char **ret, size_t *ret_length, struct ces_error *err)
 {
 	if (ces_input_drop(err) != 0)
 		return -1;
@@ -59,6 +50,15 @@ int ces_input_take(int fd, const char *path, char **ret, size_t *ret_length, str
 	if (errno == EFBIG)
 		return ces_error_set(err, CES_E_POLICY, "%s: larger than 4 MiB", path);
 	return ces_error_errno(err, CES_E_POLICY, "%s", path);
+}
+
+int ces_input_read(const char *path, char **ret, size_t *ret_length, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = -1;
+
+	if (ces_input_open(path, &fd, err) != 0)
+		return -1;
+	return take(fd, path, ret, ret_length, err);
 }
 
 int ces_input_policy(const char *path, struct ces_policy **ret, struct ces_error *err)
@@ -70,5 +70,21 @@ int ces_input_policy(const char *path, struct ces_policy **ret, struct ces_error
 		return -1;
 	if (ces_policy_parse(bytes, length, ret, err) != 0)
 		return ces_error_context(err, "%s", path);
+	return 0;
+}
+
+int ces_input_pair(const char *path, struct ces_policy **ret, const char *other, char **ret_other,
+		   size_t *ret_length, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = -1;
+	struct ces_policy *policy = NULL;
+
+	if (ces_input_open(other, &fd, err) != 0 || ces_input_policy(path, &policy, err) != 0)
+		return -1;
+	if (take(fd, other, ret_other, ret_length, err) != 0) {
+		ces_policy_free(policy);
+		return -1;
+	}
+	*ret = policy;
 	return 0;
 }

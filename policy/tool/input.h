@@ -23,4 +23,8 @@ int ces_input_take(int fd, const char *path, char **ret, size_t *ret_length, str
 /* Also parses; the text of an error begins with the path. */
 int ces_input_policy(const char *path, struct ces_policy **ret, struct ces_error *err);
 
+/* A policy and one more file, both opened before root is given up. On failure nothing is owed. */
+int ces_input_pair(const char *path, struct ces_policy **ret, const char *other, char **ret_other,
+		   size_t *ret_length, struct ces_error *err);
+
 #endif

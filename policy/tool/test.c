@@ -298,7 +298,6 @@ static void count_rules(struct test *test, const char *name,
 /* Both files are opened before root is given up, and read after. */
 static int test_files(const char *policy_path, const char *cases_path, bool json, bool strict)
 {
-	CES_CLEANUP_FD int fd = -1;
 	CES_CLEANUP_FREE char *bytes = NULL;
 	CES_CLEANUP_FREE bool *reached = NULL;
 	struct ces_policy *policy = NULL;
@@ -307,12 +306,8 @@ static int test_files(const char *policy_path, const char *cases_path, bool json
 	size_t length = 0;
 	int status;
 
-	if (ces_input_open(cases_path, &fd, &err) != 0 ||
-	    ces_input_policy(policy_path, &policy, &err) != 0 ||
-	    ces_input_take(fd, cases_path, &bytes, &length, &err) != 0) {
-		ces_policy_free(policy);
+	if (ces_input_pair(policy_path, &policy, cases_path, &bytes, &length, &err) != 0)
 		return ces_tool_fail(&err);
-	}
 	if (ces_cases_parse(bytes, length, &cases, &err) != 0) {
 		(void)ces_error_context(&err, "%s", cases_path);
 		status = ces_tool_fail(&err);

@@ -1,0 +1,164 @@
+/* What to write instead. Guesses, for people: nothing here decides what is right. */
+#include <stdio.h>
+#include <string.h>
+
+#include "client/suggest.h"
+#include "common/cleanup.h"
+#include "policy/tool/check.h"
+
+/* Every key, the object it lies in ("" = top level), and how it is written. */
+static const struct known {
+	const char *in, *key, *example;
+} keys[] = {
+    {"", "ces_policy", "1"},
+    {"", "site", "\"National Safe Haven\""},
+    {"", "approved_by", "\"IG panel\""},
+    {"", "approved_on", "\"2026-10-01\""},
+    {"", "review_by", "\"2027-10-01\""},
+    {"", "contact", "\"your research coordinator\""},
+    {"", "registries", "{ \"ghcr.io\": {} }"},
+    {"", "defaults", "{ }"},
+    {"", "projects", "{ }"},
+    {"", "infer_projects",
+     "{ \"base\": \"/safe_data\", \"group_prefixes\": [\"\"], \"images\": [] }"},
+    {"", "host", "{ \"runtime\": \"/usr/bin/crun\" }"},
+    {"registry", "endpoint", "\"https://ghcr.io\""},
+    {"registry", "ca_file", "\"/etc/ces/ca.pem\""},
+    {"registry", "credentials", "\"required\""},
+    {"registry", "token_hosts", "[\"ghcr.io\"]"},
+    {"project", "title", "\"Outcomes after stroke\""},
+    {"project", "members", "{ \"groups\": [\"nsh-2024-0001\"] }"},
+    {"project", "expires", "\"2027-06-30\""},
+    {"project", "images", "[ { \"allow\": \"ghcr.io/group/*\" } ]"},
+    {"defaults", "data", "{ \"source\": \"/safe_data/{project}\", \"access\": \"read-only\" }"},
+    {"defaults", "outputs", "{ \"source\": \"~/outputs_{run}\" }"},
+    {"defaults", "scratch", "{ \"source\": \"~/scratch_{run}\" }"},
+    {"defaults", "limits", "{ \"memory\": \"16G\" }"},
+    {"defaults", "identity", "\"root-is-user\""},
+    {"defaults", "network", "{ \"publish\": [\"8787\"] }"},
+    {"defaults", "gpus", "{ \"max\": 1 }"},
+    {"defaults", "binds", "[\"~\"]"},
+    {"defaults", "retain_images", "\"30d\""},
+    {"data", "source", "\"/safe_data/{project}\""},
+    {"data", "access", "\"read-only\""},
+    {"data", "home_override", "false"},
+    {"outputs", "source", "\"~/outputs_{run}\""},
+    {"scratch", "source", "\"~/scratch_{run}\""},
+    {"limits", "cpus", "4"},
+    {"limits", "memory", "\"16G\""},
+    {"limits", "pids", "4096"},
+    {"limits", "time", "\"6h\""},
+    {"limits", "runs", "4"},
+    {"limits", "shm", "\"1G\""},
+    {"limits", "writable_layer", "\"2G\""},
+    {"network", "publish", "[\"8787\"]"},
+    {"gpus", "max", "1"},
+    {"members", "groups", "[\"nsh-2024-0001\"]"},
+    {"members", "users", "[\"ann\"]"},
+    {"images", "allow", "\"ghcr.io/group/*\""},
+    {"images", "digest", "\"sha256:<64 hex digits>\""},
+    {"images", "approval", "\"IG-2026-014\""},
+    {"images", "expires", "\"2027-01-01\""},
+    {"infer_projects", "base", "\"/safe_data\""},
+    {"infer_projects", "group_prefixes", "[\"\", \"nsh-\"]"},
+    {"infer_projects", "images", "[ { \"allow\": \"ghcr.io/group/*\" } ]"},
+    {"host", "runtime", "\"/usr/bin/crun\""},
+    {"host", "cgroup_parent", "\"auto\""},
+    {"host", "subordinate_ids", "{ \"first\": 2000000000, \"per_user\": 65536, \"users\": 1000 }"},
+    {"host", "cdi_dirs", "[\"/etc/cdi\"]"},
+    {"host", "audit_syslog", "true"},
+    {"subordinate_ids", "first", "2000000000"},
+    {"subordinate_ids", "per_user", "65536"},
+    {"subordinate_ids", "users", "1000"},
+};
+
+/* Splits off the last key, without "[3]": "a.b[0].c[1]" is "c" in "a.b[0]". */
+static void split(const char *path, char *in, size_t size, char *key, size_t key_size)
+{
+	const char *dot = strrchr(path, '.');
+	const char *last = dot == NULL ? path : dot + 1;
+
+	snprintf(in, size, "%.*s", (int)(dot == NULL ? 0 : dot - path), path);
+	snprintf(key, key_size, "%.*s", (int)strcspn(last, "["), last);
+}
+
+/* Which kind of object a path names. Names of projects and registries hold dots, keys do not. */
+static const char *kind_of(const char *path)
+{
+	static const char *const named[] = {"data",           "outputs", "scratch",        "limits",
+					    "network",        "gpus",    "members",        "images",
+					    "infer_projects", "host",    "subordinate_ids"};
+	char in[256], key[96];
+
+	split(path, in, sizeof(in), key, sizeof(key));
+	for (size_t i = 0; i < CES_COUNT(named); i++)
+		if (strcmp(key, named[i]) == 0)
+			return named[i];
+	if (strncmp(path, "registries.", 11) == 0)
+		return "registry";
+	if (strncmp(path, "projects.", 9) == 0)
+		return "project";
+	return strcmp(path, "defaults") == 0 ? "defaults" : "";
+}
+
+static bool lies_in(const struct known *key, const char *kind)
+{
+	return strcmp(key->in, kind) == 0 ||
+	       (strcmp(kind, "project") == 0 && strcmp(key->in, "defaults") == 0);
+}
+
+static const struct known *find(const char *kind, const char *name)
+{
+	for (size_t i = 0; i < CES_COUNT(keys); i++)
+		if (strcmp(keys[i].key, name) == 0 && (kind == NULL || lies_in(&keys[i], kind)))
+			return &keys[i];
+	return NULL;
+}
+
+static void list_keys(const char *kind, char *buffer, size_t size)
+{
+	size_t used = (size_t)snprintf(buffer, size, "the keys here are");
+	const char *comma = "";
+
+	for (size_t i = 0; i < CES_COUNT(keys) && used < size; i++) {
+		if (!lies_in(&keys[i], kind))
+			continue;
+		used += (size_t)snprintf(buffer + used, size - used, "%s %s", comma, keys[i].key);
+		comma = ",";
+	}
+}
+
+static void hint_unknown(const char *kind, const char *name, char *buffer, size_t size)
+{
+	struct ces_suggestion best = {0};
+	const struct known *elsewhere = find(NULL, name);
+
+	for (size_t i = 0; i < CES_COUNT(keys); i++)
+		if (lies_in(&keys[i], kind))
+			ces_suggest(&best, name, keys[i].key);
+	if (elsewhere != NULL && elsewhere->in[0] != '\0')
+		snprintf(buffer, size, "\"%s\" belongs into \"%s\"", name, elsewhere->in);
+	else if (best.word != NULL)
+		snprintf(buffer, size, "did you mean \"%s\"?", best.word);
+	else
+		list_keys(kind, buffer, size);
+}
+
+const char *ces_check_hint(const char *path, const char *text, char *buffer, size_t size)
+{
+	char in[256], name[96], needed[96];
+	const struct known *key;
+
+	buffer[0] = '\0';
+	split(path, in, sizeof(in), name, sizeof(name));
+	if (strstr(text, "is not a key") != NULL) {
+		hint_unknown(kind_of(in), name, buffer, size);
+	} else if (sscanf(text, "needs the key \"%95[^\"]\"", needed) == 1) {
+		key = find(kind_of(path), needed);
+		if (key != NULL)
+			snprintf(buffer, size, "write \"%s\": %s", key->key, key->example);
+	} else if ((key = find(kind_of(in), name)) != NULL) {
+		snprintf(buffer, size, "write for example \"%s\": %s", key->key, key->example);
+	}
+	return buffer;
+}

@@ -1,0 +1,211 @@
+/* What a policy may say and probably should not. Nothing here changes what is allowed; every remark
+ * ends with what would make it go away. */
+#include <stdio.h>
+#include <string.h>
+
+#include "client/suggest.h"
+#include "common/name.h"
+#include "policy/tool/check.h"
+#include "policy/tool/tool.h"
+
+#define WARN(problems, path, hint, ...) ces_problems_add(problems, false, path, hint, __VA_ARGS__)
+
+static const char end_hint[] = "write \"expires\": \"2027-06-30\"";
+
+static bool over(time_t end, time_t now)
+{
+	return end != 0 && now >= end;
+}
+
+/* Registry of a pattern; "*" stands for any. */
+static bool registry_known(const struct ces_policy *policy, const char *allow,
+			   struct ces_suggestion *best, char name[256])
+{
+	snprintf(name, 256, "%.*s", (int)strcspn(allow, "/"), allow);
+	if (strcmp(name, "*") == 0)
+		return true;
+	for (size_t i = 0; i < policy->n_registries; i++) {
+		if (strcmp(policy->registries[i].name, name) == 0)
+			return true;
+		ces_suggest(best, name, policy->registries[i].name);
+	}
+	return false;
+}
+
+static void warn_registry(struct ces_problems *problems, const struct ces_policy *policy,
+			  const char *path, const char *allow)
+{
+	struct ces_suggestion best = {0};
+	char where[256], name[256], hint[400];
+
+	if (registry_known(policy, allow, &best, name))
+		return;
+	snprintf(where, sizeof(where), "%s.allow", path);
+	if (best.word != NULL)
+		snprintf(hint, sizeof(hint), "did you mean \"%s\"?", best.word);
+	else
+		snprintf(hint, sizeof(hint), "add \"%s\": {} to \"registries\", or remove the rule",
+			 name);
+	WARN(problems, where, hint, "can never match: the registry %s is not in \"registries\"",
+	     name);
+}
+
+/* Does every image that `narrow` matches also match `wide`? Component by component, as in
+ * ces_pattern_match. */
+static bool covers(const char *wide, const char *narrow)
+{
+	for (;;) {
+		size_t a = strcspn(wide, "/"), b = strcspn(narrow, "/");
+
+		if (strcmp(wide, "**") == 0)
+			return true;
+		if (strcmp(narrow, "**") == 0)
+			return false;
+		if (!(a == 1 && *wide == '*') && (a != b || strncmp(wide, narrow, a) != 0))
+			return false;
+		if (wide[a] == '\0' || narrow[b] == '\0')
+			return wide[a] == narrow[b];
+		wide += a + 1;
+		narrow += b + 1;
+	}
+}
+
+/* An earlier rule takes all that a later one could decide: same images, any digest or the same, and
+ * it does not end sooner. */
+static bool shadows(const struct ces_policy_image_rule *first,
+		    const struct ces_policy_image_rule *second)
+{
+	bool digest = first->digest == NULL ||
+		      (second->digest != NULL && strcmp(first->digest, second->digest) == 0);
+	bool lasts =
+	    first->expires == 0 || (second->expires != 0 && first->expires >= second->expires);
+
+	return digest && lasts && covers(first->allow, second->allow);
+}
+
+static void warn_shadowed(struct ces_problems *problems, const char *path,
+			  const struct ces_policy_image_rules *rules, size_t index)
+{
+	const struct ces_policy_image_rule *rule = &rules->v[index];
+
+	for (size_t i = 0; i < index; i++) {
+		if (!shadows(&rules->v[i], rule))
+			continue;
+		WARN(problems, path, "put the narrower rule first, or remove it",
+		     "never decides: images[%zu] (%s) comes first and covers it%s", i,
+		     rules->v[i].allow,
+		     rule->digest != NULL && rules->v[i].digest == NULL
+			 ? ", so the digest is not asked for"
+			 : "");
+		return;
+	}
+}
+
+static void warn_rule(struct ces_problems *problems, const struct ces_policy *policy,
+		      const char *path, const struct ces_policy_image_rules *rules, size_t index,
+		      time_t now)
+{
+	const struct ces_policy_image_rule *rule = &rules->v[index];
+	char day[16];
+
+	warn_registry(problems, policy, path, rule->allow);
+	warn_shadowed(problems, path, rules, index);
+	if (over(rule->expires, now))
+		WARN(problems, path, "remove the rule, or renew its \"expires\"",
+		     "can never match any more: it expired on %s",
+		     ces_tool_day(rule->expires, day));
+	if (rule->approval == NULL)
+		WARN(problems, path, "write \"approval\": \"IG-2026-014\"",
+		     "does not say by which approval");
+}
+
+static void warn_rules(struct ces_problems *problems, const struct ces_policy *policy,
+		       const char *where, const struct ces_policy_image_rules *rules, time_t now)
+{
+	char path[CES_NAME_MAX + 48];
+
+	for (size_t i = 0; i < rules->n; i++) {
+		snprintf(path, sizeof(path), "%s.images[%zu]", where, i);
+		warn_rule(problems, policy, path, rules, i, now);
+	}
+	if (rules->n == 0) {
+		snprintf(path, sizeof(path), "%s.images", where);
+		WARN(problems, path, "write \"images\": [ { \"allow\": \"ghcr.io/group/*\" } ]",
+		     "allows nothing");
+	}
+}
+
+static size_t endless(const struct ces_policy_image_rules *rules)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < rules->n; i++)
+		n += rules->v[i].expires == 0;
+	return n;
+}
+
+static void warn_project(struct ces_problems *problems, const struct ces_policy *policy,
+			 const struct ces_policy_project *project, time_t now)
+{
+	const struct ces_policy_settings *settings = &project->settings;
+	char path[CES_NAME_MAX + 16], day[16];
+
+	snprintf(path, sizeof(path), "projects.%s", project->name);
+	if (project->expires == 0 && endless(&project->images) > 0)
+		WARN(problems, path, end_hint,
+		     "never expires, and %zu of its image rules do not either",
+		     endless(&project->images));
+	if (over(project->expires, now))
+		WARN(problems, path, "remove the project, or renew its \"expires\"",
+		     "expired on %s: nothing in it is allowed",
+		     ces_tool_day(project->expires, day));
+	if (project->member_groups.n + project->member_users.n == 0)
+		WARN(problems, path, "write \"members\": { \"groups\": [\"...\"] }",
+		     "has no members");
+	if (settings->data_access == CES_ACCESS_READ_WRITE && settings->publish.n > 0)
+		WARN(problems, path,
+		     "make the data read-only, or publish no port, unless both were approved",
+		     "has read-write data together with a published port (%s%s)",
+		     settings->publish.v[0], settings->publish.n > 1 ? ", ..." : "");
+	warn_rules(problems, policy, path, &project->images, now);
+}
+
+static void warn_inferred(struct ces_problems *problems, const struct ces_policy *policy,
+			  time_t now)
+{
+	const struct ces_policy_settings *settings = &policy->defaults;
+
+	if (!policy->infer)
+		return;
+	if (endless(&policy->infer_images) > 0)
+		WARN(problems, "infer_projects", end_hint,
+		     "never expires: %zu of its image rules have no \"expires\"",
+		     endless(&policy->infer_images));
+	if (settings->data_access == CES_ACCESS_READ_WRITE && settings->publish.n > 0)
+		WARN(problems, "infer_projects",
+		     "make the data read-only, or publish no port, unless both were approved",
+		     "gives read-write data together with a published port (defaults)");
+	warn_rules(problems, policy, "infer_projects", &policy->infer_images, now);
+}
+
+void ces_check_warn(struct ces_problems *problems, const struct ces_policy *policy, time_t now)
+{
+	char day[16];
+
+	if (over(policy->review_by, now))
+		WARN(problems, "review_by", "review the policy, then write the next date",
+		     "has passed: the policy was to be reviewed by %s",
+		     ces_tool_day(policy->review_by, day));
+	if (policy->review_by == 0)
+		WARN(problems, "", "write \"review_by\": \"2027-10-01\"",
+		     "does not say when it is to be reviewed");
+	if (policy->approved_on > now)
+		WARN(problems, "approved_on", "write the day on which it was approved",
+		     "lies in the future");
+	if (policy->approved_by == NULL)
+		WARN(problems, "", "write \"approved_by\": \"IG panel\"",
+		     "does not say who approved it");
+	for (size_t i = 0; i < policy->n_projects; i++)
+		warn_project(problems, policy, &policy->projects[i], now);
+	warn_inferred(problems, policy, now);
+}

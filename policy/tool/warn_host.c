@@ -1,0 +1,128 @@
+/* What this machine has, or lacks, of what the policy names. A policy is often written elsewhere:
+ * `check --no-host` leaves all of this out. Looks at names and sizes only. */
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/cleanup.h"
+#include "common/name.h"
+#include "common/num.h"
+#include "policy/tool/check.h"
+
+#define WARN(problems, path, hint, ...) ces_problems_add(problems, false, path, hint, __VA_ARGS__)
+
+/* Where this many are missing, the policy is for another machine, and each look costs time. */
+#define MISSING_MAX 20
+
+/* One list of names, of groups or users; counts what is missing. */
+static void warn_names(struct ces_problems *problems, const char *project, const char *what,
+		       const struct ces_strings *names, bool groups, size_t *missing)
+{
+	char path[CES_NAME_MAX + 64];
+
+	for (size_t i = 0; i < names->n && *missing < MISSING_MAX; i++) {
+		if (groups ? getgrnam(names->v[i]) != NULL : getpwnam(names->v[i]) != NULL)
+			continue;
+		snprintf(path, sizeof(path), "projects.%s.members.%ss[%zu]", project, what, i);
+		WARN(problems, path, "correct the name, or check on the machine it is for",
+		     "there is no %s %s on this machine", what, names->v[i]);
+		if (++*missing == MISSING_MAX)
+			WARN(problems, "projects",
+			     "check on the machine it is for, or with --no-host",
+			     "names so many unknown members that no more were looked for");
+	}
+}
+
+static void warn_members(struct ces_problems *problems, const struct ces_policy *policy)
+{
+	size_t missing = 0;
+
+	for (size_t i = 0; i < policy->n_projects; i++) {
+		const struct ces_policy_project *project = &policy->projects[i];
+
+		warn_names(problems, project->name, "group", &project->member_groups, true,
+			   &missing);
+		warn_names(problems, project->name, "user", &project->member_users, false,
+			   &missing);
+	}
+}
+
+static bool exists(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0;
+}
+
+struct ids {
+	uint64_t first, end; /* end: one past the last */
+};
+
+/* /etc/subuid: NAME:FIRST:COUNT, subuid(5). */
+static void warn_subids(struct ces_problems *problems, const struct ids *ours, const char *file)
+{
+	FILE *in = fopen(file, "re");
+	char line[512];
+
+	while (in != NULL && fgets(line, sizeof(line), in) != NULL) {
+		char *save = NULL, *name = strtok_r(line, ":\n", &save);
+		const char *first = strtok_r(NULL, ":\n", &save);
+		const char *count = strtok_r(NULL, ":\n", &save);
+		uint64_t from, n;
+
+		if (name == NULL || first == NULL || count == NULL ||
+		    ces_num_parse(first, 0, UINT32_MAX, &from) != 0 ||
+		    ces_num_parse(count, 0, UINT32_MAX, &n) != 0)
+			continue;
+		if (from < ours->end && from + n > ours->first)
+			WARN(problems, "host.subordinate_ids", "choose a \"first\" beyond them",
+			     "overlaps with the ids that %s gives to %s (%s, %s of them)", file,
+			     name, first, count);
+	}
+	if (in != NULL)
+		fclose(in);
+}
+
+/* Also those of the directory, where it lets itself be listed. */
+static void warn_ids(struct ces_problems *problems, const struct ces_policy *policy)
+{
+	const struct ids ours = {policy->subid_first,
+				 policy->subid_first +
+				     (policy->subid_users + 1) * policy->subid_per_user};
+	const struct passwd *user;
+
+	warn_subids(problems, &ours, "/etc/subuid");
+	warn_subids(problems, &ours, "/etc/subgid");
+	setpwent();
+	while ((user = getpwent()) != NULL) {
+		if (user->pw_uid < ours.first || user->pw_uid >= ours.end)
+			continue;
+		WARN(problems, "host.subordinate_ids", "choose a \"first\" beyond it",
+		     "holds the uid of a user of this machine, %s (%u)", user->pw_name,
+		     (unsigned)user->pw_uid);
+		break;
+	}
+	endpwent();
+}
+
+void ces_check_warn_host(struct ces_problems *problems, const struct ces_policy *policy)
+{
+	char path[320];
+
+	warn_members(problems, policy);
+	for (size_t i = 0; i < policy->n_registries; i++) {
+		const struct ces_policy_registry *registry = &policy->registries[i];
+
+		snprintf(path, sizeof(path), "registries.%s.ca_file", registry->name);
+		if (registry->ca_file != NULL && !exists(registry->ca_file))
+			WARN(problems, path, "put the certificate there, or correct the path",
+			     "%s is not on this machine: every pull would fail", registry->ca_file);
+	}
+	if (!exists(policy->runtime))
+		WARN(problems, "host.runtime", "install it, or correct the path",
+		     "%s is not on this machine: every run would fail", policy->runtime);
+	warn_ids(problems, policy);
+}

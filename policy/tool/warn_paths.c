@@ -1,0 +1,161 @@
+/* Directories of projects that are not apart. Templates are compared as text once {project} is
+ * filled in: what {user} and ~ lead to is not known here. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/name.h"
+#include "policy/template.h"
+#include "policy/tool/check.h"
+
+struct place {
+	char *path;
+	const struct ces_policy_project *project;
+};
+
+struct places {
+	struct place *v;
+	size_t n;
+};
+
+/* Only {project} is filled in. NULL: no memory. */
+static char *fill(const char *template, const char *project)
+{
+	static const char word[] = "{project}";
+	size_t room = CES_PATH_TEXT * 2, used = 0;
+	char *text = malloc(room);
+
+	while (text != NULL && *template != '\0' && used + CES_NAME_MAX + 1 < room) {
+		if (strncmp(template, word, strlen(word)) == 0) {
+			used += (size_t)snprintf(text + used, room - used, "%s", project);
+			template += strlen(word);
+		} else {
+			text[used++] = *template ++;
+		}
+	}
+	if (text != NULL)
+		text[used] = '\0';
+	return text;
+}
+
+/* As text, but '/' before all else, so that whatever lies below a directory follows it at once. */
+static int rank(char c)
+{
+	return c == '/' ? 1 : (unsigned char)c;
+}
+
+static int by_path(const void *left, const void *right)
+{
+	const char *a = ((const struct place *)left)->path;
+	const char *b = ((const struct place *)right)->path;
+
+	while (*a != '\0' && *a == *b)
+		a++, b++;
+	return rank(*a) - rank(*b);
+}
+
+static void say_overlap(struct ces_problems *problems, const struct place *inner,
+			const struct place *outer)
+{
+	char path[CES_NAME_MAX + 32];
+
+	snprintf(path, sizeof(path), "projects.%s.data", inner->project->name);
+	ces_problems_add(problems, false, path, "give each project a directory of its own",
+			 "overlaps with the data of project %s (%s, %s)", outer->project->name,
+			 inner->path, outer->path);
+}
+
+/* places are sorted. The stack holds the directories that the next one may lie in. */
+static void find_overlaps(struct ces_problems *problems, const struct places *places)
+{
+	const struct place **stack = calloc(places->n + 1, sizeof(void *));
+	size_t depth = 0;
+
+	if (stack == NULL) {
+		problems->no_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < places->n; i++) {
+		const struct place *place = &places->v[i];
+
+		while (depth > 0 && !ces_path_within(place->path, stack[depth - 1]->path))
+			depth--;
+		if (depth > 0)
+			say_overlap(problems, place, stack[depth - 1]);
+		stack[depth++] = place;
+	}
+	free(stack);
+}
+
+/* The first project, in the order of paths, other than `own`, whose data are reached through dir.
+ */
+static const struct place *reached(const struct places *places, const char *dir,
+				   const struct ces_policy_project *own)
+{
+	for (size_t i = 0; i < places->n; i++)
+		if (places->v[i].project != own && (ces_path_within(places->v[i].path, dir) ||
+						    ces_path_within(dir, places->v[i].path)))
+			return &places->v[i];
+	return NULL;
+}
+
+static void check_bind(struct ces_problems *problems, const struct places *places,
+		       const struct ces_policy_project *project, size_t index)
+{
+	char *dir = fill(project->settings.binds.v[index], project->name);
+	const struct place *other = dir == NULL ? NULL : reached(places, dir, project);
+	char path[CES_NAME_MAX + 48];
+
+	problems->no_memory = problems->no_memory || dir == NULL;
+	snprintf(path, sizeof(path), "projects.%s.binds[%zu]", project->name, index);
+	if (other != NULL)
+		ces_problems_add(problems, false, path, "bind a directory of the project's own",
+				 "%s reaches the data of project %s (%s)", dir,
+				 other->project->name, other->path);
+	free(dir);
+}
+
+/* Binds that the defaults give to all are looked at once, with the first project. */
+static void check_binds(struct ces_problems *problems, const struct ces_policy *policy,
+			const struct places *places)
+{
+	bool defaults_done = false;
+
+	for (size_t i = 0; i < policy->n_projects; i++) {
+		const struct ces_policy_project *project = &policy->projects[i];
+
+		if ((project->settings.own & CES_OWN_BINDS) == 0) {
+			if (defaults_done)
+				continue;
+			defaults_done = true;
+		}
+		for (size_t j = 0; j < project->settings.binds.n; j++)
+			if (project->settings.binds.v[j][0] == '/')
+				check_bind(problems, places, project, j);
+	}
+}
+
+void ces_check_warn_paths(struct ces_problems *problems, const struct ces_policy *policy)
+{
+	struct places places = {calloc(policy->n_projects + 1, sizeof(*places.v)), 0};
+
+	if (places.v == NULL) {
+		problems->no_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < policy->n_projects; i++) {
+		const struct ces_policy_project *project = &policy->projects[i];
+		char *path = fill(project->settings.data_source, project->name);
+
+		problems->no_memory = problems->no_memory || path == NULL;
+		if (path != NULL)
+			places.v[places.n++] = (struct place){path, project};
+	}
+	if (places.n > 0)
+		qsort(places.v, places.n, sizeof(*places.v), by_path);
+	find_overlaps(problems, &places);
+	check_binds(problems, policy, &places);
+	for (size_t i = 0; i < places.n; i++)
+		free(places.v[i].path);
+	free(places.v);
+}

@@ -1,0 +1,278 @@
+#!/usr/bin/env bats
+# ces-policy check: every error of a policy with its place and what to write, and what is unwise.
+
+load common.bash
+
+setup()
+{
+	p=$BATS_TEST_TMPDIR/policy.json
+	good=$examples/desktop.json
+	one='.projects["nsh-2024-0001"]'
+}
+
+check() { policy check --no-host --on 2026-12-01 "$@"; }
+
+# made JQ-FILTER: the check of what the filter makes of a good policy.
+made()
+{
+	jq "$1" "$good" > "$p"
+	run check "$p"
+}
+
+wrong() { made "$1"; [ "$status" -eq 2 ]; says "error: $2"; }
+unwise()
+{
+	made "$1"
+	[ "$status" -eq 0 ]
+	says "warning: $2"
+	run check --strict "$p"
+	[ "$status" -eq 1 ]
+}
+
+# The text of a policy, checked as it is.
+text()
+{
+	printf "$1" > "$p"
+	run check "$p"
+}
+
+@test "a good policy is good, also with --strict" {
+	made "$one.data.access = \"read-only\""
+	[ "$status" -eq 0 ]
+	says "good, 0 warnings"
+	says "sha256:$(sha256sum < "$p" | cut -d' ' -f1)"
+	run check --strict "$p"
+	[ "$status" -eq 0 ]
+}
+
+@test "every error is told, in the order of the file, each with line, column, key and what to write" {
+	cat > "$p" <<- 'JSON'
+		{
+		  "ces_policy": 2,
+		  "registries": { "GHCR.io": { "endpoint": "http://ghcr.io" } },
+		  "projects": {
+		    "p": {
+		      "member": { "groups": ["p"] },
+		      "images": [ { "alow": "ghcr.io/x" }, { "allow": "ghcr.io/*/", "expires": "2027-02-30" } ],
+		      "limits": { "memory": 16, "cpus": "many" },
+		      "memory": "1G"
+		    }
+		  }
+		}
+	JSON
+	run check "$p"
+	[ "$status" -eq 2 ]
+	says 'policy.json:2:3: error: ces_policy must be a whole number from 1 to 1'
+	says 'policy.json:3:19: error: registries.GHCR.io is not the name of a registry'
+	says 'policy.json:3:32: error: registries.GHCR.io.endpoint must be https://'
+	says 'policy.json:5:5: error: projects.p needs the key "members"'
+	says 'write "members": { "groups": ["nsh-2024-0001"] }'
+	says 'policy.json:6:7: error: projects.p.member is not a key that CES knows here'
+	says 'did you mean "members"?'
+	says 'policy.json:7:19: error: projects.p.images[0] needs the key "allow"'
+	says 'policy.json:7:21: error: projects.p.images[0].alow is not a key'
+	says 'policy.json:7:46: error: projects.p.images[1].allow must be a pattern'
+	says 'policy.json:7:69: error: projects.p.images[1].expires must be a date like "2027-06-30"'
+	says 'policy.json:8:19: error: projects.p.limits.memory must be a size like "16G"'
+	says 'policy.json:8:33: error: projects.p.limits.cpus must be a number of cpus'
+	says 'policy.json:9:7: error: projects.p.memory is not a key'
+	says '"memory" belongs into "limits"'
+	says '12 errors'
+	grep -o 'json:[0-9]\+' <<< "$output" | cut -d: -f2 | sort -nc
+}
+
+@test "what check finds no error in, the helper's parser takes, and the other way round" {
+	for f in "$examples"/{desktop,gpu-cluster,ondemand,test-environment}.json; do
+		run check "$f"
+		[ "$status" -eq 0 ]
+		run policy explain "$f"
+		[ "$status" -eq 0 ]
+	done
+	for f in 'del(.registries)' 'del(.projects)' '.host.subordinate_ids.per_user = 65537' "$one.members = []"; do
+		made "$f"
+		[ "$status" -eq 2 ]
+		run policy explain "$p"
+		[ "$status" -eq 2 ]
+	done
+}
+
+@test "each kind of unwise rule is told" {
+	unwise "del($one.expires)" "projects.nsh-2024-0001 never expires"
+	unwise "$one.images[0].allow = \"gcr.io/x\"" "projects.nsh-2024-0001.images[0].allow can never match: the registry gcr.io"
+	unwise "$one.images += [{allow: \"ghcr.io/epcced/tool\", expires: \"2027-01-01\", approval: \"x\"}]" "projects.nsh-2024-0001.images[2] never decides: images[0]"
+	unwise "$one.images[0].expires = \"2026-01-01\"" "projects.nsh-2024-0001.images[0] can never match any more: it expired on 2026-01-01"
+	unwise "$one.expires = \"2026-01-01\"" "projects.nsh-2024-0001 expired on 2026-01-01"
+	unwise "del($one.images[0].approval)" "projects.nsh-2024-0001.images[0] does not say by which approval"
+	unwise "$one.images = []" "projects.nsh-2024-0001.images allows nothing"
+	unwise "$one.members = {}" "projects.nsh-2024-0001 has no members"
+	unwise "." "projects.nsh-2024-0001 has read-write data together with a published port (8787"
+	unwise "$one.data.source = \"/safe_data/nsh-2024-0002/part\"" "projects.nsh-2024-0001.data overlaps with the data of project nsh-2024-0002"
+	unwise "$one.data.source = \"/safe_data\"" "projects.nsh-2024-0002.data overlaps with the data of project nsh-2024-0001"
+	unwise "$one.binds = [\"/safe_data\"]" "projects.nsh-2024-0001.binds[0] /safe_data reaches the data of project nsh-2024-0002"
+	unwise ".review_by = \"2026-11-30\"" "review_by has passed"
+	unwise "del(.review_by)" "the policy does not say when it is to be reviewed"
+	unwise "del(.approved_by)" "the policy does not say who approved it"
+	unwise ".approved_on = \"2026-12-02\"" "approved_on lies in the future"
+}
+
+@test "a directory whose name only begins like another does not overlap with it" {
+	made "$one.data.source = \"/safe_data/nsh-2024-0002-b\""
+	says_not overlaps
+}
+
+@test "a narrower rule before a wider one is not shadowed, nor is one that lasts longer" {
+	made "$one.images = [{allow: \"ghcr.io/epcced/tool\", approval: \"x\"}, {allow: \"ghcr.io/epcced/*\", approval: \"x\"}]"
+	says_not "never decides"
+	made "$one.images = [{allow: \"ghcr.io/**\", expires: \"2026-12-31\", approval: \"x\"}, {allow: \"ghcr.io/epcced/*\", approval: \"x\"}]"
+	says_not "never decides"
+}
+
+@test "members, files and ids are looked for on this machine, unless that is not asked for" {
+	cp "$good" "$p"
+	run policy check --on 2026-12-01 "$p"
+	[ "$status" -eq 0 ]
+	says "projects.nsh-2024-0002.members.users[0] there is no user auditor on this machine"
+	says "members.groups[0] there is no group nsh-2024-0001"
+	run check "$p"
+	says_not "on this machine"
+	jq "$one.members.users = [\"root\"] | .host.runtime = \"/nowhere/crun\" | .host.subordinate_ids.first = 65536 | .host.subordinate_ids.users = 30000" "$good" > "$p"
+	run policy check "$p"
+	says "/nowhere/crun is not on this machine"
+	says_not "no user root"
+}
+
+@test "problems for machines are JSON" {
+	jq "$one.data.access = \"rw\"" "$good" > "$p"
+	run check --format json "$p"
+	[ "$status" -eq 2 ]
+	jq -e '.errors == 1 and .problems[0].path == "projects.nsh-2024-0001.data.access" and .problems[0].severity == "error"
+		and .problems[0].line > 1 and (.problems[0].write | length > 0)' <<< "$output"
+	run check --format json "$good"
+	jq -e '.errors == 0 and (.digest | startswith("sha256:")) and all(.problems[]; .severity == "warning")' <<< "$output"
+}
+
+@test "text that is not JSON is refused with its place, in printable words" {
+	local n=0
+	while IFS= read -r wrong; do
+		[ -n "$wrong" ] || continue
+		n=$((n + 1))
+		text "$wrong"
+		echo "$n: $wrong: $output"
+		[ "$status" -eq 2 ]
+		[[ $output =~ policy.json:[0-9]+:[0-9]+:\ error ]]
+		printable
+	done <<- 'EOT'
+		[
+		{
+		{"a"
+		{"a":
+		{"a":1,
+		{"a":1,}
+		{,}
+		[1,]
+		[1 2]
+		[,1]
+		{"a" 1}
+		{"a"::1}
+		{a: 1}
+		{'a': 1}
+		{1: 1}
+		{"a": 01}
+		{"a": +1}
+		{"a": .5}
+		{"a": 5.}
+		{"a": 1e}
+		{"a": 0x10}
+		{"a": NaN}
+		{"a": Infinity}
+		{"a": -}
+		{"a": tru}
+		{"a": True}
+		{"a": nul}
+		{"a": "x
+		{"a": "\\x"}
+		{"a": "\\u12"}
+		{"a": "\\ud800"}
+		{"a": "\\u0000"}
+		{"a": "x\ty"}
+		{"a": "\033[31m"}
+		{"a": "\377"}
+		{"a": "\355\240\200"}
+		{"a": "\300\257"}
+		{"\\u0061": 1}
+		{"a": 1, "a": 1}
+		{"a": 1} x
+		{"a": 1}{"b": 2}
+		// no
+		/* no */ {}
+		\357\273\277{}
+		\000
+		\377\376{\000}\000
+		"x
+		]
+		}
+	EOT
+	[ "$n" -gt 45 ]
+}
+
+@test "an empty file, and JSON that is not an object, are refused" {
+	for t in '' ' ' 'null' 'true' '3' '"x"' '[]' '[{}]' '{}'; do
+		text "$t"
+		[ "$status" -eq 2 ]
+		says "error"
+	done
+}
+
+@test "deep nesting is refused" {
+	python3 -c 'print("{\"projects\":" * 100000)' > "$p"
+	run check "$p"
+	[ "$status" -eq 2 ]
+	says "nested too deeply"
+}
+
+@test "a file of 100 MB is refused at once" {
+	truncate -s 100M "$p"
+	run timeout 2 "$top/${B:-build}/ces-policy" check "$p"
+	[ "$status" -eq 2 ]
+	says "larger than 4 MiB"
+}
+
+@test "a directory, a FIFO and a missing file are errors" {
+	mkfifo "$BATS_TEST_TMPDIR/fifo"
+	for f in "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/fifo" "$BATS_TEST_TMPDIR/none"; do
+		run check "$f"
+		[ "$status" -eq 2 ]
+	done
+}
+
+@test "10,000 projects are checked in under a second, with all their warnings" {
+	jq '.projects = ([range(10000) | {key: "p\(.)", value: {members: {groups: ["p\(.)"]}, images: [{allow: "ghcr.io/lab/*"}]}}] | from_entries)' \
+		"$good" | jq -c . > "$p"
+	[ "$(stat -c %s "$p")" -gt 600000 ]
+	start=${EPOCHREALTIME/./}
+	run check "$p"
+	took=$((${EPOCHREALTIME/./} - start))
+	echo "$took us"
+	[ "$status" -eq 0 ]
+	says "20000 warnings"
+	# The sanitizers and a busy machine take their share.
+	[ "$took" -lt 3000000 ]
+}
+
+@test "10,000 errors in one file are told in no more time" {
+	jq '.projects = ([range(10000) | {key: "p\(.)", value: {members: {group: ["p"]}, images: [{alow: "x"}]}}] | from_entries)' "$good" > "$p"
+	start=${EPOCHREALTIME/./}
+	run check "$p"
+	took=$((${EPOCHREALTIME/./} - start))
+	[ "$status" -eq 2 ]
+	says "30000 errors"
+	[ "$took" -lt 5000000 ]
+}
+
+@test "root is given up before a policy is read" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	cp "$good" "$p"
+	run strace -f -o "$BATS_TEST_TMPDIR/trace" -e trace=read,setresuid "$top/${B:-build}/ces-policy" check --no-host "$p"
+	sed -n '/setresuid/,$p' "$BATS_TEST_TMPDIR/trace" | grep -q 'ces_policy'
+	run ! grep -q 'ces_policy' <(sed '/setresuid/,$d' "$BATS_TEST_TMPDIR/trace")
+}
