@@ -269,7 +269,7 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	pull alice $open/tools:1 -q
 	eventually bash -c "! compgen -G '$store/layers/sha256/*/unsettled'"
 	layer=$(ls -d $store/layers/sha256/*)
-	echo 00000000-0000-0000-0000-000000000000 > "$layer/unsettled"
+	printf 00000000-0000-0000-0000-000000000000 > "$layer/unsettled"
 	truncate -s 0 "$layer/fs/bin/busybox"
 	run --separate-stderr ces alice run -q $open/tools:1 true
 	[ "$status" -eq 125 ]
