@@ -3,6 +3,7 @@
 #include "client/ask.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,8 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/paths.h"
+
+#define TICK_MS 500
 
 struct answer {
 	struct ces_options *options;
@@ -95,6 +98,15 @@ static void on_event(struct answer *answer, struct ces_event *event)
 	}
 }
 
+/* An event never comes in parts: the helper writes each in one go, so reading it does not wait. */
+static void await_event(struct ces_session *session, struct ces_progress *progress)
+{
+	struct pollfd events = {.fd = session->events, .events = POLLIN};
+
+	while (poll(&events, 1, TICK_MS) == 0)
+		ces_progress_tick(progress, ces_now_ms());
+}
+
 static void follow(struct ces_session *session, struct answer *answer)
 {
 	bool final = false;
@@ -102,8 +114,10 @@ static void follow(struct ces_session *session, struct answer *answer)
 	while (!final) {
 		struct ces_event event = {0};
 		struct ces_error err;
-		int result = ces_session_next(session, &event, &err);
+		int result;
 
+		await_event(session, answer->progress);
+		result = ces_session_next(session, &event, &err);
 		if (result <= 0) {
 			ces_progress_end(answer->progress);
 			if (result < 0)

@@ -9,11 +9,13 @@
 #include <unistd.h>
 
 #include "client/say.h"
+#include "common/cleanup.h"
 #include "common/io.h"
 #include "common/num.h"
 
 #define REDRAW_MS 100
-#define BAR_LEAST 10
+#define KNOWN_MS  1000 /* before that a rate says nothing of the rest */
+#define BAR_LEAST 6
 #define BAR_MOST  40
 
 void ces_progress_start(struct ces_progress *progress, bool shown, int fd)
@@ -87,17 +89,51 @@ static void format_bar(const char *name, unsigned done, const char *tail, size_t
 		ret[columns] = '\0';
 }
 
-/* "120.5 MiB / 450.1 MiB  35.2 MiB/s" */
+/* "  9.5/450.1 MiB": both in the unit of the whole, and as wide at every moment. */
+static void format_amount(uint64_t bytes, uint64_t size, char *ret, size_t ret_size)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	double divisor = 1;
+	char whole[32];
+	size_t unit = 0;
+	int decimals;
+
+	while ((double)size / divisor >= 1024 && unit + 1 < CES_COUNT(units)) {
+		divisor *= 1024;
+		unit++;
+	}
+	decimals = unit > 0 ? 1 : 0;
+	snprintf(whole, sizeof(whole), "%.*f", decimals, (double)size / divisor);
+	snprintf(ret, ret_size, "%*.*f/%s %s", (int)strlen(whole), decimals,
+		 (double)(bytes < size ? bytes : size) / divisor, whole, units[unit]);
+}
+
+/* "1m30s"; above an hour nobody waits for seconds. "" while it is too early to tell. */
+static void format_left(double seconds, char ret[32])
+{
+	uint64_t left = (uint64_t)seconds;
+
+	ret[0] = '\0';
+	if (seconds < 0 || seconds > 99.0 * 3600)
+		return;
+	if (left >= 3600)
+		left -= left % 60;
+	ces_num_format_time(left > 0 ? left : 1, ret, 32);
+}
+
+/* "120.5/450.1 MiB   35.2 MiB/s      9s left" */
 static void format_tail(uint64_t bytes, uint64_t size, int64_t elapsed_ms, char *ret,
 			size_t ret_size)
 {
-	char have[32], whole[32], rate[32];
 	double per_second = elapsed_ms > 0 ? (double)bytes * 1000.0 / (double)elapsed_ms : 0;
+	bool known = elapsed_ms >= KNOWN_MS && per_second >= 1 && bytes < size;
+	char amount[64], rate[32], left[32];
 
-	ces_num_format_size(bytes, have, sizeof(have));
-	ces_num_format_size(size, whole, sizeof(whole));
+	format_amount(bytes, size, amount, sizeof(amount));
 	ces_num_format_size((uint64_t)per_second, rate, sizeof(rate));
-	snprintf(ret, ret_size, "%s / %s  %s/s", have, whole, rate);
+	format_left(known ? (double)(size - bytes) / per_second : -1, left);
+	snprintf(ret, ret_size, "%s %10s/s %6s %s", amount, rate, left,
+		 left[0] != '\0' ? "left" : "    ");
 }
 
 void ces_progress_format(const struct ces_progress_layer *layer, int64_t now_ms, size_t columns,
@@ -235,6 +271,13 @@ void ces_progress_update(struct ces_progress *progress, const struct ces_event_p
 		draw(progress, now_ms);
 	else if (!progress->terminal && changed)
 		tell(progress, event->layer);
+}
+
+void ces_progress_tick(struct ces_progress *progress, int64_t now_ms)
+{
+	if (progress->shown && progress->terminal && progress->n > 0 &&
+	    now_ms - progress->last_drawn >= REDRAW_MS)
+		draw(progress, now_ms);
 }
 
 void ces_progress_end(struct ces_progress *progress)

@@ -41,6 +41,14 @@ def mode_stall(h, thing):
     time.sleep(3600)
 
 
+def mode_stall_layers(h, thing):
+    """a configuration well; half of a layer, and then nothing, for ever"""
+    if thing.data.startswith(b"{"):
+        h.serve(thing)
+    else:
+        mode_stall(h, thing)
+
+
 def mode_drop_once(h, thing):
     """half of it, then the connection ends; the second time well, with Range"""
     if h.first():

@@ -3,6 +3,7 @@
 /* links: client/options.c client/optfile.c client/suggest.c */
 #include <check.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,15 +28,46 @@ static const struct ces_progress_layer half = {
     .id = "0123456789ab",
 };
 
-START_TEST(a_layers_line_tells_how_far_how_much_and_how_fast)
+START_TEST(a_layers_line_tells_how_far_how_much_how_fast_and_how_long)
 {
 	char line[CES_PROGRESS_LINE];
 
 	ces_progress_format(&half, 3000, 80, line);
 	ck_assert_ptr_nonnull(strstr(line, "ces: 0123456789ab ["));
 	ck_assert_ptr_nonnull(strstr(line, "50%"));
-	ck_assert_ptr_nonnull(strstr(line, "50 MiB / 100 MiB"));
-	ck_assert_ptr_nonnull(strstr(line, "25 MiB/s"));
+	ck_assert_ptr_nonnull(strstr(line, " 50.0/100.0 MiB"));
+	ck_assert_ptr_nonnull(strstr(line, " 25 MiB/s"));
+	ck_assert_ptr_nonnull(strstr(line, " 2s left"));
+}
+END_TEST
+
+START_TEST(a_layers_line_keeps_its_shape_while_it_grows)
+{
+	struct ces_progress_layer layer = half;
+	char line[CES_PROGRESS_LINE], *end;
+	ptrdiff_t place = 0;
+	size_t length = 0;
+
+	layer.size = 1023 * MIB + 900 * 1024; /* the widest figures */
+	for (layer.bytes = 0; layer.bytes < layer.size; layer.bytes += 7 * MIB + 1) {
+		ces_progress_format(&layer, 1000 + 60 * 1000, 79, line);
+		end = strchr(line, ']');
+		ck_assert_msg(end != NULL, "no bar: %s", line);
+		if (length == 0) {
+			place = end - line;
+			length = strlen(line);
+		}
+		ck_assert_msg(end - line == place && strlen(line) == length, "%s", line);
+	}
+}
+END_TEST
+
+START_TEST(the_time_left_is_not_guessed_at_once)
+{
+	char line[CES_PROGRESS_LINE];
+
+	ces_progress_format(&half, 1100, 80, line);
+	ck_assert_ptr_null(strstr(line, "left"));
 }
 END_TEST
 
@@ -353,7 +385,9 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
-	tcase_add_test(tc, a_layers_line_tells_how_far_how_much_and_how_fast);
+	tcase_add_test(tc, a_layers_line_tells_how_far_how_much_how_fast_and_how_long);
+	tcase_add_test(tc, a_layers_line_keeps_its_shape_while_it_grows);
+	tcase_add_test(tc, the_time_left_is_not_guessed_at_once);
 	tcase_add_loop_test(tc, a_layers_line_never_exceeds_the_terminal, 0, CES_COUNT(widths));
 	tcase_add_test(tc, a_layer_without_time_or_size_has_a_line_too);
 	tcase_add_test(tc, a_layer_that_sends_more_than_its_size_stays_at_100);

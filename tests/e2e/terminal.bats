@@ -1,0 +1,122 @@
+#!/usr/bin/env bats
+# What a pull looks like on a terminal of 80 columns, and what the keys do. tmux is the terminal.
+
+load ../lib/e2e.bash
+
+setup_file() { lab_policy; }
+setup()
+{
+	empty_store
+	have alice tools
+	remember
+}
+teardown() { tmux -L ces kill-server 2> /dev/null || true; }
+
+# A shell of alice's on a terminal.
+terminal() # [COLUMNS]
+{
+	tmux -L ces -f /dev/null new-session -d -x "${1:-80}" -y 24 \
+		"setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice PS1='> ' sh" 3>&-
+	eventually on_screen '^> *$'
+}
+
+type_line() # TEXT
+{
+	tmux -L ces send-keys -l "$1"
+	tmux -L ces send-keys Enter
+}
+
+screen() { tmux -L ces capture-pane -p; }
+
+on_screen() { screen | grep -qE -- "$1"; }
+
+shows() # PATTERN
+{
+	if eventually on_screen "$1"; then return 0; fi
+	screen >&2
+	return 1
+}
+
+@test "a pull's bar, rate and time left fit 80 columns, and stay on one line" {
+	terminal
+	type_line 'ces-client pull bad.tre.test/bad-stall-layers/x:good'
+	shows '^ces: [0-9a-f]{12} \[=+> *\] +[0-9]+%  +[0-9.]+/[0-9.]+ [KM]?i?B +[0-9.]+ [KM]?i?B/s +[0-9hms]+ left$'
+	[ "$(screen | grep -c '^ces: [0-9a-f]\{12\} ')" -eq "$(screen | grep -oE '^ces: [0-9a-f]{12}' | sort -u | wc -l)" ]
+	[ "$(screen | awk 'length > 79' | wc -l)" -eq 0 ]
+	tmux -L ces send-keys C-c
+	shows '^> *$'
+}
+
+@test "40 columns are enough for a line that says something" {
+	terminal 40
+	type_line 'ces-client pull -q x; ces-client pull bad.tre.test/bad-stall-layers/x:good'
+	shows '^ces: [0-9a-f]{12} +[0-9]+%  '
+	[ "$(screen | grep -c '^ces: [0-9a-f]\{12\} ')" -eq "$(screen | grep -oE '^ces: [0-9a-f]{12}' | sort -u | wc -l)" ]
+}
+
+@test "Ctrl-C in a pull leaves nothing" {
+	terminal
+	remember # the terminal's own processes are there now
+	type_line 'ces-client pull bad.tre.test/bad-stall-layers/x:good'
+	shows '^ces: [0-9a-f]{12} .*%'
+	tmux -L ces send-keys C-c
+	eventually no pgrep '^ces-'
+	nothing_left_behind
+	type_line 'echo status $?'
+	shows '^status 130$'
+}
+
+@test "a registry that wants a login asks for it, does not show the token, and the pull goes on" {
+	terminal
+	type_line "ces-client pull $image/tools:1"
+	shows 'user name: *$'
+	type_line $registry_user
+	shows 'token \(it is not shown\): *$'
+	type_line $registry_token
+	shows "^ces: pulled $image/tools:1|up to date"
+	screen | grep -q "user name: $registry_user"
+	no on_screen "$registry_token"
+	type_line 'stty -a | grep -ow echo'
+	shows '^echo$'
+}
+
+@test "an empty line, or Ctrl-C, at the question gives up; the echo is back" {
+	terminal
+	type_line "ces-client pull $image/tools:1; echo status \$?"
+	shows 'user name: *$'
+	tmux -L ces send-keys Enter
+	shows '^status 125$'
+	shows 'no login was given'
+	tmux -L ces send-keys C-l
+	type_line "clear; ces-pull $registry_user '' $image/tools:1; echo status \$?"
+	shows 'not shown\): *$'
+	tmux -L ces send-keys -l secret
+	tmux -L ces send-keys C-c
+	shows '^status 125$'
+	no on_screen secret
+	type_line 'stty -a | grep -ow echo'
+	shows '^echo$'
+	nothing_left_behind
+}
+
+@test "a wrong token is asked for once, and then refused with the registry's word" {
+	terminal
+	type_line "ces-client pull $image/tools:1; echo status \$?"
+	shows 'user name: *$'
+	type_line $registry_user
+	shows 'not shown'
+	type_line wrong
+	shows '^status 125$'
+	[ "$(screen | grep -c 'user name')" -eq 1 ]
+	screen | grep -qiE 'ces: .*(login|token|unauthorized)'
+}
+
+@test "without a terminal nothing is asked" {
+	run --separate-stderr ces alice pull $image/tools:1 < /dev/null
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"wants a login"* ]]
+	[[ $stderr != *"user name"* ]]
+	run --separate-stderr ces alice pull --username $registry_user $image/tools:1 < /dev/null
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"--token-file F or --token-stdin"* ]]
+}
