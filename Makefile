@@ -88,6 +88,8 @@ install: all
 	install $(ROOT_OWNED) -m 4755 $(B)/ces-helper $(PRIVATE)
 	for p in $(wildcard man/*.[1-9]); do \
 		install $(ROOT_OWNED) -D -m 644 $$p $(MANDIR)/man$${p##*.}/$${p##*/} || exit 1; done
+	for n in pm-pull app-pull; do ln -sf ces-pull.1 $(MANDIR)/man1/ces-$$n.1; done
+	for n in pm-run dk-run gpu-run; do ln -sf ces-run.1 $(MANDIR)/man1/ces-$$n.1; done
 	install $(ROOT_OWNED) -D -m 644 client/completions/ces-client.bash $(COMPLETE_BASH)/ces-client
 	install $(ROOT_OWNED) -D -m 644 client/completions/_ces-client $(COMPLETE_ZSH)/_ces-client
 	install $(ROOT_OWNED) -D -m 644 client/completions/ces-client.fish $(COMPLETE_FISH)/ces-client.fish

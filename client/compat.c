@@ -204,8 +204,8 @@ static bool take_runtime(struct compat *compat, const char *word)
 static const char *usage_of(const struct name *name)
 {
 	if (name->verb == CES_VERB_PULL)
-		return name->words ? "[podman|apptainer|k8s] [USER [TOKEN]] IMAGE"
-				   : "[USER [TOKEN]] IMAGE";
+		return name->words ? "[podman|apptainer|k8s] [OPTION...] [USER [TOKEN]] IMAGE"
+				   : "[OPTION...] [USER [TOKEN]] IMAGE";
 	return name->words ? "[podman|apptainer|k8s] [OPTION...] IMAGE [ARG...]"
 			   : "[OPTION...] IMAGE [ARG...]";
 }

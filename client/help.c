@@ -57,6 +57,7 @@ void ces_help_command(const struct ces_command *command)
 	char name[64], usage[128];
 
 	snprintf(name, sizeof(name), "ces-client %s", command->name);
-	snprintf(usage, sizeof(usage), "[OPTION...] %s", command->usage);
+	snprintf(usage, sizeof(usage), "[OPTION...]%s%s", *command->usage != '\0' ? " " : "",
+		 command->usage);
 	ces_help_options(name, usage, command->help, command->options);
 }
