@@ -60,19 +60,22 @@ bool ces_compat_is(const char *argv0)
 char **ces_compat_hide(int argc, char **argv)
 {
 	const struct name *name = argc > 0 ? find(argv[0]) : NULL;
-	char **copy;
+	size_t size = sizeof(char *);
+	char **copy, *text;
 
 	if (name == NULL || name->verb != CES_VERB_PULL)
 		return argv;
-	copy = calloc((size_t)argc + 1, sizeof(*copy));
+	for (int i = 0; i < argc; i++)
+		size += sizeof(*copy) + strlen(argv[i]) + 1;
+	copy = calloc(1, size);
+	if (copy == NULL)
+		exit(CES_EXIT_REFUSED); /* nothing is open yet that could say why */
+	text = (char *)(copy + argc + 1);
 	for (int i = 0; i < argc; i++) {
-		char *text = strdup(argv[i]);
-
+		copy[i] = text;
+		text = stpcpy(text, argv[i]) + 1;
 		if (i > 0)
 			explicit_bzero(argv[i], strlen(argv[i]));
-		if (copy == NULL || text == NULL)
-			exit(CES_EXIT_REFUSED); /* nothing is open yet that could say why */
-		copy[i] = text;
 	}
 	return copy;
 }
@@ -334,6 +337,8 @@ int ces_compat_main(int argc, char **argv)
 	struct ces_error err;
 	int status = CES_EXIT_REFUSED;
 
+	if (compat.name == NULL)
+		return status;
 	compat.runtime = compat.name->runtime;
 	if (parse(&compat, argc, argv, &err) < 0)
 		ces_say_failure(&err);

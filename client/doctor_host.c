@@ -25,10 +25,12 @@
 bool ces_doctor_version(const char *text, unsigned major, unsigned minor)
 {
 	const char *digit = text + strcspn(text, "0123456789");
-	unsigned have_major, have_minor;
+	char *end;
+	unsigned long have_major = strtoul(digit, &end, 10), have_minor;
 
-	if (sscanf(digit, "%9u.%9u", &have_major, &have_minor) != 2)
+	if (*end != '.' || end[1] < '0' || end[1] > '9')
 		return false;
+	have_minor = strtoul(end + 1, NULL, 10);
 	return have_major > major || (have_major == major && have_minor >= minor);
 }
 
@@ -127,12 +129,12 @@ static bool read_line(const char *path, char *ret, size_t size)
 /* The helper refuses to start anywhere else: root there is not root. */
 static void check_initial(struct ces_doctor *doctor)
 {
-	unsigned long inside, outside, count;
-	char map[256];
+	char map[256], *end;
 
+	/* "0 0 4294967295": all ids, as they are */
 	if (!read_line("/proc/self/uid_map", map, sizeof(map)) ||
-	    (sscanf(map, "%lu %lu %lu", &inside, &outside, &count) == 3 && inside == 0 &&
-	     outside == 0 && count == 4294967295ul))
+	    (strtoul(map, &end, 10) == 0 && strtoul(end, &end, 10) == 0 &&
+	     strtoul(end, NULL, 10) == UINT32_MAX))
 		return;
 	ces_doctor_find(
 	    doctor, "namespaces", CES_GRADE_PROBLEM,
@@ -226,19 +228,23 @@ void ces_doctor_cgroups(struct ces_doctor *doctor)
 /* ---- subordinate ids ---- */
 
 static void check_subid_line(struct ces_doctor *doctor, const struct ces_policy *policy,
-			     const char *path, const char *line)
+			     const char *path, char *line)
 {
 	uint64_t first = policy->subid_first;
 	uint64_t end = first + (policy->subid_users + 1) * policy->subid_per_user;
-	unsigned long long from, count;
-	char name[64];
+	char *numbers = strchr(line, ':'), *rest;
+	uint64_t from, count;
 
-	if (sscanf(line, "%63[^:]:%llu:%llu", name, &from, &count) != 3)
+	if (numbers == NULL)
 		return;
-	if (from >= end || from + count <= first)
+	*numbers++ = '\0';
+	from = strtoull(numbers, &rest, 10);
+	count = *rest == ':' ? strtoull(rest + 1, NULL, 10) : 0;
+	if (count == 0 || from >= end || from + count <= first)
 		return;
 	ces_doctor_find(doctor, "ids", CES_GRADE_WARNING,
-			"%s gives %s ids from %llu, which CES uses too", path, name, from);
+			"%s gives %s ids from %llu, which CES uses too", path, line,
+			(unsigned long long)from);
 	ces_doctor_remedy(doctor, "choose another host.subordinate_ids.first in the policy, or "
 				  "another range there");
 }

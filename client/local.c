@@ -47,7 +47,7 @@ static int take_name(struct json_object *object, const char *key, bool required,
 		return ces_error_set(err, CES_E_POLICY,
 				     "the policy's kubernetes.%s must be a name in lower case",
 				     key);
-	strcpy(ret, text);
+	memcpy(ret, text, strlen(text) + 1);
 	return 0;
 }
 
@@ -109,6 +109,8 @@ struct me {
 	struct ces_caller caller;
 	gid_t groups[CALLER_GROUPS];
 	char *group_names[CALLER_GROUPS];
+	char candidates[CANDIDATES][CES_NAME_MAX + 1];
+	char *inferred[CANDIDATES];
 	struct ces_facts facts;
 };
 
@@ -116,9 +118,6 @@ static void free_me(struct me *me)
 {
 	for (size_t i = 0; i < me->caller.n_groups; i++)
 		free(me->group_names[i]);
-	for (size_t i = 0; i < me->facts.inferred.n; i++)
-		free(me->facts.inferred.v[i]);
-	free(me->facts.inferred.v);
 	free(me->caller.user);
 	free(me->caller.home);
 	free(me);
@@ -152,24 +151,21 @@ static int load_me(struct me *me, struct ces_error *err)
 	return 0;
 }
 
-static int gather_facts(const struct ces_policy *policy, struct me *me, struct ces_error *err)
+static void gather_facts(const struct ces_policy *policy, struct me *me)
 {
-	char names[CANDIDATES][CES_NAME_MAX + 1];
-	size_t n =
-	    policy->infer ? ces_decide_candidates(policy, &me->caller, names, CANDIDATES) : 0;
+	size_t n = policy->infer
+		       ? ces_decide_candidates(policy, &me->caller, me->candidates, CANDIDATES)
+		       : 0;
+	CES_CLEANUP_FD int base =
+	    n > 0 ? open(policy->infer_base, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 	struct ces_strings *inferred = &me->facts.inferred;
-	CES_CLEANUP_FD int base = -1;
 	struct stat st;
 
-	inferred->v = calloc(n + 1, sizeof(*inferred->v));
-	if (inferred->v == NULL)
-		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
-	base = n > 0 ? open(policy->infer_base, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	inferred->v = me->inferred;
 	for (size_t i = 0; base >= 0 && i < n; i++) {
-		if (fstatat(base, names[i], &st, 0) == 0 && S_ISDIR(st.st_mode))
-			inferred->v[inferred->n++] = strdup(names[i]);
+		if (fstatat(base, me->candidates[i], &st, 0) == 0 && S_ISDIR(st.st_mode))
+			inferred->v[inferred->n++] = me->candidates[i];
 	}
-	return 0;
 }
 
 int ces_local_decide(const struct ces_local *local, const struct ces_request *request,
@@ -180,9 +176,11 @@ int ces_local_decide(const struct ces_local *local, const struct ces_request *re
 
 	if (me == NULL)
 		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
-	if (load_me(me, err) == 0 && gather_facts(local->policy, me, err) == 0)
+	if (load_me(me, err) == 0) {
+		gather_facts(local->policy, me);
 		result = ces_decide(local->policy, &me->caller, request, &me->facts, time(NULL),
 				    ret, err);
+	}
 	if (result == 0)
 		snprintf(ret_user, CES_LOCAL_USER, "%s", me->caller.user);
 	free_me(me);

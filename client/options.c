@@ -262,7 +262,7 @@ static int apply_option_file(const struct ces_option_table *table, const char *p
 			     struct ces_options *options, struct ces_error *err)
 {
 	struct ces_words words = {0};
-	int first, result;
+	int first = 0, result;
 
 	if (table->in_file != NULL)
 		table = table->in_file;
@@ -289,7 +289,7 @@ static int apply_option_file(const struct ces_option_table *table, const char *p
 int ces_options_parse(const struct ces_option_table *table, int argc, char **argv,
 		      struct ces_options *options, int *ret_first, struct ces_error *err)
 {
-	int first;
+	int first = 0;
 
 	if (walk(table, CES_PHASE_OPTION_FILE, argc, argv, options, &first, err) < 0)
 		return -1;

@@ -64,7 +64,7 @@ static void draw_bar(unsigned done, size_t width, char *ret)
 	size_t filled = width * done / 100;
 
 	for (size_t i = 0; i < width; i++)
-		ret[i] = i < filled ? '=' : (i == filled ? '>' : ' ');
+		ret[i] = "= >"[i < filled ? 0 : (i == filled ? 2 : 1)];
 	ret[width] = '\0';
 }
 
