@@ -229,7 +229,7 @@ static json all_mounts(const struct ces_plan *plan)
 	MOUNT("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", "ro");
 	mount_sized(mounts, "/dev/shm", plan->decision->limits.shm, "mode=1777");
 	for (size_t i = 0; i < plan->n_mounts; i++) {
-		char source[16];
+		char source[32];
 
 		(void)snprintf(source, sizeof(source), "/d/%zu", i);
 		/* the flags are on the mount already and locked; runc wants them repeated */

@@ -133,6 +133,15 @@ static int serve(struct ces_session *session, struct ces_error *err)
 	return dispatch(session, err);
 }
 
+/* The request may hold a token: it is wiped. */
+static void end_session(struct ces_session *session)
+{
+	ces_wire_free(&ces_request_schema, &session->request);
+	ces_caller_free(&session->caller);
+	ces_policy_free(session->policy);
+	ces_store_close(&session->store);
+}
+
 int main(int argc, char **argv)
 {
 	struct ces_session session = {
@@ -145,13 +154,16 @@ int main(int argc, char **argv)
 		ces_report_error(&err, NULL);
 		return CES_EXIT_REFUSED;
 	}
-	if (serve(&session, &err) == 0)
+	if (serve(&session, &err) == 0) {
+		end_session(&session);
 		return 0;
+	}
 	if (!session.recorded &&
 	    ces_record_decision(&session, NULL, NULL, NULL, &err, &unrecorded) < 0)
 		ces_error_context(&err, "%s", unrecorded.text);
 	ces_report_error(&err, err.code == CES_E_DENIED && session.policy != NULL
 				   ? session.policy->contact
 				   : NULL);
+	end_session(&session);
 	return CES_EXIT_REFUSED;
 }

@@ -237,7 +237,7 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	remember
 	run --separate-stderr pull alice $open/big:1
 	used=$(df --output=used -k $store | tail -n 1)
-	umount $store
+	eventually umount $store # a pull before may still wait for the disk
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"ces: "*[Nn]"o space"* ]]
 	[ "$used" -lt 1024 ]
