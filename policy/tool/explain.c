@@ -1,191 +1,292 @@
-/* A policy in plain English, for those who approve it. Every sentence is made from the parsed
- * policy, the one that decides; it must never read the file's text instead. */
+/* ces-policy explain: who may run what on which data, until when, approved by whom. Which projects
+ * a user is in, and which rules cover an image, is asked of the functions that decide. */
 #include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "common/num.h"
+#include "common/cleanup.h"
+#include "policy/rights.h"
+#include "policy/tool/explain.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"
 
-static void print_list(const char *before, const struct ces_strings *list, const char *none)
+#define GROUPS_MAX 256
+
+static const char help[] =
+    "usage: ces-policy explain [--project P | --user U [--groups G,...]] [--image I] FILE\n"
+    "Says in plain English what a policy allows: all of it, or one project, or what one user\n"
+    "has (by this machine's groups, or those given), or who may run an image.\n";
+
+struct explain {
+	const char *project, *user, *groups, *image;
+	struct ces_reference reference; /* of image */
+	time_t now;
+	const struct ces_policy *policy;
+	/* the user, where one is asked about */
+	struct ces_caller caller;
+	gid_t gids[GROUPS_MAX];
+	char *names[GROUPS_MAX];
+	char *text; /* of --groups, cut into names */
+	char candidates[GROUPS_MAX][CES_NAME_MAX + 1];
+	char *candidate_list[GROUPS_MAX];
+};
+
+static bool covers(const struct explain *e, const struct ces_policy_image_rule *rule)
 {
-	printf("%s", before);
-	for (size_t i = 0; i < list->n; i++)
-		printf("%s%s", i > 0 ? ", " : "", list->v[i]);
-	printf("%s\n", list->n == 0 ? none : "");
+	return ces_pattern_match(rule->allow, e->reference.registry, e->reference.repository) &&
+	       (rule->digest == NULL || e->reference.digest[0] == '\0' ||
+		strcmp(rule->digest, e->reference.digest) == 0);
 }
 
-static void print_rules(const struct ces_policy_image_rules *rules, time_t now)
+static bool any_covers(const struct explain *e, const struct ces_policy_image_rules *rules)
 {
+	for (size_t i = 0; i < rules->n; i++)
+		if (covers(e, &rules->v[i]))
+			return true;
+	return false;
+}
+
+/* The rule that decides is the first that covers the image and has not expired. */
+static void print_image(const struct explain *e, const char *where,
+			const struct ces_policy_image_rules *rules)
+{
+	bool decided = false;
 	char day[16];
 
-	printf("  Images that may be pulled and run:%s\n", rules->n == 0 ? " none" : "");
 	for (size_t i = 0; i < rules->n; i++) {
 		const struct ces_policy_image_rule *rule = &rules->v[i];
+		bool over = rule->expires != 0 && e->now >= rule->expires;
 
-		printf("    %s", rule->allow);
-		if (rule->digest != NULL)
-			printf(", only %s", rule->digest);
-		if (rule->approval != NULL)
-			printf(", approved by %s", rule->approval);
-		if (rule->expires != 0)
-			printf(", %s %s", now < rule->expires ? "until" : "EXPIRED on",
-			       ces_tool_day(rule->expires, day));
-		printf("\n");
-	}
-}
-
-static void print_limits(const struct ces_policy_limits *limits)
-{
-	char memory[32], time_text[32], shm[32], layer[32];
-
-	ces_num_format_size(limits->memory, memory, sizeof(memory));
-	ces_num_format_time(limits->time, time_text, sizeof(time_text));
-	ces_num_format_size(limits->shm, shm, sizeof(shm));
-	ces_num_format_size(limits->writable_layer, layer, sizeof(layer));
-	printf("  Limits of one run: %g cpus, %s memory, %s, %llu processes, %s shared memory,\n"
-	       "    %s of changes to the image's files. Runs at once for each user: %llu\n",
-	       (double)limits->cpus / 1000, memory, time_text, (unsigned long long)limits->pids,
-	       shm, layer, (unsigned long long)limits->runs);
-}
-
-static void print_retain(const struct ces_policy_settings *settings)
-{
-	char text[32];
-
-	switch (settings->retain) {
-	case CES_RETAIN_RUN:
-		printf("  Images are destroyed after the run that used them\n");
-		break;
-	case CES_RETAIN_TIME:
-		ces_num_format_time(settings->retain_seconds, text, sizeof(text));
-		printf("  Images are removed when they were not used for %s\n", text);
-		break;
-	case CES_RETAIN_ALWAYS:
-		printf("  Images are kept\n");
-		break;
-	}
-}
-
-static void print_settings(const struct ces_policy_settings *settings)
-{
-	printf("  Data: %s%s, %s\n",
-	       settings->data_home_override ? "~/safe_data where it exists, else " : "",
-	       settings->data_source,
-	       settings->data_access == CES_ACCESS_READ_WRITE ? "read-write" : "read-only");
-	printf("  Outputs: %s; scratch: %s\n", settings->outputs_source, settings->scratch_source);
-	print_limits(&settings->limits);
-	printf("  Network: none\n");
-	print_list("  Ports that a user may open to themselves: ", &settings->publish, "none");
-	print_list("  Other directories that a user may bring in: ", &settings->binds, "none");
-	printf("  GPUs: %s%llu\n", settings->gpus_max > 0 ? "at most " : "",
-	       (unsigned long long)settings->gpus_max);
-	printf("  Inside, the user is %s\n", settings->identity == CES_IDENTITY_SAME_UID
-						 ? "the same user"
-						 : "root, and "
-						   "outside still the same user");
-	print_retain(settings);
-}
-
-static void print_project(const struct ces_policy_project *project, time_t now)
-{
-	char day[16];
-
-	printf("\nProject %s%s%s\n", project->name, project->title != NULL ? ": " : "",
-	       project->title != NULL ? project->title : "");
-	if (project->expires != 0)
-		printf("  %s %s\n", now < project->expires ? "Until" : "EXPIRED on",
-		       ces_tool_day(project->expires, day));
-	print_list("  Members of the groups: ", &project->member_groups, "none");
-	print_list("  Users: ", &project->member_users, "none");
-	print_rules(&project->images, now);
-	print_settings(&project->settings);
-}
-
-static void print_inferred(const struct ces_policy *policy, time_t now)
-{
-	printf("\nInferred projects: P, for the members of a group PREFIX + P, where %s/P exists\n",
-	       policy->infer_base);
-	printf("  Prefixes:");
-	for (size_t i = 0; i < policy->infer_prefixes.n; i++)
-		printf(" \"%s\"", policy->infer_prefixes.v[i]);
-	printf("\n");
-	print_rules(&policy->infer_images, now);
-	print_settings(&policy->defaults);
-}
-
-static void print_registry(const struct ces_policy_registry *registry)
-{
-	static const char *const words[] = {
-	    [CES_CREDENTIALS_REQUIRED] = "login required",
-	    [CES_CREDENTIALS_OPTIONAL] = "login optional",
-	    [CES_CREDENTIALS_NONE] = "no login",
-	};
-
-	printf("Registry %s: at %s, %s\n", registry->name, registry->endpoint,
-	       words[registry->credentials]);
-	if (registry->token_hosts.n > 0)
-		print_list("  Tokens from: ", &registry->token_hosts, "");
-}
-
-static void print_head(const struct ces_policy *policy)
-{
-	char day[16];
-
-	if (policy->site != NULL)
-		printf("Policy of %s\n", policy->site);
-	if (policy->approved_by != NULL)
-		printf("Approved by %s\n", policy->approved_by);
-	if (policy->approved_on != 0)
-		printf("Approved on %s\n", ces_tool_day(policy->approved_on + 1, day));
-	if (policy->review_by != 0)
-		printf("To be reviewed by %s\n", ces_tool_day(policy->review_by, day));
-	if (policy->contact != NULL)
-		printf("Questions go to %s\n", policy->contact);
-	for (size_t i = 0; i < policy->n_registries; i++)
-		print_registry(&policy->registries[i]);
-}
-
-static int explain(const struct ces_policy *policy, const char *project, time_t now,
-		   struct ces_error *err)
-{
-	bool found = false;
-
-	if (project == NULL)
-		print_head(policy);
-	for (size_t i = 0; i < policy->n_projects; i++) {
-		if (project != NULL && strcmp(policy->projects[i].name, project) != 0)
+		if (!covers(e, rule))
 			continue;
-		print_project(&policy->projects[i], now);
-		found = true;
+		printf("  %s.images[%zu] (%s) %s%s%s%s%s%s%s\n", where, i, rule->allow,
+		       over      ? "covered it, but EXPIRED"
+		       : decided ? "covers it too, but comes later"
+				 : "allows it",
+		       rule->digest != NULL ? ", only " : "",
+		       rule->digest != NULL ? rule->digest : "",
+		       rule->approval != NULL ? ", approved by " : ", no approval named",
+		       rule->approval != NULL ? rule->approval : "",
+		       rule->expires != 0 ? ", until " : ", without an end",
+		       rule->expires != 0 ? ces_tool_day(rule->expires, day) : "");
+		decided = decided || !over;
 	}
-	if (project != NULL && !found)
-		return ces_error_set(err, CES_E_NOTFOUND, "the policy has no project %s", project);
-	if (project == NULL && policy->infer)
-		print_inferred(policy, now);
+}
+
+static void print_registry(const struct explain *e)
+{
+	for (size_t i = 0; i < e->policy->n_registries; i++) {
+		if (strcmp(e->policy->registries[i].name, e->reference.registry) != 0)
+			continue;
+		printf("%s comes from %s\n", e->image, e->policy->registries[i].endpoint);
+		return;
+	}
+	printf("%s: nobody can pull it, its registry %s is not in the policy\n", e->image,
+	       e->reference.registry);
+}
+
+/* Without a user: every project. Returns how many were printed. */
+static size_t explain_projects(const struct explain *e)
+{
+	char where[CES_NAME_MAX + 16];
+	size_t n = 0;
+
+	for (size_t i = 0; i < e->policy->n_projects; i++) {
+		const struct ces_policy_project *project = &e->policy->projects[i];
+
+		if ((e->project != NULL && strcmp(project->name, e->project) != 0) ||
+		    (e->image != NULL && !any_covers(e, &project->images)))
+			continue;
+		n++;
+		ces_explain_project(project, e->now);
+		snprintf(where, sizeof(where), "projects.%s", project->name);
+		if (e->image != NULL)
+			print_image(e, where, &project->images);
+	}
+	if (e->project != NULL || !e->policy->infer ||
+	    (e->image != NULL && !any_covers(e, &e->policy->infer_images)))
+		return n;
+	ces_explain_inferred(e->policy, e->now);
+	if (e->image != NULL)
+		print_image(e, "infer_projects", &e->policy->infer_images);
+	return n + 1;
+}
+
+static void add_group(struct explain *e, gid_t gid, char *name)
+{
+	if (e->caller.n_groups == GROUPS_MAX || name == NULL || *name == '\0')
+		return;
+	e->gids[e->caller.n_groups] = gid;
+	e->names[e->caller.n_groups++] = name;
+}
+
+/* Names stay in one text that is the tool's until it ends. */
+static int groups_given(struct explain *e, struct ces_error *err)
+{
+	char *save = NULL;
+
+	e->text = strdup(e->groups);
+	if (e->text == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+	for (char *name = strtok_r(e->text, ",", &save); name != NULL;
+	     name = strtok_r(NULL, ",", &save))
+		add_group(e, (gid_t)(60000 - e->caller.n_groups), name);
 	return 0;
+}
+
+static int groups_known(struct explain *e, struct ces_error *err)
+{
+	const struct passwd *user = getpwnam(e->user);
+	gid_t gids[GROUPS_MAX];
+	int n = GROUPS_MAX;
+	size_t used = 0, size = GROUPS_MAX * 64;
+
+	if (user == NULL)
+		return ces_error_set(err, CES_E_NOTFOUND,
+				     "there is no user %s on this machine: say which groups with "
+				     "--groups",
+				     e->user);
+	(void)getgrouplist(e->user, user->pw_gid, gids, &n);
+	e->text = calloc(1, size);
+	if (e->text == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+	for (int i = 0; i < n && i < GROUPS_MAX; i++) {
+		const struct group *group = getgrgid(gids[i]);
+		size_t length = group == NULL ? 0 : strlen(group->gr_name) + 1;
+
+		if (length == 0 || used + length > size)
+			continue;
+		memcpy(e->text + used, group->gr_name, length);
+		add_group(e, gids[i], e->text + used);
+		used += length;
+	}
+	return 0;
+}
+
+static void print_way_in(const struct explain *e, const struct ces_rights *rights)
+{
+	struct ces_decision decision = {0};
+
+	ces_rights_groups(e->policy, &e->caller, rights, &decision);
+	printf("\n%s is in %s", e->user, rights->project);
+	for (size_t i = 0; i < decision.n_project_gids; i++)
+		printf("%s%s", i == 0 ? " by group " : ", ", decision.project_group_names[i]);
+	if (decision.n_project_gids == 0)
+		printf(" by name");
+	printf("%s:\n", rights->expires != 0 && e->now >= rights->expires ? ", which is over" : "");
+}
+
+/* Every directory that a group could stand for is taken to exist: this machine is not asked. */
+static int explain_user(struct explain *e, struct ces_error *err)
+{
+	CES_CLEANUP_FREE struct ces_rights *rights = NULL;
+	struct ces_facts facts = {.inferred = {.v = e->candidate_list}};
+	size_t n = 0;
+
+	facts.inferred.n = ces_decide_candidates(e->policy, &e->caller, e->candidates, GROUPS_MAX);
+	for (size_t i = 0; i < facts.inferred.n; i++)
+		e->candidate_list[i] = e->candidates[i];
+	if (ces_rights_collect(e->policy, &e->caller, &facts, &rights, &n, err) != 0)
+		return -1;
+	printf("%s has %zu project%s\n", e->user, n, n == 1 ? "" : "s");
+	for (size_t i = 0; i < n; i++) {
+		char where[CES_NAME_MAX + 16] = "infer_projects";
+
+		if (rights[i].written != NULL)
+			snprintf(where, sizeof(where), "projects.%s", rights[i].project);
+		print_way_in(e, &rights[i]);
+		if (e->image != NULL && !any_covers(e, rights[i].images))
+			printf("  no rule covers %s\n", e->image);
+		else if (e->image != NULL)
+			print_image(e, where, rights[i].images);
+		else if (rights[i].written != NULL)
+			ces_explain_project(rights[i].written, e->now);
+		else
+			ces_explain_inferred(e->policy, e->now);
+	}
+	return 0;
+}
+
+static int explain(struct explain *e, struct ces_error *err)
+{
+	if (e->image != NULL && ces_reference_parse(e->image, &e->reference, err) != 0)
+		return -1;
+	if (e->user != NULL) {
+		e->caller = (struct ces_caller){.uid = 1000,
+						.gid = 1000,
+						.user = (char *)e->user,
+						.groups = e->gids,
+						.group_names = e->names};
+		if ((e->groups != NULL ? groups_given(e, err) : groups_known(e, err)) != 0)
+			return -1;
+		return explain_user(e, err);
+	}
+	if (e->image != NULL)
+		print_registry(e);
+	else if (e->project == NULL)
+		ces_explain_head(e->policy);
+	if (explain_projects(e) > 0)
+		return 0;
+	if (e->project != NULL)
+		return ces_error_set(err, CES_E_NOTFOUND, "the policy has no project %s%s",
+				     e->project, e->image != NULL ? " for this image" : "");
+	printf("no project may run it\n");
+	return 0;
+}
+
+static int parse(int argc, char **argv, struct explain *e)
+{
+	static const struct option options[] = {
+	    {"project", required_argument, NULL, 'p'}, {"user", required_argument, NULL, 'u'},
+	    {"groups", required_argument, NULL, 'g'},  {"image", required_argument, NULL, 'i'},
+	    {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (option) {
+		case 'p':
+			e->project = optarg;
+			break;
+		case 'u':
+			e->user = optarg;
+			break;
+		case 'g':
+			e->groups = optarg;
+			break;
+		case 'i':
+			e->image = optarg;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 1;
+		default:
+			return -1;
+		}
+	}
+	return argc - optind != 1 || (e->project != NULL && e->user != NULL) ||
+		       (e->groups != NULL && e->user == NULL)
+		   ? -1
+		   : 0;
 }
 
 int ces_tool_explain(int argc, char **argv)
 {
-	static const struct option options[] = {{"project", required_argument, NULL, 'p'},
-						{NULL, 0, NULL, 0}};
-	const char *project = NULL;
-	struct ces_policy *policy;
+	CES_CLEANUP_FREE struct explain *e = calloc(1, sizeof(*e));
+	struct ces_policy *policy = NULL;
 	struct ces_error err = {0};
-	int option, result;
+	int status = e == NULL ? -1 : parse(argc, argv, e);
 
-	while ((option = getopt_long(argc, argv, "p:", options, NULL)) != -1) {
-		if (option != 'p')
-			return ces_tool_usage("explain");
-		project = optarg;
-	}
-	if (argc - optind != 1)
-		return ces_tool_usage("explain");
+	if (status != 0)
+		return status > 0 ? CES_TOOL_GOOD : ces_tool_usage("explain");
 	if (ces_input_policy(argv[optind], &policy, &err) != 0)
 		return ces_tool_fail(&err);
-	result = explain(policy, project, time(NULL), &err);
+	e->policy = policy;
+	e->now = time(NULL);
+	status = explain(e, &err) == 0 ? CES_TOOL_GOOD : ces_tool_fail(&err);
+	free(e->text);
 	ces_policy_free(policy);
-	return result == 0 ? CES_TOOL_GOOD : ces_tool_fail(&err);
+	return ces_tool_finish(stdout, status);
 }

@@ -17,13 +17,10 @@ static bool over(time_t end, time_t now)
 	return end != 0 && now >= end;
 }
 
-/* Registry of a pattern; "*" stands for any. */
 static bool registry_known(const struct ces_policy *policy, const char *allow,
 			   struct ces_suggestion *best, char name[256])
 {
 	snprintf(name, 256, "%.*s", (int)strcspn(allow, "/"), allow);
-	if (strcmp(name, "*") == 0)
-		return true;
 	for (size_t i = 0; i < policy->n_registries; i++) {
 		if (strcmp(policy->registries[i].name, name) == 0)
 			return true;

@@ -7,7 +7,7 @@ set -euo pipefail
 
 apt_build="gcc make libc6-dev pkg-config libcap-dev libseccomp-dev libcurl4-openssl-dev libjson-c-dev nettle-dev
 	libarchive-dev libisal-dev zlib1g-dev libzstd-dev"
-apt_test="check libsubunit-dev bats docker-registry crun runc skopeo apache2-utils openssl python3
+apt_test="check libsubunit-dev bats docker-registry crun runc skopeo apache2-utils openssl python3 python3-jsonschema
 	busybox-static jq iproute2 util-linux e2fsprogs zstd procps passwd ca-certificates curl strace
 	python3-yaml zsh fish tmux"
 apt_bench="bubblewrap podman uidmap isal tar"
@@ -15,7 +15,7 @@ apt_lint="clang clang-tidy clang-format cppcheck shellcheck mandoc"
 
 dnf_build="gcc make glibc-devel pkgconf-pkg-config libcap-devel libseccomp-devel libcurl-devel json-c-devel
 	nettle-devel libarchive-devel isa-l-devel zlib-devel libzstd-devel"
-dnf_test="check-devel subunit-devel bats docker-distribution crun runc skopeo httpd-tools openssl python3
+dnf_test="check-devel subunit-devel bats docker-distribution crun runc skopeo httpd-tools openssl python3 python3-jsonschema
 	busybox jq iproute util-linux e2fsprogs zstd procps-ng shadow-utils ca-certificates curl strace
 	python3-pyyaml zsh fish tmux"
 dnf_bench="bubblewrap podman shadow-utils-subid isa-l-tools tar"

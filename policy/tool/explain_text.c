@@ -1,0 +1,166 @@
+/* A policy in plain English, for those who approve it. Every sentence is made from the parsed
+ * policy, the one that decides; it must never read the file's text instead. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/name.h"
+#include "common/num.h"
+#include "policy/template.h"
+#include "policy/tool/explain.h"
+#include "policy/tool/tool.h"
+
+static void print_list(const char *before, const struct ces_strings *list, const char *none)
+{
+	printf("%s", before);
+	for (size_t i = 0; i < list->n; i++)
+		printf("%s%s", i > 0 ? ", " : "", list->v[i]);
+	printf("%s\n", list->n == 0 ? none : "");
+}
+
+static void print_rules(const struct ces_policy_image_rules *rules, time_t now)
+{
+	char day[16];
+
+	printf("  Images that may be pulled and run:%s\n", rules->n == 0 ? " none" : "");
+	for (size_t i = 0; i < rules->n; i++) {
+		const struct ces_policy_image_rule *rule = &rules->v[i];
+
+		printf("    %s", rule->allow);
+		if (rule->digest != NULL)
+			printf(", only %s", rule->digest);
+		if (rule->approval != NULL)
+			printf(", approved by %s", rule->approval);
+		if (rule->expires != 0)
+			printf(", %s %s", now < rule->expires ? "until" : "EXPIRED on",
+			       ces_tool_day(rule->expires, day));
+		printf("\n");
+	}
+}
+
+static void print_limits(const struct ces_policy_limits *limits)
+{
+	char memory[32], time_text[32], shm[32], layer[32];
+
+	ces_num_format_size(limits->memory, memory, sizeof(memory));
+	ces_num_format_time(limits->time, time_text, sizeof(time_text));
+	ces_num_format_size(limits->shm, shm, sizeof(shm));
+	ces_num_format_size(limits->writable_layer, layer, sizeof(layer));
+	printf("  Limits of one run: %g cpus, %s memory, %s, %llu processes, %s shared memory,\n"
+	       "    %s of changes to the image's files. Runs at once for each user: %llu\n",
+	       (double)limits->cpus / 1000, memory, time_text, (unsigned long long)limits->pids,
+	       shm, layer, (unsigned long long)limits->runs);
+}
+
+static void print_retain(const struct ces_policy_settings *settings)
+{
+	char text[32];
+
+	switch (settings->retain) {
+	case CES_RETAIN_RUN:
+		printf("  Images are destroyed after the run that used them\n");
+		break;
+	case CES_RETAIN_TIME:
+		ces_num_format_time(settings->retain_seconds, text, sizeof(text));
+		printf("  Images are removed when they were not used for %s\n", text);
+		break;
+	case CES_RETAIN_ALWAYS:
+		printf("  Images are kept\n");
+		break;
+	}
+}
+
+/* The project's name is known here, the user's is not. */
+static void fill(const char *template, const char *project, char *ret, size_t size)
+{
+	const char *mark = strstr(template, "{project}");
+
+	if (mark == NULL)
+		snprintf(ret, size, "%s", template);
+	else
+		snprintf(ret, size, "%.*s%s%s", (int)(mark - template), template, project,
+			 mark + strlen("{project}"));
+}
+
+static void print_settings(const char *project, const struct ces_policy_settings *settings)
+{
+	char data[CES_PATH_TEXT + CES_NAME_MAX];
+
+	fill(settings->data_source, project, data, sizeof(data));
+	printf("  Data: %s%s, %s\n",
+	       settings->data_home_override ? "~/safe_data where it exists, else " : "", data,
+	       settings->data_access == CES_ACCESS_READ_WRITE ? "read-write" : "read-only");
+	printf("  Outputs: %s; scratch: %s\n", settings->outputs_source, settings->scratch_source);
+	print_limits(&settings->limits);
+	printf("  Way out: none, a run has no network\n");
+	print_list("  Ports by which a user on the same machine may reach their own run: ",
+		   &settings->publish, "none");
+	print_list("  Other directories that a user may bring in: ", &settings->binds, "none");
+	printf("  GPUs: %s%llu\n", settings->gpus_max > 0 ? "at most " : "",
+	       (unsigned long long)settings->gpus_max);
+	printf("  Inside, the user is %s\n", settings->identity == CES_IDENTITY_SAME_UID
+						 ? "the same user"
+						 : "root, and "
+						   "outside still the same user");
+	print_retain(settings);
+}
+
+void ces_explain_project(const struct ces_policy_project *project, time_t now)
+{
+	char day[16];
+
+	printf("\nProject %s%s%s\n", project->name, project->title != NULL ? ": " : "",
+	       project->title != NULL ? project->title : "");
+	if (project->expires != 0)
+		printf("  %s %s\n", now < project->expires ? "Until" : "EXPIRED on",
+		       ces_tool_day(project->expires, day));
+	else
+		printf("  Without an end\n");
+	print_list("  Members of the groups: ", &project->member_groups, "none");
+	print_list("  Users: ", &project->member_users, "none");
+	print_rules(&project->images, now);
+	print_settings(project->name, &project->settings);
+}
+
+void ces_explain_inferred(const struct ces_policy *policy, time_t now)
+{
+	printf("\nInferred projects: P, for the members of a group PREFIX + P, where %s/P exists\n",
+	       policy->infer_base);
+	printf("  Prefixes:");
+	for (size_t i = 0; i < policy->infer_prefixes.n; i++)
+		printf(" \"%s\"", policy->infer_prefixes.v[i]);
+	printf("\n");
+	print_rules(&policy->infer_images, now);
+	print_settings("{project}", &policy->defaults);
+}
+
+static void print_registry(const struct ces_policy_registry *registry)
+{
+	static const char *const words[] = {
+	    [CES_CREDENTIALS_REQUIRED] = "login required",
+	    [CES_CREDENTIALS_OPTIONAL] = "login optional",
+	    [CES_CREDENTIALS_NONE] = "no login",
+	};
+
+	printf("Registry %s: at %s, %s\n", registry->name, registry->endpoint,
+	       words[registry->credentials]);
+	if (registry->token_hosts.n > 0)
+		print_list("  Tokens from: ", &registry->token_hosts, "");
+}
+
+void ces_explain_head(const struct ces_policy *policy)
+{
+	char day[16];
+
+	if (policy->site != NULL)
+		printf("Policy of %s\n", policy->site);
+	if (policy->approved_by != NULL)
+		printf("Approved by %s\n", policy->approved_by);
+	if (policy->approved_on != 0)
+		printf("Approved on %s\n", ces_tool_day(policy->approved_on + 1, day));
+	if (policy->review_by != 0)
+		printf("To be reviewed by %s\n", ces_tool_day(policy->review_by, day));
+	if (policy->contact != NULL)
+		printf("Questions go to %s\n", policy->contact);
+	for (size_t i = 0; i < policy->n_registries; i++)
+		print_registry(&policy->registries[i]);
+}

@@ -1,0 +1,80 @@
+#!/usr/bin/env bats
+# ces-policy explain: a policy in plain English.
+
+load common.bash
+
+setup() { p=$examples/desktop.json; }
+
+@test "all of a policy: who, which images, which data with which rights, until when, by whom, which way out" {
+	run policy explain "$p"
+	[ "$status" -eq 0 ]
+	for text in "Approved by IG panel" "To be reviewed by 2027-10-01" "Project nsh-2024-0001: Outcomes after stroke" \
+		"Until 2027-06-30" "Members of the groups: nsh-2024-0001" "ghcr.io/epcced/*, approved by IG-2026-014, until 2027-06-30" \
+		"Data: /safe_data/nsh-2024-0001, read-write" "Data: /safe_data/nsh-2024-0002, read-only" "Way out: none" \
+		"Ports by which a user on the same machine may reach their own run: 8787, 8888" "GPUs: 0"; do
+		says "$text"
+	done
+}
+
+@test "one project, and none of the others" {
+	run policy explain --project nsh-2024-0002 "$p"
+	[ "$status" -eq 0 ]
+	says "Wards and infections"
+	says_not "stroke"
+	run policy explain --project nsh-2024-0009 "$p"
+	[ "$status" -eq 2 ]
+}
+
+@test "one user has what the groups give" {
+	run policy explain --user ann --groups staff,nsh-2024-0002 "$p"
+	[ "$status" -eq 0 ]
+	says "ann has 1 project"
+	says "ann is in nsh-2024-0002 by group nsh-2024-0002"
+	says_not "Outcomes after stroke"
+	run policy explain --user auditor --groups staff "$p"
+	says "auditor is in nsh-2024-0002 by name"
+	run policy explain --user eve --groups staff "$p"
+	says "eve has 0 projects"
+}
+
+@test "a user of this machine has its groups; one that is unknown is said to be" {
+	jq '.projects["nsh-2024-0001"].members.groups = ["daemon"]' "$p" > "$BATS_TEST_TMPDIR/p.json"
+	run policy explain --user daemon "$BATS_TEST_TMPDIR/p.json"
+	says "daemon is in nsh-2024-0001 by group daemon"
+	run policy explain --user nobody-knows-me "$p"
+	[ "$status" -eq 2 ]
+	says "--groups"
+}
+
+@test "groups of inferred projects count too" {
+	run policy explain --user ann --groups nsh-heart "$examples/ondemand.json"
+	says "ann is in heart by group nsh-heart"
+}
+
+@test "one image: which projects may run it, by which rule" {
+	run policy explain --image ghcr.io/epcced/wards "$p"
+	[ "$status" -eq 0 ]
+	says "comes from https://tre-ghcr-proxy.nsh.loc:5000"
+	says "projects.nsh-2024-0001.images[0] (ghcr.io/epcced/*) allows it, approved by IG-2026-014"
+	says "projects.nsh-2024-0002.images[0] (ghcr.io/epcced/wards) allows it, only sha256:5f70"
+	run policy explain --image git.ecdf.ed.ac.uk/stroke/x/y "$p"
+	says "nsh-2024-0001"
+	says_not "nsh-2024-0002"
+	run policy explain --image docker.io/library/alpine "$p"
+	says "nobody can pull it"
+	says "no project may run it"
+}
+
+@test "one user and one image" {
+	run policy explain --user ann --groups nsh-2024-0002 --image ghcr.io/epcced/tool "$p"
+	says "no rule covers ghcr.io/epcced/tool"
+}
+
+@test "an expired rule is said to be, and the one that decides then" {
+	jq '.projects["nsh-2024-0001"].images = [{allow: "ghcr.io/**", expires: "2020-01-01"}, {allow: "ghcr.io/a/*"}, {allow: "ghcr.io/a/b"}]' \
+		"$p" > "$BATS_TEST_TMPDIR/p.json"
+	run policy explain --image ghcr.io/a/b "$BATS_TEST_TMPDIR/p.json"
+	says "images[0] (ghcr.io/**) covered it, but EXPIRED"
+	says "images[1] (ghcr.io/a/*) allows it"
+	says "images[2] (ghcr.io/a/b) covers it too, but comes later"
+}

@@ -1,0 +1,18 @@
+#!/usr/bin/env bats
+# policy/schema.json, for editors, says what the parser takes; what a schema cannot say is a list in tests/lib/schema.py.
+
+load common.bash
+
+@test "the schema and the parser take and refuse the same thousands of policies, but for what a schema cannot say" {
+	export BATS_TEST_TIMEOUT=300
+	run tests/lib/schema.py "$top/${B:-build}/ces-policy" policy/schema.json tests/policy/full.json "$examples"/{desktop,gpu-cluster,ondemand,test-environment}.json
+	echo "$output"
+	[ "$status" -eq 0 ]
+	says ", 0 wrong"
+}
+
+@test "a key that the parser knows and the schema does not is seen" {
+	jq 'del(."$defs".limits.properties.shm)' policy/schema.json > "$BATS_TEST_TMPDIR/schema.json"
+	run tests/lib/schema.py "$top/${B:-build}/ces-policy" "$BATS_TEST_TMPDIR/schema.json" "$examples/desktop.json"
+	[ "$status" -ne 0 ]
+}
