@@ -57,6 +57,20 @@ bool ces_compat_is(const char *argv0)
 	return find(argv0) != NULL;
 }
 
+/* The copy of argv that holds the token. */
+static struct {
+	char **argv;
+	size_t size;
+} hidden;
+
+static void forget(void)
+{
+	if (hidden.argv != NULL)
+		explicit_bzero(hidden.argv, hidden.size);
+	free(hidden.argv);
+	hidden.argv = NULL;
+}
+
 char **ces_compat_hide(int argc, char **argv)
 {
 	const struct name *name = argc > 0 ? find(argv[0]) : NULL;
@@ -77,6 +91,8 @@ char **ces_compat_hide(int argc, char **argv)
 		if (i > 0)
 			explicit_bzero(argv[i], strlen(argv[i]));
 	}
+	hidden.argv = copy;
+	hidden.size = size;
 	return copy;
 }
 
@@ -226,7 +242,6 @@ static int take_pull(struct compat *compat, int argc, char **argv, struct ces_er
 	struct ces_options *options = &compat->options;
 	const char *user = argc > 1 ? argv[0] : "";
 	char *token = argc > 2 ? argv[1] : NULL;
-	int result = 0;
 
 	if (argc < 1 || argc > 3)
 		return usage_error(compat, err);
@@ -238,10 +253,8 @@ static int take_pull(struct compat *compat, int argc, char **argv, struct ces_er
 		return 0;
 	if (token == NULL || *token == '\0')
 		return ces_options_keep_text(options, user, &options->request.username, err);
-	result = ces_token_give(options, user, token, err);
-	explicit_bzero(token, strlen(token));
 	compat->token_typed = true;
-	return result;
+	return ces_token_give(options, user, token, err);
 }
 
 static int take_run(struct compat *compat, int argc, char **argv, struct ces_error *err)
@@ -255,6 +268,12 @@ static int take_run(struct compat *compat, int argc, char **argv, struct ces_err
 		return ces_error_set(err, CES_E_USAGE,
 				     "the runtime comes before the options: type ces-run %s ...",
 				     argv[0]);
+	if (strchr("/.~", argv[0][0]) != NULL && argv[0][0] != '\0')
+		return ces_error_set(
+		    err, CES_E_USAGE,
+		    "'%s' is no image: directories go in an --opt-file, as -v SRC:DST "
+		    "(here -v is --verbose)",
+		    argv[0]);
 	for (int i = 1; i < argc; i++) {
 		if (ces_options_append(options, &request->args, argv[i], err) < 0)
 			return -1;
@@ -349,5 +368,6 @@ int ces_compat_main(int argc, char **argv)
 	else
 		status = execute(&compat);
 	ces_options_free(&compat.options);
+	forget();
 	return status;
 }

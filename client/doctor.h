@@ -35,11 +35,12 @@ void ces_doctor_find(struct ces_doctor *doctor, const char *check, enum ces_grad
 void ces_doctor_remedy(struct ces_doctor *doctor, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The checks. policy: NULL where it cannot be read. */
+struct ces_local;
+
+/* The checks, each of one part of the machine. ces_doctor_policy says whether *ret was filled. */
 void ces_doctor_helper(struct ces_doctor *doctor, const char *helper);
 void ces_doctor_answer(struct ces_doctor *doctor, const char *helper);
 void ces_doctor_workers(struct ces_doctor *doctor);
-struct ces_local;
 bool ces_doctor_policy(struct ces_doctor *doctor, const char *path, struct ces_local *ret);
 void ces_doctor_runtime(struct ces_doctor *doctor, const char *runtime);
 void ces_doctor_kernel(struct ces_doctor *doctor);

@@ -268,6 +268,8 @@ as_json()
 @test "an option of podman's on ces-run itself says where it goes" {
 	run --separate-stderr as alice ces-run -p 18787:8787 $open/tools:1
 	told 'opt-file'
+	run --separate-stderr as alice ces-run -v /data:/data $open/tools:1
+	told "'/data:/data' is no image: .*opt-file"
 	run --separate-stderr as alice ces-run --privileged $open/tools:1
 	told 'leave it out'
 	run --separate-stderr as alice ces-run --memroy 4 $open/tools:1

@@ -87,12 +87,11 @@ shows() # PATTERN
 	tmux -L ces send-keys Enter
 	shows '^status 125$'
 	shows 'no login was given'
-	tmux -L ces send-keys C-l
-	type_line "clear; ces-pull $registry_user '' $image/tools:1; echo status \$?"
+	type_line "ces-pull $registry_user '' $image/tools:1; echo then \$?"
 	shows 'not shown\): *$'
 	tmux -L ces send-keys -l secret
 	tmux -L ces send-keys C-c
-	shows '^status 125$'
+	shows '^then 125$'
 	no on_screen secret
 	type_line 'stty -a | grep -ow echo'
 	shows '^echo$'
