@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -75,27 +76,26 @@ void ces_caller_free(struct ces_caller *caller)
 	memset(caller, 0, sizeof(*caller));
 }
 
-static void die(const char *what)
+/* In silence: fd 2 is the caller's, and root writes to nothing that it inherited. A change of ids
+ * also sets the dumpable flag to fs.suid_dumpable (prctl(2)): it is taken back each time. */
+static void require(bool done)
 {
-	(void)dprintf(STDERR_FILENO, "ces: %s\n", what);
-	_exit(CES_EXIT_REFUSED);
+	if (!done || prctl(PR_SET_DUMPABLE, 0) < 0)
+		_exit(CES_EXIT_REFUSED);
 }
 
 void ces_caller_enter(const struct ces_caller *caller)
 {
-	if (setgroups(caller->n_groups, caller->groups) < 0)
-		die("taking on your groups failed");
+	require(setgroups(caller->n_groups, caller->groups) == 0);
 	(void)setfsgid(caller->gid);
 	(void)setfsuid(caller->uid);
 	/* setfsuid(2) has no error: an impossible id changes nothing and tells what holds */
-	if (setfsgid((gid_t)-1) != (int)caller->gid || setfsuid((uid_t)-1) != (int)caller->uid)
-		die("taking on your identity failed");
+	require(setfsgid((gid_t)-1) == (int)caller->gid && setfsuid((uid_t)-1) == (int)caller->uid);
 }
 
 void ces_caller_leave(void)
 {
 	(void)setfsuid(0);
 	(void)setfsgid(0);
-	if (setfsuid((uid_t)-1) != 0 || setfsgid((gid_t)-1) != 0 || setgroups(0, NULL) < 0)
-		die("returning to root failed");
+	require(setfsuid((uid_t)-1) == 0 && setfsgid((gid_t)-1) == 0 && setgroups(0, NULL) == 0);
 }

@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/personality.h>
@@ -32,28 +33,54 @@
  * linux/proc_ns.h. */
 #define INITIAL_USER_NAMESPACE 0xEFFFFFFDu
 
+#define TIMER_SLACK_NS 50000ul /* the kernel's own: init/init_task.c */
+
 /* Majors of pty slaves: Documentation/admin-guide/devices.txt, 136-143. */
 static bool is_pty(const struct stat *st)
 {
 	return S_ISCHR(st->st_mode) && major(st->st_rdev) >= 136 && major(st->st_rdev) <= 143;
 }
 
-/* Only pipes, sockets and ptys may be inherited: a regular file or a kernel control file would let
- * the caller aim root's writes (CVE-2026-23268, CVE-2013-1959). */
+static int not_ours(struct ces_error *err)
+{
+	return ces_error_set(err, CES_E_USAGE,
+			     "ces-helper is started by ces-client only; type: ces-client --help");
+}
+
+/* Opens the pipe at fd anew, non-blocking. Flags belong to the open file and so to everyone who
+ * holds the caller's end of it: he could make it blocking again at any moment, and a helper that
+ * blocks keeps no time limit. What was open for reading only is not opened for writing, nor the
+ * other way round: the pipe may be somebody else's. */
+static int take_pipe(int fd, int access, struct ces_error *err)
+{
+	char path[32];
+	int flags = fcntl(fd, F_GETFL), own;
+
+	if (flags < 0 || (flags & O_ACCMODE) != access)
+		return not_ours(err);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	own = open(path, access | O_NONBLOCK | O_CLOEXEC);
+	if (own < 0 || dup3(own, fd, O_CLOEXEC) < 0)
+		return not_ours(err);
+	close(own);
+	return 0;
+}
+
+/* Only pipes and ptys may be inherited: a regular file or a kernel control file would let the
+ * caller aim root's writes (CVE-2026-23268, CVE-2013-1959), a socket would be a way out of the
+ * container's empty network. */
 static int check_fds(struct ces_error *err)
 {
 	for (int fd = 0; fd <= CES_FD_EVENT; fd++) {
 		struct stat st;
-		bool fits = fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) ||
-						    (fd < CES_FD_REQUEST && is_pty(&st)));
+		bool fits = fstat(fd, &st) == 0 &&
+			    (S_ISFIFO(st.st_mode) || (fd < CES_FD_REQUEST && is_pty(&st)));
 		int null;
 
 		if (fits)
 			continue;
 		if (fd >= CES_FD_REQUEST)
-			return ces_error_set(
-			    err, CES_E_USAGE,
-			    "ces-helper is started by ces-client only; type: ces-client --help");
+			return not_ours(err);
 		null = open("/dev/null", O_RDWR | O_CLOEXEC);
 		if (null < 0 || (null != fd && dup3(null, fd, O_CLOEXEC) < 0))
 			return ces_error_errno(err, CES_E_HOST, "/dev/null");
@@ -63,10 +90,9 @@ static int check_fds(struct ces_error *err)
 	for (int fd = 0; fd <= CES_FD_EVENT; fd++)
 		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 			return ces_error_errno(err, CES_E_HOST, "fd %d", fd);
-	/* a client that stops reading must not hold a privileged process: events wait with a
-	 * deadline */
-	if (fcntl(CES_FD_EVENT, F_SETFL, O_NONBLOCK) < 0)
-		return ces_error_errno(err, CES_E_HOST, "event pipe");
+	if (take_pipe(CES_FD_REQUEST, O_RDONLY, err) < 0 ||
+	    take_pipe(CES_FD_EVENT, O_WRONLY, err) < 0)
+		return -1;
 	return close_range(CES_FD_EVENT + 1, ~0U, 0) < 0
 		   ? ces_error_errno(err, CES_E_HOST, "close_range")
 		   : 0;
@@ -173,6 +199,10 @@ static int become_root(struct ces_error *err)
 	    (uid[0] | uid[1] | uid[2]) != 0 || (gid[0] | gid[1] | gid[2]) != 0 ||
 	    getgroups(0, NULL) != 0)
 		return ces_error_set(err, CES_E_HOST, "becoming root did not take");
+	/* only now: a change of ids sets it to fs.suid_dumpable (prctl(2)), and a core would hold
+	 * the token */
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return ces_error_errno(err, CES_E_HOST, "prctl");
 	return 0;
 }
 
@@ -184,14 +214,19 @@ int ces_cleanroom_enter(int argc, uid_t *ret_uid, struct ces_error *err)
 	ces_cleanroom_deadline(20);
 	if (clearenv() != 0)
 		return ces_error_set(err, CES_E_HOST, "clearing the environment");
-	if (check_fds(err) < 0)
+	if (check_fds(err) < 0) {
+		/* what did not pass is not written to either, not even this error */
+		close(CES_FD_EVENT);
 		return -1;
+	}
 	if (argc != 1)
 		return ces_error_set(err, CES_E_USAGE,
 				     "ces-helper takes no arguments; type: ces-client --help");
 	if (check_privilege(err) < 0)
 		return -1;
-	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_PDEATHSIG, 0) < 0)
+	/* the slack outlives an exec: with one of centuries no poll of this process would ever end
+	 * by its timeout, and no run by its time limit */
+	if (prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS) < 0 || prctl(PR_SET_PDEATHSIG, 0) < 0)
 		return ces_error_errno(err, CES_E_HOST, "prctl");
 	umask(077);
 	if (chdir("/") < 0)
@@ -203,9 +238,7 @@ int ces_cleanroom_enter(int argc, uid_t *ret_uid, struct ces_error *err)
 	reset_scheduling();
 	/* job control and terminal signals follow the session: leave the caller's */
 	if (setsid() < 0)
-		return ces_error_set(
-		    err, CES_E_USAGE,
-		    "ces-helper is started by ces-client only; type: ces-client --help");
+		return not_ours(err);
 	/* the caller's keyring may hold Kerberos tickets; and without one of its own every start
 	 * would take from the caller's quota of 200 keys */
 	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)

@@ -7,10 +7,14 @@
 
 void ces_report_send(const struct ces_wire_schema *schema, const void *event, bool matters)
 {
+	/* a client that let one event that matters time out gets no more: it is not waited for
+	 * again and again, and what it gets is never a frame with a hole */
+	static bool given_up;
 	struct ces_error ignored;
 
-	(void)ces_wire_send(CES_FD_EVENT, schema, event, ces_now_ms() + (matters ? 10000 : 0),
-			    &ignored);
+	if (!given_up && ces_wire_send(CES_FD_EVENT, schema, event,
+				       ces_now_ms() + (matters ? 10000 : 0), &ignored) < 0)
+		given_up = matters;
 }
 
 void ces_report_error(const struct ces_error *err, const char *contact)

@@ -147,6 +147,7 @@ int ces_userns_make(const struct ces_idmap *map, int *ret, struct ces_error *err
 {
 	struct ces_process holder = CES_PROCESS_NONE;
 	char path[64];
+	pid_t parent = getpid();
 	int side = ces_process_clone(CLONE_NEWUSER, -1, &holder);
 	int result;
 
@@ -154,8 +155,11 @@ int ces_userns_make(const struct ces_idmap *map, int *ret, struct ces_error *err
 		return ces_error_errno(err, CES_E_HOST, "making a user namespace");
 	if (side == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
+		/* a parent that was killed before that line sends no signal; this copy of it would
+		 * hold its locks for ever */
+		while (getppid() == parent)
 			(void)pause();
+		_exit(0);
 	}
 	result = ces_idmap_write(holder.pid, map, err);
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)holder.pid);
@@ -175,7 +179,7 @@ static void become_with_capabilities(uid_t user, gid_t group)
 {
 	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0 || setgroups(0, NULL) < 0 ||
 	    setresgid(group, group, group) < 0 || setresuid(user, user, user) < 0 ||
-	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
 		give_up();
 }
 

@@ -1,0 +1,59 @@
+#!/usr/bin/env bats
+# The local caller against a helper that is already running: pipes, timers, signals.
+
+load ../lib/e2e.bash
+
+setup_file() { lab_policy; have alice tools; }
+setup() { remember; }
+teardown() { rm -rf /home/*/outputs_*; }
+
+fights() # TRICK SECONDS
+{
+	run as alice timeout 55 "$CES_TOP/tests/attack/hostile_client.py" "$1" "$2" $open/tools:1
+	echo "$1: $status $output"
+	[ "$status" -eq 0 ]
+	nothing_left_behind
+}
+
+@test "K05: a client that fills the event pipe and makes it blocking cannot put off the time limit" { fights full 25; }
+@test "A09: a timer slack of centuries cannot put off the time limit" { fights slack 10; }
+@test "B02: a control frame in drops cannot put off the time limit" { fights drip 10; }
+@test "B02: a client that never reads cannot put off the time limit" { fights silent 10; }
+
+
+odd_fd() { run as alice timeout 30 "$CES_TOP/tests/attack/odd_fds.py" "$@" $open/tools:1; echo "$*: $status $output"; }
+
+@test "A07: the helper writes nothing to a file that the caller gives it as event pipe" {
+	odd_fd 4 file
+	[ "$status" -eq 125 ]
+	[[ $output == *"bytes 0"* ]]
+}
+
+@test "A07: a file as the container's output stays empty" {
+	odd_fd 1 file
+	[ "$status" -eq 0 ]
+	[[ $output == *"bytes 0"* ]]
+	no grep -q /tmp "$(outputs alice)"/fds
+}
+
+@test "K07: a socket of the caller's is no way out of the container" {
+	for n in 0 1; do
+		odd_fd $n socket
+		[ "$status" -eq 0 ]
+		[[ $output == *"bytes 0"* ]]
+		no grep -q socket "$(outputs alice)"/fds
+	done
+	for n in 3 4; do
+		odd_fd $n socket
+		[ "$status" -eq 125 ]
+	done
+	nothing_left_behind
+}
+
+@test "A07: a pipe that the caller may only read is not written, nor one read that he may only write" {
+	for n in 3 4; do
+		odd_fd $n reversed
+		[ "$status" -eq 125 ]
+	done
+	nothing_left_behind
+}

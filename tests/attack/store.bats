@@ -1,0 +1,78 @@
+#!/usr/bin/env bats
+# One user's requests against what another's leave in the store, the register of runs and the journal.
+
+load ../lib/e2e.bash
+
+setup_file() { lab_policy; have alice tools; }
+setup() { remember; }
+teardown()
+{
+	rm -rf /home/*/outputs_*
+	[ -z "${client:-}" ] || kill -KILL "$client" 2> /dev/null || true
+	lab_policy
+}
+
+# A run of USER's that stays until it is told to go.
+stays() # USER IMAGE
+{
+	rm -f $lab/up
+	setpriv --reuid="$1" --regid="$1" --init-groups --reset-env env -C "/home/$1" \
+		ces-client run -q "$2" sh -c 'echo up; exec sleep 600' > $lab/up 2> $lab/err 3>&- < /dev/null &
+	client=$!
+	eventually test -s $lab/up
+}
+
+goes()
+{
+	kill -TERM $client
+	wait $client || true
+	client=
+}
+
+layers() { ls $store/layers/sha256 | wc -l; }
+
+@test "J04: what a user forgets leaves the disk, also while somebody else's run goes on" {
+	pull bob $open/tools:1 -q
+	stays bob $open/tools:1
+	have alice zstd
+	n=$(layers)
+	ces alice rmi $open/zstd:1
+	[ "$(layers)" -lt "$n" ]
+	goes
+}
+
+@test "J04: retain_images run: the image leaves the disk with its run, also while somebody else's goes on" {
+	pull bob $open/tools:1 -q
+	lab_policy '.defaults.retain_images = "run"'
+	have alice zstd
+	n=$(layers)
+	stays bob $open/tools:1
+	ces alice run -q $open/zstd:1 true
+	[ "$(layers)" -lt "$n" ]
+	lab_policy
+	goes
+}
+
+@test "F05: a run that ends does not bring an older image back" {
+	have alice tools
+	lab_push tools epcced/moving:1
+	pull alice $open/moving:1 -q
+	old=$(ces alice inspect --format json $open/moving:1 | jq -r '.. | .digest? // empty')
+	stays alice $open/moving:1
+	lab_push zstd epcced/moving:1
+	pull alice $open/moving:1 -q
+	new=$(ces alice inspect --format json $open/moving:1 | jq -r '.. | .digest? // empty')
+	[ "$old" != "$new" ]
+	goes
+	[ "$(ces alice inspect --format json $open/moving:1 | jq -r '.. | .digest? // empty')" = "$new" ]
+}
+
+@test "F13: a run that ends does not bring back an image that was forgotten meanwhile" {
+	lab_push tools epcced/forgotten:1
+	pull alice $open/forgotten:1 -q
+	stays alice $open/forgotten:1
+	ces alice rmi $open/forgotten:1
+	goes
+	run ces alice inspect $open/forgotten:1
+	[ "$status" -ne 0 ]
+}
