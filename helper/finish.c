@@ -165,24 +165,24 @@ static int record_end(const struct ces_finish *finish, const struct ces_cgroup_u
 				  false, err);
 }
 
-static void note_use(const struct ces_finish *finish)
-{
-	const struct ces_session *session = finish->plan->session;
-	struct ces_grant used = *finish->grant;
-	struct ces_error ignored;
-
-	used.used = (uint64_t)time(NULL);
-	(void)ces_store_write_grant(&session->store, session->uid, &used, &ignored);
-}
-
-static void forget_image(struct ces_finish *finish)
+/* What the run leaves in the store. With retain_images "run" its image goes with it, and so must
+ * its entry in the register first, which would keep it. */
+static void settle_image(const struct ces_finish *finish, bool ran)
 {
 	struct ces_session *session = (struct ces_session *)(uintptr_t)finish->plan->session;
+	bool forget = ran && finish->plan->decision->retain == CES_RETAIN_RUN;
 	struct ces_error ignored;
 
-	(void)ces_store_remove_grant(&session->store, session->uid, finish->grant->reference,
-				     &ignored);
-	ces_store_collect(&session->store, session->runs);
+	ces_store_lock(&session->store);
+	if (forget)
+		(void)ces_store_remove_grant(&session->store, session->uid,
+					     finish->grant->reference, &ignored);
+	else if (ran)
+		ces_store_use_grant(&session->store, session->uid, finish->grant->reference,
+				    finish->grant->digest);
+	ces_runs_leave(session->runs, finish->plan->run);
+	if (forget)
+		ces_store_collect(&session->store, session->runs);
 }
 
 /* The directories stay reachable by the fds in the plan: the host's tree was left, they were not
@@ -207,7 +207,6 @@ static void clean_run(struct ces_finish *finish, bool started)
 int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 {
 	const struct ces_plan *plan = finish->plan;
-	const struct ces_session *session = plan->session;
 	struct ces_cgroup_usage usage = {0};
 
 	ces_cgroup_kill(&finish->cgroup);
@@ -223,11 +222,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	clean_run(finish, result == 0);
 	if (result == 0)
 		result = record_end(finish, &usage, err);
-	if (plan->decision->retain == CES_RETAIN_RUN && result == 0)
-		forget_image(finish);
-	else if (result == 0)
-		note_use(finish);
-	ces_runs_leave(session->runs, plan->run);
+	settle_image(finish, result == 0);
 	ces_cleanup_close(&finish->record);
 	ces_cleanup_close(&finish->container.report);
 	ces_cleanup_close(&finish->container.userns);

@@ -223,6 +223,7 @@ static int run(struct ces_plan *plan, const struct ces_grant *grant, struct ces_
 	if (result == 0)
 		result = set_up(plan, &finish.cgroup, &finish.container, err);
 	ces_cleanroom_deadline(0);
+	ces_store_unlock(&plan->session->store);
 	if (result == 0)
 		result = ces_container_release(&finish.container, err);
 	if (result == 0) {

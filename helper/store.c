@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -95,6 +96,16 @@ static bool may_be_torn(const struct ces_store *store, const char *diff_id)
 		return errno != ENOENT;
 	return ces_read_file(fd, BOOT_LENGTH, &made, &length) < 0 ||
 	       read_boot(boot, &ignored) < 0 || strcmp(made, boot) != 0;
+}
+
+void ces_store_unlock(const struct ces_store *store)
+{
+	(void)flock(store->lock, LOCK_UN);
+}
+
+void ces_store_lock(const struct ces_store *store)
+{
+	(void)flock(store->lock, LOCK_SH);
 }
 
 int ces_store_open_layer(const struct ces_store *store, const char *diff_id, int *ret,
@@ -288,6 +299,15 @@ static int open_grants(const struct ces_store *store, uid_t uid, int *ret, struc
 	return ces_beneath_own_dir(store->grants, name, ret, err);
 }
 
+/* For changing grants: of two changes at once the second sees what the first did. */
+static int lock_grants(const struct ces_store *store, uid_t uid, int *ret, struct ces_error *err)
+{
+	if (open_grants(store, uid, ret, err) < 0)
+		return -1;
+	return flock(*ret, LOCK_EX) < 0 ? ces_error_errno(err, CES_E_HOST, "locking the grants")
+					: 0;
+}
+
 /* A grant's file is named by the hash of its reference: no byte of a reference becomes a path. */
 static void grant_name(const char *reference, char name[CES_DIGEST_LENGTH + 1])
 {
@@ -303,7 +323,7 @@ int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct
 	CES_CLEANUP_FD int dir = -1;
 	char name[CES_DIGEST_LENGTH + 1];
 
-	if (open_grants(store, uid, &dir, err) < 0)
+	if (lock_grants(store, uid, &dir, err) < 0)
 		return -1;
 	grant_name(grant->reference, name);
 	return ces_store_write_record(dir, name, &ces_grant_schema, grant, err);
@@ -327,13 +347,31 @@ int ces_store_read_grant(const struct ces_store *store, uid_t uid, const char *r
 	return -1;
 }
 
+void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *reference,
+			 const char *digest)
+{
+	CES_CLEANUP_FD int dir = -1;
+	char name[CES_DIGEST_LENGTH + 1];
+	struct ces_grant grant;
+	struct ces_error ignored;
+
+	grant_name(reference, name);
+	if (lock_grants(store, uid, &dir, &ignored) < 0 ||
+	    ces_store_read_record(dir, name, &ces_grant_schema, &grant, &ignored) < 0)
+		return;
+	grant.used = (uint64_t)time(NULL);
+	if (strcmp(grant.digest, digest) == 0)
+		(void)ces_store_write_record(dir, name, &ces_grant_schema, &grant, &ignored);
+	ces_wire_free(&ces_grant_schema, &grant);
+}
+
 int ces_store_remove_grant(const struct ces_store *store, uid_t uid, const char *reference,
 			   struct ces_error *err)
 {
 	CES_CLEANUP_FD int dir = -1;
 	char name[CES_DIGEST_LENGTH + 1];
 
-	if (open_grants(store, uid, &dir, err) < 0)
+	if (lock_grants(store, uid, &dir, err) < 0)
 		return -1;
 	grant_name(reference, name);
 	if (unlinkat(dir, name, 0) == 0)

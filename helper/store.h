@@ -19,6 +19,12 @@ struct ces_store {
 int ces_store_open(struct ces_store *ret, struct ces_error *err);
 void ces_store_close(struct ces_store *store);
 
+/* A run needs the lock while it starts and while it ends. In between its entry in the register of
+ * runs keeps its image, and a lock held for hours would keep everybody's dead images on the disk.
+ */
+void ces_store_unlock(const struct ces_store *store);
+void ces_store_lock(const struct ces_store *store);
+
 /* Opens the root directory of a layer; -1 with CES_E_NOTFOUND when it is not in the store. */
 int ces_store_open_layer(const struct ces_store *store, const char *diff_id, int *ret,
 			 struct ces_error *err);
@@ -69,6 +75,11 @@ int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct
 			  struct ces_error *err);
 int ces_store_read_grant(const struct ces_store *store, uid_t uid, const char *reference,
 			 struct ces_grant *ret, struct ces_error *err);
+
+/* Notes that it was used now, if it still means this image: it may have been pulled anew, or
+ * removed. */
+void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *reference,
+			 const char *digest);
 int ces_store_remove_grant(const struct ces_store *store, uid_t uid, const char *reference,
 			   struct ces_error *err);
 

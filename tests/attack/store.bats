@@ -34,9 +34,9 @@ layers() { ls $store/layers/sha256 | wc -l; }
 @test "J04: what a user forgets leaves the disk, also while somebody else's run goes on" {
 	pull bob $open/tools:1 -q
 	stays bob $open/tools:1
-	have alice zstd
+	have alice stroke
 	n=$(layers)
-	ces alice rmi $open/zstd:1
+	ces alice rmi $open/stroke:1
 	[ "$(layers)" -lt "$n" ]
 	goes
 }
@@ -44,10 +44,10 @@ layers() { ls $store/layers/sha256 | wc -l; }
 @test "J04: retain_images run: the image leaves the disk with its run, also while somebody else's goes on" {
 	pull bob $open/tools:1 -q
 	lab_policy '.defaults.retain_images = "run"'
-	have alice zstd
+	have alice stroke
 	n=$(layers)
 	stays bob $open/tools:1
-	ces alice run -q $open/zstd:1 true
+	ces alice run -q $open/stroke:1 true
 	[ "$(layers)" -lt "$n" ]
 	lab_policy
 	goes
@@ -59,7 +59,7 @@ layers() { ls $store/layers/sha256 | wc -l; }
 	pull alice $open/moving:1 -q
 	old=$(ces alice inspect --format json $open/moving:1 | jq -r '.. | .digest? // empty')
 	stays alice $open/moving:1
-	lab_push zstd epcced/moving:1
+	lab_push stroke epcced/moving:1
 	pull alice $open/moving:1 -q
 	new=$(ces alice inspect --format json $open/moving:1 | jq -r '.. | .digest? // empty')
 	[ "$old" != "$new" ]

@@ -54,7 +54,7 @@ bats --tap --print-output-on-failure tests/policy < /dev/null 2>&1 | tee "$log"
 count_tap "${PIPESTATUS[0]}"
 
 tests/lib/images.sh || exit 1
-read -ra suites <<< "${CES_TESTS:-$(echo tests/e2e/*.bats)}"
+read -ra suites <<< "${CES_TESTS:-$(echo tests/e2e/*.bats tests/attack/*.bats)}"
 for runtime in ${CES_RUNTIMES:-crun runc}; do
 	echo "# end to end, with $runtime"
 	CES_TEST_RUNTIME=$(command -v "$runtime") tests/lib/lab.sh tests/lib/suite.sh "${suites[@]}" < /dev/null 2>&1 |
