@@ -2,6 +2,7 @@
  * says so. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,9 +109,46 @@ static void run_seen(const struct ces_run_record *record, bool alive, void *cont
 		keep_add(context, record->digest);
 }
 
-static void remove_unkept(int parent, const char *name, void *context)
+/* Out of its place at once, away later: renaming is quick and happens under the lock, removing may
+ * take long. */
+#define TRASH "trash-"
+
+struct bin {
+	const struct ces_store *store;
+	const struct keep *keep;
+};
+
+static void discard(const struct ces_store *store, int parent, const char *name)
 {
-	if (!kept(context, name))
+	char trash[NAME_MAX + 1];
+
+	(void)snprintf(trash, sizeof(trash), TRASH "%.200s", name);
+	(void)renameat(parent, name, store->staging, trash);
+}
+
+static void discard_unkept(int parent, const char *name, void *context)
+{
+	const struct bin *bin = context;
+
+	if (!kept(bin->keep, name))
+		discard(bin->store, parent, name);
+}
+
+/* A staging directory whose lock can be had belongs to nobody any more: pulls hold the store's lock
+ * from before they make one, and this runs under the exclusive lock. */
+static void discard_stale(int parent, const char *name, void *context)
+{
+	CES_CLEANUP_FD int fd = ces_beneath_open(parent, name, O_RDONLY | O_DIRECTORY, 0);
+
+	if (strncmp(name, TRASH, strlen(TRASH)) != 0 && fd >= 0 &&
+	    flock(fd, LOCK_EX | LOCK_NB) == 0)
+		discard(context, parent, name);
+}
+
+static void remove_trash(int parent, const char *name, void *context)
+{
+	(void)context;
+	if (strncmp(name, TRASH, strlen(TRASH)) == 0)
 		(void)ces_beneath_remove(parent, name);
 }
 
@@ -137,34 +175,27 @@ static void image_seen(int parent, const char *name, void *context)
 	ces_wire_free(&ces_image_record_schema, &record);
 }
 
-/* A staging directory whose lock can be had belongs to nobody any more. */
-static void remove_stale(int parent, const char *name, void *context)
-{
-	CES_CLEANUP_FD int fd = ces_beneath_open(parent, name, O_RDONLY | O_DIRECTORY, 0);
-
-	(void)context;
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-		(void)ces_beneath_remove(parent, name);
-}
-
 void ces_store_collect(struct ces_store *store, int live_runs)
 {
 	struct keep images = {0}, layer_names = {0};
 	struct sweep sweep = {store, 0, (uint64_t)time(NULL), &images};
 	struct layers layers = {store, &layer_names};
 
-	/* the shared lock must go first: flock(2) converts by releasing */
+	struct bin old_images = {store, &images}, old_layers = {store, &layer_names};
+
+	/* the shared lock goes first: flock(2) converts by releasing */
 	if (flock(store->lock, LOCK_EX | LOCK_NB) < 0) {
 		(void)flock(store->lock, LOCK_SH);
 		return;
 	}
-	each_name(store->staging, remove_stale, NULL);
+	each_name(store->staging, discard_stale, store);
 	each_name(store->grants, user_seen, &sweep);
 	ces_runs_each(live_runs, run_seen, &images);
-	each_name(store->images, remove_unkept, &images);
+	each_name(store->images, discard_unkept, &old_images);
 	each_name(store->images, image_seen, &layers);
-	each_name(store->layers, remove_unkept, &layer_names);
+	each_name(store->layers, discard_unkept, &old_layers);
 	free(images.v);
 	free(layer_names.v);
 	(void)flock(store->lock, LOCK_SH);
+	each_name(store->staging, remove_trash, NULL);
 }

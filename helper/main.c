@@ -33,6 +33,8 @@ static int load_policy(struct ces_session *session, struct ces_error *err)
 		return -1;
 	if (ces_policy_parse(bytes, length, &session->policy, err) < 0)
 		return ces_error_context(err, "the policy %s", CES_POLICY_PATH);
+	if (!session->policy->audit_syslog)
+		ces_cleanup_close(&session->journal.syslog);
 	return 0;
 }
 

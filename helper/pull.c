@@ -420,7 +420,8 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 		done.digest = pull.digest;
 		done.up_to_date = pull.up_to_date;
 		ces_report_send(&ces_event_done_schema, &done, true);
-		/* the user has the answer; the disk may take its time */
+		/* the user has the answer; the disk may take its time, and nobody waits for that */
+		ces_store_unlock(&session->store);
 		ces_store_settle(&session->store, &pull.record.diff_ids);
 	}
 	ces_wire_free(&ces_unpack_manifest_schema, &pull.parsed);

@@ -58,6 +58,11 @@ int ces_store_open(struct ces_store *ret, struct ces_error *err)
 	return 0;
 }
 
+void ces_store_unlock(const struct ces_store *store)
+{
+	(void)flock(store->lock, LOCK_UN);
+}
+
 void ces_store_close(struct ces_store *store)
 {
 	ces_cleanup_close(&store->dir);
@@ -96,11 +101,6 @@ static bool may_be_torn(const struct ces_store *store, const char *diff_id)
 		return errno != ENOENT;
 	return ces_read_file(fd, BOOT_LENGTH, &made, &length) < 0 ||
 	       read_boot(boot, &ignored) < 0 || strcmp(made, boot) != 0;
-}
-
-void ces_store_unlock(const struct ces_store *store)
-{
-	(void)flock(store->lock, LOCK_UN);
 }
 
 void ces_store_lock(const struct ces_store *store)

@@ -277,3 +277,23 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	pull alice $open/tools:1
 	ces alice run -q $open/tools:1 true
 }
+
+@test "rmi gives the space back, also while another image runs, and never takes what runs" {
+	empty_store
+	have alice tools stroke
+	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
+		ces-client run -q $open/tools:1 sleep 30 3>&- < /dev/null &
+	client=$!
+	eventually pgrep -fx "sleep 30"
+	layers=$(ls $store/layers/sha256 | wc -l)
+	ces alice rmi $open/stroke:1
+	ces alice rmi $open/tools:1
+	eventually bash -c "[ \$(ls $store/layers/sha256 | wc -l) -lt $layers ]"
+	[ -e "$(ls -d $store/layers/sha256/*/fs/bin/busybox)" ]
+	[ -z "$(ls -A $store/staging)" ]
+	kill -TERM $client
+	wait $client || true
+	pull alice $open/stroke:1 -q
+	ces alice rmi $open/stroke:1
+	[ -z "$(ls -A $store/layers/sha256)" ]
+}
