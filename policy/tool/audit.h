@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "common/name.h"
 #include "policy/tool/journal.h"
 #include "policy/tool/record.h"
 
@@ -39,6 +40,23 @@ int ces_audit_select(struct ces_journal_reader *reader, const struct ces_audit_f
 
 /* Checks the words of the filter. */
 int ces_audit_filter_check(const struct ces_audit_filter *filter, struct ces_error *err);
+
+/* A journal under examination. Set reader and expect ("SEQ:sha256:..." or NULL), zero the rest. */
+struct ces_verify {
+	struct ces_journal_reader *reader;
+	const char *expect;                 /* or NULL */
+	char digest[CES_DIGEST_LENGTH + 1]; /* of the line before; "" at the start */
+	uint64_t seq, first_seq;            /* of the line before; of the first */
+	uint64_t records, torn, restarts, expected_seq;
+	char first_time[40], time[40], backwards[40];
+	bool expected_seen, open_torn;
+	const char *bad; /* NULL: intact so far */
+	struct ces_line at;
+};
+
+/* Reads to the end, or to the first bad line. -1 when expect makes no sense; v->bad may point into
+ * *err, which must outlive it. */
+int ces_audit_judge(struct ces_verify *v, struct ces_error *err);
 
 int ces_audit_verify(const struct ces_audit *audit);
 int ces_audit_list(const struct ces_audit *audit);

@@ -11,7 +11,6 @@
 #include "common/num.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"
-#include "policy/tool/where.h"
 
 static const char help[] =
     "usage: ces-policy check [--strict] [--no-host] [--on DATE] [--format json] FILE\n"
@@ -33,7 +32,7 @@ static int add_error(void *context, const char *path, const char *text)
 	struct check *check = context;
 	char hint[512];
 
-	ces_problems_add(&check->problems, true, path,
+	ces_problems_add(&check->problems, CES_SEVERITY_ERROR, path,
 			 ces_check_hint(path, text, hint, sizeof(hint)), "%s", text);
 	check->errors++;
 	return check->problems.no_memory ? -1 : 0;
@@ -46,7 +45,7 @@ static void add_syntax(struct check *check, const char *text)
 	int skip = 0;
 
 	(void)sscanf(text, "line %zu, column %zu: %n", &line, &column, &skip);
-	ces_problems_add(&check->problems, true, "",
+	ces_problems_add(&check->problems, CES_SEVERITY_ERROR, "",
 			 "mend this first: nothing behind it was looked at", "%s", text + skip);
 	check->errors++;
 	if (check->problems.n > 0) {
@@ -55,37 +54,16 @@ static void add_syntax(struct check *check, const char *text)
 	}
 }
 
-static int by_place(const void *left, const void *right)
-{
-	const struct ces_problem *a = left, *b = right;
-
-	if (a->line != b->line)
-		return a->line < b->line ? -1 : 1;
-	if (a->column != b->column)
-		return a->column < b->column ? -1 : 1;
-	return strcmp(a->text, b->text);
-}
-
-static void locate(struct check *check, const char *bytes, size_t length)
-{
-	struct ces_problems *p = &check->problems;
-	struct ces_where *where = p->n > 0 ? ces_where_new(bytes, length) : NULL;
-
-	for (size_t i = 0; where != NULL && i < p->n; i++)
-		ces_where_find(where, p->v[i].path, &p->v[i].line, &p->v[i].column);
-	ces_where_free(where);
-	if (p->n > 0)
-		qsort(p->v, p->n, sizeof(*p->v), by_place);
-}
-
 static void print_problem(const struct check *check, const struct ces_problem *one)
 {
 	const char *plain = ces_colour(stdout, CES_PLAIN);
 
 	printf("%s%s:%zu:%zu:%s %s%s%s: %s%s%s\n", ces_colour(stdout, CES_BOLD), check->path,
-	       one->line, one->column, plain, ces_colour(stdout, one->error ? CES_RED : CES_YELLOW),
-	       one->error ? "error" : "warning", plain, one->path[0] != '\0' ? one->path : "",
-	       one->path[0] != '\0' ? " " : "the policy ", one->text);
+	       one->line, one->column, plain,
+	       ces_colour(stdout, one->severity == CES_SEVERITY_ERROR ? CES_RED : CES_YELLOW),
+	       one->severity == CES_SEVERITY_ERROR ? "error" : "warning", plain,
+	       one->path[0] != '\0' ? one->path : "", one->path[0] != '\0' ? " " : "the policy ",
+	       one->text);
 	if (one->hint[0] != '\0')
 		printf("    %s\n", one->hint);
 }
@@ -117,7 +95,8 @@ static void print_json(const struct check *check)
 		const struct ces_problem *one = &check->problems.v[i];
 
 		printf("%s\n{\"severity\":\"%s\",\"line\":%zu,\"column\":%zu,\"path\":",
-		       i > 0 ? "," : "", one->error ? "error" : "warning", one->line, one->column);
+		       i > 0 ? "," : "", one->severity == CES_SEVERITY_ERROR ? "error" : "warning",
+		       one->line, one->column);
 		ces_tool_json(stdout, one->path);
 		printf(",\"text\":");
 		ces_tool_json(stdout, one->text);
@@ -155,7 +134,7 @@ static int run(struct check *check)
 		check->policy = policy;
 		if (policy != NULL)
 			warn(check);
-		locate(check, bytes, length);
+		ces_problems_locate(&check->problems, bytes, length);
 	}
 	if (check->problems.no_memory)
 		(void)fprintf(stderr, "ces-policy: out of memory: not every problem is told\n");

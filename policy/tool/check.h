@@ -4,8 +4,15 @@
 
 #include "policy/policy.h"
 
+enum ces_severity {
+	CES_SEVERITY_ERROR,  /* the policy is refused */
+	CES_SEVERITY_HIGH,   /* a warning: data may be seen or leave where nobody meant it */
+	CES_SEVERITY_MEDIUM, /* a warning: somebody may more, or for longer, than can be shown */
+	CES_SEVERITY_LOW,    /* a warning: does nothing, or something unexpected, but no harm */
+};
+
 struct ces_problem {
-	bool error; /* else a warning */
+	enum ces_severity severity;
 	size_t line, column;
 	char *path, *text, *hint; /* hint: what to write, or "" */
 };
@@ -16,8 +23,12 @@ struct ces_problems {
 	bool no_memory;
 };
 
-void ces_problems_add(struct ces_problems *problems, bool error, const char *path, const char *hint,
-		      const char *format, ...) __attribute__((format(printf, 5, 6)));
+void ces_problems_add(struct ces_problems *problems, enum ces_severity severity, const char *path,
+		      const char *hint, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* Finds the places in the text (which must be JSON) and sorts by them. */
+void ces_problems_locate(struct ces_problems *problems, const char *bytes, size_t length);
 
 void ces_problems_free(struct ces_problems *problems);
 

@@ -17,6 +17,7 @@ static const struct command {
     {"explain", ces_tool_explain, "FILE             who may do what, in plain English"},
     {"test", ces_tool_test, "FILE CASES         a policy's own test suite"},
     {"diff", ces_tool_diff, "OLD NEW            what a new policy changes, by meaning"},
+    {"report", ces_tool_report, "FILE -o REPORT   a page for a governance meeting"},
     {"audit", ces_tool_audit, "verify|list|show|export   what actually ran, from the journal"},
 };
 

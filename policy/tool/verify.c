@@ -7,18 +7,7 @@
 #include "policy/tool/audit.h"
 #include "policy/tool/tool.h"
 
-struct verify {
-	const struct ces_audit *audit;
-	char digest[CES_DIGEST_LENGTH + 1]; /* of the line before; "" at the start */
-	uint64_t seq, first_seq;            /* of the line before; of the first */
-	uint64_t records, torn, restarts, expected_seq;
-	char first_time[40], time[40], backwards[40];
-	bool expected_seen, open_torn;
-	const char *bad; /* NULL: intact so far */
-	struct ces_line at;
-};
-
-static int blame(struct verify *v, const struct ces_line *line, const char *what)
+static int blame(struct ces_verify *v, const struct ces_line *line, const char *what)
 {
 	v->bad = what;
 	v->at = *line;
@@ -32,7 +21,7 @@ static bool prev_matches(const struct ces_record *record, const char *digest)
 
 /* The first line of a file may begin a chain (after the journal was moved away), and the very first
  * one may continue a chain whose older files were deleted. */
-static int check_link(struct verify *v, const struct ces_line *line,
+static int check_link(struct ces_verify *v, const struct ces_line *line,
 		      const struct ces_record *record)
 {
 	uint64_t seq = ces_record_number(record, CES_RECORD_SEQ);
@@ -56,7 +45,7 @@ static int check_link(struct verify *v, const struct ces_line *line,
 }
 
 /* Clocks are set back now and then; it is told, since it can also be a sign. */
-static void check_time(struct verify *v, const struct ces_record *record)
+static void check_time(struct ces_verify *v, const struct ces_record *record)
 {
 	char now[40];
 
@@ -68,19 +57,19 @@ static void check_time(struct verify *v, const struct ces_record *record)
 	memcpy(v->time, now, sizeof(now));
 }
 
-static void remember(struct verify *v, const struct ces_line *line)
+static void remember(struct ces_verify *v, const struct ces_line *line)
 {
 	v->seq = ces_record_seq(line->at, line->length);
 	ces_digest_of(line->at, line->length, v->digest);
 	v->records++;
-	if (v->audit->expect != NULL && v->seq == v->expected_seq &&
-	    strcmp(strchr(v->audit->expect, ':') + 1, v->digest) == 0)
+	if (v->expect != NULL && v->seq == v->expected_seq &&
+	    strcmp(strchr(v->expect, ':') + 1, v->digest) == 0)
 		v->expected_seen = true;
 }
 
 /* A line that is no record can only be one that a crash has torn, and then the next one says so by
  * carrying its digest. */
-static int check_line(struct verify *v, const struct ces_line *line)
+static int check_line(struct ces_verify *v, const struct ces_line *line)
 {
 	struct ces_record record;
 
@@ -108,10 +97,8 @@ static int check_line(struct verify *v, const struct ces_line *line)
 	return 0;
 }
 
-static void print_json(const struct verify *v)
+static void print_json(FILE *out, const struct ces_verify *v)
 {
-	FILE *out = v->audit->out;
-
 	fprintf(out, "{\"intact\":%s,\"records\":%llu,\"torn\":%llu,\"new_chains\":%llu",
 		v->bad == NULL ? "true" : "false", (unsigned long long)v->records,
 		(unsigned long long)v->torn, (unsigned long long)v->restarts);
@@ -129,9 +116,8 @@ static void print_json(const struct verify *v)
 	fputs("}\n", out);
 }
 
-static void print_notes(const struct verify *v)
+static void print_notes(FILE *out, const struct ces_verify *v)
 {
-	FILE *out = v->audit->out;
 	const char *yellow = ces_colour(out, CES_YELLOW), *plain = ces_colour(out, CES_PLAIN);
 
 	if (v->first_seq > 1)
@@ -152,9 +138,8 @@ static void print_notes(const struct verify *v)
 			v->backwards);
 }
 
-static void print_text(const struct verify *v)
+static void print_text(FILE *out, const struct ces_verify *v)
 {
-	FILE *out = v->audit->out;
 	const char *plain = ces_colour(out, CES_PLAIN);
 
 	if (v->bad != NULL) {
@@ -170,19 +155,19 @@ static void print_text(const struct verify *v)
 			"%sintact%s: %llu records in %zu file%s, numbers %llu to %llu, %s to "
 			"%s\n",
 			ces_colour(out, CES_GREEN), plain, (unsigned long long)v->records,
-			ces_journal_reader_files(v->audit->reader),
-			ces_journal_reader_files(v->audit->reader) == 1 ? "" : "s",
+			ces_journal_reader_files(v->reader),
+			ces_journal_reader_files(v->reader) == 1 ? "" : "s",
 			(unsigned long long)v->first_seq, (unsigned long long)v->seq, v->first_time,
 			v->time);
 	}
 	if (v->records > 0)
 		fprintf(out, "head %llu:%s\n", (unsigned long long)v->seq, v->digest);
-	print_notes(v);
+	print_notes(out, v);
 }
 
-static int parse_expect(struct verify *v, struct ces_error *err)
+static int parse_expect(struct ces_verify *v, struct ces_error *err)
 {
-	const char *text = v->audit->expect;
+	const char *text = v->expect;
 	const char *colon = text == NULL ? NULL : strchr(text, ':');
 	char seq[24];
 
@@ -198,9 +183,9 @@ static int parse_expect(struct verify *v, struct ces_error *err)
 
 /* What a chain alone cannot show: that its end was cut off, or that all of it was made anew. Who
  * has noted a head before can. */
-static void check_expected(struct verify *v)
+static void check_expected(struct ces_verify *v)
 {
-	if (v->bad != NULL || v->audit->expect == NULL || v->expected_seen)
+	if (v->bad != NULL || v->expect == NULL || v->expected_seen)
 		return;
 	v->at = (struct ces_line){0};
 	v->bad = v->seq < v->expected_seq
@@ -208,27 +193,35 @@ static void check_expected(struct verify *v)
 		     : "the expected record is not in it: this is another journal, made anew";
 }
 
-int ces_audit_verify(const struct ces_audit *audit)
+int ces_audit_judge(struct ces_verify *v, struct ces_error *err)
 {
-	struct verify v = {.audit = audit};
-	struct ces_error err = {0};
 	struct ces_line line = {0};
 	int more;
 
-	if (parse_expect(&v, &err) != 0)
-		return ces_tool_fail(&err);
-	while ((more = ces_journal_reader_next(audit->reader, &line, &err)) == 1)
-		if (check_line(&v, &line) != 0)
+	if (parse_expect(v, err) != 0)
+		return -1;
+	while ((more = ces_journal_reader_next(v->reader, &line, err)) == 1)
+		if (check_line(v, &line) != 0)
 			break;
 	if (more < 0) {
-		v.at = (struct ces_line){0};
-		v.bad = err.text;
+		v->at = (struct ces_line){0};
+		v->bad = err->text;
 	}
-	check_expected(&v);
+	check_expected(v);
+	return 0;
+}
+
+int ces_audit_verify(const struct ces_audit *audit)
+{
+	struct ces_verify v = {.reader = audit->reader, .expect = audit->expect};
+	struct ces_error err = {0};
+
+	if (ces_audit_judge(&v, &err) != 0)
+		return ces_tool_fail(&err);
 	if (audit->json)
-		print_json(&v);
+		print_json(audit->out, &v);
 	else
-		print_text(&v);
+		print_text(audit->out, &v);
 	if (v.bad != NULL || (audit->strict && v.restarts + v.torn > 0))
 		return CES_TOOL_FINDING;
 	return CES_TOOL_GOOD;

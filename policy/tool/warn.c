@@ -8,7 +8,8 @@
 #include "policy/tool/check.h"
 #include "policy/tool/tool.h"
 
-#define WARN(problems, path, hint, ...) ces_problems_add(problems, false, path, hint, __VA_ARGS__)
+#define WARN(problems, severity, path, hint, ...)                                                  \
+	ces_problems_add(problems, CES_SEVERITY_##severity, path, hint, __VA_ARGS__)
 
 static const char end_hint[] = "write \"expires\": \"2027-06-30\"";
 
@@ -43,8 +44,8 @@ static void warn_registry(struct ces_problems *problems, const struct ces_policy
 	else
 		snprintf(hint, sizeof(hint), "add \"%s\": {} to \"registries\", or remove the rule",
 			 name);
-	WARN(problems, where, hint, "can never match: the registry %s is not in \"registries\"",
-	     name);
+	WARN(problems, LOW, where, hint,
+	     "can never match: the registry %s is not in \"registries\"", name);
 }
 
 /* Does every image that `narrow` matches also match `wide`? Component by component, as in
@@ -88,7 +89,7 @@ static void warn_shadowed(struct ces_problems *problems, const char *path,
 	for (size_t i = 0; i < index; i++) {
 		if (!shadows(&rules->v[i], rule))
 			continue;
-		WARN(problems, path, "put the narrower rule first, or remove it",
+		WARN(problems, MEDIUM, path, "put the narrower rule first, or remove it",
 		     "never decides: images[%zu] (%s) comes first and covers it%s", i,
 		     rules->v[i].allow,
 		     rule->digest != NULL && rules->v[i].digest == NULL
@@ -108,11 +109,11 @@ static void warn_rule(struct ces_problems *problems, const struct ces_policy *po
 	warn_registry(problems, policy, path, rule->allow);
 	warn_shadowed(problems, path, rules, index);
 	if (over(rule->expires, now))
-		WARN(problems, path, "remove the rule, or renew its \"expires\"",
+		WARN(problems, LOW, path, "remove the rule, or renew its \"expires\"",
 		     "can never match any more: it expired on %s",
 		     ces_tool_day(rule->expires, day));
 	if (rule->approval == NULL)
-		WARN(problems, path, "write \"approval\": \"IG-2026-014\"",
+		WARN(problems, MEDIUM, path, "write \"approval\": \"IG-2026-014\"",
 		     "does not say by which approval");
 }
 
@@ -127,8 +128,8 @@ static void warn_rules(struct ces_problems *problems, const struct ces_policy *p
 	}
 	if (rules->n == 0) {
 		snprintf(path, sizeof(path), "%s.images", where);
-		WARN(problems, path, "write \"images\": [ { \"allow\": \"ghcr.io/group/*\" } ]",
-		     "allows nothing");
+		WARN(problems, LOW, path,
+		     "write \"images\": [ { \"allow\": \"ghcr.io/group/*\" } ]", "allows nothing");
 	}
 }
 
@@ -149,18 +150,18 @@ static void warn_project(struct ces_problems *problems, const struct ces_policy 
 
 	snprintf(path, sizeof(path), "projects.%s", project->name);
 	if (project->expires == 0 && endless(&project->images) > 0)
-		WARN(problems, path, end_hint,
+		WARN(problems, MEDIUM, path, end_hint,
 		     "never expires, and %zu of its image rules do not either",
 		     endless(&project->images));
 	if (over(project->expires, now))
-		WARN(problems, path, "remove the project, or renew its \"expires\"",
+		WARN(problems, LOW, path, "remove the project, or renew its \"expires\"",
 		     "expired on %s: nothing in it is allowed",
 		     ces_tool_day(project->expires, day));
 	if (project->member_groups.n + project->member_users.n == 0)
-		WARN(problems, path, "write \"members\": { \"groups\": [\"...\"] }",
+		WARN(problems, LOW, path, "write \"members\": { \"groups\": [\"...\"] }",
 		     "has no members");
 	if (settings->data_access == CES_ACCESS_READ_WRITE && settings->publish.n > 0)
-		WARN(problems, path,
+		WARN(problems, HIGH, path,
 		     "make the data read-only, or publish no port, unless both were approved",
 		     "has read-write data together with a published port (%s%s)",
 		     settings->publish.v[0], settings->publish.n > 1 ? ", ..." : "");
@@ -175,11 +176,11 @@ static void warn_inferred(struct ces_problems *problems, const struct ces_policy
 	if (!policy->infer)
 		return;
 	if (endless(&policy->infer_images) > 0)
-		WARN(problems, "infer_projects", end_hint,
+		WARN(problems, MEDIUM, "infer_projects", end_hint,
 		     "never expires: %zu of its image rules have no \"expires\"",
 		     endless(&policy->infer_images));
 	if (settings->data_access == CES_ACCESS_READ_WRITE && settings->publish.n > 0)
-		WARN(problems, "infer_projects",
+		WARN(problems, HIGH, "infer_projects",
 		     "make the data read-only, or publish no port, unless both were approved",
 		     "gives read-write data together with a published port (defaults)");
 	warn_rules(problems, policy, "infer_projects", &policy->infer_images, now);
@@ -190,17 +191,17 @@ void ces_check_warn(struct ces_problems *problems, const struct ces_policy *poli
 	char day[16];
 
 	if (over(policy->review_by, now))
-		WARN(problems, "review_by", "review the policy, then write the next date",
+		WARN(problems, MEDIUM, "review_by", "review the policy, then write the next date",
 		     "has passed: the policy was to be reviewed by %s",
 		     ces_tool_day(policy->review_by, day));
 	if (policy->review_by == 0)
-		WARN(problems, "", "write \"review_by\": \"2027-10-01\"",
+		WARN(problems, MEDIUM, "", "write \"review_by\": \"2027-10-01\"",
 		     "does not say when it is to be reviewed");
 	if (policy->approved_on > now)
-		WARN(problems, "approved_on", "write the day on which it was approved",
+		WARN(problems, LOW, "approved_on", "write the day on which it was approved",
 		     "lies in the future");
 	if (policy->approved_by == NULL)
-		WARN(problems, "", "write \"approved_by\": \"IG panel\"",
+		WARN(problems, MEDIUM, "", "write \"approved_by\": \"IG panel\"",
 		     "does not say who approved it");
 	for (size_t i = 0; i < policy->n_projects; i++)
 		warn_project(problems, policy, &policy->projects[i], now);

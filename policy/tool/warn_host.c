@@ -12,7 +12,8 @@
 #include "common/num.h"
 #include "policy/tool/check.h"
 
-#define WARN(problems, path, hint, ...) ces_problems_add(problems, false, path, hint, __VA_ARGS__)
+#define WARN(problems, severity, path, hint, ...)                                                  \
+	ces_problems_add(problems, CES_SEVERITY_##severity, path, hint, __VA_ARGS__)
 
 /* Where this many are missing, the policy is for another machine, and each look costs time. */
 #define MISSING_MAX 20
@@ -27,10 +28,10 @@ static void warn_names(struct ces_problems *problems, const char *project, const
 		if (groups ? getgrnam(names->v[i]) != NULL : getpwnam(names->v[i]) != NULL)
 			continue;
 		snprintf(path, sizeof(path), "projects.%s.members.%ss[%zu]", project, what, i);
-		WARN(problems, path, "correct the name, or check on the machine it is for",
+		WARN(problems, LOW, path, "correct the name, or check on the machine it is for",
 		     "there is no %s %s on this machine", what, names->v[i]);
 		if (++*missing == MISSING_MAX)
-			WARN(problems, "projects",
+			WARN(problems, LOW, "projects",
 			     "check on the machine it is for, or with --no-host",
 			     "names so many unknown members that no more were looked for");
 	}
@@ -78,7 +79,8 @@ static void warn_subids(struct ces_problems *problems, const struct ids *ours, c
 		    ces_num_parse(count, 0, UINT32_MAX, &n) != 0)
 			continue;
 		if (from < ours->end && from + n > ours->first)
-			WARN(problems, "host.subordinate_ids", "choose a \"first\" beyond them",
+			WARN(problems, HIGH, "host.subordinate_ids",
+			     "choose a \"first\" beyond them",
 			     "overlaps with the ids that %s gives to %s (%s, %s of them)", file,
 			     name, first, count);
 	}
@@ -100,7 +102,7 @@ static void warn_ids(struct ces_problems *problems, const struct ces_policy *pol
 	while ((user = getpwent()) != NULL) {
 		if (user->pw_uid < ours.first || user->pw_uid >= ours.end)
 			continue;
-		WARN(problems, "host.subordinate_ids", "choose a \"first\" beyond it",
+		WARN(problems, HIGH, "host.subordinate_ids", "choose a \"first\" beyond it",
 		     "holds the uid of a user of this machine, %s (%u)", user->pw_name,
 		     (unsigned)user->pw_uid);
 		break;
@@ -118,11 +120,11 @@ void ces_check_warn_host(struct ces_problems *problems, const struct ces_policy 
 
 		snprintf(path, sizeof(path), "registries.%s.ca_file", registry->name);
 		if (registry->ca_file != NULL && !exists(registry->ca_file))
-			WARN(problems, path, "put the certificate there, or correct the path",
+			WARN(problems, LOW, path, "put the certificate there, or correct the path",
 			     "%s is not on this machine: every pull would fail", registry->ca_file);
 	}
 	if (!exists(policy->runtime))
-		WARN(problems, "host.runtime", "install it, or correct the path",
+		WARN(problems, LOW, "host.runtime", "install it, or correct the path",
 		     "%s is not on this machine: every run would fail", policy->runtime);
 	warn_ids(problems, policy);
 }

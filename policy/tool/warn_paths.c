@@ -60,7 +60,8 @@ static void say_overlap(struct ces_problems *problems, const struct place *inner
 	char path[CES_NAME_MAX + 32];
 
 	snprintf(path, sizeof(path), "projects.%s.data", inner->project->name);
-	ces_problems_add(problems, false, path, "give each project a directory of its own",
+	ces_problems_add(problems, CES_SEVERITY_HIGH, path,
+			 "give each project a directory of its own",
 			 "overlaps with the data of project %s (%s, %s)", outer->project->name,
 			 inner->path, outer->path);
 }
@@ -109,7 +110,8 @@ static void check_bind(struct ces_problems *problems, const struct places *place
 	problems->no_memory = problems->no_memory || dir == NULL;
 	snprintf(path, sizeof(path), "projects.%s.binds[%zu]", project->name, index);
 	if (other != NULL)
-		ces_problems_add(problems, false, path, "bind a directory of the project's own",
+		ces_problems_add(problems, CES_SEVERITY_HIGH, path,
+				 "bind a directory of the project's own",
 				 "%s reaches the data of project %s (%s)", dir,
 				 other->project->name, other->path);
 	free(dir);

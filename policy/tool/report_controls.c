@@ -1,0 +1,450 @@
+/* The controls of SATRE (Standard Architecture for Trusted Research Environments, specification
+ * 1.0, whose numbers these are) that CES can evidence, grouped by the Five Safes: question, answer,
+ * evidence. An answer must never claim what the policy, this machine or the journal does not show;
+ * what CES does for every run, whatever the policy, is said to be so. */
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "policy/template.h"
+#include "policy/tool/report.h"
+#include "policy/tool/tool.h"
+#include "policy/tool/where.h"
+
+enum answer { YES, PARTLY, NO };
+
+static void vtext(FILE *out, const char *format, va_list args)
+{
+	char text[1500];
+
+	vsnprintf(text, sizeof(text), format, args);
+	ces_report_text(out, text);
+}
+
+static void __attribute__((format(printf, 5, 6)))
+begin(const struct ces_report *r, const char *numbers, const char *question, enum answer answer,
+      const char *format, ...)
+{
+	static const char *const words[] = {"Yes", "Partly", "No"};
+	static const char *const classes[] = {"yes", "partly", "no"};
+	va_list args;
+
+	fprintf(r->out,
+		"<article>\n<h3>%s <span class=\"number\">SATRE %s</span></h3>\n<p><span "
+		"class=\"answer %s\">%s</span>",
+		question, numbers, classes[answer], words[answer]);
+	va_start(args, format);
+	vtext(r->out, format, args);
+	va_end(args);
+	fputs("</p>\n<ul class=\"evidence\">\n", r->out);
+}
+
+static void __attribute__((format(printf, 2, 3)))
+evidence(const struct ces_report *r, const char *format, ...)
+{
+	va_list args;
+
+	fputs("<li>", r->out);
+	va_start(args, format);
+	vtext(r->out, format, args);
+	va_end(args);
+	fputs("</li>\n", r->out);
+}
+
+/* A rule of the policy, with its line. */
+static void rule(const struct ces_report *r, const char *path, const char *what)
+{
+	size_t line, column;
+
+	ces_where_find(r->where, path, &line, &column);
+	evidence(r, "%s (line %zu): %s", path, line, what);
+}
+
+static void end(const struct ces_report *r)
+{
+	fputs("</ul>\n</article>\n", r->out);
+}
+
+static void section(const struct ces_report *r, const char *id, const char *title)
+{
+	fprintf(r->out, "<section aria-labelledby=\"%s\">\n<h2 id=\"%s\">%s</h2>\n", id, id, title);
+}
+
+static void no_journal(const struct ces_report *r)
+{
+	if (!r->runs.read)
+		evidence(r, "No journal was given to this report.");
+}
+
+static void change_of_policy(const struct ces_report *r)
+{
+	begin(r, "1.2.1", "Can only trusted people change the policy?", YES,
+	      "CES refuses to serve anybody when the policy, or a directory on the way to it, "
+	      "belongs to or can be written by anyone but root.");
+	evidence(r, "Looked at by the helper before every request; this page is about %s.",
+		 r->path);
+	end(r);
+}
+
+static void versions(const struct ces_report *r)
+{
+	const struct ces_policy *p = r->policy;
+	bool said = p->approved_by != NULL && p->approved_on != 0 && p->review_by != 0;
+	bool late = p->review_by != 0 && r->now >= p->review_by;
+	char day[16];
+
+	begin(r, "1.2.2", "Is it known which version held when, and who approved it?",
+	      said && !late ? YES : PARTLY, "%s",
+	      late   ? "The day for its review has passed."
+	      : said ? "The policy says who approved it, when, and when it is to be reviewed."
+		     : "The policy does not say all of: approved_by, approved_on, review_by.");
+	if (p->approved_by != NULL)
+		rule(r, "approved_by", p->approved_by);
+	if (p->review_by != 0)
+		rule(r, "review_by", ces_tool_day(p->review_by, day));
+	evidence(r, "Each record of the journal names the policy that decided by its digest.");
+	if (r->runs.read)
+		evidence(r,
+			 "Policies that decided in this journal: %llu; this one is %samong them.",
+			 (unsigned long long)r->runs.policies, r->runs.this_policy ? "" : "not ");
+	end(r);
+}
+
+static void endings(const struct ces_report *r)
+{
+	const struct ces_policy *p = r->policy;
+	size_t project_ends = 0, rules = p->infer_images.n, rule_ends = 0;
+
+	for (size_t i = 0; i < p->infer_images.n; i++)
+		rule_ends += p->infer_images.v[i].expires != 0;
+	for (size_t i = 0; i < p->n_projects; i++) {
+		const struct ces_policy_project *project = &p->projects[i];
+
+		project_ends += project->expires != 0;
+		rules += project->images.n;
+		for (size_t j = 0; j < project->images.n; j++)
+			rule_ends += project->images.v[j].expires != 0 || project->expires != 0;
+	}
+	begin(r, "1.4.2", "Do permissions end by themselves?",
+	      rule_ends == rules && project_ends == p->n_projects ? YES
+	      : rule_ends + project_ends > 0                      ? PARTLY
+								  : NO,
+	      "%zu of %zu projects have an end, and %zu of %zu image rules, by their own date or "
+	      "their project's.",
+	      project_ends, p->n_projects, rule_ends, rules);
+	evidence(r, "A rule or project whose day has passed denies what it covers.");
+	end(r);
+}
+
+static void members(const struct ces_report *r)
+{
+	const struct ces_policy *p = r->policy;
+	size_t groups = 0, users = 0;
+
+	for (size_t i = 0; i < p->n_projects; i++) {
+		groups += p->projects[i].member_groups.n;
+		users += p->projects[i].member_users.n;
+	}
+	begin(r, "1.5.3", "Is access given by identity, and the least that is needed?", YES,
+	      "Only to members of a project: %zu groups and %zu users are named%s. What is not "
+	      "listed is denied.",
+	      groups, users, p->infer ? ", and groups imply projects" : "");
+	evidence(r, "Membership is asked of the user database for each request, not of the "
+		    "process that asks.");
+	if (p->infer)
+		rule(r, "infer_projects", "members of a group have the project it is named after");
+	end(r);
+}
+
+static void unique_users(const struct ces_report *r)
+{
+	begin(r, "1.5.6", "Is each action traced to one person?", r->runs.read ? YES : PARTLY,
+	      "Each record holds the uid that the kernel gave and the user's name.");
+	no_journal(r);
+	if (r->runs.read)
+		evidence(r, "Users in the journal: %llu.", (unsigned long long)r->runs.users);
+	end(r);
+}
+
+static size_t count_high(const struct ces_report *r, const char *words)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->problems.n; i++)
+		n += strstr(r->problems.v[i].text, words) != NULL;
+	return n;
+}
+
+static void own_data(const struct ces_report *r)
+{
+	size_t overlaps = count_high(r, "overlaps with the data of"),
+	       binds = count_high(r, "reaches the data of");
+
+	begin(r, "3.2.3, 2.1.14", "Does a run see the data of one project only?",
+	      overlaps + binds == 0 ? YES : NO, "%s",
+	      overlaps + binds == 0
+		  ? "One run serves one project, and no two projects of the "
+		    "policy share a directory."
+		  : "Some projects of the policy can see others' data; see Gaps.");
+	evidence(r,
+		 "Directories that overlap: %zu. Directories to bind that reach another "
+		 "project: %zu.",
+		 overlaps, binds);
+	if (r->policy->infer)
+		evidence(r, "Inferred projects are not compared: their directories are %s/NAME.",
+			 r->policy->infer_base);
+	end(r);
+}
+
+static void approved_images(const struct ces_report *r)
+{
+	const struct ces_policy *p = r->policy;
+	size_t rules = 0, approved = 0, locked = 0, wide = 0;
+
+	for (size_t i = 0; i <= p->n_projects; i++) {
+		const struct ces_policy_image_rules *images =
+		    i < p->n_projects ? &p->projects[i].images : &p->infer_images;
+
+		rules += images->n;
+		for (size_t j = 0; j < images->n; j++) {
+			approved += images->v[j].approval != NULL;
+			locked += images->v[j].digest != NULL;
+			wide += strchr(images->v[j].allow, '*') != NULL;
+		}
+	}
+	begin(r, "2.1.12, 2.1.13", "Is it controlled which software comes in?",
+	      approved == rules ? YES : PARTLY,
+	      "%zu of %zu image rules name an approval; %zu are for one digest only, %zu for all "
+	      "images under a path.",
+	      approved, rules, locked, wide);
+	for (size_t i = 0; i < p->n_registries && i < 20; i++) {
+		char path[300];
+
+		snprintf(path, sizeof(path), "registries.%s", p->registries[i].name);
+		rule(r, path, p->registries[i].endpoint);
+	}
+	evidence(r, "No other registry is asked, and each layer is checked against its digest.");
+	end(r);
+}
+
+static void outbound(const struct ces_report *r)
+{
+	const struct ces_policy *p = r->policy;
+	size_t ports = 0;
+
+	begin(r, "2.2.10, 2.2.11", "Is the way to the network closed?", YES,
+	      "A run has no network. The exceptions are ports into a run, below; no rule opens a "
+	      "way out.");
+	for (size_t i = 0; i < p->n_projects && ports < 20; i++) {
+		const struct ces_strings *publish = &p->projects[i].settings.publish;
+		char path[CES_NAME_MAX + 48], list[128] = "";
+
+		for (size_t j = 0; j < publish->n && strlen(list) < 100; j++)
+			snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s",
+				 j > 0 ? ", " : "", publish->v[j]);
+		snprintf(path, sizeof(path), "projects.%s.network.publish", p->projects[i].name);
+		ports += publish->n > 0;
+		if (publish->n > 0)
+			rule(r, path, list);
+	}
+	if (p->infer && p->defaults.publish.n > 0)
+		rule(r, "defaults.network.publish", "for inferred projects");
+	if (ports == 0 && !(p->infer && p->defaults.publish.n > 0))
+		evidence(r, "No project may publish a port.");
+	evidence(r,
+		 "A published port is reached from the same machine only, by the run's own user.");
+	end(r);
+}
+
+/* Settings of the kernel that CES relies on others to have made. */
+static const struct {
+	const char *name, *file;
+	char least;
+} sysctls[] = {
+    {"kernel.yama.ptrace_scope", "/proc/sys/kernel/yama/ptrace_scope", '1'},
+    {"kernel.unprivileged_bpf_disabled", "/proc/sys/kernel/unprivileged_bpf_disabled", '1'},
+    {"kernel.kptr_restrict", "/proc/sys/kernel/kptr_restrict", '1'},
+    {"kernel.dmesg_restrict", "/proc/sys/kernel/dmesg_restrict", '1'},
+    {"fs.protected_symlinks", "/proc/sys/fs/protected_symlinks", '1'},
+    {"fs.protected_hardlinks", "/proc/sys/fs/protected_hardlinks", '1'},
+};
+
+static char sysctl_value(const char *path)
+{
+	CES_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char value;
+
+	return fd >= 0 && read(fd, &value, 1) == 1 ? value : '?';
+}
+
+static void machine(const struct ces_report *r)
+{
+	size_t good = 0;
+
+	if (!r->host)
+		return;
+	for (size_t i = 0; i < CES_COUNT(sysctls); i++) {
+		char value = sysctl_value(sysctls[i].file);
+
+		good += value >= sysctls[i].least && value <= '9';
+	}
+	begin(r, "2.4.3", "Is the kernel of this machine set up carefully?",
+	      good == CES_COUNT(sysctls) ? YES : PARTLY,
+	      "%zu of %zu settings are as CES advises. They are a second wall: CES does not depend "
+	      "on them.",
+	      good, CES_COUNT(sysctls));
+	for (size_t i = 0; i < CES_COUNT(sysctls); i++)
+		evidence(r, "%s = %c (advised: %c or more)", sysctls[i].name,
+			 sysctl_value(sysctls[i].file), sysctls[i].least);
+	end(r);
+}
+
+static void usage(const struct ces_report *r)
+{
+	bool good = r->runs.read && r->chain.bad == NULL;
+
+	begin(r, "2.2.14, 2.2.15, 2.2.16", "Is it recorded who used which data, when, with what?",
+	      good           ? YES
+	      : r->runs.read ? NO
+			     : PARTLY,
+	      "%s",
+	      good           ? "Each decision and each end is on record, in a chain that is whole."
+	      : r->runs.read ? "The chain of the journal is broken."
+			     : "CES keeps a journal that users cannot change; this page did not "
+			       "see it.");
+	if (r->runs.read)
+		evidence(r,
+			 "%llu records, %llu of them runs that were allowed; each names data, "
+			 "image digest, limits and peak memory.",
+			 (unsigned long long)r->runs.records, (unsigned long long)r->runs.runs);
+	if (r->chain.restarts > 0)
+		evidence(r, "%llu files begin a chain of their own.",
+			 (unsigned long long)r->chain.restarts);
+	rule(r, "host.audit_syslog",
+	     r->policy->audit_syslog ? "a copy of each record goes to syslog"
+				     : "no copy goes to syslog");
+	end(r);
+}
+
+static void read_only(const struct ces_report *r)
+{
+	const struct ces_policy *p = r->policy;
+	size_t writable = 0;
+
+	for (size_t i = 0; i < p->n_projects; i++)
+		writable += p->projects[i].settings.data_access == CES_ACCESS_READ_WRITE;
+	begin(
+	    r, "3.1.11", "Are data unchanged, or changes to them recorded?",
+	    writable == 0 ? YES : PARTLY,
+	    "%zu of %zu projects have their data read-only. Where they are read-write CES records "
+	    "that a run could write, not what it wrote.",
+	    p->n_projects - writable, p->n_projects);
+	for (size_t i = 0, n = 0; i < p->n_projects && n < 20; i++) {
+		char path[CES_NAME_MAX + 32];
+
+		if (p->projects[i].settings.data_access != CES_ACCESS_READ_WRITE)
+			continue;
+		snprintf(path, sizeof(path), "projects.%s.data.access", p->projects[i].name);
+		rule(r, path, "read-write");
+		n++;
+	}
+	end(r);
+}
+
+static void ways_in_and_out(const struct ces_report *r)
+{
+	const struct ces_policy *p = r->policy;
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_projects; i++)
+		n += p->projects[i].settings.binds.n > 0;
+	begin(r, "3.1.12", "Are unauthorised ways in and out prevented?", n == 0 ? YES : PARTLY,
+	      "No network, and no directory but the project's own%s.",
+	      n == 0 ? "" : " and those that users may bind, below");
+	for (size_t i = 0, told = 0; i < p->n_projects && told < 20; i++) {
+		const struct ces_strings *binds = &p->projects[i].settings.binds;
+		char path[CES_NAME_MAX + 32];
+
+		snprintf(path, sizeof(path), "projects.%s.binds", p->projects[i].name);
+		told += binds->n > 0;
+		if (binds->n > 0)
+			rule(r, path, binds->v[0]);
+	}
+	evidence(r, "What a user may bind is opened with the user's own rights.");
+	end(r);
+}
+
+static void outputs(const struct ces_report *r)
+{
+	begin(r, "3.1.5, 3.3.5", "Are outputs confined to declared places?", YES,
+	      "A run writes to its outputs directory, which is kept for checking, and nowhere else "
+	      "that lasts but where this page says read-write or bind.");
+	rule(r, "defaults.outputs.source", r->policy->defaults.outputs_source);
+	for (size_t i = 0, n = 0; i < r->policy->n_projects && n < 20; i++) {
+		const struct ces_policy_project *project = &r->policy->projects[i];
+		char path[CES_NAME_MAX + 32];
+
+		if (strcmp(project->settings.outputs_source, r->policy->defaults.outputs_source) ==
+		    0)
+			continue;
+		snprintf(path, sizeof(path), "projects.%s.outputs.source", project->name);
+		rule(r, path, project->settings.outputs_source);
+		n++;
+	}
+	evidence(r, "CES checks no output for disclosure: that is for people.");
+	end(r);
+}
+
+static void scratch(const struct ces_report *r)
+{
+	const struct ces_policy *p = r->policy;
+	size_t all = p->n_projects + p->infer, wiped = 0;
+
+	for (size_t i = 0; i < p->n_projects; i++)
+		wiped += ces_template_has_run(p->projects[i].settings.scratch_source);
+	wiped += p->infer && ces_template_has_run(p->defaults.scratch_source);
+	begin(r, "3.1.10", "Is scratch wiped?",
+	      wiped == all ? YES
+	      : wiped > 0  ? PARTLY
+			   : NO,
+	      "In %zu of %zu projects (the inferred ones count as one) each run has a scratch "
+	      "directory of its own, deleted "
+	      "when it ends. Elsewhere it lasts, and CES does not empty it.",
+	      wiped, all);
+	rule(r, "defaults.scratch.source", p->defaults.scratch_source);
+	for (size_t i = 0, n = 0; i < p->n_projects && n < 20; i++) {
+		const char *source = p->projects[i].settings.scratch_source;
+		char path[CES_NAME_MAX + 32];
+
+		if (strcmp(source, p->defaults.scratch_source) == 0)
+			continue;
+		snprintf(path, sizeof(path), "projects.%s.scratch.source", p->projects[i].name);
+		rule(r, path, source);
+		n++;
+	}
+	end(r);
+}
+
+void ces_report_controls(const struct ces_report *r)
+{
+	static const struct {
+		const char *id, *title;
+		void (*controls[6])(const struct ces_report *);
+	} safes[] = {
+	    {"projects-safe", "Safe projects", {change_of_policy, versions, endings}},
+	    {"people", "Safe people", {members, unique_users, own_data}},
+	    {"settings", "Safe settings", {approved_images, outbound, usage, machine}},
+	    {"data", "Safe data", {read_only, ways_in_and_out}},
+	    {"outputs", "Safe outputs", {outputs, scratch}},
+	};
+
+	for (size_t i = 0; i < CES_COUNT(safes); i++) {
+		section(r, safes[i].id, safes[i].title);
+		for (size_t j = 0; safes[i].controls[j] != NULL; j++)
+			safes[i].controls[j](r);
+		fputs("</section>\n", r->out);
+	}
+}

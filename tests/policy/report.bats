@@ -1,0 +1,110 @@
+#!/usr/bin/env bats
+# ces-policy report: one page for a governance meeting.
+
+load common.bash
+
+setup()
+{
+	p=$BATS_TEST_TMPDIR/p.json
+	r=$BATS_TEST_TMPDIR/report.html
+	j=$BATS_TEST_TMPDIR/audit.jsonl
+	cp "$examples/desktop.json" "$p"
+	journal 401 > "$j"
+}
+
+report()
+{
+	run policy report --no-host --on 2026-12-01 -o "$r" "$@" "$p"
+	[ "$status" -eq 0 ]
+	output=$(cat "$r")
+}
+
+@test "the page of each example is well-formed, loads nothing, and can be read without eyes or colours" {
+	for f in "$examples"/{desktop,gpu-cluster,ondemand,test-environment}.json; do
+		run policy report --on 2026-12-01 --journal "$j" -o "$r" "$f"
+		[ "$status" -eq 0 ]
+		run tests/lib/page.py "$r"
+		echo "$f: $output"
+		[ "$status" -eq 0 ]
+	done
+}
+
+@test "the check of pages finds what is wrong with one" {
+	report
+	for edit in 's/<h3>/<h4>/' 's/<caption>[^<]*<.caption>//' 's/scope="row"//' 's/lang="en"//' 's/#333/#999/g' 's/<main>/<main><script><\/script>/' \
+		's/aria-label="Contents"//' 's/#111/#888/g'; do
+		sed "$edit" "$r" > "$r.bad.html"
+		run tests/lib/page.py "$r.bad.html"
+		echo "$edit: $output"
+		[ "$status" -ne 0 ]
+	done
+}
+
+@test "grouped by the Five Safes, each control with its number, answer and evidence" {
+	report --journal "$j"
+	for text in 'Safe projects' 'Safe people' 'Safe settings' 'Safe data' 'Safe outputs' 'SATRE 2.2.10, 2.2.11' 'SATRE 1.4.2' \
+		'projects.nsh-2024-0001.network.publish (line ' 'approved_by (line 4): IG panel' \
+		'2 of 2 projects have an end' '401 records'; do
+		says "$text"
+	done
+}
+
+@test "gaps are by severity, with the line and what to write" {
+	jq '.projects["nsh-2024-0002"].images += [{allow: "gcr.io/x"}]' "$examples/desktop.json" > "$p"
+	report
+	says "High: data may be seen"
+	says "read-write data together with a published port"
+	says "Medium:"
+	says "does not say by which approval"
+	says "Low:"
+	says "can never match"
+}
+
+@test "the matrix names every project and its rights" {
+	report
+	[ "$(grep -c '<th scope="row">' "$r")" -eq 2 ]
+	says "<td>read-write</td>"
+	says "8787, 8888"
+	says "ghcr.io/epcced/wards (one digest)"
+}
+
+@test "runs by month, project and outcome agree with the journal" {
+	report --journal "$j"
+	for project in nsh-2024-0001 nsh-2024-0002 nsh-2024-0003; do
+		n=$(jq -s --arg p "/safe_data/$project" '[.[] | select(.mounts[0].source == $p)] | length' "$j")
+		[ "$n" -gt 20 ]
+		says "$project: $n"
+	done
+	says "2026-09: $(jq -s '[.[] | select(.event == "end")] | length' "$j")"
+	says "time limit: $(jq -s '[.[] | select(.reason == "time limit")] | length' "$j")"
+}
+
+@test "a broken journal is the first gap" {
+	sed -i 7d "$j"
+	report --journal "$j"
+	says "BROKEN"
+	says "the journal is broken"
+	says "1 high" || says "2 high"
+}
+
+@test "without a journal it is said to be missing" {
+	report
+	says "No journal was given"
+}
+
+@test "names and titles cannot become markup" {
+	jq '.site = "<script>alert(1)</script>" | .projects["nsh-2024-0001"].title = "a\"><b>&" ' "$examples/desktop.json" > "$p"
+	report
+	says_not "<script"
+	says_not "<b>"
+	says "&lt;script&gt;"
+	run tests/lib/page.py "$r"
+	[ "$status" -eq 0 ]
+}
+
+@test "a policy with errors gives no page, but words" {
+	echo '{}' > "$p"
+	run policy report -o "$r" "$p"
+	[ "$status" -eq 2 ]
+	says "needs the key"
+}
