@@ -233,6 +233,20 @@ static int run(struct ces_plan *plan, const struct ces_grant *grant, struct ces_
 	return ces_finish(&finish, result, err);
 }
 
+/* The runtime sees the host's /usr and nothing else of it, so it must be there; and it must be
+ * root's all the way, since it becomes root of the container's user namespace. */
+static int check_runtime(const struct ces_plan *plan, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = -1;
+
+	if (strncmp(plan->runtime, "/usr/", 5) != 0)
+		return ces_error_set(err, CES_E_POLICY, "host.runtime %s is not below /usr",
+				     plan->runtime);
+	if (ces_policy_open_trusted(plan->runtime, &fd, err) < 0)
+		return ces_error_context(err, "host.runtime");
+	return 0;
+}
+
 /* Up to the record: reads only. */
 static int prepare(struct ces_plan *plan, struct ces_grant *grant, struct ces_error *err)
 {
@@ -250,7 +264,8 @@ static int prepare(struct ces_plan *plan, struct ces_grant *grant, struct ces_er
 			     sizeof(plan->outputs));
 	ces_journal_fill_run(decision->scratch.source, plan->run, plan->scratch,
 			     sizeof(plan->scratch));
-	if (check_supported(plan, err) < 0 || load_image(plan, grant, err) < 0)
+	if (check_supported(plan, err) < 0 || check_runtime(plan, err) < 0 ||
+	    load_image(plan, grant, err) < 0)
 		return -1;
 	if (ces_config_command(plan) == NULL)
 		return ces_error_set(err, CES_E_USAGE,

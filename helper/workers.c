@@ -64,10 +64,17 @@ static int send_packet(int socket_fd, const struct ces_wire_schema *schema, cons
 
 static int open_ca(const struct ces_decision *decision, int *ret, struct ces_error *err)
 {
+	struct stat st;
+
 	*ret = -1;
 	if (decision->ca_file[0] == '\0')
 		return 0;
 	*ret = open(decision->ca_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	/* who can write here can pass for the registry */
+	if (*ret >= 0 && (fstat(*ret, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != 0 ||
+			  (st.st_mode & 022) != 0))
+		return ces_error_set(err, CES_E_POLICY, "ca_file %s is not a file of root's alone",
+				     decision->ca_file);
 	return *ret < 0 ? ces_error_errno(err, CES_E_POLICY, "ca_file %s", decision->ca_file) : 0;
 }
 

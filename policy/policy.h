@@ -18,24 +18,25 @@ enum ces_retain { CES_RETAIN_RUN, CES_RETAIN_TIME, CES_RETAIN_ALWAYS };
 enum ces_cgroup_parent { CES_CGROUP_AUTO, CES_CGROUP_PATH };
 
 struct ces_policy_registry {
-	char *name;	/* as written in references: "ghcr.io" */
+	char *name;     /* as written in references: "ghcr.io" */
 	char *endpoint; /* "https://host[:port][/prefix]", no trailing slash */
-	char *ca_file;	/* absolute, or NULL: the system's CAs */
+	char *ca_file;  /* absolute, or NULL: the system's CAs */
 	enum ces_credentials credentials;
 	struct ces_strings token_hosts; /* "host" or "host:port" */
 };
 
 struct ces_policy_limits {
-	uint64_t cpus;	 /* thousandths */
+	uint64_t cpus;   /* thousandths */
 	uint64_t memory; /* bytes */
 	uint64_t pids;
-	uint64_t time;	 /* seconds */
-	uint64_t runs;	 /* at once, per user and project */
-	uint64_t shm;	 /* bytes */
+	uint64_t time;           /* seconds */
+	uint64_t runs;           /* at once, per user and project */
+	uint64_t shm;            /* bytes */
 	uint64_t writable_layer; /* bytes */
 };
 
-/* What `defaults` and each project may say; a project's struct is already merged with the defaults. */
+/* What `defaults` and each project may say; a project's struct is already merged with the defaults.
+ */
 struct ces_policy_settings {
 	char *data_source; /* template; never NULL after merging */
 	enum ces_access data_access;
@@ -48,8 +49,8 @@ struct ces_policy_settings {
 	uint64_t gpus_max;
 	struct ces_strings binds; /* templates of allowed source directories */
 	enum ces_retain retain;
-	uint64_t retain_seconds;  /* CES_RETAIN_TIME */
-	unsigned own;		  /* bits of enum ces_policy_own; 0 in `defaults` */
+	uint64_t retain_seconds; /* CES_RETAIN_TIME */
+	unsigned own;            /* bits of enum ces_policy_own; 0 in `defaults` */
 };
 
 /* Which settings a project wrote itself: a denial names the rule where somebody wrote it. */
@@ -66,8 +67,8 @@ enum ces_policy_own {
 };
 
 struct ces_policy_image_rule {
-	char *allow;	/* pattern, see ces_pattern_match */
-	char *digest;	/* locked digest, or NULL */
+	char *allow;    /* pattern, see ces_pattern_match */
+	char *digest;   /* locked digest, or NULL */
 	char *approval; /* or NULL */
 	time_t expires; /* first second after; 0 = never */
 };
@@ -88,7 +89,7 @@ struct ces_policy_project {
 
 struct ces_policy {
 	char *site, *approved_by, *contact; /* or NULL */
-	time_t approved_on, review_by;	    /* 0 = not said; review_by: first second after */
+	time_t approved_on, review_by;      /* 0 = not said; review_by: first second after */
 	struct ces_policy_registry *registries;
 	size_t n_registries;
 	struct ces_policy_settings defaults;
@@ -105,19 +106,24 @@ struct ces_policy {
 	struct ces_strings cdi_dirs;
 	bool audit_syslog;
 	char digest[72]; /* "sha256:..." of the bytes of the file */
-	void *memory;	 /* private to policy/parse.c */
+	void *memory;    /* private to policy/parse.c */
 };
 
-/* Opens path component by component from "/", every directory and the file itself root-owned and not
- * writable by others (a sticky directory is no excuse), no symlink, a regular file with one link, at most
- * 4 MiB, by fstat on the very fd that is read. Returns the bytes, malloc'd and NUL-terminated.
- * Who controls each input: path is compiled in; the bytes are root's. A rename during the read changes
- * nothing: one open file is read once. Code CES_E_POLICY on failure. */
+/* Opens path component by component from "/", every directory and the file itself root-owned and
+ * not writable by others (a sticky directory is no excuse), no symlink, a regular file with one
+ * link, at most 4 MiB, by fstat on the very fd that is read. Returns the bytes, malloc'd and
+ * NUL-terminated. Who controls each input: path is compiled in; the bytes are root's. A rename
+ * during the read changes nothing: one open file is read once. Code CES_E_POLICY on failure. */
 int ces_policy_read(const char *path, char **ret, size_t *ret_length, struct ces_error *err);
 
-/* Parses and checks. All or nothing: any fault refuses the whole policy (CES_E_POLICY; the text names line,
- * column and key). *ret is to be released with ces_policy_free. */
-int ces_policy_parse(const char *bytes, size_t length, struct ces_policy **ret, struct ces_error *err);
+/* The same walk for a file that the policy names and that is not read here (the OCI runtime): an fd
+ * of it when every directory and the file are root's alone. */
+int ces_policy_open_trusted(const char *path, int *ret, struct ces_error *err);
+
+/* Parses and checks. All or nothing: any fault refuses the whole policy (CES_E_POLICY; the text
+ * names line, column and key). *ret is to be released with ces_policy_free. */
+int ces_policy_parse(const char *bytes, size_t length, struct ces_policy **ret,
+		     struct ces_error *err);
 
 /* Tells every fault instead of the first (report returns 0 to go on), and never hands out a policy:
  * for those who write one. 0 when the whole text was looked at; -1 with err when it is not JSON. */

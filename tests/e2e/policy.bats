@@ -293,3 +293,38 @@ denied_all() # PATTERN
 	[ ! -e /etc/canary ]
 	nothing_left_behind
 }
+
+@test "a runtime that is not root's alone, a link, or outside /usr is refused" {
+	have alice tools
+	install -d /usr/local/lib/rt
+	cp "${CES_TEST_RUNTIME:-/usr/bin/crun}" /usr/local/lib/rt/crun
+	ln -s crun /usr/local/lib/rt/link
+	for case in "mode 777 crun" "owner alice crun" "link 0 link" "directory 777 crun"; do
+		read -r what how name <<< "$case"
+		chown root /usr/local/lib/rt/crun
+		chmod 755 /usr/local/lib/rt /usr/local/lib/rt/crun
+		case $what in
+		mode) chmod "$how" /usr/local/lib/rt/crun ;;
+		owner) chown "$how" /usr/local/lib/rt/crun ;;
+		directory) chmod "$how" /usr/local/lib/rt ;;
+		esac
+		lab_policy ".host.runtime = \"/usr/local/lib/rt/$name\""
+		remember
+		run --separate-stderr ces alice run -q $open/tools:1 true
+		echo "$case"
+		refused runtime
+	done
+	lab_policy '.host.runtime = "/opt/crun"'
+	remember
+	run --separate-stderr ces alice run -q $open/tools:1 true
+	refused '/usr'
+}
+
+@test "a ca_file that others may write is refused" {
+	cp /etc/ces/ca.pem /etc/ces/loose.pem
+	chmod 666 /etc/ces/loose.pem
+	lab_policy '.registries["open.tre.test"].ca_file = "/etc/ces/loose.pem"'
+	remember
+	run --separate-stderr ces alice pull $open/tools:1
+	refused ca_file
+}
