@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -138,13 +139,16 @@ int ces_beneath_own_dir(int dirfd, const char *path, int *ret, struct ces_error 
 }
 
 /* The walk below a directory. One open directory a level is kept in a chain on the heap; a
- * directory deeper than LEVELS is refused, which bounds fds (ces-unpack caps images at less). */
+ * directory deeper than LEVELS is taken up to the top if it is to be removed and otherwise refused,
+ * which bounds fds (ces-unpack caps images at less). */
 #define LEVELS 512
 
 struct walk {
 	DIR *dir[LEVELS];
 	char *name[LEVELS]; /* of dir[i] in dir[i - 1] */
 	size_t depth;
+	unsigned moved; /* directories taken up to the top, see raise_deep */
+	bool again;     /* one of them was not seen yet */
 };
 
 typedef int (*visit)(int dirfd, const char *name, const struct stat *st, void *context);
@@ -178,6 +182,23 @@ static void ascend(struct walk *walk)
 	free(walk->name[walk->depth]);
 }
 
+static int remove_one(int parent, const char *name, const struct stat *st, void *context)
+{
+	(void)context;
+	return unlinkat(parent, name, S_ISDIR(st->st_mode) ? AT_REMOVEDIR : 0);
+}
+
+/* What a container buried deeper than the walk goes is walked from the top: data that should be
+ * gone must not stay because of their depth. */
+static int raise_deep(struct walk *walk, int parent, const char *name)
+{
+	char top[40];
+
+	(void)snprintf(top, sizeof(top), ".ces-deep-%d-%u", (int)getpid(), walk->moved++);
+	walk->again = renameat(parent, name, dirfd(walk->dir[0]), top) == 0;
+	return walk->again ? 0 : -1;
+}
+
 /* A directory is gone into; anything else, and a directory of another file system, is shown to
  * each. */
 static int visit_entry(struct walk *walk, dev_t device, const char *name, visit each, void *context)
@@ -187,9 +208,11 @@ static int visit_entry(struct walk *walk, dev_t device, const char *name, visit 
 
 	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -1;
-	if (S_ISDIR(st.st_mode) && st.st_dev == device)
-		return descend(walk, parent, name);
-	return each(parent, name, &st, context);
+	if (!S_ISDIR(st.st_mode) || st.st_dev != device)
+		return each(parent, name, &st, context);
+	if (walk->depth == LEVELS && each == remove_one)
+		return raise_deep(walk, parent, name);
+	return descend(walk, parent, name);
 }
 
 /* The directory whose content is done, shown to each in its parent. */
@@ -220,18 +243,15 @@ static int walk_below(int base, visit each, void *context)
 	while (walk->depth > 0) {
 		const struct dirent *entry = readdir(walk->dir[walk->depth - 1]);
 
-		if (entry == NULL)
+		if (entry == NULL && walk->depth == 1 && walk->again) {
+			walk->again = false;
+			rewinddir(walk->dir[0]);
+		} else if (entry == NULL)
 			failed |= visit_done(walk, each, context);
 		else if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			failed |= visit_entry(walk, top.st_dev, entry->d_name, each, context);
 	}
 	return failed;
-}
-
-static int remove_one(int parent, const char *name, const struct stat *st, void *context)
-{
-	(void)context;
-	return unlinkat(parent, name, S_ISDIR(st->st_mode) ? AT_REMOVEDIR : 0);
 }
 
 int ces_beneath_empty(int dirfd)

@@ -41,7 +41,11 @@ static int make_console(int dev, uid_t owner, gid_t group, struct ces_error *err
 
 int ces_devices_make(int dev, uid_t owner, gid_t group, struct ces_error *err)
 {
-	static const char *const directories[] = {"pts", "shm", "mqueue"};
+	/* runc gives a tmpfs the mode of the directory that it is mounted on */
+	static const struct {
+		const char *name;
+		mode_t mode;
+	} directories[] = {{"pts", 0755}, {"shm", 01777}, {"mqueue", 0755}};
 
 	for (size_t i = 0; i < CES_COUNT(nodes); i++)
 		if (mknodat(dev, nodes[i].name, S_IFCHR | 0666,
@@ -52,9 +56,9 @@ int ces_devices_make(int dev, uid_t owner, gid_t group, struct ces_error *err)
 		if (symlinkat(links[i].target, dev, links[i].name) < 0)
 			return ces_error_errno(err, CES_E_HOST, "/dev/%s", links[i].name);
 	for (size_t i = 0; i < CES_COUNT(directories); i++)
-		if (mkdirat(dev, directories[i], 0755) < 0 ||
-		    fchmodat(dev, directories[i], 0755, 0) < 0)
-			return ces_error_errno(err, CES_E_HOST, "/dev/%s", directories[i]);
+		if (mkdirat(dev, directories[i].name, 0755) < 0 ||
+		    fchmodat(dev, directories[i].name, directories[i].mode, 0) < 0)
+			return ces_error_errno(err, CES_E_HOST, "/dev/%s", directories[i].name);
 	return make_console(dev, owner, group, err);
 }
 

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #include "common/io.h"
 #include "common/paths.h"
 #include "helper/beneath.h"
+#include "helper/cleanroom.h"
 #include "helper/config.h"
 #include "helper/journal.h"
 #include "helper/report.h"
@@ -264,13 +266,24 @@ static void clean_dead(struct ces_session *session, const struct ces_run_record 
 	ces_caller_free(&owner);
 }
 
+struct dead {
+	struct ces_session *session;
+	bool own;    /* the caller's, or everybody else's */
+	bool others; /* there are such */
+};
+
 static void finish_one(const struct ces_run_record *record, bool alive, void *context)
 {
-	struct ces_session *session = context;
+	struct dead *dead = context;
+	struct ces_session *session = dead->session;
 	struct ces_error ignored;
 
 	if (alive)
 		return;
+	if ((record->uid == session->uid) != dead->own) {
+		dead->others = true;
+		return;
+	}
 	ces_cgroup_clear((uid_t)record->uid, record->run);
 	clean_dead(session, record);
 	(void)ces_journal_append(&session->journal,
@@ -284,7 +297,43 @@ static void finish_one(const struct ces_run_record *record, bool alive, void *co
 	ces_runs_leave(session->runs, record->run);
 }
 
+/* In a process of its own, with locks of its own (a flock belongs to the open file, which a fork
+ * shares), and with nothing of the caller's. */
+static void finish_others(struct ces_session *session)
+{
+	struct dead dead = {session, false, false};
+	struct ces_error ignored;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; fd <= CES_FD_EVENT; fd++)
+		if (null < 0 || dup2(null, fd) < 0)
+			return;
+	ces_cleanroom_deadline(3 * CLEAN_SECONDS);
+	ces_cleanup_close(&session->store.lock);
+	ces_cleanup_close(&session->journal.fd);
+	if (ces_journal_open(&session->journal, &ignored) == 0)
+		ces_runs_each(session->runs, finish_one, &dead);
+}
+
 void ces_finish_dead(struct ces_session *session)
 {
-	ces_runs_each(session->runs, finish_one, session);
+	struct ces_process child = CES_PROCESS_NONE;
+	struct dead dead = {session, true, false};
+	int side;
+
+	ces_runs_each(session->runs, finish_one, &dead);
+	if (!dead.others)
+		return;
+	/* Another user's directories may hang, be huge, or be cleaned by a process which that user
+	 * stops: no start of this caller's waits for it. Born in a mount namespace of its own,
+	 * since this one's root is about to change; a grandchild, so that nobody has to wait for
+	 * it. */
+	side = ces_process_clone(CLONE_NEWNS, -1, &child);
+	if (side > 0)
+		(void)ces_process_end(&child, false);
+	if (side != 0)
+		return;
+	if (fork() == 0)
+		finish_others(session);
+	_exit(0);
 }

@@ -187,7 +187,9 @@ int ces_idmap_base(const struct ces_policy *policy, int store, uid_t uid, uint32
 	/* two first runs at once must not take one slot */
 	if (fd < 0 || flock(fd, LOCK_EX) < 0 || ces_read_file(fd, 1 << 20, &text, &length) < 0)
 		return ces_error_errno(err, CES_E_HOST, "reading the subordinate ids");
-	if (find_slot(text, uid, &slot, &lines) < 0)
+	/* behind a NUL, as a crash may leave one, would be lines that are not seen: a slot would be
+	 * given twice */
+	if (strlen(text) != length || find_slot(text, uid, &slot, &lines) < 0)
 		return ces_error_set(err, CES_E_HOST, "the list of subordinate ids is damaged");
 	if (slot == 0) {
 		if (lines >= policy->subid_users)

@@ -1,6 +1,7 @@
 /* A run, step by step. Must not decide anything: the decision is made, and recorded. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,7 @@ static int load_image(struct ces_plan *plan, struct ces_grant *grant, struct ces
 		return -1;
 	if (strcmp(plan->image.digest, grant->digest) != 0 ||
 	    plan->image.diff_ids.n > CES_LAYERS_MAX || plan->image.uid >= CES_IDMAP_SPAN ||
-	    plan->image.gid >= CES_IDMAP_SPAN)
+	    plan->image.gid >= CES_IDMAP_SPAN || plan->image.stop_signal >= NSIG)
 		return ces_error_set(err, CES_E_HOST, "the stored record of %s is damaged",
 				     reference);
 	return 0;

@@ -76,3 +76,37 @@ layers() { ls $store/layers/sha256 | wc -l; }
 	run ces alice inspect $open/forgotten:1
 	[ "$status" -ne 0 ]
 }
+
+@test "M01: another user's dead run, whose cleaning its owner stops, holds nobody up" {
+	pull bob $open/tools:1 -q
+	stays bob $open/tools:1
+	as bob sh -c 'cd scratch_* && seq 20000 | xargs touch'
+	pkill -KILL -P $client -x ces-helper
+	wait $client || true
+	setpriv --reuid=bob --regid=bob --clear-groups bash -c 'while :; do kill -STOP -1; done' 2> /dev/null 3>&- &
+	stopper=$!
+	SECONDS=0
+	run inside -- echo fine
+	[ "$output" = fine ]
+	run inside -- echo fine
+	[ "$output" = fine ]
+	[ $SECONDS -lt 8 ]
+	kill -KILL $stopper
+	wait $stopper || true
+	# the process that was stopped goes on
+	as bob bash -c 'kill -CONT -1' || true
+	eventually no compgen -G '/home/bob/scratch_*'
+	tests/lib/chain.py $journal
+}
+
+@test "J03: of many starts for the last places exactly as many win as there are places" {
+	lab_policy '.defaults.limits.runs = 2'
+	for i in {1..10}; do
+		{ inside -- sh -c 'sleep 3; echo won' 2> /dev/null || true; } >> $lab/won 3>&- &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	n=$(grep -c won $lab/won)
+	rm $lab/won
+	[ "$n" -eq 2 ]
+}

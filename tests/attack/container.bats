@@ -1,0 +1,52 @@
+#!/usr/bin/env bats
+# What code in a container leaves behind, holds, or reaches.
+
+load ../lib/e2e.bash
+
+setup_file() { lab_policy; have alice tools user-number; }
+setup() { remember; }
+teardown() { rm -rf /home/*/outputs_* /home/*/scratch_*; }
+
+dig='i=0; while [ $i -lt 1200 ]; do mkdir d && cd d || exit; echo patient > f; i=$((i+1)); done'
+
+@test "E08: scratch goes however deep it was dug" {
+	inside -- sh -c "cd /scratch; $dig; mkdir /scratch/beside; cd /scratch/beside; $dig"
+	no compgen -G '/home/alice/scratch_*'
+}
+
+@test "D06: neither helper, runtime nor container can be traced, read or robbed of an fd by the caller" {
+	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
+		ces-client run -q $open/tools:1 sh -c 'echo up; exec sleep 599' > $lab/up 2> /dev/null 3>&- < /dev/null &
+	client=$!
+	eventually test -s $lab/up
+	h=$(pgrep -P $client -x ces-helper)
+	mapfile -t pids < <(echo "$h"; pgrep -P "$h"; pgrep -xf 'sleep 599')
+	[ ${#pids[@]} -eq 3 ]
+	run as alice "$CES_TOP/tests/attack/robber.py" "${pids[@]}"
+	kill -KILL "$client"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$output" = "3 processes, nothing" ]
+}
+
+@test "E10: a working directory in /proc/self/fd leads nowhere" {
+	for n in 3 4 5 6 7 8 9 10 12 14; do
+		status=0
+		output=$(inside -w /proc/self/fd/$n -- sh -c 'ls -a . .. ../.. ../../../..' 2>&1) || status=$?
+		echo "$n: $status $output"
+		[ "$status" -ne 0 ] && [[ $output != *safe_data* && $output != *bundle* ]]
+	done
+}
+
+@test "A03: only the container's own stdio is open inside, and its first process has CES's environment alone" {
+	run inside -- sh -c 'ls /proc/1/fd; true'
+	[ "$(grep -c '^[3-9]$' <<< "$output")" -eq 0 ]
+	run as alice env CANARY=1 LISTEN_FDS=3 NOTIFY_SOCKET=/x RUN_OCI_SECCOMP_RECEIVER=/x \
+		ces-client run -q $open/tools:1 sh -c 'cat /proc/1/environ'
+	no grep -qaE 'CANARY|LISTEN|NOTIFY|RUN_OCI' <<< "$output"
+}
+
+@test "/dev/shm can be written by an image's own user" {
+	from=user-number run inside -- sh -c 'echo x > /dev/shm/f && cat /dev/shm/f'
+	[ "$output" = x ]
+}
