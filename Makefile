@@ -86,6 +86,9 @@ install: all
 	install $(ROOT_OWNED) -m 755 $(B)/ces-fetch $(B)/ces-unpack $(PRIVATE)
 	install $(ROOT_OWNED) -m 644 $(B)/seccomp.bpf.base64 $(B)/seccomp.json $(PRIVATE)
 	install $(ROOT_OWNED) -m 4755 $(B)/ces-helper $(PRIVATE)
+	install $(ROOT_OWNED) -d $(DESTDIR)$(PREFIX)/share/ces/examples
+	install $(ROOT_OWNED) -m 644 policy/schema.json $(DESTDIR)$(PREFIX)/share/ces/policy.schema.json
+	install $(ROOT_OWNED) -m 644 policy/examples/*.json $(DESTDIR)$(PREFIX)/share/ces/examples
 	for p in $(wildcard man/*.[1-9]); do \
 		install $(ROOT_OWNED) -D -m 644 $$p $(MANDIR)/man$${p##*.}/$${p##*/} || exit 1; done
 	for n in pm-pull app-pull; do ln -sf ces-pull.1 $(MANDIR)/man1/ces-$$n.1; done

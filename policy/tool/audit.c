@@ -15,6 +15,7 @@ static const char help[] =
     "       ces-policy audit list   [--journal FILE] [FILTER]...\n"
     "       ces-policy audit show   [--journal FILE] RUN\n"
     "       ces-policy audit export [--journal FILE] [FILTER]... [-o FILE]\n"
+    "       ces-policy audit export [--journal FILE] --crate DIRECTORY --run RUN\n"
     "filters: --user NAME|UID  --project P  --image IMAGE|PATTERN  --digest D  --run RUN\n"
     "         --outcome allowed|denied|ended|failed  --since TIME  --until TIME\n"
     "With --format json, verify, list and show print JSON; export prints CSV.\n"
@@ -39,21 +40,15 @@ static const struct command {
     {"export", ces_audit_export, TAKES_FILTER | TAKES_OUTPUT},
 };
 
-static const struct option options[] = {{"journal", required_argument, NULL, 'j'},
-					{"expect", required_argument, NULL, 'e'},
-					{"strict", no_argument, NULL, 'S'},
-					{"user", required_argument, NULL, 'u'},
-					{"project", required_argument, NULL, 'p'},
-					{"image", required_argument, NULL, 'i'},
-					{"digest", required_argument, NULL, 'd'},
-					{"run", required_argument, NULL, 'r'},
-					{"outcome", required_argument, NULL, 'x'},
-					{"since", required_argument, NULL, 's'},
-					{"until", required_argument, NULL, 't'},
-					{"output", required_argument, NULL, 'o'},
-					{"format", required_argument, NULL, 'f'},
-					{"help", no_argument, NULL, 'h'},
-					{NULL, 0, NULL, 0}};
+static const struct option options[] = {
+    {"journal", required_argument, NULL, 'j'}, {"expect", required_argument, NULL, 'e'},
+    {"strict", no_argument, NULL, 'S'},        {"user", required_argument, NULL, 'u'},
+    {"project", required_argument, NULL, 'p'}, {"image", required_argument, NULL, 'i'},
+    {"digest", required_argument, NULL, 'd'},  {"run", required_argument, NULL, 'r'},
+    {"outcome", required_argument, NULL, 'x'}, {"since", required_argument, NULL, 's'},
+    {"until", required_argument, NULL, 't'},   {"output", required_argument, NULL, 'o'},
+    {"crate", required_argument, NULL, 'c'},   {"format", required_argument, NULL, 'f'},
+    {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
 
 /* Which kind of command an option belongs to; 0: to all. */
 static unsigned belongs(int option)
@@ -64,7 +59,7 @@ static unsigned belongs(int option)
 		return TAKES_EXPECT;
 	if (option == 'f')
 		return TAKES_FORMAT;
-	return option == 'o' ? TAKES_OUTPUT : 0;
+	return option == 'o' || option == 'c' ? TAKES_OUTPUT : 0;
 }
 
 static int set_option(struct ces_audit *audit, int option, const char *value)
@@ -73,10 +68,10 @@ static int set_option(struct ces_audit *audit, int option, const char *value)
 	const struct {
 		int option;
 		const char **where;
-	} texts[] = {{'j', &audit->journal}, {'e', &audit->expect}, {'o', &audit->output},
-		     {'u', &f->user},        {'p', &f->project},    {'i', &f->image},
-		     {'d', &f->digest},      {'r', &f->run},        {'x', &f->outcome},
-		     {'s', &f->since},       {'t', &f->until}};
+	} texts[] = {{'j', &audit->journal}, {'c', &audit->crate}, {'e', &audit->expect},
+		     {'o', &audit->output},  {'u', &f->user},      {'p', &f->project},
+		     {'i', &f->image},       {'d', &f->digest},    {'r', &f->run},
+		     {'x', &f->outcome},     {'s', &f->since},     {'t', &f->until}};
 
 	for (size_t i = 0; i < CES_COUNT(texts); i++)
 		if (texts[i].option == option)
@@ -114,9 +109,9 @@ static int parse(int argc, char **argv, const struct command *command, struct ce
 		fprintf(stderr, "ces-policy: one argument too many\n");
 		return -1;
 	}
-	if ((command->takes & TAKES_RUN) != 0 &&
+	if (((command->takes & TAKES_RUN) != 0 || ret->crate != NULL) &&
 	    (ret->filter.run == NULL || !ces_run_valid(ret->filter.run))) {
-		fprintf(stderr, "ces-policy: audit show: which run? Write its ten digits\n");
+		fprintf(stderr, "ces-policy: audit: which run? Write its ten digits\n");
 		return -1;
 	}
 	return 0;
@@ -132,6 +127,8 @@ static int open_files(struct ces_audit *audit, struct ces_error *err)
 		audit->out = fopen(audit->output, "we");
 	if (audit->out == NULL)
 		return ces_error_errno(err, CES_E_HOST, "%s", audit->output);
+	if (audit->crate != NULL && ces_crate_make(audit->crate, &audit->crate_files, err) != 0)
+		return -1;
 	return ces_input_drop(err);
 }
 
@@ -149,6 +146,10 @@ static int run(const struct command *command, int argc, char **argv)
 		status = ces_tool_finish(audit.out, command->run(&audit));
 	if (audit.out != NULL && audit.out != stdout)
 		fclose(audit.out);
+	if (ces_crate_close(&audit.crate_files) != 0 && status == CES_TOOL_GOOD) {
+		perror("ces-policy: writing");
+		status = CES_TOOL_ERROR;
+	}
 	ces_journal_reader_close(audit.reader);
 	return status;
 }

@@ -13,12 +13,18 @@ struct ces_audit_filter {
 	const char *user, *project, *image, *digest, *outcome, *since, *until, *run;
 };
 
+/* The files of a directory about one run. */
+struct ces_crate {
+	FILE *metadata, *records, *table;
+};
+
 struct ces_audit {
 	const char *journal;
 	struct ces_audit_filter filter;
 	const char *expect; /* verify: "SEQ:sha256:..." */
 	const char *output; /* export */
 	const char *crate;  /* export */
+	struct ces_crate crate_files;
 	bool json, strict;
 	struct ces_journal_reader *reader;
 	FILE *out;
@@ -62,6 +68,14 @@ int ces_audit_verify(const struct ces_audit *audit);
 int ces_audit_list(const struct ces_audit *audit);
 int ces_audit_show(const struct ces_audit *audit);
 int ces_audit_export(const struct ces_audit *audit);
+int ces_audit_crate(const struct ces_audit *audit);
+
+/* The first line of a table, and one for a record. */
+void ces_export_head(FILE *out);
+void ces_export_row(FILE *out, const struct ces_audit_row *row);
+
+int ces_crate_make(const char *path, struct ces_crate *ret, struct ces_error *err);
+int ces_crate_close(struct ces_crate *crate);
 
 /* How a request came out, in a word or two: "allowed", "denied", "exit 0", "time limit". */
 const char *ces_audit_outcome(const struct ces_record *record, char *buffer, size_t size);

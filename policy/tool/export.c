@@ -33,9 +33,15 @@ static void put_cell(FILE *out, const char *text)
 		fputc('"', out);
 }
 
-static int each(void *context, const struct ces_audit_row *row)
+void ces_export_head(FILE *out)
 {
-	FILE *out = context;
+	for (size_t i = 0; i < CES_COUNT(columns); i++)
+		fprintf(out, "%s%s", i > 0 ? "," : "", ces_record_name(columns[i]));
+	fputs("\r\n", out);
+}
+
+void ces_export_row(FILE *out, const struct ces_audit_row *row)
+{
 	char text[2048];
 
 	for (size_t i = 0; i < CES_COUNT(columns); i++) {
@@ -50,6 +56,13 @@ static int each(void *context, const struct ces_audit_row *row)
 		put_cell(out, cell);
 	}
 	fputs("\r\n", out);
+}
+
+static int each(void *context, const struct ces_audit_row *row)
+{
+	FILE *out = context;
+
+	ces_export_row(out, row);
 	return ferror(out) ? -1 : 0;
 }
 
@@ -57,9 +70,9 @@ int ces_audit_export(const struct ces_audit *audit)
 {
 	struct ces_error err = {0};
 
-	for (size_t i = 0; i < CES_COUNT(columns); i++)
-		fprintf(audit->out, "%s%s", i > 0 ? "," : "", ces_record_name(columns[i]));
-	fputs("\r\n", audit->out);
+	if (audit->crate != NULL)
+		return ces_audit_crate(audit);
+	ces_export_head(audit->out);
 	if (ces_audit_select(audit->reader, &audit->filter, each, audit->out, &err) != 0)
 		return ces_tool_fail(&err);
 	return CES_TOOL_GOOD;

@@ -1,5 +1,6 @@
-/* libFuzzer entry: any bytes are a policy or refused. Whatever is accepted must also be usable: the
- * walk over it finds every string ended and every list as long as it says. */
+/* libFuzzer entry: any bytes are a policy or refused, with every fault told. Whatever is accepted
+ * must also be usable: the walk over it finds every string ended and every list as long as it says.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,26 @@ static size_t touch(const char *text)
 	return text != NULL ? strlen(text) : 0;
 }
 
+static int count(void *context, const char *path, const char *text)
+{
+	if (path == NULL || touch(text) == 0)
+		abort();
+	++*(size_t *)context;
+	return 0;
+}
+
+/* Telling every fault finds one exactly when telling the first does. */
+static void check_problems(const char *bytes, size_t length, bool good)
+{
+	struct ces_error err = {0};
+	size_t faults = 0;
+
+	if (ces_policy_problems(bytes, length, count, &faults, &err) != 0)
+		faults++;
+	if ((faults == 0) != good)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	struct ces_policy *policy = NULL;
@@ -22,8 +43,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	if (ces_policy_parse((const char *)bytes, length, &policy, &err) != 0) {
 		if (policy != NULL || err.code == CES_OK || err.text[0] == '\0')
 			abort();
+		check_problems((const char *)bytes, length, false);
 		return 0;
 	}
+	check_problems((const char *)bytes, length, true);
 	for (size_t i = 0; i < policy->n_projects; i++) {
 		const struct ces_policy_project *project = &policy->projects[i];
 

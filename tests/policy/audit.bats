@@ -228,6 +228,47 @@ list() { policy audit list --journal "$j" "$@"; }
 	says ',"a,""b",'
 }
 
+@test "one run is exported as an RO-Crate, with its records beside the description" {
+	c=$BATS_TEST_TMPDIR/crate
+	run policy audit export --journal "$j" --crate "$c" --run 0000007919
+	[ "$status" -eq 0 ]
+	diff "$c/records.jsonl" <(grep '"run":"0000007919"' "$j")
+	python3 - "$c" <<- 'PY'
+		import json, os, sys
+		crate = json.load(open(sys.argv[1] + "/ro-crate-metadata.json"))
+		assert crate["@context"] == "https://w3id.org/ro/crate/1.1/context"
+		by_id = {e["@id"]: e for e in crate["@graph"]}
+		assert len(by_id) == len(crate["@graph"])
+		root = by_id["./"]
+		assert by_id["ro-crate-metadata.json"]["about"]["@id"] == "./" and root["@type"] == "Dataset"
+		assert {p["@id"] for p in root["hasPart"]} | {"ro-crate-metadata.json"} == set(os.listdir(sys.argv[1]))
+		def references(value):
+		    if isinstance(value, dict) and set(value) == {"@id"}:
+		        yield value["@id"]
+		    elif isinstance(value, (dict, list)):
+		        for v in value.values() if isinstance(value, dict) else value:
+		            yield from references(v)
+		for entity in crate["@graph"]:
+		    for target in references(entity):
+		        assert target in by_id or target.startswith("https://w3id.org/"), target
+		action = by_id["#run"]
+		assert action["@type"] == "CreateAction" and action["startTime"] < action["endTime"]
+		assert action["actionStatus"].endswith("FailedActionStatus") and action["error"] == "exit 3"
+		assert by_id["#user"]["name"] == "bob" and by_id["#project"]["name"] == "nsh-2024-0002"
+		assert by_id["#image"]["identifier"].startswith("sha256:")
+	PY
+}
+
+@test "a crate is not made where something is, nor of a run that never was" {
+	mkdir "$BATS_TEST_TMPDIR/there"
+	run policy audit export --journal "$j" --crate "$BATS_TEST_TMPDIR/there" --run 0000007919
+	[ "$status" -eq 2 ]
+	run policy audit export --journal "$j" --crate "$BATS_TEST_TMPDIR/new" --run 1111111111
+	[ "$status" -eq 1 ]
+	run policy audit export --journal "$j" --crate "$BATS_TEST_TMPDIR/new2"
+	[ "$status" -eq 2 ]
+}
+
 @test "a journal with escape sequences and bytes of any kind prints nothing of them" {
 	printf '{"seq":1,"time":"t","prev":"","event":"end","user":"\033[31mred"}\n' > "$j"
 	printf '{"seq":2,"time":"\\u001b[2J","prev":"","event":"decision","user":"\\u001b[31m\\nx","image":"\\u202e"}\n' >> "$j"
