@@ -23,4 +23,9 @@ int ces_cleanroom_enter(int argc, uid_t *ret_uid, struct ces_error *err);
  */
 void ces_cleanroom_deadline(unsigned seconds);
 
+/* For an alarm(2) while a lock is held for which every user's request waits. A caller to whom his
+ * cgroup was delegated can freeze it with the helper in it at any moment; a fatal signal ends even
+ * a frozen process (cgroup-v2.rst, cgroup.freeze), and its locks go with it. */
+#define CES_LOCK_SECONDS 5
+
 #endif

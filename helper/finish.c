@@ -29,6 +29,7 @@
 #include "helper/runs.h"
 
 #define CLEAN_SECONDS 600
+#define END_SECONDS   60
 #define LOG_MAX       8192
 
 struct owner {
@@ -222,6 +223,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	ces_cgroup_read(&finish->cgroup, &usage);
 	ces_cgroup_remove(&finish->cgroup);
 	clean_run(finish, result == 0);
+	ces_cleanroom_deadline(END_SECONDS);
 	if (result == 0)
 		result = record_end(finish, &usage, err);
 	settle_image(finish, result == 0);

@@ -23,6 +23,7 @@
 #include "common/io.h"
 #include "common/paths.h"
 #include "helper/beneath.h"
+#include "helper/cleanroom.h"
 
 #define LINE_MAX_BYTES 98304 /* 35 mounts of 1.3 KiB and the rest */
 
@@ -142,14 +143,17 @@ int ces_journal_append(const struct ces_journal *journal, struct json_object *re
 		       struct ces_error *err)
 {
 	char line[LINE_MAX_BYTES];
+	unsigned left;
 	int result;
 
 	if (record == NULL || flock(journal->fd, LOCK_EX) < 0) {
 		json_object_put(record);
 		return ces_error_set(err, CES_E_HOST, "the journal cannot be written");
 	}
+	left = alarm(CES_LOCK_SECONDS);
 	result = append_locked(journal->fd, record, line, sizeof(line), err);
 	(void)flock(journal->fd, LOCK_UN);
+	(void)alarm(left);
 	json_object_put(record);
 	if (result == 0 && durable && fdatasync(journal->fd) < 0)
 		return ces_error_errno(err, CES_E_HOST, "the journal did not reach the disk");

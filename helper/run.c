@@ -160,14 +160,17 @@ static int enter_run(const struct ces_plan *plan, const struct ces_grant *grant,
 static int reserve(const struct ces_plan *plan, const struct ces_grant *grant, int *ret,
 		   struct ces_error *err)
 {
+	unsigned left;
 	int result;
 
 	if (flock(plan->session->runs, LOCK_EX) < 0)
 		return ces_error_errno(err, CES_E_HOST, "locking the runs");
+	left = alarm(CES_LOCK_SECONDS);
 	result = check_runs(plan, err);
 	if (result == 0)
 		result = enter_run(plan, grant, ret, err);
 	(void)flock(plan->session->runs, LOCK_UN);
+	(void)alarm(left);
 	return result;
 }
 

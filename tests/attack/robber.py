@@ -1,10 +1,12 @@
 #!/usr/bin/python3
-"""Tries everything that a process may do to another of the same user: robber.py PID...
+"""Tries everything that a process may do to another of the same user: robber.py PID..., or --for ever NAME...
 
-Prints what it got, or how many processes it got nothing of. To be run as an ordinary user.
+With names: whatever has one of them, over and over until SIGTERM. Prints what it got, or of how many processes or tries it
+got nothing. To be run as an ordinary user.
 """
 import ctypes
 import os
+import signal
 import sys
 
 PTRACE_ATTACH, PTRACE_SEIZE = 16, 0x4206
@@ -40,6 +42,40 @@ def rob(pid):
     return [f"{pid}: {what}" for what in got]
 
 
+def named(names):
+    for entry in os.listdir("/proc"):
+        try:
+            if entry.isdigit() and open(f"/proc/{entry}/comm").read().strip() in names:
+                yield int(entry)
+        except OSError:
+            pass
+
+
+def rob_quickly(pid):
+    """What can be won in a moment: an fd, or the process itself."""
+    pidfd = libc.syscall(PIDFD_OPEN, pid, 0)
+    if pidfd < 0:
+        return []
+    got = [f"{pid}: getfd {n}" for n in range(3, 20) if libc.syscall(PIDFD_GETFD, pidfd, n, 0) >= 0]
+    os.close(pidfd)
+    if opens(f"/proc/{pid}/mem", False) or opens(f"/proc/{pid}/fd/5", False) or opens(f"/proc/{pid}/cwd", True):
+        got.append(f"{pid}: a file")
+    return got
+
+
+def for_ever(names):
+    found, tries, going = [], 0, [True]
+    signal.signal(signal.SIGTERM, lambda *_: going.clear())
+    while going and not found:
+        for pid in named(names):
+            found += rob_quickly(pid)
+            tries += 1
+    print("\n".join(found) or f"{tries} tries, nothing" if tries else "never saw one")
+
+
 if __name__ == "__main__":
-    found = sum((rob(int(pid)) for pid in sys.argv[1:]), [])
-    print("\n".join(found) or f"{len(sys.argv) - 1} processes, nothing")
+    if sys.argv[1] == "--for":
+        for_ever(sys.argv[3:])
+    else:
+        found = sum((rob(int(pid)) for pid in sys.argv[1:]), [])
+        print("\n".join(found) or f"{len(sys.argv) - 1} processes, nothing")

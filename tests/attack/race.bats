@@ -1,0 +1,123 @@
+#!/usr/bin/env bats
+# The local caller against the moments between two steps.
+
+load ../lib/e2e.bash
+
+setup_file()
+{
+	lab_policy
+	have alice tools
+	gcc -O2 -o /usr/local/bin/swapper tests/attack/swapper.c
+}
+setup() { remember; }
+teardown()
+{
+	[ -z "${swapper:-}" ] || kill -KILL "$swapper" 2> /dev/null || true
+	rm -rf /home/alice/*
+	lab_policy
+}
+
+# Exchanges ~/out with ~/other, for ever.
+swap()
+{
+	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice swapper out other 3>&- &
+	swapper=$!
+}
+
+canaries() { find /etc /safe_data /home/bob -printf '%p %u %g %m %s %T@\n' | sort | sha256sum; }
+
+@test "E01: outputs and scratch whose parent is swapped for a symlink never lead elsewhere" {
+	lab_policy '.defaults.outputs.source = "~/out/ces" | .defaults.scratch.source = "~/out/{run}"'
+	for target in /etc /safe_data/nsh-2024-0002 /home/bob /; do
+		as alice sh -c "rm -rf out other; mkdir out; ln -s $target other"
+		canary=$(canaries)
+		swap
+		for i in {1..25}; do
+			inside -- sh -c 'echo x > /safe_outputs/f; echo x > /scratch/f' 2> /dev/null || true
+		done
+		kill -KILL $swapper
+		[ "$(canaries)" = "$canary" ]
+		[ ! -e /ces ]
+	done
+	nothing_left_behind
+}
+
+@test "E08: scratch that is swapped for another directory while it is deleted empties nothing of anybody's" {
+	lab_policy '.defaults.scratch.source = "~/out/{run}"'
+	as alice mkdir -p out other
+	install -d -m 777 /home/alice/other/theirs
+	touch /home/alice/other/theirs/kept
+	swap
+	for i in {1..25}; do
+		inside -- sh -c 'cd /scratch; seq 200 | xargs touch' 2> /dev/null || true
+	done
+	kill -KILL $swapper
+	[ -n "$(find /home/alice -name kept)" ]
+}
+
+@test "A12: at no moment of a hundred starts is there anything to rob of a process of the caller's" {
+	setpriv --reuid=alice --regid=alice --init-groups --reset-env \
+		"$CES_TOP/tests/attack/robber.py" --for ever crun runc runc:\[1:CHILD\] runc:\[2:INIT\] ces-helper exe > $lab/robbed 3>&- &
+	swapper=$!
+	for i in {1..100}; do
+		inside -- true
+	done
+	kill -TERM $swapper
+	wait $swapper || true
+	cat $lab/robbed
+	grep -q ' tries, nothing' $lab/robbed
+}
+
+# Sends SIGNAL to all of alice's processes but the shell that sends it, until the run is over.
+@test "K01: signals to whatever has the caller's uid, at any moment, leave nothing" {
+	for s in STOP KILL TERM HUP USR1 SEGV; do
+		for ms in 4 9 14 20 40; do
+			setpriv --reuid=alice --regid=alice --init-groups --reset-env \
+				ces-client run -q $open/tools:1 sh -c 'touch /scratch/f; sleep 0.1' > /dev/null 2>&1 3>&- &
+			run_pid=$!
+			sleep "$(printf '0.%03d' $ms)"
+			as alice bash -c "kill -$s -1" 2> /dev/null || true
+			sleep 0.03
+			as alice bash -c 'kill -CONT -1' 2> /dev/null || true
+			wait $run_pid || true
+		done
+	done
+	eventually no pgrep -x 'ces-helper|crun|runc'
+	inside -- true
+	nothing_left_behind
+	tests/lib/chain.py $journal
+}
+
+# A cgroup of alice's own, as systemd delegates one to every user, with a stream of requests in it.
+delegated()
+{
+	frozen=/sys/fs/cgroup/ces-frozen-$$
+	[ -e /sys/fs/cgroup/cgroup.procs ] || frozen=/sys/fs/cgroup/unified/ces-frozen-$$
+	mkdir $frozen
+	chown alice $frozen $frozen/cgroup.freeze
+	bash -c "echo \$\$ > $frozen/cgroup.procs; exec setpriv --reuid=alice --regid=alice --init-groups --reset-env bash -c '
+		for i in 1 2 3 4; do while :; do ces-client run -q $open/none:1 true; done & done; wait'" > /dev/null 2>&1 3>&- &
+	swapper=$!
+}
+
+journal_is_held() { ! flock -w 0.05 $journal true; }
+
+@test "N02: a helper that is frozen while it has the journal's lock holds up nobody for long" {
+	delegated
+	for ((i = 0; i < 400; i++)); do
+		sleep "0.00$((RANDOM % 9))"
+		as alice sh -c "echo 1 > $frozen/cgroup.freeze"
+		journal_is_held && break
+		as alice sh -c "echo 0 > $frozen/cgroup.freeze"
+	done
+	echo "caught it after $i attempts"
+	SECONDS=0
+	inside -- true || failed=1
+	took=$SECONDS
+	echo 1 > $frozen/cgroup.kill
+	eventually rmdir $frozen
+	echo "took $took s"
+	[ "${failed:-0}" -eq 0 ]
+	[ $took -lt 10 ]
+	tests/lib/chain.py $journal
+}
