@@ -40,8 +40,8 @@ static void on_done(struct answer *answer, const struct ces_event_done *done)
 			done->digest != NULL ? done->digest : "?");
 	else if (request->verb == CES_VERB_REMOVE)
 		ces_say("removed %s", request->image);
-	else if (request->verb == CES_VERB_RUN && done->run != NULL)
-		printf("%s\n", done->run);
+	else if (request->verb == CES_VERB_STOP)
+		ces_say("run %s has ended", request->run);
 }
 
 static void on_error(struct answer *answer, const struct ces_event_error *error)

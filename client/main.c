@@ -8,6 +8,7 @@
 #include "client/compat.h"
 #include "client/doctor.h"
 #include "client/help.h"
+#include "client/lifecycle.h"
 #include "client/options.h"
 #include "client/perform.h"
 #include "client/say.h"
@@ -27,14 +28,16 @@ static const struct ces_command commands[] = {
      "List the images that you pulled", NULL},
     {"rmi", CES_VERB_REMOVE, CES_OPERAND_IMAGE, &ces_rmi_options, "IMAGE",
      "Remove an image that you pulled", NULL},
-    {"ps", CES_VERB_RUNS, CES_OPERAND_NONE, &ces_ps_options, "", "List your runs", NULL},
+    {"ps", CES_VERB_RUNS, CES_OPERAND_NONE, &ces_ps_options, "", "List your runs", ces_ps},
     {"stop", CES_VERB_STOP, CES_OPERAND_RUN, &ces_stop_options, "RUN", "End a run of yours", NULL},
     {"inspect", CES_VERB_INSPECT, CES_OPERAND_EITHER, &ces_inspect_options, "RUN|IMAGE",
      "Show what is known of a run or an image, as JSON", NULL},
     {"doctor", 0, CES_OPERAND_NONE, &ces_doctor_options, "",
      "Is this machine fit for CES, and what is missing", ces_doctor},
-    {"logs", 0, CES_OPERAND_RUN, NULL, "", NULL, NULL},
-    {"wait", 0, CES_OPERAND_RUN, NULL, "", NULL, NULL},
+    {"logs", 0, CES_OPERAND_RUN, &ces_logs_options, "[-f] RUN", "Show what a detached run wrote",
+     ces_logs},
+    {"wait", 0, CES_OPERAND_RUN, &ces_wait_options, "RUN",
+     "Wait for a run's end and print its exit status", ces_wait},
 };
 
 /* Commands that people know from elsewhere. */

@@ -17,6 +17,7 @@ struct ces_options {
 	bool quiet;
 	bool json;
 	bool all;
+	bool follow;
 	bool version;
 	bool verbose;
 	bool debug;
@@ -92,6 +93,8 @@ extern const struct ces_option_table ces_ps_options;
 extern const struct ces_option_table ces_rmi_options;
 extern const struct ces_option_table ces_stop_options;
 extern const struct ces_option_table ces_inspect_options;
+extern const struct ces_option_table ces_logs_options;
+extern const struct ces_option_table ces_wait_options;
 
 /* mount.c: -v, --bind, --mount, -p. */
 int ces_mount_set_volume(struct ces_options *options, const char *value, struct ces_error *err);

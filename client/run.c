@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "client/ask.h"
+#include "client/detach.h"
 #include "client/relay.h"
 #include "client/say.h"
 #include "client/session.h"
@@ -233,8 +234,10 @@ int ces_run(const char *helper, struct ces_options *options)
 	struct run run = {.status = CES_EXIT_REFUSED, .terminal = CES_TERMINAL_NONE};
 	struct ces_error err;
 
-	if ((options->request.flags & (CES_FLAG_EXPLAIN | CES_FLAG_DETACH)) != 0)
+	if ((options->request.flags & CES_FLAG_EXPLAIN) != 0)
 		return ces_ask(helper, options);
+	if ((options->request.flags & CES_FLAG_DETACH) != 0)
+		return ces_detach(helper, options);
 	adapt_terminal(options);
 	run.signals = take_signals();
 	if (run.signals < 0) {

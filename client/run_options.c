@@ -166,6 +166,12 @@ static const struct ces_option inspect_table[] = {
     HELP,
 };
 
+static const struct ces_option logs_table[] = {
+    {"follow", 'f', NO, NULL, "go on until the run ends", ces_set_follow, CES_PHASE_REST},
+    QUIET,
+    HELP,
+};
+
 static const struct ces_option plain_table[] = {QUIET, HELP};
 
 #define TABLE(command, table)                                                                      \
@@ -181,5 +187,7 @@ const struct ces_option_table ces_doctor_options = TABLE("doctor", images_table)
 const struct ces_option_table ces_ps_options = TABLE("ps", ps_table);
 const struct ces_option_table ces_rmi_options = TABLE("rmi", plain_table);
 const struct ces_option_table ces_stop_options = TABLE("stop", plain_table);
+const struct ces_option_table ces_logs_options = TABLE("logs", logs_table);
+const struct ces_option_table ces_wait_options = TABLE("wait", plain_table);
 const struct ces_option_table ces_inspect_options = TABLE("inspect", inspect_table);
 _Static_assert(CES_COUNT(run_table) <= CES_OPTIONS_MAX, "CES_OPTIONS_MAX is too small");

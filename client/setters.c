@@ -133,6 +133,7 @@ FLAG_SETTER(ces_set_dry_run, CES_FLAG_EXPLAIN)
 BOOL_SETTER(ces_set_quiet, quiet)
 BOOL_SETTER(ces_set_help, help)
 BOOL_SETTER(ces_set_all, all)
+BOOL_SETTER(ces_set_follow, follow)
 BOOL_SETTER(ces_set_token_stdin, token_stdin)
 
 /* What podman lets one ask for and CES always does: saying so is accepted, asking for something

@@ -14,8 +14,8 @@
 
 static const char *const image_header[CES_TABLE_COLUMNS] = {"REFERENCE", "DIGEST",    "SIZE",
 							    "PULLED",    "LAST USED", NULL};
-static const char *const run_header[CES_TABLE_COLUMNS] = {"RUN",     "NAME",    "IMAGE",
-							  "PROJECT", "STARTED", "OUTPUTS"};
+static const char *const run_header[CES_TABLE_COLUMNS] = {"RUN",     "NAME",   "IMAGE",  "PROJECT",
+							  "STARTED", "STATUS", "OUTPUTS"};
 
 static bool add_row(struct ces_table *table)
 {
@@ -93,7 +93,7 @@ static void image_json(struct ces_table *table, const struct ces_event_image *im
 	set_json(table, object);
 }
 
-static void run_json(struct ces_table *table, const struct ces_event_run *run)
+static struct json_object *run_json(const struct ces_event_run *run)
 {
 	struct json_object *object = json_object_new_object();
 
@@ -104,7 +104,7 @@ static void run_json(struct ces_table *table, const struct ces_event_run *run)
 	json_text(object, "project", run->project);
 	json_time(object, "started", run->started);
 	json_text(object, "outputs", run->outputs);
-	set_json(table, object);
+	return object;
 }
 
 static const char *short_digest(const char *digest, char buffer[13])
@@ -133,20 +133,65 @@ void ces_table_add_image(struct ces_table *table, const struct ces_event_image *
 	set_time(table, 4, image->used);
 }
 
-void ces_table_add_run(struct ces_table *table, const struct ces_event_run *run)
+static void set_run(struct ces_table *table, const struct ces_event_run *run, const char *status)
 {
-	if (table->kind == CES_TABLE_NONE || !add_row(table))
-		return;
-	if (table->kind == CES_TABLE_JSON) {
-		run_json(table, run);
-		return;
-	}
 	set_cell(table, 0, run->run);
 	set_cell(table, 1, run->name);
 	set_cell(table, 2, run->image);
 	set_cell(table, 3, run->project);
 	set_time(table, 4, run->started);
-	set_cell(table, 5, run->outputs);
+	set_cell(table, 5, status);
+	set_cell(table, 6, run->outputs);
+}
+
+void ces_table_add_run(struct ces_table *table, const struct ces_event_run *run)
+{
+	struct json_object *object;
+
+	if (table->kind == CES_TABLE_NONE || !add_row(table))
+		return;
+	if (table->kind != CES_TABLE_JSON) {
+		set_run(table, run, "running");
+		return;
+	}
+	object = run_json(run);
+	json_text(object, "state", "running");
+	set_json(table, object);
+}
+
+/* Whose keeper was killed has ended in a way that nobody noted. */
+static void ended_json(struct ces_table *table, const struct ces_event_run *run,
+		       const struct ces_kept *kept)
+{
+	struct json_object *object = run_json(run);
+
+	json_text(object, "state", "ended");
+	json_time(object, "ended", kept->ended);
+	json_object_object_add(object, "status",
+			       kept->ended != 0 ? json_object_new_int(kept->status) : NULL);
+	json_text(object, "reason", kept->reason[0] != '\0' ? kept->reason : NULL);
+	set_json(table, object);
+}
+
+void ces_table_add_ended(struct ces_table *table, const struct ces_kept *kept)
+{
+	struct ces_kept copy = *kept;
+	const struct ces_event_run run = {.run = copy.run,
+					  .name = copy.name[0] != '\0' ? copy.name : NULL,
+					  .image = copy.image,
+					  .project = copy.project,
+					  .started = copy.started,
+					  .outputs = copy.outputs};
+	char status[100] = "ended";
+
+	if (table->kind == CES_TABLE_NONE || !add_row(table))
+		return;
+	if (kept->ended != 0)
+		(void)snprintf(status, sizeof(status), "ended %d (%s)", kept->status, kept->reason);
+	if (table->kind == CES_TABLE_JSON)
+		ended_json(table, &run, kept);
+	else
+		set_run(table, &run, status);
 }
 
 static size_t column_width(const struct ces_table *table, const char *const *header, size_t column)
@@ -173,9 +218,10 @@ static void print_cell(const char *text, size_t width, bool last)
 
 static void print_rows(const struct ces_table *table, const char *const *header)
 {
-	size_t columns =
-	    header[CES_TABLE_COLUMNS - 1] != NULL ? CES_TABLE_COLUMNS : CES_TABLE_COLUMNS - 1;
-	size_t width[CES_TABLE_COLUMNS];
+	size_t width[CES_TABLE_COLUMNS], columns = 0;
+
+	while (columns < CES_TABLE_COLUMNS && header[columns] != NULL)
+		columns++;
 
 	for (size_t j = 0; j < columns; j++) {
 		width[j] = column_width(table, header, j);

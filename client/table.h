@@ -5,11 +5,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "client/kept.h"
 #include "common/request.h"
 
 enum ces_table_kind { CES_TABLE_NONE, CES_TABLE_IMAGES, CES_TABLE_RUNS, CES_TABLE_JSON };
 
-#define CES_TABLE_COLUMNS 6
+#define CES_TABLE_COLUMNS 7
 
 struct ces_table {
 	enum ces_table_kind kind;
@@ -19,6 +20,9 @@ struct ces_table {
 
 void ces_table_add_image(struct ces_table *table, const struct ces_event_image *image);
 void ces_table_add_run(struct ces_table *table, const struct ces_event_run *run);
+
+/* A run that the helper no longer lists. */
+void ces_table_add_ended(struct ces_table *table, const struct ces_kept *kept);
 
 /* On stdout; an empty table still has its header, an empty JSON listing is []. */
 void ces_table_print(const struct ces_table *table);

@@ -69,7 +69,8 @@ struct ces_control {
 extern const struct ces_wire_schema ces_control_schema;
 
 /* Events, helper to client. Each has a frame type of its own; the last one of every request is
- * either EXITED (an attached run), DONE or ERROR. */
+ * either EXITED (an attached run), DONE or ERROR. A detached run is DONE when it has started; who
+ * still listens then gets its EXITED or ERROR too. */
 struct ces_event_progress { /* about one layer of a pull */
 	void *memory;
 	uint64_t layer;  /* 0-based */

@@ -16,6 +16,7 @@
 #include "helper/devices.h"
 
 #define CGROUP        "/sys/fs/cgroup"
+#define HELPERS       "ces/helpers" /* no uid, so nobody's */
 #define CPU_PERIOD_US 100000ull
 
 enum { V1_MEMORY, V1_CPU, V1_CPUACCT, V1_PIDS };
@@ -208,6 +209,36 @@ int ces_cgroup_make(uid_t uid, const char *run, const struct ces_policy_limits *
 	return result;
 }
 
+/* Whether the caller's processes are ended at logout, and this one with them: logind ends all that
+ * is in the session's cgroup, below user.slice (logind.conf(5), KillUserProcesses). A batch job's
+ * cgroup is another: nothing may leave that one before the job ends. */
+static bool in_session(void)
+{
+	static const char session[] = "\n0::/user.slice/";
+	CES_CLEANUP_FD int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+	char text[8192] = "\n";
+	ssize_t n = fd < 0 ? 0 : read(fd, text + 1, sizeof(text) - 2);
+
+	text[n > 0 ? n + 1 : 1] = '\0';
+	return strstr(text, session) != NULL;
+}
+
+int ces_cgroup_leave_session(struct ces_cgroup *cgroup, struct ces_error *err)
+{
+	CES_CLEANUP_FD int helpers = -1;
+
+	if (!in_session())
+		return 0;
+	for (int attempt = 0; helpers < 0; attempt++)
+		if (make_path(cgroup->root, HELPERS, false, &helpers) < 0 &&
+		    (errno != ENOENT || attempt == 20))
+			return ces_error_errno(err, CES_E_HOST, "making the helpers' cgroup");
+	if (write_text(helpers, "cgroup.procs", "0") < 0)
+		return ces_error_errno(err, CES_E_HOST, "leaving the session");
+	cgroup->left = true;
+	return 0;
+}
+
 int ces_cgroup_join(const struct ces_cgroup *cgroup)
 {
 	for (size_t i = 0; i < CES_CGROUP_V1; i++)
@@ -238,6 +269,9 @@ void ces_cgroup_read(const struct ces_cgroup *cgroup, struct ces_cgroup_usage *r
 void ces_cgroup_remove(struct ces_cgroup *cgroup)
 {
 	ces_cleanup_close(&cgroup->v2);
+	/* a cgroup that this process is in cannot go; one that others are in stays */
+	if (cgroup->left && write_text(cgroup->root, "cgroup.procs", "0") == 0)
+		(void)unlinkat(cgroup->root, HELPERS, AT_REMOVEDIR);
 	if (cgroup->root >= 0)
 		remove_path(cgroup->root, cgroup->path);
 	ces_cleanup_close(&cgroup->root);
@@ -259,5 +293,6 @@ void ces_cgroup_clear(uid_t uid, const char *run)
 	(void)snprintf(cgroup.path, sizeof(cgroup.path), "ces/%u/%s", uid, run);
 	cgroup.v2 = ces_beneath_open(cgroup.root, cgroup.path, O_RDONLY | O_DIRECTORY, 0);
 	ces_cgroup_kill(&cgroup);
+	(void)unlinkat(cgroup.root, HELPERS, AT_REMOVEDIR); /* when the last in it was killed */
 	ces_cgroup_remove(&cgroup);
 }

@@ -20,16 +20,21 @@ struct ces_cgroup {
 	int v1_root[CES_CGROUP_V1]; /* -1: not a v1 controller here */
 	int v1[CES_CGROUP_V1];
 	char path[64]; /* "ces/<uid>/<run>" */
+	bool left;     /* see ces_cgroup_leave_session */
 };
 
 #define CES_CGROUP_NONE                                                                            \
 	{                                                                                          \
-		-1, -1, {-1, -1, -1, -1}, {-1, -1, -1, -1}, ""                                     \
+		-1, -1, {-1, -1, -1, -1}, {-1, -1, -1, -1}, "", false                              \
 	}
 
 /* Makes the cgroup and sets its limits. Refuses a host on which a limit would not hold. */
 int ces_cgroup_make(uid_t uid, const char *run, const struct ces_policy_limits *limits,
 		    struct ces_cgroup *ret, struct ces_error *err);
+
+/* For a detached run: takes this process out of the cgroup of a login session, so that the end of
+ * the session does not end it. Elsewhere it stays where it is. */
+int ces_cgroup_leave_session(struct ces_cgroup *cgroup, struct ces_error *err);
 
 /* Puts the calling process, born in v2, into the v1 hierarchies too. It writes "0" for itself into
  * `tasks`: for that the kernel does not take the lock under which every fork on the machine waits

@@ -228,6 +228,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 		result = record_end(finish, &usage, err);
 	settle_image(finish, result == 0);
 	ces_cleanup_close(&finish->record);
+	ces_cleanup_close(&finish->stop);
 	ces_cleanup_close(&finish->container.report);
 	ces_cleanup_close(&finish->container.userns);
 	if (result == 0)

@@ -9,6 +9,7 @@ struct ces_finish {
 	struct ces_plan *plan;
 	const struct ces_grant *grant;
 	int record; /* locked directory of the run */
+	int stop;   /* readable when the run is to end; or -1 */
 	struct ces_cgroup cgroup;
 	struct ces_container container;
 	struct ces_end end;

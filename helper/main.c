@@ -108,7 +108,14 @@ static int dispatch(struct ces_session *session, struct ces_error *err)
 	case CES_VERB_REMOVE:
 		return open_state(session, err) < 0 ? -1 : ces_verb_remove(session, err);
 	case CES_VERB_INSPECT:
-		return open_state(session, err) < 0 ? -1 : ces_verb_inspect(session, err);
+		if (open_state(session, err) < 0)
+			return -1;
+		return session->request.run != NULL ? ces_verb_inspect_run(session, err)
+						    : ces_verb_inspect(session, err);
+	case CES_VERB_RUNS:
+		return open_state(session, err) < 0 ? -1 : ces_verb_runs(session, err);
+	case CES_VERB_STOP:
+		return open_state(session, err) < 0 ? -1 : ces_verb_stop(session, err);
 	default:
 		return ces_error_set(err, CES_E_USAGE, "this version of CES cannot do that");
 	}

@@ -27,5 +27,8 @@ int ces_verb_run(struct ces_session *session, const struct ces_decision *decisio
 int ces_verb_images(struct ces_session *session, struct ces_error *err);
 int ces_verb_remove(struct ces_session *session, struct ces_error *err);
 int ces_verb_inspect(struct ces_session *session, struct ces_error *err);
+int ces_verb_inspect_run(struct ces_session *session, struct ces_error *err);
+int ces_verb_runs(struct ces_session *session, struct ces_error *err);
+int ces_verb_stop(struct ces_session *session, struct ces_error *err);
 
 #endif

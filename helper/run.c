@@ -73,23 +73,34 @@ static int make_map(struct ces_plan *plan, struct ces_error *err)
 struct count {
 	uid_t uid;
 	const char *project;
+	const char *name; /* NULL: not named */
 	uint64_t n;
+	bool taken;
 };
 
 static void count_run(const struct ces_run_record *record, bool alive, void *context)
 {
 	struct count *count = context;
 
-	count->n += alive && record->uid == count->uid && record->project != NULL &&
-		    strcmp(record->project, count->project) == 0;
+	if (!alive || record->uid != count->uid)
+		return;
+	count->n += record->project != NULL && strcmp(record->project, count->project) == 0;
+	count->taken |=
+	    count->name != NULL && record->name != NULL && strcmp(record->name, count->name) == 0;
 }
 
 static int check_runs(const struct ces_plan *plan, struct ces_error *err)
 {
-	struct count count = {plan->session->uid, plan->decision->project, 0};
+	struct count count = {.uid = plan->session->uid,
+			      .project = plan->decision->project,
+			      .name = plan->request->name};
 	unsigned long long most = plan->decision->limits.runs;
 
 	ces_runs_each(plan->session->runs, count_run, &count);
+	if (count.taken)
+		return ces_error_set(err, CES_E_LIMIT,
+				     "you have a live run named %s already; choose another --name",
+				     count.name);
 	if (count.n < most)
 		return 0;
 	return ces_error_rule(err, CES_E_LIMIT, "limits.runs",
@@ -133,8 +144,8 @@ static int open_mounts(struct ces_plan *plan, struct ces_error *err)
 	return 0;
 }
 
-static int enter_run(const struct ces_plan *plan, const struct ces_grant *grant, int *ret,
-		     struct ces_error *err)
+static int enter_run(const struct ces_plan *plan, const struct ces_grant *grant,
+		     struct ces_finish *finish, struct ces_error *err)
 {
 	const struct ces_decision *decision = plan->decision;
 	struct ces_run_record record = {
@@ -152,13 +163,13 @@ static int enter_run(const struct ces_plan *plan, const struct ces_grant *grant,
 	    .retain_run = decision->retain == CES_RETAIN_RUN,
 	};
 
-	return ces_runs_enter(plan->session->runs, &record, ret, err);
+	return ces_runs_enter(plan->session->runs, &record, &finish->record, &finish->stop, err);
 }
 
 /* Counting and entering are one step: of two starts for the last place exactly one gets it. Only
  * root can hold this lock, and only for as long as this takes. */
-static int reserve(const struct ces_plan *plan, const struct ces_grant *grant, int *ret,
-		   struct ces_error *err)
+static int reserve(const struct ces_plan *plan, const struct ces_grant *grant,
+		   struct ces_finish *finish, struct ces_error *err)
 {
 	unsigned left;
 	int result;
@@ -168,7 +179,7 @@ static int reserve(const struct ces_plan *plan, const struct ces_grant *grant, i
 	left = alarm(CES_LOCK_SECONDS);
 	result = check_runs(plan, err);
 	if (result == 0)
-		result = enter_run(plan, grant, ret, err);
+		result = enter_run(plan, grant, finish, err);
 	(void)flock(plan->session->runs, LOCK_UN);
 	(void)alarm(left);
 	return result;
@@ -181,6 +192,8 @@ static int set_up(const struct ces_plan *plan, struct ces_cgroup *cgroup,
 
 	if (ces_cgroup_make(plan->session->uid, plan->run, &plan->decision->limits, cgroup, err) <
 		0 ||
+	    ((plan->request->flags & CES_FLAG_DETACH) != 0 &&
+	     ces_cgroup_leave_session(cgroup, err) < 0) ||
 	    ces_container_start(plan, cgroup, container, err) < 0 ||
 	    ces_rootfs_build(plan, container->userns, cgroup, &root, err) < 0 ||
 	    ces_rootfs_enter(root, err) < 0)
@@ -194,7 +207,11 @@ static void report_started(const struct ces_plan *plan)
 					  .outputs = (char *)(uintptr_t)plan->outputs,
 					  .project = (char *)(uintptr_t)plan->decision->project};
 
+	struct ces_event_done done = {.run = event.run};
+
 	ces_report_send(&ces_event_started_schema, &event, true);
+	if ((plan->request->flags & CES_FLAG_DETACH) != 0)
+		ces_report_send(&ces_event_done_schema, &done, true);
 }
 
 /* What the decision allows but this version cannot do yet is refused, never left out in silence. */
@@ -206,9 +223,6 @@ static int check_supported(const struct ces_plan *plan, struct ces_error *err)
 	if (plan->decision->gpus > 0)
 		return ces_error_set(err, CES_E_USAGE,
 				     "--gpu: GPUs are not available in this version");
-	if ((plan->request->flags & CES_FLAG_DETACH) != 0)
-		return ces_error_set(err, CES_E_USAGE,
-				     "-d: detached runs are not available in this version");
 	return 0;
 }
 
@@ -216,12 +230,13 @@ static int run(struct ces_plan *plan, const struct ces_grant *grant, struct ces_
 {
 	struct ces_finish finish = {.plan = plan,
 				    .record = -1,
+				    .stop = -1,
 				    .cgroup = CES_CGROUP_NONE,
 				    .container = CES_CONTAINER_NONE,
 				    .grant = grant};
 	int result;
 
-	if (reserve(plan, grant, &finish.record, err) < 0)
+	if (reserve(plan, grant, &finish, err) < 0)
 		return -1;
 	result = open_mounts(plan, err);
 	if (result == 0)
@@ -232,7 +247,7 @@ static int run(struct ces_plan *plan, const struct ces_grant *grant, struct ces_
 		result = ces_container_release(&finish.container, err);
 	if (result == 0) {
 		report_started(plan);
-		ces_supervise(plan, &finish.cgroup, &finish.container, &finish.end);
+		ces_supervise(plan, &finish.cgroup, &finish.container, finish.stop, &finish.end);
 	}
 	return ces_finish(&finish, result, err);
 }

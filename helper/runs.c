@@ -17,6 +17,8 @@
 #include "helper/beneath.h"
 #include "helper/store_internal.h"
 
+#define STOP "stop"
+
 int ces_runs_open(int *ret, struct ces_error *err)
 {
 	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -39,9 +41,11 @@ int ces_runs_name(int runs, char ret[CES_RUN_DIGITS + 1], struct ces_error *err)
 	return ces_error_set(err, CES_E_HOST, "no number for a new run");
 }
 
-int ces_runs_enter(int runs, const struct ces_run_record *record, int *ret, struct ces_error *err)
+int ces_runs_enter(int runs, const struct ces_run_record *record, int *ret, int *ret_stop,
+		   struct ces_error *err)
 {
 	CES_CLEANUP_FD int dir = -1;
+	CES_CLEANUP_FD int stop = -1;
 	char making[32];
 
 	(void)snprintf(making, sizeof(making), ".new-%s", record->run);
@@ -53,9 +57,36 @@ int ces_runs_enter(int runs, const struct ces_run_record *record, int *ret, stru
 		return ces_error_errno(err, CES_E_HOST, "locking the run directory");
 	if (ces_store_write_record(dir, "record", &ces_run_record_schema, record, err) < 0)
 		return -1;
+	/* for writing too: without a writer it would always be at its end */
+	if (mkfifoat(dir, STOP, 0600) == 0)
+		stop = ces_beneath_open(dir, STOP, O_RDWR | O_NONBLOCK, 0);
+	if (stop < 0)
+		return ces_error_errno(err, CES_E_HOST, "making the run's FIFO");
 	if (renameat(runs, making, runs, record->run) < 0)
 		return ces_error_errno(err, CES_E_HOST, "entering the run");
 	*ret = ces_steal_fd(&dir);
+	*ret_stop = ces_steal_fd(&stop);
+	return 0;
+}
+
+bool ces_runs_alive(int runs, const char *run)
+{
+	CES_CLEANUP_FD int dir = ces_beneath_open(runs, run, O_RDONLY | O_DIRECTORY, 0);
+
+	return dir >= 0 && flock(dir, LOCK_EX | LOCK_NB) < 0;
+}
+
+int ces_runs_stop(int runs, const char *run, struct ces_error *err)
+{
+	CES_CLEANUP_FD int dir = ces_beneath_open(runs, run, O_RDONLY | O_DIRECTORY, 0);
+	CES_CLEANUP_FD int stop =
+	    dir < 0 ? -1 : ces_beneath_open(dir, STOP, O_WRONLY | O_NONBLOCK, 0);
+
+	/* without a reader (ENXIO) its helper is gone, or about to be */
+	if (stop < 0 && errno != ENOENT && errno != ENXIO)
+		return ces_error_errno(err, CES_E_HOST, "stopping the run");
+	if (stop >= 0 && write(stop, "", 1) < 0 && errno != EAGAIN && errno != EPIPE)
+		return ces_error_errno(err, CES_E_HOST, "stopping the run");
 	return 0;
 }
 

@@ -36,7 +36,8 @@ struct watch {
 	int number;         /* the signal it was ended for, or 0 */
 	int sent;           /* the last signal passed on, and when: see keep_time */
 	int64_t sent_at;
-	bool client; /* still there */
+	bool client; /* still there, and listened to */
+	int stop;    /* see ces_runs_enter */
 };
 
 static void send_signal(const struct watch *watch, int number)
@@ -201,12 +202,21 @@ static void keep_time(struct watch *watch)
 		stop(watch, "time limit", GRACE_MS);
 }
 
+static void on_stop(struct watch *watch)
+{
+	char bytes[64];
+
+	(void)!read(watch->stop, bytes, sizeof(bytes));
+	stop(watch, "stopped", GRACE_MS);
+}
+
 static void wait_for_end(struct watch *watch)
 {
 	for (;;) {
-		struct pollfd fds[2] = {
+		struct pollfd fds[] = {
 		    {.fd = watch->container->process.pidfd, .events = POLLIN},
-		    {.fd = watch->client ? CES_FD_REQUEST : -1, .events = POLLIN}};
+		    {.fd = watch->client ? CES_FD_REQUEST : -1, .events = POLLIN},
+		    {.fd = watch->stop, .events = POLLIN}};
 		int64_t left = next_deadline(watch) - ces_now_ms();
 
 		left = left < 0 ? 0 : left > 3600 * 1000 ? 3600 * 1000 : left;
@@ -216,6 +226,8 @@ static void wait_for_end(struct watch *watch)
 			return;
 		if (fds[1].revents != 0)
 			listen_to_client(watch);
+		if (fds[2].revents != 0)
+			on_stop(watch);
 		keep_time(watch);
 	}
 }
@@ -271,7 +283,7 @@ static void let_stdio_go(void)
 }
 
 void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
-		   struct ces_container *container, struct ces_end *ret)
+		   struct ces_container *container, int stop_fd, struct ces_end *ret)
 {
 	struct watch watch = {
 	    .plan = plan,
@@ -279,7 +291,8 @@ void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 	    .container = container,
 	    .time_limit = ces_now_ms() + (int64_t)plan->decision->limits.time * 1000,
 	    .kill_at = -1,
-	    .client = true,
+	    .client = (plan->request->flags & CES_FLAG_DETACH) == 0,
+	    .stop = stop_fd,
 	};
 	int status = 0;
 

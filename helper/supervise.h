@@ -11,8 +11,9 @@ struct ces_end {
 	char text[CES_ERROR_TEXT]; /* a line for the user, or "" */
 };
 
-/* Returns when the container is gone. */
+/* Returns when the container is gone. stop_fd: see ces_runs_enter. A detached run does not listen
+ * to its client and outlives it. */
 void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
-		   struct ces_container *container, struct ces_end *ret);
+		   struct ces_container *container, int stop_fd, struct ces_end *ret);
 
 #endif

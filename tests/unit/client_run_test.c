@@ -2,7 +2,7 @@
  * stand-in: when it is started as ces-helper, it does what the image's name says. The real helper
  * is tried by the tests in e2e/. */
 /* links: client/run.c client/ask.c client/relay.c client/session.c client/terminal.c */
-/* links: client/progress.c client/table.c client/say.c */
+/* links: client/progress.c client/table.c client/say.c client/detach.c client/kept.c */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,0 +1,255 @@
+/* The log keeper of a detached run: a child of the client, of the caller's own rights, that takes
+ * the run's output and its last event. The run itself is the helper's and does not depend on it:
+ * when the keeper is killed (at logout, say) the run goes on, but what it then writes to stdout or
+ * stderr is an EPIPE to it, as when a reader of a pipe goes away. */
+#include "client/detach.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/kept.h"
+#include "client/say.h"
+#include "client/session.h"
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/paths.h"
+
+#define FD_DIR    3
+#define FD_ANSWER 4
+
+struct keeper {
+	struct ces_session session;
+	struct ces_kept kept;
+	const struct ces_request *request;
+	int log;       /* -1: none yet, or it cannot be written */
+	size_t size;   /* of the log */
+	bool started;  /* the log may be written */
+	bool answered; /* whoever typed the command has their answer */
+	bool final;    /* the helper has said its last word */
+	char bytes[65536];
+};
+
+/* The foreground process takes the exit status and goes; from here on this is a process of the
+ * background, which holds nothing that somebody could wait for. */
+static void answer(struct keeper *keeper, int status)
+{
+	CES_CLEANUP_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	unsigned char byte = (unsigned char)status;
+
+	if (keeper->answered)
+		return;
+	keeper->answered = true;
+	(void)fflush(stdout);
+	for (int fd = 0; fd <= STDERR_FILENO && null >= 0; fd++)
+		(void)dup2(null, fd);
+	(void)!write(FD_ANSWER, &byte, 1);
+	(void)close(FD_ANSWER);
+}
+
+static void open_log(struct keeper *keeper)
+{
+	keeper->log = ces_kept_log(FD_DIR, keeper->kept.run, false, O_WRONLY | O_CREAT | O_TRUNC);
+	keeper->size = 0;
+	if (keeper->log < 0) {
+		if (!keeper->answered)
+			ces_say_error("no log is kept: %s", strerror(errno));
+		keeper->kept.lost = true;
+	}
+}
+
+static void copy(char *to, size_t size, const char *from)
+{
+	(void)snprintf(to, size, "%s", from != NULL ? from : "");
+}
+
+static void note(struct keeper *keeper)
+{
+	struct ces_error err;
+
+	if (ces_kept_write(FD_DIR, &keeper->kept, &err) < 0 && !keeper->answered)
+		ces_say_failure(&err);
+}
+
+static void on_started(struct keeper *keeper, const struct ces_event_started *event)
+{
+	struct ces_kept *kept = &keeper->kept;
+
+	copy(kept->run, sizeof(kept->run), event->run);
+	copy(kept->name, sizeof(kept->name), keeper->request->name);
+	copy(kept->image, sizeof(kept->image), keeper->request->image);
+	copy(kept->project, sizeof(kept->project), event->project);
+	copy(kept->outputs, sizeof(kept->outputs), event->outputs);
+	kept->started = (uint64_t)time(NULL);
+	keeper->started = true;
+	open_log(keeper);
+	note(keeper);
+	ces_say("run %s, outputs in %s", kept->run, kept->outputs);
+}
+
+static void on_end(struct keeper *keeper, int status, const char *reason, const char *text)
+{
+	struct ces_kept *kept = &keeper->kept;
+
+	kept->ended = (uint64_t)time(NULL);
+	kept->status = status;
+	copy(kept->reason, sizeof(kept->reason), reason);
+	copy(kept->text, sizeof(kept->text), text);
+	keeper->final = true;
+}
+
+static void on_event(struct keeper *keeper)
+{
+	struct ces_event event = {0};
+	struct ces_error err;
+	int result = ces_session_next(&keeper->session, &event, &err);
+
+	if (result < 0 && !keeper->answered)
+		ces_say_failure(&err);
+	if (result <= 0) {
+		on_end(keeper, CES_EXIT_REFUSED, "helper died", NULL);
+		return;
+	}
+	if (event.type == CES_FRAME_STARTED) {
+		on_started(keeper, &event.started);
+	} else if (event.type == CES_FRAME_DONE) {
+		(void)printf("%s\n", event.done.run != NULL ? event.done.run : "?");
+		answer(keeper, 0);
+	} else if (event.type == CES_FRAME_EXITED) {
+		on_end(keeper, (int)(event.exited.status & 0xff), event.exited.reason,
+		       event.exited.text);
+	} else if (event.type == CES_FRAME_ERROR) {
+		if (!keeper->answered)
+			ces_say_refusal(&event.error);
+		on_end(keeper, CES_EXIT_REFUSED, "refused", event.error.text);
+	}
+	ces_event_free(&event);
+}
+
+/* A log that cannot be written any more must not stop the run: its output is dropped, and `logs`
+ * says so. */
+static void append(struct keeper *keeper, size_t length)
+{
+	if (keeper->log >= 0 && keeper->size + length > CES_KEPT_LOG_BYTES) {
+		close(keeper->log);
+		ces_kept_rotate(FD_DIR, keeper->kept.run);
+		open_log(keeper);
+	}
+	if (keeper->log < 0 || ces_write_full(keeper->log, keeper->bytes, length, -1) < 0)
+		keeper->kept.lost = true;
+	else
+		keeper->size += length;
+}
+
+static void take(struct keeper *keeper, int *from)
+{
+	ssize_t n = read(*from, keeper->bytes, sizeof(keeper->bytes));
+
+	if (n < 0 && errno == EINTR)
+		return;
+	if (n <= 0)
+		ces_cleanup_close(from);
+	else
+		append(keeper, (size_t)n);
+}
+
+static void keep(struct keeper *keeper)
+{
+	struct ces_session *session = &keeper->session;
+
+	while (!keeper->final || (keeper->started && (session->out >= 0 || session->err >= 0))) {
+		struct pollfd fds[] = {
+		    {.fd = keeper->final ? -1 : session->events, .events = POLLIN},
+		    {.fd = keeper->started ? session->out : -1, .events = POLLIN},
+		    {.fd = keeper->started ? session->err : -1, .events = POLLIN},
+		};
+
+		if (poll(fds, CES_COUNT(fds), -1) < 0 && errno != EINTR)
+			return;
+		if (fds[1].revents != 0)
+			take(keeper, &session->out);
+		if (fds[2].revents != 0)
+			take(keeper, &session->err);
+		if (fds[0].revents != 0)
+			on_event(keeper);
+	}
+}
+
+/* Of what the client had open only the two fds that the keeper needs stay; at 3 and 4, so that no
+ * pipe to the helper lands there (ces_session_start). */
+static int enter_background(int dir, int to)
+{
+	if (setsid() < 0 || dup2(dir, FD_DIR) < 0 || dup2(to, FD_ANSWER) < 0 ||
+	    close_range(FD_ANSWER + 1, ~0U, 0) < 0 || chdir("/") < 0)
+		return -1;
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGQUIT, SIG_IGN);
+	return 0;
+}
+
+static void be_keeper(const char *helper, struct ces_options *options, int dir, int to)
+{
+	static struct keeper keeper = {.log = -1};
+	const struct ces_stdio stdio = {.pipes = true, .terminal = -1};
+	struct ces_error err = {0};
+
+	keeper.request = &options->request;
+	if (enter_background(dir, to) < 0) {
+		ces_say_error("cannot go to the background: %s", strerror(errno));
+		return;
+	}
+	if (ces_session_start(helper, &stdio, &keeper.session, &err) < 0 ||
+	    ces_session_send(&keeper.session, &options->request, &err) < 0) {
+		ces_say_failure(&err);
+		return;
+	}
+	keep(&keeper);
+	if (keeper.started) {
+		note(&keeper);
+		ces_kept_prune(FD_DIR);
+	}
+	answer(&keeper, CES_EXIT_REFUSED);
+}
+
+static int wait_for_answer(int from)
+{
+	unsigned char status;
+
+	return ces_read_full(from, &status, 1, -1) == 0 ? status : CES_EXIT_REFUSED;
+}
+
+int ces_detach(const char *helper, struct ces_options *options)
+{
+	uint64_t attached = CES_FLAG_INTERACTIVE | CES_FLAG_TTY;
+	CES_CLEANUP_FD int dir = -1;
+	CES_CLEANUP_FD int from = -1;
+	struct ces_error err;
+	int ends[2];
+	pid_t pid;
+
+	if (ces_kept_open(true, &dir, &err) < 0) {
+		ces_say_failure(&err);
+		return CES_EXIT_REFUSED;
+	}
+	if ((options->request.flags & attached) != 0)
+		ces_say("-i and -t are left out: nothing is attached to a detached run");
+	options->request.flags &= ~attached;
+	pid = pipe2(ends, O_CLOEXEC) < 0 ? -1 : fork();
+	if (pid < 0) {
+		ces_say_error("cannot go to the background: %s", strerror(errno));
+		return CES_EXIT_REFUSED;
+	}
+	if (pid == 0) {
+		be_keeper(helper, options, dir, ends[1]);
+		_exit(CES_EXIT_REFUSED);
+	}
+	from = ends[0];
+	close(ends[1]);
+	return wait_for_answer(from);
+}

@@ -1,0 +1,11 @@
+/* run -d. */
+#ifndef CES_CLIENT_DETACH_H
+#define CES_CLIENT_DETACH_H
+
+#include "client/options.h"
+
+/* Starts the run, prints its number on stdout, returns the exit status. A process of the caller's
+ * own stays behind for as long as the run lives, to keep its output and its end (client/kept.h). */
+int ces_detach(const char *helper, struct ces_options *options);
+
+#endif

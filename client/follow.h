@@ -1,0 +1,31 @@
+/* Waiting for news of a run: its keeper's files change, or, without a keeper, the helper no longer
+ * lists it. */
+#ifndef CES_CLIENT_FOLLOW_H
+#define CES_CLIENT_FOLLOW_H
+
+#include <stdint.h>
+
+#include "client/kept.h"
+
+struct ces_follow {
+	int dir;    /* not owned; or -1 */
+	int notify; /* inotify of the directory, or -1 */
+	char run[CES_RUN_DIGITS + 1];
+	int pause_ms; /* until the helper is asked next; grows */
+	int64_t ask_at;
+};
+#define CES_FOLLOW_NONE                                                                            \
+	{                                                                                          \
+		-1, -1, "", 0, 0                                                                   \
+	}
+
+void ces_follow_start(struct ces_follow *follow, int dir, const char *run);
+
+/* Waits until something may be new. 1: the run goes on; 0: it has ended, in ret as far as it is
+ * known (ended 0: not known); -1: the helper failed, and that was said. The first call does not
+ * wait when the end is known. */
+int ces_follow_next(struct ces_follow *follow, struct ces_kept *ret);
+
+void ces_follow_end(struct ces_follow *follow);
+
+#endif

@@ -1,0 +1,296 @@
+/* The files of detached runs. Must not be asked whether a run lives: the helper knows that. */
+#include "client/kept.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+
+#define JSON_MAX 65536
+
+static const char *home(void)
+{
+	const char *path = getenv("HOME");
+	const struct passwd *entry;
+
+	if (path != NULL && path[0] == '/')
+		return path;
+	entry = getpwuid(getuid());
+	return entry != NULL ? entry->pw_dir : "/";
+}
+
+int ces_kept_open(bool make, int *ret, struct ces_error *err)
+{
+	static const char *const parts[] = {".local", "state", "ces"};
+	CES_CLEANUP_FD int at = open(home(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	for (size_t i = 0; i < CES_COUNT(parts) && at >= 0; i++) {
+		bool last = i + 1 == CES_COUNT(parts);
+		int next;
+
+		if (make && mkdirat(at, parts[i], 0700) < 0 && errno != EEXIST)
+			break;
+		next = openat(at, parts[i], (last ? O_RDONLY : O_PATH) | O_DIRECTORY | O_CLOEXEC);
+		close(at);
+		at = next;
+		if (last && at >= 0) {
+			*ret = ces_steal_fd(&at);
+			return 0;
+		}
+	}
+	return ces_error_errno(err, errno == ENOENT ? CES_E_NOTFOUND : CES_E_HOST,
+			       "%s/.local/state/ces, where the logs of detached runs are kept",
+			       home());
+}
+
+static void put(struct json_object *object, const char *key, const char *text)
+{
+	json_object_object_add(object, key, text[0] != '\0' ? json_object_new_string(text) : NULL);
+}
+
+static void put_number(struct json_object *object, const char *key, uint64_t value)
+{
+	json_object_object_add(object, key, json_object_new_int64((int64_t)value));
+}
+
+static struct json_object *to_json(const struct ces_kept *kept)
+{
+	struct json_object *object = json_object_new_object();
+
+	put(object, "run", kept->run);
+	put(object, "name", kept->name);
+	put(object, "image", kept->image);
+	put(object, "project", kept->project);
+	put(object, "outputs", kept->outputs);
+	put_number(object, "started", kept->started);
+	if (kept->ended != 0) {
+		put_number(object, "ended", kept->ended);
+		put_number(object, "status", (uint64_t)kept->status);
+		put(object, "reason", kept->reason);
+		put(object, "text", kept->text);
+	}
+	json_object_object_add(object, "log_complete", json_object_new_boolean(!kept->lost));
+	return object;
+}
+
+int ces_kept_write(int dir, const struct ces_kept *kept, struct ces_error *err)
+{
+	struct json_object *object = to_json(kept);
+	const char *text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
+	char making[40], name[40];
+	CES_CLEANUP_FD int fd = -1;
+	int result = -1;
+
+	(void)snprintf(making, sizeof(making), ".%s.new", kept->run);
+	(void)snprintf(name, sizeof(name), "%s.json", kept->run);
+	fd = openat(dir, making, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	/* by rename: whoever reads sees the whole or what was before */
+	if (fd >= 0 && ces_write_full(fd, text, strlen(text), -1) == 0)
+		result = renameat(dir, making, dir, name);
+	if (result < 0)
+		(void)ces_error_errno(err, CES_E_HOST, "~/.local/state/ces/%s", name);
+	if (result < 0 && fd >= 0)
+		(void)unlinkat(dir, making, 0);
+	json_object_put(object);
+	return result;
+}
+
+static void get(struct json_object *object, const char *key, char *ret, size_t size)
+{
+	struct json_object *value;
+
+	ret[0] = '\0';
+	if (json_object_object_get_ex(object, key, &value) &&
+	    json_object_is_type(value, json_type_string))
+		(void)snprintf(ret, size, "%s", json_object_get_string(value));
+	ces_text_clean(ret);
+}
+
+static uint64_t get_number(struct json_object *object, const char *key)
+{
+	struct json_object *value;
+	int64_t number = 0;
+
+	if (json_object_object_get_ex(object, key, &value) &&
+	    json_object_is_type(value, json_type_int))
+		number = json_object_get_int64(value);
+	return number > 0 ? (uint64_t)number : 0;
+}
+
+static void from_json(struct json_object *object, struct ces_kept *ret)
+{
+	struct json_object *complete;
+
+	memset(ret, 0, sizeof(*ret));
+	get(object, "run", ret->run, sizeof(ret->run));
+	get(object, "name", ret->name, sizeof(ret->name));
+	get(object, "image", ret->image, sizeof(ret->image));
+	get(object, "project", ret->project, sizeof(ret->project));
+	get(object, "outputs", ret->outputs, sizeof(ret->outputs));
+	ret->started = get_number(object, "started");
+	ret->ended = get_number(object, "ended");
+	ret->status = (int)(get_number(object, "status") & 0xff);
+	get(object, "reason", ret->reason, sizeof(ret->reason));
+	get(object, "text", ret->text, sizeof(ret->text));
+	ret->lost = json_object_object_get_ex(object, "log_complete", &complete) &&
+		    !json_object_get_boolean(complete);
+}
+
+/* The number in "<number>.json"; false for any other name. */
+static bool number_of(const char *name, char ret[CES_RUN_DIGITS + 1])
+{
+	if (strlen(name) != CES_RUN_DIGITS + 5 || strcmp(name + CES_RUN_DIGITS, ".json") != 0)
+		return false;
+	(void)snprintf(ret, CES_RUN_DIGITS + 1, "%.10s", name);
+	return ces_run_valid(ret);
+}
+
+static bool read_one(int dir, const char *name, struct ces_kept *ret)
+{
+	CES_CLEANUP_FD int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	CES_CLEANUP_FREE char *text = NULL;
+	char run[CES_RUN_DIGITS + 1];
+	struct json_object *object;
+	size_t length;
+
+	if (fd < 0 || !number_of(name, run) || ces_read_file(fd, JSON_MAX, &text, &length) < 0)
+		return false;
+	object = json_tokener_parse(text);
+	if (!json_object_is_type(object, json_type_object)) {
+		json_object_put(object);
+		return false;
+	}
+	from_json(object, ret);
+	json_object_put(object);
+	return strcmp(ret->run, run) == 0;
+}
+
+void ces_kept_each(int dir, void (*each)(const struct ces_kept *, void *), void *context)
+{
+	CES_CLEANUP_DIR DIR *list = NULL;
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct dirent *entry;
+	struct ces_kept kept;
+
+	list = fd < 0 ? NULL : fdopendir(fd);
+	if (list == NULL) {
+		ces_cleanup_close(&fd);
+		return;
+	}
+	while ((entry = readdir(list)) != NULL)
+		if (read_one(dir, entry->d_name, &kept))
+			each(&kept, context);
+}
+
+struct search {
+	const char *name;
+	struct ces_kept *best;
+	bool found;
+};
+
+static void take_younger(const struct ces_kept *kept, void *context)
+{
+	struct search *search = context;
+
+	if (strcmp(kept->name, search->name) != 0 ||
+	    (search->found && kept->started < search->best->started))
+		return;
+	*search->best = *kept;
+	search->found = true;
+}
+
+bool ces_kept_find(int dir, const char *run, struct ces_kept *ret)
+{
+	struct search search = {.name = run, .best = ret};
+	char name[40];
+
+	if (ces_run_valid(run)) {
+		(void)snprintf(name, sizeof(name), "%s.json", run);
+		return read_one(dir, name, ret);
+	}
+	if (run[0] != '\0')
+		ces_kept_each(dir, take_younger, &search);
+	return search.found;
+}
+
+static void log_name(const char *run, bool older, char ret[40])
+{
+	(void)snprintf(ret, 40, "%s.log%s", run, older ? ".1" : "");
+}
+
+int ces_kept_log(int dir, const char *run, bool older, int flags)
+{
+	char name[40];
+
+	log_name(run, older, name);
+	return openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+void ces_kept_rotate(int dir, const char *run)
+{
+	char name[40], to[40];
+
+	log_name(run, false, name);
+	log_name(run, true, to);
+	(void)renameat(dir, name, dir, to);
+}
+
+struct old {
+	uint64_t ended;
+	char run[CES_RUN_DIGITS + 1];
+};
+
+struct olds {
+	struct old *v;
+	size_t n;
+};
+
+static void add_old(const struct ces_kept *kept, void *context)
+{
+	struct olds *olds = context;
+	struct old *grown;
+
+	if (kept->ended == 0)
+		return;
+	grown = reallocarray(olds->v, olds->n + 1, sizeof(*grown));
+	if (grown == NULL)
+		return;
+	olds->v = grown;
+	olds->v[olds->n].ended = kept->ended;
+	(void)snprintf(olds->v[olds->n++].run, sizeof(grown->run), "%s", kept->run);
+}
+
+static int youngest_first(const void *a, const void *b)
+{
+	const struct old *one = a, *other = b;
+
+	return one->ended < other->ended ? 1 : one->ended > other->ended ? -1 : 0;
+}
+
+void ces_kept_prune(int dir)
+{
+	struct olds olds = {0};
+	char name[40];
+
+	ces_kept_each(dir, add_old, &olds);
+	if (olds.n > 1)
+		qsort(olds.v, olds.n, sizeof(*olds.v), youngest_first);
+	for (size_t i = CES_KEPT_RUNS; i < olds.n; i++) {
+		for (int older = 0; older <= 1; older++) {
+			log_name(olds.v[i].run, older != 0, name);
+			(void)unlinkat(dir, name, 0);
+		}
+		(void)snprintf(name, sizeof(name), "%s.json", olds.v[i].run);
+		(void)unlinkat(dir, name, 0);
+	}
+	free(olds.v);
+}

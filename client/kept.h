@@ -1,0 +1,50 @@
+/* What is kept of a detached run, in the caller's own ~/.local/state/ces: <run>.json (who, what,
+ * when, how it ended) and its output, <run>.log with <run>.log.1 before it. The caller may change
+ * or remove all of it; nothing that matters to anyone else is read from there. */
+#ifndef CES_CLIENT_KEPT_H
+#define CES_CLIENT_KEPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "common/name.h"
+
+#define CES_KEPT_LOG_BYTES (8u << 20) /* a log's two files have at most this each */
+#define CES_KEPT_RUNS      100        /* ended runs beyond these are forgotten, oldest first */
+
+struct ces_kept {
+	char run[CES_RUN_DIGITS + 1];
+	char name[CES_NAME_MAX + 1]; /* or "" */
+	char image[CES_REFERENCE_MAX + 1];
+	char project[CES_NAME_MAX + 1];
+	char outputs[4096];
+	uint64_t started; /* seconds since 1970 */
+	uint64_t ended;   /* 0: not, as far as is known here */
+	int status;       /* the rest is set when it has ended */
+	char reason[64];
+	char text[512]; /* a line to show, or "" */
+	bool lost;      /* the log could not take all output */
+};
+
+/* The directory. Without make, -1 with CES_E_NOTFOUND where there is none. */
+int ces_kept_open(bool make, int *ret, struct ces_error *err);
+
+int ces_kept_write(int dir, const struct ces_kept *kept, struct ces_error *err);
+
+/* By number, or the youngest of a name. False when there is none. */
+bool ces_kept_find(int dir, const char *run, struct ces_kept *ret);
+
+/* All, in no order. Files that do not read as what ces_kept_write writes are passed over. */
+void ces_kept_each(int dir, void (*each)(const struct ces_kept *, void *), void *context);
+
+/* Opens a run's log, or the older half of it; flags and mode as openat(2). -1 with errno. */
+int ces_kept_log(int dir, const char *run, bool older, int flags);
+
+/* What was the log is the older half now. */
+void ces_kept_rotate(int dir, const char *run);
+
+/* Forgets ended runs beyond CES_KEPT_RUNS. */
+void ces_kept_prune(int dir);
+
+#endif

@@ -1,0 +1,173 @@
+/* ps and wait. Must not decide what is the caller's: the helper answers for the live ones, and the
+ * files of the ended ones are the caller's own. */
+#include "client/lifecycle.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/follow.h"
+#include "client/kept.h"
+#include "client/perform.h"
+#include "client/say.h"
+#include "client/session.h"
+#include "client/table.h"
+#include "common/cleanup.h"
+#include "common/paths.h"
+
+/* 1: there will be more. 0: that was the last. */
+static int on_event(const struct ces_event *event, int *ret_status,
+		    void (*each)(const struct ces_event_run *, void *), void *context)
+{
+	if (event->type == CES_FRAME_RUN)
+		each(&event->run, context);
+	else if (event->type == CES_FRAME_ERROR)
+		ces_say_refusal(&event->error);
+	else if (event->type == CES_FRAME_DONE)
+		*ret_status = 0;
+	return ces_event_is_final(event) ? 0 : 1;
+}
+
+int ces_live_each(void (*each)(const struct ces_event_run *, void *), void *context)
+{
+	const struct ces_request request = {.verb = CES_VERB_RUNS};
+	struct ces_session session;
+	struct ces_error err;
+	int status = -1, got = 1;
+
+	if (ces_session_check(CES_HELPER_PATH, &err) < 0 ||
+	    ces_session_start(CES_HELPER_PATH, &CES_STDIO_NONE, &session, &err) < 0) {
+		ces_say_failure(&err);
+		return -1;
+	}
+	if (ces_session_send(&session, &request, &err) < 0)
+		got = -1;
+	while (got > 0) {
+		struct ces_event event = {0};
+
+		got = ces_session_next(&session, &event, &err);
+		if (got == 0)
+			(void)ces_error_set(&err, CES_E_INTERNAL,
+					    "the helper ended without an answer");
+		if (got <= 0) {
+			got = -1;
+			break;
+		}
+		got = on_event(&event, &status, each, context);
+		ces_event_free(&event);
+	}
+	if (got < 0)
+		ces_say_failure(&err);
+	ces_session_end(&session);
+	return status;
+}
+
+struct search {
+	const char *wanted;
+	char *run;
+	bool found;
+};
+
+static void look(const struct ces_event_run *run, void *context)
+{
+	struct search *search = context;
+
+	if (strcmp(run->run, search->wanted) != 0 &&
+	    (run->name == NULL || strcmp(run->name, search->wanted) != 0))
+		return;
+	(void)snprintf(search->run, CES_RUN_DIGITS + 1, "%s", run->run);
+	search->found = true;
+}
+
+int ces_live_find(const char *run, char ret[CES_RUN_DIGITS + 1])
+{
+	struct search search = {run, ret, false};
+
+	return ces_live_each(look, &search) < 0 ? -1 : search.found;
+}
+
+struct listing {
+	struct ces_table table;
+	char (*live)[CES_RUN_DIGITS + 1];
+	size_t n;
+};
+
+static void add_live(const struct ces_event_run *run, void *context)
+{
+	struct listing *listing = context;
+	char(*grown)[CES_RUN_DIGITS + 1] =
+	    reallocarray(listing->live, listing->n + 1, sizeof(*grown));
+
+	ces_table_add_run(&listing->table, run);
+	if (grown == NULL)
+		return;
+	listing->live = grown;
+	(void)snprintf(listing->live[listing->n++], sizeof(*grown), "%s", run->run);
+}
+
+static void add_ended(const struct ces_kept *kept, void *context)
+{
+	struct listing *listing = context;
+
+	for (size_t i = 0; i < listing->n; i++)
+		if (strcmp(listing->live[i], kept->run) == 0)
+			return;
+	ces_table_add_ended(&listing->table, kept);
+}
+
+int ces_ps(struct ces_options *options)
+{
+	struct listing listing = {.table.kind = options->json ? CES_TABLE_JSON : CES_TABLE_RUNS};
+	CES_CLEANUP_FD int dir = -1;
+	struct ces_error ignored;
+	int status = CES_EXIT_REFUSED;
+
+	ces_say_only_errors(options->quiet);
+	if (ces_live_each(add_live, &listing) == 0) {
+		if (options->all && ces_kept_open(false, &dir, &ignored) == 0)
+			ces_kept_each(dir, add_ended, &listing);
+		ces_table_print(&listing.table);
+		status = ces_perform_printed();
+	}
+	ces_table_free(&listing.table);
+	free(listing.live);
+	return status;
+}
+
+static int tell_end(const struct ces_kept *kept)
+{
+	if (kept->text[0] != '\0')
+		ces_say("%s", kept->text);
+	printf("%d\n", kept->status);
+	return ces_perform_printed();
+}
+
+int ces_wait(struct ces_options *options)
+{
+	CES_CLEANUP_FD int dir = -1;
+	struct ces_follow follow = CES_FOLLOW_NONE;
+	struct ces_error ignored;
+	struct ces_kept kept = {0};
+	char run[CES_RUN_DIGITS + 1] = "";
+	int live, status = CES_EXIT_REFUSED;
+
+	ces_say_only_errors(options->quiet);
+	live = ces_live_find(options->request.run, run);
+	(void)ces_kept_open(false, &dir, &ignored);
+	if (live == 0 && (dir < 0 || !ces_kept_find(dir, options->request.run, &kept)))
+		ces_say_error("you have no run %s; ces-client ps -a lists yours",
+			      options->request.run);
+	else if (live == 0)
+		(void)snprintf(run, sizeof(run), "%s", kept.run);
+	if (run[0] == '\0')
+		return CES_EXIT_REFUSED;
+	ces_follow_start(&follow, dir, run);
+	while ((live = ces_follow_next(&follow, &kept)) > 0)
+		;
+	if (live == 0 && kept.ended != 0)
+		status = tell_end(&kept);
+	else if (live == 0)
+		ces_say_error("run %s has ended; how is known only where it was started", run);
+	ces_follow_end(&follow);
+	return status;
+}

@@ -1,0 +1,263 @@
+#!/usr/bin/env bats
+# Runs that go on while their user does something else: listing, naming, stopping, detaching, logs.
+
+load ../lib/e2e.bash
+
+setup_file()
+{
+	lab_policy
+	have alice tools
+	have carol tools
+	pull bob $open/tools:1 -q
+}
+setup() { remember; }
+teardown()
+{
+	local u
+	for u in alice bob carol; do
+		for r in $(ces $u ps --format json | jq -r '.[].run'); do ces $u stop -q "$r" || true; done
+	done
+	rm -rf /home/*/outputs_* /home/*/.local
+}
+
+# A detached run of USER; prints its number.
+detach() # USER [OPTION...] -- COMMAND...
+{
+	local user=$1 options=()
+	shift
+	while [ "$1" != -- ]; do options+=("$1"); shift; done
+	shift
+	ces "$user" run -q -d "${options[@]}" "$open/tools:1" "$@"
+}
+
+# A shell that ends at once when it is asked to.
+stays='trap "exit 0" TERM; echo up; while :; do sleep 0.1; done'
+
+says() { [[ $(ces "$1" logs "$2") == *"$3"* ]]; }
+keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
+
+@test "ps lists a live run with its name, image and outputs, and forgets it at its end" {
+	n=$(detach alice --name trial -- sh -c "$stays")
+	[[ $n =~ ^[0-9]{10}$ ]]
+	run ces alice ps
+	[[ ${lines[0]} == "RUN "*NAME*IMAGE*PROJECT*STARTED*STATUS*OUTPUTS ]]
+	[[ ${lines[1]} == "$n  trial"*"$open/tools:1"*"nsh-2024-0001"*running*"/home/alice/outputs_$n" ]]
+	ces alice ps --format json | jq -e --arg n "$n" 'length == 1 and .[0].run == $n and .[0].name == "trial"
+		and .[0].state == "running" and .[0].project == "nsh-2024-0001"'
+	ces alice stop "$n"
+	ces alice ps --format json | jq -e 'length == 0'
+	nothing_left_behind
+}
+
+@test "inspect shows a live run by number and by name" {
+	n=$(detach alice --name trial -- sh -c "$stays")
+	ces alice inspect "$n" | jq -e --arg n "$n" '.[0].run == $n and (.[0].digest | startswith("sha256:"))'
+	[ "$(ces alice inspect trial)" = "$(ces alice inspect "$n")" ]
+}
+
+@test "stop asks first: a program that handles TERM ends in its own way" {
+	n=$(detach alice -- sh -c 'trap "echo bye; exit 7" TERM; echo up; while :; do sleep 0.1; done')
+	eventually says alice "$n" up
+	run ces alice stop "$n"
+	[ "$status" -eq 0 ]
+	[ "$(ces alice wait "$n")" = 7 ]
+	[ "$(ces alice logs "$n")" = $'up\nbye' ]
+	journal_new -s -e --arg n "$n" 'map(select(.event == "end" and .run == $n)) | length == 1 and .[0].reason == "stopped" and .[0].status == 7'
+	nothing_left_behind
+}
+
+@test "stop ends an attached run too, by its name" {
+	ces alice run -q --name attached $open/tools:1 sh -c "$stays" > $lab/up 2>&1 3>&- < /dev/null &
+	client=$!
+	eventually grep -q up $lab/up
+	ces alice stop attached
+	wait $client
+	nothing_left_behind
+}
+
+@test "a program that ignores TERM is killed after the grace" {
+	n=$(detach alice -- sh -c 'trap "" TERM; echo up; while :; do sleep 0.1; done')
+	eventually says alice "$n" up
+	SECONDS=0
+	ces alice stop "$n"
+	[ $SECONDS -ge 9 ]
+	[ "$(ces alice wait "$n")" = 137 ]
+	nothing_left_behind
+}
+
+@test "a name belongs to one live run of a user, and is free again at its end" {
+	n=$(detach alice --name trial -- sh -c "$stays")
+	run --separate-stderr ces alice run --name trial $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"you have a live run named trial already"* ]]
+	ces alice stop trial
+	run ces alice run -q --name trial $open/tools:1 true
+	[ "$status" -eq 0 ]
+	nothing_left_behind
+}
+
+@test "of many starts with one name exactly one succeeds" {
+	starts=()
+	for i in 1 2 3 4; do
+		detach alice --name one -- sh -c "$stays" > $lab/n.$i 2> $lab/e.$i 3>&- &
+		starts+=($!)
+	done
+	for i in "${starts[@]}"; do wait "$i" || true; done
+	[ "$(cat $lab/n.? | wc -l)" -eq 1 ]
+	[ "$(cat $lab/e.? | grep -c 'live run named one')" -eq 3 ]
+}
+
+@test "names that could be paths or numbers are refused" {
+	for n in a/b .. . -x 0123456789 '' "$(printf 'x%.0s' {1..4096})"; do
+		run --separate-stderr ces alice run --name="$n" $open/tools:1 true
+		echo "$n: $stderr"
+		[ "$status" -eq 125 ]
+		[[ $stderr == "ces: "* ]]
+	done
+	for n in ../1 /etc 0000000000; do
+		run --separate-stderr ces alice stop "$n"
+		[ "$status" -eq 125 ]
+	done
+}
+
+@test "another user's run is as absent as none: not listed, shown, waited for, read or stopped" {
+	n=$(detach alice --name trial -- sh -c "$stays")
+	ces bob ps -a --format json | jq -e 'length == 0'
+	for verb in stop inspect wait logs; do
+		for r in "$n" trial; do
+			run --separate-stderr ces bob $verb "$r"
+			[ "$status" -eq 125 ]
+			said=${stderr//$r/RUN}
+			run --separate-stderr ces bob $verb "${r/$n/0000000001}x"
+			[ "$status" -eq 125 ]
+			[ "$said" = "${stderr//${r/$n/0000000001}x/RUN}" ]
+		done
+	done
+	m=$(detach bob --name trial -- sh -c "$stays")
+	ces bob stop trial
+	ces alice ps --format json | jq -e --arg n "$n" '.[0].run == $n'
+	no as bob cat /home/alice/.local/state/ces/"$n".log
+}
+
+@test "-d prints the run's number and nothing else, and the run goes on" {
+	run --separate-stderr ces alice run -d $open/tools:1 sh -c 'sleep 0.3; echo result > /safe_outputs/r; exit 3'
+	[ "$status" -eq 0 ]
+	[[ $output =~ ^[0-9]{10}$ ]]
+	[[ $stderr == "ces: run $output, outputs in /home/alice/outputs_$output" ]]
+	[ "$(ces alice wait "$output")" = 3 ]
+	[ "$(cat /home/alice/outputs_"$output"/r)" = result ]
+	nothing_left_behind
+}
+
+@test "a detached run that is refused says so at once and leaves nothing" {
+	run --separate-stderr ces alice run -d $open/other:1
+	refused 'no rule|not in|have not pulled|pull'
+	[ ! -e /home/alice/.local/state/ces ] || [ -z "$(ls /home/alice/.local/state/ces)" ]
+}
+
+@test "a detached run has no stdin and no terminal" {
+	run --separate-stderr ces alice run -dit $open/tools:1 sh -c 'cat; [ -t 0 ] || [ -t 1 ] || echo none'
+	[[ $stderr == *"-i and -t are left out"* ]]
+	ces alice wait "$output"
+	[ "$(ces alice logs "$output")" = none ]
+}
+
+@test "logs has stdout and stderr, byte for byte, also after the end" {
+	n=$(detach alice -- sh -c 'head -c 300000 /dev/zero; printf "\\377\\033x"; echo err >&2')
+	[ "$(ces alice wait "$n")" = 0 ]
+	[ "$(ces alice logs "$n" | tr -d '\n' | sha256sum)" = "$( (head -c 300000 /dev/zero; printf '\377\033xerr') | sha256sum)" ]
+	[ "$(stat -c '%U %a' /home/alice/.local/state/ces/"$n".log)" = "alice 600" ]
+}
+
+@test "logs -f shows what comes and ends with the run" {
+	n=$(detach alice -- sh -c 'echo one; while [ ! -e /safe_outputs/go ]; do sleep 0.05; done; echo two')
+	ces alice logs -f "$n" > $lab/follow 3>&- &
+	follower=$!
+	eventually grep -q one $lab/follow
+	no grep -q two $lab/follow
+	as alice touch /home/alice/outputs_"$n"/go
+	wait $follower
+	[ "$(cat $lab/follow)" = $'one\ntwo' ]
+}
+
+@test "a log is capped: the newest output stays" {
+	n=$(detach alice -- sh -c 'head -c 40000000 /dev/zero | tr "\\0" a; echo last')
+	[ "$(ces alice wait "$n")" = 0 ]
+	[ "$(du -cb /home/alice/.local/state/ces/"$n".log* | tail -n 1 | cut -f1)" -le $((16 << 20)) ]
+	[ "$(ces alice logs "$n" | tail -c 5)" = last ]
+}
+
+@test "ps -a lists how detached runs ended" {
+	n=$(detach alice --name gone -- sh -c 'exit 4')
+	ces alice wait "$n"
+	ces alice ps --format json | jq -e 'length == 0'
+	ces alice ps -a --format json | jq -e --arg n "$n" '.[0] | .run == $n and .state == "ended" and .status == 4 and .name == "gone"'
+	[[ $(ces alice ps -a) == *"ended 4 (exit)"* ]]
+	[ "$(ces alice wait gone)" = 4 ]
+}
+
+@test "a command that does not exist is told by wait and logs, not lost" {
+	n=$(detach alice -- /no/such)
+	[ "$(ces alice wait "$n" 2> $lab/err)" = 127 ]
+	grep -q 'cannot start /no/such' $lab/err
+}
+
+@test "a detached run outlives its keeper, and ends when it is stopped" {
+	n=$(detach alice -- sh -c 'trap "touch /safe_outputs/told; exit 0" TERM; touch /safe_outputs/up; while :; do sleep 0.1; done')
+	eventually test -e /home/alice/outputs_"$n"/up
+	kill -KILL "$(keeper_of alice)"
+	ces alice ps --format json | jq -e --arg n "$n" '.[0].run == $n'
+	ces alice stop "$n"
+	[ -e /home/alice/outputs_"$n"/told ]
+	[[ $(ces alice ps -a) == *" ended "* ]]
+	run --separate-stderr ces alice wait "$n"
+	[ "$status" -eq 125 ]
+	nothing_left_behind
+}
+
+@test "wait on an attached run returns at its end" {
+	ces alice run -q --name attached $open/tools:1 sh -c 'echo up; sleep 0.5' > $lab/up 2>&1 3>&- < /dev/null &
+	eventually grep -q up $lab/up
+	run --separate-stderr ces alice wait attached
+	[[ $stderr == *"has ended; how is known only where it was started"* ]]
+	ces alice ps --format json | jq -e 'length == 0'
+}
+
+# What systemd-logind does at logout with KillUserProcesses=yes: kills all that is in the session's cgroup.
+@test "a detached run goes on through a logout that kills the user's processes" {
+	local root=/sys/fs/cgroup
+	[ -d $root/unified ] && root=$root/unified
+	session=$root/user.slice/ces-lab.slice/session-ces.scope
+	mkdir -p $session
+	echo $BASHPID > $session/cgroup.procs
+	n=$(detach alice -- sh -c 'trap "touch /safe_outputs/told; exit 0" TERM; touch /safe_outputs/up; while :; do sleep 0.1; done')
+	echo $BASHPID > $root/cgroup.procs
+	eventually test -e /home/alice/outputs_"$n"/up
+	echo 1 > $session/cgroup.kill
+	eventually no keeper_of alice
+	ces alice ps --format json | jq -e --arg n "$n" '.[0].run == $n'
+	ces alice stop "$n"
+	[ -e /home/alice/outputs_"$n"/told ]
+	eventually rmdir $session
+	rmdir $root/user.slice/ces-lab.slice
+	rmdir --ignore-fail-on-non-empty $root/user.slice
+	nothing_left_behind
+	[ ! -e $root/ces ]
+}
+
+@test "the run's end is not the keeper's to hold up: a stopped keeper does not keep the run" {
+	n=$(detach alice -- sh -c 'trap "exit 0" TERM; echo up; while :; do sleep 0.1; done')
+	eventually says alice "$n" up
+	kill -STOP "$(keeper_of alice)"
+	ces alice stop "$n"
+	ces alice ps --format json | jq -e 'length == 0'
+	kill -KILL "$(keeper_of alice)"
+	nothing_left_behind
+}
+
+@test "the state directory of another user's choosing is not written by root" {
+	as alice mkdir -p /home/alice/.local/state
+	as alice ln -s /etc /home/alice/.local/state/ces
+	run --separate-stderr ces alice run -d $open/tools:1 true
+	no compgen -G '/etc/[0-9]*.log'
+}
