@@ -26,7 +26,7 @@ COMMON = $(wildcard common/*.c)
 POLICY = $(wildcard policy/*.c)
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 
-PROGRAMS = $(B)/ces-client $(B)/ces-helper $(B)/ces-fetch $(B)/ces-unpack $(B)/ces-policy
+PROGRAMS = $(B)/ces-client $(B)/ces-helper $(B)/ces-fetch $(B)/ces-unpack $(B)/ces-relay $(B)/ces-policy
 UNIT = $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*_test.c))
 
 all: $(PROGRAMS) $(B)/seccomp.bpf.base64 $(B)/seccomp.json
@@ -49,6 +49,8 @@ $(B)/ces-fetch: $(call obj,$(wildcard helper/fetch/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lcurl -ljson-c -lseccomp -lnettle
 $(B)/ces-unpack: $(call obj,$(wildcard helper/unpack/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -larchive -lisal -lz -lzstd -ljson-c -lseccomp -lcap -lnettle -lpthread
+$(B)/ces-relay: $(call obj,$(wildcard helper/relay/*.c)) $(LIBS)
+	$(CC) $(LINKHARD) -o $@ $^ -lseccomp
 $(B)/ces-policy: $(call obj,$(wildcard policy/tool/*.c) client/suggest.c) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -ljson-c -lnettle -lz
 $(B)/seccomp-generate: $(call obj,$(wildcard helper/seccomp/*.c)) $(LIBS)
@@ -83,7 +85,7 @@ install: all
 	install $(ROOT_OWNED) -d $(BINDIR) $(PRIVATE)
 	install $(ROOT_OWNED) -m 755 $(B)/ces-client $(B)/ces-policy $(BINDIR)
 	for n in $(TODAY); do ln -sf ces-client $(BINDIR)/$$n; done
-	install $(ROOT_OWNED) -m 755 $(B)/ces-fetch $(B)/ces-unpack $(PRIVATE)
+	install $(ROOT_OWNED) -m 755 $(B)/ces-fetch $(B)/ces-unpack $(B)/ces-relay $(PRIVATE)
 	install $(ROOT_OWNED) -m 644 $(B)/seccomp.bpf.base64 $(B)/seccomp.json $(PRIVATE)
 	install $(ROOT_OWNED) -m 4755 $(B)/ces-helper $(PRIVATE)
 	install $(ROOT_OWNED) -d $(DESTDIR)$(PREFIX)/share/ces/examples

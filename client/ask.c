@@ -90,6 +90,8 @@ static void on_event(struct answer *answer, struct ces_event *event)
 	case CES_FRAME_UNPACK_MANIFEST:
 	case CES_FRAME_UNPACK_LAYER:
 	case CES_FRAME_UNPACK_ERROR:
+	case CES_FRAME_RELAY_JOB:
+	case CES_FRAME_RELAY_REPORT:
 	case CES_FRAME_IMAGE_RECORD:
 	case CES_FRAME_GRANT:
 	case CES_FRAME_RUN_RECORD:

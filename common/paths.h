@@ -15,11 +15,13 @@
 #define CES_HELPER_PATH       CES_LIBEXECDIR "/ces-helper"
 #define CES_FETCH_PATH        CES_LIBEXECDIR "/ces-fetch"
 #define CES_UNPACK_PATH       CES_LIBEXECDIR "/ces-unpack"
+#define CES_RELAY_PATH        CES_LIBEXECDIR "/ces-relay"
 #define CES_SECCOMP_BPF_PATH  CES_LIBEXECDIR "/seccomp.bpf.base64"
 #define CES_SECCOMP_JSON_PATH CES_LIBEXECDIR "/seccomp.json"
 
 #define CES_FETCH_USER  "ces-fetch"
 #define CES_UNPACK_USER "ces-unpack"
+#define CES_RELAY_USER  "ces-relay"
 
 /* Exit statuses of ces-client (design section 10). */
 #define CES_EXIT_REFUSED  125

@@ -1,4 +1,4 @@
-/* The messages between the helper and its two unprivileged workers.
+/* The messages between the helper and its unprivileged workers.
  *
  * ces-fetch: fd 3 is one end of a SOCK_SEQPACKET socket pair; every message is one frame. The
  * helper sends one FETCH_OPEN (with the CA bundle as an SCM_RIGHTS fd when `ca` is 1), then
@@ -12,7 +12,11 @@
  * empty staging directory (read-write), for a config nothing (/dev/null); fds from 6 upward in job
  * USER: the layers' root directories, lowest first, read-only. All directories are id-mapped to its
  * user namespace. Exit status 0 when an answer was written (also an error answer), anything else is
- * a crash. */
+ * a crash.
+ *
+ * ces-relay: fd 3 is one end of a SOCK_SEQPACKET socket pair: one RELAY_JOB comes, RELAY_REPORTs
+ * go. fd 4 is a NETLINK_SOCK_DIAG socket of the host's network namespace, fds from 5 are listeners
+ * of the host's, one a port. End of file on fd 3 ends ces-relay. */
 #ifndef CES_COMMON_WORKER_H
 #define CES_COMMON_WORKER_H
 
@@ -113,6 +117,23 @@ struct ces_unpack_error {
 	char *text;
 };
 extern const struct ces_wire_schema ces_unpack_error_schema;
+
+#define CES_RELAY_PORTS 32
+
+struct ces_relay_job {
+	void *memory;
+	uint64_t uid;               /* who may connect */
+	struct ces_u64s host_ports; /* two lists of equal length, in the order of the listeners */
+	struct ces_u64s container_ports;
+};
+extern const struct ces_wire_schema ces_relay_job_schema;
+
+struct ces_relay_report {
+	void *memory;
+	uint64_t port; /* of the host, where somebody else was closed; 0: ready, the first report */
+	uint64_t uid;  /* who */
+};
+extern const struct ces_wire_schema ces_relay_report_schema;
 
 #define CES_MANIFEST_MAX (4u * 1024 * 1024)
 #define CES_CONFIG_MAX   (4u * 1024 * 1024)

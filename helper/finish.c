@@ -213,6 +213,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	struct ces_cgroup_usage usage = {0};
 
 	ces_cgroup_kill(&finish->cgroup);
+	ces_ports_end(plan, &finish->ports);
 	ces_cleanup_close(&finish->container.gate);
 	if (finish->container.process.pid != 0)
 		(void)ces_process_end(&finish->container.process, true);

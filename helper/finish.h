@@ -3,6 +3,7 @@
 #ifndef CES_HELPER_FINISH_H
 #define CES_HELPER_FINISH_H
 
+#include "helper/ports.h"
 #include "helper/supervise.h"
 
 struct ces_finish {
@@ -12,6 +13,7 @@ struct ces_finish {
 	int stop;   /* readable when the run is to end; or -1 */
 	struct ces_cgroup cgroup;
 	struct ces_container container;
+	struct ces_ports ports;
 	struct ces_end end;
 };
 

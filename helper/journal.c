@@ -268,6 +268,20 @@ struct json_object *ces_journal_decision(const struct ces_policy *policy,
 	return record;
 }
 
+struct json_object *ces_journal_stranger(uid_t uid, const char *run, uint64_t port,
+					 uint64_t stranger, uint64_t count)
+{
+	struct json_object *record = json_object_new_object();
+
+	put(record, "event", "stranger");
+	put_number(record, "uid", uid);
+	put(record, "run", run);
+	put_number(record, "port", port);
+	put_number(record, "stranger", stranger);
+	put_number(record, "count", count);
+	return record;
+}
+
 struct json_object *ces_journal_end(const char *verb, uid_t uid, const char *run, const char *image,
 				    const char *digest, uint64_t status, const char *reason,
 				    uint64_t peak_memory, uint64_t cpu_us)

@@ -38,6 +38,11 @@ struct json_object *ces_journal_decision(const struct ces_policy *policy,
 /* {run} is the one template that a decision leaves open. */
 void ces_journal_fill_run(const char *source, const char *run, char *buffer, size_t size);
 
+/* The record of strangers who connected to a published port of a run and were closed: how many
+ * since the last record, and the last of them. */
+struct json_object *ces_journal_stranger(uid_t uid, const char *run, uint64_t port,
+					 uint64_t stranger, uint64_t count);
+
 /* The record of an end: of a run or a pull. */
 struct json_object *ces_journal_end(const char *verb, uid_t uid, const char *run, const char *image,
 				    const char *digest, uint64_t status, const char *reason,

@@ -185,9 +185,10 @@ static int reserve(const struct ces_plan *plan, const struct ces_grant *grant,
 	return result;
 }
 
-static int set_up(const struct ces_plan *plan, struct ces_cgroup *cgroup,
-		  struct ces_container *container, struct ces_error *err)
+static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct ces_error *err)
 {
+	struct ces_container *container = &finish->container;
+	struct ces_cgroup *cgroup = &finish->cgroup;
 	CES_CLEANUP_FD int root = -1;
 
 	if (ces_cgroup_make(plan->session->uid, plan->run, &plan->decision->limits, cgroup, err) <
@@ -195,8 +196,9 @@ static int set_up(const struct ces_plan *plan, struct ces_cgroup *cgroup,
 	    ((plan->request->flags & CES_FLAG_DETACH) != 0 &&
 	     ces_cgroup_leave_session(cgroup, err) < 0) ||
 	    ces_container_start(plan, cgroup, container, err) < 0 ||
+	    ces_ports_start(plan, container, &finish->ports, err) < 0 ||
 	    ces_rootfs_build(plan, container->userns, cgroup, &root, err) < 0 ||
-	    ces_rootfs_enter(root, err) < 0)
+	    ces_ports_ready(&finish->ports, err) < 0 || ces_rootfs_enter(root, err) < 0)
 		return -1;
 	return 0;
 }
@@ -217,9 +219,6 @@ static void report_started(const struct ces_plan *plan)
 /* What the decision allows but this version cannot do yet is refused, never left out in silence. */
 static int check_supported(const struct ces_plan *plan, struct ces_error *err)
 {
-	if (plan->decision->n_ports > 0)
-		return ces_error_set(err, CES_E_USAGE,
-				     "-p: published ports are not available in this version");
 	if (plan->decision->gpus > 0)
 		return ces_error_set(err, CES_E_USAGE,
 				     "--gpu: GPUs are not available in this version");
@@ -233,6 +232,7 @@ static int run(struct ces_plan *plan, const struct ces_grant *grant, struct ces_
 				    .stop = -1,
 				    .cgroup = CES_CGROUP_NONE,
 				    .container = CES_CONTAINER_NONE,
+				    .ports = CES_PORTS_NONE,
 				    .grant = grant};
 	int result;
 
@@ -240,14 +240,15 @@ static int run(struct ces_plan *plan, const struct ces_grant *grant, struct ces_
 		return -1;
 	result = open_mounts(plan, err);
 	if (result == 0)
-		result = set_up(plan, &finish.cgroup, &finish.container, err);
+		result = set_up(plan, &finish, err);
 	ces_cleanroom_deadline(0);
 	ces_store_unlock(&plan->session->store);
 	if (result == 0)
 		result = ces_container_release(&finish.container, err);
 	if (result == 0) {
 		report_started(plan);
-		ces_supervise(plan, &finish.cgroup, &finish.container, finish.stop, &finish.end);
+		ces_supervise(plan, &finish.cgroup, &finish.container, finish.stop, &finish.ports,
+			      &finish.end);
 	}
 	return ces_finish(&finish, result, err);
 }

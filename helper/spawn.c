@@ -122,6 +122,10 @@ static void run_worker(const struct ces_spawn *how)
 	 * empty root */
 	if (how->userns >= 0 && (setns(how->userns, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNS) < 0))
 		give_up();
+	/* while root: the namespace belongs to the container's user namespace, over which host root
+	 * has every capability (user_namespaces(7)) */
+	if (how->netns > 0 && setns(how->netns, CLONE_NEWNET) < 0)
+		give_up();
 	ces_process_arrange(how->fds, how->n_fds);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		give_up();

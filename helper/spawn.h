@@ -25,6 +25,7 @@ struct ces_spawn {
 	gid_t gid;
 	int userns; /* -1: the host's, and its network; otherwise also fresh mount, pid, network,
 		       ipc, uts namespaces */
+	int netns;  /* a network namespace to be in instead of this process's; 0: none */
 	const int *fds; /* become 3, 4, ...; -1 becomes /dev/null */
 	size_t n_fds;
 };

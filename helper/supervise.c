@@ -38,6 +38,7 @@ struct watch {
 	int64_t sent_at;
 	bool client; /* still there, and listened to */
 	int stop;    /* see ces_runs_enter */
+	struct ces_ports *ports;
 };
 
 static void send_signal(const struct watch *watch, int number)
@@ -216,7 +217,8 @@ static void wait_for_end(struct watch *watch)
 		struct pollfd fds[] = {
 		    {.fd = watch->container->process.pidfd, .events = POLLIN},
 		    {.fd = watch->client ? CES_FD_REQUEST : -1, .events = POLLIN},
-		    {.fd = watch->stop, .events = POLLIN}};
+		    {.fd = watch->stop, .events = POLLIN},
+		    {.fd = watch->ports->channel, .events = POLLIN}};
 		int64_t left = next_deadline(watch) - ces_now_ms();
 
 		left = left < 0 ? 0 : left > 3600 * 1000 ? 3600 * 1000 : left;
@@ -228,6 +230,8 @@ static void wait_for_end(struct watch *watch)
 			listen_to_client(watch);
 		if (fds[2].revents != 0)
 			on_stop(watch);
+		if (fds[3].revents != 0)
+			ces_ports_listen(watch->plan, watch->ports);
 		keep_time(watch);
 	}
 }
@@ -283,7 +287,8 @@ static void let_stdio_go(void)
 }
 
 void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
-		   struct ces_container *container, int stop_fd, struct ces_end *ret)
+		   struct ces_container *container, int stop_fd, struct ces_ports *ports,
+		   struct ces_end *ret)
 {
 	struct watch watch = {
 	    .plan = plan,
@@ -293,6 +298,7 @@ void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 	    .kill_at = -1,
 	    .client = (plan->request->flags & CES_FLAG_DETACH) == 0,
 	    .stop = stop_fd,
+	    .ports = ports,
 	};
 	int status = 0;
 

@@ -3,6 +3,7 @@
 #define CES_HELPER_SUPERVISE_H
 
 #include "helper/container.h"
+#include "helper/ports.h"
 
 struct ces_end {
 	int status;         /* as the caller will see it: 0..255 */
@@ -14,6 +15,7 @@ struct ces_end {
 /* Returns when the container is gone. stop_fd: see ces_runs_enter. A detached run does not listen
  * to its client and outlives it. */
 void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
-		   struct ces_container *container, int stop_fd, struct ces_end *ret);
+		   struct ces_container *container, int stop_fd, struct ces_ports *ports,
+		   struct ces_end *ret);
 
 #endif

@@ -16,7 +16,7 @@
 #define ANSWER_MS 30000
 #define FRAME_MAX 65536
 
-static int worker_ids(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct ces_error *err)
+int ces_worker_ids(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct ces_error *err)
 {
 	const struct passwd *entry = getpwnam(name);
 
@@ -113,7 +113,7 @@ int ces_fetcher_start(const struct ces_session *session, const struct ces_decisi
 	CES_CLEANUP_FD int theirs = -1;
 	int pair[2];
 
-	if (worker_ids(CES_FETCH_USER, &how.uid, &how.gid, err) < 0)
+	if (ces_worker_ids(CES_FETCH_USER, &how.uid, &how.gid, err) < 0)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return ces_error_errno(err, CES_E_HOST, "socket pair");
@@ -171,7 +171,7 @@ int ces_unpacker_userns(const struct ces_policy *policy, int *ret, struct ces_er
 	uid_t uid = 0;
 	gid_t gid = 0;
 
-	if (worker_ids(CES_UNPACK_USER, &uid, &gid, err) < 0 ||
+	if (ces_worker_ids(CES_UNPACK_USER, &uid, &gid, err) < 0 ||
 	    ces_idmap_worker(uid, gid, (uint32_t)policy->subid_first, &map, err) < 0)
 		return -1;
 	return ces_userns_make(&map, ret, err);

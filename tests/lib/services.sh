@@ -32,7 +32,7 @@ lab_begin()
 lab_users()
 {
 	local p u
-	for u in ces-fetch ces-unpack; do
+	for u in ces-fetch ces-unpack ces-relay; do
 		getent passwd $u > /dev/null ||
 			useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin $u
 	done

@@ -1,0 +1,34 @@
+/* One connection: bytes from outside in and back, by splice(2), never looked at. */
+#ifndef CES_RELAY_PUMP_H
+#define CES_RELAY_PUMP_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ces_flow {
+	int from, to;
+	int pipe[2];
+	size_t held; /* bytes in the pipe */
+	bool full;   /* the pipe takes no more */
+	bool end;    /* `from` has ended */
+	bool done;   /* and `to` was told */
+};
+
+struct ces_pump {
+	bool used;
+	bool connecting; /* inside has not answered yet */
+	int outside, inside;
+	struct ces_flow in, out;
+};
+
+/* Takes both sockets (non-blocking); -1 when there are no pipes, and closes them. */
+int ces_pump_start(struct ces_pump *pump, int outside, int inside);
+
+/* What to wait for: [0] outside, [1] inside; fd -1: nothing. */
+void ces_pump_poll(const struct ces_pump *pump, struct pollfd ret[2]);
+
+/* Moves what can be moved; ends by itself, after which it is not `used`. */
+void ces_pump_step(struct ces_pump *pump, const struct pollfd ready[2]);
+
+#endif

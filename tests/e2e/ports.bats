@@ -1,0 +1,225 @@
+#!/usr/bin/env bats
+# Published ports: inwards, for the run's own user, and nothing else.
+
+load ../lib/e2e.bash
+
+setup_file()
+{
+	lab_policy '.defaults.network = { "publish": ["8080", "8888"] }'
+	have alice tools
+	have carol tools
+	pull bob $open/tools:1 -q
+}
+teardown_file() { lab_policy; }
+setup() { remember; }
+teardown()
+{
+	local u r
+	for u in alice bob; do
+		for r in $(ces $u ps --format json | jq -r '.[].run'); do ces $u stop -q "$r" || true; done
+	done
+	[ -z "${squatter:-}" ] || kill "$squatter" 2> /dev/null || true
+	rm -rf /home/*/outputs_* /home/*/.local
+}
+
+# A detached run of USER that answers each connection to 8080 with one line from `cat` behind it.
+echoes='trap "exit 0" TERM; nc -ll -p 8080 -e cat & touch /safe_outputs/up; while :; do sleep 0.1; done'
+serve() # USER HOST-PORT
+{
+	n=$(ces "$1" run -q -d -p "$2:8080" $open/tools:1 sh -c "$echoes")
+	eventually test -e "/home/$1/outputs_$n/up"
+	# the server inside listens a moment later
+	eventually said "$1" "$2" up up
+}
+
+# What comes back for a line sent as USER.
+talk() # USER PORT LINE
+{
+	as "$1" timeout 5 bash -c 'exec 3<> /dev/tcp/127.0.0.1/$0 && printf "%s\n" "$1" >&3 && read -r line <&3 && echo "$line"' "$2" "$3" 2> /dev/null
+}
+said() { [ "$(talk "$1" "$2" "$3")" = "$4" ]; } # USER PORT LINE ANSWER
+
+holds_nothing() # PID
+{
+	[ "$(find /proc/"$1"/fd -lname 'socket:*' | wc -l)" -eq 3 ] &&
+		[ "$(find /proc/"$1"/fd -not -lname 'socket:*' -type l -not -lname /dev/null | wc -l)" -eq 0 ]
+}
+relay() { pgrep -x ces-relay; }
+
+@test "a published port leads to the container's, and back" {
+	serve alice 18080
+	[ "$(talk alice 18080 hello)" = hello ]
+	[ "$(talk alice 18080 again)" = again ]
+}
+
+@test "what is carried is not changed, in both directions at once, and its end arrives" {
+	serve alice 18080
+	head -c 20000000 /dev/urandom > $lab/sent
+	as alice bash -c 'exec 3<> /dev/tcp/127.0.0.1/18080; exec 4<&0; cat <&4 >&3 & timeout 20 head -c 20000000 <&3' < $lab/sent > $lab/back
+	cmp $lab/sent $lab/back
+}
+
+@test "another user is closed at once, without a byte reaching the container, and is on record" {
+	serve alice 18080
+	run talk bob 18080 stranger
+	[ "$status" -ne 0 ]
+	[ -z "$output" ]
+	run talk root 18080 stranger
+	[ -z "$output" ]
+	journal_new -s -e 'map(select(.event == "stranger")) | length == 1 and .[0].uid == 4401 and .[0].stranger == 4402
+		and .[0].port == 18080 and .[0].count == 1'
+	ces alice stop "$n"
+	journal_new -s -e 'map(select(.event == "stranger") | .count) | add == 2'
+	[ -z "$(talk alice 18080 x)" ]
+}
+
+@test "a stranger who sends and goes at once has sent nothing" {
+	n=$(ces alice run -q -d -p 18080:8080 $open/tools:1 sh -c 'nc -ll -p 8080 -e sh -c "cat >> /safe_outputs/got" & sleep 60')
+	eventually test -d "/home/alice/outputs_$n"
+	eventually bash -c "$(declare -f as); as alice bash -c 'echo mine > /dev/tcp/127.0.0.1/18080; sleep 0.1'; grep -q mine /home/alice/outputs_$n/got"
+	for i in {1..50}; do
+		as bob bash -c 'echo stranger > /dev/tcp/127.0.0.1/18080' || true
+	done
+	as alice bash -c 'exec 3> /dev/tcp/127.0.0.1/18080; echo last >&3; sleep 0.5'
+	eventually grep -q last "/home/alice/outputs_$n/got"
+	no grep -q stranger "/home/alice/outputs_$n/got"
+}
+
+@test "strangers do not fill the journal" {
+	serve alice 18080
+	for i in {1..200}; do as bob bash -c ': < /dev/tcp/127.0.0.1/18080' || true; done 2> /dev/null
+	[ "$(talk alice 18080 still)" = still ]
+	ces alice stop "$n"
+	[ "$(journal_new -s 'map(select(.event == "stranger")) | length')" -le 4 ]
+}
+
+@test "nothing leads outwards: the container reaches no address but its own" {
+	lab_wait_port 5001 /dev/null
+	n=$(ces alice run -q -d -p 18080:8080 $open/tools:1 sh -c "
+		for a in $lab_address:5001 $lab_outside:80 127.0.0.1:18080 127.0.0.1:5001; do
+			nc -w 2 \${a%:*} \${a#*:} < /dev/null > /dev/null 2>&1 && echo reached \$a; done; ip -o link | wc -l; echo done")
+	ces alice wait "$n"
+	[ "$(ces alice logs "$n")" = $'1\ndone' ]
+}
+
+@test "the relay holds nothing: its own user, no capability, a filter, the container's network" {
+	serve alice 18080
+	pid=$(relay)
+	[ "$(stat -c %U /proc/"$pid")" = ces-relay ] || [ "$(ps -o user= -p "$pid")" = ces-relay ]
+	grep -q '^CapPrm:.*0000000000000000$' /proc/"$pid"/status
+	grep -q '^CapEff:.*0000000000000000$' /proc/"$pid"/status
+	grep -q '^NoNewPrivs:.*1$' /proc/"$pid"/status
+	grep -q '^Seccomp:.*2$' /proc/"$pid"/status
+	grep -q '^Groups:[[:space:]]*$' /proc/"$pid"/status
+	[ "$(readlink /proc/"$pid"/ns/net)" != "$(readlink /proc/self/ns/net)" ]
+	# the channel, one netlink socket, one listener; null for the rest
+	eventually holds_nothing "$pid"
+	for s in KILL STOP; do no as alice kill -$s "$pid"; done
+}
+
+@test "a port in use is refused with the line that says what to do" {
+	as bob bash -c 'exec python3 -c "
+import socket, time
+s = socket.socket(); s.bind((\"127.0.0.1\", 18081)); s.listen(); time.sleep(60)"' 3>&- &
+	squatter=$!
+	lab_wait_port 18081 /dev/null 127.0.0.1
+	remember
+	run --separate-stderr ces alice run -p 18081:8080 $open/tools:1 true
+	refused 'port 18081 of this machine is in use; choose another'
+	serve alice 18080
+	remember
+	run --separate-stderr ces bob run -p 18080:8080 $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"port 18080 of this machine is in use"* ]]
+	nothing_left_behind
+}
+
+@test "privileged ports, ranges, other addresses and ports outside the policy's list are refused" {
+	for p in 80:8080 1023:8080 8080 8080-8090:8080 0.0.0.0:18080:8080 ::1:18080:8080 18080:22 \
+		18080:8080/udp 0:8080 65536:8080 18080:0 '18080:8080 '; do
+		run --separate-stderr ces alice run -p "$p" $open/tools:1 true
+		echo "$p: $status $stderr"
+		[ "$status" -eq 125 ]
+		[[ $stderr == "ces: "* ]]
+	done
+	nothing_left_behind
+}
+
+@test "the port listens on loopback alone" {
+	serve alice 18080
+	[ "$(ss -Hltn 'sport = :18080' | awk '{ print $4 }')" = 127.0.0.1:18080 ]
+	no as alice timeout 2 bash -c ": < /dev/tcp/$lab_address/18080"
+}
+
+@test "when the run ends the port is free and the relay gone" {
+	serve alice 18080
+	[ "$(relay | wc -l)" -eq 1 ]
+	ces alice stop "$n"
+	no relay
+	[ -z "$(ss -Hltn 'sport = :18080')" ]
+	nothing_left_behind
+	serve alice 18080
+	said alice 18080 anew anew
+}
+
+@test "the helper killed takes the relay along" {
+	serve alice 18080
+	pkill -KILL -x ces-helper
+	eventually no relay
+	[ -z "$(ss -Hltn 'sport = :18080')" ]
+	inside -- true
+	nothing_left_behind
+}
+
+@test "the relay killed ends the port, not the run" {
+	serve alice 18080
+	kill -KILL "$(relay)"
+	eventually bash -c '[ -z "$(ss -Hltn "sport = :18080")" ]'
+	ces alice ps --format json | jq -e --arg n "$n" '.[0].run == $n'
+	ces alice stop "$n"
+	nothing_left_behind
+}
+
+@test "several ports of one run share a relay and do not mix" {
+	n=$(ces alice run -q -d -p 18080:8080 -p 18088:8888 $open/tools:1 sh -c 'nc -ll -p 8080 -e echo one & nc -ll -p 8888 -e echo two & sleep 60')
+	eventually said alice 18080 x one
+	eventually said alice 18088 x two
+	[ "$(relay | wc -l)" -eq 1 ]
+}
+
+@test "two users' runs have ports of their own, each for its user" {
+	serve alice 18080
+	m=$n
+	serve bob 18082
+	said alice 18080 a a
+	said bob 18082 b b
+	[ -z "$(talk alice 18082 x)" ]
+	[ -z "$(talk bob 18080 x)" ]
+	ces alice stop "$m"
+	said bob 18082 b b
+}
+
+@test "hundreds of connections one after another leave the relay as it was" {
+	serve alice 18080
+	as alice python3 - <<-'PY'
+	import socket
+	for i in range(400):
+	    with socket.create_connection(("127.0.0.1", 18080)) as s:
+	        s.sendall(b"x%d\n" % i)
+	        assert s.recv(100) == b"x%d\n" % i
+	PY
+	pid=$(relay)
+	eventually bash -c "[ \$(ls /proc/$pid/fd | wc -l) -le 8 ]"
+}
+
+@test "a connection that nothing inside answers is closed" {
+	n=$(ces alice run -q -d -p 18080:8080 $open/tools:1 sleep 60)
+	run as alice timeout 5 bash -c 'exec 3<> /dev/tcp/127.0.0.1/18080; read -r line <&3'
+	[ "$status" -eq 1 ]
+}
+
+@test "an image cannot publish a port by itself" {
+	from=tools run inside -- true
+	no relay
+	[ "$status" -eq 0 ]
+}
