@@ -274,6 +274,8 @@ struct json_object *ces_journal_stranger(uid_t uid, const char *run, uint64_t po
 	struct json_object *record = json_object_new_object();
 
 	put(record, "event", "stranger");
+	put(record, "verb", "port");
+	put(record, "outcome", "refused");
 	put_number(record, "uid", uid);
 	put(record, "run", run);
 	put_number(record, "port", port);

@@ -42,7 +42,7 @@ said() { [ "$(talk "$1" "$2" "$3")" = "$4" ]; } # USER PORT LINE ANSWER
 holds_nothing() # PID
 {
 	[ "$(find /proc/"$1"/fd -lname 'socket:*' | wc -l)" -eq 3 ] &&
-		[ "$(find /proc/"$1"/fd -not -lname 'socket:*' -type l -not -lname /dev/null | wc -l)" -eq 0 ]
+		[ "$(find /proc/"$1"/fd -not -lname 'socket:*' -type l -not -lname '*/null' | wc -l)" -eq 0 ]
 }
 relay() { pgrep -x ces-relay; }
 
@@ -64,12 +64,14 @@ relay() { pgrep -x ces-relay; }
 	run talk bob 18080 stranger
 	[ "$status" -ne 0 ]
 	[ -z "$output" ]
-	run talk root 18080 stranger
+	run talk carol 18080 stranger
 	[ -z "$output" ]
+	run timeout 5 bash -c 'exec 3<> /dev/tcp/127.0.0.1/18080 && echo root >&3 && read -r line <&3 && echo "$line"'
+	[[ $output != root ]]
 	journal_new -s -e 'map(select(.event == "stranger")) | length == 1 and .[0].uid == 4401 and .[0].stranger == 4402
 		and .[0].port == 18080 and .[0].count == 1'
 	ces alice stop "$n"
-	journal_new -s -e 'map(select(.event == "stranger") | .count) | add == 2'
+	journal_new -s -e 'map(select(.event == "stranger") | .count) | add == 3'
 	[ -z "$(talk alice 18080 x)" ]
 }
 
