@@ -242,7 +242,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	rmdir $root/user.slice/ces-lab.slice
 	rmdir --ignore-fail-on-non-empty $root/user.slice
 	nothing_left_behind
-	[ ! -e $root/ces ]
+	[ ! -e $root/ces/helpers ]
 }
 
 @test "the run's end is not the keeper's to hold up: a stopped keeper does not keep the run" {
