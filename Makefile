@@ -114,6 +114,10 @@ check:
 	@tests/lib/deps.sh
 	$(SUBMAKE) all $(UNIT) $(DRIVERS)
 	@B=$(B) tests/lib/check.sh $(UNIT)
+vm-check:
+	@tests/lib/deps.sh --build --test --vm
+	$(SUBMAKE) all $(DRIVERS)
+	@tests/vm/check.sh
 bench:
 	@tests/lib/deps.sh --build --test --bench
 	$(SUBMAKE) all $(B)/timeit
@@ -138,6 +142,7 @@ help:
 	@echo 'make               build everything under build/'
 	@echo 'sudo make demo     see CES work: a registry, a pull, a run, three denials, the journal'
 	@echo 'sudo make check    unit and end-to-end tests, with crun and runc (SANITIZE=address,undefined)'
+	@echo 'sudo make vm-check the end-to-end tests in a virtual machine with cgroup v2 and systemd'
 	@echo 'sudo make bench    start, pull and memory beside crun, bwrap, podman, igzip | tar'
 	@echo 'sudo make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
 	@echo 'make deps          install the packages that building and testing need'
@@ -149,4 +154,4 @@ clean:
 
 -include tests/lib/*.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
-.PHONY: all unit install deps demo check bench size format lint fuzz help clean
+.PHONY: all unit install deps demo check vm-check bench size format lint fuzz help clean

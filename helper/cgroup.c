@@ -264,6 +264,9 @@ void ces_cgroup_read(const struct ces_cgroup *cgroup, struct ces_cgroup_usage *r
 	ret->out_of_memory =
 	    (memory >= 0 ? read_number(memory, "memory.oom_control", "oom_kill ")
 			 : read_number(cgroup->v2, "memory.events", "oom_kill ")) > 0;
+	ret->out_of_processes =
+	    read_number(cgroup->v1[V1_PIDS] >= 0 ? cgroup->v1[V1_PIDS] : cgroup->v2, "pids.events",
+			"max ") > 0;
 }
 
 void ces_cgroup_remove(struct ces_cgroup *cgroup)

@@ -48,7 +48,8 @@ void ces_cgroup_kill(const struct ces_cgroup *cgroup);
 struct ces_cgroup_usage {
 	uint64_t peak_memory; /* bytes; 0 = unknown */
 	uint64_t cpu_us;
-	bool out_of_memory; /* the kernel killed something in it at the limit */
+	bool out_of_memory;    /* the kernel killed something in it at the limit */
+	bool out_of_processes; /* a fork in it failed at the limit */
 };
 void ces_cgroup_read(const struct ces_cgroup *cgroup, struct ces_cgroup_usage *ret);
 

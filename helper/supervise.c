@@ -236,22 +236,36 @@ static void wait_for_end(struct watch *watch)
 	}
 }
 
-static void say_limit(struct ces_end *end, const struct ces_plan *plan,
-		      const struct ces_cgroup *cgroup)
+static void say_memory(struct ces_end *end, const struct ces_plan *plan,
+		       const struct ces_cgroup_usage *usage, const char *what)
 {
-	struct ces_cgroup_usage usage;
 	char limit[32], peak[32];
 
-	ces_cgroup_read(cgroup, &usage);
 	ces_num_format_size(plan->decision->limits.memory, limit, sizeof(limit));
-	ces_num_format_size(usage.peak_memory, peak, sizeof(peak));
+	ces_num_format_size(usage->peak_memory, peak, sizeof(peak));
 	(void)snprintf(end->text, sizeof(end->text),
-		       "killed at the memory limit of %s (peak %s); ask for more with --memory",
+		       "%s at the memory limit of %s (peak %s); ask for more with --memory", what,
 		       limit, peak);
 }
 
+/* What a limit did to a run that ended by itself: often its own message does not say. */
+static void say_limits(struct ces_end *end, const struct ces_plan *plan,
+		       const struct ces_cgroup_usage *usage)
+{
+	if (usage->out_of_memory && end->status == 128 + SIGKILL) {
+		end->reason = "memory limit";
+		say_memory(end, plan, usage, "killed");
+	} else if (usage->out_of_memory) {
+		say_memory(end, plan, usage, "a process was killed");
+	} else if (usage->out_of_processes && end->status != 0) {
+		(void)snprintf(end->text, sizeof(end->text),
+			       "the limit of %llu processes was reached",
+			       (unsigned long long)plan->decision->limits.pids);
+	}
+}
+
 /* crun and runc pass on 128 + n for a signal; 137 with an out-of-memory kill in the cgroup was the
- * limit. */
+ * limit: see say_limits. */
 static void judge(const struct watch *watch, int status, struct ces_end *ret)
 {
 	struct ces_cgroup_usage usage;
@@ -270,9 +284,8 @@ static void judge(const struct watch *watch, int status, struct ces_end *ret)
 		if (strcmp(watch->why, "time limit") == 0)
 			(void)snprintf(ret->text, sizeof(ret->text),
 				       "ended at the time limit of %s", limit);
-	} else if (usage.out_of_memory && ret->status == 128 + SIGKILL) {
-		ret->reason = "memory limit";
-		say_limit(ret, watch->plan, watch->cgroup);
+	} else {
+		say_limits(ret, watch->plan, &usage);
 	}
 }
 

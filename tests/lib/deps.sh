@@ -1,7 +1,8 @@
 #!/bin/bash
 # Installs what building and testing CES needs, and only what is missing: the one place for the list.
 # shellcheck disable=SC2034 # (the lists are used by name)
-# deps.sh [--build|--test|--bench|--lint]...   (nothing said: --build --test)
+# deps.sh [--list] [--build|--test|--bench|--lint|--vm|--tree]...   (nothing said: --build --test)
+# --vm: what makes and runs the virtual machine of tests/vm; --tree: what is in it, beside --test. --list only tells.
 # Touches nothing when everything is there, so that it needs a network only the first time.
 set -euo pipefail
 
@@ -12,6 +13,9 @@ apt_test="check libsubunit-dev bats docker-registry crun runc skopeo apache2-uti
 	python3-yaml zsh fish tmux"
 apt_bench="bubblewrap podman uidmap isal tar"
 apt_lint="clang clang-tidy clang-format cppcheck shellcheck mandoc"
+apt_vm="qemu-system-x86 mmdebstrap debian-archive-keyring e2fsprogs"
+apt_tree="systemd systemd-sysv udev dbus kmod linux-image-amd64 initramfs-tools make bsdutils
+	libcap2 libseccomp2 libcurl4 libjson-c5 libnettle8 libarchive13 libisal2 zlib1g libzstd1"
 
 dnf_build="gcc make glibc-devel pkgconf-pkg-config libcap-devel libseccomp-devel libcurl-devel json-c-devel
 	nettle-devel libarchive-devel isa-l-devel zlib-devel libzstd-devel"
@@ -20,6 +24,7 @@ dnf_test="check-devel subunit-devel bats docker-distribution crun runc skopeo ht
 	python3-pyyaml zsh fish tmux"
 dnf_bench="bubblewrap podman shadow-utils-subid isa-l-tools tar"
 dnf_lint="clang clang-tools-extra cppcheck ShellCheck mandoc"
+dnf_vm="qemu-system-x86-core mmdebstrap debian-keyring e2fsprogs"
 
 wanted()
 {
@@ -56,6 +61,11 @@ need_root()
 	exit 1
 }
 
+if [ "${1:-}" = --list ]; then
+	shift
+	wanted apt "$@"
+	exit
+fi
 [ $# -gt 0 ] || set -- --build --test
 if command -v apt-get > /dev/null; then
 	mapfile -t packages < <(wanted apt "$@")

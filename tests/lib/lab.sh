@@ -8,11 +8,14 @@
 # the machine itself.
 #
 # pivot_root, not chroot: the kernel refuses CLONE_NEWUSER to a process in a chroot.
-# --ext4 SIZE: /var/lib/ces is a fresh ext4 in a sparse file instead of a tmpfs.
+# --ext4 SIZE: /var/lib/ces is a fresh ext4 in a sparse file instead of a tmpfs, which is also done for a kernel that
+# cannot id-map a tmpfs.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 store_size=
+oldest=$(printf '%s\n' 6.3 "$(uname -r)" | sort -V | head -n 1)
+[ "$oldest" = 6.3 ] || store_size=2G
 
 # A directory with submounts of its own (a separate /usr or /var) is not seen through an overlay of /.
 overlay() # NAME LOWER TARGET

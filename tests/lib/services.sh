@@ -147,8 +147,13 @@ lab_registry() # NAME PORT [AUTH-YAML [PREFIX [CERT]]]
 
 lab_htpasswd="auth: { htpasswd: { realm: lab, path: $lab/htpasswd } }"
 
+# CES_REGISTRIES=open: that one alone, for suites that only run what they pull from it.
 lab_registries()
 {
+	if [ "${CES_REGISTRIES:-}" = open ]; then
+		lab_registry open 5001
+		return
+	fi
 	htpasswd -Bbc $lab/htpasswd $registry_user $registry_token 2>/dev/null
 	lab_registry open 5001 &
 	lab_registry ghcr 5000 "$lab_htpasswd" &
@@ -193,10 +198,16 @@ lab_push() # IMAGE REPOSITORY[:TAG] [SKOPEO-OPTION...]
 		"oci:$images/$image" "docker://open.tre.test:5001/$to"
 }
 
-# Every image of build/images as epcced/NAME:1, and what skopeo has to convert.
+# Every image of build/images as epcced/NAME:1, and what skopeo has to convert. What the registry then holds is kept beside
+# the images: the next lab starts with it.
 lab_push_all()
 {
-	local i
+	local i kept=$images/registry
+	if [ -d "$kept" ]; then
+		mkdir -p $lab/storage
+		cp -a --reflink=auto "$kept/." $lab/storage/
+		return
+	fi
 	for i in "$images"/*/; do
 		i=$(basename "$i")
 		case $i in
@@ -206,4 +217,6 @@ lab_push_all()
 		esac
 	done
 	lab_push tools epcced/docker:1 --format v2s2
+	cp -a --reflink=auto $lab/storage "$kept.$$"
+	mv -T "$kept.$$" "$kept" || rm -rf "$kept.$$" # another lab was first
 }

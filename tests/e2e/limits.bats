@@ -1,0 +1,189 @@
+#!/usr/bin/env bats
+# Each limit holds, on cgroup v1, v2 and both: what a run may take ends there, is said in words, and nothing is left.
+
+load ../lib/e2e.bash
+
+setup_file()
+{
+	lab_policy '.defaults.limits += {memory: "96M", pids: 48, shm: "256M", writable_layer: "16M"}'
+	have alice tools
+	install -m 755 "${B:-build}/tests/hog_driver" /safe_data/nsh-2024-0001/hog
+}
+teardown_file() { rm -f /safe_data/nsh-2024-0001/hog; }
+setup() { remember; }
+teardown()
+{
+	rm -rf /home/*/outputs_*
+	[ -z "${client:-}" ] || kill -KILL "$client" 2> /dev/null || true
+}
+
+# A file of the cgroup of alice's only live run, in whichever hierarchy has it; empty where none has.
+setting() # FILE
+{
+	find /sys/fs/cgroup -path '*/ces/4401/*' -name "$1" -print -quit | xargs -r cat
+}
+
+# Starts a run of alice's that says when it is up and then stays; sets client to the pid of ces-client.
+start_run() # [OPTION...] -- COMMAND...
+{
+	local options=()
+	while [ "$1" != -- ]; do options+=("$1"); shift; done
+	shift
+	rm -f $lab/up
+	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
+		ces-client run -q "${options[@]}" $open/tools:1 "$@" > $lab/up 2> $lab/err 3>&- < /dev/null &
+	client=$!
+	eventually test -s $lab/up
+}
+
+ends()
+{
+	kill -TERM $client
+	wait $client || true
+	client=
+	nothing_left_behind
+}
+
+at_the_memory_limit()
+{
+	echo "status $status, stdout: $output, stderr: $stderr"
+	[ "$status" -eq 137 ]
+	[[ $output != *"took it all"* ]]
+	[[ $stderr == *"ces: killed at the memory limit of 96 MiB (peak "*"MiB)"*"--memory"* ]]
+	journal_new -s -e '.[-1] | .reason == "memory limit" and .peak_memory > 60000000 and .peak_memory <= 100663296' > /dev/null
+	nothing_left_behind
+}
+
+@test "memory taken by a program ends at the limit" {
+	run --separate-stderr ces alice run $open/tools:1 /safe_data/hog heap 400
+	at_the_memory_limit
+}
+
+@test "memory taken by a memfd ends at the limit" {
+	run --separate-stderr ces alice run $open/tools:1 /safe_data/hog memfd 400
+	at_the_memory_limit
+}
+
+@test "memory taken by files in /dev/shm ends at the limit" {
+	run --separate-stderr ces alice run $open/tools:1 dd if=/dev/zero of=/dev/shm/x bs=1M count=200
+	at_the_memory_limit
+}
+
+@test "memory taken by files in a tmpfs of the user's own ends at the limit" {
+	run --separate-stderr ces alice run --mount type=tmpfs,destination=/a,size=64M \
+		--mount type=tmpfs,destination=/b,size=64M $open/tools:1 \
+		sh -c 'dd if=/dev/zero of=/a/x bs=1M count=60; exec dd if=/dev/zero of=/b/x bs=1M count=60'
+	at_the_memory_limit
+}
+
+@test "a program whose helper process is killed at the memory limit is told why" {
+	run --separate-stderr ces alice run $open/tools:1 sh -c '/safe_data/hog heap 400; exit 3'
+	echo "$stderr"
+	[ "$status" -eq 3 ]
+	[[ $stderr == *"ces: "*"memory limit of 96 MiB"* ]]
+	journal_new -s -e '.[-1].reason == "exit"' > /dev/null
+	nothing_left_behind
+}
+
+@test "a larger --memory is granted up to the policy's limit" {
+	run --separate-stderr ces alice run --memory 32M $open/tools:1 /safe_data/hog heap 60
+	[ "$status" -eq 137 ]
+	[[ $stderr == *"limit of 32 MiB"* ]]
+	run ces alice run -q --memory 96M $open/tools:1 /safe_data/hog heap 60
+	[ "$output" = "took it all" ]
+	nothing_left_behind
+}
+
+@test "a fork bomb stays within the processes allowed, and the user is told" {
+	start_run --time 20s -- sh -c 'echo up; f() { f & f & wait; }; f; exec sleep 600'
+	sleep 1
+	most=$(setting pids.peak)
+	now=$(setting pids.current)
+	ends
+	[ "${most:-0}" -le 48 ]
+	[ "$now" -le 48 ]
+	run --separate-stderr ces alice run $open/tools:1 sh -c 'for i in $(seq 60); do sleep 20 & done; wait'
+	echo "$stderr"
+	[ "$status" -ne 0 ]
+	[[ $stderr == *"ces: "*"limit of 48 processes"* ]]
+	nothing_left_behind
+}
+
+@test "a busy loop gets the cpu time it was given and no more" {
+	start=${EPOCHREALTIME/./}
+	ces alice run -q --cpus 0.2 --time 4s $open/tools:1 sh -c 'while :; do :; done' || true
+	wall=$((${EPOCHREALTIME/./} - start))
+	used=$(journal_new -s '.[-1].cpu_us')
+	echo "$used us of $wall us"
+	[ "$used" -gt 100000 ]
+	[ "$used" -lt $((wall / 5 + 200000)) ]
+}
+
+@test "the time limit ends a program that ignores TERM" {
+	SECONDS=0
+	run --separate-stderr ces alice run --time 1s $open/tools:1 sh -c 'trap "" TERM; while :; do sleep 0.1; done'
+	[ "$status" -eq 137 ]
+	[[ $stderr == *"ces: ended at the time limit of 1s"* ]]
+	[ $SECONDS -lt 40 ]
+	journal_new -s -e '.[-1].reason == "time limit"' > /dev/null
+	nothing_left_behind
+}
+
+@test "a full writable layer is an error of the write, and no more than that" {
+	run inside -- sh -c 'exec 2>&1; dd if=/dev/zero of=/big bs=1M count=40; ls /etc > /dev/null && echo still here; df -m / | tail -n 1'
+	echo "$output"
+	[[ $output == *"No space left"*"still here"* ]]
+	run inside -- sh -c 'exec 2>&1; i=0; while echo > /f$i; do i=$((i+1)); done; echo after $i'
+	[[ $output == *"No space left"*"after "* ]]
+	nothing_left_behind
+}
+
+@test "a full /dev/shm is an error of the write, at the size asked for" {
+	run inside --shm-size 8M -- sh -c 'exec 2>&1; dd if=/dev/zero of=/dev/shm/x bs=1M count=40; wc -c < /dev/shm/x'
+	echo "$output"
+	[[ $output == *"No space left"* ]]
+	[ "${lines[-1]}" -eq 8388608 ]
+	nothing_left_behind
+}
+
+@test "what a program leaves behind as a daemon ends with it" {
+	run inside -- sh -c 'for i in 1 2 3; do (trap "" TERM HUP INT; setsid sh -c "(sleep 600 &)" &) & done; sleep 0.2; echo done'
+	[ "$output" = done ]
+	eventually no pgrep -xf 'sleep 600'
+	nothing_left_behind
+}
+
+@test "output at full speed is ended by the time limit, and its reader gets it whole until then" {
+	run --separate-stderr bash -c "setpriv --reuid=alice --regid=alice --init-groups --reset-env \
+		ces-client run --time 2s $open/tools:1 yes | sort -u"
+	[ "$output" = y ] || [ "${#lines[@]}" -le 2 ]
+	[[ $stderr == *"time limit of 2s"* ]]
+	nothing_left_behind
+}
+
+@test "the limits are those of the run's own cgroup, swap counted in" {
+	start_run --memory 64M --cpus 0.5 -- sh -c 'echo up; exec sleep 600'
+	memory="$(setting memory.max)/$(setting memory.swap.max) $(setting memory.limit_in_bytes)/$(setting memory.memsw.limit_in_bytes)"
+	cpu="$(setting cpu.max) $(setting cpu.cfs_quota_us)/$(setting cpu.cfs_period_us)"
+	pids=$(setting pids.max)
+	ends
+	echo "$memory, $cpu, $pids"
+	[[ $memory =~ ^67108864/0?\ |/67108864$|\ 67108864/$ ]]
+	[[ $cpu == *"50000 100000"* || $cpu == *50000/100000* ]]
+	[ "$pids" = 48 ]
+}
+
+@test "a device that was not granted cannot be opened, whatever node there is" {
+	start_run -- sh -c 'echo up; exec sleep 600'
+	# root, who may do all else, steps into the cgroup of the device program
+	cgroup=$(find /sys/fs/cgroup -path '*/ces/4401/*' -name cgroup.kill -print -quit)
+	mknod /dev/shm/zero c 1 5
+	run bash -c "echo \$BASHPID > ${cgroup%/*}/cgroup.procs && exec 4< /dev/zero && head -c 1 <&4 > /dev/null && echo zero
+		head -c 1 /dev/kmsg; mknod /dev/shm/mem c 1 1 || echo no node"
+	echo "$output"
+	rm -f /dev/shm/zero
+	ends
+	[[ $output == zero* ]]
+	[[ $output == *"kmsg"*"Operation not permitted"* ]]
+	[[ $output == *"no node" ]]
+}
