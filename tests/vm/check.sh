@@ -52,11 +52,11 @@ boot()
 		-accel "${CES_VM_ACCEL:-tcg,thread=multi}" -machine q35 -cpu max -smp 2 -m 3072 -no-reboot \
 		-display none -monitor none -nic none -serial "file:$vm/console.log" \
 		-kernel $vm/vmlinuz -initrd $vm/initrd.img \
-		-append "root=/dev/vda rw console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests
+		-append "root=/dev/vda rw console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests apparmor=0 audit=0
 			systemd.run=\"/bin/sh -c 'mkdir -p $top && mount /dev/vdb $top && exec $top/tests/vm/guest.sh'\"
 			systemd.run_success_action=poweroff-force systemd.run_failure_action=poweroff-force" \
-		-drive "file=$vm/root.img,format=raw,if=virtio,snapshot=on" \
-		-drive "file=$vm/checkout.img,format=raw,if=virtio,snapshot=on" \
+		-drive "file=$vm/root.img,format=raw,if=virtio,snapshot=on,cache=unsafe" \
+		-drive "file=$vm/checkout.img,format=raw,if=virtio,snapshot=on,cache=unsafe" \
 		-device virtio-rng-pci -device virtio-serial-pci \
 		-chardev "file,id=results,path=$vm/results.log" -device virtserialport,chardev=results,name=ces.results \
 		< /dev/null 2> $vm/qemu.log &
