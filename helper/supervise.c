@@ -81,8 +81,10 @@ static pid_t first_process(const struct watch *watch)
 /* Process 1 of a pid namespace never dies of a signal it has no handler for (pid_namespaces(7)), so
  * an ordinary program could not be interrupted. Would this signal have ended it as any other
  * process? The answer may be out of date at once; it only chooses between asking and killing a
- * container that was to end anyhow. */
-static bool would_end(const struct watch *watch, int number)
+ * container that was to end anyhow. absent: the answer where there is no such process: before it
+ * has started there is nothing to ask; after it has ended, its status is still on its way through
+ * the runtime, which must not be killed for that. */
+static bool would_end(const struct watch *watch, int number, bool absent)
 {
 	char path[40], text[4096];
 	CES_CLEANUP_FD int fd = -1;
@@ -95,7 +97,7 @@ static bool would_end(const struct watch *watch, int number)
 	fd = pid <= 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
 	if (n <= 0)
-		return true;
+		return absent;
 	text[n] = '\0';
 	at = strstr(text, "\nSigIgn:\t");
 	ignored = at == NULL ? 0 : strtoull(at + 9, NULL, 16);
@@ -121,7 +123,7 @@ static void stop(struct watch *watch, const char *why, int64_t grace)
 		return;
 	watch->why = why;
 	watch->kill_at = ces_now_ms() + grace;
-	if (would_end(watch, number))
+	if (would_end(watch, number, true))
 		end_by(watch, number);
 	else
 		send_signal(watch, number);
@@ -140,7 +142,7 @@ static void obey(struct watch *watch, uint64_t number)
 	case SIGTERM:
 	case SIGUSR1:
 	case SIGUSR2:
-		if (would_end(watch, (int)number)) {
+		if (would_end(watch, (int)number, true)) {
 			end_by(watch, (int)number);
 			break;
 		}
@@ -192,7 +194,7 @@ static void keep_time(struct watch *watch)
 	 * lost to it */
 	if (watch->sent != 0 && now - watch->sent_at > SENT_MS)
 		watch->sent = 0;
-	if (watch->sent != 0 && would_end(watch, watch->sent))
+	if (watch->sent != 0 && would_end(watch, watch->sent, false))
 		end_by(watch, watch->sent);
 
 	if (watch->kill_at >= 0 && now >= watch->kill_at) {

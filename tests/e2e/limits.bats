@@ -17,11 +17,16 @@ teardown()
 	[ -z "${client:-}" ] || kill -KILL "$client" 2> /dev/null || true
 }
 
-# A file of the cgroup of alice's only live run, in whichever hierarchy has it; empty where none has.
+# A file of the cgroup of the only live run, in whichever hierarchy has it; empty where none has. By the run's number:
+# cgroups are the machine's own, and another lab may be there.
 setting() # FILE
 {
-	find /sys/fs/cgroup -path '*/ces/4401/*' -name "$1" -print -quit | xargs -r cat
+	local found
+	found=$(find /sys/fs/cgroup -path "*/$(run_number)/$1" -print -quit)
+	[ -z "$found" ] || cat "$found"
 }
+
+run_number() { find /run/ces -mindepth 1 -maxdepth 1 -name '[0-9]*' -printf '%f\n'; }
 
 # Starts a run of alice's that says when it is up and then stays; sets client to the pid of ces-client.
 start_run() # [OPTION...] -- COMMAND...
@@ -176,7 +181,7 @@ at_the_memory_limit()
 @test "a device that was not granted cannot be opened, whatever node there is" {
 	start_run -- sh -c 'echo up; exec sleep 600'
 	# root, who may do all else, steps into the cgroup of the device program
-	cgroup=$(find /sys/fs/cgroup -path '*/ces/4401/*' -name cgroup.kill -print -quit)
+	cgroup=$(find /sys/fs/cgroup -path "*/$(run_number)/cgroup.kill" -print -quit)
 	mknod /dev/shm/zero c 1 5
 	run bash -c "echo \$BASHPID > ${cgroup%/*}/cgroup.procs && exec 4< /dev/zero && head -c 1 <&4 > /dev/null && echo zero
 		head -c 1 /dev/kmsg; mknod /dev/shm/mem c 1 1 || echo no node"

@@ -18,7 +18,7 @@ if [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" != bookworm ]; then
 	exit 2
 fi
 
-qemu= copy=$vm/checkout
+qemu='' copy=$vm/checkout
 finish()
 {
 	[ -z "$qemu" ] || kill "$qemu" 2> /dev/null || true
