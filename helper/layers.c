@@ -68,7 +68,9 @@ static void survey(struct job *job)
 						.staging = -1,
 						.unpacker = {CES_PROCESS_NONE, -1}};
 		if (twin < i ||
-		    ces_store_open_layer(job->pull->store, diff_ids[i], &fd, &ignored) == 0)
+		    (ces_store_layer_from(job->pull->store, diff_ids[i],
+					  job->pull->parsed.layer_digests.v[i]) &&
+		     ces_store_open_layer(job->pull->store, diff_ids[i], &fd, &ignored) == 0))
 			job->layers[i].state = LAYER_PRESENT;
 		report(job, i,
 		       job->layers[i].state == LAYER_PRESENT ? CES_PROGRESS_EXISTS
@@ -146,7 +148,8 @@ static int finish_layer(struct job *job, size_t i, struct ces_error *err)
 		result =
 		    ces_error_set(err, CES_E_IMAGE, "a layer is not what the configuration says");
 	if (result == 0)
-		result = ces_store_note_layer(layer->staging, answer.bytes, err);
+		result = ces_store_note_layer(layer->staging, answer.bytes,
+					      job->pull->parsed.layer_digests.v[i], err);
 	ces_wire_free(&ces_unpack_layer_schema, &answer);
 	layer->state = LAYER_DONE;
 	report(job, i, CES_PROGRESS_DONE, job->pull->parsed.layer_sizes.v[i]);

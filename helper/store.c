@@ -186,14 +186,29 @@ static int write_file(int dir, const char *name, const void *bytes, size_t lengt
 	return 0;
 }
 
-int ces_store_note_layer(int staging, uint64_t bytes, struct ces_error *err)
+int ces_store_note_layer(int staging, uint64_t bytes, const char *digest, struct ces_error *err)
 {
 	char text[32], boot[BOOT_LENGTH + 1];
 	int length = snprintf(text, sizeof(text), "%llu", (unsigned long long)bytes);
 
 	if (read_boot(boot, err) < 0 || write_file(staging, "size", text, (size_t)length, err) < 0)
 		return -1;
+	if (write_file(staging, "digest", digest, strlen(digest), err) < 0)
+		return -1;
 	return write_file(staging, "unsettled", boot, strlen(boot), err);
+}
+
+bool ces_store_layer_from(const struct ces_store *store, const char *diff_id, const char *digest)
+{
+	CES_CLEANUP_FREE char *from = NULL;
+	CES_CLEANUP_FD int fd = -1;
+	char path[80];
+	size_t length;
+
+	(void)snprintf(path, sizeof(path), "%s/digest", ces_store_hex(diff_id));
+	fd = ces_beneath_open(store->layers, path, O_RDONLY, 0);
+	return fd >= 0 && ces_read_file(fd, CES_DIGEST_LENGTH, &from, &length) == 0 &&
+	       strcmp(from, digest) == 0;
 }
 
 void ces_store_settle(const struct ces_store *store, const struct ces_strings *diff_ids)

@@ -37,7 +37,13 @@ int ces_store_stage(const struct ces_store *store, char *name, int *ret, int *re
 /* Keeps beside a staged layer its unpacked size, and a mark that it has not reached the disk for
  * sure: the boot it was made in. A layer with the mark of an earlier boot is taken for absent (a
  * power cut may have torn it), and ces_store_settle takes the mark off. */
-int ces_store_note_layer(int staging, uint64_t bytes, struct ces_error *err);
+int ces_store_note_layer(int staging, uint64_t bytes, const char *digest, struct ces_error *err);
+
+/* Did this compressed digest give the layer when it was fetched? Only then may a manifest that
+ * names both have the layer for nothing: who merely knows the diff_id of somebody's private layer
+ * could otherwise name it in an image of his own. The registry says who may have the compressed
+ * blob. */
+bool ces_store_layer_from(const struct ces_store *store, const char *diff_id, const char *digest);
 
 /* Waits until the store is on the disk, then takes the marks off these layers. */
 void ces_store_settle(const struct ces_store *store, const struct ces_strings *diff_ids);

@@ -297,3 +297,34 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	ces alice rmi $open/stroke:1
 	[ -z "$(ls -A $store/layers/sha256)" ]
 }
+
+@test "an image that names the diff_id of a layer it does not bring gets nothing of it" {
+	have alice tools
+	forged=$BATS_TEST_TMPDIR/forged
+	/usr/bin/python3 - "$images/tools" "$images/stroke" "$forged" <<-'PY'
+	import hashlib, json, os, sys
+	victim, own, out = sys.argv[1:]
+	os.makedirs(out + "/blobs/sha256")
+	def blob(layout, digest): return open(f"{layout}/blobs/sha256/{digest[7:]}", "rb").read()
+	def add(data):
+	    digest = hashlib.sha256(data).hexdigest()
+	    open(f"{out}/blobs/sha256/{digest}", "wb").write(data)
+	    return {"digest": "sha256:" + digest, "size": len(data)}
+	def manifest_of(layout):
+	    index = json.load(open(layout + "/index.json"))
+	    return json.loads(blob(layout, index["manifests"][0]["digest"]))
+	manifest, mine = manifest_of(victim), manifest_of(own)
+	layer = dict(mine["layers"][-1], **add(blob(own, mine["layers"][-1]["digest"])))
+	manifest["layers"] = [layer] * len(manifest["layers"])
+	manifest["config"].update(add(blob(victim, manifest["config"]["digest"])))
+	top = dict(mediaType=manifest["mediaType"], **add(json.dumps(manifest).encode()))
+	top["annotations"] = {"org.opencontainers.image.ref.name": "latest"}
+	json.dump({"schemaVersion": 2, "manifests": [top]}, open(out + "/index.json", "w"))
+	open(out + "/oci-layout", "w").write('{"imageLayoutVersion": "1.0.0"}')
+	PY
+	skopeo --insecure-policy copy --quiet --preserve-digests --dest-cert-dir $lab/trust \
+		"oci:$forged" docker://open.tre.test:5001/epcced/forged:1
+	remember
+	run --separate-stderr ces alice pull -q $open/forged:1
+	refused 'layer'
+}
