@@ -38,15 +38,28 @@ static int add_error(void *context, const char *path, const char *text)
 	return check->problems.no_memory ? -1 : 0;
 }
 
-/* What is not JSON has one fault, and no paths. */
+/* A number behind a word: "line 3". Moves *text behind it. */
+static size_t number_after(const char **text, const char *word)
+{
+	const char *at = strstr(*text, word);
+	char *end;
+	size_t n;
+
+	if (at == NULL)
+		return 1;
+	n = strtoul(at + strlen(word), &end, 10);
+	*text = end;
+	return n;
+}
+
+/* What is not JSON has one fault, "line 1, column 2: what", and no paths. */
 static void add_syntax(struct check *check, const char *text)
 {
-	size_t line = 1, column = 1;
-	int skip = 0;
+	size_t line = number_after(&text, "line "), column = number_after(&text, ", column ");
 
-	(void)sscanf(text, "line %zu, column %zu: %n", &line, &column, &skip);
+	text += strspn(text, ": ");
 	ces_problems_add(&check->problems, CES_SEVERITY_ERROR, "",
-			 "mend this first: nothing behind it was looked at", "%s", text + skip);
+			 "mend this first: nothing behind it was looked at", "%s", text);
 	check->errors++;
 	if (check->problems.n > 0) {
 		check->problems.v[check->problems.n - 1].line = line;

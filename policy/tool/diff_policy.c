@@ -157,22 +157,25 @@ static void whole_project(struct ces_diff *diff, enum ces_diff_kind kind, const 
 			 &project->images.v[i]);
 }
 
+struct ref {
+	const struct ces_policy_project *project;
+};
+
 static int by_name(const void *left, const void *right)
 {
-	const struct ces_policy_project *const *a = left, *const *b = right;
+	const struct ref *a = left, *b = right;
 
-	return strcmp((*a)->name, (*b)->name);
+	return strcmp(a->project->name, b->project->name);
 }
 
-/* Pointers to the projects, sorted by name: 10,000 projects are compared in no time. */
-static const struct ces_policy_project **sorted(struct ces_diff *diff,
-						const struct ces_policy *policy)
+/* References to the projects, sorted by name: 10,000 projects are compared in no time. */
+static struct ref *sorted(struct ces_diff *diff, const struct ces_policy *policy)
 {
-	const struct ces_policy_project **v = calloc(policy->n_projects + 1, sizeof(void *));
+	struct ref *v = calloc(policy->n_projects + 1, sizeof(*v));
 
 	diff->no_memory = diff->no_memory || v == NULL;
 	for (size_t i = 0; v != NULL && i < policy->n_projects; i++)
-		v[i] = &policy->projects[i];
+		v[i].project = &policy->projects[i];
 	if (v != NULL)
 		qsort(v, policy->n_projects, sizeof(*v), by_name);
 	return v;
@@ -181,8 +184,8 @@ static const struct ces_policy_project **sorted(struct ces_diff *diff,
 static void projects(struct ces_diff *diff, const struct ces_policy *old,
 		     const struct ces_policy *new)
 {
-	CES_CLEANUP_FREE const struct ces_policy_project **before = sorted(diff, old);
-	CES_CLEANUP_FREE const struct ces_policy_project **after = sorted(diff, new);
+	CES_CLEANUP_FREE struct ref *before = sorted(diff, old);
+	CES_CLEANUP_FREE struct ref *after = sorted(diff, new);
 	size_t i = 0, j = 0;
 
 	if (before == NULL || after == NULL)
@@ -196,13 +199,13 @@ static void projects(struct ces_diff *diff, const struct ces_policy *old,
 			ces_diff_say(
 			    diff, CES_DIFF_WIDER,
 			    "project %s is no longer written, so that a group may stand for it",
-			    before[i]->name);
+			    before[i].project->name);
 		if (order < 0)
-			whole_project(diff, CES_DIFF_NARROWER, "gone", before[i]);
+			whole_project(diff, CES_DIFF_NARROWER, "gone", before[i].project);
 		else if (order > 0)
-			whole_project(diff, CES_DIFF_WIDER, "new", after[j]);
+			whole_project(diff, CES_DIFF_WIDER, "new", after[j].project);
 		else
-			project(diff, before[i], after[j]);
+			project(diff, before[i].project, after[j].project);
 		i += order <= 0;
 		j += order >= 0;
 	}

@@ -272,21 +272,32 @@ static int parse(int argc, char **argv, struct explain *e)
 		   : 0;
 }
 
-int ces_tool_explain(int argc, char **argv)
+static int explain_file(struct explain *e, const char *path)
 {
-	CES_CLEANUP_FREE struct explain *e = calloc(1, sizeof(*e));
 	struct ces_policy *policy = NULL;
 	struct ces_error err = {0};
-	int status = e == NULL ? -1 : parse(argc, argv, e);
+	int status;
 
-	if (status != 0)
-		return status > 0 ? CES_TOOL_GOOD : ces_tool_usage("explain");
-	if (ces_input_policy(argv[optind], &policy, &err) != 0)
+	if (ces_input_policy(path, &policy, &err) != 0)
 		return ces_tool_fail(&err);
 	e->policy = policy;
 	e->now = time(NULL);
 	status = explain(e, &err) == 0 ? CES_TOOL_GOOD : ces_tool_fail(&err);
-	free(e->text);
 	ces_policy_free(policy);
 	return ces_tool_finish(stdout, status);
+}
+
+int ces_tool_explain(int argc, char **argv)
+{
+	struct explain *e = calloc(1, sizeof(*e));
+	int status = e == NULL ? -1 : parse(argc, argv, e);
+
+	if (status != 0)
+		status = status > 0 ? CES_TOOL_GOOD : ces_tool_usage("explain");
+	else
+		status = explain_file(e, argv[optind]);
+	if (e != NULL)
+		free(e->text);
+	free(e);
+	return status;
 }

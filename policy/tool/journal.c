@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,23 +75,18 @@ static int add_file(struct ces_journal_reader *reader, const char *path, const s
 	return file->path != NULL ? 0 : ces_error_set(err, CES_E_HOST, "out of memory");
 }
 
-static int add_rotated(struct ces_journal_reader *reader, const char *path, struct ces_error *err)
+/* name: the journal's own, in dir. */
+static int add_from(struct ces_journal_reader *reader, const char *dir, const char *name,
+		    struct ces_error *err)
 {
-	CES_CLEANUP_FREE char *dir = strdup(path);
-	CES_CLEANUP_DIR DIR *list = NULL;
-	const char *name = strrchr(path, '/');
+	CES_CLEANUP_DIR DIR *list = opendir(*dir != '\0' ? dir : ".");
 	const struct dirent *entry;
 
-	if (dir == NULL)
-		return ces_error_set(err, CES_E_HOST, "out of memory");
-	name = name == NULL ? path : name + 1;
-	dir[name - path] = '\0';
-	list = opendir(*dir != '\0' ? dir : ".");
 	if (list == NULL)
-		return ces_error_errno(err, CES_E_HOST, "%s", *dir != '\0' ? dir : ".");
+		return ces_error_errno(err, CES_E_HOST, "the directory of %s", name);
 	while ((entry = readdir(list)) != NULL) {
-		CES_CLEANUP_FREE char *whole = NULL;
 		struct file kind = {.fd = -1};
+		char whole[PATH_MAX + NAME_MAX + 1];
 
 		if (strncmp(entry->d_name, name, strlen(name)) != 0 ||
 		    entry->d_name[strlen(name)] == '\0')
@@ -102,12 +98,23 @@ static int add_rotated(struct ces_journal_reader *reader, const char *path, stru
 				entry->d_name);
 			continue;
 		}
-		if (asprintf(&whole, "%s%s", dir, entry->d_name) < 0)
-			return ces_error_set(err, CES_E_HOST, "out of memory");
+		snprintf(whole, sizeof(whole), "%s%s", dir, entry->d_name);
 		if (add_file(reader, whole, &kind, err) != 0)
 			return -1;
 	}
 	return 0;
+}
+
+static int add_rotated(struct ces_journal_reader *reader, const char *path, struct ces_error *err)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash == NULL ? path : slash + 1;
+	char dir[PATH_MAX];
+
+	if (strlen(path) >= sizeof(dir))
+		return ces_error_set(err, CES_E_USAGE, "the journal's path is too long");
+	snprintf(dir, sizeof(dir), "%.*s", (int)(name - path), path);
+	return add_from(reader, dir, name, err);
 }
 
 int ces_journal_reader_open(const char *path, struct ces_journal_reader **ret,

@@ -3,6 +3,7 @@
  * guessed at. */
 #include "policy/tool/record.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "common/cleanup.h"
@@ -69,7 +70,7 @@ static bool hex4(const struct walk *w)
 	if (w->end - w->at < 4)
 		return false;
 	for (size_t i = 0; i < 4; i++)
-		if (memchr("0123456789abcdefABCDEF", w->at[i], 22) == NULL)
+		if (!isxdigit((unsigned char)w->at[i]))
 			return false;
 	return true;
 }
@@ -78,6 +79,11 @@ static bool hex4(const struct walk *w)
  * a second. */
 static const bool ordinary[256] = {
     [' '] = true, ['!'] = true, ['#' ... '['] = true, [']' ... '~'] = true};
+
+static bool plain_escape(char c)
+{
+	return c != '\0' && strchr("\"\\/bfnrt", c) != NULL;
+}
 
 static bool string(struct walk *w, struct ces_slice *ret)
 {
@@ -96,7 +102,7 @@ static bool string(struct walk *w, struct ces_slice *ret)
 			if (!hex4(w))
 				return false;
 			w->at += 4;
-		} else if (memchr("\"\\/bfnrt", *w->at++, 8) == NULL) {
+		} else if (!plain_escape(*w->at++)) {
 			return false;
 		}
 	}

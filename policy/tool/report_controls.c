@@ -262,7 +262,7 @@ static void outbound(const struct ces_report *r)
 /* Settings of the kernel that CES relies on others to have made. */
 static const struct {
 	const char *name, *file;
-	char least;
+	int least;
 } sysctls[] = {
     {"kernel.yama.ptrace_scope", "/proc/sys/kernel/yama/ptrace_scope", '1'},
     {"kernel.unprivileged_bpf_disabled", "/proc/sys/kernel/unprivileged_bpf_disabled", '1'},
@@ -272,7 +272,7 @@ static const struct {
     {"fs.protected_hardlinks", "/proc/sys/fs/protected_hardlinks", '1'},
 };
 
-static char sysctl_value(const char *path)
+static int sysctl_value(const char *path)
 {
 	CES_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char value;
@@ -287,7 +287,7 @@ static void machine(const struct ces_report *r)
 	if (!r->host)
 		return;
 	for (size_t i = 0; i < CES_COUNT(sysctls); i++) {
-		char value = sysctl_value(sysctls[i].file);
+		int value = sysctl_value(sysctls[i].file);
 
 		good += value >= sysctls[i].least && value <= '9';
 	}

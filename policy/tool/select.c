@@ -29,8 +29,8 @@ struct known_user {
 
 struct selection {
 	const struct ces_audit_filter *filter;
-	struct open_run (*runs)[WAYS];
-	struct known_user *users;
+	struct open_run runs[SETS][WAYS];
+	struct known_user users[USERS];
 	char needles[NEEDLES_MAX][CES_REFERENCE_MAX + 16];
 	size_t n_needles;
 	uint64_t age;
@@ -286,17 +286,16 @@ int ces_audit_select(struct ces_journal_reader *reader, const struct ces_audit_f
 		     int (*each)(void *, const struct ces_audit_row *), void *context,
 		     struct ces_error *err)
 {
-	CES_CLEANUP_FREE void *runs = calloc(SETS, sizeof(struct open_run[WAYS]));
-	CES_CLEANUP_FREE struct known_user *users = calloc(USERS, sizeof(*users));
-	CES_CLEANUP_FREE struct selection *s = calloc(1, sizeof(*s));
+	struct selection *s = calloc(1, sizeof(*s));
+	int result;
 
-	if (runs == NULL || users == NULL || s == NULL)
+	if (s == NULL)
 		return ces_error_set(err, CES_E_HOST, "out of memory");
 	s->filter = filter;
-	s->runs = runs;
-	s->users = users;
 	prepare(s);
-	return select_all(s, reader, each, context, err);
+	result = select_all(s, reader, each, context, err);
+	free(s);
+	return result;
 }
 
 /* 2026, 2026-10-01, 2026-10-01T09:30, ... to milliseconds and Z. */

@@ -1,8 +1,8 @@
 /* ces-policy audit show: all that the journal knows of one run, for people. */
 #include <json-c/json.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "common/cleanup.h"
 #include "common/num.h"
 #include "policy/tool/audit.h"
 #include "policy/tool/tool.h"
@@ -12,11 +12,6 @@ struct show {
 	bool json;
 	unsigned n;
 };
-
-static void cleanup_json(struct json_object **tree)
-{
-	json_object_put(*tree);
-}
 
 static const char *text_of(struct json_object *object, const char *key)
 {
@@ -126,10 +121,19 @@ static void print_end(FILE *out, const struct ces_record *record)
 			(double)ces_record_number(record, CES_RECORD_CPU_US) / 1e6);
 }
 
+static void print_parsed(FILE *out, const struct ces_line *line)
+{
+	char *copy = strndup(line->at, line->length);
+	struct json_object *tree = copy == NULL ? NULL : json_tokener_parse(copy);
+
+	if (json_object_is_type(tree, json_type_object))
+		print_rest(out, tree);
+	json_object_put(tree);
+	free(copy);
+}
+
 static void print_record(FILE *out, const struct ces_audit_row *row)
 {
-	__attribute__((cleanup(cleanup_json))) struct json_object *tree = NULL;
-	CES_CLEANUP_FREE char *copy = strndup(row->line->at, row->line->length);
 	char when[40], verb[16], outcome[64];
 	const struct ces_record *record = row->record;
 	bool end = ces_record_is(record, CES_RECORD_EVENT, "end");
@@ -144,9 +148,7 @@ static void print_record(FILE *out, const struct ces_audit_row *row)
 		print_end(out, record);
 	else
 		print_decision(out, row);
-	tree = copy == NULL ? NULL : json_tokener_parse(copy);
-	if (json_object_is_type(tree, json_type_object))
-		print_rest(out, tree);
+	print_parsed(out, row->line);
 }
 
 static int each(void *context, const struct ces_audit_row *row)

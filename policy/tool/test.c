@@ -1,6 +1,7 @@
 /* ces-policy test: a policy's own test suite. Each case goes through ces_decide, the function that
  * decides for real; nothing here judges by itself. */
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
@@ -31,8 +32,10 @@ struct test {
 	bool json;
 };
 
-/* What a case asks, in the form that the decision takes. Owns what it had to make. */
+/* What a case asks, in the form that the decision takes, and what the decision said. Owns what it
+ * had to make. */
 struct asked {
+	struct answer answer;
 	struct ces_caller caller;
 	struct ces_request request;
 	struct ces_facts facts;
@@ -212,14 +215,11 @@ static void print_case(const struct test *test, const struct ces_case *one,
 	}
 }
 
-static int run_case(struct test *test, size_t i, struct ces_error *err)
+static int decide_case(struct test *test, size_t i, struct asked *asked, struct ces_error *err)
 {
-	CES_CLEANUP_FREE struct asked *asked = calloc(1, sizeof(*asked));
-	CES_CLEANUP_FREE struct answer *answer = calloc(1, sizeof(*answer));
 	const struct ces_case *one = &test->cases->v[i];
+	struct answer *answer = &asked->answer;
 
-	if (asked == NULL || answer == NULL)
-		return ces_error_set(err, CES_E_HOST, "out of memory");
 	if (set_asked(asked, test->policy, one, err) != 0)
 		return ces_error_context(err, "case \"%s\"", one->name);
 	answer->allowed = ces_decide(test->policy, &asked->caller, &asked->request, &asked->facts,
@@ -234,6 +234,18 @@ static int run_case(struct test *test, size_t i, struct ces_error *err)
 	if (answer->allowed)
 		ces_decision_free(&answer->decision);
 	return 0;
+}
+
+static int run_case(struct test *test, size_t i, struct ces_error *err)
+{
+	struct asked *asked = calloc(1, sizeof(*asked));
+	int result;
+
+	if (asked == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+	result = decide_case(test, i, asked, err);
+	free(asked);
+	return result;
 }
 
 static void print_unreached(struct test *test, const char *name,
@@ -299,7 +311,6 @@ static void count_rules(struct test *test, const char *name,
 static int test_files(const char *policy_path, const char *cases_path, bool json, bool strict)
 {
 	CES_CLEANUP_FREE char *bytes = NULL;
-	CES_CLEANUP_FREE bool *reached = NULL;
 	struct ces_policy *policy = NULL;
 	struct ces_cases cases = {0};
 	struct ces_error err = {0};
@@ -315,8 +326,9 @@ static int test_files(const char *policy_path, const char *cases_path, bool json
 		struct test test = {.policy = policy, .cases = &cases, .json = json};
 
 		each_rules(&test, count_rules, "");
-		test.reached = reached = calloc(test.n_rules + 1, sizeof(*reached));
-		status = reached == NULL ? CES_TOOL_ERROR : run_cases(&test, strict);
+		test.reached = calloc(test.n_rules + 1, sizeof(*test.reached));
+		status = test.reached == NULL ? CES_TOOL_ERROR : run_cases(&test, strict);
+		free(test.reached);
 	}
 	ces_field_free(cases.memory);
 	ces_policy_free(policy);

@@ -57,7 +57,9 @@ static void add(struct walk *w, uint64_t hash, size_t at)
 
 static char peek(const struct walk *w)
 {
-	return w->at < w->length ? w->bytes[w->at] : '\0';
+	if (w->at == w->length)
+		return '\0';
+	return w->bytes[w->at];
 }
 
 static void blanks(struct walk *w)
@@ -98,7 +100,7 @@ static void array(struct walk *w, uint64_t hash)
 {
 	size_t i = 0;
 
-	for (w->at++, blanks(w); w->at < w->length && peek(w) != ']'; blanks(w)) {
+	for (w->at++, blanks(w); peek(w) != '\0' && peek(w) != ']'; blanks(w)) {
 		char text[24];
 		int n = snprintf(text, sizeof(text), "[%zu]", i++);
 		uint64_t inner = extend(hash, text, (size_t)n);

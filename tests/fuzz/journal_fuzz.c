@@ -50,13 +50,14 @@ static void check_field(const struct ces_record *record, enum ces_record_key key
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	/* A copy without a NUL behind it: reading past the end is seen. */
-	char *line = malloc(length + 1);
+	char *line = malloc(length > 0 ? length : 1);
 	struct ces_record record;
 	struct json_object *tree;
 
-	if (line == NULL || length > 1 << 16)
-		return free(line), 0;
-	line = realloc(line, length > 0 ? length : 1);
+	if (line == NULL || length > 1 << 16) {
+		free(line);
+		return 0;
+	}
 	memcpy(line, bytes, length);
 	(void)ces_record_seq(line, length);
 	if (ces_record_read(line, length, &record) == 0) {

@@ -1,11 +1,14 @@
 /* libFuzzer entry: any bytes are a policy or refused, with every fault told. Whatever is accepted
  * must also be usable: the walk over it finds every string ended and every list as long as it says.
  */
+/* links: policy/tool/where.c */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "policy/policy.h"
+#include "policy/scan.h"
+#include "policy/tool/where.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
@@ -34,12 +37,28 @@ static void check_problems(const char *bytes, size_t length, bool good)
 		abort();
 }
 
+/* Whatever is JSON has lines, and each path one of them. */
+static void check_lines(const char *bytes, size_t length)
+{
+	struct ces_where *where;
+	size_t line = 0, column = 0;
+
+	if (ces_scan_check(bytes, length, NULL) != 0)
+		return;
+	where = ces_where_new(bytes, length);
+	ces_where_find(where, "projects.p.images[0].allow", &line, &column);
+	if (line == 0 || column == 0 || line > length + 1 || column > length + 1)
+		abort();
+	ces_where_free(where);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	struct ces_policy *policy = NULL;
 	struct ces_error err = {0};
 	volatile size_t sum = 0;
 
+	check_lines((const char *)bytes, length);
 	if (ces_policy_parse((const char *)bytes, length, &policy, &err) != 0) {
 		if (policy != NULL || err.code == CES_OK || err.text[0] == '\0')
 			abort();

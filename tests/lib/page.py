@@ -7,9 +7,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 faults = []
 
@@ -98,12 +100,13 @@ def tree(path):
     """The accessibility tree, by the developer protocol over a pipe: fd 3 in, fd 4 out, messages ended by NUL."""
     to_r, to_w = os.pipe()
     from_r, from_w = os.pipe()
-    with tempfile.TemporaryDirectory() as profile:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
                    "--disable-component-update", "--disable-sync", "--remote-debugging-pipe", "--user-data-dir=" + profile]
         # The program wants its pipe on 3 and 4, whatever numbers the pipes have here.
         script = f'exec "$@" 3<&{to_r} 4>&{from_w}'
-        browser = subprocess.Popen(["sh", "-c", script, "sh", *command], pass_fds=(to_r, from_w), stderr=subprocess.DEVNULL)
+        browser = subprocess.Popen(["sh", "-c", script, "sh", *command], pass_fds=(to_r, from_w), stderr=subprocess.DEVNULL,
+                                   start_new_session=True)
         os.close(to_r)
         os.close(from_w)
         answers, buffer, number = os.fdopen(from_r, "rb"), b"", 0
@@ -145,8 +148,18 @@ def tree(path):
             nodes = ask("Accessibility.getFullAXTree", session)["nodes"]
             ask("Browser.close")
         finally:
-            browser.terminate()
-            browser.wait()
+            os.close(to_w)
+            try:
+                browser.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                os.killpg(browser.pid, signal.SIGKILL)
+                browser.wait()
+            answers.close()
+            # Its helpers may write to the profile a little longer.
+            end = time.monotonic() + 10
+            while os.path.exists(profile) and time.monotonic() < end:
+                shutil.rmtree(profile, ignore_errors=True)
+                time.sleep(0.02)
         return [n for n in nodes if not n.get("ignored")], widths
 
 

@@ -2,9 +2,11 @@
 """Compares policy/schema.json with the parser: schema.py CES-POLICY SCHEMA POLICY...
 Each policy is changed in one place in many ways. What the schema refuses and the parser takes is an error of the
 schema. What the schema takes and the parser refuses must be one of LIMITS, what a schema cannot say; each of these
-must be seen, or the list is too long. Prints counts, and what disagrees."""
+must be seen, or the list is too long. Prints counts, and what disagrees.
+With CES_SCHEMA_EVERY=N only each N-th change is looked at, for builds with sanitizers."""
 import copy
 import json
+import os
 import re
 import subprocess
 import sys
@@ -164,6 +166,8 @@ def main(program, schema_path, *policies):
         if not validator.is_valid(tree):
             sys.exit(f"{name}: the schema refuses it")
         cases += list(variants(tree, seen))
+    every = int(os.environ.get("CES_SCHEMA_EVERY", "1"))
+    cases = cases[::every]
     answers = parser_says(program, [json.dumps(tree, ensure_ascii=False) for _, _, tree in cases])
     wrong, met, agree = 0, set(), {True: 0, False: 0}
     for (path, value, tree), answer in zip(cases, answers):
@@ -177,7 +181,7 @@ def main(program, schema_path, *policies):
         if not limits:
             wrong += 1
             print(f"schema {'takes' if schema_takes else 'refuses'}: {'.'.join(map(str, path))} = {json.dumps(value)[:80]}: {texts[:1]}")
-    for name in LIMITS.keys() - met:
+    for name in LIMITS.keys() - met if every == 1 else ():
         wrong += 1
         print(f"never met: {name}")
     print(f"{len(cases)} policies: both take {agree[True]}, both refuse {agree[False]}, {wrong} wrong; limits: {len(met)}")

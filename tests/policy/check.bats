@@ -269,9 +269,21 @@ text()
 	[ "$took" -lt 5000000 ]
 }
 
+@test "colours are for a terminal only, and not where NO_COLOR is set" {
+	export TERM=xterm
+	run check "$good"
+	printable
+	run script -qec "'$top/${B:-build}/ces-policy' check '$good'" /dev/null
+	[[ $output == *$'\033['* ]]
+	NO_COLOR=1 run script -qec "'$top/${B:-build}/ces-policy' check '$good'" /dev/null
+	printable
+}
+
 @test "root is given up before a policy is read" {
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	cp "$good" "$p"
+	# The leak checker cannot run under a tracer.
+	export ASAN_OPTIONS=detect_leaks=0
 	run strace -f -o "$BATS_TEST_TMPDIR/trace" -e trace=read,setresuid "$top/${B:-build}/ces-policy" check --no-host "$p"
 	sed -n '/setresuid/,$p' "$BATS_TEST_TMPDIR/trace" | grep -q 'ces_policy'
 	run ! grep -q 'ces_policy' <(sed '/setresuid/,$d' "$BATS_TEST_TMPDIR/trace")
