@@ -59,10 +59,14 @@ boot()
 		-drive "file=$vm/checkout.img,format=raw,if=virtio,snapshot=on,cache=unsafe" \
 		-device virtio-rng-pci -device virtio-serial-pci \
 		-chardev "file,id=results,path=$vm/results.log" -device virtserialport,chardev=results,name=ces.results \
-		< /dev/null 2> $vm/qemu.log &
+		< /dev/null 2> $vm/qemu.log 9>&- &
 	qemu=$!
 }
 
+# One at a time: they would share the disks.
+mkdir -p build
+exec 9> build/vm.lock
+flock 9
 tests/vm/tree.sh
 checkout
 : > $vm/results.log
