@@ -2,6 +2,7 @@
 """Looks at a report page as somebody would who cannot see it, or has no colours: page.py PAGE.html
 Headings in order, every table, picture, region and list of links named, nothing loaded, no scripts, contrast of every
 pair of colours. With chromium installed, also the accessibility tree that it makes of the page."""
+import contextlib
 import html.parser
 import json
 import os
@@ -149,11 +150,11 @@ def tree(path):
             ask("Browser.close")
         finally:
             os.close(to_w)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 browser.wait(timeout=10)
-            except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(browser.pid, signal.SIGKILL)
-                browser.wait()
+            browser.wait()
             answers.close()
             # Its helpers may write to the profile a little longer.
             end = time.monotonic() + 10
