@@ -1,5 +1,5 @@
-/* The decision: (policy, caller, request, facts, time) in, decision out. Pure: no system calls, no clock, no
- * globals, so that explain, test, dry run and the real run can never disagree. */
+/* The decision: (policy, caller, request, facts, time) in, decision out. Pure: no system calls, no
+ * clock, no globals, so that explain, test, dry run and the real run can never disagree. */
 #ifndef CES_POLICY_DECIDE_H
 #define CES_POLICY_DECIDE_H
 
@@ -9,39 +9,43 @@
 #include "common/request.h"
 #include "policy/policy.h"
 
-/* Who asks: from the kernel (uid) and the user database, never from the request or the environment. */
+/* Who asks: from the kernel (uid) and the user database, never from the request or the environment.
+ */
 struct ces_caller {
 	uid_t uid;
-	gid_t gid;	    /* primary, from the user database */
-	char *user;	    /* name */
-	char *home;	    /* absolute */
-	gid_t *groups;	    /* all groups the database gives the caller, primary included */
+	gid_t gid;          /* primary, from the user database */
+	char *user;         /* name */
+	char *home;         /* absolute */
+	gid_t *groups;      /* all groups the database gives the caller, primary included */
 	char **group_names; /* same order; NULL where a gid has no name */
 	size_t n_groups;
 };
 
-/* What the decision needs to know of the file system, gathered before it by the caller of ces_decide. */
+/* What the decision needs to know of the file system, gathered before it by the caller of
+ * ces_decide. */
 struct ces_facts {
-	struct ces_strings inferred; /* project names p for which the caller is in group <prefix>p and <base>/p exists */
-	bool home_data;		     /* ~/safe_data is a directory */
+	struct ces_strings inferred; /* project names p for which the caller is in group <prefix>p
+					and <base>/p exists */
+	bool home_data;              /* ~/safe_data is a directory */
 };
 
 #define CES_DECISION_GROUPS 8
-#define CES_PORTS_MAX 32
+#define CES_PORTS_MAX       32
 
 struct ces_decision_mount {
-	char source[1024];	/* absolute host path, templates filled in except {run} */
-	char destination[256];	/* in the container */
+	char source[1024];     /* absolute host path, templates filled in except {run} */
+	char destination[256]; /* in the container */
 	bool read_only;
-	bool create;		/* make the last component if it is missing (outputs, scratch) */
-	bool per_run;		/* the source holds {run}: CES made it, scratch is deleted at the end */
+	bool create;  /* make the last component if it is missing (outputs, scratch) */
+	bool per_run; /* the source holds {run}: CES made it, scratch is deleted at the end */
 };
 
 struct ces_decision_port {
 	uint16_t host, container;
 };
 
-/* What is allowed, all of it: the helper does exactly this and takes nothing else from request or policy. */
+/* What is allowed, all of it: the helper does exactly this and takes nothing else from request or
+ * policy. */
 struct ces_decision {
 	uint64_t verb;
 	uid_t uid;
@@ -49,8 +53,9 @@ struct ces_decision {
 
 	/* project */
 	char project[CES_NAME_MAX + 1];
-	char approval[128];	  /* "" when the rule has none */
-	gid_t project_gids[CES_DECISION_GROUPS]; /* the groups through which the caller is a member */
+	char approval[128]; /* "" when the rule has none */
+	gid_t
+	    project_gids[CES_DECISION_GROUPS]; /* the groups through which the caller is a member */
 	char project_group_names[CES_DECISION_GROUPS][64];
 	size_t n_project_gids;
 
@@ -68,7 +73,8 @@ struct ces_decision {
 
 	/* run */
 	struct ces_decision_mount data, outputs, scratch;
-	struct ces_decision_mount *binds; /* n_binds, from the request, each below an allowed source */
+	struct ces_decision_mount
+	    *binds; /* n_binds, from the request, each below an allowed source */
 	size_t n_binds;
 	struct ces_decision_mount *tmpfs; /* n_tmpfs; source unused */
 	uint64_t *tmpfs_sizes;
@@ -78,14 +84,18 @@ struct ces_decision {
 	struct ces_decision_port ports[CES_PORTS_MAX];
 	size_t n_ports;
 	uint64_t gpus;
+	bool gpus_all;    /* as many of them as are free, at least one */
 	char gpu_id[128]; /* a device asked for by name; "" = any */
+	const struct ces_strings *gpu_kinds, *gpu_devices; /* in the policy, see there */
+	bool gpu_exclusive;
 	bool read_only;
 };
 
-/* Decides about pull, run (and with CES_FLAG_EXPLAIN the same). Returns 0 and fills *ret (release with
- * ces_decision_free), or -1 with err: CES_E_DENIED with the rule that denies, CES_E_USAGE for a request
- * that makes no sense (with what to type), CES_E_NOTFOUND when the caller has no project at all.
- * A pull needs a project too: it is any of the caller's projects whose rules allow the image, or the one that
+/* Decides about pull, run (and with CES_FLAG_EXPLAIN the same). Returns 0 and fills *ret (release
+ * with ces_decision_free), or -1 with err: CES_E_DENIED with the rule that denies, CES_E_USAGE for
+ * a request that makes no sense (with what to type), CES_E_NOTFOUND when the caller has no project
+ * at all. A pull needs a project too: it is any of the caller's projects whose rules allow the
+ * image, or the one that
  * --project names.
  * Determinism: the same five inputs give the same answer, byte for byte. */
 int ces_decide(const struct ces_policy *policy, const struct ces_caller *caller,
@@ -94,13 +104,13 @@ int ces_decide(const struct ces_policy *policy, const struct ces_caller *caller,
 
 void ces_decision_free(struct ces_decision *decision);
 
-/* The names p of projects that group membership would infer (before <base>/p is looked at): for the helper
- * to gather facts. Up to max names of CES_NAME_MAX + 1 bytes; returns how many. */
+/* The names p of projects that group membership would infer (before <base>/p is looked at): for the
+ * helper to gather facts. Up to max names of CES_NAME_MAX + 1 bytes; returns how many. */
 size_t ces_decide_candidates(const struct ces_policy *policy, const struct ces_caller *caller,
 			     char (*ret)[CES_NAME_MAX + 1], size_t max);
 
-/* Explains an allowed decision in plain English, line by line (mounts, limits, devices, ports, rule,
- * approval). `emit` is called once a line. */
+/* Explains an allowed decision in plain English, line by line (mounts, limits, devices, ports,
+ * rule, approval). `emit` is called once a line. */
 void ces_decision_explain(const struct ces_policy *policy, const struct ces_caller *caller,
 			  const struct ces_decision *decision, void (*emit)(void *, const char *),
 			  void *context);

@@ -108,8 +108,9 @@ static void say_run(const struct out *out, const struct ces_caller *caller,
 	if (d->gpus == 0)
 		say(out, "GPUs: none");
 	else
-		say(out, "GPUs: %llu%s%s", (unsigned long long)d->gpus,
-		    d->gpu_id[0] != '\0' ? ", device " : "", d->gpu_id);
+		say(out, "GPUs: %s%llu%s%s%s", d->gpus_all ? "up to " : "",
+		    (unsigned long long)d->gpus, d->gpu_id[0] != '\0' ? ", device " : "", d->gpu_id,
+		    d->gpu_exclusive ? "" : ", perhaps shared with other runs");
 	if (d->identity == CES_IDENTITY_SAME_UID)
 		say(out, "identity: you are %s (%u) inside too", caller->user,
 		    (unsigned)caller->uid);

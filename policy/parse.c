@@ -25,7 +25,9 @@ static const char built_in[] =
     "  \"limits\": {\"cpus\": 4, \"memory\": \"16G\", \"pids\": 4096, \"time\": \"6h\", \"runs\": "
     "4,"
     "              \"shm\": \"1G\", \"writable_layer\": \"2G\"},"
-    "  \"identity\": \"root-is-user\", \"network\": {\"publish\": []}, \"gpus\": {\"max\": 0},"
+    "  \"identity\": \"root-is-user\", \"network\": {\"publish\": []}, \"gpus\": {\"max\": 0,"
+    "  \"kinds\": [\"nvidia.com/gpu\", \"amd.com/gpu\", \"intel.com/gpu\"], \"devices\": [], "
+    "\"exclusive\": true},"
     "  \"binds\": [], \"retain_images\": \"30d\"},"
     " \"host\": {\"runtime\": \"/usr/bin/crun\", \"cgroup_parent\": \"auto\","
     "  \"subordinate_ids\": {\"first\": 2000000000, \"per_user\": 65536, \"users\": 1000},"
@@ -47,6 +49,9 @@ static const struct ces_field_text as_endpoint = {
     ces_valid_endpoint, "https://host[:port][/prefix] without a final slash"};
 static const struct ces_field_text as_path = {ces_valid_path, "an absolute path without \"..\""};
 static const struct ces_field_text as_port = {ces_valid_port, "a port number like \"8787\""};
+static const struct ces_field_text as_kind = {ces_valid_kind, "a kind like \"nvidia.com/gpu\""};
+static const struct ces_field_text as_device = {ces_valid_device,
+						"a device's name, without its kind"};
 static const struct ces_field_text as_pattern = {
     ces_pattern_valid, "a pattern like registry/group/* or registry/group/**"};
 static const struct ces_field_text as_digest = {ces_digest_valid,
@@ -127,6 +132,9 @@ static const struct ces_field network_rows[] = {
 };
 static const struct ces_field gpus_rows[] = {
     ROW("max", ces_field_number, SETTING(gpus_max), &from_0_to_1024, .own = CES_OWN_GPUS),
+    ROW("kinds", ces_field_strings, SETTING(gpu_kinds), &as_kind),
+    ROW("devices", ces_field_strings, SETTING(gpu_devices), &as_device, .own = CES_OWN_GPU_DEVICES),
+    ROW("exclusive", ces_field_bool, SETTING(gpu_exclusive), NULL),
     CES_FIELD_END,
 };
 

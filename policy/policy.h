@@ -47,7 +47,10 @@ struct ces_policy_settings {
 	enum ces_identity identity;
 	struct ces_strings publish; /* "8787" */
 	uint64_t gpus_max;
-	struct ces_strings binds; /* templates of allowed source directories */
+	struct ces_strings gpu_kinds;   /* "nvidia.com/gpu" */
+	struct ces_strings gpu_devices; /* names within their kind; none = any */
+	bool gpu_exclusive;             /* no other run has the same device at the same time */
+	struct ces_strings binds;       /* templates of allowed source directories */
 	enum ces_retain retain;
 	uint64_t retain_seconds; /* CES_RETAIN_TIME */
 	unsigned own;            /* bits of enum ces_policy_own; 0 in `defaults` */
@@ -64,6 +67,7 @@ enum ces_policy_own {
 	CES_OWN_GPUS = 1 << 6,
 	CES_OWN_BINDS = 1 << 7,
 	CES_OWN_ACCESS = 1 << 8,
+	CES_OWN_GPU_DEVICES = 1 << 9,
 };
 
 struct ces_policy_image_rule {

@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "common/num.h"
 #include "policy/template.h"
+#include "policy/valid.h"
 
 struct run {
 	const struct ces_caller *caller;
@@ -286,31 +287,51 @@ static int set_tmpfs(const struct run *run)
 	return 0;
 }
 
+static bool listed(const struct ces_strings *list, const char *text)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->v[i], text) == 0)
+			return true;
+	return false;
+}
+
 /* "2", "all" (as many as the policy allows), or one device by the name the driver gives it. */
 static int set_gpus(const struct run *run)
 {
-	static const char letters[] =
-	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-";
+	const struct ces_policy_settings *settings = run->rights->settings;
+	struct ces_decision *ret = run->ret;
 	const char *gpu = run->request->gpu;
-	uint64_t allowed = run->rights->settings->gpus_max, asked = 1;
+	uint64_t allowed = settings->gpus_max, asked = 1;
 
+	ret->gpu_kinds = &settings->gpu_kinds;
+	ret->gpu_devices = &settings->gpu_devices;
+	ret->gpu_exclusive = settings->gpu_exclusive;
 	if (gpu == NULL)
 		return 0;
-	if (gpu[0] == '\0' || strchr("-.:", gpu[0]) != NULL || gpu[strspn(gpu, letters)] != '\0' ||
-	    strlen(gpu) >= sizeof(run->ret->gpu_id))
-		return USAGE(run, "--gpu=%s: write a number, \"all\" or a device's name", gpu);
-	if (strcmp(gpu, "all") == 0)
+	ret->gpus_all = strcmp(gpu, "all") == 0;
+	if (ret->gpus_all)
 		asked = allowed > 0 ? allowed : 1;
-	else if (gpu[strspn(gpu, "0123456789")] != '\0')
-		snprintf(run->ret->gpu_id, sizeof(run->ret->gpu_id), "%s", gpu);
+	else if (ces_valid_device(gpu) && gpu[strspn(gpu, "0123456789")] != '\0')
+		snprintf(ret->gpu_id, sizeof(ret->gpu_id), "%s", gpu);
 	else if (ces_num_parse(gpu, 0, UINT32_MAX, &asked) != 0)
 		return USAGE(run, "--gpu=%s: write a number, \"all\" or a device's name", gpu);
 	if (asked > allowed)
 		return deny(run, CES_OWN_GPUS, "gpus.max",
 			    "%llu GPUs are more than the %llu that are allowed",
 			    (unsigned long long)asked, (unsigned long long)allowed);
-	run->ret->gpus = asked;
+	if (ret->gpu_id[0] != '\0' && settings->gpu_devices.n > 0 &&
+	    !listed(&settings->gpu_devices, gpu))
+		return deny(run, CES_OWN_GPU_DEVICES, "gpus.devices",
+			    "the device %s is not one that may be used", gpu);
+	ret->gpus = asked;
 	return 0;
+}
+
+/* What CES itself says to a driver's libraries. NVIDIA_TF32_OVERRIDE is a setting of arithmetic. */
+static bool env_reserved(const char *entry)
+{
+	return strncmp(entry, "NVIDIA_", 7) == 0 &&
+	       strncmp(entry, "NVIDIA_TF32_OVERRIDE=", 21) != 0;
 }
 
 /* Syntax of what is handed to the container as it is. */
@@ -322,6 +343,10 @@ static int check_words(const struct run *run)
 		if (!ces_env_name_valid(request->env.v[i], strcspn(request->env.v[i], "=")) ||
 		    strchr(request->env.v[i], '=') == NULL)
 			return USAGE(run, "-e: write NAME=value (entry %zu)", i + 1);
+	for (size_t i = 0; i < request->env.n; i++)
+		if (env_reserved(request->env.v[i]))
+			return USAGE(run, "-e %.*s: CES sets this itself; choose GPUs with --gpu",
+				     (int)strcspn(request->env.v[i], "="), request->env.v[i]);
 	if (request->workdir != NULL && !ces_container_path_valid(request->workdir))
 		return USAGE(run, "-w %s: not an absolute path", request->workdir);
 	if (request->name != NULL && !ces_run_name_valid(request->name))

@@ -157,3 +157,21 @@ bool ces_valid_port(const char *text)
 
 	return ces_num_parse(text, 1, 65535, &port) == 0;
 }
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+bool ces_valid_device(const char *text)
+{
+	return *text != '\0' && strchr("_-.:", *text) == NULL && strnlen(text, 128) < 128 &&
+	       text[strspn(text, LETTERS "_-.:")] == '\0';
+}
+
+bool ces_valid_kind(const char *text)
+{
+	size_t vendor = strspn(text, LETTERS "_-."), class;
+
+	if (vendor == 0 || vendor > 63 || text[vendor] != '/')
+		return false;
+	class = strspn(text + vendor + 1, LETTERS "_-.");
+	return class > 0 && class < 64 && text[vendor + 1 + class] == '\0';
+}

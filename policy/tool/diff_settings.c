@@ -71,6 +71,18 @@ static void limits(struct ces_diff *diff, const char *who, const struct ces_poli
 	      ces_num_format_size);
 }
 
+/* A list that is empty is no list: any device. */
+static void gpu_devices(struct ces_diff *diff, const char *who, const struct ces_strings *old,
+			const struct ces_strings *new)
+{
+	if (old->n > 0 && new->n > 0)
+		ces_diff_lists(diff, who, "the GPU", old, new);
+	else if (old->n != new->n)
+		ces_diff_say(diff, new->n == 0 ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
+			     "%s: GPUs are %s", who,
+			     new->n == 0 ? "any of the machine's" : "limited to a list of devices");
+}
+
 /* A directory below the old one is less; any other holds something that was out of reach. */
 static void source(struct ces_diff *diff, const char *who, const char *what, const char *old,
 		   const char *new)
@@ -125,6 +137,12 @@ void ces_diff_settings(struct ces_diff *diff, const char *who,
 	ces_diff_lists(diff, who, "the published port", &old->publish, &new->publish);
 	ces_diff_lists(diff, who, "the bindable directory", &old->binds, &new->binds);
 	limit(diff, who, "GPUs of a run", old->gpus_max, new->gpus_max, plain_number);
+	ces_diff_lists(diff, who, "the kind of device", &old->gpu_kinds, &new->gpu_kinds);
+	gpu_devices(diff, who, &old->gpu_devices, &new->gpu_devices);
+	if (old->gpu_exclusive != new->gpu_exclusive)
+		ces_diff_say(diff, new->gpu_exclusive ? CES_DIFF_NARROWER : CES_DIFF_WIDER,
+			     "%s: GPUs are %s", who,
+			     new->gpu_exclusive ? "given to one run at a time" : "shared by runs");
 	limits(diff, who, &old->limits, &new->limits);
 	if (old->identity != new->identity)
 		ces_diff_say(diff,

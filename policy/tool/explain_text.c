@@ -81,6 +81,18 @@ static void fill(const char *template, const char *project, char *ret, size_t si
 			 mark + strlen("{project}"));
 }
 
+static void print_gpus(const struct ces_policy_settings *settings)
+{
+	if (settings->gpus_max == 0) {
+		printf("  GPUs: 0\n");
+		return;
+	}
+	printf("  GPUs: at most %llu, %s\n", (unsigned long long)settings->gpus_max,
+	       settings->gpu_exclusive ? "one run at a time on each" : "shared by several runs");
+	print_list("  GPUs are of the kinds: ", &settings->gpu_kinds, "none");
+	print_list("  GPUs are the devices: ", &settings->gpu_devices, "any");
+}
+
 static void print_settings(const char *project, const struct ces_policy_settings *settings)
 {
 	char data[CES_PATH_TEXT + CES_NAME_MAX];
@@ -95,8 +107,7 @@ static void print_settings(const char *project, const struct ces_policy_settings
 	print_list("  Ports by which a user on the same machine may reach their own run: ",
 		   &settings->publish, "none");
 	print_list("  Other directories that a user may bring in: ", &settings->binds, "none");
-	printf("  GPUs: %s%llu\n", settings->gpus_max > 0 ? "at most " : "",
-	       (unsigned long long)settings->gpus_max);
+	print_gpus(settings);
 	printf("  Inside, the user is %s\n", settings->identity == CES_IDENTITY_SAME_UID
 						 ? "the same user"
 						 : "root, and "

@@ -51,7 +51,8 @@ static void settings_cells(FILE *out, const struct ces_policy_settings *s, const
 	cell(out, s->data_access == CES_ACCESS_READ_WRITE ? "read-write" : "read-only");
 	list_cell(out, &s->publish, &nothing);
 	list_cell(out, &s->binds, &nothing);
-	snprintf(text, sizeof(text), "%llu", (unsigned long long)s->gpus_max);
+	snprintf(text, sizeof(text), "%llu%s", (unsigned long long)s->gpus_max,
+		 s->gpus_max > 0 && !s->gpu_exclusive ? ", shared" : "");
 	cell(out, text);
 	ces_num_format_size(s->limits.memory, memory, sizeof(memory));
 	ces_num_format_time(s->limits.time, time, sizeof(time));

@@ -38,6 +38,9 @@ narrower() { changed "$1"; [ "$status" -eq 0 ]; says "- narrower $2"; says_not W
 	wider "$one.network.publish += [\"5432\"]" "project nsh-2024-0001 gains the published port 5432"
 	wider "$one.binds += [\"/opt\"]" "project nsh-2024-0001 gains the bindable directory /opt"
 	wider "$one.gpus.max = 2" "project nsh-2024-0001: GPUs of a run rises from 0 to 2"
+	wider "$one.gpus.kinds = [\"nvidia.com/gpu\", \"amd.com/gpu\", \"intel.com/gpu\", \"x.org/fpga\"]" \
+		"project nsh-2024-0001 gains the kind of device x.org/fpga"
+	wider "$one.gpus.exclusive = false" "project nsh-2024-0001: GPUs are shared by runs"
 	wider "$one.limits.memory = \"64G\"" "project nsh-2024-0001: memory of a run rises from 16 GiB to 64 GiB"
 	wider "$one.data.source = \"/safe_data\"" "project nsh-2024-0001: data are in /safe_data instead of"
 	wider '.projects.new = .projects["nsh-2024-0002"]' "project new is new"
@@ -54,6 +57,7 @@ narrower() { changed "$1"; [ "$status" -eq 0 ]; says "- narrower $2"; says_not W
 
 @test "what only narrows leaves the status 0" {
 	narrower "del($one.images[0])" "project nsh-2024-0001 loses ghcr.io/epcced/*"
+	narrower "$one.gpus.devices = [\"0\"]" "project nsh-2024-0001: GPUs are limited to a list of devices"
 	narrower "$one.data.access = \"read-only\"" "project nsh-2024-0001: data becomes read-only"
 	narrower "$one.expires = \"2027-01-01\"" "project nsh-2024-0001 expires earlier"
 	narrower "$one.data.source = \"/safe_data/{project}/part\"" "project nsh-2024-0001: data are in"

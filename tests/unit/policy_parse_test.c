@@ -29,6 +29,14 @@ static const struct {
     {"Infinity", PROJECT(", 'gpus': {'max': Infinity}"), "not a JSON value"},
     {"a leading zero", PROJECT(", 'gpus': {'max': 01}"), "expected"},
     {"a number that ends in a point", PROJECT(", 'limits': {'cpus': 1.}"), "not a JSON value"},
+    {"a kind of device without a vendor", PROJECT(", 'gpus': {'kinds': ['gpu']}"),
+     "projects.p.gpus.kinds[0] must be a kind"},
+    {"a kind of device that is a path", PROJECT(", 'gpus': {'kinds': ['a/b/c']}"),
+     "projects.p.gpus.kinds[0] must be a kind"},
+    {"a device with its kind", PROJECT(", 'gpus': {'devices': ['nvidia.com/gpu=0']}"),
+     "projects.p.gpus.devices[0] must be a device's name"},
+    {"one device outside of a list", PROJECT(", 'gpus': {'devices': '0'}"), "must be a list"},
+    {"exclusive as a word", PROJECT(", 'gpus': {'exclusive': 'yes'}"), "true or false"},
     {"True in capitals", POLICY("'projects': {}, 'host': {'audit_syslog': True}"),
      "not a JSON value"},
     {"a key twice", POLICY("'projects': {}, 'projects': {}"), "written twice"},
@@ -279,7 +287,10 @@ START_TEST(silence_means_the_least)
 	ck_assert_uint_eq(s->limits.shm, (uint64_t)1 << 30);
 	ck_assert_uint_eq(s->limits.writable_layer, (uint64_t)2 << 30);
 	ck_assert_int_eq(s->identity, CES_IDENTITY_ROOT_IS_USER);
-	ck_assert_uint_eq(s->publish.n + s->binds.n + s->gpus_max, 0);
+	ck_assert_uint_eq(s->publish.n + s->binds.n + s->gpus_max + s->gpu_devices.n, 0);
+	ck_assert_uint_eq(s->gpu_kinds.n, 3);
+	ck_assert_str_eq(s->gpu_kinds.v[0], "nvidia.com/gpu");
+	ck_assert(s->gpu_exclusive);
 	ck_assert_int_eq(s->retain, CES_RETAIN_TIME);
 	ck_assert_uint_eq(s->retain_seconds, 30 * 86400);
 	ck_assert_str_eq(policy->registries[0].endpoint, "https://ghcr.io");
@@ -300,7 +311,7 @@ START_TEST(a_projects_keys_replace_those_of_defaults_one_by_one)
 		   "'read-write'}, 'limits': {'memory': '1G'},"
 		   " 'binds': [], 'retain_images': 'run'}, 'q': {'members': {}, 'images': []}},"
 		   " 'defaults': {'data': {'source': '/d/{project}'}, 'limits': {'cpus': 2}, "
-		   "'binds': ['~'], 'gpus': {'max': 3}}"));
+		   "'binds': ['~'], 'gpus': {'max': 3, 'devices': ['0'], 'exclusive': false}}"));
 	const struct ces_policy_settings *p = &policy->projects[0].settings,
 					 *q = &policy->projects[1].settings;
 
@@ -311,6 +322,8 @@ START_TEST(a_projects_keys_replace_those_of_defaults_one_by_one)
 	ck_assert_uint_eq(p->limits.pids, 4096);
 	ck_assert_uint_eq(p->binds.n, 0);
 	ck_assert_uint_eq(p->gpus_max, 3);
+	ck_assert_str_eq(p->gpu_devices.v[0], "0");
+	ck_assert(!p->gpu_exclusive);
 	ck_assert_int_eq(p->retain, CES_RETAIN_RUN);
 	ck_assert_int_eq(q->data_access, CES_ACCESS_READ_ONLY);
 	ck_assert_uint_eq(q->limits.memory, (uint64_t)16 << 30);

@@ -328,6 +328,30 @@ START_TEST(gpus_are_counted_against_the_policy)
 }
 END_TEST
 
+START_TEST(a_device_outside_of_the_list_is_denied)
+{
+	use_policy(PROJECT(", 'gpus': {'max': 1, 'devices': ['0', 'GPU-a']}"));
+	in_groups("p");
+	request.gpu = (char *)"GPU-a";
+	allowed("projects.p.images[0]");
+	ck_assert_ptr_eq(decision.gpu_devices, &policy->projects[0].settings.gpu_devices);
+	ck_assert(decision.gpu_exclusive && !decision.gpus_all);
+	ces_decision_free(&decision);
+	request.gpu = (char *)"1x";
+	refused(CES_E_DENIED, "projects.p.gpus.devices", "1x is not one that may be used");
+}
+END_TEST
+
+START_TEST(what_drivers_are_told_is_not_the_callers_to_say)
+{
+	request.env = (struct ces_strings)LIST((char *)"NVIDIA_VISIBLE_DEVICES=all");
+	refused(CES_E_USAGE, "", "NVIDIA_VISIBLE_DEVICES: CES sets this itself");
+	request.env = (struct ces_strings)LIST((char *)"NVIDIA_TF32_OVERRIDE=0");
+	allowed("projects.alpha.images[0]");
+	ces_decision_free(&decision);
+}
+END_TEST
+
 START_TEST(no_gpu_is_given_where_the_policy_has_none)
 {
 	static const char *const asked[] = {"1", "all", "GPU-5"};
@@ -399,6 +423,8 @@ static TCase *make_tests(void)
 	tcase_add_test(t, lists_that_do_not_pair_up_are_refused);
 	tcase_add_test(t, a_tmpfs_gets_its_size_or_the_policys);
 	tcase_add_loop_test(t, gpus_are_counted_against_the_policy, 0, CES_COUNT(gpus));
+	tcase_add_test(t, a_device_outside_of_the_list_is_denied);
+	tcase_add_test(t, what_drivers_are_told_is_not_the_callers_to_say);
 	tcase_add_test(t, no_gpu_is_given_where_the_policy_has_none);
 	tcase_add_test(t, the_lesser_identity_may_always_be_asked_for);
 	tcase_add_test(t, words_for_the_container_are_checked);
