@@ -165,6 +165,7 @@ static const struct ces_wire_field run_record_fields[] = {
     FIELD(ces_run_record, 10, U64, 0, 8, 1, user),
     FIELD(ces_run_record, 11, U64, 0, 8, 1, group),
     FIELD(ces_run_record, 12, U64, 0, 8, 1, retain_run),
+    FIELD(ces_run_record, 20, U64S, 0, 8, 256, gpus),
 };
 SCHEMA(ces_run_record_schema, "run record", CES_FRAME_RUN_RECORD, ces_run_record,
        run_record_fields);

@@ -13,7 +13,6 @@
 
 #include "common/cleanup.h"
 #include "helper/beneath.h"
-#include "helper/devices.h"
 
 #define CGROUP        "/sys/fs/cgroup"
 #define HELPERS       "ces/helpers" /* no uid, so nobody's */
@@ -201,8 +200,6 @@ int ces_cgroup_make(uid_t uid, const char *run, const struct ces_policy_limits *
 	/* the runtime, nobody on the host, looks at its own cgroup through a read-only mount */
 	if (result == 0 && fchmod(cgroup.v2, 0755) < 0)
 		result = ces_error_errno(err, CES_E_HOST, "mode of the cgroup");
-	if (result == 0)
-		result = ces_devices_confine(cgroup.v2, err);
 	*ret = cgroup;
 	if (result < 0)
 		ces_cgroup_remove(ret);

@@ -64,6 +64,46 @@ static void env_put(json env, const char *entry)
 	(void)json_object_array_add(env, text(entry));
 }
 
+/* A driver's variables: nothing of the image's says which devices there are. No tool that reads
+ * them ever runs with privilege, but libraries and people do read them. */
+static void gpu_environment(const struct ces_gpus *gpus, json env)
+{
+	char visible[CES_GPU_MAX * 136] = "NVIDIA_VISIBLE_DEVICES=";
+	size_t used = strlen(visible);
+
+	for (size_t i = 0; i < gpus->n_edits; i++)
+		for (size_t j = 0; j < gpus->edits[i]->env.n; j++)
+			env_put(env, gpus->edits[i]->env.v[j]);
+	for (size_t i = 0; i < gpus->n_names; i++)
+		used += (size_t)snprintf(visible + used, sizeof(visible) - used, "%s%s",
+					 i > 0 ? "," : "", strchr(gpus->names[i], '=') + 1);
+	env_put(env, gpus->n_names > 0 ? visible : "NVIDIA_VISIBLE_DEVICES=void");
+	env_put(env, gpus->n_names > 0 ? "NVIDIA_DRIVER_CAPABILITIES=compute,utility"
+				       : "NVIDIA_DRIVER_CAPABILITIES=");
+}
+
+/* The driver's own libraries come first, they must be of the kernel's version; then whatever the
+ * image or the caller says. */
+static void library_path(const struct ces_gpus *gpus, json env)
+{
+	static const char name[] = "LD_LIBRARY_PATH=";
+	char entry[8192], dirs[2048];
+	const char *old = "";
+
+	ces_gpu_library_path(gpus, dirs, sizeof(dirs));
+	if (dirs[0] == '\0')
+		return;
+	for (size_t i = 0; i < json_object_array_length(env); i++) {
+		const char *one = json_object_get_string(json_object_array_get_idx(env, i));
+
+		if (strncmp(one, name, strlen(name)) == 0)
+			old = one + strlen(name);
+	}
+	if (snprintf(entry, sizeof(entry), "%s%s%s%s", name, dirs, *old != '\0' ? ":" : "", old) <
+	    (int)sizeof(entry))
+		env_put(env, entry);
+}
+
 /* What CES sets, then the image's, then the caller's: the later wins. TMP and TMPDIR must not be
  * the image's. */
 static json environment(const struct ces_plan *plan)
@@ -81,10 +121,12 @@ static json environment(const struct ces_plan *plan)
 		env_put(env, "TERM=xterm");
 	for (size_t i = 0; i < plan->image.env.n; i++)
 		env_put(env, plan->image.env.v[i]);
+	gpu_environment(&plan->gpus, env);
 	env_put(env, "TMP=/scratch");
 	env_put(env, "TMPDIR=/scratch");
 	for (size_t i = 0; i < plan->request->env.n; i++)
 		env_put(env, plan->request->env.v[i]);
+	library_path(&plan->gpus, env);
 	return env;
 }
 
@@ -228,6 +270,9 @@ static json all_mounts(const struct ces_plan *plan)
 	MOUNT("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev");
 	MOUNT("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", "ro");
 	mount_sized(mounts, "/dev/shm", plan->decision->limits.shm, "mode=1777");
+	/* before the caller's, which may hide it but never come to lie in it */
+	if (plan->gpus.n_names > 0)
+		MOUNT(CES_GPU_DIR, "bind", "/g", "rbind", "nosuid", "nodev", "ro");
 	for (size_t i = 0; i < plan->n_mounts; i++) {
 		char source[32];
 

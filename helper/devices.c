@@ -1,9 +1,11 @@
-/* Devices. Must not make a node that is not in the table. */
+/* Devices. Must not make a node that is neither in the table nor checked by helper/gpu_nodes.c. */
 #include "helper/devices.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -29,6 +31,31 @@ static const struct {
     {"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},
 };
 
+static int make_node(int dev, const char *path, unsigned major, unsigned minor,
+		     struct ces_error *err)
+{
+	if (mknodat(dev, path, S_IFCHR | 0666, makedev(major, minor)) < 0 ||
+	    fchmodat(dev, path, 0666, 0) < 0)
+		return ces_error_errno(err, CES_E_HOST, "/dev/%s", path);
+	return 0;
+}
+
+/* A directory that only CES can have made is in an empty one that only CES can write to. */
+static int make_more(int dev, const struct ces_device *more, struct ces_error *err)
+{
+	const char *slash = strchr(more->path, '/');
+	char directory[sizeof(more->path)];
+
+	if (slash != NULL) {
+		(void)snprintf(directory, sizeof(directory), "%.*s", (int)(slash - more->path),
+			       more->path);
+		if ((mkdirat(dev, directory, 0755) < 0 && errno != EEXIST) ||
+		    fchmodat(dev, directory, 0755, 0) < 0)
+			return ces_error_errno(err, CES_E_HOST, "/dev/%s", directory);
+	}
+	return make_node(dev, more->path, more->major, more->minor, err);
+}
+
 static int make_console(int dev, uid_t owner, gid_t group, struct ces_error *err)
 {
 	CES_CLEANUP_FD int fd =
@@ -39,7 +66,8 @@ static int make_console(int dev, uid_t owner, gid_t group, struct ces_error *err
 	return 0;
 }
 
-int ces_devices_make(int dev, uid_t owner, gid_t group, struct ces_error *err)
+int ces_devices_make(int dev, uid_t owner, gid_t group, const struct ces_device *more, size_t n,
+		     struct ces_error *err)
 {
 	/* runc gives a tmpfs the mode of the directory that it is mounted on */
 	static const struct {
@@ -48,10 +76,11 @@ int ces_devices_make(int dev, uid_t owner, gid_t group, struct ces_error *err)
 	} directories[] = {{"pts", 0755}, {"shm", 01777}, {"mqueue", 0755}};
 
 	for (size_t i = 0; i < CES_COUNT(nodes); i++)
-		if (mknodat(dev, nodes[i].name, S_IFCHR | 0666,
-			    makedev(nodes[i].major, nodes[i].minor)) < 0 ||
-		    fchmodat(dev, nodes[i].name, 0666, 0) < 0)
-			return ces_error_errno(err, CES_E_HOST, "/dev/%s", nodes[i].name);
+		if (make_node(dev, nodes[i].name, nodes[i].major, nodes[i].minor, err) < 0)
+			return -1;
+	for (size_t i = 0; i < n; i++)
+		if (make_more(dev, &more[i], err) < 0)
+			return -1;
 	for (size_t i = 0; i < CES_COUNT(links); i++)
 		if (symlinkat(links[i].target, dev, links[i].name) < 0)
 			return ces_error_errno(err, CES_E_HOST, "/dev/%s", links[i].name);
@@ -71,26 +100,29 @@ int ces_devices_make(int dev, uid_t owner, gid_t group, struct ces_error *err)
 	INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, value),                                 \
 	    INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
-#define ANY_MINOR   UINT32_MAX
-#define PROGRAM_MAX 128
+#define ANY_MINOR     UINT32_MAX
+#define FIXED_RULES   (CES_COUNT(nodes) + 2)
+#define RULE_MAX      5 /* instructions */
+#define START_AND_END 16
 
-static size_t add_rule(struct bpf_insn *program, size_t n, unsigned major, unsigned minor)
+/* A rule that does not apply jumps to the next. */
+static size_t add_rule(struct bpf_insn *program, size_t n, unsigned major, unsigned minor,
+		       bool read_only)
 {
-	const struct bpf_insn rule[] = {
-	    JUMP_NOT(BPF_REG_4, major, minor == ANY_MINOR ? 2 : 3),
-	    JUMP_NOT(BPF_REG_5, minor, 2),
-	    RETURN(1),
-	};
-	size_t skip = minor == ANY_MINOR ? 1 : 0;
+	short left = (short)(3 + (minor != ANY_MINOR) + read_only);
 
-	program[n++] = rule[0];
-	for (size_t i = 1 + skip; i < CES_COUNT(rule); i++)
-		program[n++] = rule[i];
-	return n;
+	program[n++] = JUMP_NOT(BPF_REG_4, major, --left);
+	if (minor != ANY_MINOR)
+		program[n++] = JUMP_NOT(BPF_REG_5, minor, --left);
+	if (read_only)
+		program[n++] = INSN(BPF_JMP | BPF_JSET | BPF_K, BPF_REG_3, 0, --left,
+				    BPF_DEVCG_ACC_WRITE << 16);
+	memcpy(program + n, (const struct bpf_insn[]){RETURN(1)}, 2 * sizeof(*program));
+	return n + 2;
 }
 
 /* linux/bpf.h, struct bpf_cgroup_dev_ctx: access_type = access << 16 | type, then major, minor. */
-static size_t assemble(struct bpf_insn *program)
+static size_t assemble(struct bpf_insn *program, const struct ces_device *more, size_t n_more)
 {
 	const struct bpf_insn start[] = {
 	    LOAD_WORD(BPF_REG_2, 0),
@@ -98,34 +130,38 @@ static size_t assemble(struct bpf_insn *program)
 	    LOAD_WORD(BPF_REG_5, 8),
 	    INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3, BPF_REG_2, 0, 0),
 	    INSN(BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_2, 0, 0, 0xffff),
-	    INSN(BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_3, 0, 0, BPF_DEVCG_ACC_MKNOD << 16),
-	    INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_3, 0, 2, 0),
-	    RETURN(0), /* mknod */
+	    INSN(BPF_JMP | BPF_JSET | BPF_K, BPF_REG_3, 0, 1, BPF_DEVCG_ACC_MKNOD << 16),
 	    INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_2, 0, 2, BPF_DEVCG_DEV_CHAR),
-	    RETURN(0), /* a block device */
+	    RETURN(0), /* mknod, or a block device */
 	};
 	const struct bpf_insn end[] = {RETURN(0)};
 	size_t n = CES_COUNT(start);
 
 	memcpy(program, start, sizeof(start));
 	for (size_t i = 0; i < CES_COUNT(nodes); i++)
-		n = add_rule(program, n, nodes[i].major, nodes[i].minor);
-	n = add_rule(program, n, 5, 2);           /* ptmx of the container's devpts */
-	n = add_rule(program, n, 136, ANY_MINOR); /* its ptys */
+		n = add_rule(program, n, nodes[i].major, nodes[i].minor, false);
+	n = add_rule(program, n, 5, 2, false);           /* ptmx of the container's devpts */
+	n = add_rule(program, n, 136, ANY_MINOR, false); /* its ptys */
+	for (size_t i = 0; i < n_more; i++)
+		n = add_rule(program, n, more[i].major, more[i].minor, more[i].read_only);
 	memcpy(program + n, end, sizeof(end));
 	return n + CES_COUNT(end);
 }
 
-int ces_devices_confine(int cgroup, struct ces_error *err)
+int ces_devices_confine(int cgroup, const struct ces_device *more, size_t n, struct ces_error *err)
 {
 	static const char license[] = "Apache-2.0";
-	struct bpf_insn program[PROGRAM_MAX];
+	CES_CLEANUP_FREE struct bpf_insn *program =
+	    calloc(START_AND_END + RULE_MAX * (FIXED_RULES + n), sizeof(*program));
 	union bpf_attr load = {0}, attach = {0};
 	CES_CLEANUP_FD int fd = -1;
 
+	if (program == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+
 	load.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
 	load.insns = (uintptr_t)program;
-	load.insn_cnt = (unsigned)assemble(program);
+	load.insn_cnt = (unsigned)assemble(program, more, n);
 	load.license = (uintptr_t)license;
 	fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
 	if (fd < 0)

@@ -210,6 +210,15 @@ static void put_mount(struct json_object *mounts, const struct ces_decision_moun
 	(void)json_object_array_add(mounts, one);
 }
 
+static void put_list(struct json_object *record, const char *key, const struct ces_strings *list)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < list->n; i++)
+		(void)json_object_array_add(array, json_object_new_string(list->v[i]));
+	(void)json_object_object_add(record, key, array);
+}
+
 static void put_run(struct json_object *record, const struct ces_decision *decision,
 		    const char *run)
 {
@@ -234,7 +243,8 @@ struct json_object *ces_journal_decision(const struct ces_policy *policy,
 					 const struct ces_caller *caller, uid_t uid,
 					 const struct ces_request *request,
 					 const struct ces_decision *decision, const char *run,
-					 const char *digest, const struct ces_error *why)
+					 const char *digest, const struct ces_strings *devices,
+					 const struct ces_error *why)
 {
 	struct json_object *record = json_object_new_object();
 
@@ -259,6 +269,8 @@ struct json_object *ces_journal_decision(const struct ces_policy *policy,
 		put(record, "approval", decision->approval);
 		if (decision->verb == CES_VERB_RUN)
 			put_run(record, decision, run);
+		if (devices != NULL && devices->n > 0)
+			put_list(record, "devices", devices);
 	}
 	if (why != NULL) {
 		put(record, "code", ces_code_name(why->code));

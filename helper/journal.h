@@ -33,7 +33,8 @@ struct json_object *ces_journal_decision(const struct ces_policy *policy,
 					 const struct ces_caller *caller, uid_t uid,
 					 const struct ces_request *request,
 					 const struct ces_decision *decision, const char *run,
-					 const char *digest, const struct ces_error *why);
+					 const char *digest, const struct ces_strings *devices,
+					 const struct ces_error *why);
 
 /* {run} is the one template that a decision leaves open. */
 void ces_journal_fill_run(const char *source, const char *run, char *buffer, size_t size);

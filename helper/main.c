@@ -168,7 +168,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (!session.recorded &&
-	    ces_record_decision(&session, NULL, NULL, NULL, &err, &unrecorded) < 0)
+	    ces_record_decision(&session, NULL, NULL, NULL, NULL, &err, &unrecorded) < 0)
 		ces_error_context(&err, "%s", unrecorded.text);
 	ces_report_error(&err, err.code == CES_E_DENIED && session.policy != NULL
 				   ? session.policy->contact

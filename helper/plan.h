@@ -6,6 +6,7 @@
 #include "common/image.h"
 #include "common/request.h"
 #include "helper/cgroup.h"
+#include "helper/gpu.h"
 #include "helper/idmap.h"
 #include "helper/request.h"
 
@@ -35,6 +36,7 @@ struct ces_plan {
 	unsigned rows, columns; /* of the terminal, when it starts */
 	struct ces_plan_mount mounts[CES_PLAN_MOUNTS];
 	size_t n_mounts;
+	struct ces_gpus gpus;
 	char outputs[1100], scratch[1100];  /* host paths, {run} filled in */
 	int outputs_parent, scratch_parent; /* for removing them when the host's tree is gone; -1 */
 };

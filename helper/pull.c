@@ -403,7 +403,7 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 		    err, CES_E_DENIED, "registries.credentials",
 		    "%s wants a login: type ces-client pull --username USER --token-stdin IMAGE",
 		    decision->image.registry);
-	if (ces_record_decision(session, decision, NULL, NULL, NULL, err) < 0)
+	if (ces_record_decision(session, decision, NULL, NULL, NULL, NULL, err) < 0)
 		return -1;
 	ces_cleanroom_deadline(PULL_SECONDS);
 	ces_finish_dead(session);

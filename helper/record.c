@@ -5,8 +5,8 @@
 #include "common/paths.h"
 
 int ces_record_decision(struct ces_session *session, const struct ces_decision *decision,
-			const char *run, const char *digest, const struct ces_error *why,
-			struct ces_error *err)
+			const char *run, const char *digest, const struct ces_strings *devices,
+			const struct ces_error *why, struct ces_error *err)
 {
 	const struct ces_caller *caller = session->caller.user != NULL ? &session->caller : NULL;
 	const struct ces_request *request = session->request.verb != 0 ? &session->request : NULL;
@@ -14,7 +14,7 @@ int ces_record_decision(struct ces_session *session, const struct ces_decision *
 
 	if (ces_journal_append(&session->journal,
 			       ces_journal_decision(session->policy, caller, session->uid, request,
-						    decision, run, digest, why),
+						    decision, run, digest, devices, why),
 			       durable, err) < 0)
 		return -1;
 	session->recorded = why == NULL;

@@ -8,8 +8,8 @@
  * built (see helper/container.c), every other at once. After an allowance session->recorded is set.
  */
 int ces_record_decision(struct ces_session *session, const struct ces_decision *decision,
-			const char *run, const char *digest, const struct ces_error *why,
-			struct ces_error *err);
+			const char *run, const char *digest, const struct ces_strings *devices,
+			const struct ces_error *why, struct ces_error *err);
 
 /* The end of what was allowed and did not come off; what succeeds records its own end. */
 void ces_record_failure(const struct ces_session *session, const char *run,

@@ -229,7 +229,8 @@ static int make_devices(int root, const struct ces_plan *plan, struct ces_error 
 	if (dev < 0)
 		return ces_error_errno(err, CES_E_HOST, "/dev");
 	return ces_devices_make(dev, ces_idmap_host_uid(&plan->map, plan->uid),
-				ces_idmap_host_gid(&plan->map, plan->gid), err);
+				ces_idmap_host_gid(&plan->map, plan->gid), plan->gpus.nodes,
+				plan->gpus.n_nodes, err);
 }
 
 int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_cgroup *cgroup,
@@ -244,9 +245,11 @@ int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_c
 	if (ces_mount_attach(root, AT_FDCWD, CES_RUN_DIR, err) < 0)
 		return -1;
 	if (make_skeleton(root, plan, err) < 0 || make_devices(root, plan, err) < 0 ||
-	    make_top(root, plan, err) < 0 || attach_layers(root, plan, userns, err) < 0 ||
-	    attach_upper(root, plan, err) < 0 || attach_data(root, plan, err) < 0 ||
-	    attach_runtime_view(root, cgroup, err) < 0 || ces_config_write(plan, root, err) < 0)
+	    make_top(root, plan, err) < 0 ||
+	    ces_gpu_files(&plan->gpus, root, &plan->map, err) < 0 ||
+	    attach_layers(root, plan, userns, err) < 0 || attach_upper(root, plan, err) < 0 ||
+	    attach_data(root, plan, err) < 0 || attach_runtime_view(root, cgroup, err) < 0 ||
+	    ces_config_write(plan, root, err) < 0)
 		return -1;
 	*ret_root = ces_steal_fd(&root);
 	return 0;

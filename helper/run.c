@@ -161,14 +161,15 @@ static int enter_run(const struct ces_plan *plan, const struct ces_grant *grant,
 	    .user = plan->map.user,
 	    .group = plan->map.group,
 	    .retain_run = decision->retain == CES_RETAIN_RUN,
+	    .gpus = {(uint64_t *)(uintptr_t)plan->gpus.marks, plan->gpus.n_marks},
 	};
 
 	return ces_runs_enter(plan->session->runs, &record, &finish->record, &finish->stop, err);
 }
 
-/* Counting and entering are one step: of two starts for the last place exactly one gets it. Only
- * root can hold this lock, and only for as long as this takes. */
-static int reserve(const struct ces_plan *plan, const struct ces_grant *grant,
+/* Counting, choosing and entering are one step: of two starts for the last place, or the last GPU,
+ * exactly one gets it. Only root can hold this lock, and only for as long as this takes. */
+static int reserve(struct ces_plan *plan, const struct ces_grant *grant,
 		   struct ces_finish *finish, struct ces_error *err)
 {
 	unsigned left;
@@ -178,6 +179,8 @@ static int reserve(const struct ces_plan *plan, const struct ces_grant *grant,
 		return ces_error_errno(err, CES_E_HOST, "locking the runs");
 	left = alarm(CES_LOCK_SECONDS);
 	result = check_runs(plan, err);
+	if (result == 0 && plan->decision->gpus > 0)
+		result = ces_gpus_choose(&plan->gpus, plan->decision, plan->session->runs, err);
 	if (result == 0)
 		result = enter_run(plan, grant, finish, err);
 	(void)flock(plan->session->runs, LOCK_UN);
@@ -193,6 +196,7 @@ static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct
 
 	if (ces_cgroup_make(plan->session->uid, plan->run, &plan->decision->limits, cgroup, err) <
 		0 ||
+	    ces_devices_confine(cgroup->v2, plan->gpus.nodes, plan->gpus.n_nodes, err) < 0 ||
 	    ((plan->request->flags & CES_FLAG_DETACH) != 0 &&
 	     ces_cgroup_leave_session(cgroup, err) < 0) ||
 	    ces_container_start(plan, cgroup, container, err) < 0 ||
@@ -216,16 +220,8 @@ static void report_started(const struct ces_plan *plan)
 		ces_report_send(&ces_event_done_schema, &done, true);
 }
 
-/* What the decision allows but this version cannot do yet is refused, never left out in silence. */
-static int check_supported(const struct ces_plan *plan, struct ces_error *err)
-{
-	if (plan->decision->gpus > 0)
-		return ces_error_set(err, CES_E_USAGE,
-				     "--gpu: GPUs are not available in this version");
-	return 0;
-}
-
-static int run(struct ces_plan *plan, const struct ces_grant *grant, struct ces_error *err)
+static int run(struct ces_session *session, struct ces_plan *plan, const struct ces_grant *grant,
+	       struct ces_error *err)
 {
 	struct ces_finish finish = {.plan = plan,
 				    .record = -1,
@@ -234,11 +230,18 @@ static int run(struct ces_plan *plan, const struct ces_grant *grant, struct ces_
 				    .container = CES_CONTAINER_NONE,
 				    .ports = CES_PORTS_NONE,
 				    .grant = grant};
+	struct ces_strings granted;
 	int result;
 
 	if (reserve(plan, grant, &finish, err) < 0)
 		return -1;
-	result = open_mounts(plan, err);
+	granted = (struct ces_strings){plan->gpus.names, plan->gpus.n_names};
+	/* recorded with the digest and the devices that the run has, before anything else is made
+	 */
+	result = ces_record_decision(session, plan->decision, plan->run, grant->digest, &granted,
+				     NULL, err);
+	if (result == 0)
+		result = open_mounts(plan, err);
 	if (result == 0)
 		result = set_up(plan, &finish, err);
 	ces_cleanroom_deadline(0);
@@ -284,8 +287,10 @@ static int prepare(struct ces_plan *plan, struct ces_grant *grant, struct ces_er
 			     sizeof(plan->outputs));
 	ces_journal_fill_run(decision->scratch.source, plan->run, plan->scratch,
 			     sizeof(plan->scratch));
-	if (check_supported(plan, err) < 0 || check_runtime(plan, err) < 0 ||
-	    load_image(plan, grant, err) < 0)
+	if (check_runtime(plan, err) < 0 ||
+	    load_image(plan, grant, err) < 0 ||
+	    (decision->gpus > 0 &&
+	     ces_gpus_find(plan->session->policy, decision, &plan->gpus, err) < 0))
 		return -1;
 	if (ces_config_command(plan) == NULL)
 		return ces_error_set(err, CES_E_USAGE,
@@ -303,25 +308,24 @@ int ces_verb_run(struct ces_session *session, const struct ces_decision *decisio
 				.decision = decision,
 				.runtime = session->policy->runtime,
 				.outputs_parent = -1,
-				.scratch_parent = -1};
+				.scratch_parent = -1,
+				.gpus = CES_GPUS_NONE};
 	struct ces_grant grant = {0};
 	int result;
 
 	ces_cleanroom_deadline(SETUP_SECONDS);
 	result = prepare(&plan, &grant, err);
-	/* recorded with the digest that will run, before anything is made */
-	if (result == 0)
-		result = ces_record_decision(session, decision, number, grant.digest, NULL, err);
 	if (result == 0)
 		ces_finish_dead(session);
 	if (result == 0)
 		result = make_map(&plan, err);
 	if (result == 0)
-		result = run(&plan, &grant, err);
+		result = run(session, &plan, &grant, err);
 	for (size_t i = 0; i < plan.n_mounts; i++)
 		close(plan.mounts[i].fd);
 	ces_cleanup_close(&plan.outputs_parent);
 	ces_cleanup_close(&plan.scratch_parent);
+	ces_gpus_free(&plan.gpus);
 	ces_wire_free(&ces_image_record_schema, &plan.image);
 	ces_wire_free(&ces_grant_schema, &grant);
 	return result;

@@ -76,7 +76,7 @@ int ces_field_fault(struct ces_fields *in, const struct ces_field_at *at, const 
 	va_end(args);
 	if (in->report != NULL)
 		return in->report(in->context, path, what);
-	snprintf(text, sizeof(text), "%s %s", *path != '\0' ? path : "the policy", what);
+	snprintf(text, sizeof(text), "%s %s", *path != '\0' ? path : "the document", what);
 	return ces_scan_fault(in->bytes, ces_scan_locate(in->bytes, in->length, &at->place), text,
 			      in->err);
 }

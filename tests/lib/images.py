@@ -147,6 +147,17 @@ def layer_rules():
     return [low, mid, top]
 
 
+def cuda():
+    """A program that loads libraries, and in the places of a driver's files what must not be followed."""
+    layer = Layer().dir("usr/lib").dir("opt").dir("opt/lib")
+    listing = subprocess.run(["ldd", "/usr/bin/true"], stdout=subprocess.PIPE, check=True).stdout.decode()
+    for word in ["/usr/bin/true", *(w for w in listing.split() if w.startswith("/"))]:
+        with open(word, "rb") as f:
+            layer.file(("opt/lib/" if "/lib" in word else "opt/") + os.path.basename(word), f.read(), 0o755)
+    layer.symlink("usr/lib/ces-gpu", "/etc").symlink("usr/bin/nvidia-smi", "/etc/passwd")
+    return layer
+
+
 def bomb():
     """20 GiB of zeros in one file, in 20 MB: the same gzip member again and again."""
     info = tarfile.TarInfo("zeros")
@@ -257,6 +268,8 @@ def images(out):
         suid = Layer().file("busybox.suid", f.read(), 0o4755)
     suid.file("etc/passwd", "root::0:0:root:/root:/bin/sh\nworker:x:1000:1000:worker:/:/bin/sh\n")
     image("suid", [suid], {"User": "1000", "Cmd": ["id", "-u"]})
+    image("cuda", [cuda()], {"Cmd": ["sh"], "Env": [*path["Env"], "NVIDIA_VISIBLE_DEVICES=all",
+                                                    "NVIDIA_DRIVER_CAPABILITIES=all", "LD_LIBRARY_PATH=/opt/lib"]})
     image("rules", layer_rules(), {"Cmd": ["sh"]})
     image("rules-zstd", layer_rules(), {"Cmd": ["sh"]}, "zstd")
     image("rules-plain", layer_rules(), {"Cmd": ["sh"]}, "none")

@@ -1,0 +1,74 @@
+/* Container Device Interface specifications: what a driver's own tool says a container needs, as
+ * data (https://github.com/cncf-tags/container-device-interface, SPEC.md). Pure: no file is looked
+ * at here. */
+#ifndef CES_POLICY_CDI_H
+#define CES_POLICY_CDI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "common/wire.h"
+
+#define CES_CDI_LIST_MAX 512 /* elements of any list */
+
+struct ces_cdi_node {
+	char *path;      /* in the container */
+	char *host_path; /* NULL: the same */
+	char *type;      /* "c", "b", "u", "p"; NULL: not said */
+	uint64_t major, minor;
+	bool numbered;     /* major and minor are said */
+	char *permissions; /* of "rwm"; NULL: all */
+};
+
+struct ces_cdi_mount {
+	char *host_path, *container_path;
+};
+
+/* A program that a runtime would start. CES does not: it does what some are known to do. */
+struct ces_cdi_hook {
+	struct ces_strings args;
+};
+
+struct ces_cdi_edits {
+	struct ces_strings env; /* "NAME=value" */
+	struct ces_cdi_node *nodes;
+	size_t n_nodes;
+	struct ces_cdi_mount *mounts;
+	size_t n_mounts;
+	struct ces_cdi_hook *hooks;
+	size_t n_hooks;
+};
+
+struct ces_cdi_device {
+	char *name;
+	struct ces_cdi_edits edits;
+};
+
+struct ces_cdi_spec {
+	char *version, *kind;
+	struct ces_cdi_device *devices;
+	size_t n_devices;
+	struct ces_cdi_edits edits; /* of every device */
+	void *memory;               /* private to policy/cdi.c */
+};
+
+/* Reads one specification of root's, strictly: a key that the CDI specification does not define, or
+ * that would change more of the container than CES knows how to, refuses it. *ret is NULL, and
+ * nothing more is looked at, when its kind is not one of kinds; otherwise it is to be released with
+ * ces_cdi_free. Code CES_E_HOST on failure. */
+int ces_cdi_parse(const char *bytes, size_t length, const struct ces_strings *kinds,
+		  struct ces_cdi_spec **ret, struct ces_error *err);
+
+void ces_cdi_free(struct ces_cdi_spec *spec);
+
+/* The links that a hook of the tool's "create-symlinks" would make: number i of them as
+ * "target::link", or NULL when there are no more (or it is another hook). */
+const char *ces_cdi_link(const struct ces_cdi_hook *hook, size_t i);
+
+/* Whether CES does natively what the hook does, or need not do it: otherwise it is left undone,
+ * which `doctor` tells. */
+bool ces_cdi_hook_known(const struct ces_cdi_hook *hook);
+
+#endif

@@ -1,0 +1,378 @@
+#!/usr/bin/env bats
+# GPUs: which a run gets, which it does not, and what of their driver. The driver is a fake: nodes with the numbers of real
+# ones that no driver answers to, so that an open that is allowed fails with ENXIO and one that is not with EPERM; files of
+# the names that the specification says. The machine has three devices: GPU 1, and two slices (MIG) of GPU 0.
+
+load ../lib/e2e.bash
+
+uuid=GPU-b2a97e34-51c8-4f6d-a0e9-77d3c4586f12 # of GPU 1
+driver=570.133.20
+spec=/etc/cdi/nvidia.json
+sample=$CES_TOP/tests/lib/cdi/nvidia.json
+allowed='No such device or address' # a device that nobody serves
+
+# The machine's /dev is not the lab's to change: another lies over it.
+fake_dev()
+{
+	local d=/srv/dev n
+	install -d $d
+	mount -t tmpfs -o mode=755 ces-lab $d
+	mkdir $d/pts $d/shm $d/dri $d/nvidia-caps
+	for n in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0 mem:1:1 \
+		nvidia0:195:0 nvidia1:195:1 nvidia2:195:2 nvidiactl:195:255 nvidia-modeset:195:254 \
+		nvidia-uvm:507:0 nvidia-uvm-tools:507:1 dri/card2:226:2 dri/renderD129:226:129 \
+		nvidia-caps/nvidia-cap{1:237:1,2:237:2,12:237:12,13:237:13,21:237:21,22:237:22}; do
+		mknod -m 666 "$d/${n%%:*}" c $(tr : ' ' <<< "${n#*:}")
+	done
+	mknod -m 666 $d/sda b 8 0
+	mknod -m 600 $d/ram b 1 0
+	touch $d/nvidia-file
+	ln -s nvidia1 $d/nvidia-link
+	ln -s pts/ptmx $d/ptmx
+	for n in fd:/proc/self/fd stdin:/proc/self/fd/0 stdout:/proc/self/fd/1 stderr:/proc/self/fd/2; do
+		ln -s "${n#*:}" "$d/${n%%:*}"
+	done
+	mount --bind /dev/pts $d/pts
+	mount --bind /dev/shm $d/shm
+	mount --move $d /dev
+	{ printf 'Character devices:\n195 nvidia\n226 drm\n237 nvidia-caps\n507 nvidia-uvm\n511 kfd\n'; tail -n +2 /proc/devices; } > $lab/devices
+	mount --bind $lab/devices /proc/devices
+}
+
+fake_driver()
+{
+	local f
+	jq -r '.containerEdits.mounts[].hostPath | select(startswith("/usr/"))' "$sample" > $lab/driver-files
+	while read -r f; do install -D /dev/null "$f"; done < $lab/driver-files
+	printf '#!/bin/sh\necho the driver says $1\n' > /usr/bin/nvidia-smi
+	printf '#include <unistd.h>\n__attribute__((constructor)) static void hi(void) { write(1, "libcuda is here\\n", 16); }\n' |
+		gcc -shared -fPIC -x c - -Wl,-soname,libcuda.so.1 -o /usr/lib64/libcuda.so.$driver
+	ln -sf libcuda.so.$driver /usr/lib64/libcuda.so.1
+	ln -sf libnvidia-nvvm.so.$driver /usr/lib64/libnvidia-nvvm.so.4
+	printf '#!/bin/sh\ntouch %s/hook-ran\n' $lab > /usr/bin/nvidia-cdi-hook
+	chmod 755 /usr/bin/nvidia-cdi-hook
+	mkdir -p /run/nvidia-persistenced
+	python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("/run/nvidia-persistenced/socket")'
+}
+
+# The specification, changed by a jq filter.
+specify() # [FILTER]
+{
+	rm -rf /etc/cdi
+	install -d -m 755 /etc/cdi
+	jq "${1:-.}" "$sample" > $spec
+	chmod 644 $spec
+}
+
+gpu_policy() # [FILTER]
+{
+	lab_policy ".defaults.gpus.max = 8 | .defaults.limits.runs = 20 | ${1:-.}"
+}
+
+setup_file()
+{
+	fake_dev
+	fake_driver
+	specify
+	gpu_policy
+	have alice tools cuda
+	pull bob $open/tools:1 -q
+}
+
+teardown_file()
+{
+	umount /proc/devices
+	umount -l /dev
+	xargs rm -f < $lab/driver-files
+	rm -rf /etc/cdi /usr/bin/nvidia-cdi-hook /usr/lib64/lib{cuda,nvidia-nvvm}.so.[14] /run/nvidia-persistenced
+	lab_policy
+}
+
+setup() { remember; }
+teardown()
+{
+	rm -rf /home/*/outputs_*
+	[ -z "${clients[*]:-}" ] || kill -KILL "${clients[@]}" 2> /dev/null || true
+	eventually no pgrep -x 'ces-helper|crun|runc'
+	specify
+	gpu_policy
+}
+
+clients=()
+# A run of a user's in the background that says which devices it has and stays; its output is in $lab/up.N.
+hold() # N USER [OPTION...]
+{
+	local n=$1 user=$2
+	shift 2
+	rm -f $lab/up.$n $lab/err.$n
+	setpriv --reuid=$user --regid=$user --init-groups --reset-env env -C /home/$user ces-client run -q "$@" $open/tools:1 sh -c 'echo $NVIDIA_VISIBLE_DEVICES; exec sleep 600' \
+		> $lab/up.$n 2> $lab/err.$n 3>&- < /dev/null &
+	clients[n]=$!
+}
+
+held() { eventually test -s "$lab/up.$1"; }
+
+# What a process in the cgroup of alice's one run says of opening a node of the host.
+in_run() # MODE(<, > or <>) NODE
+{
+	local group
+	group=$(find /sys/fs/cgroup -path "*/ces/4401/$(ls /run/ces | grep -m 1 '^[0-9]')/cgroup.kill" -printf '%h\n')
+	bash -c "echo \$\$ > $group/cgroup.procs; exec 4$1 $2" 2>&1 || true
+}
+
+@test "without --gpu there is no GPU, whatever the image says" {
+	from=cuda run inside -- sh -c 'ls -R /dev; env'
+	[ "$status" -eq 0 ]
+	[[ $output != *nvidia* && $output != *render* ]]
+	[[ $output == *NVIDIA_VISIBLE_DEVICES=void* && $output != *CAPABILITIES=all* && $output != *ces-gpu* ]]
+}
+
+@test "a GPU is its nodes and those of its driver, no others" {
+	run inside --gpu -- sh -c 'cd /dev; find . -type c | grep -E "nvidia|dri|kfd" | sort'
+	[ "$output" = "./dri/renderD129
+./nvidia-modeset
+./nvidia-uvm
+./nvidia-uvm-tools
+./nvidia1
+./nvidiactl" ]
+	run inside --gpu -- sh -c 'stat -c %t:%T:%a /dev/nvidia1 /dev/dri/renderD129; true <> /dev/nvidia1; mknod /tmp/n c 195 2'
+	[[ ${lines[0]} == c3:1:666 && ${lines[1]} == e2:81:666 && ${lines[2]} == *"$allowed"* ]]
+	[[ ${lines[3]} == *"not permitted"* ]]
+}
+
+@test "a slice of a GPU is its parent and its two capabilities, for reading" {
+	run inside --gpu=0:1 -- sh -c 'cd /dev; find . -type c -name "nvidia*[0-9]" | sort
+		true < nvidia-caps/nvidia-cap21; true > nvidia-caps/nvidia-cap21'
+	[ "${lines[*]:0:3}" = "./nvidia-caps/nvidia-cap21 ./nvidia-caps/nvidia-cap22 ./nvidia0" ]
+	[[ ${lines[3]} == *"$allowed"* ]]
+	[[ ${lines[4]} == *"not permitted"* ]]
+}
+
+@test "the neighbour's GPU cannot be opened, even if there were a node" {
+	hold 1 alice --gpu=1
+	held 1
+	run in_run '<>' /dev/nvidia1
+	[[ $output == *"$allowed"* ]]
+	for n in nvidia0 nvidia2 nvidia-caps/nvidia-cap12 nvidia-caps/nvidia-cap1 dri/card2 mem; do
+		run in_run '<>' /dev/$n
+		[[ $output == *"not permitted"* ]] || { echo "$n: $output"; false; }
+	done
+}
+
+@test "the driver's programs and libraries work, its plain names lead to them, nothing of the image is in their way" {
+	from=cuda run inside --gpu -- sh -c 'nvidia-smi hello; LD_PRELOAD=libcuda.so.1 /opt/lib/ld-linux* /opt/true
+		cd /usr/lib/ces-gpu/usr/lib64; for l in libcuda.so libcuda.so.1 libnvidia-nvvm.so.4; do readlink $l; done; echo $LD_LIBRARY_PATH'
+	[ "${lines[0]}" = "the driver says hello" ]
+	[ "${lines[1]}" = "libcuda is here" ]
+	[ "${lines[*]:2:3}" = "libcuda.so.1 libcuda.so.$driver libnvidia-nvvm.so.$driver" ]
+	[ "${lines[5]}" = /usr/lib/ces-gpu/usr/lib64:/opt/lib ]
+	from=tools run inside --gpu -- sh -c 'nvidia-smi hello'
+	[ "$output" = "the driver says hello" ]
+}
+
+@test "the driver's files cannot be changed from inside" {
+	run --separate-stderr inside --gpu -- sh -c 'echo x >> /usr/lib/ces-gpu/usr/bin/nvidia-smi; echo x > /usr/lib/ces-gpu/usr/lib64/new
+		rm /usr/lib/ces-gpu/usr/bin/nvidia-smi; mount -o remount,rw /usr/lib/ces-gpu; chmod 777 /usr/lib/ces-gpu/usr; echo end'
+	[ "$output" = end ]
+	[ "${#stderr_lines[@]}" -eq 5 ]
+	[ "$(cat /usr/bin/nvidia-smi)" = "$(printf '#!/bin/sh\necho the driver says $1\n')" ]
+	nothing_left_behind
+}
+
+@test "no hook is run, and no service's socket is inside" {
+	run inside --gpu -- sh -c 'find / -path /proc -prune -o -type s -print -o -name "*persistenced*" -print | sort'
+	[ "$status" -eq 0 ]
+	[ "$output" = "$(printf '/usr/bin/nvidia-persistenced\n/usr/lib/ces-gpu/usr/bin/nvidia-persistenced')" ]
+	[ ! -e $lab/hook-ran ]
+}
+
+@test "the granted devices are told inside, in the journal, and by explain" {
+	from=cuda run inside --gpu=2 -- sh -c 'echo $NVIDIA_VISIBLE_DEVICES $NVIDIA_DRIVER_CAPABILITIES'
+	[ "$output" = "1,0:0 compute,utility" ]
+	[ "$(journal_new -c 'select(.event == "decision") | [.gpus, .devices]')" = '[2,["nvidia.com/gpu=1","nvidia.com/gpu=0:0"]]' ]
+	run ces alice explain run --gpu=2 $open/tools:1
+	[[ $output == *"GPUs: 2"* ]]
+}
+
+@test "what drivers are told is not the caller's to say" {
+	run --separate-stderr inside --gpu -e NVIDIA_VISIBLE_DEVICES=all -- true
+	refused 'NVIDIA_VISIBLE_DEVICES: CES sets this itself'
+}
+
+@test "a device counts once, whatever its names; all is what there is" {
+	run --separate-stderr inside --gpu=4 -- true
+	refused "4 of this machine's GPUs were asked for, and 3 are free"
+	run inside --gpu=all -- sh -c 'echo $NVIDIA_VISIBLE_DEVICES'
+	[ "$output" = 1,0:0,0:1 ]
+}
+
+@test "more than the policy allows, names out of its list and names that are none are refused" {
+	gpu_policy '.defaults.gpus = {max: 1, devices: ["1", "0:0"]}'
+	run --separate-stderr inside --gpu=2 -- true
+	refused 'GPUs are more than the 1 that are allowed'
+	remember
+	run --separate-stderr inside --gpu=0:1 -- true
+	refused '0:1 is not one that may be used'
+	remember
+	run --separate-stderr inside --gpu=-1 -- true
+	refused 'a number'
+	gpu_policy
+	remember
+	run --separate-stderr inside --gpu=GPU-00000000-0000 -- true
+	refused 'no device GPU-00000000-0000'
+}
+
+@test "two runs never have the same GPU: many at once get what there is, each its own" {
+	local i
+	for i in 1 2 3 4 5 6 7; do hold $i "$([ $((i % 2)) = 0 ] && echo alice || echo bob)" --gpu; done
+	for i in 1 2 3 4 5 6 7; do eventually grep -q . $lab/up.$i $lab/err.$i; done
+	cat $lab/up.? $lab/err.?
+	[ "$(cat $lab/up.? | sort)" = "$(printf '0:0\n0:1\n1')" ]
+	[ "$(cat $lab/err.? | grep -c "1 of this machine's GPUs were asked for, and 0 are free")" -eq 4 ]
+}
+
+@test "a GPU in use is refused by any of its names, its slices to nobody but each other" {
+	hold 1 bob --gpu=1
+	hold 2 bob --gpu=0:0
+	held 1
+	held 2
+	remember
+	run --separate-stderr inside --gpu=$uuid -- true
+	refused 'in use by another run'
+	[[ $stderr != *bob* && $stderr != *4402* ]]
+	specify '.devices += [{name: "whole", containerEdits: {deviceNodes: [{path: "/dev/nvidia0"}]}}]'
+	remember
+	run --separate-stderr inside --gpu=whole -- true
+	refused 'in use by another run'
+	run inside --gpu=MIG-e47d1b05-82a4-5c19-b7f3-6d90a1c25e48 -- true
+	[ "$status" -eq 0 ]
+}
+
+@test "the ledger survives a crash: what a killed helper held can be had again" {
+	hold 1 alice --gpu=1
+	held 1
+	kill -KILL "$(pgrep -P ${clients[1]} -x ces-helper)"
+	run inside --gpu=$uuid -- sh -c 'echo $NVIDIA_VISIBLE_DEVICES'
+	[ "$output" = $uuid ]
+}
+
+@test "GPUs that are not exclusive are shared, evenly, but not with a run that has one alone" {
+	gpu_policy '.defaults.gpus.exclusive = false | .defaults.gpus.devices = ["1", "0:0"]
+		| .projects["nsh-2024-0002"].gpus.exclusive = true'
+	for i in 1 2 3; do
+		hold $i alice --gpu
+		held $i
+	done
+	[ "$(cat $lab/up.[123] | tr '\n' ' ')" = "1 0:0 1 " ]
+	remember
+	who=bob run --separate-stderr inside --gpu -- true
+	refused '0 are free'
+}
+
+in_job() # as inside
+{
+	(echo "$BASHPID" > /sys/fs/cgroup/devices/ces-job-$$/tasks && inside "$@")
+}
+
+@test "in a job, only the devices that the job may open" {
+	local group=/sys/fs/cgroup/devices/ces-job-$$
+	[ -d /sys/fs/cgroup/devices ] || skip "no v1 devices controller"
+	mkdir -p $group
+	remember
+	echo 'c 195:1 rwm' > $group/devices.deny
+	run --separate-stderr in_job --gpu=$uuid -- true
+	refused 'not open to your job'
+	run in_job --gpu -- sh -c 'echo $NVIDIA_VISIBLE_DEVICES'
+	[ "$output" = 0:0 ]
+	eventually rmdir $group
+}
+
+# A run with the changed specification is refused.
+bad() # PATTERN FILTER
+{
+	specify "$2"
+	remember
+	run --separate-stderr inside --gpu=3 -- true
+	refused "$1" || { echo "not refused as it should: $2"; return 1; }
+}
+
+@test "nodes that are not what they are said to be, or nothing for a container, are refused" {
+	local one='.devices[0:2][].containerEdits.deviceNodes[0]' all='.containerEdits.deviceNodes'
+	bad 'nvidia1 is device 195:1, and the specification says 195:7' "($one).minor = 7"
+	bad 'nvidia-uvm is device 507:0, and the specification says 511:0' "$all[2].major = 511"
+	bad 'nvidia-link is not a character device|symbolic' "($one) = {path: \"/dev/nvidia-link\"}"
+	bad 'nvidia-file is not a character device' "($one) = {path: \"/dev/nvidia-file\"}"
+	bad 'nvidia9: No such file' "($one) = {path: \"/dev/nvidia9\"}"
+	bad '/dev/sda is not a device that CES gives' "$all += [{path: \"/dev/sda\"}]"
+	bad '/dev/sda is not a character device' "$all += [{path: \"/dev/nvidia-x\", hostPath: \"/dev/sda\"}]"
+	bad '/dev/mem .1:1. is not a device that CES gives' "$all += [{path: \"/dev/nvidia-x\", hostPath: \"/dev/mem\"}]"
+	bad '/dev/null is not a device that CES gives' "$all += [{path: \"/dev/null\", hostPath: \"/dev/nvidia2\"}]"
+	bad 'not a device that CES gives' "$all += [{path: \"/etc/nvidia\"}]"
+	bad 'nvidia-x is not a device that CES gives' "$all += [{path: \"/dev/nvidia-x\", type: \"b\"}]"
+	bad 'nvidia-cap1 .237:1. is not a device that CES gives' "$all += [{path: \"/dev/nvidia-caps/nvidia-cap1\"}]"
+	bad 'card2 .226:2. is not a device that CES gives' "$all += [{path: \"/dev/dri/x\", hostPath: \"/dev/dri/card2\"}]"
+}
+
+@test "driver files that are links, may be written by others, or go where nothing may go are refused" {
+	local add='.containerEdits.mounts += [{hostPath: "%s", containerPath: "%s"}]' f to
+	install -m 755 /dev/null /usr/lib64/libgood.so.1
+	ln -sf /etc/shadow /usr/lib64/libbad.so.1
+	install -m 666 /dev/null /usr/lib64/libopen.so.1
+	install -o alice /dev/null /usr/lib64/libalice.so.1
+	mkfifo -m 644 /usr/lib64/libfifo.so.1
+	for f in bad:'a symbolic link' open:"not root's alone" alice:"not root's alone" fifo:'neither a file' gone:'No such file'; do
+		bad "lib${f%%:*}.so.1, a file of the GPU's driver: ${f#*:}" \
+			"$(printf "$add" /usr/lib64/lib${f%%:*}.so.1 /usr/lib64/lib${f%%:*}.so.1)"
+	done
+	for to in /usr /usr/lib64 /etc/passwd /etc/ld.so.preload /proc/x /sys/x /safe_data/x /bin/sh /root/x /lib64/x.so \
+		/usr/lib/ces-gpu/x; do
+		bad 'does not put anything there' "$(printf "$add" /usr/lib64/libgood.so.1 $to)"
+	done
+	for to in libc.so::/etc/x ::/usr/lib64/x.so no-colons x::relative x::/usr/../etc/x; do
+		bad 'not a link that CES makes' ".containerEdits.hooks[0].args += [\"--link\", \"$to\"]"
+	done
+	rm -f /usr/lib64/lib{good,bad,open,alice,fifo}.so.1
+}
+
+@test "a specification that others could write, or that CES does not understand, is refused" {
+	bad 'is not a key that CES knows' '.containerEdits.netDevices = []'
+	bad 'is not a key that CES knows' '.devices[0].containerEdits.deviceNodes[0].extra = 1'
+	bad 'cdiVersion must be' '.cdiVersion = "9.9.9"'
+	bad 'two devices have the name 1' '.devices += [.devices[0]]'
+	bad 'at most 512' '.containerEdits.mounts = [range(600) | {hostPath: "/usr/x", containerPath: "/usr/x"}]'
+	bad 'no specification of the kind nvidia.com/gpu' '.kind = "nvidia.com/other"'
+	bad 'no specification of the kind nvidia.com/gpu' '.kind = "vendor.com/net" | .containerEdits.netDevices = []'
+	tampered "chmod 666 $spec" 'writable by others'
+	tampered "chmod 777 /etc/cdi" 'writable by others'
+	tampered "chown alice $spec" 'not owned by root'
+	tampered "mv $spec /srv/x.json; ln -s /srv/x.json $spec" 'symbolic link'
+	tampered "rm $spec; mkfifo $spec" 'not a regular file'
+	tampered "truncate -s 100 $spec" 'has no end'
+	tampered "printf '{\"a\":%.0s' {1..40} > $spec" 'nested too deeply'
+	tampered "sed -i '0,/\"kind\"/s//\"kind\": \"a.b\\/c\", \"kind\"/' $spec" 'written twice'
+	tampered "rm $spec" 'no specification'
+	tampered "rm -r /etc/cdi; ln -s /home/alice /etc/cdi" 'symbolic|Too many levels'
+}
+
+tampered() # COMMAND PATTERN
+{
+	specify
+	bash -c "$1"
+	remember
+	run --separate-stderr inside --gpu=1 -- true
+	refused "$2" || { echo "not refused as it should: $1"; return 1; }
+}
+
+@test "GPUs of other makers come by the same path" {
+	rm -r /etc/cdi
+	install -d -m 755 /etc/cdi
+	mknod -m 666 /dev/kfd c 511 0
+	jq -n '{cdiVersion: "0.6.0", kind: "amd.com/gpu", devices: [129, 130 | {name: "\(. - 129)", containerEdits:
+		{deviceNodes: [{path: "/dev/kfd"}, {path: "/dev/dri/card2"}, {path: "/dev/dri/renderD\(.)"}]}}]}' > /etc/cdi/amd.json
+	mknod -m 666 /dev/dri/renderD130 c 226 130
+	hold 1 bob --gpu
+	held 1
+	run inside --gpu -- sh -c 'cd /dev; find kfd dri -type c'
+	[ "$output" = "$(printf 'kfd\ndri/renderD130')" ]
+	rm /dev/kfd /dev/dri/renderD130
+}
