@@ -332,12 +332,25 @@ static int too_few(const struct ces_gpus *gpus, const struct ces_decision *decis
 	    closed ? " (some are not open to your job)" : "");
 }
 
+/* Forgets what an earlier attempt chose. */
+static void reset(struct ces_gpus *gpus)
+{
+	for (size_t i = 0; i < gpus->n_names; i++)
+		free(gpus->names[i]);
+	gpus->n_names = gpus->n_edits = gpus->n_nodes = gpus->n_marks = 0;
+	for (size_t i = 0; i < gpus->n_found; i++) {
+		gpus->found[i].load = 0;
+		gpus->found[i].busy = false;
+	}
+}
+
 int ces_gpus_choose(struct ces_gpus *gpus, const struct ces_decision *decision, int runs,
 		    struct ces_error *err)
 {
 	struct weighing with = {gpus, decision->gpu_exclusive};
 	const struct ces_gpu *gpu;
 
+	reset(gpus);
 	ces_runs_each(runs, weigh, &with);
 	while (gpus->n_names < decision->gpus && (gpu = best(gpus)) != NULL)
 		if (take(gpus, gpu, decision->gpu_exclusive, err) < 0)
@@ -349,8 +362,7 @@ int ces_gpus_choose(struct ces_gpus *gpus, const struct ces_decision *decision, 
 
 void ces_gpus_free(struct ces_gpus *gpus)
 {
-	for (size_t i = 0; i < gpus->n_names; i++)
-		free(gpus->names[i]);
+	reset(gpus);
 	for (size_t i = 0; i < gpus->n_specs; i++)
 		ces_cdi_free(gpus->specs[i]);
 	free(gpus->found);

@@ -167,24 +167,44 @@ static int enter_run(const struct ces_plan *plan, const struct ces_grant *grant,
 	return ces_runs_enter(plan->session->runs, &record, &finish->record, &finish->stop, err);
 }
 
+/* A dead run that another process is clearing has its devices for a moment more. */
+#define GPU_TRIES   15
+#define GPU_WAIT_US 100000
+
 /* Counting, choosing and entering are one step: of two starts for the last place, or the last GPU,
  * exactly one gets it. Only root can hold this lock, and only for as long as this takes. */
-static int reserve(struct ces_plan *plan, const struct ces_grant *grant,
-		   struct ces_finish *finish, struct ces_error *err)
+static int reserve_once(struct ces_plan *plan, const struct ces_grant *grant,
+			struct ces_finish *finish, bool *ret_again, struct ces_error *err)
 {
 	unsigned left;
 	int result;
 
+	*ret_again = false;
 	if (flock(plan->session->runs, LOCK_EX) < 0)
 		return ces_error_errno(err, CES_E_HOST, "locking the runs");
 	left = alarm(CES_LOCK_SECONDS);
 	result = check_runs(plan, err);
-	if (result == 0 && plan->decision->gpus > 0)
+	if (result == 0 && plan->decision->gpus > 0) {
 		result = ces_gpus_choose(&plan->gpus, plan->decision, plan->session->runs, err);
+		*ret_again = result < 0 && err->code == CES_E_LIMIT;
+	}
 	if (result == 0)
 		result = enter_run(plan, grant, finish, err);
 	(void)flock(plan->session->runs, LOCK_UN);
 	(void)alarm(left);
+	return result;
+}
+
+static int reserve(struct ces_plan *plan, const struct ces_grant *grant, struct ces_finish *finish,
+		   struct ces_error *err)
+{
+	bool again = false;
+	int result = reserve_once(plan, grant, finish, &again, err);
+
+	for (int i = 1; again && i < GPU_TRIES; i++) {
+		(void)usleep(GPU_WAIT_US);
+		result = reserve_once(plan, grant, finish, &again, err);
+	}
 	return result;
 }
 
@@ -287,8 +307,7 @@ static int prepare(struct ces_plan *plan, struct ces_grant *grant, struct ces_er
 			     sizeof(plan->outputs));
 	ces_journal_fill_run(decision->scratch.source, plan->run, plan->scratch,
 			     sizeof(plan->scratch));
-	if (check_runtime(plan, err) < 0 ||
-	    load_image(plan, grant, err) < 0 ||
+	if (check_runtime(plan, err) < 0 || load_image(plan, grant, err) < 0 ||
 	    (decision->gpus > 0 &&
 	     ces_gpus_find(plan->session->policy, decision, &plan->gpus, err) < 0))
 		return -1;

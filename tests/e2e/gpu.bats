@@ -249,11 +249,14 @@ in_run() # MODE(<, > or <>) NODE
 }
 
 @test "the ledger survives a crash: what a killed helper held can be had again" {
-	hold 1 alice --gpu=1
-	held 1
-	kill -KILL "$(pgrep -P ${clients[1]} -x ces-helper)"
-	run inside --gpu=$uuid -- sh -c 'echo $NVIDIA_VISIBLE_DEVICES'
-	[ "$output" = $uuid ]
+	for who in alice bob; do
+		hold 1 $who --gpu=1
+		held 1
+		kill -KILL "$(pgrep -P ${clients[1]} -x ces-helper)"
+		who=alice run inside --gpu=$uuid -- sh -c 'echo $NVIDIA_VISIBLE_DEVICES'
+		[ "$output" = $uuid ]
+	done
+	eventually test -z "$(ls /run/ces)"
 }
 
 @test "GPUs that are not exclusive are shared, evenly, but not with a run that has one alone" {
@@ -263,6 +266,7 @@ in_run() # MODE(<, > or <>) NODE
 		hold $i alice --gpu
 		held $i
 	done
+	cat $lab/up.[123]
 	[ "$(cat $lab/up.[123] | tr '\n' ' ')" = "1 0:0 1 " ]
 	remember
 	who=bob run --separate-stderr inside --gpu -- true
@@ -271,11 +275,11 @@ in_run() # MODE(<, > or <>) NODE
 
 in_job() # as inside
 {
-	(echo "$BASHPID" > /sys/fs/cgroup/devices/ces-job-$$/tasks && inside "$@")
+	(echo "$BASHPID" > $group/tasks && inside "$@")
 }
 
 @test "in a job, only the devices that the job may open" {
-	local group=/sys/fs/cgroup/devices/ces-job-$$
+	group=/sys/fs/cgroup/devices/ces-job-$BASHPID
 	[ -d /sys/fs/cgroup/devices ] || skip "no v1 devices controller"
 	mkdir -p $group
 	remember
