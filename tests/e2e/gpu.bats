@@ -175,6 +175,8 @@ in_run() # MODE(<, > or <>) NODE
 		rm /usr/lib/ces-gpu/usr/bin/nvidia-smi; mount -o remount,rw /usr/lib/ces-gpu; chmod 777 /usr/lib/ces-gpu/usr; echo end'
 	[ "$output" = end ]
 	[ "${#stderr_lines[@]}" -eq 5 ]
+	run inside --gpu -- sh -c 'grep -c /usr/lib/ces-gpu /proc/self/mountinfo; grep /usr/lib/ces-gpu /proc/self/mountinfo | grep -v " ro,nosuid,nodev"'
+	[ "$output" = 18 ]
 	[ "$(cat /usr/bin/nvidia-smi)" = "$(printf '#!/bin/sh\necho the driver says $1\n')" ]
 	nothing_left_behind
 }
@@ -224,7 +226,13 @@ in_run() # MODE(<, > or <>) NODE
 
 @test "two runs never have the same GPU: many at once get what there is, each its own" {
 	local i
+	# All come to the door and go through it together.
+	flock --no-fork /run/ces sleep 60 3>&- &
+	clients[0]=$!
 	for i in 1 2 3 4 5 6 7; do hold $i "$([ $((i % 2)) = 0 ] && echo alice || echo bob)" --gpu; done
+	waiting() { [ "$(grep -c "^[0-9]*: *-> FLOCK.*:$(stat -c %i /run/ces) " /proc/locks)" -ge 7 ]; }
+	eventually waiting
+	kill ${clients[0]}
 	for i in 1 2 3 4 5 6 7; do eventually grep -q . $lab/up.$i $lab/err.$i; done
 	cat $lab/up.? $lab/err.?
 	[ "$(cat $lab/up.? | sort)" = "$(printf '0:0\n0:1\n1')" ]
