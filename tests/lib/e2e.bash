@@ -83,6 +83,7 @@ homes()
 
 remember()
 {
+	rm -f $lab/up $lab/up.* # (a test that waits for the output of its own run must not see that of another)
 	before=$(machine)
 	before_homes=$(homes)
 	before_lines=$(journal_lines)

@@ -36,6 +36,7 @@ make_root()
 	done
 	mount --rbind /sys /mnt/root/sys
 	mount --rbind /dev /mnt/root/dev
+	show_cgroups
 	for d in run home tmp var/tmp; do
 		mkdir -p "/mnt/root/$d"
 		mount -t tmpfs -o mode=755 ces-lab "/mnt/root/$d"
@@ -90,35 +91,76 @@ inside()
 	"$@"
 }
 
-cgroups()
+# Cgroups are the machine's own, not a copy. On v1 and hybrid hosts a lab works in a child of its own in every hierarchy,
+# which a cgroup namespace shows as the root, so that labs beside each other see nothing of each other. (Version 2 alone
+# would not let the child of a namespace's root have controllers while there are processes in it.)
+hierarchies()
 {
-	find /sys/fs/cgroup -type d \( -name ces -o -path '*/ces/*' -o -name 'ces-*' \) 2>/dev/null | sort -r
+	findmnt -rno TARGET,FSTYPE --types cgroup,cgroup2 | awk '$1 ~ "^/sys/fs/cgroup/" { print $1 }'
 }
 
-# Cgroups are the machine's own, not a copy: those that a killed test left are removed by hand, deepest
-# first, and only those that were not there before.
-sweep_cgroups() # BEFORE
+make_cgroups() # NAME
 {
-	comm -23 <(cgroups | sort) <(sort <<<"$1") | sort -r | while read -r d; do
-		rmdir "$d" 2>/dev/null || true
+	local h
+	for h in $(hierarchies); do
+		mkdir "$h/$1"
+		# a child of cpuset takes nobody before it has cpus and memory
+		if [ -e "$h/cpuset.cpus" ]; then
+			cat "$h/cpuset.cpus" > "$h/$1/cpuset.cpus"
+			cat "$h/cpuset.mems" > "$h/$1/cpuset.mems"
+		fi
+	done
+}
+
+show_cgroups() # inside, in the namespace
+{
+	local h options own
+	own=$(hierarchies)
+	[ -n "$own" ] || return 0
+	mount -t tmpfs -o mode=755 tmpfs /mnt/root/sys/fs/cgroup # (the same file system is not mounted on itself)
+	for h in $own; do
+		mkdir "/mnt/root$h"
+		if [ "$(stat -fc %T "$h")" = cgroup2fs ]; then
+			mount -t cgroup2 cgroup2 "/mnt/root$h"
+			continue
+		fi
+		options=$(findmnt -no FS-OPTIONS --mountpoint "$h" | tr , '\n' | grep -vxE 'rw|ro|xattr|clone_children|release_agent=.*' |
+			paste -sd,)
+		case $options in name=*) options=none,$options ;; esac
+		mount -t cgroup -o "$options" cgroup "/mnt/root$h"
+	done
+}
+
+# What a killed test left goes too, deepest first.
+remove_cgroups() # NAME
+{
+	local h d
+	for h in $(hierarchies); do
+		find "$h/$1" -depth -type d 2> /dev/null | while read -r d; do
+			rmdir "$d" 2> /dev/null || { sleep 0.2; rmdir "$d" 2> /dev/null; } || true
+		done
 	done
 }
 
 outside()
 {
 	[ "$(id -u)" = 0 ] || { echo "lab.sh: must be root (sudo)" >&2; exit 2; }
-	local status=0 child before
-	before=$(cgroups)
+	local status=0 child name=ces-lab.$$
+	make_cgroups "$name"
+	trap 'remove_cgroups "$name"' EXIT
 	# In the background, or bash would not act on a signal before the command ends.
 	# SIGKILL of unshare takes the whole pid namespace along (--kill-child).
-	unshare --mount --propagation private --pid --fork --kill-child --net --uts \
-		bash "${BASH_SOURCE[0]}" --inside "$@" <&0 &
+	# The shell that waits here stays where it is; the one that becomes the lab moves first.
+	(
+		for h in $(hierarchies); do echo "$BASHPID" > "$h/$name/cgroup.procs"; done
+		exec unshare --cgroup --mount --propagation private --pid --fork --kill-child --net --uts \
+			bash "${BASH_SOURCE[0]}" --inside "$@"
+	) <&0 &
 	child=$!
 	trap 'kill -KILL $child 2>/dev/null' INT TERM HUP
 	while kill -0 $child 2>/dev/null; do
 		wait $child && status=0 || status=$?
 	done
-	sweep_cgroups "$before"
 	exit "$status"
 }
 
