@@ -171,10 +171,27 @@ static int enter_run(const struct ces_plan *plan, const struct ces_grant *grant,
 #define GPU_TRIES   15
 #define GPU_WAIT_US 100000
 
-/* Counting, choosing and entering are one step: of two starts for the last place, or the last GPU,
- * exactly one gets it. Only root can hold this lock, and only for as long as this takes. */
-static int reserve_once(struct ces_plan *plan, const struct ces_grant *grant,
-			struct ces_finish *finish, bool *ret_again, struct ces_error *err)
+/* On record with the digest and the devices that the run will have; what cannot be recorded is not
+ * entered, so that nothing of a run is ever there of which the journal does not know. */
+static int record_and_enter(struct ces_session *session, const struct ces_plan *plan,
+			    const struct ces_grant *grant, struct ces_finish *finish,
+			    struct ces_error *err)
+{
+	const struct ces_strings devices = {(char **)(uintptr_t)plan->gpus.names,
+					    plan->gpus.n_names};
+
+	if (ces_record_decision(session, plan->decision, plan->run, grant->digest, &devices, NULL,
+				err) < 0)
+		return -1;
+	return enter_run(plan, grant, finish, err);
+}
+
+/* Counting, choosing, recording and entering are one step: of two starts for the last place, or the
+ * last GPU, exactly one gets it. Only root can hold this lock, and only for as long as this takes;
+ * the journal's is taken within it, never the other way round. */
+static int reserve_once(struct ces_session *session, struct ces_plan *plan,
+			const struct ces_grant *grant, struct ces_finish *finish, bool *ret_again,
+			struct ces_error *err)
 {
 	unsigned left;
 	int result;
@@ -189,21 +206,21 @@ static int reserve_once(struct ces_plan *plan, const struct ces_grant *grant,
 		*ret_again = result < 0 && err->code == CES_E_LIMIT;
 	}
 	if (result == 0)
-		result = enter_run(plan, grant, finish, err);
+		result = record_and_enter(session, plan, grant, finish, err);
 	(void)flock(plan->session->runs, LOCK_UN);
 	(void)alarm(left);
 	return result;
 }
 
-static int reserve(struct ces_plan *plan, const struct ces_grant *grant, struct ces_finish *finish,
-		   struct ces_error *err)
+static int reserve(struct ces_session *session, struct ces_plan *plan,
+		   const struct ces_grant *grant, struct ces_finish *finish, struct ces_error *err)
 {
 	bool again = false;
-	int result = reserve_once(plan, grant, finish, &again, err);
+	int result = reserve_once(session, plan, grant, finish, &again, err);
 
 	for (int i = 1; again && i < GPU_TRIES; i++) {
 		(void)usleep(GPU_WAIT_US);
-		result = reserve_once(plan, grant, finish, &again, err);
+		result = reserve_once(session, plan, grant, finish, &again, err);
 	}
 	return result;
 }
@@ -250,18 +267,11 @@ static int run(struct ces_session *session, struct ces_plan *plan, const struct 
 				    .container = CES_CONTAINER_NONE,
 				    .ports = CES_PORTS_NONE,
 				    .grant = grant};
-	struct ces_strings granted;
 	int result;
 
-	if (reserve(plan, grant, &finish, err) < 0)
+	if (reserve(session, plan, grant, &finish, err) < 0)
 		return -1;
-	granted = (struct ces_strings){plan->gpus.names, plan->gpus.n_names};
-	/* recorded with the digest and the devices that the run has, before anything else is made
-	 */
-	result = ces_record_decision(session, plan->decision, plan->run, grant->digest, &granted,
-				     NULL, err);
-	if (result == 0)
-		result = open_mounts(plan, err);
+	result = open_mounts(plan, err);
 	if (result == 0)
 		result = set_up(plan, &finish, err);
 	ces_cleanroom_deadline(0);

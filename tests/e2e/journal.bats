@@ -86,6 +86,31 @@ teardown() { rm -rf /home/*/outputs_*; }
 	tests/lib/chain.py $journal
 }
 
+# What is put into a directory, even for a moment, leaves its time on it.
+touched() { stat -c %y /run/ces $store/staging; }
+
+@test "with the journal on a full disk nothing of a run is ever entered" {
+	cp -a $journal $lab/kept
+	mount -t tmpfs -o mode=700,size=64k ces-full /var/log/ces
+	head -c 12k $lab/kept > $journal
+	chmod 600 $journal
+	sed -i '$d' $journal
+	cat /dev/zero > /var/log/ces/filler 2> /dev/null || true
+	remember
+	entered=$(touched)
+	run --separate-stderr ces alice run $open/tools:1 true
+	after=$(touched)
+	umount /var/log/ces
+	echo "$stderr"
+	[ "$status" -eq 125 ]
+	[[ $stderr == "ces: "*"journal"*"No space left"* ]]
+	[ "$entered" = "$after" ]
+	nothing_left_behind
+	[ -z "$(outputs alice)" ]
+	run inside -- true
+	[ "$status" -eq 0 ]
+}
+
 @test "no journal, no run" {
 	mv $journal $lab/kept
 	mkdir $journal
