@@ -216,8 +216,10 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 }
 
 @test "wait on an attached run returns at its end" {
-	ces alice run -q --name attached $open/tools:1 sh -c 'echo up; sleep 0.5' > $lab/up 2>&1 3>&- < /dev/null &
+	ces alice run -q --name attached $open/tools:1 sh -c 'echo up; while [ ! -e /scratch/end ]; do sleep 0.1; done' \
+		> $lab/up 2>&1 3>&- < /dev/null &
 	eventually grep -q up $lab/up
+	(eventually pgrep -u alice -xf 'ces-client wait attached'; as alice sh -c 'cd scratch_*; touch end') 3>&- &
 	run --separate-stderr ces alice wait attached
 	[[ $stderr == *"has ended; how is known only where it was started"* ]]
 	ces alice ps --format json | jq -e 'length == 0'
