@@ -170,6 +170,7 @@ static int enter_run(const struct ces_plan *plan, const struct ces_grant *grant,
 /* A dead run that another process is clearing has its devices for a moment more. */
 #define GPU_TRIES   15
 #define GPU_WAIT_US 100000
+#define GPU_CLEAR   2 /* one whose helper was dying when the dead were cleared is dead by now */
 
 /* On record with the digest and the devices that the run will have; what cannot be recorded is not
  * entered, so that nothing of a run is ever there of which the journal does not know. */
@@ -220,6 +221,8 @@ static int reserve(struct ces_session *session, struct ces_plan *plan,
 
 	for (int i = 1; again && i < GPU_TRIES; i++) {
 		(void)usleep(GPU_WAIT_US);
+		if (i == GPU_CLEAR)
+			ces_finish_dead(session);
 		result = reserve_once(session, plan, grant, finish, &again, err);
 	}
 	return result;
