@@ -51,7 +51,7 @@ $(B)/ces-unpack: $(call obj,$(wildcard helper/unpack/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -larchive -lisal -lz -lzstd -ljson-c -lseccomp -lcap -lnettle -lpthread
 $(B)/ces-relay: $(call obj,$(wildcard helper/relay/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp
-$(B)/ces-policy: $(call obj,$(wildcard policy/tool/*.c) client/suggest.c) $(LIBS)
+$(B)/ces-policy: $(call obj,$(wildcard policy/tool/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -ljson-c -lnettle -lz
 $(B)/seccomp-generate: $(call obj,$(wildcard helper/seccomp/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp -ljson-c -lnettle

@@ -13,7 +13,7 @@
 #include "client/perform.h"
 #include "client/say.h"
 #include "client/session.h"
-#include "client/suggest.h"
+#include "common/suggest.h"
 #include "client/version.h"
 #include "common/cleanup.h"
 #include "common/name.h"

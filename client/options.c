@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "client/optfile.h"
-#include "client/suggest.h"
+#include "common/suggest.h"
 #include "common/cleanup.h"
 #include "common/name.h"
 

@@ -2,11 +2,11 @@
  * decide who gets the password: that is target.c's gate, which every realm passes first. */
 #include "helper/fetch/auth.h"
 
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "helper/fetch/reply.h"
 
 void ces_auth_wipe(char *secret)
 {
@@ -95,19 +95,10 @@ static char *find_token(struct json_object *reply)
 
 int ces_auth_parse(const char *json, size_t length, char **ret, struct ces_error *err)
 {
-	struct json_tokener *tokener = json_tokener_new_ex(8);
-	struct json_object *reply = NULL;
-	char *token = NULL;
+	struct json_object *reply = ces_reply_parse(json, length, CES_TOKEN_REPLY_MAX);
+	char *token = reply != NULL ? find_token(reply) : NULL;
 
-	if (tokener != NULL && length <= CES_TOKEN_REPLY_MAX) {
-		json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-		reply = json_tokener_parse_ex(tokener, json, (int)length);
-	}
-	if (json_object_is_type(reply, json_type_object))
-		token = find_token(reply);
 	json_object_put(reply);
-	if (tokener != NULL)
-		json_tokener_free(tokener);
 	if (token == NULL)
 		return ces_error_set(err, CES_E_REGISTRY,
 				     "the token server's answer holds no token");

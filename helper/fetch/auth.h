@@ -5,8 +5,7 @@
 #include "helper/fetch/challenge.h"
 #include "helper/fetch/target.h"
 
-#define CES_TOKEN_REPLY_MAX (64 * 1024)
-#define CES_TOKEN_MAX       (16 * 1024)
+#define CES_TOKEN_MAX (16 * 1024)
 
 enum ces_auth_kind { CES_AUTH_NONE, CES_AUTH_BASIC, CES_AUTH_BEARER };
 

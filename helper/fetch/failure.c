@@ -157,7 +157,7 @@ void ces_failure_status(const struct ces_transfer *transfer, struct ces_error *r
 	switch (transfer->response.status) {
 	case 401:
 	case 403:
-		if (!transfer->asks_token &&
+		if (transfer->asks != CES_ASKS_TOKEN &&
 		    !ces_origin_equal(&transfer->origin, &transfer->session->hosts.endpoint))
 			ces_error_set(ret, CES_E_REGISTRY,
 				      "the registry's storage %s refuses to hand out %s", place,
@@ -167,11 +167,13 @@ void ces_failure_status(const struct ces_transfer *transfer, struct ces_error *r
 				      "%s needs a login for %s: give --username and --token-stdin",
 				      place, repository);
 		else
-			ces_error_set(ret, CES_E_REGISTRY, "%s refused the login for %s", place,
-				      repository);
+			ces_error_set(ret, CES_E_REGISTRY,
+				      "%s refused the login for %s: user name or token is wrong, "
+				      "or the token has expired or may not read this image",
+				      place, repository);
 		return;
 	case 404:
-		if (!transfer->asks_token) {
+		if (transfer->asks != CES_ASKS_TOKEN) {
 			missing_text(transfer, place, ret);
 			return;
 		}

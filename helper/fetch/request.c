@@ -8,6 +8,11 @@
 #include <sys/socket.h>
 
 #include "common/name.h"
+#include "helper/fetch/reply.h"
+
+/* The tags are only for the words of a failure: a registry gets little time for them. */
+#define TAGS_SECONDS 10L
+#define TAGS_ASKED   "1000"
 
 #define ACCEPT_MANIFESTS                                                                           \
 	"Accept: application/vnd.oci.image.index.v1+json, "                                        \
@@ -63,7 +68,9 @@ static size_t take_reply(struct ces_transfer *t, const char *data, size_t length
 {
 	char *grown;
 
-	if (length > CES_TOKEN_REPLY_MAX - t->reply_length) {
+	size_t max = t->asks == CES_ASKS_TAGS ? CES_TAGS_REPLY_MAX : CES_TOKEN_REPLY_MAX;
+
+	if (length > max - t->reply_length) {
 		ces_error_set(&t->error, CES_E_REGISTRY, "the token server's answer is too long");
 		return 0;
 	}
@@ -89,7 +96,7 @@ static size_t on_body(char *data, size_t one, size_t length, void *context)
 	(void)one;
 	if (t->error.code != CES_OK)
 		return 0;
-	if (t->asks_token && t->response.status == 200)
+	if (t->asks != CES_ASKS_BODY && t->response.status == 200)
 		return take_reply(t, data, length);
 	if (t->response.status != 200 && t->response.status != 206) {
 		/* An error page. A short one is read to the end, so that the connection can be used
@@ -156,6 +163,9 @@ static bool job_valid(const struct ces_transfer *t)
 
 int ces_request_address(struct ces_transfer *transfer, struct ces_error *err)
 {
+	static const char *const places[] = {
+	    "tags/list?n=" TAGS_ASKED, [CES_FETCH_MANIFEST] = "manifests/",
+	    [CES_FETCH_BLOB] = "blobs/"};
 	const struct ces_fetch_open *open = &transfer->session->open;
 	char text[2048];
 	int n;
@@ -163,13 +173,12 @@ int ces_request_address(struct ces_transfer *transfer, struct ces_error *err)
 	if (!job_valid(transfer))
 		return ces_error_set(err, CES_E_INTERNAL, "this is no image's name: %s %s",
 				     open->repository, transfer->get.reference);
-	n = snprintf(text, sizeof(text), "%s%s/v2/%s/%s/%s", open->scheme_host_port,
+	n = snprintf(text, sizeof(text), "%s%s/v2/%s/%s%s", open->scheme_host_port,
 		     open->prefix != NULL ? open->prefix : "", open->repository,
-		     transfer->get.kind == CES_FETCH_BLOB ? "blobs" : "manifests",
-		     transfer->get.reference);
+		     places[transfer->asks == CES_ASKS_TAGS ? 0 : transfer->get.kind],
+		     transfer->asks == CES_ASKS_TAGS ? "" : transfer->get.reference);
 	if (n < 0 || (size_t)n >= sizeof(text))
 		return ces_error_set(err, CES_E_INTERNAL, "the image's address is too long");
-	transfer->asks_token = false;
 	return ces_target_set(transfer->url, text, &transfer->session->hosts, &transfer->origin,
 			      err);
 }
@@ -201,6 +210,8 @@ static CURLcode set_network(CURL *easy, struct ces_transfer *t)
 	SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
 	SET(CURLOPT_LOW_SPEED_TIME, (long)CES_FIRST_BYTE_SECONDS);
 	SET(CURLOPT_BUFFERSIZE, 512L * 1024);
+	if (t->asks == CES_ASKS_TAGS)
+		SET(CURLOPT_TIMEOUT, TAGS_SECONDS);
 	return result;
 }
 
@@ -240,7 +251,7 @@ static CURLcode set_http(CURL *easy, struct ces_transfer *t)
 	SET(CURLOPT_WRITEFUNCTION, on_body);
 	SET(CURLOPT_WRITEDATA, t);
 	SET(CURLOPT_PRIVATE, t);
-	if (!t->asks_token && t->body.delivered > 0) {
+	if (t->asks == CES_ASKS_BODY && t->body.delivered > 0) {
 		(void)snprintf(range, sizeof(range), "%llu-",
 			       (unsigned long long)t->body.delivered);
 		SET(CURLOPT_RANGE, range);
@@ -285,7 +296,7 @@ static CURLcode set_login(CURL *easy, struct ces_transfer *t)
 	const struct ces_session *s = t->session;
 	CURLcode result = CURLE_OK;
 
-	if (t->asks_token)
+	if (t->asks == CES_ASKS_TOKEN)
 		return s->open.username != NULL ? set_password(easy, &s->open) : CURLE_OK;
 	t->generation = s->auth.generation;
 	if (ces_origin_equal(&t->origin, &s->hosts.endpoint)) {
@@ -294,7 +305,8 @@ static CURLcode set_login(CURL *easy, struct ces_transfer *t)
 		else if (s->auth.kind == CES_AUTH_BEARER && add_bearer(t) < 0)
 			result = CURLE_OUT_OF_MEMORY;
 	}
-	if (t->get.kind == CES_FETCH_MANIFEST && add_header(t, ACCEPT_MANIFESTS) < 0)
+	if (t->asks == CES_ASKS_BODY && t->get.kind == CES_FETCH_MANIFEST &&
+	    add_header(t, ACCEPT_MANIFESTS) < 0)
 		result = CURLE_OUT_OF_MEMORY;
 	return result;
 }

@@ -9,9 +9,11 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "common/name.h"
 #include "helper/fetch/channel.h"
 #include "helper/fetch/failure.h"
 #include "helper/fetch/request.h"
+#include "helper/fetch/tags.h"
 
 #define PIPE_BYTES (1024 * 1024) /* what a process without privilege may have (pipe(7)) */
 #define REPORT_MS  100
@@ -95,6 +97,7 @@ void ces_transfer_start(struct ces_transfer *transfer)
 	struct ces_error err = {0};
 
 	transfer->redirects = 0;
+	transfer->asks = CES_ASKS_BODY;
 	/* Without its old content: a base would make a relative URL of a malformed one. */
 	curl_url_cleanup(transfer->url);
 	transfer->url = curl_url();
@@ -156,6 +159,33 @@ static void refused(struct ces_transfer *t)
 	ces_transfer_fail(t, &err);
 }
 
+/* There is no such tag. What tags are there? Asked of the registry itself only, with the login that
+ * it took, and once: whatever comes of it, the transfer has failed. */
+static void ask_tags(struct ces_transfer *t, const struct ces_error *missing)
+{
+	struct ces_error ignored;
+
+	t->missing = *missing;
+	t->asks = CES_ASKS_TAGS;
+	if (ces_request_address(t, &ignored) < 0)
+		ces_transfer_fail(t, missing);
+	else
+		send_request(t);
+}
+
+static void tags_answered(struct ces_transfer *t, bool whole)
+{
+	char told[CES_TAGS_TEXT], place[CES_ORIGIN_TEXT];
+
+	ces_origin_format(&t->origin, place);
+	if (whole && t->response.status == 200 && !t->response.encoded &&
+	    ces_tags_tell(t->reply != NULL ? t->reply : "", t->reply_length, t->get.reference,
+			  told) == 0)
+		ces_error_set(&t->missing, CES_E_NOTFOUND, "no such tag at %s: %s:%s (%s)", place,
+			      t->session->open.repository, t->get.reference, told);
+	ces_transfer_fail(t, &t->missing);
+}
+
 static void ask_token(struct ces_transfer *t)
 {
 	struct ces_error err = {0};
@@ -169,7 +199,7 @@ static void ask_token(struct ces_transfer *t)
 		ces_transfer_fail(t, &err);
 		return;
 	}
-	t->asks_token = true;
+	t->asks = CES_ASKS_TOKEN;
 	send_request(t);
 }
 
@@ -256,6 +286,13 @@ static void answered(struct ces_transfer *t)
 	case 401:
 		challenged(t);
 		break;
+	case 404:
+		if (t->get.kind == CES_FETCH_MANIFEST && !ces_digest_valid(t->get.reference) &&
+		    ces_origin_equal(&t->origin, &t->session->hosts.endpoint))
+			ask_tags(t, &err);
+		else
+			ces_transfer_fail(t, &err);
+		break;
 	case 403:
 		/* Storage links expire; the registry makes a new one. */
 		if (!ces_origin_equal(&t->origin, &t->session->hosts.endpoint))
@@ -287,7 +324,9 @@ void ces_transfer_complete(struct ces_transfer *transfer, CURLcode result)
 	(void)curl_multi_remove_handle(transfer->session->multi, transfer->easy);
 	if (transfer->response.ended)
 		transfer->session->reached = true;
-	if (transfer->error.code != CES_OK) {
+	if (transfer->asks == CES_ASKS_TAGS) {
+		tags_answered(transfer, whole && transfer->error.code == CES_OK);
+	} else if (transfer->error.code != CES_OK) {
 		ces_transfer_fail(transfer, &transfer->error);
 	} else if (!transfer->response.ended || (!whole && is_body(transfer))) {
 		bool again = ces_failure_network(transfer, result, &err);
@@ -296,7 +335,7 @@ void ces_transfer_complete(struct ces_transfer *transfer, CURLcode result)
 			try_again(transfer, &err, result == CURLE_OPERATION_TIMEDOUT ? 3 : 1);
 		else
 			ces_transfer_fail(transfer, &err);
-	} else if (transfer->asks_token) {
+	} else if (transfer->asks == CES_ASKS_TOKEN) {
 		token_answered(transfer);
 	} else if (is_body(transfer)) {
 		served(transfer);

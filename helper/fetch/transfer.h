@@ -17,6 +17,13 @@ enum ces_transfer_state {
 	CES_TRANSFER_FINISHED,
 };
 
+/* What the request on the wire is for. */
+enum ces_transfer_asks {
+	CES_ASKS_BODY,  /* the thing itself */
+	CES_ASKS_TOKEN, /* a login, of the token server */
+	CES_ASKS_TAGS,  /* the repository's tags, for the words of a failure */
+};
+
 struct ces_transfer {
 	struct ces_session *session;
 	struct ces_transfer *next;
@@ -29,14 +36,15 @@ struct ces_transfer {
 	CURLU *url;
 	struct ces_origin origin; /* of url */
 	struct curl_slist *headers;
-	bool asks_token;      /* it goes to the token server */
+	enum ces_transfer_asks asks;
 	bool address_refused; /* a name led to an address that is never connected to */
 	struct ces_response response;
 	bool admitted;  /* the head of a 200 or 206 was found to fit */
 	size_t ignored; /* bytes of an error page */
-	char *reply;    /* of the token server */
+	char *reply;    /* to what is not CES_ASKS_BODY */
 	size_t reply_length;
 
+	struct ces_error missing; /* while the tags are asked for: why */
 	struct ces_body body;
 	unsigned redirects;
 	unsigned generation; /* of the Authorization that was sent */

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/suggest.h"
+#include "common/suggest.h"
 #include "common/cleanup.h"
 #include "policy/tool/check.h"
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/suggest.h"
+#include "common/suggest.h"
 #include "common/name.h"
 #include "policy/tool/check.h"
 #include "policy/tool/tool.h"

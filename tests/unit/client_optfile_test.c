@@ -1,6 +1,5 @@
 /* The forms of env-files, and of words in opt-files and arg-files. */
 /* links: client/options.c client/run_options.c client/setters.c client/mount.c client/optfile.c */
-/* links: client/suggest.c */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,5 @@
 /* What a user types becomes the request that it should, or a line that says what to type. */
 /* links: client/options.c client/run_options.c client/setters.c client/mount.c client/optfile.c */
-/* links: client/suggest.c */
 /* links: client/check.c */
 #include <check.h>
 #include <stdio.h>

@@ -1,10 +1,7 @@
-/* Edit distance, for "did you mean". It must stay small: words longer than WORD_MAX are not looked
- * at. */
-#include "client/suggest.h"
+/* Edit distance, for "did you mean". It must stay small: longer words are not looked at. */
+#include "common/suggest.h"
 
 #include <string.h>
-
-#define WORD_MAX 32
 
 static size_t least(size_t a, size_t b, size_t c)
 {
@@ -13,11 +10,11 @@ static size_t least(size_t a, size_t b, size_t c)
 	return ab < c ? ab : c;
 }
 
-/* Levenshtein's distance, one row at a time. */
-static size_t distance(const char *a, const char *b)
+/* One row of the table at a time. */
+size_t ces_suggest_distance(const char *a, const char *b)
 {
-	size_t row[WORD_MAX + 1];
-	size_t length = strlen(b);
+	size_t row[CES_SUGGEST_MAX + 1];
+	size_t length = strnlen(b, CES_SUGGEST_MAX);
 
 	for (size_t j = 0; j <= length; j++)
 		row[j] = j;
@@ -40,9 +37,9 @@ void ces_suggest(struct ces_suggestion *best, const char *typed, const char *can
 	size_t length = strlen(typed);
 	size_t d;
 
-	if (length == 0 || length > WORD_MAX || strlen(candidate) > WORD_MAX)
+	if (length == 0 || length > CES_SUGGEST_MAX || strlen(candidate) > CES_SUGGEST_MAX)
 		return;
-	d = distance(typed, candidate);
+	d = ces_suggest_distance(typed, candidate);
 	/* Half of a word wrong is another word. */
 	if (d > 3 || 2 * d > length)
 		return;
