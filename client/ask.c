@@ -6,11 +6,14 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "client/listen.h"
 #include "client/progress.h"
 #include "client/say.h"
-#include "client/session.h"
+#include "client/signals.h"
 #include "client/table.h"
 #include "common/cleanup.h"
 #include "common/io.h"
@@ -20,15 +23,54 @@
 
 struct answer {
 	struct ces_options *options;
-	struct ces_progress *progress;
-	struct ces_table *table;
+	struct ces_session session;
+	struct ces_progress progress;
+	struct ces_table table;
 	int status;
+	int interrupted; /* the signal that ended a pull; 0: none */
 };
 
-static void on_done(struct answer *answer, const struct ces_event_done *done)
+static void on_progress(void *context, const struct ces_event_progress *event)
 {
+	struct answer *answer = context;
+
+	ces_progress_update(&answer->progress, event, ces_now_ms());
+}
+
+static void on_text(void *context, const struct ces_event_text *event)
+{
+	(void)context;
+	ces_text_clean(event->text);
+	printf("%s\n", event->text);
+}
+
+static void on_image(void *context, const struct ces_event_image *event)
+{
+	struct answer *answer = context;
+
+	ces_table_add_image(&answer->table, event);
+}
+
+static void on_run(void *context, const struct ces_event_run *event)
+{
+	struct answer *answer = context;
+
+	ces_table_add_run(&answer->table, event);
+}
+
+static void on_exited(void *context, const struct ces_event_exited *event)
+{
+	struct answer *answer = context;
+
+	answer->status = (int)(event->status & 0xff);
+}
+
+static void on_done(void *context, const struct ces_event_done *done)
+{
+	struct answer *answer = context;
 	const struct ces_request *request = &answer->options->request;
 
+	ces_progress_end(&answer->progress);
 	answer->status = 0;
 	if ((request->flags & CES_FLAG_EXPLAIN) != 0)
 		return;
@@ -44,94 +86,93 @@ static void on_done(struct answer *answer, const struct ces_event_done *done)
 		ces_say("run %s has ended", request->run);
 }
 
-static void on_error(struct answer *answer, const struct ces_event_error *error)
+/* The registry did not like the login: where did that come from? */
+static void tell_token(const struct ces_options *options)
 {
-	ces_progress_end(answer->progress);
-	if (answer->options->may_ask_login && error->rule != NULL &&
-	    strcmp(error->rule, "registries.credentials") == 0)
-		answer->options->login_wanted = true;
-	else
-		ces_say_refusal(error);
+	char day[16] = "";
+	struct tm parts;
+	struct stat st;
+
+	if (options->token_file == NULL || stat(options->token_file, &st) < 0 ||
+	    !S_ISREG(st.st_mode) || localtime_r(&st.st_mtime, &parts) == NULL ||
+	    strftime(day, sizeof(day), "%Y-%m-%d", &parts) == 0)
+		return;
+	ces_say_error("the token is the one that was put into %s on %s", options->token_file, day);
 }
 
-static void on_event(struct answer *answer, struct ces_event *event)
+static void on_error(void *context, const struct ces_event_error *error)
 {
-	switch ((enum ces_frame)event->type) {
-	case CES_FRAME_PROGRESS:
-		ces_progress_update(answer->progress, &event->progress, ces_now_ms());
-		break;
-	case CES_FRAME_TEXT:
-		ces_text_clean(event->text.text);
-		printf("%s\n", event->text.text);
-		break;
-	case CES_FRAME_IMAGE:
-		ces_table_add_image(answer->table, &event->image);
-		break;
-	case CES_FRAME_RUN:
-		ces_table_add_run(answer->table, &event->run);
-		break;
-	case CES_FRAME_EXITED:
-		answer->status = (int)(event->exited.status & 0xff);
-		break;
-	case CES_FRAME_ERROR:
-		on_error(answer, &event->error);
-		break;
-	case CES_FRAME_DONE:
-		ces_progress_end(answer->progress);
-		on_done(answer, &event->done);
-		break;
-	case CES_FRAME_STARTED:
-	case CES_FRAME_REQUEST:
-	case CES_FRAME_CONTROL:
-	case CES_FRAME_FETCH_OPEN:
-	case CES_FRAME_FETCH_GET:
-	case CES_FRAME_FETCH_STATUS:
-	case CES_FRAME_UNPACK_JOB:
-	case CES_FRAME_UNPACK_MANIFEST:
-	case CES_FRAME_UNPACK_LAYER:
-	case CES_FRAME_UNPACK_ERROR:
-	case CES_FRAME_RELAY_JOB:
-	case CES_FRAME_RELAY_REPORT:
-	case CES_FRAME_IMAGE_RECORD:
-	case CES_FRAME_GRANT:
-	case CES_FRAME_RUN_RECORD:
-	default:
-		break;
+	struct answer *answer = context;
+	struct ces_options *options = answer->options;
+	bool login = error->rule != NULL && strcmp(error->rule, "registries.credentials") == 0;
+
+	ces_progress_end(&answer->progress);
+	if (options->may_ask_login && login) {
+		options->login_wanted = true;
+		return;
+	}
+	ces_say_refusal(error);
+	if (login)
+		tell_token(options);
+}
+
+static void on_lost(void *context, const struct ces_error *err)
+{
+	struct answer *answer = context;
+
+	ces_progress_end(&answer->progress);
+	ces_say_failure(err);
+}
+
+static const struct ces_listener listener = {.progress = on_progress,
+					     .text = on_text,
+					     .image = on_image,
+					     .run = on_run,
+					     .exited = on_exited,
+					     .error = on_error,
+					     .done = on_done,
+					     .lost = on_lost};
+
+/* The helper ends the pull and says when nothing of it is left. Who asks a second time does not
+ * want to wait for that: the closed pipe ends it as well. */
+static bool interrupt(struct answer *answer, int number)
+{
+	bool again = answer->interrupted != 0;
+
+	if (number == 0)
+		return true;
+	answer->interrupted = number;
+	ces_progress_end(&answer->progress);
+	if (!again)
+		ces_session_control(&answer->session, CES_CONTROL_SIGNAL, (uint64_t)number);
+	return !again;
+}
+
+static void follow(struct answer *answer, int signals)
+{
+	bool more = true;
+
+	while (more) {
+		struct pollfd fds[] = {{.fd = answer->session.events, .events = POLLIN},
+				       {.fd = signals, .events = POLLIN}};
+
+		if (poll(fds, CES_COUNT(fds), TICK_MS) == 0 && answer->interrupted == 0)
+			ces_progress_tick(&answer->progress, ces_now_ms());
+		if (fds[1].revents != 0)
+			more = interrupt(answer, ces_signals_next(signals));
+		if (fds[0].revents != 0 && more)
+			more = ces_listen(&answer->session, &listener, answer);
 	}
 }
 
-/* An event never comes in parts: the helper writes each in one go, so reading it does not wait. */
-static void await_event(struct ces_session *session, struct ces_progress *progress)
+/* A pull takes time, and leaves something behind when it merely dies. */
+static int take_signals(const struct ces_options *options)
 {
-	struct pollfd events = {.fd = session->events, .events = POLLIN};
+	static const int interrupts[] = {SIGINT, SIGTERM, SIGHUP};
 
-	while (poll(&events, 1, TICK_MS) == 0)
-		ces_progress_tick(progress, ces_now_ms());
-}
-
-static void follow(struct ces_session *session, struct answer *answer)
-{
-	bool final = false;
-
-	while (!final) {
-		struct ces_event event = {0};
-		struct ces_error err;
-		int result;
-
-		await_event(session, answer->progress);
-		result = ces_session_next(session, &event, &err);
-		if (result <= 0) {
-			ces_progress_end(answer->progress);
-			if (result < 0)
-				ces_say_failure(&err);
-			else
-				ces_say_error("the helper ended without an answer");
-			return;
-		}
-		on_event(answer, &event);
-		final = ces_event_is_final(&event);
-		ces_event_free(&event);
-	}
+	if (options->request.verb != CES_VERB_PULL)
+		return -1;
+	return ces_signals_take(interrupts, CES_COUNT(interrupts));
 }
 
 static enum ces_table_kind table_kind(const struct ces_options *options)
@@ -164,25 +205,27 @@ static int finish_stdout(int status)
 
 int ces_ask(const char *helper, struct ces_options *options)
 {
-	struct ces_progress progress = {0};
-	struct ces_table table = {.kind = table_kind(options)};
-	struct answer answer = {options, &progress, &table, CES_EXIT_REFUSED};
-	struct ces_session session;
+	struct answer answer = {
+	    .options = options, .table.kind = table_kind(options), .status = CES_EXIT_REFUSED};
+	CES_CLEANUP_FD int signals = -1;
 	struct ces_error err;
 
-	ces_progress_start(&progress, !options->quiet, STDERR_FILENO);
-	if (ces_session_start(helper, &CES_STDIO_NONE, &session, &err) < 0) {
+	ces_progress_start(&answer.progress, !options->quiet, STDERR_FILENO);
+	signals = take_signals(options);
+	if (ces_session_start(helper, &CES_STDIO_NONE, &answer.session, &err) < 0) {
 		ces_say_failure(&err);
 		return CES_EXIT_REFUSED;
 	}
-	if (ces_session_send(&session, &options->request, &err) < 0)
+	if (ces_session_send(&answer.session, &options->request, &err) < 0)
 		ces_say_failure(&err);
 	else
-		follow(&session, &answer);
-	ces_session_end(&session);
+		follow(&answer, signals);
+	ces_session_end(&answer.session);
 	if (answer.status == 0)
-		ces_table_print(&table);
-	ces_table_free(&table);
-	ces_progress_free(&progress);
+		ces_table_print(&answer.table);
+	else if (answer.interrupted != 0)
+		answer.status = 128 + answer.interrupted;
+	ces_table_free(&answer.table);
+	ces_progress_free(&answer.progress);
 	return finish_stdout(answer.status);
 }

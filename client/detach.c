@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "client/kept.h"
+#include "client/listen.h"
 #include "client/say.h"
-#include "client/session.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/paths.h"
@@ -76,8 +76,9 @@ static void note(struct keeper *keeper)
 		ces_say_failure(&err);
 }
 
-static void on_started(struct keeper *keeper, const struct ces_event_started *event)
+static void on_started(void *context, const struct ces_event_started *event)
 {
+	struct keeper *keeper = context;
 	struct ces_kept *kept = &keeper->kept;
 
 	copy(kept->run, sizeof(kept->run), event->run);
@@ -103,33 +104,40 @@ static void on_end(struct keeper *keeper, int status, const char *reason, const 
 	keeper->final = true;
 }
 
-static void on_event(struct keeper *keeper)
+static void on_done(void *context, const struct ces_event_done *done)
 {
-	struct ces_event event = {0};
-	struct ces_error err;
-	int result = ces_session_next(&keeper->session, &event, &err);
-
-	if (result < 0 && !keeper->answered)
-		ces_say_failure(&err);
-	if (result <= 0) {
-		on_end(keeper, CES_EXIT_REFUSED, "helper died", NULL);
-		return;
-	}
-	if (event.type == CES_FRAME_STARTED) {
-		on_started(keeper, &event.started);
-	} else if (event.type == CES_FRAME_DONE) {
-		(void)printf("%s\n", event.done.run != NULL ? event.done.run : "?");
-		answer(keeper, 0);
-	} else if (event.type == CES_FRAME_EXITED) {
-		on_end(keeper, (int)(event.exited.status & 0xff), event.exited.reason,
-		       event.exited.text);
-	} else if (event.type == CES_FRAME_ERROR) {
-		if (!keeper->answered)
-			ces_say_refusal(&event.error);
-		on_end(keeper, CES_EXIT_REFUSED, "refused", event.error.text);
-	}
-	ces_event_free(&event);
+	(void)printf("%s\n", done->run != NULL ? done->run : "?");
+	answer(context, 0);
 }
+
+static void on_exited(void *context, const struct ces_event_exited *exited)
+{
+	on_end(context, (int)(exited->status & 0xff), exited->reason, exited->text);
+}
+
+static void on_error(void *context, const struct ces_event_error *error)
+{
+	const struct keeper *keeper = context;
+
+	if (!keeper->answered)
+		ces_say_refusal(error);
+	on_end(context, CES_EXIT_REFUSED, "refused", error->text);
+}
+
+static void on_lost(void *context, const struct ces_error *err)
+{
+	const struct keeper *keeper = context;
+
+	if (!keeper->answered)
+		ces_say_failure(err);
+	on_end(context, CES_EXIT_REFUSED, "helper died", NULL);
+}
+
+static const struct ces_listener listener = {.started = on_started,
+					     .exited = on_exited,
+					     .error = on_error,
+					     .done = on_done,
+					     .lost = on_lost};
 
 /* A log that cannot be written any more must not stop the run: its output is dropped, and `logs`
  * says so. */
@@ -176,7 +184,7 @@ static void keep(struct keeper *keeper)
 		if (fds[2].revents != 0)
 			take(keeper, &session->err);
 		if (fds[0].revents != 0)
-			on_event(keeper);
+			(void)ces_listen(session, &listener, keeper);
 	}
 }
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "client/local.h"
-#include "client/session.h"
+#include "client/listen.h"
 #include "common/cleanup.h"
 #include "common/num.h"
 #include "common/paths.h"
@@ -65,61 +65,45 @@ void ces_doctor_helper(struct ces_doctor *doctor, const char *helper)
 	}
 }
 
-/* The helper's own word: it reads the policy, its journal and its store. */
-static int ask(const char *helper, struct ces_event_error *ret, char text[CES_ERROR_TEXT])
+static void on_error(void *context, const struct ces_event_error *error)
 {
+	ces_error_set(context, (enum ces_code)error->code, "%s", error->text);
+}
+
+static void on_lost(void *context, const struct ces_error *err)
+{
+	(void)err;
+	ces_error_set(context, CES_E_HOST, "it ended without an answer");
+}
+
+/* The helper's own word: it reads the policy, its journal and its store. */
+static int ask(const char *helper, struct ces_error *ret)
+{
+	static const struct ces_listener listener = {.error = on_error, .lost = on_lost};
 	const struct ces_request request = {.verb = CES_VERB_IMAGES};
-	struct ces_session session;
-	struct ces_error err;
-	bool final = false;
-	int result = 0;
 
-	if (ces_session_start(helper, &CES_STDIO_NONE, &session, &err) < 0) {
-		snprintf(text, CES_ERROR_TEXT, "%s", err.text);
+	ret->code = CES_OK;
+	if (ces_listen_to(helper, &request, &listener, ret, ret) < 0)
 		return -1;
-	}
-	if (ces_session_send(&session, &request, &err) < 0)
-		result = -1;
-	while (result == 0 && !final) {
-		struct ces_event event = {0};
-
-		if (ces_session_next(&session, &event, &err) <= 0) {
-			ces_error_set(&err, CES_E_HOST, "it ended without an answer");
-			result = -1;
-			break;
-		}
-		final = ces_event_is_final(&event);
-		if (event.type == CES_FRAME_ERROR) {
-			ret->code = event.error.code;
-			ces_error_set(&err, CES_E_HOST, "%s", event.error.text);
-			result = -1;
-		}
-		ces_event_free(&event);
-	}
-	ces_session_end(&session);
-	if (result < 0)
-		snprintf(text, CES_ERROR_TEXT, "%s", err.text);
-	return result;
+	return ret->code == CES_OK ? 0 : -1;
 }
 
 void ces_doctor_answer(struct ces_doctor *doctor, const char *helper)
 {
-	struct ces_event_error error = {0};
-	char text[CES_ERROR_TEXT];
-	struct ces_error unfit;
+	struct ces_error error;
 
-	if (ces_session_check(helper, &unfit) < 0)
+	if (ces_session_check(helper, &error) < 0)
 		return; /* told already */
 	if (getuid() == 0) {
 		ces_doctor_find(doctor, "answer", CES_GRADE_WARNING,
 				"the helper was not asked: it does not serve root");
 		ces_doctor_remedy(doctor, "type ces-client doctor as an ordinary user too");
-	} else if (ask(helper, &error, text) == 0) {
+	} else if (ask(helper, &error) == 0) {
 		ces_doctor_find(doctor, "answer", CES_GRADE_OK,
 				"the helper takes the policy and opens its store and journal");
 	} else {
 		ces_doctor_find(doctor, "answer", CES_GRADE_PROBLEM, "the helper refuses: %s",
-				text);
+				error.text);
 		if (error.code == CES_E_POLICY)
 			ces_doctor_remedy(doctor, "as root: ces-policy check %s", CES_POLICY_PATH);
 		else

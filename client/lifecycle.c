@@ -8,58 +8,52 @@
 
 #include "client/follow.h"
 #include "client/kept.h"
+#include "client/listen.h"
 #include "client/perform.h"
 #include "client/say.h"
-#include "client/session.h"
 #include "client/table.h"
 #include "common/cleanup.h"
 #include "common/paths.h"
 
-/* 1: there will be more. 0: that was the last. */
-static int on_event(const struct ces_event *event, int *ret_status,
-		    void (*each)(const struct ces_event_run *, void *), void *context)
+struct live {
+	void (*each)(const struct ces_event_run *, void *);
+	void *context;
+	int status;
+};
+
+static void on_run(void *context, const struct ces_event_run *run)
 {
-	if (event->type == CES_FRAME_RUN)
-		each(&event->run, context);
-	else if (event->type == CES_FRAME_ERROR)
-		ces_say_refusal(&event->error);
-	else if (event->type == CES_FRAME_DONE)
-		*ret_status = 0;
-	return ces_event_is_final(event) ? 0 : 1;
+	const struct live *live = context;
+
+	live->each(run, live->context);
+}
+
+static void on_error(void *context, const struct ces_event_error *error)
+{
+	(void)context;
+	ces_say_refusal(error);
+}
+
+static void on_done(void *context, const struct ces_event_done *done)
+{
+	struct live *live = context;
+
+	(void)done;
+	live->status = 0;
 }
 
 int ces_live_each(void (*each)(const struct ces_event_run *, void *), void *context)
 {
+	static const struct ces_listener listener = {
+	    .run = on_run, .error = on_error, .done = on_done};
 	const struct ces_request request = {.verb = CES_VERB_RUNS};
-	struct ces_session session;
+	struct live live = {each, context, -1};
 	struct ces_error err;
-	int status = -1, got = 1;
 
 	if (ces_session_check(CES_HELPER_PATH, &err) < 0 ||
-	    ces_session_start(CES_HELPER_PATH, &CES_STDIO_NONE, &session, &err) < 0) {
+	    ces_listen_to(CES_HELPER_PATH, &request, &listener, &live, &err) < 0)
 		ces_say_failure(&err);
-		return -1;
-	}
-	if (ces_session_send(&session, &request, &err) < 0)
-		got = -1;
-	while (got > 0) {
-		struct ces_event event = {0};
-
-		got = ces_session_next(&session, &event, &err);
-		if (got == 0)
-			(void)ces_error_set(&err, CES_E_INTERNAL,
-					    "the helper ended without an answer");
-		if (got <= 0) {
-			got = -1;
-			break;
-		}
-		got = on_event(&event, &status, each, context);
-		ces_event_free(&event);
-	}
-	if (got < 0)
-		ces_say_failure(&err);
-	ces_session_end(&session);
-	return status;
+	return live.status;
 }
 
 struct search {

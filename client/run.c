@@ -6,14 +6,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "client/ask.h"
 #include "client/detach.h"
+#include "client/listen.h"
 #include "client/relay.h"
 #include "client/say.h"
-#include "client/session.h"
+#include "client/signals.h"
 #include "client/terminal.h"
 #include "common/cleanup.h"
 #include "common/paths.h"
@@ -29,33 +29,21 @@ struct run {
 	int status;
 };
 
-/* The signals that are passed on. One that was ignored when the client started (nohup, a background
- * job of a script) stays ignored: a blocked signal would be delivered in spite of SIG_IGN. */
 static int take_signals(void)
 {
 	static const int forwarded[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,
 					SIGUSR1, SIGUSR2, SIGWINCH};
-	struct sigaction action;
-	sigset_t set;
 
-	sigemptyset(&set);
-	for (size_t i = 0; i < CES_COUNT(forwarded); i++) {
-		if (sigaction(forwarded[i], NULL, &action) == 0 && action.sa_handler == SIG_IGN)
-			continue;
-		sigaddset(&set, forwarded[i]);
-	}
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -1;
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return ces_signals_take(forwarded, CES_COUNT(forwarded));
 }
 
 static void on_signal(struct run *run)
 {
-	struct signalfd_siginfo info;
+	int number = ces_signals_next(run->signals);
 
-	if (read(run->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+	if (number == 0)
 		return;
-	if (info.ssi_signo == SIGWINCH) {
+	if (number == SIGWINCH) {
 		uint64_t window = ces_terminal_resize(&run->terminal);
 
 		if (window != 0)
@@ -63,7 +51,7 @@ static void on_signal(struct run *run)
 		return;
 	}
 	if (!run->final) {
-		ces_session_control(&run->session, CES_CONTROL_SIGNAL, info.ssi_signo);
+		ces_session_control(&run->session, CES_CONTROL_SIGNAL, (uint64_t)number);
 		return;
 	}
 	/* Nothing is left to signal: whoever reads our output is slow, and the user has had enough.
@@ -72,8 +60,19 @@ static void on_signal(struct run *run)
 	ces_stream_close(&run->err);
 }
 
-static void on_exited(struct run *run, const struct ces_event_exited *exited)
+static void on_started(void *context, const struct ces_event_started *started)
 {
+	(void)context;
+	if (started->outputs != NULL)
+		ces_say("run %s, outputs in %s", started->run, started->outputs);
+	else
+		ces_say("run %s", started->run);
+}
+
+static void on_exited(void *context, const struct ces_event_exited *exited)
+{
+	struct run *run = context;
+
 	run->status = (int)(exited->status & 0xff);
 	if (exited->text != NULL)
 		ces_say_error("%s", exited->text);
@@ -81,62 +80,31 @@ static void on_exited(struct run *run, const struct ces_event_exited *exited)
 		ces_say_error("the run was ended: %s", exited->reason);
 }
 
-static void on_event(struct run *run)
+static void on_error(void *context, const struct ces_event_error *error)
 {
-	struct ces_event event = {0};
-	struct ces_error err;
-	int result = ces_session_next(&run->session, &event, &err);
-
-	if (result <= 0) {
-		if (result < 0)
-			ces_say_failure(&err);
-		else
-			ces_say_error("the helper ended without an answer");
-		run->final = true;
-		return;
-	}
-	switch ((enum ces_frame)event.type) {
-	case CES_FRAME_STARTED:
-		if (event.started.outputs != NULL)
-			ces_say("run %s, outputs in %s", event.started.run, event.started.outputs);
-		else
-			ces_say("run %s", event.started.run);
-		break;
-	case CES_FRAME_EXITED:
-		on_exited(run, &event.exited);
-		break;
-	case CES_FRAME_ERROR:
-		ces_say_refusal(&event.error);
-		break;
-	case CES_FRAME_TEXT:
-		ces_say("%s", event.text.text);
-		break;
-	case CES_FRAME_DONE:
-		run->status = 0;
-		break;
-	case CES_FRAME_REQUEST:
-	case CES_FRAME_CONTROL:
-	case CES_FRAME_PROGRESS:
-	case CES_FRAME_IMAGE:
-	case CES_FRAME_RUN:
-	case CES_FRAME_FETCH_OPEN:
-	case CES_FRAME_FETCH_GET:
-	case CES_FRAME_FETCH_STATUS:
-	case CES_FRAME_UNPACK_JOB:
-	case CES_FRAME_UNPACK_MANIFEST:
-	case CES_FRAME_UNPACK_LAYER:
-	case CES_FRAME_UNPACK_ERROR:
-	case CES_FRAME_RELAY_JOB:
-	case CES_FRAME_RELAY_REPORT:
-	case CES_FRAME_IMAGE_RECORD:
-	case CES_FRAME_GRANT:
-	case CES_FRAME_RUN_RECORD:
-	default:
-		break; /* nothing to do with a run */
-	}
-	run->final = ces_event_is_final(&event);
-	ces_event_free(&event);
+	(void)context;
+	ces_say_refusal(error);
 }
+
+static void on_text(void *context, const struct ces_event_text *text)
+{
+	(void)context;
+	ces_say("%s", text->text);
+}
+
+static void on_done(void *context, const struct ces_event_done *done)
+{
+	struct run *run = context;
+
+	(void)done;
+	run->status = 0;
+}
+
+static const struct ces_listener listener = {.started = on_started,
+					     .exited = on_exited,
+					     .error = on_error,
+					     .text = on_text,
+					     .done = on_done};
 
 static void loop(struct run *run)
 {
@@ -163,7 +131,7 @@ static void loop(struct run *run)
 		if (polled[IN].revents != 0)
 			ces_stream_step(&run->in);
 		if (polled[EVENTS].revents != 0)
-			on_event(run);
+			run->final = !ces_listen(&run->session, &listener, run);
 		if (run->final)
 			ces_stream_close(&run->in);
 	}

@@ -60,6 +60,8 @@ shows() # PATTERN
 	type_line 'ces-client pull bad.tre.test/bad-stall-layers/x:good'
 	shows '^ces: [0-9a-f]{12} .*%'
 	tmux -L ces send-keys C-c
+	shows '^ces: the pull was interrupted; nothing was kept$'
+	[ -z "$(ls -A $store/staging)" ] # at once, not some time later
 	eventually no pgrep '^ces-'
 	nothing_left_behind
 	type_line 'echo status $?'
@@ -78,6 +80,18 @@ shows() # PATTERN
 	no on_screen "$registry_token"
 	type_line 'stty -a | grep -ow echo'
 	shows '^echo$'
+}
+
+@test "a private image asks for a login where the policy leaves that open" {
+	lab_policy '.registries["ghcr.io"].credentials = "optional"'
+	terminal
+	type_line "ces-client pull $image/cmd:1"
+	shows 'user name: *$'
+	type_line $registry_user
+	shows 'not shown'
+	type_line $registry_token
+	shows "^ces: pulled $image/cmd:1"
+	lab_policy
 }
 
 @test "an empty line, or Ctrl-C, at the question gives up; the echo is back" {

@@ -1,7 +1,7 @@
 /* What ces-fetch makes of response heads: WWW-Authenticate above all, which decides where a
  * password goes. */
-/* links: helper/fetch/challenge.c helper/fetch/response.c helper/fetch/auth.c helper/fetch/reply.c */
-/* links: helper/fetch/target.c helper/fetch/address.c */
+/* links: helper/fetch/challenge.c helper/fetch/response.c helper/fetch/auth.c */
+/* links: helper/fetch/reply.c helper/fetch/target.c helper/fetch/address.c */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,30 @@
+/* What the helper says, handed to whoever asked. */
+#ifndef CES_CLIENT_LISTEN_H
+#define CES_CLIENT_LISTEN_H
+
+#include "client/session.h"
+
+/* What is done with each kind of event; NULL: nothing. */
+struct ces_listener {
+	void (*progress)(void *context, const struct ces_event_progress *event);
+	void (*started)(void *context, const struct ces_event_started *event);
+	void (*exited)(void *context, const struct ces_event_exited *event);
+	void (*error)(void *context, const struct ces_event_error *event);
+	void (*text)(void *context, const struct ces_event_text *event);
+	void (*image)(void *context, const struct ces_event_image *event);
+	void (*run)(void *context, const struct ces_event_run *event);
+	void (*done)(void *context, const struct ces_event_done *event);
+	/* The helper ended without an answer, or said what cannot be read. NULL: that is told. */
+	void (*lost)(void *context, const struct ces_error *err);
+};
+
+/* Takes the next event; an event never comes in parts, so that a readable pipe does not block.
+ * False: it was the last. */
+bool ces_listen(struct ces_session *session, const struct ces_listener *to, void *context);
+
+/* Starts the helper, asks and listens to the end: for requests that are answered at once. -1 with
+ * err when it could not be asked; what it answers, and a loss, is the listener's. */
+int ces_listen_to(const char *helper, const struct ces_request *request,
+		  const struct ces_listener *to, void *context, struct ces_error *err);
+
+#endif
