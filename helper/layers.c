@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "common/num.h"
 #include "helper/cleanroom.h"
 #include "helper/mounts.h"
 #include "helper/report.h"
@@ -77,6 +79,34 @@ static void survey(struct job *job)
 							     : CES_PROGRESS_WAITING,
 		       0);
 	}
+}
+
+/* Is there room at all? The compressed layers are the least that the unpacked ones can need, and
+ * the only figures that are known before anything is fetched; what more it takes is found out while
+ * unpacking. */
+static int check_space(const struct job *job, struct ces_error *err)
+{
+	const struct ces_pull *pull = job->pull;
+	uint64_t needed = 0, room;
+	char needed_text[32], room_text[32];
+	struct statvfs fs;
+
+	for (size_t i = 0; i < job->n; i++)
+		if (job->layers[i].state == LAYER_WAITING &&
+		    __builtin_add_overflow(needed, pull->parsed.layer_sizes.v[i], &needed))
+			return ces_error_set(err, CES_E_IMAGE, "the image's layers have no size");
+	if (fstatvfs(pull->store->dir, &fs) < 0)
+		return ces_error_errno(err, CES_E_HOST, "the image store");
+	room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (needed <= room)
+		return 0;
+	ces_num_format_size(needed, needed_text, sizeof(needed_text));
+	ces_num_format_size(room, room_text, sizeof(room_text));
+	return ces_error_set(err, CES_E_HOST,
+			     "no space for the image: its missing layers are %s compressed, and "
+			     "this machine's image store has %s free; 'ces-client rmi' gives "
+			     "space back",
+			     needed_text, room_text);
 }
 
 static int start_unpacker(struct ces_pull *pull, size_t i, struct layer *layer, int input,
@@ -275,7 +305,9 @@ int ces_pull_layers(struct ces_pull *pull, struct ces_error *err)
 	if (job.layers == NULL)
 		return ces_error_set(err, CES_E_HOST, "out of memory");
 	survey(&job);
-	result = fetch_all(&job, err);
+	result = check_space(&job, err);
+	if (result == 0)
+		result = fetch_all(&job, err);
 	if (result == 0)
 		result = commit_all(&job, err);
 	for (size_t i = 0; i < job.n; i++) {

@@ -57,12 +57,20 @@ static int read_some(int fd, struct small *small, struct ces_error *err)
 	return 0;
 }
 
-/* Of the worker's codes only these mean something here. */
-static enum ces_code fetch_code(uint64_t code)
+/* Of the worker's codes only these mean something here. A login that is missing or refused has the
+ * name of the rule that speaks of logins, so that the client can ask for another. */
+static void fetch_failed(const struct ces_fetch_status *status, struct ces_error *err)
 {
-	if (code == CES_E_NOTFOUND)
-		return CES_E_NOTFOUND;
-	return code == CES_E_HOST ? CES_E_HOST : CES_E_REGISTRY;
+	const char *text = status->text != NULL ? status->text : "the registry failed";
+
+	if (status->code == CES_E_DENIED)
+		ces_error_rule(err, CES_E_REGISTRY, "registries.credentials", "%s", text);
+	else
+		ces_error_set(err,
+			      status->code == CES_E_NOTFOUND || status->code == CES_E_HOST
+				  ? (enum ces_code)status->code
+				  : CES_E_REGISTRY,
+			      "%s", text);
 }
 
 int ces_pull_status(struct ces_fetcher *fetcher, struct ces_fetch_status *ret,
@@ -75,8 +83,7 @@ int ces_pull_status(struct ces_fetcher *fetcher, struct ces_fetch_status *ret,
 	if (got == 0)
 		return ces_error_set(err, CES_E_HOST, "ces-fetch ended unexpectedly");
 	if (ret->state == CES_FETCH_FAILED) {
-		ces_error_set(err, fetch_code(ret->code), "%s",
-			      ret->text != NULL ? ret->text : "the registry failed");
+		fetch_failed(ret, err);
 		ces_wire_free(&ces_fetch_status_schema, ret);
 		return -1;
 	}

@@ -163,11 +163,11 @@ void ces_failure_status(const struct ces_transfer *transfer, struct ces_error *r
 				      "the registry's storage %s refuses to hand out %s", place,
 				      repository);
 		else if (transfer->session->open.username == NULL)
-			ces_error_set(ret, CES_E_REGISTRY,
+			ces_error_set(ret, CES_E_DENIED,
 				      "%s needs a login for %s: give --username and --token-stdin",
 				      place, repository);
 		else
-			ces_error_set(ret, CES_E_REGISTRY,
+			ces_error_set(ret, CES_E_DENIED,
 				      "%s refused the login for %s: user name or token is wrong, "
 				      "or the token has expired or may not read this image",
 				      place, repository);

@@ -25,9 +25,9 @@ load ../lib/fetch.bash
 	[ "$status" -eq 0 ]
 	whole
 	fetch_ca "https://localhost:$basic" lab/tool "manifest|1|4194304"
-	failed registry "needs a login for lab/tool: give --username and --token-stdin"
+	failed denied "needs a login for lab/tool: give --username and --token-stdin"
 	fetch_ca -u researcher -t wrong "https://localhost:$basic" lab/tool "manifest|1|4194304"
-	failed registry "refused the login for lab/tool: user name or token is wrong, or the token has expired"
+	failed denied "refused the login for lab/tool: user name or token is wrong, or the token has expired"
 }
 
 @test "a bearer token gets in, asked for once, with a scope of one repository and pull" {
@@ -47,9 +47,9 @@ load ../lib/fetch.bash
 
 @test "a token server that refuses the login is told as that" {
 	fetch_ca -u researcher -t wrong -a "auth.localhost:$tokens" "https://localhost:$bearer" lab/tool "manifest|1|4194304"
-	failed registry "refused the login for lab/tool"
+	failed denied "refused the login for lab/tool"
 	fetch_ca -a "auth.localhost:$tokens" "https://localhost:$bearer" lab/tool "manifest|1|4194304"
-	failed registry "needs a login for lab/tool"
+	failed denied "needs a login for lab/tool"
 }
 
 @test "a token server outside the policy's hosts gets no connection and no credential" {

@@ -40,7 +40,7 @@ load ../lib/fetch.bash
 
 @test "a registry that always asks for a login gets it once" {
 	fetch_bad login-never -u researcher -t s3cret
-	failed registry "refused the login"
+	failed denied "refused the login"
 	[ "$(requests | jq -s 'map(.scheme) == [null, "Basic"]')" = true ]
 }
 

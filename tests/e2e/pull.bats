@@ -7,7 +7,7 @@ setup_file() { lab_policy; empty_store; }
 setup() { remember; }
 
 # GETs of blobs that the open registry has answered so far.
-blobs_served() { grep -c 'GET /v2/[^ ]*/blobs/sha256:' $lab/open.log; }
+blobs_served() { grep -c 'GET /v2/[^ ]*/blobs/sha256:' $lab/open.log || true; }
 
 @test "a pull without login, where the registry needs none" {
 	run --separate-stderr pull alice $open/tools:1
@@ -232,15 +232,57 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	[ -z "$(ls -A $store/staging)" ]
 }
 
-@test "a full disk is said, and leaves nothing behind" {
-	mount -t tmpfs -o size=8m,mode=700 ces-lab $store
+small_store() { mount -t tmpfs -o "size=$1,mode=700" ces-lab $store; }
+
+@test "an image that cannot fit is refused before anything is fetched, in figures" {
+	small_store 8m
 	remember
+	before_blobs=$(blobs_served)
 	run --separate-stderr pull alice $open/big:1
-	used=$(df --output=used -k $store | tail -n 1)
 	eventually umount $store # a pull before may still wait for the disk
+	refused 'no space for the image: its missing layers are 25 MiB compressed, .* has [0-9.]+ MiB free'
+	[ $(($(blobs_served) - before_blobs)) -eq 1 ] # the configuration
+}
+
+@test "a disk that fills up while an image unpacks is said, and leaves nothing behind" {
+	small_store 12m
+	remember
+	run --separate-stderr pull alice $open/zeros:1
+	used=$(df --output=used -k $store | tail -n 1)
+	eventually umount $store
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"ces: "*[Nn]"o space"* ]]
 	[ "$used" -lt 1024 ]
+}
+
+@test "a missing tag is told with the nearest ones" {
+	run --separate-stderr pull alice $open/tools:2
+	refused 'no such tag at .*: epcced/tools:2 \(its tags: 1\)'
+	remember
+	run --separate-stderr pull alice $image/tools:latest
+	refused 'no such tag at .*: epcced/tools:latest \(its tags: 1\)'
+}
+
+@test "an image that is there already is up to date" {
+	have alice tools
+	run --separate-stderr pull alice $open/tools:1
+	[ "$status" -eq 0 ]
+	[[ $stderr == "ces: $open/tools:1 is up to date (sha256:"* ]]
+}
+
+@test "a login that the registry refuses is told as that, with the age of the token's file" {
+	as alice sh -c "umask 077; echo expired > token; touch -d 2026-01-02T12:00 token"
+	run --separate-stderr ces alice pull --username $registry_user --token-file token $image/tools:1
+	as alice rm token
+	refused 'refused the login for epcced/tools: user name or token is wrong, or the token has expired'
+	[[ $stderr == *"ces: the token is the one that was put into token on 2026-01-02"* ]]
+}
+
+@test "a private image says that it wants a login, where the policy leaves that open" {
+	lab_policy '.registries["ghcr.io"].credentials = "optional"'
+	run --separate-stderr ces alice pull $image/tools:1
+	refused 'needs a login for epcced/tools: give --username and --token-stdin'
+	lab_policy
 }
 
 @test "images lists name, digest and size; rmi forgets one" {

@@ -276,6 +276,7 @@ def images(out):
     image("shared-a", [Layer().file("a", noise(1, 100000))])
     image("shared-b", [Layer().file("b", noise(2, 100000))])
     image("big", [Layer().file(f"noise{i}", noise(10 + i, 6 << 20)) for i in range(4)])
+    image("zeros", [Layer().file("zeros", bytes(24 << 20))])
     image("reserved", [Layer().symlink("safe_data", "/etc").symlink("safe_outputs", "../../../etc")
                        .file("scratch", "a file").symlink("dev", "/proc/self").symlink("etc/hosts", "/bin/busybox")],
           {"Cmd": ["ls"]})
