@@ -31,12 +31,12 @@ static int check_request(const struct ces_request *request, struct ces_error *er
 
 static int prepare(const struct ces_local *local, struct ces_job *job, struct ces_error *err)
 {
-	if (!local->has_kubernetes)
+	if (local->policy->kubernetes.namespace == NULL)
 		return ces_error_set(
 		    err, CES_E_HOST,
 		    "this site has no Kubernetes cluster: %s has no key \"kubernetes\"",
 		    CES_POLICY_PATH);
-	job->kubernetes = &local->kubernetes;
+	job->kubernetes = &local->policy->kubernetes;
 	if (check_request(job->request, err) < 0 ||
 	    ces_local_decide(local, job->request, &job->decision, job->user, err) < 0)
 		return -1;

@@ -12,76 +12,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <json-c/json.h>
-
 #include "common/cleanup.h"
 
 #define CALLER_GROUPS 1024
 #define CANDIDATES    64
 
-static void cleanup_json(struct json_object **tree)
-{
-	json_object_put(*tree);
-}
-#define CLEANUP_JSON __attribute__((cleanup(cleanup_json)))
-
 /* ---- the policy ---- */
-
-/* Claims, namespaces and queues are DNS names; a claim's template has braces too. */
-static int take_name(struct json_object *object, const char *key, bool required, char *ret,
-		     struct ces_error *err)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-.{}";
-	struct json_object *value;
-	const char *text;
-
-	if (!json_object_object_get_ex(object, key, &value)) {
-		if (!required)
-			return 0;
-		return ces_error_set(err, CES_E_POLICY, "the policy needs the key kubernetes.%s",
-				     key);
-	}
-	text = json_object_get_string(value);
-	if (!json_object_is_type(value, json_type_string) || *text == '\0' ||
-	    strlen(text) >= CES_KUBERNETES_TEXT || text[strspn(text, allowed)] != '\0')
-		return ces_error_set(err, CES_E_POLICY,
-				     "the policy's kubernetes.%s must be a name in lower case",
-				     key);
-	memcpy(ret, text, strlen(text) + 1);
-	return 0;
-}
-
-static int take_kubernetes(struct json_object *object, struct ces_kubernetes *ret,
-			   struct ces_error *err)
-{
-	if (take_name(object, "namespace", true, ret->namespace, err) < 0)
-		return -1;
-	snprintf(ret->queue, sizeof(ret->queue), "%.240s-user-queue", ret->namespace);
-	if (take_name(object, "queue", false, ret->queue, err) < 0 ||
-	    take_name(object, "data_claim", true, ret->data_claim, err) < 0 ||
-	    take_name(object, "outputs_claim", true, ret->outputs_claim, err) < 0)
-		return -1;
-	return take_name(object, "pull_secret", false, ret->pull_secret, err);
-}
-
-/* Takes the key "kubernetes" out of the tree: the strict parser is for what the helper enforces. */
-static int split_policy(const char *bytes, size_t length, struct ces_local *local,
-			struct ces_error *err)
-{
-	CLEANUP_JSON struct json_object *tree = json_tokener_parse(bytes);
-	struct json_object *kubernetes;
-	const char *rest;
-
-	if (!json_object_is_type(tree, json_type_object) ||
-	    !json_object_object_get_ex(tree, "kubernetes", &kubernetes))
-		return ces_policy_parse(bytes, length, &local->policy, err);
-	if (take_kubernetes(kubernetes, &local->kubernetes, err) < 0)
-		return -1;
-	local->has_kubernetes = true;
-	json_object_object_del(tree, "kubernetes");
-	rest = json_object_to_json_string_ext(tree, JSON_C_TO_STRING_PRETTY);
-	return ces_policy_parse(rest, strlen(rest), &local->policy, err);
-}
 
 int ces_local_load(const char *path, struct ces_local *ret, struct ces_error *err)
 {
@@ -91,7 +27,7 @@ int ces_local_load(const char *path, struct ces_local *ret, struct ces_error *er
 
 	if (ces_policy_read(path, &bytes, &length, err) < 0)
 		return -1;
-	if (split_policy(bytes, length, &local, err) < 0)
+	if (ces_policy_parse(bytes, length, &local.policy, err) < 0)
 		return -1;
 	*ret = local;
 	return 0;

@@ -5,21 +5,8 @@
 
 #include "policy/decide.h"
 
-#define CES_KUBERNETES_TEXT 254 /* a DNS name of 253 bytes */
-
-/* The policy's key "kubernetes". Claims may hold {project} and {user}. */
-struct ces_kubernetes {
-	char namespace[CES_KUBERNETES_TEXT];
-	char queue[CES_KUBERNETES_TEXT];
-	char data_claim[CES_KUBERNETES_TEXT];
-	char outputs_claim[CES_KUBERNETES_TEXT];
-	char pull_secret[CES_KUBERNETES_TEXT]; /* "": none */
-};
-
 struct ces_local {
 	struct ces_policy *policy;
-	bool has_kubernetes;
-	struct ces_kubernetes kubernetes;
 };
 
 /* Reads the policy by the same code as the helper. Release with ces_local_free. */

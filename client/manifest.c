@@ -11,6 +11,7 @@
 
 #define GIB           ((uint64_t)1 << 30)
 #define MEMORY_UNSAID (4 * GIB) /* a cluster must be told: what today's guides promise */
+#define CLAIM_TEXT    255       /* a name of 253 bytes, and room to see one that is longer */
 #define NAME_MOST     40        /* generateName adds to it, and a pod's name adds more; 63 in all */
 
 /* ---- YAML ---- */
@@ -97,14 +98,15 @@ static void job_name(const struct ces_job *job, char ret[NAME_MOST + 2])
 
 static size_t put(char *ret, size_t at, const char *text, size_t length)
 {
-	if (at + length >= CES_KUBERNETES_TEXT)
-		length = CES_KUBERNETES_TEXT - 1 - at;
+	if (at + length >= CLAIM_TEXT)
+		length = CLAIM_TEXT - 1 - at;
 	memcpy(ret + at, text, length);
 	return at + length;
 }
 
-/* Fills {project} and {user} in. */
-static void expand(const struct ces_job *job, const char *template, char ret[CES_KUBERNETES_TEXT])
+/* Fills {project} and {user} in. Either may hold what a cluster's names cannot. */
+static int expand(const struct ces_job *job, const char *template, char ret[CLAIM_TEXT],
+		  struct ces_error *err)
 {
 	static const char project[] = "{project}", user[] = "{user}";
 	size_t at = 0;
@@ -121,6 +123,13 @@ static void expand(const struct ces_job *job, const char *template, char ret[CES
 		}
 	}
 	ret[at] = '\0';
+	if (ces_cluster_name_valid(ret, CLAIM_TEXT - 2))
+		return 0;
+	return ces_error_set(
+	    err, CES_E_POLICY,
+	    "k8s: %.100s is not a name that a cluster can have: the policy's claims "
+	    "in \"kubernetes\" do not suit this project or user",
+	    ret);
 }
 
 /* By the proxy's path: the endpoint is where images come from here. */
@@ -162,7 +171,7 @@ static void put_head(const struct ces_job *job)
 		"      enableServiceLinks: false\n",
 		name, job->kubernetes->namespace, job->kubernetes->queue,
 		(unsigned long long)job->decision.limits.time);
-	if (job->kubernetes->pull_secret[0] != '\0')
+	if (job->kubernetes->pull_secret != NULL)
 		fprintf(job->out,
 			"      imagePullSecrets:\n"
 			"        - name: \"%s\"\n",
@@ -246,9 +255,25 @@ static bool is_set(const struct ces_request *request, const char *pair)
 	return false;
 }
 
+/* A pod has no relay: it speaks to the proxy itself, as the cluster's network lets it. The policy's
+ * word goes before the caller's, as in a run. */
+static int put_proxy(const struct ces_job *job, struct ces_error *err)
+{
+	char pair[CES_PROXY_TEXT + 16];
+
+	if (job->decision.proxy[0] == '\0')
+		return 0;
+	for (size_t i = 0; ces_proxy_setting(i, job->decision.proxy, pair, sizeof(pair)); i++) {
+		if (put_setting(job, pair, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int put_env(const struct ces_job *job, struct ces_error *err)
 {
 	static const char *const always[] = {"TMP=/scratch", "TMPDIR=/scratch"};
+	bool proxy = job->decision.proxy[0] != '\0';
 
 	fputs("          env:\n", job->out);
 	for (size_t i = 0; i < CES_COUNT(always); i++) {
@@ -256,10 +281,11 @@ static int put_env(const struct ces_job *job, struct ces_error *err)
 			return -1;
 	}
 	for (size_t i = 0; i < job->request->env.n; i++) {
-		if (put_setting(job, job->request->env.v[i], err) < 0)
+		if (!(proxy && ces_proxy_is_setting(job->request->env.v[i])) &&
+		    put_setting(job, job->request->env.v[i], err) < 0)
 			return -1;
 	}
-	return 0;
+	return put_proxy(job, err);
 }
 
 static uint64_t memory_of(const struct ces_job *job)
@@ -366,10 +392,11 @@ static int put_claim(const struct ces_job *job, const char *claim, struct ces_er
 
 static int put_volumes(const struct ces_job *job, struct ces_error *err)
 {
-	char data[CES_KUBERNETES_TEXT], outputs[CES_KUBERNETES_TEXT];
+	char data[CLAIM_TEXT], outputs[CLAIM_TEXT];
 
-	expand(job, job->kubernetes->data_claim, data);
-	expand(job, job->kubernetes->outputs_claim, outputs);
+	if (expand(job, job->kubernetes->data_claim, data, err) < 0 ||
+	    expand(job, job->kubernetes->outputs_claim, outputs, err) < 0)
+		return -1;
 	fputs("      volumes:\n        - name: data\n", job->out);
 	if (put_claim(job, data, err) < 0)
 		return -1;

@@ -9,7 +9,7 @@
 struct ces_job {
 	FILE *out;
 	const struct ces_request *request;
-	const struct ces_kubernetes *kubernetes;
+	const struct ces_policy_kubernetes *kubernetes;
 	struct ces_decision decision;
 	char user[CES_LOCAL_USER];
 	gid_t gid; /* the project's */

@@ -147,9 +147,10 @@ static int already_so(const char *option, const char *value, const char *only, c
 			     instead);
 }
 
+/* No network at all is more than "already so" where the policy has a proxy. */
 int ces_set_network(struct ces_options *options, const char *value, struct ces_error *err)
 {
-	(void)options;
+	options->request.flags |= CES_FLAG_NO_PROXY;
 	return already_so("network", value, "none",
 			  "a container has no network: leave it out (-p HOST:CONTAINER publishes a "
 			  "port on this machine)",
@@ -173,9 +174,9 @@ int ces_set_pull(struct ces_options *options, const char *value, struct ces_erro
 
 int ces_set_http_proxy(struct ces_options *options, const char *value, struct ces_error *err)
 {
-	(void)options;
-	return already_so("http-proxy", value, "false", "a container has no network: leave it out",
-			  err);
+	options->request.flags |= CES_FLAG_NO_PROXY;
+	return already_so("http-proxy", value, "false",
+			  "a proxy is there where the policy names one: leave it out", err);
 }
 
 int ces_set_format(struct ces_options *options, const char *value, struct ces_error *err)

@@ -251,6 +251,26 @@ void ces_reference_format(const struct ces_reference *reference, char *buffer, s
 		       reference->digest[0] != '\0' ? "@" : "", reference->digest);
 }
 
+bool ces_cluster_name_valid(const char *text, size_t max)
+{
+	static const char ends[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+	size_t length = strnlen(text, max + 1);
+
+	if (length == 0 || length > max)
+		return false;
+	for (;;) {
+		size_t part = strcspn(text, ".");
+
+		if (part == 0 || part > 63 || strchr(ends, text[0]) == NULL ||
+		    strchr(ends, text[part - 1]) == NULL ||
+		    strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") < part)
+			return false;
+		if (text[part] == '\0')
+			return true;
+		text += part + 1;
+	}
+}
+
 bool ces_pattern_valid(const char *pattern)
 {
 	const char *at = pattern;

@@ -49,6 +49,11 @@ bool ces_run_name_valid(const char *text);
 /* An environment name: 1 to 256 printable ASCII bytes without '=' and without space. */
 bool ces_env_name_valid(const char *name, size_t length);
 
+/* A name of an object in a Kubernetes cluster: up to `max` (at most 253) lower-case letters,
+ * digits,
+ * '-' and '.', each part between dots beginning and ending with a letter or digit (RFC 1123). */
+bool ces_cluster_name_valid(const char *text, size_t max);
+
 /* A path inside the container: absolute, printable ASCII, at most 1024 bytes, no "." or ".."
  * component, no empty component (one trailing slash is allowed), no ':' or ',' . */
 bool ces_container_path_valid(const char *path);

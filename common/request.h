@@ -25,7 +25,8 @@ enum ces_request_flag {
 	CES_FLAG_ENTRYPOINT =
 	    1 << 5,                  /* `entrypoint` replaces the image's; its CMD is dropped too */
 	CES_FLAG_SAME_UID = 1 << 6,  /* ask for identity same-uid (ces-run apptainer) */
-	CES_FLAG_ALL = (1 << 7) - 1, /* every other bit is refused */
+	CES_FLAG_NO_PROXY = 1 << 7,  /* no way out, also where the policy has a proxy */
+	CES_FLAG_ALL = (1 << 8) - 1, /* every other bit is refused */
 };
 
 struct ces_request {

@@ -237,6 +237,7 @@ static void put_run(struct json_object *record, const struct ces_decision *decis
 	(void)json_object_object_add(record, "limits", limits);
 	put_number(record, "gpus", decision->gpus);
 	put_number(record, "ports", decision->n_ports);
+	put(record, "proxy", decision->proxy);
 }
 
 struct json_object *ces_journal_decision(const struct ces_policy *policy,

@@ -8,6 +8,7 @@
 #include "common/name.h"
 #include "common/request.h"
 #include "policy/policy.h"
+#include "policy/proxy.h"
 
 /* Who asks: from the kernel (uid) and the user database, never from the request or the environment.
  */
@@ -83,6 +84,7 @@ struct ces_decision {
 	enum ces_identity identity;
 	struct ces_decision_port ports[CES_PORTS_MAX];
 	size_t n_ports;
+	char proxy[CES_PROXY_TEXT]; /* the one way out: "http://host:port"; "" = none */
 	uint64_t gpus;
 	bool gpus_all;    /* as many of them as are free, at least one */
 	char gpu_id[128]; /* a device asked for by name; "" = any */

@@ -79,7 +79,13 @@ static void say_limits(const struct out *out, const struct ces_policy_limits *li
 
 static void say_network(const struct out *out, const struct ces_decision *d)
 {
-	say(out, "network: none");
+	if (d->proxy[0] == '\0')
+		say(out, "network: none");
+	else
+		say(out,
+		    "network: none, but for the proxy %s, which is 127.0.0.1:%d in the container "
+		    "(http_proxy and its like say so, whatever -e says)",
+		    d->proxy, CES_PROXY_PORT);
 	for (size_t i = 0; i < d->n_ports; i++)
 		say(out,
 		    "  port %u of this machine, for you alone, leads to port %u of the container",

@@ -39,6 +39,21 @@ static const char *const access_words[] = {"read-only", "read-write", NULL};
 static const char *const identity_words[] = {"root-is-user", "same-uid", NULL};
 static const char *const credentials_words[] = {"required", "optional", "none", NULL};
 
+static bool label_valid(const char *text)
+{
+	return ces_cluster_name_valid(text, 63);
+}
+
+static bool namespace_valid(const char *text)
+{
+	return label_valid(text) && strchr(text, '.') == NULL;
+}
+
+static bool secret_valid(const char *text)
+{
+	return ces_cluster_name_valid(text, 253);
+}
+
 static const struct ces_field_text as_prose = {ces_valid_prose, "one line of text"};
 static const struct ces_field_text as_short = {ces_valid_short, "up to 127 plain characters"};
 static const struct ces_field_text as_account = {ces_valid_account, "the name of a user or group"};
@@ -49,6 +64,15 @@ static const struct ces_field_text as_endpoint = {
     ces_valid_endpoint, "https://host[:port][/prefix] without a final slash"};
 static const struct ces_field_text as_path = {ces_valid_path, "an absolute path without \"..\""};
 static const struct ces_field_text as_port = {ces_valid_port, "a port number like \"8787\""};
+static const struct ces_field_text as_proxy = {ces_valid_proxy,
+					       "\"none\", or http://host:port in lower case"};
+static const struct ces_field_text as_claim = {
+    ces_valid_claim, "a name in lower case; {project} and {user} are filled in"};
+static const struct ces_field_text as_namespace = {
+    namespace_valid, "a name in lower case without dots, up to 63 characters"};
+static const struct ces_field_text as_label = {label_valid,
+					       "a name in lower case, up to 63 characters"};
+static const struct ces_field_text as_secret = {secret_valid, "a name in lower case"};
 static const struct ces_field_text as_kind = {ces_valid_kind, "a kind like \"nvidia.com/gpu\""};
 static const struct ces_field_text as_device = {ces_valid_device,
 						"a device's name, without its kind"};
@@ -126,8 +150,22 @@ static const struct ces_field limits_rows[] = {
     ROW("writable_layer", ces_field_quantity, SETTING(limits.writable_layer), &as_size),
     CES_FIELD_END,
 };
+/* "none" takes back what the defaults say. */
+static int read_proxy(struct ces_fields *in, const struct ces_field_at *at, void *ret)
+{
+	char **proxy = ret;
+
+	if (json_object_is_type(at->value, json_type_string) &&
+	    strcmp(json_object_get_string(at->value), "none") == 0) {
+		*proxy = NULL;
+		return 0;
+	}
+	return ces_field_string(in, at, proxy);
+}
+
 static const struct ces_field network_rows[] = {
     ROW("publish", ces_field_strings, SETTING(publish), &as_port, .own = CES_OWN_PUBLISH),
+    ROW("proxy", read_proxy, SETTING(proxy), &as_proxy),
     CES_FIELD_END,
 };
 static const struct ces_field gpus_rows[] = {
@@ -272,6 +310,34 @@ static int read_infer(struct ces_fields *in, const struct ces_field_at *at, void
 	return ces_field_object(in, at, policy);
 }
 
+#define KUBERNETES(member) offsetof(struct ces_policy_kubernetes, member)
+
+static const struct ces_field kubernetes_rows[] = {
+    ROW("namespace", ces_field_string, KUBERNETES(namespace), &as_namespace, .required = true),
+    ROW("queue", ces_field_string, KUBERNETES(queue), &as_label),
+    ROW("data_claim", ces_field_string, KUBERNETES(data_claim), &as_claim, .required = true),
+    ROW("outputs_claim", ces_field_string, KUBERNETES(outputs_claim), &as_claim, .required = true),
+    ROW("pull_secret", ces_field_string, KUBERNETES(pull_secret), &as_secret),
+    CES_FIELD_END,
+};
+
+static int read_kubernetes(struct ces_fields *in, const struct ces_field_at *at, void *ret)
+{
+	struct ces_policy_kubernetes *kubernetes = ret;
+	char queue[96];
+
+	if (ces_field_object(in, at, kubernetes) != 0)
+		return -1;
+	if (kubernetes->queue != NULL || kubernetes->namespace == NULL)
+		return 0;
+	snprintf(queue, sizeof(queue), "%s-user-queue", kubernetes->namespace);
+	if (!label_valid(queue))
+		return ces_field_fault(in, at, "needs the key \"queue\": %s is too long for one",
+				       queue);
+	kubernetes->queue = ces_field_copy(in, queue);
+	return kubernetes->queue == NULL ? -1 : 0;
+}
+
 static const struct ces_field subids_rows[] = {
     ROW("first", ces_field_number, POLICY(subid_first), &any_id),
     ROW("per_user", ces_field_number, POLICY(subid_per_user), &per_user_range),
@@ -344,6 +410,7 @@ static const struct ces_field policy_rows[] = {
     HOST_ROW,
     ROW("infer_projects", read_infer, 0, infer_rows),
     ROW("projects", ces_field_list, POLICY(projects), &projects),
+    ROW("kubernetes", read_kubernetes, POLICY(kubernetes), kubernetes_rows),
     CES_FIELD_END,
 };
 static const struct ces_field built_in_rows[] = {DEFAULTS_ROW, HOST_ROW, CES_FIELD_END};

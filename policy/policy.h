@@ -46,6 +46,7 @@ struct ces_policy_settings {
 	struct ces_policy_limits limits;
 	enum ces_identity identity;
 	struct ces_strings publish; /* "8787" */
+	char *proxy;                /* the one way out: "http://host:port"; NULL: none */
 	uint64_t gpus_max;
 	struct ces_strings gpu_kinds;   /* "nvidia.com/gpu" */
 	struct ces_strings gpu_devices; /* names within their kind; none = any */
@@ -91,6 +92,14 @@ struct ces_policy_project {
 	struct ces_policy_settings settings;
 };
 
+/* Where `ces-run k8s` sends a job. Claims hold {project} and {user}. */
+struct ces_policy_kubernetes {
+	char *namespace; /* NULL: the site has no cluster */
+	char *queue;     /* never NULL where there is a namespace */
+	char *data_claim, *outputs_claim;
+	char *pull_secret; /* or NULL */
+};
+
 struct ces_policy {
 	char *site, *approved_by, *contact; /* or NULL */
 	time_t approved_on, review_by;      /* 0 = not said; review_by: first second after */
@@ -103,6 +112,7 @@ struct ces_policy {
 	char *infer_base;
 	struct ces_strings infer_prefixes;
 	struct ces_policy_image_rules infer_images;
+	struct ces_policy_kubernetes kubernetes;
 	char *runtime; /* absolute path */
 	enum ces_cgroup_parent cgroup_parent;
 	char *cgroup_path; /* CES_CGROUP_PATH */

@@ -147,6 +147,10 @@ static int set_port(const struct run *run, const char *text)
 		return USAGE(run, "-p %s: write -p HOST:CONTAINER, two port numbers", text);
 	if (host < 1024)
 		return USAGE(run, "-p %s: the host's port must be 1024 or above", text);
+	if (container == CES_PROXY_PORT && ret->proxy[0] != '\0')
+		return USAGE(run,
+			     "-p %s: port %d of the container is CES's own, it leads to the proxy",
+			     text, CES_PROXY_PORT);
 	if (!port_listed(&run->rights->settings->publish, container))
 		return deny(run, CES_OWN_PUBLISH, "network.publish",
 			    "port %u of the container is not one that may be published",
@@ -157,6 +161,15 @@ static int set_port(const struct run *run, const char *text)
 	ret->ports[ret->n_ports++] =
 	    (struct ces_decision_port){.host = (uint16_t)host, .container = (uint16_t)container};
 	return 0;
+}
+
+/* To have no way out is the lesser right of the two, so it may always be asked for. */
+static void set_proxy(const struct run *run)
+{
+	const char *proxy = run->rights->settings->proxy;
+
+	if (proxy != NULL && (run->request->flags & CES_FLAG_NO_PROXY) == 0)
+		snprintf(run->ret->proxy, sizeof(run->ret->proxy), "%s", proxy);
 }
 
 static int set_ports(const struct run *run)
@@ -362,6 +375,7 @@ int ces_decide_run(const struct ces_caller *caller, const struct ces_request *re
 {
 	const struct run run = {caller, request, rights, ret, err};
 
+	set_proxy(&run);
 	if (check_words(&run) != 0 || set_mounts(&run, facts) != 0 || set_limits(&run) != 0 ||
 	    set_ports(&run) != 0 || set_binds(&run) != 0 || set_tmpfs(&run) != 0 ||
 	    set_gpus(&run) != 0)

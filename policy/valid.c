@@ -146,6 +146,37 @@ bool ces_valid_endpoint(const char *text)
 		   '\0';
 }
 
+bool ces_valid_proxy(const char *text)
+{
+	static const char scheme[] = "http://";
+
+	return strncmp(text, scheme, strlen(scheme)) == 0 &&
+	       strchr(text + strlen(scheme), ':') != NULL && ces_valid_host(text + strlen(scheme));
+}
+
+/* With a letter in each place that is filled in later. */
+bool ces_valid_claim(const char *text)
+{
+	static const char *const marks[] = {"{project}", "{user}"};
+	char filled[254];
+	size_t used = 0;
+
+	while (*text != '\0' && used < sizeof(filled) - 1) {
+		size_t skip = 1;
+
+		filled[used] = *text;
+		for (size_t i = 0; i < CES_COUNT(marks); i++)
+			if (strncmp(text, marks[i], strlen(marks[i])) == 0) {
+				filled[used] = 'x';
+				skip = strlen(marks[i]);
+			}
+		used++;
+		text += skip;
+	}
+	filled[used] = '\0';
+	return *text == '\0' && ces_cluster_name_valid(filled, sizeof(filled) - 1);
+}
+
 bool ces_valid_path(const char *text)
 {
 	return ces_path_valid(text) && strnlen(text, 512) < 512;

@@ -316,6 +316,19 @@ static void host(struct ces_diff *diff, const struct ces_policy *old, const stru
 			     new->audit_syslog ? "now" : "no longer");
 }
 
+/* Where jobs are sent. What the cluster then allows is the cluster's to say; which data a job has
+ * is not. */
+static void kubernetes(struct ces_diff *diff, const struct ces_policy_kubernetes *old,
+		       const struct ces_policy_kubernetes *new)
+{
+	text(diff, CES_DIFF_WIDER, "kubernetes: namespace", old->namespace, new->namespace);
+	text(diff, CES_DIFF_WIDER, "kubernetes: data claim", old->data_claim, new->data_claim);
+	text(diff, CES_DIFF_WIDER, "kubernetes: outputs claim", old->outputs_claim,
+	     new->outputs_claim);
+	text(diff, CES_DIFF_WIDER, "kubernetes: pull secret", old->pull_secret, new->pull_secret);
+	text(diff, CES_DIFF_OTHER, "kubernetes: queue", old->queue, new->queue);
+}
+
 void ces_diff_policies(struct ces_diff *diff, const struct ces_policy *old,
 		       const struct ces_policy *new)
 {
@@ -325,6 +338,7 @@ void ces_diff_policies(struct ces_diff *diff, const struct ces_policy *old,
 	if (old->infer && new->infer)
 		ces_diff_settings(diff, "any inferred project", &old->defaults, &new->defaults);
 	registries(diff, old, new);
+	kubernetes(diff, &old->kubernetes, &new->kubernetes);
 	host(diff, old, new);
 	text(diff, CES_DIFF_OTHER, "site", old->site, new->site);
 	text(diff, CES_DIFF_OTHER, "approved_by", old->approved_by, new->approved_by);

@@ -83,6 +83,18 @@ static void gpu_devices(struct ces_diff *diff, const char *who, const struct ces
 			     new->n == 0 ? "any of the machine's" : "limited to a list of devices");
 }
 
+static void proxy(struct ces_diff *diff, const char *who, const char *old, const char *new)
+{
+	if (old == NULL && new == NULL)
+		return;
+	if (new == NULL)
+		ces_diff_say(diff, CES_DIFF_NARROWER, "%s: the proxy %s is no longer a way out",
+			     who, old);
+	else if (old == NULL || strcmp(old, new) != 0)
+		ces_diff_say(diff, CES_DIFF_WIDER, "%s: the proxy %s is a way out%s%s", who, new,
+			     old != NULL ? " instead of " : "", old != NULL ? old : "");
+}
+
 /* A directory below the old one is less; any other holds something that was out of reach. */
 static void source(struct ces_diff *diff, const char *who, const char *what, const char *old,
 		   const char *new)
@@ -135,6 +147,7 @@ void ces_diff_settings(struct ces_diff *diff, const char *who,
 	source(diff, who, "outputs", old->outputs_source, new->outputs_source);
 	source(diff, who, "scratch files", old->scratch_source, new->scratch_source);
 	ces_diff_lists(diff, who, "the published port", &old->publish, &new->publish);
+	proxy(diff, who, old->proxy, new->proxy);
 	ces_diff_lists(diff, who, "the bindable directory", &old->binds, &new->binds);
 	limit(diff, who, "GPUs of a run", old->gpus_max, new->gpus_max, plain_number);
 	ces_diff_lists(diff, who, "the kind of device", &old->gpu_kinds, &new->gpu_kinds);

@@ -103,7 +103,12 @@ static void print_settings(const char *project, const struct ces_policy_settings
 	       settings->data_access == CES_ACCESS_READ_WRITE ? "read-write" : "read-only");
 	printf("  Outputs: %s; scratch: %s\n", settings->outputs_source, settings->scratch_source);
 	print_limits(&settings->limits);
-	printf("  Way out: none, a run has no network\n");
+	if (settings->proxy == NULL)
+		printf("  Way out: none, a run has no network\n");
+	else
+		printf(
+		    "  Way out: the proxy %s alone; what it lets through is the proxy's to say\n",
+		    settings->proxy);
 	print_list("  Ports by which a user on the same machine may reach their own run: ",
 		   &settings->publish, "none");
 	print_list("  Other directories that a user may bring in: ", &settings->binds, "none");
@@ -158,6 +163,18 @@ static void print_registry(const struct ces_policy_registry *registry)
 		print_list("  Tokens from: ", &registry->token_hosts, "");
 }
 
+static void print_kubernetes(const struct ces_policy_kubernetes *kubernetes)
+{
+	if (kubernetes->namespace == NULL)
+		return;
+	printf("Kubernetes: jobs are written for the namespace %s, queue %s\n",
+	       kubernetes->namespace, kubernetes->queue);
+	printf("  Data: claim %s, read-only; outputs: claim %s%s%s\n", kubernetes->data_claim,
+	       kubernetes->outputs_claim,
+	       kubernetes->pull_secret != NULL ? "; images are pulled with the secret " : "",
+	       kubernetes->pull_secret != NULL ? kubernetes->pull_secret : "");
+}
+
 void ces_explain_head(const struct ces_policy *policy)
 {
 	char day[16];
@@ -174,4 +191,5 @@ void ces_explain_head(const struct ces_policy *policy)
 		printf("Questions go to %s\n", policy->contact);
 	for (size_t i = 0; i < policy->n_registries; i++)
 		print_registry(&policy->registries[i]);
+	print_kubernetes(&policy->kubernetes);
 }

@@ -21,6 +21,9 @@ static const struct known {
     {"", "projects", "{ }"},
     {"", "infer_projects",
      "{ \"base\": \"/safe_data\", \"group_prefixes\": [\"\"], \"images\": [] }"},
+    {"", "kubernetes",
+     "{ \"namespace\": \"nsh-gpu\", \"data_claim\": \"pvc-{project}-shared\", "
+     "\"outputs_claim\": \"pvc-{project}-users\" }"},
     {"", "host", "{ \"runtime\": \"/usr/bin/crun\" }"},
     {"registry", "endpoint", "\"https://ghcr.io\""},
     {"registry", "ca_file", "\"/etc/ces/ca.pem\""},
@@ -52,6 +55,7 @@ static const struct known {
     {"limits", "shm", "\"1G\""},
     {"limits", "writable_layer", "\"2G\""},
     {"network", "publish", "[\"8787\"]"},
+    {"network", "proxy", "\"http://proxy.nsh.loc:3128\""},
     {"gpus", "max", "1"},
     {"gpus", "kinds", "[\"nvidia.com/gpu\"]"},
     {"gpus", "devices", "[\"0\"]"},
@@ -65,6 +69,11 @@ static const struct known {
     {"infer_projects", "base", "\"/safe_data\""},
     {"infer_projects", "group_prefixes", "[\"\", \"nsh-\"]"},
     {"infer_projects", "images", "[ { \"allow\": \"ghcr.io/group/*\" } ]"},
+    {"kubernetes", "namespace", "\"nsh-gpu\""},
+    {"kubernetes", "queue", "\"nsh-gpu-user-queue\""},
+    {"kubernetes", "data_claim", "\"pvc-{project}-shared\""},
+    {"kubernetes", "outputs_claim", "\"pvc-{project}-users\""},
+    {"kubernetes", "pull_secret", "\"tre-registry\""},
     {"host", "runtime", "\"/usr/bin/crun\""},
     {"host", "cgroup_parent", "\"auto\""},
     {"host", "subordinate_ids", "{ \"first\": 2000000000, \"per_user\": 65536, \"users\": 1000 }"},
@@ -88,9 +97,9 @@ static void split(const char *path, char *in, size_t size, char *key, size_t key
 /* Which kind of object a path names. Names of projects and registries hold dots, keys do not. */
 static const char *kind_of(const char *path)
 {
-	static const char *const named[] = {"data",           "outputs", "scratch",        "limits",
-					    "network",        "gpus",    "members",        "images",
-					    "infer_projects", "host",    "subordinate_ids"};
+	static const char *const named[] = {
+	    "data",    "outputs", "scratch",        "limits", "network",         "gpus",
+	    "members", "images",  "infer_projects", "host",   "subordinate_ids", "kubernetes"};
 	char in[256], key[96];
 
 	split(path, in, sizeof(in), key, sizeof(key));

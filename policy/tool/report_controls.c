@@ -230,14 +230,44 @@ static void approved_images(const struct ces_report *r)
 	end(r);
 }
 
+static size_t count_proxies(const struct ces_policy *p)
+{
+	size_t n = p->infer && p->defaults.proxy != NULL;
+
+	for (size_t i = 0; i < p->n_projects; i++)
+		n += p->projects[i].settings.proxy != NULL;
+	return n;
+}
+
+static void list_proxies(const struct ces_report *r)
+{
+	const struct ces_policy *p = r->policy;
+	char path[CES_NAME_MAX + 48];
+
+	for (size_t i = 0, n = 0; i < p->n_projects && n < 20; i++) {
+		const char *proxy = p->projects[i].settings.proxy;
+
+		snprintf(path, sizeof(path), "projects.%s.network.proxy", p->projects[i].name);
+		n += proxy != NULL;
+		if (proxy != NULL)
+			rule(r, path, proxy);
+	}
+	if (p->infer && p->defaults.proxy != NULL)
+		rule(r, "defaults.network.proxy", "for inferred projects");
+	evidence(r, "A proxy is reached as bytes to one address, by a relay that can connect to no "
+		    "other. Where it leads is the proxy's to say and to record.");
+}
+
 static void outbound(const struct ces_report *r)
 {
 	const struct ces_policy *p = r->policy;
-	size_t ports = 0;
+	size_t ports = 0, proxies = count_proxies(p);
 
-	begin(r, "2.2.10, 2.2.11", "Is the way to the network closed?", YES,
-	      "A run has no network. The exceptions are ports into a run, below; no rule opens a "
-	      "way out.");
+	begin(r, "2.2.10, 2.2.11", "Is the way to the network closed?", proxies == 0 ? YES : PARTLY,
+	      "A run has no network. The exceptions are ports into a run, below; %s.",
+	      proxies == 0 ? "no rule opens a way out" : "and the proxies that some runs have");
+	if (proxies > 0)
+		list_proxies(r);
 	for (size_t i = 0; i < p->n_projects && ports < 20; i++) {
 		const struct ces_strings *publish = &p->projects[i].settings.publish;
 		char path[CES_NAME_MAX + 48], list[128] = "";
@@ -357,12 +387,14 @@ static void read_only(const struct ces_report *r)
 static void ways_in_and_out(const struct ces_report *r)
 {
 	const struct ces_policy *p = r->policy;
-	size_t n = 0;
+	size_t n = 0, proxies = count_proxies(p);
 
 	for (size_t i = 0; i < p->n_projects; i++)
 		n += p->projects[i].settings.binds.n > 0;
-	begin(r, "3.1.12", "Are unauthorised ways in and out prevented?", n == 0 ? YES : PARTLY,
-	      "No network, and no directory but the project's own%s.",
+	begin(r, "3.1.12", "Are unauthorised ways in and out prevented?",
+	      n + proxies == 0 ? YES : PARTLY,
+	      "No network%s, and no directory but the project's own%s.",
+	      proxies == 0 ? "" : " but the proxies above",
 	      n == 0 ? "" : " and those that users may bind, below");
 	for (size_t i = 0, told = 0; i < p->n_projects && told < 20; i++) {
 		const struct ces_strings *binds = &p->projects[i].settings.binds;

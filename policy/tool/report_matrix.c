@@ -50,6 +50,7 @@ static void settings_cells(FILE *out, const struct ces_policy_settings *s, const
 
 	cell(out, s->data_access == CES_ACCESS_READ_WRITE ? "read-write" : "read-only");
 	list_cell(out, &s->publish, &nothing);
+	cell(out, s->proxy != NULL ? s->proxy : "none");
 	list_cell(out, &s->binds, &nothing);
 	snprintf(text, sizeof(text), "%llu%s", (unsigned long long)s->gpus_max,
 		 s->gpus_max > 0 && !s->gpu_exclusive ? ", shared" : "");
@@ -87,14 +88,15 @@ static void project_row(const struct ces_report *report, const struct ces_policy
 
 void ces_report_matrix(const struct ces_report *report)
 {
-	static const char *const columns[] = {"Project", "Members",         "Images",
-					      "Data",    "Ports in",        "Binds",
-					      "GPUs",    "Limits of a run", "Until"};
+	static const char *const columns[] = {"Project",         "Members", "Images", "Data",
+					      "Ports in",        "Way out", "Binds",  "GPUs",
+					      "Limits of a run", "Until"};
 	const struct ces_policy *p = report->policy;
 	FILE *out = report->out;
 
 	fputs("<section aria-labelledby=\"matrix\">\n<h2 id=\"matrix\">Projects and rights</h2>\n"
-	      "<p>What the members of each project may do. None has a way out to a network.</p>\n"
+	      "<p>What the members of each project may do. A way out to a network is a proxy or "
+	      "none.</p>\n"
 	      "<div class=\"wide\" role=\"region\" aria-label=\"Projects and rights, a table\" "
 	      "tabindex=\"0\">\n<table>\n<caption>Projects by rights</caption>\n<thead><tr>",
 	      out);

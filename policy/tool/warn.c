@@ -165,6 +165,10 @@ static void warn_project(struct ces_problems *problems, const struct ces_policy 
 		     "make the data read-only, or publish no port, unless both were approved",
 		     "has read-write data together with a published port (%s%s)",
 		     settings->publish.v[0], settings->publish.n > 1 ? ", ..." : "");
+	if (settings->proxy != NULL)
+		WARN(problems, HIGH, path,
+		     "remove \"proxy\" from \"network\", unless this way out was approved",
+		     "has a way out by the proxy %s", settings->proxy);
 	warn_rules(problems, policy, path, &project->images, now);
 }
 
@@ -183,6 +187,10 @@ static void warn_inferred(struct ces_problems *problems, const struct ces_policy
 		WARN(problems, HIGH, "infer_projects",
 		     "make the data read-only, or publish no port, unless both were approved",
 		     "gives read-write data together with a published port (defaults)");
+	if (settings->proxy != NULL)
+		WARN(problems, HIGH, "infer_projects",
+		     "remove \"proxy\" from \"network\", unless this way out was approved",
+		     "gives a way out by the proxy %s (defaults)", settings->proxy);
 	warn_rules(problems, policy, "infer_projects", &policy->infer_images, now);
 }
 

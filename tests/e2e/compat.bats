@@ -328,6 +328,29 @@ as_json()
 		| .limits["nvidia.com/gpu"] == 2 and .limits.memory == "4Gi" and (.requests | has("nvidia.com/gpu") | not)' <<< "$job"
 }
 
+@test "k8s: the policy's proxy is in the job's environment, over what the caller says" {
+	printf 'https_proxy=http://other:1\nKEPT=1\n' > /home/alice/work/env
+	change='.defaults.network.proxy = "http://proxy.tre.test:8118"' manifest --env-file work/env $image/tools:1
+	[ "$status" -eq 0 ]
+	as_json <<< "$output" | jq -e '.spec.template.spec.containers[0].env | map({key: .name, value}) | from_entries
+		| .http_proxy == "http://proxy.tre.test:8118" and .https_proxy == .http_proxy and .HTTPS_PROXY == .http_proxy
+		and (.no_proxy | contains("localhost")) and .KEPT == "1"'
+	manifest --env-file work/env $image/tools:1
+	as_json <<< "$output" | jq -e '.spec.template.spec.containers[0].env | map(.name) | index("http_proxy") == null'
+}
+
+@test "k8s: a cluster of the policy's that has all its keys, and a claim that no cluster can have" {
+	change='.kubernetes += {queue: "short", pull_secret: "tre-registry"}' manifest $image/tools:1
+	as_json <<< "$output" | jq -e '.metadata.labels == {"kueue.x-k8s.io/queue-name": "short"}
+		and .spec.template.spec.imagePullSecrets == [{"name": "tre-registry"}]'
+	change='.kubernetes.data_claim = ("a" * 60 + ".") * 3 + "b" * 50 + "{project}{project}"' manifest $image/tools:1
+	[ "$status" -eq 125 ]
+	[[ $stderr == *'is not a name that a cluster can have'* ]]
+	change='.kubernetes.claim = "x"' manifest $image/tools:1
+	[ "$status" -eq 125 ]
+	[[ $stderr == *'kubernetes.claim is not a key'* ]]
+}
+
 @test "k8s: -o writes a file that only its owner reads" {
 	manifest -o work/job.yaml $image/tools:1
 	[ "$status" -eq 0 ]

@@ -109,6 +109,7 @@ text()
 	unwise "$one.data.source = \"/safe_data/nsh-2024-0002/part\"" "projects.nsh-2024-0001.data overlaps with the data of project nsh-2024-0002"
 	unwise "$one.data.source = \"/safe_data\"" "projects.nsh-2024-0002.data overlaps with the data of project nsh-2024-0001"
 	unwise "$one.binds = [\"/safe_data\"]" "projects.nsh-2024-0001.binds[0] /safe_data reaches the data of project nsh-2024-0002"
+	unwise "$one.network.proxy = \"http://p.loc:1\"" "projects.nsh-2024-0001 has a way out by the proxy http://p.loc:1"
 	unwise ".review_by = \"2026-11-30\"" "review_by has passed"
 	unwise "del(.review_by)" "the policy does not say when it is to be reviewed"
 	unwise "del(.approved_by)" "the policy does not say who approved it"

@@ -37,10 +37,12 @@ narrower() { changed "$1"; [ "$status" -eq 0 ]; says "- narrower $2"; says_not W
 	wider "$one.members.users = [\"eve\"]" "project nsh-2024-0001 gains the member eve"
 	wider "$one.network.publish += [\"5432\"]" "project nsh-2024-0001 gains the published port 5432"
 	wider "$one.binds += [\"/opt\"]" "project nsh-2024-0001 gains the bindable directory /opt"
+	wider "$one.network.proxy = \"http://proxy.nsh.loc:3128\"" "project nsh-2024-0001: the proxy http://proxy.nsh.loc:3128 is a way out"
 	wider "$one.gpus.max = 2" "project nsh-2024-0001: GPUs of a run rises from 0 to 2"
 	wider "$one.gpus.kinds = [\"nvidia.com/gpu\", \"amd.com/gpu\", \"intel.com/gpu\", \"x.org/fpga\"]" \
 		"project nsh-2024-0001 gains the kind of device x.org/fpga"
 	wider "$one.gpus.exclusive = false" "project nsh-2024-0001: GPUs are shared by runs"
+	wider '.kubernetes = {namespace: "n", data_claim: "d", outputs_claim: "o"}' 'kubernetes: data claim: "d" instead of "none"'
 	wider "$one.limits.memory = \"64G\"" "project nsh-2024-0001: memory of a run rises from 16 GiB to 64 GiB"
 	wider "$one.data.source = \"/safe_data\"" "project nsh-2024-0001: data are in /safe_data instead of"
 	wider '.projects.new = .projects["nsh-2024-0002"]' "project new is new"
@@ -62,6 +64,9 @@ narrower() { changed "$1"; [ "$status" -eq 0 ]; says "- narrower $2"; says_not W
 	narrower "$one.expires = \"2027-01-01\"" "project nsh-2024-0001 expires earlier"
 	narrower "$one.data.source = \"/safe_data/{project}/part\"" "project nsh-2024-0001: data are in"
 	narrower 'del(.projects["nsh-2024-0002"])' "project nsh-2024-0002 is gone"
+	jq '.defaults.network.proxy = "http://proxy.nsh.loc:3128"' "$old" > "$BATS_TEST_TMPDIR/open.json"
+	old=$BATS_TEST_TMPDIR/open.json
+	narrower "$one.network.proxy = \"none\"" "project nsh-2024-0001: the proxy http://proxy.nsh.loc:3128 is no longer a way out"
 	narrower '.defaults.limits.cpus = 1' "project nsh-2024-0002: cpus of a run falls from 4 to 1"
 	narrower '.defaults.identity = "same-uid"' "project nsh-2024-0001: inside, the user is the same user"
 	narrower '.defaults.retain_images = "run"' "project nsh-2024-0001: images are kept until their run ends"

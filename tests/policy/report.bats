@@ -49,6 +49,14 @@ report()
 	done
 }
 
+@test "a proxy is an exception to the closed network, by name and line, and a gap" {
+	jq '.projects["nsh-2024-0002"].network.proxy = "http://p.loc:3128"' "$examples/desktop.json" > "$p"
+	report
+	says 'projects.nsh-2024-0002.network.proxy (line '
+	says 'has a way out by the proxy http://p.loc:3128'
+	says 'and the proxies that some runs have'
+}
+
 @test "gaps are by severity, with the line and what to write" {
 	jq '.projects["nsh-2024-0002"].images += [{allow: "gcr.io/x"}]' "$examples/desktop.json" > "$p"
 	report

@@ -249,7 +249,8 @@ START_TEST(an_opt_file_gives_options_over_several_lines)
 	unlink(path);
 	ck_assert_str_eq(options.request.publish.v[0], "8787:8787");
 	ck_assert_str_eq(options.request.env.v[0], "PASSWORD=a b");
-	ck_assert_uint_eq(options.request.flags, CES_FLAG_INTERACTIVE | CES_FLAG_TTY);
+	ck_assert_uint_eq(options.request.flags,
+			  CES_FLAG_INTERACTIVE | CES_FLAG_TTY | CES_FLAG_NO_PROXY);
 	ck_assert_str_eq(options.request.tmpfs_destinations.v[0], "/run");
 }
 END_TEST

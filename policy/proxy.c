@@ -1,0 +1,36 @@
+/* The variables of a proxy. No standard names them: these are what curl, wget, pip, R, git and apt
+ * look for, some in small letters only and some in capitals. */
+#include "policy/proxy.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+
+static const struct {
+	const char *name;
+	bool exception; /* where not to use it */
+} variables[] = {
+    {"http_proxy", false},  {"https_proxy", false}, {"HTTP_PROXY", false},
+    {"HTTPS_PROXY", false}, {"no_proxy", true},     {"NO_PROXY", true},
+};
+
+bool ces_proxy_setting(size_t i, const char *url, char *buffer, size_t size)
+{
+	if (i >= CES_COUNT(variables))
+		return false;
+	snprintf(buffer, size, "%s=%s", variables[i].name,
+		 variables[i].exception ? "localhost,127.0.0.1,::1" : url);
+	return true;
+}
+
+bool ces_proxy_is_setting(const char *entry)
+{
+	size_t length = strcspn(entry, "=");
+
+	for (size_t i = 0; i < CES_COUNT(variables); i++)
+		if (strlen(variables[i].name) == length &&
+		    strncmp(entry, variables[i].name, length) == 0)
+			return true;
+	return false;
+}
