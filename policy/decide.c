@@ -271,7 +271,7 @@ static int decide(const struct ces_policy *policy, const struct ces_caller *call
 	ret->retain = chosen->settings->retain;
 	ret->retain_seconds = chosen->settings->retain_seconds;
 	return request->verb == CES_VERB_RUN
-		   ? ces_decide_run(caller, request, facts, chosen, ret, err)
+		   ? ces_decide_run(policy, caller, request, facts, chosen, ret, err)
 		   : 0;
 }
 

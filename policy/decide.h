@@ -81,6 +81,7 @@ struct ces_decision {
 	uint64_t *tmpfs_sizes;
 	size_t n_tmpfs;
 	struct ces_policy_limits limits; /* what this run gets */
+	struct ces_policy_limits most;   /* what it could have asked for */
 	enum ces_identity identity;
 	struct ces_decision_port ports[CES_PORTS_MAX];
 	size_t n_ports;

@@ -77,6 +77,22 @@ static void say_limits(const struct out *out, const struct ces_policy_limits *li
 	    layer, (unsigned long long)limits->runs);
 }
 
+static void say_user_limits(const struct out *out, const struct ces_policy_limits *total)
+{
+	char memory[32];
+
+	if (total->cpus > 0)
+		say(out, "  all your runs together: %g cpus", (double)total->cpus / 1000);
+	ces_num_format_size(total->memory, memory, sizeof(memory));
+	if (total->memory > 0)
+		say(out, "  all your runs together: %s memory", memory);
+	if (total->pids > 0)
+		say(out, "  all your runs together: %llu processes",
+		    (unsigned long long)total->pids);
+	if (total->runs > 0)
+		say(out, "  in all projects: %llu runs at once", (unsigned long long)total->runs);
+}
+
 static void say_network(const struct out *out, const struct ces_decision *d)
 {
 	if (d->proxy[0] == '\0')
@@ -92,8 +108,8 @@ static void say_network(const struct out *out, const struct ces_decision *d)
 		    d->ports[i].host, d->ports[i].container);
 }
 
-static void say_run(const struct out *out, const struct ces_caller *caller,
-		    const struct ces_decision *d)
+static void say_run(const struct out *out, const struct ces_policy *policy,
+		    const struct ces_caller *caller, const struct ces_decision *d)
 {
 	char size[32];
 
@@ -110,6 +126,7 @@ static void say_run(const struct out *out, const struct ces_caller *caller,
 	say(out, "  the image's own files are %s",
 	    d->read_only ? "read-only" : "writable, changes are lost at the end");
 	say_limits(out, &d->limits);
+	say_user_limits(out, &policy->user_limits);
 	say_network(out, d);
 	if (d->gpus == 0)
 		say(out, "GPUs: none");
@@ -149,5 +166,5 @@ void ces_decision_explain(const struct ces_policy *policy, const struct ces_call
 		    (unsigned)decision->project_gids[i]);
 	say_image(&out, decision);
 	if (decision->verb == CES_VERB_RUN)
-		say_run(&out, caller, decision);
+		say_run(&out, policy, caller, decision);
 }

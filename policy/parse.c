@@ -362,6 +362,18 @@ static int read_subids(struct ces_fields *in, const struct ces_field_at *at, voi
 	return 0;
 }
 
+/* Of all runs of one user together; no time, since that is of a run. */
+#define TOTAL(member) offsetof(struct ces_policy, user_limits.member)
+
+static const struct ces_field user_limits_rows[] = {
+    ROW("cpus", ces_field_quantity, TOTAL(cpus), &as_cpus),
+    ROW("memory", ces_field_quantity, TOTAL(memory), &as_size),
+    ROW("pids", ces_field_number, TOTAL(pids), &to_4194304),
+    ROW("runs", ces_field_number, TOTAL(runs), &to_10000),
+    CES_FIELD_END,
+};
+
+/* A cgroup as /proc/PID/cgroup names it, since it lies in several hierarchies. */
 static int read_cgroup_parent(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
 	static const struct ces_field row = {.param = &as_path};
@@ -373,6 +385,11 @@ static int read_cgroup_parent(struct ces_fields *in, const struct ces_field_at *
 		policy->cgroup_parent = CES_CGROUP_AUTO;
 		return 0;
 	}
+	if (json_object_is_type(at->value, json_type_string) &&
+	    ces_path_within(json_object_get_string(at->value), "/sys"))
+		return ces_field_fault(in, at,
+				       "is \"auto\" or a cgroup, from the hierarchy's root on, "
+				       "without /sys/fs/cgroup: \"/ces.slice\"");
 	policy->cgroup_parent = CES_CGROUP_PATH;
 	return ces_field_string(in, &path, &policy->cgroup_path);
 }
@@ -380,6 +397,7 @@ static int read_cgroup_parent(struct ces_fields *in, const struct ces_field_at *
 static const struct ces_field host_rows[] = {
     ROW("runtime", ces_field_string, POLICY(runtime), &as_path),
     ROW("cgroup_parent", read_cgroup_parent, 0, NULL),
+    ROW("user_limits", ces_field_object, 0, user_limits_rows),
     ROW("subordinate_ids", read_subids, 0, subids_rows),
     ROW("cdi_dirs", ces_field_strings, POLICY(cdi_dirs), &as_path),
     ROW("audit_syslog", ces_field_bool, POLICY(audit_syslog), NULL),

@@ -115,7 +115,9 @@ struct ces_policy {
 	struct ces_policy_kubernetes kubernetes;
 	char *runtime; /* absolute path */
 	enum ces_cgroup_parent cgroup_parent;
-	char *cgroup_path; /* CES_CGROUP_PATH */
+	char *cgroup_path;                    /* CES_CGROUP_PATH */
+	struct ces_policy_limits user_limits; /* of all runs of one user together; 0: no such limit;
+						 time, shm and writable_layer are not used */
 	uint64_t subid_first, subid_per_user, subid_users;
 	struct ces_strings cdi_dirs;
 	bool audit_syslog;

@@ -23,8 +23,9 @@ void ces_rights_groups(const struct ces_policy *policy, const struct ces_caller 
 		       const struct ces_rights *rights, struct ces_decision *ret);
 
 /* Fills in what only a run needs. On failure *ret still is to be freed. */
-int ces_decide_run(const struct ces_caller *caller, const struct ces_request *request,
-		   const struct ces_facts *facts, const struct ces_rights *rights,
-		   struct ces_decision *ret, struct ces_error *err);
+int ces_decide_run(const struct ces_policy *policy, const struct ces_caller *caller,
+		   const struct ces_request *request, const struct ces_facts *facts,
+		   const struct ces_rights *rights, struct ces_decision *ret,
+		   struct ces_error *err);
 
 #endif

@@ -19,6 +19,7 @@ struct run {
 	const struct ces_rights *rights;
 	struct ces_decision *ret;
 	struct ces_error *err;
+	unsigned total; /* bits of enum ces_policy_own: the total of a user's runs is the less */
 };
 
 #define USAGE(run, ...) ces_error_set((run)->err, CES_E_USAGE, __VA_ARGS__)
@@ -33,7 +34,9 @@ deny(const struct run *run, unsigned own, const char *key, const char *format, .
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	if (run->rights->written != NULL && (run->rights->settings->own & own) != 0)
+	if ((run->total & own) != 0)
+		snprintf(rule, sizeof(rule), "host.user_%s", key);
+	else if (run->rights->written != NULL && (run->rights->settings->own & own) != 0)
 		snprintf(rule, sizeof(rule), "projects.%s.%s", run->rights->project, key);
 	else
 		snprintf(rule, sizeof(rule), "defaults.%s", key);
@@ -108,12 +111,31 @@ static int lower(const struct run *run, const struct limit *limit, uint64_t aske
 	return 0;
 }
 
+/* One run never gets more than all of the user's may have together. */
+static unsigned fit(uint64_t total, uint64_t *value, unsigned own)
+{
+	if (total == 0 || *value <= total)
+		return 0;
+	*value = total;
+	return own;
+}
+
+static void set_most(struct run *run, const struct ces_policy_limits *total)
+{
+	struct ces_policy_limits *most = &run->ret->most;
+
+	*most = run->rights->settings->limits;
+	run->total = fit(total->cpus, &most->cpus, CES_OWN_CPUS) |
+		     fit(total->memory, &most->memory, CES_OWN_MEMORY) |
+		     fit(total->pids, &most->pids, 0);
+}
+
 static int set_limits(const struct run *run)
 {
 	const struct ces_request *asked = run->request;
 	struct ces_policy_limits *limits = &run->ret->limits;
 
-	*limits = run->rights->settings->limits;
+	*limits = run->ret->most;
 	if (lower(run, &cpus, asked->cpus, &limits->cpus) != 0 ||
 	    lower(run, &memory, asked->memory_bytes, &limits->memory) != 0 ||
 	    lower(run, &run_time, asked->time_seconds, &limits->time) != 0)
@@ -369,13 +391,14 @@ static int check_words(const struct run *run)
 	return 0;
 }
 
-int ces_decide_run(const struct ces_caller *caller, const struct ces_request *request,
-		   const struct ces_facts *facts, const struct ces_rights *rights,
-		   struct ces_decision *ret, struct ces_error *err)
+int ces_decide_run(const struct ces_policy *policy, const struct ces_caller *caller,
+		   const struct ces_request *request, const struct ces_facts *facts,
+		   const struct ces_rights *rights, struct ces_decision *ret, struct ces_error *err)
 {
-	const struct run run = {caller, request, rights, ret, err};
+	struct run run = {caller, request, rights, ret, err, 0};
 
 	set_proxy(&run);
+	set_most(&run, &policy->user_limits);
 	if (check_words(&run) != 0 || set_mounts(&run, facts) != 0 || set_limits(&run) != 0 ||
 	    set_ports(&run) != 0 || set_binds(&run) != 0 || set_tmpfs(&run) != 0 ||
 	    set_gpus(&run) != 0)

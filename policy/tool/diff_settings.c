@@ -71,6 +71,33 @@ static void limits(struct ces_diff *diff, const char *who, const struct ces_poli
 	      ces_num_format_size);
 }
 
+/* Totals, where 0 is no limit: the most. */
+static void total(struct ces_diff *diff, const char *what, uint64_t old, uint64_t new,
+		  void (*format)(uint64_t, char *, size_t))
+{
+	char value[40];
+
+	if (old > 0 && new > 0) {
+		limit(diff, "all runs of a user", what, old, new, format);
+		return;
+	}
+	if (old == new)
+		return;
+	format(old > 0 ? old : new, value, sizeof(value));
+	ces_diff_say(diff, new == 0 ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
+		     "all runs of a user: %s %s limited to %s", what,
+		     new == 0 ? "is no longer" : "is now", value);
+}
+
+void ces_diff_user_limits(struct ces_diff *diff, const struct ces_policy_limits *old,
+			  const struct ces_policy_limits *new)
+{
+	total(diff, "the sum of cpus", old->cpus, new->cpus, thousandths);
+	total(diff, "the sum of memory", old->memory, new->memory, ces_num_format_size);
+	total(diff, "the sum of processes", old->pids, new->pids, plain_number);
+	total(diff, "the number at once", old->runs, new->runs, plain_number);
+}
+
 /* A list that is empty is no list: any device. */
 static void gpu_devices(struct ces_diff *diff, const char *who, const struct ces_strings *old,
 			const struct ces_strings *new)

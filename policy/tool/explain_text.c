@@ -175,6 +175,23 @@ static void print_kubernetes(const struct ces_policy_kubernetes *kubernetes)
 	       kubernetes->pull_secret != NULL ? kubernetes->pull_secret : "");
 }
 
+static void print_user_limits(const struct ces_policy_limits *total)
+{
+	char memory[32];
+
+	if (total->cpus > 0)
+		printf("All runs of one user together: %g cpus\n", (double)total->cpus / 1000);
+	ces_num_format_size(total->memory, memory, sizeof(memory));
+	if (total->memory > 0)
+		printf("All runs of one user together: %s memory\n", memory);
+	if (total->pids > 0)
+		printf("All runs of one user together: %llu processes\n",
+		       (unsigned long long)total->pids);
+	if (total->runs > 0)
+		printf("Runs at once for each user in all projects: %llu\n",
+		       (unsigned long long)total->runs);
+}
+
 void ces_explain_head(const struct ces_policy *policy)
 {
 	char day[16];
@@ -192,4 +209,5 @@ void ces_explain_head(const struct ces_policy *policy)
 	for (size_t i = 0; i < policy->n_registries; i++)
 		print_registry(&policy->registries[i]);
 	print_kubernetes(&policy->kubernetes);
+	print_user_limits(&policy->user_limits);
 }

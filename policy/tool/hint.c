@@ -79,6 +79,11 @@ static const struct known {
     {"host", "subordinate_ids", "{ \"first\": 2000000000, \"per_user\": 65536, \"users\": 1000 }"},
     {"host", "cdi_dirs", "[\"/etc/cdi\"]"},
     {"host", "audit_syslog", "true"},
+    {"host", "user_limits", "{ \"memory\": \"64G\" }"},
+    {"user_limits", "cpus", "16"},
+    {"user_limits", "memory", "\"64G\""},
+    {"user_limits", "pids", "8192"},
+    {"user_limits", "runs", "8"},
     {"subordinate_ids", "first", "2000000000"},
     {"subordinate_ids", "per_user", "65536"},
     {"subordinate_ids", "users", "1000"},
@@ -98,8 +103,9 @@ static void split(const char *path, char *in, size_t size, char *key, size_t key
 static const char *kind_of(const char *path)
 {
 	static const char *const named[] = {
-	    "data",    "outputs", "scratch",        "limits", "network",         "gpus",
-	    "members", "images",  "infer_projects", "host",   "subordinate_ids", "kubernetes"};
+	    "data",       "outputs", "scratch",        "limits", "network",         "gpus",
+	    "members",    "images",  "infer_projects", "host",   "subordinate_ids", "kubernetes",
+	    "user_limits"};
 	char in[256], key[96];
 
 	split(path, in, sizeof(in), key, sizeof(key));

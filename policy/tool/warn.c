@@ -194,6 +194,35 @@ static void warn_inferred(struct ces_problems *problems, const struct ces_policy
 	warn_rules(problems, policy, "infer_projects", &policy->infer_images, now);
 }
 
+/* A total that is less than what one run is promised. */
+static void warn_total(struct ces_problems *problems, const char *key, const char *project,
+		       uint64_t total, uint64_t each)
+{
+	char path[64];
+
+	if (total == 0 || each <= total)
+		return;
+	snprintf(path, sizeof(path), "host.user_limits.%s", key);
+	WARN(problems, LOW, path, "raise it, or lower limits of the project",
+	     "is less than limits.%s of project %s: the project's value is never reached", key,
+	     project);
+}
+
+static void warn_user_limits(struct ces_problems *problems, const struct ces_policy *policy)
+{
+	const struct ces_policy_limits *total = &policy->user_limits;
+
+	for (size_t i = 0; i < policy->n_projects; i++) {
+		const struct ces_policy_project *project = &policy->projects[i];
+		const struct ces_policy_limits *each = &project->settings.limits;
+
+		warn_total(problems, "cpus", project->name, total->cpus, each->cpus);
+		warn_total(problems, "memory", project->name, total->memory, each->memory);
+		warn_total(problems, "pids", project->name, total->pids, each->pids);
+		warn_total(problems, "runs", project->name, total->runs, each->runs);
+	}
+}
+
 void ces_check_warn(struct ces_problems *problems, const struct ces_policy *policy, time_t now)
 {
 	char day[16];
@@ -214,4 +243,5 @@ void ces_check_warn(struct ces_problems *problems, const struct ces_policy *poli
 	for (size_t i = 0; i < policy->n_projects; i++)
 		warn_project(problems, policy, &policy->projects[i], now);
 	warn_inferred(problems, policy, now);
+	warn_user_limits(problems, policy);
 }

@@ -128,6 +128,13 @@ text()
 	says_not "never decides"
 }
 
+@test "a total of a user that is less than what one run is promised is told" {
+	jq '.host.user_limits = {memory: "1G", cpus: 100}' "$good" > "$p"
+	run check "$p"
+	says "host.user_limits.memory is less than limits.memory of project"
+	says_not "user_limits.cpus"
+}
+
 @test "members, files and ids are looked for on this machine, unless that is not asked for" {
 	cp "$good" "$p"
 	run policy check --on 2026-12-01 "$p"

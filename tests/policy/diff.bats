@@ -72,6 +72,20 @@ narrower() { changed "$1"; [ "$status" -eq 0 ]; says "- narrower $2"; says_not W
 	narrower '.defaults.retain_images = "run"' "project nsh-2024-0001: images are kept until their run ends"
 }
 
+@test "totals of a user that come, go or change are told" {
+	jq '.host.user_limits = {memory: "64G", runs: 8}' "$old" > "$new"
+	run policy diff "$old" "$new"
+	[ "$status" -eq 0 ]
+	says "- narrower all runs of a user: the sum of memory is now limited to 64 GiB"
+	run policy diff "$new" "$old"
+	[ "$status" -eq 1 ]
+	says "+ WIDER all runs of a user: the number at once is no longer limited to 8"
+	jq '.host.user_limits.memory = "128G"' "$new" > "$new.more"
+	run policy diff "$new" "$new.more"
+	[ "$status" -eq 1 ]
+	says "+ WIDER all runs of a user: the sum of memory rises from 64 GiB to 128 GiB"
+}
+
 @test "what only people read leaves the status 0" {
 	changed '.contact = "someone else" | .review_by = "2028-01-01"'
 	[ "$status" -eq 0 ]

@@ -26,6 +26,14 @@ setup() { p=$examples/desktop.json; }
 	says "Data: claim pvc-{project}, read-only; outputs: claim o; images are pulled with the secret s"
 }
 
+@test "what all runs of one user may have together" {
+	jq '.host.user_limits = {cpus: 8, memory: "64G", pids: 8192, runs: 6}' "$p" > "$BATS_TEST_TMPDIR/total.json"
+	run policy explain "$BATS_TEST_TMPDIR/total.json"
+	[ "$status" -eq 0 ]
+	says "All runs of one user together: 64 GiB memory"
+	says "Runs at once for each user in all projects: 6"
+}
+
 @test "one project, and none of the others" {
 	run policy explain --project nsh-2024-0002 "$p"
 	[ "$status" -eq 0 ]

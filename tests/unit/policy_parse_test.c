@@ -167,6 +167,14 @@ static const struct {
     {"subordinate ids beyond the last one",
      POLICY("'projects': {}, 'host': {'subordinate_ids': {'first': 4294836224, 'users': 1}}"),
      "does not fit"},
+    {"a cgroup by its directory",
+     POLICY("'projects': {}, 'host': {'cgroup_parent': '/sys/fs/cgroup/ces.slice'}"),
+     "without /sys/fs/cgroup"},
+    {"a cgroup that is relative", POLICY("'projects': {}, 'host': {'cgroup_parent': 'ces.slice'}"),
+     "cgroup_parent must be"},
+    {"a total of nothing", POLICY("'projects': {}, 'host': {'user_limits': {'memory': 0}}"),
+     "memory must be"},
+    {"a total of time", POLICY("'projects': {}, 'host': {'user_limits': {'time': '6h'}}"), "time"},
     {"inferring without a base", POLICY("'infer_projects': {'group_prefixes': [''], 'images': []}"),
      "needs the key \"base\""},
 };
@@ -203,6 +211,8 @@ static const struct {
     {"inferring",
      POLICY(
 	 "'infer_projects': {'base': '/safe_data', 'group_prefixes': ['', 'nsh-'], 'images': []}")},
+    {"totals of a user", POLICY("'projects': {}, 'host': {'user_limits': {'cpus': 0.5, 'memory': "
+				"'1G', 'pids': 1, 'runs': 1}}")},
     {"a cgroup of one's own", POLICY("'projects': {}, 'host': {'cgroup_parent': '/ces.slice'}")},
 };
 

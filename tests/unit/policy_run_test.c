@@ -77,6 +77,31 @@ START_TEST(limits_that_are_not_asked_are_the_policys)
 }
 END_TEST
 
+START_TEST(a_run_gets_no_more_than_the_total_of_its_user)
+{
+	use_policy(POLICY("'projects': {'p': {'members': {'groups': ['p']}, 'images': [{'allow': "
+			  "'ghcr.io/lab/*'}]}}, 'host': {'user_limits': {'cpus': 0.5, 'memory': "
+			  "'1G', 'pids': 10, 'runs': 1}}"));
+	in_groups("p");
+	allowed("projects.p.images[0]");
+	ck_assert_uint_eq(decision.limits.cpus, 500);
+	ck_assert_uint_eq(decision.limits.memory, GIB);
+	ck_assert_uint_eq(decision.limits.pids, 10);
+	ck_assert_uint_eq(decision.most.memory, GIB);
+	ces_decision_free(&decision);
+	request.memory_bytes = 2 * GIB;
+	refused(CES_E_DENIED, "host.user_limits.memory", "more than the 1 GiB that is allowed");
+	request.memory_bytes = GIB / 2;
+	request.cpus = 501;
+	refused(CES_E_DENIED, "host.user_limits.cpus", "0.501 is more than the 0.500");
+	request.cpus = 1;
+	allowed("projects.p.images[0]");
+	ck_assert_uint_eq(decision.limits.memory, GIB / 2);
+	ck_assert_uint_eq(decision.most.memory, GIB);
+	ces_decision_free(&decision);
+}
+END_TEST
+
 START_TEST(limits_may_be_asked_up_to_the_policys)
 {
 	request.cpus = 2000;
@@ -410,6 +435,7 @@ static TCase *make_tests(void)
 	tcase_add_test(t, a_source_that_grows_too_long_is_refused);
 	tcase_add_test(t, home_override_needs_both_the_policy_and_the_directory);
 	tcase_add_test(t, limits_that_are_not_asked_are_the_policys);
+	tcase_add_test(t, a_run_gets_no_more_than_the_total_of_its_user);
 	tcase_add_test(t, limits_may_be_asked_up_to_the_policys);
 	tcase_add_loop_test(t, more_than_the_limit_is_denied_with_the_figure, 0,
 			    CES_COUNT(too_much));
