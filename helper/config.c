@@ -117,6 +117,11 @@ static json environment(const struct ces_plan *plan)
 	env_put(env, home);
 	(void)snprintf(home, sizeof(home), "HOSTNAME=%s", plan->hostname);
 	env_put(env, home);
+	/* a library that counted the machine's cpus would start a thread for each, on a share of
+	 * them */
+	(void)snprintf(home, sizeof(home), "OMP_NUM_THREADS=%llu",
+		       (unsigned long long)(plan->decision->limits.cpus + 999) / 1000);
+	env_put(env, home);
 	if (plan->tty)
 		env_put(env, "TERM=xterm");
 	for (size_t i = 0; i < plan->image.env.n; i++)

@@ -221,7 +221,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 		result = ces_container_failure(&finish->container, err);
 	if (result == 0)
 		read_log(plan, &finish->end);
-	ces_cgroup_read(&finish->cgroup, &usage);
+	ces_cgroup_read(&finish->cgroup, &plan->decision->limits, &usage);
 	ces_cgroup_remove(&finish->cgroup);
 	clean_run(finish, result == 0);
 	ces_cleanroom_deadline(END_SECONDS);
@@ -288,7 +288,7 @@ static void finish_one(const struct ces_run_record *record, bool alive, void *co
 		dead->others = true;
 		return;
 	}
-	ces_cgroup_clear((uid_t)record->uid, record->run);
+	ces_cgroup_clear(record);
 	clean_dead(session, record);
 	(void)ces_journal_append(&session->journal,
 				 ces_journal_end("run", (uid_t)record->uid, record->run,

@@ -74,7 +74,8 @@ struct count {
 	uid_t uid;
 	const char *project;
 	const char *name; /* NULL: not named */
-	uint64_t n;
+	uint64_t n;       /* in this project */
+	uint64_t all;     /* in any */
 	bool taken;
 };
 
@@ -84,6 +85,7 @@ static void count_run(const struct ces_run_record *record, bool alive, void *con
 
 	if (!alive || record->uid != count->uid)
 		return;
+	count->all++;
 	count->n += record->project != NULL && strcmp(record->project, count->project) == 0;
 	count->taken |=
 	    count->name != NULL && record->name != NULL && strcmp(record->name, count->name) == 0;
@@ -95,12 +97,17 @@ static int check_runs(const struct ces_plan *plan, struct ces_error *err)
 			      .project = plan->decision->project,
 			      .name = plan->request->name};
 	unsigned long long most = plan->decision->limits.runs;
+	unsigned long long all = plan->session->policy->user_limits.runs;
 
 	ces_runs_each(plan->session->runs, count_run, &count);
 	if (count.taken)
 		return ces_error_set(err, CES_E_LIMIT,
 				     "you have a live run named %s already; choose another --name",
 				     count.name);
+	if (all > 0 && count.all >= all)
+		return ces_error_rule(err, CES_E_LIMIT, "host.user_limits.runs",
+				      "you have %llu runs already; %llu at once are allowed",
+				      (unsigned long long)count.all, all);
 	if (count.n < most)
 		return 0;
 	return ces_error_rule(err, CES_E_LIMIT, "limits.runs",
@@ -148,6 +155,7 @@ static int enter_run(const struct ces_plan *plan, const struct ces_grant *grant,
 		     struct ces_finish *finish, struct ces_error *err)
 {
 	const struct ces_decision *decision = plan->decision;
+	char *cgroups[CES_HIERARCHIES];
 	struct ces_run_record record = {
 	    .run = (char *)(uintptr_t)plan->run,
 	    .name = plan->request->name,
@@ -164,6 +172,7 @@ static int enter_run(const struct ces_plan *plan, const struct ces_grant *grant,
 	    .gpus = {(uint64_t *)(uintptr_t)plan->gpus.marks, plan->gpus.n_marks},
 	};
 
+	ces_cgroup_record(&finish->cgroup, cgroups, &record.cgroups);
 	return ces_runs_enter(plan->session->runs, &record, &finish->record, &finish->stop, err);
 }
 
@@ -234,8 +243,8 @@ static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct
 	struct ces_cgroup *cgroup = &finish->cgroup;
 	CES_CLEANUP_FD int root = -1;
 
-	if (ces_cgroup_make(plan->session->uid, plan->run, &plan->decision->limits, cgroup, err) <
-		0 ||
+	if (ces_cgroup_make(cgroup, &plan->decision->limits, &plan->session->policy->user_limits,
+			    err) < 0 ||
 	    ces_devices_confine(cgroup->v2, plan->gpus.nodes, plan->gpus.n_nodes, err) < 0 ||
 	    ((plan->request->flags & CES_FLAG_DETACH) != 0 &&
 	     ces_cgroup_leave_session(cgroup, err) < 0) ||
@@ -272,7 +281,8 @@ static int run(struct ces_session *session, struct ces_plan *plan, const struct 
 				    .grant = grant};
 	int result;
 
-	if (reserve(session, plan, grant, &finish, err) < 0)
+	if (ces_cgroup_find(session->policy, session->uid, plan->run, &finish.cgroup, err) < 0 ||
+	    reserve(session, plan, grant, &finish, err) < 0)
 		return -1;
 	result = open_mounts(plan, err);
 	if (result == 0)

@@ -6,7 +6,7 @@ load ../lib/e2e.bash
 setup_file()
 {
 	lab_policy '.defaults.limits += {memory: "96M", pids: 48, shm: "256M", writable_layer: "16M"}'
-	have alice tools
+	have alice tools threads
 	install -m 755 "${B:-build}/tests/hog_driver" /safe_data/nsh-2024-0001/hog
 }
 teardown_file() { rm -f /safe_data/nsh-2024-0001/hog; }
@@ -54,7 +54,7 @@ at_the_memory_limit()
 	echo "status $status, stdout: $output, stderr: $stderr"
 	[ "$status" -eq 137 ]
 	[[ $output != *"took it all"* ]]
-	[[ $stderr == *"ces: killed at the memory limit of 96 MiB (peak "*"MiB)"*"--memory"* ]]
+	[[ $stderr == *"ces: killed at the memory limit of 96 MiB (peak "*"MiB); no more is allowed (--memory up to 96 MiB)"* ]]
 	journal_new -s -e '.[-1] | .reason == "memory limit" and .peak_memory > 60000000 and .peak_memory <= 100663296' > /dev/null
 	nothing_left_behind
 }
@@ -93,7 +93,7 @@ at_the_memory_limit()
 @test "a larger --memory is granted up to the policy's limit" {
 	run --separate-stderr ces alice run --memory 32M $open/tools:1 /safe_data/hog heap 60
 	[ "$status" -eq 137 ]
-	[[ $stderr == *"limit of 32 MiB"* ]]
+	[[ $stderr == *"limit of 32 MiB (peak "*"; ask for more with --memory, up to 96 MiB"* ]]
 	run ces alice run -q --memory 96M $open/tools:1 /safe_data/hog heap 60
 	[ "$output" = "took it all" ]
 	nothing_left_behind
@@ -176,6 +176,20 @@ at_the_memory_limit()
 	[[ $memory =~ ^67108864/0?\ |/67108864$|\ 67108864/$ ]]
 	[[ $cpu == *"50000 100000"* || $cpu == *50000/100000* ]]
 	[ "$pids" = 48 ]
+}
+
+@test "a program is told how many cpus it has, unless the image or the user says something else" {
+	run inside --cpus 0.5 -- sh -c 'echo $OMP_NUM_THREADS'
+	[ "$output" = 1 ]
+	lab_policy '.defaults.limits += {memory: "96M", pids: 48, shm: "256M", writable_layer: "16M", cpus: 6}'
+	run inside --cpus 2.5 -- sh -c 'echo $OMP_NUM_THREADS'
+	[ "$output" = 3 ]
+	run inside -- sh -c 'echo $OMP_NUM_THREADS'
+	[ "$output" = 6 ]
+	run inside -e OMP_NUM_THREADS=5 -- sh -c 'echo $OMP_NUM_THREADS'
+	[ "$output" = 5 ]
+	from=threads run inside -- sh -c 'echo $OMP_NUM_THREADS'
+	[ "$output" = 12 ]
 }
 
 @test "a device that was not granted cannot be opened, whatever node there is" {

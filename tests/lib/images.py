@@ -270,6 +270,7 @@ def images(out):
     image("suid", [suid], {"User": "1000", "Cmd": ["id", "-u"]})
     image("cuda", [cuda()], {"Cmd": ["sh"], "Env": [*path["Env"], "NVIDIA_VISIBLE_DEVICES=all",
                                                     "NVIDIA_DRIVER_CAPABILITIES=all", "LD_LIBRARY_PATH=/opt/lib"]})
+    image("threads", config={"Cmd": ["sh"], "Env": [*path["Env"], "OMP_NUM_THREADS=12"]})
     image("rules", layer_rules(), {"Cmd": ["sh"]})
     image("rules-zstd", layer_rules(), {"Cmd": ["sh"]}, "zstd")
     image("rules-plain", layer_rules(), {"Cmd": ["sh"]}, "none")

@@ -152,8 +152,8 @@ outside()
 	# SIGKILL of unshare takes the whole pid namespace along (--kill-child).
 	# The shell that waits here stays where it is; the one that becomes the lab moves first.
 	(
-		for h in $(hierarchies); do echo "$BASHPID" > "$h/$name/cgroup.procs"; done
-		exec unshare --cgroup --mount --propagation private --pid --fork --kill-child --net --uts \
+		for h in $(hierarchies); do echo "$BASHPID" > "$h/$name/cgroup.procs"; own=--cgroup; done
+		exec unshare ${own:-} --mount --propagation private --pid --fork --kill-child --net --uts \
 			bash "${BASH_SOURCE[0]}" --inside "$@"
 	) <&0 &
 	child=$!
