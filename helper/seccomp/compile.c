@@ -72,6 +72,10 @@ static int add_all(scmp_filter_ctx filter, struct ces_error *err)
 		if (add(filter, SCMP_ACT_ALLOW, ces_seccomp_rules[i].name, -1,
 			&ces_seccomp_rules[i], err) < 0)
 			return -1;
+	for (size_t i = 0; i < ces_seccomp_n_unsupported; i++)
+		if (add(filter, SCMP_ACT_ERRNO(EPROTONOSUPPORT), ces_seccomp_unsupported[i].name,
+			-1, &ces_seccomp_unsupported[i], err) < 0)
+			return -1;
 	if (add_numbers(filter, SCMP_ACT_ALLOW, ces_seccomp_allowed_new, ces_seccomp_n_allowed_new,
 			err) < 0)
 		return -1;

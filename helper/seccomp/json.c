@@ -31,7 +31,8 @@ static struct json_object *names_of(const struct ces_seccomp_number *numbers, si
 	return names;
 }
 
-static struct json_object *rule_of(const struct ces_seccomp_rule *rule)
+static struct json_object *rule_of(const struct ces_seccomp_rule *rule, const char *action,
+				   int code)
 {
 	struct json_object *names = json_object_new_array();
 	struct json_object *args = json_object_new_array();
@@ -49,7 +50,7 @@ static struct json_object *rule_of(const struct ces_seccomp_rule *rule)
 		json_object_object_add(arg, "op", json_object_new_string("SCMP_CMP_MASKED_EQ"));
 		json_object_array_add(args, arg);
 	}
-	return entry_of(names, "SCMP_ACT_ALLOW", 0, args);
+	return entry_of(names, action, code, args);
 }
 
 static const char *architecture_name(void)
@@ -79,7 +80,10 @@ static struct json_object *syscalls_of_policy(void)
 	names = names_of(ces_seccomp_allowed_new, ces_seccomp_n_allowed_new);
 	json_object_array_add(calls, entry_of(names, "SCMP_ACT_ALLOW", 0, NULL));
 	for (size_t i = 0; i < ces_seccomp_n_rules; i++)
-		json_object_array_add(calls, rule_of(&ces_seccomp_rules[i]));
+		json_object_array_add(calls, rule_of(&ces_seccomp_rules[i], "SCMP_ACT_ALLOW", 0));
+	for (size_t i = 0; i < ces_seccomp_n_unsupported; i++)
+		json_object_array_add(
+		    calls, rule_of(&ces_seccomp_unsupported[i], "SCMP_ACT_ERRNO", EPROTONOSUPPORT));
 	names = names_of(ces_seccomp_absent, ces_seccomp_n_absent);
 	json_object_array_add(calls, entry_of(names, "SCMP_ACT_ERRNO", ENOSYS, NULL));
 	return calls;

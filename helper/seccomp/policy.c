@@ -175,6 +175,13 @@ const struct ces_seccomp_rule ces_seccomp_rules[] = {
 /* clang-format on */
 const size_t ces_seccomp_n_rules = CES_COUNT(ces_seccomp_rules);
 
+/* The kernel's audit log is not the container's to read or write. To passwd, useradd and PAM an
+ * audit that is refused is an attack, and they end; one that is not there is no trouble. */
+const struct ces_seccomp_rule ces_seccomp_unsupported[] = {
+    {"socket", 2, {{0, INT, AF_NETLINK}, {2, INT, NETLINK_AUDIT}}},
+};
+const size_t ces_seccomp_n_unsupported = CES_COUNT(ces_seccomp_unsupported);
+
 /* clone3 takes its flags from memory, where no filter can look. */
 const struct ces_seccomp_number ces_seccomp_absent[] = {
     {"clone3", 435},

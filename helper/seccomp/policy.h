@@ -18,8 +18,9 @@ struct ces_seccomp_arg {
 	uint64_t mask, value;
 };
 
-/* Allows a call when every argument matches. Several rules for one call: any of them is enough. No
- * two overlap with different answers, so the order in which a filter tries them decides nothing. */
+/* Applies to a call when every argument matches. Several rules for one call: any of them is enough.
+ * No two overlap with different answers, so the order in which a filter tries them decides nothing.
+ */
 struct ces_seccomp_rule {
 	const char *name;
 	unsigned n_args;
@@ -42,6 +43,11 @@ extern const size_t ces_seccomp_n_allowed_new;
 /* Allowed for some arguments. */
 extern const struct ces_seccomp_rule ces_seccomp_rules[];
 extern const size_t ces_seccomp_n_rules;
+
+/* Answered with EPROTONOSUPPORT, as by a kernel that was built without: programs that would end at
+ * EPERM go on without the family. */
+extern const struct ces_seccomp_rule ces_seccomp_unsupported[];
+extern const size_t ces_seccomp_n_unsupported;
 
 /* Answered with ENOSYS: libraries take that for an older kernel and use the older call, while they
  * report EPERM to the user. */

@@ -107,7 +107,7 @@ static const struct attempt attempts[] = {
     {"AF_BLUETOOTH", EPERM, SYS_socket, {AF_BLUETOOTH, SOCK_RAW, 0}},
     {"a raw socket", EPERM, SYS_socket, {AF_INET, SOCK_RAW, 1}},
     {"netlink XFRM", EPERM, SYS_socket, {AF_NETLINK, SOCK_RAW, 6}},
-    {"netlink audit", EPERM, SYS_socket, {AF_NETLINK, SOCK_RAW, 9}},
+    {"netlink audit", EPROTONOSUPPORT, SYS_socket, {AF_NETLINK, SOCK_RAW, 9}},
     {"netlink nf_tables", EPERM, SYS_socket, {AF_NETLINK, SOCK_RAW, 12}},
     {"personality READ_IMPLIES_EXEC", EPERM, SYS_personality, {0x0400000, 0, 0}},
     {"chroot to /", EPERM, SYS_chroot, {(long)"/", 0, 0}},
