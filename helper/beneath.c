@@ -76,17 +76,11 @@ static int open_directory(const char *path, bool create)
 	return ces_beneath_open(parent, name + 1, O_RDONLY | O_DIRECTORY, 0);
 }
 
-int ces_beneath_open_as(const struct ces_caller *caller, const char *path, bool create, int *ret,
-			struct ces_error *err)
+/* What to say of a path that did not open, by errno; fd is what did. */
+static int opened(const char *path, int fd, int *ret, struct ces_error *err)
 {
-	CES_CLEANUP_FD int fd = -1;
-	int saved;
+	CES_CLEANUP_FD int own = fd;
 
-	ces_caller_enter(caller);
-	fd = open_directory(path, create);
-	saved = errno;
-	ces_caller_leave();
-	errno = saved;
 	if (fd < 0 && (errno == ELOOP || errno == EXDEV))
 		return ces_error_set(
 		    err, CES_E_HOST,
@@ -99,7 +93,66 @@ int ces_beneath_open_as(const struct ces_caller *caller, const char *path, bool 
 		return ces_error_errno(err, CES_E_HOST, "%s", path);
 	if (check_file_system(fd, path, err) < 0)
 		return -1;
-	*ret = ces_steal_fd(&fd);
+	*ret = ces_steal_fd(&own);
+	return 0;
+}
+
+int ces_beneath_open_as(const struct ces_caller *caller, const char *path, bool create, int *ret,
+			struct ces_error *err)
+{
+	int fd, saved;
+
+	ces_caller_enter(caller);
+	fd = open_directory(path, create);
+	saved = errno;
+	ces_caller_leave();
+	errno = saved;
+	return opened(path, fd, ret, err);
+}
+
+/* With root's rights, but only the directory that stands at the end of a way that the caller may
+ * go, and only if it is his by the map. Nothing can come between check and use: the fd holds the
+ * directory, and whoever could change its owner (root, or the caller's own containers) cannot give
+ * it ids of anybody else's. */
+static int open_given(const struct ces_idmap *map, int path_fd)
+{
+	struct stat st;
+
+	if (fstat(path_fd, &st) < 0)
+		return -1;
+	if (!S_ISDIR(st.st_mode) || !ces_idmap_holds(map, st.st_uid, st.st_gid)) {
+		errno = EACCES;
+		return -1;
+	}
+	return openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int ces_beneath_open_bind(const struct ces_caller *caller, const struct ces_idmap *map,
+			  const char *path, bool *ret_file, int *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CES_CLEANUP_FD int way = -1;
+	struct stat st;
+	int fd, saved;
+
+	ces_caller_enter(caller);
+	/* not blocking: it may be a FIFO, which nobody will open at the other end */
+	fd = ces_beneath_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	saved = errno;
+	if (fd < 0 && saved == EACCES)
+		way = ces_beneath_open(root, path, O_PATH, 0);
+	ces_caller_leave();
+	errno = saved;
+	if (way >= 0)
+		fd = open_given(map, way);
+	if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
+		close(fd);
+		return ces_error_set(err, CES_E_NOTFOUND,
+				     "%s is neither a directory nor an ordinary file", path);
+	}
+	if (opened(path, fd, ret, err) < 0)
+		return -1;
+	*ret_file = S_ISREG(st.st_mode);
 	return 0;
 }
 

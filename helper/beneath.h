@@ -8,6 +8,7 @@
 
 #include "common/error.h"
 #include "helper/caller.h"
+#include "helper/idmap.h"
 
 /* openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS and O_CLOEXEC. path
  * is relative to dirfd (leading slashes are skipped when dirfd is the root directory). An fd, or -1
@@ -20,6 +21,12 @@ int ces_beneath_open(int dirfd, const char *path, int flags, mode_t mode);
  * data. */
 int ces_beneath_open_as(const struct ces_caller *caller, const char *path, bool create, int *ret,
 			struct ces_error *err);
+
+/* Opens what the caller binds: a directory, or a regular file, with the caller's rights. And a
+ * directory that one of his containers gave to another of its users, as a database does with its
+ * data: if map holds owner and group, root of the container, who is the caller, may open it. */
+int ces_beneath_open_bind(const struct ces_caller *caller, const struct ces_idmap *map,
+			  const char *path, bool *ret_file, int *ret, struct ces_error *err);
 
 /* Opens the directory that path is in, with the caller's rights. */
 int ces_beneath_open_parent(const struct ces_caller *caller, const char *path, int *ret,

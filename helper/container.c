@@ -24,6 +24,7 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "helper/beneath.h"
 
 #define FD_GATE   3
 #define FD_REPORT 4
@@ -78,6 +79,46 @@ static void write_sysctl(const char *path, const char *value)
 		fail(path);
 }
 
+/* Gives a directory of the top layer the owner and mode that the image's directory of that path
+ * has, if there is one. The layers are looked into here and not by the helper: this process sees
+ * them with the container's ids, and no file is open to it that will not be open to the container.
+ */
+static void take_attributes(const struct ces_plan *plan, const char *path)
+{
+	CES_CLEANUP_FD int top = open("/t", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	for (size_t i = plan->image.diff_ids.n; i > 0; i--) {
+		CES_CLEANUP_FD int layer = -1;
+		CES_CLEANUP_FD int directory = -1;
+		char name[32];
+		struct stat st;
+
+		(void)snprintf(name, sizeof(name), "/l/%zu", i - 1);
+		layer = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		directory = ces_beneath_open(layer, path, O_PATH | O_DIRECTORY, 0);
+		if (directory < 0 || fstat(directory, &st) < 0)
+			continue;
+		if (fchownat(top, path, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    fchmodat(top, path, st.st_mode & 07777, 0) < 0)
+			fail("the directory of a mount point");
+		return;
+	}
+}
+
+/* The directories that a mount point lies in were made with it (helper/rootfs.c) and hide the
+ * image's: without this a bind into somebody's home would take the home from its user. */
+static void keep_parents(const struct ces_plan *plan, const char *destination)
+{
+	char path[300];
+
+	(void)snprintf(path, sizeof(path), "%s", destination + 1);
+	for (char *slash = strchr(path, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		take_attributes(plan, path);
+		*slash = '/';
+	}
+}
+
 static void mount_overlay(const struct ces_plan *plan)
 {
 	char options[4096];
@@ -106,6 +147,10 @@ static void set_up(const struct ces_plan *plan)
 	bring_loopback_up();
 	/* no user namespace inside: most local kernel exploits begin with one */
 	write_sysctl("/proc/sys/user/max_user_namespaces", "0");
+	for (size_t i = 0; i < plan->n_mounts; i++)
+		keep_parents(plan, plan->mounts[i].destination);
+	for (size_t i = 0; i < plan->decision->n_tmpfs; i++)
+		keep_parents(plan, plan->decision->tmpfs[i].destination);
 	mount_overlay(plan);
 }
 

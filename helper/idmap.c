@@ -93,6 +93,20 @@ static uint32_t host_id(const struct ces_idmap_extent *extents, size_t n, uint32
 	return UINT32_MAX;
 }
 
+static bool holds(const struct ces_idmap_extent *extents, size_t n, uint32_t outside)
+{
+	for (size_t i = 0; i < n; i++)
+		if (outside >= extents[i].outside &&
+		    outside - extents[i].outside < extents[i].count)
+			return true;
+	return false;
+}
+
+bool ces_idmap_holds(const struct ces_idmap *map, uid_t uid, gid_t gid)
+{
+	return holds(map->uid, map->n_uid, uid) && holds(map->gid, map->n_gid, gid);
+}
+
 uint32_t ces_idmap_host_uid(const struct ces_idmap *map, uint32_t inside)
 {
 	return host_id(map->uid, map->n_uid, inside);

@@ -3,6 +3,7 @@
 #ifndef CES_HELPER_IDMAP_H
 #define CES_HELPER_IDMAP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -42,6 +43,10 @@ int ces_idmap_worker(uid_t uid, gid_t gid, uint32_t base, struct ces_idmap *ret,
 /* Writes both maps of the process pid, reads them back and compares: a partial or foreign map is
  * fatal. */
 int ces_idmap_write(pid_t pid, const struct ces_idmap *map, struct ces_error *err);
+
+/* True if both host ids are in the map: what the kernel asks before root of the namespace may pass
+ * over the mode of a file (capable_wrt_inode_uidgid, kernel/capability.c). */
+bool ces_idmap_holds(const struct ces_idmap *map, uid_t uid, gid_t gid);
 
 /* Host id behind an inside uid. */
 uint32_t ces_idmap_host_uid(const struct ces_idmap *map, uint32_t inside);

@@ -14,6 +14,7 @@ struct ces_plan_mount {
 	int fd;                  /* opened with the caller's rights */
 	const char *destination; /* in the container */
 	bool read_only;
+	bool file; /* not a directory */
 };
 
 #define CES_PLAN_MOUNTS 40

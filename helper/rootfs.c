@@ -80,8 +80,8 @@ static int make_skeleton(int root, const struct ces_plan *plan, struct ces_error
 	return 0;
 }
 
-/* Directories for a mount point in the top layer, each component in turn. */
-static int make_mount_point(int top, const char *destination, uid_t uid, gid_t gid,
+/* A mount point in the top layer, and the directories that it lies in, each component in turn. */
+static int make_mount_point(int top, const char *destination, bool file, uid_t uid, gid_t gid,
 			    struct ces_error *err)
 {
 	char path[300];
@@ -96,7 +96,7 @@ static int make_mount_point(int top, const char *destination, uid_t uid, gid_t g
 	}
 	if (path[strlen(path) - 1] == '/')
 		path[strlen(path) - 1] = '\0';
-	return make_dir(top, path, uid, gid, err);
+	return file ? make_file(top, path, "", uid, gid, err) : make_dir(top, path, uid, gid, err);
 }
 
 /* The layer above the image's: whatever the image has at these places (a symlink out, a FIFO, a
@@ -114,13 +114,15 @@ static int make_top(int root, const struct ces_plan *plan, struct ces_error *err
 	if (top < 0 || fchown(top, uid, gid) < 0)
 		return ces_error_errno(err, CES_E_HOST, "the top layer");
 	for (size_t i = 0; i < CES_COUNT(fixed); i++)
-		if (make_mount_point(top, fixed[i], uid, gid, err) < 0)
+		if (make_mount_point(top, fixed[i], false, uid, gid, err) < 0)
 			return -1;
 	for (size_t i = 0; i < plan->n_mounts; i++)
-		if (make_mount_point(top, plan->mounts[i].destination, uid, gid, err) < 0)
+		if (make_mount_point(top, plan->mounts[i].destination, plan->mounts[i].file, uid,
+				     gid, err) < 0)
 			return -1;
 	for (size_t i = 0; i < plan->decision->n_tmpfs; i++)
-		if (make_mount_point(top, plan->decision->tmpfs[i].destination, uid, gid, err) < 0)
+		if (make_mount_point(top, plan->decision->tmpfs[i].destination, false, uid, gid,
+				     err) < 0)
 			return -1;
 	(void)snprintf(hosts, sizeof(hosts), "127.0.0.1\tlocalhost %s\n::1\tlocalhost\n",
 		       plan->hostname);
@@ -164,7 +166,8 @@ static int attach_data(int root, const struct ces_plan *plan, struct ces_error *
 		int mount;
 
 		(void)snprintf(path, sizeof(path), "d/%zu", i);
-		if (make_dir(root, path, 0, 0, err) < 0 ||
+		if ((plan->mounts[i].file ? make_file(root, path, "", 0, 0, err)
+					  : make_dir(root, path, 0, 0, err)) < 0 ||
 		    ces_mount_clone(plan->mounts[i].fd, plan->mounts[i].read_only, -1, &mount,
 				    err) < 0 ||
 		    attach_new(root, mount, path, err) < 0)

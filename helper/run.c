@@ -115,15 +115,41 @@ static int check_runs(const struct ces_plan *plan, struct ces_error *err)
 			      (unsigned long long)count.n, plan->decision->project, most);
 }
 
-static int open_mount(struct ces_plan *plan, const struct ces_decision_mount *mount,
-		      const char *path, struct ces_error *err)
+/* The place of the next mount, not counted before it is opened; NULL: no more. */
+static struct ces_plan_mount *next_mount(struct ces_plan *plan,
+					 const struct ces_decision_mount *mount,
+					 struct ces_error *err)
 {
 	struct ces_plan_mount *to = &plan->mounts[plan->n_mounts];
 
-	if (plan->n_mounts == CES_PLAN_MOUNTS)
-		return ces_error_set(err, CES_E_USAGE, "too many mounts");
+	if (plan->n_mounts == CES_PLAN_MOUNTS) {
+		(void)ces_error_set(err, CES_E_USAGE, "too many mounts");
+		return NULL;
+	}
 	to->destination = mount->destination;
 	to->read_only = mount->read_only;
+	return to;
+}
+
+static int open_bind(struct ces_plan *plan, const struct ces_decision_mount *mount,
+		     struct ces_error *err)
+{
+	struct ces_plan_mount *to = next_mount(plan, mount, err);
+
+	if (to == NULL || ces_beneath_open_bind(&plan->session->caller, &plan->map, mount->source,
+						&to->file, &to->fd, err) < 0)
+		return -1;
+	plan->n_mounts++;
+	return 0;
+}
+
+static int open_mount(struct ces_plan *plan, const struct ces_decision_mount *mount,
+		      const char *path, struct ces_error *err)
+{
+	struct ces_plan_mount *to = next_mount(plan, mount, err);
+
+	if (to == NULL)
+		return -1;
 	if (ces_beneath_open_as(&plan->session->caller, path, mount->create, &to->fd, err) < 0)
 		return -1;
 	plan->n_mounts++;
@@ -146,7 +172,7 @@ static int open_mounts(struct ces_plan *plan, struct ces_error *err)
 	    open_mount(plan, &decision->scratch, plan->scratch, err) < 0)
 		return ces_error_context(err, "scratch");
 	for (size_t i = 0; i < decision->n_binds; i++)
-		if (open_mount(plan, &decision->binds[i], decision->binds[i].source, err) < 0)
+		if (open_bind(plan, &decision->binds[i], err) < 0)
 			return -1;
 	return 0;
 }

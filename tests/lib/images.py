@@ -104,9 +104,9 @@ def manifest(layout, layers, config, how="gzip", arch=ARCH):
 def base():
     """busybox, users, and nothing else: no /safe_data, /safe_outputs, /scratch, which CES has to make."""
     layer = Layer()
-    for d in ("bin", "etc", "home", "home/worker", "root", "usr", "usr/bin", "var", "var/empty", "srv"):
+    for d in ("bin", "etc", "home", "root", "usr", "usr/bin", "var", "var/empty", "srv"):
         layer.dir(d)
-    layer.dir("tmp", 0o1777)
+    layer.dir("home/worker", 0o750, uid=1000, gid=1000).dir("tmp", 0o1777)
     with open(BUSYBOX, "rb") as f:
         layer.file("bin/busybox", f.read(), 0o755)
     listing = subprocess.run([BUSYBOX, "--list"], stdout=subprocess.PIPE, check=True).stdout.decode().split()

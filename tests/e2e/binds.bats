@@ -1,0 +1,119 @@
+#!/usr/bin/env bats
+# -v: directories and files of the caller's inside the container.
+
+load ../lib/e2e.bash
+
+setup_file()
+{
+	lab_policy '.defaults.binds = ["~"]'
+	have alice tools user-number
+	pull bob $open/tools:1 -q
+}
+teardown_file() { lab_policy; }
+setup()
+{
+	remember
+	install -d -o alice -g alice -m 700 /home/alice/work
+}
+teardown() { rm -rf /home/*/outputs_* /home/alice/work /home/alice/plain; }
+
+@test "what is written to a bound directory is the caller's, and stays" {
+	run inside -v ./work:/work -- sh -c 'echo result > /work/f'
+	[ "$status" -eq 0 ]
+	[ "$(cat /home/alice/work/f)" = result ]
+	[ "$(stat -c %U /home/alice/work/f)" = alice ]
+}
+
+@test "a bound directory with :ro cannot be written, nor mounted anew" {
+	run inside -v ./work:/work:ro -- sh -c 'touch /work/f || mount -o remount,rw /work || touch /work/f'
+	[ "$status" -ne 0 ]
+	no test -e /home/alice/work/f
+}
+
+@test "a file can be bound by itself" {
+	as alice sh -c 'echo "depth = 3" > plain'
+	run inside -v ./plain:/app/settings.ini:ro -- cat /app/settings.ini
+	[ "$output" = "depth = 3" ]
+	run inside -v ./plain:/app/settings.ini -- sh -c 'echo "depth = 4" > /app/settings.ini'
+	[ "$(cat /home/alice/plain)" = "depth = 4" ]
+	run inside -v ./plain:/app/settings.ini:ro -- sh -c 'echo no > /app/settings.ini'
+	[ "$status" -ne 0 ]
+	[ "$(cat /home/alice/plain)" = "depth = 4" ]
+	rm /home/alice/plain
+	nothing_left_behind
+}
+
+@test "FIFOs, sockets and devices cannot be bound" {
+	as alice mkfifo work/fifo
+	as alice python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("/home/alice/work/socket")'
+	mknod -m 666 /home/alice/work/null c 1 3
+	for f in fifo socket null; do
+		remember
+		run --separate-stderr ces alice run -v ./work/$f:/x $open/tools:1 true
+		echo "$f: $status $stderr"
+		[ "$status" -eq 125 ]
+		[[ $stderr == "ces: "*"/work/$f"* ]]
+		nothing_left_behind
+	done
+}
+
+@test "a directory that a service gave to its own user can be bound again, with what it holds" {
+	inside -v ./work:/var/lib/db -- sh -c 'chown 999:999 /var/lib/db; chmod 700 /var/lib/db; echo kept > /var/lib/db/f; chown 999 /var/lib/db/f'
+	no as alice ls /home/alice/work
+	run inside -v ./work:/var/lib/db -- sh -c 'stat -c %u /var/lib/db /var/lib/db/f; cat /var/lib/db/f'
+	[ "$output" = $'999\n999\nkept' ]
+	nothing_left_behind
+	# and taken back
+	inside -v ./work:/var/lib/db -- chown -R 0:0 /var/lib/db
+	as alice cat /home/alice/work/f
+}
+
+@test "such a directory is nobody else's, and the way to it is the caller's own" {
+	chmod 711 /home/alice
+	inside -v ./work:/w -- sh -c 'mkdir /w/deep; chown 999:999 /w; chmod 700 /w'
+	lab_policy '.defaults.binds = ["/home"]'
+	run ces bob run -v /home/alice/work:/w $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $output == *"does not exist or is not open to you"* ]]
+	run ces alice run -v ./work/deep:/w $open/tools:1 true
+	[ "$status" -eq 125 ]
+	# root's own
+	install -d -m 700 /home/alice/roots
+	run ces alice run -v ./roots:/w $open/tools:1 true
+	rmdir /home/alice/roots
+	chmod 700 /home/alice
+	lab_policy '.defaults.binds = ["~"]'
+	[ "$status" -eq 125 ]
+	[[ $output == *"does not exist or is not open to you"* ]]
+}
+
+@test "a bind or tmpfs below a directory of the image leaves that directory its owner and mode" {
+	for mount in "-v ./work:/home/worker/work" "--mount type=tmpfs,destination=/home/worker/work"; do
+		run inside $mount -- stat -c '%u:%g %a' /home/worker
+		echo "$mount: $output"
+		[ "$output" = "$(inside -- stat -c '%u:%g %a' /home/worker)" ]
+	done
+	[ "$(inside -v ./work:/tmp/work -- stat -c %a /tmp)" = 1777 ]
+	from=user-number run inside -v ./work:/home/worker/work -- sh -c 'touch /home/worker/f /home/worker/work/f'
+	[ "$status" -eq 0 ]
+	[ "$(stat -c %U /home/alice/work/f)" = alice ]
+}
+
+@test "a source outside what the policy allows, or behind a symbolic link, is refused" {
+	for source in /etc /var/lib/ces /home/bob ..; do
+		remember
+		run --separate-stderr ces alice run -v $source:/x $open/tools:1 true
+		refused 'not below a directory that may be bound|\.\.'
+	done
+	as alice ln -s /etc work/link
+	run --separate-stderr ces alice run -v ./work/link:/x $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"symbolic link"* ]]
+}
+
+@test "a source that is not there is told as such, and nothing is made" {
+	run --separate-stderr ces alice run -v ./missing:/x $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"/home/alice/missing does not exist"* ]]
+	no test -e /home/alice/missing
+}
