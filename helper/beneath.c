@@ -156,6 +156,26 @@ int ces_beneath_open_bind(const struct ces_caller *caller, const struct ces_idma
 	return 0;
 }
 
+int ces_beneath_open_common(const struct ces_caller *caller, int dirfd, const char *name, int *ret,
+			    struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = -1;
+	int saved;
+
+	ces_caller_enter(caller);
+	if (mkdirat(dirfd, name, 0700) == 0 || errno == EEXIST)
+		fd = ces_beneath_open(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
+	if (fd >= 0 && fchmod(fd, 01777) < 0)
+		ces_cleanup_close(&fd);
+	saved = errno;
+	ces_caller_leave();
+	errno = saved;
+	if (fd < 0)
+		return ces_error_errno(err, CES_E_HOST, "making %s", name);
+	*ret = ces_steal_fd(&fd);
+	return 0;
+}
+
 int ces_beneath_open_parent(const struct ces_caller *caller, const char *path, int *ret,
 			    struct ces_error *err)
 {

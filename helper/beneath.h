@@ -28,6 +28,10 @@ int ces_beneath_open_as(const struct ces_caller *caller, const char *path, bool 
 int ces_beneath_open_bind(const struct ces_caller *caller, const struct ces_idmap *map,
 			  const char *path, bool *ret_file, int *ret, struct ces_error *err);
 
+/* Opens, and makes with mode 1777, the directory name in dirfd, with the caller's rights. */
+int ces_beneath_open_common(const struct ces_caller *caller, int dirfd, const char *name, int *ret,
+			    struct ces_error *err);
+
 /* Opens the directory that path is in, with the caller's rights. */
 int ces_beneath_open_parent(const struct ces_caller *caller, const char *path, int *ret,
 			    struct ces_error *err);

@@ -195,10 +195,10 @@ static void clean_run(struct ces_finish *finish, bool started)
 	const struct ces_plan *plan = finish->plan;
 	const struct ces_decision *decision = plan->decision;
 	int outputs = plan->n_mounts > CES_PLAN_OUTPUTS ? plan->mounts[CES_PLAN_OUTPUTS].fd : -1;
-	int scratch = plan->n_mounts > CES_PLAN_SCRATCH && decision->scratch.per_run
-			  ? plan->mounts[CES_PLAN_SCRATCH].fd
-			  : -1;
+	int scratch = plan->scratch_dir;
 
+	/* as a rule it is empty, and then nobody has to be sent to empty it */
+	remove_directory(&plan->session->caller, scratch, CES_PLAN_SHARED);
 	clean_directories(finish->container.userns, plan->map.user, plan->map.group, outputs,
 			  scratch);
 	if (scratch >= 0)

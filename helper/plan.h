@@ -22,6 +22,9 @@ struct ces_plan_mount {
 /* The first three of the mounts. */
 enum { CES_PLAN_DATA, CES_PLAN_OUTPUTS, CES_PLAN_SCRATCH };
 
+/* In a scratch directory of the run's own: what is mounted. */
+#define CES_PLAN_SHARED "/scratch"
+
 struct ces_plan {
 	const char *run;
 	const struct ces_session *session;
@@ -38,7 +41,9 @@ struct ces_plan {
 	struct ces_plan_mount mounts[CES_PLAN_MOUNTS];
 	size_t n_mounts;
 	struct ces_gpus gpus;
-	char outputs[1100], scratch[1100];  /* host paths, {run} filled in */
+	char outputs[1100], scratch[1100]; /* host paths, {run} filled in */
+	int scratch_dir; /* a run's own: what is at the path; the mount is one directory in it; -1
+			  */
 	int outputs_parent, scratch_parent; /* for removing them when the host's tree is gone; -1 */
 };
 

@@ -156,6 +156,19 @@ static int open_mount(struct ces_plan *plan, const struct ces_decision_mount *mo
 	return 0;
 }
 
+/* TMPDIR is for every user inside, as /tmp is, but no other user of the host's may come in by it:
+ * what is open to all is a directory in the one that was made, which is open to the caller alone.
+ */
+static int share_scratch(struct ces_plan *plan, struct ces_error *err)
+{
+	struct ces_plan_mount *mount = &plan->mounts[CES_PLAN_SCRATCH];
+
+	plan->scratch_dir = mount->fd;
+	mount->fd = -1;
+	return ces_beneath_open_common(&plan->session->caller, plan->scratch_dir,
+				       CES_PLAN_SHARED + 1, &mount->fd, err);
+}
+
 /* All with the caller's own rights; from here on only fds. */
 static int open_mounts(struct ces_plan *plan, struct ces_error *err)
 {
@@ -170,6 +183,8 @@ static int open_mounts(struct ces_plan *plan, struct ces_error *err)
 	if (ces_beneath_open_parent(&plan->session->caller, plan->scratch, &plan->scratch_parent,
 				    err) < 0 ||
 	    open_mount(plan, &decision->scratch, plan->scratch, err) < 0)
+		return ces_error_context(err, "scratch");
+	if (decision->scratch.per_run && share_scratch(plan, err) < 0)
 		return ces_error_context(err, "scratch");
 	for (size_t i = 0; i < decision->n_binds; i++)
 		if (open_bind(plan, &decision->binds[i], err) < 0)
@@ -377,6 +392,7 @@ int ces_verb_run(struct ces_session *session, const struct ces_decision *decisio
 				.runtime = session->policy->runtime,
 				.outputs_parent = -1,
 				.scratch_parent = -1,
+				.scratch_dir = -1,
 				.gpus = CES_GPUS_NONE};
 	struct ces_grant grant = {0};
 	int result;
@@ -393,6 +409,7 @@ int ces_verb_run(struct ces_session *session, const struct ces_decision *decisio
 		close(plan.mounts[i].fd);
 	ces_cleanup_close(&plan.outputs_parent);
 	ces_cleanup_close(&plan.scratch_parent);
+	ces_cleanup_close(&plan.scratch_dir);
 	ces_gpus_free(&plan.gpus);
 	ces_wire_free(&ces_image_record_schema, &plan.image);
 	ces_wire_free(&ces_grant_schema, &grant);

@@ -15,7 +15,11 @@ setup()
 	remember
 	install -d -o alice -g alice -m 700 /home/alice/work
 }
-teardown() { rm -rf /home/*/outputs_* /home/alice/work /home/alice/plain; }
+teardown()
+{
+	rm -rf /home/*/outputs_* /home/alice/work /home/alice/plain
+	no compgen -G '/home/*/scratch_*' # also of a run that did not come to start
+}
 
 @test "what is written to a bound directory is the caller's, and stays" {
 	run inside -v ./work:/work -- sh -c 'echo result > /work/f'

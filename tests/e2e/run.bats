@@ -31,6 +31,21 @@ teardown() { rm -rf /home/*/outputs_*; }
 	no compgen -G '/home/alice/scratch_*'
 }
 
+@test "scratch can be written by every user inside, and by none outside but the caller" {
+	chmod 755 /home/alice
+	run inside -- sh -c 'exec su worker -c "f=\$(mktemp -d) && touch \$f/x; id -u; stat -c %a /scratch; ls -A /scratch | wc -l"'
+	echo "$output"
+	[ "$output" = $'1000\n1777\n1' ]
+	n=$(ces alice run -q -d $open/tools:1 sh -c 'touch /scratch/here; exec sleep 599')
+	eventually test -e "/home/alice/scratch_$n/scratch/here"
+	[ "$(stat -c '%U %a' "/home/alice/scratch_$n")" = "alice 700" ]
+	no as bob ls "/home/alice/scratch_$n/scratch"
+	ces alice stop -q "$n"
+	chmod 700 /home/alice
+	no compgen -G '/home/alice/scratch_*'
+	rm -rf /home/alice/.local
+}
+
 @test "scratch goes even when its files are closed to everybody" {
 	run inside -- sh -c 'mkdir -p /scratch/a/b; touch /scratch/a/b/c; chmod 000 /scratch/a/b /scratch/a'
 	[ "$status" -eq 0 ]
