@@ -188,6 +188,7 @@ static enum ces_table_kind table_kind(const struct ces_options *options)
 	case CES_VERB_RUN:
 	case CES_VERB_REMOVE:
 	case CES_VERB_STOP:
+	case CES_VERB_CLEAN:
 	default:
 		return CES_TABLE_NONE;
 	}

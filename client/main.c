@@ -32,6 +32,8 @@ static const struct ces_command commands[] = {
     {"stop", CES_VERB_STOP, CES_OPERAND_RUN, &ces_stop_options, "RUN", "End a run of yours", NULL},
     {"inspect", CES_VERB_INSPECT, CES_OPERAND_EITHER, &ces_inspect_options, "RUN|IMAGE",
      "Show what is known of a run or an image, as JSON", NULL},
+    {"clean", CES_VERB_CLEAN, CES_OPERAND_NONE, &ces_clean_options, "",
+     "As root: remove what killed runs left (the janitor does)", NULL},
     {"doctor", 0, CES_OPERAND_NONE, &ces_doctor_options, "",
      "Is this machine fit for CES, and what is missing", ces_doctor},
     {"logs", 0, CES_OPERAND_RUN, &ces_logs_options, "[-f] RUN", "Show what a detached run wrote",

@@ -92,6 +92,7 @@ extern const struct ces_option_table ces_doctor_options;
 extern const struct ces_option_table ces_ps_options;
 extern const struct ces_option_table ces_rmi_options;
 extern const struct ces_option_table ces_stop_options;
+extern const struct ces_option_table ces_clean_options;
 extern const struct ces_option_table ces_inspect_options;
 extern const struct ces_option_table ces_logs_options;
 extern const struct ces_option_table ces_wait_options;

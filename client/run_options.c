@@ -187,6 +187,7 @@ const struct ces_option_table ces_doctor_options = TABLE("doctor", images_table)
 const struct ces_option_table ces_ps_options = TABLE("ps", ps_table);
 const struct ces_option_table ces_rmi_options = TABLE("rmi", plain_table);
 const struct ces_option_table ces_stop_options = TABLE("stop", plain_table);
+const struct ces_option_table ces_clean_options = TABLE("clean", plain_table);
 const struct ces_option_table ces_logs_options = TABLE("logs", logs_table);
 const struct ces_option_table ces_wait_options = TABLE("wait", plain_table);
 const struct ces_option_table ces_inspect_options = TABLE("inspect", inspect_table);

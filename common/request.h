@@ -14,6 +14,7 @@ enum ces_verb {
 	CES_VERB_RUNS = 5,   /* ps */
 	CES_VERB_STOP = 6,
 	CES_VERB_INSPECT = 7, /* a run or an image */
+	CES_VERB_CLEAN = 8,   /* what dead runs left, of every user: the janitor's; root only */
 };
 
 enum ces_request_flag {

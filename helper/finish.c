@@ -301,11 +301,18 @@ static void finish_one(const struct ces_run_record *record, bool alive, void *co
 	ces_runs_leave(session->runs, record->run);
 }
 
+/* The janitor is root, who has no runs: all are others'. */
+void ces_finish_all_dead(struct ces_session *session)
+{
+	struct dead dead = {session, false, false};
+
+	ces_runs_each(session->runs, finish_one, &dead);
+}
+
 /* In a process of its own, with locks of its own (a flock belongs to the open file, which a fork
  * shares), and with nothing of the caller's. */
 static void finish_others(struct ces_session *session)
 {
-	struct dead dead = {session, false, false};
 	struct ces_error ignored;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -316,7 +323,7 @@ static void finish_others(struct ces_session *session)
 	ces_cleanup_close(&session->store.lock);
 	ces_cleanup_close(&session->journal.fd);
 	if (ces_journal_open(&session->journal, &ignored) == 0)
-		ces_runs_each(session->runs, finish_one, &dead);
+		ces_finish_all_dead(session);
 }
 
 void ces_finish_dead(struct ces_session *session)

@@ -24,4 +24,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err);
  * end into the journal. Cheap when there is none. */
 void ces_finish_dead(struct ces_session *session);
 
+/* The same for every user's, here and now: for the janitor, whom nobody waits for. */
+void ces_finish_all_dead(struct ces_session *session);
+
 #endif

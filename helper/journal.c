@@ -180,8 +180,8 @@ static void put_number(struct json_object *object, const char *key, uint64_t val
 
 static const char *verb_name(uint64_t verb)
 {
-	static const char *const names[] = {"",       "pull", "run",  "images",
-					    "remove", "runs", "stop", "inspect"};
+	static const char *const names[] = {"",     "pull", "run",     "images", "remove",
+					    "runs", "stop", "inspect", "clean"};
 
 	return verb < CES_COUNT(names) ? names[verb] : "";
 }

@@ -8,13 +8,15 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "helper/cleanroom.h"
+#include "helper/finish.h"
 #include "helper/report.h"
 #include "helper/request.h"
 #include "helper/runs.h"
 
-#define STOP_SECONDS 60
-#define STOP_MS      40000 /* the grace of a stop, and time for a large scratch to be deleted */
-#define TICK_US      10000
+#define STOP_SECONDS  60
+#define CLEAN_SECONDS 1800  /* directories of many users, some of them slow */
+#define STOP_MS       40000 /* the grace of a stop, and time for a large scratch to be deleted */
+#define TICK_US       10000
 
 struct search {
 	uid_t uid;
@@ -110,5 +112,20 @@ int ces_verb_stop(struct ces_session *session, struct ces_error *err)
 	if (ces_runs_stop(session->runs, search.run, err) < 0 ||
 	    wait_gone(session->runs, search.run, err) < 0)
 		return -1;
+	return done();
+}
+
+/* Any start clears what it finds; this is for the machine on which nobody starts anything. Who may
+ * ask is known from the kernel: a user could else make root walk everybody's directories at will.
+ */
+int ces_verb_clean(struct ces_session *session, struct ces_error *err)
+{
+	if (session->uid != 0)
+		return ces_error_set(err, CES_E_USAGE,
+				     "clean is for root (the janitor); yours is cleared when "
+				     "you start a run");
+	ces_cleanroom_deadline(CLEAN_SECONDS);
+	ces_finish_all_dead(session);
+	ces_store_collect(&session->store, session->runs);
 	return done();
 }

@@ -30,5 +30,6 @@ int ces_verb_inspect(struct ces_session *session, struct ces_error *err);
 int ces_verb_inspect_run(struct ces_session *session, struct ces_error *err);
 int ces_verb_runs(struct ces_session *session, struct ces_error *err);
 int ces_verb_stop(struct ces_session *session, struct ces_error *err);
+int ces_verb_clean(struct ces_session *session, struct ces_error *err);
 
 #endif

@@ -72,6 +72,31 @@ helper_of() { pgrep -P "$1" -x ces-helper; }
 	no compgen -G '/home/alice/scratch_*'
 }
 
+@test "the janitor clears what killed runs left, of every user, and leaves live ones alone" {
+	start_run
+	live=$(ces alice ps --format json | jq -r '.[].run')
+	lives=$client
+	start_run
+	kill -KILL "$(helper_of $client)"
+	wait $client || true
+	client=$lives
+	[ "$(find /run/ces -name '[0-9]*' | wc -l)" = 2 ]
+	ces-client clean
+	[ "$(find /run/ces -name '[0-9]*' -printf '%f\n')" = "$live" ]
+	[ "$(find /home/alice -maxdepth 1 -name 'scratch_*' -printf '%f\n')" = "scratch_$live" ]
+	journal_new -s -e 'map(select(.event == "end" and .reason == "helper died" and .uid == 4401)) | length == 1'
+	kill -TERM $client
+	wait $client || true
+	gone
+}
+
+@test "no user makes the janitor work" {
+	run --separate-stderr ces alice clean
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"clean is for root"* ]]
+	journal_new -s -e 'length == 1 and .[0].outcome == "denied" and .[0].verb == "clean"'
+}
+
 @test "the user cannot signal, trace or read the helper" {
 	start_run
 	h=$(helper_of $client)
