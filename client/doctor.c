@@ -58,12 +58,14 @@ static void examine(struct ces_doctor *doctor)
 	ces_doctor_kernel(doctor);
 	ces_doctor_namespaces(doctor);
 	ces_doctor_cgroups(doctor);
+	ces_doctor_services(doctor);
 	if (readable) {
 		ces_doctor_runtime(doctor, local.policy->runtime);
 		ces_doctor_subids(doctor, local.policy);
 	}
 	ces_doctor_store(doctor);
 	ces_doctor_directories(doctor);
+	ces_doctor_journal(doctor);
 	if (readable)
 		ces_doctor_registries(doctor, local.policy);
 	ces_local_free(&local);

@@ -47,8 +47,10 @@ void ces_doctor_kernel(struct ces_doctor *doctor);
 void ces_doctor_namespaces(struct ces_doctor *doctor);
 void ces_doctor_cgroups(struct ces_doctor *doctor);
 void ces_doctor_subids(struct ces_doctor *doctor, const struct ces_policy *policy);
+void ces_doctor_services(struct ces_doctor *doctor);
 void ces_doctor_store(struct ces_doctor *doctor);
 void ces_doctor_directories(struct ces_doctor *doctor);
+void ces_doctor_journal(struct ces_doctor *doctor);
 void ces_doctor_registries(struct ces_doctor *doctor, const struct ces_policy *policy);
 
 /* A version in a line such as "crun version 1.8.1": true when it is at least major.minor. Pure. */

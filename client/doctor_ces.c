@@ -137,12 +137,13 @@ static void check_user(struct ces_doctor *doctor, const char *name)
 
 void ces_doctor_workers(struct ces_doctor *doctor)
 {
-	static const char *const programs[] = {CES_FETCH_PATH, CES_UNPACK_PATH,
+	static const char *const programs[] = {CES_FETCH_PATH, CES_UNPACK_PATH, CES_RELAY_PATH,
 					       CES_SECCOMP_BPF_PATH, CES_SECCOMP_JSON_PATH};
 	struct stat st;
 
 	check_user(doctor, CES_FETCH_USER);
 	check_user(doctor, CES_UNPACK_USER);
+	check_user(doctor, CES_RELAY_USER);
 	for (size_t i = 0; i < CES_COUNT(programs); i++) {
 		if (check_owned(doctor, "workers", programs[i], &st))
 			ces_doctor_find(doctor, "workers", CES_GRADE_OK, "%s", programs[i]);
@@ -201,15 +202,33 @@ static void check_dates(struct ces_doctor *doctor, const struct ces_policy *poli
 	check_rules(doctor, "infer_projects", &policy->infer_images, now);
 }
 
+/* A policy that is good and lets nobody do anything: as the package brings it, or all of it over.
+ */
+static bool allows_something(const struct ces_policy *policy, time_t now)
+{
+	for (size_t i = 0; i < policy->n_projects; i++)
+		if (policy->projects[i].expires == 0 || now < policy->projects[i].expires)
+			return policy->n_registries > 0;
+	return policy->infer && policy->n_registries > 0;
+}
+
 bool ces_doctor_policy(struct ces_doctor *doctor, const char *path, struct ces_local *ret)
 {
 	struct ces_error err = {0};
+	struct stat st;
 
 	if (ces_local_load(path, ret, &err) < 0) {
 		ces_doctor_find(doctor, "policy", CES_GRADE_PROBLEM, "%s", err.text);
-		if (access(path, F_OK) < 0 && errno == ENOENT)
-			ces_doctor_remedy(doctor, "as root: write one; examples come with CES, and "
-						  "ces-policy.json(5) explains every key");
+		if (stat(CES_POLICY_DIR, &st) == 0 &&
+		    (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0))
+			ces_doctor_remedy(
+			    doctor,
+			    "as root: chown root:root %s && chmod 755 %s, and look at what is in "
+			    "it: others could change it",
+			    CES_POLICY_DIR, CES_POLICY_DIR);
+		else if (access(path, F_OK) < 0 && errno == ENOENT)
+			ces_doctor_remedy(doctor, "as root: write one; man 7 ces, FIRST STEPS, "
+						  "begins with an example");
 		else
 			ces_doctor_remedy(doctor,
 					  "as root: ces-policy check %s, and: chown "
@@ -221,6 +240,12 @@ bool ces_doctor_policy(struct ces_doctor *doctor, const char *path, struct ces_l
 			ret->policy->n_registries, ret->policy->n_projects,
 			ret->policy->infer ? " and those found by groups" : "");
 	check_dates(doctor, ret->policy, time(NULL));
+	if (!allows_something(ret->policy, time(NULL))) {
+		ces_doctor_find(doctor, "policy", CES_GRADE_WARNING,
+				"it allows nothing to anybody");
+		ces_doctor_remedy(doctor, "as root: write one; man 7 ces, FIRST STEPS, begins with "
+					  "an example");
+	}
 	return true;
 }
 

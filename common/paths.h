@@ -7,7 +7,8 @@
 #define CES_LIBEXECDIR "/usr/libexec/ces"
 #endif
 
-#define CES_POLICY_PATH       "/etc/ces/policy.json"
+#define CES_POLICY_DIR        "/etc/ces"
+#define CES_POLICY_PATH       CES_POLICY_DIR "/policy.json"
 #define CES_STORE_DIR         "/var/lib/ces"
 #define CES_RUN_DIR           "/run/ces"
 #define CES_JOURNAL_DIR       "/var/log/ces"

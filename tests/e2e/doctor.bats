@@ -11,7 +11,8 @@ teardown()
 	umount -l /run/small 2> /dev/null || true
 	chown root:root $helper
 	chmod 4755 $helper
-	chmod 755 /usr/libexec/ces/ces-fetch
+	chmod 755 /usr/libexec/ces/ces-fetch /etc/ces
+	rm -rf /run/systemd/system /etc/systemd/system/timers.target.wants/ces-janitor.timer
 	rm -f /usr/local/bin/crun-old
 	lab_policy
 }
@@ -78,12 +79,14 @@ warned() # PATTERN REMEDY
 }
 
 @test "a worker without its user, or its program" {
-	userdel ces-fetch
-	run --separate-stderr ces alice doctor
-	useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin ces-fetch
-	echo "$output"
-	[ "$status" -eq 1 ]
-	[[ $output == *"there is no user ces-fetch"*"useradd --system"*"ces-fetch"* ]]
+	for user in ces-fetch ces-unpack ces-relay; do
+		userdel $user
+		run --separate-stderr ces alice doctor
+		useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin $user
+		echo "$output"
+		[ "$status" -eq 1 ]
+		[[ $output == *"there is no user $user"*"useradd --system"*"$user"* ]]
+	done
 	remember
 	chmod 757 /usr/libexec/ces/ces-fetch
 	unfit 'workers .*ces-fetch can be changed by others' 'chmod go-w'
@@ -101,6 +104,66 @@ warned() # PATTERN REMEDY
 	echo '{' > /etc/ces/policy.json
 	unfit 'policy ' 'ces-policy check'
 	[[ $output == *"the helper refuses"* ]]
+}
+
+@test "a directory of the policy that others can write: told, with what to type, and denied" {
+	chmod 777 /etc/ces
+	unfit 'policy .*directory "ces" is writable by others than root' 'chmod 755 /etc/ces'
+	remember
+	run --separate-stderr ces alice run $open/tools:1 true
+	refused 'writable by others'
+	chown alice /etc/ces
+	chmod 755 /etc/ces
+	remember
+	run --separate-stderr ces alice doctor
+	echo "$output"
+	chown root /etc/ces
+	[ "$status" -eq 1 ]
+	[[ $output == *"is not owned by root"*"chown root:root /etc/ces"* ]]
+}
+
+@test "a policy that allows nothing, as it comes with the package, says where to begin" {
+	cp policy/default.json /etc/ces/policy.json
+	warned 'policy .*allows nothing' 'man 7 ces'
+	run --separate-stderr ces alice run $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"man 7 ces"* ]]
+}
+
+@test "a kernel that is too old, or lacks a call" {
+	run --separate-stderr as alice setarch "$(uname -m)" --uname-2.6 ces-client doctor
+	[ "$status" -eq 1 ]
+	grep -A1 -E '^problem +kernel +Linux 2\.6' <<< "$output" | grep -q 'install Linux 5.19'
+	for call in openat2 mount_setattr; do
+		run --separate-stderr as alice strace -f -o /dev/null -e inject=$call:error=ENOSYS ces-client doctor
+		echo "$output"
+		[ "$status" -eq 1 ]
+		grep -A1 -E "^problem +kernel +it lacks $call" <<< "$output" | grep -q 'install Linux 5'
+	done
+}
+
+@test "a full file system below the journal: told, and denied" {
+	mount -t tmpfs -o size=64k,mode=700 full /var/log/ces
+	head -c 1M /dev/zero > /var/log/ces/full 2> /dev/null || true
+	run --separate-stderr ces alice doctor
+	cause=$(ces alice run $open/tools:1 true 2>&1) && denied=0 || denied=$?
+	umount /var/log/ces
+	echo "$output"
+	[ "$status" -eq 1 ]
+	grep -A1 -E '^problem +journal +/var/log/ces has .* free' <<< "$output" | grep -q 'make room'
+	[ "$denied" -eq 125 ]
+	[[ $cause == *"journal"* ]]
+}
+
+@test "without systemd, without its delegated cgroup, without the janitor: a warning each" {
+	warned 'services +systemd does not run here' 'ces-client clean'
+	mkdir -p /run/systemd/system
+	warned 'services +.*ces.service is not active' 'systemctl enable --now ces.service'
+	warned 'services +.*ces-janitor.timer' 'systemctl enable --now ces-janitor.timer'
+	mkdir -p /etc/systemd/system/timers.target.wants
+	ln -s /usr/lib/systemd/system/ces-janitor.timer /etc/systemd/system/timers.target.wants/
+	run --separate-stderr ces alice doctor
+	[[ $output != *"ces-janitor.timer"* ]]
 }
 
 @test "a policy whose review, projects or rules have ended is a warning" {

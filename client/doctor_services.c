@@ -1,0 +1,80 @@
+/* doctor: what systemd is to do for CES, and the room that the journal has. It must only look at
+ * what any user may see: systemd itself is not asked. */
+#include "client/doctor.h"
+
+#include <stdio.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/num.h"
+#include "common/paths.h"
+
+#define MIB ((uint64_t)1 << 20)
+
+/* sd_booted(3) looks at the same directory. */
+#define BOOTED "/run/systemd/system"
+
+/* The cgroup of the unit: there while it is active. On a hybrid host systemd's own hierarchy has
+ * it. */
+static bool is_delegated(void)
+{
+	static const char *const places[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified",
+					     "/sys/fs/cgroup/systemd"};
+	char path[128];
+
+	for (size_t i = 0; i < CES_COUNT(places); i++) {
+		snprintf(path, sizeof(path), "%s/system.slice/ces.service", places[i]);
+		if (access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+void ces_doctor_services(struct ces_doctor *doctor)
+{
+	if (access(BOOTED, F_OK) < 0) {
+		ces_doctor_find(doctor, "services", CES_GRADE_WARNING,
+				"systemd does not run here: nothing clears what killed runs left "
+				"but the next start");
+		ces_doctor_remedy(doctor, "as root: have ces-client clean run at boot and daily");
+		return;
+	}
+	if (!is_delegated()) {
+		ces_doctor_find(doctor, "services", CES_GRADE_WARNING,
+				"systemd has delegated no cgroup: ces.service is not active");
+		ces_doctor_remedy(doctor, "as root: systemctl enable --now ces.service");
+	}
+	/* the name by which systemd remembers what `enable` did */
+	if (access("/etc/systemd/system/timers.target.wants/ces-janitor.timer", F_OK) < 0) {
+		ces_doctor_find(doctor, "services", CES_GRADE_WARNING,
+				"the janitor is not enabled: ces-janitor.timer");
+		ces_doctor_remedy(doctor, "as root: systemctl enable --now ces-janitor.timer");
+	} else if (is_delegated()) {
+		ces_doctor_find(doctor, "services", CES_GRADE_OK,
+				"ces.service is active, ces-janitor.timer enabled");
+	}
+}
+
+/* Without its record nothing is done: a full file system there denies everything. */
+void ces_doctor_journal(struct ces_doctor *doctor)
+{
+	struct statvfs fs;
+	char space[32];
+	uint64_t bytes;
+
+	if (statvfs(CES_JOURNAL_DIR, &fs) < 0)
+		return;                             /* told already: check_owned */
+	bytes = (uint64_t)fs.f_bfree * fs.f_frsize; /* root's reserve too: root writes it */
+	ces_num_format_size(bytes, space, sizeof(space));
+	if (bytes >= 100 * MIB && (fs.f_files == 0 || fs.f_ffree > 1000)) {
+		ces_doctor_find(doctor, "journal", CES_GRADE_OK, "%s has %s free", CES_JOURNAL_DIR,
+				space);
+		return;
+	}
+	ces_doctor_find(doctor, "journal", bytes < MIB ? CES_GRADE_PROBLEM : CES_GRADE_WARNING,
+			"%s has %s free: what cannot be recorded is denied", CES_JOURNAL_DIR,
+			space);
+	ces_doctor_remedy(doctor, "as root: make room there, or move old parts of the journal to "
+				  "another machine");
+}
