@@ -43,6 +43,50 @@ same_options() # FILE; the help texts on stdin
 	ces-run --help | same_options $man/ces-run.1
 }
 
+# What the synopsis of a command of ces-policy has, and the filters that it only names.
+of_synopsis() # COMMAND
+{
+	{
+		awk -v c="$1" '$1 == ".Nm" { on = 0 } $1 == ".Cm" && $2 == c { on = 1 } /^\.Sh DESC/ { exit } on' $man/ces-policy.1
+		[ "$1" != audit ] || sed -n '/^\.Ss Audit/,/^\.Sh/p' $man/ces-policy.1 | grep '^\.It Fl'
+	} | grep -oE 'Fl -?[a-z-]+' | sed 's/^Fl /-/' | sort -u
+}
+
+@test "every option that a command of ces-policy lists is in its synopsis, and the other way round; all are explained" {
+	for command in check explain test diff report audit; do
+		help=$(ces-policy $command --help | grep -oE -- '(^|[^a-z-])(--[a-z-]+|-o)' | grep -oE -- '-.*' | sort -u)
+		[ -n "$help" ]
+		diff <(echo "$help") <(of_synopsis $command)
+	done
+	no grep . <(comm -13 <(sed -n '/^\.Sh DESCRIPTION/,$p' $man/ces-policy.1 | grep -oE 'Fl -?[a-z-]+' | sort -u) \
+		<(sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESCRIPTION/p' $man/ces-policy.1 | grep -oE 'Fl -?[a-z-]+' | sort -u))
+}
+
+@test "the programs that nobody types take no option, as their manual says" {
+	for program in ces-helper ces-fetch ces-unpack ces-relay; do
+		run --separate-stderr as alice /usr/libexec/ces/$program --help < /dev/null
+		[ "$status" -ne 0 ]
+		[ -z "$output" ]
+	done
+	grep -q 'takes no argument, no option' /usr/share/man/man8/ces-helper.8
+}
+
+@test "every manual has examples, exit status, files and security considerations, and mandoc finds nothing in it" {
+	for page in $man/ces-client.1 $man/ces-pull.1 $man/ces-run.1 $man/ces-policy.1 $man/../man5/ces-policy.json.5 \
+		$man/../man5/ces-audit.5 $man/../man8/ces-helper.8 $man/../man7/ces.7; do
+		for section in EXAMPLES 'EXIT STATUS' FILES 'SECURITY CONSIDERATIONS' 'SEE ALSO'; do
+			grep -q "^\.Sh $section\$" "$page" || { echo "$page: $section" >&2; false; }
+		done
+		mandoc -T lint -W warning "$page"
+	done
+}
+
+@test "every manual that another names is there" {
+	for name in $(cat $man/ces*.1 $man/../man[578]/ces* | sed -n 's/^\.Xr \(ces[a-z.-]*\) \([0-9]\).*/\1.\2/p' | sort -u); do
+		[ -e "$man/../man${name##*.}/$name" ] || { echo "$name" >&2; false; }
+	done
+}
+
 @test "every name has a manual" {
 	for name in ces-client ces-pull ces-run ces-pm-pull ces-pm-run ces-dk-run ces-app-pull ces-gpu-run; do
 		grep -q "^\.Nm $name\b" "$(readlink -f $man/$name.1)"
