@@ -3,8 +3,17 @@
 # Programs are made from folders: every .c file of a folder belongs to that folder's program, so a new file
 # needs no line here. What several programs share is in common/ (libces-common.a) and policy/ (libces-policy.a).
 
+# Where it is installed. /etc/ces, /var/lib/ces, /var/log/ces and /run/ces are compiled in: a path that a variable could
+# change would be one that somebody else chooses.
 PREFIX ?= /usr
+BINDIR ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec/ces
+DATADIR ?= $(PREFIX)/share
+MANDIR ?= $(DATADIR)/man
+DOCDIR ?= $(DATADIR)/doc/ces
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 B ?= build
 
 ifeq ($(origin CC),default)
@@ -12,8 +21,9 @@ CC = gcc
 endif
 WARN = -Wall -Wextra -Werror -Wconversion -Wshadow -Wformat=2 -Wswitch-enum -Wstrict-prototypes -Wmissing-prototypes
 HARDEN = -fstack-protector-strong -fPIE -fzero-call-used-regs=used
-OPT = -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
-LINKHARD = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+# The same sources give the same bytes wherever they lie.
+OPT = -O2 -g -ffile-prefix-map=$(CURDIR)=. -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+LINKHARD = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
 ifdef SANITIZE
 B := build/sanitize
 OPT = -O1 -g -fno-omit-frame-pointer
@@ -24,7 +34,7 @@ CFLAGS_ALL = -std=gnu17 -I. -D_GNU_SOURCE -DCES_LIBEXECDIR='"$(LIBEXECDIR)"' $(W
 
 COMMON = $(wildcard common/*.c)
 POLICY = $(wildcard policy/*.c)
-obj = $(patsubst %.c,$(B)/%.o,$(1))
+obj = $(sort $(patsubst %.c,$(B)/%.o,$(1)))
 
 PROGRAMS = $(B)/ces-client $(B)/ces-helper $(B)/ces-fetch $(B)/ces-unpack $(B)/ces-relay $(B)/ces-policy
 UNIT = $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*_test.c))
@@ -73,33 +83,52 @@ unit: $(UNIT)
 	@for t in $(UNIT); do $$t || exit 1; done
 
 # What a site gets. ces-helper is setuid root; without root only its mode bits are set (a package sets the owner).
+# A policy that is there stays: the one that comes along denies everything.
+INSTALL ?= install
 ROOT_OWNED = $(if $(filter 0,$(shell id -u)),-o root -g root)
-BINDIR = $(DESTDIR)$(PREFIX)/bin
-MANDIR = $(DESTDIR)$(PREFIX)/share/man
-COMPLETE_BASH = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-COMPLETE_ZSH = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
-COMPLETE_FISH = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+PUT = $(INSTALL) $(ROOT_OWNED) -D -m 644
+COMPLETIONS = $(DESTDIR)$(DATADIR)/bash-completion/completions $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
 TODAY = ces-pull ces-run ces-pm-pull ces-pm-run ces-dk-run ces-app-pull ces-gpu-run
-PRIVATE = $(DESTDIR)$(LIBEXECDIR)
 install: all
-	install $(ROOT_OWNED) -d $(BINDIR) $(PRIVATE)
-	install $(ROOT_OWNED) -m 755 $(B)/ces-client $(B)/ces-policy $(BINDIR)
-	for n in $(TODAY); do ln -sf ces-client $(BINDIR)/$$n; done
-	install $(ROOT_OWNED) -m 755 $(B)/ces-fetch $(B)/ces-unpack $(B)/ces-relay $(PRIVATE)
-	install $(ROOT_OWNED) -m 644 $(B)/seccomp.bpf.base64 $(B)/seccomp.json $(PRIVATE)
-	install $(ROOT_OWNED) -m 4755 $(B)/ces-helper $(PRIVATE)
-	install $(ROOT_OWNED) -d $(DESTDIR)$(PREFIX)/share/ces/examples
-	install $(ROOT_OWNED) -m 644 policy/schema.json $(DESTDIR)$(PREFIX)/share/ces/policy.schema.json
-	install $(ROOT_OWNED) -m 644 policy/examples/*.json $(DESTDIR)$(PREFIX)/share/ces/examples
+	$(INSTALL) $(ROOT_OWNED) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)/etc/ces $(COMPLETIONS)
+	$(INSTALL) $(ROOT_OWNED) -m 755 $(B)/ces-client $(B)/ces-policy $(DESTDIR)$(BINDIR)
+	for n in $(TODAY); do ln -sf ces-client $(DESTDIR)$(BINDIR)/$$n || exit 1; done
+	$(INSTALL) $(ROOT_OWNED) -m 755 $(B)/ces-fetch $(B)/ces-unpack $(B)/ces-relay $(DESTDIR)$(LIBEXECDIR)
+	$(INSTALL) $(ROOT_OWNED) -m 644 $(B)/seccomp.bpf.base64 $(B)/seccomp.json $(DESTDIR)$(LIBEXECDIR)
+	$(INSTALL) $(ROOT_OWNED) -m 4755 $(B)/ces-helper $(DESTDIR)$(LIBEXECDIR)
+	[ -e $(DESTDIR)/etc/ces/policy.json ] || $(PUT) policy/default.json $(DESTDIR)/etc/ces/policy.json
+	$(PUT) systemd/logrotate $(DESTDIR)/etc/logrotate.d/ces
+	$(PUT) systemd/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/ces.conf
+	$(PUT) systemd/tmpfiles.conf $(DESTDIR)$(TMPFILESDIR)/ces.conf
+	for u in $(notdir $(wildcard systemd/*.service systemd/*.timer)); do \
+		$(PUT) systemd/$$u $(DESTDIR)$(UNITDIR)/$$u && \
+		sed -i 's|/usr/bin/ces-client|$(BINDIR)/ces-client|' $(DESTDIR)$(UNITDIR)/$$u || exit 1; done
+	$(PUT) -t $(DESTDIR)$(DOCDIR) README.md SECURITY.md policy/schema.json
+	$(PUT) -t $(DESTDIR)$(DOCDIR)/examples policy/examples/*.json
 	for p in $(wildcard man/*.[1-9]); do \
-		install $(ROOT_OWNED) -D -m 644 $$p $(MANDIR)/man$${p##*.}/$${p##*/} || exit 1; done
-	for n in pm-pull app-pull; do ln -sf ces-pull.1 $(MANDIR)/man1/ces-$$n.1; done
-	for n in pm-run dk-run gpu-run; do ln -sf ces-run.1 $(MANDIR)/man1/ces-$$n.1; done
-	install $(ROOT_OWNED) -D -m 644 client/completions/ces-client.bash $(COMPLETE_BASH)/ces-client
-	install $(ROOT_OWNED) -D -m 644 client/completions/_ces-client $(COMPLETE_ZSH)/_ces-client
-	install $(ROOT_OWNED) -D -m 644 client/completions/ces-client.fish $(COMPLETE_FISH)/ces-client.fish
-	for n in $(TODAY); do \
-		ln -sf ces-client $(COMPLETE_BASH)/$$n && ln -sf ces-client.fish $(COMPLETE_FISH)/$$n.fish || exit 1; done
+		$(PUT) $$p $(DESTDIR)$(MANDIR)/man$${p##*.}/$${p##*/} || exit 1; done
+	for n in pm-pull app-pull; do ln -sf ces-pull.1 $(DESTDIR)$(MANDIR)/man1/ces-$$n.1; done
+	for n in pm-run dk-run gpu-run; do ln -sf ces-run.1 $(DESTDIR)$(MANDIR)/man1/ces-$$n.1; done
+	$(PUT) client/completions/ces-client.bash $(word 1,$(COMPLETIONS))/ces-client
+	$(PUT) client/completions/ces-client.fish $(word 2,$(COMPLETIONS))/ces-client.fish
+	$(PUT) client/completions/_ces-client $(DESTDIR)$(DATADIR)/zsh/site-functions/_ces-client
+	for n in $(TODAY); do ln -sf ces-client $(word 1,$(COMPLETIONS))/$$n && \
+		ln -sf ces-client.fish $(word 2,$(COMPLETIONS))/$$n.fish || exit 1; done
+
+# What an installation has, and no other list, says what goes. Policy, store and journal are the site's and stay.
+uninstall: all
+	rm -rf $(B)/installed
+	@$(MAKE) --no-print-directory -s install DESTDIR=$(abspath $(B)/installed)
+	cd $(B)/installed && find . -not -type d -not -path './etc/ces/*' -printf '%P\0' | (cd $(or $(DESTDIR),/) && xargs -0 rm -f)
+	-rmdir $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DOCDIR)/examples $(DESTDIR)$(DOCDIR)
+	rm -rf $(B)/installed
+	@echo 'kept: /etc/ces (the policy), /var/lib/ces (images), /var/log/ces (the journal)'
+
+VERSION = $(shell sed -n 's/^.define CES_VERSION "\(.*\)"/\1/p' client/version.h)
+# The packages, in build/rpm; a checkout is packed as it lies there. tests/lib/rpm.sh says how.
+rpm:
+	@tests/lib/deps.sh --build --package
+	@VERSION=$(VERSION) tests/lib/rpm.sh
 
 # What follows needs root and installs missing packages; the machine is otherwise left as it was (tests/lib/lab.sh).
 SUBMAKE = @$(MAKE) --no-print-directory $(if $(findstring j,$(filter-out --%,$(MAKEFLAGS))),,-j$(shell nproc))
@@ -144,7 +173,8 @@ help:
 	@echo 'sudo make check    unit and end-to-end tests, with crun and runc (SANITIZE=address,undefined)'
 	@echo 'sudo make vm-check the end-to-end tests in a virtual machine with cgroup v2 and systemd'
 	@echo 'sudo make bench    start, pull and memory beside crun, bwrap, podman, igzip | tar'
-	@echo 'sudo make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
+	@echo 'sudo make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) (BINDIR LIBEXECDIR MANDIR DOCDIR UNITDIR ...); uninstall'
+	@echo 'make rpm           packages for dnf, in build/rpm'
 	@echo 'make deps          install the packages that building and testing need'
 	@echo 'make unit          the unit tests alone, without root'
 	@echo 'make lint format fuzz size clean'
@@ -154,4 +184,4 @@ clean:
 
 -include tests/lib/*.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
-.PHONY: all unit install deps demo check vm-check bench size format lint fuzz help clean
+.PHONY: all unit install uninstall rpm deps demo check vm-check bench size format lint fuzz help clean

@@ -68,6 +68,13 @@ for runtime in ${CES_RUNTIMES:-crun runc}; do
 		grep -vE '^tests/attack/(client|store|race)\.bats$')
 done
 
+# In a lab of their own: they take away what the others need installed.
+if [ -z "${CES_TESTS:-}" ]; then
+	echo "# packages"
+	CES_REGISTRIES=open tests/lib/lab.sh tests/lib/suite.sh tests/package/*.bats < /dev/null 2>&1 | tee "$log"
+	count_tap "${PIPESTATUS[0]}"
+fi
+
 if [ "${CI:-}" = true ] && [ "$skipped" -gt 0 ]; then
 	echo "a skipped test is a failure here (CI=true)"
 	failed=$((failed + skipped)) skipped=0

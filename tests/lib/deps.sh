@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs what building and testing CES needs, and only what is missing: the one place for the list.
 # shellcheck disable=SC2034 # (the lists are used by name)
-# deps.sh [--list] [--build|--test|--bench|--lint|--vm|--tree]...   (nothing said: --build --test)
+# deps.sh [--list] [--build|--test|--bench|--lint|--package|--vm|--tree]...   (nothing said: --build --test)
 # --vm: what makes and runs the virtual machine of tests/vm; --tree: what is in it, beside --test. --list only tells.
 # Touches nothing when everything is there, so that it needs a network only the first time.
 set -euo pipefail
@@ -10,9 +10,10 @@ apt_build="gcc make libc6-dev pkg-config libcap-dev libseccomp-dev libcurl4-open
 	libarchive-dev libisal-dev zlib1g-dev libzstd-dev"
 apt_test="check libsubunit-dev bats docker-registry crun runc skopeo apache2-utils openssl python3 python3-jsonschema
 	busybox-static jq iproute2 util-linux e2fsprogs zstd procps passwd ca-certificates curl strace
-	python3-yaml zsh fish tmux"
+	python3-yaml zsh fish tmux rpm rpmlint logrotate systemd mandoc"
 apt_bench="bubblewrap podman uidmap isal tar"
-apt_lint="clang clang-tidy clang-format cppcheck shellcheck mandoc"
+apt_package="rpm"
+apt_lint="clang clang-tidy clang-format cppcheck shellcheck"
 apt_vm="qemu-system-x86 mmdebstrap debian-archive-keyring e2fsprogs"
 apt_tree="systemd systemd-sysv udev dbus kmod linux-image-amd64 initramfs-tools make bsdutils
 	libcap2 libseccomp2 libcurl4 libjson-c5 libnettle8 libarchive13 libisal2 zlib1g libzstd1"
@@ -21,9 +22,10 @@ dnf_build="gcc make glibc-devel pkgconf-pkg-config libcap-devel libseccomp-devel
 	nettle-devel libarchive-devel isa-l-devel zlib-devel libzstd-devel"
 dnf_test="check-devel subunit-devel bats docker-distribution crun runc skopeo httpd-tools openssl python3 python3-jsonschema
 	busybox jq iproute util-linux e2fsprogs zstd procps-ng shadow-utils ca-certificates curl strace
-	python3-pyyaml zsh fish tmux"
+	python3-pyyaml zsh fish tmux rpm-build rpmlint logrotate systemd mandoc"
 dnf_bench="bubblewrap podman shadow-utils-subid isa-l-tools tar"
-dnf_lint="clang clang-tools-extra cppcheck ShellCheck mandoc"
+dnf_package="rpm-build systemd-rpm-macros"
+dnf_lint="clang clang-tools-extra cppcheck ShellCheck"
 dnf_vm="qemu-system-x86-core mmdebstrap debian-keyring e2fsprogs"
 
 wanted()

@@ -1,0 +1,40 @@
+#!/usr/bin/env bats
+# What systemd reads: it understands the units, and they may do no more than they must.
+
+load ../lib/e2e.bash
+
+units=/usr/lib/systemd/system
+
+@test "systemd finds nothing amiss in the units, accounts and directories" {
+	run systemd-analyze verify --man=no $units/ces.service $units/ces-janitor.service $units/ces-janitor.timer
+	echo "$output"
+	[ "$status" -eq 0 ]
+	no grep -E '/ces(-janitor)?\.(service|timer):' <<< "$output"
+	run systemd-sysusers --dry-run /usr/lib/sysusers.d/ces.conf
+	[ "$status" -eq 0 ]
+	systemd-tmpfiles --create --dry-run /usr/lib/tmpfiles.d/ces.conf || systemd-tmpfiles --create /usr/lib/tmpfiles.d/ces.conf
+}
+
+# What is reported is in tenths, 100 being no hardening at all; each unit has a ceiling that it is not to grow past.
+@test "systemd's own measure of exposure: ces.service 2.0 at most, ces-janitor.service 5.0 at most" {
+	for u in ces:20 ces-janitor:50; do
+		run systemd-analyze security --offline=yes --threshold="${u#*:}" $units/${u%:*}.service
+		echo "${lines[-1]}"
+		[ "$status" -eq 0 ]
+	done
+}
+
+@test "every worker user that the code names has an account in sysusers.d, and the other way round" {
+	diff <(sed -nE 's/^#define CES_[A-Z]+_USER +"(.*)"/\1/p' common/paths.h | sort) \
+		<(awk '$1 == "u" { print $2 }' /usr/lib/sysusers.d/ces.conf | sort)
+}
+
+@test "the janitor does what its unit says, with the unit's own command" {
+	[ "$(sed -n 's/^ExecStart=//p' $units/ces-janitor.service)" = "/usr/bin/ces-client clean" ]
+	run --separate-stderr /usr/bin/ces-client clean
+	[ "$status" -eq 0 ]
+	[ -z "$stderr" ]
+	run --separate-stderr ces alice clean
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"clean is for root"* ]]
+}

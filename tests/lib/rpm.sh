@@ -1,0 +1,44 @@
+#!/bin/bash
+# Builds the packages of ces.spec from this checkout (`make rpm`): source and binary packages come to build/rpm.
+# The same checkout gives the same bytes: no date but that of the last commit, no name of the machine or of a path.
+# Needs no root. CES_RPM_OUT: another place for them. VERSION must be that of the spec.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+out=$PWD/${CES_RPM_OUT:-build/rpm}
+name=ces-${VERSION:?}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+grep -qx "Version: *$VERSION" ces.spec || { echo "make rpm: ces.spec is not of version $VERSION" >&2; exit 1; }
+
+# What git would know, as it lies in the checkout; of an unpacked source package, everything.
+if git rev-parse --git-dir > /dev/null 2>&1; then
+	SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+	git ls-files -z --cached --others --exclude-standard
+else
+	SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(stat -c %Y ces.spec)}
+	find . -path ./build -prune -o -not -type d -printf '%P\0'
+fi > "$work/list"
+export SOURCE_DATE_EPOCH
+mkdir -p "$work/SOURCES" "$out"
+# (a file that was removed and not yet committed is left out)
+while IFS= read -r -d '' f; do [ ! -e "$f" ] || printf '%s\0' "$f"; done < "$work/list" | LC_ALL=C sort -z |
+	tar --create --null --files-from=- --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
+		--mode=u=rwX,go=rX --transform="s|^|$name/|" | gzip -n > "$work/SOURCES/$name.tar.gz"
+
+# Debian's rpm knows nothing of Debian's packages: deps.sh has seen to what is needed.
+nodeps=()
+[ -e /etc/redhat-release ] || nodeps=(--nodeps)
+selinux=()
+[ ! -e selinux/ces.te ] || [ ! -e /usr/share/selinux/devel/Makefile ] || selinux=(--with selinux)
+build() # OPTION...
+{
+	rpmbuild "$@" "${nodeps[@]}" "${selinux[@]}" --define "_topdir $work" --define '_buildhost localhost' \
+		--define 'use_source_date_epoch_as_buildtime 1' --define 'clamp_mtime_to_source_date_epoch 1' \
+		ces.spec > "$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+}
+build -ba --noclean
+# For tests of upgrades: the same once more as a later release, from what is built already.
+[ -z "${CES_RPM_NEXT:-}" ] || build -bb --noprep --define 'dist .next'
+find "$work/RPMS" "$work/SRPMS" -name '*.rpm' -exec mv -t "$out" {} +
+ls "$out"/*.rpm

@@ -1,0 +1,200 @@
+#!/usr/bin/env bats
+# The packages: what is in them, and what installing, upgrading and removing them does to a machine with runs alive.
+# The suite has a lab of its own (check.sh): it takes away what the lab has installed. Its tests are one story, in order.
+
+load ../lib/e2e.bash
+
+rpms=$CES_TOP/build/package
+policy=/etc/ces/policy.json
+
+# Twice, in directories of different names; the second from a copy of the sources that git knows nothing of.
+setup_file()
+{
+	local version copy=$BATS_FILE_TMPDIR/elsewhere
+	version=$(sed -n 's/^.define CES_VERSION "\(.*\)"/\1/p' client/version.h)
+	rm -rf "$rpms"
+	mkdir -p "$copy"
+	git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy"
+	SOURCE_DATE_EPOCH=1700000000 VERSION=$version CES_RPM_NEXT=1 CES_RPM_OUT=build/package/one tests/lib/rpm.sh >&2 &
+	(cd "$copy" && SOURCE_DATE_EPOCH=1700000000 VERSION=$version tests/lib/rpm.sh) >&2
+	wait $!
+	mkdir "$rpms/two"
+	mv "$copy"/build/rpm/*.rpm "$rpms/two"
+}
+
+teardown_file() { rm -rf "$rpms"; }
+setup() { remember; }
+
+package() { find "$rpms/one" -name 'ces-[0-9]*-1.*.rpm' -not -name '*.src.rpm' -not -name '*.next.*'; }
+next() { find "$rpms/one" -name 'ces-[0-9]*-1.next.*.rpm'; }
+of() { rpm -qp --qf "$1" "$(package)"; }
+
+# Debian's rpm wants to be told that it is meant; its database knows nothing of Debian's packages.
+rpm_() { rpm --force-debian --nodeps "$@"; }
+
+# Alice's image runs, with what is installed.
+works()
+{
+	pull alice $open/tools:1 -q
+	[ "$(ces alice run -q $open/tools:1 sh -c 'id -u; cat /sys/class/net/*/address')" = $'0\n00:00:00:00:00:00' ]
+}
+
+# A run that lives until the file `go` is in its project's data; then it writes to its outputs.
+long_run()
+{
+	rm -f /safe_data/nsh-2024-0001/go
+	number=$(ces alice run -d $open/tools:1 sh -c \
+		'echo up > /safe_outputs/up; until [ -e /safe_data/go ]; do sleep 0.1; done; echo whole > /safe_outputs/end')
+	eventually test -e "/home/alice/outputs_$number/up"
+}
+
+long_run_ends_well()
+{
+	touch /safe_data/nsh-2024-0001/go
+	eventually test -e "/home/alice/outputs_$number/end"
+	eventually bash -c "jq -e 'select(.event == \"end\" and .run == \"$number\" and .status == 0)' $journal"
+	eventually test ! -e "/run/ces/$number"
+	[ ! -e "/home/alice/scratch_$number" ]
+}
+
+@test "the same sources give the same packages, byte for byte, wherever they are built" {
+	for p in "$rpms"/two/*.rpm; do
+		cmp "$p" "$rpms/one/$(basename "$p")"
+	done
+	[ "$(find "$rpms/two" -name '*.rpm' | wc -l)" -ge 2 ]
+	no grep -aq "$CES_TOP" build/ces-helper
+}
+
+@test "one file is privileged, the helper; all is root's, and nobody else's to change" {
+	of '[%{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME} %{FILENAMES}\n]' > $lab/files
+	[ "$(grep -cE '^-..[sS]|^-.....[sS]' $lab/files)" -eq 1 ]
+	grep -qE '^-rwsr-xr-x root:root /usr/libexec/ces/ces-helper$' $lab/files
+	no grep -v ' root:root /' $lab/files
+	[ "$(of '[%{FILECAPS}\n]' | sort -u | tr -d '()none\n')" = "" ]
+	no grep -E '^[-d].{4}w|^[-d].{7}w' $lab/files
+	grep -q '^drwx------ .* /var/lib/ces$' $lab/files
+	grep -q '^drwx------ .* /var/log/ces$' $lab/files
+}
+
+@test "a policy and a rotation that a site has changed are never replaced; store and journal are in no list" {
+	of '[%{FILEFLAGS:fflags} %{FILENAMES}\n]' | grep -q '^cn /etc/ces/policy.json$'
+	of '[%{FILEFLAGS:fflags} %{FILENAMES}\n]' | grep -q '^cn /etc/logrotate.d/ces$'
+	no grep -E '^/(var|run)/.*ces/.' <(of '[%{FILENAMES}\n]')
+	no grep -E 'rm |userdel|groupdel|systemctl (stop|restart|try-restart)' <(rpm -qp --scripts "$(package)")
+}
+
+@test "every program has its manual, and the example policies are with the documentation" {
+	of '[%{FILENAMES}\n]' > $lab/files
+	for p in $(sed -n 's|^/usr/bin/||p' $lab/files); do grep -q "^/usr/share/man/man1/$p.1" $lab/files; done
+	for p in man8/ces-helper.8 man7/ces.7 man5/ces-policy.json.5 man5/ces-audit.5; do
+		grep -q "^/usr/share/man/$p" $lab/files
+	done
+	for p in desktop gpu-cluster ondemand test-environment; do grep -q "^/usr/share/doc/ces/examples/$p.json" $lab/files; done
+	grep -q '^/usr/share/doc/ces/schema.json' $lab/files
+}
+
+@test "rpmlint finds nothing but what ces.rpmlintrc gives a reason for" {
+	run rpmlint -r ces.rpmlintrc "$rpms"/two/*.rpm ces.spec
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *" 0 errors, 0 warnings"* ]]
+	# and it does look: without the reasons there is the setuid bit
+	run rpmlint "$(package)"
+	[[ $output == *"setuid-binary /usr/libexec/ces/ces-helper"* ]]
+}
+
+@test "an ordinary user stages the same files, with the same modes, by make install" {
+	as alice make -s -C "$CES_TOP" install DESTDIR=/home/alice/stage B="${B:-build}"
+	diff <(cd /home/alice/stage && find . -not -type d -printf '/%P %M\n' | sort) \
+		<(of '[%{FILENAMES} %{FILEMODES:perms}\n]' | grep -vE ' d|/\.build-id/|/licenses/' | sort)
+	as alice make -s -C "$CES_TOP" install DESTDIR=/home/alice/other PREFIX=/opt/ces B="${B:-build}"
+	[ -x /home/alice/other/opt/ces/bin/ces-client ]
+	grep -q '^ExecStart=/opt/ces/bin/ces-client' /home/alice/other/opt/ces/lib/systemd/system/ces-janitor.service
+	rm -rf /home/alice/stage /home/alice/other
+}
+
+@test "make uninstall takes away what make install put, and keeps policy, store and journal" {
+	works
+	lines=$(journal_lines)
+	make -s uninstall B="${B:-build}"
+	[ "$(find /usr /etc -path /usr/src -prune -o \( -name 'ces-*' -o -name 'ces.*' -o -path '*/ces/*' \) -not -path '/etc/ces*' \
+		-not -type d -not -path "$CES_TOP/*" -print)" = "" ]
+	[ ! -e /usr/libexec/ces ]
+	[ -e $policy ]
+	[ -n "$(ls -A $store/layers/sha256)" ]
+	[ "$(journal_lines)" -eq "$lines" ]
+	for u in ces-fetch ces-unpack ces-relay; do userdel $u; done
+	rm -rf "${store:?}"/* "$journal" $policy /run/ces /home/alice/outputs_*
+}
+
+@test "installed on a fresh machine: accounts and directories are there, and everything is denied until there is a policy" {
+	rpm_ -i "$(package)"
+	for u in ces-fetch ces-unpack ces-relay; do
+		getent passwd $u | grep -qE ':/usr/sbin/nologin$|:/sbin/nologin$'
+		[ "$(passwd -S $u | cut -d' ' -f2)" = L ]
+	done
+	[ "$(stat -c %a:%U /run/ces $store /var/log/ces | sort -u)" = 700:root ]
+	[ "$(stat -c %a:%U $helper)" = 4755:root ]
+	run --separate-stderr ces alice run $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"man 7 ces"* ]]
+	tail -n 1 $journal | jq -e '.outcome == "denied"'
+	run --separate-stderr ces alice doctor
+	[[ $output == *"this policy allows nothing"* || $output == *"allows no"* ]]
+}
+
+@test "an image is pulled and run by what the package installed" {
+	lab_policy
+	works
+	run --separate-stderr ces alice doctor
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "an upgrade leaves the runs alive, the policy as the site wrote it, and works" {
+	long_run
+	sum=$(sha256sum $policy)
+	rpm_ -U "$(next)"
+	rpm -q ces | grep -q '\.next'
+	[ "$(sha256sum $policy)" = "$sum" ]
+	[ "$(ces alice ps --format json | jq -r '.[].run')" = "$number" ]
+	works
+	long_run_ends_well
+}
+
+@test "installed over a version of which half is gone: whole again" {
+	rm -f $helper /usr/libexec/ces/seccomp.json /usr/bin/ces-client
+	chmod 777 /usr/libexec/ces/ces-fetch
+	userdel ces-unpack
+	rpm_ -U --replacepkgs "$(next)"
+	run --separate-stderr ces alice doctor
+	echo "$output"
+	[ "$status" -eq 0 ]
+	works
+}
+
+@test "the rotation of the journal loses nothing: the chain is shown whole over both files" {
+	works
+	lines=$(journal_lines)
+	logrotate -f -s $lab/logrotate.state /etc/logrotate.d/ces
+	works
+	[ "$(wc -l < $journal.1)" -eq "$lines" ]
+	[ "$(stat -c %a:%U $journal)" = 600:root ]
+	run ces-policy audit verify
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "removal leaves a live run to end as it would have, and keeps policy, store and journal" {
+	long_run
+	lines=$(journal_lines)
+	rpm_ -e ces
+	[ ! -e $helper ]
+	[ -e "/run/ces/$number" ]
+	long_run_ends_well
+	[ "$(journal_lines)" -gt "$lines" ]
+	[ -n "$(ls -A $store/layers/sha256)" ]
+	cmp $policy.rpmsave <(lab_policy; cat $policy)
+	rm -f /usr/libexec/ces
+	no as alice ces-client images
+}
