@@ -174,9 +174,8 @@ int main(int argc, char **argv)
 	    ces_record_decision(&session, NULL, NULL, NULL, NULL, &err, &unrecorded) < 0)
 		ces_error_context(&err, "%s", unrecorded.text);
 	/* where a rule of the policy decided, the one to ask is whoever speaks for it */
-	ces_report_error(&err, err.rule[0] != '\0' && session.policy != NULL
-				   ? session.policy->contact
-				   : NULL);
+	ces_report_error(
+	    &err, err.rule[0] != '\0' && session.policy != NULL ? session.policy->contact : NULL);
 	end_session(&session);
 	return CES_EXIT_REFUSED;
 }

@@ -115,14 +115,14 @@ long_run_ends_well()
 
 @test "make uninstall takes away what make install put, and keeps policy, store and journal" {
 	works
-	lines=$(journal_lines)
+	records=$(journal_lines)
 	make -s uninstall B="${B:-build}"
 	[ "$(find /usr /etc -path /usr/src -prune -o \( -name 'ces-*' -o -name 'ces.*' -o -path '*/ces/*' \) -not -path '/etc/ces*' \
 		-not -type d -not -path "$CES_TOP/*" -print)" = "" ]
 	[ ! -e /usr/libexec/ces ]
 	[ -e $policy ]
 	[ -n "$(ls -A $store/layers/sha256)" ]
-	[ "$(journal_lines)" -eq "$lines" ]
+	[ "$(journal_lines)" -eq "$records" ]
 	for u in ces-fetch ces-unpack ces-relay; do userdel $u; done
 	rm -rf "${store:?}"/* "$journal" $policy /run/ces /home/alice/outputs_*
 }
@@ -175,10 +175,10 @@ long_run_ends_well()
 
 @test "the rotation of the journal loses nothing: the chain is shown whole over both files" {
 	works
-	lines=$(journal_lines)
+	records=$(journal_lines)
 	logrotate -f -s $lab/logrotate.state /etc/logrotate.d/ces
 	works
-	[ "$(wc -l < $journal.1)" -eq "$lines" ]
+	[ "$(wc -l < $journal.1)" -eq "$records" ]
 	[ "$(stat -c %a:%U $journal)" = 600:root ]
 	run ces-policy audit verify
 	echo "$output"
@@ -187,12 +187,12 @@ long_run_ends_well()
 
 @test "removal leaves a live run to end as it would have, and keeps policy, store and journal" {
 	long_run
-	lines=$(journal_lines)
+	records=$(journal_lines)
 	rpm_ -e ces
 	[ ! -e $helper ]
 	[ -e "/run/ces/$number" ]
 	long_run_ends_well
-	[ "$(journal_lines)" -gt "$lines" ]
+	[ "$(journal_lines)" -gt "$records" ]
 	[ -n "$(ls -A $store/layers/sha256)" ]
 	cmp $policy.rpmsave <(lab_policy; cat $policy)
 	rm -f /usr/libexec/ces
