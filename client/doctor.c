@@ -62,6 +62,8 @@ static void examine(struct ces_doctor *doctor)
 	if (readable) {
 		ces_doctor_runtime(doctor, local.policy->runtime);
 		ces_doctor_subids(doctor, local.policy);
+		ces_doctor_delegation(doctor, local.policy);
+		ces_doctor_gpus(doctor, local.policy);
 	}
 	ces_doctor_store(doctor);
 	ces_doctor_directories(doctor);

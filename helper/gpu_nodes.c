@@ -10,52 +10,9 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/num.h"
 #include "helper/beneath.h"
 #include "helper/gpu.h"
 #include "policy/template.h"
-
-#define NVIDIA_MAJOR 195 /* Documentation/admin-guide/devices.txt */
-#define DRM_MAJOR    226
-
-/* Where a node may appear in the container. */
-static bool place_valid(const char *path)
-{
-	return strcmp(path, "/dev/kfd") == 0 || ces_path_within(path, "/dev/dri") ||
-	       strncmp(path, "/dev/nvidia", strlen("/dev/nvidia")) == 0;
-}
-
-/* Whether a line "MAJOR NAME" is in the text of /proc/devices; of a block device's, which come
- * second, none is asked for. */
-static bool has_driver(const char *majors, unsigned major, const char *name)
-{
-	const char *end = strstr(majors, "Block devices");
-	char line[80];
-	int length = snprintf(line, sizeof(line), "%3u %s\n", major, name);
-	const char *at = strstr(majors, line);
-
-	return length < (int)sizeof(line) && at != NULL && (end == NULL || at < end) &&
-	       (at == majors || at[-1] == '\n');
-}
-
-/* Drivers of which every node is fit for a container, but for those of MIG's capabilities: config
- * (1) and monitor (2) reach beyond one's own slice. */
-static bool number_valid(const char *majors, unsigned major, unsigned minor)
-{
-	static const char *const drivers[] = {"nvidia",     "nvidia-frontend", "nvidiactl",
-					      "nvidia-uvm", "nvidia-modeset",  "kfd"};
-
-	if (major == NVIDIA_MAJOR)
-		return true;
-	if (major == DRM_MAJOR) /* drivers/gpu/drm/drm_drv.c: from 128 on render nodes */
-		return minor >= 128;
-	if (has_driver(majors, major, "nvidia-caps"))
-		return minor > 2;
-	for (size_t i = 0; i < CES_COUNT(drivers); i++)
-		if (has_driver(majors, major, drivers[i]))
-			return true;
-	return false;
-}
 
 /* Neither opened (a driver may wake the device up for that) nor trusted by its mode: access(2) asks
  * the device cgroups of this process, which is still in the caller's (fs/namei.c, inode_permission;
@@ -73,10 +30,9 @@ int ces_gpu_node(int dev, const char *majors, const struct ces_cdi_node *node,
 	CES_CLEANUP_FD int fd = -1;
 	struct stat st;
 
-	/* a graphics card's own node is for display servers; computing needs the render node */
-	if (strncmp(node->path, "/dev/dri/card", strlen("/dev/dri/card")) == 0)
+	if (ces_cdi_node_left_out(node->path))
 		return 1;
-	if (!place_valid(node->path) || !ces_path_within(host, "/dev") ||
+	if (!ces_cdi_place_valid(node->path) || !ces_path_within(host, "/dev") ||
 	    strlen(node->path + strlen("/dev/")) >= sizeof(ret->path) ||
 	    (node->type != NULL && strcmp(node->type, "c") != 0 && strcmp(node->type, "u") != 0))
 		return ces_error_set(err, CES_E_HOST, "%s is not a device that CES gives to a run",
@@ -94,7 +50,7 @@ int ces_gpu_node(int dev, const char *majors, const struct ces_cdi_node *node,
 		    "%s is device %u:%u, and the specification says %llu:%llu; make it anew", host,
 		    ret->major, ret->minor, (unsigned long long)node->major,
 		    (unsigned long long)node->minor);
-	if (!number_valid(majors, ret->major, ret->minor))
+	if (!ces_cdi_number_valid(majors, ret->major, ret->minor))
 		return ces_error_set(err, CES_E_HOST,
 				     "%s (%u:%u) is not a device that CES gives to a run", host,
 				     ret->major, ret->minor);

@@ -63,6 +63,16 @@ int ces_cdi_parse(const char *bytes, size_t length, const struct ces_strings *ki
 
 void ces_cdi_free(struct ces_cdi_spec *spec);
 
+/* Where a node may appear in the container. */
+bool ces_cdi_place_valid(const char *path);
+
+/* A graphics card's own node is for display servers, and is left out; computing needs the render
+ * node. */
+bool ces_cdi_node_left_out(const char *path);
+
+/* Whether a character device of this number is a GPU's, by the text of /proc/devices. */
+bool ces_cdi_number_valid(const char *majors, unsigned major, unsigned minor);
+
 /* The links that a hook of the tool's "create-symlinks" would make: number i of them as
  * "target::link", or NULL when there are no more (or it is another hook). */
 const char *ces_cdi_link(const struct ces_cdi_hook *hook, size_t i);

@@ -215,6 +215,88 @@ warned() # PATTERN REMEDY
 	grep -A1 -E "^problem +store +$store has 300 MiB free" <<< "$output" | grep -q 'make room'
 }
 
+# A policy that grants GPUs, and one specification of them, changed by a jq filter.
+gpus() # FILTER
+{
+	lab_policy '.defaults.gpus.max = 2'
+	rm -rf /etc/cdi
+	install -d -m 755 /etc/cdi
+	jq "$1" tests/lib/cdi/nvidia.json > /etc/cdi/nvidia.json
+}
+
+@test "a specification of GPUs that others can write, or in a directory of theirs" {
+	gpus '.devices = [] | .containerEdits = {}'
+	chmod 666 /etc/cdi/nvidia.json
+	unfit 'gpus .*/etc/cdi/nvidia.json: it is writable by others' 'chmod 644 /etc/cdi/nvidia.json'
+	chmod 644 /etc/cdi/nvidia.json
+	chown alice /etc/cdi/nvidia.json
+	unfit 'gpus .*not owned by root' 'chown root:root'
+	chown root /etc/cdi/nvidia.json
+	chmod 777 /etc/cdi
+	unfit 'gpus .*/etc/cdi can be changed by others' 'chmod 755 /etc/cdi'
+	rm /etc/cdi/nvidia.json
+	unfit 'gpus .*/etc/cdi can be changed by others' 'chmod 755 /etc/cdi'
+	rm -rf /etc/cdi
+}
+
+@test "a specification of GPUs that is malformed, a link, a directory, or endless" {
+	gpus .
+	echo '{"kind": ' > /etc/cdi/nvidia.json
+	unfit 'gpus .*/etc/cdi/nvidia.json: line' 'nvidia-ctk cdi generate --format=json --output=/etc/cdi/nvidia.json'
+	gpus '.extra = 1'
+	unfit 'gpus .*extra is not a key' 'nvidia-ctk'
+	rm /etc/cdi/nvidia.json
+	ln -s nvidia.json /etc/cdi/nvidia.json
+	unfit 'gpus .*/etc/cdi/nvidia.json' 'chown root:root'
+	rm /etc/cdi/nvidia.json
+	mkdir -p /etc/cdi/nvidia.json/nvidia.json
+	unfit 'gpus .*/etc/cdi/nvidia.json' 'chown root:root'
+	rm -rf /etc/cdi
+	mkfifo -m 644 /tmp/cdi.json
+	install -d -m 755 /etc/cdi
+	mv /tmp/cdi.json /etc/cdi/nvidia.json
+	unfit 'gpus .*not a regular file' 'chown root:root'
+	rm -rf /etc/cdi
+	install -d -m 755 /etc/cdi
+	yes '[' | tr -d '\n' | head -c 100000 > /etc/cdi/nvidia.json
+	unfit 'gpus .*/etc/cdi/nvidia.json' 'nvidia-ctk'
+	rm -rf /etc/cdi
+}
+
+@test "a specification of GPUs that names a disk, a device that is not there, or one that is another" {
+	gpus '.devices[0].containerEdits.deviceNodes[0] = {path: "/dev/sda"}'
+	unfit 'gpus .*/etc/cdi/nvidia.json names /dev/sda, which is not a device that CES gives to a run' 'nvidia-ctk'
+	gpus '.devices[0].containerEdits.deviceNodes[0] = {path: "/dev/nvidia0", hostPath: "/dev/null"}'
+	unfit 'gpus .*names /dev/null, which is not a device that CES gives to a run' 'nvidia-ctk'
+	gpus '.devices[0].containerEdits.deviceNodes[0] = {path: "/dev/nvidia77"}'
+	unfit 'gpus .*names /dev/nvidia77: No such file' 'nvidia-ctk'
+	rm -rf /etc/cdi
+}
+
+@test "GPUs that are granted and not there, and hooks that are left undone, are warnings" {
+	gpus '.devices = [] | .containerEdits = {hooks: [{hookName: "createContainer", path: "/usr/bin/x", args: ["x", "magic"]}]}'
+	warned 'gpus .*a hook that CES neither runs nor knows: x magic' 'needs the GPU'
+	rm -rf /etc/cdi
+	warned 'gpus .*grants GPUs, and there is no specification' 'nvidia-ctk cdi generate'
+	lab_policy
+	run --separate-stderr ces alice doctor
+	grep -qE '^ok +gpus +the policy grants none' <<< "$output"
+}
+
+@test "a machine with systemd and no cgroup delegated to CES" {
+	had=$([ -e /run/systemd/system ] && echo 1 || true)
+	mkdir -p /run/systemd/system
+	warned 'cgroups .*systemd has delegated none to CES' 'systemctl enable --now ces.service'
+	v2=/sys/fs/cgroup
+	[ ! -d $v2/unified ] || v2=$v2/unified
+	mkdir -p $v2/system.slice/ces.service
+	run --separate-stderr ces alice doctor
+	rmdir $v2/system.slice/ces.service
+	rmdir $v2/system.slice 2> /dev/null || true
+	[ -n "$had" ] || rmdir /run/systemd/system /run/systemd
+	grep -qE "^ok +cgroups +runs are in $v2/system.slice/ces.service" <<< "$output"
+}
+
 @test "subordinate ids that others use too are a warning" {
 	cp -a /etc/subuid $lab/subuid 2> /dev/null || touch $lab/subuid
 	echo 'alice:2000065536:65536' >> /etc/subuid

@@ -1,0 +1,233 @@
+/* doctor: the specifications of GPUs (CDI), where the policy grants any. It looks at them as the
+ * helper will, by the same readers; what the helper would refuse at a run is told here. It must not
+ * open a device, which may wake it up. */
+#include "client/doctor.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "policy/cdi.h"
+
+#define KINDS_MAX 64
+#define AGAIN                                                                                      \
+	"as root: make it anew with the driver's own tool, such as: nvidia-ctk cdi generate "      \
+	"--format=json --output=%s"
+
+struct search {
+	struct ces_doctor *doctor;
+	const char *file;
+	char *majors; /* /proc/devices */
+	char *kinds[KINDS_MAX];
+	struct ces_strings wanted;
+	size_t devices; /* that were found sound */
+	bool faults;
+};
+
+static void add_kinds(struct search *search, const struct ces_policy_settings *settings)
+{
+	for (size_t i = 0; settings->gpus_max > 0 && i < settings->gpu_kinds.n; i++) {
+		bool known = false;
+
+		for (size_t j = 0; j < search->wanted.n; j++)
+			known |= strcmp(search->kinds[j], settings->gpu_kinds.v[i]) == 0;
+		if (!known && search->wanted.n < KINDS_MAX)
+			search->kinds[search->wanted.n++] = settings->gpu_kinds.v[i];
+	}
+}
+
+static void find_kinds(struct search *search, const struct ces_policy *policy)
+{
+	search->wanted.v = search->kinds;
+	if (policy->infer)
+		add_kinds(search, &policy->defaults);
+	for (size_t i = 0; i < policy->n_projects; i++)
+		add_kinds(search, &policy->projects[i].settings);
+}
+
+static void fault(struct search *search, const char *remedy, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void fault(struct search *search, const char *remedy, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	search->faults = true;
+	ces_doctor_find(search->doctor, "gpus", CES_GRADE_PROBLEM, "%s", text);
+	ces_doctor_remedy(search->doctor, "%s", remedy);
+}
+
+/* Both that the tool's file fits this machine and that it asks for nothing but GPUs. */
+static bool node_is_sound(struct search *search, const struct ces_cdi_node *node)
+{
+	const char *path = node->host_path != NULL ? node->host_path : node->path;
+	char remedy[400];
+	struct stat st;
+
+	snprintf(remedy, sizeof(remedy), AGAIN, search->file);
+	if (!ces_cdi_place_valid(node->path)) {
+		fault(search, remedy, "%s names %s, which is not a device that CES gives to a run",
+		      search->file, node->path);
+		return false;
+	}
+	if (lstat(path, &st) < 0) {
+		fault(search, remedy, "%s names %s: %s", search->file, path, strerror(errno));
+		return false;
+	}
+	if (!S_ISCHR(st.st_mode) ||
+	    !ces_cdi_number_valid(search->majors, major(st.st_rdev), minor(st.st_rdev))) {
+		fault(search, remedy, "%s names %s, which is not a device that CES gives to a run",
+		      search->file, path);
+		return false;
+	}
+	if (node->numbered &&
+	    (node->major != major(st.st_rdev) || node->minor != minor(st.st_rdev))) {
+		fault(search, remedy, "%s says that %s is device %llu:%llu, and it is %u:%u",
+		      search->file, path, (unsigned long long)node->major,
+		      (unsigned long long)node->minor, major(st.st_rdev), minor(st.st_rdev));
+		return false;
+	}
+	return true;
+}
+
+static bool edits_are_sound(struct search *search, const struct ces_cdi_edits *edits)
+{
+	bool sound = true;
+
+	for (size_t i = 0; i < edits->n_nodes; i++)
+		sound &= ces_cdi_node_left_out(edits->nodes[i].path) ||
+			 node_is_sound(search, &edits->nodes[i]);
+	for (size_t i = 0; i < edits->n_hooks; i++) {
+		const struct ces_strings *args = &edits->hooks[i].args;
+
+		if (ces_cdi_hook_known(&edits->hooks[i]))
+			continue;
+		ces_doctor_find(search->doctor, "gpus", CES_GRADE_WARNING,
+				"%s has a hook that CES neither runs nor knows: %s %s",
+				search->file, args->n > 0 ? args->v[0] : "",
+				args->n > 1 ? args->v[1] : "");
+		ces_doctor_remedy(search->doctor,
+				  "try a program that needs the GPU; what is missing then is what "
+				  "the hook does");
+	}
+	return sound;
+}
+
+static void look_into(struct search *search, const struct ces_cdi_spec *spec)
+{
+	size_t n = 0;
+	bool sound = edits_are_sound(search, &spec->edits);
+
+	for (size_t i = 0; i < spec->n_devices; i++)
+		n += edits_are_sound(search, &spec->devices[i].edits) &&
+		     strcmp(spec->devices[i].name, "all") != 0;
+	search->devices += n;
+	if (sound && n > 0)
+		ces_doctor_find(search->doctor, "gpus", CES_GRADE_OK, "%s: %zu of %s", search->file,
+				n, spec->kind);
+}
+
+static void check_file(struct search *search)
+{
+	CES_CLEANUP_FREE char *bytes = NULL;
+	struct ces_cdi_spec *spec = NULL;
+	struct ces_error err = {0};
+	char remedy[700];
+	size_t length;
+
+	if (access(search->file, R_OK) < 0 && errno == EACCES) {
+		ces_doctor_find(search->doctor, "gpus", CES_GRADE_WARNING,
+				"%s cannot be read by you, and was not looked at", search->file);
+		ces_doctor_remedy(search->doctor, "as root: ces-client doctor");
+		return;
+	}
+	if (ces_policy_read(search->file, &bytes, &length, &err) < 0) {
+		snprintf(remedy, sizeof(remedy),
+			 "as root: make it a file of root's own in directories of root's own: "
+			 "chown root:root %s && chmod 644 %s",
+			 search->file, search->file);
+		fault(search, remedy, "%s", err.text);
+	} else if (ces_cdi_parse(bytes, length, &search->wanted, &spec, &err) < 0) {
+		snprintf(remedy, sizeof(remedy), AGAIN, search->file);
+		fault(search, remedy, "%s: %s", search->file, err.text);
+	} else if (spec != NULL) {
+		look_into(search, spec);
+		ces_cdi_free(spec);
+	}
+}
+
+static int is_spec(const struct dirent *entry)
+{
+	size_t length = strlen(entry->d_name);
+
+	return entry->d_name[0] != '.' && length > 5 &&
+	       strcmp(entry->d_name + length - 5, ".json") == 0;
+}
+
+/* An empty directory that others can write to is one that they can fill. */
+static void check_directory(struct search *search, const char *path)
+{
+	struct dirent **list = NULL;
+	char file[1100], remedy[400];
+	struct stat st;
+	int n;
+
+	if (lstat(path, &st) < 0 && errno == ENOENT)
+		return;
+	if (S_ISDIR(st.st_mode) && (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)) {
+		snprintf(remedy, sizeof(remedy), "as root: chown root:root %s && chmod 755 %s",
+			 path, path);
+		fault(search, remedy, "%s can be changed by others than root", path);
+	}
+	n = scandir(path, &list, is_spec, alphasort);
+	if (n < 0)
+		fault(search, "as root: make it a directory, or correct host.cdi_dirs", "%s: %s",
+		      path, strerror(errno));
+	for (int i = 0; i < n; i++) {
+		snprintf(file, sizeof(file), "%s/%s", path, list[i]->d_name);
+		search->file = file;
+		check_file(search);
+		free(list[i]);
+	}
+	free(list);
+}
+
+void ces_doctor_gpus(struct ces_doctor *doctor, const struct ces_policy *policy)
+{
+	CES_CLEANUP_FD int fd = open("/proc/devices", O_RDONLY | O_CLOEXEC);
+	CES_CLEANUP_FREE char *majors = NULL;
+	struct search search = {.doctor = doctor};
+	size_t length;
+
+	find_kinds(&search, policy);
+	if (search.wanted.n == 0) {
+		ces_doctor_find(doctor, "gpus", CES_GRADE_OK, "the policy grants none");
+		return;
+	}
+	if (fd < 0 || ces_read_file(fd, 65536, &majors, &length) < 0)
+		return;
+	search.majors = majors;
+	for (size_t i = 0; i < policy->cdi_dirs.n; i++)
+		check_directory(&search, policy->cdi_dirs.v[i]);
+	if (search.devices > 0 || search.faults)
+		return;
+	ces_doctor_find(doctor, "gpus", CES_GRADE_WARNING,
+			"the policy grants GPUs, and there is no specification of one here");
+	ces_doctor_remedy(doctor,
+			  "as root, where this machine has one: nvidia-ctk cdi generate "
+			  "--format=json --output=%s/gpus.json",
+			  policy->cdi_dirs.n > 0 ? policy->cdi_dirs.v[0] : "/etc/cdi");
+}
