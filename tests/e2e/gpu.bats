@@ -141,7 +141,7 @@ in_run() # MODE(<, > or <>) NODE
 }
 
 @test "a slice of a GPU is its parent and its two capabilities, for reading" {
-	run inside --gpu=0:1 -- sh -c 'cd /dev; find . -type c -name "nvidia*[0-9]" | sort
+	run inside --gpu=0:1 -- sh -c 'exec 2>&1; cd /dev; find . -type c -name "nvidia*[0-9]" | sort
 		true < nvidia-caps/nvidia-cap21; true > nvidia-caps/nvidia-cap21'
 	[ "${lines[*]:0:3}" = "./nvidia-caps/nvidia-cap21 ./nvidia-caps/nvidia-cap22 ./nvidia0" ]
 	[[ ${lines[3]} == *"$allowed"* ]]

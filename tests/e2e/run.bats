@@ -295,7 +295,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 }
 
 @test "/etc/hosts names localhost and the container; hostname is set" {
-	run inside -- sh -c 'cat /etc/hosts; hostname; ping -c 1 -w 2 localhost > /dev/null; grep -c "$(hostname)" /etc/hosts'
+	run --separate-stderr inside -- sh -c 'cat /etc/hosts; hostname; ping -c 1 -w 2 localhost > /dev/null; grep -c "$(hostname)" /etc/hosts'
 	[[ $output == *127.0.0.1*localhost* ]]
 	[ "${lines[-1]}" -ge 1 ]
 	[[ $output != *"$(hostname)"* ]] || [ "$(hostname)" = "${lines[-2]}" ]
