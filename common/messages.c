@@ -232,6 +232,7 @@ static const struct ces_wire_field unpack_layer_fields[] = {
     FIELD(ces_unpack_layer, 1, NAME, 1, 71, 1, diff_id),
     FIELD(ces_unpack_layer, 2, U64, 0, 8, 1, bytes),
     FIELD(ces_unpack_layer, 3, U64, 0, 8, 1, entries),
+    FIELD(ces_unpack_layer, 4, TEXTS, 0, PATH_CAP, CES_OPAQUE_MAX, opaque),
 };
 SCHEMA(ces_unpack_layer_schema, "layer answer", CES_FRAME_UNPACK_LAYER, ces_unpack_layer,
        unpack_layer_fields);

@@ -108,8 +108,15 @@ struct ces_unpack_layer {
 	char *diff_id;
 	uint64_t bytes; /* unpacked: sum of file sizes */
 	uint64_t entries;
+	struct ces_strings opaque; /* directories that hide what lower layers have in them, by
+				      their path in the layer; "" = its root */
 };
 extern const struct ces_wire_schema ces_unpack_layer_schema;
+
+/* What fits an answer frame. An image built with Docker may have one for every directory it adds.
+ */
+#define CES_OPAQUE_MAX   65536
+#define CES_OPAQUE_BYTES (3u * 1024 * 1024)
 
 struct ces_unpack_error {
 	void *memory;

@@ -79,13 +79,13 @@ static void write_sysctl(const char *path, const char *value)
 		fail(path);
 }
 
-/* Gives a directory of the top layer the owner and mode that the image's directory of that path
+/* Gives a directory of CES's top layer the owner and mode that the image's directory of that path
  * has, if there is one. The layers are looked into here and not by the helper: this process sees
  * them with the container's ids, and no file is open to it that will not be open to the container.
- */
+ * Through the overlay, since what lies under a mounted one must not change. */
 static void take_attributes(const struct ces_plan *plan, const char *path)
 {
-	CES_CLEANUP_FD int top = open("/t", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CES_CLEANUP_FD int whole = open("/m", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	for (size_t i = plan->image.diff_ids.n; i > 0; i--) {
 		CES_CLEANUP_FD int layer = -1;
@@ -98,8 +98,8 @@ static void take_attributes(const struct ces_plan *plan, const char *path)
 		directory = ces_beneath_open(layer, path, O_PATH | O_DIRECTORY, 0);
 		if (directory < 0 || fstat(directory, &st) < 0)
 			continue;
-		if (fchownat(top, path, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    fchmodat(top, path, st.st_mode & 07777, 0) < 0)
+		if (fchownat(whole, path, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    fchmodat(whole, path, st.st_mode & 07777, 0) < 0)
 			fail("the directory of a mount point");
 		return;
 	}
@@ -119,23 +119,6 @@ static void keep_parents(const struct ces_plan *plan, const char *destination)
 	}
 }
 
-static void mount_overlay(const struct ces_plan *plan)
-{
-	char options[4096];
-	int used =
-	    snprintf(options, sizeof(options), "userxattr,upperdir=/u/u,workdir=/u/w,lowerdir=/t");
-
-	/* the manifest lists the lowest layer first, overlay wants the highest first */
-	for (size_t i = plan->image.diff_ids.n; i > 0 && (size_t)used < sizeof(options); i--)
-		used += snprintf(options + used, sizeof(options) - (size_t)used, ":/l/%zu", i - 1);
-	if ((size_t)used >= sizeof(options)) {
-		errno = E2BIG;
-		fail("overlay");
-	}
-	if (mount("overlay", "/m", "overlay", MS_NODEV | MS_NOSUID, options) < 0)
-		fail("mounting the overlay");
-}
-
 static void set_up(const struct ces_plan *plan)
 {
 	if (chdir("/") < 0 || unshare(CLONE_NEWNS) < 0)
@@ -151,7 +134,6 @@ static void set_up(const struct ces_plan *plan)
 		keep_parents(plan, plan->mounts[i].destination);
 	for (size_t i = 0; i < plan->decision->n_tmpfs; i++)
 		keep_parents(plan, plan->decision->tmpfs[i].destination);
-	mount_overlay(plan);
 }
 
 static void execute(const struct ces_plan *plan)

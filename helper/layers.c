@@ -14,8 +14,10 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/num.h"
+#include "helper/beneath.h"
 #include "helper/cleanroom.h"
 #include "helper/mounts.h"
+#include "helper/overlay.h"
 #include "helper/report.h"
 
 #define AT_ONCE           3
@@ -165,6 +167,14 @@ static int start_more(struct job *job, struct ces_error *err)
 	return 0;
 }
 
+static int mark_opaque(int staging, const struct ces_strings *paths, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fs = ces_beneath_open(staging, "fs", O_RDONLY | O_DIRECTORY, 0);
+
+	return fs < 0 ? ces_error_errno(err, CES_E_HOST, "staging directory")
+		      : ces_overlay_mark(fs, paths, err);
+}
+
 static int finish_layer(struct job *job, size_t i, struct ces_error *err)
 {
 	struct layer *layer = &job->layers[i];
@@ -177,6 +187,9 @@ static int finish_layer(struct job *job, size_t i, struct ces_error *err)
 	if (strcmp(answer.diff_id, job->pull->record.diff_ids.v[i]) != 0)
 		result =
 		    ces_error_set(err, CES_E_IMAGE, "a layer is not what the configuration says");
+	/* the unpacker is dead: nothing changes below fs any more */
+	if (result == 0)
+		result = mark_opaque(layer->staging, &answer.opaque, err);
 	if (result == 0)
 		result = ces_store_note_layer(layer->staging, answer.bytes,
 					      job->pull->parsed.layer_digests.v[i], err);

@@ -23,6 +23,7 @@
 #include "helper/config.h"
 #include "helper/devices.h"
 #include "helper/mounts.h"
+#include "helper/overlay.h"
 
 #define ROOT_BYTES  (16u << 20)
 #define ROOT_INODES 8192u
@@ -141,10 +142,16 @@ static int attach_new(int root, int mount, const char *path, struct ces_error *e
 	return result;
 }
 
-static int attach_layers(int root, const struct ces_plan *plan, int userns, struct ces_error *err)
+/* From the top down to the lowest that can be seen, *ret_lowest. */
+static int attach_layers(int root, const struct ces_plan *plan, int userns, size_t *ret_lowest,
+			 struct ces_error *err)
 {
-	for (size_t i = 0; i < plan->image.diff_ids.n; i++) {
+	bool bottom = false;
+
+	*ret_lowest = plan->image.diff_ids.n;
+	while (*ret_lowest > 0 && !bottom) {
 		CES_CLEANUP_FD int layer = -1;
+		size_t i = --*ret_lowest;
 		char path[32];
 		int mount;
 
@@ -155,6 +162,7 @@ static int attach_layers(int root, const struct ces_plan *plan, int userns, stru
 		    ces_mount_clone(layer, true, userns, &mount, err) < 0 ||
 		    attach_new(root, mount, path, err) < 0)
 			return -1;
+		bottom = ces_overlay_is_bottom(layer);
 	}
 	return 0;
 }
@@ -240,6 +248,7 @@ int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_c
 		     int *ret_root, struct ces_error *err)
 {
 	CES_CLEANUP_FD int root = -1;
+	size_t lowest;
 
 	if (ces_mount_tmpfs(ROOT_BYTES, ROOT_INODES, 0, 0, true, &root, err) < 0)
 		return -1;
@@ -250,7 +259,9 @@ int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_c
 	if (make_skeleton(root, plan, err) < 0 || make_devices(root, plan, err) < 0 ||
 	    make_top(root, plan, err) < 0 ||
 	    ces_gpu_files(&plan->gpus, root, &plan->map, err) < 0 ||
-	    attach_layers(root, plan, userns, err) < 0 || attach_upper(root, plan, err) < 0 ||
+	    attach_layers(root, plan, userns, &lowest, err) < 0 ||
+	    attach_upper(root, plan, err) < 0 ||
+	    ces_overlay_mount(CES_RUN_DIR, lowest, plan->image.diff_ids.n, err) < 0 ||
 	    attach_data(root, plan, err) < 0 || attach_runtime_view(root, cgroup, err) < 0 ||
 	    ces_config_write(plan, root, err) < 0)
 		return -1;

@@ -1,10 +1,10 @@
 /* The file tree of a run: built as root in the helper's private mount namespace, then everything
  * else is left.
  *
- *   /l/0 ..     the image's layers, id-mapped, read-only        /d/0 ..   project data, outputs,
- * scratch, binds /t          CES's own top layer: mount points, /etc/hosts   /dev      the nodes
- * granted /u          tmpfs of limited size: upper and work           /bundle   config.json /m
- * where the child mounts the overlay              /usr      the host's, for the runtime, read-only
+ *   /l/0 ..  the image's layers, id-mapped, read-only       /d/0 ..  data, outputs, scratch, binds
+ *   /t       CES's own top layer: mount points, /etc/hosts  /dev     the nodes granted
+ *   /u       tmpfs of limited size: upper and work          /bundle  config.json
+ *   /m       the overlay of these                           /usr     the host's, for the runtime
  */
 #ifndef CES_HELPER_ROOTFS_H
 #define CES_HELPER_ROOTFS_H

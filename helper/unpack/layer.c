@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <locale.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <archive.h>
@@ -267,8 +268,17 @@ int ces_layer_extract(struct ces_stream *stream, int root, const struct ces_laye
 	if (result == 0) {
 		ret->bytes = layer.bytes;
 		ret->entries = ces_tree_entries(layer.tree);
+		ces_tree_take_opaque(layer.tree, &ret->opaque);
 	}
 	archive_read_free(layer.archive);
 	ces_tree_close(layer.tree);
 	return result;
+}
+
+void ces_layer_free(struct ces_unpack_layer *answer)
+{
+	for (size_t i = 0; i < answer->opaque.n; i++)
+		free(answer->opaque.v[i]);
+	free(answer->opaque.v);
+	answer->opaque = (struct ces_strings){NULL, 0};
 }

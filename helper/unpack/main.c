@@ -117,6 +117,7 @@ static int do_layer(const struct ces_unpack_job *job, int root, struct ces_error
 	const struct ces_layer_limits limits = {job->max_bytes, job->max_entries};
 	struct ces_unpack_layer layer = {0};
 	struct ces_stream *stream;
+	int result;
 
 	/* The thread starts before the filter, which then covers both, and allows no other. */
 	if (ces_stream_open(&source, &stream, err) < 0)
@@ -128,7 +129,9 @@ static int do_layer(const struct ces_unpack_job *job, int root, struct ces_error
 	}
 	ces_stream_close(stream);
 	layer.diff_id = job->diff_id;
-	return answer(&ces_unpack_layer_schema, &layer, err);
+	result = answer(&ces_unpack_layer_schema, &layer, err);
+	ces_layer_free(&layer);
+	return result;
 }
 
 static int do_user(const struct ces_unpack_job *job, const int *layers, size_t n_layers,

@@ -192,7 +192,7 @@ static int make_directory(struct ces_tree *tree, const struct ces_path *path, st
 		return 0;
 	if (ces_walk_directory(tree->walk, path, false, &fd, &real, err) < 0)
 		return -1;
-	return ces_walk_make_opaque(fd, err);
+	return ces_walk_make_opaque(tree->walk, real, fd, err);
 }
 
 int ces_tree_directory(struct ces_tree *tree, const struct ces_path *path,
@@ -302,7 +302,7 @@ int ces_tree_whiteout(struct ces_tree *tree, const struct ces_path *path, struct
 		return 0;
 	if (ces_walk_directory(tree->walk, path, false, &fd, &real, err) < 0)
 		return -1;
-	return ces_walk_make_opaque(fd, err);
+	return ces_walk_make_opaque(tree->walk, real, fd, err);
 }
 
 int ces_tree_opaque(struct ces_tree *tree, const struct ces_path *path, struct ces_error *err)
@@ -312,7 +312,12 @@ int ces_tree_opaque(struct ces_tree *tree, const struct ces_path *path, struct c
 
 	if (ces_walk_directory(tree->walk, path, true, &fd, &real, err) < 0)
 		return -1;
-	return ces_walk_make_opaque(fd, err);
+	return ces_walk_make_opaque(tree->walk, real, fd, err);
+}
+
+void ces_tree_take_opaque(struct ces_tree *tree, struct ces_strings *ret)
+{
+	ces_walk_take_opaque(tree->walk, ret);
 }
 
 static int settle(int fd, const struct ces_tree_meta *meta, struct ces_error *err)

@@ -48,8 +48,9 @@ int ces_tree_link(struct ces_tree *tree, const struct ces_path *path, const stru
  * over it; a directory of this layer then becomes opaque. */
 int ces_tree_whiteout(struct ces_tree *tree, const struct ces_path *path, struct ces_error *err);
 
-/* Hides what lower layers have in the directory `path` (overlayfs: user.overlay.opaque). */
+/* Hides what lower layers have in the directory `path`; see ces_walk_make_opaque. */
 int ces_tree_opaque(struct ces_tree *tree, const struct ces_path *path, struct ces_error *err);
+void ces_tree_take_opaque(struct ces_tree *tree, struct ces_strings *ret);
 
 int ces_tree_finish(struct ces_tree *tree, struct ces_error *err);
 

@@ -74,14 +74,14 @@ static int look_in_layer(int layer, const char *name, char **ret, struct ces_err
 	enum sight sight = look(layer, "etc", S_IFDIR);
 
 	if (sight != SIGHT_FOUND)
-		return sight == SIGHT_BELOW ? 0 : 2;
+		return sight == SIGHT_BELOW && !is_opaque(layer) ? 0 : 2;
 	etc = open_beneath(layer, "etc", O_DIRECTORY);
 	if (etc < 0)
 		return ces_error_errno(err, CES_E_IMAGE, "cannot open the image's /etc");
 	sight = look(etc, name, S_IFREG);
 	if (sight == SIGHT_FOUND)
 		return read_file(etc, name, ret, err) < 0 ? -1 : 1;
-	return sight == SIGHT_NOTHING || is_opaque(etc) ? 2 : 0;
+	return sight == SIGHT_NOTHING || is_opaque(etc) || is_opaque(layer) ? 2 : 0;
 }
 
 int ces_user_find_file(const int *layers, size_t n_layers, const char *name, char **ret,

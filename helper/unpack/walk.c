@@ -16,6 +16,7 @@
 #include <sys/xattr.h>
 
 #include "common/cleanup.h"
+#include "common/worker.h"
 
 #define KEPT      8
 #define LINKS_MAX 40 /* as the kernel's MAXSYMLINKS */
@@ -32,6 +33,8 @@ struct ces_walk {
 	uint64_t clock;
 	struct kept kept[KEPT];
 	char pending[2 * PATH_MAX];
+	struct ces_strings opaque;
+	size_t opaque_bytes;
 };
 
 int ces_walk_failed(struct ces_error *err, const char *what)
@@ -73,6 +76,9 @@ void ces_walk_close(struct ces_walk *walk)
 	if (walk == NULL)
 		return;
 	ces_walk_forget(walk);
+	for (size_t i = 0; i < walk->opaque.n; i++)
+		free(walk->opaque.v[i]);
+	free(walk->opaque.v);
 	free(walk);
 }
 
@@ -102,32 +108,79 @@ int ces_walk_reopen(struct ces_walk *walk, const char *real)
 			    sizeof(how));
 }
 
-int ces_walk_make_opaque(int directory, struct ces_error *err)
+static int keep_opaque(struct ces_walk *walk, const struct ces_path *real, struct ces_error *err)
 {
-	if (fsetxattr(directory, "user.overlay.opaque", "y", 1, 0) < 0)
-		return ces_error_errno(err, CES_E_HOST, "cannot mark an opaque directory");
+	struct ces_strings *list = &walk->opaque;
+
+	walk->opaque_bytes += CES_WIRE_FIELD_HEADER + real->length;
+	if (list->n == CES_OPAQUE_MAX || walk->opaque_bytes > CES_OPAQUE_BYTES)
+		return ces_error_set(err, CES_E_LIMIT,
+				     "the layer has too many directories that hide lower ones");
+	if ((list->n & (list->n - 1)) == 0) {
+		char **bigger =
+		    reallocarray(list->v, list->n == 0 ? 1 : 2 * list->n, sizeof(*bigger));
+
+		if (bigger == NULL)
+			return ces_error_set(err, CES_E_INTERNAL, "out of memory");
+		list->v = bigger;
+	}
+	list->v[list->n] = strdup(real->text);
+	if (list->v[list->n] == NULL)
+		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
+	list->n++;
 	return 0;
 }
 
-/* Makes `name` in `directory` when nothing or only a whiteout is there. A directory that replaces a
- * whiteout is new in this layer: the lower one of that name must not shine through. */
+/* A directory may be said to be opaque any number of times, and is kept once. */
+int ces_walk_make_opaque(struct ces_walk *walk, const struct ces_path *real, int directory,
+			 struct ces_error *err)
+{
+	if (fsetxattr(directory, "user.overlay.opaque", "y", 1, XATTR_CREATE) == 0)
+		return keep_opaque(walk, real, err);
+	return errno == EEXIST
+		   ? 0
+		   : ces_error_errno(err, CES_E_HOST, "cannot mark an opaque directory");
+}
+
+void ces_walk_take_opaque(struct ces_walk *walk, struct ces_strings *ret)
+{
+	size_t n = 0;
+
+	*ret = walk->opaque;
+	walk->opaque = (struct ces_strings){NULL, 0};
+	for (size_t i = 0; i < ret->n; i++) {
+		CES_CLEANUP_FD int fd = ces_walk_reopen(walk, ret->v[i]);
+
+		if (fd >= 0)
+			ret->v[n++] = ret->v[i];
+		else
+			free(ret->v[i]);
+	}
+	ret->n = n;
+}
+
+/* Makes `name` in `directory` when nothing or only a whiteout is there. */
 static int make(struct ces_walk *walk, int directory, const char *name, bool replaces_whiteout,
 		struct ces_error *err)
 {
-	CES_CLEANUP_FD int made = -1;
-
 	if (ces_walk_count(walk, err) < 0)
 		return -1;
 	if (replaces_whiteout && unlinkat(directory, name, 0) < 0)
 		return ces_walk_failed(err, "replace a whiteout");
 	if (mkdirat(directory, name, 0755) < 0)
 		return ces_walk_failed(err, "make a directory");
-	if (!replaces_whiteout)
-		return 0;
-	made = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return 0;
+}
+
+/* A directory that replaces a whiteout is new in this layer: the lower one of that name must not
+ * shine through. */
+static int hide_lower(struct ces_walk *walk, const struct ces_path *real, struct ces_error *err)
+{
+	CES_CLEANUP_FD int made = ces_walk_reopen(walk, real->text);
+
 	if (made < 0)
 		return ces_walk_failed(err, "open a directory");
-	return ces_walk_make_opaque(made, err);
+	return ces_walk_make_opaque(walk, real, made, err);
 }
 
 /* Puts the target of a symlink before `rest`, which is the end of what is pending. */
@@ -201,7 +254,10 @@ static int step(struct ces_walk *walk, const char *name, const char **rest, bool
 		return ces_error_set(err, CES_E_IMAGE,
 				     "it lies below something that is not a directory");
 	}
-	return ces_path_push(real, name, strlen(name), err) < 0 ? -1 : 1;
+	if (ces_path_push(real, name, strlen(name), err) < 0 ||
+	    (found == FOUND_WHITEOUT && hide_lower(walk, real, err) < 0))
+		return -1;
+	return 1;
 }
 
 /* Walks from the root, component by component. 1, 0 when missing, -1. */

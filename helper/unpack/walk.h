@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/wire.h"
 #include "helper/unpack/path.h"
 
 struct ces_walk;
@@ -32,8 +33,14 @@ void ces_walk_forget(struct ces_walk *walk);
 /* Opens a directory by its real path, without following any symlink. -1 with errno. */
 int ces_walk_reopen(struct ces_walk *walk, const char *real);
 
-/* Makes a directory where a whiteout was: it hides what lower layers have there. */
-int ces_walk_make_opaque(int directory, struct ces_error *err);
+/* Makes a directory (open as fd, really at `real`) hide what lower layers have there: marks it for
+ * the job that looks for the image's user, and keeps its path for the helper, which alone can set
+ * the mark that the kernel obeys. CES_E_LIMIT when they are too many for an answer. */
+int ces_walk_make_opaque(struct ces_walk *walk, const struct ces_path *real, int directory,
+			 struct ces_error *err);
+
+/* Hands over the paths kept (each and the list malloc'd), but those whose directory went again. */
+void ces_walk_take_opaque(struct ces_walk *walk, struct ces_strings *ret);
 
 /* Turns errno into "cannot <what>: ..." with the code that fits: the image's fault or this
  * machine's. */

@@ -50,3 +50,12 @@ dig='i=0; while [ $i -lt 1200 ]; do mkdir d && cd d || exit; echo patient > f; i
 	from=user-number run inside -- sh -c 'echo x > /dev/shm/f && cat /dev/shm/f'
 	[ "$output" = x ]
 }
+
+@test "the marks that hide or redirect files of an image cannot be written, taken off or read" {
+	have alice rules
+	install -m 755 "${B:-build}/tests/marks_driver" /safe_data/nsh-2024-0001/marks
+	from=rules run inside -- sh -c '/safe_data/marks /o; /safe_data/marks /; ls /o; ls -d /etc /d'
+	rm -f /safe_data/nsh-2024-0001/marks
+	echo "$output"
+	[ "$output" = $'tried\ntried\nnew\n/d\n/etc' ]
+}

@@ -103,7 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	const struct ces_layer_limits limits = {.max_bytes = 8 << 20, .max_entries = 500};
 	char digest[CES_DIGEST_LENGTH + 1];
 	struct ces_stream_source source = {.digest = digest, .diff_id = digest};
-	struct ces_unpack_layer answer;
+	struct ces_unpack_layer answer = {0};
 	struct ces_stream *stream;
 	struct ces_error err = {0};
 	int root;
@@ -126,6 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 		abort();
 	if (ces_layer_extract(stream, root, &limits, &answer, &err) < 0 && err.text[0] == '\0')
 		abort();
+	ces_layer_free(&answer);
 	ces_stream_close(stream);
 	close(source.fd);
 	only_root_is_there();

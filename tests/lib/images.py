@@ -147,6 +147,17 @@ def layer_rules():
     return [low, mid, top]
 
 
+def opaque_root_layers():
+    """A file, then a layer that hides all below it and brings a system of its own, then one on top."""
+    new = Layer().file(".wh..wh..opq").dir("bin").dir("etc")
+    with open(BUSYBOX, "rb") as f:
+        new.file("bin/busybox", f.read(), 0o755)
+    for applet in ("sh", "ls", "cat"):
+        new.symlink("bin/" + applet, "busybox")
+    new.file("etc/passwd", "root:x:0:0:root:/:/bin/sh\n")
+    return [Layer().file("old", "old"), new, Layer().file("top", "top")]
+
+
 def cuda():
     """A program that loads libraries, and in the places of a driver's files what must not be followed."""
     layer = Layer().dir("usr/lib").dir("opt").dir("opt/lib")
@@ -274,6 +285,7 @@ def images(out):
     image("rules", layer_rules(), {"Cmd": ["sh"]})
     image("rules-zstd", layer_rules(), {"Cmd": ["sh"]}, "zstd")
     image("rules-plain", layer_rules(), {"Cmd": ["sh"]}, "none")
+    image("opaque-root", opaque_root_layers(), {"Cmd": ["sh"]})
     image("shared-a", [Layer().file("a", noise(1, 100000))])
     image("shared-b", [Layer().file("b", noise(2, 100000))])
     image("big", [Layer().file(f"noise{i}", noise(10 + i, 6 << 20)) for i in range(4)])

@@ -55,6 +55,7 @@ static void teardown(void)
 	FILE *canary = fopen("canary", "r");
 	struct stat st;
 
+	ces_layer_free(&answer);
 	ck_assert_ptr_nonnull(canary);
 	ck_assert_ptr_nonnull(fgets(text, sizeof(text), canary));
 	fclose(canary);
@@ -297,6 +298,44 @@ START_TEST(an_entry_wins_over_a_whiteout_of_its_own_layer_in_either_order)
 }
 END_TEST
 
+static void reported(const char *const *paths, size_t n)
+{
+	ck_assert_uint_eq(answer.opaque.n, n);
+	for (size_t i = 0; i < n; i++)
+		ck_assert_str_eq(answer.opaque.v[i], paths[i]);
+}
+
+/* The helper is told each once, by its own path, and none that went again. */
+START_TEST(directories_that_hide_lower_ones_are_reported)
+{
+	static const char *const paths[] = {"o", "real", "a/b", ""};
+
+	GOOD(ENTRY("o/.wh..wh..opq", '0'), ENTRY("o/.wh..wh..opq", '0'),
+	     ENTRY("real", '5', .mode = 0755), ENTRY("link", '2', "real"),
+	     ENTRY("link/.wh..wh..opq", '0'), ENTRY("gone/.wh..wh..opq", '0'),
+	     ENTRY("gone", '0', "a file"), ENTRY("a/.wh.b", '0'), ENTRY("a/b/c", '0', "x"),
+	     ENTRY(".wh..wh..opq", '0'));
+	reported(paths, CES_COUNT(paths));
+}
+END_TEST
+
+START_TEST(more_of_them_than_an_answer_takes_are_refused)
+{
+	struct tar tar = {NULL, 0};
+	char name[64];
+
+	limits.max_entries = 2 * CES_OPAQUE_MAX;
+	for (int i = 0; i <= CES_OPAQUE_MAX; i++) {
+		snprintf(name, sizeof(name), "%d/%d/.wh..wh..opq", i % 256, i / 256);
+		tar_add(&tar, &(struct tar_entry){.name = name, .type = '0'});
+	}
+	tar_end(&tar);
+	ck_assert_int_eq(extract(&tar), -1);
+	ck_assert_int_eq(err.code, CES_E_LIMIT);
+	free(tar.bytes);
+}
+END_TEST
+
 START_TEST(a_later_entry_replaces_an_earlier_one)
 {
 	GOOD(ENTRY("f", '0', "old"), ENTRY("f", '0', "new"), ENTRY("l", '2', "/etc"),
@@ -527,6 +566,8 @@ int main(void)
 	tcase_add_test(tests, long_and_foreign_names_come_through_unchanged);
 	tcase_add_test(tests, whiteouts_hide_what_lower_layers_have);
 	tcase_add_test(tests, an_entry_wins_over_a_whiteout_of_its_own_layer_in_either_order);
+	tcase_add_test(tests, directories_that_hide_lower_ones_are_reported);
+	tcase_add_test(tests, more_of_them_than_an_answer_takes_are_refused);
 	tcase_add_test(tests, a_later_entry_replaces_an_earlier_one);
 	tcase_add_test(tests, symlinks_of_the_layer_are_followed_inside_it_only);
 	tcase_add_test(tests, a_kept_directory_is_forgotten_when_its_way_changes);

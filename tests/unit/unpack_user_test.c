@@ -181,6 +181,13 @@ START_TEST(a_hidden_file_is_not_found)
 	ck_assert_int_eq(setxattr("high/etc", "user.overlay.opaque", "y", 1, 0), 0);
 	finds(NULL);
 	rmdir("high/etc");
+	finds("low");
+	ck_assert_int_eq(setxattr("high", "user.overlay.opaque", "y", 1, 0), 0);
+	finds(NULL);
+	mkdir("high/etc", 0755);
+	finds(NULL);
+	rmdir("high/etc");
+	ck_assert_int_eq(removexattr("high", "user.overlay.opaque"), 0);
 	ck_assert_int_eq(mknod("high/etc", S_IFCHR, 0), 0);
 	finds(NULL);
 	unlink("high/etc");
