@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -28,6 +29,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/io.h"
 
 /* The inode number that the kernel gives the initial user namespace: PROC_USER_INIT_INO,
  * linux/proc_ns.h. */
@@ -250,4 +252,39 @@ int ces_cleanroom_enter(int argc, uid_t *ret_uid, struct ces_error *err)
 void ces_cleanroom_deadline(unsigned seconds)
 {
 	(void)alarm(seconds);
+}
+
+#define LOCK_WAIT_MS  60000
+#define LOCK_TICK_US  200
+#define LOCK_TICKS_US 5000
+
+int ces_cleanroom_lock(int fd, unsigned seconds, unsigned *ret_left)
+{
+	int64_t deadline = ces_now_ms() + LOCK_WAIT_MS;
+	unsigned tick = LOCK_TICK_US;
+
+	/* not by a flock that blocks: between its return and an alarm there is a moment too */
+	for (;;) {
+		unsigned left = alarm(seconds);
+
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+			*ret_left = left;
+			return 0;
+		}
+		(void)alarm(left);
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -1;
+		if (ces_now_ms() > deadline) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		(void)usleep(tick);
+		tick = tick * 2 > LOCK_TICKS_US ? LOCK_TICKS_US : tick * 2;
+	}
+}
+
+void ces_cleanroom_unlock(int fd, unsigned left)
+{
+	(void)flock(fd, LOCK_UN);
+	(void)alarm(left);
 }

@@ -23,9 +23,14 @@ int ces_cleanroom_enter(int argc, uid_t *ret_uid, struct ces_error *err);
  */
 void ces_cleanroom_deadline(unsigned seconds);
 
-/* For an alarm(2) while a lock is held for which every user's request waits. A caller to whom his
- * cgroup was delegated can freeze it with the helper in it at any moment; a fatal signal ends even
- * a frozen process (cgroup-v2.rst, cgroup.freeze), and its locks go with it. */
+/* Takes the one lock on fd, for which every user's request waits, and is killed if it holds it for
+ * longer than seconds: a caller to whom his cgroup was delegated can freeze it with the helper in
+ * it at any moment; a fatal signal ends even a frozen process (cgroup-v2.rst, cgroup.freeze), and
+ * its locks go with it. There is no moment at which the lock is held without that alarm. *ret_left:
+ * for ces_cleanroom_unlock. -1 with errno, ETIMEDOUT when it could not be had in a minute. */
+int ces_cleanroom_lock(int fd, unsigned seconds, unsigned *ret_left);
+void ces_cleanroom_unlock(int fd, unsigned left);
+
 #define CES_LOCK_SECONDS 5
 
 #endif
