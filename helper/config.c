@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "common/io.h"
 #include "common/paths.h"
 #include "helper/beneath.h"
+#include "helper/promise.h"
 
 #define FILTER_MAX (1u << 20)
 
@@ -37,16 +39,15 @@ static void put(json to, const char *key, json value)
 	(void)json_object_object_add(to, key, value);
 }
 
-static json list(const char *const *values, size_t n)
+/* Ended by NULL. */
+static json list(const char *const *values)
 {
 	json array = json_object_new_array();
 
-	for (size_t i = 0; i < n; i++)
-		(void)json_object_array_add(array, text(values[i]));
+	for (; *values != NULL; values++)
+		(void)json_object_array_add(array, text(*values));
 	return array;
 }
-
-#define LIST(values) list((values), CES_COUNT(values))
 
 /* NAME=value: replaces an earlier one of the same name. */
 static void env_put(json env, const char *entry)
@@ -192,18 +193,23 @@ static json user(const struct ces_plan *plan)
 	return who;
 }
 
-/* What services need that start as root and change user; nothing that reaches beyond the
- * container's own files and processes. Held by container root only: no other user gets any. */
+static json capability_names(bool some)
+{
+	json array = json_object_new_array();
+
+	for (size_t i = 0; i < ces_promise_n_capabilities && some; i++)
+		(void)json_object_array_add(array, text(ces_promise_capabilities[i].name));
+	return array;
+}
+
 static json capabilities(const struct ces_plan *plan)
 {
-	static const char *const few[] = {
-	    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID",
-	    "CAP_KILL",  "CAP_SETGID",       "CAP_SETUID", "CAP_NET_BIND_SERVICE"};
+	bool root = plan->uid == 0;
 	json sets = object();
 
-	put(sets, "bounding", LIST(few));
-	put(sets, "effective", plan->uid == 0 ? LIST(few) : json_object_new_array());
-	put(sets, "permitted", plan->uid == 0 ? LIST(few) : json_object_new_array());
+	put(sets, "bounding", capability_names(true));
+	put(sets, "effective", capability_names(root));
+	put(sets, "permitted", capability_names(root));
 	put(sets, "inheritable", json_object_new_array());
 	put(sets, "ambient", json_object_new_array());
 	return sets;
@@ -236,63 +242,64 @@ static json process(const struct ces_plan *plan)
 	return it;
 }
 
-static void mount(json mounts, const char *destination, const char *type, const char *source,
-		  const char *const *options, size_t n)
+/* more: options that are no flags, ',' between; or NULL. */
+static void add_mount(json mounts, const char *destination, const char *type, const char *source,
+		      unsigned long flags, const char *more)
 {
-	json it = object();
+	static const struct {
+		unsigned long flag;
+		const char *option;
+	} words[] = {
+	    {MS_NOSUID, "nosuid"}, {MS_NOEXEC, "noexec"}, {MS_NODEV, "nodev"}, {MS_RDONLY, "ro"}};
+	json it = object(), options = json_object_new_array();
+	char copy[128], *save = NULL;
 
+	(void)snprintf(copy, sizeof(copy), "%s", more != NULL ? more : "");
+	for (char *word = strtok_r(copy, ",", &save); word != NULL;
+	     word = strtok_r(NULL, ",", &save))
+		(void)json_object_array_add(options, text(word));
+	for (size_t i = 0; i < CES_COUNT(words); i++)
+		if ((flags & words[i].flag) != 0)
+			(void)json_object_array_add(options, text(words[i].option));
 	put(it, "destination", text(destination));
 	put(it, "type", text(type));
 	put(it, "source", text(source));
-	put(it, "options", list(options, n));
+	put(it, "options", options);
 	(void)json_object_array_add(mounts, it);
 }
 
-#define MOUNT(destination, type, source, ...)                                                      \
-	do {                                                                                       \
-		static const char *const options[] = {__VA_ARGS__};                                \
-		mount(mounts, destination, type, source, options, CES_COUNT(options));             \
-	} while (0)
-
-static void mount_sized(json mounts, const char *destination, uint64_t bytes, const char *mode)
+static void add_tmpfs(json mounts, const char *destination, uint64_t bytes)
 {
-	char size[40];
-	const char *const options[] = {"nosuid", "nodev", mode, size};
+	char more[64];
 
-	(void)snprintf(size, sizeof(size), "size=%llu", (unsigned long long)bytes);
-	mount(mounts, destination, "tmpfs", "tmpfs", options, CES_COUNT(options));
+	(void)snprintf(more, sizeof(more), "mode=1777,size=%llu", (unsigned long long)bytes);
+	add_mount(mounts, destination, "tmpfs", "tmpfs", MS_NOSUID | MS_NODEV, more);
 }
 
 static json all_mounts(const struct ces_plan *plan)
 {
 	json mounts = json_object_new_array();
 
-	MOUNT("/proc", "proc", "proc", "nosuid", "noexec", "nodev");
-	/* a bind: a runtime that made nodes itself would need mknod */
-	MOUNT("/dev", "bind", "/dev", "rbind", "nosuid", "noexec");
-	MOUNT("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666",
-	      "mode=0620");
-	MOUNT("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev");
-	MOUNT("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", "ro");
-	mount_sized(mounts, "/dev/shm", plan->decision->limits.shm, "mode=1777");
+	for (size_t i = 0; i < ces_promise_n_mounts; i++) {
+		const struct ces_promise_mount *it = &ces_promise_mounts[i];
+
+		add_mount(mounts, it->destination, it->type, it->source, it->flags, it->more);
+	}
+	add_tmpfs(mounts, "/dev/shm", plan->decision->limits.shm);
 	/* before the caller's, which may hide it but never come to lie in it */
 	if (plan->gpus.n_names > 0)
-		MOUNT(CES_GPU_DIR, "bind", "/g", "rbind", "nosuid", "nodev", "ro");
+		add_mount(mounts, CES_GPU_DIR, "bind", "/g", ces_plan_mount_flags(true), "rbind");
 	for (size_t i = 0; i < plan->n_mounts; i++) {
 		char source[32];
 
 		(void)snprintf(source, sizeof(source), "/d/%zu", i);
 		/* the flags are on the mount already and locked; runc wants them repeated */
-		if (plan->mounts[i].read_only)
-			MOUNT(plan->mounts[i].destination, "bind", source, "rbind", "nosuid",
-			      "nodev", "ro");
-		else
-			MOUNT(plan->mounts[i].destination, "bind", source, "rbind", "nosuid",
-			      "nodev");
+		add_mount(mounts, plan->mounts[i].destination, "bind", source,
+			  ces_plan_mount_flags(plan->mounts[i].read_only), "rbind");
 	}
 	for (size_t i = 0; i < plan->decision->n_tmpfs; i++)
-		mount_sized(mounts, plan->decision->tmpfs[i].destination,
-			    plan->decision->tmpfs_sizes[i], "mode=1777");
+		add_tmpfs(mounts, plan->decision->tmpfs[i].destination,
+			  plan->decision->tmpfs_sizes[i]);
 	return mounts;
 }
 
@@ -321,25 +328,11 @@ static json read_json(const char *path)
 
 static json linux_part(const struct ces_plan *plan, struct ces_error *err)
 {
-	static const char *const masked[] = {
-	    "/proc/acpi",          "/proc/asound",
-	    "/proc/interrupts",    "/proc/kallsyms",
-	    "/proc/kcore",         "/proc/keys",
-	    "/proc/key-users",     "/proc/latency_stats",
-	    "/proc/sched_debug",   "/proc/scsi",
-	    "/proc/timer_list",    "/proc/timer_stats",
-	    "/proc/kpagecount",    "/proc/kpageflags",
-	    "/proc/sysrq-trigger", "/sys/devices/virtual/powercap",
-	    "/sys/dev/block",      "/sys/firmware",
-	    "/sys/fs/cgroup",      "/sys/fs/selinux",
-	    "/sys/kernel/debug",   "/sys/kernel/security",
-	};
-	static const char *const read_only[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"};
 	json it = object();
 
 	put(it, "namespaces", namespaces());
-	put(it, "maskedPaths", LIST(masked));
-	put(it, "readonlyPaths", LIST(read_only));
+	put(it, "maskedPaths", list(ces_promise_masked));
+	put(it, "readonlyPaths", list(ces_promise_read_only));
 	if (plan->runc) {
 		json filter = read_json(CES_SECCOMP_JSON_PATH);
 

@@ -3,6 +3,8 @@
 #ifndef CES_HELPER_PLAN_H
 #define CES_HELPER_PLAN_H
 
+#include <sys/mount.h>
+
 #include "common/image.h"
 #include "common/request.h"
 #include "helper/cgroup.h"
@@ -18,6 +20,12 @@ struct ces_plan_mount {
 };
 
 #define CES_PLAN_MOUNTS 40
+
+/* The flags of each of them. */
+static inline unsigned long ces_plan_mount_flags(bool read_only)
+{
+	return MS_NOSUID | MS_NODEV | (read_only ? MS_RDONLY : 0ul);
+}
 
 /* The first three of the mounts. */
 enum { CES_PLAN_DATA, CES_PLAN_OUTPUTS, CES_PLAN_SCRATCH };
