@@ -62,7 +62,7 @@ $(B)/ces-unpack: $(call obj,$(wildcard helper/unpack/*.c)) $(LIBS)
 $(B)/ces-relay: $(call obj,$(wildcard helper/relay/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp
 $(B)/ces-policy: $(call obj,$(wildcard policy/tool/*.c)) $(LIBS)
-	$(CC) $(LINKHARD) -o $@ $^ -ljson-c -lnettle -lz
+	$(CC) $(LINKHARD) -o $@ $^ -lcap -ljson-c -lnettle -lz
 $(B)/seccomp-generate: $(call obj,$(wildcard helper/seccomp/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp -ljson-c -lnettle
 $(B)/seccomp.bpf.base64: $(B)/seccomp-generate

@@ -142,12 +142,28 @@ static void check_initial(struct ces_doctor *doctor)
 	ces_doctor_remedy(doctor, "use a login on the machine itself");
 }
 
+/* Each run's container is held by ptrace(2) until it has been compared with the plan. */
+static void check_tracing(struct ces_doctor *doctor)
+{
+	char scope[16];
+
+	if (!read_line("/proc/sys/kernel/yama/ptrace_scope", scope, sizeof(scope)) ||
+	    strcmp(scope, "3") != 0)
+		return;
+	ces_doctor_find(doctor, "kernel", CES_GRADE_PROBLEM,
+			"no process may be traced, not even by root (kernel.yama.ptrace_scope): "
+			"no run can be proven");
+	ces_doctor_remedy(doctor, "as root: set kernel.yama.ptrace_scope = 2 in /etc/sysctl.d, and "
+				  "start the machine anew");
+}
+
 void ces_doctor_namespaces(struct ces_doctor *doctor)
 {
 	static const char *const kinds[] = {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup"};
 	char path[64], value[64];
 	bool fine = true;
 
+	check_tracing(doctor);
 	for (size_t i = 0; i < CES_COUNT(kinds); i++) {
 		snprintf(path, sizeof(path), "/proc/sys/user/max_%s_namespaces", kinds[i]);
 		if (read_line(path, value, sizeof(value)) && strtoul(value, NULL, 10) > 0)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -347,6 +348,36 @@ int ces_cgroup_join(const struct ces_cgroup *cgroup)
 		if (cgroup->v1[i] >= 0 && write_text(cgroup->v1[i], "tasks", "0") < 0)
 			return -1;
 	return 0;
+}
+
+/* "ID:CONTROLLER,...:PATH"; version 2 has the ID 0 and no controllers (cgroups(7)). A cgroup
+ * namespace or a job shows more before the path. */
+static bool line_holds(const char *text, const char *controller, const char *path)
+{
+	size_t wanted = strlen(controller), tail = strlen(path);
+
+	for (const char *line = text; *line != '\0'; line += *line == '\n') {
+		const char *end = line + strcspn(line, "\n"), *at = strchr(line, ':');
+		const char *names_end = at == NULL ? NULL : strchr(at + 1, ':');
+
+		if (names_end == NULL || names_end > end)
+			return false;
+		for (at++; at <= names_end; at += strcspn(at, ",:") + 1)
+			if (strcspn(at, ",:") == wanted && strncmp(at, controller, wanted) == 0)
+				return (size_t)(end - names_end) > tail + 1 &&
+				       end[-(ptrdiff_t)tail - 1] == '/' &&
+				       strncmp(end - tail, path, tail) == 0;
+		line = end;
+	}
+	return false;
+}
+
+bool ces_cgroup_holds(const struct ces_cgroup *cgroup, const char *text)
+{
+	for (size_t i = 0; i < CES_CGROUP_V1; i++)
+		if (cgroup->v1[i] >= 0 && !line_holds(text, v1_names[i], cgroup->name))
+			return false;
+	return line_holds(text, "", cgroup->name);
 }
 
 void ces_cgroup_kill(const struct ces_cgroup *cgroup)

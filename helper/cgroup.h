@@ -55,6 +55,9 @@ int ces_cgroup_leave_session(struct ces_cgroup *cgroup, struct ces_error *err);
  * milliseconds. 0, or -1 with errno. */
 int ces_cgroup_join(const struct ces_cgroup *cgroup);
 
+/* Is a process in it, in every hierarchy that the run has? text: its /proc/PID/cgroup. */
+bool ces_cgroup_holds(const struct ces_cgroup *cgroup, const char *text);
+
 /* Ends every process in it. */
 void ces_cgroup_kill(const struct ces_cgroup *cgroup);
 

@@ -3,6 +3,7 @@
 #define CES_HELPER_DEVICES_H
 
 #include <stdbool.h>
+#include <json-c/json.h>
 #include <sys/types.h>
 
 #include "common/error.h"
@@ -24,5 +25,11 @@ int ces_devices_confine(int cgroup, const struct ces_device *more, size_t n, str
  * user, whose console file a terminal is bound to. */
 int ces_devices_make(int dev, uid_t owner, gid_t group, const struct ces_device *more, size_t n,
 		     struct ces_error *err);
+
+/* Holds a container's /dev to it: the standard nodes and the n given, with these numbers, and
+ * nothing else that is a device (a terminal at /dev/console apart). The names found are added to
+ * the array. */
+int ces_devices_check(int dev, const struct ces_device *more, size_t n, struct json_object *found,
+		      struct ces_error *err);
 
 #endif

@@ -159,12 +159,14 @@ static int record_end(const struct ces_finish *finish, const struct ces_cgroup_u
 		      struct ces_error *err)
 {
 	const struct ces_session *session = finish->plan->session;
+	const struct ces_journal_subject about = {
+	    session->uid,      session->caller.user,     finish->plan->decision->project,
+	    finish->plan->run, finish->grant->reference, finish->grant->digest};
 
 	return ces_journal_append(&session->journal,
-				  ces_journal_end("run", session->uid, finish->plan->run,
-						  finish->grant->reference, finish->grant->digest,
-						  (uint64_t)finish->end.status, finish->end.reason,
-						  usage->peak_memory, usage->cpu_us),
+				  ces_journal_end("run", &about, (uint64_t)finish->end.status,
+						  finish->end.reason, usage->peak_memory,
+						  usage->cpu_us),
 				  false, err);
 }
 
@@ -239,35 +241,32 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 
 /* A dead run's directories, opened again with its owner's rights; its ids are known from the
  * record. */
-static void clean_dead(struct ces_session *session, const struct ces_run_record *record)
+static void clean_dead(struct ces_session *session, const struct ces_run_record *record,
+		       const struct ces_caller *owner)
 {
 	CES_CLEANUP_FD int userns = -1;
 	CES_CLEANUP_FD int outputs = -1;
 	CES_CLEANUP_FD int scratch = -1;
 	CES_CLEANUP_FD int parent = -1;
-	struct ces_caller owner = {0};
 	struct ces_error ignored;
 	struct ces_idmap map;
 	uint32_t base;
 
-	if (ces_caller_load((uid_t)record->uid, &owner, &ignored) < 0)
-		return;
-	if (ces_idmap_base(session->policy, session->store.dir, owner.uid, &base, &ignored) == 0 &&
-	    ces_idmap_make(&owner, (uint32_t)record->user, (uint32_t)record->group, base, NULL, 0,
+	if (ces_idmap_base(session->policy, session->store.dir, owner->uid, &base, &ignored) == 0 &&
+	    ces_idmap_make(owner, (uint32_t)record->user, (uint32_t)record->group, base, NULL, 0,
 			   &map, &ignored) == 0 &&
 	    ces_userns_make(&map, &userns, &ignored) == 0) {
 		if (record->outputs != NULL)
-			(void)ces_beneath_open_as(&owner, record->outputs, false, &outputs,
+			(void)ces_beneath_open_as(owner, record->outputs, false, &outputs,
 						  &ignored);
 		if (record->scratch != NULL)
-			(void)ces_beneath_open_as(&owner, record->scratch, false, &scratch,
+			(void)ces_beneath_open_as(owner, record->scratch, false, &scratch,
 						  &ignored);
 		clean_directories(userns, map.user, map.group, outputs, scratch);
 		if (scratch >= 0 &&
-		    ces_beneath_open_parent(&owner, record->scratch, &parent, &ignored) == 0)
-			remove_directory(&owner, parent, record->scratch);
+		    ces_beneath_open_parent(owner, record->scratch, &parent, &ignored) == 0)
+			remove_directory(owner, parent, record->scratch);
 	}
-	ces_caller_free(&owner);
 }
 
 struct dead {
@@ -280,6 +279,9 @@ static void finish_one(const struct ces_run_record *record, bool alive, void *co
 {
 	struct dead *dead = context;
 	struct ces_session *session = dead->session;
+	struct ces_journal_subject about = {(uid_t)record->uid, NULL,          record->project,
+					    record->run,        record->image, record->digest};
+	struct ces_caller owner = {0};
 	struct ces_error ignored;
 
 	if (alive)
@@ -289,12 +291,13 @@ static void finish_one(const struct ces_run_record *record, bool alive, void *co
 		return;
 	}
 	ces_cgroup_clear(record);
-	clean_dead(session, record);
-	(void)ces_journal_append(&session->journal,
-				 ces_journal_end("run", (uid_t)record->uid, record->run,
-						 record->image, record->digest, CES_EXIT_REFUSED,
-						 "helper died", 0, 0),
-				 true, &ignored);
+	if (ces_caller_load((uid_t)record->uid, &owner, &ignored) == 0)
+		clean_dead(session, record, &owner);
+	about.user = owner.user;
+	(void)ces_journal_append(
+	    &session->journal,
+	    ces_journal_end("run", &about, CES_EXIT_REFUSED, "helper died", 0, 0), true, &ignored);
+	ces_caller_free(&owner);
 	if (record->retain_run != 0 && record->image != NULL)
 		(void)ces_store_remove_grant(&session->store, (uid_t)record->uid, record->image,
 					     &ignored);

@@ -128,6 +128,12 @@ static size_t format_map(const struct ces_idmap_extent *extents, size_t n, char 
 	return used;
 }
 
+void ces_idmap_format(const struct ces_idmap *map, bool gid, char *buffer, size_t size)
+{
+	buffer[0] = '\0';
+	(void)format_map(gid ? map->gid : map->uid, gid ? map->n_gid : map->n_uid, buffer, size);
+}
+
 /* One write, as the kernel demands; then what the kernel shows must be the same bytes: it prints a
  * map in this very format (kernel/user_namespace.c, uid_m_show). */
 static int write_one(pid_t pid, const char *file, const struct ces_idmap_extent *extents, size_t n,

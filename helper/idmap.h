@@ -48,6 +48,9 @@ int ces_idmap_write(pid_t pid, const struct ces_idmap *map, struct ces_error *er
  * over the mode of a file (capable_wrt_inode_uidgid, kernel/capability.c). */
 bool ces_idmap_holds(const struct ces_idmap *map, uid_t uid, gid_t gid);
 
+/* One of the two as the kernel shows it in /proc/PID/uid_map and gid_map. */
+void ces_idmap_format(const struct ces_idmap *map, bool gid, char *buffer, size_t size);
+
 /* Host id behind an inside uid. */
 uint32_t ces_idmap_host_uid(const struct ces_idmap *map, uint32_t inside);
 uint32_t ces_idmap_host_gid(const struct ces_idmap *map, uint32_t inside);

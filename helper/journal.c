@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -146,14 +145,12 @@ int ces_journal_append(const struct ces_journal *journal, struct json_object *re
 	unsigned left;
 	int result;
 
-	if (record == NULL || flock(journal->fd, LOCK_EX) < 0) {
+	if (record == NULL || ces_cleanroom_lock(journal->fd, CES_LOCK_SECONDS, &left) < 0) {
 		json_object_put(record);
 		return ces_error_set(err, CES_E_HOST, "the journal cannot be written");
 	}
-	left = alarm(CES_LOCK_SECONDS);
 	result = append_locked(journal->fd, record, line, sizeof(line), err);
-	(void)flock(journal->fd, LOCK_UN);
-	(void)alarm(left);
+	ces_cleanroom_unlock(journal->fd, left);
 	json_object_put(record);
 	if (result == 0 && durable && fdatasync(journal->fd) < 0)
 		return ces_error_errno(err, CES_E_HOST, "the journal did not reach the disk");
@@ -297,23 +294,48 @@ struct json_object *ces_journal_stranger(uid_t uid, const char *run, uint64_t po
 	return record;
 }
 
-struct json_object *ces_journal_end(const char *verb, uid_t uid, const char *run, const char *image,
-				    const char *digest, uint64_t status, const char *reason,
-				    uint64_t peak_memory, uint64_t cpu_us)
+static void put_subject(struct json_object *record, const struct ces_journal_subject *about)
+{
+	put_number(record, "uid", about->uid);
+	put(record, "user", about->user);
+	put(record, "project", about->project);
+	put(record, "run", about->run);
+	put(record, "image", about->image);
+	put(record, "digest", about->digest);
+}
+
+struct json_object *ces_journal_end(const char *verb, const struct ces_journal_subject *about,
+				    uint64_t status, const char *reason, uint64_t peak_memory,
+				    uint64_t cpu_us)
 {
 	struct json_object *record = json_object_new_object();
 
 	put(record, "event", "end");
 	put(record, "verb", verb);
-	put_number(record, "uid", uid);
-	put(record, "run", run);
-	put(record, "image", image);
-	put(record, "digest", digest);
+	put_subject(record, about);
 	put_number(record, "status", status);
 	put(record, "reason", reason);
 	if (peak_memory > 0)
 		put_number(record, "peak_memory", peak_memory);
 	if (cpu_us > 0)
 		put_number(record, "cpu_us", cpu_us);
+	return record;
+}
+
+struct json_object *ces_journal_proof(const struct ces_journal_subject *about,
+				      struct json_object *found, const char *deviation)
+{
+	struct json_object *record = json_object_new_object();
+
+	put(record, "event", "proof");
+	put(record, "verb", "run");
+	put(record, "outcome", deviation == NULL ? "as planned" : "deviates");
+	put_subject(record, about);
+	put(record, "reason", deviation);
+	json_object_object_foreach(found, key, value)
+	{
+		(void)json_object_object_add(record, key, json_object_get(value));
+	}
+	json_object_put(found);
 	return record;
 }

@@ -36,6 +36,12 @@ struct json_object *ces_journal_decision(const struct ces_policy *policy,
 					 const char *digest, const struct ces_strings *devices,
 					 const struct ces_error *why);
 
+/* What a record is about; NULL where it is not known. */
+struct ces_journal_subject {
+	uid_t uid;
+	const char *user, *project, *run, *image, *digest;
+};
+
 /* {run} is the one template that a decision leaves open. */
 void ces_journal_fill_run(const char *source, const char *run, char *buffer, size_t size);
 
@@ -45,8 +51,13 @@ struct json_object *ces_journal_stranger(uid_t uid, const char *run, uint64_t po
 					 uint64_t stranger, uint64_t count);
 
 /* The record of an end: of a run or a pull. */
-struct json_object *ces_journal_end(const char *verb, uid_t uid, const char *run, const char *image,
-				    const char *digest, uint64_t status, const char *reason,
-				    uint64_t peak_memory, uint64_t cpu_us);
+struct json_object *ces_journal_end(const char *verb, const struct ces_journal_subject *about,
+				    uint64_t status, const char *reason, uint64_t peak_memory,
+				    uint64_t cpu_us);
+
+/* The record of a proof (helper/proof.h): found, an object of which nothing is left to the caller,
+ * and what deviates from the plan, or NULL. */
+struct json_object *ces_journal_proof(const struct ces_journal_subject *about,
+				      struct json_object *found, const char *deviation);
 
 #endif

@@ -387,11 +387,16 @@ static int pull_image(struct ces_pull *pull, struct ces_error *err)
 static int record_end(const struct ces_session *session, const struct ces_pull *pull,
 		      struct ces_error *err)
 {
-	return ces_journal_append(&session->journal,
-				  ces_journal_end("pull", session->uid, NULL,
-						  session->request.image, pull->digest, 0,
-						  pull->up_to_date ? "up to date" : "pulled", 0, 0),
-				  false, err);
+	const struct ces_journal_subject about = {.uid = session->uid,
+						  .user = session->caller.user,
+						  .project = pull->decision->project,
+						  .image = session->request.image,
+						  .digest = pull->digest};
+
+	return ces_journal_append(
+	    &session->journal,
+	    ces_journal_end("pull", &about, 0, pull->up_to_date ? "up to date" : "pulled", 0, 0),
+	    false, err);
 }
 
 int ces_verb_pull(struct ces_session *session, const struct ces_decision *decision,

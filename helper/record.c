@@ -2,6 +2,8 @@
  * is still a refusal, an allowance is not. */
 #include "helper/record.h"
 
+#include <stdio.h>
+
 #include "common/paths.h"
 
 int ces_record_decision(struct ces_session *session, const struct ces_decision *decision,
@@ -18,17 +20,24 @@ int ces_record_decision(struct ces_session *session, const struct ces_decision *
 			       durable, err) < 0)
 		return -1;
 	session->recorded = why == NULL;
+	if (why == NULL && decision != NULL)
+		(void)snprintf(session->project, sizeof(session->project), "%s", decision->project);
 	return 0;
 }
 
 void ces_record_failure(const struct ces_session *session, const char *run,
 			const struct ces_error *why)
 {
+	const struct ces_journal_subject about = {.uid = session->uid,
+						  .user = session->caller.user,
+						  .project = session->project,
+						  .run = run,
+						  .image = session->request.image};
 	struct ces_error ignored;
 
 	(void)ces_journal_append(
 	    &session->journal,
-	    ces_journal_end(session->request.verb == CES_VERB_RUN ? "run" : "pull", session->uid,
-			    run, session->request.image, NULL, CES_EXIT_REFUSED, why->text, 0, 0),
+	    ces_journal_end(session->request.verb == CES_VERB_RUN ? "run" : "pull", &about,
+			    CES_EXIT_REFUSED, why->text, 0, 0),
 	    false, &ignored);
 }

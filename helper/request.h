@@ -14,7 +14,8 @@ struct ces_session {
 	struct ces_policy *policy;
 	struct ces_journal journal;
 	bool recorded; /* an allowed decision is in the journal: a failure after it is its end */
-	int runs;      /* fd of /run/ces */
+	char project[CES_NAME_MAX + 1]; /* of that decision */
+	int runs;                       /* fd of /run/ces */
 	struct ces_store store;
 };
 

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "helper/container.h"
 #include "helper/finish.h"
 #include "helper/journal.h"
+#include "helper/proof.h"
 #include "helper/record.h"
 #include "helper/report.h"
 #include "helper/rootfs.h"
@@ -24,6 +24,7 @@
 #include "helper/supervise.h"
 
 #define SETUP_SECONDS 60
+#define START_SECONDS 120 /* for the runtime and the proof, which watch the clock themselves */
 
 /* The image as the caller was granted it, and only at the digest the rule locks. */
 static int load_image(struct ces_plan *plan, struct ces_grant *grant, struct ces_error *err)
@@ -237,9 +238,12 @@ static int record_and_enter(struct ces_session *session, const struct ces_plan *
 	return enter_run(plan, grant, finish, err);
 }
 
+/* Longer than somebody else can hold the journal, whose lock is taken within this one. */
+#define RESERVE_SECONDS (2 * CES_LOCK_SECONDS)
+
 /* Counting, choosing, recording and entering are one step: of two starts for the last place, or the
- * last GPU, exactly one gets it. Only root can hold this lock, and only for as long as this takes;
- * the journal's is taken within it, never the other way round. */
+ * last GPU, exactly one gets it. Only root can hold this lock, and only for as long as this takes.
+ */
 static int reserve_once(struct ces_session *session, struct ces_plan *plan,
 			const struct ces_grant *grant, struct ces_finish *finish, bool *ret_again,
 			struct ces_error *err)
@@ -248,9 +252,8 @@ static int reserve_once(struct ces_session *session, struct ces_plan *plan,
 	int result;
 
 	*ret_again = false;
-	if (flock(plan->session->runs, LOCK_EX) < 0)
+	if (ces_cleanroom_lock(plan->session->runs, RESERVE_SECONDS, &left) < 0)
 		return ces_error_errno(err, CES_E_HOST, "locking the runs");
-	left = alarm(CES_LOCK_SECONDS);
 	result = check_runs(plan, err);
 	if (result == 0 && plan->decision->gpus > 0) {
 		result = ces_gpus_choose(&plan->gpus, plan->decision, plan->session->runs, err);
@@ -258,8 +261,7 @@ static int reserve_once(struct ces_session *session, struct ces_plan *plan,
 	}
 	if (result == 0)
 		result = record_and_enter(session, plan, grant, finish, err);
-	(void)flock(plan->session->runs, LOCK_UN);
-	(void)alarm(left);
+	ces_cleanroom_unlock(plan->session->runs, left);
 	return result;
 }
 
@@ -297,6 +299,17 @@ static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct
 	return 0;
 }
 
+/* The container comes into being, is compared with the plan, and only then its program begins. */
+static int start(const struct ces_plan *plan, struct ces_finish *finish, struct ces_error *err)
+{
+	struct ces_proof proof = CES_PROOF_NONE;
+
+	if (ces_proof_begin(&finish->container, &proof, err) < 0 ||
+	    ces_container_release(&finish->container, err) < 0)
+		return -1;
+	return ces_proof_of(plan, &finish->cgroup, &proof, err);
+}
+
 static void report_started(const struct ces_plan *plan)
 {
 	struct ces_event_started event = {.run = (char *)(uintptr_t)plan->run,
@@ -328,10 +341,11 @@ static int run(struct ces_session *session, struct ces_plan *plan, const struct 
 	result = open_mounts(plan, err);
 	if (result == 0)
 		result = set_up(plan, &finish, err);
-	ces_cleanroom_deadline(0);
+	ces_cleanroom_deadline(START_SECONDS);
 	ces_store_unlock(&plan->session->store);
 	if (result == 0)
-		result = ces_container_release(&finish.container, err);
+		result = start(plan, &finish, err);
+	ces_cleanroom_deadline(0);
 	if (result == 0) {
 		report_started(plan);
 		ces_supervise(plan, &finish.cgroup, &finish.container, finish.stop, &finish.ports,

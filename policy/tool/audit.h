@@ -70,6 +70,11 @@ int ces_audit_show(const struct ces_audit *audit);
 int ces_audit_export(const struct ces_audit *audit);
 int ces_audit_crate(const struct ces_audit *audit);
 
+/* What a run has proven, for people: tree is a record of that event, which anybody may have made.
+ */
+struct json_object;
+void ces_show_proof(FILE *out, struct json_object *tree);
+
 /* The first line of a table, and one for a record. */
 void ces_export_head(FILE *out);
 void ces_export_row(FILE *out, const struct ces_audit_row *row);

@@ -121,12 +121,14 @@ static void print_end(FILE *out, const struct ces_record *record)
 			(double)ces_record_number(record, CES_RECORD_CPU_US) / 1e6);
 }
 
-static void print_parsed(FILE *out, const struct ces_line *line)
+static void print_parsed(FILE *out, const struct ces_line *line, bool proof)
 {
 	char *copy = strndup(line->at, line->length);
 	struct json_object *tree = copy == NULL ? NULL : json_tokener_parse(copy);
 
-	if (json_object_is_type(tree, json_type_object))
+	if (proof && tree != NULL)
+		ces_show_proof(out, tree);
+	else if (json_object_is_type(tree, json_type_object))
 		print_rest(out, tree);
 	json_object_put(tree);
 	free(copy);
@@ -148,7 +150,7 @@ static void print_record(FILE *out, const struct ces_audit_row *row)
 		print_end(out, record);
 	else
 		print_decision(out, row);
-	print_parsed(out, row->line);
+	print_parsed(out, row->line, ces_record_is(record, CES_RECORD_EVENT, "proof"));
 }
 
 static int each(void *context, const struct ces_audit_row *row)

@@ -1,0 +1,47 @@
+/* What a run proves: once the container is set up, and before its program begins (helper/hold.h),
+ * what the kernel says it has is compared with what was planned, and both go into the journal. The
+ * runtime is not asked.
+ *
+ * Compared: every mount and its flags, none missing and none more; that data, outputs and scratch
+ * are the directories that were opened; namespaces; network interfaces; id maps, ids and groups;
+ * capability sets; no_new_privs; the mode of the system call filter; the cgroups; the nodes in
+ * /dev. All of it is final: the program was executed already, and an exec is where the last of it
+ * changes (capabilities(7)). Not compared: what the filter lets pass (the runtime loads what
+ * helper/config.c gave it) and the limits and the device program, which this process itself has set
+ * on the cgroup. */
+#ifndef CES_HELPER_PROOF_H
+#define CES_HELPER_PROOF_H
+
+#include <json-c/json.h>
+
+#include "helper/container.h"
+#include "helper/hold.h"
+
+enum { CES_SPACE_CGROUP, CES_SPACE_IPC, CES_SPACE_NET, CES_SPACE_USER, CES_SPACE_UTS, CES_SPACES };
+
+struct ces_proof {
+	struct ces_hold hold;
+	uint64_t made[CES_SPACES]; /* the namespaces that the helper made, by inode number */
+};
+
+#define CES_PROOF_NONE ((struct ces_proof){0})
+
+/* Before the container is released. */
+int ces_proof_begin(const struct ces_container *container, struct ces_proof *ret,
+		    struct ces_error *err);
+
+/* After it: waits for the program, compares, records, and lets it go. A container that is not what
+ * was planned is killed, on record, and is an error. 0 also when there was no program to hold: then
+ * the runtime has ended, and says why. */
+int ces_proof_of(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
+		 struct ces_proof *proof, struct ces_error *err);
+
+/* helper/proof_mounts.c: the mounts of the process whose /proc directory is proc. What is found
+ * goes into record. */
+int ces_proof_mounts(const struct ces_plan *plan, int proc, struct json_object *record,
+		     struct ces_error *err);
+
+/* A small file of proc, whole, with a NUL. */
+int ces_proof_read(int proc, const char *file, char *buffer, size_t size, struct ces_error *err);
+
+#endif
