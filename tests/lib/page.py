@@ -2,17 +2,13 @@
 """Looks at a report page as somebody would who cannot see it, or has no colours: page.py PAGE.html
 Headings in order, every table, picture, region and list of links named, nothing loaded, no scripts, contrast of every
 pair of colours. With chromium installed, also the accessibility tree that it makes of the page."""
-import contextlib
 import html.parser
-import json
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
-import tempfile
-import time
+
+from browser import Browser
 
 faults = []
 
@@ -98,70 +94,15 @@ def check_colours(style):
 
 
 def tree(path):
-    """The accessibility tree, by the developer protocol over a pipe: fd 3 in, fd 4 out, messages ended by NUL."""
-    to_r, to_w = os.pipe()
-    from_r, from_w = os.pipe()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
-                   "--disable-component-update", "--disable-sync", "--remote-debugging-pipe", "--user-data-dir=" + profile]
-        # The program wants its pipe on 3 and 4, whatever numbers the pipes have here.
-        script = f'exec "$@" 3<&{to_r} 4>&{from_w}'
-        browser = subprocess.Popen(["sh", "-c", script, "sh", *command], pass_fds=(to_r, from_w), stderr=subprocess.DEVNULL,
-                                   start_new_session=True)
-        os.close(to_r)
-        os.close(from_w)
-        answers, buffer, number = os.fdopen(from_r, "rb"), b"", 0
-
-        def ask(method, session=None, **params):
-            nonlocal buffer, number
-            number += 1
-            message = {"id": number, "method": method, "params": params}
-            if session:
-                message["sessionId"] = session
-            os.write(to_w, json.dumps(message).encode() + b"\0")
-            while True:
-                while b"\0" not in buffer:
-                    more = os.read(answers.fileno(), 65536)
-                    if not more:
-                        sys.exit("chromium ended")
-                    buffer += more
-                one, buffer = buffer.split(b"\0", 1)
-                answer = json.loads(one)
-                if answer.get("id") == number:
-                    if "error" in answer:
-                        sys.exit(f"chromium: {answer['error']}")
-                    return answer["result"]
-
-        try:
-            target = ask("Target.createTarget", url="about:blank")["targetId"]
-            session = ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-            ask("Page.enable", session)
-            widths = []
-            for width in (1280, 390):
-                ask("Emulation.setDeviceMetricsOverride", session, width=width, height=900, deviceScaleFactor=1, mobile=False)
-                ask("Page.navigate", session, url="file://" + os.path.abspath(path))
-                for _ in range(200):
-                    state = ask("Runtime.evaluate", session, expression="document.readyState")["result"]["value"]
-                    if state == "complete":
-                        break
-                size = ask("Runtime.evaluate", session, expression="document.documentElement.scrollWidth")["result"]["value"]
-                widths.append((width, size))
-            nodes = ask("Accessibility.getFullAXTree", session)["nodes"]
-            ask("Browser.close")
-        finally:
-            os.close(to_w)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                browser.wait(timeout=10)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(browser.pid, signal.SIGKILL)
-            browser.wait()
-            answers.close()
-            # Its helpers may write to the profile a little longer.
-            end = time.monotonic() + 10
-            while os.path.exists(profile) and time.monotonic() < end:
-                shutil.rmtree(profile, ignore_errors=True)
-                time.sleep(0.02)
-        return [n for n in nodes if not n.get("ignored")], widths
+    """The accessibility tree, and how wide the page is on two screens."""
+    widths = []
+    with Browser() as page:
+        for width in (1280, 390):
+            page.ask("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+            page.go("file://" + os.path.abspath(path))
+            widths.append((width, page.value("document.documentElement.scrollWidth")))
+        nodes = page.ask("Accessibility.getFullAXTree")["nodes"]
+    return [n for n in nodes if not n.get("ignored")], widths
 
 
 def check_tree(path):
