@@ -12,7 +12,7 @@ registry_token=ghp_labReadOnlyToken1
 # registry on loopback is refused, unless the policy writes it as localhost.
 lab_address=10.20.0.5
 lab_hosts="ghcr-proxy.tre.test open.tre.test git.ecdf.ed.ac.uk prefix.tre.test bad.tre.test down.tre.test
-	stranger.tre.test othername.tre.test elsewhere.tre.test"
+	stranger.tre.test othername.tre.test elsewhere.tre.test tre-ghcr-proxy.nsh.loc"
 lab_outside=192.0.2.1   # stands for the internet: the lab can reach it, a container must not
 
 lab_begin()
