@@ -147,6 +147,11 @@ vm-check:
 	@tests/lib/deps.sh --build --test --vm
 	$(SUBMAKE) all $(DRIVERS)
 	@tests/vm/check.sh
+check-workloads:
+	@tests/lib/deps.sh --build --test --workloads
+	$(SUBMAKE) all
+	@tests/workloads/images.sh
+	@B=$(B) CES_STORE=8G CES_PLAIN_TESTS= CES_TESTS="$${CES_TESTS:-$(wildcard tests/workloads/*.bats)}" tests/lib/check.sh
 bench:
 	@tests/lib/deps.sh --build --test --bench
 	$(SUBMAKE) all $(B)/timeit
@@ -171,6 +176,7 @@ help:
 	@echo 'make               build everything under build/'
 	@echo 'sudo make demo     see CES work: a registry, a pull, a run, three denials, the journal'
 	@echo 'sudo make check    unit and end-to-end tests, with crun and runc (SANITIZE=address,undefined)'
+	@echo 'sudo make check-workloads  databases, notebooks and batch jobs in images of Debian packages'
 	@echo 'sudo make vm-check the end-to-end tests in a virtual machine with cgroup v2 and systemd'
 	@echo 'sudo make bench    start, pull and memory beside crun, bwrap, podman, igzip | tar'
 	@echo 'sudo make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) (BINDIR LIBEXECDIR MANDIR DOCDIR UNITDIR ...); uninstall'
@@ -184,4 +190,4 @@ clean:
 
 -include tests/lib/*.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
-.PHONY: all unit install uninstall rpm deps demo check vm-check bench size format lint fuzz help clean
+.PHONY: all unit install uninstall rpm deps demo check check-workloads vm-check bench size format lint fuzz help clean

@@ -3,7 +3,7 @@
 # Unit programs first, then the end-to-end tests in a lab, once for each runtime. The last line says what passed and
 # failed. A program that dies without saying what it did, or a suite that stops early, is a failure.
 # CES_RUNTIMES and CES_TESTS (bats files) narrow it down while working on one thing; CES_PLAIN_TESTS='' leaves out the
-# tests that need no lab.
+# tests that need no lab. CES_STORE=SIZE has the images on an ext4 of that size.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 export B=${B:-build}
@@ -60,7 +60,7 @@ tests/lib/images.sh || exit 1
 read -ra suites <<< "${CES_TESTS:-$(echo tests/e2e/*.bats tests/attack/*.bats)}"
 for runtime in ${CES_RUNTIMES:-crun runc}; do
 	echo "# end to end, with $runtime"
-	CES_TEST_RUNTIME=$(command -v "$runtime") tests/lib/lab.sh tests/lib/suite.sh "${suites[@]}" < /dev/null 2>&1 |
+	CES_TEST_RUNTIME=$(command -v "$runtime") tests/lib/lab.sh ${CES_STORE:+--ext4 "$CES_STORE"} tests/lib/suite.sh "${suites[@]}" < /dev/null 2>&1 |
 		tee "$log"
 	count_tap "${PIPESTATUS[0]}"
 	# What never starts a container, or attacks CES's own steps, need not be tested with a second runtime.

@@ -1,8 +1,9 @@
 #!/bin/bash
 # Installs what building and testing CES needs, and only what is missing: the one place for the list.
 # shellcheck disable=SC2034 # (the lists are used by name)
-# deps.sh [--list] [--build|--test|--bench|--lint|--package|--vm|--tree]...   (nothing said: --build --test)
-# --vm: what makes and runs the virtual machine of tests/vm; --tree: what is in it, beside --test. --list only tells.
+# deps.sh [--list] [--build|--test|--bench|--lint|--package|--vm|--workloads|--tree]...   (nothing said: --build --test)
+# --vm: what makes and runs the virtual machine of tests/vm; --workloads: what makes the images of tests/workloads and
+# talks to what runs in them; --tree: what is in it, beside --test. --list only tells.
 # Touches nothing when everything is there, so that it needs a network only the first time.
 set -euo pipefail
 
@@ -15,6 +16,7 @@ apt_bench="bubblewrap podman uidmap isal tar"
 apt_package="rpm"
 apt_lint="clang clang-tidy clang-format cppcheck shellcheck"
 apt_vm="qemu-system-x86 mmdebstrap debian-archive-keyring e2fsprogs"
+apt_workloads="mmdebstrap debian-archive-keyring chromium postgresql-client"
 apt_tree="systemd systemd-sysv udev dbus kmod linux-image-amd64 initramfs-tools make bsdutils
 	libcap2 libseccomp2 libcurl4 libjson-c5 libnettle8 libarchive13 libisal2 zlib1g libzstd1"
 
@@ -27,6 +29,7 @@ dnf_bench="bubblewrap podman shadow-utils-subid isa-l-tools tar"
 dnf_package="rpm-build systemd-rpm-macros"
 dnf_lint="clang clang-tools-extra cppcheck ShellCheck"
 dnf_vm="qemu-system-x86-core mmdebstrap debian-keyring e2fsprogs"
+dnf_workloads="mmdebstrap debian-keyring chromium postgresql"
 
 wanted()
 {

@@ -1,0 +1,63 @@
+#!/usr/bin/env bats
+# Jobs from start to end: they read /safe_data and leave results in /safe_outputs.
+
+load desktop.bash
+
+setup_file()
+{
+	desktop_policy
+	get python octave r
+}
+teardown_file() { lab_policy; }
+setup() { remember; }
+teardown() { rm -rf /home/alice/outputs_*; }
+
+# WIDTH HEIGHT COLOURS of a picture: as big as was asked for, and not a blank sheet.
+is_plot() # FILE
+{
+	local width height colours
+	read -r width height colours < <(tests/workloads/png.py "$1")
+	echo "$1: $width x $height, $colours colours"
+	[ "$width" -ge 480 ] && [ "$width" -le 1000 ] && [ "$height" -ge 400 ] && [ "$height" -le 1000 ] && [ "$colours" -ge 3 ]
+}
+
+@test "Python with NumPy fits a line to the project's data and saves what it found" {
+	run --separate-stderr ces alice run $image/python:1
+	[ "$status" -eq 0 ]
+	[ "$output" = "fit: 4 patients, slope -0.0540" ]
+	[ "$(cat "$(outputs alice)/fit.csv")" = $'slope,offset\n-0.0540,4.1823' ]
+	[ "$(stat -c '%U %s' "$(outputs alice)/large.npy")" = "alice 2000128" ]
+	nothing_left_behind
+}
+
+@test "NumPy uses the processors that the run was given, and no more" {
+	run ces alice run -q --cpus 1 --entrypoint python3 $image/python:1 -c '
+import time, numpy as np
+a = np.random.rand(1500, 1500)
+wall, cpu = time.monotonic(), time.process_time()
+for _ in range(4): a @ a
+print((time.process_time() - cpu) / (time.monotonic() - wall) < 1.5)'
+	[ "$output" = True ]
+}
+
+@test "Octave draws a plot without a display" {
+	run ces alice run $image/octave:1
+	[ "$status" -eq 0 ]
+	is_plot "$(outputs alice)/plot.png"
+	nothing_left_behind
+}
+
+@test "R draws a plot without a display, and writes a table" {
+	run ces alice run $image/r:1
+	[ "$status" -eq 0 ]
+	is_plot "$(outputs alice)/plot.png"
+	[ "$(cat "$(outputs alice)/means.csv")" = $'"outcome","age"\n0,75.5\n1,61' ]
+	nothing_left_behind
+}
+
+@test "a script of the caller's runs in an image that was approved for others" {
+	as alice sh -c 'mkdir -p code; echo "print(len(open(\"/safe_data/patients.csv\").readlines()))" > code/count.py'
+	run ces alice run -q -v ./code:/code:ro --entrypoint python3 $image/python:1 /code/count.py
+	rm -r /home/alice/code
+	[ "$output" = 5 ]
+}
