@@ -41,14 +41,15 @@ UNIT = $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*_test.c))
 
 all: $(PROGRAMS) $(B)/seccomp.bpf.base64 $(B)/seccomp.json
 
-$(B)/%.o: %.c
+# (after the Makefile, since the flags are here)
+$(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
 $(B)/libces-common.a: $(call obj,$(COMMON))
-	$(AR) rcs $@ $^
+	rm -f $@ && $(AR) rcsD $@ $^
 $(B)/libces-policy.a: $(call obj,$(POLICY))
-	$(AR) rcs $@ $^
+	rm -f $@ && $(AR) rcsD $@ $^
 
 LIBS = $(B)/libces-policy.a $(B)/libces-common.a
 $(B)/ces-client: $(call obj,$(wildcard client/*.c)) $(LIBS)

@@ -6,8 +6,15 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 out=$PWD/${CES_RPM_OUT:-build/rpm}
 name=ces-${VERSION:?}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+
+# rpm writes this path into the packages, so it must always be the same: one build at a time, in a directory that
+# nobody else could have put there.
+work=/var/tmp/ces-rpm-$(id -u)
+mkdir -m 700 "$work" 2> /dev/null || { [ -O "$work" ] && [ ! -L "$work" ]; } || { echo "make rpm: $work is not yours" >&2; exit 1; }
+exec 9< "$work"
+flock 9
+rm -rf "${work:?}"/*
+trap 'rm -rf "${work:?}"/*' EXIT
 
 grep -qx "Version: *$VERSION" ces.spec || { echo "make rpm: ces.spec is not of version $VERSION" >&2; exit 1; }
 

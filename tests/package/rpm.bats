@@ -7,7 +7,7 @@ load ../lib/e2e.bash
 rpms=$CES_TOP/build/package
 policy=/etc/ces/policy.json
 
-# Twice, in directories of different names; the second from a copy of the sources that git knows nothing of.
+# Twice; the second from a copy of the sources, in a directory of another name, that git knows nothing of.
 setup_file()
 {
 	local version copy=$BATS_FILE_TMPDIR/elsewhere
@@ -15,9 +15,11 @@ setup_file()
 	rm -rf "$rpms"
 	mkdir -p "$copy"
 	git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy"
-	SOURCE_DATE_EPOCH=1700000000 VERSION=$version CES_RPM_NEXT=1 CES_RPM_OUT=build/package/one tests/lib/rpm.sh >&2 &
+	SOURCE_DATE_EPOCH=1700000000 VERSION=$version CES_RPM_NEXT=1 CES_RPM_OUT=build/package/one tests/lib/rpm.sh >&2
 	(cd "$copy" && SOURCE_DATE_EPOCH=1700000000 VERSION=$version tests/lib/rpm.sh) >&2
-	wait $!
+	env -u MAKEFLAGS make -s -j2 -C "$copy" all B=build > "$BATS_FILE_TMPDIR/make.log" 2>&1
+	mkdir "$rpms/programs"
+	cp "$copy"/build/ces-* "$rpms/programs"
 	mkdir "$rpms/two"
 	mv "$copy"/build/rpm/*.rpm "$rpms/two"
 }
@@ -62,7 +64,15 @@ long_run_ends_well()
 		cmp "$p" "$rpms/one/$(basename "$p")"
 	done
 	[ "$(find "$rpms/two" -name '*.rpm' | wc -l)" -ge 2 ]
-	no grep -aq "$CES_TOP" build/ces-helper
+}
+
+@test "the same sources give the same programs, whatever the directory is called" {
+	[ "${B:-build}" = build ] || skip "the build under test is another kind"
+	for p in "$rpms"/programs/ces-*; do
+		cmp "$p" "$CES_TOP/build/$(basename "$p")"
+		no grep -aqF "$CES_TOP" "$p"
+	done
+	[ "$(find "$rpms/programs" -name 'ces-*' | wc -l)" -eq 6 ]
 }
 
 @test "one file is privileged, the helper; all is root's, and nobody else's to change" {
