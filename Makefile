@@ -152,7 +152,7 @@ check-workloads:
 	@tests/lib/deps.sh --build --test --workloads
 	$(SUBMAKE) all
 	@tests/workloads/images.sh
-	@B=$(B) CES_STORE=8G CES_PLAIN_TESTS= CES_TESTS="$${CES_TESTS:-$(wildcard tests/workloads/*.bats)}" tests/lib/check.sh
+	@B=$(B) BATS_TEST_TIMEOUT=180 CES_STORE=8G CES_PLAIN_TESTS= CES_TESTS="$${CES_TESTS:-$(wildcard tests/workloads/*.bats)}" tests/lib/check.sh
 bench:
 	@tests/lib/deps.sh --build --test --bench
 	$(SUBMAKE) all $(B)/timeit

@@ -1,6 +1,6 @@
 # What the suites of real workloads share: the desktop example policy as a site installs it, and the images of recipes/
 # in the registry that it names.
-# shellcheck shell=bash disable=SC2154 # (status and output are bats')
+# shellcheck shell=bash disable=SC2034,SC2154 # (status and output are bats', n the tests')
 load ../lib/e2e.bash
 
 work=$CES_TOP/build/workloads/images
