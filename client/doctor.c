@@ -62,7 +62,6 @@ static void examine(struct ces_doctor *doctor)
 	if (readable) {
 		ces_doctor_runtime(doctor, local.policy->runtime);
 		ces_doctor_subids(doctor, local.policy);
-		ces_doctor_delegation(doctor, local.policy);
 		ces_doctor_gpus(doctor, local.policy);
 	}
 	ces_doctor_store(doctor);

@@ -46,7 +46,6 @@ void ces_doctor_runtime(struct ces_doctor *doctor, const char *runtime);
 void ces_doctor_kernel(struct ces_doctor *doctor);
 void ces_doctor_namespaces(struct ces_doctor *doctor);
 void ces_doctor_cgroups(struct ces_doctor *doctor);
-void ces_doctor_delegation(struct ces_doctor *doctor, const struct ces_policy *policy);
 void ces_doctor_gpus(struct ces_doctor *doctor, const struct ces_policy *policy);
 void ces_doctor_subids(struct ces_doctor *doctor, const struct ces_policy *policy);
 void ces_doctor_services(struct ces_doctor *doctor);

@@ -241,48 +241,6 @@ void ces_doctor_cgroups(struct ces_doctor *doctor)
 	check_kill(doctor);
 }
 
-/* ---- the delegated cgroup ---- */
-
-#define UNIT "/system.slice/ces.service"
-
-/* On version 2 alone: a cgroup with processes of its own can pass no controllers on. */
-static bool has_processes(const char *cgroup)
-{
-	CES_CLEANUP_FREE char *text = NULL;
-	CES_CLEANUP_FD int fd = -1;
-	char path[300];
-	size_t length;
-
-	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return is_cgroup2(CGROUP) && fd >= 0 && ces_read_file(fd, 65536, &text, &length) == 0 &&
-	       length > 0;
-}
-
-void ces_doctor_delegation(struct ces_doctor *doctor, const struct ces_policy *policy)
-{
-	const char *v2 = is_cgroup2(CGROUP) ? CGROUP : CGROUP "/unified";
-	char path[256];
-
-	if (policy->cgroup_parent != CES_CGROUP_AUTO || access("/run/systemd/system", F_OK) < 0)
-		return;
-	snprintf(path, sizeof(path), "%s" UNIT, v2);
-	if (access(path, F_OK) < 0) {
-		ces_doctor_find(doctor, "cgroups", CES_GRADE_WARNING,
-				"systemd has delegated none to CES (ces.service is not active): "
-				"runs are in one beside systemd's");
-		ces_doctor_remedy(doctor, "as root: systemctl enable --now ces.service");
-	} else if (has_processes(path)) {
-		ces_doctor_find(doctor, "cgroups", CES_GRADE_PROBLEM,
-				"there are processes in %s itself: no limit could be set below it",
-				path);
-		ces_doctor_remedy(doctor, "as root: systemctl restart ces.service, with the unit "
-					  "as it came with CES");
-	} else {
-		ces_doctor_find(doctor, "cgroups", CES_GRADE_OK, "runs are in %s", path);
-	}
-}
-
 /* ---- subordinate ids ---- */
 
 static void check_subid_line(struct ces_doctor *doctor, const struct ces_policy *policy,

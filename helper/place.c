@@ -166,11 +166,22 @@ static bool find_job(int root, const char *text, enum ces_hierarchy which, char 
 	return false;
 }
 
-static void find_auto(int root, const char *text, enum ces_hierarchy which, struct ces_place *ret)
+/* While the unit starts, its process is still in the unit's own cgroup, which then can pass no
+ * controllers on to children (cgroup-v2.rst, "No Internal Process Constraint"). */
+static bool unit_is_ready(int root)
+{
+	CES_CLEANUP_FD int fd = ces_beneath_open(root, UNIT "/cgroup.procs", O_RDONLY, 0);
+	char byte;
+
+	return fd >= 0 && read(fd, &byte, 1) == 0;
+}
+
+static void find_auto(int root, const char *text, enum ces_hierarchy which, bool v2_alone,
+		      struct ces_place *ret)
 {
 	if (find_job(root, text, which, ret->path[which]))
 		ret->job = true;
-	else if (path_is_roots(root, UNIT))
+	else if (path_is_roots(root, UNIT) && (!v2_alone || unit_is_ready(root)))
 		(void)snprintf(ret->path[which], CES_PLACE_MAX, "%s", UNIT);
 }
 
@@ -188,7 +199,7 @@ int ces_place_find(const struct ces_policy *policy, const int roots[CES_HIERARCH
 		if (roots[i] < 0)
 			continue;
 		if (policy->cgroup_parent == CES_CGROUP_AUTO)
-			find_auto(roots[i], text, i, ret);
+			find_auto(roots[i], text, i, roots[CES_HIERARCHY_MEMORY] < 0, ret);
 		else if (snprintf(ret->path[i], CES_PLACE_MAX, "%s",
 				  policy->cgroup_path + strspn(policy->cgroup_path, "/")) >=
 			 CES_PLACE_MAX)

@@ -107,13 +107,15 @@ static int check_runs(const struct ces_plan *plan, struct ces_error *err)
 				     count.name);
 	if (all > 0 && count.all >= all)
 		return ces_error_rule(err, CES_E_LIMIT, "host.user_limits.runs",
-				      "you have %llu runs already; %llu at once are allowed",
-				      (unsigned long long)count.all, all);
+				      "you have %llu run%s already; %llu at once are allowed",
+				      (unsigned long long)count.all, count.all == 1 ? "" : "s",
+				      all);
 	if (count.n < most)
 		return 0;
 	return ces_error_rule(err, CES_E_LIMIT, "limits.runs",
-			      "you have %llu runs in project %s already; %llu at once are allowed",
-			      (unsigned long long)count.n, plan->decision->project, most);
+			      "you have %llu run%s in project %s already; %llu at once are allowed",
+			      (unsigned long long)count.n, count.n == 1 ? "" : "s",
+			      plan->decision->project, most);
 }
 
 /* The place of the next mount, not counted before it is opened; NULL: no more. */

@@ -283,20 +283,6 @@ gpus() # FILTER
 	grep -qE '^ok +gpus +the policy grants none' <<< "$output"
 }
 
-@test "a machine with systemd and no cgroup delegated to CES" {
-	had=$([ -e /run/systemd/system ] && echo 1 || true)
-	mkdir -p /run/systemd/system
-	warned 'cgroups .*systemd has delegated none to CES' 'systemctl enable --now ces.service'
-	v2=/sys/fs/cgroup
-	[ ! -d $v2/unified ] || v2=$v2/unified
-	mkdir -p $v2/system.slice/ces.service
-	run --separate-stderr ces alice doctor
-	rmdir $v2/system.slice/ces.service
-	rmdir $v2/system.slice 2> /dev/null || true
-	[ -n "$had" ] || rmdir /run/systemd/system /run/systemd
-	grep -qE "^ok +cgroups +runs are in $v2/system.slice/ces.service" <<< "$output"
-}
-
 @test "subordinate ids that others use too are a warning" {
 	cp -a /etc/subuid $lab/subuid 2> /dev/null || touch $lab/subuid
 	echo 'alice:2000065536:65536' >> /etc/subuid

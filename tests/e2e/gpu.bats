@@ -299,6 +299,26 @@ in_job() # as inside
 	eventually rmdir $group
 }
 
+@test "in a job whose devices are limited by a program, only the devices that the job may open" {
+	group=/sys/fs/cgroup
+	[ "$(stat -fc %T $group)" = cgroup2fs ] || group=$group/unified
+	group=$group/ces-job-$BASHPID
+	mkdir -p $group
+	remember
+	"${B:-build}/tests/deny_driver" $group 195 1
+	run --separate-stderr in_program_job --gpu=$uuid -- true
+	refused 'not open to your job'
+	run in_program_job --gpu=2 -- sh -c 'echo $NVIDIA_VISIBLE_DEVICES'
+	eventually rmdir $group
+	echo "$output"
+	[ "$output" = 0:0,0:1 ]
+}
+
+in_program_job()
+{
+	(echo "$BASHPID" > $group/cgroup.procs && inside "$@")
+}
+
 # A run with the changed specification is refused.
 bad() # PATTERN FILTER
 {

@@ -3,9 +3,11 @@
 
 load ../lib/e2e.bash
 
+limits_policy() { lab_policy '.defaults.limits += {memory: "96M", pids: 48, shm: "256M", writable_layer: "16M"}'; }
+
 setup_file()
 {
-	lab_policy '.defaults.limits += {memory: "96M", pids: 48, shm: "256M", writable_layer: "16M"}'
+	limits_policy
 	have alice tools threads
 	install -m 755 "${B:-build}/tests/hog_driver" /safe_data/nsh-2024-0001/hog
 }
@@ -14,6 +16,7 @@ setup() { remember; }
 teardown()
 {
 	rm -rf /home/*/outputs_*
+	limits_policy
 	[ -z "${client:-}" ] || kill -KILL "$client" 2> /dev/null || true
 }
 
@@ -176,6 +179,130 @@ at_the_memory_limit()
 	[[ $memory =~ ^67108864/0?\ |/67108864$|\ 67108864/$ ]]
 	[[ $cpu == *"50000 100000"* || $cpu == *50000/100000* ]]
 	[ "$pids" = 48 ]
+}
+
+@test "without a wish a run has what the policy says" {
+	start_run -- sh -c 'echo up; exec sleep 600'
+	memory="$(setting memory.max)$(setting memory.limit_in_bytes)"
+	cpu="$(setting cpu.max) $(setting cpu.cfs_quota_us)/$(setting cpu.cfs_period_us)"
+	pids=$(setting pids.max)
+	ends
+	[ "$memory" = 100663296 ]
+	[[ $cpu == *"100000 100000"* || $cpu == *100000/100000* ]]
+	[ "$pids" = 48 ]
+	run inside -- sh -c 'df -m /dev/shm / | awk "{ print \$2 }"'
+	[ "${lines[1]}" -eq 256 ]
+	[ "${lines[2]}" -eq 16 ]
+}
+
+@test "a wish above the policy is refused with the figure that is allowed, and the rule" {
+	for wish in '--memory 97M:memory: 97 MiB is more than the 96 MiB that is allowed .*limits.memory' \
+		'--cpus 1.001:cpus: 1.001 is more than the 1 that is allowed .*limits.cpus' \
+		'--time 601s:time: 10m1s is more than the 10m that is allowed .*limits.time' \
+		'--shm-size 257M:shared memory: 257 MiB is more than the 256 MiB that is allowed .*limits.shm' \
+		'--memory 1023T:memory: 1023 TiB is more than the 96 MiB that is allowed .*limits.memory' \
+		'--mount type=tmpfs,destination=/a,size=97M:memory: 97 MiB is more than the 96 MiB that is allowed .*limits.memory' \
+		'--gpu:1 GPUs are more than the 0 that are allowed .*gpus.max'; do
+		remember
+		# shellcheck disable=SC2086 # an option and its value
+		run --separate-stderr ces alice run ${wish%%:*} $open/tools:1 true
+		refused "${wish#*:}"
+	done
+}
+
+@test "sizes that are zero, negative, too large for a number, without a unit or absurd are refused with what to type" {
+	for wish in 'memory 0' 'memory 0G' 'memory -1' 'memory -1G' 'memory 512' 'memory 99999999999999999999G' 'memory 18446744073709551616' \
+		'memory 16777216T' 'memory 1e3' 'memory 2Q' 'memory 1.5G' 'memory 0x10M' 'memory 1G1' 'shm-size 0M' 'shm-size 64' 'shm-size -64M' \
+		'shm-size 9999999P' 'cpus 0' 'cpus 0.0' 'cpus -1' 'cpus 0.0001' 'cpus 1e9' 'cpus nan' 'cpus 99999' 'cpus 4,5' \
+		'time 0' 'time 0s' 'time -5s' 'time 5' 'time 999999999999999d' 'time 1h30'; do
+		# shellcheck disable=SC2086 # an option and its value
+		run --separate-stderr ces alice run --$wish $open/tools:1 true
+		echo "$wish: $status, $stderr"
+		[ "$status" -eq 125 ]
+		[[ $stderr == "ces: --${wish%% *} ${wish#* }: "*"type "* ]]
+		run --separate-stderr ces alice run "--${wish/ /=}" $open/tools:1 true
+		[ "$status" -eq 125 ]
+	done
+	run --separate-stderr ces alice run --memory '' $open/tools:1 true
+	[ "$status" -eq 125 ]
+	nothing_left_behind
+	[ "$(journal_lines)" -eq "$before_lines" ]
+}
+
+@test "a size too small to start in is told as a limit that was met" {
+	run --separate-stderr ces alice run --memory 4k $open/tools:1 true
+	echo "$status $stderr"
+	[ "$status" -eq 137 ]
+	[[ $stderr == *"ces: killed at the memory limit of 4 KiB (peak "*"ask for more with --memory, up to 96 MiB"* ]]
+	nothing_left_behind
+}
+
+@test "pages of files that a program reads are within its memory, and no reason to be killed" {
+	truncate -s 220M $lab/disk
+	mkfs.ext4 -q -F $lab/disk
+	mkdir /safe_data/nsh-2024-0001/disk
+	mount -o loop $lab/disk /safe_data/nsh-2024-0001/disk
+	dd if=/dev/zero of=/safe_data/nsh-2024-0001/disk/big bs=1M count=160 2> /dev/null
+	chmod 755 /safe_data/nsh-2024-0001/disk
+	sync
+	run --separate-stderr inside -- sh -c 'cat /safe_data/disk/big /safe_data/disk/big | wc -c'
+	umount /safe_data/nsh-2024-0001/disk
+	rmdir /safe_data/nsh-2024-0001/disk
+	rm $lab/disk
+	echo "$output $stderr"
+	[ "$status" -eq 0 ]
+	[ "$output" -eq 335544320 ]
+	[ -z "$stderr" ]
+	journal_new -s -e '.[-1] | .reason == "exit" and .peak_memory <= 100663296' > /dev/null
+	nothing_left_behind
+}
+
+@test "runs at once are counted for each user in each project, and the figure is told" {
+	lab_policy '.defaults.limits.runs = 1'
+	pull carol $open/tools:1 -q
+	start_run -- sh -c 'echo up; exec sleep 600'
+	run --separate-stderr ces alice run $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"you have 1 run in project nsh-2024-0001 already; 1 at once are allowed"*"limits.runs"* ]]
+	for p in 1 2; do
+		run ces carol run -q --project nsh-2024-000$p $open/tools:1 echo mine
+		[ "$output" = mine ]
+	done
+	ends
+	run inside -- echo free
+	[ "$output" = free ]
+}
+
+# Of alice's starts at once: how many got a place. Those wait for the others to be refused.
+starts() # N
+{
+	local i
+	rm -f $lab/start.*
+	for ((i = 0; i < $1; i++)); do
+		(ces alice run -q $open/tools:1 sh -c 'echo up; exec sleep 600' > $lab/start.$i 2>&1 || true) 3>&- < /dev/null &
+	done
+	eventually all_answered "$1"
+	grep -lx up $lab/start.* | wc -l
+	pkill -TERM -u alice -x ces-client
+	wait
+}
+
+all_answered() # N
+{
+	[ "$(find $lab -name 'start.*' -size +0 | wc -l)" -eq "$1" ]
+}
+
+@test "of many starts for the last places exactly as many succeed as there are places, and after a crash again" {
+	lab_policy '.defaults.limits.runs = 2'
+	[ "$(starts 10)" -eq 2 ]
+	nothing_left_behind
+	for i in 1 2; do
+		start_run -- sh -c 'echo up; exec sleep 600'
+		pkill -KILL -x -P $client ces-helper
+		wait $client || true
+	done
+	[ "$(starts 10)" -eq 2 ]
+	nothing_left_behind
 }
 
 @test "a program is told how many cpus it has, unless the image or the user says something else" {

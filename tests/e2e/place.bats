@@ -183,6 +183,19 @@ places=()
 	[ "$used" -lt $((wall / 5 + 300000)) ]
 }
 
+@test "the devices of a Slurm job hold for a run in it" {
+	slurm
+	if has_v1 && [ -d $groups/devices ]; then
+		echo 'c 1:5 rw' > $groups/devices/slurm/uid_4401/job_77/devices.deny
+	else
+		"${B:-build}/tests/deny_driver" $job 1 5
+	fi
+	run in_places alice ces-client run -q $open/tools:1 sh -c 'head -c 1 /dev/urandom | wc -c; head -c 1 /dev/zero'
+	echo "$output"
+	[ "${lines[0]}" = 1 ]
+	[[ ${lines[1]} == */dev/zero*"not permitted"* ]]
+}
+
 @test "the run's own limits hold in a Slurm job that has more" {
 	slurm
 	run --separate-stderr in_places alice ces-client run --memory 32M $open/tools:1 /safe_data/hog heap 60
