@@ -51,6 +51,7 @@ static void on_image(void *context, const struct ces_event_image *event)
 	ces_table_add_image(&answer->table, event);
 }
 
+/* the answer to inspect RUN */
 static void on_run(void *context, const struct ces_event_run *event)
 {
 	struct answer *answer = context;
@@ -179,13 +180,14 @@ static enum ces_table_kind table_kind(const struct ces_options *options)
 {
 	switch ((enum ces_verb)options->request.verb) {
 	case CES_VERB_IMAGES:
-		return options->json ? CES_TABLE_JSON : CES_TABLE_IMAGES;
-	case CES_VERB_RUNS:
-		return options->json ? CES_TABLE_JSON : CES_TABLE_RUNS;
+		return options->json    ? CES_TABLE_JSON
+		       : options->quiet ? CES_TABLE_NAMES
+					: CES_TABLE_IMAGES;
 	case CES_VERB_INSPECT:
 		return CES_TABLE_JSON;
 	case CES_VERB_PULL:
 	case CES_VERB_RUN:
+	case CES_VERB_RUNS: /* ces_ps asks by itself */
 	case CES_VERB_REMOVE:
 	case CES_VERB_STOP:
 	case CES_VERB_CLEAN:

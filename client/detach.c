@@ -1,7 +1,7 @@
 /* The log keeper of a detached run: a child of the client, of the caller's own rights, that takes
  * the run's output and its last event. The run itself is the helper's and does not depend on it:
- * when the keeper is killed (at logout, say) the run goes on, but what it then writes to stdout or
- * stderr is an EPIPE to it, as when a reader of a pipe goes away. */
+ * when the keeper is killed (at logout, say) the run goes on, and what it then writes to stdout or
+ * stderr is read by the helper and lost. */
 #include "client/detach.h"
 
 #include <errno.h>

@@ -24,6 +24,7 @@ struct ces_command {
 	const char *usage;                      /* what follows the name */
 	const char *help;
 	int (*act)(struct ces_options *options); /* what makes no request of its own */
+	bool many;                               /* the operand may be written several times */
 };
 
 void ces_help_commands(const struct ces_command *commands, size_t n);

@@ -1,5 +1,5 @@
-/* ps and wait. Must not decide what is the caller's: the helper answers for the live ones, and the
- * files of the ended ones are the caller's own. */
+/* ps, inspect and wait. Must not decide what is the caller's: the helper answers for the live ones,
+ * and the files of the ended ones are the caller's own. */
 #include "client/lifecycle.h"
 
 #include <stdio.h>
@@ -111,12 +111,13 @@ static void add_ended(const struct ces_kept *kept, void *context)
 
 int ces_ps(struct ces_options *options)
 {
-	struct listing listing = {.table.kind = options->json ? CES_TABLE_JSON : CES_TABLE_RUNS};
+	struct listing listing = {.table.kind = options->json    ? CES_TABLE_JSON
+						: options->quiet ? CES_TABLE_NAMES
+								 : CES_TABLE_RUNS};
 	CES_CLEANUP_FD int dir = -1;
 	struct ces_error ignored;
 	int status = CES_EXIT_REFUSED;
 
-	ces_say_only_errors(options->quiet);
 	if (ces_live_each(add_live, &listing) == 0) {
 		if (options->all && ces_kept_open(false, &dir, &ignored) == 0)
 			ces_kept_each(dir, add_ended, &listing);
@@ -126,6 +127,31 @@ int ces_ps(struct ces_options *options)
 	ces_table_free(&listing.table);
 	free(listing.live);
 	return status;
+}
+
+/* Of an ended run, what its keeper noted; of a live one and of an image, the helper's word. */
+int ces_inspect(struct ces_options *options)
+{
+	struct ces_table table = {.kind = CES_TABLE_JSON};
+	const char *wanted = options->request.run;
+	char run[CES_RUN_DIGITS + 1];
+	CES_CLEANUP_FD int dir = -1;
+	struct ces_error ignored;
+	struct ces_kept kept;
+	int live = wanted != NULL ? ces_live_find(wanted, run) : 1;
+
+	if (live < 0)
+		return CES_EXIT_REFUSED;
+	if (live > 0)
+		return ces_perform(options);
+	if (ces_kept_open(false, &dir, &ignored) < 0 || !ces_kept_find(dir, wanted, &kept)) {
+		ces_say_error("you have no run %s; ces-client ps -a lists yours", wanted);
+		return CES_EXIT_REFUSED;
+	}
+	ces_table_add_ended(&table, &kept);
+	ces_table_print(&table);
+	ces_table_free(&table);
+	return ces_perform_printed();
 }
 
 static int tell_end(const struct ces_kept *kept)

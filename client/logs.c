@@ -63,6 +63,48 @@ static int follow(int dir, struct ces_kept *kept, int *log)
 	return result < 0 ? -1 : 0;
 }
 
+/* The end of what is in fd, *left line ends back; what is not found stays in *left. */
+static void seek_back(int fd, uint64_t *left)
+{
+	char bytes[65536];
+	off_t at = lseek(fd, 0, SEEK_END);
+
+	while (at > 0 && *left > 0) {
+		off_t from = at > (off_t)sizeof(bytes) ? at - (off_t)sizeof(bytes) : 0;
+		ssize_t n = pread(fd, bytes, (size_t)(at - from), from);
+
+		for (; n > 0 && *left > 0; n--)
+			if (bytes[n - 1] == '\n' && --*left == 0)
+				from += n;
+		at = from;
+	}
+	(void)lseek(fd, at < 0 ? 0 : at, SEEK_SET);
+}
+
+static bool ends_a_line(int fd)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+	char last;
+
+	return end > 0 && pread(fd, &last, 1, end - 1) == 1 && last == '\n';
+}
+
+/* Only the last lines are to be copied: of the log, and where it is too short, of its older half.
+ */
+static void skip_to_tail(uint64_t lines, int log, int older)
+{
+	int newest = log >= 0 ? log : older;
+	/* a line that has an end is not begun by it */
+	uint64_t left = lines + (ends_a_line(newest) ? 1 : 0);
+
+	if (lines == 0)
+		left = 0;
+	if (log >= 0)
+		seek_back(log, &left);
+	if (older >= 0)
+		seek_back(older, &left);
+}
+
 int ces_logs(struct ces_options *options)
 {
 	CES_CLEANUP_FD int dir = -1;
@@ -86,6 +128,8 @@ int ces_logs(struct ces_options *options)
 		ces_say_error("the log of run %s: %s", kept.run, strerror(errno));
 		return CES_EXIT_REFUSED;
 	}
+	if (options->tailed)
+		skip_to_tail(options->tail, log, older);
 	if ((older >= 0 && copy(older) < 0) || (log >= 0 && copy(log) < 0))
 		return errno == EPIPE ? 0 : CES_EXIT_REFUSED;
 	if (options->follow && kept.ended == 0 && follow(dir, &kept, &log) < 0)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/check.h"
 #include "client/compat.h"
 #include "client/doctor.h"
 #include "client/help.h"
@@ -21,25 +22,26 @@
 
 static const struct ces_command commands[] = {
     {"pull", CES_VERB_PULL, CES_OPERAND_IMAGE, &ces_pull_options, "IMAGE",
-     "Fetch an image from its registry", NULL},
+     "Fetch an image from its registry", NULL, false},
     {"run", CES_VERB_RUN, CES_OPERAND_COMMAND, &ces_run_options, "IMAGE [ARG...]",
-     "Run an image on project data", NULL},
+     "Run an image on project data", NULL, false},
     {"images", CES_VERB_IMAGES, CES_OPERAND_NONE, &ces_images_options, "",
-     "List the images that you pulled", NULL},
-    {"rmi", CES_VERB_REMOVE, CES_OPERAND_IMAGE, &ces_rmi_options, "IMAGE",
-     "Remove an image that you pulled", NULL},
-    {"ps", CES_VERB_RUNS, CES_OPERAND_NONE, &ces_ps_options, "", "List your runs", ces_ps},
-    {"stop", CES_VERB_STOP, CES_OPERAND_RUN, &ces_stop_options, "RUN", "End a run of yours", NULL},
+     "List the images that you pulled", NULL, false},
+    {"rmi", CES_VERB_REMOVE, CES_OPERAND_IMAGE, &ces_rmi_options, "IMAGE...",
+     "Remove images that you pulled", NULL, true},
+    {"ps", CES_VERB_RUNS, CES_OPERAND_NONE, &ces_ps_options, "", "List your runs", ces_ps, false},
+    {"stop", CES_VERB_STOP, CES_OPERAND_RUN, &ces_stop_options, "RUN...", "End runs of yours", NULL,
+     true},
     {"inspect", CES_VERB_INSPECT, CES_OPERAND_EITHER, &ces_inspect_options, "RUN|IMAGE",
-     "Show what is known of a run or an image, as JSON", NULL},
+     "Show what is known of a run or an image, as JSON", ces_inspect, false},
     {"clean", CES_VERB_CLEAN, CES_OPERAND_NONE, &ces_clean_options, "",
-     "As root: remove what killed runs left (the janitor does)", NULL},
+     "As root: remove what killed runs left (the janitor does)", NULL, false},
     {"doctor", 0, CES_OPERAND_NONE, &ces_doctor_options, "",
-     "Is this machine fit for CES, and what is missing", ces_doctor},
+     "Is this machine fit for CES, and what is missing", ces_doctor, false},
     {"logs", 0, CES_OPERAND_RUN, &ces_logs_options, "[-f] RUN", "Show what a detached run wrote",
-     ces_logs},
-    {"wait", 0, CES_OPERAND_RUN, &ces_wait_options, "RUN",
-     "Wait for a run's end and print its exit status", ces_wait},
+     ces_logs, false},
+    {"wait", 0, CES_OPERAND_RUN, &ces_wait_options, "RUN...",
+     "Wait for a run's end and print its exit status", ces_wait, true},
 };
 
 /* Commands that people know from elsewhere. */
@@ -47,15 +49,47 @@ static const struct {
 	const char *name, *instead;
 } elsewhere[] = {
     {"exec", "a live container cannot be entered: start another with 'ces-client run'"},
-    {"attach", "a live container cannot be entered: its output is where the run was started"},
+    {"attach", "a live container cannot be entered: type 'ces-client logs -f RUN'"},
+    {"shell", "type 'ces-client run -it --entrypoint /bin/sh IMAGE'"},
+    {"instance", "type 'ces-client run -d IMAGE', 'ces-client ps' or 'ces-client stop RUN'"},
+    {"start", "what has ended is gone: start another with 'ces-client run'"},
+    {"restart", "what has ended is gone: start another with 'ces-client run'"},
+    {"create", "type 'ces-client run IMAGE'; --dry-run shows what it would be"},
+    {"cp", "a run's files are in its outputs directory, which 'ces-client ps' shows"},
+    {"commit", "images are built outside, and pulled here with 'ces-client pull IMAGE'"},
     {"build", "images are built outside, and pulled here with 'ces-client pull IMAGE'"},
+    {"import", "images are built outside, and pulled here with 'ces-client pull IMAGE'"},
+    {"load", "images are pulled with 'ces-client pull IMAGE'"},
+    {"tag", "an image has the name that it was pulled by"},
     {"push", "nothing goes out of here"},
+    {"save", "nothing goes out of here"},
+    {"export", "nothing goes out of here"},
+    {"search",
+     "the images that are approved are in the policy: type 'ces-client explain pull IMAGE'"},
     {"login", "type 'ces-client pull --username U IMAGE'; no login is kept"},
-    {"kill", "type 'ces-client stop RUN'"},
+    {"logout", "no login is kept"},
+    {"kill", "type 'ces-client stop --time 0 RUN'"},
+    {"pause", "a run cannot be paused: type 'ces-client stop RUN'"},
+    {"unpause", "a run cannot be paused"},
     {"rm", "a container is always removed when it ends; 'ces-client rmi IMAGE' removes an image"},
+    {"prune", "what nobody needs is removed by itself; 'ces-client rmi IMAGE' removes an image"},
     {"list", "type 'ces-client images' or 'ces-client ps'"},
     {"ls", "type 'ces-client images' or 'ces-client ps'"},
-    {"image", "type 'ces-client images'"},
+    {"image", "type 'ces-client images', 'ces-client pull' or 'ces-client rmi'"},
+    {"container", "type 'ces-client ps', 'ces-client run' or 'ces-client stop'"},
+    {"history", "type 'ces-client inspect IMAGE'"},
+    {"port", "type 'ces-client inspect RUN'"},
+    {"top", "type 'top' in another terminal: the processes of your runs are shown there"},
+    {"stats", "type 'top' in another terminal: the processes of your runs are shown there"},
+    {"rename", "a run keeps its name: type --name N with 'ces-client run'"},
+    {"network", "a container has no network; -p HOST:CONTAINER publishes a port here"},
+    {"volume", "type -v SRC:DST with 'ces-client run'; /scratch is there in every run"},
+    {"pod", "a run is one container: type 'ces-client run IMAGE'"},
+    {"compose", "a run is one container: type 'ces-client run IMAGE' for each"},
+    {"kube", "type 'ces-run k8s IMAGE', which writes a Kubernetes Job"},
+    {"system", "type 'ces-client doctor'"},
+    {"info", "type 'ces-client doctor'"},
+    {"cache", "what nobody needs is removed by itself; 'ces-client rmi IMAGE' removes an image"},
     {"version", "type 'ces-client --version'"},
 };
 
@@ -97,30 +131,37 @@ static bool looks_like_run(const char *text)
 	return ces_run_valid(text) || ces_run_name_valid(text);
 }
 
+static int take_operand(const struct ces_command *command, const char *word,
+			struct ces_options *options, struct ces_error *err)
+{
+	bool run = command->operand == CES_OPERAND_RUN ||
+		   (command->operand == CES_OPERAND_EITHER && looks_like_run(word));
+
+	return ces_options_keep_text(options, word,
+				     run ? &options->request.run : &options->request.image, err);
+}
+
 static int take_operands(const struct ces_command *command, int argc, char **argv,
 			 struct ces_options *options, struct ces_error *err)
 {
-	struct ces_request *request = &options->request;
 	int wanted = command->operand == CES_OPERAND_NONE ? 0 : 1;
 
 	if (argc < wanted)
 		return ces_error_set(err, CES_E_USAGE, "%s: type ces-client %s %s", command->name,
 				     command->name, command->usage);
-	if (argc > wanted && command->operand != CES_OPERAND_COMMAND)
+	if (argc > wanted && command->operand != CES_OPERAND_COMMAND && !command->many)
 		return ces_error_set(err, CES_E_USAGE,
 				     "%s: '%s' is one word too many: type ces-client %s%s%s",
 				     command->name, argv[wanted], command->name,
 				     wanted > 0 ? " " : "", command->usage);
-	if (wanted == 0)
-		return 0;
-	if (command->operand == CES_OPERAND_RUN ||
-	    (command->operand == CES_OPERAND_EITHER && looks_like_run(argv[0])))
-		return ces_options_keep_text(options, argv[0], &request->run, err);
 	for (int i = 1; i < argc; i++) {
-		if (ces_options_append(options, &request->args, argv[i], err) < 0)
+		struct ces_strings *list =
+		    command->many ? &options->operands : &options->request.args;
+
+		if (ces_options_append(options, list, argv[i], err) < 0)
 			return -1;
 	}
-	return ces_options_keep_text(options, argv[0], &request->image, err);
+	return wanted == 0 ? 0 : take_operand(command, argv[0], options, err);
 }
 
 static int parse(const struct ces_command *command, int argc, char **argv,
@@ -128,6 +169,8 @@ static int parse(const struct ces_command *command, int argc, char **argv,
 {
 	int first;
 
+	if (command->verb == CES_VERB_STOP)
+		options->request.time_seconds = CES_GRACE_DEFAULT;
 	if (ces_options_parse(command->options, argc, argv, options, &first, err) < 0)
 		return -1;
 	options->request.verb = command->verb;
@@ -136,6 +179,30 @@ static int parse(const struct ces_command *command, int argc, char **argv,
 	if (take_operands(command, argc - first, argv + first, options, err) < 0)
 		return -1;
 	return ces_perform_check(options, err);
+}
+
+static int act(const struct ces_command *command, struct ces_options *options)
+{
+	return command->act != NULL ? command->act(options) : ces_perform(options);
+}
+
+/* One after the other; what fails does not keep the rest from being done. */
+static int act_on_all(const struct ces_command *command, struct ces_options *options)
+{
+	int status = act(command, options);
+
+	for (size_t i = 0; i < options->operands.n; i++) {
+		struct ces_error err;
+		int one = CES_EXIT_REFUSED;
+
+		if (take_operand(command, options->operands.v[i], options, &err) < 0 ||
+		    ces_request_check(&options->request, &err) < 0)
+			ces_say_failure(&err);
+		else
+			one = act(command, options);
+		status = one != 0 ? one : status;
+	}
+	return status;
 }
 
 static int perform(const struct ces_command *command, bool explain, int argc, char **argv)
@@ -151,10 +218,8 @@ static int perform(const struct ces_command *command, bool explain, int argc, ch
 	} else if (options.help) {
 		ces_help_command(command);
 		status = ces_perform_printed();
-	} else if (command->act != NULL) {
-		status = command->act(&options);
 	} else {
-		status = ces_perform(&options);
+		status = act_on_all(command, &options);
 	}
 	ces_options_free(&options);
 	return status;

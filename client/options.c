@@ -139,6 +139,7 @@ void ces_options_free(struct ces_options *options)
 	    &request->bind_destinations,
 	    &request->tmpfs_destinations,
 	    &options->option_files,
+	    &options->operands,
 	    &options->owned,
 	};
 

@@ -18,6 +18,8 @@ struct ces_options {
 	bool json;
 	bool all;
 	bool follow;
+	bool tailed;   /* of a log only the last */
+	uint64_t tail; /* lines */
 	bool version;
 	bool verbose;
 	bool debug;
@@ -28,6 +30,7 @@ struct ces_options {
 	char *output;                    /* -o: where a manifest is written; NULL: stdout */
 	bool in_file;                    /* the words being read come from an opt-file */
 	struct ces_strings option_files; /* named on the command line, not yet read */
+	struct ces_strings operands;     /* runs or images, of a command that takes several */
 	struct ces_strings owned;        /* every string made here; wiped and freed at the end */
 };
 

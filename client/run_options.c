@@ -16,7 +16,6 @@ static const struct {
     {"cap-drop", "a container already has only the capabilities that it needs: leave it out"},
     {"security-opt", "the policy sets what a container may do: leave it out"},
     {"device", "devices are not passed in: leave it out, or type --gpu=N for a GPU"},
-    {"gpus", "type --gpu=N"},
     {"nv", "type --gpu=N"},
     {"rocm", "type --gpu=N"},
     {"cores", "type --cpus N"},
@@ -58,6 +57,58 @@ static const struct {
     {"authfile", "type --username U --token-file F"},
     {"platform", "an image for this machine is chosen: leave it out"},
     {"all-tags", "name one tag: IMAGE:TAG"},
+    {"arch", "an image for this machine is chosen: leave it out"},
+    {"os", "an image for this machine is chosen: leave it out"},
+    {"ulimit", "type --memory SIZE, --cpus N or --time T; other limits are the policy's"},
+    {"pids-limit", "the policy sets it: leave it out"},
+    {"memory-reservation", "type --memory SIZE"},
+    {"sysctl", "the policy sets what a container may do: leave it out"},
+    {"seccomp-policy", "the policy sets what a container may do: leave it out"},
+    {"group-add", "the groups inside are the image's: leave it out"},
+    {"secret", "type -e NAME for a value of your environment, or -v FILE:DST:ro"},
+    {"label", "leave it out; --name N names the run"},
+    {"l", "leave it out; --name N names the run"},
+    {"annotation", "leave it out; --name N names the run"},
+    {"cidfile", "-d prints the run's number: type NUMBER=$(ces-client run -d IMAGE)"},
+    {"replace", "type 'ces-client stop NAME' first"},
+    {"init", "already so: what is left of a container is always ended; leave it out"},
+    {"stop-timeout", "leave it out, and type 'ces-client stop --time N RUN' later"},
+    {"stop-signal", "the image's own is sent: leave it out"},
+    {"log-driver", "the output of 'run -d' is kept for 'ces-client logs': leave it out"},
+    {"attach", "leave it out: without -d a run is attached; -i passes stdin on"},
+    {"a", "leave it out: without -d a run is attached; -i passes stdin on"},
+    {"detach-keys", "a run cannot be left: start it with -d and read 'ces-client logs -f RUN'"},
+    {"health-cmd", "leave it out: nothing watches the health of a run"},
+    {"no-healthcheck", "already so: leave it out"},
+    {"expose", "type -p HOST:CONTAINER"},
+    {"net", "a container has no network: leave it out"},
+    {"ip", "a container has no network: leave it out"},
+    {"link", "a container has no network: leave it out"},
+    {"rootfs", "type the name of an image"},
+    {"storage-opt", "the policy sets it: leave it out"},
+    {"timezone", "type -e TZ=NAME"},
+    {"tz", "type -e TZ=NAME"},
+    {"umask", "leave it out: it is 0022, as everywhere"},
+    {"unsetenv", "type -e NAME= for an empty value"},
+    {"contain", "already so: leave it out"},
+    {"fakeroot", "who you are inside is set by the policy and the image: leave it out"},
+    {"f", "who you are inside is set by the policy and the image: leave it out"},
+    {"writable", "what is written outside the mounted directories goes with the run: leave it out"},
+    {"overlay", "what is written outside the mounted directories goes with the run: leave it out"},
+    {"scratch", "/scratch is there in every run: leave it out"},
+    {"home", "type -v SRC:DST"},
+    {"H", "type -v SRC:DST"},
+    {"cwd", "type -w DIR"},
+    {"no-mount", "nothing of the host is mounted but what --dry-run shows: leave it out"},
+    {"since", "a log holds no times: type --tail N"},
+    {"until", "a log holds no times: type --tail N"},
+    {"timestamps", "a log holds no times: type --tail N"},
+    {"latest", "name the run: 'ces-client ps' lists yours, the newest first"},
+    {"filter", "type --format json and choose with jq"},
+    {"force", "leave it out; 'ces-client stop --time 0 RUN' kills at once"},
+    {"ignore", "leave it out"},
+    {"no-trunc", "already so: leave it out"},
+    {"all", "name each: 'ces-client ps -q' and 'ces-client images -q' list the names alone"},
 };
 
 const char *ces_options_instead(const char *name)
@@ -128,6 +179,7 @@ static const struct ces_option run_table[] = {
      CES_PHASE_REST},
     QUIET,
     HELP,
+    {"gpus", 0, YES, "N", NULL, ces_set_gpu, CES_PHASE_REST}, /* as Docker writes it */
     {"network", 0, YES, "none", NULL, ces_set_network, CES_PHASE_REST},
     {"rm", 0, MAYBE, NULL, NULL, ces_set_rm, CES_PHASE_REST},
     {"pull", 0, YES, "never", NULL, ces_set_pull, CES_PHASE_REST},
@@ -150,13 +202,26 @@ static const struct ces_option pull_table[] = {
 		"format", 0, YES, "json", "json, or table", ces_set_format, CES_PHASE_REST         \
 	}
 
-static const struct ces_option images_table[] = {FORMAT, QUIET, HELP};
+#define NUMBERS(what)                                                                              \
+	{                                                                                          \
+		"quiet", 'q', NO, NULL, "only the " what ", a line each", ces_set_quiet,           \
+		    CES_PHASE_REST                                                                 \
+	}
+
+static const struct ces_option images_table[] = {
+    FORMAT,
+    NUMBERS("images' names"),
+    /* podman's; here it is always all */
+    {"all", 'a', NO, NULL, NULL, ces_set_all, CES_PHASE_REST},
+    HELP};
+
+static const struct ces_option doctor_table[] = {FORMAT, QUIET, HELP};
 
 static const struct ces_option ps_table[] = {
     FORMAT,
-    {"all", 'a', NO, NULL, "also what has ended, where it is still known", ces_set_all,
-     CES_PHASE_REST},
-    QUIET,
+    {"all", 'a', NO, NULL, "also detached runs that have ended, where they are still known",
+     ces_set_all, CES_PHASE_REST},
+    NUMBERS("runs' numbers"),
     HELP,
 };
 
@@ -168,6 +233,14 @@ static const struct ces_option inspect_table[] = {
 
 static const struct ces_option logs_table[] = {
     {"follow", 'f', NO, NULL, "go on until the run ends", ces_set_follow, CES_PHASE_REST},
+    {"tail", 'n', YES, "N", "only the last N lines of what is there", ces_set_tail, CES_PHASE_REST},
+    QUIET,
+    HELP,
+};
+
+static const struct ces_option stop_table[] = {
+    {"time", 't', YES, "N", "seconds until what is left of it is killed (10)", ces_set_grace,
+     CES_PHASE_REST},
     QUIET,
     HELP,
 };
@@ -183,10 +256,10 @@ const struct ces_option_table ces_run_options = {
     "ces-client run", true, run_table, CES_COUNT(run_table), ces_options_instead, NULL};
 const struct ces_option_table ces_pull_options = TABLE("pull", pull_table);
 const struct ces_option_table ces_images_options = TABLE("images", images_table);
-const struct ces_option_table ces_doctor_options = TABLE("doctor", images_table);
+const struct ces_option_table ces_doctor_options = TABLE("doctor", doctor_table);
 const struct ces_option_table ces_ps_options = TABLE("ps", ps_table);
 const struct ces_option_table ces_rmi_options = TABLE("rmi", plain_table);
-const struct ces_option_table ces_stop_options = TABLE("stop", plain_table);
+const struct ces_option_table ces_stop_options = TABLE("stop", stop_table);
 const struct ces_option_table ces_clean_options = TABLE("clean", plain_table);
 const struct ces_option_table ces_logs_options = TABLE("logs", logs_table);
 const struct ces_option_table ces_wait_options = TABLE("wait", plain_table);

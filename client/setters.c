@@ -49,6 +49,32 @@ int ces_set_time(struct ces_options *options, const char *value, struct ces_erro
 	return 0;
 }
 
+/* Of stop: plain seconds, as elsewhere, or a time as CES writes it. */
+int ces_set_grace(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	uint64_t *seconds = &options->request.time_seconds;
+
+	if ((ces_num_parse(value, 0, UINT32_MAX, seconds) < 0 &&
+	     ces_num_parse_time(value, seconds) < 0) ||
+	    *seconds > CES_GRACE_MAX)
+		return ces_error_set(err, CES_E_USAGE,
+				     "--time %s: type a number of seconds, 0 to %u, such as --time "
+				     "30; 0 kills at once",
+				     value, CES_GRACE_MAX);
+	return 0;
+}
+
+int ces_set_tail(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	if (strcmp(value, "all") == 0 || strcmp(value, "-1") == 0)
+		return 0;
+	if (ces_num_parse(value, 0, UINT32_MAX, &options->tail) < 0)
+		return ces_error_set(err, CES_E_USAGE,
+				     "--tail %s: type a number of lines, such as --tail 20", value);
+	options->tailed = true;
+	return 0;
+}
+
 int ces_set_gpu(struct ces_options *options, const char *value, struct ces_error *err)
 {
 	return ces_options_keep_text(options, value != NULL ? value : "1", &options->request.gpu,

@@ -17,15 +17,16 @@ static const char *const image_header[CES_TABLE_COLUMNS] = {"REFERENCE", "DIGEST
 static const char *const run_header[CES_TABLE_COLUMNS] = {"RUN",     "NAME",   "IMAGE",  "PROJECT",
 							  "STARTED", "STATUS", "OUTPUTS"};
 
-static bool add_row(struct ces_table *table)
+static bool add_row(struct ces_table *table, uint64_t when)
 {
-	char *(*grown)[CES_TABLE_COLUMNS] = reallocarray(table->rows, table->n + 1, sizeof(*grown));
+	struct ces_table_row *grown = NULL;
 
+	if (table->kind != CES_TABLE_NONE)
+		grown = reallocarray(table->rows, table->n + 1, sizeof(*grown));
 	if (grown == NULL)
 		return false;
-	memset(grown[table->n], 0, sizeof(*grown));
 	table->rows = grown;
-	table->n++;
+	table->rows[table->n++] = (struct ces_table_row){.when = when};
 	return true;
 }
 
@@ -36,7 +37,7 @@ static void set_cell(struct ces_table *table, size_t column, const char *text)
 	if (cell == NULL)
 		return;
 	ces_text_clean(cell);
-	table->rows[table->n - 1][column] = cell;
+	table->rows[table->n - 1].cell[column] = cell;
 }
 
 /* Local time for people; -: never. */
@@ -119,7 +120,7 @@ void ces_table_add_image(struct ces_table *table, const struct ces_event_image *
 {
 	char digest[13], size[32];
 
-	if (table->kind == CES_TABLE_NONE || !add_row(table))
+	if (!add_row(table, image->pulled))
 		return;
 	if (table->kind == CES_TABLE_JSON) {
 		image_json(table, image);
@@ -148,7 +149,7 @@ void ces_table_add_run(struct ces_table *table, const struct ces_event_run *run)
 {
 	struct json_object *object;
 
-	if (table->kind == CES_TABLE_NONE || !add_row(table))
+	if (!add_row(table, run->started))
 		return;
 	if (table->kind != CES_TABLE_JSON) {
 		set_run(table, run, "running");
@@ -184,7 +185,7 @@ void ces_table_add_ended(struct ces_table *table, const struct ces_kept *kept)
 					  .outputs = copy.outputs};
 	char status[100] = "ended";
 
-	if (table->kind == CES_TABLE_NONE || !add_row(table))
+	if (!add_row(table, kept->started))
 		return;
 	if (kept->ended != 0)
 		(void)snprintf(status, sizeof(status), "ended %d (%s)", kept->status, kept->reason);
@@ -199,7 +200,7 @@ static size_t column_width(const struct ces_table *table, const char *const *hea
 	size_t width = strlen(header[column]);
 
 	for (size_t i = 0; i < table->n; i++) {
-		const char *cell = table->rows[i][column];
+		const char *cell = table->rows[i].cell[column];
 
 		if (cell != NULL && strlen(cell) > width)
 			width = strlen(cell);
@@ -229,7 +230,7 @@ static void print_rows(const struct ces_table *table, const char *const *header)
 	}
 	for (size_t i = 0; i < table->n; i++) {
 		for (size_t j = 0; j < columns; j++) {
-			const char *cell = table->rows[i][j];
+			const char *cell = table->rows[i].cell[j];
 
 			print_cell(cell != NULL ? cell : "-", width[j], j + 1 == columns);
 		}
@@ -241,12 +242,21 @@ static void print_json(const struct ces_table *table)
 	printf("[");
 	for (size_t i = 0; i < table->n; i++)
 		printf("%s\n  %s", i == 0 ? "" : ",",
-		       table->rows[i][0] != NULL ? table->rows[i][0] : "null");
+		       table->rows[i].cell[0] != NULL ? table->rows[i].cell[0] : "null");
 	printf("%s]\n", table->n == 0 ? "" : "\n");
 }
 
-void ces_table_print(const struct ces_table *table)
+static int newest_first(const void *a, const void *b)
 {
+	const struct ces_table_row *one = a, *other = b;
+
+	return one->when < other->when ? 1 : one->when > other->when ? -1 : 0;
+}
+
+void ces_table_print(struct ces_table *table)
+{
+	if (table->n > 1)
+		qsort(table->rows, table->n, sizeof(*table->rows), newest_first);
 	switch (table->kind) {
 	case CES_TABLE_IMAGES:
 		print_rows(table, image_header);
@@ -256,6 +266,11 @@ void ces_table_print(const struct ces_table *table)
 		break;
 	case CES_TABLE_JSON:
 		print_json(table);
+		break;
+	case CES_TABLE_NAMES:
+		for (size_t i = 0; i < table->n; i++)
+			printf("%s\n",
+			       table->rows[i].cell[0] != NULL ? table->rows[i].cell[0] : "-");
 		break;
 	case CES_TABLE_NONE:
 	default:
@@ -267,7 +282,7 @@ void ces_table_free(struct ces_table *table)
 {
 	for (size_t i = 0; i < table->n; i++) {
 		for (size_t j = 0; j < CES_TABLE_COLUMNS; j++)
-			free(table->rows[i][j]);
+			free(table->rows[i].cell[j]);
 	}
 	free(table->rows);
 	table->rows = NULL;

@@ -4,17 +4,29 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "client/kept.h"
 #include "common/request.h"
 
-enum ces_table_kind { CES_TABLE_NONE, CES_TABLE_IMAGES, CES_TABLE_RUNS, CES_TABLE_JSON };
+enum ces_table_kind {
+	CES_TABLE_NONE,
+	CES_TABLE_IMAGES,
+	CES_TABLE_RUNS,
+	CES_TABLE_JSON,
+	CES_TABLE_NAMES, /* the first column alone, without its header: for $( ) */
+};
 
 #define CES_TABLE_COLUMNS 7
 
+struct ces_table_row {
+	char *cell[CES_TABLE_COLUMNS]; /* or the text of one JSON object in the first */
+	uint64_t when;                 /* started, or pulled */
+};
+
 struct ces_table {
 	enum ces_table_kind kind;
-	char *(*rows)[CES_TABLE_COLUMNS]; /* cells, or the text of one JSON object in the first */
+	struct ces_table_row *rows;
 	size_t n;
 };
 
@@ -24,8 +36,8 @@ void ces_table_add_run(struct ces_table *table, const struct ces_event_run *run)
 /* A run that the helper no longer lists. */
 void ces_table_add_ended(struct ces_table *table, const struct ces_kept *kept);
 
-/* On stdout; an empty table still has its header, an empty JSON listing is []. */
-void ces_table_print(const struct ces_table *table);
+/* On stdout, the newest first; an empty table still has its header, an empty JSON listing is []. */
+void ces_table_print(struct ces_table *table);
 void ces_table_free(struct ces_table *table);
 
 #endif

@@ -17,6 +17,9 @@ enum ces_verb {
 	CES_VERB_CLEAN = 8,   /* what dead runs left, of every user: the janitor's; root only */
 };
 
+#define CES_GRACE_MAX     3600 /* seconds that a stop may give a run to end */
+#define CES_GRACE_DEFAULT 10
+
 enum ces_request_flag {
 	CES_FLAG_EXPLAIN = 1 << 0,     /* decide and say why, do nothing (also --dry-run) */
 	CES_FLAG_INTERACTIVE = 1 << 1, /* stdin reaches the container */
@@ -46,7 +49,7 @@ struct ces_request {
 	struct ces_strings env;  /* "NAME=value" */
 	uint64_t cpus;           /* thousandths; 0 = not asked */
 	uint64_t memory_bytes;
-	uint64_t time_seconds;
+	uint64_t time_seconds; /* run: its limit; stop: until it is killed, 0 = at once */
 	uint64_t shm_bytes;
 	char *gpu;                       /* "1", "all", or a device's name; NULL = none */
 	struct ces_strings publish;      /* "HOST:CONTAINER" */

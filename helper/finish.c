@@ -111,11 +111,11 @@ static void read_log(const struct ces_plan *plan, struct ces_end *end)
 		const char *reason;
 	} known[] = {
 	    {"not found", CES_EXIT_NOTFOUND, "not found"},
-	    {"no such file", CES_EXIT_NOTFOUND, "not found"},
 	    {"o such file", CES_EXIT_NOTFOUND, "not found"},
 	    {"ermission denied", CES_EXIT_NOEXEC, "not executable"},
 	    {"xec format error", CES_EXIT_NOEXEC, "not executable"},
 	    {"s a directory", CES_EXIT_NOEXEC, "not executable"},
+	    {"open executable", CES_EXIT_NOEXEC, "not executable"}, /* crun, of a directory */
 	};
 	CES_CLEANUP_FD int fd = open("/run/log", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	char log[LOG_MAX + 1], *message, *quote;

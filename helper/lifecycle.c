@@ -13,9 +13,9 @@
 #include "helper/request.h"
 #include "helper/runs.h"
 
-#define STOP_SECONDS  60
 #define CLEAN_SECONDS 1800  /* directories of many users, some of them slow */
-#define STOP_MS       40000 /* the grace of a stop, and time for a large scratch to be deleted */
+#define SCRATCH_MS    30000 /* time for a large scratch to be deleted, after the grace */
+#define SPARE_MS      20000 /* before this process is ended by its own deadline */
 #define TICK_US       10000
 
 struct search {
@@ -87,9 +87,9 @@ int ces_verb_inspect_run(struct ces_session *session, struct ces_error *err)
 
 /* A run's number is random and its directory goes with it: the one that is waited for cannot
  * become another's. */
-static int wait_gone(int runs, const char *run, struct ces_error *err)
+static int wait_gone(int runs, const char *run, uint32_t grace, struct ces_error *err)
 {
-	int64_t deadline = ces_now_ms() + STOP_MS;
+	int64_t deadline = ces_now_ms() + (int64_t)grace * 1000 + SCRATCH_MS;
 
 	while (ces_runs_alive(runs, run)) {
 		if (ces_now_ms() > deadline)
@@ -104,13 +104,18 @@ static int wait_gone(int runs, const char *run, struct ces_error *err)
 int ces_verb_stop(struct ces_session *session, struct ces_error *err)
 {
 	struct search search = {0};
+	uint32_t grace;
 
 	if (find(session, &search, err) < 0)
 		return -1;
-	ces_cleanroom_deadline(STOP_SECONDS);
+	if (session->request.time_seconds > CES_GRACE_MAX)
+		return ces_error_set(err, CES_E_USAGE, "a run is given %us at most to end",
+				     CES_GRACE_MAX);
+	grace = (uint32_t)session->request.time_seconds;
+	ces_cleanroom_deadline(grace + (SCRATCH_MS + SPARE_MS) / 1000);
 	/* gone in between is what was asked for */
-	if (ces_runs_stop(session->runs, search.run, err) < 0 ||
-	    wait_gone(session->runs, search.run, err) < 0)
+	if (ces_runs_stop(session->runs, search.run, grace, err) < 0 ||
+	    wait_gone(session->runs, search.run, grace, err) < 0)
 		return -1;
 	return done();
 }

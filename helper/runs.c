@@ -76,7 +76,7 @@ bool ces_runs_alive(int runs, const char *run)
 	return dir >= 0 && flock(dir, LOCK_EX | LOCK_NB) < 0;
 }
 
-int ces_runs_stop(int runs, const char *run, struct ces_error *err)
+int ces_runs_stop(int runs, const char *run, uint32_t grace, struct ces_error *err)
 {
 	CES_CLEANUP_FD int dir = ces_beneath_open(runs, run, O_RDONLY | O_DIRECTORY, 0);
 	CES_CLEANUP_FD int stop =
@@ -85,7 +85,8 @@ int ces_runs_stop(int runs, const char *run, struct ces_error *err)
 	/* without a reader (ENXIO) its helper is gone, or about to be */
 	if (stop < 0 && errno != ENOENT && errno != ENXIO)
 		return ces_error_errno(err, CES_E_HOST, "stopping the run");
-	if (stop >= 0 && write(stop, "", 1) < 0 && errno != EAGAIN && errno != EPIPE)
+	if (stop >= 0 && write(stop, &grace, sizeof(grace)) < 0 && errno != EAGAIN &&
+	    errno != EPIPE)
 		return ces_error_errno(err, CES_E_HOST, "stopping the run");
 	return 0;
 }

@@ -14,15 +14,16 @@ int ces_runs_open(int *ret, struct ces_error *err);
 int ces_runs_name(int runs, char ret[CES_RUN_DIGITS + 1], struct ces_error *err);
 
 /* Writes the record of a run and returns its locked fd: the lock is the sign of life. *ret_stop
- * can be read when somebody called ces_runs_stop. */
+ * can be read when somebody called ces_runs_stop: it then has the grace, see there. */
 int ces_runs_enter(int runs, const struct ces_run_record *record, int *ret, int *ret_stop,
 		   struct ces_error *err);
 
 /* Whether the helper of a run lives. */
 bool ces_runs_alive(int runs, const char *run);
 
-/* Asks the helper of a run to end it. A run that is gone is no error. */
-int ces_runs_stop(int runs, const char *run, struct ces_error *err);
+/* Asks the helper of a run to end it, and to kill what is left of it after so many seconds, which
+ * are written as they are (uint32_t). A run that is gone is no error. */
+int ces_runs_stop(int runs, const char *run, uint32_t grace, struct ces_error *err);
 
 /* Forgets a run. */
 void ces_runs_leave(int runs, const char *run);

@@ -19,6 +19,7 @@
 #include "common/io.h"
 #include "common/num.h"
 #include "helper/cleanroom.h"
+#include "helper/drain.h"
 
 #define GRACE_MS      10000 /* between being asked to stop and being killed */
 #define GRACE_GONE_MS 3000  /* when there is nobody left to see how it ends */
@@ -39,6 +40,7 @@ struct watch {
 	bool client; /* still there, and listened to */
 	int stop;    /* see ces_runs_enter */
 	struct ces_ports *ports;
+	struct ces_drain drain;
 };
 
 static void send_signal(const struct watch *watch, int number)
@@ -119,8 +121,12 @@ static void stop(struct watch *watch, const char *why, int64_t grace)
 	int number =
 	    watch->plan->image.stop_signal != 0 ? (int)watch->plan->image.stop_signal : SIGTERM;
 
-	if (watch->kill_at >= 0)
+	/* asked already: who asks again may shorten the wait, and nobody lengthens it */
+	if (watch->kill_at >= 0) {
+		if (ces_now_ms() + grace < watch->kill_at)
+			watch->kill_at = ces_now_ms() + grace;
 		return;
+	}
 	watch->why = why;
 	watch->kill_at = ces_now_ms() + grace;
 	if (would_end(watch, number, true))
@@ -207,10 +213,11 @@ static void keep_time(struct watch *watch)
 
 static void on_stop(struct watch *watch)
 {
-	char bytes[64];
+	uint32_t grace;
 
-	(void)!read(watch->stop, bytes, sizeof(bytes));
-	stop(watch, "stopped", GRACE_MS);
+	/* root's own FIFO: what is in it was written by ces_runs_stop, whole */
+	if (read(watch->stop, &grace, sizeof(grace)) == (ssize_t)sizeof(grace))
+		stop(watch, "stopped", (int64_t)grace * 1000);
 }
 
 static void wait_for_end(struct watch *watch)
@@ -220,7 +227,9 @@ static void wait_for_end(struct watch *watch)
 		    {.fd = watch->container->process.pidfd, .events = POLLIN},
 		    {.fd = watch->client ? CES_FD_REQUEST : -1, .events = POLLIN},
 		    {.fd = watch->stop, .events = POLLIN},
-		    {.fd = watch->ports->channel, .events = POLLIN}};
+		    {.fd = watch->ports->channel, .events = POLLIN},
+		    ces_drain_poll(&watch->drain, 0),
+		    ces_drain_poll(&watch->drain, 1)};
 		int64_t left = next_deadline(watch) - ces_now_ms();
 
 		left = left < 0 ? 0 : left > 3600 * 1000 ? 3600 * 1000 : left;
@@ -234,6 +243,7 @@ static void wait_for_end(struct watch *watch)
 			on_stop(watch);
 		if (fds[3].revents != 0)
 			ces_ports_listen(watch->plan, watch->ports);
+		ces_drain_step(&watch->drain, fds[4].revents, fds[5].revents);
 		keep_time(watch);
 	}
 }
@@ -379,8 +389,10 @@ void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 	};
 	int status = 0;
 
+	ces_drain_open(&watch.drain, (plan->request->flags & CES_FLAG_DETACH) != 0);
 	let_stdio_go();
 	wait_for_end(&watch);
+	ces_drain_close(&watch.drain);
 	(void)waitpid(container->process.pid, &status, 0);
 	container->process.pid = 0;
 	ces_cgroup_kill(cgroup);

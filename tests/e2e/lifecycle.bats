@@ -34,6 +34,14 @@ detach() # USER [OPTION...] -- COMMAND...
 stays='trap "exit 0" TERM; echo up; while :; do sleep 0.1; done'
 
 says() { [[ $(ces "$1" logs "$2") == *"$3"* ]]; }
+# `run --separate-stderr ...` did not get as far as the helper.
+refused_by_client() # PATTERN
+{
+	echo "status $status, stdout: $output, stderr: $stderr"
+	[ "$status" -eq 125 ]
+	[[ $stderr == "ces: "* && $stderr =~ $1 ]]
+	[ -z "$output" ]
+}
 keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 
 @test "ps lists a live run with its name, image and outputs, and forgets it at its end" {
@@ -83,6 +91,59 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	[ $SECONDS -ge 9 ]
 	[ "$(ces alice wait "$n")" = 137 ]
 	nothing_left_behind
+}
+
+@test "stop --time sets the grace, 0 kills at once, and a second stop may shorten it" {
+	n=$(detach alice -- sh -c "trap '' TERM; echo up; while :; do sleep 0.1; done")
+	eventually says alice "$n" up
+	ces alice stop --time 1h "$n" 2> /dev/null 3>&- &
+	eventually pgrep -u alice -xf "ces-client stop --time 1h $n"
+	run --separate-stderr ces alice stop -t 0 "$n"
+	[ "$status" -eq 0 ]
+	wait $!
+	[[ $(ces alice ps -a) == *"ended 137 (stopped)"* ]]
+	for t in -1 10x 1.5 7200 2h 99999999999999999999 ''; do
+		run --separate-stderr ces alice stop --time "$t" "$n"
+		refused_by_client 'type a number of seconds, 0 to 3600'
+	done
+	nothing_left_behind
+}
+
+@test "several runs are stopped and waited for by one command; ps -q gives their numbers" {
+	detach alice --name one -- sh -c "$stays"
+	detach alice --name two -- sh -c "$stays"
+	mapfile -t numbers < <(ces alice ps -q)
+	[ ${#numbers[@]} -eq 2 ]
+	[[ ${numbers[0]} =~ ^[0-9]{10}$ ]]
+	eventually says alice one up
+	eventually says alice two up
+	run --separate-stderr ces alice stop one nobody two
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"run one has ended"*"no live run nobody"*"run two has ended"* ]]
+	[ "$(ces alice wait "${numbers[@]}")" = $'0\n0' ]
+	[ -z "$(ces alice ps -q)" ]
+}
+
+@test "the newest run stands first" {
+	first=$(detach alice -- true)
+	ces alice wait "$first"
+	started=$(ces alice inspect "$first" | jq '.[0].started | fromdate')
+	eventually bash -c "[ \$(date +%s) -gt $started ]" # a listing counts in seconds
+	second=$(detach alice -- true)
+	ces alice wait "$second"
+	[ "$(ces alice ps -a -q)" = "$second"$'\n'"$first" ]
+}
+
+@test "inspect shows how a detached run ended, and says that a removed one is not known" {
+	n=$(detach alice --name gone -- sh -c 'exit 3')
+	ces alice wait "$n"
+	ces alice inspect gone | jq -e --arg n "$n" '.[0] | .run == $n and .state == "ended" and .status == 3 and .reason == "exit"'
+	rm /home/alice/.local/state/ces/"$n".*
+	for verb in inspect logs wait stop; do
+		run --separate-stderr ces alice $verb "$n"
+		[ "$status" -eq 125 ]
+		[[ $stderr == "ces: "*"$n"*"ces-client ps"* && -z $output ]]
+	done
 }
 
 @test "a name belongs to one live run of a user, and is free again at its end" {
@@ -180,6 +241,23 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	[ "$(cat $lab/follow)" = $'one\ntwo' ]
 }
 
+@test "logs --tail shows the last lines, also of two files and of a line without an end" {
+	n=$(detach alice -- sh -c 'for i in 1 2 3 4 5; do echo line $i; done; printf end')
+	ces alice wait "$n"
+	[ "$(ces alice logs --tail 2 "$n")" = $'line 5\nend' ]
+	[ "$(ces alice logs -n 99 "$n")" = $'line 1\nline 2\nline 3\nline 4\nline 5\nend' ]
+	[ -z "$(ces alice logs --tail 0 "$n")" ]
+	[ "$(ces alice logs --tail all "$n")" = "$(ces alice logs "$n")" ]
+	log=/home/alice/.local/state/ces/$n.log
+	as alice sh -c "printf 'a\nb\nc\n' > $log.1; printf 'd\ne\n' > $log"
+	[ "$(ces alice logs --tail 2 "$n")" = $'d\ne' ]
+	[ "$(ces alice logs --tail 3 "$n")" = $'c\nd\ne' ]
+	run --separate-stderr ces alice logs --tail x "$n"
+	refused_by_client 'type a number of lines'
+	run --separate-stderr ces alice logs --since 10m "$n"
+	refused_by_client 'type --tail N'
+}
+
 @test "a log is capped: the newest output stays" {
 	n=$(detach alice -- sh -c 'head -c 40000000 /dev/zero | tr "\\0" a; echo last')
 	[ "$(ces alice wait "$n")" = 0 ]
@@ -226,17 +304,22 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 }
 
 # What systemd-logind does at logout with KillUserProcesses=yes: kills all that is in the session's cgroup.
-@test "a detached run goes on through a logout that kills the user's processes" {
+@test "a detached run goes on, and on writing, through a logout that kills the user's processes" {
 	local root=/sys/fs/cgroup
 	[ -d $root/unified ] && root=$root/unified
 	session=$root/user.slice/ces-lab.slice/session-ces.scope
 	mkdir -p $session
 	echo $BASHPID > $session/cgroup.procs
-	n=$(detach alice -- sh -c 'trap "touch /safe_outputs/told; exit 0" TERM; touch /safe_outputs/up; while :; do sleep 0.1; done')
+	n=$(detach alice -- sh -c 'trap "touch /safe_outputs/told; exit 0" TERM; touch /safe_outputs/up
+		while [ ! -e /safe_outputs/go ]; do sleep 0.1; done
+		i=0; while [ $i -lt 40000 ]; do echo "this is no reason to end"; i=$((i + 1)); done; touch /safe_outputs/wrote
+		while :; do sleep 0.1; done')
 	echo $BASHPID > $root/cgroup.procs
 	eventually test -e /home/alice/outputs_"$n"/up
 	echo 1 > $session/cgroup.kill
 	eventually no keeper_of alice
+	as alice touch outputs_"$n"/go # a megabyte that nobody reads
+	eventually test -e /home/alice/outputs_"$n"/wrote
 	ces alice ps --format json | jq -e --arg n "$n" '.[0].run == $n'
 	ces alice stop "$n"
 	[ -e /home/alice/outputs_"$n"/told ]

@@ -280,6 +280,8 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[ "$status" -eq 126 ]
 	[[ $stderr == *"ces: "*/plain* ]]
 	nothing_left_behind
+	run --separate-stderr ces alice run $open/tools:1 /bin
+	[ "$status" -eq 126 ]
 }
 
 @test "missing mount points are made, hostile ones replaced" {
