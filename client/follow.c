@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "client/lifecycle.h"
@@ -42,6 +43,9 @@ static int ask(struct ces_follow *follow, struct ces_kept *ret)
 	char run[CES_RUN_DIGITS + 1];
 	int live = ces_live_find(follow->run, run);
 
+	/* who follows for a day asks thousands of helpers */
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
 	follow->pause_ms = follow->pause_ms * 2 > LAST_MS ? LAST_MS : follow->pause_ms * 2;
 	follow->ask_at = ces_now_ms() + follow->pause_ms;
 	if (live == 0 && !has_ended(follow, ret)) {

@@ -297,7 +297,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	ces alice run -q --name attached $open/tools:1 sh -c 'echo up; while [ ! -e /scratch/end ]; do sleep 0.1; done' \
 		> $lab/up 2>&1 3>&- < /dev/null &
 	eventually grep -q up $lab/up
-	(eventually pgrep -u alice -xf 'ces-client wait attached'; as alice sh -c 'cd scratch_*; touch end') 3>&- &
+	(eventually pgrep -u alice -xf 'ces-client wait attached'; as alice sh -c 'cd scratch_*/scratch; touch end') 3>&- &
 	run --separate-stderr ces alice wait attached
 	[[ $stderr == *"has ended; how is known only where it was started"* ]]
 	ces alice ps --format json | jq -e 'length == 0'
