@@ -60,7 +60,8 @@ $(B)/ces-fetch: $(call obj,$(wildcard helper/fetch/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lcurl -ljson-c -lseccomp -lnettle
 $(B)/ces-unpack: $(call obj,$(wildcard helper/unpack/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -larchive -lisal -lz -lzstd -ljson-c -lseccomp -lcap -lnettle -lpthread
-$(B)/ces-relay: $(call obj,$(wildcard helper/relay/*.c)) $(LIBS)
+# Its resolver is confined as ces-fetch is, and takes the same addresses for what they are.
+$(B)/ces-relay: $(call obj,$(wildcard helper/relay/*.c) $(addprefix helper/fetch/,sandbox.c readable.c address.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp
 $(B)/ces-policy: $(call obj,$(wildcard policy/tool/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lcap -ljson-c -lnettle -lz

@@ -246,14 +246,19 @@ SCHEMA(ces_unpack_error_schema, "unpack error", CES_FRAME_UNPACK_ERROR, ces_unpa
 
 static const struct ces_wire_field relay_job_fields[] = {
     FIELD(ces_relay_job, 1, U64, 0, 8, 1, uid),
-    FIELD(ces_relay_job, 2, U64S, 1, 8, CES_RELAY_PORTS, host_ports),
-    FIELD(ces_relay_job, 3, U64S, 1, 8, CES_RELAY_PORTS, container_ports),
+    FIELD(ces_relay_job, 2, U64S, 0, 8, CES_RELAY_PORTS, host_ports),
+    FIELD(ces_relay_job, 3, U64S, 0, 8, CES_RELAY_PORTS, container_ports),
+    FIELD(ces_relay_job, 4, U64, 1, 8, 1, kind),
+    FIELD(ces_relay_job, 5, NAME, 0, 270, 1, proxy),
+    FIELD(ces_relay_job, 6, NAME, 0, 255, 1, address),
 };
 SCHEMA(ces_relay_job_schema, "relay job", CES_FRAME_RELAY_JOB, ces_relay_job, relay_job_fields);
 
 static const struct ces_wire_field relay_report_fields[] = {
     FIELD(ces_relay_report, 1, U64, 0, 8, 1, port),
     FIELD(ces_relay_report, 2, U64, 0, 8, 1, uid),
+    FIELD(ces_relay_report, 3, NAME, 0, 255, 1, address),
+    FIELD(ces_relay_report, 4, NAME, 0, 512, 1, text),
 };
 SCHEMA(ces_relay_report_schema, "relay report", CES_FRAME_RELAY_REPORT, ces_relay_report,
        relay_report_fields);

@@ -15,8 +15,10 @@
  * a crash.
  *
  * ces-relay: fd 3 is one end of a SOCK_SEQPACKET socket pair: one RELAY_JOB comes, RELAY_REPORTs
- * go. fd 4 is a NETLINK_SOCK_DIAG socket of the host's network namespace, fds from 5 are listeners
- * of the host's, one a port. End of file on fd 3 ends ces-relay. */
+ * go. INWARDS, in the container's network namespace: fd 4 is a NETLINK_SOCK_DIAG socket of the
+ * host's, fds from 5 are listeners of the host's, one a port. OUTWARDS, in the host's: fd 4 is
+ * nothing, fd 5 a listener of the container's. Their first report says that they are confined, or
+ * why not. RESOLVE has no fd more, answers once and ends. End of file on fd 3 ends ces-relay. */
 #ifndef CES_COMMON_WORKER_H
 #define CES_COMMON_WORKER_H
 
@@ -127,11 +129,18 @@ extern const struct ces_wire_schema ces_unpack_error_schema;
 
 #define CES_RELAY_PORTS 32
 
+enum ces_relay_kind { CES_RELAY_INWARDS = 1, CES_RELAY_OUTWARDS = 2, CES_RELAY_RESOLVE = 3 };
+
 struct ces_relay_job {
 	void *memory;
+	uint64_t kind; /* enum ces_relay_kind */
+	/* INWARDS */
 	uint64_t uid;               /* who may connect */
 	struct ces_u64s host_ports; /* two lists of equal length, in the order of the listeners */
 	struct ces_u64s container_ports;
+	/* OUTWARDS, RESOLVE */
+	char *proxy;   /* "host:port", as the policy writes it */
+	char *address; /* OUTWARDS: of the host: a literal, still to be checked */
 };
 extern const struct ces_wire_schema ces_relay_job_schema;
 
@@ -139,6 +148,8 @@ struct ces_relay_report {
 	void *memory;
 	uint64_t port; /* of the host, where somebody else was closed; 0: ready, the first report */
 	uint64_t uid;  /* who */
+	char *address; /* RESOLVE's answer: a literal */
+	char *text;    /* instead of the first report, when it has given up: one line for people */
 };
 extern const struct ces_wire_schema ces_relay_report_schema;
 

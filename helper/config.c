@@ -105,6 +105,17 @@ static void library_path(const struct ces_gpus *gpus, json env)
 		env_put(env, entry);
 }
 
+/* Also over what the caller says: no other proxy is there to be reached. */
+static void proxy_environment(const struct ces_decision *decision, json env)
+{
+	char url[40], entry[80];
+
+	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%d", CES_PROXY_PORT);
+	for (size_t i = 0;
+	     decision->proxy[0] != '\0' && ces_proxy_setting(i, url, entry, sizeof(entry)); i++)
+		env_put(env, entry);
+}
+
 /* What CES sets, then the image's, then the caller's: the later wins. TMP and TMPDIR must not be
  * the image's. */
 static json environment(const struct ces_plan *plan)
@@ -132,6 +143,7 @@ static json environment(const struct ces_plan *plan)
 	env_put(env, "TMPDIR=/scratch");
 	for (size_t i = 0; i < plan->request->env.n; i++)
 		env_put(env, plan->request->env.v[i]);
+	proxy_environment(plan->decision, env);
 	library_path(&plan->gpus, env);
 	return env;
 }

@@ -216,6 +216,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 
 	ces_cgroup_kill(&finish->cgroup);
 	ces_ports_end(plan, &finish->ports);
+	ces_relay_end(&finish->outward);
 	ces_cleanup_close(&finish->container.gate);
 	if (finish->container.process.pid != 0)
 		(void)ces_process_end(&finish->container.process, true);

@@ -14,6 +14,7 @@ struct ces_finish {
 	struct ces_cgroup cgroup;
 	struct ces_container container;
 	struct ces_ports ports;
+	struct ces_relay outward;
 	struct ces_end end;
 };
 

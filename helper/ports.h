@@ -2,20 +2,18 @@
 #ifndef CES_HELPER_PORTS_H
 #define CES_HELPER_PORTS_H
 
-#include "common/worker.h"
-#include "helper/container.h"
+#include "helper/relays.h"
 
 struct ces_ports {
-	struct ces_process process; /* ces-relay */
-	int channel;                /* to it; -1: none, or it has ended */
-	uint64_t refused;           /* strangers not yet in the journal */
-	struct ces_relay_report last;
-	int64_t next; /* when they may go there, of ces_now_ms */
+	struct ces_relay relay;
+	uint64_t refused;   /* strangers not yet in the journal */
+	uint64_t port, uid; /* of the last of them */
+	int64_t next;       /* when they may go there, of ces_now_ms */
 };
 
 #define CES_PORTS_NONE                                                                             \
 	{                                                                                          \
-		CES_PROCESS_NONE, -1, 0, {0}, 0                                                    \
+		CES_RELAY_NONE, 0, 0, 0, 0                                                         \
 	}
 
 /* Listens, and starts ces-relay in the container's network namespace. Nothing to do without ports.
@@ -23,8 +21,8 @@ struct ces_ports {
 int ces_ports_start(const struct ces_plan *plan, const struct ces_container *container,
 		    struct ces_ports *ret, struct ces_error *err);
 
-/* Waits until ces-relay is confined. Before the host's tree is left: it has to load libraries. */
-int ces_ports_ready(struct ces_ports *ports, struct ces_error *err);
+/* Waits until ces-relay is confined. */
+int ces_ports_ready(const struct ces_ports *ports, struct ces_error *err);
 
 /* Reads a report, when the channel can be read. Strangers go to the journal, at most once in ten
  * seconds. */

@@ -16,6 +16,7 @@
 #include "helper/container.h"
 #include "helper/finish.h"
 #include "helper/journal.h"
+#include "helper/outward.h"
 #include "helper/proof.h"
 #include "helper/record.h"
 #include "helper/report.h"
@@ -295,8 +296,10 @@ static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct
 	     ces_cgroup_leave_session(cgroup, err) < 0) ||
 	    ces_container_start(plan, cgroup, container, err) < 0 ||
 	    ces_ports_start(plan, container, &finish->ports, err) < 0 ||
+	    ces_outward_start(plan, container, &finish->outward, err) < 0 ||
 	    ces_rootfs_build(plan, container->userns, cgroup, &root, err) < 0 ||
-	    ces_ports_ready(&finish->ports, err) < 0 || ces_rootfs_enter(root, err) < 0)
+	    ces_ports_ready(&finish->ports, err) < 0 ||
+	    ces_outward_ready(&finish->outward, err) < 0 || ces_rootfs_enter(root, err) < 0)
 		return -1;
 	return 0;
 }
@@ -334,6 +337,7 @@ static int run(struct ces_session *session, struct ces_plan *plan, const struct 
 				    .cgroup = CES_CGROUP_NONE,
 				    .container = CES_CONTAINER_NONE,
 				    .ports = CES_PORTS_NONE,
+				    .outward = CES_RELAY_NONE,
 				    .grant = grant};
 	int result;
 

@@ -227,7 +227,7 @@ static void wait_for_end(struct watch *watch)
 		    {.fd = watch->container->process.pidfd, .events = POLLIN},
 		    {.fd = watch->client ? CES_FD_REQUEST : -1, .events = POLLIN},
 		    {.fd = watch->stop, .events = POLLIN},
-		    {.fd = watch->ports->channel, .events = POLLIN},
+		    {.fd = watch->ports->relay.channel, .events = POLLIN},
 		    ces_drain_poll(&watch->drain, 0),
 		    ces_drain_poll(&watch->drain, 1)};
 		int64_t left = next_deadline(watch) - ces_now_ms();

@@ -27,18 +27,18 @@ static void stop(struct ces_pump *pump)
 	ces_cleanup_close(&pump->in.pipe[1]);
 	ces_cleanup_close(&pump->out.pipe[0]);
 	ces_cleanup_close(&pump->out.pipe[1]);
-	ces_cleanup_close(&pump->outside);
-	ces_cleanup_close(&pump->inside);
+	ces_cleanup_close(&pump->accepted);
+	ces_cleanup_close(&pump->connected);
 	pump->used = false;
 }
 
-int ces_pump_start(struct ces_pump *pump, int outside, int inside)
+int ces_pump_start(struct ces_pump *pump, int accepted, int connected)
 {
 	*pump = (struct ces_pump){
-	    .used = true, .connecting = true, .outside = outside, .inside = inside};
+	    .used = true, .connecting = true, .accepted = accepted, .connected = connected};
 	pump->in.pipe[0] = pump->in.pipe[1] = pump->out.pipe[0] = pump->out.pipe[1] = -1;
-	if (start_flow(&pump->in, outside, inside) < 0 ||
-	    start_flow(&pump->out, inside, outside) < 0) {
+	if (start_flow(&pump->in, accepted, connected) < 0 ||
+	    start_flow(&pump->out, connected, accepted) < 0) {
 		stop(pump);
 		return -1;
 	}
@@ -55,16 +55,16 @@ static short wanted(const struct ces_flow *reads, const struct ces_flow *writes)
  */
 void ces_pump_poll(const struct ces_pump *pump, struct pollfd ret[2])
 {
-	short outside = 0, inside = 0;
+	short accepted = 0, connected = 0;
 
 	if (pump->used && pump->connecting) {
-		inside = POLLOUT;
+		connected = POLLOUT;
 	} else if (pump->used) {
-		outside = wanted(&pump->in, &pump->out);
-		inside = wanted(&pump->out, &pump->in);
+		accepted = wanted(&pump->in, &pump->out);
+		connected = wanted(&pump->out, &pump->in);
 	}
-	ret[0] = (struct pollfd){.fd = outside != 0 ? pump->outside : -1, .events = outside};
-	ret[1] = (struct pollfd){.fd = inside != 0 ? pump->inside : -1, .events = inside};
+	ret[0] = (struct pollfd){.fd = accepted != 0 ? pump->accepted : -1, .events = accepted};
+	ret[1] = (struct pollfd){.fd = connected != 0 ? pump->connected : -1, .events = connected};
 }
 
 /* 1: something moved; 0: nothing can move now; -1: the connection is broken. */
@@ -124,19 +124,19 @@ static int move(struct ces_flow *flow)
 	return 0;
 }
 
-static bool has_connected(int inside)
+static bool has_connected(int connected)
 {
 	int error = 0;
 	socklen_t length = sizeof(error);
 
-	return getsockopt(inside, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error == 0;
+	return getsockopt(connected, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error == 0;
 }
 
 void ces_pump_step(struct ces_pump *pump, const struct pollfd ready[2])
 {
 	if (!pump->used || (ready[0].revents | ready[1].revents) == 0)
 		return;
-	if (pump->connecting && !has_connected(pump->inside)) {
+	if (pump->connecting && !has_connected(pump->connected)) {
 		stop(pump);
 		return;
 	}

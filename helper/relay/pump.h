@@ -1,4 +1,5 @@
-/* One connection: bytes from outside in and back, by splice(2), never looked at. */
+/* One connection: bytes from the socket that was accepted to the one that is connected for it, and
+ * back, by splice(2), never looked at. */
 #ifndef CES_RELAY_PUMP_H
 #define CES_RELAY_PUMP_H
 
@@ -17,15 +18,15 @@ struct ces_flow {
 
 struct ces_pump {
 	bool used;
-	bool connecting; /* inside has not answered yet */
-	int outside, inside;
+	bool connecting; /* the other side has not answered yet */
+	int accepted, connected;
 	struct ces_flow in, out;
 };
 
 /* Takes both sockets (non-blocking); -1 when there are no pipes, and closes them. */
-int ces_pump_start(struct ces_pump *pump, int outside, int inside);
+int ces_pump_start(struct ces_pump *pump, int accepted, int connected);
 
-/* What to wait for: [0] outside, [1] inside; fd -1: nothing. */
+/* What to wait for: [0] accepted, [1] connected; fd -1: nothing. */
 void ces_pump_poll(const struct ces_pump *pump, struct pollfd ret[2]);
 
 /* Moves what can be moved; ends by itself, after which it is not `used`. */

@@ -1,9 +1,10 @@
-/* The cage of ces-relay. It holds sockets of the host's network (the listeners, and what they
- * accept) and lives in the container's: what must not happen is that one of the former is connected
- * anywhere, also when the relay has been taken over. So connect(2) is allowed with the address of a
- * sealed page as its argument only, and nothing may unseal or replace that page: 127.0.0.1 and a
- * published port is all that any socket here can ever be connected to. (A connected socket can be
- * disconnected and connected anew by AF_UNSPEC, connect(2); that is an address too.) */
+/* The cage of ces-relay. It holds sockets of two network namespaces, the host's and the
+ * container's: what must not happen is that one of the host's is connected anywhere but where the
+ * policy says, also when the relay has been taken over. So connect(2) is allowed with an address of
+ * a sealed page as its argument only, and nothing may unseal or replace that page: the published
+ * ports of the container's 127.0.0.1, or the one proxy, is all that any socket here can ever be
+ * connected to. (A connected socket can be disconnected and connected anew by AF_UNSPEC,
+ * connect(2); that is an address too.) */
 #include "helper/relay/sandbox.h"
 
 #include <arpa/inet.h>
@@ -13,6 +14,7 @@
 #include <netinet/tcp.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -28,19 +30,21 @@
 #define SANITIZED 0
 #endif
 
-int ces_relay_seal(const in_port_t *ports, size_t n, const struct sockaddr_in **ret,
-		   struct ces_error *err)
+socklen_t ces_relay_address_size(const union ces_relay_address *address)
 {
-	size_t size = n * sizeof(struct sockaddr_in);
-	struct sockaddr_in *page =
+	return address->any.sa_family == AF_INET6 ? sizeof(address->v6) : sizeof(address->v4);
+}
+
+int ces_relay_seal(const union ces_relay_address *addresses, size_t n,
+		   const union ces_relay_address **ret, struct ces_error *err)
+{
+	size_t size = n * sizeof(*addresses);
+	union ces_relay_address *page =
 	    mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (page == MAP_FAILED)
 		return ces_error_errno(err, CES_E_INTERNAL, "mmap");
-	for (size_t i = 0; i < n; i++)
-		page[i] = (struct sockaddr_in){.sin_family = AF_INET,
-					       .sin_port = htons(ports[i]),
-					       .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	memcpy(page, addresses, size);
 	if (mprotect(page, size, PROT_READ) < 0)
 		return ces_error_errno(err, CES_E_INTERNAL, "mprotect");
 	*ret = page;
@@ -100,10 +104,12 @@ static const struct {
     {SCMP_SYS(restart_syscall), 0, {{0}}},
     {SCMP_SYS(rt_sigreturn), 0, {{0}}},
     {SCMP_SYS(exit_group), 0, {{0}}},
-    {SCMP_SYS(socket),
-     3,
-     {EQUALS(0, AF_INET), EQUALS(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), EQUALS(2, 0)}},
     {SCMP_SYS(setsockopt), 2, {EQUALS(1, IPPROTO_TCP), EQUALS(2, TCP_NODELAY)}},
+    {SCMP_SYS(setsockopt), 2, {EQUALS(1, IPPROTO_TCP), EQUALS(2, TCP_SYNCNT)}},
+    {SCMP_SYS(setsockopt), 2, {EQUALS(1, IPPROTO_TCP), EQUALS(2, TCP_KEEPIDLE)}},
+    {SCMP_SYS(setsockopt), 2, {EQUALS(1, IPPROTO_TCP), EQUALS(2, TCP_KEEPINTVL)}},
+    {SCMP_SYS(setsockopt), 2, {EQUALS(1, IPPROTO_TCP), EQUALS(2, TCP_KEEPCNT)}},
+    {SCMP_SYS(setsockopt), 2, {EQUALS(1, SOL_SOCKET), EQUALS(2, SO_KEEPALIVE)}},
     {SCMP_SYS(getsockopt), 2, {EQUALS(1, SOL_SOCKET), EQUALS(2, SO_ERROR)}},
     {SCMP_SYS(fcntl), 1, {EQUALS(1, F_SETPIPE_SZ)}},
     {SCMP_SYS(write), 1, {EQUALS(0, CES_RELAY_CHANNEL)}},
@@ -116,9 +122,9 @@ static int allow(scmp_filter_ctx filter, int call, unsigned n, const struct scmp
 	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, n, arguments);
 }
 
-/* What depends on how many ports there are. The fds that were given are never closed, so nothing
- * else takes their numbers. */
-static int allow_ports(scmp_filter_ctx filter, const struct sockaddr_in *sealed, size_t n)
+/* What depends on the addresses, and on how many there are. The fds that were given are never
+ * closed, so nothing else takes their numbers. */
+static int allow_ways(scmp_filter_ctx filter, const union ces_relay_address *sealed, size_t n)
 {
 	const struct scmp_arg_cmp others[] = {ABOVE(0, CES_RELAY_LISTENER + n)};
 	int result = allow(filter, SCMP_SYS(close), 1, others);
@@ -127,17 +133,23 @@ static int allow_ports(scmp_filter_ctx filter, const struct sockaddr_in *sealed,
 		result = allow(filter, SCMP_SYS(shutdown), 1, others);
 	for (size_t i = 0; i < n && result == 0; i++) {
 		const struct scmp_arg_cmp listener[] = {EQUALS(0, CES_RELAY_LISTENER + i)};
-		const struct scmp_arg_cmp address[] = {EQUALS(1, (uintptr_t)&sealed[i]),
-						       EQUALS(2, sizeof(sealed[i]))};
+		const struct scmp_arg_cmp address[] = {
+		    EQUALS(1, (uintptr_t)&sealed[i]),
+		    EQUALS(2, ces_relay_address_size(&sealed[i]))};
+		const struct scmp_arg_cmp kind[] = {
+		    EQUALS(0, sealed[i].any.sa_family),
+		    EQUALS(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), EQUALS(2, 0)};
 
 		result = allow(filter, SCMP_SYS(accept4), 1, listener);
 		if (result == 0)
 			result = allow(filter, SCMP_SYS(connect), 2, address);
+		if (result == 0)
+			result = allow(filter, SCMP_SYS(socket), 3, kind);
 	}
 	return result;
 }
 
-static int build(scmp_filter_ctx filter, const struct sockaddr_in *sealed, size_t n)
+static int build(scmp_filter_ctx filter, const union ces_relay_address *sealed, size_t n)
 {
 	static const int sanitizer[] = {SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(sigaltstack),
 					SCMP_SYS(gettid), SCMP_SYS(futex)};
@@ -147,10 +159,10 @@ static int build(scmp_filter_ctx filter, const struct sockaddr_in *sealed, size_
 		result = allow(filter, allowed[i].call, allowed[i].n, allowed[i].arguments);
 	for (size_t i = 0; SANITIZED && i < CES_COUNT(sanitizer) && result == 0; i++)
 		result = allow(filter, sanitizer[i], 0, NULL);
-	return result == 0 ? allow_ports(filter, sealed, n) : result;
+	return result == 0 ? allow_ways(filter, sealed, n) : result;
 }
 
-int ces_relay_confine(const struct sockaddr_in *sealed, size_t n, struct ces_error *err)
+int ces_relay_confine(const union ces_relay_address *sealed, size_t n, struct ces_error *err)
 {
 	scmp_filter_ctx filter;
 	int result;

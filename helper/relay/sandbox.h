@@ -1,4 +1,4 @@
-/* What ces-relay gives up before it accepts anyone. */
+/* What ces-relay gives up before it accepts anyone, and where it can connect to then. */
 #ifndef CES_RELAY_SANDBOX_H
 #define CES_RELAY_SANDBOX_H
 
@@ -10,12 +10,21 @@
 #define CES_RELAY_DIAG     4
 #define CES_RELAY_LISTENER 5 /* the first of them */
 
-/* Puts 127.0.0.1 and each port into memory that cannot be written any more. */
-int ces_relay_seal(const in_port_t *ports, size_t n, const struct sockaddr_in **ret,
-		   struct ces_error *err);
+union ces_relay_address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+/* What connect(2) is told. */
+socklen_t ces_relay_address_size(const union ces_relay_address *address);
+
+/* Copies the addresses into memory that cannot be written any more. */
+int ces_relay_seal(const union ces_relay_address *addresses, size_t n,
+		   const union ces_relay_address **ret, struct ces_error *err);
 
 /* For good: accept from the n listeners, connect to the n sealed addresses, move bytes between what
  * is open, ask who a peer is. Nothing else. Refuses to run as root or with a capability. */
-int ces_relay_confine(const struct sockaddr_in *sealed, size_t n, struct ces_error *err);
+int ces_relay_confine(const union ces_relay_address *sealed, size_t n, struct ces_error *err);
 
 #endif

@@ -17,7 +17,8 @@
 
 #define NOBODY 65534
 
-static const struct sockaddr_in *sealed; /* the one published port: of a listener of the test's */
+static const union ces_relay_address
+    *sealed;             /* the one published port: of a listener of the test's */
 static int outside = -1; /* a connection of the "host's", as one that was accepted */
 
 static struct sockaddr_in address_of(int fd)
@@ -45,18 +46,16 @@ static int listener(void)
 /* fds 3 to 5 as the helper gives them, a connection above them, then the cage. */
 static void enter(void)
 {
-	struct sockaddr_in address;
+	union ces_relay_address address = {0};
 	int fd = listener(), pair[2];
 	struct ces_error err;
-	in_port_t port;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0)
 		_exit(99);
-	address = address_of(fd);
-	port = ntohs(address.sin_port);
+	address.v4 = address_of(fd);
 	(void)fcntl(fd, F_DUPFD, 20);
 	outside = socket(AF_INET, SOCK_STREAM, 0);
-	if (connect(outside, (struct sockaddr *)&address, sizeof(address)) < 0)
+	if (connect(outside, &address.any, sizeof(address.v4)) < 0)
 		_exit(99);
 	outside = fcntl(outside, F_DUPFD, 30);
 	if (dup2(fd, 12) < 0 || dup2(pair[0], 10) < 0 || dup2(10, CES_RELAY_CHANNEL) < 0 ||
@@ -65,7 +64,8 @@ static void enter(void)
 	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
 			       setresuid(NOBODY, NOBODY, NOBODY) < 0))
 		_exit(99);
-	if (ces_relay_seal(&port, 1, &sealed, &err) < 0 || ces_relay_confine(sealed, 1, &err) < 0)
+	if (ces_relay_seal(&address, 1, &sealed, &err) < 0 ||
+	    ces_relay_confine(sealed, 1, &err) < 0)
 		_exit(98);
 }
 
@@ -99,15 +99,12 @@ static int to_the_published_port(void)
 {
 	int fd = new_socket();
 
-	return connect(fd, (const struct sockaddr *)sealed, sizeof(*sealed)) == 0 ||
-		       errno == EINPROGRESS
-		   ? 0
-		   : 1;
+	return connect(fd, &sealed->any, sizeof(sealed->v4)) == 0 || errno == EINPROGRESS ? 0 : 1;
 }
 
 static int to_a_copy_of_the_address(void)
 {
-	struct sockaddr_in copy = *sealed;
+	struct sockaddr_in copy = sealed->v4;
 
 	return refused(connect(new_socket(), (struct sockaddr *)&copy, sizeof(copy)));
 }
@@ -131,7 +128,7 @@ static int disconnecting(void)
 
 static int part_of_the_address(void)
 {
-	return refused(connect(outside, (const struct sockaddr *)sealed, sizeof(sa_family_t)));
+	return refused(connect(outside, &sealed->any, sizeof(sa_family_t)));
 }
 
 static int unsealing(void)
@@ -158,7 +155,7 @@ static int sending_while_connecting(void)
 static int listening(void)
 {
 	return refused(listen(new_socket(), 1)) |
-	       refused(bind(new_socket(), (const struct sockaddr *)sealed, sizeof(*sealed)));
+	       refused(bind(new_socket(), &sealed->any, sizeof(sealed->v4)));
 }
 
 static int other_sockets(void)
@@ -219,10 +216,10 @@ START_TEST(root_is_refused)
 		return;
 	pid = fork();
 	if (pid == 0) {
-		const in_port_t port = 1;
+		const union ces_relay_address address = {.v4 = {.sin_family = AF_INET}};
 		struct ces_error err;
 
-		_exit(ces_relay_seal(&port, 1, &sealed, &err) == 0 &&
+		_exit(ces_relay_seal(&address, 1, &sealed, &err) == 0 &&
 			      ces_relay_confine(sealed, 1, &err) < 0
 			  ? 0
 			  : 1);

@@ -1,0 +1,23 @@
+/* The loop of ces-relay: accepts from listeners, and carries each connection to the address that
+ * belongs to its listener. */
+#ifndef CES_RELAY_SERVE_H
+#define CES_RELAY_SERVE_H
+
+#include <stdbool.h>
+
+#include "common/worker.h"
+#include "helper/relay/sandbox.h"
+
+/* What one ces-relay does. */
+struct ces_serve {
+	size_t n;                          /* listeners, from CES_RELAY_LISTENER */
+	const union ces_relay_address *to; /* sealed, one for each */
+	bool owned;                        /* only the owner's connections to ports of the host's */
+	uid_t owner;
+	in_port_t ports[CES_RELAY_PORTS];
+};
+
+/* Until the helper closes its end, or poll fails. */
+void ces_serve_run(const struct ces_serve *serve);
+
+#endif
