@@ -285,6 +285,15 @@ small_store() { mount -t tmpfs -o "size=$1,mode=700" ces-lab $store; }
 	lab_policy
 }
 
+@test "a registry that the policy gives no login gets none, whatever the caller says" {
+	lab_policy '.registries["ghcr.io"].credentials = "none"'
+	run --separate-stderr ces alice pull --username $registry_user --token-stdin $image/tools:1 <<< "$registry_token"
+	lab_policy
+	echo "$stderr"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"needs a login"* ]]
+}
+
 @test "images lists name, digest and size; rmi forgets one" {
 	have alice tools cmd
 	run ces alice images
