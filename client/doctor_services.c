@@ -6,7 +6,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "common/cleanup.h"
 #include "common/num.h"
 #include "common/paths.h"
 
@@ -14,22 +13,6 @@
 
 /* sd_booted(3) looks at the same directory. */
 #define BOOTED "/run/systemd/system"
-
-/* The cgroup of the unit: there while it is active. On a hybrid host systemd's own hierarchy has
- * it. */
-static bool is_delegated(void)
-{
-	static const char *const places[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified",
-					     "/sys/fs/cgroup/systemd"};
-	char path[128];
-
-	for (size_t i = 0; i < CES_COUNT(places); i++) {
-		snprintf(path, sizeof(path), "%s/system.slice/ces.service", places[i]);
-		if (access(path, F_OK) == 0)
-			return true;
-	}
-	return false;
-}
 
 void ces_doctor_services(struct ces_doctor *doctor)
 {
@@ -40,19 +23,13 @@ void ces_doctor_services(struct ces_doctor *doctor)
 		ces_doctor_remedy(doctor, "as root: have ces-client clean run at boot and daily");
 		return;
 	}
-	if (!is_delegated()) {
-		ces_doctor_find(doctor, "services", CES_GRADE_WARNING,
-				"systemd has delegated no cgroup: ces.service is not active");
-		ces_doctor_remedy(doctor, "as root: systemctl enable --now ces.service");
-	}
 	/* the name by which systemd remembers what `enable` did */
 	if (access("/etc/systemd/system/timers.target.wants/ces-janitor.timer", F_OK) < 0) {
 		ces_doctor_find(doctor, "services", CES_GRADE_WARNING,
 				"the janitor is not enabled: ces-janitor.timer");
 		ces_doctor_remedy(doctor, "as root: systemctl enable --now ces-janitor.timer");
-	} else if (is_delegated()) {
-		ces_doctor_find(doctor, "services", CES_GRADE_OK,
-				"ces.service is active, ces-janitor.timer enabled");
+	} else {
+		ces_doctor_find(doctor, "services", CES_GRADE_OK, "ces-janitor.timer is enabled");
 	}
 }
 

@@ -155,15 +155,14 @@ warned() # PATTERN REMEDY
 	[[ $cause == *"journal"* ]]
 }
 
-@test "without systemd, without its delegated cgroup, without the janitor: a warning each" {
+@test "without systemd, or without the janitor: a warning each" {
 	warned 'services +systemd does not run here' 'ces-client clean'
 	mkdir -p /run/systemd/system
-	warned 'services +.*ces.service is not active' 'systemctl enable --now ces.service'
 	warned 'services +.*ces-janitor.timer' 'systemctl enable --now ces-janitor.timer'
 	mkdir -p /etc/systemd/system/timers.target.wants
 	ln -s /usr/lib/systemd/system/ces-janitor.timer /etc/systemd/system/timers.target.wants/
 	run --separate-stderr ces alice doctor
-	[[ $output != *"ces-janitor.timer"* ]]
+	grep -qE '^ok +services +ces-janitor.timer is enabled' <<< "$output"
 }
 
 @test "a policy whose review, projects or rules have ended is a warning" {

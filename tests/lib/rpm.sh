@@ -29,7 +29,7 @@ fi > "$work/list"
 export SOURCE_DATE_EPOCH
 mkdir -p "$work/SOURCES" "$out"
 # (a file that was removed and not yet committed is left out)
-while IFS= read -r -d '' f; do [ ! -e "$f" ] || printf '%s\0' "$f"; done < "$work/list" | LC_ALL=C sort -z |
+while IFS= read -r -d '' f; do [ ! -e "$f" ] || printf '%s\0' "$f"; done < "$work/list" | LC_ALL=C sort -zu |
 	tar --create --null --files-from=- --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
 		--mode=u=rwX,go=rX --transform="s|^|$name/|" | gzip -n > "$work/SOURCES/$name.tar.gz"
 

@@ -208,3 +208,16 @@ long_run_ends_well()
 	rm -f /usr/libexec/ces
 	no as alice ces-client images
 }
+
+@test "from nothing to a first run: every command of ces(7), FIRST STEPS, does what the manual says" {
+	userdel -r alice 2> /dev/null
+	groupdel nsh-2024-0001
+	rm -rf /safe_data/nsh-2024-0001 /etc/ces /run/ces "${store:?}"/* /var/log/ces/*
+	run tests/package/first_run.sh man/ces.7 "$(package)" $lab/ca.pem https://open.tre.test:5001
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"stroke-model: mean age"* ]]
+	[[ $output == *"this machine is fit for CES"* ]]
+	[ "$(stat -c %U /home/ada/outputs_*/result.csv)" = ada ]
+	tail -n 1 $journal | jq -e '.event == "end" and .status == 0'
+}
