@@ -1,10 +1,10 @@
 #!/bin/bash
-# CES beside its peers, in one run (`make bench`): start, pull, many runs, many layers, memory.
-# BENCH="start pull layers many memory" narrows it down; ROUNDS and PULLS say how often. Writes
+# CES beside its peers, in one run (`make bench`): start, pull, many runs, many layers, memory, output, listing.
+# BENCH="start pull layers many memory stream listing" narrows it down; ROUNDS and PULLS say how often. Writes
 # build/bench/result.md and result.json. It measures and compares; it asserts nothing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-export B=${B:-build} BENCH=${BENCH:-start layers many memory pull} ROUNDS=${ROUNDS:-100} PULLS=${PULLS:-3}
+export B=${B:-build} BENCH=${BENCH:-start layers many memory stream listing pull} ROUNDS=${ROUNDS:-100} PULLS=${PULLS:-3}
 
 tests/lib/images.sh
 if [[ $BENCH == *pull* ]]; then

@@ -107,6 +107,55 @@ many()
 	row "200 runs at once" ces $(((end - begin) / 1000000)) $failed
 }
 
+# 2 GB of a container's output into a file, on a tmpfs so that no disk is measured. podman also writes a log, unless it is
+# told not to.
+stream()
+{
+	echo "2 GB of output to a file"
+	local name times i to=$lab/stream words=(dd if=/dev/zero bs=1M count=2048)
+	as_alice "${podman[@]}" pull -q --cert-dir $lab/trust docker://open.tre.test:5001/epcced/tools:1 > /dev/null
+	install -d -m 777 $to
+	mount -t tmpfs -o mode=777 ces-bench $to
+	for name in ces podman "podman, no log"; do
+		times=''
+		for ((i = 0; i < 3; i++)); do
+			case $name in
+			ces) times+=$(written ces-client run -q $open/tools:1 "${words[@]}")$'\n' ;;
+			podman) times+=$(written "${podman_run[@]}" open.tre.test:5001/epcced/tools:1 "${words[@]}")$'\n' ;;
+			*) times+=$(written "${podman_run[@]}" --log-driver none open.tre.test:5001/epcced/tools:1 "${words[@]}")$'\n' ;;
+			esac
+		done
+		median "2 GB of output" "$name" < <(printf %s "$times")
+	done
+	umount $to
+}
+
+written() # COMMAND...; microseconds and failures
+{
+	local begin end failed=0
+	rm -f $lab/stream/out
+	begin=$(date +%s%N)
+	as_alice "$@" > $lab/stream/out 2> $lab/stream/err < /dev/null || failed=1
+	end=$(date +%s%N)
+	[ "$(stat -c %s $lab/stream/out)" -eq $((2 << 30)) ] || failed=1
+	printf '%s %s' $(((end - begin) / 1000)) $failed
+}
+
+# ps while 200 runs live.
+listing()
+{
+	echo "ps with 200 live runs, $ROUNDS rounds"
+	local i pids=() p
+	for ((i = 0; i < 200; i++)); do
+		as_alice ces-client run -q -d $open/tools:1 sleep 1000 > /dev/null < /dev/null &
+		pids+=($!)
+	done
+	for p in "${pids[@]}"; do wait "$p"; done
+	"$timeit" "$ROUNDS" -- @alice ces-client ps > $lab/listing
+	rows "ps with 200 live runs" ces < $lab/listing
+	as_alice sh -c 'ces-client stop -q --time 0 $(ces-client ps -q)'
+}
+
 # PSS of all processes of an idle run but the container's own.
 memory()
 {
