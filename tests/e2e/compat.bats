@@ -214,7 +214,7 @@ as_json()
 	--userns=keep-id|leave it out
 	--user 0|leave it out
 	--tmpfs /run|--mount type=tmpfs
-	--gpus all|--gpu=N
+	--pids-limit 5|the policy sets it
 	--nv|--gpu=N
 	--restart always|leave it out
 	--publish-all|-p HOST:CONTAINER
