@@ -230,7 +230,7 @@ in_run() # MODE(<, > or <>) NODE
 	flock --no-fork /run/ces sleep 60 3>&- &
 	clients[0]=$!
 	for i in 1 2 3 4 5 6 7; do hold $i "$([ $((i % 2)) = 0 ] && echo alice || echo bob)" --gpu; done
-	waiting() { [ "$(grep -c "^[0-9]*: *-> FLOCK.*:$(stat -c %i /run/ces) " /proc/locks)" -ge 7 ]; }
+	waiting() { [ "$(pgrep -x ces-helper | xargs -I{} find /proc/{}/fd -lname /run/ces | wc -l)" -ge 7 ]; }
 	eventually waiting
 	kill ${clients[0]}
 	for i in 1 2 3 4 5 6 7; do eventually grep -q . $lab/up.$i $lab/err.$i; done
