@@ -325,7 +325,7 @@ static void finish_others(struct ces_session *session)
 			return;
 	ces_cleanroom_deadline(3 * CLEAN_SECONDS);
 	ces_cleanup_close(&session->store.lock);
-	ces_cleanup_close(&session->journal.fd);
+	ces_journal_close(&session->journal);
 	if (ces_journal_open(&session->journal, &ignored) == 0)
 		ces_finish_all_dead(session);
 }

@@ -10,15 +10,21 @@
 #include "common/request.h"
 #include "policy/decide.h"
 
-/* The journal, and a socket to syslog that is connected while /dev can still be seen; -1 without
- * one. */
+/* helper/journal_file.c. The head, a small file beside the journal, has the number and the digest
+ * of the last record: by it the chain goes on when the journal was rotated (renamed), whatever
+ * became of the old file, and a journal whose end was cut off shows it. It is also what writers
+ * lock. */
 struct ces_journal {
-	int fd;
-	int syslog;
+	int dir, head;
+	int fd;     /* the journal; after a rotation, from the next record on, the new one */
+	int syslog; /* connected while /dev can still be seen; -1: none */
 };
+
+#define CES_JOURNAL_NONE ((struct ces_journal){-1, -1, -1, -1})
 
 /* Opens (makes) and checks the journal. */
 int ces_journal_open(struct ces_journal *ret, struct ces_error *err);
+void ces_journal_close(struct ces_journal *journal);
 
 /* Completes record (adds seq, time, prev), appends it as one line and, when durable is set, waits
  * for the disk. Consumes record. A copy goes to syslog (AUTHPRIV) where that is connected; that one

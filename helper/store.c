@@ -73,16 +73,13 @@ void ces_store_close(struct ces_store *store)
 	ces_cleanup_close(&store->lock);
 }
 
-#define BOOT_LENGTH 36
-
-/* Names this boot: random(4), /proc/sys/kernel/random/boot_id. */
-static int read_boot(char ret[BOOT_LENGTH + 1], struct ces_error *err)
+int ces_store_boot(char ret[CES_BOOT_LENGTH + 1], struct ces_error *err)
 {
 	CES_CLEANUP_FD int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0 || ces_read_full(fd, ret, BOOT_LENGTH, -1) < 0)
+	if (fd < 0 || ces_read_full(fd, ret, CES_BOOT_LENGTH, -1) < 0)
 		return ces_error_errno(err, CES_E_HOST, "boot id");
-	ret[BOOT_LENGTH] = '\0';
+	ret[CES_BOOT_LENGTH] = '\0';
 	return 0;
 }
 
@@ -91,7 +88,7 @@ static bool may_be_torn(const struct ces_store *store, const char *diff_id)
 {
 	CES_CLEANUP_FREE char *made = NULL;
 	CES_CLEANUP_FD int fd = -1;
-	char path[96], boot[BOOT_LENGTH + 1];
+	char path[96], boot[CES_BOOT_LENGTH + 1];
 	struct ces_error ignored;
 	size_t length;
 
@@ -99,8 +96,8 @@ static bool may_be_torn(const struct ces_store *store, const char *diff_id)
 	fd = ces_beneath_open(store->layers, path, O_RDONLY, 0);
 	if (fd < 0)
 		return errno != ENOENT;
-	return ces_read_file(fd, BOOT_LENGTH, &made, &length) < 0 ||
-	       read_boot(boot, &ignored) < 0 || strcmp(made, boot) != 0;
+	return ces_read_file(fd, CES_BOOT_LENGTH, &made, &length) < 0 ||
+	       ces_store_boot(boot, &ignored) < 0 || strcmp(made, boot) != 0;
 }
 
 void ces_store_lock(const struct ces_store *store)
@@ -188,10 +185,11 @@ static int write_file(int dir, const char *name, const void *bytes, size_t lengt
 
 int ces_store_note_layer(int staging, uint64_t bytes, const char *digest, struct ces_error *err)
 {
-	char text[32], boot[BOOT_LENGTH + 1];
+	char text[32], boot[CES_BOOT_LENGTH + 1];
 	int length = snprintf(text, sizeof(text), "%llu", (unsigned long long)bytes);
 
-	if (read_boot(boot, err) < 0 || write_file(staging, "size", text, (size_t)length, err) < 0)
+	if (ces_store_boot(boot, err) < 0 ||
+	    write_file(staging, "size", text, (size_t)length, err) < 0)
 		return -1;
 	if (write_file(staging, "digest", digest, strlen(digest), err) < 0)
 		return -1;

@@ -7,6 +7,10 @@
 /* The 64 hex digits of a valid digest; "invalid" of any other text. */
 const char *ces_store_hex(const char *digest);
 
+/* Names this boot: random(4), /proc/sys/kernel/random/boot_id. */
+#define CES_BOOT_LENGTH 36
+int ces_store_boot(char ret[CES_BOOT_LENGTH + 1], struct ces_error *err);
+
 int ces_store_write_record(int dir, const char *name, const struct ces_wire_schema *schema,
 			   const void *object, struct ces_error *err);
 int ces_store_read_record(int dir, const char *name, const struct ces_wire_schema *schema,

@@ -100,7 +100,7 @@ delegated()
 	swapper=$!
 }
 
-journal_is_held() { ! flock -w 0.05 $journal true; }
+journal_is_held() { ! flock -w 0.05 "${journal%/*}/head" true; }
 
 @test "N02: a helper that is frozen while it has the journal's lock holds up nobody for long" {
 	delegated

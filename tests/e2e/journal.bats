@@ -3,6 +3,8 @@
 
 load ../lib/e2e.bash
 
+head=${journal%/*}/head # where the chain goes on
+
 setup_file() { lab_policy; have alice tools; }
 setup() { remember; }
 teardown() { rm -rf /home/*/outputs_*; }
@@ -84,10 +86,65 @@ teardown() { rm -rf /home/*/outputs_*; }
 	done
 }
 
+# As logrotate does it: renamed, nothing else.
+rotate() { mv $journal "$journal.${1:-1}"; }
+
+verified() # FILES
+{
+	run ces-policy audit verify --strict
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"in $1 file"* && $output != *chain* ]]
+}
+
+@test "the chain goes on over rotations, when the old file is compressed, and when it is gone" {
+	rm -f $journal.*
+	inside -- true
+	rotate
+	inside -- true
+	verified 2
+	mv $journal.1 $journal.2
+	gzip $journal.2
+	rotate
+	install -m 600 /dev/null $journal # (as with logrotate's create)
+	inside -- true
+	verified 3
+	rm $journal.2.gz
+	verified 2
+	rm $journal.1
+	tests/lib/chain.py $journal
+}
+
+@test "a run that lives over a rotation ends in the new file, in the one chain" {
+	rm -f $journal.*
+	ces alice run -q -i $open/tools:1 sh -c 'echo up; read x' \
+		< <(eventually test -s $lab/up; rotate; run ces alice pull open.tre.test/other/x; echo) > $lab/up
+	[ "$(jq -r .event $journal | paste -sd' ')" = "decision end" ]
+	verified 2
+	rm $journal.1
+}
+
+@test "a journal whose last records were taken away, or changed, shows it with the next one" {
+	inside -- true
+	for how in '$d' '$s/4401/4402/' '1,$d'; do
+		cp -p $journal $lab/kept
+		cp -p $head $lab/kept.head
+		sed "$how" $lab/kept > $journal
+		run ces alice pull open.tre.test/other/x
+		run ces-policy audit verify --strict
+		echo "$output"
+		cp -p $lab/kept $journal
+		cp -p $lab/kept.head $head
+		[ "$status" -ne 0 ] || [[ $output == *"records before number"* ]]
+	done
+}
+
 @test "only root can read it" {
-	[ "$(stat -c '%U %a' $journal)" = "root 600" ]
-	run as alice cat $journal
-	[ "$status" -ne 0 ]
+	for f in $journal $head; do
+		[ "$(stat -c '%U %a' $f)" = "root 600" ]
+		run as alice cat $f
+		[ "$status" -ne 0 ]
+	done
 }
 
 @test "fifty requests at once make fifty whole records, in one chain" {

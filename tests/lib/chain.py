@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Checks the chain of a journal: chain.py FILE. Each line must be a JSON object that carries the SHA-256 of the line
-before (without its newline), and numbers must follow each other. Prints what is wrong, or how many lines are right."""
+before (without its newline), and numbers must follow each other; a file after a rotation begins where it left off. Prints what is wrong, or how many lines are right."""
 import hashlib
 import json
 import sys
@@ -15,6 +15,8 @@ def main(path):
     for at, line in enumerate(lines, 1):
         record = json.loads(line)
         digest = "" if previous is None else "sha256:" + hashlib.sha256(previous).hexdigest()
+        if previous is None and record["seq"] > 1:
+            digest = record["prev"]
         if record.get("prev", "") != digest:
             sys.exit(f"line {at}: the line before it is not the one that it was written after")
         if number is not None and record["seq"] != number + 1:
