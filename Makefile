@@ -156,10 +156,13 @@ check-workloads:
 	@B=$(B) BATS_TEST_TIMEOUT=180 CES_STORE=8G CES_PLAIN_TESTS= CES_TESTS="$${CES_TESTS:-$(wildcard tests/workloads/*.bats)}" tests/lib/check.sh
 bench:
 	@tests/lib/deps.sh --build --test --bench
-	$(SUBMAKE) all $(B)/timeit
+	$(SUBMAKE) all $(B)/timeit $(B)/stream
 	@B=$(B) tests/bench/bench.sh
 $(B)/timeit: $(call obj,tests/bench/timeit.c)
 	$(CC) $(LINKHARD) -o $@ $^
+# Runs in a container that has no libraries, too.
+$(B)/stream: $(call obj,tests/bench/stream.c)
+	$(CC) -static-pie -o $@ $^
 
 # Everything that is linked into the setuid program, counted without blank lines and comments.
 size:

@@ -178,6 +178,47 @@ memory()
 	wait $client || true
 }
 
+# A stream through ces-relay in each direction, beside socat and beside nothing in between. Each round takes all in turn.
+relay()
+{
+	local bytes=$((2 << 30)) round subject direction port
+	echo "2 GiB through a relay, $RELAYS rounds"
+	lab_policy '.defaults.network = { publish: ["8080"], proxy: "http://127.0.0.1:18099" } | .defaults.binds = ["~"]'
+	install -o alice -m 755 "$B/stream" /home/alice/stream
+	"$B/stream" serve 18099 > $lab/relay.outside &
+	local servers=($!)
+	socat TCP-LISTEN:18098,bind=127.0.0.1,fork,reuseaddr TCP:127.0.0.1:18099 2> /dev/null &
+	servers+=($!)
+	as_alice ces-client run -q -v ./stream:/stream -p 18097:8080 $open/tools:1 /stream serve 8080 > $lab/relay.inside < /dev/null &
+	servers+=($!)
+	while [ ! -s $lab/relay.outside ] || [ ! -s $lab/relay.inside ]; do sleep 0.05; done
+	: > $lab/relays
+	for ((round = 0; round < RELAYS; round++)); do
+		for direction in put get; do
+			for subject in "ces, a port:18097" "socat:18098" "no relay:18099"; do
+				streamed "${subject%:*}" $direction as_alice ./stream $direction "${subject##*:}" $bytes
+			done
+			streamed "ces, the proxy" $direction as_alice ces-client run -q -v ./stream:/stream $open/tools:1 /stream $direction 3128 $bytes
+		done
+	done
+	kill "${servers[@]}"
+	wait "${servers[@]}" || true
+	for direction in put get; do
+		for subject in "ces, a port" "ces, the proxy" socat "no relay"; do
+			awk -F'\t' -v s="$subject" -v d=$direction '$1 == s && $2 == d { print $3, $4 }' $lab/relays |
+				median "2 GiB $([ $direction = put ] && echo towards || echo from) the server" "$subject"
+		done
+	done
+	lab_policy '.defaults.limits.runs = 500 | .defaults.limits.memory = "256M"'
+}
+
+streamed() # SUBJECT DIRECTION COMMAND...; the command prints microseconds
+{
+	local us failed=0
+	us=$("${@:3}" < /dev/null) || failed=1
+	printf '%s\t%s\t%s\t%s\n' "$1" "$2" "${us:-0}" $failed >> $lab/relays
+}
+
 # A fresh ext4 each time: one that has just lost as many files is several times slower.
 fresh() # DIRECTORY
 {
