@@ -182,7 +182,7 @@ help:
 	@echo 'sudo make demo     see CES work: a registry, a pull, a run, three denials, the journal'
 	@echo 'sudo make check    unit and end-to-end tests, with crun and runc (SANITIZE=address,undefined)'
 	@echo 'sudo make check-workloads  databases, notebooks and batch jobs in images of Debian packages'
-	@echo 'sudo make vm-check the end-to-end tests in a virtual machine with cgroup v2 and systemd'
+	@echo 'sudo make vm-check the end-to-end tests in virtual machines: cgroup v2, systemd, Linux 6.1'
 	@echo 'sudo make bench    start, pull and memory beside crun, bwrap, podman, igzip | tar'
 	@echo 'sudo make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) (BINDIR LIBEXECDIR MANDIR DOCDIR UNITDIR ...); uninstall'
 	@echo 'make rpm           packages for dnf, in build/rpm'
@@ -194,5 +194,5 @@ clean:
 	rm -rf build
 
 -include tests/lib/*.mk
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -name 'vm*' -prune -o -name '*.d' -print 2>/dev/null)
 .PHONY: all unit install uninstall rpm deps demo check check-workloads vm-check bench size format lint fuzz help clean

@@ -72,7 +72,8 @@ machine()
 	echo "data:"
 	find /safe_data -printf '%p %u %m %s\n' | sort
 	echo "canaries:"
-	sha256sum /etc/passwd /etc/shadow /etc/hosts /usr/bin/crun /usr/sbin/runc $helper 2> /dev/null
+	# not by a digest: programs are large, and this is asked several times a test
+	stat -c '%n %i %s %a %u %y' /etc/passwd /etc/shadow /etc/hosts /usr/bin/crun /usr/sbin/runc $helper 2> /dev/null
 	sysctl -n kernel.core_pattern user.max_user_namespaces
 }
 
@@ -106,7 +107,7 @@ nothing_left_behind()
 {
 	local i changes
 	for ((i = 0; i < 20; i++)); do
-		changes=$(diff <(echo "$before") <(machine) | grep -E '^> |^< (/safe_data|[0-9a-f]{64} )') || return 0
+		changes=$(diff <(echo "$before") <(machine) | grep -E '^> |^< /(safe_data|etc|usr)') || return 0
 		sleep 0.1
 	done
 	printf '%s\n' "$changes" >&2

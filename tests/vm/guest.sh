@@ -1,6 +1,6 @@
 #!/bin/bash
-# Inside the virtual machine, as a unit of its systemd: runs the tests, tells their output and their status through the
-# port; the machine is switched off when this ends.
+# Inside a virtual machine, as a unit of its systemd: runs its share of the tests, tells their output and their status
+# through the port; the machine is switched off when this ends.
 set -u
 modprobe virtio_console
 udevadm wait --timeout=60 /dev/virtio-ports/ces.results
@@ -13,7 +13,16 @@ echo "# $(. /etc/os-release && echo "$PRETTY_NAME"), Linux $(uname -r), $(stat -
 	"controllers: $(cat /sys/fs/cgroup/cgroup.controllers)"
 # Emulated, everything takes several times as long.
 export BATS_TEST_TIMEOUT=300
-CES_PLAIN_TESTS='' tests/lib/check.sh
-status=$?
+if [ -n "$CES_TESTS" ]; then
+	shares=("$CES_RUNTIMES $CES_TESTS")
+else
+	number=$(sed -n 's/.*ces\.machine=\([0-9]*\).*/\1/p' /proc/cmdline)
+	IFS=';' read -ra shares <<< "$(grep -v '^#' tests/vm/suites | sed -n "${number}p")"
+fi
+status=0
+for share in "${shares[@]}"; do
+	read -r runtime suites <<< "$share"
+	CES_RUNTIMES=$runtime CES_TESTS=$suites CES_PLAIN_TESTS='' tests/lib/check.sh || status=1
+done
 echo "vm-status: $status"
 exit $status
