@@ -243,6 +243,20 @@ static const struct ces_rights *choose(const struct ces_rights *rights, size_t n
 	return NULL;
 }
 
+/* Whether a login is good is for the registry to say; that there is one, where the policy wants it,
+ * is said here, so that the registry is not asked in vain. A question needs none. */
+static int check_login(const struct ces_request *request, const struct ces_decision *decision,
+		       struct ces_error *err)
+{
+	if (request->verb != CES_VERB_PULL || (request->flags & CES_FLAG_EXPLAIN) != 0 ||
+	    decision->credentials != CES_CREDENTIALS_REQUIRED || request->token != NULL)
+		return 0;
+	return ces_error_rule(
+	    err, CES_E_DENIED, "registries.credentials",
+	    "%s wants a login: type ces-client pull --username USER --token-stdin IMAGE",
+	    decision->image.registry);
+}
+
 static int decide(const struct ces_policy *policy, const struct ces_caller *caller,
 		  const struct ces_request *request, const struct ces_facts *facts, time_t now,
 		  struct ces_decision *ret, struct ces_error *err)
@@ -262,7 +276,7 @@ static int decide(const struct ces_policy *policy, const struct ces_caller *call
 	    set_registry(policy, ret, err) != 0)
 		return -1;
 	chosen = choose(rights, n, now, ret, err);
-	if (chosen == NULL)
+	if (chosen == NULL || check_login(request, ret, err) != 0)
 		return -1;
 	ret->verb = request->verb;
 	ret->uid = caller->uid;

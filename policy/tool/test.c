@@ -71,6 +71,7 @@ static int set_request(struct asked *a, const struct ces_case *one, struct ces_e
 {
 	a->request = (struct ces_request){
 	    .verb = one->verb == CES_CASE_PULL ? CES_VERB_PULL : CES_VERB_RUN,
+	    .flags = CES_FLAG_EXPLAIN,
 	    .image = one->image,
 	    .project = one->project,
 	    .gpu = one->gpu,

@@ -67,6 +67,7 @@ START_TEST(a_pull_takes_the_first_project_that_allows_the_image)
 {
 	in_groups("g-beta,g-alpha");
 	request.verb = CES_VERB_PULL;
+	request.flags = CES_FLAG_EXPLAIN;
 	request.image = (char *)"ghcr.io/beta/tool";
 	allowed("projects.beta.images[0]");
 	request.image = (char *)"ghcr.io/lab/tool";
@@ -162,9 +163,34 @@ START_TEST(an_unqualified_reference_is_a_usage_error)
 }
 END_TEST
 
+START_TEST(a_registry_that_requires_a_login_is_not_asked_without_one)
+{
+	request.verb = CES_VERB_PULL;
+	refused(CES_E_DENIED, "registries.credentials", "ghcr.io wants a login");
+	/* what is not allowed anyhow is told first */
+	request.image = (char *)"ghcr.io/other/tool";
+	refused(CES_E_DENIED, "projects.alpha.images", "no image rule");
+	request.image = (char *)"ghcr.io/lab/tool";
+	request.flags = CES_FLAG_EXPLAIN;
+	allowed("projects.alpha.images[0]");
+	request.flags = 0;
+	request.username = (char *)"ann";
+	request.token = (char *)"t";
+	allowed("projects.alpha.images[0]");
+	request.username = request.token = NULL;
+	request.image = (char *)"open.org/a/b";
+	allowed("projects.alpha.images[3]");
+	request.verb = CES_VERB_RUN;
+	request.image = (char *)"ghcr.io/lab/tool";
+	allowed("projects.alpha.images[0]");
+	ces_decision_free(&decision);
+}
+END_TEST
+
 START_TEST(a_pull_is_told_where_to_go_and_nothing_of_a_run)
 {
 	request.verb = CES_VERB_PULL;
+	request.flags = CES_FLAG_EXPLAIN;
 	allowed("projects.alpha.images[0]");
 	ck_assert_str_eq(decision.endpoint, "https://proxy.loc:5000/ghcr");
 	ck_assert_str_eq(decision.ca_file, "/etc/ces/ca.pem");
@@ -384,6 +410,7 @@ static TCase *make_tests(void)
 	tcase_add_loop_test(t, an_image_that_no_rule_covers_is_denied, 0, CES_COUNT(images));
 	tcase_add_test(t, a_locked_digest_is_handed_on);
 	tcase_add_test(t, an_unqualified_reference_is_a_usage_error);
+	tcase_add_test(t, a_registry_that_requires_a_login_is_not_asked_without_one);
 	tcase_add_test(t, a_pull_is_told_where_to_go_and_nothing_of_a_run);
 	tcase_add_loop_test(t, an_odd_entry_in_the_user_database_is_refused, 0, CES_COUNT(odd));
 	tcase_add_test(t, a_home_with_a_trailing_slash_is_the_same_home);
