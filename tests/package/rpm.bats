@@ -103,6 +103,13 @@ long_run_ends_well()
 	grep -q '^/usr/share/doc/ces/schema.json' $lab/files
 }
 
+@test "the module of SELinux is in a package of its own, where it can be built" {
+	[ -e selinux/ces.te ] && [ -e /usr/share/selinux/devel/Makefile ] || return 0
+	p=$(find "$rpms/two" -name 'ces-selinux-*.noarch.rpm')
+	rpm -qp --qf '[%{FILENAMES}\n]' "$p" | grep -q '/selinux/packages/ces.pp$'
+	of '[%{REQUIRES}\n]' | grep -q 'ces-selinux .*if selinux-policy-targeted'
+}
+
 @test "rpmlint finds nothing but what ces.rpmlintrc gives a reason for" {
 	run rpmlint -r ces.rpmlintrc "$rpms"/two/*.rpm ces.spec
 	echo "$output"
