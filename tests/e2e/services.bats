@@ -38,3 +38,19 @@ units=/usr/lib/systemd/system
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"clean is for root"* ]]
 }
+
+@test "the rights that the unit leaves to the janitor are enough to clear what a killed run left" {
+	lab_policy
+	have alice tools
+	run=$(ces alice run -d $open/tools:1 sleep 300)
+	pkill -KILL -x ces-helper
+	eventually bash -c '! pgrep -x "ces-helper|crun|runc"'
+	[ -e "/run/ces/$run" ]
+	[ -e "/home/alice/scratch_$run" ]
+	keep=$(sed -n 's/^CapabilityBoundingSet=//p' $units/ces-janitor.service | tr 'A-Z' 'a-z' | sed 's/cap_/+/g; s/ /,/g')
+	setpriv --no-new-privs --bounding-set="-all,$keep" /usr/bin/ces-client clean
+	[ ! -e "/run/ces/$run" ]
+	[ ! -e "/home/alice/scratch_$run" ]
+	[ -z "$(find /sys/fs/cgroup -type d -name "$run")" ]
+	rm -rf /home/alice/outputs_*
+}
