@@ -125,6 +125,11 @@ static int make_top(int root, const struct ces_plan *plan, struct ces_error *err
 		if (make_mount_point(top, plan->decision->tmpfs[i].destination, false, uid, gid,
 				     err) < 0)
 			return -1;
+	/* small images lack it, and programs that know nothing of TMPDIR want it */
+	if (make_dir(top, "tmp", uid, gid, err) < 0)
+		return -1;
+	if (fchmodat(top, "tmp", 01777, 0) < 0)
+		return ces_error_errno(err, CES_E_HOST, "making tmp");
 	(void)snprintf(hosts, sizeof(hosts), "127.0.0.1\tlocalhost %s\n::1\tlocalhost\n",
 		       plan->hostname);
 	(void)snprintf(name, sizeof(name), "%s\n", plan->hostname);

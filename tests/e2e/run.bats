@@ -7,7 +7,7 @@ setup_file()
 {
 	lab_policy
 	have alice tools stroke entry cmd nothing newdir missing notexec user-number user-name user-pair \
-		volumes reserved
+		volumes reserved bare
 	pull bob $open/tools:1 -q
 	for i in user-number user-name user-pair; do pull bob $open/$i:1 -q; done
 }
@@ -96,6 +96,16 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[[ $output == "uid=1000(worker) gid=1000(worker)"*data* ]]
 	run ces alice run -q $open/user-pair:1
 	[[ $output == "uid=1000(worker) gid=2000(data)"* ]]
+}
+
+@test "an image without users and without /tmp, whose USER is 65534" {
+	run --separate-stderr ces alice run -q $open/bare:1 sh -c \
+		'id -u; echo "$HOME"; stat -c %a /tmp; touch /tmp/f $(mktemp) /safe_outputs/f && cat /safe_data/patients.csv | wc -l'
+	echo "$output / $stderr"
+	[ "$status" -eq 0 ]
+	[ "$output" = $'65534\n/\n1777\n5' ]
+	[ "$(stat -c %U "$(outputs alice)/f")" = alice ]
+	nothing_left_behind
 }
 
 @test "an image whose USER cannot be is refused, saying so" {
