@@ -29,7 +29,7 @@ missing()
 	done
 }
 
-# Manuals and translations are never looked at. The lists of packages come too, but are in no image.
+# Manuals and translations are never looked at. The lists of packages are kept for what is installed on top.
 make_base()
 {
 	[ "$(cat $out/base.stamp 2> /dev/null)" != "$(base_stamp)" ] || return 0
@@ -62,7 +62,7 @@ make_image() # NAME
 	umount "$root/etc/resolv.conf" "$root/proc"
 	umount -l "$root/dev" "$root"
 	rm -rf "$work"/upper/var/{cache,log,lib/apt/lists}/* "$work"/upper/{tmp,run}/*
-	/usr/bin/python3 tests/workloads/images.py "$out/base.tar" "$work/upper" "$recipes/$name/config.json" "$work/layout"
+	/usr/bin/python3 tests/workloads/images.py /mnt/base.tar "$work/upper" "$recipes/$name/config.json" "$work/layout"
 	stamp "$recipes/$name" > "$work/layout/stamp"
 	rm -rf "$out/images/$name" "$work/upper"
 	mv "$work/layout" "$out/images/$name"
@@ -75,6 +75,7 @@ make_all()
 	make_base
 	mkdir -p /mnt/base/dev
 	tar -C /mnt/base --numeric-owner -xf $out/base.tar
+	tar -C /mnt/base --numeric-owner --sort=name --exclude='./var/lib/apt/lists/*' -cf /mnt/base.tar .
 	printf '%s\n' "$@" | xargs -n 1 -P "$(nproc)" bash tests/workloads/images.sh --image
 }
 
