@@ -35,7 +35,7 @@ is_plot() # FILE
 import time, numpy as np
 a = np.random.rand(1500, 1500)
 wall, cpu = time.monotonic(), time.process_time()
-for _ in range(4): a @ a
+while time.process_time() - cpu < 3: a @ a
 print((time.process_time() - cpu) / (time.monotonic() - wall) < 1.5)'
 	[ "$output" = True ]
 }
