@@ -67,8 +67,10 @@ static void examine(struct ces_doctor *doctor)
 	ces_doctor_store(doctor);
 	ces_doctor_directories(doctor);
 	ces_doctor_journal(doctor);
-	if (readable)
+	if (readable) {
 		ces_doctor_registries(doctor, local.policy);
+		ces_doctor_proxies(doctor, local.policy);
+	}
 	ces_local_free(&local);
 }
 

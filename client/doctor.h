@@ -53,6 +53,7 @@ void ces_doctor_store(struct ces_doctor *doctor);
 void ces_doctor_directories(struct ces_doctor *doctor);
 void ces_doctor_journal(struct ces_doctor *doctor);
 void ces_doctor_registries(struct ces_doctor *doctor, const struct ces_policy *policy);
+void ces_doctor_proxies(struct ces_doctor *doctor, const struct ces_policy *policy);
 
 /* A version in a line such as "crun version 1.8.1": true when it is at least major.minor. Pure. */
 bool ces_doctor_version(const char *text, unsigned major, unsigned minor);

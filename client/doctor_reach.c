@@ -20,6 +20,7 @@
 #define REACH_SECONDS  3
 #define RUNTIME_MS     5000
 #define REGISTRIES_MAX 32
+#define PROXIES_MAX    8
 
 /* ---- the runtime ---- */
 
@@ -119,14 +120,14 @@ void ces_doctor_runtime(struct ces_doctor *doctor, const char *runtime)
 	}
 }
 
-/* ---- registries ---- */
+/* ---- registries and proxies ---- */
 
 enum reached { REACHED, NO_NAME, NO_CONNECTION };
 
-/* "https://host[:port][/prefix]" */
+/* "https://host[:port][/prefix]", "http://host:port" */
 static void split_endpoint(const char *endpoint, char host[256], char port[8])
 {
-	const char *start = endpoint + strlen("https://");
+	const char *start = strchr(endpoint, '/') + 2;
 	size_t length = strcspn(start, "/");
 	const char *colon;
 
@@ -203,5 +204,40 @@ void ces_doctor_registries(struct ces_doctor *doctor, const struct ces_policy *p
 				why(statuses[i]));
 		ces_doctor_remedy(doctor,
 				  "have the network and the endpoint in the policy looked at");
+	}
+}
+
+static void add_proxy(const char *proxy, const char **list, size_t *n)
+{
+	for (size_t i = 0; i < *n; i++)
+		if (proxy != NULL && strcmp(list[i], proxy) == 0)
+			return;
+	if (proxy != NULL && *n < PROXIES_MAX)
+		list[(*n)++] = proxy;
+}
+
+void ces_doctor_proxies(struct ces_doctor *doctor, const struct ces_policy *policy)
+{
+	const char *proxies[PROXIES_MAX];
+	size_t n = 0;
+
+	if (policy->infer)
+		add_proxy(policy->defaults.proxy, proxies, &n);
+	for (size_t i = 0; i < policy->n_projects; i++)
+		add_proxy(policy->projects[i].settings.proxy, proxies, &n);
+	fflush(stdout);
+	for (size_t i = 0; i < n; i++) {
+		int status = -1;
+		pid_t pid = start_reaching(proxies[i]);
+
+		if (pid > 0 && waitpid(pid, &status, 0) == pid && status == 0) {
+			ces_doctor_find(doctor, "proxy", CES_GRADE_OK, "%s is reached", proxies[i]);
+			continue;
+		}
+		ces_doctor_find(doctor, "proxy", CES_GRADE_WARNING,
+				"%s is not reached: %s; runs that have it get nowhere", proxies[i],
+				why(status));
+		ces_doctor_remedy(doctor,
+				  "have the proxy and network.proxy in the policy looked at");
 	}
 }

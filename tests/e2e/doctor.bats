@@ -295,3 +295,11 @@ gpus() # FILTER
 	[ "$status" -eq 0 ]
 	[[ $output == *"does not serve root"* ]]
 }
+
+@test "a proxy of the policy that nothing answers at, and one that is there" {
+	lab_policy '.projects["nsh-2024-0001"].network.proxy = "http://127.0.0.1:8999"
+		| .projects["nsh-2024-0002"].network.proxy = "http://open.tre.test:5001"'
+	warned 'proxy +http://127.0.0.1:8999 is not reached: nothing answers there' 'network.proxy in the policy'
+	grep -qE '^ok +proxy +http://open.tre.test:5001 is reached' <<< "$output"
+	lab_policy
+}
