@@ -1,10 +1,10 @@
 #!/bin/bash
-# CES beside its peers, in one run (`make bench`): start, pull, many runs, many layers, memory, output, listing, relays.
-# BENCH="start pull layers many memory stream listing relay" narrows it down; ROUNDS, PULLS and RELAYS say how often. Writes
+# CES beside its peers, in one run (`make bench`): start, pull, many runs, many layers, a GPU, memory, output, listing, relays.
+# BENCH="start pull layers gpus many memory stream listing relay" narrows it down; ROUNDS, PULLS and RELAYS say how often. Writes
 # build/bench/result.md and result.json. It measures and compares; it asserts nothing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-export B=${B:-build} BENCH=${BENCH:-start layers many memory stream listing relay pull}
+export B=${B:-build} BENCH=${BENCH:-start layers gpus many memory stream listing relay pull}
 export ROUNDS=${ROUNDS:-100} PULLS=${PULLS:-3} RELAYS=${RELAYS:-5}
 
 tests/lib/images.sh

@@ -72,7 +72,7 @@ crun_namespace()
 start()
 {
 	echo "start to exit of true, $ROUNDS rounds"
-	as_alice "${podman[@]}" pull -q --cert-dir $lab/trust docker://open.tre.test:5001/epcced/tools:1 > /dev/null
+	podman_has_image
 	crun_namespace
 	"$timeit" "$ROUNDS" \
 		-- @alice ces-client run -q $open/tools:1 true \
@@ -93,18 +93,64 @@ layers()
 	rows "start by layers" "ces, 1 layer" "ces, 64 layers" < $lab/layers
 }
 
-many()
+# What a GPU adds to a start: its specification, its nodes in the device program, its driver's files.
+gpus()
 {
-	echo "200 runs at once"
-	local begin end failed=0 pids=() p i
+	echo "a GPU"
+	. tests/lib/fake_gpus.sh
+	fake_dev
+	fake_driver
+	install -D -m 644 "$sample" /etc/cdi/nvidia.json
+	lab_policy '.defaults.limits.runs = 500 | .defaults.limits.memory = "256M" | .defaults.gpus.max = 1'
+	"$timeit" "$ROUNDS" -- @alice ces-client run -q $open/tools:1 true \
+		-- @alice ces-client run -q --gpu $open/tools:1 true \
+		-- @alice ces-client run -q --cpus 0.5 --memory 128M --shm-size 8M --gpu $open/tools:1 true > $lab/gpus
+	rows "start with a GPU" "ces, none" "ces, one GPU" "ces, one GPU and limits" < $lab/gpus
+	umount /proc/devices
+	umount -l /dev
+}
+
+at_once() # SUBJECT COMMAND...
+{
+	local begin end failed=0 pids=() p i subject=$1
+	shift
 	begin=$(date +%s%N)
 	for ((i = 0; i < 200; i++)); do
-		as_alice ces-client run -q $open/tools:1 true < /dev/null &
+		as_alice "$@" < /dev/null &
 		pids+=($!)
 	done
 	for p in "${pids[@]}"; do wait "$p" || failed=$((failed + 1)); done
 	end=$(date +%s%N)
-	row "200 runs at once" ces $(((end - begin) / 1000000)) $failed
+	row "200 runs at once" "$subject" $(((end - begin) / 1000000)) $failed
+}
+
+podman_has_image()
+{
+	as_alice "${podman[@]}" pull -q --cert-dir $lab/trust docker://open.tre.test:5001/epcced/tools:1 > /dev/null
+}
+
+many()
+{
+	echo "200 runs at once"
+	at_once ces ces-client run -q $open/tools:1 true
+	podman_has_image
+	at_once "podman rootless" "${podman_run[@]}" open.tre.test:5001/epcced/tools:1 true 2> $lab/podman-many
+	tail -n 1 $lab/podman-many
+}
+
+# PSS of podman's processes that stay with a container.
+podman_memory()
+{
+	local pid kb total=0
+	podman_has_image
+	as_alice "${podman_run[@]}" -d --name idle open.tre.test:5001/epcced/tools:1 sleep 1000 > /dev/null
+	for pid in $(pgrep -u alice '^conmon|^podman|^catatonit'); do
+		kb=$(awk '/^Pss:/ { print $2 }' "/proc/$pid/smaps_rollup")
+		printf '  %-16s %6d KiB PSS\n' "$(cat "/proc/$pid/comm")" "$kb"
+		total=$((total + kb))
+	done
+	printf 'memory of an idle run\tpodman: conmon, pause (KiB PSS)\t%s\t0\n' $total >> $result.tsv
+	as_alice "${podman[@]}" kill idle > /dev/null
 }
 
 # 2 GB of a container's output into a file, on a tmpfs so that no disk is measured. podman also writes a log, unless it is
@@ -176,6 +222,7 @@ memory()
 	printf 'memory of an idle run\truntime (KiB PSS)\t%s\t0\n' $runtime >> $result.tsv
 	kill -KILL $client # (the helper sees it go and ends the run)
 	wait $client || true
+	podman_memory
 }
 
 # A stream through ces-relay in each direction, beside socat and beside nothing in between. Each round takes all in turn.

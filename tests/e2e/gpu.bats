@@ -1,59 +1,12 @@
 #!/usr/bin/env bats
-# GPUs: which a run gets, which it does not, and what of their driver. The driver is a fake: nodes with the numbers of real
-# ones that no driver answers to, so that an open that is allowed fails with ENXIO and one that is not with EPERM; files of
-# the names that the specification says. The machine has three devices: GPU 1, and two slices (MIG) of GPU 0.
+# GPUs: which a run gets, which it does not, and what of their driver, which is a fake (tests/lib/fake_gpus.sh).
 
 load ../lib/e2e.bash
+. tests/lib/fake_gpus.sh
 
 uuid=GPU-b2a97e34-51c8-4f6d-a0e9-77d3c4586f12 # of GPU 1
-driver=570.133.20
 spec=/etc/cdi/nvidia.json
-sample=$CES_TOP/tests/lib/cdi/nvidia.json
 allowed='No such device or address' # a device that nobody serves
-
-# The machine's /dev is not the lab's to change: another lies over it.
-fake_dev()
-{
-	local d=/srv/dev n
-	install -d $d
-	mount -t tmpfs -o mode=755 ces-lab $d
-	mkdir $d/pts $d/shm $d/dri $d/nvidia-caps
-	for n in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0 mem:1:1 \
-		nvidia0:195:0 nvidia1:195:1 nvidia2:195:2 nvidiactl:195:255 nvidia-modeset:195:254 \
-		nvidia-uvm:507:0 nvidia-uvm-tools:507:1 dri/card2:226:2 dri/renderD129:226:129 \
-		nvidia-caps/nvidia-cap{1:237:1,2:237:2,12:237:12,13:237:13,21:237:21,22:237:22}; do
-		mknod -m 666 "$d/${n%%:*}" c $(tr : ' ' <<< "${n#*:}")
-	done
-	mknod -m 666 $d/sda b 8 0
-	mknod -m 600 $d/ram b 1 0
-	touch $d/nvidia-file
-	ln -s nvidia1 $d/nvidia-link
-	ln -s pts/ptmx $d/ptmx
-	for n in fd:/proc/self/fd stdin:/proc/self/fd/0 stdout:/proc/self/fd/1 stderr:/proc/self/fd/2; do
-		ln -s "${n#*:}" "$d/${n%%:*}"
-	done
-	mount --bind /dev/pts $d/pts
-	mount --bind /dev/shm $d/shm
-	mount --move $d /dev
-	{ printf 'Character devices:\n195 nvidia\n226 drm\n237 nvidia-caps\n507 nvidia-uvm\n511 kfd\n'; tail -n +2 /proc/devices; } > $lab/devices
-	mount --bind $lab/devices /proc/devices
-}
-
-fake_driver()
-{
-	local f
-	jq -r '.containerEdits.mounts[].hostPath | select(startswith("/usr/"))' "$sample" > $lab/driver-files
-	while read -r f; do install -D /dev/null "$f"; done < $lab/driver-files
-	printf '#!/bin/sh\necho the driver says $1\n' > /usr/bin/nvidia-smi
-	printf '#include <unistd.h>\n__attribute__((constructor)) static void hi(void) { write(1, "libcuda is here\\n", 16); }\n' |
-		gcc -shared -fPIC -x c - -Wl,-soname,libcuda.so.1 -o /usr/lib64/libcuda.so.$driver
-	ln -sf libcuda.so.$driver /usr/lib64/libcuda.so.1
-	ln -sf libnvidia-nvvm.so.$driver /usr/lib64/libnvidia-nvvm.so.4
-	printf '#!/bin/sh\ntouch %s/hook-ran\n' $lab > /usr/bin/nvidia-cdi-hook
-	chmod 755 /usr/bin/nvidia-cdi-hook
-	mkdir -p /run/nvidia-persistenced
-	python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("/run/nvidia-persistenced/socket")'
-}
 
 # The specification, changed by a jq filter.
 specify() # [FILTER]
