@@ -159,7 +159,7 @@ stream()
 {
 	echo "2 GB of output to a file"
 	local name times i to=$lab/stream words=(dd if=/dev/zero bs=1M count=2048)
-	as_alice "${podman[@]}" pull -q --cert-dir $lab/trust docker://open.tre.test:5001/epcced/tools:1 > /dev/null
+	podman_has_image
 	install -d -m 777 $to
 	mount -t tmpfs -o mode=777 ces-bench $to
 	for name in ces podman "podman, no log"; do
