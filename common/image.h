@@ -43,8 +43,10 @@ struct ces_grant {
 };
 extern const struct ces_wire_schema ces_grant_schema;
 
-/* The record of a live run, /run/ces/<run>/record; locked by its helper for as long as that lives,
- * so that a record that can be locked belongs to a dead run. Holds what cleaning up needs. */
+/* The record of a live run, /run/ces/<run>/record, or of a pull under way (run is "pull-" and ten
+ * digits, and of the rest only uid, project, image and started are set); locked by its helper for
+ * as long as that lives, so that a record that can be locked belongs to a dead run. Holds what
+ * cleaning up needs. */
 struct ces_run_record {
 	void *memory;
 	char *run;

@@ -305,11 +305,32 @@ static void finish_one(const struct ces_run_record *record, bool alive, void *co
 	ces_runs_leave(session->runs, record->run);
 }
 
+/* What a dead pull had in the making is staging, which the collector sees to. */
+static void finish_pull(const struct ces_run_record *record, bool alive, void *context)
+{
+	struct ces_session *session = context;
+	struct ces_journal_subject about = {
+	    .uid = (uid_t)record->uid, .project = record->project, .image = record->image};
+	struct ces_caller owner = {0};
+	struct ces_error ignored;
+
+	if (alive)
+		return;
+	if (ces_caller_load(about.uid, &owner, &ignored) == 0)
+		about.user = owner.user;
+	(void)ces_journal_append(
+	    &session->journal,
+	    ces_journal_end("pull", &about, CES_EXIT_REFUSED, "helper died", 0, 0), true, &ignored);
+	ces_caller_free(&owner);
+	ces_runs_leave(session->runs, record->run);
+}
+
 /* The janitor is root, who has no runs: all are others'. */
 void ces_finish_all_dead(struct ces_session *session)
 {
 	struct dead dead = {session, false, false};
 
+	ces_runs_each_pull(session->runs, finish_pull, session);
 	ces_runs_each(session->runs, finish_one, &dead);
 }
 
@@ -336,6 +357,7 @@ void ces_finish_dead(struct ces_session *session)
 	struct dead dead = {session, true, false};
 	int side;
 
+	ces_runs_each_pull(session->runs, finish_pull, session);
 	ces_runs_each(session->runs, finish_one, &dead);
 	if (!dead.others)
 		return;

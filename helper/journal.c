@@ -142,6 +142,18 @@ struct json_object *ces_journal_stranger(uid_t uid, const char *run, uint64_t po
 	return record;
 }
 
+struct json_object *ces_journal_denials(uid_t uid, uint64_t count)
+{
+	struct json_object *record = json_object_new_object();
+
+	put(record, "event", "denials");
+	put(record, "outcome", "denied");
+	put_number(record, "uid", uid);
+	put_number(record, "count", count);
+	put(record, "reason", "too many to be recorded one by one");
+	return record;
+}
+
 static void put_subject(struct json_object *record, const struct ces_journal_subject *about)
 {
 	put_number(record, "uid", about->uid);

@@ -42,6 +42,18 @@ struct json_object *ces_journal_decision(const struct ces_policy *policy,
 					 const char *digest, const struct ces_strings *devices,
 					 const struct ces_error *why);
 
+/* The same for a denial, which costs the caller nothing: past a thousand at once and ten a minute
+ * they are only counted, per user, so that nobody fills the disk with them. The count comes on
+ * record before the user's next denial that is, or by ces_journal_flush. */
+int ces_journal_append_denial(const struct ces_journal *journal, uid_t uid,
+			      struct json_object *record, struct ces_error *err);
+
+/* Brings the counts of all users on record: for the janitor. */
+void ces_journal_flush(const struct ces_journal *journal);
+
+/* The record of such a count. */
+struct json_object *ces_journal_denials(uid_t uid, uint64_t count);
+
 /* What a record is about; NULL where it is not known. */
 struct ces_journal_subject {
 	uid_t uid;

@@ -131,6 +131,7 @@ int ces_verb_clean(struct ces_session *session, struct ces_error *err)
 				     "you start a run");
 	ces_cleanroom_deadline(CLEAN_SECONDS);
 	ces_finish_all_dead(session);
+	ces_journal_flush(&session->journal);
 	ces_store_collect(&session->store, session->runs);
 	return done();
 }

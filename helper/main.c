@@ -76,6 +76,8 @@ static int pull_or_run(struct ces_session *session, const struct ces_decision *d
 		result = ces_verb_pull(session, decision, err);
 	if (result < 0 && session->recorded)
 		ces_record_failure(session, run, err);
+	if (session->pull[0] != '\0')
+		ces_runs_leave(session->runs, session->pull);
 	return result;
 }
 

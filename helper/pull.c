@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -26,6 +27,7 @@
 #include "helper/record.h"
 #include "helper/report.h"
 #include "helper/request.h"
+#include "helper/runs.h"
 #include "helper/workers.h"
 
 #define SMALL_MS     120000     /* for a manifest or a configuration, fetched and parsed */
@@ -399,6 +401,28 @@ static int record_end(const struct ces_session *session, const struct ces_pull *
 	    false, err);
 }
 
+/* So that the end of a pull whose helper is killed comes on record too: the next helper sees an
+ * entry that nobody has locked. *ret stays open for that. */
+static int enter(struct ces_session *session, const struct ces_decision *decision, int *ret,
+		 struct ces_error *err)
+{
+	char number[CES_RUN_DIGITS + 1], name[sizeof(session->pull)];
+	struct ces_run_record record = {.run = name,
+					.uid = session->uid,
+					.project = (char *)(uintptr_t)decision->project,
+					.image = session->request.image,
+					.started = (uint64_t)time(NULL)};
+	CES_CLEANUP_FD int stop = -1; /* nobody asks a pull to stop but its client */
+
+	if (ces_runs_name(session->runs, number, err) < 0)
+		return -1;
+	(void)snprintf(name, sizeof(name), CES_RUNS_PULL "%s", number);
+	if (ces_runs_enter(session->runs, &record, ret, &stop, err) < 0)
+		return -1;
+	memcpy(session->pull, name, sizeof(name));
+	return 0;
+}
+
 int ces_verb_pull(struct ces_session *session, const struct ces_decision *decision,
 		  struct ces_error *err)
 {
@@ -407,6 +431,7 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 				.uid = session->uid,
 				.fetcher = {CES_PROCESS_NONE, -1, 1},
 				.userns = -1};
+	CES_CLEANUP_FD int entry = -1;
 	struct ces_event_done done = {0};
 	int result;
 
@@ -415,7 +440,9 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 	ces_cleanroom_deadline(PULL_SECONDS);
 	ces_finish_dead(session);
 	ces_store_collect(&session->store, session->runs);
-	result = ces_unpacker_userns(session->policy, &pull.userns, err);
+	result = enter(session, decision, &entry, err);
+	if (result == 0)
+		result = ces_unpacker_userns(session->policy, &pull.userns, err);
 	if (result == 0)
 		result = ces_fetcher_start(session, decision, &pull.fetcher, err);
 	if (result == 0)
@@ -424,6 +451,8 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 	if (result == 0)
 		result = record_end(session, &pull, err);
 	if (result == 0) {
+		ces_runs_leave(session->runs, session->pull);
+		session->pull[0] = '\0';
 		done.digest = pull.digest;
 		done.up_to_date = pull.up_to_date;
 		ces_report_send(&ces_event_done_schema, &done, true);

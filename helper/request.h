@@ -16,6 +16,7 @@ struct ces_session {
 	bool recorded; /* an allowed decision is in the journal: a failure after it is its end */
 	char project[CES_NAME_MAX + 1]; /* of that decision */
 	int runs;                       /* fd of /run/ces */
+	char pull[16];                  /* the entry there of the pull under way; "" */
 	struct ces_store store;
 };
 

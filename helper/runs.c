@@ -126,8 +126,8 @@ static void look(int runs, const char *name,
 	ces_wire_free(&ces_run_record_schema, &record);
 }
 
-void ces_runs_each(int runs, void (*each)(const struct ces_run_record *, bool, void *),
-		   void *context)
+static void each_of(int runs, bool pulls, void (*each)(const struct ces_run_record *, bool, void *),
+		    void *context)
 {
 	CES_CLEANUP_DIR DIR *dir = NULL;
 	const struct dirent *entry;
@@ -138,9 +138,25 @@ void ces_runs_each(int runs, void (*each)(const struct ces_run_record *, bool, v
 		ces_cleanup_close(&fd);
 		return;
 	}
-	while ((entry = readdir(dir)) != NULL)
-		if (ces_run_valid(entry->d_name))
+	while ((entry = readdir(dir)) != NULL) {
+		bool pull = strncmp(entry->d_name, CES_RUNS_PULL, strlen(CES_RUNS_PULL)) == 0;
+
+		if (pull == pulls &&
+		    ces_run_valid(entry->d_name + (pull ? strlen(CES_RUNS_PULL) : 0)))
 			look(runs, entry->d_name, each, context);
 		else if (strncmp(entry->d_name, ".new-", 5) == 0)
 			remove_unborn(runs, entry->d_name);
+	}
+}
+
+void ces_runs_each(int runs, void (*each)(const struct ces_run_record *, bool, void *),
+		   void *context)
+{
+	each_of(runs, false, each, context);
+}
+
+void ces_runs_each_pull(int runs, void (*each)(const struct ces_run_record *, bool, void *),
+			void *context)
+{
+	each_of(runs, true, each, context);
 }

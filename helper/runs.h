@@ -32,4 +32,9 @@ void ces_runs_leave(int runs, const char *run);
 void ces_runs_each(int runs, void (*each)(const struct ces_run_record *, bool alive, void *),
 		   void *context);
 
+/* The same for pulls under way, which are no runs to anybody but who clears after the dead. */
+void ces_runs_each_pull(int runs, void (*each)(const struct ces_run_record *, bool alive, void *),
+			void *context);
+#define CES_RUNS_PULL "pull-" /* then ten digits: the name of one */
+
 #endif

@@ -60,6 +60,52 @@ teardown() { rm -rf /home/*/outputs_*; }
 	journal_new -s -e 'length == 2 and .[1].uid == 4404'
 }
 
+@test "a flood of denials is counted, not written, each is still refused, and the count comes on record" {
+	run ces dave pull open.tre.test/other/x
+	bucket=${journal%/*}/denied-4404
+	[ "$(stat -c '%U %a' $bucket)" = "root 600" ]
+	# nearly empty, so that a thousand need not be asked first
+	printf '%020d %020d %020d\n' 130 "$(date +%s)" 0 > $bucket
+	remember
+	for i in {1..12}; do
+		run --separate-stderr ces dave pull open.tre.test/other/x
+		[ "$status" -eq 125 ]
+		[[ $stderr == "ces: "* ]]
+	done
+	[ "$(journal_new -s length)" -lt 12 ]
+	# others are not concerned
+	run ces alice pull open.tre.test/other/x
+	journal_new -s -e 'any(.uid == 4401 and .event == "decision")'
+	# what was left out comes with the next that is recorded, or by the janitor
+	printf '%020d %020d %s' 60 "$(date +%s)" "$(cut -d' ' -f3 $bucket)" > $bucket
+	run ces dave pull open.tre.test/other/x
+	journal_new -s -e 'map(select(.uid == 4404)) | (map(select(.event == "decision")) | length)
+		+ (map(select(.event == "denials") | .count) | add) == 13'
+	printf '%020d %020d %020d\n' 0 "$(date +%s)" 7 > $bucket
+	ces-client clean
+	journal_new -s -e 'any(.event == "denials" and .uid == 4404 and .count >= 7)'
+	tests/lib/chain.py $journal
+}
+
+@test "a pull whose helper was killed has an end, by the next helper" {
+	# a registry that takes the connection and says nothing
+	/usr/bin/python3 -c 'import socket, time; s = socket.create_server(("'$lab_address'", 5999)); time.sleep(60)' 3>&- &
+	silent=$!
+	lab_wait_port 5999 /dev/null
+	remember
+	as alice ces-client pull -q down.tre.test/epcced/x:1 > /dev/null 2>&1 3>&- &
+	client=$!
+	eventually compgen -G '/run/ces/pull-*'
+	kill -KILL "$(pgrep -x ces-helper)"
+	wait $client || true
+	kill -KILL $silent
+	[ "$(journal_new -s length)" -eq 1 ]
+	run ces bob pull $open/tools:1 -q
+	journal_new -s -e 'any(.event == "end" and .verb == "pull" and .uid == 4401 and .user == "alice"
+		and .project == "nsh-2024-0001" and .reason == "helper died" and .status == 125)'
+	no compgen -G '/run/ces/pull-*'
+}
+
 @test "USER, LOGNAME and HOME do not change who is on record" {
 	run as alice env USER=root LOGNAME=root HOME=/root SUDO_USER=root ces-client run -q $open/tools:1 true
 	journal_new -s -e 'all(.uid == 4401 or .uid == null)'
