@@ -53,7 +53,6 @@ database() # [RUN-OPTION...]
 	nothing_left_behind
 	# and can be removed, from inside
 	ces alice run -q -v ./pgdata:/d --entrypoint find $image/postgres:1 /d -mindepth 1 -delete
-	ces alice run -q -v ./pgdata:/d --entrypoint chown $image/postgres:1 0:0 /d
 	as alice rmdir pgdata
 }
 
@@ -63,6 +62,16 @@ database() # [RUN-OPTION...]
 	no as bob env PGPASSWORD=letmein psql -h 127.0.0.1 -U postgres -c 'select 1'
 	no as alice env PGPASSWORD=wrong psql -h 127.0.0.1 -U postgres -c 'select 1'
 	journal_new -s -e 'map(select(.event == "stranger" and .uid == 4401 and .stranger == 4402)) | length >= 1'
+}
+
+@test "a database as it is typed today, with an opt-file and an env-file" {
+	as alice sh -c 'umask 077; mkdir pgdata; echo POSTGRES_PASSWORD=letmein > db.env
+		printf "%s\n" "-d -p 5432:5432" "-v ./pgdata:/var/lib/postgresql/data" > db.opts'
+	as alice ces-run -q -n db --env-file db.env --opt-file db.opts $image/postgres:1
+	rm /home/alice/db.env /home/alice/db.opts
+	eventually query 'select 1'
+	ces alice stop -q db
+	nothing_left_behind
 }
 
 @test "in Jupyter, reached with a browser, a cell runs and its results are in ~/outputs" {
