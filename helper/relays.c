@@ -49,7 +49,8 @@ int ces_relay_start(int netns, const int *fds, size_t n_fds, const struct ces_re
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return ces_error_errno(err, CES_E_HOST, "socket pair");
 	ret->channel = pair[0];
-	theirs = all[0] = pair[1];
+	theirs = pair[1];
+	all[0] = theirs;
 	for (size_t i = 0; i < n_fds; i++)
 		all[1 + i] = fds[i];
 	if (spawn(netns, all, 1 + n_fds, &ret->process, err) < 0)

@@ -82,14 +82,14 @@ struct ces_decision {
 	size_t n_tmpfs;
 	struct ces_policy_limits limits; /* what this run gets */
 	struct ces_policy_limits most;   /* what it could have asked for */
-	enum ces_identity identity;
 	struct ces_decision_port ports[CES_PORTS_MAX];
 	size_t n_ports;
-	char proxy[CES_PROXY_TEXT]; /* the one way out: "http://host:port"; "" = none */
 	uint64_t gpus;
-	bool gpus_all;    /* as many of them as are free, at least one */
-	char gpu_id[128]; /* a device asked for by name; "" = any */
+	char proxy[CES_PROXY_TEXT]; /* the one way out: "http://host:port"; "" = none */
+	char gpu_id[128];           /* a device asked for by name; "" = any */
 	const struct ces_strings *gpu_kinds, *gpu_devices; /* in the policy, see there */
+	enum ces_identity identity;
+	bool gpus_all; /* as many GPUs as are free, at least one */
 	bool gpu_exclusive;
 	bool read_only;
 };

@@ -21,7 +21,7 @@ setup_file()
 }
 teardown_file()
 {
-	kill $(cat $lab/servers) || true
+	xargs kill < $lab/servers || true
 	lab_policy
 }
 setup()
@@ -85,7 +85,7 @@ http_proxy=http://127.0.0.1:3128\nhttps_proxy=http://127.0.0.1:3128\nno_proxy=lo
 
 @test "without the key there is no listener, no variable and no relay" {
 	lab_policy
-	run inside -- sh -c 'nc -w 2 127.0.0.1 3128 < /dev/null; echo $?; env | grep -ci proxy; cat /proc/net/tcp | wc -l'
+	run inside -- sh -c 'nc -w 2 127.0.0.1 3128 < /dev/null 2> /dev/null; echo $?; env | grep -ci proxy; cat /proc/net/tcp | wc -l'
 	[[ $output == *$'1\n0\n1' ]]
 	proxy none
 	run inside -- sh -c 'env | grep -ci proxy'
@@ -94,7 +94,7 @@ http_proxy=http://127.0.0.1:3128\nhttps_proxy=http://127.0.0.1:3128\nno_proxy=lo
 }
 
 @test "--network=none leaves the proxy out" {
-	run inside --network=none -- sh -c 'nc -w 2 127.0.0.1 3128 < /dev/null; echo $?; env | grep -ci proxy'
+	run inside --network=none -- sh -c 'nc -w 2 127.0.0.1 3128 < /dev/null 2> /dev/null; echo $?; env | grep -ci proxy'
 	[[ $output == *$'1\n0' ]]
 	journal_new -s -e 'map(select(.event == "decision")) | .[0] | has("proxy") | not'
 }
@@ -227,7 +227,7 @@ http_proxy=http://127.0.0.1:3128\nhttps_proxy=http://127.0.0.1:3128\nno_proxy=lo
 @test "two projects' runs at once each have their own way" {
 	proxy http://127.0.0.1:8118 '.projects["nsh-2024-0002"].network.proxy = "none"'
 	n=$(ces alice run -q -d $open/tools:1 sleep 60)
-	who=bob run inside -- sh -c 'nc -w 2 127.0.0.1 3128 < /dev/null; echo $?'
+	who=bob run inside -- sh -c 'nc -w 2 127.0.0.1 3128 < /dev/null 2> /dev/null; echo $?'
 	[[ $output == *1 ]]
 	[ "$(relay | wc -l)" -eq 1 ]
 	who=carol run inside --project nsh-2024-0001 -- wget -q -O - http://$lab_outside/page

@@ -27,11 +27,12 @@ start() # USER COMMAND [OPTION...]: a detached run; its number in $n
 	eventually test -e "/home/$user/outputs_$n/up"
 }
 
-of() { [ "$1" = carol ] && echo --project=nsh-2024-0001; true; } # USER: what carol, who has two projects, has to say
+# What a user has to say: carol has two projects.
+declare -gA project=([alice]=nsh-2024-0001 [bob]=nsh-2024-0002 [carol]=nsh-2024-0001)
 
 @test "runs of one name by several users at once are each their own" {
 	for u in alice bob carol; do
-		start $u "echo of $u" --name service $(of $u)
+		start $u "echo of $u" --name service --project ${project[$u]}
 		eval "$u=$n"
 	done
 	for u in alice bob carol; do
@@ -81,7 +82,7 @@ of() { [ "$1" = carol ] && echo --project=nsh-2024-0001; true; } # USER: what ca
 	done
 	# also where a home can be entered by everybody
 	chmod 711 /home/alice
-	for f in $(find /home/alice/.local/state/ces -type f); do no as bob cat "$f"; done
+	while read -r f; do no as bob cat "$f" < /dev/null; done < <(find /home/alice/.local/state/ces -type f)
 	chmod 700 /home/alice
 }
 
@@ -122,7 +123,7 @@ of() { [ "$1" = carol ] && echo --project=nsh-2024-0001; true; } # USER: what ca
 	local pids=()
 	for u in alice bob carol; do
 		for i in 1 2 3; do
-			ces $u run -q $(of $u) $open/tools:1 sh -c "echo $u > /safe_outputs/who; echo $u $i" > $lab/answer.$u.$i 2>&1 3>&- &
+			ces $u run -q --project ${project[$u]} $open/tools:1 sh -c "echo $u > /safe_outputs/who; echo $u $i" > $lab/answer.$u.$i 2>&1 3>&- &
 			pids+=($!)
 		done
 	done
