@@ -37,7 +37,7 @@ declare -gA project=([alice]=nsh-2024-0001 [bob]=nsh-2024-0002 [carol]=nsh-2024-
 	done
 	for u in alice bob carol; do
 		[ "$(ces $u ps --format json | jq -r '.[] | "\(.run) \(.name)"')" = "${!u} service" ]
-		[ "$(ces $u inspect service | jq -r '.[0].run // .run' 2> /dev/null || ces $u inspect service --format json | jq -r '.[0].run // .run')" = "${!u}" ]
+		[ "$(ces $u inspect service | jq -r ".[0].run")" = "${!u}" ]
 		[ "$(ces $u logs service)" = "of $u" ]
 	done
 	ces bob stop -q service
