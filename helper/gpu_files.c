@@ -65,13 +65,26 @@ static int refuse(struct ces_error *err, const char *path, const char *why)
 	return ces_error_set(err, CES_E_HOST, "%s, a file of the GPU's driver: %s", path, why);
 }
 
+/* Most of a driver's files lie in one or two directories, which the first of them made. */
+static int open_above(int base, const char *path)
+{
+	char above[CES_PATH_TEXT + sizeof(CES_GPU_DIR)];
+
+	(void)snprintf(above, sizeof(above), "%.*s", (int)(strrchr(path, '/') - path), path + 1);
+	return ces_beneath_open(base, above, O_RDONLY | O_DIRECTORY, 0);
+}
+
 /* Makes the directories above path's last component, each in the one before. */
 static int make_above(int base, const char *path, uid_t uid, gid_t gid, int *ret,
 		      struct ces_error *err)
 {
-	CES_CLEANUP_FD int at = ces_beneath_open(base, ".", O_RDONLY | O_DIRECTORY, 0);
+	CES_CLEANUP_FD int at = -1;
 	const char *slash;
 
+	*ret = open_above(base, path);
+	if (*ret >= 0)
+		return 0;
+	at = ces_beneath_open(base, ".", O_RDONLY | O_DIRECTORY, 0);
 	for (path++; at >= 0 && (slash = strchr(path, '/')) != NULL; path = slash + 1) {
 		char name[256];
 		int next;
@@ -115,9 +128,9 @@ static int make_place(const struct where *where, const char *path, enum place pl
 	return 0;
 }
 
-/* ldconfig's links from a library's plain name to its file ("libcuda.so.1"), as the host has them:
- * the image's ldconfig is not run, and libraries are asked for by these names. */
-static void link_plain_names(const struct where *where, const struct ces_cdi_mount *mount, int dir)
+/* ldconfig's link from a library's plain name to its file ("libcuda.so.1"), as the host has it: the
+ * image's ldconfig is not run, and libraries are asked for by these names. */
+static void link_plain_name(const struct where *where, const struct ces_cdi_mount *mount, int dir)
 {
 	const char *file = strrchr(mount->host_path, '/') + 1, *end = strstr(file, ".so.");
 	CES_CLEANUP_FD int beside = -1;
@@ -132,9 +145,11 @@ static void link_plain_names(const struct where *where, const struct ces_cdi_mou
 
 		(void)snprintf(name, sizeof(name), "%.*s.so.%u", (int)(end - file), file, i);
 		n = readlinkat(beside, name, text, sizeof(text));
-		if (n == (ssize_t)strlen(file) && memcmp(text, file, (size_t)n) == 0 &&
-		    symlinkat(strrchr(mount->container_path, '/') + 1, dir, name) < 0)
-			return; /* it has one of this name */
+		if (n == (ssize_t)strlen(file) && memcmp(text, file, (size_t)n) == 0) {
+			/* what has this name already stays */
+			(void)!symlinkat(strrchr(mount->container_path, '/') + 1, dir, name);
+			return;
+		}
 	}
 }
 
@@ -186,7 +201,7 @@ static int mount_file(const struct where *where, const struct ces_cdi_mount *mou
 	    ces_mount_attach(clone, dir, name, err) < 0)
 		return -1;
 	if (place == PLACE_LIBRARY && S_ISREG(st.st_mode))
-		link_plain_names(where, mount, dir);
+		link_plain_name(where, mount, dir);
 	return 0;
 }
 
