@@ -24,7 +24,7 @@ if git rev-parse --git-dir > /dev/null 2>&1; then
 	git ls-files -z --cached --others --exclude-standard
 else
 	SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(stat -c %Y ces.spec)}
-	find . -path ./build -prune -o -not -type d -printf '%P\0'
+	find . \( -path ./build -o -path ./.git \) -prune -o -not -type d -printf '%P\0'
 fi > "$work/list"
 export SOURCE_DATE_EPOCH
 mkdir -p "$work/SOURCES" "$out"

@@ -14,7 +14,7 @@ setup_file()
 	version=$(sed -n 's/^.define CES_VERSION "\(.*\)"/\1/p' client/version.h)
 	rm -rf "$rpms"
 	mkdir -p "$copy"
-	git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy"
+	tar --create --exclude=./build --exclude=./.git . | tar --extract -C "$copy"
 	SOURCE_DATE_EPOCH=1700000000 VERSION=$version CES_RPM_NEXT=1 CES_RPM_OUT=build/package/one tests/lib/rpm.sh >&2
 	(cd "$copy" && SOURCE_DATE_EPOCH=1700000000 VERSION=$version tests/lib/rpm.sh) >&2
 	env -u MAKEFLAGS make -s -j2 -C "$copy" all B=build > "$BATS_FILE_TMPDIR/make.log" 2>&1
