@@ -202,6 +202,7 @@ static void check_directory(struct search *search, const char *path)
 		check_file(search);
 		free(list[i]);
 	}
+	search->file = NULL;
 	free(list);
 }
 

@@ -35,8 +35,8 @@ static int load_groups(struct ces_caller *caller, struct ces_error *err)
 		const struct group *group = getgrgid(groups[i]);
 
 		caller->groups[i] = groups[i];
-		if (group != NULL)
-			caller->group_names[i] = strdup(group->gr_name);
+		if (group != NULL && asprintf(&caller->group_names[i], "%s", group->gr_name) < 0)
+			return ces_error_set(err, CES_E_HOST, "out of memory");
 		caller->n_groups++;
 	}
 	return 0;

@@ -33,8 +33,7 @@ int ces_facts_gather(const struct ces_policy *policy, const struct ces_caller *c
 		return ces_error_set(err, CES_E_HOST, "out of memory");
 	for (size_t i = 0; i < n; i++)
 		if (is_there(caller, policy->infer_base, names[i])) {
-			facts.inferred.v[facts.inferred.n] = strdup(names[i]);
-			if (facts.inferred.v[facts.inferred.n] == NULL) {
+			if (asprintf(&facts.inferred.v[facts.inferred.n], "%s", names[i]) < 0) {
 				ces_facts_free(&facts);
 				return ces_error_set(err, CES_E_HOST, "out of memory");
 			}

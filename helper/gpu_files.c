@@ -166,6 +166,17 @@ static int open_file(const struct where *where, const char *path, int *ret, stru
 	return 0;
 }
 
+/* What the file or directory is mounted on. */
+static int make_point(int dir, const char *name, bool directory)
+{
+	CES_CLEANUP_FD int point = -1;
+
+	if (directory)
+		return mkdirat(dir, name, 0755);
+	point = ces_beneath_open(dir, name, O_WRONLY | O_CREAT | O_EXCL, 0444);
+	return point < 0 ? -1 : 0;
+}
+
 static int mount_file(const struct where *where, const struct ces_cdi_mount *mount,
 		      struct ces_error *err)
 {
@@ -173,7 +184,6 @@ static int mount_file(const struct where *where, const struct ces_cdi_mount *mou
 	enum place place = place_of(mount->container_path);
 	CES_CLEANUP_FD int file = -1;
 	CES_CLEANUP_FD int dir = -1;
-	CES_CLEANUP_FD int point = -1;
 	CES_CLEANUP_FD int clone = -1;
 	struct stat st;
 
@@ -192,9 +202,7 @@ static int mount_file(const struct where *where, const struct ces_cdi_mount *mou
 		return refuse(err, mount->host_path, "not root's alone to write");
 	if (make_place(where, mount->container_path, place, &dir, err) < 0)
 		return -1;
-	if (S_ISDIR(st.st_mode)
-		? mkdirat(dir, name, 0755) < 0
-		: (point = ces_beneath_open(dir, name, O_WRONLY | O_CREAT | O_EXCL, 0444)) < 0)
+	if (make_point(dir, name, S_ISDIR(st.st_mode)) < 0)
 		return errno == EEXIST ? 0
 				       : ces_error_errno(err, CES_E_HOST, "a place for %s", name);
 	if (ces_mount_clone(file, true, -1, &clone, err) < 0 ||

@@ -251,7 +251,7 @@ int ces_field_word(struct ces_fields *in, const struct ces_field_at *at, void *r
 
 		if (json_object_is_type(at->value, json_type_string) &&
 		    strcmp(json_object_get_string(at->value), words[i]) == 0) {
-			memcpy(ret, &i, sizeof(i));
+			*(unsigned *)ret = i; /* what an enum is */
 			return 0;
 		}
 		snprintf(list + used, sizeof(list) - used, "%s\"%s\"", i > 0 ? " or " : "",

@@ -212,7 +212,9 @@ static void challenged(struct ces_transfer *t)
 
 	if (!ces_origin_equal(&t->origin, &s->hosts.endpoint) || t->logged_in) {
 		refused(t);
-	} else if (t->generation != s->auth.generation) {
+		return;
+	}
+	if (t->generation != s->auth.generation) {
 		ces_transfer_start(t);
 	} else if (t->response.odd_challenge ||
 		   (!t->response.challenge.bearer && !t->response.challenge.basic)) {

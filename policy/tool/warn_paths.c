@@ -8,8 +8,10 @@
 #include "policy/template.h"
 #include "policy/tool/check.h"
 
+#define PATH_ROOM ((size_t)2 * CES_PATH_TEXT)
+
 struct place {
-	char *path;
+	char path[PATH_ROOM];
 	const struct ces_policy_project *project;
 };
 
@@ -18,24 +20,21 @@ struct places {
 	size_t n;
 };
 
-/* Only {project} is filled in. NULL: no memory. */
-static char *fill(const char *template, const char *project)
+/* Only {project} is filled in; what is too long is cut. */
+static void fill(const char *template, const char *project, char ret[PATH_ROOM])
 {
 	static const char word[] = "{project}";
-	size_t room = CES_PATH_TEXT * 2, used = 0;
-	char *text = malloc(room);
+	size_t used = 0;
 
-	while (text != NULL && *template != '\0' && used + CES_NAME_MAX + 1 < room) {
+	while (*template != '\0' && used + CES_NAME_MAX + 1 < PATH_ROOM) {
 		if (strncmp(template, word, strlen(word)) == 0) {
-			used += (size_t)snprintf(text + used, room - used, "%s", project);
+			used += (size_t)snprintf(ret + used, PATH_ROOM - used, "%s", project);
 			template += strlen(word);
 		} else {
-			text[used++] = *template ++;
+			ret[used++] = *template ++;
 		}
 	}
-	if (text != NULL)
-		text[used] = '\0';
-	return text;
+	ret[used] = '\0';
 }
 
 /* As text, but '/' before all else, so that whatever lies below a directory follows it at once. */
@@ -103,18 +102,17 @@ static const struct place *reached(const struct places *places, const char *dir,
 static void check_bind(struct ces_problems *problems, const struct places *places,
 		       const struct ces_policy_project *project, size_t index)
 {
-	char *dir = fill(project->settings.binds.v[index], project->name);
-	const struct place *other = dir == NULL ? NULL : reached(places, dir, project);
-	char path[CES_NAME_MAX + 48];
+	char dir[PATH_ROOM], path[CES_NAME_MAX + 48];
+	const struct place *other;
 
-	problems->no_memory = problems->no_memory || dir == NULL;
+	fill(project->settings.binds.v[index], project->name, dir);
+	other = reached(places, dir, project);
 	snprintf(path, sizeof(path), "projects.%s.binds[%zu]", project->name, index);
 	if (other != NULL)
 		ces_problems_add(problems, CES_SEVERITY_HIGH, path,
 				 "bind a directory of the project's own",
 				 "%s reaches the data of project %s (%s)", dir,
 				 other->project->name, other->path);
-	free(dir);
 }
 
 /* Binds that the defaults give to all are looked at once, with the first project. */
@@ -147,17 +145,13 @@ void ces_check_warn_paths(struct ces_problems *problems, const struct ces_policy
 	}
 	for (size_t i = 0; i < policy->n_projects; i++) {
 		const struct ces_policy_project *project = &policy->projects[i];
-		char *path = fill(project->settings.data_source, project->name);
 
-		problems->no_memory = problems->no_memory || path == NULL;
-		if (path != NULL)
-			places.v[places.n++] = (struct place){path, project};
+		fill(project->settings.data_source, project->name, places.v[places.n].path);
+		places.v[places.n++].project = project;
 	}
 	if (places.n > 0)
 		qsort(places.v, places.n, sizeof(*places.v), by_path);
 	find_overlaps(problems, &places);
 	check_binds(problems, policy, &places);
-	for (size_t i = 0; i < places.n; i++)
-		free(places.v[i].path);
 	free(places.v);
 }
