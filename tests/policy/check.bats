@@ -105,7 +105,7 @@ text()
 	unwise "del($one.images[0].approval)" "projects.nsh-2024-0001.images[0] does not say by which approval"
 	unwise "$one.images = []" "projects.nsh-2024-0001.images allows nothing"
 	unwise "$one.members = {}" "projects.nsh-2024-0001 has no members"
-	unwise "." "projects.nsh-2024-0001 has read-write data together with a published port (8787"
+	unwise "." "projects.nsh-2024-0001 has read-write data together with a published port (5432"
 	unwise "$one.data.source = \"/safe_data/nsh-2024-0002/part\"" "projects.nsh-2024-0001.data overlaps with the data of project nsh-2024-0002"
 	unwise "$one.data.source = \"/safe_data\"" "projects.nsh-2024-0002.data overlaps with the data of project nsh-2024-0001"
 	unwise "$one.binds = [\"/safe_data\"]" "projects.nsh-2024-0001.binds[0] /safe_data reaches the data of project nsh-2024-0002"
