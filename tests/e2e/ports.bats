@@ -18,7 +18,8 @@ teardown()
 	for u in alice bob; do
 		for r in $(ces $u ps --format json | jq -r '.[].run'); do ces $u stop -q "$r" || true; done
 	done
-	[ -z "${squatter:-}" ] || kill "$squatter" 2> /dev/null || true
+	# the program is a child of the function that ran it
+	[ -z "${squatter:-}" ] || pkill -P "$squatter" || kill "$squatter" || true
 	rm -rf /home/*/outputs_* /home/*/.local
 }
 

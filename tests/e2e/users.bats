@@ -100,15 +100,15 @@ declare -gA project=([alice]=nsh-2024-0001 [bob]=nsh-2024-0002 [carol]=nsh-2024-
 
 @test "one port of the machine is one user's; each reaches their own" {
 	answer() { [ "$(as "$1" timeout 5 bash -c 'exec 3<> /dev/tcp/127.0.0.1/$0 && read -r line <&3 && echo "$line"' "$2" 2> /dev/null)" = "$3" ]; }
-	start alice 'nc -ll -p 8080 -e echo of alice & true' -p 18080:8080
-	start bob 'nc -ll -p 8080 -e echo of bob & true' -p 18081:8080
-	eventually answer alice 18080 "of alice"
-	eventually answer bob 18081 "of bob"
-	no answer alice 18081 "of bob"
-	no answer bob 18080 "of alice"
-	run --separate-stderr ces bob run -q -p 18080:8080 $open/tools:1 true
+	start alice 'nc -ll -p 8080 -e echo of alice & true' -p 18090:8080
+	start bob 'nc -ll -p 8080 -e echo of bob & true' -p 18091:8080
+	eventually answer alice 18090 "of alice"
+	eventually answer bob 18091 "of bob"
+	no answer alice 18091 "of bob"
+	no answer bob 18090 "of alice"
+	run --separate-stderr ces bob run -q -p 18090:8080 $open/tools:1 true
 	[ "$status" -eq 125 ]
-	[[ $stderr == *"port 18080 of this machine is in use"* && $stderr != *alice* ]]
+	[[ $stderr == *"port 18090 of this machine is in use"* && $stderr != *alice* ]]
 }
 
 @test "one user's runs do not use up another's" {
