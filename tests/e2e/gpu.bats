@@ -69,7 +69,7 @@ held() { eventually test -s "$lab/up.$1"; }
 in_run() # MODE(<, > or <>) NODE
 {
 	local group
-	group=$(find /sys/fs/cgroup -path "*/ces/4401/$(ls /run/ces | grep -m 1 '^[0-9]')/cgroup.kill" -printf '%h\n')
+	group=$(find /sys/fs/cgroup -path "*/ces/4401/$(find /run/ces -name '[0-9]*' -printf '%f' -quit)/cgroup.kill" -printf '%h\n')
 	bash -c "echo \$\$ > $group/cgroup.procs; exec 4$1 $2" 2>&1 || true
 }
 
@@ -284,7 +284,7 @@ bad() # PATTERN FILTER
 @test "nodes that are not what they are said to be, or nothing for a container, are refused" {
 	local one='.devices[0:2][].containerEdits.deviceNodes[0]' all='.containerEdits.deviceNodes'
 	bad 'nvidia1 is device 195:1, and the specification says 195:7' "($one).minor = 7"
-	bad 'nvidia-uvm is device 507:0, and the specification says 511:0' "$all[2].major = 511"
+	bad 'nvidia-uvm is device 507:0, and the specification says 511:0' "${all}[2].major = 511"
 	bad 'nvidia-link is not a character device|symbolic' "($one) = {path: \"/dev/nvidia-link\"}"
 	bad 'nvidia-file is not a character device' "($one) = {path: \"/dev/nvidia-file\"}"
 	bad 'nvidia9: No such file' "($one) = {path: \"/dev/nvidia9\"}"

@@ -66,7 +66,7 @@ slurm()
 		for h in memory cpu cpuacct pids devices; do
 			[ -d $groups/$h ] || continue
 			make $groups/$h/slurm/uid_4401/job_77/step_0
-			places+=($groups/$h/slurm/uid_4401/job_77/step_0)
+			places+=("$groups/$h/slurm/uid_4401/job_77/step_0")
 		done
 		job=$groups/memory/slurm/uid_4401/job_77
 		echo 64M > $job/memory.limit_in_bytes
@@ -74,7 +74,7 @@ slurm()
 		make $v2/system.slice/slurmstepd.scope/job_77/step_0/user/task_0
 		job=$v2/system.slice/slurmstepd.scope/job_77
 		pass_on $job/step_0/user
-		places=($job/step_0/user/task_0)
+		places=("$job/step_0/user/task_0")
 		echo 64M > $job/memory.max
 		echo 0 > $job/memory.swap.max
 	fi
