@@ -20,6 +20,7 @@ teardown()
 # doctor as alice is not content: status 1, this line, and a remedy below it.
 unfit() # PATTERN REMEDY
 {
+	remember # with what the test has broken
 	run --separate-stderr ces alice doctor
 	echo "status $status, stderr: $stderr"
 	echo "$output"
