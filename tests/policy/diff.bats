@@ -35,7 +35,7 @@ narrower() { changed "$1"; [ "$status" -eq 0 ]; says "- narrower $2"; says_not W
 	wider "$one.images[0].expires = \"2030-01-01\"" "project nsh-2024-0001: ghcr.io/epcced/* expires later"
 	wider "$one.members.groups += [\"staff\"]" "project nsh-2024-0001 gains the member group staff"
 	wider "$one.members.users = [\"eve\"]" "project nsh-2024-0001 gains the member eve"
-	wider "$one.network.publish += [\"5432\"]" "project nsh-2024-0001 gains the published port 5432"
+	wider "$one.network.publish += [\"9000\"]" "project nsh-2024-0001 gains the published port 9000"
 	wider "$one.binds += [\"/opt\"]" "project nsh-2024-0001 gains the bindable directory /opt"
 	wider "$one.network.proxy = \"http://proxy.nsh.loc:3128\"" "project nsh-2024-0001: the proxy http://proxy.nsh.loc:3128 is a way out"
 	wider "$one.gpus.max = 2" "project nsh-2024-0001: GPUs of a run rises from 0 to 2"

@@ -11,7 +11,7 @@ setup() { p=$examples/desktop.json; }
 	for text in "Approved by IG panel" "To be reviewed by 2027-10-01" "Project nsh-2024-0001: Outcomes after stroke" \
 		"Until 2027-06-30" "Members of the groups: nsh-2024-0001" "ghcr.io/epcced/*, approved by IG-2026-014, until 2027-06-30" \
 		"Data: /safe_data/nsh-2024-0001, read-write" "Data: /safe_data/nsh-2024-0002, read-only" "Way out: none" \
-		"Ports by which a user on the same machine may reach their own run: 8787, 8888" "GPUs: 0"; do
+		"Ports by which a user on the same machine may reach their own run: 5432, 8787, 8888" "GPUs: 0"; do
 		says "$text"
 	done
 }
