@@ -81,6 +81,13 @@ teardown() { rm -rf /home/*/outputs_*; }
 	done
 }
 
+@test "a service that changed user writes where root of the container lets it, and that is the caller's too" {
+	run inside -- sh -c 'chmod 711 /safe_outputs; mkdir /safe_outputs/db; chown worker /safe_outputs/db; exec su worker -c "echo x > /safe_outputs/db/f; touch /safe_outputs/no"'
+	[ "$status" -ne 0 ]
+	[ "$(cat "$(outputs alice)/db/f")" = x ]
+	[ "$(find "$(outputs alice)" -printf '%u\n' | sort -u)" = alice ]
+}
+
 @test "an image's user writes /safe_data of a read-write project as the caller" {
 	run ces bob run -q $open/user-number:1 sh -c 'echo x > /safe_data/from-1000'
 	[ "$status" -eq 0 ]
