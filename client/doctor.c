@@ -59,6 +59,7 @@ static void examine(struct ces_doctor *doctor)
 	ces_doctor_namespaces(doctor);
 	ces_doctor_cgroups(doctor);
 	ces_doctor_services(doctor);
+	ces_doctor_selinux(doctor, readable ? local.policy : NULL);
 	if (readable) {
 		ces_doctor_runtime(doctor, local.policy->runtime);
 		ces_doctor_subids(doctor, local.policy);

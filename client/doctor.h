@@ -37,7 +37,8 @@ void ces_doctor_remedy(struct ces_doctor *doctor, const char *format, ...)
 
 struct ces_local;
 
-/* The checks, each of one part of the machine. ces_doctor_policy says whether *ret was filled. */
+/* The checks, each of one part of the machine. ces_doctor_policy says whether *ret was filled;
+ * ces_doctor_selinux takes NULL where it was not. */
 void ces_doctor_helper(struct ces_doctor *doctor, const char *helper);
 void ces_doctor_answer(struct ces_doctor *doctor, const char *helper);
 void ces_doctor_workers(struct ces_doctor *doctor);
@@ -49,6 +50,7 @@ void ces_doctor_cgroups(struct ces_doctor *doctor);
 void ces_doctor_gpus(struct ces_doctor *doctor, const struct ces_policy *policy);
 void ces_doctor_subids(struct ces_doctor *doctor, const struct ces_policy *policy);
 void ces_doctor_services(struct ces_doctor *doctor);
+void ces_doctor_selinux(struct ces_doctor *doctor, const struct ces_policy *policy);
 void ces_doctor_store(struct ces_doctor *doctor);
 void ces_doctor_directories(struct ces_doctor *doctor);
 void ces_doctor_journal(struct ces_doctor *doctor);

@@ -62,6 +62,7 @@ struct ces_run_record {
 	uint64_t retain_run;        /* 1: the image goes with the run */
 	struct ces_u64s gpus;       /* the device nodes it has, see helper/gpu.c */
 	struct ces_strings cgroups; /* its places in the hierarchies, as helper/place.h has them */
+	uint64_t categories;        /* SELinux's, see helper/selinux.h; 0: none */
 };
 extern const struct ces_wire_schema ces_run_record_schema;
 

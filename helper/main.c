@@ -20,6 +20,7 @@
 #include "helper/request.h"
 #include "helper/rootfs.h"
 #include "helper/runs.h"
+#include "helper/selinux.h"
 
 #define REQUEST_MS     10000
 #define DECIDE_SECONDS 30
@@ -137,7 +138,9 @@ static int serve(struct ces_session *session, struct ces_error *err)
 	if ((session->request.flags & ~(uint64_t)CES_FLAG_ALL) != 0)
 		return ces_error_set(err, CES_E_USAGE, "malformed request: unknown flag");
 	ces_cleanroom_deadline(DECIDE_SECONDS);
-	if (load_policy(session, err) < 0)
+	if (load_policy(session, err) < 0 ||
+	    ces_selinux_admit(session->policy->selinux == CES_SELINUX_REQUIRED, &session->selinux,
+			      err) < 0)
 		return -1;
 	/* the one thing that root asks: it has no home and no project to be looked up */
 	if (session->request.verb == CES_VERB_CLEAN)

@@ -70,13 +70,16 @@ static int mount_with_few(const char *target, const char *options)
 
 /* A site's module parameters turn nothing on: no file of a layer is ever a redirect to another, or
  * data without its metadata. */
-int ces_overlay_mount(const char *root, size_t lowest, size_t n, struct ces_error *err)
+int ces_overlay_mount(const char *root, const char *context, size_t lowest, size_t n,
+		      struct ces_error *err)
 {
 	char options[OPTIONS_SIZE], target[64];
+	/* in quotes, for the comma between the categories */
 	int used = snprintf(options, sizeof(options),
-			    "redirect_dir=nofollow,metacopy=off,index=off,"
+			    "%s%s%sredirect_dir=nofollow,metacopy=off,index=off,"
 			    "upperdir=%s/u/u,workdir=%s/u/w,lowerdir=%s/t",
-			    root, root, root);
+			    *context != '\0' ? "context=\"" : "", context,
+			    *context != '\0' ? "\"," : "", root, root, root);
 
 	/* the manifest lists the lowest layer first, overlay wants the highest first */
 	for (size_t i = n; i > lowest && (size_t)used < sizeof(options); i--)

@@ -21,7 +21,9 @@ int ces_overlay_mark(int fs, const struct ces_strings *paths, struct ces_error *
 bool ces_overlay_is_bottom(int layer);
 
 /* Mounts, in the tree below root (an absolute path), at m: the layers l/<lowest> to l/<n-1>, above
- * them t, upper directory u/u, work directory u/w. */
-int ces_overlay_mount(const char *root, size_t lowest, size_t n, struct ces_error *err);
+ * them t, upper directory u/u, work directory u/w. context: SELinux's for every file of the
+ * mount, or "". */
+int ces_overlay_mount(const char *root, const char *context, size_t lowest, size_t n,
+		      struct ces_error *err);
 
 #endif

@@ -11,6 +11,7 @@
 #include "helper/gpu.h"
 #include "helper/idmap.h"
 #include "helper/request.h"
+#include "helper/selinux.h"
 
 struct ces_plan_mount {
 	int fd;                  /* opened with the caller's rights */
@@ -49,6 +50,7 @@ struct ces_plan {
 	struct ces_plan_mount mounts[CES_PLAN_MOUNTS];
 	size_t n_mounts;
 	struct ces_gpus gpus;
+	struct ces_selinux selinux;
 	char outputs[1100], scratch[1100]; /* host paths, {run} filled in */
 	int scratch_dir; /* a run's own: what is at the path; the mount is one directory in it; -1
 			  */

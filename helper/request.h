@@ -13,6 +13,7 @@ struct ces_session {
 	struct ces_request request;
 	struct ces_policy *policy;
 	struct ces_journal journal;
+	bool selinux;  /* contexts are set, see helper/selinux.h */
 	bool recorded; /* an allowed decision is in the journal: a failure after it is its end */
 	char project[CES_NAME_MAX + 1]; /* of that decision */
 	int runs;                       /* fd of /run/ces */

@@ -253,8 +253,10 @@ int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_c
 		     int *ret_root, struct ces_error *err)
 {
 	CES_CLEANUP_FD int root = -1;
+	char context[CES_SELINUX_CONTEXT];
 	size_t lowest;
 
+	ces_selinux_file_context(&plan->selinux, context);
 	if (ces_mount_tmpfs(ROOT_BYTES, ROOT_INODES, 0, 0, true, &root, err) < 0)
 		return -1;
 	/* attached over CES's own run directory: a mount point that surely exists, seen in this
@@ -266,7 +268,7 @@ int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_c
 	    ces_gpu_files(&plan->gpus, root, &plan->map, err) < 0 ||
 	    attach_layers(root, plan, userns, &lowest, err) < 0 ||
 	    attach_upper(root, plan, err) < 0 ||
-	    ces_overlay_mount(CES_RUN_DIR, lowest, plan->image.diff_ids.n, err) < 0 ||
+	    ces_overlay_mount(CES_RUN_DIR, context, lowest, plan->image.diff_ids.n, err) < 0 ||
 	    attach_data(root, plan, err) < 0 || attach_runtime_view(root, cgroup, err) < 0 ||
 	    ces_config_write(plan, root, err) < 0)
 		return -1;

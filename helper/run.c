@@ -173,6 +173,26 @@ static int share_scratch(struct ces_plan *plan, struct ces_error *err)
 				       CES_PLAN_SHARED + 1, &mount->fd, err);
 }
 
+/* A directory that is the run's alone is made with the run's categories: another run's container,
+ * though it may have the same ids, cannot read it. */
+static int open_scratch(struct ces_plan *plan, struct ces_error *err)
+{
+	const struct ces_decision_mount *scratch = &plan->decision->scratch;
+	int result;
+
+	if (ces_beneath_open_parent(&plan->session->caller, plan->scratch, &plan->scratch_parent,
+				    err) < 0)
+		return -1;
+	if (scratch->per_run && ces_selinux_create_private(&plan->selinux, true) < 0)
+		return ces_error_errno(err, CES_E_HOST, "SELinux context");
+	result = open_mount(plan, scratch, plan->scratch, err);
+	if (result == 0 && scratch->per_run)
+		result = share_scratch(plan, err);
+	if (scratch->per_run && ces_selinux_create_private(&plan->selinux, false) < 0)
+		return ces_error_errno(err, CES_E_HOST, "SELinux context");
+	return result;
+}
+
 /* All with the caller's own rights; from here on only fds. */
 static int open_mounts(struct ces_plan *plan, struct ces_error *err)
 {
@@ -184,11 +204,7 @@ static int open_mounts(struct ces_plan *plan, struct ces_error *err)
 				    err) < 0 ||
 	    open_mount(plan, &decision->outputs, plan->outputs, err) < 0)
 		return ces_error_context(err, "outputs");
-	if (ces_beneath_open_parent(&plan->session->caller, plan->scratch, &plan->scratch_parent,
-				    err) < 0 ||
-	    open_mount(plan, &decision->scratch, plan->scratch, err) < 0)
-		return ces_error_context(err, "scratch");
-	if (decision->scratch.per_run && share_scratch(plan, err) < 0)
+	if (open_scratch(plan, err) < 0)
 		return ces_error_context(err, "scratch");
 	for (size_t i = 0; i < decision->n_binds; i++)
 		if (open_bind(plan, &decision->binds[i], err) < 0)
@@ -215,6 +231,7 @@ static int enter_run(const struct ces_plan *plan, const struct ces_grant *grant,
 	    .group = plan->map.group,
 	    .retain_run = decision->retain == CES_RETAIN_RUN,
 	    .gpus = {(uint64_t *)(uintptr_t)plan->gpus.marks, plan->gpus.n_marks},
+	    .categories = plan->selinux.pair,
 	};
 
 	ces_cgroup_record(&finish->cgroup, cgroups, &record.cgroups);
@@ -262,6 +279,8 @@ static int reserve_once(struct ces_session *session, struct ces_plan *plan,
 		result = ces_gpus_choose(&plan->gpus, plan->decision, plan->session->runs, err);
 		*ret_again = result < 0 && err->code == CES_E_LIMIT;
 	}
+	if (result == 0)
+		result = ces_selinux_choose(session->selinux, session->runs, &plan->selinux, err);
 	if (result == 0)
 		result = record_and_enter(session, plan, grant, finish, err);
 	ces_cleanroom_unlock(plan->session->runs, left);

@@ -31,7 +31,8 @@ static const char built_in[] =
     "  \"binds\": [], \"retain_images\": \"30d\"},"
     " \"host\": {\"runtime\": \"/usr/bin/crun\", \"cgroup_parent\": \"auto\","
     "  \"subordinate_ids\": {\"first\": 2000000000, \"per_user\": 65536, \"users\": 1000},"
-    "  \"cdi_dirs\": [\"/etc/cdi\", \"/run/cdi\"], \"audit_syslog\": true}}";
+    "  \"cdi_dirs\": [\"/etc/cdi\", \"/run/cdi\"], \"audit_syslog\": true,"
+    "  \"selinux\": \"if-enabled\"}}";
 
 /* Words are read into enums by index, through an unsigned int. */
 static_assert(sizeof(enum ces_access) == sizeof(unsigned), "enums are unsigned ints");
@@ -53,6 +54,7 @@ static bool secret_valid(const char *text)
 {
 	return ces_cluster_name_valid(text, 253);
 }
+static const char *const selinux_words[] = {"if-enabled", "required", NULL};
 
 static const struct ces_field_text as_prose = {ces_valid_prose, "one line of text"};
 static const struct ces_field_text as_short = {ces_valid_short, "up to 127 plain characters"};
@@ -401,6 +403,7 @@ static const struct ces_field host_rows[] = {
     ROW("subordinate_ids", read_subids, 0, subids_rows),
     ROW("cdi_dirs", ces_field_strings, POLICY(cdi_dirs), &as_path),
     ROW("audit_syslog", ces_field_bool, POLICY(audit_syslog), NULL),
+    ROW("selinux", ces_field_word, POLICY(selinux), selinux_words),
     CES_FIELD_END,
 };
 

@@ -71,6 +71,12 @@ enum ces_policy_own {
 	CES_OWN_GPU_DEVICES = 1 << 9,
 };
 
+/* What a host must have of SELinux before anything is done. */
+enum ces_selinux_rule {
+	CES_SELINUX_IF_ENABLED, /* nothing; but where it is enforcing, CES's domains */
+	CES_SELINUX_REQUIRED,   /* that it is enforcing, with CES's domains */
+};
+
 struct ces_policy_image_rule {
 	char *allow;    /* pattern, see ces_pattern_match */
 	char *digest;   /* locked digest, or NULL */
@@ -121,6 +127,7 @@ struct ces_policy {
 	uint64_t subid_first, subid_per_user, subid_users;
 	struct ces_strings cdi_dirs;
 	bool audit_syslog;
+	enum ces_selinux_rule selinux;
 	char digest[72]; /* "sha256:..." of the bytes of the file */
 	void *memory;    /* private to policy/parse.c */
 };

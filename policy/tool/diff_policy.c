@@ -315,6 +315,11 @@ static void host(struct ces_diff *diff, const struct ces_policy *old, const stru
 		ces_diff_say(diff, new->audit_syslog ? CES_DIFF_NARROWER : CES_DIFF_WIDER,
 			     "host: the journal is %s copied to syslog",
 			     new->audit_syslog ? "now" : "no longer");
+	if (old->selinux != new->selinux)
+		ces_diff_say(
+		    diff, new->selinux == CES_SELINUX_REQUIRED ? CES_DIFF_NARROWER : CES_DIFF_WIDER,
+		    "host: SELinux is %s required",
+		    new->selinux == CES_SELINUX_REQUIRED ? "now" : "no longer");
 }
 
 /* Where jobs are sent. What the cluster then allows is the cluster's to say; which data a job has

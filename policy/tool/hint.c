@@ -84,6 +84,7 @@ static const struct known {
     {"user_limits", "memory", "\"64G\""},
     {"user_limits", "pids", "8192"},
     {"user_limits", "runs", "8"},
+    {"host", "selinux", "\"required\""},
     {"subordinate_ids", "first", "2000000000"},
     {"subordinate_ids", "per_user", "65536"},
     {"subordinate_ids", "users", "1000"},

@@ -43,12 +43,25 @@ warned() # PATTERN REMEDY
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[ -z "$stderr" ]
-	for check in helper workers policy answer kernel namespaces cgroups runtime ids store directories registries; do
+	for check in helper workers policy answer kernel namespaces cgroups selinux runtime ids store directories registries; do
 		grep -qE "^ok +$check" <<< "$output"
 	done
 	[ "${lines[-1]}" = "this machine is fit for CES" ]
 	[ "$(journal_lines)" -eq "$before_lines" ]
 	nothing_left_behind
+}
+
+@test "a policy that requires SELinux: unfit where it is off, and nothing is pulled, run or listed" {
+	lab_policy '.host.selinux = "required"'
+	unfit 'selinux +SELinux is off' 'SELINUX=enforcing'
+	remember
+	run --separate-stderr pull alice $open/tools:1
+	refused 'SELinux is off on this machine, and the policy requires it'
+	journal_new -e '.outcome == "denied" and .rule == "host.selinux"'
+	run --separate-stderr ces alice run $open/tools:1
+	[ "$status" -eq 125 ]
+	run --separate-stderr ces alice images
+	[ "$status" -eq 125 ]
 }
 
 @test "--format json holds the same findings, -q only what is amiss" {

@@ -55,10 +55,14 @@ narrower() { changed "$1"; [ "$status" -eq 0 ]; says "- narrower $2"; says_not W
 	wider '.infer_projects = {base: "/safe_data", group_prefixes: [""], images: []}' "projects are now inferred"
 	wider '.host.audit_syslog = false' "host: the journal is no longer copied"
 	wider '.defaults.identity = "same-uid" | .defaults.limits.time = "12h"' "project nsh-2024-0001: time of a run rises"
+	jq '.host.selinux = "required"' "$old" > "$BATS_TEST_TMPDIR/old.json"
+	old=$BATS_TEST_TMPDIR/old.json
+	wider 'del(.host.selinux)' "host: SELinux is no longer required"
 }
 
 @test "what only narrows leaves the status 0" {
 	narrower "del($one.images[0])" "project nsh-2024-0001 loses ghcr.io/epcced/*"
+	narrower '.host.selinux = "required"' "host: SELinux is now required"
 	narrower "$one.gpus.devices = [\"0\"]" "project nsh-2024-0001: GPUs are limited to a list of devices"
 	narrower "$one.data.access = \"read-only\"" "project nsh-2024-0001: data becomes read-only"
 	narrower "$one.expires = \"2027-01-01\"" "project nsh-2024-0001 expires earlier"

@@ -74,6 +74,10 @@ static const struct {
     {"a text where a truth belongs", POLICY("'projects': {}, 'host': {'audit_syslog': 'no'}"),
      "true or false"},
     {"a list where an object belongs", POLICY("'projects': []"), "projects must be"},
+    {"a truth where a word belongs", POLICY("'projects': {}, 'host': {'selinux': true}"),
+     "host.selinux must be"},
+    {"another word", POLICY("'projects': {}, 'host': {'selinux': 'permissive'}"),
+     "host.selinux must be"},
     {"an object where a list belongs", PROJECT(", 'binds': {}"), "must be a list"},
     /* values */
     {"a project name that is a path", POLICY("'projects': {'a/b': {'members': {}, 'images': []}}"),
@@ -309,6 +313,7 @@ START_TEST(silence_means_the_least)
 	ck_assert_uint_eq(policy->subid_first, 2000000000);
 	ck_assert_uint_eq(policy->cdi_dirs.n, 2);
 	ck_assert(policy->audit_syslog && !policy->infer);
+	ck_assert_int_eq(policy->selinux, CES_SELINUX_IF_ENABLED);
 	ces_policy_free(policy);
 }
 END_TEST

@@ -1,0 +1,101 @@
+/* doctor: SELinux, its state and the labels of CES's files. It must only look. */
+#include "client/doctor.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/paths.h"
+
+#define SELINUXFS "/sys/fs/selinux"
+
+/* selinux/ces.fc says the same to restorecon. */
+static const struct {
+	const char *path, *type;
+} labels[] = {
+    {CES_HELPER_PATH, "ces_helper_exec_t"}, {CES_FETCH_PATH, "ces_fetch_exec_t"},
+    {CES_UNPACK_PATH, "ces_unpack_exec_t"}, {CES_RELAY_PATH, "ces_relay_exec_t"},
+    {CES_POLICY_PATH, "ces_etc_t"},         {CES_STORE_DIR, "ces_store_t"},
+    {CES_JOURNAL_DIR, "ces_log_t"},         {CES_RUN_DIR, "ces_run_t"},
+};
+
+/* The third part of user:role:type:level; false where a file has no label, or is not there. */
+static bool read_type(const char *path, char *ret, size_t size)
+{
+	char context[256];
+	char *type, *save = NULL;
+	ssize_t n = getxattr(path, "security.selinux", context, sizeof(context) - 1);
+
+	if (n < 0)
+		return false;
+	context[n] = '\0';
+	type = strtok_r(context, ":", &save);
+	for (int i = 0; i < 2 && type != NULL; i++)
+		type = strtok_r(NULL, ":", &save);
+	if (type == NULL)
+		return false;
+	snprintf(ret, size, "%s", type);
+	return true;
+}
+
+static void check_labels(struct ces_doctor *doctor, enum ces_grade grade)
+{
+	size_t before = doctor->n;
+	char type[128];
+
+	for (size_t i = 0; i < CES_COUNT(labels); i++) {
+		if (!read_type(labels[i].path, type, sizeof(type)) ||
+		    strcmp(type, labels[i].type) == 0)
+			continue;
+		ces_doctor_find(doctor, "selinux", grade, "%s is labelled %s instead of %s",
+				labels[i].path, type, labels[i].type);
+		ces_doctor_remedy(doctor,
+				  "as root: load CES's policy module (the package ces-selinux, or "
+				  "semodule -i ces.pp), then: restorecon -RF %s",
+				  labels[i].path);
+	}
+	if (doctor->n == before)
+		ces_doctor_find(doctor, "selinux", CES_GRADE_OK, "CES's files have their labels");
+}
+
+static bool is_enforcing(void)
+{
+	CES_CLEANUP_FD int fd = open(SELINUXFS "/enforce", O_RDONLY | O_CLOEXEC);
+	char state = '0';
+
+	return fd >= 0 && read(fd, &state, 1) == 1 && state == '1';
+}
+
+void ces_doctor_selinux(struct ces_doctor *doctor, const struct ces_policy *policy)
+{
+	bool required = policy != NULL && policy->selinux == CES_SELINUX_REQUIRED;
+	struct statfs fs;
+
+	if (statfs(SELINUXFS, &fs) < 0 || (unsigned)fs.f_type != SELINUX_MAGIC) {
+		ces_doctor_find(doctor, "selinux", required ? CES_GRADE_PROBLEM : CES_GRADE_OK,
+				required ? "SELinux is off, and the policy requires it"
+					 : "SELinux is off; CES does without it");
+		if (required)
+			ces_doctor_remedy(doctor,
+					  "as root: write SELINUX=enforcing in "
+					  "/etc/selinux/config and boot with security=selinux; or "
+					  "change host.selinux of the policy");
+		return;
+	}
+	if (is_enforcing()) {
+		ces_doctor_find(doctor, "selinux", CES_GRADE_OK, "SELinux is enforcing");
+		check_labels(doctor, CES_GRADE_PROBLEM);
+		return;
+	}
+	ces_doctor_find(doctor, "selinux", required ? CES_GRADE_PROBLEM : CES_GRADE_WARNING,
+			required ? "SELinux is permissive, and the policy requires it"
+				 : "SELinux is permissive: it tells, and hinders nobody");
+	ces_doctor_remedy(doctor,
+			  "as root: setenforce 1, and SELINUX=enforcing in /etc/selinux/config");
+	check_labels(doctor, CES_GRADE_WARNING);
+}

@@ -1,0 +1,189 @@
+/* Contexts. Must not decide what a domain may do (selinux/ces.te does), nor read a label of a file
+ * to decide by it: what is not labelled as it should be is refused by the kernel. */
+#include "helper/selinux.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "helper/runs.h"
+
+#define SELINUXFS   "/sys/fs/selinux"
+#define HELPER_TYPE "ces_helper_t"
+
+/* The reference policy's number of categories: c0 to c1023. */
+#define CATEGORIES 1024u
+
+/* One short text; -1 where there is none. */
+static int read_text(const char *path, char *ret, size_t size)
+{
+	CES_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, ret, size - 1);
+
+	if (n < 0)
+		return -1;
+	ret[n] = '\0';
+	return 0;
+}
+
+/* Mounted by root at boot, and only where SELinux is enabled; a caller who could put something else
+ * there is in a user namespace of his own, where the helper does not start. */
+static bool is_enabled(void)
+{
+	struct statfs fs;
+
+	return statfs(SELINUXFS, &fs) == 0 && (unsigned)fs.f_type == SELINUX_MAGIC;
+}
+
+/* user:role:type[:level] */
+static bool in_own_domain(void)
+{
+	char context[256];
+	const char *type;
+
+	if (read_text("/proc/self/attr/current", context, sizeof(context)) < 0)
+		return false;
+	type = strchr(context, ':');
+	type = type == NULL ? NULL : strchr(type + 1, ':');
+	if (type == NULL || strncmp(type + 1, HELPER_TYPE, strlen(HELPER_TYPE)) != 0)
+		return false;
+	type += 1 + strlen(HELPER_TYPE);
+	return *type == ':' || *type == '\0';
+}
+
+int ces_selinux_admit(bool required, bool *ret_on, struct ces_error *err)
+{
+	char enforcing[16] = "0";
+	bool on = is_enabled();
+
+	/* what cannot be read counts as not enforcing: that only ever refuses more */
+	if (!on || read_text(SELINUXFS "/enforce", enforcing, sizeof(enforcing)) < 0)
+		enforcing[0] = '0';
+	if (required && enforcing[0] != '1')
+		return ces_error_rule(err, CES_E_POLICY, "host.selinux",
+				      "SELinux is %s on this machine, and the policy requires it; "
+				      "your administrator can see why with: ces-client doctor",
+				      on ? "permissive" : "off");
+	on = on && in_own_domain();
+	/* whatever the file says, the kernel confines nothing of an enforcing host's without the
+	 * domains */
+	if (!on && (required || enforcing[0] == '1'))
+		return ces_error_set(err, CES_E_HOST,
+				     "SELinux is enforcing, but CES is not in its domain there; "
+				     "your administrator can see why with: ces-client doctor");
+	*ret_on = on;
+	return 0;
+}
+
+/* Whether the loaded policy has such a context: selinuxfs answers a write. */
+static bool is_known(const char *context)
+{
+	CES_CLEANUP_FD int fd = open(SELINUXFS "/context", O_RDWR | O_CLOEXEC);
+	size_t length = strlen(context);
+
+	return fd >= 0 && write(fd, context, length) == (ssize_t)length;
+}
+
+struct search {
+	uint64_t pair;
+	bool taken;
+};
+
+static void compare(const struct ces_run_record *record, bool alive, void *context)
+{
+	struct search *search = context;
+
+	search->taken |= alive && record->categories == search->pair;
+}
+
+static int draw_pair(uint64_t *ret, struct ces_error *err)
+{
+	uint32_t random[2];
+	uint64_t one, other;
+
+	do {
+		if (getrandom(random, sizeof(random), 0) != sizeof(random))
+			return ces_error_errno(err, CES_E_HOST, "random numbers");
+		one = random[0] % CATEGORIES;
+		other = random[1] % CATEGORIES;
+	} while (one == other);
+	*ret = one < other ? one << 16 | other : other << 16 | one;
+	return 0;
+}
+
+int ces_selinux_choose(bool on, int runs, struct ces_selinux *ret, struct ces_error *err)
+{
+	/* container-selinux's, for the domain container_t; CES's own where that is not loaded */
+	static const char *const types[] = {"container_file_t", "ces_container_file_t"};
+	struct search search = {.taken = true};
+	struct ces_selinux selinux = {.on = on};
+
+	while (on && search.taken) {
+		if (draw_pair(&search.pair, err) < 0)
+			return -1;
+		search.taken = false;
+		ces_runs_each(runs, compare, &search);
+	}
+	selinux.pair = search.pair;
+	for (size_t i = 0; on && i < CES_COUNT(types); i++) {
+		char context[CES_SELINUX_CONTEXT];
+
+		selinux.file_type = types[i];
+		ces_selinux_file_context(&selinux, context);
+		if (is_known(context))
+			break;
+		if (i + 1 == CES_COUNT(types))
+			return ces_error_set(err, CES_E_HOST, "the SELinux policy does not know %s",
+					     context);
+	}
+	*ret = selinux;
+	return 0;
+}
+
+static void format(const struct ces_selinux *selinux, const char *role, const char *type,
+		   char ret[CES_SELINUX_CONTEXT])
+{
+	(void)snprintf(ret, CES_SELINUX_CONTEXT, "system_u:%s:%s:s0:c%u,c%u", role, type,
+		       (unsigned)(selinux->pair >> 16), (unsigned)(selinux->pair & 0xffff));
+}
+
+void ces_selinux_file_context(const struct ces_selinux *selinux, char ret[CES_SELINUX_CONTEXT])
+{
+	ret[0] = '\0';
+	if (selinux->on)
+		format(selinux, "object_r", selinux->file_type, ret);
+}
+
+/* attr(5) files of /proc: a short write is an error of the kernel's own. */
+static int set_attribute(const char *path, const char *context)
+{
+	CES_CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	/* an empty line takes it back (proc_pid_attr(5)) */
+	return fd >= 0 && write(fd, context, strlen(context)) > 0 ? 0 : -1;
+}
+
+int ces_selinux_exec_runtime(const struct ces_selinux *selinux)
+{
+	char context[CES_SELINUX_CONTEXT];
+
+	if (!selinux->on)
+		return 0;
+	format(selinux, "system_r", "ces_runtime_t", context);
+	return set_attribute("/proc/thread-self/attr/exec", context);
+}
+
+int ces_selinux_create_private(const struct ces_selinux *selinux, bool begin)
+{
+	char context[CES_SELINUX_CONTEXT];
+
+	if (!selinux->on)
+		return 0;
+	ces_selinux_file_context(selinux, context);
+	return set_attribute("/proc/thread-self/attr/fscreate", begin ? context : "\n");
+}
