@@ -132,6 +132,16 @@ rpm:
 	@tests/lib/deps.sh --build --package
 	@VERSION=$(VERSION) tests/lib/rpm.sh
 
+# The policy module, by the headers of the distribution's policy (Debian's selinux-policy-dev, Fedora's
+# selinux-policy-devel). A site loads it: semodule -i ces.pp, then restorecon -RF on what selinux/ces.fc lists.
+SELINUX_DEVEL = /usr/share/selinux/devel/Makefile
+selinux: $(B)/selinux/ces.pp
+$(B)/selinux/ces.pp: $(wildcard selinux/ces.*)
+	@mkdir -p $(@D)
+	cp selinux/ces.te selinux/ces.if $(@D)
+	sed 's|^/usr/libexec/ces/|$(LIBEXECDIR)/|' selinux/ces.fc > $(@D)/ces.fc
+	@$(MAKE) --no-print-directory -C $(@D) -f $(SELINUX_DEVEL) ces.pp
+
 # What follows needs root and installs missing packages; the machine is otherwise left as it was (tests/lib/lab.sh).
 SUBMAKE = @$(MAKE) --no-print-directory $(if $(findstring j,$(filter-out --%,$(MAKEFLAGS))),,-j$(shell nproc))
 deps:
@@ -154,6 +164,10 @@ check-workloads:
 	$(SUBMAKE) all
 	@tests/workloads/images.sh
 	@B=$(B) BATS_TEST_TIMEOUT=180 CES_STORE=8G CES_PLAIN_TESTS= CES_TESTS="$${CES_TESTS:-$(wildcard tests/workloads/*.bats)}" tests/lib/check.sh
+vm-selinux:
+	@tests/lib/deps.sh --build --test --selinux --vm
+	$(SUBMAKE) all selinux $(DRIVERS)
+	@B=$(B) tests/vm/selinux/check.sh
 bench:
 	@tests/lib/deps.sh --build --test --bench
 	$(SUBMAKE) all $(B)/timeit $(B)/stream
@@ -183,9 +197,11 @@ help:
 	@echo 'sudo make check    unit and end-to-end tests, with crun and runc (SANITIZE=address,undefined)'
 	@echo 'sudo make check-workloads  databases, notebooks and batch jobs in images of Debian packages'
 	@echo 'sudo make vm-check the end-to-end tests in virtual machines: cgroup v2, systemd, Linux 6.1'
+	@echo 'sudo make vm-selinux  CES under SELinux, enforcing, in a virtual machine'
 	@echo 'sudo make bench    start, pull and memory beside crun, bwrap, podman, igzip | tar'
 	@echo 'sudo make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) (BINDIR LIBEXECDIR MANDIR DOCDIR UNITDIR ...); uninstall'
 	@echo 'make rpm           packages for dnf, in build/rpm'
+	@echo 'make selinux       the SELinux policy module, build/selinux/ces.pp'
 	@echo 'make deps          install the packages that building and testing need'
 	@echo 'make unit          the unit tests alone, without root'
 	@echo 'make lint format fuzz size clean'
@@ -195,4 +211,4 @@ clean:
 
 -include tests/lib/*.mk
 -include $(shell find $(B) -name 'vm*' -prune -o -name '*.d' -print 2>/dev/null)
-.PHONY: all unit install uninstall rpm deps demo check check-workloads vm-check bench size format lint fuzz help clean
+.PHONY: all unit install uninstall rpm deps demo check check-workloads selinux vm-check vm-selinux bench size format lint fuzz help clean

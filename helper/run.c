@@ -312,8 +312,11 @@ static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct
 			    err) < 0 ||
 	    ces_devices_confine(cgroup->v2, plan->gpus.nodes, plan->gpus.n_nodes, err) < 0 ||
 	    ((plan->request->flags & CES_FLAG_DETACH) != 0 &&
-	     ces_cgroup_leave_session(cgroup, err) < 0) ||
-	    ces_container_start(plan, cgroup, container, err) < 0 ||
+	     ces_cgroup_leave_session(cgroup, err) < 0))
+		return -1;
+	if (ces_selinux_share_stdio(&plan->selinux) < 0)
+		return ces_error_errno(err, CES_E_HOST, "SELinux context of a pipe");
+	if (ces_container_start(plan, cgroup, container, err) < 0 ||
 	    ces_ports_start(plan, container, &finish->ports, err) < 0 ||
 	    ces_outward_start(plan, container, &finish->outward, err) < 0 ||
 	    ces_rootfs_build(plan, container->userns, cgroup, &root, err) < 0 ||

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -157,6 +159,26 @@ void ces_selinux_file_context(const struct ces_selinux *selinux, char ret[CES_SE
 	ret[0] = '\0';
 	if (selinux->on)
 		format(selinux, "object_r", selinux->file_type, ret);
+}
+
+/* Who controls it: the caller chose the pipes and has their other ends; what else he may pass here
+ * (a FIFO with a name, of somebody else's) has a label of a file, and the policy lets this domain
+ * relabel what has the label of a user's process only. */
+int ces_selinux_share_stdio(const struct ces_selinux *selinux)
+{
+	char context[CES_SELINUX_CONTEXT];
+
+	ces_selinux_file_context(selinux, context);
+	for (int fd = 0; selinux->on && fd <= STDERR_FILENO; fd++) {
+		struct stat st;
+
+		if (fstat(fd, &st) < 0)
+			return -1;
+		if (S_ISFIFO(st.st_mode) &&
+		    fsetxattr(fd, "security.selinux", context, strlen(context), 0) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* attr(5) files of /proc: a short write is an error of the kernel's own. */

@@ -1,9 +1,10 @@
 #!/bin/bash
 # Installs what building and testing CES needs, and only what is missing: the one place for the list.
 # shellcheck disable=SC2034 # (the lists are used by name)
-# deps.sh [--list] [--build|--test|--bench|--lint|--package|--vm|--workloads|--tree]...   (nothing said: --build --test)
-# --vm: what makes and runs the virtual machine of tests/vm; --workloads: what makes the images of tests/workloads and
-# talks to what runs in them; --tree: what is in it, beside --test. --list only tells.
+# deps.sh [--list] [--build|--test|--bench|--lint|--package|--selinux|--vm|--workloads|--tree|--enforcing]...
+# (nothing said: --build --test) --selinux: what builds the policy module. --vm: what makes and runs the virtual machines of
+# tests/vm; --workloads: what makes the images of tests/workloads and talks to what runs in them; --tree: what is in a
+# virtual machine, beside --test; --enforcing: what one with SELinux has beside these. --list only tells.
 # Touches nothing when everything is there, so that it needs a network only the first time.
 set -euo pipefail
 
@@ -20,6 +21,9 @@ apt_workloads="mmdebstrap debian-archive-keyring chromium postgresql-client"
 apt_tree="systemd systemd-sysv udev dbus kmod linux-image-amd64 initramfs-tools make bsdutils
 	libcap2 libseccomp2 libcurl4 libjson-c5 libnettle8 libarchive13 libisal2 zlib1g libzstd1"
 
+apt_selinux="selinux-policy-dev checkpolicy semodule-utils policycoreutils m4"
+apt_enforcing="selinux-policy-default policycoreutils auditd"
+
 dnf_build="gcc make glibc-devel pkgconf-pkg-config libcap-devel libseccomp-devel libcurl-devel json-c-devel
 	nettle-devel libarchive-devel isa-l-devel zlib-devel libzstd-devel"
 dnf_test="check-devel subunit-devel bats docker-distribution crun runc skopeo httpd-tools openssl python3 python3-jsonschema
@@ -28,6 +32,7 @@ dnf_test="check-devel subunit-devel bats docker-distribution crun runc skopeo ht
 dnf_bench="bubblewrap podman shadow-utils-subid isa-l-tools tar socat glibc-static"
 dnf_package="rpm-build systemd-rpm-macros"
 dnf_lint="clang clang-tools-extra cppcheck ShellCheck"
+dnf_selinux="selinux-policy-devel checkpolicy policycoreutils m4"
 dnf_vm="qemu-system-x86-core mmdebstrap debian-keyring e2fsprogs"
 dnf_workloads="mmdebstrap debian-keyring chromium postgresql"
 

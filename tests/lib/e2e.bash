@@ -16,7 +16,7 @@ as() # USER COMMAND [ARG...]
 {
 	local user=$1
 	shift
-	setpriv --reuid="$user" --regid="$user" --init-groups --reset-env env -C "/home/$user" "$@"
+	setpriv --reuid="$user" --regid="$user" --init-groups --reset-env ${CES_AS_LABEL:+--selinux-label "$CES_AS_LABEL"} env -C "/home/$user" "$@"
 }
 
 ces() # USER VERB [ARG...]

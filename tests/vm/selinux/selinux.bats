@@ -1,0 +1,183 @@
+#!/usr/bin/env bats
+# What SELinux alone keeps from each part of CES: as root, with every capability, outside of namespaces and of system call
+# filters. And what a run has of its own.
+
+load ../../lib/e2e.bash
+
+probe=/usr/local/bin/busybox-probe
+
+setup_file()
+{
+	lab_policy
+	have alice tools
+	cp /bin/busybox $probe
+	chcon -t ces_probe_exec_t $probe
+}
+setup() { remember; }
+teardown()
+{
+	setenforce 1
+	restorecon -RF /usr/libexec/ces /etc/ces
+	lab_policy
+	rm -rf /root/scratch
+}
+
+# Runs an applet in DOMAIN as root. Without a program of that name the tests of the machine know these denials from others.
+as_domain() # DOMAIN[:LEVEL] APPLET...
+{
+	local domain=${1%%:*} level=s0
+	case $1 in *:*) level=${1#*:} ;; esac
+	shift
+	runcon "system_u:system_r:$domain:$level" $probe "$@" < /dev/null
+}
+
+may()
+{
+	run as_domain "$@"
+	echo "$*: $status, $output"
+	[ "$status" -eq 0 ]
+}
+
+may_not()
+{
+	run as_domain "$@"
+	echo "$*: $status, $output"
+	[ "$status" -ne 0 ]
+	[[ $output == *"ermission denied"* ]]
+	[[ $output != runcon:* ]] # it is the domain that may not, not the test
+}
+
+layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 1; }
+
+@test "ces-fetch reads no policy, journal, store, layer, data or home; it connects out" {
+	may_not ces_fetch_t cat /etc/ces/policy.json
+	may_not ces_fetch_t cat $journal
+	may_not ces_fetch_t ls $store
+	may_not ces_fetch_t cat "$(layer)"
+	may_not ces_fetch_t ls /safe_data/nsh-2024-0001
+	may_not ces_fetch_t ls /home/alice
+	may_not ces_fetch_t ls /run/ces
+	may ces_fetch_t nc -w 10 $lab_address 5001
+}
+
+@test "ces-unpack has layers, and no socket, policy, journal, grant, data or home" {
+	may_not ces_unpack_t nc -w 10 $lab_address 5001
+	may_not ces_unpack_t cat /etc/ces/policy.json
+	may_not ces_unpack_t cat $journal
+	may_not ces_unpack_t ls $store/grants
+	may_not ces_unpack_t ls /safe_data/nsh-2024-0001
+	may_not ces_unpack_t ls /home/alice
+	may_not ces_unpack_t ls /run/ces
+	may_not ces_unpack_t cat /etc/shadow
+}
+
+@test "ces-relay reads no policy, journal, store, data or home, and listens on nothing" {
+	may_not ces_relay_t cat /etc/ces/policy.json
+	may_not ces_relay_t cat $journal
+	may_not ces_relay_t ls $store
+	may_not ces_relay_t ls /safe_data/nsh-2024-0001
+	may_not ces_relay_t ls /home/alice
+	may_not ces_relay_t nc -l -p 5999
+}
+
+@test "ces-helper adds to the journal, and cannot shorten, replace or remove it" {
+	may ces_helper_t tail -n 1 $journal
+	may_not ces_helper_t truncate -s 0 $journal
+	may_not ces_helper_t rm -f $journal
+	may_not ces_helper_t mv $journal $journal.old
+	may_not ces_helper_t cat /etc/shadow
+	may_not ces_helper_t tee -a /etc/ces/policy.json
+}
+
+@test "a container reads no store, layer, journal, policy or home, on whatever path" {
+	may_not ces_container_t:s0:c1,c2 ls $store
+	may_not ces_container_t:s0:c1,c2 cat "$(layer)"
+	may_not ces_container_t:s0:c1,c2 cat $journal
+	may_not ces_container_t:s0:c1,c2 cat /etc/ces/policy.json
+	may_not ces_container_t:s0:c1,c2 cat /etc/shadow
+	may_not ces_container_t:s0:c1,c2 ls /run/ces
+	setsebool ces_bind_homes off
+	may_not ces_container_t:s0:c1,c2 ls /home/alice
+	setsebool ces_bind_homes on
+}
+
+@test "a container reads its own scratch, and not that of another run" {
+	mkdir -p /srv/scratch
+	echo secret > /srv/scratch/file
+	chcon -R -t ces_container_file_t -l s0:c1,c2 /srv/scratch
+	may ces_container_t:s0:c1,c2 cat /srv/scratch/file
+	may_not ces_container_t:s0:c1,c3 cat /srv/scratch/file
+	may_not ces_container_t:s0 cat /srv/scratch/file
+	rm -r /srv/scratch
+}
+
+@test "a user enters the domain of ces-helper alone" {
+	for label in unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023 user_u:user_r:user_t:s0; do
+		role=${label#*:} role=${role%%:*}
+		for name in fetch unpack relay; do
+			CES_AS_LABEL=$label run as alice runcon -r "$role" -t ces_${name}_t /usr/libexec/ces/ces-$name
+			echo "$label $name: $output"
+			[[ $output == "runcon: "*"ermission denied"* ]]
+		done
+		CES_AS_LABEL=$label run as alice runcon -r "$role" -t ces_runtime_t /usr/bin/crun
+		[[ $output == "runcon: "* ]]
+		CES_AS_LABEL=$label run as alice runcon -r "$role" -t ces_container_t /bin/sh
+		[[ $output == "runcon: "* ]]
+	done
+}
+
+@test "each run is in the container's domain, with categories that its root and scratch share and no other run has" {
+	n=$(ces alice run -q -d $open/tools:1 sh -c 'cat /proc/self/attr/current > /safe_outputs/context; touch /scratch/here; exec sleep 599')
+	eventually test -e "/home/alice/scratch_$n/scratch/here"
+	one=$(tr -d '\0' < "/home/alice/outputs_$n/context")
+	echo "$one"
+	[[ $one =~ ^system_u:system_r:ces_container_t:(s0:c[0-9]+,c[0-9]+)$ ]]
+	level=${BASH_REMATCH[1]}
+	[ "$(stat -c %C "/home/alice/scratch_$n/scratch/here")" = "system_u:object_r:ces_container_file_t:$level" ]
+	run inside -- cat /proc/self/attr/current
+	[[ ${output//$'\0'/} == *:ces_container_t:s0:c* ]]
+	[[ ${output//$'\0'/} != "$one" ]]
+	ces alice stop -q "$n"
+	# what stays is the user's, for other programs and runs
+	[[ $(stat -c %C "/home/alice/outputs_$n/context") == *:ces_data_t:s0 ]]
+}
+
+@test "a confined user pulls and runs" {
+	export CES_AS_LABEL=user_u:user_r:user_t:s0
+	pull alice $open/stroke:1 -q
+	run --separate-stderr ces alice run $open/stroke:1
+	echo "$stderr"
+	[ "$status" -eq 0 ]
+	[[ $output == *"stroke-model: mean age 68.25"* ]]
+	[ "$(as alice tail -n 1 "$(outputs alice)/result.csv")" = 4,68.25 ]
+}
+
+@test "without its label the helper refuses, and doctor says which label is wrong and how to mend it" {
+	chcon -t bin_t $helper
+	run --separate-stderr ces alice run $open/tools:1 true
+	echo "$stderr"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"SELinux is enforcing, but CES is not in its domain"* ]]
+	run ces alice doctor
+	echo "$output"
+	[ "$status" -eq 1 ]
+	grep -A1 "selinux  *$helper is labelled bin_t instead of ces_helper_exec_t" <<< "$output" | grep -q "restorecon -RF $helper"
+	restorecon $helper
+	chcon -t etc_t /etc/ces/policy.json
+	run ces alice doctor
+	grep -q "selinux  */etc/ces/policy.json is labelled etc_t" <<< "$output"
+}
+
+@test "permissive: doctor warns, CES runs; a policy that requires SELinux denies" {
+	setenforce 0
+	run ces alice doctor
+	echo "$output"
+	grep -A1 'warning  *selinux  *SELinux is permissive' <<< "$output" | grep -q 'setenforce 1'
+	inside -- true
+	lab_policy '.host.selinux = "required"'
+	run --separate-stderr ces alice run $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"SELinux is permissive on this machine, and the policy requires it"* ]]
+	setenforce 1
+	inside -- true
+}
