@@ -129,7 +129,7 @@ uninstall: all
 VERSION = $(shell sed -n 's/^.define CES_VERSION "\(.*\)"/\1/p' client/version.h)
 # The packages, in build/rpm; a checkout is packed as it lies there. tests/lib/rpm.sh says how.
 rpm:
-	@tests/lib/deps.sh --build --package
+	@tests/lib/deps.sh --build --package --selinux
 	@VERSION=$(VERSION) tests/lib/rpm.sh
 
 # The policy module, by the headers of the distribution's policy (Debian's selinux-policy-dev, Fedora's
