@@ -10,5 +10,5 @@ tests/vm/tree.sh
 vm_checkout "CI=${CI:-}" "CES_RUNTIMES=${CES_RUNTIMES:-crun}" "CES_TESTS=${CES_TESTS:-}" \
 	"CES_REGISTRIES=${CES_REGISTRIES:-open}" # one registry is enough for suites that only run what they pull
 [ -n "${CES_TESTS:-}" ] && number=1 || number=$(grep -vc '^#' tests/vm/suites)
-for ((i = 0; i < number; i++)); do vm_start tests/vm/guest.sh apparmor=0 audit=0; done
+for ((i = 0; i < number; i++)); do vm_start tests/vm/guest.sh apparmor=0 selinux=0 audit=0; done
 vm_end
