@@ -30,10 +30,11 @@ lab_begin()
 	lab_label
 }
 
-# As a package does it. In a lab of a machine without SELinux there is nothing to do.
+# As a package does it. In a lab of a machine without SELinux, or with a kernel that has it and no policy, there is nothing
+# to do.
 lab_label()
 {
-	[ ! -e /sys/fs/selinux/enforce ] ||
+	[ ! -e /etc/selinux/config ] || [ ! -e /sys/fs/selinux/enforce ] ||
 		restorecon -RF /usr/libexec/ces /etc/ces /var/lib/ces /var/log/ces /safe_data
 }
 
