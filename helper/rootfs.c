@@ -100,6 +100,15 @@ static int make_mount_point(int top, const char *destination, bool file, uid_t u
 	return file ? make_file(top, path, "", uid, gid, err) : make_dir(top, path, uid, gid, err);
 }
 
+/* Open to every user inside. That is what is asked of a tmpfs too, which runc gives the mode of the
+ * directory that it hides. */
+static int open_to_all(int top, const char *path, struct ces_error *err)
+{
+	return fchmodat(top, path, 01777, 0) < 0
+		   ? ces_error_errno(err, CES_E_HOST, "making %s", path)
+		   : 0;
+}
+
 /* The layer above the image's: whatever the image has at these places (a symlink out, a FIFO, a
  * file) is hidden by a fresh directory or file, so that mount points are CES's own (CVE-2015-1335,
  * CVE-2019-16884). */
@@ -123,13 +132,12 @@ static int make_top(int root, const struct ces_plan *plan, struct ces_error *err
 			return -1;
 	for (size_t i = 0; i < plan->decision->n_tmpfs; i++)
 		if (make_mount_point(top, plan->decision->tmpfs[i].destination, false, uid, gid,
-				     err) < 0)
+				     err) < 0 ||
+		    open_to_all(top, plan->decision->tmpfs[i].destination + 1, err) < 0)
 			return -1;
 	/* small images lack it, and programs that know nothing of TMPDIR want it */
-	if (make_dir(top, "tmp", uid, gid, err) < 0)
+	if (make_dir(top, "tmp", uid, gid, err) < 0 || open_to_all(top, "tmp", err) < 0)
 		return -1;
-	if (fchmodat(top, "tmp", 01777, 0) < 0)
-		return ces_error_errno(err, CES_E_HOST, "making tmp");
 	(void)snprintf(hosts, sizeof(hosts), "127.0.0.1\tlocalhost %s\n::1\tlocalhost\n",
 		       plan->hostname);
 	(void)snprintf(name, sizeof(name), "%s\n", plan->hostname);
