@@ -284,12 +284,10 @@ teardown() { rm -rf /home/*/outputs_*; }
 }
 
 @test "127: the entrypoint does not exist" {
-	run --separate-stderr ces alice run $open/missing:1
-	[ "$status" -eq 127 ]
+	run -127 --separate-stderr ces alice run $open/missing:1
 	[[ $stderr == *"ces: "*/no/such/program* ]]
 	nothing_left_behind
-	run --separate-stderr ces alice run $open/tools:1 no-such-command
-	[ "$status" -eq 127 ]
+	run -127 --separate-stderr ces alice run $open/tools:1 no-such-command
 }
 
 @test "126: the entrypoint is not executable" {
