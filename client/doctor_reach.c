@@ -218,7 +218,7 @@ static void add_proxy(const char *proxy, const char **list, size_t *n)
 
 void ces_doctor_proxies(struct ces_doctor *doctor, const struct ces_policy *policy)
 {
-	const char *proxies[PROXIES_MAX];
+	const char *proxies[PROXIES_MAX] = {NULL};
 	size_t n = 0;
 
 	if (policy->infer)

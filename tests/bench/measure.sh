@@ -228,7 +228,7 @@ memory()
 # A stream through ces-relay in each direction, beside socat and beside nothing in between. Each round takes all in turn.
 relay()
 {
-	local bytes=$((2 << 30)) round subject direction port
+	local bytes=$((2 << 30)) round subject direction
 	echo "2 GiB through a relay, $RELAYS rounds"
 	lab_policy '.defaults.network = { publish: ["8080"], proxy: "http://127.0.0.1:18099" } | .defaults.binds = ["~"]'
 	install -o alice -m 755 "$B/stream" /home/alice/stream

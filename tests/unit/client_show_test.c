@@ -277,7 +277,7 @@ START_TEST(a_control_character_in_a_cell_is_not_printed)
 	ces_table_add_run(&table, &run);
 	text = printed(&table);
 	ck_assert_ptr_null(strchr(text, '\033'));
-	ck_assert_ptr_null(strchr(text, '\x9b'));
+	ck_assert_ptr_null(strchr(text, 0x9b));
 	ck_assert_ptr_nonnull(strstr(text, "?[2Jx?"));
 	ces_table_free(&table);
 }
