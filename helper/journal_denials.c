@@ -30,16 +30,12 @@ struct bucket {
 
 static struct bucket read_bucket(int fd)
 {
-	uint64_t now = (uint64_t)time(NULL), level, when, left_out;
-	char text[80] = "", *at = text;
+	unsigned long long level, when, left_out;
+	uint64_t now = (uint64_t)time(NULL);
+	char text[80] = "";
 
-	/* root's file: what is cut short or not of this shape counts as none */
-	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
-		return (struct bucket){FULL, now, 0};
-	level = strtoull(at, &at, 10);
-	when = strtoull(at, &at, 10);
-	left_out = strtoull(at, &at, 10);
-	if (*at != '\n' || level > FULL)
+	if (pread(fd, text, sizeof(text) - 1, 0) <= 0 ||
+	    sscanf(text, "%20llu %20llu %20llu", &level, &when, &left_out) != 3 || level > FULL)
 		return (struct bucket){FULL, now, 0};
 	/* a clock that was set back gives nothing */
 	if (now > when)
