@@ -28,25 +28,44 @@ struct bucket {
 	uint64_t level, time, left_out;
 };
 
+/* Three numbers and nothing else. */
+static int parse_bucket(char *text, struct bucket *ret)
+{
+	uint64_t *const to[] = {&ret->level, &ret->time, &ret->left_out};
+	const uint64_t most[] = {FULL, INT64_MAX, INT64_MAX};
+	char *save = NULL;
+
+	for (size_t i = 0; i < CES_COUNT(to); i++) {
+		const char *word = strtok_r(i == 0 ? text : NULL, " \n", &save);
+
+		if (word == NULL || ces_num_parse(word, 0, most[i], to[i]) < 0)
+			return -1;
+	}
+	return strtok_r(NULL, " \n", &save) == NULL ? 0 : -1;
+}
+
 static struct bucket read_bucket(int fd)
 {
-	unsigned long long level, when, left_out;
-	uint64_t now = (uint64_t)time(NULL);
+	uint64_t now = (uint64_t)time(NULL), gone;
+	struct bucket bucket;
 	char text[80] = "";
 
-	if (pread(fd, text, sizeof(text) - 1, 0) <= 0 ||
-	    sscanf(text, "%20llu %20llu %20llu", &level, &when, &left_out) != 3 || level > FULL)
+	if (pread(fd, text, sizeof(text) - 1, 0) <= 0 || parse_bucket(text, &bucket) < 0)
 		return (struct bucket){FULL, now, 0};
 	/* a clock that was set back gives nothing */
-	if (now > when)
-		level = now - when >= FULL / A_SECOND ? FULL : level + (now - when) * A_SECOND;
-	return (struct bucket){level < FULL ? level : FULL, now, left_out};
+	gone = now > bucket.time ? now - bucket.time : 0;
+	if (gone >= (FULL - bucket.level) / A_SECOND)
+		bucket.level = FULL;
+	else
+		bucket.level += gone * A_SECOND;
+	bucket.time = now;
+	return bucket;
 }
 
 static void write_bucket(int fd, const struct bucket *bucket)
 {
-	char text[80];
-	int length = snprintf(text, sizeof(text), "%020llu %020llu %020llu\n",
+	char text[80]; /* of one length, so that each covers the one before */
+	int length = snprintf(text, sizeof(text), "%20llu %20llu %20llu\n",
 			      (unsigned long long)bucket->level, (unsigned long long)bucket->time,
 			      (unsigned long long)bucket->left_out);
 

@@ -65,7 +65,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	bucket=${journal%/*}/denied-4404
 	[ "$(stat -c '%U %a' $bucket)" = "root 600" ]
 	# nearly empty, so that a thousand need not be asked first
-	printf '%020d %020d %020d\n' 130 "$(date +%s)" 0 > $bucket
+	printf '%d %d %d\n' 130 "$(date +%s)" 0 > $bucket
 	remember
 	for i in {1..12}; do
 		run --separate-stderr ces dave pull open.tre.test/other/x
@@ -77,14 +77,27 @@ teardown() { rm -rf /home/*/outputs_*; }
 	run ces alice pull open.tre.test/other/x
 	journal_new -s -e 'any(.uid == 4401 and .event == "decision")'
 	# what was left out comes with the next that is recorded, or by the janitor
-	printf '%020d %020d %s' 60 "$(date +%s)" "$(cut -d' ' -f3 $bucket)" > $bucket
+	printf '%d %d %s' 60 "$(date +%s)" "$(awk '{ print $3 }' $bucket)" > $bucket
 	run ces dave pull open.tre.test/other/x
 	journal_new -s -e 'map(select(.uid == 4404)) | (map(select(.event == "decision")) | length)
 		+ (map(select(.event == "denials") | .count) | add) == 13'
-	printf '%020d %020d %020d\n' 0 "$(date +%s)" 7 > $bucket
+	printf '%d %d %d\n' 0 "$(date +%s)" 7 > $bucket
 	ces-client clean
 	journal_new -s -e 'any(.event == "denials" and .uid == 4404 and .count >= 7)'
 	tests/lib/chain.py $journal
+}
+
+@test "a denial is recorded where the count of a user's denials is damaged" {
+	bucket=${journal%/*}/denied-4404
+	for damaged in '' x '0 99999999999' "0 $(date +%s) 0 1" "-1 $(date +%s) 0" "0 $(date +%s) 99999999999999999999"; do
+		printf '%s\n' "$damaged" > $bucket
+		remember
+		run ces dave pull open.tre.test/other/x
+		[ "$status" -eq 125 ]
+		journal_new -s -e 'map(.event) == ["decision"] and .[0].uid == 4404'
+	done
+	# and is whole again
+	[[ $(tr -s ' ' < $bucket) =~ ^\ [0-9]+\ [0-9]+\ 0$ ]]
 }
 
 @test "a pull whose helper was killed has an end, by the next helper" {
