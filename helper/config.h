@@ -11,4 +11,7 @@ const char *ces_config_command(const struct ces_plan *plan);
 /* Writes /bundle/config.json below root. */
 int ces_config_write(const struct ces_plan *plan, int root, struct ces_error *err);
 
+/* The compiled system call filter of this installation, in base64; malloc'd. */
+int ces_config_filter(char **ret, struct ces_error *err);
+
 #endif

@@ -45,6 +45,8 @@ struct ces_plan {
 	char hostname[32]; /* "ces-<run>" */
 	const char *runtime;
 	bool runc; /* the runtime is runc: no precompiled filter, other flags */
+	char *filter; /* of system calls, compiled, in base64: crun is given it, the proof asks for
+			 it */
 	bool tty;
 	unsigned rows, columns; /* of the terminal, when it starts */
 	struct ces_plan_mount mounts[CES_PLAN_MOUNTS];

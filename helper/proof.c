@@ -240,7 +240,7 @@ static int look_at_filter(const struct look *look, const char *status, struct ce
 		return DEVIATES(err, "it may gain privileges (no_new_privs is not set)");
 	if (strcmp(mode, "2") != 0 || strtoul(filters, NULL, 10) < 1)
 		return DEVIATES(err, "it has no system call filter");
-	return 0;
+	return ces_proof_filter(look->plan, look->proof->hold.held, look->record, err);
 }
 
 /* Four times the one id: real, effective, saved, file system. */

@@ -4,11 +4,10 @@
  *
  * Compared: every mount and its flags, none missing and none more; that data, outputs and scratch
  * are the directories that were opened; namespaces; network interfaces; id maps, ids and groups;
- * capability sets; no_new_privs; the mode of the system call filter; the cgroups; the nodes in
- * /dev. All of it is final: the program was executed already, and an exec is where the last of it
- * changes (capabilities(7)). Not compared: what the filter lets pass (the runtime loads what
- * helper/config.c gave it) and the limits and the device program, which this process itself has set
- * on the cgroup. */
+ * capability sets; no_new_privs; the system call filter, where the runtime loads it as it is given
+ * one and the kernel lets it be read; the cgroups; the nodes in /dev. All of it is final: the
+ * program was executed already, and an exec is where the last of it changes (capabilities(7)). Not
+ * compared: the limits and the device program, which this process itself has set on the cgroup. */
 #ifndef CES_HELPER_PROOF_H
 #define CES_HELPER_PROOF_H
 
@@ -39,6 +38,11 @@ int ces_proof_of(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 /* helper/proof_mounts.c: the mounts of the process whose /proc directory is proc. What is found
  * goes into record. */
 int ces_proof_mounts(const struct ces_plan *plan, int proc, struct json_object *record,
+		     struct ces_error *err);
+
+/* helper/proof_filter.c: which system calls the held program may make. What is found goes into
+ * record. */
+int ces_proof_filter(const struct ces_plan *plan, pid_t held, struct json_object *record,
 		     struct ces_error *err);
 
 /* A small file of proc, whole, with a NUL. */

@@ -70,9 +70,8 @@ static int make_table(const struct ces_plan *plan, struct table *ret, struct ces
 			sizeof(*ret->v));
 	if (ret->v == NULL)
 		return ces_error_set(err, CES_E_HOST, "out of memory");
-	/* the runtimes differ in nosuid and nodev, which a file system that was mounted in a user
-	 * namespace has by itself for device nodes, and no_new_privs for the rest */
-	(void)add(ret, "/", "overlay", decision->read_only ? MS_RDONLY : 0);
+	(void)add(ret, "/", "overlay",
+		  MS_NOSUID | MS_NODEV | (decision->read_only ? MS_RDONLY : 0ul));
 	for (size_t i = 0; i < ces_promise_n_mounts; i++) {
 		const struct ces_promise_mount *it = &ces_promise_mounts[i];
 
@@ -275,11 +274,18 @@ static bool is_covered(const struct ces_plan *plan, size_t which)
 	return false;
 }
 
-/* That what is mounted is the very directory that was opened with the caller's rights. */
+/* That what is mounted is the very directory that was opened with the caller's rights, and the root
+ * the overlay that the helper has mounted: the flags of that one cannot be taken off by the
+ * runtime, but it could mount another. */
 static int check_directories(const struct ces_plan *plan, int proc, struct ces_error *err)
 {
 	CES_CLEANUP_FD int root = openat(proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat whole, own;
 
+	if (root < 0 || fstat(root, &whole) < 0 || stat("/m", &own) < 0)
+		return ces_error_errno(err, CES_E_HOST, "its root directory");
+	if (whole.st_dev != own.st_dev || whole.st_ino != own.st_ino)
+		return ces_error_set(err, CES_E_HOST, "its root is another directory");
 	for (size_t i = 0; i < plan->n_mounts; i++) {
 		const char *destination = plan->mounts[i].destination;
 		CES_CLEANUP_FD int fd = -1;
@@ -287,7 +293,7 @@ static int check_directories(const struct ces_plan *plan, int proc, struct ces_e
 
 		if (is_covered(plan, i))
 			continue;
-		fd = root < 0 ? -1 : ces_beneath_open(root, destination + 1, O_PATH, 0);
+		fd = ces_beneath_open(root, destination + 1, O_PATH, 0);
 		if (fd < 0 || fstat(fd, &its) < 0 || fstat(plan->mounts[i].fd, &planned) < 0)
 			return ces_error_errno(err, CES_E_HOST, "%s", destination);
 		if (its.st_dev != planned.st_dev || its.st_ino != planned.st_ino)

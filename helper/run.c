@@ -423,7 +423,8 @@ static int prepare(struct ces_plan *plan, struct ces_grant *grant, struct ces_er
 			     sizeof(plan->outputs));
 	ces_journal_fill_run(decision->scratch.source, plan->run, plan->scratch,
 			     sizeof(plan->scratch));
-	if (check_runtime(plan, err) < 0 || load_image(plan, grant, err) < 0 ||
+	if (check_runtime(plan, err) < 0 || ces_config_filter(&plan->filter, err) < 0 ||
+	    load_image(plan, grant, err) < 0 ||
 	    (decision->gpus > 0 &&
 	     ces_gpus_find(plan->session->policy, decision, &plan->gpus, err) < 0))
 		return -1;
@@ -462,6 +463,7 @@ int ces_verb_run(struct ces_session *session, const struct ces_decision *decisio
 	ces_cleanup_close(&plan.outputs_parent);
 	ces_cleanup_close(&plan.scratch_parent);
 	ces_cleanup_close(&plan.scratch_dir);
+	free(plan.filter);
 	ces_gpus_free(&plan.gpus);
 	ces_wire_free(&ces_image_record_schema, &plan.image);
 	ces_wire_free(&ces_grant_schema, &grant);

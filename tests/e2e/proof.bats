@@ -163,9 +163,32 @@ ended_unbegun() # PATTERN [OPTION...]
 	ended_unbegun 'no_new_privs is not set'
 }
 
-@test "no system call filter: ended before the program began" {
+@test "no system call filter, or another: ended before the program began" {
 	deviate 'del(.annotations) | del(.linux.seccomp)'
 	ended_unbegun 'it has no system call filter'
+	[ "$(basename "${CES_TEST_RUNTIME:-crun}")" = crun ] || return 0
+	# one instruction: whatever it is, it may
+	deviate '.annotations["run.oci.seccomp_bpf_data"] = "BgAAAAAA/38="'
+	ended_unbegun 'its system call filter is not the one of this installation'
+	journal_new -s -e '.[1].seccomp_program == "another"'
+	deviate 'del(.annotations) | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["acct"], action: "SCMP_ACT_ERRNO"}]}'
+	ended_unbegun 'its system call filter is not the one of this installation'
+}
+
+@test "the filter is read back from the kernel, and where the runtime makes its own the record says so" {
+	inside -- true
+	case $(basename "${CES_TEST_RUNTIME:-crun}") in
+	crun) word='as built' ;;
+	*) word="the runtime's" ;;
+	esac
+	[ "$(journal_new -r 'select(.event == "proof") | .seccomp_program')" = "$word" ]
+}
+
+@test "another root than the one that was made: ended before the program began" {
+	deviate '.root.path = "/run/deviant/root"' 'mkdir /run/deviant/root; mount -t overlay -o lowerdir=/l/0:/t,userxattr x /run/deviant/root'
+	ended_unbegun '/ is mounted without its flags'
+	deviate '.root.path = "/m/other"' 'mkdir -p /m/other/bin; cp /m/bin/busybox /m/other/bin/sh'
+	ended_unbegun 'its root is another directory'
 }
 
 @test "another id, or a group more: ended before the program began" {
