@@ -348,6 +348,24 @@ static int look_at_cgroup(const struct look *look, struct ces_error *err)
 		   : DEVIATES(err, "it is not in the cgroup %s", look->cgroup->name);
 }
 
+/* A context that the kernel did not come to as the policy has it would leave the container with the
+ * rights of the runtime, or of another run. */
+static int look_at_context(const struct look *look, struct ces_error *err)
+{
+	char text[256];
+
+	if (!look->plan->selinux.on)
+		return 0;
+	if (ces_proof_read(look->proc, "attr/current", text, sizeof(text), err) < 0)
+		return -1;
+	text[strcspn(text, "\n")] = '\0';
+	ces_text_clean(text);
+	put_text(look->record, "selinux", text);
+	return ces_selinux_holds(&look->plan->selinux, text)
+		   ? 0
+		   : DEVIATES(err, "its SELinux context is %.100s", text);
+}
+
 static int look_at_devices(const struct look *look, struct ces_error *err)
 {
 	CES_CLEANUP_FD int root = openat(look->proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -364,8 +382,8 @@ static int look_at_devices(const struct look *look, struct ces_error *err)
 static int compare(const struct look *look, struct ces_error *err)
 {
 	if (look_at_spaces(look, err) < 0 || look_at_maps(look, err) < 0 ||
-	    look_at_status(look, err) < 0 || look_at_cgroup(look, err) < 0 ||
-	    look_at_network(look, err) < 0 ||
+	    look_at_status(look, err) < 0 || look_at_context(look, err) < 0 ||
+	    look_at_cgroup(look, err) < 0 || look_at_network(look, err) < 0 ||
 	    ces_proof_mounts(look->plan, look->proc, look->record, err) < 0)
 		return -1;
 	return look_at_devices(look, err);

@@ -5,9 +5,10 @@
  * Compared: every mount and its flags, none missing and none more; that data, outputs and scratch
  * are the directories that were opened; namespaces; network interfaces; id maps, ids and groups;
  * capability sets; no_new_privs; the system call filter, where the runtime loads it as it is given
- * one and the kernel lets it be read; the cgroups; the nodes in /dev. All of it is final: the
- * program was executed already, and an exec is where the last of it changes (capabilities(7)). Not
- * compared: the limits and the device program, which this process itself has set on the cgroup. */
+ * one and the kernel lets it be read; the SELinux context; the cgroups; the nodes in /dev. All of
+ * it is final: the program was executed already, and an exec is where the last of it changes
+ * (capabilities(7)). Not compared: the limits and the device program, which this process itself has
+ * set on the cgroup. */
 #ifndef CES_HELPER_PROOF_H
 #define CES_HELPER_PROOF_H
 

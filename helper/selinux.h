@@ -42,6 +42,10 @@ int ces_selinux_share_stdio(const struct ces_selinux *selinux);
  * which the container's domain inherits. Needs a /proc. Nothing where SELinux is off. */
 int ces_selinux_exec_runtime(const struct ces_selinux *selinux);
 
+/* Whether this is the context of a program of the run's container: its domain is the policy's own
+ * transition's (selinux/ces.te), which is why it is compared. True where SELinux is off. */
+bool ces_selinux_holds(const struct ces_selinux *selinux, const char *context);
+
 /* Directories that this process makes have the context of the container's own files, until this is
  * called with false. Nothing where SELinux is off. */
 int ces_selinux_create_private(const struct ces_selinux *selinux, bool begin);

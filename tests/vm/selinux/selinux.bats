@@ -137,6 +137,8 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	run inside -- cat /proc/self/attr/current
 	[[ ${output//$'\0'/} == *:ces_container_t:s0:c* ]]
 	[[ ${output//$'\0'/} != "$one" ]]
+	# and the proof of the run has asked for just that
+	[ "$(journal_new -r --arg n "$n" 'select(.event == "proof" and .run == $n) | .selinux')" = "$one" ]
 	ces alice stop -q "$n"
 	# what stays is the user's, for other programs and runs
 	[[ $(stat -c %C "/home/alice/outputs_$n/context") == *:ces_data_t:s0 ]]
