@@ -64,6 +64,20 @@ static void put_list(struct json_object *record, const char *key, const struct c
 	(void)json_object_object_add(record, key, array);
 }
 
+/* As they are asked for: "HOST:CONTAINER". */
+static void put_ports(struct json_object *record, const struct ces_decision *decision)
+{
+	struct json_object *array = json_object_new_array();
+	char one[32];
+
+	for (size_t i = 0; i < decision->n_ports; i++) {
+		(void)snprintf(one, sizeof(one), "%u:%u", decision->ports[i].host,
+			       decision->ports[i].container);
+		(void)json_object_array_add(array, json_object_new_string(one));
+	}
+	(void)json_object_object_add(record, "published", array);
+}
+
 static void put_run(struct json_object *record, const struct ces_decision *decision,
 		    const char *run)
 {
@@ -82,6 +96,7 @@ static void put_run(struct json_object *record, const struct ces_decision *decis
 	(void)json_object_object_add(record, "limits", limits);
 	put_number(record, "gpus", decision->gpus);
 	put_number(record, "ports", decision->n_ports);
+	put_ports(record, decision);
 	put(record, "proxy", decision->proxy);
 }
 

@@ -157,6 +157,7 @@ static const struct {
 		{"data", "Safe data"},
 		{"outputs", "Safe outputs"},
 		{"matrix", "Projects and rights"},
+		{"cluster", "Jobs on a cluster"},
 		{"runs", "What ran"}};
 
 static void contents(FILE *out)
@@ -209,6 +210,46 @@ static void gaps(const struct ces_report *report)
 	fputs("</section>\n", out);
 }
 
+static void cluster_entry(const struct ces_report *report, const char *key, const char *term,
+			  const char *text)
+{
+	char path[64], said[400];
+	size_t line, column;
+
+	snprintf(path, sizeof(path), "kubernetes.%s", key);
+	ces_where_find(report->where, path, &line, &column);
+	snprintf(said, sizeof(said), "%s (line %zu)", text, line);
+	entry(report->out, term, said);
+}
+
+/* What leaves by `ces-run k8s` is a text: who enforces what is in it is said here. */
+static void cluster(const struct ces_report *report)
+{
+	const struct ces_policy_kubernetes *to = &report->policy->kubernetes;
+	FILE *out = report->out;
+
+	fputs("<section aria-labelledby=\"cluster\">\n<h2 id=\"cluster\">Jobs on a cluster</h2>\n",
+	      out);
+	if (to->namespace == NULL) {
+		fputs("<p>The policy names no Kubernetes cluster; no job is written for one.</p>\n"
+		      "</section>\n",
+		      out);
+		return;
+	}
+	fputs("<p>For this cluster CES writes the job: it decides on project and image by this "
+	      "policy, and has the project's data read-only. The job runs elsewhere: the cluster "
+	      "confines it and records it, and the journal of this machine knows nothing of "
+	      "it.</p>\n<dl>\n",
+	      out);
+	cluster_entry(report, "namespace", "Namespace", to->namespace);
+	cluster_entry(report, "queue", "Queue", to->queue);
+	cluster_entry(report, "data_claim", "Data", to->data_claim);
+	cluster_entry(report, "outputs_claim", "Outputs", to->outputs_claim);
+	cluster_entry(report, "pull_secret", "Secret for pulls",
+		      to->pull_secret != NULL ? to->pull_secret : "none");
+	fputs("</dl>\n</section>\n", out);
+}
+
 static void page(const struct ces_report *report)
 {
 	begin_page(report);
@@ -218,6 +259,7 @@ static void page(const struct ces_report *report)
 	gaps(report);
 	ces_report_controls(report);
 	ces_report_matrix(report);
+	cluster(report);
 	ces_report_charts(report);
 	fputs("</main>\n</body>\n</html>\n", report->out);
 }

@@ -18,6 +18,8 @@ struct ces_report_bar {
 struct ces_report_runs {
 	bool read; /* a journal was given */
 	uint64_t records, runs, pulls, ends;
+	uint64_t proofs,
+	    deviations; /* of runs that were compared with their plan; and were not it */
 	struct ces_report_bar months[CES_REPORT_MONTHS]; /* the last ones, oldest first */
 	size_t n_months;
 	struct ces_report_bar projects[CES_REPORT_PROJECTS + 1]; /* the last: all others */

@@ -196,6 +196,12 @@ static void own_data(const struct ces_report *r)
 	if (r->policy->infer)
 		evidence(r, "Inferred projects are not compared: their directories are %s/NAME.",
 			 r->policy->infer_base);
+	if (r->runs.read)
+		evidence(r,
+			 "Containers whose mounts the kernel was asked for before their program "
+			 "began: %llu; ended because they were not the planned ones: %llu.",
+			 (unsigned long long)r->runs.proofs,
+			 (unsigned long long)r->runs.deviations);
 	end(r);
 }
 

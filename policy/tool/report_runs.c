@@ -109,17 +109,21 @@ static int count_row(void *context, const struct ces_audit_row *row)
 	struct count *c = context;
 	struct ces_report_runs *runs = c->runs;
 	bool end = ces_record_is(row->record, CES_RECORD_EVENT, "end");
+	bool decision = ces_record_is(row->record, CES_RECORD_EVENT, "decision");
+	bool proof = ces_record_is(row->record, CES_RECORD_EVENT, "proof");
 	bool denied = ces_record_is(row->record, CES_RECORD_OUTCOME, "denied");
 	bool run = ces_record_is(row->record, CES_RECORD_VERB, "run");
 	bool good = ces_record_number(row->record, CES_RECORD_STATUS) == 0;
 	char month[8];
 
 	runs->records++;
-	if (!end)
+	if (decision)
 		count_who(c, row->record);
-	runs->runs += run && !end && !denied;
-	runs->pulls += !run && !end && !denied;
+	runs->runs += run && decision && !denied;
+	runs->pulls += !run && decision && !denied;
 	runs->ends += run && end;
+	runs->proofs += proof;
+	runs->deviations += proof && !ces_record_is(row->record, CES_RECORD_OUTCOME, "as planned");
 	if (!run || !(end || denied))
 		return 0;
 	add_to(find_month(runs, ces_record_text(row->record, CES_RECORD_TIME, month, 8)), denied,
@@ -235,6 +239,10 @@ void ces_report_charts(const struct ces_report *report)
 		(unsigned long long)runs->records, report->chain.first_time, report->chain.time,
 		(unsigned long long)runs->runs, (unsigned long long)runs->pulls,
 		(unsigned long long)runs->ends, (unsigned long long)runs->users);
+	fprintf(report->out,
+		"<p>Proofs: %llu containers were compared with what was planned for them, before "
+		"their program began; %llu were not that, and were ended.</p>\n",
+		(unsigned long long)runs->proofs, (unsigned long long)runs->deviations);
 	if (runs->n_months > 0) {
 		projects += runs->projects[CES_REPORT_PROJECTS].name[0] != '\0';
 		fputs(legend, report->out);

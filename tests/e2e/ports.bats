@@ -53,6 +53,15 @@ relay() { pgrep -x ces-relay; }
 	[ "$(talk alice 18080 again)" = again ]
 }
 
+@test "which ports a run publishes is on record, before it starts" {
+	ces alice run -q -p 18080:8080 -p 18888:8888 $open/tools:1 true
+	journal_new -s -e '.[0].ports == 2 and .[0].published == ["18080:8080", "18888:8888"]'
+	run ces-policy audit show "$(journal_new -s -r '.[0].run')"
+	[[ $output == *"18080:8080"*"18888:8888"* ]]
+	ces alice run -q $open/tools:1 true
+	journal_new -s -e 'map(select(.event == "decision")) | .[1].published == []'
+}
+
 @test "what is carried is not changed, in both directions at once, and its end arrives" {
 	serve alice 18080
 	head -c 20000000 /dev/urandom > $lab/sent

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Writes a journal of N records in one right chain, as the helper would: make_journal.py N [--first SEQ:DIGEST] > FILE
-Records come in pairs (a decision of a run and its end), now and then a denied pull. The same N gives the same bytes."""
+Records come in pairs (a decision of a run and its end), now and then a denied pull. The same N gives the same bytes.
+With --proofs there is a proof in each pair, every seventh of a container that deviates, and a stranger after it."""
 import hashlib
 import json
 import sys
@@ -33,21 +34,35 @@ def end(i):
             "reason": reason, "peak_memory": 1048576 * (1 + i % 50), "cpu_us": 1000 * i}
 
 
-def records():
+def proof(i):
+    outcome = {"outcome": "deviates", "reason": "/sys can be written"} if i % 7 == 0 else {"outcome": "as planned"}
+    return {"event": "proof", "verb": "run", **outcome, "uid": 4401 + i % 4, "user": USERS[i % 4], "project": PROJECTS[i % 3],
+            "run": "%010d" % (i * 7919 % 10**10), "mounted": ["/ rw,nosuid,nodev overlay"]}
+
+
+def stranger(i):
+    return {"event": "stranger", "verb": "port", "outcome": "refused", "uid": 4401 + i % 4,
+            "run": "%010d" % (i * 7919 % 10**10), "port": 8888, "stranger": 4405, "count": 1}
+
+
+def records(proofs):
     i = 0
     while True:
         i += 1
         first = decision(i)
         yield first
         if first["outcome"] == "allowed":
+            if proofs:
+                yield proof(i)
+                yield stranger(i)
             yield end(i)
 
 
-def main(n, first):
+def main(n, first, proofs):
     seq, prev = (int(first.split(":")[0]), first.split(":", 1)[1]) if first else (0, "")
     at = 1790000000 + seq * 60
     out = sys.stdout.buffer
-    source = records()
+    source = records(proofs)
     for _ in range(n):
         seq, at = seq + 1, at + 60
         when = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + ".%03dZ" % (seq % 1000)
@@ -58,4 +73,5 @@ def main(n, first):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[3] if len(sys.argv) > 3 else None)
+    proofs = "--proofs" in sys.argv
+    main(int(sys.argv[1]), sys.argv[3] if len(sys.argv) > 3 and not proofs else None, proofs)

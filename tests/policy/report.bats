@@ -87,6 +87,34 @@ report()
 	says "time limit: $(jq -s '[.[] | select(.reason == "time limit")] | length' "$j")"
 }
 
+@test "proofs are counted, and are no runs; strangers are no pulls" {
+	tests/lib/make_journal.py 401 --proofs > "$j"
+	report --journal "$j"
+	count() { jq -s "map(select($1)) | length" "$j"; }
+	n=$(count '.event == "proof"') bad=$(count '.outcome == "deviates"')
+	[ "$n" -gt 90 ]
+	[ "$bad" -gt 10 ]
+	says "Proofs: $n containers were compared"
+	says "began; $bad were not that, and were ended"
+	says "began: $n; ended because they were not the planned ones: $bad"
+	says "$(count '.event == "decision" and .verb == "run" and .outcome == "allowed"') runs and 0 pulls were allowed"
+	run tests/lib/page.py "$r"
+	[ "$status" -eq 0 ]
+}
+
+@test "where jobs for a cluster are sent, by line, and that nothing of them is recorded here" {
+	cp "$examples/gpu-cluster.json" "$p"
+	report
+	for key in namespace queue data_claim outputs_claim; do
+		says "<dd>$(jq -r ".kubernetes.$key" "$p" | sed 's/^null$//')"
+	done
+	says "<dd>$(jq -r .kubernetes.namespace "$p") (line $(grep -n '"namespace"' "$p" | cut -d: -f1))</dd>"
+	says "the journal of this machine knows nothing of it"
+	jq 'del(.kubernetes)' "$examples/gpu-cluster.json" > "$p"
+	report
+	says "The policy names no Kubernetes cluster"
+}
+
 @test "a broken journal is the first gap" {
 	sed -i 7d "$j"
 	report --journal "$j"
