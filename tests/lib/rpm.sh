@@ -38,6 +38,8 @@ nodeps=()
 [ -e /etc/redhat-release ] || nodeps=(--nodeps)
 selinux=()
 [ ! -e selinux/ces.te ] || [ ! -e /usr/share/selinux/devel/Makefile ] || selinux=(--with selinux)
+# What make was called with here is not what the packages are built with.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES SANITIZE
 build() # OPTION...
 {
 	rpmbuild "$@" "${nodeps[@]}" "${selinux[@]}" --define "_topdir $work" --define '_buildhost localhost' \

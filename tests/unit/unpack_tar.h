@@ -15,7 +15,14 @@ struct tar {
 
 static inline void tar_append(struct tar *tar, const void *bytes, size_t length)
 {
-	tar->bytes = realloc(tar->bytes, tar->length + length + 1);
+	size_t size = 4096;
+
+	/* always a power of two: anew only when the length passes one, not for each entry of many
+	 */
+	while (size < tar->length + length + 1)
+		size *= 2;
+	if (tar->bytes == NULL || tar->length + 1 <= size / 2)
+		tar->bytes = realloc(tar->bytes, size);
 	memcpy(tar->bytes + tar->length, bytes, length);
 	tar->length += length;
 }
