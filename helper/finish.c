@@ -75,19 +75,23 @@ static bool is_empty(int fd)
 
 /* Removes the emptied directory itself, with the caller's rights and by its name in its parent: if
  * the caller has put something else there meanwhile, rmdir fails or takes an empty directory of
- * his. */
-static void remove_directory(const struct ces_caller *caller, int parent, const char *path)
+ * his. Whether no directory is there any more. */
+static bool remove_directory(const struct ces_caller *caller, int parent, const char *path)
 {
 	const char *slash = strrchr(path, '/');
+	bool gone;
 
 	if (parent < 0 || slash == NULL)
-		return;
+		return false;
 	ces_caller_enter(caller);
-	(void)unlinkat(parent, slash + 1, AT_REMOVEDIR);
+	gone =
+	    unlinkat(parent, slash + 1, AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENOTDIR;
 	ces_caller_leave();
+	return gone;
 }
 
-/* outputs, scratch: fds, or -1. */
+/* outputs, scratch: fds, or -1. That outputs cannot all be given to the caller is no fault: where
+ * they are shared, some are others'. */
 static void clean_directories(int userns, uint32_t user, uint32_t group, int outputs, int scratch)
 {
 	struct owner owner = {user, group};
@@ -170,9 +174,21 @@ static int record_end(const struct ces_finish *finish, const struct ces_cgroup_u
 				  false, err);
 }
 
+/* The end of the run's entry in the register. A run whose end is not on record stays as it is, for
+ * the next helper to record one; of a run whose scratch is still there that is remembered. */
+static void settle_entry(const struct ces_finish *finish, bool recorded, bool clean)
+{
+	const struct ces_plan *plan = finish->plan;
+
+	if (recorded && clean)
+		ces_runs_leave(plan->session->runs, plan->run);
+	else if (recorded)
+		ces_runs_keep(plan->session->runs, plan->run);
+}
+
 /* What the run leaves in the store. With retain_images "run" its image goes with it, and so must
  * its entry in the register first, which would keep it. */
-static void settle_image(const struct ces_finish *finish, bool ran)
+static void settle_image(const struct ces_finish *finish, bool ran, bool recorded, bool clean)
 {
 	struct ces_session *session = (struct ces_session *)(uintptr_t)finish->plan->session;
 	bool forget = ran && finish->plan->decision->retain == CES_RETAIN_RUN;
@@ -185,34 +201,39 @@ static void settle_image(const struct ces_finish *finish, bool ran)
 	else if (ran)
 		ces_store_use_grant(&session->store, session->uid, finish->grant->reference,
 				    finish->grant->digest);
-	ces_runs_leave(session->runs, finish->plan->run);
+	settle_entry(finish, recorded, clean);
 	if (forget)
 		ces_store_collect(&session->store, session->runs);
 }
 
 /* The directories stay reachable by the fds in the plan: the host's tree was left, they were not
- * closed. An outputs directory that was made for a run that never started goes too. */
-static void clean_run(struct ces_finish *finish, bool started)
+ * closed. An outputs directory that was made for a run that never started goes too. Whether the
+ * scratch is gone. */
+static bool clean_run(struct ces_finish *finish, bool started)
 {
 	const struct ces_plan *plan = finish->plan;
 	const struct ces_decision *decision = plan->decision;
 	int outputs = plan->n_mounts > CES_PLAN_OUTPUTS ? plan->mounts[CES_PLAN_OUTPUTS].fd : -1;
 	int scratch = plan->scratch_dir;
+	bool gone = true;
 
 	/* as a rule it is empty, and then nobody has to be sent to empty it */
-	remove_directory(&plan->session->caller, scratch, CES_PLAN_SHARED);
+	(void)remove_directory(&plan->session->caller, scratch, CES_PLAN_SHARED);
 	clean_directories(finish->container.userns, plan->map.user, plan->map.group, outputs,
 			  scratch);
 	if (scratch >= 0)
-		remove_directory(&plan->session->caller, plan->scratch_parent, plan->scratch);
+		gone =
+		    remove_directory(&plan->session->caller, plan->scratch_parent, plan->scratch);
 	if (!started && outputs >= 0 && decision->outputs.per_run)
-		remove_directory(&plan->session->caller, plan->outputs_parent, plan->outputs);
+		(void)remove_directory(&plan->session->caller, plan->outputs_parent, plan->outputs);
+	return gone;
 }
 
 int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 {
 	const struct ces_plan *plan = finish->plan;
 	struct ces_cgroup_usage usage = {0};
+	bool ran, clean;
 
 	ces_cgroup_kill(&finish->cgroup);
 	ces_ports_end(plan, &finish->ports);
@@ -226,11 +247,13 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 		read_log(plan, &finish->end);
 	ces_cgroup_read(&finish->cgroup, &plan->decision->limits, &usage);
 	ces_cgroup_remove(&finish->cgroup);
-	clean_run(finish, result == 0);
+	ran = result == 0;
+	clean = clean_run(finish, ran);
 	ces_cleanroom_deadline(END_SECONDS);
-	if (result == 0)
+	if (ran)
 		result = record_end(finish, &usage, err);
-	settle_image(finish, result == 0);
+	/* (the end of one that did not run is recorded with the failure) */
+	settle_image(finish, result == 0, !ran || result == 0, clean);
 	ces_cleanup_close(&finish->record);
 	ces_cleanup_close(&finish->stop);
 	ces_cleanup_close(&finish->container.report);
@@ -240,69 +263,95 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	return result;
 }
 
+/* The scratch of a dead run: emptied and removed, with its owner's rights. Whether it is gone. */
+static bool clean_scratch(const struct ces_run_record *record, const struct ces_caller *owner,
+			  const struct ces_idmap *map, int userns)
+{
+	CES_CLEANUP_FD int scratch = -1;
+	CES_CLEANUP_FD int parent = -1;
+	struct ces_error err;
+
+	if (record->scratch == NULL)
+		return true;
+	/* what its owner has moved away or closed to himself is his */
+	if (ces_beneath_open_as(owner, record->scratch, false, &scratch, &err) < 0)
+		return err.code == CES_E_NOTFOUND;
+	clean_directories(userns, map->user, map->group, -1, scratch);
+	return ces_beneath_open_parent(owner, record->scratch, &parent, &err) == 0 &&
+	       remove_directory(owner, parent, record->scratch);
+}
+
 /* A dead run's directories, opened again with its owner's rights; its ids are known from the
- * record. */
-static void clean_dead(struct ces_session *session, const struct ces_run_record *record,
+ * record. Whether the scratch is gone. */
+static bool clean_dead(struct ces_session *session, const struct ces_run_record *record,
 		       const struct ces_caller *owner)
 {
 	CES_CLEANUP_FD int userns = -1;
 	CES_CLEANUP_FD int outputs = -1;
-	CES_CLEANUP_FD int scratch = -1;
-	CES_CLEANUP_FD int parent = -1;
 	struct ces_error ignored;
 	struct ces_idmap map;
 	uint32_t base;
 
-	if (ces_idmap_base(session->policy, session->store.dir, owner->uid, &base, &ignored) == 0 &&
+	if (ces_idmap_base(session->policy, session->store.dir, owner->uid, &base, &ignored) < 0 ||
 	    ces_idmap_make(owner, (uint32_t)record->user, (uint32_t)record->group, base, NULL, 0,
-			   &map, &ignored) == 0 &&
-	    ces_userns_make(&map, &userns, &ignored) == 0) {
-		if (record->outputs != NULL)
-			(void)ces_beneath_open_as(owner, record->outputs, false, &outputs,
-						  &ignored);
-		if (record->scratch != NULL)
-			(void)ces_beneath_open_as(owner, record->scratch, false, &scratch,
-						  &ignored);
-		clean_directories(userns, map.user, map.group, outputs, scratch);
-		if (scratch >= 0 &&
-		    ces_beneath_open_parent(owner, record->scratch, &parent, &ignored) == 0)
-			remove_directory(owner, parent, record->scratch);
-	}
+			   &map, &ignored) < 0 ||
+	    ces_userns_make(&map, &userns, &ignored) < 0)
+		return false;
+	if (record->outputs != NULL &&
+	    ces_beneath_open_as(owner, record->outputs, false, &outputs, &ignored) == 0)
+		clean_directories(userns, map.user, map.group, outputs, -1);
+	return clean_scratch(record, owner, &map, userns);
 }
 
 struct dead {
 	struct ces_session *session;
-	bool own;    /* the caller's, or everybody else's */
-	bool others; /* there are such */
+	bool own, others; /* whose are finished here */
+	bool kept;        /* those that are only to be cleaned, and no others */
+	bool left;        /* there are dead ones that were not finished here */
 };
+
+/* Once for each: what it used up is free again, and its end is on record. */
+static int end_dead(struct ces_session *session, const struct ces_run_record *record,
+		    const char *user)
+{
+	struct ces_journal_subject about = {(uid_t)record->uid, user,          record->project,
+					    record->run,        record->image, record->digest};
+	struct ces_error ignored;
+
+	ces_cgroup_clear(record);
+	if (record->retain_run != 0 && record->image != NULL)
+		(void)ces_store_remove_grant(&session->store, (uid_t)record->uid, record->image,
+					     &ignored);
+	if (ces_journal_append(
+		&session->journal,
+		ces_journal_end("run", &about, CES_EXIT_REFUSED, "helper died", 0, 0), true,
+		&ignored) < 0)
+		return -1;
+	ces_runs_keep(session->runs, record->run);
+	return 0;
+}
 
 static void finish_one(const struct ces_run_record *record, bool alive, void *context)
 {
 	struct dead *dead = context;
 	struct ces_session *session = dead->session;
-	struct ces_journal_subject about = {(uid_t)record->uid, NULL,          record->project,
-					    record->run,        record->image, record->digest};
 	struct ces_caller owner = {0};
 	struct ces_error ignored;
+	bool known;
 
 	if (alive)
 		return;
-	if ((record->uid == session->uid) != dead->own) {
-		dead->others = true;
+	if (!(record->uid == session->uid ? dead->own : dead->others) ||
+	    ces_runs_is_kept(record) != dead->kept) {
+		dead->left = true;
 		return;
 	}
-	ces_cgroup_clear(record);
-	if (ces_caller_load((uid_t)record->uid, &owner, &ignored) == 0)
-		clean_dead(session, record, &owner);
-	about.user = owner.user;
-	(void)ces_journal_append(
-	    &session->journal,
-	    ces_journal_end("run", &about, CES_EXIT_REFUSED, "helper died", 0, 0), true, &ignored);
+	/* while the user database does not answer, nobody can be told whose directories they are */
+	known = ces_caller_load((uid_t)record->uid, &owner, &ignored) == 0;
+	if ((dead->kept || end_dead(session, record, owner.user) == 0) && known &&
+	    clean_dead(session, record, &owner))
+		ces_runs_leave(session->runs, record->run);
 	ces_caller_free(&owner);
-	if (record->retain_run != 0 && record->image != NULL)
-		(void)ces_store_remove_grant(&session->store, (uid_t)record->uid, record->image,
-					     &ignored);
-	ces_runs_leave(session->runs, record->run);
 }
 
 /* What a dead pull had in the making is staging, which the collector sees to. */
@@ -318,26 +367,32 @@ static void finish_pull(const struct ces_run_record *record, bool alive, void *c
 		return;
 	if (ces_caller_load(about.uid, &owner, &ignored) == 0)
 		about.user = owner.user;
-	(void)ces_journal_append(
-	    &session->journal,
-	    ces_journal_end("pull", &about, CES_EXIT_REFUSED, "helper died", 0, 0), true, &ignored);
+	if (ces_journal_append(
+		&session->journal,
+		ces_journal_end("pull", &about, CES_EXIT_REFUSED, "helper died", 0, 0), true,
+		&ignored) == 0)
+		ces_runs_leave(session->runs, record->run);
 	ces_caller_free(&owner);
-	ces_runs_leave(session->runs, record->run);
 }
 
-/* The janitor is root, who has no runs: all are others'. */
+/* The janitor is root, who has no runs: all are others'. Those come last that could not be cleaned
+ * before and may take all the time there is. */
 void ces_finish_all_dead(struct ces_session *session)
 {
-	struct dead dead = {session, false, false};
+	struct dead dead = {.session = session, .others = true};
 
 	ces_runs_each_pull(session->runs, finish_pull, session);
+	ces_runs_each(session->runs, finish_one, &dead);
+	dead.kept = true;
 	ces_runs_each(session->runs, finish_one, &dead);
 }
 
 /* In a process of its own, with locks of its own (a flock belongs to the open file, which a fork
  * shares), and with nothing of the caller's. */
-static void finish_others(struct ces_session *session)
+static void finish_left(struct ces_session *session)
 {
+	struct dead others = {.session = session, .others = true};
+	struct dead kept = {.session = session, .own = true, .kept = true};
 	struct ces_error ignored;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -347,30 +402,32 @@ static void finish_others(struct ces_session *session)
 	ces_cleanroom_deadline(3 * CLEAN_SECONDS);
 	ces_cleanup_close(&session->store.lock);
 	ces_journal_close(&session->journal);
-	if (ces_journal_open(&session->journal, &ignored) == 0)
-		ces_finish_all_dead(session);
+	if (ces_journal_open(&session->journal, &ignored) < 0)
+		return;
+	ces_runs_each(session->runs, finish_one, &others);
+	ces_runs_each(session->runs, finish_one, &kept);
 }
 
 void ces_finish_dead(struct ces_session *session)
 {
 	struct ces_process child = CES_PROCESS_NONE;
-	struct dead dead = {session, true, false};
+	struct dead dead = {.session = session, .own = true};
 	int side;
 
 	ces_runs_each_pull(session->runs, finish_pull, session);
 	ces_runs_each(session->runs, finish_one, &dead);
-	if (!dead.others)
+	if (!dead.left)
 		return;
-	/* Another user's directories may hang, be huge, or be cleaned by a process which that user
-	 * stops: no start of this caller's waits for it. Born in a mount namespace of its own,
-	 * since this one's root is about to change; a grandchild, so that nobody has to wait for
-	 * it. */
+	/* Another user's directories may hang or be huge, and what could not be cleaned before may
+	 * do so again: no start of this caller's waits for it. Born in a mount namespace of its
+	 * own, since this one's root is about to change; a grandchild, so that nobody has to wait
+	 * for it. */
 	side = ces_process_clone(CLONE_NEWNS, -1, &child);
 	if (side > 0)
 		(void)ces_process_end(&child, false);
 	if (side != 0)
 		return;
 	if (fork() == 0)
-		finish_others(session);
+		finish_left(session);
 	_exit(0);
 }

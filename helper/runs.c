@@ -96,6 +96,30 @@ void ces_runs_leave(int runs, const char *run)
 	(void)ces_beneath_remove(runs, run);
 }
 
+void ces_runs_keep(int runs, const char *run)
+{
+	CES_CLEANUP_FD int dir = ces_beneath_open(runs, run, O_RDONLY | O_DIRECTORY, 0);
+	struct ces_run_record record, rest;
+	struct ces_error ignored;
+
+	if (dir < 0 ||
+	    ces_store_read_record(dir, "record", &ces_run_record_schema, &record, &ignored) < 0)
+		return;
+	rest = (struct ces_run_record){.run = record.run,
+				       .uid = record.uid,
+				       .outputs = record.outputs,
+				       .scratch = record.scratch,
+				       .user = record.user,
+				       .group = record.group};
+	(void)ces_store_write_record(dir, "record", &ces_run_record_schema, &rest, &ignored);
+	ces_wire_free(&ces_run_record_schema, &record);
+}
+
+bool ces_runs_is_kept(const struct ces_run_record *record)
+{
+	return record->digest == NULL;
+}
+
 /* A directory whose helper died before it was entered: nothing else was made for it yet. */
 static void remove_unborn(int runs, const char *name)
 {

@@ -28,6 +28,13 @@ int ces_runs_stop(int runs, const char *run, uint32_t grace, struct ces_error *e
 /* Forgets a run. */
 void ces_runs_leave(int runs, const char *run);
 
+/* Forgets of a run that has ended, and whose end is on record, all but what cleaning its
+ * directories needs, which could not be done yet. */
+void ces_runs_keep(int runs, const char *run);
+
+/* Whether the record is of such a run. */
+bool ces_runs_is_kept(const struct ces_run_record *record);
+
 /* Calls each for every readable record; alive: its helper lives. */
 void ces_runs_each(int runs, void (*each)(const struct ces_run_record *, bool alive, void *),
 		   void *context);

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -176,14 +177,23 @@ int ces_userns_make(const struct ces_idmap *map, int *ret, struct ces_error *err
 	return result;
 }
 
-/* Keeps all capabilities over the namespace while becoming user:group in it: file servers see the
- * caller's uid, and what belongs to the namespace's other ids can still be given away or removed.
- */
+/* Keeps all capabilities over the namespace while working on files as user:group of it: file
+ * servers see the caller's uid, and what belongs to the namespace's other ids can still be given
+ * away or removed. Its real, effective and saved uid is one of these others, which nobody on the
+ * host has: with the caller's own he could stop or kill it (kill(2)), and keep what is to be
+ * removed, or the one who waits for that. */
 static void become_with_capabilities(uid_t user, gid_t group)
 {
+	static const uid_t others[] = {CES_IDMAP_SPAN - 2, CES_IDMAP_SPAN - 3};
+	uid_t other = others[user == others[0]];
+
 	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0 || setgroups(0, NULL) < 0 ||
-	    setresgid(group, group, group) < 0 || setresuid(user, user, user) < 0 ||
-	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+	    setresgid(group, group, group) < 0 || setresuid(other, other, other) < 0)
+		give_up();
+	(void)setfsuid(user);
+	/* (an impossible id changes nothing and tells what holds) */
+	if (setfsuid((uid_t)-1) != (int)user || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+	    prctl(PR_SET_DUMPABLE, 0) < 0)
 		give_up();
 }
 

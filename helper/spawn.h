@@ -38,9 +38,9 @@ int ces_spawn_worker(const struct ces_spawn *how, struct ces_process *ret, struc
  */
 int ces_userns_make(const struct ces_idmap *map, int *ret, struct ces_error *err);
 
-/* Runs work(context) in a child inside the user namespace as its uid:gid user:group *with* all
- * capabilities over the namespace's ids, fds[] as 3, 4, ... and nothing else open, and waits at
- * most seconds for it. 0 when work returned 0. */
+/* Runs work(context) in a child inside the user namespace, on files as its uid:gid user:group
+ * *with* all capabilities over the namespace's ids, fds[] as 3, 4, ... and nothing else open, and
+ * waits at most seconds for it. 0 when work returned 0. */
 int ces_userns_call(int userns, uid_t user, gid_t group, unsigned seconds, const int *fds,
 		    size_t n_fds, int (*work)(const void *), const void *context);
 

@@ -90,6 +90,84 @@ helper_of() { pgrep -P "$1" -x ces-helper; }
 	gone
 }
 
+# A run of alice's whose helper is killed when COMMAND has done its work there: number and scratch are then $n, $scratch.
+killed_run() # COMMAND
+{
+	start_run "$1; echo up; exec sleep 600"
+	n=$(ces alice ps --format json | jq -r '.[0].run')
+	scratch=/home/alice/scratch_$n
+	kill -KILL "$(helper_of $client)"
+	wait $client || true
+	eventually none_alive
+}
+
+@test "a scratch that cannot be emptied is remembered, with one end on record, until it can be" {
+	killed_run 'mkdir /scratch/d; echo secret > /scratch/d/file'
+	mount -t tmpfs none $scratch/scratch/d
+	ces-client clean
+	[ -d "/run/ces/$n" ]
+	inside -- true
+	ces-client clean
+	[ -d "/run/ces/$n" ]
+	[ -d $scratch ]
+	journal_new -s -e --arg n "$n" 'map(select(.event == "end" and .run == $n)) | length == 1 and .[0].reason == "helper died"'
+	[ "$(ces alice ps --format json)" = "[]" ]
+	# it holds nothing: not its image, not a place among the user's runs
+	[ "$(grep -c "$open" /run/ces/"$n"/record)" -eq 0 ]
+	umount $scratch/scratch/d
+	inside -- true
+	eventually test ! -e "/run/ces/$n"
+	[ ! -e $scratch ]
+	journal_new -s -e --arg n "$n" 'map(select(.event == "end" and .run == $n)) | length == 1'
+	gone
+}
+
+@test "of a run that ended as it should the scratch is remembered too" {
+	install -d -o alice /srv/scratch
+	lab_policy '.defaults.scratch.source = "/srv/scratch/{run}"'
+	start_run
+	n=$(ls /srv/scratch)
+	chown root /srv/scratch
+	kill -TERM $client
+	wait $client || true
+	eventually none_alive
+	[ -d "/run/ces/$n" ]
+	ces-client clean
+	[ -d "/srv/scratch/$n" ]
+	chown alice /srv/scratch
+	ces-client clean
+	[ ! -e "/srv/scratch/$n" ]
+	[ ! -e "/run/ces/$n" ]
+	lab_policy
+	journal_new -s -e 'map(select(.event == "end")) | length == 1 and .[0].reason != "helper died"'
+	gone
+}
+
+@test "an end that the journal did not take is recorded by the next helper" {
+	start_run
+	n=$(ces alice ps --format json | jq -r '.[0].run')
+	chmod 640 $journal # which is no place for a record
+	kill -TERM $client
+	wait $client || true
+	eventually none_alive
+	chmod 600 $journal
+	journal_new -s -e 'map(select(.event == "end")) == []'
+	inside -- true
+	journal_new -s -e --arg n "$n" 'map(select(.event == "end" and .run == $n)) | length == 1'
+	gone
+}
+
+@test "the user cannot stop or kill what empties his scratch" {
+	killed_run 'mkdir /scratch/d; cd /scratch/d; i=0; while [ $i -lt 30000 ]; do i=$((i + 1)); : > $i; done'
+	as alice sh -c 'until [ -e /tmp/over ]; do pkill -STOP -x ces-helper; pkill -KILL -x ces-helper; done 2> /dev/null' 3>&- &
+	ces-client clean
+	touch /tmp/over
+	wait $! || true
+	rm /tmp/over
+	[ ! -e "/run/ces/$n" ]
+	gone
+}
+
 @test "no user makes the janitor work" {
 	run --separate-stderr ces alice clean
 	[ "$status" -eq 125 ]
