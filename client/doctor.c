@@ -62,6 +62,7 @@ static void examine(struct ces_doctor *doctor)
 	ces_doctor_selinux(doctor, readable ? local.policy : NULL);
 	if (readable) {
 		ces_doctor_runtime(doctor, local.policy->runtime);
+		ces_doctor_delegation(doctor, local.policy);
 		ces_doctor_subids(doctor, local.policy);
 		ces_doctor_gpus(doctor, local.policy);
 	}

@@ -50,6 +50,7 @@ void ces_doctor_cgroups(struct ces_doctor *doctor);
 void ces_doctor_gpus(struct ces_doctor *doctor, const struct ces_policy *policy);
 void ces_doctor_subids(struct ces_doctor *doctor, const struct ces_policy *policy);
 void ces_doctor_services(struct ces_doctor *doctor);
+void ces_doctor_delegation(struct ces_doctor *doctor, const struct ces_policy *policy);
 void ces_doctor_selinux(struct ces_doctor *doctor, const struct ces_policy *policy);
 void ces_doctor_store(struct ces_doctor *doctor);
 void ces_doctor_directories(struct ces_doctor *doctor);

@@ -2,10 +2,12 @@
  * what any user may see: systemd itself is not asked. */
 #include "client/doctor.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
 #include "common/num.h"
 #include "common/paths.h"
 
@@ -32,6 +34,50 @@ void ces_doctor_services(struct ces_doctor *doctor)
 		ces_doctor_find(doctor, "services", CES_GRADE_OK, "ces-janitor.timer is enabled");
 	}
 }
+
+/* ---- the delegated cgroup ---- */
+
+#define V2   "/sys/fs/cgroup"
+#define UNIT "/system.slice/ces.service"
+
+/* A cgroup of version 2 with processes of its own can pass no controllers on, and the helper then
+ * passes it over (cgroup-v2.rst, "No Internal Process Constraint"). */
+static bool has_processes(const char *cgroup)
+{
+	CES_CLEANUP_FD int fd = -1;
+	char path[128], byte;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, &byte, 1) > 0;
+}
+
+void ces_doctor_delegation(struct ces_doctor *doctor, const struct ces_policy *policy)
+{
+	bool alone = access(V2 "/cgroup.controllers", F_OK) == 0;
+	const char *cgroup = alone ? V2 UNIT : V2 "/unified" UNIT;
+
+	if (access(BOOTED, F_OK) < 0 || policy->cgroup_parent != CES_CGROUP_AUTO)
+		return;
+	if (access(cgroup, F_OK) < 0) {
+		ces_doctor_find(doctor, "cgroups", CES_GRADE_WARNING,
+				"systemd delegates none to CES: ces.service is not active, and "
+				"runs are beside what systemd manages");
+		ces_doctor_remedy(doctor, "as root: systemctl enable --now ces.service");
+	} else if (alone && has_processes(cgroup)) {
+		ces_doctor_find(doctor, "cgroups", CES_GRADE_WARNING,
+				"a process is in %s itself, where it keeps runs from being",
+				cgroup);
+		ces_doctor_remedy(doctor,
+				  "as root: systemctl restart ces.service, with the unit as "
+				  "it came with CES (that ends the runs in it)");
+	} else {
+		ces_doctor_find(doctor, "cgroups", CES_GRADE_OK,
+				"runs are in %s, or in the batch job that starts them", cgroup);
+	}
+}
+
+/* ---- the journal ---- */
 
 /* Without its record nothing is done: a full file system there denies everything. */
 void ces_doctor_journal(struct ces_doctor *doctor)

@@ -179,6 +179,22 @@ warned() # PATTERN REMEDY
 	grep -qE '^ok +services +ces-janitor.timer is enabled' <<< "$output"
 }
 
+@test "a machine with systemd on which ces.service is not active: a warning, and told where runs are when it is" {
+	mkdir -p /run/systemd/system
+	warned 'cgroups +systemd delegates none to CES: ces.service is not active' 'systemctl enable --now ces.service'
+	unit=/sys/fs/cgroup
+	[ ! -d $unit/unified ] || unit=$unit/unified
+	unit=$unit/system.slice/ces.service
+	mkdir -p $unit
+	run --separate-stderr ces alice doctor
+	rmdir $unit ${unit%/*} 2> /dev/null || true
+	grep -qE "^ok +cgroups +runs are in $unit" <<< "$output"
+	# where the policy says another place, there is nothing to tell
+	lab_policy '.host.cgroup_parent = "/ces.slice"'
+	run --separate-stderr ces alice doctor
+	no grep -E 'ces.service' <<< "$output"
+}
+
 @test "a policy whose review, projects or rules have ended is a warning" {
 	lab_policy '.review_by = "2025-01-31" | .projects["nsh-2024-0001"].images[0].expires = "2025-02-28"'
 	warned 'policy .*review was due by 2025-01-31' 'reviewed'
