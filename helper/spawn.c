@@ -60,6 +60,7 @@ void ces_process_arrange(const int *fds, size_t n_fds)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int high[256];
+	sigset_t none;
 
 	if (n_fds > CES_COUNT(high) || null < 0)
 		give_up();
@@ -76,6 +77,8 @@ void ces_process_arrange(const int *fds, size_t n_fds)
 		give_up();
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)signal(SIGXFSZ, SIG_DFL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)alarm(0);
 }
 

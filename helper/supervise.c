@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -39,6 +40,7 @@ struct watch {
 	int64_t sent_at;
 	bool client; /* still there, and listened to */
 	int stop;    /* see ces_runs_enter */
+	int signals; /* see take_signals */
 	struct ces_ports *ports;
 	struct ces_drain drain;
 };
@@ -220,6 +222,35 @@ static void on_stop(struct watch *watch)
 		stop(watch, "stopped", (int64_t)grace * 1000);
 }
 
+/* Only root can signal this process, and means all that is in a cgroup: systemd-logind at the end
+ * of a session, systemd at shutdown, a batch system that ends a job or warns it. By their default
+ * actions a run would be left as after a crash: outputs not handed over, scratch not removed, no
+ * end on record. So whoever asks for an end gets one that is whole, and what is meant for the
+ * program (USR1) changes nothing here; blocked to the end of this process. Not ALRM: see
+ * ces_cleanroom_deadline. */
+static void take_signals(struct watch *watch)
+{
+	static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+	sigset_t asked, all;
+
+	sigemptyset(&asked);
+	for (size_t i = 0; i < CES_COUNT(ends); i++)
+		sigaddset(&asked, ends[i]);
+	sigfillset(&all);
+	sigdelset(&all, SIGALRM);
+	watch->signals = signalfd(-1, &asked, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (watch->signals >= 0) /* else they end it as they did */
+		(void)sigprocmask(SIG_BLOCK, &all, NULL);
+}
+
+static void on_signal(struct watch *watch)
+{
+	struct signalfd_siginfo info;
+
+	if (read(watch->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		stop(watch, "stopped", GRACE_MS);
+}
+
 static void wait_for_end(struct watch *watch)
 {
 	for (;;) {
@@ -228,6 +259,7 @@ static void wait_for_end(struct watch *watch)
 		    {.fd = watch->client ? CES_FD_REQUEST : -1, .events = POLLIN},
 		    {.fd = watch->stop, .events = POLLIN},
 		    {.fd = watch->ports->relay.channel, .events = POLLIN},
+		    {.fd = watch->signals, .events = POLLIN},
 		    ces_drain_poll(&watch->drain, 0),
 		    ces_drain_poll(&watch->drain, 1)};
 		int64_t left = next_deadline(watch) - ces_now_ms();
@@ -243,7 +275,9 @@ static void wait_for_end(struct watch *watch)
 			on_stop(watch);
 		if (fds[3].revents != 0)
 			ces_ports_listen(watch->plan, watch->ports);
-		ces_drain_step(&watch->drain, fds[4].revents, fds[5].revents);
+		if (fds[4].revents != 0)
+			on_signal(watch);
+		ces_drain_step(&watch->drain, fds[5].revents, fds[6].revents);
 		keep_time(watch);
 	}
 }
@@ -391,7 +425,9 @@ void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 
 	ces_drain_open(&watch.drain, (plan->request->flags & CES_FLAG_DETACH) != 0);
 	let_stdio_go();
+	take_signals(&watch);
 	wait_for_end(&watch);
+	ces_cleanup_close(&watch.signals);
 	ces_drain_close(&watch.drain);
 	(void)waitpid(container->process.pid, &status, 0);
 	container->process.pid = 0;

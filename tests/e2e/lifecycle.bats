@@ -74,6 +74,35 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	nothing_left_behind
 }
 
+# As systemd-logind does at a logout, and a batch system at the end of a job.
+@test "the system's TERM or HUP to a run's processes ends the run whole: files handed over, scratch gone, an end on record" {
+	for signal in TERM HUP; do
+		remember
+		ces alice run -q --name attached $open/tools:1 sh -c \
+			'trap "exit 7" TERM; mkdir /safe_outputs/d; echo 1 > /safe_outputs/d/f; chown -R 1000 /safe_outputs/d; echo up; while :; do sleep 0.1; done' \
+			> $lab/up 2>&1 3>&- < /dev/null &
+		eventually grep -q up $lab/up
+		pkill -$signal -x ces-helper
+		wait $! && status=0 || status=$?
+		[ "$status" -eq 7 ]
+		run find /home/alice/outputs_* -mindepth 1 -not -user alice
+		[ -z "$output" ]
+		[ -z "$(ls -d /home/alice/scratch_* 2> /dev/null)" ]
+		journal_new -s -e 'map(select(.event == "end")) | length == 1 and .[0].reason == "stopped" and .[0].status == 7'
+		nothing_left_behind
+		rm -rf /home/alice/outputs_*
+	done
+}
+
+@test "what a batch system sends to warn a program does not end the helper" {
+	n=$(detach alice -- sh -c "$stays")
+	eventually says alice "$n" up
+	for signal in USR1 USR2 XCPU CONT PWR RTMIN; do pkill -$signal -x ces-helper; done
+	ces alice ps --format json | jq -e 'length == 1'
+	ces alice stop "$n"
+	nothing_left_behind
+}
+
 @test "stop ends an attached run too, by its name" {
 	ces alice run -q --name attached $open/tools:1 sh -c "$stays" > $lab/up 2>&1 3>&- < /dev/null &
 	client=$!
