@@ -156,9 +156,9 @@ check:
 	$(SUBMAKE) all $(UNIT) $(DRIVERS)
 	@B=$(B) tests/lib/check.sh $(UNIT)
 vm-check:
-	@tests/lib/deps.sh --build --test --vm
+	@tests/lib/deps.sh --build --test --package --vm
 	$(SUBMAKE) all $(DRIVERS)
-	@tests/vm/check.sh
+	@VERSION=$(VERSION) tests/vm/check.sh
 check-workloads:
 	@tests/lib/deps.sh --build --test --workloads
 	$(SUBMAKE) all

@@ -18,7 +18,7 @@ apt_package="rpm"
 apt_lint="clang clang-tidy clang-format cppcheck shellcheck"
 apt_vm="qemu-system-x86 mmdebstrap debian-archive-keyring e2fsprogs"
 apt_workloads="mmdebstrap debian-archive-keyring chromium postgresql-client"
-apt_tree="systemd systemd-sysv udev dbus kmod linux-image-amd64 initramfs-tools make bsdutils
+apt_tree="systemd systemd-sysv libpam-systemd udev dbus kmod linux-image-amd64 initramfs-tools make bsdutils
 	libcap2 libseccomp2 libcurl4 libjson-c5 libnettle8 libarchive13 libisal2 zlib1g libzstd1"
 
 apt_selinux="selinux-policy-dev checkpolicy semodule-utils policycoreutils m4"

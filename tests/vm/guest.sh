@@ -13,21 +13,20 @@ echo "# $(. /etc/os-release && echo "$PRETTY_NAME"), Linux $(uname -r), $(stat -
 	"controllers: $(cat /sys/fs/cgroup/cgroup.controllers)"
 # Emulated, everything takes several times as long.
 export BATS_TEST_TIMEOUT=300
-if [[ $CES_TESTS == *.sh ]]; then # on the machine itself, not in a lab
-	"$CES_TESTS"
-	status=$?
-	echo "vm-status: $status"
-	exit $status
-elif [ -n "$CES_TESTS" ]; then
-	shares=("$CES_RUNTIMES $CES_TESTS")
-else
-	number=$(sed -n 's/.*ces\.machine=\([0-9]*\).*/\1/p' /proc/cmdline)
-	IFS=';' read -ra shares <<< "$(grep -v '^#' tests/vm/suites | sed -n "${number}p")"
-fi
+number=$(sed -n 's/.*ces\.machine=\([0-9]*\).*/\1/p' /proc/cmdline)
+case $CES_TESTS in
+'') IFS=';' read -ra shares <<< "$(grep -v '^#' tests/vm/suites | sed -n "${number}p")" ;;
+*.sh) shares=("$CES_TESTS") ;;
+*) shares=("$CES_RUNTIMES $CES_TESTS") ;;
+esac
 status=0
 for share in "${shares[@]}"; do
 	read -r runtime suites <<< "$share"
-	CES_RUNTIMES=$runtime CES_TESTS=$suites CES_PLAIN_TESTS='' tests/lib/check.sh || status=1
+	if [[ $runtime == *.sh ]]; then
+		"$runtime" || status=1
+	else
+		CES_RUNTIMES=$runtime CES_TESTS=$suites CES_PLAIN_TESTS='' tests/lib/check.sh || status=1
+	fi
 done
 echo "vm-status: $status"
 exit $status

@@ -1,65 +1,9 @@
 #!/bin/bash
-# On a machine with systemd that nobody needs afterwards (the virtual one): CES from its package, as a site has it. From
-# nothing to a first run by the manual's own lines; an upgrade, the janitor and the removal, each with a run alive.
-# `CES_RPM_NEXT=1 make rpm`, then `make vm-check CES_TESTS=tests/vm/installed.sh`. Prints TAP; ends with the number of
-# failures.
-set -u
-cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
-export CES_LAB=1 CES_TOP=$PWD # (the machine is the lab)
-. tests/lib/services.sh
-next=$(find build/rpm -name 'ces-[0-9]*.next.*.rpm') n=0 failed=0
-package=$(find build/rpm -name 'ces-[0-9]*.rpm' -not -name '*.next.*' -not -name '*.src.rpm')
-rpm_() { rpm --force-debian --nodeps "$@"; }
-
-check() # PROMISE FUNCTION
-{
-	n=$((n + 1))
-	if (set -e; "$2") > "/tmp/check.$n" 2>&1; then
-		echo "ok $n $1"
-	else
-		echo "not ok $n $1"
-		sed 's/^/# /' "/tmp/check.$n"
-		failed=$((failed + 1))
-	fi
-}
-
-eventually() # COMMAND...
-{
-	local i
-	for ((i = 0; i < 300; i++)); do
-		if "$@" > /dev/null 2>&1; then return 0; fi
-		sleep 0.2
-	done
-	echo "never came true: $*"
-	return 1
-}
-
-as_ada() { setpriv --reuid=ada --regid=ada --init-groups --reset-env env -C /home/ada "$@"; }
-
-# A detached run that lives until the project's data have a file `go`; its number is in $number.
-long_run()
-{
-	rm -f /safe_data/nsh-2024-0001/go
-	as_ada ces-client run -d ghcr.io/epcced/tools:1 sh -c \
-		'echo up > /safe_outputs/up; until [ -e /safe_data/go ]; do sleep 0.1; done; echo whole > /safe_outputs/end' > /tmp/number
-	number=$(cat /tmp/number)
-	eventually test -e "/home/ada/outputs_$number/up"
-}
-
-ends_well()
-{
-	number=$(cat /tmp/number)
-	touch /safe_data/nsh-2024-0001/go
-	eventually test -e "/home/ada/outputs_$number/end"
-	eventually test ! -e "/run/ces/$number"
-	[ ! -e "/home/ada/scratch_$number" ]
-}
-
-first_run()
-{
-	tests/package/first_run.sh man/ces.7 "$package" $lab/ca.pem https://open.tre.test:5001
-	as_ada ces-client pull -q --username ada --token-file token ghcr.io/epcced/tools:1
-}
+# CES as a site has it, on a machine with systemd (site.sh): from nothing to a first run by the manual's own lines; what
+# doctor finds when one thing is broken, and whether its remedy mends it; an upgrade, a logout, the janitor and the
+# removal, each with a run alive. A share of `make vm-check`; alone: `make vm-check CES_TESTS=tests/vm/installed.sh`.
+# shellcheck source=tests/vm/site.sh
+. "$(dirname "${BASH_SOURCE[0]}")/site.sh"
 
 fit()
 {
@@ -71,10 +15,87 @@ fit()
 	grep -q '^ok *cgroups *runs are in .*/system.slice/ces.service' /tmp/doctor
 }
 
+# Doctor finds what is broken now. $remedy is what it says to do, which for root begins with "as root: ".
+finds() # GRADE CHECK PATTERN
+{
+	as_ada ces-client doctor > /tmp/doctor || [ "$1" = problem ]
+	grep -v '^ok' /tmp/doctor
+	echo "(looking for: $*)"
+	remedy=$(grep -A1 -E "^$1 +$2 +.*$3" /tmp/doctor | sed -n '2s/^ *-> //p')
+	[ -n "$remedy" ]
+}
+
+# ... and what it says, typed as it is said, mends it.
+mended()
+{
+	[[ $remedy == "as root: "* ]]
+	bash -euc "${remedy#as root: }"
+	eventually fit
+}
+
+broken_and_mended()
+{
+	local user
+	chmod 755 /usr/libexec/ces/ces-helper
+	finds problem helper 'is not setuid'
+	mended
+	chmod 775 /usr/libexec/ces/ces-fetch
+	finds problem workers 'ces-fetch can be changed by others'
+	mended
+	for user in ces-fetch ces-unpack ces-relay; do
+		userdel $user
+		finds problem workers "there is no user $user"
+		mended
+	done
+	chmod 666 /etc/ces/policy.json
+	finds problem policy 'writable by others'
+	remedy=${remedy##*, and: } # (the first half is to look)
+	remedy="as root: $remedy"
+	mended
+	systemctl stop ces.service
+	finds warning cgroups 'ces.service is not active'
+	mended
+	systemctl kill --signal=KILL --kill-who=all ces.service
+	eventually systemctl is-failed ces.service
+	finds warning cgroups 'ces.service is not active'
+	mended
+	systemctl disable --now ces-janitor.timer
+	finds warning services 'the janitor is not enabled'
+	mended
+}
+
+# What a remedy in words is about.
+broken()
+{
+	mount --bind /usr/libexec/ces /usr/libexec/ces
+	mount -o remount,bind,nosuid /usr/libexec/ces
+	finds problem helper 'mounted nosuid'
+	[[ $remedy == *"mount it without nosuid"* ]]
+	umount /usr/libexec/ces
+	mv /usr/bin/crun /usr/bin/crun.away
+	finds problem runtime 'No such file'
+	[[ $remedy == *"install crun"* ]]
+	mv /usr/bin/crun.away /usr/bin/crun
+	cp /etc/ces/policy.json /tmp/policy.json
+	jq '.review_by = "2025-01-31" | .projects["nsh-2024-0001"].expires = "2025-02-28"' /tmp/policy.json > /etc/ces/policy.json
+	finds warning policy 'nsh-2024-0001 ended on 2025-02-28'
+	finds warning policy 'review was due by 2025-01-31'
+	[[ $remedy == *reviewed* ]]
+	mv /etc/ces/policy.json /tmp/away
+	finds problem policy 'policy.json'
+	[[ $remedy == *"man 7 ces"* ]]
+	cp /tmp/policy.json /etc/ces/policy.json
+	sysctl -q user.max_user_namespaces=0
+	finds problem namespaces user
+	[[ $remedy == *max_user_namespaces* ]]
+	sysctl -q user.max_user_namespaces=10000
+	fit
+}
+
 delegated()
 {
 	long_run
-	grep -q "/system.slice/ces.service/" /proc/"$(pgrep -f 'until \[ -e /safe_data/go' | head -n 1)"/cgroup
+	grep "/system.slice/ces.service/ces/$(id -u ada)/$number" "/proc/$(long_pid)/cgroup"
 	ends_well
 }
 
@@ -82,29 +103,64 @@ upgraded()
 {
 	long_run
 	rpm_ -U "$next"
-	rpm -q ces | grep -q next
+	rpm -q ces | grep next
 	systemctl is-active ces.service ces-janitor.timer
 	[ -e "/run/ces/$number" ]
 	as_ada ces-client run -q ghcr.io/epcced/tools:1 true
 	ends_well
 }
 
+# A login with a session of systemd-logind's, by PAM. Its last words are the number of a run.
+login_() { su --login ada --command "$*"; }
+
+logged_out() { [ -z "$(loginctl list-sessions --no-legend | grep -w ada)" ] && ! pgrep -U ada -f 'sleep [9]99'; }
+
+# What logind is told to end at a logout does end: a program of hers that has left its terminal, and an attached run.
+# A detached run goes on; the next login sees it.
+logged_in_and_out()
+{
+	mkdir -p /etc/systemd/logind.conf.d
+	printf '[Login]\nKillUserProcesses=yes\n' > /etc/systemd/logind.conf.d/kill.conf
+	systemctl restart dbus.socket systemd-logind
+	rm -f /safe_data/nsh-2024-0001/go
+	login_ "setsid sleep 999 > /dev/null 2>&1 &
+		setsid ces-client run ghcr.io/epcced/tools:1 sh -c 'trap exit TERM; echo up > /safe_outputs/attached
+			while :; do sleep 0.1; done' > /dev/null 2>&1 &
+		ces-client run -d ghcr.io/epcced/tools:1 sh -c '$until_go'
+		until [ -e outputs_*/attached ]; do sleep 0.2; done
+		loginctl list-sessions --no-legend > session" > /tmp/number
+	cat /home/ada/session
+	grep -w ada /home/ada/session
+	number=$(cat /tmp/number)
+	is_up
+	eventually logged_out
+	attached=$(ls -d /home/ada/outputs_*/attached)
+	attached=${attached%/attached} attached=${attached##*_}
+	number=$attached eventually nothing_of_it
+	ces-policy audit list --run "$attached" | tail -n 1 | grep -v 'helper died'
+	[ -e "/run/ces/$number" ]
+	[ -n "$(long_pid)" ]
+	login_ ces-client ps --format json | jq -e --arg n "$number" 'map(.run) == [$n]'
+	ends_well
+	login_ ces-client logs "$number"
+	ces-policy audit list --run "$number"
+	rm /etc/systemd/logind.conf.d/kill.conf
+	systemctl restart systemd-logind
+}
+
 # By its unit, with all that the unit takes away from it.
 janitor()
 {
 	long_run
-	pkill -KILL -P "$(pgrep -u root -x ces-helper | head -n 1)" || true
-	for p in $(pgrep -x ces-helper); do kill -KILL "$p"; done
-	eventually bash -c "! pgrep -x ces-helper"
+	for p in $(pgrep -x ces-helper); do kill -KILL "$p" || true; done
+	eventually no pgrep -x ces-helper
 	[ -e "/run/ces/$number" ]
 	[ -e "/home/ada/scratch_$number" ]
 	systemctl start ces-janitor.service
 	systemctl show -p Result --value ces-janitor.service | grep -x success
 	journalctl -u ces-janitor.service --no-pager | tail -n 3
-	[ ! -e "/run/ces/$number" ]
-	[ ! -e "/home/ada/scratch_$number" ]
-	[ -z "$(find /sys/fs/cgroup -type d -name "$number")" ]
-	ces-policy audit list --run "$number" | grep -q 'helper died'
+	nothing_of_it
+	ces-policy audit list --run "$number" | grep 'helper died'
 	ces-policy audit verify
 }
 
@@ -120,21 +176,15 @@ removed()
 	[ -e /etc/ces/policy.json.rpmsave ]
 }
 
-install -d -m 755 $lab
-printf '127.0.0.1 localhost\n%s open.tre.test\n' $lab_address > /etc/hosts
-ip link set lo up
-ip addr add $lab_address/32 dev lo
-lab_certificates
-lab_registry open 5001
-lab_push stroke epcced/stroke:1
-lab_push tools epcced/tools:1
-rm -rf /etc/ces
-
-echo 1..6
+site_registry
+echo 1..9
 check "from nothing to a first run, by the lines of ces(7)" first_run
 check "doctor says fit, with every check of the package's answered" fit
+check "doctor finds each thing broken, and what it says to type mends it" broken_and_mended
+check "doctor finds what a command cannot mend: a nosuid mount, no runtime, dates, no policy, a setting of the kernel" broken
 check "runs are in the cgroup that systemd delegates" delegated
 check "an upgrade leaves the run alive, and the units as they were" upgraded
+check "a detached run goes on through a logout that ends all else (logind, KillUserProcesses)" logged_in_and_out
 check "the janitor, hardened by its unit, clears what a killed run left" janitor
 check "removal leaves the run to its end, and keeps store, journal and policy" removed
-exit $failed
+finish

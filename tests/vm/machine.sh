@@ -6,7 +6,8 @@
 #	vm_begin NAME                       # disks and logs are in build/NAME; one of that name at a time
 #	tests/.../tree.sh                   # makes build/NAME/root.img, vmlinuz and initrd.img
 #	vm_checkout VARIABLE=VALUE...       # the second disk; the script finds these in build/vm.env
-#	vm_start SCRIPT KERNEL-ARGUMENT...  # as often as wanted; each is told its number as ces.machine=N
+#	vm_start SCRIPT KERNEL-ARGUMENT...  # as often as wanted; each is told its number as ces.machine=N. Two run at once,
+#	                                    # and it waits until one of them ends
 #	vm_end                              # waits, prints the sum of their counts, fails as they did
 #
 # CES_VM_SECONDS is the most a machine may take, CES_VM_ACCEL=kvm uses a KVM that works.
@@ -16,7 +17,7 @@ cd "$top" || exit 1
 
 vm_begin() # NAME
 {
-	vm=build/$1 machines=() tails=()
+	vm=build/$1 machines=() tails=() running=()
 	vm_fit || exit 2
 	mkdir -p build
 	exec 9> "$vm.lock"
@@ -62,7 +63,7 @@ vm_checkout() # VARIABLE=VALUE...
 	for f in * .clang-format; do [ "$f" = build ] || cp -al "$f" "$copy/"; done
 	for f in build/*; do
 		case $f in
-		build/client | build/common | build/helper | build/policy | build/tests | build/images | build/selinux) ;;
+		build/client | build/common | build/helper | build/policy | build/tests | build/images | build/selinux | build/vm-rpm) ;;
 		*) [ -f "$f" ] || continue ;;
 		esac
 		cp -al "$f" "$copy/build/"
@@ -75,8 +76,12 @@ vm_checkout() # VARIABLE=VALUE...
 # timeout and pdeathsig: nothing of it is left, however this script ends.
 vm_start() # SCRIPT KERNEL-ARGUMENT...
 {
-	local n=$((${#machines[@]} + 1)) script=$1
+	local n=$((${#machines[@]} + 1)) script=$1 ended i
 	shift
+	if [ ${#running[@]} -ge 2 ]; then
+		wait -n -p ended "${running[@]}" || true
+		for i in "${!running[@]}"; do [ "${running[i]}" != "$ended" ] || unset "running[i]"; done
+	fi
 	: > "$vm/results-$n.log"
 	setpriv --pdeathsig TERM timeout --kill-after=10 "${CES_VM_SECONDS:-1500}" \
 		qemu-system-x86_64 -nodefaults -no-user-config \
@@ -91,7 +96,7 @@ vm_start() # SCRIPT KERNEL-ARGUMENT...
 		-device virtio-rng-pci -device virtio-serial-pci \
 		-chardev "file,id=results,path=$vm/results-$n.log" -device virtserialport,chardev=results,name=ces.results \
 		< /dev/null >> "$vm/console-$n.log" 2>&1 9>&- &
-	machines+=($!)
+	machines+=($!) running+=($!)
 	tail -n +1 -F -s 0.5 --pid=$! "$vm/results-$n.log" 2> /dev/null 9>&- |
 		sed -u "/^vm-status: /d; s/^/[$n] /" &
 	tails+=($!)

@@ -1,0 +1,106 @@
+# CES from its package on a machine with systemd that nobody needs afterwards (the virtual one), as a site has it: sourced
+# by the scripts that run there, on the machine itself instead of in a lab. They print TAP and end with `finish`.
+# shellcheck shell=bash disable=SC2154,SC2034 # (some are of services.sh, some for the scripts)
+set -u
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+export CES_LAB=1 CES_TOP=$PWD # (the machine is the lab)
+. tests/lib/services.sh
+next=$(find build/vm-rpm -name 'ces-[0-9]*.next.*.rpm') n=0 failed=0
+package=$(find build/vm-rpm -name 'ces-[0-9]*.rpm' -not -name '*.next.*' -not -name '*.src.rpm')
+
+# In no condition, where bash would go on behind a command that failed.
+check() # PROMISE FUNCTION
+{
+	local status
+	n=$((n + 1))
+	(set -e; "$2") > "/tmp/check.$n" 2>&1
+	status=$?
+	if [ $status = 0 ]; then
+		echo "ok $n $1"
+	else
+		echo "not ok $n $1"
+		sed 's/^/# /' "/tmp/check.$n"
+		failed=$((failed + 1))
+	fi
+}
+
+finish()
+{
+	echo "$((n - failed)) passed, $failed failed"
+	exit $((failed > 0))
+}
+
+# Waits until a condition holds; a minute, since the machine is emulated.
+eventually() # COMMAND...
+{
+	local last=$((SECONDS + 60))
+	while [ "$SECONDS" -lt "$last" ]; do
+		if "$@" > /tmp/tried 2>&1; then return 0; fi
+		sleep 0.2
+	done
+	cat /tmp/tried
+	echo "never came true: $*"
+	return 1
+}
+
+# A negation that ends a check: bash's own `!` does not.
+no() # COMMAND...
+{
+	if "$@"; then
+		echo "should have failed: $*"
+		return 1
+	fi
+}
+
+rpm_() { rpm --force-debian --nodeps "$@"; }
+
+as_ada() { setpriv --reuid=ada --regid=ada --init-groups --reset-env env -C /home/ada "$@"; }
+
+site_registry()
+{
+	install -d -m 755 $lab
+	printf '127.0.0.1 localhost\n%s open.tre.test\n' $lab_address > /etc/hosts
+	ip link set lo up
+	ip addr add $lab_address/32 dev lo
+	lab_certificates
+	lab_registry open 5001
+	lab_push stroke epcced/stroke:1
+	lab_push tools epcced/tools:1
+	rm -rf /etc/ces
+}
+
+first_run()
+{
+	tests/package/first_run.sh man/ces.7 "$package" $lab/ca.pem https://open.tre.test:5001
+	as_ada ces-client pull -q --username ada --token-file token ghcr.io/epcced/tools:1
+}
+
+# What a long run does: it says that it is up, and ends when the project's data have a file `go`.
+until_go='echo up > /safe_outputs/up; until [ -e /safe_data/go ]; do sleep 0.1; done; echo whole > /safe_outputs/end'
+
+# A detached one; its number is in $number. A COMMAND before it starts it.
+long_run() # [COMMAND...]
+{
+	rm -f /safe_data/nsh-2024-0001/go
+	"${@:-as_ada}" ces-client run -d ghcr.io/epcced/tools:1 sh -c "$until_go" > /tmp/number
+	number=$(cat /tmp/number)
+	is_up
+}
+
+is_up() { eventually test -e "/home/ada/outputs_$number/up"; }
+
+# The host's id of the shell of a long run: the newest, since the client was told the same words.
+long_pid() { pgrep --newest -U ada -f 'until \[ -e /safe_data/go'; }
+
+ends_well()
+{
+	touch /safe_data/nsh-2024-0001/go
+	eventually test -e "/home/ada/outputs_$number/end"
+	eventually nothing_of_it
+}
+
+nothing_of_it()
+{
+	[ ! -e "/run/ces/$number" ] && [ ! -e "/home/ada/scratch_$number" ] &&
+		[ -z "$(find /sys/fs/cgroup -type d -name "$number")" ]
+}
