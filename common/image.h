@@ -44,9 +44,9 @@ struct ces_grant {
 extern const struct ces_wire_schema ces_grant_schema;
 
 /* The record of a live run, /run/ces/<run>/record, or of a pull under way (run is "pull-" and ten
- * digits, and of the rest only uid, project, image and started are set); locked by its helper for
- * as long as that lives, so that a record that can be locked belongs to a dead run. Holds what
- * cleaning up needs. */
+ * digits, and of the rest only uid, project, image, started and layers are set); locked by its
+ * helper for as long as that lives, so that a record that can be locked belongs to a dead run.
+ * Holds what cleaning up needs. */
 struct ces_run_record {
 	void *memory;
 	char *run;
@@ -63,6 +63,7 @@ struct ces_run_record {
 	struct ces_u64s gpus;       /* the device nodes it has, see helper/gpu.c */
 	struct ces_strings cgroups; /* its places in the hierarchies, as helper/place.h has them */
 	uint64_t categories;        /* SELinux's, see helper/selinux.h; 0: none */
+	struct ces_strings layers;  /* of a pull: diff_ids that must stay in the store meanwhile */
 };
 extern const struct ces_wire_schema ces_run_record_schema;
 

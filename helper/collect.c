@@ -17,6 +17,10 @@
 #include "helper/store.h"
 #include "helper/store_internal.h"
 
+/* Nobody starts or pulls anything meanwhile: not for longer, should the caller freeze or slow this
+ * process by the cgroup that it is in. All that is done is renaming, so the next one goes on. */
+#define COLLECT_SECONDS 10
+
 /* Names that must stay: 64 hex digits each. */
 struct hex {
 	char text[65];
@@ -28,20 +32,27 @@ struct keep {
 	bool failed; /* out of memory: keep everything */
 };
 
+static bool has_room(struct keep *keep)
+{
+	size_t size = keep->size == 0 ? 64 : keep->size * 2;
+	struct hex *bigger;
+
+	if (keep->n < keep->size)
+		return true;
+	bigger = reallocarray(keep->v, size, sizeof(*bigger));
+	keep->failed |= bigger == NULL;
+	if (bigger == NULL)
+		return false;
+	keep->v = bigger;
+	keep->size = size;
+	return true;
+}
+
 static void keep_add(struct keep *keep, const char *digest)
 {
-	if (keep->n == keep->size) {
-		size_t size = keep->size == 0 ? 64 : keep->size * 2;
-		struct hex *bigger = reallocarray(keep->v, size, sizeof(*bigger));
-
-		if (bigger == NULL) {
-			keep->failed = true;
-			return;
-		}
-		keep->v = bigger;
-		keep->size = size;
-	}
-	(void)snprintf(keep->v[keep->n++].text, sizeof(keep->v->text), "%s", ces_store_hex(digest));
+	if (has_room(keep))
+		(void)snprintf(keep->v[keep->n++].text, sizeof(keep->v->text), "%s",
+			       ces_store_hex(digest));
 }
 
 static bool kept(const struct keep *keep, const char *name)
@@ -109,6 +120,18 @@ static void run_seen(const struct ces_run_record *record, bool alive, void *cont
 		keep_add(context, record->digest);
 }
 
+static void keep_all(struct keep *keep, const struct ces_strings *digests)
+{
+	for (size_t i = 0; i < digests->n; i++)
+		keep_add(keep, digests->v[i]);
+}
+
+static void pull_seen(const struct ces_run_record *record, bool alive, void *context)
+{
+	(void)alive;
+	keep_all(context, &record->layers);
+}
+
 /* Out of its place at once, away later: renaming is quick and happens under the lock, removing may
  * take long. */
 #define TRASH "trash-"
@@ -135,7 +158,7 @@ static void discard_unkept(int parent, const char *name, void *context)
 }
 
 /* A staging directory whose lock can be had belongs to nobody any more: pulls hold the store's lock
- * from before they make one, and this runs under the exclusive lock. */
+ * while they make one, and this runs under the exclusive lock. */
 static void discard_stale(int parent, const char *name, void *context)
 {
 	CES_CLEANUP_FD int fd = ces_beneath_open(parent, name, O_RDONLY | O_DIRECTORY, 0);
@@ -170,8 +193,7 @@ static void image_seen(int parent, const char *name, void *context)
 		layers->keep->failed = true; /* a record that cannot be read may need any layer */
 		return;
 	}
-	for (size_t i = 0; i < record.diff_ids.n; i++)
-		keep_add(layers->keep, record.diff_ids.v[i]);
+	keep_all(layers->keep, &record.diff_ids);
 	ces_wire_free(&ces_image_record_schema, &record);
 }
 
@@ -183,9 +205,12 @@ void ces_store_collect(struct ces_store *store, int live_runs)
 
 	struct bin old_images = {store, &images}, old_layers = {store, &layer_names};
 
+	unsigned left = alarm(COLLECT_SECONDS);
+
 	/* the shared lock goes first: flock(2) converts by releasing */
 	if (flock(store->lock, LOCK_EX | LOCK_NB) < 0) {
 		(void)flock(store->lock, LOCK_SH);
+		(void)alarm(left);
 		return;
 	}
 	each_name(store->staging, discard_stale, store);
@@ -193,9 +218,11 @@ void ces_store_collect(struct ces_store *store, int live_runs)
 	ces_runs_each(live_runs, run_seen, &images);
 	each_name(store->images, discard_unkept, &old_images);
 	each_name(store->images, image_seen, &layers);
+	ces_runs_each_pull(live_runs, pull_seen, &layer_names);
 	each_name(store->layers, discard_unkept, &old_layers);
 	free(images.v);
 	free(layer_names.v);
 	(void)flock(store->lock, LOCK_SH);
+	(void)alarm(left);
 	each_name(store->staging, remove_trash, NULL);
 }

@@ -19,6 +19,7 @@
 #include "helper/mounts.h"
 #include "helper/overlay.h"
 #include "helper/report.h"
+#include "helper/runs.h"
 
 #define AT_ONCE           3
 #define PIPE_BYTES        (1 << 20)
@@ -124,8 +125,12 @@ static int start_unpacker(struct ces_pull *pull, size_t i, struct layer *layer, 
 	CES_CLEANUP_FD int fs = -1;
 	CES_CLEANUP_FD int mount = -1;
 
-	if (ces_store_stage(pull->store, layer->name, &layer->staging, &fs, err) < 0 ||
-	    ces_mount_clone(fs, false, pull->userns, &mount, err) < 0)
+	int staged;
+
+	ces_store_lock(pull->store);
+	staged = ces_store_stage(pull->store, layer->name, &layer->staging, &fs, err);
+	ces_store_unlock(pull->store);
+	if (staged < 0 || ces_mount_clone(fs, false, pull->userns, &mount, err) < 0)
 		return -1;
 	return ces_unpacker_start(&order, pull->userns, input, &mount, 1, &layer->unpacker, err);
 }
@@ -283,12 +288,17 @@ static bool all_done(const struct job *job)
 	return true;
 }
 
+/* Without the store's lock: the layers that are there already stay, by the pull's entry, and those
+ * that come by the locks on their staging directories. */
 static int fetch_all(struct job *job, struct ces_error *err)
 {
-	while (!all_done(job))
-		if (start_more(job, err) < 0 || step(job, err) < 0)
-			return -1;
-	return 0;
+	int result = ces_runs_need(job->pull->entry, &job->pull->record.diff_ids, err);
+
+	ces_store_unlock(job->pull->store);
+	while (result == 0 && !all_done(job))
+		result = start_more(job, err) < 0 || step(job, err) < 0 ? -1 : 0;
+	ces_store_lock(job->pull->store);
+	return result;
 }
 
 /* A whole image commits or nothing does: renames only after the last layer was verified. A layer

@@ -8,6 +8,7 @@ struct ces_pull {
 	const struct ces_decision *decision;
 	const struct ces_store *store;
 	uid_t uid;
+	int entry; /* in the register of runs and pulls; the fd */
 	struct ces_fetcher fetcher;
 	int userns;                        /* of the unpackers */
 	struct ces_bytes manifest, config; /* as fetched */
@@ -21,7 +22,8 @@ struct ces_pull {
 };
 
 /* Fetches, verifies and unpacks every layer that the store lacks, then commits them all. On failure
- * nothing of this pull stays in staging. */
+ * nothing of this pull stays in staging. The caller holds the store's lock, which is let go of
+ * while layers come. */
 int ces_pull_layers(struct ces_pull *pull, struct ces_error *err);
 
 /* One status of ces-fetch, a failure as err. */

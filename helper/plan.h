@@ -44,7 +44,7 @@ struct ces_plan {
 	uint32_t uid, gid; /* of the process, inside */
 	char hostname[32]; /* "ces-<run>" */
 	const char *runtime;
-	bool runc; /* the runtime is runc: no precompiled filter, other flags */
+	bool runc;    /* the runtime is runc: no precompiled filter, other flags */
 	char *filter; /* of system calls, compiled, in base64: crun is given it, the proof asks for
 			 it */
 	bool tty;

@@ -371,17 +371,25 @@ static bool is_whole(struct ces_pull *pull)
 	return whole;
 }
 
+/* The store's lock is held but where the network is waited for. */
 static int pull_image(struct ces_pull *pull, struct ces_error *err)
 {
-	if (resolve(pull, err) < 0)
+	int result;
+
+	ces_store_unlock(pull->store);
+	result = resolve(pull, err);
+	ces_store_lock(pull->store);
+	if (result < 0)
 		return -1;
 	if (is_whole(pull)) {
 		pull->up_to_date = true;
 		return grant(pull, err);
 	}
 	ces_store_remove_image(pull->store, pull->digest);
-	if (get_config(pull, err) < 0 || ces_pull_layers(pull, err) < 0 ||
-	    commit_image(pull, err) < 0)
+	ces_store_unlock(pull->store);
+	result = get_config(pull, err);
+	ces_store_lock(pull->store);
+	if (result < 0 || ces_pull_layers(pull, err) < 0 || commit_image(pull, err) < 0)
 		return -1;
 	return grant(pull, err);
 }
@@ -429,6 +437,7 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 	struct ces_pull pull = {.decision = decision,
 				.store = &session->store,
 				.uid = session->uid,
+				.entry = -1,
 				.fetcher = {CES_PROCESS_NONE, -1, 1},
 				.userns = -1};
 	CES_CLEANUP_FD int entry = -1;
@@ -441,6 +450,7 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 	ces_finish_dead(session);
 	ces_store_collect(&session->store, session->runs);
 	result = enter(session, decision, &entry, err);
+	pull.entry = entry;
 	if (result == 0)
 		result = ces_unpacker_userns(session->policy, &pull.userns, err);
 	if (result == 0)

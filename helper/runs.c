@@ -69,6 +69,20 @@ int ces_runs_enter(int runs, const struct ces_run_record *record, int *ret, int 
 	return 0;
 }
 
+int ces_runs_need(int entry, const struct ces_strings *layers, struct ces_error *err)
+{
+	struct ces_run_record record, more;
+	int result;
+
+	if (ces_store_read_record(entry, "record", &ces_run_record_schema, &record, err) < 0)
+		return -1;
+	more = record;
+	more.layers = *layers;
+	result = ces_store_write_record(entry, "record", &ces_run_record_schema, &more, err);
+	ces_wire_free(&ces_run_record_schema, &record);
+	return result;
+}
+
 bool ces_runs_alive(int runs, const char *run)
 {
 	CES_CLEANUP_FD int dir = ces_beneath_open(runs, run, O_RDONLY | O_DIRECTORY, 0);

@@ -11,7 +11,7 @@
 
 struct ces_store {
 	int dir, layers, images, grants, staging;
-	int lock; /* held shared by every pull and run start, exclusively by the collector */
+	int lock; /* held shared by pulls and runs, see below; exclusively by the collector */
 };
 
 /* Opens (makes) the store and takes the lock shared. A lock is only ever held by root processes
@@ -19,9 +19,9 @@ struct ces_store {
 int ces_store_open(struct ces_store *ret, struct ces_error *err);
 void ces_store_close(struct ces_store *store);
 
-/* A run needs the lock while it starts and while it ends. In between its entry in the register of
- * runs keeps its image, and a lock held for hours would keep everybody's dead images on the disk.
- */
+/* A run needs the lock while it starts and while it ends, a pull while it looks at the store and
+ * changes it. In between its entry in the register keeps the run's image, or the pull's layers, and
+ * a lock held for hours would keep everybody's dead images on the disk. */
 void ces_store_unlock(const struct ces_store *store);
 void ces_store_lock(const struct ces_store *store);
 

@@ -89,28 +89,35 @@ canaries() { find /etc /safe_data /home/bob -printf '%p %u %g %m %s %T@\n' | sor
 }
 
 # A cgroup of alice's own, as systemd delegates one to every user, with a stream of requests in it.
-delegated()
+delegated() # COMMAND
 {
 	frozen=/sys/fs/cgroup/ces-frozen-$$
 	[ -e /sys/fs/cgroup/cgroup.procs ] || frozen=/sys/fs/cgroup/unified/ces-frozen-$$
 	mkdir $frozen
 	chown alice $frozen $frozen/cgroup.freeze
 	bash -c "echo \$\$ > $frozen/cgroup.procs; exec setpriv --reuid=alice --regid=alice --init-groups --reset-env bash -c '
-		for i in 1 2 3 4; do while :; do ces-client run -q $open/none:1 true; done & done; wait'" > /dev/null 2>&1 3>&- &
+		for i in 1 2 3 4; do while :; do $1; done & done; wait'" > /dev/null 2>&1 3>&- &
 	swapper=$!
+}
+
+# Freezes alice's cgroup at a moment at which CONDITION holds.
+freeze_when() # CONDITION
+{
+	for ((i = 0; i < 400; i++)); do
+		sleep "0.00$((RANDOM % 9))"
+		as alice sh -c "echo 1 > $frozen/cgroup.freeze"
+		"$1" && break
+		as alice sh -c "echo 0 > $frozen/cgroup.freeze"
+	done
+	echo "caught it after $i attempts"
+	[ $i -lt 400 ]
 }
 
 journal_is_held() { ! flock -w 0.05 "${journal%/*}/head" true; }
 
 @test "N02: a helper that is frozen while it has the journal's lock holds up nobody for long" {
-	delegated
-	for ((i = 0; i < 400; i++)); do
-		sleep "0.00$((RANDOM % 9))"
-		as alice sh -c "echo 1 > $frozen/cgroup.freeze"
-		journal_is_held && break
-		as alice sh -c "echo 0 > $frozen/cgroup.freeze"
-	done
-	echo "caught it after $i attempts"
+	delegated "ces-client run -q $open/none:1 true"
+	freeze_when journal_is_held
 	SECONDS=0
 	inside -- true || failed=1
 	took=$SECONDS
@@ -120,4 +127,19 @@ journal_is_held() { ! flock -w 0.05 "${journal%/*}/head" true; }
 	[ "${failed:-0}" -eq 0 ]
 	[ $took -lt 10 ]
 	tests/lib/chain.py $journal
+}
+
+store_is_held() { ! flock -s -w 0.05 $store/lock true; }
+
+@test "F14: a helper that is frozen while it collects does not keep others from the store" {
+	pull bob $open/tools:1 -q
+	# enough to look at for it to be caught
+	seq 100000 130000 | (cd $store/grants && xargs mkdir -m 700)
+	delegated "ces-client pull -q $open/tools:1"
+	freeze_when store_is_held
+	who=bob inside -- true || failed=1
+	echo 1 > $frozen/cgroup.kill
+	eventually rmdir $frozen
+	seq 100000 130000 | (cd $store/grants && xargs rmdir)
+	[ "${failed:-0}" -eq 0 ]
 }

@@ -41,6 +41,48 @@ layers() { ls $store/layers/sha256 | wc -l; }
 	goes
 }
 
+# A pull of alice's that waits for the registry.
+hangs() # IMAGE
+{
+	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
+		ces-client pull -q "$1" > $lab/up 2>&1 3>&- < /dev/null &
+	client=$!
+	eventually compgen -G '/run/ces/pull-*'
+}
+
+@test "J04: what a user forgets leaves the disk, also while somebody else's pull goes on" {
+	# the registry takes the connection and says nothing
+	/usr/bin/python3 -c 'import socket, time; s = socket.create_server(("'$lab_address'", 5999)); time.sleep(60)' 3>&- &
+	silent=$!
+	lab_wait_port 5999 /dev/null
+	have bob stroke
+	n=$(layers)
+	hangs down.tre.test/epcced/x:1
+	ces bob rmi $open/stroke:1
+	[ "$(layers)" -lt "$n" ]
+	goes
+	kill -KILL $silent
+}
+
+@test "J04, F14: while a pull waits for a layer, those that it found in the store are not taken from it" {
+	empty_store
+	have alice tools
+	rm -f $lab/go
+	hangs bad.tre.test/bad-wait-layers/shared:good # the layer of tools, and one of its own
+	eventually bash -c "ls $store/staging | grep -q ."
+	ces alice rmi $open/tools:1
+	[ "$(layers)" -eq 1 ]
+	ls $store/staging | grep -q .
+	touch $lab/go
+	wait $client
+	client=
+	[ "$(layers)" -eq 2 ]
+	ces alice run -q bad.tre.test/bad-wait-layers/shared:good
+	ces alice rmi bad.tre.test/bad-wait-layers/shared:good
+	[ "$(layers)" -eq 0 ]
+	have alice tools
+}
+
 @test "J04: retain_images run: the image leaves the disk with its run, also while somebody else's goes on" {
 	pull bob $open/tools:1 -q
 	lab_policy '.defaults.retain_images = "run"'
