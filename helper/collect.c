@@ -76,11 +76,9 @@ static void grant_seen(const struct ces_grant *grant, void *context)
 {
 	struct sweep *sweep = context;
 	uint64_t last = grant->used > grant->pulled ? grant->used : grant->pulled;
-	struct ces_error ignored;
+	bool over = grant->retain > 0 && sweep->now > last && sweep->now - last > grant->retain;
 
-	if (grant->retain > 0 && sweep->now > last && sweep->now - last > grant->retain)
-		(void)ces_store_remove_grant(sweep->store, sweep->uid, grant->reference, &ignored);
-	else
+	if (!over || !ces_store_expire_grant(sweep->store, sweep->uid, grant->reference))
 		keep_add(sweep->images, grant->digest);
 }
 

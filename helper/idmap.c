@@ -15,6 +15,7 @@
 #include "common/io.h"
 #include "common/num.h"
 #include "helper/beneath.h"
+#include "helper/cleanroom.h"
 
 static void add(struct ces_idmap_extent *extents, size_t *n, uint32_t inside, uint32_t outside,
 		uint32_t count)
@@ -192,20 +193,14 @@ static int append_slot(int fd, int store, uid_t uid, struct ces_error *err)
 	return 0;
 }
 
-int ces_idmap_base(const struct ces_policy *policy, int store, uid_t uid, uint32_t *ret,
-		   struct ces_error *err)
+static int base_locked(const struct ces_policy *policy, int store, int fd, uid_t uid, uint32_t *ret,
+		       struct ces_error *err)
 {
-	CES_CLEANUP_FD int fd = ces_beneath_open(store, "subids", O_RDWR | O_CREAT, 0600);
 	CES_CLEANUP_FREE char *text = NULL;
 	uint64_t slot, lines;
 	size_t length;
 
-	if (uid >= policy->subid_first &&
-	    uid - policy->subid_first <= (policy->subid_users + 1) * policy->subid_per_user)
-		return ces_error_set(err, CES_E_HOST,
-				     "your uid lies inside the policy's subordinate_ids");
-	/* two first runs at once must not take one slot */
-	if (fd < 0 || flock(fd, LOCK_EX) < 0 || ces_read_file(fd, 1 << 20, &text, &length) < 0)
+	if (ces_read_file(fd, 1 << 20, &text, &length) < 0)
 		return ces_error_errno(err, CES_E_HOST, "reading the subordinate ids");
 	/* behind a NUL, as a crash may leave one, would be lines that are not seen: a slot would be
 	 * given twice */
@@ -226,4 +221,24 @@ int ces_idmap_base(const struct ces_policy *policy, int store, uid_t uid, uint32
 				     "your subordinate id range is beyond the policy's users");
 	*ret = (uint32_t)(policy->subid_first + slot * policy->subid_per_user);
 	return 0;
+}
+
+int ces_idmap_base(const struct ces_policy *policy, int store, uid_t uid, uint32_t *ret,
+		   struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = ces_beneath_open(store, "subids", O_RDWR | O_CREAT, 0600);
+	unsigned left;
+	int result;
+
+	if (uid >= policy->subid_first &&
+	    uid - policy->subid_first <= (policy->subid_users + 1) * policy->subid_per_user)
+		return ces_error_set(err, CES_E_HOST,
+				     "your uid lies inside the policy's subordinate_ids");
+	/* two first runs at once must not take one slot; for five seconds, since every start comes
+	 * here, and a caller may freeze this process by the cgroup that it is in */
+	if (fd < 0 || ces_cleanroom_lock(fd, CES_LOCK_SECONDS, &left) < 0)
+		return ces_error_errno(err, CES_E_HOST, "reading the subordinate ids");
+	result = base_locked(policy, store, fd, uid, ret, err);
+	ces_cleanroom_unlock(fd, left);
+	return result;
 }

@@ -18,6 +18,7 @@
 #include "common/num.h"
 #include "common/paths.h"
 #include "helper/beneath.h"
+#include "helper/cleanroom.h"
 #include "helper/store_internal.h"
 
 /* The hex part of a digest that was checked: a safe file name. */
@@ -312,13 +313,17 @@ static int open_grants(const struct ces_store *store, uid_t uid, int *ret, struc
 	return ces_beneath_own_dir(store->grants, name, ret, err);
 }
 
-/* For changing grants: of two changes at once the second sees what the first did. */
-static int lock_grants(const struct ces_store *store, uid_t uid, int *ret, struct ces_error *err)
+/* For changing grants: of two changes at once the second sees what the first did. For five seconds:
+ * the caller may freeze this process by the cgroup that it is in, and others come to his grants too
+ * when they clear after his dead runs. Ended by ces_cleanroom_unlock. */
+static int lock_grants(const struct ces_store *store, uid_t uid, int *ret, unsigned *ret_left,
+		       struct ces_error *err)
 {
 	if (open_grants(store, uid, ret, err) < 0)
 		return -1;
-	return flock(*ret, LOCK_EX) < 0 ? ces_error_errno(err, CES_E_HOST, "locking the grants")
-					: 0;
+	return ces_cleanroom_lock(*ret, CES_LOCK_SECONDS, ret_left) < 0
+		   ? ces_error_errno(err, CES_E_HOST, "locking the grants")
+		   : 0;
 }
 
 /* A grant's file is named by the hash of its reference: no byte of a reference becomes a path. */
@@ -335,11 +340,15 @@ int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct
 {
 	CES_CLEANUP_FD int dir = -1;
 	char name[CES_DIGEST_LENGTH + 1];
+	unsigned left;
+	int result;
 
-	if (lock_grants(store, uid, &dir, err) < 0)
+	if (lock_grants(store, uid, &dir, &left, err) < 0)
 		return -1;
 	grant_name(grant->reference, name);
-	return ces_store_write_record(dir, name, &ces_grant_schema, grant, err);
+	result = ces_store_write_record(dir, name, &ces_grant_schema, grant, err);
+	ces_cleanroom_unlock(dir, left);
+	return result;
 }
 
 int ces_store_read_grant(const struct ces_store *store, uid_t uid, const char *reference,
@@ -360,17 +369,12 @@ int ces_store_read_grant(const struct ces_store *store, uid_t uid, const char *r
 	return -1;
 }
 
-void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *reference,
-			 const char *digest)
+static void use_locked(int dir, const char *name, const char *digest)
 {
-	CES_CLEANUP_FD int dir = -1;
-	char name[CES_DIGEST_LENGTH + 1];
 	struct ces_grant grant;
 	struct ces_error ignored;
 
-	grant_name(reference, name);
-	if (lock_grants(store, uid, &dir, &ignored) < 0 ||
-	    ces_store_read_record(dir, name, &ces_grant_schema, &grant, &ignored) < 0)
+	if (ces_store_read_record(dir, name, &ces_grant_schema, &grant, &ignored) < 0)
 		return;
 	grant.used = (uint64_t)time(NULL);
 	if (strcmp(grant.digest, digest) == 0)
@@ -378,20 +382,51 @@ void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *r
 	ces_wire_free(&ces_grant_schema, &grant);
 }
 
+void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *reference,
+			 const char *digest)
+{
+	CES_CLEANUP_FD int dir = -1;
+	char name[CES_DIGEST_LENGTH + 1];
+	struct ces_error ignored;
+	unsigned left;
+
+	grant_name(reference, name);
+	if (lock_grants(store, uid, &dir, &left, &ignored) < 0)
+		return;
+	use_locked(dir, name, digest);
+	ces_cleanroom_unlock(dir, left);
+}
+
 int ces_store_remove_grant(const struct ces_store *store, uid_t uid, const char *reference,
 			   struct ces_error *err)
 {
 	CES_CLEANUP_FD int dir = -1;
 	char name[CES_DIGEST_LENGTH + 1];
+	unsigned left;
+	int failed;
 
-	if (lock_grants(store, uid, &dir, err) < 0)
+	if (lock_grants(store, uid, &dir, &left, err) < 0)
 		return -1;
 	grant_name(reference, name);
-	if (unlinkat(dir, name, 0) == 0)
+	failed = unlinkat(dir, name, 0) == 0 ? 0 : errno;
+	ces_cleanroom_unlock(dir, left);
+	errno = failed;
+	if (failed == 0)
 		return 0;
-	return errno == ENOENT
+	return failed == ENOENT
 		   ? ces_error_set(err, CES_E_NOTFOUND, "you have no image %s here", reference)
 		   : ces_error_errno(err, CES_E_HOST, "removing %s", reference);
+}
+
+bool ces_store_expire_grant(const struct ces_store *store, uid_t uid, const char *reference)
+{
+	CES_CLEANUP_FD int dir = -1;
+	char name[CES_DIGEST_LENGTH + 1];
+	struct ces_error ignored;
+
+	grant_name(reference, name);
+	return open_grants(store, uid, &dir, &ignored) == 0 && flock(dir, LOCK_EX | LOCK_NB) == 0 &&
+	       unlinkat(dir, name, 0) == 0;
 }
 
 void ces_store_each_grant(const struct ces_store *store, uid_t uid,

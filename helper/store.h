@@ -89,6 +89,9 @@ void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *r
 int ces_store_remove_grant(const struct ces_store *store, uid_t uid, const char *reference,
 			   struct ces_error *err);
 
+/* The same without ever waiting for whoever changes the user's grants. Whether it is gone. */
+bool ces_store_expire_grant(const struct ces_store *store, uid_t uid, const char *reference);
+
 /* Calls each for every grant of a user. Damaged ones are passed over. */
 void ces_store_each_grant(const struct ces_store *store, uid_t uid,
 			  void (*each)(const struct ces_grant *, void *), void *context);

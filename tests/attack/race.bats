@@ -143,3 +143,20 @@ store_is_held() { ! flock -s -w 0.05 $store/lock true; }
 	seq 100000 130000 | (cd $store/grants && xargs rmdir)
 	[ "${failed:-0}" -eq 0 ]
 }
+
+subids_are_held() { ! flock -w 0.05 $store/subids true; }
+
+@test "D05: a helper that is frozen while it looks for its ids does not keep others from starting" {
+	pull bob $open/tools:1 -q
+	who=bob inside -- true
+	inside -- true
+	# many users, for it to be caught
+	seq 100000 200000 >> $store/subids
+	delegated "ces-client run -q $open/tools:1 true"
+	freeze_when subids_are_held
+	who=bob inside -- true || failed=1
+	echo 1 > $frozen/cgroup.kill
+	eventually rmdir $frozen
+	sed -i '/^[12][0-9]\{5\}$/d' $store/subids
+	[ "${failed:-0}" -eq 0 ]
+}

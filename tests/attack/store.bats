@@ -83,6 +83,23 @@ hangs() # IMAGE
 	have alice tools
 }
 
+@test "J04: while somebody's grants are being changed, what others had for long enough goes" {
+	empty_store
+	have alice tools
+	lab_policy '.defaults.retain_images = "1s"'
+	have alice stroke
+	pull bob $open/suid:1 -q
+	[ "$(layers)" -eq 3 ]
+	sleep 2.1 # so long they are kept
+	flock $store/grants/4401 sleep 600 3>&- &
+	holder=$!
+	ces-client clean
+	pkill -KILL -P $holder # (flock's child has the lock too)
+	[ "$(layers)" -eq 2 ]
+	ces-client clean
+	[ "$(layers)" -eq 1 ]
+}
+
 @test "J04: retain_images run: the image leaves the disk with its run, also while somebody else's goes on" {
 	pull bob $open/tools:1 -q
 	lab_policy '.defaults.retain_images = "run"'
