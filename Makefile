@@ -159,6 +159,8 @@ vm-check:
 	@tests/lib/deps.sh --build --test --package --vm
 	$(SUBMAKE) all $(DRIVERS)
 	@VERSION=$(VERSION) tests/vm/check.sh
+vm-slurm:
+	@CES_TESTS=tests/vm/slurm.sh $(MAKE) --no-print-directory vm-check
 check-workloads:
 	@tests/lib/deps.sh --build --test --workloads
 	$(SUBMAKE) all
@@ -198,6 +200,7 @@ help:
 	@echo 'sudo make check    unit and end-to-end tests, with crun and runc (SANITIZE=address,undefined)'
 	@echo 'sudo make check-workloads  databases, notebooks and batch jobs in images of Debian packages'
 	@echo 'sudo make vm-check the end-to-end tests in virtual machines: cgroup v2, systemd, Linux 6.1'
+	@echo 'sudo make vm-slurm CES in the jobs of a real Slurm, in a virtual machine'
 	@echo 'sudo make vm-selinux  CES under SELinux, enforcing, in a virtual machine'
 	@echo 'sudo make bench    start, pull and memory beside crun, bwrap, podman, igzip | tar'
 	@echo 'sudo make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) (BINDIR LIBEXECDIR MANDIR DOCDIR UNITDIR ...); uninstall'
@@ -212,4 +215,4 @@ clean:
 
 -include tests/lib/*.mk
 -include $(shell find $(B) -name 'vm*' -prune -o -name '*.d' -print 2>/dev/null)
-.PHONY: all unit install uninstall rpm deps demo check check-workloads selinux vm-check vm-selinux bench size format lint fuzz help clean
+.PHONY: all unit install uninstall rpm deps demo check check-workloads selinux vm-check vm-slurm vm-selinux bench size format lint fuzz help clean

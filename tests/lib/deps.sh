@@ -4,7 +4,8 @@
 # deps.sh [--list] [--build|--test|--bench|--lint|--package|--selinux|--vm|--workloads|--tree|--enforcing]...
 # (nothing said: --build --test) --selinux: what builds the policy module. --vm: what makes and runs the virtual machines of
 # tests/vm; --workloads: what makes the images of tests/workloads and talks to what runs in them; --tree: what is in a
-# virtual machine, beside --test; --enforcing: what one with SELinux has beside these. --list only tells.
+# virtual machine, beside --test; --enforcing and --slurm: what one with SELinux, or with Slurm, has beside these. --list
+# only tells.
 # Touches nothing when everything is there, so that it needs a network only the first time.
 set -euo pipefail
 
@@ -23,6 +24,7 @@ apt_tree="systemd systemd-sysv libpam-systemd udev dbus kmod linux-image-amd64 i
 
 apt_selinux="selinux-policy-dev checkpolicy semodule-utils policycoreutils m4"
 apt_enforcing="selinux-policy-default policycoreutils auditd"
+apt_slurm="slurmctld slurmd slurm-client munge"
 
 dnf_build="gcc make glibc-devel pkgconf-pkg-config libcap-devel libseccomp-devel libcurl-devel json-c-devel
 	nettle-devel libarchive-devel isa-l-devel zlib-devel libzstd-devel"

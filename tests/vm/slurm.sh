@@ -1,0 +1,200 @@
+#!/bin/bash
+# CES from its package on a cluster of one node (site.sh): Debian's Slurm, with munge, systemd and cgroup v2; task/cgroup
+# holds jobs to their memory and devices. `make vm-slurm`.
+# shellcheck source=tests/vm/site.sh
+. "$(dirname "${BASH_SOURCE[0]}")/site.sh"
+
+cluster()
+{
+	hostname node1
+	echo '127.0.0.1 node1' >> /etc/hosts
+	mknod -m 666 /dev/nvidia0 c 195 0
+	mknod -m 666 /dev/nvidia1 c 195 1
+	cat > /etc/slurm/slurm.conf <<-EOF
+	ClusterName=ces
+	SlurmctldHost=node1
+	SlurmUser=slurm
+	StateSaveLocation=/var/spool/slurmctld
+	SlurmdSpoolDir=/var/spool/slurmd
+	SlurmctldPidFile=/run/slurmctld.pid
+	SlurmdPidFile=/run/slurmd.pid
+	ProctrackType=proctrack/cgroup
+	TaskPlugin=task/cgroup
+	SelectType=select/cons_tres
+	SelectTypeParameters=CR_Core_Memory
+	GresTypes=gpu
+	MessageTimeout=60
+	NodeName=node1 CPUs=1 RealMemory=1500 Gres=gpu:2
+	PartitionName=all Nodes=ALL Default=YES OverSubscribe=FORCE:8
+	EOF
+	printf 'CgroupPlugin=cgroup/v2\nConstrainRAMSpace=yes\nConstrainSwapSpace=yes\nConstrainDevices=yes\n' > /etc/slurm/cgroup.conf
+	printf 'NodeName=node1 Name=gpu File=/dev/nvidia[0-1]\n' > /etc/slurm/gres.conf
+	install -d -o slurm -g slurm /var/spool/slurmctld
+	systemctl start dbus.socket munge slurmctld slurmd
+	eventually bash -c "sinfo --noheader --format %t | grep -x idle" || { tail -n 30 /var/log/slurm/*.log; return 1; }
+}
+
+# Devices that nobody serves: an open that is allowed fails with ENXIO, one that is not with EPERM.
+gpus()
+{
+	{ printf 'Character devices:\n195 nvidia\n'; tail -n +2 /proc/devices; } > /tmp/devices
+	mount --bind /tmp/devices /proc/devices
+	install -d -m 755 /etc/cdi
+	jq -n '{cdiVersion: "0.5.0", kind: "nvidia.com/gpu", devices: [range(2) |
+		{name: "\(.)", containerEdits: {deviceNodes: [{path: "/dev/nvidia\(.)"}]}}]}' > /etc/cdi/nvidia.json
+	jq '.defaults.gpus.max = 2' /etc/ces/policy.json > /tmp/policy.json
+	cp /tmp/policy.json /etc/ces/policy.json
+}
+
+tools=ghcr.io/epcced/tools:1
+
+# A batch job of these lines; its number is in $job, and what it says in $said.
+batch() # OPTION... -- LINES
+{
+	local options=()
+	while [ "$1" != -- ]; do options+=("$1"); shift; done
+	rm -f /safe_data/nsh-2024-0001/go /home/ada/outputs_*/up
+	job=$(printf '#!/bin/sh\n%s\n' "$2" | as_ada sbatch --parsable --output=/home/ada/job.%j "${options[@]}")
+	said=/home/ada/job.$job
+}
+
+# The job's run is up: its number is in $number.
+started()
+{
+	eventually bash -c 'ls /home/ada/outputs_*/up' || { cat "$said"; return 1; }
+	number=$(ls /home/ada/outputs_*/up)
+	number=${number%/up} number=${number##*_}
+}
+
+in_state() { scontrol show job "$job" | grep -w "JobState=$1"; }
+
+job_cgroups() { find /sys/fs/cgroup -type d -name "job_$job"; }
+
+below_its_job()
+{
+	batch --mem=200 -- "ces-client run -q $tools sh -c '$until_go'"
+	started
+	cat "/proc/$(long_pid)/cgroup"
+	grep -E "slurmstepd.scope/job_$job/step_batch/user/ces/$(id -u ada)/$number(/|$)" "/proc/$(long_pid)/cgroup"
+	[ "$(cat "$(job_cgroups)/memory.max")" = $((200 << 20)) ]
+	ends_well
+	eventually in_state COMPLETED
+	eventually test -z "$(job_cgroups)"
+}
+
+step()
+{
+	as_ada srun --mem=200 ces-client run -q $tools cat /proc/self/cgroup > /tmp/said
+	cat /tmp/said
+	as_ada srun --mem=200 ces-client run -q $tools sh -c 'echo out; echo err >&2; exit 7' > /tmp/out 2> /tmp/err && status=0 || status=$?
+	cat /tmp/out /tmp/err
+	[ "$status" = 7 ]
+	[ "$(cat /tmp/out)" = out ]
+	grep -x err /tmp/err
+}
+
+memory()
+{
+	install -m 755 build/tests/hog_driver /safe_data/nsh-2024-0001/hog
+	batch --mem=100 -- "ces-client run $tools /safe_data/hog heap 300; echo status \$?"
+	eventually grep -q status "$said"
+	cat "$said"
+	grep 'killed at a memory limit of your batch job' "$said"
+	grep -x 'status 137' "$said"
+	tail -n 1 /var/log/ces/audit.jsonl | jq -e '.reason == "memory limit" and .peak_memory < 105000000'
+	batch --mem=400 -- "ces-client run -q $tools /safe_data/hog heap 300; echo status \$?"
+	eventually grep -q status "$said"
+	cat "$said"
+	grep -x 'took it all' "$said"
+}
+
+# Where ces-client is the job's own process (srun, or exec in a script), the job's end waits for the run's.
+cancelled()
+{
+	batch --mem=200 -- "exec ces-client run -q $tools sh -c '$until_go'"
+	started
+	scancel "$job"
+	eventually in_state CANCELLED
+	eventually nothing_of_it
+	eventually no pgrep -U ada
+	eventually no pgrep -x 'ces-helper|crun'
+	eventually bash -c "! find /sys/fs/cgroup -type d -name job_$job | grep ."
+	[ ! -d "/home/ada/scratch_$number" ]
+	ces-policy audit list --run "$number" | tail -n 1 | grep -v 'helper died'
+}
+
+# A warning before the end (sbatch --signal) is the program's: it writes what it has and goes on.
+warned()
+{
+	batch --mem=200 -- "exec srun ces-client run -q $tools sh -c 'trap \"echo warned\" USR1; $until_go'"
+	started
+	scancel --signal=USR1 "$job"
+	eventually grep -x warned "$said"
+	ends_well
+	eventually in_state COMPLETED
+}
+
+# A script that is ended before the client: Slurm kills what is left at once.
+script_cancelled()
+{
+	batch --mem=200 -- "ces-client run -q $tools sh -c '$until_go'; true"
+	started
+	scancel "$job"
+	eventually in_state CANCELLED
+	gone_with_its_job
+}
+
+gone_with_its_job()
+{
+	eventually no pgrep -U ada
+	eventually no pgrep -x 'ces-helper|crun'
+	systemctl start ces-janitor.service
+	nothing_of_it
+	ces-policy audit list --run "$number"
+}
+
+# Slurm kills what a job leaves behind, CES's own process too: only directories are left, which the janitor clears.
+detached()
+{
+	batch --mem=200 -- "ces-client run -d $tools sh -c '$until_go'; until [ -e outputs_*/up ]; do sleep 0.2; done"
+	started
+	eventually in_state COMPLETED
+	gone_with_its_job
+}
+
+# Which devices a run in a job gets, and which not.
+devices()
+{
+	gpus
+	batch --gres=gpu:1 --mem=200 -- "env | grep CUDA; ces-client run -q --gpu $tools sh -c 'echo gets \$NVIDIA_VISIBLE_DEVICES; ls /dev'
+		CUDA_VISIBLE_DEVICES=0,1 ces-client run -q --gpu=1 $tools true; echo status \$?
+		CUDA_VISIBLE_DEVICES=0,1 ces-client run -q --gpu=2 $tools true; echo end \$?"
+	eventually grep -q '^end' "$said"
+	cat "$said"
+	grep -x 'gets 0' "$said"
+	grep -x 'end 125' "$said"
+	no grep nvidia1 "$said"
+	batch --mem=200 -- "ces-client run -q --gpu $tools true; echo end \$?"
+	eventually grep -q '^end' "$said"
+	cat "$said"
+	grep -x 'end 125' "$said"
+	batch --gres=gpu:2 --mem=200 -- "ces-client run -q --gpu=2 $tools sh -c 'echo gets \$NVIDIA_VISIBLE_DEVICES'; echo end \$?"
+	eventually grep -q '^end' "$said"
+	cat "$said"
+	grep -x 'gets 0,1' "$said"
+	umount /proc/devices
+}
+
+site_registry
+echo 1..10
+check "from nothing to a first run, by the lines of ces(7)" first_run
+check "a cluster of one node" cluster
+check "a run in a batch job is in a cgroup below the job's, and the job ends with it" below_its_job
+check "a run as a job's step: its output and its status are the step's" step
+check "a run in a job has the memory of the job and no more, and is told so" memory
+check "scancel ends a run whole, and nothing of it or of the job is left" cancelled
+check "a warning that the job asked for reaches the program, and ends nothing" warned
+check "scancel of a script that dies first: no process is left, and the janitor clears the rest" script_cancelled
+check "a detached run ends with the job that started it" detached
+check "a run gets the GPUs that the job may open and no others" devices
+finish
