@@ -172,7 +172,7 @@ vm-selinux:
 	@B=$(B) tests/vm/selinux/check.sh
 bench:
 	@tests/lib/deps.sh --build --test --bench
-	$(SUBMAKE) all $(B)/timeit $(B)/stream
+	$(SUBMAKE) all $(B)/timeit $(B)/stream $(B)/tests/cuda_driver
 	@B=$(B) tests/bench/bench.sh
 $(B)/timeit: $(call obj,tests/bench/timeit.c)
 	$(CC) $(LINKHARD) -o $@ $^

@@ -39,8 +39,7 @@ fake_driver()
 	jq -r '.containerEdits.mounts[].hostPath | select(startswith("/usr/"))' "$sample" > $lab/driver-files
 	while read -r f; do install -D /dev/null "$f"; done < $lab/driver-files
 	printf '#!/bin/sh\necho the driver says $1\n' > /usr/bin/nvidia-smi
-	printf '#include <unistd.h>\n__attribute__((constructor)) static void hi(void) { write(1, "libcuda is here\\n", 16); }\n' |
-		gcc -shared -fPIC -x c - -Wl,-soname,libcuda.so.1 -o /usr/lib64/libcuda.so.$driver
+	install -m 755 "${B:-build}/tests/cuda_driver" /usr/lib64/libcuda.so.$driver
 	ln -sf libcuda.so.$driver /usr/lib64/libcuda.so.1
 	ln -sf libnvidia-nvvm.so.$driver /usr/lib64/libnvidia-nvvm.so.4
 	printf '#!/bin/sh\ntouch %s/hook-ran\n' $lab > /usr/bin/nvidia-cdi-hook
