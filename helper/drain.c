@@ -1,8 +1,9 @@
 /* Reads what nobody else will, and forgets it. Must not read a byte while the keeper lives: that
  * one keeps the log.
  *
- * Who controls what: the pipes are the caller's, who may keep, fill or close any end of them; all
- * that comes of it is that this process reads more or less of nothing. */
+ * Who controls what: the caller chose the pipes, and may keep, fill or close any end of them; all
+ * that comes of it is that this process reads more or less of nothing. They are opened with his own
+ * rights: of a FIFO that he may only write to, others read. */
 #include "helper/drain.h"
 
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 #define PAUSE_US                                                                                   \
 	1000 /* between chunks: output at full speed must not cost a cpu outside the cgroup */
 
-void ces_drain_open(struct ces_drain *drain, bool wanted)
+void ces_drain_open(struct ces_drain *drain, const struct ces_caller *caller, bool wanted)
 {
 	struct stat st;
 	char path[32];
@@ -25,8 +26,11 @@ void ces_drain_open(struct ces_drain *drain, bool wanted)
 	*drain = (struct ces_drain){{-1, -1}, false};
 	for (int i = 0; wanted && i < 2; i++) {
 		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", STDOUT_FILENO + i);
-		if (fstat(STDOUT_FILENO + i, &st) == 0 && S_ISFIFO(st.st_mode))
-			drain->out[i] = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		if (fstat(STDOUT_FILENO + i, &st) < 0 || !S_ISFIFO(st.st_mode))
+			continue;
+		ces_caller_enter(caller);
+		drain->out[i] = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		ces_caller_leave();
 	}
 }
 

@@ -423,7 +423,8 @@ void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 	};
 	int status = 0;
 
-	ces_drain_open(&watch.drain, (plan->request->flags & CES_FLAG_DETACH) != 0);
+	ces_drain_open(&watch.drain, &plan->session->caller,
+		       (plan->request->flags & CES_FLAG_DETACH) != 0);
 	let_stdio_go();
 	take_signals(&watch);
 	wait_for_end(&watch);

@@ -57,3 +57,22 @@ odd_fd() { run as alice timeout 30 "$CES_TOP/tests/attack/odd_fds.py" "$@" $open
 	done
 	nothing_left_behind
 }
+
+@test "A07: a FIFO that the caller may only write to is not read, though a run's output goes there" {
+	mkfifo -m 622 /srv/fifo
+	exec 8<> /srv/fifo
+	# a detached run, whose keeper then goes: its output is read by nobody, or by the helper
+	as alice sh -c "exec '$CES_TOP/tests/lib/frame.py' u64:1:2 u64:2:8 field:3:$open/tools:1 field:11:sleep field:11:600 wrap:1 > /srv/fifo" \
+		3>&- 8>&- &
+	eventually pgrep -xf 'sleep 600'
+	pkill -KILL -f lib/frame.py
+	eventually no pgrep -f lib/frame.py
+	for i in 1 2 3; do
+		sleep 0.3
+		echo "of others' $i" >&8
+	done
+	run timeout 2 head -n 3 <&8
+	exec 8>&-
+	ces alice stop "$(ces alice ps --format json | jq -r '.[0].run')"
+	[ "$output" = "of others' 1"$'\n'"of others' 2"$'\n'"of others' 3" ]
+}
