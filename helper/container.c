@@ -26,8 +26,9 @@
 #include "common/io.h"
 #include "helper/beneath.h"
 
-#define FD_GATE   3
-#define FD_REPORT 4
+#define FD_GATE    3
+#define FD_REPORT  4
+#define FD_JOURNAL 5
 
 /* Written to the report pipe in one piece; both ends are this program. */
 struct failure {
@@ -62,13 +63,20 @@ static void check_parent(void)
 		_exit(125);
 }
 
-static void bring_loopback_up(void)
+/* By far the slowest of the namespaces: it is made here, while the parent builds the tree. Until
+ * the parent has been told this process is in the host's network. */
+static void make_network(void)
 {
-	CES_CLEANUP_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	CES_CLEANUP_FD int fd = -1;
 
+	if (unshare(CLONE_NEWNET) < 0)
+		fail("network namespace");
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
 		fail("bringing lo up");
+	if (write(FD_GATE, "", 1) != 1)
+		_exit(125);
 }
 
 static void write_sysctl(const char *path, const char *value)
@@ -127,7 +135,6 @@ static void set_up(const struct ces_plan *plan)
 		fail("mounting /proc");
 	if (sethostname(plan->hostname, strlen(plan->hostname)) < 0)
 		fail("hostname");
-	bring_loopback_up();
 	/* no user namespace inside: most local kernel exploits begin with one */
 	write_sysctl("/proc/sys/user/max_user_namespaces", "0");
 	for (size_t i = 0; i < plan->n_mounts; i++)
@@ -172,12 +179,9 @@ static void execute(const struct ces_plan *plan)
 static void child(const struct ces_plan *plan, const struct ces_cgroup *cgroup, int gate,
 		  int report)
 {
-	const int fds[] = {gate, report};
+	const int fds[] = {gate, report, plan->session->journal.fd};
 	int joined = ces_cgroup_join(cgroup);
 
-	/* no durable record, no run; meanwhile the parent builds the tree */
-	if (fdatasync(plan->session->journal.fd) < 0)
-		_exit(125);
 	if ((plan->request->flags & CES_FLAG_INTERACTIVE) == 0 && !plan->tty) {
 		CES_CLEANUP_FD int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
@@ -190,6 +194,10 @@ static void child(const struct ces_plan *plan, const struct ces_cgroup *cgroup, 
 	for (int fd = 0; fd <= FD_REPORT; fd++)
 		if (fcntl(fd, F_SETFD, fd > STDERR_FILENO ? FD_CLOEXEC : 0) < 0)
 			_exit(125);
+	make_network();
+	/* no durable record, no run */
+	if (fdatasync(FD_JOURNAL) < 0 || close(FD_JOURNAL) < 0)
+		_exit(125);
 	wait_at_gate();
 	ces_process_become(0, 0); /* of the namespace */
 	check_parent();
@@ -198,27 +206,18 @@ static void child(const struct ces_plan *plan, const struct ces_cgroup *cgroup, 
 	execute(plan);
 }
 
-static int open_userns(pid_t pid, int *ret, struct ces_error *err)
-{
-	char path[64];
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
-	*ret = open(path, O_RDONLY | O_CLOEXEC);
-	return *ret < 0 ? ces_error_errno(err, CES_E_HOST, "user namespace") : 0;
-}
-
 int ces_container_start(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 			struct ces_container *ret, struct ces_error *err)
 {
-	static const uint64_t spaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
-				       CLONE_NEWUTS | CLONE_NEWCGROUP;
-	CES_CLEANUP_FD int gate_read = -1;
+	static const uint64_t spaces =
+	    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+	CES_CLEANUP_FD int gate_inside = -1;
 	CES_CLEANUP_FD int report_write = -1;
 	int gate[2], report[2], side;
 
-	if (pipe2(gate, O_CLOEXEC) < 0)
-		return ces_error_errno(err, CES_E_HOST, "pipe");
-	gate_read = gate[0];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gate) < 0)
+		return ces_error_errno(err, CES_E_HOST, "socket pair");
+	gate_inside = gate[0];
 	ret->gate = gate[1];
 	if (pipe2(report, O_CLOEXEC) < 0)
 		return ces_error_errno(err, CES_E_HOST, "pipe");
@@ -230,11 +229,21 @@ int ces_container_start(const struct ces_plan *plan, const struct ces_cgroup *cg
 	if (side == 0) {
 		close(ret->gate); /* or its own copy would keep the gate from ever reading end of
 				     file */
-		child(plan, cgroup, gate_read, report_write);
+		child(plan, cgroup, gate_inside, report_write);
 	}
 	if (ces_idmap_write(ret->process.pid, &plan->map, err) < 0)
 		return -1;
-	return open_userns(ret->process.pid, &ret->userns, err);
+	return ces_process_namespace(&ret->process, "user", &ret->userns, err);
+}
+
+int ces_container_ready(const struct ces_container *container, struct ces_error *err)
+{
+	char byte;
+
+	/* the byte stays there for who asks next; there is none when the child has ended */
+	return recv(container->gate, &byte, 1, MSG_PEEK) == 1
+		   ? 0
+		   : ces_error_set(err, CES_E_HOST, "the container has no network namespace");
 }
 
 int ces_container_release(struct ces_container *container, struct ces_error *err)

@@ -7,7 +7,8 @@
 
 struct ces_container {
 	struct ces_process process;
-	int gate;   /* write end: one byte releases it; closing it ends it */
+	int gate;   /* a byte comes when its namespaces are whole, one goes to release it; closing
+		       it ends it */
 	int report; /* read end: what went wrong before the runtime was executed; end of file =
 		       executed */
 	int userns;
@@ -22,6 +23,10 @@ struct ces_container {
  * meanwhile. */
 int ces_container_start(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 			struct ces_container *ret, struct ces_error *err);
+
+/* Waits until its namespaces are whole. Before that its network namespace is the host's: whoever
+ * wants to have to do with it asks first, as often as is needed. */
+int ces_container_ready(const struct ces_container *container, struct ces_error *err);
 
 /* Opens the gate. */
 int ces_container_release(struct ces_container *container, struct ces_error *err);

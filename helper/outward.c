@@ -55,11 +55,9 @@ static int listen_inside(int *ret, struct ces_error *err)
 	struct sockaddr_in address = {.sin_family = AF_INET,
 				      .sin_port = htons(CES_PROXY_PORT),
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int on = 1;
 
-	/* lo has no address yet there: it comes up when the container is released (ip(7)) */
-	if (fd < 0 || setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) < 0 ||
-	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, BACKLOG) < 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(fd, BACKLOG) < 0)
 		return ces_error_errno(err, CES_E_HOST, "the proxy's port in the container");
 	*ret = ces_steal_fd(&fd);
 	return 0;

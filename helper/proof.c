@@ -86,7 +86,8 @@ int ces_proof_begin(const struct ces_container *container, struct ces_proof *ret
 {
 	CES_CLEANUP_FD int proc = -1;
 
-	if (open_proc(container->process.pid, &proc, err) < 0)
+	if (ces_container_ready(container, err) < 0 ||
+	    open_proc(container->process.pid, &proc, err) < 0)
 		return -1;
 	for (size_t i = 0; i < CES_SPACES; i++)
 		if (read_space(proc, spaces[i], &ret->made[i], err) < 0)

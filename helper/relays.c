@@ -17,11 +17,9 @@
 
 int ces_relay_netns(const struct ces_container *container, int *ret, struct ces_error *err)
 {
-	char path[64];
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)container->process.pid);
-	*ret = open(path, O_RDONLY | O_CLOEXEC);
-	return *ret < 0 ? ces_error_errno(err, CES_E_HOST, "network namespace") : 0;
+	return ces_container_ready(container, err) < 0
+		   ? -1
+		   : ces_process_namespace(&container->process, "net", ret, err);
 }
 
 static int spawn(int netns, const int *fds, size_t n_fds, struct ces_process *ret,

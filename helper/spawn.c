@@ -16,7 +16,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -151,10 +150,19 @@ int ces_spawn_worker(const struct ces_spawn *how, struct ces_process *ret, struc
 	return 0;
 }
 
+int ces_process_namespace(const struct ces_process *process, const char *name, int *ret,
+			  struct ces_error *err)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)process->pid, name);
+	*ret = open(path, O_RDONLY | O_CLOEXEC);
+	return *ret < 0 ? ces_error_errno(err, CES_E_HOST, "%s namespace", name) : 0;
+}
+
 int ces_userns_make(const struct ces_idmap *map, int *ret, struct ces_error *err)
 {
 	struct ces_process holder = CES_PROCESS_NONE;
-	char path[64];
 	pid_t parent = getpid();
 	int side = ces_process_clone(CLONE_NEWUSER, -1, &holder);
 	int result;
@@ -170,12 +178,8 @@ int ces_userns_make(const struct ces_idmap *map, int *ret, struct ces_error *err
 		_exit(0);
 	}
 	result = ces_idmap_write(holder.pid, map, err);
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)holder.pid);
-	if (result == 0) {
-		*ret = open(path, O_RDONLY | O_CLOEXEC);
-		if (*ret < 0)
-			result = ces_error_errno(err, CES_E_HOST, "user namespace");
-	}
+	if (result == 0)
+		result = ces_process_namespace(&holder, "user", ret, err);
 	(void)ces_process_end(&holder, true);
 	return result;
 }

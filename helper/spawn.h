@@ -34,6 +34,10 @@ struct ces_spawn {
  * argument vector and environment are constants. It dies with this process. */
 int ces_spawn_worker(const struct ces_spawn *how, struct ces_process *ret, struct ces_error *err);
 
+/* Opens a namespace of it: "user", "net". */
+int ces_process_namespace(const struct ces_process *process, const char *name, int *ret,
+			  struct ces_error *err);
+
 /* Makes a user namespace with this map, owned by root, and returns an fd of it. Nothing runs in it.
  */
 int ces_userns_make(const struct ces_idmap *map, int *ret, struct ces_error *err);
