@@ -27,6 +27,7 @@
 #include "helper/store_internal.h"
 
 #define LINE_MAX_BYTES 98304 /* 35 mounts of 1.3 KiB and the rest */
+#define LINE_BYTES     4096  /* as a rule */
 
 /* "SEQ DIGEST BOOT\n", SEQ in 20 digits */
 #define HEAD_BYTES (20 + 1 + CES_DIGEST_LENGTH + 1 + CES_BOOT_LENGTH + 1)
@@ -107,26 +108,25 @@ static int open_current(const struct ces_journal *journal, struct ces_error *err
  * is there. */
 static int read_tail(int fd, struct place *ret, struct ces_error *err)
 {
-	char tail[LINE_MAX_BYTES + 1];
+	char tail[LINE_MAX_BYTES + 1], *line = NULL;
+	off_t most = LINE_BYTES;
 	struct stat st;
-	off_t start;
-	ssize_t n;
-	char *line;
+	ssize_t n = 0;
 
 	*ret = (struct place){0};
 	if (fstat(fd, &st) < 0)
 		return ces_error_errno(err, CES_E_HOST, "the journal");
 	if (st.st_size == 0)
 		return 0;
-	start = st.st_size > LINE_MAX_BYTES ? st.st_size - LINE_MAX_BYTES : 0;
-	n = pread(fd, tail, LINE_MAX_BYTES, start);
-	if (n <= 0)
-		return ces_error_errno(err, CES_E_HOST, "reading the journal");
-	ret->torn = tail[n - 1] != '\n';
-	if (!ret->torn)
-		n--;
+	for (; line == NULL && most <= LINE_MAX_BYTES; most *= LINE_MAX_BYTES / LINE_BYTES) {
+		n = pread(fd, tail, (size_t)most, st.st_size > most ? st.st_size - most : 0);
+		if (n <= 0)
+			return ces_error_errno(err, CES_E_HOST, "reading the journal");
+		ret->torn = tail[n - 1] != '\n';
+		n -= !ret->torn;
+		line = memrchr(tail, '\n', (size_t)n);
+	}
 	tail[n] = '\0';
-	line = memrchr(tail, '\n', (size_t)n);
 	line = line == NULL ? tail : line + 1;
 	ces_digest_of(line, (size_t)(tail + n - line), ret->digest);
 	if (strncmp(line, "{\"seq\":", 7) == 0)

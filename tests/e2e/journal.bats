@@ -198,6 +198,25 @@ verified() # FILES
 	done
 }
 
+@test "a record follows the one before, however long that was" {
+	inside -- true
+	cp -p $journal $lab/kept
+	cp -p $head $lab/kept.head
+	for length in 4094 4095 4096 4097 9000 98000; do
+		last=$(tail -n 1 $journal)
+		line=$(jq -nc --argjson seq "$(($(jq .seq <<< "$last") + 1))" \
+			--arg prev "sha256:$(printf %s "$last" | sha256sum | cut -d' ' -f1)" '{$seq, $prev, event: "test", long: ""}')
+		printf '%s%0*d"}\n' "${line%\"\}}" $((length - ${#line} - 1)) 0 >> $journal
+		[ "$(tail -n 1 $journal | wc -c)" -eq $length ]
+		run ces alice pull open.tre.test/other/x
+		run tests/lib/chain.py $journal
+		echo "$length: $output"
+		[ "$status" -eq 0 ]
+	done
+	cp -p $lab/kept $journal
+	cp -p $lab/kept.head $head
+}
+
 @test "only root can read it" {
 	for f in $journal $head; do
 		[ "$(stat -c '%U %a' $f)" = "root 600" ]
