@@ -20,8 +20,8 @@
 #define WAY_MAX       (CES_PLACE_MAX + 64)
 #define CPU_PERIOD_US 100000ull
 
-enum { V1_MEMORY, V1_CPU, V1_CPUACCT, V1_PIDS };
-static const char *const v1_names[CES_CGROUP_V1] = {"memory", "cpu", "cpuacct", "pids"};
+enum { V1_MEMORY, V1_CPU, V1_PIDS };
+static const char *const v1_names[CES_CGROUP_V1] = {"memory", "cpu", "pids"};
 
 static int open_hierarchy(const char *path, long magic)
 {
@@ -427,7 +427,7 @@ static void read_processes(const struct ces_cgroup *cgroup, const struct level *
 void ces_cgroup_read(const struct ces_cgroup *cgroup, const struct ces_policy_limits *limits,
 		     struct ces_cgroup_usage *ret)
 {
-	int memory = cgroup->v1[V1_MEMORY], cpu = cgroup->v1[V1_CPUACCT];
+	int memory = cgroup->v1[V1_MEMORY];
 	struct level run, user;
 
 	run.v2 = cgroup->v2;
@@ -435,8 +435,8 @@ void ces_cgroup_read(const struct ces_cgroup *cgroup, const struct ces_policy_li
 	open_user(cgroup, &user);
 	ret->peak_memory = memory >= 0 ? read_number(memory, "memory.max_usage_in_bytes", "")
 				       : read_number(cgroup->v2, "memory.peak", "");
-	ret->cpu_us = cpu >= 0 ? read_number(cpu, "cpuacct.usage", "") / 1000
-			       : read_number(cgroup->v2, "cpu.stat", "usage_usec ");
+	/* which v2 has without the controller too (cgroup-v2.rst, cpu.stat) */
+	ret->cpu_us = read_number(cgroup->v2, "cpu.stat", "usage_usec ");
 	ret->out_of_memory =
 	    (memory >= 0 ? read_number(memory, "memory.oom_control", "oom_kill ")
 			 : read_number(cgroup->v2, "memory.events", "oom_kill ")) > 0;
@@ -475,7 +475,7 @@ void ces_cgroup_clear(const struct ces_run_record *record)
 		return;
 	(void)snprintf(cgroup.name, sizeof(cgroup.name), "ces/%u/%s", (uid_t)record->uid,
 		       record->run);
-	for (size_t i = 0; i < record->cgroups.n; i++)
+	for (size_t i = 0; i < record->cgroups.n && i < CES_HIERARCHIES; i++)
 		(void)snprintf(cgroup.place.path[i], CES_PLACE_MAX, "%s", record->cgroups.v[i]);
 	path_of(&cgroup, CES_HIERARCHY_V2, cgroup.name, way);
 	cgroup.v2 = ces_beneath_open(cgroup.root, way, O_RDONLY | O_DIRECTORY, 0);

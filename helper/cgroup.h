@@ -14,7 +14,7 @@
 #include "common/image.h"
 #include "helper/place.h"
 
-#define CES_CGROUP_V1 (CES_HIERARCHIES - 1) /* memory, cpu, cpuacct, pids */
+#define CES_CGROUP_V1 (CES_HIERARCHIES - 1) /* memory, cpu, pids */
 
 struct ces_cgroup {
 	int root;                   /* of v2 */
@@ -29,7 +29,7 @@ struct ces_cgroup {
 
 #define CES_CGROUP_NONE                                                                            \
 	{                                                                                          \
-		.root = -1, .v2 = -1, .v1_root = {-1, -1, -1, -1}, .v1 = {-1, -1, -1, -1},         \
+		.root = -1, .v2 = -1, .v1_root = {-1, -1, -1}, .v1 = {-1, -1, -1},                 \
 	}
 
 /* Finds the place of a new run and makes nothing: its record names the place first, so that whoever

@@ -17,7 +17,7 @@
 #define TEXT_MAX 65536
 
 /* As in the second field of /proc/PID/cgroup; v2 has none there. */
-static const char *const controllers[CES_HIERARCHIES] = {"", "memory", "cpu", "cpuacct", "pids"};
+static const char *const controllers[CES_HIERARCHIES] = {"", "memory", "cpu", "pids"};
 
 /* "PREFIX" and digits, or anything where any is set; up to the next slash. */
 static bool named(const char *part, size_t length, const char *prefix, bool any)

@@ -143,7 +143,7 @@ places=()
 	end 1
 	echo "$at"
 	if has_v1; then
-		for h in memory cpu cpuacct pids; do
+		for h in memory cpu pids; do
 			[ ! -d $groups/$h ] || grep -qx "$groups/$h/slurm/uid_4401/job_77/step_0/ces/4401" <<< "$at"
 		done
 		grep -qx "$v2/ces/4401" <<< "$at"
@@ -253,7 +253,7 @@ places=()
 }
 
 @test "in the cgroup of ces.service, where systemd has delegated one" {
-	for h in $v2 $groups/{memory,cpu,cpuacct,pids}; do
+	for h in $v2 $groups/{memory,cpu,pids}; do
 		[ ! -d $h/cgroup.procs ] && [ -e $h/cgroup.procs ] || continue
 		make $h/system.slice/ces.service
 	done
@@ -274,7 +274,7 @@ places=()
 
 @test "in the cgroup that the policy names" {
 	lab_policy '.host.cgroup_parent = "/research.slice/runs"'
-	for h in $v2 $groups/{memory,cpu,cpuacct,pids}; do
+	for h in $v2 $groups/{memory,cpu,pids}; do
 		[ -e $h/cgroup.procs ] || continue
 		make $h/research.slice/runs
 	done
