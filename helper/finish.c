@@ -147,21 +147,21 @@ static void read_log(const struct ces_plan *plan, struct ces_end *end)
 		       ces_config_command(plan), message);
 }
 
-static void report_exited(const struct ces_end *end, const struct ces_cgroup_usage *usage)
+static void report_exited(const struct ces_end *end)
 {
 	struct ces_event_exited event = {.status = (uint64_t)end->status,
 					 .reason = (char *)(uintptr_t)end->reason,
-					 .peak_memory = usage->peak_memory,
-					 .cpu_us = usage->cpu_us};
+					 .peak_memory = end->usage.peak_memory,
+					 .cpu_us = end->usage.cpu_us};
 
 	if (end->text[0] != '\0')
 		event.text = (char *)(uintptr_t)end->text;
 	ces_report_send(&ces_event_exited_schema, &event, true);
 }
 
-static int record_end(const struct ces_finish *finish, const struct ces_cgroup_usage *usage,
-		      struct ces_error *err)
+static int record_end(const struct ces_finish *finish, struct ces_error *err)
 {
+	const struct ces_cgroup_usage *usage = &finish->end.usage;
 	const struct ces_session *session = finish->plan->session;
 	const struct ces_journal_subject about = {
 	    session->uid,      session->caller.user,     finish->plan->decision->project,
@@ -188,7 +188,7 @@ static void settle_entry(const struct ces_finish *finish, bool recorded, bool cl
 
 /* What the run leaves in the store. With retain_images "run" its image goes with it, and so must
  * its entry in the register first, which would keep it. */
-static void settle_image(const struct ces_finish *finish, bool ran, bool recorded, bool clean)
+static void settle_image(struct ces_finish *finish, bool ran, bool recorded, bool clean)
 {
 	struct ces_session *session = (struct ces_session *)(uintptr_t)finish->plan->session;
 	bool forget = ran && finish->plan->decision->retain == CES_RETAIN_RUN;
@@ -232,7 +232,6 @@ static bool clean_run(struct ces_finish *finish, bool started)
 int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 {
 	const struct ces_plan *plan = finish->plan;
-	struct ces_cgroup_usage usage = {0};
 	bool ran, clean;
 
 	ces_cgroup_kill(&finish->cgroup);
@@ -245,13 +244,12 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 		result = ces_container_failure(&finish->container, err);
 	if (result == 0)
 		read_log(plan, &finish->end);
-	ces_cgroup_read(&finish->cgroup, &plan->decision->limits, &usage);
 	ces_cgroup_remove(&finish->cgroup);
 	ran = result == 0;
 	clean = clean_run(finish, ran);
 	ces_cleanroom_deadline(END_SECONDS);
 	if (ran)
-		result = record_end(finish, &usage, err);
+		result = record_end(finish, err);
 	/* (the end of one that did not run is recorded with the failure) */
 	settle_image(finish, result == 0, !ran || result == 0, clean);
 	ces_cleanup_close(&finish->record);
@@ -259,7 +257,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	ces_cleanup_close(&finish->container.report);
 	ces_cleanup_close(&finish->container.userns);
 	if (result == 0)
-		report_exited(&finish->end, &usage);
+		report_exited(&finish->end);
 	return result;
 }
 

@@ -359,9 +359,10 @@ static void say_processes(struct ces_end *end, const struct ces_plan *plan,
 }
 
 /* What a limit did to a run that ended by itself: often its own message does not say. */
-static void say_limits(struct ces_end *end, const struct ces_plan *plan,
-		       const struct ces_cgroup_usage *usage)
+static void say_limits(struct ces_end *end, const struct ces_plan *plan)
 {
+	const struct ces_cgroup_usage *usage = &end->usage;
+
 	if (usage->out_of_memory && end->status == 128 + SIGKILL) {
 		end->reason = "memory limit";
 		say_memory(end, plan, usage, "killed");
@@ -376,11 +377,10 @@ static void say_limits(struct ces_end *end, const struct ces_plan *plan,
  * limit: see say_limits. */
 static void judge(const struct watch *watch, int status, struct ces_end *ret)
 {
-	struct ces_cgroup_usage usage;
 	char limit[32];
 
-	ces_cgroup_read(watch->cgroup, &watch->plan->decision->limits, &usage);
 	memset(ret, 0, sizeof(*ret));
+	ces_cgroup_read(watch->cgroup, &watch->plan->decision->limits, &ret->usage);
 	ret->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	/* it was killed in place of a signal that would have ended it */
 	if (watch->number != 0 && ret->status == 128 + SIGKILL)
@@ -393,7 +393,7 @@ static void judge(const struct watch *watch, int status, struct ces_end *ret)
 			(void)snprintf(ret->text, sizeof(ret->text),
 				       "ended at the time limit of %s", limit);
 	} else {
-		say_limits(ret, watch->plan, &usage);
+		say_limits(ret, watch->plan);
 	}
 }
 

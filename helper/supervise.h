@@ -10,6 +10,7 @@ struct ces_end {
 	const char *reason; /* "exit", "signal", "memory limit", "time limit", "stopped", "not
 			       found", ... */
 	char text[CES_ERROR_TEXT]; /* a line for the user, or "" */
+	struct ces_cgroup_usage usage;
 };
 
 /* Returns when the container is gone. stop_fd: see ces_runs_enter. A detached run does not listen
