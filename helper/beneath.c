@@ -211,6 +211,27 @@ int ces_beneath_own_dir(int dirfd, const char *path, int *ret, struct ces_error 
 	return 0;
 }
 
+int ces_beneath_each(int dirfd, void (*each)(int dirfd, const char *name, void *), void *context)
+{
+	CES_CLEANUP_DIR DIR *dir = NULL;
+	const struct dirent *entry;
+	int fd = ces_beneath_open(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
+
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (dir == NULL) {
+		ces_cleanup_close(&fd);
+		return -1;
+	}
+	for (;;) {
+		errno = 0;
+		entry = readdir(dir);
+		if (entry == NULL)
+			return errno == 0 ? 0 : -1;
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			each(dirfd, entry->d_name, context);
+	}
+}
+
 /* The walk below a directory. One open directory a level is kept in a chain on the heap; a
  * directory deeper than LEVELS is taken up to the top if it is to be removed and otherwise refused,
  * which bounds fds (ces-unpack caps images at less). */

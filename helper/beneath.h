@@ -45,6 +45,10 @@ int ces_beneath_own_dir(int dirfd, const char *path, int *ret, struct ces_error 
  * past what it cannot remove and then returns -1. */
 int ces_beneath_empty(int dirfd);
 
+/* Calls each with every name in the directory but "." and "..". -1 with errno when not all of them
+ * could be read: then what was not shown is not known to be absent. */
+int ces_beneath_each(int dirfd, void (*each)(int dirfd, const char *name, void *), void *context);
+
 /* Removes name below dirfd, whatever it is. */
 int ces_beneath_remove(int dirfd, const char *name);
 

@@ -29,7 +29,7 @@ struct hex {
 struct keep {
 	struct hex *v;
 	size_t n, size;
-	bool failed; /* out of memory: keep everything */
+	bool failed; /* not all that names them could be read: keep everything */
 };
 
 static bool has_room(struct keep *keep)
@@ -37,12 +37,15 @@ static bool has_room(struct keep *keep)
 	size_t size = keep->size == 0 ? 64 : keep->size * 2;
 	struct hex *bigger;
 
+	if (keep->failed)
+		return false;
 	if (keep->n < keep->size)
 		return true;
 	bigger = reallocarray(keep->v, size, sizeof(*bigger));
-	keep->failed |= bigger == NULL;
-	if (bigger == NULL)
+	if (bigger == NULL) {
+		keep->failed = true;
 		return false;
+	}
 	keep->v = bigger;
 	keep->size = size;
 	return true;
@@ -82,23 +85,6 @@ static void grant_seen(const struct ces_grant *grant, void *context)
 		keep_add(sweep->images, grant->digest);
 }
 
-/* Calls each with every name in the directory but "." and "..". */
-static void each_name(int parent, void (*each)(int, const char *, void *), void *context)
-{
-	CES_CLEANUP_DIR DIR *dir = NULL;
-	const struct dirent *entry;
-	int fd = ces_beneath_open(parent, ".", O_RDONLY | O_DIRECTORY, 0);
-
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (dir == NULL) {
-		ces_cleanup_close(&fd);
-		return;
-	}
-	while ((entry = readdir(dir)) != NULL)
-		if (entry->d_name[0] != '.')
-			each(parent, entry->d_name, context);
-}
-
 static void user_seen(int parent, const char *name, void *context)
 {
 	struct sweep *sweep = context;
@@ -108,7 +94,8 @@ static void user_seen(int parent, const char *name, void *context)
 	if (ces_num_parse(name, 1, UINT32_MAX, &uid) < 0)
 		return;
 	sweep->uid = (uid_t)uid;
-	ces_store_each_grant(sweep->store, sweep->uid, grant_seen, sweep);
+	sweep->images->failed |=
+	    ces_store_each_grant(sweep->store, sweep->uid, grant_seen, sweep) < 0;
 }
 
 static void run_seen(const struct ces_run_record *record, bool alive, void *context)
@@ -211,16 +198,16 @@ void ces_store_collect(struct ces_store *store, int live_runs)
 		(void)alarm(left);
 		return;
 	}
-	each_name(store->staging, discard_stale, store);
-	each_name(store->grants, user_seen, &sweep);
-	ces_runs_each(live_runs, run_seen, &images);
-	each_name(store->images, discard_unkept, &old_images);
-	each_name(store->images, image_seen, &layers);
-	ces_runs_each_pull(live_runs, pull_seen, &layer_names);
-	each_name(store->layers, discard_unkept, &old_layers);
+	(void)ces_beneath_each(store->staging, discard_stale, store);
+	images.failed |= ces_beneath_each(store->grants, user_seen, &sweep) < 0;
+	images.failed |= ces_runs_each(live_runs, run_seen, &images) < 0;
+	(void)ces_beneath_each(store->images, discard_unkept, &old_images);
+	layer_names.failed |= ces_beneath_each(store->images, image_seen, &layers) < 0;
+	layer_names.failed |= ces_runs_each_pull(live_runs, pull_seen, &layer_names) < 0;
+	(void)ces_beneath_each(store->layers, discard_unkept, &old_layers);
 	free(images.v);
 	free(layer_names.v);
 	(void)flock(store->lock, LOCK_SH);
 	(void)alarm(left);
-	each_name(store->staging, remove_trash, NULL);
+	(void)ces_beneath_each(store->staging, remove_trash, NULL);
 }

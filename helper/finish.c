@@ -379,10 +379,10 @@ void ces_finish_all_dead(struct ces_session *session)
 {
 	struct dead dead = {.session = session, .others = true};
 
-	ces_runs_each_pull(session->runs, finish_pull, session);
-	ces_runs_each(session->runs, finish_one, &dead);
+	(void)ces_runs_each_pull(session->runs, finish_pull, session);
+	(void)ces_runs_each(session->runs, finish_one, &dead);
 	dead.kept = true;
-	ces_runs_each(session->runs, finish_one, &dead);
+	(void)ces_runs_each(session->runs, finish_one, &dead);
 }
 
 /* In a process of its own, with locks of its own (a flock belongs to the open file, which a fork
@@ -402,8 +402,8 @@ static void finish_left(struct ces_session *session)
 	ces_journal_close(&session->journal);
 	if (ces_journal_open(&session->journal, &ignored) < 0)
 		return;
-	ces_runs_each(session->runs, finish_one, &others);
-	ces_runs_each(session->runs, finish_one, &kept);
+	(void)ces_runs_each(session->runs, finish_one, &others);
+	(void)ces_runs_each(session->runs, finish_one, &kept);
 }
 
 void ces_finish_dead(struct ces_session *session)
@@ -412,8 +412,8 @@ void ces_finish_dead(struct ces_session *session)
 	struct dead dead = {.session = session, .own = true};
 	int side;
 
-	ces_runs_each_pull(session->runs, finish_pull, session);
-	ces_runs_each(session->runs, finish_one, &dead);
+	(void)ces_runs_each_pull(session->runs, finish_pull, session);
+	(void)ces_runs_each(session->runs, finish_one, &dead);
 	if (!dead.left)
 		return;
 	/* Another user's directories may hang or be huge, and what could not be cleaned before may

@@ -28,7 +28,7 @@ static void report_done(void)
 int ces_verb_images(struct ces_session *session, struct ces_error *err)
 {
 	(void)err;
-	ces_store_each_grant(&session->store, session->uid, report_image, NULL);
+	(void)ces_store_each_grant(&session->store, session->uid, report_image, NULL);
 	report_done();
 	return 0;
 }

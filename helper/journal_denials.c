@@ -120,8 +120,9 @@ int ces_journal_append_denial(const struct ces_journal *journal, uid_t uid,
 	return result;
 }
 
-static void flush_one(const struct ces_journal *journal, const char *name)
+static void flush_one(int dir, const char *name, void *context)
 {
+	const struct ces_journal *journal = context;
 	CES_CLEANUP_FD int fd = -1;
 	struct ces_error ignored;
 	struct bucket bucket;
@@ -131,7 +132,7 @@ static void flush_one(const struct ces_journal *journal, const char *name)
 	if (strncmp(name, NAME, strlen(NAME)) != 0 ||
 	    ces_num_parse(name + strlen(NAME), 0, UINT32_MAX, &uid) < 0)
 		return;
-	fd = ces_beneath_open(journal->dir, name, O_RDWR | O_NONBLOCK, 0);
+	fd = ces_beneath_open(dir, name, O_RDWR | O_NONBLOCK, 0);
 	if (fd < 0 || ces_cleanroom_lock(fd, 2 * CES_LOCK_SECONDS, &left) < 0)
 		return;
 	bucket = read_bucket(fd);
@@ -142,15 +143,5 @@ static void flush_one(const struct ces_journal *journal, const char *name)
 
 void ces_journal_flush(const struct ces_journal *journal)
 {
-	CES_CLEANUP_DIR DIR *dir = NULL;
-	const struct dirent *entry;
-	int fd = ces_beneath_open(journal->dir, ".", O_RDONLY | O_DIRECTORY, 0);
-
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (dir == NULL) {
-		ces_cleanup_close(&fd);
-		return;
-	}
-	while ((entry = readdir(dir)) != NULL)
-		flush_one(journal, entry->d_name);
+	(void)ces_beneath_each(journal->dir, flush_one, (void *)(uintptr_t)journal);
 }

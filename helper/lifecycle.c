@@ -59,7 +59,7 @@ int ces_verb_runs(struct ces_session *session, struct ces_error *err)
 	struct search all = {.uid = session->uid, .report = true};
 
 	(void)err;
-	ces_runs_each(session->runs, look, &all);
+	(void)ces_runs_each(session->runs, look, &all);
 	return done();
 }
 
@@ -70,7 +70,7 @@ static int find(const struct ces_session *session, struct search *search, struct
 	search->wanted = session->request.run;
 	if (search->wanted == NULL)
 		return ces_error_set(err, CES_E_USAGE, "name a run; ces-client ps lists yours");
-	ces_runs_each(session->runs, look, search);
+	(void)ces_runs_each(session->runs, look, search);
 	if (search->run[0] == '\0')
 		return ces_error_set(err, CES_E_NOTFOUND,
 				     "you have no live run %s; ces-client ps lists yours",

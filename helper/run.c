@@ -102,7 +102,8 @@ static int check_runs(const struct ces_plan *plan, struct ces_error *err)
 	unsigned long long most = plan->decision->limits.runs;
 	unsigned long long all = plan->session->policy->user_limits.runs;
 
-	ces_runs_each(plan->session->runs, count_run, &count);
+	if (ces_runs_each(plan->session->runs, count_run, &count) < 0)
+		return ces_error_errno(err, CES_E_HOST, "reading the register of runs");
 	if (count.taken)
 		return ces_error_set(err, CES_E_LIMIT,
 				     "you have a live run named %s already; choose another --name",

@@ -146,8 +146,14 @@ static void remove_unborn(int runs, const char *name)
 		ces_runs_leave(runs, name);
 }
 
-static void look(int runs, const char *name,
-		 void (*each)(const struct ces_run_record *, bool, void *), void *context)
+struct listing {
+	void (*each)(const struct ces_run_record *, bool, void *);
+	void *context;
+	bool pulls, failed;
+};
+
+/* What is gone by now, or was never whole, is nobody's. */
+static int look(int runs, const char *name, const struct listing *listing)
 {
 	CES_CLEANUP_FD int dir = ces_beneath_open(runs, name, O_RDONLY | O_DIRECTORY, 0);
 	struct ces_run_record record;
@@ -155,46 +161,39 @@ static void look(int runs, const char *name,
 	bool alive;
 
 	if (dir < 0)
-		return;
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
 	alive = flock(dir, LOCK_EX | LOCK_NB) < 0;
 	if (ces_store_read_record(dir, "record", &ces_run_record_schema, &record, &err) < 0)
-		return;
+		return err.code == CES_E_HOST ? -1 : 0;
 	if (strcmp(record.run, name) == 0)
-		each(&record, alive, context);
+		listing->each(&record, alive, listing->context);
 	ces_wire_free(&ces_run_record_schema, &record);
+	return 0;
 }
 
-static void each_of(int runs, bool pulls, void (*each)(const struct ces_run_record *, bool, void *),
-		    void *context)
+static void show(int runs, const char *name, void *context)
 {
-	CES_CLEANUP_DIR DIR *dir = NULL;
-	const struct dirent *entry;
-	int fd = ces_beneath_open(runs, ".", O_RDONLY | O_DIRECTORY, 0);
+	struct listing *listing = context;
+	bool pull = strncmp(name, CES_RUNS_PULL, strlen(CES_RUNS_PULL)) == 0;
 
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (dir == NULL) {
-		ces_cleanup_close(&fd);
-		return;
-	}
-	while ((entry = readdir(dir)) != NULL) {
-		bool pull = strncmp(entry->d_name, CES_RUNS_PULL, strlen(CES_RUNS_PULL)) == 0;
-
-		if (pull == pulls &&
-		    ces_run_valid(entry->d_name + (pull ? strlen(CES_RUNS_PULL) : 0)))
-			look(runs, entry->d_name, each, context);
-		else if (strncmp(entry->d_name, ".new-", 5) == 0)
-			remove_unborn(runs, entry->d_name);
-	}
+	if (pull == listing->pulls && ces_run_valid(name + (pull ? strlen(CES_RUNS_PULL) : 0)))
+		listing->failed |= look(runs, name, listing) < 0;
+	else if (strncmp(name, ".new-", 5) == 0)
+		remove_unborn(runs, name);
 }
 
-void ces_runs_each(int runs, void (*each)(const struct ces_run_record *, bool, void *),
-		   void *context)
+int ces_runs_each(int runs, void (*each)(const struct ces_run_record *, bool, void *),
+		  void *context)
 {
-	each_of(runs, false, each, context);
+	struct listing listing = {.each = each, .context = context};
+
+	return ces_beneath_each(runs, show, &listing) < 0 || listing.failed ? -1 : 0;
 }
 
-void ces_runs_each_pull(int runs, void (*each)(const struct ces_run_record *, bool, void *),
-			void *context)
+int ces_runs_each_pull(int runs, void (*each)(const struct ces_run_record *, bool, void *),
+		       void *context)
 {
-	each_of(runs, true, each, context);
+	struct listing listing = {.each = each, .context = context, .pulls = true};
+
+	return ces_beneath_each(runs, show, &listing) < 0 || listing.failed ? -1 : 0;
 }

@@ -38,13 +38,14 @@ void ces_runs_keep(int runs, const char *run);
 /* Whether the record is of such a run. */
 bool ces_runs_is_kept(const struct ces_run_record *record);
 
-/* Calls each for every readable record; alive: its helper lives. */
-void ces_runs_each(int runs, void (*each)(const struct ces_run_record *, bool alive, void *),
-		   void *context);
+/* Calls each for every record; alive: its helper lives. -1 when the register could not be read, or
+ * one of them: whoever goes by what is not there must not go on. */
+int ces_runs_each(int runs, void (*each)(const struct ces_run_record *, bool alive, void *),
+		  void *context);
 
 /* The same for pulls under way, which are no runs to anybody but who clears after the dead. */
-void ces_runs_each_pull(int runs, void (*each)(const struct ces_run_record *, bool alive, void *),
-			void *context);
+int ces_runs_each_pull(int runs, void (*each)(const struct ces_run_record *, bool alive, void *),
+		       void *context);
 #define CES_RUNS_PULL "pull-" /* then ten digits: the name of one */
 
 #endif

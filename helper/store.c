@@ -429,30 +429,38 @@ bool ces_store_expire_grant(const struct ces_store *store, uid_t uid, const char
 	       unlinkat(dir, name, 0) == 0;
 }
 
-void ces_store_each_grant(const struct ces_store *store, uid_t uid,
-			  void (*each)(const struct ces_grant *, void *), void *context)
+struct listing {
+	void (*each)(const struct ces_grant *, void *);
+	void *context;
+	bool failed;
+};
+
+static void show_grant(int dir, const char *name, void *context)
 {
-	CES_CLEANUP_DIR DIR *dir = NULL;
-	const struct dirent *entry;
+	struct listing *listing = context;
+	struct ces_grant grant;
+	struct ces_error err;
+
+	/* 64 hex digits; temporary names are longer */
+	if (strlen(name) != 64)
+		return;
+	if (ces_store_read_record(dir, name, &ces_grant_schema, &grant, &err) < 0) {
+		listing->failed |= err.code == CES_E_HOST;
+		return;
+	}
+	listing->each(&grant, listing->context);
+	ces_wire_free(&ces_grant_schema, &grant);
+}
+
+int ces_store_each_grant(const struct ces_store *store, uid_t uid,
+			 void (*each)(const struct ces_grant *, void *), void *context)
+{
+	struct listing listing = {each, context, false};
+	CES_CLEANUP_FD int dir = -1;
 	struct ces_error ignored;
-	int fd;
 
-	if (open_grants(store, uid, &fd, &ignored) < 0)
-		return;
-	dir = fdopendir(fd);
-	if (dir == NULL) {
-		close(fd);
-		return;
-	}
-	while ((entry = readdir(dir)) != NULL) {
-		struct ces_grant grant;
-
-		/* 64 hex digits; temporary names are longer */
-		if (strlen(entry->d_name) != 64 ||
-		    ces_store_read_record(fd, entry->d_name, &ces_grant_schema, &grant, &ignored) <
-			0)
-			continue;
-		each(&grant, context);
-		ces_wire_free(&ces_grant_schema, &grant);
-	}
+	if (open_grants(store, uid, &dir, &ignored) < 0 ||
+	    ces_beneath_each(dir, show_grant, &listing) < 0)
+		return -1;
+	return listing.failed ? -1 : 0;
 }

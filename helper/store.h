@@ -92,9 +92,11 @@ int ces_store_remove_grant(const struct ces_store *store, uid_t uid, const char 
 /* The same without ever waiting for whoever changes the user's grants. Whether it is gone. */
 bool ces_store_expire_grant(const struct ces_store *store, uid_t uid, const char *reference);
 
-/* Calls each for every grant of a user. Damaged ones are passed over. */
-void ces_store_each_grant(const struct ces_store *store, uid_t uid,
-			  void (*each)(const struct ces_grant *, void *), void *context);
+/* Calls each for every grant of a user. Damaged ones are passed over; -1 when not all could be
+ * read.
+ */
+int ces_store_each_grant(const struct ces_store *store, uid_t uid,
+			 void (*each)(const struct ces_grant *, void *), void *context);
 
 /* Removes staging of dead pulls, grants that are past their time, and then images and layers that
  * no grant and no live run needs. live_runs is an fd of /run/ces. Does nothing when a pull or a

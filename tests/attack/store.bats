@@ -69,10 +69,10 @@ hangs() # IMAGE
 	have alice tools
 	rm -f $lab/go
 	hangs bad.tre.test/bad-wait-layers/shared:good # the layer of tools, and one of its own
-	eventually bash -c "ls $store/staging | grep -q ."
+	eventually compgen -G "$store/staging/*"
 	ces alice rmi $open/tools:1
 	[ "$(layers)" -eq 1 ]
-	ls $store/staging | grep -q .
+	compgen -G "$store/staging/*"
 	touch $lab/go
 	wait $client
 	client=
@@ -98,6 +98,25 @@ hangs() # IMAGE
 	[ "$(layers)" -eq 2 ]
 	ces-client clean
 	[ "$(layers)" -eq 1 ]
+}
+
+@test "M02: a collection that cannot read all that it looks at throws nothing away" {
+	empty_store
+	have alice stroke
+	pull bob $open/suid:1 -q
+	stays bob $open/suid:1
+	ces bob rmi $open/suid:1 # from here on the run alone keeps it
+	contents() { find $store/images $store/layers -mindepth 2 -maxdepth 2 | sort; }
+	all=$(contents)
+	[ "$(wc -l <<< "$all")" -eq 5 ]
+	for call in openat2 getdents64; do
+		for ((n = 1; n <= 40; n++)); do
+			strace -f -qq -o /dev/null -e trace=$call -e inject=$call:error=ENOMEM:when=$n ces-client clean > /dev/null 2>&1 || true
+			[ "$(contents)" = "$all" ] || { echo "$call $n: $(contents)"; return 1; }
+		done
+	done
+	ces alice run -q $open/stroke:1 true
+	goes
 }
 
 @test "J04: retain_images run: the image leaves the disk with its run, also while somebody else's goes on" {
