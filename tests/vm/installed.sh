@@ -110,8 +110,8 @@ upgraded()
 	ends_well
 }
 
-# A login with a session of systemd-logind's, by PAM. Its last words are the number of a run.
-login_() { su --login ada --command "$*"; }
+# A login with a session of systemd-logind's, by PAM.
+login_() { su --login ada --shell /bin/bash --command "$(printf '%q ' "$@")"; }
 
 logged_out() { [ -z "$(loginctl list-sessions --no-legend | grep -w ada)" ] && ! pgrep -U ada -f 'sleep [9]99'; }
 
@@ -123,7 +123,7 @@ logged_in_and_out()
 	printf '[Login]\nKillUserProcesses=yes\n' > /etc/systemd/logind.conf.d/kill.conf
 	systemctl restart dbus.socket systemd-logind
 	rm -f /safe_data/nsh-2024-0001/go
-	login_ "setsid sleep 999 > /dev/null 2>&1 &
+	login_ sh -c "setsid sleep 999 > /dev/null 2>&1 &
 		setsid ces-client run ghcr.io/epcced/tools:1 sh -c 'trap exit TERM; echo up > /safe_outputs/attached
 			while :; do sleep 0.1; done' > /dev/null 2>&1 &
 		ces-client run -d ghcr.io/epcced/tools:1 sh -c '$until_go'
@@ -146,6 +146,17 @@ logged_in_and_out()
 	ces-policy audit list --run "$number"
 	rm /etc/systemd/logind.conf.d/kill.conf
 	systemctl restart systemd-logind
+}
+
+# Detached by a login, so that CES's own process is in the unit's cgroup too.
+stopped()
+{
+	long_run login_
+	grep -r . /sys/fs/cgroup/system.slice/ces.service/ces/helpers/cgroup.procs
+	systemctl stop ces.service
+	nothing_of_it
+	ces-policy audit list --run "$number" | tail -n 1 | grep -v 'helper died'
+	systemctl start ces.service
 }
 
 # By its unit, with all that the unit takes away from it.
@@ -177,7 +188,7 @@ removed()
 }
 
 site_registry
-echo 1..9
+echo 1..10
 check "from nothing to a first run, by the lines of ces(7)" first_run
 check "doctor says fit, with every check of the package's answered" fit
 check "doctor finds each thing broken, and what it says to type mends it" broken_and_mended
@@ -185,6 +196,7 @@ check "doctor finds what a command cannot mend: a nosuid mount, no runtime, date
 check "runs are in the cgroup that systemd delegates" delegated
 check "an upgrade leaves the run alive, and the units as they were" upgraded
 check "a detached run goes on through a logout that ends all else (logind, KillUserProcesses)" logged_in_and_out
+check "the end of ces.service is the end of the runs in it, whole" stopped
 check "the janitor, hardened by its unit, clears what a killed run left" janitor
 check "removal leaves the run to its end, and keeps store, journal and policy" removed
 finish
