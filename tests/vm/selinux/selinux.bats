@@ -12,14 +12,26 @@ setup_file()
 	have alice tools
 	cp /bin/busybox $probe
 	chcon -t ces_probe_exec_t $probe
+	setenforce 1 # (here, whatever the machine was started with)
 }
 setup() { remember; }
 teardown()
 {
 	setenforce 1
 	restorecon -RF /usr/libexec/ces /etc/ces
+	logs_in_as unconfined_u
 	lab_policy
 	rm -rf /root/scratch
+}
+
+# As a login does it: where the policy keeps users apart, the home is of the same SELinux user.
+logs_in_as() # SELINUX-USER
+{
+	chcon -R -u "$1" /home/alice
+	case $1 in
+	user_u) CES_AS_LABEL=user_u:user_r:user_t:s0 ;;
+	unconfined_u) CES_AS_LABEL=unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023 ;;
+	esac
 }
 
 # Runs an applet in DOMAIN as root. Without a program of that name the tests of the machine know these denials from others.
@@ -112,18 +124,25 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 }
 
 @test "a user enters the domain of ces-helper alone" {
-	for label in unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023 user_u:user_r:user_t:s0; do
-		role=${label#*:} role=${role%%:*}
+	for user in unconfined_u user_u; do
+		logs_in_as $user
+		role=${CES_AS_LABEL#*:} role=${role%%:*}
 		for name in fetch unpack relay; do
-			CES_AS_LABEL=$label run as alice runcon -r "$role" -t ces_${name}_t /usr/libexec/ces/ces-$name
-			echo "$label $name: $output"
+			run as alice runcon -r "$role" -t ces_${name}_t /usr/libexec/ces/ces-$name
+			echo "$user $name: $output"
 			[[ $output == "runcon: "*"ermission denied"* ]]
 		done
-		CES_AS_LABEL=$label run as alice runcon -r "$role" -t ces_runtime_t /usr/bin/crun
-		[[ $output == "runcon: "* ]]
-		CES_AS_LABEL=$label run as alice runcon -r "$role" -t ces_container_t /bin/sh
-		[[ $output == "runcon: "* ]]
+		for name in runtime container; do
+			run as alice runcon -u system_u -r system_r -t ces_${name}_t /bin/sh -c 'id -Z'
+			echo "$user $name: $output"
+			[[ $output == "runcon: "*"ermission denied"* ]]
+		done
+		as alice true
 	done
+	# nor has a confined user another domain, now that his role may become the system's
+	run as alice runcon -u system_u -r system_r -t initrc_t /bin/sh -c 'id -Z'
+	echo "initrc_t: $output"
+	[[ $output == "runcon: "*"ermission denied"* ]]
 }
 
 @test "each run is in the container's domain, with categories that its root and scratch share and no other run has" {
@@ -144,8 +163,15 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	[[ $(stat -c %C "/home/alice/outputs_$n/context") == *:ces_data_t:s0 ]]
 }
 
+@test "a container's program is not started as one that raises its privileges: its environment is whole" {
+	run inside -e LD_LIBRARY_PATH=/opt/lib -e TMPDIR=/scratch -- sh -c 'echo $LD_LIBRARY_PATH $TMPDIR; od -An -t u8 -v -w16 /proc/self/auxv'
+	echo "$output"
+	[ "${lines[0]}" = "/opt/lib /scratch" ]
+	grep -qE '^ +23 +0$' <<< "$output" # AT_SECURE
+}
+
 @test "a confined user pulls and runs" {
-	export CES_AS_LABEL=user_u:user_r:user_t:s0
+	logs_in_as user_u
 	pull alice $open/stroke:1 -q
 	run --separate-stderr ces alice run $open/stroke:1
 	echo "$stderr"
