@@ -169,6 +169,7 @@ check-workloads:
 vm-selinux:
 	@tests/lib/deps.sh --build --test --selinux --vm
 	$(SUBMAKE) all selinux $(DRIVERS)
+	@tests/lib/images.sh
 	@B=$(B) tests/vm/selinux/check.sh
 bench:
 	@tests/lib/deps.sh --build --test --bench
