@@ -63,20 +63,33 @@ static void check_labels(struct ces_doctor *doctor, enum ces_grade grade)
 		ces_doctor_find(doctor, "selinux", CES_GRADE_OK, "CES's files have their labels");
 }
 
-static bool is_enforcing(void)
+/* Whether the file has this text and no more, but a newline or NUL. */
+static bool says(const char *path, const char *text)
 {
-	CES_CLEANUP_FD int fd = open(SELINUXFS "/enforce", O_RDONLY | O_CLOEXEC);
-	char state = '0';
+	CES_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char start[16] = "";
 
-	return fd >= 0 && read(fd, &state, 1) == 1 && state == '1';
+	if (fd < 0 || read(fd, start, sizeof(start) - 1) < 0)
+		return false;
+	start[strcspn(start, "\n")] = '\0';
+	return strcmp(start, text) == 0;
+}
+
+/* A kernel that has SELinux and was given no policy calls everything "kernel"; a policy's contexts
+ * have colons. */
+static bool is_on(void)
+{
+	struct statfs fs;
+
+	return statfs(SELINUXFS, &fs) == 0 && (unsigned)fs.f_type == SELINUX_MAGIC &&
+	       !says("/proc/self/attr/current", "kernel");
 }
 
 void ces_doctor_selinux(struct ces_doctor *doctor, const struct ces_policy *policy)
 {
 	bool required = policy != NULL && policy->selinux == CES_SELINUX_REQUIRED;
-	struct statfs fs;
 
-	if (statfs(SELINUXFS, &fs) < 0 || (unsigned)fs.f_type != SELINUX_MAGIC) {
+	if (!is_on()) {
 		ces_doctor_find(doctor, "selinux", required ? CES_GRADE_PROBLEM : CES_GRADE_OK,
 				required ? "SELinux is off, and the policy requires it"
 					 : "SELinux is off; CES does without it");
@@ -87,7 +100,7 @@ void ces_doctor_selinux(struct ces_doctor *doctor, const struct ces_policy *poli
 					  "change host.selinux of the policy");
 		return;
 	}
-	if (is_enforcing()) {
+	if (says(SELINUXFS "/enforce", "1")) {
 		ces_doctor_find(doctor, "selinux", CES_GRADE_OK, "SELinux is enforcing");
 		check_labels(doctor, CES_GRADE_PROBLEM);
 		return;

@@ -8,7 +8,7 @@ set -euo pipefail
 vm_begin vm-selinux
 tests/vm/selinux/tree.sh
 vm_checkout "CI=${CI:-}" "CES_TESTS=${CES_TESTS:-}" "CES_TEST_FILTER=${CES_TEST_FILTER:-}" \
-	"CES_AS_LABEL=${CES_AS_LABEL:-}" "CES_REGISTRIES=${CES_REGISTRIES:-open}"
+	"CES_REGISTRIES=${CES_REGISTRIES:-open}"
 [ -n "${CES_TESTS:-}" ] && number=1 || number=$(grep -vc '^#' tests/vm/selinux/suites)
 # First of all arguments: for this one systemd reads the first line only.
 for ((i = 0; i < number; i++)); do
