@@ -169,7 +169,6 @@ check-workloads:
 vm-selinux:
 	@tests/lib/deps.sh --build --test --selinux --vm
 	$(SUBMAKE) all selinux $(DRIVERS)
-	@tests/lib/images.sh
 	@B=$(B) tests/vm/selinux/check.sh
 bench:
 	@tests/lib/deps.sh --build --test --bench

@@ -40,7 +40,9 @@ fake_driver()
 	while read -r f; do install -D /dev/null "$f"; done < $lab/driver-files
 	printf '#!/bin/sh\necho the driver says $1\n' > /usr/bin/nvidia-smi
 	install -m 755 "${B:-build}/tests/cuda_driver" /usr/lib64/libcuda.so.$driver
-	ln -sf libcuda.so.$driver /usr/lib64/libcuda.so.1
+	# ldconfig's links: nearly every library of the driver's has version 1 as its name
+	for f in /usr/lib64/*.so.$driver; do ln -sf "${f##*/}" "${f%.$driver}.1"; done
+	rm /usr/lib64/libnvidia-nvvm.so.1
 	ln -sf libnvidia-nvvm.so.$driver /usr/lib64/libnvidia-nvvm.so.4
 	printf '#!/bin/sh\ntouch %s/hook-ran\n' $lab > /usr/bin/nvidia-cdi-hook
 	chmod 755 /usr/bin/nvidia-cdi-hook

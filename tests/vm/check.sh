@@ -9,10 +9,7 @@ name=vm parts=()
 [ "${CES_TESTS:-}" != tests/vm/slurm.sh ] || name=vm-slurm parts=(--slurm)
 vm_begin $name
 tests/vm/tree.sh $name "${parts[@]}"
-# Made and pushed here: emulated, that takes minutes.
-tests/lib/images.sh
-[ -d build/images/registry ] ||
-	CES_REGISTRIES=open tests/lib/lab.sh bash -ec '. tests/lib/services.sh; lab_begin; lab_registries; lab_push_all'
+vm_images
 rm -rf build/vm-rpm
 case ${CES_TESTS:-.sh} in
 *.sh) CES_RPM_OUT=build/vm-rpm CES_RPM_NEXT=1 tests/lib/rpm.sh > /dev/null ;;

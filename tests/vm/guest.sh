@@ -2,18 +2,10 @@
 # Inside a virtual machine, as a unit of its systemd: runs its share of the tests, tells their output and their status
 # through the port; the machine is switched off when this ends.
 set -u
-modprobe virtio_console
-udevadm wait --timeout=60 /dev/virtio-ports/ces.results
-exec < /dev/null > /dev/virtio-ports/ces.results 2>&1
-cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
-. build/vm.env
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
+. "$(dirname "${BASH_SOURCE[0]}")/inside.sh"
 
 echo "# $(. /etc/os-release && echo "$PRETTY_NAME"), Linux $(uname -r), $(stat -f -c %T /sys/fs/cgroup) alone," \
 	"controllers: $(cat /sys/fs/cgroup/cgroup.controllers)"
-# Emulated, everything takes several times as long.
-export BATS_TEST_TIMEOUT=300
-number=$(sed -n 's/.*ces\.machine=\([0-9]*\).*/\1/p' /proc/cmdline)
 case $CES_TESTS in
 '') IFS=';' read -ra shares <<< "$(grep -v '^#' tests/vm/suites | sed -n "${number}p")" ;;
 *.sh) shares=("$CES_TESTS") ;;

@@ -5,6 +5,7 @@
 #
 #	vm_begin NAME                       # disks and logs are in build/NAME; one of that name at a time
 #	tests/.../tree.sh                   # makes build/NAME/root.img, vmlinuz and initrd.img
+#	vm_images                           # where the tests pull
 #	vm_checkout VARIABLE=VALUE...       # the second disk; the script finds these in build/vm.env
 #	vm_start SCRIPT KERNEL-ARGUMENT...  # as often as wanted; each is told its number as ces.machine=N. Two run at once,
 #	                                    # and it waits until one of them ends
@@ -52,6 +53,14 @@ vm_stop()
 {
 	[ ${#machines[@]} -eq 0 ] || kill "${machines[@]}" 2> /dev/null || true
 	rm -rf "$vm/checkout"
+}
+
+# Made and pushed here: emulated, that takes minutes.
+vm_images()
+{
+	tests/lib/images.sh
+	[ -d build/images/registry ] || CES_REGISTRIES=open tests/lib/lab.sh bash -ec \
+		'. tests/lib/services.sh; lab_begin; lab_registries; lab_push_all'
 }
 
 # Hard links: the disk is made from them and they go. Of the build, what `make install` and the tests use.

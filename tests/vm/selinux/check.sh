@@ -7,6 +7,7 @@ set -euo pipefail
 
 vm_begin vm-selinux
 tests/vm/selinux/tree.sh
+vm_images
 vm_checkout "CI=${CI:-}" "CES_TESTS=${CES_TESTS:-}" "CES_TEST_FILTER=${CES_TEST_FILTER:-}" \
 	"CES_REGISTRIES=${CES_REGISTRIES:-open}"
 [ -n "${CES_TESTS:-}" ] && number=1 || number=$(grep -vc '^#' tests/vm/selinux/suites)

@@ -2,12 +2,7 @@
 # Inside the virtual machine with SELinux, as a unit of its systemd: installs CES, runs the tests, and fails when the kernel
 # has denied CES anything while they did. The machine is switched off when this ends.
 set -u -o pipefail
-modprobe virtio_console
-udevadm wait --timeout=60 /dev/virtio-ports/ces.results
-exec < /dev/null > /dev/virtio-ports/ces.results 2>&1
-cd "$(dirname "${BASH_SOURCE[0]}")/../../.." || exit 1
-. build/vm.env
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
+. "$(dirname "${BASH_SOURCE[0]}")/../inside.sh"
 export CES_LAB=1 CES_TOP=$PWD CES_TEST_RUNTIME=/usr/bin/crun
 
 echo "# $(. /etc/os-release && echo "$PRETTY_NAME"), Linux $(uname -r), SELinux enforce=$(cat /sys/fs/selinux/enforce), $(id -Z)"
@@ -16,14 +11,11 @@ systemctl start auditd
 setsebool ces_bind_homes on # the tests have "binds" there
 # Root and the users of the tests, as a login on Debian makes them; what tries the domains puts each into its own.
 as_root() { runcon unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023 "$@"; }
-# Emulated, everything takes several times as long.
-export BATS_TEST_TIMEOUT=300
 status=0
 # Every denial as it comes: a machine that runs out of time has told its denials all the same.
 # Not those that tests/vm/selinux/selinux.bats provokes: its program has a name, and a user's runcon is refused.
 denied() { grep --line-buffered -E 'type=(AVC|SELINUX_ERR).*ces_' | grep --line-buffered -vE 'comm="(busybox-probe|runcon)"'; }
 tail -n +1 -F /var/log/audit/audit.log 2> /dev/null | denied &
-number=$(sed -n 's/.*ces\.machine=\([0-9]*\).*/\1/p' /proc/cmdline)
 read -ra suites <<< "${CES_TESTS:-$(grep -v '^#' tests/vm/selinux/suites | sed -n "${number}p")}"
 [ "${suites[*]}" = tests/vm/selinux/selinux.bats ] || become=as_root
 ${become:-} tests/lib/suite.sh ${CES_TEST_FILTER:+-f "$CES_TEST_FILTER"} "${suites[@]}" | tee /run/tap || status=1
