@@ -10,7 +10,7 @@ install -d -m 700 /var/lib/ces /var/log/ces
 systemctl start auditd
 setsebool ces_bind_homes on # the tests have "binds" there
 # Root and the users of the tests, as a login on Debian makes them; what tries the domains puts each into its own.
-as_root() { runcon unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023 "$@"; }
+as_root() { runcon unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023 bash "$@"; }
 status=0
 # Every denial as it comes: a machine that runs out of time has told its denials all the same.
 # Not those that tests/vm/selinux/selinux.bats provokes: its program has a name, and a user's runcon is refused.
