@@ -244,6 +244,7 @@ at_the_memory_limit()
 	mount -o loop $lab/disk /safe_data/nsh-2024-0001/disk
 	dd if=/dev/zero of=/safe_data/nsh-2024-0001/disk/big bs=1M count=160 2> /dev/null
 	chmod 755 /safe_data/nsh-2024-0001/disk
+	[ ! -e /sys/fs/selinux/enforce ] || chcon -R -t ces_data_t /safe_data/nsh-2024-0001/disk
 	sync
 	run --separate-stderr inside -- sh -c 'cat /safe_data/disk/big /safe_data/disk/big | wc -c'
 	umount /safe_data/nsh-2024-0001/disk
