@@ -189,7 +189,6 @@ void ces_store_collect(struct ces_store *store, int live_runs)
 	struct layers layers = {store, &layer_names};
 
 	struct bin old_images = {store, &images}, old_layers = {store, &layer_names};
-
 	unsigned left = alarm(COLLECT_SECONDS);
 
 	/* the shared lock goes first: flock(2) converts by releasing */

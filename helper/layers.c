@@ -124,7 +124,6 @@ static int start_unpacker(struct ces_pull *pull, size_t i, struct layer *layer, 
 				       .max_entries = LAYER_ENTRIES_MAX};
 	CES_CLEANUP_FD int fs = -1;
 	CES_CLEANUP_FD int mount = -1;
-
 	int staged;
 
 	ces_store_lock(pull->store);
