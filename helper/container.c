@@ -169,8 +169,8 @@ static void execute(const struct ces_plan *plan)
 			      NULL};
 
 	(void)snprintf(id, sizeof(id), "%s", plan->hostname);
-	/* without it the kernel would not let this domain execute the runtime */
-	if (ces_selinux_exec_runtime(&plan->selinux) < 0)
+	/* without it the kernel would not let this process execute the runtime */
+	if (ces_selinux_enter_runtime(&plan->selinux) < 0)
 		fail("SELinux context of the runtime");
 	execve(plan->runtime, plan->runc ? runc : crun, environment);
 	fail(plan->runtime);
