@@ -187,7 +187,7 @@ size:
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 lint:
-	@tests/lib/deps.sh --build --test --lint
+	@tests/lib/deps.sh --build --test --selinux --lint
 	@tests/lib/lint.sh $(CFLAGS_ALL)
 FUZZ_SECONDS ?= 60
 fuzz:

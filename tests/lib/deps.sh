@@ -16,7 +16,7 @@ apt_test="check libsubunit-dev bats docker-registry crun runc skopeo apache2-uti
 	python3-yaml zsh fish tmux rpm rpmlint logrotate systemd mandoc"
 apt_bench="bubblewrap podman uidmap isal tar socat"
 apt_package="rpm"
-apt_lint="clang clang-tidy clang-format cppcheck shellcheck"
+apt_lint="clang clang-tidy clang-format cppcheck shellcheck libxml2-utils"
 apt_vm="qemu-system-x86 mmdebstrap debian-archive-keyring e2fsprogs"
 apt_workloads="mmdebstrap debian-archive-keyring chromium postgresql-client"
 apt_tree="systemd systemd-sysv libpam-systemd udev dbus kmod linux-image-amd64 initramfs-tools make bsdutils
@@ -33,7 +33,7 @@ dnf_test="check-devel subunit-devel bats docker-distribution crun runc skopeo ht
 	python3-pyyaml zsh fish tmux rpm-build rpmlint logrotate systemd mandoc"
 dnf_bench="bubblewrap podman shadow-utils-subid isa-l-tools tar socat glibc-static"
 dnf_package="rpm-build systemd-rpm-macros"
-dnf_lint="clang clang-tools-extra cppcheck ShellCheck"
+dnf_lint="clang clang-tools-extra cppcheck ShellCheck libxml2"
 dnf_selinux="selinux-policy-devel checkpolicy policycoreutils m4"
 dnf_vm="qemu-system-x86-core mmdebstrap debian-keyring e2fsprogs"
 dnf_workloads="mmdebstrap debian-keyring chromium postgresql"
