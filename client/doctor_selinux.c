@@ -11,6 +11,7 @@
 
 #include "common/cleanup.h"
 #include "common/paths.h"
+#include "policy/template.h"
 
 #define SELINUXFS "/sys/fs/selinux"
 
@@ -43,6 +44,29 @@ static bool read_type(const char *path, char *ret, size_t size)
 	return true;
 }
 
+/* Whether the file has this text and no more, but a newline or NUL. */
+static bool says(const char *path, const char *text)
+{
+	CES_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char start[16] = "";
+
+	if (fd < 0 || read(fd, start, sizeof(start) - 1) < 0)
+		return false;
+	start[strcspn(start, "\n")] = '\0';
+	return strcmp(start, text) == 0;
+}
+
+/* Whether the loaded policy has such a type: selinuxfs answers a write. Not every confined user may
+ * ask. */
+static bool is_known(const char *type)
+{
+	CES_CLEANUP_FD int fd = open(SELINUXFS "/context", O_RDWR | O_CLOEXEC);
+	char context[256];
+	int n = snprintf(context, sizeof(context), "system_u:object_r:%s:s0", type);
+
+	return fd >= 0 && write(fd, context, (size_t)n) == n;
+}
+
 static void check_labels(struct ces_doctor *doctor, enum ces_grade grade)
 {
 	size_t before = doctor->n;
@@ -54,25 +78,58 @@ static void check_labels(struct ces_doctor *doctor, enum ces_grade grade)
 			continue;
 		ces_doctor_find(doctor, "selinux", grade, "%s is labelled %s instead of %s",
 				labels[i].path, type, labels[i].type);
-		ces_doctor_remedy(doctor,
-				  "as root: load CES's policy module (the package ces-selinux, or "
-				  "semodule -i ces.pp), then: restorecon -RF %s",
+		ces_doctor_remedy(doctor, "as root: %srestorecon -RF %s",
+				  is_known(labels[i].type)
+				      ? ""
+				      : "load CES's policy module (the package ces-selinux, or "
+					"semodule -i ces.pp), then: ",
 				  labels[i].path);
 	}
 	if (doctor->n == before)
 		ces_doctor_find(doctor, "selinux", CES_GRADE_OK, "CES's files have their labels");
 }
 
-/* Whether the file has this text and no more, but a newline or NUL. */
-static bool says(const char *path, const char *text)
+/* Types of file systems that keep no labels, for which the site has a boolean of CES's. */
+static bool is_remote(const char *type)
 {
-	CES_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char start[16] = "";
+	return strcmp(type, "nfs_t") == 0 || strcmp(type, "cifs_t") == 0;
+}
 
-	if (fd < 0 || read(fd, start, sizeof(start) - 1) < 0)
-		return false;
-	start[strcspn(start, "\n")] = '\0';
-	return strcmp(start, text) == 0;
+static void check_data(struct ces_doctor *doctor, const char *path)
+{
+	char type[128];
+
+	if (!read_type(path, type, sizeof(type)) || strcmp(type, "ces_data_t") == 0)
+		return;
+	if (is_remote(type) && says(SELINUXFS "/booleans/ces_use_remote_files", "1 1"))
+		return;
+	ces_doctor_find(doctor, "selinux", CES_GRADE_WARNING,
+			"project data in %s are labelled %s: containers cannot use them", path,
+			type);
+	if (is_remote(type))
+		ces_doctor_remedy(doctor, "as root: setsebool -P ces_use_remote_files on");
+	else if (ces_path_within(path, "/safe_data"))
+		ces_doctor_remedy(doctor, "as root: restorecon -RF /safe_data");
+	else
+		ces_doctor_remedy(doctor,
+				  "as root: semanage fcontext -a -t ces_data_t '%s(/.*)?' && "
+				  "restorecon -RF %s",
+				  path, path);
+}
+
+/* Of the projects that the policy names, what this user can see; not what depends on who asks. */
+static void check_projects(struct ces_doctor *doctor, const struct ces_policy *policy)
+{
+	char path[CES_PATH_TEXT];
+
+	for (size_t i = 0; policy != NULL && i < policy->n_projects; i++) {
+		const struct ces_policy_project *project = &policy->projects[i];
+		const char *source = project->settings.data_source;
+
+		if (source[0] == '/' && strstr(source, "{user}") == NULL &&
+		    ces_template_expand(source, project->name, "", "/", path) == 0)
+			check_data(doctor, path);
+	}
 }
 
 /* A kernel that has SELinux and was given no policy calls everything "kernel"; a policy's contexts
@@ -103,6 +160,7 @@ void ces_doctor_selinux(struct ces_doctor *doctor, const struct ces_policy *poli
 	if (says(SELINUXFS "/enforce", "1")) {
 		ces_doctor_find(doctor, "selinux", CES_GRADE_OK, "SELinux is enforcing");
 		check_labels(doctor, CES_GRADE_PROBLEM);
+		check_projects(doctor, policy);
 		return;
 	}
 	ces_doctor_find(doctor, "selinux", required ? CES_GRADE_PROBLEM : CES_GRADE_WARNING,

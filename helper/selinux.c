@@ -1,5 +1,6 @@
 /* Contexts. Must not decide what a domain may do (selinux/ces.te does), nor read a label of a file
- * to decide by it: what is not labelled as it should be is refused by the kernel. */
+ * to decide by it, but the policy's: what else is not labelled as it should be is refused by the
+ * kernel. */
 #include "helper/selinux.h"
 
 #include <fcntl.h>
@@ -13,10 +14,12 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/paths.h"
 #include "helper/runs.h"
 
 #define SELINUXFS   "/sys/fs/selinux"
 #define HELPER_TYPE "ces_helper_t"
+#define POLICY_TYPE "ces_etc_t"
 
 /* The reference policy's number of categories: c0 to c1023. */
 #define CATEGORIES 1024u
@@ -42,20 +45,38 @@ static bool is_enabled(void)
 	return statfs(SELINUXFS, &fs) == 0 && (unsigned)fs.f_type == SELINUX_MAGIC;
 }
 
-/* user:role:type[:level] */
+/* Whether a context, user:role:type[:level], has this type. */
+static bool has_type(const char *context, const char *wanted)
+{
+	const char *type = strchr(context, ':');
+
+	type = type == NULL ? NULL : strchr(type + 1, ':');
+	if (type == NULL || strncmp(type + 1, wanted, strlen(wanted)) != 0)
+		return false;
+	type += 1 + strlen(wanted);
+	return *type == ':' || *type == '\0';
+}
+
 static bool in_own_domain(void)
 {
 	char context[256];
-	const char *type;
 
-	if (read_text("/proc/self/attr/current", context, sizeof(context)) < 0)
+	return read_text("/proc/self/attr/current", context, sizeof(context)) == 0 &&
+	       has_type(context, HELPER_TYPE);
+}
+
+/* The one label that is looked at here: this domain must be able to read what any program's
+ * configuration may be labelled, so that the kernel would let it read a policy that more domains
+ * than the administrator's may write. Who controls it: root, as the file (policy/read.c). */
+static bool policy_has_label(void)
+{
+	char context[256];
+	ssize_t n = getxattr(CES_POLICY_PATH, "security.selinux", context, sizeof(context) - 1);
+
+	if (n < 0)
 		return false;
-	type = strchr(context, ':');
-	type = type == NULL ? NULL : strchr(type + 1, ':');
-	if (type == NULL || strncmp(type + 1, HELPER_TYPE, strlen(HELPER_TYPE)) != 0)
-		return false;
-	type += 1 + strlen(HELPER_TYPE);
-	return *type == ':' || *type == '\0';
+	context[n] = '\0';
+	return has_type(context, POLICY_TYPE);
 }
 
 int ces_selinux_admit(bool required, bool *ret_on, struct ces_error *err)
@@ -78,6 +99,12 @@ int ces_selinux_admit(bool required, bool *ret_on, struct ces_error *err)
 		return ces_error_set(err, CES_E_HOST,
 				     "SELinux is enforcing, but CES is not in its domain there; "
 				     "your administrator can see why with: ces-client doctor");
+	if (enforcing[0] == '1' && !policy_has_label())
+		return ces_error_set(
+		    err, CES_E_POLICY,
+		    "SELinux is enforcing, but %s is not labelled as CES's policy; "
+		    "your administrator can see why with: ces-client doctor",
+		    CES_POLICY_PATH);
 	*ret_on = on;
 	return 0;
 }
