@@ -167,9 +167,9 @@ check-workloads:
 	@tests/workloads/images.sh
 	@B=$(B) BATS_TEST_TIMEOUT=180 CES_STORE=8G CES_PLAIN_TESTS= CES_TESTS="$${CES_TESTS:-$(wildcard tests/workloads/*.bats)}" tests/lib/check.sh
 vm-selinux:
-	@tests/lib/deps.sh --build --test --selinux --vm
+	@tests/lib/deps.sh --build --test --package --selinux --vm
 	$(SUBMAKE) all selinux $(DRIVERS)
-	@B=$(B) tests/vm/selinux/check.sh
+	@VERSION=$(VERSION) B=$(B) tests/vm/selinux/check.sh
 bench:
 	@tests/lib/deps.sh --build --test --bench
 	$(SUBMAKE) all $(B)/timeit $(B)/stream $(B)/tests/cuda_driver

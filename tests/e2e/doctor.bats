@@ -51,6 +51,7 @@ warned() # PATTERN REMEDY
 	nothing_left_behind
 }
 
+# bats test_tags=without-selinux
 @test "a policy that requires SELinux: unfit where it is off, and nothing is pulled, run or listed" {
 	lab_policy '.host.selinux = "required"'
 	unfit 'selinux +SELinux is off' 'SELINUX=enforcing'
@@ -158,6 +159,7 @@ warned() # PATTERN REMEDY
 
 @test "a full file system below the journal: told, and denied" {
 	mount -t tmpfs -o size=64k,mode=700 full /var/log/ces
+	lab_label
 	head -c 1M /dev/zero > /var/log/ces/full 2> /dev/null || true
 	run --separate-stderr ces alice doctor
 	cause=$(ces alice run $open/tools:1 true 2>&1) && denied=0 || denied=$?
@@ -237,6 +239,7 @@ warned() # PATTERN REMEDY
 
 @test "a store with little space" {
 	mount -t tmpfs -o size=300M,mode=755 small $store
+	lab_label
 	run --separate-stderr ces alice doctor
 	umount $store
 	echo "$output"

@@ -242,6 +242,7 @@ touched() { stat -c %y /run/ces $store/staging; }
 
 @test "with the journal on a full disk nothing of a run is ever entered" {
 	mount -t tmpfs -o mode=700,size=64k ces-full /var/log/ces
+	lab_label
 	install -m 600 /dev/null $journal # (an empty file: there is no page of it with room left)
 	cat /dev/zero > /var/log/ces/filler 2> /dev/null || true
 	remember

@@ -27,6 +27,7 @@ setup_file()
 	real=${CES_TEST_RUNTIME:-/usr/bin/crun}
 	echo "exec $real \"\$@\"" > $deviant/real
 	mv $deviant/runtime $deviant/"$(basename "$real")"
+	! lab_has_selinux || chcon -R -t bin_t $deviant
 }
 setup() { remember; }
 teardown()

@@ -30,6 +30,10 @@ fake_dev()
 	mount --bind /dev/shm $d/shm
 	mount --move $d /dev
 	{ printf 'Character devices:\n195 nvidia\n226 drm\n237 nvidia-caps\n507 nvidia-uvm\n511 kfd\n'; tail -n +2 /proc/devices; } > $lab/devices
+	if lab_has_selinux; then
+		restorecon -RF /dev
+		chcon -t etc_t $lab/devices
+	fi
 	mount --bind $lab/devices /proc/devices
 }
 

@@ -30,12 +30,13 @@ lab_begin()
 	lab_label
 }
 
-# As a package does it. In a lab of a machine without SELinux, or with a kernel that has it and no policy, there is nothing
-# to do.
+# Where a policy of SELinux is loaded: its contexts have colons. (A kernel that has it and no policy calls all "kernel".)
+lab_has_selinux() { [ -e /sys/fs/selinux/enforce ] && grep -q : /proc/self/attr/current; }
+
+# As a package does it.
 lab_label()
 {
-	[ ! -e /etc/selinux/config ] || [ ! -e /sys/fs/selinux/enforce ] ||
-		restorecon -RF /usr/libexec/ces /etc/ces /var/lib/ces /var/log/ces /safe_data
+	! lab_has_selinux || restorecon -RF /usr/libexec/ces /etc/ces /var/lib/ces /var/log/ces /safe_data
 }
 
 lab_users()

@@ -2,15 +2,16 @@
 # From a machine without CES to a first run, by what ces(7) says under FIRST STEPS and nothing else: its command lines
 # are taken from the manual and typed, root's as root, the researcher's as the researcher.
 #
-# first_run.sh MANUAL RPM CA ENDPOINT    as root, on a machine that may be changed: it adds a user, a group, /safe_data.
+# first_run.sh MANUAL CA ENDPOINT RPM...    as root, on a machine that may be changed: it adds a user, a group, /safe_data.
 # What a manual leaves to its reader is done here: dnf where there is none, the two lines that vi changes, the site's own
 # certificate, the researcher's token, the project's data.
 set -euo pipefail
-manual=$1 rpm=$2 ca=$3 endpoint=$4
+manual=$1 ca=$2 endpoint=$3
+shift 3
 user=ada
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cp "$rpm" "$work/"
+cp "$@" "$work/"
 cp "$ca" "$work/proxy-ca.pem"
 
 edit_two_lines() # FILE

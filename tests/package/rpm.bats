@@ -220,7 +220,7 @@ long_run_ends_well()
 	userdel -r alice 2> /dev/null
 	groupdel nsh-2024-0001
 	rm -rf /safe_data/nsh-2024-0001 /etc/ces /run/ces "${store:?}"/* /var/log/ces/*
-	run tests/package/first_run.sh man/ces.7 "$(package)" $lab/ca.pem https://open.tre.test:5001
+	run tests/package/first_run.sh man/ces.7 $lab/ca.pem https://open.tre.test:5001 "$(package)"
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[[ $output == *"stroke-model: mean age"* ]]

@@ -10,10 +10,7 @@ name=vm parts=()
 vm_begin $name
 tests/vm/tree.sh $name "${parts[@]}"
 vm_images
-rm -rf build/vm-rpm
-case ${CES_TESTS:-.sh} in
-*.sh) CES_RPM_OUT=build/vm-rpm CES_RPM_NEXT=1 tests/lib/rpm.sh > /dev/null ;;
-esac
+vm_packages
 vm_checkout "CI=${CI:-}" "CES_RUNTIMES=${CES_RUNTIMES:-crun}" "CES_TESTS=${CES_TESTS:-}" \
 	"CES_REGISTRIES=${CES_REGISTRIES:-open}" # one registry is enough for suites that only run what they pull
 [ -n "${CES_TESTS:-}" ] && number=1 || number=$(grep -vc '^#' tests/vm/suites)

@@ -5,34 +5,6 @@
 # shellcheck source=tests/vm/site.sh
 . "$(dirname "${BASH_SOURCE[0]}")/site.sh"
 
-fit()
-{
-	as_ada ces-client doctor > /tmp/doctor
-	cat /tmp/doctor
-	for c in helper workers policy answer kernel namespaces cgroups services runtime directories journal; do
-		grep -qE "^ok +$c" /tmp/doctor
-	done
-	grep -q '^ok *cgroups *runs are in .*/system.slice/ces.service' /tmp/doctor
-}
-
-# Doctor finds what is broken now. $remedy is what it says to do, which for root begins with "as root: ".
-finds() # GRADE CHECK PATTERN
-{
-	as_ada ces-client doctor > /tmp/doctor || [ "$1" = problem ]
-	grep -v '^ok' /tmp/doctor
-	echo "(looking for: $*)"
-	remedy=$(grep -A1 -E "^$1 +$2 +.*$3" /tmp/doctor | sed -n '2s/^ *-> //p')
-	[ -n "$remedy" ]
-}
-
-# ... and what it says, typed as it is said, mends it.
-mended()
-{
-	[[ $remedy == "as root: "* ]]
-	bash -euc "${remedy#as root: }"
-	eventually fit
-}
-
 broken_and_mended()
 {
 	local user

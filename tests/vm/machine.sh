@@ -6,6 +6,7 @@
 #	vm_begin NAME                       # disks and logs are in build/NAME; one of that name at a time
 #	tests/.../tree.sh                   # makes build/NAME/root.img, vmlinuz and initrd.img
 #	vm_images                           # where the tests pull
+#	vm_packages                         # what they install, if they do
 #	vm_checkout VARIABLE=VALUE...       # the second disk; the script finds these in build/vm.env
 #	vm_start SCRIPT KERNEL-ARGUMENT...  # as often as wanted; each is told its number as ces.machine=N. Two run at once,
 #	                                    # and it waits until one of them ends
@@ -61,6 +62,15 @@ vm_images()
 	tests/lib/images.sh
 	[ -d build/images/registry ] || CES_REGISTRIES=open tests/lib/lab.sh bash -ec \
 		'. tests/lib/services.sh; lab_begin; lab_registries; lab_push_all'
+}
+
+# For all tests, or for a script alone; the script finds them in build/vm-rpm.
+vm_packages()
+{
+	rm -rf build/vm-rpm
+	case ${CES_TESTS:-.sh} in
+	*.sh) CES_RPM_OUT=build/vm-rpm CES_RPM_NEXT=1 tests/lib/rpm.sh > /dev/null ;;
+	esac
 }
 
 # Hard links: the disk is made from them and they go. Of the build, what `make install` and the tests use.

@@ -7,6 +7,7 @@ export CES_LAB=1 CES_TOP=$PWD # (the machine is the lab)
 . tests/lib/services.sh
 next=$(find build/vm-rpm -name 'ces-[0-9]*.next.*.rpm') n=0 failed=0
 package=$(find build/vm-rpm -name 'ces-[0-9]*.rpm' -not -name '*.next.*' -not -name '*.src.rpm')
+module=$(find build/vm-rpm -name 'ces-selinux-*.rpm' -not -name '*.next.*')
 
 # In no condition, where bash would go on behind a command that failed.
 check() # PROMISE FUNCTION
@@ -69,9 +70,9 @@ site_registry()
 	rm -rf /etc/ces
 }
 
-first_run()
+first_run() # [PACKAGE...]: more than ces
 {
-	tests/package/first_run.sh man/ces.7 "$package" $lab/ca.pem https://open.tre.test:5001
+	tests/package/first_run.sh man/ces.7 $lab/ca.pem https://open.tre.test:5001 "$package" "$@"
 	as_ada ces-client pull -q --username ada --token-file token ghcr.io/epcced/tools:1
 }
 
@@ -103,4 +104,32 @@ nothing_of_it()
 {
 	[ ! -e "/run/ces/$number" ] && [ ! -e "/home/ada/scratch_$number" ] &&
 		[ -z "$(find /sys/fs/cgroup -type d -name "$number")" ]
+}
+
+fit()
+{
+	as_ada ces-client doctor > /tmp/doctor
+	cat /tmp/doctor
+	for c in helper workers policy answer kernel namespaces cgroups services runtime directories journal; do
+		grep -qE "^ok +$c" /tmp/doctor
+	done
+	grep -q '^ok *cgroups *runs are in .*/system.slice/ces.service' /tmp/doctor
+}
+
+# Doctor finds what is broken now. $remedy is what it says to do, which for root begins with "as root: ".
+finds() # GRADE CHECK PATTERN
+{
+	as_ada ces-client doctor > /tmp/doctor || [ "$1" = problem ]
+	grep -v '^ok' /tmp/doctor
+	echo "(looking for: $*)"
+	remedy=$(grep -A1 -E "^$1 +$2 +.*$3" /tmp/doctor | sed -n '2s/^ *-> //p')
+	[ -n "$remedy" ]
+}
+
+# ... and what it says, typed as it is said, mends it.
+mended()
+{
+	[[ $remedy == "as root: "* ]]
+	bash -euc "${remedy#as root: }"
+	eventually fit
 }

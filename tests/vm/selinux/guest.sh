@@ -6,19 +6,27 @@ set -u -o pipefail
 export CES_LAB=1 CES_TOP=$PWD CES_TEST_RUNTIME=/usr/bin/crun
 
 echo "# $(. /etc/os-release && echo "$PRETTY_NAME"), Linux $(uname -r), SELinux enforce=$(cat /sys/fs/selinux/enforce), $(id -Z)"
-install -d -m 700 /var/lib/ces /var/log/ces
 systemctl start auditd
 setsebool ces_bind_homes on # the tests have "binds" there
-# Root and the users of the tests, as a login on Debian makes them; what tries the domains puts each into its own.
-as_root() { runcon unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023 bash "$@"; }
+# Root and the users of the tests, as a login on Debian makes them; what tries the domains puts each into its own. Mounts of
+# the tests are theirs alone.
+as_root()
+{
+	runcon unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023 unshare --mount --propagation private bash "$@"
+}
 status=0
 # Every denial as it comes: a machine that runs out of time has told its denials all the same.
 # Not those that tests/vm/selinux/selinux.bats provokes: its program has a name, and a user's runcon is refused.
-denied() { grep --line-buffered -E 'type=(AVC|SELINUX_ERR).*ces_' | grep --line-buffered -vE 'comm="(busybox-probe|runcon)"'; }
+denied() { grep --line-buffered -E 'type=(AVC|SELINUX_ERR).*(ces_|container_t)' | grep --line-buffered -vE 'comm="(busybox-probe|runcon)"'; }
 tail -n +1 -F /var/log/audit/audit.log 2> /dev/null | denied &
 read -ra suites <<< "${CES_TESTS:-$(grep -v '^#' tests/vm/selinux/suites | sed -n "${number}p")}"
-[ "${suites[*]}" = tests/vm/selinux/selinux.bats ] || become=as_root
-${become:-} tests/lib/suite.sh ${CES_TEST_FILTER:+-f "$CES_TEST_FILTER"} "${suites[@]}" | tee /run/tap || status=1
+case ${suites[*]} in
+*.sh) run=(as_root) ;; # (installs packages, which make these directories)
+tests/vm/selinux/selinux.bats) run=(tests/lib/suite.sh) ;;
+*) run=(as_root tests/lib/suite.sh) ;;
+esac
+[[ ${suites[*]} == *.sh ]] || install -d -m 700 /var/lib/ces /var/log/ces
+"${run[@]}" ${CES_TEST_FILTER:+-f "$CES_TEST_FILTER"} "${suites[@]}" | tee /run/tap || status=1
 
 denials=$(denied < /var/log/audit/audit.log | wc -l)
 echo "# $denials denials of CES's"

@@ -195,9 +195,35 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	[ "$status" -eq 1 ]
 	grep -A1 "selinux  *$helper is labelled bin_t instead of ces_helper_exec_t" <<< "$output" | grep -q "restorecon -RF $helper"
 	restorecon $helper
+}
+
+@test "a policy whose label others may write by is not believed, and doctor says how to mend it" {
 	chcon -t etc_t /etc/ces/policy.json
+	run --separate-stderr ces alice run $open/tools:1 true
+	refused "/etc/ces/policy.json is not labelled as CES's policy"
 	run ces alice doctor
-	grep -q "selinux  */etc/ces/policy.json is labelled etc_t" <<< "$output"
+	echo "$output"
+	[ "$status" -eq 1 ]
+	grep -A1 "selinux  */etc/ces/policy.json is labelled etc_t" <<< "$output" | grep -q '> as root: restorecon -RF /etc/ces/policy.json'
+	restorecon /etc/ces/policy.json
+	inside -- true
+}
+
+@test "project data that containers cannot use by their label: doctor says whose, and how to mend it" {
+	chcon -t etc_t /safe_data/nsh-2024-0001
+	run ces alice doctor
+	echo "$output"
+	[ "$status" -eq 0 ]
+	grep -A1 'warning  *selinux  *project data in /safe_data/nsh-2024-0001 are labelled etc_t' <<< "$output" | grep -q '> as root: restorecon -RF /safe_data'
+	restorecon -RF /safe_data
+	ces alice doctor | no grep 'project data in'
+	# and a /safe_data that somebody makes has it from the beginning
+	mv /safe_data /safe_data.away
+	mkdir -p /safe_data/nsh-2024-0001
+	label=$(stat -c %C /safe_data/nsh-2024-0001)
+	rm -r /safe_data
+	mv /safe_data.away /safe_data
+	[[ $label == *:ces_data_t:s0 ]]
 }
 
 @test "permissive: doctor warns, CES runs; a policy that requires SELinux denies" {
