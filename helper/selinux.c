@@ -194,15 +194,21 @@ void ces_selinux_file_context(const struct ces_selinux *selinux, char ret[CES_SE
  * relabel what has the label of a user's process only. */
 int ces_selinux_share_stdio(const struct ces_selinux *selinux)
 {
-	char context[CES_SELINUX_CONTEXT];
+	char context[CES_SELINUX_CONTEXT], has[CES_SELINUX_CONTEXT];
 
 	ces_selinux_file_context(selinux, context);
 	for (int fd = 0; selinux->on && fd <= STDERR_FILENO; fd++) {
 		struct stat st;
+		ssize_t n;
 
 		if (fstat(fd, &st) < 0)
 			return -1;
-		if (S_ISFIFO(st.st_mode) &&
+		if (!S_ISFIFO(st.st_mode))
+			continue;
+		/* one pipe may be two of them, and is no user's any more the second time */
+		n = fgetxattr(fd, "security.selinux", has, sizeof(has) - 1);
+		has[n < 0 ? 0 : n] = '\0';
+		if (strcmp(has, context) != 0 &&
 		    fsetxattr(fd, "security.selinux", context, strlen(context), 0) < 0)
 			return -1;
 	}
