@@ -157,6 +157,12 @@ void ces_doctor_selinux(struct ces_doctor *doctor, const struct ces_policy *poli
 					  "change host.selinux of the policy");
 		return;
 	}
+	if (access(CES_SETPRIV_PATH, X_OK) < 0) {
+		ces_doctor_find(doctor, "selinux", CES_GRADE_PROBLEM,
+				"%s is not there, which starts the runtime where SELinux is on",
+				CES_SETPRIV_PATH);
+		ces_doctor_remedy(doctor, "as root: install util-linux");
+	}
 	if (says(SELINUXFS "/enforce", "1")) {
 		ces_doctor_find(doctor, "selinux", CES_GRADE_OK, "SELinux is enforcing");
 		check_labels(doctor, CES_GRADE_PROBLEM);

@@ -17,6 +17,7 @@
 #define CES_FETCH_PATH        CES_LIBEXECDIR "/ces-fetch"
 #define CES_UNPACK_PATH       CES_LIBEXECDIR "/ces-unpack"
 #define CES_RELAY_PATH        CES_LIBEXECDIR "/ces-relay"
+#define CES_SETPRIV_PATH      "/usr/bin/setpriv" /* util-linux; where SELinux is on */
 #define CES_SECCOMP_BPF_PATH  CES_LIBEXECDIR "/seccomp.bpf.base64"
 #define CES_SECCOMP_JSON_PATH CES_LIBEXECDIR "/seccomp.json"
 

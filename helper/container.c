@@ -24,6 +24,7 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "common/paths.h"
 #include "helper/beneath.h"
 
 #define FD_GATE    3
@@ -143,6 +144,27 @@ static void set_up(const struct ces_plan *plan)
 		keep_parents(plan, plan->decision->tmpfs[i].destination);
 }
 
+/* An execve that changes the SELinux domain makes the kernel forget which signal was asked for the
+ * parent's death, and a killed helper would leave its container alive. So setpriv(1) is what enters
+ * the runtime's domain: it asks for the signal again and executes the runtime, which stays in it.
+ * In between the helper's trace ends this process with it (helper/hold.c). It is root's, on the
+ * read-only /usr, and has the rights of this namespace's root alone, as the runtime has. */
+static void execute_confined(const struct ces_plan *plan, char *const *runtime,
+			     char *const *environment)
+{
+	char *arguments[16] = {"setpriv", "--pdeathsig=KILL", "--",
+			       (char *)(uintptr_t)plan->runtime};
+	size_t n = 4;
+
+	for (size_t i = 1; runtime[i] != NULL && n + 1 < CES_COUNT(arguments); i++)
+		arguments[n++] = runtime[i];
+	/* without it the kernel would not let this domain execute anything */
+	if (ces_selinux_exec_runtime(&plan->selinux) < 0)
+		fail("SELinux context of the runtime");
+	execve(CES_SETPRIV_PATH, arguments, environment);
+	fail(CES_SETPRIV_PATH);
+}
+
 static void execute(const struct ces_plan *plan)
 {
 	static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
@@ -169,9 +191,8 @@ static void execute(const struct ces_plan *plan)
 			      NULL};
 
 	(void)snprintf(id, sizeof(id), "%s", plan->hostname);
-	/* without it the kernel would not let this process execute the runtime */
-	if (ces_selinux_enter_runtime(&plan->selinux) < 0)
-		fail("SELinux context of the runtime");
+	if (plan->selinux.on)
+		execute_confined(plan, plan->runc ? runc : crun, environment);
 	execve(plan->runtime, plan->runc ? runc : crun, environment);
 	fail(plan->runtime);
 }

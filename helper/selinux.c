@@ -224,14 +224,14 @@ static int set_attribute(const char *path, const char *context)
 	return fd >= 0 && write(fd, context, strlen(context)) > 0 ? 0 : -1;
 }
 
-int ces_selinux_enter_runtime(const struct ces_selinux *selinux)
+int ces_selinux_exec_runtime(const struct ces_selinux *selinux)
 {
 	char context[CES_SELINUX_CONTEXT];
 
 	if (!selinux->on)
 		return 0;
 	format(selinux, "system_r", "ces_runtime_t", context);
-	return set_attribute("/proc/thread-self/attr/current", context);
+	return set_attribute("/proc/thread-self/attr/exec", context);
 }
 
 bool ces_selinux_holds(const struct ces_selinux *selinux, const char *context)

@@ -39,12 +39,9 @@ void ces_selinux_file_context(const struct ces_selinux *selinux, char ret[CES_SE
  * session, they have its level, which a container may not reach. Nothing where SELinux is off. */
 int ces_selinux_share_stdio(const struct ces_selinux *selinux);
 
-/* This process enters the domain of the OCI runtime, with the run's categories, which the
- * container's domain inherits; to be called right before the runtime is executed. Now and not at
- * the execve: one that changes the domain makes the kernel forget which signal was asked for the
- * parent's death (PR_SET_PDEATHSIG), and a killed helper would leave its container alive. Needs a
- * /proc. Nothing where SELinux is off. */
-int ces_selinux_enter_runtime(const struct ces_selinux *selinux);
+/* The next execve of this process enters the domain of the OCI runtime, with the run's categories,
+ * which the container's domain inherits. Needs a /proc. Nothing where SELinux is off. */
+int ces_selinux_exec_runtime(const struct ces_selinux *selinux);
 
 /* Whether this is the context of a program of the run's container: its domain is the policy's own
  * transition's (selinux/ces.te), which is why it is compared. True where SELinux is off. */
