@@ -28,6 +28,6 @@ unshare --mount --propagation private \
 	--dpkgopt='path-exclude=/usr/share/locale/*' --essential-hook="$ramdisk" \
 	bookworm "$tree" ${CES_VM_MIRROR:+"$CES_VM_MIRROR"}
 for f in vmlinuz initrd.img; do cp -L "$tree"/$f "$vm/$f"; done
-mke2fs -q -F -t ext4 -O ^has_journal -m 0 -L ces-root -d "$tree" "$vm/root.img.new" 8G > /dev/null
+mke2fs -q -F -t ext4 -O ^has_journal -m 0 -L ces-root -d "$tree" "$vm/root.img.new" 12G > /dev/null
 mv "$vm/root.img.new" "$vm/root.img"
 echo "$stamp" > "$vm/stamp"
