@@ -61,6 +61,14 @@ wrong_labels()
 	as_ada ces-client run -q ghcr.io/epcced/tools:1 true
 }
 
+# By its unit, which lets it gain no privilege.
+janitor()
+{
+	systemctl start ces-janitor.service || true
+	journalctl -u ces-janitor.service --no-pager | tail -n 3
+	[ "$(systemctl show -p Result --value ces-janitor.service)" = success ]
+}
+
 without_module()
 {
 	rpm_ -e ces-selinux
@@ -73,10 +81,11 @@ without_module()
 }
 
 site_registry
-echo 1..5
+echo 1..6
 check "from nothing to a first run, by the lines of ces(7), from both packages, with SELinux enforcing" from_nothing
 check "everything that the packages and the first run made has its label" labels
 check "doctor says fit, and of SELinux that it is enforcing and every label right" really_fit
 check "wrong labels: CES refuses, doctor finds each, and what it says to type mends it" wrong_labels
+check "the janitor's unit comes into the helper's domain" janitor
 check "without ces-selinux nothing is run; with it again, all is" without_module
 finish
