@@ -156,8 +156,13 @@ static void execute_confined(const struct ces_plan *plan, char *const *runtime,
 			       (char *)(uintptr_t)plan->runtime};
 	size_t n = 4;
 
-	for (size_t i = 1; runtime[i] != NULL && n + 1 < CES_COUNT(arguments); i++)
+	for (size_t i = 1; runtime[i] != NULL; i++) {
+		if (n + 1 == CES_COUNT(arguments)) {
+			errno = E2BIG;
+			fail("arguments of the runtime");
+		}
 		arguments[n++] = runtime[i];
+	}
 	/* without it the kernel would not let this domain execute anything */
 	if (ces_selinux_exec_runtime(&plan->selinux) < 0)
 		fail("SELinux context of the runtime");
