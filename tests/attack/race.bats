@@ -7,7 +7,7 @@ setup_file()
 {
 	lab_policy
 	have alice tools
-	gcc -O2 -o /usr/local/bin/swapper tests/attack/swapper.c
+	install -m 755 "${B:-build}/tests/swap_driver" /usr/local/bin/swapper
 }
 setup() { remember; }
 teardown()
@@ -126,7 +126,7 @@ journal_is_held() { ! flock -w 0.05 "${journal%/*}/head" true; }
 	eventually rmdir $frozen
 	echo "took $took s"
 	[ "${failed:-0}" -eq 0 ]
-	[ $took -lt 10 ]
+	[ $took -lt 40 ]
 	tests/lib/chain.py $journal
 }
 

@@ -225,7 +225,7 @@ warned() # PATTERN REMEDY
 	chmod 755 /usr/local/bin/crun-old
 	SECONDS=0
 	run --separate-stderr ces alice doctor
-	[ "$SECONDS" -lt 20 ]
+	[ "$SECONDS" -lt 50 ]
 	no pgrep -u alice -x sleep
 }
 

@@ -63,9 +63,11 @@ for runtime in ${CES_RUNTIMES:-crun runc}; do
 	CES_TEST_RUNTIME=$(command -v "$runtime") tests/lib/lab.sh ${CES_STORE:+--ext4 "$CES_STORE"} tests/lib/suite.sh "${suites[@]}" < /dev/null 2>&1 |
 		tee "$log"
 	count_tap "${PIPESTATUS[0]}"
-	# What never starts a container, or attacks CES's own steps, need not be tested with a second runtime.
-	mapfile -t suites < <(grep -lE 'inside |start_run|ces-client run|ces [a-z]+ run' "${suites[@]}" |
-		grep -vE '^tests/attack/(client|store|race)\.bats$')
+	# With a second runtime, what it may do otherwise: not what is decided, pulled or told before it starts, nor attacks on
+	# CES's own steps.
+	mapfile -t suites < <(printf '%s\n' "${suites[@]}" |
+		grep -vE '^tests/(attack/(client|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|policy|pull|registry|unpack))\.bats$')
+	[ ${#suites[@]} -gt 0 ] || break
 done
 
 # In a lab of their own: they take away what the others need installed.

@@ -1,6 +1,5 @@
-/* Exchanges two names in one directory for ever, as fast as it can: swapper NAME NAME. To be run as
- * an ordinary user; ends with its parent. */
-#define _GNU_SOURCE
+/* Exchanges two names in one directory for ever, as fast as it can: swap_driver NAME NAME. To be
+ * run as an ordinary user; ends with its parent. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
