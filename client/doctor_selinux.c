@@ -1,6 +1,7 @@
 /* doctor: SELinux, its state and the labels of CES's files. It must only look. */
 #include "client/doctor.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #include "common/cleanup.h"
 #include "common/paths.h"
+#include "policy/proxy.h"
 #include "policy/template.h"
 
 #define SELINUXFS "/sys/fs/selinux"
@@ -132,6 +134,41 @@ static void check_projects(struct ces_doctor *doctor, const struct ces_policy *p
 	}
 }
 
+/* "http://host:port", whose host is not an address. */
+static bool is_by_name(const char *proxy)
+{
+	char host[CES_PROXY_TEXT];
+	struct in_addr literal;
+
+	if (proxy == NULL || strncmp(proxy, "http://", 7) != 0)
+		return false;
+	(void)snprintf(host, sizeof(host), "%s", proxy + 7);
+	host[strcspn(host, ":")] = '\0';
+	return inet_pton(AF_INET, host, &literal) != 1;
+}
+
+/* A proxy that is written as a name, and nothing that may look it up. */
+static void check_proxies(struct ces_doctor *doctor, const struct ces_policy *policy)
+{
+	const char *found = NULL;
+
+	if (policy == NULL || !says(SELINUXFS "/booleans/ces_resolve_proxy", "0 0"))
+		return;
+	if (policy->infer && is_by_name(policy->defaults.proxy))
+		found = policy->defaults.proxy;
+	for (size_t i = 0; found == NULL && i < policy->n_projects; i++)
+		if (is_by_name(policy->projects[i].settings.proxy))
+			found = policy->projects[i].settings.proxy;
+	if (found == NULL)
+		return;
+	ces_doctor_find(doctor, "selinux", CES_GRADE_WARNING,
+			"%s is a name, which ces-relay may not look up: runs that have it are "
+			"refused",
+			found);
+	ces_doctor_remedy(doctor, "as root: setsebool -P ces_resolve_proxy on; or write the proxy "
+				  "as an address in the policy");
+}
+
 /* A kernel that has SELinux and was given no policy calls everything "kernel"; a policy's contexts
  * have colons. */
 static bool is_on(void)
@@ -167,6 +204,7 @@ void ces_doctor_selinux(struct ces_doctor *doctor, const struct ces_policy *poli
 		ces_doctor_find(doctor, "selinux", CES_GRADE_OK, "SELinux is enforcing");
 		check_labels(doctor, CES_GRADE_PROBLEM);
 		check_projects(doctor, policy);
+		check_proxies(doctor, policy);
 		return;
 	}
 	ces_doctor_find(doctor, "selinux", required ? CES_GRADE_PROBLEM : CES_GRADE_WARNING,

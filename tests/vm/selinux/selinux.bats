@@ -226,6 +226,21 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	[[ $label == *:ces_data_t:s0 ]]
 }
 
+@test "a proxy that is a name, which nothing may look up: doctor says what to type, and then it is looked up" {
+	setsebool ces_resolve_proxy off
+	lab_policy '.defaults.network.proxy = "http://127.0.0.1:8118"'
+	ces alice doctor | no grep ces_resolve_proxy
+	lab_policy '.defaults.network.proxy = "http://localhost:8118"'
+	run ces alice doctor
+	echo "$output"
+	remedy=$(grep -A1 'warning  *selinux  *http://localhost:8118 is a name' <<< "$output" | sed -n 's/.*> as root: \(setsebool [^;]*\);.*/\1/p')
+	[ -n "$remedy" ]
+	$remedy
+	ces alice doctor | no grep ces_resolve_proxy
+	inside -- true
+	lab_policy
+}
+
 @test "permissive: doctor warns, CES runs; a policy that requires SELinux denies" {
 	setenforce 0
 	run ces alice doctor
