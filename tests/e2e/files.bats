@@ -48,6 +48,12 @@ changed() # SCRIPT
 	[ "$output" = "same inode0" ]
 }
 
+@test "a program that is put among the image's files runs" {
+	changed 'cp /bin/busybox /usr/busybox; /usr/busybox echo ran
+		printf "#!/bin/sh\necho interpreted\n" > /etc/script; chmod +x /etc/script; /etc/script'
+	[ "$output" = $'ran\ninterpreted' ]
+}
+
 @test "what a layer hides stays hidden when its directory is changed" {
 	changed 'echo x > /o/more; chmod 700 /o; ls /o; rm /o/new; ls /o; touch /o/hidden; cat /o/hidden'
 	[ "$output" = $'more\nnew\nmore' ]
