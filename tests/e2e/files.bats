@@ -54,6 +54,16 @@ changed() # SCRIPT
 	[ "$output" = $'ran\ninterpreted' ]
 }
 
+@test "directories can be watched: the image's, data, outputs, scratch and /tmp" {
+	install -m 755 "${B:-build}/tests/watch_driver" /safe_data/nsh-2024-0001/watch
+	for d in / /etc /safe_outputs /scratch /tmp /dev/shm; do
+		run inside -- /safe_data/watch $d
+		echo "$d: $output"
+		[ "$output" = seen ]
+	done
+	rm /safe_data/nsh-2024-0001/watch
+}
+
 @test "what a layer hides stays hidden when its directory is changed" {
 	changed 'echo x > /o/more; chmod 700 /o; ls /o; rm /o/new; ls /o; touch /o/hidden; cat /o/hidden'
 	[ "$output" = $'more\nnew\nmore' ]
