@@ -15,7 +15,7 @@ trap 'rm -f "$log"' EXIT
 unit() # PROGRAM
 {
 	local status line found=0
-	"$1" < /dev/null 2>&1 | tee "$log"
+	CK_DEFAULT_TIMEOUT=60 "$1" < /dev/null 2>&1 | tee "$log" # (seconds a test may hang; 4 are few for a busy machine)
 	status=${PIPESTATUS[0]}
 	while read -r line; do
 		[[ $line =~ Checks:\ ([0-9]+),\ Failures:\ ([0-9]+),\ Errors:\ ([0-9]+) ]] || continue
