@@ -126,7 +126,7 @@ journal_is_held() { ! flock -w 0.05 "${journal%/*}/head" true; }
 	eventually rmdir $frozen
 	echo "took $took s"
 	[ "${failed:-0}" -eq 0 ]
-	[ $took -lt 40 ]
+	[ $took -lt 25 ]
 	tests/lib/chain.py $journal
 }
 

@@ -168,7 +168,7 @@ hangs() # IMAGE
 	[ "$output" = fine ]
 	run inside -- echo fine
 	[ "$output" = fine ]
-	[ $SECONDS -lt 40 ]
+	[ $SECONDS -lt 8 ]
 	kill -KILL $stopper
 	wait $stopper || true
 	# the process that was stopped goes on

@@ -48,7 +48,7 @@ frame_refused()
 	SECONDS=0
 	frame_refused --hold hex:4345
 	[ $SECONDS -ge 9 ]
-	[ $SECONDS -lt 40 ]
+	[ $SECONDS -lt 25 ]
 }
 
 @test "a client that says nothing and goes away is on record, and nothing else" {
