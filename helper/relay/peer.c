@@ -1,10 +1,14 @@
 /* The owner of the other end of a connection. Must not guess: whatever is not found, not answered
  * or not alive is nobody.
  *
- * Who controls what: any user of the machine may connect, close again at once, and try to have
- * somebody else's socket at the same address later. So only a socket that a process holds now (an
- * orphan has inode 0, and uid 0 with it) and that is past its handshake counts: our own end of the
- * connection keeps the address taken for as long as we hold it. */
+ * Who controls what: any user of the machine may connect, send, close or reset at any moment, and
+ * try to have somebody else's socket at the same address later. So only a socket that a process
+ * holds now (an orphan has inode 0, and uid 0 with it) and that is past its handshake counts. That
+ * it is the other end of this connection, and not of a later one between the same ports, is known
+ * only while ours is alive: the kernel has one connection for two addresses and two ports. A reset
+ * ends ours, frees the address, and leaves what was sent before it to be read. So our end is asked
+ * for an error after the question: without one it was alive all the time until then, and what is in
+ * it, now or later, came from the socket that was found. */
 #include "helper/relay/peer.h"
 
 #include <arpa/inet.h>
@@ -75,7 +79,15 @@ static bool is_asked_for(const struct inet_diag_msg *found, const struct sockadd
 	return found->id.idiag_sport == peer->sin_port && found->id.idiag_dport == htons(port);
 }
 
-enum ces_peer ces_peer_find(int diag, const struct sockaddr_in *peer, in_port_t port,
+bool ces_peer_sound(int fd)
+{
+	int error = 0;
+	socklen_t length = sizeof(error);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error == 0;
+}
+
+enum ces_peer ces_peer_find(int diag, int accepted, const struct sockaddr_in *peer, in_port_t port,
 			    uid_t *ret_uid)
 {
 	static unsigned number;
@@ -86,7 +98,8 @@ enum ces_peer ces_peer_find(int diag, const struct sockaddr_in *peer, in_port_t 
 		return CES_PEER_GONE;
 	if (found.idiag_inode == 0 ||
 	    (found.idiag_state != ESTABLISHED && found.idiag_state != FIN_WAIT1 &&
-	     found.idiag_state != FIN_WAIT2))
+	     found.idiag_state != FIN_WAIT2) ||
+	    !ces_peer_sound(accepted))
 		return CES_PEER_GONE;
 	*ret_uid = found.idiag_uid;
 	return CES_PEER_KNOWN;

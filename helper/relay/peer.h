@@ -7,14 +7,18 @@
 #include <sys/types.h>
 
 enum ces_peer {
-	CES_PEER_GONE,  /* closed already, or not a socket of this machine */
+	CES_PEER_GONE,  /* closed or reset already, or not a socket of this machine */
 	CES_PEER_KNOWN, /* *ret_uid made the socket */
 };
 
-/* Asks the kernel for the socket that is the other end of a connection from peer to port of
- * 127.0.0.1. diag: NETLINK_SOCK_DIAG of the network namespace in which the connection was made
- * (sock_diag(7)). */
-enum ces_peer ces_peer_find(int diag, const struct sockaddr_in *peer, in_port_t port,
+/* Asks the kernel for the socket that is the other end of accepted, a connection from peer to port
+ * of 127.0.0.1 of which nothing was read yet. diag: NETLINK_SOCK_DIAG of the network namespace in
+ * which the connection was made (sock_diag(7)). */
+enum ces_peer ces_peer_find(int diag, int accepted, const struct sockaddr_in *peer, in_port_t port,
 			    uid_t *ret_uid);
+
+/* Whether no error came on the connection: a reset, or a failure to connect (socket(7), SO_ERROR,
+ * which is taken off by asking). */
+bool ces_peer_sound(int fd);
 
 #endif

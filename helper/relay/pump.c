@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "helper/relay/peer.h"
 
 #define PIPE_BYTES                                                                                 \
 	(256 * 1024)   /* a pipe may be smaller, where the user's pipes have used up theirs */
@@ -124,19 +125,11 @@ static int move(struct ces_flow *flow)
 	return 0;
 }
 
-static bool has_connected(int connected)
-{
-	int error = 0;
-	socklen_t length = sizeof(error);
-
-	return getsockopt(connected, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error == 0;
-}
-
 void ces_pump_step(struct ces_pump *pump, const struct pollfd ready[2])
 {
 	if (!pump->used || (ready[0].revents | ready[1].revents) == 0)
 		return;
-	if (pump->connecting && !has_connected(pump->connected)) {
+	if (pump->connecting && !ces_peer_sound(pump->connected)) {
 		stop(pump);
 		return;
 	}

@@ -69,13 +69,14 @@ static void carry(struct ces_pump *pump, int accepted, const union ces_relay_add
 }
 
 /* Whether the peer may be served; tells of a stranger. */
-static bool is_welcome(const struct ces_serve *serve, size_t i, const struct sockaddr_in *peer)
+static bool is_welcome(const struct ces_serve *serve, size_t i, int accepted,
+		       const struct sockaddr_in *peer)
 {
 	uid_t uid = 0;
 
 	if (!serve->owned)
 		return true;
-	if (ces_peer_find(CES_RELAY_DIAG, peer, serve->ports[i], &uid) == CES_PEER_GONE)
+	if (ces_peer_find(CES_RELAY_DIAG, accepted, peer, serve->ports[i], &uid) == CES_PEER_GONE)
 		return false;
 	if (uid == serve->owner)
 		return true;
@@ -96,7 +97,7 @@ static void accept_one(const struct ces_serve *serve, size_t i)
 		     SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0)
 		return;
-	if (is_welcome(serve, i, &peer))
+	if (is_welcome(serve, i, fd, &peer))
 		carry(pump, fd, &serve->to[i]);
 	else
 		close(fd);

@@ -40,6 +40,28 @@ talk() # USER PORT LINE
 }
 said() { [ "$(talk "$1" "$2" "$3")" = "$4" ]; } # USER PORT LINE ANSWER
 
+# USER sends LINE to 18080 from a port that the next one takes too, and waits for the end; or resets the connection.
+from_port() # USER LINE [reset]
+{
+	as "$1" python3 - "$2" "${3:-}" <<-'PY'
+	import socket, struct, sys
+	s = socket.socket()
+	s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+	s.bind(("127.0.0.1", 28080))
+	s.connect(("127.0.0.1", 18080))
+	s.sendall(sys.argv[1].encode() + b"\n")
+	if sys.argv[2] == "reset":
+	    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+	else:
+	    s.shutdown(socket.SHUT_WR)
+	    s.settimeout(20)
+	    s.recv(1)
+	s.close()
+	PY
+}
+
+queued() { [ "$(ss -Hltn 'sport = :18080' | awk '{ print $2 }')" = "$1" ]; } # CONNECTIONS that wait to be accepted
+
 holds_nothing() # PID
 {
 	[ "$(find /proc/"$1"/fd -lname 'socket:*' | wc -l)" -eq 3 ] &&
@@ -94,6 +116,23 @@ relay() { pgrep -x ces-relay; }
 	done
 	as alice bash -c 'exec 3> /dev/tcp/127.0.0.1/18080; echo last >&3; sleep 0.5'
 	eventually grep -q last "/home/alice/outputs_$n/got"
+	no grep -q stranger "/home/alice/outputs_$n/got"
+}
+
+@test "a stranger's bytes do not arrive by a port that the owner comes to have after him" {
+	n=$(ces alice run -q -d -p 18080:8080 $open/tools:1 sh -c 'nc -ll -p 8080 -e sh -c "cat >> /safe_outputs/got" & sleep 60')
+	eventually test -d "/home/alice/outputs_$n"
+	eventually bash -c "$(declare -f as); as alice bash -c 'echo first > /dev/tcp/127.0.0.1/18080; sleep 0.1'; grep -q first /home/alice/outputs_$n/got"
+	# while the relay does not look, bob's connection is reset and alice's takes its place
+	kill -STOP "$(relay)"
+	from_port bob stranger reset
+	from_port alice mine 3>&- &
+	eventually queued 2
+	kill -CONT "$(relay)"
+	wait $!
+	as alice bash -c 'exec 3> /dev/tcp/127.0.0.1/18080; echo last >&3; sleep 0.5'
+	eventually grep -q last "/home/alice/outputs_$n/got"
+	eventually grep -q mine "/home/alice/outputs_$n/got"
 	no grep -q stranger "/home/alice/outputs_$n/got"
 }
 
