@@ -31,6 +31,7 @@ extern const struct ces_wire_schema ces_image_record_schema;
 struct ces_grant {
 	void *memory;
 	char *reference; /* canonical */
+	char *user;      /* the account's name; a grant without one is nobody's */
 	char
 	    *top_digest; /* of what the registry served: an index's digest, or the same as digest */
 	char *digest;    /* of the image manifest */
@@ -38,14 +39,14 @@ struct ces_grant {
 	uint64_t size;   /* unpacked bytes */
 	uint64_t layers;
 	uint64_t pulled; /* seconds since 1970 */
-	uint64_t used;   /* last run; 0 = never */
+	uint64_t used;   /* last run; 0 = never. Not stored here: see helper/grants.c */
 	uint64_t retain; /* seconds after the last use (or the pull) until it may go; 0 = never */
 };
 extern const struct ces_wire_schema ces_grant_schema;
 
 /* The record of a live run, /run/ces/<run>/record, or of a pull under way (run is "pull-" and ten
- * digits, and of the rest only uid, project, image, started and layers are set); locked by its
- * helper for as long as that lives, so that a record that can be locked belongs to a dead run.
+ * digits, and of the rest only uid, project, image, digest, started and layers are set); locked by
+ * its helper for as long as that lives, so that a record that can be locked belongs to a dead run.
  * Holds what cleaning up needs. */
 struct ces_run_record {
 	void *memory;

@@ -39,14 +39,20 @@ struct ces_fetch_open {
 };
 extern const struct ces_wire_schema ces_fetch_open_schema;
 
-enum ces_fetch_kind { CES_FETCH_MANIFEST = 1, CES_FETCH_BLOB = 2 };
+enum ces_fetch_kind {
+	CES_FETCH_MANIFEST = 1,
+	CES_FETCH_BLOB = 2,
+	CES_FETCH_CHECK = 3 /* is this blob there, for this login, with this size? Nothing is
+			       fetched, and no fd comes with it */
+};
 
 struct ces_fetch_get {
 	void *memory;
 	uint64_t id;     /* chosen by the helper, echoed in statuses */
 	uint64_t kind;   /* enum ces_fetch_kind */
-	char *reference; /* manifest: tag or digest; blob: digest */
-	uint64_t size; /* blob: exact size in bytes; anything else fails. manifest: largest size */
+	char *reference; /* manifest: tag or digest; else a digest */
+	uint64_t size;   /* blob, check: exact size in bytes; anything else fails. manifest: largest
+			    size */
 };
 extern const struct ces_wire_schema ces_fetch_get_schema;
 

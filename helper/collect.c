@@ -1,25 +1,39 @@
-/* What goes out of the store, and when. Must not run beside a pull or a start: the exclusive lock
- * says so. */
+/* What goes out of the store, and when. Must not keep a request waiting: what a user's request
+ * calls for is collected by a process of its own.
+ *
+ * Who controls what: users choose how many images and grants there are, within the policy's limits,
+ * and how often this is called for; the names are digests and uids. What is looked at cannot change
+ * meanwhile: whoever puts something in its place does so under the store's lock, and whoever counts
+ * on something has entered it in the register, and waited for the lock, before he looks for it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/io.h"
 #include "common/num.h"
 #include "helper/beneath.h"
+#include "helper/cleanroom.h"
+#include "helper/collect.h"
 #include "helper/runs.h"
-#include "helper/store.h"
+#include "helper/spawn.h"
 #include "helper/store_internal.h"
 
-/* Nobody starts or pulls anything meanwhile: not for longer, should the caller freeze or slow this
- * process by the cgroup that it is in. All that is done is renaming, so the next one goes on. */
-#define COLLECT_SECONDS 10
+/* Nobody starts or pulls anything while the lock is held: what is not taken out of its place in
+ * this time is taken in the next turn. */
+#define TURN_MS  500
+#define PAUSE_US 100000
+
+/* Of a process of its own: to get its turn, and then to remove what it took out of its place; what
+ * it cannot remove in this time the next one goes on with. */
+#define NEXT_SECONDS   20
+#define REMOVE_SECONDS 1800
 
 /* Names that must stay: 64 hex digits each. */
 struct hex {
@@ -58,155 +72,218 @@ static void keep_add(struct keep *keep, const char *digest)
 			       ces_store_hex(digest));
 }
 
-static bool kept(const struct keep *keep, const char *name)
-{
-	if (keep->failed)
-		return true;
-	for (size_t i = 0; i < keep->n; i++)
-		if (strcmp(keep->v[i].text, name) == 0)
-			return true;
-	return false;
-}
-
-struct sweep {
-	const struct ces_store *store;
-	uid_t uid;
-	uint64_t now;
-	struct keep *images;
-};
-
-static void grant_seen(const struct ces_grant *grant, void *context)
-{
-	struct sweep *sweep = context;
-	uint64_t last = grant->used > grant->pulled ? grant->used : grant->pulled;
-	bool over = grant->retain > 0 && sweep->now > last && sweep->now - last > grant->retain;
-
-	if (!over || !ces_store_expire_grant(sweep->store, sweep->uid, grant->reference))
-		keep_add(sweep->images, grant->digest);
-}
-
-static void user_seen(int parent, const char *name, void *context)
-{
-	struct sweep *sweep = context;
-	uint64_t uid;
-
-	(void)parent;
-	if (ces_num_parse(name, 1, UINT32_MAX, &uid) < 0)
-		return;
-	sweep->uid = (uid_t)uid;
-	sweep->images->failed |=
-	    ces_store_each_grant(sweep->store, sweep->uid, grant_seen, sweep) < 0;
-}
-
-static void run_seen(const struct ces_run_record *record, bool alive, void *context)
-{
-	(void)alive;
-	if (record->digest != NULL)
-		keep_add(context, record->digest);
-}
-
 static void keep_all(struct keep *keep, const struct ces_strings *digests)
 {
 	for (size_t i = 0; i < digests->n; i++)
 		keep_add(keep, digests->v[i]);
 }
 
-static void pull_seen(const struct ces_run_record *record, bool alive, void *context)
+static int compare(const void *a, const void *b)
 {
-	(void)alive;
-	keep_all(context, &record->layers);
+	return strcmp(a, b);
 }
 
-/* Out of its place at once, away later: renaming is quick and happens under the lock, removing may
- * take long. */
-#define TRASH "trash-"
+/* Once, after the last was added. */
+static void keep_sort(struct keep *keep)
+{
+	if (keep->n > 0)
+		qsort(keep->v, keep->n, sizeof(*keep->v), compare);
+}
 
-struct bin {
+static bool kept(const struct keep *keep, const char *name)
+{
+	return keep->failed ||
+	       (keep->n > 0 && bsearch(name, keep->v, keep->n, sizeof(*keep->v), compare) != NULL);
+}
+
+/* One turn under the lock. */
+struct turn {
 	const struct ces_store *store;
-	const struct keep *keep;
+	struct keep *keep; /* what is being gathered, or gone by */
+	uid_t uid;
+	uint64_t now;
+	int64_t until;
+	bool more; /* time was up */
 };
 
-static void discard(const struct ces_store *store, int parent, const char *name)
+static void grant_seen(const struct ces_grant *grant, void *context)
 {
-	char trash[NAME_MAX + 1];
+	struct turn *turn = context;
+	uint64_t last = grant->used > grant->pulled ? grant->used : grant->pulled;
+	bool over = grant->retain > 0 && turn->now > last && turn->now - last > grant->retain;
 
-	(void)snprintf(trash, sizeof(trash), TRASH "%.200s", name);
-	(void)renameat(parent, name, store->staging, trash);
+	if (!over || !ces_store_expire_grant(turn->store, turn->uid, grant->reference))
+		keep_add(turn->keep, grant->digest);
+}
+
+static void user_seen(int parent, const char *name, void *context)
+{
+	struct turn *turn = context;
+	uint64_t uid;
+
+	(void)parent;
+	if (ces_num_parse(name, 1, UINT32_MAX, &uid) < 0)
+		return;
+	turn->uid = (uid_t)uid;
+	turn->keep->failed |= ces_store_each_grant(turn->store, turn->uid, grant_seen, turn) < 0;
+}
+
+static void entry_seen(const struct ces_run_record *record, bool alive, void *context)
+{
+	struct turn *turn = context;
+
+	(void)alive;
+	if (record->digest != NULL)
+		keep_add(turn->keep, record->digest);
+}
+
+static void layers_seen(const struct ces_run_record *record, bool alive, void *context)
+{
+	struct turn *turn = context;
+
+	(void)alive;
+	keep_all(turn->keep, &record->layers);
 }
 
 static void discard_unkept(int parent, const char *name, void *context)
 {
-	const struct bin *bin = context;
+	struct turn *turn = context;
 
-	if (!kept(bin->keep, name))
-		discard(bin->store, parent, name);
+	if (turn->more || kept(turn->keep, name))
+		return;
+	ces_store_discard(turn->store, parent, name);
+	turn->more = ces_now_ms() > turn->until;
 }
 
-/* A staging directory whose lock can be had belongs to nobody any more: pulls hold the store's lock
- * while they make one, and this runs under the exclusive lock. */
+/* A staging directory whose lock can be had belongs to nobody any more: it is locked before the
+ * store's lock is let go of. */
 static void discard_stale(int parent, const char *name, void *context)
 {
+	const struct turn *turn = context;
 	CES_CLEANUP_FD int fd = ces_beneath_open(parent, name, O_RDONLY | O_DIRECTORY, 0);
 
-	if (strncmp(name, TRASH, strlen(TRASH)) != 0 && fd >= 0 &&
+	if (strncmp(name, CES_STORE_TRASH, strlen(CES_STORE_TRASH)) != 0 && fd >= 0 &&
 	    flock(fd, LOCK_EX | LOCK_NB) == 0)
-		discard(context, parent, name);
+		ces_store_discard(turn->store, parent, name);
 }
 
 static void remove_trash(int parent, const char *name, void *context)
 {
 	(void)context;
-	if (strncmp(name, TRASH, strlen(TRASH)) == 0)
+	if (strncmp(name, CES_STORE_TRASH, strlen(CES_STORE_TRASH)) == 0)
 		(void)ces_beneath_remove(parent, name);
 }
 
-struct layers {
-	const struct ces_store *store;
-	struct keep *keep;
-};
-
+/* An image whose record is damaged serves nobody, and names no layer; one that cannot be read now
+ * may need any. */
 static void image_seen(int parent, const char *name, void *context)
 {
-	struct layers *layers = context;
+	struct turn *turn = context;
 	struct ces_image_record record;
-	struct ces_error ignored;
+	struct ces_error err;
 	char digest[CES_DIGEST_LENGTH + 1];
 
-	(void)parent;
 	(void)snprintf(digest, sizeof(digest), "sha256:%.64s", name);
-	if (ces_store_load_image(layers->store, digest, &record, &ignored) < 0) {
-		layers->keep->failed = true; /* a record that cannot be read may need any layer */
-		return;
+	if (ces_store_load_image(turn->store, digest, &record, &err) == 0) {
+		keep_all(turn->keep, &record.diff_ids);
+		ces_wire_free(&ces_image_record_schema, &record);
+	} else if (err.code == CES_E_HOST) {
+		turn->keep->failed = true;
+	} else {
+		ces_store_discard(turn->store, parent, name);
 	}
-	keep_all(layers->keep, &record.diff_ids);
-	ces_wire_free(&ces_image_record_schema, &record);
 }
 
-void ces_store_collect(struct ces_store *store, int live_runs)
+/* Under the lock. First the images that no grant, run or pull names, then the layers that no image
+ * or pull names: whatever the time allows of both is whole, since all is by rename. */
+static bool take_turn(const struct ces_store *store, int runs)
 {
-	struct keep images = {0}, layer_names = {0};
-	struct sweep sweep = {store, 0, (uint64_t)time(NULL), &images};
-	struct layers layers = {store, &layer_names};
+	struct keep images = {0}, layers = {0};
+	struct turn turn = {.store = store,
+			    .keep = &images,
+			    .now = (uint64_t)time(NULL),
+			    .until = ces_now_ms() + TURN_MS};
 
-	struct bin old_images = {store, &images}, old_layers = {store, &layer_names};
-	unsigned left = alarm(COLLECT_SECONDS);
-
-	/* the shared lock goes first: flock(2) converts by releasing */
-	if (flock(store->lock, LOCK_EX | LOCK_NB) < 0) {
-		(void)flock(store->lock, LOCK_SH);
-		(void)alarm(left);
-		return;
-	}
-	(void)ces_beneath_each(store->staging, discard_stale, store);
-	images.failed |= ces_beneath_each(store->grants, user_seen, &sweep) < 0;
-	images.failed |= ces_runs_each(live_runs, run_seen, &images) < 0;
-	(void)ces_beneath_each(store->images, discard_unkept, &old_images);
-	layer_names.failed |= ces_beneath_each(store->images, image_seen, &layers) < 0;
-	layer_names.failed |= ces_runs_each_pull(live_runs, pull_seen, &layer_names) < 0;
-	(void)ces_beneath_each(store->layers, discard_unkept, &old_layers);
+	(void)ces_beneath_each(store->staging, discard_stale, &turn);
+	images.failed |= ces_beneath_each(store->grants, user_seen, &turn) < 0;
+	images.failed |= ces_runs_each(runs, entry_seen, &turn) < 0;
+	images.failed |= ces_runs_each_pull(runs, entry_seen, &turn) < 0;
+	keep_sort(&images);
+	(void)ces_beneath_each(store->images, discard_unkept, &turn);
+	turn.keep = &layers;
+	layers.failed |= ces_beneath_each(store->images, image_seen, &turn) < 0;
+	layers.failed |= ces_runs_each_pull(runs, layers_seen, &turn) < 0;
+	keep_sort(&layers);
+	(void)ces_beneath_each(store->layers, discard_unkept, &turn);
 	free(images.v);
-	free(layer_names.v);
-	(void)flock(store->lock, LOCK_SH);
-	(void)alarm(left);
+	free(layers.v);
+	return turn.more;
+}
+
+void ces_collect(const struct ces_store *store, int runs)
+{
+	struct ces_error ignored;
+	bool more = true;
+	unsigned left;
+
+	while (more) {
+		if (ces_store_lock(store, &left, &ignored) < 0)
+			return;
+		(void)futimens(store->lock, NULL);
+		more = take_turn(store, runs);
+		ces_store_unlock(store, left);
+		if (more)
+			(void)usleep(PAUSE_US);
+	}
 	(void)ces_beneath_each(store->staging, remove_trash, NULL);
+}
+
+/* However often it is called for: one process waits, until a second has passed since the last turn,
+ * and no other is needed meanwhile. */
+static bool is_next(const struct ces_store *store)
+{
+	CES_CLEANUP_FD int next = ces_beneath_open(store->dir, "next", O_RDWR | O_CREAT, 0600);
+	struct timespec now;
+	struct stat last;
+
+	if (next < 0 || flock(next, LOCK_EX | LOCK_NB) < 0)
+		return false;
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (fstat(store->lock, &last) == 0 && last.st_mtime <= now.tv_sec &&
+	    now.tv_sec - last.st_mtime < 2)
+		(void)usleep(1000000);
+	return true;
+}
+
+/* With fds of its own: a lock belongs to the open file, which a fork shares, and the entry of a run
+ * or a pull that is locked counts as alive. */
+static void collect_soon(const struct ces_store *store, int runs)
+{
+	const int fds[] = {store->dir,    store->layers,  store->images,
+			   store->grants, store->staging, runs};
+	struct ces_store own = {3, 4, 5, 6, 7, -1};
+
+	ces_process_arrange(fds, CES_COUNT(fds));
+	(void)close_range(0, 2, 0);
+	ces_cleanroom_deadline(NEXT_SECONDS);
+	own.lock = ces_beneath_open(own.dir, "lock", O_RDWR, 0);
+	if (own.lock < 0 || !is_next(&own))
+		return;
+	ces_cleanroom_deadline(REMOVE_SECONDS);
+	ces_collect(&own, 8);
+}
+
+void ces_collect_soon(const struct ces_store *store, int runs)
+{
+	struct ces_process child = CES_PROCESS_NONE;
+	int side = ces_process_clone(0, -1, &child);
+
+	if (side > 0)
+		(void)ces_process_end(&child, false);
+	if (side != 0)
+		return;
+	/* a grandchild, for which nobody has to wait */
+	if (fork() == 0)
+		collect_soon(store, runs);
+	_exit(0);
 }

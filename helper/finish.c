@@ -23,6 +23,7 @@
 #include "common/paths.h"
 #include "helper/beneath.h"
 #include "helper/cleanroom.h"
+#include "helper/collect.h"
 #include "helper/config.h"
 #include "helper/journal.h"
 #include "helper/report.h"
@@ -190,11 +191,10 @@ static void settle_entry(const struct ces_finish *finish, bool recorded, bool cl
  * its entry in the register first, which would keep it. */
 static void settle_image(struct ces_finish *finish, bool ran, bool recorded, bool clean)
 {
-	struct ces_session *session = (struct ces_session *)(uintptr_t)finish->plan->session;
+	const struct ces_session *session = finish->plan->session;
 	bool forget = ran && finish->plan->decision->retain == CES_RETAIN_RUN;
 	struct ces_error ignored;
 
-	ces_store_lock(&session->store);
 	if (forget)
 		(void)ces_store_remove_grant(&session->store, session->uid,
 					     finish->grant->reference, &ignored);
@@ -203,7 +203,7 @@ static void settle_image(struct ces_finish *finish, bool ran, bool recorded, boo
 				    finish->grant->digest);
 	settle_entry(finish, recorded, clean);
 	if (forget)
-		ces_store_collect(&session->store, session->runs);
+		ces_collect_soon(&session->store, session->runs);
 }
 
 /* The directories stay reachable by the fds in the plan: the host's tree was left, they were not
@@ -398,7 +398,6 @@ static void finish_left(struct ces_session *session)
 		if (null < 0 || dup2(null, fd) < 0)
 			return;
 	ces_cleanroom_deadline(3 * CLEAN_SECONDS);
-	ces_cleanup_close(&session->store.lock);
 	ces_journal_close(&session->journal);
 	if (ces_journal_open(&session->journal, &ignored) < 0)
 		return;

@@ -2,11 +2,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "helper/collect.h"
 #include "helper/report.h"
 #include "helper/request.h"
 
-static void report_image(const struct ces_grant *grant, void *unused)
+static void report_image(const struct ces_grant *grant, void *context)
 {
+	const struct ces_caller *caller = context;
 	struct ces_event_image event = {.reference = grant->reference,
 					.digest = grant->digest,
 					.size = grant->size,
@@ -14,8 +16,8 @@ static void report_image(const struct ces_grant *grant, void *unused)
 					.used = grant->used,
 					.layers = grant->layers};
 
-	(void)unused;
-	ces_report_send(&ces_event_image_schema, &event, true);
+	if (ces_grant_is_of(grant, caller->user))
+		ces_report_send(&ces_event_image_schema, &event, true);
 }
 
 static void report_done(void)
@@ -28,7 +30,7 @@ static void report_done(void)
 int ces_verb_images(struct ces_session *session, struct ces_error *err)
 {
 	(void)err;
-	(void)ces_store_each_grant(&session->store, session->uid, report_image, NULL);
+	(void)ces_store_each_grant(&session->store, session->uid, report_image, &session->caller);
 	report_done();
 	return 0;
 }
@@ -58,7 +60,7 @@ int ces_verb_remove(struct ces_session *session, struct ces_error *err)
 	if (canonical(session, reference, sizeof(reference), err) < 0 ||
 	    ces_store_remove_grant(&session->store, session->uid, reference, err) < 0)
 		return -1;
-	ces_store_collect(&session->store, session->runs);
+	ces_collect_soon(&session->store, session->runs);
 	report_done();
 	return 0;
 }
@@ -69,9 +71,9 @@ int ces_verb_inspect(struct ces_session *session, struct ces_error *err)
 	struct ces_grant grant;
 
 	if (canonical(session, reference, sizeof(reference), err) < 0 ||
-	    ces_store_read_grant(&session->store, session->uid, reference, &grant, err) < 0)
+	    ces_store_read_grant(&session->store, &session->caller, reference, &grant, err) < 0)
 		return -1;
-	report_image(&grant, NULL);
+	report_image(&grant, &session->caller);
 	ces_wire_free(&ces_grant_schema, &grant);
 	report_done();
 	return 0;

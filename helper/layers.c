@@ -1,5 +1,10 @@
 /* Layers in parallel: for each missing one a pipe from ces-fetch into a ces-unpack of its own. Must
- * not touch what is unpacked: staging directories are moved whole. */
+ * not touch what is unpacked: staging directories are moved whole.
+ *
+ * A layer that is here is taken only if the registry of this pull has it for this caller: it is
+ * asked for the blob, with his credential. The digests alone prove nothing: they are in manifests
+ * that others may have seen, and a registry that the caller has filled himself serves any manifest.
+ */
 #include "helper/layers.h"
 
 #include <errno.h>
@@ -26,7 +31,7 @@
 #define LAYER_BYTES_MAX   (64ull << 30)
 #define LAYER_ENTRIES_MAX 4000000ull
 
-enum layer_state { LAYER_PRESENT, LAYER_WAITING, LAYER_ACTIVE, LAYER_DONE };
+enum layer_state { LAYER_PRESENT, LAYER_ASKED, LAYER_WAITING, LAYER_ACTIVE, LAYER_DONE };
 
 struct layer {
 	enum layer_state state;
@@ -72,16 +77,33 @@ static void survey(struct job *job)
 						.twin = twin,
 						.staging = -1,
 						.unpacker = {CES_PROCESS_NONE, -1}};
-		if (twin < i ||
-		    (ces_store_layer_from(job->pull->store, diff_ids[i],
-					  job->pull->parsed.layer_digests.v[i]) &&
-		     ces_store_open_layer(job->pull->store, diff_ids[i], &fd, &ignored) == 0))
+		if (twin < i)
 			job->layers[i].state = LAYER_PRESENT;
-		report(job, i,
-		       job->layers[i].state == LAYER_PRESENT ? CES_PROGRESS_EXISTS
-							     : CES_PROGRESS_WAITING,
-		       0);
+		else if ((ces_store_layer_from(job->pull->store, diff_ids[i],
+					       job->pull->parsed.layer_digests.v[i]) &&
+			  ces_store_open_layer(job->pull->store, diff_ids[i], &fd, &ignored) == 0))
+			job->layers[i].state = LAYER_ASKED;
+		/* (of one that is asked for nobody hears whether it is here before the answer) */
+		if (job->layers[i].state != LAYER_ASKED)
+			report(job, i,
+			       job->layers[i].state == LAYER_PRESENT ? CES_PROGRESS_EXISTS
+								     : CES_PROGRESS_WAITING,
+			       0);
 	}
+}
+
+/* All at once: ces-fetch has as many on the wire as it wants. */
+static int ask(struct job *job, struct ces_error *err)
+{
+	struct ces_pull *pull = job->pull;
+
+	for (size_t i = 0; i < job->n; i++)
+		if (job->layers[i].state == LAYER_ASKED &&
+		    ces_fetcher_get(&pull->fetcher, CES_FETCH_CHECK,
+				    pull->parsed.layer_digests.v[i], pull->parsed.layer_sizes.v[i],
+				    -1, &job->layers[i].id, err) < 0)
+			return -1;
+	return 0;
 }
 
 /* Is there room at all? The compressed layers are the least that the unpacked ones can need, and
@@ -124,12 +146,9 @@ static int start_unpacker(struct ces_pull *pull, size_t i, struct layer *layer, 
 				       .max_entries = LAYER_ENTRIES_MAX};
 	CES_CLEANUP_FD int fs = -1;
 	CES_CLEANUP_FD int mount = -1;
-	int staged;
 
-	ces_store_lock(pull->store);
-	staged = ces_store_stage(pull->store, layer->name, &layer->staging, &fs, err);
-	ces_store_unlock(pull->store);
-	if (staged < 0 || ces_mount_clone(fs, false, pull->userns, &mount, err) < 0)
+	if (ces_store_stage(pull->store, layer->name, &layer->staging, &fs, err) < 0 ||
+	    ces_mount_clone(fs, false, pull->userns, &mount, err) < 0)
 		return -1;
 	return ces_unpacker_start(&order, pull->userns, input, &mount, 1, &layer->unpacker, err);
 }
@@ -203,18 +222,39 @@ static int finish_layer(struct job *job, size_t i, struct ces_error *err)
 	return result;
 }
 
+/* The answer for a layer that was asked for: why it may not be had from there does not matter,
+ * since it is fetched then, and that fails with the reason. */
+static bool answered(struct job *job, const struct ces_fetch_status *status)
+{
+	for (size_t i = 0; i < job->n; i++) {
+		struct layer *layer = &job->layers[i];
+
+		if (layer->state != LAYER_ASKED || layer->id != status->id)
+			continue;
+		layer->state = status->state == CES_FETCH_DONE ? LAYER_PRESENT : LAYER_WAITING;
+		report(job, i,
+		       layer->state == LAYER_PRESENT ? CES_PROGRESS_EXISTS : CES_PROGRESS_WAITING,
+		       0);
+		return true;
+	}
+	return false;
+}
+
 static int take_status(struct job *job, struct ces_error *err)
 {
 	struct ces_fetch_status status;
+	int result = 0;
 
 	if (ces_pull_status(&job->pull->fetcher, &status, err) < 0)
 		return -1;
+	if (!answered(job, &status))
+		result = ces_pull_failed(&status, err);
 	for (size_t i = 0; i < job->n; i++)
 		if (job->layers[i].state == LAYER_ACTIVE && job->layers[i].id == status.id &&
 		    status.state == CES_FETCH_BYTES)
 			report(job, i, CES_PROGRESS_FETCHING, status.bytes);
 	ces_wire_free(&ces_fetch_status_schema, &status);
-	return 0;
+	return result;
 }
 
 /* When one side of a layer's pipe fails the other fails too, a moment later: whose words explain
@@ -279,24 +319,26 @@ static int step(struct job *job, struct ces_error *err)
 	return 0;
 }
 
-static bool all_done(const struct job *job)
+static bool any(const struct job *job, enum layer_state state)
 {
 	for (size_t i = 0; i < job->n; i++)
-		if (job->layers[i].state == LAYER_WAITING || job->layers[i].state == LAYER_ACTIVE)
-			return false;
-	return true;
+		if (job->layers[i].state == state)
+			return true;
+	return false;
 }
 
-/* Without the store's lock: the layers that are there already stay, by the pull's entry, and those
- * that come by the locks on their staging directories. */
+/* The layers that are there already stay, by the pull's entry, and those that come by the locks on
+ * their staging directories. */
 static int fetch_all(struct job *job, struct ces_error *err)
 {
-	int result = ces_runs_need(job->pull->entry, &job->pull->record.diff_ids, err);
+	int result = ask(job, err);
 
-	ces_store_unlock(job->pull->store);
-	while (result == 0 && !all_done(job))
+	while (result == 0 && any(job, LAYER_ASKED))
+		result = step(job, err);
+	if (result == 0)
+		result = check_space(job, err);
+	while (result == 0 && (any(job, LAYER_WAITING) || any(job, LAYER_ACTIVE)))
 		result = start_more(job, err) < 0 || step(job, err) < 0 ? -1 : 0;
-	ces_store_lock(job->pull->store);
 	return result;
 }
 
@@ -305,6 +347,7 @@ static int fetch_all(struct job *job, struct ces_error *err)
  * comes to need it. */
 static int commit_all(struct job *job, struct ces_error *err)
 {
+	job->pull->up_to_date = !any(job, LAYER_DONE);
 	for (size_t i = 0; i < job->n; i++)
 		if (job->layers[i].state == LAYER_DONE) {
 			if (ces_store_commit_layer(job->pull->store, job->layers[i].name,
@@ -326,10 +369,13 @@ int ces_pull_layers(struct ces_pull *pull, struct ces_error *err)
 
 	if (job.layers == NULL)
 		return ces_error_set(err, CES_E_HOST, "out of memory");
-	survey(&job);
-	result = check_space(&job, err);
+	result = ces_runs_need(pull->entry, pull->digest, &pull->record.diff_ids, err);
 	if (result == 0)
+		result = ces_store_await_collector(pull->store, err);
+	if (result == 0) {
+		survey(&job);
 		result = fetch_all(&job, err);
+	}
 	if (result == 0)
 		result = commit_all(&job, err);
 	for (size_t i = 0; i < job.n; i++) {

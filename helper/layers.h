@@ -8,7 +8,8 @@ struct ces_pull {
 	const struct ces_decision *decision;
 	const struct ces_store *store;
 	uid_t uid;
-	int entry; /* in the register of runs and pulls; the fd */
+	char *user; /* the account */
+	int entry;  /* in the register of runs and pulls; the fd */
 	struct ces_fetcher fetcher;
 	int userns;                        /* of the unpackers */
 	struct ces_bytes manifest, config; /* as fetched */
@@ -17,18 +18,19 @@ struct ces_pull {
 	char top_digest[CES_DIGEST_LENGTH +
 			1]; /* of what the reference names: an index, or the manifest */
 	char digest[CES_DIGEST_LENGTH + 1]; /* of the manifest */
-	uint64_t bytes;                     /* unpacked, of the layers that were fetched */
-	bool up_to_date;
+	uint64_t bytes;                     /* unpacked, of all layers */
+	bool up_to_date;                    /* nothing had to be fetched */
 };
 
-/* Fetches, verifies and unpacks every layer that the store lacks, then commits them all. On failure
- * nothing of this pull stays in staging. The caller holds the store's lock, which is let go of
- * while layers come. */
+/* Fetches, verifies and unpacks every layer that the store lacks, or that the registry has not for
+ * this caller, then commits them all, and sets bytes and up_to_date. The pull's entry then names
+ * the image and its layers. On failure nothing of this pull stays in staging. */
 int ces_pull_layers(struct ces_pull *pull, struct ces_error *err);
 
-/* One status of ces-fetch, a failure as err. */
+/* One status of ces-fetch; and a failed one as err (0 for any other). */
 int ces_pull_status(struct ces_fetcher *fetcher, struct ces_fetch_status *ret,
 		    struct ces_error *err);
+int ces_pull_failed(const struct ces_fetch_status *status, struct ces_error *err);
 
 /* -1 when the client has gone or asked to stop. */
 int ces_pull_cancelled(struct ces_error *err);

@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "helper/cleanroom.h"
+#include "helper/collect.h"
 #include "helper/finish.h"
 #include "helper/report.h"
 #include "helper/request.h"
@@ -132,6 +133,6 @@ int ces_verb_clean(struct ces_session *session, struct ces_error *err)
 	ces_cleanroom_deadline(CLEAN_SECONDS);
 	ces_finish_all_dead(session);
 	ces_journal_flush(&session->journal);
-	ces_store_collect(&session->store, session->runs);
+	ces_collect(&session->store, session->runs);
 	return done();
 }

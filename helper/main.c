@@ -41,9 +41,7 @@ static int load_policy(struct ces_session *session, struct ces_error *err)
 
 static int open_state(struct ces_session *session, struct ces_error *err)
 {
-	if (ces_runs_open(&session->runs, err) < 0)
-		return -1;
-	return ces_store_open(&session->store, err);
+	return ces_runs_open(&session->runs, err) < 0 ? -1 : ces_store_open(&session->store, err);
 }
 
 static int explain(const struct ces_session *session, const struct ces_decision *decision)
@@ -115,10 +113,11 @@ static int dispatch(struct ces_session *session, struct ces_error *err)
 			return -1;
 		return session->request.run != NULL ? ces_verb_inspect_run(session, err)
 						    : ces_verb_inspect(session, err);
+	/* what is asked of the register alone needs no store */
 	case CES_VERB_RUNS:
-		return open_state(session, err) < 0 ? -1 : ces_verb_runs(session, err);
+		return ces_runs_open(&session->runs, err) < 0 ? -1 : ces_verb_runs(session, err);
 	case CES_VERB_STOP:
-		return open_state(session, err) < 0 ? -1 : ces_verb_stop(session, err);
+		return ces_runs_open(&session->runs, err) < 0 ? -1 : ces_verb_stop(session, err);
 	default:
 		return ces_error_set(err, CES_E_USAGE, "this version of CES cannot do that");
 	}

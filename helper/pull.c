@@ -20,6 +20,7 @@
 #include "common/digest.h"
 #include "common/io.h"
 #include "helper/cleanroom.h"
+#include "helper/collect.h"
 #include "helper/journal.h"
 #include "helper/layers.h"
 #include "helper/mounts.h"
@@ -61,10 +62,12 @@ static int read_some(int fd, struct small *small, struct ces_error *err)
 
 /* Of the worker's codes only these mean something here. A login that is missing or refused has the
  * name of the rule that speaks of logins, so that the client can ask for another. */
-static void fetch_failed(const struct ces_fetch_status *status, struct ces_error *err)
+int ces_pull_failed(const struct ces_fetch_status *status, struct ces_error *err)
 {
 	const char *text = status->text != NULL ? status->text : "the registry failed";
 
+	if (status->state != CES_FETCH_FAILED)
+		return 0;
 	if (status->code == CES_E_DENIED)
 		ces_error_rule(err, CES_E_REGISTRY, "registries.credentials", "%s", text);
 	else
@@ -73,6 +76,7 @@ static void fetch_failed(const struct ces_fetch_status *status, struct ces_error
 				  ? (enum ces_code)status->code
 				  : CES_E_REGISTRY,
 			      "%s", text);
+	return -1;
 }
 
 int ces_pull_status(struct ces_fetcher *fetcher, struct ces_fetch_status *ret,
@@ -82,14 +86,7 @@ int ces_pull_status(struct ces_fetcher *fetcher, struct ces_fetch_status *ret,
 
 	if (got < 0)
 		return -1;
-	if (got == 0)
-		return ces_error_set(err, CES_E_HOST, "ces-fetch ended unexpectedly");
-	if (ret->state == CES_FETCH_FAILED) {
-		fetch_failed(ret, err);
-		ces_wire_free(&ces_fetch_status_schema, ret);
-		return -1;
-	}
-	return 0;
+	return got == 0 ? ces_error_set(err, CES_E_HOST, "ces-fetch ended unexpectedly") : 0;
 }
 
 int ces_pull_cancelled(struct ces_error *err)
@@ -131,11 +128,15 @@ static int wait_small(struct ces_fetcher *fetcher, int body, struct small *small
 			return -1;
 		if (fds[1].revents != 0) {
 			struct ces_fetch_status status;
+			int failed;
 
 			if (ces_pull_status(fetcher, &status, err) < 0)
 				return -1;
 			small->done = status.state == CES_FETCH_DONE;
+			failed = ces_pull_failed(&status, err);
 			ces_wire_free(&ces_fetch_status_schema, &status);
+			if (failed < 0)
+				return -1;
 		}
 	}
 	return 0;
@@ -336,6 +337,7 @@ static int grant(struct ces_pull *pull, struct ces_error *err)
 	char reference[CES_REFERENCE_MAX], project[CES_NAME_MAX + 1];
 	struct ces_grant given = {
 	    .reference = reference,
+	    .user = pull->user,
 	    .top_digest = pull->top_digest,
 	    .digest = pull->digest,
 	    .project = project,
@@ -349,49 +351,21 @@ static int grant(struct ces_pull *pull, struct ces_error *err)
 	return ces_store_write_grant(pull->store, pull->uid, &given, err);
 }
 
-/* Is all of the image in the store? The manifest was fetched with the caller's own credential:
- * whoever may read it may have the image. */
-static bool is_whole(struct ces_pull *pull)
-{
-	struct ces_image_record known;
-	struct ces_error ignored;
-	bool whole = true;
-
-	if (ces_store_load_image(pull->store, pull->digest, &known, &ignored) < 0)
-		return false;
-	for (size_t i = 0; i < known.diff_ids.n && whole; i++) {
-		CES_CLEANUP_FD int layer = -1;
-
-		whole =
-		    ces_store_open_layer(pull->store, known.diff_ids.v[i], &layer, &ignored) == 0;
-	}
-	if (whole)
-		pull->bytes = known.size;
-	ces_wire_free(&ces_image_record_schema, &known);
-	return whole;
-}
-
-/* The store's lock is held but where the network is waited for. */
+/* The configuration is fetched and the layers are asked for each time, though all may be here: who
+ * may have them is for the registry to say, see layers.c. */
 static int pull_image(struct ces_pull *pull, struct ces_error *err)
 {
-	int result;
+	struct ces_image_record known;
+	struct ces_error unknown;
 
-	ces_store_unlock(pull->store);
-	result = resolve(pull, err);
-	ces_store_lock(pull->store);
-	if (result < 0)
+	if (resolve(pull, err) < 0 || get_config(pull, err) < 0 || ces_pull_layers(pull, err) < 0)
 		return -1;
-	if (is_whole(pull)) {
-		pull->up_to_date = true;
+	if (ces_store_load_image(pull->store, pull->digest, &known, &unknown) == 0) {
+		ces_wire_free(&ces_image_record_schema, &known);
 		return grant(pull, err);
 	}
-	ces_store_remove_image(pull->store, pull->digest);
-	ces_store_unlock(pull->store);
-	result = get_config(pull, err);
-	ces_store_lock(pull->store);
-	if (result < 0 || ces_pull_layers(pull, err) < 0 || commit_image(pull, err) < 0)
-		return -1;
-	return grant(pull, err);
+	pull->up_to_date = false;
+	return commit_image(pull, err) < 0 ? -1 : grant(pull, err);
 }
 
 static int record_end(const struct ces_session *session, const struct ces_pull *pull,
@@ -437,6 +411,7 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 	struct ces_pull pull = {.decision = decision,
 				.store = &session->store,
 				.uid = session->uid,
+				.user = session->caller.user,
 				.entry = -1,
 				.fetcher = {CES_PROCESS_NONE, -1, 1},
 				.userns = -1};
@@ -448,7 +423,7 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 		return -1;
 	ces_cleanroom_deadline(PULL_SECONDS);
 	ces_finish_dead(session);
-	ces_store_collect(&session->store, session->runs);
+	ces_collect_soon(&session->store, session->runs);
 	result = enter(session, decision, &entry, err);
 	pull.entry = entry;
 	if (result == 0)
@@ -467,7 +442,6 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 		done.up_to_date = pull.up_to_date;
 		ces_report_send(&ces_event_done_schema, &done, true);
 		/* the user has the answer; the disk may take its time, and nobody waits for that */
-		ces_store_unlock(&session->store);
 		ces_store_settle(&session->store, &pull.record.diff_ids);
 	}
 	ces_wire_free(&ces_unpack_manifest_schema, &pull.parsed);

@@ -35,8 +35,8 @@ static int load_image(struct ces_plan *plan, struct ces_grant *grant, struct ces
 	char reference[CES_REFERENCE_MAX];
 
 	ces_reference_format(&decision->image, reference, sizeof(reference));
-	if (ces_store_read_grant(&plan->session->store, plan->session->uid, reference, grant, err) <
-	    0)
+	if (ces_store_read_grant(&plan->session->store, &plan->session->caller, reference, grant,
+				 err) < 0)
 		return -1;
 	if (decision->locked_digest[0] != '\0' &&
 	    strcmp(decision->locked_digest, grant->digest) != 0 &&
@@ -377,11 +377,13 @@ static int run(struct ces_session *session, struct ces_plan *plan, const struct 
 	if (ces_cgroup_find(session->policy, session->uid, plan->run, &finish.cgroup, err) < 0 ||
 	    reserve(session, plan, grant, &finish, err) < 0)
 		return -1;
-	result = open_mounts(plan, err);
+	/* from here on the entry keeps the image */
+	result = ces_store_await_collector(&plan->session->store, err);
+	if (result == 0)
+		result = open_mounts(plan, err);
 	if (result == 0)
 		result = set_up(plan, &finish, err);
 	ces_cleanroom_deadline(START_SECONDS);
-	ces_store_unlock(&plan->session->store);
 	if (result == 0)
 		result = start(plan, &finish, err);
 	ces_cleanroom_deadline(0);

@@ -69,7 +69,8 @@ int ces_runs_enter(int runs, const struct ces_run_record *record, int *ret, int 
 	return 0;
 }
 
-int ces_runs_need(int entry, const struct ces_strings *layers, struct ces_error *err)
+int ces_runs_need(int entry, const char *digest, const struct ces_strings *layers,
+		  struct ces_error *err)
 {
 	struct ces_run_record record, more;
 	int result;
@@ -77,6 +78,7 @@ int ces_runs_need(int entry, const struct ces_strings *layers, struct ces_error 
 	if (ces_store_read_record(entry, "record", &ces_run_record_schema, &record, err) < 0)
 		return -1;
 	more = record;
+	more.digest = (char *)(uintptr_t)digest;
 	more.layers = *layers;
 	result = ces_store_write_record(entry, "record", &ces_run_record_schema, &more, err);
 	ces_wire_free(&ces_run_record_schema, &record);

@@ -18,8 +18,10 @@ int ces_runs_name(int runs, char ret[CES_RUN_DIGITS + 1], struct ces_error *err)
 int ces_runs_enter(int runs, const struct ces_run_record *record, int *ret, int *ret_stop,
 		   struct ces_error *err);
 
-/* Adds to the record of a pull, of which entry is the fd, the layers that it counts on. */
-int ces_runs_need(int entry, const struct ces_strings *layers, struct ces_error *err);
+/* Adds to the record of a pull, of which entry is the fd, the image that it makes and the layers
+ * that it counts on. */
+int ces_runs_need(int entry, const char *digest, const struct ces_strings *layers,
+		  struct ces_error *err);
 
 /* Whether the helper of a run lives. */
 bool ces_runs_alive(int runs, const char *run);

@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -50,8 +50,8 @@ int ces_store_open(struct ces_store *ret, struct ces_error *err)
 		return -1;
 	}
 	store.lock = ces_beneath_open(store.dir, "lock", O_RDWR | O_CREAT, 0600);
-	if (store.lock < 0 || flock(store.lock, LOCK_SH) < 0) {
-		ces_error_errno(err, CES_E_HOST, "locking the store");
+	if (store.lock < 0) {
+		ces_error_errno(err, CES_E_HOST, "the store's lock");
 		ces_store_close(&store);
 		return -1;
 	}
@@ -59,9 +59,26 @@ int ces_store_open(struct ces_store *ret, struct ces_error *err)
 	return 0;
 }
 
-void ces_store_unlock(const struct ces_store *store)
+int ces_store_lock(const struct ces_store *store, unsigned *ret_left, struct ces_error *err)
 {
-	(void)flock(store->lock, LOCK_UN);
+	return ces_cleanroom_lock(store->lock, CES_LOCK_SECONDS, ret_left) < 0
+		   ? ces_error_errno(err, CES_E_HOST, "locking the store")
+		   : 0;
+}
+
+void ces_store_unlock(const struct ces_store *store, unsigned left)
+{
+	ces_cleanroom_unlock(store->lock, left);
+}
+
+int ces_store_await_collector(const struct ces_store *store, struct ces_error *err)
+{
+	unsigned left;
+
+	if (ces_store_lock(store, &left, err) < 0)
+		return -1;
+	ces_store_unlock(store, left);
+	return 0;
 }
 
 void ces_store_close(struct ces_store *store)
@@ -101,11 +118,6 @@ static bool may_be_torn(const struct ces_store *store, const char *diff_id)
 	       ces_store_boot(boot, &ignored) < 0 || strcmp(made, boot) != 0;
 }
 
-void ces_store_lock(const struct ces_store *store)
-{
-	(void)flock(store->lock, LOCK_SH);
-}
-
 int ces_store_open_layer(const struct ces_store *store, const char *diff_id, int *ret,
 			 struct ces_error *err)
 {
@@ -125,6 +137,28 @@ int ces_store_open_layer(const struct ces_store *store, const char *diff_id, int
 			     "layer %.19s is not in the store: pull the image again", diff_id);
 }
 
+/* The collector takes what nobody has locked: there is no moment at which it could see this one. */
+static int make_staging(const struct ces_store *store, const char *name, int *ret,
+			struct ces_error *err)
+{
+	CES_CLEANUP_FD int dir = -1;
+	unsigned left;
+	int failed = 0;
+
+	if (ces_store_lock(store, &left, err) < 0)
+		return -1;
+	if (mkdirat(store->staging, name, 0700) == 0)
+		dir = ces_beneath_open(store->staging, name, O_RDONLY | O_DIRECTORY, 0);
+	if (dir < 0 || flock(dir, LOCK_EX | LOCK_NB) < 0)
+		failed = errno;
+	ces_store_unlock(store, left);
+	errno = failed;
+	if (failed != 0)
+		return ces_error_errno(err, CES_E_HOST, "making a staging directory");
+	*ret = ces_steal_fd(&dir);
+	return 0;
+}
+
 int ces_store_stage(const struct ces_store *store, char *name, int *ret, int *ret_fs,
 		    struct ces_error *err)
 {
@@ -134,10 +168,9 @@ int ces_store_stage(const struct ces_store *store, char *name, int *ret, int *re
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		return ces_error_errno(err, CES_E_HOST, "random numbers");
 	(void)snprintf(name, 32, "%016llx", (unsigned long long)random);
-	if (mkdirat(store->staging, name, 0700) < 0)
-		return ces_error_errno(err, CES_E_HOST, "making a staging directory");
-	dir = ces_beneath_open(store->staging, name, O_RDONLY | O_DIRECTORY, 0);
-	if (dir < 0 || flock(dir, LOCK_EX | LOCK_NB) < 0 || mkdirat(dir, "fs", 0755) < 0)
+	if (make_staging(store, name, &dir, err) < 0)
+		return -1;
+	if (mkdirat(dir, "fs", 0755) < 0)
 		return ces_error_errno(err, CES_E_HOST, "staging directory");
 	if (ret_fs != NULL) {
 		*ret_fs = ces_beneath_open(dir, "fs", O_RDONLY | O_DIRECTORY, 0);
@@ -154,24 +187,42 @@ void ces_store_unstage(const struct ces_store *store, const char *name)
 	(void)ces_beneath_remove(store->staging, name);
 }
 
-static int commit(const struct ces_store *store, const char *name, int parent, const char *digest,
-		  struct ces_error *err)
+void ces_store_discard(const struct ces_store *store, int parent, const char *name)
 {
-	if (renameat2(store->staging, name, parent, ces_store_hex(digest), RENAME_NOREPLACE) == 0)
-		return 0;
-	if (errno != EEXIST)
-		return ces_error_errno(err, CES_E_HOST, "storing %.19s", digest);
-	ces_store_unstage(store, name);
-	return 0;
+	char trash[NAME_MAX + 1];
+
+	(void)snprintf(trash, sizeof(trash), CES_STORE_TRASH "%.200s", name);
+	(void)renameat(parent, name, store->staging, trash);
+}
+
+/* spoilt: whether what is in the place already may make room, asked under the lock: of two pulls
+ * that find it spoilt, the second must not take away what the first has put there. */
+static int commit(const struct ces_store *store, const char *name, int parent, const char *digest,
+		  bool (*spoilt)(const struct ces_store *, const char *), struct ces_error *err)
+{
+	const char *place = ces_store_hex(digest);
+	unsigned left;
+	int failed = 0;
+
+	if (ces_store_lock(store, &left, err) < 0)
+		return -1;
+	if (spoilt(store, digest))
+		ces_store_discard(store, parent, place);
+	if (renameat2(store->staging, name, parent, place, RENAME_NOREPLACE) < 0)
+		failed = errno;
+	ces_store_unlock(store, left);
+	if (failed == EEXIST)
+		ces_store_unstage(store, name);
+	errno = failed;
+	return failed == 0 || failed == EEXIST
+		   ? 0
+		   : ces_error_errno(err, CES_E_HOST, "storing %.19s", digest);
 }
 
 int ces_store_commit_layer(const struct ces_store *store, const char *name, const char *diff_id,
 			   struct ces_error *err)
 {
-	/* nothing uses a layer that opening refuses, so it may make room */
-	if (may_be_torn(store, diff_id))
-		(void)ces_beneath_remove(store->layers, ces_store_hex(diff_id));
-	return commit(store, name, store->layers, diff_id, err);
+	return commit(store, name, store->layers, diff_id, may_be_torn, err);
 }
 
 static int write_file(int dir, const char *name, const void *bytes, size_t length,
@@ -238,21 +289,22 @@ uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id
 	return bytes;
 }
 
-/* Writes an encoded object as dir/name: to a temporary name first, so that a reader sees all or
- * nothing. */
+/* Writes an encoded object as dir/name: to a temporary name first, and to the disk before it gets
+ * its own, so that a reader sees all or nothing, also after a power cut. */
 int ces_store_write_record(int dir, const char *name, const struct ces_wire_schema *schema,
 			   const void *object, struct ces_error *err)
 {
 	CES_CLEANUP_FREE uint8_t *frame = NULL;
+	CES_CLEANUP_FD int fd = -1;
 	char temporary[128];
 	size_t length;
 
 	if (ces_wire_encode(schema, object, &frame, &length, err) < 0)
 		return -1;
 	(void)snprintf(temporary, sizeof(temporary), "%s.%d", name, (int)getpid());
-	if (write_file(dir, temporary, frame, length, err) < 0)
-		return -1;
-	if (renameat(dir, temporary, dir, name) < 0)
+	fd = ces_beneath_open(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0 || ces_write_full(fd, frame, length, -1) < 0 || fdatasync(fd) < 0 ||
+	    renameat(dir, temporary, dir, name) < 0)
 		return ces_error_errno(err, CES_E_HOST, "storing %s", name);
 	return 0;
 }
@@ -266,9 +318,25 @@ int ces_store_read_record(int dir, const char *name, const struct ces_wire_schem
 
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return ces_error_set(err, CES_E_NOTFOUND, "no %s", schema->name);
-	if (fd < 0 || ces_read_file(fd, CES_WIRE_RECORD_MAX, &bytes, &length) < 0)
-		return ces_error_errno(err, CES_E_HOST, "reading the %s", schema->name);
-	return ces_wire_decode(schema, bytes, length, object, err);
+	if (fd >= 0 && ces_read_file(fd, CES_WIRE_RECORD_MAX, &bytes, &length) == 0) {
+		if (ces_wire_decode(schema, bytes, length, object, err) == 0)
+			return 0;
+		return err->code == CES_E_HOST
+			   ? -1
+			   : ces_error_set(err, CES_E_INTERNAL, "the %s is damaged", schema->name);
+	}
+	return ces_error_errno(err, CES_E_HOST, "reading the %s", schema->name);
+}
+
+static bool image_spoilt(const struct ces_store *store, const char *digest)
+{
+	struct ces_image_record record;
+	struct ces_error err;
+
+	if (ces_store_load_image(store, digest, &record, &err) < 0)
+		return err.code != CES_E_HOST; /* unread is not damaged */
+	ces_wire_free(&ces_image_record_schema, &record);
+	return false;
 }
 
 int ces_store_commit_image(const struct ces_store *store, const struct ces_image_record *record,
@@ -284,16 +352,11 @@ int ces_store_commit_image(const struct ces_store *store, const struct ces_image
 	if (write_file(dir, "manifest", manifest->bytes, manifest->length, err) < 0 ||
 	    write_file(dir, "config", config->bytes, config->length, err) < 0 ||
 	    ces_store_write_record(dir, "record", &ces_image_record_schema, record, err) < 0 ||
-	    commit(store, name, store->images, record->digest, err) < 0) {
+	    commit(store, name, store->images, record->digest, image_spoilt, err) < 0) {
 		ces_store_unstage(store, name);
 		return -1;
 	}
 	return 0;
-}
-
-void ces_store_remove_image(const struct ces_store *store, const char *digest)
-{
-	(void)ces_beneath_remove(store->images, ces_store_hex(digest));
 }
 
 int ces_store_load_image(const struct ces_store *store, const char *digest,
@@ -303,164 +366,4 @@ int ces_store_load_image(const struct ces_store *store, const char *digest,
 
 	(void)snprintf(path, sizeof(path), "%s/record", ces_store_hex(digest));
 	return ces_store_read_record(store->images, path, &ces_image_record_schema, ret, err);
-}
-
-static int open_grants(const struct ces_store *store, uid_t uid, int *ret, struct ces_error *err)
-{
-	char name[16];
-
-	(void)snprintf(name, sizeof(name), "%u", uid);
-	return ces_beneath_own_dir(store->grants, name, ret, err);
-}
-
-/* For changing grants: of two changes at once the second sees what the first did. For five seconds:
- * the caller may freeze this process by the cgroup that it is in, and others come to his grants too
- * when they clear after his dead runs. Ended by ces_cleanroom_unlock. */
-static int lock_grants(const struct ces_store *store, uid_t uid, int *ret, unsigned *ret_left,
-		       struct ces_error *err)
-{
-	if (open_grants(store, uid, ret, err) < 0)
-		return -1;
-	return ces_cleanroom_lock(*ret, CES_LOCK_SECONDS, ret_left) < 0
-		   ? ces_error_errno(err, CES_E_HOST, "locking the grants")
-		   : 0;
-}
-
-/* A grant's file is named by the hash of its reference: no byte of a reference becomes a path. */
-static void grant_name(const char *reference, char name[CES_DIGEST_LENGTH + 1])
-{
-	char digest[CES_DIGEST_LENGTH + 1];
-
-	ces_digest_of(reference, strlen(reference), digest);
-	memcpy(name, ces_store_hex(digest), 65);
-}
-
-int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct ces_grant *grant,
-			  struct ces_error *err)
-{
-	CES_CLEANUP_FD int dir = -1;
-	char name[CES_DIGEST_LENGTH + 1];
-	unsigned left;
-	int result;
-
-	if (lock_grants(store, uid, &dir, &left, err) < 0)
-		return -1;
-	grant_name(grant->reference, name);
-	result = ces_store_write_record(dir, name, &ces_grant_schema, grant, err);
-	ces_cleanroom_unlock(dir, left);
-	return result;
-}
-
-int ces_store_read_grant(const struct ces_store *store, uid_t uid, const char *reference,
-			 struct ces_grant *ret, struct ces_error *err)
-{
-	CES_CLEANUP_FD int dir = -1;
-	char name[CES_DIGEST_LENGTH + 1];
-
-	if (open_grants(store, uid, &dir, err) < 0)
-		return -1;
-	grant_name(reference, name);
-	if (ces_store_read_record(dir, name, &ces_grant_schema, ret, err) == 0)
-		return 0;
-	if (err->code == CES_E_NOTFOUND)
-		return ces_error_set(err, CES_E_NOTFOUND,
-				     "you have no image %s here; type: ces-client pull %s",
-				     reference, reference);
-	return -1;
-}
-
-static void use_locked(int dir, const char *name, const char *digest)
-{
-	struct ces_grant grant;
-	struct ces_error ignored;
-
-	if (ces_store_read_record(dir, name, &ces_grant_schema, &grant, &ignored) < 0)
-		return;
-	grant.used = (uint64_t)time(NULL);
-	if (strcmp(grant.digest, digest) == 0)
-		(void)ces_store_write_record(dir, name, &ces_grant_schema, &grant, &ignored);
-	ces_wire_free(&ces_grant_schema, &grant);
-}
-
-void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *reference,
-			 const char *digest)
-{
-	CES_CLEANUP_FD int dir = -1;
-	char name[CES_DIGEST_LENGTH + 1];
-	struct ces_error ignored;
-	unsigned left;
-
-	grant_name(reference, name);
-	if (lock_grants(store, uid, &dir, &left, &ignored) < 0)
-		return;
-	use_locked(dir, name, digest);
-	ces_cleanroom_unlock(dir, left);
-}
-
-int ces_store_remove_grant(const struct ces_store *store, uid_t uid, const char *reference,
-			   struct ces_error *err)
-{
-	CES_CLEANUP_FD int dir = -1;
-	char name[CES_DIGEST_LENGTH + 1];
-	unsigned left;
-	int failed;
-
-	if (lock_grants(store, uid, &dir, &left, err) < 0)
-		return -1;
-	grant_name(reference, name);
-	failed = unlinkat(dir, name, 0) == 0 ? 0 : errno;
-	ces_cleanroom_unlock(dir, left);
-	errno = failed;
-	if (failed == 0)
-		return 0;
-	return failed == ENOENT
-		   ? ces_error_set(err, CES_E_NOTFOUND, "you have no image %s here", reference)
-		   : ces_error_errno(err, CES_E_HOST, "removing %s", reference);
-}
-
-bool ces_store_expire_grant(const struct ces_store *store, uid_t uid, const char *reference)
-{
-	CES_CLEANUP_FD int dir = -1;
-	char name[CES_DIGEST_LENGTH + 1];
-	struct ces_error ignored;
-
-	grant_name(reference, name);
-	return open_grants(store, uid, &dir, &ignored) == 0 && flock(dir, LOCK_EX | LOCK_NB) == 0 &&
-	       unlinkat(dir, name, 0) == 0;
-}
-
-struct listing {
-	void (*each)(const struct ces_grant *, void *);
-	void *context;
-	bool failed;
-};
-
-static void show_grant(int dir, const char *name, void *context)
-{
-	struct listing *listing = context;
-	struct ces_grant grant;
-	struct ces_error err;
-
-	/* 64 hex digits; temporary names are longer */
-	if (strlen(name) != 64)
-		return;
-	if (ces_store_read_record(dir, name, &ces_grant_schema, &grant, &err) < 0) {
-		listing->failed |= err.code == CES_E_HOST;
-		return;
-	}
-	listing->each(&grant, listing->context);
-	ces_wire_free(&ces_grant_schema, &grant);
-}
-
-int ces_store_each_grant(const struct ces_store *store, uid_t uid,
-			 void (*each)(const struct ces_grant *, void *), void *context)
-{
-	struct listing listing = {each, context, false};
-	CES_CLEANUP_FD int dir = -1;
-	struct ces_error ignored;
-
-	if (open_grants(store, uid, &dir, &ignored) < 0 ||
-	    ces_beneath_each(dir, show_grant, &listing) < 0)
-		return -1;
-	return listing.failed ? -1 : 0;
 }

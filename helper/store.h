@@ -8,22 +8,28 @@
 
 #include "common/image.h"
 #include "common/name.h"
+#include "helper/caller.h"
 
 struct ces_store {
 	int dir, layers, images, grants, staging;
-	int lock; /* held shared by pulls and runs, see below; exclusively by the collector */
+	int lock; /* see below */
 };
 
-/* Opens (makes) the store and takes the lock shared. A lock is only ever held by root processes
- * under a deadline, so no caller can hold it against others. */
+/* Opens (makes) the store; takes no lock. */
 int ces_store_open(struct ces_store *ret, struct ces_error *err);
 void ces_store_close(struct ces_store *store);
 
-/* A run needs the lock while it starts and while it ends, a pull while it looks at the store and
- * changes it. In between its entry in the register keeps the run's image, or the pull's layers, and
- * a lock held for hours would keep everybody's dead images on the disk. */
-void ces_store_unlock(const struct ces_store *store);
-void ces_store_lock(const struct ces_store *store);
+/* The store's one lock is held for moments: while one thing is put in its place, and while the
+ * collector works. It is never held while anything is waited for, and whoever holds it for longer
+ * than CES_LOCK_SECONDS is killed (ces_cleanroom_lock), so that no caller can hold it against
+ * others. What keeps an image, or layers, for longer is an entry in the register of runs and pulls.
+ * *ret_left: for unlock. */
+int ces_store_lock(const struct ces_store *store, unsigned *ret_left, struct ces_error *err);
+void ces_store_unlock(const struct ces_store *store, unsigned left);
+
+/* To be called after an entry in the register, before what it names is looked for in the store: a
+ * collector that did not see the entry has ended when this returns. */
+int ces_store_await_collector(const struct ces_store *store, struct ces_error *err);
 
 /* Opens the root directory of a layer; -1 with CES_E_NOTFOUND when it is not in the store. */
 int ces_store_open_layer(const struct ces_store *store, const char *diff_id, int *ret,
@@ -39,10 +45,9 @@ int ces_store_stage(const struct ces_store *store, char *name, int *ret, int *re
  * power cut may have torn it), and ces_store_settle takes the mark off. */
 int ces_store_note_layer(int staging, uint64_t bytes, const char *digest, struct ces_error *err);
 
-/* Did this compressed digest give the layer when it was fetched? Only then may a manifest that
- * names both have the layer for nothing: who merely knows the diff_id of somebody's private layer
- * could otherwise name it in an image of his own. The registry says who may have the compressed
- * blob. */
+/* Did this compressed digest give the layer when it was fetched? Only then can a manifest that
+ * names both have the layer without fetching it, and only if its registry has that blob for this
+ * caller, see layers.c. */
 bool ces_store_layer_from(const struct ces_store *store, const char *diff_id, const char *digest);
 
 /* Waits until the store is on the disk, then takes the marks off these layers. */
@@ -51,8 +56,8 @@ void ces_store_settle(const struct ces_store *store, const struct ces_strings *d
 /* Unpacked size of a layer in the store (0 = unknown). */
 uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id);
 
-/* Renames a staged layer to its place. One that came to be there meanwhile wins; the staged one is
- * removed. */
+/* Renames a staged layer to its place. One that came to be there meanwhile wins, unless a power cut
+ * may have torn it; the staged one is removed. */
 int ces_store_commit_layer(const struct ces_store *store, const char *name, const char *diff_id,
 			   struct ces_error *err);
 
@@ -64,23 +69,27 @@ struct ces_bytes {
 	size_t length;
 };
 
-/* Stores manifest, config and record of an image as one directory, by rename. */
+/* Stores manifest, config and record of an image as one directory, by rename. One that came to be
+ * there meanwhile wins, unless its record is damaged. */
 int ces_store_commit_image(const struct ces_store *store, const struct ces_image_record *record,
 			   const struct ces_bytes *manifest, const struct ces_bytes *config,
 			   struct ces_error *err);
 
-/* For a record that cannot be read (a power cut tore it), so that a new one finds room. */
-void ces_store_remove_image(const struct ces_store *store, const char *digest);
-
+/* CES_E_NOTFOUND when it is not here, CES_E_INTERNAL when its record is damaged (a power cut tore
+ * it), CES_E_HOST when it cannot be read now. */
 int ces_store_load_image(const struct ces_store *store, const char *digest,
 			 struct ces_image_record *ret, struct ces_error *err);
 
-/* Grants. reference is canonical (ces_reference_format). Read gives CES_E_NOTFOUND when there is
- * none. */
+/* Grants. reference is canonical (ces_reference_format). A grant belongs to an account: to a uid
+ * and the name that the user database had for it. Another account that is given the uid later has
+ * none of them. Read gives CES_E_NOTFOUND when there is none. */
 int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct ces_grant *grant,
 			  struct ces_error *err);
-int ces_store_read_grant(const struct ces_store *store, uid_t uid, const char *reference,
-			 struct ces_grant *ret, struct ces_error *err);
+int ces_store_read_grant(const struct ces_store *store, const struct ces_caller *caller,
+			 const char *reference, struct ces_grant *ret, struct ces_error *err);
+
+/* Whether it is that account's. */
+bool ces_grant_is_of(const struct ces_grant *grant, const char *user);
 
 /* Notes that it was used now, if it still means this image: it may have been pulled anew, or
  * removed. */
@@ -92,15 +101,9 @@ int ces_store_remove_grant(const struct ces_store *store, uid_t uid, const char 
 /* The same without ever waiting for whoever changes the user's grants. Whether it is gone. */
 bool ces_store_expire_grant(const struct ces_store *store, uid_t uid, const char *reference);
 
-/* Calls each for every grant of a user. Damaged ones are passed over; -1 when not all could be
- * read.
- */
+/* Calls each for every grant of a uid, whoever has it. Damaged ones are passed over; -1 when not
+ * all could be read. */
 int ces_store_each_grant(const struct ces_store *store, uid_t uid,
 			 void (*each)(const struct ces_grant *, void *), void *context);
-
-/* Removes staging of dead pulls, grants that are past their time, and then images and layers that
- * no grant and no live run needs. live_runs is an fd of /run/ces. Does nothing when a pull or a
- * start is under way: the next call will. The caller's own shared lock must be the only one. */
-void ces_store_collect(struct ces_store *store, int live_runs);
 
 #endif

@@ -165,7 +165,7 @@ int ces_request_address(struct ces_transfer *transfer, struct ces_error *err)
 {
 	static const char *const places[] = {
 	    "tags/list?n=" TAGS_ASKED, [CES_FETCH_MANIFEST] = "manifests/",
-	    [CES_FETCH_BLOB] = "blobs/"};
+	    [CES_FETCH_BLOB] = "blobs/", [CES_FETCH_CHECK] = "blobs/"};
 	const struct ces_fetch_open *open = &transfer->session->open;
 	char text[2048];
 	int n;
@@ -243,6 +243,8 @@ static CURLcode set_http(CURL *easy, struct ces_transfer *t)
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_HTTP09_ALLOWED, 0L);
 	SET(CURLOPT_HTTPGET, 1L);
+	if (t->asks == CES_ASKS_BODY && t->get.kind == CES_FETCH_CHECK)
+		SET(CURLOPT_NOBODY, 1L);
 	SET(CURLOPT_USERAGENT, "ces-fetch");
 	SET(CURLOPT_ACCEPT_ENCODING, NULL);
 	SET(CURLOPT_HTTP_CONTENT_DECODING, 0L);

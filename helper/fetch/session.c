@@ -83,22 +83,30 @@ static bool is_write_end(int fd)
 	       (flags & O_ACCMODE) == O_WRONLY;
 }
 
+static bool job_fits(const struct ces_fetch_get *get, int fd)
+{
+	if (get->size > INT64_MAX)
+		return false;
+	if (get->kind == CES_FETCH_CHECK)
+		return fd < 0;
+	return (get->kind == CES_FETCH_MANIFEST || get->kind == CES_FETCH_BLOB) && fd >= 0 &&
+	       is_write_end(fd);
+}
+
 static int take_get(struct ces_session *s, const void *frame, size_t length, int *fd,
 		    struct ces_error *err)
 {
 	struct ces_fetch_get get = {0};
 	struct ces_transfer *t, **end = &s->first;
 
-	if (!s->opened || *fd < 0 || !is_write_end(*fd) ||
-	    s->n_transfers == CES_FETCH_TRANSFERS_MAX)
-		return ces_error_set(err, CES_E_INTERNAL,
-				     "a FETCH_GET out of turn or without its pipe");
+	if (!s->opened || s->n_transfers == CES_FETCH_TRANSFERS_MAX)
+		return ces_error_set(err, CES_E_INTERNAL, "a FETCH_GET out of turn");
 	if (ces_wire_decode(&ces_fetch_get_schema, frame, length, &get, err) < 0)
 		return -1;
-	if ((get.kind != CES_FETCH_MANIFEST && get.kind != CES_FETCH_BLOB) ||
-	    get.size > INT64_MAX) {
+	if (!job_fits(&get, *fd)) {
 		ces_wire_free(&ces_fetch_get_schema, &get);
-		return ces_error_set(err, CES_E_INTERNAL, "a FETCH_GET of an unknown kind or size");
+		return ces_error_set(err, CES_E_INTERNAL,
+				     "a FETCH_GET of an unknown kind or size, or without its pipe");
 	}
 	t = ces_transfer_new(s, &get, ces_steal_fd(fd));
 	if (t == NULL)

@@ -24,7 +24,7 @@ struct ces_transfer *ces_transfer_new(struct ces_session *session, struct ces_fe
 				      int pipe)
 {
 	struct ces_transfer *t = calloc(1, sizeof(*t));
-	int flags = fcntl(pipe, F_GETFL);
+	int flags = pipe < 0 ? 0 : fcntl(pipe, F_GETFL);
 
 	if (t == NULL)
 		return NULL;
@@ -36,7 +36,7 @@ struct ces_transfer *ces_transfer_new(struct ces_session *session, struct ces_fe
 	t->easy = curl_easy_init();
 	t->url = curl_url();
 	if (t->easy == NULL || t->url == NULL || flags < 0 ||
-	    fcntl(pipe, F_SETFL, flags | O_NONBLOCK) < 0) {
+	    (pipe >= 0 && fcntl(pipe, F_SETFL, flags | O_NONBLOCK) < 0)) {
 		ces_transfer_free(t);
 		return NULL;
 	}
@@ -120,8 +120,9 @@ static void try_again(struct ces_transfer *t, const struct ces_error *why, unsig
 		t->tries = 0;
 	}
 	t->tries += cost;
-	/* Half a manifest and half of what the tag means a moment later are not a manifest. */
-	if (t->tries >= CES_TRANSFER_TRIES ||
+	/* Half a manifest and half of what the tag means a moment later are not a manifest. And
+	 * what was only asked for is fetched, with all its tries, when there is no answer. */
+	if (t->tries >= CES_TRANSFER_TRIES || t->get.kind == CES_FETCH_CHECK ||
 	    (t->get.kind == CES_FETCH_MANIFEST && t->body.delivered > 0)) {
 		ces_transfer_fail(t, why);
 		return;
@@ -261,7 +262,12 @@ static void token_answered(struct ces_transfer *t)
 static void served(struct ces_transfer *t)
 {
 	struct ces_error err = {0};
+	curl_off_t announced = -1;
 
+	if (t->get.kind == CES_FETCH_CHECK) {
+		(void)curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+		t->body.delivered = announced < 0 ? 0 : (uint64_t)announced;
+	}
 	if (t->get.kind == CES_FETCH_MANIFEST || t->body.delivered == t->get.size) {
 		finish(t, CES_FETCH_DONE, NULL);
 		return;

@@ -13,11 +13,11 @@ teardown()
 }
 
 # A run of USER's that stays until it is told to go.
-stays() # USER IMAGE
+stays() # USER IMAGE [COMMANDS]
 {
 	rm -f $lab/up
 	setpriv --reuid="$1" --regid="$1" --init-groups --reset-env env -C "/home/$1" \
-		ces-client run -q "$2" sh -c 'echo up; exec sleep 600' > $lab/up 2> $lab/err 3>&- < /dev/null &
+		ces-client run -q "$2" sh -c "${3:-} echo up; exec sleep 600" > $lab/up 2> $lab/err 3>&- < /dev/null &
 	client=$!
 	eventually test -s $lab/up
 }
@@ -30,6 +30,8 @@ goes()
 }
 
 layers() { ls $store/layers/sha256 | wc -l; }
+# A collector that a request called for has done with it.
+left() { [ "$(layers)" "$1" "$2" ]; } # OPERATOR NUMBER
 
 @test "J04: what a user forgets leaves the disk, also while somebody else's run goes on" {
 	pull bob $open/tools:1 -q
@@ -37,7 +39,7 @@ layers() { ls $store/layers/sha256 | wc -l; }
 	have alice stroke
 	n=$(layers)
 	ces alice rmi $open/stroke:1
-	[ "$(layers)" -lt "$n" ]
+	eventually left -lt "$n"
 	goes
 }
 
@@ -59,7 +61,7 @@ hangs() # IMAGE
 	n=$(layers)
 	hangs down.tre.test/epcced/x:1
 	ces bob rmi $open/stroke:1
-	[ "$(layers)" -lt "$n" ]
+	eventually left -lt "$n"
 	goes
 	kill -KILL $silent
 }
@@ -71,6 +73,7 @@ hangs() # IMAGE
 	hangs bad.tre.test/bad-wait-layers/shared:good # the layer of tools, and one of its own
 	eventually compgen -G "$store/staging/*"
 	ces alice rmi $open/tools:1
+	ces-client clean
 	[ "$(layers)" -eq 1 ]
 	compgen -G "$store/staging/*"
 	touch $lab/go
@@ -79,8 +82,92 @@ hangs() # IMAGE
 	[ "$(layers)" -eq 2 ]
 	ces alice run -q bad.tre.test/bad-wait-layers/shared:good
 	ces alice rmi bad.tre.test/bad-wait-layers/shared:good
-	[ "$(layers)" -eq 0 ]
+	eventually left -eq 0
 	have alice tools
+}
+
+@test "J04: a store of 600 images with 127 layers each keeps nobody's request waiting, nor the janitor" {
+	empty_store
+	have alice stroke # (makes the store's directories)
+	tests/lib/make_store.py $store 600 127 4402 bob
+	n=$(layers)
+	[ "$n" -gt 76000 ]
+	have alice tools
+	[ "$(inside -- echo ran)" = ran ]
+	ces alice rmi $open/stroke:1
+	ces-client clean
+	# of all these only what alice gave up has gone
+	[ "$(layers)" -ge 76200 ]
+	[ "$(ces bob images --format json | jq length)" -eq 600 ]
+	# and what bob gives up goes in the end, a part at a time
+	rm -r $store/grants/4402
+	ces-client clean
+	[ "$(layers)" -eq 1 ]
+}
+
+@test "J04: what a user forgets leaves the disk, also while somebody else waits for his run to stop" {
+	pull bob $open/tools:1 -q
+	stays bob $open/tools:1 'trap "" TERM;'
+	as bob ces-client stop -q --time 600 "$(ces bob ps --format json | jq -r '.[0].run')" 3>&- > /dev/null 2>&1 &
+	stopping=$!
+	eventually pgrep -P $stopping
+	have alice stroke
+	n=$(layers)
+	ces alice rmi $open/stroke:1
+	eventually left -lt "$n"
+	pkill -KILL -x ces-helper # bob's run and his stop
+	wait $stopping "$client" || true
+	client=
+}
+
+@test "F13: a layer is not had by naming it: the registry of the pull must have it for this caller" {
+	empty_store
+	pull alice bad.tre.test/x/own:good -q
+	for whole in yes no; do
+		# (a registry of carol's own serves alice's manifest, or another one that names her layers)
+		[ $whole = yes ] || rm -r $store/images/sha256/*
+		run --separate-stderr ces carol pull --project nsh-2024-0001 bad.tre.test/bad-no-layers/own:good
+		[ "$status" -eq 125 ]
+		[[ $stderr == *"does not have a part of"* && $stderr != *"already here"* ]]
+		run ces carol run --project nsh-2024-0001 bad.tre.test/bad-no-layers/own:good true
+		[ "$status" -eq 125 ]
+	done
+	pull alice bad.tre.test/x/own:good -q
+	pull carol bad.tre.test/x/own:good -q --project nsh-2024-0001
+	ces carol run -q --project nsh-2024-0001 bad.tre.test/x/own:good true
+	empty_store
+	have alice tools
+}
+
+@test "F13: an account that is given the number of one that is gone has none of its images" {
+	pull dave $open/tools:1 -q 2> /dev/null || pull bob $open/stroke:1 -q
+	usermod --login robert bob # (for CES: another account with the uid)
+	run --separate-stderr setpriv --reuid=4402 --regid=4402 --init-groups --reset-env ces-client run $open/stroke:1 true
+	images=$(setpriv --reuid=4402 --regid=4402 --init-groups --reset-env ces-client images --format json)
+	usermod --login bob robert
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"you have no image"* ]]
+	[ "$images" = "[]" ]
+	ces bob run -q $open/stroke:1 true
+}
+
+@test "M03: a damaged image is collected, and keeps nothing of others" {
+	empty_store
+	have alice tools stroke
+	n=$(layers)
+	pull bob $open/suid:1 -q
+	for r in $store/images/sha256/*/record; do
+		grep -qF "$(ces bob inspect --format json $open/suid:1 | jq -r '.. | .digest? // empty' | head -n 1)" "$r" || continue
+		printf 'CES1' > "$r"
+	done
+	ces-client clean
+	[ "$(layers)" -eq "$n" ]
+	run --separate-stderr ces bob run $open/suid:1 true
+	[ "$status" -eq 125 ]
+	pull bob $open/suid:1 -q
+	ces bob run -q $open/suid:1 true
+	ces alice run -q $open/tools:1 true
+	ces bob rmi $open/suid:1
 }
 
 @test "J04: while somebody's grants are being changed, what others had for long enough goes" {
@@ -126,7 +213,7 @@ hangs() # IMAGE
 	n=$(layers)
 	stays bob $open/tools:1
 	ces alice run -q $open/stroke:1 true
-	[ "$(layers)" -lt "$n" ]
+	eventually left -lt "$n"
 	lab_policy
 	goes
 }

@@ -46,6 +46,14 @@ def mode_wait_layers(h, thing):
     return h.put(thing.data[len(thing.data) // 2:])
 
 
+def mode_no_layers(h, thing):
+    """a configuration well; no layer is there"""
+    if thing.data.startswith(b"{"):
+        h.serve(thing)
+    else:
+        mode_error_404(h, thing)
+
+
 def mode_drop_once(h, thing):
     """half of it, then the connection ends; the second time well, with Range"""
     if h.first():

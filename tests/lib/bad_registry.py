@@ -145,8 +145,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return mode(self, thing)
 
     def do_HEAD(self):
+        """A blob is there or not; the modes are about fetching it, but for no-layers."""
         self.note()
-        self.error(405)
+        asked = re.fullmatch(r"(?:/[\w.-]+)?/v2/([\w./-]+)/blobs/(sha256:[0-9a-f]{64})", self.path)
+        thing = self.server.blob(asked.group(2)) if asked else None
+        if thing is None or self.mode(asked.group(1), "blobs") is MODES["no-layers"]:
+            self.send_response(404)
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
+        return self.head(200, thing)
 
 
 class Server(http.server.ThreadingHTTPServer):
