@@ -214,6 +214,7 @@ static const struct ces_wire_field unpack_job_fields[] = {
     FIELD(ces_unpack_job, 7, NAME, 0, 256, 1, user),
     FIELD(ces_unpack_job, 8, U64, 0, 8, 1, max_bytes),
     FIELD(ces_unpack_job, 9, U64, 0, 8, 1, max_entries),
+    FIELD(ces_unpack_job, 10, U64, 0, 8, 1, reserve),
 };
 SCHEMA(ces_unpack_job_schema, "unpack job", CES_FRAME_UNPACK_JOB, ces_unpack_job,
        unpack_job_fields);

@@ -94,6 +94,7 @@ struct ces_unpack_job {
 	char *user;           /* job USER: the image's USER, NULL = root */
 	uint64_t max_bytes;   /* layer: cap on unpacked bytes */
 	uint64_t max_entries; /* layer: cap on entries */
+	uint64_t reserve;     /* layer: bytes of the file system that stay free */
 };
 extern const struct ces_wire_schema ces_unpack_job_schema;
 

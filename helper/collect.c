@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "helper/beneath.h"
 #include "helper/cleanroom.h"
 #include "helper/collect.h"
+#include "helper/digests.h"
 #include "helper/runs.h"
 #include "helper/spawn.h"
 #include "helper/store_internal.h"
@@ -35,71 +37,10 @@
 #define NEXT_SECONDS   20
 #define REMOVE_SECONDS 1800
 
-/* Names that must stay: 64 hex digits each. */
-struct hex {
-	char text[65];
-};
-
-struct keep {
-	struct hex *v;
-	size_t n, size;
-	bool failed; /* not all that names them could be read: keep everything */
-};
-
-static bool has_room(struct keep *keep)
-{
-	size_t size = keep->size == 0 ? 64 : keep->size * 2;
-	struct hex *bigger;
-
-	if (keep->failed)
-		return false;
-	if (keep->n < keep->size)
-		return true;
-	bigger = reallocarray(keep->v, size, sizeof(*bigger));
-	if (bigger == NULL) {
-		keep->failed = true;
-		return false;
-	}
-	keep->v = bigger;
-	keep->size = size;
-	return true;
-}
-
-static void keep_add(struct keep *keep, const char *digest)
-{
-	if (has_room(keep))
-		(void)snprintf(keep->v[keep->n++].text, sizeof(keep->v->text), "%s",
-			       ces_store_hex(digest));
-}
-
-static void keep_all(struct keep *keep, const struct ces_strings *digests)
-{
-	for (size_t i = 0; i < digests->n; i++)
-		keep_add(keep, digests->v[i]);
-}
-
-static int compare(const void *a, const void *b)
-{
-	return strcmp(a, b);
-}
-
-/* Once, after the last was added. */
-static void keep_sort(struct keep *keep)
-{
-	if (keep->n > 0)
-		qsort(keep->v, keep->n, sizeof(*keep->v), compare);
-}
-
-static bool kept(const struct keep *keep, const char *name)
-{
-	return keep->failed ||
-	       (keep->n > 0 && bsearch(name, keep->v, keep->n, sizeof(*keep->v), compare) != NULL);
-}
-
 /* One turn under the lock. */
 struct turn {
 	const struct ces_store *store;
-	struct keep *keep; /* what is being gathered, or gone by */
+	struct ces_digests *keep; /* what is being gathered, or gone by */
 	uid_t uid;
 	uint64_t now;
 	int64_t until;
@@ -113,7 +54,7 @@ static void grant_seen(const struct ces_grant *grant, void *context)
 	bool over = grant->retain > 0 && turn->now > last && turn->now - last > grant->retain;
 
 	if (!over || !ces_store_expire_grant(turn->store, turn->uid, grant->reference))
-		keep_add(turn->keep, grant->digest);
+		ces_digests_add(turn->keep, grant->digest);
 }
 
 static void user_seen(int parent, const char *name, void *context)
@@ -134,7 +75,7 @@ static void entry_seen(const struct ces_run_record *record, bool alive, void *co
 
 	(void)alive;
 	if (record->digest != NULL)
-		keep_add(turn->keep, record->digest);
+		ces_digests_add(turn->keep, record->digest);
 }
 
 static void layers_seen(const struct ces_run_record *record, bool alive, void *context)
@@ -142,14 +83,14 @@ static void layers_seen(const struct ces_run_record *record, bool alive, void *c
 	struct turn *turn = context;
 
 	(void)alive;
-	keep_all(turn->keep, &record->layers);
+	ces_digests_add_all(turn->keep, &record->layers);
 }
 
 static void discard_unkept(int parent, const char *name, void *context)
 {
 	struct turn *turn = context;
 
-	if (turn->more || kept(turn->keep, name))
+	if (turn->more || turn->keep->failed || ces_digests_has(turn->keep, name))
 		return;
 	ces_store_discard(turn->store, parent, name);
 	turn->more = ces_now_ms() > turn->until;
@@ -185,7 +126,7 @@ static void image_seen(int parent, const char *name, void *context)
 
 	(void)snprintf(digest, sizeof(digest), "sha256:%.64s", name);
 	if (ces_store_load_image(turn->store, digest, &record, &err) == 0) {
-		keep_all(turn->keep, &record.diff_ids);
+		ces_digests_add_all(turn->keep, &record.diff_ids);
 		ces_wire_free(&ces_image_record_schema, &record);
 	} else if (err.code == CES_E_HOST) {
 		turn->keep->failed = true;
@@ -198,7 +139,7 @@ static void image_seen(int parent, const char *name, void *context)
  * or pull names: whatever the time allows of both is whole, since all is by rename. */
 static bool take_turn(const struct ces_store *store, int runs)
 {
-	struct keep images = {0}, layers = {0};
+	struct ces_digests images = {0}, layers = {0};
 	struct turn turn = {.store = store,
 			    .keep = &images,
 			    .now = (uint64_t)time(NULL),
@@ -208,12 +149,12 @@ static bool take_turn(const struct ces_store *store, int runs)
 	images.failed |= ces_beneath_each(store->grants, user_seen, &turn) < 0;
 	images.failed |= ces_runs_each(runs, entry_seen, &turn) < 0;
 	images.failed |= ces_runs_each_pull(runs, entry_seen, &turn) < 0;
-	keep_sort(&images);
+	ces_digests_sort(&images);
 	(void)ces_beneath_each(store->images, discard_unkept, &turn);
 	turn.keep = &layers;
 	layers.failed |= ces_beneath_each(store->images, image_seen, &turn) < 0;
 	layers.failed |= ces_runs_each_pull(runs, layers_seen, &turn) < 0;
-	keep_sort(&layers);
+	ces_digests_sort(&layers);
 	(void)ces_beneath_each(store->layers, discard_unkept, &turn);
 	free(images.v);
 	free(layers.v);
@@ -261,10 +202,11 @@ static void collect_soon(const struct ces_store *store, int runs)
 {
 	const int fds[] = {store->dir,    store->layers,  store->images,
 			   store->grants, store->staging, runs};
-	struct ces_store own = {3, 4, 5, 6, 7, -1};
+	struct ces_store own = {3, 4, 5, 6, 7, -1, -1};
 
 	ces_process_arrange(fds, CES_COUNT(fds));
 	(void)close_range(0, 2, 0);
+	(void)prctl(PR_SET_NAME, "ces-collect");
 	ces_cleanroom_deadline(NEXT_SECONDS);
 	own.lock = ces_beneath_open(own.dir, "lock", O_RDWR, 0);
 	if (own.lock < 0 || !is_next(&own))

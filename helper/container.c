@@ -30,6 +30,7 @@
 #define FD_GATE    3
 #define FD_REPORT  4
 #define FD_JOURNAL 5
+#define FD_KEPT    6
 
 /* Written to the report pipe in one piece; both ends are this program. */
 struct failure {
@@ -205,7 +206,7 @@ static void execute(const struct ces_plan *plan)
 static void child(const struct ces_plan *plan, const struct ces_cgroup *cgroup, int gate,
 		  int report)
 {
-	const int fds[] = {gate, report, plan->session->journal.fd};
+	const int fds[] = {gate, report, plan->session->journal.fd, plan->kept};
 	int joined = ces_cgroup_join(cgroup);
 
 	if ((plan->request->flags & CES_FLAG_INTERACTIVE) == 0 && !plan->tty) {
@@ -221,8 +222,9 @@ static void child(const struct ces_plan *plan, const struct ces_cgroup *cgroup, 
 		if (fcntl(fd, F_SETFD, fd > STDERR_FILENO ? FD_CLOEXEC : 0) < 0)
 			_exit(125);
 	make_network();
-	/* no durable record, no run */
-	if (fdatasync(FD_JOURNAL) < 0 || close(FD_JOURNAL) < 0)
+	/* no durable record, no run; nor one that a power cut would leave to nobody */
+	if (fdatasync(FD_JOURNAL) < 0 || close(FD_JOURNAL) < 0 || fdatasync(FD_KEPT) < 0 ||
+	    close(FD_KEPT) < 0)
 		_exit(125);
 	wait_at_gate();
 	ces_process_become(0, 0); /* of the namespace */

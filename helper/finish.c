@@ -26,6 +26,7 @@
 #include "helper/collect.h"
 #include "helper/config.h"
 #include "helper/journal.h"
+#include "helper/kept.h"
 #include "helper/report.h"
 #include "helper/runs.h"
 
@@ -175,6 +176,14 @@ static int record_end(const struct ces_finish *finish, struct ces_error *err)
 				  false, err);
 }
 
+/* In this order: what is kept and not in the register is a run that a crash of the machine ended.
+ */
+static void forget(const struct ces_session *session, const char *run)
+{
+	ces_kept_forget(&session->store, run);
+	ces_runs_leave(session->runs, run);
+}
+
 /* The end of the run's entry in the register. A run whose end is not on record stays as it is, for
  * the next helper to record one; of a run whose scratch is still there that is remembered. */
 static void settle_entry(const struct ces_finish *finish, bool recorded, bool clean)
@@ -182,9 +191,9 @@ static void settle_entry(const struct ces_finish *finish, bool recorded, bool cl
 	const struct ces_plan *plan = finish->plan;
 
 	if (recorded && clean)
-		ces_runs_leave(plan->session->runs, plan->run);
+		forget(plan->session, plan->run);
 	else if (recorded)
-		ces_runs_keep(plan->session->runs, plan->run);
+		ces_runs_keep(plan->session->runs, plan->session->store.runs, plan->run);
 }
 
 /* What the run leaves in the store. With retain_images "run" its image goes with it, and so must
@@ -325,7 +334,7 @@ static int end_dead(struct ces_session *session, const struct ces_run_record *re
 		ces_journal_end("run", &about, CES_EXIT_REFUSED, "helper died", 0, 0), true,
 		&ignored) < 0)
 		return -1;
-	ces_runs_keep(session->runs, record->run);
+	ces_runs_keep(session->runs, session->store.runs, record->run);
 	return 0;
 }
 
@@ -348,7 +357,7 @@ static void finish_one(const struct ces_run_record *record, bool alive, void *co
 	known = ces_caller_load((uid_t)record->uid, &owner, &ignored) == 0;
 	if ((dead->kept || end_dead(session, record, owner.user) == 0) && known &&
 	    clean_dead(session, record, &owner))
-		ces_runs_leave(session->runs, record->run);
+		forget(session, record->run);
 	ces_caller_free(&owner);
 }
 
@@ -379,6 +388,7 @@ void ces_finish_all_dead(struct ces_session *session)
 {
 	struct dead dead = {.session = session, .others = true};
 
+	ces_kept_restore(&session->store, session->runs);
 	(void)ces_runs_each_pull(session->runs, finish_pull, session);
 	(void)ces_runs_each(session->runs, finish_one, &dead);
 	dead.kept = true;
@@ -411,6 +421,7 @@ void ces_finish_dead(struct ces_session *session)
 	struct dead dead = {.session = session, .own = true};
 	int side;
 
+	ces_kept_restore(&session->store, session->runs);
 	(void)ces_runs_each_pull(session->runs, finish_pull, session);
 	(void)ces_runs_each(session->runs, finish_one, &dead);
 	if (!dead.left)

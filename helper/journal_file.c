@@ -210,6 +210,19 @@ static void format_time(char *buffer, size_t size)
 	(void)snprintf(buffer + used, size - used, ".%03ldZ", now.tv_nsec / 1000000);
 }
 
+/* Space of its own, where the file system can give it: another writer, or a pull, that fills the
+ * disk does not stop the record, and with it everybody's runs. Where it cannot there is what the
+ * store's reserve leaves (fallocate(2)). */
+#define ASIDE_BYTES (4 << 20)
+
+static void set_aside(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && st.st_blocks * 512 < st.st_size + ASIDE_BYTES / 4)
+		(void)fallocate(fd, FALLOC_FL_KEEP_SIZE, st.st_size, ASIDE_BYTES);
+}
+
 static int append_locked(const struct ces_journal *journal, struct json_object *record, char *line,
 			 size_t size, struct ces_error *err)
 {
@@ -221,6 +234,7 @@ static int append_locked(const struct ces_journal *journal, struct json_object *
 	if (open_current(journal, err) < 0 || ces_store_boot(boot, err) < 0 ||
 	    find_place(journal, boot, &last, err) < 0)
 		return -1;
+	set_aside(journal->fd);
 	format_time(when, sizeof(when));
 	start = last.torn;
 	body = json_object_to_json_string_ext(record, JSON_C_TO_STRING_PLAIN |

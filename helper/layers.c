@@ -83,12 +83,6 @@ static void survey(struct job *job)
 					       job->pull->parsed.layer_digests.v[i]) &&
 			  ces_store_open_layer(job->pull->store, diff_ids[i], &fd, &ignored) == 0))
 			job->layers[i].state = LAYER_ASKED;
-		/* (of one that is asked for nobody hears whether it is here before the answer) */
-		if (job->layers[i].state != LAYER_ASKED)
-			report(job, i,
-			       job->layers[i].state == LAYER_PRESENT ? CES_PROGRESS_EXISTS
-								     : CES_PROGRESS_WAITING,
-			       0);
 	}
 }
 
@@ -112,7 +106,7 @@ static int ask(struct job *job, struct ces_error *err)
 static int check_space(const struct job *job, struct ces_error *err)
 {
 	const struct ces_pull *pull = job->pull;
-	uint64_t needed = 0, room;
+	uint64_t needed = 0, room, reserve = pull->session->policy->store.reserve;
 	char needed_text[32], room_text[32];
 	struct statvfs fs;
 
@@ -123,6 +117,7 @@ static int check_space(const struct job *job, struct ces_error *err)
 	if (fstatvfs(pull->store->dir, &fs) < 0)
 		return ces_error_errno(err, CES_E_HOST, "the image store");
 	room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	room -= room < reserve ? room : reserve;
 	if (needed <= room)
 		return 0;
 	ces_num_format_size(needed, needed_text, sizeof(needed_text));
@@ -142,8 +137,10 @@ static int start_unpacker(struct ces_pull *pull, size_t i, struct layer *layer, 
 				       .size = pull->parsed.layer_sizes.v[i],
 				       .compression = pull->parsed.layer_compressions.v[i],
 				       .diff_id = pull->record.diff_ids.v[i],
-				       .max_bytes = LAYER_BYTES_MAX,
-				       .max_entries = LAYER_ENTRIES_MAX};
+				       .max_bytes = pull->left < LAYER_BYTES_MAX ? pull->left
+										 : LAYER_BYTES_MAX,
+				       .max_entries = LAYER_ENTRIES_MAX,
+				       .reserve = pull->session->policy->store.reserve};
 	CES_CLEANUP_FD int fs = -1;
 	CES_CLEANUP_FD int mount = -1;
 
@@ -204,9 +201,16 @@ static int finish_layer(struct job *job, size_t i, struct ces_error *err)
 	struct ces_unpack_layer answer;
 	int result = ces_unpacker_finish(&layer->unpacker, ces_now_ms() + 10000,
 					 &ces_unpack_layer_schema, &answer, err);
+	char left[32];
 
+	ces_num_format_size(job->pull->left, left, sizeof(left));
 	if (result < 0)
-		return -1;
+		return err->code != CES_E_LIMIT || job->pull->left >= LAYER_BYTES_MAX
+			   ? -1
+			   : ces_error_context(err,
+					       "%s are left of the space for your images "
+					       "(host.user_limits.store)",
+					       left);
 	if (strcmp(answer.diff_id, job->pull->record.diff_ids.v[i]) != 0)
 		result =
 		    ces_error_set(err, CES_E_IMAGE, "a layer is not what the configuration says");
@@ -232,9 +236,6 @@ static bool answered(struct job *job, const struct ces_fetch_status *status)
 		if (layer->state != LAYER_ASKED || layer->id != status->id)
 			continue;
 		layer->state = status->state == CES_FETCH_DONE ? LAYER_PRESENT : LAYER_WAITING;
-		report(job, i,
-		       layer->state == LAYER_PRESENT ? CES_PROGRESS_EXISTS : CES_PROGRESS_WAITING,
-		       0);
 		return true;
 	}
 	return false;
@@ -327,6 +328,17 @@ static bool any(const struct job *job, enum layer_state state)
 	return false;
 }
 
+/* Not before the registry has answered for those that are here: nobody hears of one that he may not
+ * have. */
+static void report_all(const struct job *job)
+{
+	for (size_t i = 0; i < job->n; i++)
+		report(job, i,
+		       job->layers[i].state == LAYER_PRESENT ? CES_PROGRESS_EXISTS
+							     : CES_PROGRESS_WAITING,
+		       0);
+}
+
 /* The layers that are there already stay, by the pull's entry, and those that come by the locks on
  * their staging directories. */
 static int fetch_all(struct job *job, struct ces_error *err)
@@ -335,6 +347,8 @@ static int fetch_all(struct job *job, struct ces_error *err)
 
 	while (result == 0 && any(job, LAYER_ASKED))
 		result = step(job, err);
+	if (result == 0 && any(job, LAYER_WAITING))
+		report_all(job);
 	if (result == 0)
 		result = check_space(job, err);
 	while (result == 0 && (any(job, LAYER_WAITING) || any(job, LAYER_ACTIVE)))

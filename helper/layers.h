@@ -6,10 +6,11 @@
 
 struct ces_pull {
 	const struct ces_decision *decision;
-	const struct ces_store *store;
-	uid_t uid;
-	char *user; /* the account */
-	int entry;  /* in the register of runs and pulls; the fd */
+	const struct ces_session *session;
+	const struct ces_store *store; /* the session's */
+	char reference[CES_REFERENCE_MAX];
+	uint64_t left; /* bytes that the caller's images may take more */
+	int entry;     /* in the register of runs and pulls; the fd */
 	struct ces_fetcher fetcher;
 	int userns;                        /* of the unpackers */
 	struct ces_bytes manifest, config; /* as fetched */

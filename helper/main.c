@@ -161,7 +161,7 @@ static void end_session(struct ces_session *session)
 int main(int argc, char **argv)
 {
 	struct ces_session session = {
-	    .runs = -1, .journal = CES_JOURNAL_NONE, .store = {-1, -1, -1, -1, -1, -1}};
+	    .runs = -1, .journal = CES_JOURNAL_NONE, .store = {-1, -1, -1, -1, -1, -1, -1}};
 	struct ces_error err = {0}, unrecorded;
 
 	(void)argv; /* the caller's: never a name, a path or a message */

@@ -56,6 +56,7 @@ struct ces_plan {
 	char outputs[1100], scratch[1100]; /* host paths, {run} filled in */
 	int scratch_dir; /* a run's own: what is at the path; the mount is one directory in it; -1
 			  */
+	int kept;        /* the run's record on the disk, until it is synced; -1 */
 	int outputs_parent, scratch_parent; /* for removing them when the host's tree is gone; -1 */
 };
 

@@ -25,6 +25,7 @@
 #include "helper/layers.h"
 #include "helper/mounts.h"
 #include "helper/finish.h"
+#include "helper/quota.h"
 #include "helper/record.h"
 #include "helper/report.h"
 #include "helper/request.h"
@@ -334,10 +335,10 @@ static int commit_image(struct ces_pull *pull, struct ces_error *err)
 static int grant(struct ces_pull *pull, struct ces_error *err)
 {
 	const struct ces_decision *decision = pull->decision;
-	char reference[CES_REFERENCE_MAX], project[CES_NAME_MAX + 1];
+	char project[CES_NAME_MAX + 1];
 	struct ces_grant given = {
-	    .reference = reference,
-	    .user = pull->user,
+	    .reference = pull->reference,
+	    .user = pull->session->caller.user,
 	    .top_digest = pull->top_digest,
 	    .digest = pull->digest,
 	    .project = project,
@@ -346,9 +347,8 @@ static int grant(struct ces_pull *pull, struct ces_error *err)
 	    .pulled = (uint64_t)time(NULL),
 	    .retain = decision->retain == CES_RETAIN_TIME ? decision->retain_seconds : 0};
 
-	ces_reference_format(&decision->image, reference, sizeof(reference));
 	memcpy(project, decision->project, sizeof(project));
-	return ces_store_write_grant(pull->store, pull->uid, &given, err);
+	return ces_store_write_grant(pull->store, pull->session->uid, &given, err);
 }
 
 /* The configuration is fetched and the layers are asked for each time, though all may be here: who
@@ -358,7 +358,10 @@ static int pull_image(struct ces_pull *pull, struct ces_error *err)
 	struct ces_image_record known;
 	struct ces_error unknown;
 
-	if (resolve(pull, err) < 0 || get_config(pull, err) < 0 || ces_pull_layers(pull, err) < 0)
+	/* what is over the user's limit is not granted; the layers are the collector's then */
+	if (resolve(pull, err) < 0 || get_config(pull, err) < 0 || ces_pull_layers(pull, err) < 0 ||
+	    ces_quota_check(pull->session, pull->reference, &pull->record.diff_ids, &pull->left,
+			    err) < 0)
 		return -1;
 	if (ces_store_load_image(pull->store, pull->digest, &known, &unknown) == 0) {
 		ces_wire_free(&ces_image_record_schema, &known);
@@ -383,6 +386,32 @@ static int record_end(const struct ces_session *session, const struct ces_pull *
 	    false, err);
 }
 
+struct count {
+	uid_t uid;
+	uint64_t n;
+};
+
+static void count_pull(const struct ces_run_record *record, bool alive, void *context)
+{
+	struct count *count = context;
+
+	count->n += alive && record->uid == count->uid;
+}
+
+static int check_pulls(const struct ces_session *session, struct ces_error *err)
+{
+	struct count count = {.uid = session->uid};
+	unsigned long long most = session->policy->store.pulls;
+
+	if (ces_runs_each_pull(session->runs, count_pull, &count) < 0)
+		return ces_error_errno(err, CES_E_HOST, "reading the register of pulls");
+	if (count.n < most)
+		return 0;
+	return ces_error_rule(err, CES_E_LIMIT, "host.user_limits.pulls",
+			      "%llu pulls of yours are under way, and %llu at once are allowed",
+			      (unsigned long long)count.n, most);
+}
+
 /* So that the end of a pull whose helper is killed comes on record too: the next helper sees an
  * entry that nobody has locked. *ret stays open for that. */
 static int enter(struct ces_session *session, const struct ces_decision *decision, int *ret,
@@ -405,13 +434,34 @@ static int enter(struct ces_session *session, const struct ces_decision *decisio
 	return 0;
 }
 
+/* Counting, recording and entering are one step, as for a run; the record reaches the disk after
+ * it.
+ */
+static int admit(struct ces_session *session, const struct ces_decision *decision, int *ret,
+		 struct ces_error *err)
+{
+	unsigned left;
+	int result;
+
+	if (ces_cleanroom_lock(session->runs, 2 * CES_LOCK_SECONDS, &left) < 0)
+		return ces_error_errno(err, CES_E_HOST, "locking the runs");
+	result = check_pulls(session, err);
+	if (result == 0)
+		result = ces_record_decision(session, decision, NULL, NULL, NULL, NULL, err);
+	if (result == 0)
+		result = enter(session, decision, ret, err);
+	ces_cleanroom_unlock(session->runs, left);
+	if (result == 0 && fdatasync(session->journal.fd) < 0)
+		return ces_error_errno(err, CES_E_HOST, "the journal did not reach the disk");
+	return result;
+}
+
 int ces_verb_pull(struct ces_session *session, const struct ces_decision *decision,
 		  struct ces_error *err)
 {
 	struct ces_pull pull = {.decision = decision,
+				.session = session,
 				.store = &session->store,
-				.uid = session->uid,
-				.user = session->caller.user,
 				.entry = -1,
 				.fetcher = {CES_PROCESS_NONE, -1, 1},
 				.userns = -1};
@@ -419,13 +469,14 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 	struct ces_event_done done = {0};
 	int result;
 
-	if (ces_record_decision(session, decision, NULL, NULL, NULL, NULL, err) < 0)
+	ces_finish_dead(session);
+	if (admit(session, decision, &entry, err) < 0)
 		return -1;
 	ces_cleanroom_deadline(PULL_SECONDS);
-	ces_finish_dead(session);
 	ces_collect_soon(&session->store, session->runs);
-	result = enter(session, decision, &entry, err);
 	pull.entry = entry;
+	ces_reference_format(&decision->image, pull.reference, sizeof(pull.reference));
+	result = ces_quota_check(session, pull.reference, &pull.record.diff_ids, &pull.left, err);
 	if (result == 0)
 		result = ces_unpacker_userns(session->policy, &pull.userns, err);
 	if (result == 0)

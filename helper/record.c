@@ -12,13 +12,12 @@ int ces_record_decision(struct ces_session *session, const struct ces_decision *
 {
 	const struct ces_caller *caller = session->caller.user != NULL ? &session->caller : NULL;
 	const struct ces_request *request = session->request.verb != 0 ? &session->request : NULL;
-	bool durable = decision == NULL || decision->verb != CES_VERB_RUN;
 	struct json_object *record;
 
 	record = ces_journal_decision(session->policy, caller, session->uid, request, decision, run,
 				      digest, devices, why);
 	if (why == NULL
-		? ces_journal_append(&session->journal, record, durable, err) < 0
+		? ces_journal_append(&session->journal, record, false, err) < 0
 		: ces_journal_append_denial(&session->journal, session->uid, record, err) < 0)
 		return -1;
 	session->recorded = why == NULL;

@@ -17,6 +17,7 @@
 #include "helper/container.h"
 #include "helper/finish.h"
 #include "helper/journal.h"
+#include "helper/kept.h"
 #include "helper/outward.h"
 #include "helper/proof.h"
 #include "helper/record.h"
@@ -214,7 +215,7 @@ static int open_mounts(struct ces_plan *plan, struct ces_error *err)
 	return 0;
 }
 
-static int enter_run(const struct ces_plan *plan, const struct ces_grant *grant,
+static int enter_run(struct ces_plan *plan, const struct ces_grant *grant,
 		     struct ces_finish *finish, struct ces_error *err)
 {
 	const struct ces_decision *decision = plan->decision;
@@ -237,7 +238,12 @@ static int enter_run(const struct ces_plan *plan, const struct ces_grant *grant,
 	};
 
 	ces_cgroup_record(&finish->cgroup, cgroups, &record.cgroups);
-	return ces_runs_enter(plan->session->runs, &record, &finish->record, &finish->stop, err);
+	if (ces_runs_enter(plan->session->runs, &record, &finish->record, &finish->stop, err) < 0)
+		return -1;
+	if (ces_kept_write(&plan->session->store, &record, &plan->kept, err) == 0)
+		return 0;
+	ces_runs_leave(plan->session->runs, plan->run);
+	return -1;
 }
 
 /* A dead run that another process is clearing has its devices for a moment more. */
@@ -247,7 +253,7 @@ static int enter_run(const struct ces_plan *plan, const struct ces_grant *grant,
 
 /* On record with the digest and the devices that the run will have; what cannot be recorded is not
  * entered, so that nothing of a run is ever there of which the journal does not know. */
-static int record_and_enter(struct ces_session *session, const struct ces_plan *plan,
+static int record_and_enter(struct ces_session *session, struct ces_plan *plan,
 			    const struct ces_grant *grant, struct ces_finish *finish,
 			    struct ces_error *err)
 {
@@ -449,6 +455,7 @@ int ces_verb_run(struct ces_session *session, const struct ces_decision *decisio
 				.outputs_parent = -1,
 				.scratch_parent = -1,
 				.scratch_dir = -1,
+				.kept = -1,
 				.gpus = CES_GPUS_NONE};
 	struct ces_grant grant = {0};
 	int result;
@@ -466,6 +473,7 @@ int ces_verb_run(struct ces_session *session, const struct ces_decision *decisio
 	ces_cleanup_close(&plan.outputs_parent);
 	ces_cleanup_close(&plan.scratch_parent);
 	ces_cleanup_close(&plan.scratch_dir);
+	ces_cleanup_close(&plan.kept);
 	free(plan.filter);
 	ces_gpus_free(&plan.gpus);
 	ces_wire_free(&ces_image_record_schema, &plan.image);

@@ -112,7 +112,27 @@ void ces_runs_leave(int runs, const char *run)
 	(void)ces_beneath_remove(runs, run);
 }
 
-void ces_runs_keep(int runs, const char *run)
+int ces_runs_restore(int runs, const struct ces_run_record *record, struct ces_error *err)
+{
+	char making[32];
+
+	/* (of two that do this at once the second finds the name taken) */
+	(void)snprintf(making, sizeof(making), ".new-%d.old", (int)getpid());
+	(void)ces_beneath_remove(runs, making);
+	if (mkdirat(runs, making, 0700) == 0) {
+		CES_CLEANUP_FD int dir = ces_beneath_open(runs, making, O_RDONLY | O_DIRECTORY, 0);
+
+		if (dir >= 0 &&
+		    ces_store_write_record(dir, "record", &ces_run_record_schema, record, err) ==
+			0 &&
+		    renameat2(runs, making, runs, record->run, RENAME_NOREPLACE) == 0)
+			return 0;
+	}
+	(void)ces_beneath_remove(runs, making);
+	return ces_error_set(err, CES_E_HOST, "a run of before cannot be entered");
+}
+
+void ces_runs_keep(int runs, int kept, const char *run)
 {
 	CES_CLEANUP_FD int dir = ces_beneath_open(runs, run, O_RDONLY | O_DIRECTORY, 0);
 	struct ces_run_record record, rest;
@@ -127,6 +147,7 @@ void ces_runs_keep(int runs, const char *run)
 				       .scratch = record.scratch,
 				       .user = record.user,
 				       .group = record.group};
+	(void)ces_store_write_record(kept, run, &ces_run_record_schema, &rest, &ignored);
 	(void)ces_store_write_record(dir, "record", &ces_run_record_schema, &rest, &ignored);
 	ces_wire_free(&ces_run_record_schema, &record);
 }

@@ -34,8 +34,11 @@ int ces_runs_stop(int runs, const char *run, uint32_t grace, struct ces_error *e
 void ces_runs_leave(int runs, const char *run);
 
 /* Forgets of a run that has ended, and whose end is on record, all but what cleaning its
- * directories needs, which could not be done yet. */
-void ces_runs_keep(int runs, const char *run);
+ * directories needs, which could not be done yet; also in kept, see kept.h. */
+void ces_runs_keep(int runs, int kept, const char *run);
+
+/* Enters a run of which nothing lives. */
+int ces_runs_restore(int runs, const struct ces_run_record *record, struct ces_error *err);
 
 /* Whether the record is of such a run. */
 bool ces_runs_is_kept(const struct ces_run_record *record);

@@ -39,13 +39,14 @@ static int open_own(int dir, const char *upper, const char *name, int *ret, stru
 int ces_store_open(struct ces_store *ret, struct ces_error *err)
 {
 	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct ces_store store = {-1, -1, -1, -1, -1, -1};
+	struct ces_store store = {-1, -1, -1, -1, -1, -1, -1};
 
 	if (ces_beneath_own_dir(root, CES_STORE_DIR, &store.dir, err) < 0 ||
 	    open_own(store.dir, "layers", "sha256", &store.layers, err) < 0 ||
 	    open_own(store.dir, "images", "sha256", &store.images, err) < 0 ||
 	    ces_beneath_own_dir(store.dir, "grants", &store.grants, err) < 0 ||
-	    ces_beneath_own_dir(store.dir, "staging", &store.staging, err) < 0) {
+	    ces_beneath_own_dir(store.dir, "staging", &store.staging, err) < 0 ||
+	    ces_beneath_own_dir(store.dir, "runs", &store.runs, err) < 0) {
 		ces_store_close(&store);
 		return -1;
 	}
@@ -88,6 +89,7 @@ void ces_store_close(struct ces_store *store)
 	ces_cleanup_close(&store->images);
 	ces_cleanup_close(&store->grants);
 	ces_cleanup_close(&store->staging);
+	ces_cleanup_close(&store->runs);
 	ces_cleanup_close(&store->lock);
 }
 
@@ -289,10 +291,8 @@ uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id
 	return bytes;
 }
 
-/* Writes an encoded object as dir/name: to a temporary name first, and to the disk before it gets
- * its own, so that a reader sees all or nothing, also after a power cut. */
-int ces_store_write_record(int dir, const char *name, const struct ces_wire_schema *schema,
-			   const void *object, struct ces_error *err)
+int ces_store_put_record(int dir, const char *name, const struct ces_wire_schema *schema,
+			 const void *object, int *ret, struct ces_error *err)
 {
 	CES_CLEANUP_FREE uint8_t *frame = NULL;
 	CES_CLEANUP_FD int fd = -1;
@@ -303,10 +303,18 @@ int ces_store_write_record(int dir, const char *name, const struct ces_wire_sche
 		return -1;
 	(void)snprintf(temporary, sizeof(temporary), "%s.%d", name, (int)getpid());
 	fd = ces_beneath_open(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	if (fd < 0 || ces_write_full(fd, frame, length, -1) < 0 || fdatasync(fd) < 0 ||
-	    renameat(dir, temporary, dir, name) < 0)
+	if (fd < 0 || ces_write_full(fd, frame, length, -1) < 0 ||
+	    (ret == NULL && fdatasync(fd) < 0) || renameat(dir, temporary, dir, name) < 0)
 		return ces_error_errno(err, CES_E_HOST, "storing %s", name);
+	if (ret != NULL)
+		*ret = ces_steal_fd(&fd);
 	return 0;
+}
+
+int ces_store_write_record(int dir, const char *name, const struct ces_wire_schema *schema,
+			   const void *object, struct ces_error *err)
+{
+	return ces_store_put_record(dir, name, schema, object, NULL, err);
 }
 
 int ces_store_read_record(int dir, const char *name, const struct ces_wire_schema *schema,

@@ -11,7 +11,7 @@
 #include "helper/caller.h"
 
 struct ces_store {
-	int dir, layers, images, grants, staging;
+	int dir, layers, images, grants, staging, runs;
 	int lock; /* see below */
 };
 

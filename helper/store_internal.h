@@ -16,8 +16,12 @@ int ces_store_boot(char ret[CES_BOOT_LENGTH + 1], struct ces_error *err);
 #define CES_STORE_TRASH "trash-"
 void ces_store_discard(const struct ces_store *store, int parent, const char *name);
 
-/* One flat object as the file dir/name. Reading gives CES_E_NOTFOUND when there is none,
- * CES_E_INTERNAL when it is damaged, CES_E_HOST when it cannot be read now. */
+/* One flat object as the file dir/name: written to a temporary name first, and to the disk before
+ * it gets its own, so that a reader sees all or nothing, also after a power cut. put leaves the
+ * syncing to whoever gets *ret. Reading gives CES_E_NOTFOUND when there is none, CES_E_INTERNAL
+ * when it is damaged, CES_E_HOST when it cannot be read now. */
+int ces_store_put_record(int dir, const char *name, const struct ces_wire_schema *schema,
+			 const void *object, int *ret, struct ces_error *err);
 int ces_store_write_record(int dir, const char *name, const struct ces_wire_schema *schema,
 			   const void *object, struct ces_error *err);
 int ces_store_read_record(int dir, const char *name, const struct ces_wire_schema *schema,

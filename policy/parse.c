@@ -30,6 +30,7 @@ static const char built_in[] =
     "\"exclusive\": true},"
     "  \"binds\": [], \"retain_images\": \"30d\"},"
     " \"host\": {\"runtime\": \"/usr/bin/crun\", \"cgroup_parent\": \"auto\","
+    "  \"user_limits\": {\"images\": 1000, \"pulls\": 4}, \"store_reserve\": \"1G\","
     "  \"subordinate_ids\": {\"first\": 2000000000, \"per_user\": 65536, \"users\": 1000},"
     "  \"cdi_dirs\": [\"/etc/cdi\", \"/run/cdi\"], \"audit_syslog\": true,"
     "  \"selinux\": \"if-enabled\"}}";
@@ -364,7 +365,7 @@ static int read_subids(struct ces_fields *in, const struct ces_field_at *at, voi
 	return 0;
 }
 
-/* Of all runs of one user together; no time, since that is of a run. */
+/* Of all runs of one user together; no time, since that is of a run. And of his images. */
 #define TOTAL(member) offsetof(struct ces_policy, user_limits.member)
 
 static const struct ces_field user_limits_rows[] = {
@@ -372,6 +373,9 @@ static const struct ces_field user_limits_rows[] = {
     ROW("memory", ces_field_quantity, TOTAL(memory), &as_size),
     ROW("pids", ces_field_number, TOTAL(pids), &to_4194304),
     ROW("runs", ces_field_number, TOTAL(runs), &to_10000),
+    ROW("images", ces_field_number, POLICY(store.images), &to_10000),
+    ROW("pulls", ces_field_number, POLICY(store.pulls), &to_10000),
+    ROW("store", ces_field_quantity, POLICY(store.space), &as_size),
     CES_FIELD_END,
 };
 
@@ -400,6 +404,7 @@ static const struct ces_field host_rows[] = {
     ROW("runtime", ces_field_string, POLICY(runtime), &as_path),
     ROW("cgroup_parent", read_cgroup_parent, 0, NULL),
     ROW("user_limits", ces_field_object, 0, user_limits_rows),
+    ROW("store_reserve", ces_field_quantity, POLICY(store.reserve), &as_size),
     ROW("subordinate_ids", read_subids, 0, subids_rows),
     ROW("cdi_dirs", ces_field_strings, POLICY(cdi_dirs), &as_path),
     ROW("audit_syslog", ces_field_bool, POLICY(audit_syslog), NULL),

@@ -35,6 +35,14 @@ struct ces_policy_limits {
 	uint64_t writable_layer; /* bytes */
 };
 
+/* What one user may take of the image store, and what is left free of it. */
+struct ces_policy_store {
+	uint64_t images;  /* of one user */
+	uint64_t pulls;   /* of one user at once */
+	uint64_t space;   /* bytes of one user's layers; 0: half of the file system */
+	uint64_t reserve; /* bytes that no pull uses up */
+};
+
 /* What `defaults` and each project may say; a project's struct is already merged with the defaults.
  */
 struct ces_policy_settings {
@@ -124,6 +132,7 @@ struct ces_policy {
 	char *cgroup_path;                    /* CES_CGROUP_PATH */
 	struct ces_policy_limits user_limits; /* of all runs of one user together; 0: no such limit;
 						 time, shm and writable_layer are not used */
+	struct ces_policy_store store;
 	uint64_t subid_first, subid_per_user, subid_users;
 	struct ces_strings cdi_dirs;
 	bool audit_syslog;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -23,7 +24,9 @@ struct layer {
 	const struct ces_layer_limits *limits;
 	struct archive *archive;
 	struct ces_tree *tree;
+	int root;
 	uint64_t bytes;
+	uint64_t unlooked; /* bytes since the last look at the file system */
 	bool stream_failed;
 	struct ces_error stream_error;
 };
@@ -115,6 +118,30 @@ static int write_at(int fd, const char *bytes, size_t length, int64_t offset, st
 	return 0;
 }
 
+/* Before so many bytes more are written, the file system is looked at: others write there too. An
+ * entry counts as what it costs at least. */
+#define LOOK_BYTES   (16u << 20)
+#define ENTRY_BYTES  (64u << 10)
+#define INODES_SHARE 64 /* of all inodes, one in so many stays free */
+
+static int check_room(struct layer *layer, uint64_t more, struct ces_error *err)
+{
+	struct statfs fs;
+
+	layer->unlooked += more;
+	if (layer->unlooked < LOOK_BYTES)
+		return 0;
+	layer->unlooked = 0;
+	if (fstatfs(layer->root, &fs) < 0)
+		return ces_error_errno(err, CES_E_HOST, "the image store");
+	if ((uint64_t)fs.f_bavail * (uint64_t)fs.f_frsize < layer->limits->reserve + LOOK_BYTES ||
+	    fs.f_ffree < fs.f_files / INODES_SHARE)
+		return ces_error_set(err, CES_E_LIMIT,
+				     "no space for the image: what is left of this machine's image "
+				     "store is kept free (rule host.store_reserve)");
+	return 0;
+}
+
 /* Holes of a sparse entry stay holes. No byte is written beyond the size that was counted. */
 static int write_data(struct layer *layer, int fd, int64_t size, struct ces_error *err)
 {
@@ -134,7 +161,8 @@ static int write_data(struct layer *layer, int fd, int64_t size, struct ces_erro
 			continue;
 		if (offset < end || offset > size || length > (uint64_t)(size - offset))
 			return ces_error_set(err, CES_E_IMAGE, "it has data beyond its size");
-		if (write_at(fd, bytes, length, offset, err) < 0)
+		if (check_room(layer, length, err) < 0 ||
+		    write_at(fd, bytes, length, offset, err) < 0)
 			return -1;
 		end = offset + (int64_t)length;
 	}
@@ -249,7 +277,7 @@ static int extract_all(struct layer *layer, struct ces_error *err)
 			return ces_error_set(err, CES_E_LIMIT,
 					     "the layer has more than %llu entries",
 					     (unsigned long long)layer->limits->max_entries);
-		if (extract_entry(layer, entry, err) < 0)
+		if (check_room(layer, ENTRY_BYTES, err) < 0 || extract_entry(layer, entry, err) < 0)
 			return -1;
 	}
 	return ces_tree_finish(layer->tree, err);
@@ -258,7 +286,8 @@ static int extract_all(struct layer *layer, struct ces_error *err)
 int ces_layer_extract(struct ces_stream *stream, int root, const struct ces_layer_limits *limits,
 		      struct ces_unpack_layer *ret, struct ces_error *err)
 {
-	struct layer layer = {.stream = stream, .limits = limits};
+	struct layer layer = {
+	    .stream = stream, .limits = limits, .root = root, .unlooked = LOOK_BYTES};
 	int result = -1;
 
 	if (ces_tree_open(root, limits->max_entries, &layer.tree, err) == 0 &&

@@ -9,6 +9,8 @@ struct ces_layer_limits {
 	uint64_t max_bytes;   /* sum of the sizes of all files */
 	uint64_t max_entries; /* files, directories, symlinks, whiteouts, and directories made on
 				 the way */
+	uint64_t reserve;     /* bytes of the file system that stay free, and with them a part of
+				 its inodes */
 };
 
 /* Must be called once before the sandbox closes: names in pax headers are UTF-8, and libarchive

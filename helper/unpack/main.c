@@ -114,7 +114,7 @@ static int do_layer(const struct ces_unpack_job *job, int root, struct ces_error
 	    .diff_id = job->diff_id,
 	    .compression = (enum ces_compression)job->compression,
 	};
-	const struct ces_layer_limits limits = {job->max_bytes, job->max_entries};
+	const struct ces_layer_limits limits = {job->max_bytes, job->max_entries, job->reserve};
 	struct ces_unpack_layer layer = {0};
 	struct ces_stream *stream;
 	int result;

@@ -151,6 +151,7 @@ static const int calls_all[] = {
     SCMP_SYS(poll),
     SCMP_SYS(ppoll),
     SCMP_SYS(fstat),
+    SCMP_SYS(fstatfs),
     SCMP_SYS(newfstatat),
     SCMP_SYS(lseek),
     SCMP_SYS(brk),

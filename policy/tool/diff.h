@@ -40,6 +40,9 @@ void ces_diff_settings(struct ces_diff *diff, const char *who,
 void ces_diff_user_limits(struct ces_diff *diff, const struct ces_policy_limits *old,
 			  const struct ces_policy_limits *new);
 
+void ces_diff_store(struct ces_diff *diff, const struct ces_policy_store *old,
+		    const struct ces_policy_store *new);
+
 /* "who gains what ELEMENT", "who loses what ELEMENT". */
 void ces_diff_lists(struct ces_diff *diff, const char *who, const char *what,
 		    const struct ces_strings *old, const struct ces_strings *new);

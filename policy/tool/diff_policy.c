@@ -302,6 +302,7 @@ static void host(struct ces_diff *diff, const struct ces_policy *old, const stru
 	     old->cgroup_path != NULL ? old->cgroup_path : "auto",
 	     new->cgroup_path != NULL ? new->cgroup_path : "auto");
 	ces_diff_user_limits(diff, &old->user_limits, &new->user_limits);
+	ces_diff_store(diff, &old->store, &new->store);
 	if (old->subid_first != new->subid_first || old->subid_per_user != new->subid_per_user ||
 	    old->subid_users != new->subid_users)
 		ces_diff_say(diff, CES_DIFF_WIDER,

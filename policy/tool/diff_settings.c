@@ -89,6 +89,32 @@ static void total(struct ces_diff *diff, const char *what, uint64_t old, uint64_
 		     new == 0 ? "is no longer" : "is now", value);
 }
 
+/* 0: not written, half of the file system, which is not known here and may be more than anything.
+ */
+static void space(struct ces_diff *diff, const char *what, uint64_t old, uint64_t new, bool wider)
+{
+	char before[40] = "half of the file system", after[40] = "half of the file system";
+
+	if (old == new)
+		return;
+	if (old > 0)
+		ces_num_format_size(old, before, sizeof(before));
+	if (new > 0)
+		ces_num_format_size(new, after, sizeof(after));
+	ces_diff_say(diff, wider || old == 0 || new == 0 ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
+		     "host: %s is %s instead of %s", what, after, before);
+}
+
+void ces_diff_store(struct ces_diff *diff, const struct ces_policy_store *old,
+		    const struct ces_policy_store *new)
+{
+	limit(diff, "host", "images of a user", old->images, new->images, plain_number);
+	limit(diff, "host", "pulls of a user at once", old->pulls, new->pulls, plain_number);
+	space(diff, "space for a user's images", old->space, new->space, new->space > old->space);
+	space(diff, "space that pulls leave free", old->reserve, new->reserve,
+	      new->reserve < old->reserve);
+}
+
 void ces_diff_user_limits(struct ces_diff *diff, const struct ces_policy_limits *old,
 			  const struct ces_policy_limits *new)
 {

@@ -192,6 +192,17 @@ static void print_user_limits(const struct ces_policy_limits *total)
 		       (unsigned long long)total->runs);
 }
 
+static void print_store(const struct ces_policy_store *store)
+{
+	char space[40] = "half of the disk", reserve[40];
+
+	if (store->space > 0)
+		ces_num_format_size(store->space, space, sizeof(space));
+	ces_num_format_size(store->reserve, reserve, sizeof(reserve));
+	printf("Images of one user: %llu, on %s at most; %llu pulls at once; %s stay free\n",
+	       (unsigned long long)store->images, space, (unsigned long long)store->pulls, reserve);
+}
+
 void ces_explain_head(const struct ces_policy *policy)
 {
 	char day[16];
@@ -210,4 +221,5 @@ void ces_explain_head(const struct ces_policy *policy)
 		print_registry(&policy->registries[i]);
 	print_kubernetes(&policy->kubernetes);
 	print_user_limits(&policy->user_limits);
+	print_store(&policy->store);
 }

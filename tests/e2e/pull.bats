@@ -169,12 +169,13 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	[ $(($(blobs_served) - before_blobs)) -eq 2 ]
 }
 
-@test "an image that is there is not fetched again, also for another user" {
+@test "no layer of an image that is there is fetched again, also for another user" {
 	pull alice $open/tools:1 -q
 	before_blobs=$(blobs_served)
 	pull carol $open/tools:1 -q --project nsh-2024-0001
 	pull alice $open/tools:1
-	[ "$(blobs_served)" -eq "$before_blobs" ]
+	# its configuration, once for each
+	[ $(($(blobs_served) - before_blobs)) -eq 2 ]
 }
 
 @test "an image that one user pulled is absent for another" {
@@ -214,6 +215,7 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 }
 
 @test "ten users' pulls of one image at once all succeed" {
+	lab_policy '.host.user_limits.pulls = 10'
 	empty_store
 	pids=()
 	for i in {1..10}; do
@@ -221,6 +223,7 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 		pids+=($!)
 	done
 	for p in "${pids[@]}"; do wait "$p"; done
+	lab_policy
 	nothing_left_behind
 }
 
@@ -228,12 +231,13 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	empty_store
 	pull alice $open/big:1 -q 3>&- &
 	eventually bash -c "compgen -G '$store/staging/*'"
-	kill -KILL $(pgrep -x ces-helper) || true
+	pkill -KILL -x ces-helper || true
 	wait $! || true
 	eventually bash -c '! pgrep "^ces-"'
 	[ -z "$(ls -A $store/images/sha256 2> /dev/null)" ]
 	pull alice $open/big:1 -q
-	[ -z "$(ls -A $store/staging)" ]
+	eventually rmdir $store/staging
+	mkdir -m 700 $store/staging
 }
 
 # (ext4: not every kernel can id-map a tmpfs)
@@ -249,21 +253,25 @@ small_store() # SIZE
 }
 
 @test "an image that cannot fit is refused before anything is fetched, in figures" {
+	lab_policy '.host.store_reserve = "1M"'
 	small_store 8M
 	remember
 	before_blobs=$(blobs_served)
 	run --separate-stderr pull alice $open/big:1
 	eventually umount $store # a pull before may still wait for the disk
+	lab_policy
 	refused 'no space for the image: its missing layers are 25 MiB compressed, .* has [0-9.]+ MiB free'
 	[ $(($(blobs_served) - before_blobs)) -eq 1 ] # the configuration
 }
 
 @test "a disk that fills up while an image unpacks is said, and leaves nothing behind" {
+	lab_policy '.host.store_reserve = "1M"'
 	small_store 12M
 	remember
 	run --separate-stderr pull alice $open/zeros:1
 	used=$(df --output=used -k $store | tail -n 1)
 	eventually umount $store
+	lab_policy
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"ces: "*[Nn]"o space"* ]]
 	[ "$used" -lt 1024 ]
@@ -360,7 +368,8 @@ small_store() # SIZE
 	wait $client || true
 	pull alice $open/stroke:1 -q
 	ces alice rmi $open/stroke:1
-	[ -z "$(ls -A $store/layers/sha256)" ]
+	eventually rmdir $store/layers/sha256
+	mkdir -m 700 $store/layers/sha256
 }
 
 @test "an image that names the diff_id of a layer it does not bring gets nothing of it" {

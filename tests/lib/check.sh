@@ -66,7 +66,7 @@ for runtime in ${CES_RUNTIMES:-crun runc}; do
 	# With a second runtime, what it may do otherwise: not what is decided, pulled or told before it starts, nor attacks on
 	# CES's own steps.
 	mapfile -t suites < <(printf '%s\n' "${suites[@]}" |
-		grep -vE '^tests/(attack/(client|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|policy|pull|registry|unpack))\.bats$')
+		grep -vE '^tests/(attack/(client|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|policy|pull|quota|registry|unpack))\.bats$')
 	[ ${#suites[@]} -gt 0 ] || break
 done
 

@@ -102,11 +102,12 @@ journal_new() # [JQ-OPTION...] FILTER
 }
 
 # The machine has nothing that `remember` did not see (a run's outputs aside), and all of its data and programs. What dies
-# with a namespace is given two seconds. Less than before is fine: a start clears what a killed one left.
+# with a namespace, or collects after a request, is given five seconds. Less than before is fine: a start clears what a
+# killed one left.
 nothing_left_behind()
 {
 	local i changes
-	for ((i = 0; i < 20; i++)); do
+	for ((i = 0; i < 50; i++)); do
 		changes=$(diff <(echo "$before") <(machine) | grep -E '^> |^< /(safe_data|etc|usr)') || return 0
 		sleep 0.1
 	done

@@ -1,0 +1,137 @@
+#!/usr/bin/env bats
+# What one user may take of the image store, what stays free of it, and the journal's own space.
+
+load ../lib/e2e.bash
+
+setup_file() { empty_store; }
+setup() { remember; }
+teardown()
+{
+	[ -z "${client:-}" ] || kill -KILL "$client" 2> /dev/null || true
+	lab_policy
+}
+teardown_file() { lab_policy; }
+
+# A pull of USER's that goes on until it is ended.
+hangs() # USER IMAGE
+{
+	setpriv --reuid="$1" --regid="$1" --init-groups --reset-env env -C "/home/$1" \
+		ces-client pull -q "$2" > /dev/null 2>&1 3>&- < /dev/null &
+	client=$!
+	eventually compgen -G '/run/ces/pull-*'
+}
+
+@test "no more pulls of one user at once than the policy allows; another's go on" {
+	lab_policy '.host.user_limits.pulls = 1'
+	rm -f $lab/go
+	hangs alice bad.tre.test/bad-wait-layers/one:good
+	remember
+	run --separate-stderr pull alice $open/tools:1
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"1 pulls of yours are under way, and 1 at once are allowed (rule host.user_limits.pulls)"* ]]
+	journal_new -s -e 'length == 1 and .[0].outcome == "denied" and .[0].rule == "host.user_limits.pulls"'
+	pull bob $open/tools:1 -q
+	touch $lab/go
+	wait $client
+	client=
+	pull alice $open/tools:1 -q
+}
+
+@test "no more images of one user than the policy allows; one again in the place of itself" {
+	empty_store
+	have alice tools
+	lab_policy '.host.user_limits.images = 1'
+	pull alice $open/tools:1 -q
+	run --separate-stderr pull alice $open/stroke:1
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"you have 1 images already, and 1 are allowed"*"(rule host.user_limits.images)"* ]]
+	[ "$(find $store/layers/sha256 -mindepth 1 -maxdepth 1 | wc -l)" -eq 1 ]
+	pull bob $open/stroke:1 -q
+	ces alice rmi $open/tools:1
+	pull alice $open/stroke:1 -q
+}
+
+@test "no more of the disk for one user's images than the policy allows, and nothing of what is over it stays" {
+	empty_store
+	have alice tools
+	lab_policy '.host.user_limits.store = "5M"'
+	run --separate-stderr pull alice bad.tre.test/x/large:good # 8 MiB in one layer, beside that of tools
+	echo "$stderr"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"are left of the space for your images (host.user_limits.store)"*"unpacks to more than"* ]]
+	run ces alice run bad.tre.test/x/large:good true
+	[ "$status" -eq 125 ]
+	ces-client clean
+	[ "$(find $store/layers/sha256 -mindepth 1 -maxdepth 1 | wc -l)" -eq 1 ]
+	pull alice $open/tools:1 -q
+	ces alice run -q $open/tools:1 true
+}
+
+@test "a layer counts once for a user, in however many images it is" {
+	empty_store
+	pull alice $open/shared-a:1 -q
+	size=$(ces alice images --format json | jq '.[0].size')
+	lab_policy ".host.user_limits.store = \"$(((size + size / 2) >> 10))K\""
+	pull alice $open/shared-b:1 -q
+	[ "$(ces alice images --format json | jq length)" -eq 2 ]
+}
+
+@test "what the policy keeps free of the store no pull uses up: refused before, or stopped on the way" {
+	empty_store
+	free=$(($(stat -f -c '%a * %S' $store)))
+	lab_policy ".host.store_reserve = \"$(((free >> 10) + 1))K\""
+	run --separate-stderr pull alice $open/tools:1
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"no space for the image"* ]]
+	# compressed it fits, unpacked it does not
+	lab_policy ".host.store_reserve = \"$(((free - (24 << 20)) >> 10))K\""
+	run --separate-stderr pull alice $open/zeros:1
+	echo "$stderr"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"kept free (rule host.store_reserve)"* ]]
+	eventually rmdir $store/staging
+	mkdir -m 700 $store/staging
+	lab_policy
+	pull alice $open/zeros:1 -q
+}
+
+@test "a full disk below the journal does not stop the record: it has space set aside" {
+	mount -t tmpfs -o mode=700,size=12m ces-aside /var/log/ces
+	lab_label
+	have alice tools
+	cat /dev/zero > /var/log/ces/filler 2> /dev/null || true
+	[ "$(stat -f -c %a /var/log/ces)" -eq 0 ]
+	for i in {1..10}; do inside -- true; done
+	lines=$(journal_lines)
+	tests/lib/chain.py $journal
+	umount /var/log/ces
+	[ "$lines" -ge 20 ]
+}
+
+@test "M03: what a run leaves is cleaned, and its end recorded, also after a crash of the machine" {
+	have alice tools
+	rm -f $lab/up
+	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
+		ces-client run -q $open/tools:1 sh -c 'echo patient > /scratch/remains; echo up; exec sleep 600' > $lab/up 2>&1 3>&- < /dev/null &
+	client=$!
+	eventually grep -q up $lab/up
+	run=$(ces alice ps --format json | jq -r '.[0].run')
+	pkill -KILL -x ces-helper
+	wait $client || true
+	client=
+	eventually no pgrep '^(ces-|crun|runc)'
+	compgen -G "/home/alice/scratch_$run/*/remains"
+	rm -r /run/ces # as a reboot does
+	ces-client clean
+	no compgen -G '/home/alice/scratch_*'
+	journal_new -s -e --arg run "$run" 'map(select(.event == "end" and .run == $run)) | length == 1 and .[0].reason == "helper died"'
+	[ -z "$(ls $store/runs)" ]
+	ces-client clean
+	journal_new -s -e --arg run "$run" 'map(select(.event == "end" and .run == $run)) | length == 1'
+}
+
+@test "of a run that has ended nothing is kept" {
+	have alice tools
+	inside -- true
+	[ -z "$(ls $store/runs)" ]
+}
