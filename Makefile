@@ -84,7 +84,9 @@ DRIVERS = $(patsubst tests/lib/%.c,$(B)/tests/%,$(wildcard tests/lib/*_driver.c)
 unit: $(UNIT)
 	@for t in $(UNIT); do $$t || exit 1; done
 
-# What a site gets. ces-helper is setuid root; without root only its mode bits are set (a package sets the owner).
+# What a site gets. ces-helper is setuid root; without root only its mode bits are set (a package sets the owner). The
+# workers cannot be read: the kernel lets nobody trace a program that its user cannot read, from execve on, where the
+# program itself could only ask for that a moment later.
 # A policy that is there stays: the one that comes along denies everything.
 INSTALL ?= install
 ROOT_OWNED = $(if $(filter 0,$(shell id -u)),-o root -g root)
@@ -95,7 +97,7 @@ install: all
 	$(INSTALL) $(ROOT_OWNED) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)/etc/ces $(COMPLETIONS)
 	$(INSTALL) $(ROOT_OWNED) -m 755 $(B)/ces-client $(B)/ces-policy $(DESTDIR)$(BINDIR)
 	for n in $(TODAY); do ln -sf ces-client $(DESTDIR)$(BINDIR)/$$n || exit 1; done
-	$(INSTALL) $(ROOT_OWNED) -m 755 $(B)/ces-fetch $(B)/ces-unpack $(B)/ces-relay $(DESTDIR)$(LIBEXECDIR)
+	$(INSTALL) $(ROOT_OWNED) -m 711 $(B)/ces-fetch $(B)/ces-unpack $(B)/ces-relay $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) $(ROOT_OWNED) -m 644 $(B)/seccomp.bpf.base64 $(B)/seccomp.json $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) $(ROOT_OWNED) -m 4755 $(B)/ces-helper $(DESTDIR)$(LIBEXECDIR)
 	[ -e $(DESTDIR)/etc/ces/policy.json ] || $(PUT) policy/default.json $(DESTDIR)/etc/ces/policy.json

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -118,9 +119,13 @@ static void run_worker(const struct ces_spawn *how)
 	const char *name = strrchr(how->path, '/') + 1;
 	char title[32];
 	char *const arguments[] = {title, NULL};
+	/* the caller's is about his processes; execve(2) would hold it against a user of whom other
+	 * callers' workers are. Where root may not raise it, it stays */
+	const struct rlimit any = {RLIM_INFINITY, RLIM_INFINITY};
 
 	(void)snprintf(title, sizeof(title), "%s", name);
 	stdio_to_null();
+	(void)setrlimit(RLIMIT_NPROC, &any);
 	/* the mount namespace must be the user namespace's own, for a worker that makes itself an
 	 * empty root */
 	if (how->userns >= 0 && (setns(how->userns, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNS) < 0))

@@ -59,3 +59,15 @@ dig='i=0; while [ $i -lt 1200 ]; do mkdir d && cd d || exit; echo patient > f; i
 	echo "$output"
 	[ "$output" = $'tried\ntried\nnew\n/d\n/etc' ]
 }
+
+# bats test_tags=cap-sys-resource
+@test "A10: how many processes the caller may have is nothing to the workers, of which others have many" {
+	setpriv --reuid=ces-fetch --regid=ces-fetch --clear-groups bash -c 'for i in {1..300}; do sleep 600 & done; wait' 3>&- > /dev/null &
+	crowd=$!
+	eventually bash -c '[ $(pgrep -u ces-fetch | wc -l) -gt 300 ]'
+	run as alice prlimit --nproc=256:256 ces-client pull -q "$open/tools:1"
+	pkill -KILL -u ces-fetch
+	wait $crowd || true
+	echo "$output"
+	[ "$status" -eq 0 ]
+}

@@ -68,6 +68,24 @@ canaries() { find /etc /safe_data /home/bob -printf '%p %u %g %m %s %T@\n' | sor
 	grep -q ' tries, nothing' $lab/robbed
 }
 
+@test "A12, X: at no moment of thirty pulls is there anything to rob of a worker for another of its user" {
+	for worker in ces-fetch ces-unpack; do
+		setpriv --reuid=$worker --regid=$worker --clear-groups --reset-env \
+			"$CES_TOP/tests/attack/robber.py" --for ever $worker > $lab/robbed.$worker 3>&- &
+		robbers+=($!)
+	done
+	for i in {1..15}; do
+		ces alice rmi -q $image/tools:1 2> /dev/null || true
+		pull alice $image/tools:1 -q
+		pull alice $open/stroke:1 -q
+	done
+	kill -TERM "${robbers[@]}" || true # (one that found something has ended)
+	wait "${robbers[@]}" || true
+	cat $lab/robbed.*
+	grep -q ' tries, nothing' $lab/robbed.ces-fetch
+	grep -q ' tries, nothing' $lab/robbed.ces-unpack
+}
+
 # Sends SIGNAL to all of alice's processes but the shell that sends it, until the run is over.
 @test "K01: signals to whatever has the caller's uid, at any moment, leave nothing" {
 	for s in STOP KILL TERM HUP USR1 SEGV; do

@@ -11,7 +11,8 @@ teardown()
 	umount -l /run/small 2> /dev/null || true
 	chown root:root $helper
 	chmod 4755 $helper
-	chmod 755 /usr/libexec/ces/ces-fetch /etc/ces
+	chmod 711 /usr/libexec/ces/ces-fetch
+	chmod 755 /etc/ces
 	rm -rf /run/systemd/system /etc/systemd/system/timers.target.wants/ces-janitor.timer
 	rm -f /usr/local/bin/crun-old
 	lab_policy
