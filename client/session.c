@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -18,6 +21,7 @@
 
 #define HELPER_FDS 5
 #define SEND_MS    15000 /* longer than the helper waits for a whole request */
+#define EXIT_MS    2000
 
 int ces_session_prepare_fds(struct ces_error *err)
 {
@@ -257,6 +261,15 @@ bool ces_event_is_final(const struct ces_event *event)
 	       event->type == CES_FRAME_ERROR;
 }
 
+static void reap(pid_t pid)
+{
+	CES_CLEANUP_FD int helper = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd ended = {.fd = helper, .events = POLLIN};
+
+	if (helper >= 0 && poll(&ended, 1, EXIT_MS) > 0)
+		(void)waitpid(pid, NULL, 0);
+}
+
 void ces_session_end(struct ces_session *session)
 {
 	ces_cleanup_close(&session->in);
@@ -264,4 +277,5 @@ void ces_session_end(struct ces_session *session)
 	ces_cleanup_close(&session->err);
 	ces_cleanup_close(&session->request);
 	ces_cleanup_close(&session->events);
+	reap(session->pid);
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,8 +33,9 @@
 #include "helper/runs.h"
 #include "helper/workers.h"
 
-#define SMALL_MS     120000     /* for a manifest or a configuration, fetched and parsed */
-#define PULL_SECONDS (6 * 3600) /* for the whole */
+#define SMALL_MS       120000     /* for a manifest or a configuration, fetched and parsed */
+#define PULL_SECONDS   (6 * 3600) /* for the whole */
+#define SETTLE_SECONDS 1800       /* for the disk, afterwards */
 
 /* Fetches a small body into memory and checks its digest when one is known. */
 static int fetch_small(struct ces_fetcher *fetcher, enum ces_fetch_kind kind, const char *reference,
@@ -456,6 +458,26 @@ static int admit(struct ces_session *session, const struct ces_decision *decisio
 	return result;
 }
 
+/* The user has the answer; the disk may take its time, and nobody waits for that: not the client
+ * for this process either. */
+static void settle(const struct ces_pull *pull)
+{
+	struct ces_process child = CES_PROCESS_NONE;
+	int side = pull->up_to_date ? -1 : ces_process_clone(0, -1, &child);
+
+	if (side > 0)
+		(void)ces_process_end(&child, false);
+	if (side != 0)
+		return;
+	if (fork() == 0) {
+		(void)close_range(0, CES_FD_EVENT, 0);
+		(void)prctl(PR_SET_NAME, "ces-settle");
+		ces_cleanroom_deadline(SETTLE_SECONDS);
+		ces_store_settle(pull->store, &pull->record.diff_ids);
+	}
+	_exit(0);
+}
+
 int ces_verb_pull(struct ces_session *session, const struct ces_decision *decision,
 		  struct ces_error *err)
 {
@@ -492,8 +514,7 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 		done.digest = pull.digest;
 		done.up_to_date = pull.up_to_date;
 		ces_report_send(&ces_event_done_schema, &done, true);
-		/* the user has the answer; the disk may take its time, and nobody waits for that */
-		ces_store_settle(&session->store, &pull.record.diff_ids);
+		settle(&pull);
 	}
 	ces_wire_free(&ces_unpack_manifest_schema, &pull.parsed);
 	ces_wire_free(&ces_image_record_schema, &pull.record);
