@@ -32,8 +32,14 @@ void ces_diff_say(struct ces_diff *diff, enum ces_diff_kind kind, const char *fo
 void ces_diff_policies(struct ces_diff *diff, const struct ces_policy *old,
 		       const struct ces_policy *new);
 
-/* diff_settings.c: what `defaults` or a project says. */
-void ces_diff_settings(struct ces_diff *diff, const char *who,
+struct ces_diff_who {
+	const char *name;    /* "project p" */
+	const char *project; /* "p"; NULL: any, so that {project} stands for itself */
+};
+
+/* diff_settings.c: what `defaults` or a project says. Paths are compared by what they mean for that
+ * project, and are told as they are written. */
+void ces_diff_settings(struct ces_diff *diff, const struct ces_diff_who *who,
 		       const struct ces_policy_settings *old,
 		       const struct ces_policy_settings *new);
 

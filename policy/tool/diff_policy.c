@@ -134,7 +134,8 @@ static void project(struct ces_diff *diff, const struct ces_policy_project *old,
 	ces_diff_lists(diff, who, "the member", &old->member_users, &new->member_users);
 	expiry(diff, who, old->expires, new->expires);
 	images(diff, who, &old->images, &new->images);
-	ces_diff_settings(diff, who, &old->settings, &new->settings);
+	ces_diff_settings(diff, &(struct ces_diff_who){who, new->name}, &old->settings,
+			  &new->settings);
 	if (!same_text(old->title, new->title))
 		ces_diff_say(diff, CES_DIFF_OTHER, "%s: title \"%s\" instead of \"%s\"", who,
 			     or_none(new->title), or_none(old->title));
@@ -343,7 +344,8 @@ void ces_diff_policies(struct ces_diff *diff, const struct ces_policy *old,
 	inferred(diff, old, new);
 	/* The defaults of projects show in each project; alone they matter to inferred ones. */
 	if (old->infer && new->infer)
-		ces_diff_settings(diff, "any inferred project", &old->defaults, &new->defaults);
+		ces_diff_settings(diff, &(struct ces_diff_who){"any inferred project", NULL},
+				  &old->defaults, &new->defaults);
 	registries(diff, old, new);
 	kubernetes(diff, &old->kubernetes, &new->kubernetes);
 	host(diff, old, new);

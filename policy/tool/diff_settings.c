@@ -6,6 +6,7 @@
 #include "common/num.h"
 #include "policy/template.h"
 #include "policy/tool/diff.h"
+#include "policy/tool/tool.h"
 
 static bool has(const struct ces_strings *list, const char *text)
 {
@@ -149,12 +150,53 @@ static void proxy(struct ces_diff *diff, const char *who, const char *old, const
 }
 
 /* A directory below the old one is less; any other holds something that was out of reach. */
-static void source(struct ces_diff *diff, const char *who, const char *what, const char *old,
-		   const char *new)
+static void source(struct ces_diff *diff, const struct ces_diff_who *who, const char *what,
+		   const char *old, const char *new)
 {
-	if (strcmp(old, new) != 0)
-		ces_diff_say(diff, ces_path_within(new, old) ? CES_DIFF_NARROWER : CES_DIFF_WIDER,
-			     "%s: %s are in %s instead of %s", who, what, new, old);
+	char before[CES_TOOL_FILLED], after[CES_TOOL_FILLED];
+
+	ces_tool_fill(old, who->project, before);
+	ces_tool_fill(new, who->project, after);
+	if (strcmp(before, after) != 0)
+		ces_diff_say(diff,
+			     ces_path_within(after, before) ? CES_DIFF_NARROWER : CES_DIFF_WIDER,
+			     "%s: %s are in %s instead of %s", who->name, what, new, old);
+}
+
+/* Whether one of list is dir or above it. */
+static bool reached(const struct ces_diff_who *who, const struct ces_strings *list, const char *dir)
+{
+	char path[CES_TOOL_FILLED], above[CES_TOOL_FILLED];
+
+	ces_tool_fill(dir, who->project, path);
+	for (size_t i = 0; i < list->n; i++) {
+		ces_tool_fill(list->v[i], who->project, above);
+		if (ces_path_within(path, above))
+			return true;
+	}
+	return false;
+}
+
+/* What is below a directory that can be bound can be bound. */
+static void binds(struct ces_diff *diff, const struct ces_diff_who *who,
+		  const struct ces_strings *old, const struct ces_strings *new)
+{
+	for (size_t i = 0; i < new->n; i++)
+		if (!reached(who, old, new->v[i]))
+			ces_diff_say(diff, CES_DIFF_WIDER, "%s gains the bindable directory %s",
+				     who->name, new->v[i]);
+	for (size_t i = 0; i < old->n; i++) {
+		const struct ces_strings lost = {&old->v[i], 1};
+
+		if (reached(who, new, old->v[i]))
+			continue;
+		ces_diff_say(diff, CES_DIFF_NARROWER, "%s loses the bindable directory %s",
+			     who->name, old->v[i]);
+		for (size_t j = 0; j < new->n; j++)
+			if (reached(who, &lost, new->v[j]))
+				ces_diff_say(diff, CES_DIFF_NARROWER, "%s keeps of it %s",
+					     who->name, new->v[j]);
+	}
 }
 
 /* How long an image stays is no right of its own, but what was to be destroyed and is not counts.
@@ -183,25 +225,27 @@ static void retain(struct ces_diff *diff, const char *who, const struct ces_poli
 	}
 }
 
-void ces_diff_settings(struct ces_diff *diff, const char *who,
+void ces_diff_settings(struct ces_diff *diff, const struct ces_diff_who *whose,
 		       const struct ces_policy_settings *old, const struct ces_policy_settings *new)
 {
+	const char *who = whose->name;
+
 	if (old->data_access != new->data_access)
 		ces_diff_say(
 		    diff,
 		    new->data_access == CES_ACCESS_READ_WRITE ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
 		    "%s: data becomes %s", who,
 		    new->data_access == CES_ACCESS_READ_WRITE ? "read-write" : "read-only");
-	source(diff, who, "data", old->data_source, new->data_source);
+	source(diff, whose, "data", old->data_source, new->data_source);
 	if (old->data_home_override != new->data_home_override)
 		ces_diff_say(diff, new->data_home_override ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
 			     "%s: a user's ~/safe_data %s the data", who,
 			     new->data_home_override ? "now replaces" : "no longer replaces");
-	source(diff, who, "outputs", old->outputs_source, new->outputs_source);
-	source(diff, who, "scratch files", old->scratch_source, new->scratch_source);
+	source(diff, whose, "outputs", old->outputs_source, new->outputs_source);
+	source(diff, whose, "scratch files", old->scratch_source, new->scratch_source);
 	ces_diff_lists(diff, who, "the published port", &old->publish, &new->publish);
 	proxy(diff, who, old->proxy, new->proxy);
-	ces_diff_lists(diff, who, "the bindable directory", &old->binds, &new->binds);
+	binds(diff, whose, &old->binds, &new->binds);
 	limit(diff, who, "GPUs of a run", old->gpus_max, new->gpus_max, plain_number);
 	ces_diff_lists(diff, who, "the kind of device", &old->gpu_kinds, &new->gpu_kinds);
 	gpu_devices(diff, who, &old->gpu_devices, &new->gpu_devices);

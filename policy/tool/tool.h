@@ -8,6 +8,8 @@
 #include <time.h>
 
 #include "common/error.h"
+#include "common/name.h"
+#include "policy/template.h"
 
 enum ces_tool_status {
 	CES_TOOL_GOOD = 0,
@@ -40,6 +42,11 @@ const char *ces_colour(FILE *out, enum ces_colour colour);
 
 /* The last day on which something holds: expires is the first second after it. */
 const char *ces_tool_day(time_t expires, char buffer[16]);
+
+/* Fills in {project}, unless project is NULL: then it may be any. What no path has room for is cut.
+ */
+#define CES_TOOL_FILLED ((size_t)2 * CES_PATH_TEXT)
+void ces_tool_fill(const char *template, const char *project, char ret[CES_TOOL_FILLED]);
 
 /* "text" with JSON's escapes; bytes that are not valid UTF-8 text become '?'. */
 void ces_tool_json(FILE *out, const char *text);

@@ -4,14 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/name.h"
-#include "policy/template.h"
 #include "policy/tool/check.h"
-
-#define PATH_ROOM ((size_t)2 * CES_PATH_TEXT)
+#include "policy/tool/tool.h"
 
 struct place {
-	char path[PATH_ROOM];
+	char path[CES_TOOL_FILLED];
 	const struct ces_policy_project *project;
 };
 
@@ -19,23 +16,6 @@ struct places {
 	struct place *v;
 	size_t n;
 };
-
-/* Only {project} is filled in; what is too long is cut. */
-static void fill(const char *template, const char *project, char ret[PATH_ROOM])
-{
-	static const char word[] = "{project}";
-	size_t used = 0;
-
-	while (*template != '\0' && used + CES_NAME_MAX + 1 < PATH_ROOM) {
-		if (strncmp(template, word, strlen(word)) == 0) {
-			used += (size_t)snprintf(ret + used, PATH_ROOM - used, "%s", project);
-			template += strlen(word);
-		} else {
-			ret[used++] = *template ++;
-		}
-	}
-	ret[used] = '\0';
-}
 
 /* As text, but '/' before all else, so that whatever lies below a directory follows it at once. */
 static int rank(char c)
@@ -102,10 +82,10 @@ static const struct place *reached(const struct places *places, const char *dir,
 static void check_bind(struct ces_problems *problems, const struct places *places,
 		       const struct ces_policy_project *project, size_t index)
 {
-	char dir[PATH_ROOM], path[CES_NAME_MAX + 48];
+	char dir[CES_TOOL_FILLED], path[CES_NAME_MAX + 48];
 	const struct place *other;
 
-	fill(project->settings.binds.v[index], project->name, dir);
+	ces_tool_fill(project->settings.binds.v[index], project->name, dir);
 	other = reached(places, dir, project);
 	snprintf(path, sizeof(path), "projects.%s.binds[%zu]", project->name, index);
 	if (other != NULL)
@@ -146,7 +126,8 @@ void ces_check_warn_paths(struct ces_problems *problems, const struct ces_policy
 	for (size_t i = 0; i < policy->n_projects; i++) {
 		const struct ces_policy_project *project = &policy->projects[i];
 
-		fill(project->settings.data_source, project->name, places.v[places.n].path);
+		ces_tool_fill(project->settings.data_source, project->name,
+			      places.v[places.n].path);
 		places.v[places.n++].project = project;
 	}
 	if (places.n > 0)

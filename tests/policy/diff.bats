@@ -76,6 +76,70 @@ narrower() { changed "$1"; [ "$status" -eq 0 ]; says "- narrower $2"; says_not W
 	narrower '.defaults.retain_images = "run"' "project nsh-2024-0001: images are kept until their run ends"
 }
 
+# differs OLD-FILTER NEW-FILTER: what two policies made of the example differ in.
+differs()
+{
+	jq "$1" "$examples/desktop.json" > "$old"
+	jq "$2" "$examples/desktop.json" > "$new"
+	run policy diff "$old" "$new"
+}
+
+same() { differs "$1" "$2"; [ "$status" -eq 0 ]; says "no difference in meaning"; }
+same_both() { same "$1" "$2"; same "$2" "$1"; }
+
+@test "a template and what it means for the project are one and the same, in both directions" {
+	old=$BATS_TEST_TMPDIR/old.json
+	same_both . "$one.data.source = \"/safe_data/nsh-2024-0001\""
+	same_both "$one.data.source = \"/d/{project}/{project}/{user}\"" "$one.data.source = \"/d/nsh-2024-0001/{project}/{user}\""
+	same_both "$one.outputs.source = \"~/{project}/{run}\"" "$one.outputs.source = \"~/nsh-2024-0001/{run}\""
+	same_both "$one.scratch.source = \"/s/{user}_{project}\"" "$one.scratch.source = \"/s/{user}_nsh-2024-0001\""
+	same_both "$one.binds = [\"~\", \"/opt/{project}\"]" "$one.binds = [\"/opt/nsh-2024-0001\", \"~\"]"
+	same_both '.defaults.data.source = "/safe_data/{project}"' \
+		'.projects |= with_entries(.value.data.source = "/safe_data/" + .key)'
+}
+
+@test "what a template means elsewhere is another thing" {
+	old=$BATS_TEST_TMPDIR/old.json
+	for n in "$one.data.source = \"/safe_data/nsh-2024-0002\"" "$one.data.source = \"/safe_data/nsh-2024-00010\"" \
+		"$one.data.source = \"/safe_data/{user}\"" "$one.data.source = \"~/safe_data\"" "$one.data.source = \"/safe_data\""; do
+		differs . "$n"
+		[ "$status" -eq 1 ]
+		says "+ WIDER project nsh-2024-0001: data are in"
+	done
+	# any project that a group stands for, not one: the template has no other meaning than itself
+	infer='.infer_projects = {base: "/safe_data", group_prefixes: [""], images: []}'
+	differs "$infer" "$infer | .defaults.data.source = \"/safe_data/nsh-2024-0001\""
+	[ "$status" -eq 1 ]
+	says "+ WIDER any inferred project: data are in"
+	says_not "project nsh-2024-0001: data"
+}
+
+@test "below the directory of a template is narrower, and above it wider" {
+	old=$BATS_TEST_TMPDIR/old.json
+	below="$one.data.source = \"/safe_data/nsh-2024-0001/part\""
+	differs . "$below"
+	[ "$status" -eq 0 ]
+	says "- narrower project nsh-2024-0001: data are in /safe_data/nsh-2024-0001/part instead of /safe_data/{project}"
+	differs "$below" .
+	[ "$status" -eq 1 ]
+	says "+ WIDER project nsh-2024-0001: data are in /safe_data/{project} instead of /safe_data/nsh-2024-0001/part"
+}
+
+@test "a directory within one that can be bound already is no gain" {
+	old=$BATS_TEST_TMPDIR/old.json
+	same_both "$one.binds = [\"~\", \"/opt/{project}\"]" "$one.binds = [\"~/x\", \"/opt/nsh-2024-0001/a\", \"~\", \"/opt/{project}\"]"
+	differs "$one.binds = [\"/opt/{project}\"]" "$one.binds = [\"/opt/nsh-2024-0001/a\"]"
+	[ "$status" -eq 0 ]
+	says "- narrower project nsh-2024-0001 loses the bindable directory /opt/{project}"
+	says "- narrower project nsh-2024-0001 keeps of it /opt/nsh-2024-0001/a"
+	differs "$one.binds = [\"/opt/nsh-2024-0001/a\"]" "$one.binds = [\"/opt/{project}\"]"
+	[ "$status" -eq 1 ]
+	says "+ WIDER project nsh-2024-0001 gains the bindable directory /opt/{project}"
+	differs "$one.binds = [\"/opt/nsh-2024-0001\"]" "$one.binds = [\"/opt/nsh-2024-0002\"]"
+	says "+ WIDER project nsh-2024-0001 gains the bindable directory /opt/nsh-2024-0002"
+	says "- narrower project nsh-2024-0001 loses the bindable directory /opt/nsh-2024-0001"
+}
+
 @test "totals of a user that come, go or change are told" {
 	jq '.host.user_limits = {memory: "64G", runs: 8}' "$old" > "$new"
 	run policy diff "$old" "$new"
