@@ -53,4 +53,9 @@ void ces_diff_store(struct ces_diff *diff, const struct ces_policy_store *old,
 void ces_diff_lists(struct ces_diff *diff, const char *who, const char *what,
 		    const struct ces_strings *old, const struct ces_strings *new);
 
+/* The same for "host" and "host:port" of https, where ":443" makes no difference. */
+void ces_diff_hosts(struct ces_diff *diff, const char *who, const char *what,
+		    const struct ces_strings *old, const struct ces_strings *new);
+bool ces_diff_same_host(const char *a, const char *b); /* endpoints, too */
+
 #endif

@@ -223,7 +223,7 @@ static void registry(struct ces_diff *diff, const struct ces_policy_registry *ol
 	char who[300];
 
 	snprintf(who, sizeof(who), "registry %s", new->name);
-	if (strcmp(old->endpoint, new->endpoint) != 0)
+	if (!ces_diff_same_host(old->endpoint, new->endpoint))
 		ces_diff_say(diff, CES_DIFF_WIDER, "%s: reached at %s instead of %s", who,
 			     new->endpoint, old->endpoint);
 	if (!same_text(old->ca_file, new->ca_file))
@@ -234,7 +234,7 @@ static void registry(struct ces_diff *diff, const struct ces_policy_registry *ol
 		ces_diff_say(
 		    diff, new->credentials > old->credentials ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
 		    "%s: a login %s", who, words[new->credentials]);
-	ces_diff_lists(diff, who, "the token host", &old->token_hosts, &new->token_hosts);
+	ces_diff_hosts(diff, who, "the token host", &old->token_hosts, &new->token_hosts);
 }
 
 static const struct ces_policy_registry *find(const struct ces_policy *policy, const char *name)

@@ -8,10 +8,12 @@
 #include "policy/tool/diff.h"
 #include "policy/tool/tool.h"
 
-static bool has(const struct ces_strings *list, const char *text)
+typedef bool same_fn(const char *, const char *);
+
+static bool has(const struct ces_strings *list, const char *text, same_fn *same)
 {
 	for (size_t i = 0; i < list->n; i++)
-		if (strcmp(list->v[i], text) == 0)
+		if (same(list->v[i], text))
 			return true;
 	return false;
 }
@@ -21,17 +23,50 @@ static const char *quoted(const char *text)
 	return *text != '\0' ? text : "\"\"";
 }
 
-void ces_diff_lists(struct ces_diff *diff, const char *who, const char *what,
-		    const struct ces_strings *old, const struct ces_strings *new)
+static void lists(struct ces_diff *diff, const char *who, const char *what,
+		  const struct ces_strings *old, const struct ces_strings *new, same_fn *same)
 {
 	for (size_t i = 0; i < new->n; i++)
-		if (!has(old, new->v[i]))
+		if (!has(old, new->v[i], same))
 			ces_diff_say(diff, CES_DIFF_WIDER, "%s gains %s %s", who, what,
 				     quoted(new->v[i]));
 	for (size_t i = 0; i < old->n; i++)
-		if (!has(new, old->v[i]))
+		if (!has(new, old->v[i], same))
 			ces_diff_say(diff, CES_DIFF_NARROWER, "%s loses %s %s", who, what,
 				     quoted(old->v[i]));
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0;
+}
+
+void ces_diff_lists(struct ces_diff *diff, const char *who, const char *what,
+		    const struct ces_strings *old, const struct ces_strings *new)
+{
+	lists(diff, who, what, old, new, same_text);
+}
+
+/* Behind the port that https has anyway, where that is what comes. */
+static const char *skip_port(const char *at)
+{
+	return strncmp(at, ":443", 4) == 0 && (at[4] == '\0' || at[4] == '/') ? at + 4 : at;
+}
+
+bool ces_diff_same_host(const char *a, const char *b)
+{
+	for (;; a++, b++) {
+		a = skip_port(a);
+		b = skip_port(b);
+		if (*a != *b || *a == '\0')
+			return *a == *b;
+	}
+}
+
+void ces_diff_hosts(struct ces_diff *diff, const char *who, const char *what,
+		    const struct ces_strings *old, const struct ces_strings *new)
+{
+	lists(diff, who, what, old, new, ces_diff_same_host);
 }
 
 static void plain_number(uint64_t value, char *buffer, size_t size)

@@ -140,6 +140,19 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 	says "- narrower project nsh-2024-0001 loses the bindable directory /opt/nsh-2024-0001"
 }
 
+@test "the port that a host has anyway makes no difference where it is written" {
+	old=$BATS_TEST_TMPDIR/old.json
+	registry() { echo ".registries[\"ghcr.io\"] |= (.endpoint = \"https://$1\" | .token_hosts = [\"$2\"])"; }
+	same_both "$(registry a.loc/p b.loc)" "$(registry a.loc:443/p b.loc:443)"
+	same_both "$(registry a.loc b.loc)" "$(registry a.loc:443 b.loc:443)"
+	differs "$(registry a.loc b.loc)" "$(registry a.loc:4430 b.loc:4430)"
+	[ "$status" -eq 1 ]
+	says "+ WIDER registry ghcr.io: reached at https://a.loc:4430"
+	says "+ WIDER registry ghcr.io gains the token host b.loc:4430"
+	differs "$(registry a.loc/p b.loc)" "$(registry a.loc:443/q b.loc)"
+	says "+ WIDER registry ghcr.io: reached at https://a.loc:443/q instead of https://a.loc/p"
+}
+
 @test "totals of a user that come, go or change are told" {
 	jq '.host.user_limits = {memory: "64G", runs: 8}' "$old" > "$new"
 	run policy diff "$old" "$new"
