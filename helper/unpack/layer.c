@@ -142,10 +142,24 @@ static int check_room(struct layer *layer, uint64_t more, struct ces_error *err)
 	return 0;
 }
 
-/* Holes of a sparse entry stay holes. No byte is written beyond the size that was counted. */
-static int write_data(struct layer *layer, int fd, int64_t size, struct ces_error *err)
+/* How many bytes must come for a file of that size: less only where the entry has a map of holes.
+ */
+static int64_t bytes_due(struct archive_entry *entry, int64_t size)
 {
-	int64_t end = 0;
+	la_int64_t offset, length, sum = 0;
+
+	if (archive_entry_sparse_reset(entry) == 0)
+		return size;
+	while (archive_entry_sparse_next(entry, &offset, &length) == ARCHIVE_OK)
+		sum = length < size - sum ? sum + length : size;
+	return sum;
+}
+
+/* Holes of a sparse entry stay holes. No byte is written beyond the size that was counted. */
+static int write_data(struct layer *layer, struct archive_entry *entry, int fd, int64_t size,
+		      struct ces_error *err)
+{
+	int64_t end = 0, came = 0, due = bytes_due(entry, size);
 
 	for (;;) {
 		const void *bytes;
@@ -165,7 +179,13 @@ static int write_data(struct layer *layer, int fd, int64_t size, struct ces_erro
 		    write_at(fd, bytes, length, offset, err) < 0)
 			return -1;
 		end = offset + (int64_t)length;
+		came += (int64_t)length;
 	}
+	/* Sizes that another record claims (GNU.sparse.realsize, SCHILY.realsize) would be made up
+	 * with zeros: a file that only this reader sees. */
+	if (came < due)
+		return ces_error_set(err, CES_E_IMAGE, "it ends after %lld of %lld bytes",
+				     (long long)came, (long long)due);
 	if (end < size && ftruncate(fd, size) < 0)
 		return ces_walk_failed(err, "set a file's size");
 	return 0;
@@ -185,7 +205,7 @@ static int extract_file(struct layer *layer, struct archive_entry *entry,
 	layer->bytes += (uint64_t)size;
 	if (ces_tree_file(layer->tree, path, &meta, &fd, err) < 0)
 		return -1;
-	if (size > 0 && write_data(layer, fd, size, err) < 0)
+	if (write_data(layer, entry, fd, size, err) < 0)
 		return -1;
 	return ces_tree_seal(&fd, &meta, err);
 }

@@ -115,6 +115,26 @@ good_case() # NAME
 	[[ $output == *'no user "someone"'* ]]
 }
 
+@test "sparse files come out whole, in each of the formats that tar has for them" {
+	local format digest
+	mkdir "$work/in"
+	truncate -s 3M "$work/in/hole"
+	{ head -c 100000 /dev/urandom; head -c 1000000 /dev/zero; head -c 7 /dev/urandom; } > "$work/in/middle"
+	{ head -c 200000 /dev/zero; head -c 4096 /dev/urandom; head -c 300000 /dev/zero; } > "$work/in/ends"
+	head -c 9000 /dev/urandom > "$work/in/full"
+	cp -r --sparse=always "$work/in" "$work/sparse"
+	for format in gnu "posix --sparse-version=0.0" "posix --sparse-version=0.1" "posix --sparse-version=1.0"; do
+		# shellcheck disable=SC2086
+		tar -C "$work/sparse" --format=$format --sparse -cf "$work/tar" .
+		[ "$(stat -c %s "$work/tar")" -lt 1000000 ]
+		digest=sha256:$(sha256sum < "$work/tar" | cut -c 1-64)
+		rm -rf "$work/root"
+		mkdir "$work/root"
+		unpack layer --directory "$work/root" --size "$(stat -c %s "$work/tar")" --digest "$digest" --diff-id "$digest" < "$work/tar"
+		diff -r "$work/in" "$work/root"
+	done
+}
+
 @test "a full disk is told as this machine's fault" {
 	truncate -s 12M "$work/disk"
 	mkfs.ext4 -q "$work/disk"

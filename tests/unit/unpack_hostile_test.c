@@ -133,6 +133,38 @@ START_TEST(a_sparse_file_keeps_its_holes_and_cannot_exceed_the_cap)
 }
 END_TEST
 
+static const struct {
+	const char *pax; /* records of one header */
+	int result;
+	const char *because; /* or what the file then holds */
+} sizes[] = {
+    {"27 GNU.sparse.realsize=100\n", -1, "it ends after 5 of 100 bytes"},
+    {"23 GNU.sparse.size=100\n", -1, "it ends after 5 of 100 bytes"},
+    {"23 SCHILY.realsize=100\n", -1, "it ends after 5 of 100 bytes"},
+    {"23 GNU.sparse.size=100\n23 GNU.sparse.map=0,50\n", -1, "it ends after 5 of 50 bytes"},
+    {"23 GNU.sparse.size=100\n22 GNU.sparse.map=0,4\n", 0, "hell"},
+    {"21 GNU.sparse.size=5\n27 GNU.sparse.map=0,2,2,3\n", 0, "hello"},
+    {"25 GNU.sparse.realsize=0\n", -1, "beyond its size"},
+    {"25 GNU.sparse.realsize=4\n", -1, "beyond its size"},
+    {"25 GNU.sparse.realsize=5\n", 0, "hello"},
+};
+
+START_TEST(a_file_is_the_bytes_that_came_never_made_up_with_zeros)
+{
+	struct tar tar = {NULL, 0};
+
+	tar_add(&tar, &(struct tar_entry){.name = "pax", .type = 'x', .text = sizes[_i].pax});
+	tar_add(&tar, &(struct tar_entry){.name = "f", .type = '0', .text = "hello"});
+	tar_end(&tar);
+	ck_assert_msg(extract(&tar) == sizes[_i].result, "%s", err.text);
+	if (sizes[_i].result == 0)
+		holds("root/f", sizes[_i].because);
+	else
+		ck_assert_msg(strstr(err.text, sizes[_i].because) != NULL, "%s", err.text);
+	free(tar.bytes);
+}
+END_TEST
+
 static const size_t empty_sizes[] = {0, 512, 1024, 10240};
 
 START_TEST(an_empty_layer_is_one)
@@ -153,6 +185,8 @@ static void add(TCase *tests)
 	tcase_add_test(tests, directories_made_on_the_way_count_too);
 	tcase_add_test(tests, no_path_gets_deeper_than_the_cap_even_by_symlinks);
 	tcase_add_test(tests, a_sparse_file_keeps_its_holes_and_cannot_exceed_the_cap);
+	tcase_add_loop_test(tests, a_file_is_the_bytes_that_came_never_made_up_with_zeros, 0,
+			    CES_COUNT(sizes));
 	tcase_add_loop_test(tests, an_empty_layer_is_one, 0, CES_COUNT(empty_sizes));
 }
 
