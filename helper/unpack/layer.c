@@ -13,6 +13,7 @@
 #include <archive_entry.h>
 
 #include "common/cleanup.h"
+#include "helper/unpack/headers.h"
 #include "helper/unpack/tree.h"
 #include "helper/unpack/whiteout.h"
 
@@ -23,6 +24,7 @@ struct layer {
 	struct ces_stream *stream;
 	const struct ces_layer_limits *limits;
 	struct archive *archive;
+	struct ces_headers headers;
 	struct ces_tree *tree;
 	int root;
 	uint64_t bytes;
@@ -43,9 +45,12 @@ static la_ssize_t read_block(struct archive *archive, void *context, const void 
 	struct layer *layer = context;
 	const uint8_t *block = NULL;
 	size_t length = 0;
-	int more = ces_stream_next(layer->stream, &block, &length, &layer->stream_error);
+	int more;
 
+	ces_headers_feed(&layer->headers, NULL, 0); /* the last block goes now */
+	more = ces_stream_next(layer->stream, &block, &length, &layer->stream_error);
 	if (more > 0) {
+		ces_headers_feed(&layer->headers, block, length);
 		*ret = block;
 		return (la_ssize_t)length;
 	}
@@ -282,16 +287,32 @@ static int extract_entry(struct layer *layer, struct archive_entry *entry, struc
 	return 0;
 }
 
-static int extract_all(struct layer *layer, struct ces_error *err)
+/* 1, 0 at the end, -1. */
+static int next_entry(struct layer *layer, struct archive_entry **ret, struct ces_error *err)
 {
-	struct archive_entry *entry;
-	uint64_t headers = 0;
 	int result;
 
-	while ((result = archive_read_next_header(layer->archive, &entry)) != ARCHIVE_EOF) {
-		/* A warning is about an attribute that is dropped anyway. */
-		if (result != ARCHIVE_OK && result != ARCHIVE_WARN)
-			return archive_failed(layer, err);
+	if (*ret != NULL && archive_read_data_skip(layer->archive) != ARCHIVE_OK)
+		return archive_failed(layer, err);
+	if (ces_headers_begin(&layer->headers, (uint64_t)archive_filter_bytes(layer->archive, 0),
+			      err) < 0)
+		return -1;
+	result = archive_read_next_header(layer->archive, ret);
+	/* A warning is about an attribute that is dropped anyway. */
+	if (result != ARCHIVE_OK && result != ARCHIVE_WARN && result != ARCHIVE_EOF)
+		return archive_failed(layer, err);
+	if (ces_headers_end(&layer->headers, result != ARCHIVE_EOF, err) < 0)
+		return -1;
+	return result != ARCHIVE_EOF;
+}
+
+static int extract_all(struct layer *layer, struct ces_error *err)
+{
+	struct archive_entry *entry = NULL;
+	uint64_t headers = 0;
+	int more;
+
+	while ((more = next_entry(layer, &entry, err)) > 0) {
 		/* Also those that write nothing cost time. */
 		if (headers++ >= layer->limits->max_entries)
 			return ces_error_set(err, CES_E_LIMIT,
@@ -300,7 +321,7 @@ static int extract_all(struct layer *layer, struct ces_error *err)
 		if (check_room(layer, ENTRY_BYTES, err) < 0 || extract_entry(layer, entry, err) < 0)
 			return -1;
 	}
-	return ces_tree_finish(layer->tree, err);
+	return more < 0 ? -1 : ces_tree_finish(layer->tree, err);
 }
 
 int ces_layer_extract(struct ces_stream *stream, int root, const struct ces_layer_limits *limits,
@@ -320,6 +341,7 @@ int ces_layer_extract(struct ces_stream *stream, int root, const struct ces_laye
 		ces_tree_take_opaque(layer.tree, &ret->opaque);
 	}
 	archive_read_free(layer.archive);
+	ces_headers_free(&layer.headers);
 	ces_tree_close(layer.tree);
 	return result;
 }

@@ -122,6 +122,7 @@ good_case() # NAME
 	{ head -c 100000 /dev/urandom; head -c 1000000 /dev/zero; head -c 7 /dev/urandom; } > "$work/in/middle"
 	{ head -c 200000 /dev/zero; head -c 4096 /dev/urandom; head -c 300000 /dev/zero; } > "$work/in/ends"
 	head -c 9000 /dev/urandom > "$work/in/full"
+	for ((i = 0; i < 60; i++)); do head -c 4096 /dev/urandom; head -c 20000 /dev/zero; done > "$work/in/many"
 	cp -r --sparse=always "$work/in" "$work/sparse"
 	for format in gnu "posix --sparse-version=0.0" "posix --sparse-version=0.1" "posix --sparse-version=1.0"; do
 		# shellcheck disable=SC2086

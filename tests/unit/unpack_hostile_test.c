@@ -1,5 +1,6 @@
 /* What a layer cannot do: reach anything outside of its directory, or go beyond the caps. */
-/* links: helper/unpack/layer.c helper/unpack/tree.c helper/unpack/walk.c helper/unpack/path.c */
+/* links: helper/unpack/layer.c helper/unpack/headers.c helper/unpack/tree.c */
+/* links: helper/unpack/walk.c helper/unpack/path.c */
 /* links: helper/unpack/whiteout.c helper/unpack/stream.c helper/unpack/decode.c */
 #include "tests/unit/unpack_scene.h"
 
@@ -142,8 +143,8 @@ static const struct {
     {"23 GNU.sparse.size=100\n", -1, "it ends after 5 of 100 bytes"},
     {"23 SCHILY.realsize=100\n", -1, "it ends after 5 of 100 bytes"},
     {"23 GNU.sparse.size=100\n23 GNU.sparse.map=0,50\n", -1, "it ends after 5 of 50 bytes"},
-    {"23 GNU.sparse.size=100\n22 GNU.sparse.map=0,4\n", 0, "hell"},
-    {"21 GNU.sparse.size=5\n27 GNU.sparse.map=0,2,2,3\n", 0, "hello"},
+    {"23 GNU.sparse.size=100\n22 GNU.sparse.map=0,4\n", -1, "two ways"},
+    {"21 GNU.sparse.size=5\n26 GNU.sparse.map=0,2,2,3\n", 0, "hello"},
     {"25 GNU.sparse.realsize=0\n", -1, "beyond its size"},
     {"25 GNU.sparse.realsize=4\n", -1, "beyond its size"},
     {"25 GNU.sparse.realsize=5\n", 0, "hello"},
@@ -161,6 +162,130 @@ START_TEST(a_file_is_the_bytes_that_came_never_made_up_with_zeros)
 		holds("root/f", sizes[_i].because);
 	else
 		ck_assert_msg(strstr(err.text, sizes[_i].because) != NULL, "%s", err.text);
+	free(tar.bytes);
+}
+END_TEST
+
+#define SIZE_AT(bytes)                                                                             \
+	{                                                                                          \
+		{                                                                                  \
+			124, bytes, 12                                                             \
+		}                                                                                  \
+	}
+#define MINUS_1   "\377\377\377\377\377\377\377\377\377\377\377\377"
+#define MINUS_512 "\377\377\377\377\377\377\377\377\377\377\376"
+#define BEYOND_63 "\200\0\0\0\200\0\0\0\0\0\0"
+
+static const char *const odd_sizes[] = {
+    MINUS_1,       MINUS_512,           BEYOND_63,     "-0000000001",   "-0000000000",
+    "-0000001000", "0000x\0\0\0\0\0\0", "0x000000000", "00000000\0007", "\t\0\0\0\0\0\0\0\0\0\0"};
+static const char size_types[] = "0152SxgLKV7";
+
+/* Of a size below 0 some readers make none, so that what follows is an entry or is not. */
+START_TEST(a_size_that_is_negative_or_no_number_is_refused_wherever_it_stands)
+{
+	size_t n = CES_COUNT(odd_sizes);
+	const char *size = odd_sizes[(size_t)_i / 2 % n];
+	char type = size_types[(size_t)_i / 2 / n];
+
+	ck_assert_int_eq(EXTRACT(ENTRY("first", _i % 2 == 0 ? '0' : '3'),
+				 ENTRY("odd", type, .patch = SIZE_AT(size)), ENTRY("f", '0', "x")),
+			 -1);
+	ck_assert_msg(err.code == CES_E_IMAGE && strstr(err.text, "broken") != NULL, "%s",
+		      err.text);
+	absent("root/odd");
+	absent("root/f");
+	ck_assert_int_eq(system("rm -rf root && mkdir root"), 0);
+	ck_assert_int_eq(EXTRACT(ENTRY("odd", type, .patch = SIZE_AT(size))), -1);
+	ck_assert_int_eq(err.code, CES_E_IMAGE);
+	absent("root/odd");
+}
+END_TEST
+
+static const char types[] = "VMNDAXZ8";
+
+/* The body of a volume header would be taken for entries. */
+START_TEST(headers_of_a_type_that_no_image_has_are_refused)
+{
+	struct tar hidden_one = {NULL, 0}, tar = {NULL, 0};
+
+	tar_add(&hidden_one, &(struct tar_entry){.name = "evil", .type = '0'});
+	tar_add(&tar, &(struct tar_entry){.name = "odd", .type = types[_i], .size = 512});
+	tar_append(&tar, hidden_one.bytes, hidden_one.length);
+	tar_add(&tar, &(struct tar_entry){.name = "f", .type = '0', .text = "x"});
+	tar_end(&tar);
+	ck_assert_int_eq(extract(&tar), -1);
+	ck_assert_int_eq(err.code, CES_E_IMAGE);
+	absent("root/evil");
+	absent("root/f");
+	free(hidden_one.bytes);
+	free(tar.bytes);
+}
+END_TEST
+
+#define PAX(records)                                                                               \
+	{                                                                                          \
+		"pax", 'x', records                                                                \
+	}
+#define GNU                                                                                        \
+	{                                                                                          \
+		257, "ustar  ", 8                                                                  \
+	}
+
+/* Each of these libarchive takes, another reader in another way or not at all. */
+static const struct tar_entry unclear[][MOST] = {
+    {PAX("12 path=one\n"), PAX("12 path=two\n"), {"f", '0', "x"}},
+    {PAX("12 path=one\n"), {"name", 'L', "two"}, {"f", '0', "x"}},
+    {{"name", 'L', "two"}, PAX("12 path=one\n"), {"f", '0', "x"}},
+    {{"name", 'K', "two"}, PAX("16 linkpath=one\n"), {"f", '2', "x"}},
+    {{"name", 'L', "one"}, {"name", 'L', "two"}, {"f", '0', "x"}},
+    {PAX("11 size=-1\n"), {"f", '0', "x"}},
+    {PAX("11 size=-0\n"), {"f", '0', ""}},
+    {PAX("11 size= 1\n"), {"f", '0', "x"}},
+    {PAX("11 size=1x\n"), {"f", '0', "x"}},
+    {PAX("8 size=\n"), {"f", '0', ""}},
+    {PAX("28 size=9223372036854775808\n"), {"f", '0', ""}},
+    {PAX("99 path=one\n"), {"f", '0', "x"}},
+    {PAX("11 path=one\n"), {"f", '0', "x"}},
+    {PAX("12 path=one\nx"), {"f", '0', "x"}},
+    {PAX("9 no way\n"), {"f", '0', "x"}},
+    {PAX("7 =one\n"), {"f", '0', "x"}},
+    /* data that a symlink, a directory or a hard link has or has not */
+    {PAX("12 size=512\n"), {"d", '5'}, {"evil", '0'}},
+    {PAX("12 size=512\n"), {"s", '2', "x"}, {"evil", '0'}},
+    {{"f", '0', "x"}, PAX("8 a=bcd\n"), {"h", '1', "f", .size = 512}, {"evil", '0'}},
+    {{"d/", '0', .size = 512}, {"evil", '0'}},
+    /* data that the map of holes does not speak of */
+    {PAX("23 GNU.sparse.size=100\n22 GNU.sparse.map=0,0\n"),
+     {"f", '0', .size = 512},
+     {"evil", '0'}},
+    /* a map of holes, or the size with them, in a header of an ordinary file */
+    {{"f", '0', "hello", .patch = {GNU, {386, "00000000000\00000000000005", 24}}}},
+    {{"f", '0', "hello", .patch = {GNU, {483, "00000000005", 12}}}},
+};
+
+START_TEST(what_two_readers_would_take_in_two_ways_is_refused)
+{
+	ck_assert_int_eq(extract_entries(unclear[_i], MOST), -1);
+	ck_assert_msg(err.code == CES_E_IMAGE && strstr(err.text, "broken") != NULL, "%s",
+		      err.text);
+	absent("root/evil");
+}
+END_TEST
+
+START_TEST(a_name_with_a_nul_in_it_is_refused)
+{
+	static const char text[] = "14 path=ab\0cd\n";
+	char body[512] = "";
+	struct tar tar = {NULL, 0};
+
+	memcpy(body, text, sizeof(text) - 1);
+	tar_add(&tar, &(struct tar_entry){.name = "pax", .type = 'x', .size = sizeof(text) - 1});
+	tar_append(&tar, body, sizeof(body));
+	tar_add(&tar, &(struct tar_entry){.name = "f", .type = '0', .text = "x"});
+	tar_end(&tar);
+	ck_assert_int_eq(extract(&tar), -1);
+	ck_assert_ptr_nonnull(strstr(err.text, "NUL"));
 	free(tar.bytes);
 }
 END_TEST
@@ -187,6 +312,14 @@ static void add(TCase *tests)
 	tcase_add_test(tests, a_sparse_file_keeps_its_holes_and_cannot_exceed_the_cap);
 	tcase_add_loop_test(tests, a_file_is_the_bytes_that_came_never_made_up_with_zeros, 0,
 			    CES_COUNT(sizes));
+	tcase_add_loop_test(tests,
+			    a_size_that_is_negative_or_no_number_is_refused_wherever_it_stands, 0,
+			    2 * (int)(CES_COUNT(odd_sizes) * (sizeof(size_types) - 1)));
+	tcase_add_loop_test(tests, headers_of_a_type_that_no_image_has_are_refused, 0,
+			    sizeof(types) - 1);
+	tcase_add_loop_test(tests, what_two_readers_would_take_in_two_ways_is_refused, 0,
+			    CES_COUNT(unclear));
+	tcase_add_test(tests, a_name_with_a_nul_in_it_is_refused);
 	tcase_add_loop_test(tests, an_empty_layer_is_one, 0, CES_COUNT(empty_sizes));
 }
 

@@ -1,5 +1,6 @@
 /* What a layer makes of the directory it is unpacked into. */
-/* links: helper/unpack/layer.c helper/unpack/tree.c helper/unpack/walk.c helper/unpack/path.c */
+/* links: helper/unpack/layer.c helper/unpack/headers.c helper/unpack/tree.c */
+/* links: helper/unpack/walk.c helper/unpack/path.c */
 /* links: helper/unpack/whiteout.c helper/unpack/stream.c helper/unpack/decode.c */
 #include "tests/unit/unpack_scene.h"
 
@@ -231,6 +232,55 @@ START_TEST(a_kept_directory_is_forgotten_when_its_way_changes)
 }
 END_TEST
 
+START_TEST(sizes_and_names_come_in_every_form_that_tools_write)
+{
+	size_t length = 600000;
+	char *comment = malloc(length + 1);
+	struct tar tar = {NULL, 0};
+
+	memset(comment, 'c', length);
+	comment[length] = '\0';
+	tar_add(&tar, &(struct tar_entry){.name = "base256",
+					  .type = '0',
+					  .text = "hello",
+					  .patch = {{124, "\200\0\0\0\0\0\0\0\0\0\0\5", 12}}});
+	tar_add(&tar,
+		&(struct tar_entry){.name = "spaces",
+				    .type = '0',
+				    .text = "hello",
+				    .patch = {{124, "          5 ", 12}, {100, " 100640 ", 8}}});
+	tar_add(&tar, &(struct tar_entry){.name = "digits",
+					  .type = '\0',
+					  .text = "hello",
+					  .patch = {{124, "000000000005", 12}}});
+	tar_pax(&tar, "size", "5");
+	tar_add(&tar,
+		&(struct tar_entry){
+		    .name = "pax", .type = '7', .text = "hello", .patch = {{124, "00000000000"}}});
+	tar_pax(&tar, "comment", comment);
+	tar_add(&tar, &(struct tar_entry){.name = "commented", .type = '0', .text = "hello"});
+	tar_add(&tar, &(struct tar_entry){.name = "x", .type = 'K', .text = "a/long/target"});
+	tar_add(&tar, &(struct tar_entry){.name = "x", .type = 'L', .text = "a/long/name"});
+	tar_add(&tar, &(struct tar_entry){.name = "x", .type = '2', .text = "x"});
+	tar_add(&tar, &(struct tar_entry){.name = "x", .type = 'g', .text = "13 comment=x\n"});
+	tar_add(&tar, &(struct tar_entry){.name = "last", .type = '0', .text = "hello"});
+	tar_end(&tar);
+	ck_assert_msg(extract(&tar) == 0, "%s", err.text);
+	for (size_t i = 0; i < 6; i++) {
+		static const char *const names[] = {"base256", "spaces",    "digits",
+						    "pax",     "commented", "last"};
+		char path[64];
+
+		snprintf(path, sizeof(path), "root/%s", names[i]);
+		holds(path, "hello");
+	}
+	ck_assert_uint_eq(look("root/spaces").st_mode & 07777, 0640);
+	ck_assert(S_ISLNK(look("root/a/long/name").st_mode));
+	free(comment);
+	free(tar.bytes);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
 	tcase_add_test(tests, files_directories_and_links_are_as_the_tar_says);
@@ -239,6 +289,7 @@ static void add(TCase *tests)
 	tcase_add_test(tests, devices_fifos_and_forged_whiteouts_are_not_made);
 	tcase_add_test(tests, extended_attributes_are_dropped);
 	tcase_add_test(tests, long_and_foreign_names_come_through_unchanged);
+	tcase_add_test(tests, sizes_and_names_come_in_every_form_that_tools_write);
 	tcase_add_test(tests, whiteouts_hide_what_lower_layers_have);
 	tcase_add_test(tests, an_entry_wins_over_a_whiteout_of_its_own_layer_in_either_order);
 	tcase_add_test(tests, directories_that_hide_lower_ones_are_reported);

@@ -37,6 +37,11 @@ struct tar_entry {
 	unsigned mode, uid, gid; /* mode 0: 0644 */
 	long long mtime;
 	unsigned long long size; /* claimed instead of the text's length */
+	struct {
+		unsigned at;
+		const char *bytes; /* as they then stand in the header */
+		size_t length;     /* 0: up to the NUL */
+	} patch[3];
 };
 
 static inline void tar_octal(char *field, size_t size, unsigned long long value)
@@ -67,6 +72,10 @@ static inline void tar_add(struct tar *tar, const struct tar_entry *entry)
 	if (is_link)
 		strncpy(header + 157, text, 100);
 	memcpy(header + 257, "ustar\00000", 8);
+	for (size_t i = 0; i < 3 && entry->patch[i].bytes != NULL; i++)
+		memcpy(header + entry->patch[i].at, entry->patch[i].bytes,
+		       entry->patch[i].length != 0 ? entry->patch[i].length
+						   : strlen(entry->patch[i].bytes));
 	for (size_t i = 0; i < sizeof(header); i++)
 		sum += (uint8_t)header[i];
 	snprintf(header + 148, 8, "%06o", sum);
