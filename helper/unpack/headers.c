@@ -75,7 +75,7 @@ static bool finish_entry(struct ces_headers *h)
 	return true;
 }
 
-static bool take_entry(struct ces_headers *h, uint64_t size)
+static bool take_entry(struct ces_headers *h, uint64_t size, uint64_t mode)
 {
 	uint8_t type = h->header[TYPE];
 
@@ -84,6 +84,7 @@ static bool take_entry(struct ces_headers *h, uint64_t size)
 	if (type != 'S' && memcmp(h->header + MAGIC, "ustar  ", 8) == 0 &&
 	    !all_zero(h->header + SPARSE, SPARSE_END - SPARSE))
 		return fail(h, "an entry that is not sparse has a map of holes");
+	h->mode = (mode_t)(mode & 07777);
 	if (h->size == UINT64_MAX)
 		h->size = size;
 	if (type >= '1' && type <= '6')
@@ -146,7 +147,7 @@ static bool take_header(struct ces_headers *h)
 	case 'K':
 		return see(h, SPECIAL_LINK) && skip(h, size);
 	default:
-		return take_entry(h, size);
+		return take_entry(h, size, mode);
 	}
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/error.h"
 
@@ -40,6 +41,7 @@ struct ces_headers {
 	bool found;    /* the entry's own */
 	uint64_t size; /* of its data, by a pax record; UINT64_MAX: by its header */
 	uint64_t end;  /* where the next entry begins */
+	mode_t mode;   /* as the header has it: libarchive's is changed by ACLs */
 	const char *fault;
 };
 

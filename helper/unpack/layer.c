@@ -92,10 +92,10 @@ static unsigned fit_id(int64_t id)
 	return id < 0 || id > ID_MAX ? ID_NOBODY : (unsigned)id;
 }
 
-static struct ces_tree_meta meta_of(struct archive_entry *entry)
+static struct ces_tree_meta meta_of(const struct layer *layer, struct archive_entry *entry)
 {
 	struct ces_tree_meta meta = {
-	    .mode = archive_entry_perm(entry),
+	    .mode = layer->headers.mode,
 	    .uid = fit_id(archive_entry_uid(entry)),
 	    .gid = fit_id(archive_entry_gid(entry)),
 	    .mtime = {.tv_sec = archive_entry_mtime(entry)},
@@ -199,7 +199,7 @@ static int write_data(struct layer *layer, struct archive_entry *entry, int fd, 
 static int extract_file(struct layer *layer, struct archive_entry *entry,
 			const struct ces_path *path, struct ces_error *err)
 {
-	struct ces_tree_meta meta = meta_of(entry);
+	struct ces_tree_meta meta = meta_of(layer, entry);
 	int64_t size = archive_entry_size(entry);
 	CES_CLEANUP_FD int fd = -1;
 
@@ -239,10 +239,10 @@ static int extract_object(struct layer *layer, struct archive_entry *entry,
 	case AE_IFREG:
 		return extract_file(layer, entry, path, err);
 	case AE_IFDIR:
-		meta = meta_of(entry);
+		meta = meta_of(layer, entry);
 		return ces_tree_directory(layer->tree, path, &meta, err);
 	case AE_IFLNK:
-		meta = meta_of(entry);
+		meta = meta_of(layer, entry);
 		target = archive_entry_symlink(entry);
 		return ces_tree_symlink(layer->tree, path, target != NULL ? target : "", &meta,
 					err);

@@ -88,6 +88,34 @@ START_TEST(extended_attributes_are_dropped)
 }
 END_TEST
 
+/* Go's readers know no such record; libarchive makes another mode of it. */
+START_TEST(an_acl_is_dropped_and_changes_no_mode)
+{
+	static const char *const keys[] = {"SCHILY.acl.access", "SCHILY.acl.default",
+					   "SCHILY.acl.ace"};
+	static const char *const values[] = {
+	    "user::rwx,group::rwx,other::rwx",
+	    "user::rwx,user:root:rwx,group::r-x,mask::rwx,other::rwx",
+	    "owner@:rwxpdDaARWcCos:fd----:allow,everyone@:rwx:------:allow"};
+	const char *key = keys[_i % 3], *value = values[_i / 3];
+	struct tar tar = {NULL, 0};
+
+	tar_pax(&tar, key, value);
+	tar_add(&tar, &(struct tar_entry){.name = "f", .type = '0', .text = "x", .mode = 0600});
+	tar_pax(&tar, key, value);
+	tar_add(&tar, &(struct tar_entry){.name = "d", .type = '5', .mode = 01700});
+	tar_add(&tar, &(struct tar_entry){.name = "g", .type = '0', .text = "x", .mode = 0604});
+	tar_end(&tar);
+	ck_assert_msg(extract(&tar) == 0, "%s", err.text);
+	free(tar.bytes);
+	ck_assert_uint_eq(look("root/f").st_mode & 07777, 0600);
+	ck_assert_uint_eq(look("root/d").st_mode & 07777, 01700);
+	ck_assert_uint_eq(look("root/g").st_mode & 07777, 0604);
+	ck_assert_int_eq(listxattr("root/f", NULL, 0), 0);
+	ck_assert_int_eq(listxattr("root/d", NULL, 0), 0);
+}
+END_TEST
+
 START_TEST(long_and_foreign_names_come_through_unchanged)
 {
 	char path[512] = "root/", name[220];
@@ -288,6 +316,7 @@ static void add(TCase *tests)
 	tcase_add_test(tests, no_setuid_or_setgid_bit_reaches_the_disk);
 	tcase_add_test(tests, devices_fifos_and_forged_whiteouts_are_not_made);
 	tcase_add_test(tests, extended_attributes_are_dropped);
+	tcase_add_loop_test(tests, an_acl_is_dropped_and_changes_no_mode, 0, 9);
 	tcase_add_test(tests, long_and_foreign_names_come_through_unchanged);
 	tcase_add_test(tests, sizes_and_names_come_in_every_form_that_tools_write);
 	tcase_add_test(tests, whiteouts_hide_what_lower_layers_have);
