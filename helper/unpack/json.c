@@ -32,12 +32,46 @@ int ces_json_parse(const char *bytes, size_t length, struct json_object **ret,
 	return 0;
 }
 
+/* Whether name, which is UTF-8, is key (which is ASCII) in any case. */
+static bool folds_to(const char *name, const char *key)
+{
+	for (; *key != '\0'; key++) {
+		uint32_t point = (uint8_t)*name++;
+
+		if (point == 0xc5 && (uint8_t)*name == 0xbf)
+			point = 0x17f, name++;
+		else if (point == 0xe2 && strncmp(name, "\x84\xaa", 2) == 0)
+			point = 0x212a, name += 2;
+		if (ces_json_fold(point) != ces_json_fold((uint8_t)*key))
+			return false;
+	}
+	return *name == '\0';
+}
+
+int ces_json_find(struct json_object *object, const char *key, bool *ret_there,
+		  struct json_object **ret, struct ces_error *err)
+{
+	json_object_object_foreach(object, name, ignored)
+	{
+		(void)ignored;
+		if (folds_to(name, key) && strcmp(name, key) != 0)
+			return ces_error_set(err, CES_E_IMAGE,
+					     "it has \"%.40s\", which some take for \"%s\"", name,
+					     key);
+	}
+	*ret = NULL;
+	*ret_there = json_object_object_get_ex(object, key, ret);
+	return 0;
+}
+
 int ces_json_member(struct json_object *object, const char *key, enum json_type type,
 		    struct json_object **ret, struct ces_error *err)
 {
 	struct json_object *member = NULL;
+	bool there = false;
 
-	json_object_object_get_ex(object, key, &member);
+	if (ces_json_find(object, key, &there, &member, err) < 0)
+		return -1;
 	if (member != NULL && json_object_get_type(member) != type)
 		return ces_error_set(err, CES_E_IMAGE, "\"%s\" is not of type %s", key,
 				     json_type_to_name(type));

@@ -18,10 +18,16 @@
 
 /* Parses one object of at most CES_JSON_DEPTH levels. Refused: a byte order mark, anything before
  * or after the object but white space, duplicate keys (also when they are equal only after
- * unescaping), \u0000, lone surrogates, invalid UTF-8. *ret is released with json_object_put.
- * CES_E_IMAGE. */
+ * unescaping, or but for case, save in maps: annotations, Labels, ...), \u0000, lone surrogates,
+ * invalid UTF-8. *ret is released with json_object_put. CES_E_IMAGE. */
 int ces_json_parse(const char *bytes, size_t length, struct json_object **ret,
 		   struct ces_error *err);
+
+/* Whether an object has the member `key`, be it null (*ret is NULL then). A key that differs from
+ * it only in case is an error: Go's encoding/json takes it for the same, so that scanners and
+ * registries read another document than this one. */
+int ces_json_find(struct json_object *object, const char *key, bool *ret_there,
+		  struct json_object **ret, struct ces_error *err);
 
 /* The member `key` of an object, or NULL when it is absent or null. A member of another type is an
  * error. */

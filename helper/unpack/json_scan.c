@@ -5,17 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cleanup.h"
 #include "helper/unpack/json.h"
+
+/* Hashes of a key. Who makes two collide on purpose has only made an image that is refused. */
+struct key {
+	uint64_t exact;
+	uint64_t folded; /* without the difference of upper and lower case */
+};
 
 struct scan {
 	const uint8_t *at, *end;
 	unsigned depth;
-	uint64_t *keys; /* hashes of the keys of all open objects, the innermost last */
+	struct key *keys; /* of all open objects, the innermost last */
 	size_t n_keys, room;
 	const char *fault;
 };
 
-static bool value(struct scan *scan);
+static bool value(struct scan *scan, const struct key *name);
 
 static bool fail(struct scan *scan, const char *fault)
 {
@@ -76,8 +83,6 @@ static bool word(struct scan *scan, const char *text)
 	return true;
 }
 
-/* FNV-1a over the *decoded* text: "a" and "\u0061" are the same key to json-c. Who makes two keys
- * collide on purpose has only made an image that is refused. */
 static void mix(uint64_t *hash, uint32_t byte)
 {
 	*hash = (*hash ^ (byte & 0xff)) * UINT64_C(1099511628211);
@@ -103,6 +108,25 @@ static void mix_point(uint64_t *hash, uint32_t point)
 	mix(hash, 0x80 | (point & 0x3f));
 }
 
+uint32_t ces_json_fold(uint32_t point)
+{
+	if (point >= 'A' && point <= 'Z')
+		return point | 0x20;
+	return point == 0x17f ? 's' : point == 0x212a ? 'k' : point;
+}
+
+/* FNV-1a over the *decoded* text: "a" and "\u0061" are the same key to json-c. */
+static void mix_key(struct key *key, uint32_t point)
+{
+	mix_point(&key->exact, point);
+	mix_point(&key->folded, ces_json_fold(point));
+}
+
+static struct key no_letters(void)
+{
+	return (struct key){UINT64_C(14695981039346656037), UINT64_C(14695981039346656037)};
+}
+
 static bool hex4(struct scan *scan, uint32_t *ret)
 {
 	uint32_t sum = 0;
@@ -121,7 +145,7 @@ static bool hex4(struct scan *scan, uint32_t *ret)
 	return true;
 }
 
-static bool escape_point(struct scan *scan, uint64_t *hash)
+static bool escape_point(struct scan *scan, struct key *key)
 {
 	uint32_t high, low;
 
@@ -137,29 +161,29 @@ static bool escape_point(struct scan *scan, uint64_t *hash)
 			return fail(scan, "has half a surrogate pair in a string");
 		high = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
 	}
-	mix_point(hash, high);
+	mix_key(key, high);
 	return true;
 }
 
-static bool escape(struct scan *scan, uint64_t *hash)
+static bool escape(struct scan *scan, struct key *key)
 {
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
 	const char *found;
 
 	if (take(scan, 'u'))
-		return escape_point(scan, hash);
+		return escape_point(scan, key);
 	if (scan->at == scan->end || *scan->at == '\0')
 		return fail(scan, "has a bad escape in a string");
 	found = strchr(from, *scan->at++);
 	if (found == NULL)
 		return fail(scan, "has a bad escape in a string");
-	mix(hash, (uint32_t)to[found - from]);
+	mix_key(key, (uint32_t)to[found - from]);
 	return true;
 }
 
 /* One character of more than one byte, without overlong forms, surrogates and values above U+10FFFF
  * (RFC 3629 section 4). */
-static bool utf8(struct scan *scan, uint64_t *hash)
+static bool utf8(struct scan *scan, struct key *key)
 {
 	uint32_t first = *scan->at++, point, smallest;
 	int more;
@@ -180,13 +204,13 @@ static bool utf8(struct scan *scan, uint64_t *hash)
 	}
 	if (point < smallest || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
 		return fail(scan, "is not UTF-8");
-	mix_point(hash, point);
+	mix_key(key, point);
 	return true;
 }
 
-static bool string(struct scan *scan, uint64_t *ret_hash)
+static bool string(struct scan *scan, struct key *ret)
 {
-	uint64_t hash = UINT64_C(14695981039346656037);
+	struct key key = no_letters();
 
 	if (!take(scan, '"'))
 		return fail(scan, "lacks a string where one must be");
@@ -194,99 +218,121 @@ static bool string(struct scan *scan, uint64_t *ret_hash)
 		uint8_t c = *scan->at;
 
 		if (c >= 0x80) {
-			if (!utf8(scan, &hash))
+			if (!utf8(scan, &key))
 				return false;
 			continue;
 		}
 		scan->at++;
 		if (c == '"') {
-			*ret_hash = hash;
+			*ret = key;
 			return true;
 		}
 		if (c < 0x20)
 			return fail(scan, "has a control character in a string");
 		if (c != '\\')
-			mix(&hash, c);
-		else if (!escape(scan, &hash))
+			mix_key(&key, c);
+		else if (!escape(scan, &key))
 			return false;
 	}
 	return fail(scan, "ends in the middle of a string");
 }
 
-static bool remember(struct scan *scan, uint64_t hash)
+static bool remember(struct scan *scan, const struct key *key)
 {
 	if (scan->n_keys == scan->room) {
 		size_t room = scan->room == 0 ? 256 : scan->room * 2;
-		uint64_t *bigger = reallocarray(scan->keys, room, sizeof(*bigger));
+		struct key *bigger = reallocarray(scan->keys, room, sizeof(*bigger));
 
 		if (bigger == NULL)
 			return fail(scan, "is too large");
 		scan->keys = bigger;
 		scan->room = room;
 	}
-	scan->keys[scan->n_keys++] = hash;
+	scan->keys[scan->n_keys++] = *key;
 	return true;
 }
 
 static int compare(const void *a, const void *b)
 {
-	const uint64_t *x = a, *y = b;
+	const struct key *x = a, *y = b;
 
-	return (*x > *y) - (*x < *y);
+	if (x->folded != y->folded)
+		return x->folded > y->folded ? 1 : -1;
+	return (x->exact > y->exact) - (x->exact < y->exact);
+}
+
+/* Objects whose keys are the image's own words, a map to every reader; in all others a key may mean
+ * a member of that name in any case. */
+static bool is_map(const struct key *name)
+{
+	static const char *const maps[] = {"annotations", "ExposedPorts", "Labels", "Volumes"};
+
+	for (size_t i = 0; i < CES_COUNT(maps); i++) {
+		struct key map = no_letters();
+
+		for (const char *p = maps[i]; *p != '\0'; p++)
+			mix_key(&map, (uint8_t)*p);
+		if (map.exact == name->exact)
+			return true;
+	}
+	return false;
 }
 
 /* Sorted once when its object closes: an object of a million keys costs no more than its sorting.
  */
-static bool distinct(struct scan *scan, size_t first)
+static bool distinct(struct scan *scan, size_t first, bool map)
 {
 	size_t n = scan->n_keys - first;
 
 	if (n > 1)
 		qsort(scan->keys + first, n, sizeof(*scan->keys), compare);
 	for (size_t i = first + 1; i < scan->n_keys; i++) {
-		if (scan->keys[i] == scan->keys[i - 1])
+		if (scan->keys[i].exact == scan->keys[i - 1].exact)
 			return fail(scan, "has a key twice in one object");
+		if (!map && scan->keys[i].folded == scan->keys[i - 1].folded)
+			return fail(scan, "has two keys in one object that differ only in case");
 	}
 	scan->n_keys = first;
 	return true;
 }
 
-static bool object(struct scan *scan)
+static bool object(struct scan *scan, const struct key *name)
 {
 	size_t first = scan->n_keys;
-	uint64_t hash = 0;
+	struct key key = no_letters();
 
 	blank(scan);
 	if (take(scan, '}'))
 		return true;
 	do {
 		blank(scan);
-		if (!string(scan, &hash) || !remember(scan, hash))
+		if (!string(scan, &key) || !remember(scan, &key))
 			return false;
 		blank(scan);
 		if (!take(scan, ':'))
 			return fail(scan, "lacks a colon after a key");
-		if (!value(scan))
+		if (!value(scan, &key))
 			return false;
 	} while (take(scan, ','));
 	if (!take(scan, '}'))
 		return fail(scan, "lacks the end of an object");
-	return distinct(scan, first);
+	return distinct(scan, first, is_map(name));
 }
 
-static bool array(struct scan *scan)
+static bool array(struct scan *scan, const struct key *name)
 {
 	blank(scan);
 	if (take(scan, ']'))
 		return true;
 	do {
-		if (!value(scan))
+		if (!value(scan, name))
 			return false;
 	} while (take(scan, ','));
 	return take(scan, ']') || fail(scan, "lacks the end of an array");
 }
 
-static bool nested(struct scan *scan, bool (*inside)(struct scan *))
+static bool nested(struct scan *scan, bool (*inside)(struct scan *, const struct key *),
+		   const struct key *name)
 {
 	bool good;
 
@@ -294,26 +340,27 @@ static bool nested(struct scan *scan, bool (*inside)(struct scan *))
 		return fail(scan, "is nested too deeply");
 	scan->depth++;
 	scan->at++;
-	good = inside(scan);
+	good = inside(scan, name);
 	scan->depth--;
 	return good;
 }
 
-static bool value(struct scan *scan)
+/* name: the key that it is the value of, or that its array is. */
+static bool value(struct scan *scan, const struct key *name)
 {
-	uint64_t hash = 0;
+	struct key ignored;
 	bool good;
 
 	blank(scan);
 	switch (scan->at < scan->end ? *scan->at : 0) {
 	case '{':
-		good = nested(scan, object);
+		good = nested(scan, object, name);
 		break;
 	case '[':
-		good = nested(scan, array);
+		good = nested(scan, array, name);
 		break;
 	case '"':
-		good = string(scan, &hash);
+		good = string(scan, &ignored);
 		break;
 	case 't':
 		good = word(scan, "true");
@@ -335,6 +382,7 @@ static bool value(struct scan *scan)
 const char *ces_json_scan(const char *bytes, size_t length)
 {
 	struct scan scan = {.at = (const uint8_t *)bytes, .end = (const uint8_t *)bytes + length};
+	const struct key nameless = no_letters();
 	bool good;
 
 	blank(&scan);
@@ -342,7 +390,7 @@ const char *ces_json_scan(const char *bytes, size_t length)
 		return "is empty";
 	if (*scan.at != '{')
 		return "is not a JSON object";
-	good = value(&scan);
+	good = value(&scan, &nameless);
 	free(scan.keys);
 	if (good && scan.at != scan.end)
 		return "has bytes after its end";

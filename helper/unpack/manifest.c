@@ -254,19 +254,30 @@ static int require_schema_2(struct json_object *json, struct ces_error *err)
 	return 0;
 }
 
+/* Which of the two it is by its members; any other spelling of their names is refused. */
+static int shape_of(struct json_object *json, enum document *ret, struct ces_error *err)
+{
+	static const char *const names[] = {"manifests", "layers", "config", "fsLayers"};
+	struct json_object *ignored;
+	bool there[CES_COUNT(names)];
+
+	for (size_t i = 0; i < CES_COUNT(names); i++)
+		if (ces_json_find(json, names[i], &there[i], &ignored, err) < 0)
+			return -1;
+	if (there[0] && (there[1] || there[2] || there[3]))
+		return ces_error_set(err, CES_E_IMAGE, "it is an index and a manifest at once");
+	*ret = there[0] ? DOCUMENT_INDEX : DOCUMENT_MANIFEST;
+	return 0;
+}
+
 /* What the media type says (when it is there) and what the members say must be the same thing. */
 static int kind_of(struct json_object *json, enum document *ret, struct ces_error *err)
 {
-	bool index = json_object_object_get_ex(json, "manifests", NULL);
-	bool manifest = json_object_object_get_ex(json, "layers", NULL) ||
-			json_object_object_get_ex(json, "config", NULL) ||
-			json_object_object_get_ex(json, "fsLayers", NULL);
-	enum document kind = index ? DOCUMENT_INDEX : DOCUMENT_MANIFEST;
+	enum document kind = DOCUMENT_MANIFEST;
 	const char *media_type = NULL;
 
-	if (index && manifest)
-		return ces_error_set(err, CES_E_IMAGE, "it is an index and a manifest at once");
-	if (ces_json_text(json, "mediaType", &media_type, err) < 0)
+	if (shape_of(json, &kind, err) < 0 ||
+	    ces_json_text(json, "mediaType", &media_type, err) < 0)
 		return -1;
 	for (size_t i = 0; media_type != NULL; i++) {
 		if (i == CES_COUNT(documents))

@@ -151,6 +151,12 @@ strangers() { wc -l < $lab/open.log; }
 	pull_refused $bad/x/y:deep-json 'ces: '
 }
 
+@test "a manifest or configuration with names that only some readers know" {
+	pull_refused $bad/x/y:case '"Manifests"'
+	pull_refused $bad/x/y:case-twins 'only in case'
+	pull_refused $bad/x/y:config-case '"user"'
+}
+
 @test "a manifest with impossible layers" {
 	for t in schema1 no-layers many-layers size-negative size-huge size-low size-high digest-odd digest-md5; do
 		empty_store

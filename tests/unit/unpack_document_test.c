@@ -106,7 +106,7 @@ static const char *const good_manifests[] = {
     MANIFEST(CONFIG, LAYER),
     MANIFEST(CONFIG, LAYER "," LAYER),
     "{\"schemaVersion\":2,\"mediaType\":\"" OCI "manifest.v1+json\",\"config\":" CONFIG
-    ",\"layers\":[" LAYER "],\"annotations\":{\"a\":\"b\"},\"subject\":null}",
+    ",\"layers\":[" LAYER "],\"annotations\":{\"a\":\"b\",\"A\":\"c\"},\"subject\":null}",
     "{\"schemaVersion\":2,\"mediaType\":\"" DOC "distribution.manifest.v2+json\",\"config\":" DESC(
 	DOC "container.image.v1+json", "9") ",\"layers\":[" LAYER "]}",
 };
@@ -165,6 +165,34 @@ static const struct {
     {"{\"schemaVersion\":2,\"schemaVersion\":2}", "twice"},
     {"{\"schemaVersion\":2,\"lay\\u0065rs\":[],\"layers\":[]}", "twice"},
     {"{\"a\":{\"b\":1,\"b\":1}}", "twice"},
+    {"{\"schemaVersion\":2,\"SchemaVersion\":2}", "differ only in case"},
+    {"{\"a\":{\"history\":1,\"b\":2,\"HISTORY\":1}}", "differ only in case"},
+    {"{\"a\":{\"\\u212aey\":1,\"key\":1}}", "differ only in case"},
+    {"{\"annotations\":{\"a\":1,\"a\":2}}", "twice"},
+    {"{\"annotations\":{\"A\":{\"b\":1,\"B\":2}}}", "differ only in case"},
+    {"{\"SchemaVersion\":2,\"config\":" CONFIG ",\"layers\":[" LAYER "]}", "\"SchemaVersion\""},
+    {"{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[" LAYER "],\"Manifests\":[]}",
+     "\"Manifests\""},
+    {"{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[" LAYER "],\"MediaType\":\"" OCI
+     "index.v1+json\"}",
+     "\"MediaType\""},
+    {"{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[" LAYER "],\"fslayers\":[]}",
+     "\"fslayers\""},
+    {"{\"schemaVersion\":2,\"manifests\":[],\"Config\":" CONFIG "}", "\"Config\""},
+    {"{\"schemaVersion\":2,\"manifests\":[],\"layer\\u017f\":[" LAYER "]}", "\"layer"},
+    {"{\"schemaVersion\":2,\"manifests\":[],\"layer\xc5\xbf\":[" LAYER "]}", "\"layer"},
+    {MANIFEST(CONFIG, "{\"mediatype\":\"" OCI "layer.v1.tar\",\"digest\":\"" A "\",\"size\":1}"),
+     "\"mediatype\""},
+    {MANIFEST(CONFIG, "{\"mediaType\":\"" OCI "layer.v1.tar\",\"DIGEST\":\"" A "\",\"size\":1}"),
+     "\"DIGEST\""},
+    {MANIFEST("{\"mediaType\":\"" OCI "config.v1+json\",\"digest\":\"" A "\",\"si\\u007Ae\":1,"
+	      "\"\\u0053ize\":2}",
+	      LAYER),
+     "differ only in case"},
+    {INDEX(ENTRY(OCI "manifest.v1+json", "{\"OS\":\"linux\",\"architecture\":\"@\"}")), "\"OS\""},
+    {INDEX("{\"mediaType\":\"" OCI "manifest.v1+json\",\"digest\":\"" A
+	   "\",\"size\":300,\"Platform\":" HERE "}"),
+     "\"Platform\""},
     {"{\"schemaVersion\":2}x", "after its end"},
     {"{\"schemaVersion\":2}{}", "after its end"},
     {"{\"a\":\"\\u0000\"}", "NUL"},
@@ -288,6 +316,10 @@ START_TEST(an_empty_configuration_is_one)
 	    IMAGE("null"),
 	    IMAGE("{\"Entrypoint\":null,\"Cmd\":null,\"Env\":null,\"WorkingDir\":\"\",\"User\":"
 		  "\"\"}"),
+	    /* words of the image's own, which a map keeps apart by case */
+	    IMAGE("{\"Labels\":{\"Name\":\"a\",\"name\":\"b\",\"user\":\"c\"},"
+		  "\"Volumes\":{\"/A\":{},\"/a\":{}},"
+		  "\"ExposedPorts\":{\"1/tcp\":{},\"1/TCP\":{}}}"),
 	};
 	struct ces_config config;
 
@@ -324,6 +356,22 @@ static const struct {
     {IMAGE("{\"User\":\"a\\nb\"}"), "printable"},
     {IMAGE("{\"StopSignal\":\"SIGNOT\"}"), "not a signal"},
     {IMAGE("{\"Env\":[],\"Env\":[]}"), "twice"},
+    {IMAGE("{\"Env\":[],\"ENV\":[]}"), "differ only in case"},
+    {IMAGE("{\"env\":[\"A=b\"]}"), "\"env\""},
+    {IMAGE("{\"EntryPoint\":[\"sh\"]}"), "\"EntryPoint\""},
+    {IMAGE("{\"cmd\":[\"sh\"]}"), "\"cmd\""},
+    {IMAGE("{\"u\\u017fer\":\"0\"}"), "\"u"},
+    {IMAGE("{\"Workingdir\":\"/\"}"), "\"Workingdir\""},
+    {IMAGE("{\"stopSignal\":\"9\"}"), "\"stopSignal\""},
+    {"{\"OS\":\"linux\",\"os\":\"linux\",\"architecture\":\"@\"}", "differ only in case"},
+    {"{\"Os\":\"linux\",\"architecture\":\"@\"}", "\"Os\""},
+    {"{\"os\":\"linux\",\"architecture\":\"@\",\"RootFS\":{}}", "\"RootFS\""},
+    {"{\"os\":\"linux\",\"architecture\":\"@\",\"rootfs\":{\"type\":\"layers\",\"Diff_ids\":[\"" A
+     "\"]}}",
+     "\"Diff_ids\""},
+    {"{\"os\":\"linux\",\"architecture\":\"@\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"" A
+     "\"]},\"Config\":{\"User\":\"0\"}}",
+     "\"Config\""},
 };
 
 START_TEST(a_hostile_or_foreign_configuration_is_refused_with_its_reason)
@@ -371,7 +419,7 @@ int main(void)
 	tcase_add_test(tests, more_layers_than_one_overlay_takes_are_refused);
 	tcase_add_test(tests, a_key_twice_among_a_hundred_thousand_is_found);
 	tcase_add_test(tests, a_configuration_becomes_a_record);
-	tcase_add_loop_test(tests, an_empty_configuration_is_one, 0, 3);
+	tcase_add_loop_test(tests, an_empty_configuration_is_one, 0, 4);
 	tcase_add_loop_test(tests, a_hostile_or_foreign_configuration_is_refused_with_its_reason, 0,
 			    CES_COUNT(bad_configs));
 	tcase_add_loop_test(tests, stop_signals_are_read_in_all_their_forms, 0, CES_COUNT(signals));
