@@ -200,6 +200,7 @@ static const struct ces_wire_field fetch_status_fields[] = {
     FIELD(ces_fetch_status, 3, U64, 0, 8, 1, bytes),
     FIELD(ces_fetch_status, 4, U64, 0, 8, 1, code),
     FIELD(ces_fetch_status, 5, NAME, 0, 512, 1, text),
+    FIELD(ces_fetch_status, 6, U64, 0, 8, 1, type),
 };
 SCHEMA(ces_fetch_status_schema, "fetch status", CES_FRAME_FETCH_STATUS, ces_fetch_status,
        fetch_status_fields);
@@ -215,6 +216,7 @@ static const struct ces_wire_field unpack_job_fields[] = {
     FIELD(ces_unpack_job, 8, U64, 0, 8, 1, max_bytes),
     FIELD(ces_unpack_job, 9, U64, 0, 8, 1, max_entries),
     FIELD(ces_unpack_job, 10, U64, 0, 8, 1, reserve),
+    FIELD(ces_unpack_job, 11, U64, 0, 8, 1, type),
 };
 SCHEMA(ces_unpack_job_schema, "unpack job", CES_FRAME_UNPACK_JOB, ces_unpack_job,
        unpack_job_fields);

@@ -56,6 +56,16 @@ struct ces_fetch_get {
 };
 extern const struct ces_wire_schema ces_fetch_get_schema;
 
+/* What the registry calls a manifest (its Content-Type). OCI distribution-spec, "Pulling
+ * manifests": that must be what the manifest calls itself. */
+enum ces_manifest_type {
+	CES_MANIFEST_UNSAID = 0, /* nothing, or none of these: says nothing */
+	CES_MANIFEST_OCI_INDEX = 1,
+	CES_MANIFEST_OCI = 2,
+	CES_MANIFEST_DOCKER_LIST = 3,
+	CES_MANIFEST_DOCKER = 4,
+};
+
 enum ces_fetch_state { CES_FETCH_BYTES = 1, CES_FETCH_DONE = 2, CES_FETCH_FAILED = 3 };
 
 struct ces_fetch_status {
@@ -65,6 +75,7 @@ struct ces_fetch_status {
 	uint64_t bytes;
 	uint64_t code; /* enum ces_code when failed */
 	char *text;    /* when failed: one line for the user */
+	uint64_t type; /* of a manifest, when done: enum ces_manifest_type */
 };
 extern const struct ces_wire_schema ces_fetch_status_schema;
 
@@ -95,6 +106,7 @@ struct ces_unpack_job {
 	uint64_t max_bytes;   /* layer: cap on unpacked bytes */
 	uint64_t max_entries; /* layer: cap on entries */
 	uint64_t reserve;     /* layer: bytes of the file system that stay free */
+	uint64_t type;        /* manifest, what the registry calls it: enum ces_manifest_type */
 };
 extern const struct ces_wire_schema ces_unpack_job_schema;
 

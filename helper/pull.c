@@ -209,6 +209,7 @@ static int get_manifest(struct ces_pull *pull, const char *reference, const char
 	if (fetch_small(&pull->fetcher, CES_FETCH_MANIFEST, reference, max, digest, &pull->manifest,
 			err) < 0)
 		return -1;
+	job.type = pull->fetcher.type;
 	return parse(pull->userns, &job, &pull->manifest, &ces_unpack_manifest_schema, ret, err);
 }
 
@@ -485,7 +486,7 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 				.session = session,
 				.store = &session->store,
 				.entry = -1,
-				.fetcher = {CES_PROCESS_NONE, -1, 1},
+				.fetcher = {CES_PROCESS_NONE, -1, 1, 0},
 				.userns = -1};
 	CES_CLEANUP_FD int entry = -1;
 	struct ces_event_done done = {0};

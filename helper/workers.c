@@ -110,7 +110,7 @@ static int send_open(const struct ces_session *session, const struct ces_decisio
 int ces_fetcher_start(const struct ces_session *session, const struct ces_decision *decision,
 		      struct ces_fetcher *ret, struct ces_error *err)
 {
-	struct ces_fetcher fetcher = {CES_PROCESS_NONE, -1, 1};
+	struct ces_fetcher fetcher = {CES_PROCESS_NONE, -1, 1, 0};
 	struct ces_spawn how = {.path = CES_FETCH_PATH, .userns = -1, .n_fds = 1};
 	CES_CLEANUP_FD int theirs = -1;
 	int pair[2];
@@ -164,7 +164,11 @@ int ces_fetcher_status(struct ces_fetcher *fetcher, struct ces_fetch_status *ret
 		return ces_error_errno(err, CES_E_HOST, "listening to ces-fetch");
 	if (n == 0)
 		return 0;
-	return ces_wire_decode(&ces_fetch_status_schema, frame, (size_t)n, ret, err) < 0 ? -1 : 1;
+	if (ces_wire_decode(&ces_fetch_status_schema, frame, (size_t)n, ret, err) < 0)
+		return -1;
+	if (ret->state == CES_FETCH_DONE)
+		fetcher->type = ret->type;
+	return 1;
 }
 
 int ces_unpacker_userns(const struct ces_policy *policy, int *ret, struct ces_error *err)

@@ -15,6 +15,7 @@ struct ces_fetcher {
 	struct ces_process process;
 	int socket;
 	uint64_t next_id;
+	uint64_t type; /* of what came whole last, a manifest: enum ces_manifest_type */
 };
 
 /* Starts ces-fetch for the one registry and repository that the decision names. */

@@ -82,11 +82,11 @@ static ssize_t push(int channel, const void *frame, size_t length, int64_t patie
 	}
 }
 
-void ces_channel_report(int channel, uint64_t id, enum ces_fetch_state state, uint64_t bytes,
+void ces_channel_report(int channel, const struct ces_fetch_status *what,
 			const struct ces_error *err, bool final)
 {
 	char text[CES_ERROR_TEXT];
-	struct ces_fetch_status status = {.id = id, .state = state, .bytes = bytes};
+	struct ces_fetch_status status = *what;
 	CES_CLEANUP_FREE uint8_t *frame = NULL;
 	size_t length;
 

@@ -14,9 +14,10 @@
 int ces_channel_receive(int channel, void *buffer, size_t size, size_t *ret_length, int *ret_fd,
 			struct ces_error *err);
 
-/* Sends a FETCH_STATUS. One that is not final is dropped when the helper does not keep up. When the
- * helper takes no final status for half a minute it is gone or stuck, and the process ends. */
-void ces_channel_report(int channel, uint64_t id, enum ces_fetch_state state, uint64_t bytes,
+/* Sends a FETCH_STATUS, with code and text of err where there is one. One that is not final is
+ * dropped when the helper does not keep up. When the helper takes no final status for half a minute
+ * it is gone or stuck, and the process ends. */
+void ces_channel_report(int channel, const struct ces_fetch_status *what,
 			const struct ces_error *err, bool final);
 
 #endif

@@ -45,6 +45,9 @@ static int admit(struct ces_transfer *t)
 		return ces_error_set(&t->error, CES_E_REGISTRY,
 				     "%s sent a compressed answer that nobody asked for",
 				     t->origin.host);
+	if (r->odd_type && t->get.kind == CES_FETCH_MANIFEST)
+		return ces_error_set(&t->error, CES_E_REGISTRY,
+				     "%s sent a manifest as two types at once", t->origin.host);
 	if (r->status == 206 && (!r->ranged || r->range_start != from ||
 				 (r->range_total != UINT64_MAX && r->range_total != t->get.size)))
 		return ces_error_set(&t->error, CES_E_REGISTRY, "%s resumed at the wrong place",

@@ -32,6 +32,28 @@ static void take_content_encoding(struct ces_response *r, const char *value)
 		r->encoded = true;
 }
 
+/* Parameters are to be passed over (OCI distribution-spec, "Pulling manifests"). */
+static void take_content_type(struct ces_response *r, const char *value)
+{
+	static const char *const types[] = {
+	    [CES_MANIFEST_OCI_INDEX] = "application/vnd.oci.image.index.v1+json",
+	    [CES_MANIFEST_OCI] = "application/vnd.oci.image.manifest.v1+json",
+	    [CES_MANIFEST_DOCKER_LIST] =
+		"application/vnd.docker.distribution.manifest.list.v2+json",
+	    [CES_MANIFEST_DOCKER] = "application/vnd.docker.distribution.manifest.v2+json",
+	};
+	size_t length = strcspn(value, "; \t");
+	enum ces_manifest_type type = CES_MANIFEST_UNSAID;
+
+	for (size_t i = CES_MANIFEST_OCI_INDEX; i < CES_COUNT(types); i++)
+		if (strlen(types[i]) == length && strncasecmp(value, types[i], length) == 0)
+			type = (enum ces_manifest_type)i;
+	if (strchr(value, ',') != NULL || (r->typed && type != r->type))
+		r->odd_type = true;
+	r->typed = true;
+	r->type = type;
+}
+
 /* libcurl undoes any transfer coding it knows, compression included, without having offered it:
  * only chunked, which changes no byte of the content, is taken. */
 static void take_transfer_encoding(struct ces_response *r, const char *value)
@@ -72,11 +94,9 @@ static const struct {
 	const char *name;
 	void (*take)(struct ces_response *response, const char *value);
 } headers[] = {
-    {"Content-Encoding", take_content_encoding},
-    {"Content-Range", take_content_range},
-    {"Location", take_location},
-    {"Retry-After", take_retry_after},
-    {"Transfer-Encoding", take_transfer_encoding},
+    {"Content-Encoding", take_content_encoding}, {"Content-Range", take_content_range},
+    {"Content-Type", take_content_type},         {"Location", take_location},
+    {"Retry-After", take_retry_after},           {"Transfer-Encoding", take_transfer_encoding},
     {"WWW-Authenticate", take_challenge},
 };
 

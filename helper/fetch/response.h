@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/worker.h"
 #include "helper/fetch/challenge.h"
 #include "helper/fetch/target.h"
 
@@ -26,6 +27,9 @@ struct ces_response {
 	uint64_t range_start, range_end;   /* first and last byte */
 	uint64_t range_total;              /* UINT64_MAX: "*" */
 	unsigned retry_after;              /* seconds, capped; 0 when absent */
+	bool typed;                        /* a Content-Type was seen */
+	bool odd_type;                     /* two types in one or two headers */
+	enum ces_manifest_type type;       /* without parameters */
 };
 
 /* Takes one header line as libcurl hands it over. 0, or -1: too many bytes, or not HTTP. */

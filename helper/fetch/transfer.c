@@ -65,7 +65,14 @@ void ces_transfer_free(struct ces_transfer *transfer)
  */
 static void finish(struct ces_transfer *t, enum ces_fetch_state state, const struct ces_error *err)
 {
-	ces_channel_report(t->session->channel, t->get.id, state, t->body.delivered, err, true);
+	const struct ces_fetch_status status = {
+	    .id = t->get.id,
+	    .state = state,
+	    .bytes = t->body.delivered,
+	    .type = state == CES_FETCH_DONE && t->get.kind == CES_FETCH_MANIFEST ? t->response.type
+										 : 0};
+
+	ces_channel_report(t->session->channel, &status, err, true);
 	ces_cleanup_close(&t->body.fd);
 	t->body.paused = false;
 	t->state = CES_TRANSFER_FINISHED;
@@ -372,6 +379,9 @@ void ces_transfer_report(struct ces_transfer *transfer, int64_t now)
 		return;
 	transfer->reported = transfer->body.delivered;
 	transfer->reported_at = now;
-	ces_channel_report(transfer->session->channel, transfer->get.id, CES_FETCH_BYTES,
-			   transfer->body.delivered, NULL, false);
+	ces_channel_report(transfer->session->channel,
+			   &(struct ces_fetch_status){.id = transfer->get.id,
+						      .state = CES_FETCH_BYTES,
+						      .bytes = transfer->body.delivered},
+			   NULL, false);
 }

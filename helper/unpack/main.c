@@ -75,7 +75,8 @@ static int do_manifest(const struct ces_unpack_job *job, struct ces_error *err)
 
 	if (ces_sandbox_close(CES_UNPACK_MANIFEST, err) < 0 ||
 	    read_document(job, CES_MANIFEST_MAX, &bytes, &length, digest, err) < 0 ||
-	    ces_manifest_parse(bytes, length, &manifest, err) < 0)
+	    ces_manifest_parse(bytes, length, (enum ces_manifest_type)job->type, &manifest, err) <
+		0)
 		return -1;
 	manifest.answer.digest = digest;
 	result = answer(&ces_unpack_manifest_schema, &manifest.answer, err);
@@ -167,6 +168,8 @@ static int check_job(const struct ces_unpack_job *job, struct ces_error *err)
 		      job->compression > CES_COMPRESSION_ZSTD))
 		return ces_error_set(err, CES_E_INTERNAL,
 				     "the job has no diff_id or no compression");
+	if (job->type > CES_MANIFEST_DOCKER)
+		return ces_error_set(err, CES_E_INTERNAL, "the job has an unknown type");
 	return 0;
 }
 

@@ -19,11 +19,19 @@ static const struct {
 	const char *type;
 	enum document document;
 } documents[] = {
-    {OCI "index.v1+json", DOCUMENT_INDEX},
-    {OCI "manifest.v1+json", DOCUMENT_MANIFEST},
-    {DOCKER "distribution.manifest.list.v2+json", DOCUMENT_INDEX},
-    {DOCKER "distribution.manifest.v2+json", DOCUMENT_MANIFEST},
+    [CES_MANIFEST_OCI_INDEX] = {OCI "index.v1+json", DOCUMENT_INDEX},
+    [CES_MANIFEST_OCI] = {OCI "manifest.v1+json", DOCUMENT_MANIFEST},
+    [CES_MANIFEST_DOCKER_LIST] = {DOCKER "distribution.manifest.list.v2+json", DOCUMENT_INDEX},
+    [CES_MANIFEST_DOCKER] = {DOCKER "distribution.manifest.v2+json", DOCUMENT_MANIFEST},
 };
+
+static enum ces_manifest_type type_of(const char *media_type)
+{
+	for (size_t i = CES_MANIFEST_OCI_INDEX; i < CES_COUNT(documents); i++)
+		if (strcmp(media_type, documents[i].type) == 0)
+			return (enum ces_manifest_type)i;
+	return CES_MANIFEST_UNSAID;
+}
 
 static const char *const config_types[] = {
     OCI "config.v1+json",
@@ -138,15 +146,15 @@ static int look_at_entry(struct json_object *entry, char *offers, size_t size,
 
 static int require_manifest(const struct descriptor *entry, struct ces_error *err)
 {
-	for (size_t i = 0; i < CES_COUNT(documents); i++) {
-		if (strcmp(entry->media_type, documents[i].type) != 0)
-			continue;
-		if (documents[i].document == DOCUMENT_MANIFEST)
-			return 0;
+	enum ces_manifest_type type = type_of(entry->media_type);
+
+	if (type == CES_MANIFEST_UNSAID)
+		return ces_error_set(err, CES_E_IMAGE,
+				     "manifests of type \"%.100s\" are not supported",
+				     entry->media_type);
+	if (documents[type].document != DOCUMENT_MANIFEST)
 		return ces_error_set(err, CES_E_IMAGE, "an index inside an index is not supported");
-	}
-	return ces_error_set(err, CES_E_IMAGE, "manifests of type \"%.100s\" are not supported",
-			     entry->media_type);
+	return 0;
 }
 
 static int choose(struct json_object *entries, struct ces_manifest *manifest, struct ces_error *err)
@@ -270,28 +278,25 @@ static int shape_of(struct json_object *json, enum document *ret, struct ces_err
 	return 0;
 }
 
-/* What the media type says (when it is there) and what the members say must be the same thing. */
-static int kind_of(struct json_object *json, enum document *ret, struct ces_error *err)
+/* What its members, its media type and the registry say it is must be one thing: see the header. */
+static int kind_of(struct json_object *json, enum ces_manifest_type served, enum document *ret,
+		   struct ces_error *err)
 {
-	enum document kind = DOCUMENT_MANIFEST;
+	enum ces_manifest_type type = served;
 	const char *media_type = NULL;
 
-	if (shape_of(json, &kind, err) < 0 ||
-	    ces_json_text(json, "mediaType", &media_type, err) < 0)
+	if (shape_of(json, ret, err) < 0 || ces_json_text(json, "mediaType", &media_type, err) < 0)
 		return -1;
-	for (size_t i = 0; media_type != NULL; i++) {
-		if (i == CES_COUNT(documents))
-			return ces_error_set(err, CES_E_IMAGE,
-					     "manifests of type \"%.100s\" are not supported",
-					     media_type);
-		if (strcmp(media_type, documents[i].type) != 0)
-			continue;
-		if (documents[i].document != kind)
-			return ces_error_set(err, CES_E_IMAGE,
-					     "its \"mediaType\" is not what it is");
-		break;
-	}
-	*ret = kind;
+	if (media_type != NULL)
+		type = type_of(media_type);
+	if (media_type != NULL && type == CES_MANIFEST_UNSAID)
+		return ces_error_set(err, CES_E_IMAGE,
+				     "manifests of type \"%.100s\" are not supported", media_type);
+	if (media_type != NULL && documents[type].document != *ret)
+		return ces_error_set(err, CES_E_IMAGE, "its \"mediaType\" is not what it is");
+	if (served != CES_MANIFEST_UNSAID && (served != type || documents[served].document != *ret))
+		return ces_error_set(err, CES_E_IMAGE, "it was served as \"%s\", which it is not",
+				     documents[served].type);
 	return 0;
 }
 
@@ -310,12 +315,14 @@ static int read_manifest(struct ces_manifest *manifest, struct ces_error *err)
 	return read_layers(layers, manifest, err);
 }
 
-static int read_document(struct ces_manifest *manifest, struct ces_error *err)
+static int read_document(struct ces_manifest *manifest, enum ces_manifest_type served,
+			 struct ces_error *err)
 {
 	struct json_object *entries = NULL;
 	enum document kind = DOCUMENT_MANIFEST;
 
-	if (require_schema_2(manifest->json, err) < 0 || kind_of(manifest->json, &kind, err) < 0)
+	if (require_schema_2(manifest->json, err) < 0 ||
+	    kind_of(manifest->json, served, &kind, err) < 0)
 		return -1;
 	if (kind == DOCUMENT_MANIFEST)
 		return read_manifest(manifest, err);
@@ -326,11 +333,12 @@ static int read_document(struct ces_manifest *manifest, struct ces_error *err)
 	return choose(entries, manifest, err);
 }
 
-int ces_manifest_parse(const char *bytes, size_t length, struct ces_manifest *ret,
-		       struct ces_error *err)
+int ces_manifest_parse(const char *bytes, size_t length, enum ces_manifest_type served,
+		       struct ces_manifest *ret, struct ces_error *err)
 {
 	memset(ret, 0, sizeof(*ret));
-	if (ces_json_parse(bytes, length, &ret->json, err) < 0 || read_document(ret, err) < 0) {
+	if (ces_json_parse(bytes, length, &ret->json, err) < 0 ||
+	    read_document(ret, served, err) < 0) {
 		ces_manifest_free(ret);
 		return ces_error_context(err, "manifest");
 	}

@@ -17,9 +17,17 @@ struct ces_manifest {
 
 /* Parses an index (and chooses the entry of this machine) or a manifest. The bytes come from a
  * registry; the caller has already compared their digest. *ret is released with ces_manifest_free.
- * CES_E_IMAGE. */
-int ces_manifest_parse(const char *bytes, size_t length, struct ces_manifest *ret,
-		       struct ces_error *err);
+ * CES_E_IMAGE.
+ *
+ * What it is must be the same by all that says so, or clients and scanners could be shown two
+ * things under one digest (CVE-2021-41190): by its members; by "mediaType", where it is there; and
+ * by `served`, the registry's Content-Type. By the OCI distribution-spec (1.0.1, "Pulling
+ * manifests") a client should reject a mediaType that is not the Content-Type. Without mediaType,
+ * which OCI leaves out at will, a Content-Type must fit the members. One that is absent or none of
+ * the four types (a registry behind a plain file server says application/json) says nothing and is
+ * passed over: what the digest covers then decides alone. */
+int ces_manifest_parse(const char *bytes, size_t length, enum ces_manifest_type served,
+		       struct ces_manifest *ret, struct ces_error *err);
 void ces_manifest_free(struct ces_manifest *manifest);
 
 /* This machine's GOARCH word ("amd64"). Compiled in: a personality cannot change it. */

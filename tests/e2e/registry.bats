@@ -144,6 +144,30 @@ strangers() { wc -l < $lab/open.log; }
 	[ $SECONDS -lt 150 ]
 }
 
+@test "a manifest that is served as another type than it says is refused" {
+	for m in index docker; do
+		empty_store
+		pull_refused $bad/bad-manifest-type-$m/x:good 'served as'
+	done
+	for m in two list; do pull_refused $bad/bad-manifest-type-$m/x:good 'two types'; done
+	pull_refused $bad/bad-manifest-type-index/x:untyped 'served as'
+}
+
+@test "a type that says nothing, or the same in another way, is no reason to refuse" {
+	for m in none json charset; do
+		empty_store
+		run --separate-stderr pull alice $bad/bad-manifest-type-$m/x:good
+		echo "$m: $status $stderr"
+		[ "$status" -eq 0 ]
+	done
+	for m in x bad-manifest-type-docker bad-manifest-type-none; do
+		empty_store
+		run --separate-stderr pull alice $bad/$m/y:untyped
+		echo "$m: $status $stderr"
+		[ "$status" -eq 0 ]
+	done
+}
+
 @test "a manifest with both layers and manifests" { pull_refused $bad/x/y:both 'index|manifest'; }
 @test "an index without this machine's platform" { pull_refused $open/foreign:1 'linux'; }
 @test "a manifest that is not JSON, or too deep" {

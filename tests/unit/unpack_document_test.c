@@ -44,13 +44,18 @@ static char *here(const char *text)
 	return result;
 }
 
-static int parse_manifest(const char *text, struct ces_manifest *ret)
+static int parse_served(const char *text, enum ces_manifest_type served, struct ces_manifest *ret)
 {
 	char *bytes = here(text);
-	int result = ces_manifest_parse(bytes, strlen(bytes), ret, &err);
+	int result = ces_manifest_parse(bytes, strlen(bytes), served, ret, &err);
 
 	free(bytes);
 	return result;
+}
+
+static int parse_manifest(const char *text, struct ces_manifest *ret)
+{
+	return parse_served(text, CES_MANIFEST_UNSAID, ret);
 }
 
 static int parse_config(const char *text, uint64_t layers, struct ces_config *ret)
@@ -250,6 +255,40 @@ START_TEST(a_hostile_or_foreign_manifest_is_refused_with_its_reason)
 }
 END_TEST
 
+#define TYPED(type, rest) "{\"schemaVersion\":2,\"mediaType\":\"" type "\"," rest "}"
+#define AS_MANIFEST       "\"config\":" CONFIG ",\"layers\":[" LAYER "]"
+#define AS_INDEX          "\"manifests\":[" ENTRY(OCI "manifest.v1+json", HERE) "]"
+
+/* As which types each may be served; always as none that is known. */
+static const struct {
+	const char *text;
+	unsigned types; /* bits of enum ces_manifest_type */
+} served[] = {
+    {TYPED(OCI "index.v1+json", AS_INDEX), 1 << CES_MANIFEST_OCI_INDEX},
+    {TYPED(OCI "manifest.v1+json", AS_MANIFEST), 1 << CES_MANIFEST_OCI},
+    {TYPED(DOC "distribution.manifest.list.v2+json", AS_INDEX), 1 << CES_MANIFEST_DOCKER_LIST},
+    {TYPED(DOC "distribution.manifest.v2+json", AS_MANIFEST), 1 << CES_MANIFEST_DOCKER},
+    {"{\"schemaVersion\":2," AS_INDEX "}",
+     1 << CES_MANIFEST_OCI_INDEX | 1 << CES_MANIFEST_DOCKER_LIST},
+    {"{\"schemaVersion\":2," AS_MANIFEST "}", 1 << CES_MANIFEST_OCI | 1 << CES_MANIFEST_DOCKER},
+};
+
+START_TEST(a_manifest_is_what_the_registry_calls_it_or_is_refused)
+{
+	enum ces_manifest_type type = (enum ces_manifest_type)(_i % (CES_MANIFEST_DOCKER + 1));
+	size_t i = (size_t)_i / (CES_MANIFEST_DOCKER + 1);
+	struct ces_manifest manifest;
+	int result = parse_served(served[i].text, type, &manifest);
+
+	if (type != CES_MANIFEST_UNSAID && (served[i].types & 1u << type) == 0) {
+		refused(result, "served as");
+		return;
+	}
+	ck_assert_msg(result == 0, "%s", err.text);
+	ces_manifest_free(&manifest);
+}
+END_TEST
+
 START_TEST(more_layers_than_one_overlay_takes_are_refused)
 {
 	struct ces_manifest manifest;
@@ -416,6 +455,8 @@ int main(void)
 			    CES_COUNT(good_indexes));
 	tcase_add_loop_test(tests, a_hostile_or_foreign_manifest_is_refused_with_its_reason, 0,
 			    CES_COUNT(bad_manifests));
+	tcase_add_loop_test(tests, a_manifest_is_what_the_registry_calls_it_or_is_refused, 0,
+			    CES_COUNT(served) * (CES_MANIFEST_DOCKER + 1));
 	tcase_add_test(tests, more_layers_than_one_overlay_takes_are_refused);
 	tcase_add_test(tests, a_key_twice_among_a_hundred_thousand_is_found);
 	tcase_add_test(tests, a_configuration_becomes_a_record);
