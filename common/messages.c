@@ -149,7 +149,7 @@ static const struct ces_wire_field grant_fields[] = {
     FIELD(ces_grant, 7, U64, 1, 8, 1, pulled),
     FIELD(ces_grant, 8, U64, 0, 8, 1, used),
     FIELD(ces_grant, 9, U64, 0, 8, 1, retain),
-    FIELD(ces_grant, 10, NAME, 0, 256, 1, user),
+    FIELD(ces_grant, 10, TEXT, 0, 256, 1, user),
 };
 SCHEMA(ces_grant_schema, "grant", CES_FRAME_GRANT, ces_grant, grant_fields);
 
