@@ -378,3 +378,19 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	run --separate-stderr ces alice run -d $open/tools:1 true
 	no compgen -G '/etc/[0-9]*.log'
 }
+
+@test "a client leaves no process to be reaped by others" {
+	# whoever reaps here does so for nobody but the clients
+	run as alice python3 - $open/tools:1 <<-'PY'
+	import ctypes, os, subprocess, sys
+	ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
+	for arguments in (["run", "-q", sys.argv[1], "true"], ["images", "-q"], ["ps"], ["run", "-q", sys.argv[1], "false"]):
+	    for _ in range(3):
+	        subprocess.run(["ces-client"] + arguments, stdout=subprocess.DEVNULL)
+	try:
+	    print("left:", os.waitpid(-1, os.WNOHANG))
+	except ChildProcessError:
+	    print("none")
+	PY
+	[ "$output" = none ]
+}
