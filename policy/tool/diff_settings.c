@@ -144,8 +144,10 @@ static void space(struct ces_diff *diff, const char *what, uint64_t old, uint64_
 void ces_diff_store(struct ces_diff *diff, const struct ces_policy_store *old,
 		    const struct ces_policy_store *new)
 {
-	limit(diff, "host", "images of a user", old->images, new->images, plain_number);
-	limit(diff, "host", "pulls of a user at once", old->pulls, new->pulls, plain_number);
+	limit(diff, "host", "the number of images of a user", old->images, new->images,
+	      plain_number);
+	limit(diff, "host", "the number of pulls of a user at once", old->pulls, new->pulls,
+	      plain_number);
 	space(diff, "space for a user's images", old->space, new->space, new->space > old->space);
 	space(diff, "space that pulls leave free", old->reserve, new->reserve,
 	      new->reserve < old->reserve);

@@ -76,6 +76,19 @@ narrower() { changed "$1"; [ "$status" -eq 0 ]; says "- narrower $2"; says_not W
 	narrower '.defaults.retain_images = "run"' "project nsh-2024-0001: images are kept until their run ends"
 }
 
+@test "what a user may take of the image store: more is wider, more kept free is narrower" {
+	jq '.host.user_limits = {images: 20, pulls: 2, store: "90G"} | .host.store_reserve = "20G"' "$old" > "$BATS_TEST_TMPDIR/less.json"
+	run policy diff "$old" "$BATS_TEST_TMPDIR/less.json"
+	says "- narrower host: the number of images of a user falls from 1000 to 20"
+	says "- narrower host: the number of pulls of a user at once falls from 4 to 2"
+	says "+ WIDER host: space for a user's images is 90 GiB instead of half of the file system"
+	says "- narrower host: space that pulls leave free is 20 GiB instead of 1 GiB"
+	jq '.host.user_limits.store = "80G" | .host.store_reserve = "10G"' "$BATS_TEST_TMPDIR/less.json" > "$new"
+	run policy diff "$BATS_TEST_TMPDIR/less.json" "$new"
+	says "- narrower host: space for a user's images is 80 GiB instead of 90 GiB"
+	says "+ WIDER host: space that pulls leave free is 10 GiB instead of 20 GiB"
+}
+
 # differs OLD-FILTER NEW-FILTER: what two policies made of the example differ in.
 differs()
 {

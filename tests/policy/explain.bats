@@ -34,6 +34,15 @@ setup() { p=$examples/desktop.json; }
 	says "Runs at once for each user in all projects: 6"
 }
 
+@test "what one user may take of the image store, written or not" {
+	run policy explain "$p"
+	says "Images of one user: 1000, on half of the disk at most; 4 pulls at once; 1 GiB stay free"
+	jq '.host += {user_limits: {images: 20, pulls: 2, store: "90G"}, store_reserve: "20G"}' "$p" > "$BATS_TEST_TMPDIR/store.json"
+	run policy explain "$BATS_TEST_TMPDIR/store.json"
+	[ "$status" -eq 0 ]
+	says "Images of one user: 20, on 90 GiB at most; 2 pulls at once; 20 GiB stay free"
+}
+
 @test "one project, and none of the others" {
 	run policy explain --project nsh-2024-0002 "$p"
 	[ "$status" -eq 0 ]
