@@ -92,8 +92,8 @@ static void discard_unkept(int parent, const char *name, void *context)
 
 	if (turn->more || turn->keep->failed || ces_digests_has(turn->keep, name))
 		return;
-	ces_store_discard(turn->store, parent, name);
-	turn->more = ces_now_ms() > turn->until;
+	/* (what cannot be taken out would otherwise be tried for ever) */
+	turn->more = ces_store_discard(turn->store, parent, name) && ces_now_ms() > turn->until;
 }
 
 /* A staging directory whose lock can be had belongs to nobody any more: it is locked before the
@@ -105,7 +105,7 @@ static void discard_stale(int parent, const char *name, void *context)
 
 	if (strncmp(name, CES_STORE_TRASH, strlen(CES_STORE_TRASH)) != 0 && fd >= 0 &&
 	    flock(fd, LOCK_EX | LOCK_NB) == 0)
-		ces_store_discard(turn->store, parent, name);
+		(void)ces_store_discard(turn->store, parent, name);
 }
 
 static void remove_trash(int parent, const char *name, void *context)
@@ -131,7 +131,7 @@ static void image_seen(int parent, const char *name, void *context)
 	} else if (err.code == CES_E_HOST) {
 		turn->keep->failed = true;
 	} else {
-		ces_store_discard(turn->store, parent, name);
+		(void)ces_store_discard(turn->store, parent, name);
 	}
 }
 

@@ -189,12 +189,17 @@ void ces_store_unstage(const struct ces_store *store, const char *name)
 	(void)ces_beneath_remove(store->staging, name);
 }
 
-void ces_store_discard(const struct ces_store *store, int parent, const char *name)
+/* The same layer may go twice before what went is removed: hence the number. */
+bool ces_store_discard(const struct ces_store *store, int parent, const char *name)
 {
 	char trash[NAME_MAX + 1];
+	uint64_t number;
 
-	(void)snprintf(trash, sizeof(trash), CES_STORE_TRASH "%.200s", name);
-	(void)renameat(parent, name, store->staging, trash);
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		return false;
+	(void)snprintf(trash, sizeof(trash), CES_STORE_TRASH "%016llx-%.200s",
+		       (unsigned long long)number, name);
+	return renameat(parent, name, store->staging, trash) == 0;
 }
 
 /* spoilt: whether what is in the place already may make room, asked under the lock: of two pulls
@@ -209,7 +214,7 @@ static int commit(const struct ces_store *store, const char *name, int parent, c
 	if (ces_store_lock(store, &left, err) < 0)
 		return -1;
 	if (spoilt(store, digest))
-		ces_store_discard(store, parent, place);
+		(void)ces_store_discard(store, parent, place);
 	if (renameat2(store->staging, name, parent, place, RENAME_NOREPLACE) < 0)
 		failed = errno;
 	ces_store_unlock(store, left);

@@ -12,9 +12,10 @@ const char *ces_store_hex(const char *digest);
 #define CES_BOOT_LENGTH 36
 int ces_store_boot(char ret[CES_BOOT_LENGTH + 1], struct ces_error *err);
 
-/* Out of its place at once, away when there is time: a name in staging with this before it. */
+/* Out of its place at once, away when there is time: a name in staging with this before it. Whether
+ * it is out. */
 #define CES_STORE_TRASH "trash-"
-void ces_store_discard(const struct ces_store *store, int parent, const char *name);
+bool ces_store_discard(const struct ces_store *store, int parent, const char *name);
 
 /* One flat object as the file dir/name: written to a temporary name first, and to the disk before
  * it gets its own, so that a reader sees all or nothing, also after a power cut. put leaves the
