@@ -10,8 +10,10 @@
 static bool has_room(struct ces_digests *set)
 {
 	size_t size = set->size == 0 ? 64 : set->size * 2;
-	void *bigger;
+	char(*bigger)[65];
 
+	if (set->failed)
+		return false;
 	if (set->n < set->size)
 		return true;
 	bigger = reallocarray(set->v, size, sizeof(*set->v));

@@ -31,7 +31,7 @@ goes()
 
 layers() { ls $store/layers/sha256 | wc -l; }
 # A collector that a request called for has done with it.
-left() { [ "$(layers)" "$1" "$2" ]; } # OPERATOR NUMBER
+left() { test "$(layers)" "$1" "$2"; } # OPERATOR NUMBER
 
 @test "J04: what a user forgets leaves the disk, also while somebody else's run goes on" {
 	pull bob $open/tools:1 -q

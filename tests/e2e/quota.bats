@@ -102,10 +102,10 @@ hangs() # USER IMAGE
 	cat /dev/zero > /var/log/ces/filler 2> /dev/null || true
 	[ "$(stat -f -c %a /var/log/ces)" -eq 0 ]
 	for i in {1..10}; do inside -- true; done
-	lines=$(journal_lines)
+	written=$(journal_lines)
 	tests/lib/chain.py $journal
 	umount /var/log/ces
-	[ "$lines" -ge 20 ]
+	[ "$written" -ge 20 ]
 }
 
 @test "M03: what a run leaves is cleaned, and its end recorded, also after a crash of the machine" {
