@@ -157,6 +157,9 @@ check:
 	@tests/lib/deps.sh
 	$(SUBMAKE) all $(UNIT) $(DRIVERS)
 	@B=$(B) tests/lib/check.sh $(UNIT)
+# Everything there is, which takes hours: with the second runtime the suites that it cannot change too, and every machine.
+check-all:
+	@CES_EVERY=1 .ci/run check:7200 check-workloads:3600 vm-check:5400 vm-selinux:14400 vm-slurm:3600
 vm-check:
 	@tests/lib/deps.sh --build --test --package --vm
 	$(SUBMAKE) all $(DRIVERS)
@@ -204,6 +207,7 @@ help:
 	@echo 'sudo make vm-check the end-to-end tests in virtual machines: cgroup v2, systemd, Linux 6.1'
 	@echo 'sudo make vm-slurm CES in the jobs of a real Slurm, in a virtual machine'
 	@echo 'sudo make vm-selinux  CES under SELinux, enforcing, in a virtual machine'
+	@echo 'sudo make check-all  all of these, and every suite with both runtimes; hours'
 	@echo 'sudo make bench    start, pull and memory beside crun, bwrap, podman, igzip | tar'
 	@echo 'sudo make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) (BINDIR LIBEXECDIR MANDIR DOCDIR UNITDIR ...); uninstall'
 	@echo 'make rpm           packages for dnf, in build/rpm'
@@ -217,4 +221,4 @@ clean:
 
 -include tests/lib/*.mk
 -include $(shell find $(B) -name 'vm*' -prune -o -name '*.d' -print 2>/dev/null)
-.PHONY: all unit install uninstall rpm deps demo check check-workloads selinux vm-check vm-slurm vm-selinux bench size format lint fuzz help clean
+.PHONY: all unit install uninstall rpm deps demo check check-all check-workloads selinux vm-check vm-slurm vm-selinux bench size format lint fuzz help clean

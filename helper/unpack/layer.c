@@ -134,7 +134,7 @@ static int check_room(struct layer *layer, uint64_t more, struct ces_error *err)
 	struct statfs fs;
 
 	layer->unlooked += more;
-	if (layer->unlooked < LOOK_BYTES)
+	if (layer->limits->reserve == 0 || layer->unlooked < LOOK_BYTES)
 		return 0;
 	layer->unlooked = 0;
 	if (fstatfs(layer->root, &fs) < 0)

@@ -1,8 +1,9 @@
 #!/bin/bash
 # Runs every test and counts: check.sh UNIT-PROGRAM... (called by `make check`, which has built them).
-# Unit programs first, then the end-to-end tests in a lab, once for each runtime. The last line says what passed and
-# failed. A program that dies without saying what it did, or a suite that stops early, is a failure.
-# CES_RUNTIMES and CES_TESTS (bats files) narrow it down while working on one thing; CES_PLAIN_TESTS='' leaves out the
+# Unit programs first, then in two lanes the end-to-end tests in labs, once for each runtime, the packages, and ces-policy.
+# The last line says what passed and failed. A program that dies without saying what it did, or a suite that stops early,
+# is a failure.
+# CES_EVERY=1: every suite with each runtime. CES_RUNTIMES and CES_TESTS (bats files) narrow it down while working on one thing; CES_PLAIN_TESTS='' leaves out the
 # tests that need no lab. CES_STORE=SIZE has the images on an ext4 of that size.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
@@ -15,7 +16,9 @@ trap 'rm -f "$log"' EXIT
 unit() # PROGRAM
 {
 	local status line found=0
-	CK_DEFAULT_TIMEOUT=60 "$1" < /dev/null 2>&1 | tee "$log" # (seconds a test may hang; 4 are few for a busy machine)
+	# What is ignored below nohup, or in the background, is no matter of theirs. (Seconds that a test may hang: 4 are few
+	# for a busy machine.)
+	env --default-signal CK_DEFAULT_TIMEOUT=60 "$1" < /dev/null 2>&1 | tee "$log"
 	status=${PIPESTATUS[0]}
 	while read -r line; do
 		[[ $line =~ Checks:\ ([0-9]+),\ Failures:\ ([0-9]+),\ Errors:\ ([0-9]+) ]] || continue
@@ -31,7 +34,7 @@ unit() # PROGRAM
 	fi
 }
 
-count_tap() # STATUS; reads the suite's TAP from $log
+count_tap() # STATUS NAME; reads the suite's TAP from $log
 {
 	local plan ok bad skip
 	plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$log" | head -n 1)
@@ -39,43 +42,89 @@ count_tap() # STATUS; reads the suite's TAP from $log
 	ok=$(($(grep -cE '^ok [0-9]+ ' "$log") - skip))
 	bad=$(grep -cE '^not ok [0-9]+ ' "$log")
 	if [ -z "$plan" ] || [ $((ok + bad + skip)) -lt "$plan" ] || { [ "$1" != 0 ] && [ "$bad" = 0 ]; }; then
-		echo "the suite ended early or failed outside a test (status $1)"
+		echo "$2: ended early, or failed outside a test (status $1)"
 		bad=$((bad + 1))
 	fi
 	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
 }
 
+# What needs no lab: a command and the files it is given.
+plain() { bats --tap --print-output-on-failure tests/policy; }
+
+lab() # RUNTIME SUITE...
+{
+	local runtime
+	runtime=$(command -v "$1")
+	shift
+	CES_TEST_RUNTIME=$runtime tests/lib/lab.sh ${CES_STORE:+--ext4 "$CES_STORE"} tests/lib/suite.sh "$@"
+}
+
+# Of what takes away what the others need installed.
+packages() { CES_REGISTRIES=open tests/lib/lab.sh tests/lib/suite.sh tests/package/*.bats; }
+
+# With a second runtime, what it may do otherwise: not what is decided, pulled or told before it starts, nor attacks on CES's
+# own steps.
+before_it_starts='^tests/(attack/(client|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|policy|pull|quota|registry|unpack))\.bats$'
+
+# Runs one thing after the other, each for half an hour at most, and prints each when it has ended. Labs see nothing of
+# each other, and a test waits for most of its time: two lanes keep two cores busy.
+lane() # JOB...: a name and its words, in $jobs
+{
+	local name child
+	trap 'kill "$child" 2> /dev/null; exit 143' TERM
+	for name in "$@"; do
+		# shellcheck disable=SC2086 # (words)
+		timeout --kill-after=30 1800 tests/lib/check.sh --job ${jobs[$name]} < /dev/null > "$logs/$name" 2>&1 &
+		child=$!
+		wait "$child"
+		echo $? > "$logs/$name.status"
+		[ "$(cat "$logs/$name.status")" != 124 ] || echo "$name: ended after half an hour" >> "$logs/$name"
+		flock "$logs" sh -c 'echo "# $1"; cat "$2"' - "$name" "$logs/$name"
+	done
+}
+
+if [ "${1:-}" = --job ]; then
+	shift
+	"$@"
+	exit
+fi
+
 for program in "$@"; do
 	unit "$program"
 done
 
-# What needs no lab: a command and the files it is given.
-if [ "${CES_PLAIN_TESTS-all}" != '' ]; then
-	echo "# ces-policy"
-	bats --tap --print-output-on-failure tests/policy < /dev/null 2>&1 | tee "$log"
-	count_tap "${PIPESTATUS[0]}"
-fi
-
 tests/lib/images.sh || exit 1
 read -ra suites <<< "${CES_TESTS:-$(echo tests/e2e/*.bats tests/attack/*.bats)}"
-for runtime in ${CES_RUNTIMES:-crun runc}; do
-	echo "# end to end, with $runtime"
-	CES_TEST_RUNTIME=$(command -v "$runtime") tests/lib/lab.sh ${CES_STORE:+--ext4 "$CES_STORE"} tests/lib/suite.sh "${suites[@]}" < /dev/null 2>&1 |
-		tee "$log"
-	count_tap "${PIPESTATUS[0]}"
-	# With a second runtime, what it may do otherwise: not what is decided, pulled or told before it starts, nor attacks on
-	# CES's own steps.
-	mapfile -t suites < <(printf '%s\n' "${suites[@]}" |
-		grep -vE '^tests/(attack/(client|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|policy|pull|quota|registry|unpack))\.bats$')
-	[ ${#suites[@]} -gt 0 ] || break
-done
+mapfile -t early < <(printf '%s\n' "${suites[@]}" | grep -E "$before_it_starts")
+mapfile -t late < <(printf '%s\n' "${suites[@]}" | grep -vE "$before_it_starts")
+[ -z "${CES_EVERY:-}" ] || early=() late=("${suites[@]}")
+read -ra runtimes <<< "${CES_RUNTIMES:-crun runc}"
+declare -A jobs=()
+one=() two=()
+job() # LANE NAME WORD...
+{
+	local -n to=$1
+	to+=("$2")
+	jobs[$2]=${*:3}
+}
 
-# In a lab of their own: they take away what the others need installed.
-if [ -z "${CES_TESTS:-}" ]; then
-	echo "# packages"
-	CES_REGISTRIES=open tests/lib/lab.sh tests/lib/suite.sh tests/package/*.bats < /dev/null 2>&1 | tee "$log"
-	count_tap "${PIPESTATUS[0]}"
-fi
+[ ${#early[@]} -eq 0 ] || job one "end to end, with ${runtimes[0]}, up to its start" lab "${runtimes[0]}" "${early[@]}"
+for runtime in "${runtimes[@]}"; do
+	[ ${#late[@]} -eq 0 ] || job two "end to end, with $runtime" lab "$runtime" "${late[@]}"
+done
+[ -n "${CES_TESTS:-}" ] || job one packages packages
+[ "${CES_PLAIN_TESTS-all}" = '' ] || job one ces-policy plain
+
+logs=$(mktemp -d)
+trap 'rm -rf "$log" "$logs"' EXIT
+lane "${one[@]}" &
+lane "${two[@]}" &
+trap 'kill $(jobs -p) 2> /dev/null; exit 143' INT TERM HUP
+wait
+for name in "${one[@]}" "${two[@]}"; do
+	cp "$logs/$name" "$log"
+	count_tap "$(cat "$logs/$name.status")" "$name"
+done
 
 if [ "${CI:-}" = true ] && [ "$skipped" -gt 0 ]; then
 	echo "a skipped test is a failure here (CI=true)"

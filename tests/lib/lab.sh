@@ -153,8 +153,8 @@ outside()
 	# The shell that waits here stays where it is; the one that becomes the lab moves first.
 	(
 		for h in $(hierarchies); do echo "$BASHPID" > "$h/$name/cgroup.procs"; own=--cgroup; done
-		# (below nohup SIGHUP is ignored, and every program in the lab would leave it so)
-		exec env --default-signal=HUP unshare ${own:-} --mount --propagation private --pid --fork --kill-child --net --uts \
+		# (what is ignored below nohup, or in the background, every program in the lab would leave so)
+		exec env --default-signal unshare ${own:-} --mount --propagation private --pid --fork --kill-child --net --uts \
 			bash "${BASH_SOURCE[0]}" --inside "$@"
 	) <&0 &
 	child=$!
