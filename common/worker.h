@@ -4,8 +4,8 @@
  * helper sends one FETCH_OPEN (with the CA bundle as an SCM_RIGHTS fd when `ca` is 1), then
  * FETCH_GETs, each with the fd to write the body to (a pipe; it is closed when the body is whole or
  * has failed). ces-fetch answers with FETCH_STATUS messages: `bytes` grows while a body streams (at
- * most ten a second for each), then one final `done` or `failed` for each GET. End of file on fd 3
- * ends ces-fetch.
+ * most ten a second for each), then one final status of another kind for each GET. End of file on
+ * fd 3 ends ces-fetch.
  *
  * ces-unpack: fd 3 is a pipe with exactly one UNPACK_JOB frame, fd 4 a pipe for exactly one answer
  * frame, fd 5 the bytes to read (manifest, config or layer), fd 6 a directory: for a layer the
@@ -66,15 +66,20 @@ enum ces_manifest_type {
 	CES_MANIFEST_DOCKER = 4,
 };
 
-enum ces_fetch_state { CES_FETCH_BYTES = 1, CES_FETCH_DONE = 2, CES_FETCH_FAILED = 3 };
+enum ces_fetch_state {
+	CES_FETCH_BYTES = 1,
+	CES_FETCH_DONE = 2,
+	CES_FETCH_FAILED = 3,
+	CES_FETCH_UNREAD = 4, /* failed too, but only for want of a reader, who knows why */
+};
 
 struct ces_fetch_status {
 	void *memory;
 	uint64_t id;
 	uint64_t state; /* enum ces_fetch_state */
 	uint64_t bytes;
-	uint64_t code; /* enum ces_code when failed */
-	char *text;    /* when failed: one line for the user */
+	uint64_t code; /* enum ces_code when failed or unread */
+	char *text;    /* then: one line for the user */
 	uint64_t type; /* of a manifest, when done: enum ces_manifest_type */
 };
 extern const struct ces_wire_schema ces_fetch_status_schema;

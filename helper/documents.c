@@ -43,9 +43,11 @@ int ces_pull_failed(const struct ces_fetch_status *status, struct ces_error *err
 {
 	const char *text = status->text != NULL ? status->text : "the registry failed";
 
-	if (status->state != CES_FETCH_FAILED)
+	if (status->state != CES_FETCH_FAILED && status->state != CES_FETCH_UNREAD)
 		return 0;
-	if (status->code == CES_E_DENIED)
+	if (status->state == CES_FETCH_UNREAD)
+		ces_error_set(err, CES_E_INTERNAL, "%s", text);
+	else if (status->code == CES_E_DENIED)
 		ces_error_rule(err, CES_E_REGISTRY, "registries.credentials", "%s", text);
 	else
 		ces_error_set(err,

@@ -259,8 +259,8 @@ static int take_status(struct job *job, struct ces_error *err)
 }
 
 /* When one side of a layer's pipe fails the other fails too, a moment later: whose words explain
- * more? The cause is the side that did not merely lose its partner; such a loss is CES_E_HOST from
- * ces-fetch (nobody reads) and an input that ended early from ces-unpack. */
+ * more? The cause is the side that did not merely lose its partner; such a loss is CES_E_INTERNAL
+ * from ces-fetch (nobody reads) and an input that ended early from ces-unpack. */
 static void prefer_fetch_error(struct job *job, struct ces_error *err)
 {
 	struct pollfd fd = {.fd = job->pull->fetcher.socket, .events = POLLIN};
@@ -270,7 +270,7 @@ static void prefer_fetch_error(struct job *job, struct ces_error *err)
 		return;
 	while (poll(&fd, 1, 300) > 0)
 		if (take_status(job, &told) < 0) {
-			if (told.code != CES_E_HOST)
+			if (told.code != CES_E_INTERNAL)
 				*err = told;
 			return;
 		}
@@ -280,7 +280,7 @@ static void prefer_unpack_error(struct job *job, struct ces_error *err)
 {
 	struct ces_error told;
 
-	if (err->code != CES_E_HOST)
+	if (err->code != CES_E_INTERNAL)
 		return;
 	for (size_t i = 0; i < job->n; i++) {
 		struct pollfd fd = {.fd = job->layers[i].unpacker.answer, .events = POLLIN};

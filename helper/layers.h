@@ -28,7 +28,8 @@ struct ces_pull {
  * the image and its layers. On failure nothing of this pull stays in staging. */
 int ces_pull_layers(struct ces_pull *pull, struct ces_error *err);
 
-/* One status of ces-fetch; and a failed one as err (0 for any other). */
+/* One status of ces-fetch; and a failed one as err (0 for any other): CES_E_INTERNAL only where
+ * nobody read the body any more, so that the cause is the reader's. */
 int ces_pull_status(struct ces_fetcher *fetcher, struct ces_fetch_status *ret,
 		    struct ces_error *err);
 int ces_pull_failed(const struct ces_fetch_status *status, struct ces_error *err);

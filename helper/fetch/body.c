@@ -31,9 +31,11 @@ static ssize_t fill(struct ces_body *body, const char *data, size_t length, stru
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			break;
-		if (n < 0)
+		if (n < 0) {
+			body->unread = errno == EPIPE;
 			return ces_error_errno(err, CES_E_INTERNAL,
 					       "nobody takes the downloaded bytes");
+		}
 		done += (size_t)n;
 		body->delivered += (uint64_t)n;
 	}

@@ -16,6 +16,7 @@ struct ces_body {
 	size_t
 	    ahead; /* bytes at the start of the next buffer that were dealt with before the pause */
 	bool paused; /* the pipe is full */
+	bool unread; /* its reader is gone */
 };
 
 /* For a new try: the response starts `skip` bytes before what is wanted. */

@@ -80,7 +80,7 @@ static void finish(struct ces_transfer *t, enum ces_fetch_state state, const str
 
 void ces_transfer_fail(struct ces_transfer *transfer, const struct ces_error *err)
 {
-	finish(transfer, CES_FETCH_FAILED, err);
+	finish(transfer, transfer->body.unread ? CES_FETCH_UNREAD : CES_FETCH_FAILED, err);
 }
 
 static void send_request(struct ces_transfer *t)

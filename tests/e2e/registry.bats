@@ -144,6 +144,26 @@ strangers() { wc -l < $lab/open.log; }
 	[ $SECONDS -lt 150 ]
 }
 
+# killed_in_a_layer PROGRAM PATTERN: it dies in the middle of a layer, and the pull says PATTERN.
+killed_in_a_layer()
+{
+	empty_store
+	remember
+	pull alice $bad/bad-drip-layers/x:good > $lab/drip.out 2> $lab/drip.err 3>&- &
+	client=$!
+	eventually bash -c "[ -n \"\$(find $store/staging -path '*/fs/*' -print -quit)\" ]"
+	kill -KILL $(pgrep -x "$1")
+	status=0
+	wait $client || status=$?
+	output=$(cat $lab/drip.out) stderr=$(cat $lab/drip.err)
+	refused "$2"
+}
+
+@test "a worker that dies in the middle of a layer is told, not what the other one makes of it" {
+	killed_in_a_layer ces-unpack 'unpacking ended without an answer'
+	killed_in_a_layer ces-fetch 'ces-fetch ended unexpectedly'
+}
+
 @test "a manifest that is served as another type than it says is refused" {
 	for m in index docker; do
 		empty_store

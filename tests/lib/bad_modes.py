@@ -54,6 +54,18 @@ def mode_no_layers(h, thing):
         mode_error_404(h, thing)
 
 
+def mode_drip_layers(h, thing):
+    """a configuration well; half of a layer, and of the rest a byte every few milliseconds"""
+    if thing.data.startswith(b"{"):
+        return h.serve(thing)
+    half = len(thing.data) // 2
+    h.head(200, thing)
+    h.put(thing.data[:half])
+    for i in range(half, len(thing.data)):
+        h.put(thing.data[i:i + 1])
+        time.sleep(0.005)
+
+
 def mode_drop_once(h, thing):
     """half of it, then the connection ends; the second time well, with Range"""
     if h.first():

@@ -103,6 +103,7 @@ START_TEST(a_reader_that_left_ends_it)
 	close(ends[0]);
 	ck_assert_uint_eq(ces_body_write(&body, (char *)sent, 10, &err), 0);
 	ck_assert_int_ne(err.code, CES_OK);
+	ck_assert(body.unread);
 	ends[0] = dup(ends[1]);
 }
 END_TEST
