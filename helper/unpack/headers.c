@@ -16,14 +16,27 @@ struct field {
 	size_t at, length;
 };
 static const struct field mode_field = {100, 8}, size_field = {124, 12};
+static const struct field atime_field = {345, 12}, ctime_field = {357, 12};
 #define TYPE              156
 #define MAGIC             257
+#define PREFIX            345
+#define STAR_PREFIX_LAST  475
+#define STAR_MAGIC        508
 #define SPARSE            386 /* the map of holes, whether it goes on, the size with holes */
 #define SPARSE_END        495
 #define SPARSE_MORE       482
 #define SPARSE_MORE_AGAIN 504 /* in a block that goes on with the map */
 
-enum special { SPECIAL_PAX = 1, SPECIAL_NAME = 2, SPECIAL_LINK = 4 };
+enum seen {
+	SEEN_PAX = 1,
+	SEEN_NAME = 2,
+	SEEN_LINK = 4,
+	SEEN_SPARSE = 8, /* any record GNU.sparse.* */
+	SEEN_MAP = 16,   /* a map of holes in the records: versions 0.0 and 0.1 */
+	SEEN_MAJOR = 32, /* version 1.0, whose map is in the data */
+	SEEN_MINOR = 64,
+	SEEN_TARGET = 128, /* of a link */
+};
 
 static bool fail(struct ces_headers *h, const char *fault)
 {
@@ -75,16 +88,40 @@ static bool finish_entry(struct ces_headers *h)
 	return true;
 }
 
+/* What follows the name is the beginning of it in POSIX's format, times and a map of holes in
+ * GNU's, and a shorter beginning in star's; who does not know a format by its magic takes it for a
+ * third. */
+static bool check_format(struct ces_headers *h)
+{
+	const uint8_t *magic = h->header + MAGIC;
+	uint64_t ignored;
+
+	if (memcmp(magic, "ustar  ", 8) == 0) {
+		if (number(h, &atime_field, &ignored) < 0 || number(h, &ctime_field, &ignored) < 0)
+			return fail(h, "a header has a time that is no number");
+		return h->type == 'S' || all_zero(h->header + SPARSE, SPARSE_END - SPARSE) ||
+		       fail(h, "an entry that is not sparse has a map of holes");
+	}
+	if (memcmp(magic, "ustar", 5) != 0 || h->header[PREFIX] == '\0')
+		return true;
+	if (memcmp(magic, "ustar\00000", 8) != 0 ||
+	    (memcmp(h->header + STAR_MAGIC, "tar", 4) == 0 && h->header[STAR_PREFIX_LAST] != '\0'))
+		return fail(h, "a header is of an unknown format");
+	return true;
+}
+
 static bool take_entry(struct ces_headers *h, uint64_t size, uint64_t mode)
 {
 	uint8_t type = h->header[TYPE];
 
+	h->type = type;
+	h->mode = (mode_t)(mode & 07777);
 	if (type != '\0' && strchr("01234567S", type) == NULL)
 		return fail(h, "an entry is of an unknown type");
-	if (type != 'S' && memcmp(h->header + MAGIC, "ustar  ", 8) == 0 &&
-	    !all_zero(h->header + SPARSE, SPARSE_END - SPARSE))
-		return fail(h, "an entry that is not sparse has a map of holes");
-	h->mode = (mode_t)(mode & 07777);
+	if ((h->seen & (SEEN_LINK | SEEN_TARGET)) != 0 && type != '1' && type != '2')
+		return fail(h, "an entry that is no link has a target");
+	if (!check_format(h))
+		return false;
 	if (h->size == UINT64_MAX)
 		h->size = size;
 	if (type >= '1' && type <= '6')
@@ -97,13 +134,13 @@ static bool take_entry(struct ces_headers *h, uint64_t size, uint64_t mode)
 
 /* Of two of a kind one reader takes the first and another the last, and so of names of two kinds.
  */
-static bool see(struct ces_headers *h, enum special which)
+static bool see(struct ces_headers *h, enum seen which)
 {
 	unsigned before = h->seen;
 
 	h->seen |= which;
 	if (h->seen == before ||
-	    ((h->seen & SPECIAL_PAX) != 0 && (h->seen & (SPECIAL_NAME | SPECIAL_LINK)) != 0))
+	    ((h->seen & SEEN_PAX) != 0 && (h->seen & (SEEN_NAME | SEEN_LINK)) != 0))
 		return fail(h, "an entry has two headers for one thing");
 	return true;
 }
@@ -139,13 +176,13 @@ static bool take_header(struct ces_headers *h)
 		return fail(h, "a special header is too large");
 	switch (type) {
 	case 'x':
-		return see(h, SPECIAL_PAX) && want_pax(h, size);
+		return see(h, SEEN_PAX) && want_pax(h, size);
 	case 'g':
 		return skip(h, size);
 	case 'L':
-		return see(h, SPECIAL_NAME) && skip(h, size);
+		return see(h, SEEN_NAME) && skip(h, size);
 	case 'K':
-		return see(h, SPECIAL_LINK) && skip(h, size);
+		return see(h, SEEN_LINK) && skip(h, size);
 	default:
 		return take_entry(h, size, mode);
 	}
@@ -169,6 +206,39 @@ static bool is(const char *text, size_t length, const char *what)
 	return length == strlen(what) && memcmp(text, what, length) == 0;
 }
 
+/* GNU.sparse.* describe one map, in one of the versions that there are (GNU tar manual, "Storing
+ * Sparse Files"); without it libarchive takes the name, and others do not. */
+static bool take_sparse_record(struct ces_headers *h, const char *key, size_t key_length,
+			       const char *value, size_t value_length)
+{
+	if (is(key, key_length, "SUN.holesdata"))
+		return fail(h, "it has holes with data in them");
+	if (key_length < 11 || memcmp(key, "GNU.sparse.", 11) != 0)
+		return true;
+	h->seen |= SEEN_SPARSE;
+	if (is(key, key_length, "GNU.sparse.map") || is(key, key_length, "GNU.sparse.numblocks"))
+		h->seen |= SEEN_MAP;
+	else if (is(key, key_length, "GNU.sparse.major") && is(value, value_length, "1"))
+		h->seen |= SEEN_MAJOR;
+	else if (is(key, key_length, "GNU.sparse.minor") && is(value, value_length, "0"))
+		h->seen |= SEEN_MINOR;
+	else if (is(key, key_length, "GNU.sparse.major") || is(key, key_length, "GNU.sparse.minor"))
+		return fail(h, "a sparse entry is of an unknown version");
+	return true;
+}
+
+static bool check_sparse(struct ces_headers *h)
+{
+	switch (h->seen & (SEEN_SPARSE | SEEN_MAP | SEEN_MAJOR | SEEN_MINOR)) {
+	case 0:
+	case SEEN_SPARSE | SEEN_MAP:
+	case SEEN_SPARSE | SEEN_MAJOR | SEEN_MINOR:
+		return true;
+	default:
+		return fail(h, "a sparse entry has not one map of holes");
+	}
+}
+
 static bool take_record(struct ces_headers *h, const char *key, size_t key_length,
 			const char *value, const char *end)
 {
@@ -180,7 +250,9 @@ static bool take_record(struct ces_headers *h, const char *key, size_t key_lengt
 		return fail(h, "a pax header has a NUL in a name");
 	if (is(key, key_length, "size") && (!decimal(&value, end, &h->size) || value != end))
 		return fail(h, "a pax header has a size that is no number");
-	return true;
+	if (is(key, key_length, "linkpath"))
+		h->seen |= SEEN_TARGET;
+	return take_sparse_record(h, key, key_length, value, (size_t)(end - value));
 }
 
 /* "LENGTH KEY=VALUE\n", again and again. */
@@ -204,7 +276,7 @@ static bool take_pax(struct ces_headers *h)
 	}
 	h->next += whole_blocks(h->pax_length) - h->pax_length;
 	h->want = CES_HEADERS_HEADER;
-	return true;
+	return check_sparse(h);
 }
 
 /* Gathers `want` bytes from `next` on. False: they have not all passed yet. */

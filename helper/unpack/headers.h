@@ -37,11 +37,13 @@ struct ces_headers {
 	uint8_t *pax;
 	size_t pax_length;
 
-	unsigned seen; /* special headers of this entry */
+	unsigned seen; /* of this entry: special headers, and pax records of a sparse file */
 	bool found;    /* the entry's own */
 	uint64_t size; /* of its data, by a pax record; UINT64_MAX: by its header */
 	uint64_t end;  /* where the next entry begins */
-	mode_t mode;   /* as the header has it: libarchive's is changed by ACLs */
+	/* as the header has them: libarchive's are changed by ACLs and by names */
+	mode_t mode;
+	uint8_t type;
 	const char *fault;
 };
 

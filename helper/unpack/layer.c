@@ -225,6 +225,25 @@ static int extract_link(struct layer *layer, const char *linkname, const struct 
 	return ces_tree_link(layer->tree, path, &target, err);
 }
 
+/* libarchive makes a link of a file that a record gives a target, and a directory of one whose name
+ * ends in a slash; others go by the header alone. */
+static bool is_as_typed(uint8_t type, struct archive_entry *entry)
+{
+	static const struct {
+		uint8_t type;
+		mode_t made;
+	} kinds[] = {{'2', AE_IFLNK}, {'3', AE_IFCHR}, {'4', AE_IFBLK},
+		     {'5', AE_IFDIR}, {'6', AE_IFIFO}, {'\0', AE_IFDIR}};
+	mode_t made = archive_entry_filetype(entry);
+
+	if (type == '1' || archive_entry_hardlink(entry) != NULL)
+		return type == '1' && archive_entry_hardlink(entry) != NULL;
+	for (size_t i = 0; i < CES_COUNT(kinds); i++)
+		if (kinds[i].type == type && kinds[i].made == made)
+			return true;
+	return made == AE_IFREG && (type == '\0' || strchr("07S", type) != NULL);
+}
+
 /* Devices, FIFOs and sockets are not made: a run gets its own /dev, and a 0:0 device would be a
  * whiteout that nobody wrote. Extended attributes, ACLs and flags are never looked at. */
 static int extract_object(struct layer *layer, struct archive_entry *entry,
@@ -233,6 +252,9 @@ static int extract_object(struct layer *layer, struct archive_entry *entry,
 	const char *linkname = archive_entry_hardlink(entry), *target;
 	struct ces_tree_meta meta;
 
+	if (!is_as_typed(layer->headers.type, entry))
+		return ces_error_set(err, CES_E_IMAGE,
+				     "the tar is broken: what it is can be read in two ways");
 	if (linkname != NULL)
 		return extract_link(layer, linkname, path, err);
 	switch (archive_entry_filetype(entry)) {

@@ -139,15 +139,15 @@ static const struct {
 	int result;
 	const char *because; /* or what the file then holds */
 } sizes[] = {
-    {"27 GNU.sparse.realsize=100\n", -1, "it ends after 5 of 100 bytes"},
-    {"23 GNU.sparse.size=100\n", -1, "it ends after 5 of 100 bytes"},
+    {"27 GNU.sparse.realsize=100\n", -1, "map of holes"},
+    {"23 GNU.sparse.size=100\n", -1, "map of holes"},
     {"23 SCHILY.realsize=100\n", -1, "it ends after 5 of 100 bytes"},
     {"23 GNU.sparse.size=100\n23 GNU.sparse.map=0,50\n", -1, "it ends after 5 of 50 bytes"},
     {"23 GNU.sparse.size=100\n22 GNU.sparse.map=0,4\n", -1, "two ways"},
     {"21 GNU.sparse.size=5\n26 GNU.sparse.map=0,2,2,3\n", 0, "hello"},
-    {"25 GNU.sparse.realsize=0\n", -1, "beyond its size"},
-    {"25 GNU.sparse.realsize=4\n", -1, "beyond its size"},
-    {"25 GNU.sparse.realsize=5\n", 0, "hello"},
+    {"21 SCHILY.realsize=0\n", -1, "beyond its size"},
+    {"21 SCHILY.realsize=4\n", -1, "beyond its size"},
+    {"21 SCHILY.realsize=5\n", 0, "hello"},
 };
 
 START_TEST(a_file_is_the_bytes_that_came_never_made_up_with_zeros)
@@ -223,6 +223,8 @@ START_TEST(headers_of_a_type_that_no_image_has_are_refused)
 }
 END_TEST
 
+#define P32         "pppppppppppppppppppppppppppppppp"
+#define STAR_PREFIX P32 P32 P32 P32 "evil"
 #define PAX(records)                                                                               \
 	{                                                                                          \
 		"pax", 'x', records                                                                \
@@ -255,6 +257,27 @@ static const struct tar_entry unclear[][MOST] = {
     {PAX("12 size=512\n"), {"s", '2', "x"}, {"evil", '0'}},
     {{"f", '0', "x"}, PAX("8 a=bcd\n"), {"h", '1', "f", .size = 512}, {"evil", '0'}},
     {{"d/", '0', .size = 512}, {"evil", '0'}},
+    /* a link to one reader, a file to another; a directory; a name in another place */
+    {{"f", '0', "x"}, PAX("14 linkpath=f\n"), {"evil", '0', "y"}},
+    {{"f", '0', "x"}, {"link", 'K', "f"}, {"evil", '0', "y"}},
+    {{"f", '0', "x"}, PAX("14 linkpath=f\n"), {"evil", '5'}},
+    {{"evil/", '0'}},
+    {PAX("13 path=f/g/\n"), {"evil", '0'}},
+    {{"f", '0', "x", .patch = {{263, "XX"}, {345, "evil"}}}},
+    {{"f", '0', "x", .patch = {{263, "\0\0", 2}, {345, "evil"}}}},
+    {{"f", '0', "x", .patch = {GNU, {345, "evil"}}}},
+    {{"f", '0', "x", .patch = {GNU, {357, "evil"}}}},
+    {{"f", '0', "x", .patch = {{345, STAR_PREFIX}, {508, "tar"}}}},
+    /* records of sparse files without a map, with two, of an unknown version, or with data in holes
+     */
+    {PAX("24 GNU.sparse.name=evil\n"), {"f", '0', "x"}},
+    {PAX("24 GNU.sparse.name=evil\n22 GNU.sparse.major=2\n22 GNU.sparse.minor=0\n"),
+     {"f", '0', "x"}},
+    {PAX("22 GNU.sparse.major=1\n22 GNU.sparse.minor=1\n"), {"f", '0', "x"}},
+    {PAX("22 GNU.sparse.major=1\n"), {"f", '0', "0\n"}},
+    {PAX("22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n22 GNU.sparse.map=0,1\n"),
+     {"f", '0', "0\n"}},
+    {PAX("22 SUN.holesdata= 1 5\n"), {"f", '0', "hello"}},
     /* data that the map of holes does not speak of */
     {PAX("23 GNU.sparse.size=100\n22 GNU.sparse.map=0,0\n"),
      {"f", '0', .size = 512},
