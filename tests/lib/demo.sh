@@ -107,6 +107,11 @@ tests/lib/chain.py /var/log/ces/audit.jsonl || wrong "the chain of the journal"
 types alice 1 'cat /var/log/ces/audit.jsonl'
 
 say "Nothing is left running, mounted or staged"
+# (what collects after a pull has a few seconds)
+for _ in {1..50}; do
+	pgrep ces- > /dev/null || break
+	sleep 0.1
+done
 pgrep -l ces- && wrong "processes"
 has_not '/run/ces/[0-9]*'
 has_not '/var/lib/ces/staging/*'

@@ -23,6 +23,7 @@ lab_begin()
 	for h in $lab_hosts; do printf '%s %s\n' $lab_address "$h" >> /etc/hosts; done
 	ip addr add $lab_address/32 dev lo
 	ip addr add $lab_outside/32 dev lo
+	lab_forget /etc
 	lab_users
 	lab_data
 	lab_certificates
@@ -37,6 +38,24 @@ lab_has_selinux() { [ -e /sys/fs/selinux/enforce ] && grep -q : /proc/self/attr/
 lab_label()
 {
 	! lab_has_selinux || restorecon -RF /usr/libexec/ces /etc/ces /var/lib/ces /var/log/ces /safe_data
+}
+
+# The machine may have users, groups and a CES of its own: in this copy of it they make room for the lab's, by name and by
+# number. The files are edited, since userdel refuses who is logged in.
+lab_forget() # ETC
+{
+	local etc=$1 users groups file
+	users=$(awk -F: '$1 ~ /^(alice|bob|carol|dave|erin|frank)$/ || $3 >= 4401 && $3 <= 4406 { print $1 }' "$etc/passwd" | paste -sd'|')
+	groups=$(awk -F: '$1 ~ /^(alice|bob|carol|dave|erin|frank|nsh-2024-000[1-4]|nsh-inferred)$/ ||
+		$3 >= 4401 && $3 <= 4406 || $3 >= 4411 && $3 <= 4414 || $3 == 4420 { print $1 }' "$etc/group" | paste -sd'|')
+	for file in passwd shadow subuid subgid; do
+		[ -z "$users" ] || [ ! -e "$etc/$file" ] || sed -i -E "/^($users):/d" "$etc/$file"
+	done
+	for file in group gshadow; do
+		[ -z "$users$groups" ] || [ ! -e "$etc/$file" ] || sed -i -E "/^(${groups:-/}):/d; :again; s/([:,])(${users:-/})(,|\$)/\1\3/; t again
+			s/([:,]),+/\1/g; s/,+\$//" "$etc/$file"
+	done
+	rm -rf "$etc/ces" /usr/local/bin/ces-* /usr/local/libexec/ces
 }
 
 lab_users()

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Inside a lab: users, registries and images once, then the given bats files (see check.sh).
-set -euo pipefail
+set -Eeuo pipefail
 cd "$CES_TOP"
+trap 'echo "the lab was not set up: $BASH_COMMAND failed (${BASH_SOURCE[0]}, line $LINENO)"' ERR
 . tests/lib/services.sh
 lab_begin
 lab_registries
@@ -11,6 +12,7 @@ lab_policy
 export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-180}
 # Tests of what version 1 alone has are none of a machine's that has version 2 alone, and those of a machine without SELinux
 # none of one's that has it; what else cannot be tested is skipped, which counts as a failure in CI.
+trap - ERR
 not=()
 [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ] || not+=('!cgroup-v1')
 # (what only a root that may raise limits can do: not in every container)
