@@ -163,6 +163,6 @@ eventually() # COMMAND...
 		if "$@" > /dev/null 2>&1; then return 0; fi
 		sleep 0.1
 	done
-	echo "never came true: $*" >&2
+	echo "never came true: $*; it says: $("$@" 2>&1 | tail -n 5)" >&2
 	return 1
 }
