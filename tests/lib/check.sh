@@ -112,7 +112,7 @@ job() # LANE NAME WORD...
 for runtime in "${runtimes[@]}"; do
 	[ ${#late[@]} -eq 0 ] || job two "end to end, with $runtime" lab "$runtime" "${late[@]}"
 done
-[ -n "${CES_TESTS:-}" ] || job one packages packages
+[ -n "${CES_TESTS:-}" ] || job two packages packages
 [ "${CES_PLAIN_TESTS-all}" = '' ] || job one ces-policy plain
 
 logs=$(mktemp -d)
