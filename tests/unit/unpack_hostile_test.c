@@ -176,7 +176,7 @@ END_TEST
 #define MINUS_512 "\377\377\377\377\377\377\377\377\377\377\376"
 #define BEYOND_63 "\200\0\0\0\200\0\0\0\0\0\0"
 
-static const char *const odd_sizes[] = {
+static const char odd_sizes[][12] = {
     MINUS_1,       MINUS_512,           BEYOND_63,     "-0000000001",   "-0000000000",
     "-0000001000", "0000x\0\0\0\0\0\0", "0x000000000", "00000000\0007", "\t\0\0\0\0\0\0\0\0\0\0"};
 static const char size_types[] = "0152SxgLKV7";
