@@ -11,6 +11,8 @@ shift || true
 packages=$(tests/lib/deps.sh --list --test --tree "$@")
 stamp=$({ echo "$packages"; cat tests/vm/tree.sh; } | sha256sum)
 [ "$(cat "$vm/stamp" 2> /dev/null)" != "$stamp" ] || exit 0
+. tests/lib/cache.sh
+! cache_get "tree-$(basename "$vm")" "$stamp" "$vm" || exit 0
 
 tree=$vm/tree
 trap 'rm -rf --one-file-system "$tree" "$vm/root.img.new"' EXIT
@@ -31,3 +33,4 @@ for f in vmlinuz initrd.img; do cp -L "$tree"/$f "$vm/$f"; done
 mke2fs -q -F -t ext4 -O ^has_journal -m 0 -L ces-root -d "$tree" "$vm/root.img.new" 12G > /dev/null
 mv "$vm/root.img.new" "$vm/root.img"
 echo "$stamp" > "$vm/stamp"
+cache_put "tree-$(basename "$vm")" "$stamp" "$vm"

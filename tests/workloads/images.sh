@@ -95,7 +95,15 @@ mapfile -t names < <(missing)
 mkdir -p $out/images
 exec 9> $out/lock
 flock 9
+. tests/lib/cache.sh
 mapfile -t names < <(missing) # another one may just have made them
+for name in "${names[@]}"; do
+	cache_get "workload-$name" "$(stamp "$recipes/$name")" "$out/images/$name" || true
+done
+mapfile -t names < <(missing)
 [ ${#names[@]} -gt 0 ] || exit 0
 unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
 	bash "${BASH_SOURCE[0]}" --inside "${names[@]}" 9>&-
+for name in "${names[@]}"; do
+	cache_put "workload-$name" "$(stamp "$recipes/$name")" "$out/images/$name"
+done

@@ -1,0 +1,34 @@
+# What takes minutes to make and depends on its recipe alone, kept outside of the checkout so that a fresh clone finds it:
+# sourced. Root's alone, whole by rename, the last one of each name; nothing but tests ever reads it, and where it is not
+# there, or not root's, things are made anew. CES_CACHE=DIRECTORY puts it elsewhere, CES_CACHE= leaves it out.
+# shellcheck shell=bash
+cache=${CES_CACHE-/var/cache/ces-tests}
+
+cache_is_ours()
+{
+	[ "$(id -u)" = 0 ] && [ -n "$cache" ] && { [ -e "$cache" ] || mkdir -m 700 "$cache" 2> /dev/null; } &&
+		[ "$(stat -c '%u %a %F' "$cache")" = "0 700 directory" ]
+}
+
+cache_name() { printf '%s/%s=%s' "$cache" "$1" "$(sha256sum <<< "$2" | cut -c1-32)"; } # NAME RECIPE
+
+# Copies to DIRECTORY what was made of this recipe. 1: it is not there.
+cache_get() # NAME RECIPE DIRECTORY
+{
+	local kept
+	kept=$(cache_name "$1" "$2")
+	cache_is_ours && [ -d "$kept" ] || return 1
+	rm -rf --one-file-system "$3"
+	mkdir -p "$(dirname "$3")"
+	cp -a --reflink=auto --sparse=always "$kept" "$3"
+}
+
+# Keeps a copy of DIRECTORY; that it cannot is no failure.
+cache_put() # NAME RECIPE DIRECTORY
+{
+	local kept
+	kept=$(cache_name "$1" "$2")
+	cache_is_ours || return 0
+	cp -a --reflink=auto --sparse=always "$3" "$cache/new.$$" && rm -rf "$cache/$1="* && mv -T "$cache/new.$$" "$kept" ||
+		rm -rf "$cache/new.$$"
+}
