@@ -1,8 +1,10 @@
-/* The few files that ces-fetch may still open (Landlock, kernel 5.13 and later): what the resolver
- * and OpenSSL read. Users sometimes leave data readable by everyone; none of it can leave through
- * here. Where the kernel has no Landlock, user id and system call filter hold alone: this is the
- * third lock, so a missing one is no failure, but one that does not close is. Must be called before
- * the filter. */
+/* The few files that ces-fetch may still open, and the ports that it may still connect to
+ * (Landlock, kernel 5.13 and 6.7 and later). Files: what the resolver and OpenSSL read. Users
+ * sometimes leave data readable by everyone; none of it can leave through here. Ports: those of the
+ * registry and of the hosts that the policy names beside it; services of this machine, and a
+ * cloud's metadata, are on others. Where the kernel has no Landlock, user id and system call filter
+ * hold alone: this is the third lock, so a missing one is no failure, but one that does not close
+ * is. */
 #include "helper/fetch/sandbox.h"
 
 #include <errno.h>
@@ -23,6 +25,9 @@
 #define RULE_PATH_BENEATH 1
 #define READ_FILE         (1U << 2)
 #define READ_DIR          (1U << 3)
+#define RULE_PORT         2
+#define CONNECT_TCP       (1U << 1)
+#define DNS_PORT          53 /* for answers that are too long for UDP (RFC 7766) */
 
 struct ruleset {
 	uint64_t files;   /* access rights that need a rule */
@@ -34,6 +39,11 @@ struct path_rule {
 	uint64_t allowed;
 	int32_t parent;
 } __attribute__((packed));
+
+struct port_rule {
+	uint64_t allowed;
+	uint64_t port;
+};
 
 /* Directories with all that is below, and single files. Those that a machine does not have are
  * passed by. */
@@ -111,5 +121,33 @@ int ces_sandbox_hide_files(struct ces_error *err)
 			return ces_error_errno(err, CES_E_HOST, "landlock: %s", readable[i]);
 	if (syscall(RESTRICT_SELF, ruleset, 0) < 0)
 		return ces_error_errno(err, CES_E_HOST, "landlock_restrict_self");
+	return 0;
+}
+
+static int allow_port(int ruleset, uint16_t port)
+{
+	struct port_rule rule = {.allowed = CONNECT_TCP, .port = port};
+
+	return (int)syscall(ADD_RULE, ruleset, RULE_PORT, &rule, 0);
+}
+
+int ces_sandbox_ports(const struct ces_hosts *hosts, struct ces_error *err)
+{
+	struct ruleset rules = {.network = CONNECT_TCP};
+	CES_CLEANUP_FD int ruleset = -1;
+	int result;
+
+	if (syscall(CREATE_RULESET, NULL, 0, VERSION_FLAG) < 4)
+		return 0;
+	ruleset = (int)syscall(CREATE_RULESET, &rules, sizeof(rules), 0);
+	if (ruleset < 0)
+		return ces_error_errno(err, CES_E_HOST, "landlock_create_ruleset");
+	result = allow_port(ruleset, DNS_PORT);
+	if (result == 0)
+		result = allow_port(ruleset, hosts->endpoint.port);
+	for (size_t i = 0; i < hosts->n_others && result == 0; i++)
+		result = allow_port(ruleset, hosts->others[i].port);
+	if (result < 0 || syscall(RESTRICT_SELF, ruleset, 0) < 0)
+		return ces_error_errno(err, CES_E_HOST, "landlock: ports");
 	return 0;
 }

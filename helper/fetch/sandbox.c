@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -107,11 +108,8 @@ static const char *const allowed[] = {
     "fadvise64",
     /* talking */
     "connect",
-    "sendto",
     "recvfrom",
-    "sendmsg",
     "recvmsg",
-    "sendmmsg",
     "recvmmsg",
     "getsockname",
     "getpeername",
@@ -129,6 +127,10 @@ static const char *const allowed[] = {
     "set_tid_address",
     "sched_yield",
     "sched_getaffinity",
+    /* giving up more */
+    "landlock_create_ruleset",
+    "landlock_add_rule",
+    "landlock_restrict_self",
     "membarrier",
     "rt_sigaction",
     "rt_sigprocmask",
@@ -244,10 +246,18 @@ static const struct {
     {"clone", 1, {MASKED(0, THREAD | SPACES, THREAD)}},
     /* Out to a registry, to DNS, to the machine's name service daemon. No netlink, no raw sockets;
      * and as nothing can bind, listen or accept, nothing in. */
-    {"socket", 2, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_STREAM)}},
-    {"socket", 2, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_DGRAM)}},
-    {"socket", 2, {EQUALS(0, AF_INET6), MASKED(1, TYPE, SOCK_STREAM)}},
-    {"socket", 2, {EQUALS(0, AF_INET6), MASKED(1, TYPE, SOCK_DGRAM)}},
+    {"socket", 3, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_STREAM), EQUALS(2, 0)}},
+    {"socket", 3, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_STREAM), EQUALS(2, IPPROTO_TCP)}},
+    {"socket", 3, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_DGRAM), EQUALS(2, 0)}},
+    {"socket", 3, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_DGRAM), EQUALS(2, IPPROTO_UDP)}},
+    {"socket", 3, {EQUALS(0, AF_INET6), MASKED(1, TYPE, SOCK_STREAM), EQUALS(2, 0)}},
+    {"socket", 3, {EQUALS(0, AF_INET6), MASKED(1, TYPE, SOCK_STREAM), EQUALS(2, IPPROTO_TCP)}},
+    {"socket", 3, {EQUALS(0, AF_INET6), MASKED(1, TYPE, SOCK_DGRAM), EQUALS(2, 0)}},
+    {"socket", 3, {EQUALS(0, AF_INET6), MASKED(1, TYPE, SOCK_DGRAM), EQUALS(2, IPPROTO_UDP)}},
+    /* not a way to connect that Landlock is not asked about (tcp(7)) */
+    {"sendto", 1, {MASKED(3, MSG_FASTOPEN, 0)}},
+    {"sendmsg", 1, {MASKED(2, MSG_FASTOPEN, 0)}},
+    {"sendmmsg", 1, {MASKED(3, MSG_FASTOPEN, 0)}},
     {"socket", 2, {EQUALS(0, AF_UNIX), MASKED(1, TYPE, SOCK_STREAM)}},
     {"socketpair", 2, {EQUALS(0, AF_UNIX), MASKED(1, TYPE, SOCK_STREAM)}},
     {"ioctl", 1, {EQUALS(1, FIONREAD)}},

@@ -13,6 +13,7 @@
 #include "common/io.h"
 #include "common/request.h"
 #include "helper/fetch/channel.h"
+#include "helper/fetch/sandbox.h"
 #include "helper/fetch/transfer.h"
 
 #define CA_MAX       (4 * 1024 * 1024)
@@ -50,7 +51,8 @@ void ces_session_end(struct ces_session *session)
 
 static int check_open(struct ces_session *s, int ca_fd, struct ces_error *err)
 {
-	if (ces_hosts_fill(s->open.scheme_host_port, &s->open.hosts, &s->hosts, err) < 0)
+	if (ces_hosts_fill(s->open.scheme_host_port, &s->open.hosts, &s->hosts, err) < 0 ||
+	    ces_sandbox_ports(&s->hosts, err) < 0)
 		return -1;
 	/* RFC 7617: what stands before the first colon is the user. */
 	if (s->open.username != NULL && strchr(s->open.username, ':') != NULL)

@@ -313,6 +313,92 @@ START_TEST(files_that_anyone_may_read_are_hidden)
 }
 END_TEST
 
+/* Of two listeners of this machine one is on a port of the pull's. */
+static uint16_t ports[2];
+
+static int listen_on(uint16_t *ret_port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	ck_assert_int_eq(listen(fd, 5), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+	*ret_port = ntohs(address.sin_port);
+	return fd;
+}
+
+static int reach(uint16_t port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons(port),
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+
+	return connect(fd, (struct sockaddr *)&address, sizeof(address));
+}
+
+static int confine_ports(void)
+{
+	struct ces_hosts hosts = {.endpoint.port = ports[0]};
+
+	return ces_sandbox_ports(&hosts, NULL);
+}
+
+static int reach_registry(void)
+{
+	return confine_ports() < 0 ? -1 : reach(ports[0]);
+}
+
+static int reach_service(void)
+{
+	return confine_ports() < 0 ? -1 : reach(ports[1]);
+}
+
+static int reach_service_again(void)
+{
+	struct ces_hosts all = {.endpoint.port = ports[1]};
+
+	return confine_ports() < 0 || ces_sandbox_ports(&all, NULL) < 0 ? -1 : reach(ports[1]);
+}
+
+/* connects without connect(2) */
+static int reach_by_sending(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons(ports[1]),
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return sendto(fd, "x", 1, MSG_FASTOPEN, (struct sockaddr *)&address, sizeof(address)) < 0
+		   ? -1
+		   : 0;
+}
+
+static int other_stream(void)
+{
+	return opened(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 262 /* IPPROTO_MPTCP */));
+}
+
+START_TEST(a_service_on_another_port_is_out_of_reach)
+{
+	int registry = listen_on(&ports[0]), service = listen_on(&ports[1]);
+
+	ck_assert_int_eq(reach(ports[1]), 0);
+	ck_assert_int_eq(caged(reach_registry), 0);
+	if (syscall(444, NULL, 0, 1) >= 4) { /* older kernels have no rules for ports */
+		ck_assert_int_eq(caged(reach_service), EACCES);
+		ck_assert_int_eq(caged(reach_service_again), EACCES);
+	}
+	ck_assert_int_eq(caged(reach_by_sending), EPERM);
+	ck_assert_int_eq(caged(other_stream), EPERM);
+	close(registry);
+	close(service);
+}
+END_TEST
+
 START_TEST(what_is_not_needed_is_refused)
 {
 	ck_assert_msg(caged(refused[_i].attempt) == EPERM, "%s", refused[_i].name);
@@ -393,6 +479,7 @@ int main(void)
 	tcase_add_loop_test(tcase, what_fetching_needs_works, 0, (int)CES_COUNT(needed));
 	tcase_add_loop_test(tcase, files_that_anyone_may_read_are_hidden, 0,
 			    (int)CES_COUNT(hidden));
+	tcase_add_test(tcase, a_service_on_another_port_is_out_of_reach);
 	tcase_add_loop_test(tcase, root_in_any_form_is_refused, 0, (int)CES_COUNT(roots));
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
