@@ -11,3 +11,7 @@ if [ "$(cat build/images/stamp 2>/dev/null)" != "$stamp" ]; then
 	printf '%s\n' "$stamp" > build/images.new/stamp
 	mv build/images.new build/images
 fi
+
+# And what a registry holds of them: before there are labs side by side, which would all make it.
+[ -d build/images/registry ] || CES_REGISTRIES=open tests/lib/lab.sh bash -ec \
+	'. tests/lib/services.sh; lab_begin; lab_registries; lab_push_all' > /dev/null

@@ -57,12 +57,7 @@ vm_stop()
 }
 
 # Made and pushed here: emulated, that takes minutes.
-vm_images()
-{
-	tests/lib/images.sh
-	[ -d build/images/registry ] || CES_REGISTRIES=open tests/lib/lab.sh bash -ec \
-		'. tests/lib/services.sh; lab_begin; lab_registries; lab_push_all'
-}
+vm_images() { tests/lib/images.sh; }
 
 # For all tests, or for a script alone; the script finds them in build/vm-rpm.
 vm_packages()
