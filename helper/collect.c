@@ -42,7 +42,7 @@ struct turn {
 	const struct ces_store *store;
 	struct ces_digests *keep; /* what is being gathered, or gone by */
 	uid_t uid;
-	uint64_t now;
+	uint64_t now; /* 0: this only looks */
 	int64_t until;
 	bool more; /* time was up */
 };
@@ -130,9 +130,21 @@ static void image_seen(int parent, const char *name, void *context)
 		ces_wire_free(&ces_image_record_schema, &record);
 	} else if (err.code == CES_E_HOST) {
 		turn->keep->failed = true;
-	} else {
+	} else if (turn->now > 0) {
 		(void)ces_store_discard(turn->store, parent, name);
 	}
+}
+
+/* Without the lock: what a turn will read is in memory then. A disk may need longer for it than
+ * anybody may hold the lock; what is learnt here may change, and is forgotten. */
+static void look_ahead(const struct ces_store *store)
+{
+	struct ces_digests learnt = {0};
+	struct turn turn = {.store = store, .keep = &learnt};
+
+	(void)ces_beneath_each(store->grants, user_seen, &turn);
+	(void)ces_beneath_each(store->images, image_seen, &turn);
+	free(learnt.v);
 }
 
 /* Under the lock. First the images that no grant, run or pull names, then the layers that no image
@@ -167,6 +179,7 @@ void ces_collect(const struct ces_store *store, int runs)
 	bool more = true;
 	unsigned left;
 
+	look_ahead(store);
 	while (more) {
 		if (ces_store_lock(store, &left, &ignored) < 0)
 			return;

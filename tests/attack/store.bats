@@ -105,6 +105,19 @@ hangs() # IMAGE
 	[ "$(layers)" -eq 1 ]
 }
 
+@test "J04: a store that the disk is slow to read is collected all the same" {
+	empty_store
+	have alice tools
+	tests/lib/make_store.py $store 300 2 4402 bob
+	rm -r $store/grants/4401
+	# eight seconds for what is read first, which is more than anybody may hold the store's lock
+	run strace -f -qq -o /dev/null -e trace=openat2 -e inject=openat2:delay_enter=20000:when=1..400 ces-client clean
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$(layers)" -eq 600 ]
+	have alice tools
+}
+
 @test "J04: what a user forgets leaves the disk, also while somebody else waits for his run to stop" {
 	pull bob $open/tools:1 -q
 	stays bob $open/tools:1 'trap "" TERM;'

@@ -3,8 +3,8 @@
 # Unit programs first, then in two lanes the end-to-end tests in labs, once for each runtime, the packages, and ces-policy.
 # The last line says what passed and failed. A program that dies without saying what it did, or a suite that stops early,
 # is a failure.
-# CES_EVERY=1: every suite with each runtime. CES_RUNTIMES and CES_TESTS (bats files) narrow it down while working on one thing; CES_PLAIN_TESTS='' leaves out the
-# tests that need no lab. CES_STORE=SIZE has the images on an ext4 of that size.
+# CES_EVERY=1: every suite with each runtime. CES_RUNTIMES and CES_TESTS (bats files) narrow it down while working on one
+# thing; CES_PLAIN_TESTS='' leaves out the tests that need no lab. CES_STORE=SIZE has the images on an ext4 of that size.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 export B=${B:-build}
