@@ -41,11 +41,12 @@ static const char *connect_text(const struct ces_transfer *t)
 {
 	long number = 0;
 
-	if (t->address_refused)
+	if (t->connect_error == EADDRNOTAVAIL)
 		return "its name leads to an address of this machine or of its own link, where no "
-		       "registry "
-		       "can be";
+		       "registry can be";
 	(void)curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &number);
+	if (t->connect_error != 0)
+		number = t->connect_error;
 	for (size_t i = 0; i < CES_COUNT(connect_errors); i++)
 		if (connect_errors[i].number == number)
 			return connect_errors[i].text;
@@ -101,7 +102,7 @@ bool ces_failure_network(const struct ces_transfer *transfer, CURLcode result,
 	case CURLE_COULDNT_CONNECT:
 		ces_error_set(ret, CES_E_REGISTRY, "cannot reach %s: %s", place,
 			      connect_text(transfer));
-		return transfer->session->reached && !transfer->address_refused;
+		return transfer->session->reached && transfer->connect_error != EADDRNOTAVAIL;
 	case CURLE_PEER_FAILED_VERIFICATION:
 		ces_error_set(ret, CES_E_REGISTRY, "the certificate of %s %s", place,
 			      certificate_text(transfer));

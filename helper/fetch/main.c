@@ -1,6 +1,7 @@
-/* ces-fetch: talks to the one registry that the helper names, and pours what it gets into the pipes
- * that the helper gives. Runs as a user of its own with nothing to its name. Must not read the
- * policy, any other file of CES, its environment, or arguments. */
+/* ces-fetch: talks to the one registry that the helper names, through sockets that its dialer
+ * connects, and pours what it gets into the pipes that the helper gives. Runs as a user of its own
+ * with nothing to its name. Must not read the policy, any other file of CES, its environment, or
+ * arguments. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -60,18 +61,23 @@ static int forget_surroundings(struct ces_error *err)
 
 static int start(struct ces_session *session, struct ces_error *err)
 {
+	struct ces_dialer dialer;
+
 	if (fill_standard_fds(err) < 0 || check_fds(err) < 0 || forget_surroundings(err) < 0)
 		return -1;
 	if (ces_sandbox_check_identity(err) < 0 || ces_sandbox_drop(err) < 0)
 		return -1;
+	/* Before there is anything in this process that the other one should not have. */
+	if (ces_dialer_start(CHANNEL, &dialer, err) < 0)
+		return -1;
 	/* OpenSSL reads its configuration now. */
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return ces_error_set(err, CES_E_INTERNAL, "libcurl does not start");
-	if (ces_session_init(session, CHANNEL, err) < 0)
+	if (ces_session_init(session, CHANNEL, &dialer, err) < 0)
 		return -1;
-	if (ces_sandbox_hide_files(err) < 0)
+	if (ces_sandbox_hide_files(CES_SANDBOX_FETCH, err) < 0)
 		return -1;
-	return ces_sandbox_filter(err);
+	return ces_sandbox_filter(CES_SANDBOX_FETCH, err);
 }
 
 int main(void)

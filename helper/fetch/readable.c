@@ -1,10 +1,9 @@
-/* The few files that ces-fetch may still open, and the ports that it may still connect to
- * (Landlock, kernel 5.13 and 6.7 and later). Files: what the resolver and OpenSSL read. Users
- * sometimes leave data readable by everyone; none of it can leave through here. Ports: those of the
- * registry and of the hosts that the policy names beside it; services of this machine, and a
- * cloud's metadata, are on others. Where the kernel has no Landlock, user id and system call filter
- * hold alone: this is the third lock, so a missing one is no failure, but one that does not close
- * is. */
+/* The few files that ces-fetch and its dialer may still open, and the ports that the dialer may
+ * connect to (Landlock, kernel 5.13 and 6.7 and later). Files: what OpenSSL reads, or else the
+ * resolver. Users sometimes leave data readable by everyone; none of it can leave through here.
+ * Ports: those of the registry and of the hosts that the policy names beside it, and DNS. Where the
+ * kernel has no Landlock, user id and system call filter hold alone: this is the third lock, so a
+ * missing one is no failure, but one that does not close is. */
 #include "helper/fetch/sandbox.h"
 
 #include <errno.h>
@@ -26,6 +25,7 @@
 #define READ_FILE         (1U << 2)
 #define READ_DIR          (1U << 3)
 #define RULE_PORT         2
+#define BIND_TCP          (1U << 0)
 #define CONNECT_TCP       (1U << 1)
 #define DNS_PORT          53 /* for answers that are too long for UDP (RFC 7766) */
 
@@ -45,32 +45,38 @@ struct port_rule {
 	uint64_t port;
 };
 
+#define DIALER CES_SANDBOX_DIALER
+#define FETCH  CES_SANDBOX_FETCH
+
 /* Directories with all that is below, and single files. Those that a machine does not have are
  * passed by. */
-static const char *const readable[] = {
-    "/etc/resolv.conf",
-    "/etc/hosts",
-    "/etc/host.conf",
-    "/etc/nsswitch.conf",
-    "/etc/authselect",
-    "/etc/gai.conf",
-    "/etc/services",
-    "/etc/ld.so.cache",
-    "/etc/ssl",
-    "/etc/pki",
-    "/etc/ca-certificates",
-    "/etc/crypto-policies",
-    "/usr/lib",
-    "/usr/lib64",
-    "/lib",
-    "/lib64",
-    "/usr/share/ca-certificates",
-    "/usr/local/share/ca-certificates",
-    "/usr/share/pki",
-    "/usr/share/crypto-policies",
-    "/run", /* where resolv.conf often points to; what is secret there is closed to this user anyway
-	     */
-    "/var/lib/sss",
+static const struct {
+	unsigned who;
+	const char *path;
+} readable[] = {
+    {DIALER, "/etc/resolv.conf"},
+    {DIALER, "/etc/hosts"},
+    {DIALER, "/etc/host.conf"},
+    {DIALER, "/etc/nsswitch.conf"},
+    {DIALER, "/etc/authselect"},
+    {DIALER, "/etc/gai.conf"},
+    {DIALER, "/etc/services"},
+    {DIALER, "/run"}, /* where resolv.conf often leads; what is secret there is closed to this user
+		       */
+    {DIALER, "/var/lib/sss"},
+    {FETCH, "/etc/ssl"},
+    {FETCH, "/etc/pki"},
+    {FETCH, "/etc/ca-certificates"},
+    {FETCH, "/etc/crypto-policies"},
+    {FETCH, "/usr/share/ca-certificates"},
+    {FETCH, "/usr/local/share/ca-certificates"},
+    {FETCH, "/usr/share/pki"},
+    {FETCH, "/usr/share/crypto-policies"},
+    {FETCH | DIALER, "/etc/ld.so.cache"},
+    {FETCH | DIALER, "/usr/lib"},
+    {FETCH | DIALER, "/usr/lib64"},
+    {FETCH | DIALER, "/lib"},
+    {FETCH | DIALER, "/lib64"},
 };
 
 /* All rights that this kernel knows, so that none is left out of the rules: those of version 1 are
@@ -103,11 +109,12 @@ static int allow(int ruleset, const char *path)
 	return (int)syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, &rule, 0);
 }
 
-int ces_sandbox_hide_files(struct ces_error *err)
+int ces_sandbox_hide_files(enum ces_sandbox who, struct ces_error *err)
 {
 	long version = syscall(CREATE_RULESET, NULL, 0, VERSION_FLAG);
+	uint64_t network = who == FETCH ? BIND_TCP | CONNECT_TCP : BIND_TCP;
 	struct ruleset rules = {.files = known_rights(version),
-				.network = version >= 4 ? 1 : 0, /* binding */
+				.network = version >= 4 ? network : 0,
 				.scoped = version >= 6 ? 3 : 0};
 	CES_CLEANUP_FD int ruleset = -1;
 
@@ -117,8 +124,8 @@ int ces_sandbox_hide_files(struct ces_error *err)
 	if (ruleset < 0)
 		return ces_error_errno(err, CES_E_HOST, "landlock_create_ruleset");
 	for (size_t i = 0; i < CES_COUNT(readable); i++)
-		if (allow(ruleset, readable[i]) < 0)
-			return ces_error_errno(err, CES_E_HOST, "landlock: %s", readable[i]);
+		if ((readable[i].who & who) != 0 && allow(ruleset, readable[i].path) < 0)
+			return ces_error_errno(err, CES_E_HOST, "landlock: %s", readable[i].path);
 	if (syscall(RESTRICT_SELF, ruleset, 0) < 0)
 		return ces_error_errno(err, CES_E_HOST, "landlock_restrict_self");
 	return 0;

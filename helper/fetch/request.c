@@ -2,6 +2,8 @@
  * of the watch in the write callback. Redirects, logins and retries are not libcurl's to decide. */
 #include "helper/fetch/request.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,19 +118,17 @@ static size_t on_body(char *data, size_t one, size_t length, void *context)
 	return ces_body_write(&t->body, data, length, &t->error);
 }
 
-/* The name was allowed; is the address it led to? Asked at the moment of connecting, so that no
- * second look-up can come between. */
+/* The address is one of those that the dialer has found; it is asked again there. */
 static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct ces_transfer *t = context;
-	enum ces_address_kind kind = ces_address_classify(&address->addr, address->addrlen);
+	int fd = -1;
 
-	if (purpose != CURLSOCKTYPE_IPCXN || kind == CES_ADDRESS_REFUSED ||
-	    (kind == CES_ADDRESS_LOOPBACK && !ces_origin_is_loopback(&t->origin))) {
-		t->address_refused = true;
-		return CURL_SOCKET_BAD;
-	}
-	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	errno = EPERM;
+	if (purpose == CURLSOCKTYPE_IPCXN)
+		fd = ces_dialer_connect(&t->session->dialer, &address->addr, address->addrlen);
+	t->connect_error = fd < 0 ? errno : 0;
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
 /* Repository, reference and prefix become part of a path: each by its own narrow grammar, so that
@@ -322,7 +322,7 @@ static void forget_last(struct ces_transfer *t)
 	t->headers = NULL;
 	memset(&t->response, 0, sizeof(t->response));
 	t->admitted = false;
-	t->address_refused = false;
+	t->connect_error = 0;
 	t->ignored = 0;
 	t->body.paused = false;
 	if (t->reply != NULL)
@@ -351,4 +351,57 @@ int ces_request_prepare(struct ces_transfer *transfer, struct ces_error *err)
 		return ces_error_set(err, CES_E_INTERNAL, "libcurl refuses a setting: %s",
 				     curl_easy_strerror(result));
 	return 0;
+}
+
+static uint32_t place_of(const struct ces_hosts *hosts, const struct ces_origin *origin)
+{
+	uint32_t i = 0;
+
+	while (i < hosts->n_others && !ces_origin_equal(&hosts->others[i], origin))
+		i++;
+	return ces_origin_equal(&hosts->endpoint, origin) ? 0 : i + 1;
+}
+
+/* "host:port:address,address..." */
+static int write_places(const struct ces_origin *origin, const struct ces_dialer_places *places,
+			char *text, size_t size)
+{
+	char one[INET6_ADDRSTRLEN];
+	int n = snprintf(text, size, "%s:%u:", origin->host, origin->port);
+
+	for (uint32_t i = 0; i < places->n && n > 0 && (size_t)n < size; i++) {
+		const union ces_dialer_address *a = &places->v[i];
+		const void *bytes = a->any.sa_family == AF_INET6 ? (const void *)&a->v6.sin6_addr
+								 : (const void *)&a->v4.sin_addr;
+
+		if (inet_ntop(a->any.sa_family, bytes, one, sizeof(one)) == NULL)
+			return -1;
+		n += snprintf(text + n, size - (size_t)n, i == 0 ? "%s" : ",%s", one);
+	}
+	return n > 0 && (size_t)n < size ? 0 : -1;
+}
+
+CURLcode ces_request_locate(struct ces_transfer *transfer)
+{
+	const struct ces_hosts *hosts = &transfer->session->hosts;
+	char text[CES_ORIGIN_TEXT + CES_DIALER_ADDRESSES * INET6_ADDRSTRLEN];
+	struct ces_dialer_places places;
+
+	ces_dialer_find(&transfer->session->dialer, place_of(hosts, &transfer->origin), &places);
+	transfer->connect_error = places.error;
+	if (places.error == EADDRNOTAVAIL)
+		return CURLE_COULDNT_CONNECT;
+	if (places.error == ETIMEDOUT)
+		return CURLE_OPERATION_TIMEDOUT;
+	if (places.n == 0)
+		return CURLE_COULDNT_RESOLVE_HOST;
+	if (transfer->origin.host[0] == '[') /* libcurl reads these by itself */
+		return CURLE_OK;
+	if (write_places(&transfer->origin, &places, text, sizeof(text)) < 0)
+		return CURLE_COULDNT_RESOLVE_HOST;
+	curl_slist_free_all(transfer->places);
+	transfer->places = curl_slist_append(NULL, text);
+	return transfer->places == NULL
+		   ? CURLE_OUT_OF_MEMORY
+		   : curl_easy_setopt(transfer->easy, CURLOPT_RESOLVE, transfer->places);
 }

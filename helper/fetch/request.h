@@ -4,7 +4,7 @@
 
 #include "helper/fetch/transfer.h"
 
-#define CES_CONNECT_SECONDS 20
+#define CES_CONNECT_SECONDS CES_DIALER_SECONDS
 /* A caching proxy may fetch a whole blob before it sends its first byte. */
 #define CES_FIRST_BYTE_SECONDS 60
 /* Fewer bytes a second for so long, and the try is given up. */
@@ -17,5 +17,8 @@ int ces_request_address(struct ces_transfer *transfer, struct ces_error *err);
 /* Sets up transfer->easy for transfer->url. Fails closed: an option that this libcurl does not know
  * ends the transfer. */
 int ces_request_prepare(struct ces_transfer *transfer, struct ces_error *err);
+
+/* Asks for the addresses of transfer->origin, and gives them to a prepared transfer->easy. */
+CURLcode ces_request_locate(struct ces_transfer *transfer);
 
 #endif

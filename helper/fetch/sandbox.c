@@ -1,14 +1,15 @@
-/* The cage of ces-fetch. It parses what strangers send, in a million lines of libcurl, OpenSSL and
- * the resolver: assume it will be taken over one day. What is left then is a process that may
- * connect out, read what any user may read, and write to its own pipes and nothing else. Must not
- * weaken anything by need of a test. */
+/* The cages of ces-fetch and of its dialer. They parse what strangers send, in a million lines of
+ * libcurl, OpenSSL and the resolver: assume one will be taken over one day. What is left then of
+ * ces-fetch is a process that talks to the addresses of its pull, and of the dialer one that
+ * connects but holds nothing that is worth sending; both may read a few of the files that any user
+ * may read, and write to their own pipes. Must not weaken anything by need of a test. */
 #include "helper/fetch/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <netinet/in.h>
-#include <sched.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -107,16 +108,13 @@ static const char *const allowed[] = {
     "statfs",
     "fadvise64",
     /* talking */
-    "connect",
     "recvfrom",
     "recvmsg",
-    "recvmmsg",
     "getsockname",
     "getpeername",
     "getsockopt",
-    "setsockopt",
     "shutdown",
-    /* memory, threads of the resolver, time, luck */
+    /* memory, time, luck */
     "brk",
     "munmap",
     "mremap",
@@ -216,11 +214,9 @@ static const char *const absent[] = {"clone3", "openat2", "epoll_pwait2", "futex
 
 /* O_TMPFILE includes O_DIRECTORY, which reading may use. */
 #define WRITES (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY))
-#define THREAD (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
-#define SPACES                                                                                     \
-	(CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | \
-	 CLONE_NEWCGROUP)
-#define TYPE 0xf /* of socket(2)'s second argument; the rest are flags */
+#define TYPE   0xf /* of socket(2)'s second argument; the rest are flags */
+#define TCP    IPPROTO_TCP
+#define UDP    IPPROTO_UDP
 
 #define EQUALS(n, value)                                                                           \
 	{                                                                                          \
@@ -231,44 +227,54 @@ static const char *const absent[] = {"clone3", "openat2", "epoll_pwait2", "futex
 		(n), SCMP_CMP_MASKED_EQ, (scmp_datum_t)(mask), (scmp_datum_t)(value)               \
 	}
 
+#define DIALER CES_SANDBOX_DIALER
+#define FETCH  CES_SANDBOX_FETCH
+#define BOTH   (FETCH | DIALER)
+
 /* Allowed with these arguments. Several rows of one call: any of them. */
 static const struct {
+	unsigned who;
 	const char *name;
 	unsigned n;
 	struct scmp_arg_cmp arguments[3];
 } conditional[] = {
-    {"open", 1, {MASKED(1, WRITES, 0)}},
-    {"openat", 1, {MASKED(2, WRITES, 0)}},
+    {BOTH, "open", 1, {MASKED(1, WRITES, 0)}},
+    {BOTH, "openat", 1, {MASKED(2, WRITES, 0)}},
     /* No page is ever writable and executable; a name service module may still be loaded. */
-    {"mmap", 1, {MASKED(2, PROT_EXEC, 0)}},
-    {"mmap", 1, {MASKED(2, PROT_WRITE, 0)}},
-    {"mprotect", 1, {MASKED(2, PROT_EXEC, 0)}},
-    {"clone", 1, {MASKED(0, THREAD | SPACES, THREAD)}},
+    {BOTH, "mmap", 1, {MASKED(2, PROT_EXEC, 0)}},
+    {BOTH, "mmap", 1, {MASKED(2, PROT_WRITE, 0)}},
+    {BOTH, "mprotect", 1, {MASKED(2, PROT_EXEC, 0)}},
     /* Out to a registry, to DNS, to the machine's name service daemon. No netlink, no raw sockets;
      * and as nothing can bind, listen or accept, nothing in. */
-    {"socket", 3, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_STREAM), EQUALS(2, 0)}},
-    {"socket", 3, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_STREAM), EQUALS(2, IPPROTO_TCP)}},
-    {"socket", 3, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_DGRAM), EQUALS(2, 0)}},
-    {"socket", 3, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_DGRAM), EQUALS(2, IPPROTO_UDP)}},
-    {"socket", 3, {EQUALS(0, AF_INET6), MASKED(1, TYPE, SOCK_STREAM), EQUALS(2, 0)}},
-    {"socket", 3, {EQUALS(0, AF_INET6), MASKED(1, TYPE, SOCK_STREAM), EQUALS(2, IPPROTO_TCP)}},
-    {"socket", 3, {EQUALS(0, AF_INET6), MASKED(1, TYPE, SOCK_DGRAM), EQUALS(2, 0)}},
-    {"socket", 3, {EQUALS(0, AF_INET6), MASKED(1, TYPE, SOCK_DGRAM), EQUALS(2, IPPROTO_UDP)}},
+    {DIALER, "socket", 3, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_STREAM), EQUALS(2, 0)}},
+    {DIALER, "socket", 3, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_STREAM), EQUALS(2, TCP)}},
+    {DIALER, "socket", 3, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_DGRAM), EQUALS(2, 0)}},
+    {DIALER, "socket", 3, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_DGRAM), EQUALS(2, UDP)}},
+    {DIALER, "socket", 3, {EQUALS(0, AF_INET6), MASKED(1, TYPE, SOCK_STREAM), EQUALS(2, 0)}},
+    {DIALER, "socket", 3, {EQUALS(0, AF_INET6), MASKED(1, TYPE, SOCK_STREAM), EQUALS(2, TCP)}},
+    {DIALER, "socket", 3, {EQUALS(0, AF_INET6), MASKED(1, TYPE, SOCK_DGRAM), EQUALS(2, 0)}},
+    {DIALER, "socket", 3, {EQUALS(0, AF_INET6), MASKED(1, TYPE, SOCK_DGRAM), EQUALS(2, UDP)}},
+    {DIALER, "socket", 2, {EQUALS(0, AF_UNIX), MASKED(1, TYPE, SOCK_STREAM)}},
+    {DIALER, "connect", 0, {{0}}},
+    {DIALER, "setsockopt", 0, {{0}}},
+    {DIALER, "recvmmsg", 0, {{0}}},
     /* not a way to connect that Landlock is not asked about (tcp(7)) */
-    {"sendto", 1, {MASKED(3, MSG_FASTOPEN, 0)}},
-    {"sendmsg", 1, {MASKED(2, MSG_FASTOPEN, 0)}},
-    {"sendmmsg", 1, {MASKED(3, MSG_FASTOPEN, 0)}},
-    {"socket", 2, {EQUALS(0, AF_UNIX), MASKED(1, TYPE, SOCK_STREAM)}},
-    {"socketpair", 2, {EQUALS(0, AF_UNIX), MASKED(1, TYPE, SOCK_STREAM)}},
-    {"ioctl", 1, {EQUALS(1, FIONREAD)}},
-    {"ioctl", 1, {EQUALS(1, FIONBIO)}},
-    {"fcntl", 1, {EQUALS(1, F_GETFD)}},
-    {"fcntl", 1, {EQUALS(1, F_SETFD)}},
-    {"fcntl", 1, {EQUALS(1, F_GETFL)}},
-    {"fcntl", 1, {EQUALS(1, F_SETFL)}},
-    {"fcntl", 1, {EQUALS(1, F_DUPFD_CLOEXEC)}},
-    {"fcntl", 1, {EQUALS(1, F_SETPIPE_SZ)}},
-    {"prlimit64", 1, {EQUALS(2, 0)}}, /* read a limit, set none */
+    {DIALER, "sendto", 1, {MASKED(3, MSG_FASTOPEN, 0)}},
+    {DIALER, "sendmsg", 1, {MASKED(2, MSG_FASTOPEN, 0)}},
+    {DIALER, "sendmmsg", 1, {MASKED(3, MSG_FASTOPEN, 0)}},
+    /* to whom the socket is connected, without an address */
+    {FETCH, "sendto", 2, {MASKED(3, MSG_FASTOPEN, 0), EQUALS(4, 0)}},
+    {FETCH, "wait4", 0, {{0}}}, /* for the dialer */
+    {FETCH, "setsockopt", 2, {EQUALS(1, TCP), EQUALS(2, TCP_NODELAY)}},
+    {BOTH, "ioctl", 1, {EQUALS(1, FIONREAD)}},
+    {BOTH, "ioctl", 1, {EQUALS(1, FIONBIO)}},
+    {BOTH, "fcntl", 1, {EQUALS(1, F_GETFD)}},
+    {BOTH, "fcntl", 1, {EQUALS(1, F_SETFD)}},
+    {BOTH, "fcntl", 1, {EQUALS(1, F_GETFL)}},
+    {BOTH, "fcntl", 1, {EQUALS(1, F_SETFL)}},
+    {BOTH, "fcntl", 1, {EQUALS(1, F_DUPFD_CLOEXEC)}},
+    {BOTH, "fcntl", 1, {EQUALS(1, F_SETPIPE_SZ)}},
+    {BOTH, "prlimit64", 1, {EQUALS(2, 0)}}, /* read a limit, set none */
 };
 
 static int add(scmp_filter_ctx filter, uint32_t action, const char *name, unsigned n,
@@ -294,19 +300,21 @@ static int add_names(scmp_filter_ctx filter, uint32_t action, const char *const 
 	return 0;
 }
 
-static int add_conditional(scmp_filter_ctx filter)
+static int add_conditional(scmp_filter_ctx filter, enum ces_sandbox who)
 {
 	for (size_t i = 0; i < CES_COUNT(conditional); i++) {
-		int result = add(filter, SCMP_ACT_ALLOW, conditional[i].name, conditional[i].n,
-				 conditional[i].arguments);
+		int result = 0;
 
+		if ((conditional[i].who & who) != 0)
+			result = add(filter, SCMP_ACT_ALLOW, conditional[i].name, conditional[i].n,
+				     conditional[i].arguments);
 		if (result < 0)
 			return result;
 	}
 	return 0;
 }
 
-static int build(scmp_filter_ctx filter)
+static int build(scmp_filter_ctx filter, enum ces_sandbox who)
 {
 	int result = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
@@ -317,14 +325,16 @@ static int build(scmp_filter_ctx filter)
 	if (result == 0)
 		result = add_names(filter, SCMP_ACT_ERRNO(ENOSYS), absent, CES_COUNT(absent));
 	if (result == 0)
-		result = add_conditional(filter);
+		result = add_conditional(filter, who);
+	if (result == 0 && who == FETCH)
+		result = add(filter, SCMP_ACT_ERRNO(EINPROGRESS), "connect", 0, NULL);
 	return result;
 }
 
-int ces_sandbox_filter(struct ces_error *err)
+int ces_sandbox_filter(enum ces_sandbox who, struct ces_error *err)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int result = filter != NULL ? build(filter) : -ENOMEM;
+	int result = filter != NULL ? build(filter, who) : -ENOMEM;
 
 	if (result == 0)
 		result = seccomp_load(filter);

@@ -13,17 +13,18 @@
 #include "common/io.h"
 #include "common/request.h"
 #include "helper/fetch/channel.h"
-#include "helper/fetch/sandbox.h"
 #include "helper/fetch/transfer.h"
 
 #define CA_MAX       (4 * 1024 * 1024)
 #define WAIT_MS      1000
 #define WAIT_BUSY_MS 100 /* while something runs: progress is due that often */
 
-int ces_session_init(struct ces_session *ret, int channel, struct ces_error *err)
+int ces_session_init(struct ces_session *ret, int channel, const struct ces_dialer *dialer,
+		     struct ces_error *err)
 {
 	memset(ret, 0, sizeof(*ret));
 	ret->channel = channel;
+	ret->dialer = *dialer;
 	ret->multi = curl_multi_init();
 	if (ret->multi == NULL ||
 	    curl_multi_setopt(ret->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) !=
@@ -43,6 +44,7 @@ void ces_session_end(struct ces_session *session)
 		ces_transfer_free(t);
 	}
 	curl_multi_cleanup(session->multi);
+	ces_dialer_end(&session->dialer);
 	ces_auth_wipe(session->auth.bearer);
 	ces_wire_free(&ces_fetch_open_schema, &session->open);
 	free(session->ca);
@@ -52,7 +54,7 @@ void ces_session_end(struct ces_session *session)
 static int check_open(struct ces_session *s, int ca_fd, struct ces_error *err)
 {
 	if (ces_hosts_fill(s->open.scheme_host_port, &s->open.hosts, &s->hosts, err) < 0 ||
-	    ces_sandbox_ports(&s->hosts, err) < 0)
+	    ces_dialer_open(&s->dialer, &s->hosts, err) < 0)
 		return -1;
 	/* RFC 7617: what stands before the first colon is the user. */
 	if (s->open.username != NULL && strchr(s->open.username, ':') != NULL)

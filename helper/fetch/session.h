@@ -6,6 +6,7 @@
 
 #include "common/worker.h"
 #include "helper/fetch/auth.h"
+#include "helper/fetch/dialer.h"
 
 #define CES_FETCH_PARALLEL      4   /* transfers on the wire at once; the others wait their turn */
 #define CES_FETCH_TRANSFERS_MAX 256 /* asked for at once */
@@ -14,6 +15,7 @@ struct ces_transfer;
 
 struct ces_session {
 	int channel;
+	struct ces_dialer dialer;
 	CURLM *multi;
 	bool opened;
 	struct ces_error
@@ -28,9 +30,9 @@ struct ces_session {
 	size_t n_transfers;
 };
 
-/* Prepares for serving fd `channel`: nothing is opened later but sockets and what the resolver
- * reads. */
-int ces_session_init(struct ces_session *ret, int channel, struct ces_error *err);
+/* Prepares for serving fd `channel`: nothing is opened later but certificates. */
+int ces_session_init(struct ces_session *ret, int channel, const struct ces_dialer *dialer,
+		     struct ces_error *err);
 
 /* Serves until the helper closes its end (0) or breaks the protocol (-1). */
 int ces_session_run(struct ces_session *session, struct ces_error *err);

@@ -55,6 +55,7 @@ void ces_transfer_free(struct ces_transfer *transfer)
 	}
 	curl_url_cleanup(transfer->url);
 	curl_slist_free_all(transfer->headers);
+	curl_slist_free_all(transfer->places);
 	ces_auth_wipe(transfer->reply);
 	ces_cleanup_close(&transfer->body.fd);
 	ces_wire_free(&ces_fetch_get_schema, &transfer->get);
@@ -86,9 +87,15 @@ void ces_transfer_fail(struct ces_transfer *transfer, const struct ces_error *er
 static void send_request(struct ces_transfer *t)
 {
 	struct ces_error err = {0};
+	CURLcode located;
 
 	if (ces_request_prepare(t, &err) < 0) {
 		ces_transfer_fail(t, &err);
+		return;
+	}
+	located = ces_request_locate(t);
+	if (located != CURLE_OK) {
+		ces_transfer_complete(t, located);
 		return;
 	}
 	if (curl_multi_add_handle(t->session->multi, t->easy) != CURLM_OK) {

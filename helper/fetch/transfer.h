@@ -37,7 +37,8 @@ struct ces_transfer {
 	struct ces_origin origin; /* of url */
 	struct curl_slist *headers;
 	enum ces_transfer_asks asks;
-	bool address_refused; /* a name led to an address that is never connected to */
+	struct curl_slist *places; /* the addresses of origin, as CURLOPT_RESOLVE has them */
+	int connect_error;         /* of the last connection that could not begin, an errno */
 	struct ces_response response;
 	bool admitted;  /* the head of a 200 or 206 was found to fit */
 	size_t ignored; /* bytes of an error page */

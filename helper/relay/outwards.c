@@ -16,9 +16,9 @@
 static int confine_resolver(struct ces_error *err)
 {
 	if (ces_sandbox_check_identity(err) < 0 || ces_sandbox_drop(err) < 0 ||
-	    ces_sandbox_hide_files(err) < 0)
+	    ces_sandbox_hide_files(CES_SANDBOX_DIALER, err) < 0)
 		return -1;
-	return ces_sandbox_filter(err);
+	return ces_sandbox_filter(CES_SANDBOX_DIALER, err);
 }
 
 static const struct addrinfo *first_of(const struct addrinfo *list, int family)

@@ -257,6 +257,18 @@ load ../lib/fetch.bash
 	[ "$(count "$dir/bad.log")" = "$before" ]
 }
 
+@test "a name server that never answers is waited for 20 seconds, then the pull fails" {
+	printf 'nameserver 127.0.0.1\noptions timeout:30\n' > "$out/resolv.conf"
+	echo 'hosts: dns' > "$out/nsswitch.conf"
+	# shellcheck disable=SC2016
+	run unshare -mn sh -c 'ip link set lo up; mount --bind "$1" /etc/resolv.conf; mount --bind "$2" /etc/nsswitch.conf; shift 2
+		python3 -c "import socket, time; s = socket.socket(type = socket.SOCK_DGRAM); s.bind((\"127.0.0.1\", 53)); print(flush = True); time.sleep(24)" |
+			{ read -r ready; timeout 35 "$@"; }; exit $?' - "$out/resolv.conf" "$out/nsswitch.conf" \
+		"$top/$B/tests/fetch_driver" -e "$top/$B/ces-fetch" "https://registry.test" lab/tool "manifest|1|4194304"
+	echo "$output"
+	[[ $output == *"cannot reach https://registry.test: no answer within 20 seconds" ]]
+}
+
 # ces-fetch itself
 
 @test "one bad blob fails alone, the others arrive" {
@@ -304,12 +316,24 @@ load ../lib/fetch.bash
 	wait $driver 2> /dev/null || true
 }
 
-@test "ces-fetch dies with the helper" {
+@test "what speaks with the registry has no way to an address, and what connects never has the token" {
+	run -0 strace -f -s 100000 -e trace=socket,recvfrom,recvmsg,read,seccomp -o "$out/trace" "$top/$B/tests/fetch_driver" \
+		-e "$top/$B/ces-fetch" -o "$out" -c "$dir/ca.pem" -u researcher -t s3cret "https://localhost:$basic" lab/tool "manifest|1|4194304"
+	grep s3cret "$out/trace" | cut -d' ' -f1 | sort -u > "$out/holders"
+	sed '1,/SECCOMP_SET_MODE_FILTER/d' "$out/trace" | grep -E 'socket\(AF_.*\) = [0-9]' | cut -d' ' -f1 | sort -u > "$out/dialers"
+	[ "$(count "$out/holders")" = 1 ]
+	[ "$(count "$out/dialers")" = 1 ]
+	! diff -q "$out/holders" "$out/dialers"
+}
+
+@test "ces-fetch dies with the helper, and its dialer with it" {
 	"$top/$B/tests/fetch_driver" -e "$top/$B/ces-fetch" -c "$dir/ca.pem" "https://localhost:$bad" bad-stall/dies "blob|$layer|$size" > /dev/null 3>&- &
-	local driver=$! worker
+	local driver=$! worker dialer
 	eventually grep -qs bad-stall/dies "$dir/bad.log"
 	worker=$(pgrep -P $driver)
+	dialer=$(pgrep -P "$worker")
 	kill -KILL $driver
 	wait $driver 2> /dev/null || true
 	eventually bash -c "! kill -0 $worker 2> /dev/null"
+	eventually bash -c "! grep -qs 'State:.[^Z]' /proc/$dialer/status"
 }

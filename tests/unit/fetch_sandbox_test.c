@@ -1,5 +1,5 @@
-/* What a taken-over ces-fetch could still do: nothing but connect out, read, and use the fds it
- * has. */
+/* What a taken-over ces-fetch could still do: nothing but read, and use the fds it has. Its dialer:
+ * connect out as well. */
 /* links: helper/fetch/sandbox.c helper/fetch/readable.c */
 #include <check.h>
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <linux/keyctl.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <pthread.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -148,6 +148,15 @@ static int inject_terminal(void)
 	return ioctl(0, TIOCSTI, &c);
 }
 
+static int thread(void)
+{
+	long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
+	static char stack[4096];
+	long id = syscall(SYS_clone, flags, stack + sizeof(stack), 0, 0, 0);
+
+	return id < 0 ? -1 : 0;
+}
+
 /* Answered with EPERM: it cannot be done, and a library that tries gets along. */
 static const struct {
 	const char *name;
@@ -162,7 +171,7 @@ static const struct {
     {"listen", listen_anywhere},      {"writable code", writable_code},
     {"code of data", code_of_data},   {"a child", plain_clone},
     {"a signal", signal_parent},      {"a limit", raise_limit},
-    {"TIOCSTI", inject_terminal},
+    {"TIOCSTI", inject_terminal},     {"a thread", thread},
 };
 
 static int run_program(void)
@@ -211,19 +220,6 @@ static const struct {
     {"kill", kill_parent},
 };
 
-static void *in_thread(void *argument)
-{
-	return argument;
-}
-
-static int thread(void)
-{
-	pthread_t id;
-
-	return pthread_create(&id, NULL, in_thread, NULL) == 0 && pthread_join(id, NULL) == 0 ? 0
-											      : -1;
-}
-
 static int read_file(void)
 {
 	char c;
@@ -252,11 +248,36 @@ static int connect_out(void)
 		       sizeof(address));
 }
 
+static int read_libraries(void)
+{
+	char c;
+	CES_CLEANUP_FD int fd = open("/etc/ld.so.cache", O_RDONLY | O_CLOEXEC);
+
+	return read(fd, &c, 1) == 1 ? 0 : -1;
+}
+
+/* a connection that was there before */
+static int given = -1;
+
+static int talk(void)
+{
+	int one = 1;
+
+	return setsockopt(given, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) == 0 &&
+		       send(given, "x", 1, MSG_NOSIGNAL) == 1
+		   ? 0
+		   : -1;
+}
+
 static const struct {
+	enum ces_sandbox who;
 	const char *name;
 	int (*attempt)(void);
-} needed[] = {
-    {"thread", thread}, {"read", read_file}, {"resolve", resolve}, {"connect", connect_out}};
+} needed[] = {{CES_SANDBOX_DIALER, "read", read_file},
+	      {CES_SANDBOX_DIALER, "resolve", resolve},
+	      {CES_SANDBOX_DIALER, "connect", connect_out},
+	      {CES_SANDBOX_FETCH, "libraries", read_libraries},
+	      {CES_SANDBOX_FETCH, "talk", talk}};
 
 static void become_nobody(void)
 {
@@ -266,7 +287,7 @@ static void become_nobody(void)
 }
 
 /* Exit status of a caged child: 0 done, otherwise errno; or 1000 plus the signal that killed it. */
-static int caged(int (*attempt)(void))
+static int caged(enum ces_sandbox who, int (*attempt)(void))
 {
 	int status;
 	pid_t pid = fork();
@@ -274,7 +295,7 @@ static int caged(int (*attempt)(void))
 	if (pid == 0) {
 		become_nobody();
 		if (ces_sandbox_check_identity(NULL) < 0 || ces_sandbox_drop(NULL) < 0 ||
-		    ces_sandbox_hide_files(NULL) < 0 || ces_sandbox_filter(NULL) < 0)
+		    ces_sandbox_hide_files(who, NULL) < 0 || ces_sandbox_filter(who, NULL) < 0)
 			_exit(101);
 		_exit(attempt() == 0 ? 0 : errno);
 	}
@@ -302,14 +323,21 @@ static int read_kernel(void)
 	return opened(open("/proc/version", O_RDONLY | O_CLOEXEC));
 }
 
-static int (*const hidden[])(void) = {read_users, list_homes, list_root, read_kernel};
+static int read_hosts(void)
+{
+	return opened(open("/etc/hosts", O_RDONLY | O_CLOEXEC));
+}
+
+static int (*const hidden[])(void) = {read_users, list_homes, list_root, read_kernel, read_hosts};
 
 START_TEST(files_that_anyone_may_read_are_hidden)
 {
 	if (syscall(444, NULL, 0, 1) < 1) /* landlock_create_ruleset: this kernel has no Landlock */
 		return;
 	ck_assert_int_eq(hidden[_i](), 0); /* they are there */
-	ck_assert_int_eq(caged(hidden[_i]), EACCES);
+	ck_assert_int_eq(caged(CES_SANDBOX_FETCH, hidden[_i]), EACCES);
+	if (hidden[_i] != read_hosts)
+		ck_assert_int_eq(caged(CES_SANDBOX_DIALER, hidden[_i]), EACCES);
 }
 END_TEST
 
@@ -387,33 +415,139 @@ START_TEST(a_service_on_another_port_is_out_of_reach)
 	int registry = listen_on(&ports[0]), service = listen_on(&ports[1]);
 
 	ck_assert_int_eq(reach(ports[1]), 0);
-	ck_assert_int_eq(caged(reach_registry), 0);
+	ck_assert_int_eq(caged(CES_SANDBOX_DIALER, reach_registry), 0);
 	if (syscall(444, NULL, 0, 1) >= 4) { /* older kernels have no rules for ports */
-		ck_assert_int_eq(caged(reach_service), EACCES);
-		ck_assert_int_eq(caged(reach_service_again), EACCES);
+		ck_assert_int_eq(caged(CES_SANDBOX_DIALER, reach_service), EACCES);
+		ck_assert_int_eq(caged(CES_SANDBOX_DIALER, reach_service_again), EACCES);
 	}
-	ck_assert_int_eq(caged(reach_by_sending), EPERM);
-	ck_assert_int_eq(caged(other_stream), EPERM);
+	ck_assert_int_eq(caged(CES_SANDBOX_DIALER, reach_by_sending), EPERM);
+	ck_assert_int_eq(caged(CES_SANDBOX_DIALER, other_stream), EPERM);
 	close(registry);
 	close(service);
 }
 END_TEST
 
+/* Each way to an address that tcp(7), udp(7) and unix(7) know. */
+static int stream_socket(void)
+{
+	return opened(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+
+static int stream_socket6(void)
+{
+	return opened(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP));
+}
+
+static int datagram_socket(void)
+{
+	return opened(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+}
+
+static int unix_socket(void)
+{
+	return opened(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+
+static int unix_pair(void)
+{
+	int pair[2];
+
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
+}
+
+static struct sockaddr_in loopback = {.sin_family = AF_INET};
+
+static int send_to_address(void)
+{
+	return (int)sendto(given, "x", 1, 0, (struct sockaddr *)&loopback, sizeof(loopback));
+}
+
+static int send_message(void)
+{
+	struct iovec part = {(char *)(uintptr_t) "x", 1};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+
+	return (int)sendmsg(given, &message, 0);
+}
+
+static int send_at_once(void)
+{
+	return (int)sendto(given, "x", 1, MSG_FASTOPEN, NULL, 0);
+}
+
+static int bind_to_device(void)
+{
+	return setsockopt(given, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2);
+}
+
+/* connect(2) to AF_UNSPEC dissolves a connection, after which the socket could have another */
+static int connect_again(void)
+{
+	struct sockaddr none = {.sa_family = AF_UNSPEC};
+
+	if (connect(given, &none, sizeof(none)) == 0 || errno != EINPROGRESS)
+		return 0;
+	if (connect(given, (struct sockaddr *)&loopback, sizeof(loopback)) == 0 ||
+	    errno != EINPROGRESS || talk() < 0)
+		return 0;
+	errno = EPERM;
+	return -1;
+}
+
+static const struct {
+	const char *name;
+	int (*attempt)(void);
+} ways[] = {
+    {"a TCP socket", stream_socket}, {"over IPv6", stream_socket6},
+    {"UDP", datagram_socket},        {"a UNIX socket", unix_socket},
+    {"a pair", unix_pair},           {"sending to an address", send_to_address},
+    {"sendmsg", send_message},       {"TCP fast open", send_at_once},
+    {"a device", bind_to_device},    {"connecting again", connect_again},
+};
+
+START_TEST(there_is_no_way_from_ces_fetch_to_another_address)
+{
+	int fd = listen_on(&ports[0]);
+
+	loopback.sin_port = htons(ports[0]);
+	loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	given = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(given, (struct sockaddr *)&loopback, sizeof(loopback)), 0);
+	ck_assert_msg(caged(CES_SANDBOX_FETCH, ways[_i].attempt) == EPERM, "%s", ways[_i].name);
+	close(given);
+	close(fd);
+}
+END_TEST
+
 START_TEST(what_is_not_needed_is_refused)
 {
-	ck_assert_msg(caged(refused[_i].attempt) == EPERM, "%s", refused[_i].name);
+	ck_assert_msg(caged(CES_SANDBOX_FETCH, refused[_i].attempt) == EPERM, "%s",
+		      refused[_i].name);
+	ck_assert_msg(caged(CES_SANDBOX_DIALER, refused[_i].attempt) == EPERM, "%s",
+		      refused[_i].name);
 }
 END_TEST
 
 START_TEST(what_only_an_intruder_calls_kills)
 {
-	ck_assert_msg(caged(fatal[_i].attempt) == 1000 + SIGSYS, "%s", fatal[_i].name);
+	ck_assert_msg(caged(CES_SANDBOX_FETCH, fatal[_i].attempt) == 1000 + SIGSYS, "%s",
+		      fatal[_i].name);
+	ck_assert_msg(caged(CES_SANDBOX_DIALER, fatal[_i].attempt) == 1000 + SIGSYS, "%s",
+		      fatal[_i].name);
 }
 END_TEST
 
 START_TEST(what_fetching_needs_works)
 {
-	ck_assert_msg(caged(needed[_i].attempt) == 0, "%s", needed[_i].name);
+	int fd = listen_on(&ports[0]);
+
+	loopback.sin_port = htons(ports[0]);
+	loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	given = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(given, (struct sockaddr *)&loopback, sizeof(loopback)), 0);
+	ck_assert_msg(caged(needed[_i].who, needed[_i].attempt) == 0, "%s", needed[_i].name);
+	close(given);
+	close(fd);
 }
 END_TEST
 
@@ -476,6 +610,8 @@ int main(void)
 
 	tcase_add_loop_test(tcase, what_is_not_needed_is_refused, 0, (int)CES_COUNT(refused));
 	tcase_add_loop_test(tcase, what_only_an_intruder_calls_kills, 0, (int)CES_COUNT(fatal));
+	tcase_add_loop_test(tcase, there_is_no_way_from_ces_fetch_to_another_address, 0,
+			    (int)CES_COUNT(ways));
 	tcase_add_loop_test(tcase, what_fetching_needs_works, 0, (int)CES_COUNT(needed));
 	tcase_add_loop_test(tcase, files_that_anyone_may_read_are_hidden, 0,
 			    (int)CES_COUNT(hidden));
