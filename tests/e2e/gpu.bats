@@ -73,6 +73,7 @@ in_run() # MODE(<, > or <>) NODE
 	bash -c "echo \$\$ > $group/cgroup.procs; exec 4$1 $2" 2>&1 || true
 }
 
+# bats test_tags=device-program
 @test "without --gpu there is no GPU, whatever the image says" {
 	from=cuda run inside -- sh -c 'ls -R /dev; env'
 	[ "$status" -eq 0 ]
@@ -80,6 +81,7 @@ in_run() # MODE(<, > or <>) NODE
 	[[ $output == *NVIDIA_VISIBLE_DEVICES=void* && $output != *CAPABILITIES=all* && $output != *ces-gpu* ]]
 }
 
+# bats test_tags=device-program
 @test "a GPU is its nodes and those of its driver, no others" {
 	run inside --gpu -- sh -c 'cd /dev; find . -type c | grep -E "nvidia|dri|kfd" | sort'
 	[ "$output" = "./dri/renderD129
@@ -93,6 +95,7 @@ in_run() # MODE(<, > or <>) NODE
 	[[ ${lines[3]} == *"not permitted"* ]]
 }
 
+# bats test_tags=device-program
 @test "a slice of a GPU is its parent and its two capabilities, for reading" {
 	run inside --gpu=0:1 -- sh -c 'exec 2>&1; cd /dev; find . -type c -name "nvidia*[0-9]" | sort
 		true < nvidia-caps/nvidia-cap21; true > nvidia-caps/nvidia-cap21'
@@ -101,6 +104,7 @@ in_run() # MODE(<, > or <>) NODE
 	[[ ${lines[4]} == *"not permitted"* ]]
 }
 
+# bats test_tags=device-program
 @test "the neighbour's GPU cannot be opened, even if there were a node" {
 	hold 1 alice --gpu=1
 	held 1
@@ -209,6 +213,7 @@ in_run() # MODE(<, > or <>) NODE
 	[ "$status" -eq 0 ]
 }
 
+# bats test_tags=device-program
 @test "the ledger survives a crash: what a killed helper held can be had again" {
 	for who in alice bob; do
 		hold 1 $who --gpu=1
@@ -252,6 +257,7 @@ in_job() # as inside
 	eventually rmdir $group
 }
 
+# bats test_tags=device-program
 @test "in a job whose devices are limited by a program, only the devices that the job may open" {
 	group=/sys/fs/cgroup
 	[ "$(stat -fc %T $group)" = cgroup2fs ] || group=$group/unified

@@ -49,7 +49,7 @@ count_tap() # STATUS NAME; reads the suite's TAP from $log
 }
 
 # What needs no lab: a command and the files it is given.
-plain() { bats --tap --print-output-on-failure tests/policy; }
+plain() { bats --tap --print-output-on-failure tests/policy tests/harness; }
 
 lab() # RUNTIME SUITE...
 {

@@ -13,10 +13,11 @@ export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-180}
 # Tests of what version 1 alone has are none of a machine's that has version 2 alone, and those of a machine without SELinux
 # none of one's that has it; what else cannot be tested is skipped, which counts as a failure in CI.
 trap - ERR
-not=()
-[ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ] || not+=('!cgroup-v1')
+tags=()
+[ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ] || tags+=('!cgroup-v1')
 # (what only a root that may raise limits can do: not in every container)
-prlimit --nproc=100:100 prlimit --nproc=200:200 true 2> /dev/null || not+=('!cap-sys-resource')
-! lab_has_selinux || not+=('!without-selinux')
-[ ${#not[@]} -eq 0 ] || set -- --filter-tags "$(IFS=,; echo "${not[*]}")" "$@"
-bats --tap --print-output-on-failure "$@"
+prlimit --nproc=100:100 prlimit --nproc=200:200 true 2> /dev/null || tags+=('!cap-sys-resource')
+! lab_has_selinux || tags+=('!without-selinux')
+[ -z "${CES_TAG:-}" ] || tags+=("$CES_TAG")
+[ ${#tags[@]} -eq 0 ] || set -- --filter-tags "$(IFS=,; echo "${tags[*]}")" "$@"
+tests/lib/watch.sh $((BATS_TEST_TIMEOUT + 30)) --tap ${CES_TIMING:+--timing} --print-output-on-failure "$@"

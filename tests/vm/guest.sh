@@ -8,18 +8,16 @@ set -u
 echo "# $(. /etc/os-release && echo "$PRETTY_NAME"), Linux $(uname -r), $(stat -f -c %T /sys/fs/cgroup) alone," \
 	"controllers: $(cat /sys/fs/cgroup/cgroup.controllers)"
 case $CES_TESTS in
-'') IFS=';' read -ra shares <<< "$(grep -v '^#' tests/vm/suites | sed -n "${number}p")" ;;
-*.sh) shares=("$CES_TESTS") ;;
-*) shares=("$CES_RUNTIMES $CES_TESTS") ;;
+'') read -r runtime suites <<< "$(tests/vm/shares.sh | sed -n "${number}p")" ;;
+*.sh) runtime=$CES_TESTS ;;
+*) runtime=$CES_RUNTIMES suites=$CES_TESTS ;;
 esac
 status=0
-for share in "${shares[@]}"; do
-	read -r runtime suites <<< "$share"
-	if [[ $runtime == *.sh ]]; then
-		"$runtime" || status=1
-	else
-		CES_RUNTIMES=$runtime CES_TESTS=$suites CES_PLAIN_TESTS='' tests/lib/check.sh || status=1
-	fi
-done
+if [[ $runtime == *.sh ]]; then
+	"$runtime" || status=1
+else
+	[[ $runtime != *@* ]] || export CES_TAG=${runtime#*@}
+	CES_RUNTIMES=${runtime%@*} CES_TESTS=$suites CES_PLAIN_TESTS='' tests/lib/check.sh || status=1
+fi
 echo "vm-status: $status"
 exit $status

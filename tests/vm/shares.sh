@@ -1,0 +1,7 @@
+#!/bin/bash
+# The lines of tests/vm/suites that are to be run, each for a machine of its own.
+if [ -n "${CES_EVERY:-}" ]; then
+	sed '/^#/d; s/^all //; s/@[^ ]*//' tests/vm/suites
+else
+	sed '/^#/d; /^all /d' tests/vm/suites
+fi
