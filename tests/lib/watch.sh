@@ -30,22 +30,34 @@ hanging()
 
 tell()
 {
-	echo "# nothing for $seconds seconds; what was running, and where it waits in the kernel:"
+	echo "# nothing for $silent seconds; what was running, and where it waits in the kernel:"
 	ps -o pid,ppid,user,stat,wchan:20,args --forest -p "$(below "$1" | paste -sd,)" | sed 's/^/# /'
 }
 
+# A file's set-up has no line of its own, and some of them build things.
+stuck()
+{
+	local found
+	mapfile -t found < <(hanging "$1")
+	[ ${#found[@]} -gt 0 ] || [ $silent -ge $((10 * seconds)) ] || return 0
+	tell "$1"
+	kill -KILL "${found[@]:-$1}" 2> /dev/null
+}
+
+silent=0
 coproc bats { exec bats "$@" 2>&1; }
 # shellcheck disable=SC2154 # (coproc's)
-pid=$bats_PID from=${bats[0]}
+pid=$bats_PID
+exec {from}<&"${bats[0]}"
 while true; do
 	if IFS= read -r -t "$seconds" line <&"$from"; then
 		printf '%s\n' "$line"
+		silent=0
 	elif [ $? -le 128 ]; then
 		break
 	else
-		tell "$pid"
-		# shellcheck disable=SC2046 # (numbers)
-		kill -KILL $(hanging "$pid") 2> /dev/null || kill -KILL "$pid"
+		silent=$((silent + seconds))
+		stuck "$pid"
 	fi
 done
 wait "$pid"
