@@ -30,6 +30,7 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "helper/weaken.h"
 
 /* The inode number that the kernel gives the initial user namespace: PROC_USER_INIT_INO,
  * linux/proc_ns.h. */
@@ -235,7 +236,7 @@ int ces_cleanroom_enter(int argc, uid_t *ret_uid, struct ces_error *err)
 		return ces_error_errno(err, CES_E_HOST, "/");
 	if (reset_limits(err) < 0)
 		return -1;
-	if (become_root(err) < 0)
+	if (become_root(err) < 0 || ces_weaken_for_set_up(err) < 0)
 		return -1;
 	reset_scheduling();
 	/* job control and terminal signals follow the session: leave the caller's */

@@ -434,11 +434,16 @@ int ces_proof_of(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 {
 	int result = ces_hold_wait(&proof->hold, plan->runtime, ces_now_ms() + HOLD_MS, err);
 
-	if (result == 0 && proof->hold.held != 0) {
+	if (result == 0 && proof->hold.held != 0)
 		result = prove(plan, cgroup, proof, err);
-		if (result == 0)
-			result = ces_hold_release(&proof->hold, ces_now_ms() + RELEASE_MS, err);
-	}
+	return result;
+}
+
+int ces_proof_end(const struct ces_cgroup *cgroup, struct ces_proof *proof, int result,
+		  struct ces_error *err)
+{
+	if (result == 0 && proof->hold.held != 0)
+		result = ces_hold_release(&proof->hold, ces_now_ms() + RELEASE_MS, err);
 	if (result < 0)
 		ces_cgroup_kill(cgroup);
 	ces_hold_end(&proof->hold, ces_now_ms() + RELEASE_MS);

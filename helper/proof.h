@@ -30,11 +30,15 @@ struct ces_proof {
 int ces_proof_begin(const struct ces_container *container, struct ces_proof *ret,
 		    struct ces_error *err);
 
-/* After it: waits for the program, compares, records, and lets it go. A container that is not what
- * was planned is killed, on record, and is an error. 0 also when there was no program to hold: then
- * the runtime has ended, and says why. */
+/* After it: waits for the program, compares, and records. A container that is not what was planned
+ * is on record as that, and is an error. 0 also when there was no program to hold: then the runtime
+ * has ended, and says why. */
 int ces_proof_of(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 		 struct ces_proof *proof, struct ces_error *err);
+
+/* Lets the program go, or (result < 0, with err) kills it with all that there is. */
+int ces_proof_end(const struct ces_cgroup *cgroup, struct ces_proof *proof, int result,
+		  struct ces_error *err);
 
 /* helper/proof_mounts.c: the mounts of the process whose /proc directory is proc. What is found
  * goes into record. */

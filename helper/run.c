@@ -25,6 +25,7 @@
 #include "helper/rootfs.h"
 #include "helper/runs.h"
 #include "helper/supervise.h"
+#include "helper/weaken.h"
 
 #define SETUP_SECONDS 60
 #define START_SECONDS 120 /* for the runtime and the proof, which watch the clock themselves */
@@ -342,16 +343,21 @@ static bool has_ended(const struct ces_container *container)
 	return poll(&end, 1, 1000) > 0;
 }
 
-/* The container comes into being, is compared with the plan, and only then its program begins. */
+/* The container comes into being, is compared with the plan, this process becomes the weaker one
+ * that watches it, and only then its program begins. */
 static int start(const struct ces_plan *plan, struct ces_finish *finish, struct ces_error *err)
 {
 	struct ces_proof proof = CES_PROOF_NONE;
+	int result;
 
 	/* with too little memory for even this it is dead already: supervising tells why */
 	if (ces_proof_begin(&finish->container, &proof, err) < 0 ||
 	    ces_container_release(&finish->container, err) < 0)
-		return has_ended(&finish->container) ? 0 : -1;
-	return ces_proof_of(plan, &finish->cgroup, &proof, err);
+		return has_ended(&finish->container) ? ces_weaken_for_watch(err) : -1;
+	result = ces_proof_of(plan, &finish->cgroup, &proof, err);
+	if (result == 0)
+		result = ces_weaken_for_watch(err);
+	return ces_proof_end(&finish->cgroup, &proof, result, err);
 }
 
 static void report_started(const struct ces_plan *plan)

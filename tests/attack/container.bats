@@ -29,6 +29,25 @@ dig='i=0; while [ $i -lt 1200 ]; do mkdir d && cd d || exit; echo patient > f; i
 	[ "$output" = "3 processes, nothing" ]
 }
 
+# KILL, SETUID, SETGID, DAC_OVERRIDE and FOWNER; helper/weaken.h says what for
+@test "the process that watches a run has five capabilities, no way to more, a filter, nothing of /etc open, and little memory" {
+	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
+		ces-client run -q $open/tools:1 sh -c 'echo up; exec sleep 599' > $lab/up 2> /dev/null 3>&- < /dev/null &
+	client=$!
+	eventually test -s $lab/up
+	h=$(pgrep -P $client -x ces-helper)
+	cat "/proc/$h/status" "/proc/$h/smaps_rollup"
+	find "/proc/$h/fd" -printf '%l\n' > $lab/fds
+	status=$(grep -E '^(CapInh|CapPrm|CapEff|CapAmb|NoNewPrivs|Seccomp):' "/proc/$h/status" | tr -d '\t')
+	pss=$(awk '/^Pss:/ { print $2 }' "/proc/$h/smaps_rollup")
+	kill -TERM "$client"
+	wait "$client" || true
+	[ "$status" = $'CapInh:0000000000000000\nCapPrm:00000000000000ea\nCapEff:00000000000000ea\nCapAmb:0000000000000000\nNoNewPrivs:1\nSeccomp:2' ]
+	no grep /etc/ $lab/fds
+	[ "$pss" -lt 1536 ]
+	no compgen -G '/home/alice/scratch_*'
+}
+
 @test "E10: a working directory in /proc/self/fd leads nowhere" {
 	for n in 3 4 5 6 7 8 9 10 12 14; do
 		status=0

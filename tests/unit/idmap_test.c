@@ -1,5 +1,5 @@
 /* Id maps: every inside id once, no host id twice, never root, never anyone else's. */
-/* links: helper/idmap.c helper/beneath.c helper/caller.c helper/cleanroom.c */
+/* links: helper/idmap.c helper/beneath.c helper/caller.c helper/cleanroom.c helper/weaken.c */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* What an unpacker reports of a layer marks directories of that layer and nothing else, however it
  * is put. */
-/* links: helper/overlay.c helper/beneath.c helper/caller.c helper/cleanroom.c helper/idmap.c */
+/* links: helper/overlay.c helper/beneath.c helper/caller.c helper/cleanroom.c helper/weaken.c helper/idmap.c */
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Promises of the place of a run's cgroup: which names are a Slurm job's. */
-/* links: helper/place.c helper/beneath.c helper/caller.c helper/cleanroom.c helper/idmap.c */
+/* links: helper/place.c helper/beneath.c helper/caller.c helper/cleanroom.c helper/weaken.c helper/idmap.c */
 #include "helper/place.h"
 
 #include <check.h>
