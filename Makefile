@@ -52,9 +52,11 @@ $(B)/libces-policy.a: $(call obj,$(POLICY))
 	rm -f $@ && $(AR) rcsD $@ $^
 
 LIBS = $(B)/libces-policy.a $(B)/libces-common.a
+# The rooms of the setuid program: helper/README.md says who is in which.
+HELPER = $(addprefix helper/,core launch watch audit store)
 $(B)/ces-client: $(call obj,$(wildcard client/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -ljson-c -lnettle
-$(B)/ces-helper: $(call obj,$(wildcard helper/*.c)) $(LIBS)
+$(B)/ces-helper: $(call obj,$(wildcard $(HELPER:%=%/*.c))) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lcap -ljson-c -lnettle
 $(B)/ces-fetch: $(call obj,$(wildcard helper/fetch/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lcurl -ljson-c -lseccomp -lnettle
@@ -185,10 +187,10 @@ $(B)/timeit: $(call obj,tests/bench/timeit.c)
 $(B)/stream: $(call obj,tests/bench/stream.c)
 	$(CC) -static-pie -o $@ $^
 
-# Everything that is linked into the setuid program, counted without blank lines and comments; common/suggest serves
-# the others alone.
+# The limits are what there is, rounded up: they only ever go down. Where they are to arrive: 3000, 7500 and 600.
 size:
-	@tests/lib/size.sh 4000 helper/*.c helper/*.h policy/*.c policy/*.h $(filter-out common/suggest.%,$(wildcard common/*.c common/*.h))
+	@tests/lib/size.sh $(V:1=-v) 14800 14800 10300 $(wildcard $(HELPER:%=%/*.[ch])) policy/*.c policy/*.h \
+		$(filter-out common/suggest.%,$(wildcard common/*.c common/*.h))
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 lint:

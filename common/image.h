@@ -39,7 +39,7 @@ struct ces_grant {
 	uint64_t size;   /* unpacked bytes */
 	uint64_t layers;
 	uint64_t pulled; /* seconds since 1970 */
-	uint64_t used;   /* last run; 0 = never. Not stored here: see helper/grants.c */
+	uint64_t used;   /* last run; 0 = never. Not stored here: see helper/store/grants.c */
 	uint64_t retain; /* seconds after the last use (or the pull) until it may go; 0 = never */
 };
 extern const struct ces_wire_schema ces_grant_schema;
@@ -61,9 +61,9 @@ struct ces_run_record {
 	char *scratch;              /* host path; NULL when it is not to be deleted */
 	uint64_t user, group;       /* inside ids that are the caller */
 	uint64_t retain_run;        /* 1: the image goes with the run */
-	struct ces_u64s gpus;       /* the device nodes it has, see helper/gpu.c */
-	struct ces_strings cgroups; /* its places in the hierarchies, as helper/place.h has them */
-	uint64_t categories;        /* SELinux's, see helper/selinux.h; 0: none */
+	struct ces_u64s gpus;       /* the device nodes it has, see helper/launch/gpu.c */
+	struct ces_strings cgroups; /* its places in the hierarchies, as helper/launch/parent.h has them */
+	uint64_t categories;        /* SELinux's, see helper/core/selinux.h; 0: none */
 	struct ces_strings layers;  /* of a pull: diff_ids that must stay in the store meanwhile */
 };
 extern const struct ces_wire_schema ces_run_record_schema;

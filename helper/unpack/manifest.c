@@ -121,7 +121,7 @@ static void offer(char *list, size_t size, const char *os, const char *architect
 }
 
 /* 1 when the entry is this machine's, 0 when it is another's. */
-static int look_at_entry(struct json_object *entry, char *offers, size_t size,
+static int check_entry(struct json_object *entry, char *offers, size_t size,
 			 struct descriptor *ret, struct ces_error *err)
 {
 	const char *os = NULL, *architecture = NULL, *variant = NULL;
@@ -164,7 +164,7 @@ static int choose(struct json_object *entries, struct ces_manifest *manifest, st
 	size_t n = json_object_array_length(entries);
 
 	for (size_t i = 0; i < n; i++) {
-		int matched = look_at_entry(json_object_array_get_idx(entries, i), offers,
+		int matched = check_entry(json_object_array_get_idx(entries, i), offers,
 					    sizeof(offers), &found, err);
 
 		if (matched < 0)

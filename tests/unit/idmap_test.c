@@ -1,11 +1,12 @@
 /* Id maps: every inside id once, no host id twice, never root, never anyone else's. */
-/* links: helper/idmap.c helper/beneath.c helper/caller.c helper/cleanroom.c helper/weaken.c */
+/* links: helper/core/idmap.c helper/core/beneath.c helper/core/caller.c */
+/* links: helper/core/cleanroom.c helper/core/weaken.c */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "helper/idmap.h"
+#include "helper/core/idmap.h"
 
 #define BASE 2000065536u
 

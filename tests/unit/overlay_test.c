@@ -1,6 +1,6 @@
 /* What an unpacker reports of a layer marks directories of that layer and nothing else, however it
  * is put. */
-/* links: helper/overlay.c helper/beneath.c helper/caller.c helper/cleanroom.c helper/weaken.c helper/idmap.c */
+/* links: helper/launch/overlay.c helper/core/beneath.c */
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "helper/overlay.h"
+#include "helper/launch/overlay.h"
 
 /* base/fs is the layer; base/outside is what a report must not reach. */
 static char base[64];

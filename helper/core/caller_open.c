@@ -1,0 +1,173 @@
+/* The caller's paths, opened with the caller's rights. Must not open anything of his as root but
+ * what his own containers gave away. */
+#include "helper/core/caller_open.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "helper/core/beneath.h"
+
+/* Magic numbers of statfs(2): places where project data, homes and outputs live. Not here: FUSE,
+ * which the caller can serve himself and let hang or lie; proc, sysfs, cgroup and the like. */
+static const unsigned data_file_systems[] = {
+    0xef53 /* ext */,        0x58465342 /* xfs */,      0x9123683e /* btrfs */,
+    0x01021994 /* tmpfs */,  0x6969 /* nfs */,          0x19830326 /* beegfs */,
+    0x0bd00bd0 /* lustre */, 0x47504653 /* gpfs */,     0x00c36400 /* ceph */,
+    0xff534d42 /* cifs */,   0xfe534d42 /* smb2 */,     0x2fc12fc1 /* zfs */,
+    0xf2f52010 /* f2fs */,   0xca451a4e /* bcachefs */, 0x794c7630 /* overlay */,
+};
+
+static int check_file_system(int fd, const char *path, struct ces_error *err)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return ces_error_errno(err, CES_E_HOST, "%s", path);
+	for (size_t i = 0; i < CES_COUNT(data_file_systems); i++)
+		if ((unsigned)fs.f_type == data_file_systems[i])
+			return 0;
+	return ces_error_set(err, CES_E_HOST,
+			     "%s is on a kind of file system (0x%x) that CES does not use", path,
+			     (unsigned)fs.f_type);
+}
+
+/* O_RDONLY, not O_PATH: an O_PATH open does not check the permission of the last component. */
+static int open_directory(const char *path, bool create)
+{
+	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CES_CLEANUP_FD int parent = -1;
+	const char *name = strrchr(path, '/');
+	char upper[1024];
+	int fd;
+
+	if (root < 0)
+		return -1;
+	fd = ces_beneath_open(root, path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd >= 0 || !create || errno != ENOENT || name == NULL || name == path ||
+	    (size_t)(name - path) >= sizeof(upper))
+		return fd;
+	memcpy(upper, path, (size_t)(name - path));
+	upper[name - path] = '\0';
+	parent = ces_beneath_open(root, upper, O_RDONLY | O_DIRECTORY, 0);
+	if (parent < 0 || (mkdirat(parent, name + 1, 0700) < 0 && errno != EEXIST))
+		return -1;
+	return ces_beneath_open(parent, name + 1, O_RDONLY | O_DIRECTORY, 0);
+}
+
+/* What to say of a path that did not open, by errno; fd is what did. */
+static int opened(const char *path, int fd, int *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int own = fd;
+
+	if (fd < 0 && (errno == ELOOP || errno == EXDEV))
+		return ces_error_set(
+		    err, CES_E_HOST,
+		    "%s: a part of this path is a symbolic link, which CES does not follow", path);
+	/* the same words for what is absent and what is forbidden: the answer is no oracle */
+	if (fd < 0 && (errno == ENOENT || errno == EACCES || errno == ENOTDIR))
+		return ces_error_set(err, CES_E_NOTFOUND, "%s does not exist or is not open to you",
+				     path);
+	if (fd < 0)
+		return ces_error_errno(err, CES_E_HOST, "%s", path);
+	if (check_file_system(fd, path, err) < 0)
+		return -1;
+	*ret = ces_steal_fd(&own);
+	return 0;
+}
+
+int ces_caller_open(const struct ces_caller *caller, const char *path, bool create, int *ret,
+		    struct ces_error *err)
+{
+	int fd, saved;
+
+	ces_caller_enter(caller);
+	fd = open_directory(path, create);
+	saved = errno;
+	ces_caller_leave();
+	errno = saved;
+	return opened(path, fd, ret, err);
+}
+
+/* With root's rights, but only the directory that stands at the end of a way that the caller may
+ * go, and only if it is his by the map. Nothing can come between check and use: the fd holds the
+ * directory, and whoever could change its owner (root, or the caller's own containers) cannot give
+ * it ids of anybody else's. */
+static int open_given(const struct ces_idmap *map, int path_fd)
+{
+	struct stat st;
+
+	if (fstat(path_fd, &st) < 0)
+		return -1;
+	if (!S_ISDIR(st.st_mode) || !ces_idmap_holds(map, st.st_uid, st.st_gid)) {
+		errno = EACCES;
+		return -1;
+	}
+	return openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int ces_caller_open_bind(const struct ces_caller *caller, const struct ces_idmap *map,
+			 const char *path, bool *ret_file, int *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CES_CLEANUP_FD int way = -1;
+	struct stat st;
+	int fd, saved;
+
+	ces_caller_enter(caller);
+	/* not blocking: it may be a FIFO, which nobody will open at the other end */
+	fd = ces_beneath_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	saved = errno;
+	if (fd < 0 && saved == EACCES)
+		way = ces_beneath_open(root, path, O_PATH, 0);
+	ces_caller_leave();
+	errno = saved;
+	if (way >= 0)
+		fd = open_given(map, way);
+	if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
+		close(fd);
+		return ces_error_set(err, CES_E_NOTFOUND,
+				     "%s is neither a directory nor an ordinary file", path);
+	}
+	if (opened(path, fd, ret, err) < 0)
+		return -1;
+	*ret_file = S_ISREG(st.st_mode);
+	return 0;
+}
+
+int ces_caller_open_common(const struct ces_caller *caller, int dirfd, const char *name, int *ret,
+			   struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = -1;
+	int saved;
+
+	ces_caller_enter(caller);
+	if (mkdirat(dirfd, name, 0700) == 0 || errno == EEXIST)
+		fd = ces_beneath_open(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
+	if (fd >= 0 && fchmod(fd, 01777) < 0)
+		ces_cleanup_close(&fd);
+	saved = errno;
+	ces_caller_leave();
+	errno = saved;
+	if (fd < 0)
+		return ces_error_errno(err, CES_E_HOST, "making %s", name);
+	*ret = ces_steal_fd(&fd);
+	return 0;
+}
+
+int ces_caller_open_parent(const struct ces_caller *caller, const char *path, int *ret,
+			   struct ces_error *err)
+{
+	const char *slash = strrchr(path, '/');
+	char upper[1100];
+
+	if (slash == NULL || slash == path || (size_t)(slash - path) >= sizeof(upper))
+		return ces_error_set(err, CES_E_POLICY, "%s has no parent", path);
+	memcpy(upper, path, (size_t)(slash - path));
+	upper[slash - path] = '\0';
+	return ces_caller_open(caller, upper, false, ret, err);
+}

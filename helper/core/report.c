@@ -1,0 +1,38 @@
+/* Events to the client. Must not carry anything that the caller may not know: errors are CES's own
+ * texts. */
+#include "helper/core/report.h"
+
+#include "common/io.h"
+#include "helper/core/cleanroom.h"
+
+void ces_report_send(const struct ces_wire_schema *schema, const void *event, bool matters)
+{
+	/* a client that let one event that matters time out gets no more: it is not waited for
+	 * again and again, and what it gets is never a frame with a hole */
+	static bool given_up;
+	struct ces_error ignored;
+
+	if (!given_up && ces_wire_send(CES_FD_EVENT, schema, event,
+				       ces_now_ms() + (matters ? 10000 : 0), &ignored) < 0)
+		given_up = matters;
+}
+
+void ces_report_error(const struct ces_error *err, const char *contact)
+{
+	struct ces_error copy = *err;
+	struct ces_event_error event = {.code = err->code, .text = copy.text};
+
+	if (copy.rule[0] != '\0')
+		event.rule = copy.rule;
+	if (contact != NULL)
+		event.contact = (char *)(uintptr_t)contact;
+	ces_report_send(&ces_event_error_schema, &event, true);
+}
+
+void ces_report_text(void *unused, const char *text)
+{
+	struct ces_event_text event = {.text = (char *)(uintptr_t)text};
+
+	(void)unused;
+	ces_report_send(&ces_event_text_schema, &event, true);
+}

@@ -1,0 +1,19 @@
+/* What the helper tells the client, on fd 4. */
+#ifndef CES_HELPER_CORE_REPORT_H
+#define CES_HELPER_CORE_REPORT_H
+
+#include <stdbool.h>
+
+#include "common/request.h"
+
+/* Sends one event. An event that matters waits up to ten seconds for a client that is slow to read;
+ * others are dropped when the pipe is full. A client that is gone is no error: the work itself
+ * decides what follows. */
+void ces_report_send(const struct ces_wire_schema *schema, const void *event, bool matters);
+
+void ces_report_error(const struct ces_error *err, const char *contact);
+
+/* One line of an explanation; the shape ces_decision_explain wants. */
+void ces_report_text(void *unused, const char *text);
+
+#endif

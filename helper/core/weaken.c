@@ -1,0 +1,186 @@
+/* Giving up capabilities and system calls. Must not give up less where something fails: each error
+ * is the end of the request.
+ *
+ * Who controls what: nobody but this file; there is no input. Why it is worth it: the process that
+ * watches a run lives as long as the run, reads what its client and the container's ports send, and
+ * is root. Whoever gets hold of it can then end runs and work on files as root, but loads no
+ * module, mounts nothing, traces nobody, opens no socket and executes no program. */
+#include "helper/core/weaken.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stddef.h>
+#include <sys/capability.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+
+static const cap_value_t set_up[] = {
+    CAP_SYS_ADMIN,       /* mounts, namespaces, the device program, the image's marks */
+    CAP_SETUID,          /* the caller's rights, the workers' users, the id maps */
+    CAP_SETGID,          /* the same */
+    CAP_SETPCAP,         /* to take capabilities from what the runtime inherits */
+    CAP_DAC_OVERRIDE,    /* cgroups and layers, which have many owners */
+    CAP_DAC_READ_SEARCH, /* the same */
+    CAP_CHOWN,           /* staging, the container's own directories */
+    CAP_FOWNER,          /* the same */
+    CAP_FSETID,          /* the overlay's work, see helper/launch/overlay.c */
+    CAP_MKNOD,           /* the nodes of the container's /dev */
+    CAP_KILL,            /* workers, relays and containers, which have other users */
+    CAP_SYS_PTRACE,      /* to hold a container and to read what the kernel says of it */
+    CAP_SYS_RESOURCE,    /* to lift the caller's limits */
+    CAP_SYS_NICE,        /* to reset the caller's scheduling */
+    CAP_SYS_CHROOT,      /* entering a mount namespace, setns(2) */
+};
+
+static const cap_value_t watch[] = {
+    CAP_KILL,         /* the run's processes and its relays */
+    CAP_SETUID,       /* to remove a run's directory with the caller's rights */
+    CAP_SETGID,       /* the same */
+    CAP_DAC_OVERRIDE, /* a cgroup of the caller's session; layers of an image that goes */
+    CAP_FOWNER,       /* what has the sticky bit among these */
+};
+
+static int keep_only(const cap_value_t *kept, int n, struct ces_error *err)
+{
+	static const cap_flag_t sets[] = {CAP_EFFECTIVE, CAP_PERMITTED};
+	cap_t had = cap_get_proc(), has = cap_init();
+	cap_flag_value_t value;
+	int result = had == NULL || has == NULL ? -1 : 0;
+
+	for (int i = 0; i < n; i++)
+		for (size_t k = 0; k < CES_COUNT(sets) && result == 0; k++) {
+			result = cap_get_flag(had, kept[i], sets[k], &value);
+			if (result == 0)
+				result = cap_set_flag(has, sets[k], 1, &kept[i], value);
+		}
+	if (result == 0)
+		result = cap_set_proc(has);
+	if (result < 0)
+		(void)ces_error_errno(err, CES_E_HOST, "giving up capabilities");
+	cap_free(had);
+	cap_free(has);
+	return result;
+}
+
+int ces_weaken_for_set_up(struct ces_error *err)
+{
+	return keep_only(set_up, CES_COUNT(set_up), err);
+}
+
+/* Files, pipes and time; ending processes and the ones that clean up (a child in the run's user
+ * namespace, with the ids of one user of it). clone3 keeps its flags where a filter cannot look;
+ * what it could make, a user namespace, gives nothing without mount(2) and its like. Any other call
+ * answers EPERM. */
+static const unsigned allowed[] = {
+    /* clang-format off */
+    SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_close, SYS_close_range,
+    SYS_lseek, SYS_dup, SYS_dup2, SYS_dup3, SYS_fcntl, SYS_flock, SYS_fsync, SYS_fdatasync, SYS_ftruncate,
+    SYS_fallocate, SYS_poll, SYS_ppoll, SYS_pipe2, SYS_signalfd4, SYS_sendto, SYS_recvfrom, SYS_recvmsg,
+    SYS_open, SYS_openat, SYS_openat2, SYS_stat, SYS_lstat, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_statfs,
+    SYS_fstatfs, SYS_access, SYS_faccessat2, SYS_readlink, SYS_readlinkat, SYS_getdents64,
+    SYS_mkdir, SYS_mkdirat, SYS_rmdir, SYS_unlink, SYS_unlinkat, SYS_rename, SYS_renameat, SYS_renameat2,
+    SYS_linkat, SYS_fchmod, SYS_fchmodat, SYS_fchown, SYS_fchownat, SYS_utimensat,
+    SYS_wait4, SYS_waitid, SYS_pidfd_send_signal, SYS_kill, SYS_clone3, SYS_setns,
+    SYS_setuid, SYS_setresuid, SYS_setresgid, SYS_setgroups, SYS_setfsuid, SYS_setfsgid, SYS_capget,
+    SYS_capset, SYS_prctl, SYS_getpid, SYS_gettid, SYS_getppid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid,
+    SYS_getresuid, SYS_getresgid, SYS_getgroups, SYS_umask,
+    SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_futex, SYS_set_robust_list,
+    SYS_rseq, SYS_set_tid_address, SYS_getrandom, SYS_sched_yield, SYS_prlimit64, SYS_getrlimit,
+    SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigtimedwait, SYS_rt_sigreturn, SYS_alarm, SYS_setitimer,
+    SYS_nanosleep, SYS_clock_nanosleep, SYS_clock_gettime, SYS_gettimeofday, SYS_time, SYS_restart_syscall,
+    SYS_exit, SYS_exit_group,
+    /* clang-format on */
+};
+
+#if defined(__x86_64__)
+#define ARCHITECTURE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCHITECTURE AUDIT_ARCH_AARCH64
+#endif
+
+#define NAMESPACES                                                                                 \
+	(CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | \
+	 CLONE_NEWCGROUP)
+#define DENY (SECCOMP_RET_ERRNO | EPERM)
+
+struct program {
+	struct sock_filter code[2 * CES_COUNT(allowed) + 40];
+	unsigned short n;
+};
+
+static void add(struct program *program, unsigned short code, unsigned k, unsigned char yes,
+		unsigned char no)
+{
+	program->code[program->n++] = (struct sock_filter)BPF_JUMP(code, k, yes, no);
+}
+
+static void add_load(struct program *program, size_t offset)
+{
+	add(program, BPF_LD | BPF_W | BPF_ABS, (unsigned)offset, 0, 0);
+}
+
+static void add_return_if(struct program *program, unsigned value, unsigned action)
+{
+	add(program, BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
+	add(program, BPF_RET | BPF_K, action, 0, 0);
+}
+
+/* number, when none of these bits is set in the lower half of an argument */
+static void add_without(struct program *program, unsigned number, size_t argument, unsigned bits)
+{
+	add(program, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4);
+	add_load(program, offsetof(struct seccomp_data, args) + argument * sizeof(__u64));
+	add(program, BPF_JMP | BPF_JSET | BPF_K, bits, 1, 0);
+	add(program, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+	add(program, BPF_RET | BPF_K, DENY, 0, 0);
+}
+
+/* ptrace, to let go of what was traced to hold it */
+static void add_ptrace(struct program *program)
+{
+	static const unsigned requests[] = {PTRACE_DETACH, PTRACE_INTERRUPT, PTRACE_GETEVENTMSG};
+
+	add(program, BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 2 + 2 * CES_COUNT(requests));
+	add_load(program, offsetof(struct seccomp_data, args));
+	for (size_t i = 0; i < CES_COUNT(requests); i++)
+		add_return_if(program, requests[i], SECCOMP_RET_ALLOW);
+	add(program, BPF_RET | BPF_K, DENY, 0, 0);
+}
+
+static int load_filter(void)
+{
+	struct program program = {.n = 0};
+	struct sock_fprog loaded;
+
+	add_load(&program, offsetof(struct seccomp_data, arch));
+	add(&program, BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0);
+	add(&program, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
+	add_load(&program, offsetof(struct seccomp_data, nr));
+	for (size_t i = 0; i < CES_COUNT(allowed); i++)
+		add_return_if(&program, allowed[i], SECCOMP_RET_ALLOW);
+	add_without(&program, SYS_mmap, 2, PROT_EXEC);
+	add_without(&program, SYS_mprotect, 2, PROT_EXEC);
+	add_without(&program, SYS_clone, 0, NAMESPACES);
+	add_ptrace(&program);
+	add(&program, BPF_RET | BPF_K, DENY, 0, 0);
+	loaded = (struct sock_fprog){program.n, program.code};
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+			    &loaded);
+}
+
+int ces_weaken_for_watch(struct ces_error *err)
+{
+	if (keep_only(watch, CES_COUNT(watch), err) < 0)
+		return -1;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || load_filter() < 0)
+		return ces_error_errno(err, CES_E_HOST, "the filter of the watching process");
+	return 0;
+}

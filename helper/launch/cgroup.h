@@ -1,0 +1,89 @@
+/* The cgroup of a run: ces/<uid>/<run> at its place in each hierarchy (helper/launch/parent.h),
+ * made and removed here; the user's carries what all of one user's runs may take together. On a
+ * unified host (cgroup v2) there is one hierarchy; on a hybrid one v2 holds and kills the processes
+ * and carries the device program, and v1 limits what v2 has no controllers for. Source:
+ * Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/. */
+#ifndef CES_HELPER_LAUNCH_CGROUP_H
+#define CES_HELPER_LAUNCH_CGROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/error.h"
+#include "common/image.h"
+#include "helper/launch/parent.h"
+
+#define CES_CGROUP_V1 (CES_HIERARCHIES - 1) /* memory, cpu, pids */
+
+struct ces_cgroup {
+	int root;                   /* of v2 */
+	int v2;                     /* directory of the run in v2 */
+	int v1_root[CES_CGROUP_V1]; /* -1: not a v1 controller here */
+	int v1[CES_CGROUP_V1];
+	struct ces_parent place;
+	char name[48];         /* "ces/<uid>/<run>" */
+	uint64_t user_refused; /* forks, at the total of all the user's runs, before this one */
+	bool left;             /* see ces_cgroup_leave_session */
+};
+
+#define CES_CGROUP_NONE                                                                            \
+	{                                                                                          \
+		.root = -1, .v2 = -1, .v1_root = {-1, -1, -1}, .v1 = {-1, -1, -1},                 \
+	}
+
+/* Finds the place of a new run and makes nothing: its record names the place first, so that whoever
+ * clears it after a crash knows where to look. */
+int ces_cgroup_find(const struct ces_policy *policy, uid_t uid, const char *run,
+		    struct ces_cgroup *ret, struct ces_error *err);
+
+/* The places, for the run's record (ces_run_record.cgroups); v has room for CES_HIERARCHIES. */
+void ces_cgroup_record(const struct ces_cgroup *cgroup, char *v[], struct ces_strings *ret);
+
+/* Makes the cgroup and sets its limits, and those of all of the user's runs together (0: none).
+ * Refuses a host on which a limit would not hold. */
+int ces_cgroup_make(struct ces_cgroup *cgroup, const struct ces_policy_limits *limits,
+		    const struct ces_policy_limits *user, struct ces_error *err);
+
+/* For a detached run: takes this process out of the cgroup of a login session, so that the end of
+ * the session does not end it. Elsewhere it stays where it is. */
+int ces_cgroup_leave_session(struct ces_cgroup *cgroup, struct ces_error *err);
+
+/* Puts the calling process, born in v2, into the v1 hierarchies too. It writes "0" for itself into
+ * `tasks`: for that the kernel does not take the lock under which every fork on the machine waits
+ * (kernel/cgroup/cgroup.c, cgroup_procs_write_start); moving it from outside would cost
+ * milliseconds. 0, or -1 with errno. */
+int ces_cgroup_join(const struct ces_cgroup *cgroup);
+
+/* Is a process in it, in every hierarchy that the run has? text: its /proc/PID/cgroup. */
+bool ces_cgroup_holds(const struct ces_cgroup *cgroup, const char *text);
+
+/* Ends every process in it. */
+void ces_cgroup_kill(const struct ces_cgroup *cgroup);
+
+/* Whose limit was met. */
+enum ces_cgroup_whose {
+	CES_CGROUP_RUN,
+	CES_CGROUP_USER, /* of all of the user's runs together */
+	CES_CGROUP_JOB,  /* of the batch job around them */
+	CES_CGROUP_HOST,
+};
+
+struct ces_cgroup_usage {
+	uint64_t peak_memory; /* bytes; 0 = unknown */
+	uint64_t cpu_us;
+	bool out_of_memory; /* the kernel killed something in it at a limit */
+	enum ces_cgroup_whose memory;
+	bool out_of_processes; /* a fork in it failed at a limit */
+	enum ces_cgroup_whose processes;
+};
+void ces_cgroup_read(const struct ces_cgroup *cgroup, const struct ces_policy_limits *limits,
+		     struct ces_cgroup_usage *ret);
+
+/* Removes it (its processes are gone), and its parents when they are empty, up to the place. */
+void ces_cgroup_remove(struct ces_cgroup *cgroup);
+
+/* For a run that died: kills and removes what is left of it. */
+void ces_cgroup_clear(const struct ces_run_record *record);
+
+#endif

@@ -1,0 +1,302 @@
+/* A driver's files in the container. Must not follow a symbolic link, on the host or in what it
+ * makes, nor run what a specification says to run: of hooks only the links are made that they
+ * would make.
+ *
+ * Who controls what: the specifications and the files are root's; the image and the caller nothing:
+ * the tree is CES's own, and the top layer is filled before the container exists. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "helper/core/beneath.h"
+#include "helper/core/mounts.h"
+#include "helper/launch/gpu.h"
+#include "policy/template.h"
+
+enum place { PLACE_REFUSED, PLACE_LEFT_OUT, PLACE_LIBRARY, PLACE_LINKED };
+
+struct where {
+	int host; /* "/" */
+	int tree; /* what the container sees as CES_GPU_DIR */
+	int top;  /* the layer above the image's */
+	uid_t uid;
+	gid_t gid; /* container root */
+};
+
+static bool within_any(const char *path, const char *const *dirs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ces_path_within(path, dirs[i]))
+			return true;
+	return false;
+}
+
+static bool is_library(const char *path)
+{
+	return strstr(strrchr(path, '/'), ".so") != NULL;
+}
+
+/* Left out: sockets of services that several users share (persistence, MPS, fabric manager), and
+ * what only the kernel reads. */
+static enum place place_of(const char *path)
+{
+	static const char *const out[] = {"/run", "/var/run", "/tmp", "/lib/firmware", "/dev/dri"};
+	static const char *const good[] = {"/etc/nvidia", "/etc/vulkan", "/etc/OpenCL",
+					   "/etc/glvnd"};
+
+	if (!ces_path_valid(path))
+		return PLACE_REFUSED;
+	if (within_any(path, out, CES_COUNT(out)))
+		return PLACE_LEFT_OUT;
+	/* nothing that would hide a whole /usr/bin */
+	if (!within_any(path, good, CES_COUNT(good)) &&
+	    (!ces_path_within(path, "/usr") || strlen(path) < 6 || strchr(path + 5, '/') == NULL ||
+	     ces_path_within(path, CES_GPU_DIR)))
+		return PLACE_REFUSED;
+	return is_library(path) ? PLACE_LIBRARY : PLACE_LINKED;
+}
+
+static int refuse(struct ces_error *err, const char *path, const char *why)
+{
+	return ces_error_set(err, CES_E_HOST, "%s, a file of the GPU's driver: %s", path, why);
+}
+
+/* Most of a driver's files lie in one or two directories, which the first of them made. */
+static int open_above(int base, const char *path)
+{
+	char above[CES_PATH_TEXT + sizeof(CES_GPU_DIR)];
+
+	(void)snprintf(above, sizeof(above), "%.*s", (int)(strrchr(path, '/') - path), path + 1);
+	return ces_beneath_open(base, above, O_RDONLY | O_DIRECTORY, 0);
+}
+
+/* Makes the directories above path's last component, each in the one before. */
+static int make_above(int base, const char *path, uid_t uid, gid_t gid, int *ret,
+		      struct ces_error *err)
+{
+	CES_CLEANUP_FD int at = -1;
+	const char *slash;
+
+	*ret = open_above(base, path);
+	if (*ret >= 0)
+		return 0;
+	at = ces_beneath_open(base, ".", O_RDONLY | O_DIRECTORY, 0);
+	for (path++; at >= 0 && (slash = strchr(path, '/')) != NULL; path = slash + 1) {
+		char name[256];
+		int next;
+		bool made;
+
+		if ((size_t)(slash - path) >= sizeof(name))
+			return refuse(err, path, "a name is too long");
+		(void)snprintf(name, sizeof(name), "%.*s", (int)(slash - path), path);
+		made = mkdirat(at, name, 0755) == 0;
+		next = ces_beneath_open(at, name, O_RDONLY | O_DIRECTORY, 0);
+		close(at);
+		at = next;
+		if (made && at >= 0 && (fchown(at, uid, gid) < 0 || fchmod(at, 0755) < 0))
+			break;
+	}
+	if (at < 0 || strchr(path, '/') != NULL)
+		return ces_error_errno(err, CES_E_HOST, "a place for %s", path);
+	*ret = ces_steal_fd(&at);
+	return 0;
+}
+
+/* The directory for a file in the tree; and its link in the top layer, where it needs one. What is
+ * there already (a mount of the caller's own) stays. */
+static int make_place(const struct where *where, const char *path, enum place place, int *ret,
+		      struct ces_error *err)
+{
+	const char *name = strrchr(path, '/') + 1;
+	CES_CLEANUP_FD int top = -1;
+	char text[CES_PATH_TEXT + sizeof(CES_GPU_DIR)];
+
+	if (make_above(where->tree, path, 0, 0, ret, err) < 0)
+		return -1;
+	if (place == PLACE_LIBRARY)
+		return 0;
+	(void)snprintf(text, sizeof(text), CES_GPU_DIR "%s", path);
+	if (make_above(where->top, path, where->uid, where->gid, &top, err) < 0 ||
+	    (symlinkat(text, top, name) < 0 && errno != EEXIST)) {
+		ces_cleanup_close(ret);
+		return refuse(err, path, "no place for it in the container");
+	}
+	return 0;
+}
+
+/* ldconfig's link from a library's plain name to its file ("libcuda.so.1"), as the host has it: the
+ * image's ldconfig is not run, and libraries are asked for by these names. */
+static void link_plain_name(const struct where *where, const struct ces_cdi_mount *mount, int dir)
+{
+	const char *file = strrchr(mount->host_path, '/') + 1, *end = strstr(file, ".so.");
+	CES_CLEANUP_FD int beside = -1;
+	char path[CES_PATH_TEXT];
+
+	(void)snprintf(path, sizeof(path), "%.*s", (int)(file - mount->host_path),
+		       mount->host_path);
+	beside = ces_beneath_open(where->host, path, O_PATH | O_DIRECTORY, 0);
+	for (unsigned i = 0; end != NULL && beside >= 0 && i < 10; i++) {
+		char name[256], text[256];
+		ssize_t n;
+
+		(void)snprintf(name, sizeof(name), "%.*s.so.%u", (int)(end - file), file, i);
+		n = readlinkat(beside, name, text, sizeof(text));
+		if (n == (ssize_t)strlen(file) && memcmp(text, file, (size_t)n) == 0) {
+			/* what has this name already stays */
+			(void)!symlinkat(strrchr(mount->container_path, '/') + 1, dir, name);
+			return;
+		}
+	}
+}
+
+static int open_file(const struct where *where, const char *path, int *ret, struct stat *ret_st,
+		     struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = ces_beneath_open(where->host, path, O_PATH, 0);
+
+	if (fd < 0 && (errno == ELOOP || errno == EXDEV))
+		return refuse(err, path, "it is, or is reached by, a symbolic link");
+	if (fd < 0 || fstat(fd, ret_st) < 0)
+		return ces_error_errno(err, CES_E_HOST, "%s, a file of the GPU's driver", path);
+	*ret = ces_steal_fd(&fd);
+	return 0;
+}
+
+/* What the file or directory is mounted on. */
+static int make_point(int dir, const char *name, bool directory)
+{
+	CES_CLEANUP_FD int point = -1;
+
+	if (directory)
+		return mkdirat(dir, name, 0755);
+	point = ces_beneath_open(dir, name, O_WRONLY | O_CREAT | O_EXCL, 0444);
+	return point < 0 ? -1 : 0;
+}
+
+static int mount_file(const struct where *where, const struct ces_cdi_mount *mount,
+		      struct ces_error *err)
+{
+	const char *name = strrchr(mount->container_path, '/') + 1;
+	enum place place = place_of(mount->container_path);
+	CES_CLEANUP_FD int file = -1;
+	CES_CLEANUP_FD int dir = -1;
+	CES_CLEANUP_FD int clone = -1;
+	struct stat st;
+
+	if (place == PLACE_LEFT_OUT)
+		return 0;
+	if (place == PLACE_REFUSED)
+		return refuse(err, mount->container_path,
+			      "CES does not put anything there in a container");
+	if (open_file(where, mount->host_path, &file, &st, err) < 0)
+		return -1;
+	if (S_ISSOCK(st.st_mode))
+		return 0;
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return refuse(err, mount->host_path, "neither a file nor a directory");
+	if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return refuse(err, mount->host_path, "not root's alone to write");
+	if (make_place(where, mount->container_path, place, &dir, err) < 0)
+		return -1;
+	if (make_point(dir, name, S_ISDIR(st.st_mode)) < 0)
+		return errno == EEXIST ? 0
+				       : ces_error_errno(err, CES_E_HOST, "a place for %s", name);
+	if (ces_mount_clone(file, true, -1, &clone, err) < 0 ||
+	    ces_mount_attach(clone, dir, name, err) < 0)
+		return -1;
+	if (place == PLACE_LIBRARY && S_ISREG(st.st_mode))
+		link_plain_name(where, mount, dir);
+	return 0;
+}
+
+/* "target::link"; the target is text, which only the container will follow, below its own root. */
+static int make_link(const struct where *where, const char *text, struct ces_error *err)
+{
+	const char *colons = strstr(text, "::"), *link = colons == NULL ? "" : colons + 2;
+	CES_CLEANUP_FD int dir = -1;
+	enum place place = place_of(link);
+	char target[256];
+
+	if (place == PLACE_LEFT_OUT)
+		return 0;
+	if (place == PLACE_REFUSED || colons == text || (size_t)(colons - text) >= sizeof(target))
+		return refuse(err, text, "not a link that CES makes");
+	(void)snprintf(target, sizeof(target), "%.*s", (int)(colons - text), text);
+	if (make_place(where, link, place, &dir, err) < 0)
+		return -1;
+	if (symlinkat(target, dir, strrchr(link, '/') + 1) < 0 && errno != EEXIST)
+		return ces_error_errno(err, CES_E_HOST, "making the link %s", link);
+	return 0;
+}
+
+static int apply(const struct where *where, const struct ces_cdi_edits *edits,
+		 struct ces_error *err)
+{
+	for (size_t i = 0; i < edits->n_mounts; i++)
+		if (mount_file(where, &edits->mounts[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < edits->n_hooks; i++) {
+		const char *link;
+
+		for (size_t j = 0; (link = ces_cdi_link(&edits->hooks[i], j)) != NULL; j++)
+			if (make_link(where, link, err) < 0)
+				return -1;
+	}
+	return 0;
+}
+
+int ces_gpu_files(const struct ces_gpus *gpus, int root, const struct ces_idmap *map,
+		  struct ces_error *err)
+{
+	CES_CLEANUP_FD int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CES_CLEANUP_FD int top = ces_beneath_open(root, "t", O_RDONLY | O_DIRECTORY, 0);
+	CES_CLEANUP_FD int tree = -1;
+	CES_CLEANUP_FD int point = -1;
+	struct where where = {.host = host,
+			      .top = top,
+			      .uid = ces_idmap_host_uid(map, 0),
+			      .gid = ces_idmap_host_gid(map, 0)};
+
+	if (gpus->n_names == 0)
+		return 0;
+	if (mkdirat(root, "g", 0755) < 0 || host < 0 || top < 0 ||
+	    (where.tree = tree = ces_beneath_open(root, "g", O_RDONLY | O_DIRECTORY, 0)) < 0 ||
+	    fchmod(tree, 0755) < 0)
+		return ces_error_errno(err, CES_E_HOST, "the directory of the GPU's driver");
+	if (make_above(top, CES_GPU_DIR "/.", where.uid, where.gid, &point, err) < 0)
+		return -1;
+	for (size_t i = 0; i < gpus->n_edits; i++)
+		if (apply(&where, gpus->edits[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static void add_directory(const char *path, char *buffer, size_t size)
+{
+	char dir[CES_PATH_TEXT + sizeof(CES_GPU_DIR)];
+	size_t used = strlen(buffer), length;
+
+	length = (size_t)snprintf(dir, sizeof(dir), "%s" CES_GPU_DIR "%.*s", used > 0 ? ":" : "",
+				  (int)(strrchr(path, '/') - path), path);
+	for (const char *at = buffer; (at = strstr(at, dir + (used > 0))) != NULL; at++)
+		if (strchr(":", at[length - (used > 0)]) != NULL)
+			return; /* it is in the list; strchr finds the NUL as well */
+	if (used + length < size)
+		memcpy(buffer + used, dir, length + 1);
+}
+
+void ces_gpu_library_path(const struct ces_gpus *gpus, char *buffer, size_t size)
+{
+	buffer[0] = '\0';
+	for (size_t i = 0; i < gpus->n_edits; i++)
+		for (size_t j = 0; j < gpus->edits[i]->n_mounts; j++) {
+			const char *path = gpus->edits[i]->mounts[j].container_path;
+
+			if (place_of(path) == PLACE_LIBRARY)
+				add_directory(path, buffer, size);
+		}
+}

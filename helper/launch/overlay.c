@@ -1,0 +1,93 @@
+/* Mounting the overlay with no more power than it needs: the kernel keeps the credentials of who
+ * mounts it and works on upper and lower files with those, after it has checked the rights of the
+ * process that asked. Must not be given a path that is not CES's own. */
+#include "helper/launch/overlay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/capability.h>
+#include <sys/mount.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "helper/core/beneath.h"
+
+#define OPAQUE       "trusted.overlay.opaque"
+#define OPTIONS_SIZE 4096 /* mount(2): one page */
+
+int ces_overlay_mark(int fs, const struct ces_strings *paths, struct ces_error *err)
+{
+	for (size_t i = 0; i < paths->n; i++) {
+		CES_CLEANUP_FD int fd =
+		    ces_beneath_open(fs, paths->v[i], O_RDONLY | O_DIRECTORY, 0);
+
+		if (fd < 0 || fsetxattr(fd, OPAQUE, "y", 1, 0) < 0)
+			return ces_error_errno(err, CES_E_HOST, "marking a directory of a layer");
+	}
+	return 0;
+}
+
+bool ces_overlay_is_bottom(int layer)
+{
+	char mark;
+
+	return fgetxattr(layer, OPAQUE, &mark, 1) == 1 && mark == 'y';
+}
+
+/* What the overlay may do on behalf of whoever is in the container, long after. Not CAP_MKNOD: a
+ * whiteout needs none (fs/namei.c, vfs_mknod), and no device is ever made through it. */
+static const cap_value_t kept[] = {
+    CAP_SYS_ADMIN,    /* to mount; to write its marks, trusted.* */
+    CAP_DAC_OVERRIDE, /* to work in directories of the container's many ids */
+    CAP_CHOWN,        /* a file copied up keeps its owner, */
+    CAP_FOWNER,       /* its mode and its times */
+    CAP_FSETID,       /* (also where the owner's group is another) */
+};
+
+static int mount_with_few(const char *target, const char *options)
+{
+	cap_t before = cap_get_proc(), few = before == NULL ? NULL : cap_dup(before);
+	int result = -1, saved;
+
+	if (few != NULL && cap_clear_flag(few, CAP_EFFECTIVE) == 0 &&
+	    cap_set_flag(few, CAP_EFFECTIVE, CES_COUNT(kept), kept, CAP_SET) == 0 &&
+	    cap_set_proc(few) == 0) {
+		result = mount("overlay", target, "overlay", MS_NODEV | MS_NOSUID, options);
+		saved = errno;
+		if (cap_set_proc(before) < 0)
+			result = -1;
+		else
+			errno = saved;
+	}
+	saved = errno;
+	cap_free(few);
+	cap_free(before);
+	errno = saved;
+	return result;
+}
+
+/* A site's module parameters turn nothing on: no file of a layer is ever a redirect to another, or
+ * data without its metadata. */
+int ces_overlay_mount(const char *root, const char *context, size_t lowest, size_t n,
+		      struct ces_error *err)
+{
+	char options[OPTIONS_SIZE], target[64];
+	/* in quotes, for the comma between the categories */
+	int used = snprintf(options, sizeof(options),
+			    "%s%s%sredirect_dir=nofollow,metacopy=off,index=off,"
+			    "upperdir=%s/u/u,workdir=%s/u/w,lowerdir=%s/t",
+			    *context != '\0' ? "context=\"" : "", context,
+			    *context != '\0' ? "\"," : "", root, root, root);
+
+	/* the manifest lists the lowest layer first, overlay wants the highest first */
+	for (size_t i = n; i > lowest && (size_t)used < sizeof(options); i--)
+		used += snprintf(options + used, sizeof(options) - (size_t)used, ":%s/l/%zu", root,
+				 i - 1);
+	(void)snprintf(target, sizeof(target), "%s/m", root);
+	errno = E2BIG;
+	if ((size_t)used >= sizeof(options) || mount_with_few(target, options) < 0)
+		return ces_error_errno(err, CES_E_HOST, "mounting the overlay");
+	return 0;
+}

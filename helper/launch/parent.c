@@ -1,0 +1,209 @@
+/* The place of a run's cgroup. Must not take a word from the caller (SLURM_JOB_ID and the like are
+ * his to set), and makes nothing. */
+#include "helper/launch/parent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "helper/core/beneath.h"
+
+#define UNIT     "system.slice/ces.service" /* systemd/ces.service */
+#define TEXT_MAX 65536
+
+/* As in the second field of /proc/PID/cgroup; v2 has none there. */
+static const char *const controllers[CES_HIERARCHIES] = {"", "memory", "cpu", "pids"};
+
+/* "PREFIX" and digits, or anything where any is set; up to the next slash. */
+static bool named(const char *part, size_t length, const char *prefix, bool any)
+{
+	size_t n = strlen(prefix);
+
+	if (length <= n || strncmp(part, prefix, n) != 0)
+		return false;
+	return any || strspn(part + n, "0123456789") == length - n;
+}
+
+static bool is_scope(const char *part, size_t length)
+{
+	static const char scope[] = "slurmstepd.scope";
+	size_t n = strlen(scope);
+
+	return length >= n && strncmp(part + length - n, scope, n) == 0 &&
+	       (length == n || part[length - n - 1] == '_');
+}
+
+static const char *next_part(const char *part)
+{
+	part += strcspn(part, "/");
+	return part + strspn(part, "/");
+}
+
+static size_t part_length(const char *part)
+{
+	return strcspn(part, "/");
+}
+
+/* The parts of a job from where its own name is expected. */
+static size_t job_ends(const char *path, const char *part, bool v2,
+		       size_t ret_ends[CES_PARENT_DEPTHS])
+{
+	size_t n = 0;
+
+	if (!named(part, part_length(part), "job_", false))
+		return 0;
+	ret_ends[n++] = (size_t)(part - path) + part_length(part);
+	part = next_part(part);
+	if (!named(part, part_length(part), "step_", true))
+		return n;
+	ret_ends[n++] = (size_t)(part - path) + part_length(part);
+	part = next_part(part);
+	/* beside it is slurmstepd's own */
+	if (v2 && part_length(part) == 4 && strncmp(part, "user", 4) == 0)
+		ret_ends[n++] = (size_t)(part - path) + part_length(part);
+	return n;
+}
+
+size_t ces_parent_is_job(const char *path, bool v2, size_t ret_ends[CES_PARENT_DEPTHS])
+{
+	const char *part = path + strspn(path, "/"), *second;
+
+	if (v2) {
+		while (*part != '\0' && !is_scope(part, part_length(part)))
+			part = next_part(part);
+		return job_ends(path, next_part(part), true, ret_ends);
+	}
+	second = next_part(part);
+	if (!(part_length(part) == 5 && strncmp(part, "slurm", 5) == 0) &&
+	    !named(part, part_length(part), "slurm_", true))
+		return 0;
+	if (!named(second, part_length(second), "uid_", false))
+		return 0;
+	return job_ends(path, next_part(second), false, ret_ends);
+}
+
+/* Whether root alone can change this cgroup or move processes in or out of it. */
+static bool is_roots(int dir)
+{
+	struct stat st;
+
+	return fstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == 0 &&
+	       (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/* Every directory on the way to path. A directory that is root's now stays so: none but root could
+ * give it away, rename it or put another in its place. */
+static bool path_is_roots(int root, const char *path)
+{
+	char part[CES_PARENT_MAX];
+
+	for (size_t end = strcspn(path, "/");; end += 1 + strcspn(path + end + 1, "/")) {
+		CES_CLEANUP_FD int dir = -1;
+
+		(void)snprintf(part, sizeof(part), "%.*s", (int)end, path);
+		dir = ces_beneath_open(root, part, O_RDONLY | O_DIRECTORY, 0);
+		if (dir < 0 || !is_roots(dir))
+			return false;
+		if (path[end] == '\0')
+			return true;
+	}
+}
+
+static bool in_list(const char *list, size_t length, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *at = list; at < list + length; at += strcspn(at, ",:") + 1)
+		if (strcspn(at, ",:") == n && strncmp(at, name, n) == 0)
+			return true;
+	return length == 0 && n == 0; /* v2 */
+}
+
+/* The path of the hierarchy in the text of /proc/self/cgroup ("ID:CONTROLLER,...:PATH" a line,
+ * cgroups(7)), without its leading slash. */
+static bool own_path(const char *text, enum ces_hierarchy which, char ret[CES_PARENT_MAX])
+{
+	for (const char *line = text; *line != '\0'; line = strchr(line, '\n') + 1) {
+		const char *list = strchr(line, ':');
+		const char *path = list == NULL ? NULL : strchr(list + 1, ':');
+		const char *end = path == NULL ? NULL : strchr(path, '\n');
+
+		if (end == NULL)
+			return false;
+		list++;
+		if (!in_list(list, (size_t)(path - list), controllers[which]))
+			continue;
+		path += 1 + strspn(path + 1, "/");
+		if (end - path >= CES_PARENT_MAX)
+			return false;
+		(void)snprintf(ret, CES_PARENT_MAX, "%.*s", (int)(end - path), path);
+		return true;
+	}
+	return false;
+}
+
+/* The deepest part of the job that is root's all the way: old versions give the step's directory to
+ * the user. */
+static bool find_job(int root, const char *text, enum ces_hierarchy which, char ret[CES_PARENT_MAX])
+{
+	size_t ends[CES_PARENT_DEPTHS], n;
+	char path[CES_PARENT_MAX];
+
+	if (!own_path(text, which, path))
+		return false;
+	for (n = ces_parent_is_job(path, which == CES_HIERARCHY_V2, ends); n > 0; n--) {
+		path[ends[n - 1]] = '\0';
+		if (path_is_roots(root, path)) {
+			(void)snprintf(ret, CES_PARENT_MAX, "%s", path);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* While the unit starts, its process is still in the unit's own cgroup, which then can pass no
+ * controllers on to children (cgroup-v2.rst, "No Internal Process Constraint"). */
+static bool unit_is_ready(int root)
+{
+	CES_CLEANUP_FD int fd = ces_beneath_open(root, UNIT "/cgroup.procs", O_RDONLY, 0);
+	char byte;
+
+	return fd >= 0 && read(fd, &byte, 1) == 0;
+}
+
+static void find_auto(int root, const char *text, enum ces_hierarchy which, bool v2_alone,
+		      struct ces_parent *ret)
+{
+	if (find_job(root, text, which, ret->path[which]))
+		ret->job = true;
+	else if (path_is_roots(root, UNIT) && (!v2_alone || unit_is_ready(root)))
+		(void)snprintf(ret->path[which], CES_PARENT_MAX, "%s", UNIT);
+}
+
+int ces_parent_find(const struct ces_policy *policy, const int roots[CES_HIERARCHIES],
+		    struct ces_parent *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+	CES_CLEANUP_FREE char *text = NULL;
+	size_t length;
+
+	memset(ret, 0, sizeof(*ret));
+	if (fd < 0 || ces_read_file(fd, TEXT_MAX, &text, &length) < 0)
+		return ces_error_errno(err, CES_E_HOST, "/proc/self/cgroup");
+	for (enum ces_hierarchy i = 0; i < CES_HIERARCHIES; i++) {
+		if (roots[i] < 0)
+			continue;
+		if (policy->cgroup_parent == CES_CGROUP_AUTO)
+			find_auto(roots[i], text, i, roots[CES_HIERARCHY_MEMORY] < 0, ret);
+		else if (snprintf(ret->path[i], CES_PARENT_MAX, "%s",
+				  policy->cgroup_path + strspn(policy->cgroup_path, "/")) >=
+			 CES_PARENT_MAX)
+			return ces_error_set(err, CES_E_POLICY, "host.cgroup_parent is too long");
+	}
+	return 0;
+}

@@ -1,0 +1,63 @@
+/* A run, worked out: everything that setting it up needs and nothing that is still to be decided.
+ */
+#ifndef CES_HELPER_LAUNCH_PLAN_H
+#define CES_HELPER_LAUNCH_PLAN_H
+
+#include <sys/mount.h>
+
+#include "common/image.h"
+#include "common/request.h"
+#include "helper/core/idmap.h"
+#include "helper/core/request.h"
+#include "helper/core/selinux.h"
+#include "helper/launch/cgroup.h"
+#include "helper/launch/gpu.h"
+
+struct ces_plan_mount {
+	int fd;                  /* opened with the caller's rights */
+	const char *destination; /* in the container */
+	bool read_only;
+	bool file; /* not a directory */
+};
+
+#define CES_PLAN_MOUNTS 40
+
+/* The flags of each of them. */
+static inline unsigned long ces_plan_mount_flags(bool read_only)
+{
+	return MS_NOSUID | MS_NODEV | (read_only ? MS_RDONLY : 0ul);
+}
+
+/* The first three of the mounts. */
+enum { CES_PLAN_DATA, CES_PLAN_OUTPUTS, CES_PLAN_SCRATCH };
+
+/* In a scratch directory of the run's own: what is mounted. */
+#define CES_PLAN_SHARED "/scratch"
+
+struct ces_plan {
+	const char *run;
+	const struct ces_session *session;
+	const struct ces_request *request;
+	const struct ces_decision *decision;
+	struct ces_image_record image;
+	struct ces_idmap map;
+	uint32_t uid, gid; /* of the process, inside */
+	char hostname[32]; /* "ces-<run>" */
+	const char *runtime;
+	bool runc;    /* the runtime is runc: no precompiled filter, other flags */
+	char *filter; /* of system calls, compiled, in base64: crun is given it, the proof asks for
+			 it */
+	bool tty;
+	unsigned rows, columns; /* of the terminal, when it starts */
+	struct ces_plan_mount mounts[CES_PLAN_MOUNTS];
+	size_t n_mounts;
+	struct ces_gpus gpus;
+	struct ces_selinux selinux;
+	char outputs[1100], scratch[1100]; /* host paths, {run} filled in */
+	int scratch_dir; /* a run's own: what is at the path; the mount is one directory in it; -1
+			  */
+	int kept;        /* the run's record on the disk, until it is synced; -1 */
+	int outputs_parent, scratch_parent; /* for removing them when the host's tree is gone; -1 */
+};
+
+#endif

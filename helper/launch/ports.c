@@ -1,0 +1,135 @@
+/* Published ports, on the helper's side. Must not accept a connection or read a byte of one: the
+ * listeners go to ces-relay, and this process forgets them. */
+#include "helper/launch/ports.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "helper/core/journal.h"
+
+#define RECORD_MS 10000
+#define BACKLOG   128
+
+_Static_assert(CES_PORTS_MAX <= CES_RELAY_PORTS, "ces-relay takes too few ports");
+
+/* The host's loopback only, in the network namespace of the host, where this process still is. */
+static int listen_on(uint16_t port, int *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd =
+	    socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons(port),
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int on = 1;
+
+	/* connections of an ended run that linger (TIME_WAIT) do not block its port; a listener
+	 * does */
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+		return ces_error_errno(err, CES_E_HOST, "port %u", port);
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, BACKLOG) < 0)
+		return errno == EADDRINUSE
+			   ? ces_error_set(err, CES_E_LIMIT,
+					   "port %u of this machine is in use; choose another: "
+					   "-p HOST:CONTAINER with another HOST",
+					   port)
+			   : ces_error_errno(err, CES_E_HOST, "port %u", port);
+	*ret = ces_steal_fd(&fd);
+	return 0;
+}
+
+static int start_relay(const struct ces_plan *plan, const struct ces_container *container,
+		       const int *fds, size_t n_fds, struct ces_relay *ret, struct ces_error *err)
+{
+	uint64_t host[CES_PORTS_MAX], inside[CES_PORTS_MAX];
+	size_t n = plan->decision->n_ports;
+	const struct ces_relay_job job = {.kind = CES_RELAY_INWARDS,
+					  .uid = plan->session->uid,
+					  .host_ports = {host, n},
+					  .container_ports = {inside, n}};
+	CES_CLEANUP_FD int netns = -1;
+
+	for (size_t i = 0; i < n; i++) {
+		host[i] = plan->decision->ports[i].host;
+		inside[i] = plan->decision->ports[i].container;
+	}
+	if (ces_relay_netns(container, &netns, err) < 0)
+		return -1;
+	return ces_relay_start(netns, fds, n_fds, &job, ret, err);
+}
+
+int ces_ports_start(const struct ces_plan *plan, const struct ces_container *container,
+		    struct ces_ports *ret, struct ces_error *err)
+{
+	int fds[1 + CES_PORTS_MAX], result;
+	size_t n = 1;
+
+	if (plan->decision->n_ports == 0)
+		return 0;
+	/* to ask who a peer is */
+	fds[0] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	result = fds[0] < 0 ? ces_error_errno(err, CES_E_HOST, "sock_diag") : 0;
+	for (size_t i = 0; i < plan->decision->n_ports && result == 0; i++, n += result == 0)
+		result = listen_on(plan->decision->ports[i].host, &fds[n], err);
+	if (result == 0)
+		result = start_relay(plan, container, fds, n, &ret->relay, err);
+	for (size_t i = 0; i < n; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	return result;
+}
+
+int ces_ports_ready(const struct ces_ports *ports, struct ces_error *err)
+{
+	struct ces_relay_report report;
+
+	if (ports->relay.channel < 0)
+		return 0;
+	if (ces_relay_wait(&ports->relay, &report, err) < 0)
+		return ces_error_context(err, "published ports");
+	ces_wire_free(&ces_relay_report_schema, &report);
+	return 0;
+}
+
+static void record(const struct ces_plan *plan, struct ces_ports *ports)
+{
+	const struct ces_session *session = plan->session;
+	struct ces_error ignored;
+
+	if (ports->refused == 0)
+		return;
+	(void)ces_journal_append(
+	    &session->journal,
+	    ces_journal_stranger(session->uid, plan->run, ports->port, ports->uid, ports->refused),
+	    false, &ignored);
+	ports->refused = 0;
+	ports->next = ces_now_ms() + RECORD_MS;
+}
+
+void ces_ports_listen(const struct ces_plan *plan, struct ces_ports *ports)
+{
+	struct ces_relay_report report;
+	int got = ces_relay_receive(&ports->relay, MSG_DONTWAIT, &report);
+
+	if (got < 0)
+		ces_cleanup_close(&ports->relay.channel);
+	if (got > 0) {
+		ports->refused++;
+		ports->port = report.port;
+		ports->uid = report.uid;
+		ces_wire_free(&ces_relay_report_schema, &report);
+	}
+	if (ces_now_ms() >= ports->next)
+		record(plan, ports);
+}
+
+void ces_ports_end(const struct ces_plan *plan, struct ces_ports *ports)
+{
+	ces_relay_end(&ports->relay);
+	record(plan, ports);
+}

@@ -1,0 +1,129 @@
+/* The way out, on the helper's side. Must not resolve a name, connect, accept, or read a byte.
+ *
+ * Who controls what: the proxy's host and port are the policy's. Where the host is a name, its
+ * address is the answer of whoever speaks for DNS on this machine, as it is for a registry, but
+ * here no certificate proves it: a site that does not trust its DNS writes an address. A worker
+ * that is thrown away looks the name up, once for a run: no later answer can turn a run's way
+ * somewhere else. Another one, that sees nothing of strangers' but this text, checks what kind of
+ * address it is, and can from then on connect to that and to nothing else (see
+ * helper/relay/outwards.c). The container controls when connections come, and their bytes. */
+#include "helper/launch/proxy.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/paths.h"
+
+#define BACKLOG   128
+#define HOST_TEXT 256
+
+static const char scheme[] = "http://";
+
+/* An address, as text, of the proxy's host. */
+static int resolve(const char *proxy, char *ret, size_t size, struct ces_error *err)
+{
+	const struct ces_relay_job job = {.kind = CES_RELAY_RESOLVE,
+					  .proxy = (char *)(uintptr_t)proxy};
+	struct ces_relay relay = CES_RELAY_NONE;
+	struct ces_relay_report report = {0};
+	int result = ces_relay_start(-1, NULL, 0, &job, &relay, err);
+
+	if (result == 0)
+		result = ces_relay_wait(&relay, &report, err);
+	if (result == 0 && report.address == NULL)
+		result = ces_error_set(err, CES_E_HOST, "no address came");
+	if (result == 0) {
+		(void)snprintf(ret, size, "%s", report.address);
+		ces_wire_free(&ces_relay_report_schema, &report);
+	}
+	ces_relay_end(&relay);
+	return result;
+}
+
+static int listen_inside(int *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd =
+	    socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons(CES_PROXY_PORT),
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(fd, BACKLOG) < 0)
+		return ces_error_errno(err, CES_E_HOST, "the proxy's port in the container");
+	*ret = ces_steal_fd(&fd);
+	return 0;
+}
+
+/* A socket belongs to the network namespace it was made in. This process, which has one thread,
+ * visits the container's for nothing else, while nothing of the image's runs there; if it cannot
+ * come back it must not go on. */
+static int make_listener(const struct ces_container *container, int *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int there = -1;
+	CES_CLEANUP_FD int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	int result;
+
+	if (here < 0)
+		return ces_error_errno(err, CES_E_HOST, "network namespace");
+	if (ces_relay_netns(container, &there, err) < 0)
+		return -1;
+	if (setns(there, CLONE_NEWNET) < 0)
+		return ces_error_errno(err, CES_E_HOST, "the container's network namespace");
+	result = listen_inside(ret, err);
+	if (setns(here, CLONE_NEWNET) < 0)
+		_exit(CES_EXIT_REFUSED);
+	return result;
+}
+
+static int start(const struct ces_container *container, const char *proxy, const char *address,
+		 struct ces_relay *ret, struct ces_error *err)
+{
+	const struct ces_relay_job job = {.kind = CES_RELAY_OUTWARDS,
+					  .proxy = (char *)(uintptr_t)proxy,
+					  .address = (char *)(uintptr_t)address};
+	CES_CLEANUP_FD int listener = -1;
+
+	if (make_listener(container, &listener, err) < 0)
+		return -1;
+	return ces_relay_start(-1, (int[]){-1, listener}, 2, &job, ret, err);
+}
+
+int ces_proxy_start(const struct ces_plan *plan, const struct ces_container *container,
+		    struct ces_relay *ret, struct ces_error *err)
+{
+	const char *proxy = plan->decision->proxy;
+	char address[HOST_TEXT];
+	struct in_addr literal;
+	int result = 0;
+
+	if (proxy[0] == '\0')
+		return 0;
+	proxy += strlen(scheme);
+	(void)snprintf(address, sizeof(address), "%.*s", (int)strcspn(proxy, ":"), proxy);
+	if (inet_pton(AF_INET, address, &literal) != 1)
+		result = resolve(proxy, address, sizeof(address), err);
+	if (result == 0)
+		result = start(container, proxy, address, ret, err);
+	return result == 0 ? 0 : ces_error_context(err, "the proxy of the policy, %s", proxy);
+}
+
+int ces_proxy_ready(const struct ces_relay *relay, struct ces_error *err)
+{
+	struct ces_relay_report report;
+
+	if (relay->channel < 0)
+		return 0;
+	if (ces_relay_wait(relay, &report, err) < 0)
+		return ces_error_context(err, "the proxy of the policy");
+	ces_wire_free(&ces_relay_report_schema, &report);
+	return 0;
+}

@@ -1,0 +1,98 @@
+/* ces-relay, from the outside. Must not believe more of it than a number, an address to be checked
+ * by another, and a line for people. */
+#include "helper/launch/relays.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/paths.h"
+#include "helper/store/workers.h"
+
+#define READY_MS 10000
+
+int ces_relay_netns(const struct ces_container *container, int *ret, struct ces_error *err)
+{
+	return ces_container_ready(container, err) < 0
+		   ? -1
+		   : ces_process_namespace(&container->process, "net", ret, err);
+}
+
+static int spawn(int netns, const int *fds, size_t n_fds, struct ces_process *ret,
+		 struct ces_error *err)
+{
+	struct ces_spawn how = {.path = CES_RELAY_PATH,
+				.userns = -1,
+				.netns = netns > 0 ? netns : 0,
+				.fds = fds,
+				.n_fds = n_fds};
+
+	if (ces_worker_ids(CES_RELAY_USER, &how.uid, &how.gid, err) < 0)
+		return -1;
+	return ces_spawn_worker(&how, ret, err);
+}
+
+int ces_relay_start(int netns, const int *fds, size_t n_fds, const struct ces_relay_job *job,
+		    struct ces_relay *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int theirs = -1;
+	int all[2 + CES_RELAY_PORTS], pair[2];
+
+	if (n_fds >= CES_COUNT(all))
+		return ces_error_set(err, CES_E_INTERNAL, "too many fds for ces-relay");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return ces_error_errno(err, CES_E_HOST, "socket pair");
+	ret->channel = pair[0];
+	theirs = pair[1];
+	all[0] = theirs;
+	for (size_t i = 0; i < n_fds; i++)
+		all[1 + i] = fds[i];
+	if (spawn(netns, all, 1 + n_fds, &ret->process, err) < 0)
+		return -1;
+	return ces_wire_send(ret->channel, &ces_relay_job_schema, job, ces_now_ms() + READY_MS,
+			     err);
+}
+
+int ces_relay_receive(const struct ces_relay *relay, int flags, struct ces_relay_report *ret)
+{
+	struct ces_error ignored;
+	uint8_t frame[1024];
+	ssize_t n = recv(relay->channel, frame, sizeof(frame), flags);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0 ||
+	    ces_wire_decode(&ces_relay_report_schema, frame, (size_t)n, ret, &ignored) < 0)
+		return -1;
+	return 1;
+}
+
+int ces_relay_wait(const struct ces_relay *relay, struct ces_relay_report *ret,
+		   struct ces_error *err)
+{
+	struct timeval most = {.tv_sec = READY_MS / 1000};
+	int got = -1;
+
+	if (setsockopt(relay->channel, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most)) == 0)
+		got = ces_relay_receive(relay, 0, ret);
+	if (got == 0)
+		return ces_error_set(err, CES_E_HOST, "no answer within %d seconds",
+				     READY_MS / 1000);
+	if (got < 0)
+		return ces_error_set(err, CES_E_HOST, "ces-relay did not start");
+	if (ret->text == NULL)
+		return 0;
+	(void)ces_error_set(err, CES_E_HOST, "%s", ret->text);
+	ces_wire_free(&ces_relay_report_schema, ret);
+	return -1;
+}
+
+void ces_relay_end(struct ces_relay *relay)
+{
+	(void)ces_process_end(&relay->process, true);
+	ces_cleanup_close(&relay->channel);
+}

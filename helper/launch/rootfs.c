@@ -1,0 +1,295 @@
+/* The file tree of a run. Must not open anything inside a layer, a data directory or an output
+ * directory: they are mounted by the fds that were opened for them.
+ *
+ * Who controls what: layers are root's store, their content the image's; the data directories'
+ * content is the caller's and may change at any moment, which matters nowhere, since no path below
+ * them is walked here. */
+#include "helper/launch/rootfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/paths.h"
+#include "helper/core/beneath.h"
+#include "helper/core/mounts.h"
+#include "helper/launch/config.h"
+#include "helper/launch/devices.h"
+#include "helper/launch/overlay.h"
+
+#define ROOT_BYTES  (16u << 20)
+#define ROOT_INODES 8192u
+
+int ces_rootfs_unshare(struct ces_error *err)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return ces_error_errno(err, CES_E_HOST, "private mount namespace");
+	return 0;
+}
+
+static int make_dir(int root, const char *path, uid_t uid, gid_t gid, struct ces_error *err)
+{
+	if (mkdirat(root, path, 0755) < 0 && errno != EEXIST)
+		return ces_error_errno(err, CES_E_HOST, "making %s", path);
+	if (fchownat(root, path, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fchmodat(root, path, 0755, 0) < 0)
+		return ces_error_errno(err, CES_E_HOST, "making %s", path);
+	return 0;
+}
+
+static int make_file(int root, const char *path, const char *text, uid_t uid, gid_t gid,
+		     struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = ces_beneath_open(root, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+	if (fd < 0 || ces_write_full(fd, text, strlen(text), -1) < 0 || fchown(fd, uid, gid) < 0 ||
+	    fchmod(fd, 0644) < 0)
+		return ces_error_errno(err, CES_E_HOST, "making %s", path);
+	return 0;
+}
+
+/* The directories of the tree itself belong to root, whom the container cannot be. */
+static int make_skeleton(int root, const struct ces_plan *plan, struct ces_error *err)
+{
+	static const char *const own[] = {"l",    "t",   "u",   "m",      "d",  "dev",
+					  "proc", "sys", "usr", "bundle", "run"};
+	static const char *const links[] = {"lib", "lib64", "bin", "sbin"};
+	uid_t uid = ces_idmap_host_uid(&plan->map, 0);
+	gid_t gid = ces_idmap_host_gid(&plan->map, 0);
+
+	for (size_t i = 0; i < CES_COUNT(own); i++)
+		if (make_dir(root, own[i], 0, 0, err) < 0)
+			return -1;
+	/* where the runtime keeps its state and its log */
+	if (make_dir(root, "run", uid, gid, err) < 0)
+		return -1;
+	for (size_t i = 0; i < CES_COUNT(links); i++) {
+		char target[32];
+
+		(void)snprintf(target, sizeof(target), "usr/%s", links[i]);
+		if (symlinkat(target, root, links[i]) < 0)
+			return ces_error_errno(err, CES_E_HOST, "making %s", links[i]);
+	}
+	return 0;
+}
+
+/* A mount point in the top layer, and the directories that it lies in, each component in turn. */
+static int make_mount_point(int top, const char *destination, bool file, uid_t uid, gid_t gid,
+			    struct ces_error *err)
+{
+	char path[300];
+
+	(void)snprintf(path, sizeof(path), "%s", destination + 1);
+	for (char *slash = strchr(path, '/'); slash != NULL && slash[1] != '\0';
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (make_dir(top, path, uid, gid, err) < 0)
+			return -1;
+		*slash = '/';
+	}
+	if (path[strlen(path) - 1] == '/')
+		path[strlen(path) - 1] = '\0';
+	return file ? make_file(top, path, "", uid, gid, err) : make_dir(top, path, uid, gid, err);
+}
+
+/* Open to every user inside. That is what is asked of a tmpfs too, which runc gives the mode of the
+ * directory that it hides. */
+static int open_to_all(int top, const char *path, struct ces_error *err)
+{
+	return fchmodat(top, path, 01777, 0) < 0
+		   ? ces_error_errno(err, CES_E_HOST, "making %s", path)
+		   : 0;
+}
+
+/* The layer above the image's: whatever the image has at these places (a symlink out, a FIFO, a
+ * file) is hidden by a fresh directory or file, so that mount points are CES's own (CVE-2015-1335,
+ * CVE-2019-16884). */
+static int make_top(int root, const struct ces_plan *plan, struct ces_error *err)
+{
+	static const char *const fixed[] = {"/dev",       "/proc",         "/sys",    "/etc",
+					    "/safe_data", "/safe_outputs", "/scratch"};
+	uid_t uid = ces_idmap_host_uid(&plan->map, 0);
+	gid_t gid = ces_idmap_host_gid(&plan->map, 0);
+	CES_CLEANUP_FD int top = ces_beneath_open(root, "t", O_RDONLY | O_DIRECTORY, 0);
+	char hosts[160], name[40];
+
+	if (top < 0 || fchown(top, uid, gid) < 0)
+		return ces_error_errno(err, CES_E_HOST, "the top layer");
+	for (size_t i = 0; i < CES_COUNT(fixed); i++)
+		if (make_mount_point(top, fixed[i], false, uid, gid, err) < 0)
+			return -1;
+	for (size_t i = 0; i < plan->n_mounts; i++)
+		if (make_mount_point(top, plan->mounts[i].destination, plan->mounts[i].file, uid,
+				     gid, err) < 0)
+			return -1;
+	for (size_t i = 0; i < plan->decision->n_tmpfs; i++)
+		if (make_mount_point(top, plan->decision->tmpfs[i].destination, false, uid, gid,
+				     err) < 0 ||
+		    open_to_all(top, plan->decision->tmpfs[i].destination + 1, err) < 0)
+			return -1;
+	/* small images lack it, and programs that know nothing of TMPDIR want it */
+	if (make_dir(top, "tmp", uid, gid, err) < 0 || open_to_all(top, "tmp", err) < 0)
+		return -1;
+	(void)snprintf(hosts, sizeof(hosts), "127.0.0.1\tlocalhost %s\n::1\tlocalhost\n",
+		       plan->hostname);
+	(void)snprintf(name, sizeof(name), "%s\n", plan->hostname);
+	if (make_file(top, "etc/hosts", hosts, uid, gid, err) < 0 ||
+	    make_file(top, "etc/hostname", name, uid, gid, err) < 0)
+		return -1;
+	return make_file(top, "etc/resolv.conf", "", uid, gid, err);
+}
+
+static int attach_new(int root, int mount, const char *path, struct ces_error *err)
+{
+	int result = ces_mount_attach(mount, root, path, err);
+
+	close(mount);
+	return result;
+}
+
+/* From the top down to the lowest that can be seen, *ret_lowest. */
+static int attach_layers(int root, const struct ces_plan *plan, int userns, size_t *ret_lowest,
+			 struct ces_error *err)
+{
+	bool bottom = false;
+
+	*ret_lowest = plan->image.diff_ids.n;
+	while (*ret_lowest > 0 && !bottom) {
+		CES_CLEANUP_FD int layer = -1;
+		size_t i = --*ret_lowest;
+		char path[32];
+		int mount;
+
+		(void)snprintf(path, sizeof(path), "l/%zu", i);
+		if (ces_store_open_layer(&plan->session->store, plan->image.diff_ids.v[i], &layer,
+					 err) < 0 ||
+		    make_dir(root, path, 0, 0, err) < 0 ||
+		    ces_mount_clone(layer, true, userns, &mount, err) < 0 ||
+		    attach_new(root, mount, path, err) < 0)
+			return -1;
+		bottom = ces_overlay_is_bottom(layer);
+	}
+	return 0;
+}
+
+static int attach_data(int root, const struct ces_plan *plan, struct ces_error *err)
+{
+	for (size_t i = 0; i < plan->n_mounts; i++) {
+		char path[32];
+		int mount;
+
+		(void)snprintf(path, sizeof(path), "d/%zu", i);
+		if ((plan->mounts[i].file ? make_file(root, path, "", 0, 0, err)
+					  : make_dir(root, path, 0, 0, err)) < 0 ||
+		    ces_mount_clone(plan->mounts[i].fd, plan->mounts[i].read_only, -1, &mount,
+				    err) < 0 ||
+		    attach_new(root, mount, path, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Upper and work directory belong to the root of the container, on a tmpfs of the size the policy
+ * gives. */
+static int attach_upper(int root, const struct ces_plan *plan, struct ces_error *err)
+{
+	uid_t uid = ces_idmap_host_uid(&plan->map, 0);
+	gid_t gid = ces_idmap_host_gid(&plan->map, 0);
+	uint64_t bytes = plan->decision->limits.writable_layer;
+	int mount;
+
+	if (ces_mount_tmpfs(bytes, bytes / 4096 + 1024, uid, gid, false, &mount, err) < 0 ||
+	    attach_new(root, mount, "u", err) < 0 || make_dir(root, "u/u", uid, gid, err) < 0)
+		return -1;
+	return make_dir(root, "u/w", uid, gid, err);
+}
+
+/* A bind of one host directory that the runtime, not the container, sees. proc and sysfs must be
+ * there and not read-only, or the kernel refuses the container's own (mount_too_revealing,
+ * fs/namespace.c). */
+static int attach_host(int root, const char *source, const char *path, bool flags,
+		       struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int mount;
+
+	if (fd < 0)
+		return ces_error_errno(err, CES_E_HOST, "%s", source);
+	if (flags)
+		return ces_mount_clone(fd, true, -1, &mount, err) < 0
+			   ? -1
+			   : attach_new(root, mount, path, err);
+	mount = open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	return mount < 0 ? ces_error_errno(err, CES_E_HOST, "%s", source)
+			 : attach_new(root, mount, path, err);
+}
+
+static int attach_runtime_view(int root, const struct ces_cgroup *cgroup, struct ces_error *err)
+{
+	int mount;
+
+	if (attach_host(root, "/usr", "usr", true, err) < 0 ||
+	    attach_host(root, "/proc", "proc", false, err) < 0 ||
+	    attach_host(root, "/sys", "sys", false, err) < 0)
+		return -1;
+	/* runtimes look for a cgroup2 here: the run's own, read-only, shows them nothing else */
+	if (ces_mount_clone(cgroup->v2, true, -1, &mount, err) < 0)
+		return -1;
+	return attach_new(root, mount, "sys/fs/cgroup", err);
+}
+
+static int make_devices(int root, const struct ces_plan *plan, struct ces_error *err)
+{
+	CES_CLEANUP_FD int dev = ces_beneath_open(root, "dev", O_RDONLY | O_DIRECTORY, 0);
+
+	if (dev < 0)
+		return ces_error_errno(err, CES_E_HOST, "/dev");
+	return ces_devices_make(dev, ces_idmap_host_uid(&plan->map, plan->uid),
+				ces_idmap_host_gid(&plan->map, plan->gid), plan->gpus.nodes,
+				plan->gpus.n_nodes, err);
+}
+
+int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_cgroup *cgroup,
+		     int *ret_root, struct ces_error *err)
+{
+	CES_CLEANUP_FD int root = -1;
+	char context[CES_SELINUX_CONTEXT];
+	size_t lowest;
+
+	ces_selinux_file_context(&plan->selinux, context);
+	if (ces_mount_tmpfs(ROOT_BYTES, ROOT_INODES, 0, 0, true, &root, err) < 0)
+		return -1;
+	/* attached over CES's own run directory: a mount point that surely exists, seen in this
+	 * namespace only */
+	if (ces_mount_attach(root, AT_FDCWD, CES_RUN_DIR, err) < 0)
+		return -1;
+	if (make_skeleton(root, plan, err) < 0 || make_devices(root, plan, err) < 0 ||
+	    make_top(root, plan, err) < 0 ||
+	    ces_gpu_files(&plan->gpus, root, &plan->map, err) < 0 ||
+	    attach_layers(root, plan, userns, &lowest, err) < 0 ||
+	    attach_upper(root, plan, err) < 0 ||
+	    ces_overlay_mount(CES_RUN_DIR, context, lowest, plan->image.diff_ids.n, err) < 0 ||
+	    attach_data(root, plan, err) < 0 || attach_runtime_view(root, cgroup, err) < 0 ||
+	    ces_config_write(plan, root, err) < 0)
+		return -1;
+	*ret_root = ces_steal_fd(&root);
+	return 0;
+}
+
+int ces_rootfs_enter(int root, struct ces_error *err)
+{
+	/* pivot_root(2), NOTES: with "." for both the old root lies over the new one and is then
+	 * let go */
+	if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return ces_error_errno(err, CES_E_HOST, "entering the new root");
+	return 0;
+}

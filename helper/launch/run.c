@@ -1,0 +1,488 @@
+/* A run, step by step. Must not decide anything: the decision is made, and recorded. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "helper/audit/proof.h"
+#include "helper/core/caller_open.h"
+#include "helper/core/cleanroom.h"
+#include "helper/core/journal.h"
+#include "helper/core/record.h"
+#include "helper/core/report.h"
+#include "helper/core/weaken.h"
+#include "helper/launch/config.h"
+#include "helper/launch/container.h"
+#include "helper/launch/proxy.h"
+#include "helper/launch/rootfs.h"
+#include "helper/watch/finish.h"
+#include "helper/watch/kept.h"
+#include "helper/watch/runs.h"
+#include "helper/watch/supervise.h"
+
+#define SETUP_SECONDS 60
+#define START_SECONDS 120 /* for the runtime and the proof, which watch the clock themselves */
+
+/* The image as the caller was granted it, and only at the digest the rule locks. */
+static int load_image(struct ces_plan *plan, struct ces_grant *grant, struct ces_error *err)
+{
+	const struct ces_decision *decision = plan->decision;
+	char reference[CES_REFERENCE_MAX];
+
+	ces_reference_format(&decision->image, reference, sizeof(reference));
+	if (ces_store_read_grant(&plan->session->store, &plan->session->caller, reference, grant,
+				 err) < 0)
+		return -1;
+	if (decision->locked_digest[0] != '\0' &&
+	    strcmp(decision->locked_digest, grant->digest) != 0 &&
+	    strcmp(decision->locked_digest, grant->top_digest) != 0)
+		return ces_error_rule(
+		    err, CES_E_DENIED, decision->rule,
+		    "your copy of %s is not the version that was approved; pull it again",
+		    reference);
+	if (ces_store_load_image(&plan->session->store, grant->digest, &plan->image, err) < 0)
+		return -1;
+	if (strcmp(plan->image.digest, grant->digest) != 0 ||
+	    plan->image.diff_ids.n > CES_LAYERS_MAX || plan->image.uid >= CES_IDMAP_SPAN ||
+	    plan->image.gid >= CES_IDMAP_SPAN || plan->image.stop_signal >= NSIG)
+		return ces_error_set(err, CES_E_HOST, "the stored record of %s is damaged",
+				     reference);
+	return 0;
+}
+
+static int make_map(struct ces_plan *plan, struct ces_error *err)
+{
+	const struct ces_session *session = plan->session;
+	uint32_t base;
+
+	if (ces_idmap_base(session->policy, session->store.dir, session->uid, &base, err) < 0)
+		return -1;
+	plan->uid = (uint32_t)plan->image.uid;
+	plan->gid = (uint32_t)plan->image.gid;
+	if (plan->decision->identity == CES_IDENTITY_SAME_UID) {
+		plan->uid = session->caller.uid;
+		plan->gid = session->caller.gid;
+	}
+	return ces_idmap_make(&session->caller, plan->uid, plan->gid, base,
+			      plan->decision->project_gids, plan->decision->n_project_gids,
+			      &plan->map, err);
+}
+
+struct count {
+	uid_t uid;
+	const char *project;
+	const char *name; /* NULL: not named */
+	uint64_t n;       /* in this project */
+	uint64_t all;     /* in any */
+	bool taken;
+};
+
+static void count_run(const struct ces_run_record *record, bool alive, void *context)
+{
+	struct count *count = context;
+
+	if (!alive || record->uid != count->uid)
+		return;
+	count->all++;
+	count->n += record->project != NULL && strcmp(record->project, count->project) == 0;
+	count->taken |=
+	    count->name != NULL && record->name != NULL && strcmp(record->name, count->name) == 0;
+}
+
+static int check_runs(const struct ces_plan *plan, struct ces_error *err)
+{
+	struct count count = {.uid = plan->session->uid,
+			      .project = plan->decision->project,
+			      .name = plan->request->name};
+	unsigned long long most = plan->decision->limits.runs;
+	unsigned long long all = plan->session->policy->user_limits.runs;
+
+	if (ces_runs_each(plan->session->runs, count_run, &count) < 0)
+		return ces_error_errno(err, CES_E_HOST, "reading the register of runs");
+	if (count.taken)
+		return ces_error_set(err, CES_E_LIMIT,
+				     "you have a live run named %s already; choose another --name",
+				     count.name);
+	if (all > 0 && count.all >= all)
+		return ces_error_rule(err, CES_E_LIMIT, "host.user_limits.runs",
+				      "you have %llu run%s already; %llu at once are allowed",
+				      (unsigned long long)count.all, count.all == 1 ? "" : "s",
+				      all);
+	if (count.n < most)
+		return 0;
+	return ces_error_rule(err, CES_E_LIMIT, "limits.runs",
+			      "you have %llu run%s in project %s already; %llu at once are allowed",
+			      (unsigned long long)count.n, count.n == 1 ? "" : "s",
+			      plan->decision->project, most);
+}
+
+/* The place of the next mount, not counted before it is opened; NULL: no more. */
+static struct ces_plan_mount *next_mount(struct ces_plan *plan,
+					 const struct ces_decision_mount *mount,
+					 struct ces_error *err)
+{
+	struct ces_plan_mount *to = &plan->mounts[plan->n_mounts];
+
+	if (plan->n_mounts == CES_PLAN_MOUNTS) {
+		(void)ces_error_set(err, CES_E_USAGE, "too many mounts");
+		return NULL;
+	}
+	to->destination = mount->destination;
+	to->read_only = mount->read_only;
+	return to;
+}
+
+static int open_bind(struct ces_plan *plan, const struct ces_decision_mount *mount,
+		     struct ces_error *err)
+{
+	struct ces_plan_mount *to = next_mount(plan, mount, err);
+
+	if (to == NULL || ces_caller_open_bind(&plan->session->caller, &plan->map, mount->source,
+					       &to->file, &to->fd, err) < 0)
+		return -1;
+	plan->n_mounts++;
+	return 0;
+}
+
+static int open_mount(struct ces_plan *plan, const struct ces_decision_mount *mount,
+		      const char *path, struct ces_error *err)
+{
+	struct ces_plan_mount *to = next_mount(plan, mount, err);
+
+	if (to == NULL)
+		return -1;
+	if (ces_caller_open(&plan->session->caller, path, mount->create, &to->fd, err) < 0)
+		return -1;
+	plan->n_mounts++;
+	return 0;
+}
+
+/* TMPDIR is for every user inside, as /tmp is, but no other user of the host's may come in by it:
+ * what is open to all is a directory in the one that was made, which is open to the caller alone.
+ */
+static int share_scratch(struct ces_plan *plan, struct ces_error *err)
+{
+	struct ces_plan_mount *mount = &plan->mounts[CES_PLAN_SCRATCH];
+
+	plan->scratch_dir = mount->fd;
+	mount->fd = -1;
+	return ces_caller_open_common(&plan->session->caller, plan->scratch_dir,
+				      CES_PLAN_SHARED + 1, &mount->fd, err);
+}
+
+/* A directory that is the run's alone is made with the run's categories: another run's container,
+ * though it may have the same ids, cannot read it. */
+static int open_scratch(struct ces_plan *plan, struct ces_error *err)
+{
+	const struct ces_decision_mount *scratch = &plan->decision->scratch;
+	int result;
+
+	if (ces_caller_open_parent(&plan->session->caller, plan->scratch, &plan->scratch_parent,
+				   err) < 0)
+		return -1;
+	if (scratch->per_run && ces_selinux_create_private(&plan->selinux, true) < 0)
+		return ces_error_errno(err, CES_E_HOST, "SELinux context");
+	result = open_mount(plan, scratch, plan->scratch, err);
+	if (result == 0 && scratch->per_run)
+		result = share_scratch(plan, err);
+	if (scratch->per_run && ces_selinux_create_private(&plan->selinux, false) < 0)
+		return ces_error_errno(err, CES_E_HOST, "SELinux context");
+	return result;
+}
+
+/* All with the caller's own rights; from here on only fds. */
+static int open_mounts(struct ces_plan *plan, struct ces_error *err)
+{
+	const struct ces_decision *decision = plan->decision;
+
+	if (open_mount(plan, &decision->data, decision->data.source, err) < 0)
+		return ces_error_context(err, "project data");
+	if (ces_caller_open_parent(&plan->session->caller, plan->outputs, &plan->outputs_parent,
+				   err) < 0 ||
+	    open_mount(plan, &decision->outputs, plan->outputs, err) < 0)
+		return ces_error_context(err, "outputs");
+	if (open_scratch(plan, err) < 0)
+		return ces_error_context(err, "scratch");
+	for (size_t i = 0; i < decision->n_binds; i++)
+		if (open_bind(plan, &decision->binds[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int enter_run(struct ces_plan *plan, const struct ces_grant *grant,
+		     struct ces_finish *finish, struct ces_error *err)
+{
+	const struct ces_decision *decision = plan->decision;
+	char *cgroups[CES_HIERARCHIES];
+	struct ces_run_record record = {
+	    .run = (char *)(uintptr_t)plan->run,
+	    .name = plan->request->name,
+	    .uid = plan->session->uid,
+	    .project = (char *)(uintptr_t)decision->project,
+	    .image = grant->reference,
+	    .digest = grant->digest,
+	    .started = (uint64_t)time(NULL),
+	    .outputs = (char *)(uintptr_t)plan->outputs,
+	    .scratch = decision->scratch.per_run ? (char *)(uintptr_t)plan->scratch : NULL,
+	    .user = plan->map.user,
+	    .group = plan->map.group,
+	    .retain_run = decision->retain == CES_RETAIN_RUN,
+	    .gpus = {(uint64_t *)(uintptr_t)plan->gpus.marks, plan->gpus.n_marks},
+	    .categories = plan->selinux.pair,
+	};
+
+	ces_cgroup_record(&finish->cgroup, cgroups, &record.cgroups);
+	if (ces_runs_enter(plan->session->runs, &record, &finish->record, &finish->stop, err) < 0)
+		return -1;
+	if (ces_kept_write(&plan->session->store, &record, &plan->kept, err) == 0)
+		return 0;
+	ces_runs_leave(plan->session->runs, plan->run);
+	return -1;
+}
+
+/* A dead run that another process is clearing has its devices for a moment more. */
+#define GPU_TRIES   15
+#define GPU_WAIT_US 100000
+#define GPU_CLEAR   2 /* one whose helper was dying when the dead were cleared is dead by now */
+
+/* On record with the digest and the devices that the run will have; what cannot be recorded is not
+ * entered, so that nothing of a run is ever there of which the journal does not know. */
+static int record_and_enter(struct ces_session *session, struct ces_plan *plan,
+			    const struct ces_grant *grant, struct ces_finish *finish,
+			    struct ces_error *err)
+{
+	const struct ces_strings devices = {(char **)(uintptr_t)plan->gpus.names,
+					    plan->gpus.n_names};
+
+	if (ces_record_decision(session, plan->decision, plan->run, grant->digest, &devices, NULL,
+				err) < 0)
+		return -1;
+	return enter_run(plan, grant, finish, err);
+}
+
+/* Longer than somebody else can hold the journal, whose lock is taken within this one. */
+#define RESERVE_SECONDS (2 * CES_LOCK_SECONDS)
+
+/* Counting, choosing, recording and entering are one step: of two starts for the last place, or the
+ * last GPU, exactly one gets it. Only root can hold this lock, and only for as long as this takes.
+ */
+static int reserve_once(struct ces_session *session, struct ces_plan *plan,
+			const struct ces_grant *grant, struct ces_finish *finish, bool *ret_again,
+			struct ces_error *err)
+{
+	unsigned left;
+	int result;
+
+	*ret_again = false;
+	if (ces_cleanroom_lock(plan->session->runs, RESERVE_SECONDS, &left) < 0)
+		return ces_error_errno(err, CES_E_HOST, "locking the runs");
+	result = check_runs(plan, err);
+	if (result == 0 && plan->decision->gpus > 0) {
+		result = ces_gpus_choose(&plan->gpus, plan->decision, plan->session->runs, err);
+		*ret_again = result < 0 && err->code == CES_E_LIMIT;
+	}
+	if (result == 0)
+		result = ces_selinux_choose(session->selinux, session->runs, &plan->selinux, err);
+	if (result == 0)
+		result = record_and_enter(session, plan, grant, finish, err);
+	ces_cleanroom_unlock(plan->session->runs, left);
+	return result;
+}
+
+static int reserve(struct ces_session *session, struct ces_plan *plan,
+		   const struct ces_grant *grant, struct ces_finish *finish, struct ces_error *err)
+{
+	bool again = false;
+	int result = reserve_once(session, plan, grant, finish, &again, err);
+
+	for (int i = 1; again && i < GPU_TRIES; i++) {
+		(void)usleep(GPU_WAIT_US);
+		if (i == GPU_CLEAR)
+			ces_finish_dead(session);
+		result = reserve_once(session, plan, grant, finish, &again, err);
+	}
+	return result;
+}
+
+static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct ces_error *err)
+{
+	struct ces_container *container = &finish->container;
+	struct ces_cgroup *cgroup = &finish->cgroup;
+	CES_CLEANUP_FD int root = -1;
+
+	if (ces_cgroup_make(cgroup, &plan->decision->limits, &plan->session->policy->user_limits,
+			    err) < 0 ||
+	    ces_devices_confine(cgroup->v2, plan->gpus.nodes, plan->gpus.n_nodes, err) < 0 ||
+	    ((plan->request->flags & CES_FLAG_DETACH) != 0 &&
+	     ces_cgroup_leave_session(cgroup, err) < 0))
+		return -1;
+	if (ces_selinux_share_stdio(&plan->selinux) < 0)
+		return ces_error_errno(err, CES_E_HOST, "SELinux context of a pipe");
+	if (ces_container_start(plan, cgroup, container, err) < 0 ||
+	    ces_ports_start(plan, container, &finish->ports, err) < 0 ||
+	    ces_proxy_start(plan, container, &finish->outward, err) < 0 ||
+	    ces_rootfs_build(plan, container->userns, cgroup, &root, err) < 0 ||
+	    ces_ports_ready(&finish->ports, err) < 0 ||
+	    ces_proxy_ready(&finish->outward, err) < 0 || ces_rootfs_enter(root, err) < 0)
+		return -1;
+	return 0;
+}
+
+/* (A process lets go of its namespaces a moment before it counts as ended.) */
+static bool has_ended(const struct ces_container *container)
+{
+	struct pollfd end = {.fd = container->process.pidfd, .events = POLLIN};
+
+	return poll(&end, 1, 1000) > 0;
+}
+
+/* The container comes into being, is compared with the plan, this process becomes the weaker one
+ * that watches it, and only then its program begins. */
+static int start(const struct ces_plan *plan, struct ces_finish *finish, struct ces_error *err)
+{
+	struct ces_proof proof = CES_PROOF_NONE;
+	int result;
+
+	/* with too little memory for even this it is dead already: supervising tells why */
+	if (ces_proof_begin(&finish->container, &proof, err) < 0 ||
+	    ces_container_release(&finish->container, err) < 0)
+		return has_ended(&finish->container) ? ces_weaken_for_watch(err) : -1;
+	result = ces_proof_of(plan, &finish->cgroup, &proof, err);
+	if (result == 0)
+		result = ces_weaken_for_watch(err);
+	return ces_proof_end(&finish->cgroup, &proof, result, err);
+}
+
+static void report_started(const struct ces_plan *plan)
+{
+	struct ces_event_started event = {.run = (char *)(uintptr_t)plan->run,
+					  .outputs = (char *)(uintptr_t)plan->outputs,
+					  .project = (char *)(uintptr_t)plan->decision->project};
+
+	struct ces_event_done done = {.run = event.run};
+
+	ces_report_send(&ces_event_started_schema, &event, true);
+	if ((plan->request->flags & CES_FLAG_DETACH) != 0)
+		ces_report_send(&ces_event_done_schema, &done, true);
+}
+
+static int run(struct ces_session *session, struct ces_plan *plan, const struct ces_grant *grant,
+	       struct ces_error *err)
+{
+	struct ces_finish finish = {.plan = plan,
+				    .record = -1,
+				    .stop = -1,
+				    .cgroup = CES_CGROUP_NONE,
+				    .container = CES_CONTAINER_NONE,
+				    .ports = CES_PORTS_NONE,
+				    .outward = CES_RELAY_NONE,
+				    .grant = grant};
+	int result;
+
+	if (ces_cgroup_find(session->policy, session->uid, plan->run, &finish.cgroup, err) < 0 ||
+	    reserve(session, plan, grant, &finish, err) < 0)
+		return -1;
+	/* from here on the entry keeps the image */
+	result = ces_store_await_collector(&plan->session->store, err);
+	if (result == 0)
+		result = open_mounts(plan, err);
+	if (result == 0)
+		result = set_up(plan, &finish, err);
+	ces_cleanroom_deadline(START_SECONDS);
+	if (result == 0)
+		result = start(plan, &finish, err);
+	ces_cleanroom_deadline(0);
+	if (result == 0) {
+		report_started(plan);
+		ces_supervise(plan, &finish.cgroup, &finish.container, finish.stop, &finish.ports,
+			      &finish.end);
+	}
+	return ces_finish(&finish, result, err);
+}
+
+/* The runtime sees the host's /usr and nothing else of it, so it must be there; and it must be
+ * root's all the way, since it becomes root of the container's user namespace. */
+static int check_runtime(const struct ces_plan *plan, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = -1;
+
+	if (strncmp(plan->runtime, "/usr/", 5) != 0)
+		return ces_error_set(err, CES_E_POLICY, "host.runtime %s is not below /usr",
+				     plan->runtime);
+	if (ces_policy_open_trusted(plan->runtime, &fd, err) < 0)
+		return ces_error_context(err, "host.runtime");
+	return 0;
+}
+
+/* Up to the record: reads only. */
+static int prepare(struct ces_plan *plan, struct ces_grant *grant, struct ces_error *err)
+{
+	const struct ces_decision *decision = plan->decision;
+	struct winsize size;
+
+	plan->runc = strcmp(strrchr(plan->runtime, '/') + 1, "runc") == 0;
+	plan->tty = (plan->request->flags & CES_FLAG_TTY) != 0 && isatty(STDIN_FILENO);
+	if (plan->tty && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) {
+		plan->rows = size.ws_row;
+		plan->columns = size.ws_col;
+	}
+	(void)snprintf(plan->hostname, sizeof(plan->hostname), "ces-%s", plan->run);
+	ces_journal_fill_run(decision->outputs.source, plan->run, plan->outputs,
+			     sizeof(plan->outputs));
+	ces_journal_fill_run(decision->scratch.source, plan->run, plan->scratch,
+			     sizeof(plan->scratch));
+	if (check_runtime(plan, err) < 0 || ces_config_filter(&plan->filter, err) < 0 ||
+	    load_image(plan, grant, err) < 0 ||
+	    (decision->gpus > 0 &&
+	     ces_gpus_find(plan->session->policy, decision, &plan->gpus, err) < 0))
+		return -1;
+	if (ces_config_command(plan) == NULL)
+		return ces_error_set(err, CES_E_USAGE,
+				     "the image names no command; type: ces-client run %s COMMAND",
+				     grant->reference);
+	return 0;
+}
+
+int ces_verb_run(struct ces_session *session, const struct ces_decision *decision,
+		 const char *number, struct ces_error *err)
+{
+	struct ces_plan plan = {.run = number,
+				.session = session,
+				.request = &session->request,
+				.decision = decision,
+				.runtime = session->policy->runtime,
+				.outputs_parent = -1,
+				.scratch_parent = -1,
+				.scratch_dir = -1,
+				.kept = -1,
+				.gpus = CES_GPUS_NONE};
+	struct ces_grant grant = {0};
+	int result;
+
+	ces_cleanroom_deadline(SETUP_SECONDS);
+	result = prepare(&plan, &grant, err);
+	if (result == 0)
+		ces_finish_dead(session);
+	if (result == 0)
+		result = make_map(&plan, err);
+	if (result == 0)
+		result = run(session, &plan, &grant, err);
+	for (size_t i = 0; i < plan.n_mounts; i++)
+		close(plan.mounts[i].fd);
+	ces_cleanup_close(&plan.outputs_parent);
+	ces_cleanup_close(&plan.scratch_parent);
+	ces_cleanup_close(&plan.scratch_dir);
+	ces_cleanup_close(&plan.kept);
+	free(plan.filter);
+	ces_gpus_free(&plan.gpus);
+	ces_wire_free(&ces_image_record_schema, &plan.image);
+	ces_wire_free(&ces_grant_schema, &grant);
+	return result;
+}

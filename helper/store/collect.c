@@ -1,0 +1,245 @@
+/* What goes out of the store, and when. Must not keep a request waiting: what a user's request
+ * calls for is collected by a process of its own.
+ *
+ * Who controls what: users choose how many images and grants there are, within the policy's limits,
+ * and how often this is called for; the names are digests and uids. What is looked at cannot change
+ * meanwhile: whoever puts something in its place does so under the store's lock, and whoever counts
+ * on something has entered it in the register, and waited for the lock, before he looks for it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/num.h"
+#include "helper/core/beneath.h"
+#include "helper/core/cleanroom.h"
+#include "helper/core/spawn.h"
+#include "helper/core/tree.h"
+#include "helper/store/collect.h"
+#include "helper/store/digests.h"
+#include "helper/store/store_internal.h"
+#include "helper/watch/runs.h"
+
+/* Nobody starts or pulls anything while the lock is held: what is not taken out of its place in
+ * this time is taken in the next turn. */
+#define TURN_MS  500
+#define PAUSE_US 100000
+
+/* Of a process of its own: to get its turn, and then to remove what it took out of its place; what
+ * it cannot remove in this time the next one goes on with. */
+#define NEXT_SECONDS   20
+#define REMOVE_SECONDS 1800
+
+/* One turn under the lock. */
+struct turn {
+	const struct ces_store *store;
+	struct ces_digests *keep; /* what is being gathered, or gone by */
+	uid_t uid;
+	uint64_t now; /* 0: this only looks */
+	int64_t until;
+	bool more; /* time was up */
+};
+
+static void grant_seen(const struct ces_grant *grant, void *context)
+{
+	struct turn *turn = context;
+	uint64_t last = grant->used > grant->pulled ? grant->used : grant->pulled;
+	bool over = grant->retain > 0 && turn->now > last && turn->now - last > grant->retain;
+
+	if (!over || !ces_store_expire_grant(turn->store, turn->uid, grant->reference))
+		ces_digests_add(turn->keep, grant->digest);
+}
+
+static void user_seen(int parent, const char *name, void *context)
+{
+	struct turn *turn = context;
+	uint64_t uid;
+
+	(void)parent;
+	if (ces_num_parse(name, 1, UINT32_MAX, &uid) < 0)
+		return;
+	turn->uid = (uid_t)uid;
+	turn->keep->failed |= ces_store_each_grant(turn->store, turn->uid, grant_seen, turn) < 0;
+}
+
+static void entry_seen(const struct ces_run_record *record, bool alive, void *context)
+{
+	struct turn *turn = context;
+
+	(void)alive;
+	if (record->digest != NULL)
+		ces_digests_add(turn->keep, record->digest);
+}
+
+static void layers_seen(const struct ces_run_record *record, bool alive, void *context)
+{
+	struct turn *turn = context;
+
+	(void)alive;
+	ces_digests_add_all(turn->keep, &record->layers);
+}
+
+static void discard_unkept(int parent, const char *name, void *context)
+{
+	struct turn *turn = context;
+
+	if (turn->more || turn->keep->failed || ces_digests_has(turn->keep, name))
+		return;
+	/* (what cannot be taken out would otherwise be tried for ever) */
+	turn->more = ces_store_discard(turn->store, parent, name) && ces_now_ms() > turn->until;
+}
+
+/* A staging directory whose lock can be had belongs to nobody any more: it is locked before the
+ * store's lock is let go of. */
+static void discard_stale(int parent, const char *name, void *context)
+{
+	const struct turn *turn = context;
+	CES_CLEANUP_FD int fd = ces_beneath_open(parent, name, O_RDONLY | O_DIRECTORY, 0);
+
+	if (strncmp(name, CES_STORE_TRASH, strlen(CES_STORE_TRASH)) != 0 && fd >= 0 &&
+	    flock(fd, LOCK_EX | LOCK_NB) == 0)
+		(void)ces_store_discard(turn->store, parent, name);
+}
+
+static void remove_trash(int parent, const char *name, void *context)
+{
+	(void)context;
+	if (strncmp(name, CES_STORE_TRASH, strlen(CES_STORE_TRASH)) == 0)
+		(void)ces_tree_remove(parent, name);
+}
+
+/* An image whose record is damaged serves nobody, and names no layer; one that cannot be read now
+ * may need any. */
+static void image_seen(int parent, const char *name, void *context)
+{
+	struct turn *turn = context;
+	struct ces_image_record record;
+	struct ces_error err;
+	char digest[CES_DIGEST_LENGTH + 1];
+
+	(void)snprintf(digest, sizeof(digest), "sha256:%.64s", name);
+	if (ces_store_load_image(turn->store, digest, &record, &err) == 0) {
+		ces_digests_add_all(turn->keep, &record.diff_ids);
+		ces_wire_free(&ces_image_record_schema, &record);
+	} else if (err.code == CES_E_HOST) {
+		turn->keep->failed = true;
+	} else if (turn->now > 0) {
+		(void)ces_store_discard(turn->store, parent, name);
+	}
+}
+
+/* Without the lock: what a turn will read is in memory then. A disk may need longer for it than
+ * anybody may hold the lock; what is learnt here may change, and is forgotten. */
+static void look_ahead(const struct ces_store *store)
+{
+	struct ces_digests learnt = {0};
+	struct turn turn = {.store = store, .keep = &learnt};
+
+	(void)ces_beneath_each(store->grants, user_seen, &turn);
+	(void)ces_beneath_each(store->images, image_seen, &turn);
+	free(learnt.v);
+}
+
+/* Under the lock. First the images that no grant, run or pull names, then the layers that no image
+ * or pull names: whatever the time allows of both is whole, since all is by rename. */
+static bool take_turn(const struct ces_store *store, int runs)
+{
+	struct ces_digests images = {0}, layers = {0};
+	struct turn turn = {.store = store,
+			    .keep = &images,
+			    .now = (uint64_t)time(NULL),
+			    .until = ces_now_ms() + TURN_MS};
+
+	(void)ces_beneath_each(store->staging, discard_stale, &turn);
+	images.failed |= ces_beneath_each(store->grants, user_seen, &turn) < 0;
+	images.failed |= ces_runs_each(runs, entry_seen, &turn) < 0;
+	images.failed |= ces_runs_each_pull(runs, entry_seen, &turn) < 0;
+	ces_digests_sort(&images);
+	(void)ces_beneath_each(store->images, discard_unkept, &turn);
+	turn.keep = &layers;
+	layers.failed |= ces_beneath_each(store->images, image_seen, &turn) < 0;
+	layers.failed |= ces_runs_each_pull(runs, layers_seen, &turn) < 0;
+	ces_digests_sort(&layers);
+	(void)ces_beneath_each(store->layers, discard_unkept, &turn);
+	free(images.v);
+	free(layers.v);
+	return turn.more;
+}
+
+void ces_collect(const struct ces_store *store, int runs)
+{
+	struct ces_error ignored;
+	bool more = true;
+	unsigned left;
+
+	look_ahead(store);
+	while (more) {
+		if (ces_store_lock(store, &left, &ignored) < 0)
+			return;
+		(void)futimens(store->lock, NULL);
+		more = take_turn(store, runs);
+		ces_store_unlock(store, left);
+		if (more)
+			(void)usleep(PAUSE_US);
+	}
+	(void)ces_beneath_each(store->staging, remove_trash, NULL);
+}
+
+/* However often it is called for: one process waits, until a second has passed since the last turn,
+ * and no other is needed meanwhile. */
+static bool is_next(const struct ces_store *store)
+{
+	CES_CLEANUP_FD int next = ces_beneath_open(store->dir, "next", O_RDWR | O_CREAT, 0600);
+	struct timespec now;
+	struct stat last;
+
+	if (next < 0 || flock(next, LOCK_EX | LOCK_NB) < 0)
+		return false;
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (fstat(store->lock, &last) == 0 && last.st_mtime <= now.tv_sec &&
+	    now.tv_sec - last.st_mtime < 2)
+		(void)usleep(1000000);
+	return true;
+}
+
+/* With fds of its own: a lock belongs to the open file, which a fork shares, and the entry of a run
+ * or a pull that is locked counts as alive. */
+static void collect_soon(const struct ces_store *store, int runs)
+{
+	const int fds[] = {store->dir,    store->layers,  store->images,
+			   store->grants, store->staging, runs};
+	struct ces_store own = {3, 4, 5, 6, 7, -1, -1};
+
+	ces_process_arrange(fds, CES_COUNT(fds));
+	(void)close_range(0, 2, 0);
+	(void)prctl(PR_SET_NAME, "ces-collect");
+	ces_cleanroom_deadline(NEXT_SECONDS);
+	own.lock = ces_beneath_open(own.dir, "lock", O_RDWR, 0);
+	if (own.lock < 0 || !is_next(&own))
+		return;
+	ces_cleanroom_deadline(REMOVE_SECONDS);
+	ces_collect(&own, 8);
+}
+
+void ces_collect_soon(const struct ces_store *store, int runs)
+{
+	struct ces_process child = CES_PROCESS_NONE;
+	int side = ces_process_clone(0, -1, &child);
+
+	if (side > 0)
+		(void)ces_process_end(&child, false);
+	if (side != 0)
+		return;
+	/* a grandchild, for which nobody has to wait */
+	if (fork() == 0)
+		collect_soon(store, runs);
+	_exit(0);
+}

@@ -1,0 +1,189 @@
+/* Grants: which images a user may run, each a file named by the hash of its reference. Must not
+ * believe that a uid is still who it was: accounts go, and their numbers are given again. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/digest.h"
+#include "helper/core/beneath.h"
+#include "helper/core/cleanroom.h"
+#include "helper/store/store.h"
+#include "helper/store/store_internal.h"
+
+static int open_grants(const struct ces_store *store, uid_t uid, int *ret, struct ces_error *err)
+{
+	char name[16];
+
+	(void)snprintf(name, sizeof(name), "%u", uid);
+	return ces_beneath_own_dir(store->grants, name, ret, err);
+}
+
+/* For changing grants: of two changes at once the second sees what the first did. For five seconds:
+ * the caller may freeze this process by the cgroup that it is in, and others come to his grants too
+ * when they clear after his dead runs. Ended by ces_cleanroom_unlock. */
+static int lock_grants(const struct ces_store *store, uid_t uid, int *ret, unsigned *ret_left,
+		       struct ces_error *err)
+{
+	if (open_grants(store, uid, ret, err) < 0)
+		return -1;
+	return ces_cleanroom_lock(*ret, CES_LOCK_SECONDS, ret_left) < 0
+		   ? ces_error_errno(err, CES_E_HOST, "locking the grants")
+		   : 0;
+}
+
+/* A grant's file is named by the hash of its reference: no byte of a reference becomes a path. */
+static void grant_name(const char *reference, char name[CES_DIGEST_LENGTH + 1])
+{
+	char digest[CES_DIGEST_LENGTH + 1];
+
+	ces_digest_of(reference, strlen(reference), digest);
+	memcpy(name, ces_store_hex(digest), 65);
+}
+
+int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct ces_grant *grant,
+			  struct ces_error *err)
+{
+	CES_CLEANUP_FD int dir = -1;
+	char name[CES_DIGEST_LENGTH + 1];
+	unsigned left;
+	int result;
+
+	if (lock_grants(store, uid, &dir, &left, err) < 0)
+		return -1;
+	grant_name(grant->reference, name);
+	result = ces_store_write_record(dir, name, &ces_grant_schema, grant, err);
+	ces_cleanroom_unlock(dir, left);
+	return result;
+}
+
+/* When it was last used is the file's time: nothing of a grant is written anew for that. */
+static int load(int dir, const char *name, struct ces_grant *ret, struct ces_error *err)
+{
+	struct stat st;
+
+	if (ces_store_read_record(dir, name, &ces_grant_schema, ret, err) < 0)
+		return -1;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_mtime > (time_t)ret->pulled + 1)
+		ret->used = (uint64_t)st.st_mtime;
+	return 0;
+}
+
+bool ces_grant_is_of(const struct ces_grant *grant, const char *user)
+{
+	return grant->user != NULL && strcmp(grant->user, user) == 0;
+}
+
+int ces_store_read_grant(const struct ces_store *store, const struct ces_caller *caller,
+			 const char *reference, struct ces_grant *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int dir = -1;
+	char name[CES_DIGEST_LENGTH + 1];
+
+	if (open_grants(store, caller->uid, &dir, err) < 0)
+		return -1;
+	grant_name(reference, name);
+	if (load(dir, name, ret, err) == 0) {
+		if (ces_grant_is_of(ret, caller->user))
+			return 0;
+		ces_wire_free(&ces_grant_schema, ret);
+	} else if (err->code == CES_E_HOST) {
+		return -1;
+	}
+	return ces_error_set(err, CES_E_NOTFOUND,
+			     "you have no image %s here; type: ces-client pull %s", reference,
+			     reference);
+}
+
+void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *reference,
+			 const char *digest)
+{
+	CES_CLEANUP_FD int dir = -1;
+	char name[CES_DIGEST_LENGTH + 1];
+	struct ces_error ignored;
+	struct ces_grant grant;
+	unsigned left;
+
+	grant_name(reference, name);
+	if (lock_grants(store, uid, &dir, &left, &ignored) < 0)
+		return;
+	if (load(dir, name, &grant, &ignored) == 0) {
+		if (strcmp(grant.digest, digest) == 0)
+			(void)utimensat(dir, name, NULL, AT_SYMLINK_NOFOLLOW);
+		ces_wire_free(&ces_grant_schema, &grant);
+	}
+	ces_cleanroom_unlock(dir, left);
+}
+
+int ces_store_remove_grant(const struct ces_store *store, uid_t uid, const char *reference,
+			   struct ces_error *err)
+{
+	CES_CLEANUP_FD int dir = -1;
+	char name[CES_DIGEST_LENGTH + 1];
+	unsigned left;
+	int failed;
+
+	if (lock_grants(store, uid, &dir, &left, err) < 0)
+		return -1;
+	grant_name(reference, name);
+	failed = unlinkat(dir, name, 0) == 0 ? 0 : errno;
+	ces_cleanroom_unlock(dir, left);
+	errno = failed;
+	if (failed == 0)
+		return 0;
+	return failed == ENOENT
+		   ? ces_error_set(err, CES_E_NOTFOUND, "you have no image %s here", reference)
+		   : ces_error_errno(err, CES_E_HOST, "removing %s", reference);
+}
+
+bool ces_store_expire_grant(const struct ces_store *store, uid_t uid, const char *reference)
+{
+	CES_CLEANUP_FD int dir = -1;
+	char name[CES_DIGEST_LENGTH + 1];
+	struct ces_error ignored;
+
+	grant_name(reference, name);
+	return open_grants(store, uid, &dir, &ignored) == 0 && flock(dir, LOCK_EX | LOCK_NB) == 0 &&
+	       unlinkat(dir, name, 0) == 0;
+}
+
+struct listing {
+	void (*each)(const struct ces_grant *, void *);
+	void *context;
+	bool failed;
+};
+
+static void show_grant(int dir, const char *name, void *context)
+{
+	struct listing *listing = context;
+	struct ces_grant grant;
+	struct ces_error err;
+
+	/* 64 hex digits; temporary names are longer */
+	if (strlen(name) != 64)
+		return;
+	if (load(dir, name, &grant, &err) < 0) {
+		listing->failed |= err.code == CES_E_HOST;
+		return;
+	}
+	listing->each(&grant, listing->context);
+	ces_wire_free(&ces_grant_schema, &grant);
+}
+
+int ces_store_each_grant(const struct ces_store *store, uid_t uid,
+			 void (*each)(const struct ces_grant *, void *), void *context)
+{
+	struct listing listing = {each, context, false};
+	CES_CLEANUP_FD int dir = -1;
+	struct ces_error ignored;
+
+	if (open_grants(store, uid, &dir, &ignored) < 0 ||
+	    ces_beneath_each(dir, show_grant, &listing) < 0)
+		return -1;
+	return listing.failed ? -1 : 0;
+}

@@ -1,0 +1,80 @@
+/* The caller's images: listing and removing. Must not say anything about anyone else's. */
+#include <stdio.h>
+#include <string.h>
+
+#include "helper/core/report.h"
+#include "helper/core/request.h"
+#include "helper/store/collect.h"
+
+static void report_image(const struct ces_grant *grant, void *context)
+{
+	const struct ces_caller *caller = context;
+	struct ces_event_image event = {.reference = grant->reference,
+					.digest = grant->digest,
+					.size = grant->size,
+					.pulled = grant->pulled,
+					.used = grant->used,
+					.layers = grant->layers};
+
+	if (ces_grant_is_of(grant, caller->user))
+		ces_report_send(&ces_event_image_schema, &event, true);
+}
+
+static void report_done(void)
+{
+	struct ces_event_done done = {0};
+
+	ces_report_send(&ces_event_done_schema, &done, true);
+}
+
+int ces_verb_images(struct ces_session *session, struct ces_error *err)
+{
+	(void)err;
+	(void)ces_store_each_grant(&session->store, session->uid, report_image, &session->caller);
+	report_done();
+	return 0;
+}
+
+/* The canonical name under which a grant is kept: what was written, or with a digest, without the
+ * tag. */
+static int canonical(const struct ces_session *session, char *buffer, size_t size,
+		     struct ces_error *err)
+{
+	struct ces_reference reference;
+
+	if (session->request.image == NULL)
+		return ces_error_set(err, CES_E_USAGE,
+				     "name an image; ces-client images lists yours");
+	if (ces_reference_parse(session->request.image, &reference, err) < 0)
+		return -1;
+	if (reference.digest[0] != '\0')
+		reference.tag[0] = '\0';
+	ces_reference_format(&reference, buffer, size);
+	return 0;
+}
+
+int ces_verb_remove(struct ces_session *session, struct ces_error *err)
+{
+	char reference[CES_REFERENCE_MAX];
+
+	if (canonical(session, reference, sizeof(reference), err) < 0 ||
+	    ces_store_remove_grant(&session->store, session->uid, reference, err) < 0)
+		return -1;
+	ces_collect_soon(&session->store, session->runs);
+	report_done();
+	return 0;
+}
+
+int ces_verb_inspect(struct ces_session *session, struct ces_error *err)
+{
+	char reference[CES_REFERENCE_MAX];
+	struct ces_grant grant;
+
+	if (canonical(session, reference, sizeof(reference), err) < 0 ||
+	    ces_store_read_grant(&session->store, &session->caller, reference, &grant, err) < 0)
+		return -1;
+	report_image(&grant, &session->caller);
+	ces_wire_free(&ces_grant_schema, &grant);
+	report_done();
+	return 0;
+}

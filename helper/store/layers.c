@@ -1,0 +1,404 @@
+/* Layers in parallel: for each missing one a pipe from ces-fetch into a ces-unpack of its own. Must
+ * not touch what is unpacked: staging directories are moved whole.
+ *
+ * A layer that is here is taken only if the registry of this pull has it for this caller: it is
+ * asked for the blob, with his credential. The digests alone prove nothing: they are in manifests
+ * that others may have seen, and a registry that the caller has filled himself serves any manifest.
+ */
+#include "helper/store/layers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/num.h"
+#include "helper/core/beneath.h"
+#include "helper/core/cleanroom.h"
+#include "helper/core/mounts.h"
+#include "helper/core/report.h"
+#include "helper/launch/overlay.h"
+#include "helper/store/documents.h"
+#include "helper/watch/runs.h"
+
+#define AT_ONCE           3
+#define PIPE_BYTES        (1 << 20)
+#define LAYER_BYTES_MAX   (64ull << 30)
+#define LAYER_ENTRIES_MAX 4000000ull
+
+enum layer_state { LAYER_PRESENT, LAYER_ASKED, LAYER_WAITING, LAYER_ACTIVE, LAYER_DONE };
+
+struct layer {
+	enum layer_state state;
+	size_t twin; /* an earlier layer with the same diff_id, or its own index */
+	char name[32];
+	int staging; /* locked directory */
+	struct ces_unpacker unpacker;
+	uint64_t id; /* of the fetch */
+};
+
+struct job {
+	struct ces_pull *pull;
+	struct layer *layers;
+	size_t n;
+};
+
+static void report(const struct job *job, size_t i, uint64_t state, uint64_t bytes)
+{
+	const struct ces_unpack_manifest *manifest = &job->pull->parsed;
+	struct ces_event_progress event = {.layer = i,
+					   .layers = job->n,
+					   .state = state,
+					   .bytes = bytes,
+					   .size = manifest->layer_sizes.v[i],
+					   .digest = manifest->layer_digests.v[i]};
+
+	ces_report_send(&ces_event_progress_schema, &event, state != CES_PROGRESS_FETCHING);
+}
+
+/* Which layers are there, which are written twice in the manifest. */
+static void survey(struct job *job)
+{
+	char **diff_ids = job->pull->record.diff_ids.v;
+
+	for (size_t i = 0; i < job->n; i++) {
+		CES_CLEANUP_FD int fd = -1;
+		struct ces_error ignored;
+		size_t twin = 0;
+
+		while (strcmp(diff_ids[twin], diff_ids[i]) != 0)
+			twin++;
+		job->layers[i] = (struct layer){.state = LAYER_WAITING,
+						.twin = twin,
+						.staging = -1,
+						.unpacker = {CES_PROCESS_NONE, -1}};
+		if (twin < i)
+			job->layers[i].state = LAYER_PRESENT;
+		else if ((ces_store_layer_from(job->pull->store, diff_ids[i],
+					       job->pull->parsed.layer_digests.v[i]) &&
+			  ces_store_open_layer(job->pull->store, diff_ids[i], &fd, &ignored) == 0))
+			job->layers[i].state = LAYER_ASKED;
+	}
+}
+
+/* All at once: ces-fetch has as many on the wire as it wants. */
+static int ask(struct job *job, struct ces_error *err)
+{
+	struct ces_pull *pull = job->pull;
+
+	for (size_t i = 0; i < job->n; i++)
+		if (job->layers[i].state == LAYER_ASKED &&
+		    ces_fetcher_get(&pull->fetcher, CES_FETCH_CHECK,
+				    pull->parsed.layer_digests.v[i], pull->parsed.layer_sizes.v[i],
+				    -1, &job->layers[i].id, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Is there room at all? The compressed layers are the least that the unpacked ones can need, and
+ * the only figures that are known before anything is fetched; what more it takes is found out while
+ * unpacking. */
+static int check_space(const struct job *job, struct ces_error *err)
+{
+	const struct ces_pull *pull = job->pull;
+	uint64_t needed = 0, room, reserve = pull->session->policy->store.reserve;
+	char needed_text[32], room_text[32];
+	struct statvfs fs;
+
+	for (size_t i = 0; i < job->n; i++)
+		if (job->layers[i].state == LAYER_WAITING &&
+		    __builtin_add_overflow(needed, pull->parsed.layer_sizes.v[i], &needed))
+			return ces_error_set(err, CES_E_IMAGE, "the image's layers have no size");
+	if (fstatvfs(pull->store->dir, &fs) < 0)
+		return ces_error_errno(err, CES_E_HOST, "the image store");
+	room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	room -= room < reserve ? room : reserve;
+	if (needed <= room)
+		return 0;
+	ces_num_format_size(needed, needed_text, sizeof(needed_text));
+	ces_num_format_size(room, room_text, sizeof(room_text));
+	return ces_error_set(err, CES_E_HOST,
+			     "no space for the image: its missing layers are %s compressed, and "
+			     "this machine's image store has %s free; 'ces-client rmi' gives "
+			     "space back",
+			     needed_text, room_text);
+}
+
+static int start_unpacker(struct ces_pull *pull, size_t i, struct layer *layer, int input,
+			  struct ces_error *err)
+{
+	struct ces_unpack_job order = {.kind = CES_UNPACK_LAYER,
+				       .digest = pull->parsed.layer_digests.v[i],
+				       .size = pull->parsed.layer_sizes.v[i],
+				       .compression = pull->parsed.layer_compressions.v[i],
+				       .diff_id = pull->record.diff_ids.v[i],
+				       .max_bytes = pull->left < LAYER_BYTES_MAX ? pull->left
+										 : LAYER_BYTES_MAX,
+				       .max_entries = LAYER_ENTRIES_MAX,
+				       .reserve = pull->session->policy->store.reserve};
+	CES_CLEANUP_FD int fs = -1;
+	CES_CLEANUP_FD int mount = -1;
+
+	if (ces_store_stage(pull->store, layer->name, &layer->staging, &fs, err) < 0 ||
+	    ces_mount_clone(fs, false, pull->userns, &mount, err) < 0)
+		return -1;
+	return ces_unpacker_start(&order, pull->userns, input, &mount, 1, &layer->unpacker, err);
+}
+
+static int start(struct job *job, size_t i, struct ces_error *err)
+{
+	struct ces_pull *pull = job->pull;
+	struct layer *layer = &job->layers[i];
+	CES_CLEANUP_FD int read_end = -1;
+	CES_CLEANUP_FD int write_end = -1;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return ces_error_errno(err, CES_E_HOST, "pipe");
+	read_end = ends[0];
+	write_end = ends[1];
+	(void)fcntl(write_end, F_SETPIPE_SZ,
+		    PIPE_BYTES); /* fewer wake-ups; the default works too */
+	layer->state = LAYER_ACTIVE;
+	if (start_unpacker(pull, i, layer, read_end, err) < 0)
+		return -1;
+	report(job, i, CES_PROGRESS_FETCHING, 0);
+	return ces_fetcher_get(&pull->fetcher, CES_FETCH_BLOB, pull->parsed.layer_digests.v[i],
+			       pull->parsed.layer_sizes.v[i], write_end, &layer->id, err);
+}
+
+static int start_more(struct job *job, struct ces_error *err)
+{
+	size_t active = 0;
+
+	for (size_t i = 0; i < job->n; i++)
+		active += job->layers[i].state == LAYER_ACTIVE;
+	for (size_t i = 0; i < job->n && active < AT_ONCE; i++)
+		if (job->layers[i].state == LAYER_WAITING) {
+			if (start(job, i, err) < 0)
+				return -1;
+			active++;
+		}
+	return 0;
+}
+
+static int mark_opaque(int staging, const struct ces_strings *paths, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fs = ces_beneath_open(staging, "fs", O_RDONLY | O_DIRECTORY, 0);
+
+	return fs < 0 ? ces_error_errno(err, CES_E_HOST, "staging directory")
+		      : ces_overlay_mark(fs, paths, err);
+}
+
+static int finish_layer(struct job *job, size_t i, struct ces_error *err)
+{
+	struct layer *layer = &job->layers[i];
+	struct ces_unpack_layer answer;
+	int result = ces_unpacker_finish(&layer->unpacker, ces_now_ms() + 10000,
+					 &ces_unpack_layer_schema, &answer, err);
+	char left[32];
+
+	ces_num_format_size(job->pull->left, left, sizeof(left));
+	if (result < 0)
+		return err->code != CES_E_LIMIT || job->pull->left >= LAYER_BYTES_MAX
+			   ? -1
+			   : ces_error_context(err,
+					       "%s are left of the space for your images "
+					       "(host.user_limits.store)",
+					       left);
+	if (strcmp(answer.diff_id, job->pull->record.diff_ids.v[i]) != 0)
+		result =
+		    ces_error_set(err, CES_E_IMAGE, "a layer is not what the configuration says");
+	/* the unpacker is dead: nothing changes below fs any more */
+	if (result == 0)
+		result = mark_opaque(layer->staging, &answer.opaque, err);
+	if (result == 0)
+		result = ces_store_note_layer(layer->staging, answer.bytes,
+					      job->pull->parsed.layer_digests.v[i], err);
+	ces_wire_free(&ces_unpack_layer_schema, &answer);
+	layer->state = LAYER_DONE;
+	report(job, i, CES_PROGRESS_DONE, job->pull->parsed.layer_sizes.v[i]);
+	return result;
+}
+
+/* The answer for a layer that was asked for: why it may not be had from there does not matter,
+ * since it is fetched then, and that fails with the reason. */
+static bool answered(struct job *job, const struct ces_fetch_status *status)
+{
+	for (size_t i = 0; i < job->n; i++) {
+		struct layer *layer = &job->layers[i];
+
+		if (layer->state != LAYER_ASKED || layer->id != status->id)
+			continue;
+		layer->state = status->state == CES_FETCH_DONE ? LAYER_PRESENT : LAYER_WAITING;
+		return true;
+	}
+	return false;
+}
+
+static int take_status(struct job *job, struct ces_error *err)
+{
+	struct ces_fetch_status status;
+	int result = 0;
+
+	if (ces_pull_status(&job->pull->fetcher, &status, err) < 0)
+		return -1;
+	if (!answered(job, &status))
+		result = ces_pull_failed(&status, err);
+	for (size_t i = 0; i < job->n; i++)
+		if (job->layers[i].state == LAYER_ACTIVE && job->layers[i].id == status.id &&
+		    status.state == CES_FETCH_BYTES)
+			report(job, i, CES_PROGRESS_FETCHING, status.bytes);
+	ces_wire_free(&ces_fetch_status_schema, &status);
+	return result;
+}
+
+/* When one side of a layer's pipe fails the other fails too, a moment later: whose words explain
+ * more? The cause is the side that did not merely lose its partner; such a loss is CES_E_INTERNAL
+ * from ces-fetch (nobody reads) and an input that ended early from ces-unpack. */
+static void prefer_fetch_error(struct job *job, struct ces_error *err)
+{
+	struct pollfd fd = {.fd = job->pull->fetcher.socket, .events = POLLIN};
+	struct ces_error told;
+
+	if (err->code == CES_E_HOST || err->code == CES_E_LIMIT)
+		return;
+	while (poll(&fd, 1, 300) > 0)
+		if (take_status(job, &told) < 0) {
+			if (told.code != CES_E_INTERNAL)
+				*err = told;
+			return;
+		}
+}
+
+static void prefer_unpack_error(struct job *job, struct ces_error *err)
+{
+	struct ces_error told;
+
+	if (err->code != CES_E_INTERNAL)
+		return;
+	for (size_t i = 0; i < job->n; i++) {
+		struct pollfd fd = {.fd = job->layers[i].unpacker.answer, .events = POLLIN};
+
+		if (job->layers[i].state == LAYER_ACTIVE && poll(&fd, 1, 1000) > 0 &&
+		    finish_layer(job, i, &told) < 0) {
+			*err = told;
+			return;
+		}
+	}
+}
+
+static int step(struct job *job, struct ces_error *err)
+{
+	struct pollfd fds[2 + CES_LAYERS_MAX];
+
+	fds[0] = (struct pollfd){.fd = job->pull->fetcher.socket, .events = POLLIN};
+	fds[1] = (struct pollfd){.fd = CES_FD_REQUEST, .events = POLLIN};
+	for (size_t i = 0; i < job->n; i++)
+		fds[2 + i] = (struct pollfd){.fd = job->layers[i].state == LAYER_ACTIVE
+						       ? job->layers[i].unpacker.answer
+						       : -1,
+					     .events = POLLIN};
+	if (poll(fds, 2 + job->n, -1) < 0)
+		return errno == EINTR ? 0 : ces_error_errno(err, CES_E_HOST, "poll");
+	if (fds[1].revents != 0 && ces_pull_cancelled(err) < 0)
+		return -1;
+	if (fds[0].revents != 0 && take_status(job, err) < 0) {
+		prefer_unpack_error(job, err);
+		return -1;
+	}
+	for (size_t i = 0; i < job->n; i++)
+		if (fds[2 + i].revents != 0 && finish_layer(job, i, err) < 0) {
+			prefer_fetch_error(job, err);
+			return -1;
+		}
+	return 0;
+}
+
+static bool any(const struct job *job, enum layer_state state)
+{
+	for (size_t i = 0; i < job->n; i++)
+		if (job->layers[i].state == state)
+			return true;
+	return false;
+}
+
+/* Not before the registry has answered for those that are here: nobody hears of one that he may not
+ * have. */
+static void report_all(const struct job *job)
+{
+	for (size_t i = 0; i < job->n; i++)
+		report(job, i,
+		       job->layers[i].state == LAYER_PRESENT ? CES_PROGRESS_EXISTS
+							     : CES_PROGRESS_WAITING,
+		       0);
+}
+
+/* The layers that are there already stay, by the pull's entry, and those that come by the locks on
+ * their staging directories. */
+static int fetch_all(struct job *job, struct ces_error *err)
+{
+	int result = ask(job, err);
+
+	while (result == 0 && any(job, LAYER_ASKED))
+		result = step(job, err);
+	if (result == 0 && any(job, LAYER_WAITING))
+		report_all(job);
+	if (result == 0)
+		result = check_space(job, err);
+	while (result == 0 && (any(job, LAYER_WAITING) || any(job, LAYER_ACTIVE)))
+		result = start_more(job, err) < 0 || step(job, err) < 0 ? -1 : 0;
+	return result;
+}
+
+/* A whole image commits or nothing does: renames only after the last layer was verified. A layer
+ * renamed before a later rename fails is whole and verified; the collector takes it if nothing
+ * comes to need it. */
+static int commit_all(struct job *job, struct ces_error *err)
+{
+	job->pull->up_to_date = !any(job, LAYER_DONE);
+	for (size_t i = 0; i < job->n; i++)
+		if (job->layers[i].state == LAYER_DONE) {
+			if (ces_store_commit_layer(job->pull->store, job->layers[i].name,
+						   job->pull->record.diff_ids.v[i], err) < 0)
+				return -1;
+			job->layers[i].name[0] = '\0';
+		}
+	for (size_t i = 0; i < job->n; i++)
+		job->pull->bytes +=
+		    ces_store_layer_size(job->pull->store, job->pull->record.diff_ids.v[i]);
+	return 0;
+}
+
+int ces_pull_layers(struct ces_pull *pull, struct ces_error *err)
+{
+	struct job job = {pull, calloc(pull->record.diff_ids.n + 1, sizeof(struct layer)),
+			  pull->record.diff_ids.n};
+	int result;
+
+	if (job.layers == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+	result = ces_runs_need(pull->entry, pull->digest, &pull->record.diff_ids, err);
+	if (result == 0)
+		result = ces_store_await_collector(pull->store, err);
+	if (result == 0) {
+		survey(&job);
+		result = fetch_all(&job, err);
+	}
+	if (result == 0)
+		result = commit_all(&job, err);
+	for (size_t i = 0; i < job.n; i++) {
+		ces_unpacker_kill(&job.layers[i].unpacker);
+		ces_cleanup_close(&job.layers[i].staging);
+		if (job.layers[i].name[0] != '\0')
+			ces_store_unstage(pull->store, job.layers[i].name);
+	}
+	free(job.layers);
+	return result;
+}

@@ -1,0 +1,105 @@
+/* What one user's images take. Must not count what another account with the same uid once had: that
+ * is given up here. */
+#include "helper/store/quota.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "common/digest.h"
+#include "common/num.h"
+#include "helper/store/digests.h"
+
+struct tally {
+	const struct ces_session *session;
+	const char *reference; /* of the image that is to come: what it meant before goes */
+	uint64_t images;
+	struct ces_digests layers;
+};
+
+static void grant_seen(const struct ces_grant *grant, void *context)
+{
+	struct tally *tally = context;
+	const struct ces_store *store = &tally->session->store;
+	struct ces_image_record image;
+	struct ces_error ignored;
+
+	if (!ces_grant_is_of(grant, tally->session->caller.user)) {
+		(void)ces_store_expire_grant(store, tally->session->uid, grant->reference);
+		return;
+	}
+	if (strcmp(grant->reference, tally->reference) == 0)
+		return;
+	tally->images++;
+	if (ces_store_load_image(store, grant->digest, &image, &ignored) < 0)
+		return; /* it takes nothing that could not be collected */
+	ces_digests_add_all(&tally->layers, &image.diff_ids);
+	ces_wire_free(&ces_image_record_schema, &image);
+}
+
+static uint64_t sum(const struct ces_store *store, struct ces_digests *layers)
+{
+	char digest[CES_DIGEST_LENGTH + 1] = "sha256:";
+	uint64_t bytes = 0;
+
+	ces_digests_sort(layers);
+	for (size_t i = 0; i < layers->n; i++) {
+		memcpy(digest + strlen("sha256:"), layers->v[i], sizeof(layers->v[i]));
+		bytes += ces_store_layer_size(store, digest);
+	}
+	return bytes;
+}
+
+static int most(const struct ces_session *session, uint64_t *ret, struct ces_error *err)
+{
+	struct statvfs fs;
+
+	*ret = session->policy->store.space;
+	if (*ret > 0)
+		return 0;
+	if (fstatvfs(session->store.dir, &fs) < 0)
+		return ces_error_errno(err, CES_E_HOST, "the image store");
+	*ret = (uint64_t)fs.f_blocks * fs.f_frsize / 2;
+	return 0;
+}
+
+static int compare(const struct tally *tally, uint64_t used, uint64_t allowed, uint64_t *ret_left,
+		   struct ces_error *err)
+{
+	unsigned long long images = tally->session->policy->store.images;
+	char used_text[32], allowed_text[32];
+
+	if (tally->images >= images)
+		return ces_error_rule(err, CES_E_LIMIT, "host.user_limits.images",
+				      "you have %llu images already, and %llu are allowed; "
+				      "'ces-client rmi' gives one up",
+				      (unsigned long long)tally->images, images);
+	ces_num_format_size(used, used_text, sizeof(used_text));
+	ces_num_format_size(allowed, allowed_text, sizeof(allowed_text));
+	if (used > allowed)
+		return ces_error_rule(err, CES_E_LIMIT, "host.user_limits.store",
+				      "your images would take %s, and %s are allowed; "
+				      "'ces-client rmi' gives space back",
+				      used_text, allowed_text);
+	*ret_left = allowed - used;
+	return 0;
+}
+
+int ces_quota_check(const struct ces_session *session, const char *reference,
+		    const struct ces_strings *layers, uint64_t *ret_left, struct ces_error *err)
+{
+	struct tally tally = {.session = session, .reference = reference};
+	uint64_t allowed = 0, used;
+	int result = ces_store_each_grant(&session->store, session->uid, grant_seen, &tally);
+
+	if (result < 0)
+		ces_error_errno(err, CES_E_HOST, "reading your images");
+	ces_digests_add_all(&tally.layers, layers);
+	used = sum(&session->store, &tally.layers);
+	if (result == 0 && tally.layers.failed)
+		result = ces_error_set(err, CES_E_HOST, "out of memory");
+	free(tally.layers.v);
+	if (result < 0 || most(session, &allowed, err) < 0)
+		return -1;
+	return compare(&tally, used, allowed, ret_left, err);
+}

@@ -1,0 +1,383 @@
+/* The image store. Must not read or follow anything inside a layer. */
+#include "helper/store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/digest.h"
+#include "common/io.h"
+#include "common/num.h"
+#include "common/paths.h"
+#include "helper/core/beneath.h"
+#include "helper/core/cleanroom.h"
+#include "helper/core/tree.h"
+#include "helper/store/store_internal.h"
+
+/* The hex part of a digest that was checked: a safe file name. */
+const char *ces_store_hex(const char *digest)
+{
+	return ces_digest_valid(digest) ? digest + strlen("sha256:") : "invalid";
+}
+
+static int open_own(int dir, const char *upper, const char *name, int *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int parent = -1;
+
+	if (ces_beneath_own_dir(dir, upper, &parent, err) < 0)
+		return -1;
+	return ces_beneath_own_dir(parent, name, ret, err);
+}
+
+int ces_store_open(struct ces_store *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct ces_store store = {-1, -1, -1, -1, -1, -1, -1};
+
+	if (ces_beneath_own_dir(root, CES_STORE_DIR, &store.dir, err) < 0 ||
+	    open_own(store.dir, "layers", "sha256", &store.layers, err) < 0 ||
+	    open_own(store.dir, "images", "sha256", &store.images, err) < 0 ||
+	    ces_beneath_own_dir(store.dir, "grants", &store.grants, err) < 0 ||
+	    ces_beneath_own_dir(store.dir, "staging", &store.staging, err) < 0 ||
+	    ces_beneath_own_dir(store.dir, "runs", &store.runs, err) < 0) {
+		ces_store_close(&store);
+		return -1;
+	}
+	store.lock = ces_beneath_open(store.dir, "lock", O_RDWR | O_CREAT, 0600);
+	if (store.lock < 0) {
+		ces_error_errno(err, CES_E_HOST, "the store's lock");
+		ces_store_close(&store);
+		return -1;
+	}
+	*ret = store;
+	return 0;
+}
+
+int ces_store_lock(const struct ces_store *store, unsigned *ret_left, struct ces_error *err)
+{
+	return ces_cleanroom_lock(store->lock, CES_LOCK_SECONDS, ret_left) < 0
+		   ? ces_error_errno(err, CES_E_HOST, "locking the store")
+		   : 0;
+}
+
+void ces_store_unlock(const struct ces_store *store, unsigned left)
+{
+	ces_cleanroom_unlock(store->lock, left);
+}
+
+int ces_store_await_collector(const struct ces_store *store, struct ces_error *err)
+{
+	unsigned left;
+
+	if (ces_store_lock(store, &left, err) < 0)
+		return -1;
+	ces_store_unlock(store, left);
+	return 0;
+}
+
+void ces_store_close(struct ces_store *store)
+{
+	ces_cleanup_close(&store->dir);
+	ces_cleanup_close(&store->layers);
+	ces_cleanup_close(&store->images);
+	ces_cleanup_close(&store->grants);
+	ces_cleanup_close(&store->staging);
+	ces_cleanup_close(&store->runs);
+	ces_cleanup_close(&store->lock);
+}
+
+int ces_store_boot(char ret[CES_BOOT_LENGTH + 1], struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || ces_read_full(fd, ret, CES_BOOT_LENGTH, -1) < 0)
+		return ces_error_errno(err, CES_E_HOST, "boot id");
+	ret[CES_BOOT_LENGTH] = '\0';
+	return 0;
+}
+
+/* Was the layer made in an earlier boot that ended before it was settled? */
+static bool may_be_torn(const struct ces_store *store, const char *diff_id)
+{
+	CES_CLEANUP_FREE char *made = NULL;
+	CES_CLEANUP_FD int fd = -1;
+	char path[96], boot[CES_BOOT_LENGTH + 1];
+	struct ces_error ignored;
+	size_t length;
+
+	(void)snprintf(path, sizeof(path), "%s/unsettled", ces_store_hex(diff_id));
+	fd = ces_beneath_open(store->layers, path, O_RDONLY, 0);
+	if (fd < 0)
+		return errno != ENOENT;
+	return ces_read_file(fd, CES_BOOT_LENGTH, &made, &length) < 0 ||
+	       ces_store_boot(boot, &ignored) < 0 || strcmp(made, boot) != 0;
+}
+
+int ces_store_open_layer(const struct ces_store *store, const char *diff_id, int *ret,
+			 struct ces_error *err)
+{
+	char path[80];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/fs", ces_store_hex(diff_id));
+	fd = ces_beneath_open(store->layers, path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0 && errno != ENOENT)
+		return ces_error_errno(err, CES_E_HOST, "layer %.19s", diff_id);
+	if (fd >= 0 && !may_be_torn(store, diff_id)) {
+		*ret = fd;
+		return 0;
+	}
+	ces_cleanup_close(&fd);
+	return ces_error_set(err, CES_E_NOTFOUND,
+			     "layer %.19s is not in the store: pull the image again", diff_id);
+}
+
+/* The collector takes what nobody has locked: there is no moment at which it could see this one. */
+static int make_staging(const struct ces_store *store, const char *name, int *ret,
+			struct ces_error *err)
+{
+	CES_CLEANUP_FD int dir = -1;
+	unsigned left;
+	int failed = 0;
+
+	if (ces_store_lock(store, &left, err) < 0)
+		return -1;
+	if (mkdirat(store->staging, name, 0700) == 0)
+		dir = ces_beneath_open(store->staging, name, O_RDONLY | O_DIRECTORY, 0);
+	if (dir < 0 || flock(dir, LOCK_EX | LOCK_NB) < 0)
+		failed = errno;
+	ces_store_unlock(store, left);
+	errno = failed;
+	if (failed != 0)
+		return ces_error_errno(err, CES_E_HOST, "making a staging directory");
+	*ret = ces_steal_fd(&dir);
+	return 0;
+}
+
+int ces_store_stage(const struct ces_store *store, char *name, int *ret, int *ret_fs,
+		    struct ces_error *err)
+{
+	CES_CLEANUP_FD int dir = -1;
+	uint64_t random;
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return ces_error_errno(err, CES_E_HOST, "random numbers");
+	(void)snprintf(name, 32, "%016llx", (unsigned long long)random);
+	if (make_staging(store, name, &dir, err) < 0)
+		return -1;
+	if (mkdirat(dir, "fs", 0755) < 0)
+		return ces_error_errno(err, CES_E_HOST, "staging directory");
+	if (ret_fs != NULL) {
+		*ret_fs = ces_beneath_open(dir, "fs", O_RDONLY | O_DIRECTORY, 0);
+		/* the umask is 077; a layer's root is open to all ids of the container */
+		if (*ret_fs < 0 || fchmod(*ret_fs, 0755) < 0)
+			return ces_error_errno(err, CES_E_HOST, "staging directory");
+	}
+	*ret = ces_steal_fd(&dir);
+	return 0;
+}
+
+void ces_store_unstage(const struct ces_store *store, const char *name)
+{
+	(void)ces_tree_remove(store->staging, name);
+}
+
+/* The same layer may go twice before what went is removed: hence the number. */
+bool ces_store_discard(const struct ces_store *store, int parent, const char *name)
+{
+	char trash[NAME_MAX + 1];
+	uint64_t number;
+
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		return false;
+	(void)snprintf(trash, sizeof(trash), CES_STORE_TRASH "%016llx-%.200s",
+		       (unsigned long long)number, name);
+	return renameat(parent, name, store->staging, trash) == 0;
+}
+
+/* spoilt: whether what is in the place already may make room, asked under the lock: of two pulls
+ * that find it spoilt, the second must not take away what the first has put there. */
+static int commit(const struct ces_store *store, const char *name, int parent, const char *digest,
+		  bool (*spoilt)(const struct ces_store *, const char *), struct ces_error *err)
+{
+	const char *place = ces_store_hex(digest);
+	unsigned left;
+	int failed = 0;
+
+	if (ces_store_lock(store, &left, err) < 0)
+		return -1;
+	if (spoilt(store, digest))
+		(void)ces_store_discard(store, parent, place);
+	if (renameat2(store->staging, name, parent, place, RENAME_NOREPLACE) < 0)
+		failed = errno;
+	ces_store_unlock(store, left);
+	if (failed == EEXIST)
+		ces_store_unstage(store, name);
+	errno = failed;
+	return failed == 0 || failed == EEXIST
+		   ? 0
+		   : ces_error_errno(err, CES_E_HOST, "storing %.19s", digest);
+}
+
+int ces_store_commit_layer(const struct ces_store *store, const char *name, const char *diff_id,
+			   struct ces_error *err)
+{
+	return commit(store, name, store->layers, diff_id, may_be_torn, err);
+}
+
+static int write_file(int dir, const char *name, const void *bytes, size_t length,
+		      struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = ces_beneath_open(dir, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	if (fd < 0 || ces_write_full(fd, bytes, length, -1) < 0)
+		return ces_error_errno(err, CES_E_HOST, "writing %s", name);
+	return 0;
+}
+
+int ces_store_note_layer(int staging, uint64_t bytes, const char *digest, struct ces_error *err)
+{
+	char text[32], boot[CES_BOOT_LENGTH + 1];
+	int length = snprintf(text, sizeof(text), "%llu", (unsigned long long)bytes);
+
+	if (ces_store_boot(boot, err) < 0 ||
+	    write_file(staging, "size", text, (size_t)length, err) < 0)
+		return -1;
+	if (write_file(staging, "digest", digest, strlen(digest), err) < 0)
+		return -1;
+	return write_file(staging, "unsettled", boot, strlen(boot), err);
+}
+
+bool ces_store_layer_from(const struct ces_store *store, const char *diff_id, const char *digest)
+{
+	CES_CLEANUP_FREE char *from = NULL;
+	CES_CLEANUP_FD int fd = -1;
+	char path[80];
+	size_t length;
+
+	(void)snprintf(path, sizeof(path), "%s/digest", ces_store_hex(diff_id));
+	fd = ces_beneath_open(store->layers, path, O_RDONLY, 0);
+	return fd >= 0 && ces_read_file(fd, CES_DIGEST_LENGTH, &from, &length) == 0 &&
+	       strcmp(from, digest) == 0;
+}
+
+void ces_store_settle(const struct ces_store *store, const struct ces_strings *diff_ids)
+{
+	char path[96];
+
+	if (syncfs(store->dir) < 0)
+		return; /* the marks stay, and after the next boot the layers are fetched again */
+	for (size_t i = 0; i < diff_ids->n; i++) {
+		(void)snprintf(path, sizeof(path), "%s/unsettled", ces_store_hex(diff_ids->v[i]));
+		(void)unlinkat(store->layers, path, 0);
+	}
+}
+
+uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id)
+{
+	CES_CLEANUP_FREE char *text = NULL;
+	CES_CLEANUP_FD int fd = -1;
+	char path[80];
+	uint64_t bytes = 0;
+	size_t length;
+
+	(void)snprintf(path, sizeof(path), "%s/size", ces_store_hex(diff_id));
+	fd = ces_beneath_open(store->layers, path, O_RDONLY, 0);
+	if (fd < 0 || ces_read_file(fd, 32, &text, &length) < 0)
+		return 0;
+	(void)ces_num_parse(text, 0, UINT64_MAX / 2, &bytes);
+	return bytes;
+}
+
+int ces_store_put_record(int dir, const char *name, const struct ces_wire_schema *schema,
+			 const void *object, int *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FREE uint8_t *frame = NULL;
+	CES_CLEANUP_FD int fd = -1;
+	char temporary[128];
+	size_t length;
+
+	if (ces_wire_encode(schema, object, &frame, &length, err) < 0)
+		return -1;
+	(void)snprintf(temporary, sizeof(temporary), "%s.%d", name, (int)getpid());
+	fd = ces_beneath_open(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0 || ces_write_full(fd, frame, length, -1) < 0 ||
+	    (ret == NULL && fdatasync(fd) < 0) || renameat(dir, temporary, dir, name) < 0)
+		return ces_error_errno(err, CES_E_HOST, "storing %s", name);
+	if (ret != NULL)
+		*ret = ces_steal_fd(&fd);
+	return 0;
+}
+
+int ces_store_write_record(int dir, const char *name, const struct ces_wire_schema *schema,
+			   const void *object, struct ces_error *err)
+{
+	return ces_store_put_record(dir, name, schema, object, NULL, err);
+}
+
+int ces_store_read_record(int dir, const char *name, const struct ces_wire_schema *schema,
+			  void *object, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = ces_beneath_open(dir, name, O_RDONLY, 0);
+	CES_CLEANUP_FREE char *bytes = NULL;
+	size_t length;
+
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return ces_error_set(err, CES_E_NOTFOUND, "no %s", schema->name);
+	if (fd >= 0 && ces_read_file(fd, CES_WIRE_RECORD_MAX, &bytes, &length) == 0) {
+		if (ces_wire_decode(schema, bytes, length, object, err) == 0)
+			return 0;
+		return err->code == CES_E_HOST
+			   ? -1
+			   : ces_error_set(err, CES_E_INTERNAL, "the %s is damaged", schema->name);
+	}
+	return ces_error_errno(err, CES_E_HOST, "reading the %s", schema->name);
+}
+
+static bool image_spoilt(const struct ces_store *store, const char *digest)
+{
+	struct ces_image_record record;
+	struct ces_error err;
+
+	if (ces_store_load_image(store, digest, &record, &err) < 0)
+		return err.code != CES_E_HOST; /* unread is not damaged */
+	ces_wire_free(&ces_image_record_schema, &record);
+	return false;
+}
+
+int ces_store_commit_image(const struct ces_store *store, const struct ces_image_record *record,
+			   const struct ces_bytes *manifest, const struct ces_bytes *config,
+			   struct ces_error *err)
+{
+	CES_CLEANUP_FD int dir = -1;
+	char name[32];
+
+	if (ces_store_stage(store, name, &dir, NULL, err) < 0)
+		return -1;
+	(void)unlinkat(dir, "fs", AT_REMOVEDIR);
+	if (write_file(dir, "manifest", manifest->bytes, manifest->length, err) < 0 ||
+	    write_file(dir, "config", config->bytes, config->length, err) < 0 ||
+	    ces_store_write_record(dir, "record", &ces_image_record_schema, record, err) < 0 ||
+	    commit(store, name, store->images, record->digest, image_spoilt, err) < 0) {
+		ces_store_unstage(store, name);
+		return -1;
+	}
+	return 0;
+}
+
+int ces_store_load_image(const struct ces_store *store, const char *digest,
+			 struct ces_image_record *ret, struct ces_error *err)
+{
+	char path[80];
+
+	(void)snprintf(path, sizeof(path), "%s/record", ces_store_hex(digest));
+	return ces_store_read_record(store->images, path, &ces_image_record_schema, ret, err);
+}

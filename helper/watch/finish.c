@@ -1,0 +1,442 @@
+/* Cleaning up. Must not remove by a path: output and scratch directories are worked on through fds
+ * that were opened with the caller's rights, by a process that has power over the run's own ids
+ * only.
+ *
+ * Who controls what: the caller and the container control everything inside these directories, also
+ * while they are walked. The walk follows nothing, and whatever it is led to it can only do what
+ * the owner of the run's ids could do himself: no file of anyone else's has an id in that
+ * namespace. */
+#include "helper/watch/finish.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/paths.h"
+#include "helper/core/caller_open.h"
+#include "helper/core/cleanroom.h"
+#include "helper/core/journal.h"
+#include "helper/core/report.h"
+#include "helper/core/tree.h"
+#include "helper/launch/config.h"
+#include "helper/store/collect.h"
+#include "helper/watch/kept.h"
+#include "helper/watch/runs.h"
+
+#define CLEAN_SECONDS 600
+#define END_SECONDS   60
+#define LOG_MAX       8192
+
+struct owner {
+	uid_t user;
+	gid_t group;
+};
+
+/* In the run's user namespace; fd 3: outputs. */
+static int chown_outputs(const void *context)
+{
+	const struct owner *owner = context;
+
+	return ces_tree_chown(3, owner->user, owner->group);
+}
+
+/* fd 3: scratch. */
+static int empty_scratch(const void *context)
+{
+	(void)context;
+	/* a directory that changes while it is read may show an entry late: twice is enough for
+	 * what is still */
+	for (int attempt = 0; attempt < 2; attempt++)
+		if (ces_tree_empty(3) == 0)
+			return 0;
+	return -1;
+}
+
+static bool is_empty(int fd)
+{
+	struct stat st;
+	CES_CLEANUP_DIR DIR *dir = NULL;
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
+
+	if (copy < 0 || fstat(copy, &st) < 0) {
+		ces_cleanup_close(&copy);
+		return false;
+	}
+	dir = fdopendir(copy);
+	while (dir != NULL && readdir(dir) != NULL)
+		n++;
+	return dir != NULL && n <= 2;
+}
+
+/* Removes the emptied directory itself, with the caller's rights and by its name in its parent: if
+ * the caller has put something else there meanwhile, rmdir fails or takes an empty directory of
+ * his. Whether no directory is there any more. */
+static bool remove_directory(const struct ces_caller *caller, int parent, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	bool gone;
+
+	if (parent < 0 || slash == NULL)
+		return false;
+	ces_caller_enter(caller);
+	gone =
+	    unlinkat(parent, slash + 1, AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENOTDIR;
+	ces_caller_leave();
+	return gone;
+}
+
+/* outputs, scratch: fds, or -1. That outputs cannot all be given to the caller is no fault: where
+ * they are shared, some are others'. */
+static void clean_directories(int userns, uint32_t user, uint32_t group, int outputs, int scratch)
+{
+	struct owner owner = {user, group};
+
+	if (outputs >= 0 && !is_empty(outputs))
+		(void)ces_userns_call(userns, user, group, CLEAN_SECONDS, &outputs, 1,
+				      chown_outputs, &owner);
+	if (scratch >= 0 && !is_empty(scratch))
+		(void)ces_userns_call(userns, user, group, CLEAN_SECONDS, &scratch, 1,
+				      empty_scratch, &owner);
+}
+
+/* What the runtime said before it gave up: it alone writes there, the container never sees the
+ * file. Image and caller chose words in it, so it is only searched for the runtime's own phrases
+ * and shown cleaned. */
+static void read_log(const struct ces_plan *plan, struct ces_end *end)
+{
+	static const struct {
+		const char *phrase;
+		int status;
+		const char *reason;
+	} known[] = {
+	    {"not found", CES_EXIT_NOTFOUND, "not found"},
+	    {"o such file", CES_EXIT_NOTFOUND, "not found"},
+	    {"ermission denied", CES_EXIT_NOEXEC, "not executable"},
+	    {"xec format error", CES_EXIT_NOEXEC, "not executable"},
+	    {"s a directory", CES_EXIT_NOEXEC, "not executable"},
+	    {"open executable", CES_EXIT_NOEXEC, "not executable"}, /* crun, of a directory */
+	};
+	CES_CLEANUP_FD int fd = open("/run/log", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	char log[LOG_MAX + 1], *message, *quote;
+	ssize_t n = fd < 0 ? 0 : read(fd, log, LOG_MAX);
+
+	if (n <= 0 || end->status == 0)
+		return;
+	log[n] = '\0';
+	message = strstr(log, "\"msg\":");
+	message = message == NULL ? log : message + strspn(message + 6, " \"") + 6;
+	quote = strstr(message, "\",");
+	if (quote == NULL)
+		quote = message + strcspn(message, "\n");
+	*quote = '\0';
+	ces_text_clean(message);
+	end->status = CES_EXIT_REFUSED;
+	end->reason = "runtime";
+	for (size_t i = 0; i < CES_COUNT(known); i++)
+		if (strstr(message, known[i].phrase) != NULL) {
+			end->status = known[i].status;
+			end->reason = known[i].reason;
+			break;
+		}
+	(void)snprintf(end->text, sizeof(end->text), "cannot start %.100s: %.300s",
+		       ces_config_command(plan), message);
+}
+
+static void report_exited(const struct ces_end *end)
+{
+	struct ces_event_exited event = {.status = (uint64_t)end->status,
+					 .reason = (char *)(uintptr_t)end->reason,
+					 .peak_memory = end->usage.peak_memory,
+					 .cpu_us = end->usage.cpu_us};
+
+	if (end->text[0] != '\0')
+		event.text = (char *)(uintptr_t)end->text;
+	ces_report_send(&ces_event_exited_schema, &event, true);
+}
+
+static int record_end(const struct ces_finish *finish, struct ces_error *err)
+{
+	const struct ces_cgroup_usage *usage = &finish->end.usage;
+	const struct ces_session *session = finish->plan->session;
+	const struct ces_journal_subject about = {
+	    session->uid,      session->caller.user,     finish->plan->decision->project,
+	    finish->plan->run, finish->grant->reference, finish->grant->digest};
+
+	return ces_journal_append(&session->journal,
+				  ces_journal_end("run", &about, (uint64_t)finish->end.status,
+						  finish->end.reason, usage->peak_memory,
+						  usage->cpu_us),
+				  false, err);
+}
+
+/* In this order: what is kept and not in the register is a run that a crash of the machine ended.
+ */
+static void forget(const struct ces_session *session, const char *run)
+{
+	ces_kept_forget(&session->store, run);
+	ces_runs_leave(session->runs, run);
+}
+
+/* The end of the run's entry in the register. A run whose end is not on record stays as it is, for
+ * the next helper to record one; of a run whose scratch is still there that is remembered. */
+static void settle_entry(const struct ces_finish *finish, bool recorded, bool clean)
+{
+	const struct ces_plan *plan = finish->plan;
+
+	if (recorded && clean)
+		forget(plan->session, plan->run);
+	else if (recorded)
+		ces_runs_keep(plan->session->runs, plan->session->store.runs, plan->run);
+}
+
+/* What the run leaves in the store. With retain_images "run" its image goes with it, and so must
+ * its entry in the register first, which would keep it. */
+static void settle_image(struct ces_finish *finish, bool ran, bool recorded, bool clean)
+{
+	const struct ces_session *session = finish->plan->session;
+	bool forget = ran && finish->plan->decision->retain == CES_RETAIN_RUN;
+	struct ces_error ignored;
+
+	if (forget)
+		(void)ces_store_remove_grant(&session->store, session->uid,
+					     finish->grant->reference, &ignored);
+	else if (ran)
+		ces_store_use_grant(&session->store, session->uid, finish->grant->reference,
+				    finish->grant->digest);
+	settle_entry(finish, recorded, clean);
+	if (forget)
+		ces_collect_soon(&session->store, session->runs);
+}
+
+/* The directories stay reachable by the fds in the plan: the host's tree was left, they were not
+ * closed. An outputs directory that was made for a run that never started goes too. Whether the
+ * scratch is gone. */
+static bool clean_run(struct ces_finish *finish, bool started)
+{
+	const struct ces_plan *plan = finish->plan;
+	const struct ces_decision *decision = plan->decision;
+	int outputs = plan->n_mounts > CES_PLAN_OUTPUTS ? plan->mounts[CES_PLAN_OUTPUTS].fd : -1;
+	int scratch = plan->scratch_dir;
+	bool gone = true;
+
+	/* as a rule it is empty, and then nobody has to be sent to empty it */
+	(void)remove_directory(&plan->session->caller, scratch, CES_PLAN_SHARED);
+	clean_directories(finish->container.userns, plan->map.user, plan->map.group, outputs,
+			  scratch);
+	if (scratch >= 0)
+		gone =
+		    remove_directory(&plan->session->caller, plan->scratch_parent, plan->scratch);
+	if (!started && outputs >= 0 && decision->outputs.per_run)
+		(void)remove_directory(&plan->session->caller, plan->outputs_parent, plan->outputs);
+	return gone;
+}
+
+int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
+{
+	const struct ces_plan *plan = finish->plan;
+	bool ran, clean;
+
+	ces_cgroup_kill(&finish->cgroup);
+	ces_ports_end(plan, &finish->ports);
+	ces_relay_end(&finish->outward);
+	ces_cleanup_close(&finish->container.gate);
+	if (finish->container.process.pid != 0)
+		(void)ces_process_end(&finish->container.process, true);
+	if (result == 0)
+		result = ces_container_failure(&finish->container, err);
+	if (result == 0)
+		read_log(plan, &finish->end);
+	ces_cgroup_remove(&finish->cgroup);
+	ran = result == 0;
+	clean = clean_run(finish, ran);
+	ces_cleanroom_deadline(END_SECONDS);
+	if (ran)
+		result = record_end(finish, err);
+	/* (the end of one that did not run is recorded with the failure) */
+	settle_image(finish, result == 0, !ran || result == 0, clean);
+	ces_cleanup_close(&finish->record);
+	ces_cleanup_close(&finish->stop);
+	ces_cleanup_close(&finish->container.report);
+	ces_cleanup_close(&finish->container.userns);
+	if (result == 0)
+		report_exited(&finish->end);
+	return result;
+}
+
+/* The scratch of a dead run: emptied and removed, with its owner's rights. Whether it is gone. */
+static bool clean_scratch(const struct ces_run_record *record, const struct ces_caller *owner,
+			  const struct ces_idmap *map, int userns)
+{
+	CES_CLEANUP_FD int scratch = -1;
+	CES_CLEANUP_FD int parent = -1;
+	struct ces_error err;
+
+	if (record->scratch == NULL)
+		return true;
+	/* what its owner has moved away or closed to himself is his */
+	if (ces_caller_open(owner, record->scratch, false, &scratch, &err) < 0)
+		return err.code == CES_E_NOTFOUND;
+	clean_directories(userns, map->user, map->group, -1, scratch);
+	return ces_caller_open_parent(owner, record->scratch, &parent, &err) == 0 &&
+	       remove_directory(owner, parent, record->scratch);
+}
+
+/* A dead run's directories, opened again with its owner's rights; its ids are known from the
+ * record. Whether the scratch is gone. */
+static bool clean_dead(struct ces_session *session, const struct ces_run_record *record,
+		       const struct ces_caller *owner)
+{
+	CES_CLEANUP_FD int userns = -1;
+	CES_CLEANUP_FD int outputs = -1;
+	struct ces_error ignored;
+	struct ces_idmap map;
+	uint32_t base;
+
+	if (ces_idmap_base(session->policy, session->store.dir, owner->uid, &base, &ignored) < 0 ||
+	    ces_idmap_make(owner, (uint32_t)record->user, (uint32_t)record->group, base, NULL, 0,
+			   &map, &ignored) < 0 ||
+	    ces_userns_make(&map, &userns, &ignored) < 0)
+		return false;
+	if (record->outputs != NULL &&
+	    ces_caller_open(owner, record->outputs, false, &outputs, &ignored) == 0)
+		clean_directories(userns, map.user, map.group, outputs, -1);
+	return clean_scratch(record, owner, &map, userns);
+}
+
+struct dead {
+	struct ces_session *session;
+	bool own, others; /* whose are finished here */
+	bool kept;        /* those that are only to be cleaned, and no others */
+	bool left;        /* there are dead ones that were not finished here */
+};
+
+/* Once for each: what it used up is free again, and its end is on record. */
+static int end_dead(struct ces_session *session, const struct ces_run_record *record,
+		    const char *user)
+{
+	struct ces_journal_subject about = {(uid_t)record->uid, user,          record->project,
+					    record->run,        record->image, record->digest};
+	struct ces_error ignored;
+
+	ces_cgroup_clear(record);
+	if (record->retain_run != 0 && record->image != NULL)
+		(void)ces_store_remove_grant(&session->store, (uid_t)record->uid, record->image,
+					     &ignored);
+	if (ces_journal_append(
+		&session->journal,
+		ces_journal_end("run", &about, CES_EXIT_REFUSED, "helper died", 0, 0), true,
+		&ignored) < 0)
+		return -1;
+	ces_runs_keep(session->runs, session->store.runs, record->run);
+	return 0;
+}
+
+static void finish_one(const struct ces_run_record *record, bool alive, void *context)
+{
+	struct dead *dead = context;
+	struct ces_session *session = dead->session;
+	struct ces_caller owner = {0};
+	struct ces_error ignored;
+	bool known;
+
+	if (alive)
+		return;
+	if (!(record->uid == session->uid ? dead->own : dead->others) ||
+	    ces_runs_is_kept(record) != dead->kept) {
+		dead->left = true;
+		return;
+	}
+	/* while the user database does not answer, nobody can be told whose directories they are */
+	known = ces_caller_load((uid_t)record->uid, &owner, &ignored) == 0;
+	if ((dead->kept || end_dead(session, record, owner.user) == 0) && known &&
+	    clean_dead(session, record, &owner))
+		forget(session, record->run);
+	ces_caller_free(&owner);
+}
+
+/* What a dead pull had in the making is staging, which the collector sees to. */
+static void finish_pull(const struct ces_run_record *record, bool alive, void *context)
+{
+	struct ces_session *session = context;
+	struct ces_journal_subject about = {
+	    .uid = (uid_t)record->uid, .project = record->project, .image = record->image};
+	struct ces_caller owner = {0};
+	struct ces_error ignored;
+
+	if (alive)
+		return;
+	if (ces_caller_load(about.uid, &owner, &ignored) == 0)
+		about.user = owner.user;
+	if (ces_journal_append(
+		&session->journal,
+		ces_journal_end("pull", &about, CES_EXIT_REFUSED, "helper died", 0, 0), true,
+		&ignored) == 0)
+		ces_runs_leave(session->runs, record->run);
+	ces_caller_free(&owner);
+}
+
+/* The janitor is root, who has no runs: all are others'. Those come last that could not be cleaned
+ * before and may take all the time there is. */
+void ces_finish_all_dead(struct ces_session *session)
+{
+	struct dead dead = {.session = session, .others = true};
+
+	ces_kept_restore(&session->store, session->runs);
+	(void)ces_runs_each_pull(session->runs, finish_pull, session);
+	(void)ces_runs_each(session->runs, finish_one, &dead);
+	dead.kept = true;
+	(void)ces_runs_each(session->runs, finish_one, &dead);
+}
+
+/* In a process of its own, with locks of its own (a flock belongs to the open file, which a fork
+ * shares), and with nothing of the caller's. */
+static void finish_left(struct ces_session *session)
+{
+	struct dead others = {.session = session, .others = true};
+	struct dead kept = {.session = session, .own = true, .kept = true};
+	struct ces_error ignored;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; fd <= CES_FD_EVENT; fd++)
+		if (null < 0 || dup2(null, fd) < 0)
+			return;
+	ces_cleanroom_deadline(3 * CLEAN_SECONDS);
+	ces_journal_close(&session->journal);
+	if (ces_journal_open(&session->journal, &ignored) < 0)
+		return;
+	(void)ces_runs_each(session->runs, finish_one, &others);
+	(void)ces_runs_each(session->runs, finish_one, &kept);
+}
+
+void ces_finish_dead(struct ces_session *session)
+{
+	struct ces_process child = CES_PROCESS_NONE;
+	struct dead dead = {.session = session, .own = true};
+	int side;
+
+	ces_kept_restore(&session->store, session->runs);
+	(void)ces_runs_each_pull(session->runs, finish_pull, session);
+	(void)ces_runs_each(session->runs, finish_one, &dead);
+	if (!dead.left)
+		return;
+	/* Another user's directories may hang or be huge, and what could not be cleaned before may
+	 * do so again: no start of this caller's waits for it. Born in a mount namespace of its
+	 * own, since this one's root is about to change; a grandchild, so that nobody has to wait
+	 * for it. */
+	side = ces_process_clone(CLONE_NEWNS, -1, &child);
+	if (side > 0)
+		(void)ces_process_end(&child, false);
+	if (side != 0)
+		return;
+	if (fork() == 0)
+		finish_left(session);
+	_exit(0);
+}

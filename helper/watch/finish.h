@@ -1,0 +1,31 @@
+/* The end of a run: everything that was made for it goes, in the reverse order, and the end is
+ * recorded. */
+#ifndef CES_HELPER_WATCH_FINISH_H
+#define CES_HELPER_WATCH_FINISH_H
+
+#include "helper/launch/ports.h"
+#include "helper/watch/supervise.h"
+
+struct ces_finish {
+	struct ces_plan *plan;
+	const struct ces_grant *grant;
+	int record; /* locked directory of the run */
+	int stop;   /* readable when the run is to end; or -1 */
+	struct ces_cgroup cgroup;
+	struct ces_container container;
+	struct ces_ports ports;
+	struct ces_relay outward;
+	struct ces_end end;
+};
+
+/* result < 0: setting up failed with err, nothing ran. Otherwise reports the exit to the client. */
+int ces_finish(struct ces_finish *finish, int result, struct ces_error *err);
+
+/* Cleans up after runs whose helper died: their processes, cgroups, scratch, records; writes their
+ * end into the journal. Cheap when there is none. */
+void ces_finish_dead(struct ces_session *session);
+
+/* The same for every user's, here and now: for the janitor, whom nobody waits for. */
+void ces_finish_all_dead(struct ces_session *session);
+
+#endif

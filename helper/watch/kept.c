@@ -1,0 +1,51 @@
+/* What must be cleaned after a run, where a reboot does not lose it. Must not be believed for
+ * anything that is decided: the register is.
+ *
+ * A run is entered in the register first and kept here then; it is forgotten here first. So what is
+ * here and not in the register is of a run that a crash of the machine has ended. */
+#include "helper/watch/kept.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "common/name.h"
+#include "helper/core/beneath.h"
+#include "helper/store/store_internal.h"
+#include "helper/watch/runs.h"
+
+int ces_kept_write(const struct ces_store *store, const struct ces_run_record *record, int *ret,
+		   struct ces_error *err)
+{
+	return ces_store_put_record(store->runs, record->run, &ces_run_record_schema, record, ret,
+				    err);
+}
+
+void ces_kept_forget(const struct ces_store *store, const char *run)
+{
+	(void)unlinkat(store->runs, run, 0);
+}
+
+/* A record that is damaged is of a run of which the power cut has taken all else too. */
+static void restore(int kept, const char *name, void *context)
+{
+	int runs = *(const int *)context;
+	struct ces_run_record record;
+	struct ces_error err;
+
+	if (!ces_run_valid(name) || faccessat(runs, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    errno != ENOENT)
+		return;
+	if (ces_store_read_record(kept, name, &ces_run_record_schema, &record, &err) < 0) {
+		if (err.code == CES_E_INTERNAL)
+			(void)unlinkat(kept, name, 0);
+		return;
+	}
+	(void)ces_runs_restore(runs, &record, &err);
+	ces_wire_free(&ces_run_record_schema, &record);
+}
+
+void ces_kept_restore(const struct ces_store *store, int runs)
+{
+	(void)ces_beneath_each(store->runs, restore, &runs);
+}

@@ -1,0 +1,138 @@
+/* The caller's live runs: listing them, showing one, ending one. Must not say anything about anyone
+ * else's, and must not signal a process: ending is asked of the helper that supervises the run,
+ * through a FIFO in the run's own directory, which only root can reach. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "helper/core/cleanroom.h"
+#include "helper/core/report.h"
+#include "helper/core/request.h"
+#include "helper/store/collect.h"
+#include "helper/watch/finish.h"
+#include "helper/watch/runs.h"
+
+#define CLEAN_SECONDS 1800  /* directories of many users, some of them slow */
+#define SCRATCH_MS    30000 /* time for a large scratch to be deleted, after the grace */
+#define SPARE_MS      20000 /* before this process is ended by its own deadline */
+#define TICK_US       10000
+
+struct search {
+	uid_t uid;
+	const char *wanted; /* number or name; NULL: all */
+	bool report;
+	char run[CES_RUN_DIGITS + 1]; /* the last one found; "" */
+};
+
+static void look(const struct ces_run_record *record, bool alive, void *context)
+{
+	struct search *search = context;
+	struct ces_event_run event = {.run = record->run,
+				      .name = record->name,
+				      .image = record->image,
+				      .digest = record->digest,
+				      .project = record->project,
+				      .started = record->started,
+				      .outputs = record->outputs};
+
+	if (!alive || record->uid != search->uid)
+		return;
+	if (search->wanted != NULL && strcmp(record->run, search->wanted) != 0 &&
+	    (record->name == NULL || strcmp(record->name, search->wanted) != 0))
+		return;
+	(void)snprintf(search->run, sizeof(search->run), "%s", record->run);
+	if (search->report)
+		ces_report_send(&ces_event_run_schema, &event, true);
+}
+
+static int done(void)
+{
+	struct ces_event_done event = {0};
+
+	ces_report_send(&ces_event_done_schema, &event, true);
+	return 0;
+}
+
+int ces_verb_runs(struct ces_session *session, struct ces_error *err)
+{
+	struct search all = {.uid = session->uid, .report = true};
+
+	(void)err;
+	(void)ces_runs_each(session->runs, look, &all);
+	return done();
+}
+
+/* Another's run, a dead one and none at all give the same answer. */
+static int find(const struct ces_session *session, struct search *search, struct ces_error *err)
+{
+	search->uid = session->uid;
+	search->wanted = session->request.run;
+	if (search->wanted == NULL)
+		return ces_error_set(err, CES_E_USAGE, "name a run; ces-client ps lists yours");
+	(void)ces_runs_each(session->runs, look, search);
+	if (search->run[0] == '\0')
+		return ces_error_set(err, CES_E_NOTFOUND,
+				     "you have no live run %s; ces-client ps lists yours",
+				     search->wanted);
+	return 0;
+}
+
+int ces_verb_inspect_run(struct ces_session *session, struct ces_error *err)
+{
+	struct search search = {.report = true};
+
+	return find(session, &search, err) < 0 ? -1 : done();
+}
+
+/* A run's number is random and its directory goes with it: the one that is waited for cannot
+ * become another's. */
+static int wait_gone(int runs, const char *run, uint32_t grace, struct ces_error *err)
+{
+	int64_t deadline = ces_now_ms() + (int64_t)grace * 1000 + SCRATCH_MS;
+
+	while (ces_runs_alive(runs, run)) {
+		if (ces_now_ms() > deadline)
+			return ces_error_set(err, CES_E_LIMIT,
+					     "run %s was told to end and is still being cleaned up",
+					     run);
+		(void)usleep(TICK_US);
+	}
+	return 0;
+}
+
+int ces_verb_stop(struct ces_session *session, struct ces_error *err)
+{
+	struct search search = {0};
+	uint32_t grace;
+
+	if (find(session, &search, err) < 0)
+		return -1;
+	if (session->request.time_seconds > CES_GRACE_MAX)
+		return ces_error_set(err, CES_E_USAGE, "a run is given %us at most to end",
+				     CES_GRACE_MAX);
+	grace = (uint32_t)session->request.time_seconds;
+	ces_cleanroom_deadline(grace + (SCRATCH_MS + SPARE_MS) / 1000);
+	/* gone in between is what was asked for */
+	if (ces_runs_stop(session->runs, search.run, grace, err) < 0 ||
+	    wait_gone(session->runs, search.run, grace, err) < 0)
+		return -1;
+	return done();
+}
+
+/* Any start clears what it finds; this is for the machine on which nobody starts anything. Who may
+ * ask is known from the kernel: a user could else make root walk everybody's directories at will.
+ */
+int ces_verb_clean(struct ces_session *session, struct ces_error *err)
+{
+	if (session->uid != 0)
+		return ces_error_set(err, CES_E_USAGE,
+				     "clean is for root (the janitor); yours is cleared when "
+				     "you start a run");
+	ces_cleanroom_deadline(CLEAN_SECONDS);
+	ces_finish_all_dead(session);
+	ces_journal_flush(&session->journal);
+	ces_collect(&session->store, session->runs);
+	return done();
+}

@@ -1,0 +1,437 @@
+/* The watch over a run. Must not take a pid from anyone: signals go through the pidfd, the end
+ * through the cgroup. The client may send a few signals, or go; it cannot hold this process up,
+ * since nothing here waits for it. */
+#include "helper/watch/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/num.h"
+#include "helper/core/cleanroom.h"
+#include "helper/watch/drain.h"
+
+#define GRACE_MS      10000 /* between being asked to stop and being killed */
+#define GRACE_GONE_MS 3000  /* when there is nobody left to see how it ends */
+#define SENT_MS       3000
+#define SENT_TICK_MS  100
+#define CONTROL_MS    2000
+
+struct watch {
+	const struct ces_plan *plan;
+	const struct ces_cgroup *cgroup;
+	const struct ces_container *container;
+	int64_t time_limit; /* of ces_now_ms */
+	int64_t kill_at;    /* -1: nobody has asked it to stop */
+	const char *why;    /* it was asked to stop, or NULL */
+	int number;         /* the signal it was ended for, or 0 */
+	int sent;           /* the last signal passed on, and when: see keep_time */
+	int64_t sent_at;
+	bool client; /* still there, and listened to */
+	int stop;    /* see ces_runs_enter */
+	int signals; /* see take_signals */
+	struct ces_ports *ports;
+	struct ces_drain drain;
+};
+
+static void send_signal(const struct watch *watch, int number)
+{
+	(void)syscall(SYS_pidfd_send_signal, watch->container->process.pidfd, number, NULL, 0);
+}
+
+static pid_t first_child(int tasks, const char *thread)
+{
+	char path[280], text[32];
+	CES_CLEANUP_FD int fd = -1;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "%s/children", thread);
+	fd = openat(tasks, path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	return (pid_t)strtol(text, NULL, 10);
+}
+
+/* The child of the runtime (of any of its threads), process 1 of the container; 0 when it is not
+ * there (yet). The host's /proc is still visible to this process, below its new root. */
+static pid_t first_process(const struct watch *watch)
+{
+	CES_CLEANUP_DIR DIR *dir = NULL;
+	const struct dirent *entry;
+	char path[40];
+	pid_t found = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", (int)watch->container->process.pid);
+	dir = opendir(path);
+	while (dir != NULL && found <= 0 && (entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.')
+			found = first_child(dirfd(dir), entry->d_name);
+	return found;
+}
+
+/* Process 1 of a pid namespace never dies of a signal it has no handler for (pid_namespaces(7)), so
+ * an ordinary program could not be interrupted. Would this signal have ended it as any other
+ * process? The answer may be out of date at once; it only chooses between asking and killing a
+ * container that was to end anyhow. absent: the answer where there is no such process: before it
+ * has started there is nothing to ask; after it has ended, its status is still on its way through
+ * the runtime, which must not be killed for that. */
+static bool would_end(const struct watch *watch, int number, bool absent)
+{
+	char path[40], text[4096];
+	CES_CLEANUP_FD int fd = -1;
+	uint64_t ignored, caught;
+	const char *at;
+	ssize_t n;
+	pid_t pid = first_process(watch);
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	fd = pid <= 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return absent;
+	text[n] = '\0';
+	at = strstr(text, "\nSigIgn:\t");
+	ignored = at == NULL ? 0 : strtoull(at + 9, NULL, 16);
+	at = strstr(text, "\nSigCgt:\t");
+	caught = at == NULL ? 0 : strtoull(at + 9, NULL, 16);
+	return ((ignored | caught) >> (number - 1) & 1) == 0;
+}
+
+static void end_by(struct watch *watch, int number)
+{
+	if (watch->number == 0)
+		watch->number = number;
+	ces_cgroup_kill(watch->cgroup);
+}
+
+/* Asked to stop: the signal now, the kill after the grace. */
+static void stop(struct watch *watch, const char *why, int64_t grace)
+{
+	int number =
+	    watch->plan->image.stop_signal != 0 ? (int)watch->plan->image.stop_signal : SIGTERM;
+
+	/* asked already: who asks again may shorten the wait, and nobody lengthens it */
+	if (watch->kill_at >= 0) {
+		if (ces_now_ms() + grace < watch->kill_at)
+			watch->kill_at = ces_now_ms() + grace;
+		return;
+	}
+	watch->why = why;
+	watch->kill_at = ces_now_ms() + grace;
+	if (would_end(watch, number, true))
+		end_by(watch, number);
+	else
+		send_signal(watch, number);
+}
+
+/* What the client passes on: as if the container's process were the client's child. */
+static void obey(struct watch *watch, uint64_t number)
+{
+	switch (number) {
+	case SIGKILL:
+		end_by(watch, SIGKILL);
+		break;
+	case SIGHUP:
+	case SIGINT:
+	case SIGQUIT:
+	case SIGTERM:
+	case SIGUSR1:
+	case SIGUSR2:
+		if (would_end(watch, (int)number, true)) {
+			end_by(watch, (int)number);
+			break;
+		}
+		send_signal(watch, (int)number);
+		watch->sent = (int)number;
+		watch->sent_at = ces_now_ms();
+		break;
+	default:
+		break;
+	}
+}
+
+static void listen_to_client(struct watch *watch)
+{
+	struct ces_control control;
+	struct ces_error ignored;
+	int got = ces_wire_receive(CES_FD_REQUEST, &ces_control_schema, 256,
+				   ces_now_ms() + CONTROL_MS, &control, &ignored);
+
+	if (got <= 0) {
+		watch->client = false;
+		stop(watch, "client gone", GRACE_GONE_MS);
+		return;
+	}
+	/* the pty is the client's: its size is set already, the runtime has to copy it to the
+	 * container's */
+	if (control.kind == CES_CONTROL_WINDOW)
+		send_signal(watch, SIGWINCH);
+	else if (control.kind == CES_CONTROL_SIGNAL)
+		obey(watch, control.value);
+	ces_wire_free(&ces_control_schema, &control);
+}
+
+static int64_t next_deadline(const struct watch *watch)
+{
+	if (watch->sent != 0)
+		return ces_now_ms() + SENT_TICK_MS;
+	if (watch->kill_at >= 0)
+		return watch->kill_at;
+	return watch->time_limit;
+}
+
+/* What is due by the clock. */
+static void keep_time(struct watch *watch)
+{
+	int64_t now = ces_now_ms();
+
+	/* a signal that met the runtime's own handlers, just before the program was executed, is
+	 * lost to it */
+	if (watch->sent != 0 && now - watch->sent_at > SENT_MS)
+		watch->sent = 0;
+	if (watch->sent != 0 && would_end(watch, watch->sent, false))
+		end_by(watch, watch->sent);
+
+	if (watch->kill_at >= 0 && now >= watch->kill_at) {
+		ces_cgroup_kill(watch->cgroup);
+		watch->kill_at = now + GRACE_MS;
+	}
+	if (watch->kill_at < 0 && now >= watch->time_limit)
+		stop(watch, "time limit", GRACE_MS);
+}
+
+static void on_stop(struct watch *watch)
+{
+	uint32_t grace;
+
+	/* root's own FIFO: what is in it was written by ces_runs_stop, whole */
+	if (read(watch->stop, &grace, sizeof(grace)) == (ssize_t)sizeof(grace))
+		stop(watch, "stopped", (int64_t)grace * 1000);
+}
+
+/* Only root can signal this process, and means all that is in a cgroup: systemd-logind at the end
+ * of a session, systemd at shutdown, a batch system that ends a job or warns it. By their default
+ * actions a run would be left as after a crash: outputs not handed over, scratch not removed, no
+ * end on record. So whoever asks for an end gets one that is whole, and what is meant for the
+ * program (USR1) changes nothing here; blocked to the end of this process. Not ALRM: see
+ * ces_cleanroom_deadline. */
+static void take_signals(struct watch *watch)
+{
+	static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+	sigset_t asked, all;
+
+	sigemptyset(&asked);
+	for (size_t i = 0; i < CES_COUNT(ends); i++)
+		sigaddset(&asked, ends[i]);
+	sigfillset(&all);
+	sigdelset(&all, SIGALRM);
+	watch->signals = signalfd(-1, &asked, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (watch->signals >= 0) /* else they end it as they did */
+		(void)sigprocmask(SIG_BLOCK, &all, NULL);
+}
+
+static void on_signal(struct watch *watch)
+{
+	struct signalfd_siginfo info;
+
+	if (read(watch->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		stop(watch, "stopped", GRACE_MS);
+}
+
+static void wait_for_end(struct watch *watch)
+{
+	for (;;) {
+		struct pollfd fds[] = {
+		    {.fd = watch->container->process.pidfd, .events = POLLIN},
+		    {.fd = watch->client ? CES_FD_REQUEST : -1, .events = POLLIN},
+		    {.fd = watch->stop, .events = POLLIN},
+		    {.fd = watch->ports->relay.channel, .events = POLLIN},
+		    {.fd = watch->signals, .events = POLLIN},
+		    ces_drain_poll(&watch->drain, 0),
+		    ces_drain_poll(&watch->drain, 1)};
+		int64_t left = next_deadline(watch) - ces_now_ms();
+
+		left = left < 0 ? 0 : left > 3600 * 1000 ? 3600 * 1000 : left;
+		if (poll(fds, CES_COUNT(fds), (int)left) < 0 && errno != EINTR)
+			ces_cgroup_kill(watch->cgroup);
+		if (fds[0].revents != 0)
+			return;
+		if (fds[1].revents != 0)
+			listen_to_client(watch);
+		if (fds[2].revents != 0)
+			on_stop(watch);
+		if (fds[3].revents != 0)
+			ces_ports_listen(watch->plan, watch->ports);
+		if (fds[4].revents != 0)
+			on_signal(watch);
+		ces_drain_step(&watch->drain, fds[5].revents, fds[6].revents);
+		keep_time(watch);
+	}
+}
+
+/* What more there is to have; the request can only lower what the policy allows. */
+static void say_more(const struct ces_plan *plan, char *buffer, size_t size)
+{
+	char most[32];
+
+	ces_num_format_size(plan->decision->most.memory, most, sizeof(most));
+	if (plan->decision->limits.memory < plan->decision->most.memory)
+		(void)snprintf(buffer, size, "ask for more with --memory, up to %s", most);
+	else
+		(void)snprintf(buffer, size, "no more is allowed (--memory up to %s)", most);
+}
+
+static void say_memory(struct ces_end *end, const struct ces_plan *plan,
+		       const struct ces_cgroup_usage *usage, const char *what)
+{
+	char limit[32], peak[32], more[100];
+
+	ces_num_format_size(plan->decision->limits.memory, limit, sizeof(limit));
+	ces_num_format_size(usage->peak_memory, peak, sizeof(peak));
+	say_more(plan, more, sizeof(more));
+	switch (usage->memory) {
+	case CES_CGROUP_USER:
+		ces_num_format_size(plan->session->policy->user_limits.memory, limit,
+				    sizeof(limit));
+		(void)snprintf(end->text, sizeof(end->text),
+			       "%s at the memory limit of %s for all your runs together (peak of "
+			       "this one %s); end another, or ask for less with --memory",
+			       what, limit, peak);
+		break;
+	case CES_CGROUP_JOB:
+		(void)snprintf(end->text, sizeof(end->text),
+			       "%s at a memory limit of your batch job (peak of this run %s); ask "
+			       "for more when you submit it",
+			       what, peak);
+		break;
+	case CES_CGROUP_HOST:
+		(void)snprintf(end->text, sizeof(end->text),
+			       "%s because this machine ran out of memory (peak of this run %s, "
+			       "its limit %s)",
+			       what, peak, limit);
+		break;
+	case CES_CGROUP_RUN:
+	default:
+		(void)snprintf(end->text, sizeof(end->text),
+			       "%s at the memory limit of %s (peak %s); %s", what, limit, peak,
+			       more);
+		break;
+	}
+}
+
+static void say_processes(struct ces_end *end, const struct ces_plan *plan,
+			  const struct ces_cgroup_usage *usage)
+{
+	unsigned long long own = plan->decision->limits.pids;
+	unsigned long long user = plan->session->policy->user_limits.pids;
+
+	switch (usage->processes) {
+	case CES_CGROUP_USER:
+		(void)snprintf(end->text, sizeof(end->text),
+			       "the limit of %llu processes for all your runs together was reached",
+			       user);
+		break;
+	case CES_CGROUP_JOB:
+	case CES_CGROUP_HOST:
+		(void)snprintf(end->text, sizeof(end->text),
+			       "a limit of processes around this run was reached (its own is %llu)",
+			       own);
+		break;
+	case CES_CGROUP_RUN:
+	default:
+		(void)snprintf(end->text, sizeof(end->text),
+			       "the limit of %llu processes was reached", own);
+		break;
+	}
+}
+
+/* What a limit did to a run that ended by itself: often its own message does not say. */
+static void say_limits(struct ces_end *end, const struct ces_plan *plan)
+{
+	const struct ces_cgroup_usage *usage = &end->usage;
+
+	if (usage->out_of_memory && end->status == 128 + SIGKILL) {
+		end->reason = "memory limit";
+		say_memory(end, plan, usage, "killed");
+	} else if (usage->out_of_memory) {
+		say_memory(end, plan, usage, "a process was killed");
+	} else if (usage->out_of_processes && end->status != 0) {
+		say_processes(end, plan, usage);
+	}
+}
+
+/* crun and runc pass on 128 + n for a signal; 137 with an out-of-memory kill in the cgroup was the
+ * limit: see say_limits. */
+static void judge(const struct watch *watch, int status, struct ces_end *ret)
+{
+	char limit[32];
+
+	memset(ret, 0, sizeof(*ret));
+	ces_cgroup_read(watch->cgroup, &watch->plan->decision->limits, &ret->usage);
+	ret->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	/* it was killed in place of a signal that would have ended it */
+	if (watch->number != 0 && ret->status == 128 + SIGKILL)
+		ret->status = 128 + watch->number;
+	ret->reason = ret->status > 128 && ret->status < 128 + NSIG ? "signal" : "exit";
+	if (watch->why != NULL) {
+		ret->reason = watch->why;
+		ces_num_format_time(watch->plan->decision->limits.time, limit, sizeof(limit));
+		if (strcmp(watch->why, "time limit") == 0)
+			(void)snprintf(ret->text, sizeof(ret->text),
+				       "ended at the time limit of %s", limit);
+	} else {
+		say_limits(ret, watch->plan);
+	}
+}
+
+static void let_stdio_go(void)
+{
+	CES_CLEANUP_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	/* the container holds its own copies; with these closed too, its end is end of file for the
+	 * client */
+	for (int fd = 0; fd <= STDERR_FILENO && null >= 0; fd++)
+		(void)dup2(null, fd);
+}
+
+void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
+		   struct ces_container *container, int stop_fd, struct ces_ports *ports,
+		   struct ces_end *ret)
+{
+	struct watch watch = {
+	    .plan = plan,
+	    .cgroup = cgroup,
+	    .container = container,
+	    .time_limit = ces_now_ms() + (int64_t)plan->decision->limits.time * 1000,
+	    .kill_at = -1,
+	    .client = (plan->request->flags & CES_FLAG_DETACH) == 0,
+	    .stop = stop_fd,
+	    .ports = ports,
+	};
+	int status = 0;
+
+	ces_drain_open(&watch.drain, &plan->session->caller,
+		       (plan->request->flags & CES_FLAG_DETACH) != 0);
+	let_stdio_go();
+	take_signals(&watch);
+	wait_for_end(&watch);
+	ces_cleanup_close(&watch.signals);
+	ces_drain_close(&watch.drain);
+	(void)waitpid(container->process.pid, &status, 0);
+	container->process.pid = 0;
+	ces_cgroup_kill(cgroup);
+	judge(&watch, status, ret);
+}

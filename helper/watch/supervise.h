@@ -1,0 +1,22 @@
+/* While a run lives: its end, the client's wishes, its time. */
+#ifndef CES_HELPER_WATCH_SUPERVISE_H
+#define CES_HELPER_WATCH_SUPERVISE_H
+
+#include "helper/launch/container.h"
+#include "helper/launch/ports.h"
+
+struct ces_end {
+	int status;         /* as the caller will see it: 0..255 */
+	const char *reason; /* "exit", "signal", "memory limit", "time limit", "stopped", "not
+			       found", ... */
+	char text[CES_ERROR_TEXT]; /* a line for the user, or "" */
+	struct ces_cgroup_usage usage;
+};
+
+/* Returns when the container is gone. stop_fd: see ces_runs_enter. A detached run does not listen
+ * to its client and outlives it. */
+void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
+		   struct ces_container *container, int stop_fd, struct ces_ports *ports,
+		   struct ces_end *ret);
+
+#endif
