@@ -2,49 +2,20 @@
  * machine. */
 #include "client/doctor.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
 
+#include "client/doctor_checks.h"
 #include "client/local.h"
 #include "client/perform.h"
 #include "common/cleanup.h"
 #include "common/paths.h"
 
-#define FINDINGS_MAX 256
-
 static const char *const grade_words[] = {
     [CES_GRADE_OK] = "ok", [CES_GRADE_WARNING] = "warning", [CES_GRADE_PROBLEM] = "problem"};
-
-void ces_doctor_find(struct ces_doctor *doctor, const char *check, enum ces_grade grade,
-		     const char *format, ...)
-{
-	struct ces_finding *finding;
-	va_list args;
-
-	if (doctor->n >= FINDINGS_MAX)
-		return;
-	finding = &doctor->findings[doctor->n++];
-	*finding = (struct ces_finding){.check = check, .grade = grade};
-	va_start(args, format);
-	vsnprintf(finding->text, sizeof(finding->text), format, args);
-	va_end(args);
-	ces_text_clean(finding->text);
-}
-
-void ces_doctor_remedy(struct ces_doctor *doctor, const char *format, ...)
-{
-	struct ces_finding *finding = &doctor->findings[doctor->n - 1];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(finding->remedy, sizeof(finding->remedy), format, args);
-	va_end(args);
-	ces_text_clean(finding->remedy);
-}
 
 static void examine(struct ces_doctor *doctor)
 {
@@ -128,7 +99,7 @@ static void print_json(const struct ces_doctor *doctor)
 
 int ces_doctor(struct ces_options *options)
 {
-	struct ces_doctor doctor = {.findings = calloc(FINDINGS_MAX, sizeof(*doctor.findings))};
+	struct ces_doctor doctor = {.findings = calloc(CES_FINDINGS_MAX, sizeof(*doctor.findings))};
 	int status = CES_EXIT_REFUSED;
 
 	if (doctor.findings == NULL)

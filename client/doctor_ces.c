@@ -1,6 +1,6 @@
 /* doctor: what belongs to CES itself: its programs, users, policy, directories. It must not ask the
  * helper for anything but a listing. */
-#include "client/doctor.h"
+#include "client/doctor_checks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "client/local.h"
 #include "client/listen.h"
+#include "client/local.h"
 #include "common/cleanup.h"
 #include "common/num.h"
 #include "common/paths.h"

@@ -1,6 +1,6 @@
 /* doctor: the kernel and what the machine's administrator set. It must only look, by calls that
  * change nothing. */
-#include "client/doctor.h"
+#include "client/doctor_checks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,18 +21,6 @@
 #define CGROUP "/sys/fs/cgroup"
 
 /* ---- the kernel ---- */
-
-bool ces_doctor_version(const char *text, unsigned major, unsigned minor)
-{
-	const char *digit = text + strcspn(text, "0123456789");
-	char *end;
-	unsigned long have_major = strtoul(digit, &end, 10), have_minor;
-
-	if (*end != '.' || end[1] < '0' || end[1] > '9')
-		return false;
-	have_minor = strtoul(end + 1, NULL, 10);
-	return have_major > major || (have_major == major && have_minor >= minor);
-}
 
 /* Each call is made with arguments that no kernel accepts: only ENOSYS tells something. */
 static bool lacks_call(long number)

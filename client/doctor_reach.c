@@ -1,6 +1,6 @@
 /* doctor: what is found out by starting or reaching something: the runtime, the registries. It must
  * not send a byte to a registry, and must not wait for one longer than REACH_SECONDS. */
-#include "client/doctor.h"
+#include "client/doctor_checks.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* doctor: SELinux, its state and the labels of CES's files. It must only look. */
-#include "client/doctor.h"
+#include "client/doctor_checks.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

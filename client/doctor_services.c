@@ -1,6 +1,6 @@
 /* doctor: what systemd is to do for CES, and the room that the journal has. It must only look at
  * what any user may see: systemd itself is not asked. */
-#include "client/doctor.h"
+#include "client/doctor_checks.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "client/lifecycle.h"
+#include "client/live.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 

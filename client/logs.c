@@ -8,6 +8,7 @@
 
 #include "client/follow.h"
 #include "client/lifecycle.h"
+#include "client/live.h"
 #include "client/say.h"
 #include "common/cleanup.h"
 #include "common/io.h"

@@ -14,11 +14,11 @@
 #include "client/perform.h"
 #include "client/say.h"
 #include "client/session.h"
-#include "common/suggest.h"
 #include "client/version.h"
 #include "common/cleanup.h"
 #include "common/name.h"
 #include "common/paths.h"
+#include "common/suggest.h"
 
 static const struct ces_command commands[] = {
     {"pull", CES_VERB_PULL, CES_OPERAND_IMAGE, &ces_pull_options, "IMAGE",

@@ -1,16 +1,16 @@
 /* The engine that reads options by a table, and the memory of the request that they make.
  * It must not know what any one option means. */
 #include "client/options.h"
+#include "client/words.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/optfile.h"
-#include "common/suggest.h"
 #include "common/cleanup.h"
 #include "common/name.h"
+#include "common/suggest.h"
 
 #define LIST_MAX   16384 /* far above what a request frame can hold */
 #define FIRST_LONG 256   /* getopt's values of long options, above every letter */
@@ -267,7 +267,7 @@ static int apply_option_file(const struct ces_option_table *table, const char *p
 
 	if (table->in_file != NULL)
 		table = table->in_file;
-	if (ces_optfile_read_words(path, true, &words, err) < 0)
+	if (ces_words_read(path, true, &words, err) < 0)
 		return -1;
 	options->in_file = true;
 	result = walk(table, CES_PHASE_OPTION_FILE, words.argc, words.argv, options, &first, err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/optfile.h"
+#include "client/words.h"
 #include "common/num.h"
 
 int ces_options_size(const char *option, const char *value, uint64_t *ret, struct ces_error *err)
@@ -121,7 +122,7 @@ int ces_set_arg_file(struct ces_options *options, const char *value, struct ces_
 	struct ces_words words;
 	int result = 0;
 
-	if (ces_optfile_read_words(value, false, &words, err) < 0)
+	if (ces_words_read(value, false, &words, err) < 0)
 		return -1;
 	for (int i = 1; i < words.argc && result == 0; i++)
 		result = ces_options_append(options, &options->request.args, words.argv[i], err);

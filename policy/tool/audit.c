@@ -29,6 +29,11 @@ enum takes {
 	TAKES_FORMAT = 16
 };
 
+static int export(const struct ces_audit *audit)
+{
+	return audit->crate != NULL ? ces_audit_crate(audit) : ces_audit_export(audit);
+}
+
 static const struct command {
 	const char *name;
 	int (*run)(const struct ces_audit *audit);
@@ -37,7 +42,7 @@ static const struct command {
     {"verify", ces_audit_verify, TAKES_EXPECT | TAKES_FORMAT},
     {"list", ces_audit_list, TAKES_FILTER | TAKES_FORMAT},
     {"show", ces_audit_show, TAKES_RUN | TAKES_FORMAT},
-    {"export", ces_audit_export, TAKES_FILTER | TAKES_OUTPUT},
+    {"export", export, TAKES_FILTER | TAKES_OUTPUT},
 };
 
 static const struct option options[] = {

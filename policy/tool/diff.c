@@ -1,12 +1,11 @@
 /* ces-policy diff: what a new policy changes, by meaning. Both files are parsed first, so that
  * formatting, the order of keys, and a default that somebody has written out make no difference. */
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "policy/tool/diff.h"
+#include "policy/tool/diff_policy.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"
 
@@ -14,31 +13,6 @@ static const char help[] =
     "usage: ces-policy diff [--format json] OLD NEW\n"
     "Says what NEW allows that OLD did not (first, marked +), and what it no longer allows (-).\n"
     "Exit status: 0 nothing widens, 1 something does, 2 an error.\n";
-
-void ces_diff_say(struct ces_diff *diff, enum ces_diff_kind kind, const char *format, ...)
-{
-	char text[1024];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	if (diff->n == diff->cap) {
-		size_t cap = diff->cap * 2 + 64;
-		struct ces_diff_line *v = reallocarray(diff->v, cap, sizeof(*v));
-
-		if (v == NULL) {
-			diff->no_memory = true;
-			return;
-		}
-		diff->v = v;
-		diff->cap = cap;
-	}
-	diff->v[diff->n].kind = kind;
-	diff->v[diff->n].text = strdup(text);
-	diff->no_memory = diff->no_memory || diff->v[diff->n].text == NULL;
-	diff->n += diff->v[diff->n].text != NULL;
-}
 
 static const struct {
 	const char *mark, *word;

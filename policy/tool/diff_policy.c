@@ -6,7 +6,8 @@
 
 #include "common/cleanup.h"
 #include "common/name.h"
-#include "policy/tool/diff.h"
+#include "policy/tool/diff_policy.h"
+#include "policy/tool/diff_settings.h"
 #include "policy/tool/tool.h"
 
 /* 0 is never: the latest of all. */

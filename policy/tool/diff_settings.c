@@ -5,7 +5,7 @@
 
 #include "common/num.h"
 #include "policy/template.h"
-#include "policy/tool/diff.h"
+#include "policy/tool/diff_settings.h"
 #include "policy/tool/tool.h"
 
 typedef bool same_fn(const char *, const char *);

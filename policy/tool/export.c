@@ -70,8 +70,6 @@ int ces_audit_export(const struct ces_audit *audit)
 {
 	struct ces_error err = {0};
 
-	if (audit->crate != NULL)
-		return ces_audit_crate(audit);
 	ces_export_head(audit->out);
 	if (ces_audit_select(audit->reader, &audit->filter, each, audit->out, &err) != 0)
 		return ces_tool_fail(&err);

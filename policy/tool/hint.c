@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/suggest.h"
 #include "common/cleanup.h"
+#include "common/suggest.h"
 #include "policy/tool/check.h"
 
 /* Every key, the object it lies in ("" = top level), and how it is written. */

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/suggest.h"
 #include "common/name.h"
+#include "common/suggest.h"
 #include "policy/tool/check.h"
 #include "policy/tool/tool.h"
 

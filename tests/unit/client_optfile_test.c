@@ -1,10 +1,12 @@
 /* The forms of env-files, and of words in opt-files and arg-files. */
 /* links: client/options.c client/run_options.c client/setters.c client/mount.c client/optfile.c */
+/* links: client/words.c */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/optfile.h"
+#include "client/words.h"
 #include "common/cleanup.h"
 
 #define MOST 6

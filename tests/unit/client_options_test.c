@@ -1,5 +1,6 @@
 /* What a user types becomes the request that it should, or a line that says what to type. */
 /* links: client/options.c client/run_options.c client/setters.c client/mount.c client/optfile.c */
+/* links: client/words.c */
 /* links: client/check.c */
 #include <check.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include "client/check.h"
 #include "client/optfile.h"
 #include "client/options.h"
+#include "client/words.h"
 #include "common/cleanup.h"
 
 static struct ces_options options;

@@ -1,6 +1,6 @@
 /* What is shown of a pull and of listings, and what is taken for a token. */
 /* links: client/progress.c client/table.c client/token.c client/say.c */
-/* links: client/options.c client/optfile.c */
+/* links: client/options.c client/optfile.c client/words.c */
 #include <check.h>
 #include <fcntl.h>
 #include <stddef.h>

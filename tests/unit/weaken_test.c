@@ -1,6 +1,6 @@
 /* What root cannot do any more while it sets up a run, and while it watches one. */
-/* links: helper/weaken.c */
-#include "helper/weaken.h"
+/* links: helper/core/weaken.c */
+#include "helper/core/weaken.h"
 
 #include <check.h>
 #include <errno.h>

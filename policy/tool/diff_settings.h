@@ -1,43 +1,18 @@
-/* Differences between two policies, each one a sentence. */
-#ifndef CES_POLICY_TOOL_DIFF_H
-#define CES_POLICY_TOOL_DIFF_H
+/* Differences between two policies in what `defaults` or a project says, in limits and in lists. */
+#ifndef CES_POLICY_TOOL_DIFF_SETTINGS_H
+#define CES_POLICY_TOOL_DIFF_SETTINGS_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "policy/policy.h"
-
-enum ces_diff_kind {
-	/* somebody may do more, or for longer, or reaches or trusts something else: when no order
-	 * says which of two is more, the new one is */
-	CES_DIFF_WIDER,
-	CES_DIFF_NARROWER, /* only less */
-	CES_DIFF_OTHER,    /* what only people read */
-};
-
-struct ces_diff_line {
-	enum ces_diff_kind kind;
-	char *text;
-};
-
-struct ces_diff {
-	struct ces_diff_line *v;
-	size_t n, cap;
-	bool no_memory;
-};
-
-void ces_diff_say(struct ces_diff *diff, enum ces_diff_kind kind, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-void ces_diff_policies(struct ces_diff *diff, const struct ces_policy *old,
-		       const struct ces_policy *new);
+#include "policy/tool/diff_lines.h"
 
 struct ces_diff_who {
 	const char *name;    /* "project p" */
 	const char *project; /* "p"; NULL: any, so that {project} stands for itself */
 };
 
-/* diff_settings.c: what `defaults` or a project says. Paths are compared by what they mean for that
+/* Paths are compared by what they mean for that
  * project, and are told as they are written. */
 void ces_diff_settings(struct ces_diff *diff, const struct ces_diff_who *who,
 		       const struct ces_policy_settings *old,

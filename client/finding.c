@@ -1,0 +1,48 @@
+/* Findings, gathered. */
+#include "client/finding.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/name.h"
+
+void ces_doctor_find(struct ces_doctor *doctor, const char *check, enum ces_grade grade,
+		     const char *format, ...)
+{
+	struct ces_finding *finding;
+	va_list args;
+
+	if (doctor->n >= CES_FINDINGS_MAX)
+		return;
+	finding = &doctor->findings[doctor->n++];
+	*finding = (struct ces_finding){.check = check, .grade = grade};
+	va_start(args, format);
+	vsnprintf(finding->text, sizeof(finding->text), format, args);
+	va_end(args);
+	ces_text_clean(finding->text);
+}
+
+void ces_doctor_remedy(struct ces_doctor *doctor, const char *format, ...)
+{
+	struct ces_finding *finding = &doctor->findings[doctor->n - 1];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(finding->remedy, sizeof(finding->remedy), format, args);
+	va_end(args);
+	ces_text_clean(finding->remedy);
+}
+
+bool ces_doctor_version(const char *text, unsigned major, unsigned minor)
+{
+	const char *digit = text + strcspn(text, "0123456789");
+	char *end;
+	unsigned long have_major = strtoul(digit, &end, 10), have_minor;
+
+	if (*end != '.' || end[1] < '0' || end[1] > '9')
+		return false;
+	have_minor = strtoul(end + 1, NULL, 10);
+	return have_major > major || (have_major == major && have_minor >= minor);
+}

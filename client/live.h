@@ -1,0 +1,14 @@
+/* The caller's live runs, by the helper's word. */
+#ifndef CES_CLIENT_LIVE_H
+#define CES_CLIENT_LIVE_H
+
+#include "client/session.h"
+#include "common/name.h"
+
+/* Asks the helper for the live runs. -1: it failed, and that was said. */
+int ces_live_each(void (*each)(const struct ces_event_run *, void *), void *context);
+
+/* Whether a run lives, by its number or name; its number in ret. 1, 0, or -1 as above. */
+int ces_live_find(const char *run, char ret[CES_RUN_DIGITS + 1]);
+
+#endif

@@ -1,0 +1,34 @@
+/* Files that options name: --opt-file and --arg-file hold words. They are the caller's own, read
+ * with the caller's own rights; a pipe such as <(...) will do. */
+#ifndef CES_CLIENT_WORDS_H
+#define CES_CLIENT_WORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/error.h"
+
+#define CES_WORDS_MAX (256u * 1024) /* bytes of one file: what a request could carry at most */
+
+struct ces_words {
+	int argc;
+	char **argv;  /* argv[0] is a placeholder; NULL-terminated, as getopt wants it */
+	char *memory; /* the words themselves */
+	size_t size;
+};
+void ces_words_free(struct ces_words *words);
+
+/* Splits text as a shell does: blanks and newlines separate, '...' is literal, in "..." a backslash
+ * quotes " \ $ and `, elsewhere it quotes any byte, and one at the end of a line joins it to the
+ * next. Nothing is expanded. comments: a line whose first word begins with '#' is left out. Returns
+ * 0, or -1 (CES_E_USAGE) for a quote that is not closed. */
+int ces_words_split(const char *text, bool comments, struct ces_words *ret, struct ces_error *err);
+int ces_words_read(const char *path, bool comments, struct ces_words *ret, struct ces_error *err);
+
+/* A whole text file as a string, the caller's to free. */
+int ces_words_file(const char *path, char **ret, struct ces_error *err);
+
+/* Behind a byte order mark, if there is one. */
+const char *ces_words_start(const char *text);
+
+#endif

@@ -1,0 +1,13 @@
+/* Differences between two policies, each one a sentence. */
+#ifndef CES_POLICY_TOOL_DIFF_POLICY_H
+#define CES_POLICY_TOOL_DIFF_POLICY_H
+
+#include <stdbool.h>
+
+#include "policy/policy.h"
+#include "policy/tool/diff_lines.h"
+
+void ces_diff_policies(struct ces_diff *diff, const struct ces_policy *old,
+		       const struct ces_policy *new);
+
+#endif
