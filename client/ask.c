@@ -75,6 +75,9 @@ static void on_done(void *context, const struct ces_event_done *done)
 	answer->status = 0;
 	if ((request->flags & CES_FLAG_EXPLAIN) != 0)
 		return;
+	if (done->digest != NULL)
+		(void)snprintf(answer->options->digest, sizeof(answer->options->digest), "%s",
+			       done->digest);
 	if (request->verb == CES_VERB_PULL && done->up_to_date != 0)
 		ces_say("%s is up to date (%s)", request->image,
 			done->digest != NULL ? done->digest : "?");

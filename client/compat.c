@@ -13,6 +13,7 @@
 #include "client/perform.h"
 #include "client/say.h"
 #include "client/setters.h"
+#include "client/sif.h"
 #include "client/token.h"
 #include "client/version.h"
 #include "common/cleanup.h"
@@ -235,8 +236,9 @@ static int usage_error(const struct compat *compat, struct ces_error *err)
 			     usage_of(compat->name));
 }
 
-/* USER TOKEN IMAGE. No user, or `anonymous`, is no login; no token, or an empty one, is asked for.
- */
+/* USER TOKEN IMAGE. No user is no login, and nor is `anonymous` without a token or with the token
+ * `anonymous`: with another one it is the user name of a deploy token. Where there is a user, a
+ * token that is missing or empty is asked for. */
 static int take_pull(struct compat *compat, int argc, char **argv, struct ces_error *err)
 {
 	struct ces_options *options = &compat->options;
@@ -249,7 +251,8 @@ static int take_pull(struct compat *compat, int argc, char **argv, struct ces_er
 		return -1;
 	if (*user == '\0' && token != NULL && *token != '\0')
 		return ces_error_set(err, CES_E_USAGE, "a token needs a user name before it");
-	if (*user == '\0' || strcmp(user, "anonymous") == 0)
+	if (*user == '\0' || (strcmp(user, "anonymous") == 0 &&
+			      (token == NULL || *token == '\0' || strcmp(token, "anonymous") == 0)))
 		return 0;
 	if (token == NULL || *token == '\0')
 		return ces_options_keep_text(options, user, &options->request.username, err);
@@ -268,7 +271,9 @@ static int take_run(struct compat *compat, int argc, char **argv, struct ces_err
 		return ces_error_set(err, CES_E_USAGE,
 				     "the runtime comes before the options: type ces-run %s ...",
 				     argv[0]);
-	if (strchr("/.~", argv[0][0]) != NULL && argv[0][0] != '\0')
+	if (ces_sif_is(argv[0]) && compat->runtime != APPTAINER)
+		return ces_error_set(err, CES_E_USAGE, "type ces-run apptainer %s", argv[0]);
+	if (strchr("/.~", argv[0][0]) != NULL && argv[0][0] != '\0' && !ces_sif_is(argv[0]))
 		return ces_error_set(
 		    err, CES_E_USAGE,
 		    "'%s' is no image: directories go in an --opt-file, as -v SRC:DST "
@@ -285,6 +290,8 @@ static int take_run(struct compat *compat, int argc, char **argv, struct ces_err
 	if (options->output != NULL && compat->runtime != K8S)
 		return ces_error_set(err, CES_E_USAGE,
 				     "-o is where a manifest goes: type ces-run k8s -o FILE ...");
+	if (ces_sif_is(argv[0]))
+		return ces_sif_read(argv[0], options, err);
 	return ces_options_keep_text(options, argv[0], &request->image, err);
 }
 
@@ -294,6 +301,9 @@ static int parse(struct compat *compat, int argc, char **argv, struct ces_error 
 	bool word = argc > 1 && take_runtime(compat, argv[1]);
 	int first;
 
+	if (compat->name->words && argc > 2 && strcmp(argv[1], "docker") == 0)
+		return ces_error_set(err, CES_E_USAGE, "leave out 'docker': type %s %s ...",
+				     compat->name->name, argv[2]);
 	argc -= word;
 	argv += word;
 	if (ces_options_parse(pull ? &pull_table : &run_table, argc, argv, &compat->options, &first,
@@ -331,6 +341,19 @@ static int print_version(const struct name *name)
 	return ces_perform_printed();
 }
 
+/* What Apptainer's users look for after a pull. */
+static int pull_sif(struct ces_options *options)
+{
+	int status = ces_perform(options);
+	struct ces_error err;
+
+	if (status != 0 || (options->request.flags & CES_FLAG_EXPLAIN) != 0 ||
+	    ces_sif_write(options->request.image, options->digest, &err) == 0)
+		return status;
+	ces_say_failure(&err);
+	return CES_EXIT_REFUSED;
+}
+
 static int execute(struct compat *compat)
 {
 	struct ces_options *options = &compat->options;
@@ -342,6 +365,8 @@ static int execute(struct compat *compat)
 		    "it "
 		    "out and it is asked for, or type ces-client pull --username U --token-file F "
 		    "IMAGE");
+	if (compat->runtime == APPTAINER && compat->name->verb == CES_VERB_PULL)
+		return pull_sif(options);
 	if (compat->runtime != K8S)
 		return ces_perform(options);
 	if (compat->name->verb == CES_VERB_RUN)

@@ -1,33 +1,68 @@
-/* Reads the settings that an --env-file holds. It must not expand anything: what is written is what
- * is sent. */
+/* Reads the settings that an --env-file holds. It must expand nothing but HOME and USER. */
 #include "client/optfile.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/words.h"
 #include "common/cleanup.h"
 
-/* Takes one pair of quotes off the value of NAME=value, in place. */
-static void unquote(char *pair)
+/* Takes one pair of quotes off the value of NAME=value, in place. Returns whether they were single
+ * ones, in which everything is literal. */
+static bool unquote(char *pair)
 {
 	char *value = strchr(pair, '=');
 	size_t length;
+	char quote;
 
 	if (value == NULL)
-		return;
+		return false;
 	value++;
 	length = strlen(value);
-	if (length < 2 || (value[0] != '"' && value[0] != '\'') || value[length - 1] != value[0])
-		return;
+	quote = value[0];
+	if (length < 2 || (quote != '"' && quote != '\'') || value[length - 1] != quote)
+		return false;
 	memmove(value, value + 1, length - 2);
 	value[length - 2] = '\0';
+	return quote == '\'';
+}
+
+/* NAME=value with HOME and USER put in, the caller's to free; NULL: no memory. */
+static char *expand(const char *pair)
+{
+	char *expanded = malloc(ces_words_room(pair)), *out = expanded;
+	const char *value = strchr(pair, '='), *meaning;
+	size_t length;
+
+	if (expanded == NULL)
+		return NULL;
+	if (value == NULL)
+		return strcpy(expanded, pair);
+	out = mempcpy(out, pair, (size_t)(value + 1 - pair));
+	pair = value + 1;
+	length = ces_words_home(pair, &meaning);
+	if (length == 0)
+		length = ces_words_variable(pair, &meaning);
+	while (true) {
+		if (length > 0)
+			out = stpcpy(out, meaning);
+		else if (*pair == '\0')
+			break;
+		else
+			*out++ = *pair;
+		pair += length > 0 ? length : 1;
+		length = ces_words_variable(pair, &meaning);
+	}
+	*out = '\0';
+	return expanded;
 }
 
 static int env_line(const char *line, size_t length, struct ces_options *options,
 		    struct ces_error *err)
 {
 	CES_CLEANUP_FREE char *pair = NULL;
+	CES_CLEANUP_FREE char *expanded = NULL;
 	size_t blanks = strspn(line, " \t");
 
 	if (blanks >= length)
@@ -43,8 +78,12 @@ static int env_line(const char *line, size_t length, struct ces_options *options
 		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
 	if (strncmp(pair, "export ", 7) == 0)
 		return ces_error_set(err, CES_E_USAGE, "leave out 'export': a line is NAME=value");
-	unquote(pair);
-	return ces_options_add_env(options, pair, err);
+	if (unquote(pair))
+		return ces_options_add_env(options, pair, err);
+	expanded = expand(pair);
+	if (expanded == NULL)
+		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
+	return ces_options_add_env(options, expanded, err);
 }
 
 int ces_optfile_env_text(const char *text, struct ces_options *options, struct ces_error *err)

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "common/error.h"
+#include "common/name.h"
 #include "common/request.h"
 
 struct ces_options {
@@ -27,11 +28,12 @@ struct ces_options {
 	bool may_ask_login; /* somebody sits at a terminal, and no login was typed */
 	bool login_wanted;  /* the registry wants one: the refusal was not shown */
 	char *token_file;
-	char *output;                    /* -o: where a manifest is written; NULL: stdout */
-	bool in_file;                    /* the words being read come from an opt-file */
-	struct ces_strings option_files; /* named on the command line, not yet read */
-	struct ces_strings operands;     /* runs or images, of a command that takes several */
-	struct ces_strings owned;        /* every string made here; wiped and freed at the end */
+	char digest[CES_DIGEST_LENGTH + 1]; /* of the image that was pulled */
+	char *output;                       /* -o: where a manifest is written; NULL: stdout */
+	bool in_file;                       /* the words being read come from an opt-file */
+	struct ces_strings option_files;    /* named on the command line, not yet read */
+	struct ces_strings operands;        /* runs or images, of a command that takes several */
+	struct ces_strings owned;           /* every string made here; wiped and freed at the end */
 };
 
 /* Values are applied in this order, so that the command line wins over the files that it names. */

@@ -1,9 +1,12 @@
-/* Text files as words. It must not expand anything: what is written is what is sent. */
+/* Text files as words. It must expand nothing but HOME and USER, which the guides of the service
+ * write into these files: no other variable, no command, no pattern. */
 #include "client/words.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/io.h"
@@ -19,13 +22,87 @@ void ces_words_free(struct ces_words *words)
 	memset(words, 0, sizeof(*words));
 }
 
-/* A text being split: words are written over the text that they came from, which is never shorter.
- */
+static const char *home(void)
+{
+	const char *value = getenv("HOME");
+	const struct passwd *entry;
+
+	if (value != NULL && value[0] == '/')
+		return value;
+	entry = getpwuid(getuid());
+	return entry != NULL ? entry->pw_dir : NULL;
+}
+
+static const char *user(void)
+{
+	const struct passwd *entry = getpwuid(getuid());
+
+	return entry != NULL ? entry->pw_name : getenv("USER");
+}
+
+size_t ces_words_variable(const char *text, const char **ret)
+{
+	static const struct {
+		const char *name;
+		const char *(*value)(void);
+	} known[] = {{"HOME", home}, {"USER", user}};
+	bool braces = text[0] == '$' && text[1] == '{';
+	const char *name = text + 1 + braces;
+	size_t length = strspn(name, CES_WORDS_NAME);
+
+	if (text[0] != '$' || (braces && name[length] != '}'))
+		return 0;
+	for (size_t i = 0; i < CES_COUNT(known); i++) {
+		if (length != strlen(known[i].name) || strncmp(name, known[i].name, length) != 0)
+			continue;
+		*ret = known[i].value();
+		return *ret != NULL ? 1 + length + 2 * (size_t)braces : 0;
+	}
+	return 0;
+}
+
+size_t ces_words_home(const char *text, const char **ret)
+{
+	if (text[0] != '~' ||
+	    (text[1] != '/' && text[1] != '\0' && strchr(BLANKS, text[1]) == NULL))
+		return 0;
+	*ret = home();
+	return *ret != NULL ? 1 : 0;
+}
+
+size_t ces_words_room(const char *text)
+{
+	size_t room = strlen(text) + 1, most = 0, length;
+	const char *const values[] = {home(), user()};
+
+	for (size_t i = 0; i < CES_COUNT(values); i++) {
+		length = values[i] != NULL ? strlen(values[i]) : 0;
+		most = length > most ? length : most;
+	}
+	for (; (text = strpbrk(text, "$~")) != NULL; text++)
+		room += most;
+	return room;
+}
+
+/* A text being split. */
 struct splitter {
 	const char *in;
 	char *out;
 	bool in_word;
 };
+
+/* What stands at s->in, put in: true where something does. */
+static bool expand(struct splitter *s, size_t (*what)(const char *, const char **))
+{
+	const char *value;
+	size_t length = what(s->in, &value);
+
+	if (length == 0)
+		return false;
+	s->in += length;
+	s->out = stpcpy(s->out, value);
+	return true;
+}
 
 static int single_quoted(struct splitter *s, struct ces_error *err)
 {
@@ -45,6 +122,10 @@ static int double_quoted(struct splitter *s, struct ces_error *err)
 			s->in++;
 			continue;
 		}
+		if (expand(s, ces_words_variable)) {
+			s->in--;
+			continue;
+		}
 		if (*s->in == '\\' && s->in[1] != '\0' && strchr("\"\\$`", s->in[1]) != NULL)
 			s->in++;
 		if (*s->in == '\0')
@@ -58,9 +139,13 @@ static int double_quoted(struct splitter *s, struct ces_error *err)
 /* One word: up to a blank outside of quotes. */
 static int word(struct splitter *s, struct ces_error *err)
 {
+	(void)expand(s, ces_words_home);
 	while (*s->in != '\0' && strchr(BLANKS, *s->in) == NULL) {
-		char c = *s->in++;
+		char c;
 
+		if (expand(s, ces_words_variable))
+			continue;
+		c = *s->in++;
 		if (c == '\'') {
 			if (single_quoted(s, err) < 0)
 				return -1;
@@ -139,7 +224,7 @@ int ces_words_split(const char *text, bool comments, struct ces_words *ret, stru
 	struct ces_words words = {0};
 
 	/* A word's NUL takes the place of the blank after it; the last one needs a byte more. */
-	words.size = strlen(text) + 2;
+	words.size = ces_words_room(text) + 1;
 	words.memory = calloc(1, words.size);
 	if (words.memory == NULL)
 		return ces_error_set(err, CES_E_INTERNAL, "out of memory");

@@ -20,13 +20,24 @@ void ces_words_free(struct ces_words *words);
 
 /* Splits text as a shell does: blanks and newlines separate, '...' is literal, in "..." a backslash
  * quotes " \ $ and `, elsewhere it quotes any byte, and one at the end of a line joins it to the
- * next. Nothing is expanded. comments: a line whose first word begins with '#' is left out. Returns
+ * next. $HOME, ${HOME}, $USER, ${USER} and a ~ that begins a word are expanded outside of '...',
+ * and nothing else is. comments: a line whose first word begins with '#' is left out. Returns
  * 0, or -1 (CES_E_USAGE) for a quote that is not closed. */
 int ces_words_split(const char *text, bool comments, struct ces_words *ret, struct ces_error *err);
 int ces_words_read(const char *path, bool comments, struct ces_words *ret, struct ces_error *err);
 
 /* A whole text file as a string, the caller's to free. */
 int ces_words_file(const char *path, char **ret, struct ces_error *err);
+
+#define CES_WORDS_NAME "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+
+/* $HOME, ${HOME}, $USER or ${USER} at the start of text, or (ces_words_home) a ~ before a slash or
+ * an end: how many bytes that is, with what it stands for. 0: it is none of these. */
+size_t ces_words_variable(const char *text, const char **ret);
+size_t ces_words_home(const char *text, const char **ret);
+
+/* Bytes that text takes at most when all of these are expanded, with a NUL. */
+size_t ces_words_room(const char *text);
 
 /* Behind a byte order mark, if there is one. */
 const char *ces_words_start(const char *text);

@@ -86,6 +86,90 @@ as_json()
 	[[ $stderr == *"wants a login"* ]]
 }
 
+@test "ces-pull podman \$CR_USER \$CR_TOKEN IMAGE with CR_USER=anonymous: a token makes it a login" {
+	run --separate-stderr as alice ces-pull podman anonymous not-the-token $image/cmd:1
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"refused the login"* ]]
+	htpasswd -Bb $lab/htpasswd anonymous deploy-token-1 2> /dev/null
+	run --separate-stderr as alice sh -c "CR_USER=anonymous; CR_TOKEN=deploy-token-1; ces-pull podman \$CR_USER \$CR_TOKEN $image/cmd:1"
+	htpasswd -D $lab/htpasswd anonymous 2> /dev/null
+	echo "$stderr"
+	[ "$status" -eq 0 ]
+	ces alice rmi $image/cmd:1
+}
+
+@test "ces-pull apptainer leaves NAME:TAG.sif; ces-run apptainer -n N --env-file envs.txt --arg-file args.txt FILE.sif" {
+	as alice mkdir -p sif
+	run --separate-stderr as alice sh -c "cd sif && ces-pull apptainer '' '' $open/tools:1"
+	echo "$stderr"
+	[ "$status" -eq 0 ]
+	[[ $stderr == *"tools:1.sif"* ]]
+	[ "$(ls -A /home/alice/sif)" = tools:1.sif ]
+	grep -qx "image=$open/tools:1" /home/alice/sif/tools:1.sif
+	grep -qE '^digest=sha256:[0-9a-f]{64}$' /home/alice/sif/tools:1.sif
+	[ "$(stat -c %U /home/alice/sif/tools:1.sif)" = alice ]
+	file envs.txt <<< WHO=here
+	file args.txt <<< "sh -c 'echo \$WHO; id -u'"
+	run --separate-stderr as alice sh -c "cd sif && ces-run apptainer -n hello --env-file ../work/envs.txt --arg-file ../work/args.txt tools:1.sif"
+	echo "$stderr"
+	[ "$status" -eq 0 ]
+	[ "$output" = $'here\n4401' ]
+	run --separate-stderr as alice ces-run apptainer /home/alice/sif/tools:1.sif echo by path
+	[ "$output" = "by path" ]
+	# again, over its own
+	run --separate-stderr as alice sh -c "cd sif && ces-app-pull $open/tools:1"
+	[ "$status" -eq 0 ]
+	run --separate-stderr as alice ces-run sif/tools:1.sif
+	told 'type ces-run apptainer sif/tools:1.sif'
+	rm -r /home/alice/sif
+}
+
+@test "a .sif that is Apptainer's own, a link, another user's, huge, a FIFO or anything else is refused with what to type" {
+	as alice mkdir -p sif
+	as alice sh -c "cd sif && ces-pull -q apptainer '' '' $open/tools:1"
+	try() { run --separate-stderr as alice timeout 10 ces-run apptainer "sif/$1" true; echo "$stderr"; }
+	{ head -c 32 /dev/zero; printf 'SIF_MAGIC\0'; head -c 100000 /dev/zero; } > /home/alice/sif/real.sif
+	chown alice: /home/alice/sif/real.sif
+	try real.sif
+	told 'ces-pull apptainer USER TOKEN IMAGE'
+	as alice ln -s tools:1.sif sif/link.sif
+	try link.sif
+	told 'is a link'
+	install -o bob -m 644 /home/alice/sif/tools:1.sif /home/alice/sif/bobs.sif
+	try bobs.sif
+	told 'belongs to another user'
+	as alice truncate -s 1G sif/huge.sif
+	try huge.sif
+	told 'pull the image again'
+	as alice mkfifo sif/fifo.sif
+	try fifo.sif
+	told 'not a file'
+	as alice mkdir sif/dir.sif
+	try dir.sif
+	told 'not a file'
+	try none.sif
+	told 'ces-pull apptainer USER TOKEN IMAGE'
+	sed "s|^image=.*|image=$image/develop:1|" /home/alice/sif/tools:1.sif > /home/alice/sif/never.sif
+	chown alice: /home/alice/sif/never.sif
+	try never.sif
+	[ "$status" -eq 125 ]
+	sed "s|^image=.*|image=\$(touch x);--privileged|" /home/alice/sif/tools:1.sif > /home/alice/sif/odd.sif
+	chown alice: /home/alice/sif/odd.sif
+	try odd.sif
+	told 'odd.sif'
+	# what a pull would write over is kept
+	echo mine > /home/alice/sif/tools:1.sif
+	run --separate-stderr as alice sh -c "cd sif && ces-pull apptainer '' '' $open/tools:1"
+	told 'move it away'
+	[ "$(cat /home/alice/sif/tools:1.sif)" = mine ]
+	rm -r /home/alice/sif
+}
+
+@test "ces-run docker says to leave the word out" {
+	run --separate-stderr as alice ces-run docker $open/tools:1 true
+	told "leave out 'docker': type ces-run $open/tools:1"
+}
+
 @test "a token typed as a word leaves the process title at once" {
 	as alice ces-pull $registry_user ghp_SecretWord123 bad.tre.test/bad-manifest-stall/x:good 2> /dev/null 3>&- &
 	eventually pgrep -u alice -x ces-pull
@@ -222,7 +306,7 @@ as_json()
 	-p 8000-8010:8000-8010|two port numbers
 	-v volume:/data|no named volumes
 	--bind volume:/data|no named volumes
-	-v $HOME/s3:/s3|write the path out
+	-v $DATA/s3:/s3|write the path out
 	--memory 4|needs a unit
 	--env-host|-e NAME
 	--pull=always|ces-client pull
@@ -230,6 +314,21 @@ as_json()
 	--opt-file other|does not work inside
 	--unheard-of|lists the options
 	END
+}
+
+@test "HOME, USER and ~ in an opt-file, an arg-file and an env-file are the caller's" {
+	lab_policy '.defaults.network.publish = ["8787"] | .defaults.binds = ["~"]'
+	as alice mkdir -p .dcmaudit
+	file opts <<< '-v ${HOME}/.dcmaudit:/root/.dcmaudit -v ~/.dcmaudit:/also:ro -e WHO=${USER} -e "LITERAL=\$USER"'
+	file args <<< 'sh -c "echo $WHO $LITERAL $FROM $THERE $1; touch /root/.dcmaudit/seen; ls /also" - ${USER}'
+	sed -i "s/\"echo/'echo/; s/also\"/also'/" /home/alice/work/args
+	file envs <<< $'FROM=${USER}\nTHERE='"'\${HOME}'"
+	run --separate-stderr as alice ces-run --opt-file work/opts --env-file work/envs --arg-file work/args $open/tools:1
+	lab_policy '.defaults.network.publish = ["8787"]'
+	echo "$output $stderr"
+	[ "$status" -eq 0 ]
+	[ "$output" = $'alice $USER alice ${HOME} alice\nseen' ]
+	rm -r /home/alice/.dcmaudit
 }
 
 @test "an opt-file that is too large, a directory, not text or not closed is refused" {

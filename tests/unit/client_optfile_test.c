@@ -2,14 +2,17 @@
 /* links: client/options.c client/run_options.c client/setters.c client/mount.c client/optfile.c */
 /* links: client/words.c */
 #include <check.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/optfile.h"
 #include "client/words.h"
 #include "common/cleanup.h"
 
-#define MOST 6
+#define MOST 7
+#define HOME "/home/ada" /* set in main() */
 
 static const struct {
 	const char *text;
@@ -28,12 +31,17 @@ static const struct {
     {"a \\\n b", {"a", "b"}},
     {"a\\\nb", {"ab"}},
     {"\"a\\\nb\"", {"ab"}},
-    {"$HOME `x` $(y) *", {"$HOME", "`x`", "$(y)", "*"}},
+    {"`x` $(y) * $X ${X} $", {"`x`", "$(y)", "*", "$X", "${X}", "$"}},
+    {"$HOME ${HOME}/x:/y", {HOME, HOME "/x:/y"}},
+    {"a$HOME-\"${HOME}\"", {"a" HOME "-" HOME}},
+    {"'$HOME' \\$HOME \"\\$HOME\" $HOMES ${HOME ${HOMES}",
+     {"$HOME", "$HOME", "$HOME", "$HOMES", "${HOME", "${HOMES}"}},
+    {"~ ~/x a~ ~root '~' -v ~/z", {HOME, HOME "/x", "a~", "~root", "~", "-v", HOME "/z"}},
     {"a #b", {"a", "#b"}},
     {"a\\", {"a\\"}},
 };
 
-START_TEST(words_are_split_as_a_shell_does_and_nothing_is_expanded)
+START_TEST(words_are_split_as_a_shell_does_and_nothing_but_home_and_user_is_expanded)
 {
 	struct ces_words words;
 	struct ces_error err;
@@ -46,6 +54,37 @@ START_TEST(words_are_split_as_a_shell_does_and_nothing_is_expanded)
 	for (int i = 0; i < n; i++)
 		ck_assert_str_eq(words.argv[i + 1], splits[_i].words[i]);
 	ck_assert_ptr_null(words.argv[words.argc]);
+	ces_words_free(&words);
+}
+END_TEST
+
+/* what a home is called is no syntax */
+START_TEST(a_home_with_blanks_and_quotes_is_one_word)
+{
+	struct ces_words words;
+	struct ces_error err;
+
+	ck_assert_int_eq(setenv("HOME", "/h 'a\"$USER\n~", 1), 0);
+	ck_assert_int_eq(ces_words_split("$HOME ~/x \"$HOME\"", false, &words, &err), 0);
+	ck_assert_int_eq(words.argc, 4);
+	ck_assert_str_eq(words.argv[1], "/h 'a\"$USER\n~");
+	ck_assert_str_eq(words.argv[2], "/h 'a\"$USER\n~/x");
+	ck_assert_str_eq(words.argv[3], words.argv[1]);
+	ces_words_free(&words);
+}
+END_TEST
+
+START_TEST(user_is_who_the_caller_is_whatever_the_environment_says)
+{
+	const struct passwd *entry = getpwuid(getuid());
+	struct ces_words words;
+	struct ces_error err;
+
+	ck_assert_int_eq(setenv("USER", "somebody-else", 1), 0);
+	ck_assert_int_eq(ces_words_split("$USER ${USER}", false, &words, &err), 0);
+	ck_assert_int_eq(words.argc, 3);
+	ck_assert_str_eq(words.argv[1], entry->pw_name);
+	ck_assert_str_eq(words.argv[2], entry->pw_name);
 	ces_words_free(&words);
 }
 END_TEST
@@ -102,6 +141,9 @@ static const struct {
      {"A=1"}},
     {"\n# comment\n  # indented\n  A=1\n\n", {"A=1"}},
     {"A=\"b c\"\nB='d e'", {"A=b c", "B=d e"}},
+    {"A=${HOME}/x\nB=$HOME\nC=~/y\nD=a~\nE='$HOME'\nF=\"$HOME:~\"",
+     {"A=" HOME "/x", "B=" HOME, "C=" HOME "/y", "D=a~", "E=$HOME", "F=" HOME ":~"}},
+    {"A=$PATH `x` $(y) ${HOMES} $\n$HOME=1", {"A=$PATH `x` $(y) ${HOMES} $", "$HOME=1"}},
     {"A=\"b", {"A=\"b"}},
     {"A=\"b'", {"A=\"b'"}},
     {"A=\"", {"A=\""}},
@@ -109,7 +151,7 @@ static const struct {
     {"A=\"\"b\"\"", {"A=\"b\""}},
     {"A=b=c", {"A=b=c"}},
     {"A= b ", {"A= b "}},
-    {"A=$HOME ${HOME} #x", {"A=$HOME ${HOME} #x"}},
+    {"A=$HOME ${HOME} #x", {"A=" HOME " " HOME " #x"}},
     {"CES_TEST_HERE\nCES_TEST_UNSET", {"CES_TEST_HERE=from here"}},
 };
 
@@ -157,8 +199,12 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
-	tcase_add_loop_test(tc, words_are_split_as_a_shell_does_and_nothing_is_expanded, 0,
-			    CES_COUNT(splits));
+	setenv("HOME", HOME, 1);
+	tcase_add_loop_test(
+	    tc, words_are_split_as_a_shell_does_and_nothing_but_home_and_user_is_expanded, 0,
+	    CES_COUNT(splits));
+	tcase_add_test(tc, a_home_with_blanks_and_quotes_is_one_word);
+	tcase_add_test(tc, user_is_who_the_caller_is_whatever_the_environment_says);
 	tcase_add_test(tc, a_comment_line_is_left_out_and_a_later_hash_is_not);
 	tcase_add_test(tc, many_words_are_all_kept);
 	tcase_add_loop_test(tc, an_open_quote_is_refused, 0, CES_COUNT(open_quotes));

@@ -175,7 +175,7 @@ static const struct {
     {"-v /a x", "SRC:DST"},
     {"-v :/a x", "SRC:DST"},
     {"-v /a:/b:Z x", "type :ro"},
-    {"-v ~/a:/b x", "write the path out"},
+    {"-v '~/a:/b' x", "write the path out"},
     {"-v '$HOME/a:/b' x", "write the path out"},
     {"--mount type=volume,destination=/a x", "type=tmpfs or type=bind"},
     {"--mount type=tmpfs x", "type=tmpfs,destination=DIR"},
@@ -292,7 +292,7 @@ static const struct {
     {"--opt-file /x", "inside an opt-file"},
     {"--rm python x.py", "'python' is not an option"},
     {"-e 'A", "a ' is not closed"},
-    {"-v $HOME/s3:/s3", "write the path out"},
+    {"-v $DATA/s3:/s3", "write the path out"},
 };
 
 START_TEST(an_opt_file_is_refused_naming_the_file_and_the_directive)

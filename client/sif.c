@@ -1,0 +1,146 @@
+/* References to images, in files that are called like Apptainer's images. It must not follow a
+ * link, wait for a FIFO, or believe more than a name. */
+#include "client/sif.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client/say.h"
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/name.h"
+
+static const char first_line[] = "CES image reference, version 1\n";
+
+/* The header of a real one: 32 bytes for a launch script, then this (sylabs/sif, pkg/sif/sif.go).
+ */
+#define SIF_MAGIC    "SIF_MAGIC"
+#define SIF_MAGIC_AT 32
+
+bool ces_sif_is(const char *word)
+{
+	size_t length = strlen(word);
+
+	return length > 4 && strcmp(word + length - 4, ".sif") == 0;
+}
+
+/* Opens a file of the caller's; *ret_length is what is in text, with a NUL behind it. */
+static int read_own(const char *path, char text[CES_SIF_MAX + 1], size_t *ret_length,
+		    struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd =
+	    open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 && errno == ELOOP)
+		return ces_error_set(err, CES_E_USAGE, "%s is a link: type where it leads", path);
+	if (fd < 0 && errno == ENOENT)
+		return ces_error_set(
+		    err, CES_E_USAGE,
+		    "%s is not there: 'ces-pull apptainer USER TOKEN IMAGE' leaves it", path);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return ces_error_errno(err, CES_E_USAGE, "cannot open %s", path);
+	if (!S_ISREG(st.st_mode))
+		return ces_error_set(err, CES_E_USAGE, "%s is not a file", path);
+	if (st.st_uid != geteuid())
+		return ces_error_set(err, CES_E_USAGE,
+				     "%s belongs to another user: pull the image yourself", path);
+	n = read(fd, text, CES_SIF_MAX + 1);
+	if (n < 0)
+		return ces_error_errno(err, CES_E_USAGE, "cannot read %s", path);
+	if ((size_t)n >= SIF_MAGIC_AT + strlen(SIF_MAGIC) &&
+	    memcmp(text + SIF_MAGIC_AT, SIF_MAGIC, strlen(SIF_MAGIC)) == 0)
+		return ces_error_set(err, CES_E_USAGE,
+				     "%s is an image of Apptainer's own, and CES runs those of "
+				     "registries: type ces-pull apptainer USER TOKEN IMAGE",
+				     path);
+	if (n > CES_SIF_MAX || memchr(text, '\0', (size_t)n) != NULL ||
+	    (size_t)n < strlen(first_line) || memcmp(text, first_line, strlen(first_line)) != 0)
+		return ces_error_set(
+		    err, CES_E_USAGE,
+		    "%s is not what ces-pull apptainer leaves: pull the image again", path);
+	text[n] = '\0';
+	*ret_length = (size_t)n;
+	return 0;
+}
+
+int ces_sif_read(const char *path, struct ces_options *options, struct ces_error *err)
+{
+	char text[CES_SIF_MAX + 1], *image, *end;
+	struct ces_reference reference;
+	size_t length;
+
+	if (read_own(path, text, &length, err) < 0)
+		return -1;
+	image = strstr(text, "\nimage=");
+	end = image == NULL ? NULL : strchr(image + 1, '\n');
+	if (end == NULL)
+		return ces_error_set(err, CES_E_USAGE, "%s names no image: pull it again", path);
+	*end = '\0';
+	image += strlen("\nimage=");
+	if (ces_reference_parse(image, &reference, err) < 0)
+		return ces_error_context(err, "%s", path);
+	return ces_options_keep_text(options, image, &options->request.image, err);
+}
+
+/* hello:2.1.sif; the version of an image that was pulled by its digest is in the file alone. */
+static void file_name(const struct ces_reference *reference, char *buffer, size_t size)
+{
+	const char *name = strrchr(reference->repository, '/');
+
+	name = name != NULL ? name + 1 : reference->repository;
+	if (reference->tag[0] != '\0')
+		(void)snprintf(buffer, size, "%s:%s.sif", name, reference->tag);
+	else
+		(void)snprintf(buffer, size, "%s.sif", name);
+}
+
+/* The whole file under another name first, so that what is there is never half of it. */
+static int write_file(const char *name, const char *text, struct ces_error *err)
+{
+	char fresh[CES_REFERENCE_MAX + 32];
+	CES_CLEANUP_FD int fd = -1;
+
+	(void)snprintf(fresh, sizeof(fresh), ".%s.%d", name, (int)getpid());
+	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return ces_error_errno(err, CES_E_HOST, "the image is here, but %s cannot be made",
+				       name);
+	if (write(fd, text, strlen(text)) == (ssize_t)strlen(text) && rename(fresh, name) == 0)
+		return 0;
+	(void)ces_error_errno(err, CES_E_HOST, "the image is here, but %s cannot be written", name);
+	(void)unlink(fresh);
+	return -1;
+}
+
+int ces_sif_write(const char *reference, const char *digest, struct ces_error *err)
+{
+	char text[CES_SIF_MAX + 1], name[CES_REFERENCE_MAX + 16];
+	struct ces_reference parsed;
+	struct ces_error ignored;
+	struct stat st;
+	size_t length;
+
+	if (ces_reference_parse(reference, &parsed, err) < 0)
+		return -1;
+	file_name(&parsed, name, sizeof(name));
+	if (lstat(name, &st) == 0 && read_own(name, text, &length, &ignored) < 0)
+		return ces_error_set(
+		    err, CES_E_USAGE,
+		    "the image is here, but %s is a file of yours: move it away and "
+		    "pull again",
+		    name);
+	(void)snprintf(text, sizeof(text),
+		       "%s# No image: the image is in the store of CES, and this names it.\n"
+		       "# Run it by: ces-run apptainer %s\nimage=%s\ndigest=%s\n",
+		       first_line, name, reference, digest);
+	if (write_file(name, text, err) < 0)
+		return -1;
+	ces_say("%s names it, for: ces-run apptainer %s", name, name);
+	return 0;
+}
