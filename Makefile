@@ -99,6 +99,9 @@ install: all
 	$(INSTALL) $(ROOT_OWNED) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)/etc/ces $(COMPLETIONS)
 	$(INSTALL) $(ROOT_OWNED) -m 755 $(B)/ces-client $(B)/ces-policy $(DESTDIR)$(BINDIR)
 	for n in $(TODAY); do ln -sf ces-client $(DESTDIR)$(BINDIR)/$$n || exit 1; done
+	$(INSTALL) $(ROOT_OWNED) -d $(DESTDIR)$(LIBEXECDIR)/compat
+	for n in podman apptainer; do \
+		ln -srf $(DESTDIR)$(BINDIR)/ces-client $(DESTDIR)$(LIBEXECDIR)/compat/$$n || exit 1; done
 	$(INSTALL) $(ROOT_OWNED) -m 711 $(B)/ces-fetch $(B)/ces-unpack $(B)/ces-relay $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) $(ROOT_OWNED) -m 644 $(B)/seccomp.bpf.base64 $(B)/seccomp.json $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) $(ROOT_OWNED) -m 4755 $(B)/ces-helper $(DESTDIR)$(LIBEXECDIR)
@@ -126,7 +129,7 @@ uninstall: all
 	rm -rf $(B)/installed
 	@$(MAKE) --no-print-directory -s install DESTDIR=$(abspath $(B)/installed)
 	cd $(B)/installed && find . -not -type d -not -path './etc/ces/*' -printf '%P\0' | (cd $(or $(DESTDIR),/) && xargs -0 rm -f)
-	-rmdir $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DOCDIR)/examples $(DESTDIR)$(DOCDIR)
+	-rmdir $(DESTDIR)$(LIBEXECDIR)/compat $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DOCDIR)/examples $(DESTDIR)$(DOCDIR)
 	rm -rf $(B)/installed
 	@echo 'kept: /etc/ces (the policy), /var/lib/ces (images), /var/log/ces (the journal)'
 

@@ -39,6 +39,7 @@ static const struct name {
     {"ces-dk-run", CES_VERB_RUN, PODMAN, false, false},
     {"ces-app-pull", CES_VERB_PULL, APPTAINER, false, false},
     {"ces-gpu-run", CES_VERB_RUN, PODMAN, false, true},
+    {"apptainer", CES_VERB_RUN, APPTAINER, false, false},
 };
 
 static const struct name *find(const char *argv0)
@@ -323,6 +324,36 @@ static int parse(struct compat *compat, int argc, char **argv, struct ces_error 
 	return pull && compat->runtime == K8S ? 0 : ces_perform_check(&compat->options, err);
 }
 
+/* "apptainer run [OPTION...] FILE.sif [ARG...]", with the options of ces-client run. */
+static int parse_apptainer(struct compat *compat, int argc, char **argv, struct ces_error *err)
+{
+	static const char scheme[] = "docker://";
+	int first;
+
+	if (argc > 1 && strcmp(argv[1], "pull") == 0)
+		return ces_error_set(err, CES_E_USAGE, "type ces-pull apptainer USER TOKEN IMAGE");
+	if (argc > 1 && (strcmp(argv[1], "exec") == 0 || strcmp(argv[1], "shell") == 0))
+		return ces_error_set(err, CES_E_USAGE,
+				     "type ces-client run --entrypoint PROGRAM IMAGE");
+	if (argc < 2 || strcmp(argv[1], "run") != 0)
+		return ces_error_set(err, CES_E_USAGE,
+				     "of Apptainer's commands there is one: type apptainer run "
+				     "[OPTION...] FILE.sif [ARG...]");
+	if (ces_options_parse(&ces_run_options, argc - 1, argv + 1, &compat->options, &first, err) <
+	    0)
+		return -1;
+	if (compat->options.help)
+		return 0;
+	argc -= 1 + first;
+	argv += 1 + first;
+	if (argc > 0 && strncmp(argv[0], scheme, strlen(scheme)) == 0)
+		argv[0] += strlen(scheme);
+	compat->options.request.verb = CES_VERB_RUN;
+	if (take_run(compat, argc, argv, err) < 0)
+		return -1;
+	return ces_perform_check(&compat->options, err);
+}
+
 static int print_help(const struct name *name)
 {
 	bool pull = name->verb == CES_VERB_PULL;
@@ -379,12 +410,15 @@ int ces_compat_main(int argc, char **argv)
 {
 	struct compat compat = {.name = find(argv[0])};
 	struct ces_error err;
-	int status = CES_EXIT_REFUSED;
+	int status = CES_EXIT_REFUSED, parsed;
 
 	if (compat.name == NULL)
 		return status;
 	compat.runtime = compat.name->runtime;
-	if (parse(&compat, argc, argv, &err) < 0)
+	parsed = strcmp(compat.name->name, "apptainer") == 0
+		     ? parse_apptainer(&compat, argc, argv, &err)
+		     : parse(&compat, argc, argv, &err);
+	if (parsed < 0)
 		ces_say_failure(&err);
 	else if (compat.options.help)
 		status = print_help(compat.name);

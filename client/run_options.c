@@ -182,6 +182,8 @@ static const struct ces_option run_table[] = {
     {"gpus", 0, YES, "N", NULL, ces_set_gpu, CES_PHASE_REST}, /* as Docker writes it */
     {"network", 0, YES, "none", NULL, ces_set_network, CES_PHASE_REST},
     {"rm", 0, MAYBE, NULL, NULL, ces_set_rm, CES_PHASE_REST},
+    {"rmi", 0, MAYBE, NULL, NULL, ces_set_rmi, CES_PHASE_REST},
+    {"no-https", 0, MAYBE, NULL, NULL, ces_set_no_https, CES_PHASE_REST},
     {"pull", 0, YES, "never", NULL, ces_set_pull, CES_PHASE_REST},
     {"http-proxy", 0, MAYBE, "false", NULL, ces_set_http_proxy, CES_PHASE_REST},
 };

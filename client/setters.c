@@ -191,6 +191,19 @@ int ces_set_rm(struct ces_options *options, const char *value, struct ces_error 
 			  "a container is always removed when it ends: leave it out", err);
 }
 
+int ces_set_rmi(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	(void)options;
+	return already_so("rmi", value, "false",
+			  "an image stays as long as the policy says: leave it out", err);
+}
+
+int ces_set_no_https(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	(void)options;
+	return already_so("no-https", value, "true", "a run fetches nothing: leave it out", err);
+}
+
 int ces_set_pull(struct ces_options *options, const char *value, struct ces_error *err)
 {
 	(void)options;

@@ -267,6 +267,23 @@ static int check_source(const struct run *run, const struct ces_decision_mount *
 	return 0;
 }
 
+/* The guides bind the project's data by hand, which is there without it: 1. Something else in its
+ * place is refused. */
+static int is_data(const struct run *run, const char *destination, const char *source)
+{
+	char at[CES_PATH_TEXT];
+
+	if (strlen(destination) >= sizeof(at))
+		return 0;
+	ces_path_copy(destination, at, sizeof(at));
+	if (strcmp(at, "/safe_data") != 0)
+		return 0;
+	if (strcmp(source, run->ret->data.source) == 0)
+		return 1;
+	return USAGE(run, "/safe_data is %s, the project's data: bind %s somewhere else",
+		     run->ret->data.source, source);
+}
+
 static int set_binds(const struct run *run)
 {
 	const struct ces_request *request = run->request;
@@ -278,14 +295,20 @@ static int set_binds(const struct run *run)
 	if (run->ret->binds == NULL)
 		return ces_error_set(run->err, CES_E_HOST, "out of memory");
 	for (size_t i = 0; i < n; i++) {
-		struct ces_decision_mount *bind = &run->ret->binds[i];
+		struct ces_decision_mount *bind = &run->ret->binds[run->ret->n_binds];
 		const char *source = request->bind_sources.v[i];
+		int data;
 
 		ces_path_copy(source, bind->source, sizeof(bind->source));
 		if (!ces_path_valid(bind->source))
 			return USAGE(run,
 				     "%s: not an absolute path without \"..\" that can be bound",
 				     source);
+		data = is_data(run, request->bind_destinations.v[i], bind->source);
+		if (data < 0)
+			return -1;
+		if (data > 0)
+			continue;
 		bind->read_only = request->bind_read_only.v[i] != 0;
 		if (set_destination(run, request->bind_destinations.v[i], bind) != 0 ||
 		    check_source(run, bind) != 0)

@@ -170,6 +170,55 @@ as_json()
 	told "leave out 'docker': type ces-run $open/tools:1"
 }
 
+# the project manager's guide, with its variables
+guide() # WORD...
+{
+	run --separate-stderr as alice env PATH=/usr/libexec/ces/compat:/usr/bin:/bin sh -c "cd work
+		SAFE_DATA=/safe_data/nsh-2024-0001; CR_URL=$open/tools:1; $*"
+	echo "$output $stderr"
+}
+
+@test "podman run --name N --mount type=bind,source=\${SAFE_DATA},destination=/safe_data --pull=never --rm=true --rmi=false --env-file=F IMAGE ARG..." {
+	file envs.txt <<< GREETING=hello
+	guide 'podman run --name epcc-ces-hello --mount type=bind,source=${SAFE_DATA},destination=/safe_data --pull=never --rm=true \
+		--rmi=false --env-file=envs.txt ${CR_URL} sh -c "echo \$GREETING \$1; ls /safe_data" - ${USER:-alice}'
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = "hello alice" ]
+	[ "${lines[1]}" = "$(ls /safe_data/nsh-2024-0001 | head -n 1)" ]
+	guide 'podman images'
+	[[ $output == *"$open/tools"* ]]
+	guide 'podman ps; podman pull -q ${CR_URL}'
+	[ "$status" -eq 0 ]
+}
+
+@test "apptainer run --bind \${SAFE_DATA}:/safe_data --no-https=true --env-file=F X.sif ARG..." {
+	file envs.txt <<< GREETING=hello
+	guide 'ces-pull -q apptainer "" "" ${CR_URL} && apptainer run --bind ${SAFE_DATA}:/safe_data --no-https=true --env-file=envs.txt \
+		tools:1.sif sh -c "echo \$GREETING; id -u; ls /safe_data"'
+	[ "$status" -eq 0 ]
+	[ "${lines[0]} ${lines[1]}" = "hello 4401" ]
+	guide 'apptainer run docker://${CR_URL} echo by reference'
+	[ "$output" = "by reference" ]
+	guide apptainer pull docker://x/y:1
+	told 'ces-pull apptainer USER TOKEN IMAGE'
+	guide apptainer exec tools:1.sif id
+	told 'ces-client run --entrypoint PROGRAM'
+	guide apptainer
+	told 'type apptainer run'
+}
+
+@test "another directory than the project's own in the place of /safe_data is refused" {
+	as alice mkdir -p work/mine
+	for at in /safe_data /safe_data/ //safe_data/.; do
+		guide "podman run --mount type=bind,source=/home/alice/work/mine,destination=$at \${CR_URL} true"
+		told '^ces: .*(/safe_data is /safe_data/nsh-2024-0001, the project.s data: bind /home/alice/work/mine somewhere else|not a path)'
+	done
+	guide 'podman run --mount type=bind,source=/safe_data,destination=/safe_data ${CR_URL} true'
+	told 'somewhere else'
+	guide 'podman run -v ${SAFE_DATA}/../nsh-2024-0002:/safe_data ${CR_URL} true'
+	told 'ces: '
+}
+
 @test "a token typed as a word leaves the process title at once" {
 	as alice ces-pull $registry_user ghp_SecretWord123 bad.tre.test/bad-manifest-stall/x:good 2> /dev/null 3>&- &
 	eventually pgrep -u alice -x ces-pull
