@@ -89,7 +89,8 @@ struct ces_decision {
 	char gpu_id[128];           /* a device asked for by name; "" = any */
 	const struct ces_strings *gpu_kinds, *gpu_devices; /* in the policy, see there */
 	enum ces_identity identity;
-	bool gpus_all; /* as many GPUs as are free, at least one */
+	char home[256]; /* HOME of a caller who keeps the uid; "" = the image's */
+	bool gpus_all;            /* as many GPUs as are free, at least one */
 	bool gpu_exclusive;
 	bool read_only;
 };

@@ -135,8 +135,8 @@ static void say_run(const struct out *out, const struct ces_policy *policy,
 		    (unsigned long long)d->gpus, d->gpu_id[0] != '\0' ? ", device " : "", d->gpu_id,
 		    d->gpu_exclusive ? "" : ", perhaps shared with other runs");
 	if (d->identity == CES_IDENTITY_SAME_UID)
-		say(out, "identity: you are %s (%u) inside too", caller->user,
-		    (unsigned)caller->uid);
+		say(out, "identity: you are %s (%u) inside too, at home in %s", caller->user,
+		    (unsigned)caller->uid, d->home);
 	else
 		say(out, "identity: root inside is %s (%u) outside, files belong to %s",
 		    caller->user, (unsigned)caller->uid, caller->user);

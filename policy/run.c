@@ -327,6 +327,7 @@ static int set_tmpfs(const struct run *run)
 
 	if (request->tmpfs_sizes.n != n)
 		return USAGE(run, "tmpfs: destinations and sizes do not pair up");
+	/* (one more for a home) */
 	run->ret->tmpfs = calloc(n + 1, sizeof(*run->ret->tmpfs));
 	run->ret->tmpfs_sizes = calloc(n + 1, sizeof(*run->ret->tmpfs_sizes));
 	if (run->ret->tmpfs == NULL || run->ret->tmpfs_sizes == NULL)
@@ -343,6 +344,36 @@ static int set_tmpfs(const struct run *run)
 		run->ret->tmpfs_sizes[run->ret->n_tmpfs++] = size;
 	}
 	return 0;
+}
+
+/* Who keeps his uid has a home that he can write to, as with Apptainer: an image made for root has
+ * none for him. Its path is that of his own; it is empty memory, unless he binds something there.
+ * Where that path cannot be used it is /scratch. */
+static void set_home(const struct run *run)
+{
+	struct ces_decision *ret = run->ret;
+	struct ces_decision_mount *mount = &ret->tmpfs[ret->n_tmpfs];
+	struct run quiet = *run;
+	struct ces_error ignored;
+	char home[CES_PATH_TEXT];
+
+	if (ret->identity != CES_IDENTITY_SAME_UID)
+		return;
+	(void)snprintf(ret->home, sizeof(ret->home), "/scratch");
+	if (run->caller->home == NULL || strlen(run->caller->home) >= sizeof(home))
+		return;
+	ces_path_copy(run->caller->home, home, sizeof(home));
+	quiet.err = &ignored;
+	if (strcmp(home, "/root") == 0 || strlen(home) >= sizeof(ret->home))
+		return;
+	if (!destination_taken(ret, home)) {
+		if (set_destination(&quiet, home, mount) != 0)
+			return;
+		ret->tmpfs_sizes[ret->n_tmpfs++] = ret->limits.memory < ret->limits.writable_layer
+						       ? ret->limits.memory
+						       : ret->limits.writable_layer;
+	}
+	(void)snprintf(ret->home, sizeof(ret->home), "%s", home);
 }
 
 static bool listed(const struct ces_strings *list, const char *text)
@@ -430,5 +461,6 @@ int ces_decide_run(const struct ces_policy *policy, const struct ces_caller *cal
 	ret->identity = (request->flags & CES_FLAG_SAME_UID) != 0 ? CES_IDENTITY_SAME_UID
 								  : rights->settings->identity;
 	ret->read_only = (request->flags & CES_FLAG_READ_ONLY) != 0;
+	set_home(&run);
 	return 0;
 }

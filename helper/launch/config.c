@@ -138,6 +138,12 @@ static json environment(const struct ces_plan *plan)
 		env_put(env, "TERM=xterm");
 	for (size_t i = 0; i < plan->image.env.n; i++)
 		env_put(env, plan->image.env.v[i]);
+	if (plan->decision->home[0] != '\0') {
+		(void)snprintf(home, sizeof(home), "HOME=%s", plan->decision->home);
+		env_put(env, home);
+		(void)snprintf(home, sizeof(home), "USER=%s", plan->session->caller.user);
+		env_put(env, home);
+	}
 	gpu_environment(&plan->gpus, env);
 	env_put(env, "TMP=/scratch");
 	env_put(env, "TMPDIR=/scratch");
@@ -288,6 +294,13 @@ static void add_tmpfs(json mounts, const char *destination, uint64_t bytes)
 	add_mount(mounts, destination, "tmpfs", "tmpfs", MS_NOSUID | MS_NODEV, more);
 }
 
+static void add_tmpfs_mounts(json mounts, const struct ces_decision *decision, bool home)
+{
+	for (size_t i = 0; i < decision->n_tmpfs; i++)
+		if ((strcmp(decision->tmpfs[i].destination, decision->home) == 0) == home)
+			add_tmpfs(mounts, decision->tmpfs[i].destination, decision->tmpfs_sizes[i]);
+}
+
 static json all_mounts(const struct ces_plan *plan)
 {
 	json mounts = json_object_new_array();
@@ -301,6 +314,8 @@ static json all_mounts(const struct ces_plan *plan)
 	/* before the caller's, which may hide it but never come to lie in it */
 	if (plan->gpus.n_names > 0)
 		add_mount(mounts, CES_GPU_DIR, "bind", "/g", ces_plan_mount_flags(true), "rbind");
+	/* a bind may lie in the home, which therefore comes before */
+	add_tmpfs_mounts(mounts, plan->decision, true);
 	for (size_t i = 0; i < plan->n_mounts; i++) {
 		char source[32];
 
@@ -309,9 +324,7 @@ static json all_mounts(const struct ces_plan *plan)
 		add_mount(mounts, plan->mounts[i].destination, "bind", source,
 			  ces_plan_mount_flags(plan->mounts[i].read_only), "rbind");
 	}
-	for (size_t i = 0; i < plan->decision->n_tmpfs; i++)
-		add_tmpfs(mounts, plan->decision->tmpfs[i].destination,
-			  plan->decision->tmpfs_sizes[i]);
+	add_tmpfs_mounts(mounts, plan->decision, false);
 	return mounts;
 }
 

@@ -24,6 +24,7 @@
 #include "helper/launch/config.h"
 #include "helper/launch/devices.h"
 #include "helper/launch/overlay.h"
+#include "helper/launch/settle.h"
 
 #define ROOT_BYTES  (16u << 20)
 #define ROOT_INODES 8192u
@@ -276,8 +277,10 @@ int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_c
 	    ces_gpu_files(&plan->gpus, root, &plan->map, err) < 0 ||
 	    attach_layers(root, plan, userns, &lowest, err) < 0 ||
 	    attach_upper(root, plan, err) < 0 ||
-	    ces_overlay_mount(CES_RUN_DIR, context, lowest, plan->image.diff_ids.n, err) < 0 ||
-	    attach_data(root, plan, err) < 0 || attach_runtime_view(root, cgroup, err) < 0 ||
+	    ces_overlay_mount(CES_RUN_DIR, context, lowest, plan->image.diff_ids.n, err) < 0)
+		return -1;
+	ces_settle(plan, userns, root);
+	if (attach_data(root, plan, err) < 0 || attach_runtime_view(root, cgroup, err) < 0 ||
 	    ces_config_write(plan, root, err) < 0)
 		return -1;
 	*ret_root = ces_steal_fd(&root);

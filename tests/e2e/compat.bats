@@ -207,6 +207,63 @@ guide() # WORD...
 	told 'type apptainer run'
 }
 
+# what Jupyter, R, getpass.getuser() and pip install --user look for
+@test "ces-run apptainer: whoami, HOME, ~ and the working directory are the caller's in an image made for root" {
+	run --separate-stderr as alice ces-run apptainer $open/tools:1 sh -c 'whoami; echo $HOME $USER; cd && mkdir -p .local/share && touch .cache && echo written
+		tail -n 1 /etc/passwd /etc/group; id -un; id -gn; head -n 1 /etc/passwd'
+	echo "$output $stderr"
+	[ "$status" -eq 0 ]
+	[ "$output" = "alice
+/home/alice alice
+written
+==> /etc/passwd <==
+alice:x:4401:4401::/home/alice:/bin/sh
+
+==> /etc/group <==
+alice:x:4401:
+alice
+alice
+root:x:0:0:root:/root:/bin/sh" ]
+	no test -e /home/alice/.local
+	ces alice pull -q $open/entry:1
+	run --separate-stderr as alice env PATH=/usr/libexec/ces/compat:/usr/bin:/bin apptainer run --entrypoint sh $open/entry:1 -c 'pwd; touch here && stat -c %U . here'
+	echo "$output $stderr"
+	[ "$output" = $'/srv\nalice\nalice' ]
+	# root inside stays at home where the image says
+	run --separate-stderr as alice ces-run $open/tools:1 sh -c 'echo $HOME; whoami'
+	[ "$output" = $'/root\nroot' ]
+	run --separate-stderr as alice ces-client explain run $open/tools:1
+	[[ $output != *"at home"* ]]
+}
+
+@test "ces-run apptainer: what is bound to the home, or below it, is there" {
+	lab_policy '.defaults.network.publish = ["8787"] | .defaults.binds = ["~"]'
+	as alice mkdir -p work/rstudio-tmp
+	as alice touch work/rstudio-tmp/old
+	file opts <<< '-v $HOME/work/rstudio-tmp:$HOME/tmp'
+	run --separate-stderr as alice ces-run apptainer --opt-file work/opts $open/tools:1 sh -c 'ls ~/tmp; touch ~/tmp/new ~/beside; ls ~'
+	echo "$output $stderr"
+	[ "$output" = $'old\nbeside\ntmp' ]
+	[ -e /home/alice/work/rstudio-tmp/new ]
+	file opts <<< '-v $HOME/work:$HOME'
+	run --separate-stderr as alice ces-run apptainer --opt-file work/opts $open/tools:1 sh -c 'ls ~/rstudio-tmp'
+	lab_policy '.defaults.network.publish = ["8787"]'
+	echo "$output $stderr"
+	[ "$output" = $'new\nold' ]
+}
+
+@test "ces-run apptainer: an image whose passwd is a link, or that has none, runs, and nothing is written through the link" {
+	ces alice pull -q $open/odd-users:1
+	run --separate-stderr as alice ces-run apptainer $open/odd-users:1 sh -c 'id -u; cat /srv/theirs; touch ~/x && echo written'
+	echo "$output $stderr"
+	[ "$status" -eq 0 ]
+	[ "$output" = $'4401\nkept\nwritten' ]
+	ces alice pull -q $open/bare:1
+	run --separate-stderr as alice ces-run apptainer $open/bare:1 sh -c 'id -u; ls /etc/passwd'
+	echo "$output $stderr"
+	[ "${lines[0]}" = 4401 ]
+}
+
 @test "another directory than the project's own in the place of /safe_data is refused" {
 	as alice mkdir -p work/mine
 	for at in /safe_data /safe_data/ //safe_data/.; do

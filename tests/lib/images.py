@@ -279,6 +279,8 @@ def images(out):
     image("user-high", config={"User": "70000", "Cmd": ["id"]})
     # Nothing but a program: no /tmp, no users, and the highest of the usual ids.
     image("bare", [Layer().file(".wh.tmp").file("etc/.wh.passwd").file("etc/.wh.group")], {"User": "65534"})
+    image("odd-users", [Layer().symlink("etc/passwd", "/srv/theirs").symlink("etc/group", "group").file("srv/theirs", "kept\n")],
+          {"Cmd": ["sh"], "WorkingDir": "/srv"})
     image("volumes", config={"Cmd": ["ls", "/"], "Volumes": {"/vol": {}}, "ExposedPorts": {"80/tcp": {}},
                              "Labels": {"run.oci.hooks.stdout": "/tmp/canary", "org.label": "canary-label"}})
     # The root of this one has an empty password: a setuid su that works would give root.

@@ -227,7 +227,7 @@ static const struct {
     {"/home/ann/s3", "/dev/shm", "", "CES's own", CES_E_USAGE},
     {"/home/ann/s3", "/etc", "", "CES's own", CES_E_USAGE},
     {"/home/ann/s3", "/etc/", "", "CES's own", CES_E_USAGE},
-    {"/home/ann/s3", "/safe_data", "", "CES's own", CES_E_USAGE},
+    {"/home/ann/s3", "/safe_data", "", "/safe_data/alpha, the project's data: bind", CES_E_USAGE},
     {"/home/ann/s3", "/safe_outputs/", "", "CES's own", CES_E_USAGE},
     {"/home/ann/s3", "/scratch", "", "CES's own", CES_E_USAGE},
 };
