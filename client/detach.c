@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "client/kept.h"
+#include "client/limit.h"
 #include "client/listen.h"
 #include "client/say.h"
 #include "common/cleanup.h"
@@ -112,7 +113,11 @@ static void on_done(void *context, const struct ces_event_done *done)
 
 static void on_exited(void *context, const struct ces_event_exited *exited)
 {
-	on_end(context, (int)(exited->status & 0xff), exited->reason, exited->text);
+	char text[512];
+
+	ces_limit_text(exited, text, sizeof(text));
+	on_end(context, (int)(exited->status & 0xff), exited->reason,
+	       exited->text != NULL ? exited->text : text);
 }
 
 static void on_error(void *context, const struct ces_event_error *error)

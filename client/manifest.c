@@ -270,6 +270,17 @@ static int put_proxy(const struct ces_job *job, struct ces_error *err)
 	return 0;
 }
 
+/* A variable that CES sets where there is a proxy. */
+static bool is_proxy_setting(const char *entry)
+{
+	char setting[64];
+
+	for (size_t i = 0; ces_proxy_setting(i, "", setting, sizeof(setting)); i++)
+		if (strncmp(entry, setting, strcspn(setting, "=") + 1) == 0)
+			return true;
+	return false;
+}
+
 static int put_env(const struct ces_job *job, struct ces_error *err)
 {
 	static const char *const always[] = {"TMP=/scratch", "TMPDIR=/scratch"};
@@ -281,7 +292,7 @@ static int put_env(const struct ces_job *job, struct ces_error *err)
 			return -1;
 	}
 	for (size_t i = 0; i < job->request->env.n; i++) {
-		if (!(proxy && ces_proxy_is_setting(job->request->env.v[i])) &&
+		if (!(proxy && is_proxy_setting(job->request->env.v[i])) &&
 		    put_setting(job, job->request->env.v[i], err) < 0)
 			return -1;
 	}

@@ -10,6 +10,7 @@
 
 #include "client/ask.h"
 #include "client/detach.h"
+#include "client/limit.h"
 #include "client/listen.h"
 #include "client/relay.h"
 #include "client/say.h"
@@ -72,10 +73,12 @@ static void on_started(void *context, const struct ces_event_started *started)
 static void on_exited(void *context, const struct ces_event_exited *exited)
 {
 	struct run *run = context;
+	char text[512];
 
 	run->status = (int)(exited->status & 0xff);
-	if (exited->text != NULL)
-		ces_say_error("%s", exited->text);
+	ces_limit_text(exited, text, sizeof(text));
+	if (exited->text != NULL || text[0] != '\0')
+		ces_say_error("%s", exited->text != NULL ? exited->text : text);
 	else if (exited->reason != NULL && strstr(exited->reason, "limit") != NULL)
 		ces_say_error("the run was ended: %s", exited->reason);
 }

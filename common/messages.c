@@ -76,6 +76,9 @@ static const struct ces_wire_field exited_fields[] = {
     FIELD(ces_event_exited, 3, U64, 0, 8, 1, peak_memory),
     FIELD(ces_event_exited, 4, U64, 0, 8, 1, cpu_us),
     FIELD(ces_event_exited, 5, NAME, 0, 512, 1, text),
+    FIELD(ces_event_exited, 6, U64, 0, 8, 1, limit),
+    FIELD(ces_event_exited, 7, U64, 0, 8, 1, value),
+    FIELD(ces_event_exited, 8, U64, 0, 8, 1, most),
 };
 SCHEMA(ces_event_exited_schema, "exited event", CES_FRAME_EXITED, ces_event_exited, exited_fields);
 

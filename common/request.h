@@ -101,6 +101,22 @@ struct ces_event_started {
 };
 extern const struct ces_wire_schema ces_event_started_schema;
 
+/* The limit that a run reached: of memory or processes its own (+ 0), that of all the user's runs
+ * (+ 1), of the batch job around it (+ 2), of the machine (+ 3). */
+enum ces_limit {
+	CES_LIMIT_NONE = 0,
+	CES_LIMIT_TIME = 1,
+	CES_LIMIT_MEMORY = 10,
+	CES_LIMIT_PROCESSES = 20,
+};
+enum ces_limit_whose {
+	CES_LIMIT_OWN,
+	CES_LIMIT_USER,
+	CES_LIMIT_JOB,
+	CES_LIMIT_HOST,
+	CES_LIMIT_KINDS
+};
+
 struct ces_event_exited {
 	void *memory;
 	uint64_t status; /* exit status as section 10: 0..255 */
@@ -109,6 +125,9 @@ struct ces_event_exited {
 	uint64_t peak_memory; /* bytes; 0 = unknown */
 	uint64_t cpu_us;      /* microseconds of cpu time */
 	char *text;           /* one line to show, or NULL */
+	uint64_t limit;       /* enum ces_limit */
+	uint64_t value;       /* of it: seconds, bytes, processes; 0 = unknown */
+	uint64_t most;        /* memory: what could have been asked for */
 };
 extern const struct ces_wire_schema ces_event_exited_schema;
 

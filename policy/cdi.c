@@ -254,15 +254,3 @@ const char *ces_cdi_link(const struct ces_cdi_hook *hook, size_t i)
 			return hook->args.v[at + 1];
 	return NULL;
 }
-
-bool ces_cdi_hook_known(const struct ces_cdi_hook *hook)
-{
-	/* the last: no process in the container can make a device node */
-	static const char *const known[] = {"create-symlinks", "update-ldcache", "chmod",
-					    "disable-device-node-modification"};
-
-	for (size_t i = 0; i < CES_COUNT(known); i++)
-		if (is_hook(hook, known[i]))
-			return true;
-	return false;
-}

@@ -77,8 +77,4 @@ bool ces_cdi_number_valid(const char *majors, unsigned major, unsigned minor);
  * "target::link", or NULL when there are no more (or it is another hook). */
 const char *ces_cdi_link(const struct ces_cdi_hook *hook, size_t i);
 
-/* Whether CES does natively what the hook does, or need not do it: otherwise it is left undone,
- * which `doctor` tells. */
-bool ces_cdi_hook_known(const struct ces_cdi_hook *hook);
-
 #endif

@@ -23,14 +23,3 @@ bool ces_proxy_setting(size_t i, const char *url, char *buffer, size_t size)
 		 variables[i].exception ? "localhost,127.0.0.1,::1" : url);
 	return true;
 }
-
-bool ces_proxy_is_setting(const char *entry)
-{
-	size_t length = strcspn(entry, "=");
-
-	for (size_t i = 0; i < CES_COUNT(variables); i++)
-		if (strlen(variables[i].name) == length &&
-		    strncmp(entry, variables[i].name, length) == 0)
-			return true;
-	return false;
-}

@@ -12,7 +12,4 @@
  * and straight to their own machine; false when there are no more. */
 bool ces_proxy_setting(size_t i, const char *url, char *buffer, size_t size);
 
-/* "NAME=value" of one of these names. */
-bool ces_proxy_is_setting(const char *entry);
-
 #endif

@@ -24,33 +24,18 @@
 #define A_SECOND 10ull
 #define FULL     (1000 * DENIAL)
 
+/* What the file holds. */
 struct bucket {
 	uint64_t level, time, left_out;
 };
-
-/* Three numbers and nothing else. */
-static int parse_bucket(char *text, struct bucket *ret)
-{
-	uint64_t *const to[] = {&ret->level, &ret->time, &ret->left_out};
-	const uint64_t most[] = {FULL, INT64_MAX, INT64_MAX};
-	char *save = NULL;
-
-	for (size_t i = 0; i < CES_COUNT(to); i++) {
-		const char *word = strtok_r(i == 0 ? text : NULL, " \n", &save);
-
-		if (word == NULL || ces_num_parse(word, 0, most[i], to[i]) < 0)
-			return -1;
-	}
-	return strtok_r(NULL, " \n", &save) == NULL ? 0 : -1;
-}
 
 static struct bucket read_bucket(int fd)
 {
 	uint64_t now = (uint64_t)time(NULL), gone;
 	struct bucket bucket;
-	char text[80] = "";
 
-	if (pread(fd, text, sizeof(text) - 1, 0) <= 0 || parse_bucket(text, &bucket) < 0)
+	if (pread(fd, &bucket, sizeof(bucket), 0) != (ssize_t)sizeof(bucket) ||
+	    bucket.level > FULL || bucket.time > INT64_MAX || bucket.left_out > INT64_MAX)
 		return (struct bucket){FULL, now, 0};
 	/* a clock that was set back gives nothing */
 	gone = now > bucket.time ? now - bucket.time : 0;
@@ -64,12 +49,7 @@ static struct bucket read_bucket(int fd)
 
 static void write_bucket(int fd, const struct bucket *bucket)
 {
-	char text[80]; /* of one length, so that each covers the one before */
-	int length = snprintf(text, sizeof(text), "%20llu %20llu %20llu\n",
-			      (unsigned long long)bucket->level, (unsigned long long)bucket->time,
-			      (unsigned long long)bucket->left_out);
-
-	(void)!pwrite(fd, text, (size_t)length, 0);
+	(void)!pwrite(fd, bucket, sizeof(*bucket), 0);
 }
 
 static int record_left_out(const struct ces_journal *journal, uid_t uid, struct bucket *bucket,

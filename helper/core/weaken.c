@@ -9,11 +9,12 @@
 
 #include <errno.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stddef.h>
-#include <sys/capability.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -22,57 +23,55 @@
 
 #include "common/cleanup.h"
 
-static const cap_value_t set_up[] = {
-    CAP_SYS_ADMIN,       /* mounts, namespaces, the device program, the image's marks */
-    CAP_SETUID,          /* the caller's rights, the workers' users, the id maps */
-    CAP_SETGID,          /* the same */
-    CAP_SETPCAP,         /* to take capabilities from what the runtime inherits */
-    CAP_DAC_OVERRIDE,    /* cgroups and layers, which have many owners */
-    CAP_DAC_READ_SEARCH, /* the same */
-    CAP_CHOWN,           /* staging, the container's own directories */
-    CAP_FOWNER,          /* the same */
-    CAP_FSETID,          /* the overlay's work, see helper/launch/overlay.c */
-    CAP_MKNOD,           /* the nodes of the container's /dev */
-    CAP_KILL,            /* workers, relays and containers, which have other users */
-    CAP_SYS_PTRACE,      /* to hold a container and to read what the kernel says of it */
-    CAP_SYS_RESOURCE,    /* to lift the caller's limits */
-    CAP_SYS_NICE,        /* to reset the caller's scheduling */
-    CAP_SYS_CHROOT,      /* entering a mount namespace, setns(2) */
-};
+#define BIT(capability) (1ull << (capability))
 
-static const cap_value_t watch[] = {
-    CAP_KILL,         /* the run's processes and its relays */
-    CAP_SETUID,       /* to remove a run's directory with the caller's rights */
-    CAP_SETGID,       /* the same */
-    CAP_DAC_OVERRIDE, /* a cgroup of the caller's session; layers of an image that goes */
-    CAP_FOWNER,       /* what has the sticky bit among these */
-};
+static const uint64_t set_up =
+    /* clang-format off */
+    BIT(CAP_SYS_ADMIN) |       /* mounts, namespaces, the device program, the image's marks */
+    BIT(CAP_SETUID) |          /* the caller's rights, the workers' users, the id maps */
+    BIT(CAP_SETGID) |          /* the same */
+    BIT(CAP_SETPCAP) |         /* to take capabilities from what the runtime inherits */
+    BIT(CAP_DAC_OVERRIDE) |    /* cgroups and layers, which have many owners */
+    BIT(CAP_DAC_READ_SEARCH) | /* the same */
+    BIT(CAP_CHOWN) |           /* staging, the container's own directories */
+    BIT(CAP_FOWNER) |          /* the same */
+    BIT(CAP_FSETID) |          /* the overlay's work, see helper/launch/overlay.c */
+    BIT(CAP_MKNOD) |           /* the nodes of the container's /dev */
+    BIT(CAP_KILL) |            /* workers, relays and containers, which have other users */
+    BIT(CAP_SYS_PTRACE) |      /* to hold a container and to read what the kernel says of it */
+    BIT(CAP_SYS_RESOURCE) |    /* to lift the caller's limits */
+    BIT(CAP_SYS_NICE) |        /* to reset the caller's scheduling */
+    BIT(CAP_SYS_CHROOT);       /* entering a mount namespace, setns(2) */
+/* clang-format on */
 
-static int keep_only(const cap_value_t *kept, int n, struct ces_error *err)
+static const uint64_t watch =
+    /* clang-format off */
+    BIT(CAP_KILL) |         /* the run's processes and its relays */
+    BIT(CAP_SETUID) |       /* to remove a run's directory with the caller's rights */
+    BIT(CAP_SETGID) |       /* the same */
+    BIT(CAP_DAC_OVERRIDE) | /* a cgroup of the caller's session; layers of an image that goes */
+    BIT(CAP_FOWNER);        /* what has the sticky bit among these */
+/* clang-format on */
+
+static int keep_only(uint64_t kept, struct ces_error *err)
 {
-	static const cap_flag_t sets[] = {CAP_EFFECTIVE, CAP_PERMITTED};
-	cap_t had = cap_get_proc(), has = cap_init();
-	cap_flag_value_t value;
-	int result = had == NULL || has == NULL ? -1 : 0;
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+	int result = (int)syscall(SYS_capget, &header, data);
 
-	for (int i = 0; i < n; i++)
-		for (size_t k = 0; k < CES_COUNT(sets) && result == 0; k++) {
-			result = cap_get_flag(had, kept[i], sets[k], &value);
-			if (result == 0)
-				result = cap_set_flag(has, sets[k], 1, &kept[i], value);
-		}
-	if (result == 0)
-		result = cap_set_proc(has);
-	if (result < 0)
-		(void)ces_error_errno(err, CES_E_HOST, "giving up capabilities");
-	cap_free(had);
-	cap_free(has);
-	return result;
+	for (size_t i = 0; i < CES_COUNT(data); i++) {
+		data[i].permitted &= (uint32_t)(kept >> 32 * i);
+		data[i].effective = data[i].permitted;
+		data[i].inheritable = 0;
+	}
+	if (result < 0 || syscall(SYS_capset, &header, data) < 0)
+		return ces_error_errno(err, CES_E_HOST, "giving up capabilities");
+	return 0;
 }
 
 int ces_weaken_for_set_up(struct ces_error *err)
 {
-	return keep_only(set_up, CES_COUNT(set_up), err);
+	return keep_only(set_up, err);
 }
 
 /* Files, pipes and time; ending processes and the ones that clean up (a child in the run's user
@@ -178,7 +177,7 @@ static int load_filter(void)
 
 int ces_weaken_for_watch(struct ces_error *err)
 {
-	if (keep_only(watch, CES_COUNT(watch), err) < 0)
+	if (keep_only(watch, err) < 0)
 		return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || load_filter() < 0)
 		return ces_error_errno(err, CES_E_HOST, "the filter of the watching process");

@@ -401,11 +401,11 @@ static bool met_memory(const struct level *level)
 	       read_number(v1, "memory.limit_in_bytes", "");
 }
 
-static enum ces_cgroup_whose around(const struct ces_cgroup *cgroup, bool user)
+static enum ces_limit_whose around(const struct ces_cgroup *cgroup, bool user)
 {
 	if (user)
-		return CES_CGROUP_USER;
-	return cgroup->place.job ? CES_CGROUP_JOB : CES_CGROUP_HOST;
+		return CES_LIMIT_USER;
+	return cgroup->place.job ? CES_LIMIT_JOB : CES_LIMIT_HOST;
 }
 
 /* Up to Linux 6.10 a fork that a parent's limit refused counts where it was tried, from then on
@@ -419,7 +419,7 @@ static void read_processes(const struct ces_cgroup *cgroup, const struct level *
 
 	ret->out_of_processes = tried || above;
 	if (tried && (peak == 0 || peak >= limit))
-		ret->processes = CES_CGROUP_RUN;
+		ret->processes = CES_LIMIT_OWN;
 	else
 		ret->processes = around(cgroup, read_number(pids_dir(user), "pids.max", "") > 0);
 }
@@ -440,7 +440,7 @@ void ces_cgroup_read(const struct ces_cgroup *cgroup, const struct ces_policy_li
 	ret->out_of_memory =
 	    (memory >= 0 ? read_number(memory, "memory.oom_control", "oom_kill ")
 			 : read_number(cgroup->v2, "memory.events", "oom_kill ")) > 0;
-	ret->memory = met_memory(&run) ? CES_CGROUP_RUN : around(cgroup, met_memory(&user));
+	ret->memory = met_memory(&run) ? CES_LIMIT_OWN : around(cgroup, met_memory(&user));
 	read_processes(cgroup, &run, &user, limits->pids, ret);
 	close_user(&user);
 }

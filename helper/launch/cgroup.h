@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "common/request.h"
 #include "common/error.h"
 #include "common/image.h"
 #include "helper/launch/parent.h"
@@ -61,21 +62,13 @@ bool ces_cgroup_holds(const struct ces_cgroup *cgroup, const char *text);
 /* Ends every process in it. */
 void ces_cgroup_kill(const struct ces_cgroup *cgroup);
 
-/* Whose limit was met. */
-enum ces_cgroup_whose {
-	CES_CGROUP_RUN,
-	CES_CGROUP_USER, /* of all of the user's runs together */
-	CES_CGROUP_JOB,  /* of the batch job around them */
-	CES_CGROUP_HOST,
-};
-
 struct ces_cgroup_usage {
 	uint64_t peak_memory; /* bytes; 0 = unknown */
 	uint64_t cpu_us;
 	bool out_of_memory; /* the kernel killed something in it at a limit */
-	enum ces_cgroup_whose memory;
+	enum ces_limit_whose memory;
 	bool out_of_processes; /* a fork in it failed at a limit */
-	enum ces_cgroup_whose processes;
+	enum ces_limit_whose processes;
 };
 void ces_cgroup_read(const struct ces_cgroup *cgroup, const struct ces_policy_limits *limits,
 		     struct ces_cgroup_usage *ret);

@@ -21,6 +21,7 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/paths.h"
+#include "helper/core/beneath.h"
 #include "helper/core/caller_open.h"
 #include "helper/core/cleanroom.h"
 #include "helper/core/journal.h"
@@ -60,20 +61,18 @@ static int empty_scratch(const void *context)
 	return -1;
 }
 
+static void count(int dirfd, const char *name, void *n)
+{
+	(void)dirfd;
+	(void)name;
+	++*(size_t *)n;
+}
+
 static bool is_empty(int fd)
 {
-	struct stat st;
-	CES_CLEANUP_DIR DIR *dir = NULL;
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
+	size_t n = 0;
 
-	if (copy < 0 || fstat(copy, &st) < 0) {
-		ces_cleanup_close(&copy);
-		return false;
-	}
-	dir = fdopendir(copy);
-	while (dir != NULL && readdir(dir) != NULL)
-		n++;
-	return dir != NULL && n <= 2;
+	return ces_beneath_each(fd, count, &n) == 0 && n == 0;
 }
 
 /* Removes the emptied directory itself, with the caller's rights and by its name in its parent: if
@@ -155,7 +154,10 @@ static void report_exited(const struct ces_end *end)
 	struct ces_event_exited event = {.status = (uint64_t)end->status,
 					 .reason = (char *)(uintptr_t)end->reason,
 					 .peak_memory = end->usage.peak_memory,
-					 .cpu_us = end->usage.cpu_us};
+					 .cpu_us = end->usage.cpu_us,
+					 .limit = end->limit,
+					 .value = end->value,
+					 .most = end->most};
 
 	if (end->text[0] != '\0')
 		event.text = (char *)(uintptr_t)end->text;

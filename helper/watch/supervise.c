@@ -18,7 +18,6 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
-#include "common/num.h"
 #include "helper/core/cleanroom.h"
 #include "helper/watch/drain.h"
 
@@ -282,103 +281,30 @@ static void wait_for_end(struct watch *watch)
 	}
 }
 
-/* What more there is to have; the request can only lower what the policy allows. */
-static void say_more(const struct ces_plan *plan, char *buffer, size_t size)
-{
-	char most[32];
-
-	ces_num_format_size(plan->decision->most.memory, most, sizeof(most));
-	if (plan->decision->limits.memory < plan->decision->most.memory)
-		(void)snprintf(buffer, size, "ask for more with --memory, up to %s", most);
-	else
-		(void)snprintf(buffer, size, "no more is allowed (--memory up to %s)", most);
-}
-
-static void say_memory(struct ces_end *end, const struct ces_plan *plan,
-		       const struct ces_cgroup_usage *usage, const char *what)
-{
-	char limit[32], peak[32], more[100];
-
-	ces_num_format_size(plan->decision->limits.memory, limit, sizeof(limit));
-	ces_num_format_size(usage->peak_memory, peak, sizeof(peak));
-	say_more(plan, more, sizeof(more));
-	switch (usage->memory) {
-	case CES_CGROUP_USER:
-		ces_num_format_size(plan->session->policy->user_limits.memory, limit,
-				    sizeof(limit));
-		(void)snprintf(end->text, sizeof(end->text),
-			       "%s at the memory limit of %s for all your runs together (peak of "
-			       "this one %s); end another, or ask for less with --memory",
-			       what, limit, peak);
-		break;
-	case CES_CGROUP_JOB:
-		(void)snprintf(end->text, sizeof(end->text),
-			       "%s at a memory limit of your batch job (peak of this run %s); ask "
-			       "for more when you submit it",
-			       what, peak);
-		break;
-	case CES_CGROUP_HOST:
-		(void)snprintf(end->text, sizeof(end->text),
-			       "%s because this machine ran out of memory (peak of this run %s, "
-			       "its limit %s)",
-			       what, peak, limit);
-		break;
-	case CES_CGROUP_RUN:
-	default:
-		(void)snprintf(end->text, sizeof(end->text),
-			       "%s at the memory limit of %s (peak %s); %s", what, limit, peak,
-			       more);
-		break;
-	}
-}
-
-static void say_processes(struct ces_end *end, const struct ces_plan *plan,
-			  const struct ces_cgroup_usage *usage)
-{
-	unsigned long long own = plan->decision->limits.pids;
-	unsigned long long user = plan->session->policy->user_limits.pids;
-
-	switch (usage->processes) {
-	case CES_CGROUP_USER:
-		(void)snprintf(end->text, sizeof(end->text),
-			       "the limit of %llu processes for all your runs together was reached",
-			       user);
-		break;
-	case CES_CGROUP_JOB:
-	case CES_CGROUP_HOST:
-		(void)snprintf(end->text, sizeof(end->text),
-			       "a limit of processes around this run was reached (its own is %llu)",
-			       own);
-		break;
-	case CES_CGROUP_RUN:
-	default:
-		(void)snprintf(end->text, sizeof(end->text),
-			       "the limit of %llu processes was reached", own);
-		break;
-	}
-}
-
-/* What a limit did to a run that ended by itself: often its own message does not say. */
-static void say_limits(struct ces_end *end, const struct ces_plan *plan)
+/* What a limit did to a run that ended by itself: often its own message does not say. Figures only:
+ * the client words them. */
+static void find_limit(struct ces_end *end, const struct ces_plan *plan)
 {
 	const struct ces_cgroup_usage *usage = &end->usage;
+	const struct ces_policy_limits *own = &plan->decision->limits;
+	const struct ces_policy_limits *user = &plan->session->policy->user_limits;
 
-	if (usage->out_of_memory && end->status == 128 + SIGKILL) {
-		end->reason = "memory limit";
-		say_memory(end, plan, usage, "killed");
-	} else if (usage->out_of_memory) {
-		say_memory(end, plan, usage, "a process was killed");
+	if (usage->out_of_memory) {
+		if (end->status == 128 + SIGKILL)
+			end->reason = "memory limit";
+		end->limit = CES_LIMIT_MEMORY + usage->memory;
+		end->most = plan->decision->most.memory;
+		end->value = usage->memory == CES_LIMIT_USER ? user->memory : own->memory;
 	} else if (usage->out_of_processes && end->status != 0) {
-		say_processes(end, plan, usage);
+		end->limit = CES_LIMIT_PROCESSES + usage->processes;
+		end->value = usage->processes == CES_LIMIT_USER ? user->pids : own->pids;
 	}
 }
 
 /* crun and runc pass on 128 + n for a signal; 137 with an out-of-memory kill in the cgroup was the
- * limit: see say_limits. */
+ * limit: see find_limit. */
 static void judge(const struct watch *watch, int status, struct ces_end *ret)
 {
-	char limit[32];
-
 	memset(ret, 0, sizeof(*ret));
 	ces_cgroup_read(watch->cgroup, &watch->plan->decision->limits, &ret->usage);
 	ret->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -388,12 +314,12 @@ static void judge(const struct watch *watch, int status, struct ces_end *ret)
 	ret->reason = ret->status > 128 && ret->status < 128 + NSIG ? "signal" : "exit";
 	if (watch->why != NULL) {
 		ret->reason = watch->why;
-		ces_num_format_time(watch->plan->decision->limits.time, limit, sizeof(limit));
-		if (strcmp(watch->why, "time limit") == 0)
-			(void)snprintf(ret->text, sizeof(ret->text),
-				       "ended at the time limit of %s", limit);
+		if (strcmp(watch->why, "time limit") == 0) {
+			ret->limit = CES_LIMIT_TIME;
+			ret->value = watch->plan->decision->limits.time;
+		}
 	} else {
-		say_limits(ret, watch->plan);
+		find_limit(ret, watch->plan);
 	}
 }
 

@@ -9,7 +9,9 @@ struct ces_end {
 	int status;         /* as the caller will see it: 0..255 */
 	const char *reason; /* "exit", "signal", "memory limit", "time limit", "stopped", "not
 			       found", ... */
-	char text[CES_ERROR_TEXT]; /* a line for the user, or "" */
+	char text[CES_ERROR_TEXT]; /* what the runtime said, or "" */
+	uint64_t limit;            /* enum ces_limit: what was reached; and its figures, see */
+	uint64_t value, most;      /* struct ces_event_exited */
 	struct ces_cgroup_usage usage;
 };
 

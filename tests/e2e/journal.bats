@@ -60,12 +60,16 @@ teardown() { rm -rf /home/*/outputs_*; }
 	journal_new -s -e 'length == 2 and .[1].uid == 4404'
 }
 
+# A user's count of denials: level, time, left out.
+put_bucket() { python3 -c 'import struct, sys; sys.stdout.buffer.write(struct.pack("<3Q", *map(int, sys.argv[1:])))' "$@" > $bucket; }
+show_bucket() { python3 -c 'import struct, sys; print(*struct.unpack("<3Q", sys.stdin.buffer.read()))' < $bucket; }
+
 @test "a flood of denials is counted, not written, each is still refused, and the count comes on record" {
 	run ces dave pull open.tre.test/other/x
 	bucket=${journal%/*}/denied-4404
 	[ "$(stat -c '%U %a' $bucket)" = "root 600" ]
 	# nearly empty, so that a thousand need not be asked first
-	printf '%d %d %d\n' 130 "$(date +%s)" 0 > $bucket
+	put_bucket 130 "$(date +%s)" 0
 	remember
 	for i in {1..12}; do
 		run --separate-stderr ces dave pull open.tre.test/other/x
@@ -77,11 +81,11 @@ teardown() { rm -rf /home/*/outputs_*; }
 	run ces alice pull open.tre.test/other/x
 	journal_new -s -e 'any(.uid == 4401 and .event == "decision")'
 	# what was left out comes with the next that is recorded, or by the janitor
-	printf '%d %d %s' 60 "$(date +%s)" "$(awk '{ print $3 }' $bucket)" > $bucket
+	put_bucket 60 "$(date +%s)" "$(show_bucket | cut -d' ' -f3)"
 	run ces dave pull open.tre.test/other/x
 	journal_new -s -e 'map(select(.uid == 4404)) | (map(select(.event == "decision")) | length)
 		+ (map(select(.event == "denials") | .count) | add) == 13'
-	printf '%d %d %d\n' 0 "$(date +%s)" 7 > $bucket
+	put_bucket 0 "$(date +%s)" 7
 	ces-client clean
 	journal_new -s -e 'any(.event == "denials" and .uid == 4404 and .count >= 7)'
 	tests/lib/chain.py $journal
@@ -89,15 +93,19 @@ teardown() { rm -rf /home/*/outputs_*; }
 
 @test "a denial is recorded where the count of a user's denials is damaged" {
 	bucket=${journal%/*}/denied-4404
-	for damaged in '' x '0 99999999999' "0 $(date +%s) 0 1" "-1 $(date +%s) 0" "0 $(date +%s) 99999999999999999999"; do
-		printf '%s\n' "$damaged" > $bucket
+	for damaged in '' x '0 1' "0 $(date +%s) 0 of an older version" "60001 $(date +%s) 0" "0 18446744073709551615 0" "0 $(date +%s) 18446744073709551615"; do
+		if [[ $damaged =~ ^[0-9]+\ [0-9]+\ [0-9]+$ ]]; then
+			put_bucket $damaged
+		else
+			printf '%s\n' "$damaged" > $bucket
+		fi
 		remember
 		run ces dave pull open.tre.test/other/x
 		[ "$status" -eq 125 ]
 		journal_new -s -e 'map(.event) == ["decision"] and .[0].uid == 4404'
 	done
 	# and is whole again
-	[[ $(tr -s ' ' < $bucket) =~ ^\ [0-9]+\ [0-9]+\ 0$ ]]
+	[[ $(head -c 24 $bucket | python3 -c 'import struct, sys; print(*struct.unpack("<3Q", sys.stdin.buffer.read()))') =~ ^[0-9]+\ [0-9]+\ 0$ ]]
 }
 
 @test "a pull whose helper was killed has an end, by the next helper" {
@@ -109,7 +117,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	as alice ces-client pull -q down.tre.test/epcced/x:1 > /dev/null 2>&1 3>&- &
 	client=$!
 	eventually compgen -G '/run/ces/pull-*'
-	kill -KILL "$(pgrep -x ces-helper)"
+	pkill -KILL -x ces-helper # (also one that is about to be a worker)
 	wait $client || true
 	kill -KILL $silent
 	[ "$(journal_new -s length)" -eq 1 ]
