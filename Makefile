@@ -138,6 +138,10 @@ VERSION = $(shell sed -n 's/^.define CES_VERSION "\(.*\)"/\1/p' client/version.h
 rpm:
 	@tests/lib/deps.sh --build --package --selinux
 	@VERSION=$(VERSION) tests/lib/rpm.sh
+# Debian's, in build/deb; packaging/deb.sh says how.
+deb:
+	@tests/lib/deps.sh --build --deb
+	@VERSION=$(VERSION) packaging/deb.sh
 
 # The policy module, by the headers of the distribution's policy (Debian's selinux-policy-dev, Fedora's
 # selinux-policy-devel). A site loads it: semodule -i ces.pp, then restorecon -RF on what selinux/ces.fc lists.
@@ -216,6 +220,7 @@ help:
 	@echo 'sudo make bench    start, pull and memory beside crun, bwrap, podman, igzip | tar'
 	@echo 'sudo make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) (BINDIR LIBEXECDIR MANDIR DOCDIR UNITDIR ...); uninstall'
 	@echo 'make rpm           packages for dnf, in build/rpm'
+	@echo 'make deb           the package for apt, in build/deb'
 	@echo 'make selinux       the SELinux policy module, build/selinux/ces.pp'
 	@echo 'make deps          install the packages that building and testing need'
 	@echo 'make unit          the unit tests alone, without root'
@@ -226,4 +231,4 @@ clean:
 
 -include tests/lib/*.mk
 -include $(shell find $(B) -name 'vm*' -prune -o -name '*.d' -print 2>/dev/null)
-.PHONY: all unit install uninstall rpm deps demo check check-all check-workloads selinux vm-check vm-slurm vm-selinux bench size format lint fuzz help clean
+.PHONY: all unit install uninstall rpm deb deps demo check check-all check-workloads selinux vm-check vm-slurm vm-selinux bench size format lint fuzz help clean

@@ -16,6 +16,7 @@ apt_test="check libsubunit-dev bats docker-registry crun runc skopeo apache2-uti
 	python3-yaml zsh fish tmux rpm rpmlint logrotate systemd mandoc"
 apt_bench="bubblewrap podman uidmap isal tar socat"
 apt_package="rpm"
+apt_deb="dpkg-dev"
 apt_lint="clang clang-tidy clang-format cppcheck shellcheck libxml2-utils"
 apt_vm="qemu-system-x86 mmdebstrap debian-archive-keyring e2fsprogs"
 apt_workloads="mmdebstrap debian-archive-keyring chromium postgresql-client"
