@@ -1,8 +1,9 @@
 #!/bin/bash
 # Installs what building and testing CES needs, and only what is missing: the one place for the list.
 # shellcheck disable=SC2034 # (the lists are used by name)
-# deps.sh [--list] [--build|--test|--bench|--lint|--package|--selinux|--vm|--workloads|--tree|--enforcing]...
-# (nothing said: --build --test) --selinux: what builds the policy module. --vm: what makes and runs the virtual machines of
+# deps.sh [--list] [--build|--test|--bench|--lint|--package|--deb|--bare|--selinux|--vm|--workloads|--tree|--enforcing]...
+# (nothing said: --build --test) --package, --deb: what builds the packages; --bare: what makes the bare Debian that the second
+# is tested on. --selinux: what builds the policy module. --vm: what makes and runs the virtual machines of
 # tests/vm; --workloads: what makes the images of tests/workloads and talks to what runs in them; --tree: what is in a
 # virtual machine, beside --test; --enforcing and --slurm: what one with SELinux, or with Slurm, has beside these. --list
 # only tells.
@@ -17,6 +18,7 @@ apt_test="check libsubunit-dev bats docker-registry crun runc skopeo apache2-uti
 apt_bench="bubblewrap podman uidmap isal tar socat"
 apt_package="rpm"
 apt_deb="dpkg-dev"
+apt_bare="mmdebstrap debian-archive-keyring"
 apt_lint="clang clang-tidy clang-format cppcheck shellcheck libxml2-utils"
 apt_vm="qemu-system-x86 mmdebstrap debian-archive-keyring e2fsprogs"
 apt_workloads="mmdebstrap debian-archive-keyring chromium postgresql-client"
@@ -34,6 +36,8 @@ dnf_test="check-devel subunit-devel bats docker-distribution crun runc skopeo ht
 	python3-pyyaml zsh fish tmux rpm-build rpmlint logrotate systemd mandoc"
 dnf_bench="bubblewrap podman shadow-utils-subid isa-l-tools tar socat glibc-static"
 dnf_package="rpm-build systemd-rpm-macros"
+dnf_deb="" # (that package is Debian's alone)
+dnf_bare=""
 dnf_lint="clang clang-tools-extra cppcheck ShellCheck libxml2"
 dnf_selinux="selinux-policy-devel checkpolicy policycoreutils m4"
 dnf_vm="qemu-system-x86-core mmdebstrap debian-keyring e2fsprogs"
@@ -46,7 +50,7 @@ wanted()
 	for part in "$@"; do
 		list=${manager}_${part#--}
 		# shellcheck disable=SC2086
-		printf '%s\n' ${!list}
+		[ -z "${!list}" ] || printf '%s\n' ${!list}
 	done
 }
 

@@ -1,0 +1,213 @@
+#!/usr/bin/env bats
+# Debian's package: what is in it, and what installing, upgrading and removing it does, on a Debian 12 that has nothing
+# else (a tree of bare.sh, without a network) and on this machine with a run alive. Its tests are two stories, in order.
+# bats file_tags=debian
+
+load ../lib/e2e.bash
+
+debs=$CES_TOP/build/package-deb
+bare=/mnt/bare
+policy=/etc/ces/policy.json
+
+# Built twice: by root here; by a user from a copy of the sources elsewhere, who lets nobody else read what they make.
+setup_file()
+{
+	local version copy=/home/alice/elsewhere next=/home/next
+	version=$(sed -n 's/^.define CES_VERSION "\(.*\)"/\1/p' client/version.h)
+	rm -rf "$debs"
+	objects "$debs"
+	SOURCE_DATE_EPOCH=1700000000 VERSION=$version CES_DEB_OUT=build/package-deb packaging/deb.sh >&2
+	install -d -o alice $copy
+	tar --create --exclude=./build --exclude=./.git . | tar --extract -C $copy
+	objects $copy/build/deb
+	chown -R alice: $copy
+	as alice bash -c "umask 077; TZ=Asia/Tokyo SOURCE_DATE_EPOCH=1700000000 VERSION=$version $copy/packaging/deb.sh" >&2
+	mkdir "$debs/two"
+	mv $copy/build/deb/*.deb "$debs/two"
+	rm -rf $copy
+
+	# A later release, with another default policy.
+	dpkg-deb -R "$(package)" $next
+	sed -i "s/^Version: .*/&+next/" $next/DEBIAN/control
+	echo >> $next$policy
+	dpkg-deb --root-owner-group -Znone -b $next "$(next)" >&2
+
+	mkdir $bare
+	mount -t tmpfs -o mode=755 ces-bare $bare
+	tar -C $bare -xf build/bare/tree.tar
+	mount --rbind /dev $bare/dev
+	mount -t proc proc $bare/proc
+	cp "$(package)" "$(next)" $bare/debs
+}
+
+# That programs do not depend on where they are built is tested with the other packages: what is built already is used.
+objects() # OUT
+{
+	mkdir -p "$1/objects"
+	[ "${B:-build}" != build ] || cp -a build/{client,common,helper,policy,*.a,ces-*,seccomp*} "$1/objects"
+}
+
+teardown_file() { rm -rf "$debs"; }
+setup() { remember; }
+
+package() { find "$debs" -maxdepth 1 -name 'ces_*.deb' -not -name '*next*'; }
+next() { echo "$debs/ces_next.deb"; }
+
+in_bare() # COMMAND...
+{
+	chroot $bare env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@" < /dev/null
+}
+
+# apt has what bare.sh has put there, and nothing else.
+apt_() { in_bare apt-get -qq -o Dpkg::Use-Pty=0 -o Dir::Cache::archives=/debs -o Dpkg::Options::=--force-unsafe-io "$@"; }
+dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null; }
+
+# Alice's image runs, with what is installed.
+works()
+{
+	pull alice $open/tools:1 -q
+	[ "$(ces alice run -q $open/tools:1 sh -c 'id -u; cat /sys/class/net/*/address')" = $'0\n00:00:00:00:00:00' ]
+}
+
+# A run that lives until the file `go` is in its project's data; then it writes to its outputs.
+long_run()
+{
+	rm -f /safe_data/nsh-2024-0001/go
+	number=$(ces alice run -d $open/tools:1 sh -c \
+		'echo up > /safe_outputs/up; until [ -e /safe_data/go ]; do sleep 0.1; done; echo whole > /safe_outputs/end')
+	eventually test -e "/home/alice/outputs_$number/up"
+}
+
+long_run_ends_well()
+{
+	touch /safe_data/nsh-2024-0001/go
+	eventually test -e "/home/alice/outputs_$number/end"
+	eventually bash -c "jq -e 'select(.event == \"end\" and .run == \"$number\" and .status == 0)' $journal"
+	eventually test ! -e "/run/ces/$number"
+}
+
+@test "the same sources give the same package of Debian, byte for byte, whoever builds it and where" {
+	[ "$(ls "$debs/two")" = "$(basename "$(package)")" ]
+	cmp "$(package)" "$debs/two/$(basename "$(package)")"
+}
+
+@test "one file of Debian's package is privileged, the helper; all is root's, and nobody else's to change" {
+	dpkg-deb -c "$(package)" > $lab/files
+	[ "$(grep -cE '^...[sS]|^......[sS]|^.........[tT]' $lab/files)" -eq 1 ]
+	grep -qE '^-rwsr-xr-x root/root .* \./usr/libexec/ces/ces-helper$' $lab/files
+	no grep -v ' root/root ' $lab/files
+	no grep -E '^[-d].{4}w|^[-d].{7}w' $lab/files
+	[ "$(grep -cE '^-rwx--x--x .* \./usr/libexec/ces/ces-(fetch|unpack|relay)$' $lab/files)" -eq 3 ]
+	[ "$(grep -cE '^drwx------ .* \./var/(lib|log)/ces/$' $lab/files)" -eq 2 ]
+}
+
+@test "Debian's package has the site's files as conffiles, and no script that removes anything or stops a run" {
+	[ "$(dpkg-deb -I "$(package)" conffiles)" = $'/etc/ces/policy.json\n/etc/logrotate.d/ces' ]
+	[ "$(dpkg-deb -c "$(package)" | grep -c '^-.* \./etc/')" -eq 2 ]
+	for s in postinst prerm postrm; do
+		dpkg-deb -I "$(package)" $s > $lab/script
+		no grep -E 'rm |userdel|groupdel|deluser|systemctl (stop|restart|try-restart)|now ces.service' $lab/script
+	done
+}
+
+@test "Debian's package has what make install puts, with its manuals compressed and its papers" {
+	make -s install DESTDIR=$lab/stage B="${B:-build}"
+	diff <(cd $lab/stage && find . -not -type d -printf '%P %M\n' | sed -E '/man\/man/ s/ /.gz /' | sort) \
+		<(dpkg-deb --fsys-tarfile "$(package)" | tar -tv | sed -nE '/^d/! s|^(\S+) .* \./(\S+)( -> .*)?$|\2 \1|p' |
+			grep -vE '^usr/share/doc/ces/(changelog.gz|copyright) ' | sort)
+	mkdir $lab/unpacked
+	dpkg-deb -x "$(package)" $lab/unpacked
+	for page in $lab/unpacked/usr/share/man/man?/*; do gzip -t "$page"; done
+	zcat $lab/unpacked/usr/share/doc/ces/changelog.gz | grep -q "^ces ($(dpkg-deb -f "$(package)" Version)) "
+	grep -q '^License: Apache-2.0$' $lab/unpacked/usr/share/doc/ces/copyright
+	dpkg-deb -I "$(package)" md5sums > $lab/md5sums
+	(cd $lab/unpacked && md5sum --check --quiet $lab/md5sums)
+	[ "$(wc -l < $lab/md5sums)" -eq "$(find $lab/unpacked -type f | wc -l)" ]
+	rm -rf $lab/stage $lab/unpacked
+}
+
+@test "apt installs it on a Debian 12 that has nothing else, with what it needs" {
+	[ ! -e $bare/usr/bin/crun ]
+	apt_ --no-install-recommends install /debs/"$(basename "$(package)")"
+	[ -x $bare/usr/bin/crun ]
+	for p in /usr/bin/ces-{client,policy} /usr/libexec/ces/ces-{helper,fetch,unpack,relay}; do in_bare ldd $p; done > $lab/ldd
+	[ "$(grep -c 'libc\.so\.6 => /' $lab/ldd)" -eq 6 ]
+	no grep 'not found' $lab/ldd
+	for u in ces-fetch ces-unpack ces-relay; do
+		in_bare getent passwd $u | grep -q ':/usr/sbin/nologin$'
+		[ "$(in_bare passwd -S $u | cut -d' ' -f2)" = L ]
+	done
+	[ "$(stat -c %a:%U $bare/run/ces $bare/var/lib/ces $bare/var/log/ces | sort -u)" = 700:root ]
+	[ "$(stat -c %a:%U $bare$helper)" = 4755:root ]
+	in_bare dpkg --verify ces > $lab/verify
+	[ ! -s $lab/verify ]
+}
+
+@test "there the first request is denied until there is a policy, and recorded" {
+	in_bare useradd --create-home ada
+	run in_bare setpriv --reuid=ada --regid=ada --init-groups env -C /home/ada ces-client run ghcr.io/epcced/stroke:1
+	echo "$output"
+	[ "$status" -eq 125 ]
+	[[ $output == *"man 7 ces"* ]]
+	tail -n 1 $bare$journal | jq -e '.outcome == "denied"'
+}
+
+@test "there an upgrade with another default keeps the policy that the site wrote" {
+	cp $bare/usr/share/doc/ces/examples/desktop.json $bare$policy
+	touch $bare/var/lib/ces/kept
+	apt_ -o Dpkg::Options::=--force-confdef --no-install-recommends install /debs/ces_next.deb
+	in_bare dpkg-query -W -f '${Version}' ces | grep -q '+next$'
+	cmp $bare$policy $bare/usr/share/doc/ces/examples/desktop.json
+	[ -e $bare$policy.dpkg-dist ]
+	[ "$(stat -c %a:%U $bare$helper)" = 4755:root ]
+}
+
+@test "there a removal keeps policy, store and journal, and a purge the last two" {
+	cp $bare$policy $lab/policy.before
+	cp $bare$journal $lab/journal.before
+	apt_ remove ces
+	[ ! -e $bare$helper ]
+	[ ! -e $bare/usr/libexec/ces ]
+	cmp $bare$policy $lab/policy.before
+	[ -e $bare/etc/logrotate.d/ces ]
+	apt_ purge ces > $lab/purge
+	grep -q '^kept: ' $lab/purge
+	[ ! -e $bare$policy ]
+	[ -e $bare/var/lib/ces/kept ]
+	cmp $bare$journal $lab/journal.before
+	in_bare getent passwd ces-fetch
+}
+
+@test "an image is pulled and run by what Debian's package installed" {
+	make -s uninstall B="${B:-build}"
+	rm -rf $policy "${store:?}"/* "$journal"
+	dpkg_ -i "$(package)"
+	lab_policy
+	works
+	run --separate-stderr ces alice doctor
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "an upgrade by dpkg leaves a live run to end as it would have, and works" {
+	long_run
+	sum=$(sha256sum $policy)
+	dpkg_ --force-confdef -i "$(next)"
+	[ "$(sha256sum $policy)" = "$sum" ]
+	[ "$(ces alice ps --format json | jq -r '.[].run')" = "$number" ]
+	works
+	long_run_ends_well
+}
+
+@test "a removal by dpkg leaves a live run to end as it would have, and keeps policy, store and journal" {
+	long_run
+	records=$(journal_lines)
+	sum=$(sha256sum $policy)
+	dpkg_ -r ces
+	[ ! -e $helper ]
+	[ -e "/run/ces/$number" ]
+	long_run_ends_well
+	[ "$(journal_lines)" -gt "$records" ]
+	[ "$(sha256sum $policy)" = "$sum" ]
+	[ -n "$(ls -A $store/layers/sha256)" ]
+}
