@@ -163,7 +163,7 @@ demo:
 	@tests/lib/images.sh
 	@B=$(B) tests/lib/lab.sh tests/lib/demo.sh
 check:
-	@tests/lib/deps.sh --build --test --deb --bare
+	@tests/lib/deps.sh --build --test --deb $(CES_EVERY:1=--bare)
 	$(SUBMAKE) all $(UNIT) $(DRIVERS)
 	@B=$(B) tests/lib/check.sh $(UNIT)
 # Everything there is, which takes hours: with the second runtime the suites that it cannot change too, and every machine.

@@ -126,6 +126,7 @@ long_run_ends_well()
 	rm -rf $lab/stage $lab/unpacked
 }
 
+# bats test_tags=bare
 @test "apt installs it on a Debian 12 that has nothing else, with what it needs" {
 	[ ! -e $bare/usr/bin/crun ]
 	apt_ --no-install-recommends install /debs/"$(basename "$(package)")"
@@ -143,6 +144,7 @@ long_run_ends_well()
 	[ ! -s $lab/verify ]
 }
 
+# bats test_tags=bare
 @test "there the first request is denied until there is a policy, and recorded" {
 	in_bare useradd --create-home ada
 	run in_bare setpriv --reuid=ada --regid=ada --init-groups env -C /home/ada ces-client run ghcr.io/epcced/stroke:1
@@ -152,6 +154,7 @@ long_run_ends_well()
 	tail -n 1 $bare$journal | jq -e '.outcome == "denied"'
 }
 
+# bats test_tags=bare
 @test "there an upgrade with another default keeps the policy that the site wrote" {
 	cp $bare/usr/share/doc/ces/examples/desktop.json $bare$policy
 	touch $bare/var/lib/ces/kept
@@ -162,6 +165,7 @@ long_run_ends_well()
 	[ "$(stat -c %a:%U $bare$helper)" = 4755:root ]
 }
 
+# bats test_tags=bare
 @test "there a removal keeps policy, store and journal, and a purge the last two" {
 	cp $bare$policy $lab/policy.before
 	cp $bare$journal $lab/journal.before
