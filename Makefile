@@ -124,6 +124,18 @@ install: all
 	for n in $(TODAY); do ln -sf ces-client $(word 1,$(COMPLETIONS))/$$n && \
 		ln -sf ces-client.fish $(word 2,$(COMPLETIONS))/$$n.fish || exit 1; done
 
+# The apps for the portal, which is another machine and needs nothing else of CES. What they share is copied into each: Open
+# OnDemand takes an app's directory as it is, and its template/ to the back-end.
+OODDIR ?= /var/www/ood/apps/sys
+OODAPPS = batch_container_app jupyter_app rstudio_app
+install-ondemand:
+	for a in $(OODAPPS); do \
+		$(PUT) -t $(DESTDIR)$(OODDIR)/$$a ondemand/$$a/* ondemand/*.erb && \
+		$(PUT) -t $(DESTDIR)$(OODDIR)/$$a/template ondemand/template/* && \
+		chmod 755 $(DESTDIR)$(OODDIR)/$$a/template/script.sh.erb || exit 1; done
+	[ -e $(DESTDIR)/etc/ces/ondemand.yml ] || $(PUT) ondemand/ondemand.yml $(DESTDIR)/etc/ces/ondemand.yml
+	$(PUT) ondemand/README.md $(DESTDIR)$(DATADIR)/doc/ces-ondemand/README.md
+
 # What an installation has, and no other list, says what goes. Policy, store and journal are the site's and stay.
 uninstall: all
 	rm -rf $(B)/installed
@@ -219,6 +231,7 @@ help:
 	@echo 'sudo make check-all  all of these, and every suite with both runtimes; hours'
 	@echo 'sudo make bench    start, pull and memory beside crun, bwrap, podman, igzip | tar'
 	@echo 'sudo make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) (BINDIR LIBEXECDIR MANDIR DOCDIR UNITDIR ...); uninstall'
+	@echo 'sudo make install-ondemand  the apps for an Open OnDemand portal, in $(OODDIR)'
 	@echo 'make rpm           packages for dnf, in build/rpm'
 	@echo 'make deb           the package for apt, in build/deb'
 	@echo 'make selinux       the SELinux policy module, build/selinux/ces.pp'
@@ -231,4 +244,4 @@ clean:
 
 -include tests/lib/*.mk
 -include $(shell find $(B) -name 'vm*' -prune -o -name '*.d' -print 2>/dev/null)
-.PHONY: all unit install uninstall rpm deb deps demo check check-all check-workloads selinux vm-check vm-slurm vm-selinux bench size format lint fuzz help clean
+.PHONY: all unit install install-ondemand uninstall rpm deb deps demo check check-all check-workloads selinux vm-check vm-slurm vm-selinux bench size format lint fuzz help clean
