@@ -110,6 +110,17 @@ long_run_ends_well()
 	of '[%{REQUIRES}\n]' | grep -q 'ces-selinux .*if selinux-policy-targeted'
 }
 
+@test "the apps of Open OnDemand are in a package of its own, for a portal that has nothing else of CES" {
+	p=$(find "$rpms/two" -name 'ces-ondemand-*.noarch.rpm')
+	rpm -qp --qf '[%{FILENAMES}\n]' "$p" > $lab/files
+	for app in batch_container_app jupyter_app rstudio_app; do
+		grep -qx "/var/www/ood/apps/sys/$app/template/before.sh.erb" $lab/files
+	done
+	rpm -qp --qf '[%{FILEMODES:perms} %{FILENAMES}\n]' "$p" | grep -q '^-rwxr-xr-x /var/www/.*/batch_container_app/template/script.sh.erb$'
+	rpm -qp --qf '[%{FILEFLAGS:fflags} %{FILENAMES}\n]' "$p" | grep -q '^cn /etc/ces/ondemand.yml$'
+	no grep -E 'ces|python' <(rpm -qp --requires "$p" | grep -v '^config(ces-ondemand)')
+}
+
 @test "rpmlint finds nothing but what ces.rpmlintrc gives a reason for" {
 	run rpmlint -r ces.rpmlintrc "$rpms"/two/*.rpm ces.spec
 	echo "$output"
