@@ -31,15 +31,13 @@ static bool unquote(char *pair)
 /* NAME=value with HOME and USER put in, the caller's to free; NULL: no memory. */
 static char *expand(const char *pair)
 {
-	char *expanded = malloc(ces_words_room(pair)), *out = expanded;
 	const char *value = strchr(pair, '='), *meaning;
+	char *expanded = value == NULL ? strdup(pair) : malloc(ces_words_room(pair)), *out;
 	size_t length;
 
-	if (expanded == NULL)
-		return NULL;
-	if (value == NULL)
-		return strcpy(expanded, pair);
-	out = mempcpy(out, pair, (size_t)(value + 1 - pair));
+	if (expanded == NULL || value == NULL)
+		return expanded;
+	out = mempcpy(expanded, pair, (size_t)(value + 1 - pair));
 	pair = value + 1;
 	length = ces_words_home(pair, &meaning);
 	if (length == 0)

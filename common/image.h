@@ -57,14 +57,15 @@ struct ces_run_record {
 	char *image;
 	char *digest;
 	uint64_t started;
-	char *outputs;              /* host path */
-	char *scratch;              /* host path; NULL when it is not to be deleted */
-	uint64_t user, group;       /* inside ids that are the caller */
-	uint64_t retain_run;        /* 1: the image goes with the run */
-	struct ces_u64s gpus;       /* the device nodes it has, see helper/launch/gpu.c */
-	struct ces_strings cgroups; /* its places in the hierarchies, as helper/launch/parent.h has them */
-	uint64_t categories;        /* SELinux's, see helper/core/selinux.h; 0: none */
-	struct ces_strings layers;  /* of a pull: diff_ids that must stay in the store meanwhile */
+	char *outputs;        /* host path */
+	char *scratch;        /* host path; NULL when it is not to be deleted */
+	uint64_t user, group; /* inside ids that are the caller */
+	uint64_t retain_run;  /* 1: the image goes with the run */
+	struct ces_u64s gpus; /* the device nodes it has, see helper/launch/gpu.c */
+	struct ces_strings
+	    cgroups;         /* its places in the hierarchies, as helper/launch/parent.h has them */
+	uint64_t categories; /* SELinux's, see helper/core/selinux.h; 0: none */
+	struct ces_strings layers; /* of a pull: diff_ids that must stay in the store meanwhile */
 };
 extern const struct ces_wire_schema ces_run_record_schema;
 

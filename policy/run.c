@@ -373,7 +373,7 @@ static void set_home(const struct run *run)
 						       ? ret->limits.memory
 						       : ret->limits.writable_layer;
 	}
-	(void)snprintf(ret->home, sizeof(ret->home), "%s", home);
+	memcpy(ret->home, home, strlen(home) + 1);
 }
 
 static bool listed(const struct ces_strings *list, const char *text)

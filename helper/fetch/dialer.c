@@ -116,11 +116,22 @@ static void find(struct dialer *d, uint32_t place, struct ces_dialer_places *ret
 	*ret = *places;
 }
 
+static bool same(const union ces_dialer_address *a, const union ces_dialer_address *b)
+{
+	if (a->any.sa_family != b->any.sa_family)
+		return false;
+	if (a->any.sa_family == AF_INET)
+		return a->v4.sin_port == b->v4.sin_port &&
+		       a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+	return a->v6.sin6_port == b->v6.sin6_port && a->v6.sin6_scope_id == b->v6.sin6_scope_id &&
+	       memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof(a->v6.sin6_addr)) == 0;
+}
+
 static bool was_found(const struct dialer *d, const union ces_dialer_address *address)
 {
 	for (size_t i = 0; i <= d->hosts.n_others; i++)
 		for (size_t k = 0; k < d->found[i].n; k++)
-			if (memcmp(&d->found[i].v[k], address, sizeof(*address)) == 0)
+			if (same(&d->found[i].v[k], address))
 				return true;
 	return false;
 }
