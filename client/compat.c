@@ -261,6 +261,26 @@ static int take_pull(struct compat *compat, int argc, char **argv, struct ces_er
 	return ces_token_give(options, user, token, err);
 }
 
+/* Directories that are there, in the place of new ones. What is typed wins. */
+static int take_places(struct ces_options *options, struct ces_error *err)
+{
+	static const struct {
+		const char *variable, *destination;
+	} places[] = {{"CES_SAFE_OUTPUTS", "/safe_outputs"}, {"CES_SCRATCH", "/scratch"}};
+	const struct ces_strings *typed = &options->request.bind_destinations;
+
+	for (size_t i = 0; i < CES_COUNT(places); i++) {
+		const char *source = getenv(places[i].variable);
+		bool given = source == NULL || *source == '\0';
+
+		for (size_t k = 0; k < typed->n && !given; k++)
+			given = strcmp(typed->v[k], places[i].destination) == 0;
+		if (!given && ces_options_bind(options, source, places[i].destination, err) < 0)
+			return ces_error_context(err, "%s", places[i].variable);
+	}
+	return 0;
+}
+
 static int take_run(struct compat *compat, int argc, char **argv, struct ces_error *err)
 {
 	struct ces_options *options = &compat->options;
@@ -288,6 +308,8 @@ static int take_run(struct compat *compat, int argc, char **argv, struct ces_err
 		return -1;
 	if (compat->runtime == APPTAINER)
 		request->flags |= CES_FLAG_SAME_UID;
+	if (compat->runtime != K8S && take_places(options, err) < 0)
+		return -1;
 	if (options->output != NULL && compat->runtime != K8S)
 		return ces_error_set(err, CES_E_USAGE,
 				     "-o is where a manifest goes: type ces-run k8s -o FILE ...");

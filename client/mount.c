@@ -271,3 +271,12 @@ int ces_mount_set_publish(struct ces_options *options, const char *value, struct
 	*container = ':';
 	return ces_options_append(options, &options->request.publish, pair, err);
 }
+
+int ces_options_bind(struct ces_options *options, const char *source, const char *destination,
+		     struct ces_error *err)
+{
+	const struct mount mount = {.source = (char *)(uintptr_t)source,
+				    .destination = (char *)(uintptr_t)destination};
+
+	return add_bind(options, &mount, err);
+}

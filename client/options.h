@@ -78,6 +78,10 @@ char *ces_options_keep(struct ces_options *options, const char *text, size_t len
 int ces_options_keep_text(struct ces_options *options, const char *text, char **ret,
 			  struct ces_error *err);
 
+/* Binds a directory of the caller's, as -v SOURCE:DESTINATION does. */
+int ces_options_bind(struct ces_options *options, const char *source, const char *destination,
+		     struct ces_error *err);
+
 /* For setters: appends to a list of the request. */
 int ces_strings_append(struct ces_strings *list, char *value, struct ces_error *err);
 int ces_u64s_append(struct ces_u64s *list, uint64_t value, struct ces_error *err);

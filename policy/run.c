@@ -267,21 +267,36 @@ static int check_source(const struct run *run, const struct ces_decision_mount *
 	return 0;
 }
 
-/* The guides bind the project's data by hand, which is there without it: 1. Something else in its
- * place is refused. */
-static int is_data(const struct run *run, const char *destination, const char *source)
+/* A bind onto one of CES's own three places: 1. What is there without it changes nothing: the
+ * guides bind the project's data by hand. An existing directory takes the place of a new one for
+ * outputs or scratch, and then nobody removes it. Other data than the project's are refused. */
+static int set_place(const struct run *run, const char *destination,
+		     const struct ces_decision_mount *bind)
 {
+	struct ces_decision *ret = run->ret;
+	struct ces_decision_mount *const places[] = {&ret->data, &ret->outputs, &ret->scratch};
+	struct ces_decision_mount *place = NULL;
 	char at[CES_PATH_TEXT];
 
-	if (strlen(destination) >= sizeof(at))
-		return 0;
-	ces_path_copy(destination, at, sizeof(at));
-	if (strcmp(at, "/safe_data") != 0)
-		return 0;
-	if (strcmp(source, run->ret->data.source) == 0)
-		return 1;
-	return USAGE(run, "/safe_data is %s, the project's data: bind %s somewhere else",
-		     run->ret->data.source, source);
+	if (strlen(destination) < sizeof(at)) {
+		ces_path_copy(destination, at, sizeof(at));
+		for (size_t i = 0; i < CES_COUNT(places); i++)
+			if (strcmp(at, places[i]->destination) == 0)
+				place = places[i];
+	}
+	if (place == NULL || strcmp(bind->source, place->source) == 0)
+		return place != NULL;
+	if (place == &ret->data)
+		return USAGE(run, "/safe_data is %s, the project's data: bind %s somewhere else",
+			     place->source, bind->source);
+	if (!place->create)
+		return USAGE(run, "%s: named twice as a place to mount", at);
+	if (check_source(run, bind) != 0)
+		return -1;
+	memcpy(place->source, bind->source, sizeof(place->source));
+	place->read_only = bind->read_only;
+	place->create = place->per_run = false;
+	return 1;
 }
 
 static int set_binds(const struct run *run)
@@ -297,19 +312,19 @@ static int set_binds(const struct run *run)
 	for (size_t i = 0; i < n; i++) {
 		struct ces_decision_mount *bind = &run->ret->binds[run->ret->n_binds];
 		const char *source = request->bind_sources.v[i];
-		int data;
+		int place;
 
 		ces_path_copy(source, bind->source, sizeof(bind->source));
 		if (!ces_path_valid(bind->source))
 			return USAGE(run,
 				     "%s: not an absolute path without \"..\" that can be bound",
 				     source);
-		data = is_data(run, request->bind_destinations.v[i], bind->source);
-		if (data < 0)
-			return -1;
-		if (data > 0)
-			continue;
 		bind->read_only = request->bind_read_only.v[i] != 0;
+		place = set_place(run, request->bind_destinations.v[i], bind);
+		if (place < 0)
+			return -1;
+		if (place > 0)
+			continue;
 		if (set_destination(run, request->bind_destinations.v[i], bind) != 0 ||
 		    check_source(run, bind) != 0)
 			return -1;

@@ -136,6 +136,17 @@ ces_pull()
 	[ $status -eq 0 ] || ces_give_up "cannot pull: $(ces_said output.log) (exit status $status)" $status
 }
 
+# Directories of the session's, which ces-run takes in the place of new ones (CES_SAFE_OUTPUTS, CES_SCRATCH).
+ces_make_directories() # SESSION
+{
+	local name
+	name=$(ces_value app_name)/$1
+	[ "$(ces_value session_directories)" = 1 ] || return 0
+	[[ $name =~ ^[A-Za-z0-9_-]+/[A-Za-z0-9._-]+$ ]] || ces_give_up "the session has no name for a directory" 125
+	export CES_SAFE_OUTPUTS=$HOME/safe_outputs/$name CES_SCRATCH=$HOME/scratch/$name
+	mkdir -p "$CES_SAFE_OUTPUTS" "$CES_SCRATCH" || ces_give_up "cannot make $CES_SAFE_OUTPUTS and $CES_SCRATCH" 125
+}
+
 # before.sh. Sets, for batch connect's connection.yml: port, password and ces_container.
 ces_prepare() # SESSION
 {
@@ -162,6 +173,7 @@ ces_prepare() # SESSION
 		ces_number service_port
 		printf '%s\n' "-p $ces_inner:$ces_n" >> form/runner_arguments
 	fi
+	ces_make_directories "$1"
 	ces_make_words
 	ces_check
 	sif=$HOME/$(ces_base "$ces_image").sif

@@ -264,6 +264,46 @@ root:x:0:0:root:/root:/bin/sh" ]
 	[ "${lines[0]}" = 4401 ]
 }
 
+@test "CES_SAFE_OUTPUTS and CES_SCRATCH: ~/safe_outputs/APP/SESSION and ~/scratch/APP/SESSION are used, and stay" {
+	lab_policy '.defaults.network.publish = ["8787"] | .defaults.binds = ["~"]'
+	as alice mkdir -p safe_outputs/jupyter_app/1 scratch/jupyter_app/1
+	as alice touch scratch/jupyter_app/1/before
+	places='CES_SAFE_OUTPUTS=$HOME/safe_outputs/jupyter_app/1 CES_SCRATCH=./scratch/jupyter_app/1'
+	run --separate-stderr as alice sh -c "env $places ces-run $open/tools:1 sh -c 'echo r > /safe_outputs/result; ls /scratch; touch /scratch/after \$TMPDIR/tmp; echo \$TMPDIR'"
+	echo "$output $stderr"
+	[ "$status" -eq 0 ]
+	[ "$output" = $'before\n/scratch' ]
+	[[ $stderr == *"outputs in /home/alice/safe_outputs/jupyter_app/1"* ]]
+	[ "$(cat /home/alice/safe_outputs/jupyter_app/1/result)" = r ]
+	[ "$(stat -c %U /home/alice/safe_outputs/jupyter_app/1/result)" = alice ]
+	[ "$(ls /home/alice/scratch/jupyter_app/1)" = $'after\nbefore\ntmp' ]
+	no compgen -G '/home/alice/outputs_*'
+	no compgen -G '/home/alice/scratch_*'
+	# a program that fails, a helper that dies: nothing of the caller's is removed
+	run as alice sh -c "env $places ces-run $open/tools:1 false"
+	[ "$status" -eq 1 ]
+	as alice sh -c "env $places ces-run -q $open/tools:1 sh -c 'echo up; exec sleep 600'" > $lab/up 2> /dev/null 3>&- &
+	eventually test -s $lab/up
+	pkill -KILL -x ces-helper
+	wait $! || true
+	ces-client clean
+	[ "$(ls /home/alice/scratch/jupyter_app/1)" = $'after\nbefore\ntmp' ]
+	[ -e /home/alice/safe_outputs/jupyter_app/1/result ]
+	# what is typed wins
+	as alice mkdir -p typed
+	file opts <<< '-v ~/typed:/safe_outputs'
+	run as alice sh -c "env $places ces-run --opt-file work/opts $open/tools:1 touch /safe_outputs/here"
+	[ -e /home/alice/typed/here ]
+	run --separate-stderr as alice sh -c "CES_SCRATCH=/home/alice/none ces-run $open/tools:1 true"
+	told 'does not exist or is not open to you'
+	lab_policy '.defaults.network.publish = ["8787"]'
+	run --separate-stderr as alice sh -c "env $places ces-run $open/tools:1 true"
+	told 'may be bound'
+	run --separate-stderr as alice sh -c "CES_SCRATCH=/home/bob ces-run $open/tools:1 true"
+	told 'may be bound'
+	rm -r /home/alice/safe_outputs /home/alice/scratch /home/alice/typed
+}
+
 @test "another directory than the project's own in the place of /safe_data is refused" {
 	as alice mkdir -p work/mine
 	for at in /safe_data /safe_data/ //safe_data/.; do

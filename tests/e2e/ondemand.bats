@@ -88,6 +88,22 @@ dated='^[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} UTC [0-9]{4} '
 	done
 }
 
+@test "with session_directories outputs are in ~/safe_outputs/APP/SESSION and scratch in ~/scratch/APP/SESSION, and stay" {
+	lab_policy '.defaults.limits += {memory: "2G", time: "5m"} | .defaults.network.publish = ["8888"] | .defaults.binds = ["~"]'
+	site 'site["session_directories"] = True'
+	run_job alice batch_container_app "$(batch '{container_arguments: "sh -c \"echo r > /safe_outputs/r; echo s > /scratch/s\""}')"
+	[ "$status" -eq 0 ]
+	name=batch_container/$(basename "$dir")
+	[ "$(cat "/home/alice/safe_outputs/$name/r" "/home/alice/scratch/$name/s")" = $'r\ns' ]
+	no compgen -G '/home/alice/outputs_*'
+	# a policy without such binds refuses, and says so
+	policy
+	run_job alice batch_container_app "$(batch '{container_arguments: "true"}')"
+	[ "$status" -eq 125 ]
+	[[ $last == *"may be bound"* ]]
+	rm -r /home/alice/safe_outputs /home/alice/scratch
+}
+
 @test "the form of the batch app has the fields of the guides, in their order" {
 	dashboard alice form batch_container_app > $lab/form
 	[ "$(jq -r '. as $f | .form[] | $f.attributes[.] | objects | .label' $lab/form)" = "Container/image URL in container registry

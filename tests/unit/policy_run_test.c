@@ -228,8 +228,9 @@ static const struct {
     {"/home/ann/s3", "/etc", "", "CES's own", CES_E_USAGE},
     {"/home/ann/s3", "/etc/", "", "CES's own", CES_E_USAGE},
     {"/home/ann/s3", "/safe_data", "", "/safe_data/alpha, the project's data: bind", CES_E_USAGE},
-    {"/home/ann/s3", "/safe_outputs/", "", "CES's own", CES_E_USAGE},
-    {"/home/ann/s3", "/scratch", "", "CES's own", CES_E_USAGE},
+    {"/home/ann/other", "/safe_outputs/", "projects.alpha.binds", "not below", CES_E_DENIED},
+    {"/home/ann/other", "/scratch", "projects.alpha.binds", "not below", CES_E_DENIED},
+    {"/safe_data/alpha", "/scratch", "projects.alpha.binds", "not below", CES_E_DENIED},
 };
 
 START_TEST(a_bind_outside_the_rules_is_refused)
@@ -238,6 +239,75 @@ START_TEST(a_bind_outside_the_rules_is_refused)
 	request.bind_destinations = (struct ces_strings)LIST((char *)bad_binds[_i].destination);
 	request.bind_read_only = (struct ces_u64s)NUMBERS(0);
 	refused(bad_binds[_i].code, bad_binds[_i].rule, bad_binds[_i].says);
+}
+END_TEST
+
+START_TEST(an_existing_directory_takes_the_place_of_outputs_and_scratch)
+{
+	request.bind_sources =
+	    (struct ces_strings)LIST((char *)"/home/ann/s3/o", (char *)"/shared/alpha/s");
+	request.bind_destinations =
+	    (struct ces_strings)LIST((char *)"/safe_outputs/", (char *)"/scratch");
+	request.bind_read_only = (struct ces_u64s)NUMBERS(0, 0);
+	allowed("projects.alpha.images[0]");
+	ck_assert_uint_eq(decision.n_binds, 0);
+	ck_assert_str_eq(decision.outputs.source, "/home/ann/s3/o");
+	ck_assert_str_eq(decision.outputs.destination, "/safe_outputs");
+	ck_assert(!decision.outputs.create && !decision.outputs.per_run &&
+		  !decision.outputs.read_only);
+	ck_assert_str_eq(decision.scratch.source, "/shared/alpha/s");
+	ck_assert(!decision.scratch.create && !decision.scratch.per_run);
+	ces_decision_free(&decision);
+	request.bind_destinations =
+	    (struct ces_strings)LIST((char *)"/scratch", (char *)"/scratch/");
+	refused(CES_E_USAGE, "", "twice");
+}
+END_TEST
+
+START_TEST(the_projects_own_data_in_their_place_change_nothing)
+{
+	request.bind_sources = (struct ces_strings)LIST((char *)"/safe_data/alpha/");
+	request.bind_destinations = (struct ces_strings)LIST((char *)"/safe_data");
+	request.bind_read_only = (struct ces_u64s)NUMBERS(0);
+	allowed("projects.alpha.images[0]");
+	ck_assert_uint_eq(decision.n_binds, 0);
+	ck_assert_str_eq(decision.data.source, "/safe_data/alpha");
+	ces_decision_free(&decision);
+}
+END_TEST
+
+START_TEST(who_keeps_the_uid_has_a_home)
+{
+	request.flags = CES_FLAG_SAME_UID;
+	allowed("projects.alpha.images[0]");
+	ck_assert_str_eq(decision.home, "/home/ann");
+	ck_assert_uint_eq(decision.n_tmpfs, 1);
+	ck_assert_str_eq(decision.tmpfs[0].destination, "/home/ann");
+	ces_decision_free(&decision);
+	request.bind_sources = (struct ces_strings)LIST((char *)"/home/ann/s3");
+	request.bind_destinations = (struct ces_strings)LIST((char *)"/home/ann");
+	request.bind_read_only = (struct ces_u64s)NUMBERS(0);
+	allowed("projects.alpha.images[0]");
+	ck_assert_str_eq(decision.home, "/home/ann");
+	ck_assert_uint_eq(decision.n_tmpfs, 0);
+	ces_decision_free(&decision);
+}
+END_TEST
+
+/* root's, those of CES, and those that no container can have */
+static const char *const odd_homes[] = {"/root", "/dev/shm", "/safe_data", "/scratch"};
+
+START_TEST(a_home_that_cannot_be_one_inside_is_scratch)
+{
+	char *home = caller.home;
+
+	request.flags = CES_FLAG_SAME_UID;
+	caller.home = (char *)(uintptr_t)odd_homes[_i];
+	allowed("projects.alpha.images[0]");
+	ck_assert_str_eq(decision.home, "/scratch");
+	ck_assert_uint_eq(decision.n_tmpfs, 0);
+	ces_decision_free(&decision);
+	caller.home = home;
 }
 END_TEST
 
@@ -443,6 +513,11 @@ static TCase *make_tests(void)
 	tcase_add_test(t, a_listed_port_is_published_from_any_unprivileged_one);
 	tcase_add_test(t, no_more_ports_than_fit_are_taken);
 	tcase_add_loop_test(t, a_bind_outside_the_rules_is_refused, 0, CES_COUNT(bad_binds));
+	tcase_add_test(t, an_existing_directory_takes_the_place_of_outputs_and_scratch);
+	tcase_add_test(t, the_projects_own_data_in_their_place_change_nothing);
+	tcase_add_test(t, who_keeps_the_uid_has_a_home);
+	tcase_add_loop_test(t, a_home_that_cannot_be_one_inside_is_scratch, 0,
+			    (int)(sizeof(odd_homes) / sizeof(odd_homes[0])));
 	tcase_add_test(t, a_bind_at_or_below_an_allowed_directory_is_taken);
 	tcase_add_test(t, without_binds_in_the_policy_nothing_is_bound);
 	tcase_add_test(t, read_only_data_do_not_come_in_writable_by_another_name);
