@@ -233,6 +233,16 @@ static int dispatch(int argc, char **argv)
 	if (explain) {
 		argc--;
 		argv++;
+		if (argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)) {
+			printf(
+			    "ces-client explain pull [OPTION...] IMAGE\n"
+			    "ces-client explain run [OPTION...] IMAGE [ARG...]\n"
+			    "Say whether it would be allowed, what it would get and by which rule; "
+			    "do "
+			    "nothing. The options are those of 'ces-client pull' and 'ces-client "
+			    "run'.\n");
+			return ces_perform_printed();
+		}
 		if (argc == 0 || (strcmp(argv[0], "pull") != 0 && strcmp(argv[0], "run") != 0)) {
 			ces_say_error("explain: type ces-client explain pull IMAGE or ces-client "
 				      "explain run IMAGE");

@@ -343,6 +343,12 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[ "$(homes)" = "$before_homes" ]
 }
 
+@test "explain --help says what explain does" {
+	run ces alice explain --help
+	[ "$status" -eq 0 ]
+	[[ $output == *"ces-client explain run [OPTION...] IMAGE"* ]]
+}
+
 @test "explain says by which rule a run would be allowed or denied" {
 	run --separate-stderr ces alice explain run $open/tools:1
 	[ "$status" -eq 0 ]
