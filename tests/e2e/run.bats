@@ -212,12 +212,13 @@ teardown() { rm -rf /home/*/outputs_*; }
 	QUOTED="in quotes"
 	SINGLE='single'
 	MINE
-	DOLLAR=${HOME}
+	DOLLAR=${PATH} $(id)
+	HERE=${HOME}
 	END
 	run as alice env MINE=own ces-client run -q --env-file vars $open/tools:1 \
-		sh -c 'echo "$PLAIN|$QUOTED|$SINGLE|$MINE|$DOLLAR"'
+		sh -c 'echo "$PLAIN|$QUOTED|$SINGLE|$MINE|$DOLLAR|$HERE"'
 	rm /home/alice/vars
-	[ "$output" = 'value with spaces|in quotes|single|own|${HOME}' ]
+	[ "$output" = 'value with spaces|in quotes|single|own|${PATH} $(id)|/home/alice' ]
 }
 
 @test "--env-file may be a pipe" {
