@@ -32,6 +32,7 @@ setup_file()
 	echo >> $next$policy
 	dpkg-deb --root-owner-group -Znone -b $next "$(next)" >&2
 
+	[ -e build/bare/tree.tar ] || return 0 # then its tests are left out
 	mkdir $bare
 	mount -t tmpfs -o mode=755 ces-bare $bare
 	tar -C $bare -xf build/bare/tree.tar
