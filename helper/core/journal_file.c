@@ -24,7 +24,7 @@
 #include "helper/core/beneath.h"
 #include "helper/core/cleanroom.h"
 #include "helper/core/journal.h"
-#include "helper/store/store_internal.h"
+#include "helper/core/object.h"
 
 #define LINE_MAX_BYTES 98304 /* 35 mounts of 1.3 KiB and the rest */
 #define LINE_BYTES     4096  /* as a rule */
@@ -231,7 +231,7 @@ static int append_locked(const struct ces_journal *journal, struct json_object *
 	const char *body;
 	int length, start;
 
-	if (open_current(journal, err) < 0 || ces_store_boot(boot, err) < 0 ||
+	if (open_current(journal, err) < 0 || ces_object_boot(boot, err) < 0 ||
 	    find_place(journal, boot, &last, err) < 0)
 		return -1;
 	set_aside(journal->fd);

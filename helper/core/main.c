@@ -17,9 +17,9 @@
 #include "helper/core/record.h"
 #include "helper/core/report.h"
 #include "helper/core/request.h"
+#include "helper/core/runs.h"
 #include "helper/core/selinux.h"
 #include "helper/launch/rootfs.h"
-#include "helper/watch/runs.h"
 
 #define REQUEST_MS     10000
 #define DECIDE_SECONDS 30

@@ -15,7 +15,7 @@
 
 #include "common/cleanup.h"
 #include "common/paths.h"
-#include "helper/watch/runs.h"
+#include "helper/core/runs.h"
 
 #define SELINUXFS   "/sys/fs/selinux"
 #define HELPER_TYPE "ces_helper_t"

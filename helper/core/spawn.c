@@ -12,6 +12,7 @@
 #include <linux/sched.h>
 #include <linux/securebits.h>
 #include <poll.h>
+#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -140,6 +141,19 @@ static void run_worker(const struct ces_spawn *how)
 	ces_process_become(how->uid, how->gid);
 	execve(how->path, arguments, environment);
 	give_up();
+}
+
+int ces_worker_ids(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct ces_error *err)
+{
+	const struct passwd *entry = getpwnam(name);
+
+	if (entry == NULL || entry->pw_uid == 0 || entry->pw_gid == 0)
+		return ces_error_set(err, CES_E_HOST,
+				     "the system user %s is missing; CES is not installed whole",
+				     name);
+	*ret_uid = entry->pw_uid;
+	*ret_gid = entry->pw_gid;
+	return 0;
 }
 
 int ces_spawn_worker(const struct ces_spawn *how, struct ces_process *ret, struct ces_error *err)

@@ -34,6 +34,9 @@ struct ces_spawn {
  * argument vector and environment are constants. It dies with this process. */
 int ces_spawn_worker(const struct ces_spawn *how, struct ces_process *ret, struct ces_error *err);
 
+/* The ids of a worker's system user. */
+int ces_worker_ids(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct ces_error *err);
+
 /* Opens a namespace of it: "user", "net". */
 int ces_process_namespace(const struct ces_process *process, const char *name, int *ret,
 			  struct ces_error *err);

@@ -13,7 +13,7 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "helper/core/beneath.h"
-#include "helper/watch/runs.h"
+#include "helper/core/runs.h"
 
 #define DEVICE_NODES 16
 

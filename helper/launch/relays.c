@@ -11,7 +11,6 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/paths.h"
-#include "helper/store/workers.h"
 
 #define READY_MS 10000
 

@@ -17,6 +17,7 @@
 #include "helper/core/journal.h"
 #include "helper/core/record.h"
 #include "helper/core/report.h"
+#include "helper/core/runs.h"
 #include "helper/core/weaken.h"
 #include "helper/launch/config.h"
 #include "helper/launch/container.h"
@@ -24,7 +25,6 @@
 #include "helper/launch/rootfs.h"
 #include "helper/watch/finish.h"
 #include "helper/watch/kept.h"
-#include "helper/watch/runs.h"
 #include "helper/watch/supervise.h"
 
 #define SETUP_SECONDS 60

@@ -21,12 +21,12 @@
 #include "common/num.h"
 #include "helper/core/beneath.h"
 #include "helper/core/cleanroom.h"
+#include "helper/core/runs.h"
 #include "helper/core/spawn.h"
 #include "helper/core/tree.h"
 #include "helper/store/collect.h"
 #include "helper/store/digests.h"
 #include "helper/store/store_internal.h"
-#include "helper/watch/runs.h"
 
 /* Nobody starts or pulls anything while the lock is held: what is not taken out of its place in
  * this time is taken in the next turn. */

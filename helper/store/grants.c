@@ -12,6 +12,7 @@
 #include "common/digest.h"
 #include "helper/core/beneath.h"
 #include "helper/core/cleanroom.h"
+#include "helper/core/object.h"
 #include "helper/store/store.h"
 #include "helper/store/store_internal.h"
 
@@ -56,7 +57,7 @@ int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct
 	if (lock_grants(store, uid, &dir, &left, err) < 0)
 		return -1;
 	grant_name(grant->reference, name);
-	result = ces_store_write_record(dir, name, &ces_grant_schema, grant, err);
+	result = ces_object_write(dir, name, &ces_grant_schema, grant, err);
 	ces_cleanroom_unlock(dir, left);
 	return result;
 }
@@ -66,7 +67,7 @@ static int load(int dir, const char *name, struct ces_grant *ret, struct ces_err
 {
 	struct stat st;
 
-	if (ces_store_read_record(dir, name, &ces_grant_schema, ret, err) < 0)
+	if (ces_object_read(dir, name, &ces_grant_schema, ret, err) < 0)
 		return -1;
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    st.st_mtime > (time_t)ret->pulled + 1)

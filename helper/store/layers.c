@@ -23,9 +23,9 @@
 #include "helper/core/cleanroom.h"
 #include "helper/core/mounts.h"
 #include "helper/core/report.h"
+#include "helper/core/runs.h"
 #include "helper/launch/overlay.h"
 #include "helper/store/documents.h"
-#include "helper/watch/runs.h"
 
 #define AT_ONCE           3
 #define PIPE_BYTES        (1 << 20)

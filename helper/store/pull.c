@@ -24,13 +24,13 @@
 #include "helper/core/record.h"
 #include "helper/core/report.h"
 #include "helper/core/request.h"
+#include "helper/core/runs.h"
 #include "helper/store/collect.h"
 #include "helper/store/documents.h"
 #include "helper/store/layers.h"
 #include "helper/store/quota.h"
 #include "helper/store/workers.h"
 #include "helper/watch/finish.h"
-#include "helper/watch/runs.h"
 
 #define PULL_SECONDS   (6 * 3600) /* for the whole */
 #define SETTLE_SECONDS 1800       /* for the disk, afterwards */

@@ -19,6 +19,7 @@
 #include "common/paths.h"
 #include "helper/core/beneath.h"
 #include "helper/core/cleanroom.h"
+#include "helper/core/object.h"
 #include "helper/core/tree.h"
 #include "helper/store/store_internal.h"
 
@@ -94,16 +95,6 @@ void ces_store_close(struct ces_store *store)
 	ces_cleanup_close(&store->lock);
 }
 
-int ces_store_boot(char ret[CES_BOOT_LENGTH + 1], struct ces_error *err)
-{
-	CES_CLEANUP_FD int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || ces_read_full(fd, ret, CES_BOOT_LENGTH, -1) < 0)
-		return ces_error_errno(err, CES_E_HOST, "boot id");
-	ret[CES_BOOT_LENGTH] = '\0';
-	return 0;
-}
-
 /* Was the layer made in an earlier boot that ended before it was settled? */
 static bool may_be_torn(const struct ces_store *store, const char *diff_id)
 {
@@ -118,7 +109,7 @@ static bool may_be_torn(const struct ces_store *store, const char *diff_id)
 	if (fd < 0)
 		return errno != ENOENT;
 	return ces_read_file(fd, CES_BOOT_LENGTH, &made, &length) < 0 ||
-	       ces_store_boot(boot, &ignored) < 0 || strcmp(made, boot) != 0;
+	       ces_object_boot(boot, &ignored) < 0 || strcmp(made, boot) != 0;
 }
 
 int ces_store_open_layer(const struct ces_store *store, const char *diff_id, int *ret,
@@ -248,7 +239,7 @@ int ces_store_note_layer(int staging, uint64_t bytes, const char *digest, struct
 	char text[32], boot[CES_BOOT_LENGTH + 1];
 	int length = snprintf(text, sizeof(text), "%llu", (unsigned long long)bytes);
 
-	if (ces_store_boot(boot, err) < 0 ||
+	if (ces_object_boot(boot, err) < 0 ||
 	    write_file(staging, "size", text, (size_t)length, err) < 0)
 		return -1;
 	if (write_file(staging, "digest", digest, strlen(digest), err) < 0)
@@ -297,51 +288,6 @@ uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id
 	return bytes;
 }
 
-int ces_store_put_record(int dir, const char *name, const struct ces_wire_schema *schema,
-			 const void *object, int *ret, struct ces_error *err)
-{
-	CES_CLEANUP_FREE uint8_t *frame = NULL;
-	CES_CLEANUP_FD int fd = -1;
-	char temporary[128];
-	size_t length;
-
-	if (ces_wire_encode(schema, object, &frame, &length, err) < 0)
-		return -1;
-	(void)snprintf(temporary, sizeof(temporary), "%s.%d", name, (int)getpid());
-	fd = ces_beneath_open(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	if (fd < 0 || ces_write_full(fd, frame, length, -1) < 0 ||
-	    (ret == NULL && fdatasync(fd) < 0) || renameat(dir, temporary, dir, name) < 0)
-		return ces_error_errno(err, CES_E_HOST, "storing %s", name);
-	if (ret != NULL)
-		*ret = ces_steal_fd(&fd);
-	return 0;
-}
-
-int ces_store_write_record(int dir, const char *name, const struct ces_wire_schema *schema,
-			   const void *object, struct ces_error *err)
-{
-	return ces_store_put_record(dir, name, schema, object, NULL, err);
-}
-
-int ces_store_read_record(int dir, const char *name, const struct ces_wire_schema *schema,
-			  void *object, struct ces_error *err)
-{
-	CES_CLEANUP_FD int fd = ces_beneath_open(dir, name, O_RDONLY, 0);
-	CES_CLEANUP_FREE char *bytes = NULL;
-	size_t length;
-
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return ces_error_set(err, CES_E_NOTFOUND, "no %s", schema->name);
-	if (fd >= 0 && ces_read_file(fd, CES_WIRE_RECORD_MAX, &bytes, &length) == 0) {
-		if (ces_wire_decode(schema, bytes, length, object, err) == 0)
-			return 0;
-		return err->code == CES_E_HOST
-			   ? -1
-			   : ces_error_set(err, CES_E_INTERNAL, "the %s is damaged", schema->name);
-	}
-	return ces_error_errno(err, CES_E_HOST, "reading the %s", schema->name);
-}
-
 static bool image_spoilt(const struct ces_store *store, const char *digest)
 {
 	struct ces_image_record record;
@@ -365,7 +311,7 @@ int ces_store_commit_image(const struct ces_store *store, const struct ces_image
 	(void)unlinkat(dir, "fs", AT_REMOVEDIR);
 	if (write_file(dir, "manifest", manifest->bytes, manifest->length, err) < 0 ||
 	    write_file(dir, "config", config->bytes, config->length, err) < 0 ||
-	    ces_store_write_record(dir, "record", &ces_image_record_schema, record, err) < 0 ||
+	    ces_object_write(dir, "record", &ces_image_record_schema, record, err) < 0 ||
 	    commit(store, name, store->images, record->digest, image_spoilt, err) < 0) {
 		ces_store_unstage(store, name);
 		return -1;
@@ -379,5 +325,5 @@ int ces_store_load_image(const struct ces_store *store, const char *digest,
 	char path[80];
 
 	(void)snprintf(path, sizeof(path), "%s/record", ces_store_hex(digest));
-	return ces_store_read_record(store->images, path, &ces_image_record_schema, ret, err);
+	return ces_object_read(store->images, path, &ces_image_record_schema, ret, err);
 }

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,19 +14,6 @@
 
 #define ANSWER_MS 30000
 #define FRAME_MAX 65536
-
-int ces_worker_ids(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct ces_error *err)
-{
-	const struct passwd *entry = getpwnam(name);
-
-	if (entry == NULL || entry->pw_uid == 0 || entry->pw_gid == 0)
-		return ces_error_set(err, CES_E_HOST,
-				     "the system user %s is missing; CES is not installed whole",
-				     name);
-	*ret_uid = entry->pw_uid;
-	*ret_gid = entry->pw_gid;
-	return 0;
-}
 
 /* One packet with at most one fd. */
 static int send_packet(int socket_fd, const struct ces_wire_schema *schema, const void *object,

@@ -8,9 +8,6 @@
 #include "helper/core/request.h"
 #include "helper/core/spawn.h"
 
-/* The ids of a worker's system user. */
-int ces_worker_ids(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct ces_error *err);
-
 struct ces_fetcher {
 	struct ces_process process;
 	int socket;

@@ -121,8 +121,8 @@ static void offer(char *list, size_t size, const char *os, const char *architect
 }
 
 /* 1 when the entry is this machine's, 0 when it is another's. */
-static int check_entry(struct json_object *entry, char *offers, size_t size,
-			 struct descriptor *ret, struct ces_error *err)
+static int check_entry(struct json_object *entry, char *offers, size_t size, struct descriptor *ret,
+		       struct ces_error *err)
 {
 	const char *os = NULL, *architecture = NULL, *variant = NULL;
 	struct json_object *platform = NULL;
@@ -165,7 +165,7 @@ static int choose(struct json_object *entries, struct ces_manifest *manifest, st
 
 	for (size_t i = 0; i < n; i++) {
 		int matched = check_entry(json_object_array_get_idx(entries, i), offers,
-					    sizeof(offers), &found, err);
+					  sizeof(offers), &found, err);
 
 		if (matched < 0)
 			return -1;

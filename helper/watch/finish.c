@@ -26,11 +26,11 @@
 #include "helper/core/cleanroom.h"
 #include "helper/core/journal.h"
 #include "helper/core/report.h"
+#include "helper/core/runs.h"
 #include "helper/core/tree.h"
 #include "helper/launch/config.h"
 #include "helper/store/collect.h"
 #include "helper/watch/kept.h"
-#include "helper/watch/runs.h"
 
 #define CLEAN_SECONDS 600
 #define END_SECONDS   60

@@ -11,14 +11,13 @@
 
 #include "common/name.h"
 #include "helper/core/beneath.h"
-#include "helper/store/store_internal.h"
-#include "helper/watch/runs.h"
+#include "helper/core/object.h"
+#include "helper/core/runs.h"
 
 int ces_kept_write(const struct ces_store *store, const struct ces_run_record *record, int *ret,
 		   struct ces_error *err)
 {
-	return ces_store_put_record(store->runs, record->run, &ces_run_record_schema, record, ret,
-				    err);
+	return ces_object_put(store->runs, record->run, &ces_run_record_schema, record, ret, err);
 }
 
 void ces_kept_forget(const struct ces_store *store, const char *run)
@@ -36,7 +35,7 @@ static void restore(int kept, const char *name, void *context)
 	if (!ces_run_valid(name) || faccessat(runs, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
 	    errno != ENOENT)
 		return;
-	if (ces_store_read_record(kept, name, &ces_run_record_schema, &record, &err) < 0) {
+	if (ces_object_read(kept, name, &ces_run_record_schema, &record, &err) < 0) {
 		if (err.code == CES_E_INTERNAL)
 			(void)unlinkat(kept, name, 0);
 		return;

@@ -10,9 +10,9 @@
 #include "helper/core/cleanroom.h"
 #include "helper/core/report.h"
 #include "helper/core/request.h"
+#include "helper/core/runs.h"
 #include "helper/store/collect.h"
 #include "helper/watch/finish.h"
-#include "helper/watch/runs.h"
 
 #define CLEAN_SECONDS 1800  /* directories of many users, some of them slow */
 #define SCRATCH_MS    30000 /* time for a large scratch to be deleted, after the grace */

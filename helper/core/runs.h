@@ -1,6 +1,6 @@
 /* The live runs, /run/ces/<run>/record. */
-#ifndef CES_HELPER_WATCH_RUNS_H
-#define CES_HELPER_WATCH_RUNS_H
+#ifndef CES_HELPER_CORE_RUNS_H
+#define CES_HELPER_CORE_RUNS_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* The register of live runs. Must not hold anything that is needed for a decision about a new run
  * but their number: it is on a tmpfs that a reboot empties. */
-#include "helper/watch/runs.h"
+#include "helper/core/runs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,8 +15,8 @@
 #include "common/cleanup.h"
 #include "common/paths.h"
 #include "helper/core/beneath.h"
+#include "helper/core/object.h"
 #include "helper/core/tree.h"
-#include "helper/store/store_internal.h"
 
 #define STOP "stop"
 
@@ -56,7 +56,7 @@ int ces_runs_enter(int runs, const struct ces_run_record *record, int *ret, int 
 	/* whoever sees the run's name sees it locked and with its record */
 	if (dir < 0 || flock(dir, LOCK_EX | LOCK_NB) < 0)
 		return ces_error_errno(err, CES_E_HOST, "locking the run directory");
-	if (ces_store_write_record(dir, "record", &ces_run_record_schema, record, err) < 0)
+	if (ces_object_write(dir, "record", &ces_run_record_schema, record, err) < 0)
 		return -1;
 	/* for writing too: without a writer it would always be at its end */
 	if (mkfifoat(dir, STOP, 0600) == 0)
@@ -76,12 +76,12 @@ int ces_runs_need(int entry, const char *digest, const struct ces_strings *layer
 	struct ces_run_record record, more;
 	int result;
 
-	if (ces_store_read_record(entry, "record", &ces_run_record_schema, &record, err) < 0)
+	if (ces_object_read(entry, "record", &ces_run_record_schema, &record, err) < 0)
 		return -1;
 	more = record;
 	more.digest = (char *)(uintptr_t)digest;
 	more.layers = *layers;
-	result = ces_store_write_record(entry, "record", &ces_run_record_schema, &more, err);
+	result = ces_object_write(entry, "record", &ces_run_record_schema, &more, err);
 	ces_wire_free(&ces_run_record_schema, &record);
 	return result;
 }
@@ -124,8 +124,7 @@ int ces_runs_restore(int runs, const struct ces_run_record *record, struct ces_e
 		CES_CLEANUP_FD int dir = ces_beneath_open(runs, making, O_RDONLY | O_DIRECTORY, 0);
 
 		if (dir >= 0 &&
-		    ces_store_write_record(dir, "record", &ces_run_record_schema, record, err) ==
-			0 &&
+		    ces_object_write(dir, "record", &ces_run_record_schema, record, err) == 0 &&
 		    renameat2(runs, making, runs, record->run, RENAME_NOREPLACE) == 0)
 			return 0;
 	}
@@ -140,7 +139,7 @@ void ces_runs_keep(int runs, int kept, const char *run)
 	struct ces_error ignored;
 
 	if (dir < 0 ||
-	    ces_store_read_record(dir, "record", &ces_run_record_schema, &record, &ignored) < 0)
+	    ces_object_read(dir, "record", &ces_run_record_schema, &record, &ignored) < 0)
 		return;
 	rest = (struct ces_run_record){.run = record.run,
 				       .uid = record.uid,
@@ -148,8 +147,8 @@ void ces_runs_keep(int runs, int kept, const char *run)
 				       .scratch = record.scratch,
 				       .user = record.user,
 				       .group = record.group};
-	(void)ces_store_write_record(kept, run, &ces_run_record_schema, &rest, &ignored);
-	(void)ces_store_write_record(dir, "record", &ces_run_record_schema, &rest, &ignored);
+	(void)ces_object_write(kept, run, &ces_run_record_schema, &rest, &ignored);
+	(void)ces_object_write(dir, "record", &ces_run_record_schema, &rest, &ignored);
 	ces_wire_free(&ces_run_record_schema, &record);
 }
 
@@ -187,7 +186,7 @@ static int look(int runs, const char *name, const struct listing *listing)
 	if (dir < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
 	alive = flock(dir, LOCK_EX | LOCK_NB) < 0;
-	if (ces_store_read_record(dir, "record", &ces_run_record_schema, &record, &err) < 0)
+	if (ces_object_read(dir, "record", &ces_run_record_schema, &record, &err) < 0)
 		return err.code == CES_E_HOST ? -1 : 0;
 	if (strcmp(record.run, name) == 0)
 		listing->each(&record, alive, listing->context);
