@@ -81,21 +81,24 @@ int ces_weaken_for_set_up(struct ces_error *err)
 static const unsigned allowed[] = {
     /* clang-format off */
     SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_close, SYS_close_range,
-    SYS_lseek, SYS_dup, SYS_dup2, SYS_dup3, SYS_fcntl, SYS_flock, SYS_fsync, SYS_fdatasync, SYS_ftruncate,
-    SYS_fallocate, SYS_poll, SYS_ppoll, SYS_pipe2, SYS_signalfd4, SYS_sendto, SYS_recvfrom, SYS_recvmsg,
-    SYS_open, SYS_openat, SYS_openat2, SYS_stat, SYS_lstat, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_statfs,
-    SYS_fstatfs, SYS_access, SYS_faccessat2, SYS_readlink, SYS_readlinkat, SYS_getdents64,
-    SYS_mkdir, SYS_mkdirat, SYS_rmdir, SYS_unlink, SYS_unlinkat, SYS_rename, SYS_renameat, SYS_renameat2,
-    SYS_linkat, SYS_fchmod, SYS_fchmodat, SYS_fchown, SYS_fchownat, SYS_utimensat,
+    SYS_lseek, SYS_dup, SYS_dup3, SYS_fcntl, SYS_flock, SYS_fsync, SYS_fdatasync, SYS_ftruncate, SYS_fallocate,
+    SYS_ppoll, SYS_pipe2, SYS_signalfd4, SYS_sendto, SYS_recvfrom, SYS_recvmsg,
+    SYS_openat, SYS_openat2, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_statfs, SYS_fstatfs, SYS_faccessat2,
+    SYS_readlinkat, SYS_getdents64, SYS_mkdirat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_linkat,
+    SYS_fchmod, SYS_fchmodat, SYS_fchown, SYS_fchownat, SYS_utimensat,
     SYS_wait4, SYS_waitid, SYS_pidfd_send_signal, SYS_kill, SYS_clone3, SYS_setns,
     SYS_setuid, SYS_setresuid, SYS_setresgid, SYS_setgroups, SYS_setfsuid, SYS_setfsgid, SYS_capget,
     SYS_capset, SYS_prctl, SYS_getpid, SYS_gettid, SYS_getppid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid,
     SYS_getresuid, SYS_getresgid, SYS_getgroups, SYS_umask,
     SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_futex, SYS_set_robust_list,
-    SYS_rseq, SYS_set_tid_address, SYS_getrandom, SYS_sched_yield, SYS_prlimit64, SYS_getrlimit,
-    SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigtimedwait, SYS_rt_sigreturn, SYS_alarm, SYS_setitimer,
-    SYS_nanosleep, SYS_clock_nanosleep, SYS_clock_gettime, SYS_gettimeofday, SYS_time, SYS_restart_syscall,
+    SYS_rseq, SYS_set_tid_address, SYS_getrandom, SYS_sched_yield, SYS_prlimit64,
+    SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigtimedwait, SYS_rt_sigreturn, SYS_setitimer,
+    SYS_nanosleep, SYS_clock_nanosleep, SYS_clock_gettime, SYS_gettimeofday, SYS_restart_syscall,
     SYS_exit, SYS_exit_group,
+#ifdef __x86_64__ /* older forms of some of these, which other architectures never had */
+    SYS_open, SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_mkdir, SYS_rmdir, SYS_unlink, SYS_rename,
+    SYS_dup2, SYS_poll, SYS_alarm, SYS_getrlimit, SYS_time,
+#endif
     /* clang-format on */
 };
 
