@@ -4,6 +4,7 @@
 # bats file_tags=debian
 
 load ../lib/e2e.bash
+load ../lib/package.bash
 
 debs=$CES_TOP/build/package-deb
 bare=/mnt/bare
@@ -67,30 +68,6 @@ in_bare() # COMMAND...
 # apt has what bare.sh has put there, and nothing else.
 apt_() { in_bare apt-get -qq -o Dpkg::Use-Pty=0 -o Dir::Cache::archives=/debs -o Dpkg::Options::=--force-unsafe-io "$@"; }
 dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null; }
-
-# Alice's image runs, with what is installed.
-works()
-{
-	pull alice $open/tools:1 -q
-	[ "$(ces alice run -q $open/tools:1 sh -c 'id -u; cat /sys/class/net/*/address')" = $'0\n00:00:00:00:00:00' ]
-}
-
-# A run that lives until the file `go` is in its project's data; then it writes to its outputs.
-long_run()
-{
-	rm -f /safe_data/nsh-2024-0001/go
-	number=$(ces alice run -d $open/tools:1 sh -c \
-		'echo up > /safe_outputs/up; until [ -e /safe_data/go ]; do sleep 0.1; done; echo whole > /safe_outputs/end')
-	eventually test -e "/home/alice/outputs_$number/up"
-}
-
-long_run_ends_well()
-{
-	touch /safe_data/nsh-2024-0001/go
-	eventually test -e "/home/alice/outputs_$number/end"
-	eventually bash -c "jq -e 'select(.event == \"end\" and .run == \"$number\" and .status == 0)' $journal"
-	eventually test ! -e "/run/ces/$number"
-}
 
 @test "the same sources give the same package of Debian, byte for byte, whoever builds it and where" {
 	[ "$(ls "$debs/two")" = "$(basename "$(package)")" ]

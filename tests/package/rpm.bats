@@ -3,6 +3,7 @@
 # The suite has a lab of its own (check.sh): it takes away what the lab has installed. Its tests are one story, in order.
 
 load ../lib/e2e.bash
+load ../lib/package.bash
 
 rpms=$CES_TOP/build/package
 policy=/etc/ces/policy.json
@@ -33,31 +34,6 @@ of() { rpm -qp --qf "$1" "$(package)"; }
 
 # Debian's rpm wants to be told that it is meant; its database knows nothing of Debian's packages.
 rpm_() { rpm --force-debian --nodeps "$@"; }
-
-# Alice's image runs, with what is installed.
-works()
-{
-	pull alice $open/tools:1 -q
-	[ "$(ces alice run -q $open/tools:1 sh -c 'id -u; cat /sys/class/net/*/address')" = $'0\n00:00:00:00:00:00' ]
-}
-
-# A run that lives until the file `go` is in its project's data; then it writes to its outputs.
-long_run()
-{
-	rm -f /safe_data/nsh-2024-0001/go
-	number=$(ces alice run -d $open/tools:1 sh -c \
-		'echo up > /safe_outputs/up; until [ -e /safe_data/go ]; do sleep 0.1; done; echo whole > /safe_outputs/end')
-	eventually test -e "/home/alice/outputs_$number/up"
-}
-
-long_run_ends_well()
-{
-	touch /safe_data/nsh-2024-0001/go
-	eventually test -e "/home/alice/outputs_$number/end"
-	eventually bash -c "jq -e 'select(.event == \"end\" and .run == \"$number\" and .status == 0)' $journal"
-	eventually test ! -e "/run/ces/$number"
-	[ ! -e "/home/alice/scratch_$number" ]
-}
 
 @test "the same sources give the same packages, byte for byte, wherever they are built" {
 	for p in "$rpms"/two/*.rpm; do

@@ -1,0 +1,259 @@
+#!/usr/bin/env bats
+# The lines of the safe haven's guides, as they are printed there, and what is hostile in what they read.
+
+load ../lib/e2e.bash
+load ../lib/compat.bash
+
+setup_file()
+{
+	lab_policy '.defaults.network.publish = ["8787"]'
+	have alice tools entry cmd
+	install -o alice -g alice -d /home/alice/work
+}
+setup() { remember; }
+teardown() { rm -rf /home/*/outputs_* /home/alice/work/*; }
+
+@test "ces-pull podman \$CR_USER \$CR_TOKEN IMAGE with CR_USER=anonymous: a token makes it a login" {
+	run --separate-stderr as alice ces-pull podman anonymous not-the-token $image/cmd:1
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"refused the login"* ]]
+	htpasswd -Bb $lab/htpasswd anonymous deploy-token-1 2> /dev/null
+	run --separate-stderr as alice sh -c "CR_USER=anonymous; CR_TOKEN=deploy-token-1; ces-pull podman \$CR_USER \$CR_TOKEN $image/cmd:1"
+	htpasswd -D $lab/htpasswd anonymous 2> /dev/null
+	echo "$stderr"
+	[ "$status" -eq 0 ]
+	ces alice rmi $image/cmd:1
+}
+
+@test "ces-pull apptainer leaves NAME:TAG.sif; ces-run apptainer -n N --env-file envs.txt --arg-file args.txt FILE.sif" {
+	as alice mkdir -p sif
+	run --separate-stderr as alice sh -c "cd sif && ces-pull apptainer '' '' $open/tools:1"
+	echo "$stderr"
+	[ "$status" -eq 0 ]
+	[[ $stderr == *"tools:1.sif"* ]]
+	[ "$(ls -A /home/alice/sif)" = tools:1.sif ]
+	grep -qx "image=$open/tools:1" /home/alice/sif/tools:1.sif
+	grep -qE '^digest=sha256:[0-9a-f]{64}$' /home/alice/sif/tools:1.sif
+	[ "$(stat -c %U /home/alice/sif/tools:1.sif)" = alice ]
+	file envs.txt <<< WHO=here
+	file args.txt <<< "sh -c 'echo \$WHO; id -u'"
+	run --separate-stderr as alice sh -c "cd sif && ces-run apptainer -n hello --env-file ../work/envs.txt --arg-file ../work/args.txt tools:1.sif"
+	echo "$stderr"
+	[ "$status" -eq 0 ]
+	[ "$output" = $'here\n4401' ]
+	run --separate-stderr as alice ces-run apptainer /home/alice/sif/tools:1.sif echo by path
+	[ "$output" = "by path" ]
+	# again, over its own
+	run --separate-stderr as alice sh -c "cd sif && ces-app-pull $open/tools:1"
+	[ "$status" -eq 0 ]
+	run --separate-stderr as alice ces-run sif/tools:1.sif
+	told 'type ces-run apptainer sif/tools:1.sif'
+	rm -r /home/alice/sif
+}
+
+@test "a .sif that is Apptainer's own, a link, another user's, huge, a FIFO or anything else is refused with what to type" {
+	as alice mkdir -p sif
+	as alice sh -c "cd sif && ces-pull -q apptainer '' '' $open/tools:1"
+	try() { run --separate-stderr as alice timeout 10 ces-run apptainer "sif/$1" true; echo "$stderr"; }
+	{ head -c 32 /dev/zero; printf 'SIF_MAGIC\0'; head -c 100000 /dev/zero; } > /home/alice/sif/real.sif
+	chown alice: /home/alice/sif/real.sif
+	try real.sif
+	told 'ces-pull apptainer USER TOKEN IMAGE'
+	as alice ln -s tools:1.sif sif/link.sif
+	try link.sif
+	told 'is a link'
+	install -o bob -m 644 /home/alice/sif/tools:1.sif /home/alice/sif/bobs.sif
+	try bobs.sif
+	told 'belongs to another user'
+	as alice truncate -s 1G sif/huge.sif
+	try huge.sif
+	told 'pull the image again'
+	as alice mkfifo sif/fifo.sif
+	try fifo.sif
+	told 'not a file'
+	as alice mkdir sif/dir.sif
+	try dir.sif
+	told 'not a file'
+	try none.sif
+	told 'ces-pull apptainer USER TOKEN IMAGE'
+	sed "s|^image=.*|image=$image/develop:1|" /home/alice/sif/tools:1.sif > /home/alice/sif/never.sif
+	chown alice: /home/alice/sif/never.sif
+	try never.sif
+	[ "$status" -eq 125 ]
+	sed "s|^image=.*|image=\$(touch x);--privileged|" /home/alice/sif/tools:1.sif > /home/alice/sif/odd.sif
+	chown alice: /home/alice/sif/odd.sif
+	try odd.sif
+	told 'odd.sif'
+	# what a pull would write over is kept
+	echo mine > /home/alice/sif/tools:1.sif
+	run --separate-stderr as alice sh -c "cd sif && ces-pull apptainer '' '' $open/tools:1"
+	told 'move it away'
+	[ "$(cat /home/alice/sif/tools:1.sif)" = mine ]
+	rm -r /home/alice/sif
+}
+
+@test "ces-run docker says to leave the word out" {
+	run --separate-stderr as alice ces-run docker $open/tools:1 true
+	told "leave out 'docker': type ces-run $open/tools:1"
+}
+
+# the project manager's guide, with its variables
+guide() # WORD...
+{
+	run --separate-stderr as alice env PATH=/usr/libexec/ces/compat:/usr/bin:/bin sh -c "cd work
+		SAFE_DATA=/safe_data/nsh-2024-0001; CR_URL=$open/tools:1; $*"
+	echo "$output $stderr"
+}
+
+@test "podman run --name N --mount type=bind,source=\${SAFE_DATA},destination=/safe_data --pull=never --rm=true --rmi=false --env-file=F IMAGE ARG..." {
+	file envs.txt <<< GREETING=hello
+	guide 'podman run --name epcc-ces-hello --mount type=bind,source=${SAFE_DATA},destination=/safe_data --pull=never --rm=true \
+		--rmi=false --env-file=envs.txt ${CR_URL} sh -c "echo \$GREETING \$1; ls /safe_data" - ${USER:-alice}'
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = "hello alice" ]
+	[ "${lines[1]}" = "$(ls /safe_data/nsh-2024-0001 | head -n 1)" ]
+	guide 'podman images'
+	[[ $output == *"$open/tools"* ]]
+	guide 'podman ps; podman pull -q ${CR_URL}'
+	[ "$status" -eq 0 ]
+}
+
+@test "apptainer run --bind \${SAFE_DATA}:/safe_data --no-https=true --env-file=F X.sif ARG..." {
+	file envs.txt <<< GREETING=hello
+	guide 'ces-pull -q apptainer "" "" ${CR_URL} && apptainer run --bind ${SAFE_DATA}:/safe_data --no-https=true --env-file=envs.txt \
+		tools:1.sif sh -c "echo \$GREETING; id -u; ls /safe_data"'
+	[ "$status" -eq 0 ]
+	[ "${lines[0]} ${lines[1]}" = "hello 4401" ]
+	guide 'apptainer run docker://${CR_URL} echo by reference'
+	[ "$output" = "by reference" ]
+	guide apptainer pull docker://x/y:1
+	told 'ces-pull apptainer USER TOKEN IMAGE'
+	guide apptainer exec tools:1.sif id
+	told 'ces-client run --entrypoint PROGRAM'
+	guide apptainer
+	told 'type apptainer run'
+}
+
+# what Jupyter, R, getpass.getuser() and pip install --user look for
+@test "ces-run apptainer: whoami, HOME, ~ and the working directory are the caller's in an image made for root" {
+	run --separate-stderr as alice ces-run apptainer $open/tools:1 sh -c 'whoami; echo $HOME $USER; cd && mkdir -p .local/share && touch .cache && echo written
+		tail -n 1 /etc/passwd /etc/group; id -un; id -gn; head -n 1 /etc/passwd'
+	echo "$output $stderr"
+	[ "$status" -eq 0 ]
+	[ "$output" = "alice
+/home/alice alice
+written
+==> /etc/passwd <==
+alice:x:4401:4401::/home/alice:/bin/sh
+
+==> /etc/group <==
+alice:x:4401:
+alice
+alice
+root:x:0:0:root:/root:/bin/sh" ]
+	no test -e /home/alice/.local
+	ces alice pull -q $open/entry:1
+	run --separate-stderr as alice env PATH=/usr/libexec/ces/compat:/usr/bin:/bin apptainer run --entrypoint sh $open/entry:1 -c 'pwd; touch here && stat -c %U . here'
+	echo "$output $stderr"
+	[ "$output" = $'/srv\nalice\nalice' ]
+	# root inside stays at home where the image says
+	run --separate-stderr as alice ces-run $open/tools:1 sh -c 'echo $HOME; whoami'
+	[ "$output" = $'/root\nroot' ]
+	run --separate-stderr as alice ces-client explain run $open/tools:1
+	[[ $output != *"at home"* ]]
+}
+
+@test "ces-run apptainer: what is bound to the home, or below it, is there" {
+	lab_policy '.defaults.network.publish = ["8787"] | .defaults.binds = ["~"]'
+	as alice mkdir -p work/rstudio-tmp
+	as alice touch work/rstudio-tmp/old
+	file opts <<< '-v $HOME/work/rstudio-tmp:$HOME/tmp'
+	run --separate-stderr as alice ces-run apptainer --opt-file work/opts $open/tools:1 sh -c 'ls ~/tmp; touch ~/tmp/new ~/beside; ls ~'
+	echo "$output $stderr"
+	[ "$output" = $'old\nbeside\ntmp' ]
+	[ -e /home/alice/work/rstudio-tmp/new ]
+	file opts <<< '-v $HOME/work:$HOME'
+	run --separate-stderr as alice ces-run apptainer --opt-file work/opts $open/tools:1 sh -c 'ls ~/rstudio-tmp'
+	lab_policy '.defaults.network.publish = ["8787"]'
+	echo "$output $stderr"
+	[ "$output" = $'new\nold' ]
+}
+
+@test "ces-run apptainer: an image whose passwd is a link, or that has none, runs, and nothing is written through the link" {
+	ces alice pull -q $open/odd-users:1
+	run --separate-stderr as alice ces-run apptainer $open/odd-users:1 sh -c 'id -u; cat /srv/theirs; touch ~/x && echo written'
+	echo "$output $stderr"
+	[ "$status" -eq 0 ]
+	[ "$output" = $'4401\nkept\nwritten' ]
+	ces alice pull -q $open/bare:1
+	run --separate-stderr as alice ces-run apptainer $open/bare:1 sh -c 'id -u; ls /etc/passwd'
+	echo "$output $stderr"
+	[ "${lines[0]}" = 4401 ]
+}
+
+@test "CES_SAFE_OUTPUTS and CES_SCRATCH: ~/safe_outputs/APP/SESSION and ~/scratch/APP/SESSION are used, and stay" {
+	lab_policy '.defaults.network.publish = ["8787"] | .defaults.binds = ["~"]'
+	as alice mkdir -p safe_outputs/jupyter_app/1 scratch/jupyter_app/1
+	as alice touch scratch/jupyter_app/1/before
+	places='CES_SAFE_OUTPUTS=$HOME/safe_outputs/jupyter_app/1 CES_SCRATCH=./scratch/jupyter_app/1'
+	run --separate-stderr as alice sh -c "env $places ces-run $open/tools:1 sh -c 'echo r > /safe_outputs/result; ls /scratch; touch /scratch/after \$TMPDIR/tmp; echo \$TMPDIR'"
+	echo "$output $stderr"
+	[ "$status" -eq 0 ]
+	[ "$output" = $'before\n/scratch' ]
+	[[ $stderr == *"outputs in /home/alice/safe_outputs/jupyter_app/1"* ]]
+	[ "$(cat /home/alice/safe_outputs/jupyter_app/1/result)" = r ]
+	[ "$(stat -c %U /home/alice/safe_outputs/jupyter_app/1/result)" = alice ]
+	[ "$(ls /home/alice/scratch/jupyter_app/1)" = $'after\nbefore\ntmp' ]
+	no compgen -G '/home/alice/outputs_*'
+	no compgen -G '/home/alice/scratch_*'
+	# a program that fails, a helper that dies: nothing of the caller's is removed
+	run as alice sh -c "env $places ces-run $open/tools:1 false"
+	[ "$status" -eq 1 ]
+	as alice sh -c "env $places ces-run -q $open/tools:1 sh -c 'echo up; exec sleep 600'" > $lab/up 2> /dev/null 3>&- &
+	eventually test -s $lab/up
+	pkill -KILL -x ces-helper
+	wait $! || true
+	ces-client clean
+	[ "$(ls /home/alice/scratch/jupyter_app/1)" = $'after\nbefore\ntmp' ]
+	[ -e /home/alice/safe_outputs/jupyter_app/1/result ]
+	# what is typed wins
+	as alice mkdir -p typed
+	file opts <<< '-v ~/typed:/safe_outputs'
+	run as alice sh -c "env $places ces-run --opt-file work/opts $open/tools:1 touch /safe_outputs/here"
+	[ -e /home/alice/typed/here ]
+	run --separate-stderr as alice sh -c "CES_SCRATCH=/home/alice/none ces-run $open/tools:1 true"
+	told 'does not exist or is not open to you'
+	lab_policy '.defaults.network.publish = ["8787"]'
+	run --separate-stderr as alice sh -c "env $places ces-run $open/tools:1 true"
+	told 'may be bound'
+	run --separate-stderr as alice sh -c "CES_SCRATCH=/home/bob ces-run $open/tools:1 true"
+	told 'may be bound'
+	rm -r /home/alice/safe_outputs /home/alice/scratch /home/alice/typed
+}
+
+@test "another directory than the project's own in the place of /safe_data is refused" {
+	as alice mkdir -p work/mine
+	for at in /safe_data /safe_data/ //safe_data/.; do
+		guide "podman run --mount type=bind,source=/home/alice/work/mine,destination=$at \${CR_URL} true"
+		told '^ces: .*(/safe_data is /safe_data/nsh-2024-0001, the project.s data: bind /home/alice/work/mine somewhere else|not a path)'
+	done
+	guide 'podman run --mount type=bind,source=/safe_data,destination=/safe_data ${CR_URL} true'
+	told 'somewhere else'
+	guide 'podman run -v ${SAFE_DATA}/../nsh-2024-0002:/safe_data ${CR_URL} true'
+	told 'ces: '
+}
+
+@test "HOME, USER and ~ in an opt-file, an arg-file and an env-file are the caller's" {
+	lab_policy '.defaults.network.publish = ["8787"] | .defaults.binds = ["~"]'
+	as alice mkdir -p .dcmaudit
+	file opts <<< '-v ${HOME}/.dcmaudit:/root/.dcmaudit -v ~/.dcmaudit:/also:ro -e WHO=${USER} -e "LITERAL=\$USER"'
+	file args <<< 'sh -c "echo $WHO $LITERAL $FROM $THERE $1; touch /root/.dcmaudit/seen; ls /also" - ${USER}'
+	sed -i "s/\"echo/'echo/; s/also\"/also'/" /home/alice/work/args
+	file envs <<< $'FROM=${USER}\nTHERE='"'\${HOME}'"
+	run --separate-stderr as alice ces-run --opt-file work/opts --env-file work/envs --arg-file work/args $open/tools:1
+	lab_policy '.defaults.network.publish = ["8787"]'
+	echo "$output $stderr"
+	[ "$status" -eq 0 ]
+	[ "$output" = $'alice $USER alice ${HOME} alice\nseen' ]
+	rm -r /home/alice/.dcmaudit
+}

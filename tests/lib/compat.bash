@@ -1,0 +1,18 @@
+# shellcheck shell=bash disable=SC2154 # (bats and the lab set these)
+# What the suites of today's commands share, beside e2e.bash.
+
+file() # NAME; its text on stdin
+{
+	cat > "/home/alice/work/$1"
+	chown alice: "/home/alice/work/$1"
+}
+
+told() # PATTERN: refused by the client, 125, one line that begins with "ces: "
+{
+	echo "status $status, stdout: $output, stderr: $stderr"
+	[ "$status" -eq 125 ]
+	[ -z "$output" ]
+	[[ $stderr == "ces: "* ]]
+	[[ $stderr =~ $1 ]]
+	nothing_left_behind
+}

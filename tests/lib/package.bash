@@ -1,0 +1,27 @@
+# shellcheck shell=bash disable=SC2154 # (the lab sets journal and open)
+# What the suites of the packages share, beside e2e.bash.
+
+# Alice's image runs, with what is installed.
+works()
+{
+	pull alice $open/tools:1 -q
+	[ "$(ces alice run -q $open/tools:1 sh -c 'id -u; cat /sys/class/net/*/address')" = $'0\n00:00:00:00:00:00' ]
+}
+
+# A run that lives until the file `go` is in its project's data; then it writes to its outputs.
+long_run()
+{
+	rm -f /safe_data/nsh-2024-0001/go
+	number=$(ces alice run -d $open/tools:1 sh -c \
+		'echo up > /safe_outputs/up; until [ -e /safe_data/go ]; do sleep 0.1; done; echo whole > /safe_outputs/end')
+	eventually test -e "/home/alice/outputs_$number/up"
+}
+
+long_run_ends_well()
+{
+	touch /safe_data/nsh-2024-0001/go
+	eventually test -e "/home/alice/outputs_$number/end"
+	eventually bash -c "jq -e 'select(.event == \"end\" and .run == \"$number\" and .status == 0)' $journal"
+	eventually test ! -e "/run/ces/$number"
+	[ ! -e "/home/alice/scratch_$number" ]
+}
