@@ -115,7 +115,6 @@ int ces_k8s_print(struct ces_options *options)
 		result = make(options, &job, &err);
 	if (result < 0)
 		say(&err, local.policy);
-	ces_decision_free(&job.decision);
 	ces_local_free(&local);
 	return result == 0 ? 0 : CES_EXIT_REFUSED;
 }

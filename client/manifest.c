@@ -418,7 +418,7 @@ static int put_volumes(const struct ces_job *job, struct ces_error *err)
 	put_memory_volume(job, job->decision.limits.shm);
 	for (size_t i = 0; i < job->decision.n_tmpfs; i++) {
 		fprintf(job->out, "        - name: memory-%zu\n", i);
-		put_memory_volume(job, job->decision.tmpfs_sizes[i]);
+		put_memory_volume(job, job->decision.tmpfs[i].size);
 	}
 	return 0;
 }

@@ -137,6 +137,18 @@ static const struct ces_policy_registry *find_registry(const struct ces_policy *
 	return NULL;
 }
 
+int ces_decision_names(const struct ces_strings *names, const char *key,
+		       struct ces_decision_names *ret, struct ces_error *err)
+{
+	if (names->n > CES_COUNT(ret->v))
+		return ces_error_set(err, CES_E_POLICY, "%s has more than %zu names", key,
+				     CES_COUNT(ret->v));
+	for (size_t i = 0; i < names->n; i++)
+		snprintf(ret->v[i], sizeof(ret->v[i]), "%s", names->v[i]);
+	ret->n = names->n;
+	return 0;
+}
+
 static int set_registry(const struct ces_policy *policy, struct ces_decision *ret,
 			struct ces_error *err)
 {
@@ -154,8 +166,7 @@ static int set_registry(const struct ces_policy *policy, struct ces_decision *re
 	snprintf(ret->ca_file, sizeof(ret->ca_file), "%s",
 		 registry->ca_file != NULL ? registry->ca_file : "");
 	ret->credentials = registry->credentials;
-	ret->token_hosts = &registry->token_hosts;
-	return 0;
+	return ces_decision_names(&registry->token_hosts, "token_hosts", &ret->token_hosts, err);
 }
 
 static void name_image_rule(const struct ces_rights *rights, size_t index, const char *key,
@@ -281,6 +292,8 @@ static int decide(const struct ces_policy *policy, const struct ces_caller *call
 	ret->verb = request->verb;
 	ret->uid = caller->uid;
 	snprintf(ret->project, sizeof(ret->project), "%s", chosen->project);
+	if (chosen->written != NULL && chosen->written->title != NULL)
+		snprintf(ret->title, sizeof(ret->title), "%s", chosen->written->title);
 	ces_rights_groups(policy, caller, chosen, ret);
 	ret->retain = chosen->settings->retain;
 	ret->retain_seconds = chosen->settings->retain_seconds;
@@ -302,23 +315,8 @@ int ces_decide(const struct ces_policy *policy, const struct ces_caller *caller,
 				     "only a pull or a run is decided by the policy");
 	ces_path_copy(caller->home != NULL ? caller->home : "", home, sizeof(home));
 	tidy.home = home;
-	if (decide(policy, &tidy, request, facts, now, &decision, err) != 0) {
-		ces_decision_free(&decision);
+	if (decide(policy, &tidy, request, facts, now, &decision, err) != 0)
 		return -1;
-	}
 	*ret = decision;
 	return 0;
-}
-
-void ces_decision_free(struct ces_decision *decision)
-{
-	if (decision == NULL)
-		return;
-	free(decision->binds);
-	free(decision->tmpfs);
-	free(decision->tmpfs_sizes);
-	decision->binds = NULL;
-	decision->tmpfs = NULL;
-	decision->tmpfs_sizes = NULL;
-	decision->n_binds = decision->n_tmpfs = 0;
 }

@@ -31,11 +31,15 @@ struct ces_facts {
 };
 
 #define CES_DECISION_GROUPS 8
+#define CES_DESTINATION     256
+#define CES_DECISION_NAMES  64
+#define CES_BINDS_MAX       32 /* as many as a request can have */
+#define CES_TMPFS_MAX       33 /* and one for a home */
 #define CES_PORTS_MAX       32
 
 struct ces_decision_mount {
-	char source[1024];     /* absolute host path, templates filled in except {run} */
-	char destination[256]; /* in the container */
+	char source[1024]; /* absolute host path, templates filled in except {run} */
+	char destination[CES_DESTINATION]; /* in the container */
 	bool read_only;
 	bool create;  /* make the last component if it is missing (outputs, scratch) */
 	bool per_run; /* the source holds {run}: CES made it, scratch is deleted at the end */
@@ -45,8 +49,28 @@ struct ces_decision_port {
 	uint16_t host, container;
 };
 
-/* What is allowed, all of it: the helper does exactly this and takes nothing else from request or
- * policy. */
+struct ces_decision_tmpfs {
+	char destination[CES_DESTINATION];
+	uint64_t size; /* bytes */
+};
+
+/* A list of the policy's: hosts, kinds or names of devices. */
+struct ces_decision_names {
+	size_t n;
+	char v[CES_DECISION_NAMES][264];
+};
+
+/* The same as a list of pointers into it; v takes the pointers. */
+static inline struct ces_strings ces_decision_list(const struct ces_decision_names *names,
+						   char *v[CES_DECISION_NAMES])
+{
+	for (size_t i = 0; i < names->n; i++)
+		v[i] = (char *)(uintptr_t)names->v[i];
+	return (struct ces_strings){v, names->n};
+}
+
+/* What is allowed, all of it: CES does exactly this and takes nothing else from request or policy.
+ * Flat: it points to nothing, so that it goes from one program to the next as it is. */
 struct ces_decision {
 	uint64_t verb;
 	uid_t uid;
@@ -54,6 +78,7 @@ struct ces_decision {
 
 	/* project */
 	char project[CES_NAME_MAX + 1];
+	char title[257];    /* "" when it has none */
 	char approval[128]; /* "" when the rule has none */
 	gid_t
 	    project_gids[CES_DECISION_GROUPS]; /* the groups through which the caller is a member */
@@ -70,43 +95,39 @@ struct ces_decision {
 	char endpoint[512]; /* "https://host:port[/prefix]" */
 	char ca_file[512];  /* "" = the system's */
 	enum ces_credentials credentials;
-	const struct ces_strings *token_hosts; /* in the policy */
+	struct ces_decision_names token_hosts;
 
 	/* run */
 	struct ces_decision_mount data, outputs, scratch;
-	struct ces_decision_mount
-	    *binds; /* n_binds, from the request, each below an allowed source */
+	struct ces_decision_mount binds[CES_BINDS_MAX]; /* each below an allowed source */
 	size_t n_binds;
-	struct ces_decision_mount *tmpfs; /* n_tmpfs; source unused */
-	uint64_t *tmpfs_sizes;
+	struct ces_decision_tmpfs tmpfs[CES_TMPFS_MAX];
 	size_t n_tmpfs;
-	struct ces_policy_limits limits; /* what this run gets */
-	struct ces_policy_limits most;   /* what it could have asked for */
+	struct ces_policy_limits limits;   /* what this run gets */
+	struct ces_policy_limits most;     /* what it could have asked for */
+	struct ces_policy_limits together; /* of all runs of the user; 0: no such limit */
 	struct ces_decision_port ports[CES_PORTS_MAX];
 	size_t n_ports;
 	uint64_t gpus;
 	char proxy[CES_PROXY_TEXT]; /* the one way out: "http://host:port"; "" = none */
 	char gpu_id[128];           /* a device asked for by name; "" = any */
-	const struct ces_strings *gpu_kinds, *gpu_devices; /* in the policy, see there */
+	struct ces_decision_names gpu_kinds, gpu_devices; /* no device: any */
 	enum ces_identity identity;
 	char home[256]; /* HOME of a caller who keeps the uid; "" = the image's */
-	bool gpus_all;            /* as many GPUs as are free, at least one */
+	bool gpus_all;  /* as many GPUs as are free, at least one */
 	bool gpu_exclusive;
 	bool read_only;
 };
 
-/* Decides about pull, run (and with CES_FLAG_EXPLAIN the same). Returns 0 and fills *ret (release
- * with ces_decision_free), or -1 with err: CES_E_DENIED with the rule that denies, CES_E_USAGE for
- * a request that makes no sense (with what to type), CES_E_NOTFOUND when the caller has no project
- * at all. A pull needs a project too: it is any of the caller's projects whose rules allow the
- * image, or the one that
+/* Decides about pull, run (and with CES_FLAG_EXPLAIN the same). Returns 0 and fills *ret, or -1
+ * with err: CES_E_DENIED with the rule that denies, CES_E_USAGE for a request that makes no sense
+ * (with what to type), CES_E_NOTFOUND when the caller has no project at all. A pull needs a project
+ * too: it is any of the caller's projects whose rules allow the image, or the one that
  * --project names.
  * Determinism: the same five inputs give the same answer, byte for byte. */
 int ces_decide(const struct ces_policy *policy, const struct ces_caller *caller,
 	       const struct ces_request *request, const struct ces_facts *facts, time_t now,
 	       struct ces_decision *ret, struct ces_error *err);
-
-void ces_decision_free(struct ces_decision *decision);
 
 /* The names p of projects that group membership would infer (before <base>/p is looked at): for the
  * helper to gather facts. Up to max names of CES_NAME_MAX + 1 bytes; returns how many. */
@@ -115,8 +136,7 @@ size_t ces_decide_candidates(const struct ces_policy *policy, const struct ces_c
 
 /* Explains an allowed decision in plain English, line by line (mounts, limits, devices, ports,
  * rule, approval). `emit` is called once a line. */
-void ces_decision_explain(const struct ces_policy *policy, const struct ces_caller *caller,
-			  const struct ces_decision *decision, void (*emit)(void *, const char *),
-			  void *context);
+void ces_decision_explain(const struct ces_caller *caller, const struct ces_decision *decision,
+			  void (*emit)(void *, const char *), void *context);
 
 #endif

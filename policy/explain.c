@@ -108,8 +108,8 @@ static void say_network(const struct out *out, const struct ces_decision *d)
 		    d->ports[i].host, d->ports[i].container);
 }
 
-static void say_run(const struct out *out, const struct ces_policy *policy,
-		    const struct ces_caller *caller, const struct ces_decision *d)
+static void say_run(const struct out *out, const struct ces_caller *caller,
+		    const struct ces_decision *d)
 {
 	char size[32];
 
@@ -120,13 +120,13 @@ static void say_run(const struct out *out, const struct ces_policy *policy,
 	for (size_t i = 0; i < d->n_binds; i++)
 		say_mount(out, &d->binds[i], "");
 	for (size_t i = 0; i < d->n_tmpfs; i++) {
-		ces_num_format_size(d->tmpfs_sizes[i], size, sizeof(size));
+		ces_num_format_size(d->tmpfs[i].size, size, sizeof(size));
 		say(out, "  %s is empty memory of at most %s", d->tmpfs[i].destination, size);
 	}
 	say(out, "  the image's own files are %s",
 	    d->read_only ? "read-only" : "writable, changes are lost at the end");
 	say_limits(out, &d->limits);
-	say_user_limits(out, &policy->user_limits);
+	say_user_limits(out, &d->together);
 	say_network(out, d);
 	if (d->gpus == 0)
 		say(out, "GPUs: none");
@@ -142,29 +142,20 @@ static void say_run(const struct out *out, const struct ces_policy *policy,
 		    caller->user, (unsigned)caller->uid, caller->user);
 }
 
-static const char *title_of(const struct ces_policy *policy, const char *project)
-{
-	for (size_t i = 0; i < policy->n_projects; i++)
-		if (strcmp(policy->projects[i].name, project) == 0)
-			return policy->projects[i].title;
-	return NULL;
-}
-
-void ces_decision_explain(const struct ces_policy *policy, const struct ces_caller *caller,
-			  const struct ces_decision *decision, void (*emit)(void *, const char *),
-			  void *context)
+void ces_decision_explain(const struct ces_caller *caller, const struct ces_decision *decision,
+			  void (*emit)(void *, const char *), void *context)
 {
 	const struct out out = {emit, context};
-	const char *title = title_of(policy, decision->project);
+	const char *title = decision->title;
 
 	say(&out, "allowed: %s by %s (%u)", decision->verb == CES_VERB_PULL ? "pull" : "run",
 	    caller->user, (unsigned)caller->uid);
-	say(&out, "project %s%s%s%s", decision->project, title != NULL ? " (" : "",
-	    title != NULL ? title : "", title != NULL ? ")" : "");
+	say(&out, "project %s%s%s%s", decision->project, title[0] != '\0' ? " (" : "", title,
+	    title[0] != '\0' ? ")" : "");
 	for (size_t i = 0; i < decision->n_project_gids; i++)
 		say(&out, "  through group %s (%u)", decision->project_group_names[i],
 		    (unsigned)decision->project_gids[i]);
 	say_image(&out, decision);
 	if (decision->verb == CES_VERB_RUN)
-		say_run(&out, policy, caller, decision);
+		say_run(&out, caller, decision);
 }

@@ -225,18 +225,18 @@ static bool destination_taken(const struct ces_decision *decision, const char *d
 	return false;
 }
 
-static int set_destination(const struct run *run, const char *text, struct ces_decision_mount *ret)
+static int set_destination(const struct run *run, const char *text, char ret[CES_DESTINATION])
 {
-	if (strlen(text) >= sizeof(ret->destination) || !ces_container_path_valid(text))
+	if (strlen(text) >= CES_DESTINATION || !ces_container_path_valid(text))
 		return USAGE(run, "%s: not a path that something can be mounted at", text);
-	ces_path_copy(text, ret->destination, sizeof(ret->destination));
-	if (strcmp(ret->destination, "/") == 0)
+	ces_path_copy(text, ret, CES_DESTINATION);
+	if (strcmp(ret, "/") == 0)
 		return USAGE(run, "/: nothing can be mounted over the whole image");
 	for (size_t i = 0; i < CES_COUNT(reserved); i++)
-		if (reserved[i].below ? ces_path_within(ret->destination, reserved[i].path)
-				      : strcmp(ret->destination, reserved[i].path) == 0)
+		if (reserved[i].below ? ces_path_within(ret, reserved[i].path)
+				      : strcmp(ret, reserved[i].path) == 0)
 			return USAGE(run, "%s: %s is CES's own", text, reserved[i].path);
-	if (destination_taken(run->ret, ret->destination))
+	if (destination_taken(run->ret, ret))
 		return USAGE(run, "%s: named twice as a place to mount", text);
 	return 0;
 }
@@ -306,9 +306,8 @@ static int set_binds(const struct run *run)
 
 	if (request->bind_destinations.n != n || request->bind_read_only.n != n)
 		return USAGE(run, "binds: sources and destinations do not pair up");
-	run->ret->binds = calloc(n + 1, sizeof(*run->ret->binds));
-	if (run->ret->binds == NULL)
-		return ces_error_set(run->err, CES_E_HOST, "out of memory");
+	if (n > CES_BINDS_MAX)
+		return USAGE(run, "more than %d binds", CES_BINDS_MAX);
 	for (size_t i = 0; i < n; i++) {
 		struct ces_decision_mount *bind = &run->ret->binds[run->ret->n_binds];
 		const char *source = request->bind_sources.v[i];
@@ -325,7 +324,7 @@ static int set_binds(const struct run *run)
 			return -1;
 		if (place > 0)
 			continue;
-		if (set_destination(run, request->bind_destinations.v[i], bind) != 0 ||
+		if (set_destination(run, request->bind_destinations.v[i], bind->destination) != 0 ||
 		    check_source(run, bind) != 0)
 			return -1;
 		run->ret->n_binds++;
@@ -342,21 +341,20 @@ static int set_tmpfs(const struct run *run)
 
 	if (request->tmpfs_sizes.n != n)
 		return USAGE(run, "tmpfs: destinations and sizes do not pair up");
-	/* (one more for a home) */
-	run->ret->tmpfs = calloc(n + 1, sizeof(*run->ret->tmpfs));
-	run->ret->tmpfs_sizes = calloc(n + 1, sizeof(*run->ret->tmpfs_sizes));
-	if (run->ret->tmpfs == NULL || run->ret->tmpfs_sizes == NULL)
-		return ces_error_set(run->err, CES_E_HOST, "out of memory");
+	if (n > CES_TMPFS_MAX - 1)
+		return USAGE(run, "more than %d tmpfs", CES_TMPFS_MAX - 1);
 	for (size_t i = 0; i < n; i++) {
+		struct ces_decision_tmpfs *tmpfs = &run->ret->tmpfs[i];
 		uint64_t size = limits->memory, asked = request->tmpfs_sizes.v[i];
 
 		if (asked == 0 && limits->writable_layer < size)
 			size = limits->writable_layer;
-		if (set_destination(run, request->tmpfs_destinations.v[i], &run->ret->tmpfs[i]) !=
+		if (set_destination(run, request->tmpfs_destinations.v[i], tmpfs->destination) !=
 			0 ||
 		    lower(run, &memory, asked, &size) != 0)
 			return -1;
-		run->ret->tmpfs_sizes[run->ret->n_tmpfs++] = size;
+		tmpfs->size = size;
+		run->ret->n_tmpfs++;
 	}
 	return 0;
 }
@@ -367,7 +365,7 @@ static int set_tmpfs(const struct run *run)
 static void set_home(const struct run *run)
 {
 	struct ces_decision *ret = run->ret;
-	struct ces_decision_mount *mount = &ret->tmpfs[ret->n_tmpfs];
+	struct ces_decision_tmpfs *tmpfs = &ret->tmpfs[ret->n_tmpfs];
 	struct run quiet = *run;
 	struct ces_error ignored;
 	char home[CES_PATH_TEXT];
@@ -382,11 +380,12 @@ static void set_home(const struct run *run)
 	if (strcmp(home, "/root") == 0 || strlen(home) >= sizeof(ret->home))
 		return;
 	if (!destination_taken(ret, home)) {
-		if (set_destination(&quiet, home, mount) != 0)
+		if (set_destination(&quiet, home, tmpfs->destination) != 0)
 			return;
-		ret->tmpfs_sizes[ret->n_tmpfs++] = ret->limits.memory < ret->limits.writable_layer
-						       ? ret->limits.memory
-						       : ret->limits.writable_layer;
+		tmpfs->size = ret->limits.memory < ret->limits.writable_layer
+				  ? ret->limits.memory
+				  : ret->limits.writable_layer;
+		ret->n_tmpfs++;
 	}
 	memcpy(ret->home, home, strlen(home) + 1);
 }
@@ -407,8 +406,11 @@ static int set_gpus(const struct run *run)
 	const char *gpu = run->request->gpu;
 	uint64_t allowed = settings->gpus_max, asked = 1;
 
-	ret->gpu_kinds = &settings->gpu_kinds;
-	ret->gpu_devices = &settings->gpu_devices;
+	if (ces_decision_names(&settings->gpu_kinds, "gpus.kinds", &ret->gpu_kinds, run->err) !=
+		0 ||
+	    ces_decision_names(&settings->gpu_devices, "gpus.devices", &ret->gpu_devices,
+			       run->err) != 0)
+		return -1;
 	ret->gpu_exclusive = settings->gpu_exclusive;
 	if (gpu == NULL)
 		return 0;
@@ -467,6 +469,7 @@ int ces_decide_run(const struct ces_policy *policy, const struct ces_caller *cal
 	struct run run = {caller, request, rights, ret, err, 0};
 
 	set_proxy(&run);
+	ret->together = policy->user_limits;
 	set_most(&run, &policy->user_limits);
 	if (check_words(&run) != 0 || set_mounts(&run, facts) != 0 || set_limits(&run) != 0 ||
 	    set_ports(&run) != 0 || set_binds(&run) != 0 || set_tmpfs(&run) != 0 ||

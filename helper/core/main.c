@@ -47,7 +47,7 @@ static int explain(const struct ces_session *session, const struct ces_decision 
 {
 	struct ces_event_done done = {0};
 
-	ces_decision_explain(session->policy, &session->caller, decision, ces_report_text, NULL);
+	ces_decision_explain(&session->caller, decision, ces_report_text, NULL);
 	ces_report_send(&ces_event_done_schema, &done, true);
 	return 0;
 }
@@ -93,7 +93,6 @@ static int decide(struct ces_session *session, struct ces_error *err)
 	if (result < 0)
 		return -1;
 	result = pull_or_run(session, &decision, err);
-	ces_decision_free(&decision);
 	return result;
 }
 

@@ -298,7 +298,7 @@ static void add_tmpfs_mounts(json mounts, const struct ces_decision *decision, b
 {
 	for (size_t i = 0; i < decision->n_tmpfs; i++)
 		if ((strcmp(decision->tmpfs[i].destination, decision->home) == 0) == home)
-			add_tmpfs(mounts, decision->tmpfs[i].destination, decision->tmpfs_sizes[i]);
+			add_tmpfs(mounts, decision->tmpfs[i].destination, decision->tmpfs[i].size);
 }
 
 static json all_mounts(const struct ces_plan *plan)

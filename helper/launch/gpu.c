@@ -92,7 +92,7 @@ static int read_directory(struct ces_gpus *gpus, const struct ces_strings *kinds
 	return result;
 }
 
-static bool listed(const struct ces_strings *list, const char *text)
+static bool listed(const struct ces_decision_names *list, const char *text)
 {
 	for (size_t i = 0; i < list->n; i++)
 		if (strcmp(list->v[i], text) == 0)
@@ -182,8 +182,8 @@ static int find_all(struct ces_gpus *gpus, const struct ces_decision *decision,
 			const struct ces_cdi_device *device = &gpus->specs[i]->devices[j];
 
 			if (strcmp(device->name, "all") == 0 ||
-			    (decision->gpu_devices->n > 0 &&
-			     !listed(decision->gpu_devices, device->name)) ||
+			    (decision->gpu_devices.n > 0 &&
+			     !listed(&decision->gpu_devices, device->name)) ||
 			    (decision->gpu_id[0] != '\0' &&
 			     strcmp(decision->gpu_id, device->name) != 0))
 				continue;
@@ -195,16 +195,18 @@ static int find_all(struct ces_gpus *gpus, const struct ces_decision *decision,
 int ces_gpus_find(const struct ces_policy *policy, const struct ces_decision *decision,
 		  struct ces_gpus *ret, struct ces_error *err)
 {
+	char *v[CES_DECISION_NAMES];
+	const struct ces_strings kinds = ces_decision_list(&decision->gpu_kinds, v);
+
 	for (size_t i = 0; i < policy->cdi_dirs.n; i++)
-		if (read_directory(ret, decision->gpu_kinds, policy->cdi_dirs.v[i], err) < 0)
+		if (read_directory(ret, &kinds, policy->cdi_dirs.v[i], err) < 0)
 			return -1;
 	if (ret->n_specs == 0)
 		return ces_error_set(err, CES_E_HOST,
 				     "this machine has no GPU that CES knows: no specification of "
 				     "the kind %s%s in %s%s",
-				     decision->gpu_kinds->n > 0 ? decision->gpu_kinds->v[0] : "-",
-				     decision->gpu_kinds->n > 1 ? " (or another that is allowed)"
-								: "",
+				     kinds.n > 0 ? kinds.v[0] : "-",
+				     kinds.n > 1 ? " (or another that is allowed)" : "",
 				     policy->cdi_dirs.n > 0 ? policy->cdi_dirs.v[0] : "-",
 				     policy->cdi_dirs.n > 1 ? " or the others of cdi_dirs" : "");
 	return find_all(ret, decision, err);

@@ -68,11 +68,12 @@ static int send_open(const struct ces_session *session, const struct ces_decisio
 		     int socket_fd, struct ces_error *err)
 {
 	char endpoint[sizeof(decision->endpoint)], repository[sizeof(decision->image.repository)];
+	char *hosts[CES_DECISION_NAMES];
 	/* a registry that takes no login gets none, whatever the caller gave */
 	bool login = decision->credentials != CES_CREDENTIALS_NONE;
 	struct ces_fetch_open order = {.scheme_host_port = endpoint,
 				       .repository = repository,
-				       .hosts = *decision->token_hosts,
+				       .hosts = ces_decision_list(&decision->token_hosts, hosts),
 				       .username = login ? session->request.username : NULL,
 				       .token = login ? session->request.token : NULL};
 	CES_CLEANUP_FD int ca = -1;

@@ -232,8 +232,6 @@ static int decide_case(struct test *test, size_t i, struct asked *asked, struct 
 		test->passed++;
 	else
 		test->failed++;
-	if (answer->allowed)
-		ces_decision_free(&answer->decision);
 	return 0;
 }
 

@@ -13,7 +13,6 @@ START_TEST(a_member_by_group_runs_an_allowed_image)
 	ck_assert_uint_eq(decision.project_gids[0], 5001);
 	ck_assert_str_eq(decision.project_group_names[0], "g-alpha");
 	ck_assert_str_eq(decision.locked_digest, "");
-	ces_decision_free(&decision);
 }
 END_TEST
 
@@ -22,7 +21,6 @@ START_TEST(the_group_of_root_is_never_handed_on)
 	gid_list[1] = 0;
 	allowed("projects.alpha.images[0]");
 	ck_assert_uint_eq(decision.n_project_gids, 0);
-	ces_decision_free(&decision);
 }
 END_TEST
 
@@ -32,7 +30,6 @@ START_TEST(a_member_by_user_name_needs_no_group)
 	caller.user = (char *)"ursula";
 	allowed("projects.alpha.images[0]");
 	ck_assert_uint_eq(decision.n_project_gids, 0);
-	ces_decision_free(&decision);
 }
 END_TEST
 
@@ -59,7 +56,6 @@ START_TEST(a_run_by_a_member_of_two_projects_must_name_one)
 	refused(CES_E_USAGE, "", "name one with --project: alpha, beta");
 	request.project = (char *)"alpha";
 	allowed("projects.alpha.images[0]");
-	ces_decision_free(&decision);
 }
 END_TEST
 
@@ -100,7 +96,6 @@ START_TEST(an_expired_project_denies_what_it_covers)
 	refused(CES_E_DENIED, "projects.gone.expires", "has expired");
 	in_groups("g-gone,g-alpha");
 	allowed("projects.alpha.images[0]");
-	ces_decision_free(&decision);
 	request.project = (char *)"gone";
 	refused(CES_E_DENIED, "projects.gone.expires", "has expired");
 }
@@ -110,7 +105,6 @@ START_TEST(a_project_holds_through_its_last_day)
 {
 	ck_assert_int_eq(ces_decide(policy, &caller, &request, &facts, 1798847999, &decision, &err),
 			 0); /* 2027-01-01 */
-	ces_decision_free(&decision);
 	ck_assert_int_eq(ces_decide(policy, &caller, &request, &facts, 1798848000, &decision, &err),
 			 -1);
 	ck_assert_str_eq(err.rule, "projects.alpha.images[0].expires");
@@ -147,10 +141,8 @@ START_TEST(a_locked_digest_is_handed_on)
 	request.image = (char *)"ghcr.io/locked/tool:latest";
 	allowed("projects.alpha.images[2]");
 	ck_assert_str_eq(decision.locked_digest, D1);
-	ces_decision_free(&decision);
 	request.image = (char *)"ghcr.io/locked/tool@" D1;
 	allowed("projects.alpha.images[2]");
-	ces_decision_free(&decision);
 }
 END_TEST
 
@@ -183,7 +175,6 @@ START_TEST(a_registry_that_requires_a_login_is_not_asked_without_one)
 	request.verb = CES_VERB_RUN;
 	request.image = (char *)"ghcr.io/lab/tool";
 	allowed("projects.alpha.images[0]");
-	ces_decision_free(&decision);
 }
 END_TEST
 
@@ -195,7 +186,7 @@ START_TEST(a_pull_is_told_where_to_go_and_nothing_of_a_run)
 	ck_assert_str_eq(decision.endpoint, "https://proxy.loc:5000/ghcr");
 	ck_assert_str_eq(decision.ca_file, "/etc/ces/ca.pem");
 	ck_assert_int_eq(decision.credentials, CES_CREDENTIALS_REQUIRED);
-	ck_assert_uint_eq(decision.token_hosts->n, 1);
+	ck_assert_uint_eq(decision.token_hosts.n, 1);
 	ck_assert_str_eq(decision.image.repository, "lab/tool");
 	ck_assert_str_eq(decision.data.source, "");
 	ck_assert_int_eq(decision.retain, CES_RETAIN_TIME);
@@ -246,7 +237,6 @@ START_TEST(a_home_with_a_trailing_slash_is_the_same_home)
 	caller.home = (char *)"/home/ann/";
 	allowed("projects.alpha.images[0]");
 	ck_assert_str_eq(decision.outputs.source, "/home/ann/outputs_{run}");
-	ces_decision_free(&decision);
 }
 END_TEST
 
@@ -283,7 +273,6 @@ START_TEST(a_group_and_a_directory_make_a_project)
 	ck_assert(decision.data.read_only);
 	ck_assert_uint_eq(decision.n_project_gids, 1);
 	ck_assert_uint_eq(decision.project_gids[0], 5001);
-	ces_decision_free(&decision);
 	request.image = (char *)"ghcr.io/other/tool";
 	refused(CES_E_DENIED, "infer_projects.images", "project heart");
 }
@@ -346,8 +335,6 @@ START_TEST(the_same_inputs_give_the_same_bytes)
 	first = decision;
 	memset(&decision, 0x55, sizeof(decision));
 	ck_assert_int_eq(ask(), 0);
-	ces_decision_free(&first);
-	ces_decision_free(&decision);
 	ck_assert_int_eq(memcmp(&first, &decision, sizeof(first)), 0);
 }
 END_TEST
@@ -368,7 +355,7 @@ START_TEST(an_explanation_tells_what_is_given)
 	request.gpu = (char *)"1";
 	allowed("projects.alpha.images[0]");
 	lines[0] = '\0';
-	ces_decision_explain(policy, &caller, &decision, collect, NULL);
+	ces_decision_explain(&caller, &decision, collect, NULL);
 	ck_assert_str_eq(
 	    lines,
 	    "allowed: run by ann (1000)\n"
@@ -387,7 +374,6 @@ START_TEST(an_explanation_tells_what_is_given)
 	    "  port 9000 of this machine, for you alone, leads to port 8787 of the container\n"
 	    "GPUs: 1\n"
 	    "identity: root inside is ann (1000) outside, files belong to ann\n");
-	ces_decision_free(&decision);
 }
 END_TEST
 

@@ -76,7 +76,6 @@ START_TEST(each_example_gives_the_directories_of_its_layout)
 	ck_assert_str_eq(decision.scratch.source, layouts[_i].scratch);
 	ck_assert_int_eq(decision.data.read_only, layouts[_i].read_only);
 	ck_assert_int_eq(decision.scratch.per_run, layouts[_i].scratch_per_run);
-	ces_decision_free(&decision);
 }
 END_TEST
 
