@@ -46,7 +46,8 @@ void ces_doctor_helper(struct ces_doctor *doctor, const char *helper)
 	struct statvfs fs;
 	struct stat st;
 
-	if (!check_owned(doctor, "helper", helper, &st))
+	if (!check_owned(doctor, "helper", CES_SESSION_PATH, &st) ||
+	    !check_owned(doctor, "helper", helper, &st))
 		return;
 	if ((st.st_mode & S_ISUID) == 0) {
 		ces_doctor_find(doctor, "helper", CES_GRADE_PROBLEM, "%s is not setuid", helper);

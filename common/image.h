@@ -64,7 +64,7 @@ struct ces_run_record {
 	struct ces_u64s gpus; /* the device nodes it has, see helper/launch/gpu.c */
 	struct ces_strings
 	    cgroups;         /* its places in the hierarchies, as helper/launch/parent.h has them */
-	uint64_t categories; /* SELinux's, see helper/core/selinux.h; 0: none */
+	uint64_t categories; /* SELinux's, see helper/session/selinux.h; 0: none */
 	struct ces_strings layers; /* of a pull: diff_ids that must stay in the store meanwhile */
 };
 extern const struct ces_wire_schema ces_run_record_schema;

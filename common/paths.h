@@ -14,6 +14,7 @@
 #define CES_JOURNAL_DIR       "/var/log/ces"
 #define CES_JOURNAL_PATH      CES_JOURNAL_DIR "/audit.jsonl"
 #define CES_HELPER_PATH       CES_LIBEXECDIR "/ces-helper"
+#define CES_SESSION_PATH      CES_LIBEXECDIR "/ces-session"
 #define CES_FETCH_PATH        CES_LIBEXECDIR "/ces-fetch"
 #define CES_UNPACK_PATH       CES_LIBEXECDIR "/ces-unpack"
 #define CES_RELAY_PATH        CES_LIBEXECDIR "/ces-relay"

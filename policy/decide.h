@@ -69,6 +69,10 @@ static inline struct ces_strings ces_decision_list(const struct ces_decision_nam
 	return (struct ces_strings){v, names->n};
 }
 
+/* Copies one; CES_E_POLICY when it is too long. */
+int ces_decision_names(const struct ces_strings *names, const char *key,
+		       struct ces_decision_names *ret, struct ces_error *err);
+
 /* What is allowed, all of it: CES does exactly this and takes nothing else from request or policy.
  * Flat: it points to nothing, so that it goes from one program to the next as it is. */
 struct ces_decision {

@@ -22,10 +22,6 @@ int ces_rights_collect(const struct ces_policy *policy, const struct ces_caller 
 void ces_rights_groups(const struct ces_policy *policy, const struct ces_caller *caller,
 		       const struct ces_rights *rights, struct ces_decision *ret);
 
-/* A list of the policy's, copied; CES_E_POLICY when it is too long. */
-int ces_decision_names(const struct ces_strings *names, const char *key,
-		       struct ces_decision_names *ret, struct ces_error *err);
-
 /* Fills in what only a run needs. */
 int ces_decide_run(const struct ces_policy *policy, const struct ces_caller *caller,
 		   const struct ces_request *request, const struct ces_facts *facts,

@@ -26,7 +26,7 @@
 #include "helper/audit/proof_filter.h"
 #include "helper/audit/proof_mounts.h"
 #include "helper/core/beneath.h"
-#include "helper/core/journal.h"
+#include "helper/session/journal.h"
 #include "helper/launch/devices.h"
 #include "helper/launch/profile.h"
 

@@ -3,7 +3,7 @@
 #include "helper/core/report.h"
 
 #include "common/io.h"
-#include "helper/core/cleanroom.h"
+#include "helper/core/order.h"
 
 void ces_report_send(const struct ces_wire_schema *schema, const void *event, bool matters)
 {

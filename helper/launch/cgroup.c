@@ -175,8 +175,8 @@ static int open_roots(struct ces_cgroup *cgroup, struct ces_error *err)
 	return 0;
 }
 
-int ces_cgroup_find(const struct ces_policy *policy, uid_t uid, const char *run,
-		    struct ces_cgroup *ret, struct ces_error *err)
+int ces_cgroup_find(const struct ces_host *host, uid_t uid, const char *run, struct ces_cgroup *ret,
+		    struct ces_error *err)
 {
 	int roots[CES_HIERARCHIES];
 
@@ -185,7 +185,7 @@ int ces_cgroup_find(const struct ces_policy *policy, uid_t uid, const char *run,
 		return -1;
 	roots[CES_HIERARCHY_V2] = ret->root;
 	memcpy(roots + 1, ret->v1_root, sizeof(ret->v1_root));
-	return ces_parent_find(policy, roots, &ret->place, err);
+	return ces_parent_find(host, roots, &ret->place, err);
 }
 
 void ces_cgroup_record(const struct ces_cgroup *cgroup, char *v[], struct ces_strings *ret)

@@ -35,8 +35,8 @@ struct ces_cgroup {
 
 /* Finds the place of a new run and makes nothing: its record names the place first, so that whoever
  * clears it after a crash knows where to look. */
-int ces_cgroup_find(const struct ces_policy *policy, uid_t uid, const char *run,
-		    struct ces_cgroup *ret, struct ces_error *err);
+int ces_cgroup_find(const struct ces_host *host, uid_t uid, const char *run, struct ces_cgroup *ret,
+		    struct ces_error *err);
 
 /* The places, for the run's record (ces_run_record.cgroups); v has room for CES_HIERARCHIES. */
 void ces_cgroup_record(const struct ces_cgroup *cgroup, char *v[], struct ces_strings *ret);

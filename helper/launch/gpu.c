@@ -13,7 +13,7 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "helper/core/beneath.h"
-#include "helper/core/runs.h"
+#include "helper/session/runs.h"
 
 #define DEVICE_NODES 16
 
@@ -192,14 +192,14 @@ static int find_all(struct ces_gpus *gpus, const struct ces_decision *decision,
 	return 0;
 }
 
-int ces_gpus_find(const struct ces_policy *policy, const struct ces_decision *decision,
+int ces_gpus_find(const struct ces_host *host, const struct ces_decision *decision,
 		  struct ces_gpus *ret, struct ces_error *err)
 {
 	char *v[CES_DECISION_NAMES];
 	const struct ces_strings kinds = ces_decision_list(&decision->gpu_kinds, v);
 
-	for (size_t i = 0; i < policy->cdi_dirs.n; i++)
-		if (read_directory(ret, &kinds, policy->cdi_dirs.v[i], err) < 0)
+	for (size_t i = 0; i < host->cdi_dirs.n; i++)
+		if (read_directory(ret, &kinds, host->cdi_dirs.v[i], err) < 0)
 			return -1;
 	if (ret->n_specs == 0)
 		return ces_error_set(err, CES_E_HOST,
@@ -207,8 +207,8 @@ int ces_gpus_find(const struct ces_policy *policy, const struct ces_decision *de
 				     "the kind %s%s in %s%s",
 				     kinds.n > 0 ? kinds.v[0] : "-",
 				     kinds.n > 1 ? " (or another that is allowed)" : "",
-				     policy->cdi_dirs.n > 0 ? policy->cdi_dirs.v[0] : "-",
-				     policy->cdi_dirs.n > 1 ? " or the others of cdi_dirs" : "");
+				     host->cdi_dirs.n > 0 ? host->cdi_dirs.v[0] : "-",
+				     host->cdi_dirs.n > 1 ? " or the others of cdi_dirs" : "");
 	return find_all(ret, decision, err);
 }
 

@@ -3,7 +3,7 @@
 #ifndef CES_HELPER_LAUNCH_GPU_H
 #define CES_HELPER_LAUNCH_GPU_H
 
-#include "helper/core/idmap.h"
+#include "helper/session/idmap.h"
 #include "helper/launch/devices.h"
 #include "policy/cdi.h"
 #include "policy/decide.h"
@@ -40,7 +40,7 @@ struct ces_gpus {
 /* Reads the specifications of the kinds that the decision allows, and looks at the nodes of every
  * device that it could mean. Who controls what: directories and files are root's, checked like the
  * policy; the caller chooses a number or a name. */
-int ces_gpus_find(const struct ces_policy *policy, const struct ces_decision *decision,
+int ces_gpus_find(const struct ces_host *host, const struct ces_decision *decision,
 		  struct ces_gpus *ret, struct ces_error *err);
 
 /* Chooses. Call with the runs locked, and enter the run with the marks before they are unlocked: of

@@ -13,7 +13,7 @@
 
 #include "common/cleanup.h"
 #include "helper/core/beneath.h"
-#include "helper/core/mounts.h"
+#include "helper/session/mounts.h"
 #include "helper/launch/gpu.h"
 #include "policy/template.h"
 

@@ -185,7 +185,7 @@ static void find_auto(int root, const char *text, enum ces_hierarchy which, bool
 		(void)snprintf(ret->path[which], CES_PARENT_MAX, "%s", UNIT);
 }
 
-int ces_parent_find(const struct ces_policy *policy, const int roots[CES_HIERARCHIES],
+int ces_parent_find(const struct ces_host *host, const int roots[CES_HIERARCHIES],
 		    struct ces_parent *ret, struct ces_error *err)
 {
 	CES_CLEANUP_FD int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
@@ -198,10 +198,10 @@ int ces_parent_find(const struct ces_policy *policy, const int roots[CES_HIERARC
 	for (enum ces_hierarchy i = 0; i < CES_HIERARCHIES; i++) {
 		if (roots[i] < 0)
 			continue;
-		if (policy->cgroup_parent == CES_CGROUP_AUTO)
+		if (host->cgroup_parent == CES_CGROUP_AUTO)
 			find_auto(roots[i], text, i, roots[CES_HIERARCHY_MEMORY] < 0, ret);
 		else if (snprintf(ret->path[i], CES_PARENT_MAX, "%s",
-				  policy->cgroup_path + strspn(policy->cgroup_path, "/")) >=
+				  host->cgroup_path + strspn(host->cgroup_path, "/")) >=
 			 CES_PARENT_MAX)
 			return ces_error_set(err, CES_E_POLICY, "host.cgroup_parent is too long");
 	}

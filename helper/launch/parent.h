@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "common/error.h"
-#include "policy/policy.h"
+#include "helper/core/order.h"
 
 /* Hierarchies: v2 first, then the v1 controllers that limit a run. */
 enum ces_hierarchy {
@@ -31,7 +31,7 @@ struct ces_parent {
 /* roots: fds of the hierarchies' roots, -1 where this machine has none. What it looks at: the
  * kernel's word on which cgroups this process, the caller's child, is in; nobody but root can move
  * it, or it is not taken for a job (see ces_parent_is_job). Nothing is made. */
-int ces_parent_find(const struct ces_policy *policy, const int roots[CES_HIERARCHIES],
+int ces_parent_find(const struct ces_host *host, const int roots[CES_HIERARCHIES],
 		    struct ces_parent *ret, struct ces_error *err);
 
 /* How much of path, as /proc/PID/cgroup gives it, names a Slurm job: the ends of its job, step and

@@ -7,9 +7,9 @@
 
 #include "common/image.h"
 #include "common/request.h"
-#include "helper/core/idmap.h"
-#include "helper/core/request.h"
-#include "helper/core/selinux.h"
+#include "helper/session/idmap.h"
+#include "helper/session/session.h"
+#include "helper/session/selinux.h"
 #include "helper/launch/cgroup.h"
 #include "helper/launch/gpu.h"
 

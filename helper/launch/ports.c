@@ -11,7 +11,7 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
-#include "helper/core/journal.h"
+#include "helper/session/journal.h"
 
 #define RECORD_MS 10000
 #define BACKLOG   128

@@ -20,7 +20,7 @@
 #include "common/io.h"
 #include "common/paths.h"
 #include "helper/core/beneath.h"
-#include "helper/core/mounts.h"
+#include "helper/session/mounts.h"
 #include "helper/launch/config.h"
 #include "helper/launch/devices.h"
 #include "helper/launch/overlay.h"

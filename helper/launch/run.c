@@ -13,12 +13,14 @@
 #include "common/cleanup.h"
 #include "helper/audit/proof.h"
 #include "helper/core/caller_open.h"
-#include "helper/core/cleanroom.h"
-#include "helper/core/journal.h"
-#include "helper/core/record.h"
+#include "helper/session/caller_bind.h"
+#include "helper/core/deadline.h"
+#include "helper/session/lock.h"
+#include "helper/session/journal.h"
+#include "helper/session/record.h"
 #include "helper/core/report.h"
-#include "helper/core/runs.h"
-#include "helper/core/weaken.h"
+#include "helper/session/runs.h"
+#include "helper/session/weaken.h"
 #include "helper/launch/config.h"
 #include "helper/launch/container.h"
 #include "helper/launch/proxy.h"
@@ -62,7 +64,7 @@ static int make_map(struct ces_plan *plan, struct ces_error *err)
 	const struct ces_session *session = plan->session;
 	uint32_t base;
 
-	if (ces_idmap_base(session->policy, session->store.dir, session->uid, &base, err) < 0)
+	if (ces_idmap_base(session->host, session->store.dir, session->uid, &base, err) < 0)
 		return -1;
 	plan->uid = (uint32_t)plan->image.uid;
 	plan->gid = (uint32_t)plan->image.gid;
@@ -102,7 +104,7 @@ static int check_runs(const struct ces_plan *plan, struct ces_error *err)
 			      .project = plan->decision->project,
 			      .name = plan->request->name};
 	unsigned long long most = plan->decision->limits.runs;
-	unsigned long long all = plan->session->policy->user_limits.runs;
+	unsigned long long all = plan->decision->together.runs;
 
 	if (ces_runs_each(plan->session->runs, count_run, &count) < 0)
 		return ces_error_errno(err, CES_E_HOST, "reading the register of runs");
@@ -281,7 +283,7 @@ static int reserve_once(struct ces_session *session, struct ces_plan *plan,
 	int result;
 
 	*ret_again = false;
-	if (ces_cleanroom_lock(plan->session->runs, RESERVE_SECONDS, &left) < 0)
+	if (ces_lock_take(plan->session->runs, RESERVE_SECONDS, &left) < 0)
 		return ces_error_errno(err, CES_E_HOST, "locking the runs");
 	result = check_runs(plan, err);
 	if (result == 0 && plan->decision->gpus > 0) {
@@ -292,7 +294,7 @@ static int reserve_once(struct ces_session *session, struct ces_plan *plan,
 		result = ces_selinux_choose(session->selinux, session->runs, &plan->selinux, err);
 	if (result == 0)
 		result = record_and_enter(session, plan, grant, finish, err);
-	ces_cleanroom_unlock(plan->session->runs, left);
+	ces_lock_release(plan->session->runs, left);
 	return result;
 }
 
@@ -317,8 +319,7 @@ static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct
 	struct ces_cgroup *cgroup = &finish->cgroup;
 	CES_CLEANUP_FD int root = -1;
 
-	if (ces_cgroup_make(cgroup, &plan->decision->limits, &plan->session->policy->user_limits,
-			    err) < 0 ||
+	if (ces_cgroup_make(cgroup, &plan->decision->limits, &plan->decision->together, err) < 0 ||
 	    ces_devices_confine(cgroup->v2, plan->gpus.nodes, plan->gpus.n_nodes, err) < 0 ||
 	    ((plan->request->flags & CES_FLAG_DETACH) != 0 &&
 	     ces_cgroup_leave_session(cgroup, err) < 0))
@@ -386,7 +387,7 @@ static int run(struct ces_session *session, struct ces_plan *plan, const struct 
 				    .grant = grant};
 	int result;
 
-	if (ces_cgroup_find(session->policy, session->uid, plan->run, &finish.cgroup, err) < 0 ||
+	if (ces_cgroup_find(session->host, session->uid, plan->run, &finish.cgroup, err) < 0 ||
 	    reserve(session, plan, grant, &finish, err) < 0)
 		return -1;
 	/* from here on the entry keeps the image */
@@ -395,10 +396,10 @@ static int run(struct ces_session *session, struct ces_plan *plan, const struct 
 		result = open_mounts(plan, err);
 	if (result == 0)
 		result = set_up(plan, &finish, err);
-	ces_cleanroom_deadline(START_SECONDS);
+	ces_deadline(START_SECONDS);
 	if (result == 0)
 		result = start(plan, &finish, err);
-	ces_cleanroom_deadline(0);
+	ces_deadline(0);
 	if (result == 0) {
 		report_started(plan);
 		ces_supervise(plan, &finish.cgroup, &finish.container, finish.stop, &finish.ports,
@@ -441,7 +442,7 @@ static int prepare(struct ces_plan *plan, struct ces_grant *grant, struct ces_er
 	if (check_runtime(plan, err) < 0 || ces_config_filter(&plan->filter, err) < 0 ||
 	    load_image(plan, grant, err) < 0 ||
 	    (decision->gpus > 0 &&
-	     ces_gpus_find(plan->session->policy, decision, &plan->gpus, err) < 0))
+	     ces_gpus_find(plan->session->host, decision, &plan->gpus, err) < 0))
 		return -1;
 	if (ces_config_command(plan) == NULL)
 		return ces_error_set(err, CES_E_USAGE,
@@ -457,7 +458,7 @@ int ces_verb_run(struct ces_session *session, const struct ces_decision *decisio
 				.session = session,
 				.request = &session->request,
 				.decision = decision,
-				.runtime = session->policy->runtime,
+				.runtime = session->host->runtime,
 				.outputs_parent = -1,
 				.scratch_parent = -1,
 				.scratch_dir = -1,
@@ -466,7 +467,7 @@ int ces_verb_run(struct ces_session *session, const struct ces_decision *decisio
 	struct ces_grant grant = {0};
 	int result;
 
-	ces_cleanroom_deadline(SETUP_SECONDS);
+	ces_deadline(SETUP_SECONDS);
 	result = prepare(&plan, &grant, err);
 	if (result == 0)
 		ces_finish_dead(session);

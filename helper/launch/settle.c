@@ -15,7 +15,7 @@
 
 #include "common/cleanup.h"
 #include "helper/core/beneath.h"
-#include "helper/core/spawn.h"
+#include "helper/session/spawn.h"
 
 #define SECONDS 10
 #define TREE    3 /* the fd, in the child */

@@ -20,10 +20,10 @@
 #include "common/io.h"
 #include "common/num.h"
 #include "helper/core/beneath.h"
-#include "helper/core/cleanroom.h"
-#include "helper/core/runs.h"
-#include "helper/core/spawn.h"
-#include "helper/core/tree.h"
+#include "helper/core/deadline.h"
+#include "helper/session/runs.h"
+#include "helper/session/spawn.h"
+#include "helper/session/tree.h"
 #include "helper/store/collect.h"
 #include "helper/store/digests.h"
 #include "helper/store/store_internal.h"
@@ -221,11 +221,11 @@ static void collect_soon(const struct ces_store *store, int runs)
 	ces_process_arrange(fds, CES_COUNT(fds));
 	(void)close_range(0, 2, 0);
 	(void)prctl(PR_SET_NAME, "ces-collect");
-	ces_cleanroom_deadline(NEXT_SECONDS);
+	ces_deadline(NEXT_SECONDS);
 	own.lock = ces_beneath_open(own.dir, "lock", O_RDWR, 0);
 	if (own.lock < 0 || !is_next(&own))
 		return;
-	ces_cleanroom_deadline(REMOVE_SECONDS);
+	ces_deadline(REMOVE_SECONDS);
 	ces_collect(&own, 8);
 }
 

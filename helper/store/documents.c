@@ -13,7 +13,7 @@
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "common/io.h"
-#include "helper/core/cleanroom.h"
+#include "helper/core/order.h"
 
 struct small {
 	struct ces_bytes body;

@@ -11,8 +11,8 @@
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "helper/core/beneath.h"
-#include "helper/core/cleanroom.h"
-#include "helper/core/object.h"
+#include "helper/session/lock.h"
+#include "helper/session/object.h"
 #include "helper/store/store.h"
 #include "helper/store/store_internal.h"
 
@@ -26,13 +26,13 @@ static int open_grants(const struct ces_store *store, uid_t uid, int *ret, struc
 
 /* For changing grants: of two changes at once the second sees what the first did. For five seconds:
  * the caller may freeze this process by the cgroup that it is in, and others come to his grants too
- * when they clear after his dead runs. Ended by ces_cleanroom_unlock. */
+ * when they clear after his dead runs. Ended by ces_lock_release. */
 static int lock_grants(const struct ces_store *store, uid_t uid, int *ret, unsigned *ret_left,
 		       struct ces_error *err)
 {
 	if (open_grants(store, uid, ret, err) < 0)
 		return -1;
-	return ces_cleanroom_lock(*ret, CES_LOCK_SECONDS, ret_left) < 0
+	return ces_lock_take(*ret, CES_LOCK_SECONDS, ret_left) < 0
 		   ? ces_error_errno(err, CES_E_HOST, "locking the grants")
 		   : 0;
 }
@@ -58,7 +58,7 @@ int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct
 		return -1;
 	grant_name(grant->reference, name);
 	result = ces_object_write(dir, name, &ces_grant_schema, grant, err);
-	ces_cleanroom_unlock(dir, left);
+	ces_lock_release(dir, left);
 	return result;
 }
 
@@ -118,7 +118,7 @@ void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *r
 			(void)utimensat(dir, name, NULL, AT_SYMLINK_NOFOLLOW);
 		ces_wire_free(&ces_grant_schema, &grant);
 	}
-	ces_cleanroom_unlock(dir, left);
+	ces_lock_release(dir, left);
 }
 
 int ces_store_remove_grant(const struct ces_store *store, uid_t uid, const char *reference,
@@ -133,7 +133,7 @@ int ces_store_remove_grant(const struct ces_store *store, uid_t uid, const char 
 		return -1;
 	grant_name(reference, name);
 	failed = unlinkat(dir, name, 0) == 0 ? 0 : errno;
-	ces_cleanroom_unlock(dir, left);
+	ces_lock_release(dir, left);
 	errno = failed;
 	if (failed == 0)
 		return 0;

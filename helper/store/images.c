@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "helper/core/report.h"
-#include "helper/core/request.h"
+#include "helper/session/session.h"
 #include "helper/store/collect.h"
 
 static void report_image(const struct ces_grant *grant, void *context)

@@ -20,10 +20,10 @@
 #include "common/io.h"
 #include "common/num.h"
 #include "helper/core/beneath.h"
-#include "helper/core/cleanroom.h"
-#include "helper/core/mounts.h"
+#include "helper/core/order.h"
+#include "helper/session/mounts.h"
 #include "helper/core/report.h"
-#include "helper/core/runs.h"
+#include "helper/session/runs.h"
 #include "helper/launch/overlay.h"
 #include "helper/store/documents.h"
 
@@ -107,7 +107,7 @@ static int ask(struct job *job, struct ces_error *err)
 static int check_space(const struct job *job, struct ces_error *err)
 {
 	const struct ces_pull *pull = job->pull;
-	uint64_t needed = 0, room, reserve = pull->session->policy->store.reserve;
+	uint64_t needed = 0, room, reserve = pull->session->host->store.reserve;
 	char needed_text[32], room_text[32];
 	struct statvfs fs;
 
@@ -141,7 +141,7 @@ static int start_unpacker(struct ces_pull *pull, size_t i, struct layer *layer, 
 				       .max_bytes = pull->left < LAYER_BYTES_MAX ? pull->left
 										 : LAYER_BYTES_MAX,
 				       .max_entries = LAYER_ENTRIES_MAX,
-				       .reserve = pull->session->policy->store.reserve};
+				       .reserve = pull->session->host->store.reserve};
 	CES_CLEANUP_FD int fs = -1;
 	CES_CLEANUP_FD int mount = -1;
 

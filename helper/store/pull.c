@@ -18,13 +18,15 @@
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "common/io.h"
-#include "helper/core/cleanroom.h"
-#include "helper/core/journal.h"
-#include "helper/core/mounts.h"
-#include "helper/core/record.h"
+#include "helper/core/deadline.h"
+#include "helper/session/lock.h"
+#include "helper/core/order.h"
+#include "helper/session/journal.h"
+#include "helper/session/mounts.h"
+#include "helper/session/record.h"
 #include "helper/core/report.h"
-#include "helper/core/request.h"
-#include "helper/core/runs.h"
+#include "helper/session/session.h"
+#include "helper/session/runs.h"
 #include "helper/store/collect.h"
 #include "helper/store/documents.h"
 #include "helper/store/layers.h"
@@ -244,7 +246,7 @@ static void count_pull(const struct ces_run_record *record, bool alive, void *co
 static int check_pulls(const struct ces_session *session, struct ces_error *err)
 {
 	struct count count = {.uid = session->uid};
-	unsigned long long most = session->policy->store.pulls;
+	unsigned long long most = session->host->store.pulls;
 
 	if (ces_runs_each_pull(session->runs, count_pull, &count) < 0)
 		return ces_error_errno(err, CES_E_HOST, "reading the register of pulls");
@@ -286,14 +288,14 @@ static int admit(struct ces_session *session, const struct ces_decision *decisio
 	unsigned left;
 	int result;
 
-	if (ces_cleanroom_lock(session->runs, 2 * CES_LOCK_SECONDS, &left) < 0)
+	if (ces_lock_take(session->runs, 2 * CES_LOCK_SECONDS, &left) < 0)
 		return ces_error_errno(err, CES_E_HOST, "locking the runs");
 	result = check_pulls(session, err);
 	if (result == 0)
 		result = ces_record_decision(session, decision, NULL, NULL, NULL, NULL, err);
 	if (result == 0)
 		result = enter(session, decision, ret, err);
-	ces_cleanroom_unlock(session->runs, left);
+	ces_lock_release(session->runs, left);
 	if (result == 0 && fdatasync(session->journal.fd) < 0)
 		return ces_error_errno(err, CES_E_HOST, "the journal did not reach the disk");
 	return result;
@@ -313,7 +315,7 @@ static void settle(const struct ces_pull *pull)
 	if (fork() == 0) {
 		(void)close_range(0, CES_FD_EVENT, 0);
 		(void)prctl(PR_SET_NAME, "ces-settle");
-		ces_cleanroom_deadline(SETTLE_SECONDS);
+		ces_deadline(SETTLE_SECONDS);
 		ces_store_settle(pull->store, &pull->record.diff_ids);
 	}
 	_exit(0);
@@ -335,13 +337,13 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 	ces_finish_dead(session);
 	if (admit(session, decision, &entry, err) < 0)
 		return -1;
-	ces_cleanroom_deadline(PULL_SECONDS);
+	ces_deadline(PULL_SECONDS);
 	ces_collect_soon(&session->store, session->runs);
 	pull.entry = entry;
 	ces_reference_format(&decision->image, pull.reference, sizeof(pull.reference));
 	result = ces_quota_check(session, pull.reference, &pull.record.diff_ids, &pull.left, err);
 	if (result == 0)
-		result = ces_unpacker_userns(session->policy, &pull.userns, err);
+		result = ces_unpacker_userns(session->host, &pull.userns, err);
 	if (result == 0)
 		result = ces_fetcher_start(session, decision, &pull.fetcher, err);
 	if (result == 0)

@@ -54,7 +54,7 @@ static int most(const struct ces_session *session, uint64_t *ret, struct ces_err
 {
 	struct statvfs fs;
 
-	*ret = session->policy->store.space;
+	*ret = session->host->store.space;
 	if (*ret > 0)
 		return 0;
 	if (fstatvfs(session->store.dir, &fs) < 0)
@@ -66,7 +66,7 @@ static int most(const struct ces_session *session, uint64_t *ret, struct ces_err
 static int compare(const struct tally *tally, uint64_t used, uint64_t allowed, uint64_t *ret_left,
 		   struct ces_error *err)
 {
-	unsigned long long images = tally->session->policy->store.images;
+	unsigned long long images = tally->session->host->store.images;
 	char used_text[32], allowed_text[32];
 
 	if (tally->images >= images)

@@ -2,7 +2,7 @@
 #ifndef CES_HELPER_STORE_QUOTA_H
 #define CES_HELPER_STORE_QUOTA_H
 
-#include "helper/core/request.h"
+#include "helper/session/session.h"
 
 /* Whether the caller may have the image that is granted as reference, with these layers (diff_ids;
  * none before they are known) beside the images that he has: CES_E_LIMIT when there would be too

@@ -18,9 +18,9 @@
 #include "common/num.h"
 #include "common/paths.h"
 #include "helper/core/beneath.h"
-#include "helper/core/cleanroom.h"
-#include "helper/core/object.h"
-#include "helper/core/tree.h"
+#include "helper/session/lock.h"
+#include "helper/session/object.h"
+#include "helper/session/tree.h"
 #include "helper/store/store_internal.h"
 
 /* The hex part of a digest that was checked: a safe file name. */
@@ -64,14 +64,14 @@ int ces_store_open(struct ces_store *ret, struct ces_error *err)
 
 int ces_store_lock(const struct ces_store *store, unsigned *ret_left, struct ces_error *err)
 {
-	return ces_cleanroom_lock(store->lock, CES_LOCK_SECONDS, ret_left) < 0
+	return ces_lock_take(store->lock, CES_LOCK_SECONDS, ret_left) < 0
 		   ? ces_error_errno(err, CES_E_HOST, "locking the store")
 		   : 0;
 }
 
 void ces_store_unlock(const struct ces_store *store, unsigned left)
 {
-	ces_cleanroom_unlock(store->lock, left);
+	ces_lock_release(store->lock, left);
 }
 
 int ces_store_await_collector(const struct ces_store *store, struct ces_error *err)

@@ -21,7 +21,7 @@ void ces_store_close(struct ces_store *store);
 
 /* The store's one lock is held for moments: while one thing is put in its place, and while the
  * collector works. It is never held while anything is waited for, and whoever holds it for longer
- * than CES_LOCK_SECONDS is killed (ces_cleanroom_lock), so that no caller can hold it against
+ * than CES_LOCK_SECONDS is killed (ces_lock_take), so that no caller can hold it against
  * others. What keeps an image, or layers, for longer is an entry in the register of runs and pulls.
  * *ret_left: for unlock. */
 int ces_store_lock(const struct ces_store *store, unsigned *ret_left, struct ces_error *err);

@@ -158,14 +158,14 @@ int ces_fetcher_status(struct ces_fetcher *fetcher, struct ces_fetch_status *ret
 	return 1;
 }
 
-int ces_unpacker_userns(const struct ces_policy *policy, int *ret, struct ces_error *err)
+int ces_unpacker_userns(const struct ces_host *host, int *ret, struct ces_error *err)
 {
 	struct ces_idmap map;
 	uid_t uid = 0;
 	gid_t gid = 0;
 
 	if (ces_worker_ids(CES_UNPACK_USER, &uid, &gid, err) < 0 ||
-	    ces_idmap_worker(uid, gid, (uint32_t)policy->subid_first, &map, err) < 0)
+	    ces_idmap_worker(uid, gid, (uint32_t)host->subid_first, &map, err) < 0)
 		return -1;
 	return ces_userns_make(&map, ret, err);
 }

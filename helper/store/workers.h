@@ -5,8 +5,8 @@
 #define CES_HELPER_STORE_WORKERS_H
 
 #include "common/worker.h"
-#include "helper/core/request.h"
-#include "helper/core/spawn.h"
+#include "helper/session/session.h"
+#include "helper/session/spawn.h"
 
 struct ces_fetcher {
 	struct ces_process process;
@@ -45,6 +45,6 @@ int ces_unpacker_finish(struct ces_unpacker *unpacker, int64_t deadline_ms,
 void ces_unpacker_kill(struct ces_unpacker *unpacker);
 
 /* The user namespace that all unpackers of a pull work in. */
-int ces_unpacker_userns(const struct ces_policy *policy, int *ret, struct ces_error *err);
+int ces_unpacker_userns(const struct ces_host *host, int *ret, struct ces_error *err);
 
 #endif

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "helper/core/cleanroom.h"
+#include "helper/core/order.h"
 
 #define CHUNK 65536
 #define PAUSE_US                                                                                   \

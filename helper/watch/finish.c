@@ -23,11 +23,14 @@
 #include "common/paths.h"
 #include "helper/core/beneath.h"
 #include "helper/core/caller_open.h"
-#include "helper/core/cleanroom.h"
-#include "helper/core/journal.h"
+#include "helper/session/caller_bind.h"
+#include "helper/core/deadline.h"
+#include "helper/core/order.h"
+#include "helper/session/journal.h"
 #include "helper/core/report.h"
-#include "helper/core/runs.h"
-#include "helper/core/tree.h"
+#include "helper/core/who.h"
+#include "helper/session/runs.h"
+#include "helper/session/tree.h"
 #include "helper/launch/config.h"
 #include "helper/store/collect.h"
 #include "helper/watch/kept.h"
@@ -259,7 +262,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	ces_cgroup_remove(&finish->cgroup);
 	ran = result == 0;
 	clean = clean_run(finish, ran);
-	ces_cleanroom_deadline(END_SECONDS);
+	ces_deadline(END_SECONDS);
 	if (ran)
 		result = record_end(finish, err);
 	/* (the end of one that did not run is recorded with the failure) */
@@ -302,7 +305,7 @@ static bool clean_dead(struct ces_session *session, const struct ces_run_record 
 	struct ces_idmap map;
 	uint32_t base;
 
-	if (ces_idmap_base(session->policy, session->store.dir, owner->uid, &base, &ignored) < 0 ||
+	if (ces_idmap_base(session->host, session->store.dir, owner->uid, &base, &ignored) < 0 ||
 	    ces_idmap_make(owner, (uint32_t)record->user, (uint32_t)record->group, base, NULL, 0,
 			   &map, &ignored) < 0 ||
 	    ces_userns_make(&map, &userns, &ignored) < 0)
@@ -410,7 +413,7 @@ static void finish_left(struct ces_session *session)
 	for (int fd = 0; fd <= CES_FD_EVENT; fd++)
 		if (null < 0 || dup2(null, fd) < 0)
 			return;
-	ces_cleanroom_deadline(3 * CLEAN_SECONDS);
+	ces_deadline(3 * CLEAN_SECONDS);
 	ces_journal_close(&session->journal);
 	if (ces_journal_open(&session->journal, &ignored) < 0)
 		return;

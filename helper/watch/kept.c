@@ -11,8 +11,8 @@
 
 #include "common/name.h"
 #include "helper/core/beneath.h"
-#include "helper/core/object.h"
-#include "helper/core/runs.h"
+#include "helper/session/object.h"
+#include "helper/session/runs.h"
 
 int ces_kept_write(const struct ces_store *store, const struct ces_run_record *record, int *ret,
 		   struct ces_error *err)

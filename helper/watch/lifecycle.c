@@ -7,10 +7,10 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
-#include "helper/core/cleanroom.h"
+#include "helper/core/deadline.h"
 #include "helper/core/report.h"
-#include "helper/core/request.h"
-#include "helper/core/runs.h"
+#include "helper/session/session.h"
+#include "helper/session/runs.h"
 #include "helper/store/collect.h"
 #include "helper/watch/finish.h"
 
@@ -113,7 +113,7 @@ int ces_verb_stop(struct ces_session *session, struct ces_error *err)
 		return ces_error_set(err, CES_E_USAGE, "a run is given %us at most to end",
 				     CES_GRACE_MAX);
 	grace = (uint32_t)session->request.time_seconds;
-	ces_cleanroom_deadline(grace + (SCRATCH_MS + SPARE_MS) / 1000);
+	ces_deadline(grace + (SCRATCH_MS + SPARE_MS) / 1000);
 	/* gone in between is what was asked for */
 	if (ces_runs_stop(session->runs, search.run, grace, err) < 0 ||
 	    wait_gone(session->runs, search.run, grace, err) < 0)
@@ -130,7 +130,7 @@ int ces_verb_clean(struct ces_session *session, struct ces_error *err)
 		return ces_error_set(err, CES_E_USAGE,
 				     "clean is for root (the janitor); yours is cleared when "
 				     "you start a run");
-	ces_cleanroom_deadline(CLEAN_SECONDS);
+	ces_deadline(CLEAN_SECONDS);
 	ces_finish_all_dead(session);
 	ces_journal_flush(&session->journal);
 	ces_collect(&session->store, session->runs);

@@ -18,7 +18,7 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
-#include "helper/core/cleanroom.h"
+#include "helper/core/order.h"
 #include "helper/watch/drain.h"
 
 #define GRACE_MS      10000 /* between being asked to stop and being killed */
@@ -226,7 +226,7 @@ static void on_stop(struct watch *watch)
  * actions a run would be left as after a crash: outputs not handed over, scratch not removed, no
  * end on record. So whoever asks for an end gets one that is whole, and what is meant for the
  * program (USR1) changes nothing here; blocked to the end of this process. Not ALRM: see
- * ces_cleanroom_deadline. */
+ * ces_deadline. */
 static void take_signals(struct watch *watch)
 {
 	static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
@@ -287,7 +287,7 @@ static void find_limit(struct ces_end *end, const struct ces_plan *plan)
 {
 	const struct ces_cgroup_usage *usage = &end->usage;
 	const struct ces_policy_limits *own = &plan->decision->limits;
-	const struct ces_policy_limits *user = &plan->session->policy->user_limits;
+	const struct ces_policy_limits *user = &plan->decision->together;
 
 	if (usage->out_of_memory) {
 		if (end->status == 128 + SIGKILL)

@@ -19,7 +19,7 @@ dig='i=0; while [ $i -lt 1200 ]; do mkdir d && cd d || exit; echo patient > f; i
 		ces-client run -q $open/tools:1 sh -c 'echo up; exec sleep 599' > $lab/up 2> /dev/null 3>&- < /dev/null &
 	client=$!
 	eventually test -s $lab/up
-	h=$(pgrep -P $client -x ces-helper)
+	h=$(pgrep -P $client -x 'ces-helper|ces-session')
 	mapfile -t pids < <(echo "$h"; pgrep -P "$h"; pgrep -xf 'sleep 599')
 	[ ${#pids[@]} -eq 3 ]
 	run as alice "$CES_TOP/tests/attack/robber.py" "${pids[@]}"
@@ -29,13 +29,13 @@ dig='i=0; while [ $i -lt 1200 ]; do mkdir d && cd d || exit; echo patient > f; i
 	[ "$output" = "3 processes, nothing" ]
 }
 
-# KILL, SETUID, SETGID, DAC_OVERRIDE and FOWNER; helper/core/weaken.h says what for
+# KILL, SETUID, SETGID, DAC_OVERRIDE and FOWNER; helper/session/weaken.h says what for
 @test "the process that watches a run has five capabilities, no way to more, a filter, nothing of /etc open, and little memory" {
 	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
 		ces-client run -q $open/tools:1 sh -c 'echo up; exec sleep 599' > $lab/up 2> /dev/null 3>&- < /dev/null &
 	client=$!
 	eventually test -s $lab/up
-	h=$(pgrep -P $client -x ces-helper)
+	h=$(pgrep -P $client -x 'ces-helper|ces-session')
 	cat "/proc/$h/status" "/proc/$h/smaps_rollup"
 	find "/proc/$h/fd" -printf '%l\n' > $lab/fds
 	status=$(grep -E '^(CapInh|CapPrm|CapEff|CapAmb|NoNewPrivs|Seccomp):' "/proc/$h/status" | tr -d '\t')

@@ -1,26 +1,50 @@
 #!/bin/bash
-# Three figures, each with a limit that fails: size.sh SETUID ROOT FOREIGN FILE...
+# Three figures, each with a limit that fails: size.sh [-v] SETUID ROOT FOREIGN BUILD SETUID_PROGRAM [ROOT_PROGRAM...]
 #
 #	SETUID   lines of code in the setuid program
 #	ROOT     in all that ever runs as root of the host, in whichever program
 #	FOREIGN  of these, in files that know the form of what a caller, a registry or an image sends: they include,
-#	         directly or not, the schema of the request, of an image's record, or of the workers' frames
+#	         directly or not, the request, the record of an image, or the workers' frames
 #
-# The files are those of the setuid program, and behind `--` those of the other programs of root. Blank lines and comments
-# do not count: the preprocessor's own stripper decides, so no style of comment escapes it. -v lists the files.
+# The files are those that the linker took, as its map beside each program says, and every header of the tree that they
+# include: none can be forgotten. Blank lines and comments do not count: the preprocessor's own stripper decides, so no
+# style of comment escapes it. -v lists the files.
 set -euo pipefail
 [ "$1" != -v ] || { verbose=1; shift; }
-limits=("$1" "$2" "$3")
-shift 3
+limits=("$1" "$2" "$3") B=$4
+shift 4
+declare -A seen
 setuid=0 root=0 foreign=0 mine=1
-for f in "$@"; do
-	[ "$f" != -- ] || { mine=0; continue; }
-	n=$(gcc -fpreprocessed -dD -E -P "$f" 2> /dev/null | grep -c '[^[:space:]]' || true)
+
+# The sources of a program: its own objects, and the members of the archives that it needed.
+sources() # PROGRAM
+{
+	{
+		grep -oE "^LOAD $B/[^ ]*\.o$" "$1.map" | cut -d' ' -f2
+		grep -oE "^$B/libces-[a-z]*\.a\([a-z0-9_]*\.o\)" "$1.map" |
+			sed -E "s|$B/libces-([a-z]*)\.a\((.*)\)|$B/\1/\2|"
+	} | sed -E "s|^$B/||; s|\.o$|.c|" | sort -u
+}
+
+count() # FILE KNOWS
+{
+	[ -z "${seen[$1]:-}" ] || return 0
+	seen[$1]=1
+	n=$(gcc -fpreprocessed -dD -E -P "$1" 2> /dev/null | grep -c '[^[:space:]]' || true)
 	root=$((root + n)) setuid=$((setuid + mine * n)) knows=''
-	if gcc -MM -I. -D_GNU_SOURCE "$f" | grep -qE 'common/(request|image|worker)\.h'; then
+	if gcc -MM -I. -D_GNU_SOURCE "$1" | grep -qE 'common/(request|image|worker)\.h'; then
 		foreign=$((foreign + n)) knows='  knows foreign forms'
 	fi
-	[ -z "${verbose:-}" ] || printf '%6d %s%s\n' "$n" "$f" "$knows"
+	[ -z "${verbose:-}" ] || printf '%6d %s%s\n' "$n" "$1" "$knows"
+}
+
+for program; do
+	for f in $(for c in $(sources "$B/$program"); do
+		gcc -MM -I. -D_GNU_SOURCE "$c" | tr -s ' \\' '\n' | grep -E '\.[ch]$'
+	done | sort -u); do
+		count "$f"
+	done
+	mine=0
 done
 status=0
 figure() # LINES LIMIT WHAT

@@ -55,6 +55,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	of '[%{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME} %{FILENAMES}\n]' > $lab/files
 	[ "$(grep -cE '^-..[sS]|^-.....[sS]' $lab/files)" -eq 1 ]
 	grep -qE '^-rwsr-xr-x root:root /usr/libexec/ces/ces-helper$' $lab/files
+	grep -qE '^-rwx------ root:root /usr/libexec/ces/ces-session$' $lab/files
 	no grep -v ' root:root /' $lab/files
 	[ "$(of '[%{FILECAPS}\n]' | sort -u | tr -d '()none\n')" = "" ]
 	no grep -E '^[-d].{4}w|^[-d].{7}w' $lab/files

@@ -1,12 +1,12 @@
 /* Id maps: every inside id once, no host id twice, never root, never anyone else's. */
-/* links: helper/core/idmap.c helper/core/beneath.c helper/core/caller.c */
-/* links: helper/core/cleanroom.c helper/core/weaken.c */
+/* links: helper/session/idmap.c helper/core/beneath.c helper/core/caller.c */
+/* links: helper/session/lock.c */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "helper/core/idmap.h"
+#include "helper/session/idmap.h"
 
 #define BASE 2000065536u
 

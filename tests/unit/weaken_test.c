@@ -1,6 +1,6 @@
 /* What root cannot do any more while it sets up a run, and while it watches one. */
-/* links: helper/core/weaken.c */
-#include "helper/core/weaken.h"
+/* links: helper/session/weaken.c helper/core/capability.c */
+#include "helper/session/weaken.h"
 
 #include <check.h>
 #include <errno.h>

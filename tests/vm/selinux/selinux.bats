@@ -96,13 +96,25 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	may_not ces_relay_t nc -l -p 5999
 }
 
-@test "ces-helper adds to the journal, and cannot shorten, replace or remove it" {
-	may ces_helper_t tail -n 1 $journal
-	may_not ces_helper_t truncate -s 0 $journal
-	may_not ces_helper_t rm -f $journal
-	may_not ces_helper_t mv $journal $journal.old
-	may_not ces_helper_t cat /etc/shadow
+@test "ces-helper reads the policy, and neither journal, store nor data, and writes nothing" {
+	may ces_helper_t cat /etc/ces/policy.json
 	may_not ces_helper_t tee -a /etc/ces/policy.json
+	may_not ces_helper_t cat $journal
+	may_not ces_helper_t tee -a $journal
+	may_not ces_helper_t ls $store
+	may_not ces_helper_t ls /run/ces
+	may_not ces_helper_t cat "$(layer)"
+	may_not ces_helper_t cat /safe_data/nsh-2024-0001/patients.csv
+	may_not ces_helper_t cat /etc/shadow
+}
+
+@test "ces-session adds to the journal, and cannot shorten, replace or remove it" {
+	may ces_session_t tail -n 1 $journal
+	may_not ces_session_t truncate -s 0 $journal
+	may_not ces_session_t rm -f $journal
+	may_not ces_session_t mv $journal $journal.old
+	may_not ces_session_t cat /etc/shadow
+	may_not ces_session_t tee -a /etc/ces/policy.json
 }
 
 @test "a container reads no store, layer, journal, policy or home, on whatever path" {
@@ -130,7 +142,7 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 @test "a user enters the domain of ces-helper alone" {
 	for user in unconfined_u user_u; do
 		logs_in_as $user
-		for name in fetch unpack relay; do
+		for name in session fetch unpack relay; do
 			run as alice runcon -r "$role" -t ces_${name}_t /usr/libexec/ces/ces-$name
 			echo "$user $name: $output"
 			[[ $output == "runcon: "*"ermission denied"* ]]

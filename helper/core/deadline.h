@@ -1,0 +1,10 @@
+/* Every phase of a request has an end. */
+#ifndef CES_HELPER_CORE_DEADLINE_H
+#define CES_HELPER_CORE_DEADLINE_H
+
+/* Kills the process when a phase takes longer than seconds (0: no limit). The default action of
+ * SIGALRM is fatal even in a killable wait on a dead NFS or FUSE server, which no handler would be.
+ * An alarm outlives an exec (alarm(2)). */
+void ces_deadline(unsigned seconds);
+
+#endif

@@ -1,0 +1,50 @@
+/* From the one who decides to the one who does: ces-helper, which a caller started, checks a
+ * request and executes ces-session, which nobody else can, on what this struct says. It is flat,
+ * and comes in a sealed memfd (memfd_create(2), F_ADD_SEALS), so that nothing of it can change any
+ * more.
+ *
+ * Who controls what: the caller chose the request, which follows the struct as the frame that came,
+ * and no other byte: who they are is the kernel's and the user database's word, the host's settings
+ * are the policy's, and the decision was made from these. */
+#ifndef CES_HELPER_CORE_ORDER_H
+#define CES_HELPER_CORE_ORDER_H
+
+#include "policy/decide.h"
+
+/* What both have open, beside 0 to 2. */
+#define CES_FD_REQUEST 3
+#define CES_FD_EVENT   4
+#define CES_FD_ORDER   5
+
+#define CES_GROUPS_MAX 1024
+
+/* What the policy says of the machine. */
+struct ces_host {
+	char digest[72];   /* of the policy; "" when it could not be read */
+	char contact[257]; /* "" when none is named */
+	char runtime[1024];
+	enum ces_cgroup_parent cgroup_parent;
+	char cgroup_path[1024];
+	struct ces_policy_store store;
+	uint64_t subid_first, subid_per_user, subid_users;
+	struct ces_decision_names cdi_dirs;
+	bool audit_syslog;
+};
+
+#define CES_ORDER_MAGIC 0x3152445253454331ull /* changes with the meaning of a field */
+
+struct ces_order {
+	uint64_t magic, size; /* of this struct */
+	uid_t uid;
+	bool known;   /* the caller's entry in the user database: */
+	bool decided; /* a pull or a run was allowed, as `decision` says */
+	bool selinux; /* contexts are set, see helper/session/selinux.h */
+	char user[256], home[1024];
+	gid_t gid, groups[CES_GROUPS_MAX];
+	size_t n_groups;
+	struct ces_host host;
+	struct ces_decision decision;
+	struct ces_error refused; /* unless CES_OK: to be recorded and reported, and nothing else */
+};
+
+#endif

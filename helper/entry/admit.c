@@ -1,0 +1,103 @@
+/* Whether SELinux confines CES here as the policy wants it. Must not read a label of a file to
+ * decide by it, but the policy's: what else is not labelled as it should be is refused by the
+ * kernel. */
+#include "helper/entry/admit.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/paths.h"
+
+#define SELINUXFS   "/sys/fs/selinux"
+#define HELPER_TYPE "ces_helper_t"
+#define POLICY_TYPE "ces_etc_t"
+
+/* One short text; -1 where there is none. */
+static int read_text(const char *path, char *ret, size_t size)
+{
+	CES_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, ret, size - 1);
+
+	if (n < 0)
+		return -1;
+	ret[n] = '\0';
+	return 0;
+}
+
+/* Mounted by root at boot, and only where SELinux is enabled; a caller who could put something else
+ * there is in a user namespace of his own, where the helper does not start. */
+static bool is_enabled(void)
+{
+	struct statfs fs;
+
+	return statfs(SELINUXFS, &fs) == 0 && (unsigned)fs.f_type == SELINUX_MAGIC;
+}
+
+/* Whether a context, user:role:type[:level], has this type. */
+static bool has_type(const char *context, const char *wanted)
+{
+	const char *type = strchr(context, ':');
+
+	type = type == NULL ? NULL : strchr(type + 1, ':');
+	if (type == NULL || strncmp(type + 1, wanted, strlen(wanted)) != 0)
+		return false;
+	type += 1 + strlen(wanted);
+	return *type == ':' || *type == '\0';
+}
+
+static bool in_own_domain(void)
+{
+	char context[256];
+
+	return read_text("/proc/self/attr/current", context, sizeof(context)) == 0 &&
+	       has_type(context, HELPER_TYPE);
+}
+
+/* The one label that is looked at here: this domain must be able to read what any program's
+ * configuration may be labelled, so that the kernel would let it read a policy that more domains
+ * than the administrator's may write. Who controls it: root, as the file (policy/read.c). */
+static bool policy_has_label(void)
+{
+	char context[256];
+	ssize_t n = getxattr(CES_POLICY_PATH, "security.selinux", context, sizeof(context) - 1);
+
+	if (n < 0)
+		return false;
+	context[n] = '\0';
+	return has_type(context, POLICY_TYPE);
+}
+
+int ces_selinux_admit(bool required, bool *ret_on, struct ces_error *err)
+{
+	char enforcing[16] = "0";
+	bool on = is_enabled();
+
+	/* what cannot be read counts as not enforcing: that only ever refuses more */
+	if (!on || read_text(SELINUXFS "/enforce", enforcing, sizeof(enforcing)) < 0)
+		enforcing[0] = '0';
+	if (required && enforcing[0] != '1')
+		return ces_error_rule(err, CES_E_POLICY, "host.selinux",
+				      "SELinux is %s on this machine, and the policy requires it; "
+				      "your administrator can see why with: ces-client doctor",
+				      on ? "permissive" : "off");
+	on = on && in_own_domain();
+	/* whatever the file says, the kernel confines nothing of an enforcing host's without the
+	 * domains */
+	if (!on && (required || enforcing[0] == '1'))
+		return ces_error_set(err, CES_E_HOST,
+				     "SELinux is enforcing, but CES is not in its domain there; "
+				     "your administrator can see why with: ces-client doctor");
+	if (enforcing[0] == '1' && !policy_has_label())
+		return ces_error_set(
+		    err, CES_E_POLICY,
+		    "SELinux is enforcing, but %s is not labelled as CES's policy; "
+		    "your administrator can see why with: ces-client doctor",
+		    CES_POLICY_PATH);
+	*ret_on = on;
+	return 0;
+}

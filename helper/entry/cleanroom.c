@@ -1,0 +1,259 @@
+/* The clean room. Must not read the request, the policy or any file but /dev/null and its own /proc
+ * entry.
+ *
+ * Who controls what: the caller controls argv, the environment, every inherited fd, limits, signal
+ * state, timers, scheduling, umask, working directory and process group. Nothing of it is looked at
+ * for a decision; all of it is replaced. It cannot change afterwards: once all three uids are 0 the
+ * caller may neither signal, trace nor limit this process. */
+#include "helper/entry/cleanroom.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <linux/keyctl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "helper/core/capability.h"
+#include "helper/core/deadline.h"
+#include "helper/core/order.h"
+
+/* The inode number that the kernel gives the initial user namespace: PROC_USER_INIT_INO,
+ * linux/proc_ns.h. */
+#define INITIAL_USER_NAMESPACE 0xEFFFFFFDu
+
+/* What is in effect from here to the exec; setfsuid(2) brings those back that concern files. */
+#define DECIDING (CES_CAPABILITY(CAP_SETUID) | CES_CAPABILITY(CAP_SETGID))
+
+#define TIMER_SLACK_NS 50000ul /* the kernel's own: init/init_task.c */
+
+/* Majors of pty slaves: Documentation/admin-guide/devices.txt, 136-143. */
+static bool is_pty(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && major(st->st_rdev) >= 136 && major(st->st_rdev) <= 143;
+}
+
+static int not_ours(struct ces_error *err)
+{
+	return ces_error_set(err, CES_E_USAGE,
+			     "ces-helper is started by ces-client only; type: ces-client --help");
+}
+
+/* Opens the pipe at fd anew, non-blocking. Flags belong to the open file and so to everyone who
+ * holds the caller's end of it: he could make it blocking again at any moment, and a helper that
+ * blocks keeps no time limit. What was open for reading only is not opened for writing, nor the
+ * other way round: the pipe may be somebody else's. */
+static int take_pipe(int fd, int access, struct ces_error *err)
+{
+	char path[32];
+	int flags = fcntl(fd, F_GETFL), own;
+
+	if (flags < 0 || (flags & O_ACCMODE) != access)
+		return not_ours(err);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	own = open(path, access | O_NONBLOCK | O_CLOEXEC);
+	if (own < 0 || dup3(own, fd, O_CLOEXEC) < 0)
+		return not_ours(err);
+	close(own);
+	return 0;
+}
+
+/* Only pipes and ptys may be inherited: a regular file or a kernel control file would let the
+ * caller aim root's writes (CVE-2026-23268, CVE-2013-1959), a socket would be a way out of the
+ * container's empty network. */
+static int check_fds(struct ces_error *err)
+{
+	for (int fd = 0; fd <= CES_FD_EVENT; fd++) {
+		struct stat st;
+		bool fits = fstat(fd, &st) == 0 &&
+			    (S_ISFIFO(st.st_mode) || (fd < CES_FD_REQUEST && is_pty(&st)));
+		int null;
+
+		if (fits)
+			continue;
+		if (fd >= CES_FD_REQUEST)
+			return not_ours(err);
+		null = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (null < 0 || (null != fd && dup3(null, fd, O_CLOEXEC) < 0))
+			return ces_error_errno(err, CES_E_HOST, "/dev/null");
+		if (null > CES_FD_EVENT)
+			close(null);
+	}
+	for (int fd = 0; fd <= CES_FD_EVENT; fd++)
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+			return ces_error_errno(err, CES_E_HOST, "fd %d", fd);
+	if (take_pipe(CES_FD_REQUEST, O_RDONLY, err) < 0 ||
+	    take_pipe(CES_FD_EVENT, O_WRONLY, err) < 0)
+		return -1;
+	return close_range(CES_FD_EVENT + 1, ~0U, 0) < 0
+		   ? ces_error_errno(err, CES_E_HOST, "close_range")
+		   : 0;
+}
+
+static void reset_signals(void)
+{
+	struct sigaction action = {.sa_handler = SIG_DFL};
+	struct itimerval none = {0};
+	sigset_t empty;
+
+	for (int timer = ITIMER_REAL; timer <= ITIMER_PROF; timer++)
+		(void)setitimer((__itimer_which_t)timer, &none, NULL);
+	for (int number = 1; number < NSIG; number++)
+		(void)sigaction(number, &action, NULL);
+	action.sa_handler = SIG_IGN;
+	(void)sigaction(SIGPIPE, &action,
+			NULL); /* a client that went away is an error code, not a death */
+	(void)sigaction(SIGXFSZ, &action, NULL);
+	sigemptyset(&empty);
+	(void)sigprocmask(SIG_SETMASK, &empty, NULL);
+}
+
+/* Floors under which the helper would leave half-written state; raising a hard limit needs
+ * CAP_SYS_RESOURCE. */
+static const struct {
+	int resource;
+	rlim_t floor;
+	const char *name;
+} limits[] = {
+    {RLIMIT_FSIZE, RLIM_INFINITY, "file size"},
+    {RLIMIT_CPU, RLIM_INFINITY, "cpu time"},
+    {RLIMIT_AS, RLIM_INFINITY, "address space"},
+    {RLIMIT_DATA, RLIM_INFINITY, "data size"},
+    {RLIMIT_STACK, 8u << 20, "stack size"},
+    {RLIMIT_NOFILE, 1024, "open files"},
+    {RLIMIT_NPROC, 256, "processes"},
+};
+
+static int reset_limits(struct ces_error *err)
+{
+	struct rlimit none = {0, 0};
+
+	for (size_t i = 0; i < CES_COUNT(limits); i++) {
+		struct rlimit now;
+
+		if (getrlimit((__rlimit_resource_t)limits[i].resource, &now) < 0)
+			return ces_error_errno(err, CES_E_HOST, "getrlimit");
+		if (now.rlim_max < limits[i].floor)
+			now.rlim_max = limits[i].floor;
+		now.rlim_cur = limits[i].resource == RLIMIT_STACK ? limits[i].floor : now.rlim_max;
+		if (setrlimit((__rlimit_resource_t)limits[i].resource, &now) < 0)
+			return ces_error_set(
+			    err, CES_E_HOST,
+			    "your limit on %s is too low (ulimit); raise it and try again",
+			    limits[i].name);
+	}
+	return setrlimit(RLIMIT_CORE, &none) < 0 ? ces_error_errno(err, CES_E_HOST, "core limit")
+						 : 0;
+}
+
+/* What the container and the work for it inherit: the defaults, not the caller's. Best effort,
+ * since none of it guards anything: the cgroup does. */
+static void reset_scheduling(void)
+{
+	struct sched_param parameter = {0};
+	cpu_set_t all;
+
+	memset(&all, 0xff, sizeof(all));
+	(void)sched_setscheduler(0, SCHED_OTHER, &parameter);
+	(void)setpriority(PRIO_PROCESS, 0, 0);
+	(void)sched_setaffinity(0, sizeof(all), &all);
+	(void)syscall(SYS_ioprio_set, 1, 0, 0);
+	(void)syscall(SYS_set_mempolicy, 0, NULL, 0);
+	(void)personality(PER_LINUX);
+}
+
+static int check_privilege(struct ces_error *err)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		return ces_error_set(err, CES_E_HOST,
+				     "ces-helper is not setuid root here (lost its mode, a nosuid "
+				     "mount, or no_new_privs is set); "
+				     "your administrator can see why with: ces-client doctor");
+	/* uid 0 of a user namespace is not root: it has a policy file of its own making */
+	if (stat("/proc/self/ns/user", &st) < 0 || st.st_ino != INITIAL_USER_NAMESPACE)
+		return ces_error_set(err, CES_E_HOST,
+				     "ces-helper does not run inside a user namespace");
+	return 0;
+}
+
+/* Root in all ids: from here on the caller, whose real uid this was, may not signal or limit this
+ * process (kill(2), prlimit(2)). Groups first, then gid, then uid; each is read back. */
+static int become_root(struct ces_error *err)
+{
+	uid_t uid[3];
+	gid_t gid[3];
+
+	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		return ces_error_errno(err, CES_E_HOST, "becoming root");
+	if (getresuid(&uid[0], &uid[1], &uid[2]) < 0 || getresgid(&gid[0], &gid[1], &gid[2]) < 0 ||
+	    (uid[0] | uid[1] | uid[2]) != 0 || (gid[0] | gid[1] | gid[2]) != 0 ||
+	    getgroups(0, NULL) != 0)
+		return ces_error_set(err, CES_E_HOST, "becoming root did not take");
+	/* only now: a change of ids sets it to fs.suid_dumpable (prctl(2)), and a core would hold
+	 * the token */
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return ces_error_errno(err, CES_E_HOST, "prctl");
+	return 0;
+}
+
+int ces_cleanroom_enter(int argc, uid_t *ret_uid, struct ces_error *err)
+{
+	uid_t uid = getuid();
+
+	reset_signals();
+	ces_deadline(20);
+	if (clearenv() != 0)
+		return ces_error_set(err, CES_E_HOST, "clearing the environment");
+	if (check_fds(err) < 0) {
+		/* what did not pass is not written to either, not even this error */
+		close(CES_FD_EVENT);
+		return -1;
+	}
+	if (argc != 1)
+		return ces_error_set(err, CES_E_USAGE,
+				     "ces-helper takes no arguments; type: ces-client --help");
+	if (check_privilege(err) < 0)
+		return -1;
+	/* the slack outlives an exec: with one of centuries no poll of this process would ever end
+	 * by its timeout, and no run by its time limit */
+	if (prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS) < 0 || prctl(PR_SET_PDEATHSIG, 0) < 0)
+		return ces_error_errno(err, CES_E_HOST, "prctl");
+	umask(077);
+	if (chdir("/") < 0)
+		return ces_error_errno(err, CES_E_HOST, "/");
+	if (reset_limits(err) < 0)
+		return -1;
+	if (become_root(err) < 0)
+		return -1;
+	reset_scheduling();
+	/* what it takes to look at directories with the caller's rights; the others are kept for
+	 * ces-session, which does not get them back where no_new_privs is set */
+	if (ces_capability_keep(UINT64_MAX, DECIDING, err) < 0)
+		return -1;
+	/* job control and terminal signals follow the session: leave the caller's */
+	if (setsid() < 0)
+		return not_ours(err);
+	/* the caller's keyring may hold Kerberos tickets; and without one of its own every start
+	 * would take from the caller's quota of 200 keys */
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+		return ces_error_errno(err, CES_E_HOST, "session keyring");
+	*ret_uid = uid;
+	return 0;
+}

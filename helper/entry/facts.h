@@ -1,0 +1,13 @@
+/* What a decision needs to know of the file system; gathered before it, so that deciding makes no
+ * system call. */
+#ifndef CES_HELPER_ENTRY_FACTS_H
+#define CES_HELPER_ENTRY_FACTS_H
+
+#include "policy/decide.h"
+
+/* Looks with the caller's own rights. Release with ces_facts_free. */
+int ces_facts_gather(const struct ces_policy *policy, const struct ces_caller *caller,
+		     struct ces_facts *ret, struct ces_error *err);
+void ces_facts_free(struct ces_facts *facts);
+
+#endif

@@ -1,0 +1,24 @@
+/* Directories of the caller's that a run is given, or makes. */
+#ifndef CES_HELPER_SESSION_CALLER_BIND_H
+#define CES_HELPER_SESSION_CALLER_BIND_H
+
+#include <stdbool.h>
+
+#include "helper/core/caller.h"
+#include "helper/session/idmap.h"
+
+/* Opens what the caller binds: a directory, or a regular file, with the caller's rights. And a
+ * directory that one of his containers gave to another of its users, as a database does with its
+ * data: if map holds owner and group, root of the container, who is the caller, may open it. */
+int ces_caller_open_bind(const struct ces_caller *caller, const struct ces_idmap *map,
+			 const char *path, bool *ret_file, int *ret, struct ces_error *err);
+
+/* Opens, and makes with mode 1777, the directory name in dirfd, with the caller's rights. */
+int ces_caller_open_common(const struct ces_caller *caller, int dirfd, const char *name, int *ret,
+			   struct ces_error *err);
+
+/* Opens the directory that path is in, with the caller's rights. */
+int ces_caller_open_parent(const struct ces_caller *caller, const char *path, int *ret,
+			   struct ces_error *err);
+
+#endif

@@ -1,0 +1,244 @@
+/* Id maps. Must never map host uid or gid 0, nor an id of another caller's range: every extent is
+ * made here from numbers that were checked when the policy was loaded, and none comes from a
+ * request or an image but the two inside ids, which are bounded. */
+#include "helper/session/idmap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/num.h"
+#include "helper/core/beneath.h"
+#include "helper/session/lock.h"
+
+static void add(struct ces_idmap_extent *extents, size_t *n, uint32_t inside, uint32_t outside,
+		uint32_t count)
+{
+	size_t at = *n;
+
+	if (count == 0)
+		return;
+	/* ordered by inside id, which is how the kernel shows a map of more than five extents */
+	for (; at > 0 && extents[at - 1].inside > inside; at--)
+		extents[at] = extents[at - 1];
+	extents[at] = (struct ces_idmap_extent){inside, outside, count};
+	(*n)++;
+}
+
+/* 0..65535 onto base, but `self` onto `outside`; self may lie above the span. */
+static void add_span(struct ces_idmap_extent *extents, size_t *n, uint32_t self, uint32_t outside,
+		     uint32_t base)
+{
+	if (self >= CES_IDMAP_SPAN) {
+		add(extents, n, 0, base, CES_IDMAP_SPAN);
+		add(extents, n, self, outside, 1);
+		return;
+	}
+	add(extents, n, 0, base, self);
+	add(extents, n, self, outside, 1);
+	add(extents, n, self + 1, base + self + 1, CES_IDMAP_SPAN - self - 1);
+}
+
+int ces_idmap_make(const struct ces_caller *caller, uint32_t user, uint32_t group, uint32_t base,
+		   const gid_t *project_gids, size_t n_project_gids, struct ces_idmap *ret,
+		   struct ces_error *err)
+{
+	struct ces_idmap map = {.user = user, .group = group};
+	uint32_t inside = CES_IDMAP_PROJECT_GID;
+
+	if (caller->uid == 0 || caller->gid == 0 || base < CES_IDMAP_SPAN)
+		return ces_error_set(err, CES_E_HOST,
+				     "your uid, gid or subordinate range cannot be mapped");
+	add_span(map.uid, &map.n_uid, user, caller->uid, base);
+	add_span(map.gid, &map.n_gid, group, caller->gid, base);
+	for (size_t i = 0; i < n_project_gids && i < CES_DECISION_GROUPS; i++) {
+		if (project_gids[i] == 0)
+			return ces_error_set(err, CES_E_HOST, "gid 0 cannot be a project's group");
+		/* a gid may stand in a map once only, and the primary group is already there */
+		if (project_gids[i] == caller->gid)
+			continue;
+		if (inside == group)
+			inside++;
+		add(map.gid, &map.n_gid, inside, project_gids[i], 1);
+		map.project_gids[map.n_project_gids++] = inside++;
+	}
+	*ret = map;
+	return 0;
+}
+
+int ces_idmap_worker(uid_t uid, gid_t gid, uint32_t base, struct ces_idmap *ret,
+		     struct ces_error *err)
+{
+	struct ces_idmap map = {0};
+
+	if (uid == 0 || gid == 0 || base < CES_IDMAP_SPAN)
+		return ces_error_set(err, CES_E_HOST,
+				     "the worker's uid, gid or range cannot be mapped");
+	add_span(map.uid, &map.n_uid, 0, uid, base);
+	add_span(map.gid, &map.n_gid, 0, gid, base);
+	*ret = map;
+	return 0;
+}
+
+static uint32_t host_id(const struct ces_idmap_extent *extents, size_t n, uint32_t inside)
+{
+	for (size_t i = 0; i < n; i++)
+		if (inside >= extents[i].inside && inside - extents[i].inside < extents[i].count)
+			return extents[i].outside + (inside - extents[i].inside);
+	return UINT32_MAX;
+}
+
+static bool holds(const struct ces_idmap_extent *extents, size_t n, uint32_t outside)
+{
+	for (size_t i = 0; i < n; i++)
+		if (outside >= extents[i].outside &&
+		    outside - extents[i].outside < extents[i].count)
+			return true;
+	return false;
+}
+
+bool ces_idmap_holds(const struct ces_idmap *map, uid_t uid, gid_t gid)
+{
+	return holds(map->uid, map->n_uid, uid) && holds(map->gid, map->n_gid, gid);
+}
+
+uint32_t ces_idmap_host_uid(const struct ces_idmap *map, uint32_t inside)
+{
+	return host_id(map->uid, map->n_uid, inside);
+}
+
+uint32_t ces_idmap_host_gid(const struct ces_idmap *map, uint32_t inside)
+{
+	return host_id(map->gid, map->n_gid, inside);
+}
+
+static size_t format_map(const struct ces_idmap_extent *extents, size_t n, char *buffer,
+			 size_t size)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < n; i++)
+		used += (size_t)snprintf(buffer + used, size - used, "%10u %10u %10u\n",
+					 extents[i].inside, extents[i].outside, extents[i].count);
+	return used;
+}
+
+void ces_idmap_format(const struct ces_idmap *map, bool gid, char *buffer, size_t size)
+{
+	buffer[0] = '\0';
+	(void)format_map(gid ? map->gid : map->uid, gid ? map->n_gid : map->n_uid, buffer, size);
+}
+
+/* One write, as the kernel demands; then what the kernel shows must be the same bytes: it prints a
+ * map in this very format (kernel/user_namespace.c, uid_m_show). */
+static int write_one(pid_t pid, const char *file, const struct ces_idmap_extent *extents, size_t n,
+		     struct ces_error *err)
+{
+	char path[64], wanted[CES_IDMAP_EXTENTS * 34 + 1], found[sizeof(wanted) + 1];
+	size_t length = format_map(extents, n, wanted, sizeof(wanted));
+	CES_CLEANUP_FD int fd = -1;
+	ssize_t got;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || write(fd, wanted, length) != (ssize_t)length)
+		return ces_error_errno(err, CES_E_HOST, "writing the %s", file);
+	got = pread(fd, found, sizeof(found), 0);
+	if (got != (ssize_t)length || memcmp(found, wanted, length) != 0)
+		return ces_error_set(err, CES_E_HOST, "the %s did not take as written", file);
+	return 0;
+}
+
+int ces_idmap_write(pid_t pid, const struct ces_idmap *map, struct ces_error *err)
+{
+	if (write_one(pid, "uid_map", map->uid, map->n_uid, err) < 0)
+		return -1;
+	return write_one(pid, "gid_map", map->gid, map->n_gid, err);
+}
+
+/* The slot (1-based line) of uid in text; 0 when it has none. *ret_lines: lines in all; -1 for a
+ * torn file. */
+static int find_slot(char *text, uid_t uid, uint64_t *ret_slot, uint64_t *ret_lines)
+{
+	uint64_t lines = 0, slot = 0, value;
+	char *save = NULL;
+
+	for (char *line = strtok_r(text, "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save)) {
+		if (ces_num_parse(line, 1, UINT32_MAX - 1, &value) < 0)
+			return -1;
+		lines++;
+		if (value == uid && slot == 0)
+			slot = lines;
+	}
+	*ret_slot = slot;
+	*ret_lines = lines;
+	return 0;
+}
+
+static int append_slot(int fd, int store, uid_t uid, struct ces_error *err)
+{
+	char line[16];
+	int length = snprintf(line, sizeof(line), "%u\n", uid);
+
+	if (lseek(fd, 0, SEEK_END) < 0 || write(fd, line, (size_t)length) != length ||
+	    fsync(fd) < 0 || fsync(store) < 0)
+		return ces_error_errno(err, CES_E_HOST, "writing the subordinate ids");
+	return 0;
+}
+
+static int base_locked(const struct ces_host *host, int store, int fd, uid_t uid, uint32_t *ret,
+		       struct ces_error *err)
+{
+	CES_CLEANUP_FREE char *text = NULL;
+	uint64_t slot, lines;
+	size_t length;
+
+	if (ces_read_file(fd, 1 << 20, &text, &length) < 0)
+		return ces_error_errno(err, CES_E_HOST, "reading the subordinate ids");
+	/* behind a NUL, as a crash may leave one, would be lines that are not seen: a slot would be
+	 * given twice */
+	if (strlen(text) != length || find_slot(text, uid, &slot, &lines) < 0)
+		return ces_error_set(err, CES_E_HOST, "the list of subordinate ids is damaged");
+	if (slot == 0) {
+		if (lines >= host->subid_users)
+			return ces_error_set(
+			    err, CES_E_LIMIT,
+			    "all %llu subordinate id ranges are taken (host.subordinate_ids.users)",
+			    (unsigned long long)host->subid_users);
+		if (append_slot(fd, store, uid, err) < 0)
+			return -1;
+		slot = lines + 1;
+	}
+	if (slot > host->subid_users)
+		return ces_error_set(err, CES_E_LIMIT,
+				     "your subordinate id range is beyond the policy's users");
+	*ret = (uint32_t)(host->subid_first + slot * host->subid_per_user);
+	return 0;
+}
+
+int ces_idmap_base(const struct ces_host *host, int store, uid_t uid, uint32_t *ret,
+		   struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = ces_beneath_open(store, "subids", O_RDWR | O_CREAT, 0600);
+	unsigned left;
+	int result;
+
+	if (uid >= host->subid_first &&
+	    uid - host->subid_first <= (host->subid_users + 1) * host->subid_per_user)
+		return ces_error_set(err, CES_E_HOST,
+				     "your uid lies inside the policy's subordinate_ids");
+	/* two first runs at once must not take one slot; for five seconds, since every start comes
+	 * here, and a caller may freeze this process by the cgroup that it is in */
+	if (fd < 0 || ces_lock_take(fd, CES_LOCK_SECONDS, &left) < 0)
+		return ces_error_errno(err, CES_E_HOST, "reading the subordinate ids");
+	result = base_locked(host, store, fd, uid, ret, err);
+	ces_lock_release(fd, left);
+	return result;
+}

@@ -1,0 +1,64 @@
+/* Which host ids stand behind the ids of a container, and the kernel's own copy of it.
+ * Source: user_namespaces(7), "User and group ID mappings". */
+#ifndef CES_HELPER_SESSION_IDMAP_H
+#define CES_HELPER_SESSION_IDMAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "helper/core/order.h"
+
+#define CES_IDMAP_EXTENTS 32
+#define CES_IDMAP_SPAN    65536u /* ids an image may use: 0..65535 */
+#define CES_IDMAP_PROJECT_GID                                                                      \
+	65536u /* in the container: the project's groups, from here upward                         \
+		*/
+
+struct ces_idmap_extent {
+	uint32_t inside, outside, count;
+};
+
+struct ces_idmap {
+	struct ces_idmap_extent uid[CES_IDMAP_EXTENTS], gid[CES_IDMAP_EXTENTS];
+	size_t n_uid, n_gid;
+	uint32_t user, group;                       /* inside ids that are the caller */
+	uint32_t project_gids[CES_DECISION_GROUPS]; /* inside ids of the project's groups */
+	size_t n_project_gids;
+};
+
+/* The map of a run: inside id `user` (and `group`) is the caller, every other id below
+ * CES_IDMAP_SPAN is base + id, and the project's groups are at CES_IDMAP_PROJECT_GID and above.
+ * user and group may be the caller's own numbers (identity same-uid). base..base+65535 belongs to
+ * this caller alone. */
+int ces_idmap_make(const struct ces_caller *caller, uint32_t user, uint32_t group, uint32_t base,
+		   const gid_t *project_gids, size_t n_project_gids, struct ces_idmap *ret,
+		   struct ces_error *err);
+
+/* The map of a worker: inside 0 is uid:gid, the others are CES's own slot of the subordinate range.
+ */
+int ces_idmap_worker(uid_t uid, gid_t gid, uint32_t base, struct ces_idmap *ret,
+		     struct ces_error *err);
+
+/* Writes both maps of the process pid, reads them back and compares: a partial or foreign map is
+ * fatal. */
+int ces_idmap_write(pid_t pid, const struct ces_idmap *map, struct ces_error *err);
+
+/* True if both host ids are in the map: what the kernel asks before root of the namespace may pass
+ * over the mode of a file (capable_wrt_inode_uidgid, kernel/capability.c). */
+bool ces_idmap_holds(const struct ces_idmap *map, uid_t uid, gid_t gid);
+
+/* One of the two as the kernel shows it in /proc/PID/uid_map and gid_map. */
+void ces_idmap_format(const struct ces_idmap *map, bool gid, char *buffer, size_t size);
+
+/* Host id behind an inside uid. */
+uint32_t ces_idmap_host_uid(const struct ces_idmap *map, uint32_t inside);
+uint32_t ces_idmap_host_gid(const struct ces_idmap *map, uint32_t inside);
+
+/* First id of the caller's subordinate range: slot n of the policy's range, the slot found or given
+ * in the file `subids` below the store (one "uid" a line, the line number is the slot; append only,
+ * so a slot never changes hands). Slot 0 is the workers'. */
+int ces_idmap_base(const struct ces_host *host, int store, uid_t uid, uint32_t *ret,
+		   struct ces_error *err);
+
+#endif

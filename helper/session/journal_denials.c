@@ -1,0 +1,127 @@
+/* Denials in the journal: each of them, as long as they are not a flood. Must not let a caller
+ * choose what is left out: only how many there were of his own counts.
+ *
+ * A bucket for each user, "denied-<uid>" beside the journal: it holds a thousand denials, and gets
+ * ten a minute. A bucket that cannot be read is full: in doubt a denial is recorded. Concurrent
+ * requests of one user are ordered by the lock on their bucket, which only root can take; within it
+ * the journal's is. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/num.h"
+#include "helper/core/beneath.h"
+#include "helper/session/lock.h"
+#include "helper/session/journal.h"
+
+#define NAME     "denied-"
+#define DENIAL   60ull /* so that a minute's ten come second by second */
+#define A_SECOND 10ull
+#define FULL     (1000 * DENIAL)
+
+/* What the file holds. */
+struct bucket {
+	uint64_t level, time, left_out;
+};
+
+static struct bucket read_bucket(int fd)
+{
+	uint64_t now = (uint64_t)time(NULL), gone;
+	struct bucket bucket;
+
+	if (pread(fd, &bucket, sizeof(bucket), 0) != (ssize_t)sizeof(bucket) ||
+	    bucket.level > FULL || bucket.time > INT64_MAX || bucket.left_out > INT64_MAX)
+		return (struct bucket){FULL, now, 0};
+	/* a clock that was set back gives nothing */
+	gone = now > bucket.time ? now - bucket.time : 0;
+	if (gone >= (FULL - bucket.level) / A_SECOND)
+		bucket.level = FULL;
+	else
+		bucket.level += gone * A_SECOND;
+	bucket.time = now;
+	return bucket;
+}
+
+static void write_bucket(int fd, const struct bucket *bucket)
+{
+	(void)!pwrite(fd, bucket, sizeof(*bucket), 0);
+}
+
+static int record_left_out(const struct ces_journal *journal, uid_t uid, struct bucket *bucket,
+			   struct ces_error *err)
+{
+	if (bucket->left_out == 0)
+		return 0;
+	if (ces_journal_append(journal, ces_journal_denials(uid, bucket->left_out), false, err) < 0)
+		return -1;
+	bucket->left_out = 0;
+	return 0;
+}
+
+/* Consumes record. */
+static int append_or_count(const struct ces_journal *journal, uid_t uid, struct json_object *record,
+			   struct bucket *bucket, struct ces_error *err)
+{
+	if (bucket->level < DENIAL) {
+		bucket->left_out++;
+		json_object_put(record);
+		return 0;
+	}
+	bucket->level -= DENIAL;
+	if (record_left_out(journal, uid, bucket, err) < 0) {
+		json_object_put(record);
+		return -1;
+	}
+	return ces_journal_append(journal, record, true, err);
+}
+
+int ces_journal_append_denial(const struct ces_journal *journal, uid_t uid,
+			      struct json_object *record, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = -1;
+	struct bucket bucket;
+	char name[32];
+	unsigned left;
+	int result;
+
+	(void)snprintf(name, sizeof(name), NAME "%u", uid);
+	fd = ces_beneath_open(journal->dir, name, O_RDWR | O_CREAT | O_NONBLOCK, 0600);
+	if (fd < 0 || ces_lock_take(fd, 2 * CES_LOCK_SECONDS, &left) < 0)
+		return ces_journal_append(journal, record, true, err);
+	bucket = read_bucket(fd);
+	result = append_or_count(journal, uid, record, &bucket, err);
+	write_bucket(fd, &bucket);
+	ces_lock_release(fd, left);
+	return result;
+}
+
+static void flush_one(int dir, const char *name, void *context)
+{
+	const struct ces_journal *journal = context;
+	CES_CLEANUP_FD int fd = -1;
+	struct ces_error ignored;
+	struct bucket bucket;
+	unsigned left;
+	uint64_t uid;
+
+	if (strncmp(name, NAME, strlen(NAME)) != 0 ||
+	    ces_num_parse(name + strlen(NAME), 0, UINT32_MAX, &uid) < 0)
+		return;
+	fd = ces_beneath_open(dir, name, O_RDWR | O_NONBLOCK, 0);
+	if (fd < 0 || ces_lock_take(fd, 2 * CES_LOCK_SECONDS, &left) < 0)
+		return;
+	bucket = read_bucket(fd);
+	(void)record_left_out(journal, (uid_t)uid, &bucket, &ignored);
+	write_bucket(fd, &bucket);
+	ces_lock_release(fd, left);
+}
+
+void ces_journal_flush(const struct ces_journal *journal)
+{
+	(void)ces_beneath_each(journal->dir, flush_one, (void *)(uintptr_t)journal);
+}

@@ -1,0 +1,272 @@
+/* The file of the audit journal, its chain, and the copy that goes to syslog. Must not write a line
+ * whose place in the chain it has not found under the lock.
+ *
+ * Who controls what: the files and their directory are root's; the caller controls how many records
+ * are written and the (bounded) names in them, never their form. Concurrent writers are ordered by
+ * the lock on the head, which only root can take, since only root can open it. The journal itself
+ * may be renamed at any moment (rotation), and the name then stands for a new file: it is opened
+ * anew, by its name in a directory held open, for each record. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/digest.h"
+#include "common/io.h"
+#include "common/paths.h"
+#include "helper/core/beneath.h"
+#include "helper/session/lock.h"
+#include "helper/session/journal.h"
+#include "helper/session/object.h"
+
+#define LINE_MAX_BYTES 98304 /* 35 mounts of 1.3 KiB and the rest */
+#define LINE_BYTES     4096  /* as a rule */
+
+/* "SEQ DIGEST BOOT\n", SEQ in 20 digits */
+#define HEAD_BYTES (20 + 1 + CES_DIGEST_LENGTH + 1 + CES_BOOT_LENGTH + 1)
+
+/* A place in the chain: the last record, or what is left of one. */
+struct place {
+	uint64_t seq;
+	char digest[CES_DIGEST_LENGTH + 1]; /* "": there is none */
+	bool torn;
+};
+
+static int open_syslog(void)
+{
+	static const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+	CES_CLEANUP_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return -1;
+	return ces_steal_fd(&fd);
+}
+
+static int open_checked(int dir, const char *name, int flags, int *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd =
+	    ces_beneath_open(dir, name, O_RDWR | O_CREAT | O_NONBLOCK | flags, 0600);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return ces_error_errno(err, CES_E_HOST, "opening the journal");
+	if (!S_ISREG(st.st_mode) || st.st_uid != 0 || (st.st_mode & 077) != 0)
+		return ces_error_set(err, CES_E_HOST,
+				     "the journal must be a file of root's, mode 0600");
+	*ret = ces_steal_fd(&fd);
+	return 0;
+}
+
+int ces_journal_open(struct ces_journal *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct ces_journal journal = CES_JOURNAL_NONE;
+
+	if (ces_beneath_own_dir(root, CES_JOURNAL_DIR, &journal.dir, err) < 0 ||
+	    open_checked(journal.dir, "head", 0, &journal.head, err) < 0 ||
+	    open_checked(journal.dir, "audit.jsonl", O_APPEND, &journal.fd, err) < 0) {
+		ces_journal_close(&journal);
+		return -1;
+	}
+	journal.syslog = open_syslog();
+	*ret = journal;
+	return 0;
+}
+
+void ces_journal_close(struct ces_journal *journal)
+{
+	ces_cleanup_close(&journal->dir);
+	ces_cleanup_close(&journal->head);
+	ces_cleanup_close(&journal->fd);
+	ces_cleanup_close(&journal->syslog);
+}
+
+/* The file that has the name now takes the place of the one that had it. */
+static int open_current(const struct ces_journal *journal, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = -1;
+	struct stat now, before;
+
+	if (open_checked(journal->dir, "audit.jsonl", O_APPEND, &fd, err) < 0)
+		return -1;
+	if (fstat(fd, &now) < 0 || fstat(journal->fd, &before) < 0 ||
+	    ((now.st_ino != before.st_ino || now.st_dev != before.st_dev) &&
+	     dup3(fd, journal->fd, O_CLOEXEC) < 0))
+		return ces_error_errno(err, CES_E_HOST, "opening the journal");
+	return 0;
+}
+
+/* Reads the end of the file: the last line's digest and number. A last line without its newline was
+ * torn by a crash: it is ended, so that what follows starts on a line of its own and chains to what
+ * is there. */
+static int read_tail(int fd, struct place *ret, struct ces_error *err)
+{
+	char tail[LINE_MAX_BYTES + 1], *line = NULL;
+	off_t most = LINE_BYTES;
+	struct stat st;
+	ssize_t n = 0;
+
+	*ret = (struct place){0};
+	if (fstat(fd, &st) < 0)
+		return ces_error_errno(err, CES_E_HOST, "the journal");
+	if (st.st_size == 0)
+		return 0;
+	for (; line == NULL && most <= LINE_MAX_BYTES; most *= LINE_MAX_BYTES / LINE_BYTES) {
+		n = pread(fd, tail, (size_t)most, st.st_size > most ? st.st_size - most : 0);
+		if (n <= 0)
+			return ces_error_errno(err, CES_E_HOST, "reading the journal");
+		ret->torn = tail[n - 1] != '\n';
+		n -= !ret->torn;
+		line = memrchr(tail, '\n', (size_t)n);
+	}
+	tail[n] = '\0';
+	line = line == NULL ? tail : line + 1;
+	ces_digest_of(line, (size_t)(tail + n - line), ret->digest);
+	if (strncmp(line, "{\"seq\":", 7) == 0)
+		ret->seq = strtoull(line + 7, NULL, 10);
+	return 0;
+}
+
+/* *ret is left as it is when there is no head, or one that was not written whole. *ret_same: it was
+ * written since this machine started. */
+static void read_head(const struct ces_journal *journal, const char *boot, struct place *ret,
+		      bool *ret_same)
+{
+	char head[HEAD_BYTES + 1], digest[CES_DIGEST_LENGTH + 1];
+
+	if (pread(journal->head, head, HEAD_BYTES, 0) != HEAD_BYTES || head[HEAD_BYTES - 1] != '\n')
+		return;
+	head[HEAD_BYTES - 1] = '\0';
+	memcpy(digest, head + 21, CES_DIGEST_LENGTH);
+	digest[CES_DIGEST_LENGTH] = '\0';
+	if (head[20] != ' ' || !ces_digest_valid(digest))
+		return;
+	ret->seq = strtoull(head, NULL, 10);
+	memcpy(ret->digest, digest, sizeof(digest));
+	*ret_same = strcmp(head + HEAD_BYTES - 1 - CES_BOOT_LENGTH, boot) == 0;
+}
+
+static int write_head(const struct ces_journal *journal, const struct place *last, const char *boot,
+		      struct ces_error *err)
+{
+	char head[HEAD_BYTES + 1];
+
+	(void)snprintf(head, sizeof(head), "%020llu %s %s\n", (unsigned long long)last->seq,
+		       last->digest, boot);
+	return pwrite(journal->head, head, HEAD_BYTES, 0) == HEAD_BYTES
+		   ? 0
+		   : ces_error_errno(err, CES_E_HOST, "writing the head of the journal");
+}
+
+/* Where the chain goes on: after what the file ends with, and in a new file (after a rotation)
+ * after what the head names. Should the file lack records that the head knows of, it was cut off or
+ * changed: the next record follows the head all the same, so that it shows (ces-policy audit
+ * verify). But after a power cut the file may lack what the head has: then it goes on with what is
+ * there. */
+static int find_place(const struct ces_journal *journal, const char *boot, struct place *ret,
+		      struct ces_error *err)
+{
+	struct place head = {0};
+	bool same_boot = false;
+
+	if (read_tail(journal->fd, ret, err) < 0)
+		return -1;
+	read_head(journal, boot, &head, &same_boot);
+	if (head.digest[0] == '\0' || ret->torn)
+		return 0;
+	if (ret->digest[0] == '\0' || (same_boot && head.seq >= ret->seq))
+		*ret = head;
+	return 0;
+}
+
+/* Never waits: the journal is the record, this is a copy. */
+static void to_syslog(int fd, const char *line)
+{
+	char message[LINE_MAX_BYTES + 32];
+	/* <86>: facility 10 (authpriv), severity 6 (info); RFC 3164 */
+	int length =
+	    snprintf(message, sizeof(message), "<86>ces: %.*s", (int)strcspn(line, "\n"), line);
+
+	if (fd >= 0 && length > 0)
+		(void)send(fd, message, (size_t)length, MSG_NOSIGNAL);
+}
+
+static void format_time(char *buffer, size_t size)
+{
+	struct timespec now;
+	struct tm utc;
+	size_t used;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &utc);
+	used = strftime(buffer, size, "%Y-%m-%dT%H:%M:%S", &utc);
+	(void)snprintf(buffer + used, size - used, ".%03ldZ", now.tv_nsec / 1000000);
+}
+
+/* Space of its own, where the file system can give it: another writer, or a pull, that fills the
+ * disk does not stop the record, and with it everybody's runs. Where it cannot there is what the
+ * store's reserve leaves (fallocate(2)). */
+#define ASIDE_BYTES (4 << 20)
+
+static void set_aside(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && st.st_blocks * 512 < st.st_size + ASIDE_BYTES / 4)
+		(void)fallocate(fd, FALLOC_FL_KEEP_SIZE, st.st_size, ASIDE_BYTES);
+}
+
+static int append_locked(const struct ces_journal *journal, struct json_object *record, char *line,
+			 size_t size, struct ces_error *err)
+{
+	char boot[CES_BOOT_LENGTH + 1], when[40];
+	struct place last;
+	const char *body;
+	int length, start;
+
+	if (open_current(journal, err) < 0 || ces_object_boot(boot, err) < 0 ||
+	    find_place(journal, boot, &last, err) < 0)
+		return -1;
+	set_aside(journal->fd);
+	format_time(when, sizeof(when));
+	start = last.torn;
+	body = json_object_to_json_string_ext(record, JSON_C_TO_STRING_PLAIN |
+							  JSON_C_TO_STRING_NOSLASHESCAPE);
+	length = snprintf(line, size, "%s{\"seq\":%llu,\"time\":\"%s\",\"prev\":\"%s\",%s\n",
+			  start ? "\n" : "", (unsigned long long)++last.seq, when, last.digest,
+			  body + 1);
+	if (length < 0 || (size_t)length >= size)
+		return ces_error_set(err, CES_E_INTERNAL, "a journal record is too long");
+	if (ces_write_full(journal->fd, line, (size_t)length, ces_now_ms() + 5000) < 0)
+		return ces_error_errno(err, CES_E_HOST, "writing the journal");
+	ces_digest_of(line + start, (size_t)(length - start - 1), last.digest);
+	return write_head(journal, &last, boot, err);
+}
+
+int ces_journal_append(const struct ces_journal *journal, struct json_object *record, bool durable,
+		       struct ces_error *err)
+{
+	char line[LINE_MAX_BYTES];
+	unsigned left;
+	int result;
+
+	if (record == NULL || ces_lock_take(journal->head, CES_LOCK_SECONDS, &left) < 0) {
+		json_object_put(record);
+		return ces_error_set(err, CES_E_HOST, "the journal cannot be written");
+	}
+	result = append_locked(journal, record, line, sizeof(line), err);
+	ces_lock_release(journal->head, left);
+	json_object_put(record);
+	if (result == 0 && durable && fdatasync(journal->fd) < 0)
+		return ces_error_errno(err, CES_E_HOST, "the journal did not reach the disk");
+	if (result == 0)
+		to_syslog(journal->syslog, line[0] == '\n' ? line + 1 : line);
+	return result;
+}

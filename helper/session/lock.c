@@ -1,0 +1,44 @@
+/* Locks for which every user's request waits. Must not be held while anything is waited for. */
+#include "helper/session/lock.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "common/io.h"
+
+#define LOCK_WAIT_MS  60000
+#define LOCK_TICK_US  200
+#define LOCK_TICKS_US 5000
+
+int ces_lock_take(int fd, unsigned seconds, unsigned *ret_left)
+{
+	int64_t deadline = ces_now_ms() + LOCK_WAIT_MS;
+	unsigned tick = LOCK_TICK_US;
+
+	/* not by a flock that blocks: between its return and an alarm there is a moment too */
+	for (;;) {
+		unsigned left = alarm(seconds);
+
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+			*ret_left = left;
+			return 0;
+		}
+		(void)alarm(left);
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -1;
+		if (ces_now_ms() > deadline) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		(void)usleep(tick);
+		tick = tick * 2 > LOCK_TICKS_US ? LOCK_TICKS_US : tick * 2;
+	}
+}
+
+void ces_lock_release(int fd, unsigned left)
+{
+	(void)flock(fd, LOCK_UN);
+	(void)alarm(left);
+}

@@ -1,0 +1,182 @@
+/* ces-session, root and not setuid: what ces-helper decided, it records and does; what was refused,
+ * it records and reports. The one process that has effects, from here to the end of the request.
+ *
+ * order -> journal -> the verb */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/paths.h"
+#include "helper/core/report.h"
+#include "helper/launch/rootfs.h"
+#include "helper/session/record.h"
+#include "helper/session/runs.h"
+#include "helper/session/session.h"
+#include "helper/session/weaken.h"
+
+static int open_state(struct ces_session *session, struct ces_error *err)
+{
+	return ces_runs_open(&session->runs, err) < 0 ? -1 : ces_store_open(&session->store, err);
+}
+
+static int explain(const struct ces_session *session, const struct ces_decision *decision)
+{
+	struct ces_event_done done = {0};
+
+	ces_decision_explain(&session->caller, decision, ces_report_text, NULL);
+	ces_report_send(&ces_event_done_schema, &done, true);
+	return 0;
+}
+
+static int pull_or_run(struct ces_session *session, const struct ces_decision *decision,
+		       struct ces_error *err)
+{
+	char run[CES_RUN_DIGITS + 1] = "";
+	int result;
+
+	if ((session->request.flags & CES_FLAG_EXPLAIN) != 0)
+		return explain(session, decision);
+	/* the private mount namespace comes first: the store's fds could not be mounted in a later
+	 * one */
+	if (decision->verb == CES_VERB_RUN && ces_rootfs_unshare(err) < 0)
+		return -1;
+	if (open_state(session, err) < 0)
+		return -1;
+	if (decision->verb == CES_VERB_RUN && ces_runs_name(session->runs, run, err) < 0)
+		return -1;
+	if (decision->verb == CES_VERB_RUN)
+		result = ces_verb_run(session, decision, run, err);
+	else
+		result = ces_verb_pull(session, decision, err);
+	if (result < 0 && session->recorded)
+		ces_record_failure(session, run, err);
+	if (session->pull[0] != '\0')
+		ces_runs_leave(session->runs, session->pull);
+	return result;
+}
+
+static int dispatch(struct ces_session *session, const struct ces_order *order,
+		    struct ces_error *err)
+{
+	switch (session->request.verb) {
+	case CES_VERB_PULL:
+	case CES_VERB_RUN:
+		if (!order->decided || order->decision.verb != session->request.verb)
+			return ces_error_set(err, CES_E_INTERNAL, "nothing was decided");
+		return pull_or_run(session, &order->decision, err);
+	case CES_VERB_IMAGES:
+		return open_state(session, err) < 0 ? -1 : ces_verb_images(session, err);
+	case CES_VERB_REMOVE:
+		return open_state(session, err) < 0 ? -1 : ces_verb_remove(session, err);
+	case CES_VERB_INSPECT:
+		if (open_state(session, err) < 0)
+			return -1;
+		return session->request.run != NULL ? ces_verb_inspect_run(session, err)
+						    : ces_verb_inspect(session, err);
+	/* what is asked of the register alone needs no store */
+	case CES_VERB_RUNS:
+		return ces_runs_open(&session->runs, err) < 0 ? -1 : ces_verb_runs(session, err);
+	case CES_VERB_STOP:
+		return ces_runs_open(&session->runs, err) < 0 ? -1 : ces_verb_stop(session, err);
+	case CES_VERB_CLEAN:
+		return open_state(session, err) < 0 ? -1 : ces_verb_clean(session, err);
+	default:
+		return ces_error_set(err, CES_E_USAGE, "this version of CES cannot do that");
+	}
+}
+
+/* The request is the caller's frame; that ces-helper could read it already proves nothing here. */
+static int read_request(struct ces_session *session, struct ces_error *err)
+{
+	CES_CLEANUP_FREE uint8_t *frame = NULL;
+	struct stat st;
+	size_t length;
+	int result;
+
+	if (fstat(CES_FD_ORDER, &st) < 0 || st.st_size < (off_t)sizeof(struct ces_order))
+		return ces_error_errno(err, CES_E_INTERNAL, "the order");
+	length = (size_t)st.st_size - sizeof(struct ces_order);
+	frame = calloc(1, length + 1);
+	if (frame == NULL || ces_read_full(CES_FD_ORDER, frame, length, -1) < 0)
+		return ces_error_errno(err, CES_E_HOST, "reading the request");
+	result = ces_wire_decode(&ces_request_schema, frame, length, &session->request, err);
+	explicit_bzero(frame, length);
+	return result;
+}
+
+/* From root, who alone can start this, or an older ces-helper while an upgrade is under way. */
+static int take_order(struct ces_order *order, struct ces_session *session, struct ces_error *err)
+{
+	struct ces_error unread;
+	int result;
+
+	if (ces_read_full(CES_FD_ORDER, order, sizeof(*order), -1) < 0 ||
+	    order->magic != CES_ORDER_MAGIC || order->size != sizeof(*order))
+		return ces_error_set(
+		    err, CES_E_HOST,
+		    "ces-session is started by ces-helper of the same version only");
+	session->uid = order->uid;
+	session->host = &order->host;
+	session->selinux = order->selinux;
+	if (order->known)
+		session->caller = (struct ces_caller){.uid = order->uid,
+						      .gid = order->gid,
+						      .user = order->user,
+						      .home = order->home,
+						      .groups = order->groups,
+						      .n_groups = order->n_groups};
+	result = read_request(session, &unread);
+	close(CES_FD_ORDER);
+	if (result < 0 && order->refused.code == CES_OK)
+		order->refused = unread;
+	return 0;
+}
+
+/* An exec gave back what ces-helper had given up. */
+static int begin(struct ces_order *order, struct ces_session *session, struct ces_error *err)
+{
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return ces_error_errno(err, CES_E_HOST, "prctl");
+	for (int fd = 0; fd <= CES_FD_ORDER; fd++)
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+			return ces_error_errno(err, CES_E_HOST, "fd %d", fd);
+	if (ces_weaken_for_set_up(err) < 0 || take_order(order, session, err) < 0 ||
+	    ces_journal_open(&session->journal, err) < 0)
+		return -1;
+	if (order->host.digest[0] != '\0' && !order->host.audit_syslog)
+		ces_cleanup_close(&session->journal.syslog);
+	return 0;
+}
+
+int main(void)
+{
+	static struct ces_order order;
+	struct ces_session session = {
+	    .runs = -1, .journal = CES_JOURNAL_NONE, .store = {-1, -1, -1, -1, -1, -1, -1}};
+	struct ces_error err = {0}, unrecorded;
+	int result;
+
+	if (begin(&order, &session, &err) < 0) {
+		ces_report_error(&err, NULL);
+		return CES_EXIT_REFUSED;
+	}
+	err = order.refused;
+	result = err.code == CES_OK ? dispatch(&session, &order, &err) : -1;
+	if (result < 0 && !session.recorded &&
+	    ces_record_decision(&session, NULL, NULL, NULL, NULL, &err, &unrecorded) < 0)
+		ces_error_context(&err, "%s", unrecorded.text);
+	/* where a rule of the policy decided, the one to ask is whoever speaks for it */
+	if (result < 0)
+		ces_report_error(&err, err.rule[0] != '\0' && order.host.contact[0] != '\0'
+					   ? order.host.contact
+					   : NULL);
+	ces_wire_free(&ces_request_schema, &session.request);
+	ces_store_close(&session.store);
+	return result < 0 ? CES_EXIT_REFUSED : 0;
+}

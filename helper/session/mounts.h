@@ -1,0 +1,25 @@
+/* Mounts by fd: detached copies of what an fd shows, with their flags, and where they go. Sources:
+ * open_tree(2), mount_setattr(2), move_mount(2). */
+#ifndef CES_HELPER_SESSION_MOUNTS_H
+#define CES_HELPER_SESSION_MOUNTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+/* A private, nosuid, nodev copy of the mount tree at fd: recursive, so that what lies under a mount
+ * stays hidden. read_only holds for the whole tree. userns >= 0: the (single) mount shows its ids
+ * through that namespace's map. */
+int ces_mount_clone(int fd, bool read_only, int userns, int *ret, struct ces_error *err);
+
+/* A new tmpfs, detached: at most bytes and inodes, owned by uid:gid, mode 0755. dev: device nodes
+ * work on it. */
+int ces_mount_tmpfs(uint64_t bytes, uint64_t inodes, uint32_t uid, uint32_t gid, bool dev, int *ret,
+		    struct ces_error *err);
+
+/* Attaches a detached mount at path below dirfd. */
+int ces_mount_attach(int mount, int dirfd, const char *path, struct ces_error *err);
+
+#endif

@@ -1,0 +1,222 @@
+/* The register of live runs. Must not hold anything that is needed for a decision about a new run
+ * but their number: it is on a tmpfs that a reboot empties. */
+#include "helper/session/runs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/paths.h"
+#include "helper/core/beneath.h"
+#include "helper/session/object.h"
+#include "helper/session/tree.h"
+
+#define STOP "stop"
+
+int ces_runs_open(int *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return ces_beneath_own_dir(root, CES_RUN_DIR, ret, err);
+}
+
+int ces_runs_name(int runs, char ret[CES_RUN_DIGITS + 1], struct ces_error *err)
+{
+	for (int attempt = 0; attempt < 16; attempt++) {
+		uint64_t random;
+
+		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+			break;
+		(void)snprintf(ret, CES_RUN_DIGITS + 1, "%010llu",
+			       (unsigned long long)(random % 10000000000ull));
+		if (faccessat(runs, ret, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+			return 0;
+	}
+	return ces_error_set(err, CES_E_HOST, "no number for a new run");
+}
+
+int ces_runs_enter(int runs, const struct ces_run_record *record, int *ret, int *ret_stop,
+		   struct ces_error *err)
+{
+	CES_CLEANUP_FD int dir = -1;
+	CES_CLEANUP_FD int stop = -1;
+	char making[32];
+
+	(void)snprintf(making, sizeof(making), ".new-%s", record->run);
+	if (mkdirat(runs, making, 0700) < 0)
+		return ces_error_errno(err, CES_E_HOST, "making the run directory");
+	dir = ces_beneath_open(runs, making, O_RDONLY | O_DIRECTORY, 0);
+	/* whoever sees the run's name sees it locked and with its record */
+	if (dir < 0 || flock(dir, LOCK_EX | LOCK_NB) < 0)
+		return ces_error_errno(err, CES_E_HOST, "locking the run directory");
+	if (ces_object_write(dir, "record", &ces_run_record_schema, record, err) < 0)
+		return -1;
+	/* for writing too: without a writer it would always be at its end */
+	if (mkfifoat(dir, STOP, 0600) == 0)
+		stop = ces_beneath_open(dir, STOP, O_RDWR | O_NONBLOCK, 0);
+	if (stop < 0)
+		return ces_error_errno(err, CES_E_HOST, "making the run's FIFO");
+	if (renameat(runs, making, runs, record->run) < 0)
+		return ces_error_errno(err, CES_E_HOST, "entering the run");
+	*ret = ces_steal_fd(&dir);
+	*ret_stop = ces_steal_fd(&stop);
+	return 0;
+}
+
+int ces_runs_need(int entry, const char *digest, const struct ces_strings *layers,
+		  struct ces_error *err)
+{
+	struct ces_run_record record, more;
+	int result;
+
+	if (ces_object_read(entry, "record", &ces_run_record_schema, &record, err) < 0)
+		return -1;
+	more = record;
+	more.digest = (char *)(uintptr_t)digest;
+	more.layers = *layers;
+	result = ces_object_write(entry, "record", &ces_run_record_schema, &more, err);
+	ces_wire_free(&ces_run_record_schema, &record);
+	return result;
+}
+
+bool ces_runs_alive(int runs, const char *run)
+{
+	CES_CLEANUP_FD int dir = ces_beneath_open(runs, run, O_RDONLY | O_DIRECTORY, 0);
+
+	return dir >= 0 && flock(dir, LOCK_EX | LOCK_NB) < 0;
+}
+
+int ces_runs_stop(int runs, const char *run, uint32_t grace, struct ces_error *err)
+{
+	CES_CLEANUP_FD int dir = ces_beneath_open(runs, run, O_RDONLY | O_DIRECTORY, 0);
+	CES_CLEANUP_FD int stop =
+	    dir < 0 ? -1 : ces_beneath_open(dir, STOP, O_WRONLY | O_NONBLOCK, 0);
+
+	/* without a reader (ENXIO) its helper is gone, or about to be */
+	if (stop < 0 && errno != ENOENT && errno != ENXIO)
+		return ces_error_errno(err, CES_E_HOST, "stopping the run");
+	if (stop >= 0 && write(stop, &grace, sizeof(grace)) < 0 && errno != EAGAIN &&
+	    errno != EPIPE)
+		return ces_error_errno(err, CES_E_HOST, "stopping the run");
+	return 0;
+}
+
+void ces_runs_leave(int runs, const char *run)
+{
+	(void)ces_tree_remove(runs, run);
+}
+
+int ces_runs_restore(int runs, const struct ces_run_record *record, struct ces_error *err)
+{
+	char making[32];
+
+	/* (of two that do this at once the second finds the name taken) */
+	(void)snprintf(making, sizeof(making), ".new-%d.old", (int)getpid());
+	(void)ces_tree_remove(runs, making);
+	if (mkdirat(runs, making, 0700) == 0) {
+		CES_CLEANUP_FD int dir = ces_beneath_open(runs, making, O_RDONLY | O_DIRECTORY, 0);
+
+		if (dir >= 0 &&
+		    ces_object_write(dir, "record", &ces_run_record_schema, record, err) == 0 &&
+		    renameat2(runs, making, runs, record->run, RENAME_NOREPLACE) == 0)
+			return 0;
+	}
+	(void)ces_tree_remove(runs, making);
+	return ces_error_set(err, CES_E_HOST, "a run of before cannot be entered");
+}
+
+void ces_runs_keep(int runs, int kept, const char *run)
+{
+	CES_CLEANUP_FD int dir = ces_beneath_open(runs, run, O_RDONLY | O_DIRECTORY, 0);
+	struct ces_run_record record, rest;
+	struct ces_error ignored;
+
+	if (dir < 0 ||
+	    ces_object_read(dir, "record", &ces_run_record_schema, &record, &ignored) < 0)
+		return;
+	rest = (struct ces_run_record){.run = record.run,
+				       .uid = record.uid,
+				       .outputs = record.outputs,
+				       .scratch = record.scratch,
+				       .user = record.user,
+				       .group = record.group};
+	(void)ces_object_write(kept, run, &ces_run_record_schema, &rest, &ignored);
+	(void)ces_object_write(dir, "record", &ces_run_record_schema, &rest, &ignored);
+	ces_wire_free(&ces_run_record_schema, &record);
+}
+
+bool ces_runs_is_kept(const struct ces_run_record *record)
+{
+	return record->digest == NULL;
+}
+
+/* A directory whose helper died before it was entered: nothing else was made for it yet. */
+static void remove_unborn(int runs, const char *name)
+{
+	CES_CLEANUP_FD int dir = ces_beneath_open(runs, name, O_RDONLY | O_DIRECTORY, 0);
+	struct stat st;
+
+	/* a young one may only just not be locked yet */
+	if (dir >= 0 && fstat(dir, &st) == 0 && time(NULL) - st.st_mtime > 60 &&
+	    flock(dir, LOCK_EX | LOCK_NB) == 0)
+		ces_runs_leave(runs, name);
+}
+
+struct listing {
+	void (*each)(const struct ces_run_record *, bool, void *);
+	void *context;
+	bool pulls, failed;
+};
+
+/* What is gone by now, or was never whole, is nobody's. */
+static int look(int runs, const char *name, const struct listing *listing)
+{
+	CES_CLEANUP_FD int dir = ces_beneath_open(runs, name, O_RDONLY | O_DIRECTORY, 0);
+	struct ces_run_record record;
+	struct ces_error err;
+	bool alive;
+
+	if (dir < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+	alive = flock(dir, LOCK_EX | LOCK_NB) < 0;
+	if (ces_object_read(dir, "record", &ces_run_record_schema, &record, &err) < 0)
+		return err.code == CES_E_HOST ? -1 : 0;
+	if (strcmp(record.run, name) == 0)
+		listing->each(&record, alive, listing->context);
+	ces_wire_free(&ces_run_record_schema, &record);
+	return 0;
+}
+
+static void show(int runs, const char *name, void *context)
+{
+	struct listing *listing = context;
+	bool pull = strncmp(name, CES_RUNS_PULL, strlen(CES_RUNS_PULL)) == 0;
+
+	if (pull == listing->pulls && ces_run_valid(name + (pull ? strlen(CES_RUNS_PULL) : 0)))
+		listing->failed |= look(runs, name, listing) < 0;
+	else if (strncmp(name, ".new-", 5) == 0)
+		remove_unborn(runs, name);
+}
+
+int ces_runs_each(int runs, void (*each)(const struct ces_run_record *, bool, void *),
+		  void *context)
+{
+	struct listing listing = {.each = each, .context = context};
+
+	return ces_beneath_each(runs, show, &listing) < 0 || listing.failed ? -1 : 0;
+}
+
+int ces_runs_each_pull(int runs, void (*each)(const struct ces_run_record *, bool, void *),
+		       void *context)
+{
+	struct listing listing = {.each = each, .context = context, .pulls = true};
+
+	return ces_beneath_each(runs, show, &listing) < 0 || listing.failed ? -1 : 0;
+}

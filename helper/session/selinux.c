@@ -1,0 +1,168 @@
+/* Contexts. Must not decide what a domain may do (selinux/ces.te does), nor read a label of a file
+ * to decide by it, but the policy's: what else is not labelled as it should be is refused by the
+ * kernel. */
+#include "helper/session/selinux.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "helper/session/runs.h"
+
+#define SELINUXFS "/sys/fs/selinux"
+
+/* The reference policy's number of categories: c0 to c1023. */
+#define CATEGORIES 1024u
+
+/* Whether the loaded policy has such a context: selinuxfs answers a write. */
+static bool is_known(const char *context)
+{
+	CES_CLEANUP_FD int fd = open(SELINUXFS "/context", O_RDWR | O_CLOEXEC);
+	size_t length = strlen(context);
+
+	return fd >= 0 && write(fd, context, length) == (ssize_t)length;
+}
+
+struct search {
+	uint64_t pair;
+	bool taken;
+};
+
+static void compare(const struct ces_run_record *record, bool alive, void *context)
+{
+	struct search *search = context;
+
+	search->taken |= alive && record->categories == search->pair;
+}
+
+static int draw_pair(uint64_t *ret, struct ces_error *err)
+{
+	uint32_t random[2];
+	uint64_t one, other;
+
+	do {
+		if (getrandom(random, sizeof(random), 0) != sizeof(random))
+			return ces_error_errno(err, CES_E_HOST, "random numbers");
+		one = random[0] % CATEGORIES;
+		other = random[1] % CATEGORIES;
+	} while (one == other);
+	*ret = one < other ? one << 16 | other : other << 16 | one;
+	return 0;
+}
+
+int ces_selinux_choose(bool on, int runs, struct ces_selinux *ret, struct ces_error *err)
+{
+	/* container-selinux's, for the domain container_t; CES's own where that is not loaded */
+	static const char *const types[] = {"container_file_t", "ces_container_file_t"};
+	struct search search = {.taken = true};
+	struct ces_selinux selinux = {.on = on};
+
+	while (on && search.taken) {
+		if (draw_pair(&search.pair, err) < 0)
+			return -1;
+		search.taken = false;
+		if (ces_runs_each(runs, compare, &search) < 0)
+			return ces_error_errno(err, CES_E_HOST, "reading the register of runs");
+	}
+	selinux.pair = search.pair;
+	for (size_t i = 0; on && i < CES_COUNT(types); i++) {
+		char context[CES_SELINUX_CONTEXT];
+
+		selinux.file_type = types[i];
+		ces_selinux_file_context(&selinux, context);
+		if (is_known(context))
+			break;
+		if (i + 1 == CES_COUNT(types))
+			return ces_error_set(err, CES_E_HOST, "the SELinux policy does not know %s",
+					     context);
+	}
+	*ret = selinux;
+	return 0;
+}
+
+static void format(const struct ces_selinux *selinux, const char *role, const char *type,
+		   char ret[CES_SELINUX_CONTEXT])
+{
+	(void)snprintf(ret, CES_SELINUX_CONTEXT, "system_u:%s:%s:s0:c%u,c%u", role, type,
+		       (unsigned)(selinux->pair >> 16), (unsigned)(selinux->pair & 0xffff));
+}
+
+void ces_selinux_file_context(const struct ces_selinux *selinux, char ret[CES_SELINUX_CONTEXT])
+{
+	ret[0] = '\0';
+	if (selinux->on)
+		format(selinux, "object_r", selinux->file_type, ret);
+}
+
+/* Who controls it: the caller chose the pipes and has their other ends; what else he may pass here
+ * (a FIFO with a name, of somebody else's) has a label of a file, and the policy lets this domain
+ * relabel what has the label of a user's process only. */
+int ces_selinux_share_stdio(const struct ces_selinux *selinux)
+{
+	char context[CES_SELINUX_CONTEXT], has[CES_SELINUX_CONTEXT];
+
+	ces_selinux_file_context(selinux, context);
+	for (int fd = 0; selinux->on && fd <= STDERR_FILENO; fd++) {
+		struct stat st;
+		ssize_t n;
+
+		if (fstat(fd, &st) < 0)
+			return -1;
+		if (!S_ISFIFO(st.st_mode))
+			continue;
+		/* one pipe may be two of them, and is no user's any more the second time */
+		n = fgetxattr(fd, "security.selinux", has, sizeof(has) - 1);
+		has[n < 0 ? 0 : n] = '\0';
+		if (strcmp(has, context) != 0 &&
+		    fsetxattr(fd, "security.selinux", context, strlen(context), 0) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* attr(5) files of /proc: a short write is an error of the kernel's own. */
+static int set_attribute(const char *path, const char *context)
+{
+	CES_CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	/* an empty line takes it back (proc_pid_attr(5)) */
+	return fd >= 0 && write(fd, context, strlen(context)) > 0 ? 0 : -1;
+}
+
+int ces_selinux_exec_runtime(const struct ces_selinux *selinux)
+{
+	char context[CES_SELINUX_CONTEXT];
+
+	if (!selinux->on)
+		return 0;
+	format(selinux, "system_r", "ces_runtime_t", context);
+	return set_attribute("/proc/thread-self/attr/exec", context);
+}
+
+bool ces_selinux_holds(const struct ces_selinux *selinux, const char *context)
+{
+	static const char *const types[] = {"container_t", "ces_container_t"};
+	char wanted[CES_SELINUX_CONTEXT];
+
+	for (size_t i = 0; selinux->on && i < CES_COUNT(types); i++) {
+		format(selinux, "system_r", types[i], wanted);
+		if (strcmp(context, wanted) == 0)
+			return true;
+	}
+	return !selinux->on;
+}
+
+int ces_selinux_create_private(const struct ces_selinux *selinux, bool begin)
+{
+	char context[CES_SELINUX_CONTEXT];
+
+	if (!selinux->on)
+		return 0;
+	ces_selinux_file_context(selinux, context);
+	return set_attribute("/proc/thread-self/attr/fscreate", begin ? context : "\n");
+}

@@ -1,0 +1,38 @@
+/* One request that was decided: what main() makes of the order, and the verbs read. */
+#ifndef CES_HELPER_SESSION_SESSION_H
+#define CES_HELPER_SESSION_SESSION_H
+
+#include "common/request.h"
+#include "helper/core/order.h"
+#include "helper/session/journal.h"
+#include "helper/store/store.h"
+
+struct ces_session {
+	uid_t uid;
+	struct ces_caller caller;
+	struct ces_request request;
+	const struct ces_host *host;
+	struct ces_journal journal;
+	bool selinux;  /* contexts are set, see helper/session/selinux.h */
+	bool recorded; /* an allowed decision is in the journal: a failure after it is its end */
+	char project[CES_NAME_MAX + 1]; /* of that decision */
+	int runs;                       /* fd of /run/ces */
+	char pull[16];                  /* the entry there of the pull under way; "" */
+	struct ces_store store;
+};
+
+/* The verbs. Each answers the client itself, the error included where it returns -1 with err:
+ * main() sends that. Return 0 when the request was done. */
+int ces_verb_pull(struct ces_session *session, const struct ces_decision *decision,
+		  struct ces_error *err);
+int ces_verb_run(struct ces_session *session, const struct ces_decision *decision,
+		 const char *number, struct ces_error *err);
+int ces_verb_images(struct ces_session *session, struct ces_error *err);
+int ces_verb_remove(struct ces_session *session, struct ces_error *err);
+int ces_verb_inspect(struct ces_session *session, struct ces_error *err);
+int ces_verb_inspect_run(struct ces_session *session, struct ces_error *err);
+int ces_verb_runs(struct ces_session *session, struct ces_error *err);
+int ces_verb_stop(struct ces_session *session, struct ces_error *err);
+int ces_verb_clean(struct ces_session *session, struct ces_error *err);
+
+#endif

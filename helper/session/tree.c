@@ -1,0 +1,173 @@
+/* Emptying and handing over trees that somebody else may be changing meanwhile. Must not follow a
+ * link, nor cross a mount. */
+#include "helper/session/tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+
+/* The walk below a directory. One open directory a level is kept in a chain on the heap; a
+ * directory deeper than LEVELS is taken up to the top if it is to be removed and otherwise refused,
+ * which bounds fds (ces-unpack caps images at less). */
+#define LEVELS 512
+
+struct walk {
+	DIR *dir[LEVELS];
+	char *name[LEVELS]; /* of dir[i] in dir[i - 1] */
+	size_t depth;
+	unsigned moved; /* directories taken up to the top, see raise_deep */
+	bool again;     /* one of them was not seen yet */
+};
+
+typedef int (*visit)(int dirfd, const char *name, const struct stat *st, void *context);
+
+/* Opens a directory for the walk; a directory without rights for its owner is opened by
+ * CAP_DAC_OVERRIDE. */
+static int descend(struct walk *walk, int dirfd, const char *name)
+{
+	CES_CLEANUP_FD int fd =
+	    openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 || walk->depth == LEVELS)
+		return -1;
+	walk->name[walk->depth] = strdup(name);
+	if (walk->name[walk->depth] == NULL)
+		return -1;
+	walk->dir[walk->depth] = fdopendir(fd);
+	if (walk->dir[walk->depth] == NULL) {
+		free(walk->name[walk->depth]);
+		return -1;
+	}
+	(void)ces_steal_fd(&fd);
+	walk->depth++;
+	return 0;
+}
+
+static void ascend(struct walk *walk)
+{
+	walk->depth--;
+	closedir(walk->dir[walk->depth]);
+	free(walk->name[walk->depth]);
+}
+
+static int remove_one(int parent, const char *name, const struct stat *st, void *context)
+{
+	(void)context;
+	return unlinkat(parent, name, S_ISDIR(st->st_mode) ? AT_REMOVEDIR : 0);
+}
+
+/* What a container buried deeper than the walk goes is walked from the top: data that should be
+ * gone must not stay because of their depth. */
+static int raise_deep(struct walk *walk, int parent, const char *name)
+{
+	char top[40];
+
+	(void)snprintf(top, sizeof(top), ".ces-deep-%d-%u", (int)getpid(), walk->moved++);
+	walk->again = renameat(parent, name, dirfd(walk->dir[0]), top) == 0;
+	return walk->again ? 0 : -1;
+}
+
+/* A directory is gone into; anything else, and a directory of another file system, is shown to
+ * each. */
+static int visit_entry(struct walk *walk, dev_t device, const char *name, visit each, void *context)
+{
+	int parent = dirfd(walk->dir[walk->depth - 1]);
+	struct stat st;
+
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	if (!S_ISDIR(st.st_mode) || st.st_dev != device)
+		return each(parent, name, &st, context);
+	if (walk->depth == LEVELS && each == remove_one)
+		return raise_deep(walk, parent, name);
+	return descend(walk, parent, name);
+}
+
+/* The directory whose content is done, shown to each in its parent. */
+static int visit_done(struct walk *walk, visit each, void *context)
+{
+	CES_CLEANUP_FREE char *name = ces_steal_pointer(&walk->name[walk->depth - 1]);
+	struct stat st;
+	int parent;
+
+	ascend(walk);
+	if (walk->depth == 0)
+		return 0;
+	parent = dirfd(walk->dir[walk->depth - 1]);
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	return each(parent, name, &st, context);
+}
+
+/* Goes on past what fails, and then says so. */
+static int walk_below(int base, visit each, void *context)
+{
+	CES_CLEANUP_FREE struct walk *walk = calloc(1, sizeof(*walk));
+	struct stat top;
+	int failed = 0;
+
+	if (walk == NULL || fstat(base, &top) < 0 || descend(walk, base, ".") < 0)
+		return -1;
+	while (walk->depth > 0) {
+		const struct dirent *entry = readdir(walk->dir[walk->depth - 1]);
+
+		if (entry == NULL && walk->depth == 1 && walk->again) {
+			walk->again = false;
+			rewinddir(walk->dir[0]);
+		} else if (entry == NULL)
+			failed |= visit_done(walk, each, context);
+		else if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			failed |= visit_entry(walk, top.st_dev, entry->d_name, each, context);
+	}
+	return failed;
+}
+
+int ces_tree_empty(int dirfd)
+{
+	return walk_below(dirfd, remove_one, NULL);
+}
+
+int ces_tree_remove(int dirfd, const char *name)
+{
+	CES_CLEANUP_FD int fd = -1;
+
+	if (unlinkat(dirfd, name, 0) == 0)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return -1;
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	if (ces_tree_empty(fd) < 0)
+		return -1;
+	return unlinkat(dirfd, name, AT_REMOVEDIR);
+}
+
+struct owner {
+	uid_t uid;
+	gid_t gid;
+};
+
+static int chown_one(int parent, const char *name, const struct stat *st, void *context)
+{
+	const struct owner *owner = context;
+
+	if (st->st_uid == owner->uid && st->st_gid == owner->gid)
+		return 0;
+	return fchownat(parent, name, owner->uid, owner->gid, AT_SYMLINK_NOFOLLOW);
+}
+
+int ces_tree_chown(int dirfd, uid_t uid, gid_t gid)
+{
+	struct owner owner = {uid, gid};
+
+	return walk_below(dirfd, chown_one, &owner);
+}

@@ -1,0 +1,71 @@
+#!/usr/bin/env bats
+# From ces-helper, which decides, to ces-session, which does.
+
+load ../lib/e2e.bash
+
+session=/usr/libexec/ces/ces-session
+
+setup_file() { lab_policy; have alice tools; }
+setup() { remember; }
+teardown() { [ ! -e $session.away ] || mv $session.away $session; rm -rf /home/*/outputs_* "$lab"/trace*; }
+
+@test "no user can start ces-session, read it or trace it" {
+	run as alice $session
+	[ "$status" -eq 126 ]
+	run as alice cat $session
+	[[ $output == *"Permission denied"* ]]
+	[ "$(stat -c '%a %U' $session)" = '700 root' ]
+}
+
+@test "ces-session that root starts by hand says who starts it, and does nothing" {
+	before=$(wc -l < $journal)
+	head -c 1000000 /dev/zero > $lab/order
+	for order in /dev/null $lab/order; do
+		run bash -c "$session 3< /dev/null 4> >(cat >&2) 5< $order; echo \$?" 2>&1
+		echo "$order: $output"
+		[[ $output == *"is started by ces-helper of the same version only"* ]]
+		[[ $output == *125* ]]
+	done
+	[ "$(wc -l < $journal)" = "$before" ]
+}
+
+@test "without ces-session nothing is done: the answer says what is not installed" {
+	before=$(wc -l < $journal)
+	mv $session $session.away
+	for line in "run $open/tools:1 true" "pull $open/tools:1" images ps; do
+		# shellcheck disable=SC2086
+		run --separate-stderr ces alice $line
+		echo "$line: $stderr"
+		[ "$status" -eq 125 ]
+		[[ $stderr == *"ces-session; CES is not installed whole: No such file or directory"* ]]
+	done
+	[ "$(wc -l < $journal)" = "$before" ]
+}
+
+# What the setuid program does between its first instruction and its last, of the calls that change something outside it.
+helper_calls()
+{
+	awk '
+		/execve\("[^"]*\/ces-helper"/ { pid = $1 }
+		$1 == pid && /execve\("[^"]*\/ces-session"/ { done = 1; exit }
+		$1 == pid { print }
+		END { exit !done }' "$1"
+}
+
+@test "the setuid program opens nothing for writing but its pipes, and starts nothing but ces-session" {
+	strace -f -qq -u alice -o $lab/trace -e trace=openat,openat2,open,creat,mkdir,mkdirat,unlink,unlinkat,rename,renameat,renameat2,link,linkat,symlink,mount,umount2,move_mount,open_tree,unshare,setns,clone,clone3,fork,vfork,execve,bind,chmod,fchmod,fchmodat,chown,fchown,fchownat,truncate,ftruncate,kill,pidfd_send_signal \
+		ces-client run --dry-run $open/tools:1 true < /dev/null 3>&-
+	helper_calls $lab/trace > $lab/trace.helper
+	cat $lab/trace.helper
+	grep -q 'policy.json' $lab/trace.helper
+	# (its own execve, by the client, may be written as two lines)
+	no grep -vE 'open(at2?)?\(|execve\("[^"]*/ces-helper"|<\.\.\. execve resumed>' $lab/trace.helper
+	no grep -E 'O_(WRONLY|RDWR|CREAT|TRUNC|APPEND)' <(grep -vE '"/dev/null"|"/proc/self/fd/4"' $lab/trace.helper)
+}
+
+@test "a denial goes the same way: ces-session records it, and reports it" {
+	run --separate-stderr ces alice run --cpus 4000 $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"denied"* ]]
+	tail -n 1 $journal | jq -e '.event == "decision" and .outcome == "denied" and .user == "alice" and .rule != null'
+}
