@@ -15,6 +15,7 @@
 #include "client/say.h"
 #include "client/signals.h"
 #include "client/table.h"
+#include "common/event.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/paths.h"

@@ -17,6 +17,7 @@
 #include "client/limit.h"
 #include "client/listen.h"
 #include "client/say.h"
+#include "common/event.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/paths.h"

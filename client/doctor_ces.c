@@ -17,6 +17,7 @@
 
 #include "client/listen.h"
 #include "client/local.h"
+#include "common/event.h"
 #include "common/cleanup.h"
 #include "common/num.h"
 #include "common/paths.h"

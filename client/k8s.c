@@ -11,6 +11,7 @@
 #include "client/manifest.h"
 #include "client/say.h"
 #include "client/verbose.h"
+#include "common/event.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/paths.h"

@@ -12,6 +12,7 @@
 #include "client/perform.h"
 #include "client/say.h"
 #include "client/table.h"
+#include "common/event.h"
 #include "common/cleanup.h"
 #include "common/paths.h"
 

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "common/event.h"
 #include "common/num.h"
 
 static void own_memory(const struct ces_event_exited *exited, const char *what, const char *limit,

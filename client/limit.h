@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "common/event.h"
 #include "common/request.h"
 
 /* A line for the user, or "" where no limit was reached. */

@@ -4,6 +4,9 @@
 
 #include "client/say.h"
 
+#include "common/frame.h"
+#include "common/event.h"
+
 #define TELL(member)                                                                               \
 	do {                                                                                       \
 		if (to->member != NULL)                                                            \

@@ -2,6 +2,7 @@
 #ifndef CES_CLIENT_LISTEN_H
 #define CES_CLIENT_LISTEN_H
 
+#include "common/event.h"
 #include "client/session.h"
 
 /* What is done with each kind of event; NULL: nothing. */

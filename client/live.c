@@ -6,6 +6,7 @@
 
 #include "client/listen.h"
 #include "client/say.h"
+#include "common/event.h"
 #include "common/paths.h"
 
 struct live {

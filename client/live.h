@@ -3,6 +3,7 @@
 #define CES_CLIENT_LIVE_H
 
 #include "client/session.h"
+#include "common/event.h"
 #include "common/name.h"
 
 /* Asks the helper for the live runs. -1: it failed, and that was said. */

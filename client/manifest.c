@@ -7,6 +7,7 @@
 
 #include <json-c/json.h>
 
+#include "common/request.h"
 #include "common/cleanup.h"
 
 #define GIB           ((uint64_t)1 << 30)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "client/say.h"
+#include "common/event.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/num.h"

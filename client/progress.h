@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/event.h"
 #include "common/request.h"
 
 #define CES_PROGRESS_LAYERS 1024 /* more are not drawn */

@@ -16,6 +16,7 @@
 #include "client/say.h"
 #include "client/signals.h"
 #include "client/terminal.h"
+#include "common/event.h"
 #include "common/cleanup.h"
 #include "common/paths.h"
 

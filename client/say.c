@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/event.h"
 #include "common/io.h"
 
 #define LINE 2048

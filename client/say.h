@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "common/event.h"
 #include "common/error.h"
 #include "common/request.h"
 

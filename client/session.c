@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/frame.h"
+#include "common/event.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 

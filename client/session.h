@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "common/event.h"
 #include "common/error.h"
 #include "common/request.h"
 

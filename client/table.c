@@ -8,6 +8,7 @@
 
 #include <json-c/json.h>
 
+#include "common/event.h"
 #include "common/cleanup.h"
 #include "common/error.h"
 #include "common/num.h"

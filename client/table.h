@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "client/kept.h"
+#include "common/event.h"
 #include "common/request.h"
 
 enum ces_table_kind {

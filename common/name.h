@@ -10,9 +10,12 @@
 #include "common/error.h"
 
 #define CES_REFERENCE_MAX 512 /* bytes of a whole reference */
-#define CES_DIGEST_LENGTH 71  /* "sha256:" and 64 lower-case hex digits */
-#define CES_RUN_DIGITS    10  /* a run is named by ten decimal digits */
-#define CES_NAME_MAX      64  /* project names, run names */
+#define CES_LAYERS_MAX                                                                             \
+	127 /* of one image, as Docker; also what fits one page of overlay options                 \
+	     */
+#define CES_DIGEST_LENGTH 71 /* "sha256:" and 64 lower-case hex digits */
+#define CES_RUN_DIGITS    10 /* a run is named by ten decimal digits */
+#define CES_NAME_MAX      64 /* project names, run names */
 
 /* A qualified image reference, split. Grammar: the distribution reference grammar
  * (github.com/distribution/reference), with the registry mandatory: the first component holds a '.'

@@ -1,4 +1,4 @@
-/* The codec of every frame. Must not know what a message means; the tables in common/messages.c do.
+/* The codec of every frame. Must not know what a message means; the tables in common/form_*.c do.
  *
  * Who controls the input: for the request pipe the caller, for worker replies a process that has
  * read hostile bytes, for records root. All are decoded by the same strict rules: two passes over

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/request.h"
 #include "common/cleanup.h"
 #include "policy/rights.h"
 #include "policy/template.h"

@@ -6,9 +6,11 @@
 #include <sys/types.h>
 
 #include "common/name.h"
-#include "common/request.h"
+#include "common/verb.h"
 #include "policy/policy.h"
 #include "policy/proxy.h"
+
+struct ces_request; /* common/request.h */
 
 /* Who asks: from the kernel (uid) and the user database, never from the request or the environment.
  */

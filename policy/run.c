@@ -10,6 +10,7 @@
 
 #include "common/cleanup.h"
 #include "common/num.h"
+#include "common/request.h"
 #include "policy/template.h"
 #include "policy/valid.h"
 

@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/image.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "helper/audit/proc.h"
@@ -246,8 +247,8 @@ static bool has_group(const struct ces_plan *plan, uint32_t gid)
 	for (size_t i = 0; i < plan->map.n_project_gids; i++)
 		if (ces_idmap_host_gid(&plan->map, plan->map.project_gids[i]) == gid)
 			return true;
-	for (size_t i = 0; i < plan->image.groups.n && plan->uid == plan->image.uid; i++)
-		if (ces_idmap_host_gid(&plan->map, (uint32_t)plan->image.groups.v[i]) == gid)
+	for (size_t i = 0; i < plan->image->groups.n && plan->uid == plan->image->uid; i++)
+		if (ces_idmap_host_gid(&plan->map, (uint32_t)plan->image->groups.v[i]) == gid)
 			return true;
 	return false;
 }

@@ -31,14 +31,22 @@ struct ces_host {
 	bool audit_syslog;
 };
 
+/* What of the request is no word for the container: "" and 0 where it was not said. */
+struct ces_asked {
+	uint64_t verb, flags, time_seconds;
+	size_t n_args, n_env;
+	char image[513], project[65], name[65], run[65];
+};
+
 #define CES_ORDER_MAGIC 0x3152445253454331ull /* changes with the meaning of a field */
 
 struct ces_order {
 	uint64_t magic, size; /* of this struct */
 	uid_t uid;
-	bool known;   /* the caller's entry in the user database: */
-	bool decided; /* a pull or a run was allowed, as `decision` says */
-	bool selinux; /* contexts are set, see helper/session/selinux.h */
+	bool known;             /* the caller's entry in the user database: */
+	bool decided;           /* a pull or a run was allowed, as `decision` says */
+	bool selinux;           /* contexts are set, see helper/session/selinux.h */
+	struct ces_asked asked; /* verb 0: no request could be read */
 	char user[256], home[1024];
 	gid_t gid, groups[CES_GROUPS_MAX];
 	size_t n_groups;

@@ -2,6 +2,7 @@
  * texts. */
 #include "helper/core/report.h"
 
+#include "common/event.h"
 #include "common/io.h"
 #include "helper/core/order.h"
 

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "common/request.h"
+#include "common/wire.h"
 
 /* Sends one event. An event that matters waits up to ten seconds for a client that is slow to read;
  * others are dropped when the pipe is full. A client that is gone is no error: the work itself

@@ -7,7 +7,9 @@
 /* What the policy says of the machine, flat. */
 int ces_host_of(const struct ces_policy *policy, struct ces_host *ret, struct ces_error *err);
 
-/* Into the order; a caller whom it has no room for is refused. */
+/* Into the order: the request, which was decoded within its caps, and the caller; a caller whom it
+ * has no room for is refused. */
+void ces_order_request(struct ces_order *order, const struct ces_request *request);
 int ces_order_caller(struct ces_order *order, const struct ces_caller *caller,
 		     struct ces_error *err);
 

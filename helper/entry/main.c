@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/paths.h"
+#include "common/request.h"
 #include "helper/core/deadline.h"
 #include "helper/core/report.h"
 #include "helper/entry/admit.h"
@@ -100,6 +101,7 @@ int main(int argc, char **argv)
 		return CES_EXIT_REFUSED;
 	}
 	if (receive(&frame, &length, &request, &order.refused) == 0) {
+		ces_order_request(&order, &request);
 		ces_deadline(DECIDE_SECONDS);
 		(void)check(&order, &request, &policy, &caller, &order.refused);
 	}

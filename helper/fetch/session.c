@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/frame.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/request.h"

@@ -12,6 +12,8 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "common/record.h"
+#include "common/event.h"
 #include "common/cleanup.h"
 #include "helper/core/beneath.h"
 

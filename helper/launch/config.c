@@ -16,7 +16,9 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "common/image.h"
 #include "common/paths.h"
+#include "common/request.h"
 #include "helper/core/beneath.h"
 #include "helper/launch/profile.h"
 
@@ -125,7 +127,7 @@ static json environment(const struct ces_plan *plan)
 
 	env_put(env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	(void)snprintf(home, sizeof(home), "HOME=%s",
-		       plan->image.home != NULL ? plan->image.home : "/");
+		       plan->image->home != NULL ? plan->image->home : "/");
 	env_put(env, home);
 	(void)snprintf(home, sizeof(home), "HOSTNAME=%s", plan->hostname);
 	env_put(env, home);
@@ -136,8 +138,8 @@ static json environment(const struct ces_plan *plan)
 	env_put(env, home);
 	if (plan->tty)
 		env_put(env, "TERM=xterm");
-	for (size_t i = 0; i < plan->image.env.n; i++)
-		env_put(env, plan->image.env.v[i]);
+	for (size_t i = 0; i < plan->image->env.n; i++)
+		env_put(env, plan->image->env.v[i]);
 	if (plan->decision->home[0] != '\0') {
 		(void)snprintf(home, sizeof(home), "HOME=%s", plan->decision->home);
 		env_put(env, home);
@@ -147,8 +149,8 @@ static json environment(const struct ces_plan *plan)
 	gpu_environment(&plan->gpus, env);
 	env_put(env, "TMP=/scratch");
 	env_put(env, "TMPDIR=/scratch");
-	for (size_t i = 0; i < plan->request->env.n; i++)
-		env_put(env, plan->request->env.v[i]);
+	for (size_t i = 0; i < plan->session->request->env.n; i++)
+		env_put(env, plan->session->request->env.v[i]);
 	proxy_environment(plan->decision, env);
 	library_path(&plan->gpus, env);
 	return env;
@@ -158,16 +160,16 @@ static json environment(const struct ces_plan *plan)
  * The two parts of the command line. */
 static void command_parts(const struct ces_plan *plan, struct ces_strings parts[2])
 {
-	const struct ces_request *request = plan->request;
+	const struct ces_request *request = plan->session->request;
 	bool replaced = (request->flags & CES_FLAG_ENTRYPOINT) != 0;
 	bool named = request->entrypoint != NULL && request->entrypoint[0] != '\0';
 
-	parts[0] = plan->image.entrypoint;
+	parts[0] = plan->image->entrypoint;
 	if (replaced)
 		parts[0] = (struct ces_strings){(char **)(uintptr_t)&request->entrypoint, named};
 	parts[1] = request->args;
 	if (request->args.n == 0 && !replaced)
-		parts[1] = plan->image.cmd;
+		parts[1] = plan->image->cmd;
 }
 
 const char *ces_config_command(const struct ces_plan *plan)
@@ -200,10 +202,10 @@ static json user(const struct ces_plan *plan)
 	put(who, "uid", json_object_new_int64(plan->uid));
 	put(who, "gid", json_object_new_int64(plan->gid));
 	put(who, "umask", json_object_new_int(022));
-	for (size_t i = 0; i < plan->image.groups.n && plan->uid == plan->image.uid; i++)
-		if (plan->image.groups.v[i] < CES_IDMAP_SPAN)
+	for (size_t i = 0; i < plan->image->groups.n && plan->uid == plan->image->uid; i++)
+		if (plan->image->groups.v[i] < CES_IDMAP_SPAN)
 			(void)json_object_array_add(
-			    groups, json_object_new_uint64(plan->image.groups.v[i]));
+			    groups, json_object_new_uint64(plan->image->groups.v[i]));
 	for (size_t i = 0; i < plan->map.n_project_gids; i++)
 		(void)json_object_array_add(groups,
 					    json_object_new_int64(plan->map.project_gids[i]));
@@ -245,8 +247,8 @@ static json console_size(const struct ces_plan *plan)
 static json process(const struct ces_plan *plan)
 {
 	json it = object();
-	const char *cwd =
-	    plan->request->workdir != NULL ? plan->request->workdir : plan->image.workdir;
+	const char *cwd = plan->session->request->workdir != NULL ? plan->session->request->workdir
+								  : plan->image->workdir;
 
 	put(it, "terminal", json_object_new_boolean(plan->tty));
 	if (plan->tty)

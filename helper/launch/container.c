@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/image.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/paths.h"
@@ -97,7 +98,7 @@ static void take_attributes(const struct ces_plan *plan, const char *path)
 {
 	CES_CLEANUP_FD int whole = open("/m", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	for (size_t i = plan->image.diff_ids.n; i > 0; i--) {
+	for (size_t i = plan->image->diff_ids.n; i > 0; i--) {
 		CES_CLEANUP_FD int layer = -1;
 		CES_CLEANUP_FD int directory = -1;
 		char name[32];
@@ -209,7 +210,7 @@ static void child(const struct ces_plan *plan, const struct ces_cgroup *cgroup, 
 	const int fds[] = {gate, report, plan->session->journal.fd, plan->kept};
 	int joined = ces_cgroup_join(cgroup);
 
-	if ((plan->request->flags & CES_FLAG_INTERACTIVE) == 0 && !plan->tty) {
+	if ((plan->session->asked->flags & CES_FLAG_INTERACTIVE) == 0 && !plan->tty) {
 		CES_CLEANUP_FD int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 		if (null < 0 || dup2(null, STDIN_FILENO) < 0)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/record.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "helper/core/beneath.h"

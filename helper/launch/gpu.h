@@ -11,7 +11,7 @@
 #define CES_GPU_SPECS 16
 #define CES_GPU_MAX   64 /* devices of one run */
 #define CES_GPU_NODES 128
-#define CES_GPU_MARKS 256 /* also the cap in the run record, common/messages.c */
+#define CES_GPU_MARKS 256 /* also the cap in the run record, common/form_record.c */
 
 struct ces_gpu; /* a device that may be chosen */
 

@@ -20,7 +20,7 @@ enum ces_hierarchy {
 	CES_HIERARCHIES
 };
 
-#define CES_PARENT_MAX 400 /* also the cap in the run record, common/messages.c */
+#define CES_PARENT_MAX 400 /* also the cap in the run record, common/form_record.c */
 
 struct ces_parent {
 	/* a cgroup below the hierarchy's root, "" for the root itself; no slash at either end */

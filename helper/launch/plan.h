@@ -5,8 +5,6 @@
 
 #include <sys/mount.h>
 
-#include "common/image.h"
-#include "common/request.h"
 #include "helper/session/idmap.h"
 #include "helper/session/session.h"
 #include "helper/session/selinux.h"
@@ -37,9 +35,8 @@ enum { CES_PLAN_DATA, CES_PLAN_OUTPUTS, CES_PLAN_SCRATCH };
 struct ces_plan {
 	const char *run;
 	const struct ces_session *session;
-	const struct ces_request *request;
 	const struct ces_decision *decision;
-	struct ces_image_record image;
+	struct ces_image_record *image; /* common/image.h */
 	struct ces_idmap map;
 	uint32_t uid, gid; /* of the process, inside */
 	char hostname[32]; /* "ces-<run>" */

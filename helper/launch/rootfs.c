@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/image.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/paths.h"
@@ -162,7 +163,7 @@ static int attach_layers(int root, const struct ces_plan *plan, int userns, size
 {
 	bool bottom = false;
 
-	*ret_lowest = plan->image.diff_ids.n;
+	*ret_lowest = plan->image->diff_ids.n;
 	while (*ret_lowest > 0 && !bottom) {
 		CES_CLEANUP_FD int layer = -1;
 		size_t i = --*ret_lowest;
@@ -170,7 +171,7 @@ static int attach_layers(int root, const struct ces_plan *plan, int userns, size
 		int mount;
 
 		(void)snprintf(path, sizeof(path), "l/%zu", i);
-		if (ces_store_open_layer(&plan->session->store, plan->image.diff_ids.v[i], &layer,
+		if (ces_store_open_layer(&plan->session->store, plan->image->diff_ids.v[i], &layer,
 					 err) < 0 ||
 		    make_dir(root, path, 0, 0, err) < 0 ||
 		    ces_mount_clone(layer, true, userns, &mount, err) < 0 ||
@@ -277,7 +278,7 @@ int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_c
 	    ces_gpu_files(&plan->gpus, root, &plan->map, err) < 0 ||
 	    attach_layers(root, plan, userns, &lowest, err) < 0 ||
 	    attach_upper(root, plan, err) < 0 ||
-	    ces_overlay_mount(CES_RUN_DIR, context, lowest, plan->image.diff_ids.n, err) < 0)
+	    ces_overlay_mount(CES_RUN_DIR, context, lowest, plan->image->diff_ids.n, err) < 0)
 		return -1;
 	ces_settle(plan, userns, root);
 	if (attach_data(root, plan, err) < 0 || attach_runtime_view(root, cgroup, err) < 0 ||

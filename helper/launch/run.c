@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/record.h"
+#include "common/event.h"
 #include "common/cleanup.h"
 #include "helper/audit/proof.h"
 #include "helper/core/caller_open.h"
@@ -49,11 +51,11 @@ static int load_image(struct ces_plan *plan, struct ces_grant *grant, struct ces
 		    err, CES_E_DENIED, decision->rule,
 		    "your copy of %s is not the version that was approved; pull it again",
 		    reference);
-	if (ces_store_load_image(&plan->session->store, grant->digest, &plan->image, err) < 0)
+	if (ces_store_load_image(&plan->session->store, grant->digest, plan->image, err) < 0)
 		return -1;
-	if (strcmp(plan->image.digest, grant->digest) != 0 ||
-	    plan->image.diff_ids.n > CES_LAYERS_MAX || plan->image.uid >= CES_IDMAP_SPAN ||
-	    plan->image.gid >= CES_IDMAP_SPAN || plan->image.stop_signal >= NSIG)
+	if (strcmp(plan->image->digest, grant->digest) != 0 ||
+	    plan->image->diff_ids.n > CES_LAYERS_MAX || plan->image->uid >= CES_IDMAP_SPAN ||
+	    plan->image->gid >= CES_IDMAP_SPAN || plan->image->stop_signal >= NSIG)
 		return ces_error_set(err, CES_E_HOST, "the stored record of %s is damaged",
 				     reference);
 	return 0;
@@ -66,8 +68,8 @@ static int make_map(struct ces_plan *plan, struct ces_error *err)
 
 	if (ces_idmap_base(session->host, session->store.dir, session->uid, &base, err) < 0)
 		return -1;
-	plan->uid = (uint32_t)plan->image.uid;
-	plan->gid = (uint32_t)plan->image.gid;
+	plan->uid = (uint32_t)plan->image->uid;
+	plan->gid = (uint32_t)plan->image->gid;
 	if (plan->decision->identity == CES_IDENTITY_SAME_UID) {
 		plan->uid = session->caller.uid;
 		plan->gid = session->caller.gid;
@@ -98,11 +100,18 @@ static void count_run(const struct ces_run_record *record, bool alive, void *con
 	    count->name != NULL && record->name != NULL && strcmp(record->name, count->name) == 0;
 }
 
+/* NULL: none was given. */
+static char *name_of(const struct ces_plan *plan)
+{
+	const char *name = plan->session->asked->name;
+
+	return name[0] != '\0' ? (char *)(uintptr_t)name : NULL;
+}
+
 static int check_runs(const struct ces_plan *plan, struct ces_error *err)
 {
-	struct count count = {.uid = plan->session->uid,
-			      .project = plan->decision->project,
-			      .name = plan->request->name};
+	struct count count = {
+	    .uid = plan->session->uid, .project = plan->decision->project, .name = name_of(plan)};
 	unsigned long long most = plan->decision->limits.runs;
 	unsigned long long all = plan->decision->together.runs;
 
@@ -225,7 +234,7 @@ static int enter_run(struct ces_plan *plan, const struct ces_grant *grant,
 	char *cgroups[CES_HIERARCHIES];
 	struct ces_run_record record = {
 	    .run = (char *)(uintptr_t)plan->run,
-	    .name = plan->request->name,
+	    .name = name_of(plan),
 	    .uid = plan->session->uid,
 	    .project = (char *)(uintptr_t)decision->project,
 	    .image = grant->reference,
@@ -321,7 +330,7 @@ static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct
 
 	if (ces_cgroup_make(cgroup, &plan->decision->limits, &plan->decision->together, err) < 0 ||
 	    ces_devices_confine(cgroup->v2, plan->gpus.nodes, plan->gpus.n_nodes, err) < 0 ||
-	    ((plan->request->flags & CES_FLAG_DETACH) != 0 &&
+	    ((plan->session->asked->flags & CES_FLAG_DETACH) != 0 &&
 	     ces_cgroup_leave_session(cgroup, err) < 0))
 		return -1;
 	if (ces_selinux_share_stdio(&plan->selinux) < 0)
@@ -370,7 +379,7 @@ static void report_started(const struct ces_plan *plan)
 	struct ces_event_done done = {.run = event.run};
 
 	ces_report_send(&ces_event_started_schema, &event, true);
-	if ((plan->request->flags & CES_FLAG_DETACH) != 0)
+	if ((plan->session->asked->flags & CES_FLAG_DETACH) != 0)
 		ces_report_send(&ces_event_done_schema, &done, true);
 }
 
@@ -429,7 +438,7 @@ static int prepare(struct ces_plan *plan, struct ces_grant *grant, struct ces_er
 	struct winsize size;
 
 	plan->runc = strcmp(strrchr(plan->runtime, '/') + 1, "runc") == 0;
-	plan->tty = (plan->request->flags & CES_FLAG_TTY) != 0 && isatty(STDIN_FILENO);
+	plan->tty = (plan->session->asked->flags & CES_FLAG_TTY) != 0 && isatty(STDIN_FILENO);
 	if (plan->tty && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) {
 		plan->rows = size.ws_row;
 		plan->columns = size.ws_col;
@@ -454,9 +463,10 @@ static int prepare(struct ces_plan *plan, struct ces_grant *grant, struct ces_er
 int ces_verb_run(struct ces_session *session, const struct ces_decision *decision,
 		 const char *number, struct ces_error *err)
 {
+	struct ces_image_record image = {0};
 	struct ces_plan plan = {.run = number,
 				.session = session,
-				.request = &session->request,
+				.image = &image,
 				.decision = decision,
 				.runtime = session->host->runtime,
 				.outputs_parent = -1,
@@ -483,7 +493,7 @@ int ces_verb_run(struct ces_session *session, const struct ces_decision *decisio
 	ces_cleanup_close(&plan.kept);
 	free(plan.filter);
 	ces_gpus_free(&plan.gpus);
-	ces_wire_free(&ces_image_record_schema, &plan.image);
+	ces_wire_free(&ces_image_record_schema, &image);
 	ces_wire_free(&ces_grant_schema, &grant);
 	return result;
 }

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/image.h"
 #include "common/cleanup.h"
 #include "helper/core/beneath.h"
 #include "helper/session/spawn.h"
@@ -71,7 +72,7 @@ void ces_settle(const struct ces_plan *plan, int userns, int root)
 
 	if (plan->decision->identity != CES_IDENTITY_SAME_UID || tree < 0)
 		return;
-	lines.workdir = plan->image.workdir != NULL ? plan->image.workdir : "/";
+	lines.workdir = plan->image->workdir != NULL ? plan->image->workdir : "/";
 	(void)snprintf(lines.passwd, sizeof(lines.passwd), "%s:x:%u:%u::%s:/bin/sh\n", caller->user,
 		       plan->uid, plan->gid, plan->decision->home);
 	(void)snprintf(lines.group, sizeof(lines.group), "%s:x:%u:\n", caller->user, plan->gid);

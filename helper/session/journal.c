@@ -101,7 +101,7 @@ static void put_run(struct json_object *record, const struct ces_decision *decis
 }
 
 struct json_object *ces_journal_decision(const char *policy, const struct ces_caller *caller,
-					 uid_t uid, const struct ces_request *request,
+					 uid_t uid, const struct ces_asked *asked,
 					 const struct ces_decision *decision, const char *run,
 					 const char *digest, const struct ces_strings *devices,
 					 const struct ces_error *why)
@@ -113,12 +113,12 @@ struct json_object *ces_journal_decision(const char *policy, const struct ces_ca
 	put_number(record, "uid", uid);
 	if (caller != NULL)
 		put(record, "user", caller->user);
-	if (request != NULL) {
-		put(record, "verb", verb_name(request->verb));
-		put(record, "image", request->image);
-		put(record, "project", decision != NULL ? decision->project : request->project);
-		put_number(record, "args", request->args.n);
-		put_number(record, "env", request->env.n);
+	if (asked != NULL) {
+		put(record, "verb", verb_name(asked->verb));
+		put(record, "image", asked->image);
+		put(record, "project", decision != NULL ? decision->project : asked->project);
+		put_number(record, "args", asked->n_args);
+		put_number(record, "env", asked->n_env);
 	}
 	put(record, "run", run);
 	put(record, "digest", digest);

@@ -7,8 +7,7 @@
 #include <json-c/json.h>
 
 #include "common/error.h"
-#include "common/request.h"
-#include "policy/decide.h"
+#include "helper/core/order.h"
 
 /* helper/session/journal_file.c. The head, a small file beside the journal, has the number and the
  * digest of the last record: by it the chain goes on when the journal was rotated (renamed),
@@ -36,7 +35,7 @@ int ces_journal_append(const struct ces_journal *journal, struct json_object *re
  * asked and by whom; argument and environment values are not stored, only how many there were.
  * policy (its digest) and caller may be NULL when the request did not get that far. */
 struct json_object *ces_journal_decision(const char *policy, const struct ces_caller *caller,
-					 uid_t uid, const struct ces_request *request,
+					 uid_t uid, const struct ces_asked *asked,
 					 const struct ces_decision *decision, const char *run,
 					 const char *digest, const struct ces_strings *devices,
 					 const struct ces_error *why);

@@ -10,9 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/paths.h"
 #include "common/cleanup.h"
 #include "common/io.h"
-#include "common/paths.h"
+#include "common/event.h"
+#include "common/request.h"
 #include "helper/core/report.h"
 #include "helper/launch/rootfs.h"
 #include "helper/session/record.h"
@@ -40,7 +42,7 @@ static int pull_or_run(struct ces_session *session, const struct ces_decision *d
 	char run[CES_RUN_DIGITS + 1] = "";
 	int result;
 
-	if ((session->request.flags & CES_FLAG_EXPLAIN) != 0)
+	if ((session->asked->flags & CES_FLAG_EXPLAIN) != 0)
 		return explain(session, decision);
 	/* the private mount namespace comes first: the store's fds could not be mounted in a later
 	 * one */
@@ -64,10 +66,10 @@ static int pull_or_run(struct ces_session *session, const struct ces_decision *d
 static int dispatch(struct ces_session *session, const struct ces_order *order,
 		    struct ces_error *err)
 {
-	switch (session->request.verb) {
+	switch (session->asked->verb) {
 	case CES_VERB_PULL:
 	case CES_VERB_RUN:
-		if (!order->decided || order->decision.verb != session->request.verb)
+		if (!order->decided || order->decision.verb != session->asked->verb)
 			return ces_error_set(err, CES_E_INTERNAL, "nothing was decided");
 		return pull_or_run(session, &order->decision, err);
 	case CES_VERB_IMAGES:
@@ -77,8 +79,8 @@ static int dispatch(struct ces_session *session, const struct ces_order *order,
 	case CES_VERB_INSPECT:
 		if (open_state(session, err) < 0)
 			return -1;
-		return session->request.run != NULL ? ces_verb_inspect_run(session, err)
-						    : ces_verb_inspect(session, err);
+		return session->asked->run[0] != '\0' ? ces_verb_inspect_run(session, err)
+						      : ces_verb_inspect(session, err);
 	/* what is asked of the register alone needs no store */
 	case CES_VERB_RUNS:
 		return ces_runs_open(&session->runs, err) < 0 ? -1 : ces_verb_runs(session, err);
@@ -105,7 +107,7 @@ static int read_request(struct ces_session *session, struct ces_error *err)
 	frame = calloc(1, length + 1);
 	if (frame == NULL || ces_read_full(CES_FD_ORDER, frame, length, -1) < 0)
 		return ces_error_errno(err, CES_E_HOST, "reading the request");
-	result = ces_wire_decode(&ces_request_schema, frame, length, &session->request, err);
+	result = ces_wire_decode(&ces_request_schema, frame, length, session->request, err);
 	explicit_bzero(frame, length);
 	return result;
 }
@@ -124,6 +126,7 @@ static int take_order(struct ces_order *order, struct ces_session *session, stru
 	session->uid = order->uid;
 	session->host = &order->host;
 	session->selinux = order->selinux;
+	session->asked = &order->asked;
 	if (order->known)
 		session->caller = (struct ces_caller){.uid = order->uid,
 						      .gid = order->gid,
@@ -157,8 +160,11 @@ static int begin(struct ces_order *order, struct ces_session *session, struct ce
 int main(void)
 {
 	static struct ces_order order;
-	struct ces_session session = {
-	    .runs = -1, .journal = CES_JOURNAL_NONE, .store = {-1, -1, -1, -1, -1, -1, -1}};
+	struct ces_request request = {0};
+	struct ces_session session = {.request = &request,
+				      .runs = -1,
+				      .journal = CES_JOURNAL_NONE,
+				      .store = {-1, -1, -1, -1, -1, -1, -1}};
 	struct ces_error err = {0}, unrecorded;
 	int result;
 
@@ -176,7 +182,7 @@ int main(void)
 		ces_report_error(&err, err.rule[0] != '\0' && order.host.contact[0] != '\0'
 					   ? order.host.contact
 					   : NULL);
-	ces_wire_free(&ces_request_schema, &session.request);
+	ces_wire_free(&ces_request_schema, &request);
 	ces_store_close(&session.store);
 	return result < 0 ? CES_EXIT_REFUSED : 0;
 }

@@ -11,11 +11,11 @@ int ces_record_decision(struct ces_session *session, const struct ces_decision *
 			const struct ces_error *why, struct ces_error *err)
 {
 	const struct ces_caller *caller = session->caller.user != NULL ? &session->caller : NULL;
-	const struct ces_request *request = session->request.verb != 0 ? &session->request : NULL;
+	const struct ces_asked *asked = session->asked->verb != 0 ? session->asked : NULL;
 	struct json_object *record;
 
-	record = ces_journal_decision(session->host->digest, caller, session->uid, request,
-				      decision, run, digest, devices, why);
+	record = ces_journal_decision(session->host->digest, caller, session->uid, asked, decision,
+				      run, digest, devices, why);
 	if (why == NULL
 		? ces_journal_append(&session->journal, record, false, err) < 0
 		: ces_journal_append_denial(&session->journal, session->uid, record, err) < 0)
@@ -33,12 +33,12 @@ void ces_record_failure(const struct ces_session *session, const char *run,
 						  .user = session->caller.user,
 						  .project = session->project,
 						  .run = run,
-						  .image = session->request.image};
+						  .image = session->asked->image};
 	struct ces_error ignored;
 
 	(void)ces_journal_append(
 	    &session->journal,
-	    ces_journal_end(session->request.verb == CES_VERB_RUN ? "run" : "pull", &about,
+	    ces_journal_end(session->asked->verb == CES_VERB_RUN ? "run" : "pull", &about,
 			    CES_EXIT_REFUSED, why->text, 0, 0),
 	    false, &ignored);
 }

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/record.h"
 #include "common/cleanup.h"
 #include "common/paths.h"
 #include "helper/core/beneath.h"

@@ -4,7 +4,8 @@
 
 #include <stdbool.h>
 
-#include "common/image.h"
+#include "common/record.h"
+#include "common/record.h"
 #include "common/name.h"
 
 /* Opens (makes) /run/ces. */

@@ -11,6 +11,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "common/record.h"
 #include "common/cleanup.h"
 #include "helper/session/runs.h"
 

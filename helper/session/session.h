@@ -2,7 +2,6 @@
 #ifndef CES_HELPER_SESSION_SESSION_H
 #define CES_HELPER_SESSION_SESSION_H
 
-#include "common/request.h"
 #include "helper/core/order.h"
 #include "helper/session/journal.h"
 #include "helper/store/store.h"
@@ -10,7 +9,8 @@
 struct ces_session {
 	uid_t uid;
 	struct ces_caller caller;
-	struct ces_request request;
+	const struct ces_asked *asked;
+	struct ces_request *request; /* for the words of it alone: common/request.h */
 	const struct ces_host *host;
 	struct ces_journal journal;
 	bool selinux;  /* contexts are set, see helper/session/selinux.h */

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/image.h"
+#include "common/record.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/num.h"

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/request.h"
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "common/io.h"

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/record.h"
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "helper/core/beneath.h"

@@ -16,6 +16,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "common/event.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/num.h"

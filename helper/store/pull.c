@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/record.h"
+#include "common/event.h"
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "common/io.h"
@@ -222,7 +224,7 @@ static int record_end(const struct ces_session *session, const struct ces_pull *
 	const struct ces_journal_subject about = {.uid = session->uid,
 						  .user = session->caller.user,
 						  .project = pull->decision->project,
-						  .image = session->request.image,
+						  .image = session->asked->image,
 						  .digest = pull->digest};
 
 	return ces_journal_append(
@@ -266,7 +268,7 @@ static int enter(struct ces_session *session, const struct ces_decision *decisio
 	struct ces_run_record record = {.run = name,
 					.uid = session->uid,
 					.project = (char *)(uintptr_t)decision->project,
-					.image = session->request.image,
+					.image = (char *)(uintptr_t)session->asked->image,
 					.started = (uint64_t)time(NULL)};
 	CES_CLEANUP_FD int stop = -1; /* nobody asks a pull to stop but its client */
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "common/image.h"
+#include "common/record.h"
 #include "common/digest.h"
 #include "common/num.h"
 #include "helper/store/digests.h"

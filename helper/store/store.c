@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/image.h"
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "common/io.h"

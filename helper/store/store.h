@@ -6,9 +6,12 @@
 
 #include <stdbool.h>
 
-#include "common/image.h"
+#include "common/record.h"
+#include "common/record.h"
 #include "common/name.h"
 #include "helper/core/caller.h"
+
+struct ces_image_record; /* common/image.h */
 
 struct ces_store {
 	int dir, layers, images, grants, staging, runs;

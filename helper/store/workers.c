@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/request.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/paths.h"
@@ -74,8 +75,8 @@ static int send_open(const struct ces_session *session, const struct ces_decisio
 	struct ces_fetch_open order = {.scheme_host_port = endpoint,
 				       .repository = repository,
 				       .hosts = ces_decision_list(&decision->token_hosts, hosts),
-				       .username = login ? session->request.username : NULL,
-				       .token = login ? session->request.token : NULL};
+				       .username = login ? session->request->username : NULL,
+				       .token = login ? session->request->token : NULL};
 	CES_CLEANUP_FD int ca = -1;
 	char prefix[sizeof(endpoint)];
 	char *path;

@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/record.h"
+#include "common/event.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/paths.h"

@@ -3,6 +3,7 @@
 #ifndef CES_HELPER_WATCH_FINISH_H
 #define CES_HELPER_WATCH_FINISH_H
 
+#include "common/record.h"
 #include "helper/launch/ports.h"
 #include "helper/watch/supervise.h"
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "common/record.h"
 #include "common/name.h"
 #include "helper/core/beneath.h"
 #include "helper/session/object.h"

@@ -3,6 +3,7 @@
 #ifndef CES_HELPER_WATCH_KEPT_H
 #define CES_HELPER_WATCH_KEPT_H
 
+#include "common/record.h"
 #include "helper/store/store.h"
 
 /* Writes the record, or another in its place. *ret: to be synced before the run begins; NULL: it is

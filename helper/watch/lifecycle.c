@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/record.h"
+#include "common/event.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "helper/core/deadline.h"
@@ -68,7 +70,7 @@ int ces_verb_runs(struct ces_session *session, struct ces_error *err)
 static int find(const struct ces_session *session, struct search *search, struct ces_error *err)
 {
 	search->uid = session->uid;
-	search->wanted = session->request.run;
+	search->wanted = session->asked->run;
 	if (search->wanted == NULL)
 		return ces_error_set(err, CES_E_USAGE, "name a run; ces-client ps lists yours");
 	(void)ces_runs_each(session->runs, look, search);
@@ -109,10 +111,10 @@ int ces_verb_stop(struct ces_session *session, struct ces_error *err)
 
 	if (find(session, &search, err) < 0)
 		return -1;
-	if (session->request.time_seconds > CES_GRACE_MAX)
+	if (session->asked->time_seconds > CES_GRACE_MAX)
 		return ces_error_set(err, CES_E_USAGE, "a run is given %us at most to end",
 				     CES_GRACE_MAX);
-	grace = (uint32_t)session->request.time_seconds;
+	grace = (uint32_t)session->asked->time_seconds;
 	ces_deadline(grace + (SCRATCH_MS + SPARE_MS) / 1000);
 	/* gone in between is what was asked for */
 	if (ces_runs_stop(session->runs, search.run, grace, err) < 0 ||

@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/request.h"
+#include "common/event.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "helper/core/order.h"
@@ -120,7 +122,7 @@ static void end_by(struct watch *watch, int number)
 static void stop(struct watch *watch, const char *why, int64_t grace)
 {
 	int number =
-	    watch->plan->image.stop_signal != 0 ? (int)watch->plan->image.stop_signal : SIGTERM;
+	    watch->plan->image->stop_signal != 0 ? (int)watch->plan->image->stop_signal : SIGTERM;
 
 	/* asked already: who asks again may shorten the wait, and nobody lengthens it */
 	if (watch->kill_at >= 0) {
@@ -343,14 +345,14 @@ void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 	    .container = container,
 	    .time_limit = ces_now_ms() + (int64_t)plan->decision->limits.time * 1000,
 	    .kill_at = -1,
-	    .client = (plan->request->flags & CES_FLAG_DETACH) == 0,
+	    .client = (plan->session->asked->flags & CES_FLAG_DETACH) == 0,
 	    .stop = stop_fd,
 	    .ports = ports,
 	};
 	int status = 0;
 
 	ces_drain_open(&watch.drain, &plan->session->caller,
-		       (plan->request->flags & CES_FLAG_DETACH) != 0);
+		       (plan->session->asked->flags & CES_FLAG_DETACH) != 0);
 	let_stdio_go();
 	take_signals(&watch);
 	wait_for_end(&watch);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/request.h"
 #include "common/cleanup.h"
 #include "policy/tool/cases.h"
 #include "policy/tool/input.h"

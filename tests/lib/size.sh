@@ -4,7 +4,7 @@
 #	SETUID   lines of code in the setuid program
 #	ROOT     in all that ever runs as root of the host, in whichever program
 #	FOREIGN  of these, in files that know the form of what a caller, a registry or an image sends: they include,
-#	         directly or not, the request, the record of an image, or the workers' frames
+#	         directly or not, the request, the record of an image, or the workers' frames, or read such bytes
 #
 # The files are those that the linker took, as its map beside each program says, and every header of the tree that they
 # include: none can be forgotten. Blank lines and comments do not count: the preprocessor's own stripper decides, so no
@@ -32,7 +32,7 @@ count() # FILE KNOWS
 	seen[$1]=1
 	n=$(gcc -fpreprocessed -dD -E -P "$1" 2> /dev/null | grep -c '[^[:space:]]' || true)
 	root=$((root + n)) setuid=$((setuid + mine * n)) knows=''
-	if gcc -MM -I. -D_GNU_SOURCE "$1" | grep -qE 'common/(request|image|worker)\.h'; then
+	if gcc -MM -I. -D_GNU_SOURCE "$1" | grep -qE '(common/(request|image|worker)\.h|common/(wire|name)\.c)'; then
 		foreign=$((foreign + n)) knows='  knows foreign forms'
 	fi
 	[ -z "${verbose:-}" ] || printf '%6d %s%s\n' "$n" "$1" "$knows"

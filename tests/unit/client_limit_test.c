@@ -1,5 +1,6 @@
 /* What a run that reached a limit says. */
 /* links: client/limit.c */
+#include "common/event.h"
 #include "client/limit.h"
 
 #include <check.h>

@@ -14,6 +14,7 @@
 #include "client/progress.h"
 #include "client/table.h"
 #include "client/token.h"
+#include "common/event.h"
 #include "common/cleanup.h"
 
 #define MIB (1024ULL * 1024)

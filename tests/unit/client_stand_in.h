@@ -22,6 +22,7 @@
 #include "client/run.h"
 #include "client/say.h"
 #include "client/session.h"
+#include "common/event.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 

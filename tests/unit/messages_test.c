@@ -1,4 +1,4 @@
-/* Every message of common/messages.c: its table is sound, and all its fields survive the trip. */
+/* Every message of common/form_*.c: its table is sound, and all its fields survive the trip. */
 #include <check.h>
 #include <stdbool.h>
 #include <stdlib.h>

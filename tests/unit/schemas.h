@@ -2,6 +2,7 @@
 #ifndef CES_TESTS_UNIT_SCHEMAS_H
 #define CES_TESTS_UNIT_SCHEMAS_H
 
+#include "common/event.h"
 #include "common/image.h"
 #include "common/request.h"
 #include "common/worker.h"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/event.h"
 #include "common/cleanup.h"
 #include "common/wire.h"
 #include "common/request.h"

@@ -1,0 +1,111 @@
+/* What a client hears: the messages of the event pipe, helper to client, fd 4. */
+#ifndef CES_COMMON_EVENT_H
+#define CES_COMMON_EVENT_H
+
+#include "common/wire.h"
+
+/* Each has a frame type of its own; the last one of every request is
+ * either EXITED (an attached run), DONE or ERROR. A detached run is DONE when it has started; who
+ * still listens then gets its EXITED or ERROR too. */
+struct ces_event_progress { /* about one layer of a pull */
+	void *memory;
+	uint64_t layer;  /* 0-based */
+	uint64_t layers; /* how many in all */
+	uint64_t state;  /* enum ces_progress_state */
+	uint64_t bytes;  /* compressed bytes received so far */
+	uint64_t size;   /* compressed size, from the manifest */
+	char *digest;    /* of the compressed layer */
+};
+enum ces_progress_state {
+	CES_PROGRESS_WAITING = 1,
+	CES_PROGRESS_EXISTS = 2, /* already in the store */
+	CES_PROGRESS_FETCHING = 3,
+	CES_PROGRESS_DONE = 4, /* fetched, verified and unpacked */
+};
+extern const struct ces_wire_schema ces_event_progress_schema;
+
+struct ces_event_started {
+	void *memory;
+	char *run;     /* ten digits */
+	char *outputs; /* host path of the outputs directory */
+	char *project;
+};
+extern const struct ces_wire_schema ces_event_started_schema;
+
+/* The limit that a run reached: of memory or processes its own (+ 0), that of all the user's runs
+ * (+ 1), of the batch job around it (+ 2), of the machine (+ 3). */
+enum ces_limit {
+	CES_LIMIT_NONE = 0,
+	CES_LIMIT_TIME = 1,
+	CES_LIMIT_MEMORY = 10,
+	CES_LIMIT_PROCESSES = 20,
+};
+enum ces_limit_whose {
+	CES_LIMIT_OWN,
+	CES_LIMIT_USER,
+	CES_LIMIT_JOB,
+	CES_LIMIT_HOST,
+	CES_LIMIT_KINDS
+};
+
+struct ces_event_exited {
+	void *memory;
+	uint64_t status; /* exit status as section 10: 0..255 */
+	char *reason;    /* "exit", "signal", "memory limit", "time limit", "stopped", "not found",
+			    "not executable" */
+	uint64_t peak_memory; /* bytes; 0 = unknown */
+	uint64_t cpu_us;      /* microseconds of cpu time */
+	char *text;           /* one line to show, or NULL */
+	uint64_t limit;       /* enum ces_limit */
+	uint64_t value;       /* of it: seconds, bytes, processes; 0 = unknown */
+	uint64_t most;        /* memory: what could have been asked for */
+};
+extern const struct ces_wire_schema ces_event_exited_schema;
+
+struct ces_event_error {
+	void *memory;
+	uint64_t code; /* enum ces_code */
+	char *rule;    /* or NULL */
+	char *text;
+	char *contact; /* whom to ask, from the policy; or NULL */
+};
+extern const struct ces_wire_schema ces_event_error_schema;
+
+struct ces_event_text { /* one line of an explanation, to be shown as it is */
+	void *memory;
+	char *text;
+};
+extern const struct ces_wire_schema ces_event_text_schema;
+
+struct ces_event_image { /* one row of `images`, also the answer to inspect IMAGE */
+	void *memory;
+	char *reference;
+	char *digest;
+	uint64_t size;   /* bytes unpacked, all layers */
+	uint64_t pulled; /* seconds since 1970 */
+	uint64_t used;   /* last run; 0 = never */
+	uint64_t layers;
+};
+extern const struct ces_wire_schema ces_event_image_schema;
+
+struct ces_event_run { /* one row of `ps`, also the answer to inspect RUN */
+	void *memory;
+	char *run;
+	char *name; /* or NULL */
+	char *image;
+	char *digest;
+	char *project;
+	uint64_t started; /* seconds since 1970 */
+	char *outputs;
+};
+extern const struct ces_wire_schema ces_event_run_schema;
+
+struct ces_event_done { /* success of a verb other than an attached run */
+	void *memory;
+	char *digest;        /* pull: what the reference means now; else NULL */
+	uint64_t up_to_date; /* pull: 1 when nothing had to be fetched */
+	char *run;           /* detached run: its number */
+};
+extern const struct ces_wire_schema ces_event_done_schema;
+
+#endif

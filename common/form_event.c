@@ -1,0 +1,76 @@
+/* What a client hears. */
+#include "common/event.h"
+
+#include "common/forms.h"
+
+static const struct ces_wire_field progress_fields[] = {
+    FIELD(ces_event_progress, 1, U64, 1, 8, 1, layer),
+    FIELD(ces_event_progress, 2, U64, 1, 8, 1, layers),
+    FIELD(ces_event_progress, 3, U64, 1, 8, 1, state),
+    FIELD(ces_event_progress, 4, U64, 0, 8, 1, bytes),
+    FIELD(ces_event_progress, 5, U64, 0, 8, 1, size),
+    FIELD(ces_event_progress, 6, NAME, 0, 71, 1, digest),
+};
+SCHEMA(ces_event_progress_schema, "progress event", CES_FRAME_PROGRESS, ces_event_progress,
+       progress_fields);
+
+static const struct ces_wire_field started_fields[] = {
+    FIELD(ces_event_started, 1, NAME, 1, 64, 1, run),
+    FIELD(ces_event_started, 2, NAME, 0, PATH_CAP, 1, outputs),
+    FIELD(ces_event_started, 3, NAME, 0, 64, 1, project),
+};
+SCHEMA(ces_event_started_schema, "started event", CES_FRAME_STARTED, ces_event_started,
+       started_fields);
+
+static const struct ces_wire_field exited_fields[] = {
+    FIELD(ces_event_exited, 1, U64, 1, 8, 1, status),
+    FIELD(ces_event_exited, 2, NAME, 1, 64, 1, reason),
+    FIELD(ces_event_exited, 3, U64, 0, 8, 1, peak_memory),
+    FIELD(ces_event_exited, 4, U64, 0, 8, 1, cpu_us),
+    FIELD(ces_event_exited, 5, NAME, 0, 512, 1, text),
+    FIELD(ces_event_exited, 6, U64, 0, 8, 1, limit),
+    FIELD(ces_event_exited, 7, U64, 0, 8, 1, value),
+    FIELD(ces_event_exited, 8, U64, 0, 8, 1, most),
+};
+SCHEMA(ces_event_exited_schema, "exited event", CES_FRAME_EXITED, ces_event_exited, exited_fields);
+
+static const struct ces_wire_field error_fields[] = {
+    FIELD(ces_event_error, 1, U64, 1, 8, 1, code),
+    FIELD(ces_event_error, 2, NAME, 0, 128, 1, rule),
+    FIELD(ces_event_error, 3, NAME, 1, 1024, 1, text),
+    FIELD(ces_event_error, 4, NAME, 0, 256, 1, contact),
+};
+SCHEMA(ces_event_error_schema, "error event", CES_FRAME_ERROR, ces_event_error, error_fields);
+
+static const struct ces_wire_field text_fields[] = {
+    FIELD(ces_event_text, 1, NAME, 1, 4096, 1, text),
+};
+SCHEMA(ces_event_text_schema, "text event", CES_FRAME_TEXT, ces_event_text, text_fields);
+
+static const struct ces_wire_field image_fields[] = {
+    FIELD(ces_event_image, 1, NAME, 1, 512, 1, reference),
+    FIELD(ces_event_image, 2, NAME, 1, 71, 1, digest),
+    FIELD(ces_event_image, 3, U64, 0, 8, 1, size),
+    FIELD(ces_event_image, 4, U64, 0, 8, 1, pulled),
+    FIELD(ces_event_image, 5, U64, 0, 8, 1, used),
+    FIELD(ces_event_image, 6, U64, 0, 8, 1, layers),
+};
+SCHEMA(ces_event_image_schema, "image event", CES_FRAME_IMAGE, ces_event_image, image_fields);
+
+static const struct ces_wire_field run_fields[] = {
+    FIELD(ces_event_run, 1, NAME, 1, 64, 1, run),
+    FIELD(ces_event_run, 2, NAME, 0, 64, 1, name),
+    FIELD(ces_event_run, 3, NAME, 0, 512, 1, image),
+    FIELD(ces_event_run, 4, NAME, 0, 71, 1, digest),
+    FIELD(ces_event_run, 5, NAME, 0, 64, 1, project),
+    FIELD(ces_event_run, 6, U64, 0, 8, 1, started),
+    FIELD(ces_event_run, 7, NAME, 0, PATH_CAP, 1, outputs),
+};
+SCHEMA(ces_event_run_schema, "run event", CES_FRAME_RUN, ces_event_run, run_fields);
+
+static const struct ces_wire_field done_fields[] = {
+    FIELD(ces_event_done, 1, NAME, 0, 71, 1, digest),
+    FIELD(ces_event_done, 2, U64, 0, 8, 1, up_to_date),
+    FIELD(ces_event_done, 3, NAME, 0, 64, 1, run),
+};
+SCHEMA(ces_event_done_schema, "done event", CES_FRAME_DONE, ces_event_done, done_fields);

@@ -1,0 +1,38 @@
+/* The request, and what may follow it on its pipe. */
+#include "common/request.h"
+
+#include "common/forms.h"
+
+static const struct ces_wire_field request_fields[] = {
+    FIELD(ces_request, 1, U64, 1, 8, 1, verb),
+    FIELD(ces_request, 2, U64, 0, 8, 1, flags),
+    /* TEXT, so that a reference with control characters comes here to be refused and recorded */
+    FIELD(ces_request, 3, TEXT, 0, 512, 1, image),
+    FIELD(ces_request, 4, NAME, 0, 64, 1, project),
+    FIELD(ces_request, 5, NAME, 0, 64, 1, name),
+    FIELD(ces_request, 6, NAME, 0, 64, 1, run),
+    FIELD(ces_request, 7, NAME, 0, 256, 1, username),
+    FIELD(ces_request, 8, NAME, 0, 8192, 1, token),
+    FIELD(ces_request, 9, TEXT, 0, PATH_CAP, 1, entrypoint),
+    FIELD(ces_request, 10, NAME, 0, 1024, 1, workdir),
+    FIELD(ces_request, 11, TEXTS, 0, ENV_CAP, 4096, args),
+    FIELD(ces_request, 12, TEXTS, 0, ENV_CAP, 1024, env),
+    FIELD(ces_request, 13, U64, 0, 8, 1, cpus),
+    FIELD(ces_request, 14, U64, 0, 8, 1, memory_bytes),
+    FIELD(ces_request, 15, U64, 0, 8, 1, time_seconds),
+    FIELD(ces_request, 16, U64, 0, 8, 1, shm_bytes),
+    FIELD(ces_request, 17, NAME, 0, 127, 1, gpu),
+    FIELD(ces_request, 18, NAMES, 0, 16, 32, publish),
+    FIELD(ces_request, 19, NAMES, 0, 1023, 32, bind_sources),
+    FIELD(ces_request, 20, NAMES, 0, 255, 32, bind_destinations),
+    FIELD(ces_request, 21, U64S, 0, 8, 32, bind_read_only),
+    FIELD(ces_request, 22, NAMES, 0, 255, 32, tmpfs_destinations),
+    FIELD(ces_request, 23, U64S, 0, 8, 32, tmpfs_sizes),
+};
+SCHEMA(ces_request_schema, "request", CES_FRAME_REQUEST, ces_request, request_fields);
+
+static const struct ces_wire_field control_fields[] = {
+    FIELD(ces_control, 1, U64, 1, 8, 1, kind),
+    FIELD(ces_control, 2, U64, 0, 8, 1, value),
+};
+SCHEMA(ces_control_schema, "control frame", CES_FRAME_CONTROL, ces_control, control_fields);
