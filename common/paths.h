@@ -15,6 +15,7 @@
 #define CES_JOURNAL_PATH      CES_JOURNAL_DIR "/audit.jsonl"
 #define CES_HELPER_PATH       CES_LIBEXECDIR "/ces-helper"
 #define CES_SESSION_PATH      CES_LIBEXECDIR "/ces-session"
+#define CES_PARSE_PATH        CES_LIBEXECDIR "/ces-parse"
 #define CES_FETCH_PATH        CES_LIBEXECDIR "/ces-fetch"
 #define CES_UNPACK_PATH       CES_LIBEXECDIR "/ces-unpack"
 #define CES_RELAY_PATH        CES_LIBEXECDIR "/ces-relay"
@@ -22,6 +23,7 @@
 #define CES_SECCOMP_BPF_PATH  CES_LIBEXECDIR "/seccomp.bpf.base64"
 #define CES_SECCOMP_JSON_PATH CES_LIBEXECDIR "/seccomp.json"
 
+#define CES_PARSE_USER  "ces-parse"
 #define CES_FETCH_USER  "ces-fetch"
 #define CES_UNPACK_USER "ces-unpack"
 #define CES_RELAY_USER  "ces-relay"

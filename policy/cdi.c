@@ -236,21 +236,3 @@ void ces_cdi_free(struct ces_cdi_spec *spec)
 	if (spec != NULL)
 		ces_field_free(spec->memory);
 }
-
-/* "nvidia-cdi-hook NAME ..." or, from older tools, "nvidia-ctk hook NAME ...". */
-static bool is_hook(const struct ces_cdi_hook *hook, const char *name)
-{
-	size_t at = hook->args.n > 1 && strcmp(hook->args.v[1], "hook") == 0 ? 2 : 1;
-
-	return hook->args.n > at && strcmp(hook->args.v[at], name) == 0;
-}
-
-const char *ces_cdi_link(const struct ces_cdi_hook *hook, size_t i)
-{
-	if (!is_hook(hook, "create-symlinks"))
-		return NULL;
-	for (size_t at = 2; at + 1 < hook->args.n; at++)
-		if (strcmp(hook->args.v[at], "--link") == 0 && i-- == 0)
-			return hook->args.v[at + 1];
-	return NULL;
-}

@@ -42,6 +42,9 @@ struct ces_asked {
 
 struct ces_order {
 	uint64_t magic, size; /* of this struct */
+	/* lengths of what follows it: the request's frame, and the policy's block where it is not
+	 * kept yet (helper/core/kept_policy.h); 0: none */
+	size_t frame, policy;
 	uid_t uid;
 	bool known;             /* the caller's entry in the user database: */
 	bool decided;           /* a pull or a run was allowed, as `decision` says */

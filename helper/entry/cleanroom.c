@@ -38,7 +38,8 @@
 #define INITIAL_USER_NAMESPACE 0xEFFFFFFDu
 
 /* What is in effect from here to the exec; setfsuid(2) brings those back that concern files. */
-#define DECIDING (CES_CAPABILITY(CAP_SETUID) | CES_CAPABILITY(CAP_SETGID))
+#define DECIDING                                                                                   \
+	(CES_CAPABILITY(CAP_SETUID) | CES_CAPABILITY(CAP_SETGID) | CES_CAPABILITY(CAP_KILL))
 
 #define TIMER_SLACK_NS 50000ul /* the kernel's own: init/init_task.c */
 
@@ -243,7 +244,8 @@ int ces_cleanroom_enter(int argc, uid_t *ret_uid, struct ces_error *err)
 	if (become_root(err) < 0)
 		return -1;
 	reset_scheduling();
-	/* what it takes to look at directories with the caller's rights; the others are kept for
+	/* what it takes to look at directories with the caller's rights, to start ces-parse and to
+	 * end it; the others are kept for
 	 * ces-session, which does not get them back where no_new_privs is set */
 	if (ces_capability_keep(UINT64_MAX, DECIDING, err) < 0)
 		return -1;

@@ -13,9 +13,8 @@ void ces_order_request(struct ces_order *order, const struct ces_request *reques
 int ces_order_caller(struct ces_order *order, const struct ces_caller *caller,
 		     struct ces_error *err);
 
-/* Executes ces-session on the order and the request's frame (NULL: none was whole). Returns only
- * when that failed. */
-int ces_hand_over(const struct ces_order *order, const void *frame, size_t length,
+/* Executes ces-session on the order and what follows it. Returns only when that failed. */
+int ces_hand_over(const struct ces_order *order, const void *frame, const void *policy,
 		  struct ces_error *err);
 
 #endif

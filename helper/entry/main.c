@@ -17,22 +17,11 @@
 #include "helper/entry/cleanroom.h"
 #include "helper/entry/facts.h"
 #include "helper/entry/hand_over.h"
+#include "helper/entry/policy.h"
 #include "helper/core/who.h"
 
 #define REQUEST_MS     10000
 #define DECIDE_SECONDS 30
-
-static int load_policy(struct ces_order *order, struct ces_policy **ret, struct ces_error *err)
-{
-	CES_CLEANUP_FREE char *bytes = NULL;
-	size_t length;
-
-	if (ces_policy_read(CES_POLICY_PATH, &bytes, &length, err) < 0)
-		return -1;
-	if (ces_policy_parse(bytes, length, ret, err) < 0)
-		return ces_error_context(err, "the policy %s", CES_POLICY_PATH);
-	return ces_host_of(*ret, &order->host, err);
-}
 
 /* The frame as it came, and what it says. */
 static int receive(uint8_t **ret, size_t *ret_length, struct ces_request *ret_request,
@@ -69,11 +58,15 @@ static int decide(struct ces_order *order, const struct ces_policy *policy,
 }
 
 static int check(struct ces_order *order, const struct ces_request *request,
-		 struct ces_policy **policy, struct ces_caller *caller, struct ces_error *err)
+		 struct ces_read_policy *read, struct ces_caller *caller, struct ces_error *err)
 {
-	if (load_policy(order, policy, err) < 0 ||
-	    ces_selinux_admit((*policy)->selinux == CES_SELINUX_REQUIRED, &order->selinux, err) < 0)
+	const struct ces_policy *policy;
+
+	if (ces_read_policy(read, err) < 0 || ces_host_of(read->policy, &order->host, err) < 0 ||
+	    ces_selinux_admit(read->policy->selinux == CES_SELINUX_REQUIRED, &order->selinux, err) <
+		0)
 		return -1;
+	policy = read->policy;
 	/* the one thing that root asks: it has no home and no project to be looked up */
 	if (request->verb == CES_VERB_CLEAN)
 		return 0;
@@ -81,7 +74,7 @@ static int check(struct ces_order *order, const struct ces_request *request,
 	    ces_order_caller(order, caller, err) < 0)
 		return -1;
 	return request->verb == CES_VERB_PULL || request->verb == CES_VERB_RUN
-		   ? decide(order, *policy, caller, request, err)
+		   ? decide(order, policy, caller, request, err)
 		   : 0;
 }
 
@@ -90,23 +83,23 @@ int main(int argc, char **argv)
 	static struct ces_order order = {.magic = CES_ORDER_MAGIC, .size = sizeof(order)};
 	struct ces_request request = {0};
 	struct ces_caller caller = {0};
-	struct ces_policy *policy = NULL;
+	struct ces_read_policy policy = {NULL, NULL, 0};
 	struct ces_error err = {0};
 	uint8_t *frame = NULL;
-	size_t length = 0;
 
 	(void)argv; /* the caller's: never a name, a path or a message */
 	if (ces_cleanroom_enter(argc, &order.uid, &err) < 0) {
 		ces_report_error(&err, NULL);
 		return CES_EXIT_REFUSED;
 	}
-	if (receive(&frame, &length, &request, &order.refused) == 0) {
+	if (receive(&frame, &order.frame, &request, &order.refused) == 0) {
 		ces_order_request(&order, &request);
 		ces_deadline(DECIDE_SECONDS);
 		(void)check(&order, &request, &policy, &caller, &order.refused);
 	}
 	/* nothing is freed: the exec takes the whole of this memory away, a token included */
-	(void)ces_hand_over(&order, frame, length, &err);
+	order.policy = policy.block != NULL ? policy.length : 0;
+	(void)ces_hand_over(&order, frame, policy.block, &err);
 	ces_report_error(&err, NULL);
 	return CES_EXIT_REFUSED;
 }

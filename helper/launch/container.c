@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "helper/session/userns.h"
 #include "common/image.h"
 #include "common/cleanup.h"
 #include "common/io.h"

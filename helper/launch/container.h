@@ -2,7 +2,7 @@
 #ifndef CES_HELPER_LAUNCH_CONTAINER_H
 #define CES_HELPER_LAUNCH_CONTAINER_H
 
-#include "helper/session/spawn.h"
+#include "helper/core/spawn.h"
 #include "helper/launch/plan.h"
 
 struct ces_container {

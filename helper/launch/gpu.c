@@ -13,8 +13,10 @@
 #include "common/record.h"
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "helper/core/ask.h"
 #include "helper/core/beneath.h"
 #include "helper/session/runs.h"
+#include "policy/flat.h"
 
 #define DEVICE_NODES 16
 
@@ -34,28 +36,26 @@ struct ces_gpu {
 	bool closed;   /* to this caller's cgroup */
 };
 
-static int read_spec(struct ces_gpus *gpus, const struct ces_strings *kinds, const char *path,
-		     struct ces_error *err)
+static int read_spec(struct ces_gpus *gpus, const struct ces_decision_names *kinds,
+		     const char *path, struct ces_error *err)
 {
 	CES_CLEANUP_FREE char *bytes = NULL;
-	struct ces_cdi_spec *spec;
-	size_t length;
+	uint8_t *spec;
+	size_t length, size;
 
 	if (ces_policy_read(path, &bytes, &length, err) < 0) {
 		err->code = CES_E_HOST;
 		return -1;
 	}
-	if (ces_cdi_parse(bytes, length, kinds, &spec, err) < 0)
+	if (gpus->n_specs == CES_GPU_SPECS)
+		return ces_error_set(err, CES_E_HOST, "more than %d specifications of devices",
+				     CES_GPU_SPECS);
+	if (ces_ask(CES_PARSE_CDI, kinds, bytes, length, CES_E_HOST, &spec, &size, err) < 0)
 		return ces_error_context(err, "%s", path);
 	if (spec == NULL)
 		return 0;
-	if (gpus->n_specs == CES_GPU_SPECS) {
-		ces_cdi_free(spec);
-		return ces_error_set(err, CES_E_HOST, "more than %d specifications of devices",
-				     CES_GPU_SPECS);
-	}
-	gpus->specs[gpus->n_specs++] = spec;
-	return 0;
+	gpus->specs[gpus->n_specs++] = (struct ces_cdi_spec *)(void *)spec;
+	return ces_flat_load(&ces_cdi_flat, spec, size, err);
 }
 
 static int is_spec(const struct dirent *entry)
@@ -68,8 +68,8 @@ static int is_spec(const struct dirent *entry)
 
 /* The listing gives names and no more: each file is opened, and checked with all that leads to it,
  * from the root directory on. */
-static int read_directory(struct ces_gpus *gpus, const struct ces_strings *kinds, const char *path,
-			  struct ces_error *err)
+static int read_directory(struct ces_gpus *gpus, const struct ces_decision_names *kinds,
+			  const char *path, struct ces_error *err)
 {
 	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CES_CLEANUP_FD int dir = ces_beneath_open(root, path, O_RDONLY | O_DIRECTORY, 0);
@@ -196,18 +196,17 @@ static int find_all(struct ces_gpus *gpus, const struct ces_decision *decision,
 int ces_gpus_find(const struct ces_host *host, const struct ces_decision *decision,
 		  struct ces_gpus *ret, struct ces_error *err)
 {
-	char *v[CES_DECISION_NAMES];
-	const struct ces_strings kinds = ces_decision_list(&decision->gpu_kinds, v);
+	const struct ces_decision_names *kinds = &decision->gpu_kinds;
 
 	for (size_t i = 0; i < host->cdi_dirs.n; i++)
-		if (read_directory(ret, &kinds, host->cdi_dirs.v[i], err) < 0)
+		if (read_directory(ret, kinds, host->cdi_dirs.v[i], err) < 0)
 			return -1;
 	if (ret->n_specs == 0)
 		return ces_error_set(err, CES_E_HOST,
 				     "this machine has no GPU that CES knows: no specification of "
 				     "the kind %s%s in %s%s",
-				     kinds.n > 0 ? kinds.v[0] : "-",
-				     kinds.n > 1 ? " (or another that is allowed)" : "",
+				     kinds->n > 0 ? kinds->v[0] : "-",
+				     kinds->n > 1 ? " (or another that is allowed)" : "",
 				     host->cdi_dirs.n > 0 ? host->cdi_dirs.v[0] : "-",
 				     host->cdi_dirs.n > 1 ? " or the others of cdi_dirs" : "");
 	return find_all(ret, decision, err);
@@ -368,7 +367,7 @@ void ces_gpus_free(struct ces_gpus *gpus)
 {
 	reset(gpus);
 	for (size_t i = 0; i < gpus->n_specs; i++)
-		ces_cdi_free(gpus->specs[i]);
+		free(gpus->specs[i]);
 	free(gpus->found);
 	free(gpus->majors);
 	ces_cleanup_close(&gpus->dev);

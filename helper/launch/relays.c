@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "helper/session/userns.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/paths.h"

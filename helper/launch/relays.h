@@ -3,7 +3,7 @@
 #define CES_HELPER_LAUNCH_RELAYS_H
 
 #include "common/worker.h"
-#include "helper/session/spawn.h"
+#include "helper/core/spawn.h"
 #include "helper/launch/container.h"
 
 struct ces_relay {

@@ -13,10 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "helper/session/userns.h"
 #include "common/image.h"
 #include "common/cleanup.h"
 #include "helper/core/beneath.h"
-#include "helper/session/spawn.h"
+#include "helper/core/spawn.h"
 
 #define SECONDS 10
 #define TREE    3 /* the fd, in the child */

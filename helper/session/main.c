@@ -4,10 +4,10 @@
  * order -> journal -> the verb */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/paths.h"
@@ -15,12 +15,15 @@
 #include "common/io.h"
 #include "common/event.h"
 #include "common/request.h"
+#include "helper/core/beneath.h"
+#include "helper/core/kept_policy.h"
 #include "helper/core/report.h"
 #include "helper/launch/rootfs.h"
 #include "helper/session/record.h"
 #include "helper/session/runs.h"
 #include "helper/session/session.h"
 #include "helper/session/weaken.h"
+#include "policy/parsed.h"
 
 static int open_state(struct ces_session *session, struct ces_error *err)
 {
@@ -93,23 +96,51 @@ static int dispatch(struct ces_session *session, const struct ces_order *order,
 	}
 }
 
-/* The request is the caller's frame; that ces-helper could read it already proves nothing here. */
-static int read_request(struct ces_session *session, struct ces_error *err)
+/* What follows the order: n bytes, malloc'd. */
+static uint8_t *read_part(size_t n, size_t max)
 {
-	CES_CLEANUP_FREE uint8_t *frame = NULL;
-	struct stat st;
-	size_t length;
+	uint8_t *bytes = n > max ? NULL : calloc(1, n + 1);
+
+	if (bytes != NULL && n > 0 && ces_read_full(CES_FD_ORDER, bytes, n, -1) < 0) {
+		free(bytes);
+		return NULL;
+	}
+	return bytes;
+}
+
+static int read_request(const struct ces_order *order, struct ces_session *session,
+			struct ces_error *err)
+{
+	CES_CLEANUP_FREE uint8_t *frame = read_part(order->frame, CES_WIRE_REQUEST_MAX);
 	int result;
 
-	if (fstat(CES_FD_ORDER, &st) < 0 || st.st_size < (off_t)sizeof(struct ces_order))
-		return ces_error_errno(err, CES_E_INTERNAL, "the order");
-	length = (size_t)st.st_size - sizeof(struct ces_order);
-	frame = calloc(1, length + 1);
-	if (frame == NULL || ces_read_full(CES_FD_ORDER, frame, length, -1) < 0)
+	if (frame == NULL)
 		return ces_error_errno(err, CES_E_HOST, "reading the request");
-	result = ces_wire_decode(&ces_request_schema, frame, length, session->request, err);
-	explicit_bzero(frame, length);
+	result = ces_wire_decode(&ces_request_schema, frame, order->frame, session->request, err);
+	explicit_bzero(frame, order->frame);
 	return result;
+}
+
+/* So that the next start reads no JSON; where it does not come off, that start reads it. */
+static void keep_policy(const struct ces_order *order)
+{
+	CES_CLEANUP_FREE uint8_t *block = read_part(order->policy, CES_PARSE_BLOCK);
+	struct ces_kept_policy head = {
+	    .magic = CES_KEPT_MAGIC, .size = sizeof(struct ces_policy), .length = order->policy};
+	CES_CLEANUP_FD int dir = -1;
+	CES_CLEANUP_FD int fd = -1;
+	struct ces_error ignored;
+	char name[32];
+
+	if (order->policy == 0 || block == NULL || ces_runs_open(&dir, &ignored) < 0)
+		return;
+	memcpy(head.digest, order->host.digest, sizeof(head.digest));
+	(void)snprintf(name, sizeof(name), CES_KEPT_NAME ".%d", (int)getpid());
+	fd = ces_beneath_open(dir, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0 || ces_write_full(fd, &head, sizeof(head), -1) < 0 ||
+	    ces_write_full(fd, block, order->policy, -1) < 0 ||
+	    renameat(dir, name, dir, CES_KEPT_NAME) < 0)
+		(void)unlinkat(dir, name, 0);
 }
 
 /* From root, who alone can start this, or an older ces-helper while an upgrade is under way. */
@@ -134,7 +165,8 @@ static int take_order(struct ces_order *order, struct ces_session *session, stru
 						      .home = order->home,
 						      .groups = order->groups,
 						      .n_groups = order->n_groups};
-	result = read_request(session, &unread);
+	result = read_request(order, session, &unread);
+	keep_policy(order);
 	close(CES_FD_ORDER);
 	if (result < 0 && order->refused.code == CES_OK)
 		order->refused = unread;

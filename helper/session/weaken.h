@@ -1,7 +1,7 @@
 /* Root, cut down to what each phase of a request needs.
  *
  *   phase                       capabilities                         beside that
- *   clean room to decision      SETUID SETGID in effect; others      -
+ *   clean room to decision      SETUID SETGID KILL in effect; others -
  *   (ces-helper)                are kept for ces-session
  *   pull, set-up, proof         those of set-up                      -
  *   watch and end of a run      KILL SETUID SETGID DAC_OVERRIDE      no_new_privs, a filter of

@@ -24,7 +24,7 @@
 #include "helper/core/beneath.h"
 #include "helper/core/deadline.h"
 #include "helper/session/runs.h"
-#include "helper/session/spawn.h"
+#include "helper/core/spawn.h"
 #include "helper/session/tree.h"
 #include "helper/store/collect.h"
 #include "helper/store/digests.h"

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "helper/session/userns.h"
 #include "common/request.h"
 #include "common/cleanup.h"
 #include "common/io.h"

@@ -6,7 +6,7 @@
 
 #include "common/worker.h"
 #include "helper/session/session.h"
-#include "helper/session/spawn.h"
+#include "helper/core/spawn.h"
 
 struct ces_fetcher {
 	struct ces_process process;

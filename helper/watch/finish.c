@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "helper/session/userns.h"
 #include "common/record.h"
 #include "common/event.h"
 #include "common/cleanup.h"

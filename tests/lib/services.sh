@@ -61,7 +61,7 @@ lab_forget() # ETC
 lab_users()
 {
 	local p u
-	for u in ces-fetch ces-unpack ces-relay; do
+	for u in ces-parse ces-fetch ces-unpack ces-relay; do
 		getent passwd $u > /dev/null ||
 			useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin $u
 	done

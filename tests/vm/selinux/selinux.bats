@@ -96,13 +96,22 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	may_not ces_relay_t nc -l -p 5999
 }
 
+@test "ces-parse reads no policy, journal, store, data or home, and has no network" {
+	may_not ces_parse_t cat /etc/ces/policy.json
+	may_not ces_parse_t cat $journal
+	may_not ces_parse_t ls $store
+	may_not ces_parse_t ls /run/ces
+	may_not ces_parse_t ls /safe_data/nsh-2024-0001
+	may_not ces_parse_t ls /home/alice
+	may_not ces_parse_t nc -l -p 5999
+}
+
 @test "ces-helper reads the policy, and neither journal, store nor data, and writes nothing" {
 	may ces_helper_t cat /etc/ces/policy.json
 	may_not ces_helper_t tee -a /etc/ces/policy.json
 	may_not ces_helper_t cat $journal
 	may_not ces_helper_t tee -a $journal
 	may_not ces_helper_t ls $store
-	may_not ces_helper_t ls /run/ces
 	may_not ces_helper_t cat "$(layer)"
 	may_not ces_helper_t cat /safe_data/nsh-2024-0001/patients.csv
 	may_not ces_helper_t cat /etc/shadow
@@ -142,7 +151,7 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 @test "a user enters the domain of ces-helper alone" {
 	for user in unconfined_u user_u; do
 		logs_in_as $user
-		for name in session fetch unpack relay; do
+		for name in session parse fetch unpack relay; do
 			run as alice runcon -r "$role" -t ces_${name}_t /usr/libexec/ces/ces-$name
 			echo "$user $name: $output"
 			[[ $output == "runcon: "*"ermission denied"* ]]

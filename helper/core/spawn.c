@@ -3,21 +3,18 @@
  * Between fork and exec a child is a copy of the helper: it stays non-dumpable and root until every
  * privileged fd is closed, and only then takes on another uid, so nobody with that uid can ever
  * reach such an fd (CVE-2026-46333). */
-#include "helper/session/spawn.h"
+#include "helper/core/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
-#include <linux/securebits.h>
-#include <poll.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -52,7 +49,7 @@ int ces_process_clone(uint64_t flags, int cgroup, struct ces_process *ret)
 	return 1;
 }
 
-static void give_up(void)
+void ces_process_give_up(void)
 {
 	_exit(CES_EXIT_REFUSED);
 }
@@ -64,18 +61,18 @@ void ces_process_arrange(const int *fds, size_t n_fds)
 	sigset_t none;
 
 	if (n_fds > CES_COUNT(high) || null < 0)
-		give_up();
+		ces_process_give_up();
 	/* first out of the way, then down: no source is overwritten before it is used */
 	for (size_t i = 0; i < n_fds; i++) {
 		high[i] = fcntl(fds[i] < 0 ? null : fds[i], F_DUPFD_CLOEXEC, FD_BASE + (int)n_fds);
 		if (high[i] < 0)
-			give_up();
+			ces_process_give_up();
 	}
 	for (size_t i = 0; i < n_fds; i++)
 		if (dup2(high[i], FD_BASE + (int)i) < 0)
-			give_up();
+			ces_process_give_up();
 	if (close_range(FD_BASE + (unsigned)n_fds, ~0U, 0) < 0)
-		give_up();
+		ces_process_give_up();
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)signal(SIGXFSZ, SIG_DFL);
 	sigemptyset(&none);
@@ -89,18 +86,18 @@ void ces_process_become(uid_t uid, gid_t gid)
 	gid_t gids[3];
 
 	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
-		give_up();
+		ces_process_give_up();
 	if (getresuid(&uids[0], &uids[1], &uids[2]) < 0 ||
 	    getresgid(&gids[0], &gids[1], &gids[2]) < 0)
-		give_up();
+		ces_process_give_up();
 	for (int i = 0; i < 3; i++)
 		if (uids[i] != uid || gids[i] != gid)
-			give_up();
+			ces_process_give_up();
 	if (getgroups(0, NULL) != 0 || (uid != 0 && setuid(0) == 0))
-		give_up();
+		ces_process_give_up();
 	/* only now: a change of ids clears it (prctl(2)) */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		give_up();
+		ces_process_give_up();
 }
 
 static void stdio_to_null(void)
@@ -109,7 +106,7 @@ static void stdio_to_null(void)
 
 	for (int fd = 0; fd < FD_BASE; fd++)
 		if (null < 0 || dup2(null, fd) < 0)
-			give_up();
+			ces_process_give_up();
 	if (null >= FD_BASE)
 		close(null);
 }
@@ -130,17 +127,17 @@ static void run_worker(const struct ces_spawn *how)
 	/* the mount namespace must be the user namespace's own, for a worker that makes itself an
 	 * empty root */
 	if (how->userns >= 0 && (setns(how->userns, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNS) < 0))
-		give_up();
+		ces_process_give_up();
 	/* while root: the namespace belongs to the container's user namespace, over which host root
 	 * has every capability (user_namespaces(7)) */
 	if (how->netns > 0 && setns(how->netns, CLONE_NEWNET) < 0)
-		give_up();
+		ces_process_give_up();
 	ces_process_arrange(how->fds, how->n_fds);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		give_up();
+		ces_process_give_up();
 	ces_process_become(how->uid, how->gid);
 	execve(how->path, arguments, environment);
-	give_up();
+	ces_process_give_up();
 }
 
 int ces_worker_ids(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct ces_error *err)
@@ -167,81 +164,6 @@ int ces_spawn_worker(const struct ces_spawn *how, struct ces_process *ret, struc
 	if (side == 0)
 		run_worker(how);
 	return 0;
-}
-
-int ces_process_namespace(const struct ces_process *process, const char *name, int *ret,
-			  struct ces_error *err)
-{
-	char path[64];
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)process->pid, name);
-	*ret = open(path, O_RDONLY | O_CLOEXEC);
-	return *ret < 0 ? ces_error_errno(err, CES_E_HOST, "%s namespace", name) : 0;
-}
-
-int ces_userns_make(const struct ces_idmap *map, int *ret, struct ces_error *err)
-{
-	struct ces_process holder = CES_PROCESS_NONE;
-	pid_t parent = getpid();
-	int side = ces_process_clone(CLONE_NEWUSER, -1, &holder);
-	int result;
-
-	if (side < 0)
-		return ces_error_errno(err, CES_E_HOST, "making a user namespace");
-	if (side == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		/* a parent that was killed before that line sends no signal; this copy of it would
-		 * hold its locks for ever */
-		while (getppid() == parent)
-			(void)pause();
-		_exit(0);
-	}
-	result = ces_idmap_write(holder.pid, map, err);
-	if (result == 0)
-		result = ces_process_namespace(&holder, "user", ret, err);
-	(void)ces_process_end(&holder, true);
-	return result;
-}
-
-/* Keeps all capabilities over the namespace while working on files as user:group of it: file
- * servers see the caller's uid, and what belongs to the namespace's other ids can still be given
- * away or removed. Its real, effective and saved uid is one of these others, which nobody on the
- * host has: with the caller's own he could stop or kill it (kill(2)), and keep what is to be
- * removed, or the one who waits for that. */
-static void become_with_capabilities(uid_t user, gid_t group)
-{
-	static const uid_t others[] = {CES_IDMAP_SPAN - 2, CES_IDMAP_SPAN - 3};
-	uid_t other = others[user == others[0]];
-
-	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0 || setgroups(0, NULL) < 0 ||
-	    setresgid(group, group, group) < 0 || setresuid(other, other, other) < 0)
-		give_up();
-	(void)setfsuid(user);
-	/* (an impossible id changes nothing and tells what holds) */
-	if (setfsuid((uid_t)-1) != (int)user || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
-	    prctl(PR_SET_DUMPABLE, 0) < 0)
-		give_up();
-}
-
-int ces_userns_call(int userns, uid_t user, gid_t group, unsigned seconds, const int *fds,
-		    size_t n_fds, int (*work)(const void *), const void *context)
-{
-	struct ces_process child = CES_PROCESS_NONE;
-	int side = ces_process_clone(0, -1, &child);
-	struct pollfd ended;
-
-	if (side < 0)
-		return -1;
-	if (side == 0) {
-		if (setns(userns, CLONE_NEWUSER) < 0)
-			give_up();
-		ces_process_arrange(fds, n_fds);
-		become_with_capabilities(user, group);
-		_exit(work(context) == 0 ? 0 : 1);
-	}
-	ended = (struct pollfd){.fd = child.pidfd, .events = POLLIN};
-	(void)poll(&ended, 1, (int)seconds * 1000);
-	return ces_process_end(&child, ended.revents == 0) == 0 ? 0 : -1;
 }
 
 int ces_process_end(struct ces_process *process, bool kill)

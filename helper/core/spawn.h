@@ -1,12 +1,12 @@
-/* Starting other processes with less: the workers, and what must run inside a user namespace. */
-#ifndef CES_HELPER_SESSION_SPAWN_H
-#define CES_HELPER_SESSION_SPAWN_H
+/* Starting other processes with less: the workers. */
+#ifndef CES_HELPER_CORE_SPAWN_H
+#define CES_HELPER_CORE_SPAWN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "common/error.h"
-#include "helper/session/idmap.h"
 
 struct ces_process {
 	pid_t pid; /* 0: none */
@@ -37,20 +37,6 @@ int ces_spawn_worker(const struct ces_spawn *how, struct ces_process *ret, struc
 /* The ids of a worker's system user. */
 int ces_worker_ids(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct ces_error *err);
 
-/* Opens a namespace of it: "user", "net". */
-int ces_process_namespace(const struct ces_process *process, const char *name, int *ret,
-			  struct ces_error *err);
-
-/* Makes a user namespace with this map, owned by root, and returns an fd of it. Nothing runs in it.
- */
-int ces_userns_make(const struct ces_idmap *map, int *ret, struct ces_error *err);
-
-/* Runs work(context) in a child inside the user namespace, on files as its uid:gid user:group
- * *with* all capabilities over the namespace's ids, fds[] as 3, 4, ... and nothing else open, and
- * waits at most seconds for it. 0 when work returned 0. */
-int ces_userns_call(int userns, uid_t user, gid_t group, unsigned seconds, const int *fds,
-		    size_t n_fds, int (*work)(const void *), const void *context);
-
 /* Waits for the end; kills first when kill is set. Exit status, or -1 when it was killed or
  * crashed. */
 int ces_process_end(struct ces_process *process, bool kill);
@@ -62,6 +48,9 @@ int ces_process_clone(uint64_t flags, int cgroup, struct ces_process *ret);
 /* For a child that is about to become somebody else: fds[] to 3, 4, ..., everything above closed;
  * default signals. Exits the child on failure. */
 void ces_process_arrange(const int *fds, size_t n_fds);
+
+/* The end of a child that cannot become what it should. */
+void ces_process_give_up(void) __attribute__((noreturn));
 
 /* Drops to uid:gid for good: groups, gid, uid, each verified, and dies with the parent from here
  * on. Exits the child on failure. */

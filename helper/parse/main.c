@@ -1,0 +1,73 @@
+/* ces-parse: JSON files of root's, the policy and specifications of devices, into flat blocks. An
+ * account of its own, no file, no network, no exec. Must not be given a byte of a caller's, a
+ * registry's or an image's: what it says of a policy is believed. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/paths.h"
+#include "helper/parse/sandbox.h"
+#include "policy/cdi.h"
+#include "policy/flat.h"
+#include "policy/parsed.h"
+
+static int read_policy(const char *bytes, size_t length, uint8_t **ret, size_t *ret_length,
+		       struct ces_error *err)
+{
+	struct ces_policy *policy;
+
+	if (ces_policy_parse(bytes, length, &policy, err) < 0)
+		return -1;
+	policy->memory = NULL; /* an address, which nobody else is to see */
+	return ces_flat_pack(&ces_policy_flat, policy, ret, ret_length, err);
+}
+
+static int read_cdi(struct ces_parse_job *job, const char *bytes, size_t length, uint8_t **ret,
+		    size_t *ret_length, struct ces_error *err)
+{
+	char *names[CES_DECISION_NAMES];
+	const struct ces_strings kinds = ces_decision_list(&job->kinds, names);
+	struct ces_cdi_spec *spec;
+
+	if (ces_cdi_parse(bytes, length, &kinds, &spec, err) < 0)
+		return -1;
+	if (spec == NULL)
+		return 0;
+	spec->memory = NULL;
+	return ces_flat_pack(&ces_cdi_flat, spec, ret, ret_length, err);
+}
+
+static int work(uint8_t **ret, size_t *ret_length, struct ces_error *err)
+{
+	static struct ces_parse_job job;
+	char *bytes = malloc(CES_PARSE_BYTES + 1);
+	ssize_t length;
+
+	if (bytes == NULL || ces_read_full(CES_PARSE_JOB, &job, sizeof(job), -1) < 0 ||
+	    job.magic != CES_PARSE_MAGIC || job.kinds.n > CES_DECISION_NAMES)
+		return ces_error_set(err, CES_E_INTERNAL, "not a job");
+	length = read(CES_PARSE_JOB, bytes, CES_PARSE_BYTES);
+	if (length < 0)
+		return ces_error_errno(err, CES_E_HOST, "reading a file");
+	bytes[length] = '\0';
+	return job.kind == CES_PARSE_POLICY
+		   ? read_policy(bytes, (size_t)length, ret, ret_length, err)
+		   : read_cdi(&job, bytes, (size_t)length, ret, ret_length, err);
+}
+
+int main(void)
+{
+	struct ces_parse_answer answer = {.magic = CES_PARSE_MAGIC};
+	uint8_t *block = NULL;
+	size_t length = 0;
+
+	if (ces_parse_confine(&answer.err) < 0 || work(&block, &length, &answer.err) < 0)
+		length = 0;
+	answer.length = length;
+	return ces_write_full(CES_PARSE_ANSWER, &answer, sizeof(answer), -1) < 0 ||
+		       ces_write_full(CES_PARSE_ANSWER, block, length, -1) < 0
+		   ? CES_EXIT_REFUSED
+		   : 0;
+}

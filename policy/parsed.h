@@ -1,0 +1,28 @@
+/* What ces-parse is asked, and answers. It reads JSON files of root's for root's programs: on fd 3
+ * a job and the bytes of one file, in a sealed memfd; on fd 4, a pipe, one answer, and behind it
+ * the block of policy/flat.h. It never sees a byte of a caller's. */
+#ifndef CES_POLICY_PARSED_H
+#define CES_POLICY_PARSED_H
+
+#include "policy/decide.h"
+
+#define CES_PARSE_MAGIC 0x3153524150534543ull /* changes with the meaning of a field */
+#define CES_PARSE_BYTES (4u * 1024 * 1024)    /* the longest file */
+#define CES_PARSE_BLOCK (64u * 1024 * 1024)   /* the longest block */
+
+enum ces_parse_kind {
+	CES_PARSE_POLICY = 1,
+	CES_PARSE_CDI = 2, /* no block: a specification of another kind than these */
+};
+
+struct ces_parse_job {
+	uint64_t magic, kind;
+	struct ces_decision_names kinds; /* of devices; CDI */
+};
+
+struct ces_parse_answer {
+	uint64_t magic, length; /* of the block; 0: none */
+	struct ces_error err;   /* CES_OK, or why the file is refused */
+};
+
+#endif

@@ -1,0 +1,130 @@
+#!/usr/bin/env bats
+# The policy is read by ces-parse, an account that sees nothing else, and kept for the next start.
+
+load ../lib/e2e.bash
+
+parse=/usr/libexec/ces/ces-parse
+kept=/run/ces/.policy
+
+setup_file() { lab_policy; have alice tools; }
+setup() { lab_policy; remember; }
+teardown()
+{
+	[ ! -e $parse.away ] || mv -f $parse.away $parse
+	rm -rf /home/*/outputs_* $kept
+}
+
+runs() { ces alice run -q $open/tools:1 true; }
+
+# A policy whose bytes nobody has seen.
+another() { echo >> /etc/ces/policy.json; }
+
+# ces-parse becomes a script.
+impostor() # BODY
+{
+	[ -e $parse.away ] || mv $parse $parse.away
+	printf '#!/bin/bash\n%s\n' "$1" > $parse
+	chmod 755 $parse
+}
+
+refuses() # WORDS
+{
+	run --separate-stderr runs
+	echo "$status $stderr"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"$1"* ]]
+	tail -n 1 $journal | jq -e '.outcome == "denied" and .code != null'
+}
+
+@test "a start reads the JSON of a policy once: the next one needs no ces-parse" {
+	another
+	runs
+	[ "$(stat -c '%a %u' $kept)" = '600 0' ]
+	mv $parse $parse.away
+	runs
+	another
+	refuses 'ces-parse gave no answer'
+	mv $parse.away $parse
+	runs
+}
+
+@test "a kept policy that is not root's alone, a link, cut short, longer or of other bytes is not used: the file decides" {
+	spoil=(
+		'chown alice $kept'
+		'chmod 644 $kept'
+		'mv $kept $kept.x; ln -s $kept.x $kept'
+		'rm $kept; mkfifo -m 600 $kept'
+		'truncate -s -1 $kept'
+		'echo >> $kept'
+		'truncate -s 0 $kept'
+		'printf "\377" | dd of=$kept conv=notrunc bs=1 seek=0 2> /dev/null'
+		'printf "\377" | dd of=$kept conv=notrunc bs=1 seek=8 2> /dev/null'
+		'printf "\377" | dd of=$kept conv=notrunc bs=1 seek=60 2> /dev/null'
+		'printf "\2" | dd of=$kept conv=notrunc bs=1 seek=96 2> /dev/null'
+	)
+	for how in "${spoil[@]}"; do
+		echo "$how"
+		another
+		runs
+		eval "$how"
+		# (what it kept is not asked: who reads the file is)
+		mv $parse $parse.away
+		refuses 'ces-parse gave no answer'
+		mv $parse.away $parse
+		runs
+		rm -rf $kept $kept.x
+	done
+}
+
+@test "what a kept policy says is only ever of the file that is there: a change counts from the next start on" {
+	runs
+	jq '.projects |= map_values(.images = [])' /etc/ces/policy.json > $lab/none.json
+	cp $lab/none.json /etc/ces/policy.json
+	refuses 'no image rule'
+}
+
+@test "a ces-parse that says nothing, dies, talks nonsense or never ends: everything is refused, and recorded" {
+	for body in 'exit 0' 'kill -KILL $$' 'head -c 100000 /dev/urandom >&4' 'exec sleep 600' \
+		"printf 'CESPARS1\\377\\377\\377\\377\\377\\377\\377\\377%0600d' 0 >&4" \
+		"{ printf 'CESPARS1\\144\\0\\0\\0\\0\\0\\0\\0'; head -c 700 /dev/zero; } >&4"; do
+		echo "$body"
+		another
+		impostor "$body"
+		refuses 'the policy /etc/ces/policy.json: '
+		[ ! -e $kept ]
+	done
+	nothing_left_behind
+}
+
+@test "without the account of ces-parse nothing is allowed, and doctor says so" {
+	another
+	cp /etc/passwd $lab/passwd
+	sed -i '/^ces-parse:/d' /etc/passwd
+	run --separate-stderr runs
+	out="$status $stderr"
+	run ces alice doctor
+	cat $lab/passwd > /etc/passwd
+	echo "$out"
+	[[ $out == 125*"the system user ces-parse is missing"* ]]
+	[[ $output == *"ces-parse"*"adduser"* || $output == *"user ces-parse"* ]]
+}
+
+@test "ces-parse has an account of its own, no capability, no file, no network and no exec" {
+	another
+	impostor 'cat /proc/self/status > /tmp/parse; id >> /tmp/parse; ls -l /proc/self/fd >> /tmp/parse; env >> /tmp/parse'
+	rm -f /tmp/parse
+	install -m 666 /dev/null /tmp/parse
+	run runs
+	cat /tmp/parse
+	grep -q '^CapPrm:.0*$' /tmp/parse
+	grep -q '^NoNewPrivs:.1$' /tmp/parse
+	grep -qE '^uid=[0-9]+\(ces-parse\) gid=[0-9]+\(ces-parse\) groups=[0-9]+\(ces-parse\)$' /tmp/parse
+	no grep -E '/etc/ces|/run/ces|/var/l|socket' /tmp/parse
+	rm -f /tmp/parse
+	mv -f $parse.away $parse
+	# and the program itself: any call but reading, writing and memory ends it
+	strace -f -qq -u ces-parse -o $lab/calls $parse 3< /dev/null 4> /dev/null || true
+	grep -q 'seccomp(SECCOMP_SET_MODE_FILTER' $lab/calls
+	no grep -vE '^[0-9]+ +(read|write|brk|mmap|munmap|mremap|madvise|getrandom|exit_group)\(|^[0-9]+ +\+\+\+ exited' \
+		<(sed '1,/SECCOMP_SET_MODE_FILTER, 0,/d' $lab/calls)
+}
