@@ -321,3 +321,11 @@ bool ces_pattern_match(const char *pattern, const char *registry, const char *re
 		in_registry = false;
 	}
 }
+
+bool ces_device_valid(const char *text)
+{
+	return *text != '\0' && strchr("_-.:", *text) == NULL && strnlen(text, 128) < 128 &&
+	       text[strspn(text,
+			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:")] ==
+		   '\0';
+}

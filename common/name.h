@@ -68,4 +68,7 @@ bool ces_container_path_valid(const char *path);
 bool ces_pattern_valid(const char *pattern);
 bool ces_pattern_match(const char *pattern, const char *registry, const char *repository);
 
+/* A device's name within its kind: 1 to 127 characters. */
+bool ces_device_valid(const char *text);
+
 #endif

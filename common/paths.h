@@ -15,6 +15,7 @@
 #define CES_JOURNAL_PATH      CES_JOURNAL_DIR "/audit.jsonl"
 #define CES_HELPER_PATH       CES_LIBEXECDIR "/ces-helper"
 #define CES_SESSION_PATH      CES_LIBEXECDIR "/ces-session"
+#define CES_DECODE_PATH       CES_LIBEXECDIR "/ces-decode"
 #define CES_PARSE_PATH        CES_LIBEXECDIR "/ces-parse"
 #define CES_FETCH_PATH        CES_LIBEXECDIR "/ces-fetch"
 #define CES_UNPACK_PATH       CES_LIBEXECDIR "/ces-unpack"

@@ -48,7 +48,7 @@ static const struct ces_field_text as_version = {valid_version, "a version that 
 static const struct ces_field_text as_permissions = {valid_permissions, "letters of \"rwm\""};
 static const struct ces_field_text as_path = {ces_path_valid, "an absolute path without \"..\""};
 static const struct ces_field_text as_kind = {ces_valid_kind, "a kind like \"vendor.com/gpu\""};
-static const struct ces_field_text as_name = {ces_valid_device, "the name of a device"};
+static const struct ces_field_text as_name = {ces_device_valid, "the name of a device"};
 /* linux/kdev_t.h: 12 bits and 20 */
 static const struct ces_field_range majors = {0, 4095}, minors = {0, 1048575};
 

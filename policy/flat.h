@@ -1,5 +1,6 @@
-/* A struct, and all that its pointers lead to, as one block of bytes: how a policy, or a
- * specification of devices, goes from the process that reads JSON to the one that acts on it.
+/* A struct, and all that its pointers lead to, as one block of bytes: how a
+ * request, a policy or a specification of devices goes from the process that reads its bytes to the
+ * one that acts on it.
  *
  * The block has no addresses. It is the struct with a 1 for each pointer that leads somewhere,
  * then, in the order in which a table names the pointers, what they lead to: a text with its NUL,
@@ -29,8 +30,10 @@ struct ces_flat_type {
 	size_t n_fields;
 };
 
-extern const struct ces_flat_type ces_policy_flat; /* struct ces_policy, but for `memory` */
-extern const struct ces_flat_type ces_cdi_flat;    /* struct ces_cdi_spec, the same */
+extern const struct ces_flat_type ces_flat_text;    /* char *, for lists of texts */
+extern const struct ces_flat_type ces_policy_flat;  /* struct ces_policy, but for `memory` */
+extern const struct ces_flat_type ces_request_flat; /* struct ces_request, the same */
+extern const struct ces_flat_type ces_cdi_flat;     /* struct ces_cdi_spec, the same */
 
 /* Makes the block, malloc'd. */
 int ces_flat_pack(const struct ces_flat_type *type, const void *object, uint8_t **ret,

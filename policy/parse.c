@@ -77,7 +77,7 @@ static const struct ces_field_text as_label = {label_valid,
 					       "a name in lower case, up to 63 characters"};
 static const struct ces_field_text as_secret = {secret_valid, "a name in lower case"};
 static const struct ces_field_text as_kind = {ces_valid_kind, "a kind like \"nvidia.com/gpu\""};
-static const struct ces_field_text as_device = {ces_valid_device,
+static const struct ces_field_text as_device = {ces_device_valid,
 						"a device's name, without its kind"};
 static const struct ces_field_text as_pattern = {
     ces_pattern_valid, "a pattern like registry/group/* or registry/group/**"};

@@ -1,4 +1,6 @@
-/* What ces-parse is asked, and answers. It reads JSON files of root's for root's programs: on fd 3
+/* What ces-parse and ces-decode answer, and what ces-parse is asked. ces-decode reads one request's
+ * frame from the pipe that is its fd 3. ces-parse
+ * reads JSON files of root's for root's programs: on fd 3
  * a job and the bytes of one file, in a sealed memfd; on fd 4, a pipe, one answer, and behind it
  * the block of policy/flat.h. It never sees a byte of a caller's. */
 #ifndef CES_POLICY_PARSED_H
@@ -6,9 +8,11 @@
 
 #include "policy/decide.h"
 
-#define CES_PARSE_MAGIC 0x3153524150534543ull /* changes with the meaning of a field */
-#define CES_PARSE_BYTES (4u * 1024 * 1024)    /* the longest file */
-#define CES_PARSE_BLOCK (64u * 1024 * 1024)   /* the longest block */
+#define CES_PARSE_MAGIC  0x3153524150534543ull /* changes with the meaning of a field */
+#define CES_PARSE_BYTES  (4u * 1024 * 1024)    /* the longest file */
+#define CES_DECODE_MS    10000                 /* for a request to come */
+#define CES_DECODE_BLOCK (1u << 20)            /* a request's */
+#define CES_PARSE_BLOCK  (64u * 1024 * 1024)   /* the longest block */
 
 enum ces_parse_kind {
 	CES_PARSE_POLICY = 1,

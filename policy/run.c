@@ -418,7 +418,7 @@ static int set_gpus(const struct run *run)
 	ret->gpus_all = strcmp(gpu, "all") == 0;
 	if (ret->gpus_all)
 		asked = allowed > 0 ? allowed : 1;
-	else if (ces_valid_device(gpu) && gpu[strspn(gpu, "0123456789")] != '\0')
+	else if (ces_device_valid(gpu) && gpu[strspn(gpu, "0123456789")] != '\0')
 		snprintf(ret->gpu_id, sizeof(ret->gpu_id), "%s", gpu);
 	else if (ces_num_parse(gpu, 0, UINT32_MAX, &asked) != 0)
 		return USAGE(run, "--gpu=%s: write a number, \"all\" or a device's name", gpu);

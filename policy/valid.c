@@ -191,12 +191,6 @@ bool ces_valid_port(const char *text)
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
-bool ces_valid_device(const char *text)
-{
-	return *text != '\0' && strchr("_-.:", *text) == NULL && strnlen(text, 128) < 128 &&
-	       text[strspn(text, LETTERS "_-.:")] == '\0';
-}
-
 bool ces_valid_kind(const char *text)
 {
 	size_t vendor = strspn(text, LETTERS "_-."), class;

@@ -16,6 +16,5 @@ bool ces_valid_claim(const char *text); /* a name in a cluster, with {project} a
 bool ces_valid_path(const char *text);  /* as ces_path_valid, up to 511 */
 bool ces_valid_port(const char *text);  /* "1" to "65535" */
 bool ces_valid_kind(const char *text);  /* of a device: "vendor.com/class" (CDI specification) */
-bool ces_valid_device(const char *text); /* a device's name within its kind, 1 to 127 */
 
 #endif

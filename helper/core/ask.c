@@ -1,7 +1,9 @@
-/* Asking ces-parse. Must not believe a length before it is bounded, nor wait without a deadline.
+/* Asking ces-parse and ces-decode. Must not believe a length before it is bounded, nor wait without
+ * a deadline.
  *
- * Who controls what: the bytes are a file of root's; the process that answers has an account of its
- * own and sees nothing else, but it may be wrong, slow, or gone. */
+ * Who controls what: a file's bytes are root's, a request the caller's; the process that answers
+ * has an account of its own and sees nothing else, but it may be wrong, slow, or gone; one that
+ * read a request may be the caller's by now, and can say what they could have typed. */
 #include "helper/core/ask.h"
 
 #include <fcntl.h>
@@ -13,7 +15,6 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/paths.h"
-#include "helper/core/spawn.h"
 
 #define ANSWER_MS 5000
 
@@ -32,51 +33,82 @@ static int question(enum ces_parse_kind kind, const struct ces_decision_names *k
 	return ces_steal_fd(&fd);
 }
 
-static int take(int fd, enum ces_code code, uint8_t **ret, size_t *ret_length,
+int ces_ask_begin(const char *path, int input, struct ces_asking *ret, struct ces_error *err)
+{
+	struct ces_asking asking = {CES_PROCESS_NONE, -1};
+	CES_CLEANUP_FD int theirs = -1;
+	int fds[2] = {input, -1}, ends[2];
+	struct ces_spawn how = {.path = path, .userns = -1, .fds = fds, .n_fds = 2};
+
+	if (ces_worker_ids(CES_PARSE_USER, &how.uid, &how.gid, err) < 0)
+		return -1;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return ces_error_errno(err, CES_E_HOST, "pipe");
+	asking.answer = ends[0];
+	fds[1] = theirs = ends[1];
+	if (ces_spawn_worker(&how, &asking.process, err) < 0) {
+		close(asking.answer);
+		return -1;
+	}
+	*ret = asking;
+	return 0;
+}
+
+static int take(int fd, size_t max, int64_t deadline, uint8_t **ret, size_t *ret_length,
 		struct ces_error *err)
 {
 	struct ces_parse_answer answer;
-	int64_t deadline = ces_now_ms() + ANSWER_MS;
 	uint8_t *block;
 
 	if (ces_read_full(fd, &answer, sizeof(answer), deadline) < 0 ||
-	    answer.magic != CES_PARSE_MAGIC || answer.length > CES_PARSE_BLOCK)
-		return ces_error_set(err, CES_E_HOST, "ces-parse gave no answer");
+	    answer.magic != CES_PARSE_MAGIC || answer.length > max)
+		return -1;
 	answer.err.text[sizeof(answer.err.text) - 1] = '\0';
-	if (answer.err.code != CES_OK)
-		return ces_error_set(err, code, "%s", answer.err.text);
+	if (answer.err.code != CES_OK) {
+		ces_error_set(err, answer.err.code == CES_E_LIMIT ? CES_E_LIMIT : CES_E_USAGE, "%s",
+			      answer.err.text);
+		return 0;
+	}
 	*ret = NULL;
 	*ret_length = answer.length;
 	if (answer.length == 0)
-		return 0;
+		return 1;
 	block = malloc(answer.length);
 	if (block == NULL || ces_read_full(fd, block, answer.length, deadline) < 0) {
 		free(block);
-		return ces_error_set(err, CES_E_HOST, "ces-parse gave no answer");
+		return -1;
 	}
 	*ret = block;
-	return 0;
+	return 1;
+}
+
+int ces_ask_take(struct ces_asking *asking, size_t max, int64_t deadline_ms, uint8_t **ret,
+		 size_t *ret_length, struct ces_error *err)
+{
+	int result = take(asking->answer, max, deadline_ms, ret, ret_length, err);
+
+	ces_cleanup_close(&asking->answer);
+	(void)ces_process_end(&asking->process, true);
+	return result;
 }
 
 int ces_ask(enum ces_parse_kind kind, const struct ces_decision_names *kinds, const char *bytes,
 	    size_t length, enum ces_code code, uint8_t **ret, size_t *ret_length,
 	    struct ces_error *err)
 {
-	struct ces_process process = CES_PROCESS_NONE;
-	int fds[2] = {question(kind, kinds, bytes, length), -1}, ends[2] = {-1, -1}, result = -1;
-	struct ces_spawn how = {.path = CES_PARSE_PATH, .userns = -1, .fds = fds, .n_fds = 2};
+	CES_CLEANUP_FD int input = question(kind, kinds, bytes, length);
+	struct ces_asking asking;
+	int result;
 
-	if (fds[0] < 0 || pipe2(ends, O_CLOEXEC) < 0)
-		ces_error_errno(err, CES_E_HOST, "asking ces-parse");
-	else if (ces_worker_ids(CES_PARSE_USER, &how.uid, &how.gid, err) == 0) {
-		fds[1] = ends[1];
-		result = ces_spawn_worker(&how, &process, err);
-	}
-	ces_cleanup_close(&ends[1]);
-	if (result == 0)
-		result = take(ends[0], code, ret, ret_length, err);
-	(void)ces_process_end(&process, true);
-	ces_cleanup_close(&fds[0]);
-	ces_cleanup_close(&ends[0]);
-	return result;
+	if (input < 0)
+		return ces_error_errno(err, CES_E_HOST, "asking ces-parse");
+	if (ces_ask_begin(CES_PARSE_PATH, input, &asking, err) < 0)
+		return -1;
+	result =
+	    ces_ask_take(&asking, CES_PARSE_BLOCK, ces_now_ms() + ANSWER_MS, ret, ret_length, err);
+	if (result < 0)
+		return ces_error_set(err, CES_E_HOST, "ces-parse gave no answer");
+	if (result == 0 && err != NULL)
+		err->code = code;
+	return result > 0 ? 0 : -1;
 }

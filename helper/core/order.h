@@ -3,7 +3,7 @@
  * and comes in a sealed memfd (memfd_create(2), F_ADD_SEALS), so that nothing of it can change any
  * more.
  *
- * Who controls what: the caller chose the request, which follows the struct as the frame that came,
+ * Who controls what: the caller chose the request, which follows the struct as ces-decode made it,
  * and no other byte: who they are is the kernel's and the user database's word, the host's settings
  * are the policy's, and the decision was made from these. */
 #ifndef CES_HELPER_CORE_ORDER_H
@@ -42,9 +42,9 @@ struct ces_asked {
 
 struct ces_order {
 	uint64_t magic, size; /* of this struct */
-	/* lengths of what follows it: the request's frame, and the policy's block where it is not
+	/* lengths of what follows it: the request's block, and the policy's where it is not
 	 * kept yet (helper/core/kept_policy.h); 0: none */
-	size_t frame, policy;
+	size_t words, policy;
 	uid_t uid;
 	bool known;             /* the caller's entry in the user database: */
 	bool decided;           /* a pull or a run was allowed, as `decision` says */

@@ -39,7 +39,8 @@
 
 /* What is in effect from here to the exec; setfsuid(2) brings those back that concern files. */
 #define DECIDING                                                                                   \
-	(CES_CAPABILITY(CAP_SETUID) | CES_CAPABILITY(CAP_SETGID) | CES_CAPABILITY(CAP_KILL))
+	(CES_CAPABILITY(CAP_SETUID) | CES_CAPABILITY(CAP_SETGID) | CES_CAPABILITY(CAP_KILL) |      \
+	 CES_CAPABILITY(CAP_SYS_RESOURCE))
 
 #define TIMER_SLACK_NS 50000ul /* the kernel's own: init/init_task.c */
 

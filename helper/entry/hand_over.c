@@ -66,14 +66,14 @@ int ces_order_caller(struct ces_order *order, const struct ces_caller *caller,
 	return 0;
 }
 
-int ces_hand_over(const struct ces_order *order, const void *frame, const void *policy,
+int ces_hand_over(const struct ces_order *order, const void *words, const void *policy,
 		  struct ces_error *err)
 {
 	static const char *const argv[] = {"ces-session", NULL}, *const environment[] = {NULL};
 	CES_CLEANUP_FD int fd = memfd_create("ces-order", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	if (fd < 0 || ces_write_full(fd, order, sizeof(*order), -1) < 0 ||
-	    ces_write_full(fd, frame, order->frame, -1) < 0 ||
+	    ces_write_full(fd, words, order->words, -1) < 0 ||
 	    ces_write_full(fd, policy, order->policy, -1) < 0 || lseek(fd, 0, SEEK_SET) != 0 ||
 	    fcntl(fd, F_ADD_SEALS, SEALS) < 0)
 		return ces_error_errno(err, CES_E_HOST, "passing the request on");

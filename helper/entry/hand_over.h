@@ -14,7 +14,7 @@ int ces_order_caller(struct ces_order *order, const struct ces_caller *caller,
 		     struct ces_error *err);
 
 /* Executes ces-session on the order and what follows it. Returns only when that failed. */
-int ces_hand_over(const struct ces_order *order, const void *frame, const void *policy,
+int ces_hand_over(const struct ces_order *order, const void *words, const void *policy,
 		  struct ces_error *err);
 
 #endif

@@ -1,105 +1,137 @@
 /* ces-helper, setuid root: the ordered steps from a caller to a decision, and nothing else.
  *
- * clean room -> request -> policy -> who -> facts -> decision -> ces-session
+ * clean room -> policy -> who -> request -> facts -> decision -> ces-session
  *
  * It has no effect: what was decided, or why not, goes to ces-session, which records it first. */
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "common/cleanup.h"
+#include "common/check.h"
 #include "common/io.h"
 #include "common/paths.h"
 #include "common/request.h"
+#include "helper/core/ask.h"
 #include "helper/core/deadline.h"
-#include "helper/core/report.h"
+#include "helper/core/who.h"
 #include "helper/entry/admit.h"
 #include "helper/entry/cleanroom.h"
 #include "helper/entry/facts.h"
 #include "helper/entry/hand_over.h"
+#include "helper/entry/last_words.h"
 #include "helper/entry/policy.h"
-#include "helper/core/who.h"
+#include "policy/flat.h"
 
-#define REQUEST_MS     10000
+#define REQUEST_MS     (CES_DECODE_MS + 2000)
 #define DECIDE_SECONDS 30
 
-/* The frame as it came, and what it says. */
-static int receive(uint8_t **ret, size_t *ret_length, struct ces_request *ret_request,
-		   struct ces_error *err)
-{
-	uint16_t type;
-	int got = ces_wire_read(CES_FD_REQUEST, CES_WIRE_REQUEST_MAX, ces_now_ms() + REQUEST_MS,
-				ret, ret_length, &type, err);
+/* All that one request is decided by, and what of it goes on. */
+struct entry {
+	struct ces_order order;
+	struct ces_read_policy policy;
+	struct ces_caller caller;
+	uint8_t *words; /* the request's block as it came, for ces-session */
+	const struct ces_request *request;
+};
 
+/* From ces-decode; two copies, one as it came and one that is loaded. */
+static int receive(struct entry *entry, struct ces_asking *asking, struct ces_error *err)
+{
+	uint8_t *block;
+	size_t length = 0;
+	int got = ces_ask_take(asking, CES_DECODE_BLOCK, ces_now_ms() + REQUEST_MS, &entry->words,
+			       &length, err);
+
+	if (got < 0 || (got > 0 && length < sizeof(struct ces_request)))
+		return ces_error_set(err, CES_E_HOST, "ces-decode gave no answer");
 	if (got == 0)
-		return ces_error_set(err, CES_E_USAGE, "no request came");
-	if (got < 0 ||
-	    ces_wire_decode(&ces_request_schema, *ret, *ret_length, ret_request, err) < 0)
 		return -1;
-	/* Refuse unknown flags; never ignore them. */
-	if ((ret_request->flags & ~(uint64_t)CES_FLAG_ALL) != 0)
-		return ces_error_set(err, CES_E_USAGE, "malformed request: unknown flag");
-	return 0;
+	entry->order.words = length;
+	block = malloc(length);
+	if (block == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+	memcpy(block, entry->words, length);
+	if (ces_flat_load(&ces_request_flat, block, length, err) < 0)
+		return -1;
+	entry->request = (const struct ces_request *)(const void *)block;
+	return ces_check(&ces_request_schema, entry->request, err);
 }
 
-static int decide(struct ces_order *order, const struct ces_policy *policy,
-		  const struct ces_caller *caller, const struct ces_request *request,
-		  struct ces_error *err)
+/* While ces-decode waits for the request: what does not depend on it. */
+static int prepare(struct entry *entry, struct ces_error *err)
 {
+	struct ces_order *order = &entry->order;
+
+	if (ces_read_policy(&entry->policy, err) < 0 ||
+	    ces_host_of(entry->policy.policy, &order->host, err) < 0 ||
+	    ces_selinux_admit(entry->policy.policy->selinux == CES_SELINUX_REQUIRED,
+			      &order->selinux, err) < 0)
+		return -1;
+	/* root asks for one thing only, and has no home and no project to be looked up */
+	if (order->uid == 0)
+		return 0;
+	return ces_caller_load(order->uid, &entry->caller, err) < 0
+		   ? -1
+		   : ces_order_caller(order, &entry->caller, err);
+}
+
+static int decide(struct entry *entry, struct ces_error *err)
+{
+	const struct ces_policy *policy = entry->policy.policy;
 	struct ces_facts facts;
 	int result;
 
-	if (ces_facts_gather(policy, caller, &facts, err) < 0)
+	if (ces_facts_gather(policy, &entry->caller, &facts, err) < 0)
 		return -1;
-	result = ces_decide(policy, caller, request, &facts, time(NULL), &order->decision, err);
+	result = ces_decide(policy, &entry->caller, entry->request, &facts, time(NULL),
+			    &entry->order.decision, err);
 	ces_facts_free(&facts);
-	order->decided = result == 0;
+	entry->order.decided = result == 0;
 	return result;
 }
 
-static int check(struct ces_order *order, const struct ces_request *request,
-		 struct ces_read_policy *read, struct ces_caller *caller, struct ces_error *err)
+static int serve(struct entry *entry, struct ces_error *err)
 {
-	const struct ces_policy *policy;
+	struct ces_asking asking;
+	struct ces_error early = {0};
+	const struct ces_request *request;
 
-	if (ces_read_policy(read, err) < 0 || ces_host_of(read->policy, &order->host, err) < 0 ||
-	    ces_selinux_admit(read->policy->selinux == CES_SELINUX_REQUIRED, &order->selinux, err) <
-		0)
+	if (ces_ask_begin(CES_DECODE_PATH, CES_FD_REQUEST, &asking, err) < 0)
 		return -1;
-	policy = read->policy;
-	/* the one thing that root asks: it has no home and no project to be looked up */
-	if (request->verb == CES_VERB_CLEAN)
-		return 0;
-	if (ces_caller_load(order->uid, caller, err) < 0 ||
-	    ces_order_caller(order, caller, err) < 0)
+	(void)prepare(entry, &early);
+	if (receive(entry, &asking, err) < 0)
 		return -1;
-	return request->verb == CES_VERB_PULL || request->verb == CES_VERB_RUN
-		   ? decide(order, policy, caller, request, err)
-		   : 0;
+	request = entry->request;
+	ces_order_request(&entry->order, request);
+	/* Refuse unknown flags; never ignore them. */
+	if ((request->flags & ~(uint64_t)CES_FLAG_ALL) != 0)
+		return ces_error_set(err, CES_E_USAGE, "malformed request: unknown flag");
+	if (early.code != CES_OK) {
+		*err = early;
+		return -1;
+	}
+	if (entry->order.uid == 0 && request->verb != CES_VERB_CLEAN)
+		return ces_caller_load(0, &entry->caller, err);
+	ces_deadline(DECIDE_SECONDS);
+	return request->verb == CES_VERB_PULL || request->verb == CES_VERB_RUN ? decide(entry, err)
+									       : 0;
 }
 
 int main(int argc, char **argv)
 {
-	static struct ces_order order = {.magic = CES_ORDER_MAGIC, .size = sizeof(order)};
-	struct ces_request request = {0};
-	struct ces_caller caller = {0};
-	struct ces_read_policy policy = {NULL, NULL, 0};
+	static struct entry entry = {
+	    .order = {.magic = CES_ORDER_MAGIC, .size = sizeof(struct ces_order)}};
 	struct ces_error err = {0};
-	uint8_t *frame = NULL;
 
 	(void)argv; /* the caller's: never a name, a path or a message */
-	if (ces_cleanroom_enter(argc, &order.uid, &err) < 0) {
-		ces_report_error(&err, NULL);
+	if (ces_cleanroom_enter(argc, &entry.order.uid, &err) < 0) {
+		ces_last_words(&err);
 		return CES_EXIT_REFUSED;
 	}
-	if (receive(&frame, &order.frame, &request, &order.refused) == 0) {
-		ces_order_request(&order, &request);
-		ces_deadline(DECIDE_SECONDS);
-		(void)check(&order, &request, &policy, &caller, &order.refused);
-	}
+	(void)serve(&entry, &entry.order.refused);
+	entry.order.policy = entry.policy.block != NULL ? entry.policy.length : 0;
 	/* nothing is freed: the exec takes the whole of this memory away, a token included */
-	order.policy = policy.block != NULL ? policy.length : 0;
-	(void)ces_hand_over(&order, frame, policy.block, &err);
-	ces_report_error(&err, NULL);
+	(void)ces_hand_over(&entry.order, entry.words, entry.policy.block, &err);
+	ces_last_words(&err);
 	return CES_EXIT_REFUSED;
 }

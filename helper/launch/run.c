@@ -20,7 +20,7 @@
 #include "helper/session/lock.h"
 #include "helper/session/journal.h"
 #include "helper/session/record.h"
-#include "helper/core/report.h"
+#include "helper/session/report.h"
 #include "helper/session/runs.h"
 #include "helper/session/weaken.h"
 #include "helper/launch/config.h"

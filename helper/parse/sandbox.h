@@ -1,4 +1,4 @@
-/* The cage of ces-parse. */
+/* The cage of ces-parse and ces-decode. */
 #ifndef CES_HELPER_PARSE_SANDBOX_H
 #define CES_HELPER_PARSE_SANDBOX_H
 

@@ -17,12 +17,13 @@
 #include "common/request.h"
 #include "helper/core/beneath.h"
 #include "helper/core/kept_policy.h"
-#include "helper/core/report.h"
+#include "helper/session/report.h"
 #include "helper/launch/rootfs.h"
 #include "helper/session/record.h"
 #include "helper/session/runs.h"
 #include "helper/session/session.h"
 #include "helper/session/weaken.h"
+#include "policy/flat.h"
 #include "policy/parsed.h"
 
 static int open_state(struct ces_session *session, struct ces_error *err)
@@ -108,17 +109,18 @@ static uint8_t *read_part(size_t n, size_t max)
 	return bytes;
 }
 
+/* Stays: the verbs read the words where they are. */
 static int read_request(const struct ces_order *order, struct ces_session *session,
 			struct ces_error *err)
 {
-	CES_CLEANUP_FREE uint8_t *frame = read_part(order->frame, CES_WIRE_REQUEST_MAX);
-	int result;
+	uint8_t *block = read_part(order->words, CES_DECODE_BLOCK);
 
-	if (frame == NULL)
-		return ces_error_errno(err, CES_E_HOST, "reading the request");
-	result = ces_wire_decode(&ces_request_schema, frame, order->frame, session->request, err);
-	explicit_bzero(frame, order->frame);
-	return result;
+	if (block == NULL || order->words == 0)
+		return ces_error_set(err, CES_E_HOST, "reading the request");
+	if (ces_flat_load(&ces_request_flat, block, order->words, err) < 0)
+		return -1;
+	session->request = (const struct ces_request *)(const void *)block;
+	return 0;
 }
 
 /* So that the next start reads no JSON; where it does not come off, that start reads it. */
@@ -192,11 +194,8 @@ static int begin(struct ces_order *order, struct ces_session *session, struct ce
 int main(void)
 {
 	static struct ces_order order;
-	struct ces_request request = {0};
-	struct ces_session session = {.request = &request,
-				      .runs = -1,
-				      .journal = CES_JOURNAL_NONE,
-				      .store = {-1, -1, -1, -1, -1, -1, -1}};
+	struct ces_session session = {
+	    .runs = -1, .journal = CES_JOURNAL_NONE, .store = {-1, -1, -1, -1, -1, -1, -1}};
 	struct ces_error err = {0}, unrecorded;
 	int result;
 
@@ -214,7 +213,6 @@ int main(void)
 		ces_report_error(&err, err.rule[0] != '\0' && order.host.contact[0] != '\0'
 					   ? order.host.contact
 					   : NULL);
-	ces_wire_free(&ces_request_schema, &request);
 	ces_store_close(&session.store);
 	return result < 0 ? CES_EXIT_REFUSED : 0;
 }

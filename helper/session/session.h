@@ -10,7 +10,7 @@ struct ces_session {
 	uid_t uid;
 	struct ces_caller caller;
 	const struct ces_asked *asked;
-	struct ces_request *request; /* for the words of it alone: common/request.h */
+	const struct ces_request *request; /* for the words of it alone: common/request.h */
 	const struct ces_host *host;
 	struct ces_journal journal;
 	bool selinux;  /* contexts are set, see helper/session/selinux.h */

@@ -4,7 +4,7 @@
 
 #include "common/record.h"
 #include "common/event.h"
-#include "helper/core/report.h"
+#include "helper/session/report.h"
 #include "helper/session/session.h"
 #include "helper/store/collect.h"
 

@@ -23,7 +23,7 @@
 #include "helper/core/beneath.h"
 #include "helper/core/order.h"
 #include "helper/session/mounts.h"
-#include "helper/core/report.h"
+#include "helper/session/report.h"
 #include "helper/session/runs.h"
 #include "helper/launch/overlay.h"
 #include "helper/store/documents.h"

@@ -26,7 +26,7 @@
 #include "helper/session/journal.h"
 #include "helper/session/mounts.h"
 #include "helper/session/record.h"
-#include "helper/core/report.h"
+#include "helper/session/report.h"
 #include "helper/session/session.h"
 #include "helper/session/runs.h"
 #include "helper/store/collect.h"

@@ -30,7 +30,7 @@
 #include "helper/core/deadline.h"
 #include "helper/core/order.h"
 #include "helper/session/journal.h"
-#include "helper/core/report.h"
+#include "helper/session/report.h"
 #include "helper/core/who.h"
 #include "helper/session/runs.h"
 #include "helper/session/tree.h"

@@ -10,7 +10,7 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "helper/core/deadline.h"
-#include "helper/core/report.h"
+#include "helper/session/report.h"
 #include "helper/session/session.h"
 #include "helper/session/runs.h"
 #include "helper/store/collect.h"

@@ -1,16 +1,18 @@
 #!/usr/bin/env bats
-# The policy is read by ces-parse, an account that sees nothing else, and kept for the next start.
+# What root's programs do not read themselves: the policy is read by ces-parse, and kept for the next start; the request by
+# ces-decode. Both have an account that sees nothing else.
 
 load ../lib/e2e.bash
 
 parse=/usr/libexec/ces/ces-parse
+decode=/usr/libexec/ces/ces-decode
 kept=/run/ces/.policy
 
 setup_file() { lab_policy; have alice tools; }
 setup() { lab_policy; remember; }
 teardown()
 {
-	[ ! -e $parse.away ] || mv -f $parse.away $parse
+	for p in $parse $decode; do [ ! -e $p.away ] || mv -f $p.away $p; done
 	rm -rf /home/*/outputs_* $kept
 }
 
@@ -19,12 +21,13 @@ runs() { ces alice run -q $open/tools:1 true; }
 # A policy whose bytes nobody has seen.
 another() { echo >> /etc/ces/policy.json; }
 
-# ces-parse becomes a script.
-impostor() # BODY
+# One of the two becomes a script.
+impostor() # BODY [PROGRAM]
 {
-	[ -e $parse.away ] || mv $parse $parse.away
-	printf '#!/bin/bash\n%s\n' "$1" > $parse
-	chmod 755 $parse
+	local p=${2:-$parse}
+	[ -e $p.away ] || mv $p $p.away
+	printf '#!/bin/bash\n%s\n' "$1" > $p
+	chmod 755 $p
 }
 
 refuses() # WORDS
@@ -126,5 +129,49 @@ refuses() # WORDS
 	strace -f -qq -u ces-parse -o $lab/calls $parse 3< /dev/null 4> /dev/null || true
 	grep -q 'seccomp(SECCOMP_SET_MODE_FILTER' $lab/calls
 	no grep -vE '^[0-9]+ +(read|write|brk|mmap|munmap|mremap|madvise|getrandom|exit_group)\(|^[0-9]+ +\+\+\+ exited' \
+		<(sed '1,/SECCOMP_SET_MODE_FILTER, 0,/d' $lab/calls)
+}
+
+# An answer of ces-decode's: a block of this many bytes is said to follow, and these do.
+answer() # SAID FILE
+{
+	python3 -c 'import struct, sys
+sys.stdout.buffer.write(struct.pack("<QQ", 0x3153524150534543, int(sys.argv[1])) + bytes(int(sys.argv[3])) + open(sys.argv[2], "rb").read())' \
+		"$1" "$2" "$error_size"
+}
+
+@test "a ces-decode that says nothing, dies, talks nonsense, lies of a length or never ends: refused, and nothing is done" {
+	for body in 'exit 0' 'kill -KILL $$' 'head -c 100000 /dev/urandom >&4' 'exec sleep 600'; do
+		echo "$body"
+		impostor "$body" $decode
+		run --separate-stderr runs
+		echo "$status $stderr"
+		[ "$status" -eq 125 ]
+		[[ $stderr == *"ces-decode gave no answer"* ]]
+	done
+	error_size=$(printf '#include "common/error.h"\nint main(void) { return (int)(sizeof(struct ces_error) / 4); }\n' > $lab/size.c &&
+		gcc -I"$CES_TOP" -o $lab/size $lab/size.c && { $lab/size || echo $(($? * 4)); })
+	head -c 300000 /dev/zero > $lab/zeros
+	head -c 3000 /dev/urandom > $lab/noise
+	for said in 0 1 100 272 2000000 18446744073709551615; do
+		for file in zeros noise; do
+			answer $said $lab/$file > $lab/answer
+			chmod 644 $lab/answer
+			cp $lab/answer /tmp/answer
+			impostor 'cat /tmp/answer >&4' $decode
+			run --separate-stderr runs
+			echo "$said $file: $status $stderr"
+			[ "$status" -eq 125 ]
+			no grep -E 'without an answer' <<< "$stderr"
+		done
+	done
+	rm -f /tmp/answer
+	nothing_left_behind
+}
+
+@test "ces-decode ends at any call but reading, writing and memory" {
+	printf CES1 | strace -f -qq -u ces-parse -o $lab/calls $decode 3<&0 4> /dev/null || true
+	grep -q 'seccomp(SECCOMP_SET_MODE_FILTER' $lab/calls
+	no grep -vE '^[0-9]+ +(read|write|poll|brk|mmap|munmap|mremap|madvise|getrandom|clock_gettime|exit_group)\(|^[0-9]+ +\+\+\+ exited' \
 		<(sed '1,/SECCOMP_SET_MODE_FILTER, 0,/d' $lab/calls)
 }

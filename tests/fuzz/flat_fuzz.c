@@ -25,5 +25,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	try(&ces_cdi_flat, bytes, length);
 	try(&ces_policy_flat, bytes, length);
+	try(&ces_request_flat, bytes, length);
 	return 0;
 }

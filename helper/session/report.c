@@ -1,6 +1,6 @@
 /* Events to the client. Must not carry anything that the caller may not know: errors are CES's own
  * texts. */
-#include "helper/core/report.h"
+#include "helper/session/report.h"
 
 #include "common/event.h"
 #include "common/io.h"

@@ -1,6 +1,6 @@
 /* What the helper tells the client, on fd 4. */
-#ifndef CES_HELPER_CORE_REPORT_H
-#define CES_HELPER_CORE_REPORT_H
+#ifndef CES_HELPER_SESSION_REPORT_H
+#define CES_HELPER_SESSION_REPORT_H
 
 #include <stdbool.h>
 

@@ -1,0 +1,41 @@
+/* ces-decode: one caller's request, from the frame on its pipe to a flat block. An account of its
+ * own, no file, no network, no exec. What can be gained here is what the caller could have typed.
+ */
+#include <stdlib.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/paths.h"
+#include "common/request.h"
+#include "helper/parse/sandbox.h"
+#include "policy/flat.h"
+#include "policy/parsed.h"
+
+static int work(uint8_t **ret, size_t *ret_length, struct ces_error *err)
+{
+	struct ces_request request;
+	int got = ces_wire_receive(CES_PARSE_JOB, &ces_request_schema, CES_WIRE_REQUEST_MAX,
+				   ces_now_ms() + CES_DECODE_MS, &request, err);
+
+	if (got == 0)
+		return ces_error_set(err, CES_E_USAGE, "no request came");
+	if (got < 0)
+		return -1;
+	request.memory = NULL; /* an address, which nobody else is to see */
+	return ces_flat_pack(&ces_request_flat, &request, ret, ret_length, err);
+}
+
+int main(void)
+{
+	struct ces_parse_answer answer = {.magic = CES_PARSE_MAGIC};
+	uint8_t *block = NULL;
+	size_t length = 0;
+
+	if (ces_parse_confine(&answer.err) < 0 || work(&block, &length, &answer.err) < 0)
+		length = 0;
+	answer.length = length;
+	return ces_write_full(CES_PARSE_ANSWER, &answer, sizeof(answer), -1) < 0 ||
+		       ces_write_full(CES_PARSE_ANSWER, block, length, -1) < 0
+		   ? CES_EXIT_REFUSED
+		   : 0;
+}
