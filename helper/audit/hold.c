@@ -55,7 +55,8 @@ static int keep(struct ces_hold *hold, pid_t pid, struct ces_error *err)
 }
 
 /* The next thing that happened to a child or to one that is traced: 1; 0 when the runtime has ended
- * (its status is left for who supervises it); -1 at the deadline. SIGCHLD is blocked. */
+ * (its status is left for who supervises it); -1 at the deadline, or when it cannot be known.
+ * SIGCHLD is blocked. */
 static int next_event(const struct ces_hold *hold, int64_t deadline_ms, pid_t *ret_pid,
 		      int *ret_status)
 {
@@ -68,8 +69,9 @@ static int next_event(const struct ces_hold *hold, int64_t deadline_ms, pid_t *r
 		int64_t left = deadline_ms - ces_now_ms();
 		struct timespec most = {left / 1000, left % 1000 * 1000000};
 
+		/* what cannot be known is not taken for an end: nothing would be held then */
 		if (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | __WALL | WNOWAIT | WNOHANG) < 0)
-			return 0;
+			return errno == ECHILD ? 0 : -1;
 		if (info.si_pid == hold->leader && info.si_code != CLD_TRAPPED &&
 		    info.si_code != CLD_STOPPED)
 			return 0;
@@ -111,6 +113,14 @@ static bool is_runtimes(pid_t pid, const char *runtime)
 				     file.st_ino == its.st_ino);
 }
 
+/* What could not be let go on stands still for ever, unless it is dead. */
+static int go_on(int request, pid_t pid, int signal, struct ces_error *err)
+{
+	return ptrace((enum __ptrace_request)request, pid, NULL, (long)signal) < 0 && errno != ESRCH
+		   ? ces_error_errno(err, CES_E_HOST, "letting the runtime go on")
+		   : 0;
+}
+
 /* Signals go on to where they were going. 1: the program is held. */
 static int on_stop(struct ces_hold *hold, const char *runtime, pid_t pid, int status,
 		   struct ces_error *err)
@@ -146,12 +156,10 @@ static int on_stop(struct ces_hold *hold, const char *runtime, pid_t pid, int st
 		break;
 	}
 	if (hold->leaving) {
-		(void)ptrace(PTRACE_DETACH, pid, NULL, (long)signal);
 		forget(hold, pid);
-		return 0;
+		return go_on(PTRACE_DETACH, pid, signal, err);
 	}
-	(void)ptrace(PTRACE_CONT, pid, NULL, (long)signal);
-	return keep(hold, pid, err);
+	return go_on(PTRACE_CONT, pid, signal, err) < 0 ? -1 : keep(hold, pid, err);
 }
 
 /* Handles what happens until the program is held (1) or, when leaving, nobody is traced any more;
@@ -213,8 +221,12 @@ int ces_hold_release(struct ces_hold *hold, int64_t deadline_ms, struct ces_erro
 	forget(hold, hold->held);
 	/* what is gone by now cannot be interrupted; a process must stop to be let go */
 	for (size_t i = hold->n; i > 0; i--)
-		if (ptrace(PTRACE_INTERRUPT, hold->traced[i - 1], NULL, NULL) < 0)
+		if (ptrace(PTRACE_INTERRUPT, hold->traced[i - 1], NULL, NULL) < 0) {
+			if (errno != ESRCH)
+				return ces_error_errno(err, CES_E_HOST,
+						       "letting the runtime go on");
 			forget(hold, hold->traced[i - 1]);
+		}
 	result = handle_blocked(hold, "", deadline_ms, err);
 	return result;
 }

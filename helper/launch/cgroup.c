@@ -131,13 +131,15 @@ static int make_one(const struct ces_cgroup *cgroup, enum ces_hierarchy which, c
 	return 0;
 }
 
-/* The dead leave their cgroup a moment after they were waited for; until then it is busy. */
+/* The dead leave their cgroup a moment after they were waited for; until then it is busy. What else
+ * is wrong may be over by then, too. */
 static int remove_one(int root, const char *path)
 {
 	int result = -1;
 
-	for (int i = 0;
-	     i < 200 && (result = unlinkat(root, path, AT_REMOVEDIR)) < 0 && errno == EBUSY; i++)
+	for (int i = 0; i < 200 && (result = unlinkat(root, path, AT_REMOVEDIR)) < 0 &&
+			(errno == EBUSY || i < 3);
+	     i++)
 		(void)usleep(i < 20 ? 100 : 5000);
 	return result;
 }

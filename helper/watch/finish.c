@@ -239,7 +239,8 @@ static bool clean_run(struct ces_finish *finish, bool started)
 	(void)remove_directory(&plan->session->caller, scratch, CES_PLAN_SHARED);
 	clean_directories(finish->container.userns, plan->map.user, plan->map.group, outputs,
 			  scratch);
-	if (scratch >= 0)
+	/* (also one that was made and could not be opened) */
+	if (decision->scratch.per_run && plan->scratch_parent >= 0)
 		gone =
 		    remove_directory(&plan->session->caller, plan->scratch_parent, plan->scratch);
 	if (!started && outputs >= 0 && decision->outputs.per_run)

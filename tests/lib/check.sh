@@ -64,7 +64,7 @@ packages() { CES_REGISTRIES=open tests/lib/lab.sh tests/lib/suite.sh tests/packa
 
 # With a second runtime, what it may do otherwise: not what is decided, pulled or told before it starts, nor attacks on CES's
 # own steps.
-before_it_starts='^tests/(attack/(client|parse|session|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|ondemand|policy|pull|quota|registry|unpack))\.bats$'
+before_it_starts='^tests/(attack/(client|faults|parse|session|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|ondemand|policy|pull|quota|registry|unpack))\.bats$'
 
 # Runs one thing after the other, each for half an hour at most, and prints each when it has ended. Labs see nothing of
 # each other, and a test waits for most of its time: two lanes keep two cores busy.

@@ -1,0 +1,156 @@
+#!/usr/bin/python3
+"""Every system call of ces-session fails once: faults.py IMAGE PATTERN [ALL]. As root, in a lab.
+
+ces-session becomes a script that starts the real one under strace(1), which answers one chosen call with an error instead
+of making it: each kind of call whose name the pattern matches, at its first, middle and last time; with ALL, at every time.
+After each run: it has ended, whatever ran in its container is on record with its decision and its proof before it, and after the
+janitor nothing of it is left. Prints what was tried, and each fault that broke a promise; its status says whether one did.
+"""
+import collections
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+SESSION = "/usr/libexec/ces/ces-session"
+REAL = SESSION + ".real"
+JOURNAL = "/var/log/ces/audit.jsonl"
+PLACE = "/run/faults"
+# What cannot fail, or what strace would leave undone that the kernel always does (a close closes).
+NEVER = set("""close close_range munmap exit exit_group rt_sigreturn rt_sigaction rt_sigprocmask getpid gettid getuid geteuid getgid
+getegid getppid umask alarm execve restart_syscall sched_yield clock_gettime arch_prctl set_tid_address rseq set_robust_list brk
+""".split())
+ERRORS = ["ENOMEM", "EIO", "EPERM", "ENOSPC"]
+AS_ALICE = ["setpriv", "--reuid=alice", "--regid=alice", "--init-groups", "--reset-env", "env", "-C", "/home/alice"]
+
+
+def wrap():
+    os.makedirs(PLACE, exist_ok=True)
+    os.rename(SESSION, REAL)
+    with open(SESSION, "w") as f:
+        f.write("#!/bin/bash\n[ -s %s/args ] || exec %s\n"
+                "exec strace -D -qq -e signal=none -o %s/trace $(cat %s/args) %s\n" % (PLACE, REAL, PLACE, PLACE, REAL))
+    os.chmod(SESSION, 0o700)
+
+
+def unwrap():
+    os.rename(REAL, SESSION)
+
+
+def arguments(text):
+    with open(PLACE + "/args", "w") as f:
+        f.write(text)
+
+
+def run(image):
+    """Status, and whether the program in the container began."""
+    try:
+        done = subprocess.run(AS_ALICE + ["ces-client", "run", "-q", image, "sh", "-c", "echo ran"], timeout=25,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except subprocess.TimeoutExpired as late:
+        return None, late.stdout is not None and b"ran" in late.stdout, "did not end"
+    return done.returncode, b"ran" in done.stdout, done.stderr.decode(errors="replace").strip()
+
+
+def records(start):
+    with open(JOURNAL) as f:
+        return [json.loads(line) for line in f.readlines()[start:]]
+
+
+def journal_length():
+    with open(JOURNAL) as f:
+        return len(f.readlines())
+
+
+known = set()  # what an earlier fault has left, and was told of
+
+
+def left():
+    """What a run leaves that is none of its outputs."""
+    # (an entry that is not whole is nobody's, and goes a minute later)
+    found = [os.path.join("/run/ces", n) for n in os.listdir("/run/ces")
+              if n[0] != "." and os.path.exists("/run/ces/%s/record" % n)]
+    found += [os.path.join("/home/alice", n) for n in os.listdir("/home/alice") if n.startswith("scratch")]
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/comm" % process) as f:
+                name = f.read().strip()
+        except OSError:
+            continue
+        if re.match(r"(ces-helper|ces-session|ces-relay|crun|runc)", name):
+            found.append("%s (%s)" % (name, process))
+    with open("/proc/mounts") as f:
+        found += [line.split()[1] for line in f if line.startswith("ces ") or "/run/ces/" in line]
+    for top, directories, _ in os.walk("/sys/fs/cgroup"):
+        found += [os.path.join(top, d) for d in directories if re.fullmatch(r"\d{10}", d)]
+    return [f for f in found if f not in known]
+
+
+def clean():
+    """The janitor, which must be enough; what only dies is given five seconds."""
+    arguments("")
+    for _ in range(25):
+        subprocess.run(["ces-client", "clean"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+        rest = left()
+        if not rest:
+            return []
+        time.sleep(0.2)
+    known.update(rest)
+    return rest
+
+
+def broken(image, call, n, error):
+    """What a fault broke; empty: nothing."""
+    start = journal_length()
+    arguments("-e trace=%s -e inject=%s:error=%s:when=%d" % (call, call, error, n))
+    status, ran, text = run(image)
+    new = records(start)
+    problems = []
+    if status is None:
+        problems.append(text)
+    allowed = any(r["event"] == "decision" and r["outcome"] == "allowed" for r in new)
+    proved = any(r["event"] == "proof" and r["outcome"] == "as planned" for r in new)
+    if ran and not (allowed and proved):
+        problems.append("ran without %s on record" % ("a proof" if allowed else "a decision"))
+    rest = clean()
+    if rest:
+        problems.append("left behind: " + ", ".join(rest))
+    return status, ran, problems
+
+
+def chosen(count, everything):
+    return range(1, count + 1) if everything else sorted({1, (count + 1) // 2, count})
+
+
+def main(image, pattern, everything):
+    wrap()
+    failures, tried, ran_anyway = 0, 0, 0
+    try:
+        arguments("-e trace=all")
+        status, ran, text = run(image)
+        if status != 0 or not ran:
+            print("the run without a fault failed: %s %s" % (status, text))
+            return 1
+        with open(PLACE + "/trace") as f:
+            calls = collections.Counter(m.group(1) for m in (re.match(r"(?:\d+ +)?([a-z0-9_]+)\(", line) for line in f) if m)
+        clean()
+        for call, count in sorted(calls.items()):
+            if call in NEVER or not re.fullmatch(pattern, call):
+                continue
+            for n in chosen(count, everything):
+                error = ERRORS[tried % len(ERRORS)]
+                status, ran, problems = broken(image, call, n, error)
+                tried += 1
+                ran_anyway += ran
+                for problem in problems:
+                    failures += 1
+                    print("%s number %d, %s: status %s: %s" % (call, n, error, status, problem), flush=True)
+    finally:
+        unwrap()
+    print("%d faults; the program ran %d times; %d promises broken" % (tried, ran_anyway, failures))
+    return failures > 0 or tried < 10
+
+
+sys.exit(main(sys.argv[1], sys.argv[2], len(sys.argv) > 3))
