@@ -12,11 +12,12 @@ struct ces_container {
 	int report; /* read end: what went wrong before the runtime was executed; end of file =
 		       executed */
 	int userns;
+	int terminal; /* the program's, by O_PATH; -1: it has none */
 };
 
 #define CES_CONTAINER_NONE                                                                         \
 	{                                                                                          \
-		CES_PROCESS_NONE, -1, -1, -1                                                       \
+		CES_PROCESS_NONE, -1, -1, -1, -1                                                   \
 	}
 
 /* Born in the cgroup, in namespaces of its own, waiting at the gate. It makes the journal durable

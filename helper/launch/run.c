@@ -355,6 +355,16 @@ static bool has_ended(const struct ces_container *container)
 
 /* The container comes into being, is compared with the plan, this process becomes the weaker one
  * that watches it, and only then its program begins. */
+/* The terminal that the runtime made, while the program is held: by O_PATH, since an open one would
+ * keep its other side from reading end of file. */
+static int open_terminal(pid_t held)
+{
+	char path[40];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd/0", (int)held);
+	return open(path, O_PATH | O_CLOEXEC);
+}
+
 static int start(const struct ces_plan *plan, struct ces_finish *finish, struct ces_error *err)
 {
 	struct ces_proof proof = CES_PROOF_NONE;
@@ -365,6 +375,8 @@ static int start(const struct ces_plan *plan, struct ces_finish *finish, struct 
 	    ces_container_release(&finish->container, err) < 0)
 		return has_ended(&finish->container) ? ces_weaken_for_watch(err) : -1;
 	result = ces_proof_of(plan, &finish->cgroup, &proof, err);
+	if (result == 0 && plan->tty)
+		finish->container.terminal = open_terminal(proof.hold.held);
 	if (result == 0)
 		result = ces_weaken_for_watch(err);
 	return ces_proof_end(&finish->cgroup, &proof, result, err);

@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -127,17 +128,21 @@ static void add_without(struct program *program, unsigned number, size_t argumen
 	add(program, BPF_RET | BPF_K, DENY, 0, 0);
 }
 
-/* ptrace, to let go of what was traced to hold it */
-static void add_ptrace(struct program *program)
+/* number, when an argument is one of these values */
+static void add_with(struct program *program, unsigned number, size_t argument,
+		     const unsigned *values, size_t n)
 {
-	static const unsigned requests[] = {PTRACE_DETACH, PTRACE_INTERRUPT, PTRACE_GETEVENTMSG};
-
-	add(program, BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 2 + 2 * CES_COUNT(requests));
-	add_load(program, offsetof(struct seccomp_data, args));
-	for (size_t i = 0; i < CES_COUNT(requests); i++)
-		add_return_if(program, requests[i], SECCOMP_RET_ALLOW);
+	add(program, BPF_JMP | BPF_JEQ | BPF_K, number, 0, (unsigned char)(2 + 2 * n));
+	add_load(program, offsetof(struct seccomp_data, args) + argument * sizeof(__u64));
+	for (size_t i = 0; i < n; i++)
+		add_return_if(program, values[i], SECCOMP_RET_ALLOW);
 	add(program, BPF_RET | BPF_K, DENY, 0, 0);
 }
+
+/* to let go of what was traced to hold it */
+static const unsigned traces[] = {PTRACE_DETACH, PTRACE_INTERRUPT, PTRACE_GETEVENTMSG};
+/* the size of the container's terminal, see helper/watch/supervise.c */
+static const unsigned controls[] = {TIOCSWINSZ};
 
 static int load_filter(void)
 {
@@ -153,7 +158,8 @@ static int load_filter(void)
 	add_without(&program, SYS_mmap, 2, PROT_EXEC);
 	add_without(&program, SYS_mprotect, 2, PROT_EXEC);
 	add_without(&program, SYS_clone, 0, NAMESPACES);
-	add_ptrace(&program);
+	add_with(&program, SYS_ptrace, 0, traces, CES_COUNT(traces));
+	add_with(&program, SYS_ioctl, 1, controls, CES_COUNT(controls));
 	add(&program, BPF_RET | BPF_K, DENY, 0, 0);
 	loaded = (struct sock_fprog){program.n, program.code};
 	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,

@@ -164,6 +164,25 @@ static void obey(struct watch *watch, uint64_t number)
 	}
 }
 
+/* The program's terminal gets the size of the client's, and the kernel tells the program: crun
+ * before 1.9 passes the signal on and leaves the size as it was.
+ *
+ * Who controls what: the size is the client's, two numbers that the kernel keeps. The terminal was
+ * opened before the program began. Its node is in a file system that holds terminals of the
+ * container alone; one that the program has closed since cannot be opened. */
+static void resize(const struct watch *watch, uint64_t window)
+{
+	const struct winsize size = {.ws_row = (unsigned short)(window >> 16),
+				     .ws_col = (unsigned short)window};
+	CES_CLEANUP_FD int fd = -1;
+	char path[40];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", watch->container->terminal);
+	fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0)
+		(void)ioctl(fd, TIOCSWINSZ, &size);
+}
+
 static void listen_to_client(struct watch *watch)
 {
 	struct ces_control control;
@@ -176,10 +195,8 @@ static void listen_to_client(struct watch *watch)
 		stop(watch, "client gone", GRACE_GONE_MS);
 		return;
 	}
-	/* the pty is the client's: its size is set already, the runtime has to copy it to the
-	 * container's */
 	if (control.kind == CES_CONTROL_WINDOW)
-		send_signal(watch, SIGWINCH);
+		resize(watch, control.value);
 	else if (control.kind == CES_CONTROL_SIGNAL)
 		obey(watch, control.value);
 	ces_wire_free(&ces_control_schema, &control);

@@ -133,3 +133,15 @@ shows() # PATTERN
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"--token-file F or --token-stdin"* ]]
 }
+
+# A run of alice's on this terminal, which says what stty and a handler of WINCH see.
+@test "a program on the terminal sees the size from its first instruction, and each change of it" {
+	have alice tools
+	terminal 90
+	type_line "ces-client run -q -it $open/tools:1 sh -c 'stty size; trap \"stty size\" WINCH; while :; do read x; done'"
+	shows '^24 90$'
+	tmux -L ces resize-window -x 101 -y 33
+	shows '^33 101$'
+	tmux -L ces resize-window -x 70 -y 20
+	shows '^20 70$'
+}

@@ -211,7 +211,15 @@ static int signals(void)
 	return kill(getpid(), 0);
 }
 
-static int (*const kept[])(void) = {child, files, signals};
+static int resize_terminal(void)
+{
+	const struct winsize size = {.ws_row = 33, .ws_col = 101};
+	CES_CLEANUP_FD int fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	return fd >= 0 ? ioctl(fd, TIOCSWINSZ, &size) : -1;
+}
+
+static int (*const kept[])(void) = {child, files, signals, resize_terminal};
 
 START_TEST(what_it_needs_is_there)
 {
