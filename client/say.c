@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "common/event.h"
@@ -17,6 +18,15 @@ void ces_say_only_errors(bool quiet)
 	only_errors = quiet;
 }
 
+/* While the container has the terminal, a line feed alone would not lead to the line's start. */
+static const char *line_end(void)
+{
+	struct termios modes;
+
+	return tcgetattr(STDERR_FILENO, &modes) == 0 && (modes.c_oflag & OPOST) == 0 ? "\r\n"
+										     : "\n";
+}
+
 __attribute__((format(printf, 1, 0))) static void print(const char *format, va_list args)
 {
 	static const char prefix[] = "ces: ";
@@ -24,10 +34,10 @@ __attribute__((format(printf, 1, 0))) static void print(const char *format, va_l
 	size_t length = sizeof(prefix) - 1;
 
 	memcpy(line, prefix, sizeof(prefix));
-	vsnprintf(line + length, sizeof(line) - length - 1, format, args);
+	vsnprintf(line + length, sizeof(line) - length - 2, format, args);
 	ces_text_clean(line);
 	length = strlen(line);
-	line[length++] = '\n';
+	length = (size_t)(stpcpy(line + length, line_end()) - line);
 	/* A stderr that nobody reads any more is no reason to fail. */
 	if (ces_write_full(STDERR_FILENO, line, length, -1) < 0)
 		return;

@@ -145,3 +145,16 @@ shows() # PATTERN
 	tmux -L ces resize-window -x 70 -y 20
 	shows '^20 70$'
 }
+
+@test "CES's own lines begin at the left edge while the program has the terminal" {
+	have alice tools
+	terminal
+	type_line "ces-client run -it --time 1s $open/tools:1 sh -c 'echo begun; read x'; echo status \$?"
+	shows '^ces: run [0-9]{10}, outputs in '
+	shows '^begun$'
+	shows '^ces: .*time'
+	shows '^status [0-9]+$'
+	[ "$(screen | grep -c '^ *ces: ')" -eq "$(screen | grep -c '^ces: ')" ]
+	type_line 'stty -a | grep -ow opost'
+	shows '^opost$'
+}
