@@ -107,7 +107,7 @@ static const struct {
     {"filter", "type --format json and choose with jq"},
     {"force", "leave it out; 'ces-client stop --time 0 RUN' kills at once"},
     {"ignore", "leave it out"},
-    {"no-trunc", "already so: leave it out"},
+    {"no-trunc", "only a terminal's width shortens a line: type | cat"},
     {"all", "name each: 'ces-client ps -q' and 'ces-client images -q' list the names alone"},
 };
 

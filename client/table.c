@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <json-c/json.h>
 
+#include "client/fit.h"
 #include "common/event.h"
 #include "common/cleanup.h"
 #include "common/error.h"
@@ -17,6 +19,12 @@ static const char *const image_header[CES_TABLE_COLUMNS] = {"REFERENCE", "DIGEST
 							    "PULLED",    "LAST USED", NULL};
 static const char *const run_header[CES_TABLE_COLUMNS] = {"RUN",     "NAME",   "IMAGE",  "PROJECT",
 							  "STARTED", "STATUS", "OUTPUTS"};
+
+static const enum ces_fit image_fit[CES_TABLE_COLUMNS] = {CES_FIT_LAST, CES_FIT_WHOLE,
+							  CES_FIT_WHOLE, CES_FIT_DAY, CES_FIT_DAY};
+static const enum ces_fit run_fit[CES_TABLE_COLUMNS] = {CES_FIT_WHOLE, CES_FIT_FIRST, CES_FIT_LAST,
+							CES_FIT_LAST,  CES_FIT_DAY,   CES_FIT_FIRST,
+							CES_FIT_LAST};
 
 static bool add_row(struct ces_table *table, uint64_t when)
 {
@@ -209,31 +217,25 @@ static size_t column_width(const struct ces_table *table, const char *const *hea
 	return width;
 }
 
-/* The last column is not padded: no line ends in blanks. */
-static void print_cell(const char *text, size_t width, bool last)
-{
-	if (last)
-		printf("%s\n", text);
-	else
-		printf("%-*s  ", (int)width, text);
-}
-
-static void print_rows(const struct ces_table *table, const char *const *header)
+static void print_rows(const struct ces_table *table, const char *const *header,
+		       const enum ces_fit *kinds)
 {
 	size_t width[CES_TABLE_COLUMNS], columns = 0;
 
 	while (columns < CES_TABLE_COLUMNS && header[columns] != NULL)
 		columns++;
 
-	for (size_t j = 0; j < columns; j++) {
+	for (size_t j = 0; j < columns; j++)
 		width[j] = column_width(table, header, j);
-		print_cell(header[j], width[j], j + 1 == columns);
-	}
+	ces_fit_columns(kinds, width, columns, ces_fit_terminal(STDOUT_FILENO));
+	for (size_t j = 0; j < columns; j++)
+		ces_fit_print(header[j], kinds[j], width[j], j + 1 == columns);
 	for (size_t i = 0; i < table->n; i++) {
 		for (size_t j = 0; j < columns; j++) {
 			const char *cell = table->rows[i].cell[j];
 
-			print_cell(cell != NULL ? cell : "-", width[j], j + 1 == columns);
+			ces_fit_print(cell != NULL ? cell : "-", kinds[j], width[j],
+				      j + 1 == columns);
 		}
 	}
 }
@@ -260,10 +262,10 @@ void ces_table_print(struct ces_table *table)
 		qsort(table->rows, table->n, sizeof(*table->rows), newest_first);
 	switch (table->kind) {
 	case CES_TABLE_IMAGES:
-		print_rows(table, image_header);
+		print_rows(table, image_header, image_fit);
 		break;
 	case CES_TABLE_RUNS:
-		print_rows(table, run_header);
+		print_rows(table, run_header, run_fit);
 		break;
 	case CES_TABLE_JSON:
 		print_json(table);

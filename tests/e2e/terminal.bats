@@ -158,3 +158,25 @@ shows() # PATTERN
 	type_line 'stty -a | grep -ow opost'
 	shows '^opost$'
 }
+
+@test "ps and images fit 80 columns, and a terminal of any other width; through a pipe they are whole" {
+	have alice tools missing
+	ces alice run -d --name a-name-that-is-much-longer-than-any-column-of-a-listing "$open/tools:1" sleep 60
+	terminal
+	type_line 'clear; ces-client ps; ces-client images; echo "end $?"'
+	shows '^end 0$'
+	shows '^RUN  .*NAME  .*IMAGE  .*STATUS  .*OUTPUTS$'
+	[ "$(screen | grep -c '^[0-9]\{10\} ')" -eq 1 ] # (a line of 81 would go on in the next)
+	[ "$(screen | grep -cE '^[^ ]+/tools:1 +[0-9a-f]{12} ')" -eq 1 ]
+	[ "$(screen | sed -n '/^RUN/,/^end/p' | wc -l)" -eq 6 ]
+	type_line 'clear; COLUMNS=160 ces-client ps | cat; echo "end $?"'
+	shows 'a-name-that-is-much-longer-than-any-column-of-a-listing'
+	tmux -L ces resize-window -x 200 -y 24
+	type_line 'clear; ces-client ps; echo "end $?"'
+	shows '^[0-9]{10}  a-name-that-is-much-longer-than-any-column-of-a-listing  '
+	type_line 'clear; COLUMNS=90 ces-client ps; echo "end $?"'
+	shows '^end 0$'
+	[ "$(screen | awk 'length > 90' | wc -l)" -eq 0 ]
+	[[ $(ces alice ps) == *a-name-that-is-much-longer-than-any-column-of-a-listing* ]]
+	ces alice stop -t 0 a-name-that-is-much-longer-than-any-column-of-a-listing
+}

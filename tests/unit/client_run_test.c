@@ -1,6 +1,7 @@
 /* What a user sees of a run: bytes, lines and the exit status. */
 /* links: client/run.c client/ask.c client/listen.c client/signals.c client/relay.c */
 /* links: client/session.c client/terminal.c client/progress.c client/table.c client/say.c */
+/* links: client/fit.c */
 /* links: client/detach.c client/kept.c client/limit.c */
 #include "tests/unit/client_stand_in.h"
 

@@ -1,5 +1,5 @@
 /* What is shown of a pull and of listings, and what is taken for a token. */
-/* links: client/progress.c client/table.c client/token.c client/say.c */
+/* links: client/progress.c client/fit.c client/table.c client/token.c client/say.c */
 /* links: client/options.c client/optfile.c client/words.c */
 #include <check.h>
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/fit.h"
 #include "client/progress.h"
 #include "client/table.h"
 #include "client/token.h"
@@ -284,6 +285,28 @@ START_TEST(a_control_character_in_a_cell_is_not_printed)
 }
 END_TEST
 
+static const struct {
+	enum ces_fit kinds[3];
+	size_t before[3], most, after[3];
+} fits[] = {
+    {{CES_FIT_WHOLE, CES_FIT_FIRST, CES_FIT_LAST}, {10, 20, 30}, 0, {10, 20, 30}},
+    {{CES_FIT_WHOLE, CES_FIT_FIRST, CES_FIT_LAST}, {10, 20, 30}, 64, {10, 20, 30}},
+    {{CES_FIT_WHOLE, CES_FIT_FIRST, CES_FIT_LAST}, {10, 20, 30}, 63, {10, 20, 29}},
+    {{CES_FIT_WHOLE, CES_FIT_FIRST, CES_FIT_LAST}, {10, 20, 30}, 44, {10, 15, 15}},
+    {{CES_FIT_WHOLE, CES_FIT_DAY, CES_FIT_LAST}, {10, 16, 30}, 54, {10, 10, 30}},
+    {{CES_FIT_WHOLE, CES_FIT_DAY, CES_FIT_LAST}, {10, 5, 30}, 1, {10, 5, 9}},
+};
+
+START_TEST(the_widest_column_is_made_narrower_first)
+{
+	size_t columns[3];
+
+	memcpy(columns, fits[_i].before, sizeof(columns));
+	ces_fit_columns(fits[_i].kinds, columns, 3, fits[_i].most);
+	ck_assert_mem_eq(columns, fits[_i].after, sizeof(columns));
+}
+END_TEST
+
 /* ---- the token ---- */
 
 static const struct {
@@ -400,6 +423,7 @@ int main(void)
 	tcase_add_test(tc, images_as_json_are_an_array);
 	tcase_add_test(tc, no_images_are_an_empty_array);
 	tcase_add_test(tc, a_control_character_in_a_cell_is_not_printed);
+	tcase_add_loop_test(tc, the_widest_column_is_made_narrower_first, 0, (int)CES_COUNT(fits));
 	tcase_add_loop_test(tc, a_token_is_one_line_of_printable_text, 0, CES_COUNT(tokens));
 	tcase_add_test(tc, a_token_is_read_from_a_file);
 	tcase_add_test(tc, a_token_is_read_from_stdin);
