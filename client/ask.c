@@ -41,7 +41,6 @@ static void on_progress(void *context, const struct ces_event_progress *event)
 static void on_text(void *context, const struct ces_event_text *event)
 {
 	(void)context;
-	ces_text_clean(event->text);
 	printf("%s\n", event->text);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/name.h"
 
 static const struct {
 	size_t offset;
@@ -38,21 +39,42 @@ static const char *what_is(const struct ces_wire_field *field)
 	return "a value";
 }
 
-static int check_value(const struct ces_wire_field *field, const char *value, struct ces_error *err)
+/* Of a setting the name alone: its value may be a secret. */
+static int refuse(const struct ces_wire_field *field, const char *value, const char *at,
+		  const char *why, struct ces_error *err)
+{
+	if (field->offset == offsetof(struct ces_request, env))
+		return ces_error_set(err, CES_E_USAGE, "the environment setting %.*s holds %s",
+				     (int)strcspn(value, "="), value, why);
+	return ces_error_set(err, CES_E_USAGE, "%s holds %s, at '%.*s': type it anew",
+			     what_is(field), why, 20, at);
+}
+
+static int check_bytes(const struct ces_wire_field *field, const char *value, struct ces_error *err)
 {
 	bool name = field->kind == CES_WIRE_NAME || field->kind == CES_WIRE_NAMES;
+	bool line = field->kind == CES_WIRE_LINE || field->kind == CES_WIRE_LINES;
+	size_t left = strlen(value), n;
+	uint32_t code;
 
+	for (const char *at = value; left > 0; at += n, left -= n) {
+		n = ces_utf8_next(at, left, &code);
+		if (name && (*at < ' ' || *at > '~'))
+			return refuse(field, value, at, "a character that is not plain ASCII", err);
+		if (n == 0)
+			return refuse(field, value, at, "bytes that are not UTF-8 text", err);
+		if (line && !ces_line_valid(at, n))
+			return refuse(field, value, at, "a character that cannot be seen", err);
+	}
+	return 0;
+}
+
+static int check_value(const struct ces_wire_field *field, const char *value, struct ces_error *err)
+{
 	if (strlen(value) > field->cap)
 		return ces_error_set(err, CES_E_USAGE, "%s is longer than %u bytes", what_is(field),
 				     field->cap);
-	for (const char *p = value; name && *p != '\0'; p++) {
-		if (*p < ' ' || *p > '~')
-			return ces_error_set(
-			    err, CES_E_USAGE,
-			    "%s holds a character that is not plain ASCII, at '%.*s': type it anew",
-			    what_is(field), 20, p);
-	}
-	return 0;
+	return check_bytes(field, value, err);
 }
 
 static int check_list(const struct ces_wire_field *field, const struct ces_strings *list,
@@ -79,11 +101,13 @@ int ces_request_check(const struct ces_request *request, struct ces_error *err)
 		switch ((enum ces_wire_kind)field->kind) {
 		case CES_WIRE_NAME:
 		case CES_WIRE_TEXT:
+		case CES_WIRE_LINE:
 			memcpy(&value, member, sizeof(value));
 			result = value != NULL ? check_value(field, value, err) : 0;
 			break;
 		case CES_WIRE_NAMES:
 		case CES_WIRE_TEXTS:
+		case CES_WIRE_LINES:
 			result = check_list(field, member, err);
 			break;
 		case CES_WIRE_U64:

@@ -1,4 +1,4 @@
-/* Prints the client's own lines. It must not print anything that is not printable ASCII. */
+/* Prints the client's own lines. It must not print anything but a line that people can read. */
 #include "client/say.h"
 
 #include <stdio.h>
@@ -8,6 +8,7 @@
 
 #include "common/event.h"
 #include "common/io.h"
+#include "common/name.h"
 
 #define LINE 2048
 
@@ -35,7 +36,8 @@ __attribute__((format(printf, 1, 0))) static void print(const char *format, va_l
 
 	memcpy(line, prefix, sizeof(prefix));
 	vsnprintf(line + length, sizeof(line) - length - 2, format, args);
-	ces_text_clean(line);
+	if (!ces_line_valid(line, strlen(line)))
+		ces_text_clean(line);
 	length = strlen(line);
 	length = (size_t)(stpcpy(line + length, line_end()) - line);
 	/* A stderr that nobody reads any more is no reason to fail. */

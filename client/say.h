@@ -1,5 +1,5 @@
-/* The client's own lines. They go to stderr, begin with "ces: " and are printable ASCII, whatever a
- * registry, an image or a path put into them: no terminal ever gets a control character from CES.
+/* The client's own lines. They go to stderr, begin with "ces: " and are one line of UTF-8, whatever
+ * a registry, an image or a path put into them: no terminal ever gets a control character from CES.
  */
 #ifndef CES_CLIENT_SAY_H
 #define CES_CLIENT_SAY_H

@@ -1,4 +1,4 @@
-/* Prints listings. Cells are printable ASCII, whatever was sent. */
+/* Prints listings. Cells are printable ASCII, whatever was sent; JSON is one line of UTF-8. */
 #include "client/table.h"
 
 #include <stdio.h>
@@ -13,6 +13,7 @@
 #include "common/event.h"
 #include "common/cleanup.h"
 #include "common/error.h"
+#include "common/name.h"
 #include "common/num.h"
 
 static const char *const image_header[CES_TABLE_COLUMNS] = {"REFERENCE", "DIGEST",    "SIZE",
@@ -45,7 +46,8 @@ static void set_cell(struct ces_table *table, size_t column, const char *text)
 
 	if (cell == NULL)
 		return;
-	ces_text_clean(cell);
+	if (table->kind != CES_TABLE_JSON || !ces_line_valid(cell, strlen(cell)))
+		ces_text_clean(cell);
 	table->rows[table->n - 1].cell[column] = cell;
 }
 

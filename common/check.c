@@ -5,14 +5,18 @@
 #include <stdbool.h>
 #include <string.h>
 
-static bool text_fits(const struct ces_wire_field *field, const char *text, bool name)
+#include "common/name.h"
+
+static bool text_fits(const struct ces_wire_field *field, const char *text)
 {
+	bool name = field->kind == CES_WIRE_NAME || field->kind == CES_WIRE_NAMES;
+	bool line = field->kind == CES_WIRE_LINE || field->kind == CES_WIRE_LINES;
 	size_t length = strlen(text);
 
 	for (size_t i = 0; i < length && name; i++)
 		if (text[i] < 0x20 || text[i] > 0x7e)
 			return false;
-	return length <= field->cap;
+	return length <= field->cap && (!line || ces_line_valid(text, length));
 }
 
 static bool list_fits(const struct ces_wire_field *field, const struct ces_strings *list)
@@ -20,8 +24,7 @@ static bool list_fits(const struct ces_wire_field *field, const struct ces_strin
 	if (list->n > field->count)
 		return false;
 	for (size_t i = 0; i < list->n; i++)
-		if (list->v[i] == NULL ||
-		    !text_fits(field, list->v[i], field->kind == CES_WIRE_NAMES))
+		if (list->v[i] == NULL || !text_fits(field, list->v[i]))
 			return false;
 	return true;
 }
@@ -35,12 +38,13 @@ static bool field_fits(const struct ces_wire_field *field, const char *at)
 		return true;
 	case CES_WIRE_NAME:
 	case CES_WIRE_TEXT:
-		return *text == NULL ? field->required == 0
-				     : text_fits(field, *text, field->kind == CES_WIRE_NAME);
+	case CES_WIRE_LINE:
+		return *text == NULL ? field->required == 0 : text_fits(field, *text);
 	case CES_WIRE_U64S:
 		return ((const struct ces_u64s *)(const void *)at)->n <= field->count;
 	case CES_WIRE_NAMES:
 	case CES_WIRE_TEXTS:
+	case CES_WIRE_LINES:
 		return list_fits(field, (const struct ces_strings *)(const void *)at);
 	}
 	return false;

@@ -16,7 +16,7 @@ SCHEMA(ces_event_progress_schema, "progress event", CES_FRAME_PROGRESS, ces_even
 
 static const struct ces_wire_field started_fields[] = {
     FIELD(ces_event_started, 1, NAME, 1, 64, 1, run),
-    FIELD(ces_event_started, 2, NAME, 0, PATH_CAP, 1, outputs),
+    FIELD(ces_event_started, 2, LINE, 0, PATH_CAP, 1, outputs),
     FIELD(ces_event_started, 3, NAME, 0, 64, 1, project),
 };
 SCHEMA(ces_event_started_schema, "started event", CES_FRAME_STARTED, ces_event_started,
@@ -43,7 +43,7 @@ static const struct ces_wire_field error_fields[] = {
 SCHEMA(ces_event_error_schema, "error event", CES_FRAME_ERROR, ces_event_error, error_fields);
 
 static const struct ces_wire_field text_fields[] = {
-    FIELD(ces_event_text, 1, NAME, 1, 4096, 1, text),
+    FIELD(ces_event_text, 1, LINE, 1, 4096, 1, text),
 };
 SCHEMA(ces_event_text_schema, "text event", CES_FRAME_TEXT, ces_event_text, text_fields);
 
@@ -64,7 +64,7 @@ static const struct ces_wire_field run_fields[] = {
     FIELD(ces_event_run, 4, NAME, 0, 71, 1, digest),
     FIELD(ces_event_run, 5, NAME, 0, 64, 1, project),
     FIELD(ces_event_run, 6, U64, 0, 8, 1, started),
-    FIELD(ces_event_run, 7, NAME, 0, PATH_CAP, 1, outputs),
+    FIELD(ces_event_run, 7, LINE, 0, PATH_CAP, 1, outputs),
 };
 SCHEMA(ces_event_run_schema, "run event", CES_FRAME_RUN, ces_event_run, run_fields);
 

@@ -14,7 +14,7 @@ static const struct ces_wire_field request_fields[] = {
     FIELD(ces_request, 7, NAME, 0, 256, 1, username),
     FIELD(ces_request, 8, NAME, 0, 8192, 1, token),
     FIELD(ces_request, 9, TEXT, 0, PATH_CAP, 1, entrypoint),
-    FIELD(ces_request, 10, NAME, 0, 1024, 1, workdir),
+    FIELD(ces_request, 10, LINE, 0, 1024, 1, workdir),
     FIELD(ces_request, 11, TEXTS, 0, ENV_CAP, 4096, args),
     FIELD(ces_request, 12, TEXTS, 0, ENV_CAP, 1024, env),
     FIELD(ces_request, 13, U64, 0, 8, 1, cpus),
@@ -23,10 +23,10 @@ static const struct ces_wire_field request_fields[] = {
     FIELD(ces_request, 16, U64, 0, 8, 1, shm_bytes),
     FIELD(ces_request, 17, NAME, 0, 127, 1, gpu),
     FIELD(ces_request, 18, NAMES, 0, 16, 32, publish),
-    FIELD(ces_request, 19, NAMES, 0, 1023, 32, bind_sources),
-    FIELD(ces_request, 20, NAMES, 0, 255, 32, bind_destinations),
+    FIELD(ces_request, 19, LINES, 0, 1023, 32, bind_sources),
+    FIELD(ces_request, 20, LINES, 0, 255, 32, bind_destinations),
     FIELD(ces_request, 21, U64S, 0, 8, 32, bind_read_only),
-    FIELD(ces_request, 22, NAMES, 0, 255, 32, tmpfs_destinations),
+    FIELD(ces_request, 22, LINES, 0, 255, 32, tmpfs_destinations),
     FIELD(ces_request, 23, U64S, 0, 8, 32, tmpfs_sizes),
 };
 SCHEMA(ces_request_schema, "request", CES_FRAME_REQUEST, ces_request, request_fields);

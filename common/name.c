@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/cleanup.h"
 #include "common/num.h"
 
 static bool is_lower_alnum(char c)
@@ -67,16 +68,63 @@ bool ces_env_name_valid(const char *name, size_t length)
 	return true;
 }
 
+size_t ces_utf8_next(const char *text, size_t left, uint32_t *ret)
+{
+	static const struct {
+		unsigned char mask, lead;
+		uint32_t min;
+	} forms[] = {
+	    {0x80, 0x00, 1}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+	const unsigned char *s = (const unsigned char *)text;
+
+	for (size_t n = 0; n < CES_COUNT(forms) && n < left; n++) {
+		uint32_t code = s[0] & (unsigned char)~forms[n].mask;
+
+		if ((s[0] & forms[n].mask) != forms[n].lead)
+			continue;
+		for (size_t i = 1; i <= n; i++) {
+			if ((s[i] & 0xc0) != 0x80)
+				return 0;
+			code = code << 6 | (s[i] & 0x3f);
+		}
+		*ret = code;
+		return code < forms[n].min || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)
+			   ? 0
+			   : n + 1;
+	}
+	return 0;
+}
+
+bool ces_line_valid(const char *text, size_t length)
+{
+	static const struct {
+		uint32_t first, last;
+	} refused[] = {{0, 0x1f},        {0x7f, 0x9f},     {0x200b, 0x200f},  {0x2028, 0x202e},
+		       {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xe0000, 0xe0fff}};
+
+	while (length > 0) {
+		uint32_t code = 0;
+		size_t n = ces_utf8_next(text, length, &code);
+
+		if (n == 0)
+			return false;
+		for (size_t i = 0; i < CES_COUNT(refused); i++)
+			if (code >= refused[i].first && code <= refused[i].last)
+				return false;
+		text += n;
+		length -= n;
+	}
+	return true;
+}
+
 bool ces_container_path_valid(const char *path)
 {
 	size_t length = strnlen(path, 1025);
 	const char *at = path;
 
-	if (length == 0 || length > 1024 || path[0] != '/')
+	if (length == 0 || length > 1024 || path[0] != '/' || strpbrk(path, ":,") != NULL ||
+	    !ces_line_valid(path, length))
 		return false;
-	for (size_t i = 0; i < length; i++)
-		if (path[i] < 0x20 || path[i] > 0x7e || path[i] == ':' || path[i] == ',')
-			return false;
 	while (*at == '/') {
 		size_t component = strcspn(++at, "/");
 

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "common/error.h"
@@ -57,7 +58,15 @@ bool ces_env_name_valid(const char *name, size_t length);
  * '-' and '.', each part between dots beginning and ending with a letter or digit (RFC 1123). */
 bool ces_cluster_name_valid(const char *text, size_t max);
 
-/* A path inside the container: absolute, printable ASCII, at most 1024 bytes, no "." or ".."
+/* Bytes of the first character of well-formed UTF-8 (RFC 3629: no overlong form, no surrogate) in
+ * `left` bytes; 0 for anything else. *ret is the character. */
+size_t ces_utf8_next(const char *text, size_t left, uint32_t *ret);
+
+/* One line of UTF-8 that people can read: no control character, nothing invisible, nothing that
+ * turns the direction. */
+bool ces_line_valid(const char *text, size_t length);
+
+/* A path inside the container: absolute, one line of UTF-8, at most 1024 bytes, no "." or ".."
  * component, no empty component (one trailing slash is allowed), no ':' or ',' . */
 bool ces_container_path_valid(const char *path);
 

@@ -14,6 +14,7 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "common/name.h"
 
 static const uint8_t magic[4] = {'C', 'E', 'S', '1'};
 
@@ -66,7 +67,7 @@ static bool is_number(const struct ces_wire_field *field)
 static bool is_list(const struct ces_wire_field *field)
 {
 	return field->kind == CES_WIRE_U64S || field->kind == CES_WIRE_NAMES ||
-	       field->kind == CES_WIRE_TEXTS;
+	       field->kind == CES_WIRE_TEXTS || field->kind == CES_WIRE_LINES;
 }
 
 /* Is one value what its field says? */
@@ -76,6 +77,8 @@ static bool value_valid(const struct ces_wire_field *field, const uint8_t *bytes
 		return length == 8;
 	if (length > field->cap || memchr(bytes, '\0', length) != NULL)
 		return false;
+	if (field->kind == CES_WIRE_LINE || field->kind == CES_WIRE_LINES)
+		return ces_line_valid((const char *)bytes, length);
 	if (field->kind == CES_WIRE_NAME || field->kind == CES_WIRE_NAMES)
 		for (uint32_t i = 0; i < length; i++)
 			if (bytes[i] < 0x20 || bytes[i] > 0x7e)
@@ -267,12 +270,14 @@ static size_t field_values(const struct ces_wire_field *field, const void *objec
 		break;
 	case CES_WIRE_NAMES:
 	case CES_WIRE_TEXTS:
+	case CES_WIRE_LINES:
 		n = ((const struct ces_strings *)slot)->n;
 		if (index < n)
 			text = ((const struct ces_strings *)slot)->v[index];
 		break;
 	case CES_WIRE_NAME:
 	case CES_WIRE_TEXT:
+	case CES_WIRE_LINE:
 	default:
 		text = *(char *const *)slot;
 		n = text != NULL;

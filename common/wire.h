@@ -25,6 +25,8 @@ enum ces_wire_kind {
 	CES_WIRE_U64S,  /* repeated; struct ces_u64s at offset */
 	CES_WIRE_NAMES, /* repeated NAME; struct ces_strings at offset */
 	CES_WIRE_TEXTS, /* repeated TEXT; struct ces_strings at offset */
+	CES_WIRE_LINE,  /* as ces_line_valid, a path; char * at offset; absent = NULL */
+	CES_WIRE_LINES, /* repeated LINE; struct ces_strings at offset */
 };
 
 struct ces_u64s {

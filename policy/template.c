@@ -6,22 +6,22 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/name.h"
 
 static const char run_word[] = "{run}";
 
 bool ces_path_valid(const char *path)
 {
 	const char *p = path;
+	size_t whole = strnlen(path, CES_PATH_TEXT);
 
-	if (*p != '/' || strnlen(path, CES_PATH_TEXT) == CES_PATH_TEXT)
+	if (*p != '/' || whole == CES_PATH_TEXT || !ces_line_valid(path, whole))
 		return false;
 	while (*p == '/') {
 		const char *name = ++p;
-		size_t length;
+		size_t length = strcspn(p, "/");
 
-		while (*p > 0x1f && *p < 0x7f && *p != '/')
-			p++;
-		length = (size_t)(p - name);
+		p += length;
 		if (length == 0 || (length <= 2 && strncmp(name, "..", length) == 0))
 			return false;
 	}

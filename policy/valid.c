@@ -22,58 +22,11 @@ static bool printable(const char *text, size_t max)
 	return length > 0 && length <= max;
 }
 
-/* One character of well-formed UTF-8 (RFC 3629: no overlong form, no surrogate); 0 for anything
- * else. */
-static size_t utf8_next(const unsigned char *s, uint32_t *ret)
-{
-	static const struct {
-		unsigned char mask, lead;
-		uint32_t min;
-	} forms[] = {
-	    {0x80, 0x00, 1}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-
-	for (size_t n = 0; n < CES_COUNT(forms); n++) {
-		uint32_t code = s[0] & (unsigned char)~forms[n].mask;
-
-		if ((s[0] & forms[n].mask) != forms[n].lead)
-			continue;
-		for (size_t i = 1; i <= n; i++) {
-			if ((s[i] & 0xc0) != 0x80)
-				return 0;
-			code = code << 6 | (s[i] & 0x3f);
-		}
-		*ret = code;
-		return code < forms[n].min || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)
-			   ? 0
-			   : n + 1;
-	}
-	return 0;
-}
-
-/* People read these in a terminal: nothing that moves the cursor, is invisible or turns the
- * direction. */
 bool ces_valid_prose(const char *text)
 {
-	static const struct {
-		uint32_t first, last;
-	} refused[] = {{0, 0x1f},        {0x7f, 0x9f},     {0x200b, 0x200f},  {0x2028, 0x202e},
-		       {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xe0000, 0xe0fff}};
-	const unsigned char *s = (const unsigned char *)text;
+	size_t length = strnlen(text, 257);
 
-	if (*s == '\0' || strnlen(text, 257) > 256)
-		return false;
-	while (*s != '\0') {
-		uint32_t code;
-		size_t n = utf8_next(s, &code);
-
-		if (n == 0)
-			return false;
-		for (size_t i = 0; i < CES_COUNT(refused); i++)
-			if (code >= refused[i].first && code <= refused[i].last)
-				return false;
-		s += n;
-	}
-	return true;
+	return length > 0 && length <= 256 && ces_line_valid(text, length);
 }
 
 bool ces_valid_short(const char *text)

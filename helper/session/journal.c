@@ -42,6 +42,23 @@ void ces_journal_fill_run(const char *source, const char *run, char *buffer, siz
 			       mark + strlen("{run}"));
 }
 
+/* A path exactly, in ASCII: other bytes and the backslash as the kernel writes them in mountinfo.
+ */
+static void put_path(struct json_object *object, const char *key, const char *path)
+{
+	char text[4 * 1100];
+	size_t used = 0;
+
+	for (; *path != '\0' && used + 4 < sizeof(text); path++)
+		if (*path >= ' ' && *path <= '~' && *path != '\\')
+			text[used++] = *path;
+		else
+			used += (size_t)snprintf(text + used, 5, "\\%03o", (unsigned char)*path);
+	text[used] = '\0';
+	if (used > 0)
+		(void)json_object_object_add(object, key, json_object_new_string(text));
+}
+
 static void put_mount(struct json_object *mounts, const struct ces_decision_mount *mount,
 		      const char *run)
 {
@@ -49,8 +66,8 @@ static void put_mount(struct json_object *mounts, const struct ces_decision_moun
 	char source[1100];
 
 	ces_journal_fill_run(mount->source, run, source, sizeof(source));
-	put(one, "source", source);
-	put(one, "destination", mount->destination);
+	put_path(one, "source", source);
+	put_path(one, "destination", mount->destination);
 	put(one, "access", mount->read_only ? "read-only" : "read-write");
 	(void)json_object_array_add(mounts, one);
 }

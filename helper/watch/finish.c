@@ -142,7 +142,6 @@ static void read_log(const struct ces_plan *plan, struct ces_end *end)
 	if (quote == NULL)
 		quote = message + strcspn(message, "\n");
 	*quote = '\0';
-	ces_text_clean(message);
 	end->status = CES_EXIT_REFUSED;
 	end->reason = "runtime";
 	for (size_t i = 0; i < CES_COUNT(known); i++)
@@ -153,6 +152,7 @@ static void read_log(const struct ces_plan *plan, struct ces_end *end)
 		}
 	(void)snprintf(end->text, sizeof(end->text), "cannot start %.100s: %.300s",
 		       ces_config_command(plan), message);
+	ces_text_clean(end->text);
 }
 
 static void report_exited(const struct ces_end *end)

@@ -121,3 +121,47 @@ teardown()
 	[[ $stderr == *"/home/alice/missing does not exist"* ]]
 	no test -e /home/alice/missing
 }
+
+@test "paths and values with letters of any language are taken as they are, and the journal holds them exactly" {
+	install -d -o alice -g alice /home/alice/work/dätä
+	run inside -v ./work/dätä:/ümlaut -w /ümlaut -e GRUSS=grüß -- sh -c 'pwd; echo $GRUSS $0 > f' 'łódź'
+	[ "$output" = /ümlaut ]
+	[ "$(cat /home/alice/work/dätä/f)" = 'grüß łódź' ]
+	[ "$(journal_new -r 'select(.event == "decision") | .mounts[3].source')" = '/home/alice/work/d\303\244t\303\244' ]
+	run inside --mount type=tmpfs,destination=/日本 -- sh -c '[ -w /日本 ] && echo there'
+	[ "$output" = there ]
+	run ces alice explain run -v ./work/dätä:/d $open/tools:1
+	[[ $output == *'/d is /home/alice/work/dätä'* ]]
+	run as alice env CES_SAFE_OUTPUTS=/home/alice/work/dätä ces-run -n ümlaut $open/tools:1 true
+	[ "$status" -eq 125 ] # (a name is plain ASCII)
+	run as alice env CES_SAFE_OUTPUTS=/home/alice/work/dätä ces-run $open/tools:1 sh -c 'echo > /safe_outputs/hier'
+	[[ $output == *"outputs in /home/alice/work/dätä"* ]]
+	[ -e /home/alice/work/dätä/hier ]
+	run -127 --separate-stderr ces alice run --entrypoint /grün $open/tools:1
+	[[ $stderr == *"ces: cannot start /gr"*"n: "* ]]
+}
+
+@test "bytes that are not UTF-8 are refused by the name of what holds them, with 125" {
+	refused_by() # NAME OPTION...
+	{
+		local name=$1
+		shift
+		run --separate-stderr ces alice run -q "$@"
+		[ "$status" -eq 125 ]
+		[[ $stderr == "ces: $name holds bytes that are not UTF-8 text"* ]]
+		[ -z "$output" ]
+	}
+	printf 'B=secret\xff\n' > /home/alice/work/e
+	printf '\xff\n' > /home/alice/work/a
+	refused_by 'the environment setting A' -e $'A=secret\xff' $open/tools:1 true
+	refused_by 'the environment setting B' --env-file ./work/e $open/tools:1 true
+	[[ $stderr != *secret* ]]
+	refused_by 'a word for the command' $open/tools:1 echo $'\xff'
+	refused_by 'a word for the command' --arg-file ./work/a $open/tools:1
+	refused_by 'a source of -v' -v $'./\xff:/d' $open/tools:1 true
+	refused_by 'a destination of -v' -v ./work:$'/\xff' $open/tools:1 true
+	refused_by 'a destination of --mount' --mount type=tmpfs,destination=$'/\xff' $open/tools:1 true
+	refused_by -w -w $'/\xff' $open/tools:1 true
+	refused_by --entrypoint --entrypoint $'/\xff' $open/tools:1
+	nothing_left_behind
+}

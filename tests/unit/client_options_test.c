@@ -353,6 +353,40 @@ static const struct {
     {"nsh-1\n", "--project holds"},
 };
 
+static const struct {
+	const char *env, *source, *word, *text; /* NULL: taken */
+} sent[] = {
+    {"A=gr\xc3\xbc\xc3\x9f", NULL, NULL, NULL},
+    {"A=two\nlines\x1b", NULL, NULL, NULL},
+    {"A=secret\xff", NULL, NULL, "the environment setting A holds bytes that are not UTF-8 text"},
+    {NULL, "/home/d\xc3\xa4t\xc3\xa4", NULL, NULL},
+    {NULL, "/home/\xff", NULL, "a source of -v holds bytes that are not UTF-8 text, at '?'"},
+    {NULL, "/home/\xe2\x80\xaex", NULL, "a source of -v holds a character that cannot be seen"},
+    {NULL, "/home/a\nb", NULL, "a source of -v holds a character that cannot be seen"},
+    {NULL, NULL, "gr\xc3\xbc\xc3\x9f", NULL},
+    {NULL, NULL, "\xc3", "a word for the command holds bytes that are not UTF-8 text"},
+    {NULL, NULL, "\xed\xa0\x80", "a word for the command holds bytes that are not UTF-8 text"},
+};
+
+static struct ces_strings one(const char *const *value)
+{
+	return (struct ces_strings){(char **)(uintptr_t)value, *value != NULL};
+}
+
+START_TEST(utf8_is_taken_and_other_bytes_are_refused_by_the_name_of_what_holds_them)
+{
+	const struct ces_request request = {.env = one(&sent[_i].env),
+					    .bind_sources = one(&sent[_i].source),
+					    .args = one(&sent[_i].word)};
+
+	ck_assert_int_eq(ces_request_check(&request, &err), sent[_i].text == NULL ? 0 : -1);
+	if (sent[_i].text == NULL)
+		return;
+	ck_assert_ptr_nonnull(strstr(err.text, sent[_i].text));
+	ck_assert_ptr_null(strstr(err.text, "secret"));
+}
+END_TEST
+
 START_TEST(a_pasted_character_is_named_with_the_value_that_holds_it)
 {
 	const struct ces_request request = {.project = (char *)unsendable[_i].project};
@@ -382,7 +416,7 @@ END_TEST
 
 START_TEST(what_the_codec_sends_is_not_complained_about)
 {
-	expect("-e 'A=\xff\n' -p 80:80 i");
+	expect("-e 'A=\x1b\n' -p 80:80 i");
 	options.request.image = (char[]){"ghcr.io/a/b:1"};
 	ck_assert_int_eq(ces_request_check(&options.request, &err), 0);
 }
@@ -415,6 +449,9 @@ int main(void)
 	tcase_add_test(tc, an_arg_file_gives_words_for_the_command);
 	tcase_add_test(tc, options_of_a_pull_may_follow_the_image);
 	tcase_add_test(tc, a_token_on_the_command_line_is_refused);
+	tcase_add_loop_test(
+	    tc, utf8_is_taken_and_other_bytes_are_refused_by_the_name_of_what_holds_them, 0,
+	    (int)CES_COUNT(sent));
 	tcase_add_loop_test(tc, a_pasted_character_is_named_with_the_value_that_holds_it, 0,
 			    CES_COUNT(unsendable));
 	tcase_add_test(tc, a_value_too_long_or_too_often_is_named);

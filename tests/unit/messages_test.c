@@ -22,7 +22,7 @@ static char *text_of(size_t length, bool printable)
 static void fill(const struct ces_wire_field *field, char *object, uint64_t seed)
 {
 	void *slot = object + field->offset;
-	bool printable = field->kind == CES_WIRE_NAME || field->kind == CES_WIRE_NAMES;
+	bool printable = field->kind != CES_WIRE_TEXT && field->kind != CES_WIRE_TEXTS;
 	size_t cap = field->cap > 2000 && field->count > 1 ? 2000 : field->cap;
 	size_t n = cap * field->count > 200000 ? 100 : field->count;
 
@@ -32,6 +32,7 @@ static void fill(const struct ces_wire_field *field, char *object, uint64_t seed
 		break;
 	case CES_WIRE_NAME:
 	case CES_WIRE_TEXT:
+	case CES_WIRE_LINE:
 		*(char **)slot = text_of(cap, printable);
 		break;
 	case CES_WIRE_U64S:
@@ -41,6 +42,7 @@ static void fill(const struct ces_wire_field *field, char *object, uint64_t seed
 		break;
 	case CES_WIRE_NAMES:
 	case CES_WIRE_TEXTS:
+	case CES_WIRE_LINES:
 		*(struct ces_strings *)slot = (struct ces_strings){calloc(n, sizeof(char *)), n};
 		for (size_t i = 0; i < n; i++)
 			((struct ces_strings *)slot)->v[i] = text_of(i % (cap + 1), printable);
@@ -60,6 +62,7 @@ static void compare(const struct ces_wire_field *field, const char *a, const cha
 		break;
 	case CES_WIRE_NAME:
 	case CES_WIRE_TEXT:
+	case CES_WIRE_LINE:
 		ck_assert_str_eq(*(char *const *)x, *(char *const *)y);
 		break;
 	case CES_WIRE_U64S:
@@ -68,6 +71,7 @@ static void compare(const struct ces_wire_field *field, const char *a, const cha
 		break;
 	case CES_WIRE_NAMES:
 	case CES_WIRE_TEXTS:
+	case CES_WIRE_LINES:
 		ck_assert_uint_eq(s->n, t->n);
 		for (size_t i = 0; i < s->n; i++)
 			ck_assert_str_eq(s->v[i], t->v[i]);
@@ -85,6 +89,7 @@ static void empty(const struct ces_wire_field *field, char *object)
 		break;
 	case CES_WIRE_NAMES:
 	case CES_WIRE_TEXTS:
+	case CES_WIRE_LINES:
 		for (size_t i = 0; i < list->n; i++)
 			free(list->v[i]);
 		free(list->v);
@@ -94,6 +99,7 @@ static void empty(const struct ces_wire_field *field, char *object)
 		break;
 	case CES_WIRE_NAME:
 	case CES_WIRE_TEXT:
+	case CES_WIRE_LINE:
 		free(*(char **)slot);
 		break;
 	}

@@ -260,17 +260,46 @@ static const struct {
 	const char *text;
 	bool good;
 } paths[] = {
-    {"/", true},       {"/a", true},         {"/a/", true},    {"/a/b c/d", true}, {"/...", true},
-    {"/.a", true},     {"/a/..b", true},     {"", false},      {"a", false},       {"./a", false},
-    {"//", false},     {"//a", false},       {"/a//b", false}, {"/a//", false},    {"/.", false},
-    {"/..", false},    {"/a/.", false},      {"/a/..", false}, {"/a/../b", false}, {"/../a", false},
-    {"/a/./b", false}, {"/a/../", false},    {"/a:b", false},  {"/a,b", false},    {"/a\nb", false},
-    {"/a\x7f", false}, {"/\xc3\xa9", false},
+    {"/", true},       {"/a", true},        {"/a/", true},    {"/a/b c/d", true}, {"/...", true},
+    {"/.a", true},     {"/a/..b", true},    {"", false},      {"a", false},       {"./a", false},
+    {"//", false},     {"//a", false},      {"/a//b", false}, {"/a//", false},    {"/.", false},
+    {"/..", false},    {"/a/.", false},     {"/a/..", false}, {"/a/../b", false}, {"/../a", false},
+    {"/a/./b", false}, {"/a/../", false},   {"/a:b", false},  {"/a,b", false},    {"/a\nb", false},
+    {"/a\x7f", false}, {"/\xc3\xa9", true}, {"/\xc3", false},
 };
 START_TEST(a_container_path_is_absolute_and_goes_nowhere_else)
 {
 	ck_assert_msg(ces_container_path_valid(paths[_i].text) == paths[_i].good, "'%s'",
 		      paths[_i].text);
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	bool good;
+} lines[] = {
+    {"", true},
+    {"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80", true},
+    {"a\tb", false},             /* control */
+    {"\x7f", false},             /* control */
+    {"\xc2\x9b", false},         /* control of the upper half */
+    {"\xe2\x80\xae", false},     /* turns the direction */
+    {"\xe2\x80\x8b", false},     /* invisible */
+    {"\xc3", false},             /* ends too early */
+    {"\xf0\x9f\x98", false},     /* the same */
+    {"\xbc", false},             /* begins in the middle */
+    {"\xc0\xaf", false},         /* a longer form than needed */
+    {"\xed\xa0\x80", false},     /* half of a pair */
+    {"\xf4\x90\x80\x80", false}, /* beyond Unicode */
+    {"\xff", false},
+};
+START_TEST(a_line_is_utf8_that_can_be_seen)
+{
+	size_t length = strlen(lines[_i].text);
+	CES_CLEANUP_FREE char *exact = malloc(length + (length == 0));
+
+	memcpy(exact, lines[_i].text, length); /* a byte read behind it is seen by the sanitizer */
+	ck_assert_msg(ces_line_valid(exact, length) == lines[_i].good, "line %d", _i);
 }
 END_TEST
 
@@ -382,6 +411,7 @@ int main(void)
 	tcase_add_test(all, a_reference_that_parses_is_never_cut_when_written);
 	tcase_add_loop_test(all, a_pattern_matches_component_by_component, 0, CES_COUNT(matches));
 	tcase_add_loop_test(all, a_bad_pattern_is_refused, 0, CES_COUNT(bad_patterns));
+	tcase_add_loop_test(all, a_line_is_utf8_that_can_be_seen, 0, (int)CES_COUNT(lines));
 	tcase_add_loop_test(all, a_container_path_is_absolute_and_goes_nowhere_else, 0,
 			    CES_COUNT(paths));
 	tcase_add_test(all, a_container_path_has_at_most_1024_bytes);

@@ -16,13 +16,15 @@ struct sample {
 	uint64_t number;
 	char *name, *text;
 	struct ces_u64s numbers;
-	struct ces_strings names, texts;
+	struct ces_strings names, texts, lines;
+	char *line;
 };
 #define AT(member) offsetof(struct sample, member)
 static const struct ces_wire_field sample_fields[] = {
     {1, CES_WIRE_U64, 1, 8, 1, AT(number)},  {2, CES_WIRE_NAME, 0, 8, 1, AT(name)},
     {3, CES_WIRE_TEXT, 0, 8, 1, AT(text)},   {4, CES_WIRE_U64S, 0, 8, 3, AT(numbers)},
     {5, CES_WIRE_NAMES, 0, 4, 2, AT(names)}, {6, CES_WIRE_TEXTS, 0, 4, 2, AT(texts)},
+    {8, CES_WIRE_LINE, 0, 8, 1, AT(line)},   {9, CES_WIRE_LINES, 0, 4, 2, AT(lines)},
 };
 static const struct ces_wire_schema sample_schema = {"sample", 99, sizeof(struct sample),
 						     sample_fields, CES_COUNT(sample_fields)};
@@ -208,7 +210,7 @@ END_TEST
 START_TEST(an_unknown_field_is_refused)
 {
 	ck_assert_int_eq(decode_with(0, "x", 1), -1);
-	ck_assert_int_eq(decode_with(8, "x", 1), -1);
+	ck_assert_int_eq(decode_with(7, "x", 1), -1);
 	ck_assert_int_eq(decode_with(0xffff, "x", 1), -1);
 	ck_assert_int_eq(decode_with(0x0201, "x", 1), -1);
 }
@@ -266,7 +268,7 @@ START_TEST(a_field_given_too_often_is_refused)
 }
 END_TEST
 
-START_TEST(a_name_holds_printable_ascii_alone_and_a_text_no_nul)
+START_TEST(a_name_is_printable_ascii_a_line_utf8_and_a_text_has_no_nul)
 {
 	for (unsigned byte = 0; byte < 256; byte++) {
 		char value[3] = {'a', (char)byte, 'b'};
@@ -277,7 +279,12 @@ START_TEST(a_name_holds_printable_ascii_alone_and_a_text_no_nul)
 		ck_assert_msg(decode_with(5, value, 3) == name, "byte %u", byte);
 		ck_assert_msg(decode_with(3, value, 3) == text, "byte %u", byte);
 		ck_assert_msg(decode_with(6, value, 3) == text, "byte %u", byte);
+		ck_assert_msg(decode_with(8, value, 3) == name, "byte %u", byte);
+		ck_assert_msg(decode_with(9, value, 3) == name, "byte %u", byte);
 	}
+	ck_assert_int_eq(decode_with(8, "\xe2\x82\xac", 3), 0);
+	ck_assert_int_eq(decode_with(9, "\xe2\x82\xac", 3), 0);
+	ck_assert_int_eq(decode_with(8, "\xe2\x82", 2), -1);
 }
 END_TEST
 
@@ -391,7 +398,7 @@ int main(void)
 	tcase_add_test(decoder, a_value_over_its_cap_is_refused);
 	tcase_add_test(decoder, a_number_is_eight_bytes);
 	tcase_add_test(decoder, a_field_given_too_often_is_refused);
-	tcase_add_test(decoder, a_name_holds_printable_ascii_alone_and_a_text_no_nul);
+	tcase_add_test(decoder, a_name_is_printable_ascii_a_line_utf8_and_a_text_has_no_nul);
 	tcase_add_test(decoder, interleaved_lists_keep_their_order);
 	tcase_add_test(decoder, the_type_of_a_frame_needs_a_whole_header);
 	tcase_add_test(decoder, the_encoder_applies_the_same_caps);
