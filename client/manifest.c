@@ -105,20 +105,27 @@ static size_t put(char *ret, size_t at, const char *text, size_t length)
 	return at + length;
 }
 
-/* Fills {project} and {user} in. Either may hold what a cluster's names cannot. */
+/* Fills the user's and the project's names in. Either may hold what a cluster's names cannot. */
 static int expand(const struct ces_job *job, const char *template, char ret[CLAIM_TEXT],
 		  struct ces_error *err)
 {
-	static const char project[] = "{project}", user[] = "{user}";
-	size_t at = 0;
+	const struct {
+		const char *mark, *text;
+		size_t length;
+	} words[] = {
+	    {"{project}", job->decision.project, strlen(job->decision.project)},
+	    {"{user}", job->user, strlen(job->user)},
+	    {"{user_first}", job->user, strcspn(job->user, "_")},
+	};
+	size_t at = 0, i;
 
 	while (*template != '\0') {
-		if (strncmp(template, project, strlen(project)) == 0) {
-			at = put(ret, at, job->decision.project, strlen(job->decision.project));
-			template += strlen(project);
-		} else if (strncmp(template, user, strlen(user)) == 0) {
-			at = put(ret, at, job->user, strlen(job->user));
-			template += strlen(user);
+		for (i = 0; i < CES_COUNT(words); i++)
+			if (strncmp(template, words[i].mark, strlen(words[i].mark)) == 0)
+				break;
+		if (i < CES_COUNT(words)) {
+			at = put(ret, at, words[i].text, words[i].length);
+			template += strlen(words[i].mark);
 		} else {
 			at = put(ret, at, template ++, 1);
 		}
@@ -165,13 +172,26 @@ static void put_head(const struct ces_job *job)
 		"  backoffLimit: 1\n"
 		"  ttlSecondsAfterFinished: 1800\n"
 		"  activeDeadlineSeconds: %llu\n"
-		"  template:\n"
-		"    spec:\n"
-		"      restartPolicy: Never\n"
-		"      automountServiceAccountToken: false\n"
-		"      enableServiceLinks: false\n",
+		"  template:\n",
 		name, job->kubernetes->namespace, job->kubernetes->queue,
 		(unsigned long long)job->decision.limits.time);
+	/* of a name that no label can be the cluster says itself that it wants one */
+	if (ces_cluster_label_valid(job->user))
+		fprintf(job->out,
+			"    metadata:\n"
+			"      labels:\n"
+			"        shsuser: \"%s\"\n",
+			job->user);
+	fputs("    spec:\n"
+	      "      restartPolicy: Never\n"
+	      "      automountServiceAccountToken: false\n"
+	      "      enableServiceLinks: false\n",
+	      job->out);
+	if (job->kubernetes->gpu_product != NULL && job->decision.gpus > 0)
+		fprintf(job->out,
+			"      nodeSelector:\n"
+			"        nvidia.com/gpu.product: \"%s\"\n",
+			job->kubernetes->gpu_product);
 	if (job->kubernetes->pull_secret != NULL)
 		fprintf(job->out,
 			"      imagePullSecrets:\n"

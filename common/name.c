@@ -319,6 +319,11 @@ bool ces_cluster_name_valid(const char *text, size_t max)
 	}
 }
 
+bool ces_cluster_label_valid(const char *text)
+{
+	return plain_name(text, false) && strlen(text) <= 63 && is_alnum(text[strlen(text) - 1]);
+}
+
 bool ces_pattern_valid(const char *pattern)
 {
 	const char *at = pattern;

@@ -66,6 +66,10 @@ size_t ces_utf8_next(const char *text, size_t left, uint32_t *ret);
  * turns the direction. */
 bool ces_line_valid(const char *text, size_t length);
 
+/* The value of a label in a cluster: 1 to 63 of [A-Za-z0-9._-], beginning and ending with a letter
+ * or digit. */
+bool ces_cluster_label_valid(const char *text);
+
 /* A path inside the container: absolute, one line of UTF-8, at most 1024 bytes, no "." or ".."
  * component, no empty component (one trailing slash is allowed), no ':' or ',' . */
 bool ces_container_path_valid(const char *path);

@@ -70,12 +70,14 @@ static const struct ces_field_text as_port = {ces_valid_port, "a port number lik
 static const struct ces_field_text as_proxy = {ces_valid_proxy,
 					       "\"none\", or http://host:port in lower case"};
 static const struct ces_field_text as_claim = {
-    ces_valid_claim, "a name in lower case; {project} and {user} are filled in"};
+    ces_valid_claim, "a name in lower case; {project}, {user} and {user_first} are filled in"};
 static const struct ces_field_text as_namespace = {
     namespace_valid, "a name in lower case without dots, up to 63 characters"};
 static const struct ces_field_text as_label = {label_valid,
 					       "a name in lower case, up to 63 characters"};
 static const struct ces_field_text as_secret = {secret_valid, "a name in lower case"};
+static const struct ces_field_text as_product = {
+    ces_cluster_label_valid, "the value of a label, like \"NVIDIA-A100-SXM4-40GB\""};
 static const struct ces_field_text as_kind = {ces_valid_kind, "a kind like \"nvidia.com/gpu\""};
 static const struct ces_field_text as_device = {ces_device_valid,
 						"a device's name, without its kind"};
@@ -321,6 +323,7 @@ static const struct ces_field kubernetes_rows[] = {
     ROW("data_claim", ces_field_string, KUBERNETES(data_claim), &as_claim, .required = true),
     ROW("outputs_claim", ces_field_string, KUBERNETES(outputs_claim), &as_claim, .required = true),
     ROW("pull_secret", ces_field_string, KUBERNETES(pull_secret), &as_secret),
+    ROW("gpu_product", ces_field_string, KUBERNETES(gpu_product), &as_product),
     CES_FIELD_END,
 };
 

@@ -106,12 +106,13 @@ struct ces_policy_project {
 	struct ces_policy_settings settings;
 };
 
-/* Where `ces-run k8s` sends a job. Claims hold {project} and {user}. */
+/* Where `ces-run k8s` sends a job. Claims hold {project}, {user} and {user_first}. */
 struct ces_policy_kubernetes {
 	char *namespace; /* NULL: the site has no cluster */
 	char *queue;     /* never NULL where there is a namespace */
 	char *data_claim, *outputs_claim;
 	char *pull_secret; /* or NULL */
+	char *gpu_product; /* which a job with GPUs runs on; or NULL */
 };
 
 struct ces_policy {

@@ -110,7 +110,7 @@ bool ces_valid_proxy(const char *text)
 /* With a letter in each place that is filled in later. */
 bool ces_valid_claim(const char *text)
 {
-	static const char *const marks[] = {"{project}", "{user}"};
+	static const char *const marks[] = {"{project}", "{user}", "{user_first}"};
 	char filled[254];
 	size_t used = 0;
 

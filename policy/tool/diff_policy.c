@@ -336,6 +336,7 @@ static void kubernetes(struct ces_diff *diff, const struct ces_policy_kubernetes
 	     new->outputs_claim);
 	text(diff, CES_DIFF_WIDER, "kubernetes: pull secret", old->pull_secret, new->pull_secret);
 	text(diff, CES_DIFF_OTHER, "kubernetes: queue", old->queue, new->queue);
+	text(diff, CES_DIFF_OTHER, "kubernetes: GPU product", old->gpu_product, new->gpu_product);
 }
 
 void ces_diff_policies(struct ces_diff *diff, const struct ces_policy *old,

@@ -173,6 +173,9 @@ static void print_kubernetes(const struct ces_policy_kubernetes *kubernetes)
 	       kubernetes->outputs_claim,
 	       kubernetes->pull_secret != NULL ? "; images are pulled with the secret " : "",
 	       kubernetes->pull_secret != NULL ? kubernetes->pull_secret : "");
+	if (kubernetes->gpu_product != NULL)
+		printf("  Jobs with GPUs run on nodes that have the product %s\n",
+		       kubernetes->gpu_product);
 }
 
 static void print_user_limits(const struct ces_policy_limits *total)

@@ -247,6 +247,8 @@ static void cluster(const struct ces_report *report)
 	cluster_entry(report, "outputs_claim", "Outputs", to->outputs_claim);
 	cluster_entry(report, "pull_secret", "Secret for pulls",
 		      to->pull_secret != NULL ? to->pull_secret : "none");
+	cluster_entry(report, "gpu_product", "GPU product",
+		      to->gpu_product != NULL ? to->gpu_product : "any");
 	fputs("</dl>\n</section>\n", out);
 }
 

@@ -313,6 +313,33 @@ as_json()
 		| .limits["nvidia.com/gpu"] == 2 and .limits.memory == "4Gi" and (.requests | has("nvidia.com/gpu") | not)' <<< "$job"
 }
 
+@test "k8s: test_nsh-2024-0000 of project 2024-0000 gets the claim pvc-nsh-2024-0000-users-test, and the label shsuser" {
+	useradd -M -u 4499 -d /home/alice -G nsh-2024-0001 test_nsh-2024-0000
+	lab_policy "$kubernetes"' | .kubernetes.outputs_claim = "pvc-nsh-{project}-users-{user_first}" | .kubernetes.data_claim = "{user_first}-x-{project}"
+		| .projects["2024-0000"] = .projects["nsh-2024-0001"] | del(.projects["nsh-2024-0001"])'
+	run --separate-stderr setpriv --reuid=4499 --regid=4499 --init-groups ces-run k8s $image/tools:1
+	[ "$status" -eq 0 ]
+	as_json <<< "$output" | jq -e '.spec.template | .metadata.labels == {shsuser: "test_nsh-2024-0000"}
+		and any(.spec.volumes[]; .persistentVolumeClaim.claimName == "pvc-nsh-2024-0000-users-test")
+		and any(.spec.volumes[]; .persistentVolumeClaim.claimName == "test-x-2024-0000")'
+	# a name without '_' is its own first part
+	run --separate-stderr as alice ces-run k8s $image/tools:1
+	as_json <<< "$output" | jq -e 'any(.spec.template.spec.volumes[]; .persistentVolumeClaim.claimName == "pvc-nsh-2024-0000-users-alice")'
+	userdel test_nsh-2024-0000
+	lab_policy '.defaults.network.publish = ["8787"]'
+}
+
+@test "k8s: a job with GPUs runs on nodes of the policy's product, another anywhere" {
+	local product=NVIDIA-A100-SXM4-40GB-MIG-1g.5gb
+	change='.defaults.gpus.max = 2 | .kubernetes.gpu_product = "'$product'"' manifest --gpu=1 $image/tools:1
+	as_json <<< "$output" | jq -e --arg p $product '.spec.template.spec.nodeSelector == {"nvidia.com/gpu.product": $p}'
+	change='.defaults.gpus.max = 2 | .kubernetes.gpu_product = "'$product'"' manifest $image/tools:1
+	as_json <<< "$output" | jq -e '.spec.template.spec | has("nodeSelector") | not'
+	change='.kubernetes.gpu_product = "A100\", \"x"' manifest --gpu=1 $image/tools:1
+	[ "$status" -eq 125 ]
+	[[ $stderr == *'kubernetes.gpu_product must be the value of a label'* ]]
+}
+
 @test "k8s: the policy's proxy is in the job's environment, over what the caller says" {
 	printf 'https_proxy=http://other:1\nKEPT=1\n' > /home/alice/work/env
 	change='.defaults.network.proxy = "http://proxy.tre.test:8118"' manifest --env-file work/env $image/tools:1

@@ -219,3 +219,12 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 	run policy diff "$old"
 	[ "$status" -eq 2 ]
 }
+
+@test "another GPU product for jobs of a cluster is a difference, and none that widens" {
+	cp "$examples/gpu-cluster.json" "$BATS_TEST_TMPDIR/cluster.json"
+	old=$BATS_TEST_TMPDIR/cluster.json
+	changed '.kubernetes.gpu_product = "A100"'
+	[ "$status" -eq 0 ]
+	says 'kubernetes: GPU product: "A100" instead of "none"'
+	says_not WIDER
+}

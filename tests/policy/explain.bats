@@ -18,12 +18,13 @@ setup() { p=$examples/desktop.json; }
 
 @test "a proxy is told as the way out, and a cluster with its claims" {
 	jq '.projects["nsh-2024-0002"].network.proxy = "http://p.loc:3128"
-		| .kubernetes = {namespace: "nsh-gpu", data_claim: "pvc-{project}", outputs_claim: "o", pull_secret: "s"}' "$p" > "$BATS_TEST_TMPDIR/p.json"
+		| .kubernetes = {namespace: "nsh-gpu", data_claim: "pvc-{project}", outputs_claim: "o", pull_secret: "s", gpu_product: "A100"}' "$p" > "$BATS_TEST_TMPDIR/p.json"
 	run policy explain "$BATS_TEST_TMPDIR/p.json"
 	says "Way out: the proxy http://p.loc:3128 alone"
 	says "Way out: none"
 	says "namespace nsh-gpu, queue nsh-gpu-user-queue"
 	says "Data: claim pvc-{project}, read-only; outputs: claim o; images are pulled with the secret s"
+	says "Jobs with GPUs run on nodes that have the product A100"
 }
 
 @test "what all runs of one user may have together" {

@@ -156,7 +156,7 @@ static const struct {
      "kubernetes needs the key \"queue\""},
     {POLICY("'projects': {}, 'kubernetes': {'namespace': 'n', 'data_claim': '{run}', "
 	    "'outputs_claim': 'o'}"),
-     "data_claim must be a name in lower case; {project} and {user} are filled in"},
+     "data_claim must be a name in lower case; {project}, {user} and {user_first} are filled in"},
 };
 
 START_TEST(a_cluster_that_cannot_be_refuses_the_policy)
