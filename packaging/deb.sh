@@ -37,6 +37,7 @@ find "$root/usr/share/man" -type l -printf '%p %l\n' | while read -r link page; 
 done
 gzip -9n < packaging/debian/changelog > "$doc/changelog.gz"
 install -m 644 packaging/debian/copyright "$doc/copyright"
+install -D -m 644 packaging/debian/lintian-overrides "$root/usr/share/lintian/overrides/ces"
 
 install -m 644 packaging/debian/conffiles "$root/DEBIAN/conffiles"
 install -m 755 packaging/debian/{postinst,prerm,postrm} "$root/DEBIAN"

@@ -19,6 +19,7 @@ tags=()
 # (what only a root that may raise limits can do: not in every container)
 prlimit --nproc=100:100 prlimit --nproc=200:200 true 2> /dev/null || tags+=('!cap-sys-resource')
 command -v apt-get > /dev/null || tags+=('!debian')
+command -v lintian > /dev/null || tags+=('!lintian')
 [ -e build/bare/tree.tar ] || tags+=('!bare') # `make check-all` makes it
 ! lab_has_selinux || tags+=('!without-selinux')
 [ -z "${CES_TAG:-}" ] || tags+=("$CES_TAG")

@@ -98,7 +98,7 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 	make -s install DESTDIR=$lab/stage B="${B:-build}"
 	diff <(cd $lab/stage && find . -not -type d -printf '%P %M\n' | sed -E '/man\/man/ s/ /.gz /' | sort) \
 		<(dpkg-deb --fsys-tarfile "$(package)" | tar -tv | sed -nE '/^d/! s|^(\S+) .* \./(\S+)( -> .*)?$|\2 \1|p' |
-			grep -vE '^usr/share/doc/ces/(changelog.gz|copyright) ' | sort)
+			grep -vE '^usr/share/(doc/ces/(changelog.gz|copyright)|lintian/overrides/ces) ' | sort)
 	mkdir $lab/unpacked
 	dpkg-deb -x "$(package)" $lab/unpacked
 	for page in $lab/unpacked/usr/share/man/man?/*; do gzip -t "$page"; done
@@ -108,6 +108,14 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 	(cd $lab/unpacked && md5sum --check --quiet $lab/md5sums)
 	[ "$(wc -l < $lab/md5sums)" -eq "$(find $lab/unpacked -type f | wc -l)" ]
 	rm -rf $lab/stage $lab/unpacked
+}
+
+# bats test_tags=lintian
+@test "lintian finds nothing in Debian's package that is not explained, and no explanation without its finding" {
+	run lintian --allow-root --display-info --tag-display-limit 0 --fail-on error,warning,info "$(package)"
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	[ "$(lintian --allow-root --display-info --show-overrides --tag-display-limit 0 "$(package)" | grep -c '^O: ')" -ge 13 ]
 }
 
 # bats test_tags=bare
