@@ -122,7 +122,7 @@ install: all
 		$(PUT) systemd/$$u $(DESTDIR)$(UNITDIR)/$$u && \
 		sed -i 's|/usr/bin/ces-client|$(BINDIR)/ces-client|' $(DESTDIR)$(UNITDIR)/$$u || exit 1; done
 	$(PUT) -t $(DESTDIR)$(DOCDIR) README.md SECURITY.md policy/schema.json
-	$(PUT) -t $(DESTDIR)$(DOCDIR)/examples policy/examples/*.json
+	$(PUT) -t $(DESTDIR)$(DOCDIR)/examples policy/examples/*.json doc/examples/*
 	for p in $(wildcard man/*.[1-9]); do \
 		$(PUT) $$p $(DESTDIR)$(MANDIR)/man$${p##*.}/$${p##*/} || exit 1; done
 	for n in pm-pull app-pull; do ln -sf ces-pull.1 $(DESTDIR)$(MANDIR)/man1/ces-$$n.1; done

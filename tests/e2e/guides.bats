@@ -257,3 +257,20 @@ root:x:0:0:root:/root:/bin/sh" ]
 	[ "$output" = $'alice $USER alice ${HOME} alice\nseen' ]
 	rm -r /home/alice/.dcmaudit
 }
+
+@test "the sample job for Slurm: it pulls, runs within the job's cpus and memory, and its status is the run's" {
+	local job=/home/alice/job.sbatch
+	sed "s|^image=.*|image=$image/tools:1|; s|--username \"\$USER\"|--username $registry_user|" \
+		/usr/share/doc/ces/examples/job.sbatch > $job
+	printf %s "$registry_token" > /home/alice/.ces-token
+	chown alice /home/alice/.ces-token
+	chmod 600 /home/alice/.ces-token
+	ces alice rmi $image/tools:1 || true
+	run --separate-stderr as alice env USER=alice SLURM_CPUS_PER_TASK=1 SLURM_MEM_PER_NODE=300 bash $job \
+		sh -c 'echo done > /safe_outputs/result; exit 3'
+	[ "$status" -eq 3 ]
+	[ "$(cat /home/alice/outputs_*/result)" = done ]
+	journal_new -se 'map(select(.verb == "run" and .event == "decision")) | .[0].limits | .cpus_milli == 1000 and .memory == 314572800'
+	rm -rf $job /home/alice/.ces-token /home/alice/outputs_*
+	ces alice rmi $image/tools:1
+}
