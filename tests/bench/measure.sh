@@ -269,7 +269,6 @@ streamed() # SUBJECT DIRECTION COMMAND...; the command prints microseconds
 # A fresh ext4 each time: one that has just lost as many files is several times slower.
 fresh() # DIRECTORY
 {
-	umount "$1" 2> /dev/null || true
 	rm -f /srv/fresh.img
 	truncate -s 8G /srv/fresh.img
 	mkfs.ext4 -q -F -E lazy_itable_init=0,nodiscard /srv/fresh.img

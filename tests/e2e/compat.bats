@@ -314,10 +314,10 @@ as_json()
 }
 
 @test "k8s: test_nsh-2024-0000 of project 2024-0000 gets the claim pvc-nsh-2024-0000-users-test, and the label shsuser" {
-	useradd -M -u 4499 -d /home/alice -G nsh-2024-0001 test_nsh-2024-0000
+	useradd -M -u 4409 -d /home/alice -G nsh-2024-0001 test_nsh-2024-0000
 	lab_policy "$kubernetes"' | .kubernetes.outputs_claim = "pvc-nsh-{project}-users-{user_first}" | .kubernetes.data_claim = "{user_first}-x-{project}"
 		| .projects["2024-0000"] = .projects["nsh-2024-0001"] | del(.projects["nsh-2024-0001"])'
-	run --separate-stderr setpriv --reuid=4499 --regid=4499 --init-groups ces-run k8s $image/tools:1
+	run --separate-stderr setpriv --reuid=4409 --regid=4409 --init-groups ces-run k8s $image/tools:1
 	[ "$status" -eq 0 ]
 	as_json <<< "$output" | jq -e '.spec.template | .metadata.labels == {shsuser: "test_nsh-2024-0000"}
 		and any(.spec.volumes[]; .persistentVolumeClaim.claimName == "pvc-nsh-2024-0000-users-test")

@@ -138,15 +138,16 @@ declare -gA project=([alice]=nsh-2024-0001 [bob]=nsh-2024-0002 [carol]=nsh-2024-
 
 @test "a machine with users, groups and a CES of the lab's names and numbers makes room for the lab, and for nothing else" {
 	etc=$BATS_TEST_TMPDIR
-	mkdir "$etc/ces"
+	mkdir "$etc/ces" "$etc/cdi"
 	printf '%s\n' root:x:0:0::/root:/bin/sh alice:x:5000:5000::/home/alice:/bin/sh zoe:x:4402:5001::/home/zoe:/bin/sh \
-		malice:x:5002:5002::/home/malice:/bin/sh > "$etc/passwd"
-	printf '%s:!:1::::::\n' root alice zoe malice > "$etc/shadow"
-	printf '%s\n' root:x:0: alice:x:5000: nsh-2024-0001:x:700:malice other:x:4411: sudo:x:27:alice,malice,zoe users:x:100:zoe \
+		malice:x:5002:5002::/home/malice:/bin/sh ces-fetch:x:5003:5003::/home/ces-fetch:/bin/sh ces:x:5004:5004::/home/ces:/bin/sh > "$etc/passwd"
+	printf '%s:!:1::::::\n' root alice zoe malice ces-fetch ces > "$etc/shadow"
+	printf '%s\n' root:x:0: alice:x:5000: nsh-2024-0001:x:700:malice other:x:4411: ces-unpack:x:5005:ces,ces-fetch sudo:x:27:alice,malice,zoe users:x:100:zoe \
 		plugdev:x:46:malice,zoe,alice > "$etc/group"
 	(lab_forget "$etc")
-	[ "$(cut -d: -f1 "$etc/passwd" | paste -sd' ')" = "root malice" ]
-	[ "$(cut -d: -f1 "$etc/shadow" | paste -sd' ')" = "root malice" ]
+	[ "$(cut -d: -f1 "$etc/passwd" | paste -sd' ')" = "root malice ces" ]
+	[ "$(cut -d: -f1 "$etc/shadow" | paste -sd' ')" = "root malice ces" ]
 	[ "$(paste -sd' ' "$etc/group")" = "root:x:0: sudo:x:27:malice users:x:100: plugdev:x:46:malice" ]
 	[ ! -e "$etc/ces" ]
+	[ ! -e "$etc/cdi" ]
 }

@@ -40,14 +40,15 @@ lab_label()
 	! lab_has_selinux || restorecon -RF /usr/libexec/ces /etc/ces /var/lib/ces /var/log/ces /safe_data
 }
 
-# The machine may have users, groups and a CES of its own: in this copy of it they make room for the lab's, by name and by
+# The machine may have users, groups, devices and a CES of its own: in this copy of it they make room for the lab's, by name and by
 # number. The files are edited, since userdel refuses who is logged in.
 lab_forget() # ETC
 {
 	local etc=$1 users groups file
-	users=$(awk -F: '$1 ~ /^(alice|bob|carol|dave|erin|frank)$/ || $3 >= 4401 && $3 <= 4406 { print $1 }' "$etc/passwd" | paste -sd'|')
-	groups=$(awk -F: '$1 ~ /^(alice|bob|carol|dave|erin|frank|nsh-2024-000[1-4]|nsh-inferred)$/ ||
-		$3 >= 4401 && $3 <= 4406 || $3 >= 4411 && $3 <= 4414 || $3 == 4420 { print $1 }' "$etc/group" | paste -sd'|')
+	users=$(awk -F: '$1 ~ /^(alice|bob|carol|dave|erin|frank|ces-fetch|ces-unpack|ces-relay)$/ ||
+		$3 >= 4401 && $3 <= 4409 { print $1 }' "$etc/passwd" | paste -sd'|')
+	groups=$(awk -F: '$1 ~ /^(alice|bob|carol|dave|erin|frank|ces-fetch|ces-unpack|ces-relay|nsh-2024-000[1-4]|nsh-inferred)$/ ||
+		$3 >= 4401 && $3 <= 4409 || $3 >= 4411 && $3 <= 4414 || $3 == 4420 { print $1 }' "$etc/group" | paste -sd'|')
 	for file in passwd shadow subuid subgid; do
 		[ -z "$users" ] || [ ! -e "$etc/$file" ] || sed -i -E "/^($users):/d" "$etc/$file"
 	done
@@ -55,15 +56,14 @@ lab_forget() # ETC
 		[ -z "$users$groups" ] || [ ! -e "$etc/$file" ] || sed -i -E "/^(${groups:-/}):/d; :again; s/([:,])(${users:-/})(,|\$)/\1\3/; t again
 			s/([:,]),+/\1/g; s/,+\$//" "$etc/$file"
 	done
-	rm -rf "$etc/ces" /usr/local/bin/ces-* /usr/local/libexec/ces
+	rm -rf "$etc/ces" "$etc/cdi" /usr/local/bin/ces-* /usr/local/libexec/ces
 }
 
 lab_users()
 {
 	local p u
 	for u in ces-parse ces-fetch ces-unpack ces-relay; do
-		getent passwd $u > /dev/null ||
-			useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin $u
+		useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin $u
 	done
 	for p in 1 2 3 4; do groupadd -g 441$p nsh-2024-000$p; done
 	groupadd -g 4420 nsh-inferred

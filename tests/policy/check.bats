@@ -136,11 +136,11 @@ text()
 }
 
 @test "members, files and ids are looked for on this machine, unless that is not asked for" {
-	cp "$good" "$p"
+	jq "$one.members = {groups: [\"no-group-of-a-machine\"], users: [\"no-user-of-a-machine\"]}" "$good" > "$p" # (names that none has)
 	run policy check --on 2026-12-01 "$p"
 	[ "$status" -eq 0 ]
-	says "projects.nsh-2024-0002.members.users[0] there is no user auditor on this machine"
-	says "members.groups[0] there is no group nsh-2024-0001"
+	says "projects.nsh-2024-0001.members.users[0] there is no user no-user-of-a-machine on this machine"
+	says "members.groups[0] there is no group no-group-of-a-machine"
 	run check "$p"
 	says_not "on this machine"
 	jq "$one.members.users = [\"root\"] | .host.runtime = \"/nowhere/crun\" | .host.subordinate_ids.first = 65536 | .host.subordinate_ids.users = 30000" "$good" > "$p"
