@@ -11,6 +11,7 @@ static const struct ces_wire_field fetch_open_fields[] = {
     FIELD(ces_fetch_open, 5, NAME, 0, 256, 1, username),
     FIELD(ces_fetch_open, 6, NAME, 0, 8192, 1, token),
     FIELD(ces_fetch_open, 7, U64, 0, 8, 1, ca),
+    FIELD(ces_fetch_open, 8, NAME, 0, 300, 1, proxy),
 };
 SCHEMA(ces_fetch_open_schema, "fetch order", CES_FRAME_FETCH_OPEN, ces_fetch_open,
        fetch_open_fields);

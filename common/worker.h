@@ -36,6 +36,7 @@ struct ces_fetch_open {
 	char *username;           /* or NULL: anonymous */
 	char *token;
 	uint64_t ca; /* 1: trust only the CA bundle in the attached fd */
+	char *proxy; /* "http://host:port", which every connection goes through; or NULL */
 };
 extern const struct ces_wire_schema ces_fetch_open_schema;
 

@@ -150,7 +150,7 @@ int ces_decision_names(const struct ces_strings *names, const char *key,
 	return 0;
 }
 
-static int set_registry(const struct ces_policy *policy, struct ces_decision *ret,
+static int set_registry(const struct ces_policy *policy, uint64_t verb, struct ces_decision *ret,
 			struct ces_error *err)
 {
 	const struct ces_policy_registry *registry = find_registry(policy, ret->image.registry);
@@ -167,6 +167,8 @@ static int set_registry(const struct ces_policy *policy, struct ces_decision *re
 	snprintf(ret->ca_file, sizeof(ret->ca_file), "%s",
 		 registry->ca_file != NULL ? registry->ca_file : "");
 	ret->credentials = registry->credentials;
+	if (verb == CES_VERB_PULL && registry->proxy != NULL)
+		snprintf(ret->proxy, sizeof(ret->proxy), "%s", registry->proxy);
 	return ces_decision_names(&registry->token_hosts, "token_hosts", &ret->token_hosts, err);
 }
 
@@ -285,7 +287,7 @@ static int decide(const struct ces_policy *policy, const struct ces_caller *call
 		return -1;
 	if (ces_rights_collect(policy, caller, facts, &rights, &n, err) != 0 ||
 	    narrow(caller, request, now, rights, &n, err) != 0 ||
-	    set_registry(policy, ret, err) != 0)
+	    set_registry(policy, request->verb, ret, err) != 0)
 		return -1;
 	chosen = choose(rights, n, now, ret, err);
 	if (chosen == NULL || check_login(request, ret, err) != 0)

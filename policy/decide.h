@@ -115,7 +115,8 @@ struct ces_decision {
 	struct ces_decision_port ports[CES_PORTS_MAX];
 	size_t n_ports;
 	uint64_t gpus;
-	char proxy[CES_PROXY_TEXT]; /* the one way out: "http://host:port"; "" = none */
+	char proxy[CES_PROXY_TEXT]; /* of a run the one way out, of a pull the way to the registry:
+				       "http://host:port"; "" = none */
 	char gpu_id[128];           /* a device asked for by name; "" = any */
 	struct ces_decision_names gpu_kinds, gpu_devices; /* no device: any */
 	enum ces_identity identity;

@@ -48,7 +48,9 @@ static void say_image(const struct out *out, const struct ces_decision *d)
 	if (d->locked_digest[0] != '\0')
 		say(out, "  only with digest %s", d->locked_digest);
 	if (d->verb == CES_VERB_PULL)
-		say(out, "  from %s, %s", d->endpoint, credentials_text[d->credentials]);
+		say(out, "  from %s%s%s, %s", d->endpoint,
+		    d->proxy[0] != '\0' ? " through the proxy " : "", d->proxy,
+		    credentials_text[d->credentials]);
 	switch (d->retain) {
 	case CES_RETAIN_RUN:
 		say(out, "  destroyed after the run that uses it");

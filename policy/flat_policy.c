@@ -4,7 +4,8 @@
 
 static const struct ces_flat_field registry_fields[] = {
     TEXT(ces_policy_registry, name), TEXT(ces_policy_registry, endpoint),
-    TEXT(ces_policy_registry, ca_file), STRINGS(ces_policy_registry, token_hosts)};
+    TEXT(ces_policy_registry, ca_file), TEXT(ces_policy_registry, proxy),
+    STRINGS(ces_policy_registry, token_hosts)};
 static TYPE(registry, struct ces_policy_registry, registry_fields);
 
 static const struct ces_flat_field settings_fields[] = {
@@ -43,6 +44,7 @@ static const struct ces_flat_field policy_fields[] = {
     TEXT(ces_policy, kubernetes.data_claim),
     TEXT(ces_policy, kubernetes.outputs_claim),
     TEXT(ces_policy, kubernetes.pull_secret),
+    TEXT(ces_policy, kubernetes.gpu_product),
     TEXT(ces_policy, runtime),
     TEXT(ces_policy, cgroup_path),
     STRINGS(ces_policy, cdi_dirs)};

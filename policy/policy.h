@@ -23,6 +23,7 @@ struct ces_policy_registry {
 	char *ca_file;  /* absolute, or NULL: the system's CAs */
 	enum ces_credentials credentials;
 	struct ces_strings token_hosts; /* "host" or "host:port" */
+	char *proxy;                    /* "http://host:port", the way there; or NULL */
 };
 
 struct ces_policy_limits {

@@ -88,20 +88,46 @@ static void timeout_text(const struct ces_transfer *t, const char *place, struct
 			      CES_SLOW_BYTES, CES_SLOW_SECONDS);
 }
 
+/* Whom no connection could be made to. */
+static const char *first_place(const struct ces_transfer *t, const char *place,
+			       char ret[CES_ORIGIN_TEXT + 16])
+{
+	if (t->session->open.proxy == NULL)
+		return place;
+	(void)snprintf(ret, CES_ORIGIN_TEXT + 16, "the proxy %.250s", t->session->open.proxy);
+	return ret;
+}
+
+/* What a proxy answered instead of a tunnel; 0: nothing. */
+static long refused_by_proxy(const struct ces_transfer *t)
+{
+	long status = 0;
+
+	if (t->session->open.proxy != NULL)
+		(void)curl_easy_getinfo(t->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	return status / 100 == 2 ? 0 : status;
+}
+
 bool ces_failure_network(const struct ces_transfer *transfer, CURLcode result,
 			 struct ces_error *ret)
 {
-	char place[CES_ORIGIN_TEXT];
+	char place[CES_ORIGIN_TEXT], first[CES_ORIGIN_TEXT + 16];
+	long status = refused_by_proxy(transfer);
 
 	ces_origin_format(&transfer->origin, place);
+	if (status != 0) {
+		ces_error_set(ret, CES_E_REGISTRY, "%s gives no connection to %s (status %ld)",
+			      first_place(transfer, place, first), place, status);
+		return transfer->session->reached;
+	}
 	switch ((int)result) {
 	case CURLE_COULDNT_RESOLVE_HOST:
 		ces_error_set(ret, CES_E_REGISTRY, "cannot reach %s: its name cannot be resolved",
-			      place);
+			      first_place(transfer, place, first));
 		return transfer->session->reached;
 	case CURLE_COULDNT_CONNECT:
-		ces_error_set(ret, CES_E_REGISTRY, "cannot reach %s: %s", place,
-			      connect_text(transfer));
+		ces_error_set(ret, CES_E_REGISTRY, "cannot reach %s: %s",
+			      first_place(transfer, place, first), connect_text(transfer));
 		return transfer->session->reached && transfer->connect_error != EADDRNOTAVAIL;
 	case CURLE_PEER_FAILED_VERIFICATION:
 		ces_error_set(ret, CES_E_REGISTRY, "the certificate of %s %s", place,

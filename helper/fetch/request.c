@@ -192,6 +192,7 @@ int ces_request_address(struct ces_transfer *transfer, struct ces_error *err)
 
 static CURLcode set_network(CURL *easy, struct ces_transfer *t)
 {
+	const char *proxy = t->session->open.proxy;
 	CURLcode result = CURLE_OK;
 
 	SET(CURLOPT_CURLU, t->url);
@@ -203,8 +204,11 @@ static CURLcode set_network(CURL *easy, struct ces_transfer *t)
 	SET(CURLOPT_REDIR_PROTOCOLS, (long)CURLPROTO_HTTPS);
 #endif
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
-	SET(CURLOPT_PROXY, "");
-	SET(CURLOPT_NOPROXY, "*");
+	/* a tunnel: the proxy sees the names of hosts and bytes of TLS */
+	SET(CURLOPT_PROXY, proxy != NULL ? proxy : "");
+	SET(CURLOPT_NOPROXY, proxy != NULL ? "" : "*");
+	SET(CURLOPT_HTTPPROXYTUNNEL, 1L);
+	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
@@ -383,11 +387,14 @@ static int write_places(const struct ces_origin *origin, const struct ces_dialer
 
 CURLcode ces_request_locate(struct ces_transfer *transfer)
 {
-	const struct ces_hosts *hosts = &transfer->session->hosts;
+	const struct ces_session *session = transfer->session;
+	const struct ces_hosts *hosts = &session->dialled;
+	const struct ces_origin *origin =
+	    session->open.proxy != NULL ? &hosts->endpoint : &transfer->origin;
 	char text[CES_ORIGIN_TEXT + CES_DIALER_ADDRESSES * INET6_ADDRSTRLEN];
 	struct ces_dialer_places places;
 
-	ces_dialer_find(&transfer->session->dialer, place_of(hosts, &transfer->origin), &places);
+	ces_dialer_find(&transfer->session->dialer, place_of(hosts, origin), &places);
 	transfer->connect_error = places.error;
 	if (places.error == EADDRNOTAVAIL)
 		return CURLE_COULDNT_CONNECT;
@@ -395,9 +402,9 @@ CURLcode ces_request_locate(struct ces_transfer *transfer)
 		return CURLE_OPERATION_TIMEDOUT;
 	if (places.n == 0)
 		return CURLE_COULDNT_RESOLVE_HOST;
-	if (transfer->origin.host[0] == '[') /* libcurl reads these by itself */
+	if (origin->host[0] == '[') /* libcurl reads these by itself */
 		return CURLE_OK;
-	if (write_places(&transfer->origin, &places, text, sizeof(text)) < 0)
+	if (write_places(origin, &places, text, sizeof(text)) < 0)
 		return CURLE_COULDNT_RESOLVE_HOST;
 	curl_slist_free_all(transfer->places);
 	transfer->places = curl_slist_append(NULL, text);

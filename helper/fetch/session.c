@@ -52,10 +52,26 @@ void ces_session_end(struct ces_session *session)
 	memset(session, 0, sizeof(*session));
 }
 
+/* With a proxy, no other place is connected to, and no other name is looked up: that is the
+ * proxy's to do. */
+static int open_dialer(struct ces_session *s, struct ces_error *err)
+{
+	static const char scheme[] = "http://";
+
+	s->dialled = s->hosts;
+	if (s->open.proxy != NULL) {
+		s->dialled.n_others = 0;
+		if (strncmp(s->open.proxy, scheme, strlen(scheme)) != 0 ||
+		    ces_origin_parse(s->open.proxy + strlen(scheme), &s->dialled.endpoint) < 0)
+			return ces_error_set(err, CES_E_INTERNAL, "%s is no proxy", s->open.proxy);
+	}
+	return ces_dialer_open(&s->dialer, &s->dialled, err);
+}
+
 static int check_open(struct ces_session *s, int ca_fd, struct ces_error *err)
 {
 	if (ces_hosts_fill(s->open.scheme_host_port, &s->open.hosts, &s->hosts, err) < 0 ||
-	    ces_dialer_open(&s->dialer, &s->hosts, err) < 0)
+	    open_dialer(s, err) < 0)
 		return -1;
 	/* RFC 7617: what stands before the first colon is the user. */
 	if (s->open.username != NULL && strchr(s->open.username, ':') != NULL)

@@ -22,7 +22,8 @@ struct ces_session {
 	    broken; /* code is set when FETCH_OPEN was no use: every GET fails with this */
 	struct ces_fetch_open open;
 	struct ces_hosts hosts;
-	char *ca; /* the CA bundle, when open.ca is 1 */
+	struct ces_hosts dialled; /* the same, or the proxy alone */
+	char *ca;                 /* the CA bundle, when open.ca is 1 */
 	size_t ca_length;
 	struct ces_auth auth;
 	bool reached; /* the registry has answered once: a failure to connect may pass */

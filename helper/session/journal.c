@@ -114,7 +114,6 @@ static void put_run(struct json_object *record, const struct ces_decision *decis
 	put_number(record, "gpus", decision->gpus);
 	put_number(record, "ports", decision->n_ports);
 	put_ports(record, decision);
-	put(record, "proxy", decision->proxy);
 }
 
 struct json_object *ces_journal_decision(const char *policy, const struct ces_caller *caller,
@@ -145,6 +144,7 @@ struct json_object *ces_journal_decision(const char *policy, const struct ces_ca
 		put(record, "approval", decision->approval);
 		if (decision->verb == CES_VERB_RUN)
 			put_run(record, decision, run);
+		put(record, "proxy", decision->proxy);
 		if (devices != NULL && devices->n > 0)
 			put_list(record, "devices", devices);
 	}

@@ -71,6 +71,7 @@ static int send_open(const struct ces_session *session, const struct ces_decisio
 {
 	char endpoint[sizeof(decision->endpoint)], repository[sizeof(decision->image.repository)];
 	char *hosts[CES_DECISION_NAMES];
+	char proxy[sizeof(decision->proxy)];
 	/* a registry that takes no login gets none, whatever the caller gave */
 	bool login = decision->credentials != CES_CREDENTIALS_NONE;
 	struct ces_fetch_open order = {.scheme_host_port = endpoint,
@@ -82,6 +83,8 @@ static int send_open(const struct ces_session *session, const struct ces_decisio
 	char prefix[sizeof(endpoint)];
 	char *path;
 
+	memcpy(proxy, decision->proxy, sizeof(proxy));
+	order.proxy = proxy[0] != '\0' ? proxy : NULL;
 	memcpy(endpoint, decision->endpoint, sizeof(endpoint));
 	memcpy(repository, decision->image.repository, sizeof(repository));
 	path = strchr(endpoint + strlen("https://"), '/');

@@ -235,6 +235,10 @@ static void registry(struct ces_diff *diff, const struct ces_policy_registry *ol
 		ces_diff_say(
 		    diff, new->credentials > old->credentials ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
 		    "%s: a login %s", who, words[new->credentials]);
+	if (!same_text(old->proxy, new->proxy))
+		ces_diff_say(diff, CES_DIFF_OTHER, "%s: reached through %s instead of %s", who,
+			     new->proxy != NULL ? new->proxy : "no proxy",
+			     old->proxy != NULL ? old->proxy : "no proxy");
 	ces_diff_hosts(diff, who, "the token host", &old->token_hosts, &new->token_hosts);
 }
 

@@ -157,8 +157,9 @@ static void print_registry(const struct ces_policy_registry *registry)
 	    [CES_CREDENTIALS_NONE] = "no login",
 	};
 
-	printf("Registry %s: at %s, %s\n", registry->name, registry->endpoint,
-	       words[registry->credentials]);
+	printf("Registry %s: at %s%s%s, %s\n", registry->name, registry->endpoint,
+	       registry->proxy != NULL ? " through the proxy " : "",
+	       registry->proxy != NULL ? registry->proxy : "", words[registry->credentials]);
 	if (registry->token_hosts.n > 0)
 		print_list("  Tokens from: ", &registry->token_hosts, "");
 }

@@ -29,6 +29,7 @@ static const struct known {
     {"registry", "ca_file", "\"/etc/ces/ca.pem\""},
     {"registry", "credentials", "\"required\""},
     {"registry", "token_hosts", "[\"ghcr.io\"]"},
+    {"registry", "proxy", "\"http://proxy.site:3128\""},
     {"project", "title", "\"Outcomes after stroke\""},
     {"project", "members", "{ \"groups\": [\"nsh-2024-0001\"] }"},
     {"project", "expires", "\"2027-06-30\""},

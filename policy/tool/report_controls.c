@@ -227,10 +227,14 @@ static void approved_images(const struct ces_report *r)
 	      "images under a path.",
 	      approved, rules, locked, wide);
 	for (size_t i = 0; i < p->n_registries && i < 20; i++) {
-		char path[300];
+		const struct ces_policy_registry *registry = &p->registries[i];
+		char path[300], said[900];
 
-		snprintf(path, sizeof(path), "registries.%s", p->registries[i].name);
-		rule(r, path, p->registries[i].endpoint);
+		snprintf(path, sizeof(path), "registries.%s", registry->name);
+		snprintf(said, sizeof(said), "%s%s%s", registry->endpoint,
+			 registry->proxy != NULL ? ", through the proxy " : "",
+			 registry->proxy != NULL ? registry->proxy : "");
+		rule(r, path, said);
 	}
 	evidence(r, "No other registry is asked, and each layer is checked against its digest.");
 	end(r);

@@ -270,3 +270,58 @@ killed_in_a_layer()
 		pull_refused $bad/x/y:layer-$t 'ces: '
 	done
 }
+
+# A forward proxy of the site: it knows names that this machine does not.
+forward_proxy() # HOSTS-FILE
+{
+	unshare --mount sh -c 'mount --bind "$1" /etc/hosts && exec tests/lib/little_proxy.py "$2" 8200 "$3"' - \
+		"$1" $lab_address $lab/forward.log > $lab/forward 2>&1 3>&- &
+	forward=$!
+	lab_wait_port 8200 $lab/forward
+}
+
+@test "a pull goes through the policy's forward proxy, which alone is connected to and looks up the names" {
+	local through='.registries["elsewhere.tre.test"] = (.registries["open.tre.test"] | .endpoint = "https://elsewhere.tre.test:5001")
+		| .projects["nsh-2024-0001"].images += [{allow: "elsewhere.tre.test/epcced/*"}]'
+	cp /etc/hosts $lab/hosts
+	sed -i '/elsewhere/d' /etc/hosts
+	forward_proxy $lab/hosts
+	lab_policy "$through"
+	run ces alice pull elsewhere.tre.test/epcced/tools:1
+	[ "$status" -eq 125 ]
+	[[ $output == *"its name cannot be resolved"* ]]
+	through+=' | .registries[].proxy = "http://'$lab_address':8200"'
+	lab_policy "$through"
+	run ces alice explain pull elsewhere.tre.test/epcced/tools:1
+	[[ $output == *"from https://elsewhere.tre.test:5001 through the proxy http://$lab_address:8200"* ]]
+	run ces alice pull elsewhere.tre.test/epcced/tools:1
+	echo "$output"
+	[ "$status" -eq 0 ]
+	journal_new -se --arg p "http://$lab_address:8200" 'map(select(.verb == "pull" and .outcome == "allowed")) | last.proxy == $p'
+	# (the registry's tokens come from another host)
+	pull alice git.ecdf.ed.ac.uk/epcced/tools:1
+	[ "$(cut -d' ' -f1,2 $lab/forward.log | sort -u)" = "$(printf 'CONNECT %s\n' elsewhere.tre.test:5001 git.ecdf.ed.ac.uk:505{0,1})" ]
+	# what the proxy does not do, and a proxy that is not there
+	cp /etc/hosts $lab/hosts # (now it does not know the name either)
+	run ces alice pull elsewhere.tre.test/epcced/cmd:1
+	echo "$output"
+	[ "$status" -eq 125 ]
+	[[ $output == *"the proxy http://$lab_address:8200 gives no connection to https://elsewhere.tre.test:5001 (status 502)"* ]]
+	kill $forward
+	run ces alice pull elsewhere.tre.test/epcced/cmd:1
+	[ "$status" -eq 125 ]
+	[[ $output == *"cannot reach the proxy http://$lab_address:8200: connection refused"* ]]
+	ces alice rmi elsewhere.tre.test/epcced/tools:1 git.ecdf.ed.ac.uk/epcced/tools:1
+	printf '%s elsewhere.tre.test\n' $lab_address >> /etc/hosts
+	lab_policy
+}
+
+@test "a forward proxy is in diff, explain and report of a policy" {
+	jq '.registries["ghcr.io"].proxy = "http://proxy.tre.test:3128"' tests/lib/policy.json > $lab/new.json
+	run ces-policy diff tests/lib/policy.json $lab/new.json
+	[ "$status" -eq 0 ]
+	[[ $output == *"registry ghcr.io: reached through http://proxy.tre.test:3128 instead of no proxy"* ]]
+	run ces-policy explain $lab/new.json
+	[[ $output == *"at https://ghcr-proxy.tre.test:5000 through the proxy http://proxy.tre.test:3128, login required"* ]]
+	ces-policy report $lab/new.json | grep -q 'ghcr-proxy.tre.test:5000, through the proxy http://proxy.tre.test:3128'
+}

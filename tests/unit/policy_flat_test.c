@@ -99,6 +99,25 @@ START_TEST(a_loaded_policy_has_its_projects_registries_and_lists)
 }
 END_TEST
 
+/* tests/policy/full.json has every key there is: a pointer that the table does not name would be an
+ * address, and another one each time. */
+START_TEST(no_address_is_in_a_block)
+{
+	uint8_t *first;
+	size_t n;
+
+	pack_policy("tests/policy/full.json");
+	first = block;
+	n = length;
+	pack_policy("tests/policy/full.json");
+	ck_assert_uint_eq(n, length);
+	ck_assert_ptr_ne(first, block);
+	ck_assert_mem_eq(first, block, n);
+	free(first);
+	free(block);
+}
+END_TEST
+
 START_TEST(a_block_that_is_cut_short_anywhere_is_refused)
 {
 	pack_policy("policy/examples/gpu-cluster.json");
@@ -205,6 +224,7 @@ int main(void)
 
 	tcase_add_loop_test(t, what_is_packed_comes_out_the_same, 0, CES_COUNT(examples));
 	tcase_add_test(t, a_loaded_policy_has_its_projects_registries_and_lists);
+	tcase_add_test(t, no_address_is_in_a_block);
 	tcase_add_test(t, a_block_that_is_cut_short_anywhere_is_refused);
 	tcase_add_test(t, a_block_with_a_byte_more_is_refused);
 	tcase_add_test(t, an_address_or_a_count_that_lies_is_refused);
