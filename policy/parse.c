@@ -69,8 +69,7 @@ static const struct ces_field_text as_path = {ces_valid_path, "an absolute path 
 static const struct ces_field_text as_port = {ces_valid_port, "a port number like \"8787\""};
 static const struct ces_field_text as_proxy = {ces_valid_proxy,
 					       "\"none\", or http://host:port in lower case"};
-static const struct ces_field_text as_pull_proxy = {ces_valid_proxy,
-						    "http://host:port in lower case"};
+static const struct ces_field_text as_way = {ces_valid_proxy, "http://host:port in lower case"};
 static const struct ces_field_text as_claim = {
     ces_valid_claim, "a name in lower case; {project}, {user} and {user_first} are filled in"};
 static const struct ces_field_text as_namespace = {
@@ -78,8 +77,7 @@ static const struct ces_field_text as_namespace = {
 static const struct ces_field_text as_label = {label_valid,
 					       "a name in lower case, up to 63 characters"};
 static const struct ces_field_text as_secret = {secret_valid, "a name in lower case"};
-static const struct ces_field_text as_product = {
-    ces_cluster_label_valid, "the value of a label, like \"NVIDIA-A100-SXM4-40GB\""};
+static const struct ces_field_text as_product = {ces_cluster_label_valid, "the value of a label"};
 static const struct ces_field_text as_kind = {ces_valid_kind, "a kind like \"nvidia.com/gpu\""};
 static const struct ces_field_text as_device = {ces_device_valid,
 						"a device's name, without its kind"};
@@ -266,7 +264,7 @@ static const struct ces_field registry_rows[] = {
     ROW("ca_file", ces_field_string, REGISTRY(ca_file), &as_path),
     ROW("credentials", ces_field_word, REGISTRY(credentials), credentials_words),
     ROW("token_hosts", ces_field_strings, REGISTRY(token_hosts), &as_host),
-    ROW("proxy", ces_field_string, REGISTRY(proxy), &as_pull_proxy),
+    ROW("proxy", ces_field_string, REGISTRY(proxy), &as_way),
     CES_FIELD_END,
 };
 
