@@ -12,6 +12,7 @@
 
 #include <json-c/json.h>
 
+#include "client/say.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 
@@ -112,7 +113,7 @@ static void get(struct json_object *object, const char *key, char *ret, size_t s
 	if (json_object_object_get_ex(object, key, &value) &&
 	    json_object_is_type(value, json_type_string))
 		(void)snprintf(ret, size, "%s", json_object_get_string(value));
-	ces_text_clean(ret);
+	ces_say_clean(ret);
 }
 
 static uint64_t get_number(struct json_object *object, const char *key)

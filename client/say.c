@@ -19,6 +19,12 @@ void ces_say_only_errors(bool quiet)
 	only_errors = quiet;
 }
 
+void ces_say_clean(char *text)
+{
+	if (!ces_line_valid(text, strlen(text)))
+		ces_text_clean(text);
+}
+
 /* While the container has the terminal, a line feed alone would not lead to the line's start. */
 static const char *line_end(void)
 {
@@ -36,8 +42,7 @@ __attribute__((format(printf, 1, 0))) static void print(const char *format, va_l
 
 	memcpy(line, prefix, sizeof(prefix));
 	vsnprintf(line + length, sizeof(line) - length - 2, format, args);
-	if (!ces_line_valid(line, strlen(line)))
-		ces_text_clean(line);
+	ces_say_clean(line);
 	length = strlen(line);
 	length = (size_t)(stpcpy(line + length, line_end()) - line);
 	/* A stderr that nobody reads any more is no reason to fail. */

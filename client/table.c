@@ -10,10 +10,10 @@
 #include <json-c/json.h>
 
 #include "client/fit.h"
+#include "client/say.h"
 #include "common/event.h"
 #include "common/cleanup.h"
 #include "common/error.h"
-#include "common/name.h"
 #include "common/num.h"
 
 static const char *const image_header[CES_TABLE_COLUMNS] = {"REFERENCE", "DIGEST",    "SIZE",
@@ -40,15 +40,19 @@ static bool add_row(struct ces_table *table, uint64_t when)
 	return true;
 }
 
-static void set_cell(struct ces_table *table, size_t column, const char *text)
+static void store(struct ces_table *table, size_t column, const char *text, void (*clean)(char *))
 {
 	char *cell = strdup(text != NULL && *text != '\0' ? text : "-");
 
 	if (cell == NULL)
 		return;
-	if (table->kind != CES_TABLE_JSON || !ces_line_valid(cell, strlen(cell)))
-		ces_text_clean(cell);
+	clean(cell);
 	table->rows[table->n - 1].cell[column] = cell;
+}
+
+static void set_cell(struct ces_table *table, size_t column, const char *text)
+{
+	store(table, column, text, ces_text_clean);
 }
 
 /* Local time for people; -: never. */
@@ -66,9 +70,10 @@ static void set_time(struct ces_table *table, size_t column, uint64_t seconds)
 /* The text of one JSON object, so that a row outlives the event that it came from. */
 static void set_json(struct ces_table *table, struct json_object *object)
 {
-	set_cell(table, 0,
-		 json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
-							    JSON_C_TO_STRING_NOSLASHESCAPE));
+	store(table, 0,
+	      json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
+							 JSON_C_TO_STRING_NOSLASHESCAPE),
+	      ces_say_clean);
 	json_object_put(object);
 }
 

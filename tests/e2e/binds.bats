@@ -165,3 +165,12 @@ teardown()
 	refused_by --entrypoint --entrypoint $'/\xff' $open/tools:1
 	nothing_left_behind
 }
+
+@test "ps and inspect show a directory of outputs as it is called, in any language" {
+	install -d -o alice -g alice /home/alice/work/dätä
+	n=$(as alice env CES_SAFE_OUTPUTS=/home/alice/work/dätä ces-client run -q -d -v ./work/dätä:/safe_outputs $open/tools:1 sleep 60)
+	[ "$(ces alice ps --format json | jq -r '.[].outputs')" = /home/alice/work/dätä ]
+	[ "$(ces alice inspect "$n" | jq -r '.[].outputs')" = /home/alice/work/dätä ]
+	ces alice stop -q -t 0 "$n"
+	[ "$(ces alice ps -a --format json | jq -r --arg n "$n" '.[] | select(.run == $n).outputs')" = /home/alice/work/dätä ]
+}
