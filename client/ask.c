@@ -15,8 +15,8 @@
 #include "client/say.h"
 #include "client/signals.h"
 #include "client/table.h"
-#include "common/event.h"
 #include "common/cleanup.h"
+#include "common/event.h"
 #include "common/io.h"
 #include "common/paths.h"
 

@@ -17,8 +17,8 @@
 #include "client/limit.h"
 #include "client/listen.h"
 #include "client/say.h"
-#include "common/event.h"
 #include "common/cleanup.h"
+#include "common/event.h"
 #include "common/io.h"
 #include "common/paths.h"
 

@@ -17,8 +17,8 @@
 
 #include "client/listen.h"
 #include "client/local.h"
-#include "common/event.h"
 #include "common/cleanup.h"
+#include "common/event.h"
 #include "common/num.h"
 #include "common/paths.h"
 

@@ -11,8 +11,8 @@
 #include "client/manifest.h"
 #include "client/say.h"
 #include "client/verbose.h"
-#include "common/event.h"
 #include "common/cleanup.h"
+#include "common/event.h"
 #include "common/io.h"
 #include "common/paths.h"
 

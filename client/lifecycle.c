@@ -12,8 +12,8 @@
 #include "client/perform.h"
 #include "client/say.h"
 #include "client/table.h"
-#include "common/event.h"
 #include "common/cleanup.h"
+#include "common/event.h"
 #include "common/paths.h"
 
 struct listing {

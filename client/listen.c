@@ -4,8 +4,8 @@
 
 #include "client/say.h"
 
-#include "common/frame.h"
 #include "common/event.h"
+#include "common/frame.h"
 
 #define TELL(member)                                                                               \
 	do {                                                                                       \

@@ -2,8 +2,8 @@
 #ifndef CES_CLIENT_LISTEN_H
 #define CES_CLIENT_LISTEN_H
 
-#include "common/event.h"
 #include "client/session.h"
+#include "common/event.h"
 
 /* What is done with each kind of event; NULL: nothing. */
 struct ces_listener {

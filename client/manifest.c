@@ -7,8 +7,8 @@
 
 #include <json-c/json.h>
 
-#include "common/request.h"
 #include "common/cleanup.h"
+#include "common/request.h"
 
 #define GIB           ((uint64_t)1 << 30)
 #define MEMORY_UNSAID (4 * GIB) /* a cluster must be told: what today's guides promise */

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "client/say.h"
-#include "common/event.h"
 #include "common/cleanup.h"
+#include "common/event.h"
 #include "common/io.h"
 #include "common/num.h"
 

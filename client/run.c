@@ -16,8 +16,8 @@
 #include "client/say.h"
 #include "client/signals.h"
 #include "client/terminal.h"
-#include "common/event.h"
 #include "common/cleanup.h"
+#include "common/event.h"
 #include "common/paths.h"
 
 enum { EVENTS, SIGNALS, OUT, ERR, IN, POLLED };

@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-#include "common/event.h"
 #include "common/error.h"
+#include "common/event.h"
 #include "common/request.h"
 
 /* After this only errors are printed (-q). */

@@ -16,9 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/frame.h"
-#include "common/event.h"
 #include "common/cleanup.h"
+#include "common/event.h"
+#include "common/frame.h"
 #include "common/io.h"
 
 #define HELPER_FDS 5

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "common/event.h"
 #include "common/error.h"
+#include "common/event.h"
 #include "common/request.h"
 
 struct ces_session {

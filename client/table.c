@@ -11,9 +11,9 @@
 
 #include "client/fit.h"
 #include "client/say.h"
-#include "common/event.h"
 #include "common/cleanup.h"
 #include "common/error.h"
+#include "common/event.h"
 #include "common/num.h"
 
 static const char *const image_header[CES_TABLE_COLUMNS] = {"REFERENCE", "DIGEST",    "SIZE",

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/request.h"
 #include "common/cleanup.h"
+#include "common/request.h"
 #include "policy/rights.h"
 #include "policy/template.h"
 

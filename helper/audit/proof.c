@@ -20,16 +20,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/image.h"
 #include "common/cleanup.h"
+#include "common/image.h"
 #include "common/io.h"
 #include "helper/audit/proc.h"
 #include "helper/audit/proof_filter.h"
 #include "helper/audit/proof_mounts.h"
 #include "helper/core/beneath.h"
-#include "helper/session/journal.h"
 #include "helper/launch/devices.h"
 #include "helper/launch/profile.h"
+#include "helper/session/journal.h"
 
 #define HOLD_MS    60000 /* until the program is held */
 #define RELEASE_MS 10000

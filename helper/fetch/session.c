@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "common/frame.h"
 #include "common/cleanup.h"
+#include "common/frame.h"
 #include "common/io.h"
 #include "common/request.h"
 #include "helper/fetch/channel.h"

@@ -12,9 +12,9 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
-#include "common/record.h"
-#include "common/event.h"
 #include "common/cleanup.h"
+#include "common/event.h"
+#include "common/record.h"
 #include "helper/core/beneath.h"
 
 #define CGROUP        "/sys/fs/cgroup"

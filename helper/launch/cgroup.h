@@ -10,9 +10,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "common/error.h"
 #include "common/event.h"
 #include "common/record.h"
-#include "common/error.h"
 #include "helper/launch/parent.h"
 
 #define CES_CGROUP_V1 (CES_HIERARCHIES - 1) /* memory, cpu, pids */

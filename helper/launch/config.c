@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/io.h"
 #include "common/image.h"
+#include "common/io.h"
 #include "common/paths.h"
 #include "common/request.h"
 #include "helper/core/beneath.h"

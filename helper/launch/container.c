@@ -22,12 +22,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "helper/session/userns.h"
-#include "common/image.h"
 #include "common/cleanup.h"
+#include "common/image.h"
 #include "common/io.h"
 #include "common/paths.h"
 #include "helper/core/beneath.h"
+#include "helper/session/userns.h"
 
 #define FD_GATE    3
 #define FD_REPORT  4

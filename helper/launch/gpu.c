@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/record.h"
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "common/record.h"
 #include "helper/core/ask.h"
 #include "helper/core/beneath.h"
 #include "helper/session/runs.h"

@@ -3,8 +3,8 @@
 #ifndef CES_HELPER_LAUNCH_GPU_H
 #define CES_HELPER_LAUNCH_GPU_H
 
-#include "helper/session/idmap.h"
 #include "helper/launch/devices.h"
+#include "helper/session/idmap.h"
 #include "policy/cdi.h"
 #include "policy/decide.h"
 

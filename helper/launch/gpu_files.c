@@ -13,8 +13,8 @@
 
 #include "common/cleanup.h"
 #include "helper/core/beneath.h"
-#include "helper/session/mounts.h"
 #include "helper/launch/gpu.h"
+#include "helper/session/mounts.h"
 #include "policy/template.h"
 
 enum place { PLACE_REFUSED, PLACE_LEFT_OUT, PLACE_LIBRARY, PLACE_LINKED };

@@ -5,11 +5,11 @@
 
 #include <sys/mount.h>
 
-#include "helper/session/idmap.h"
-#include "helper/session/session.h"
-#include "helper/session/selinux.h"
 #include "helper/launch/cgroup.h"
 #include "helper/launch/gpu.h"
+#include "helper/session/idmap.h"
+#include "helper/session/selinux.h"
+#include "helper/session/session.h"
 
 struct ces_plan_mount {
 	int fd;                  /* opened with the caller's rights */

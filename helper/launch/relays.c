@@ -8,10 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "helper/session/userns.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/paths.h"
+#include "helper/session/userns.h"
 
 #define READY_MS 10000
 

@@ -16,16 +16,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "common/image.h"
 #include "common/cleanup.h"
+#include "common/image.h"
 #include "common/io.h"
 #include "common/paths.h"
 #include "helper/core/beneath.h"
-#include "helper/session/mounts.h"
 #include "helper/launch/config.h"
 #include "helper/launch/devices.h"
 #include "helper/launch/overlay.h"
 #include "helper/launch/settle.h"
+#include "helper/session/mounts.h"
 
 #define ROOT_BYTES  (16u << 20)
 #define ROOT_INODES 8192u

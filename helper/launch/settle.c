@@ -13,11 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "helper/session/userns.h"
-#include "common/image.h"
 #include "common/cleanup.h"
+#include "common/image.h"
 #include "helper/core/beneath.h"
 #include "helper/core/spawn.h"
+#include "helper/session/userns.h"
 
 #define SECONDS 10
 #define TREE    3 /* the fd, in the child */

@@ -16,8 +16,8 @@
 #include "common/cleanup.h"
 #include "common/num.h"
 #include "helper/core/beneath.h"
-#include "helper/session/lock.h"
 #include "helper/session/journal.h"
+#include "helper/session/lock.h"
 
 #define NAME     "denied-"
 #define DENIAL   60ull /* so that a minute's ten come second by second */

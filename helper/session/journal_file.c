@@ -22,8 +22,8 @@
 #include "common/io.h"
 #include "common/paths.h"
 #include "helper/core/beneath.h"
-#include "helper/session/lock.h"
 #include "helper/session/journal.h"
+#include "helper/session/lock.h"
 #include "helper/session/object.h"
 
 #define LINE_MAX_BYTES 98304 /* 35 mounts of 1.3 KiB and the rest */

@@ -10,16 +10,16 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "common/paths.h"
 #include "common/cleanup.h"
-#include "common/io.h"
 #include "common/event.h"
+#include "common/io.h"
+#include "common/paths.h"
 #include "common/request.h"
 #include "helper/core/beneath.h"
 #include "helper/core/kept_policy.h"
-#include "helper/session/report.h"
 #include "helper/launch/rootfs.h"
 #include "helper/session/record.h"
+#include "helper/session/report.h"
 #include "helper/session/runs.h"
 #include "helper/session/session.h"
 #include "helper/session/weaken.h"

@@ -12,9 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/record.h"
 #include "common/cleanup.h"
 #include "common/paths.h"
+#include "common/record.h"
 #include "helper/core/beneath.h"
 #include "helper/session/object.h"
 #include "helper/session/tree.h"

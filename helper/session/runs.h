@@ -4,9 +4,8 @@
 
 #include <stdbool.h>
 
-#include "common/record.h"
-#include "common/record.h"
 #include "common/name.h"
+#include "common/record.h"
 
 /* Opens (makes) /run/ces. */
 int ces_runs_open(int *ret, struct ces_error *err);

@@ -11,8 +11,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "common/record.h"
 #include "common/cleanup.h"
+#include "common/record.h"
 #include "helper/session/runs.h"
 
 #define SELINUXFS "/sys/fs/selinux"

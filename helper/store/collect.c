@@ -16,17 +16,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/image.h"
-#include "common/record.h"
+#include "helper/store/collect.h"
 #include "common/cleanup.h"
+#include "common/image.h"
 #include "common/io.h"
 #include "common/num.h"
+#include "common/record.h"
 #include "helper/core/beneath.h"
 #include "helper/core/deadline.h"
-#include "helper/session/runs.h"
 #include "helper/core/spawn.h"
+#include "helper/session/runs.h"
 #include "helper/session/tree.h"
-#include "helper/store/collect.h"
 #include "helper/store/digests.h"
 #include "helper/store/store_internal.h"
 

@@ -10,10 +10,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "common/request.h"
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "common/io.h"
+#include "common/request.h"
 #include "helper/core/order.h"
 
 struct small {

@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/record.h"
 #include "common/cleanup.h"
 #include "common/digest.h"
+#include "common/record.h"
 #include "helper/core/beneath.h"
 #include "helper/session/lock.h"
 #include "helper/session/object.h"

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/record.h"
 #include "common/event.h"
+#include "common/record.h"
 #include "helper/session/report.h"
 #include "helper/session/session.h"
 #include "helper/store/collect.h"

@@ -16,16 +16,16 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "common/event.h"
 #include "common/cleanup.h"
+#include "common/event.h"
 #include "common/io.h"
 #include "common/num.h"
 #include "helper/core/beneath.h"
 #include "helper/core/order.h"
+#include "helper/launch/overlay.h"
 #include "helper/session/mounts.h"
 #include "helper/session/report.h"
 #include "helper/session/runs.h"
-#include "helper/launch/overlay.h"
 #include "helper/store/documents.h"
 
 #define AT_ONCE           3

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include "common/image.h"
-#include "common/record.h"
 #include "common/digest.h"
+#include "common/image.h"
 #include "common/num.h"
+#include "common/record.h"
 #include "helper/store/digests.h"
 
 struct tally {

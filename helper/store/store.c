@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/image.h"
 #include "common/cleanup.h"
 #include "common/digest.h"
+#include "common/image.h"
 #include "common/io.h"
 #include "common/num.h"
 #include "common/paths.h"

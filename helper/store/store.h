@@ -6,9 +6,8 @@
 
 #include <stdbool.h>
 
-#include "common/record.h"
-#include "common/record.h"
 #include "common/name.h"
+#include "common/record.h"
 #include "helper/core/caller.h"
 
 struct ces_image_record; /* common/image.h */

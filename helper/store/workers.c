@@ -8,11 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "helper/session/userns.h"
-#include "common/request.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/paths.h"
+#include "common/request.h"
+#include "helper/session/userns.h"
 
 #define ANSWER_MS 30000
 #define FRAME_MAX 65536

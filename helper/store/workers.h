@@ -5,8 +5,8 @@
 #define CES_HELPER_STORE_WORKERS_H
 
 #include "common/worker.h"
-#include "helper/session/session.h"
 #include "helper/core/spawn.h"
+#include "helper/session/session.h"
 
 struct ces_fetcher {
 	struct ces_process process;

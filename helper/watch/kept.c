@@ -9,8 +9,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "common/record.h"
 #include "common/name.h"
+#include "common/record.h"
 #include "helper/core/beneath.h"
 #include "helper/session/object.h"
 #include "helper/session/runs.h"

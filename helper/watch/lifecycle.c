@@ -5,14 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/record.h"
-#include "common/event.h"
 #include "common/cleanup.h"
+#include "common/event.h"
 #include "common/io.h"
+#include "common/record.h"
 #include "helper/core/deadline.h"
 #include "helper/session/report.h"
-#include "helper/session/session.h"
 #include "helper/session/runs.h"
+#include "helper/session/session.h"
 #include "helper/store/collect.h"
 #include "helper/watch/finish.h"
 

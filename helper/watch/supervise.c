@@ -16,10 +16,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/request.h"
-#include "common/event.h"
 #include "common/cleanup.h"
+#include "common/event.h"
 #include "common/io.h"
+#include "common/request.h"
 #include "helper/core/order.h"
 #include "helper/watch/drain.h"
 

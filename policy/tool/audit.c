@@ -3,10 +3,10 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "policy/tool/audit.h"
 #include "common/cleanup.h"
 #include "common/name.h"
 #include "common/paths.h"
-#include "policy/tool/audit.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"
 

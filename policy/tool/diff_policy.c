@@ -4,9 +4,9 @@
 #include <string.h>
 #include <stdlib.h>
 
+#include "policy/tool/diff_policy.h"
 #include "common/cleanup.h"
 #include "common/name.h"
-#include "policy/tool/diff_policy.h"
 #include "policy/tool/diff_settings.h"
 #include "policy/tool/tool.h"
 

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "policy/tool/diff_settings.h"
 #include "common/num.h"
 #include "policy/template.h"
-#include "policy/tool/diff_settings.h"
 #include "policy/tool/tool.h"
 
 typedef bool same_fn(const char *, const char *);

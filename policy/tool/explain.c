@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/tool/explain.h"
 #include "common/cleanup.h"
 #include "policy/rights.h"
-#include "policy/tool/explain.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/request.h"
 #include "common/cleanup.h"
+#include "common/request.h"
 #include "policy/tool/cases.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"

@@ -1,7 +1,7 @@
 /* What a run that reached a limit says. */
 /* links: client/limit.c */
-#include "common/event.h"
 #include "client/limit.h"
+#include "common/event.h"
 
 #include <check.h>
 #include <stdlib.h>

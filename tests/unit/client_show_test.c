@@ -15,8 +15,8 @@
 #include "client/progress.h"
 #include "client/table.h"
 #include "client/token.h"
-#include "common/event.h"
 #include "common/cleanup.h"
+#include "common/event.h"
 
 #define MIB (1024ULL * 1024)
 

@@ -22,8 +22,8 @@
 #include "client/run.h"
 #include "client/say.h"
 #include "client/session.h"
-#include "common/event.h"
 #include "common/cleanup.h"
+#include "common/event.h"
 #include "common/io.h"
 
 #define BIG        (3u << 20)

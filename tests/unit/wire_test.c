@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/event.h"
 #include "common/cleanup.h"
-#include "common/wire.h"
+#include "common/event.h"
 #include "common/request.h"
+#include "common/wire.h"
 
 /* One field of every kind, with small caps. */
 struct sample {
