@@ -176,6 +176,12 @@ static const char *why(int status)
 					      : "nothing answers there";
 }
 
+/* Where a pull connects to: a forward proxy's host stands for what is behind it. */
+static const char *way_to(const struct ces_policy_registry *registry)
+{
+	return registry->proxy != NULL ? registry->proxy : registry->endpoint;
+}
+
 void ces_doctor_registries(struct ces_doctor *doctor, const struct ces_policy *policy)
 {
 	size_t n = policy->n_registries < REGISTRIES_MAX ? policy->n_registries : REGISTRIES_MAX;
@@ -185,7 +191,7 @@ void ces_doctor_registries(struct ces_doctor *doctor, const struct ces_policy *p
 
 	fflush(stdout);
 	for (size_t i = 0; i < n; i++)
-		pids[i] = start_reaching(policy->registries[i].endpoint);
+		pids[i] = start_reaching(way_to(&policy->registries[i]));
 	for (size_t i = 0; i < n; i++) {
 		statuses[i] = -1;
 		if (pids[i] > 0 && waitpid(pids[i], &statuses[i], 0) == pids[i])
@@ -196,11 +202,11 @@ void ces_doctor_registries(struct ces_doctor *doctor, const struct ces_policy *p
 
 		if (statuses[i] == 0) {
 			ces_doctor_find(doctor, "registries", CES_GRADE_OK, "%s is reached at %s",
-					registry->name, registry->endpoint);
+					registry->name, way_to(registry));
 			continue;
 		}
 		ces_doctor_find(doctor, "registries", any ? CES_GRADE_WARNING : CES_GRADE_PROBLEM,
-				"%s is not reached at %s: %s", registry->name, registry->endpoint,
+				"%s is not reached at %s: %s", registry->name, way_to(registry),
 				why(statuses[i]));
 		ces_doctor_remedy(doctor,
 				  "have the network and the endpoint in the policy looked at");

@@ -15,7 +15,7 @@
 
 struct ces_kept {
 	char run[CES_RUN_DIGITS + 1];
-	char name[CES_NAME_MAX + 1]; /* or "" */
+	char name[CES_RUN_NAME_MAX + 1]; /* or "" */
 	char image[CES_REFERENCE_MAX + 1];
 	char project[CES_NAME_MAX + 1];
 	char outputs[4096];

@@ -59,7 +59,7 @@ SCHEMA(ces_event_image_schema, "image event", CES_FRAME_IMAGE, ces_event_image, 
 
 static const struct ces_wire_field run_fields[] = {
     FIELD(ces_event_run, 1, NAME, 1, 64, 1, run),
-    FIELD(ces_event_run, 2, NAME, 0, 64, 1, name),
+    FIELD(ces_event_run, 2, NAME, 0, 128, 1, name),
     FIELD(ces_event_run, 3, NAME, 0, 512, 1, image),
     FIELD(ces_event_run, 4, NAME, 0, 71, 1, digest),
     FIELD(ces_event_run, 5, NAME, 0, 64, 1, project),

@@ -20,7 +20,7 @@ SCHEMA(ces_grant_schema, "grant", CES_FRAME_GRANT, ces_grant, grant_fields);
 
 static const struct ces_wire_field run_record_fields[] = {
     FIELD(ces_run_record, 1, NAME, 1, 15, 1, run),
-    FIELD(ces_run_record, 2, NAME, 0, 64, 1, name),
+    FIELD(ces_run_record, 2, NAME, 0, 128, 1, name),
     FIELD(ces_run_record, 3, U64, 1, 8, 1, uid),
     FIELD(ces_run_record, 4, NAME, 0, 64, 1, project),
     FIELD(ces_run_record, 5, NAME, 0, 512, 1, image),

@@ -9,8 +9,8 @@ static const struct ces_wire_field request_fields[] = {
     /* TEXT, so that a reference with control characters comes here to be refused and recorded */
     FIELD(ces_request, 3, TEXT, 0, 512, 1, image),
     FIELD(ces_request, 4, NAME, 0, 64, 1, project),
-    FIELD(ces_request, 5, NAME, 0, 64, 1, name),
-    FIELD(ces_request, 6, NAME, 0, 64, 1, run),
+    FIELD(ces_request, 5, NAME, 0, 128, 1, name),
+    FIELD(ces_request, 6, NAME, 0, 128, 1, run),
     FIELD(ces_request, 7, NAME, 0, 256, 1, username),
     FIELD(ces_request, 8, NAME, 0, 8192, 1, token),
     FIELD(ces_request, 9, TEXT, 0, PATH_CAP, 1, entrypoint),

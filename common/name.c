@@ -28,11 +28,11 @@ bool ces_digest_valid(const char *text)
 }
 
 /* Letters, digits and "._-", starting with one of the characters that `first` allows. */
-static bool plain_name(const char *text, bool underscore_first)
+static bool plain_name(const char *text, size_t max, bool underscore_first)
 {
-	size_t length = strnlen(text, CES_NAME_MAX + 1);
+	size_t length = strnlen(text, max + 1);
 
-	if (length == 0 || length > CES_NAME_MAX)
+	if (length == 0 || length > max)
 		return false;
 	if (!is_alnum(text[0]) && !(underscore_first && text[0] == '_'))
 		return false;
@@ -44,7 +44,7 @@ static bool plain_name(const char *text, bool underscore_first)
 
 bool ces_project_valid(const char *text)
 {
-	return plain_name(text, true);
+	return plain_name(text, CES_NAME_MAX, true);
 }
 
 bool ces_run_valid(const char *text)
@@ -55,7 +55,7 @@ bool ces_run_valid(const char *text)
 
 bool ces_run_name_valid(const char *text)
 {
-	return plain_name(text, false) && !ces_run_valid(text);
+	return plain_name(text, CES_RUN_NAME_MAX, false) && !ces_run_valid(text);
 }
 
 bool ces_env_name_valid(const char *name, size_t length)
@@ -321,7 +321,8 @@ bool ces_cluster_name_valid(const char *text, size_t max)
 
 bool ces_cluster_label_valid(const char *text)
 {
-	return plain_name(text, false) && strlen(text) <= 63 && is_alnum(text[strlen(text) - 1]);
+	return plain_name(text, CES_RUN_NAME_MAX, false) && strlen(text) <= 63 &&
+	       is_alnum(text[strlen(text) - 1]);
 }
 
 bool ces_pattern_valid(const char *pattern)

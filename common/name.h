@@ -16,7 +16,8 @@
 	     */
 #define CES_DIGEST_LENGTH 71 /* "sha256:" and 64 lower-case hex digits */
 #define CES_RUN_DIGITS    10 /* a run is named by ten decimal digits */
-#define CES_NAME_MAX      64 /* project names, run names */
+#define CES_NAME_MAX      64 /* project names */
+#define CES_RUN_NAME_MAX  128
 
 /* A qualified image reference, split. Grammar: the distribution reference grammar
  * (github.com/distribution/reference), with the registry mandatory: the first component holds a '.'

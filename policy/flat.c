@@ -46,17 +46,19 @@ static bool load_field(struct block *block, const struct ces_flat_field *field, 
 {
 	uint8_t *pointer = object + field->offset;
 	uintptr_t there;
-	size_t n;
+	size_t n = 0;
 
 	if (field->of != NULL && !field->list)
 		return load(block, field->of, pointer);
 	memcpy(&there, pointer, sizeof(there));
-	memcpy(&n, object + field->count, sizeof(n));
+	if (field->of != NULL)
+		memcpy(&n, object + field->count, sizeof(n));
 	if (there == 0)
-		return !field->list || n == 0;
+		return n == 0;
 	if (there != 1)
 		return false;
-	return field->list ? load_list(block, field->of, pointer, n) : load_text(block, pointer);
+	return field->of != NULL ? load_list(block, field->of, pointer, n)
+				 : load_text(block, pointer);
 }
 
 static bool load(struct block *block, const struct ces_flat_type *type, uint8_t *object)

@@ -5,25 +5,25 @@
 static const struct ces_flat_field node_fields[] = {
     TEXT(ces_cdi_node, path), TEXT(ces_cdi_node, host_path), TEXT(ces_cdi_node, type),
     TEXT(ces_cdi_node, permissions)};
-static TYPE(node, struct ces_cdi_node, node_fields);
+static const struct ces_flat_type node = TYPE(struct ces_cdi_node, node_fields);
 
 static const struct ces_flat_field mount_fields[] = {TEXT(ces_cdi_mount, host_path),
 						     TEXT(ces_cdi_mount, container_path)};
-static TYPE(mount, struct ces_cdi_mount, mount_fields);
+static const struct ces_flat_type mount = TYPE(struct ces_cdi_mount, mount_fields);
 
 static const struct ces_flat_field hook_fields[] = {STRINGS(ces_cdi_hook, args)};
-static TYPE(hook, struct ces_cdi_hook, hook_fields);
+static const struct ces_flat_type hook = TYPE(struct ces_cdi_hook, hook_fields);
 
 static const struct ces_flat_field edits_fields[] = {
     STRINGS(ces_cdi_edits, env), LIST(ces_cdi_edits, nodes, n_nodes, node),
     LIST(ces_cdi_edits, mounts, n_mounts, mount), LIST(ces_cdi_edits, hooks, n_hooks, hook)};
-static TYPE(edits, struct ces_cdi_edits, edits_fields);
+static const struct ces_flat_type edits = TYPE(struct ces_cdi_edits, edits_fields);
 
 static const struct ces_flat_field device_fields[] = {TEXT(ces_cdi_device, name),
 						      INSIDE(ces_cdi_device, edits, edits)};
-static TYPE(device, struct ces_cdi_device, device_fields);
+static const struct ces_flat_type device = TYPE(struct ces_cdi_device, device_fields);
 
 static const struct ces_flat_field cdi_fields[] = {
     TEXT(ces_cdi_spec, version), TEXT(ces_cdi_spec, kind),
     LIST(ces_cdi_spec, devices, n_devices, device), INSIDE(ces_cdi_spec, edits, edits)};
-TYPE(ces_cdi_flat, struct ces_cdi_spec, cdi_fields);
+const struct ces_flat_type ces_cdi_flat = TYPE(struct ces_cdi_spec, cdi_fields);

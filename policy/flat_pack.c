@@ -54,16 +54,16 @@ static int pack(struct block *block, const struct ces_flat_type *type, const uin
 			continue;
 		}
 		memcpy(&to, object + field->offset, sizeof(to));
-		if (field->list)
+		if (field->of != NULL)
 			memcpy(&n, object + field->count, sizeof(n));
 		if (to == NULL)
 			continue;
-		size = field->list ? field->of->size : strlen((const char *)to) + 1;
-		if (extend(block, n * size, field->list ? 8 : 1, &start) < 0)
+		size = field->of != NULL ? field->of->size : strlen((const char *)to) + 1;
+		if (extend(block, n * size, field->of != NULL ? 8 : 1, &start) < 0)
 			return -1;
 		memcpy(block->bytes + start, to, n * size);
 		mark(block, at + field->offset);
-		for (size_t j = 0; field->list && j < n; j++)
+		for (size_t j = 0; field->of != NULL && j < n; j++)
 			if (pack(block, field->of, to + j * size, start + j * size) < 0)
 				return -1;
 	}
@@ -76,7 +76,7 @@ int ces_flat_pack(const struct ces_flat_type *type, const void *object, uint8_t 
 	struct block block = {NULL, 0, 0};
 	size_t start;
 
-	if (extend(&block, type->size, 8, &start) < 0)
+	if (extend(&block, type->size, 8, &start) < 0 || block.bytes == NULL)
 		return ces_error_set(err, CES_E_HOST, "out of memory");
 	memcpy(block.bytes, object, type->size);
 	if (pack(&block, type, object, 0) < 0) {

@@ -6,19 +6,19 @@ static const struct ces_flat_field registry_fields[] = {
     TEXT(ces_policy_registry, name), TEXT(ces_policy_registry, endpoint),
     TEXT(ces_policy_registry, ca_file), TEXT(ces_policy_registry, proxy),
     STRINGS(ces_policy_registry, token_hosts)};
-static TYPE(registry, struct ces_policy_registry, registry_fields);
+static const struct ces_flat_type registry = TYPE(struct ces_policy_registry, registry_fields);
 
 static const struct ces_flat_field settings_fields[] = {
     TEXT(ces_policy_settings, data_source),    TEXT(ces_policy_settings, outputs_source),
     TEXT(ces_policy_settings, scratch_source), STRINGS(ces_policy_settings, publish),
     TEXT(ces_policy_settings, proxy),          STRINGS(ces_policy_settings, gpu_kinds),
     STRINGS(ces_policy_settings, gpu_devices), STRINGS(ces_policy_settings, binds)};
-static TYPE(settings, struct ces_policy_settings, settings_fields);
+static const struct ces_flat_type settings = TYPE(struct ces_policy_settings, settings_fields);
 
 static const struct ces_flat_field rule_fields[] = {TEXT(ces_policy_image_rule, allow),
 						    TEXT(ces_policy_image_rule, digest),
 						    TEXT(ces_policy_image_rule, approval)};
-static TYPE(rule, struct ces_policy_image_rule, rule_fields);
+static const struct ces_flat_type rule = TYPE(struct ces_policy_image_rule, rule_fields);
 
 static const struct ces_flat_field project_fields[] = {
     TEXT(ces_policy_project, name),
@@ -27,7 +27,7 @@ static const struct ces_flat_field project_fields[] = {
     STRINGS(ces_policy_project, member_users),
     LIST(ces_policy_project, images.v, images.n, rule),
     INSIDE(ces_policy_project, settings, settings)};
-static TYPE(project, struct ces_policy_project, project_fields);
+static const struct ces_flat_type project = TYPE(struct ces_policy_project, project_fields);
 
 static const struct ces_flat_field policy_fields[] = {
     TEXT(ces_policy, site),
@@ -48,4 +48,4 @@ static const struct ces_flat_field policy_fields[] = {
     TEXT(ces_policy, runtime),
     TEXT(ces_policy, cgroup_path),
     STRINGS(ces_policy, cdi_dirs)};
-TYPE(ces_policy_flat, struct ces_policy, policy_fields);
+const struct ces_flat_type ces_policy_flat = TYPE(struct ces_policy, policy_fields);

@@ -4,7 +4,7 @@
 
 static const struct ces_flat_type number = {sizeof(uint64_t), NULL, 0};
 
-#define NUMBERS(type, member) LIST(type, member.v, member.n, number)
+#define NUMBERS(type, member) COUNTED(type, member, ces_u64s, number)
 
 static const struct ces_flat_field request_fields[] = {TEXT(ces_request, image),
 						       TEXT(ces_request, project),
@@ -23,4 +23,4 @@ static const struct ces_flat_field request_fields[] = {TEXT(ces_request, image),
 						       NUMBERS(ces_request, bind_read_only),
 						       STRINGS(ces_request, tmpfs_destinations),
 						       NUMBERS(ces_request, tmpfs_sizes)};
-TYPE(ces_request_flat, struct ces_request, request_fields);
+const struct ces_flat_type ces_request_flat = TYPE(struct ces_request, request_fields);

@@ -422,6 +422,9 @@ static int set_gpus(const struct run *run)
 		snprintf(ret->gpu_id, sizeof(ret->gpu_id), "%s", gpu);
 	else if (ces_num_parse(gpu, 0, UINT32_MAX, &asked) != 0)
 		return USAGE(run, "--gpu=%s: write a number, \"all\" or a device's name", gpu);
+	if (allowed == 0)
+		return deny(run, CES_OWN_GPUS, "gpus.max",
+			    "this project may not use a GPU; leave out --gpu");
 	if (asked > allowed)
 		return deny(run, CES_OWN_GPUS, "gpus.max",
 			    "%llu GPUs are more than the %llu that are allowed",

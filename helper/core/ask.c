@@ -45,7 +45,8 @@ int ces_ask_begin(const char *path, int input, struct ces_asking *ret, struct ce
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return ces_error_errno(err, CES_E_HOST, "pipe");
 	asking.answer = ends[0];
-	fds[1] = theirs = ends[1];
+	theirs = ends[1];
+	fds[1] = theirs;
 	if (ces_spawn_worker(&how, &asking.process, err) < 0) {
 		close(asking.answer);
 		return -1;

@@ -35,7 +35,8 @@ struct ces_host {
 struct ces_asked {
 	uint64_t verb, flags, time_seconds;
 	size_t n_args, n_env;
-	char image[513], project[65], name[65], run[65];
+	char image[513], project[CES_NAME_MAX + 1];
+	char name[CES_RUN_NAME_MAX + 1], run[CES_RUN_NAME_MAX + 1];
 };
 
 #define CES_ORDER_MAGIC 0x3152445253454331ull /* changes with the meaning of a field */

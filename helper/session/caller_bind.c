@@ -34,7 +34,7 @@ int ces_caller_open_bind(const struct ces_caller *caller, const struct ces_idmap
 {
 	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CES_CLEANUP_FD int way = -1;
-	struct stat st;
+	struct stat st = {0};
 	int fd, saved;
 
 	ces_caller_enter(caller);

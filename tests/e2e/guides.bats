@@ -136,6 +136,7 @@ guide() # WORD...
 
 # what Jupyter, R, getpass.getuser() and pip install --user look for
 @test "ces-run apptainer: whoami, HOME, ~ and the working directory are the caller's in an image made for root" {
+	rm -rf /home/alice/.local
 	run --separate-stderr as alice ces-run apptainer $open/tools:1 sh -c 'whoami; echo $HOME $USER; cd && mkdir -p .local/share && touch .cache && echo written
 		tail -n 1 /etc/passwd /etc/group; id -un; id -gn; head -n 1 /etc/passwd'
 	echo "$output $stderr"

@@ -197,6 +197,18 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	[ "$(cat $lab/e.? | grep -c 'live run named one')" -eq 3 ]
 }
 
+@test "a name may have 128 characters, as those that Open OnDemand makes" {
+	name=ood-$(printf 'x%.0s' {1..124})
+	n=$(detach alice --name "$name" -- sh -c "$stays")
+	[ "$(ces alice ps --format json | jq -r '.[].name')" = "$name" ]
+	[ "$(ces alice inspect "$name" | jq -r ".[0].run")" = "$n" ]
+	ces alice stop -q "$name"
+	[ "$(ces alice ps -a --format json | jq -r '.[0].name')" = "$name" ]
+	run --separate-stderr ces alice run --name "${name}x" $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"name"* ]]
+}
+
 @test "names that could be paths or numbers are refused" {
 	for n in a/b .. . -x 0123456789 '' "$(printf 'x%.0s' {1..4096})"; do
 		run --separate-stderr ces alice run --name="$n" $open/tools:1 true

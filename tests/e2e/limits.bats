@@ -202,7 +202,7 @@ at_the_memory_limit()
 		'--shm-size 257M:shared memory: 257 MiB is more than the 256 MiB that is allowed .*limits.shm' \
 		'--memory 1023T:memory: 1023 TiB is more than the 96 MiB that is allowed .*limits.memory' \
 		'--mount type=tmpfs,destination=/a,size=97M:memory: 97 MiB is more than the 96 MiB that is allowed .*limits.memory' \
-		'--gpu:1 GPUs are more than the 0 that are allowed .*gpus.max'; do
+		'--gpu:this project may not use a GPU; leave out --gpu .*gpus.max'; do
 		remember
 		# shellcheck disable=SC2086 # an option and its value
 		run --separate-stderr ces alice run ${wish%%:*} $open/tools:1 true

@@ -341,7 +341,9 @@ static const struct {
     {"01234567890", true, false, true},
     {"012345678x", true, false, true},
     {L64, true, false, true},
-    {L64 "x", false, false, false},
+    {L64 "x", false, false, true},
+    {L64 L64, false, false, true},
+    {L64 L64 "x", false, false, false},
 };
 START_TEST(a_project_a_run_and_a_run_name_are_told_apart)
 {

@@ -249,7 +249,7 @@ START_TEST(no_gpu_is_given_where_the_policy_has_none)
 	in_groups("p");
 	for (size_t i = 0; i < CES_COUNT(asked); i++) {
 		request.gpu = (char *)asked[i];
-		refused(CES_E_DENIED, "defaults.gpus.max", "0 that are allowed");
+		refused(CES_E_DENIED, "defaults.gpus.max", "leave out --gpu");
 	}
 }
 END_TEST
