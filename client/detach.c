@@ -17,6 +17,7 @@
 #include "client/limit.h"
 #include "client/listen.h"
 #include "client/say.h"
+#include "client/verbose.h"
 #include "common/cleanup.h"
 #include "common/event.h"
 #include "common/io.h"
@@ -29,6 +30,7 @@ struct keeper {
 	struct ces_session session;
 	struct ces_kept kept;
 	const struct ces_request *request;
+	const struct ces_options *options;
 	int log;       /* -1: none yet, or it cannot be written */
 	size_t size;   /* of the log */
 	bool started;  /* the log may be written */
@@ -93,6 +95,7 @@ static void on_started(void *context, const struct ces_event_started *event)
 	open_log(keeper);
 	note(keeper);
 	ces_say("run %s, outputs in %s", kept->run, kept->outputs);
+	ces_verbose_chosen(keeper->options);
 }
 
 static void on_end(struct keeper *keeper, int status, const char *reason, const char *text)
@@ -214,6 +217,7 @@ static void be_keeper(const char *helper, struct ces_options *options, int dir, 
 	struct ces_error err = {0};
 
 	keeper.request = &options->request;
+	keeper.options = options;
 	if (enter_background(dir, to) < 0) {
 		ces_say_error("cannot go to the background: %s", strerror(errno));
 		return;

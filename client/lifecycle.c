@@ -127,3 +127,34 @@ int ces_wait(struct ces_options *options)
 	ces_follow_end(&follow);
 	return status;
 }
+
+struct port_search {
+	const char *wanted;
+	bool found;
+};
+
+static void print_ports(const struct ces_event_run *run, void *context)
+{
+	struct port_search *search = context;
+
+	if (strcmp(run->run, search->wanted) != 0 &&
+	    (run->name == NULL || strcmp(run->name, search->wanted) != 0))
+		return;
+	search->found = true;
+	for (size_t i = 0; i < run->ports.n; i++)
+		printf("%u/tcp -> 127.0.0.1:%u\n", (unsigned)(run->ports.v[i] & 0xffff),
+		       (unsigned)(run->ports.v[i] >> 16 & 0xffff));
+}
+
+int ces_port(struct ces_options *options)
+{
+	struct port_search search = {options->request.run, false};
+
+	if (ces_live_each(print_ports, &search) < 0)
+		return CES_EXIT_REFUSED;
+	if (!search.found) {
+		ces_say_error("you have no live run %s; ces-client ps lists yours", search.wanted);
+		return CES_EXIT_REFUSED;
+	}
+	return ces_perform_printed();
+}

@@ -3,9 +3,13 @@
  * rights. */
 #include "client/options.h"
 
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -233,7 +237,51 @@ static int publish_error(const char *value, struct ces_error *err)
 {
 	return ces_error_set(
 	    err, CES_E_USAGE,
-	    "-p %s: type -p HOST:CONTAINER, two port numbers, such as -p 8787:8787", value);
+	    "-p %s: type -p HOST:CONTAINER, two port numbers, such as -p 8787:8787; "
+	    "-p CONTAINER or HOST 0 takes a free port",
+	    value);
+}
+
+/* A port of the loopback that nobody has now. Whoever takes it before the run does makes the run be
+ * refused, with the words to try again. */
+static int free_port(uint64_t *ret)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	CES_CLEANUP_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t size = sizeof(address);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+		return -1;
+	*ret = ntohs(address.sin_port);
+	return 0;
+}
+
+static bool is_taken(const struct ces_strings *publish, uint64_t host)
+{
+	uint64_t other;
+
+	for (size_t i = 0; i < publish->n; i++)
+		if (sscanf(publish->v[i], "%" SCNu64 ":", &other) == 1 && other == host)
+			return true;
+	return false;
+}
+
+static int choose_port(struct ces_options *options, uint64_t container, struct ces_error *err)
+{
+	struct ces_strings *publish = &options->request.publish;
+	uint64_t host = 0;
+	char pair[16];
+
+	do
+		if (free_port(&host) < 0)
+			return ces_error_errno(err, CES_E_HOST, "-p: no free port");
+	while (is_taken(publish, host));
+	if (publish->n < 32)
+		options->chosen |= (uint32_t)1 << publish->n;
+	(void)snprintf(pair, sizeof(pair), "%u:%u", (unsigned)host, (unsigned)container);
+	return ces_options_append(options, publish, pair, err);
 }
 
 int ces_mount_set_publish(struct ces_options *options, const char *value, struct ces_error *err)
@@ -256,8 +304,12 @@ int ces_mount_set_publish(struct ces_options *options, const char *value, struct
 	if (protocol != NULL)
 		*protocol = '\0';
 	container = strchr(pair, ':');
-	if (container == NULL)
-		return publish_error(value, err);
+	/* -p 8888, and Docker's -p 127.0.0.1::8888 */
+	if (container == NULL || container == pair) {
+		if (ces_num_parse(container == pair ? pair + 1 : pair, 1, 65535, &port) < 0)
+			return publish_error(value, err);
+		return choose_port(options, port, err);
+	}
 	if (strchr(container + 1, ':') != NULL)
 		return ces_error_set(
 		    err, CES_E_USAGE,
@@ -265,6 +317,8 @@ int ces_mount_set_publish(struct ces_options *options, const char *value, struct
 		    "-p HOST:CONTAINER",
 		    value);
 	*container = '\0';
+	if (strcmp(pair, "0") == 0 && ces_num_parse(container + 1, 1, 65535, &port) == 0)
+		return choose_port(options, port, err);
 	if (ces_num_parse(pair, 1, 65535, &port) < 0 ||
 	    ces_num_parse(container + 1, 1, 65535, &port) < 0)
 		return publish_error(value, err);

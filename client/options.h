@@ -31,6 +31,7 @@ struct ces_options {
 	char digest[CES_DIGEST_LENGTH + 1]; /* of the image that was pulled */
 	char *output;                       /* -o: where a manifest is written; NULL: stdout */
 	bool in_file;                       /* the words being read come from an opt-file */
+	uint32_t chosen;                    /* which of the published ports CES chose: a bit each */
 	struct ces_strings option_files;    /* named on the command line, not yet read */
 	struct ces_strings operands;        /* runs or images, of a command that takes several */
 	struct ces_strings owned;           /* every string made here; wiped and freed at the end */
@@ -105,6 +106,7 @@ extern const struct ces_option_table ces_clean_options;
 extern const struct ces_option_table ces_inspect_options;
 extern const struct ces_option_table ces_logs_options;
 extern const struct ces_option_table ces_wait_options;
+extern const struct ces_option_table ces_port_options;
 
 /* mount.c: -v, --bind, --mount, -p. */
 int ces_mount_set_volume(struct ces_options *options, const char *value, struct ces_error *err);

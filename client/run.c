@@ -16,6 +16,7 @@
 #include "client/say.h"
 #include "client/signals.h"
 #include "client/terminal.h"
+#include "client/verbose.h"
 #include "common/cleanup.h"
 #include "common/event.h"
 #include "common/paths.h"
@@ -23,6 +24,7 @@
 enum { EVENTS, SIGNALS, OUT, ERR, IN, POLLED };
 
 struct run {
+	const struct ces_options *options;
 	struct ces_session session;
 	struct ces_terminal terminal;
 	struct ces_stream out, err, in;
@@ -64,11 +66,13 @@ static void on_signal(struct run *run)
 
 static void on_started(void *context, const struct ces_event_started *started)
 {
-	(void)context;
+	const struct run *run = context;
+
 	if (started->outputs != NULL)
 		ces_say("run %s, outputs in %s", started->run, started->outputs);
 	else
 		ces_say("run %s", started->run);
+	ces_verbose_chosen(run->options);
 }
 
 static void on_exited(void *context, const struct ces_event_exited *exited)
@@ -205,7 +209,8 @@ static void adapt_terminal(struct ces_options *options)
 
 int ces_run(const char *helper, struct ces_options *options)
 {
-	struct run run = {.status = CES_EXIT_REFUSED, .terminal = CES_TERMINAL_NONE};
+	struct run run = {
+	    .options = options, .status = CES_EXIT_REFUSED, .terminal = CES_TERMINAL_NONE};
 	struct ces_error err;
 
 	if ((options->request.flags & CES_FLAG_EXPLAIN) != 0)

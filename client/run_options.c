@@ -161,7 +161,8 @@ static const struct ces_option run_table[] = {
     {"mount", 0, YES, "type=...",
      "type=tmpfs,destination=DIR[,size=SIZE], or type=bind,source=SRC,destination=DST[,ro]",
      ces_mount_set_mount, CES_PHASE_REST},
-    {"publish", 'p', YES, "HOST:CONTAINER", "a port of the container on this machine's loopback",
+    {"publish", 'p', YES, "[HOST:]CONTAINER",
+     "a port of the container on this machine's loopback; without HOST, or 0, a free one",
      ces_mount_set_publish, CES_PHASE_REST},
     {"interactive", 'i', NO, NULL, "stdin reaches the container", ces_set_interactive,
      CES_PHASE_REST},
@@ -265,5 +266,6 @@ const struct ces_option_table ces_stop_options = TABLE("stop", stop_table);
 const struct ces_option_table ces_clean_options = TABLE("clean", plain_table);
 const struct ces_option_table ces_logs_options = TABLE("logs", logs_table);
 const struct ces_option_table ces_wait_options = TABLE("wait", plain_table);
+const struct ces_option_table ces_port_options = TABLE("port", plain_table);
 const struct ces_option_table ces_inspect_options = TABLE("inspect", inspect_table);
 _Static_assert(CES_COUNT(run_table) <= CES_OPTIONS_MAX, "CES_OPTIONS_MAX is too small");

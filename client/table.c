@@ -18,14 +18,14 @@
 
 static const char *const image_header[CES_TABLE_COLUMNS] = {"REFERENCE", "DIGEST",    "SIZE",
 							    "PULLED",    "LAST USED", NULL};
-static const char *const run_header[CES_TABLE_COLUMNS] = {"RUN",     "NAME",   "IMAGE",  "PROJECT",
-							  "STARTED", "STATUS", "OUTPUTS"};
+static const char *const run_header[CES_TABLE_COLUMNS] = {"RUN",     "NAME",   "IMAGE", "PROJECT",
+							  "STARTED", "STATUS", "PORTS", "OUTPUTS"};
 
 static const enum ces_fit image_fit[CES_TABLE_COLUMNS] = {CES_FIT_LAST, CES_FIT_WHOLE,
 							  CES_FIT_WHOLE, CES_FIT_DAY, CES_FIT_DAY};
 static const enum ces_fit run_fit[CES_TABLE_COLUMNS] = {CES_FIT_WHOLE, CES_FIT_FIRST, CES_FIT_LAST,
 							CES_FIT_LAST,  CES_FIT_DAY,   CES_FIT_FIRST,
-							CES_FIT_LAST};
+							CES_FIT_FIRST, CES_FIT_LAST};
 
 static bool add_row(struct ces_table *table, uint64_t when)
 {
@@ -110,6 +110,22 @@ static void image_json(struct ces_table *table, const struct ces_event_image *im
 	set_json(table, object);
 }
 
+static struct json_object *ports_json(const struct ces_u64s *ports)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < ports->n; i++) {
+		struct json_object *one = json_object_new_object();
+
+		json_object_object_add(one, "host",
+				       json_object_new_int((int)(ports->v[i] >> 16 & 0xffff)));
+		json_object_object_add(one, "container",
+				       json_object_new_int((int)(ports->v[i] & 0xffff)));
+		json_object_array_add(array, one);
+	}
+	return array;
+}
+
 static struct json_object *run_json(const struct ces_event_run *run)
 {
 	struct json_object *object = json_object_new_object();
@@ -121,6 +137,7 @@ static struct json_object *run_json(const struct ces_event_run *run)
 	json_text(object, "project", run->project);
 	json_time(object, "started", run->started);
 	json_text(object, "outputs", run->outputs);
+	json_object_object_add(object, "ports", ports_json(&run->ports));
 	return object;
 }
 
@@ -150,15 +167,31 @@ void ces_table_add_image(struct ces_table *table, const struct ces_event_image *
 	set_time(table, 4, image->used);
 }
 
+/* "8888->8888, 5433->5432": of this machine's loopback, of the container. */
+static const char *ports_text(const struct ces_u64s *ports, char *buffer, size_t size)
+{
+	size_t used = 0;
+
+	buffer[0] = '\0';
+	for (size_t i = 0; i < ports->n && used < size; i++)
+		used += (size_t)snprintf(buffer + used, size - used, "%s%u->%u", i > 0 ? ", " : "",
+					 (unsigned)(ports->v[i] >> 16 & 0xffff),
+					 (unsigned)(ports->v[i] & 0xffff));
+	return buffer;
+}
+
 static void set_run(struct ces_table *table, const struct ces_event_run *run, const char *status)
 {
+	char ports[512];
+
 	set_cell(table, 0, run->run);
 	set_cell(table, 1, run->name);
 	set_cell(table, 2, run->image);
 	set_cell(table, 3, run->project);
 	set_time(table, 4, run->started);
 	set_cell(table, 5, status);
-	set_cell(table, 6, run->outputs);
+	set_cell(table, 6, ports_text(&run->ports, ports, sizeof(ports)));
+	set_cell(table, 7, run->outputs);
 }
 
 void ces_table_add_run(struct ces_table *table, const struct ces_event_run *run)

@@ -18,7 +18,7 @@ enum ces_table_kind {
 	CES_TABLE_NAMES, /* the first column alone, without its header: for $( ) */
 };
 
-#define CES_TABLE_COLUMNS 7
+#define CES_TABLE_COLUMNS 8
 
 struct ces_table_row {
 	char *cell[CES_TABLE_COLUMNS]; /* or the text of one JSON object in the first */

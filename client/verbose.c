@@ -63,3 +63,14 @@ void ces_verbose_request(const struct ces_request *request)
 	if (request->args.n > 0)
 		ces_say("words for the command: %zu", request->args.n);
 }
+
+void ces_verbose_chosen(const struct ces_options *options)
+{
+	const struct ces_strings *publish = &options->request.publish;
+
+	for (size_t i = 0; i < publish->n && i < 32; i++)
+		if ((options->chosen & (uint32_t)1 << i) != 0)
+			ces_say("http://127.0.0.1:%.*s leads to port %s of the container",
+				(int)strcspn(publish->v[i], ":"), publish->v[i],
+				strchr(publish->v[i], ':') + 1);
+}

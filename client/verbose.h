@@ -2,8 +2,11 @@
 #ifndef CES_CLIENT_VERBOSE_H
 #define CES_CLIENT_VERBOSE_H
 
-#include "common/request.h"
+#include "client/options.h"
 
 void ces_verbose_request(const struct ces_request *request);
+
+/* Where the ports are that CES chose for a run (-p CONTAINER). */
+void ces_verbose_chosen(const struct ces_options *options);
 
 #endif

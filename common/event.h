@@ -97,6 +97,7 @@ struct ces_event_run { /* one row of `ps`, also the answer to inspect RUN */
 	char *project;
 	uint64_t started; /* seconds since 1970 */
 	char *outputs;
+	struct ces_u64s ports; /* published: of the host << 16 | of the container */
 };
 extern const struct ces_wire_schema ces_event_run_schema;
 

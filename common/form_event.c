@@ -65,6 +65,7 @@ static const struct ces_wire_field run_fields[] = {
     FIELD(ces_event_run, 5, NAME, 0, 64, 1, project),
     FIELD(ces_event_run, 6, U64, 0, 8, 1, started),
     FIELD(ces_event_run, 7, LINE, 0, PATH_CAP, 1, outputs),
+    FIELD(ces_event_run, 8, U64S, 0, 8, 32, ports),
 };
 SCHEMA(ces_event_run_schema, "run event", CES_FRAME_RUN, ces_event_run, run_fields);
 

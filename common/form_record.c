@@ -35,6 +35,7 @@ static const struct ces_wire_field run_record_fields[] = {
     FIELD(ces_run_record, 21, NAMES, 0, 400, 5, cgroups),
     FIELD(ces_run_record, 22, U64, 0, 8, 1, categories),
     FIELD(ces_run_record, 23, NAMES, 0, 71, CES_LAYERS_MAX, layers),
+    FIELD(ces_run_record, 24, U64S, 0, 8, 32, ports),
 };
 SCHEMA(ces_run_record_schema, "run record", CES_FRAME_RUN_RECORD, ces_run_record,
        run_record_fields);

@@ -61,7 +61,7 @@ _ces_operand() # COMMAND CUR OPERANDS-BEFORE
 		if [[ $3 -gt 0 ]]; then _ces_files; else _ces_reply "$2" < <(_ces_images); fi
 		;;
 	pull | rmi) _ces_reply "$2" < <(_ces_images) ;;
-	stop | wait | logs) _ces_reply "$2" < <(_ces_runs) ;;
+	stop | wait | port | logs) _ces_reply "$2" < <(_ces_runs) ;;
 	inspect) _ces_reply "$2" < <(_ces_runs; _ces_images) ;;
 	esac
 }

@@ -90,7 +90,7 @@ function __ces_candidates
             test $operands = 0; and __ces_images
         case pull rmi
             __ces_images
-        case stop wait logs
+        case stop wait port logs
             __ces_runs
         case inspect
             __ces_runs

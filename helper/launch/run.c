@@ -232,6 +232,7 @@ static int enter_run(struct ces_plan *plan, const struct ces_grant *grant,
 {
 	const struct ces_decision *decision = plan->decision;
 	char *cgroups[CES_HIERARCHIES];
+	uint64_t ports[CES_PORTS_MAX];
 	struct ces_run_record record = {
 	    .run = (char *)(uintptr_t)plan->run,
 	    .name = name_of(plan),
@@ -245,10 +246,13 @@ static int enter_run(struct ces_plan *plan, const struct ces_grant *grant,
 	    .user = plan->map.user,
 	    .group = plan->map.group,
 	    .retain_run = decision->retain == CES_RETAIN_RUN,
+	    .ports = {ports, decision->n_ports},
 	    .gpus = {(uint64_t *)(uintptr_t)plan->gpus.marks, plan->gpus.n_marks},
 	    .categories = plan->selinux.pair,
 	};
 
+	for (size_t i = 0; i < decision->n_ports; i++)
+		ports[i] = (uint64_t)decision->ports[i].host << 16 | decision->ports[i].container;
 	ces_cgroup_record(&finish->cgroup, cgroups, &record.cgroups);
 	if (ces_runs_enter(plan->session->runs, &record, &finish->record, &finish->stop, err) < 0)
 		return -1;

@@ -37,7 +37,8 @@ static void look(const struct ces_run_record *record, bool alive, void *context)
 				      .digest = record->digest,
 				      .project = record->project,
 				      .started = record->started,
-				      .outputs = record->outputs};
+				      .outputs = record->outputs,
+				      .ports = record->ports};
 
 	if (!alive || record->uid != search->uid)
 		return;

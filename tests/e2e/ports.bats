@@ -190,8 +190,8 @@ s = socket.socket(); s.bind((\"127.0.0.1\", 18081)); s.listen(); time.sleep(60)"
 }
 
 @test "privileged ports, ranges, other addresses and ports outside the policy's list are refused" {
-	for p in 80:8080 1023:8080 8080 8080-8090:8080 0.0.0.0:18080:8080 ::1:18080:8080 18080:22 \
-		18080:8080/udp 0:8080 65536:8080 18080:0 '18080:8080 '; do
+	for p in 80:8080 1023:8080 8080-8090:8080 0.0.0.0:18080:8080 ::1:18080:8080 18080:22 \
+		18080:8080/udp 65536:8080 18080:0 '18080:8080 '; do
 		run --separate-stderr ces alice run -p "$p" $open/tools:1 true
 		echo "$p: $status $stderr"
 		[ "$status" -eq 125 ]
@@ -277,4 +277,49 @@ s = socket.socket(); s.bind((\"127.0.0.1\", 18081)); s.listen(); time.sleep(60)"
 	from=tools run inside -- true
 	no relay
 	[ "$status" -eq 0 ]
+}
+
+@test "-p 8080 and -p 0:8080 take a free port, say http://127.0.0.1:PORT, and ps, port and inspect show it" {
+	for p in 8080 0:8080 127.0.0.1::8080 localhost:0:8080; do
+		run --separate-stderr ces alice run -d -p $p $open/tools:1 sh -c "$echoes"
+		echo "$p: $output, $stderr"
+		[ "$status" -eq 0 ]
+		n=$output
+		[[ $stderr =~ http://127.0.0.1:([0-9]+)\ leads\ to\ port\ 8080 ]]
+		port=${BASH_REMATCH[1]}
+		[ "$port" -ge 1024 ]
+		eventually said alice "$port" hello hello
+		[ "$(ces alice port "$n")" = "8080/tcp -> 127.0.0.1:$port" ]
+		[ "$(ces alice inspect "$n" | jq -c '.[0].ports')" = "[{\"host\":$port,\"container\":8080}]" ]
+		[ "$(ces alice ps --format json | jq -r '.[0].ports[0].host')" = "$port" ]
+		[[ $(ces alice ps) == *PORTS*"$port->8080"* ]]
+		journal_new -se "map(select(.event == \"decision\" and .run == \"$n\")) | .[0].published == [\"$port:8080\"]"
+		ces alice stop -q "$n"
+	done
+}
+
+@test "two ports chosen for one run differ; a port that may not be published is refused all the same" {
+	run --separate-stderr ces alice run -p 8080 -p 8888 $open/tools:1 true
+	[ "$status" -eq 0 ]
+	[ "$(grep -oE '127.0.0.1:[0-9]+' <<< "$stderr" | sort -u | wc -l)" -eq 2 ]
+	run --separate-stderr ces alice run -p 22 $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"port 22 of the container is not one that may be published"* ]]
+	for p in 0 : 0: :0 70000 0:0 a 8080:; do
+		run --separate-stderr ces alice run -p $p $open/tools:1 true
+		echo "$p: $stderr"
+		[ "$status" -eq 125 ]
+		[[ $stderr == *"type -p HOST:CONTAINER"* ]]
+	done
+}
+
+@test "port says that a run has none, is not there, or is another's" {
+	n=$(ces alice run -q -d $open/tools:1 sleep 60)
+	[ "$(ces alice port "$n")" = "" ]
+	run --separate-stderr ces bob port "$n"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"you have no live run $n"* ]]
+	ces alice stop -q -t 0 "$n"
+	run --separate-stderr ces alice port "$n"
+	[ "$status" -eq 125 ]
 }

@@ -166,8 +166,8 @@ static const struct {
     {"--rm=false x", "always removed"},
     {"--pull=always x", "ces-client pull"},
     {"--security-opt seccomp=unconfined x", "leave it out"},
-    {"-p 80 x", "type -p HOST:CONTAINER"},
-    {"-p 0:80 x", "type -p HOST:CONTAINER"},
+    {"-p web x", "type -p HOST:CONTAINER"},
+    {"-p 0:0 x", "type -p HOST:CONTAINER"},
     {"-p 80:65536 x", "type -p HOST:CONTAINER"},
     {"-p 0.0.0.0:80:80 x", "loopback only"},
     {"-p 80:80/udp x", "only TCP"},
@@ -187,6 +187,21 @@ static const struct {
     {"-e 'A B=1' x", "type NAME=value"},
     {"--env-file /nonexistent x", "cannot open /nonexistent"},
 };
+
+START_TEST(a_port_that_is_not_said_is_a_free_one)
+{
+	static const char *const lines[] = {"-p 80 x", "-p 0:80 x", "-p 127.0.0.1::80 x",
+					    "-p localhost:0:80/tcp x"};
+	unsigned host = 0, container = 0;
+
+	expect(lines[_i]);
+	ck_assert_uint_eq(options.request.publish.n, 1);
+	ck_assert_int_eq(sscanf(options.request.publish.v[0], "%u:%u", &host, &container), 2);
+	ck_assert_uint_ge(host, 1024);
+	ck_assert_uint_eq(container, 80);
+	ck_assert_uint_eq(options.chosen, 1);
+}
+END_TEST
 
 START_TEST(a_wrong_option_is_refused_with_what_to_type)
 {
@@ -436,6 +451,7 @@ int main(void)
 	tcase_add_test(tc, an_empty_entrypoint_is_asked_for);
 	tcase_add_loop_test(tc, what_other_tools_write_and_ces_does_is_accepted, 0,
 			    CES_COUNT(accepted));
+	tcase_add_loop_test(tc, a_port_that_is_not_said_is_a_free_one, 0, 4);
 	tcase_add_loop_test(tc, a_wrong_option_is_refused_with_what_to_type, 0, CES_COUNT(refused));
 	tcase_add_loop_test(tc, a_bind_source_is_sent_without_dots, 0, CES_COUNT(sources));
 	tcase_add_test(tc, a_relative_bind_source_starts_here);
