@@ -21,6 +21,7 @@ setup_file()
 	env -u MAKEFLAGS make -s -j2 -C "$copy" all B=build > "$BATS_FILE_TMPDIR/make.log" 2>&1
 	mkdir "$rpms/programs"
 	cp "$copy"/build/ces-* "$rpms/programs"
+	rm "$rpms"/programs/*.map # (what the linker says of them)
 	mkdir "$rpms/two"
 	mv "$copy"/build/rpm/*.rpm "$rpms/two"
 }
