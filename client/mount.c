@@ -4,7 +4,6 @@
 #include "client/options.h"
 
 #include <arpa/inet.h>
-#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -260,10 +259,11 @@ static int free_port(uint64_t *ret)
 
 static bool is_taken(const struct ces_strings *publish, uint64_t host)
 {
-	uint64_t other;
+	char start[16];
+	int length = snprintf(start, sizeof(start), "%u:", (unsigned)host);
 
 	for (size_t i = 0; i < publish->n; i++)
-		if (sscanf(publish->v[i], "%" SCNu64 ":", &other) == 1 && other == host)
+		if (strncmp(publish->v[i], start, (size_t)length) == 0)
 			return true;
 	return false;
 }

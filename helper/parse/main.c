@@ -7,7 +7,6 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
-#include "common/paths.h"
 #include "helper/parse/sandbox.h"
 #include "policy/cdi.h"
 #include "policy/flat.h"
@@ -59,15 +58,5 @@ static int work(uint8_t **ret, size_t *ret_length, struct ces_error *err)
 
 int main(void)
 {
-	struct ces_parse_answer answer = {.magic = CES_PARSE_MAGIC};
-	uint8_t *block = NULL;
-	size_t length = 0;
-
-	if (ces_parse_confine(&answer.err) < 0 || work(&block, &length, &answer.err) < 0)
-		length = 0;
-	answer.length = length;
-	return ces_write_full(CES_PARSE_ANSWER, &answer, sizeof(answer), -1) < 0 ||
-		       ces_write_full(CES_PARSE_ANSWER, block, length, -1) < 0
-		   ? CES_EXIT_REFUSED
-		   : 0;
+	return ces_parse_serve(work);
 }

@@ -18,6 +18,9 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/io.h"
+#include "common/paths.h"
+#include "policy/parsed.h"
 
 #define MEMORY_MAX (512u << 20)
 #define SECONDS    15
@@ -94,7 +97,7 @@ static const struct sock_filter filter[] = {
     RETURN(SECCOMP_RET_KILL_PROCESS),
 };
 
-int ces_parse_confine(struct ces_error *err)
+static int confine(struct ces_error *err)
 {
 	const struct sock_fprog program = {CES_COUNT(filter),
 					   (struct sock_filter *)(uintptr_t)filter};
@@ -108,4 +111,19 @@ int ces_parse_confine(struct ces_error *err)
 	if (!SANITIZED && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
 		return ces_error_errno(err, CES_E_INTERNAL, "the filter of system calls");
 	return 0;
+}
+
+int ces_parse_serve(int (*work)(uint8_t **ret, size_t *ret_length, struct ces_error *err))
+{
+	struct ces_parse_answer answer = {.magic = CES_PARSE_MAGIC};
+	uint8_t *block = NULL;
+	size_t length = 0;
+
+	if (confine(&answer.err) < 0 || work(&block, &length, &answer.err) < 0)
+		length = 0;
+	answer.length = length;
+	return ces_write_full(CES_PARSE_ANSWER, &answer, sizeof(answer), -1) < 0 ||
+		       ces_write_full(CES_PARSE_ANSWER, block, length, -1) < 0
+		   ? CES_EXIT_REFUSED
+		   : 0;
 }
