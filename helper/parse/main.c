@@ -41,7 +41,7 @@ static int read_cdi(struct ces_parse_job *job, const char *bytes, size_t length,
 static int work(uint8_t **ret, size_t *ret_length, struct ces_error *err)
 {
 	static struct ces_parse_job job;
-	char *bytes = malloc(CES_PARSE_BYTES + 1);
+	CES_CLEANUP_FREE char *bytes = malloc(CES_PARSE_BYTES + 1);
 	ssize_t length;
 
 	if (bytes == NULL || ces_read_full(CES_PARSE_JOB, &job, sizeof(job), -1) < 0 ||

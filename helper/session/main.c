@@ -113,13 +113,14 @@ static uint8_t *read_part(size_t n, size_t max)
 static int read_request(const struct ces_order *order, struct ces_session *session,
 			struct ces_error *err)
 {
-	uint8_t *block = read_part(order->words, CES_DECODE_BLOCK);
+	CES_CLEANUP_FREE uint8_t *block = read_part(order->words, CES_DECODE_BLOCK);
 
 	if (block == NULL || order->words == 0)
 		return ces_error_set(err, CES_E_HOST, "reading the request");
 	if (ces_flat_load(&ces_request_flat, block, order->words, err) < 0)
 		return -1;
 	session->request = (const struct ces_request *)(const void *)block;
+	block = NULL;
 	return 0;
 }
 

@@ -83,7 +83,7 @@ END_TEST
 
 START_TEST(numbers_are_counted_too)
 {
-	uint64_t flags[33] = {0};
+	static uint64_t flags[33];
 
 	request.bind_read_only = (struct ces_u64s){flags, 32};
 	ck_assert_int_eq(checked(), 0);

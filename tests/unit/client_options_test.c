@@ -428,8 +428,10 @@ END_TEST
 
 START_TEST(what_the_codec_sends_is_not_complained_about)
 {
+	static char image[] = "ghcr.io/a/b:1";
+
 	expect("-e 'A=\x1b\n' -p 80:80 i");
-	options.request.image = (char[]){"ghcr.io/a/b:1"};
+	options.request.image = image;
 	ck_assert_int_eq(ces_request_check(&options.request, &err), 0);
 }
 END_TEST
