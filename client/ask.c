@@ -211,8 +211,10 @@ static int finish_stdout(int status)
 
 int ces_ask(const char *helper, struct ces_options *options)
 {
-	struct answer answer = {
-	    .options = options, .table.kind = table_kind(options), .status = CES_EXIT_REFUSED};
+	struct answer answer = {.options = options,
+				.table.kind = table_kind(options),
+				.table.digests = options->digests,
+				.status = CES_EXIT_REFUSED};
 	CES_CLEANUP_FD int signals = -1;
 	struct ces_error err;
 

@@ -10,12 +10,14 @@
 #include "client/doctor.h"
 #include "client/help.h"
 #include "client/lifecycle.h"
+#include "client/live.h"
 #include "client/options.h"
 #include "client/perform.h"
 #include "client/say.h"
 #include "client/session.h"
 #include "client/version.h"
 #include "common/cleanup.h"
+#include "common/event.h"
 #include "common/name.h"
 #include "common/paths.h"
 #include "common/suggest.h"
@@ -77,8 +79,6 @@ static const struct {
     {"prune", "what nobody needs is removed by itself; 'ces-client rmi IMAGE' removes an image"},
     {"list", "type 'ces-client images' or 'ces-client ps'"},
     {"ls", "type 'ces-client images' or 'ces-client ps'"},
-    {"image", "type 'ces-client images', 'ces-client pull' or 'ces-client rmi'"},
-    {"container", "type 'ces-client ps', 'ces-client run' or 'ces-client stop'"},
     {"history", "type 'ces-client inspect IMAGE'"},
     {"top", "type 'top' in another terminal: the processes of your runs are shown there"},
     {"stats", "type 'top' in another terminal: the processes of your runs are shown there"},
@@ -117,6 +117,43 @@ static int usage_error(const char *name)
 	return CES_EXIT_REFUSED;
 }
 
+/* What podman and Docker also write as two words. */
+static const struct {
+	const char *group, *word, *command;
+} two_words[] = {
+    {"image", "ls", "images"},     {"image", "list", "images"},
+    {"image", "pull", "pull"},     {"image", "rm", "rmi"},
+    {"image", "remove", "rmi"},    {"image", "inspect", "inspect"},
+    {"container", "ls", "ps"},     {"container", "list", "ps"},
+    {"container", "ps", "ps"},     {"container", "run", "run"},
+    {"container", "stop", "stop"}, {"container", "kill", "stop"},
+    {"container", "logs", "logs"}, {"container", "wait", "wait"},
+    {"container", "port", "port"}, {"container", "inspect", "inspect"},
+};
+
+/* NULL, and told, when the second word makes no command of it. */
+static const char *one_word(const char *group, const char *word)
+{
+	char words[128] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < CES_COUNT(two_words); i++) {
+		if (strcmp(group, two_words[i].group) != 0)
+			continue;
+		if (word != NULL && strcmp(word, two_words[i].word) == 0)
+			return two_words[i].command;
+		used += (size_t)snprintf(words + used, sizeof(words) - used, "%s%s",
+					 used > 0 ? ", " : "", two_words[i].word);
+	}
+	ces_say_error("%s: after it comes one of: %s", group, words);
+	return NULL;
+}
+
+static bool is_group(const char *word)
+{
+	return strcmp(word, "image") == 0 || strcmp(word, "container") == 0;
+}
+
 static const struct ces_command *find(const char *name)
 {
 	for (size_t i = 0; i < CES_COUNT(commands); i++) {
@@ -147,6 +184,13 @@ static int take_operands(const struct ces_command *command, int argc, char **arg
 {
 	int wanted = command->operand == CES_OPERAND_NONE ? 0 : 1;
 
+	if (options->all && command->verb == CES_VERB_STOP) {
+		if (argc > 0)
+			return ces_error_set(err, CES_E_USAGE,
+					     "stop: --all stands for every run: leave out '%s'",
+					     argv[0]);
+		return 0;
+	}
 	if (argc < wanted)
 		return ces_error_set(err, CES_E_USAGE, "%s: type ces-client %s %s", command->name,
 				     command->name, command->usage);
@@ -187,11 +231,23 @@ static int act(const struct ces_command *command, struct ces_options *options)
 	return command->act != NULL ? command->act(options) : ces_perform(options);
 }
 
+static void add_live(const struct ces_event_run *run, void *context)
+{
+	struct ces_options *options = context;
+	struct ces_error err;
+
+	if (ces_options_append(options, &options->operands, run->run, &err) < 0)
+		ces_say_failure(&err);
+}
+
 /* One after the other; what fails does not keep the rest from being done. */
 static int act_on_all(const struct ces_command *command, struct ces_options *options)
 {
-	int status = act(command, options);
+	bool every = options->all && command->verb == CES_VERB_STOP;
+	int status = every ? 0 : act(command, options);
 
+	if (every && ces_live_each(add_live, options) < 0)
+		return CES_EXIT_REFUSED;
 	for (size_t i = 0; i < options->operands.n; i++) {
 		struct ces_error err;
 		int one = CES_EXIT_REFUSED;
@@ -250,7 +306,17 @@ static int dispatch(int argc, char **argv)
 			return CES_EXIT_REFUSED;
 		}
 	}
-	command = find(argv[0]);
+	if (is_group(argv[0])) {
+		const char *name = one_word(argv[0], argc > 1 ? argv[1] : NULL);
+
+		if (name == NULL)
+			return CES_EXIT_REFUSED;
+		argc--;
+		argv++;
+		command = find(name);
+	} else {
+		command = find(argv[0]);
+	}
 	if (command == NULL)
 		return usage_error(argv[0]);
 	if (command->options == NULL) {

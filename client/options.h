@@ -18,6 +18,7 @@ struct ces_options {
 	bool quiet;
 	bool json;
 	bool all;
+	bool digests;
 	bool follow;
 	bool tailed;   /* of a log only the last */
 	uint64_t tail; /* lines */

@@ -214,6 +214,7 @@ static const struct ces_option pull_table[] = {
 static const struct ces_option images_table[] = {
     FORMAT,
     NUMBERS("images' names"),
+    {"digests", 0, NO, NULL, "whole digests", ces_set_digests, CES_PHASE_REST},
     /* podman's; here it is always all */
     {"all", 'a', NO, NULL, NULL, ces_set_all, CES_PHASE_REST},
     HELP};
@@ -242,6 +243,7 @@ static const struct ces_option logs_table[] = {
 };
 
 static const struct ces_option stop_table[] = {
+    {"all", 'a', NO, NULL, "every run of yours", ces_set_all, CES_PHASE_REST},
     {"time", 't', YES, "N", "seconds until what is left of it is killed (10)", ces_set_grace,
      CES_PHASE_REST},
     QUIET,

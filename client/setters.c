@@ -160,6 +160,7 @@ FLAG_SETTER(ces_set_dry_run, CES_FLAG_EXPLAIN)
 BOOL_SETTER(ces_set_quiet, quiet)
 BOOL_SETTER(ces_set_help, help)
 BOOL_SETTER(ces_set_all, all)
+BOOL_SETTER(ces_set_digests, digests)
 BOOL_SETTER(ces_set_follow, follow)
 BOOL_SETTER(ces_set_token_stdin, token_stdin)
 

@@ -161,7 +161,7 @@ void ces_table_add_image(struct ces_table *table, const struct ces_event_image *
 	}
 	ces_num_format_size(image->size, size, sizeof(size));
 	set_cell(table, 0, image->reference);
-	set_cell(table, 1, short_digest(image->digest, digest));
+	set_cell(table, 1, table->digests ? image->digest : short_digest(image->digest, digest));
 	set_cell(table, 2, size);
 	set_time(table, 3, image->pulled);
 	set_time(table, 4, image->used);

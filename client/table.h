@@ -27,6 +27,7 @@ struct ces_table_row {
 
 struct ces_table {
 	enum ces_table_kind kind;
+	bool digests; /* whole ones */
 	struct ces_table_row *rows;
 	size_t n;
 };

@@ -406,3 +406,37 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	PY
 	[ "$output" = none ]
 }
+
+@test "stop --all ends every run of the caller's, and nobody else's" {
+	for n in 1 2; do detach alice -- sh -c "$stays"; done
+	other=$(detach bob -- sh -c "$stays")
+	run --separate-stderr ces alice stop --all -t 5
+	echo "$stderr"
+	[ "$status" -eq 0 ]
+	[ "$(ces alice ps --format json)" = "[]" ]
+	[ "$(ces bob ps -q)" = "$other" ]
+	ces alice stop -a # (none is left to end)
+	run --separate-stderr ces alice stop --all "$other"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"leave out '$other'"* ]]
+	ces bob stop -q "$other"
+}
+
+@test "image ls, image inspect, container ls, container logs ... are taken, as podman writes them; images --digests" {
+	[ "$(ces alice image ls --format json)" = "$(ces alice images --format json)" ]
+	[ "$(ces alice image inspect $open/tools:1)" = "$(ces alice inspect $open/tools:1)" ]
+	digest=$(ces alice inspect $open/tools:1 | jq -r '.[0].digest')
+	[[ $(ces alice images --digests | cat) == *"$digest"* ]]
+	[[ $(ces alice images | cat) != *"$digest"* ]]
+	n=$(detach alice -- sh -c 'echo written; sleep 60')
+	eventually says alice "$n" written
+	[ "$(ces alice container ls -q)" = "$n" ]
+	[ "$(ces alice container logs "$n")" = written ]
+	ces alice container stop -q -t 0 "$n"
+	for line in "image" "image build ." "container exec x sh"; do
+		run --separate-stderr ces alice $line
+		echo "$line: $stderr"
+		[ "$status" -eq 125 ]
+		[[ $stderr == *"after it comes one of: ls, "* ]]
+	done
+}
