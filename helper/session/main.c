@@ -215,5 +215,9 @@ int main(void)
 					   ? order.host.contact
 					   : NULL);
 	ces_store_close(&session.store);
+	/* the request may hold a token */
+	if (session.request != NULL)
+		explicit_bzero((void *)(uintptr_t)session.request, order.words);
+	free((void *)(uintptr_t)session.request);
 	return result < 0 ? CES_EXIT_REFUSED : 0;
 }

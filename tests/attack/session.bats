@@ -52,7 +52,9 @@ helper_calls()
 		END { exit !done }' "$1"
 }
 
+# (a build with sanitizers does not work under strace)
 @test "the setuid program opens nothing for writing but its pipes, and starts nothing but what reads for it, and ces-session" {
+	grep -aq __asan_init $session && skip "a build with sanitizers"
 	strace -f -qq -u alice -e signal=none -o $lab/trace -e trace=openat,openat2,open,creat,mkdir,mkdirat,unlink,unlinkat,rename,renameat,renameat2,link,linkat,symlink,mount,umount2,move_mount,open_tree,unshare,setns,clone,clone3,fork,vfork,execve,bind,chmod,fchmod,fchmodat,chown,fchown,fchownat,truncate,ftruncate,kill,pidfd_send_signal \
 		ces-client run --dry-run $open/tools:1 true < /dev/null 3>&-
 	helper_calls $lab/trace > $lab/trace.helper
