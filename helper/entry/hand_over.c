@@ -1,4 +1,4 @@
-/* From ces-helper to ces-session. Must not pass on anything of the caller's but the request's frame
+/* From ces-helper to ces-session. Must not pass on anything of the caller's but the request's words
  * and the fds that the clean room checked: argument vector and environment are constants. */
 #include "helper/entry/hand_over.h"
 
