@@ -1,0 +1,170 @@
+/* What the setuid program hands over, and its last words when it cannot. */
+/* links: helper/entry/hand_over.c helper/entry/last_words.c */
+#include <check.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/event.h"
+#include "common/frame.h"
+#include "common/io.h"
+#include "common/request.h"
+#include "helper/entry/hand_over.h"
+#include "helper/entry/last_words.h"
+#include "tests/unit/policy_fixture.h"
+
+static struct ces_order order;
+static struct ces_error err;
+
+static void set_up(void)
+{
+	memset(&order, 0, sizeof(order));
+	memset(&err, 0, sizeof(err));
+}
+
+/* A text of n letters. */
+static char *letters(size_t n)
+{
+	char *text = malloc(n + 1);
+
+	memset(text, 'a', n);
+	text[n] = '\0';
+	return text;
+}
+
+START_TEST(a_caller_goes_over_with_every_group)
+{
+	gid_t groups[CES_GROUPS_MAX];
+	struct ces_caller caller = {.uid = 1000,
+				    .gid = 100,
+				    .user = (char *)"ann",
+				    .home = (char *)"/home/ann",
+				    .groups = groups,
+				    .n_groups = CES_GROUPS_MAX};
+
+	for (size_t i = 0; i < CES_GROUPS_MAX; i++)
+		groups[i] = (gid_t)(5000 + i);
+	ck_assert_int_eq(ces_order_caller(&order, &caller, &err), 0);
+	ck_assert(order.known);
+	ck_assert_str_eq(order.user, "ann");
+	ck_assert_str_eq(order.home, "/home/ann");
+	ck_assert_uint_eq(order.gid, 100);
+	ck_assert_uint_eq(order.n_groups, CES_GROUPS_MAX);
+	ck_assert_uint_eq(order.groups[CES_GROUPS_MAX - 1], 5000 + CES_GROUPS_MAX - 1);
+}
+END_TEST
+
+START_TEST(a_caller_whom_the_order_has_no_room_for_is_refused_not_cut)
+{
+	gid_t groups[1] = {1};
+	struct ces_caller caller = {
+	    .user = (char *)"ann", .home = (char *)"/home/ann", .groups = groups, .n_groups = 1};
+
+	caller.user = letters(sizeof(order.user));
+	ck_assert_int_eq(ces_order_caller(&order, &caller, &err), -1);
+	ck_assert(!order.known);
+	free(caller.user);
+	caller.user = (char *)"ann";
+	caller.home = letters(sizeof(order.home));
+	ck_assert_int_eq(ces_order_caller(&order, &caller, &err), -1);
+	free(caller.home);
+	caller.home = (char *)"/home/ann";
+	caller.n_groups = CES_GROUPS_MAX + 1;
+	ck_assert_int_eq(ces_order_caller(&order, &caller, &err), -1);
+	ck_assert_int_eq(err.code, CES_E_HOST);
+}
+END_TEST
+
+START_TEST(the_machines_settings_go_over_flat)
+{
+	char *dirs[] = {(char *)"/etc/cdi", (char *)"/run/cdi"};
+	struct ces_policy policy = {.runtime = (char *)"/usr/bin/crun",
+				    .contact = (char *)"ig@example.org",
+				    .cgroup_parent = CES_CGROUP_PATH,
+				    .cgroup_path = (char *)"/ces",
+				    .store = {.pulls = 3},
+				    .subid_first = 2000000000,
+				    .cdi_dirs = {dirs, 2}};
+	struct ces_host host = {0};
+
+	ck_assert_int_eq(ces_host_of(&policy, &host, &err), 0);
+	ck_assert_str_eq(host.runtime, "/usr/bin/crun");
+	ck_assert_str_eq(host.contact, "ig@example.org");
+	ck_assert_str_eq(host.cgroup_path, "/ces");
+	ck_assert_uint_eq(host.store.pulls, 3);
+	ck_assert_uint_eq(host.subid_first, 2000000000);
+	ck_assert_uint_eq(host.cdi_dirs.n, 2);
+	ck_assert_str_eq(host.cdi_dirs.v[1], "/run/cdi");
+	policy.contact = NULL;
+	ck_assert_int_eq(ces_host_of(&policy, &host, &err), 0);
+	ck_assert_str_eq(host.contact, "");
+	policy.runtime = letters(sizeof(host.runtime));
+	ck_assert_int_eq(ces_host_of(&policy, &host, &err), -1);
+	ck_assert_int_eq(err.code, CES_E_POLICY);
+	free(policy.runtime);
+}
+END_TEST
+
+START_TEST(of_a_request_the_order_has_numbers_and_short_texts_alone)
+{
+	char *words[] = {(char *)"sh", (char *)"-c"};
+	const struct ces_request request = {.verb = CES_VERB_RUN,
+					    .flags = CES_FLAG_DETACH,
+					    .image = (char *)"ghcr.io/lab/tool:1",
+					    .name = (char *)"trial",
+					    .token = (char *)"secret",
+					    .args = {words, 2}};
+
+	ces_order_request(&order, &request);
+	ck_assert_uint_eq(order.asked.verb, CES_VERB_RUN);
+	ck_assert_uint_eq(order.asked.flags, CES_FLAG_DETACH);
+	ck_assert_str_eq(order.asked.image, "ghcr.io/lab/tool:1");
+	ck_assert_str_eq(order.asked.name, "trial");
+	ck_assert_str_eq(order.asked.project, "");
+	ck_assert_uint_eq(order.asked.n_args, 2);
+	ck_assert_ptr_null(memmem(&order, sizeof(order), "secret", 6));
+}
+END_TEST
+
+/* They are put together by hand, and must be what the codec would have sent. */
+START_TEST(the_last_words_are_an_error_event)
+{
+	static const size_t lengths[] = {1, 40, CES_ERROR_TEXT - 1};
+	struct ces_event_error heard;
+	char *text = letters(lengths[_i]);
+	int ends[2];
+
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	/* out of the way of the fd that is spoken on */
+	for (int i = 0; i < 2; i++)
+		ends[i] = fcntl(ends[i], F_DUPFD_CLOEXEC, 10);
+	ck_assert_int_eq(dup2(ends[1], CES_FD_EVENT), CES_FD_EVENT);
+	ces_error_set(&err, CES_E_HOST, "%s", text);
+	ces_last_words(&err);
+	close(CES_FD_EVENT);
+	close(ends[1]);
+	ck_assert_int_eq(ces_wire_receive(ends[0], &ces_event_error_schema, 4096,
+					  ces_now_ms() + 1000, &heard, &err),
+			 1);
+	ck_assert_uint_eq(heard.code, CES_E_HOST);
+	ck_assert_str_eq(heard.text, text);
+	ck_assert_ptr_null(heard.rule);
+	ces_wire_free(&ces_event_error_schema, &heard);
+	free(text);
+	close(ends[0]);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *t = tcase_create("entry");
+
+	tcase_add_checked_fixture(t, set_up, NULL);
+	tcase_add_test(t, a_caller_goes_over_with_every_group);
+	tcase_add_test(t, a_caller_whom_the_order_has_no_room_for_is_refused_not_cut);
+	tcase_add_test(t, the_machines_settings_go_over_flat);
+	tcase_add_test(t, of_a_request_the_order_has_numbers_and_short_texts_alone);
+	tcase_add_loop_test(t, the_last_words_are_an_error_event, 0, 3);
+	return run_suite("entry", t);
+}
