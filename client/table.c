@@ -257,25 +257,40 @@ static size_t column_width(const struct ces_table *table, const char *const *hea
 	return width;
 }
 
+/* Whether any row has something there. */
+static bool has_any(const struct ces_table *table, size_t column)
+{
+	for (size_t i = 0; i < table->n; i++) {
+		const char *cell = table->rows[i].cell[column];
+
+		if (cell != NULL && strcmp(cell, "-") != 0)
+			return true;
+	}
+	return false;
+}
+
+/* The ports have a column only where a run has some: most have none, and 80 columns are few. */
 static void print_rows(const struct ces_table *table, const char *const *header,
 		       const enum ces_fit *kinds)
 {
-	size_t width[CES_TABLE_COLUMNS], columns = 0;
+	size_t width[CES_TABLE_COLUMNS], shown[CES_TABLE_COLUMNS], n = 0;
+	enum ces_fit fit[CES_TABLE_COLUMNS];
 
-	while (columns < CES_TABLE_COLUMNS && header[columns] != NULL)
-		columns++;
-
-	for (size_t j = 0; j < columns; j++)
-		width[j] = column_width(table, header, j);
-	ces_fit_columns(kinds, width, columns, ces_fit_terminal(STDOUT_FILENO));
-	for (size_t j = 0; j < columns; j++)
-		ces_fit_print(header[j], kinds[j], width[j], j + 1 == columns);
+	for (size_t j = 0; j < CES_TABLE_COLUMNS && header[j] != NULL; j++) {
+		if (strcmp(header[j], "PORTS") == 0 && !has_any(table, j))
+			continue;
+		shown[n] = j;
+		fit[n] = kinds[j];
+		width[n++] = column_width(table, header, j);
+	}
+	ces_fit_columns(fit, width, n, ces_fit_terminal(STDOUT_FILENO));
+	for (size_t j = 0; j < n; j++)
+		ces_fit_print(header[shown[j]], fit[j], width[j], j + 1 == n);
 	for (size_t i = 0; i < table->n; i++) {
-		for (size_t j = 0; j < columns; j++) {
-			const char *cell = table->rows[i].cell[j];
+		for (size_t j = 0; j < n; j++) {
+			const char *cell = table->rows[i].cell[shown[j]];
 
-			ces_fit_print(cell != NULL ? cell : "-", kinds[j], width[j],
-				      j + 1 == columns);
+			ces_fit_print(cell != NULL ? cell : "-", fit[j], width[j], j + 1 == n);
 		}
 	}
 }
