@@ -90,7 +90,7 @@ in_run() # MODE(<, > or <>) NODE
 ./nvidia-uvm-tools
 ./nvidia1
 ./nvidiactl" ]
-	run inside --gpu -- sh -c 'stat -c %t:%T:%a /dev/nvidia1 /dev/dri/renderD129; true <> /dev/nvidia1; mknod /tmp/n c 195 2'
+	run inside --gpu -- sh -c 'exec 2>&1; stat -c %t:%T:%a /dev/nvidia1 /dev/dri/renderD129; true <> /dev/nvidia1; mknod /tmp/n c 195 2'
 	[[ ${lines[0]} == c3:1:666 && ${lines[1]} == e2:81:666 && ${lines[2]} == *"$allowed"* ]]
 	[[ ${lines[3]} == *"not permitted"* ]]
 }
