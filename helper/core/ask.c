@@ -55,6 +55,14 @@ int ces_ask_begin(const char *path, int input, struct ces_asking *ret, struct ce
 	return 0;
 }
 
+/* A fault of the machine's stays one, and so does a time-out; all else is what was read. */
+static enum ces_code code_of(enum ces_code code)
+{
+	if (code == CES_E_HOST || code == CES_E_INTERNAL)
+		return CES_E_HOST;
+	return code == CES_E_LIMIT ? CES_E_LIMIT : CES_E_USAGE;
+}
+
 static int take(int fd, size_t max, int64_t deadline, uint8_t **ret, size_t *ret_length,
 		struct ces_error *err)
 {
@@ -66,8 +74,7 @@ static int take(int fd, size_t max, int64_t deadline, uint8_t **ret, size_t *ret
 		return -1;
 	answer.err.text[sizeof(answer.err.text) - 1] = '\0';
 	if (answer.err.code != CES_OK) {
-		ces_error_set(err, answer.err.code == CES_E_LIMIT ? CES_E_LIMIT : CES_E_USAGE, "%s",
-			      answer.err.text);
+		ces_error_set(err, code_of(answer.err.code), "%s", answer.err.text);
 		return 0;
 	}
 	*ret = NULL;
@@ -109,7 +116,7 @@ int ces_ask(enum ces_parse_kind kind, const struct ces_decision_names *kinds, co
 	    ces_ask_take(&asking, CES_PARSE_BLOCK, ces_now_ms() + ANSWER_MS, ret, ret_length, err);
 	if (result < 0)
 		return ces_error_set(err, CES_E_HOST, "ces-parse gave no answer");
-	if (result == 0 && err != NULL)
+	if (result == 0 && err != NULL && err->code == CES_E_USAGE)
 		err->code = code;
 	return result > 0 ? 0 : -1;
 }

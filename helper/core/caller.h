@@ -1,8 +1,14 @@
-/* The one place where root takes on the caller's rights to touch the caller's files. */
+/* Who calls, by the user database; and the one place where root takes on their rights, to touch
+ * their files. */
 #ifndef CES_HELPER_CORE_CALLER_H
 #define CES_HELPER_CORE_CALLER_H
 
 #include "policy/decide.h"
+
+/* Fills *ret from the user database by uid. Refuses uid 0 (container root would be host root), and
+ * a uid without an entry. Release with ces_caller_free. */
+int ces_caller_load(uid_t uid, struct ces_caller *ret, struct ces_error *err);
+void ces_caller_free(struct ces_caller *caller);
 
 /* Between enter and leave every file operation is checked with the caller's uid, gid and groups
  * (fsuid, so root-squashed file systems work and the caller gets no right to signal this process;

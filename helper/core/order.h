@@ -44,7 +44,7 @@ struct ces_asked {
 struct ces_order {
 	uint64_t magic, size; /* of this struct */
 	/* lengths of what follows it: the request's block, and the policy's where it is not
-	 * kept yet (helper/core/kept_policy.h); 0: none */
+	 * kept yet (see below); 0: none */
 	size_t words, policy;
 	uid_t uid;
 	bool known;             /* the caller's entry in the user database: */
@@ -58,5 +58,17 @@ struct ces_order {
 	struct ces_decision decision;
 	struct ces_error refused; /* unless CES_OK: to be recorded and reported, and nothing else */
 };
+
+/* The policy as it was read last, in /run/ces, so that a start reads no JSON: this, before the
+ * block of policy/flat.h. The block was made of a file with this digest by this version of the
+ * code; anything else is read anew. */
+struct ces_kept_policy {
+	uint64_t magic, size; /* of struct ces_policy */
+	uint64_t length;      /* of the block */
+	char digest[72];      /* of the file's bytes */
+};
+
+#define CES_KEPT_MAGIC 0x3150454b53454331ull /* changes with the meaning of a field */
+#define CES_KEPT_NAME  ".policy"             /* in CES_RUN_DIR, among runs that have no dot */
 
 #endif

@@ -3,7 +3,7 @@
  *
  * A name is for templates and messages; every decision about ownership goes by numeric uid and gid.
  */
-#include "helper/core/who.h"
+#include "helper/core/caller.h"
 
 #include <grp.h>
 #include <pwd.h>

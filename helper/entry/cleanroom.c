@@ -245,9 +245,9 @@ int ces_cleanroom_enter(int argc, uid_t *ret_uid, struct ces_error *err)
 	if (become_root(err) < 0)
 		return -1;
 	reset_scheduling();
-	/* what it takes to look at directories with the caller's rights, to start ces-parse and to
-	 * end it; the others are kept for
-	 * ces-session, which does not get them back where no_new_privs is set */
+	/* what it takes to look at directories with the caller's rights, and to start ces-decode
+	 * and ces-parse and to end them; the others are kept for ces-session, which does not get
+	 * them back where no_new_privs is set */
 	if (ces_capability_keep(UINT64_MAX, DECIDING, err) < 0)
 		return -1;
 	/* job control and terminal signals follow the session: leave the caller's */

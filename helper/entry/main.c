@@ -13,7 +13,7 @@
 #include "common/request.h"
 #include "helper/core/ask.h"
 #include "helper/core/deadline.h"
-#include "helper/core/who.h"
+#include "helper/core/caller.h"
 #include "helper/entry/admit.h"
 #include "helper/entry/cleanroom.h"
 #include "helper/entry/facts.h"
@@ -96,6 +96,8 @@ static int serve(struct entry *entry, struct ces_error *err)
 	struct ces_error early = {0};
 	const struct ces_request *request;
 
+	/* a user database may be slow; ces-decode ends before that by its own deadline */
+	ces_deadline(DECIDE_SECONDS);
 	if (ces_ask_begin(CES_DECODE_PATH, CES_FD_REQUEST, &asking, err) < 0)
 		return -1;
 	(void)prepare(entry, &early);

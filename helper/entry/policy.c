@@ -19,7 +19,7 @@
 #include "common/paths.h"
 #include "helper/core/ask.h"
 #include "helper/core/beneath.h"
-#include "helper/core/kept_policy.h"
+#include "helper/core/order.h"
 #include "policy/flat.h"
 
 /* An fd of what is kept, if it is a file of root's alone. */

@@ -14,13 +14,12 @@
 #include "common/event.h"
 #include "common/record.h"
 #include "helper/audit/proof.h"
-#include "helper/core/caller_open.h"
 #include "helper/core/deadline.h"
 #include "helper/launch/config.h"
 #include "helper/launch/container.h"
+#include "helper/launch/places.h"
 #include "helper/launch/proxy.h"
 #include "helper/launch/rootfs.h"
-#include "helper/session/caller_bind.h"
 #include "helper/session/journal.h"
 #include "helper/session/lock.h"
 #include "helper/session/record.h"
@@ -132,99 +131,6 @@ static int check_runs(const struct ces_plan *plan, struct ces_error *err)
 			      "you have %llu run%s in project %s already; %llu at once are allowed",
 			      (unsigned long long)count.n, count.n == 1 ? "" : "s",
 			      plan->decision->project, most);
-}
-
-/* The place of the next mount, not counted before it is opened; NULL: no more. */
-static struct ces_plan_mount *next_mount(struct ces_plan *plan,
-					 const struct ces_decision_mount *mount,
-					 struct ces_error *err)
-{
-	struct ces_plan_mount *to = &plan->mounts[plan->n_mounts];
-
-	if (plan->n_mounts == CES_PLAN_MOUNTS) {
-		(void)ces_error_set(err, CES_E_USAGE, "too many mounts");
-		return NULL;
-	}
-	to->destination = mount->destination;
-	to->read_only = mount->read_only;
-	return to;
-}
-
-static int open_bind(struct ces_plan *plan, const struct ces_decision_mount *mount,
-		     struct ces_error *err)
-{
-	struct ces_plan_mount *to = next_mount(plan, mount, err);
-
-	if (to == NULL || ces_caller_open_bind(&plan->session->caller, &plan->map, mount->source,
-					       &to->file, &to->fd, err) < 0)
-		return -1;
-	plan->n_mounts++;
-	return 0;
-}
-
-static int open_mount(struct ces_plan *plan, const struct ces_decision_mount *mount,
-		      const char *path, struct ces_error *err)
-{
-	struct ces_plan_mount *to = next_mount(plan, mount, err);
-
-	if (to == NULL)
-		return -1;
-	if (ces_caller_open(&plan->session->caller, path, mount->create, &to->fd, err) < 0)
-		return -1;
-	plan->n_mounts++;
-	return 0;
-}
-
-/* TMPDIR is for every user inside, as /tmp is, but no other user of the host's may come in by it:
- * what is open to all is a directory in the one that was made, which is open to the caller alone.
- */
-static int share_scratch(struct ces_plan *plan, struct ces_error *err)
-{
-	struct ces_plan_mount *mount = &plan->mounts[CES_PLAN_SCRATCH];
-
-	plan->scratch_dir = mount->fd;
-	mount->fd = -1;
-	return ces_caller_open_common(&plan->session->caller, plan->scratch_dir,
-				      CES_PLAN_SHARED + 1, &mount->fd, err);
-}
-
-/* A directory that is the run's alone is made with the run's categories: another run's container,
- * though it may have the same ids, cannot read it. */
-static int open_scratch(struct ces_plan *plan, struct ces_error *err)
-{
-	const struct ces_decision_mount *scratch = &plan->decision->scratch;
-	int result;
-
-	if (ces_caller_open_parent(&plan->session->caller, plan->scratch, &plan->scratch_parent,
-				   err) < 0)
-		return -1;
-	if (scratch->per_run && ces_selinux_create_private(&plan->selinux, true) < 0)
-		return ces_error_errno(err, CES_E_HOST, "SELinux context");
-	result = open_mount(plan, scratch, plan->scratch, err);
-	if (result == 0 && scratch->per_run)
-		result = share_scratch(plan, err);
-	if (scratch->per_run && ces_selinux_create_private(&plan->selinux, false) < 0)
-		return ces_error_errno(err, CES_E_HOST, "SELinux context");
-	return result;
-}
-
-/* All with the caller's own rights; from here on only fds. */
-static int open_mounts(struct ces_plan *plan, struct ces_error *err)
-{
-	const struct ces_decision *decision = plan->decision;
-
-	if (open_mount(plan, &decision->data, decision->data.source, err) < 0)
-		return ces_error_context(err, "project data");
-	if (ces_caller_open_parent(&plan->session->caller, plan->outputs, &plan->outputs_parent,
-				   err) < 0 ||
-	    open_mount(plan, &decision->outputs, plan->outputs, err) < 0)
-		return ces_error_context(err, "outputs");
-	if (open_scratch(plan, err) < 0)
-		return ces_error_context(err, "scratch");
-	for (size_t i = 0; i < decision->n_binds; i++)
-		if (open_bind(plan, &decision->binds[i], err) < 0)
-			return -1;
-	return 0;
 }
 
 static int enter_run(struct ces_plan *plan, const struct ces_grant *grant,
@@ -418,7 +324,7 @@ static int run(struct ces_session *session, struct ces_plan *plan, const struct 
 	/* from here on the entry keeps the image */
 	result = ces_store_await_collector(&plan->session->store, err);
 	if (result == 0)
-		result = open_mounts(plan, err);
+		result = ces_places_open(plan, err);
 	if (result == 0)
 		result = set_up(plan, &finish, err);
 	ces_deadline(START_SECONDS);

@@ -16,7 +16,6 @@
 #include "common/paths.h"
 #include "common/request.h"
 #include "helper/core/beneath.h"
-#include "helper/core/kept_policy.h"
 #include "helper/launch/rootfs.h"
 #include "helper/session/record.h"
 #include "helper/session/report.h"
@@ -124,7 +123,8 @@ static int read_request(const struct ces_order *order, struct ces_session *sessi
 	return 0;
 }
 
-/* So that the next start reads no JSON; where it does not come off, that start reads it. */
+/* So that the next start reads no JSON; where it does not come off, that start reads it. A block of
+ * which ces-helper did not say whose it is was refused there. */
 static void keep_policy(const struct ces_order *order)
 {
 	CES_CLEANUP_FREE uint8_t *block = read_part(order->policy, CES_PARSE_BLOCK);
@@ -135,7 +135,8 @@ static void keep_policy(const struct ces_order *order)
 	struct ces_error ignored;
 	char name[32];
 
-	if (order->policy == 0 || block == NULL || ces_runs_open(&dir, &ignored) < 0)
+	if (order->policy == 0 || order->host.digest[0] == '\0' || block == NULL ||
+	    ces_runs_open(&dir, &ignored) < 0)
 		return;
 	memcpy(head.digest, order->host.digest, sizeof(head.digest));
 	(void)snprintf(name, sizeof(name), CES_KEPT_NAME ".%d", (int)getpid());

@@ -27,7 +27,7 @@
 #include "helper/core/caller_open.h"
 #include "helper/core/deadline.h"
 #include "helper/core/order.h"
-#include "helper/core/who.h"
+#include "helper/core/caller.h"
 #include "helper/launch/config.h"
 #include "helper/session/caller_bind.h"
 #include "helper/session/journal.h"

@@ -95,7 +95,8 @@ refuses() # WORDS
 @test "a ces-parse that says nothing, dies, talks nonsense or never ends: everything is refused, and recorded" {
 	for body in 'exit 0' 'kill -KILL $$' 'head -c 100000 /dev/urandom >&4' 'exec sleep 600' \
 		"printf 'CESPARS1\\377\\377\\377\\377\\377\\377\\377\\377%0600d' 0 >&4" \
-		"{ printf 'CESPARS1\\144\\0\\0\\0\\0\\0\\0\\0'; head -c 700 /dev/zero; } >&4"; do
+		"{ printf 'CESPARS1\\144\\0\\0\\0\\0\\0\\0\\0'; head -c 700 /dev/zero; } >&4" \
+		"{ printf 'CESPARS1\\210\\023\\0\\0\\0\\0\\0\\0'; head -c 20000 /dev/zero; } >&4"; do
 		echo "$body"
 		another
 		impostor "$body"

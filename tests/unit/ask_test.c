@@ -100,6 +100,10 @@ START_TEST(a_refusal_has_an_end_and_no_control_characters)
 	ck_assert_int_eq(err.code, CES_E_USAGE);
 	ck_assert_uint_lt(strlen(err.text), sizeof(err.text));
 	ck_assert_ptr_null(strchr(err.text, '\033'));
+	/* the machine's fault is not the caller's */
+	answer.err.code = CES_E_INTERNAL;
+	ck_assert_int_eq(take(&answer, sizeof(answer), 0, false), 0);
+	ck_assert_int_eq(err.code, CES_E_HOST);
 	/* a code that is none */
 	answer.err.code = (enum ces_code)77;
 	ck_assert_int_eq(take(&answer, sizeof(answer), 0, false), 0);

@@ -25,6 +25,12 @@
 
 #include "common/cleanup.h"
 
+/* A sanitizer's own _exit looks for leaks, by calls that a weakened process has not. */
+static void end(int status)
+{
+	(void)syscall(SYS_exit_group, status);
+}
+
 /* errno of what was tried in a weakened child; 0: done. */
 static int weakened(int (*weaken)(struct ces_error *), int (*attempt)(void))
 {
@@ -33,8 +39,8 @@ static int weakened(int (*weaken)(struct ces_error *), int (*attempt)(void))
 
 	if (pid == 0) {
 		if (weaken(NULL) < 0)
-			_exit(255);
-		_exit(attempt() < 0 ? errno : 0);
+			end(255);
+		end(attempt() < 0 ? errno : 0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFEXITED(status));
@@ -192,7 +198,7 @@ static int child(void)
 	pid_t pid = fork();
 
 	if (pid == 0)
-		_exit(0);
+		end(0);
 	return waitpid(pid, &status, 0) == pid && status == 0 ? 0 : -1;
 }
 
