@@ -14,27 +14,27 @@ struct block {
 
 static bool load(struct block *block, const struct ces_flat_type *type, uint8_t *object);
 
-static bool load_text(struct block *block, uint8_t *pointer)
+static bool load_text(struct block *block, void **pointer)
 {
-	uint8_t *text = block->bytes + block->next;
-	size_t left = block->length - block->next, length = strnlen((const char *)text, left);
+	size_t left = block->length - block->next;
+	size_t length = strnlen((const char *)block->bytes + block->next, left);
 
 	if (length == left)
 		return false;
-	memcpy(pointer, &text, sizeof(text));
+	*pointer = block->bytes + block->next;
 	block->next += length + 1;
 	return true;
 }
 
-static bool load_list(struct block *block, const struct ces_flat_type *type, uint8_t *pointer,
+static bool load_list(struct block *block, const struct ces_flat_type *type, void **pointer,
 		      size_t n)
 {
 	size_t start = (block->next + 7) & ~(size_t)7;
-	uint8_t *list = block->bytes + start;
+	uint8_t *list;
 
 	if (start > block->length || n > (block->length - start) / type->size)
 		return false;
-	memcpy(pointer, &list, sizeof(list));
+	*pointer = list = block->bytes + start;
 	block->next = start + n * type->size;
 	for (size_t i = 0; i < n; i++)
 		if (!load(block, type, list + i * type->size))
@@ -44,13 +44,13 @@ static bool load_list(struct block *block, const struct ces_flat_type *type, uin
 
 static bool load_field(struct block *block, const struct ces_flat_field *field, uint8_t *object)
 {
-	uint8_t *pointer = object + field->offset;
+	void **pointer = (void **)(void *)(object + field->offset);
 	uintptr_t there;
 	size_t n = 0;
 
 	if (field->of != NULL && !field->list)
-		return load(block, field->of, pointer);
-	memcpy(&there, pointer, sizeof(there));
+		return load(block, field->of, object + field->offset);
+	there = (uintptr_t)*pointer;
 	if (field->of != NULL)
 		memcpy(&n, object + field->count, sizeof(n));
 	if (there == 0)

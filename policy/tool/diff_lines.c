@@ -9,6 +9,7 @@
 void ces_diff_say(struct ces_diff *diff, enum ces_diff_kind kind, const char *format, ...)
 {
 	char text[1024];
+	struct ces_diff_line *line;
 	va_list args;
 
 	va_start(args, format);
@@ -25,8 +26,9 @@ void ces_diff_say(struct ces_diff *diff, enum ces_diff_kind kind, const char *fo
 		diff->v = v;
 		diff->cap = cap;
 	}
-	diff->v[diff->n].kind = kind;
-	diff->v[diff->n].text = strdup(text);
-	diff->no_memory = diff->no_memory || diff->v[diff->n].text == NULL;
-	diff->n += diff->v[diff->n].text != NULL;
+	line = &diff->v[diff->n];
+	line->kind = kind;
+	line->text = strdup(text);
+	diff->no_memory = diff->no_memory || line->text == NULL;
+	diff->n += line->text != NULL;
 }
