@@ -40,8 +40,8 @@ struct look {
 	const struct ces_plan *plan;
 	const struct ces_cgroup *cgroup;
 	const struct ces_proof *proof;
-	int proc;                   /* /proc/PID of the held program */
-	struct json_object *record; /* what was found */
+	int proc;                /* /proc/PID of the held program */
+	struct ces_json *record; /* what was found */
 };
 
 #define DEVIATES(err, ...) ces_error_set(err, CES_E_HOST, __VA_ARGS__)
@@ -81,26 +81,15 @@ int ces_proof_begin(const struct ces_container *container, struct ces_proof *ret
 	return ces_hold_begin(container, &ret->hold, err);
 }
 
-static void put_text(struct json_object *to, const char *key, const char *value)
-{
-	(void)json_object_object_add(to, key, json_object_new_string(value));
-}
-
-static void put_number(struct json_object *to, const char *key, uint64_t value)
-{
-	(void)json_object_object_add(to, key, json_object_new_uint64(value));
-}
-
 /* Those that the helper made, and for mounts and processes others than the helper's and the
  * runtime's. */
 static int check_spaces(const struct look *look, struct ces_error *err)
 {
 	CES_CLEANUP_FD int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CES_CLEANUP_FD int runtime = -1;
-	struct json_object *found = json_object_new_object();
 	uint64_t its, own, runtimes;
 
-	(void)json_object_object_add(look->record, "namespaces", found);
+	ces_json_object(look->record, "namespaces");
 	if (open_proc(look->proof->hold.leader, &runtime, err) < 0)
 		return -1;
 	for (size_t i = 0; i < CES_COUNT(spaces); i++) {
@@ -108,7 +97,7 @@ static int check_spaces(const struct look *look, struct ces_error *err)
 		    read_space(self, spaces[i], &own, err) < 0 ||
 		    read_space(runtime, spaces[i], &runtimes, err) < 0)
 			return -1;
-		put_number(found, spaces[i], its);
+		ces_json_number(look->record, spaces[i], its);
 		if (its == own)
 			return DEVIATES(err, "its %s namespace is the host's", spaces[i]);
 		if (i < CES_SPACES && its != look->proof->made[i])
@@ -117,6 +106,7 @@ static int check_spaces(const struct look *look, struct ces_error *err)
 		if (i >= CES_SPACES && its == runtimes)
 			return DEVIATES(err, "its %s namespace is the runtime's", spaces[i]);
 	}
+	ces_json_close(look->record);
 	return 0;
 }
 
@@ -150,11 +140,10 @@ static bool is_up(int proc, const char *name)
  * capability to raise them. */
 static int check_network(const struct look *look, struct ces_error *err)
 {
-	struct json_object *found = json_object_new_array();
 	char text[8192], *save = NULL, *line;
 	bool loopback = false;
 
-	(void)json_object_object_add(look->record, "network", found);
+	ces_json_list(look->record, "network");
 	if (ces_proc_read(look->proc, "net/dev", text, sizeof(text), err) < 0)
 		return -1;
 	for (line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
@@ -164,12 +153,13 @@ static int check_network(const struct look *look, struct ces_error *err)
 			continue; /* the two lines of the heading */
 		*colon = '\0';
 		ces_text_clean(name);
-		(void)json_object_array_add(found, json_object_new_string(name));
+		ces_json_text(look->record, NULL, name);
 		if (strcmp(name, "lo") == 0)
 			loopback = true;
 		else if (is_up(look->proc, name))
 			return DEVIATES(err, "it has a network interface %s", name);
 	}
+	ces_json_close(look->record);
 	return loopback ? 0 : DEVIATES(err, "it has no loopback interface");
 }
 
@@ -200,17 +190,18 @@ static int check_capabilities(const struct look *look, const char *status, struc
 		    {"CapEff", "effective", held},
 		    {"CapBnd", "bounding", all},
 		    {"CapAmb", "ambient", 0}};
-	struct json_object *found = json_object_new_object();
 	char text[32], planned[32];
 
-	(void)json_object_object_add(look->record, "capabilities", found);
+	ces_json_object(look->record, "capabilities");
 	for (size_t i = 0; i < CES_COUNT(sets); i++) {
-		put_text(found, sets[i].name, status_of(status, sets[i].key, text, sizeof(text)));
+		ces_json_text(look->record, sets[i].name,
+			      status_of(status, sets[i].key, text, sizeof(text)));
 		(void)snprintf(planned, sizeof(planned), "%016" PRIx64, sets[i].planned);
 		if (strcmp(text, planned) != 0)
 			return DEVIATES(err, "its %s capabilities are %s, not %s", sets[i].name,
 					text, planned);
 	}
+	ces_json_close(look->record);
 	return 0;
 }
 
@@ -218,11 +209,11 @@ static int check_filter(const struct look *look, const char *status, struct ces_
 {
 	char privileges[16], mode[16], filters[16];
 
-	put_text(look->record, "no_new_privs",
-		 status_of(status, "NoNewPrivs", privileges, sizeof(privileges)));
-	put_text(look->record, "seccomp", status_of(status, "Seccomp", mode, sizeof(mode)));
-	put_text(look->record, "seccomp_filters",
-		 status_of(status, "Seccomp_filters", filters, sizeof(filters)));
+	ces_json_text(look->record, "no_new_privs",
+		      status_of(status, "NoNewPrivs", privileges, sizeof(privileges)));
+	ces_json_text(look->record, "seccomp", status_of(status, "Seccomp", mode, sizeof(mode)));
+	ces_json_text(look->record, "seccomp_filters",
+		      status_of(status, "Seccomp_filters", filters, sizeof(filters)));
 	if (strcmp(privileges, "1") != 0)
 		return DEVIATES(err, "it may gain privileges (no_new_privs is not set)");
 	if (strcmp(mode, "2") != 0 || strtoul(filters, NULL, 10) < 1)
@@ -257,25 +248,25 @@ static bool has_group(const struct ces_plan *plan, uint32_t gid)
 static int check_ids(const struct look *look, const char *status, struct ces_error *err)
 {
 	const struct ces_plan *plan = look->plan;
-	struct json_object *found = json_object_new_array();
 	char text[2048], *save = NULL;
 
-	put_text(look->record, "uids", status_of(status, "Uid", text, sizeof(text)));
+	ces_json_text(look->record, "uids", status_of(status, "Uid", text, sizeof(text)));
 	if (check_id("uid", text, ces_idmap_host_uid(&plan->map, plan->uid), err) < 0)
 		return -1;
-	put_text(look->record, "gids", status_of(status, "Gid", text, sizeof(text)));
+	ces_json_text(look->record, "gids", status_of(status, "Gid", text, sizeof(text)));
 	if (check_id("gid", text, ces_idmap_host_gid(&plan->map, plan->gid), err) < 0)
 		return -1;
-	(void)json_object_object_add(look->record, "groups", found);
+	ces_json_list(look->record, "groups");
 	(void)status_of(status, "Groups", text, sizeof(text));
 	for (char *word = strtok_r(text, " ", &save); word != NULL;
 	     word = strtok_r(NULL, " ", &save)) {
 		uint32_t gid = (uint32_t)strtoul(word, NULL, 10);
 
-		(void)json_object_array_add(found, json_object_new_int64(gid));
+		ces_json_number(look->record, NULL, gid);
 		if (!has_group(plan, gid))
 			return DEVIATES(err, "it is in the group %u of the host", gid);
 	}
+	ces_json_close(look->record);
 	return 0;
 }
 
@@ -316,7 +307,7 @@ static int check_maps(const struct look *look, struct ces_error *err)
 			return -1;
 		squeeze(planned);
 		squeeze(text);
-		put_text(look->record, files[i], text);
+		ces_json_text(look->record, files[i], text);
 		if (strcmp(text, planned) != 0)
 			return DEVIATES(err, "its %s is not the planned one", files[i]);
 	}
@@ -329,7 +320,7 @@ static int check_cgroup(const struct look *look, struct ces_error *err)
 
 	if (ces_proc_read(look->proc, "cgroup", text, sizeof(text), err) < 0)
 		return -1;
-	put_text(look->record, "cgroup", look->cgroup->name);
+	ces_json_text(look->record, "cgroup", look->cgroup->name);
 	return ces_cgroup_holds(look->cgroup, text)
 		   ? 0
 		   : DEVIATES(err, "it is not in the cgroup %s", look->cgroup->name);
@@ -347,7 +338,7 @@ static int check_context(const struct look *look, struct ces_error *err)
 		return -1;
 	text[strcspn(text, "\n")] = '\0';
 	ces_text_clean(text);
-	put_text(look->record, "selinux", text);
+	ces_json_text(look->record, "selinux", text);
 	return ces_selinux_holds(&look->plan->selinux, text)
 		   ? 0
 		   : DEVIATES(err, "its SELinux context is %.100s", text);
@@ -358,12 +349,12 @@ static int check_devices(const struct look *look, struct ces_error *err)
 	CES_CLEANUP_FD int root = openat(look->proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CES_CLEANUP_FD int dev =
 	    root < 0 ? -1 : ces_beneath_open(root, "dev", O_RDONLY | O_DIRECTORY, 0);
-	struct json_object *found = json_object_new_array();
 
-	(void)json_object_object_add(look->record, "nodes", found);
+	ces_json_list(look->record, "nodes");
 	if (dev < 0)
 		return DEVIATES(err, "it has no /dev");
-	return ces_devices_check(dev, look->plan->gpus.nodes, look->plan->gpus.n_nodes, found, err);
+	return ces_devices_check(dev, look->plan->gpus.nodes, look->plan->gpus.n_nodes,
+				 look->record, err);
 }
 
 static int compare(const struct look *look, struct ces_error *err)
@@ -394,14 +385,17 @@ static int record(const struct look *look, const struct ces_error *deviation, st
 static int prove(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 		 const struct ces_proof *proof, struct ces_error *err)
 {
-	struct look look = {.plan = plan, .cgroup = cgroup, .proof = proof, .proc = -1};
+	struct ces_json found = {0};
+	struct look look = {
+	    .plan = plan, .cgroup = cgroup, .proof = proof, .proc = -1, .record = &found};
 	struct ces_error unrecorded;
 	int result = open_proc(proof->hold.held, &look.proc, err);
 
 	if (result < 0)
 		return -1;
-	look.record = json_object_new_object();
+	ces_json_object(&found, NULL);
 	result = compare(&look, err);
+	(void)ces_json_end(&found);
 	close(look.proc);
 	if (result < 0)
 		(void)ces_error_context(err,
@@ -412,6 +406,7 @@ static int prove(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 		*err = unrecorded;
 		result = -1;
 	}
+	ces_json_free(&found);
 	return result;
 }
 

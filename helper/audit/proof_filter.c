@@ -93,13 +93,13 @@ static int compare(const struct ces_plan *plan, pid_t held, const char **ret_wor
 		   : ces_error_errno(err, CES_E_HOST, "reading its system call filter");
 }
 
-int ces_proof_filter(const struct ces_plan *plan, pid_t held, struct json_object *record,
+int ces_proof_filter(const struct ces_plan *plan, pid_t held, struct ces_json *record,
 		     struct ces_error *err)
 {
 	/* runc compiles one of its own, from a description of the same calls */
 	const char *word = plan->runc ? "the runtime's" : "as built";
 	int result = plan->runc ? 0 : compare(plan, held, &word, err);
 
-	(void)json_object_object_add(record, "seccomp_program", json_object_new_string(word));
+	ces_json_text(record, "seccomp_program", word);
 	return result;
 }

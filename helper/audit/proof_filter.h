@@ -2,13 +2,12 @@
 #ifndef CES_HELPER_AUDIT_PROOF_FILTER_H
 #define CES_HELPER_AUDIT_PROOF_FILTER_H
 
-#include <json-c/json.h>
-
 #include "helper/launch/plan.h"
+#include "helper/session/json.h"
 
 /* Which system calls the held program may make. What is found goes
  * into record. */
-int ces_proof_filter(const struct ces_plan *plan, pid_t held, struct json_object *record,
+int ces_proof_filter(const struct ces_plan *plan, pid_t held, struct ces_json *record,
 		     struct ces_error *err);
 
 #endif

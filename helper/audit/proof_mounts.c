@@ -210,7 +210,7 @@ static int check(struct table *table, const struct mounted *mounted, struct ces_
 }
 
 /* "/safe_data ro,nosuid,nodev,relatime ext4". What is masked is counted, not named. */
-static void note(struct json_object *list, const struct table *table, const struct mounted *mounted,
+static void note(struct ces_json *list, const struct table *table, const struct mounted *mounted,
 		 uint64_t *masked)
 {
 	char line[1024];
@@ -224,17 +224,17 @@ static void note(struct json_object *list, const struct table *table, const stru
 	(void)snprintf(line, sizeof(line), "%.700s %s %s", mounted->destination, mounted->options,
 		       mounted->type);
 	ces_text_clean(line);
-	(void)json_object_array_add(list, json_object_new_string(line));
+	ces_json_text(list, NULL, line);
 }
 
-static int check_lines(struct table *table, char *text, struct json_object *record,
+static int check_lines(struct table *table, char *text, struct ces_json *record,
 		       struct ces_error *err)
 {
-	struct json_object *list = json_object_new_array();
 	uint64_t masked = 0;
 	char *save = NULL;
 	int result = 0;
 
+	ces_json_list(record, "mounted");
 	for (char *line = strtok_r(text, "\n", &save); line != NULL && result == 0;
 	     line = strtok_r(NULL, "\n", &save)) {
 		struct mounted mounted;
@@ -243,11 +243,11 @@ static int check_lines(struct table *table, char *text, struct json_object *reco
 			result = ces_error_set(err, CES_E_HOST, "its mounts cannot be read");
 			break;
 		}
-		note(list, table, &mounted, &masked);
+		note(record, table, &mounted, &masked);
 		result = check(table, &mounted, err);
 	}
-	(void)json_object_object_add(record, "mounted", list);
-	(void)json_object_object_add(record, "masked", json_object_new_uint64(masked));
+	ces_json_close(record);
+	ces_json_number(record, "masked", masked);
 	return result;
 }
 
@@ -305,7 +305,7 @@ static int check_directories(const struct ces_plan *plan, int proc, struct ces_e
 	return 0;
 }
 
-int ces_proof_mounts(const struct ces_plan *plan, int proc, struct json_object *record,
+int ces_proof_mounts(const struct ces_plan *plan, int proc, struct ces_json *record,
 		     struct ces_error *err)
 {
 	CES_CLEANUP_FREE char *text = malloc(MOUNTINFO_MAX);

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,55 +20,55 @@
 #include "common/request.h"
 #include "helper/core/beneath.h"
 #include "helper/launch/profile.h"
+#include "helper/session/json.h"
 
 #define FILTER_MAX (1u << 20)
 
-typedef struct json_object *json;
+typedef struct ces_json *json;
 
-static json text(const char *value)
+/* NULL ends values. */
+static void put_list(json to, const char *key, const char *const *values)
 {
-	return json_object_new_string(value);
-}
-
-static json object(void)
-{
-	return json_object_new_object();
-}
-
-static void put(json to, const char *key, json value)
-{
-	(void)json_object_object_add(to, key, value);
-}
-
-/* Ended by NULL. */
-static json list(const char *const *values)
-{
-	json array = json_object_new_array();
-
+	ces_json_list(to, key);
 	for (; *values != NULL; values++)
-		(void)json_object_array_add(array, text(*values));
-	return array;
+		ces_json_text(to, NULL, *values);
+	ces_json_close(to);
 }
 
-/* NAME=value: replaces an earlier one of the same name. */
-static void env_put(json env, const char *entry)
+/* "NAME=value" each, malloc'd, a name once. */
+struct environment {
+	char **v;
+	size_t n, size;
+	bool failed;
+};
+
+static void env_put(struct environment *env, const char *entry)
 {
-	size_t name = strcspn(entry, "=");
+	size_t name = strcspn(entry, "="), i = 0;
+	char *copy = strdup(entry);
 
-	for (size_t i = 0; i < json_object_array_length(env); i++) {
-		const char *old = json_object_get_string(json_object_array_get_idx(env, i));
+	while (i < env->n && strncmp(env->v[i], entry, name + 1) != 0)
+		i++;
+	if (i == env->size && copy != NULL) {
+		char **v = reallocarray(env->v, 2 * i + 64, sizeof(*v));
 
-		if (strncmp(old, entry, name + 1) == 0) {
-			(void)json_object_array_put_idx(env, i, text(entry));
-			return;
-		}
+		env->v = v != NULL ? v : env->v;
+		env->size = v != NULL ? 2 * i + 64 : i;
 	}
-	(void)json_object_array_add(env, text(entry));
+	if (copy == NULL || i == env->size) {
+		free(copy);
+		env->failed = true;
+		return;
+	}
+	if (i < env->n)
+		free(env->v[i]);
+	env->v[i] = copy;
+	env->n += i == env->n;
 }
 
 /* A driver's variables: nothing of the image's says which devices there are. No tool that reads
  * them ever runs with privilege, but libraries and people do read them. */
-static void gpu_environment(const struct ces_gpus *gpus, json env)
+static void gpu_environment(const struct ces_gpus *gpus, struct environment *env)
 {
 	char visible[CES_GPU_MAX * 136] = "NVIDIA_VISIBLE_DEVICES=";
 	size_t used = strlen(visible);
@@ -87,7 +86,7 @@ static void gpu_environment(const struct ces_gpus *gpus, json env)
 
 /* The driver's own libraries come first, they must be of the kernel's version; then whatever the
  * image or the caller says. */
-static void library_path(const struct ces_gpus *gpus, json env)
+static void library_path(const struct ces_gpus *gpus, struct environment *env)
 {
 	static const char name[] = "LD_LIBRARY_PATH=";
 	char entry[8192], dirs[2048];
@@ -96,19 +95,16 @@ static void library_path(const struct ces_gpus *gpus, json env)
 	ces_gpu_library_path(gpus, dirs, sizeof(dirs));
 	if (dirs[0] == '\0')
 		return;
-	for (size_t i = 0; i < json_object_array_length(env); i++) {
-		const char *one = json_object_get_string(json_object_array_get_idx(env, i));
-
-		if (strncmp(one, name, strlen(name)) == 0)
-			old = one + strlen(name);
-	}
+	for (size_t i = 0; i < env->n; i++)
+		if (strncmp(env->v[i], name, strlen(name)) == 0)
+			old = env->v[i] + strlen(name);
 	if (snprintf(entry, sizeof(entry), "%s%s%s%s", name, dirs, *old != '\0' ? ":" : "", old) <
 	    (int)sizeof(entry))
 		env_put(env, entry);
 }
 
 /* Also over what the caller says: no other proxy is there to be reached. */
-static void proxy_environment(const struct ces_decision *decision, json env)
+static void proxy_environment(const struct ces_decision *decision, struct environment *env)
 {
 	char url[40], entry[80];
 
@@ -120,9 +116,8 @@ static void proxy_environment(const struct ces_decision *decision, json env)
 
 /* What CES sets, then the image's, then the caller's: the later wins. TMP and TMPDIR must not be
  * the image's. */
-static json environment(const struct ces_plan *plan)
+static void fill_environment(const struct ces_plan *plan, struct environment *env)
 {
-	json env = json_object_new_array();
 	char home[1100];
 
 	env_put(env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
@@ -153,7 +148,21 @@ static json environment(const struct ces_plan *plan)
 		env_put(env, plan->session->request->env.v[i]);
 	proxy_environment(plan->decision, env);
 	library_path(&plan->gpus, env);
-	return env;
+}
+
+static void put_environment(const struct ces_plan *plan, json to)
+{
+	struct environment env = {0};
+
+	fill_environment(plan, &env);
+	ces_json_list(to, "env");
+	for (size_t i = 0; i < env.n; i++) {
+		ces_json_text(to, NULL, env.v[i]);
+		free(env.v[i]);
+	}
+	ces_json_close(to);
+	free(env.v);
+	to->failed = to->failed || env.failed;
 }
 
 /* Docker's rule: arguments replace CMD; a new entrypoint replaces the image's and drops its CMD.
@@ -183,83 +192,71 @@ const char *ces_config_command(const struct ces_plan *plan)
 	return NULL;
 }
 
-static json arguments(const struct ces_plan *plan)
+static void put_arguments(const struct ces_plan *plan, json to)
 {
 	struct ces_strings parts[2];
-	json args = json_object_new_array();
 
 	command_parts(plan, parts);
+	ces_json_list(to, "args");
 	for (size_t i = 0; i < CES_COUNT(parts); i++)
 		for (size_t j = 0; j < parts[i].n; j++)
-			(void)json_object_array_add(args, text(parts[i].v[j]));
-	return args;
+			ces_json_text(to, NULL, parts[i].v[j]);
+	ces_json_close(to);
 }
 
-static json user(const struct ces_plan *plan)
+static void put_user(const struct ces_plan *plan, json to)
 {
-	json who = object(), groups = json_object_new_array();
-
-	put(who, "uid", json_object_new_int64(plan->uid));
-	put(who, "gid", json_object_new_int64(plan->gid));
-	put(who, "umask", json_object_new_int(022));
+	ces_json_object(to, "user");
+	ces_json_number(to, "uid", plan->uid);
+	ces_json_number(to, "gid", plan->gid);
+	ces_json_number(to, "umask", 022);
+	ces_json_list(to, "additionalGids");
 	for (size_t i = 0; i < plan->image->groups.n && plan->uid == plan->image->uid; i++)
 		if (plan->image->groups.v[i] < CES_IDMAP_SPAN)
-			(void)json_object_array_add(
-			    groups, json_object_new_uint64(plan->image->groups.v[i]));
+			ces_json_number(to, NULL, plan->image->groups.v[i]);
 	for (size_t i = 0; i < plan->map.n_project_gids; i++)
-		(void)json_object_array_add(groups,
-					    json_object_new_int64(plan->map.project_gids[i]));
-	put(who, "additionalGids", groups);
-	return who;
+		ces_json_number(to, NULL, plan->map.project_gids[i]);
+	ces_json_close(to);
+	ces_json_close(to);
 }
 
-static json capability_names(bool some)
+static void put_capabilities(const struct ces_plan *plan, json to)
 {
-	json array = json_object_new_array();
+	static const char *const sets[] = {"bounding", "effective", "permitted", "inheritable",
+					   "ambient"};
+	/* of a user none but the bounding set */
+	size_t full = plan->uid == 0 ? 3 : 1;
 
-	for (size_t i = 0; i < ces_profile_n_capabilities && some; i++)
-		(void)json_object_array_add(array, text(ces_profile_capabilities[i].name));
-	return array;
+	ces_json_object(to, "capabilities");
+	for (size_t set = 0; set < CES_COUNT(sets); set++) {
+		ces_json_list(to, sets[set]);
+		for (size_t i = 0; i < ces_profile_n_capabilities && set < full; i++)
+			ces_json_text(to, NULL, ces_profile_capabilities[i].name);
+		ces_json_close(to);
+	}
+	ces_json_close(to);
 }
 
-static json capabilities(const struct ces_plan *plan)
+static void put_process(const struct ces_plan *plan, json to)
 {
-	bool root = plan->uid == 0;
-	json sets = object();
-
-	put(sets, "bounding", capability_names(true));
-	put(sets, "effective", capability_names(root));
-	put(sets, "permitted", capability_names(root));
-	put(sets, "inheritable", json_object_new_array());
-	put(sets, "ambient", json_object_new_array());
-	return sets;
-}
-
-static json console_size(const struct ces_plan *plan)
-{
-	json size = object();
-
-	put(size, "height", json_object_new_int64(plan->rows));
-	put(size, "width", json_object_new_int64(plan->columns));
-	return size;
-}
-
-static json process(const struct ces_plan *plan)
-{
-	json it = object();
 	const char *cwd = plan->session->request->workdir != NULL ? plan->session->request->workdir
 								  : plan->image->workdir;
 
-	put(it, "terminal", json_object_new_boolean(plan->tty));
-	if (plan->tty)
-		put(it, "consoleSize", console_size(plan));
-	put(it, "user", user(plan));
-	put(it, "args", arguments(plan));
-	put(it, "env", environment(plan));
-	put(it, "cwd", text(cwd != NULL && cwd[0] == '/' ? cwd : "/"));
-	put(it, "capabilities", capabilities(plan));
-	put(it, "noNewPrivileges", json_object_new_boolean(true));
-	return it;
+	ces_json_object(to, "process");
+	ces_json_bool(to, "terminal", plan->tty);
+	if (plan->tty) {
+		ces_json_object(to, "consoleSize");
+		ces_json_number(to, "height", plan->rows);
+		ces_json_number(to, "width", plan->columns);
+		ces_json_close(to);
+	}
+	put_user(plan, to);
+	put_arguments(plan, to);
+	put_environment(plan, to);
+	ces_json_text(to, "cwd", cwd != NULL && cwd[0] == '/' ? cwd : "/");
+	put_capabilities(plan, to);
+	ces_json_bool(to, "noNewPrivileges", true);
+	ces_json_close(to);
 }
 
 /* more: options that are no flags, ',' between; or NULL. */
@@ -271,21 +268,22 @@ static void add_mount(json mounts, const char *destination, const char *type, co
 		const char *option;
 	} words[] = {
 	    {MS_NOSUID, "nosuid"}, {MS_NOEXEC, "noexec"}, {MS_NODEV, "nodev"}, {MS_RDONLY, "ro"}};
-	json it = object(), options = json_object_new_array();
 	char copy[128], *save = NULL;
 
+	ces_json_object(mounts, NULL);
+	ces_json_text(mounts, "destination", destination);
+	ces_json_text(mounts, "type", type);
+	ces_json_text(mounts, "source", source);
+	ces_json_list(mounts, "options");
 	(void)snprintf(copy, sizeof(copy), "%s", more != NULL ? more : "");
 	for (char *word = strtok_r(copy, ",", &save); word != NULL;
 	     word = strtok_r(NULL, ",", &save))
-		(void)json_object_array_add(options, text(word));
+		ces_json_text(mounts, NULL, word);
 	for (size_t i = 0; i < CES_COUNT(words); i++)
 		if ((flags & words[i].flag) != 0)
-			(void)json_object_array_add(options, text(words[i].option));
-	put(it, "destination", text(destination));
-	put(it, "type", text(type));
-	put(it, "source", text(source));
-	put(it, "options", options);
-	(void)json_object_array_add(mounts, it);
+			ces_json_text(mounts, NULL, words[i].option);
+	ces_json_close(mounts);
+	ces_json_close(mounts);
 }
 
 static void add_tmpfs(json mounts, const char *destination, uint64_t bytes)
@@ -303,10 +301,9 @@ static void add_tmpfs_mounts(json mounts, const struct ces_decision *decision, b
 			add_tmpfs(mounts, decision->tmpfs[i].destination, decision->tmpfs[i].size);
 }
 
-static json all_mounts(const struct ces_plan *plan)
+static void put_mounts(const struct ces_plan *plan, json mounts)
 {
-	json mounts = json_object_new_array();
-
+	ces_json_list(mounts, "mounts");
 	for (size_t i = 0; i < ces_profile_n_mounts; i++) {
 		const struct ces_profile_mount *it = &ces_profile_mounts[i];
 
@@ -327,87 +324,72 @@ static json all_mounts(const struct ces_plan *plan)
 			  ces_plan_mount_flags(plan->mounts[i].read_only), "rbind");
 	}
 	add_tmpfs_mounts(mounts, plan->decision, false);
-	return mounts;
+	ces_json_close(mounts);
 }
 
-static json namespaces(void)
+/* A file of this installation's own, whole; malloc'd. */
+static int read_own(const char *path, char **ret, struct ces_error *err)
 {
-	/* the other five the helper has made; without a mount namespace here "root" would be a mere
-	 * chroot */
-	static const char *const types[] = {"mount", "pid"};
-	json array = json_object_new_array();
-
-	for (size_t i = 0; i < CES_COUNT(types); i++) {
-		json one = object();
-
-		put(one, "type", text(types[i]));
-		(void)json_object_array_add(array, one);
-	}
-	return array;
-}
-
-static json read_json(const char *path)
-{
+	size_t length;
 	CES_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
-	return fd < 0 ? NULL : json_object_from_fd(fd);
+	if (fd < 0 || ces_read_file(fd, FILTER_MAX, ret, &length) < 0)
+		return ces_error_errno(err, CES_E_HOST,
+				       "the system call filter; CES is not installed whole");
+	return 0;
 }
 
 int ces_config_filter(char **ret, struct ces_error *err)
 {
-	CES_CLEANUP_FD int fd = open(CES_SECCOMP_BPF_PATH, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	char *filter;
-	size_t length;
-
-	if (fd < 0 || ces_read_file(fd, FILTER_MAX, &filter, &length) < 0)
-		return ces_error_errno(err, CES_E_HOST, "the system call filter");
-	filter[strcspn(filter, "\n")] = '\0';
-	*ret = filter;
+	if (read_own(CES_SECCOMP_BPF_PATH, ret, err) < 0)
+		return -1;
+	(*ret)[strcspn(*ret, "\n")] = '\0';
 	return 0;
 }
 
-static json linux_part(const struct ces_plan *plan, struct ces_error *err)
+/* The helper has made the other five namespaces; without a mount namespace here "root" would be a
+ * mere chroot. */
+static int put_linux(const struct ces_plan *plan, json to, struct ces_error *err)
 {
-	json it = object();
+	static const char *const namespaces[] = {"mount", "pid"};
+	CES_CLEANUP_FREE char *filter = NULL;
 
-	put(it, "namespaces", namespaces());
-	put(it, "maskedPaths", list(ces_profile_masked));
-	put(it, "readonlyPaths", list(ces_profile_read_only));
-	if (plan->runc) {
-		json filter = read_json(CES_SECCOMP_JSON_PATH);
-
-		if (filter == NULL) {
-			json_object_put(it);
-			(void)ces_error_set(
-			    err, CES_E_HOST,
-			    "the system call filter is missing; CES is not installed whole");
-			return NULL;
-		}
-		put(it, "seccomp", filter);
+	ces_json_object(to, "linux");
+	ces_json_list(to, "namespaces");
+	for (size_t i = 0; i < CES_COUNT(namespaces); i++) {
+		ces_json_object(to, NULL);
+		ces_json_text(to, "type", namespaces[i]);
+		ces_json_close(to);
 	}
-	return it;
+	ces_json_close(to);
+	put_list(to, "maskedPaths", ces_profile_masked);
+	put_list(to, "readonlyPaths", ces_profile_read_only);
+	if (plan->runc && read_own(CES_SECCOMP_JSON_PATH, &filter, err) < 0)
+		return -1;
+	if (plan->runc)
+		ces_json_raw(to, "seccomp", filter);
+	ces_json_close(to);
+	return 0;
 }
 
-static int fill(const struct ces_plan *plan, json config, struct ces_error *err)
+static int fill(const struct ces_plan *plan, json to, struct ces_error *err)
 {
-	json root = object(), part = linux_part(plan, err);
-
-	put(config, "ociVersion", text("1.0.2"));
-	put(root, "path", text("/m"));
-	put(root, "readonly", json_object_new_boolean(plan->decision->read_only));
-	put(config, "root", root);
-	put(config, "process", process(plan));
-	put(config, "mounts", all_mounts(plan));
-	if (part == NULL)
+	ces_json_object(to, NULL);
+	ces_json_text(to, "ociVersion", "1.0.2");
+	ces_json_object(to, "root");
+	ces_json_text(to, "path", "/m");
+	ces_json_bool(to, "readonly", plan->decision->read_only);
+	ces_json_close(to);
+	put_process(plan, to);
+	put_mounts(plan, to);
+	if (put_linux(plan, to, err) < 0)
 		return -1;
-	put(config, "linux", part);
 	/* crun takes a compiled filter (crun(1), run.oci.seccomp_bpf_data), which saves it 13 ms a
 	 * start */
 	if (!plan->runc) {
-		json notes = object();
-
-		put(notes, "run.oci.seccomp_bpf_data", text(plan->filter));
-		put(config, "annotations", notes);
+		ces_json_object(to, "annotations");
+		ces_json_text(to, "run.oci.seccomp_bpf_data", plan->filter);
+		ces_json_close(to);
 	}
 	return 0;
 }
@@ -416,16 +398,14 @@ int ces_config_write(const struct ces_plan *plan, int root, struct ces_error *er
 {
 	CES_CLEANUP_FD int fd =
 	    ces_beneath_open(root, "bundle/config.json", O_WRONLY | O_CREAT | O_EXCL, 0644);
-	json config = object();
-	int result = fill(plan, config, err);
-	const char *bytes;
+	struct ces_json config = {0};
+	int result = fill(plan, &config, err);
+	const char *bytes = ces_json_end(&config);
 
-	if (result == 0) {
-		bytes = json_object_to_json_string_ext(config, JSON_C_TO_STRING_PLAIN);
-		if (fd < 0 || bytes == NULL || ces_write_full(fd, bytes, strlen(bytes), -1) < 0 ||
-		    fchmod(fd, 0644) < 0)
-			result = ces_error_errno(err, CES_E_HOST, "config.json");
-	}
-	json_object_put(config);
+	if (result == 0 &&
+	    (fd < 0 || bytes == NULL || ces_write_full(fd, bytes, strlen(bytes), -1) < 0 ||
+	     fchmod(fd, 0644) < 0))
+		result = ces_error_errno(err, CES_E_HOST, "config.json");
+	ces_json_free(&config);
 	return result;
 }

@@ -117,7 +117,7 @@ struct inventory {
 	const struct ces_device *more;
 	size_t n, count;
 	dev_t file_system; /* that of /dev: what is mounted below it holds no nodes of CES's */
-	struct json_object *found;
+	struct ces_json *found;
 };
 
 /* One directory; prefix: "" or "dri/". */
@@ -153,7 +153,7 @@ static int take_inventory(struct inventory *of, int dir, const char *prefix, str
 		if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
 			continue;
 		ces_text_clean(path);
-		(void)json_object_array_add(of->found, json_object_new_string(path));
+		ces_json_text(of->found, NULL, path);
 		if (!is_granted(path, &st, of->more, of->n))
 			return ces_error_set(err, CES_E_HOST, "it has a device /dev/%s", path);
 		of->count += strcmp(path, "console") != 0;
@@ -161,7 +161,7 @@ static int take_inventory(struct inventory *of, int dir, const char *prefix, str
 	return 0;
 }
 
-int ces_devices_check(int dev, const struct ces_device *more, size_t n, struct json_object *found,
+int ces_devices_check(int dev, const struct ces_device *more, size_t n, struct ces_json *found,
 		      struct ces_error *err)
 {
 	struct inventory of = {.more = more, .n = n, .found = found};

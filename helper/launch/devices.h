@@ -3,10 +3,10 @@
 #define CES_HELPER_LAUNCH_DEVICES_H
 
 #include <stdbool.h>
-#include <json-c/json.h>
 #include <sys/types.h>
 
 #include "common/error.h"
+#include "helper/session/json.h"
 
 /* A character device beside those that every container has. */
 struct ces_device {
@@ -29,7 +29,7 @@ int ces_devices_make(int dev, uid_t owner, gid_t group, const struct ces_device 
 /* Holds a container's /dev to it: the standard nodes and the n given, with these numbers, and
  * nothing else that is a device (a terminal at /dev/console apart). The names found are added to
  * the array. */
-int ces_devices_check(int dev, const struct ces_device *more, size_t n, struct json_object *found,
+int ces_devices_check(int dev, const struct ces_device *more, size_t n, struct ces_json *found,
 		      struct ces_error *err);
 
 #endif

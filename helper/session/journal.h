@@ -4,10 +4,9 @@
 #ifndef CES_HELPER_SESSION_JOURNAL_H
 #define CES_HELPER_SESSION_JOURNAL_H
 
-#include <json-c/json.h>
-
 #include "common/error.h"
 #include "helper/core/order.h"
+#include "helper/session/json.h"
 
 /* helper/session/journal_file.c. The head, a small file beside the journal, has the number and the
  * digest of the last record: by it the chain goes on when the journal was rotated (renamed),
@@ -28,29 +27,29 @@ void ces_journal_close(struct ces_journal *journal);
 /* Completes record (adds seq, time, prev), appends it as one line and, when durable is set, waits
  * for the disk. Consumes record. A copy goes to syslog (AUTHPRIV) where that is connected; that one
  * may be lost. */
-int ces_journal_append(const struct ces_journal *journal, struct json_object *record, bool durable,
+int ces_journal_append(const struct ces_journal *journal, struct ces_json record, bool durable,
 		       struct ces_error *err);
 
 /* The record of a decision, allowed (decision != NULL) or denied (why != NULL). Names what was
  * asked and by whom; argument and environment values are not stored, only how many there were.
  * policy (its digest) and caller may be NULL when the request did not get that far. */
-struct json_object *ces_journal_decision(const char *policy, const struct ces_caller *caller,
-					 uid_t uid, const struct ces_asked *asked,
-					 const struct ces_decision *decision, const char *run,
-					 const char *digest, const struct ces_strings *devices,
-					 const struct ces_error *why);
+struct ces_json ces_journal_decision(const char *policy, const struct ces_caller *caller, uid_t uid,
+				     const struct ces_asked *asked,
+				     const struct ces_decision *decision, const char *run,
+				     const char *digest, const struct ces_strings *devices,
+				     const struct ces_error *why);
 
 /* The same for a denial, which costs the caller nothing: past a thousand at once and ten a minute
  * they are only counted, per user, so that nobody fills the disk with them. The count comes on
  * record before the user's next denial that is, or by ces_journal_flush. */
-int ces_journal_append_denial(const struct ces_journal *journal, uid_t uid,
-			      struct json_object *record, struct ces_error *err);
+int ces_journal_append_denial(const struct ces_journal *journal, uid_t uid, struct ces_json record,
+			      struct ces_error *err);
 
 /* Brings the counts of all users on record: for the janitor. */
 void ces_journal_flush(const struct ces_journal *journal);
 
 /* The record of such a count. */
-struct json_object *ces_journal_denials(uid_t uid, uint64_t count);
+struct ces_json ces_journal_denials(uid_t uid, uint64_t count);
 
 /* What a record is about; NULL where it is not known. */
 struct ces_journal_subject {
@@ -63,17 +62,17 @@ void ces_journal_fill_run(const char *source, const char *run, char *buffer, siz
 
 /* The record of strangers who connected to a published port of a run and were closed: how many
  * since the last record, and the last of them. */
-struct json_object *ces_journal_stranger(uid_t uid, const char *run, uint64_t port,
-					 uint64_t stranger, uint64_t count);
+struct ces_json ces_journal_stranger(uid_t uid, const char *run, uint64_t port, uint64_t stranger,
+				     uint64_t count);
 
 /* The record of an end: of a run or a pull. */
-struct json_object *ces_journal_end(const char *verb, const struct ces_journal_subject *about,
-				    uint64_t status, const char *reason, uint64_t peak_memory,
-				    uint64_t cpu_us);
+struct ces_json ces_journal_end(const char *verb, const struct ces_journal_subject *about,
+				uint64_t status, const char *reason, uint64_t peak_memory,
+				uint64_t cpu_us);
 
-/* The record of a proof (helper/audit/proof.h): found, an object of which nothing is left to the
- * caller, and what deviates from the plan, or NULL. */
-struct json_object *ces_journal_proof(const struct ces_journal_subject *about,
-				      struct json_object *found, const char *deviation);
+/* The record of a proof (helper/audit/proof.h): found, an object whose members are copied, and what
+ * deviates from the plan, or NULL. */
+struct ces_json ces_journal_proof(const struct ces_journal_subject *about,
+				  const struct ces_json *found, const char *deviation);
 
 #endif

@@ -64,24 +64,24 @@ static int record_left_out(const struct ces_journal *journal, uid_t uid, struct 
 }
 
 /* Consumes record. */
-static int append_or_count(const struct ces_journal *journal, uid_t uid, struct json_object *record,
+static int append_or_count(const struct ces_journal *journal, uid_t uid, struct ces_json record,
 			   struct bucket *bucket, struct ces_error *err)
 {
 	if (bucket->level < DENIAL) {
 		bucket->left_out++;
-		json_object_put(record);
+		ces_json_free(&record);
 		return 0;
 	}
 	bucket->level -= DENIAL;
 	if (record_left_out(journal, uid, bucket, err) < 0) {
-		json_object_put(record);
+		ces_json_free(&record);
 		return -1;
 	}
 	return ces_journal_append(journal, record, true, err);
 }
 
-int ces_journal_append_denial(const struct ces_journal *journal, uid_t uid,
-			      struct json_object *record, struct ces_error *err)
+int ces_journal_append_denial(const struct ces_journal *journal, uid_t uid, struct ces_json record,
+			      struct ces_error *err)
 {
 	CES_CLEANUP_FD int fd = -1;
 	struct bucket bucket;

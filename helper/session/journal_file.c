@@ -223,12 +223,11 @@ static void set_aside(int fd)
 		(void)fallocate(fd, FALLOC_FL_KEEP_SIZE, st.st_size, ASIDE_BYTES);
 }
 
-static int append_locked(const struct ces_journal *journal, struct json_object *record, char *line,
+static int append_locked(const struct ces_journal *journal, const char *record, char *line,
 			 size_t size, struct ces_error *err)
 {
 	char boot[CES_BOOT_LENGTH + 1], when[40];
 	struct place last;
-	const char *body;
 	int length, start;
 
 	if (open_current(journal, err) < 0 || ces_object_boot(boot, err) < 0 ||
@@ -237,11 +236,9 @@ static int append_locked(const struct ces_journal *journal, struct json_object *
 	set_aside(journal->fd);
 	format_time(when, sizeof(when));
 	start = last.torn;
-	body = json_object_to_json_string_ext(record, JSON_C_TO_STRING_PLAIN |
-							  JSON_C_TO_STRING_NOSLASHESCAPE);
 	length = snprintf(line, size, "%s{\"seq\":%llu,\"time\":\"%s\",\"prev\":\"%s\",%s\n",
 			  start ? "\n" : "", (unsigned long long)++last.seq, when, last.digest,
-			  body + 1);
+			  record + 1);
 	if (length < 0 || (size_t)length >= size)
 		return ces_error_set(err, CES_E_INTERNAL, "a journal record is too long");
 	if (ces_write_full(journal->fd, line, (size_t)length, ces_now_ms() + 5000) < 0)
@@ -250,20 +247,21 @@ static int append_locked(const struct ces_journal *journal, struct json_object *
 	return write_head(journal, &last, boot, err);
 }
 
-int ces_journal_append(const struct ces_journal *journal, struct json_object *record, bool durable,
+int ces_journal_append(const struct ces_journal *journal, struct ces_json record, bool durable,
 		       struct ces_error *err)
 {
+	const char *text = ces_json_end(&record);
 	char line[LINE_MAX_BYTES];
 	unsigned left;
 	int result;
 
-	if (record == NULL || ces_lock_take(journal->head, CES_LOCK_SECONDS, &left) < 0) {
-		json_object_put(record);
+	if (text == NULL || ces_lock_take(journal->head, CES_LOCK_SECONDS, &left) < 0) {
+		ces_json_free(&record);
 		return ces_error_set(err, CES_E_HOST, "the journal cannot be written");
 	}
-	result = append_locked(journal, record, line, sizeof(line), err);
+	result = append_locked(journal, text, line, sizeof(line), err);
 	ces_lock_release(journal->head, left);
-	json_object_put(record);
+	ces_json_free(&record);
 	if (result == 0 && durable && fdatasync(journal->fd) < 0)
 		return ces_error_errno(err, CES_E_HOST, "the journal did not reach the disk");
 	if (result == 0)

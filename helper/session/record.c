@@ -12,7 +12,7 @@ int ces_record_decision(struct ces_session *session, const struct ces_decision *
 {
 	const struct ces_caller *caller = session->caller.user != NULL ? &session->caller : NULL;
 	const struct ces_asked *asked = session->asked->verb != 0 ? session->asked : NULL;
-	struct json_object *record;
+	struct ces_json record;
 
 	record = ces_journal_decision(session->host->digest, caller, session->uid, asked, decision,
 				      run, digest, devices, why);

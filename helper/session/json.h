@@ -1,0 +1,40 @@
+/* JSON, written as it comes: the journal's records and the runtime's config.json (RFC 8259). Root
+ * writes JSON and never reads any. Must not put a byte of a value where it could end that value:
+ * quotes, backslashes and control characters are escaped, all other bytes are copied. */
+#ifndef CES_HELPER_SESSION_JSON_H
+#define CES_HELPER_SESSION_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CES_JSON_DEPTH 8
+
+/* Zeroed: nothing is written. What is opened must be closed, or is closed by ces_json_end. */
+struct ces_json {
+	char *text; /* malloc'd, not ended by NUL before ces_json_end */
+	size_t used, size;
+	char close[CES_JSON_DEPTH]; /* what ends each part that is open */
+	size_t depth;
+	bool failed; /* no memory, or too deep: ces_json_end says so */
+};
+
+/* key: NULL in a list, and for the whole. */
+void ces_json_object(struct ces_json *json, const char *key);
+void ces_json_list(struct ces_json *json, const char *key);
+void ces_json_close(struct ces_json *json);
+void ces_json_text(struct ces_json *json, const char *key, const char *value);
+void ces_json_number(struct ces_json *json, const char *key, uint64_t value);
+void ces_json_bool(struct ces_json *json, const char *key, bool value);
+
+/* value is JSON already: a file of CES's own. */
+void ces_json_raw(struct ces_json *json, const char *key, const char *value);
+
+/* The members of another object, which was ended. */
+void ces_json_members(struct ces_json *json, const struct ces_json *object);
+
+/* Closes what is open and returns the text, which stays json's; NULL when it is not whole. */
+const char *ces_json_end(struct ces_json *json);
+void ces_json_free(struct ces_json *json);
+
+#endif
