@@ -1,10 +1,11 @@
 /* -v, --bind, --mount and -p: from the forms of podman, Docker and Apptainer to the lists of the
- * request. It must not resolve a symlink or look at a path: the helper opens it, with the caller's
+ * request. It must not look at a path that it is given: the helper opens it, with the caller's
  * rights. */
 #include "client/options.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 
 #include "common/cleanup.h"
 #include "common/num.h"
+#include "common/way.h"
+#include "policy/template.h"
 
 struct mount {
 	char *source, *destination;
@@ -20,8 +23,8 @@ struct mount {
 	bool tmpfs, bind, read_only;
 };
 
-/* Drops "." and empty components and resolves ".." by the text alone. That equals what the kernel
- * would do because the helper follows no symlink in such a path. */
+/* Drops "." and empty components and resolves ".." by the text alone, as a shell's cd does. The
+ * helper decides on this text, and opens it. */
 static void tidy(char *path)
 {
 	CES_CLEANUP_FREE char *copy = strdup(path);
@@ -46,6 +49,22 @@ static void tidy(char *path)
 	*out = '\0';
 }
 
+/* The working directory by the name that the policy knows it by: where the home is behind a link of
+ * root's, the kernel says where that leads. malloc'd; NULL with errno. */
+static char *working_directory(void)
+{
+	const struct passwd *user = getpwuid(getuid());
+	char plain[CES_WAY_MAX], *here = getcwd(NULL, 0), *named;
+
+	if (here == NULL || user == NULL || ces_way_plain(user->pw_dir, plain) < 0 ||
+	    !ces_path_within(here, plain))
+		return here;
+	if (asprintf(&named, "%s%s", user->pw_dir, here + strlen(plain)) < 0)
+		return here;
+	free(here);
+	return named;
+}
+
 /* The helper has no working directory of the caller's, so a relative path is made absolute here. */
 static int source_path(struct ces_options *options, const char *text, char **ret,
 		       struct ces_error *err)
@@ -65,7 +84,7 @@ static int source_path(struct ces_options *options, const char *text, char **ret
 	if (*text == '/') {
 		joined = strdup(text);
 	} else {
-		CES_CLEANUP_FREE char *here = getcwd(NULL, 0);
+		CES_CLEANUP_FREE char *here = working_directory();
 
 		if (here == NULL)
 			return ces_error_errno(err, CES_E_USAGE, "no working directory for '%s'",

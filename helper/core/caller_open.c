@@ -38,21 +38,17 @@ static int check_file_system(int fd, const char *path, struct ces_error *err)
 /* O_RDONLY, not O_PATH: an O_PATH open does not check the permission of the last component. */
 static int open_directory(const char *path, bool create)
 {
-	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	CES_CLEANUP_FD int parent = -1;
 	const char *name = strrchr(path, '/');
+	CES_CLEANUP_FD int parent = -1;
 	char upper[1024];
-	int fd;
+	int fd = ces_way_open(path, O_RDONLY | O_DIRECTORY);
 
-	if (root < 0)
-		return -1;
-	fd = ces_beneath_open(root, path, O_RDONLY | O_DIRECTORY, 0);
 	if (fd >= 0 || !create || errno != ENOENT || name == NULL || name == path ||
 	    (size_t)(name - path) >= sizeof(upper))
 		return fd;
 	memcpy(upper, path, (size_t)(name - path));
 	upper[name - path] = '\0';
-	parent = ces_beneath_open(root, upper, O_RDONLY | O_DIRECTORY, 0);
+	parent = ces_way_open(upper, O_RDONLY | O_DIRECTORY);
 	if (parent < 0 || (mkdirat(parent, name + 1, 0700) < 0 && errno != EEXIST))
 		return -1;
 	return ces_beneath_open(parent, name + 1, O_RDONLY | O_DIRECTORY, 0);
@@ -65,7 +61,9 @@ int ces_caller_opened(const char *path, int fd, int *ret, struct ces_error *err)
 	if (fd < 0 && (errno == ELOOP || errno == EXDEV))
 		return ces_error_set(
 		    err, CES_E_HOST,
-		    "%s: a part of this path is a symbolic link, which CES does not follow", path);
+		    "%s: a part of this path is a symbolic link that others than root can set, "
+		    "which CES does not follow; name the path without it",
+		    path);
 	/* the same words for what is absent and what is forbidden: the answer is no oracle */
 	if (fd < 0 && (errno == ENOENT || errno == EACCES || errno == ENOTDIR))
 		return ces_error_set(err, CES_E_NOTFOUND, "%s does not exist or is not open to you",

@@ -32,17 +32,16 @@ static int open_given(const struct ces_idmap *map, int path_fd)
 int ces_caller_open_bind(const struct ces_caller *caller, const struct ces_idmap *map,
 			 const char *path, bool *ret_file, int *ret, struct ces_error *err)
 {
-	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CES_CLEANUP_FD int way = -1;
 	struct stat st = {0};
 	int fd, saved;
 
 	ces_caller_enter(caller);
 	/* not blocking: it may be a FIFO, which nobody will open at the other end */
-	fd = ces_beneath_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	fd = ces_way_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	saved = errno;
 	if (fd < 0 && saved == EACCES)
-		way = ces_beneath_open(root, path, O_PATH, 0);
+		way = ces_way_open(path, O_PATH);
 	ces_caller_leave();
 	errno = saved;
 	if (way >= 0)

@@ -1,0 +1,112 @@
+#!/usr/bin/env bats
+# Symbolic links on the way to homes and data: root's own are followed, nobody else's.
+
+load ../lib/e2e.bash
+
+setup_file()
+{
+	lab_policy '.defaults.binds = ["~"]'
+	have alice tools
+	# as on a cluster: homes and data of a parallel file system, below names that root links to them
+	install -d -m 755 /mnt/far /mnt/far/home
+	install -d -o alice -g alice -m 700 /mnt/far/home/alice/work
+	chown alice:alice /mnt/far/home/alice
+	chmod 700 /mnt/far/home/alice
+	mv /home/alice /home/alice.here
+	! lab_has_selinux || chcon -R --reference=/home/alice.here /mnt/far/home/alice
+	ln -s ../mnt/far/home/alice /home/alice
+	mv /safe_data/nsh-2024-0001 /mnt/far/data
+	ln -s /mnt/far/data /safe_data/nsh-2024-0001
+	install -d -m 755 /home/ways
+}
+teardown_file()
+{
+	rm -f /home/alice /safe_data/nsh-2024-0001
+	mv /home/alice.here /home/alice
+	mv /mnt/far/data /safe_data/nsh-2024-0001
+	rm -rf /mnt/far /home/ways
+	lab_policy
+}
+setup() { remember; }
+teardown()
+{
+	rm -rf /mnt/far/home/alice/outputs_* /home/ways/* /mnt/far/home/alice/link
+	chmod 755 /home/ways
+}
+
+@test "a home and data behind links that root made work: data, outputs, scratch and binds" {
+	run inside -v ./work:/work -- sh -c 'cat /safe_data/patients.csv > /safe_outputs/copy; echo $TMPDIR; echo made > /work/f'
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$(cat /mnt/far/home/alice/work/f)" = made ]
+	cmp /mnt/far/home/alice/outputs_*/copy /mnt/far/data/patients.csv
+	no compgen -G '/mnt/far/home/alice/scratch_*'
+	run ces alice explain run -v ./work:/work $open/tools:1
+	[ "$status" -eq 0 ]
+	[[ $output == *'/work is /home/alice/work'* ]]
+}
+
+@test "the scratch of a run that died is removed behind such a link too" {
+	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
+		ces-client run -q $open/tools:1 sh -c 'echo > /scratch/f; echo up; exec sleep 60' > $lab/up 3>&- < /dev/null &
+	client=$!
+	eventually grep -q up $lab/up
+	compgen -G '/mnt/far/home/alice/scratch_*'
+	kill -KILL "$(pgrep -P "$client" -x ces-session)"
+	wait $client || true
+	inside -- true
+	no compgen -G '/mnt/far/home/alice/scratch_*'
+}
+
+@test "a link of a user's own, or root's where others can write, is not followed" {
+	# LINK, who owns it, mode of the directory
+	lab_policy '.defaults.binds = ["/home/ways"]'
+	for case in alice:755 root:775 root:757; do
+		chmod "${case#*:}" /home/ways
+		ln -s /mnt/far/home/alice/work /home/ways/link
+		chown -h "${case%:*}" /home/ways/link
+		run --separate-stderr ces alice run -v /home/ways/link:/x $open/tools:1 true
+		echo "$case: $status $stderr"
+		[ "$status" -eq 125 ]
+		[[ $stderr == *"symbolic link that others than root can set"* ]]
+		rm /home/ways/link
+	done
+	# root's, in a directory of alice's: she may move the directory, and the link with it
+	lab_policy '.defaults.binds = ["~"]'
+	ln -s /mnt/far/data /mnt/far/home/alice/link
+	run --separate-stderr ces alice run -v ./link:/x $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"symbolic link that others than root can set"* ]]
+	# and below a link of root's, one of the user's
+	rm /mnt/far/home/alice/link
+	as alice ln -s work /home/alice/link
+	run --separate-stderr ces alice run -v ./link:/x $open/tools:1 true
+	[ "$status" -eq 125 ]
+}
+
+@test "a chain of links of root's is followed, one without an end is not" {
+	lab_policy '.defaults.binds = ["/home/ways"]'
+	ln -s ./.././ways//two /home/ways/one
+	ln -s /home/ways/three /home/ways/two
+	ln -s ../../../../mnt/far/home/alice /home/ways/three
+	run inside -v /home/ways/one/work:/work -- ls /work
+	[ "$status" -eq 0 ]
+	ln -s again /home/ways/again
+	run --separate-stderr ces alice run -v /home/ways/again:/x $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"symbolic link"* ]]
+	ln -s /mnt/far/nowhere /home/ways/nowhere
+	run --separate-stderr ces alice run -v /home/ways/nowhere:/x $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"does not exist or is not open to you"* ]]
+	lab_policy '.defaults.binds = ["~"]'
+}
+
+@test "a link of root's opens nothing that the caller may not open" {
+	lab_policy '.defaults.binds = ["/home/ways"]'
+	ln -s /home/bob /home/ways/bobs
+	run --separate-stderr ces alice run -v /home/ways/bobs:/x $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"does not exist or is not open to you"* ]]
+	lab_policy '.defaults.binds = ["~"]'
+}
