@@ -41,6 +41,7 @@ static void examine(struct ces_doctor *doctor)
 	ces_doctor_directories(doctor);
 	ces_doctor_journal(doctor);
 	if (readable) {
+		ces_doctor_you(doctor, &local);
 		ces_doctor_registries(doctor, local.policy);
 		ces_doctor_proxies(doctor, local.policy);
 	}

@@ -25,6 +25,7 @@ void ces_doctor_selinux(struct ces_doctor *doctor, const struct ces_policy *poli
 void ces_doctor_store(struct ces_doctor *doctor);
 void ces_doctor_directories(struct ces_doctor *doctor);
 void ces_doctor_journal(struct ces_doctor *doctor);
+void ces_doctor_you(struct ces_doctor *doctor, const struct ces_local *local);
 void ces_doctor_registries(struct ces_doctor *doctor, const struct ces_policy *policy);
 void ces_doctor_proxies(struct ces_doctor *doctor, const struct ces_policy *policy);
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/error.h"
 #include "common/io.h"
 
 #define CGROUP "/sys/fs/cgroup"
@@ -77,13 +78,13 @@ void ces_doctor_kernel(struct ces_doctor *doctor)
 
 	if (uname(&name) < 0)
 		return;
-	if (ces_doctor_version(name.release, 5, 19)) {
+	if (ces_doctor_version(name.release, 5, 19, 0)) {
 		ces_doctor_find(doctor, "kernel", CES_GRADE_OK,
 				"Linux %s has overlays of id-mapped layers", name.release);
 	} else {
 		ces_doctor_find(doctor, "kernel",
-				ces_doctor_version(name.release, 5, 12) ? CES_GRADE_WARNING
-									: CES_GRADE_PROBLEM,
+				ces_doctor_version(name.release, 5, 12, 0) ? CES_GRADE_WARNING
+									   : CES_GRADE_PROBLEM,
 				"Linux %s may lack overlays of id-mapped layers", name.release);
 		ces_doctor_remedy(doctor, "as root: install Linux 5.19 or later, or the newest of "
 					  "RHEL 9, which has them of its own");
@@ -145,6 +146,28 @@ static void check_tracing(struct ces_doctor *doctor)
 				  "start the machine anew");
 }
 
+/* CES brings no profile, and needs none. One that confines the caller's session confines the helper
+ * too, unless it says otherwise (apparmor.d(5), "px", "ux"). */
+static void check_apparmor(struct ces_doctor *doctor)
+{
+	char on[8], profile[256];
+
+	if (!read_line("/sys/module/apparmor/parameters/enabled", on, sizeof(on)) || *on != 'Y' ||
+	    !read_line("/proc/self/attr/apparmor/current", profile, sizeof(profile)))
+		return;
+	if (strcmp(profile, "unconfined") == 0) {
+		ces_doctor_find(doctor, "apparmor", CES_GRADE_OK,
+				"AppArmor is on, and does not confine this session");
+		return;
+	}
+	ces_text_clean(profile);
+	ces_doctor_find(
+	    doctor, "apparmor", CES_GRADE_WARNING,
+	    "AppArmor confines this session by the profile %s: it may refuse what a run needs",
+	    profile);
+	ces_doctor_remedy(doctor, "use another login; as root: man 7 ces-admin, AppArmor");
+}
+
 void ces_doctor_namespaces(struct ces_doctor *doctor)
 {
 	static const char *const kinds[] = {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup"};
@@ -152,6 +175,7 @@ void ces_doctor_namespaces(struct ces_doctor *doctor)
 	bool fine = true;
 
 	check_tracing(doctor);
+	check_apparmor(doctor);
 	for (size_t i = 0; i < CES_COUNT(kinds); i++) {
 		snprintf(path, sizeof(path), "/proc/sys/user/max_%s_namespaces", kinds[i]);
 		if (read_line(path, value, sizeof(value)) && strtoul(value, NULL, 10) > 0)
@@ -195,7 +219,7 @@ static void check_kill(struct ces_doctor *doctor)
 {
 	struct utsname name;
 
-	if (uname(&name) < 0 || ces_doctor_version(name.release, 5, 14))
+	if (uname(&name) < 0 || ces_doctor_version(name.release, 5, 14, 0))
 		return;
 	ces_doctor_find(doctor, "cgroups", CES_GRADE_WARNING,
 			"Linux %s has no cgroup.kill: a run is ended through its pid namespace",

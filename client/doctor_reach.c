@@ -1,215 +1,180 @@
-/* doctor: what is found out by starting or reaching something: the runtime, the registries. It must
- * not send a byte to a registry, and must not wait for one longer than REACH_SECONDS. */
+/* doctor: whether the registries, and the proxies of runs, are reached: name, connection and TLS,
+ * as a pull does them (libcurl). It must not send a request, and must not wait for one longer than
+ * REACH_SECONDS. */
 #include "client/doctor_checks.h"
 
+#include <curl/curl.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/error.h"
 #include "common/io.h"
 
 #define REACH_SECONDS  3
-#define RUNTIME_MS     5000
 #define REGISTRIES_MAX 32
 #define PROXIES_MAX    8
+#define CURL_LIBRARY   "libcurl.so.4"
 
-/* ---- the runtime ---- */
-
-static const struct {
-	const char *name;
-	unsigned major, minor;
-	const char *feature; /* in what it says of itself, or NULL */
-} runtimes[] = {
-    {"crun", 1, 8, "+SECCOMP"},
-    {"runc", 1, 1, NULL},
+/* What one attempt has come to. */
+struct attempt {
+	pid_t pid;
+	int answer; /* the read end: why not; empty: reached */
+	char why[CURL_ERROR_SIZE];
 };
 
-/* What it prints for --version; it gets no environment, no input, and five seconds. */
-static int ask_version(const char *runtime, char *ret, size_t size)
+/* Connects, with TLS where url is https, and asks for nothing. Loaded when it is needed: no other
+ * verb of the client's waits for this library. */
+static void reach(const char *url, const char *ca_file, const char *proxy,
+		  char why[CURL_ERROR_SIZE])
 {
-	char option[] = "--version", name[] = "runtime";
-	char *const argv[] = {name, option, NULL}, *const environment[] = {NULL};
-	int64_t deadline = ces_now_ms() + RUNTIME_MS;
-	posix_spawn_file_actions_t actions;
-	size_t length = 0;
-	int ends[2], error;
-	pid_t pid;
+	void *library = dlopen(CURL_LIBRARY, RTLD_NOW);
+	CURL *(*init)(void) = NULL;
+	CURLcode (*set)(CURL *, CURLoption, ...) = NULL;
+	CURLcode (*perform)(CURL *) = NULL;
+	const char *(*words)(CURLcode) = NULL;
+	CURL *curl;
+	CURLcode code;
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -1;
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDWR, 0);
-	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_RDWR, 0);
-	error = posix_spawn(&pid, runtime, &actions, NULL, argv, environment);
-	posix_spawn_file_actions_destroy(&actions);
-	close(ends[1]);
-	while (error == 0 && length < size - 1 &&
-	       ces_read_full(ends[0], ret + length, 1, deadline) == 0)
-		length++;
-	ret[length] = '\0';
-	close(ends[0]);
-	if (error != 0) {
-		errno = error;
-		return -1;
+	if (library != NULL) {
+		*(void **)&init = dlsym(library, "curl_easy_init");
+		*(void **)&set = dlsym(library, "curl_easy_setopt");
+		*(void **)&perform = dlsym(library, "curl_easy_perform");
+		*(void **)&words = dlsym(library, "curl_easy_strerror");
 	}
-	kill(pid, SIGKILL); /* has ended, or hangs */
-	waitpid(pid, NULL, 0);
-	return 0;
-}
-
-static void judge_version(struct ces_doctor *doctor, const char *runtime, char *text)
-{
-	for (size_t i = 0; i < CES_COUNT(runtimes); i++) {
-		bool lacks =
-		    runtimes[i].feature != NULL && strstr(text, runtimes[i].feature) == NULL;
-
-		if (strncmp(text, runtimes[i].name, strlen(runtimes[i].name)) != 0)
-			continue;
-		text[strcspn(text, "\n")] = '\0';
-		if (ces_doctor_version(text, runtimes[i].major, runtimes[i].minor) && !lacks) {
-			ces_doctor_find(doctor, "runtime", CES_GRADE_OK, "%s: %s", runtime, text);
-			return;
-		}
-		if (lacks)
-			ces_doctor_find(doctor, "runtime", CES_GRADE_PROBLEM,
-					"%s (%s) was built without seccomp", runtime, text);
-		else
-			ces_doctor_find(doctor, "runtime", CES_GRADE_PROBLEM, "%s is too old: %s",
-					runtime, text);
-		ces_doctor_remedy(doctor, "as root: install %s %u.%u or later", runtimes[i].name,
-				  runtimes[i].major, runtimes[i].minor);
+	if (init == NULL || set == NULL || perform == NULL || words == NULL ||
+	    (curl = init()) == NULL) {
+		snprintf(why, CURL_ERROR_SIZE, "%s cannot be loaded", CURL_LIBRARY);
 		return;
 	}
-	text[strcspn(text, "\n")] = '\0';
-	ces_doctor_find(doctor, "runtime", CES_GRADE_WARNING,
-			"%s is neither crun nor runc: it says '%s'", runtime, text);
-	ces_doctor_remedy(doctor, "name crun or runc as host.runtime in the policy");
-}
-
-void ces_doctor_runtime(struct ces_doctor *doctor, const char *runtime)
-{
-	char text[4096] = "";
-	struct stat st;
-
-	if (stat(runtime, &st) < 0) {
-		ces_doctor_find(doctor, "runtime", CES_GRADE_PROBLEM, "%s: %s", runtime,
-				strerror(errno));
-		ces_doctor_remedy(doctor, "as root: install crun, or name another host.runtime in "
-					  "the policy");
-	} else if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-		ces_doctor_find(doctor, "runtime", CES_GRADE_PROBLEM,
-				"%s can be changed by others than root", runtime);
-		ces_doctor_remedy(doctor, "as root: chown root:root %s && chmod 755 %s", runtime,
-				  runtime);
-	} else if (ask_version(runtime, text, sizeof(text)) < 0) {
-		ces_doctor_find(doctor, "runtime", CES_GRADE_PROBLEM, "%s cannot be started: %s",
-				runtime, strerror(errno));
-		ces_doctor_remedy(doctor, "as root: install crun 1.8 or later");
-	} else {
-		judge_version(doctor, runtime, text);
-	}
-}
-
-/* ---- registries and proxies ---- */
-
-enum reached { REACHED, NO_NAME, NO_CONNECTION };
-
-/* "https://host[:port][/prefix]", "http://host:port" */
-static void split_endpoint(const char *endpoint, char host[256], char port[8])
-{
-	const char *start = strchr(endpoint, '/') + 2;
-	size_t length = strcspn(start, "/");
-	const char *colon;
-
-	snprintf(host, 256, "%.*s", (int)(length < 255 ? length : 255), start);
-	colon = strrchr(host, ':');
-	snprintf(port, 8, "%s", colon != NULL && strchr(colon, ']') == NULL ? colon + 1 : "443");
-	if (colon != NULL && strchr(colon, ']') == NULL)
-		host[colon - host] = '\0';
-}
-
-static enum reached reach(const char *host, const char *port)
-{
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-	struct addrinfo *found;
-
-	if (getaddrinfo(host, port, &hints, &found) != 0)
-		return NO_NAME;
-	for (const struct addrinfo *one = found; one != NULL; one = one->ai_next) {
-		int fd = socket(one->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-		if (fd >= 0 && connect(fd, one->ai_addr, one->ai_addrlen) == 0)
-			return REACHED;
-	}
-	return NO_CONNECTION;
+	set(curl, CURLOPT_URL, url);
+	set(curl, CURLOPT_CONNECT_ONLY, 1L);
+	set(curl, CURLOPT_TIMEOUT, (long)REACH_SECONDS);
+	set(curl, CURLOPT_NOSIGNAL, 1L);
+	set(curl, CURLOPT_PROXY, proxy != NULL ? proxy : "");
+	set(curl, CURLOPT_ERRORBUFFER, why);
+	if (ca_file != NULL)
+		set(curl, CURLOPT_CAINFO, ca_file);
+	code = perform(curl);
+	if (code == CURLE_OK)
+		why[0] = '\0';
+	else if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY)
+		snprintf(why, CURL_ERROR_SIZE, "its name is not known here");
+	else if (code == CURLE_COULDNT_CONNECT)
+		snprintf(why, CURL_ERROR_SIZE, "nothing answers there");
+	else if (why[0] == '\0')
+		snprintf(why, CURL_ERROR_SIZE, "%s", words(code));
 }
 
 /* In a process of its own, since nothing else bounds what a name server takes; all at once. */
-static pid_t start_reaching(const char *endpoint)
+static void start(const char *url, const char *ca_file, const char *proxy, struct attempt *ret)
 {
-	char host[256], port[8];
-	pid_t pid = fork();
+	int ends[2];
 
-	if (pid != 0)
-		return pid;
-	split_endpoint(endpoint, host, port);
-	signal(SIGALRM, SIG_DFL);
-	alarm(REACH_SECONDS);
-	_exit((int)reach(host, port));
+	*ret = (struct attempt){.pid = -1, .answer = -1, .why = "no process could be started"};
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return;
+	ret->pid = fork();
+	ret->answer = ends[0];
+	if (ret->pid == 0) {
+		char why[CURL_ERROR_SIZE] = "";
+
+		signal(SIGALRM, SIG_DFL);
+		alarm(REACH_SECONDS + 1);
+		reach(url, ca_file, proxy, why);
+		_exit(write(ends[1], why, strlen(why)) < 0);
+	}
+	close(ends[1]);
 }
 
-static const char *why(int status)
+/* Whether it was reached. */
+static bool finish(struct attempt *attempt)
 {
-	if (WIFSIGNALED(status))
-		return "no answer in 3 seconds";
-	return WEXITSTATUS(status) == NO_NAME ? "its name is not known here"
-					      : "nothing answers there";
+	int status = -1;
+	ssize_t n;
+
+	if (attempt->pid > 0 && waitpid(attempt->pid, &status, 0) == attempt->pid) {
+		n = read(attempt->answer, attempt->why, sizeof(attempt->why) - 1);
+		attempt->why[n > 0 ? n : 0] = '\0';
+		if (WIFSIGNALED(status))
+			snprintf(attempt->why, sizeof(attempt->why), "no answer in %d seconds",
+				 REACH_SECONDS);
+		ces_text_clean(attempt->why);
+	}
+	ces_cleanup_close(&attempt->answer);
+	return status == 0 && attempt->why[0] == '\0';
 }
 
-/* Where a pull connects to: a forward proxy's host stands for what is behind it. */
-static const char *way_to(const struct ces_policy_registry *registry)
+/* Where a pull connects to: a forward proxy stands for what is behind it. */
+static void name_way(const struct ces_policy_registry *registry, char *buffer, size_t size)
 {
-	return registry->proxy != NULL ? registry->proxy : registry->endpoint;
+	snprintf(buffer, size, "%s%s%s", registry->endpoint,
+		 registry->proxy != NULL ? " by way of " : "",
+		 registry->proxy != NULL ? registry->proxy : "");
+}
+
+/* The file with which a registry's certificate is checked: root's alone, and readable. */
+static bool check_ca_file(struct ces_doctor *doctor, const struct ces_policy_registry *registry)
+{
+	const char *path = registry->ca_file;
+	struct stat st;
+
+	if (path == NULL)
+		return true;
+	if (stat(path, &st) < 0 || access(path, R_OK) < 0) {
+		ces_doctor_find(doctor, "registries", CES_GRADE_PROBLEM, "%s: ca_file %s: %s",
+				registry->name, path, strerror(errno));
+		ces_doctor_remedy(doctor, "as root: put the certificate there, mode 644, or change "
+					  "registries.ca_file in the policy");
+		return false;
+	}
+	if (st.st_uid == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+		return true;
+	ces_doctor_find(doctor, "registries", CES_GRADE_PROBLEM,
+			"%s: others than root can change ca_file %s", registry->name, path);
+	ces_doctor_remedy(doctor, "as root: chown root:root %s && chmod 644 %s", path, path);
+	return false;
 }
 
 void ces_doctor_registries(struct ces_doctor *doctor, const struct ces_policy *policy)
 {
 	size_t n = policy->n_registries < REGISTRIES_MAX ? policy->n_registries : REGISTRIES_MAX;
-	int statuses[REGISTRIES_MAX];
-	pid_t pids[REGISTRIES_MAX];
-	bool any = false;
+	struct attempt attempts[REGISTRIES_MAX];
+	bool reached[REGISTRIES_MAX], any = false;
+	char way[600];
 
 	fflush(stdout);
 	for (size_t i = 0; i < n; i++)
-		pids[i] = start_reaching(way_to(&policy->registries[i]));
+		start(policy->registries[i].endpoint, policy->registries[i].ca_file,
+		      policy->registries[i].proxy, &attempts[i]);
 	for (size_t i = 0; i < n; i++) {
-		statuses[i] = -1;
-		if (pids[i] > 0 && waitpid(pids[i], &statuses[i], 0) == pids[i])
-			any = any || statuses[i] == 0;
+		reached[i] = finish(&attempts[i]);
+		any = any || reached[i];
 	}
 	for (size_t i = 0; i < n; i++) {
 		const struct ces_policy_registry *registry = &policy->registries[i];
 
-		if (statuses[i] == 0) {
+		if (!check_ca_file(doctor, registry))
+			continue;
+		name_way(registry, way, sizeof(way));
+		if (reached[i]) {
 			ces_doctor_find(doctor, "registries", CES_GRADE_OK, "%s is reached at %s",
-					registry->name, way_to(registry));
+					registry->name, way);
 			continue;
 		}
 		ces_doctor_find(doctor, "registries", any ? CES_GRADE_WARNING : CES_GRADE_PROBLEM,
-				"%s is not reached at %s: %s", registry->name, way_to(registry),
-				why(statuses[i]));
-		ces_doctor_remedy(doctor,
-				  "have the network and the endpoint in the policy looked at");
+				"%s is not reached at %s: %s", registry->name, way,
+				attempts[i].why);
+		ces_doctor_remedy(
+		    doctor, "have the network, the certificate and the endpoint in the policy "
+			    "looked at");
 	}
 }
 
@@ -233,16 +198,16 @@ void ces_doctor_proxies(struct ces_doctor *doctor, const struct ces_policy *poli
 		add_proxy(policy->projects[i].settings.proxy, proxies, &n);
 	fflush(stdout);
 	for (size_t i = 0; i < n; i++) {
-		int status = -1;
-		pid_t pid = start_reaching(proxies[i]);
+		struct attempt attempt;
 
-		if (pid > 0 && waitpid(pid, &status, 0) == pid && status == 0) {
+		start(proxies[i], NULL, NULL, &attempt);
+		if (finish(&attempt)) {
 			ces_doctor_find(doctor, "proxy", CES_GRADE_OK, "%s is reached", proxies[i]);
 			continue;
 		}
 		ces_doctor_find(doctor, "proxy", CES_GRADE_WARNING,
 				"%s is not reached: %s; runs that have it get nowhere", proxies[i],
-				why(status));
+				attempt.why);
 		ces_doctor_remedy(doctor,
 				  "have the proxy and network.proxy in the policy looked at");
 	}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cleanup.h"
 #include "common/name.h"
 
 void ces_doctor_find(struct ces_doctor *doctor, const char *check, enum ces_grade grade,
@@ -35,14 +36,18 @@ void ces_doctor_remedy(struct ces_doctor *doctor, const char *format, ...)
 	ces_text_clean(finding->remedy);
 }
 
-bool ces_doctor_version(const char *text, unsigned major, unsigned minor)
+bool ces_doctor_version(const char *text, unsigned major, unsigned minor, unsigned patch)
 {
+	const unsigned wanted[] = {major, minor, patch};
 	const char *digit = text + strcspn(text, "0123456789");
-	char *end;
-	unsigned long have_major = strtoul(digit, &end, 10), have_minor;
 
-	if (*end != '.' || end[1] < '0' || end[1] > '9')
-		return false;
-	have_minor = strtoul(end + 1, NULL, 10);
-	return have_major > major || (have_major == major && have_minor >= minor);
+	for (size_t i = 0; i < CES_COUNT(wanted); i++) {
+		char *end;
+		unsigned long have = strtoul(digit, &end, 10);
+
+		if (end == digit || have != wanted[i])
+			return end != digit && have > wanted[i];
+		digit = *end == '.' ? end + 1 : "0";
+	}
+	return true;
 }

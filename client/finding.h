@@ -33,7 +33,8 @@ void ces_doctor_find(struct ces_doctor *doctor, const char *check, enum ces_grad
 void ces_doctor_remedy(struct ces_doctor *doctor, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* A version in a line such as "crun version 1.8.1": true when it is at least major.minor. Pure. */
-bool ces_doctor_version(const char *text, unsigned major, unsigned minor);
+/* A version in a line such as "crun version 1.8.1": true when it is at least major.minor.patch;
+ * what it does not say of itself is 0. Pure. */
+bool ces_doctor_version(const char *text, unsigned major, unsigned minor, unsigned patch);
 
 #endif

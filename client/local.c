@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "policy/rights.h"
 
 #define CALLER_GROUPS 1024
 #define CANDIDATES    64
@@ -95,8 +96,12 @@ static void gather_facts(const struct ces_policy *policy, struct me *me)
 	CES_CLEANUP_FD int base =
 	    n > 0 ? open(policy->infer_base, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 	struct ces_strings *inferred = &me->facts.inferred;
+	CES_CLEANUP_FREE char *data = NULL;
 	struct stat st;
 
+	if (asprintf(&data, "%s/safe_data", me->caller.home) < 0)
+		data = NULL;
+	me->facts.home_data = data != NULL && stat(data, &st) == 0 && S_ISDIR(st.st_mode);
 	inferred->v = me->inferred;
 	for (size_t i = 0; base >= 0 && i < n; i++) {
 		if (fstatat(base, me->candidates[i], &st, 0) == 0 && S_ISDIR(st.st_mode))
@@ -119,6 +124,60 @@ int ces_local_decide(const struct ces_local *local, const struct ces_request *re
 	}
 	if (result == 0)
 		snprintf(ret_user, CES_LOCAL_USER, "%s", me->caller.user);
+	free_me(me);
+	return result;
+}
+
+static void list_groups(const struct ces_caller *caller, char *ret, size_t size)
+{
+	size_t used = 0;
+
+	*ret = '\0';
+	for (size_t i = 0; i < caller->n_groups && used < size; i++)
+		if (caller->group_names[i] != NULL)
+			used += (size_t)snprintf(ret + used, size - used, "%s%s",
+						 used > 0 ? ", " : "", caller->group_names[i]);
+}
+
+static void add_project(const struct me *me, const struct ces_rights *rights,
+			struct ces_local_you *ret)
+{
+	const struct ces_policy_settings *settings = rights->settings;
+	const char *data = settings->data_home_override && me->facts.home_data
+			       ? "~/safe_data"
+			       : settings->data_source;
+	struct ces_local_project *to = &ret->projects[ret->n];
+
+	if (ret->n == CES_LOCAL_PROJECTS)
+		return;
+	*to = (struct ces_local_project){.ended =
+					     rights->expires != 0 && time(NULL) >= rights->expires};
+	snprintf(to->name, sizeof(to->name), "%s", rights->project);
+	if (ces_template_expand(data, rights->project, me->caller.user, me->caller.home,
+				to->data) == 0)
+		ret->n++;
+}
+
+int ces_local_you(const struct ces_local *local, struct ces_local_you *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FREE struct ces_rights *rights = NULL;
+	struct me *me = calloc(1, sizeof(*me));
+	int result = -1;
+	size_t n = 0;
+
+	*ret = (struct ces_local_you){0};
+	if (me == NULL)
+		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
+	if (load_me(me, err) == 0) {
+		gather_facts(local->policy, me);
+		result =
+		    ces_rights_collect(local->policy, &me->caller, &me->facts, &rights, &n, err);
+		snprintf(ret->user, sizeof(ret->user), "%s", me->caller.user);
+		snprintf(ret->home, sizeof(ret->home), "%s", me->caller.home);
+		list_groups(&me->caller, ret->groups, sizeof(ret->groups));
+	}
+	for (size_t i = 0; i < n && result == 0; i++)
+		add_project(me, &rights[i], ret);
 	free_me(me);
 	return result;
 }

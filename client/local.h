@@ -4,6 +4,7 @@
 #define CES_CLIENT_LOCAL_H
 
 #include "policy/decide.h"
+#include "policy/template.h"
 
 struct ces_local {
 	struct ces_policy *policy;
@@ -18,5 +19,19 @@ void ces_local_free(struct ces_local *local);
 #define CES_LOCAL_USER 64
 int ces_local_decide(const struct ces_local *local, const struct ces_request *request,
 		     struct ces_decision *ret, char *ret_user, struct ces_error *err);
+
+/* The caller, and where the policy has their data. */
+#define CES_LOCAL_PROJECTS 32
+struct ces_local_project {
+	char name[CES_NAME_MAX + 1], data[CES_PATH_TEXT];
+	bool ended;
+};
+struct ces_local_you {
+	char user[CES_LOCAL_USER], home[CES_PATH_TEXT];
+	char groups[1024]; /* "staff, nsh-2024-0001" */
+	struct ces_local_project projects[CES_LOCAL_PROJECTS];
+	size_t n; /* what does not fit is left out */
+};
+int ces_local_you(const struct ces_local *local, struct ces_local_you *ret, struct ces_error *err);
 
 #endif

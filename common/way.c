@@ -11,12 +11,23 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 
 #define LINKS_MAX 8
+
+/* Magic numbers of statfs(2): places where project data, homes and outputs live. Not here: FUSE,
+ * which the caller can serve himself and let hang or lie; proc, sysfs, cgroup and the like. */
+static const unsigned data_file_systems[] = {
+    0xef53 /* ext */,        0x58465342 /* xfs */,      0x9123683e /* btrfs */,
+    0x01021994 /* tmpfs */,  0x6969 /* nfs */,          0x19830326 /* beegfs */,
+    0x0bd00bd0 /* lustre */, 0x47504653 /* gpfs */,     0x00c36400 /* ceph */,
+    0xff534d42 /* cifs */,   0xfe534d42 /* smb2 */,     0x2fc12fc1 /* zfs */,
+    0xf2f52010 /* f2fs */,   0xca451a4e /* bcachefs */, 0x794c7630 /* overlay */,
+};
 
 int ces_beneath_open(int dirfd, const char *path, int flags, mode_t mode)
 {
@@ -117,4 +128,17 @@ int ces_way_open(const char *path, int flags)
 	if (fd >= 0 || errno != ELOOP || ces_way_plain(path, plain) < 0)
 		return fd;
 	return ces_beneath_open(root, plain, flags, 0);
+}
+
+bool ces_way_holds_data(int fd, unsigned *ret_kind)
+{
+	struct statfs fs = {0};
+
+	if (fstatfs(fd, &fs) < 0)
+		return false;
+	*ret_kind = (unsigned)fs.f_type;
+	for (size_t i = 0; i < CES_COUNT(data_file_systems); i++)
+		if (*ret_kind == data_file_systems[i])
+			return true;
+	return false;
 }

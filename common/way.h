@@ -3,6 +3,7 @@
 #ifndef CES_COMMON_WAY_H
 #define CES_COMMON_WAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -20,5 +21,9 @@ int ces_way_open(const char *path, int flags);
 
 /* Where that leads: the path without links. -1 with ELOOP: the link that is not followed. */
 int ces_way_plain(const char *path, char plain[CES_WAY_MAX]);
+
+/* Whether it is on a file system where data, homes and outputs may be. *ret_kind: its magic number
+ * (statfs(2)). */
+bool ces_way_holds_data(int fd, unsigned *ret_kind);
 
 #endif

@@ -81,11 +81,12 @@ int ces_caller_open_parent(const struct ces_caller *caller, const char *path, in
 			   struct ces_error *err)
 {
 	const char *slash = strrchr(path, '/');
-	char upper[1100];
+	CES_CLEANUP_FREE char *upper = NULL;
 
-	if (slash == NULL || slash == path || (size_t)(slash - path) >= sizeof(upper))
+	if (slash == NULL || slash == path)
 		return ces_error_set(err, CES_E_POLICY, "%s has no parent", path);
-	memcpy(upper, path, (size_t)(slash - path));
-	upper[slash - path] = '\0';
+	upper = strndup(path, (size_t)(slash - path));
+	if (upper == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
 	return ces_caller_open(caller, upper, false, ret, err);
 }

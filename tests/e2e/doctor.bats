@@ -44,7 +44,7 @@ warned() # PATTERN REMEDY
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[ -z "$stderr" ]
-	for check in helper workers policy answer kernel namespaces cgroups selinux runtime ids store directories registries; do
+	for check in helper workers policy answer kernel namespaces cgroups selinux runtime ids store directories registries you home data; do
 		grep -qE "^ok +$check" <<< "$output"
 	done
 	[ "${lines[-1]}" = "this machine is fit for CES" ]
@@ -217,6 +217,11 @@ warned() # PATTERN REMEDY
 	unfit 'runtime .*too old: crun version 1.5' 'crun 1.8 or later'
 	printf '#!/bin/sh\necho crun version 1.20\necho +CAP\n' > /usr/local/bin/crun-old
 	unfit 'runtime .*without seccomp' 'install crun'
+	printf '#!/bin/sh\necho runc version 1.2.7\n' > /usr/local/bin/crun-old
+	warned 'runtime +runc before 1.2.8 .*CVE-2025-31133' 'install runc 1.2.8 or later'
+	printf '#!/bin/sh\necho runc version 1.2.8\n' > /usr/local/bin/crun-old
+	run ces alice doctor
+	no grep -q 'runc before' <<< "$output"
 	printf '#!/bin/sh\nprintf "youki \\033[31m version 0.1\\n"\n' > /usr/local/bin/crun-old
 	warned 'runtime .*neither crun nor runc.*youki .\[31m' 'name crun or runc'
 	chmod 777 /usr/local/bin/crun-old
@@ -234,11 +239,61 @@ warned() # PATTERN REMEDY
 }
 
 @test "a registry that does not answer is a warning, none at all a problem" {
-	warned 'registries .*down.tre.test' 'network and the endpoint'
+	warned 'registries .*down.tre.test' 'network, the certificate and the endpoint'
 	[[ $output == *"open.tre.test is reached"* ]]
 	lab_policy '.registries = {"down.tre.test": .registries["down.tre.test"], "x.test": {"endpoint": "https://no-such-host.test"}}'
 	unfit 'registries +down.tre.test .*nothing answers' 'network'
 	[[ $output == *"x.test is not reached"*"its name is not known here"* ]]
+}
+
+@test "a registry's TLS is tried as a pull does it, and the file it is checked with" {
+	cp $lab/stranger-ca.pem /etc/ces/other.pem
+	chmod 644 /etc/ces/other.pem
+	lab_policy '.registries["open.tre.test"].ca_file = "/etc/ces/other.pem"'
+	warned 'registries +open.tre.test is not reached .*certificate' 'certificate'
+	lab_policy '.registries["open.tre.test"].ca_file = "/etc/ces/none.pem"'
+	unfit 'registries +open.tre.test: ca_file /etc/ces/none.pem: No such file' 'ca_file in the policy'
+	lab_policy '.registries["open.tre.test"].ca_file = "/etc/ces/other.pem"'
+	cp $lab/ca.pem /etc/ces/other.pem
+	chmod 666 /etc/ces/other.pem
+	unfit 'registries +open.tre.test: others than root can change' 'chmod 644 /etc/ces/other.pem'
+	chmod 644 /etc/ces/other.pem
+	run ces alice doctor
+	rm /etc/ces/other.pem
+	[[ $output == *"open.tre.test is reached"* ]]
+}
+
+@test "who asks is told their projects, or their groups if there are none" {
+	run ces carol doctor
+	[ "$status" -eq 0 ]
+	grep -qE '^ok +you +carol is in project nsh-2024-0001$' <<< "$output"
+	grep -qE '^ok +you +carol is in project nsh-2024-0002$' <<< "$output"
+	grep -qE '^ok +home +/home/carol$' <<< "$output"
+	grep -qE '^ok +data +/safe_data/nsh-2024-0002$' <<< "$output"
+	run ces dave doctor
+	echo "$output"
+	[ "$status" -eq 0 ]
+	grep -A1 -E '^warning +you +dave is in no project of the policy; in the groups dave' <<< "$output" | grep -q 'coordinator to add dave'
+	run ces erin doctor
+	grep -qE '^warning +you +erin is in project nsh-2024-0003, which has ended' <<< "$output"
+	run ces frank doctor
+	[ "$status" -eq 1 ]
+	grep -A1 -E '^problem +data +/safe_data/nsh-2024-0004: No such file' <<< "$output" | grep -q 'change the policy'
+}
+
+@test "links on the way to home and data are told: root's, and those that are not followed" {
+	mv /home/alice /home/alice.here
+	ln -s alice.here /home/alice
+	run ces alice doctor
+	echo "$output"
+	grep -qE "^ok +home +/home/alice is /home/alice.here, behind a symbolic link of root's" <<< "$output"
+	chown -h bob /home/alice
+	run ces alice doctor
+	rm /home/alice
+	mv /home/alice.here /home/alice
+	echo "$output"
+	[ "$status" -eq 1 ]
+	grep -A1 -E '^problem +home +/home/alice: /home/alice is a symbolic link that root does not own' <<< "$output" | grep -q 'chown -h root'
 }
 
 @test "a store with little space" {
