@@ -3,7 +3,7 @@
 #define CES_CLIENT_DOCTOR_CHECKS_H
 
 #include "client/finding.h"
-#include "policy/policy.h"
+#include "policy/decide.h"
 
 struct ces_local;
 
@@ -18,6 +18,8 @@ void ces_doctor_kernel(struct ces_doctor *doctor);
 void ces_doctor_namespaces(struct ces_doctor *doctor);
 void ces_doctor_cgroups(struct ces_doctor *doctor);
 void ces_doctor_gpus(struct ces_doctor *doctor, const struct ces_policy *policy);
+/* How many sound devices there are of those that the decision allows. */
+size_t ces_doctor_count_gpus(const struct ces_policy *policy, const struct ces_decision *decision);
 void ces_doctor_subids(struct ces_doctor *doctor, const struct ces_policy *policy);
 void ces_doctor_services(struct ces_doctor *doctor);
 void ces_doctor_delegation(struct ces_doctor *doctor, const struct ces_policy *policy);

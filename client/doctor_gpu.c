@@ -29,7 +29,8 @@ struct search {
 	char *majors; /* /proc/devices */
 	char *kinds[KINDS_MAX];
 	struct ces_strings wanted;
-	size_t devices; /* that were found sound */
+	const struct ces_decision *decision; /* whose devices alone count; NULL: all do */
+	size_t devices;                      /* that were found sound */
 	bool faults;
 };
 
@@ -140,6 +141,40 @@ static bool edits_are_sound(struct search *search, const struct ces_cdi_edits *e
 	return sound;
 }
 
+static bool is_wanted(const struct search *search, const char *name)
+{
+	const struct ces_decision *decision = search->decision;
+	bool listed = decision == NULL || decision->gpu_devices.n == 0;
+
+	if (strcmp(name, "all") == 0)
+		return false;
+	if (decision != NULL && decision->gpu_id[0] != '\0' && strcmp(decision->gpu_id, name) != 0)
+		return false;
+	for (size_t i = 0; !listed && i < decision->gpu_devices.n; i++)
+		listed = strcmp(decision->gpu_devices.v[i], name) == 0;
+	return listed;
+}
+
+/* A device has several names: its number, its UUID. */
+static bool is_same(const struct ces_cdi_device *one, const struct ces_cdi_device *other)
+{
+	if (one->edits.n_nodes != other->edits.n_nodes)
+		return false;
+	for (size_t i = 0; i < one->edits.n_nodes; i++)
+		if (strcmp(one->edits.nodes[i].path, other->edits.nodes[i].path) != 0)
+			return false;
+	return true;
+}
+
+static bool is_first(const struct search *search, const struct ces_cdi_spec *spec, size_t which)
+{
+	for (size_t i = 0; i < which; i++)
+		if (is_wanted(search, spec->devices[i].name) &&
+		    is_same(&spec->devices[i], &spec->devices[which]))
+			return false;
+	return true;
+}
+
 static void look_into(struct search *search, const struct ces_cdi_spec *spec)
 {
 	size_t n = 0;
@@ -147,7 +182,7 @@ static void look_into(struct search *search, const struct ces_cdi_spec *spec)
 
 	for (size_t i = 0; i < spec->n_devices; i++)
 		n += edits_are_sound(search, &spec->devices[i].edits) &&
-		     strcmp(spec->devices[i].name, "all") != 0;
+		     is_wanted(search, spec->devices[i].name) && is_first(search, spec, i);
 	search->devices += n;
 	if (sound && n > 0)
 		ces_doctor_find(search->doctor, "gpus", CES_GRADE_OK, "%s: %zu of %s", search->file,
@@ -220,23 +255,44 @@ static void check_directory(struct search *search, const char *path)
 	free(list);
 }
 
-void ces_doctor_gpus(struct ces_doctor *doctor, const struct ces_policy *policy)
+static void look(struct search *search, const struct ces_policy *policy)
 {
 	CES_CLEANUP_FD int fd = open("/proc/devices", O_RDONLY | O_CLOEXEC);
 	CES_CLEANUP_FREE char *majors = NULL;
-	struct search search = {.doctor = doctor};
 	size_t length;
+
+	if (fd < 0 || ces_read_file(fd, 65536, &majors, &length) < 0)
+		return;
+	search->majors = majors;
+	for (size_t i = 0; i < policy->cdi_dirs.n; i++)
+		check_directory(search, policy->cdi_dirs.v[i]);
+}
+
+size_t ces_doctor_count_gpus(const struct ces_policy *policy, const struct ces_decision *decision)
+{
+	struct ces_doctor doctor = {.findings = calloc(CES_FINDINGS_MAX, sizeof(*doctor.findings))};
+	struct search search = {.doctor = &doctor, .decision = decision};
+
+	if (doctor.findings == NULL)
+		return 0;
+	search.wanted.v = search.kinds;
+	for (size_t i = 0; i < decision->gpu_kinds.n && i < KINDS_MAX; i++)
+		search.kinds[search.wanted.n++] = (char *)(uintptr_t)decision->gpu_kinds.v[i];
+	look(&search, policy);
+	free(doctor.findings);
+	return search.devices;
+}
+
+void ces_doctor_gpus(struct ces_doctor *doctor, const struct ces_policy *policy)
+{
+	struct search search = {.doctor = doctor};
 
 	find_kinds(&search, policy);
 	if (search.wanted.n == 0) {
 		ces_doctor_find(doctor, "gpus", CES_GRADE_OK, "the policy grants none");
 		return;
 	}
-	if (fd < 0 || ces_read_file(fd, 65536, &majors, &length) < 0)
-		return;
-	search.majors = majors;
-	for (size_t i = 0; i < policy->cdi_dirs.n; i++)
-		check_directory(&search, policy->cdi_dirs.v[i]);
+	look(&search, policy);
 	if (search.devices > 0 || search.faults)
 		return;
 	ces_doctor_find(doctor, "gpus", CES_GRADE_WARNING,

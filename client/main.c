@@ -8,6 +8,7 @@
 #include "client/check.h"
 #include "client/compat.h"
 #include "client/doctor.h"
+#include "client/foresee.h"
 #include "client/help.h"
 #include "client/lifecycle.h"
 #include "client/live.h"
@@ -277,6 +278,12 @@ static int perform(const struct ces_command *command, bool explain, int argc, ch
 		status = ces_perform_printed();
 	} else {
 		status = act_on_all(command, &options);
+		if (status == 0 && command->verb == CES_VERB_RUN &&
+		    (options.request.flags & CES_FLAG_EXPLAIN) != 0 &&
+		    ces_foresee(&options, &err) < 0) {
+			ces_say_error("the run would be refused: %s", err.text);
+			status = CES_EXIT_REFUSED;
+		}
 	}
 	ces_options_free(&options);
 	return status;

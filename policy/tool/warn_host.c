@@ -1,5 +1,6 @@
 /* What this machine has, or lacks, of what the policy names. A policy is often written elsewhere:
  * `check --no-host` leaves all of this out. Looks at names and sizes only. */
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
@@ -10,7 +11,9 @@
 #include "common/cleanup.h"
 #include "common/name.h"
 #include "common/num.h"
+#include "common/way.h"
 #include "policy/tool/check.h"
+#include "policy/tool/tool.h"
 
 #define WARN(problems, severity, path, hint, ...)                                                  \
 	ces_problems_add(problems, CES_SEVERITY_##severity, path, hint, __VA_ARGS__)
@@ -110,11 +113,37 @@ static void warn_ids(struct ces_problems *problems, const struct ces_policy *pol
 	endpwent();
 }
 
+/* Where the name of a user is in the path, nothing can be looked at. */
+static void warn_data(struct ces_problems *problems, const struct ces_policy *policy)
+{
+	char data[CES_TOOL_FILLED], path[CES_NAME_MAX + 32];
+
+	for (size_t i = 0; i < policy->n_projects; i++) {
+		const struct ces_policy_project *project = &policy->projects[i];
+		CES_CLEANUP_FD int fd = -1;
+
+		ces_tool_fill(project->settings.data_source, project->name, data);
+		if (data[0] != '/' || strchr(data, '{') != NULL)
+			continue;
+		fd = ces_way_open(data, O_PATH);
+		if (fd >= 0 || errno != ELOOP)
+			continue;
+		snprintf(path, sizeof(path), "projects.%s.data", project->name);
+		WARN(problems, HIGH, path,
+		     "name the directory that it leads to; or let root own the link and all "
+		     "directories before it",
+		     "%s is behind a symbolic link that others than root can set: no run gets its "
+		     "data",
+		     data);
+	}
+}
+
 void ces_check_warn_host(struct ces_problems *problems, const struct ces_policy *policy)
 {
 	char path[320];
 
 	warn_members(problems, policy);
+	warn_data(problems, policy);
 	for (size_t i = 0; i < policy->n_registries; i++) {
 		const struct ces_policy_registry *registry = &policy->registries[i];
 

@@ -153,6 +153,21 @@ in_run() # MODE(<, > or <>) NODE
 	[[ $output == *"GPUs: 2"* ]]
 }
 
+@test "--dry-run tells when the machine has fewer GPUs than are allowed" {
+	run ces alice run --gpu=1 --dry-run $open/tools:1
+	[ "$status" -eq 0 ]
+	no grep -q 'would be refused' <<< "$output"
+	specify '.devices |= map(select(.name == "1" or (.name | startswith("GPU-"))))'
+	run ces alice run --gpu=2 --dry-run $open/tools:1
+	echo "$output"
+	[ "$status" -eq 125 ]
+	[[ $output == *"ces: the run would be refused: this machine has 1 of the GPUs that are allowed, and 2 are asked for"* ]]
+	rm -rf /etc/cdi
+	run ces alice run --gpu=all --dry-run $open/tools:1
+	[ "$status" -eq 125 ]
+	[[ $output == *"this machine has 0 of the GPUs"* ]]
+}
+
 @test "what drivers are told is not the caller's to say" {
 	run --separate-stderr inside --gpu -e NVIDIA_VISIBLE_DEVICES=all -- true
 	refused 'NVIDIA_VISIBLE_DEVICES: CES sets this itself'

@@ -110,3 +110,26 @@ teardown()
 	[[ $stderr == *"does not exist or is not open to you"* ]]
 	lab_policy '.defaults.binds = ["~"]'
 }
+
+@test "explain, --dry-run and ces-policy check say it before a run does" {
+	run ces alice explain run -v ./work:/work $open/tools:1
+	[ "$status" -eq 0 ]
+	no grep -q 'would be refused' <<< "$output"
+	as alice ln -s work /home/alice/link
+	for say in 'explain run' 'run --dry-run'; do
+		run ces alice $say -v ./link:/x $open/tools:1
+		echo "$output"
+		[ "$status" -eq 125 ]
+		[[ $output == *"ces: the run would be refused: /home/alice/link: a part of this path is a symbolic link"* ]]
+		run ces alice $say -v ./none:/x $open/tools:1
+		[ "$status" -eq 125 ]
+		[[ $output == *"ces: the run would be refused: /home/alice/none does not exist"* ]]
+	done
+	run ces-policy check /etc/ces/policy.json
+	no grep -q 'projects.nsh-2024-0001.data' <<< "$output"
+	chown -h alice /safe_data/nsh-2024-0001
+	run ces-policy check /etc/ces/policy.json
+	echo "$output"
+	chown -h root /safe_data/nsh-2024-0001
+	[[ $output == *"projects.nsh-2024-0001.data"*"is behind a symbolic link that others than root can set"* ]]
+}
