@@ -274,9 +274,10 @@ denied_all() # PATTERN
 	done
 }
 
-@test "a home that is a symlink is refused" {
+@test "a home that is a symlink of a user's own is refused" {
 	mv /home/alice /home/.alice
 	ln -s .alice /home/alice
+	chown -h alice /home/alice
 	run --separate-stderr setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C / \
 		ces-client run $open/tools:1 true
 	rm /home/alice
