@@ -26,6 +26,7 @@
 #include "helper/session/mounts.h"
 #include "helper/session/report.h"
 #include "helper/session/runs.h"
+#include "helper/store/claim.h"
 #include "helper/store/documents.h"
 
 #define AT_ONCE           3
@@ -33,7 +34,16 @@
 #define LAYER_BYTES_MAX   (64ull << 30)
 #define LAYER_ENTRIES_MAX 4000000ull
 
-enum layer_state { LAYER_PRESENT, LAYER_ASKED, LAYER_WAITING, LAYER_ACTIVE, LAYER_DONE };
+#define LOOK_MS 300 /* at what another pull fetches */
+
+enum layer_state {
+	LAYER_PRESENT,
+	LAYER_ASKED,
+	LAYER_WAITING,
+	LAYER_ELSEWHERE, /* another pull fetches it */
+	LAYER_ACTIVE,
+	LAYER_DONE
+};
 
 struct layer {
 	enum layer_state state;
@@ -42,12 +52,16 @@ struct layer {
 	int staging; /* locked directory */
 	struct ces_unpacker unpacker;
 	uint64_t id; /* of the fetch */
+	struct ces_claim claim;
+	bool asked; /* the registry, whether this caller may have the one that is here */
+	bool alone; /* the other does not get on: fetched without a claim */
 };
 
 struct job {
 	struct ces_pull *pull;
 	struct layer *layers;
 	size_t n;
+	bool shared; /* another pull has fetched some of it meanwhile */
 };
 
 static void report(const struct job *job, size_t i, uint64_t state, uint64_t bytes)
@@ -63,14 +77,23 @@ static void report(const struct job *job, size_t i, uint64_t state, uint64_t byt
 	ces_report_send(&ces_event_progress_schema, &event, state != CES_PROGRESS_FETCHING);
 }
 
+static bool is_here(const struct job *job, size_t i)
+{
+	const char *diff_id = job->pull->record.diff_ids.v[i];
+	CES_CLEANUP_FD int fd = -1;
+	struct ces_error ignored;
+
+	return ces_store_layer_from(job->pull->store, diff_id,
+				    job->pull->parsed.layer_digests.v[i]) &&
+	       ces_store_open_layer(job->pull->store, diff_id, &fd, &ignored) == 0;
+}
+
 /* Which layers are there, which are written twice in the manifest. */
 static void survey(struct job *job)
 {
 	char **diff_ids = job->pull->record.diff_ids.v;
 
 	for (size_t i = 0; i < job->n; i++) {
-		CES_CLEANUP_FD int fd = -1;
-		struct ces_error ignored;
 		size_t twin = 0;
 
 		while (strcmp(diff_ids[twin], diff_ids[i]) != 0)
@@ -78,26 +101,29 @@ static void survey(struct job *job)
 		job->layers[i] = (struct layer){.state = LAYER_WAITING,
 						.twin = twin,
 						.staging = -1,
-						.unpacker = {CES_PROCESS_NONE, -1}};
+						.unpacker = {CES_PROCESS_NONE, -1},
+						.claim = CES_CLAIM_NONE};
 		if (twin < i)
 			job->layers[i].state = LAYER_PRESENT;
-		else if ((ces_store_layer_from(job->pull->store, diff_ids[i],
-					       job->pull->parsed.layer_digests.v[i]) &&
-			  ces_store_open_layer(job->pull->store, diff_ids[i], &fd, &ignored) == 0))
+		else if (is_here(job, i))
 			job->layers[i].state = LAYER_ASKED;
 	}
 }
 
-/* All at once: ces-fetch has as many on the wire as it wants. */
-static int ask(struct job *job, struct ces_error *err)
+static int ask(struct job *job, size_t i, struct ces_error *err)
 {
 	struct ces_pull *pull = job->pull;
 
+	job->layers[i].asked = true;
+	return ces_fetcher_get(&pull->fetcher, CES_FETCH_CHECK, pull->parsed.layer_digests.v[i],
+			       pull->parsed.layer_sizes.v[i], -1, &job->layers[i].id, err);
+}
+
+/* All at once: ces-fetch has as many on the wire as it wants. */
+static int ask_all(struct job *job, struct ces_error *err)
+{
 	for (size_t i = 0; i < job->n; i++)
-		if (job->layers[i].state == LAYER_ASKED &&
-		    ces_fetcher_get(&pull->fetcher, CES_FETCH_CHECK,
-				    pull->parsed.layer_digests.v[i], pull->parsed.layer_sizes.v[i],
-				    -1, &job->layers[i].id, err) < 0)
+		if (job->layers[i].state == LAYER_ASKED && ask(job, i, err) < 0)
 			return -1;
 	return 0;
 }
@@ -174,6 +200,24 @@ static int start(struct job *job, size_t i, struct ces_error *err)
 			       pull->parsed.layer_sizes.v[i], write_end, &layer->id, err);
 }
 
+/* 1: it is to be fetched here. 0: another pull does, or did since it was last looked for. */
+static int claim(struct job *job, size_t i, struct ces_error *err)
+{
+	struct layer *layer = &job->layers[i];
+
+	if (layer->alone || layer->claim.held)
+		return 1;
+	if (!ces_claim_take(job->pull->session->runs, job->pull->parsed.layer_digests.v[i],
+			    &layer->claim)) {
+		layer->state = LAYER_ELSEWHERE;
+		return 0;
+	}
+	if (layer->asked || !is_here(job, i))
+		return 1;
+	layer->state = LAYER_ASKED;
+	return ask(job, i, err);
+}
+
 static int start_more(struct job *job, struct ces_error *err)
 {
 	size_t active = 0;
@@ -182,10 +226,46 @@ static int start_more(struct job *job, struct ces_error *err)
 		active += job->layers[i].state == LAYER_ACTIVE;
 	for (size_t i = 0; i < job->n && active < AT_ONCE; i++)
 		if (job->layers[i].state == LAYER_WAITING) {
-			if (start(job, i, err) < 0)
+			int taken = claim(job, i, err);
+
+			if (taken < 0 || (taken > 0 && start(job, i, err) < 0))
 				return -1;
-			active++;
+			active += taken > 0;
 		}
+	return 0;
+}
+
+/* When the other has fetched it, it is here; whether this caller may have it, the registry says.
+ * When it was given up it is fetched here. */
+static int look_elsewhere(struct job *job, struct ces_error *err)
+{
+	int runs = job->pull->session->runs;
+
+	for (size_t i = 0; i < job->n; i++) {
+		struct layer *layer = &job->layers[i];
+		const char *digest = job->pull->parsed.layer_digests.v[i];
+
+		if (layer->state != LAYER_ELSEWHERE)
+			continue;
+		switch (ces_claim_look(runs, digest, &layer->claim)) {
+		case CES_CLAIM_MOVED:
+			report(job, i, CES_PROGRESS_FETCHING, layer->claim.bytes);
+			break;
+		case CES_CLAIM_STALLED:
+			layer->alone = true;
+			layer->state = LAYER_WAITING;
+			break;
+		case CES_CLAIM_FREE:
+			layer->state =
+			    !layer->asked && is_here(job, i) ? LAYER_ASKED : LAYER_WAITING;
+			if (layer->state == LAYER_ASKED && ask(job, i, err) < 0)
+				return -1;
+			break;
+		case CES_CLAIM_WAIT:
+		default:
+			break;
+		}
+	}
 	return 0;
 }
 
@@ -223,6 +303,15 @@ static int finish_layer(struct job *job, size_t i, struct ces_error *err)
 		result = ces_store_note_layer(layer->staging, answer.bytes,
 					      job->pull->parsed.layer_digests.v[i], err);
 	ces_wire_free(&ces_unpack_layer_schema, &answer);
+	/* whole and verified: others who wait for it have it from here, and if this pull fails the
+	 * collector takes it when nobody needs it */
+	if (result == 0)
+		result = ces_store_commit_layer(job->pull->store, layer->name,
+						job->pull->record.diff_ids.v[i], err);
+	if (result == 0)
+		layer->name[0] = '\0';
+	ces_claim_drop(job->pull->session->runs, job->pull->parsed.layer_digests.v[i],
+		       &layer->claim);
 	layer->state = LAYER_DONE;
 	report(job, i, CES_PROGRESS_DONE, job->pull->parsed.layer_sizes.v[i]);
 	return result;
@@ -238,6 +327,12 @@ static bool answered(struct job *job, const struct ces_fetch_status *status)
 		if (layer->state != LAYER_ASKED || layer->id != status->id)
 			continue;
 		layer->state = status->state == CES_FETCH_DONE ? LAYER_PRESENT : LAYER_WAITING;
+		if (layer->state == LAYER_PRESENT && layer->claim.held) {
+			job->shared = true;
+			report(job, i, CES_PROGRESS_DONE, job->pull->parsed.layer_sizes.v[i]);
+			ces_claim_drop(job->pull->session->runs,
+				       job->pull->parsed.layer_digests.v[i], &layer->claim);
+		}
 		return true;
 	}
 	return false;
@@ -254,8 +349,10 @@ static int take_status(struct job *job, struct ces_error *err)
 		result = ces_pull_failed(&status, err);
 	for (size_t i = 0; i < job->n; i++)
 		if (job->layers[i].state == LAYER_ACTIVE && job->layers[i].id == status.id &&
-		    status.state == CES_FETCH_BYTES)
+		    status.state == CES_FETCH_BYTES) {
 			report(job, i, CES_PROGRESS_FETCHING, status.bytes);
+			ces_claim_note(&job->layers[i].claim, status.bytes);
+		}
 	ces_wire_free(&ces_fetch_status_schema, &status);
 	return result;
 }
@@ -295,6 +392,20 @@ static void prefer_unpack_error(struct job *job, struct ces_error *err)
 	}
 }
 
+static bool any(const struct job *job, enum layer_state state)
+{
+	for (size_t i = 0; i < job->n; i++)
+		if (job->layers[i].state == state)
+			return true;
+	return false;
+}
+
+static bool is_over(const struct job *job)
+{
+	return !any(job, LAYER_WAITING) && !any(job, LAYER_ACTIVE) && !any(job, LAYER_ASKED) &&
+	       !any(job, LAYER_ELSEWHERE);
+}
+
 static int step(struct job *job, struct ces_error *err)
 {
 	struct pollfd fds[2 + CES_LAYERS_MAX];
@@ -306,7 +417,7 @@ static int step(struct job *job, struct ces_error *err)
 						       ? job->layers[i].unpacker.answer
 						       : -1,
 					     .events = POLLIN};
-	if (poll(fds, 2 + job->n, -1) < 0)
+	if (poll(fds, 2 + job->n, any(job, LAYER_ELSEWHERE) ? LOOK_MS : -1) < 0)
 		return errno == EINTR ? 0 : ces_error_errno(err, CES_E_HOST, "poll");
 	if (fds[1].revents != 0 && ces_pull_cancelled(err) < 0)
 		return -1;
@@ -320,14 +431,6 @@ static int step(struct job *job, struct ces_error *err)
 			return -1;
 		}
 	return 0;
-}
-
-static bool any(const struct job *job, enum layer_state state)
-{
-	for (size_t i = 0; i < job->n; i++)
-		if (job->layers[i].state == state)
-			return true;
-	return false;
 }
 
 /* Not before the registry has answered for those that are here: nobody hears of one that he may not
@@ -345,7 +448,7 @@ static void report_all(const struct job *job)
  * their staging directories. */
 static int fetch_all(struct job *job, struct ces_error *err)
 {
-	int result = ask(job, err);
+	int result = ask_all(job, err);
 
 	while (result == 0 && any(job, LAYER_ASKED))
 		result = step(job, err);
@@ -353,34 +456,29 @@ static int fetch_all(struct job *job, struct ces_error *err)
 		report_all(job);
 	if (result == 0)
 		result = check_space(job, err);
-	while (result == 0 && (any(job, LAYER_WAITING) || any(job, LAYER_ACTIVE)))
-		result = start_more(job, err) < 0 || step(job, err) < 0 ? -1 : 0;
+	while (result == 0 && !is_over(job)) {
+		result = start_more(job, err);
+		if (result == 0 && !is_over(job))
+			result = step(job, err);
+		if (result == 0)
+			result = look_elsewhere(job, err);
+	}
 	return result;
 }
 
-/* A whole image commits or nothing does: renames only after the last layer was verified. A layer
- * renamed before a later rename fails is whole and verified; the collector takes it if nothing
- * comes to need it. */
-static int commit_all(struct job *job, struct ces_error *err)
+static void sum_up(struct job *job)
 {
-	job->pull->up_to_date = !any(job, LAYER_DONE);
-	for (size_t i = 0; i < job->n; i++)
-		if (job->layers[i].state == LAYER_DONE) {
-			if (ces_store_commit_layer(job->pull->store, job->layers[i].name,
-						   job->pull->record.diff_ids.v[i], err) < 0)
-				return -1;
-			job->layers[i].name[0] = '\0';
-		}
+	job->pull->up_to_date = !any(job, LAYER_DONE) && !job->shared;
 	for (size_t i = 0; i < job->n; i++)
 		job->pull->bytes +=
 		    ces_store_layer_size(job->pull->store, job->pull->record.diff_ids.v[i]);
-	return 0;
 }
 
 int ces_pull_layers(struct ces_pull *pull, struct ces_error *err)
 {
-	struct job job = {pull, calloc(pull->record.diff_ids.n + 1, sizeof(struct layer)),
-			  pull->record.diff_ids.n};
+	struct job job = {.pull = pull,
+			  .layers = calloc(pull->record.diff_ids.n + 1, sizeof(struct layer)),
+			  .n = pull->record.diff_ids.n};
 	int result;
 
 	if (job.layers == NULL)
@@ -393,8 +491,10 @@ int ces_pull_layers(struct ces_pull *pull, struct ces_error *err)
 		result = fetch_all(&job, err);
 	}
 	if (result == 0)
-		result = commit_all(&job, err);
+		sum_up(&job);
 	for (size_t i = 0; i < job.n; i++) {
+		ces_claim_drop(pull->session->runs, pull->parsed.layer_digests.v[i],
+			       &job.layers[i].claim);
 		ces_unpacker_kill(&job.layers[i].unpacker);
 		ces_cleanup_close(&job.layers[i].staging);
 		if (job.layers[i].name[0] != '\0')

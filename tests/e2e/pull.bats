@@ -227,6 +227,61 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	nothing_left_behind
 }
 
+@test "pulls of one image at once, by several users, fetch each of its layers once" {
+	empty_store
+	layers=$(jq '.layers | length' "$images/big/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' "$images/big/index.json")")
+	before_blobs=$(blobs_served)
+	pids=()
+	for u in alice alice bob bob carol carol; do
+		project=()
+		[ $u != carol ] || project=(--project nsh-2024-0001)
+		pull $u $open/big:1 -q "${project[@]}" 3>&- &
+		pids+=($!)
+	done
+	for p in "${pids[@]}"; do wait "$p"; done
+	# and a configuration for each
+	echo "$layers layers, $(($(blobs_served) - before_blobs)) blobs"
+	[ $(($(blobs_served) - before_blobs)) -eq $((6 + layers)) ]
+	[ -z "$(find /run/ces -name '.layer-*')" ]
+	from=big inside -- true
+	nothing_left_behind
+}
+
+# A pull of alice's that stands still in the middle of a layer; its session's pid is $standing.
+standing_pull()
+{
+	empty_store
+	pull alice $open/big:1 -q 3>&- &
+	alices=$!
+	eventually bash -c "compgen -G '/run/ces/.layer-*'"
+	pkill -STOP -x ces-fetch
+	standing=$(pgrep -o -x ces-session)
+	kill -STOP "$standing"
+}
+
+@test "a pull waits for another's layer, and takes over when that one dies" {
+	standing_pull
+	pull bob $open/big:1 -q 3>&- &
+	bobs=$!
+	sleep 2
+	kill -0 $bobs
+	kill -KILL "$standing"
+	wait $bobs
+	pkill -KILL -x ces-fetch || true
+	wait $alices || true
+	from=big who=bob inside -- true
+}
+
+@test "a pull that stands still keeps nobody from the layer" {
+	standing_pull
+	SECONDS=0
+	pull bob $open/big:1 -q
+	[ "$SECONDS" -ge 10 ]
+	pkill -KILL -x 'ces-fetch|ces-session'
+	wait $alices || true
+	from=big who=bob inside -- true
+}
+
 @test "a pull that is killed leaves only staging, and the next one clears it" {
 	empty_store
 	pull alice $open/big:1 -q 3>&- &

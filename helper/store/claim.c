@@ -1,0 +1,83 @@
+/* Claims on layers. Must not wait for the one that holds a claim.
+ *
+ * Who controls what: the files are root's, in root's own directory. Callers control which digests
+ * are claimed, by what they pull, and how fast their own pulls are; one that is made to stand still
+ * (by its cgroup) delays others by CES_CLAIM_STALL_MS, once for each layer. */
+#include "helper/store/claim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/digest.h"
+#include "common/io.h"
+#include "helper/core/beneath.h"
+#include "helper/store/store_internal.h"
+
+static const char *name_of(const char *digest, char ret[80])
+{
+	(void)snprintf(ret, 80, ".layer-%s", ces_store_hex(digest));
+	return ret;
+}
+
+/* A file that was removed meanwhile, by one that let go, is nobody's claim. */
+static bool is_there(int runs, const char *digest, int fd)
+{
+	char name[80];
+	struct stat its, now;
+
+	return fstat(fd, &its) == 0 && fstatat(runs, name_of(digest, name), &now, 0) == 0 &&
+	       its.st_ino == now.st_ino;
+}
+
+bool ces_claim_take(int runs, const char *digest, struct ces_claim *claim)
+{
+	char name[80];
+
+	*claim = CES_CLAIM_NONE;
+	claim->moved_at = ces_now_ms();
+	do {
+		ces_cleanup_close(&claim->fd);
+		claim->fd = ces_beneath_open(runs, name_of(digest, name), O_RDWR | O_CREAT, 0600);
+		claim->held = claim->fd >= 0 && flock(claim->fd, LOCK_EX | LOCK_NB) == 0;
+	} while (claim->held && !is_there(runs, digest, claim->fd));
+	return claim->held || claim->fd < 0;
+}
+
+enum ces_claim_state ces_claim_look(int runs, const char *digest, struct ces_claim *claim)
+{
+	uint64_t bytes = 0;
+
+	if (flock(claim->fd, LOCK_EX | LOCK_NB) == 0) {
+		ces_cleanup_close(&claim->fd);
+		return ces_claim_take(runs, digest, claim) ? CES_CLAIM_FREE : CES_CLAIM_WAIT;
+	}
+	if (pread(claim->fd, &bytes, sizeof(bytes), 0) == (ssize_t)sizeof(bytes) &&
+	    bytes > claim->bytes) {
+		claim->bytes = bytes;
+		claim->moved_at = ces_now_ms();
+		return CES_CLAIM_MOVED;
+	}
+	return ces_now_ms() - claim->moved_at > CES_CLAIM_STALL_MS ? CES_CLAIM_STALLED
+								   : CES_CLAIM_WAIT;
+}
+
+void ces_claim_note(const struct ces_claim *claim, uint64_t bytes)
+{
+	if (claim->held)
+		(void)!pwrite(claim->fd, &bytes, sizeof(bytes), 0);
+}
+
+void ces_claim_drop(int runs, const char *digest, struct ces_claim *claim)
+{
+	char name[80];
+
+	if (claim->held)
+		(void)unlinkat(runs, name_of(digest, name), 0);
+	ces_cleanup_close(&claim->fd);
+	claim->held = false;
+}
