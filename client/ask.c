@@ -104,10 +104,39 @@ static void tell_token(const struct ces_options *options)
 	ces_say_error("the token is the one that was put into %s on %s", options->token_file, day);
 }
 
+/* Where a token is made. Repository hosts are known by their names. */
+static void tell_how(const char *image)
+{
+	static const struct {
+		const char *host, *how;
+	} known[] = {
+	    {"ghcr.io",
+	     "GitHub: Settings, Developer settings, Personal access tokens (classic), with "
+	     "the scope read:packages"},
+	    {"docker.io", "Docker Hub: Account settings, Personal access tokens, read-only"},
+	    {"quay.io", "Quay: a robot account of the organisation, with the right to read"},
+	    {"git", "GitLab: the project's Settings, Repository, Deploy tokens, with the scope "
+		    "read_registry"},
+	};
+	struct ces_reference reference;
+	struct ces_error ignored;
+
+	if (image == NULL || ces_reference_parse(image, &reference, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < CES_COUNT(known); i++)
+		if (strncmp(reference.registry, known[i].host, strlen(known[i].host)) == 0) {
+			ces_say_error("make a token at %s", known[i].how);
+			return;
+		}
+	ces_say_error("ask those who run %s for a token that may read this image",
+		      reference.registry);
+}
+
 static void on_error(void *context, const struct ces_event_error *error)
 {
 	struct answer *answer = context;
 	struct ces_options *options = answer->options;
+	struct ces_event_error refusal = *error;
 	bool login = error->rule != NULL && strcmp(error->rule, "registries.credentials") == 0;
 
 	ces_progress_end(&answer->progress);
@@ -115,9 +144,13 @@ static void on_error(void *context, const struct ces_event_error *error)
 		options->login_wanted = true;
 		return;
 	}
-	ces_say_refusal(error);
 	if (login)
+		refusal.contact = NULL; /* has no token to give */
+	ces_say_refusal(&refusal);
+	if (login) {
 		tell_token(options);
+		tell_how(options->request.image);
+	}
 }
 
 static void on_lost(void *context, const struct ces_error *err)

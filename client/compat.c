@@ -185,7 +185,7 @@ static const struct ces_option run_rows[] = {
 static const struct ces_option pull_rows[] = {COMMON_ROWS};
 
 /* What 'ces-client run' has, and these have not. */
-static const char *instead(const char *name)
+static const char *instead(const char *command, const char *name)
 {
 	for (size_t i = 0; i < ces_run_options.n; i++) {
 		const struct ces_option *option = &ces_run_options.options[i];
@@ -194,7 +194,7 @@ static const char *instead(const char *name)
 		    (name[0] == option->letter && name[1] == '\0'))
 			return "write it in an --opt-file, or type 'ces-client run'";
 	}
-	return ces_options_instead(name);
+	return ces_options_instead(command, name);
 }
 
 static const struct ces_option_table run_table = {"ces-run",           true,    run_rows,

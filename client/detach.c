@@ -14,9 +14,10 @@
 #include <unistd.h>
 
 #include "client/kept.h"
-#include "client/limit.h"
 #include "client/listen.h"
+#include "client/outputs.h"
 #include "client/say.h"
+#include "client/turn.h"
 #include "client/verbose.h"
 #include "common/cleanup.h"
 #include "common/event.h"
@@ -25,13 +26,19 @@
 
 #define FD_DIR    3
 #define FD_ANSWER 4
+#define TIMES_MS  100
 
 struct keeper {
 	struct ces_session session;
 	struct ces_kept kept;
+	struct ces_outputs outputs;
+	struct ces_turn turn;
+	bool again; /* there was no place: it is asked for anew */
 	const struct ces_request *request;
-	const struct ces_options *options;
+	struct ces_options *options;
 	int log;       /* -1: none yet, or it cannot be written */
+	int times;     /* of the log; -1: none */
+	int64_t noted; /* when the last was */
 	size_t size;   /* of the log */
 	bool started;  /* the log may be written */
 	bool answered; /* whoever typed the command has their answer */
@@ -59,17 +66,16 @@ static void answer(struct keeper *keeper, int status)
 static void open_log(struct keeper *keeper)
 {
 	keeper->log = ces_kept_log(FD_DIR, keeper->kept.run, false, O_WRONLY | O_CREAT | O_TRUNC);
+	ces_cleanup_close(&keeper->times);
+	keeper->times =
+	    ces_kept_times(FD_DIR, keeper->kept.run, false, O_WRONLY | O_CREAT | O_TRUNC);
+	keeper->noted = 0;
 	keeper->size = 0;
 	if (keeper->log < 0) {
 		if (!keeper->answered)
 			ces_say_error("no log is kept: %s", strerror(errno));
 		keeper->kept.lost = true;
 	}
-}
-
-static void copy(char *to, size_t size, const char *from)
-{
-	(void)snprintf(to, size, "%s", from != NULL ? from : "");
 }
 
 static void note(struct keeper *keeper)
@@ -83,30 +89,14 @@ static void note(struct keeper *keeper)
 static void on_started(void *context, const struct ces_event_started *event)
 {
 	struct keeper *keeper = context;
-	struct ces_kept *kept = &keeper->kept;
 
-	copy(kept->run, sizeof(kept->run), event->run);
-	copy(kept->name, sizeof(kept->name), keeper->request->name);
-	copy(kept->image, sizeof(kept->image), keeper->request->image);
-	copy(kept->project, sizeof(kept->project), event->project);
-	copy(kept->outputs, sizeof(kept->outputs), event->outputs);
-	kept->started = (uint64_t)time(NULL);
+	ces_kept_begin(&keeper->kept, keeper->request, event);
+	ces_outputs_begin(&keeper->outputs, keeper->request, event);
 	keeper->started = true;
 	open_log(keeper);
 	note(keeper);
-	ces_say("run %s, outputs in %s", kept->run, kept->outputs);
+	ces_outputs_say(event);
 	ces_verbose_chosen(keeper->options);
-}
-
-static void on_end(struct keeper *keeper, int status, const char *reason, const char *text)
-{
-	struct ces_kept *kept = &keeper->kept;
-
-	kept->ended = (uint64_t)time(NULL);
-	kept->status = status;
-	copy(kept->reason, sizeof(kept->reason), reason);
-	copy(kept->text, sizeof(kept->text), text);
-	keeper->final = true;
 }
 
 static void on_done(void *context, const struct ces_event_done *done)
@@ -115,31 +105,46 @@ static void on_done(void *context, const struct ces_event_done *done)
 	answer(context, 0);
 }
 
+/* Before it was DONE there was no program. */
 static void on_exited(void *context, const struct ces_event_exited *exited)
 {
-	char text[512];
+	struct keeper *keeper = context;
 
-	ces_limit_text(exited, text, sizeof(text));
-	on_end(context, (int)(exited->status & 0xff), exited->reason,
-	       exited->text != NULL ? exited->text : text);
+	ces_kept_end(&keeper->kept, exited);
+	ces_outputs_settle(&keeper->outputs, &keeper->kept, exited);
+	keeper->final = true;
+	if (!keeper->answered && keeper->kept.text[0] != '\0')
+		ces_say_error("%s", keeper->kept.text);
+}
+
+/* It was refused, or the helper died. */
+static void on_failure(struct keeper *keeper, const char *reason, const char *text)
+{
+	struct ces_event_exited exited = {.status = CES_EXIT_REFUSED,
+					  .reason = (char *)(uintptr_t)reason,
+					  .text = (char *)(uintptr_t)text};
+
+	ces_kept_end(&keeper->kept, &exited);
+	keeper->final = true;
 }
 
 static void on_error(void *context, const struct ces_event_error *error)
 {
-	const struct keeper *keeper = context;
+	struct keeper *keeper = context;
 
-	if (!keeper->answered)
+	keeper->again = !keeper->started && ces_turn_take(&keeper->turn, keeper->options, error);
+	if (!keeper->answered && !keeper->again)
 		ces_say_refusal(error);
-	on_end(context, CES_EXIT_REFUSED, "refused", error->text);
+	on_failure(keeper, "refused", error->text);
 }
 
 static void on_lost(void *context, const struct ces_error *err)
 {
-	const struct keeper *keeper = context;
+	struct keeper *keeper = context;
 
 	if (!keeper->answered)
 		ces_say_failure(err);
-	on_end(context, CES_EXIT_REFUSED, "helper died", NULL);
+	on_failure(keeper, "helper died", NULL);
 }
 
 static const struct ces_listener listener = {.started = on_started,
@@ -147,6 +152,20 @@ static const struct ces_listener listener = {.started = on_started,
 					     .error = on_error,
 					     .done = on_done,
 					     .lost = on_lost};
+
+/* Ten times a second are enough for people, and bound what a run can make this file take. */
+static void note_time(struct keeper *keeper)
+{
+	struct timespec now;
+	int64_t ms;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	if (keeper->times < 0 || (ms >= keeper->noted && ms - keeper->noted < TIMES_MS))
+		return;
+	keeper->noted = ms;
+	(void)dprintf(keeper->times, "%zu %lld\n", keeper->size, (long long)ms);
+}
 
 /* A log that cannot be written any more must not stop the run: its output is dropped, and `logs`
  * says so. */
@@ -157,6 +176,7 @@ static void append(struct keeper *keeper, size_t length)
 		ces_kept_rotate(FD_DIR, keeper->kept.run);
 		open_log(keeper);
 	}
+	note_time(keeper);
 	if (keeper->log < 0 || ces_write_full(keeper->log, keeper->bytes, length, -1) < 0)
 		keeper->kept.lost = true;
 	else
@@ -212,9 +232,10 @@ static int enter_background(int dir, int to)
 
 static void be_keeper(const char *helper, struct ces_options *options, int dir, int to)
 {
-	static struct keeper keeper = {.log = -1};
+	static struct keeper keeper = {.log = -1, .times = -1};
 	const struct ces_stdio stdio = {.pipes = true, .terminal = -1};
 	struct ces_error err = {0};
+	int signal_number;
 
 	keeper.request = &options->request;
 	keeper.options = options;
@@ -222,17 +243,23 @@ static void be_keeper(const char *helper, struct ces_options *options, int dir, 
 		ces_say_error("cannot go to the background: %s", strerror(errno));
 		return;
 	}
-	if (ces_session_start(helper, &stdio, &keeper.session, &err) < 0 ||
-	    ces_session_send(&keeper.session, &options->request, &err) < 0) {
-		ces_say_failure(&err);
-		return;
-	}
-	keep(&keeper);
+	ces_turn_begin(&keeper.turn, options);
+	do {
+		keeper.final = keeper.again = false;
+		if (ces_session_start(helper, &stdio, &keeper.session, &err) < 0 ||
+		    ces_session_send(&keeper.session, &options->request, &err) < 0) {
+			ces_say_failure(&err);
+			return;
+		}
+		keep(&keeper);
+		if (keeper.again)
+			ces_session_end(&keeper.session);
+	} while (keeper.again && ces_turn_pause(-1, &signal_number));
 	if (keeper.started) {
 		note(&keeper);
 		ces_kept_prune(FD_DIR);
 	}
-	answer(&keeper, CES_EXIT_REFUSED);
+	answer(&keeper, keeper.kept.ended != 0 ? keeper.kept.status : CES_EXIT_REFUSED);
 }
 
 static int wait_for_answer(int from)

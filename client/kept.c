@@ -1,4 +1,4 @@
-/* The files of detached runs. Must not be asked whether a run lives: the helper knows that. */
+/* The files of runs. Must not be asked whether a run lives: the helper knows that. */
 #include "client/kept.h"
 
 #include <errno.h>
@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <json-c/json.h>
 
+#include "client/limit.h"
 #include "client/say.h"
 #include "common/cleanup.h"
 #include "common/io.h"
@@ -49,8 +51,7 @@ int ces_kept_open(bool make, int *ret, struct ces_error *err)
 		}
 	}
 	return ces_error_errno(err, errno == ENOENT ? CES_E_NOTFOUND : CES_E_HOST,
-			       "%s/.local/state/ces, where the logs of detached runs are kept",
-			       home());
+			       "%s/.local/state/ces, where runs and their logs are kept", home());
 }
 
 static void put(struct json_object *object, const char *key, const char *text)
@@ -70,6 +71,7 @@ static struct json_object *to_json(const struct ces_kept *kept)
 	put(object, "run", kept->run);
 	put(object, "name", kept->name);
 	put(object, "image", kept->image);
+	put(object, "digest", kept->digest);
 	put(object, "project", kept->project);
 	put(object, "outputs", kept->outputs);
 	put_number(object, "started", kept->started);
@@ -79,8 +81,37 @@ static struct json_object *to_json(const struct ces_kept *kept)
 		put(object, "reason", kept->reason);
 		put(object, "text", kept->text);
 	}
+	json_object_object_add(object, "attached", json_object_new_boolean(kept->attached));
 	json_object_object_add(object, "log_complete", json_object_new_boolean(!kept->lost));
 	return object;
+}
+
+static void copy(char *to, size_t size, const char *from)
+{
+	(void)snprintf(to, size, "%s", from != NULL ? from : "");
+}
+
+void ces_kept_begin(struct ces_kept *kept, const struct ces_request *request,
+		    const struct ces_event_started *started)
+{
+	copy(kept->run, sizeof(kept->run), started->run);
+	copy(kept->name, sizeof(kept->name), request->name);
+	copy(kept->image, sizeof(kept->image), request->image);
+	copy(kept->digest, sizeof(kept->digest), started->digest);
+	copy(kept->project, sizeof(kept->project), started->project);
+	copy(kept->outputs, sizeof(kept->outputs), started->outputs);
+	kept->started = (uint64_t)time(NULL);
+}
+
+void ces_kept_end(struct ces_kept *kept, const struct ces_event_exited *exited)
+{
+	kept->ended = (uint64_t)time(NULL);
+	kept->status = (int)(exited->status & 0xff);
+	copy(kept->reason, sizeof(kept->reason), exited->reason);
+	if (exited->text != NULL)
+		copy(kept->text, sizeof(kept->text), exited->text);
+	else
+		ces_limit_text(exited, kept->text, sizeof(kept->text));
 }
 
 int ces_kept_write(int dir, const struct ces_kept *kept, struct ces_error *err)
@@ -135,6 +166,7 @@ static void from_json(struct json_object *object, struct ces_kept *ret)
 	get(object, "run", ret->run, sizeof(ret->run));
 	get(object, "name", ret->name, sizeof(ret->name));
 	get(object, "image", ret->image, sizeof(ret->image));
+	get(object, "digest", ret->digest, sizeof(ret->digest));
 	get(object, "project", ret->project, sizeof(ret->project));
 	get(object, "outputs", ret->outputs, sizeof(ret->outputs));
 	ret->started = get_number(object, "started");
@@ -142,6 +174,8 @@ static void from_json(struct json_object *object, struct ces_kept *ret)
 	ret->status = (int)(get_number(object, "status") & 0xff);
 	get(object, "reason", ret->reason, sizeof(ret->reason));
 	get(object, "text", ret->text, sizeof(ret->text));
+	ret->attached = json_object_object_get_ex(object, "attached", &complete) &&
+			json_object_get_boolean(complete);
 	ret->lost = json_object_object_get_ex(object, "log_complete", &complete) &&
 		    !json_object_get_boolean(complete);
 }
@@ -223,26 +257,41 @@ bool ces_kept_find(int dir, const char *run, struct ces_kept *ret)
 	return search.found;
 }
 
-static void log_name(const char *run, bool older, char ret[40])
+static const char *const log_kinds[] = {"log", "times"};
+
+static void log_name(const char *run, size_t kind, bool older, char ret[40])
 {
-	(void)snprintf(ret, 40, "%s.log%s", run, older ? ".1" : "");
+	(void)snprintf(ret, 40, "%s.%s%s", run, log_kinds[kind], older ? ".1" : "");
+}
+
+static int open_log(int dir, const char *run, size_t kind, bool older, int flags)
+{
+	char name[40];
+
+	log_name(run, kind, older, name);
+	return openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
 int ces_kept_log(int dir, const char *run, bool older, int flags)
 {
-	char name[40];
+	return open_log(dir, run, 0, older, flags);
+}
 
-	log_name(run, older, name);
-	return openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+int ces_kept_times(int dir, const char *run, bool older, int flags)
+{
+	return open_log(dir, run, 1, older, flags);
 }
 
 void ces_kept_rotate(int dir, const char *run)
 {
 	char name[40], to[40];
 
-	log_name(run, false, name);
-	log_name(run, true, to);
-	(void)renameat(dir, name, dir, to);
+	/* the times first: a log without its times has none, never another's */
+	for (size_t kind = CES_COUNT(log_kinds); kind-- > 0;) {
+		log_name(run, kind, false, name);
+		log_name(run, kind, true, to);
+		(void)renameat(dir, name, dir, to);
+	}
 }
 
 struct old {
@@ -277,17 +326,38 @@ static int youngest_first(const void *a, const void *b)
 	return one->ended < other->ended ? 1 : one->ended > other->ended ? -1 : 0;
 }
 
+/* How many there are, without reading them: that is done now and then only. */
+static size_t count(int dir)
+{
+	CES_CLEANUP_DIR DIR *list = NULL;
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct dirent *entry;
+	char run[CES_RUN_DIGITS + 1];
+	size_t n = 0;
+
+	list = fd < 0 ? NULL : fdopendir(fd);
+	if (list == NULL) {
+		ces_cleanup_close(&fd);
+		return 0;
+	}
+	while ((entry = readdir(list)) != NULL)
+		n += number_of(entry->d_name, run);
+	return n;
+}
+
 void ces_kept_prune(int dir)
 {
 	struct olds olds = {0};
 	char name[40];
 
+	if (count(dir) < CES_KEPT_RUNS + CES_KEPT_RUNS / 10)
+		return;
 	ces_kept_each(dir, add_old, &olds);
 	if (olds.n > 1)
 		qsort(olds.v, olds.n, sizeof(*olds.v), youngest_first);
 	for (size_t i = CES_KEPT_RUNS; i < olds.n; i++) {
-		for (int older = 0; older <= 1; older++) {
-			log_name(olds.v[i].run, older != 0, name);
+		for (size_t kind = 0; kind < 2 * CES_COUNT(log_kinds); kind++) {
+			log_name(olds.v[i].run, kind / 2, kind % 2 != 0, name);
 			(void)unlinkat(dir, name, 0);
 		}
 		(void)snprintf(name, sizeof(name), "%s.json", olds.v[i].run);

@@ -1,6 +1,6 @@
-/* What is kept of a detached run, in the caller's own ~/.local/state/ces: <run>.json (who, what,
- * when, how it ended) and its output, <run>.log with <run>.log.1 before it. The caller may change
- * or remove all of it; nothing that matters to anyone else is read from there. */
+/* What is kept of a run, in the caller's own ~/.local/state/ces: <run>.json (who, what, when, how
+ * it ended), and of a detached one its output, <run>.log with <run>.log.1 before it. The caller may
+ * change or remove all of it; nothing that matters to anyone else is read from there. */
 #ifndef CES_CLIENT_KEPT_H
 #define CES_CLIENT_KEPT_H
 
@@ -8,7 +8,9 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "common/event.h"
 #include "common/name.h"
+#include "common/request.h"
 
 #define CES_KEPT_LOG_BYTES (8u << 20) /* a log's two files have at most this each */
 #define CES_KEPT_RUNS      100        /* ended runs beyond these are forgotten, oldest first */
@@ -17,6 +19,7 @@ struct ces_kept {
 	char run[CES_RUN_DIGITS + 1];
 	char name[CES_RUN_NAME_MAX + 1]; /* or "" */
 	char image[CES_REFERENCE_MAX + 1];
+	char digest[CES_DIGEST_LENGTH + 1];
 	char project[CES_NAME_MAX + 1];
 	char outputs[4096];
 	uint64_t started; /* seconds since 1970 */
@@ -25,10 +28,16 @@ struct ces_kept {
 	char reason[64];
 	char text[512]; /* a line to show, or "" */
 	bool lost;      /* the log could not take all output */
+	bool attached;  /* there is no log */
 };
 
 /* The directory. Without make, -1 with CES_E_NOTFOUND where there is none. */
 int ces_kept_open(bool make, int *ret, struct ces_error *err);
+
+/* What is known when it starts, and when it has ended. */
+void ces_kept_begin(struct ces_kept *kept, const struct ces_request *request,
+		    const struct ces_event_started *started);
+void ces_kept_end(struct ces_kept *kept, const struct ces_event_exited *exited);
 
 int ces_kept_write(int dir, const struct ces_kept *kept, struct ces_error *err);
 
@@ -38,8 +47,11 @@ bool ces_kept_find(int dir, const char *run, struct ces_kept *ret);
 /* All, in no order. Files that do not read as what ces_kept_write writes are passed over. */
 void ces_kept_each(int dir, void (*each)(const struct ces_kept *, void *), void *context);
 
-/* Opens a run's log, or the older half of it; flags and mode as openat(2). -1 with errno. */
+/* Opens a run's log, or the older half of it, or the file that has the times of either: lines of
+ * "OFFSET MILLISECONDS", from where on the log was written when. Flags as openat(2). -1 with errno.
+ */
 int ces_kept_log(int dir, const char *run, bool older, int flags);
+int ces_kept_times(int dir, const char *run, bool older, int flags);
 
 /* What was the log is the older half now. */
 void ces_kept_rotate(int dir, const char *run);

@@ -17,10 +17,36 @@
 #include "common/paths.h"
 
 struct listing {
+	const struct ces_strings *filters;
 	struct ces_table table;
 	char (*live)[CES_RUN_DIGITS + 1];
 	size_t n;
 };
+
+/* Whether a run is what one filter wants: a name or an image by a part of it, as podman has it. */
+static bool is_wanted(const char *filter, const char *name, const char *image, const char *project,
+		      const char *status)
+{
+	const char *value = strchr(filter, '=') + 1;
+
+	if (strncmp(filter, "name=", 5) == 0)
+		return name != NULL && strstr(name, value) != NULL;
+	if (strncmp(filter, "project=", 8) == 0)
+		return project != NULL && strcmp(project, value) == 0;
+	if (strncmp(filter, "status=", 7) == 0)
+		return strcmp(status, value) == 0 ||
+		       (strcmp(status, "ended") == 0 && strcmp(value, "exited") == 0);
+	return image != NULL && strstr(image, value) != NULL;
+}
+
+static bool all_want(const struct ces_strings *filters, const char *name, const char *image,
+		     const char *project, const char *status)
+{
+	for (size_t i = 0; i < filters->n; i++)
+		if (!is_wanted(filters->v[i], name, image, project, status))
+			return false;
+	return true;
+}
 
 static void add_live(const struct ces_event_run *run, void *context)
 {
@@ -28,7 +54,8 @@ static void add_live(const struct ces_event_run *run, void *context)
 	char(*grown)[CES_RUN_DIGITS + 1] =
 	    reallocarray(listing->live, listing->n + 1, sizeof(*grown));
 
-	ces_table_add_run(&listing->table, run);
+	if (all_want(listing->filters, run->name, run->image, run->project, "running"))
+		ces_table_add_run(&listing->table, run);
 	if (grown == NULL)
 		return;
 	listing->live = grown;
@@ -42,12 +69,14 @@ static void add_ended(const struct ces_kept *kept, void *context)
 	for (size_t i = 0; i < listing->n; i++)
 		if (strcmp(listing->live[i], kept->run) == 0)
 			return;
-	ces_table_add_ended(&listing->table, kept);
+	if (all_want(listing->filters, kept->name, kept->image, kept->project, "ended"))
+		ces_table_add_ended(&listing->table, kept);
 }
 
 int ces_ps(struct ces_options *options)
 {
-	struct listing listing = {.table.kind = options->json    ? CES_TABLE_JSON
+	struct listing listing = {.filters = &options->filters,
+				  .table.kind = options->json    ? CES_TABLE_JSON
 						: options->quiet ? CES_TABLE_NAMES
 								 : CES_TABLE_RUNS};
 	CES_CLEANUP_FD int dir = -1;

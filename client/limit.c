@@ -84,6 +84,32 @@ static void processes(const struct ces_event_exited *exited, char *buffer, size_
 	}
 }
 
+static void space(const struct ces_event_exited *exited, char *buffer, size_t size)
+{
+	char whole[32];
+
+	ces_num_format_size(exited->value, whole, sizeof(whole));
+	switch (exited->limit - CES_LIMIT_SPACE) {
+	case CES_LIMIT_FILES:
+		(void)snprintf(buffer, size,
+			       "the %s for changes to the image's files were full at the end; "
+			       "write large files to /scratch or /safe_outputs",
+			       whole);
+		break;
+	case CES_LIMIT_SHM:
+		(void)snprintf(buffer, size,
+			       "/dev/shm was full at the end (%s); ask for more with --shm-size",
+			       whole);
+		break;
+	default:
+		(void)snprintf(buffer, size, "the disk of %s was full at the end",
+			       exited->limit == CES_LIMIT_SPACE + CES_LIMIT_SCRATCH
+				   ? "/scratch"
+				   : "/safe_outputs");
+		break;
+	}
+}
+
 void ces_limit_text(const struct ces_event_exited *exited, char *buffer, size_t size)
 {
 	char time[32];
@@ -98,5 +124,8 @@ void ces_limit_text(const struct ces_event_exited *exited, char *buffer, size_t 
 	} else if (exited->limit >= CES_LIMIT_PROCESSES &&
 		   exited->limit < CES_LIMIT_PROCESSES + CES_LIMIT_KINDS) {
 		processes(exited, buffer, size);
+	} else if (exited->limit >= CES_LIMIT_SPACE &&
+		   exited->limit < CES_LIMIT_SPACE + CES_LIMIT_SPACES) {
+		space(exited, buffer, size);
 	}
 }

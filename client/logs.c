@@ -2,8 +2,10 @@
  * unchanged, like the output of an attached run. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "client/follow.h"
@@ -14,16 +16,113 @@
 #include "common/io.h"
 #include "common/paths.h"
 
-/* Copies to the present end. -1: stdout takes no more. */
-static int copy(int from)
+/* A log, read from some place on. */
+struct source {
+	int log;     /* -1: there is none */
+	FILE *times; /* NULL: they are not asked for, or not known */
+	uint64_t at; /* where in the log */
+	uint64_t ms, next_at, next_ms;
+	bool next;   /* there is a next one */
+	bool inside; /* a line has begun */
+	bool shown;  /* it is printed */
+};
+
+/* What is known of the time at this place; 0: nothing. */
+static uint64_t time_at(struct source *from)
 {
+	unsigned long long at, ms;
+
+	while (from->times != NULL) {
+		if (!from->next) {
+			clearerr(from->times);
+			from->next = fscanf(from->times, "%llu %llu", &at, &ms) == 2;
+			if (!from->next)
+				break;
+			from->next_at = at;
+			from->next_ms = ms;
+		}
+		if (from->next_at > from->at)
+			break;
+		from->ms = from->next_ms;
+		from->next = false;
+	}
+	return from->ms;
+}
+
+static int put(const char *bytes, size_t n)
+{
+	return ces_write_full(STDOUT_FILENO, bytes, n, -1);
+}
+
+static int begin_line(const struct ces_options *options, struct source *from)
+{
+	uint64_t ms = time_at(from);
+	time_t when = (time_t)(ms / 1000);
+	char text[48];
+	struct tm parts;
+	size_t n;
+
+	from->inside = true;
+	from->shown = ms >= options->since;
+	if (!from->shown || !options->timestamps || gmtime_r(&when, &parts) == NULL)
+		return 0;
+	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
+	n += (size_t)snprintf(text + n, sizeof(text) - n, ".%03uZ ", (unsigned)(ms % 1000));
+	return put(text, n);
+}
+
+static int put_lines(const struct ces_options *options, struct source *from, const char *bytes,
+		     size_t n)
+{
+	while (n > 0) {
+		const char *end = memchr(bytes, '\n', n);
+		size_t length = end != NULL ? (size_t)(end + 1 - bytes) : n;
+
+		if (!from->inside && begin_line(options, from) < 0)
+			return -1;
+		if (from->shown && put(bytes, length) < 0)
+			return -1;
+		from->inside = end == NULL;
+		from->at += length;
+		bytes += length;
+		n -= length;
+	}
+	return 0;
+}
+
+/* Copies to the present end. -1: stdout takes no more. */
+static int copy(const struct ces_options *options, struct source *from)
+{
+	bool plain = options->since == 0 && !options->timestamps;
 	char bytes[65536];
 	ssize_t n;
 
-	while ((n = read(from, bytes, sizeof(bytes))) > 0)
-		if (ces_write_full(STDOUT_FILENO, bytes, (size_t)n, -1) < 0)
+	while (from->log >= 0 && (n = read(from->log, bytes, sizeof(bytes))) > 0)
+		if ((plain ? put(bytes, (size_t)n) : put_lines(options, from, bytes, (size_t)n)) <
+		    0)
 			return -1;
 	return 0;
+}
+
+static void open_source(const struct ces_options *options, int dir, const char *run, bool older,
+			struct source *ret)
+{
+	int times = options->since != 0 || options->timestamps
+			? ces_kept_times(dir, run, older, O_RDONLY)
+			: -1;
+
+	*ret = (struct source){.log = ces_kept_log(dir, run, older, O_RDONLY)};
+	ret->times = times < 0 ? NULL : fdopen(times, "r");
+	if (ret->times == NULL)
+		ces_cleanup_close(&times);
+}
+
+static void close_source(struct source *from)
+{
+	ces_cleanup_close(&from->log);
+	if (from->times != NULL)
+		fclose(from->times);
+	from->times = NULL;
 }
 
 static bool same(int one, int other)
@@ -35,23 +134,24 @@ static bool same(int one, int other)
 }
 
 /* Copies on, also over a rotation: what was open is copied to its end, then the new file. */
-static int copy_on(int dir, const char *run, int *log)
+static int copy_on(const struct ces_options *options, int dir, const char *run, struct source *from)
 {
 	CES_CLEANUP_FD int now = ces_kept_log(dir, run, false, O_RDONLY);
 
-	if (*log >= 0 && copy(*log) < 0)
+	if (copy(options, from) < 0)
 		return -1;
-	if (now < 0 || (*log >= 0 && same(now, *log)))
+	if (now < 0 || (from->log >= 0 && same(now, from->log)))
 		return 0;
 	/* written between the copy and the rotation */
-	if (*log >= 0 && copy(*log) < 0)
+	if (copy(options, from) < 0)
 		return -1;
-	ces_cleanup_close(log);
-	*log = ces_steal_fd(&now);
-	return copy(*log);
+	close_source(from);
+	open_source(options, dir, run, false, from);
+	return copy(options, from);
 }
 
-static int follow(int dir, struct ces_kept *kept, int *log)
+static int follow(const struct ces_options *options, int dir, struct ces_kept *kept,
+		  struct source *from)
 {
 	struct ces_follow news = CES_FOLLOW_NONE;
 	int result;
@@ -59,7 +159,7 @@ static int follow(int dir, struct ces_kept *kept, int *log)
 	ces_follow_start(&news, dir, kept->run);
 	do
 		result = ces_follow_next(&news, kept);
-	while (copy_on(dir, kept->run, log) == 0 && result > 0);
+	while (copy_on(options, dir, kept->run, from) == 0 && result > 0);
 	ces_follow_end(&news);
 	return result < 0 ? -1 : 0;
 }
@@ -92,50 +192,62 @@ static bool ends_a_line(int fd)
 
 /* Only the last lines are to be copied: of the log, and where it is too short, of its older half.
  */
-static void skip_to_tail(uint64_t lines, int log, int older)
+static void skip_to_tail(uint64_t lines, struct source *log, struct source *older)
 {
-	int newest = log >= 0 ? log : older;
+	int newest = log->log >= 0 ? log->log : older->log;
 	/* a line that has an end is not begun by it */
 	uint64_t left = lines + (ends_a_line(newest) ? 1 : 0);
 
 	if (lines == 0)
 		left = 0;
-	if (log >= 0)
-		seek_back(log, &left);
-	if (older >= 0)
-		seek_back(older, &left);
+	if (log->log >= 0)
+		seek_back(log->log, &left);
+	if (older->log >= 0)
+		seek_back(older->log, &left);
+	log->at = log->log >= 0 ? (uint64_t)lseek(log->log, 0, SEEK_CUR) : 0;
+	older->at = older->log >= 0 ? (uint64_t)lseek(older->log, 0, SEEK_CUR) : 0;
+}
+
+static int show(const struct ces_options *options, int dir, struct ces_kept *kept)
+{
+	struct source log, older;
+	int result = 0;
+
+	/* the newer first: a rotation in between shows a part twice, and loses none */
+	open_source(options, dir, kept->run, false, &log);
+	open_source(options, dir, kept->run, true, &older);
+	if (log.log < 0 && older.log < 0) {
+		ces_say_error("the log of run %s: %s", kept->run, strerror(errno));
+		return CES_EXIT_REFUSED;
+	}
+	if (options->tailed)
+		skip_to_tail(options->tail, &log, &older);
+	if (copy(options, &older) < 0 || copy(options, &log) < 0)
+		result = errno == EPIPE ? 0 : CES_EXIT_REFUSED;
+	else if (options->follow && kept->ended == 0 && follow(options, dir, kept, &log) < 0)
+		result = CES_EXIT_REFUSED;
+	close_source(&log);
+	close_source(&older);
+	return result;
 }
 
 int ces_logs(struct ces_options *options)
 {
 	CES_CLEANUP_FD int dir = -1;
-	CES_CLEANUP_FD int log = -1;
-	CES_CLEANUP_FD int older = -1;
 	struct ces_error err;
 	struct ces_kept kept;
+	int result;
 
 	ces_say_only_errors(options->quiet);
 	if (ces_kept_open(false, &dir, &err) < 0 ||
-	    !ces_kept_find(dir, options->request.run, &kept)) {
+	    !ces_kept_find(dir, options->request.run, &kept) || kept.attached) {
 		ces_say_error("no log of a run %s: a log is kept of detached runs (run -d); "
-			      "ces-client ps -a lists them",
+			      "ces-client ps -a lists your runs",
 			      options->request.run);
 		return CES_EXIT_REFUSED;
 	}
-	/* the newer first: a rotation in between shows a part twice, and loses none */
-	log = ces_kept_log(dir, kept.run, false, O_RDONLY);
-	older = ces_kept_log(dir, kept.run, true, O_RDONLY);
-	if (log < 0 && older < 0) {
-		ces_say_error("the log of run %s: %s", kept.run, strerror(errno));
-		return CES_EXIT_REFUSED;
-	}
-	if (options->tailed)
-		skip_to_tail(options->tail, log, older);
-	if ((older >= 0 && copy(older) < 0) || (log >= 0 && copy(log) < 0))
-		return errno == EPIPE ? 0 : CES_EXIT_REFUSED;
-	if (options->follow && kept.ended == 0 && follow(dir, &kept, &log) < 0)
-		return CES_EXIT_REFUSED;
-	if (kept.lost)
+	result = show(options, dir, &kept);
+	if (result == 0 && kept.lost)
 		ces_say_error("the log is incomplete: it could not be written for a while");
-	return 0;
+	return result;
 }

@@ -139,6 +139,7 @@ void ces_options_free(struct ces_options *options)
 	    &request->bind_destinations,
 	    &request->tmpfs_destinations,
 	    &options->option_files,
+	    &options->filters,
 	    &options->operands,
 	    &options->owned,
 	};
@@ -196,9 +197,13 @@ static const struct ces_option *find(const struct ces_option_table *table, int v
 static int unknown(const struct ces_option_table *table, const char *name, struct ces_error *err)
 {
 	const char *dashes = name[1] == '\0' ? "-" : "--";
-	const char *instead = table->instead != NULL ? table->instead(name) : NULL;
+	const char *instead = table->instead != NULL ? table->instead(table->command, name) : NULL;
 	struct ces_suggestion best = {0};
 
+	if (instead != NULL &&
+	    strncmp(instead, CES_OPTION_ELSEWHERE, strlen(CES_OPTION_ELSEWHERE)) == 0)
+		return ces_error_set(err, CES_E_USAGE, "%s has no %s%s: %s", table->command, dashes,
+				     name, instead);
 	if (instead != NULL)
 		return ces_error_set(err, CES_E_USAGE, "%s%s is not for CES: %s", dashes, name,
 				     instead);

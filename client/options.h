@@ -19,9 +19,12 @@ struct ces_options {
 	bool json;
 	bool all;
 	bool digests;
+	uint64_t wait_for; /* with CES_FLAG_WAIT: seconds at most; 0: for as long as it takes */
 	bool follow;
-	bool tailed;   /* of a log only the last */
-	uint64_t tail; /* lines */
+	bool timestamps;
+	uint64_t since; /* of a log only what came after; milliseconds since 1970 */
+	bool tailed;    /* of a log only the last */
+	uint64_t tail;  /* lines */
 	bool version;
 	bool verbose;
 	bool debug;
@@ -34,6 +37,7 @@ struct ces_options {
 	bool in_file;                       /* the words being read come from an opt-file */
 	uint32_t chosen;                    /* which of the published ports CES chose: a bit each */
 	struct ces_strings option_files;    /* named on the command line, not yet read */
+	struct ces_strings filters;         /* of ps: "KEY=VALUE" */
 	struct ces_strings operands;        /* runs or images, of a command that takes several */
 	struct ces_strings owned;           /* every string made here; wiped and freed at the end */
 };
@@ -60,7 +64,7 @@ struct ces_option_table {
 	size_t n;
 	/* What to type instead of an option that people know from elsewhere; NULL when there is
 	 * nothing to say. name is a long name, or one letter. */
-	const char *(*instead)(const char *name);
+	const char *(*instead)(const char *command, const char *name);
 	/* The options of an opt-file, where they are not these; NULL: the same. */
 	const struct ces_option_table *in_file;
 };
@@ -94,8 +98,11 @@ int ces_options_append(struct ces_options *options, struct ces_strings *list, co
  * an earlier value of the same name. */
 int ces_options_add_env(struct ces_options *options, const char *text, struct ces_error *err);
 
+/* How an answer begins that names the command which has the option. */
+#define CES_OPTION_ELSEWHERE "it is an option of"
+
 /* The tables, and what to type instead of an option of podman's, Docker's or Apptainer's. */
-const char *ces_options_instead(const char *name);
+const char *ces_options_instead(const char *command, const char *name);
 extern const struct ces_option_table ces_run_options;
 extern const struct ces_option_table ces_pull_options;
 extern const struct ces_option_table ces_images_options;

@@ -10,12 +10,15 @@
 
 #include "client/ask.h"
 #include "client/detach.h"
-#include "client/limit.h"
+#include "client/kept.h"
 #include "client/listen.h"
+#include "client/missing.h"
+#include "client/outputs.h"
 #include "client/relay.h"
 #include "client/say.h"
 #include "client/signals.h"
 #include "client/terminal.h"
+#include "client/turn.h"
 #include "client/verbose.h"
 #include "common/cleanup.h"
 #include "common/event.h"
@@ -24,13 +27,19 @@
 enum { EVENTS, SIGNALS, OUT, ERR, IN, POLLED };
 
 struct run {
-	const struct ces_options *options;
+	struct ces_options *options;
+	struct ces_turn turn;
+	bool waits; /* --wait: nothing is read from stdin before the run starts */
+	bool again; /* there was no place: it is asked for anew */
 	struct ces_session session;
 	struct ces_terminal terminal;
 	struct ces_stream out, err, in;
 	int signals;
-	bool final; /* the helper has said its last word */
+	bool final;   /* the helper has said its last word */
+	bool missing; /* the image is not here */
 	int status;
+	struct ces_kept kept;
+	struct ces_outputs outputs;
 };
 
 static int take_signals(void)
@@ -64,34 +73,79 @@ static void on_signal(struct run *run)
 	ces_stream_close(&run->err);
 }
 
+/* What is read from stdin is the program's: nothing is, before there is certainly to be one. */
+static void open_input(struct run *run)
+{
+	bool terminal = run->terminal.master >= 0;
+
+	if ((run->options->request.flags & CES_FLAG_INTERACTIVE) == 0)
+		return;
+	ces_terminal_raw(&run->terminal);
+	ces_stream_start(&run->in, STDIN_FILENO, false,
+			 terminal ? run->terminal.master : ces_steal_fd(&run->session.in),
+			 !terminal);
+}
+
 static void on_started(void *context, const struct ces_event_started *started)
 {
-	const struct run *run = context;
+	struct run *run = context;
 
-	if (started->outputs != NULL)
-		ces_say("run %s, outputs in %s", started->run, started->outputs);
-	else
-		ces_say("run %s", started->run);
+	if (run->waits)
+		open_input(run);
+	ces_kept_begin(&run->kept, &run->options->request, started);
+	ces_outputs_begin(&run->outputs, &run->options->request, started);
+	ces_outputs_say(started);
 	ces_verbose_chosen(run->options);
+}
+
+/* For ps -a. A home that cannot be written is no reason to say anything. */
+static void keep(const struct ces_kept *kept)
+{
+	CES_CLEANUP_FD int dir = -1;
+	struct ces_error ignored;
+
+	if (ces_kept_open(true, &dir, &ignored) == 0 && ces_kept_write(dir, kept, &ignored) == 0)
+		ces_kept_prune(dir);
+}
+
+/* The runtime itself tells a command that it could not execute, in the container's stderr. */
+static void tell_command(const struct run *run)
+{
+	const struct ces_request *request = &run->options->request;
+
+	if (request->args.n > 0 && request->args.v[0][0] == '-')
+		ces_say_error("%s stands behind the image and was taken for the command; options "
+			      "come before it: ces-client run %s %s ...",
+			      request->args.v[0], request->args.v[0], request->image);
 }
 
 static void on_exited(void *context, const struct ces_event_exited *exited)
 {
 	struct run *run = context;
-	char text[512];
+	struct ces_kept *kept = &run->kept;
 
-	run->status = (int)(exited->status & 0xff);
-	ces_limit_text(exited, text, sizeof(text));
-	if (exited->text != NULL || text[0] != '\0')
-		ces_say_error("%s", exited->text != NULL ? exited->text : text);
-	else if (exited->reason != NULL && strstr(exited->reason, "limit") != NULL)
-		ces_say_error("the run was ended: %s", exited->reason);
+	ces_kept_end(kept, exited);
+	run->status = kept->status;
+	if (run->status == CES_EXIT_NOTFOUND && strcmp(kept->reason, "not found") == 0)
+		tell_command(run);
+	else if (kept->text[0] != '\0')
+		ces_say_error("%s", kept->text);
+	else if (strstr(kept->reason, "limit") != NULL)
+		ces_say_error("the run was ended: %s", kept->reason);
+	ces_outputs_settle(&run->outputs, kept, exited);
+	keep(kept);
 }
 
 static void on_error(void *context, const struct ces_event_error *error)
 {
-	(void)context;
+	struct run *run = context;
+
+	run->again = ces_turn_take(&run->turn, run->options, error);
+	if (run->again)
+		return;
 	ces_say_refusal(error);
+	run->missing = error->code == CES_E_NOTFOUND && error->text != NULL &&
+		       strncmp(error->text, "you have no image", strlen("you have no image")) == 0;
 }
 
 static void on_text(void *context, const struct ces_event_text *text)
@@ -146,7 +200,7 @@ static void loop(struct run *run)
 }
 
 /* Hands the session's stdio to the streams. */
-static void connect_streams(struct run *run, bool input)
+static void connect_streams(struct run *run)
 {
 	struct ces_session *session = &run->session;
 
@@ -155,15 +209,10 @@ static void connect_streams(struct run *run, bool input)
 	ces_stream_none(&run->in);
 	if (run->terminal.master >= 0) {
 		ces_stream_start(&run->out, run->terminal.master, false, STDOUT_FILENO, false);
-		if (input)
-			ces_stream_start(&run->in, STDIN_FILENO, false, run->terminal.master,
-					 false);
 		return;
 	}
 	ces_stream_start(&run->out, ces_steal_fd(&session->out), true, STDOUT_FILENO, false);
 	ces_stream_start(&run->err, ces_steal_fd(&session->err), true, STDERR_FILENO, false);
-	if (input)
-		ces_stream_start(&run->in, STDIN_FILENO, false, ces_steal_fd(&session->in), true);
 }
 
 static int start(const char *helper, struct run *run, struct ces_options *options,
@@ -182,7 +231,7 @@ static int start(const char *helper, struct run *run, struct ces_options *option
 	ces_cleanup_close(&run->terminal.slave);
 	if (result < 0)
 		return -1;
-	connect_streams(run, (options->request.flags & CES_FLAG_INTERACTIVE) != 0);
+	connect_streams(run);
 	if (ces_session_send(&run->session, &options->request, err) < 0) {
 		ces_session_end(&run->session);
 		return -1;
@@ -207,11 +256,43 @@ static void adapt_terminal(struct ces_options *options)
 	options->request.flags &= ~(uint64_t)CES_FLAG_TTY;
 }
 
+static void run_once(const char *helper, struct run *run)
+{
+	struct ces_options *options = run->options;
+	struct ces_error err;
+
+	run->final = run->again = false;
+	if (start(helper, run, options, &err) < 0) {
+		ces_say_failure(&err);
+		ces_terminal_close(&run->terminal);
+		return;
+	}
+	if (!run->waits)
+		open_input(run);
+	loop(run);
+	tell_lost_output(&run->out, "stdout");
+	tell_lost_output(&run->err, "stderr");
+	ces_session_end(&run->session);
+	ces_terminal_close(&run->terminal);
+}
+
+/* Whether to ask again: not after a signal. */
+static bool pause_between(struct run *run)
+{
+	int number;
+
+	if (ces_turn_pause(run->signals, &number) || number == SIGWINCH)
+		return true;
+	run->status = 128 + number;
+	return false;
+}
+
 int ces_run(const char *helper, struct ces_options *options)
 {
-	struct run run = {
-	    .options = options, .status = CES_EXIT_REFUSED, .terminal = CES_TERMINAL_NONE};
-	struct ces_error err;
+	struct run run = {.options = options,
+			  .status = CES_EXIT_REFUSED,
+			  .terminal = CES_TERMINAL_NONE,
+			  .kept.attached = true};
 
 	if ((options->request.flags & CES_FLAG_EXPLAIN) != 0)
 		return ces_ask(helper, options);
@@ -223,17 +304,13 @@ int ces_run(const char *helper, struct ces_options *options)
 		ces_say_error("cannot take signals: %s", strerror(errno));
 		return CES_EXIT_REFUSED;
 	}
-	if (start(helper, &run, options, &err) < 0) {
-		ces_say_failure(&err);
-	} else {
-		if ((options->request.flags & CES_FLAG_INTERACTIVE) != 0)
-			ces_terminal_raw(&run.terminal);
-		loop(&run);
-		tell_lost_output(&run.out, "stdout");
-		tell_lost_output(&run.err, "stderr");
-		ces_session_end(&run.session);
-	}
-	ces_terminal_close(&run.terminal);
+	run.waits = (options->request.flags & CES_FLAG_WAIT) != 0;
+	ces_turn_begin(&run.turn, options);
+	do
+		run_once(helper, &run);
+	while (run.again && pause_between(&run));
 	close(run.signals);
+	if (run.missing)
+		ces_missing_image(options->request.image);
 	return run.status;
 }

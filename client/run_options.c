@@ -3,122 +3,125 @@
 #include "client/options.h"
 
 #include <getopt.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "client/setters.h"
 #include "common/cleanup.h"
 
 static const struct {
+	const char *verbs; /* where people type it */
 	const char *name, *instead;
 } elsewhere[] = {
-    {"privileged", "a container never holds rights on the host: leave it out"},
-    {"cap-add", "a container never holds rights on the host: leave it out"},
-    {"cap-drop", "a container already has only the capabilities that it needs: leave it out"},
-    {"security-opt", "the policy sets what a container may do: leave it out"},
-    {"device", "devices are not passed in: leave it out, or type --gpu=N for a GPU"},
-    {"nv", "type --gpu=N"},
-    {"rocm", "type --gpu=N"},
-    {"cores", "type --cpus N"},
-    {"c", "type --cpus N"},
-    {"cpu-shares", "type --cpus N"},
-    {"cpuset-cpus", "type --cpus N"},
-    {"memory-swap", "type --memory SIZE"},
-    {"timeout", "type --time T, such as --time 6h"},
-    {"tmpfs", "type --mount type=tmpfs,destination=DIR"},
-    {"B", "type --bind SRC:DST"},
-    {"pwd", "type -w DIR"},
-    {"publish-all", "type -p HOST:CONTAINER"},
-    {"P", "type -p HOST:CONTAINER"},
-    {"env-host", "type -e NAME for each variable"},
-    {"user", "who you are inside is set by the policy and the image: leave it out"},
-    {"u", "who you are inside is set by the policy and the image: leave it out"},
-    {"userns", "a container always has namespaces of its own: leave it out"},
-    {"pid", "a container always has namespaces of its own: leave it out"},
-    {"ipc", "a container always has namespaces of its own: leave it out"},
-    {"uts", "a container always has namespaces of its own: leave it out"},
-    {"cgroupns", "a container always has namespaces of its own: leave it out"},
-    {"cgroup-parent", "the policy sets it: leave it out"},
-    {"runtime", "the policy sets it: leave it out"},
-    {"hooks-dir", "hooks are never run: leave it out"},
-    {"add-host", "a container has no network: leave it out"},
-    {"dns", "a container has no network: leave it out"},
-    {"hostname", "leave it out; --name N names the run"},
-    {"restart", "a run is started once: leave it out"},
-    {"volumes-from", "type -v SRC:DST"},
-    {"writable-tmpfs", "already so: leave it out"},
-    {"cleanenv", "already so: leave it out"},
-    {"containall", "already so: leave it out"},
-    {"no-home", "already so: leave it out"},
-    {"password",
+    {"run", "privileged", "a container never holds rights on the host: leave it out"},
+    {"run", "cap-add", "a container never holds rights on the host: leave it out"},
+    {"run", "cap-drop",
+     "a container already has only the capabilities that it needs: leave it out"},
+    {"run", "security-opt", "the policy sets what a container may do: leave it out"},
+    {"run", "device", "devices are not passed in: leave it out, or type --gpu=N for a GPU"},
+    {"run", "nv", "type --gpu=N"},
+    {"run", "rocm", "type --gpu=N"},
+    {"run", "cores", "type --cpus N"},
+    {"run", "c", "type --cpus N"},
+    {"run", "cpu-shares", "type --cpus N"},
+    {"run", "cpuset-cpus", "type --cpus N"},
+    {"run", "memory-swap", "type --memory SIZE"},
+    {"run", "timeout", "type --time T, such as --time 6h"},
+    {"run", "tmpfs", "type --mount type=tmpfs,destination=DIR"},
+    {"run", "B", "type --bind SRC:DST"},
+    {"run", "pwd", "type -w DIR"},
+    {"run", "publish-all", "type -p HOST:CONTAINER"},
+    {"run", "P", "type -p HOST:CONTAINER"},
+    {"run", "env-host", "type -e NAME for each variable"},
+    {"run", "user", "who you are inside is set by the policy and the image: leave it out"},
+    {"run", "u", "who you are inside is set by the policy and the image: leave it out"},
+    {"run", "userns", "a container always has namespaces of its own: leave it out"},
+    {"run", "pid", "a container always has namespaces of its own: leave it out"},
+    {"run", "ipc", "a container always has namespaces of its own: leave it out"},
+    {"run", "uts", "a container always has namespaces of its own: leave it out"},
+    {"run", "cgroupns", "a container always has namespaces of its own: leave it out"},
+    {"run", "cgroup-parent", "the policy sets it: leave it out"},
+    {"run", "runtime", "the policy sets it: leave it out"},
+    {"run", "hooks-dir", "hooks are never run: leave it out"},
+    {"run", "add-host", "a container has no network: leave it out"},
+    {"run", "dns", "a container has no network: leave it out"},
+    {"run", "hostname", "leave it out; --name N names the run"},
+    {"run", "restart", "a run is started once: leave it out"},
+    {"run", "volumes-from", "type -v SRC:DST"},
+    {"run", "writable-tmpfs", "already so: leave it out"},
+    {"run", "cleanenv", "already so: leave it out"},
+    {"run", "containall", "already so: leave it out"},
+    {"run", "no-home", "already so: leave it out"},
+    {"pull run", "password",
      "a token is never typed on the command line: type --token-file F or --token-stdin"},
-    {"token", "a token is never typed on the command line: type --token-file F or --token-stdin"},
-    {"creds", "type --username U --token-file F or --username U --token-stdin"},
-    {"tls-verify", "the policy says how a registry is reached: leave it out"},
-    {"authfile", "type --username U --token-file F"},
-    {"platform", "an image for this machine is chosen: leave it out"},
-    {"all-tags", "name one tag: IMAGE:TAG"},
-    {"arch", "an image for this machine is chosen: leave it out"},
-    {"os", "an image for this machine is chosen: leave it out"},
-    {"ulimit", "type --memory SIZE, --cpus N or --time T; other limits are the policy's"},
-    {"pids-limit", "the policy sets it: leave it out"},
-    {"memory-reservation", "type --memory SIZE"},
-    {"sysctl", "the policy sets what a container may do: leave it out"},
-    {"seccomp-policy", "the policy sets what a container may do: leave it out"},
-    {"group-add", "the groups inside are the image's: leave it out"},
-    {"secret", "type -e NAME for a value of your environment, or -v FILE:DST:ro"},
-    {"label", "leave it out; --name N names the run"},
-    {"l", "leave it out; --name N names the run"},
-    {"annotation", "leave it out; --name N names the run"},
-    {"cidfile", "-d prints the run's number: type NUMBER=$(ces-client run -d IMAGE)"},
-    {"replace", "type 'ces-client stop NAME' first"},
-    {"init", "already so: what is left of a container is always ended; leave it out"},
-    {"stop-timeout", "leave it out, and type 'ces-client stop --time N RUN' later"},
-    {"stop-signal", "the image's own is sent: leave it out"},
-    {"log-driver", "the output of 'run -d' is kept for 'ces-client logs': leave it out"},
-    {"attach", "leave it out: without -d a run is attached; -i passes stdin on"},
-    {"a", "leave it out: without -d a run is attached; -i passes stdin on"},
-    {"detach-keys", "a run cannot be left: start it with -d and read 'ces-client logs -f RUN'"},
-    {"health-cmd", "leave it out: nothing watches the health of a run"},
-    {"no-healthcheck", "already so: leave it out"},
-    {"expose", "type -p HOST:CONTAINER"},
-    {"net", "a container has no network: leave it out"},
-    {"ip", "a container has no network: leave it out"},
-    {"link", "a container has no network: leave it out"},
-    {"rootfs", "type the name of an image"},
-    {"storage-opt", "the policy sets it: leave it out"},
-    {"timezone", "type -e TZ=NAME"},
-    {"tz", "type -e TZ=NAME"},
-    {"umask", "leave it out: it is 0022, as everywhere"},
-    {"unsetenv", "type -e NAME= for an empty value"},
-    {"contain", "already so: leave it out"},
-    {"fakeroot", "who you are inside is set by the policy and the image: leave it out"},
-    {"f", "who you are inside is set by the policy and the image: leave it out"},
-    {"writable", "what is written outside the mounted directories goes with the run: leave it out"},
-    {"overlay", "what is written outside the mounted directories goes with the run: leave it out"},
-    {"scratch", "/scratch is there in every run: leave it out"},
-    {"home", "type -v SRC:DST"},
-    {"H", "type -v SRC:DST"},
-    {"cwd", "type -w DIR"},
-    {"no-mount", "nothing of the host is mounted but what --dry-run shows: leave it out"},
-    {"since", "a log holds no times: type --tail N"},
-    {"until", "a log holds no times: type --tail N"},
-    {"timestamps", "a log holds no times: type --tail N"},
-    {"latest", "name the run: 'ces-client ps' lists yours, the newest first"},
-    {"filter", "type --format json and choose with jq"},
-    {"force", "leave it out; 'ces-client stop --time 0 RUN' kills at once"},
-    {"ignore", "leave it out"},
-    {"no-trunc", "only a terminal's width shortens a line: type | cat"},
-    {"all", "name each: 'ces-client ps -q' and 'ces-client images -q' list the names alone"},
+    {"pull run", "token",
+     "a token is never typed on the command line: type --token-file F or --token-stdin"},
+    {"pull run", "creds", "type --username U --token-file F or --username U --token-stdin"},
+    {"pull run", "tls-verify", "the policy says how a registry is reached: leave it out"},
+    {"pull run", "authfile", "type --username U --token-file F"},
+    {"pull run", "platform", "an image for this machine is chosen: leave it out"},
+    {"pull", "all-tags", "name one tag: IMAGE:TAG"},
+    {"pull run", "arch", "an image for this machine is chosen: leave it out"},
+    {"pull run", "os", "an image for this machine is chosen: leave it out"},
+    {"run", "ulimit", "type --memory SIZE, --cpus N or --time T; other limits are the policy's"},
+    {"run", "pids-limit", "the policy sets it: leave it out"},
+    {"run", "memory-reservation", "type --memory SIZE"},
+    {"run", "sysctl", "the policy sets what a container may do: leave it out"},
+    {"run", "seccomp-policy", "the policy sets what a container may do: leave it out"},
+    {"run", "group-add", "the groups inside are the image's: leave it out"},
+    {"run", "secret", "type -e NAME for a value of your environment, or -v FILE:DST:ro"},
+    {"run", "label", "leave it out; --name N names the run"},
+    {"run", "l", "leave it out; --name N names the run"},
+    {"run", "annotation", "leave it out; --name N names the run"},
+    {"run", "cidfile", "-d prints the run's number: type NUMBER=$(ces-client run -d IMAGE)"},
+    {"run", "replace", "type 'ces-client stop NAME' first"},
+    {"run", "init", "already so: what is left of a container is always ended; leave it out"},
+    {"run", "stop-timeout", "leave it out, and type 'ces-client stop --time N RUN' later"},
+    {"run", "stop-signal", "the image's own is sent: leave it out"},
+    {"run", "log-driver", "the output of 'run -d' is kept for 'ces-client logs': leave it out"},
+    {"run", "attach", "leave it out: without -d a run is attached; -i passes stdin on"},
+    {"run", "a", "leave it out: without -d a run is attached; -i passes stdin on"},
+    {"run", "detach-keys",
+     "a run cannot be left: start it with -d and read 'ces-client logs -f RUN'"},
+    {"run", "health-cmd", "leave it out: nothing watches the health of a run"},
+    {"run", "no-healthcheck", "already so: leave it out"},
+    {"run", "expose", "type -p HOST:CONTAINER"},
+    {"run", "net", "a container has no network: leave it out"},
+    {"run", "ip", "a container has no network: leave it out"},
+    {"run", "link", "a container has no network: leave it out"},
+    {"run", "rootfs", "type the name of an image"},
+    {"run", "storage-opt", "the policy sets it: leave it out"},
+    {"run", "timezone", "type -e TZ=NAME"},
+    {"run", "tz", "type -e TZ=NAME"},
+    {"run", "umask", "leave it out: it is 0022, as everywhere"},
+    {"run", "unsetenv", "type -e NAME= for an empty value"},
+    {"run", "contain", "already so: leave it out"},
+    {"run", "fakeroot", "who you are inside is set by the policy and the image: leave it out"},
+    {"run", "f", "who you are inside is set by the policy and the image: leave it out"},
+    {"run", "writable",
+     "what is written outside the mounted directories goes with the run: leave it out"},
+    {"run", "overlay",
+     "what is written outside the mounted directories goes with the run: leave it out"},
+    {"run", "scratch", "/scratch is there in every run: leave it out"},
+    {"run", "home", "type -v SRC:DST"},
+    {"run", "H", "type -v SRC:DST"},
+    {"run", "cwd", "type -w DIR"},
+    {"run", "no-mount", "nothing of the host is mounted but what --dry-run shows: leave it out"},
+    {"logs", "until", "type --since T"},
+    {"ps logs stop wait inspect port", "latest",
+     "name the run: 'ces-client ps' lists yours, the newest first"},
+    {"images", "filter", "type --format json and choose with jq"},
+    {"rmi stop", "force", "leave it out; 'ces-client stop --time 0 RUN' kills at once"},
+    {"rmi stop", "ignore", "leave it out"},
+    {"ps images", "no-trunc", "only a terminal's width shortens a line: type | cat"},
+    {"rmi logs wait inspect port", "all",
+     "name each: 'ces-client ps -q' and 'ces-client images -q' list the names alone"},
+    {"ps", "l", "name the run: 'ces-client ps' lists yours, the newest first"},
+    {"ps", "n", "type | head"},
+    {"ps", "last", "type | head"},
+    {"ps", "size", "type --format json"},
+    {"rmi stop", "f", "leave it out; 'ces-client stop --time 0 RUN' kills at once"},
 };
-
-const char *ces_options_instead(const char *name)
-{
-	for (size_t i = 0; i < CES_COUNT(elsewhere); i++) {
-		if (strcmp(name, elsewhere[i].name) == 0)
-			return elsewhere[i].instead;
-	}
-	return NULL;
-}
 
 #define NO    no_argument
 #define YES   required_argument
@@ -168,6 +171,8 @@ static const struct ces_option run_table[] = {
      CES_PHASE_REST},
     {"tty", 't', NO, NULL, "the container gets a terminal", ces_set_tty, CES_PHASE_REST},
     {"detach", 'd', NO, NULL, "print the run's number and do not wait", ces_set_detach,
+     CES_PHASE_REST},
+    {"wait", 0, MAYBE, "T", "wait for a place if there is none now, for T at most", ces_set_wait,
      CES_PHASE_REST},
     {"name", 0, YES, "N", "a name for the run", ces_set_name, CES_PHASE_REST},
     {"entrypoint", 0, YES, "CMD", "in place of the image's entrypoint and command",
@@ -223,8 +228,10 @@ static const struct ces_option doctor_table[] = {FORMAT, QUIET, HELP};
 
 static const struct ces_option ps_table[] = {
     FORMAT,
-    {"all", 'a', NO, NULL, "also detached runs that have ended, where they are still known",
-     ces_set_all, CES_PHASE_REST},
+    {"all", 'a', NO, NULL, "also runs that have ended, where they are still known", ces_set_all,
+     CES_PHASE_REST},
+    {"filter", 'f', YES, "KEY=VALUE", "only runs with this name, image, project or status",
+     ces_set_filter, CES_PHASE_REST},
     NUMBERS("runs' numbers"),
     HELP,
 };
@@ -238,6 +245,11 @@ static const struct ces_option inspect_table[] = {
 static const struct ces_option logs_table[] = {
     {"follow", 'f', NO, NULL, "go on until the run ends", ces_set_follow, CES_PHASE_REST},
     {"tail", 'n', YES, "N", "only the last N lines of what is there", ces_set_tail, CES_PHASE_REST},
+    {"since", 0, YES, "T",
+     "only what came after: a time such as 2026-11-28T09:30, or 10m for ten "
+     "minutes ago",
+     ces_set_since, CES_PHASE_REST},
+    {"timestamps", 't', NO, NULL, "the time before each line", ces_set_timestamps, CES_PHASE_REST},
     QUIET,
     HELP,
 };
@@ -251,6 +263,38 @@ static const struct ces_option stop_table[] = {
 };
 
 static const struct ces_option plain_table[] = {QUIET, HELP};
+
+static const char *owner_of(const char *name, const struct ces_option *table, size_t n,
+			    const char *verb, char *buffer, size_t size)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct ces_option *option = &table[i];
+		bool letter = name[1] == '\0' && option->letter == name[0];
+
+		if (option->help == NULL || (!letter && strcmp(option->name, name) != 0))
+			continue;
+		(void)snprintf(buffer, size, CES_OPTION_ELSEWHERE " 'ces-client %s'", verb);
+		return buffer;
+	}
+	return NULL;
+}
+
+const char *ces_options_instead(const char *command, const char *name)
+{
+	const char *verb = command + strcspn(command, "-") + 1; /* of ces-pull, ces-run */
+	static char owner[64];
+
+	if (strchr(command, ' ') != NULL)
+		verb = strchr(command, ' ') + 1;
+	for (size_t i = 0; i < CES_COUNT(elsewhere); i++)
+		if (strcmp(name, elsewhere[i].name) == 0 &&
+		    strstr(elsewhere[i].verbs, verb) != NULL)
+			return elsewhere[i].instead;
+	if (owner_of(name, run_table, CES_COUNT(run_table), "run", owner, sizeof(owner)) != NULL ||
+	    owner_of(name, pull_table, CES_COUNT(pull_table), "pull", owner, sizeof(owner)) != NULL)
+		return owner;
+	return NULL;
+}
 
 #define TABLE(command, table)                                                                      \
 	{                                                                                          \

@@ -3,9 +3,11 @@
 #include "client/setters.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "client/optfile.h"
 #include "client/words.h"
+#include "common/cleanup.h"
 #include "common/num.h"
 
 int ces_options_size(const char *option, const char *value, uint64_t *ret, struct ces_error *err)
@@ -74,6 +76,78 @@ int ces_set_tail(struct ces_options *options, const char *value, struct ces_erro
 				     "--tail %s: type a number of lines, such as --tail 20", value);
 	options->tailed = true;
 	return 0;
+}
+
+/* A day or a time of the day, here; seconds since 1970; or how long ago. */
+static bool parse_moment(const char *value, uint64_t *ret)
+{
+	static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M",
+					    "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"};
+	uint64_t ago;
+
+	if (ces_num_parse(value, 0, UINT32_MAX, ret) == 0)
+		return true;
+	if (ces_num_parse_time(value, &ago) == 0) {
+		*ret = (uint64_t)time(NULL) - ago;
+		return true;
+	}
+	for (size_t i = 0; i < CES_COUNT(forms); i++) {
+		struct tm parts = {.tm_isdst = -1};
+		const char *end = strptime(value, forms[i], &parts);
+		time_t when;
+
+		if (end == NULL || *end != '\0')
+			continue;
+		when = mktime(&parts);
+		*ret = when > 0 ? (uint64_t)when : 0;
+		return true;
+	}
+	return false;
+}
+
+int ces_set_since(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	uint64_t seconds;
+
+	if (!parse_moment(value, &seconds))
+		return ces_error_set(err, CES_E_USAGE,
+				     "--since %s: type a time such as --since 2026-11-28T09:30, or "
+				     "--since 10m for ten minutes ago",
+				     value);
+	options->since = seconds * 1000;
+	return 0;
+}
+
+int ces_set_timestamps(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	(void)value;
+	(void)err;
+	options->timestamps = true;
+	return 0;
+}
+
+int ces_set_wait(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	options->request.flags |= CES_FLAG_WAIT;
+	if (value != NULL && ces_num_parse_time(value, &options->wait_for) < 0)
+		return ces_error_set(err, CES_E_USAGE,
+				     "--wait=%s: type a whole number and a unit, such as "
+				     "--wait=30m, or --wait alone",
+				     value);
+	return 0;
+}
+
+int ces_set_filter(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	static const char *const keys[] = {"name=", "image=", "ancestor=", "project=", "status="};
+
+	for (size_t i = 0; i < CES_COUNT(keys); i++)
+		if (strncmp(value, keys[i], strlen(keys[i])) == 0)
+			return ces_options_append(options, &options->filters, value, err);
+	return ces_error_set(err, CES_E_USAGE,
+			     "--filter %s: type one of --filter name=N, image=I, project=P, "
+			     "status=running or status=ended",
+			     value);
 }
 
 int ces_set_gpu(struct ces_options *options, const char *value, struct ces_error *err)

@@ -97,6 +97,70 @@ static void json_time(struct json_object *object, const char *key, uint64_t seco
 	json_text(object, key, text);
 }
 
+/* A part of a configuration, which somebody else has written: strings alone, cleaned. */
+static struct json_object *clean_copy(struct json_object *value)
+{
+	struct json_object *copy = NULL;
+
+	if (json_object_is_type(value, json_type_string)) {
+		char *text = strdup(json_object_get_string(value));
+
+		if (text == NULL)
+			return NULL;
+		ces_say_clean(text);
+		copy = json_object_new_string(text);
+		free(text);
+	} else if (json_object_is_type(value, json_type_array)) {
+		copy = json_object_new_array();
+		for (size_t i = 0; i < json_object_array_length(value); i++)
+			json_object_array_add(copy,
+					      clean_copy(json_object_array_get_idx(value, i)));
+	} else if (json_object_is_type(value, json_type_object)) {
+		copy = json_object_new_object();
+		json_object_object_foreach(value, key, one)
+		{
+			char *name = strdup(key);
+
+			if (name == NULL)
+				continue;
+			ces_say_clean(name);
+			json_object_object_add(copy, name, clean_copy(one));
+			free(name);
+		}
+	}
+	return copy;
+}
+
+/* OCI image-spec, config.md. */
+static void add_config(struct json_object *object, const char *text)
+{
+	static const struct {
+		const char *part, *key, *name;
+	} shown[] = {{"config", "Entrypoint", "entrypoint"},
+		     {"config", "Cmd", "command"},
+		     {"config", "Env", "env"},
+		     {"config", "User", "user"},
+		     {"config", "WorkingDir", "workdir"},
+		     {"config", "Labels", "labels"},
+		     {"config", "ExposedPorts", "exposed_ports"},
+		     {"config", "StopSignal", "stop_signal"},
+		     {NULL, "architecture", "architecture"},
+		     {NULL, "created", "created"},
+		     {"rootfs", "diff_ids", "diff_ids"}};
+	struct json_object *config = text != NULL ? json_tokener_parse(text) : NULL;
+
+	for (size_t i = 0; i < CES_COUNT(shown) && config != NULL; i++) {
+		struct json_object *part = config, *value = NULL;
+
+		if (shown[i].part != NULL &&
+		    !json_object_object_get_ex(config, shown[i].part, &part))
+			continue;
+		if (json_object_object_get_ex(part, shown[i].key, &value))
+			json_object_object_add(object, shown[i].name, clean_copy(value));
+	}
+	json_object_put(config);
+}
+
 static void image_json(struct ces_table *table, const struct ces_event_image *image)
 {
 	struct json_object *object = json_object_new_object();
@@ -107,6 +171,7 @@ static void image_json(struct ces_table *table, const struct ces_event_image *im
 	json_object_object_add(object, "layers", json_object_new_int64((int64_t)image->layers));
 	json_time(object, "pulled", image->pulled);
 	json_time(object, "used", image->used);
+	add_config(object, image->config);
 	set_json(table, object);
 }
 
@@ -229,6 +294,7 @@ void ces_table_add_ended(struct ces_table *table, const struct ces_kept *kept)
 	const struct ces_event_run run = {.run = copy.run,
 					  .name = copy.name[0] != '\0' ? copy.name : NULL,
 					  .image = copy.image,
+					  .digest = copy.digest[0] != '\0' ? copy.digest : NULL,
 					  .project = copy.project,
 					  .started = copy.started,
 					  .outputs = copy.outputs};

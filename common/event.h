@@ -29,6 +29,10 @@ struct ces_event_started {
 	char *run;     /* ten digits */
 	char *outputs; /* host path of the outputs directory */
 	char *project;
+	char *digest;       /* of the image */
+	uint64_t most_time; /* what the run may take: seconds */
+	uint64_t most_memory;
+	uint64_t most_cpus; /* in thousandths */
 };
 extern const struct ces_wire_schema ces_event_started_schema;
 
@@ -39,6 +43,14 @@ enum ces_limit {
 	CES_LIMIT_TIME = 1,
 	CES_LIMIT_MEMORY = 10,
 	CES_LIMIT_PROCESSES = 20,
+	CES_LIMIT_SPACE = 30, /* + enum ces_limit_space: full at the end of a run that failed */
+};
+enum ces_limit_space {
+	CES_LIMIT_FILES, /* changes to the image's files */
+	CES_LIMIT_SHM,
+	CES_LIMIT_SCRATCH,
+	CES_LIMIT_OUTPUTS,
+	CES_LIMIT_SPACES
 };
 enum ces_limit_whose {
 	CES_LIMIT_OWN,
@@ -57,7 +69,7 @@ struct ces_event_exited {
 	uint64_t cpu_us;      /* microseconds of cpu time */
 	char *text;           /* one line to show, or NULL */
 	uint64_t limit;       /* enum ces_limit */
-	uint64_t value;       /* of it: seconds, bytes, processes; 0 = unknown */
+	uint64_t value;       /* of it: seconds, bytes, processes, size; 0 = unknown */
 	uint64_t most;        /* memory: what could have been asked for */
 };
 extern const struct ces_wire_schema ces_event_exited_schema;
@@ -67,7 +79,9 @@ struct ces_event_error {
 	uint64_t code; /* enum ces_code */
 	char *rule;    /* or NULL */
 	char *text;
-	char *contact; /* whom to ask, from the policy; or NULL */
+	char *contact;     /* whom to ask, from the policy; or NULL */
+	uint64_t ticket;   /* for a run that is to wait: to be shown when it asks again; or 0 */
+	uint64_t position; /* among those who wait for the same, 1 for the first */
 };
 extern const struct ces_wire_schema ces_event_error_schema;
 
@@ -77,6 +91,8 @@ struct ces_event_text { /* one line of an explanation, to be shown as it is */
 };
 extern const struct ces_wire_schema ces_event_text_schema;
 
+#define CES_EVENT_CONFIG_MAX (192u << 10)
+
 struct ces_event_image { /* one row of `images`, also the answer to inspect IMAGE */
 	void *memory;
 	char *reference;
@@ -85,6 +101,8 @@ struct ces_event_image { /* one row of `images`, also the answer to inspect IMAG
 	uint64_t pulled; /* seconds since 1970 */
 	uint64_t used;   /* last run; 0 = never */
 	uint64_t layers;
+	char *config; /* inspect: its configuration as it was fetched, which nobody has read; or
+			 NULL */
 };
 extern const struct ces_wire_schema ces_event_image_schema;
 

@@ -18,6 +18,10 @@ static const struct ces_wire_field started_fields[] = {
     FIELD(ces_event_started, 1, NAME, 1, 64, 1, run),
     FIELD(ces_event_started, 2, LINE, 0, PATH_CAP, 1, outputs),
     FIELD(ces_event_started, 3, NAME, 0, 64, 1, project),
+    FIELD(ces_event_started, 4, NAME, 0, 71, 1, digest),
+    FIELD(ces_event_started, 5, U64, 0, 8, 1, most_time),
+    FIELD(ces_event_started, 6, U64, 0, 8, 1, most_memory),
+    FIELD(ces_event_started, 7, U64, 0, 8, 1, most_cpus),
 };
 SCHEMA(ces_event_started_schema, "started event", CES_FRAME_STARTED, ces_event_started,
        started_fields);
@@ -39,6 +43,8 @@ static const struct ces_wire_field error_fields[] = {
     FIELD(ces_event_error, 2, NAME, 0, 128, 1, rule),
     FIELD(ces_event_error, 3, NAME, 1, 1024, 1, text),
     FIELD(ces_event_error, 4, NAME, 0, 256, 1, contact),
+    FIELD(ces_event_error, 5, U64, 0, 8, 1, ticket),
+    FIELD(ces_event_error, 6, U64, 0, 8, 1, position),
 };
 SCHEMA(ces_event_error_schema, "error event", CES_FRAME_ERROR, ces_event_error, error_fields);
 
@@ -54,6 +60,7 @@ static const struct ces_wire_field image_fields[] = {
     FIELD(ces_event_image, 4, U64, 0, 8, 1, pulled),
     FIELD(ces_event_image, 5, U64, 0, 8, 1, used),
     FIELD(ces_event_image, 6, U64, 0, 8, 1, layers),
+    FIELD(ces_event_image, 7, TEXT, 0, CES_EVENT_CONFIG_MAX, 1, config),
 };
 SCHEMA(ces_event_image_schema, "image event", CES_FRAME_IMAGE, ces_event_image, image_fields);
 

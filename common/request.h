@@ -32,6 +32,7 @@ struct ces_request {
 	struct ces_u64s bind_read_only;
 	struct ces_strings tmpfs_destinations; /* two lists of equal length */
 	struct ces_u64s tmpfs_sizes;           /* bytes; 0 = the policy's default */
+	uint64_t ticket; /* with CES_FLAG_WAIT: the one that an error event brought, or 0 */
 };
 extern const struct ces_wire_schema ces_request_schema;
 

@@ -26,7 +26,8 @@ enum ces_request_flag {
 	    1 << 5,                  /* `entrypoint` replaces the image's; its CMD is dropped too */
 	CES_FLAG_SAME_UID = 1 << 6,  /* ask for identity same-uid (ces-run apptainer) */
 	CES_FLAG_NO_PROXY = 1 << 7,  /* no way out, also where the policy has a proxy */
-	CES_FLAG_ALL = (1 << 8) - 1, /* every other bit is refused */
+	CES_FLAG_WAIT = 1 << 8,      /* a run that finds no place is to be given a ticket */
+	CES_FLAG_ALL = (1 << 9) - 1, /* every other bit is refused */
 };
 
 #endif

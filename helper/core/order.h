@@ -33,7 +33,7 @@ struct ces_host {
 
 /* What of the request is no word for the container: "" and 0 where it was not said. */
 struct ces_asked {
-	uint64_t verb, flags, time_seconds;
+	uint64_t verb, flags, time_seconds, ticket;
 	size_t n_args, n_env;
 	char image[513], project[CES_NAME_MAX + 1];
 	char name[CES_RUN_NAME_MAX + 1], run[CES_RUN_NAME_MAX + 1];

@@ -44,6 +44,7 @@ void ces_order_request(struct ces_order *order, const struct ces_request *reques
 	asked->verb = request->verb;
 	asked->flags = request->flags;
 	asked->time_seconds = request->time_seconds;
+	asked->ticket = request->ticket;
 	asked->n_args = request->args.n;
 	asked->n_env = request->env.n;
 	(void)fits(request->image, asked->image, sizeof(asked->image));

@@ -13,11 +13,13 @@ struct ces_container {
 		       executed */
 	int userns;
 	int terminal; /* the program's, by O_PATH; -1: it has none */
+	int shm;      /* its /dev/shm, by O_PATH */
+	bool began;   /* its program was executed */
 };
 
 #define CES_CONTAINER_NONE                                                                         \
 	{                                                                                          \
-		CES_PROCESS_NONE, -1, -1, -1, -1                                                   \
+		CES_PROCESS_NONE, -1, -1, -1, -1, -1, false                                        \
 	}
 
 /* Born in the cgroup, in namespaces of its own, waiting at the gate. It makes the journal durable

@@ -363,6 +363,15 @@ int ces_gpus_choose(struct ces_gpus *gpus, const struct ces_decision *decision, 
 	return 0;
 }
 
+size_t ces_gpus_idle(const struct ces_gpus *gpus)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < gpus->n_found; i++)
+		n += !gpus->found[i].busy && !gpus->found[i].closed;
+	return n;
+}
+
 void ces_gpus_free(struct ces_gpus *gpus)
 {
 	reset(gpus);

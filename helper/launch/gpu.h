@@ -49,6 +49,9 @@ int ces_gpus_find(const struct ces_host *host, const struct ces_decision *decisi
 int ces_gpus_choose(struct ces_gpus *gpus, const struct ces_decision *decision, int runs,
 		    struct ces_error *err);
 
+/* After that, whatever came of it: how many are neither in use nor closed to the caller's job. */
+size_t ces_gpus_idle(const struct ces_gpus *gpus);
+
 void ces_gpus_free(struct ces_gpus *gpus);
 
 /* helper/launch/gpu_nodes.c: looks at a node of a specification on the host. It must be a character

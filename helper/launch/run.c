@@ -14,6 +14,7 @@
 #include "common/event.h"
 #include "common/record.h"
 #include "helper/audit/proof.h"
+#include "helper/core/beneath.h"
 #include "helper/core/deadline.h"
 #include "helper/launch/config.h"
 #include "helper/launch/container.h"
@@ -22,6 +23,7 @@
 #include "helper/launch/rootfs.h"
 #include "helper/session/journal.h"
 #include "helper/session/lock.h"
+#include "helper/session/queue.h"
 #include "helper/session/record.h"
 #include "helper/session/report.h"
 #include "helper/session/runs.h"
@@ -191,6 +193,29 @@ static int record_and_enter(struct ces_session *session, struct ces_plan *plan,
 /* Longer than somebody else can hold the journal, whose lock is taken within this one. */
 #define RESERVE_SECONDS (2 * CES_LOCK_SECONDS)
 
+/* Whether others have waited for longer. */
+static int check_turn(const struct ces_session *session, const struct ces_queue_wish *wish,
+		      uint64_t idle, struct ces_error *err)
+{
+	size_t before = ces_queue_before(session->runs, wish, idle);
+
+	return before == 0
+		   ? 0
+		   : ces_error_set(err, CES_E_LIMIT, "%zu run%s for a place already; type --wait",
+				   before, before == 1 ? " waits" : "s wait");
+}
+
+static void wait_or_leave(struct ces_session *session, const struct ces_queue_wish *wish,
+			  int result, const struct ces_error *err)
+{
+	if (result < 0 && err->code == CES_E_LIMIT && (session->asked->flags & CES_FLAG_WAIT) != 0)
+		session->ticket = ces_queue_wait(session->runs, wish, &session->position);
+	else {
+		ces_queue_leave(session->runs, wish);
+		session->ticket = 0;
+	}
+}
+
 /* Counting, choosing, recording and entering are one step: of two starts for the last place, or the
  * last GPU, exactly one gets it. Only root can hold this lock, and only for as long as this takes.
  */
@@ -201,14 +226,24 @@ static int reserve_once(struct ces_session *session, struct ces_plan *plan,
 	unsigned left;
 	int result;
 
+	/* (one that this request was given at an earlier try) */
+	uint64_t ticket = session->ticket != 0 ? session->ticket : session->asked->ticket;
+	struct ces_queue_wish wish = {session->uid, ticket, 0};
+
 	*ret_again = false;
 	if (ces_lock_take(plan->session->runs, RESERVE_SECONDS, &left) < 0)
 		return ces_error_errno(err, CES_E_HOST, "locking the runs");
 	result = check_runs(plan, err);
+	if (result == 0)
+		result = check_turn(session, &wish, 0, err);
 	if (result == 0 && plan->decision->gpus > 0) {
 		result = ces_gpus_choose(&plan->gpus, plan->decision, plan->session->runs, err);
 		*ret_again = result < 0 && err->code == CES_E_LIMIT;
+		wish.gpus = plan->decision->gpus;
+		if (result == 0)
+			result = check_turn(session, &wish, ces_gpus_idle(&plan->gpus), err);
 	}
+	wait_or_leave(session, &wish, result, err);
 	if (result == 0)
 		result = ces_selinux_choose(session->selinux, session->runs, &plan->selinux, err);
 	if (result == 0)
@@ -263,18 +298,28 @@ static bool has_ended(const struct ces_container *container)
 	return poll(&end, 1, 1000) > 0;
 }
 
-/* The container comes into being, is compared with the plan, this process becomes the weaker one
- * that watches it, and only then its program begins. */
-/* The terminal that the runtime made, while the program is held: by O_PATH, since an open one would
- * keep its other side from reading end of file. */
-static int open_terminal(pid_t held)
+/* Something of the program's, while it is held: by O_PATH, since an open terminal would keep its
+ * other side from reading end of file. */
+static int open_of(pid_t held, const char *what)
 {
 	char path[40];
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/fd/0", (int)held);
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)held, what);
 	return open(path, O_PATH | O_CLOEXEC);
 }
 
+static void keep_hold(const struct ces_plan *plan, pid_t held, struct ces_container *container)
+{
+	CES_CLEANUP_FD int root = open_of(held, "root");
+
+	container->began = true;
+	container->shm = ces_beneath_open(root, "dev/shm", O_PATH, 0);
+	if (plan->tty)
+		container->terminal = open_of(held, "fd/0");
+}
+
+/* The container comes into being, is compared with the plan, this process becomes the weaker one
+ * that watches it, and only then its program begins. */
 static int start(const struct ces_plan *plan, struct ces_finish *finish, struct ces_error *err)
 {
 	struct ces_proof proof = CES_PROOF_NONE;
@@ -285,23 +330,28 @@ static int start(const struct ces_plan *plan, struct ces_finish *finish, struct 
 	    ces_container_release(&finish->container, err) < 0)
 		return has_ended(&finish->container) ? ces_weaken_for_watch(err) : -1;
 	result = ces_proof_of(plan, &finish->cgroup, &proof, err);
-	if (result == 0 && plan->tty)
-		finish->container.terminal = open_terminal(proof.hold.held);
+	if (result == 0 && proof.hold.held != 0)
+		keep_hold(plan, proof.hold.held, &finish->container);
 	if (result == 0)
 		result = ces_weaken_for_watch(err);
 	return ces_proof_end(&finish->cgroup, &proof, result, err);
 }
 
-static void report_started(const struct ces_plan *plan)
+/* Where no program came to be executed, the end says why. */
+static void report_started(const struct ces_plan *plan, bool began)
 {
+	const struct ces_policy_limits *limits = &plan->decision->limits;
 	struct ces_event_started event = {.run = (char *)(uintptr_t)plan->run,
 					  .outputs = (char *)(uintptr_t)plan->outputs,
-					  .project = (char *)(uintptr_t)plan->decision->project};
-
+					  .project = (char *)(uintptr_t)plan->decision->project,
+					  .digest = plan->image->digest,
+					  .most_time = limits->time,
+					  .most_memory = limits->memory,
+					  .most_cpus = limits->cpus};
 	struct ces_event_done done = {.run = event.run};
 
 	ces_report_send(&ces_event_started_schema, &event, true);
-	if ((plan->session->asked->flags & CES_FLAG_DETACH) != 0)
+	if (began && (plan->session->asked->flags & CES_FLAG_DETACH) != 0)
 		ces_report_send(&ces_event_done_schema, &done, true);
 }
 
@@ -332,7 +382,7 @@ static int run(struct ces_session *session, struct ces_plan *plan, const struct 
 		result = start(plan, &finish, err);
 	ces_deadline(0);
 	if (result == 0) {
-		report_started(plan);
+		report_started(plan, finish.container.began);
 		ces_supervise(plan, &finish.cgroup, &finish.container, finish.stop, &finish.ports,
 			      &finish.end);
 	}

@@ -193,6 +193,12 @@ static int begin(struct ces_order *order, struct ces_session *session, struct ce
 	return 0;
 }
 
+/* On record already: the refusal that gave the ticket. */
+static bool waits_on(const struct ces_session *session)
+{
+	return session->ticket != 0 && session->asked->ticket == session->ticket;
+}
+
 int main(void)
 {
 	static struct ces_order order;
@@ -202,19 +208,21 @@ int main(void)
 	int result;
 
 	if (begin(&order, &session, &err) < 0) {
-		ces_report_error(&err, NULL);
+		ces_report_error(&err, NULL, 0, 0);
 		return CES_EXIT_REFUSED;
 	}
 	err = order.refused;
 	result = err.code == CES_OK ? dispatch(&session, &order, &err) : -1;
-	if (result < 0 && !session.recorded &&
+	if (result < 0 && !session.recorded && !waits_on(&session) &&
 	    ces_record_decision(&session, NULL, NULL, NULL, NULL, &err, &unrecorded) < 0)
 		ces_error_context(&err, "%s", unrecorded.text);
 	/* where a rule of the policy decided, the one to ask is whoever speaks for it */
 	if (result < 0)
-		ces_report_error(&err, err.rule[0] != '\0' && order.host.contact[0] != '\0'
-					   ? order.host.contact
-					   : NULL);
+		ces_report_error(&err,
+				 err.rule[0] != '\0' && order.host.contact[0] != '\0'
+				     ? order.host.contact
+				     : NULL,
+				 session.ticket, session.position);
 	ces_store_close(&session.store);
 	/* the request may hold a token */
 	if (session.request != NULL)

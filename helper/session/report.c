@@ -18,10 +18,12 @@ void ces_report_send(const struct ces_wire_schema *schema, const void *event, bo
 		given_up = matters;
 }
 
-void ces_report_error(const struct ces_error *err, const char *contact)
+void ces_report_error(const struct ces_error *err, const char *contact, uint64_t ticket,
+		      uint64_t position)
 {
 	struct ces_error copy = *err;
-	struct ces_event_error event = {.code = err->code, .text = copy.text};
+	struct ces_event_error event = {
+	    .code = err->code, .text = copy.text, .ticket = ticket, .position = position};
 
 	if (copy.rule[0] != '\0')
 		event.rule = copy.rule;

@@ -11,7 +11,8 @@
  * decides what follows. */
 void ces_report_send(const struct ces_wire_schema *schema, const void *event, bool matters);
 
-void ces_report_error(const struct ces_error *err, const char *contact);
+void ces_report_error(const struct ces_error *err, const char *contact, uint64_t ticket,
+		      uint64_t position);
 
 /* One line of an explanation; the shape ces_decision_explain wants. */
 void ces_report_text(void *unused, const char *text);

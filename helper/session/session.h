@@ -18,6 +18,7 @@ struct ces_session {
 	char project[CES_NAME_MAX + 1]; /* of that decision */
 	int runs;                       /* fd of /run/ces */
 	char pull[16];                  /* the entry there of the pull under way; "" */
+	uint64_t ticket, position;      /* of a run that is to ask again; 0: it is refused */
 	struct ces_store store;
 };
 

@@ -2,24 +2,30 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/cleanup.h"
 #include "common/event.h"
 #include "common/record.h"
 #include "helper/session/report.h"
 #include "helper/session/session.h"
 #include "helper/store/collect.h"
 
-static void report_image(const struct ces_grant *grant, void *context)
+static void report(const struct ces_grant *grant, const struct ces_caller *caller, char *config)
 {
-	const struct ces_caller *caller = context;
 	struct ces_event_image event = {.reference = grant->reference,
 					.digest = grant->digest,
 					.size = grant->size,
 					.pulled = grant->pulled,
 					.used = grant->used,
-					.layers = grant->layers};
+					.layers = grant->layers,
+					.config = config};
 
 	if (ces_grant_is_of(grant, caller->user))
 		ces_report_send(&ces_event_image_schema, &event, true);
+}
+
+static void report_image(const struct ces_grant *grant, void *context)
+{
+	report(grant, context, NULL);
 }
 
 static void report_done(void)
@@ -70,12 +76,16 @@ int ces_verb_remove(struct ces_session *session, struct ces_error *err)
 int ces_verb_inspect(struct ces_session *session, struct ces_error *err)
 {
 	char reference[CES_REFERENCE_MAX];
+	CES_CLEANUP_FREE char *config = NULL;
 	struct ces_grant grant;
 
 	if (canonical(session, reference, sizeof(reference), err) < 0 ||
 	    ces_store_read_grant(&session->store, &session->caller, reference, &grant, err) < 0)
 		return -1;
-	report_image(&grant, &session->caller);
+	/* (its bytes are passed on, and not looked at) */
+	if (ces_store_read_config(&session->store, grant.digest, CES_EVENT_CONFIG_MAX, &config) < 0)
+		config = NULL;
+	report(&grant, &session->caller, config);
 	ces_wire_free(&ces_grant_schema, &grant);
 	report_done();
 	return 0;

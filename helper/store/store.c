@@ -328,3 +328,14 @@ int ces_store_load_image(const struct ces_store *store, const char *digest,
 	(void)snprintf(path, sizeof(path), "%s/record", ces_store_hex(digest));
 	return ces_object_read(store->images, path, &ces_image_record_schema, ret, err);
 }
+
+int ces_store_read_config(const struct ces_store *store, const char *digest, size_t max, char **ret)
+{
+	CES_CLEANUP_FD int fd = -1;
+	char path[80];
+	size_t length;
+
+	(void)snprintf(path, sizeof(path), "%s/config", ces_store_hex(digest));
+	fd = ces_beneath_open(store->images, path, O_RDONLY, 0);
+	return fd < 0 ? -1 : ces_read_file(fd, max, ret, &length);
+}

@@ -191,9 +191,11 @@ static int check_platform(struct json_object *json, struct ces_error *err)
 	if (os == NULL || architecture == NULL)
 		return ces_error_set(err, CES_E_IMAGE, "\"os\" or \"architecture\" is missing");
 	if (strcmp(os, "linux") != 0 || strcmp(architecture, ces_manifest_architecture()) != 0)
-		return ces_error_set(err, CES_E_IMAGE,
-				     "the image is for %.20s/%.20s, this machine is linux/%s", os,
-				     architecture, ces_manifest_architecture());
+		return ces_error_set(
+		    err, CES_E_IMAGE,
+		    "the image is for %.20s/%.20s, this machine is linux/%s; build "
+		    "it with --platform linux/%s",
+		    os, architecture, ces_manifest_architecture(), ces_manifest_architecture());
 	return 0;
 }
 

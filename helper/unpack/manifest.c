@@ -177,8 +177,11 @@ static int choose(struct json_object *entries, struct ces_manifest *manifest, st
 		manifest->answer.chosen_size = found.size;
 		return 0;
 	}
-	return ces_error_set(err, CES_E_IMAGE, "no image for linux/%s; it offers: %s",
-			     ces_manifest_architecture(), offers[0] != '\0' ? offers : "nothing");
+	return ces_error_set(err, CES_E_IMAGE,
+			     "no image for linux/%s; it offers: %s; build it with --platform "
+			     "linux/%s",
+			     ces_manifest_architecture(), offers[0] != '\0' ? offers : "nothing",
+			     ces_manifest_architecture());
 }
 
 static int read_config_descriptor(struct json_object *json, struct ces_manifest *manifest,

@@ -276,6 +276,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	ces_cleanup_close(&finish->container.report);
 	ces_cleanup_close(&finish->container.userns);
 	ces_cleanup_close(&finish->container.terminal);
+	ces_cleanup_close(&finish->container.shm);
 	if (result == 0)
 		report_exited(&finish->end);
 	return result;

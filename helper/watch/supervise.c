@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@
 #define SENT_MS       3000
 #define SENT_TICK_MS  100
 #define CONTROL_MS    2000
+#define FULL_BYTES    (1 << 20) /* a place with less room than this is full */
 
 struct watch {
 	const struct ces_plan *plan;
@@ -320,6 +322,24 @@ static void find_limit(struct ces_end *end, const struct ces_plan *plan)
 	}
 }
 
+/* A place that had no room left when the program failed. */
+static void find_full(struct ces_end *end, const struct watch *watch)
+{
+	const struct ces_plan_mount *mounts = watch->plan->mounts;
+	CES_CLEANUP_FD int files = open("/u", O_PATH | O_CLOEXEC);
+	const int places[CES_LIMIT_SPACES] = {
+	    files, watch->container->shm, mounts[CES_PLAN_SCRATCH].fd, mounts[CES_PLAN_OUTPUTS].fd};
+	struct statfs fs;
+
+	for (size_t i = 0; i < CES_LIMIT_SPACES && end->status != 0 && end->limit == 0; i++) {
+		if (fstatfs(places[i], &fs) < 0 || fs.f_blocks == 0 ||
+		    (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >= FULL_BYTES)
+			continue;
+		end->limit = CES_LIMIT_SPACE + i;
+		end->value = (uint64_t)fs.f_blocks * (uint64_t)fs.f_bsize;
+	}
+}
+
 /* crun and runc pass on 128 + n for a signal; 137 with an out-of-memory kill in the cgroup was the
  * limit: see find_limit. */
 static void judge(const struct watch *watch, int status, struct ces_end *ret)
@@ -339,6 +359,7 @@ static void judge(const struct watch *watch, int status, struct ces_end *ret)
 		}
 	} else {
 		find_limit(ret, watch->plan);
+		find_full(ret, watch);
 	}
 }
 

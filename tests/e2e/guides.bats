@@ -152,7 +152,7 @@ alice:x:4401:
 alice
 alice
 root:x:0:0:root:/root:/bin/sh" ]
-	no test -e /home/alice/.local
+	[ "$(ls -A /home/alice/.local/state)" = ces ] # (CES's own word of the run)
 	ces alice pull -q $open/entry:1
 	run --separate-stderr as alice env PATH=/usr/libexec/ces/compat:/usr/bin:/bin apptainer run --entrypoint sh $open/entry:1 -c 'pwd; touch here && stat -c %U . here'
 	echo "$output $stderr"

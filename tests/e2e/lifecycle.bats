@@ -245,7 +245,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	run --separate-stderr ces alice run -d $open/tools:1 sh -c 'sleep 0.3; echo result > /safe_outputs/r; exit 3'
 	[ "$status" -eq 0 ]
 	[[ $output =~ ^[0-9]{10}$ ]]
-	[[ $stderr == "ces: run $output, outputs in /home/alice/outputs_$output" ]]
+	[[ $stderr == "ces: run $output (10m at most), outputs in /home/alice/outputs_$output" ]]
 	[ "$(ces alice wait "$output")" = 3 ]
 	[ "$(cat /home/alice/outputs_"$output"/r)" = result ]
 	nothing_left_behind
@@ -298,8 +298,8 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	[ "$(ces alice logs --tail 3 "$n")" = $'c\nd\ne' ]
 	run --separate-stderr ces alice logs --tail x "$n"
 	refused_by_client 'type a number of lines'
-	run --separate-stderr ces alice logs --since 10m "$n"
-	refused_by_client 'type --tail N'
+	run --separate-stderr ces alice logs --until 10m "$n"
+	refused_by_client 'type --since T'
 }
 
 @test "a log is capped: the newest output stays" {
@@ -319,8 +319,9 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 }
 
 @test "a command that does not exist is told by wait and logs, not lost" {
-	n=$(detach alice -- /no/such)
-	[ "$(ces alice wait "$n" 2> $lab/err)" = 127 ]
+	run -127 --separate-stderr ces alice run -d --name gone $open/tools:1 /no/such
+	[[ $stderr == *'ces: cannot start /no/such'* ]]
+	[ "$(ces alice wait gone 2> $lab/err)" = 127 ]
 	grep -q 'cannot start /no/such' $lab/err
 }
 

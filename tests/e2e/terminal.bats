@@ -150,7 +150,7 @@ shows() # PATTERN
 	have alice tools
 	terminal
 	type_line "ces-client run -it --time 1s $open/tools:1 sh -c 'echo begun; read x'; echo status \$?"
-	shows '^ces: run [0-9]{10}, outputs in '
+	shows '^ces: run [0-9]{10} \(1s at most\), outputs in '
 	shows '^begun$'
 	shows '^ces: .*time'
 	shows '^status [0-9]+$'

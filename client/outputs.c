@@ -1,0 +1,160 @@
+/* The outputs directory after a run. It must not touch a file that the run has written. */
+#include "client/outputs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include "client/say.h"
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/num.h"
+
+#define MAKING   "." CES_OUTPUTS_FILE ".new"
+#define JSON_MAX (1 << 20)
+
+void ces_outputs_begin(struct ces_outputs *outputs, const struct ces_request *request,
+		       const struct ces_event_started *started)
+{
+	outputs->request = request;
+	outputs->time = started->most_time;
+	outputs->memory = started->most_memory;
+	outputs->cpus = started->most_cpus;
+}
+
+void ces_outputs_say(const struct ces_event_started *started)
+{
+	char time[32], most[64] = "";
+
+	if (started->most_time != 0) {
+		ces_num_format_time(started->most_time, time, sizeof(time));
+		(void)snprintf(most, sizeof(most), " (%s at most)", time);
+	}
+	ces_say("run %s%s%s%s", started->run, most, started->outputs != NULL ? ", outputs in " : "",
+		started->outputs != NULL ? started->outputs : "");
+}
+
+static void put(struct json_object *object, const char *key, const char *text)
+{
+	json_object_object_add(object, key, *text != '\0' ? json_object_new_string(text) : NULL);
+}
+
+static void put_number(struct json_object *object, const char *key, uint64_t value)
+{
+	json_object_object_add(object, key,
+			       value != 0 ? json_object_new_int64((int64_t)value) : NULL);
+}
+
+static void put_time(struct json_object *object, const char *key, uint64_t seconds)
+{
+	time_t when = (time_t)seconds;
+	struct tm parts;
+	char text[32] = "";
+
+	if (gmtime_r(&when, &parts) != NULL)
+		(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+	put(object, key, text);
+}
+
+/* As it was typed: what the image adds is known by its digest. The environment stays out, which may
+ * hold secrets. */
+static struct json_object *command(const struct ces_request *request)
+{
+	struct json_object *array = json_object_new_array();
+
+	if ((request->flags & CES_FLAG_ENTRYPOINT) != 0 && request->entrypoint != NULL)
+		json_object_array_add(array, json_object_new_string(request->entrypoint));
+	for (size_t i = 0; i < request->args.n; i++)
+		json_object_array_add(array, json_object_new_string(request->args.v[i]));
+	return array;
+}
+
+static struct json_object *describe(const struct ces_outputs *outputs, const struct ces_kept *kept,
+				    const struct ces_event_exited *exited)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *limits = json_object_new_object();
+
+	put(object, "run", kept->run);
+	put(object, "name", kept->name);
+	put(object, "image", kept->image);
+	put(object, "digest", kept->digest);
+	put(object, "project", kept->project);
+	json_object_object_add(object, "command", command(outputs->request));
+	put_time(object, "started", kept->started);
+	put_time(object, "ended", kept->ended);
+	json_object_object_add(object, "status", json_object_new_int(kept->status));
+	put(object, "reason", kept->reason);
+	put_number(object, "peak_memory", exited->peak_memory);
+	put_number(object, "cpu_us", exited->cpu_us);
+	put_number(limits, "time", outputs->time);
+	put_number(limits, "memory", outputs->memory);
+	put_number(limits, "cpus_milli", outputs->cpus);
+	json_object_object_add(object, "limits", limits);
+	return object;
+}
+
+/* Whether there is none, or one that another run's end has left: the directory may be shared. */
+static bool may_be_written(int dir)
+{
+	CES_CLEANUP_FD int fd =
+	    openat(dir, CES_OUTPUTS_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	CES_CLEANUP_FREE char *text = NULL;
+	struct json_object *object, *run, *digest;
+	struct stat st;
+	size_t length;
+	bool ours;
+
+	if (fd < 0)
+		return errno == ENOENT;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != getuid() ||
+	    ces_read_file(fd, JSON_MAX, &text, &length) < 0)
+		return false;
+	object = json_tokener_parse(text);
+	ours = json_object_is_type(object, json_type_object) &&
+	       json_object_object_get_ex(object, "run", &run) &&
+	       json_object_is_type(run, json_type_string) &&
+	       ces_run_valid(json_object_get_string(run)) &&
+	       json_object_object_get_ex(object, "digest", &digest);
+	json_object_put(object);
+	return ours;
+}
+
+static void write_file(int dir, struct json_object *object)
+{
+	const char *text = json_object_to_json_string_ext(
+	    object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+	CES_CLEANUP_FD int fd =
+	    openat(dir, MAKING, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		return;
+	if (text == NULL || ces_write_full(fd, text, strlen(text), -1) < 0 ||
+	    ces_write_full(fd, "\n", 1, -1) < 0 || renameat(dir, MAKING, dir, CES_OUTPUTS_FILE) < 0)
+		(void)unlinkat(dir, MAKING, 0);
+}
+
+void ces_outputs_settle(const struct ces_outputs *outputs, struct ces_kept *kept,
+			const struct ces_event_exited *exited)
+{
+	CES_CLEANUP_FD int dir = -1;
+	struct json_object *object;
+
+	/* (what is not empty stays) */
+	if (strstr(kept->outputs, kept->run) != NULL && rmdir(kept->outputs) == 0)
+		kept->outputs[0] = '\0';
+	if (kept->outputs[0] == '\0')
+		return;
+	dir = open(kept->outputs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0 || !may_be_written(dir))
+		return;
+	object = describe(outputs, kept, exited);
+	write_file(dir, object);
+	json_object_put(object);
+}

@@ -1,0 +1,28 @@
+/* What a run leaves in its outputs directory beside its files: ces-run.json, which says where they
+ * come from. */
+#ifndef CES_CLIENT_OUTPUTS_H
+#define CES_CLIENT_OUTPUTS_H
+
+#include "client/kept.h"
+
+#define CES_OUTPUTS_FILE "ces-run.json"
+
+/* What is known when the run starts; the request must outlive it. */
+struct ces_outputs {
+	const struct ces_request *request;
+	uint64_t time, memory, cpus; /* its limits, struct ces_event_started */
+};
+
+void ces_outputs_begin(struct ces_outputs *outputs, const struct ces_request *request,
+		       const struct ces_event_started *started);
+
+/* The line that says where they are. */
+void ces_outputs_say(const struct ces_event_started *started);
+
+/* After the end: removes a directory that was made for this run and is empty; writes the file into
+ * any other. What is not there any more is not kept. A failure is not told: it changes nothing of
+ * the run. */
+void ces_outputs_settle(const struct ces_outputs *outputs, struct ces_kept *kept,
+			const struct ces_event_exited *exited);
+
+#endif

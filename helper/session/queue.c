@@ -1,0 +1,122 @@
+/* The table of tickets. Must not let a caller show a ticket of another's, nor hold others up by one
+ * that could not be served now.
+ *
+ * Who controls what: the file is root's. The ticket that a caller shows is a number of their
+ * choice: it counts only where the table has it for their uid. What they wait for is the
+ * decision's. */
+#include "helper/session/queue.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "helper/core/beneath.h"
+
+#define QUEUE    ".queue"
+#define MOST     256
+#define MOST_OWN 16
+
+struct entry {
+	uint64_t ticket; /* 0: free */
+	uint64_t gpus, seen_ms;
+	uint64_t uid;
+};
+
+struct queue {
+	uint64_t last; /* ticket that was given */
+	struct entry v[MOST];
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* An fd to write it back to; -1. What cannot be read whole is empty. */
+static int load(int runs, struct queue *queue)
+{
+	int fd = ces_beneath_open(runs, QUEUE, O_RDWR | O_CREAT, 0600);
+	uint64_t now = now_ms();
+
+	if (fd < 0 || pread(fd, queue, sizeof(*queue), 0) != (ssize_t)sizeof(*queue))
+		memset(queue, 0, sizeof(*queue));
+	for (size_t i = 0; i < MOST; i++)
+		if (queue->v[i].seen_ms > now || now - queue->v[i].seen_ms > CES_QUEUE_MS)
+			queue->v[i] = (struct entry){0};
+	return fd;
+}
+
+static struct entry *find(struct queue *queue, const struct ces_queue_wish *wish)
+{
+	for (size_t i = 0; i < MOST && wish->ticket != 0; i++)
+		if (queue->v[i].ticket == wish->ticket && queue->v[i].uid == wish->uid)
+			return &queue->v[i];
+	return NULL;
+}
+
+static bool same(const struct entry *entry, const struct ces_queue_wish *wish)
+{
+	return wish->gpus > 0 ? entry->gpus > 0 : entry->gpus == 0 && entry->uid == wish->uid;
+}
+
+/* Those before `ticket` that wait for the same, and want no more than most. */
+static size_t count(const struct queue *queue, const struct ces_queue_wish *wish, uint64_t ticket,
+		    uint64_t most)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < MOST; i++)
+		n += queue->v[i].ticket != 0 && queue->v[i].ticket < ticket &&
+		     same(&queue->v[i], wish) && queue->v[i].gpus <= most;
+	return n;
+}
+
+size_t ces_queue_before(int runs, const struct ces_queue_wish *wish, uint64_t idle)
+{
+	struct queue queue;
+	CES_CLEANUP_FD int fd = load(runs, &queue);
+	const struct entry *own = find(&queue, wish);
+
+	return count(&queue, wish, own != NULL ? own->ticket : UINT64_MAX, idle);
+}
+
+uint64_t ces_queue_wait(int runs, const struct ces_queue_wish *wish, uint64_t *ret_position)
+{
+	struct queue queue;
+	CES_CLEANUP_FD int fd = load(runs, &queue);
+	struct entry *entry = find(&queue, wish);
+	size_t own = 0;
+
+	for (size_t i = 0; i < MOST && entry == NULL; i++)
+		own += queue.v[i].ticket != 0 && queue.v[i].uid == wish->uid;
+	for (size_t i = 0; i < MOST && entry == NULL && own < MOST_OWN; i++)
+		if (queue.v[i].ticket == 0) {
+			entry = &queue.v[i];
+			entry->ticket = ++queue.last;
+		}
+	if (fd < 0 || entry == NULL)
+		return 0;
+	entry->uid = wish->uid;
+	entry->gpus = wish->gpus;
+	entry->seen_ms = now_ms();
+	*ret_position = count(&queue, wish, entry->ticket, UINT64_MAX) + 1;
+	return pwrite(fd, &queue, sizeof(queue), 0) == (ssize_t)sizeof(queue) ? entry->ticket : 0;
+}
+
+void ces_queue_leave(int runs, const struct ces_queue_wish *wish)
+{
+	struct queue queue;
+	CES_CLEANUP_FD int fd = load(runs, &queue);
+	struct entry *entry = find(&queue, wish);
+
+	if (fd < 0 || entry == NULL)
+		return;
+	*entry = (struct entry){0};
+	(void)!pwrite(fd, &queue, sizeof(queue), 0);
+}

@@ -1,0 +1,177 @@
+#!/usr/bin/env bats
+# run --wait: for a place among one's runs, and for a GPU, in order.
+
+load ../lib/e2e.bash
+. tests/lib/fake_gpus.sh
+
+setup_file()
+{
+	fake_dev
+	fake_driver
+	rm -rf /etc/cdi
+	install -d -m 755 /etc/cdi
+	jq '.devices |= map(select(.name == "1"))' "$sample" > /etc/cdi/nvidia.json
+	one_run
+	have alice tools
+	pull bob $open/tools:1 -q
+}
+teardown_file()
+{
+	umount /proc/devices
+	umount -l /dev
+	xargs rm -f < $lab/driver-files
+	rm -rf /etc/cdi /usr/bin/nvidia-cdi-hook /usr/lib64/lib{cuda,nvidia-nvvm}.so.[14] /run/nvidia-persistenced
+	lab_policy
+}
+one_run() { lab_policy ".defaults.gpus.max = 8 | .defaults.limits.runs = 1 | ${1:-.}"; }
+setup() { remember; }
+teardown()
+{
+	pkill -KILL -x ces-client || true
+	eventually no pgrep -x 'ces-helper|ces-session|crun|runc'
+	rm -rf /home/*/outputs_* /home/*/.local $lab/out.* $lab/err.* /run/ces/.queue
+	one_run
+}
+
+# A run in the background, output in $lab/out.N, messages in $lab/err.N.
+waits() # N USER [OPTION...] -- COMMAND...
+{
+	local n=$1 user=$2 options=()
+	shift 2
+	while [ "$1" != -- ]; do options+=("$1"); shift; done
+	shift
+	setpriv --reuid="$user" --regid="$user" --init-groups --reset-env env -C "/home/$user" --default-signal=INT \
+		ces-client run "${options[@]}" $open/tools:1 "$@" > $lab/out.$n 2> $lab/err.$n 3>&- < /dev/null &
+	client=$!
+}
+
+@test "--wait waits for a place among one's runs, in order, and says the number in line" {
+	first=$(ces alice run -q -d $open/tools:1 sleep 600)
+	run --separate-stderr ces alice run $open/tools:1 true
+	[ "$status" -eq 125 ]
+	waits 1 alice --wait -- echo one
+	eventually grep -q '^ces: waiting, number 1 in line: you have 1 run in project nsh-2024-0001 already' $lab/err.1
+	one=$client
+	waits 2 alice --wait=5m -- sh -c 'cat /safe_data/patients.csv > /safe_outputs/x; echo two'
+	two=$client
+	eventually grep -q '^ces: waiting, number 2 in line' $lab/err.2
+	ces alice stop -q "$first"
+	wait $one
+	wait $two
+	[ "$(cat $lab/out.1)" = one ]
+	[ "$(cat $lab/out.2)" = two ]
+	# one refusal on record for each that waited (and the first), and no more
+	[ "$(journal_new -s '[.[] | select(.outcome == "denied")] | length')" -eq 3 ]
+	[ "$(journal_new -s '[.[] | select(.event == "decision" and .outcome == "allowed" and .verb == "run")] | length')" -eq 3 ]
+	nothing_left_behind
+}
+
+@test "who does not wait does not come before those who do" {
+	first=$(ces alice run -q -d $open/tools:1 sleep 600)
+	waits 1 alice --wait -- sleep 1
+	eventually grep -q 'waiting, number 1' $lab/err.1
+	kill -STOP $client # (its ticket holds)
+	ces alice stop -q "$first"
+	run --separate-stderr ces alice run $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"1 run waits for a place already; type --wait"* ]]
+	kill -CONT $client
+	wait $client
+}
+
+@test "--wait=TIME ends with the refusal when the time is over, -d too" {
+	ces alice run -q -d $open/tools:1 sleep 600
+	for d in '' -d; do
+		run --separate-stderr ces alice run $d --wait=3s $open/tools:1 true
+		echo "$stderr"
+		[ "$status" -eq 125 ]
+		[[ ${stderr_lines[0]} == "ces: waiting, number 1 in line"* ]]
+		[[ $stderr == *"ces: you have 1 run in project nsh-2024-0001 already; 1 at once are allowed (rule limits.runs)"* ]]
+	done
+	run --separate-stderr ces alice run --wait=soon $open/tools:1 true
+	[[ $stderr == *"type a whole number and a unit, such as --wait=30m"* ]]
+	ces alice stop -q "$(ces alice ps -q)"
+}
+
+@test "run -d --wait prints the number when its turn has come" {
+	first=$(ces alice run -q -d $open/tools:1 sleep 600)
+	waits 1 alice -d --wait -- sleep 600
+	eventually grep -q 'waiting, number 1' $lab/err.1
+	[ ! -s $lab/out.1 ]
+	ces alice stop -q "$first"
+	wait $client
+	[ "$(cat $lab/out.1)" = "$(ces alice ps -q)" ]
+	ces alice stop -q "$(ces alice ps -q)"
+}
+
+@test "Ctrl-C and TERM end the waiting; what died does not hold up others for long" {
+	first=$(ces alice run -q -d $open/tools:1 sleep 600)
+	for s in INT TERM; do
+		waits 1 alice --wait -- true
+		eventually grep -q 'waiting, number' $lab/err.1
+		kill -$s $client
+		status=0
+		wait $client || status=$?
+		[ "$status" -eq $((128 + $(kill -l $s))) ]
+	done
+	waits 1 alice --wait -- echo done
+	last=$client
+	ces alice stop -q "$first"
+	wait $last
+	[ "$(cat $lab/out.1)" = done ]
+}
+
+@test "stdin is kept for the program while its run waits" {
+	first=$(ces alice run -q -d $open/tools:1 sleep 600)
+	(sleep 6; ces alice stop -q "$first") 3>&- &
+	run as alice sh -c "seq 20000 | ces-client run -q -i --wait $open/tools:1 sha256sum"
+	[ "$status" -eq 0 ]
+	[ "$output" = "$(seq 20000 | sha256sum)" ]
+}
+
+@test "a GPU is waited for in order, over users; a run that needs none passes by" {
+	lab_policy '.defaults.gpus.max = 8 | .defaults.limits.runs = 5'
+	first=$(ces bob run -q -d --gpu=1 $open/tools:1 sleep 600)
+	waits 1 alice --gpu=1 --wait -- sleep 2
+	one=$client
+	eventually grep -q 'waiting, number 1 in line: .* 0 are free' $lab/err.1
+	waits 2 bob --gpu=1 --wait -- true
+	two=$client
+	eventually grep -q 'waiting, number 2' $lab/err.2
+	ces alice run -q $open/tools:1 true
+	# more than there are is no reason for others to wait
+	waits 3 alice --gpu=4 --wait -- true
+	eventually grep -q 'waiting' $lab/err.3
+	kill -KILL $client
+	ces bob stop -q "$first"
+	wait $one
+	wait $two
+}
+
+@test "a ticket is nobody else's, and the policy of the moment decides" {
+	first=$(ces alice run -q -d $open/tools:1 sleep 600)
+	waits 1 alice --wait -- true
+	eventually grep -q 'waiting, number 1' $lab/err.1
+	# another user with alice's ticket (the first of this register is 1 and so on) is at the end of his own line
+	ces bob run -q -d $open/tools:1 sleep 600
+	run --separate-stderr ces bob run --wait=1s $open/tools:1 true
+	[[ $stderr == *"waiting, number 1 in line: you have 1 run in project nsh-2024-0002"* ]]
+	lab_policy '.defaults.limits.runs = 1 | .projects["nsh-2024-0001"].expires = "2024-01-01"'
+	status=0
+	wait $client || status=$?
+	[ "$status" -eq 125 ]
+	grep -q 'ended on\|expired\|has ended' $lab/err.1
+	one_run
+	ces alice stop -q "$first"
+	ces bob stop -q "$(ces bob ps -q)"
+}
+
+@test "the file is root's alone, and one that is damaged is an empty line" {
+	first=$(ces alice run -q -d $open/tools:1 sleep 600)
+	waits 1 alice --wait -- true
+	eventually grep -q 'waiting, number 1' $lab/err.1
+	[ "$(stat -c '%U %a' /run/ces/.queue)" = 'root 600' ]
+	head -c 100 /dev/urandom > /run/ces/.queue
+	ces alice stop -q "$first"
+	wait $client
+}

@@ -1,0 +1,170 @@
+#!/usr/bin/env bats
+# What a run leaves for the one who typed it: words at its start and end, ces-run.json, ps -a, inspect, logs with times.
+
+load ../lib/e2e.bash
+
+setup_file()
+{
+	lab_policy
+	have alice tools
+}
+teardown_file() { lab_policy; }
+setup() { remember; }
+teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /home/alice/results; }
+
+@test "a command that is not in the image is said once, and an option behind the image is named" {
+	run -127 --separate-stderr ces alice run $open/tools:1 nosuch
+	[ "$status" -eq 127 ]
+	[ "$(grep -c nosuch <<< "$stderr")" -eq 1 ]
+	run -127 --separate-stderr ces alice run -q $open/tools:1 -it sh
+	[ "$status" -eq 127 ]
+	[[ $stderr == *"ces: -it stands behind the image and was taken for the command; options come before it: ces-client run -it $open/tools:1"* ]]
+}
+
+@test "an image that is missing: the tags of it that are here" {
+	run --separate-stderr ces alice run $open/tools:9 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"ces: of that image you have: $open/tools:1" ]]
+	run --separate-stderr ces alice run $open/none:9 true
+	[[ $stderr != *"of that image"* ]]
+}
+
+@test "a login that is refused says where a token is made, and nobody else is sent for" {
+	run --separate-stderr ces alice pull --username bob --token-stdin $image/tools:1 <<< wrong
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"ces: make a token at GitHub:"*"read:packages"* ]]
+	[[ $stderr != *"research coordinator"* ]]
+}
+
+@test "the time limit is said at the start and at the end" {
+	run --separate-stderr ces alice run --time 2s $open/tools:1 sleep 60
+	[[ ${stderr_lines[0]} == "ces: run "*" (2s at most), outputs in "* ]]
+	[[ ${stderr_lines[-1]} == "ces: ended at the time limit of 2s" ]]
+}
+
+@test "what was full when a run failed is named: the image's files, /dev/shm, scratch" {
+	lab_policy '.defaults.limits.shm = "16M" | .defaults.limits.writable_layer = "16M"'
+	run --separate-stderr ces alice run $open/tools:1 dd if=/dev/zero of=/big bs=1M count=40
+	[[ $stderr == *"ces: the 16 MiB for changes to the image's files were full at the end; write large files to /scratch"* ]]
+	run --separate-stderr ces alice run $open/tools:1 dd if=/dev/zero of=/dev/shm/big bs=1M count=40
+	[[ $stderr == *"ces: /dev/shm was full at the end (16 MiB); ask for more with --shm-size"* ]]
+	run --separate-stderr ces alice run $open/tools:1 sh -c 'dd if=/dev/zero of=/dev/shm/big bs=1M count=40; rm /dev/shm/big; exit 3'
+	[ "$status" -eq 3 ]
+	[[ $stderr != *"full at the end"* ]]
+	run --separate-stderr ces alice run $open/tools:1 sh -c 'dd if=/dev/zero of=/dev/shm/big bs=1M count=40; exit 0'
+	[ "$status" -eq 0 ]
+	[[ $stderr != *"full at the end"* ]]
+	mkdir /home/alice/results
+	mount -t tmpfs -o size=8M,mode=777 small /home/alice/results
+	lab_policy '.defaults.outputs = {"source":"~/results"}'
+	run --separate-stderr ces alice run $open/tools:1 dd if=/dev/zero of=/safe_outputs/big bs=1M count=40
+	umount /home/alice/results
+	lab_policy
+	[[ $stderr == *"ces: the disk of /safe_outputs was full at the end"* ]]
+	nothing_left_behind
+}
+
+@test "run -d waits until the program is executed, and says 127 when there is none" {
+	run -127 --separate-stderr ces alice run -d --name x $open/tools:1 nosuch
+	[ "$status" -eq 127 ]
+	[ -z "$output" ]
+	[[ $stderr == *"ces: cannot start nosuch: "* ]]
+	[ "$(ces alice ps -a --format json | jq -r '.[] | select(.name == "x").status')" = 127 ]
+	run --separate-stderr ces alice run -d $open/tools:1 /etc
+	[ "$status" -eq 126 ]
+	run --separate-stderr ces alice run -d $open/tools:1 true
+	[ "$status" -eq 0 ]
+	[[ $output =~ ^[0-9]{10}$ ]]
+	ces alice wait "$output"
+}
+
+@test "an empty outputs directory is removed, one with files says where they come from" {
+	ces alice run -q $open/tools:1 true
+	no compgen -G '/home/alice/outputs_*'
+	ces alice run -q --name first -m 64M --cpus 0.5 -e SECRET=abc $open/tools:1 sh -c 'echo > /safe_outputs/f; exit 3' || true
+	about=$(ls /home/alice/outputs_*/ces-run.json)
+	cat "$about"
+	[ "$(stat -c '%U %a' "$about")" = 'alice 644' ]
+	jq -e --arg image $open/tools:1 --arg digest "$(ces alice images --format json | jq -r '.[0].digest')" \
+		'.image == $image and .digest == $digest and .name == "first" and .project == "nsh-2024-0001" and .status == 3
+		and .command == ["sh", "-c", "echo > /safe_outputs/f; exit 3"] and .limits == {"time": 600, "memory": 67108864, "cpus_milli": 500}
+		and (.run | test("^[0-9]{10}$")) and .peak_memory > 0 and (.started | test("Z$")) and (.ended | test("Z$"))' "$about"
+	no grep -q abc "$about"
+	# of a detached run too
+	rm -r /home/alice/outputs_*
+	run=$(ces alice run -q -d $open/tools:1 sh -c 'echo > /safe_outputs/f')
+	ces alice wait "$run"
+	jq -e --arg run "$run" '.run == $run and .status == 0' "/home/alice/outputs_$run/ces-run.json"
+}
+
+@test "a directory that several runs share keeps its files, and has the last run's account; a file of that name stays" {
+	as alice mkdir results
+	lab_policy '.defaults.outputs = {"source":"~/results"}'
+	ces alice run -q $open/tools:1 true
+	one=$(jq -r .run /home/alice/results/ces-run.json)
+	ces alice run -q $open/tools:1 true
+	[ "$(jq -r .run /home/alice/results/ces-run.json)" != "$one" ]
+	[ "$(ls -A /home/alice/results)" = ces-run.json ]
+	as alice sh -c 'echo mine > results/ces-run.json'
+	ces alice run -q $open/tools:1 true
+	[ "$(cat /home/alice/results/ces-run.json)" = mine ]
+	as alice ln -sf /home/alice/kept results/ces-run.json
+	ces alice run -q $open/tools:1 true
+	[ ! -e /home/alice/kept ]
+	[ -L /home/alice/results/ces-run.json ]
+	lab_policy
+}
+
+@test "ps -a knows attached runs, which have no log, and is filtered" {
+	ces alice run -q --name one $open/tools:1 sh -c 'exit 4' || true
+	run=$(ces alice run -q -d --name two $open/tools:1 sleep 60)
+	[ "$(ces alice ps -a --format json | jq -c 'sort_by(.name) | [.[] | [.name, .state, .status]]')" = '[["one","ended",4],["two","running",null]]' ]
+	[ "$(ces alice ps -a -q -f name=one)" = "$(ces alice ps -a -q --filter status=exited)" ]
+	[ "$(ces alice ps -a -q --filter status=running --filter ancestor=tools)" = "$run" ]
+	[ -z "$(ces alice ps -a -q --filter project=nsh-2024-0002)" ]
+	run --separate-stderr ces alice ps --filter label=x
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"type one of --filter name=N"* ]]
+	ces alice stop -q two
+	run --separate-stderr ces alice logs one
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"a log is kept of detached runs"* ]]
+	# a run that is inspected after its end keeps its digest
+	[ "$(ces alice inspect one | jq -r '.[0].digest')" = "$(ces alice images --format json | jq -r '.[0].digest')" ]
+}
+
+@test "inspect shows an image's configuration, in characters that a terminal can take" {
+	ces alice inspect $open/tools:1 > $lab/inspected
+	cat $lab/inspected
+	jq -e '.[0] | .command == ["sh"] and (.env | index("PATH=/bin:/usr/bin")) and .architecture == "amd64"
+		and (.diff_ids | length) == .layers' $lab/inspected
+	no grep -qP '[\x00-\x08\x0b-\x1f\x7f]' $lab/inspected
+}
+
+@test "logs --since and -t: the time of each line" {
+	run=$(ces alice run -q -d $open/tools:1 sh -c 'echo one; sleep 3; echo two')
+	ces alice wait "$run"
+	[ "$(ces alice logs "$run")" = $'one\ntwo' ]
+	ces alice logs -t "$run" > $lab/timed
+	cat $lab/timed
+	[ "$(grep -cE '^20[0-9-]{8}T[0-9:]{8}\.[0-9]{3}Z (one|two)$' $lab/timed)" -eq 2 ]
+	first=$(date -d "$(cut -d' ' -f1 < $lab/timed | head -1)" +%s)
+	second=$(date -d "$(cut -d' ' -f1 < $lab/timed | tail -1)" +%s)
+	[ $((second - first)) -ge 2 ]
+	[ "$(ces alice logs --since $second "$run")" = two ]
+	[ "$(ces alice logs --since 10m "$run")" = $'one\ntwo' ]
+	[ -z "$(ces alice logs --since "$(date -d '+1 hour' +%Y-%m-%dT%H:%M)" "$run")" ]
+	[ "$(ces alice logs -t --tail 1 "$run")" = "$(tail -1 $lab/timed)" ]
+	run --separate-stderr ces alice logs --since yesterday "$run"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"--since 10m for ten minutes ago"* ]]
+}
+
+@test "an option of another command is told as that" {
+	run --separate-stderr ces alice pull -v /x:/x $open/tools:1
+	[[ $stderr == "ces: ces-client pull has no -v: it is an option of 'ces-client run'" ]]
+	run --separate-stderr ces alice ps --privileged
+	[[ $stderr == "ces: unknown option --privileged: 'ces-client ps --help' lists the options" ]]
+	run --separate-stderr ces alice run --privileged $open/tools:1
+	[[ $stderr == *"a container never holds rights on the host: leave it out" ]]
+}
