@@ -14,6 +14,7 @@
 #include "client/say.h"
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "common/num.h"
 #include "common/paths.h"
 
 /* A log, read from some place on. */
@@ -27,20 +28,31 @@ struct source {
 	bool shown;  /* it is printed */
 };
 
+/* The next line of the times. The file may grow while it is read, line by line. */
+static bool read_time(struct source *from)
+{
+	char line[64], *space;
+
+	clearerr(from->times);
+	if (fgets(line, sizeof(line), from->times) == NULL)
+		return false;
+	line[strcspn(line, "\n")] = '\0';
+	space = strchr(line, ' ');
+	if (space == NULL)
+		return false;
+	*space = '\0';
+	return ces_num_parse(line, 0, UINT64_MAX, &from->next_at) == 0 &&
+	       ces_num_parse(space + 1, 0, UINT64_MAX, &from->next_ms) == 0;
+}
+
 /* What is known of the time at this place; 0: nothing. */
 static uint64_t time_at(struct source *from)
 {
-	unsigned long long at, ms;
-
 	while (from->times != NULL) {
-		if (!from->next) {
-			clearerr(from->times);
-			from->next = fscanf(from->times, "%llu %llu", &at, &ms) == 2;
-			if (!from->next)
-				break;
-			from->next_at = at;
-			from->next_ms = ms;
-		}
+		if (!from->next)
+			from->next = read_time(from);
+		if (!from->next)
+			break;
 		if (from->next_at > from->at)
 			break;
 		from->ms = from->next_ms;

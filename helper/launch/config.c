@@ -35,35 +35,50 @@ static void put_list(json to, const char *key, const char *const *values)
 	ces_json_close(to);
 }
 
-/* "NAME=value" each, malloc'd, a name once. */
+/* "NAME=value" each, ended by NUL, one after the other; a name once. */
 struct environment {
-	char **v;
-	size_t n, size;
+	char *text;
+	size_t used, size;
 	bool failed;
 };
 
+static const char *env_next(const struct environment *env, const char *at)
+{
+	at = at == NULL ? env->text : at + strlen(at) + 1;
+	return at < env->text + env->used ? at : NULL;
+}
+
+static void env_remove(struct environment *env, const char *name, size_t length)
+{
+	const char *at = NULL;
+
+	while ((at = env_next(env, at)) != NULL)
+		if (strncmp(at, name, length) == 0) {
+			size_t from = (size_t)(at - env->text), old = strlen(at) + 1;
+
+			memmove(env->text + from, at + old, env->used - from - old);
+			env->used -= old;
+			return;
+		}
+}
+
 static void env_put(struct environment *env, const char *entry)
 {
-	size_t name = strcspn(entry, "="), i = 0;
-	char *copy = strdup(entry);
+	size_t length = strlen(entry) + 1;
 
-	while (i < env->n && strncmp(env->v[i], entry, name + 1) != 0)
-		i++;
-	if (i == env->size && copy != NULL) {
-		char **v = reallocarray(env->v, 2 * i + 64, sizeof(*v));
+	env_remove(env, entry, strcspn(entry, "=") + 1);
+	if (env->text == NULL || length > env->size - env->used) {
+		size_t size = 2 * (env->used + length) + 4096;
+		char *text = realloc(env->text, size);
 
-		env->v = v != NULL ? v : env->v;
-		env->size = v != NULL ? 2 * i + 64 : i;
+		env->failed = env->failed || text == NULL;
+		if (text == NULL)
+			return;
+		env->text = text;
+		env->size = size;
 	}
-	if (copy == NULL || i == env->size) {
-		free(copy);
-		env->failed = true;
-		return;
-	}
-	if (i < env->n)
-		free(env->v[i]);
-	env->v[i] = copy;
-	env->n += i == env->n;
+	memcpy(env->text + env->used, entry, length);
+	env->used += length;
 }
 
 /* A driver's variables: nothing of the image's says which devices there are. No tool that reads
@@ -95,9 +110,9 @@ static void library_path(const struct ces_gpus *gpus, struct environment *env)
 	ces_gpu_library_path(gpus, dirs, sizeof(dirs));
 	if (dirs[0] == '\0')
 		return;
-	for (size_t i = 0; i < env->n; i++)
-		if (strncmp(env->v[i], name, strlen(name)) == 0)
-			old = env->v[i] + strlen(name);
+	for (const char *at = env_next(env, NULL); at != NULL; at = env_next(env, at))
+		if (strncmp(at, name, strlen(name)) == 0)
+			old = at + strlen(name);
 	if (snprintf(entry, sizeof(entry), "%s%s%s%s", name, dirs, *old != '\0' ? ":" : "", old) <
 	    (int)sizeof(entry))
 		env_put(env, entry);
@@ -156,12 +171,10 @@ static void put_environment(const struct ces_plan *plan, json to)
 
 	fill_environment(plan, &env);
 	ces_json_list(to, "env");
-	for (size_t i = 0; i < env.n; i++) {
-		ces_json_text(to, NULL, env.v[i]);
-		free(env.v[i]);
-	}
+	for (const char *at = env_next(&env, NULL); at != NULL; at = env_next(&env, at))
+		ces_json_text(to, NULL, at);
 	ces_json_close(to);
-	free(env.v);
+	free(env.text);
 	to->failed = to->failed || env.failed;
 }
 
