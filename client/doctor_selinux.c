@@ -216,7 +216,7 @@ void ces_doctor_selinux(struct ces_doctor *doctor, const struct ces_policy *poli
 	}
 	ces_doctor_find(doctor, "selinux", required ? CES_GRADE_PROBLEM : CES_GRADE_WARNING,
 			required ? "SELinux is permissive, and the policy requires it"
-				 : "SELinux is permissive: it tells, and hinders nobody");
+				 : "SELinux is permissive: it logs, and stops nothing");
 	ces_doctor_remedy(doctor,
 			  "as root: setenforce 1, and SELINUX=enforcing in /etc/selinux/config");
 	check_labels(doctor, CES_GRADE_WARNING);

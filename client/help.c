@@ -19,7 +19,7 @@ void ces_help_commands(const struct ces_command *commands, size_t n)
 	}
 	printf("  %-8s %-22s %s\n", "explain", "pull|run ...",
 	       "say whether it would be allowed and why, and do nothing");
-	printf("\n'ces-client COMMAND --help' lists the options of a command; ces-client(1) tells "
+	printf("\n'ces-client COMMAND --help' lists the options of a command; ces-client(1) has "
 	       "all.\n");
 }
 

@@ -188,7 +188,7 @@ static int take_operands(const struct ces_command *command, int argc, char **arg
 	if (options->all && command->verb == CES_VERB_STOP) {
 		if (argc > 0)
 			return ces_error_set(err, CES_E_USAGE,
-					     "stop: --all stands for every run: leave out '%s'",
+					     "stop: --all means every run: leave out '%s'",
 					     argv[0]);
 		return 0;
 	}

@@ -114,7 +114,7 @@ static void tell_command(const struct run *run)
 	const struct ces_request *request = &run->options->request;
 
 	if (request->args.n > 0 && request->args.v[0][0] == '-')
-		ces_say_error("%s stands behind the image and was taken for the command; options "
+		ces_say_error("%s comes after the image and was taken as the command; options "
 			      "come before it: ces-client run %s %s ...",
 			      request->args.v[0], request->args.v[0], request->image);
 }

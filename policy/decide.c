@@ -51,7 +51,7 @@ static int check_caller(const struct ces_policy *policy, const struct ces_caller
 	if ((caller->uid >= first && caller->uid < end) ||
 	    (caller->gid >= first && caller->gid < end))
 		return ces_error_set(err, CES_E_HOST,
-				     "your user or group number lies in host.subordinate_ids");
+				     "your user or group number is in host.subordinate_ids");
 	if (caller->user == NULL || strchr(caller->user, '/') != NULL ||
 	    strpbrk(caller->user, "{}") != NULL ||
 	    snprintf(as_path, sizeof(as_path), "/%s", caller->user) >= (int)sizeof(as_path) ||

@@ -233,7 +233,7 @@ int ces_idmap_base(const struct ces_host *host, int store, uid_t uid, uint32_t *
 	if (uid >= host->subid_first &&
 	    uid - host->subid_first <= (host->subid_users + 1) * host->subid_per_user)
 		return ces_error_set(err, CES_E_HOST,
-				     "your uid lies inside the policy's subordinate_ids");
+				     "your uid is in the policy's subordinate_ids");
 	/* two first runs at once must not take one slot; for five seconds, since every start comes
 	 * here, and a caller may freeze this process by the cgroup that it is in */
 	if (fd < 0 || ces_lock_take(fd, CES_LOCK_SECONDS, &left) < 0)

@@ -252,7 +252,7 @@ static int step(struct ces_walk *walk, const char *name, const char **rest, bool
 	case FOUND_OTHER:
 	default:
 		return ces_error_set(err, CES_E_IMAGE,
-				     "it lies below something that is not a directory");
+				     "it is below something that is not a directory");
 	}
 	if (ces_path_push(real, name, strlen(name), err) < 0 ||
 	    (found == FOUND_WHITEOUT && hide_lower(walk, real, err) < 0))

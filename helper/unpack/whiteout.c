@@ -22,7 +22,7 @@ static int look_above(const struct ces_path *path, enum ces_whiteout *ret, struc
 			return 0;
 		}
 		if (starts(at, PREFIX))
-			return ces_error_set(err, CES_E_IMAGE, "it lies below a whiteout");
+			return ces_error_set(err, CES_E_IMAGE, "it is below a whiteout");
 	}
 	*ret = CES_WHITEOUT_NONE;
 	return 0;

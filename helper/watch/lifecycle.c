@@ -97,9 +97,9 @@ static int wait_gone(int runs, const char *run, uint32_t grace, struct ces_error
 
 	while (ces_runs_alive(runs, run)) {
 		if (ces_now_ms() > deadline)
-			return ces_error_set(err, CES_E_LIMIT,
-					     "run %s was told to end and is still being cleaned up",
-					     run);
+			return ces_error_set(
+			    err, CES_E_LIMIT,
+			    "run %s was asked to end and is still being cleaned up", run);
 		(void)usleep(TICK_US);
 	}
 	return 0;

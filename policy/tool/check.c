@@ -14,7 +14,7 @@
 
 static const char help[] =
     "usage: ces-policy check [--strict] [--no-host] [--on DATE] [--format json] FILE\n"
-    "Tells every error of a policy, and what is unwise in it, with what to write instead.\n"
+    "Reports every error of a policy, and what is unwise in it, with what to write instead.\n"
     "--no-host leaves out what depends on this machine (members, files, ids of others).\n"
     "Exit status: 0 good, 1 warnings (with --strict), 2 errors.\n";
 
@@ -150,7 +150,7 @@ static int run(struct check *check)
 		ces_problems_locate(&check->problems, bytes, length);
 	}
 	if (check->problems.no_memory)
-		(void)fprintf(stderr, "ces-policy: out of memory: not every problem is told\n");
+		(void)fprintf(stderr, "ces-policy: out of memory: not every problem is reported\n");
 	if (check->json)
 		print_json(check);
 	else

@@ -357,7 +357,7 @@ static void usage(const struct ces_report *r)
 			       "see it.");
 	if (r->runs.read)
 		evidence(r,
-			 "%llu records, %llu of them runs that were allowed; each names data, "
+			 "%llu records, %llu of allowed runs; each names data, "
 			 "image digest, limits and peak memory.",
 			 (unsigned long long)r->runs.records, (unsigned long long)r->runs.runs);
 	if (r->chain.restarts > 0)

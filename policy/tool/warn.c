@@ -236,7 +236,7 @@ void ces_check_warn(struct ces_problems *problems, const struct ces_policy *poli
 		     "does not say when it is to be reviewed");
 	if (policy->approved_on > now)
 		WARN(problems, LOW, "approved_on", "write the day on which it was approved",
-		     "lies in the future");
+		     "is in the future");
 	if (policy->approved_by == NULL)
 		WARN(problems, MEDIUM, "", "write \"approved_by\": \"IG panel\"",
 		     "does not say who approved it");

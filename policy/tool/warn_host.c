@@ -84,8 +84,8 @@ static void warn_subids(struct ces_problems *problems, const struct ids *ours, c
 		if (from < ours->end && from + n > ours->first)
 			WARN(problems, HIGH, "host.subordinate_ids",
 			     "choose a \"first\" beyond them",
-			     "overlaps with the ids that %s gives to %s (%s, %s of them)", file,
-			     name, first, count);
+			     "overlaps with the ids that %s gives to %s (%s, %s ids)", file, name,
+			     first, count);
 	}
 	if (in != NULL)
 		fclose(in);

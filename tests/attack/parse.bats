@@ -154,7 +154,7 @@ sys.stdout.buffer.write(struct.pack("<QQ", 0x3153524150534543, int(sys.argv[1]))
 		"$1" "$2" "$error_size"
 }
 
-@test "a ces-decode that says nothing, dies, talks nonsense, lies of a length or never ends: refused, and nothing is done" {
+@test "a ces-decode that says nothing, dies, talks nonsense, gives a wrong length or never ends is refused, and nothing is done" {
 	sanitized && skip "a build with sanitizers"
 	for body in 'exit 0' 'kill -KILL $$' 'head -c 100000 /dev/urandom >&4' 'exec sleep 600'; do
 		echo "$body"

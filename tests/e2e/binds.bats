@@ -72,7 +72,7 @@ teardown()
 	as alice cat /home/alice/work/f
 }
 
-@test "such a directory is nobody else's, and the way to it is the caller's own" {
+@test "a bind owned by another user, or behind one, is refused" {
 	chmod 711 /home/alice
 	inside -v ./work:/w -- sh -c 'mkdir /w/deep; chown 999:999 /w; chmod 700 /w'
 	lab_policy '.defaults.binds = ["/home"]'
@@ -115,7 +115,7 @@ teardown()
 	[[ $stderr == *"symbolic link"* ]]
 }
 
-@test "a source that is not there is told as such, and nothing is made" {
+@test "a source that does not exist is refused by name, and nothing is made" {
 	run --separate-stderr ces alice run -v ./missing:/x $open/tools:1 true
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"/home/alice/missing does not exist"* ]]

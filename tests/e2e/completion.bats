@@ -95,7 +95,7 @@ offers() # WORD...; each of them, whole
 	[ "$output" = apptainer ]
 }
 
-@test "no shell runs what stands in a name or on the line" {
+@test "no shell runs what is in a name or on the line" {
 	cd $lab
 	tab 'ces-client run gh'
 	offers 'ghcr.io/epcced/it-s$(touch canary):2'

@@ -66,7 +66,7 @@ warned() # PATTERN REMEDY
 	[ "$status" -eq 125 ]
 }
 
-@test "--format json holds the same findings, -q only what is amiss" {
+@test "--format json has the same findings, -q only warnings and problems" {
 	run --separate-stderr ces alice doctor --format json
 	[ "$status" -eq 0 ]
 	jq -e '.fit and (.checks | length > 12) and all(.checks[]; .check and .text and (.state == "ok" or .remedy != null))' <<< "$output"
@@ -125,7 +125,7 @@ warned() # PATTERN REMEDY
 	[[ $output == *"the helper refuses"* ]]
 }
 
-@test "a directory of the policy that others can write: told, with what to type, and denied" {
+@test "a policy directory that others can write is reported with what to type, and everything is denied" {
 	chmod 777 /etc/ces
 	unfit 'policy .*directory "ces" is writable by others than root' 'chmod 755 /etc/ces'
 	remember
@@ -161,7 +161,7 @@ warned() # PATTERN REMEDY
 	done
 }
 
-@test "a full file system below the journal: told, and denied" {
+@test "a full file system below the journal is reported, and everything is denied" {
 	mount -t tmpfs -o size=64k,mode=700 full /var/log/ces
 	lab_label
 	head -c 1M /dev/zero > /var/log/ces/full 2> /dev/null || true
@@ -185,7 +185,7 @@ warned() # PATTERN REMEDY
 	grep -qE '^ok +services +ces-janitor.timer is enabled' <<< "$output"
 }
 
-@test "a machine with systemd on which ces.service is not active: a warning, and told where runs are when it is" {
+@test "a machine with systemd and without ces.service gets a warning; with it doctor says where runs are" {
 	mkdir -p /run/systemd/system
 	warned 'cgroups +systemd delegates none to CES: ces.service is not active' 'systemctl enable --now ces.service'
 	unit=/sys/fs/cgroup
@@ -263,7 +263,7 @@ warned() # PATTERN REMEDY
 	[[ $output == *"open.tre.test is reached"* ]]
 }
 
-@test "who asks is told their projects, or their groups if there are none" {
+@test "the caller's projects are listed, or their groups if they are in none" {
 	run ces carol doctor
 	[ "$status" -eq 0 ]
 	grep -qE '^ok +you +carol is in project nsh-2024-0001$' <<< "$output"
@@ -281,7 +281,7 @@ warned() # PATTERN REMEDY
 	grep -A1 -E '^problem +data +/safe_data/nsh-2024-0004: No such file' <<< "$output" | grep -q 'change the policy'
 }
 
-@test "links on the way to home and data are told: root's, and those that are not followed" {
+@test "links on the way to home and data are reported: root's, and those that are not followed" {
 	mv /home/alice /home/alice.here
 	ln -s alice.here /home/alice
 	run ces alice doctor
@@ -382,7 +382,7 @@ gpus() # FILTER
 	[[ $output == *"/etc/subuid gives alice ids from 2000065536, which CES uses too"* ]]
 }
 
-@test "root is told to ask as a user too" {
+@test "root gets the advice to ask as a user too" {
 	run --separate-stderr ces-client doctor
 	[ "$status" -eq 0 ]
 	[[ $output == *"does not serve root"* ]]

@@ -45,7 +45,7 @@ load ../lib/fetch.bash
 	cmp "$out/0" "$out/5"
 }
 
-@test "a token server that refuses the login is told as that" {
+@test "a token server that refuses the login is reported as such" {
 	fetch_ca -u researcher -t wrong -a "auth.localhost:$tokens" "https://localhost:$bearer" lab/tool "manifest|1|4194304"
 	failed denied "refused the login for lab/tool"
 	fetch_ca -a "auth.localhost:$tokens" "https://localhost:$bearer" lab/tool "manifest|1|4194304"
@@ -60,12 +60,12 @@ load ../lib/fetch.bash
 	[ "$(count "$dir/tokens.log")" = "$before" ]
 }
 
-@test "a missing image is told as that" {
+@test "a missing image is reported as such" {
 	fetch_ca "https://localhost:$anonymous" lab/absent "manifest|1|4194304"
 	failed "not found" "no such image or tag at https://localhost:$anonymous: lab/absent:1"
 }
 
-@test "a missing tag is told with the nearest ones that the registry lists, with its login too" {
+@test "a missing tag is reported with the nearest ones that the registry lists, with its login too" {
 	fetch_ca "https://localhost:$anonymous" lab/tool "manifest|2|4194304"
 	failed "not found" "no such tag at https://localhost:$anonymous: lab/tool:2 (its tags: 1)"
 	fetch_ca -u researcher -t s3cret -a "auth.localhost:$tokens" "https://localhost:$bearer" lab/tool "manifest|latest|4194304"
@@ -88,7 +88,7 @@ load ../lib/fetch.bash
 	whole
 }
 
-@test "progress is told, at most ten times a second" {
+@test "progress is reported at most ten times a second" {
 	fetch_ca -v -r 600 "https://localhost:$anonymous" lab/tool "blob|$layer|$size"
 	[ "$status" -eq 0 ]
 	[ "$(grep -c '^0 bytes' <<< "$output")" -le 20 ]
@@ -181,12 +181,12 @@ load ../lib/fetch.bash
 
 # Nobody there, or somebody else
 
-@test "a registry that is down is told as that, at once" {
+@test "a registry that is down is reported at once" {
 	fetch_ca "https://localhost:$none" lab/tool "manifest|1|4194304"
 	failed registry "cannot reach https://localhost:$none: connection refused"
 }
 
-@test "a name that does not exist is told as that" {
+@test "a host name that does not exist is reported as such" {
 	fetch_ca https://no-such-host.invalid lab/tool "manifest|1|4194304"
 	failed registry "cannot reach https://no-such-host.invalid: its name cannot be resolved"
 }
@@ -230,7 +230,7 @@ load ../lib/fetch.bash
 	failed registry "the certificate of https://other.localhost:$bad is for another name"
 }
 
-@test "a CA file without a certificate is told as that" {
+@test "a CA file without a certificate is reported as such" {
 	echo nothing > "$out/empty.pem"
 	fetch -c "$out/empty.pem" "https://localhost:$bad" lab/tool "manifest|1|4194304"
 	failed host "holds no usable certificate"

@@ -98,7 +98,7 @@ missing_tag() # MODE [OPTION...]
 	[[ $output != *evil* && $output != *red* && $output != *xxx* && $output != *hidden* && $output != *rf* ]]
 }
 
-@test "an endless list of tags is cut, and the failure told without it" {
+@test "an endless list of tags is cut, and the failure is reported without it" {
 	missing_tag endless
 	[[ $output == *"no such image or tag"* ]]
 }

@@ -145,7 +145,7 @@ in_run() # MODE(<, > or <>) NODE
 	[ ! -e $lab/hook-ran ]
 }
 
-@test "the granted devices are told inside, in the journal, and by explain" {
+@test "the granted devices are named inside, in the journal, and by explain" {
 	from=cuda run inside --gpu=2 -- sh -c 'echo $NVIDIA_VISIBLE_DEVICES $NVIDIA_DRIVER_CAPABILITIES'
 	[ "$output" = "1,0:0 compute,utility" ]
 	[ "$(journal_new -c 'select(.event == "decision") | [.gpus, .devices]')" = '[2,["nvidia.com/gpu=1","nvidia.com/gpu=0:0"]]' ]
@@ -153,7 +153,7 @@ in_run() # MODE(<, > or <>) NODE
 	[[ $output == *"GPUs: 2"* ]]
 }
 
-@test "--dry-run tells when the machine has fewer GPUs than are allowed" {
+@test "--dry-run says when the machine has fewer GPUs than are allowed" {
 	run ces alice run --gpu=1 --dry-run $open/tools:1
 	[ "$status" -eq 0 ]
 	no grep -q 'would be refused' <<< "$output"
@@ -168,7 +168,7 @@ in_run() # MODE(<, > or <>) NODE
 	[[ $output == *"this machine has 0 of the GPUs"* ]]
 }
 
-@test "what drivers are told is not the caller's to say" {
+@test "the caller cannot set the variables of GPU drivers" {
 	run --separate-stderr inside --gpu -e NVIDIA_VISIBLE_DEVICES=all -- true
 	refused 'NVIDIA_VISIBLE_DEVICES: CES sets this itself'
 }

@@ -153,7 +153,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	[ -z "$(ces alice ps -q)" ]
 }
 
-@test "the newest run stands first" {
+@test "the newest run comes first" {
 	first=$(detach alice -- true)
 	ces alice wait "$first"
 	started=$(ces alice inspect "$first" | jq '.[0].started | fromdate')
@@ -318,7 +318,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	[ "$(ces alice wait gone)" = 4 ]
 }
 
-@test "a command that does not exist is told by wait and logs, not lost" {
+@test "a command that does not exist is reported by run -d and wait" {
 	run -127 --separate-stderr ces alice run -d --name gone $open/tools:1 /no/such
 	[[ $stderr == *'ces: cannot start /no/such'* ]]
 	[ "$(ces alice wait gone 2> $lab/err)" = 127 ]

@@ -84,7 +84,7 @@ at_the_memory_limit()
 	at_the_memory_limit
 }
 
-@test "a program whose helper process is killed at the memory limit is told why" {
+@test "a run whose helper process is killed at the memory limit says why" {
 	run --separate-stderr ces alice run $open/tools:1 sh -c '/safe_data/hog heap 400; exit 3'
 	echo "$stderr"
 	[ "$status" -eq 3 ]
@@ -102,7 +102,7 @@ at_the_memory_limit()
 	nothing_left_behind
 }
 
-@test "a fork bomb stays within the processes allowed, and the user is told" {
+@test "a fork bomb stays within the processes allowed, and the message says so" {
 	start_run --time 20s -- sh -c 'echo up; f() { f & f & wait; }; f; exec sleep 600'
 	sleep 1
 	most=$(setting pids.peak)
@@ -229,7 +229,7 @@ at_the_memory_limit()
 	[ "$(journal_lines)" -eq "$before_lines" ]
 }
 
-@test "a size too small to start in is told as a limit that was met" {
+@test "a size too small to start in is reported as a limit" {
 	run --separate-stderr ces alice run --memory 4k $open/tools:1 true
 	echo "$status $stderr"
 	[ "$status" -eq 137 ]
@@ -258,7 +258,7 @@ at_the_memory_limit()
 	nothing_left_behind
 }
 
-@test "runs at once are counted for each user in each project, and the figure is told" {
+@test "runs at once are counted for each user in each project, and the message has the figure" {
 	lab_policy '.defaults.limits.runs = 1'
 	pull carol $open/tools:1 -q
 	start_run -- sh -c 'echo up; exec sleep 600'
@@ -306,7 +306,7 @@ all_answered() # N
 	nothing_left_behind
 }
 
-@test "a program is told how many cpus it has, unless the image or the user says something else" {
+@test "OMP_NUM_THREADS is the number of cpus, unless the image or the user sets it" {
 	run inside --cpus 0.5 -- sh -c 'echo $OMP_NUM_THREADS'
 	[ "$output" = 1 ]
 	lab_policy '.defaults.limits += {memory: "96M", pids: 48, shm: "256M", writable_layer: "16M", cpus: 6}'

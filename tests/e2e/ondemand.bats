@@ -175,7 +175,7 @@ Container-specific command-line arguments" ]
 	[[ $last == *"script.sh ERROR: the container did not run: "*"(exit status 127)" ]]
 }
 
-@test "out of memory is told as that, and the job ends with 137" {
+@test "a job that runs out of memory says so and ends with 137" {
 	run_job alice batch_container_app "$(batch '{container_arguments: "/safe_data/hog heap 2000"}')"
 	[ "$status" -eq 137 ]
 	[[ $last == *"script.sh ERROR: out of memory: killed at the memory limit of 896 MiB (peak "*"(exit status 137)" ]]

@@ -154,7 +154,7 @@ places=()
 	[ -z "$(find $groups -path '*/ces/4401*')" ]
 }
 
-@test "the memory limit of a Slurm job holds for a run in it, and is told" {
+@test "the memory limit of a Slurm job holds for a run in it, and the message names it" {
 	slurm
 	run --separate-stderr in_places alice ces-client run $open/tools:1 /safe_data/hog heap 100
 	echo "$status $output $stderr"
@@ -294,7 +294,7 @@ total() # JSON of user_limits
 	lab_policy ".defaults.limits += {memory: \"128M\", pids: 80, cpus: 1, shm: \"256M\"} | .defaults.limits.runs = 8 | .host.user_limits = $1"
 }
 
-@test "all runs of a user together stay within their total of memory, and are told" {
+@test "all runs of a user together stay within their total of memory, and the message names it" {
 	total '{memory: "150M"}'
 	command='dd if=/dev/zero of=/dev/shm/x bs=1M count=100 2> /dev/null; echo up; exec sleep 600' hold 1 alice
 	run --separate-stderr ces alice run $open/tools:1 /safe_data/hog heap 100
@@ -308,7 +308,7 @@ total() # JSON of user_limits
 	nothing_left_behind
 }
 
-@test "all runs of a user together stay within their total of processes, and are told" {
+@test "all runs of a user together stay within their total of processes, and the message names it" {
 	# (what is left is enough for runc, which starts some twenty threads)
 	total '{pids: 100}'
 	command='for i in $(seq 55); do sleep 600 & done; echo up; wait' hold 1 alice

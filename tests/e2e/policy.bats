@@ -79,13 +79,13 @@ asked() { grep -c '"GET \|"HEAD ' $lab/open.log; }
 	[ "${stderr//nsh-2024-9999/P}" = "$first" ]
 }
 
-@test "a member of several projects must name one, and is told which" {
+@test "a member of several projects must name one; the message lists them" {
 	run --separate-stderr ces carol run $open/tools:1 true
 	refused 'nsh-2024-0001'
 	[[ $stderr == *nsh-2024-0002* && $stderr == *--project* ]]
 }
 
-@test "a user without a project is told so, plainly" {
+@test "a user without a project gets a message that says so" {
 	run --separate-stderr ces dave run $open/tools:1 true
 	refused 'project'
 }

@@ -272,7 +272,7 @@ standing_pull()
 	from=big who=bob inside -- true
 }
 
-@test "a pull that stands still keeps nobody from the layer" {
+@test "a pull that does not get on delays other pulls of its layer by seconds only" {
 	standing_pull
 	SECONDS=0
 	pull bob $open/big:1 -q
@@ -332,7 +332,7 @@ small_store() # SIZE
 	[ "$used" -lt 1024 ]
 }
 
-@test "a missing tag is told with the nearest ones" {
+@test "a missing tag is reported with the nearest ones" {
 	run --separate-stderr pull alice $open/tools:2
 	refused 'no such tag at .*: epcced/tools:2 \(its tags: 1\)'
 	remember
@@ -347,7 +347,7 @@ small_store() # SIZE
 	[[ $stderr == "ces: $open/tools:1 is up to date (sha256:"* ]]
 }
 
-@test "a login that the registry refuses is told as that, with the age of the token's file" {
+@test "a login that the registry refuses is reported with the age of the token's file" {
 	as alice sh -c "umask 077; echo expired > token; touch -d 2026-01-02T12:00 token"
 	run --separate-stderr ces alice pull --username $registry_user --token-file token $image/tools:1
 	as alice rm token

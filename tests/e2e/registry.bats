@@ -76,7 +76,7 @@ strangers() { wc -l < $lab/open.log; }
 	done
 }
 
-@test "a registry that lies about a layer's bytes: digest, length, end" {
+@test "a layer with the wrong digest, length or end is refused" {
 	for m in digest longer shorter long-length short-length endless drop-always; do
 		empty_store
 		pull_refused $bad/bad-$m/x:good 'ces: '
@@ -84,7 +84,7 @@ strangers() { wc -l < $lab/open.log; }
 	done
 }
 
-@test "a registry that lies about a manifest's bytes" {
+@test "a manifest with the wrong bytes is refused" {
 	digest=$(jq -r '.manifests[] | select(.annotations[] == "good") | .digest' build/images/bad/index.json)
 	for m in digest wrong-tag; do
 		pull_refused "$bad/bad-manifest-$m/x@$digest" 'digest'
@@ -159,7 +159,7 @@ killed_in_a_layer()
 	refused "$2"
 }
 
-@test "a worker that dies in the middle of a layer is told, not what the other one makes of it" {
+@test "a worker that dies in the middle of a layer is reported, not its effect on the other worker" {
 	killed_in_a_layer ces-unpack 'unpacking ended without an answer'
 	killed_in_a_layer ces-fetch 'ces-fetch ended unexpectedly'
 }

@@ -70,7 +70,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[ "${lines[1]}" = "bob nsh-2024-0002" ]
 }
 
-@test "files in /safe_outputs belong to the caller, whoever the image's user is" {
+@test "files in /safe_outputs belong to the caller, for any user of the image" {
 	for i in user-number user-name user-pair; do
 		run ces alice run -q $open/$i:1 sh -c 'id -u; echo x > /safe_outputs/f; mkdir /safe_outputs/d; touch /safe_outputs/d/g'
 		echo "$i: $output"

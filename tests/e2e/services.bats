@@ -5,7 +5,7 @@ load ../lib/e2e.bash
 
 units=/usr/lib/systemd/system
 
-@test "systemd finds nothing amiss in the units, accounts and directories" {
+@test "systemd finds no fault in the units, accounts and directories" {
 	run systemd-analyze verify --man=no $units/ces.service $units/ces-janitor.service $units/ces-janitor.timer
 	echo "$output"
 	[ "$status" -eq 0 ]

@@ -136,7 +136,7 @@ good_case() # NAME
 	done
 }
 
-@test "a full disk is told as this machine's fault" {
+@test "a full disk is reported as this machine's fault" {
 	truncate -s 12M "$work/disk"
 	mkfs.ext4 -q "$work/disk"
 	mkdir "$work/small"

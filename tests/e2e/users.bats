@@ -61,7 +61,7 @@ declare -gA project=([alice]=nsh-2024-0001 [bob]=nsh-2024-0002 [carol]=nsh-2024-
 	for f in ps "ps -a" images; do no grep -q -e "$n" -e secret <<< "$(ces bob $f 2>&1)"; done
 }
 
-@test "an image that one user forgets or has not pulled is told as absent, whatever others have" {
+@test "an image that a user removed or never pulled is absent for them, whatever others have" {
 	have alice cmd
 	run --separate-stderr ces bob run -q $open/cmd:1
 	[ "$status" -eq 125 ]

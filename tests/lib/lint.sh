@@ -46,6 +46,7 @@ mapfile -t suites < <(git ls-files '*.bats')
 step "shellcheck, suites" shellcheck -x -S warning -e SC1091,SC2154,SC2034,SC2030,SC2031,SC1010 "${suites[@]}"
 [ ${#pages[@]} -eq 0 ] || step "mandoc" mandoc -T lint -W warning "${pages[@]}"
 step "selinux" tests/lib/lint_selinux.sh
+step "words" tests/lib/words.sh
 step "clang-format" clang-format --dry-run --Werror "${sources[@]}" "${tests[@]}"
 [ $failed = 0 ] && echo "lint: nothing found"
 exit $failed

@@ -69,7 +69,7 @@ in_bare() # COMMAND...
 apt_() { in_bare apt-get -qq -o Dpkg::Use-Pty=0 -o Dir::Cache::archives=/debs -o Dpkg::Options::=--force-unsafe-io "$@"; }
 dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null; }
 
-@test "the same sources give the same package of Debian, byte for byte, whoever builds it and where" {
+@test "the same sources give the same Debian package, byte for byte, for any builder in any place" {
 	[ "$(ls "$debs/two")" = "$(basename "$(package)")" ]
 	cmp "$(package)" "$debs/two/$(basename "$(package)")"
 }

@@ -64,7 +64,7 @@ list() { policy audit list --journal "$j" "$@"; }
 	says "not in it"
 }
 
-@test "a line that a crash has torn is told, and does not break the chain" {
+@test "a line torn by a crash is reported and does not break the chain" {
 	head -n 20 "$j" > "$BATS_TEST_TMPDIR/torn"
 	sed -n 21p "$j" | head -c 100 > "$BATS_TEST_TMPDIR/piece"
 	digest=$(sha256sum < "$BATS_TEST_TMPDIR/piece" | cut -d' ' -f1)
@@ -123,7 +123,7 @@ list() { policy audit list --journal "$j" "$@"; }
 	[ "$status" -eq 2 ]
 }
 
-@test "a rotated file that cannot be read is told" {
+@test "a rotated file that cannot be read is reported" {
 	touch "$j.1.zst"
 	run --separate-stderr verify
 	[[ $stderr == *"audit.jsonl.1.zst"* ]]
@@ -192,7 +192,7 @@ list() { policy audit list --journal "$j" "$@"; }
 	[ "$(list --project nsh-2024-0002 --format json | jq -r '.[].run' | sort | uniq -c | grep -vc ' 2 ')" -eq 0 ]
 }
 
-@test "show tells all of one run" {
+@test "show prints everything about one run" {
 	run policy audit show --journal "$j" 0000007919
 	[ "$status" -eq 0 ]
 	for text in bob nsh-2024-0002 ghcr.io/epcced/tool1:1 IG-2026-014 'projects.nsh-2024-0002.images[0]' \
@@ -269,7 +269,7 @@ list() { policy audit list --journal "$j" "$@"; }
 	[ "$status" -eq 2 ]
 }
 
-@test "a journal with escape sequences and bytes of any kind prints nothing of them" {
+@test "a journal with escape sequences and bytes of any kind prints none of those bytes" {
 	printf '{"seq":1,"time":"t","prev":"","event":"end","user":"\033[31mred"}\n' > "$j"
 	printf '{"seq":2,"time":"\\u001b[2J","prev":"","event":"decision","user":"\\u001b[31m\\nx","image":"\\u202e"}\n' >> "$j"
 	head -c 3000 /dev/urandom | tr -d '\n' >> "$j"

@@ -45,7 +45,7 @@ text()
 	[ "$status" -eq 0 ]
 }
 
-@test "every error is told, in the order of the file, each with line, column, key and what to write" {
+@test "every error is reported in the order of the file, with line, column, key and what to write" {
 	cat > "$p" <<- 'JSON'
 		{
 		  "ces_policy": 2,
@@ -96,7 +96,7 @@ text()
 	done
 }
 
-@test "each kind of unwise rule is told" {
+@test "each kind of unwise rule is reported" {
 	unwise "del($one.expires)" "projects.nsh-2024-0001 never expires"
 	unwise "$one.images[0].allow = \"gcr.io/x\"" "projects.nsh-2024-0001.images[0].allow can never match: the registry gcr.io"
 	unwise "$one.images += [{allow: \"ghcr.io/epcced/tool\", expires: \"2027-01-01\", approval: \"x\"}]" "projects.nsh-2024-0001.images[2] never decides: images[0]"
@@ -113,7 +113,7 @@ text()
 	unwise ".review_by = \"2026-11-30\"" "review_by has passed"
 	unwise "del(.review_by)" "the policy does not say when it is to be reviewed"
 	unwise "del(.approved_by)" "the policy does not say who approved it"
-	unwise ".approved_on = \"2026-12-02\"" "approved_on lies in the future"
+	unwise ".approved_on = \"2026-12-02\"" "approved_on is in the future"
 }
 
 @test "a directory whose name only begins like another does not overlap with it" {
@@ -128,7 +128,7 @@ text()
 	says_not "never decides"
 }
 
-@test "a total of a user that is less than what one run is promised is told" {
+@test "a total of a user that is less than one run may have is reported" {
 	jq '.host.user_limits = {memory: "1G", cpus: 100}' "$good" > "$p"
 	run check "$p"
 	says "host.user_limits.memory is less than limits.memory of project"
@@ -267,7 +267,7 @@ text()
 	[ "$took" -lt 3000000 ]
 }
 
-@test "10,000 errors in one file are told in no more time" {
+@test "10,000 errors in one file take no more time to report" {
 	jq '.projects = ([range(10000) | {key: "p\(.)", value: {members: {group: ["p"]}, images: [{alow: "x"}]}}] | from_entries)' "$good" > "$p"
 	start=${EPOCHREALTIME/./}
 	run check "$p"

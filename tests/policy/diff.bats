@@ -27,7 +27,7 @@ narrower() { changed "$1"; [ "$status" -eq 0 ]; says "- narrower $2"; says_not W
 	says "no difference in meaning"
 }
 
-@test "each widening is told, marked, and makes the status 1" {
+@test "each widening is reported and marked, and makes the status 1" {
 	wider "$one.images += [{allow: \"ghcr.io/lab/*\"}]" "project nsh-2024-0001 gains ghcr.io/lab/*"
 	wider '.projects["nsh-2024-0002"].data.access = "read-write"' "project nsh-2024-0002: data becomes read-write"
 	wider "$one.expires = \"2028-06-30\"" "project nsh-2024-0001 expires later: 2028-06-30 instead of 2027-06-30"
@@ -166,7 +166,7 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 	says "+ WIDER registry ghcr.io: reached at https://a.loc:443/q instead of https://a.loc/p"
 }
 
-@test "totals of a user that come, go or change are told" {
+@test "totals of a user that come, go or change are reported" {
 	jq '.host.user_limits = {memory: "64G", runs: 8}' "$old" > "$new"
 	run policy diff "$old" "$new"
 	[ "$status" -eq 0 ]

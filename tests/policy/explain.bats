@@ -16,7 +16,7 @@ setup() { p=$examples/desktop.json; }
 	done
 }
 
-@test "a proxy is told as the way out, and a cluster with its claims" {
+@test "a proxy is shown as the way out, and a cluster with its claims" {
 	jq '.projects["nsh-2024-0002"].network.proxy = "http://p.loc:3128"
 		| .kubernetes = {namespace: "nsh-gpu", data_claim: "pvc-{project}", outputs_claim: "o", pull_secret: "s", gpu_product: "A100"}' "$p" > "$BATS_TEST_TMPDIR/p.json"
 	run policy explain "$BATS_TEST_TMPDIR/p.json"

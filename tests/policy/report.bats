@@ -102,7 +102,7 @@ report()
 	[ "$status" -eq 0 ]
 }
 
-@test "where jobs for a cluster are sent, by line, and that nothing of them is recorded here" {
+@test "the report says where jobs for a cluster are sent, by line, and that they are not recorded here" {
 	cp "$examples/gpu-cluster.json" "$p"
 	report
 	for key in namespace queue data_claim outputs_claim; do

@@ -269,7 +269,7 @@ START_TEST(an_opt_file_gives_options_over_several_lines)
 }
 END_TEST
 
-START_TEST(the_command_line_wins_over_an_opt_file_wherever_it_stands)
+START_TEST(the_command_line_wins_over_an_opt_file_in_any_order)
 {
 	const char *path = file("--memory=2G -e A=file -e B=file");
 	char line[128];
@@ -457,7 +457,7 @@ int main(void)
 	tcase_add_test(tc, a_name_alone_takes_the_callers_value);
 	tcase_add_test(tc, a_later_setting_of_a_name_replaces_the_earlier);
 	tcase_add_test(tc, an_opt_file_gives_options_over_several_lines);
-	tcase_add_test(tc, the_command_line_wins_over_an_opt_file_wherever_it_stands);
+	tcase_add_test(tc, the_command_line_wins_over_an_opt_file_in_any_order);
 	tcase_add_test(tc, an_env_file_yields_to_a_setting_on_the_command_line);
 	tcase_add_loop_test(tc, an_opt_file_is_refused_naming_the_file_and_the_directive, 0,
 			    CES_COUNT(bad_opt_files));

@@ -178,7 +178,7 @@ START_TEST(a_denial_says_what_by_which_rule_and_whom_to_ask)
 }
 END_TEST
 
-START_TEST(a_run_tells_its_number_its_outputs_and_why_it_ended)
+START_TEST(a_run_prints_its_number_its_outputs_and_why_it_ended)
 {
 	struct outcome o = run("started");
 
@@ -189,7 +189,7 @@ START_TEST(a_run_tells_its_number_its_outputs_and_why_it_ended)
 }
 END_TEST
 
-START_TEST(a_helper_that_ends_without_an_answer_is_told)
+START_TEST(a_helper_that_ends_without_an_answer_is_reported)
 {
 	struct outcome o = run("nothing");
 
@@ -297,8 +297,8 @@ static int run_tests(void)
 	tcase_add_test(tc, the_helper_gets_five_fds_and_nothing_else_of_the_callers);
 	tcase_add_loop_test(tc, closed_fds_do_not_send_bytes_astray, 0, 32);
 	tcase_add_test(tc, a_denial_says_what_by_which_rule_and_whom_to_ask);
-	tcase_add_test(tc, a_run_tells_its_number_its_outputs_and_why_it_ended);
-	tcase_add_test(tc, a_helper_that_ends_without_an_answer_is_told);
+	tcase_add_test(tc, a_run_prints_its_number_its_outputs_and_why_it_ended);
+	tcase_add_test(tc, a_helper_that_ends_without_an_answer_is_reported);
 	tcase_add_test(tc, a_helper_that_talks_garbage_is_a_failure);
 	tcase_add_test(tc, an_explanation_goes_to_stdout);
 	tcase_add_test(tc, a_terminal_is_the_containers_own_and_the_callers_is_left_as_it_was);

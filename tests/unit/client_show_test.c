@@ -30,7 +30,7 @@ static const struct ces_progress_layer half = {
     .id = "0123456789ab",
 };
 
-START_TEST(a_layers_line_tells_how_far_how_much_how_fast_and_how_long)
+START_TEST(a_layers_line_says_how_far_how_much_how_fast_and_how_long)
 {
 	char line[CES_PROGRESS_LINE];
 
@@ -409,7 +409,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
-	tcase_add_test(tc, a_layers_line_tells_how_far_how_much_how_fast_and_how_long);
+	tcase_add_test(tc, a_layers_line_says_how_far_how_much_how_fast_and_how_long);
 	tcase_add_test(tc, a_layers_line_keeps_its_shape_while_it_grows);
 	tcase_add_test(tc, the_time_left_is_not_guessed_at_once);
 	tcase_add_loop_test(tc, a_layers_line_never_exceeds_the_terminal, 0, CES_COUNT(widths));

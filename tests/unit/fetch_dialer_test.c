@@ -153,7 +153,7 @@ START_TEST(an_address_that_no_registry_has_is_not_one)
 }
 END_TEST
 
-START_TEST(places_are_told_once)
+START_TEST(places_are_reported_once)
 {
 	struct ces_hosts more;
 	struct ces_dialer_places places;
@@ -203,7 +203,7 @@ int main(void)
 	tcase_add_test(tcase, no_other_address_can_be_connected_to);
 	tcase_add_loop_test(tcase, an_address_that_no_registry_has_is_not_one, 0,
 			    (int)CES_COUNT(known));
-	tcase_add_test(tcase, places_are_told_once);
+	tcase_add_test(tcase, places_are_reported_once);
 	tcase_add_test(tcase, it_ends_with_the_other_end);
 	tcase_add_test(tcase, hosts_that_are_no_hosts_end_it);
 	suite_add_tcase(suite, tcase);

@@ -53,7 +53,7 @@ static const struct {
     {{"Content-Type: " DOC "v2+json, " OCI "index.v1+json\r\n"}, CES_MANIFEST_UNSAID, true},
 };
 
-START_TEST(the_type_of_a_manifest_is_told_without_parameters_and_two_are_odd)
+START_TEST(the_type_of_a_manifest_is_read_without_parameters_and_two_are_odd)
 {
 	lines(types[_i].lines);
 	ck_assert_int_eq(response.type, types[_i].type);
@@ -83,7 +83,7 @@ int main(void)
 	int failed;
 
 	tcase_add_loop_test(tests,
-			    the_type_of_a_manifest_is_told_without_parameters_and_two_are_odd, 0,
+			    the_type_of_a_manifest_is_read_without_parameters_and_two_are_odd, 0,
 			    CES_COUNT(types));
 	tcase_add_test(tests, an_interim_answer_says_nothing_of_the_type);
 	suite_add_tcase(suite, tests);

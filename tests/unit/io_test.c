@@ -57,7 +57,7 @@ START_TEST(a_read_is_whole_though_it_comes_in_pieces)
 }
 END_TEST
 
-START_TEST(the_end_at_the_first_byte_is_told_from_the_end_in_the_middle)
+START_TEST(the_end_at_the_first_byte_differs_from_the_end_in_the_middle)
 {
 	char got[4];
 
@@ -195,7 +195,7 @@ int main(void)
 	tcase_add_checked_fixture(all, setup, teardown);
 
 	tcase_add_loop_test(all, a_read_is_whole_though_it_comes_in_pieces, 0, 2);
-	tcase_add_test(all, the_end_at_the_first_byte_is_told_from_the_end_in_the_middle);
+	tcase_add_test(all, the_end_at_the_first_byte_differs_from_the_end_in_the_middle);
 	tcase_add_test(all, nothing_is_read_beyond_the_length);
 	tcase_add_test(all, a_read_meets_its_deadline);
 	tcase_add_test(all, a_write_to_a_full_pipe_meets_its_deadline);

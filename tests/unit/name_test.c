@@ -135,7 +135,7 @@ START_TEST(a_bad_reference_is_refused_and_nothing_is_written)
 }
 END_TEST
 
-START_TEST(an_unqualified_name_is_told_what_to_type)
+START_TEST(an_unqualified_name_is_refused_with_what_to_type)
 {
 	struct ces_reference got;
 	struct ces_error err = {0};
@@ -345,7 +345,7 @@ static const struct {
     {L64 L64, false, false, true},
     {L64 L64 "x", false, false, false},
 };
-START_TEST(a_project_a_run_and_a_run_name_are_told_apart)
+START_TEST(a_project_a_run_and_a_run_name_differ)
 {
 	ck_assert_msg(ces_project_valid(names[_i].text) == names[_i].project, "'%s'",
 		      names[_i].text);
@@ -409,7 +409,7 @@ int main(void)
 			    CES_COUNT(references));
 	tcase_add_loop_test(all, a_bad_reference_is_refused_and_nothing_is_written, 0,
 			    CES_COUNT(bad_references));
-	tcase_add_test(all, an_unqualified_name_is_told_what_to_type);
+	tcase_add_test(all, an_unqualified_name_is_refused_with_what_to_type);
 	tcase_add_test(all, a_reference_that_parses_is_never_cut_when_written);
 	tcase_add_loop_test(all, a_pattern_matches_component_by_component, 0, CES_COUNT(matches));
 	tcase_add_loop_test(all, a_bad_pattern_is_refused, 0, CES_COUNT(bad_patterns));
@@ -417,8 +417,7 @@ int main(void)
 	tcase_add_loop_test(all, a_container_path_is_absolute_and_goes_nowhere_else, 0,
 			    CES_COUNT(paths));
 	tcase_add_test(all, a_container_path_has_at_most_1024_bytes);
-	tcase_add_loop_test(all, a_project_a_run_and_a_run_name_are_told_apart, 0,
-			    CES_COUNT(names));
+	tcase_add_loop_test(all, a_project_a_run_and_a_run_name_differ, 0, CES_COUNT(names));
 	tcase_add_loop_test(all, a_digest_is_sha256_in_lower_case_hex, 0, CES_COUNT(digests));
 	tcase_add_test(all, an_environment_name_is_printable_without_equals_or_space);
 	suite_add_tcase(suite, all);

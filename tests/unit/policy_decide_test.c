@@ -178,7 +178,7 @@ START_TEST(a_registry_that_requires_a_login_is_not_asked_without_one)
 }
 END_TEST
 
-START_TEST(a_pull_is_told_where_to_go_and_nothing_of_a_run)
+START_TEST(a_pull_gets_where_to_go_and_nothing_of_a_run)
 {
 	request.verb = CES_VERB_PULL;
 	request.flags = CES_FLAG_EXPLAIN;
@@ -349,7 +349,7 @@ static void collect(void *context, const char *line)
 	snprintf(lines + used, sizeof(lines) - used, "%s\n", line);
 }
 
-START_TEST(an_explanation_tells_what_is_given)
+START_TEST(an_explanation_says_what_is_given)
 {
 	request.publish = (struct ces_strings)LIST((char *)"9000:8787");
 	request.gpu = (char *)"1";
@@ -397,7 +397,7 @@ static TCase *make_tests(void)
 	tcase_add_test(t, a_locked_digest_is_handed_on);
 	tcase_add_test(t, an_unqualified_reference_is_a_usage_error);
 	tcase_add_test(t, a_registry_that_requires_a_login_is_not_asked_without_one);
-	tcase_add_test(t, a_pull_is_told_where_to_go_and_nothing_of_a_run);
+	tcase_add_test(t, a_pull_gets_where_to_go_and_nothing_of_a_run);
 	tcase_add_loop_test(t, an_odd_entry_in_the_user_database_is_refused, 0, CES_COUNT(odd));
 	tcase_add_test(t, a_home_with_a_trailing_slash_is_the_same_home);
 	tcase_add_test(t, only_a_pull_or_a_run_is_decided);
@@ -407,7 +407,7 @@ static TCase *make_tests(void)
 	tcase_add_test(t, without_infer_projects_no_group_makes_one);
 	tcase_add_test(t, candidates_are_the_names_that_groups_could_mean);
 	tcase_add_test(t, the_same_inputs_give_the_same_bytes);
-	tcase_add_test(t, an_explanation_tells_what_is_given);
+	tcase_add_test(t, an_explanation_says_what_is_given);
 	return t;
 }
 

@@ -144,7 +144,7 @@ START_TEST(a_block_with_a_byte_more_is_refused)
 END_TEST
 
 /* A pointer is 0 or 1, and a count is what there is room for. */
-START_TEST(an_address_or_a_count_that_lies_is_refused)
+START_TEST(an_address_or_a_wrong_count_is_refused)
 {
 	static const uint64_t values[] = {77, 8, UINT64_MAX, 1ull << 63, 1ull << 32};
 	struct ces_policy *policy;
@@ -231,7 +231,7 @@ int main(void)
 	tcase_add_test(t, no_address_is_in_a_block);
 	tcase_add_test(t, a_block_that_is_cut_short_anywhere_is_refused);
 	tcase_add_test(t, a_block_with_a_byte_more_is_refused);
-	tcase_add_test(t, an_address_or_a_count_that_lies_is_refused);
+	tcase_add_test(t, an_address_or_a_wrong_count_is_refused);
 	tcase_add_test(t, any_byte_may_be_another_without_harm);
 	tcase_add_test(t, a_specification_of_devices_comes_out_the_same);
 	return run_suite("policy_flat", t);

@@ -230,7 +230,7 @@ START_TEST(a_sound_policy_is_accepted)
 }
 END_TEST
 
-START_TEST(a_fault_is_told_with_line_and_column)
+START_TEST(a_fault_is_reported_with_line_and_column)
 {
 	struct ces_error err;
 
@@ -246,7 +246,7 @@ START_TEST(a_fault_is_told_with_line_and_column)
 }
 END_TEST
 
-START_TEST(a_key_written_twice_is_told_where_it_stands_the_second_time)
+START_TEST(a_key_written_twice_is_reported_at_the_second)
 {
 	struct ces_error err;
 
@@ -397,8 +397,8 @@ int main(void)
 
 	tcase_add_loop_test(tests, a_faulty_policy_is_refused_as_a_whole, 0, CES_COUNT(refused));
 	tcase_add_loop_test(tests, a_sound_policy_is_accepted, 0, CES_COUNT(accepted));
-	tcase_add_test(tests, a_fault_is_told_with_line_and_column);
-	tcase_add_test(tests, a_key_written_twice_is_told_where_it_stands_the_second_time);
+	tcase_add_test(tests, a_fault_is_reported_with_line_and_column);
+	tcase_add_test(tests, a_key_written_twice_is_reported_at_the_second);
 	tcase_add_test(tests, bytes_after_a_nul_are_not_ignored);
 	tcase_add_test(tests, half_a_million_keys_are_refused_in_no_time);
 	tcase_add_test(tests, silence_means_the_least);

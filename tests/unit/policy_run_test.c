@@ -232,7 +232,7 @@ START_TEST(a_device_outside_of_the_list_is_denied)
 }
 END_TEST
 
-START_TEST(what_drivers_are_told_is_not_the_callers_to_say)
+START_TEST(the_caller_cannot_set_the_variables_of_drivers)
 {
 	request.env = (struct ces_strings)LIST((char *)"NVIDIA_VISIBLE_DEVICES=all");
 	refused(CES_E_USAGE, "", "NVIDIA_VISIBLE_DEVICES: CES sets this itself");
@@ -305,7 +305,7 @@ static TCase *make_tests(void)
 	tcase_add_test(t, no_more_ports_than_fit_are_taken);
 	tcase_add_loop_test(t, gpus_are_counted_against_the_policy, 0, CES_COUNT(gpus));
 	tcase_add_test(t, a_device_outside_of_the_list_is_denied);
-	tcase_add_test(t, what_drivers_are_told_is_not_the_callers_to_say);
+	tcase_add_test(t, the_caller_cannot_set_the_variables_of_drivers);
 	tcase_add_test(t, no_gpu_is_given_where_the_policy_has_none);
 	tcase_add_test(t, the_lesser_identity_may_always_be_asked_for);
 	tcase_add_test(t, words_for_the_container_are_checked);

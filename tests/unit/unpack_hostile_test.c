@@ -182,7 +182,7 @@ static const char odd_sizes[][12] = {
 static const char size_types[] = "0152SxgLKV7";
 
 /* Of a size below 0 some readers make none, so that what follows is an entry or is not. */
-START_TEST(a_size_that_is_negative_or_no_number_is_refused_wherever_it_stands)
+START_TEST(a_size_that_is_negative_or_no_number_is_refused_in_any_place)
 {
 	size_t n = CES_COUNT(odd_sizes);
 	const char *size = odd_sizes[(size_t)_i / 2 % n];
@@ -335,8 +335,7 @@ static void add(TCase *tests)
 	tcase_add_test(tests, a_sparse_file_keeps_its_holes_and_cannot_exceed_the_cap);
 	tcase_add_loop_test(tests, a_file_is_the_bytes_that_came_never_made_up_with_zeros, 0,
 			    CES_COUNT(sizes));
-	tcase_add_loop_test(tests,
-			    a_size_that_is_negative_or_no_number_is_refused_wherever_it_stands, 0,
+	tcase_add_loop_test(tests, a_size_that_is_negative_or_no_number_is_refused_in_any_place, 0,
 			    2 * (int)(CES_COUNT(odd_sizes) * (sizeof(size_types) - 1)));
 	tcase_add_loop_test(tests, headers_of_a_type_that_no_image_has_are_refused, 0,
 			    sizeof(types) - 1);

@@ -38,7 +38,7 @@ in_debian() { ces alice run -q $image/develop:1 bash -c "$1"; } # SCRIPT
 	[ "$status" -eq 0 ]
 }
 
-@test "tar gives files back to whoever had them, as root does; outside they are the caller's" {
+@test "tar restores the owners of files as root does; outside they are the caller's" {
 	run in_debian 'mkdir /scratch/a && cd /scratch/a && touch high odd own && chown 1234:5678 odd && chown 65535:65535 high &&
 		tar -cf ../a.tar . && mkdir /safe_outputs/b && tar -C /safe_outputs/b -xpf ../a.tar && stat -c "%n %u:%g" /safe_outputs/b/*'
 	[ "$output" = $'/safe_outputs/b/high 65535:65535\n/safe_outputs/b/odd 1234:5678\n/safe_outputs/b/own 0:0' ]

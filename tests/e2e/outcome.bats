@@ -12,16 +12,16 @@ teardown_file() { lab_policy; }
 setup() { remember; }
 teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /home/alice/results; }
 
-@test "a command that is not in the image is said once, and an option behind the image is named" {
+@test "a command that is not in the image is reported once, and an option after the image is named" {
 	run -127 --separate-stderr ces alice run $open/tools:1 nosuch
 	[ "$status" -eq 127 ]
 	[ "$(grep -c nosuch <<< "$stderr")" -eq 1 ]
 	run -127 --separate-stderr ces alice run -q $open/tools:1 -it sh
 	[ "$status" -eq 127 ]
-	[[ $stderr == *"ces: -it stands behind the image and was taken for the command; options come before it: ces-client run -it $open/tools:1"* ]]
+	[[ $stderr == *"ces: -it comes after the image and was taken as the command; options come before it: ces-client run -it $open/tools:1"* ]]
 }
 
-@test "an image that is missing: the tags of it that are here" {
+@test "an image that is missing: the message lists its tags that are here" {
 	run --separate-stderr ces alice run $open/tools:9 true
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"ces: of that image you have: $open/tools:1" ]]
@@ -29,7 +29,7 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	[[ $stderr != *"of that image"* ]]
 }
 
-@test "a login that is refused says where a token is made, and nobody else is sent for" {
+@test "a login that is refused says where to make a token" {
 	run --separate-stderr ces alice pull --username bob --token-stdin $image/tools:1 <<< wrong
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"ces: make a token at GitHub:"*"read:packages"* ]]
@@ -42,7 +42,7 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	[[ ${stderr_lines[-1]} == "ces: ended at the time limit of 2s" ]]
 }
 
-@test "what was full when a run failed is named: the image's files, /dev/shm, scratch" {
+@test "a run that failed on a full place names it: the image's files, /dev/shm, outputs" {
 	lab_policy '.defaults.limits.shm = "16M" | .defaults.limits.writable_layer = "16M"'
 	run --separate-stderr ces alice run $open/tools:1 dd if=/dev/zero of=/big bs=1M count=40
 	[[ $stderr == *"ces: the 16 MiB for changes to the image's files were full at the end; write large files to /scratch"* ]]
@@ -160,7 +160,7 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	[[ $stderr == *"--since 10m for ten minutes ago"* ]]
 }
 
-@test "an option of another command is told as that" {
+@test "an option of another command is refused with that command's name" {
 	run --separate-stderr ces alice pull -v /x:/x $open/tools:1
 	[[ $stderr == "ces: ces-client pull has no -v: it is an option of 'ces-client run'" ]]
 	run --separate-stderr ces alice ps --privileged

@@ -1,0 +1,27 @@
+#!/bin/bash
+# Plain English, as far as a program can check it (CONTRIBUTING.md): the words that CES does not use, in messages, manuals
+# and test names. words.sh [FILE...]: prints each line that has one; status 1 if there is any.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+words='told|tells|tell|heeds?|amiss|lies|stands|whoever|of them|it that'
+
+# FILE:LINE:TEXT of what a user reads: the strings of C, whole pages, the names of tests.
+texts()
+{
+	local sources pages suites units
+	mapfile -t sources < <(git ls-files 'client/*.c' 'common/*.c' 'helper/*.c' 'policy/*.c')
+	mapfile -t pages < <(git ls-files 'man/*' README.md SECURITY.md CONTRIBUTING.md tests/README.md)
+	mapfile -t suites < <(git ls-files '*.bats')
+	mapfile -t units < <(git ls-files 'tests/unit/*.c')
+	grep -nHoE '"([^"\\]|\\.)*"' "${sources[@]}"
+	grep -nH '' "${pages[@]}" | grep -v 'CONTRIBUTING.md:[0-9]*:.*never: '
+	grep -nH '^@test ' "${suites[@]}"
+	grep -nHoE 'START_TEST\([a-z0-9_]*' "${units[@]}" | tr _ ' '
+}
+
+if texts | grep -iE ":.*\b($words)\b"; then
+	echo "words.sh: these words are not CES's (CONTRIBUTING.md)"
+	exit 1
+fi
+long=$(git log --format=%s -n 50 | awk 'length > 60')
+[ -z "$long" ] || { printf 'a subject of more than 60 characters: %s\n' "$long"; exit 1; }
