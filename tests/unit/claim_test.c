@@ -1,0 +1,109 @@
+/* Claims on layers: who fetches, who waits. */
+/* links: helper/store/claim.c */
+#include <check.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/io.h"
+#include "helper/store/claim.h"
+#include "helper/store/store_internal.h"
+#include "tests/unit/policy_fixture.h"
+
+#define LAYER "sha256:0000000000000000000000000000000000000000000000000000000000000001"
+
+static char dir[] = "/tmp/ces-claim-XXXXXX";
+static int runs;
+
+/* (of helper/store/store.c) */
+const char *ces_store_hex(const char *digest)
+{
+	return strchr(digest, ':') + 1;
+}
+
+static void set_up(void)
+{
+	memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	runs = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_ge(runs, 0);
+}
+
+/* Every claim that was let go has left no file. */
+static void tear_down(void)
+{
+	close(runs);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+
+START_TEST(the_first_fetches_and_the_second_waits_and_sees_how_far_it_is)
+{
+	struct ces_claim one, two;
+
+	ck_assert(ces_claim_take(runs, LAYER, &one) && one.held);
+	ck_assert(!ces_claim_take(runs, LAYER, &two) && !two.held);
+	ck_assert_int_eq(ces_claim_look(runs, LAYER, &two), CES_CLAIM_WAIT);
+	ces_claim_note(&one, 4096);
+	ck_assert_int_eq(ces_claim_look(runs, LAYER, &two), CES_CLAIM_MOVED);
+	ck_assert_uint_eq(two.bytes, 4096);
+	ck_assert_int_eq(ces_claim_look(runs, LAYER, &two), CES_CLAIM_WAIT);
+	ces_claim_drop(runs, LAYER, &one);
+	ck_assert_int_eq(ces_claim_look(runs, LAYER, &two), CES_CLAIM_FREE);
+	ck_assert(two.held);
+	ces_claim_drop(runs, LAYER, &two);
+}
+END_TEST
+
+START_TEST(of_two_that_wait_one_takes_over)
+{
+	struct ces_claim one, two, three;
+
+	ck_assert(ces_claim_take(runs, LAYER, &one));
+	ck_assert(!ces_claim_take(runs, LAYER, &two));
+	ck_assert(!ces_claim_take(runs, LAYER, &three));
+	close(one.fd); /* it died: its file is still there */
+	ck_assert_int_eq(ces_claim_look(runs, LAYER, &two), CES_CLAIM_FREE);
+	ck_assert_int_eq(ces_claim_look(runs, LAYER, &three), CES_CLAIM_WAIT);
+	ces_claim_drop(runs, LAYER, &two);
+	ck_assert_int_eq(ces_claim_look(runs, LAYER, &three), CES_CLAIM_FREE);
+	ces_claim_drop(runs, LAYER, &three);
+}
+END_TEST
+
+START_TEST(one_that_does_not_get_on_is_not_waited_for)
+{
+	struct ces_claim one, two;
+
+	ck_assert(ces_claim_take(runs, LAYER, &one));
+	ck_assert(!ces_claim_take(runs, LAYER, &two));
+	two.moved_at = ces_now_ms() - CES_CLAIM_STALL_MS - 1;
+	ck_assert_int_eq(ces_claim_look(runs, LAYER, &two), CES_CLAIM_STALLED);
+	ces_claim_drop(runs, LAYER, &two); /* (not its own: the file stays) */
+	ck_assert(!ces_claim_take(runs, LAYER, &two));
+	ces_claim_drop(runs, LAYER, &two);
+	ces_claim_drop(runs, LAYER, &one);
+}
+END_TEST
+
+START_TEST(where_no_file_can_be_made_the_layer_is_fetched_without)
+{
+	struct ces_claim claim;
+
+	ck_assert(ces_claim_take(-1, LAYER, &claim));
+	ck_assert(!claim.held && claim.fd < 0);
+	ces_claim_note(&claim, 1);
+	ces_claim_drop(-1, LAYER, &claim);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *t = tcase_create("claim");
+
+	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_test(t, the_first_fetches_and_the_second_waits_and_sees_how_far_it_is);
+	tcase_add_test(t, of_two_that_wait_one_takes_over);
+	tcase_add_test(t, one_that_does_not_get_on_is_not_waited_for);
+	tcase_add_test(t, where_no_file_can_be_made_the_layer_is_fetched_without);
+	return run_suite("claim", t);
+}
