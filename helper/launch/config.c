@@ -416,8 +416,7 @@ int ces_config_write(const struct ces_plan *plan, int root, struct ces_error *er
 	const char *bytes = ces_json_end(&config);
 
 	if (result == 0 &&
-	    (fd < 0 || bytes == NULL || ces_write_full(fd, bytes, strlen(bytes), -1) < 0 ||
-	     fchmod(fd, 0644) < 0))
+	    (fd < 0 || bytes == NULL || ces_write_full(fd, bytes, strlen(bytes), -1) < 0))
 		result = ces_error_errno(err, CES_E_HOST, "config.json");
 	ces_json_free(&config);
 	return result;

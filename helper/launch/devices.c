@@ -39,8 +39,7 @@ static const struct {
 static int make_node(int dev, const char *path, unsigned major, unsigned minor,
 		     struct ces_error *err)
 {
-	if (mknodat(dev, path, S_IFCHR | 0666, makedev(major, minor)) < 0 ||
-	    fchmodat(dev, path, 0666, 0) < 0)
+	if (mknodat(dev, path, S_IFCHR | 0666, makedev(major, minor)) < 0)
 		return ces_error_errno(err, CES_E_HOST, "/dev/%s", path);
 	return 0;
 }
@@ -54,8 +53,7 @@ static int make_more(int dev, const struct ces_device *more, struct ces_error *e
 	if (slash != NULL) {
 		(void)snprintf(directory, sizeof(directory), "%.*s", (int)(slash - more->path),
 			       more->path);
-		if ((mkdirat(dev, directory, 0755) < 0 && errno != EEXIST) ||
-		    fchmodat(dev, directory, 0755, 0) < 0)
+		if (mkdirat(dev, directory, 0755) < 0 && errno != EEXIST)
 			return ces_error_errno(err, CES_E_HOST, "/dev/%s", directory);
 	}
 	return make_node(dev, more->path, more->major, more->minor, err);
@@ -90,8 +88,7 @@ int ces_devices_make(int dev, uid_t owner, gid_t group, const struct ces_device 
 		if (symlinkat(links[i].target, dev, links[i].name) < 0)
 			return ces_error_errno(err, CES_E_HOST, "/dev/%s", links[i].name);
 	for (size_t i = 0; i < CES_COUNT(directories); i++)
-		if (mkdirat(dev, directories[i].name, 0755) < 0 ||
-		    fchmodat(dev, directories[i].name, directories[i].mode, 0) < 0)
+		if (mkdirat(dev, directories[i].name, directories[i].mode) < 0)
 			return ces_error_errno(err, CES_E_HOST, "/dev/%s", directories[i].name);
 	return make_console(dev, owner, group, err);
 }

@@ -20,9 +20,9 @@ struct ces_device {
  * layout: programs belong to v2. */
 int ces_devices_confine(int cgroup, const struct ces_device *more, size_t n, struct ces_error *err);
 
-/* Fills an empty directory on a file system that allows device nodes with the nodes, links and
- * mount points of a container's /dev, and the n nodes given. owner, group: host ids of the run's
- * user, whose console file a terminal is bound to. */
+/* (With no umask.) Fills an empty directory on a file system that allows device nodes with the
+ * nodes, links and mount points of a container's /dev, and the n nodes given. owner, group: host
+ * ids of the run's user, whose console file a terminal is bound to. */
 int ces_devices_make(int dev, uid_t owner, gid_t group, const struct ces_device *more, size_t n,
 		     struct ces_error *err);
 

@@ -39,10 +39,8 @@ int ces_rootfs_unshare(struct ces_error *err)
 
 static int make_dir(int root, const char *path, uid_t uid, gid_t gid, struct ces_error *err)
 {
-	if (mkdirat(root, path, 0755) < 0 && errno != EEXIST)
-		return ces_error_errno(err, CES_E_HOST, "making %s", path);
-	if (fchownat(root, path, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    fchmodat(root, path, 0755, 0) < 0)
+	if ((mkdirat(root, path, 0755) < 0 && errno != EEXIST) ||
+	    fchownat(root, path, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return ces_error_errno(err, CES_E_HOST, "making %s", path);
 	return 0;
 }
@@ -52,8 +50,7 @@ static int make_file(int root, const char *path, const char *text, uid_t uid, gi
 {
 	CES_CLEANUP_FD int fd = ces_beneath_open(root, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 
-	if (fd < 0 || ces_write_full(fd, text, strlen(text), -1) < 0 || fchown(fd, uid, gid) < 0 ||
-	    fchmod(fd, 0644) < 0)
+	if (fd < 0 || ces_write_full(fd, text, strlen(text), -1) < 0 || fchown(fd, uid, gid) < 0)
 		return ces_error_errno(err, CES_E_HOST, "making %s", path);
 	return 0;
 }
@@ -61,15 +58,15 @@ static int make_file(int root, const char *path, const char *text, uid_t uid, gi
 /* The directories of the tree itself belong to root, whom the container cannot be. */
 static int make_skeleton(int root, const struct ces_plan *plan, struct ces_error *err)
 {
-	static const char *const own[] = {"l",    "t",   "u",   "m",      "d",  "dev",
-					  "proc", "sys", "usr", "bundle", "run"};
+	static const char *const own[] = {"l",   "t",    "u",   "m",   "d",
+					  "dev", "proc", "sys", "usr", "bundle"};
 	static const char *const links[] = {"lib", "lib64", "bin", "sbin"};
 	uid_t uid = ces_idmap_host_uid(&plan->map, 0);
 	gid_t gid = ces_idmap_host_gid(&plan->map, 0);
 
 	for (size_t i = 0; i < CES_COUNT(own); i++)
-		if (make_dir(root, own[i], 0, 0, err) < 0)
-			return -1;
+		if (mkdirat(root, own[i], 0755) < 0)
+			return ces_error_errno(err, CES_E_HOST, "making %s", own[i]);
 	/* where the runtime keeps its state and its log */
 	if (make_dir(root, "run", uid, gid, err) < 0)
 		return -1;
@@ -266,6 +263,8 @@ int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_c
 	char context[CES_SELINUX_CONTEXT];
 	size_t lowest;
 
+	/* what is made here has the mode that is asked for; see ces_rootfs_enter */
+	(void)umask(0);
 	ces_selinux_file_context(&plan->selinux, context);
 	if (ces_mount_tmpfs(ROOT_BYTES, ROOT_INODES, 0, 0, true, &root, err) < 0)
 		return -1;
@@ -290,6 +289,7 @@ int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_c
 
 int ces_rootfs_enter(int root, struct ces_error *err)
 {
+	(void)umask(077);
 	/* pivot_root(2), NOTES: with "." for both the old root lies over the new one and is then
 	 * let go */
 	if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
