@@ -73,7 +73,8 @@ static void on_signal(struct run *run)
 	ces_stream_close(&run->err);
 }
 
-/* What is read from stdin is the program's: nothing is, before there is certainly to be one. */
+/* Begins to read stdin. With --wait not before the run has started: what is read is the program's.
+ */
 static void open_input(struct run *run)
 {
 	bool terminal = run->terminal.master >= 0;
@@ -108,7 +109,7 @@ static void keep(const struct ces_kept *kept)
 		ces_kept_prune(dir);
 }
 
-/* The runtime itself tells a command that it could not execute, in the container's stderr. */
+/* The runtime has printed which command it could not execute, to the container's stderr. */
 static void tell_command(const struct run *run)
 {
 	const struct ces_request *request = &run->options->request;

@@ -187,8 +187,12 @@ static int look(int runs, const char *name, const struct listing *listing)
 	if (dir < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
 	alive = flock(dir, LOCK_EX | LOCK_NB) < 0;
-	if (ces_object_read(dir, "record", &ces_run_record_schema, &record, &err) < 0)
+	if (ces_object_read(dir, "record", &ces_run_record_schema, &record, &err) < 0) {
+		/* one that is entered has a record: it was being removed when its helper died */
+		if (err.code == CES_E_NOTFOUND && !alive)
+			ces_runs_leave(runs, name);
 		return err.code == CES_E_HOST ? -1 : 0;
+	}
 	if (strcmp(record.run, name) == 0)
 		listing->each(&record, alive, listing->context);
 	ces_wire_free(&ces_run_record_schema, &record);

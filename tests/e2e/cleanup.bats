@@ -286,6 +286,14 @@ interrupted() # SIGNAL MILLISECONDS
 	gone
 }
 
+@test "an entry that a killed helper had half removed goes with the next start" {
+	mkdir -m 700 /run/ces/1234567890
+	mkfifo -m 600 /run/ces/1234567890/stop
+	inside -- true
+	[ ! -e /run/ces/1234567890 ]
+	gone
+}
+
 @test "fifty runs started at once all succeed" {
 	lab_policy '.defaults.limits.runs = 100'
 	pids=()
