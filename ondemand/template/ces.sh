@@ -99,7 +99,7 @@ ces_make_words()
 # What CES said last, without whom to ask and whose token it was: that is in the lines above.
 ces_said() # FILE
 {
-	LC_ALL=C grep -a '^ces: ' "$1" | grep -vE '^ces: (ask|the token is) ' | tail -n 1 | cut -c 6-400 | LC_ALL=C tr -cd '[:print:]'
+	LC_ALL=C grep -a '^ces: ' "$1" | grep -vE '^ces: (ask|the token is|make a token at|of that image you have) ' | tail -n 1 | cut -c 6-400 | LC_ALL=C tr -cd '[:print:]'
 }
 
 # Asks CES before anything is pulled, and looks at the project's data with the user's own eyes. The policy knows which
