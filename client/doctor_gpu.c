@@ -32,6 +32,7 @@ struct search {
 	const struct ces_decision *decision; /* whose devices alone count; NULL: all do */
 	size_t devices;                      /* that were found sound */
 	bool faults;
+	bool unread; /* there may be more, which this user may not read */
 };
 
 static void add_kinds(struct search *search, const struct ces_policy_settings *settings)
@@ -198,6 +199,7 @@ static void check_file(struct search *search)
 	size_t length;
 
 	if (access(search->file, R_OK) < 0 && errno == EACCES) {
+		search->unread = true;
 		ces_doctor_find(search->doctor, "gpus", CES_GRADE_WARNING,
 				"%s cannot be read by you, and was not looked at", search->file);
 		ces_doctor_remedy(search->doctor, "as root: ces-client doctor");
@@ -242,6 +244,7 @@ static void check_directory(struct search *search, const char *path)
 		fault(search, remedy, "%s can be changed by others than root", path);
 	}
 	n = scandir(path, &list, is_spec, alphasort);
+	search->unread |= n < 0 && errno == EACCES;
 	if (n < 0)
 		fault(search, "as root: make it a directory, or correct host.cdi_dirs", "%s: %s",
 		      path, strerror(errno));
@@ -280,7 +283,7 @@ size_t ces_doctor_count_gpus(const struct ces_policy *policy, const struct ces_d
 		search.kinds[search.wanted.n++] = (char *)(uintptr_t)decision->gpu_kinds.v[i];
 	look(&search, policy);
 	free(doctor.findings);
-	return search.devices;
+	return search.unread ? SIZE_MAX : search.devices;
 }
 
 void ces_doctor_gpus(struct ces_doctor *doctor, const struct ces_policy *policy)
