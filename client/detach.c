@@ -230,6 +230,14 @@ static int enter_background(int dir, int to)
 	return 0;
 }
 
+/* Whether the foreground process is still there to take the answer. */
+static bool is_awaited(void)
+{
+	struct pollfd answer = {.fd = FD_ANSWER};
+
+	return poll(&answer, 1, 0) == 0;
+}
+
 static void be_keeper(const char *helper, struct ces_options *options, int dir, int to)
 {
 	static struct keeper keeper = {.log = -1, .times = -1};
@@ -254,7 +262,7 @@ static void be_keeper(const char *helper, struct ces_options *options, int dir, 
 		keep(&keeper);
 		if (keeper.again)
 			ces_session_end(&keeper.session);
-	} while (keeper.again && ces_turn_pause(-1, &signal_number));
+	} while (keeper.again && ces_turn_pause(-1, &signal_number) && is_awaited());
 	if (keeper.started) {
 		note(&keeper);
 		ces_kept_prune(FD_DIR);

@@ -35,6 +35,7 @@ struct run {
 	struct ces_terminal terminal;
 	struct ces_stream out, err, in;
 	int signals;
+	int signal;   /* the last that came; 0: none */
 	bool final;   /* the helper has said its last word */
 	bool missing; /* the image is not here */
 	int status;
@@ -63,6 +64,7 @@ static void on_signal(struct run *run)
 			ces_session_control(&run->session, CES_CONTROL_WINDOW, window);
 		return;
 	}
+	run->signal = number;
 	if (!run->final) {
 		ces_session_control(&run->session, CES_CONTROL_SIGNAL, (uint64_t)number);
 		return;
@@ -277,12 +279,12 @@ static void run_once(const char *helper, struct run *run)
 	ces_terminal_close(&run->terminal);
 }
 
-/* Whether to ask again: not after a signal. */
+/* Whether to ask again: not after a signal, which may have come while the helper was asked. */
 static bool pause_between(struct run *run)
 {
-	int number;
+	int number = run->signal;
 
-	if (ces_turn_pause(run->signals, &number) || number == SIGWINCH)
+	if (number == 0 && (ces_turn_pause(run->signals, &number) || number == SIGWINCH))
 		return true;
 	run->status = 128 + number;
 	return false;

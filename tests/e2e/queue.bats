@@ -104,6 +104,8 @@ waits() # N USER [OPTION...] -- COMMAND...
 	ces alice stop -q "$(ces alice ps -q)"
 }
 
+one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
+
 @test "Ctrl-C and TERM end the waiting; what died does not hold up others for long" {
 	first=$(ces alice run -q -d $open/tools:1 sleep 600)
 	for s in INT TERM; do
@@ -113,6 +115,19 @@ waits() # N USER [OPTION...] -- COMMAND...
 		status=0
 		wait $client || status=$?
 		[ "$status" -eq $((128 + $(kill -l $s))) ]
+		# of a detached one too: nothing goes on in the background
+		waits 1 alice -d --wait -- true
+		eventually grep -q 'waiting, number' $lab/err.1
+		kill -KILL $client
+		wait $client || true
+		eventually one_client # (the keeper of the first)
+		# and when the signal comes while the helper is asked
+		waits 1 alice --wait -- true
+		eventually pgrep -P $client -x 'ces-helper|ces-session'
+		kill -$s $client
+		status=0
+		wait $client || status=$?
+		[ "$status" -ge 125 ]
 	done
 	waits 1 alice --wait -- echo done
 	last=$client
