@@ -82,8 +82,8 @@ int ces_store_commit_image(const struct ces_store *store, const struct ces_image
 int ces_store_load_image(const struct ces_store *store, const char *digest,
 			 struct ces_image_record *ret, struct ces_error *err);
 
-/* The configuration of an image as it was fetched, of at most max bytes, NUL-terminated, malloc'd. -1
- * when it cannot be had. */
+/* The configuration of an image as it was fetched, of at most max bytes, NUL-terminated, malloc'd.
+ * -1 when it cannot be had. */
 int ces_store_read_config(const struct ces_store *store, const char *digest, size_t max,
 			  char **ret);
 
