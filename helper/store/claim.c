@@ -1,8 +1,8 @@
 /* Claims on layers. Must not wait for the one that holds a claim.
  *
  * Who controls what: the files are root's, in root's own directory. Callers control which digests
- * are claimed, by what they pull, and how fast their own pulls are; one that is made to stand still
- * (by its cgroup) delays others by CES_CLAIM_STALL_MS, once for each layer. */
+ * are claimed, by what they pull, and how fast their own pulls are; one that is held back (by
+ * its cgroup) delays others by a few times CES_CLAIM_STALL_MS. */
 #include "helper/store/claim.h"
 
 #include <errno.h>
@@ -39,7 +39,7 @@ bool ces_claim_take(int runs, const char *digest, struct ces_claim *claim)
 	char name[80];
 
 	*claim = CES_CLAIM_NONE;
-	claim->moved_at = ces_now_ms();
+	claim->began_at = claim->marked_at = ces_now_ms();
 	do {
 		ces_cleanup_close(&claim->fd);
 		claim->fd = ces_beneath_open(runs, name_of(digest, name), O_RDWR | O_CREAT, 0600);
@@ -48,7 +48,24 @@ bool ces_claim_take(int runs, const char *digest, struct ces_claim *claim)
 	return claim->held || claim->fd < 0;
 }
 
-enum ces_claim_state ces_claim_look(int runs, const char *digest, struct ces_claim *claim)
+static bool is_slow(struct ces_claim *claim, uint64_t size)
+{
+	uint64_t wanted = size / 8 < CES_CLAIM_STALL_BYTES ? size / 8 : CES_CLAIM_STALL_BYTES;
+	int64_t now = ces_now_ms();
+
+	if (now - claim->began_at > CES_CLAIM_MOST_MS)
+		return true;
+	if (now - claim->marked_at <= CES_CLAIM_STALL_MS)
+		return false;
+	if (claim->bytes < claim->mark + wanted)
+		return true;
+	claim->mark = claim->bytes;
+	claim->marked_at = now;
+	return false;
+}
+
+enum ces_claim_state ces_claim_look(int runs, const char *digest, uint64_t size,
+				    struct ces_claim *claim)
 {
 	uint64_t bytes = 0;
 
@@ -56,14 +73,13 @@ enum ces_claim_state ces_claim_look(int runs, const char *digest, struct ces_cla
 		ces_cleanup_close(&claim->fd);
 		return ces_claim_take(runs, digest, claim) ? CES_CLAIM_FREE : CES_CLAIM_WAIT;
 	}
-	if (pread(claim->fd, &bytes, sizeof(bytes), 0) == (ssize_t)sizeof(bytes) &&
-	    bytes > claim->bytes) {
-		claim->bytes = bytes;
-		claim->moved_at = ces_now_ms();
-		return CES_CLAIM_MOVED;
-	}
-	return ces_now_ms() - claim->moved_at > CES_CLAIM_STALL_MS ? CES_CLAIM_STALLED
-								   : CES_CLAIM_WAIT;
+	if (is_slow(claim, size))
+		return CES_CLAIM_STALLED;
+	if (pread(claim->fd, &bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes) ||
+	    bytes <= claim->bytes)
+		return CES_CLAIM_WAIT;
+	claim->bytes = bytes;
+	return CES_CLAIM_MOVED;
 }
 
 void ces_claim_note(const struct ces_claim *claim, uint64_t bytes)

@@ -247,7 +247,8 @@ static int look_elsewhere(struct job *job, struct ces_error *err)
 
 		if (layer->state != LAYER_ELSEWHERE)
 			continue;
-		switch (ces_claim_look(runs, digest, &layer->claim)) {
+		switch (ces_claim_look(runs, digest, job->pull->parsed.layer_sizes.v[i],
+				       &layer->claim)) {
 		case CES_CLAIM_MOVED:
 			report(job, i, CES_PROGRESS_FETCHING, layer->claim.bytes);
 			break;

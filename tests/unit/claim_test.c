@@ -10,6 +10,7 @@
 #include "helper/store/store_internal.h"
 #include "tests/unit/policy_fixture.h"
 
+#define SIZE  (1u << 30)
 #define LAYER "sha256:0000000000000000000000000000000000000000000000000000000000000001"
 
 static char dir[] = "/tmp/ces-claim-XXXXXX";
@@ -42,13 +43,13 @@ START_TEST(the_first_fetches_and_the_second_waits_and_sees_how_far_it_is)
 
 	ck_assert(ces_claim_take(runs, LAYER, &one) && one.held);
 	ck_assert(!ces_claim_take(runs, LAYER, &two) && !two.held);
-	ck_assert_int_eq(ces_claim_look(runs, LAYER, &two), CES_CLAIM_WAIT);
+	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &two), CES_CLAIM_WAIT);
 	ces_claim_note(&one, 4096);
-	ck_assert_int_eq(ces_claim_look(runs, LAYER, &two), CES_CLAIM_MOVED);
+	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &two), CES_CLAIM_MOVED);
 	ck_assert_uint_eq(two.bytes, 4096);
-	ck_assert_int_eq(ces_claim_look(runs, LAYER, &two), CES_CLAIM_WAIT);
+	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &two), CES_CLAIM_WAIT);
 	ces_claim_drop(runs, LAYER, &one);
-	ck_assert_int_eq(ces_claim_look(runs, LAYER, &two), CES_CLAIM_FREE);
+	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &two), CES_CLAIM_FREE);
 	ck_assert(two.held);
 	ces_claim_drop(runs, LAYER, &two);
 }
@@ -62,22 +63,32 @@ START_TEST(of_two_that_wait_one_takes_over)
 	ck_assert(!ces_claim_take(runs, LAYER, &two));
 	ck_assert(!ces_claim_take(runs, LAYER, &three));
 	close(one.fd); /* it died: its file is still there */
-	ck_assert_int_eq(ces_claim_look(runs, LAYER, &two), CES_CLAIM_FREE);
-	ck_assert_int_eq(ces_claim_look(runs, LAYER, &three), CES_CLAIM_WAIT);
+	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &two), CES_CLAIM_FREE);
+	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &three), CES_CLAIM_WAIT);
 	ces_claim_drop(runs, LAYER, &two);
-	ck_assert_int_eq(ces_claim_look(runs, LAYER, &three), CES_CLAIM_FREE);
+	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &three), CES_CLAIM_FREE);
 	ces_claim_drop(runs, LAYER, &three);
 }
 END_TEST
 
-START_TEST(one_that_does_not_get_on_is_not_waited_for)
+START_TEST(one_that_is_slow_is_not_waited_for)
 {
 	struct ces_claim one, two;
+	const int64_t now = ces_now_ms();
 
 	ck_assert(ces_claim_take(runs, LAYER, &one));
 	ck_assert(!ces_claim_take(runs, LAYER, &two));
-	two.moved_at = ces_now_ms() - CES_CLAIM_STALL_MS - 1;
-	ck_assert_int_eq(ces_claim_look(runs, LAYER, &two), CES_CLAIM_STALLED);
+	/* a little at a time is not enough */
+	ces_claim_note(&one, CES_CLAIM_STALL_BYTES - 1);
+	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &two), CES_CLAIM_MOVED);
+	two.marked_at = now - CES_CLAIM_STALL_MS - 1;
+	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &two), CES_CLAIM_STALLED);
+	/* but an eighth of a small layer is */
+	ck_assert_int_eq(ces_claim_look(runs, LAYER, CES_CLAIM_STALL_BYTES, &two), CES_CLAIM_WAIT);
+	ck_assert_uint_eq(two.mark, CES_CLAIM_STALL_BYTES - 1);
+	/* and nobody waits for ever */
+	two.began_at = now - CES_CLAIM_MOST_MS - 1;
+	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &two), CES_CLAIM_STALLED);
 	ces_claim_drop(runs, LAYER, &two); /* (not its own: the file stays) */
 	ck_assert(!ces_claim_take(runs, LAYER, &two));
 	ces_claim_drop(runs, LAYER, &two);
@@ -103,7 +114,7 @@ int main(void)
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, the_first_fetches_and_the_second_waits_and_sees_how_far_it_is);
 	tcase_add_test(t, of_two_that_wait_one_takes_over);
-	tcase_add_test(t, one_that_does_not_get_on_is_not_waited_for);
+	tcase_add_test(t, one_that_is_slow_is_not_waited_for);
 	tcase_add_test(t, where_no_file_can_be_made_the_layer_is_fetched_without);
 	return run_suite("claim", t);
 }
