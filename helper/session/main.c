@@ -62,7 +62,7 @@ static int pull_or_run(struct ces_session *session, const struct ces_decision *d
 	if (result < 0 && session->recorded)
 		ces_record_failure(session, run, err);
 	if (session->pull[0] != '\0')
-		ces_runs_leave(session->runs, session->pull);
+		ces_pull_give_up(session);
 	return result;
 }
 

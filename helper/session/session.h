@@ -26,6 +26,9 @@ struct ces_session {
  * main() sends that. Return 0 when the request was done. */
 int ces_verb_pull(struct ces_session *session, const struct ces_decision *decision,
 		  struct ces_error *err);
+
+/* Of a pull that failed, after its end is on record. */
+void ces_pull_give_up(const struct ces_session *session);
 int ces_verb_run(struct ces_session *session, const struct ces_decision *decision,
 		 const char *number, struct ces_error *err);
 int ces_verb_images(struct ces_session *session, struct ces_error *err);

@@ -38,8 +38,10 @@ bool ces_claim_take(int runs, const char *digest, struct ces_claim *claim)
 {
 	char name[80];
 
-	*claim = CES_CLAIM_NONE;
-	claim->began_at = claim->marked_at = ces_now_ms();
+	claim->bytes = claim->mark = 0;
+	claim->marked_at = ces_now_ms();
+	if (claim->began_at == 0)
+		claim->began_at = claim->marked_at;
 	do {
 		ces_cleanup_close(&claim->fd);
 		claim->fd = ces_beneath_open(runs, name_of(digest, name), O_RDWR | O_CREAT, 0600);
@@ -69,10 +71,8 @@ enum ces_claim_state ces_claim_look(int runs, const char *digest, uint64_t size,
 {
 	uint64_t bytes = 0;
 
-	if (flock(claim->fd, LOCK_EX | LOCK_NB) == 0) {
-		ces_cleanup_close(&claim->fd);
-		return ces_claim_take(runs, digest, claim) ? CES_CLAIM_FREE : CES_CLAIM_WAIT;
-	}
+	if (flock(claim->fd, LOCK_EX | LOCK_NB) == 0 && ces_claim_take(runs, digest, claim))
+		return CES_CLAIM_FREE;
 	if (is_slow(claim, size))
 		return CES_CLAIM_STALLED;
 	if (pread(claim->fd, &bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes) ||

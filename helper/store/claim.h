@@ -16,10 +16,12 @@
 /* Zeroed, with fd -1: none. */
 struct ces_claim {
 	int fd;
-	bool held;                   /* by this process */
-	uint64_t bytes;              /* that the other has fetched */
-	uint64_t mark;               /* the same, when it was last found to be fast enough */
-	int64_t marked_at, began_at; /* of ces_now_ms */
+	bool held;         /* by this process */
+	uint64_t bytes;    /* that the other has fetched */
+	uint64_t mark;     /* the same, when it was last found to be fast enough */
+	int64_t marked_at; /* of ces_now_ms */
+	int64_t
+	    began_at; /* the same, of the first wait: another's claim after another's is one wait */
 };
 #define CES_CLAIM_NONE ((struct ces_claim){.fd = -1})
 

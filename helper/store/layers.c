@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -28,6 +27,7 @@
 #include "helper/session/runs.h"
 #include "helper/store/claim.h"
 #include "helper/store/documents.h"
+#include "helper/store/quota.h"
 
 #define AT_ONCE           3
 #define PIPE_BYTES        (1 << 20)
@@ -53,8 +53,10 @@ struct layer {
 	struct ces_unpacker unpacker;
 	uint64_t id; /* of the fetch */
 	struct ces_claim claim;
-	bool asked; /* the registry, whether this caller may have the one that is here */
-	bool alone; /* the other does not get on: fetched without a claim */
+	bool found;   /* here, before anything was fetched */
+	bool asked;   /* the registry, whether this caller may have it: */
+	bool allowed; /* it said so */
+	bool alone;   /* fetched without a claim: the other is too slow */
 };
 
 struct job {
@@ -105,8 +107,10 @@ static void survey(struct job *job)
 						.claim = CES_CLAIM_NONE};
 		if (twin < i)
 			job->layers[i].state = LAYER_PRESENT;
-		else if (is_here(job, i))
+		else if (is_here(job, i)) {
+			job->layers[i].found = true;
 			job->layers[i].state = LAYER_ASKED;
+		}
 	}
 }
 
@@ -128,33 +132,15 @@ static int ask_all(struct job *job, struct ces_error *err)
 	return 0;
 }
 
-/* Is there room at all? The compressed layers are the least that the unpacked ones can need, and
- * the only figures that are known before anything is fetched; what more it takes is found out while
- * unpacking. */
-static int check_space(const struct job *job, struct ces_error *err)
+static int check_room(const struct job *job, struct ces_error *err)
 {
-	const struct ces_pull *pull = job->pull;
-	uint64_t needed = 0, room, reserve = pull->session->host->store.reserve;
-	char needed_text[32], room_text[32];
-	struct statvfs fs;
+	uint64_t needed = 0;
 
 	for (size_t i = 0; i < job->n; i++)
 		if (job->layers[i].state == LAYER_WAITING &&
-		    __builtin_add_overflow(needed, pull->parsed.layer_sizes.v[i], &needed))
+		    __builtin_add_overflow(needed, job->pull->parsed.layer_sizes.v[i], &needed))
 			return ces_error_set(err, CES_E_IMAGE, "the image's layers have no size");
-	if (fstatvfs(pull->store->dir, &fs) < 0)
-		return ces_error_errno(err, CES_E_HOST, "the image store");
-	room = (uint64_t)fs.f_bavail * fs.f_frsize;
-	room -= room < reserve ? room : reserve;
-	if (needed <= room)
-		return 0;
-	ces_num_format_size(needed, needed_text, sizeof(needed_text));
-	ces_num_format_size(room, room_text, sizeof(room_text));
-	return ces_error_set(err, CES_E_HOST,
-			     "no space for the image: its missing layers are %s compressed, and "
-			     "this machine's image store has %s free; 'ces-client rmi' gives "
-			     "space back",
-			     needed_text, room_text);
+	return ces_quota_room(job->pull->session, needed, err);
 }
 
 static int start_unpacker(struct ces_pull *pull, size_t i, struct layer *layer, int input,
@@ -200,22 +186,37 @@ static int start(struct job *job, size_t i, struct ces_error *err)
 			       pull->parsed.layer_sizes.v[i], write_end, &layer->id, err);
 }
 
-/* 1: it is to be fetched here. 0: another pull does, or did since it was last looked for. */
+/* It is here, and this caller may have it. */
+static void have(struct job *job, size_t i)
+{
+	job->layers[i].state = LAYER_PRESENT;
+	job->shared = true;
+	report(job, i, CES_PROGRESS_DONE, job->pull->parsed.layer_sizes.v[i]);
+	ces_claim_drop(job->pull->session->runs, job->pull->parsed.layer_digests.v[i],
+		       &job->layers[i].claim);
+}
+
+/* 1: it is to be fetched here. 0: another pull does, or did since it was last looked for; but
+ * nobody hears of one that they may not have, so the registry is asked first. What it denies is
+ * fetched, and that fails with the reason. */
 static int claim(struct job *job, size_t i, struct ces_error *err)
 {
 	struct layer *layer = &job->layers[i];
+	bool taken = layer->alone || layer->claim.held ||
+		     ces_claim_take(job->pull->session->runs, job->pull->parsed.layer_digests.v[i],
+				    &layer->claim);
 
-	if (layer->alone || layer->claim.held)
+	if ((layer->asked && !layer->allowed) || (taken && !is_here(job, i)))
 		return 1;
-	if (!ces_claim_take(job->pull->session->runs, job->pull->parsed.layer_digests.v[i],
-			    &layer->claim)) {
-		layer->state = LAYER_ELSEWHERE;
-		return 0;
+	if (!layer->asked) {
+		layer->state = LAYER_ASKED;
+		return ask(job, i, err);
 	}
-	if (layer->asked || !is_here(job, i))
-		return 1;
-	layer->state = LAYER_ASKED;
-	return ask(job, i, err);
+	if (taken)
+		have(job, i);
+	else
+		layer->state = LAYER_ELSEWHERE;
+	return 0;
 }
 
 static int start_more(struct job *job, struct ces_error *err)
@@ -235,9 +236,8 @@ static int start_more(struct job *job, struct ces_error *err)
 	return 0;
 }
 
-/* When the other has fetched it, it is here; whether this caller may have it, the registry says.
- * When it was given up it is fetched here. */
-static int look_elsewhere(struct job *job, struct ces_error *err)
+/* What another has fetched is here now; what it gave up, or is too slow with, is fetched here. */
+static void look_elsewhere(struct job *job)
 {
 	int runs = job->pull->session->runs;
 
@@ -257,17 +257,13 @@ static int look_elsewhere(struct job *job, struct ces_error *err)
 			layer->state = LAYER_WAITING;
 			break;
 		case CES_CLAIM_FREE:
-			layer->state =
-			    !layer->asked && is_here(job, i) ? LAYER_ASKED : LAYER_WAITING;
-			if (layer->state == LAYER_ASKED && ask(job, i, err) < 0)
-				return -1;
+			layer->state = LAYER_WAITING;
 			break;
 		case CES_CLAIM_WAIT:
 		default:
 			break;
 		}
 	}
-	return 0;
 }
 
 static int mark_opaque(int staging, const struct ces_strings *paths, struct ces_error *err)
@@ -327,13 +323,8 @@ static bool answered(struct job *job, const struct ces_fetch_status *status)
 
 		if (layer->state != LAYER_ASKED || layer->id != status->id)
 			continue;
-		layer->state = status->state == CES_FETCH_DONE ? LAYER_PRESENT : LAYER_WAITING;
-		if (layer->state == LAYER_PRESENT && layer->claim.held) {
-			job->shared = true;
-			report(job, i, CES_PROGRESS_DONE, job->pull->parsed.layer_sizes.v[i]);
-			ces_claim_drop(job->pull->session->runs,
-				       job->pull->parsed.layer_digests.v[i], &layer->claim);
-		}
+		layer->allowed = status->state == CES_FETCH_DONE;
+		layer->state = layer->allowed && layer->found ? LAYER_PRESENT : LAYER_WAITING;
 		return true;
 	}
 	return false;
@@ -456,13 +447,12 @@ static int fetch_all(struct job *job, struct ces_error *err)
 	if (result == 0 && any(job, LAYER_WAITING))
 		report_all(job);
 	if (result == 0)
-		result = check_space(job, err);
+		result = check_room(job, err);
 	while (result == 0 && !is_over(job)) {
 		result = start_more(job, err);
 		if (result == 0 && !is_over(job))
 			result = step(job, err);
-		if (result == 0)
-			result = look_elsewhere(job, err);
+		look_elsewhere(job);
 	}
 	return result;
 }

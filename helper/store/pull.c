@@ -323,6 +323,13 @@ static void settle(const struct ces_pull *pull)
 	_exit(0);
 }
 
+/* The layers that it got are in the store, and count for nobody: without its entry they go. */
+void ces_pull_give_up(const struct ces_session *session)
+{
+	ces_runs_leave(session->runs, session->pull);
+	ces_collect_soon(&session->store, session->runs);
+}
+
 int ces_verb_pull(struct ces_session *session, const struct ces_decision *decision,
 		  struct ces_error *err)
 {

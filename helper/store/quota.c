@@ -105,3 +105,24 @@ int ces_quota_check(const struct ces_session *session, const char *reference,
 		return -1;
 	return compare(&tally, used, allowed, ret_left, err);
 }
+
+int ces_quota_room(const struct ces_session *session, uint64_t needed, struct ces_error *err)
+{
+	uint64_t room, reserve = session->host->store.reserve;
+	char needed_text[32], room_text[32];
+	struct statvfs fs;
+
+	if (fstatvfs(session->store.dir, &fs) < 0)
+		return ces_error_errno(err, CES_E_HOST, "the image store");
+	room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	room -= room < reserve ? room : reserve;
+	if (needed <= room)
+		return 0;
+	ces_num_format_size(needed, needed_text, sizeof(needed_text));
+	ces_num_format_size(room, room_text, sizeof(room_text));
+	return ces_error_set(err, CES_E_HOST,
+			     "no space for the image: its missing layers are %s compressed, and "
+			     "this machine's image store has %s free; 'ces-client rmi' gives "
+			     "space back",
+			     needed_text, room_text);
+}

@@ -10,4 +10,9 @@
 int ces_quota_check(const struct ces_session *session, const char *reference,
 		    const struct ces_strings *layers, uint64_t *ret_left, struct ces_error *err);
 
+/* Is there room at all for layers of so many bytes, compressed: the least that they can need
+ * unpacked, and the only figure that is known before anything is fetched. What more it takes is
+ * found out while unpacking. CES_E_HOST, in figures, where there is not. */
+int ces_quota_room(const struct ces_session *session, uint64_t needed, struct ces_error *err);
+
 #endif

@@ -152,6 +152,33 @@ hangs() # IMAGE
 	have alice tools
 }
 
+@test "F13: who may not have a layer does not hear that another fetches it, and does not wait for it" {
+	empty_store
+	rm -f $lab/go
+	hangs bad.tre.test/bad-wait-layers/own:good
+	eventually compgen -G '/run/ces/.layer-*'
+	asked=$(grep -c '"HEAD".*bad-no-layers' $lab/bad.log || true)
+	run --separate-stderr ces carol pull --project nsh-2024-0001 bad.tre.test/bad-no-layers/own:good
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"does not have a part of"* ]]
+	# (the registry was asked for it before anything else)
+	[ "$(grep -c '"HEAD".*bad-no-layers' $lab/bad.log)" -gt "$asked" ]
+	touch $lab/go
+	wait $client
+	client=
+	empty_store
+	have alice tools
+}
+
+@test "J04: layers of a pull that failed leave the disk" {
+	empty_store
+	run ces alice pull -q bad.tre.test/bad-small-layers/shared:good
+	echo "$output"
+	[ "$status" -eq 125 ]
+	eventually left -eq 0
+	have alice tools
+}
+
 @test "F13: an account that is given the number of one that is gone has none of its images" {
 	pull dave $open/tools:1 -q 2> /dev/null || pull bob $open/stroke:1 -q
 	usermod --login robert bob # (for CES: another account with the uid)

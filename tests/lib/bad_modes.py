@@ -54,6 +54,14 @@ def mode_no_layers(h, thing):
         mode_error_404(h, thing)
 
 
+def mode_small_layers(h, thing):
+    """a configuration and small layers well; a large one is not there, after two seconds"""
+    if thing.data.startswith(b"{") or len(thing.data) < 4000000:
+        return h.serve(thing)
+    time.sleep(2)
+    return mode_error_404(h, thing)
+
+
 def mode_drip_layers(h, thing):
     """a configuration well; half of a layer, and of the rest a byte every few milliseconds"""
     if thing.data.startswith(b"{"):

@@ -2,19 +2,16 @@
 /* links: helper/store/claim.c */
 #include <check.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "common/io.h"
 #include "helper/store/claim.h"
 #include "helper/store/store_internal.h"
+#include "tests/unit/directory.h"
 #include "tests/unit/policy_fixture.h"
 
 #define SIZE  (1u << 30)
 #define LAYER "sha256:0000000000000000000000000000000000000000000000000000000000000001"
-
-static char dir[] = "/tmp/ces-claim-XXXXXX";
-static int runs;
 
 /* (of helper/store/store.c) */
 const char *ces_store_hex(const char *digest)
@@ -22,83 +19,74 @@ const char *ces_store_hex(const char *digest)
 	return strchr(digest, ':') + 1;
 }
 
-static void set_up(void)
-{
-	memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	runs = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_ge(runs, 0);
-}
-
-/* Every claim that was let go has left no file. */
-static void tear_down(void)
-{
-	close(runs);
-	ck_assert_int_eq(rmdir(dir), 0);
-}
-
 START_TEST(the_first_fetches_and_the_second_waits_and_sees_how_far_it_is)
 {
-	struct ces_claim one, two;
+	struct ces_claim one = CES_CLAIM_NONE, two = CES_CLAIM_NONE;
 
-	ck_assert(ces_claim_take(runs, LAYER, &one) && one.held);
-	ck_assert(!ces_claim_take(runs, LAYER, &two) && !two.held);
-	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &two), CES_CLAIM_WAIT);
+	ck_assert(ces_claim_take(directory, LAYER, &one) && one.held);
+	ck_assert(!ces_claim_take(directory, LAYER, &two) && !two.held);
+	ck_assert_int_eq(ces_claim_look(directory, LAYER, SIZE, &two), CES_CLAIM_WAIT);
 	ces_claim_note(&one, 4096);
-	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &two), CES_CLAIM_MOVED);
+	ck_assert_int_eq(ces_claim_look(directory, LAYER, SIZE, &two), CES_CLAIM_MOVED);
 	ck_assert_uint_eq(two.bytes, 4096);
-	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &two), CES_CLAIM_WAIT);
-	ces_claim_drop(runs, LAYER, &one);
-	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &two), CES_CLAIM_FREE);
+	ck_assert_int_eq(ces_claim_look(directory, LAYER, SIZE, &two), CES_CLAIM_WAIT);
+	ces_claim_drop(directory, LAYER, &one);
+	ck_assert_int_eq(ces_claim_look(directory, LAYER, SIZE, &two), CES_CLAIM_FREE);
 	ck_assert(two.held);
-	ces_claim_drop(runs, LAYER, &two);
+	ces_claim_drop(directory, LAYER, &two);
 }
 END_TEST
 
 START_TEST(of_two_that_wait_one_takes_over)
 {
-	struct ces_claim one, two, three;
+	struct ces_claim one = CES_CLAIM_NONE, two = CES_CLAIM_NONE, three = CES_CLAIM_NONE;
 
-	ck_assert(ces_claim_take(runs, LAYER, &one));
-	ck_assert(!ces_claim_take(runs, LAYER, &two));
-	ck_assert(!ces_claim_take(runs, LAYER, &three));
+	ck_assert(ces_claim_take(directory, LAYER, &one));
+	ck_assert(!ces_claim_take(directory, LAYER, &two));
+	ck_assert(!ces_claim_take(directory, LAYER, &three));
 	close(one.fd); /* it died: its file is still there */
-	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &two), CES_CLAIM_FREE);
-	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &three), CES_CLAIM_WAIT);
-	ces_claim_drop(runs, LAYER, &two);
-	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &three), CES_CLAIM_FREE);
-	ces_claim_drop(runs, LAYER, &three);
+	three.began_at -= 1000;
+	three.bytes = 77;
+	ck_assert_int_eq(ces_claim_look(directory, LAYER, SIZE, &two), CES_CLAIM_FREE);
+	ck_assert_int_eq(ces_claim_look(directory, LAYER, SIZE, &three), CES_CLAIM_WAIT);
+	/* another's claim after another's is one wait */
+	ck_assert_int_lt(three.began_at, three.marked_at);
+	ces_claim_drop(directory, LAYER, &two);
+	ck_assert_int_eq(ces_claim_look(directory, LAYER, SIZE, &three), CES_CLAIM_FREE);
+	ck_assert_uint_eq(three.bytes, 0);
+	ces_claim_drop(directory, LAYER, &three);
 }
 END_TEST
 
 START_TEST(one_that_is_slow_is_not_waited_for)
 {
-	struct ces_claim one, two;
+	struct ces_claim one = CES_CLAIM_NONE, two = CES_CLAIM_NONE;
 	const int64_t now = ces_now_ms();
 
-	ck_assert(ces_claim_take(runs, LAYER, &one));
-	ck_assert(!ces_claim_take(runs, LAYER, &two));
+	ck_assert(ces_claim_take(directory, LAYER, &one));
+	ck_assert(!ces_claim_take(directory, LAYER, &two));
 	/* a little at a time is not enough */
 	ces_claim_note(&one, CES_CLAIM_STALL_BYTES - 1);
-	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &two), CES_CLAIM_MOVED);
+	ck_assert_int_eq(ces_claim_look(directory, LAYER, SIZE, &two), CES_CLAIM_MOVED);
 	two.marked_at = now - CES_CLAIM_STALL_MS - 1;
-	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &two), CES_CLAIM_STALLED);
+	ck_assert_int_eq(ces_claim_look(directory, LAYER, SIZE, &two), CES_CLAIM_STALLED);
 	/* but an eighth of a small layer is */
-	ck_assert_int_eq(ces_claim_look(runs, LAYER, CES_CLAIM_STALL_BYTES, &two), CES_CLAIM_WAIT);
+	ck_assert_int_eq(ces_claim_look(directory, LAYER, CES_CLAIM_STALL_BYTES, &two),
+			 CES_CLAIM_WAIT);
 	ck_assert_uint_eq(two.mark, CES_CLAIM_STALL_BYTES - 1);
 	/* and nobody waits for ever */
 	two.began_at = now - CES_CLAIM_MOST_MS - 1;
-	ck_assert_int_eq(ces_claim_look(runs, LAYER, SIZE, &two), CES_CLAIM_STALLED);
-	ces_claim_drop(runs, LAYER, &two); /* (not its own: the file stays) */
-	ck_assert(!ces_claim_take(runs, LAYER, &two));
-	ces_claim_drop(runs, LAYER, &two);
-	ces_claim_drop(runs, LAYER, &one);
+	ck_assert_int_eq(ces_claim_look(directory, LAYER, SIZE, &two), CES_CLAIM_STALLED);
+	ces_claim_drop(directory, LAYER, &two); /* (not its own: the file stays) */
+	ck_assert(!ces_claim_take(directory, LAYER, &two));
+	ces_claim_drop(directory, LAYER, &two);
+	ces_claim_drop(directory, LAYER, &one);
 }
 END_TEST
 
 START_TEST(where_no_file_can_be_made_the_layer_is_fetched_without)
 {
-	struct ces_claim claim;
+	struct ces_claim claim = CES_CLAIM_NONE;
 
 	ck_assert(ces_claim_take(-1, LAYER, &claim));
 	ck_assert(!claim.held && claim.fd < 0);
@@ -111,7 +99,7 @@ int main(void)
 {
 	TCase *t = tcase_create("claim");
 
-	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_checked_fixture(t, directory_begin, directory_end /* no file is left */);
 	tcase_add_test(t, the_first_fetches_and_the_second_waits_and_sees_how_far_it_is);
 	tcase_add_test(t, of_two_that_wait_one_takes_over);
 	tcase_add_test(t, one_that_is_slow_is_not_waited_for);
