@@ -11,7 +11,7 @@
 
 /* Opens path below dirfd (O_CLOEXEC is added). Follows no symbolic link, and never leaves dirfd.
  * Leading '/' are ignored, and an empty path is dirfd itself. -1 with errno: ELOOP of a link, EXDEV
- * of a "..". */
+ * of a ".." that leads out of dirfd. */
 int ces_beneath_open(int dirfd, const char *path, int flags, mode_t mode);
 
 /* Opens an absolute path of the host (nothing is made). A symbolic link in it is followed only

@@ -35,55 +35,31 @@ static void put_list(json to, const char *key, const char *const *values)
 	ces_json_close(to);
 }
 
-/* "NAME=value" each, ended by NUL, one after the other; a name once. */
-struct environment {
-	char *text;
-	size_t used, size;
-	bool failed;
-};
-
-static const char *env_next(const struct environment *env, const char *at)
+/* An environment is "NAME=value" each, ended by NUL, one after the other; a name once. */
+static const char *env_next(const struct ces_bytes_out *env, const char *at)
 {
 	at = at == NULL ? env->text : at + strlen(at) + 1;
 	return at < env->text + env->used ? at : NULL;
 }
 
-static void env_remove(struct environment *env, const char *name, size_t length)
+static void env_put(struct ces_bytes_out *env, const char *entry)
 {
-	const char *at = NULL;
+	size_t name = strcspn(entry, "=") + 1;
 
-	while ((at = env_next(env, at)) != NULL)
-		if (strncmp(at, name, length) == 0) {
+	for (const char *at = env_next(env, NULL); at != NULL; at = env_next(env, at))
+		if (strncmp(at, entry, name) == 0) {
 			size_t from = (size_t)(at - env->text), old = strlen(at) + 1;
 
 			memmove(env->text + from, at + old, env->used - from - old);
 			env->used -= old;
-			return;
+			break;
 		}
-}
-
-static void env_put(struct environment *env, const char *entry)
-{
-	size_t length = strlen(entry) + 1;
-
-	env_remove(env, entry, strcspn(entry, "=") + 1);
-	if (env->text == NULL || length > env->size - env->used) {
-		size_t size = 2 * (env->used + length) + 4096;
-		char *text = realloc(env->text, size);
-
-		env->failed = env->failed || text == NULL;
-		if (text == NULL)
-			return;
-		env->text = text;
-		env->size = size;
-	}
-	memcpy(env->text + env->used, entry, length);
-	env->used += length;
+	ces_bytes_add(env, entry, strlen(entry) + 1);
 }
 
 /* A driver's variables: nothing of the image's says which devices there are. No tool that reads
  * them ever runs with privilege, but libraries and people do read them. */
-static void gpu_environment(const struct ces_gpus *gpus, struct environment *env)
+static void gpu_environment(const struct ces_gpus *gpus, struct ces_bytes_out *env)
 {
 	char visible[CES_GPU_MAX * 136] = "NVIDIA_VISIBLE_DEVICES=";
 	size_t used = strlen(visible);
@@ -101,7 +77,7 @@ static void gpu_environment(const struct ces_gpus *gpus, struct environment *env
 
 /* The driver's own libraries come first, they must be of the kernel's version; then whatever the
  * image or the caller says. */
-static void library_path(const struct ces_gpus *gpus, struct environment *env)
+static void library_path(const struct ces_gpus *gpus, struct ces_bytes_out *env)
 {
 	static const char name[] = "LD_LIBRARY_PATH=";
 	char entry[8192], dirs[2048];
@@ -119,7 +95,7 @@ static void library_path(const struct ces_gpus *gpus, struct environment *env)
 }
 
 /* Also over what the caller says: no other proxy is there to be reached. */
-static void proxy_environment(const struct ces_decision *decision, struct environment *env)
+static void proxy_environment(const struct ces_decision *decision, struct ces_bytes_out *env)
 {
 	char url[40], entry[80];
 
@@ -131,7 +107,7 @@ static void proxy_environment(const struct ces_decision *decision, struct enviro
 
 /* What CES sets, then the image's, then the caller's: the later wins. TMP and TMPDIR must not be
  * the image's. */
-static void fill_environment(const struct ces_plan *plan, struct environment *env)
+static void fill_environment(const struct ces_plan *plan, struct ces_bytes_out *env)
 {
 	char home[1100];
 
@@ -167,7 +143,7 @@ static void fill_environment(const struct ces_plan *plan, struct environment *en
 
 static void put_environment(const struct ces_plan *plan, json to)
 {
-	struct environment env = {0};
+	struct ces_bytes_out env = {0};
 
 	fill_environment(plan, &env);
 	ces_json_list(to, "env");
@@ -175,7 +151,7 @@ static void put_environment(const struct ces_plan *plan, json to)
 		ces_json_text(to, NULL, at);
 	ces_json_close(to);
 	free(env.text);
-	to->failed = to->failed || env.failed;
+	to->out.failed = to->out.failed || env.failed;
 }
 
 /* Docker's rule: arguments replace CMD; a new entrypoint replaces the image's and drops its CMD.

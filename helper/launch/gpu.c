@@ -363,13 +363,18 @@ int ces_gpus_choose(struct ces_gpus *gpus, const struct ces_decision *decision, 
 	return 0;
 }
 
-size_t ces_gpus_idle(const struct ces_gpus *gpus)
+void ces_gpus_count(const struct ces_gpus *gpus, size_t *ret_all, size_t *ret_free)
 {
-	size_t n = 0;
+	*ret_all = *ret_free = 0;
+	for (size_t i = 0; i < gpus->n_found; i++) {
+		const struct ces_gpu *gpu = &gpus->found[i];
+		bool again = gpu->closed;
 
-	for (size_t i = 0; i < gpus->n_found; i++)
-		n += !gpus->found[i].busy && !gpus->found[i].closed;
-	return n;
+		for (size_t j = 0; j < i && !again; j++)
+			again = meets(gpu, gpus->found[j].marks, gpus->found[j].n_marks);
+		*ret_all += !again;
+		*ret_free += !again && !gpu->busy;
+	}
 }
 
 void ces_gpus_free(struct ces_gpus *gpus)

@@ -49,8 +49,10 @@ int ces_gpus_find(const struct ces_host *host, const struct ces_decision *decisi
 int ces_gpus_choose(struct ces_gpus *gpus, const struct ces_decision *decision, int runs,
 		    struct ces_error *err);
 
-/* After that, whatever came of it: how many are neither in use nor closed to the caller's job. */
-size_t ces_gpus_idle(const struct ces_gpus *gpus);
+/* After that, whatever came of it: how many the decision allows of this machine's, each once by
+ * whatever names; and of these the ones that are free. One that is closed to the caller's job is
+ * none. */
+void ces_gpus_count(const struct ces_gpus *gpus, size_t *ret_all, size_t *ret_free);
 
 void ces_gpus_free(struct ces_gpus *gpus);
 

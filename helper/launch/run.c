@@ -109,19 +109,21 @@ static char *name_of(const struct ces_plan *plan)
 	return name[0] != '\0' ? (char *)(uintptr_t)name : NULL;
 }
 
-static int check_runs(const struct ces_plan *plan, struct ces_error *err)
+static int check_runs(const struct ces_plan *plan, bool *ret_place, struct ces_error *err)
 {
 	struct count count = {
 	    .uid = plan->session->uid, .project = plan->decision->project, .name = name_of(plan)};
 	unsigned long long most = plan->decision->limits.runs;
 	unsigned long long all = plan->decision->together.runs;
 
+	*ret_place = false;
 	if (ces_runs_each(plan->session->runs, count_run, &count) < 0)
 		return ces_error_errno(err, CES_E_HOST, "reading the register of runs");
 	if (count.taken)
 		return ces_error_set(err, CES_E_LIMIT,
 				     "you have a live run named %s already; choose another --name",
 				     count.name);
+	*ret_place = true;
 	if (all > 0 && count.all >= all)
 		return ces_error_rule(err, CES_E_LIMIT, "host.user_limits.runs",
 				      "you have %llu run%s already; %llu at once are allowed",
@@ -205,15 +207,29 @@ static int check_turn(const struct ces_session *session, const struct ces_queue_
 				   before, before == 1 ? " waits" : "s wait");
 }
 
-static void wait_or_leave(struct ces_session *session, const struct ces_queue_wish *wish,
-			  int result, const struct ces_error *err)
+/* The GPUs, when it is this run's turn. *ret_place: what is refused could be had later. */
+static int choose_gpus(struct ces_plan *plan, struct ces_queue_wish *wish, bool *ret_place,
+		       struct ces_error *err)
 {
-	if (result < 0 && err->code == CES_E_LIMIT && (session->asked->flags & CES_FLAG_WAIT) != 0)
+	int result = ces_gpus_choose(&plan->gpus, plan->decision, plan->session->runs, err);
+	size_t all, idle;
+
+	ces_gpus_count(&plan->gpus, &all, &idle);
+	wish->gpus = plan->decision->gpus;
+	*ret_place = all > 0 && (plan->decision->gpus <= all || plan->decision->gpus_all);
+	return result == 0 ? check_turn(plan->session, wish, idle, err) : -1;
+}
+
+/* What lacks a place, and wants to wait for one, is given a ticket; any other end gives it back. */
+static void wait_or_leave(struct ces_session *session, const struct ces_queue_wish *wish,
+			  bool lacks_place)
+{
+	if (lacks_place && (session->asked->flags & CES_FLAG_WAIT) != 0) {
 		session->ticket = ces_queue_wait(session->runs, wish, &session->position);
-	else {
-		ces_queue_leave(session->runs, wish);
-		session->ticket = 0;
+		return;
 	}
+	ces_queue_leave(session->runs, wish);
+	session->ticket = 0;
 }
 
 /* Counting, choosing, recording and entering are one step: of two starts for the last place, or the
@@ -228,22 +244,20 @@ static int reserve_once(struct ces_session *session, struct ces_plan *plan,
 
 	/* (one that this request was given at an earlier try) */
 	uint64_t ticket = session->ticket != 0 ? session->ticket : session->asked->ticket;
-	struct ces_queue_wish wish = {session->uid, ticket, 0};
+	struct ces_queue_wish wish = {session->uid, plan->decision->project, ticket, 0};
+	bool place;
 
 	*ret_again = false;
 	if (ces_lock_take(plan->session->runs, RESERVE_SECONDS, &left) < 0)
 		return ces_error_errno(err, CES_E_HOST, "locking the runs");
-	result = check_runs(plan, err);
+	result = check_runs(plan, &place, err);
 	if (result == 0)
 		result = check_turn(session, &wish, 0, err);
 	if (result == 0 && plan->decision->gpus > 0) {
-		result = ces_gpus_choose(&plan->gpus, plan->decision, plan->session->runs, err);
+		result = choose_gpus(plan, &wish, &place, err);
 		*ret_again = result < 0 && err->code == CES_E_LIMIT;
-		wish.gpus = plan->decision->gpus;
-		if (result == 0)
-			result = check_turn(session, &wish, ces_gpus_idle(&plan->gpus), err);
 	}
-	wait_or_leave(session, &wish, result, err);
+	wait_or_leave(session, &wish, result < 0 && err->code == CES_E_LIMIT && place);
 	if (result == 0)
 		result = ces_selinux_choose(session->selinux, session->runs, &plan->selinux, err);
 	if (result == 0)

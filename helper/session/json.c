@@ -6,20 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add(struct ces_json *json, const char *bytes, size_t n)
+void ces_bytes_add(struct ces_bytes_out *out, const char *bytes, size_t n)
 {
-	if (n > json->size - json->used) {
-		size_t size = 2 * (json->used + n) + 1024;
-		char *text = realloc(json->text, size);
+	if (out->text == NULL || n > out->size - out->used) {
+		size_t size = 2 * (out->used + n) + 1024;
+		char *text = realloc(out->text, size);
 
-		json->failed = json->failed || text == NULL;
+		out->failed = out->failed || text == NULL;
 		if (text == NULL)
 			return;
-		json->text = text;
-		json->size = size;
+		out->text = text;
+		out->size = size;
 	}
-	memcpy(json->text + json->used, bytes, n);
-	json->used += n;
+	memcpy(out->text + out->used, bytes, n);
+	out->used += n;
+}
+
+static void add(struct ces_json *json, const char *bytes, size_t n)
+{
+	ces_bytes_add(&json->out, bytes, n);
 }
 
 static void quote(struct ces_json *json, const char *text)
@@ -49,8 +54,8 @@ static void quote(struct ces_json *json, const char *text)
 /* What stands before a value. */
 static void begin(struct ces_json *json, const char *key)
 {
-	if (json->used > 0 && json->text[json->used - 1] != '{' &&
-	    json->text[json->used - 1] != '[')
+	if (json->out.used > 0 && json->out.text[json->out.used - 1] != '{' &&
+	    json->out.text[json->out.used - 1] != '[')
 		add(json, ",", 1);
 	if (key == NULL)
 		return;
@@ -62,8 +67,8 @@ static void open_part(struct ces_json *json, const char *key, const char *open, 
 {
 	begin(json, key);
 	add(json, open, 1);
-	json->failed = json->failed || json->depth == CES_JSON_DEPTH;
-	if (!json->failed)
+	json->out.failed = json->out.failed || json->depth == CES_JSON_DEPTH;
+	if (!json->out.failed)
 		json->close[json->depth++] = close;
 }
 
@@ -112,11 +117,11 @@ void ces_json_members(struct ces_json *json, const struct ces_json *object)
 {
 	static const size_t brackets_and_nul = sizeof("{}");
 
-	json->failed = json->failed || object->failed;
-	if (json->failed || object->used <= brackets_and_nul)
+	json->out.failed = json->out.failed || object->out.failed;
+	if (json->out.failed || object->out.used <= brackets_and_nul)
 		return;
 	begin(json, NULL);
-	add(json, object->text + 1, object->used - brackets_and_nul);
+	add(json, object->out.text + 1, object->out.used - brackets_and_nul);
 }
 
 const char *ces_json_end(struct ces_json *json)
@@ -124,11 +129,11 @@ const char *ces_json_end(struct ces_json *json)
 	while (json->depth > 0)
 		ces_json_close(json);
 	add(json, "", 1);
-	return json->failed ? NULL : json->text;
+	return json->out.failed ? NULL : json->out.text;
 }
 
 void ces_json_free(struct ces_json *json)
 {
-	free(json->text);
+	free(json->out.text);
 	*json = (struct ces_json){0};
 }

@@ -10,13 +10,20 @@
 
 #define CES_JSON_DEPTH 8
 
+/* Bytes that grow. Zeroed: none. */
+struct ces_bytes_out {
+	char *text; /* malloc'd */
+	size_t used, size;
+	bool failed; /* no memory: something is missing */
+};
+
+void ces_bytes_add(struct ces_bytes_out *out, const char *bytes, size_t n);
+
 /* Zeroed: nothing is written. What is opened must be closed, or is closed by ces_json_end. */
 struct ces_json {
-	char *text; /* malloc'd, not ended by NUL before ces_json_end */
-	size_t used, size;
+	struct ces_bytes_out out;   /* not ended by NUL before ces_json_end */
 	char close[CES_JSON_DEPTH]; /* what ends each part that is open */
-	size_t depth;
-	bool failed; /* no memory, or too deep: ces_json_end says so */
+	size_t depth;               /* too deep is a failure, too: ces_json_end says so */
 };
 
 /* key: NULL in a list, and for the whole. */

@@ -8,11 +8,13 @@
 
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/name.h"
 #include "helper/core/beneath.h"
 
 #define QUEUE    ".queue"
@@ -23,6 +25,7 @@ struct entry {
 	uint64_t ticket; /* 0: free */
 	uint64_t gpus, seen_ms;
 	uint64_t uid;
+	char project[CES_NAME_MAX + 1]; /* ended by NUL */
 };
 
 struct queue {
@@ -46,9 +49,11 @@ static int load(int runs, struct queue *queue)
 
 	if (fd < 0 || pread(fd, queue, sizeof(*queue), 0) != (ssize_t)sizeof(*queue))
 		memset(queue, 0, sizeof(*queue));
-	for (size_t i = 0; i < MOST; i++)
+	for (size_t i = 0; i < MOST; i++) {
+		queue->v[i].project[CES_NAME_MAX] = '\0';
 		if (queue->v[i].seen_ms > now || now - queue->v[i].seen_ms > CES_QUEUE_MS)
 			queue->v[i] = (struct entry){0};
+	}
 	return fd;
 }
 
@@ -62,7 +67,9 @@ static struct entry *find(struct queue *queue, const struct ces_queue_wish *wish
 
 static bool same(const struct entry *entry, const struct ces_queue_wish *wish)
 {
-	return wish->gpus > 0 ? entry->gpus > 0 : entry->gpus == 0 && entry->uid == wish->uid;
+	return wish->gpus > 0 ? entry->gpus > 0
+			      : entry->gpus == 0 && entry->uid == wish->uid &&
+				    strcmp(entry->project, wish->project) == 0;
 }
 
 /* Those before `ticket` that wait for the same, and want no more than most. */
@@ -105,6 +112,7 @@ uint64_t ces_queue_wait(int runs, const struct ces_queue_wish *wish, uint64_t *r
 	entry->uid = wish->uid;
 	entry->gpus = wish->gpus;
 	entry->seen_ms = now_ms();
+	(void)snprintf(entry->project, sizeof(entry->project), "%s", wish->project);
 	*ret_position = count(&queue, wish, entry->ticket, UINT64_MAX) + 1;
 	return pwrite(fd, &queue, sizeof(queue), 0) == (ssize_t)sizeof(queue) ? entry->ticket : 0;
 }

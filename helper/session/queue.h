@@ -14,8 +14,9 @@
 
 struct ces_queue_wish {
 	uid_t uid;
-	uint64_t ticket; /* as the caller shows it; 0: none */
-	uint64_t gpus;   /* waited for; 0: a place among the caller's own runs */
+	const char *project; /* a name */
+	uint64_t ticket;     /* as the caller shows it; 0: none */
+	uint64_t gpus;       /* waited for; 0: a place among the caller's own runs in the project */
 };
 
 /* How many with an earlier ticket come before this wish: the caller's own who wait for the same,

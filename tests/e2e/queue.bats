@@ -10,24 +10,21 @@ setup_file()
 	fake_driver
 	rm -rf /etc/cdi
 	install -d -m 755 /etc/cdi
-	jq '.devices |= map(select(.name == "1"))' "$sample" > /etc/cdi/nvidia.json
+	jq '.devices |= map(select(.name == "1" or (.name | startswith("GPU-"))))' "$sample" > /etc/cdi/nvidia.json
 	one_run
 	have alice tools
 	pull bob $open/tools:1 -q
 }
 teardown_file()
 {
-	umount /proc/devices
-	umount -l /dev
-	xargs rm -f < $lab/driver-files
-	rm -rf /etc/cdi /usr/bin/nvidia-cdi-hook /usr/lib64/lib{cuda,nvidia-nvvm}.so.[14] /run/nvidia-persistenced
+	fake_end
 	lab_policy
 }
 one_run() { lab_policy '.defaults.gpus.max = 8 | .defaults.limits.runs = 1'; }
 setup() { remember; }
 teardown()
 {
-	for u in alice bob; do ces $u stop -q --all --time 0 || true; done
+	for u in alice bob carol; do ces $u stop -q --all --time 0 || true; done
 	pkill -KILL -x ces-client || true
 	eventually no pgrep -x 'ces-helper|ces-session|crun|runc'
 	rm -rf /home/*/outputs_* /home/*/.local $lab/out.* $lab/err.* /run/ces/.queue
@@ -155,13 +152,36 @@ one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
 	two=$client
 	eventually grep -q 'waiting, number 2' $lab/err.2
 	ces alice run -q $open/tools:1 true
-	# more than there are is no reason for others to wait
-	waits 3 alice --gpu=4 --wait -- true
-	eventually grep -q 'waiting' $lab/err.3
-	kill -KILL $client
 	ces bob stop -q "$first"
 	wait $one
 	wait $two
+}
+
+@test "a name that is taken, and more GPUs than there are, are refused at once" {
+	lab_policy '.defaults.gpus.max = 8 | .defaults.limits.runs = 5'
+	first=$(ces alice run -q -d --name x --gpu=1 $open/tools:1 sleep 600)
+	run --separate-stderr ces alice run --wait --name x $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == "ces: you have a live run named x already; choose another --name" ]]
+	run --separate-stderr ces alice run --wait --gpu=2 $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"2 of this machine's GPUs were asked for, and 0 are free"* && $stderr != *"in line"* ]]
+	# (the one there is has two names)
+	waits 1 alice --gpu=1 --wait -- true
+	eventually grep -q 'waiting, number 1' $lab/err.1
+	ces alice stop -q "$first"
+	wait $client
+}
+
+@test "a project's line holds up no run of the user's other project" {
+	ces carol pull -q --project nsh-2024-0001 $open/tools:1
+	first=$(ces carol run -q -d --project nsh-2024-0001 $open/tools:1 sleep 600)
+	waits 1 carol --project nsh-2024-0001 --wait -- true
+	eventually grep -q 'waiting, number 1' $lab/err.1
+	ces carol pull -q --project nsh-2024-0002 $open/tools:1
+	ces carol run -q --project nsh-2024-0002 $open/tools:1 true
+	ces carol stop -q "$first"
+	wait $client
 }
 
 @test "a ticket is nobody else's, and the policy of the moment decides" {

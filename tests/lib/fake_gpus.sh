@@ -53,3 +53,12 @@ fake_driver()
 	mkdir -p /run/nvidia-persistenced
 	python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("/run/nvidia-persistenced/socket")'
 }
+
+# Takes all of it away again.
+fake_end()
+{
+	umount /proc/devices
+	umount -l /dev
+	xargs rm -f < $lab/driver-files
+	rm -rf /etc/cdi /usr/bin/nvidia-cdi-hook /usr/lib64/lib{cuda,nvidia-nvvm}.so.[14] /run/nvidia-persistenced
+}

@@ -2,37 +2,27 @@
 /* links: helper/session/queue.c */
 #include <check.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "helper/session/queue.h"
+#include "tests/unit/directory.h"
 #include "tests/unit/policy_fixture.h"
-
-static char dir[] = "/tmp/ces-queue-XXXXXX";
-static int runs;
-
-static void set_up(void)
-{
-	memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	runs = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_ge(runs, 0);
-}
 
 static void tear_down(void)
 {
-	(void)unlinkat(runs, ".queue", 0);
-	close(runs);
-	ck_assert_int_eq(rmdir(dir), 0);
+	(void)unlinkat(directory, ".queue", 0);
+	directory_end();
 }
+
+static const char *project = "p";
 
 static uint64_t wait_for(uid_t uid, uint64_t ticket, uint64_t gpus, uint64_t position)
 {
-	const struct ces_queue_wish wish = {uid, ticket, gpus};
+	const struct ces_queue_wish wish = {uid, project, ticket, gpus};
 	uint64_t got = 0;
 
-	ticket = ces_queue_wait(runs, &wish, &got);
+	ticket = ces_queue_wait(directory, &wish, &got);
 	ck_assert_uint_ne(ticket, 0);
 	ck_assert_uint_eq(got, position);
 	return ticket;
@@ -40,9 +30,9 @@ static uint64_t wait_for(uid_t uid, uint64_t ticket, uint64_t gpus, uint64_t pos
 
 static size_t before(uid_t uid, uint64_t ticket, uint64_t gpus, uint64_t idle)
 {
-	const struct ces_queue_wish wish = {uid, ticket, gpus};
+	const struct ces_queue_wish wish = {uid, project, ticket, gpus};
 
-	return ces_queue_before(runs, &wish, idle);
+	return ces_queue_before(directory, &wish, idle);
 }
 
 START_TEST(one_users_runs_wait_in_order_and_other_users_do_not_count)
@@ -54,8 +44,18 @@ START_TEST(one_users_runs_wait_in_order_and_other_users_do_not_count)
 	ck_assert_uint_eq(before(1000, one, 0, 0), 0);
 	ck_assert_uint_eq(before(1000, two, 0, 0), 1);
 	ck_assert_uint_eq(before(1000, 0, 0, 0), 2); /* asks for the first time */
-	ces_queue_leave(runs, &(struct ces_queue_wish){1000, one, 0});
+	ces_queue_leave(directory, &(struct ces_queue_wish){1000, "p", one, 0});
 	ck_assert_uint_eq(before(1000, two, 0, 0), 0);
+}
+END_TEST
+
+START_TEST(a_users_projects_wait_in_lines_of_their_own)
+{
+	(void)wait_for(1000, 0, 0, 1);
+	project = "q";
+	ck_assert_uint_eq(before(1000, 0, 0, 0), 0);
+	(void)wait_for(1000, 0, 0, 1);
+	ck_assert_uint_eq(before(1000, 0, 0, 0), 1);
 }
 END_TEST
 
@@ -65,7 +65,7 @@ START_TEST(a_ticket_of_another_user_or_of_nobody_is_none)
 
 	ck_assert_uint_ne(wait_for(1001, one, 0, 2), one);
 	ck_assert_uint_ne(wait_for(1000, 12345, 0, 2), 12345);
-	ces_queue_leave(runs, &(struct ces_queue_wish){1001, one, 0});
+	ces_queue_leave(directory, &(struct ces_queue_wish){1001, "p", one, 0});
 	ck_assert_uint_eq(before(1000, one, 0, 0), 0);
 	ck_assert_uint_eq(before(1000, 0, 0, 0), 2);
 	ck_assert_uint_eq(before(1001, other, 0, 0), 0);
@@ -87,7 +87,7 @@ END_TEST
 START_TEST(a_ticket_that_is_not_shown_is_lost)
 {
 	uint64_t one = wait_for(1000, 0, 0, 1), seen = 0;
-	int fd = openat(runs, ".queue", O_RDWR | O_CLOEXEC);
+	int fd = openat(directory, ".queue", O_RDWR | O_CLOEXEC);
 
 	/* the last number, then ticket, gpus, seen, uid of the first */
 	ck_assert_int_eq(pread(fd, &seen, sizeof(seen), 24), sizeof(seen));
@@ -102,16 +102,16 @@ END_TEST
 
 START_TEST(a_user_has_sixteen_tickets_and_the_table_has_an_end)
 {
-	const struct ces_queue_wish more = {1000, 0, 0}, last = {2000, 0, 0};
+	const struct ces_queue_wish more = {1000, "p", 0, 0}, last = {2000, "p", 0, 0};
 	uint64_t position;
 
 	for (uint64_t i = 1; i <= 16; i++)
 		(void)wait_for(1000, 0, 0, i);
-	ck_assert_uint_eq(ces_queue_wait(runs, &more, &position), 0);
+	ck_assert_uint_eq(ces_queue_wait(directory, &more, &position), 0);
 	for (uid_t uid = 1001; uid < 1016; uid++)
 		for (uint64_t i = 1; i <= 16; i++)
 			(void)wait_for(uid, 0, 0, i);
-	ck_assert_uint_eq(ces_queue_wait(runs, &last, &position), 0);
+	ck_assert_uint_eq(ces_queue_wait(directory, &last, &position), 0);
 }
 END_TEST
 
@@ -120,7 +120,7 @@ START_TEST(a_damaged_table_is_an_empty_one)
 	int fd;
 
 	(void)wait_for(1000, 0, 0, 1);
-	fd = openat(runs, ".queue", O_WRONLY | O_TRUNC | O_CLOEXEC);
+	fd = openat(directory, ".queue", O_WRONLY | O_TRUNC | O_CLOEXEC);
 	ck_assert_int_eq(write(fd, "x", 1), 1);
 	close(fd);
 	ck_assert_uint_eq(before(1000, 0, 0, 0), 0);
@@ -132,8 +132,9 @@ int main(void)
 {
 	TCase *t = tcase_create("queue");
 
-	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_checked_fixture(t, directory_begin, tear_down);
 	tcase_add_test(t, one_users_runs_wait_in_order_and_other_users_do_not_count);
+	tcase_add_test(t, a_users_projects_wait_in_lines_of_their_own);
 	tcase_add_test(t, a_ticket_of_another_user_or_of_nobody_is_none);
 	tcase_add_test(
 	    t, gpus_are_waited_for_over_users_and_a_wish_that_cannot_be_met_lets_others_pass);

@@ -3,31 +3,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/way.h"
+#include "tests/unit/directory.h"
 #include "tests/unit/policy_fixture.h"
 
-static char dir[] = "/tmp/ces-way-XXXXXX";
 static char plain[CES_WAY_MAX], path[CES_WAY_MAX];
-
-static void set_up(void)
-{
-	memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-}
 
 static void tear_down(void)
 {
-	snprintf(path, sizeof(path), "rm -r %s", dir);
-	ck_assert_int_eq(system(path), 0);
+	(void)unlinkat(directory, "link", 0);
+	(void)unlinkat(directory, "self", 0);
+	directory_end();
 }
 
 static const char *below(const char *name)
 {
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	snprintf(path, sizeof(path), "%s/%s", directory_path, name);
 	return path;
 }
 
@@ -96,7 +90,7 @@ END_TEST
 
 START_TEST(a_directory_of_the_kernels_holds_no_data)
 {
-	int proc = open("/proc", O_PATH), own = open(dir, O_PATH);
+	int proc = open("/proc", O_PATH), own = open(directory_path, O_PATH);
 	unsigned kind = 0;
 
 	ck_assert(!ces_way_holds_data(proc, &kind));
@@ -112,7 +106,7 @@ int main(void)
 {
 	TCase *t = tcase_create("way");
 
-	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_checked_fixture(t, directory_begin, tear_down);
 	tcase_add_test(t, a_path_without_links_stays_what_it_is);
 	tcase_add_test(t, a_link_of_roots_is_followed);
 	tcase_add_test(t, a_link_in_a_directory_that_others_can_write_is_not_followed);
