@@ -157,11 +157,14 @@ void ces_outputs_settle(const struct ces_outputs *outputs, struct ces_kept *kept
 	CES_CLEANUP_FD int dir = -1;
 	struct json_object *object;
 
-	/* (what is not empty stays) */
-	if (is_own(outputs, kept) && rmdir(kept->outputs) == 0)
-		kept->outputs[0] = '\0';
+	/* a run that never started has none */
 	if (kept->outputs[0] == '\0')
 		return;
+	/* (what is not empty stays) */
+	if (is_own(outputs, kept) && rmdir(kept->outputs) == 0) {
+		kept->outputs[0] = '\0';
+		return;
+	}
 	dir = open(kept->outputs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0 || !may_be_written(dir))
 		return;
