@@ -65,6 +65,14 @@ static int look_at_all(const struct ces_policy *policy, const struct ces_decisio
 	for (size_t i = 0; i < decision->n_binds; i++)
 		if (look(decision->binds[i].source, err) < 0)
 			return -1;
+	if (decision->display > 0) {
+		char path[64];
+
+		snprintf(path, sizeof(path), CES_DISPLAY_DIR "/X%llu",
+			 (unsigned long long)decision->display - 1);
+		if (look(path, err) < 0)
+			return -1;
+	}
 	return look_at_gpus(policy, decision, err);
 }
 

@@ -98,11 +98,21 @@ static int source_path(struct ces_options *options, const char *text, char **ret
 	return ces_options_keep_text(options, joined, ret, err);
 }
 
+/* People bring a display into a container by its directory. */
+static bool is_display(const char *path)
+{
+	return strncmp(path, CES_DISPLAY_DIR, strlen(CES_DISPLAY_DIR)) == 0;
+}
+
 static int add_bind(struct ces_options *options, const struct mount *mount, struct ces_error *err)
 {
 	struct ces_request *request = &options->request;
 	char *source;
 
+	if (is_display(mount->source))
+		return ces_error_set(err, CES_E_USAGE,
+				     "%s: type --display instead of a mount of the display",
+				     mount->source);
 	if (source_path(options, mount->source, &source, err) < 0 ||
 	    ces_strings_append(&request->bind_sources, source, err) < 0 ||
 	    ces_options_append(options, &request->bind_destinations, mount->destination, err) < 0)

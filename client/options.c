@@ -152,6 +152,7 @@ void ces_options_free(struct ces_options *options)
 		free(lists[i]->v);
 	free(request->bind_read_only.v);
 	free(request->tmpfs_sizes.v);
+	free(request->cookie.v);
 	memset(options, 0, sizeof(*options));
 }
 

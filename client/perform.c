@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/ask.h"
+#include "client/display.h"
 #include "client/check.h"
 #include "client/run.h"
 #include "client/say.h"
@@ -62,6 +63,11 @@ int ces_perform(struct ces_options *options)
 	if (options->debug)
 		ces_say("helper: %s", CES_HELPER_PATH);
 	if (ces_session_check(CES_HELPER_PATH, &err) < 0) {
+		ces_say_failure(&err);
+		return CES_EXIT_REFUSED;
+	}
+	if ((options->request.flags & CES_FLAG_EXPLAIN) == 0 &&
+	    ces_display_make_key(&options->request, &err) < 0) {
 		ces_say_failure(&err);
 		return CES_EXIT_REFUSED;
 	}

@@ -167,6 +167,8 @@ static const struct ces_option run_table[] = {
     {"publish", 'p', YES, "[HOST:]CONTAINER",
      "a port of the container on this machine's loopback; without HOST, or 0, a free one",
      ces_mount_set_publish, CES_PHASE_REST},
+    {"display", 0, NO, NULL, "programs may open windows on your X display", ces_set_display,
+     CES_PHASE_REST},
     {"interactive", 'i', NO, NULL, "stdin reaches the container", ces_set_interactive,
      CES_PHASE_REST},
     {"tty", 't', NO, NULL, "the container gets a terminal", ces_set_tty, CES_PHASE_REST},

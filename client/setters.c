@@ -2,6 +2,7 @@
  * options. Nothing here decides whether a value is allowed. */
 #include "client/setters.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -257,6 +258,31 @@ int ces_set_network(struct ces_options *options, const char *value, struct ces_e
 			  "a container has no network: leave it out (-p HOST:CONTAINER publishes a "
 			  "port on this machine)",
 			  err);
+}
+
+/* Which display of this machine DISPLAY names. */
+int ces_set_display(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	const char *display = getenv("DISPLAY"), *at = display;
+	uint64_t number, screen;
+
+	(void)value;
+	if (display == NULL || *display == '\0')
+		return ces_error_set(err, CES_E_USAGE,
+				     "--display: DISPLAY is not set here; type this in a terminal "
+				     "of your desktop session");
+	if (strncmp(at, "unix:", 5) == 0)
+		at += 4;
+	if (*at++ != ':' || ces_num_digits(&at, CES_DISPLAY_MAX - 1, &number) != 0 ||
+	    (*at == '.' && (at++, ces_num_digits(&at, CES_DISPLAY_MAX, &screen) != 0)) ||
+	    *at != '\0')
+		return ces_error_set(err, CES_E_USAGE,
+				     "--display: DISPLAY is %s, which is not a display of this "
+				     "machine, such as :0; type this in a terminal of a desktop "
+				     "session on this machine",
+				     display);
+	options->request.display = number + 1;
+	return 0;
 }
 
 int ces_set_rm(struct ces_options *options, const char *value, struct ces_error *err)

@@ -57,6 +57,8 @@ void ces_verbose_request(const struct ces_request *request)
 		ces_say("identity: the same uid inside");
 	limits(request);
 	text("GPUs", request->gpu);
+	if (request->display != 0)
+		ces_say("display: :%llu", (unsigned long long)request->display - 1);
 	mounts(request);
 	for (size_t i = 0; i < request->env.n; i++)
 		ces_say("setting: %.*s", (int)strcspn(request->env.v[i], "="), request->env.v[i]);

@@ -29,6 +29,8 @@ static const struct ces_wire_field request_fields[] = {
     FIELD(ces_request, 22, LINES, 0, 255, 32, tmpfs_destinations),
     FIELD(ces_request, 23, U64S, 0, 8, 32, tmpfs_sizes),
     FIELD(ces_request, 24, U64, 0, 8, 1, ticket),
+    FIELD(ces_request, 25, U64, 0, 8, 1, display),
+    FIELD(ces_request, 26, U64S, 0, 8, CES_COOKIE_WORDS, cookie),
 };
 SCHEMA(ces_request_schema, "request", CES_FRAME_REQUEST, ces_request, request_fields);
 

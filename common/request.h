@@ -32,7 +32,9 @@ struct ces_request {
 	struct ces_u64s bind_read_only;
 	struct ces_strings tmpfs_destinations; /* two lists of equal length */
 	struct ces_u64s tmpfs_sizes;           /* bytes; 0 = the policy's default */
-	uint64_t ticket; /* with CES_FLAG_WAIT: the one that an error event brought, or 0 */
+	uint64_t ticket;        /* with CES_FLAG_WAIT: the one that an error event brought, or 0 */
+	uint64_t display;       /* the number of an X display of this machine, and 1; 0: none */
+	struct ces_u64s cookie; /* the key to it, CES_COOKIE_WORDS */
 };
 extern const struct ces_wire_schema ces_request_schema;
 

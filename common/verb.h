@@ -16,6 +16,12 @@ enum ces_verb {
 #define CES_GRACE_MAX     3600 /* seconds that a stop may give a run to end */
 #define CES_GRACE_DEFAULT 10
 
+/* An X display: its socket is DIR/X and the number, here and in a container; its key has 128 bits,
+ * which X calls MIT-MAGIC-COOKIE-1, the first byte the highest of the first word. */
+#define CES_DISPLAY_DIR  "/tmp/.X11-unix"
+#define CES_DISPLAY_MAX  65535
+#define CES_COOKIE_WORDS 2
+
 enum ces_request_flag {
 	CES_FLAG_EXPLAIN = 1 << 0,     /* decide and say why, do nothing (also --dry-run) */
 	CES_FLAG_INTERACTIVE = 1 << 1, /* stdin reaches the container */

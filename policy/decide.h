@@ -115,6 +115,8 @@ struct ces_decision {
 	struct ces_decision_port ports[CES_PORTS_MAX];
 	size_t n_ports;
 	uint64_t gpus;
+	uint64_t display; /* the number of the X display that it may use, and 1; 0: none */
+	uint64_t cookie[CES_COOKIE_WORDS]; /* the key to it */
 	char proxy[CES_PROXY_TEXT]; /* of a run the one way out, of a pull the way to the registry:
 				       "http://host:port"; "" = none */
 	char gpu_id[128];           /* a device asked for by name; "" = any */

@@ -130,6 +130,9 @@ static void say_run(const struct out *out, const struct ces_caller *caller,
 	say_limits(out, &d->limits);
 	say_user_limits(out, &d->together);
 	say_network(out, d);
+	if (d->display > 0)
+		say(out, "display: :%llu of this machine, as a program that it does not trust",
+		    (unsigned long long)d->display - 1);
 	if (d->gpus == 0)
 		say(out, "GPUs: none");
 	else

@@ -22,5 +22,6 @@ static const struct ces_flat_field request_fields[] = {TEXT(ces_request, image),
 						       STRINGS(ces_request, bind_destinations),
 						       NUMBERS(ces_request, bind_read_only),
 						       STRINGS(ces_request, tmpfs_destinations),
-						       NUMBERS(ces_request, tmpfs_sizes)};
+						       NUMBERS(ces_request, tmpfs_sizes),
+						       NUMBERS(ces_request, cookie)};
 const struct ces_flat_type ces_request_flat = TYPE(struct ces_request, request_fields);

@@ -28,7 +28,7 @@ static const char built_in[] =
     "  \"identity\": \"root-is-user\", \"network\": {\"publish\": []}, \"gpus\": {\"max\": 0,"
     "  \"kinds\": [\"nvidia.com/gpu\", \"amd.com/gpu\", \"intel.com/gpu\"], \"devices\": [], "
     "\"exclusive\": true},"
-    "  \"binds\": [], \"retain_images\": \"30d\"},"
+    "  \"binds\": [], \"display\": false, \"retain_images\": \"30d\"},"
     " \"host\": {\"runtime\": \"/usr/bin/crun\", \"cgroup_parent\": \"auto\","
     "  \"user_limits\": {\"images\": 1000, \"pulls\": 4}, \"store_reserve\": \"1G\","
     "  \"subordinate_ids\": {\"first\": 2000000000, \"per_user\": 65536, \"users\": 1000},"
@@ -192,6 +192,8 @@ static const struct ces_field gpus_rows[] = {
 	    ROW("gpus", ces_field_object, (base), gpus_rows),                                      \
 	    ROW("binds", ces_field_strings, (base) + SETTING(binds), &as_template,                 \
 		.own = CES_OWN_BINDS),                                                             \
+	    ROW("display", ces_field_bool, (base) + SETTING(display), NULL,                        \
+		.own = CES_OWN_DISPLAY),                                                           \
 	    ROW("retain_images", read_retain, (base), NULL)
 
 static const struct ces_field defaults_rows[] = {SETTINGS_ROWS(0), CES_FIELD_END};

@@ -61,6 +61,7 @@ struct ces_policy_settings {
 	struct ces_strings gpu_devices; /* names within their kind; none = any */
 	bool gpu_exclusive;             /* no other run has the same device at the same time */
 	struct ces_strings binds;       /* templates of allowed source directories */
+	bool display;                   /* may open windows on the caller's X display */
 	enum ces_retain retain;
 	uint64_t retain_seconds; /* CES_RETAIN_TIME */
 	unsigned own;            /* bits of enum ces_policy_own; 0 in `defaults` */
@@ -78,6 +79,7 @@ enum ces_policy_own {
 	CES_OWN_BINDS = 1 << 7,
 	CES_OWN_ACCESS = 1 << 8,
 	CES_OWN_GPU_DEVICES = 1 << 9,
+	CES_OWN_DISPLAY = 1 << 10,
 };
 
 /* What a host must have of SELinux before anything is done. */

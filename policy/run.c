@@ -360,6 +360,31 @@ static int set_tmpfs(const struct run *run)
 	return 0;
 }
 
+/* Its socket is mounted below /tmp, where nothing else may then be mounted: it would hide the
+ * socket, or the mount point would be made in a directory of the caller's. */
+static int set_display(const struct run *run)
+{
+	const struct ces_request *request = run->request;
+	struct ces_decision *ret = run->ret;
+
+	if (request->display == 0)
+		return 0;
+	if (!run->rights->settings->display)
+		return deny(run, CES_OWN_DISPLAY, "display",
+			    "this project may not use a display; leave out --display");
+	if (request->display > CES_DISPLAY_MAX)
+		return USAGE(run, "--display: there is no display of this number");
+	if ((request->flags & CES_FLAG_EXPLAIN) == 0 && request->cookie.n != CES_COOKIE_WORDS)
+		return USAGE(run, "--display: the key to the display is missing");
+	if (destination_taken(ret, "/tmp") || destination_taken(ret, CES_DISPLAY_DIR))
+		return USAGE(run,
+			     "--display: the display's socket is below /tmp; mount nothing there");
+	for (size_t i = 0; i < request->cookie.n && i < CES_COOKIE_WORDS; i++)
+		ret->cookie[i] = request->cookie.v[i];
+	ret->display = request->display;
+	return 0;
+}
+
 /* Who keeps his uid has a home that he can write to, as with Apptainer: an image made for root has
  * none for him. Its path is that of his own; it is empty memory, unless he binds something there.
  * Where that path cannot be used it is /scratch. */
@@ -477,7 +502,7 @@ int ces_decide_run(const struct ces_policy *policy, const struct ces_caller *cal
 	set_most(&run, &policy->user_limits);
 	if (check_words(&run) != 0 || set_mounts(&run, facts) != 0 || set_limits(&run) != 0 ||
 	    set_ports(&run) != 0 || set_binds(&run) != 0 || set_tmpfs(&run) != 0 ||
-	    set_gpus(&run) != 0)
+	    set_display(&run) != 0 || set_gpus(&run) != 0)
 		return -1;
 	/* The caller's own uid is the lesser right of the two, so it may always be asked for. */
 	ret->identity = (request->flags & CES_FLAG_SAME_UID) != 0 ? CES_IDENTITY_SAME_UID

@@ -19,6 +19,7 @@
 #include "common/paths.h"
 #include "common/request.h"
 #include "helper/core/beneath.h"
+#include "helper/launch/display.h"
 #include "helper/launch/profile.h"
 #include "helper/session/json.h"
 
@@ -105,6 +106,17 @@ static void proxy_environment(const struct ces_decision *decision, struct ces_by
 		env_put(env, entry);
 }
 
+/* The display and its key go together. */
+static void display_environment(const struct ces_decision *decision, struct ces_bytes_out *env)
+{
+	char entry[40];
+
+	(void)snprintf(entry, sizeof(entry), "DISPLAY=:%llu",
+		       (unsigned long long)decision->display - 1);
+	env_put(env, entry);
+	env_put(env, "XAUTHORITY=/" CES_DISPLAY_KEY);
+}
+
 /* What CES sets, then the image's, then the caller's: the later wins. TMP and TMPDIR must not be
  * the image's. */
 static void fill_environment(const struct ces_plan *plan, struct ces_bytes_out *env)
@@ -138,6 +150,8 @@ static void fill_environment(const struct ces_plan *plan, struct ces_bytes_out *
 	for (size_t i = 0; i < plan->session->request->env.n; i++)
 		env_put(env, plan->session->request->env.v[i]);
 	proxy_environment(plan->decision, env);
+	if (plan->decision->display > 0)
+		display_environment(plan->decision, env);
 	library_path(&plan->gpus, env);
 }
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "helper/core/caller_open.h"
+#include "helper/launch/display.h"
 #include "helper/session/caller_bind.h"
 
 /* The place of the next mount, not counted before it is opened; NULL: no more. */
@@ -100,5 +101,5 @@ int ces_places_open(struct ces_plan *plan, struct ces_error *err)
 	for (size_t i = 0; i < decision->n_binds; i++)
 		if (open_bind(plan, &decision->binds[i], err) < 0)
 			return -1;
-	return 0;
+	return ces_display_open(plan, err);
 }

@@ -48,6 +48,7 @@ struct ces_plan {
 	unsigned rows, columns; /* of the terminal, when it starts */
 	struct ces_plan_mount mounts[CES_PLAN_MOUNTS];
 	size_t n_mounts;
+	char display[40]; /* of an X display's socket, here and in the container; "": none */
 	struct ces_gpus gpus;
 	struct ces_selinux selinux;
 	char outputs[1100], scratch[1100]; /* host paths, {run} filled in */

@@ -23,6 +23,7 @@
 #include "helper/core/beneath.h"
 #include "helper/launch/config.h"
 #include "helper/launch/devices.h"
+#include "helper/launch/display.h"
 #include "helper/launch/overlay.h"
 #include "helper/launch/settle.h"
 #include "helper/session/mounts.h"
@@ -45,14 +46,20 @@ static int make_dir(int root, const char *path, uid_t uid, gid_t gid, struct ces
 	return 0;
 }
 
-static int make_file(int root, const char *path, const char *text, uid_t uid, gid_t gid,
-		     struct ces_error *err)
+static int make_whole(int root, const char *path, const void *bytes, size_t length, uid_t uid,
+		      gid_t gid, struct ces_error *err)
 {
 	CES_CLEANUP_FD int fd = ces_beneath_open(root, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 
-	if (fd < 0 || ces_write_full(fd, text, strlen(text), -1) < 0 || fchown(fd, uid, gid) < 0)
+	if (fd < 0 || ces_write_full(fd, bytes, length, -1) < 0 || fchown(fd, uid, gid) < 0)
 		return ces_error_errno(err, CES_E_HOST, "making %s", path);
 	return 0;
+}
+
+static int make_file(int root, const char *path, const char *text, uid_t uid, gid_t gid,
+		     struct ces_error *err)
+{
+	return make_whole(root, path, text, strlen(text), uid, gid, err);
 }
 
 /* The directories of the tree itself belong to root, whom the container cannot be. */
@@ -108,6 +115,18 @@ static int open_to_all(int top, const char *path, struct ces_error *err)
 		   : 0;
 }
 
+/* Every user inside may read it: some images change to another. */
+static int make_display_key(int top, const struct ces_plan *plan, uid_t uid, gid_t gid,
+			    struct ces_error *err)
+{
+	uint8_t key[CES_DISPLAY_KEY_SIZE];
+
+	if (plan->decision->display == 0)
+		return 0;
+	ces_display_key(plan->decision->cookie, key);
+	return make_whole(top, CES_DISPLAY_KEY, key, sizeof(key), uid, gid, err);
+}
+
 /* The layer above the image's: whatever the image has at these places (a symlink out, a FIFO, a
  * file) is hidden by a fresh directory or file, so that mount points are CES's own (CVE-2015-1335,
  * CVE-2019-16884). */
@@ -141,7 +160,8 @@ static int make_top(int root, const struct ces_plan *plan, struct ces_error *err
 		       plan->hostname);
 	(void)snprintf(name, sizeof(name), "%s\n", plan->hostname);
 	if (make_file(top, "etc/hosts", hosts, uid, gid, err) < 0 ||
-	    make_file(top, "etc/hostname", name, uid, gid, err) < 0)
+	    make_file(top, "etc/hostname", name, uid, gid, err) < 0 ||
+	    make_display_key(top, plan, uid, gid, err) < 0)
 		return -1;
 	return make_file(top, "etc/resolv.conf", "", uid, gid, err);
 }

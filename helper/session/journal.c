@@ -99,6 +99,13 @@ static void put_run(struct ces_json *record, const struct ces_decision *decision
 	ces_json_number(record, "gpus", decision->gpus);
 	ces_json_number(record, "ports", decision->n_ports);
 	put_ports(record, decision);
+	if (decision->display > 0) {
+		char display[32];
+
+		(void)snprintf(display, sizeof(display), ":%llu",
+			       (unsigned long long)decision->display - 1);
+		put(record, "display", display);
+	}
 }
 
 static struct ces_json begin(const char *event)

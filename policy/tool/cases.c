@@ -72,6 +72,7 @@ static const struct ces_field case_rows[] = {
      .required = true},
     {.key = "project", .read = ces_field_string, .offset = CASE(project), .param = &as_words},
     {.key = "gpu", .read = ces_field_string, .offset = CASE(gpu), .param = &as_words},
+    {.key = "display", .read = ces_field_bool, .offset = CASE(display)},
     {.key = "publish", .read = ces_field_strings, .offset = CASE(publish), .param = &as_words},
     {.key = "binds", .read = ces_field_strings, .offset = CASE(binds), .param = &as_words},
     {.key = "cpus", .read = ces_field_quantity, .offset = CASE(cpus), .param = &as_cpus},

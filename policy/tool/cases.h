@@ -22,6 +22,7 @@ struct ces_case {
 	/* when, and what is on the machine */
 	time_t on; /* 0: the file's day */
 	bool home_data;
+	bool display;                   /* asks for one */
 	struct ces_strings directories; /* below infer_projects.base */
 	bool directories_written;
 	/* the answer */

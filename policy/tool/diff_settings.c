@@ -283,6 +283,10 @@ void ces_diff_settings(struct ces_diff *diff, const struct ces_diff_who *whose,
 	ces_diff_lists(diff, who, "the published port", &old->publish, &new->publish);
 	proxy(diff, who, old->proxy, new->proxy);
 	binds(diff, whose, &old->binds, &new->binds);
+	if (old->display != new->display)
+		ces_diff_say(diff, new->display ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
+			     "%s: runs may %s windows on their user's display", who,
+			     new->display ? "open" : "no longer open");
 	limit(diff, who, "GPUs of a run", old->gpus_max, new->gpus_max, plain_number);
 	ces_diff_lists(diff, who, "the kind of device", &old->gpu_kinds, &new->gpu_kinds);
 	gpu_devices(diff, who, &old->gpu_devices, &new->gpu_devices);

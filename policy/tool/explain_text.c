@@ -112,6 +112,8 @@ static void print_settings(const char *project, const struct ces_policy_settings
 	print_list("  Ports by which a user on the same machine may reach their own run: ",
 		   &settings->publish, "none");
 	print_list("  Other directories that a user may bring in: ", &settings->binds, "none");
+	if (settings->display)
+		printf("  Display: runs may open windows on their user's display\n");
 	print_gpus(settings);
 	printf("  Inside, the user is %s\n", settings->identity == CES_IDENTITY_SAME_UID
 						 ? "the same user"

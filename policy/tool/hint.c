@@ -42,6 +42,7 @@ static const struct known {
     {"defaults", "network", "{ \"publish\": [\"8787\"] }"},
     {"defaults", "gpus", "{ \"max\": 1 }"},
     {"defaults", "binds", "[\"~\"]"},
+    {"defaults", "display", "false"},
     {"defaults", "retain_images", "\"30d\""},
     {"data", "source", "\"/safe_data/{project}\""},
     {"data", "access", "\"read-only\""},

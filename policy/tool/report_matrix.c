@@ -55,6 +55,7 @@ static void settings_cells(FILE *out, const struct ces_policy_settings *s, const
 	snprintf(text, sizeof(text), "%llu%s", (unsigned long long)s->gpus_max,
 		 s->gpus_max > 0 && !s->gpu_exclusive ? ", shared" : "");
 	cell(out, text);
+	cell(out, s->display ? "yes" : "no");
 	ces_num_format_size(s->limits.memory, memory, sizeof(memory));
 	ces_num_format_time(s->limits.time, time, sizeof(time));
 	snprintf(text, sizeof(text), "%g cpus, %s, %s", (double)s->limits.cpus / 1000, memory,
@@ -88,9 +89,9 @@ static void project_row(const struct ces_report *report, const struct ces_policy
 
 void ces_report_matrix(const struct ces_report *report)
 {
-	static const char *const columns[] = {"Project",         "Members", "Images", "Data",
-					      "Ports in",        "Way out", "Binds",  "GPUs",
-					      "Limits of a run", "Until"};
+	static const char *const columns[] = {"Project",  "Members",         "Images", "Data",
+					      "Ports in", "Way out",         "Binds",  "GPUs",
+					      "Display",  "Limits of a run", "Until"};
 	const struct ces_policy *p = report->policy;
 	FILE *out = report->out;
 

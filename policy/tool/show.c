@@ -67,6 +67,11 @@ static void print_limits(FILE *out, struct json_object *limits)
 		(unsigned long long)limit_of(limits, "pids"));
 }
 
+static bool is_empty_list(struct json_object *value)
+{
+	return json_object_is_type(value, json_type_array) && json_object_array_length(value) == 0;
+}
+
 /* What newer helpers write and this program does not know by name is shown as it is. */
 static void print_rest(FILE *out, struct json_object *tree)
 {
@@ -80,7 +85,7 @@ static void print_rest(FILE *out, struct json_object *tree)
 			print_mounts(out, value);
 		else if (strcmp(key, "limits") == 0)
 			print_limits(out, value);
-		else if (k == CES_RECORD_KEYS)
+		else if (k == CES_RECORD_KEYS && !is_empty_list(value))
 			fprintf(out, "  %-10s %s\n", key,
 				json_object_to_json_string_ext(value,
 							       JSON_C_TO_STRING_PLAIN |

@@ -77,6 +77,7 @@ static int set_request(struct asked *a, const struct ces_case *one, struct ces_e
 	    .project = one->project,
 	    .gpu = one->gpu,
 	    .publish = one->publish,
+	    .display = one->display,
 	    .cpus = one->cpus,
 	    .memory_bytes = one->memory,
 	    .time_seconds = one->time,

@@ -169,6 +169,10 @@ static void warn_project(struct ces_problems *problems, const struct ces_policy 
 		WARN(problems, HIGH, path,
 		     "remove \"proxy\" from \"network\", unless this way out was approved",
 		     "has a way out by the proxy %s", settings->proxy);
+	if (settings->display)
+		WARN(problems, LOW, path,
+		     "remove \"display\", unless programs with windows are needed",
+		     "lets runs open windows on their user's display");
 	warn_rules(problems, policy, path, &project->images, now);
 }
 
@@ -191,6 +195,10 @@ static void warn_inferred(struct ces_problems *problems, const struct ces_policy
 		WARN(problems, HIGH, "infer_projects",
 		     "remove \"proxy\" from \"network\", unless this way out was approved",
 		     "gives a way out by the proxy %s (defaults)", settings->proxy);
+	if (settings->display)
+		WARN(problems, LOW, "infer_projects",
+		     "remove \"display\", unless programs with windows are needed",
+		     "lets runs open windows on their user's display");
 	warn_rules(problems, policy, "infer_projects", &policy->infer_images, now);
 }
 

@@ -190,6 +190,59 @@ START_TEST(no_more_ports_than_fit_are_taken)
 }
 END_TEST
 
+START_TEST(a_display_needs_the_policy_and_a_key)
+{
+	uint64_t key[] = {1, 2};
+
+	request.display = 1;
+	request.cookie = (struct ces_u64s){key, CES_COOKIE_WORDS};
+	refused(CES_E_DENIED, "defaults.display", "leave out --display");
+	use_policy("{'ces_policy': 1, 'registries': {'ghcr.io': {}}, 'projects': {'alpha': {"
+		   "'members': {'groups': ['g-alpha']}, 'images': [{'allow': 'ghcr.io/**'}],"
+		   "'binds': ['~'], 'display': true}}}");
+	allowed("projects.alpha.images[0]");
+	ck_assert_uint_eq(decision.display, 1);
+	ck_assert_mem_eq(decision.cookie, key, sizeof(key));
+	request.cookie.n = 1;
+	refused(CES_E_USAGE, "", "key to the display is missing");
+	request.flags = CES_FLAG_EXPLAIN;
+	allowed("projects.alpha.images[0]");
+	request.display = CES_DISPLAY_MAX + 1;
+	refused(CES_E_USAGE, "", "no display of this number");
+	request.display = 0;
+	allowed("projects.alpha.images[0]");
+	ck_assert_uint_eq(decision.display, 0);
+}
+END_TEST
+
+static char tmp[] = "/tmp", inside_tmp[] = "/tmp/.X11-unix", beside[] = "/tmp/mine";
+static char *const over_display[] = {tmp, inside_tmp, beside};
+
+START_TEST(nothing_is_mounted_over_the_display)
+{
+	uint64_t size = 0, key[] = {1, 2}, writable = 0;
+	char *at = over_display[_i], home[] = "/home/ann", *homes[] = {home}, *places[] = {at};
+
+	use_policy("{'ces_policy': 1, 'registries': {'ghcr.io': {}}, 'projects': {'alpha': {"
+		   "'members': {'groups': ['g-alpha']}, 'images': [{'allow': 'ghcr.io/**'}],"
+		   "'binds': ['~'], 'display': true}}}");
+	request.display = 1;
+	request.cookie = (struct ces_u64s){key, CES_COOKIE_WORDS};
+	request.tmpfs_destinations = (struct ces_strings){places, 1};
+	request.tmpfs_sizes = (struct ces_u64s){&size, 1};
+	for (int bind = 0; bind < 2; bind++) {
+		if (at == beside)
+			allowed("projects.alpha.images[0]");
+		else
+			refused(CES_E_USAGE, "", "the display's socket is below /tmp");
+		request.tmpfs_destinations.n = request.tmpfs_sizes.n = 0;
+		request.bind_sources = (struct ces_strings){homes, 1};
+		request.bind_destinations = (struct ces_strings){places, 1};
+		request.bind_read_only = (struct ces_u64s){&writable, 1};
+	}
+}
+END_TEST
+
 static const struct {
 	const char *asked, *id;
 	uint64_t gpus;
@@ -303,6 +356,8 @@ static TCase *make_tests(void)
 	tcase_add_loop_test(t, a_port_that_is_not_listed_is_refused, 0, CES_COUNT(bad_ports));
 	tcase_add_test(t, a_listed_port_is_published_from_any_unprivileged_one);
 	tcase_add_test(t, no_more_ports_than_fit_are_taken);
+	tcase_add_test(t, a_display_needs_the_policy_and_a_key);
+	tcase_add_loop_test(t, nothing_is_mounted_over_the_display, 0, CES_COUNT(over_display));
 	tcase_add_loop_test(t, gpus_are_counted_against_the_policy, 0, CES_COUNT(gpus));
 	tcase_add_test(t, a_device_outside_of_the_list_is_denied);
 	tcase_add_test(t, the_caller_cannot_set_the_variables_of_drivers);

@@ -1,0 +1,124 @@
+/* The key to the caller's X display. Must not hand the caller's own key to a container: a program
+ * that has it can read every window and type into a terminal of the host. */
+#include "client/display.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+
+#define XAUTH_MS  10000
+#define KEY_BYTES ((size_t)8 * CES_COOKIE_WORDS)
+#define FILE_MAX  4096
+#define UNUSED_UNTIL                                                                               \
+	"86400" /* seconds without a program that uses it: then the server forgets it */
+
+extern char **environ;
+
+/* Kills it after ten seconds: its server may hang. */
+static bool ended_well(pid_t pid)
+{
+	struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+	int status = 0;
+
+	if (end.fd < 0 || poll(&end, 1, XAUTH_MS) <= 0)
+		(void)kill(pid, SIGKILL);
+	ces_cleanup_close(&end.fd);
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* Its own words are of no help; what it prints when it fails differs by version. */
+static int run_xauth(const char *file, const char *display, struct ces_error *err)
+{
+	char *const argv[] = {"xauth",
+			      "-qf",
+			      (char *)(uintptr_t)file,
+			      "generate",
+			      (char *)(uintptr_t)display,
+			      "MIT-MAGIC-COOKIE-1",
+			      "untrusted",
+			      "timeout",
+			      UNUSED_UNTIL,
+			      NULL};
+	posix_spawn_file_actions_t actions;
+	pid_t pid = -1;
+	int error;
+
+	posix_spawn_file_actions_init(&actions);
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
+	error = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (error == ENOENT)
+		return ces_error_set(err, CES_E_HOST,
+				     "--display: the program xauth is missing; as root: apt-get "
+				     "install xauth, or dnf install xauth");
+	if (error != 0 || !ended_well(pid))
+		return ces_error_set(err, CES_E_HOST,
+				     "--display: the display %s gives no key to a program that it "
+				     "does not trust; it must be yours, and have the X Security "
+				     "extension (type: xdpyinfo | grep SECURITY)",
+				     display);
+	return 0;
+}
+
+/* One key is all that the file holds, and the key's bytes are the last of it (Xau(3)). */
+static int read_key(int dir, struct ces_request *request, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = openat(dir, "key", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	CES_CLEANUP_FREE char *bytes = NULL;
+	size_t length = 0;
+	const uint8_t *key;
+
+	if (fd < 0 || ces_read_file(fd, FILE_MAX, &bytes, &length) < 0)
+		return ces_error_errno(err, CES_E_HOST, "--display: the key that xauth made");
+	key = (const uint8_t *)bytes + length - KEY_BYTES;
+	if (length < KEY_BYTES + 2 || key[-2] != 0 || key[-1] != KEY_BYTES)
+		return ces_error_set(err, CES_E_HOST, "--display: xauth made no key");
+	for (size_t i = 0; i < CES_COOKIE_WORDS; i++) {
+		uint64_t word = 0;
+
+		for (size_t j = 0; j < 8; j++)
+			word = word << 8 | key[8 * i + j];
+		if (ces_u64s_append(&request->cookie, word, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int ces_display_make_key(struct ces_request *request, struct ces_error *err)
+{
+	char path[] = "/tmp/ces-display-XXXXXX", file[sizeof(path) + 4], display[32];
+	CES_CLEANUP_FD int dir = -1;
+	int result;
+
+	if (request->display == 0)
+		return 0;
+	if (mkdtemp(path) == NULL)
+		return ces_error_errno(err, CES_E_HOST, "--display: a directory in /tmp");
+	(void)snprintf(file, sizeof(file), "%s/key", path);
+	(void)snprintf(display, sizeof(display), ":%llu", (unsigned long long)request->display - 1);
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	result =
+	    dir < 0 ? ces_error_errno(err, CES_E_HOST, "%s", path) : run_xauth(file, display, err);
+	if (result == 0)
+		result = read_key(dir, request, err);
+	if (dir >= 0) {
+		static const char *const names[] = {"key", "key-c", "key-l", "key-n"};
+
+		for (size_t i = 0; i < CES_COUNT(names); i++)
+			(void)unlinkat(dir, names[i], 0);
+	}
+	(void)rmdir(path);
+	return result;
+}

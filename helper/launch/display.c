@@ -1,0 +1,63 @@
+/* The display. Must not speak to the X server, nor read the caller's own keys.
+ *
+ * Who controls what: the number and the key are the caller's, the path is made from the number.
+ * What stands at the path is whatever another user, or the caller, has put into /tmp/.X11-unix; it
+ * is opened once, and then it is a descriptor. A socket of another user's is refused. One of the
+ * caller's own may lead to any program of theirs, and so may the streams of the run. */
+#include "helper/launch/display.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/way.h"
+
+static int open_socket(const struct ces_caller *caller, const char *path)
+{
+	int fd, saved;
+
+	ces_caller_enter(caller);
+	fd = ces_way_open(path, O_PATH);
+	saved = errno;
+	ces_caller_leave();
+	errno = saved;
+	return fd;
+}
+
+int ces_display_open(struct ces_plan *plan, struct ces_error *err)
+{
+	struct ces_plan_mount *to = &plan->mounts[plan->n_mounts];
+	CES_CLEANUP_FD int fd = -1;
+	struct stat st;
+
+	if (plan->decision->display == 0)
+		return 0;
+	if (plan->n_mounts == CES_PLAN_MOUNTS)
+		return ces_error_set(err, CES_E_USAGE, "too many mounts");
+	(void)snprintf(plan->display, sizeof(plan->display), CES_DISPLAY_DIR "/X%llu",
+		       (unsigned long long)plan->decision->display - 1);
+	fd = open_socket(&plan->session->caller, plan->display);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode) ||
+	    (st.st_uid != plan->session->uid && st.st_uid != 0))
+		return ces_error_set(err, CES_E_NOTFOUND,
+				     "%s is not the socket of a display of yours", plan->display);
+	*to = (struct ces_plan_mount){
+	    .fd = ces_steal_fd(&fd), .destination = plan->display, .read_only = true, .file = true};
+	plan->n_mounts++;
+	return 0;
+}
+
+void ces_display_key(const uint64_t cookie[CES_COOKIE_WORDS], uint8_t ret[CES_DISPLAY_KEY_SIZE])
+{
+	/* FamilyWild, 0xffff: any address */
+	static const char head[] = "\xff\xff\0\0\0\0\0\x12MIT-MAGIC-COOKIE-1\0\x10";
+	size_t used = sizeof(head) - 1;
+
+	memcpy(ret, head, used);
+	for (size_t i = 0; i < 8 * CES_COOKIE_WORDS; i++)
+		ret[used + i] = (uint8_t)(cookie[i / 8] >> (56 - 8 * (i % 8)));
+}

@@ -1,0 +1,214 @@
+#!/usr/bin/env bats
+# An X display in a container, where the policy says so. The server is Xvfb, the programs are Debian's, bound with their
+# libraries; they run in an image that has nothing of X.
+
+load ../lib/e2e.bash
+
+setup_file()
+{
+	local user
+	have alice tools
+	have bob tools
+	install -d -m 1777 /tmp/.X11-unix
+	programs
+	for user in alice bob; do
+		server $user
+	done
+}
+teardown_file()
+{
+	xargs kill < $lab/servers || true
+	rm -f /tmp/.X11-unix/X7?
+	lab_policy '.defaults.binds = ["/opt/x"]'
+}
+setup()
+{
+	# (a lab has a /tmp of its own for each test file's programs; sockets are made in it by the servers)
+	lab_policy '.defaults.display = true | .defaults.binds = ["/opt/x"]'
+	remember
+}
+teardown()
+{
+	local r
+	for r in $(ces alice ps --format json | jq -r '.[].run'); do ces alice stop -q --time 0 "$r" || true; done
+	rm -rf /home/*/outputs_* /home/*/.local
+}
+
+declare -gA number=([alice]=71 [bob]=72)
+
+# The user's own X server. It does not start anew when its last client has gone, as none does that shows a desktop.
+server() # USER
+{
+	local n=${number[$1]} key
+	key=$(mcookie)
+	as "$1" xauth -qf "/home/$1/.Xauthority" add ":$n" . "$key"
+	# (not by `as`, whose shell would be what is ended)
+	setpriv --reuid="$1" --regid="$1" --init-groups --reset-env ${CES_AS_LABEL:+--selinux-label "$CES_AS_LABEL"} \
+		Xvfb ":$n" -auth "/home/$1/.Xauthority" -noreset -nolisten tcp > "$lab/xvfb.$1" 2>&1 3>&- &
+	echo $! >> $lab/servers
+	eventually test -S "/tmp/.X11-unix/X$n"
+}
+
+# /opt/x: programs of X's, and the libraries that they need.
+programs()
+{
+	local program
+	install -d /opt/x
+	for program in xdpyinfo xwininfo xwd xlogo; do
+		cp "$(command -v $program)" /opt/x
+		ldd "/opt/x/$program" | grep -o '/[^ ]*' | xargs -I{} cp -Ln {} /opt/x
+	done
+}
+
+# As in a terminal of the user's desktop.
+at_desktop() # USER WORD...
+{
+	as "$1" env DISPLAY=":${number[$1]}" XAUTHORITY="/home/$1/.Xauthority" "${@:2}"
+}
+with_display() # USER [OPTION...] -- COMMAND...
+{
+	local user=$1 options=()
+	shift
+	while [ "$1" != -- ]; do options+=("$1"); shift; done
+	shift
+	at_desktop "$user" ces-client run -q --display -v /opt/x:/x:ro "${options[@]}" $open/tools:1 "$@"
+}
+# The program of X's, in the container.
+x() { echo "/x/$(basename "$(ls /opt/x/ld-linux-*)") --library-path /x /x/$1"; }
+
+@test "13.9: --display lets a program of the image open a window on the user's display" {
+	at_desktop alice ces-client run -q -d --display -v /opt/x:/x:ro $open/tools:1 $(x xlogo)
+	shown() { at_desktop alice xwininfo -root -tree | grep -i xlogo; }
+	eventually shown
+}
+
+@test "without --display a container has no display, whatever -e says" {
+	run at_desktop alice ces-client run -q -v /opt/x:/x:ro -e DISPLAY $open/tools:1 \
+		sh -c "ls -A /tmp; echo \$XAUTHORITY; $(x xdpyinfo)"
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ $output == $'\n'*"unable to open display"* ]]
+}
+
+@test "a project without \"display\" in the policy is refused it, by default" {
+	lab_policy '.defaults.binds = ["/opt/x"]'
+	run --separate-stderr with_display alice -- true
+	refused 'this project may not use a display; leave out --display'
+	journal_new -s -e '.[-1].rule == "defaults.display"'
+	lab_policy '.defaults.display = true | .defaults.binds = ["/opt/x"] | .projects["nsh-2024-0001"].display = false'
+	remember
+	run --separate-stderr with_display alice -- true
+	refused 'may not use a display'
+	journal_new -s -e '.[-1].rule == "projects.nsh-2024-0001.display"'
+}
+
+@test "the X server does not trust the program: other windows cannot be read, keys cannot be sent" {
+	local logo id
+	setpriv --reuid=alice --regid=alice --init-groups --reset-env env DISPLAY=:71 XAUTHORITY=/home/alice/.Xauthority \
+		xlogo > /dev/null 2>&1 3>&- &
+	logo=$!
+	logo_id() { at_desktop alice xwininfo -root -tree | awk '/xlogo/ { print $1; exit }' | grep .; }
+	eventually logo_id
+	id=$(logo_id)
+	at_desktop alice xwd -silent -id "$id" > $lab/seen
+	[ -s $lab/seen ]
+	run with_display alice -- sh -c "$(x xwd) -silent -id $id | wc -c; $(x xdpyinfo)"
+	kill $logo
+	echo "$output"
+	grep -qx 0 <<< "$output"
+	[[ $output == *"number of extensions"* ]]
+	[[ $output != *XTEST* && $output != *RECORD* ]]
+	[[ $(at_desktop alice xdpyinfo) == *XTEST*RECORD* || $(at_desktop alice xdpyinfo) == *RECORD*XTEST* ]]
+}
+
+@test "each run has a key of its own, and never the user's" {
+	local first second own
+	first=$(with_display alice -- od -An -tx1 -j28 /etc/ces.Xauthority | tr -d ' \n')
+	second=$(with_display alice -- od -An -tx1 -j28 /etc/ces.Xauthority | tr -d ' \n')
+	own=$(as alice xauth -f /home/alice/.Xauthority list | awk '{ print $3 }')
+	echo "$first $second $own"
+	[ ${#first} = 32 ]
+	[ ${#second} = 32 ]
+	[ "$first" != "$second" ]
+	[ "$first" != "$own" ]
+	[ "$second" != "$own" ]
+	no ls /tmp/ces-display-*
+}
+
+@test "the display is one socket, read-only, and XAUTHORITY names the key" {
+	run with_display alice -- sh -c 'echo $DISPLAY $XAUTHORITY; ls -A /tmp /tmp/.X11-unix; grep X11 /proc/self/mountinfo; rm /tmp/.X11-unix/X71'
+	echo "$output"
+	[ "${lines[0]}" = ":71 /etc/ces.Xauthority" ]
+	[[ $output == *X71* && $output != *X72* ]]
+	[[ $output == *" /tmp/.X11-unix/X71 ro,nosuid,nodev"* ]]
+	[ -S /tmp/.X11-unix/X71 ]
+}
+
+@test "another user's display is refused, and so is what is no socket, a link or absent" {
+	run --separate-stderr as alice env DISPLAY=:72 XAUTHORITY=/home/alice/.Xauthority ces-client run -q --display $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"the display :72 gives no key to a program that it does not trust; it must be yours"* ]]
+	# past the client
+	for kind in bob file link none; do
+		rm -f /tmp/.X11-unix/X99
+		case $kind in
+		bob) n=72 ;;
+		file) as alice touch /tmp/.X11-unix/X99; n=99 ;;
+		link) as alice ln -s X71 /tmp/.X11-unix/X99; n=99 ;;
+		none) n=99 ;;
+		esac
+		remember
+		run --separate-stderr as alice "$CES_TOP/tests/lib/frame.py" u64:1:2 field:3:$open/tools:1 field:11:true \
+			u64:25:$((n + 1)) u64:26:1 u64:26:2 wrap:1
+		echo "$kind: $output $stderr"
+		[[ $output$stderr == *"/tmp/.X11-unix/X$n"* ]]
+		[[ $output$stderr == *"is not the socket of a display of yours"* || $output$stderr == *"symbolic link"* ]]
+		nothing_left_behind
+	done
+	rm -f /tmp/.X11-unix/X99
+}
+
+@test "DISPLAY that is no display of this machine, or not set, is refused with what to do" {
+	for display in localhost:10.0 host:0 :0x :-1 :70000 'unix/:0' ''; do
+		run --separate-stderr as alice env DISPLAY="$display" ces-client run --display $open/tools:1 true
+		echo "$display: $stderr"
+		[ "$status" -eq 125 ]
+		[[ $stderr == "ces: --display: DISPLAY is "*"terminal of"* ]]
+	done
+}
+
+@test "a mount of the display's directory is answered with --display" {
+	run --separate-stderr ces alice run -v /tmp/.X11-unix:/tmp/.X11-unix -e DISPLAY $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[ "$stderr" = "ces: -v: /tmp/.X11-unix: type --display instead of a mount of the display" ]
+}
+
+@test "nothing else can be mounted on /tmp beside the display" {
+	run --separate-stderr with_display alice --mount type=tmpfs,destination=/tmp -- true
+	refused "the display's socket is below /tmp"
+	run --separate-stderr with_display alice -v /opt/x:/tmp/.X11-unix -- true
+	[[ $stderr == *"the display's socket is below /tmp"* ]]
+	with_display alice -v /opt/x:/tmp/other:ro -- test -e /tmp/other/xlogo
+}
+
+@test "the display is in explain, --dry-run, the journal and audit show" {
+	run at_desktop alice ces-client run --dry-run --display $open/tools:1
+	[ "$status" -eq 0 ]
+	[[ $output == *"display: :71 of this machine, as a program that it does not trust"* ]]
+	run --separate-stderr as alice env DISPLAY=:98 ces-client run --dry-run --display $open/tools:1
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"/tmp/.X11-unix/X98 does not exist"* ]]
+	remember
+	with_display alice -- true
+	journal_new -s -e 'map(select(.event == "decision"))[0] | .display == ":71"'
+	[[ $(ces-policy audit show "$(journal_new -r .run | head -n 1)") == *"display"*":71"* ]]
+	no grep -qi cookie <(journal_new .)
+}
+
+@test "an image that runs as another user can use the display too" {
+	have alice user-number
+	run at_desktop alice ces-client run -q --display -v /opt/x:/x:ro $open/user-number:1 sh -c "id -u; $(x xdpyinfo) | grep vendor"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" != 0 ]
+}
