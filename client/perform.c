@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/ask.h"
 #include "client/display.h"
@@ -52,12 +53,27 @@ static int again_with_login(struct ces_options *options)
 	return ces_ask(CES_HELPER_PATH, options);
 }
 
+/* Images of rocker's make a user with the number that USERID says, and their guides set it to the
+ * caller's. */
+static bool makes_user(const struct ces_request *request)
+{
+	char own[32];
+
+	(void)snprintf(own, sizeof(own), "USERID=%u", (unsigned)getuid());
+	for (size_t i = 0; i < request->env.n; i++)
+		if (strcmp(request->env.v[i], own) == 0)
+			return true;
+	return false;
+}
+
 int ces_perform(struct ces_options *options)
 {
 	struct ces_error err;
 	int status;
 
 	ces_say_only_errors(options->quiet);
+	if (makes_user(&options->request))
+		options->request.flags |= CES_FLAG_OWN_IDS;
 	if (options->verbose)
 		ces_verbose_request(&options->request);
 	if (options->debug)

@@ -8,8 +8,8 @@
 typedef int ces_setter(struct ces_options *options, const char *value, struct ces_error *err);
 
 ces_setter ces_set_all, ces_set_digests, ces_set_arg_file, ces_set_cpus, ces_set_detach,
-    ces_set_display,    ces_set_dry_run, ces_set_entrypoint, ces_set_env, ces_set_env_file, ces_set_follow,
-    ces_set_grace, ces_set_format, ces_set_gpu, ces_set_help, ces_set_http_proxy,
+    ces_set_display, ces_set_dry_run, ces_set_entrypoint, ces_set_env, ces_set_env_file,
+    ces_set_follow, ces_set_grace, ces_set_format, ces_set_gpu, ces_set_help, ces_set_http_proxy,
     ces_set_interactive, ces_set_memory, ces_set_name, ces_set_network, ces_set_option_file,
     ces_set_project, ces_set_pull, ces_set_quiet, ces_set_read_only, ces_set_rm, ces_set_rmi,
     ces_set_no_https, ces_set_since, ces_set_wait, ces_set_timestamps, ces_set_filter,

@@ -29,11 +29,13 @@ enum ces_request_flag {
 	CES_FLAG_DETACH = 1 << 3,
 	CES_FLAG_READ_ONLY = 1 << 4, /* container root file system read-only */
 	CES_FLAG_ENTRYPOINT =
-	    1 << 5,                  /* `entrypoint` replaces the image's; its CMD is dropped too */
-	CES_FLAG_SAME_UID = 1 << 6,  /* ask for identity same-uid (ces-run apptainer) */
-	CES_FLAG_NO_PROXY = 1 << 7,  /* no way out, also where the policy has a proxy */
-	CES_FLAG_WAIT = 1 << 8,      /* a run that finds no place is to be given a ticket */
-	CES_FLAG_ALL = (1 << 9) - 1, /* every other bit is refused */
+	    1 << 5,                 /* `entrypoint` replaces the image's; its CMD is dropped too */
+	CES_FLAG_SAME_UID = 1 << 6, /* ask for identity same-uid (ces-run apptainer) */
+	CES_FLAG_NO_PROXY = 1 << 7, /* no way out, also where the policy has a proxy */
+	CES_FLAG_WAIT = 1 << 8,     /* a run that finds no place is to be given a ticket */
+	CES_FLAG_OWN_IDS =
+	    1 << 9, /* the caller's own numbers are theirs inside, see session/idmap.h */
+	CES_FLAG_ALL = (1 << 10) - 1, /* every other bit is refused */
 };
 
 #endif

@@ -123,7 +123,8 @@ struct ces_decision {
 	struct ces_decision_names gpu_kinds, gpu_devices; /* no device: any */
 	enum ces_identity identity;
 	char home[256]; /* HOME of a caller who keeps the uid; "" = the image's */
-	bool gpus_all;  /* as many GPUs as are free, at least one */
+	bool own_ids;  /* root-is-user, but it is the caller's own numbers that are theirs inside */
+	bool gpus_all; /* as many GPUs as are free, at least one */
 	bool gpu_exclusive;
 	bool read_only;
 };

@@ -142,6 +142,9 @@ static void say_run(const struct out *out, const struct ces_caller *caller,
 	if (d->identity == CES_IDENTITY_SAME_UID)
 		say(out, "identity: you are %s (%u) inside too, at home in %s", caller->user,
 		    (unsigned)caller->uid, d->home);
+	else if (d->own_ids)
+		say(out, "identity: uid %u inside is %s outside, files belong to %s",
+		    (unsigned)caller->uid, caller->user, caller->user);
 	else
 		say(out, "identity: root inside is %s (%u) outside, files belong to %s",
 		    caller->user, (unsigned)caller->uid, caller->user);

@@ -507,6 +507,8 @@ int ces_decide_run(const struct ces_policy *policy, const struct ces_caller *cal
 	/* The caller's own uid is the lesser right of the two, so it may always be asked for. */
 	ret->identity = (request->flags & CES_FLAG_SAME_UID) != 0 ? CES_IDENTITY_SAME_UID
 								  : rights->settings->identity;
+	ret->own_ids =
+	    ret->identity == CES_IDENTITY_ROOT_IS_USER && (request->flags & CES_FLAG_OWN_IDS) != 0;
 	ret->read_only = (request->flags & CES_FLAG_READ_ONLY) != 0;
 	set_home(&run);
 	return 0;

@@ -75,6 +75,9 @@ static int make_map(struct ces_plan *plan, struct ces_error *err)
 		plan->uid = session->caller.uid;
 		plan->gid = session->caller.gid;
 	}
+	if (plan->decision->own_ids)
+		return ces_idmap_make_own(&session->caller, base, plan->decision->project_gids,
+					  plan->decision->n_project_gids, &plan->map, err);
 	return ces_idmap_make(&session->caller, plan->uid, plan->gid, base,
 			      plan->decision->project_gids, plan->decision->n_project_gids,
 			      &plan->map, err);

@@ -44,7 +44,8 @@ static int add_line(const char *path, const char *line)
 	return write(fd, line, strlen(line)) == (ssize_t)strlen(line) ? 0 : -1;
 }
 
-/* The directory itself, not what is in it. */
+/* The directory itself, not what is in it, whoever of the image's it belongs to: many an image has
+ * a user of its own, who is nobody here. */
 static int give_workdir(const struct lines *lines)
 {
 	CES_CLEANUP_FD int dir = ces_beneath_open(TREE, lines->workdir, O_RDONLY | O_DIRECTORY, 0);
@@ -52,7 +53,8 @@ static int give_workdir(const struct lines *lines)
 
 	if (dir < 0 || lines->workdir[strspn(lines->workdir, "/")] == '\0')
 		return 0;
-	return fstat(dir, &st) < 0 || (st.st_uid == 0 && fchown(dir, lines->uid, lines->gid) < 0)
+	return fstat(dir, &st) < 0 ||
+		       (st.st_uid != lines->uid && fchown(dir, lines->uid, lines->gid) < 0)
 		   ? -1
 		   : 0;
 }

@@ -72,6 +72,30 @@ int ces_idmap_make(const struct ces_caller *caller, uint32_t user, uint32_t grou
 	return 0;
 }
 
+int ces_idmap_make_own(const struct ces_caller *caller, uint32_t base, const gid_t *project_gids,
+		       size_t n_project_gids, struct ces_idmap *ret, struct ces_error *err)
+{
+	struct ces_caller other = *caller;
+	gid_t gids[CES_DECISION_GROUPS];
+	bool swap = n_project_gids > 0 && n_project_gids <= CES_DECISION_GROUPS;
+
+	for (size_t i = 0; i < n_project_gids && swap; i++) {
+		gids[i] = project_gids[i];
+		swap = project_gids[i] != caller->gid;
+	}
+	if (!swap)
+		return ces_idmap_make(caller, caller->uid, caller->gid, base, project_gids,
+				      n_project_gids, ret, err);
+	other.gid = gids[0];
+	gids[0] = caller->gid;
+	if (ces_idmap_make(&other, caller->uid, caller->gid, base, gids, n_project_gids, ret, err) <
+	    0)
+		return -1;
+	ret->group = ret->project_gids[0];
+	ret->project_gids[0] = caller->gid;
+	return 0;
+}
+
 int ces_idmap_worker(uid_t uid, gid_t gid, uint32_t base, struct ces_idmap *ret,
 		     struct ces_error *err)
 {

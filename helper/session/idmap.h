@@ -35,6 +35,13 @@ int ces_idmap_make(const struct ces_caller *caller, uint32_t user, uint32_t grou
 		   const gid_t *project_gids, size_t n_project_gids, struct ces_idmap *ret,
 		   struct ces_error *err);
 
+/* The map of a run whose image makes a user with the caller's own numbers: they are the caller
+ * inside, whoever the program starts as. Such a user has no other groups, so the inside id of the
+ * caller's gid is the first of the project's groups, and the caller's group is where that one would
+ * be, unless the two are the same. */
+int ces_idmap_make_own(const struct ces_caller *caller, uint32_t base, const gid_t *project_gids,
+		       size_t n_project_gids, struct ces_idmap *ret, struct ces_error *err);
+
 /* The map of a worker: inside 0 is uid:gid, the others are CES's own slot of the subordinate range.
  */
 int ces_idmap_worker(uid_t uid, gid_t gid, uint32_t base, struct ces_idmap *ret,

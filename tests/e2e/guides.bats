@@ -275,3 +275,34 @@ root:x:0:0:root:/root:/bin/sh" ]
 	rm -rf $job /home/alice/.ces-token /home/alice/outputs_*
 	ces alice rmi $image/tools:1
 }
+
+# What the start of a rocker image does with these settings: it makes a user with the numbers that it is given, and starts
+# the workbench as that user, who has the groups of the image's /etc/group and no others.
+rocker='echo "rstudio:x:$USERID:$GROUPID::/home:/bin/sh" >> /etc/passwd; touch /safe_outputs/by_root
+	exec su rstudio -c "id -u; id -g; cat /safe_data/patients.csv | wc -l; touch /safe_outputs/by_rstudio /scratch/t; id -G"'
+
+@test "rocker's run.sh: env_file with RUNROOTLESS=false, USERID=\$(id -u), GROUPID=\$(id -g), --opt-file opt_file" {
+	as alice sh -c 'cd work
+		echo "DISABLE_AUTH=false" >> env_file
+		echo "RUNROOTLESS=false" >> env_file
+		echo "USERID="$(id -u) >> env_file
+		echo "GROUPID="$(id -g) >> env_file
+		echo "PASSWORD=test" >> env_file
+		echo "-p 8787:8787" >> opt_file'
+	run --separate-stderr as alice sh -c "cd work && ces-run --opt-file opt_file --env-file env_file $open/tools:1 sh -c '$rocker'"
+	echo "$output $stderr"
+	[ "$status" -eq 0 ]
+	[ "$output" = $'4401\n4401\n5\n4401' ]
+	[ "$(stat -c '%n %U:%G' "$(outputs alice)"/by_* | sed 's|.*/||')" = $'by_root alice:alice\nby_rstudio alice:alice' ]
+	nothing_left_behind
+}
+
+@test "USERID of anybody else's number is a number of the image's own, whose files still come out as the caller's" {
+	run ces alice run -q -e USERID=4402 -e GROUPID=4402 $open/tools:1 sh -c "$rocker"
+	echo "$output"
+	[[ $output == 4402* ]]
+	[[ $output == *"Permission denied"* ]]
+	[ "$(stat -c %U "$(outputs alice)"/by_root)" = alice ]
+	[[ $(ces alice run --dry-run -e USERID=4401 $open/tools:1) == *"identity: uid 4401 inside is alice outside"* ]]
+	[[ $(ces alice run --dry-run -e USERID=4402 $open/tools:1) == *"identity: root inside is alice"* ]]
+}

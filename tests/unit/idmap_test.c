@@ -74,6 +74,34 @@ START_TEST(a_map_holds_the_caller_his_range_and_his_projects_alone)
 }
 END_TEST
 
+START_TEST(a_user_made_with_the_callers_numbers_is_the_caller_in_the_projects_group)
+{
+	static const gid_t projects[] = {4411, 4412}, primary[] = {4411, 4401};
+	struct ces_idmap map;
+	struct ces_error err;
+
+	ck_assert_int_eq(ces_idmap_make_own(&ann, BASE, projects, 2, &map, &err), 0);
+	check_extents(map.uid, map.n_uid);
+	check_extents(map.gid, map.n_gid);
+	ck_assert_uint_eq(ces_idmap_host_uid(&map, 4401), 4401);
+	ck_assert_uint_eq(ces_idmap_host_gid(&map, 4401), 4411);
+	ck_assert_uint_eq(ces_idmap_host_gid(&map, map.group), 4401);
+	ck_assert_uint_eq(map.n_project_gids, 2);
+	ck_assert_uint_eq(ces_idmap_host_gid(&map, map.project_gids[0]), 4411);
+	ck_assert_uint_eq(ces_idmap_host_gid(&map, map.project_gids[1]), 4412);
+	ck_assert_uint_eq(ces_idmap_host_uid(&map, 0), BASE);
+	/* a caller whose own group is the project's */
+	ck_assert_int_eq(ces_idmap_make_own(&ann, BASE, primary, 2, &map, &err), 0);
+	check_extents(map.gid, map.n_gid);
+	ck_assert_uint_eq(ces_idmap_host_gid(&map, 4401), 4401);
+	ck_assert_uint_eq(map.group, 4401);
+	/* no project group at all, and one that is root's */
+	ck_assert_int_eq(ces_idmap_make_own(&ann, BASE, NULL, 0, &map, &err), 0);
+	ck_assert_uint_eq(map.group, 4401);
+	ck_assert_int_lt(ces_idmap_make_own(&ann, BASE, (gid_t[]){0}, 1, &map, &err), 0);
+}
+END_TEST
+
 START_TEST(each_project_group_has_an_inside_id)
 {
 	struct ces_idmap map;

@@ -61,3 +61,29 @@ print((time.process_time() - cpu) / (time.monotonic() - wall) < 1.5)'
 	rm -r /home/alice/code
 	[ "$output" = 5 ]
 }
+
+@test "R by ces-run apptainer, in an image that is made for root: the caller's name, a home, fonts and a library of their own" {
+	run as alice ces-run apptainer -q $image/r:1 Rscript \
+		-e 'cat(Sys.info()[["user"]], path.expand("~"), "\n")' \
+		-e 'own <- Sys.getenv("R_LIBS_USER"); dir.create(own, recursive = TRUE); cat(file.access(own, 2), "\n")' \
+		-e 'png("/safe_outputs/p.png", type = "cairo"); plot(1, main = "with words"); invisible(dev.off())'
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"alice /home/alice"* ]]
+	[[ $output == *$'\n0 '* ]]
+	[[ $output != *[Ff]ontconfig* ]]
+	[ "$(head -c 4 "$(outputs alice)/p.png" | tail -c 3)" = PNG ]
+}
+
+@test "a user whom an image makes with USERID, as rocker's do, reads the data and writes outputs (useradd, groupmod, su)" {
+	get develop
+	run ces alice run -q -e USERID=4401 -e GROUPID=4401 $image/develop:1 bash -ec '
+		useradd -m rstudio -u "$USERID"; usermod -a -G staff rstudio; groupmod -o -g "$GROUPID" rstudio
+		echo rstudio:test | chpasswd
+		su - rstudio -c "id -un; head -n 1 /safe_data/patients.csv; touch /safe_outputs/by_rstudio ~/x"'
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ ${lines[0]} == rstudio ]]
+	[ "$(stat -c %U "$(outputs alice)/by_rstudio")" = alice ]
+	nothing_left_behind
+}

@@ -89,6 +89,22 @@ database() # [RUN-OPTION...]
 	nothing_left_behind
 }
 
+@test "Jupyter by ces-run apptainer: the caller's own name, uid and home, in a browser" {
+	as alice sh -c 'printf "%s\n" "-p 8888:8888" "-e JUPYTER_TOKEN=letmein" > opts'
+	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
+		ces-run apptainer -n lab --opt-file opts $image/jupyter:1 > /dev/null 2>&1 3>&- < /dev/null &
+	eventually as alice curl -sf http://127.0.0.1:8888/api
+	run as alice "$CES_TOP/tests/workloads/notebook.py" http://127.0.0.1:8888 letmein \
+		'import getpass, os, site; os.makedirs(site.getusersitepackages()); open("/safe_outputs/mine", "w").close(); print(getpass.getuser(), os.getuid(), os.path.expanduser("~"))'
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == "alice 4401 /home/alice"* ]]
+	[ "$(stat -c %U /home/alice/outputs_*/mine)" = alice ]
+	ces alice stop -q lab
+	rm /home/alice/opts
+	nothing_left_behind
+}
+
 page() { as alice curl -s -o /dev/null -w '%{http_code}' "$@" http://127.0.0.1:8787/; } # [CURL-OPTION...]
 answers() { [ "$(page)" = 401 ]; }
 
