@@ -184,18 +184,18 @@ demo:
 	@tests/lib/images.sh
 	@B=$(B) tests/lib/lab.sh tests/lib/demo.sh
 check:
-	@tests/lib/deps.sh --build --test --deb $(CES_EVERY:1=--bare)
+	@tests/lib/deps.sh --build --test --display --deb $(CES_EVERY:1=--bare)
 	$(SUBMAKE) all $(UNIT) $(DRIVERS)
 	@B=$(B) tests/lib/check.sh $(UNIT)
 # Everything there is, which takes hours: with the second runtime the suites that it cannot change too, and every machine.
 check-all:
-	@CES_EVERY=1 .ci/run check:7200 check-workloads:3600 vm-check:5400 vm-selinux:14400 vm-slurm:3600
+	@CES_EVERY=1 .ci/run check:7200 check-workloads:3600 vm-check:5400 vm-selinux:14400 vm-slurm:3600 vm-storage:3600
 vm-check:
 	@tests/lib/deps.sh --build --test --package --vm
 	$(SUBMAKE) all $(DRIVERS)
 	@VERSION=$(VERSION) tests/vm/check.sh
-vm-slurm:
-	@CES_TESTS=tests/vm/slurm.sh $(MAKE) --no-print-directory vm-check
+vm-slurm vm-storage:
+	@CES_TESTS=tests/vm/$(@:vm-%=%).sh $(MAKE) --no-print-directory vm-check
 check-workloads:
 	@tests/lib/deps.sh --build --test --workloads
 	$(SUBMAKE) all
@@ -235,6 +235,7 @@ help:
 	@echo 'sudo make check-workloads  databases, notebooks and batch jobs in images of Debian packages'
 	@echo 'sudo make vm-check the end-to-end tests in virtual machines: cgroup v2, systemd, Linux 6.1'
 	@echo 'sudo make vm-slurm CES in the jobs of a real Slurm, in a virtual machine'
+	@echo 'sudo make vm-storage  CES with homes and data on NFS, and AppArmor on, in a virtual machine'
 	@echo 'sudo make vm-selinux  CES under SELinux, enforcing, in a virtual machine'
 	@echo 'sudo make check-all  all of these, and every suite with both runtimes; hours'
 	@echo 'sudo make bench    start, pull and memory beside crun, bwrap, podman, igzip | tar'
@@ -252,4 +253,4 @@ clean:
 
 -include tests/lib/*.mk
 -include $(shell find $(B) -name 'vm*' -prune -o -name '*.d' -print 2>/dev/null)
-.PHONY: all unit install install-ondemand uninstall rpm deb deps demo check check-all check-workloads selinux vm-check vm-slurm vm-selinux bench size format lint fuzz help clean
+.PHONY: all unit install install-ondemand uninstall rpm deb deps demo check check-all check-workloads selinux vm-check vm-slurm vm-storage vm-selinux bench size format lint fuzz help clean

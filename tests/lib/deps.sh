@@ -1,12 +1,12 @@
 #!/bin/bash
 # Installs what building and testing CES needs, and only what is missing: the one place for the list.
 # shellcheck disable=SC2034 # (the lists are used by name)
-# deps.sh [--list] [--build|--test|--bench|--lint|--package|--deb|--bare|--selinux|--vm|--workloads|--tree|--enforcing]...
+# deps.sh [--list] [--build|--test|--bench|--lint|--package|--deb|--bare|--selinux|--vm|--workloads|--tree|--enforcing|--display|...]
 # (nothing said: --build --test) --package, --deb: what builds the packages; --bare: what makes the bare Debian that the second
 # is tested on. --selinux: what builds the policy module. --vm: what makes and runs the virtual machines of
 # tests/vm; --workloads: what makes the images of tests/workloads and talks to what runs in them; --tree: what is in a
-# virtual machine, beside --test; --enforcing and --slurm: what one with SELinux, or with Slurm, has beside these. --list
-# only tells.
+# virtual machine, beside --test; --enforcing, --slurm and --storage: what one with SELinux, Slurm, or NFS and AppArmor has
+# beside these; --display: an X server and programs for it. --list only tells.
 # Touches nothing when everything is there, so that it needs a network only the first time.
 set -euo pipefail
 
@@ -14,7 +14,8 @@ apt_build="gcc make libc6-dev pkg-config libcap-dev libseccomp-dev libcurl4-open
 	libarchive-dev libisal-dev zlib1g-dev libzstd-dev"
 apt_test="check libsubunit-dev bats docker-registry crun runc skopeo apache2-utils openssl python3 python3-jsonschema
 	busybox-static jq iproute2 util-linux e2fsprogs zstd procps passwd ca-certificates curl strace
-	python3-yaml zsh fish tmux rpm rpmlint logrotate systemd mandoc ruby xvfb xauth x11-utils x11-apps"
+	python3-yaml zsh fish tmux rpm rpmlint logrotate systemd mandoc ruby"
+apt_display="xvfb xauth x11-utils x11-apps"
 apt_bench="bubblewrap podman uidmap isal tar socat"
 apt_package="rpm"
 apt_deb="dpkg-dev"
@@ -28,13 +29,14 @@ apt_tree="systemd systemd-sysv libpam-systemd udev dbus kmod linux-image-amd64 i
 apt_selinux="selinux-policy-dev checkpolicy semodule-utils policycoreutils m4"
 apt_enforcing="selinux-policy-default policycoreutils auditd"
 apt_slurm="slurmctld slurmd slurm-client munge"
+apt_storage="nfs-kernel-server nfs-common apparmor apparmor-utils"
 
 dnf_build="gcc make glibc-devel pkgconf-pkg-config libcap-devel libseccomp-devel libcurl-devel json-c-devel
 	nettle-devel libarchive-devel isa-l-devel zlib-devel libzstd-devel"
 dnf_test="check-devel subunit-devel bats docker-distribution crun runc skopeo httpd-tools openssl python3 python3-jsonschema
 	busybox jq iproute util-linux e2fsprogs zstd procps-ng shadow-utils ca-certificates curl strace
-	python3-pyyaml zsh fish tmux rpm-build rpmlint logrotate systemd mandoc ruby xorg-x11-server-Xvfb
-	xorg-x11-xauth xorg-x11-utils xorg-x11-apps"
+	python3-pyyaml zsh fish tmux rpm-build rpmlint logrotate systemd mandoc ruby"
+dnf_display="xorg-x11-server-Xvfb xorg-x11-xauth xorg-x11-utils xorg-x11-apps"
 dnf_bench="bubblewrap podman shadow-utils-subid isa-l-tools tar socat glibc-static"
 dnf_package="rpm-build systemd-rpm-macros"
 dnf_deb="" # (that package is Debian's alone)

@@ -5,8 +5,12 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
 
-name=vm parts=()
-[ "${CES_TESTS:-}" != tests/vm/slurm.sh ] || name=vm-slurm parts=(--slurm)
+# A machine with more on its disk has a tree of its own; AppArmor, which most of them do without, makes a start slower.
+name=vm parts=() modules=lockdown,yama
+case ${CES_TESTS:-} in
+tests/vm/slurm.sh) name=vm-slurm parts=(--slurm) ;;
+tests/vm/storage.sh) name=vm-storage parts=(--storage) modules=lockdown,yama,apparmor ;;
+esac
 vm_begin $name
 tests/vm/tree.sh $name "${parts[@]}"
 vm_images
@@ -14,5 +18,5 @@ vm_packages
 vm_checkout "CI=${CI:-}" "CES_EVERY=${CES_EVERY:-}" "CES_RUNTIMES=${CES_RUNTIMES:-crun}" "CES_TESTS=${CES_TESTS:-}" \
 	"CES_REGISTRIES=${CES_REGISTRIES:-open}" # one registry is enough for suites that only run what they pull
 [ -n "${CES_TESTS:-}" ] && number=1 || number=$(tests/vm/shares.sh | wc -l)
-for ((i = 0; i < number; i++)); do vm_start tests/vm/guest.sh lsm=lockdown,yama audit=0; done
+for ((i = 0; i < number; i++)); do vm_start tests/vm/guest.sh lsm=$modules audit=0; done
 vm_end

@@ -1,0 +1,110 @@
+#!/bin/bash
+# CES from its package where homes and project data are on NFS with root_squash, and AppArmor is on: the machine is its own
+# server. `make vm-storage`.
+# shellcheck source=tests/vm/site.sh
+. "$(dirname "${BASH_SOURCE[0]}")/site.sh"
+
+# The users exist, and have homes and data, before the server has them.
+serve()
+{
+	install -d /export/home /export/data
+	cp -a /home/. /export/home
+	cp -a /safe_data/. /export/data
+	printf '/export %s/32(rw,sync,root_squash,no_subtree_check,fsid=0)\n' 127.0.0.1 > /etc/exports
+	modprobe nfsd
+	systemctl start rpcbind.socket nfs-server.service
+	exportfs -ra
+	mount -t nfs4 -o vers=4.2,sec=sys 127.0.0.1:/home /home
+	mount -t nfs4 -o vers=4.2,sec=sys 127.0.0.1:/data /safe_data
+	[ "$(stat -f -c %T /home)" = nfs ]
+	no ls /home/ada # (root is nobody there)
+}
+
+doctor_knows()
+{
+	as_ada ces-client doctor > /tmp/doctor
+	cat /tmp/doctor
+	grep -q '^ok .*it is on NFS, which CES uses as you, never as root' /tmp/doctor
+	grep -q '^ok *apparmor *AppArmor is on, and does not confine this session' /tmp/doctor
+	no grep -E '^problem' /tmp/doctor
+}
+
+run_tools() { as_ada ces-client run -q "$@"; }
+
+data_outputs_and_scratch()
+{
+	run_tools $tools sh -c 'cat /safe_data/patients.csv | wc -l; echo done > /safe_outputs/result; echo x > /scratch/x' > /tmp/said
+	cat /tmp/said
+	[ "$(cat /tmp/said)" -gt 0 ]
+	as_ada sh -c 'cat ~/outputs_*/result; stat -c %U ~/outputs_*/result; ls -d ~/scratch_* 2> /dev/null; true' > /tmp/said
+	cat /tmp/said
+	[ "$(cat /tmp/said)" = $'done\nada' ]
+	as_ada sh -c 'rm -r ~/outputs_*'
+}
+
+# The server keeps such a number; neither the run's end nor the next start can give the file away, and both say nothing of it.
+other_users_of_an_image()
+{
+	run_tools $tools sh -c 'chmod 777 /safe_outputs; su daemon -s /bin/sh -c "echo mine > /safe_outputs/other" 2> /dev/null ||
+		setuidgid daemon sh -c "echo mine > /safe_outputs/other"; cat /safe_outputs/other' > /tmp/said
+	cat /tmp/said
+	[ "$(cat /tmp/said)" = mine ]
+	as_ada sh -c 'stat -c %u ~/outputs_*/other' > /tmp/owner
+	cat /tmp/owner
+	[ "$(cat /tmp/owner)" -ge 2000000000 ]
+	run_tools $tools true
+	as_ada sh -c 'rm -rf ~/outputs_* || true'
+	rm -rf /export/home/ada/outputs_*
+}
+
+killed_and_cleared()
+{
+	long_run
+	pkill -KILL -x ces-session
+	eventually no pgrep -U ada -f until
+	run_tools $tools true
+	eventually nothing_of_it
+}
+
+binds_and_pulls()
+{
+	as_ada sh -c 'mkdir -p ~/work && echo here > ~/work/f'
+	jq '.defaults.binds = ["~"]' /etc/ces/policy.json > /tmp/policy.json
+	cp /tmp/policy.json /etc/ces/policy.json
+	run_tools -v ./work:/work $tools sh -c 'cat /work/f; touch /work/mine' > /tmp/said
+	[ "$(cat /tmp/said)" = here ]
+	[ "$(as_ada sh -c 'stat -c %U ~/work/mine')" = ada ]
+	as_ada ces-client rmi ghcr.io/epcced/tools:1
+	as_ada ces-client pull -q --username ada --token-file token ghcr.io/epcced/tools:1
+}
+
+# Bob's group is not the project's: the server says so too.
+others_are_kept_out()
+{
+	no setpriv --reuid=nobody --regid=nogroup --clear-groups cat /safe_data/nsh-2024-0001/patients.csv
+}
+
+# What a session of a confined program's is told.
+confined()
+{
+	printf 'profile ces-session-of-ada flags=(complain) { capability, file, network, mount, umount, ptrace, signal, unix, userns, }\n' |
+		sed 's/ userns,//' > /tmp/profile
+	apparmor_parser -r /tmp/profile
+	as_ada aa-exec -p ces-session-of-ada -- ces-client doctor > /tmp/doctor || true
+	grep apparmor /tmp/doctor
+	grep -q '^warning *apparmor *AppArmor confines this session by the profile ces-session-of-ada' /tmp/doctor
+	run_tools $tools true
+}
+
+tools=ghcr.io/epcced/tools:1
+check "a site's registry" site_registry
+check "from nothing to a first run, by the lines of ces(7)" first_run
+check "homes and data move to NFS with root_squash" serve
+check "doctor says that home and data are on NFS, and that AppArmor is on" doctor_knows
+check "data are read, outputs are the caller's, scratch goes" data_outputs_and_scratch
+check "files of another user of an image keep their number on the server" other_users_of_an_image
+check "what a killed run left is cleared by the next start" killed_and_cleared
+check "a bind of a home on NFS works, and so does a pull" binds_and_pulls
+check "who is not in the project's group reads nothing" others_are_kept_out
+check "doctor names a profile that confines the session" confined
+finish
