@@ -8,8 +8,8 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -73,9 +73,9 @@ static int run_xauth(const char *file, const char *display, struct ces_error *er
 }
 
 /* One key is all that the file holds, and the key's bytes are the last of it (Xau(3)). */
-static int read_key(int dir, struct ces_request *request, struct ces_error *err)
+static int read_key(const char *file, struct ces_request *request, struct ces_error *err)
 {
-	CES_CLEANUP_FD int fd = openat(dir, "key", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	CES_CLEANUP_FD int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	CES_CLEANUP_FREE char *bytes = NULL;
 	size_t length = 0;
 	const uint8_t *key;
@@ -96,29 +96,36 @@ static int read_key(int dir, struct ces_request *request, struct ces_error *err)
 	return 0;
 }
 
+/* What xauth may leave beside the file. */
+static void remove_file(const char *file)
+{
+	static const char *const suffixes[] = {"", "-c", "-l", "-n"};
+	char path[80];
+
+	for (size_t i = 0; i < CES_COUNT(suffixes); i++) {
+		(void)snprintf(path, sizeof(path), "%s%s", file, suffixes[i]);
+		(void)unlink(path);
+	}
+}
+
 int ces_display_make_key(struct ces_request *request, struct ces_error *err)
 {
-	char path[] = "/tmp/ces-display-XXXXXX", file[sizeof(path) + 4], display[32];
-	CES_CLEANUP_FD int dir = -1;
+	char file[64], display[32];
+	uint64_t random[2];
 	int result;
 
 	if (request->display == 0)
 		return 0;
-	if (mkdtemp(path) == NULL)
-		return ces_error_errno(err, CES_E_HOST, "--display: a directory in /tmp");
-	(void)snprintf(file, sizeof(file), "%s/key", path);
+	/* a name that nobody can guess; xauth makes the file, which SELinux may not let it do in a
+	 * directory of ours */
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return ces_error_errno(err, CES_E_HOST, "--display: random bytes");
+	(void)snprintf(file, sizeof(file), "/tmp/ces-display-%016llx%016llx",
+		       (unsigned long long)random[0], (unsigned long long)random[1]);
 	(void)snprintf(display, sizeof(display), ":%llu", (unsigned long long)request->display - 1);
-	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	result =
-	    dir < 0 ? ces_error_errno(err, CES_E_HOST, "%s", path) : run_xauth(file, display, err);
+	result = run_xauth(file, display, err);
 	if (result == 0)
-		result = read_key(dir, request, err);
-	if (dir >= 0) {
-		static const char *const names[] = {"key", "key-c", "key-l", "key-n"};
-
-		for (size_t i = 0; i < CES_COUNT(names); i++)
-			(void)unlinkat(dir, names[i], 0);
-	}
-	(void)rmdir(path);
+		result = read_key(file, request, err);
+	remove_file(file);
 	return result;
 }

@@ -19,12 +19,12 @@ teardown_file()
 {
 	xargs kill < $lab/servers || true
 	rm -f /tmp/.X11-unix/X7?
-	lab_policy '.defaults.binds = ["/opt/x"]'
+	lab_policy '.defaults.binds = ["~"]'
 }
 setup()
 {
 	# (a lab has a /tmp of its own for each test file's programs; sockets are made in it by the servers)
-	lab_policy '.defaults.display = true | .defaults.binds = ["/opt/x"]'
+	lab_policy '.defaults.display = true | .defaults.binds = ["~"]'
 	remember
 }
 teardown()
@@ -49,14 +49,14 @@ server() # USER
 	eventually test -S "/tmp/.X11-unix/X$n"
 }
 
-# /opt/x: programs of X's, and the libraries that they need.
+# ~/x: programs of X's, and the libraries that they need.
 programs()
 {
 	local program
-	install -d /opt/x
+	as alice mkdir -p /home/alice/x
 	for program in xdpyinfo xwininfo xwd xlogo; do
-		cp "$(command -v $program)" /opt/x
-		ldd "/opt/x/$program" | grep -o '/[^ ]*' | xargs -I{} cp -Ln {} /opt/x
+		cp "$(command -v $program)" /home/alice/x
+		ldd "/home/alice/x/$program" | grep -o '/[^ ]*' | xargs -I{} cp -Ln {} /home/alice/x
 	done
 }
 
@@ -71,19 +71,19 @@ with_display() # USER [OPTION...] -- COMMAND...
 	shift
 	while [ "$1" != -- ]; do options+=("$1"); shift; done
 	shift
-	at_desktop "$user" ces-client run -q --display -v /opt/x:/x:ro "${options[@]}" $open/tools:1 "$@"
+	at_desktop "$user" ces-client run -q --display -v /home/alice/x:/x:ro "${options[@]}" $open/tools:1 "$@"
 }
 # The program of X's, in the container.
-x() { echo "/x/$(basename "$(ls /opt/x/ld-linux-*)") --library-path /x /x/$1"; }
+x() { echo "/x/$(basename "$(ls /home/alice/x/ld-linux-*)") --library-path /x /x/$1"; }
 
 @test "13.9: --display lets a program of the image open a window on the user's display" {
-	at_desktop alice ces-client run -q -d --display -v /opt/x:/x:ro $open/tools:1 $(x xlogo)
+	at_desktop alice ces-client run -q -d --display -v /home/alice/x:/x:ro $open/tools:1 $(x xlogo)
 	shown() { at_desktop alice xwininfo -root -tree | grep -i xlogo; }
 	eventually shown
 }
 
 @test "without --display a container has no display, whatever -e says" {
-	run at_desktop alice ces-client run -q -v /opt/x:/x:ro -e DISPLAY $open/tools:1 \
+	run at_desktop alice ces-client run -q -v /home/alice/x:/x:ro -e DISPLAY $open/tools:1 \
 		sh -c "ls -A /tmp; echo \$XAUTHORITY; $(x xdpyinfo)"
 	echo "$output"
 	[ "$status" -eq 1 ]
@@ -91,11 +91,11 @@ x() { echo "/x/$(basename "$(ls /opt/x/ld-linux-*)") --library-path /x /x/$1"; }
 }
 
 @test "a project without \"display\" in the policy is refused it, by default" {
-	lab_policy '.defaults.binds = ["/opt/x"]'
+	lab_policy '.defaults.binds = ["~"]'
 	run --separate-stderr with_display alice -- true
 	refused 'this project may not use a display; leave out --display'
 	journal_new -s -e '.[-1].rule == "defaults.display"'
-	lab_policy '.defaults.display = true | .defaults.binds = ["/opt/x"] | .projects["nsh-2024-0001"].display = false'
+	lab_policy '.defaults.display = true | .defaults.binds = ["~"] | .projects["nsh-2024-0001"].display = false'
 	remember
 	run --separate-stderr with_display alice -- true
 	refused 'may not use a display'
@@ -186,9 +186,9 @@ x() { echo "/x/$(basename "$(ls /opt/x/ld-linux-*)") --library-path /x /x/$1"; }
 @test "nothing else can be mounted on /tmp beside the display" {
 	run --separate-stderr with_display alice --mount type=tmpfs,destination=/tmp -- true
 	refused "the display's socket is below /tmp"
-	run --separate-stderr with_display alice -v /opt/x:/tmp/.X11-unix -- true
+	run --separate-stderr with_display alice -v /home/alice/x:/tmp/.X11-unix -- true
 	[[ $stderr == *"the display's socket is below /tmp"* ]]
-	with_display alice -v /opt/x:/tmp/other:ro -- test -e /tmp/other/xlogo
+	with_display alice -v /home/alice/x:/tmp/other:ro -- test -e /tmp/other/xlogo
 }
 
 @test "the display is in explain, --dry-run, the journal and audit show" {
@@ -207,7 +207,7 @@ x() { echo "/x/$(basename "$(ls /opt/x/ld-linux-*)") --library-path /x /x/$1"; }
 
 @test "an image that runs as another user can use the display too" {
 	have alice user-number
-	run at_desktop alice ces-client run -q --display -v /opt/x:/x:ro $open/user-number:1 sh -c "id -u; $(x xdpyinfo) | grep vendor"
+	run at_desktop alice ces-client run -q --display -v /home/alice/x:/x:ro $open/user-number:1 sh -c "id -u; $(x xdpyinfo) | grep vendor"
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[ "${lines[0]}" != 0 ]

@@ -56,6 +56,7 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	[[ $stderr != *"full at the end"* ]]
 	mkdir /home/alice/results
 	mount -t tmpfs -o size=8M,mode=777 small /home/alice/results
+	! lab_has_selinux || chcon -t ces_data_t /home/alice/results
 	lab_policy '.defaults.outputs = {"source":"~/results"}'
 	run --separate-stderr ces alice run $open/tools:1 dd if=/dev/zero of=/safe_outputs/big bs=1M count=40
 	umount /home/alice/results

@@ -8,6 +8,7 @@
 serve()
 {
 	install -d /export/home /export/data
+	chmod 700 /home/ada
 	cp -a /home/. /export/home
 	cp -a /safe_data/. /export/data
 	printf '/export %s/32(rw,sync,root_squash,no_subtree_check,fsid=0)\n' 127.0.0.1 > /etc/exports
@@ -45,8 +46,8 @@ data_outputs_and_scratch()
 # The server keeps such a number; neither the run's end nor the next start can give the file away, and both say nothing of it.
 other_users_of_an_image()
 {
-	run_tools $tools sh -c 'chmod 777 /safe_outputs; su daemon -s /bin/sh -c "echo mine > /safe_outputs/other" 2> /dev/null ||
-		setuidgid daemon sh -c "echo mine > /safe_outputs/other"; cat /safe_outputs/other' > /tmp/said
+	run_tools $tools sh -c 'chmod 777 /safe_outputs; echo other:x:123:123::/:/bin/sh >> /etc/passwd
+		su other -c "echo mine > /safe_outputs/other"; cat /safe_outputs/other' > /tmp/said
 	cat /tmp/said
 	[ "$(cat /tmp/said)" = mine ]
 	as_ada sh -c 'stat -c %u ~/outputs_*/other' > /tmp/owner
@@ -59,9 +60,10 @@ other_users_of_an_image()
 
 killed_and_cleared()
 {
-	long_run
+	as_ada ces-client run -d $tools sleep 600 > /tmp/number
+	number=$(cat /tmp/number)
 	pkill -KILL -x ces-session
-	eventually no pgrep -U ada -f until
+	eventually no pgrep -U ada -x sleep
 	run_tools $tools true
 	eventually nothing_of_it
 }
