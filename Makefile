@@ -123,6 +123,8 @@ install: all
 		sed -i 's|/usr/bin/ces-client|$(BINDIR)/ces-client|' $(DESTDIR)$(UNITDIR)/$$u || exit 1; done
 	$(PUT) -t $(DESTDIR)$(DOCDIR) README.md SECURITY.md policy/schema.json
 	$(PUT) -t $(DESTDIR)$(DOCDIR)/examples policy/examples/*.json doc/examples/*
+	[ ! -e $(B)/doc/index.html ] || $(PUT) -t $(DESTDIR)$(DOCDIR)/html $(B)/doc/*.html
+	[ ! -e $(B)/doc/index.html ] || $(PUT) -t $(DESTDIR)$(DOCDIR)/html/pictures $(B)/doc/pictures/*
 	for p in $(wildcard man/*.[1-9]); do \
 		$(PUT) $$p $(DESTDIR)$(MANDIR)/man$${p##*.}/$${p##*/} || exit 1; done
 	for n in pm-pull app-pull; do ln -sf ces-pull.1 $(DESTDIR)$(MANDIR)/man1/ces-$$n.1; done
@@ -150,18 +152,25 @@ uninstall: all
 	rm -rf $(B)/installed
 	@$(MAKE) --no-print-directory -s install DESTDIR=$(abspath $(B)/installed)
 	cd $(B)/installed && find . -not -type d -not -path './etc/ces/*' -printf '%P\0' | (cd $(or $(DESTDIR),/) && xargs -0 rm -f)
+	[ ! -d $(DESTDIR)$(DOCDIR)/html ] || rmdir $(DESTDIR)$(DOCDIR)/html/pictures $(DESTDIR)$(DOCDIR)/html
 	-rmdir $(DESTDIR)$(LIBEXECDIR)/compat $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DOCDIR)/examples $(DESTDIR)$(DOCDIR)
 	rm -rf $(B)/installed
 	@echo 'kept: /etc/ces (the policy), /var/lib/ces (images), /var/log/ces (the journal)'
 
+# The guides as pages that need no network, in build/doc; doc/site.py says how. Packages bring them.
+doc:
+	@tests/lib/deps.sh --doc
+	@mkdir -p $(B)/doc
+	@doc/site.py $(B)/doc
+
 VERSION = $(shell sed -n 's/^.define CES_VERSION "\(.*\)"/\1/p' client/version.h)
 # The packages, in build/rpm; a checkout is packed as it lies there. tests/lib/rpm.sh says how.
 rpm:
-	@tests/lib/deps.sh --build --package --selinux
+	@tests/lib/deps.sh --build --package --doc --selinux
 	@VERSION=$(VERSION) tests/lib/rpm.sh
 # Debian's, in build/deb; packaging/deb.sh says how.
 deb:
-	@tests/lib/deps.sh --build --deb
+	@tests/lib/deps.sh --build --deb --doc
 	@VERSION=$(VERSION) packaging/deb.sh
 
 # The policy module, by the headers of the distribution's policy (Debian's selinux-policy-dev, Fedora's
@@ -184,14 +193,14 @@ demo:
 	@tests/lib/images.sh
 	@B=$(B) tests/lib/lab.sh tests/lib/demo.sh
 check:
-	@tests/lib/deps.sh --build --test --display --deb $(CES_EVERY:1=--bare)
+	@tests/lib/deps.sh --build --test --display --doc --deb $(CES_EVERY:1=--bare)
 	$(SUBMAKE) all $(UNIT) $(DRIVERS)
 	@B=$(B) tests/lib/check.sh $(UNIT)
 # Everything there is, which takes hours: with the second runtime the suites that it cannot change too, and every machine.
 check-all:
 	@CES_EVERY=1 .ci/run check:7200 check-workloads:3600 vm-check:5400 vm-selinux:14400 vm-slurm:3600 vm-storage:3600
 vm-check:
-	@tests/lib/deps.sh --build --test --package --vm
+	@tests/lib/deps.sh --build --test --package --doc --vm
 	$(SUBMAKE) all $(DRIVERS)
 	@VERSION=$(VERSION) tests/vm/check.sh
 vm-slurm vm-storage:
@@ -202,7 +211,7 @@ check-workloads:
 	@tests/workloads/images.sh
 	@B=$(B) BATS_TEST_TIMEOUT=180 CES_STORE=8G CES_PLAIN_TESTS= CES_TESTS="$${CES_TESTS:-$(wildcard tests/workloads/*.bats)}" tests/lib/check.sh
 vm-selinux:
-	@tests/lib/deps.sh --build --test --package --selinux --vm
+	@tests/lib/deps.sh --build --test --package --doc --selinux --vm
 	$(SUBMAKE) all selinux $(DRIVERS)
 	@VERSION=$(VERSION) B=$(B) tests/vm/selinux/check.sh
 bench:
@@ -241,6 +250,7 @@ help:
 	@echo 'sudo make bench    start, pull and memory beside crun, bwrap, podman, igzip | tar'
 	@echo 'sudo make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) (BINDIR LIBEXECDIR MANDIR DOCDIR UNITDIR ...); uninstall'
 	@echo 'sudo make install-ondemand  the apps for an Open OnDemand portal, in $(OODDIR)'
+	@echo 'make doc           the guides as pages, in build/doc'
 	@echo 'make rpm           packages for dnf, in build/rpm'
 	@echo 'make deb           the package for apt, in build/deb'
 	@echo 'make selinux       the SELinux policy module, build/selinux/ces.pp'
@@ -253,4 +263,4 @@ clean:
 
 -include tests/lib/*.mk
 -include $(shell find $(B) -name 'vm*' -prune -o -name '*.d' -print 2>/dev/null)
-.PHONY: all unit install install-ondemand uninstall rpm deb deps demo check check-all check-workloads selinux vm-check vm-slurm vm-storage vm-selinux bench size format lint fuzz help clean
+.PHONY: all unit install install-ondemand uninstall doc rpm deb deps demo check check-all check-workloads selinux vm-check vm-slurm vm-storage vm-selinux bench size format lint fuzz help clean

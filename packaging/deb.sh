@@ -22,6 +22,8 @@ trap 'rm -rf "$work"' EXIT
 root=$work/root doc=$work/root/usr/share/doc/ces
 mkdir -p "$out" "$root/DEBIAN"
 
+mkdir -p "$out/objects/doc"
+doc/site.py "$out/objects/doc"
 # Objects of its own, and nothing of what make was called with: the paths of an installation are compiled in.
 env -i PATH="$PATH" make -s -j"$(nproc)" install B="${out#"$PWD/"}/objects" DESTDIR="$root" PREFIX=/usr > "$work/log" 2>&1 ||
 	{ cat "$work/log" >&2; exit 1; }

@@ -48,7 +48,7 @@ static int expand(const struct run *run, const char *template, char ret[CES_PATH
 {
 	if (ces_template_expand(template, run->rights->project, run->caller->user,
 				run->caller->home, ret) != 0)
-		return ces_error_set(run->err, CES_E_HOST, "%s is too long for you", template);
+		return ces_error_set(run->err, CES_E_HOST, "%s becomes too long with your user name and project filled in", template);
 	return 0;
 }
 
@@ -180,7 +180,7 @@ static int set_port(const struct run *run, const char *text)
 			    (unsigned)container);
 	for (size_t i = 0; i < ret->n_ports; i++)
 		if (ret->ports[i].host == host)
-			return USAGE(run, "-p %s: this port of the host is named twice", text);
+			return USAGE(run, "-p %s: two ports of the container would use this port of the host", text);
 	ret->ports[ret->n_ports++] =
 	    (struct ces_decision_port){.host = (uint16_t)host, .container = (uint16_t)container};
 	return 0;
@@ -229,7 +229,7 @@ static bool destination_taken(const struct ces_decision *decision, const char *d
 static int set_destination(const struct run *run, const char *text, char ret[CES_DESTINATION])
 {
 	if (strlen(text) >= CES_DESTINATION || !ces_container_path_valid(text))
-		return USAGE(run, "%s: not a path that something can be mounted at", text);
+		return USAGE(run, "%s: nothing can be mounted at this path", text);
 	ces_path_copy(text, ret, CES_DESTINATION);
 	if (strcmp(ret, "/") == 0)
 		return USAGE(run, "/: nothing can be mounted over the whole image");
@@ -238,7 +238,7 @@ static int set_destination(const struct run *run, const char *text, char ret[CES
 				      : strcmp(ret, reserved[i].path) == 0)
 			return USAGE(run, "%s: %s is CES's own", text, reserved[i].path);
 	if (destination_taken(run->ret, ret))
-		return USAGE(run, "%s: named twice as a place to mount", text);
+		return USAGE(run, "%s: two mounts have this destination", text);
 	return 0;
 }
 
@@ -257,7 +257,7 @@ static int check_source(const struct run *run, const struct ces_decision_mount *
 	}
 	if (i == binds->n)
 		return deny(run, CES_OWN_BINDS, "binds",
-			    "%s is not below a directory that may be bound", bind->source);
+			    "%s may not be bound: it is below no directory that the policy lists", bind->source);
 	/* Data that IG made read-only must not come in once more, writable, by another name. */
 	if (data->read_only && !bind->read_only &&
 	    (ces_path_within(bind->source, data->source) ||
@@ -291,7 +291,7 @@ static int set_place(const struct run *run, const char *destination,
 		return USAGE(run, "/safe_data is %s, the project's data: bind %s somewhere else",
 			     place->source, bind->source);
 	if (!place->create)
-		return USAGE(run, "%s: named twice as a place to mount", at);
+		return USAGE(run, "%s: two mounts have this destination", at);
 	if (check_source(run, bind) != 0)
 		return -1;
 	memcpy(place->source, bind->source, sizeof(place->source));

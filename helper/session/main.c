@@ -92,7 +92,7 @@ static int dispatch(struct ces_session *session, const struct ces_order *order,
 	case CES_VERB_CLEAN:
 		return open_state(session, err) < 0 ? -1 : ces_verb_clean(session, err);
 	default:
-		return ces_error_set(err, CES_E_USAGE, "this version of CES cannot do that");
+		return ces_error_set(err, CES_E_USAGE, "this version of CES does not know this command");
 	}
 }
 

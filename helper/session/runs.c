@@ -130,7 +130,7 @@ int ces_runs_restore(int runs, const struct ces_run_record *record, struct ces_e
 			return 0;
 	}
 	(void)ces_tree_remove(runs, making);
-	return ces_error_set(err, CES_E_HOST, "a run of before cannot be entered");
+	return ces_error_set(err, CES_E_HOST, "an earlier run cannot be entered again");
 }
 
 void ces_runs_keep(int runs, int kept, const char *run)

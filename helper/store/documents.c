@@ -149,7 +149,7 @@ int ces_document_fetch(struct ces_fetcher *fetcher, enum ces_fetch_kind kind, co
 	if (digest != NULL && strcmp(digest, found) != 0) {
 		free(small.body.bytes);
 		return ces_error_set(err, CES_E_REGISTRY,
-				     "the registry lied: what it sent for %.19s has digest %.19s",
+				     "the registry sent other bytes than %.19s: their digest is %.19s",
 				     digest, found);
 	}
 	*ret = small.body;

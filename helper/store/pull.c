@@ -64,11 +64,11 @@ static int check_manifest(const struct ces_pull *pull, struct ces_error *err)
 	if (found->config_digest == NULL || !ces_digest_valid(found->config_digest) ||
 	    found->config_size > CES_CONFIG_MAX || found->layer_digests.n != found->layer_sizes.n ||
 	    found->layer_digests.n != found->layer_compressions.n)
-		return ces_error_set(err, CES_E_IMAGE, "the image's manifest makes no sense");
+		return ces_error_set(err, CES_E_IMAGE, "the image's manifest is not valid");
 	for (size_t i = 0; i < found->layer_digests.n; i++)
 		if (!ces_digest_valid(found->layer_digests.v[i]))
 			return ces_error_set(err, CES_E_IMAGE,
-					     "the image's manifest makes no sense");
+					     "the image's manifest is not valid");
 	return 0;
 }
 
@@ -87,7 +87,7 @@ static int resolve(struct ces_pull *pull, struct ces_error *err)
 	if (pull->parsed.chosen != NULL) {
 		if (!ces_digest_valid(pull->parsed.chosen) ||
 		    pull->parsed.chosen_size > CES_MANIFEST_MAX)
-			return ces_error_set(err, CES_E_IMAGE, "the image's index makes no sense");
+			return ces_error_set(err, CES_E_IMAGE, "the image's index is not valid");
 		memcpy(chosen, pull->parsed.chosen, sizeof(chosen));
 		size = pull->parsed.chosen_size;
 		ces_wire_free(&ces_unpack_manifest_schema, &pull->parsed);
@@ -121,11 +121,11 @@ static int get_config(struct ces_pull *pull, struct ces_error *err)
 		return -1;
 	if (pull->record.diff_ids.n != pull->parsed.layer_digests.n)
 		return ces_error_set(err, CES_E_IMAGE,
-				     "manifest and configuration count different layers");
+				     "the manifest and the configuration do not have the same number of layers");
 	for (size_t i = 0; i < pull->record.diff_ids.n; i++)
 		if (!ces_digest_valid(pull->record.diff_ids.v[i]))
 			return ces_error_set(err, CES_E_IMAGE,
-					     "the image's configuration makes no sense");
+					     "the image's configuration is not valid");
 	return 0;
 }
 

@@ -152,7 +152,7 @@ static int fill(struct ces_stream *stream, struct block *block, struct ces_error
 		if (produced == 0 && stream->input_ended)
 			break;
 		if (produced == 0 && stream->in_length == before)
-			return ces_error_set(err, CES_E_IMAGE, "the compressed data lead nowhere");
+			return ces_error_set(err, CES_E_IMAGE, "the compressed data make no progress");
 	}
 	stream->produced += block->length;
 	return check_ratio(stream, err);

@@ -36,7 +36,7 @@ static void warn_names(struct ces_problems *problems, const char *project, const
 		if (++*missing == MISSING_MAX)
 			WARN(problems, LOW, "projects",
 			     "check on the machine it is for, or with --no-host",
-			     "names so many unknown members that no more were looked for");
+			     "names so many unknown members that the rest were not checked");
 	}
 }
 

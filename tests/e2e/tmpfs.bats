@@ -49,7 +49,7 @@ teardown() { rm -rf /home/alice/outputs_*; }
 	done
 	remember
 	run --separate-stderr ces alice run -q --mount type=tmpfs,destination=/t --mount type=tmpfs,destination=/t $open/tools:1 true
-	refused 'named twice'
+	refused 'two mounts have this destination'
 	remember
 	run --separate-stderr ces alice run -q --mount type=tmpfs,destination=/t,size=600M $open/tools:1 true
 	refused 'more than the 512 MiB that is allowed'

@@ -6,7 +6,7 @@
 # is tested on. --selinux: what builds the policy module. --vm: what makes and runs the virtual machines of
 # tests/vm; --workloads: what makes the images of tests/workloads and talks to what runs in them; --tree: what is in a
 # virtual machine, beside --test; --enforcing, --slurm and --storage: what one with SELinux, Slurm, or NFS and AppArmor has
-# beside these; --display: an X server and programs for it. --list only tells.
+# beside these; --display: an X server and programs for it; --doc: what makes the guides. --list only tells.
 # Touches nothing when everything is there, so that it needs a network only the first time.
 set -euo pipefail
 
@@ -19,8 +19,9 @@ apt_display="xvfb xauth x11-utils x11-apps"
 apt_bench="bubblewrap podman uidmap isal tar socat"
 apt_package="rpm"
 apt_deb="dpkg-dev"
+apt_doc="python3-markdown graphviz"
 apt_bare="mmdebstrap debian-archive-keyring"
-apt_lint="clang clang-tidy clang-format cppcheck shellcheck libxml2-utils lintian"
+apt_lint="clang clang-tidy clang-format cppcheck shellcheck libxml2-utils lintian aspell aspell-en"
 apt_vm="qemu-system-x86 mmdebstrap debian-archive-keyring e2fsprogs"
 apt_workloads="mmdebstrap debian-archive-keyring chromium postgresql-client"
 apt_tree="systemd systemd-sysv libpam-systemd udev dbus kmod linux-image-amd64 initramfs-tools make bsdutils
@@ -39,9 +40,10 @@ dnf_test="check-devel subunit-devel bats docker-distribution crun runc skopeo ht
 dnf_display="xorg-x11-server-Xvfb xorg-x11-xauth xorg-x11-utils xorg-x11-apps"
 dnf_bench="bubblewrap podman shadow-utils-subid isa-l-tools tar socat glibc-static"
 dnf_package="rpm-build systemd-rpm-macros"
+dnf_doc="python3-markdown graphviz"
 dnf_deb="" # (that package is Debian's alone)
 dnf_bare=""
-dnf_lint="clang clang-tools-extra cppcheck ShellCheck libxml2"
+dnf_lint="clang clang-tools-extra cppcheck ShellCheck libxml2 aspell aspell-en"
 dnf_selinux="selinux-policy-devel checkpolicy policycoreutils m4"
 dnf_vm="qemu-system-x86-core mmdebstrap debian-keyring e2fsprogs"
 dnf_workloads="mmdebstrap debian-keyring chromium postgresql"

@@ -47,6 +47,8 @@ step "shellcheck, suites" shellcheck -x -S warning -e SC1091,SC2154,SC2034,SC203
 [ ${#pages[@]} -eq 0 ] || step "mandoc" mandoc -T lint -W warning "${pages[@]}"
 step "selinux" tests/lib/lint_selinux.sh
 step "words" tests/lib/words.sh
+step "messages" tests/lib/messages.py --check
+step "spelling" tests/lib/spelling.sh
 step "clang-format" clang-format --dry-run --Werror "${sources[@]}" "${tests[@]}"
 [ $failed = 0 ] && echo "lint: nothing found"
 exit $failed

@@ -10,7 +10,7 @@ texts()
 {
 	local sources pages suites units
 	mapfile -t sources < <(git ls-files 'client/*.c' 'common/*.c' 'helper/*.c' 'policy/*.c')
-	mapfile -t pages < <(git ls-files 'man/*' README.md SECURITY.md CONTRIBUTING.md tests/README.md)
+	mapfile -t pages < <(git ls-files 'man/*' README.md SECURITY.md CONTRIBUTING.md tests/README.md 'doc/*.md')
 	mapfile -t suites < <(git ls-files '*.bats')
 	mapfile -t units < <(git ls-files 'tests/unit/*.c')
 	grep -nHoE '"([^"\\]|\\.)*"' "${sources[@]}"

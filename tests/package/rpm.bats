@@ -79,6 +79,9 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	done
 	for p in desktop gpu-cluster ondemand test-environment; do grep -q "^/usr/share/doc/ces/examples/$p.json" $lab/files; done
 	grep -q '^/usr/share/doc/ces/schema.json' $lab/files
+	for p in index.html researchers.html governance.html administrators.html pictures/processes.svg; do
+		grep -q "^/usr/share/doc/ces/html/$p" $lab/files
+	done
 }
 
 @test "the module of SELinux is in a package of its own, where it can be built" {

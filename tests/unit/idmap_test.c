@@ -177,6 +177,8 @@ int main(void)
 
 	tcase_add_loop_test(tests, a_map_holds_the_caller_his_range_and_his_projects_alone, 0,
 			    (int)CES_COUNT(maps));
+	tcase_add_test(tests,
+		       a_user_made_with_the_callers_numbers_is_the_caller_in_the_projects_group);
 	tcase_add_loop_test(tests, each_project_group_has_an_inside_id, 0, (int)CES_COUNT(maps));
 	tcase_add_loop_test(tests, what_must_not_be_mapped_is_refused, 0, (int)CES_COUNT(refused));
 	tcase_add_test(tests, an_id_outside_the_map_has_no_host_id);

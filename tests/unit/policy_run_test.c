@@ -169,7 +169,7 @@ START_TEST(a_listed_port_is_published_from_any_unprivileged_one)
 	ck_assert_uint_eq(decision.ports[1].host, 8080);
 	ck_assert_uint_eq(decision.ports[1].container, 80);
 	request.publish = (struct ces_strings)LIST((char *)"9000:8787", (char *)"9000:80");
-	refused(CES_E_USAGE, "", "twice");
+	refused(CES_E_USAGE, "", "two ports");
 }
 END_TEST
 

@@ -1,0 +1,30 @@
+#!/usr/bin/env bats
+# The guides as pages: doc/site.py.
+
+cd "${BATS_TEST_DIRNAME}/../.." || exit 1
+
+@test "the guides become pages without a script, a link outside, or a link that leads nowhere" {
+	run doc/site.py "$BATS_TEST_TMPDIR/out"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	for page in index researchers governance administrators how-it-works security; do
+		grep -q '<html lang="en-GB">' "$BATS_TEST_TMPDIR/out/$page.html"
+	done
+	run grep -rlE '<script|https?://[^"]*"' "$BATS_TEST_TMPDIR/out" --include=*.html
+	[ "$status" -eq 1 ]
+	grep -q '<svg' "$BATS_TEST_TMPDIR/out/pictures/processes.svg"
+	run grep -L 'alt="..' $(grep -l '<img' "$BATS_TEST_TMPDIR"/out/*.html)
+	[ -z "$output" ]
+}
+
+@test "a page that is not there, an anchor that is not there, and a link outside are found" {
+	cp -r doc SECURITY.md "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR"
+	echo '[a](nowhere.md) [b](governance.md#nowhere) [c](https://example.org/)' >> doc/researchers.md
+	run doc/site.py out
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ $output == *"nothing is at nowhere.md"* ]]
+	[[ $output == *"there is no governance.html#nowhere"* ]]
+	[[ $output == *"https://example.org/ is outside"* ]]
+}

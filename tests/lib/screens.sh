@@ -1,0 +1,41 @@
+#!/bin/bash
+# Makes the pictures of doc/ that show CES at work: `tests/lib/lab.sh tests/lib/screens.sh`, as root. terminal.svg is what a
+# user types and sees; report.png is the first screen of a report, by Chromium. They are kept in the repository, since not
+# every machine that makes the pages has a lab.
+set -euo pipefail
+cd "$CES_TOP"
+. tests/lib/services.sh
+pictures=build/pictures
+mkdir -p $pictures
+
+lab_begin
+lab_registry open 5001
+htpasswd -Bbc $lab/htpasswd $registry_user $registry_token 2> /dev/null
+lab_registry ghcr 5000 "$lab_htpasswd"
+lab_push stroke epcced/stroke:1
+jq --argjson r "$(jq '.registries["ghcr.io"]' tests/lib/policy.json)" '.registries["ghcr.io"] = $r' \
+	policy/examples/desktop.json > /etc/ces/policy.json
+install -o alice -g alice -m 600 /dev/stdin /home/alice/token <<< "$registry_token"
+
+types() # COMMAND-LINE
+{
+	printf '$ %s\n' "$1"
+	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice bash -c "$1" 2>&1 < /dev/null | grep -v 'layer [0-9]' || true
+}
+
+{
+	types "ces-client pull --username $registry_user --token-file token ghcr.io/epcced/stroke:1"
+	types 'ces-client run ghcr.io/epcced/stroke:1'
+	types 'cat outputs_*/result.csv'
+	types 'ces-client run --gpu=1 ghcr.io/epcced/stroke:1'
+	types 'ces-client run --network=host ghcr.io/epcced/stroke:1'
+} > $pictures/terminal.txt
+tests/lib/terminal_picture.py < $pictures/terminal.txt > $pictures/terminal.svg
+
+for user in bob carol dave; do
+	setpriv --reuid=$user --regid=$user --init-groups --reset-env ces-client run -q ghcr.io/epcced/stroke:1 > /dev/null 2>&1 || true
+done
+ces-policy report --no-host --journal /var/log/ces/audit.jsonl -o $pictures/report.html /etc/ces/policy.json
+chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1100,800 \
+	--screenshot="$PWD/$pictures/report.png" "file://$PWD/$pictures/report.html" > /dev/null 2>&1
+cp $pictures/terminal.svg $pictures/report.png doc/pictures/
