@@ -10,7 +10,7 @@
  */
 char **ces_compat_hide(int argc, char **argv);
 
-/* Whether a program of this name is one of them. */
+/* Whether a program of this name is one. */
 bool ces_compat_is(const char *argv0);
 
 /* Returns the exit status. */

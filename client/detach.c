@@ -41,7 +41,7 @@ struct keeper {
 	int64_t noted; /* when the last was */
 	size_t size;   /* of the log */
 	bool started;  /* the log may be written */
-	bool answered; /* whoever typed the command has their answer */
+	bool answered; /* the one who typed the command has their answer */
 	bool final;    /* the helper has said its last word */
 	char bytes[65536];
 };

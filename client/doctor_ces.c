@@ -95,7 +95,7 @@ void ces_doctor_answer(struct ces_doctor *doctor, const char *helper)
 	struct ces_error error;
 
 	if (ces_session_check(helper, &error) < 0)
-		return; /* told already */
+		return; /* reported already */
 	if (getuid() == 0) {
 		ces_doctor_find(doctor, "answer", CES_GRADE_WARNING,
 				"the helper was not asked: it does not serve root");

@@ -1,6 +1,6 @@
 /* doctor: the specifications of GPUs (CDI), where the policy grants any. It looks at them as the
- * helper will, by the same readers; what the helper would refuse at a run is told here. It must not
- * open a device, which may wake it up. */
+ * helper will, by the same readers; what the helper would refuse at a run is reported here. It must
+ * not open a device, which may wake it up. */
 #include "client/doctor_checks.h"
 
 #include <dirent.h>

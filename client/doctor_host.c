@@ -23,7 +23,7 @@
 
 /* ---- the kernel ---- */
 
-/* Each call is made with arguments that no kernel accepts: only ENOSYS tells something. */
+/* Each call is made with arguments that no kernel accepts: only ENOSYS says something. */
 static bool lacks_call(long number)
 {
 	return syscall(number, -1, NULL, 0, 0, 0, 0) < 0 && errno == ENOSYS;

@@ -112,7 +112,7 @@ static bool finish(struct attempt *attempt)
 	return status == 0 && attempt->why[0] == '\0';
 }
 
-/* Where a pull connects to: a forward proxy stands for what is behind it. */
+/* Where a pull connects to: a forward proxy takes the place of what is behind it. */
 static void name_way(const struct ces_policy_registry *registry, char *buffer, size_t size)
 {
 	snprintf(buffer, size, "%s%s%s", registry->endpoint,

@@ -87,7 +87,7 @@ void ces_doctor_journal(struct ces_doctor *doctor)
 	uint64_t bytes;
 
 	if (statvfs(CES_JOURNAL_DIR, &fs) < 0)
-		return;                             /* told already: check_owned */
+		return;                             /* reported already: check_owned */
 	bytes = (uint64_t)fs.f_bfree * fs.f_frsize; /* root's reserve too: root writes it */
 	ces_num_format_size(bytes, space, sizeof(space));
 	if (bytes >= 100 * MIB && (fs.f_files == 0 || fs.f_ffree > 1000)) {

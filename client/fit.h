@@ -11,7 +11,8 @@ enum ces_fit {
 	CES_FIT_WHOLE, /* never shortened */
 	CES_FIT_DAY,   /* a time: the day is kept */
 	CES_FIT_FIRST, /* the first part is kept */
-	CES_FIT_LAST,  /* the last part is kept: of a path or an image, what tells it from others */
+	CES_FIT_LAST,  /* the last part is kept: of a path or an image, what distinguishes it from
+			  others */
 };
 
 /* Columns of the terminal on fd, by COLUMNS or by its own word; 0: no terminal, so nothing is

@@ -1,4 +1,4 @@
-/* Waiting for a run's end or output. The keeper's files tell at once; the helper is asked now and
+/* Waiting for a run's end or output. The keeper's files answer at once; the helper is asked now and
  * then only, in case there is no keeper. */
 #include "client/follow.h"
 

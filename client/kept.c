@@ -125,7 +125,7 @@ int ces_kept_write(int dir, const struct ces_kept *kept, struct ces_error *err)
 	(void)snprintf(making, sizeof(making), ".%s.new", kept->run);
 	(void)snprintf(name, sizeof(name), "%s.json", kept->run);
 	fd = openat(dir, making, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	/* by rename: whoever reads sees the whole or what was before */
+	/* by rename: the one who reads sees the whole or what was before */
 	if (fd >= 0 && ces_write_full(fd, text, strlen(text), -1) == 0)
 		result = renameat(dir, making, dir, name);
 	if (result < 0)

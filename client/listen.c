@@ -67,7 +67,8 @@ bool ces_listen(struct ces_session *session, const struct ces_listener *to, void
 	bool more;
 
 	if (got == 0)
-		ces_error_set(&err, CES_E_INTERNAL, "ces-helper ended without an answer; type: ces-client doctor");
+		ces_error_set(&err, CES_E_INTERNAL,
+			      "ces-helper ended without an answer; type: ces-client doctor");
 	if (got <= 0) {
 		if (to->lost != NULL)
 			to->lost(context, &err);

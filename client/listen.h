@@ -1,4 +1,4 @@
-/* What the helper says, handed to whoever asked. */
+/* What the helper says, handed to the one who asked. */
 #ifndef CES_CLIENT_LISTEN_H
 #define CES_CLIENT_LISTEN_H
 
@@ -15,7 +15,8 @@ struct ces_listener {
 	void (*image)(void *context, const struct ces_event_image *event);
 	void (*run)(void *context, const struct ces_event_run *event);
 	void (*done)(void *context, const struct ces_event_done *event);
-	/* The helper ended without an answer, or said what cannot be read. NULL: that is told. */
+	/* The helper ended without an answer, or said what cannot be read. NULL: the client prints
+	 * that. */
 	void (*lost)(void *context, const struct ces_error *err);
 };
 

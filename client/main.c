@@ -132,7 +132,7 @@ static const struct {
     {"container", "port", "port"}, {"container", "inspect", "inspect"},
 };
 
-/* NULL, and told, when the second word makes no command of it. */
+/* NULL, with a message, when the second word makes no command of it. */
 static const char *one_word(const char *group, const char *word)
 {
 	char words[128] = "";
@@ -164,7 +164,7 @@ static const struct ces_command *find(const char *name)
 	return NULL;
 }
 
-/* A run's number or name holds no '/' and no ':', an image's reference always one of them. */
+/* A run's number or name holds no '/' and no ':', an image's reference always one. */
 static bool looks_like_run(const char *text)
 {
 	return ces_run_valid(text) || ces_run_name_valid(text);

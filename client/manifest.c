@@ -11,7 +11,7 @@
 #include "common/request.h"
 
 #define GIB           ((uint64_t)1 << 30)
-#define MEMORY_UNSAID (4 * GIB) /* a cluster must be told: what today's guides promise */
+#define MEMORY_UNSAID (4 * GIB) /* a cluster needs a figure: what today's guides promise */
 #define CLAIM_TEXT    255       /* a name of 253 bytes, and room to see one that is longer */
 #define NAME_MOST     40        /* generateName adds to it, and a pod's name adds more; 63 in all */
 

@@ -270,8 +270,8 @@ static int publish_error(const char *value, struct ces_error *err)
 	    value);
 }
 
-/* A port of the loopback that nobody has now. Whoever takes it before the run does makes the run be
- * refused, with the words to try again. */
+/* A port of the loopback that nobody has now. The one who takes it before the run does makes the
+ * run be refused, with the words to try again. */
 static int free_port(uint64_t *ret)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,

@@ -20,8 +20,8 @@ void ces_outputs_begin(struct ces_outputs *outputs, const struct ces_request *re
 void ces_outputs_say(const struct ces_event_started *started);
 
 /* After the end: removes a directory that was made for this run and is empty; writes the file into
- * any other. What is not there any more is not kept. A failure is not told: it changes nothing of
- * the run. */
+ * any other. What is not there any more is not kept. A failure is not reported: it changes nothing
+ * of the run. */
 void ces_outputs_settle(const struct ces_outputs *outputs, struct ces_kept *kept,
 			const struct ces_event_exited *exited);
 

@@ -109,7 +109,7 @@ static void format_amount(uint64_t bytes, uint64_t size, char *ret, size_t ret_s
 		 (double)(bytes < size ? bytes : size) / divisor, whole, units[unit]);
 }
 
-/* "1m30s"; above an hour nobody waits for seconds. "" while it is too early to tell. */
+/* "1m30s"; above an hour nobody waits for seconds. "" while it is too early to say. */
 static void format_left(double seconds, char ret[32])
 {
 	uint64_t left = (uint64_t)seconds;

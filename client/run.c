@@ -69,7 +69,8 @@ static void on_signal(struct run *run)
 		ces_session_control(&run->session, CES_CONTROL_SIGNAL, (uint64_t)number);
 		return;
 	}
-	/* Nothing is left to signal: whoever reads our output is slow, and the user has had enough.
+	/* Nothing is left to signal: the one who reads our output is slow, and the user has had
+	 * enough.
 	 */
 	ces_stream_close(&run->out);
 	ces_stream_close(&run->err);

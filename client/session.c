@@ -204,7 +204,7 @@ void ces_session_control(struct ces_session *session, enum ces_control_kind kind
 		return;
 	if (ces_wire_send(session->request, &ces_control_schema, &control, ces_now_ms() + 100,
 			  &ignored) < 0)
-		return; /* gone, or hanging: the event pipe will tell */
+		return; /* gone, or hanging: the event pipe will say */
 }
 
 static const struct ces_wire_schema *schema_of(uint16_t type)

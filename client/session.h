@@ -70,8 +70,8 @@ void ces_event_free(struct ces_event *event);
 bool ces_event_is_final(const struct ces_event *event);
 
 /* Closes everything and waits for the helper's exit, which is all that it has left after its final
- * event: whoever started this process, and whoever reaps for it, finds no other. A helper that
- * takes longer than two seconds is not waited for. */
+ * event: the one who started this process, and the one who reaps for it, finds no other. A helper
+ * that takes longer than two seconds is not waited for. */
 void ces_session_end(struct ces_session *session);
 
 #endif

@@ -1,5 +1,5 @@
 /* NAME:TAG.sif, what a pull for Apptainer leaves where it was typed: no image, but a small text
- * file that names one in CES's store. It grants nothing: whoever runs it is asked for the same
+ * file that names one in CES's store. It grants nothing: the one who runs it is asked for the same
  * policy and the same pull as if the name had been typed. */
 #ifndef CES_CLIENT_SIF_H
 #define CES_CLIENT_SIF_H

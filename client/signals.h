@@ -10,7 +10,7 @@
  * would be delivered in spite of SIG_IGN. */
 int ces_signals_take(const int *signals, size_t n);
 
-/* The next of them, 0: none. */
+/* The next, 0: none. */
 int ces_signals_next(int fd);
 
 #endif

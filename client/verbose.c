@@ -1,4 +1,4 @@
-/* Tells what a request holds. It must not print a token or the value of a setting: they may be
+/* Prints what a request holds. It must not print a token or the value of a setting: they may be
  * secrets, and what is printed here ends in job logs. */
 #include "client/verbose.h"
 

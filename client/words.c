@@ -91,7 +91,7 @@ struct splitter {
 	bool in_word;
 };
 
-/* What stands at s->in, put in: true where something does. */
+/* What is at s->in, put in: true where something does. */
 static bool expand(struct splitter *s, size_t (*what)(const char *, const char **))
 {
 	const char *value;

@@ -32,7 +32,7 @@ int ces_words_file(const char *path, char **ret, struct ces_error *err);
 #define CES_WORDS_NAME "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
 /* $HOME, ${HOME}, $USER or ${USER} at the start of text, or (ces_words_home) a ~ before a slash or
- * an end: how many bytes that is, with what it stands for. 0: it is none of these. */
+ * an end: how many bytes that is, with what it means. 0: it is none of these. */
 size_t ces_words_variable(const char *text, const char **ret);
 size_t ces_words_home(const char *text, const char **ret);
 

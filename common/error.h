@@ -33,8 +33,8 @@ struct ces_error {
 };
 
 /* The four ways to say what went wrong; each is an expression of value -1, so that a caller can
- * `return ces_error_set(...)`. err may be NULL. They are macros so that the -1 is seen by whoever
- * reads the caller, a static analyzer included.
+ * `return ces_error_set(...)`. err may be NULL. They are macros so that the -1 is seen by the one
+ * who reads the caller, a static analyzer included.
  *
  * set:     code and text (printf style; every byte outside printable ASCII becomes '?'); clears sys
  * and rule errno:   the same, remembers errno and appends ": <strerror>"; errno is kept rule: the

@@ -1,6 +1,6 @@
 /* Paths to descriptors. Must not follow a link that anybody but root can have made.
  *
- * Who controls what: path is the caller's or the policy's text; what lies along it may change at
+ * Who controls what: path is the caller's or the policy's text; what is along it may change at
  * any moment, but not the part where links are followed, which is root's alone. What a path became
  * without links is opened again from the root, and then no link at all is followed. */
 #include "common/way.h"
@@ -20,7 +20,7 @@
 #define LINKS_MAX 8
 
 /* Magic numbers of statfs(2): places where project data, homes and outputs live. Not here: FUSE,
- * which the caller can serve himself and let hang or lie; proc, sysfs, cgroup and the like. */
+ * which the caller can serve themselves and let hang or lie; proc, sysfs, cgroup and the like. */
 static const unsigned data_file_systems[] = {
     0xef53 /* ext */,        0x58465342 /* xfs */,      0x9123683e /* btrfs */,
     0x01021994 /* tmpfs */,  0x6969 /* nfs */,          0x19830326 /* beegfs */,

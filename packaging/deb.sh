@@ -1,7 +1,7 @@
 #!/bin/bash
 # Builds the package of packaging/debian from this checkout (`make deb`); it comes to build/deb.
 # The same sources give the same bytes, on one release of Debian: no date but that of the last commit, no path and no name
-# of the machine, no owner but root, whoever builds.
+# of the machine, no owner but root, no matter who builds.
 # Needs no root. CES_DEB_OUT: another place for it. VERSION must be that of the changelog.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

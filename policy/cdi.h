@@ -73,7 +73,7 @@ bool ces_cdi_node_left_out(const char *path);
 /* Whether a character device of this number is a GPU's, by the text of /proc/devices. */
 bool ces_cdi_number_valid(const char *majors, unsigned major, unsigned minor);
 
-/* The links that a hook of the tool's "create-symlinks" would make: number i of them as
+/* The links that a hook of the tool's "create-symlinks" would make: number i as
  * "target::link", or NULL when there are no more (or it is another hook). */
 const char *ces_cdi_link(const struct ces_cdi_hook *hook, size_t i);
 

@@ -185,7 +185,7 @@ static void name_image_rule(const struct ces_rights *rights, size_t index, const
 enum match { MATCH_NONE, MATCH_DENIED, MATCH_ALLOWED };
 
 /* The first rule that covers the image and holds decides; of those that cover it and do not hold,
- * the first one is told. */
+ * the first one is reported. */
 static enum match match_image(const struct ces_rights *rights, time_t now, struct ces_decision *ret,
 			      struct ces_error *ret_denial)
 {

@@ -27,7 +27,7 @@ struct ces_fields {
 	void *context;
 };
 
-struct ces_field_at; /* one value, and where it stands */
+struct ces_field_at; /* one value, and where it is */
 typedef int ces_field_reader(struct ces_fields *in, const struct ces_field_at *at, void *ret);
 
 struct ces_field {

@@ -371,7 +371,7 @@ static int read_subids(struct ces_fields *in, const struct ces_field_at *at, voi
 	return 0;
 }
 
-/* Of all runs of one user together; no time, since that is of a run. And of his images. */
+/* Of all runs of one user together; no time, since that is of a run. And of their images. */
 #define TOTAL(member) offsetof(struct ces_policy, user_limits.member)
 
 static const struct ces_field user_limits_rows[] = {
@@ -385,7 +385,7 @@ static const struct ces_field user_limits_rows[] = {
     CES_FIELD_END,
 };
 
-/* A cgroup as /proc/PID/cgroup names it, since it lies in several hierarchies. */
+/* A cgroup as /proc/PID/cgroup names it, since it is in several hierarchies. */
 static int read_cgroup_parent(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
 	static const struct ces_field row = {.param = &as_path};

@@ -161,8 +161,9 @@ int ces_policy_open_trusted(const char *path, int *ret, struct ces_error *err);
 int ces_policy_parse(const char *bytes, size_t length, struct ces_policy **ret,
 		     struct ces_error *err);
 
-/* Tells every fault instead of the first (report returns 0 to go on), and never hands out a policy:
- * for those who write one. 0 when the whole text was looked at; -1 with err when it is not JSON. */
+/* Reports every fault instead of the first (report returns 0 to go on), and never hands out a
+ * policy: for those who write one. 0 when the whole text was looked at; -1 with err when it is not
+ * JSON. */
 int ces_policy_problems(const char *bytes, size_t length,
 			int (*report)(void *context, const char *path, const char *text),
 			void *context, struct ces_error *err);

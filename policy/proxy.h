@@ -1,4 +1,4 @@
-/* How the programs in a container, or in a job, are told of the policy's proxy. */
+/* How the programs in a container, or in a job, learn of the policy's proxy. */
 #ifndef CES_POLICY_PROXY_H
 #define CES_POLICY_PROXY_H
 

@@ -1,4 +1,4 @@
-/* Opens the policy file so that whoever is not root had no hand in what is read. It must never
+/* Opens the policy file so that nobody but root had a hand in what is read. It must never
  * resolve a path twice, follow a symlink or wait for a writer; it does not look into the bytes. */
 #include "policy/policy.h"
 

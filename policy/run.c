@@ -48,7 +48,9 @@ static int expand(const struct run *run, const char *template, char ret[CES_PATH
 {
 	if (ces_template_expand(template, run->rights->project, run->caller->user,
 				run->caller->home, ret) != 0)
-		return ces_error_set(run->err, CES_E_HOST, "%s becomes too long with your user name and project filled in", template);
+		return ces_error_set(
+		    run->err, CES_E_HOST,
+		    "%s becomes too long with your user name and project filled in", template);
 	return 0;
 }
 
@@ -162,10 +164,9 @@ static int set_port(const struct run *run, const char *text)
 	uint64_t host, container;
 	char left[8];
 
-	if (colon == NULL || colon - text >= (ptrdiff_t)sizeof(left))
-		return USAGE(run, "-p %s: write -p HOST:CONTAINER, two port numbers", text);
-	snprintf(left, sizeof(left), "%.*s", (int)(colon - text), text);
-	if (ces_num_parse(left, 1, 65535, &host) != 0 ||
+	snprintf(left, sizeof(left), "%.*s", (int)strcspn(text, ":"), text);
+	if (colon == NULL || colon - text >= (ptrdiff_t)sizeof(left) ||
+	    ces_num_parse(left, 1, 65535, &host) != 0 ||
 	    ces_num_parse(colon + 1, 1, 65535, &container) != 0)
 		return USAGE(run, "-p %s: write -p HOST:CONTAINER, two port numbers", text);
 	if (host < 1024)
@@ -180,7 +181,10 @@ static int set_port(const struct run *run, const char *text)
 			    (unsigned)container);
 	for (size_t i = 0; i < ret->n_ports; i++)
 		if (ret->ports[i].host == host)
-			return USAGE(run, "-p %s: two ports of the container would use this port of the host", text);
+			return USAGE(
+			    run,
+			    "-p %s: two ports of the container would use this port of the host",
+			    text);
 	ret->ports[ret->n_ports++] =
 	    (struct ces_decision_port){.host = (uint16_t)host, .container = (uint16_t)container};
 	return 0;
@@ -257,7 +261,8 @@ static int check_source(const struct run *run, const struct ces_decision_mount *
 	}
 	if (i == binds->n)
 		return deny(run, CES_OWN_BINDS, "binds",
-			    "%s may not be bound: it is below no directory that the policy lists", bind->source);
+			    "%s may not be bound: it is below no directory that the policy lists",
+			    bind->source);
 	/* Data that IG made read-only must not come in once more, writable, by another name. */
 	if (data->read_only && !bind->read_only &&
 	    (ces_path_within(bind->source, data->source) ||
@@ -385,9 +390,9 @@ static int set_display(const struct run *run)
 	return 0;
 }
 
-/* Who keeps his uid has a home that he can write to, as with Apptainer: an image made for root has
- * none for him. Its path is that of his own; it is empty memory, unless he binds something there.
- * Where that path cannot be used it is /scratch. */
+/* Who keeps their uid has a home that they can write to, as with Apptainer: an image made for root
+ * has none for them. Its path is that of their own; it is empty memory, unless they bind something
+ * there. Where that path cannot be used it is /scratch. */
 static void set_home(const struct run *run)
 {
 	struct ces_decision *ret = run->ret;

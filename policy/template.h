@@ -7,7 +7,7 @@
 
 #define CES_PATH_TEXT 1024 /* with the NUL: the size of a source in a decision */
 
-/* Absolute, one line of UTF-8, below CES_PATH_TEXT, at least one component, none of them empty, "."
+/* Absolute, one line of UTF-8, below CES_PATH_TEXT, at least one component, none empty, "."
  * or "..". */
 bool ces_path_valid(const char *path);
 

@@ -113,7 +113,7 @@ static bool is_runtimes(pid_t pid, const char *runtime)
 				     file.st_ino == its.st_ino);
 }
 
-/* What could not be let go on stands still for ever, unless it is dead. */
+/* What could not be let go on stays stopped for ever, unless it is dead. */
 static int go_on(int request, pid_t pid, int signal, struct ces_error *err)
 {
 	return ptrace((enum __ptrace_request)request, pid, NULL, (long)signal) < 0 && errno != ESRCH

@@ -6,12 +6,12 @@
  * runtime is executed (PTRACE_SEIZE at the gate, then each fork, vfork and clone; ptrace(2)), and
  * stops at each of its execs. A program of the host's, executed below the root that the helper
  * built, is the runtime's own business and goes on; any other exec is held, wherever it happens and
- * in whatever namespaces. Should this process die, the kernel kills all of them
+ * in whatever namespaces. Should this process die, the kernel kills all
  * (PTRACE_O_EXITKILL). Only a runtime that hides on purpose (CLONE_UNTRACED) is not seen; then no
  * program is, and the deadline ends the run.
  *
- * Who controls what: the runtime is root's file. The caller may signal processes that have his uid,
- * which delays or ends his own run. */
+ * Who controls what: the runtime is root's file. The caller may signal processes that have their
+ * uid, which delays or ends their own run. */
 #ifndef CES_HELPER_AUDIT_HOLD_H
 #define CES_HELPER_AUDIT_HOLD_H
 

@@ -110,7 +110,7 @@ static int check_spaces(const struct look *look, struct ces_error *err)
 	return 0;
 }
 
-/* The flags of an interface are told by a socket of the same network namespace: this process goes
+/* The flags of an interface come from a socket of the same network namespace: this process goes
  * there for that one call. */
 static int socket_there(int proc)
 {

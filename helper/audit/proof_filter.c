@@ -54,7 +54,7 @@ static int get(pid_t held, size_t which, struct program *ret)
 	return n < 0 ? -1 : 1;
 }
 
-/* 1: one of them is programs[0]; 0: none is; -1 with errno. */
+/* 1: one is programs[0]; 0: none is; -1 with errno. */
 static int find(pid_t held, struct program programs[2])
 {
 	const struct program *wanted = &programs[0], *its = &programs[1];

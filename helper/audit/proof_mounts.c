@@ -1,5 +1,5 @@
 /* The mounts of a container, as the kernel lists them (proc_pid_mountinfo(5)). Must not leave one
- * out, and must not take one for another's place: each planned mount stands for one line. */
+ * out, and must not take one for another's place: each planned mount matches one line. */
 #include "helper/audit/proof_mounts.h"
 
 #include <errno.h>

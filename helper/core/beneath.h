@@ -9,7 +9,7 @@
  * the fd. */
 int ces_beneath_own_dir(int dirfd, const char *path, int *ret, struct ces_error *err);
 
-/* Calls each with every name in the directory but "." and "..". -1 with errno when not all of them
+/* Calls each with every name in the directory but "." and "..". -1 with errno when not all
  * could be read: then what was not shown is not known to be absent. */
 int ces_beneath_each(int dirfd, void (*each)(int dirfd, const char *name, void *), void *context);
 

@@ -21,7 +21,7 @@ void ces_caller_enter(const struct ces_caller *caller)
 	require(setgroups(caller->n_groups, caller->groups) == 0);
 	(void)setfsgid(caller->gid);
 	(void)setfsuid(caller->uid);
-	/* setfsuid(2) has no error: an impossible id changes nothing and tells what holds */
+	/* setfsuid(2) has no error: an impossible id changes nothing and says what holds */
 	require(setfsgid((gid_t)-1) == (int)caller->gid && setfsuid((uid_t)-1) == (int)caller->uid);
 }
 

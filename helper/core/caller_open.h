@@ -1,4 +1,4 @@
-/* Opening what a policy or a caller names, with the *caller's* rights, so that a path that he may
+/* Opening what a policy or a caller names, with the *caller's* rights, so that a path that they may
  * not see answers as one that does not exist. */
 #ifndef CES_HELPER_CORE_CALLER_OPEN_H
 #define CES_HELPER_CORE_CALLER_OPEN_H
@@ -9,8 +9,8 @@
 
 /* Opens (and, when create is set, makes, mode 0700) a directory at an absolute host path with the
  * *caller's* rights, so that a path the caller may not see answers as one that does not exist.
- * Refuses file systems that the caller may have made himself (FUSE) and those that are no place for
- * data. */
+ * Refuses file systems that the caller may have made themselves (FUSE) and those that are no place
+ * for data. */
 int ces_caller_open(const struct ces_caller *caller, const char *path, bool create, int *ret,
 		    struct ces_error *err);
 

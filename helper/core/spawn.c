@@ -117,8 +117,8 @@ static void run_worker(const struct ces_spawn *how)
 	const char *name = strrchr(how->path, '/') + 1;
 	char title[32];
 	char *const arguments[] = {title, NULL};
-	/* the caller's is about his processes; execve(2) would hold it against a user of whom other
-	 * callers' workers are. Where root may not raise it, it stays */
+	/* the caller's is about their processes; execve(2) would hold it against a user of whom
+	 * other callers' workers are. Where root may not raise it, it stays */
 	const struct rlimit any = {RLIM_INFINITY, RLIM_INFINITY};
 
 	(void)snprintf(title, sizeof(title), "%s", name);

@@ -30,7 +30,7 @@ static int read_text(const char *path, char *ret, size_t size)
 }
 
 /* Mounted by root at boot, and only where SELinux is enabled; a caller who could put something else
- * there is in a user namespace of his own, where the helper does not start. */
+ * there is in a user namespace of their own, where the helper does not start. */
 static bool is_enabled(void)
 {
 	struct statfs fs;

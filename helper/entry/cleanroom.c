@@ -57,7 +57,7 @@ static int not_ours(struct ces_error *err)
 }
 
 /* Opens the pipe at fd anew, non-blocking. Flags belong to the open file and so to everyone who
- * holds the caller's end of it: he could make it blocking again at any moment, and a helper that
+ * holds the caller's end of it: they could make it blocking again at any moment, and a helper that
  * blocks keeps no time limit. What was open for reading only is not opened for writing, nor the
  * other way round: the pipe may be somebody else's. */
 static int take_pipe(int fd, int access, struct ces_error *err)

@@ -1,5 +1,5 @@
 /* The one event that ces-helper sends, put together by hand: code and text (common/form_event.c).
- * Must not wait: whoever does not read hears nothing. */
+ * Must not wait: the one who does not read hears nothing. */
 #include "helper/entry/last_words.h"
 
 #include <endian.h>

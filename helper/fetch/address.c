@@ -1,8 +1,8 @@
 /* Where ces-fetch may connect to: hosts by name, and what kind of address a name turned out to be.
  * Pure: it resolves nothing and opens nothing.
  *
- * Why look at addresses at all, when the name was allowed and TLS proves it: whoever answers DNS
- * could point an allowed name at a service of this machine (loopback) or at a cloud's metadata
+ * Why look at addresses at all, when the name was allowed and TLS proves it: the one who answers
+ * DNS could point an allowed name at a service of this machine (loopback) or at a cloud's metadata
  * service (link-local) and have ces-fetch knock there. Private ranges are ordinary here on purpose:
  * the registry proxy of a safe haven lives in one. */
 #include "helper/fetch/address.h"
@@ -130,7 +130,7 @@ struct block {
 	enum ces_address_kind kind;
 };
 
-/* IANA special-purpose registry (RFC 6890), those of it that no registry can have. */
+/* IANA special-purpose registry (RFC 6890), the addresses that no registry can have. */
 static const struct block blocks4[] = {
     {0x00000000, 8, CES_ADDRESS_REFUSED},  /* "this network"; 0.0.0.0 reaches loopback on Linux */
     {0x7f000000, 8, CES_ADDRESS_LOOPBACK}, /* 127.0.0.0/8 */

@@ -14,7 +14,7 @@ struct ces_auth {
 	enum ces_auth_kind kind;
 	char *bearer; /* CES_AUTH_BEARER; malloc'd */
 	unsigned
-	    generation; /* counts changes: tells a transfer that another one has logged in since */
+	    generation; /* counts changes: shows a transfer that another one has logged in since */
 };
 
 void ces_auth_use_basic(struct ces_auth *auth);

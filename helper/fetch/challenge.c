@@ -108,7 +108,7 @@ static bool take_parameter(struct scanner *s, const struct word *name, struct ce
 }
 
 /* Is what follows "name =" (a parameter), rather than a new scheme? Consumes it only then. A "=" at
- * the end of a token68 ("Negotiate abc==") is told apart by what follows it. */
+ * the end of a token68 ("Negotiate abc==") is known by what follows it. */
 static bool take_name(struct scanner *s, struct word *ret)
 {
 	struct scanner ahead = *s;

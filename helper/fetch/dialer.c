@@ -1,7 +1,7 @@
-/* Both sides of the conversation with the dialer. Whoever takes over the side that speaks TLS and
- * HTTP can ask for connections to the registry's own addresses, and for nothing else; whoever takes
- * over this one through an answer of DNS's has no credential, no byte of an image and no connection
- * that is up. Must not read anything that comes from a registry. */
+/* Both sides of the conversation with the dialer. The one who takes over the side that speaks TLS
+ * and HTTP can ask for connections to the registry's own addresses, and for nothing else; the one
+ * who takes over this one through an answer of DNS's has no credential, no byte of an image and no
+ * connection that is up. Must not read anything that comes from a registry. */
 #include "helper/fetch/dialer.h"
 
 #include <arpa/inet.h>
@@ -21,7 +21,7 @@
 #include "helper/fetch/channel.h"
 #include "helper/fetch/sandbox.h"
 
-/* A packet each way. The ids tell a late answer from the one that is waited for. */
+/* A packet each way. The ids distinguish a late answer from the one that is waited for. */
 struct ask {
 	uint32_t id;
 	uint32_t find; /* 1: the addresses of place; 0: a connection to address */

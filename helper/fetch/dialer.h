@@ -1,6 +1,6 @@
 /* The one process that finds addresses and begins connections for a ces-fetch, which has neither
- * way itself. It is told the places of the pull before the first byte of a stranger's, and after
- * that can be asked two things: the addresses of one of them, and a connection to one of these. */
+ * way itself. It gets the places of the pull before the first byte of a stranger's, and after
+ * that can be asked two things: the addresses of a host, and a connection to one of these. */
 #ifndef CES_FETCH_DIALER_H
 #define CES_FETCH_DIALER_H
 
@@ -35,7 +35,7 @@ struct ces_dialer {
  * and that there is one thread. `other`, the channel to the helper, is closed in the child. */
 int ces_dialer_start(int other, struct ces_dialer *ret, struct ces_error *err);
 
-/* Tells it the places: once, for good. */
+/* Gives it the places: once, for good. */
 int ces_dialer_open(struct ces_dialer *dialer, const struct ces_hosts *hosts,
 		    struct ces_error *err);
 

@@ -1,5 +1,5 @@
 /* The words for failures. Text of the registry's own is never passed on: it could say anything, and
- * the reader could not tell its words from ours. */
+ * the reader could not distinguish its words from ours. */
 #include "helper/fetch/failure.h"
 
 #include <errno.h>

@@ -22,7 +22,7 @@ struct ces_response {
 	bool odd_challenge; /* a WWW-Authenticate that cannot be understood */
 	struct ces_challenge challenge;
 	char location[CES_TARGET_MAX + 1]; /* "" when absent */
-	bool odd_location;                 /* two of them, or one too long */
+	bool odd_location;                 /* two, or one too long */
 	bool ranged;                       /* a well-formed Content-Range was seen */
 	uint64_t range_start, range_end;   /* first and last byte */
 	uint64_t range_total;              /* UINT64_MAX: "*" */

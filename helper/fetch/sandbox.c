@@ -156,7 +156,7 @@ static const char *const allowed[] = {
     "exit_group",
 };
 
-/* Whoever calls one of these is not us. EPERM would let a payload look for another way. */
+/* The one who calls one of these is not us. EPERM would let a payload look for another way. */
 static const char *const fatal[] = {
     "execve",
     "execveat",
@@ -207,7 +207,7 @@ static const char *const fatal[] = {
     "tkill",
 };
 
-/* New in kernels or libraries: the caller falls back to the old one when it is told ENOSYS. clone3
+/* New in kernels or libraries: the caller falls back to the old one when it gets ENOSYS. clone3
  * keeps its flags in memory, where a filter cannot look. */
 static const char *const absent[] = {"clone3", "openat2", "epoll_pwait2", "futex_waitv",
 				     "close_range"};
@@ -231,7 +231,7 @@ static const char *const absent[] = {"clone3", "openat2", "epoll_pwait2", "futex
 #define FETCH  CES_SANDBOX_FETCH
 #define BOTH   (FETCH | DIALER)
 
-/* Allowed with these arguments. Several rows of one call: any of them. */
+/* Allowed with these arguments. Several rows of one call: any. */
 static const struct {
 	unsigned who;
 	const char *name;

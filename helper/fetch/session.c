@@ -73,7 +73,7 @@ static int check_open(struct ces_session *s, int ca_fd, struct ces_error *err)
 	if (ces_hosts_fill(s->open.scheme_host_port, &s->open.hosts, &s->hosts, err) < 0 ||
 	    open_dialer(s, err) < 0)
 		return -1;
-	/* RFC 7617: what stands before the first colon is the user. */
+	/* RFC 7617: what is before the first colon is the user. */
 	if (s->open.username != NULL && strchr(s->open.username, ':') != NULL)
 		return ces_error_set(err, CES_E_USAGE, "a user name cannot hold a colon");
 	if (s->open.ca != 1)
@@ -179,7 +179,7 @@ static int take_packets(struct ces_session *s, struct ces_error *err)
 }
 
 /* Starts what is due, in the order of asking. A transfer that waits for another try keeps its
- * place: else a registry that fails each try would see all of them at once. */
+ * place: else a registry that fails each try would see all at once. */
 static void start_due(struct ces_session *s, int64_t now)
 {
 	size_t busy = 0;

@@ -1,5 +1,5 @@
-/* The tags that a registry lists, for whoever asked for one that is not there (distribution-spec,
- * "Listing Tags"). Pure, for hostile input. */
+/* The tags that a registry lists, for the one who asked for one that is not there
+ * (distribution-spec, "Listing Tags"). Pure, for hostile input. */
 #ifndef CES_FETCH_TAGS_H
 #define CES_FETCH_TAGS_H
 

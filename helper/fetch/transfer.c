@@ -153,7 +153,8 @@ static void redirected(struct ces_transfer *t)
 	struct ces_error err = {0};
 
 	if (t->response.odd_location || t->response.location[0] == '\0')
-		ces_error_set(&err, CES_E_REGISTRY, "%s redirects without an address", t->origin.host);
+		ces_error_set(&err, CES_E_REGISTRY, "%s redirects without an address",
+			      t->origin.host);
 	else if (++t->redirects > CES_TRANSFER_REDIRECTS)
 		ces_error_set(&err, CES_E_REGISTRY, "%s redirects more than %d times",
 			      t->origin.host, CES_TRANSFER_REDIRECTS);

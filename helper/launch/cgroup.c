@@ -71,7 +71,7 @@ static uint64_t read_number(int dir, const char *file, const char *key)
 	return strtoull(at, NULL, 10);
 }
 
-/* Where a cgroup lies below its hierarchy's root. */
+/* Where a cgroup is below its hierarchy's root. */
 static void path_of(const struct ces_cgroup *cgroup, enum ces_hierarchy which, const char *name,
 		    char ret[WAY_MAX])
 {
@@ -391,7 +391,7 @@ void ces_cgroup_kill(const struct ces_cgroup *cgroup)
 }
 
 /* Was this cgroup's own limit met? v2 counts it (without ".local" with all that is below); of v1,
- * whose counts of failures newer kernels no longer keep, the peak tells, which is within what the
+ * whose counts of failures newer kernels no longer keep, the peak says, which is within what the
  * kernel charges ahead for each cpu. */
 #define CHARGED_AHEAD (1ull << 20)
 

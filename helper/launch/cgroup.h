@@ -33,8 +33,8 @@ struct ces_cgroup {
 		.root = -1, .v2 = -1, .v1_root = {-1, -1, -1}, .v1 = {-1, -1, -1},                 \
 	}
 
-/* Finds the place of a new run and makes nothing: its record names the place first, so that whoever
- * clears it after a crash knows where to look. */
+/* Finds the place of a new run and makes nothing: its record names the place first, so that the one
+ * who clears it after a crash knows where to look. */
 int ces_cgroup_find(const struct ces_host *host, uid_t uid, const char *run, struct ces_cgroup *ret,
 		    struct ces_error *err);
 

@@ -58,7 +58,7 @@ static void wait_at_gate(void)
 }
 
 /* The parent may have died between the gate and the death signal being set; its end of the gate
- * tells. */
+ * says. */
 static void check_parent(void)
 {
 	struct pollfd gate = {.fd = FD_GATE, .events = POLLIN};
@@ -68,7 +68,7 @@ static void check_parent(void)
 }
 
 /* By far the slowest of the namespaces: it is made here, while the parent builds the tree. Until
- * the parent has been told this process is in the host's network. */
+ * the parent knows of it, this process is in the network of the host. */
 static void make_network(void)
 {
 	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
@@ -93,8 +93,8 @@ static void write_sysctl(const char *path, const char *value)
 
 /* Gives a directory of CES's top layer the owner and mode that the image's directory of that path
  * has, if there is one. The layers are looked into here and not by the helper: this process sees
- * them with the container's ids, and no file is open to it that will not be open to the container.
- * Through the overlay, since what lies under a mounted one must not change. */
+ * them with the container's ids, and every file open to it will be open to the container too.
+ * Through the overlay, since what is under a mounted one must not change. */
 static void take_attributes(const struct ces_plan *plan, const char *path)
 {
 	CES_CLEANUP_FD int whole = open("/m", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -117,7 +117,7 @@ static void take_attributes(const struct ces_plan *plan, const char *path)
 	}
 }
 
-/* The directories that a mount point lies in were made with it (helper/launch/rootfs.c) and hide
+/* The directories that a mount point is in were made with it (helper/launch/rootfs.c) and hide
  * the image's: without this a bind into somebody's home would take the home from its user. */
 static void keep_parents(const struct ces_plan *plan, const char *destination)
 {

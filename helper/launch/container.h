@@ -27,8 +27,8 @@ struct ces_container {
 int ces_container_start(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 			struct ces_container *ret, struct ces_error *err);
 
-/* Waits until its namespaces are whole. Before that its network namespace is the host's: whoever
- * wants to have to do with it asks first, as often as is needed. */
+/* Waits until its namespaces are whole. Before that its network namespace is the host's: the one
+ * who wants to have to do with it asks first, as often as is needed. */
 int ces_container_ready(const struct ces_container *container, struct ces_error *err);
 
 /* Opens the gate. */

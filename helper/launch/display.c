@@ -1,7 +1,7 @@
 /* The display. Must not speak to the X server, nor read the caller's own keys.
  *
  * Who controls what: the number and the key are the caller's, the path is made from the number.
- * What stands at the path is whatever another user, or the caller, has put into /tmp/.X11-unix; it
+ * What is at the path is whatever another user, or the caller, has put into /tmp/.X11-unix; it
  * is opened once, and then it is a descriptor. A socket of another user's is refused. One of the
  * caller's own may lead to any program of theirs, and so may the streams of the run. */
 #include "helper/launch/display.h"

@@ -32,7 +32,7 @@ struct ces_gpu {
 	uint64_t marks[DEVICE_NODES];
 	size_t n_nodes, n_marks;
 	uint64_t load; /* runs that have it */
-	bool busy;     /* one of them, or this run, wants it alone */
+	bool busy;     /* one, or this run, wants it alone */
 	bool closed;   /* to this caller's cgroup */
 };
 
@@ -145,7 +145,7 @@ static int look_at(const struct ces_gpus *gpus, struct ces_gpu *gpu, struct ces_
 	return gpu->n_marks > 0 ? 0 : ces_error_set(err, CES_E_HOST, "it has no node of its own");
 }
 
-/* One that is broken is told only when it is missed: it may not be this run's concern. */
+/* One that is broken is reported only when it is missed: it may not be this run's concern. */
 static void add_found(struct ces_gpus *gpus, const struct ces_cdi_spec *spec,
 		      const struct ces_cdi_device *device)
 {

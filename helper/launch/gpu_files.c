@@ -65,7 +65,7 @@ static int refuse(struct ces_error *err, const char *path, const char *why)
 	return ces_error_set(err, CES_E_HOST, "%s, a file of the GPU's driver: %s", path, why);
 }
 
-/* Most of a driver's files lie in one or two directories, which the first of them made. */
+/* Most of a driver's files lie in one or two directories, which the first file made. */
 static int open_above(int base, const char *path)
 {
 	char above[CES_PATH_TEXT + sizeof(CES_GPU_DIR)];

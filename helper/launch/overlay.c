@@ -36,8 +36,8 @@ bool ces_overlay_is_bottom(int layer)
 	return fgetxattr(layer, OPAQUE, &mark, 1) == 1 && mark == 'y';
 }
 
-/* What the overlay may do on behalf of whoever is in the container, long after. Not CAP_MKNOD: a
- * whiteout needs none (fs/namei.c, vfs_mknod), and no device is ever made through it. */
+/* What the overlay may do on behalf of the one who is in the container, long after. Not CAP_MKNOD:
+ * a whiteout needs none (fs/namei.c, vfs_mknod), and no device is ever made through it. */
 static const cap_value_t kept[] = {
     CAP_SYS_ADMIN,    /* to mount; to write its marks, trusted.* */
     CAP_DAC_OVERRIDE, /* to work in directories of the container's many ids */

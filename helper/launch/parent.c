@@ -1,5 +1,5 @@
 /* The place of a run's cgroup. Must not take a word from the caller (SLURM_JOB_ID and the like are
- * his to set), and makes nothing. */
+ * theirs to set), and makes nothing. */
 #include "helper/launch/parent.h"
 
 #include <errno.h>

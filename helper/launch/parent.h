@@ -25,7 +25,7 @@ enum ces_hierarchy {
 struct ces_parent {
 	/* a cgroup below the hierarchy's root, "" for the root itself; no slash at either end */
 	char path[CES_HIERARCHIES][CES_PARENT_MAX];
-	bool job; /* one of them is a batch job's */
+	bool job; /* one is a batch job's */
 };
 
 /* roots: fds of the hierarchies' roots, -1 where this machine has none. What it looks at: the
@@ -39,7 +39,7 @@ int ces_parent_find(const struct ces_host *host, const int roots[CES_HIERARCHIES
  * makes: cgroup v2 SCOPE/job_N/step_X/user (SCOPE: slurmstepd.scope or NODE_slurmstepd.scope), v1
  * /slurm/uid_U/job_N/step_X (or /slurm_NODE). Source: cgroup_v2 page of Slurm's documentation and
  * cgroup.conf(5). Pure; the names alone prove nothing, since a user to whom systemd has delegated a
- * cgroup can make any name in it: whoever calls checks whose the directories are. */
+ * cgroup can make any name in it: the one who calls checks whose the directories are. */
 #define CES_PARENT_DEPTHS 3
 size_t ces_parent_is_job(const char *path, bool v2, size_t ret_ends[CES_PARENT_DEPTHS]);
 

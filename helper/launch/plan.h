@@ -20,7 +20,7 @@ struct ces_plan_mount {
 
 #define CES_PLAN_MOUNTS 40
 
-/* The flags of each of them. */
+/* The flags of each. */
 static inline unsigned long ces_plan_mount_flags(bool read_only)
 {
 	return MS_NOSUID | MS_NODEV | (read_only ? MS_RDONLY : 0ul);

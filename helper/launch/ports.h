@@ -7,7 +7,7 @@
 struct ces_ports {
 	struct ces_relay relay;
 	uint64_t refused;   /* strangers not yet in the journal */
-	uint64_t port, uid; /* of the last of them */
+	uint64_t port, uid; /* of the last */
 	int64_t next;       /* when they may go there, of ces_now_ms */
 };
 

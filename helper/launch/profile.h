@@ -28,7 +28,7 @@ struct ces_profile_capability {
 extern const struct ces_profile_capability ces_profile_capabilities[];
 extern const size_t ces_profile_n_capabilities;
 
-/* As /proc/PID/status shows a set of them: bit n is capability n. */
+/* As /proc/PID/status shows a set: bit n is capability n. */
 uint64_t ces_profile_capability_mask(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* The way out, on the helper's side. Must not resolve a name, connect, accept, or read a byte.
  *
  * Who controls what: the proxy's host and port are the policy's. Where the host is a name, its
- * address is the answer of whoever speaks for DNS on this machine, as it is for a registry, but
+ * address is the answer of the one who speaks for DNS on this machine, as it is for a registry, but
  * here no certificate proves it: a site that does not trust its DNS writes an address. A worker
  * that is thrown away looks the name up, once for a run: no later answer can turn a run's way
  * somewhere else. Another one, that sees nothing of strangers' but this text, checks what kind of

@@ -87,7 +87,7 @@ static int make_skeleton(int root, const struct ces_plan *plan, struct ces_error
 	return 0;
 }
 
-/* A mount point in the top layer, and the directories that it lies in, each component in turn. */
+/* A mount point in the top layer, and the directories that it is in, each component in turn. */
 static int make_mount_point(int top, const char *destination, bool file, uid_t uid, gid_t gid,
 			    struct ces_error *err)
 {
@@ -310,7 +310,7 @@ int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_c
 int ces_rootfs_enter(int root, struct ces_error *err)
 {
 	(void)umask(077);
-	/* pivot_root(2), NOTES: with "." for both the old root lies over the new one and is then
+	/* pivot_root(2), NOTES: with "." for both the old root covers the new one and is then
 	 * let go */
 	if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
 	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)

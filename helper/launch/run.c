@@ -342,7 +342,7 @@ static int start(const struct ces_plan *plan, struct ces_finish *finish, struct 
 	struct ces_proof proof = CES_PROOF_NONE;
 	int result;
 
-	/* with too little memory for even this it is dead already: supervising tells why */
+	/* with too little memory for even this it is dead already: supervising says why */
 	if (ces_proof_begin(&finish->container, &proof, err) < 0 ||
 	    ces_container_release(&finish->container, err) < 0)
 		return has_ended(&finish->container) ? ces_weaken_for_watch(err) : -1;

@@ -44,7 +44,7 @@ static int add_line(const char *path, const char *line)
 	return write(fd, line, strlen(line)) == (ssize_t)strlen(line) ? 0 : -1;
 }
 
-/* The directory itself, not what is in it, whoever of the image's it belongs to: many an image has
+/* The directory itself, not what is in it, whatever user of the image owns it: many an image has
  * a user of its own, who is nobody here. */
 static int give_workdir(const struct lines *lines)
 {

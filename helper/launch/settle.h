@@ -1,5 +1,5 @@
-/* What an image made for root needs so that one who keeps his uid is at home in it (identity
- * same-uid): a line in its /etc/passwd and /etc/group, and a working directory that he can write
+/* What an image made for root needs so that one who keeps their uid is at home in it (identity
+ * same-uid): a line in its /etc/passwd and /etc/group, and a working directory that they can write
  * to. */
 #ifndef CES_HELPER_LAUNCH_SETTLE_H
 #define CES_HELPER_LAUNCH_SETTLE_H

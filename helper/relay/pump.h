@@ -13,7 +13,7 @@ struct ces_flow {
 	size_t held; /* bytes in the pipe */
 	bool full;   /* the pipe takes no more */
 	bool end;    /* `from` has ended */
-	bool done;   /* and `to` was told */
+	bool done;   /* and `to` was shut down */
 };
 
 struct ces_pump {

@@ -8,7 +8,7 @@
 
 #define CES_RELAY_CHANNEL  3
 #define CES_RELAY_DIAG     4
-#define CES_RELAY_LISTENER 5 /* the first of them */
+#define CES_RELAY_LISTENER 5 /* the first */
 
 union ces_relay_address {
 	struct sockaddr any;
@@ -16,7 +16,7 @@ union ces_relay_address {
 	struct sockaddr_in6 v6;
 };
 
-/* What connect(2) is told. */
+/* The address for connect(2). */
 socklen_t ces_relay_address_size(const union ces_relay_address *address);
 
 /* Copies the addresses into memory that cannot be written any more. */

@@ -68,7 +68,7 @@ static void carry(struct ces_pump *pump, int accepted, const union ces_relay_add
 	(void)ces_pump_start(pump, accepted, fd);
 }
 
-/* Whether the peer may be served; tells of a stranger. */
+/* Whether the peer may be served; reports a stranger. */
 static bool is_welcome(const struct ces_serve *serve, size_t i, int accepted,
 		       const struct sockaddr_in *peer)
 {

@@ -18,7 +18,7 @@ struct ces_seccomp_arg {
 	uint64_t mask, value;
 };
 
-/* Applies to a call when every argument matches. Several rules for one call: any of them is enough.
+/* Applies to a call when every argument matches. Several rules for one call: any is enough.
  * No two overlap with different answers, so the order in which a filter tries them decides nothing.
  */
 struct ces_seccomp_rule {
@@ -28,7 +28,7 @@ struct ces_seccomp_rule {
 };
 
 /* A call newer than some libseccomp that CES is built with. Since Linux 5.1 a new call has the same
- * number on every architecture, so the number can stand for the name. */
+ * number on every architecture, so the number can mean the name. */
 struct ces_seccomp_number {
 	const char *name;
 	int number;

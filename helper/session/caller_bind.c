@@ -12,10 +12,10 @@
 #include "helper/core/beneath.h"
 #include "helper/core/caller_open.h"
 
-/* With root's rights, but only the directory that stands at the end of a way that the caller may
- * go, and only if it is his by the map. Nothing can come between check and use: the fd holds the
- * directory, and whoever could change its owner (root, or the caller's own containers) cannot give
- * it ids of anybody else's. */
+/* With root's rights, but only the directory that is at the end of a way that the caller may
+ * go, and only if it is theirs by the map. Nothing can come between check and use: the fd holds the
+ * directory, and the one who could change its owner (root, or the caller's own containers) cannot
+ * give it ids of anybody else's. */
 static int open_given(const struct ces_idmap *map, int path_fd)
 {
 	struct stat st;

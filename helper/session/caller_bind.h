@@ -8,7 +8,7 @@
 #include "helper/session/idmap.h"
 
 /* Opens what the caller binds: a directory, or a regular file, with the caller's rights. And a
- * directory that one of his containers gave to another of its users, as a database does with its
+ * directory that one of their containers gave to another of its users, as a database does with its
  * data: if map holds owner and group, root of the container, who is the caller, may open it. */
 int ces_caller_open_bind(const struct ces_caller *caller, const struct ces_idmap *map,
 			 const char *path, bool *ret_file, int *ret, struct ces_error *err);

@@ -36,9 +36,9 @@ int ces_idmap_make(const struct ces_caller *caller, uint32_t user, uint32_t grou
 		   struct ces_error *err);
 
 /* The map of a run whose image makes a user with the caller's own numbers: they are the caller
- * inside, whoever the program starts as. Such a user has no other groups, so the inside id of the
- * caller's gid is the first of the project's groups, and the caller's group is where that one would
- * be, unless the two are the same. */
+ * inside, whatever user the program starts as. Such a user has no other groups, so the inside id of
+ * the caller's gid is the first of the project's groups, and the caller's group is where that one
+ * would be, unless the two are the same. */
 int ces_idmap_make_own(const struct ces_caller *caller, uint32_t base, const gid_t *project_gids,
 		       size_t n_project_gids, struct ces_idmap *ret, struct ces_error *err);
 

@@ -61,7 +61,7 @@ struct ces_journal_subject {
 void ces_journal_fill_run(const char *source, const char *run, char *buffer, size_t size);
 
 /* The record of strangers who connected to a published port of a run and were closed: how many
- * since the last record, and the last of them. */
+ * since the last record, and who was the last. */
 struct ces_json ces_journal_stranger(uid_t uid, const char *run, uint64_t port, uint64_t stranger,
 				     uint64_t count);
 

@@ -1,5 +1,5 @@
-/* Denials in the journal: each of them, as long as they are not a flood. Must not let a caller
- * choose what is left out: only how many there were of his own counts.
+/* Denials in the journal: each, as long as they are not a flood. Must not let a caller
+ * choose what is left out: only how many there were of their own counts.
  *
  * A bucket for each user, "denied-<uid>" beside the journal: it holds a thousand denials, and gets
  * ten a minute. A bucket that cannot be read is full: in doubt a denial is recorded. Concurrent

@@ -4,7 +4,7 @@
  * Who controls what: the files and their directory are root's; the caller controls how many records
  * are written and the (bounded) names in them, never their form. Concurrent writers are ordered by
  * the lock on the head, which only root can take, since only root can open it. The journal itself
- * may be renamed at any moment (rotation), and the name then stands for a new file: it is opened
+ * may be renamed at any moment (rotation), and the name then means a new file: it is opened
  * anew, by its name in a directory held open, for each record. */
 #include <errno.h>
 #include <fcntl.h>

@@ -51,7 +51,7 @@ static void quote(struct ces_json *json, const char *text)
 	add(json, "\"", 1);
 }
 
-/* What stands before a value. */
+/* What is before a value. */
 static void begin(struct ces_json *json, const char *key)
 {
 	if (json->out.used > 0 && json->out.text[json->out.used - 1] != '{' &&

@@ -92,7 +92,8 @@ static int dispatch(struct ces_session *session, const struct ces_order *order,
 	case CES_VERB_CLEAN:
 		return open_state(session, err) < 0 ? -1 : ces_verb_clean(session, err);
 	default:
-		return ces_error_set(err, CES_E_USAGE, "this version of CES does not know this command");
+		return ces_error_set(err, CES_E_USAGE,
+				     "this version of CES does not know this command");
 	}
 }
 
@@ -216,7 +217,7 @@ int main(void)
 	if (result < 0 && !session.recorded && !waits_on(&session) &&
 	    ces_record_decision(&session, NULL, NULL, NULL, NULL, &err, &unrecorded) < 0)
 		ces_error_context(&err, "%s", unrecorded.text);
-	/* where a rule of the policy decided, the one to ask is whoever speaks for it */
+	/* where a rule of the policy decided, the one to ask is the site's contact */
 	if (result < 0)
 		ces_report_error(&err,
 				 err.rule[0] != '\0' && order.host.contact[0] != '\0'

@@ -9,7 +9,7 @@
 
 #include "common/error.h"
 
-/* A private, nosuid, nodev copy of the mount tree at fd: recursive, so that what lies under a mount
+/* A private, nosuid, nodev copy of the mount tree at fd: recursive, so that what is under a mount
  * stays hidden. read_only holds for the whole tree. userns >= 0: the (single) mount shows its ids
  * through that namespace's map. */
 int ces_mount_clone(int fd, bool read_only, int userns, int *ret, struct ces_error *err);

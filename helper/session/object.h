@@ -10,7 +10,7 @@ int ces_object_boot(char ret[CES_BOOT_LENGTH + 1], struct ces_error *err);
 
 /* One flat object as the file dir/name: written to a temporary name first, and to the disk before
  * it gets its own, so that a reader sees all or nothing, also after a power cut. put leaves the
- * syncing to whoever gets *ret. Reading gives CES_E_NOTFOUND when there is none, CES_E_INTERNAL
+ * syncing to the one who gets *ret. Reading gives CES_E_NOTFOUND when there is none, CES_E_INTERNAL
  * when it is damaged, CES_E_HOST when it cannot be read now. */
 int ces_object_put(int dir, const char *name, const struct ces_wire_schema *schema,
 		   const void *object, int *ret, struct ces_error *err);

@@ -1,4 +1,4 @@
-/* What the helper tells the client, on fd 4. */
+/* What the helper reports to the client, on fd 4. */
 #ifndef CES_HELPER_SESSION_REPORT_H
 #define CES_HELPER_SESSION_REPORT_H
 

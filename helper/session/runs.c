@@ -54,7 +54,7 @@ int ces_runs_enter(int runs, const struct ces_run_record *record, int *ret, int 
 	if (mkdirat(runs, making, 0700) < 0)
 		return ces_error_errno(err, CES_E_HOST, "making the run directory");
 	dir = ces_beneath_open(runs, making, O_RDONLY | O_DIRECTORY, 0);
-	/* whoever sees the run's name sees it locked and with its record */
+	/* the one who sees the run's name sees it locked and with its record */
 	if (dir < 0 || flock(dir, LOCK_EX | LOCK_NB) < 0)
 		return ces_error_errno(err, CES_E_HOST, "locking the run directory");
 	if (ces_object_write(dir, "record", &ces_run_record_schema, record, err) < 0)

@@ -44,7 +44,7 @@ int ces_runs_restore(int runs, const struct ces_run_record *record, struct ces_e
 bool ces_runs_is_kept(const struct ces_run_record *record);
 
 /* Calls each for every record; alive: its helper lives. -1 when the register could not be read, or
- * one of them: whoever goes by what is not there must not go on. */
+ * one: the one who goes by what is not there must not go on. */
 int ces_runs_each(int runs, void (*each)(const struct ces_run_record *, bool alive, void *),
 		  void *context);
 

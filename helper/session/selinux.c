@@ -100,9 +100,9 @@ void ces_selinux_file_context(const struct ces_selinux *selinux, char ret[CES_SE
 		format(selinux, "object_r", selinux->file_type, ret);
 }
 
-/* Who controls it: the caller chose the pipes and has their other ends; what else he may pass here
- * (a FIFO with a name, of somebody else's) has a label of a file, and the policy lets this domain
- * relabel what has the label of a user's process only. */
+/* Who controls it: the caller chose the pipes and has their other ends; what else they may pass
+ * here (a FIFO with a name, of somebody else's) has a label of a file, and the policy lets this
+ * domain relabel what has the label of a user's process only. */
 int ces_selinux_share_stdio(const struct ces_selinux *selinux)
 {
 	char context[CES_SELINUX_CONTEXT], has[CES_SELINUX_CONTEXT];
@@ -116,7 +116,7 @@ int ces_selinux_share_stdio(const struct ces_selinux *selinux)
 			return -1;
 		if (!S_ISFIFO(st.st_mode))
 			continue;
-		/* one pipe may be two of them, and is no user's any more the second time */
+		/* one pipe may be two, and is no user's any more the second time */
 		n = fgetxattr(fd, "security.selinux", has, sizeof(has) - 1);
 		has[n < 0 ? 0 : n] = '\0';
 		if (strcmp(has, context) != 0 &&

@@ -3,7 +3,7 @@
  * that no rule of a policy can name, because they carry the categories.
  *
  * Who controls what: whether SELinux is on, and every type, is root's. The caller's own SELinux
- * user, role and level come into nothing here: a container runs as system_u:system_r whoever
+ * user, role and level come into nothing here: a container runs as system_u:system_r no matter who
  * started it. */
 #ifndef CES_HELPER_SESSION_SELINUX_H
 #define CES_HELPER_SESSION_SELINUX_H

@@ -24,7 +24,7 @@ struct walk {
 	char *name[LEVELS]; /* of dir[i] in dir[i - 1] */
 	size_t depth;
 	unsigned moved; /* directories taken up to the top, see raise_deep */
-	bool again;     /* one of them was not seen yet */
+	bool again;     /* one was not seen yet */
 };
 
 typedef int (*visit)(int dirfd, const char *name, const struct stat *st, void *context);

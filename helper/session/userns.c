@@ -51,7 +51,7 @@ int ces_userns_make(const struct ces_idmap *map, int *ret, struct ces_error *err
 /* Keeps all capabilities over the namespace while working on files as user:group of it: file
  * servers see the caller's uid, and what belongs to the namespace's other ids can still be given
  * away or removed. Its real, effective and saved uid is one of these others, which nobody on the
- * host has: with the caller's own he could stop or kill it (kill(2)), and keep what is to be
+ * host has: with the caller's own they could stop or kill it (kill(2)), and keep what is to be
  * removed, or the one who waits for that. */
 static void become_with_capabilities(uid_t user, gid_t group)
 {
@@ -62,7 +62,7 @@ static void become_with_capabilities(uid_t user, gid_t group)
 	    setresgid(group, group, group) < 0 || setresuid(other, other, other) < 0)
 		ces_process_give_up();
 	(void)setfsuid(user);
-	/* (an impossible id changes nothing and tells what holds) */
+	/* (an impossible id changes nothing and says what holds) */
 	if (setfsuid((uid_t)-1) != (int)user || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
 	    prctl(PR_SET_DUMPABLE, 0) < 0)
 		ces_process_give_up();

@@ -3,7 +3,7 @@
  *
  * Who controls what: nobody but this file; there is no input. Why it is worth it: the process that
  * watches a run lives as long as the run, reads what its client and the container's ports send, and
- * is root. Whoever gets hold of it can then end runs and work on files as root, but loads no
+ * is root. The one who gets hold of it can then end runs and work on files as root, but loads no
  * module, mounts nothing, traces nobody, opens no socket and executes no program. */
 #include "helper/session/weaken.h"
 

@@ -3,8 +3,9 @@
  *
  * Who controls what: users choose how many images and grants there are, within the policy's limits,
  * and how often this is called for; the names are digests and uids. What is looked at cannot change
- * meanwhile: whoever puts something in its place does so under the store's lock, and whoever counts
- * on something has entered it in the register, and waited for the lock, before he looks for it. */
+ * meanwhile: the one who puts something in its place does so under the store's lock, and the one
+ * who counts on something has entered it in the register, and waited for the lock, before they look
+ * for it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -10,7 +10,8 @@
 struct ces_digests {
 	char (*v)[65]; /* 64 hex digits each, which is also a name in the store */
 	size_t n, size;
-	bool failed; /* not all could be had: whoever goes by what is not in it must not go on */
+	bool
+	    failed; /* not all could be had: the one who goes by what is not in it must not go on */
 };
 
 void ces_digests_add(struct ces_digests *set, const char *digest);

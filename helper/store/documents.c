@@ -148,9 +148,10 @@ int ces_document_fetch(struct ces_fetcher *fetcher, enum ces_fetch_kind kind, co
 	ces_digest_of(small.body.bytes, small.body.length, found);
 	if (digest != NULL && strcmp(digest, found) != 0) {
 		free(small.body.bytes);
-		return ces_error_set(err, CES_E_REGISTRY,
-				     "the registry sent other bytes than %.19s: their digest is %.19s",
-				     digest, found);
+		return ces_error_set(
+		    err, CES_E_REGISTRY,
+		    "the registry sent other bytes than %.19s: their digest is %.19s", digest,
+		    found);
 	}
 	*ret = small.body;
 	return 0;

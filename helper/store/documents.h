@@ -5,7 +5,7 @@
 #include "helper/store/store.h"
 #include "helper/store/workers.h"
 
-#define CES_DOCUMENT_MS 120000 /* for one of them, fetched, or parsed */
+#define CES_DOCUMENT_MS 120000 /* for one, fetched, or parsed */
 
 /* Fetches a body of at most size bytes (of a blob: exactly so many) into memory, ret->bytes, which
  * is the caller's to free, and checks its digest when one is known. */

@@ -26,8 +26,8 @@ static int open_grants(const struct ces_store *store, uid_t uid, int *ret, struc
 }
 
 /* For changing grants: of two changes at once the second sees what the first did. For five seconds:
- * the caller may freeze this process by the cgroup that it is in, and others come to his grants too
- * when they clear after his dead runs. Ended by ces_lock_release. */
+ * the caller may freeze this process by the cgroup that it is in, and others come to their grants
+ * too when they clear after their dead runs. Ended by ces_lock_release. */
 static int lock_grants(const struct ces_store *store, uid_t uid, int *ret, unsigned *ret_left,
 		       struct ces_error *err)
 {

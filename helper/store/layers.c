@@ -2,8 +2,9 @@
  * not touch what is unpacked: staging directories are moved whole.
  *
  * A layer that is here is taken only if the registry of this pull has it for this caller: it is
- * asked for the blob, with his credential. The digests alone prove nothing: they are in manifests
- * that others may have seen, and a registry that the caller has filled himself serves any manifest.
+ * asked for the blob, with their credential. The digests alone prove nothing: they are in manifests
+ * that others may have seen, and a registry that the caller has filled themselves serves any
+ * manifest.
  */
 #include "helper/store/layers.h"
 
@@ -355,21 +356,21 @@ static int take_status(struct job *job, struct ces_error *err)
 static void prefer_fetch_error(struct job *job, struct ces_error *err)
 {
 	struct pollfd fd = {.fd = job->pull->fetcher.socket, .events = POLLIN};
-	struct ces_error told;
+	struct ces_error reported;
 
 	if (err->code == CES_E_HOST || err->code == CES_E_LIMIT)
 		return;
 	while (poll(&fd, 1, 300) > 0)
-		if (take_status(job, &told) < 0) {
-			if (told.code != CES_E_INTERNAL)
-				*err = told;
+		if (take_status(job, &reported) < 0) {
+			if (reported.code != CES_E_INTERNAL)
+				*err = reported;
 			return;
 		}
 }
 
 static void prefer_unpack_error(struct job *job, struct ces_error *err)
 {
-	struct ces_error told;
+	struct ces_error reported;
 
 	if (err->code != CES_E_INTERNAL)
 		return;
@@ -377,8 +378,8 @@ static void prefer_unpack_error(struct job *job, struct ces_error *err)
 		struct pollfd fd = {.fd = job->layers[i].unpacker.answer, .events = POLLIN};
 
 		if (job->layers[i].state == LAYER_ACTIVE && poll(&fd, 1, 1000) > 0 &&
-		    finish_layer(job, i, &told) < 0) {
-			*err = told;
+		    finish_layer(job, i, &reported) < 0) {
+			*err = reported;
 			return;
 		}
 	}
@@ -425,8 +426,8 @@ static int step(struct job *job, struct ces_error *err)
 	return 0;
 }
 
-/* Not before the registry has answered for those that are here: nobody hears of one that he may not
- * have. */
+/* Not before the registry has answered for those that are here: nobody hears of one that they may
+ * not have. */
 static void report_all(const struct job *job)
 {
 	for (size_t i = 0; i < job->n; i++)

@@ -1,4 +1,4 @@
-/* A pull: manifest, configuration, missing layers, commit. Must not look into any of them: the
+/* A pull: manifest, configuration, missing layers, commit. Must not look into any: the
  * workers do, and their answers are numbers, digests and flat records.
  *
  * Who controls what: the registry controls every byte that ces-fetch delivers; the caller controls
@@ -67,8 +67,7 @@ static int check_manifest(const struct ces_pull *pull, struct ces_error *err)
 		return ces_error_set(err, CES_E_IMAGE, "the image's manifest is not valid");
 	for (size_t i = 0; i < found->layer_digests.n; i++)
 		if (!ces_digest_valid(found->layer_digests.v[i]))
-			return ces_error_set(err, CES_E_IMAGE,
-					     "the image's manifest is not valid");
+			return ces_error_set(err, CES_E_IMAGE, "the image's manifest is not valid");
 	return 0;
 }
 
@@ -120,8 +119,9 @@ static int get_config(struct ces_pull *pull, struct ces_error *err)
 			       &pull->record, err) < 0)
 		return -1;
 	if (pull->record.diff_ids.n != pull->parsed.layer_digests.n)
-		return ces_error_set(err, CES_E_IMAGE,
-				     "the manifest and the configuration do not have the same number of layers");
+		return ces_error_set(
+		    err, CES_E_IMAGE,
+		    "the manifest and the configuration do not have the same number of layers");
 	for (size_t i = 0; i < pull->record.diff_ids.n; i++)
 		if (!ces_digest_valid(pull->record.diff_ids.v[i]))
 			return ces_error_set(err, CES_E_IMAGE,

@@ -5,8 +5,8 @@
 #include "helper/session/session.h"
 
 /* Whether the caller may have the image that is granted as reference, with these layers (diff_ids;
- * none before they are known) beside the images that he has: CES_E_LIMIT when there would be too
- * many, or too much. *ret_left: bytes that he may have more. */
+ * none before they are known) beside the images that they have: CES_E_LIMIT when there would be too
+ * many, or too much. *ret_left: bytes that they may have more. */
 int ces_quota_check(const struct ces_session *session, const char *reference,
 		    const struct ces_strings *layers, uint64_t *ret_left, struct ces_error *err);
 

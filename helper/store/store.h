@@ -22,8 +22,8 @@ int ces_store_open(struct ces_store *ret, struct ces_error *err);
 void ces_store_close(struct ces_store *store);
 
 /* The store's one lock is held for moments: while one thing is put in its place, and while the
- * collector works. It is never held while anything is waited for, and whoever holds it for longer
- * than CES_LOCK_SECONDS is killed (ces_lock_take), so that no caller can hold it against
+ * collector works. It is never held while anything is waited for, and the one who holds it for
+ * longer than CES_LOCK_SECONDS is killed (ces_lock_take), so that no caller can hold it against
  * others. What keeps an image, or layers, for longer is an entry in the register of runs and pulls.
  * *ret_left: for unlock. */
 int ces_store_lock(const struct ces_store *store, unsigned *ret_left, struct ces_error *err);
@@ -89,7 +89,7 @@ int ces_store_read_config(const struct ces_store *store, const char *digest, siz
 
 /* Grants. reference is canonical (ces_reference_format). A grant belongs to an account: to a uid
  * and the name that the user database had for it. Another account that is given the uid later has
- * none of them. Read gives CES_E_NOTFOUND when there is none. */
+ * none. Read gives CES_E_NOTFOUND when there is none. */
 int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct ces_grant *grant,
 			  struct ces_error *err);
 int ces_store_read_grant(const struct ces_store *store, const struct ces_caller *caller,
@@ -105,11 +105,11 @@ void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *r
 int ces_store_remove_grant(const struct ces_store *store, uid_t uid, const char *reference,
 			   struct ces_error *err);
 
-/* The same without ever waiting for whoever changes the user's grants. Whether it is gone. */
+/* The same without ever waiting for the one who changes the user's grants. Whether it is gone. */
 bool ces_store_expire_grant(const struct ces_store *store, uid_t uid, const char *reference);
 
-/* Calls each for every grant of a uid, whoever has it. Damaged ones are passed over; -1 when not
- * all could be read. */
+/* Calls each for every grant of a uid, whatever user has it. Damaged ones are passed over; -1 when
+ * not all could be read. */
 int ces_store_each_grant(const struct ces_store *store, uid_t uid,
 			 void (*each)(const struct ces_grant *, void *), void *context);
 

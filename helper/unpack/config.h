@@ -16,7 +16,7 @@ struct ces_config {
 };
 
 /* Parses a configuration that must have `layers` diff_ids. Labels, volumes, ports, history and
- * health checks are ignored: nothing of them reaches a run. *ret is released with ces_config_free.
+ * health checks are ignored: nothing of that reaches a run. *ret is released with ces_config_free.
  * CES_E_IMAGE. */
 int ces_config_parse(const char *bytes, size_t length, uint64_t layers, struct ces_config *ret,
 		     struct ces_error *err);

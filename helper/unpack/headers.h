@@ -1,6 +1,6 @@
 /* The raw headers of a tar, read a second time beside libarchive. It forgives more than two readers
  * would agree on (a volume header, whose body it takes for entries; data that no map of holes
- * speaks of), and it does not tell all: here passes only what has one meaning, and each entry must
+ * speaks of), and it does not say all: here passes only what has one meaning, and each entry must
  * begin where both find it. Sources: POSIX pax(1), "ustar Interchange Format" and "pax Header
  * Block"; the GNU tar manual, "Basic Tar Format" and "Storing Sparse Files". */
 #ifndef CES_UNPACK_HEADERS_H

@@ -200,7 +200,7 @@ static int check_empty(int fd, struct ces_error *err)
 	return 0;
 }
 
-/* How many directories were given, from fd 6 upward; what lies above them is closed. */
+/* How many directories were given, from fd 6 upward; what is above them is closed. */
 static int count_directories(int *ret_fds, size_t *ret, struct ces_error *err)
 {
 	size_t n = 0;
@@ -251,7 +251,7 @@ static int do_job(const struct ces_unpack_job *job, struct ces_error *err)
 	}
 }
 
-/* fds 3 and 4 are pipes and fd 5 is open, or whoever started this is not the helper. */
+/* fds 3 and 4 are pipes and fd 5 is open, or the one who started this is not the helper. */
 static bool fds_are_good(void)
 {
 	struct stat job, answer_st, input;

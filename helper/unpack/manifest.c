@@ -106,7 +106,7 @@ static bool platform_matches(const char *os, const char *architecture, const cha
 	return variant == NULL || variant[0] == '\0' || strcmp(variant, baseline) == 0;
 }
 
-/* Adds "linux/arm64/v8" to a list that is told to the user; what does not fit is left out. */
+/* Adds "linux/arm64/v8" to a list for the user; what does not fit is left out. */
 static void offer(char *list, size_t size, const char *os, const char *architecture,
 		  const char *variant)
 {

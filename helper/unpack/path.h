@@ -10,7 +10,7 @@
 #define CES_PATH_DEPTH 256
 
 /* "a/b/c": no slash at either end, no empty, "." or ".." component, each at most NAME_MAX bytes, at
- * most CES_PATH_DEPTH of them. "" is the root of the layer. */
+ * most CES_PATH_DEPTH. "" is the root of the layer. */
 struct ces_path {
 	char text[PATH_MAX];
 	size_t length;

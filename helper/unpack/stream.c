@@ -152,7 +152,8 @@ static int fill(struct ces_stream *stream, struct block *block, struct ces_error
 		if (produced == 0 && stream->input_ended)
 			break;
 		if (produced == 0 && stream->in_length == before)
-			return ces_error_set(err, CES_E_IMAGE, "the compressed data make no progress");
+			return ces_error_set(err, CES_E_IMAGE,
+					     "the compressed data make no progress");
 	}
 	stream->produced += block->length;
 	return check_ratio(stream, err);
@@ -199,7 +200,7 @@ static int unpack(struct ces_stream *stream, struct ces_error *err)
 	return 1;
 }
 
-/* Whether the compressed bytes, all of them, are what the digest says. */
+/* Whether all the compressed bytes are what the digest says. */
 static int check_compressed(struct ces_stream *stream, struct ces_error *err)
 {
 	char digest[CES_DIGEST_LENGTH + 1];

@@ -1,4 +1,4 @@
-/* Tells whiteouts from ordinary entries, by name alone. */
+/* Distinguishes whiteouts from ordinary entries, by name alone. */
 #include "helper/unpack/whiteout.h"
 
 #include <stdbool.h>

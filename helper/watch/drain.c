@@ -1,9 +1,9 @@
 /* Reads what nobody else will, and forgets it. Must not read a byte while the keeper lives: that
  * one keeps the log.
  *
- * Who controls what: the caller chose the pipes, and may keep, fill or close any end of them; all
- * that comes of it is that this process reads more or less of nothing. They are opened with his own
- * rights: of a FIFO that he may only write to, others read. */
+ * Who controls what: the caller chose the pipes, and may keep, fill or close any end; all
+ * that comes of it is that this process reads more or less of nothing. They are opened with their
+ * own rights: of a FIFO that they may only write to, others read. */
 #include "helper/watch/drain.h"
 
 #include <fcntl.h>

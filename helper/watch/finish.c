@@ -4,7 +4,7 @@
  *
  * Who controls what: the caller and the container control everything inside these directories, also
  * while they are walked. The walk follows nothing, and whatever it is led to it can only do what
- * the owner of the run's ids could do himself: no file of anyone else's has an id in that
+ * the owner of the run's ids could do themselves: no file of anyone else's has an id in that
  * namespace. */
 #include "helper/watch/finish.h"
 
@@ -83,7 +83,7 @@ static bool is_empty(int fd)
 
 /* Removes the emptied directory itself, with the caller's rights and by its name in its parent: if
  * the caller has put something else there meanwhile, rmdir fails or takes an empty directory of
- * his. Whether no directory is there any more. */
+ * theirs. Whether no directory is there any more. */
 static bool remove_directory(const struct ces_caller *caller, int parent, const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -292,7 +292,7 @@ static bool clean_scratch(const struct ces_run_record *record, const struct ces_
 
 	if (record->scratch == NULL)
 		return true;
-	/* what its owner has moved away or closed to himself is his */
+	/* what its owner has moved away or closed to themselves is theirs */
 	if (ces_caller_open(owner, record->scratch, false, &scratch, &err) < 0)
 		return err.code == CES_E_NOTFOUND;
 	clean_directories(userns, map->user, map->group, -1, scratch);
@@ -365,7 +365,7 @@ static void finish_one(const struct ces_run_record *record, bool alive, void *co
 		dead->left = true;
 		return;
 	}
-	/* while the user database does not answer, nobody can be told whose directories they are */
+	/* while the user database does not answer, nobody knows whose directories they are */
 	known = ces_caller_load((uid_t)record->uid, &owner, &ignored) == 0;
 	if ((dead->kept || end_dead(session, record, owner.user) == 0) && known &&
 	    clean_dead(session, record, &owner))

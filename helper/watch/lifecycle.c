@@ -16,7 +16,7 @@
 #include "helper/store/collect.h"
 #include "helper/watch/finish.h"
 
-#define CLEAN_SECONDS 1800  /* directories of many users, some of them slow */
+#define CLEAN_SECONDS 1800  /* directories of many users, some slow */
 #define SCRATCH_MS    30000 /* time for a large scratch to be deleted, after the grace */
 #define SPARE_MS      20000 /* before this process is ended by its own deadline */
 #define TICK_US       10000

@@ -166,7 +166,7 @@ static void obey(struct watch *watch, uint64_t number)
 	}
 }
 
-/* The program's terminal gets the size of the client's, and the kernel tells the program: crun
+/* The program's terminal gets the size of the client's, and the kernel notifies the program: crun
  * before 1.9 passes the signal on and leaves the size as it was.
  *
  * Who controls what: the size is the client's, two numbers that the kernel keeps. The terminal was
@@ -245,7 +245,7 @@ static void on_stop(struct watch *watch)
 /* Only root can signal this process, and means all that is in a cgroup: systemd-logind at the end
  * of a session, systemd at shutdown, a batch system that ends a job or warns it. By their default
  * actions a run would be left as after a crash: outputs not handed over, scratch not removed, no
- * end on record. So whoever asks for an end gets one that is whole, and what is meant for the
+ * end on record. So the one who asks for an end gets one that is whole, and what is meant for the
  * program (USR1) changes nothing here; blocked to the end of this process. Not ALRM: see
  * ces_deadline. */
 static void take_signals(struct watch *watch)

@@ -1,4 +1,4 @@
-# What the scripts of a job share. All of them run in the job's directory, as the user, with the user's rights alone.
+# What the scripts of a job share. All run in the job's directory, as the user, with the user's rights alone.
 # A form's value must never be part of a command: it is the content of a file below form/, or one quoted word.
 # shellcheck shell=bash
 
@@ -221,7 +221,7 @@ ces_answers() # PORT
 	) 2> /dev/null
 }
 
-# after.sh. A run that ended meanwhile is told by clean.sh.
+# after.sh. A run that ended meanwhile is reported by clean.sh.
 ces_wait_for_service()
 {
 	local end

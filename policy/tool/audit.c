@@ -86,7 +86,7 @@ static int set_option(struct ces_audit *audit, int option, const char *value)
 	return option == 'f' ? ces_tool_format(value, &audit->json) : 0;
 }
 
-/* -1: a fault that has been told; 1: help was. */
+/* -1: a fault that has been reported; 1: help was. */
 static int parse(int argc, char **argv, const struct command *command, struct ces_audit *ret)
 {
 	int option;

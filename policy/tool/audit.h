@@ -39,7 +39,7 @@ struct ces_audit_row {
 };
 
 /* Calls `each` for every record that the filter lets pass, oldest first. Lines that are no records
- * are counted and told on stderr. -1 with err when a file cannot be read, or `each` failed. */
+ * are counted and reported on stderr. -1 with err when a file cannot be read, or `each` failed. */
 int ces_audit_select(struct ces_journal_reader *reader, const struct ces_audit_filter *filter,
 		     int (*each)(void *, const struct ces_audit_row *), void *context,
 		     struct ces_error *err);

@@ -161,7 +161,7 @@ static int run(struct check *check)
 	return check->strict && check->problems.n > 0 ? CES_TOOL_FINDING : CES_TOOL_GOOD;
 }
 
-/* -1 usage, 1 help was told. */
+/* -1 usage, 1 help was printed. */
 static int parse(int argc, char **argv, struct check *check)
 {
 	static const struct option options[] = {

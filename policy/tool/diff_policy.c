@@ -1,5 +1,5 @@
 /* Differences between projects, image rules, registries and the rest of two policies. What neither
- * order nor rule makes comparable is told as a change, never left out. */
+ * order nor rule makes comparable is reported as a change, never left out. */
 #include <stdio.h>
 #include <string.h>
 #include <stdlib.h>

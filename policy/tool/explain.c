@@ -179,7 +179,7 @@ static void print_way_in(const struct explain *e, const struct ces_rights *right
 	printf("%s:\n", rights->expires != 0 && e->now >= rights->expires ? ", which is over" : "");
 }
 
-/* Every directory that a group could stand for is taken to exist: this machine is not asked. */
+/* Every directory that a group could mean is taken to exist: this machine is not asked. */
 static int explain_user(struct explain *e, struct ces_error *err)
 {
 	CES_CLEANUP_FREE struct ces_rights *rights = NULL;

@@ -1,5 +1,5 @@
 /* What a template means for one project. What {user}, {run} and ~ lead to is not known here: they
- * stay as they are written, and stand for the same in whatever they are compared with. */
+ * stay as they are written, and mean the same in whatever they are compared with. */
 #include <string.h>
 
 #include "policy/tool/tool.h"

@@ -6,7 +6,7 @@
 #include "common/suggest.h"
 #include "policy/tool/check.h"
 
-/* Every key, the object it lies in ("" = top level), and how it is written. */
+/* Every key, the object it is in ("" = top level), and how it is written. */
 static const struct known {
 	const char *in, *key, *example;
 } keys[] = {

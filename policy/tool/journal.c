@@ -1,5 +1,5 @@
 /* Reads journals, rotated and compressed ones included. All files are opened at once, so that root
- * can be given up before a byte of them is looked at, and so that a rotation meanwhile changes
+ * can be given up before one of their bytes is looked at, and so that a rotation meanwhile changes
  * nothing. It must never hold more than one buffer of text. */
 #include "policy/tool/journal.h"
 

@@ -1,6 +1,6 @@
 /* Reads a line of the journal in place. It must never look past the end of the line, and never take
- * for a record what the writer could not have written: a line that somebody else made is told, not
- * guessed at. */
+ * for a record what the writer could not have written: a line that somebody else made is reported,
+ * not guessed at. */
 #include "policy/tool/record.h"
 
 #include <ctype.h>
@@ -75,7 +75,7 @@ static bool hex4(const struct walk *w)
 	return true;
 }
 
-/* Bytes that stand for themselves in a string; the table makes a journal of a gigabyte a matter of
+/* Bytes that need no escape in a string; the table makes a journal of a gigabyte a matter of
  * a second. */
 static const bool ordinary[256] = {
     [' '] = true, ['!'] = true, ['#' ... '['] = true, [']' ... '~'] = true};

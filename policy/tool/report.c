@@ -49,7 +49,7 @@ void ces_report_text(FILE *out, const char *text)
 	}
 }
 
-/* Dark on white, at least 7:1; nothing is told by colour alone. */
+/* Dark on white, at least 7:1; nothing is shown by colour alone. */
 static const char style[] =
     "body{font:16px/1.5 system-ui,sans-serif;color:#111;background:#fff;margin:0 auto;"
     "max-width:56rem;padding:1rem;overflow-wrap:anywhere}\n"

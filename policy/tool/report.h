@@ -28,7 +28,7 @@ struct ces_report_runs {
 	size_t n_outcomes;
 	uint64_t users;    /* different uids, of the first 4096 */
 	uint64_t policies; /* different digests of policies that decided, of the first 64 */
-	bool this_policy;  /* one of them is this one */
+	bool this_policy;  /* one is this one */
 };
 
 struct ces_report {

@@ -68,7 +68,7 @@ static void prepare(struct selection *s)
 	char literal[CES_REFERENCE_MAX];
 
 	s->ends_by_join = f->user != NULL || f->project != NULL;
-	/* A user may be named by number, which stands elsewhere. */
+	/* A user may be named by number, which is elsewhere. */
 	if (f->user != NULL && !only_digits(f->user))
 		add_needle(s, "user", f->user, true);
 	add_needle(s, "project", f->project, true);

@@ -44,7 +44,7 @@ static int check_link(struct ces_verify *v, const struct ces_line *line,
 	return 0;
 }
 
-/* Clocks are set back now and then; it is told, since it can also be a sign. */
+/* Clocks are set back now and then; it is reported, since it can also be a sign. */
 static void check_time(struct ces_verify *v, const struct ces_record *record)
 {
 	char now[40];

@@ -17,7 +17,7 @@ struct places {
 	size_t n;
 };
 
-/* As text, but '/' before all else, so that whatever lies below a directory follows it at once. */
+/* As text, but '/' before all else, so that whatever is below a directory follows it at once. */
 static int rank(char c)
 {
 	return c == '/' ? 1 : (unsigned char)c;

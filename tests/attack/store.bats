@@ -12,7 +12,7 @@ teardown()
 	lab_policy
 }
 
-# A run of USER's that stays until it is told to go.
+# A run of USER's that stays until it is ordered to go.
 stays() # USER IMAGE [COMMANDS]
 {
 	rm -f $lab/up

@@ -58,7 +58,7 @@ layer_of() # IMAGE: the blob of its first layer
 	printf '%s/blobs/sha256/%s' "$dir" "$(jq -r '.layers[0].digest[7:]' "$manifest")"
 }
 
-# crun 1.8 refuses hybrid cgroups, also when told to leave them alone, unless it sees one kind only: a process holds a
+# crun 1.8 refuses hybrid cgroups, also when ordered to leave them alone, unless it sees one kind only: a process holds a
 # mount namespace that shows it so. Sets namespace.
 crun_namespace()
 {
@@ -195,7 +195,7 @@ podman_memory()
 }
 
 # 2 GB of a container's output into a file, on a tmpfs so that no disk is measured. podman also writes a log, unless it is
-# told not to.
+# ordered not to.
 stream()
 {
 	echo "2 GB of output to a file"

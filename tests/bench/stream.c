@@ -1,4 +1,4 @@
-/* The two ends of a stream of bytes over TCP, for what lies between to be measured:
+/* The two ends of a stream of bytes over TCP, for what is between to be measured:
  * stream serve PORT: on 127.0.0.1, takes connections one after another. The first byte of one says
  * what it wants: 'p', and whatever follows is read to its end; 'g', and bytes come until it is
  * closed. Prints "up" when it listens.

@@ -195,7 +195,7 @@ warned() # PATTERN REMEDY
 	run --separate-stderr ces alice doctor
 	rmdir $unit ${unit%/*} 2> /dev/null || true
 	grep -qE "^ok +cgroups +runs are in $unit" <<< "$output"
-	# where the policy says another place, there is nothing to tell
+	# where the policy says another place, there is nothing to say
 	lab_policy '.host.cgroup_parent = "/ces.slice"'
 	run --separate-stderr ces alice doctor
 	no grep -E 'ces.service' <<< "$output"

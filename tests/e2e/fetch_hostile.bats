@@ -80,7 +80,7 @@ load ../lib/fetch.bash
 	run -1 whole
 }
 
-# Lists of tags that lie: what is told is the missing tag, and nothing of the registry's own words
+# Lists of tags that lie: what is reported is the missing tag, and nothing of the registry's own words
 
 missing_tag() # MODE [OPTION...]
 {

@@ -267,7 +267,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 @test "logs has stdout and stderr, byte for byte, also after the end" {
 	n=$(detach alice -- sh -c 'head -c 300000 /dev/zero; printf "\\377\\033x"; echo err >&2')
 	[ "$(ces alice wait "$n")" = 0 ]
-	# two pipes: which of them is read first is nobody's promise, but no byte is lost, added or torn from its write
+	# two pipes: which is read first is nobody's promise, but no byte is lost, added or torn from its write
 	ces alice logs "$n" | tr -d '\n' > $lab/whole
 	[ "$(grep -ac err $lab/whole)" = 1 ]
 	[ "$(LC_ALL=C sed 's/err//' $lab/whole | sha256sum)" = "$( (head -c 300000 /dev/zero; printf '\377\033x') | sha256sum)" ]
@@ -393,7 +393,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 }
 
 @test "a client leaves no process to be reaped by others" {
-	# whoever reaps here does so for nobody but the clients
+	# the one who reaps here does so for nobody but the clients
 	run as alice python3 - $open/tools:1 <<-'PY'
 	import ctypes, os, subprocess, sys
 	ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER

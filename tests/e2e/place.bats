@@ -288,7 +288,7 @@ places=()
 	[ -d $v2/research.slice/runs ]
 }
 
-# What runs of alice's may have together, with more for one of them than that.
+# What runs of alice's may have together, with more for one than that.
 total() # JSON of user_limits
 {
 	lab_policy ".defaults.limits += {memory: \"128M\", pids: 80, cpus: 1, shm: \"256M\"} | .defaults.limits.runs = 8 | .host.user_limits = $1"

@@ -247,7 +247,7 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	nothing_left_behind
 }
 
-# A pull of alice's that stands still in the middle of a layer; its session's pid is $standing.
+# A pull of alice's that stays stopped in the middle of a layer; its session's pid is $standing.
 standing_pull()
 {
 	empty_store

@@ -188,7 +188,7 @@ one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
 	first=$(ces alice run -q -d $open/tools:1 sleep 600)
 	waits 1 alice --wait -- true
 	eventually grep -q 'waiting, number 1' $lab/err.1
-	# another user with alice's ticket (the first of this register is 1 and so on) is at the end of his own line
+	# another user with alice's ticket (the first of this register is 1 and so on) is at the end of their own line
 	ces bob run -q -d $open/tools:1 sleep 600
 	run --separate-stderr ces bob run --wait=1s $open/tools:1 true
 	[[ $stderr == *"waiting, number 1 in line: you have 1 run in project nsh-2024-0002"* ]]

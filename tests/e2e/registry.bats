@@ -26,7 +26,7 @@ pull_refused() # IMAGE PATTERN
 	no_canary
 }
 
-# Connections to the registry that stands for another host.
+# Connections to the registry that takes the place of another host.
 strangers() { wc -l < $lab/open.log; }
 
 @test "a registry that is down" {

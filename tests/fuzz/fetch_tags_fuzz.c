@@ -1,4 +1,5 @@
-/* A list of tags, with any bytes a registry may send: what is told of it is a short printable line.
+/* A list of tags, with any bytes a registry may send: what is printed of it is a short printable
+ * line.
  */
 /* links: helper/fetch/tags.c helper/fetch/reply.c */
 #include <stdint.h>

@@ -1,5 +1,6 @@
-/* libFuzzer entry: any bytes are a policy or refused, with every fault told. Whatever is accepted
- * must also be usable: the walk over it finds every string ended and every list as long as it says.
+/* libFuzzer entry: any bytes are a policy or refused, with every fault reported. Whatever is
+ * accepted must also be usable: the walk over it finds every string ended and every list as long as
+ * it says.
  */
 /* links: policy/tool/where.c */
 #include <stdint.h>
@@ -37,7 +38,7 @@ static void check_problems(const char *bytes, size_t length, bool good)
 		abort();
 }
 
-/* Whatever is JSON has lines, and each path one of them. */
+/* Whatever is JSON has lines, and each path one. */
 static void check_lines(const char *bytes, size_t length)
 {
 	struct ces_where *where;

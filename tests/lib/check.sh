@@ -62,7 +62,7 @@ lab() # RUNTIME SUITE...
 # Of what takes away what the others need installed.
 packages() { CES_REGISTRIES=open tests/lib/lab.sh tests/lib/suite.sh tests/package/*.bats; }
 
-# With a second runtime, what it may do otherwise: not what is decided, pulled or told before it starts, nor attacks on CES's
+# With a second runtime, what it may do otherwise: not what is decided, pulled or printed before it starts, nor attacks on CES's
 # own steps.
 before_it_starts='^tests/(attack/(client|faults|parse|session|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|ondemand|policy|pull|quota|registry|unpack))\.bats$'
 

@@ -6,7 +6,7 @@
 # is tested on. --selinux: what builds the policy module. --vm: what makes and runs the virtual machines of
 # tests/vm; --workloads: what makes the images of tests/workloads and talks to what runs in them; --tree: what is in a
 # virtual machine, beside --test; --enforcing, --slurm and --storage: what one with SELinux, Slurm, or NFS and AppArmor has
-# beside these; --display: an X server and programs for it; --doc: what makes the guides. --list only tells.
+# beside these; --display: an X server and programs for it; --doc: what makes the guides. --list only prints.
 # Touches nothing when everything is there, so that it needs a network only the first time.
 set -euo pipefail
 

@@ -5,7 +5,7 @@
 driver=570.133.20
 sample=$CES_TOP/tests/lib/cdi/nvidia.json
 
-# The machine's /dev is not the lab's to change: another lies over it.
+# The machine's /dev is not the lab's to change: another covers it.
 fake_dev()
 {
 	local d=/srv/dev n

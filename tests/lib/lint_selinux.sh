@@ -7,7 +7,7 @@ devel=/usr/share/selinux/devel
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# A site's module: user_t and its role stand for whoever it gives CES to.
+# A site's module: user_t and its role mean the users that it gives CES to.
 site_module()
 {
 	local interface

@@ -18,7 +18,7 @@ trap 'rm -rf "${work:?}"/*' EXIT
 
 grep -qx "Version: *$VERSION" ces.spec || { echo "make rpm: ces.spec is not of version $VERSION" >&2; exit 1; }
 
-# What git would know, as it lies in the checkout; of an unpacked source package, everything.
+# What git would know, as it is in the checkout; of an unpacked source package, everything.
 if git rev-parse --git-dir > /dev/null 2>&1; then
 	SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 	git ls-files -z --cached --others --exclude-standard

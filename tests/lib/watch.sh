@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs bats, and ends what hangs below it: watch.sh SECONDS BATS-ARGUMENT...
-# bats ends a test by one TERM to its children, and waits for ever for one that does not care, or for whoever holds its
+# bats ends a test by one TERM to its children, and waits for ever for one that does not care, or for the one who holds its
 # pipes. Where no line comes for SECONDS, this says what was running, and kills it; the test has failed and the next one
 # begins.
 set -u
@@ -14,7 +14,7 @@ below() # PID: all that came of it, itself last
 	echo "$1"
 }
 
-# What the test started, and what it left behind with its pipes. Not bats' own, else it could not tell which test it was.
+# What the test started, and what it left behind with its pipes. Not bats' own, else it could not know which test it was.
 hanging()
 {
 	local child
@@ -34,7 +34,7 @@ tell()
 	ps -o pid,ppid,user,stat,wchan:20,args --forest -p "$(below "$1" | paste -sd,)" | sed 's/^/# /'
 }
 
-# A file's set-up has no line of its own, and some of them build things.
+# A file's set-up has no line of its own, and some build things.
 stuck()
 {
 	local found

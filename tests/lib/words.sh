@@ -1,19 +1,21 @@
 #!/bin/bash
-# Plain English, as far as a program can check it (CONTRIBUTING.md): the words that CES does not use, in messages, manuals
-# and test names. words.sh [FILE...]: prints each line that has one; status 1 if there is any.
+# Plain English, as far as a program can check it (CONTRIBUTING.md): the words that CES does not use, in messages, comments,
+# manuals and test names. words.sh [FILE...]: prints each line that has one; status 1 if there is any.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 words='told|tells|tell|heeds?|amiss|lies|stands|whoever|of them|it that'
 
-# FILE:LINE:TEXT of what a user reads: the strings of C, whole pages, the names of tests.
+# FILE:LINE:TEXT of what people read: the strings and comments of C, whole pages, the names of tests.
 texts()
 {
-	local sources pages suites units
+	local sources comments pages suites units
+	mapfile -t comments < <(git ls-files '*.c' '*.h')
 	mapfile -t sources < <(git ls-files 'client/*.c' 'common/*.c' 'helper/*.c' 'policy/*.c')
 	mapfile -t pages < <(git ls-files 'man/*' README.md SECURITY.md CONTRIBUTING.md tests/README.md 'doc/*.md')
 	mapfile -t suites < <(git ls-files '*.bats')
 	mapfile -t units < <(git ls-files 'tests/unit/*.c')
 	grep -nHoE '"([^"\\]|\\.)*"' "${sources[@]}"
+	grep -nHE '^[[:space:]]* \*|/\*' "${comments[@]}"
 	grep -nH '' "${pages[@]}" | grep -v 'CONTRIBUTING.md:[0-9]*:.*never: '
 	grep -nH '^@test ' "${suites[@]}"
 	grep -nHoE 'START_TEST\([a-z0-9_]*' "${units[@]}" | tr _ ' '

@@ -33,7 +33,7 @@ package() { find "$rpms/one" -name 'ces-[0-9]*-1.*.rpm' -not -name '*.src.rpm' -
 next() { find "$rpms/one" -name 'ces-[0-9]*-1.next.*.rpm'; }
 of() { rpm -qp --qf "$1" "$(package)"; }
 
-# Debian's rpm wants to be told that it is meant; its database knows nothing of Debian's packages.
+# Debian's rpm wants a sign that it is meant; its database knows nothing of Debian's packages.
 rpm_() { rpm --force-debian --nodeps "$@"; }
 
 @test "the same sources give the same packages, byte for byte, wherever they are built" {

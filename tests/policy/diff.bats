@@ -119,7 +119,7 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 		[ "$status" -eq 1 ]
 		says "+ WIDER project nsh-2024-0001: data are in"
 	done
-	# any project that a group stands for, not one: the template has no other meaning than itself
+	# any project that a group means, not one: the template has no other meaning than itself
 	infer='.infer_projects = {base: "/safe_data", group_prefixes: [""], images: []}'
 	differs "$infer" "$infer | .defaults.data.source = \"/safe_data/nsh-2024-0001\""
 	[ "$status" -eq 1 ]

@@ -194,7 +194,8 @@ START_TEST(a_helper_that_ends_without_an_answer_is_reported)
 	struct outcome o = run("nothing");
 
 	ck_assert_int_eq(o.status, 125);
-	ck_assert_str_eq(o.err, "ces: ces-helper ended without an answer; type: ces-client doctor\n");
+	ck_assert_str_eq(o.err,
+			 "ces: ces-helper ended without an answer; type: ces-client doctor\n");
 	drop(&o);
 }
 END_TEST

@@ -1,4 +1,4 @@
-/* Which tags are told to whoever asked for one that is not there. */
+/* Which tags are shown to the one who asked for one that is not there. */
 /* links: helper/fetch/tags.c helper/fetch/reply.c */
 #include <check.h>
 #include <stdio.h>

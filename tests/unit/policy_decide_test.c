@@ -159,7 +159,7 @@ START_TEST(a_registry_that_requires_a_login_is_not_asked_without_one)
 {
 	request.verb = CES_VERB_PULL;
 	refused(CES_E_DENIED, "registries.credentials", "ghcr.io wants a login");
-	/* what is not allowed anyhow is told first */
+	/* what is not allowed anyhow is reported first */
 	request.image = (char *)"ghcr.io/other/tool";
 	refused(CES_E_DENIED, "projects.alpha.images", "no image rule");
 	request.image = (char *)"ghcr.io/lab/tool";

@@ -185,7 +185,7 @@ static void reported(const char *const *paths, size_t n)
 		ck_assert_str_eq(answer.opaque.v[i], paths[i]);
 }
 
-/* The helper is told each once, by its own path, and none that went again. */
+/* The helper gets each once, by its own path, and none that went again. */
 START_TEST(directories_that_hide_lower_ones_are_reported)
 {
 	static const char *const paths[] = {"o", "real", "a/b", ""};

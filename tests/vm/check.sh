@@ -5,7 +5,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
 
-# A machine with more on its disk has a tree of its own; AppArmor, which most of them do without, makes a start slower.
+# A machine with more on its disk has a tree of its own; AppArmor, which most do without, makes a start slower.
 name=vm parts=() modules=lockdown,yama
 case ${CES_TESTS:-} in
 tests/vm/slurm.sh) name=vm-slurm parts=(--slurm) ;;

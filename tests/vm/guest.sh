@@ -1,5 +1,5 @@
 #!/bin/bash
-# Inside a virtual machine, as a unit of its systemd: runs its share of the tests, tells their output and their status
+# Inside a virtual machine, as a unit of its systemd: runs its share of the tests, prints their output and their status
 # through the port; the machine is switched off when this ends.
 # shellcheck disable=SC2154 # (number is of inside.sh)
 set -u

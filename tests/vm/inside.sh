@@ -1,5 +1,5 @@
 # The begin of a script that machine.sh starts inside a virtual machine; sourced. What it prints goes through the port, the
-# checkout is its directory, what vm_checkout was told its environment, and $number the machine's own.
+# checkout is its directory, what vm_checkout was given its environment, and $number the machine's own.
 # shellcheck shell=bash disable=SC2034 # (for the script)
 modprobe virtio_console
 udevadm wait --timeout=60 /dev/virtio-ports/ces.results

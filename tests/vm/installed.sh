@@ -87,7 +87,7 @@ login_() { su --login ada --shell /bin/bash --command "$(printf '%q ' "$@")"; }
 
 logged_out() { [ -z "$(loginctl list-sessions --no-legend | grep -w ada)" ] && ! pgrep -U ada -f 'sleep [9]99'; }
 
-# What logind is told to end at a logout does end: a program of hers that has left its terminal, and an attached run.
+# What logind is set to end at a logout does end: a program of hers that has left its terminal, and an attached run.
 # A detached run goes on; the next login sees it.
 logged_in_and_out()
 {

@@ -1,6 +1,6 @@
 # Virtual machines for tests, in software: sourced by the check.sh of each kind of machine. A machine has two disks, the
 # system that a tree.sh made and this checkout with its build, at the same path; both are only read, and what it writes
-# is thrown away. It has no network. One unit of its systemd runs a script of the checkout, which tells what its tests
+# is thrown away. It has no network. One unit of its systemd runs a script of the checkout, which reports what its tests
 # print, and at last `vm-status: N`, through a port of its own; then the machine is switched off.
 #
 #	vm_begin NAME                       # disks and logs are in build/NAME; one of that name at a time
@@ -8,8 +8,8 @@
 #	vm_images                           # where the tests pull
 #	vm_packages                         # what they install, if they do
 #	vm_checkout VARIABLE=VALUE...       # the second disk; the script finds these in build/vm.env
-#	vm_start SCRIPT KERNEL-ARGUMENT...  # as often as wanted; each is told its number as ces.machine=N. Two run at once,
-#	                                    # and it waits until one of them ends
+#	vm_start SCRIPT KERNEL-ARGUMENT...  # as often as wanted; each gets its number as ces.machine=N. Two run at once,
+#	                                    # and it waits until one ends
 #	vm_end                              # waits, prints the sum of their counts, fails as they did
 #
 # CES_VM_SECONDS is the most a machine may take, CES_VM_ACCEL=kvm uses a KVM that works.

@@ -90,7 +90,7 @@ long_run() # [COMMAND...]
 
 is_up() { eventually test -e "/home/ada/outputs_$number/up"; }
 
-# The host's id of the shell of a long run: the newest, since the client was told the same words.
+# The host's id of the shell of a long run: the newest, since the client was given the same words.
 long_pid() { pgrep --newest -U ada -f 'until \[ -e /safe_data/go'; }
 
 ends_well()

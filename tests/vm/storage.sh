@@ -86,7 +86,7 @@ others_are_kept_out()
 	no setpriv --reuid=nobody --regid=nogroup --clear-groups cat /safe_data/nsh-2024-0001/patients.csv
 }
 
-# What a session of a confined program's is told.
+# What a session of a confined program's sees.
 confined()
 {
 	printf 'profile ces-session-of-ada flags=(complain) { capability, file, network, mount, umount, ptrace, signal, unix, userns, }\n' |

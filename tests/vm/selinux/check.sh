@@ -1,7 +1,7 @@
 #!/bin/bash
 # CES on a host where SELinux is enforcing: `make vm-selinux`, after a build and `make selinux`, as root. In the machine CES
 # is installed for good, not in a lab: labels are given by path, to the real places. CES_TESTS narrows the tests down, or
-# CES_MACHINES=N, to the first N lines of suites; CES_ENFORCING=0 boots it permissive, which tells every denial at once
+# CES_MACHINES=N, to the first N lines of suites; CES_ENFORCING=0 boots it permissive, which shows every denial at once
 # instead of the first.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../machine.sh"

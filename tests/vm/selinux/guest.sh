@@ -15,7 +15,7 @@ as_root()
 	runcon unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023 unshare --mount --propagation private bash "$@"
 }
 status=0
-# Every denial as it comes: a machine that runs out of time has told its denials all the same.
+# Every denial as it comes: a machine that runs out of time has shown its denials all the same.
 # Not those that a test provokes and that have a name: selinux.bats' probe and a user's runcon, which is refused; and of
 # tests/attack, what a hostile container makes and a FIFO that a hostile client passes on.
 denied()

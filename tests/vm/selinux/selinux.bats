@@ -163,7 +163,7 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 		done
 		as alice true
 	done
-	# nor has a confined user another domain, now that his role may become the system's
+	# nor has a confined user another domain, now that their role may become the system's
 	run as alice runcon -u system_u -r system_r -t initrc_t /bin/sh -c 'id -Z'
 	echo "initrc_t: $output"
 	[[ $output == "runcon: "*"ermission denied"* ]]
