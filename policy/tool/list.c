@@ -50,14 +50,17 @@ static void print_row(FILE *out, const struct ces_audit_row *row)
 	(void)ces_record_text(row->record, CES_RECORD_VERB, verb, sizeof(verb));
 	(void)ces_record_text(row->record, CES_RECORD_RUN, run, sizeof(run));
 	(void)ces_record_text(row->record, CES_RECORD_IMAGE, image, sizeof(image));
+	(void)ces_audit_outcome(row->record, outcome, sizeof(outcome));
+	/* why a pull failed is a sentence, which 'show' and JSON have */
+	if (strchr(outcome, ' ') != NULL && ces_record_is(row->record, CES_RECORD_VERB, "pull"))
+		snprintf(outcome, sizeof(outcome), "failed");
 	if (row->user[0] != '\0')
 		snprintf(user, sizeof(user), "%s", row->user);
 	else
 		snprintf(user, sizeof(user), "uid:%llu",
 			 (unsigned long long)ces_record_number(row->record, CES_RECORD_UID));
 	fprintf(out, "%-19s  %-10s  %-14s  %-4s  %s%-12s%s  %-10s  %s\n", or_dash(when), user,
-		or_dash(row->project), or_dash(verb), colour,
-		or_dash(ces_audit_outcome(row->record, outcome, sizeof(outcome))),
+		or_dash(row->project), or_dash(verb), colour, or_dash(outcome),
 		*colour != '\0' ? ces_colour(out, CES_PLAIN) : "", or_dash(run), or_dash(image));
 }
 

@@ -170,6 +170,13 @@ list() { policy audit list --journal "$j" "$@"; }
 	[ "$status" -eq 2 ]
 }
 
+@test "a pull that failed is listed as failed, and its reason is in the JSON" {
+	printf '%s\n' '{"seq":1,"time":"2026-10-01T00:00:00.000Z","prev":"","event":"end","verb":"pull","uid":4401,"user":"alice","project":"p","image":"ghcr.io/a/b:1","status":125,"reason":"https://registry.example refused the login for a/b"}' > "$j"
+	run list
+	[[ $output == *"pull  failed        -           ghcr.io/a/b:1"* ]]
+	[ "$(list --format json | jq -r '.[0].reason')" = "https://registry.example refused the login for a/b" ]
+}
+
 @test "each filter lets pass what jq would" {
 	rows() { list --format json "$@" | jq -c '.[] | .seq'; }
 	diff <(rows --user bob) <(jq -c 'select(.uid == 4402) | .seq' "$j")
