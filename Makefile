@@ -89,7 +89,7 @@ $(B)/tests/%: $(B)/tests/unit/%.o $(LIBS) $$(call obj,$$(call links,tests/unit/$
 	$(CC) $(LINKHARD) -o $@ $(filter %.o,$^) $(LIBS) -lcheck -lsubunit -lm -lrt -lpthread -larchive -lisal -lz -lzstd -lcurl -ljson-c -lcap -lseccomp -lnettle
 
 # Programs that play one side of a pipe in the end-to-end tests; each brings its rule.
-DRIVERS = $(patsubst tests/lib/%.c,$(B)/tests/%,$(wildcard tests/lib/*_driver.c))
+DRIVERS = $(patsubst tests/lib/drivers/%.c,$(B)/tests/%,$(wildcard tests/lib/drivers/*_driver.c))
 
 unit: $(UNIT)
 	@for t in $(UNIT); do $$t || exit 1; done
@@ -183,15 +183,15 @@ $(B)/selinux/ces.pp: $(wildcard selinux/ces.*)
 	sed 's|^/usr/libexec/ces/|$(LIBEXECDIR)/|' selinux/ces.fc > $(@D)/ces.fc
 	@$(MAKE) --no-print-directory -C $(@D) -f $(SELINUX_DEVEL) ces.pp
 
-# What follows needs root and installs missing packages; the machine is otherwise left as it was (tests/lib/lab.sh).
+# What follows needs root and installs missing packages; the machine is otherwise left as it was (tests/lib/lab/lab.sh).
 SUBMAKE = @$(MAKE) --no-print-directory $(if $(findstring j,$(filter-out --%,$(MAKEFLAGS))),,-j$(shell nproc))
 deps:
 	@tests/lib/deps.sh
 demo:
 	@tests/lib/deps.sh
 	$(SUBMAKE) -s all
-	@tests/lib/images.sh
-	@B=$(B) tests/lib/lab.sh tests/lib/demo.sh
+	@tests/lib/images/images.sh
+	@B=$(B) tests/lib/lab/lab.sh tests/lib/demo.sh
 check:
 	@tests/lib/deps.sh --build --test --display --doc --deb $(CES_EVERY:1=--bare)
 	$(SUBMAKE) all $(UNIT) $(DRIVERS)
@@ -261,6 +261,6 @@ help:
 clean:
 	rm -rf build
 
--include tests/lib/*.mk
+-include tests/lib/drivers/*.mk
 -include $(shell find $(B) -name 'vm*' -prune -o -name '*.d' -print 2>/dev/null)
 .PHONY: all unit install install-ondemand uninstall doc rpm deb deps demo check check-all check-workloads selinux vm-check vm-slurm vm-storage vm-selinux bench size format lint fuzz help clean

@@ -7,9 +7,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export B=${B:-build} BENCH=${BENCH:-start layers gpus many memory stream listing relay pull}
 export ROUNDS=${ROUNDS:-100} PULLS=${PULLS:-3} RELAYS=${RELAYS:-5}
 
-tests/lib/images.sh
+tests/lib/images/images.sh
 if [[ $BENCH == *pull* ]]; then
-	stamp=$(cat tests/bench/big_image.py tests/lib/images.py | sha256sum)
+	stamp=$(cat tests/bench/big_image.py tests/lib/images/images.py | sha256sum)
 	if [ "$(cat build/bench/stamp 2> /dev/null)" != "$stamp" ]; then
 		echo "making the 1 GB image, once"
 		rm -rf build/bench/image build/bench/stamp
@@ -20,4 +20,4 @@ if [[ $BENCH == *pull* ]]; then
 fi
 mkdir -p build/bench
 # An ext4 for the store, as a real machine has: overlay and id-mapped mounts cost other than on tmpfs.
-exec tests/lib/lab.sh --ext4 4G tests/bench/measure.sh
+exec tests/lib/lab/lab.sh --ext4 4G tests/bench/measure.sh

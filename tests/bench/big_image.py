@@ -10,7 +10,7 @@ import random
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../lib")
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../lib/images")
 import images  # noqa: E402
 
 POOL = 16 << 20

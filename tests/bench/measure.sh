@@ -2,7 +2,7 @@
 # Inside a lab: the measurements of bench.sh.
 set -euo pipefail
 cd "$CES_TOP"
-. tests/lib/services.sh
+. tests/lib/lab/services.sh
 timeit=$CES_TOP/$B/timeit
 result=$CES_TOP/build/bench/result
 open=open.tre.test/epcced
@@ -138,7 +138,7 @@ layers()
 gpus()
 {
 	echo "a GPU"
-	. tests/lib/fake_gpus.sh
+	. tests/lib/lab/fake_gpus.sh
 	fake_dev
 	fake_driver
 	install -D -m 644 "$sample" /etc/cdi/nvidia.json

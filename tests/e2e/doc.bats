@@ -6,7 +6,7 @@ load ../lib/e2e.bash
 # A site as the guides have it: the example for desktops, with the lab's registry.
 setup_file()
 {
-	jq --arg runtime "${CES_TEST_RUNTIME:-/usr/bin/crun}" --argjson r "$(jq '.registries["ghcr.io"]' tests/lib/policy.json)" \
+	jq --arg runtime "${CES_TEST_RUNTIME:-/usr/bin/crun}" --argjson r "$(jq '.registries["ghcr.io"]' tests/lib/lab/policy.json)" \
 		'.host.runtime = $runtime | .registries["ghcr.io"] = $r' policy/examples/desktop.json > /etc/ces/policy.json.new
 	chmod 644 /etc/ces/policy.json.new
 	mv -f /etc/ces/policy.json.new /etc/ces/policy.json

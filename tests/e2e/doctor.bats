@@ -312,7 +312,7 @@ gpus() # FILTER
 	lab_policy '.defaults.gpus.max = 2'
 	rm -rf /etc/cdi
 	install -d -m 755 /etc/cdi
-	jq "$1" tests/lib/cdi/nvidia.json > /etc/cdi/nvidia.json
+	jq "$1" tests/lib/lab/cdi/nvidia.json > /etc/cdi/nvidia.json
 }
 
 @test "a specification of GPUs that others can write, or in a directory of theirs" {

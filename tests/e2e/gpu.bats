@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
-# GPUs: which a run gets, which it does not, and what of their driver, which is a fake (tests/lib/fake_gpus.sh).
+# GPUs: which a run gets, which it does not, and what of their driver, which is a fake (tests/lib/lab/fake_gpus.sh).
 
 load ../lib/e2e.bash
-. tests/lib/fake_gpus.sh
+. tests/lib/lab/fake_gpus.sh
 
 uuid=GPU-b2a97e34-51c8-4f6d-a0e9-77d3c4586f12 # of GPU 1
 spec=/etc/cdi/nvidia.json

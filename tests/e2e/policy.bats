@@ -258,7 +258,7 @@ denied_all() # PATTERN
 }
 
 @test "a policy cut short denies everything" {
-	head -c 1000 tests/lib/policy.json > /etc/ces/policy.json
+	head -c 1000 tests/lib/lab/policy.json > /etc/ces/policy.json
 	denied_all 'policy'
 }
 

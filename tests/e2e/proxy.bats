@@ -41,7 +41,7 @@ teardown()
 
 server() # ADDRESS PORT [--echo]
 {
-	tests/lib/little_proxy.py "$1" "$2" $lab/proxy."$2" "${@:3}" > $lab/little-proxy."$2" 2>&1 3>&- &
+	tests/lib/lab/little_proxy.py "$1" "$2" $lab/proxy."$2" "${@:3}" > $lab/little-proxy."$2" 2>&1 3>&- &
 	echo $! >> $lab/servers
 	lab_wait_port "$2" $lab/little-proxy."$2" "$1"
 }

@@ -2,7 +2,7 @@
 # run --wait: for a place among one's runs, and for a GPU, in order.
 
 load ../lib/e2e.bash
-. tests/lib/fake_gpus.sh
+. tests/lib/lab/fake_gpus.sh
 
 setup_file()
 {

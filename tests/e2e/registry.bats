@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Registries that are down, slow or hostile, and images that no registry should have: always a clear line, 125, one
-# record, nothing left behind. tests/lib/bad_registry.py misbehaves as the repository's first component says.
+# record, nothing left behind. tests/lib/lab/bad_registry.py misbehaves as the repository's first component says.
 
 load ../lib/e2e.bash
 
@@ -274,7 +274,7 @@ killed_in_a_layer()
 # A forward proxy of the site: it knows names that this machine does not.
 forward_proxy() # HOSTS-FILE
 {
-	unshare --mount sh -c 'mount --bind "$1" /etc/hosts && exec tests/lib/little_proxy.py "$2" 8200 "$3"' - \
+	unshare --mount sh -c 'mount --bind "$1" /etc/hosts && exec tests/lib/lab/little_proxy.py "$2" 8200 "$3"' - \
 		"$1" $lab_address $lab/forward.log > $lab/forward 2>&1 3>&- &
 	forward=$!
 	lab_wait_port 8200 $lab/forward
@@ -317,8 +317,8 @@ forward_proxy() # HOSTS-FILE
 }
 
 @test "a forward proxy is in diff, explain and report of a policy" {
-	jq '.registries["ghcr.io"].proxy = "http://proxy.tre.test:3128"' tests/lib/policy.json > $lab/new.json
-	run ces-policy diff tests/lib/policy.json $lab/new.json
+	jq '.registries["ghcr.io"].proxy = "http://proxy.tre.test:3128"' tests/lib/lab/policy.json > $lab/new.json
+	run ces-policy diff tests/lib/lab/policy.json $lab/new.json
 	[ "$status" -eq 0 ]
 	[[ $output == *"registry ghcr.io: reached through http://proxy.tre.test:3128 instead of no proxy"* ]]
 	run ces-policy explain $lab/new.json

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The worker that unpacks, with tests/lib/unpack_driver.c in the place of the helper: hostile layers end as they should,
+# The worker that unpacks, with tests/lib/drivers/unpack_driver.c in the place of the helper: hostile layers end as they should,
 # and what it writes has raw image ids. It needs root for id-mapped mounts, no registry and no network.
 bats_require_minimum_version 1.5.0
 
@@ -8,7 +8,7 @@ setup_file()
 	cd "${CES_TOP:-$BATS_TEST_DIRNAME/../..}" || return 1
 	export B=${B:-build}
 	export layers=$BATS_FILE_TMPDIR/layers
-	python3 tests/lib/hostile_layers.py "$layers"
+	python3 tests/lib/images/hostile_layers.py "$layers"
 }
 
 setup()

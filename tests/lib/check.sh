@@ -56,11 +56,11 @@ lab() # RUNTIME SUITE...
 	local runtime
 	runtime=$(command -v "$1")
 	shift
-	CES_TEST_RUNTIME=$runtime tests/lib/lab.sh ${CES_STORE:+--ext4 "$CES_STORE"} tests/lib/suite.sh "$@"
+	CES_TEST_RUNTIME=$runtime tests/lib/lab/lab.sh ${CES_STORE:+--ext4 "$CES_STORE"} tests/lib/lab/suite.sh "$@"
 }
 
 # Of what takes away what the others need installed.
-packages() { CES_REGISTRIES=open tests/lib/lab.sh tests/lib/suite.sh tests/package/*.bats; }
+packages() { CES_REGISTRIES=open tests/lib/lab/lab.sh tests/lib/lab/suite.sh tests/package/*.bats; }
 
 # With a second runtime, what it may do otherwise: not what is decided, pulled or printed before it starts, nor attacks on CES's
 # own steps.
@@ -93,7 +93,7 @@ for program in "$@"; do
 	unit "$program"
 done
 
-tests/lib/images.sh || exit 1
+tests/lib/images/images.sh || exit 1
 # (needs a network, and minutes)
 [ -z "${CES_EVERY:-}" ] || [ -n "${CES_TESTS:-}" ] || ! command -v apt-get > /dev/null || tests/package/bare.sh || exit 1
 read -ra suites <<< "${CES_TESTS:-$(echo tests/e2e/*.bats tests/attack/*.bats)}"

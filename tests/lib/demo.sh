@@ -3,7 +3,7 @@
 # prints. It stops with a non-zero status at the first step that does not come out as it should.
 set -uo pipefail
 cd "$CES_TOP" || exit 1
-. tests/lib/services.sh
+. tests/lib/lab/services.sh
 
 bold='' plain='' dim=''
 if [ -t 1 ]; then bold=$'\e[1m' plain=$'\e[0m' dim=$'\e[2m'; fi

@@ -3,7 +3,7 @@
 # shellcheck shell=bash disable=SC2154 # (status, output and stderr are bats')
 bats_require_minimum_version 1.5.0
 cd "$CES_TOP" || exit 1
-. tests/lib/services.sh
+. tests/lib/lab/services.sh
 
 journal=/var/log/ces/audit.jsonl
 store=/var/lib/ces

@@ -14,14 +14,14 @@ setup_file()
 	certificates
 	layout
 	basic=$(free_port) anonymous=$(free_port) bearer=$(free_port) none=$(free_port)
-	start elsewhere "$top/tests/lib/bad_registry.py" --cert server.pem --key server.key --layout layout --ready elsewhere.port --log elsewhere.log
+	start elsewhere "$top/tests/lib/lab/bad_registry.py" --cert server.pem --key server.key --layout layout --ready elsewhere.port --log elsewhere.log
 	elsewhere=$(cat elsewhere.port)
-	start bad "$top/tests/lib/bad_registry.py" --cert server.pem --key server.key --layout layout --ready bad.port --log bad.log \
+	start bad "$top/tests/lib/lab/bad_registry.py" --cert server.pem --key server.key --layout layout --ready bad.port --log bad.log \
 		--elsewhere "https://elsewhere.localhost:$elsewhere"
-	start plain "$top/tests/lib/bad_registry.py" --plain --layout layout --ready plain.port --log plain.log
-	start stranger "$top/tests/lib/bad_registry.py" --cert stranger.pem --key stranger.key --layout layout --ready stranger.port
-	start expired "$top/tests/lib/bad_registry.py" --cert expired.pem --key expired.key --layout layout --ready expired.port
-	start tokens "$top/tests/lib/token_server.py" --cert server.pem --key server.key --sign-cert sign.pem --sign-key sign.key \
+	start plain "$top/tests/lib/lab/bad_registry.py" --plain --layout layout --ready plain.port --log plain.log
+	start stranger "$top/tests/lib/lab/bad_registry.py" --cert stranger.pem --key stranger.key --layout layout --ready stranger.port
+	start expired "$top/tests/lib/lab/bad_registry.py" --cert expired.pem --key expired.key --layout layout --ready expired.port
+	start tokens "$top/tests/lib/lab/token_server.py" --cert server.pem --key server.key --sign-cert sign.pem --sign-key sign.key \
 		--user researcher --password s3cret --ready tokens.port --log tokens.log
 	htpasswd -Bbc htpasswd researcher s3cret 2> /dev/null
 	registry anonymous "$anonymous"

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Makes the pictures of doc/ that show CES at work: `tests/lib/lab.sh tests/lib/screens.sh`, as root. terminal.svg is what a
+# Makes the pictures of doc/ that show CES at work: `tests/lib/lab/lab.sh tests/lib/screens.sh`, as root. terminal.svg is what a
 # user types and sees; report.png is the first screen of a report, by Chromium. They are kept in the repository, since not
 # every machine that makes the pages has a lab.
 set -euo pipefail
 cd "$CES_TOP"
-. tests/lib/services.sh
+. tests/lib/lab/services.sh
 pictures=build/pictures
 mkdir -p $pictures
 
@@ -13,7 +13,7 @@ lab_registry open 5001
 htpasswd -Bbc $lab/htpasswd $registry_user $registry_token 2> /dev/null
 lab_registry ghcr 5000 "$lab_htpasswd"
 lab_push stroke epcced/stroke:1
-jq --argjson r "$(jq '.registries["ghcr.io"]' tests/lib/policy.json)" '.registries["ghcr.io"] = $r' \
+jq --argjson r "$(jq '.registries["ghcr.io"]' tests/lib/lab/policy.json)" '.registries["ghcr.io"] = $r' \
 	policy/examples/desktop.json > /etc/ces/policy.json
 install -o alice -g alice -m 600 /dev/stdin /home/alice/token <<< "$registry_token"
 

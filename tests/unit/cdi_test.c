@@ -97,7 +97,7 @@ END_TEST
 
 START_TEST(what_a_drivers_tool_writes_is_taken_over)
 {
-	CES_CLEANUP_FD int fd = open("tests/lib/cdi/nvidia.json", O_RDONLY | O_CLOEXEC);
+	CES_CLEANUP_FD int fd = open("tests/lib/lab/cdi/nvidia.json", O_RDONLY | O_CLOEXEC);
 	CES_CLEANUP_FREE char *bytes = NULL;
 	struct ces_cdi_spec *spec = NULL;
 	struct ces_error err = {0};

@@ -57,7 +57,7 @@ vm_stop()
 }
 
 # Made and pushed here: emulated, that takes minutes.
-vm_images() { tests/lib/images.sh; }
+vm_images() { tests/lib/images/images.sh; }
 
 # For all tests, or for a script alone; the script finds them in build/vm-rpm.
 vm_packages()

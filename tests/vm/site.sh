@@ -4,7 +4,7 @@
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 export CES_LAB=1 CES_TOP=$PWD # (the machine is the lab)
-. tests/lib/services.sh
+. tests/lib/lab/services.sh
 next=$(find build/vm-rpm -name 'ces-[0-9]*.next.*.rpm') n=0 failed=0
 package=$(find build/vm-rpm -name 'ces-[0-9]*.rpm' -not -name '*.next.*' -not -name '*.src.rpm')
 module=$(find build/vm-rpm -name 'ces-selinux-*.rpm' -not -name '*.next.*')

@@ -27,8 +27,8 @@ tail -n +1 -F /var/log/audit/audit.log 2> /dev/null | denied &
 read -ra suites <<< "${CES_TESTS:-$(grep -v '^#' tests/vm/selinux/suites | sed -n "${number}p")}"
 case ${suites[*]} in
 *.sh) run=(as_root) ;; # (installs packages, which make these directories)
-tests/vm/selinux/selinux.bats) run=(tests/lib/suite.sh) ;;
-*) run=(as_root tests/lib/suite.sh) ;;
+tests/vm/selinux/selinux.bats) run=(tests/lib/lab/suite.sh) ;;
+*) run=(as_root tests/lib/lab/suite.sh) ;;
 esac
 [[ ${suites[*]} == *.sh ]] || install -d -m 700 /var/lib/ces /var/log/ces
 "${run[@]}" ${CES_TEST_FILTER:+-f "$CES_TEST_FILTER"} "${suites[@]}" | tee /run/tap || status=1

@@ -1,4 +1,4 @@
-"""The ways in which tests/lib/bad_registry.py misbehaves: one function each, which gets the request's handler and
+"""The ways in which tests/lib/lab/bad_registry.py misbehaves: one function each, which gets the request's handler and
 the thing (a manifest, a blob, a list of tags) that was asked for."""
 import gzip
 import json

@@ -1,4 +1,4 @@
-/* The fake of libcuda.so.1 that tests/lib/fake_gpus.sh installs: it says that it was loaded. */
+/* The fake of libcuda.so.1 that tests/lib/lab/fake_gpus.sh installs: it says that it was loaded. */
 #include <unistd.h>
 
 __attribute__((constructor)) static void say(void)

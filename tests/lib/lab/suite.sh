@@ -3,7 +3,7 @@
 set -Eeuo pipefail
 cd "$CES_TOP"
 trap 'echo "the lab was not set up: $BASH_COMMAND failed (${BASH_SOURCE[0]}, line $LINENO)"' ERR
-. tests/lib/services.sh
+. tests/lib/lab/services.sh
 lab_begin
 lab_registries
 lab_push_all
@@ -24,4 +24,4 @@ command -v lintian > /dev/null || tags+=('!lintian')
 ! lab_has_selinux || tags+=('!without-selinux')
 [ -z "${CES_TAG:-}" ] || tags+=("$CES_TAG")
 [ ${#tags[@]} -eq 0 ] || set -- --filter-tags "$(IFS=,; echo "${tags[*]}")" "$@"
-tests/lib/watch.sh $((BATS_TEST_TIMEOUT + 30)) --tap ${CES_TIMING:+--timing} --print-output-on-failure "$@"
+tests/lib/lab/watch.sh $((BATS_TEST_TIMEOUT + 30)) --tap ${CES_TIMING:+--timing} --print-output-on-failure "$@"

@@ -3,7 +3,7 @@
 # devices: GPU 1, and two slices (MIG) of GPU 0. Sourced by the tests and by the benchmarks.
 # shellcheck shell=bash disable=SC2154,SC2046 # lab is of services.sh; a number is two words
 driver=570.133.20
-sample=$CES_TOP/tests/lib/cdi/nvidia.json
+sample=$CES_TOP/tests/lib/lab/cdi/nvidia.json
 
 # The machine's /dev is not the lab's to change: another covers it.
 fake_dev()

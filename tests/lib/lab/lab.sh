@@ -1,5 +1,5 @@
 #!/bin/bash
-# A private copy of this machine to install CES into: tests/lib/lab.sh [--ext4 SIZE] COMMAND [ARG...]
+# A private copy of this machine to install CES into: tests/lib/lab/lab.sh [--ext4 SIZE] COMMAND [ARG...]
 #
 # COMMAND runs as root in mount, pid, network and uts namespaces of its own, still in the initial user
 # namespace (the helper refuses any other). Its root is an overlay of / whose upper half is a tmpfs, so
@@ -12,7 +12,7 @@
 # cannot id-map a tmpfs.
 set -euo pipefail
 
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd -P)
 store_size=
 oldest=$(printf '%s\n' 6.3 "$(uname -r)" | sort -V | head -n 1)
 [ "$oldest" = 6.3 ] || store_size=2G

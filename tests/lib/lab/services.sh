@@ -133,7 +133,7 @@ lab_policy() # [FILTER]
 {
 	install -d -m 755 /etc/ces
 	jq --arg runtime "${CES_TEST_RUNTIME:-/usr/bin/crun}" ".host.runtime = \$runtime | ${1:-.}" \
-		"$CES_TOP/tests/lib/policy.json" > /etc/ces/policy.json.new
+		"$CES_TOP/tests/lib/lab/policy.json" > /etc/ces/policy.json.new
 	chmod 644 /etc/ces/policy.json.new
 	mv -f /etc/ces/policy.json.new /etc/ces/policy.json
 }
@@ -201,7 +201,7 @@ lab_token_registry()
 {
 	local signer=$lab/signer
 	openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=signer -keyout $signer.key -out $signer.pem 2>/dev/null
-	/usr/bin/python3 tests/lib/token_server.py --address $lab_address --port 5051 --cert $lab/server.pem --key $lab/server.key \
+	/usr/bin/python3 tests/lib/lab/token_server.py --address $lab_address --port 5051 --cert $lab/server.pem --key $lab/server.key \
 		--sign-cert $signer.pem --sign-key $signer.key --issuer lab --service registry \
 		--user $registry_user --password $registry_token --log $lab/tokens.log > $lab/token-server.log 2>&1 3>&- &
 	lab_wait_port 5051 $lab/token-server.log
@@ -212,13 +212,13 @@ lab_token_registry()
 # Serves the layout `bad` of images.py; the first component of the repository says how it misbehaves.
 lab_bad_registry()
 {
-	/usr/bin/python3 tests/lib/bad_registry.py --address $lab_address --port 5443 --cert $lab/server.pem --key $lab/server.key \
+	/usr/bin/python3 tests/lib/lab/bad_registry.py --address $lab_address --port 5443 --cert $lab/server.pem --key $lab/server.key \
 		--layout "$images/bad" --elsewhere https://elsewhere.tre.test:5001 --log $lab/bad.log \
 		> $lab/bad-registry.log 2>&1 3>&- &
 	lab_wait_port 5443 $lab/bad-registry.log
 }
 
-# Puts an OCI layout of tests/lib/images.sh into the registries.
+# Puts an OCI layout of tests/lib/images/images.sh into the registries.
 lab_push() # IMAGE REPOSITORY[:TAG] [SKOPEO-OPTION...]
 {
 	local image=$1 to=$2
