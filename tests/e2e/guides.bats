@@ -226,9 +226,9 @@ root:x:0:0:root:/root:/bin/sh" ]
 	told 'does not exist or is not open to you'
 	lab_policy '.defaults.network.publish = ["8787"]'
 	run --separate-stderr as alice sh -c "env $places ces-run $open/tools:1 true"
-	told 'may be bound'
+	told 'may not be bound'
 	run --separate-stderr as alice sh -c "CES_SCRATCH=/home/bob ces-run $open/tools:1 true"
-	told 'may be bound'
+	told 'may not be bound'
 	rm -r /home/alice/safe_outputs /home/alice/scratch /home/alice/typed
 }
 

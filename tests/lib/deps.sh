@@ -23,7 +23,7 @@ apt_doc="python3-markdown graphviz"
 apt_bare="mmdebstrap debian-archive-keyring"
 apt_lint="clang clang-tidy clang-format cppcheck shellcheck libxml2-utils lintian aspell aspell-en"
 apt_vm="qemu-system-x86 mmdebstrap debian-archive-keyring e2fsprogs"
-apt_workloads="mmdebstrap debian-archive-keyring chromium postgresql-client"
+apt_workloads="mmdebstrap debian-archive-keyring chromium postgresql-client nginx-light"
 apt_tree="systemd systemd-sysv libpam-systemd udev dbus kmod linux-image-amd64 initramfs-tools make bsdutils
 	libcap2 libseccomp2 libcurl4 libjson-c5 libnettle8 libarchive13 libisal2 zlib1g libzstd1"
 
@@ -46,7 +46,7 @@ dnf_bare=""
 dnf_lint="clang clang-tools-extra cppcheck ShellCheck libxml2 aspell aspell-en"
 dnf_selinux="selinux-policy-devel checkpolicy policycoreutils m4"
 dnf_vm="qemu-system-x86-core mmdebstrap debian-keyring e2fsprogs"
-dnf_workloads="mmdebstrap debian-keyring chromium postgresql"
+dnf_workloads="mmdebstrap debian-keyring chromium postgresql nginx"
 
 wanted()
 {

@@ -185,8 +185,39 @@ devices()
 	umount /proc/devices
 }
 
+# A form of Open OnDemand's, as the dashboard makes a job of it (tests/lib/ondemand.rb), in this Slurm.
+from_portal() # CONTAINER-ARGUMENTS; sets job and said
+{
+	local dir options values
+	dir=/home/ada/ondemand/data/sys/dashboard/batch_connect/sys/batch_container_app/output/$RANDOM
+	values=$(jq -n --arg image $tools --arg arguments "$1" --arg token "$(cat /home/ada/token)" '{image: $image,
+		registry_user: "ada", registry_token: $token, container_arguments: $arguments, cores: "1", memory: "1"}')
+	as_ada /usr/bin/ruby "$CES_TOP/tests/lib/ondemand.rb" stage batch_container_app "$dir" <<< "$values"
+	mapfile -t options < <(as_ada /usr/bin/ruby "$CES_TOP/tests/lib/ondemand.rb" submit batch_container_app "$dir" <<< "$values" |
+		jq -r '.script | .native[], "--job-name=" + .job_name, "--time=" + (.wall_time / 60 | tostring)')
+	said=$dir/output.log
+	job=$(as_ada sbatch --parsable --output="$said" "${options[@]}" "$CES_TOP/tests/lib/batch_connect.sh" "$dir")
+}
+
+portal()
+{
+	rpm_ -i "$(find build/vm-rpm -name 'ces-ondemand-*.rpm' -not -name '*.next.*')"
+	sed -i 's/^clusters: .*/clusters: [node1]/' /etc/ces/ondemand.yml
+	from_portal 'sh -c "echo result > /safe_outputs/r"'
+	eventually in_state COMPLETED || { cat "$said"; return 1; }
+	cat "$said"
+	tail -n 1 "$said" | grep -E 'exit status 0'
+	grep -x result /home/ada/outputs_*/r
+	rm -r /home/ada/outputs_*
+	from_portal 'sh -c "exit 7"'
+	eventually in_state FAILED || { cat "$said"; return 1; }
+	cat "$said"
+	tail -n 1 "$said" | grep -E 'exit status 7'
+	scontrol show job "$job" | grep -w 'ExitCode=7:0'
+}
+
 site_registry
-echo 1..10
+echo 1..11
 check "from nothing to a first run, by the lines of ces(7)" first_run
 check "a cluster of one node" cluster
 check "a run in a batch job is in a cgroup below the job's, and the job ends with it" below_its_job
@@ -197,4 +228,5 @@ check "a warning that the job asked for reaches the program, and ends nothing" w
 check "scancel of a script that dies first: no process is left, and the janitor clears the rest" script_cancelled
 check "a detached run ends with the job that started it" detached
 check "a run gets the GPUs that the job may open and no others" devices
+check "a form of Open OnDemand becomes a job, which ends as its program does" portal
 finish

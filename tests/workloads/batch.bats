@@ -87,3 +87,24 @@ print((time.process_time() - cpu) / (time.monotonic() - wall) < 1.5)'
 	[ "$(stat -c %U "$(outputs alice)/by_rstudio")" = alice ]
 	nothing_left_behind
 }
+
+@test "whoami and pip install --user by ces-run apptainer, in an image that is made for root" {
+	get develop
+	run as alice ces-run apptainer -q $image/develop:1 bash -ec '
+		whoami
+		python3 -m venv --system-site-packages /scratch/v
+		python3 - <<- END
+		import zipfile
+		with zipfile.ZipFile("/scratch/hello-1-py3-none-any.whl", "w") as wheel:
+		    wheel.writestr("hello.py", "")
+		    wheel.writestr("hello-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: hello\nVersion: 1\n")
+		    wheel.writestr("hello-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+		    wheel.writestr("hello-1.dist-info/RECORD", "")
+		END
+		/scratch/v/bin/pip install -q --user --no-index /scratch/hello-1-py3-none-any.whl
+		python3 -c "import hello; print(hello.__file__)"'
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = alice ]
+	[[ ${lines[-1]} == /home/alice/.local/lib/python3*/hello.py ]]
+}

@@ -3,6 +3,7 @@
 Signs in, opens a new notebook, types CODE into its first cell, runs it with Shift+Enter, prints what stands below it."""
 import os
 import sys
+import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from browser import Browser  # noqa: E402
@@ -15,7 +16,8 @@ def press(page, key, code, **more):
 
 def main(url, token, code):
     with Browser() as page:
-        page.go(url + "/login?next=%2Ftree")
+        tree = urllib.parse.urlsplit(url).path + "/tree"
+        page.go(url + "/login?next=" + urllib.parse.quote(tree, safe=""))
         page.until("(e => e && (e.focus(), document.activeElement == e))(document.getElementById('password_input'))")
         page.ask("Input.insertText", text=token)
         page.until(f"document.getElementById('password_input').value == '{token}'")

@@ -1,0 +1,78 @@
+#!/usr/bin/env bats
+# Jupyter as an Open OnDemand portal shows it: the app's job, and a browser that comes through a web server's proxy. nginx
+# is in the place of the portal's Apache, and passes on what comes below /node/HOST/PORT/, as that does.
+
+load desktop.bash
+
+sessions=/home/alice/ondemand/data/sys/dashboard/batch_connect/sys/jupyter_app/output
+
+setup_file()
+{
+	desktop_policy
+	get jupyter
+	env -u MAKEFLAGS make -s -C "$CES_TOP" install-ondemand PREFIX=/usr DESTDIR=
+	mkdir -p $lab/nginx
+	cat > $lab/nginx/conf <<- 'END'
+	daemon off;
+	pid nginx.pid;
+	error_log stderr;
+	events {}
+	http {
+		access_log off;
+		server {
+			listen 127.0.0.1:8080;
+			location ~ ^/node/[^/]+/(\d+)/ {
+				proxy_pass http://127.0.0.1:$1;
+				proxy_http_version 1.1;
+				proxy_set_header Upgrade $http_upgrade;
+				proxy_set_header Connection upgrade;
+				proxy_set_header Host $http_host;
+			}
+		}
+	}
+	END
+	nginx -p $lab/nginx -c conf > $lab/nginx.log 2>&1 3>&- < /dev/null &
+	echo $! > $lab/nginx.process
+	lab_wait_port 8080 $lab/nginx.log 127.0.0.1
+}
+teardown_file()
+{
+	kill "$(cat $lab/nginx.process)"
+	lab_policy
+}
+setup() { remember; }
+teardown()
+{
+	[ -z "${job:-}" ] || kill -TERM "$job" 2> /dev/null || true
+	stop_all
+	rm -rf /home/alice/ondemand
+}
+
+@test "13.10: the Jupyter app of Open OnDemand, reached with a browser through a proxy: a cell runs" {
+	/usr/bin/python3 -c "
+import yaml
+site = yaml.safe_load(open('/etc/ces/ondemand.yml'))
+site['clusters'] = ['node']
+site['jupyter'] |= {'image': '$image/jupyter:1', 'registry_user': '$registry_user', 'registry_token': '$registry_token',
+                    'container_arguments': 'jupyter notebook --ip=0.0.0.0 --port=8888 --no-browser --NotebookApp.base_url=/node/\${host}/\${port}/'}
+yaml.safe_dump(site, open('/etc/ces/ondemand.yml', 'w'))"
+	dir=$sessions/0c1f7f2e-6f0a-4d0e-9a6e-000000000001
+	as alice /usr/bin/ruby "$CES_TOP/tests/lib/ondemand.rb" stage jupyter_app "$dir" <<< '{"memory": "2"}'
+	setpriv --reuid=alice --regid=alice --init-groups --reset-env "$CES_TOP/tests/lib/batch_connect.sh" "$dir" \
+		> "$dir/output.log" 2>&1 3>&- < /dev/null &
+	job=$!
+	up() { [ -s "$dir/connection.yml" ] || { cat "$dir/output.log"; false; }; }
+	for ((i = 0; i < 6; i++)); do ! eventually up || break; done
+	up
+	value() { sed -n "s/^$1: //p" "$dir/connection.yml"; }
+	run as alice "$CES_TOP/tests/workloads/notebook.py" "http://127.0.0.1:8080/node/$(value host)/$(value port)" "$(value password)" \
+		'import getpass; open("/safe_outputs/mine", "w").close(); print(getpass.getuser(), sum(range(101)))'
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == "alice 5050"* ]]
+	[ "$(stat -c %U /home/alice/outputs_*/mine)" = alice ]
+	kill -TERM $job
+	wait $job || true
+	job=
+	nothing_left_behind
+}
