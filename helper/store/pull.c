@@ -352,7 +352,7 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 	ces_reference_format(&decision->image, pull.reference, sizeof(pull.reference));
 	result = ces_quota_check(session, pull.reference, &pull.record.diff_ids, &pull.left, err);
 	if (result == 0)
-		result = ces_unpacker_userns(session->host, &pull.userns, err);
+		result = ces_unpacker_userns(session, &pull.userns, err);
 	if (result == 0)
 		result = ces_fetcher_start(session, decision, &pull.fetcher, err);
 	if (result == 0)

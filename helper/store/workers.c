@@ -12,6 +12,7 @@
 #include "common/io.h"
 #include "common/paths.h"
 #include "common/request.h"
+#include "helper/session/account.h"
 #include "helper/session/userns.h"
 
 #define ANSWER_MS 30000
@@ -107,7 +108,7 @@ int ces_fetcher_start(const struct ces_session *session, const struct ces_decisi
 	CES_CLEANUP_FD int theirs = -1;
 	int pair[2];
 
-	if (ces_worker_ids(CES_FETCH_USER, &how.uid, &how.gid, err) < 0)
+	if (ces_account_take(session->runs, CES_ACCOUNT_FETCH, &how.uid, &how.gid, err) < 0)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return ces_error_errno(err, CES_E_HOST, "socket pair");
@@ -163,14 +164,14 @@ int ces_fetcher_status(struct ces_fetcher *fetcher, struct ces_fetch_status *ret
 	return 1;
 }
 
-int ces_unpacker_userns(const struct ces_host *host, int *ret, struct ces_error *err)
+int ces_unpacker_userns(const struct ces_session *session, int *ret, struct ces_error *err)
 {
 	struct ces_idmap map;
 	uid_t uid = 0;
 	gid_t gid = 0;
 
-	if (ces_worker_ids(CES_UNPACK_USER, &uid, &gid, err) < 0 ||
-	    ces_idmap_worker(uid, gid, (uint32_t)host->subid_first, &map, err) < 0)
+	if (ces_account_take(session->runs, CES_ACCOUNT_UNPACK, &uid, &gid, err) < 0 ||
+	    ces_idmap_worker(uid, gid, (uint32_t)session->host->subid_first, &map, err) < 0)
 		return -1;
 	return ces_userns_make(&map, ret, err);
 }

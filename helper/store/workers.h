@@ -45,6 +45,6 @@ int ces_unpacker_finish(struct ces_unpacker *unpacker, int64_t deadline_ms,
 void ces_unpacker_kill(struct ces_unpacker *unpacker);
 
 /* The user namespace that all unpackers of a pull work in. */
-int ces_unpacker_userns(const struct ces_host *host, int *ret, struct ces_error *err);
+int ces_unpacker_userns(const struct ces_session *session, int *ret, struct ces_error *err);
 
 #endif

@@ -251,6 +251,7 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 standing_pull()
 {
 	empty_store
+	rm -f /run/ces/.layer-* # (what a killed one had)
 	pull alice $open/big:1 -q 3>&- &
 	alices=$!
 	eventually bash -c "compgen -G '/run/ces/.layer-*'"
@@ -270,6 +271,31 @@ standing_pull()
 	pkill -KILL -x ces-fetch || true
 	wait $alices || true
 	from=big who=bob inside -- true
+}
+
+@test "two pulls at once have workers of different accounts, where the site has them" {
+	for a in ces-fetch-2 ces-unpack-2; do
+		getent passwd $a > /dev/null || useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin $a
+	done
+	standing_pull
+	fetchers() { ps -C ces-fetch -o uid= | sort -u | xargs -n 1 id -nu | sort | xargs; }
+	[ "$(fetchers)" = ces-fetch ]
+	pull bob $open/big:1 -q 3>&- &
+	bobs=$!
+	both() { [ "$(fetchers)" = "ces-fetch ces-fetch-2" ]; }
+	eventually both
+	kill -KILL "$standing"
+	pkill -KILL -U ces-fetch -x ces-fetch
+	wait $alices || true
+	wait $bobs
+	from=big who=bob inside -- true
+	# a third at once shares an account: it is not refused
+	standing_pull
+	(flock 8; pull bob $open/tools:1 -q) 8> /run/ces/.account-ces-fetch-2
+	pkill -KILL -x 'ces-fetch|ces-session'
+	wait $alices || true
+	for a in ces-fetch-2 ces-unpack-2; do userdel $a; done
+	who=bob inside -- true
 }
 
 @test "a pull that does not get on delays other pulls of its layer by seconds only" {
