@@ -15,6 +15,11 @@ setup_file()
 	lab_push tools epcced/tools:1
 }
 teardown_file() { lab_policy; }
+setup()
+{
+	empty_store
+	rm -rf /home/alice/{outputs_*,scripts,settings,token,.local}
+}
 
 typed() # GUIDE
 {
