@@ -236,7 +236,7 @@ root:x:0:0:root:/root:/bin/sh" ]
 	as alice mkdir -p work/mine
 	for at in /safe_data /safe_data/ //safe_data/.; do
 		guide "podman run --mount type=bind,source=/home/alice/work/mine,destination=$at \${CR_URL} true"
-		told '^ces: .*(/safe_data is /safe_data/nsh-2024-0001, the project.s data: bind /home/alice/work/mine somewhere else|not a path)'
+		told '^ces: .*(/safe_data is /safe_data/nsh-2024-0001, the project.s data: bind /home/alice/work/mine somewhere else|nothing can be mounted)'
 	done
 	guide 'podman run --mount type=bind,source=/safe_data,destination=/safe_data ${CR_URL} true'
 	told 'somewhere else'
