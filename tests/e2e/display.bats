@@ -77,6 +77,7 @@ with_display() # USER [OPTION...] -- COMMAND...
 x() { echo "/x/$(basename "$(ls /home/alice/x/ld-linux-*)") --library-path /x /x/$1"; }
 
 @test "13.9: --display lets a program of the image open a window on the user's display" {
+	# shellcheck disable=SC2046 # (words)
 	at_desktop alice ces-client run -q -d --display -v /home/alice/x:/x:ro $open/tools:1 $(x xlogo)
 	shown() { at_desktop alice xwininfo -root -tree | grep -i xlogo; }
 	eventually shown
