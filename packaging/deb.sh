@@ -39,6 +39,7 @@ find "$root/usr/share/man" -type l -printf '%p %l\n' | while read -r link page; 
 done
 gzip -9n < packaging/debian/changelog > "$doc/changelog.gz"
 install -m 644 packaging/debian/copyright "$doc/copyright"
+install -D -m 644 packaging/debian/doc-base "$root/usr/share/doc-base/ces"
 install -D -m 644 packaging/debian/lintian-overrides "$root/usr/share/lintian/overrides/ces"
 
 install -m 644 packaging/debian/conffiles "$root/DEBIAN/conffiles"

@@ -114,8 +114,9 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 
 @test "an ordinary user stages the same files, with the same modes, by make install" {
 	as alice make -s -C "$CES_TOP" install DESTDIR=/home/alice/stage B="${B:-build}"
-	diff <(cd /home/alice/stage && find . -not -type d -printf '/%P %M\n' | sort) \
-		<(of '[%{FILENAMES} %{FILEMODES:perms}\n]' | grep -vE ' d|/\.build-id/|/licenses/' | sort)
+	# (the pages of the guides are there where 'make doc' has made them)
+	diff <(cd /home/alice/stage && find . -not -type d -not -path '*/doc/ces/html/*' -printf '/%P %M\n' | sort) \
+		<(of '[%{FILENAMES} %{FILEMODES:perms}\n]' | grep -vE ' d|/\.build-id/|/licenses/|/doc/ces/html/' | sort)
 	as alice make -s -C "$CES_TOP" install DESTDIR=/home/alice/other PREFIX=/opt/ces B="${B:-build}"
 	[ -x /home/alice/other/opt/ces/bin/ces-client ]
 	grep -q '^ExecStart=/opt/ces/bin/ces-client' /home/alice/other/opt/ces/lib/systemd/system/ces-janitor.service
