@@ -36,6 +36,11 @@ int ces_display_open(struct ces_plan *plan, struct ces_error *err)
 
 	if (plan->decision->display == 0)
 		return 0;
+	/* a container's categories keep it from any process with others, as the user's have */
+	if (plan->selinux.on)
+		return ces_error_set(
+		    err, CES_E_HOST,
+		    "leave out --display: SELinux is on here, and lets no run use a display");
 	if (plan->n_mounts == CES_PLAN_MOUNTS)
 		return ces_error_set(err, CES_E_USAGE, "too many mounts");
 	(void)snprintf(plan->display, sizeof(plan->display), CES_DISPLAY_DIR "/X%llu",

@@ -1,7 +1,7 @@
 /* Which account a worker gets. Must not wait for another request, nor refuse because of one.
  *
  * Who controls what: the names are constants, the accounts the user database's, the locks root's
- * own. How many are held is up to all callers together: one who holds all of them makes others
+ * own. How many are held is up to all callers together: one who holds them all makes others
  * share an account, as they would without this. */
 #include "helper/session/account.h"
 

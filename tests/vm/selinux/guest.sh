@@ -7,9 +7,7 @@ export CES_LAB=1 CES_TOP=$PWD CES_TEST_RUNTIME=/usr/bin/crun
 
 echo "# $(. /etc/os-release && echo "$PRETTY_NAME"), Linux $(uname -r), SELinux enforce=$(cat /sys/fs/selinux/enforce), $(id -Z)"
 systemctl start auditd
-# xauth has a domain that may speak to a display manager's server; the tests' server is the user's own program
-[ ! -e /usr/bin/xauth ] || chcon -t bin_t /usr/bin/xauth
-setsebool ces_bind_homes=on ces_resolve_proxy=on ces_use_display=on # the tests have "binds" there, proxies with a name, and a display
+setsebool ces_bind_homes=on ces_resolve_proxy=on # the tests have "binds" there, and proxies with a name
 # Root and the users of the tests, as a login on Debian makes them; what tries the domains puts each into its own. Mounts of
 # the tests are theirs alone.
 as_root()

@@ -138,6 +138,14 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	setsebool ces_bind_homes on
 }
 
+@test "a display is refused, and the message says why" {
+	lab_policy '.defaults.display = true'
+	run as alice "$CES_TOP/tests/lib/frame.py" u64:1:2 field:3:$open/tools:1 field:11:true u64:25:72 u64:26:1 u64:26:2 wrap:1
+	echo "$output"
+	[[ $output == *"leave out --display: SELinux is on here, and lets no run use a display"* ]]
+	lab_policy
+}
+
 @test "a container reads its own scratch, and not that of another run" {
 	mkdir -p /srv/scratch
 	echo secret > /srv/scratch/file

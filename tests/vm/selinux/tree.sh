@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 
 vm=build/vm-selinux
 module=build/selinux/ces.pp
-tests/vm/tree.sh vm-selinux --enforcing --display
+tests/vm/tree.sh vm-selinux --enforcing
 state=$(cat $vm/stamp $module tests/vm/selinux/lab.cil tests/vm/selinux/tree.sh | sha256sum)
 [ "$(cat $vm/labelled 2> /dev/null)" != "$state" ] || exit 0
 rm -f $vm/labelled
