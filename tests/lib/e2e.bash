@@ -155,11 +155,11 @@ no() # COMMAND...
 	fi
 }
 
-# Waits until a condition holds, ten seconds at most.
+# Waits until a condition holds, ten seconds at most, or longer in a machine that is emulated.
 eventually() # COMMAND...
 {
 	local i
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < ${CES_PATIENCE:-100}; i++)); do
 		if "$@" > /dev/null 2>&1; then return 0; fi
 		sleep 0.1
 	done

@@ -8,5 +8,5 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 . build/vm.env
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
 # Emulated, everything takes several times as long.
-export BATS_TEST_TIMEOUT=300
+export BATS_TEST_TIMEOUT=300 CES_PATIENCE=400
 number=$(sed -n 's/.*ces\.machine=\([0-9]*\).*/\1/p' /proc/cmdline)
