@@ -82,7 +82,7 @@ static int read_key(const char *file, struct ces_request *request, struct ces_er
 
 	if (fd < 0 || ces_read_file(fd, FILE_MAX, &bytes, &length) < 0)
 		return ces_error_errno(err, CES_E_HOST, "--display: the key that xauth made");
-	key = (const uint8_t *)bytes + length - KEY_BYTES;
+	key = (const uint8_t *)bytes + (length < KEY_BYTES + 2 ? 0 : length - KEY_BYTES);
 	if (length < KEY_BYTES + 2 || key[-2] != 0 || key[-1] != KEY_BYTES)
 		return ces_error_set(err, CES_E_HOST, "--display: xauth made no key");
 	for (size_t i = 0; i < CES_COOKIE_WORDS; i++) {

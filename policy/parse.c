@@ -18,13 +18,11 @@
 /* What holds where the file is silent: the least. Read by the same tables as the file itself. */
 static const char built_in[] =
     "{\"defaults\": {"
-    "  \"data\": {\"source\": \"/safe_data/{project}\", \"access\": \"read-only\", "
-    "\"home_override\": false},"
-    "  \"outputs\": {\"source\": \"~/outputs_{run}\"}, \"scratch\": {\"source\": "
-    "\"~/scratch_{run}\"},"
-    "  \"limits\": {\"cpus\": 4, \"memory\": \"16G\", \"pids\": 4096, \"time\": \"6h\", \"runs\": "
-    "4,"
-    "              \"shm\": \"1G\", \"writable_layer\": \"2G\"},"
+    "  \"data\": {\"source\": \"/safe_data/{project}\", \"access\": \"read-only\","
+    "           \"home_override\": false}, \"outputs\": {\"source\": \"~/outputs_{run}\"},"
+    "  \"scratch\": {\"source\": \"~/scratch_{run}\"},"
+    "  \"limits\": {\"cpus\": 4, \"memory\": \"16G\", \"pids\": 4096, \"time\": \"6h\","
+    "              \"runs\": 4, \"shm\": \"1G\", \"writable_layer\": \"2G\"},"
     "  \"identity\": \"root-is-user\", \"network\": {\"publish\": []}, \"gpus\": {\"max\": 0,"
     "  \"kinds\": [\"nvidia.com/gpu\", \"amd.com/gpu\", \"intel.com/gpu\"], \"devices\": [], "
     "\"exclusive\": true},"

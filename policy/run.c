@@ -1,7 +1,7 @@
 /* The decision, second half: what one run gets. It starts from the project's settings, which a
  * request can only make smaller or choose among; whatever no rule allows is refused, never trimmed
  * to fit. */
-#include "policy/rights.h"
+#include "policy/run_asked.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,20 +14,9 @@
 #include "policy/template.h"
 #include "policy/valid.h"
 
-struct run {
-	const struct ces_caller *caller;
-	const struct ces_request *request;
-	const struct ces_rights *rights;
-	struct ces_decision *ret;
-	struct ces_error *err;
-	unsigned total; /* bits of enum ces_policy_own: the total of a user's runs is the less */
-};
-
-#define USAGE(run, ...) ces_error_set((run)->err, CES_E_USAGE, __VA_ARGS__)
-
 /* Denies by the rule where somebody wrote it: in the project, or in what it inherits. */
-static int __attribute__((format(printf, 4, 5)))
-deny(const struct run *run, unsigned own, const char *key, const char *format, ...)
+int ces_run_deny(const struct ces_run_asked *run, unsigned own, const char *key, const char *format,
+		 ...)
 {
 	char rule[CES_RULE_TEXT], text[CES_ERROR_TEXT];
 	va_list args;
@@ -44,7 +33,7 @@ deny(const struct run *run, unsigned own, const char *key, const char *format, .
 	return ces_error_rule(run->err, CES_E_DENIED, rule, "%s", text);
 }
 
-static int expand(const struct run *run, const char *template, char ret[CES_PATH_TEXT])
+static int expand(const struct ces_run_asked *run, const char *template, char ret[CES_PATH_TEXT])
 {
 	if (ces_template_expand(template, run->rights->project, run->caller->user,
 				run->caller->home, ret) != 0)
@@ -54,7 +43,7 @@ static int expand(const struct run *run, const char *template, char ret[CES_PATH
 	return 0;
 }
 
-static int set_mount(const struct run *run, const char *template, const char *destination,
+static int set_mount(const struct ces_run_asked *run, const char *template, const char *destination,
 		     bool read_only, bool create, struct ces_decision_mount *ret)
 {
 	snprintf(ret->destination, sizeof(ret->destination), "%s", destination);
@@ -64,7 +53,7 @@ static int set_mount(const struct run *run, const char *template, const char *de
 	return expand(run, template, ret->source);
 }
 
-static int set_mounts(const struct run *run, const struct ces_facts *facts)
+static int set_mounts(const struct ces_run_asked *run, const struct ces_facts *facts)
 {
 	const struct ces_policy_settings *s = run->rights->settings;
 	const char *data =
@@ -98,16 +87,17 @@ static const struct limit run_time = {"limits.time", "time", CES_OWN_TIME, ces_n
 static const struct limit shm = {"limits.shm", "shared memory", CES_OWN_SHM, ces_num_format_size};
 
 /* Lowers *value to what is asked, if something is. */
-static int lower(const struct run *run, const struct limit *limit, uint64_t asked, uint64_t *value)
+static int lower(const struct ces_run_asked *run, const struct limit *limit, uint64_t asked,
+		 uint64_t *value)
 {
 	char asked_text[32], value_text[32];
 
 	if (asked > *value) {
 		limit->format(asked, asked_text, sizeof(asked_text));
 		limit->format(*value, value_text, sizeof(value_text));
-		return deny(run, limit->own, limit->key,
-			    "%s: %s is more than the %s that is allowed", limit->say, asked_text,
-			    value_text);
+		return ces_run_deny(run, limit->own, limit->key,
+				    "%s: %s is more than the %s that is allowed", limit->say,
+				    asked_text, value_text);
 	}
 	if (asked != 0)
 		*value = asked;
@@ -123,7 +113,7 @@ static unsigned fit(uint64_t total, uint64_t *value, unsigned own)
 	return own;
 }
 
-static void set_most(struct run *run, const struct ces_policy_limits *total)
+static void set_most(struct ces_run_asked *run, const struct ces_policy_limits *total)
 {
 	struct ces_policy_limits *most = &run->ret->most;
 
@@ -133,7 +123,7 @@ static void set_most(struct run *run, const struct ces_policy_limits *total)
 		     fit(total->pids, &most->pids, 0);
 }
 
-static int set_limits(const struct run *run)
+static int set_limits(const struct ces_run_asked *run)
 {
 	const struct ces_request *asked = run->request;
 	struct ces_policy_limits *limits = &run->ret->limits;
@@ -144,69 +134,6 @@ static int set_limits(const struct run *run)
 	    lower(run, &run_time, asked->time_seconds, &limits->time) != 0)
 		return -1;
 	return lower(run, &shm, asked->shm_bytes, &limits->shm);
-}
-
-static bool port_listed(const struct ces_strings *publish, uint64_t port)
-{
-	for (size_t i = 0; i < publish->n; i++) {
-		uint64_t listed;
-
-		if (ces_num_parse(publish->v[i], 1, 65535, &listed) == 0 && listed == port)
-			return true;
-	}
-	return false;
-}
-
-static int set_port(const struct run *run, const char *text)
-{
-	struct ces_decision *ret = run->ret;
-	const char *colon = strchr(text, ':');
-	uint64_t host, container;
-	char left[8];
-
-	snprintf(left, sizeof(left), "%.*s", (int)strcspn(text, ":"), text);
-	if (colon == NULL || colon - text >= (ptrdiff_t)sizeof(left) ||
-	    ces_num_parse(left, 1, 65535, &host) != 0 ||
-	    ces_num_parse(colon + 1, 1, 65535, &container) != 0)
-		return USAGE(run, "-p %s: write -p HOST:CONTAINER, two port numbers", text);
-	if (host < 1024)
-		return USAGE(run, "-p %s: the host's port must be 1024 or above", text);
-	if (container == CES_PROXY_PORT && ret->proxy[0] != '\0')
-		return USAGE(run,
-			     "-p %s: port %d of the container is CES's own, it leads to the proxy",
-			     text, CES_PROXY_PORT);
-	if (!port_listed(&run->rights->settings->publish, container))
-		return deny(run, CES_OWN_PUBLISH, "network.publish",
-			    "port %u of the container is not one that may be published",
-			    (unsigned)container);
-	for (size_t i = 0; i < ret->n_ports; i++)
-		if (ret->ports[i].host == host)
-			return USAGE(
-			    run,
-			    "-p %s: two ports of the container would use this port of the host",
-			    text);
-	ret->ports[ret->n_ports++] =
-	    (struct ces_decision_port){.host = (uint16_t)host, .container = (uint16_t)container};
-	return 0;
-}
-
-/* To have no way out is the lesser right of the two, so it may always be asked for. */
-static void set_proxy(const struct run *run)
-{
-	const char *proxy = run->rights->settings->proxy;
-
-	if (proxy != NULL && (run->request->flags & CES_FLAG_NO_PROXY) == 0)
-		snprintf(run->ret->proxy, sizeof(run->ret->proxy), "%s", proxy);
-}
-
-static int set_ports(const struct run *run)
-{
-	if (run->request->publish.n > CES_PORTS_MAX)
-		return USAGE(run, "more than %d published ports", CES_PORTS_MAX);
-	for (size_t i = 0; i < run->request->publish.n; i++)
-		if (set_port(run, run->request->publish.v[i]) != 0)
-			return -1;
-	return 0;
 }
 
 /* Where CES itself mounts something, and what would change the container from outside of its image.
@@ -230,7 +157,8 @@ static bool destination_taken(const struct ces_decision *decision, const char *d
 	return false;
 }
 
-static int set_destination(const struct run *run, const char *text, char ret[CES_DESTINATION])
+static int set_destination(const struct ces_run_asked *run, const char *text,
+			   char ret[CES_DESTINATION])
 {
 	if (strlen(text) >= CES_DESTINATION || !ces_container_path_valid(text))
 		return USAGE(run, "%s: nothing can be mounted at this path", text);
@@ -246,7 +174,7 @@ static int set_destination(const struct run *run, const char *text, char ret[CES
 	return 0;
 }
 
-static int check_source(const struct run *run, const struct ces_decision_mount *bind)
+static int check_source(const struct ces_run_asked *run, const struct ces_decision_mount *bind)
 {
 	const struct ces_strings *binds = &run->rights->settings->binds;
 	const struct ces_decision_mount *data = &run->ret->data;
@@ -260,23 +188,25 @@ static int check_source(const struct run *run, const struct ces_decision_mount *
 			break;
 	}
 	if (i == binds->n)
-		return deny(run, CES_OWN_BINDS, "binds",
-			    "%s may not be bound: it is below no directory that the policy lists",
-			    bind->source);
+		return ces_run_deny(
+		    run, CES_OWN_BINDS, "binds",
+		    "%s may not be bound: it is below no directory that the policy lists",
+		    bind->source);
 	/* Data that IG made read-only must not come in once more, writable, by another name. */
 	if (data->read_only && !bind->read_only &&
 	    (ces_path_within(bind->source, data->source) ||
 	     ces_path_within(data->source, bind->source)))
-		return deny(run, CES_OWN_ACCESS, "data.access",
-			    "%s holds the project's data, which is read-only: bind it with :ro",
-			    bind->source);
+		return ces_run_deny(
+		    run, CES_OWN_ACCESS, "data.access",
+		    "%s holds the project's data, which is read-only: bind it with :ro",
+		    bind->source);
 	return 0;
 }
 
 /* A bind onto one of CES's own three places: 1. What is there without it changes nothing: the
  * guides bind the project's data by hand. An existing directory takes the place of a new one for
  * outputs or scratch, and then nobody removes it. Other data than the project's are refused. */
-static int set_place(const struct run *run, const char *destination,
+static int set_place(const struct ces_run_asked *run, const char *destination,
 		     const struct ces_decision_mount *bind)
 {
 	struct ces_decision *ret = run->ret;
@@ -305,7 +235,7 @@ static int set_place(const struct run *run, const char *destination,
 	return 1;
 }
 
-static int set_binds(const struct run *run)
+static int set_binds(const struct ces_run_asked *run)
 {
 	const struct ces_request *request = run->request;
 	size_t n = request->bind_sources.n;
@@ -339,7 +269,7 @@ static int set_binds(const struct run *run)
 }
 
 /* Their pages count as the run's memory, so that is their bound. */
-static int set_tmpfs(const struct run *run)
+static int set_tmpfs(const struct ces_run_asked *run)
 {
 	const struct ces_request *request = run->request;
 	const struct ces_policy_limits *limits = &run->ret->limits;
@@ -365,9 +295,20 @@ static int set_tmpfs(const struct run *run)
 	return 0;
 }
 
+/* The caller's own key to their display, with which a program could read every window and type into
+ * any: it must not come in beside the socket. */
+static bool holds_key(const struct ces_run_asked *run, const char *source)
+{
+	char key[CES_PATH_TEXT];
+
+	return snprintf(key, sizeof(key), "%s/.Xauthority", run->caller->home) >=
+		   (int)sizeof(key) ||
+	       ces_path_within(key, source);
+}
+
 /* Its socket is mounted below /tmp, where nothing else may then be mounted: it would hide the
  * socket, or the mount point would be made in a directory of the caller's. */
-static int set_display(const struct run *run)
+static int set_display(const struct ces_run_asked *run)
 {
 	const struct ces_request *request = run->request;
 	struct ces_decision *ret = run->ret;
@@ -375,8 +316,8 @@ static int set_display(const struct run *run)
 	if (request->display == 0)
 		return 0;
 	if (!run->rights->settings->display)
-		return deny(run, CES_OWN_DISPLAY, "display",
-			    "this project may not use a display; leave out --display");
+		return ces_run_deny(run, CES_OWN_DISPLAY, "display",
+				    "this project may not use a display; leave out --display");
 	if (request->display > CES_DISPLAY_MAX)
 		return USAGE(run, "--display: there is no display of this number");
 	if ((request->flags & CES_FLAG_EXPLAIN) == 0 && request->cookie.n != CES_COOKIE_WORDS)
@@ -384,6 +325,17 @@ static int set_display(const struct run *run)
 	if (destination_taken(ret, "/tmp") || destination_taken(ret, CES_DISPLAY_DIR))
 		return USAGE(run,
 			     "--display: the display's socket is below /tmp; mount nothing there");
+	for (size_t i = 0; i < ret->n_binds + 3; i++) {
+		const struct ces_decision_mount *const places[] = {&ret->data, &ret->outputs,
+								   &ret->scratch};
+		const char *source = i < 3 ? places[i]->source : ret->binds[i - 3].source;
+
+		if (holds_key(run, source))
+			return USAGE(run,
+				     "--display: %s holds your own key to the display, "
+				     ".Xauthority; bind a directory below it",
+				     source);
+	}
 	for (size_t i = 0; i < request->cookie.n && i < CES_COOKIE_WORDS; i++)
 		ret->cookie[i] = request->cookie.v[i];
 	ret->display = request->display;
@@ -393,11 +345,11 @@ static int set_display(const struct run *run)
 /* Who keeps their uid has a home that they can write to, as with Apptainer: an image made for root
  * has none for them. Its path is that of their own; it is empty memory, unless they bind something
  * there. Where that path cannot be used it is /scratch. */
-static void set_home(const struct run *run)
+static void set_home(const struct ces_run_asked *run)
 {
 	struct ces_decision *ret = run->ret;
 	struct ces_decision_tmpfs *tmpfs = &ret->tmpfs[ret->n_tmpfs];
-	struct run quiet = *run;
+	struct ces_run_asked quiet = *run;
 	struct ces_error ignored;
 	char home[CES_PATH_TEXT];
 
@@ -421,52 +373,6 @@ static void set_home(const struct run *run)
 	memcpy(ret->home, home, strlen(home) + 1);
 }
 
-static bool listed(const struct ces_strings *list, const char *text)
-{
-	for (size_t i = 0; i < list->n; i++)
-		if (strcmp(list->v[i], text) == 0)
-			return true;
-	return false;
-}
-
-/* "2", "all" (as many as the policy allows), or one device by the name the driver gives it. */
-static int set_gpus(const struct run *run)
-{
-	const struct ces_policy_settings *settings = run->rights->settings;
-	struct ces_decision *ret = run->ret;
-	const char *gpu = run->request->gpu;
-	uint64_t allowed = settings->gpus_max, asked = 1;
-
-	if (ces_decision_names(&settings->gpu_kinds, "gpus.kinds", &ret->gpu_kinds, run->err) !=
-		0 ||
-	    ces_decision_names(&settings->gpu_devices, "gpus.devices", &ret->gpu_devices,
-			       run->err) != 0)
-		return -1;
-	ret->gpu_exclusive = settings->gpu_exclusive;
-	if (gpu == NULL)
-		return 0;
-	ret->gpus_all = strcmp(gpu, "all") == 0;
-	if (ret->gpus_all)
-		asked = allowed > 0 ? allowed : 1;
-	else if (ces_device_valid(gpu) && gpu[strspn(gpu, "0123456789")] != '\0')
-		snprintf(ret->gpu_id, sizeof(ret->gpu_id), "%s", gpu);
-	else if (ces_num_parse(gpu, 0, UINT32_MAX, &asked) != 0)
-		return USAGE(run, "--gpu=%s: write a number, \"all\" or a device's name", gpu);
-	if (allowed == 0)
-		return deny(run, CES_OWN_GPUS, "gpus.max",
-			    "this project may not use a GPU; leave out --gpu");
-	if (asked > allowed)
-		return deny(run, CES_OWN_GPUS, "gpus.max",
-			    "%llu GPUs are more than the %llu that are allowed",
-			    (unsigned long long)asked, (unsigned long long)allowed);
-	if (ret->gpu_id[0] != '\0' && settings->gpu_devices.n > 0 &&
-	    !listed(&settings->gpu_devices, gpu))
-		return deny(run, CES_OWN_GPU_DEVICES, "gpus.devices",
-			    "the device %s is not one that may be used", gpu);
-	ret->gpus = asked;
-	return 0;
-}
-
 /* What CES itself says to a driver's libraries. NVIDIA_TF32_OVERRIDE is a setting of arithmetic. */
 static bool env_reserved(const char *entry)
 {
@@ -475,7 +381,7 @@ static bool env_reserved(const char *entry)
 }
 
 /* Syntax of what is handed to the container as it is. */
-static int check_words(const struct run *run)
+static int check_words(const struct ces_run_asked *run)
 {
 	const struct ces_request *request = run->request;
 
@@ -500,14 +406,14 @@ int ces_decide_run(const struct ces_policy *policy, const struct ces_caller *cal
 		   const struct ces_request *request, const struct ces_facts *facts,
 		   const struct ces_rights *rights, struct ces_decision *ret, struct ces_error *err)
 {
-	struct run run = {caller, request, rights, ret, err, 0};
+	struct ces_run_asked run = {caller, request, rights, ret, err, 0};
 
-	set_proxy(&run);
+	ces_run_proxy(&run);
 	ret->together = policy->user_limits;
 	set_most(&run, &policy->user_limits);
 	if (check_words(&run) != 0 || set_mounts(&run, facts) != 0 || set_limits(&run) != 0 ||
-	    set_ports(&run) != 0 || set_binds(&run) != 0 || set_tmpfs(&run) != 0 ||
-	    set_display(&run) != 0 || set_gpus(&run) != 0)
+	    ces_run_ports(&run) != 0 || set_binds(&run) != 0 || set_tmpfs(&run) != 0 ||
+	    set_display(&run) != 0 || ces_run_gpus(&run) != 0)
 		return -1;
 	/* The caller's own uid is the lesser right of the two, so it may always be asked for. */
 	ret->identity = (request->flags & CES_FLAG_SAME_UID) != 0 ? CES_IDENTITY_SAME_UID

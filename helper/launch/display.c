@@ -6,7 +6,6 @@
  * caller's own may lead to any program of theirs, and so may the streams of the run. */
 #include "helper/launch/display.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,18 +14,6 @@
 
 #include "common/cleanup.h"
 #include "common/way.h"
-
-static int open_socket(const struct ces_caller *caller, const char *path)
-{
-	int fd, saved;
-
-	ces_caller_enter(caller);
-	fd = ces_way_open(path, O_PATH);
-	saved = errno;
-	ces_caller_leave();
-	errno = saved;
-	return fd;
-}
 
 int ces_display_open(struct ces_plan *plan, struct ces_error *err)
 {
@@ -45,7 +32,9 @@ int ces_display_open(struct ces_plan *plan, struct ces_error *err)
 		return ces_error_set(err, CES_E_USAGE, "too many mounts");
 	(void)snprintf(plan->display, sizeof(plan->display), CES_DISPLAY_DIR "/X%llu",
 		       (unsigned long long)plan->decision->display - 1);
-	fd = open_socket(&plan->session->caller, plan->display);
+	ces_caller_enter(&plan->session->caller);
+	fd = ces_way_open(plan->display, O_PATH);
+	ces_caller_leave();
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode) ||
 	    (st.st_uid != plan->session->uid && st.st_uid != 0))
 		return ces_error_set(err, CES_E_NOTFOUND,

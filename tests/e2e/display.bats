@@ -184,6 +184,16 @@ x() { echo "/x/$(basename "$(ls /home/alice/x/ld-linux-*)") --library-path /x /x
 	[ "$stderr" = "ces: -v: /tmp/.X11-unix: type --display instead of a mount of the display" ]
 }
 
+@test "the user's own key cannot come in beside the display: a bind of the home is refused" {
+	for bind in '/home/alice:/mine:ro' '/home/alice/.Xauthority:/key:ro' '/home/alice:/safe_outputs'; do
+		remember
+		run --separate-stderr at_desktop alice ces-client run --display -v "$bind" $open/tools:1 true
+		refused "holds your own key to the display"
+	done
+	# without a display it is the policy's to say
+	as alice ces-client run -q -v /home/alice:/mine:ro $open/tools:1 true
+}
+
 @test "nothing else can be mounted on /tmp beside the display" {
 	run --separate-stderr with_display alice --mount type=tmpfs,destination=/tmp -- true
 	refused "the display's socket is below /tmp"

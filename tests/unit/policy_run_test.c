@@ -215,13 +215,46 @@ START_TEST(a_display_needs_the_policy_and_a_key)
 }
 END_TEST
 
+static const struct {
+	const char *source;
+	bool refused;
+} beside_display[] = {
+    {"/home/ann", true},       {"/home/ann/.Xauthority", true},   {"/home", true},
+    {"/home/ann/work", false}, {"/home/ann/.Xauthority2", false},
+};
+
+START_TEST(the_callers_own_key_does_not_come_in_beside_the_display)
+{
+	uint64_t key[] = {1, 2}, read_only = 1;
+	char source[64], *sources[] = {source}, *places[] = {(char *)"/mine"};
+
+	use_policy("{'ces_policy': 1, 'registries': {'ghcr.io': {}}, 'projects': {'alpha': {"
+		   "'members': {'groups': ['g-alpha']}, 'images': [{'allow': 'ghcr.io/**'}],"
+		   "'binds': ['/home'], 'display': true}}}");
+	snprintf(source, sizeof(source), "%s", beside_display[_i].source);
+	request.bind_sources = (struct ces_strings){sources, 1};
+	request.bind_destinations = (struct ces_strings){places, 1};
+	request.bind_read_only = (struct ces_u64s){&read_only, 1};
+	allowed("projects.alpha.images[0]");
+	request.display = 1;
+	request.cookie = (struct ces_u64s){key, CES_COOKIE_WORDS};
+	for (int place = 0; place < 2; place++) {
+		if (beside_display[_i].refused)
+			refused(CES_E_USAGE, "", "your own key to the display");
+		else
+			allowed("projects.alpha.images[0]");
+		places[0] = (char *)"/safe_outputs";
+	}
+}
+END_TEST
+
 static char tmp[] = "/tmp", inside_tmp[] = "/tmp/.X11-unix", beside[] = "/tmp/mine";
 static char *const over_display[] = {tmp, inside_tmp, beside};
 
 START_TEST(nothing_is_mounted_over_the_display)
 {
 	uint64_t size = 0, key[] = {1, 2}, writable = 0;
-	char *at = over_display[_i], home[] = "/home/ann", *homes[] = {home}, *places[] = {at};
+	char *at = over_display[_i], home[] = "/home/ann/x", *homes[] = {home}, *places[] = {at};
 
 	use_policy("{'ces_policy': 1, 'registries': {'ghcr.io': {}}, 'projects': {'alpha': {"
 		   "'members': {'groups': ['g-alpha']}, 'images': [{'allow': 'ghcr.io/**'}],"
@@ -357,6 +390,8 @@ static TCase *make_tests(void)
 	tcase_add_test(t, a_listed_port_is_published_from_any_unprivileged_one);
 	tcase_add_test(t, no_more_ports_than_fit_are_taken);
 	tcase_add_test(t, a_display_needs_the_policy_and_a_key);
+	tcase_add_loop_test(t, the_callers_own_key_does_not_come_in_beside_the_display, 0,
+			    CES_COUNT(beside_display));
 	tcase_add_loop_test(t, nothing_is_mounted_over_the_display, 0, CES_COUNT(over_display));
 	tcase_add_loop_test(t, gpus_are_counted_against_the_policy, 0, CES_COUNT(gpus));
 	tcase_add_test(t, a_device_outside_of_the_list_is_denied);
