@@ -57,7 +57,7 @@ static void say_image(const struct out *out, const struct ces_decision *d)
 		break;
 	case CES_RETAIN_TIME:
 		ces_num_format_time(d->retain_seconds, time, sizeof(time));
-		say(out, "  kept until it was not used for %s", time);
+		say(out, "  removed when it was not used for %s", time);
 		break;
 	case CES_RETAIN_ALWAYS:
 		say(out, "  kept until it is removed");
@@ -101,8 +101,8 @@ static void say_network(const struct out *out, const struct ces_decision *d)
 		say(out, "network: none");
 	else
 		say(out,
-		    "network: none, but for the proxy %s, which is 127.0.0.1:%d in the container "
-		    "(http_proxy and its like say so, whatever -e says)",
+		    "network: none, except the proxy %s, which is 127.0.0.1:%d in the container "
+		    "(CES sets http_proxy and https_proxy, and -e cannot change them)",
 		    d->proxy, CES_PROXY_PORT);
 	for (size_t i = 0; i < d->n_ports; i++)
 		say(out,
@@ -131,7 +131,7 @@ static void say_run(const struct out *out, const struct ces_caller *caller,
 	say_user_limits(out, &d->together);
 	say_network(out, d);
 	if (d->display > 0)
-		say(out, "display: :%llu of this machine, as a program that it does not trust",
+		say(out, "display: :%llu of this machine, which does not trust the run's programs",
 		    (unsigned long long)d->display - 1);
 	if (d->gpus == 0)
 		say(out, "GPUs: none");
@@ -140,7 +140,7 @@ static void say_run(const struct out *out, const struct ces_caller *caller,
 		    (unsigned long long)d->gpus, d->gpu_id[0] != '\0' ? ", device " : "", d->gpu_id,
 		    d->gpu_exclusive ? "" : ", perhaps shared with other runs");
 	if (d->identity == CES_IDENTITY_SAME_UID)
-		say(out, "identity: you are %s (%u) inside too, at home in %s", caller->user,
+		say(out, "identity: you are %s (%u) inside too, with your home in %s", caller->user,
 		    (unsigned)caller->uid, d->home);
 	else if (d->own_ids)
 		say(out, "identity: uid %u inside is %s outside, files belong to %s",

@@ -59,7 +59,7 @@ static void add_syntax(struct check *check, const char *text)
 
 	text += strspn(text, ": ");
 	ces_problems_add(&check->problems, CES_SEVERITY_ERROR, "",
-			 "mend this first: nothing behind it was looked at", "%s", text);
+			 "correct this first: CES looked at nothing after it", "%s", text);
 	check->errors++;
 	if (check->problems.n > 0) {
 		check->problems.v[check->problems.n - 1].line = line;
@@ -88,7 +88,7 @@ static void print_text(const struct check *check)
 	for (size_t i = 0; i < check->problems.n; i++)
 		print_problem(check, &check->problems.v[i]);
 	if (check->errors > 0)
-		printf("%s: %zu error%s: this policy would be refused, and everything denied\n",
+		printf("%s: %zu error%s: CES would refuse this policy and deny everything\n",
 		       check->path, check->errors, check->errors == 1 ? "" : "s");
 	else
 		printf("%s: good, %zu warning%s; %zu registries, %zu projects%s, %s\n", check->path,

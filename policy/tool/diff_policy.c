@@ -120,7 +120,7 @@ static void images(struct ces_diff *diff, const char *who, const struct ces_poli
 			say_rule(diff, CES_DIFF_NARROWER, who, "loses", &old->v[i]);
 	if (reordered(old, new))
 		ces_diff_say(diff, CES_DIFF_WIDER,
-			     "%s: image rules stand in another order (the first that covers an "
+			     "%s: image rules are in another order (the first that covers an "
 			     "image decides)",
 			     who);
 }
@@ -200,7 +200,7 @@ static void projects(struct ces_diff *diff, const struct ces_policy *old,
 		if (order < 0 && new->infer)
 			ces_diff_say(
 			    diff, CES_DIFF_WIDER,
-			    "project %s is no longer written, so that a group may stand for it",
+			    "project %s is no longer written, so that a group may imply it",
 			    before[i].project->name);
 		if (order < 0)
 			whole_project(diff, CES_DIFF_NARROWER, "gone", before[i].project);

@@ -70,7 +70,7 @@ static void print_image(const struct explain *e, const char *where,
 		       rule->digest != NULL ? rule->digest : "",
 		       rule->approval != NULL ? ", approved by " : ", no approval named",
 		       rule->approval != NULL ? rule->approval : "",
-		       rule->expires != 0 ? ", until " : ", without an end",
+		       rule->expires != 0 ? ", until " : ", no end",
 		       rule->expires != 0 ? ces_tool_day(rule->expires, day) : "");
 		decided = decided || !over;
 	}

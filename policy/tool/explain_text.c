@@ -106,9 +106,8 @@ static void print_settings(const char *project, const struct ces_policy_settings
 	if (settings->proxy == NULL)
 		printf("  Way out: none, a run has no network\n");
 	else
-		printf(
-		    "  Way out: the proxy %s alone; what it lets through is the proxy's to say\n",
-		    settings->proxy);
+		printf("  Way out: the proxy %s alone, which decides what it lets through\n",
+		       settings->proxy);
 	print_list("  Ports by which a user on the same machine may reach their own run: ",
 		   &settings->publish, "none");
 	print_list("  Other directories that a user may bring in: ", &settings->binds, "none");
@@ -132,7 +131,7 @@ void ces_explain_project(const struct ces_policy_project *project, time_t now)
 		printf("  %s %s\n", now < project->expires ? "Until" : "EXPIRED on",
 		       ces_tool_day(project->expires, day));
 	else
-		printf("  Without an end\n");
+		printf("  No end\n");
 	print_list("  Members of the groups: ", &project->member_groups, "none");
 	print_list("  Users: ", &project->member_users, "none");
 	print_rules(&project->images, now);
@@ -170,7 +169,7 @@ static void print_kubernetes(const struct ces_policy_kubernetes *kubernetes)
 {
 	if (kubernetes->namespace == NULL)
 		return;
-	printf("Kubernetes: jobs are written for the namespace %s, queue %s\n",
+	printf("Kubernetes: CES writes jobs for the namespace %s, queue %s\n",
 	       kubernetes->namespace, kubernetes->queue);
 	printf("  Data: claim %s, read-only; outputs: claim %s%s%s\n", kubernetes->data_claim,
 	       kubernetes->outputs_claim,

@@ -185,9 +185,11 @@ static void gaps(const struct ces_report *report)
 	static const struct {
 		enum ces_severity severity;
 		const char *title;
-	} levels[] = {{CES_SEVERITY_HIGH, "High: data may be seen or leave where nobody meant it"},
-		      {CES_SEVERITY_MEDIUM, "Medium: more, or longer, than can be shown"},
-		      {CES_SEVERITY_LOW, "Low: without effect, or to be tidied up"}};
+	} levels[] = {
+	    {CES_SEVERITY_HIGH, "High: data may be seen, or may leave, where nobody intended it"},
+	    {CES_SEVERITY_MEDIUM,
+	     "Medium: the policy allows more, or for longer, than it can justify"},
+	    {CES_SEVERITY_LOW, "Low: a part has no effect, or should be tidied up"}};
 	FILE *out = report->out;
 
 	fputs("<section aria-labelledby=\"gaps\">\n<h2 id=\"gaps\">Gaps</h2>\n", out);
@@ -231,15 +233,15 @@ static void cluster(const struct ces_report *report)
 	fputs("<section aria-labelledby=\"cluster\">\n<h2 id=\"cluster\">Jobs on a cluster</h2>\n",
 	      out);
 	if (to->namespace == NULL) {
-		fputs("<p>The policy names no Kubernetes cluster; no job is written for one.</p>\n"
+		fputs("<p>The policy names no Kubernetes cluster. CES writes no job for one.</p>\n"
 		      "</section>\n",
 		      out);
 		return;
 	}
-	fputs("<p>For this cluster CES writes the job: it decides on project and image by this "
-	      "policy, and has the project's data read-only. The job runs elsewhere: the cluster "
-	      "confines it and records it, and the journal of this machine knows nothing of "
-	      "it.</p>\n<dl>\n",
+	fputs("<p>CES writes the job for this cluster. It decides on project and image by this "
+	      "policy, and the job has the project's data read-only. The job runs elsewhere. The "
+	      "cluster confines it and records it, and the journal of this machine does not.</p>\n"
+	      "<dl>\n",
 	      out);
 	cluster_entry(report, "namespace", "Namespace", to->namespace);
 	cluster_entry(report, "queue", "Queue", to->queue);

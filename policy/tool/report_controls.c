@@ -76,16 +76,15 @@ static void section(const struct ces_report *r, const char *id, const char *titl
 static void no_journal(const struct ces_report *r)
 {
 	if (!r->runs.read)
-		evidence(r, "No journal was given to this report.");
+		evidence(r, "This report was made without a journal.");
 }
 
 static void change_of_policy(const struct ces_report *r)
 {
 	begin(r, "1.2.1", "Can only trusted people change the policy?", YES,
-	      "CES refuses to serve anybody when the policy, or a directory on the way to it, "
-	      "belongs to or can be written by anyone but root.");
-	evidence(r, "Looked at by the helper before every request; this page is about %s.",
-		 r->path);
+	      "Only root may own or write the policy and each directory on the way to it. If "
+	      "anybody else can, CES serves nobody.");
+	evidence(r, "The helper checks this before every request. This page is about %s.", r->path);
 	end(r);
 }
 
@@ -96,11 +95,11 @@ static void versions(const struct ces_report *r)
 	bool late = p->review_by != 0 && r->now >= p->review_by;
 	char day[16];
 
-	begin(r, "1.2.2", "Is it known which version held when, and who approved it?",
+	begin(r, "1.2.2", "Is it known which version applied when, and who approved it?",
 	      said && !late ? YES : PARTLY, "%s",
 	      late   ? "The day for its review has passed."
 	      : said ? "The policy says who approved it, when, and when it is to be reviewed."
-		     : "The policy does not say all of: approved_by, approved_on, review_by.");
+		     : "The policy lacks approved_by, approved_on or review_by.");
 	if (p->approved_by != NULL)
 		rule(r, "approved_by", p->approved_by);
 	if (p->review_by != 0)
@@ -108,7 +107,7 @@ static void versions(const struct ces_report *r)
 	evidence(r, "Each record of the journal names the policy that decided by its digest.");
 	if (r->runs.read)
 		evidence(r,
-			 "Policies that decided in this journal: %llu; this one is %samong them.",
+			 "Policies that decided in this journal: %llu. This one is %samong them.",
 			 (unsigned long long)r->runs.policies, r->runs.this_policy ? "" : "not ");
 	end(r);
 }
@@ -132,8 +131,8 @@ static void endings(const struct ces_report *r)
 	      rule_ends == rules && project_ends == p->n_projects ? YES
 	      : rule_ends + project_ends > 0                      ? PARTLY
 								  : NO,
-	      "%zu of %zu projects have an end, and %zu of %zu image rules, by their own date or "
-	      "their project's.",
+	      "%zu of %zu projects have an end. %zu of %zu image rules have an end, by their own "
+	      "date or their project's.",
 	      project_ends, p->n_projects, rule_ends, rules);
 	evidence(r, "A rule or project whose day has passed denies what it covers.");
 	end(r);
@@ -148,12 +147,13 @@ static void members(const struct ces_report *r)
 		groups += p->projects[i].member_groups.n;
 		users += p->projects[i].member_users.n;
 	}
-	begin(r, "1.5.3", "Is access given by identity, and the least that is needed?", YES,
-	      "Only to members of a project: %zu groups and %zu users are named%s. What is not "
-	      "listed is denied.",
+	begin(r, "1.5.3", "Does access depend on identity, and is it the least that is needed?",
+	      YES,
+	      "Only members of a project have access. The policy names %zu groups and %zu "
+	      "users%s. CES denies what is not listed.",
 	      groups, users, p->infer ? ", and groups imply projects" : "");
-	evidence(r, "Membership is asked of the user database for each request, not of the "
-		    "process that asks.");
+	evidence(r, "For each request CES asks the user database who is a member. It does not ask "
+		    "the process.");
 	if (p->infer)
 		rule(r, "infer_projects", "members of a group have the project it is named after");
 	end(r);
@@ -198,8 +198,8 @@ static void own_data(const struct ces_report *r)
 			 r->policy->infer_base);
 	if (r->runs.read)
 		evidence(r,
-			 "Containers whose mounts the kernel was asked for before their program "
-			 "began: %llu; ended because they were not the planned ones: %llu.",
+			 "CES read the mounts of %llu containers from the kernel, before their "
+			 "program began. It ended %llu because they were not as planned.",
 			 (unsigned long long)r->runs.proofs,
 			 (unsigned long long)r->runs.deviations);
 	end(r);
@@ -221,10 +221,10 @@ static void approved_images(const struct ces_report *r)
 			wide += strchr(images->v[j].allow, '*') != NULL;
 		}
 	}
-	begin(r, "2.1.12, 2.1.13", "Is it controlled which software comes in?",
+	begin(r, "2.1.12, 2.1.13", "Is the software that comes in controlled?",
 	      approved == rules ? YES : PARTLY,
-	      "%zu of %zu image rules name an approval; %zu are for one digest only, %zu for all "
-	      "images under a path.",
+	      "%zu of %zu image rules name an approval. %zu are for one digest only, and %zu are "
+	      "for all images under a path.",
 	      approved, rules, locked, wide);
 	for (size_t i = 0; i < p->n_registries && i < 20; i++) {
 		const struct ces_policy_registry *registry = &p->registries[i];
@@ -236,7 +236,7 @@ static void approved_images(const struct ces_report *r)
 			 registry->proxy != NULL ? registry->proxy : "");
 		rule(r, path, said);
 	}
-	evidence(r, "No other registry is asked, and each layer is checked against its digest.");
+	evidence(r, "CES asks no other registry, and checks each layer against its digest.");
 	end(r);
 }
 
@@ -264,8 +264,8 @@ static void list_proxies(const struct ces_report *r)
 	}
 	if (p->infer && p->defaults.proxy != NULL)
 		rule(r, "defaults.network.proxy", "for inferred projects");
-	evidence(r, "A proxy is reached as bytes to one address, by a relay that can connect to no "
-		    "other. Where it leads is the proxy's to say and to record.");
+	evidence(r, "A relay carries bytes to the one address of the proxy, and can connect to no "
+		    "other. The proxy decides where they go. Only the proxy can record it.");
 }
 
 static void outbound(const struct ces_report *r)
@@ -274,8 +274,9 @@ static void outbound(const struct ces_report *r)
 	size_t ports = 0, proxies = count_proxies(p);
 
 	begin(r, "2.2.10, 2.2.11", "Is the way to the network closed?", proxies == 0 ? YES : PARTLY,
-	      "A run has no network. The exceptions are ports into a run, below; %s.",
-	      proxies == 0 ? "no rule opens a way out" : "and the proxies that some runs have");
+	      "A run has no network. The exceptions are the ports into a run, below%s",
+	      proxies == 0 ? ". No rule opens a way out."
+			   : ", and the proxies that some runs have.");
 	if (proxies > 0)
 		list_proxies(r);
 	for (size_t i = 0; i < p->n_projects && ports < 20; i++) {
@@ -295,7 +296,7 @@ static void outbound(const struct ces_report *r)
 	if (ports == 0 && !(p->infer && p->defaults.publish.n > 0))
 		evidence(r, "No project may publish a port.");
 	evidence(r,
-		 "A published port is reached from the same machine only, by the run's own user.");
+		 "Only the run's own user reaches a published port, from the same machine only.");
 	end(r);
 }
 
@@ -346,20 +347,22 @@ static void usage(const struct ces_report *r)
 {
 	bool good = r->runs.read && r->chain.bad == NULL;
 
-	begin(r, "2.2.14, 2.2.15, 2.2.16", "Is it recorded who used which data, when, with what?",
+	begin(r, "2.2.14, 2.2.15, 2.2.16",
+	      "Is it recorded who used which data, when, and with what?",
 	      good           ? YES
 	      : r->runs.read ? NO
 			     : PARTLY,
 	      "%s",
-	      good           ? "Each decision and each end is on record, in a chain that is whole."
+	      good           ? "Each decision and each end is on record, in an unbroken chain."
 	      : r->runs.read ? "The chain of the journal is broken."
-			     : "CES keeps a journal that users cannot change; this page did not "
-			       "see it.");
+			     : "CES keeps a journal that users cannot change. This report was made "
+			       "without it.");
 	if (r->runs.read)
-		evidence(r,
-			 "%llu records, %llu of allowed runs; each names data, "
-			 "image digest, limits and peak memory.",
-			 (unsigned long long)r->runs.records, (unsigned long long)r->runs.runs);
+		evidence(
+		    r,
+		    "The journal has %llu records, and %llu runs were allowed. Each run has its "
+		    "data, image digest, limits and peak memory on record.",
+		    (unsigned long long)r->runs.records, (unsigned long long)r->runs.runs);
 	if (r->chain.restarts > 0)
 		evidence(r, "%llu files begin a chain of their own.",
 			 (unsigned long long)r->chain.restarts);
@@ -379,7 +382,7 @@ static void read_only(const struct ces_report *r)
 	begin(
 	    r, "3.1.11", "Are data unchanged, or changes to them recorded?",
 	    writable == 0 ? YES : PARTLY,
-	    "%zu of %zu projects have their data read-only. Where they are read-write CES records "
+	    "%zu of %zu projects have their data read-only. Where data are read-write, CES records "
 	    "that a run could write, not what it wrote.",
 	    p->n_projects - writable, p->n_projects);
 	for (size_t i = 0, n = 0; i < p->n_projects && n < 20; i++) {
@@ -403,27 +406,27 @@ static void ways_in_and_out(const struct ces_report *r)
 		n += p->projects[i].settings.binds.n > 0;
 	begin(r, "3.1.12", "Are unauthorised ways in and out prevented?",
 	      n + proxies == 0 ? YES : PARTLY,
-	      "No network%s, and no directory but the project's own%s.",
+	      "A run has no network%s, and no directory but the project's own%s.",
 	      proxies == 0 ? "" : " but the proxies above",
 	      n == 0 ? "" : " and those that users may bind, below");
-	for (size_t i = 0, told = 0; i < p->n_projects && told < 20; i++) {
+	for (size_t i = 0, listed = 0; i < p->n_projects && listed < 20; i++) {
 		const struct ces_strings *binds = &p->projects[i].settings.binds;
 		char path[CES_NAME_MAX + 32];
 
 		snprintf(path, sizeof(path), "projects.%s.binds", p->projects[i].name);
-		told += binds->n > 0;
+		listed += binds->n > 0;
 		if (binds->n > 0)
 			rule(r, path, binds->v[0]);
 	}
-	evidence(r, "What a user may bind is opened with the user's own rights.");
+	evidence(r, "CES opens a bind with the user's own rights.");
 	end(r);
 }
 
 static void outputs(const struct ces_report *r)
 {
 	begin(r, "3.1.5, 3.3.5", "Are outputs confined to declared places?", YES,
-	      "A run writes to its outputs directory, which is kept for checking, and nowhere else "
-	      "that lasts but where this page says read-write or bind.");
+	      "A run writes to its outputs directory, which is kept for checking. It can write to "
+	      "no other place that lasts, except where this page says read-write or bind.");
 	rule(r, "defaults.outputs.source", r->policy->defaults.outputs_source);
 	for (size_t i = 0, n = 0; i < r->policy->n_projects && n < 20; i++) {
 		const struct ces_policy_project *project = &r->policy->projects[i];
@@ -436,7 +439,7 @@ static void outputs(const struct ces_report *r)
 		rule(r, path, project->settings.outputs_source);
 		n++;
 	}
-	evidence(r, "CES checks no output for disclosure: that is for people.");
+	evidence(r, "CES does not check outputs for disclosure. People do.");
 	end(r);
 }
 
@@ -453,8 +456,8 @@ static void scratch(const struct ces_report *r)
 	      : wiped > 0  ? PARTLY
 			   : NO,
 	      "In %zu of %zu projects (the inferred ones count as one) each run has a scratch "
-	      "directory of its own, deleted "
-	      "when it ends. Elsewhere it lasts, and CES does not empty it.",
+	      "directory of its own, which CES deletes when the run ends. In other projects "
+	      "scratch lasts, and CES does not empty it.",
 	      wiped, all);
 	rule(r, "defaults.scratch.source", p->defaults.scratch_source);
 	for (size_t i = 0, n = 0; i < p->n_projects && n < 20; i++) {

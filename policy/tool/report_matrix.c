@@ -71,7 +71,7 @@ static void project_row(const struct ces_report *report, const struct ces_policy
 
 	if (project->expires != 0)
 		snprintf(until, sizeof(until), "%s%s",
-			 report->now >= project->expires ? "over since " : "",
+			 report->now >= project->expires ? "ended on " : "",
 			 ces_tool_day(project->expires, day));
 	fputs("<tr><th scope=\"row\">", out);
 	ces_report_text(out, project->name);
@@ -96,8 +96,8 @@ void ces_report_matrix(const struct ces_report *report)
 	FILE *out = report->out;
 
 	fputs("<section aria-labelledby=\"matrix\">\n<h2 id=\"matrix\">Projects and rights</h2>\n"
-	      "<p>What the members of each project may do. A way out to a network is a proxy or "
-	      "none.</p>\n"
+	      "<p>This table says what the members of each project may do. The only way out to a "
+	      "network is a proxy.</p>\n"
 	      "<div class=\"wide\" role=\"region\" aria-label=\"Projects and rights, a table\" "
 	      "tabindex=\"0\">\n<table>\n<caption>Projects by rights</caption>\n<thead><tr>",
 	      out);

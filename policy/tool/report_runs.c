@@ -228,28 +228,30 @@ void ces_report_charts(const struct ces_report *report)
 
 	fputs("<section aria-labelledby=\"runs\">\n<h2 id=\"runs\">What ran</h2>\n", report->out);
 	if (!runs->read) {
-		fputs("<p>No journal was given: this page says what is allowed, not what was done. "
-		      "Make it with <code>--journal</code>.</p>\n</section>\n",
-		      report->out);
+		fputs(
+		    "<p>This report was made without a journal. It says what is allowed, not what "
+		    "was done. To see that too, make it with <code>--journal</code>.</p>\n"
+		    "</section>\n",
+		    report->out);
 		return;
 	}
 	fprintf(report->out,
-		"<p>%llu records, from %s to %s: %llu runs and %llu pulls were allowed, %llu runs "
-		"have ended, %llu users asked.</p>\n",
+		"<p>The journal has %llu records, from %s to %s. %llu runs and %llu pulls were "
+		"allowed. "
+		"%llu runs have ended. %llu users asked.</p>\n",
 		(unsigned long long)runs->records, report->chain.first_time, report->chain.time,
 		(unsigned long long)runs->runs, (unsigned long long)runs->pulls,
 		(unsigned long long)runs->ends, (unsigned long long)runs->users);
 	fprintf(report->out,
-		"<p>Proofs: %llu containers were compared with what was planned for them, before "
-		"their program began; %llu were not that, and were ended.</p>\n",
+		"<p>CES compared %llu containers with their plan, before their program began. It "
+		"ended %llu because they were not as planned.</p>\n",
 		(unsigned long long)runs->proofs, (unsigned long long)runs->deviations);
 	if (runs->n_months > 0) {
 		projects += runs->projects[CES_REPORT_PROJECTS].name[0] != '\0';
 		fputs(legend, report->out);
 		chart(report->out, "months", "Runs by month", runs->months, runs->n_months);
 		chart(report->out, "projects", "Runs by project", runs->projects, projects);
-		chart(report->out, "outcomes", "Runs by how they came out", runs->outcomes,
-		      runs->n_outcomes);
+		chart(report->out, "outcomes", "Runs by outcome", runs->outcomes, runs->n_outcomes);
 	}
 	fputs("</section>\n", report->out);
 }

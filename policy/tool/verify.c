@@ -38,7 +38,7 @@ static int check_link(struct ces_verify *v, const struct ces_line *line,
 	if (!prev_matches(record, v->digest))
 		return blame(v, line,
 			     "it does not carry the digest of the line before it: that line was "
-			     "changed, or lines were removed, put in or reordered here");
+			     "changed, or lines were removed, added or reordered here");
 	if (seq != v->seq + 1)
 		return blame(v, line, "its number does not follow that of the line before it");
 	return 0;
@@ -189,7 +189,7 @@ static void check_expected(struct ces_verify *v)
 		return;
 	v->at = (struct ces_line){0};
 	v->bad = v->seq < v->expected_seq
-		     ? "the journal ends before the record that is expected: it was cut off"
+		     ? "the journal ends before the expected record: it was cut off"
 		     : "the expected record is not in it: this is another journal, made anew";
 }
 

@@ -93,7 +93,7 @@ static void warn_shadowed(struct ces_problems *problems, const char *path,
 		     "never decides: images[%zu] (%s) comes first and covers it%s", i,
 		     rules->v[i].allow,
 		     rule->digest != NULL && rules->v[i].digest == NULL
-			 ? ", so the digest is not asked for"
+			 ? ", so the digest is not required"
 			 : "");
 		return;
 	}
@@ -114,7 +114,7 @@ static void warn_rule(struct ces_problems *problems, const struct ces_policy *po
 		     ces_tool_day(rule->expires, day));
 	if (rule->approval == NULL)
 		WARN(problems, MEDIUM, path, "write \"approval\": \"IG-2026-014\"",
-		     "does not say by which approval");
+		     "names no approval");
 }
 
 static void warn_rules(struct ces_problems *problems, const struct ces_policy *policy,

@@ -205,7 +205,7 @@ x() { echo "/x/$(basename "$(ls /home/alice/x/ld-linux-*)") --library-path /x /x
 @test "the display is in explain, --dry-run, the journal and audit show" {
 	run at_desktop alice ces-client run --dry-run --display $open/tools:1
 	[ "$status" -eq 0 ]
-	[[ $output == *"display: :71 of this machine, as a program that it does not trust"* ]]
+	[[ $output == *"display: :71 of this machine, which does not trust the run's programs"* ]]
 	run --separate-stderr as alice env DISPLAY=:98 ces-client run --dry-run --display $open/tools:1
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"/tmp/.X11-unix/X98 does not exist"* ]]

@@ -102,7 +102,7 @@ text()
 	unwise "$one.images += [{allow: \"ghcr.io/epcced/tool\", expires: \"2027-01-01\", approval: \"x\"}]" "projects.nsh-2024-0001.images[2] never decides: images[0]"
 	unwise "$one.images[0].expires = \"2026-01-01\"" "projects.nsh-2024-0001.images[0] can never match any more: it expired on 2026-01-01"
 	unwise "$one.expires = \"2026-01-01\"" "projects.nsh-2024-0001 expired on 2026-01-01"
-	unwise "del($one.images[0].approval)" "projects.nsh-2024-0001.images[0] does not say by which approval"
+	unwise "del($one.images[0].approval)" "projects.nsh-2024-0001.images[0] names no approval"
 	unwise "$one.images = []" "projects.nsh-2024-0001.images allows nothing"
 	unwise "$one.members = {}" "projects.nsh-2024-0001 has no members"
 	unwise "." "projects.nsh-2024-0001 has read-write data together with a published port (5432"

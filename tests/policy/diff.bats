@@ -51,7 +51,7 @@ narrower() { changed "$1"; [ "$status" -eq 0 ]; says "- narrower $2"; says_not W
 	wider '.registries["ghcr.io"].endpoint = "https://elsewhere"' "registry ghcr.io: reached at https://elsewhere"
 	wider 'del(.registries["ghcr.io"].ca_file)' "registry ghcr.io: trusted by the system"
 	wider 'del(.projects["nsh-2024-0002"].images[0].digest)' "project nsh-2024-0002 gains ghcr.io/epcced/wards"
-	wider "$one.images |= reverse" "project nsh-2024-0001: image rules stand in another order"
+	wider "$one.images |= reverse" "project nsh-2024-0001: image rules are in another order"
 	wider '.infer_projects = {base: "/safe_data", group_prefixes: [""], images: []}' "projects are now inferred"
 	wider '.host.audit_syslog = false' "host: the journal is no longer copied"
 	wider '.defaults.identity = "same-uid" | .defaults.limits.time = "12h"' "project nsh-2024-0001: time of a run rises"

@@ -63,7 +63,7 @@ report()
 	says "High: data may be seen"
 	says "read-write data together with a published port"
 	says "Medium:"
-	says "does not say by which approval"
+	says "names no approval"
 	says "Low:"
 	says "can never match"
 }
@@ -94,9 +94,9 @@ report()
 	n=$(count '.event == "proof"') bad=$(count '.outcome == "deviates"')
 	[ "$n" -gt 90 ]
 	[ "$bad" -gt 10 ]
-	says "Proofs: $n containers were compared"
-	says "began; $bad were not that, and were ended"
-	says "began: $n; ended because they were not the planned ones: $bad"
+	says "CES compared $n containers with their plan"
+	says "It ended $bad because they were not as planned.</p>"
+	says "CES read the mounts of $n containers from the kernel, before their program began. It ended $bad because"
 	says "$(count '.event == "decision" and .verb == "run" and .outcome == "allowed"') runs and 0 pulls were allowed"
 	run tests/lib/page.py "$r"
 	[ "$status" -eq 0 ]
@@ -109,7 +109,7 @@ report()
 		says "<dd>$(jq -r ".kubernetes.$key" "$p" | sed 's/^null$//')"
 	done
 	says "<dd>$(jq -r .kubernetes.namespace "$p") (line $(grep -n '"namespace"' "$p" | cut -d: -f1))</dd>"
-	says "the journal of this machine knows nothing of it"
+	says "and the journal of this machine does not"
 	jq 'del(.kubernetes)' "$examples/gpu-cluster.json" > "$p"
 	report
 	says "The policy names no Kubernetes cluster"
@@ -125,7 +125,7 @@ report()
 
 @test "without a journal it is said to be missing" {
 	report
-	says "No journal was given"
+	says "This report was made without a journal"
 }
 
 @test "names and titles cannot become markup" {

@@ -362,7 +362,7 @@ START_TEST(an_explanation_says_what_is_given)
 	    "project alpha (First)\n"
 	    "  through group g-alpha (5001)\n"
 	    "image ghcr.io/lab/tool:1, allowed by projects.alpha.images[0], approval IG-1\n"
-	    "  kept until it was not used for 30d\n"
+	    "  removed when it was not used for 30d\n"
 	    "directories in the container:\n"
 	    "  /safe_data is /safe_data/alpha, read-write\n"
 	    "  /safe_outputs is /home/ann/outputs_{run}, read-write, kept\n"

@@ -112,7 +112,7 @@ START_TEST(an_explanation_names_the_proxy)
 	ck_assert_int_eq(ask(), 0);
 	lines[0] = '\0';
 	ces_decision_explain(&caller, &decision, collect, NULL);
-	ck_assert_ptr_nonnull(strstr(lines, "\nnetwork: none, but for the proxy "
+	ck_assert_ptr_nonnull(strstr(lines, "\nnetwork: none, except the proxy "
 					    "http://proxy.loc:3128, which is 127.0.0.1:3128 in"));
 }
 END_TEST
