@@ -50,7 +50,7 @@ odd_fd() { run as alice timeout 30 "$CES_TOP/tests/attack/odd_fds.py" "$@" $open
 	nothing_left_behind
 }
 
-@test "A07: a pipe that the caller may only read is not written, nor one read that he may only write" {
+@test "A07: a pipe that the caller may only read is not written, and one that they may only write is not read" {
 	for n in 3 4; do
 		odd_fd $n reversed
 		[ "$status" -eq 125 ]

@@ -85,7 +85,7 @@ refuses() # WORDS
 	done
 }
 
-@test "what a kept policy says is only ever of the file that is there: a change counts from the next start on" {
+@test "a kept policy holds only for the file that is there: a change counts from the next start on" {
 	runs
 	jq '.projects |= map_values(.images = [])' /etc/ces/policy.json > $lab/none.json
 	cp $lab/none.json /etc/ces/policy.json

@@ -33,7 +33,7 @@ layers() { ls $store/layers/sha256 | wc -l; }
 # A collector that a request called for has done with it.
 left() { test "$(layers)" "$1" "$2"; } # OPERATOR NUMBER
 
-@test "J04: what a user forgets leaves the disk, also while somebody else's run goes on" {
+@test "J04: a forgotten image leaves the disk, also while another user's run goes on" {
 	pull bob $open/tools:1 -q
 	stays bob $open/tools:1
 	have alice stroke
@@ -52,7 +52,7 @@ hangs() # IMAGE
 	eventually compgen -G '/run/ces/pull-*'
 }
 
-@test "J04: what a user forgets leaves the disk, also while somebody else's pull goes on" {
+@test "J04: a forgotten image leaves the disk, also while another user's pull goes on" {
 	# the registry takes the connection and says nothing
 	/usr/bin/python3 -c 'import socket, time; s = socket.create_server(("'$lab_address'", 5999)); time.sleep(60)' 3>&- &
 	silent=$!
@@ -118,7 +118,7 @@ hangs() # IMAGE
 	have alice tools
 }
 
-@test "J04: what a user forgets leaves the disk, also while somebody else waits for his run to stop" {
+@test "J04: a forgotten image leaves the disk, also while another user waits for their run to stop" {
 	pull bob $open/tools:1 -q
 	stays bob $open/tools:1 'trap "" TERM;'
 	as bob ces-client stop -q --time 600 "$(ces bob ps --format json | jq -r '.[0].run')" 3>&- > /dev/null 2>&1 &
@@ -152,7 +152,7 @@ hangs() # IMAGE
 	have alice tools
 }
 
-@test "F13: who may not have a layer does not hear that another fetches it, and does not wait for it" {
+@test "F13: a user who may not have a layer gets no sign that another fetches it, and does not wait for it" {
 	empty_store
 	rm -f $lab/go
 	hangs bad.tre.test/bad-wait-layers/own:good
@@ -304,7 +304,7 @@ hangs() # IMAGE
 	tests/lib/chain.py $journal
 }
 
-@test "J03: of many starts for the last places exactly as many win as there are places" {
+@test "J03: many starts for the last places: exactly as many win as there are places" {
 	lab_policy '.defaults.limits.runs = 2'
 	rm -f $lab/won $lab/lost /safe_data/nsh-2024-0001/go
 	for i in {1..10}; do

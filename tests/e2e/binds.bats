@@ -21,7 +21,7 @@ teardown()
 	no compgen -G '/home/*/scratch_*' # also of a run that did not come to start
 }
 
-@test "what is written to a bound directory is the caller's, and stays" {
+@test "a file written to a bound directory is the caller's, and stays" {
 	run inside -v ./work:/work -- sh -c 'echo result > /work/f'
 	[ "$status" -eq 0 ]
 	[ "$(cat /home/alice/work/f)" = result ]

@@ -123,7 +123,7 @@ killed_run() # COMMAND
 	gone
 }
 
-@test "of a run that ended as it should the scratch is remembered too" {
+@test "the scratch of a run that ended as it should is remembered too" {
 	install -d -o alice /srv/scratch
 	! lab_has_selinux || chcon -t ces_data_t /srv/scratch # as an administrator does it with semanage
 	lab_policy '.defaults.scratch.source = "/srv/scratch/{run}"'
@@ -159,7 +159,7 @@ killed_run() # COMMAND
 	gone
 }
 
-@test "the user cannot stop or kill what empties his scratch" {
+@test "the user cannot stop or kill the process that empties their scratch" {
 	killed_run 'mkdir /scratch/d; cd /scratch/d; seq 30000 | xargs touch'
 	as alice sh -c 'until [ -e /tmp/over ]; do pkill -STOP -x "ces-helper|ces-session"; pkill -KILL -x "ces-helper|ces-session"; done 2> /dev/null' 3>&- &
 	ces-client clean

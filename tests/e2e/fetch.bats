@@ -318,7 +318,7 @@ load ../lib/fetch.bash
 	wait $driver 2> /dev/null || true
 }
 
-@test "what speaks with the registry has no way to an address, and what connects never has the token" {
+@test "the process that speaks with the registry has no way to an address, and the one that connects never has the token" {
 	run -0 strace -f -s 100000 -e trace=socket,recvfrom,recvmsg,read,seccomp -o "$out/trace" "$top/$B/tests/fetch_driver" \
 		-e "$top/$B/ces-fetch" -o "$out" -c "$dir/ca.pem" -u researcher -t s3cret "https://localhost:$basic" lab/tool "manifest|1|4194304"
 	grep s3cret "$out/trace" | cut -d' ' -f1 | sort -u > "$out/holders"

@@ -60,7 +60,7 @@ load ../lib/fetch.bash
 @test "a compressed answer is refused unread" { fetch_bad gzip; failed registry "compressed answer"; got_at_most 0; }
 @test "a compressed transfer is refused unread" { fetch_bad transfer-gzip; failed registry "compressed answer"; got_at_most 0; }
 @test "endless headers are cut" { fetch_bad headers; failed registry "too many or malformed headers"; }
-@test "what is not HTTP is refused" { fetch_bad garbage; failed registry "does not answer as a registry does"; }
+@test "an answer that is not HTTP is refused" { fetch_bad garbage; failed registry "does not answer as a registry does"; }
 
 @test "a manifest of 100 MB is refused unread" {
 	fetch_ca "https://localhost:$bad" bad-manifest-huge/t "manifest|1|4194304"

@@ -63,7 +63,7 @@ changed() # SCRIPT
 	done
 }
 
-@test "what a layer hides stays hidden when its directory is changed" {
+@test "a file that a layer hides stays hidden when its directory is changed" {
 	changed 'echo x > /o/more; chmod 700 /o; ls /o; rm /o/new; ls /o; touch /o/hidden; cat /o/hidden'
 	[ "$output" = $'more\nnew\nmore' ]
 }

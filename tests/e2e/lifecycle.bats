@@ -94,7 +94,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	done
 }
 
-@test "what a batch system sends to warn a program does not end the helper" {
+@test "a signal by which a batch system warns a program does not end the helper" {
 	n=$(detach alice -- sh -c "$stays")
 	eventually says alice "$n" up
 	for signal in USR1 USR2 XCPU CONT PWR RTMIN; do pkill -$signal -x 'ces-helper|ces-session'; done
@@ -186,7 +186,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	nothing_left_behind
 }
 
-@test "of many starts with one name exactly one succeeds" {
+@test "many starts with one name: exactly one succeeds" {
 	starts=()
 	for i in 1 2 3 4; do
 		detach alice --name one -- sh -c "$stays" > $lab/n.$i 2> $lab/e.$i 3>&- &

@@ -154,7 +154,7 @@ at_the_memory_limit()
 	nothing_left_behind
 }
 
-@test "what a program leaves behind as a daemon ends with it" {
+@test "a daemon that a program leaves behind ends with it" {
 	run inside -- sh -c 'for i in 1 2 3; do (trap "" TERM HUP INT; setsid sh -c "(sleep 600 &)" &) & done; sleep 0.2; echo done'
 	[ "$output" = done ]
 	eventually no pgrep -xf 'sleep 600'
@@ -293,7 +293,7 @@ all_answered() # N
 	[ "$(find $lab -name 'start.*' -size +0 | wc -l)" -eq "$1" ]
 }
 
-@test "of many starts for the last places exactly as many succeed as there are places, and after a crash again" {
+@test "many starts for the last places: as many succeed as there are places, and after a crash again" {
 	lab_policy '.defaults.limits.runs = 2'
 	[ "$(starts 10)" -eq 2 ]
 	nothing_left_behind

@@ -125,7 +125,7 @@ Container-specific command-line arguments" ]
 		and .attributes.cluster.options == [["slurm", "slurm", {"data-hide-use-gpu": true}], ["slurm-gpu", "slurm-gpu"]]'
 }
 
-@test "what is submitted: the name of the image, cores, memory and a GPU, six hours" {
+@test "a submitted job has the name of the image, cores, memory and a GPU, six hours" {
 	dashboard alice submit batch_container_app "/home/alice/s/output/1" <<< "$(batch '{cores: "3", memory: "5", use_gpu: "1"}')" > $lab/submit
 	cat $lab/submit
 	jq -e '.script == {job_name: "tools:1", wall_time: 21600,
@@ -136,7 +136,7 @@ Container-specific command-line arguments" ]
 	rm -rf /home/alice/s
 }
 
-@test "what is submitted of hostile values is their letters, and a number that is none is refused" {
+@test "hostile values are submitted as their letters, and a number that is none is refused" {
 	hostile=$'x/$(touch '$marker$')`touch '$marker$'`" \'\n- evil: [1]\n#{exit}<%= exit %>'
 	dashboard alice submit batch_container_app "" <<< "$(jq -n --arg image "$hostile" '{image: $image}')" > $lab/submit
 	cat $lab/submit
@@ -272,7 +272,7 @@ Container-specific command-line arguments" ]
 	rm -r $lab/stubs
 }
 
-@test "what is quoted arrives, and \${NAME} is what the back-end has" {
+@test "a quoted value arrives, and \${NAME} is what the back-end has" {
 	text="a  'b' \$(touch $marker) \`id\` \\ \" ;&|<>*?~ \${UNKNOWN}<%= 1 %>"
 	values=$(batch '{}' | jq --arg v "$text" '.environment = "T=" + $v + "\nU=${USER}:${HOME}\nB=$PATH"
 		| .container_arguments = "sh -c \"env; printf \u0027%s|\u0027 \\\"\\$@\\\"\" - \u0027a b\u0027\n-n ${USER} \u0027$(id)\u0027"')

@@ -203,7 +203,7 @@ places=()
 	[[ $stderr == *"ces: killed at the memory limit of 32 MiB (peak "*"; ask for more with --memory, up to 128 MiB"* ]]
 }
 
-@test "what the environment says of a Slurm job is not believed" {
+@test "variables that name a Slurm job are not believed" {
 	slurm
 	places=()
 	SLURM_JOB_ID=77 hold 1 alice -e SLURM_JOB_ID=77

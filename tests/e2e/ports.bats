@@ -84,7 +84,7 @@ relay() { pgrep -x ces-relay; }
 	journal_new -s -e 'map(select(.event == "decision")) | .[1].published == []'
 }
 
-@test "what is carried is not changed, in both directions at once, and its end arrives" {
+@test "bytes are carried unchanged, in both directions at once, and their end arrives" {
 	serve alice 18080
 	head -c 20000000 /dev/urandom > $lab/sent
 	as alice bash -c 'exec 3<> /dev/tcp/127.0.0.1/18080; exec 4<&0; cat <&4 >&3 & timeout 20 head -c 20000000 <&3' < $lab/sent > $lab/back
@@ -119,7 +119,7 @@ relay() { pgrep -x ces-relay; }
 	no grep -q stranger "/home/alice/outputs_$n/got"
 }
 
-@test "a stranger's bytes do not arrive by a port that the owner comes to have after him" {
+@test "a stranger's bytes do not arrive by a port that the owner gets after them" {
 	n=$(ces alice run -q -d -p 18080:8080 $open/tools:1 sh -c 'nc -ll -p 8080 -e sh -c "cat >> /safe_outputs/got" & sleep 60')
 	eventually test -d "/home/alice/outputs_$n"
 	eventually bash -c "$(declare -f as); as alice bash -c 'echo first > /dev/tcp/127.0.0.1/18080; sleep 0.1'; grep -q first /home/alice/outputs_$n/got"

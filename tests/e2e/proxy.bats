@@ -64,7 +64,7 @@ relay() { pgrep -x ces-relay; }
 	[[ $output == *" 200 "*hello ]]
 }
 
-@test "what the proxy does not let through stays outside, and is the proxy's word" {
+@test "a request that the proxy does not let through stays outside, and the answer is the proxy's" {
 	run inside -- wget -q -O - http://$lab_outside:81/page
 	[ "$status" -ne 0 ]
 	[[ $output == *502* ]]

@@ -64,7 +64,7 @@ waits() # N USER [OPTION...] -- COMMAND...
 	nothing_left_behind
 }
 
-@test "who does not wait does not come before those who do" {
+@test "a run without --wait is refused while another waits for the place" {
 	first=$(ces alice run -q -d $open/tools:1 sleep 600)
 	waits 1 alice --wait -- sleep 1
 	eventually grep -q 'waiting, number 1' $lab/err.1

@@ -21,7 +21,7 @@ hangs() # USER IMAGE
 	eventually compgen -G '/run/ces/pull-*'
 }
 
-@test "no more pulls of one user at once than the policy allows; another's go on" {
+@test "a pull above the number that the policy allows a user is refused; another user's go on" {
 	lab_policy '.host.user_limits.pulls = 1'
 	rm -f $lab/go
 	hangs alice bad.tre.test/bad-wait-layers/one:good
@@ -37,7 +37,7 @@ hangs() # USER IMAGE
 	pull alice $open/tools:1 -q
 }
 
-@test "no more images of one user than the policy allows; one again in the place of itself" {
+@test "an image above the number that the policy allows a user is refused; the same image again is not" {
 	empty_store
 	have alice tools
 	lab_policy '.host.user_limits.images = 1'
@@ -51,7 +51,7 @@ hangs() # USER IMAGE
 	pull alice $open/stroke:1 -q
 }
 
-@test "no more of the disk for one user's images than the policy allows, and nothing of what is over it stays" {
+@test "an image above the space that the policy allows a user is refused, and nothing of it stays" {
 	empty_store
 	have alice tools
 	lab_policy '.host.user_limits.store = "5M"'
@@ -76,7 +76,7 @@ hangs() # USER IMAGE
 	[ "$(ces alice images --format json | jq length)" -eq 2 ]
 }
 
-@test "what the policy keeps free of the store no pull uses up: refused before, or stopped on the way" {
+@test "a pull that would use up the store's reserve is refused before, or stopped on the way" {
 	empty_store
 	free=$(($(stat -f -c '%a * %S' $store)))
 	lab_policy ".host.store_reserve = \"$(((free >> 10) + 1))K\""
@@ -108,7 +108,7 @@ hangs() # USER IMAGE
 	[ "$written" -ge 20 ]
 }
 
-@test "M03: what a run leaves is cleaned, and its end recorded, also after a crash of the machine" {
+@test "M03: the remains of a run are cleaned, and its end is recorded, also after a crash of the machine" {
 	have alice tools
 	rm -f $lab/up
 	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
@@ -130,7 +130,7 @@ hangs() # USER IMAGE
 	journal_new -s -e --arg run "$run" 'map(select(.event == "end" and .run == $run)) | length == 1'
 }
 
-@test "of a run that has ended nothing is kept" {
+@test "nothing is kept of a run that has ended" {
 	have alice tools
 	inside -- true
 	[ -z "$(ls $store/runs)" ]

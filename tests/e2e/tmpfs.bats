@@ -32,7 +32,7 @@ teardown() { rm -rf /home/alice/outputs_*; }
 	[[ $output =~ ^tmpfs\ +256\  ]]
 }
 
-@test "what a tmpfs holds counts as the run's memory" {
+@test "the contents of a tmpfs count as the run's memory" {
 	run --separate-stderr ces alice run -q --memory 32M --mount type=tmpfs,destination=/t $open/tools:1 \
 		sh -c 'head -c 100000000 /dev/zero > /t/f && echo held'
 	[ "$status" -ne 0 ]

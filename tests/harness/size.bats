@@ -8,7 +8,7 @@
 	[ "${#lines[@]}" -eq 3 ]
 }
 
-@test "what the linker takes into the setuid program is counted, with each header that it includes" {
+@test "each file that the linker takes into the setuid program is counted, with each header that it includes" {
 	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 	cd "$BATS_TEST_TMPDIR"
 	mkdir b

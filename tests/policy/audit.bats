@@ -307,7 +307,7 @@ list() { policy audit list --journal "$j" "$@"; }
 	! sed '/setresuid/,$d' "$BATS_TEST_TMPDIR/trace" | grep -q 'seq'
 }
 
-@test "what makes no sense is refused with what to type" {
+@test "an option or command that makes no sense is refused" {
 	for wrong in "list --since yesterday" "list --outcome maybe" "verify --user bob" "show" "show abc" "verify --expect 3" \
 		"list extra" "list --format xml" "nothing"; do
 		# shellcheck disable=SC2086

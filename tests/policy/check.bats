@@ -81,7 +81,7 @@ text()
 	grep -o 'json:[0-9]\+' <<< "$output" | cut -d: -f2 | sort -nc
 }
 
-@test "what check finds no error in, the helper's parser takes, and the other way round" {
+@test "the helper's parser takes each policy in which check finds no error, and the other way round" {
 	for f in "$examples"/{desktop,gpu-cluster,ondemand,test-environment}.json; do
 		run check "$f"
 		[ "$status" -eq 0 ]

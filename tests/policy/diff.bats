@@ -60,7 +60,7 @@ narrower() { changed "$1"; [ "$status" -eq 0 ]; says "- narrower $2"; says_not W
 	wider 'del(.host.selinux)' "host: SELinux is no longer required"
 }
 
-@test "what only narrows leaves the status 0" {
+@test "a change that only narrows leaves the status 0" {
 	narrower "del($one.images[0])" "project nsh-2024-0001 loses ghcr.io/epcced/*"
 	narrower '.host.selinux = "required"' "host: SELinux is now required"
 	narrower "$one.gpus.devices = [\"0\"]" "project nsh-2024-0001: GPUs are limited to a list of devices"
@@ -76,7 +76,7 @@ narrower() { changed "$1"; [ "$status" -eq 0 ]; says "- narrower $2"; says_not W
 	narrower '.defaults.retain_images = "run"' "project nsh-2024-0001: images are kept until their run ends"
 }
 
-@test "what a user may take of the image store: more is wider, more kept free is narrower" {
+@test "more of the image store for a user is wider, more kept free is narrower" {
 	jq '.host.user_limits = {images: 20, pulls: 2, store: "90G"} | .host.store_reserve = "20G"' "$old" > "$BATS_TEST_TMPDIR/less.json"
 	run policy diff "$old" "$BATS_TEST_TMPDIR/less.json"
 	says "- narrower host: the number of images of a user falls from 1000 to 20"
@@ -111,7 +111,7 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 		'.projects |= with_entries(.value.data.source = "/safe_data/" + .key)'
 }
 
-@test "what a template means elsewhere is another thing" {
+@test "a template that means another directory is a difference" {
 	old=$BATS_TEST_TMPDIR/old.json
 	for n in "$one.data.source = \"/safe_data/nsh-2024-0002\"" "$one.data.source = \"/safe_data/nsh-2024-00010\"" \
 		"$one.data.source = \"/safe_data/{user}\"" "$one.data.source = \"~/safe_data\"" "$one.data.source = \"/safe_data\""; do
@@ -180,7 +180,7 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 	says "+ WIDER all runs of a user: the sum of memory rises from 64 GiB to 128 GiB"
 }
 
-@test "what only people read leaves the status 0" {
+@test "a change of text that only people read leaves the status 0" {
 	changed '.contact = "someone else" | .review_by = "2028-01-01"'
 	[ "$status" -eq 0 ]
 	says '* changed contact: "someone else" instead of "your research coordinator"'

@@ -27,7 +27,7 @@ setup() { p=$examples/desktop.json; }
 	says "Jobs with GPUs run on nodes that have the product A100"
 }
 
-@test "what all runs of one user may have together" {
+@test "explain shows the totals of all runs of one user" {
 	jq '.host.user_limits = {cpus: 8, memory: "64G", pids: 8192, runs: 6}' "$p" > "$BATS_TEST_TMPDIR/total.json"
 	run policy explain "$BATS_TEST_TMPDIR/total.json"
 	[ "$status" -eq 0 ]
@@ -35,7 +35,7 @@ setup() { p=$examples/desktop.json; }
 	says "Runs at once for each user in all projects: 6"
 }
 
-@test "what one user may take of the image store, written or not" {
+@test "explain shows a user's share of the image store, written or not" {
 	run policy explain "$p"
 	says "Images of one user: 1000, on half of the disk at most; 4 pulls at once; 1 GiB stay free"
 	jq '.host += {user_limits: {images: 20, pulls: 2, store: "90G"}, store_reserve: "20G"}' "$p" > "$BATS_TEST_TMPDIR/store.json"
