@@ -64,7 +64,7 @@ def journal_length():
         return len(f.readlines())
 
 
-known = set()  # what an earlier fault has left, and was told of
+known = set()  # what an earlier fault has left, and this program has reported
 
 
 def left():

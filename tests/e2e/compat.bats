@@ -84,11 +84,11 @@ as_json()
 
 @test "a token without a user, and too many words, are refused saying what to type" {
 	run --separate-stderr as alice ces-pull "" token $open/cmd:1
-	told 'user name'
+	client_refused 'user name'
 	run --separate-stderr as alice ces-pull a b c d e
-	told 'type ces-pull .*USER \[TOKEN\]\] IMAGE'
+	client_refused 'type ces-pull .*USER \[TOKEN\]\] IMAGE'
 	run --separate-stderr as alice ces-pull
-	told 'type ces-pull'
+	client_refused 'type ces-pull'
 }
 
 @test "ces-run runs, under every name and runtime word" {
@@ -105,7 +105,7 @@ as_json()
 
 @test "ces-gpu-run asks for a GPU" {
 	run --separate-stderr as alice ces-gpu-run $open/tools:1 true
-	told 'GPU|gpu'
+	client_refused 'GPU|gpu'
 }
 
 @test "ces-run without options asks for nothing: the policy's limits hold" {
@@ -131,7 +131,7 @@ as_json()
 
 @test "-m is in GB, and above the policy it is denied" {
 	run --separate-stderr as alice ces-run -m 4 $open/tools:1 true
-	told 'memory'
+	client_refused 'memory'
 	[[ $stderr == *"4 GiB"* ]]
 }
 
@@ -186,7 +186,7 @@ as_json()
 		file opts <<< "$directive"
 		run --separate-stderr as alice ces-run --opt-file work/opts $open/tools:1 true
 		echo "$directive"
-		told "^ces: work/opts: .*${directive%%[ =]*}"
+		client_refused "^ces: work/opts: .*${directive%%[ =]*}"
 		[[ $stderr =~ $word ]]
 	done <<- 'END'
 	--privileged|leave it out
@@ -220,47 +220,47 @@ as_json()
 @test "an opt-file that is too large, a directory, not text or not closed is refused" {
 	head -c 10000000 /dev/zero | tr '\0' x | file big
 	run --separate-stderr as alice ces-run --opt-file work/big $open/tools:1
-	told 'cannot read work/big: File too large'
+	client_refused 'cannot read work/big: File too large'
 	run --separate-stderr as alice bash -c "ces-run --opt-file <(head -c 10000000 /dev/zero | tr '\0' x) $open/tools:1"
-	told 'File too large'
+	client_refused 'File too large'
 	printf 'a\0b' | file nul
 	run --separate-stderr as alice ces-run --opt-file work/nul $open/tools:1
-	told 'not a text file'
+	client_refused 'not a text file'
 	file quote <<< "-e 'A=b"
 	run --separate-stderr as alice ces-run --opt-file work/quote $open/tools:1
-	told "not closed"
+	client_refused "not closed"
 	run --separate-stderr as alice ces-run --opt-file work $open/tools:1
-	told 'Is a directory'
+	client_refused 'Is a directory'
 	run --separate-stderr as alice ces-run --opt-file missing $open/tools:1
-	told 'cannot open missing: No such file'
+	client_refused 'cannot open missing: No such file'
 }
 
 @test "names of settings that cannot be are refused" {
 	for bad in '=value' 'A B=c' $'A\tB=c' $'A\x01=c'; do
 		file env <<< "$bad"
 		run --separate-stderr as alice ces-run --env-file work/env $open/tools:1
-		told 'line 1: .*is no environment setting'
+		client_refused 'line 1: .*is no environment setting'
 	done
 }
 
 @test "names of runs that cannot be are refused" {
 	for bad in a/b .. "$(head -c 4096 /dev/zero | tr '\0' n)" '' 'a b'; do
 		run --separate-stderr as alice ces-run --name "$bad" $open/tools:1
-		told 'name'
+		client_refused 'name'
 	done
 }
 
 @test "an option of podman's on ces-run itself says where it goes" {
 	run --separate-stderr as alice ces-run -p 18787:8787 $open/tools:1
-	told 'opt-file'
+	client_refused 'opt-file'
 	run --separate-stderr as alice ces-run -v /data:/data $open/tools:1
-	told "'/data:/data' is no image: .*opt-file"
+	client_refused "'/data:/data' is no image: .*opt-file"
 	run --separate-stderr as alice ces-run --privileged $open/tools:1
-	told 'leave it out'
+	client_refused 'leave it out'
 	run --separate-stderr as alice ces-run --memroy 4 $open/tools:1
-	told 'did you mean --memory'
+	client_refused 'did you mean --memory'
 	run --separate-stderr as alice ces-run -q podman $open/tools:1
-	told 'before the options'
+	client_refused 'before the options'
 }
 
 @test "--version and --help of every name" {
@@ -399,5 +399,5 @@ as_json()
 	manifest --opt-file work/opts $image/tools:1
 	[[ $stderr == *"leave -v"* ]]
 	run --separate-stderr as alice ces-run k8s $image/tools:1
-	told 'no Kubernetes cluster'
+	client_refused 'no Kubernetes cluster'
 }

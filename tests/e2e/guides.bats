@@ -47,7 +47,7 @@ teardown() { rm -rf /home/*/outputs_* /home/alice/work/*; }
 	run --separate-stderr as alice sh -c "cd sif && ces-app-pull $open/tools:1"
 	[ "$status" -eq 0 ]
 	run --separate-stderr as alice ces-run sif/tools:1.sif
-	told 'type ces-run apptainer sif/tools:1.sif'
+	client_refused 'type ces-run apptainer sif/tools:1.sif'
 	rm -r /home/alice/sif
 }
 
@@ -58,24 +58,24 @@ teardown() { rm -rf /home/*/outputs_* /home/alice/work/*; }
 	{ head -c 32 /dev/zero; printf 'SIF_MAGIC\0'; head -c 100000 /dev/zero; } > /home/alice/sif/real.sif
 	chown alice: /home/alice/sif/real.sif
 	try real.sif
-	told 'ces-pull apptainer USER TOKEN IMAGE'
+	client_refused 'ces-pull apptainer USER TOKEN IMAGE'
 	as alice ln -s tools:1.sif sif/link.sif
 	try link.sif
-	told 'is a link'
+	client_refused 'is a link'
 	install -o bob -m 644 /home/alice/sif/tools:1.sif /home/alice/sif/bobs.sif
 	try bobs.sif
-	told 'belongs to another user'
+	client_refused 'belongs to another user'
 	as alice truncate -s 1G sif/huge.sif
 	try huge.sif
-	told 'pull the image again'
+	client_refused 'pull the image again'
 	as alice mkfifo sif/fifo.sif
 	try fifo.sif
-	told 'not a file'
+	client_refused 'not a file'
 	as alice mkdir sif/dir.sif
 	try dir.sif
-	told 'not a file'
+	client_refused 'not a file'
 	try none.sif
-	told 'ces-pull apptainer USER TOKEN IMAGE'
+	client_refused 'ces-pull apptainer USER TOKEN IMAGE'
 	sed "s|^image=.*|image=$image/develop:1|" /home/alice/sif/tools:1.sif > /home/alice/sif/never.sif
 	chown alice: /home/alice/sif/never.sif
 	try never.sif
@@ -83,18 +83,18 @@ teardown() { rm -rf /home/*/outputs_* /home/alice/work/*; }
 	sed "s|^image=.*|image=\$(touch x);--privileged|" /home/alice/sif/tools:1.sif > /home/alice/sif/odd.sif
 	chown alice: /home/alice/sif/odd.sif
 	try odd.sif
-	told 'odd.sif'
+	client_refused 'odd.sif'
 	# what a pull would write over is kept
 	echo mine > /home/alice/sif/tools:1.sif
 	run --separate-stderr as alice sh -c "cd sif && ces-pull apptainer '' '' $open/tools:1"
-	told 'move it away'
+	client_refused 'move it away'
 	[ "$(cat /home/alice/sif/tools:1.sif)" = mine ]
 	rm -r /home/alice/sif
 }
 
 @test "ces-run docker says to leave the word out" {
 	run --separate-stderr as alice ces-run docker $open/tools:1 true
-	told "leave out 'docker': type ces-run $open/tools:1"
+	client_refused "leave out 'docker': type ces-run $open/tools:1"
 }
 
 # the project manager's guide, with its variables
@@ -127,11 +127,11 @@ guide() # WORD...
 	guide 'apptainer run docker://${CR_URL} echo by reference'
 	[ "$output" = "by reference" ]
 	guide apptainer pull docker://x/y:1
-	told 'ces-pull apptainer USER TOKEN IMAGE'
+	client_refused 'ces-pull apptainer USER TOKEN IMAGE'
 	guide apptainer exec tools:1.sif id
-	told 'ces-client run --entrypoint PROGRAM'
+	client_refused 'ces-client run --entrypoint PROGRAM'
 	guide apptainer
-	told 'type apptainer run'
+	client_refused 'type apptainer run'
 }
 
 # what Jupyter, R, getpass.getuser() and pip install --user look for
@@ -223,12 +223,12 @@ root:x:0:0:root:/root:/bin/sh" ]
 	run as alice sh -c "env $places ces-run --opt-file work/opts $open/tools:1 touch /safe_outputs/here"
 	[ -e /home/alice/typed/here ]
 	run --separate-stderr as alice sh -c "CES_SCRATCH=/home/alice/none ces-run $open/tools:1 true"
-	told 'does not exist or is not open to you'
+	client_refused 'does not exist or is not open to you'
 	lab_policy '.defaults.network.publish = ["8787"]'
 	run --separate-stderr as alice sh -c "env $places ces-run $open/tools:1 true"
-	told 'may not be bound'
+	client_refused 'may not be bound'
 	run --separate-stderr as alice sh -c "CES_SCRATCH=/home/bob ces-run $open/tools:1 true"
-	told 'may not be bound'
+	client_refused 'may not be bound'
 	rm -r /home/alice/safe_outputs /home/alice/scratch /home/alice/typed
 }
 
@@ -236,12 +236,12 @@ root:x:0:0:root:/root:/bin/sh" ]
 	as alice mkdir -p work/mine
 	for at in /safe_data /safe_data/ //safe_data/.; do
 		guide "podman run --mount type=bind,source=/home/alice/work/mine,destination=$at \${CR_URL} true"
-		told '^ces: .*(/safe_data is /safe_data/nsh-2024-0001, the project.s data: bind /home/alice/work/mine somewhere else|nothing can be mounted)'
+		client_refused '^ces: .*(/safe_data is /safe_data/nsh-2024-0001, the project.s data: bind /home/alice/work/mine somewhere else|nothing can be mounted)'
 	done
 	guide 'podman run --mount type=bind,source=/safe_data,destination=/safe_data ${CR_URL} true'
-	told 'somewhere else'
+	client_refused 'somewhere else'
 	guide 'podman run -v ${SAFE_DATA}/../nsh-2024-0002:/safe_data ${CR_URL} true'
-	told 'ces: '
+	client_refused 'ces: '
 }
 
 @test "HOME, USER and ~ in an opt-file, an arg-file and an env-file are the caller's" {

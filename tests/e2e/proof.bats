@@ -4,7 +4,7 @@
 
 load ../lib/e2e.bash
 
-deviant=/usr/lib/ces-deviant # a runtime that does not do as it is told, under the name of the one under test
+deviant=/usr/lib/ces-deviant # a runtime that disobeys, under the name of the one under test
 
 setup_file()
 {

@@ -44,10 +44,10 @@ def main(top):
             return f.read()
 
     have = {pair for header in HEADERS for pair in fields(read(header))}
-    told = list(lines(read("SECURITY.md")))
-    wrong = ["no line: %s.%s" % pair for pair in sorted(have - set(told))]
-    wrong += ["no such field: %s.%s" % pair for pair in sorted(set(told) - have)]
-    wrong += ["twice: %s.%s" % pair for pair in sorted({pair for pair in told if told.count(pair) > 1})]
+    listed = list(lines(read("SECURITY.md")))
+    wrong = ["no line: %s.%s" % pair for pair in sorted(have - set(listed))]
+    wrong += ["no such field: %s.%s" % pair for pair in sorted(set(listed) - have)]
+    wrong += ["twice: %s.%s" % pair for pair in sorted({pair for pair in listed if listed.count(pair) > 1})]
     print("\n".join(wrong + ["%d fields" % len(have)]))
     return bool(wrong) or len(have) < 100
 

@@ -34,13 +34,13 @@ unit() # PROGRAM
 	fi
 }
 
-count_tap() # STATUS NAME; reads the suite's TAP from $log
+count_tap() # STATUS NAME TAP-FILE
 {
 	local plan ok bad skip
-	plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$log" | head -n 1)
-	skip=$(grep -cE '^ok [0-9]+ .*# skip' "$log")
-	ok=$(($(grep -cE '^ok [0-9]+ ' "$log") - skip))
-	bad=$(grep -cE '^not ok [0-9]+ ' "$log")
+	plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$3" | head -n 1)
+	skip=$(grep -cE '^ok [0-9]+ .*# skip' "$3")
+	ok=$(($(grep -cE '^ok [0-9]+ ' "$3") - skip))
+	bad=$(grep -cE '^not ok [0-9]+ ' "$3")
 	if [ -z "$plan" ] || [ $((ok + bad + skip)) -lt "$plan" ] || { [ "$1" != 0 ] && [ "$bad" = 0 ]; }; then
 		echo "$2: ended early, or failed outside a test (status $1)"
 		bad=$((bad + 1))
@@ -48,7 +48,7 @@ count_tap() # STATUS NAME; reads the suite's TAP from $log
 	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
 }
 
-# What needs no lab: a command and the files it is given.
+# Runs the suites that need no lab.
 plain() { bats --tap --print-output-on-failure tests/policy tests/harness; }
 
 lab() # RUNTIME SUITE...
@@ -59,11 +59,11 @@ lab() # RUNTIME SUITE...
 	CES_TEST_RUNTIME=$runtime tests/lib/lab/lab.sh ${CES_STORE:+--ext4 "$CES_STORE"} tests/lib/lab/suite.sh "$@"
 }
 
-# Of what takes away what the others need installed.
+# Runs the suites of the packages in a lab of their own: they remove the CES that the other suites need.
 packages() { CES_REGISTRIES=open tests/lib/lab/lab.sh tests/lib/lab/suite.sh tests/package/*.bats; }
 
-# With a second runtime, what it may do otherwise: not what is decided, pulled or printed before it starts, nor attacks on CES's
-# own steps.
+# Suites that run with the first runtime alone: what CES decides, pulls or prints before a runtime starts, and attacks on
+# CES's own steps.
 before_it_starts='^tests/(attack/(client|faults|parse|session|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|ondemand|policy|pull|quota|registry|unpack))\.bats$'
 
 # Runs one thing after the other, each for half an hour at most, and prints each when it has ended. Labs see nothing of
@@ -124,8 +124,7 @@ lane "${two[@]}" &
 trap 'kill $(jobs -p) 2> /dev/null; exit 143' INT TERM HUP
 wait
 for name in "${one[@]}" "${two[@]}"; do
-	cp "$logs/$name" "$log"
-	count_tap "$(cat "$logs/$name.status")" "$name"
+	count_tap "$(cat "$logs/$name.status")" "$name" "$logs/$name"
 done
 
 if [ "${CI:-}" = true ] && [ "$skipped" -gt 0 ]; then

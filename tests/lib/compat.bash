@@ -7,7 +7,7 @@ file() # NAME; its text on stdin
 	chown alice: "/home/alice/work/$1"
 }
 
-told() # PATTERN: refused by the client, 125, one line that begins with "ces: "
+client_refused() # PATTERN: status 125, and one line that begins with "ces: " and matches
 {
 	echo "status $status, stdout: $output, stderr: $stderr"
 	[ "$status" -eq 125 ]

@@ -14,7 +14,7 @@ set -euo pipefail
 limits=("$1" "$2" "$3") B=$4
 shift 4
 declare -A seen
-setuid=0 root=0 foreign=0 mine=1
+setuid=0 root=0 foreign=0
 
 # The sources of a program: its own objects, and the members of the archives that it needed.
 sources() # PROGRAM
@@ -26,25 +26,27 @@ sources() # PROGRAM
 	} | sed -E "s|^$B/||; s|\.o$|.c|" | sort -u
 }
 
-count() # FILE KNOWS
+count() # FILE IS-SETUID; adds its lines to the three figures
 {
+	local n knows=''
 	[ -z "${seen[$1]:-}" ] || return 0
 	seen[$1]=1
 	n=$(gcc -fpreprocessed -dD -E -P "$1" 2> /dev/null | grep -c '[^[:space:]]' || true)
-	root=$((root + n)) setuid=$((setuid + mine * n)) knows=''
+	root=$((root + n)) setuid=$((setuid + $2 * n))
 	if gcc -MM -I. -D_GNU_SOURCE "$1" | grep -qE '(common/(request|image|worker)\.h|common/(wire|name)\.c)'; then
 		foreign=$((foreign + n)) knows='  knows foreign forms'
 	fi
 	[ -z "${verbose:-}" ] || printf '%6d %s%s\n' "$n" "$1" "$knows"
 }
 
+is_setuid=1 # (the first program)
 for program; do
 	for f in $(for c in $(sources "$B/$program"); do
 		gcc -MM -I. -D_GNU_SOURCE "$c" | tr -s ' \\' '\n' | grep -E '\.[ch]$'
 	done | sort -u); do
-		count "$f"
+		count "$f" $is_setuid
 	done
-	mine=0
+	is_setuid=0
 done
 status=0
 figure() # LINES LIMIT WHAT

@@ -222,7 +222,7 @@ check "from nothing to a first run, by the lines of ces(7)" first_run
 check "a cluster of one node" cluster
 check "a run in a batch job is in a cgroup below the job's, and the job ends with it" below_its_job
 check "a run as a job's step: its output and its status are the step's" step
-check "a run in a job has the memory of the job and no more, and is told so" memory
+check "a run in a job has the memory of the job and no more, and the message says so" memory
 check "scancel ends a run whole, and nothing of it or of the job is left" cancelled
 check "a warning that the job asked for reaches the program, and ends nothing" warned
 check "scancel of a script that dies first: no process is left, and the janitor clears the rest" script_cancelled

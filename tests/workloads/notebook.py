@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Makes a notebook in a browser, as a person does: notebook.py URL TOKEN CODE
-Signs in, opens a new notebook, types CODE into its first cell, runs it with Shift+Enter, prints what stands below it."""
+Signs in, opens a new notebook, types CODE into its first cell, runs it with Shift+Enter, prints what is below it."""
 import os
 import sys
 import urllib.parse

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A registry that serves an OCI layout, and misbehaves where it is told to. For tests.
+"""A registry that serves an OCI layout, and misbehaves where the repository says so. For tests.
 
 The first component of the repository says how: "bad-MODE/..." treats blobs in that way and serves manifests
 well, "bad-manifest-MODE/..." the other way round, "bad-tags-MODE/..." treats its list of tags so; any other

@@ -13,11 +13,8 @@
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd -P)
-store_size=
-oldest=$(printf '%s\n' 6.3 "$(uname -r)" | sort -V | head -n 1)
-[ "$oldest" = 6.3 ] || store_size=2G
 
-# A directory with submounts of its own (a separate /usr or /var) is not seen through an overlay of /.
+# An overlay of / does not show a mount below it (a separate /usr or /var): each gets an overlay of its own.
 overlay() # NAME LOWER TARGET
 {
 	mkdir -p "/mnt/$1.upper" "/mnt/$1.work"
@@ -46,13 +43,14 @@ make_root()
 	mount --rbind "$top" "/mnt/root/$top"
 }
 
-# The store must not be on the overlay: an id-mapped mount of an overlay is refused by the kernel.
-make_store()
+# The kernel refuses an id-mapped mount of an overlay, and before 6.3 of a tmpfs: the store must be on neither.
+make_store() # EXT4-SIZE; empty: on a tmpfs, where the kernel can
 {
-	local store=/mnt/root/var/lib/ces
+	local store=/mnt/root/var/lib/ces size=$1
+	if [ -z "$size" ] && [ "$(printf '%s\n' 6.3 "$(uname -r)" | sort -V | head -n 1)" != 6.3 ]; then size=2G; fi
 	mkdir -p "$store" /mnt/root/var/log/ces /mnt/root/safe_data
-	if [ -n "$store_size" ]; then
-		truncate -s "$store_size" /mnt/store.img
+	if [ -n "$size" ]; then
+		truncate -s "$size" /mnt/store.img
 		mkfs.ext4 -q -F -E lazy_itable_init=0,nodiscard /mnt/store.img
 		mount -o loop /mnt/store.img "$store"
 		rmdir "$store/lost+found"
@@ -77,12 +75,13 @@ enter_root()
 
 inside()
 {
+	local size=
 	if [ "$1" = --ext4 ]; then
-		store_size=$2
+		size=$2
 		shift 2
 	fi
 	make_root
-	make_store
+	make_store "$size"
 	enter_root
 	ip link set lo up
 	export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin CES_LAB=1 CES_TOP=$top HOME=/root
@@ -132,7 +131,7 @@ show_cgroups() # inside, in the namespace
 	done
 }
 
-# What a killed test left goes too, deepest first.
+# Removes the cgroups of a lab, deepest first, also those that a killed test left.
 remove_cgroups() # NAME
 {
 	local h d

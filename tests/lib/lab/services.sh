@@ -13,7 +13,7 @@ registry_token=ghp_labReadOnlyToken1
 lab_address=10.20.0.5
 lab_hosts="ghcr-proxy.tre.test open.tre.test git.ecdf.ed.ac.uk prefix.tre.test bad.tre.test down.tre.test
 	stranger.tre.test othername.tre.test elsewhere.tre.test tre-ghcr-proxy.nsh.loc"
-lab_outside=192.0.2.1   # stands for the internet: the lab can reach it, a container must not
+lab_outside=192.0.2.1   # the internet, to a test: the lab can reach it, a container must not
 
 lab_begin()
 {
@@ -34,14 +34,14 @@ lab_begin()
 # Where a policy of SELinux is loaded: its contexts have colons. (A kernel that has it and no policy calls all "kernel".)
 lab_has_selinux() { [ -e /sys/fs/selinux/enforce ] && grep -q : /proc/self/attr/current; }
 
-# As a package does it.
+# Labels the files as a package does.
 lab_label()
 {
 	! lab_has_selinux || restorecon -RF /usr/libexec/ces /etc/ces /var/lib/ces /var/log/ces /safe_data
 }
 
-# The machine may have users, groups, devices and a CES of its own: in this copy of it they make room for the lab's, by name and by
-# number. The files are edited, since userdel refuses who is logged in.
+# Removes the machine's own users, groups, devices and CES from this copy of it, where the lab's have the same name or number.
+# It edits the files: userdel refuses a user who is logged in.
 lab_forget() # ETC
 {
 	local etc=$1 users groups file

@@ -1,21 +1,22 @@
 #!/bin/bash
-# Runs bats, and ends what hangs below it: watch.sh SECONDS BATS-ARGUMENT...
-# bats ends a test by one TERM to its children, and waits for ever for one that does not care, or for the one who holds its
-# pipes. Where no line comes for SECONDS, this says what was running, and kills it; the test has failed and the next one
+# Runs bats, and kills a test that hangs: watch.sh SECONDS BATS-ARGUMENT...
+# bats ends a test by one TERM to its children. It waits for ever for a child that ignores TERM, or for a process that holds
+# its pipes. If no line comes for SECONDS, this says what was running and kills it. The test has failed, and the next one
 # begins.
 set -u
 seconds=$1
 shift
 
-below() # PID: all that came of it, itself last
+below() # PID: prints all its descendants, then PID itself
 {
 	local child
 	for child in $(pgrep -P "$1"); do below "$child"; done
 	echo "$1"
 }
 
-# What the test started, and what it left behind with its pipes. Not bats' own, else it could not know which test it was.
-hanging()
+# Prints the processes that the test started, and those that still hold its pipes. Never bats' own: bats must know which test
+# it was.
+hanging() # PID
 {
 	local child
 	for child in $(below "$1"); do
@@ -28,19 +29,19 @@ hanging()
 	done
 }
 
-tell()
+report() # PID SILENT
 {
-	echo "# nothing for $silent seconds; what was running, and where it waits in the kernel:"
+	echo "# nothing for $2 seconds; what was running, and where it waits in the kernel:"
 	ps -o pid,ppid,user,stat,wchan:20,args --forest -p "$(below "$1" | paste -sd,)" | sed 's/^/# /'
 }
 
-# A file's set-up has no line of its own, and some build things.
-stuck()
+# Kills what hangs. A file's set-up prints no line, and may build things: without a test it has ten times as long.
+stuck() # PID SILENT
 {
 	local found
 	mapfile -t found < <(hanging "$1")
-	[ ${#found[@]} -gt 0 ] || [ $silent -ge $((10 * seconds)) ] || return 0
-	tell "$1"
+	[ ${#found[@]} -gt 0 ] || [ "$2" -ge $((10 * seconds)) ] || return 0
+	report "$1" "$2"
 	kill -KILL "${found[@]:-$1}" 2> /dev/null
 }
 
@@ -57,7 +58,7 @@ while true; do
 		break
 	else
 		silent=$((silent + seconds))
-		stuck "$pid"
+		stuck "$pid" "$silent"
 	fi
 done
 wait "$pid"
