@@ -1,6 +1,6 @@
-# What takes minutes to make and depends on its recipe alone, kept outside of the checkout so that a fresh clone finds it:
-# sourced. Root's alone, whole by rename, the last one of each name; nothing but tests ever reads it, and where it is not
-# there, or not root's, things are made anew. CES_CACHE=DIRECTORY puts it elsewhere, CES_CACHE= leaves it out.
+# Keeps directories that take minutes to make and depend on their recipe alone, outside of the checkout so that a fresh clone
+# finds them. Sourced. The cache is root's alone. An entry is whole, by rename, and the last one of its name. Only tests read
+# it. If it is not there, or not root's, things are made anew. CES_CACHE=DIRECTORY puts it elsewhere, CES_CACHE= leaves it out.
 # shellcheck shell=bash
 cache=${CES_CACHE-/var/cache/ces-tests}
 
@@ -12,7 +12,7 @@ cache_is_ours()
 
 cache_name() { printf '%s/%s=%s' "$cache" "$1" "$(sha256sum <<< "$2" | cut -c1-32)"; } # NAME RECIPE
 
-# Copies to DIRECTORY what was made of this recipe. 1: it is not there.
+# Copies the entry of this recipe to DIRECTORY. Status 1: there is none.
 cache_get() # NAME RECIPE DIRECTORY
 {
 	local kept
@@ -23,7 +23,7 @@ cache_get() # NAME RECIPE DIRECTORY
 	cp -a --reflink=auto --sparse=always "$kept" "$3"
 }
 
-# Keeps a copy of DIRECTORY; that it cannot is no failure.
+# Keeps a copy of DIRECTORY. It is no failure if it cannot.
 cache_put() # NAME RECIPE DIRECTORY
 {
 	local kept

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154 # (bats and the lab set these)
-# What the suites of today's commands share, beside e2e.bash.
+# Functions of the suites of today's commands, beside e2e.bash.
 
 file() # NAME; its text on stdin
 {

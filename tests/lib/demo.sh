@@ -29,7 +29,7 @@ types() # USER STATUS COMMAND-LINE
 	setpriv --reuid="$1" --regid="$1" --init-groups --reset-env \
 		env -C "/home/$1" bash -c "$3" 2>&1 < /dev/null | tee "$out"
 	status=${PIPESTATUS[0]}
-	[ "$status" = "$2" ] || wrong "status $status where $2 was to be"
+	[ "$status" = "$2" ] || wrong "status $status, not $2"
 }
 
 shows() # PATTERN: the last output has it
@@ -131,7 +131,7 @@ demo: every step came out as it should, and the machine is as it was before
   denied    an image that no rule allows
   denied    a project that alice is not in
   denied    a write to the data
-  recorded  $records decisions, proofs and ends, in a chain that is whole
+  recorded  $records decisions, proofs and ends, in an unbroken chain
   hidden    the journal, from everybody but root
   left      no process, no mount, nothing half pulled
   journal   build/demo/audit.jsonl, a copy

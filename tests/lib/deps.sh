@@ -2,12 +2,17 @@
 # Installs what building and testing CES needs, and only what is missing: the one place for the list.
 # shellcheck disable=SC2034 # (the lists are used by name)
 # deps.sh [--list] [--build|--test|--bench|--lint|--package|--deb|--bare|--selinux|--vm|--workloads|--tree|--enforcing|--display|...]
-# (nothing said: --build --test) --package, --deb: what builds the packages; --bare: what makes the bare Debian that the second
-# is tested on. --selinux: what builds the policy module. --vm: what makes and runs the virtual machines of
-# tests/vm; --workloads: what makes the images of tests/workloads and talks to what runs in them; --tree: what is in a
-# virtual machine, beside --test; --enforcing, --slurm and --storage: what one with SELinux, Slurm, or NFS and AppArmor has
-# beside these; --display: an X server and programs for it; --doc: what makes the guides. --list only prints.
-# Touches nothing when everything is there, so that it needs a network only the first time.
+# Without an option: --build --test. --list only prints.
+#   --package, --deb    build the packages
+#   --bare              make the bare Debian on which Debian's package is tested
+#   --selinux           build the policy module
+#   --vm                make and run the virtual machines of tests/vm
+#   --workloads         make the images of tests/workloads, and talk to their programs
+#   --tree              the inside of a virtual machine, beside --test
+#   --enforcing, --slurm, --storage   the same with SELinux, with Slurm, with NFS and AppArmor, beside --tree
+#   --display           an X server and programs for it
+#   --doc               make the guides
+# Touches nothing if everything is there, so that it needs a network only the first time.
 set -euo pipefail
 
 apt_build="gcc make libc6-dev pkg-config libcap-dev libseccomp-dev libcurl4-openssl-dev libjson-c-dev nettle-dev

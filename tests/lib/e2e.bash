@@ -1,4 +1,4 @@
-# What the end-to-end tests share: to act as a user, to look at the machine before and after, to read the journal.
+# Functions of the end-to-end tests: act as a user, look at the machine before and after, read the journal.
 # Loaded by every tests/e2e/*.bats inside a lab (suite.sh).
 # shellcheck shell=bash disable=SC2154 # (status, output and stderr are bats')
 bats_require_minimum_version 1.5.0
@@ -37,7 +37,7 @@ pull() # USER IMAGE [OPTION...]
 	esac
 }
 
-# The user has these images of the open registry; a second pull costs a manifest request.
+# Pulls these images of the open registry for USER. A second pull costs a manifest request.
 have() # USER NAME...
 {
 	local user=$1 name
@@ -45,7 +45,7 @@ have() # USER NAME...
 	for name in "$@"; do pull "$user" "$open/$name:1" -q; done
 }
 
-# The quick way to ask something inside a container: carol has both projects, alice one.
+# Runs COMMAND in a container, as $who (alice), in image $from (tools). Carol has both projects, alice one.
 inside() # [OPTION...] -- COMMAND...
 {
 	local options=()
@@ -54,7 +54,7 @@ inside() # [OPTION...] -- COMMAND...
 	ces "${who:-alice}" run -q "${options[@]}" "$open/${from:-tools}:1" "$@"
 }
 
-# Everything of the machine that a refused or ended request must leave as it was.
+# Prints the state of the machine that a refused or ended request must leave as it was.
 machine()
 {
 	echo "mounts:"
@@ -101,9 +101,9 @@ journal_new() # [JQ-OPTION...] FILTER
 	tail -n +$((before_lines + 1)) $journal | jq "$@"
 }
 
-# The machine has nothing that `remember` did not see (a run's outputs aside), and all of its data and programs. What dies
-# with a namespace, or collects after a request, is given five seconds. Less than before is fine: a start clears what a
-# killed one left.
+# Fails if the machine has anything that `remember` did not see (a run's outputs aside), or lacks some of its data or programs.
+# A process that dies with a namespace, or collects after a request, has five seconds. Less than before is fine: a start
+# clears what a killed one left.
 nothing_left_behind()
 {
 	local i changes
@@ -115,7 +115,7 @@ nothing_left_behind()
 	return 1
 }
 
-# `run --separate-stderr ...` was a refusal as the issue wants it: 125, a clear line, one record, nothing left.
+# Fails unless `run --separate-stderr ...` was refused: status 125, a clear line, one record, nothing left.
 refused() # PATTERN of the line
 {
 	echo "status $status, stdout: $output, stderr: $stderr"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154 # load_image sets manifest, manifest_size, layer and size
-# What the suites of ces-fetch share: tests/lib/fetch_driver in the place of the helper, real registries
+# Functions of the suites of ces-fetch: tests/lib/fetch_driver in the place of the helper, real registries
 # (anonymous, basic, bearer tokens), and one that misbehaves. Needs root, to start ces-fetch as another user.
 bats_require_minimum_version 1.5.0
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154 # (the lab sets journal and open)
-# What the suites of the packages share, beside e2e.bash.
+# Functions of the suites of the packages, beside e2e.bash.
 
 # Alice's image runs, with what is installed.
 works()

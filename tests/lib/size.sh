@@ -6,8 +6,8 @@
 #	FOREIGN  of these, in files that know the form of what a caller, a registry or an image sends: they include,
 #	         directly or not, the request, the record of an image, or the workers' frames, or read such bytes
 #
-# The files are those that the linker took, as its map beside each program says, and every header of the tree that they
-# include: none can be forgotten. Blank lines and comments do not count: the preprocessor's own stripper decides, so no
+# It counts the files that the linker took, as the map beside each program says, and every header of the tree that they
+# include: none can be forgotten. Blank lines and comments do not count. The preprocessor's own stripper decides, so no
 # style of comment escapes it. -v lists the files.
 set -euo pipefail
 [ "$1" != -v ] || { verbose=1; shift; }

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Inside a lab: users, registries and images once, then the given bats files (see check.sh).
+# Inside a lab: makes users, registries and images once, then runs the given bats files (see check.sh).
 set -Eeuo pipefail
 cd "$CES_TOP"
 trap 'echo "the lab was not set up: $BASH_COMMAND failed (${BASH_SOURCE[0]}, line $LINENO)"' ERR
@@ -8,15 +8,15 @@ lab_begin
 lab_registries
 lab_push_all
 lab_policy
-# A test that hangs has failed after a minute; the slowest takes 20 seconds when it is quiet.
+# A test that hangs has failed after a minute. The slowest test takes 20 seconds on a quiet machine.
 export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-60}
-# Tests of what version 1 alone has are none of a machine's that has version 2 alone, and those of a machine without SELinux
-# none of one's that has it, nor those of Debian's package of one's without apt; what else cannot be tested is skipped, which
-# counts as a failure in CI.
+# Leaves out the tests that this machine cannot have: those of cgroup version 1 where there is version 2 alone, those of a
+# machine without SELinux where there is SELinux, those of Debian's package where there is no apt. Any other test that cannot
+# run is skipped, and a skip counts as a failure in CI.
 trap - ERR
 tags=()
 [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ] || tags+=('!cgroup-v1')
-# (what only a root that may raise limits can do: not in every container)
+# (root may not raise limits in every container)
 prlimit --nproc=100:100 prlimit --nproc=200:200 true 2> /dev/null || tags+=('!cap-sys-resource')
 command -v apt-get > /dev/null || tags+=('!debian')
 command -v lintian > /dev/null || tags+=('!lintian')
