@@ -140,12 +140,13 @@ static void check_user(struct ces_doctor *doctor, const char *name)
 void ces_doctor_workers(struct ces_doctor *doctor)
 {
 	static const char *const programs[] = {
-	    CES_DECODE_PATH, CES_PARSE_PATH,       CES_FETCH_PATH,       CES_UNPACK_PATH,
-	    CES_RELAY_PATH,  CES_SECCOMP_BPF_PATH, CES_SECCOMP_JSON_PATH};
+	    CES_DECODE_PATH, CES_PARSE_PATH, CES_FETCH_PATH,       CES_RESOLVE_PATH,
+	    CES_UNPACK_PATH, CES_RELAY_PATH, CES_SECCOMP_BPF_PATH, CES_SECCOMP_JSON_PATH};
 	struct stat st;
 
 	check_user(doctor, CES_PARSE_USER);
 	check_user(doctor, CES_FETCH_USER);
+	check_user(doctor, CES_RESOLVE_USER);
 	check_user(doctor, CES_UNPACK_USER);
 	check_user(doctor, CES_RELAY_USER);
 	for (size_t i = 0; i < CES_COUNT(programs); i++) {

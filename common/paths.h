@@ -18,16 +18,18 @@
 #define CES_DECODE_PATH       CES_LIBEXECDIR "/ces-decode"
 #define CES_PARSE_PATH        CES_LIBEXECDIR "/ces-parse"
 #define CES_FETCH_PATH        CES_LIBEXECDIR "/ces-fetch"
+#define CES_RESOLVE_PATH      CES_LIBEXECDIR "/ces-resolve"
 #define CES_UNPACK_PATH       CES_LIBEXECDIR "/ces-unpack"
 #define CES_RELAY_PATH        CES_LIBEXECDIR "/ces-relay"
 #define CES_SETPRIV_PATH      "/usr/bin/setpriv" /* util-linux; where SELinux is on */
 #define CES_SECCOMP_BPF_PATH  CES_LIBEXECDIR "/seccomp.bpf.base64"
 #define CES_SECCOMP_JSON_PATH CES_LIBEXECDIR "/seccomp.json"
 
-#define CES_PARSE_USER  "ces-parse"
-#define CES_FETCH_USER  "ces-fetch"
-#define CES_UNPACK_USER "ces-unpack"
-#define CES_RELAY_USER  "ces-relay"
+#define CES_PARSE_USER   "ces-parse"
+#define CES_FETCH_USER   "ces-fetch"
+#define CES_RESOLVE_USER "ces-resolve"
+#define CES_UNPACK_USER  "ces-unpack"
+#define CES_RELAY_USER   "ces-relay"
 
 /* Exit statuses of ces-client (design section 10). */
 #define CES_EXIT_REFUSED  125

@@ -11,8 +11,8 @@
  * frame, fd 5 the bytes to read (manifest, config or layer), fd 6 a directory: for a layer the
  * empty staging directory (read-write), for a config nothing (/dev/null); fds from 6 upward in job
  * USER: the layers' root directories, lowest first, read-only. All directories are id-mapped to its
- * user namespace. Exit status 0 when an answer was written (also an error answer), anything else is
- * a crash.
+ * user namespace. Exit status 0 when the job is done and its answer written, CES_UNPACK_FAILED when
+ * an error was; anything else is a crash.
  *
  * ces-relay: fd 3 is one end of a SOCK_SEQPACKET socket pair: one RELAY_JOB comes, RELAY_REPORTs
  * go. INWARDS, in the container's network namespace: fd 4 is a NETLINK_SOCK_DIAG socket of the
@@ -92,6 +92,8 @@ enum ces_unpack_kind {
 	CES_UNPACK_LAYER = 3, /* answer: UNPACK_LAYER */
 	CES_UNPACK_USER = 4,  /* answer: IMAGE_RECORD with only uid, gid, groups, home */
 };
+
+#define CES_UNPACK_FAILED 3
 
 enum ces_compression {
 	CES_COMPRESSION_NONE = 0,
@@ -178,7 +180,8 @@ struct ces_relay_report {
 };
 extern const struct ces_wire_schema ces_relay_report_schema;
 
-#define CES_MANIFEST_MAX (4u * 1024 * 1024)
-#define CES_CONFIG_MAX   (4u * 1024 * 1024)
+#define CES_LAYER_BYTES_MAX (64ull << 30) /* unpacked */
+#define CES_MANIFEST_MAX    (4u * 1024 * 1024)
+#define CES_CONFIG_MAX      (4u * 1024 * 1024)
 
 #endif

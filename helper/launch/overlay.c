@@ -17,16 +17,13 @@
 #define OPAQUE       "trusted.overlay.opaque"
 #define OPTIONS_SIZE 4096 /* mount(2): one page */
 
-int ces_overlay_mark(int fs, const struct ces_strings *paths, struct ces_error *err)
+int ces_overlay_mark(int fs, const char *path, struct ces_error *err)
 {
-	for (size_t i = 0; i < paths->n; i++) {
-		CES_CLEANUP_FD int fd =
-		    ces_beneath_open(fs, paths->v[i], O_RDONLY | O_DIRECTORY, 0);
+	CES_CLEANUP_FD int fd = ces_beneath_open(fs, path, O_RDONLY | O_DIRECTORY, 0);
 
-		if (fd < 0 || fsetxattr(fd, OPAQUE, "y", 1, 0) < 0)
-			return ces_error_errno(err, CES_E_HOST, "marking a directory of a layer");
-	}
-	return 0;
+	return fd < 0 || fsetxattr(fd, OPAQUE, "y", 1, 0) < 0
+		   ? ces_error_errno(err, CES_E_HOST, "marking a directory of a layer")
+		   : 0;
 }
 
 bool ces_overlay_is_bottom(int layer)

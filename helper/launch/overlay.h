@@ -9,12 +9,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "common/wire.h"
+#include "common/error.h"
 
-/* Makes the directories below fs (an unpacked layer that nobody writes any more) hide what lower
- * layers have in them. The paths are an unpacker's word: whatever they are, a directory of the same
- * layer is marked or the layer refused. */
-int ces_overlay_mark(int fs, const struct ces_strings *paths, struct ces_error *err);
+/* Makes a directory below fs (an unpacked layer that nobody writes any more) hide what lower layers
+ * have in it. The path is an unpacker's word: whatever it is, a directory of the same layer is
+ * marked or the layer refused. */
+int ces_overlay_mark(int fs, const char *path, struct ces_error *err);
 
 /* Does this layer's root hide all that is below? overlayfs itself takes no notice of that mark
  * there. */

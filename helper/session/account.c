@@ -53,7 +53,7 @@ static int choose(int runs, const char *name, uid_t *ret_uid, gid_t *ret_gid, st
 int ces_account_take(int runs, enum ces_account kind, uid_t *ret_uid, gid_t *ret_gid,
 		     struct ces_error *err)
 {
-	static const char *const names[] = {CES_FETCH_USER, CES_UNPACK_USER};
+	static const char *const names[] = {CES_FETCH_USER, CES_RESOLVE_USER, CES_UNPACK_USER};
 	static struct {
 		uid_t uid; /* 0: not chosen yet */
 		gid_t gid;

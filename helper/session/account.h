@@ -8,7 +8,7 @@
 
 #include "common/error.h"
 
-enum ces_account { CES_ACCOUNT_FETCH, CES_ACCOUNT_UNPACK, CES_ACCOUNT_KINDS };
+enum ces_account { CES_ACCOUNT_FETCH, CES_ACCOUNT_RESOLVE, CES_ACCOUNT_UNPACK, CES_ACCOUNT_KINDS };
 
 /* The account for this request's workers of one kind, the same each time: the first that no other
  * request holds. It is held, by a lock in runs (an fd of /run/ces), until this process ends. When

@@ -1,11 +1,8 @@
-/* A pull: manifest, configuration, missing layers, commit. Must not look into any: the
- * workers do, and their answers are numbers, digests and flat records.
+/* A pull, from its admission to its grant. ces-resolve leads what is between, and serve.c does what
+ * it asks for. Must not read what a registry sent.
  *
- * Who controls what: the registry controls every byte that ces-fetch delivers; the caller controls
- * the reference (already decided) and the credential. A digest is checked before the bytes behind
- * it are used: manifest and configuration here (they are small and opaque to this process), layers
- * in ces-unpack. What was checked cannot change after: it is in this process's memory, or in a
- * staging directory of root's. */
+ * Who controls what: the caller controls the reference (already decided) and the credential, which
+ * goes to ces-fetch and nowhere else. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,7 +13,6 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/digest.h"
 #include "common/event.h"
 #include "common/io.h"
 #include "common/record.h"
@@ -24,160 +20,17 @@
 #include "helper/core/order.h"
 #include "helper/session/journal.h"
 #include "helper/session/lock.h"
-#include "helper/session/mounts.h"
 #include "helper/session/record.h"
 #include "helper/session/report.h"
 #include "helper/session/runs.h"
 #include "helper/session/session.h"
 #include "helper/store/collect.h"
-#include "helper/store/documents.h"
-#include "helper/store/layers.h"
 #include "helper/store/quota.h"
-#include "helper/store/workers.h"
+#include "helper/store/serve.h"
 #include "helper/watch/finish.h"
 
 #define PULL_SECONDS   (6 * 3600) /* for the whole */
 #define SETTLE_SECONDS 1800       /* for the disk, afterwards */
-
-/* Manifest of this machine's platform: what the reference names, or what the index it names
- * chooses. */
-static int get_manifest(struct ces_pull *pull, const char *reference, const char *digest,
-			uint64_t max, struct ces_unpack_manifest *ret, struct ces_error *err)
-{
-	struct ces_unpack_job job = {
-	    .kind = CES_UNPACK_MANIFEST, .digest = (char *)(uintptr_t)digest, .size = max};
-
-	free(pull->manifest.bytes);
-	pull->manifest.bytes = NULL;
-	if (ces_document_fetch(&pull->fetcher, CES_FETCH_MANIFEST, reference, max, digest,
-			       &pull->manifest, err) < 0)
-		return -1;
-	job.type = pull->fetcher.type;
-	return ces_document_parse(pull->userns, &job, &pull->manifest, &ces_unpack_manifest_schema,
-				  ret, err);
-}
-
-static int check_manifest(const struct ces_pull *pull, struct ces_error *err)
-{
-	const struct ces_unpack_manifest *found = &pull->parsed;
-
-	if (found->config_digest == NULL || !ces_digest_valid(found->config_digest) ||
-	    found->config_size > CES_CONFIG_MAX || found->layer_digests.n != found->layer_sizes.n ||
-	    found->layer_digests.n != found->layer_compressions.n)
-		return ces_error_set(err, CES_E_IMAGE, "the image's manifest is not valid");
-	for (size_t i = 0; i < found->layer_digests.n; i++)
-		if (!ces_digest_valid(found->layer_digests.v[i]))
-			return ces_error_set(err, CES_E_IMAGE, "the image's manifest is not valid");
-	return 0;
-}
-
-static int resolve(struct ces_pull *pull, struct ces_error *err)
-{
-	const struct ces_reference *image = &pull->decision->image;
-	const char *asked = image->digest[0] != '\0' ? image->digest : NULL;
-	char chosen[CES_DIGEST_LENGTH + 1];
-	uint64_t size;
-
-	if (get_manifest(pull, asked != NULL ? asked : image->tag, asked, CES_MANIFEST_MAX,
-			 &pull->parsed, err) < 0)
-		return -1;
-	/* this process hashed the bytes; the parser's word for it is not needed */
-	ces_digest_of(pull->manifest.bytes, pull->manifest.length, pull->top_digest);
-	if (pull->parsed.chosen != NULL) {
-		if (!ces_digest_valid(pull->parsed.chosen) ||
-		    pull->parsed.chosen_size > CES_MANIFEST_MAX)
-			return ces_error_set(err, CES_E_IMAGE, "the image's index is not valid");
-		memcpy(chosen, pull->parsed.chosen, sizeof(chosen));
-		size = pull->parsed.chosen_size;
-		ces_wire_free(&ces_unpack_manifest_schema, &pull->parsed);
-		if (get_manifest(pull, chosen, chosen, size, &pull->parsed, err) < 0)
-			return -1;
-	}
-	ces_digest_of(pull->manifest.bytes, pull->manifest.length, pull->digest);
-	if (pull->decision->locked_digest[0] != '\0' &&
-	    strcmp(pull->decision->locked_digest, pull->digest) != 0 &&
-	    strcmp(pull->decision->locked_digest, pull->top_digest) != 0)
-		return ces_error_rule(
-		    err, CES_E_DENIED, pull->decision->rule,
-		    "the registry's image is not the one that was approved (%.19s)",
-		    pull->decision->locked_digest);
-	return check_manifest(pull, err);
-}
-
-static int get_config(struct ces_pull *pull, struct ces_error *err)
-{
-	struct ces_unpack_job job = {.kind = CES_UNPACK_CONFIG,
-				     .digest = pull->parsed.config_digest,
-				     .layers = pull->parsed.layer_digests.n};
-
-	if (ces_document_fetch(&pull->fetcher, CES_FETCH_BLOB, pull->parsed.config_digest,
-			       pull->parsed.config_size, pull->parsed.config_digest, &pull->config,
-			       err) < 0)
-		return -1;
-	job.size = pull->config.length;
-	if (ces_document_parse(pull->userns, &job, &pull->config, &ces_image_record_schema,
-			       &pull->record, err) < 0)
-		return -1;
-	if (pull->record.diff_ids.n != pull->parsed.layer_digests.n)
-		return ces_error_set(
-		    err, CES_E_IMAGE,
-		    "the manifest and the configuration do not have the same number of layers");
-	for (size_t i = 0; i < pull->record.diff_ids.n; i++)
-		if (!ces_digest_valid(pull->record.diff_ids.v[i]))
-			return ces_error_set(err, CES_E_IMAGE,
-					     "the image's configuration is not valid");
-	return 0;
-}
-
-/* Who is the image's USER? Its own passwd file says so, read by ces-unpack through read-only
- * id-mapped mounts. */
-static int get_user(struct ces_pull *pull, struct ces_image_record *ret, struct ces_error *err)
-{
-	struct ces_unpack_job job = {.kind = CES_UNPACK_USER, .user = pull->record.user};
-	struct ces_unpacker unpacker;
-	int mounts[CES_LAYERS_MAX];
-	size_t n = 0;
-	int result = 0;
-
-	for (; n < pull->record.diff_ids.n && result == 0; n += result == 0) {
-		CES_CLEANUP_FD int layer = -1;
-
-		result = ces_store_open_layer(pull->store, pull->record.diff_ids.v[n], &layer, err);
-		if (result == 0)
-			result = ces_mount_clone(layer, true, pull->userns, &mounts[n], err);
-	}
-	if (result == 0)
-		result = ces_unpacker_start(&job, pull->userns, -1, mounts, n, &unpacker, err);
-	for (size_t i = 0; i < n; i++)
-		close(mounts[i]);
-	if (result < 0)
-		return -1;
-	return ces_unpacker_finish(&unpacker, ces_now_ms() + CES_DOCUMENT_MS,
-				   &ces_image_record_schema, ret, err);
-}
-
-static int commit_image(struct ces_pull *pull, struct ces_error *err)
-{
-	struct ces_image_record user, whole = pull->record;
-	int result;
-
-	if (get_user(pull, &user, err) < 0)
-		return -1;
-	whole.digest = pull->digest;
-	whole.config_digest = pull->parsed.config_digest;
-	whole.uid = user.uid;
-	whole.gid = user.gid;
-	whole.groups = user.groups;
-	whole.home = user.home;
-	whole.size = pull->bytes;
-	if (whole.uid >= CES_IDMAP_SPAN || whole.gid >= CES_IDMAP_SPAN)
-		result = ces_error_set(err, CES_E_IMAGE, "the image's user has an id above 65535");
-	else
-		result = ces_store_commit_image(pull->store, &whole, &pull->manifest, &pull->config,
-						err);
-	ces_wire_free(&ces_image_record_schema, &user);
-	return result;
-}
 
 static int grant(struct ces_pull *pull, struct ces_error *err)
 {
@@ -190,32 +43,12 @@ static int grant(struct ces_pull *pull, struct ces_error *err)
 	    .digest = pull->digest,
 	    .project = project,
 	    .size = pull->bytes,
-	    .layers = pull->parsed.layer_digests.n,
+	    .layers = pull->n,
 	    .pulled = (uint64_t)time(NULL),
 	    .retain = decision->retain == CES_RETAIN_TIME ? decision->retain_seconds : 0};
 
 	memcpy(project, decision->project, sizeof(project));
 	return ces_store_write_grant(pull->store, pull->session->uid, &given, err);
-}
-
-/* The configuration is fetched and the layers are asked for each time, though all may be here: who
- * may have them is for the registry to say, see layers.c. */
-static int pull_image(struct ces_pull *pull, struct ces_error *err)
-{
-	struct ces_image_record known;
-	struct ces_error unknown;
-
-	/* what is over the user's limit is not granted; the layers are the collector's then */
-	if (resolve(pull, err) < 0 || get_config(pull, err) < 0 || ces_pull_layers(pull, err) < 0 ||
-	    ces_quota_check(pull->session, pull->reference, &pull->record.diff_ids, &pull->left,
-			    err) < 0)
-		return -1;
-	if (ces_store_load_image(pull->store, pull->digest, &known, &unknown) == 0) {
-		ces_wire_free(&ces_image_record_schema, &known);
-		return grant(pull, err);
-	}
-	pull->up_to_date = false;
-	return commit_image(pull, err) < 0 ? -1 : grant(pull, err);
 }
 
 static int record_end(const struct ces_session *session, const struct ces_pull *pull,
@@ -307,6 +140,7 @@ static int admit(struct ces_session *session, const struct ces_decision *decisio
  * for this process either. */
 static void settle(const struct ces_pull *pull)
 {
+	const struct ces_strings diff_ids = {(char **)(uintptr_t)pull->diff_ids, pull->n};
 	struct ces_process child = CES_PROCESS_NONE;
 	int side = pull->up_to_date ? -1 : ces_process_clone(0, -1, &child);
 
@@ -318,7 +152,7 @@ static void settle(const struct ces_pull *pull)
 		(void)close_range(0, CES_FD_EVENT, 0);
 		(void)prctl(PR_SET_NAME, "ces-settle");
 		ces_deadline(SETTLE_SECONDS);
-		ces_store_settle(pull->store, &pull->record.diff_ids);
+		ces_store_settle(pull->store, &diff_ids);
 	}
 	_exit(0);
 }
@@ -330,48 +164,53 @@ void ces_pull_give_up(const struct ces_session *session)
 	ces_collect_soon(&session->store, session->runs);
 }
 
+static int work(struct ces_pull *pull, struct ces_error *err)
+{
+	const struct ces_strings none = {0};
+	int result = ces_quota_check(pull->session, pull->reference, &none, &pull->left, err);
+
+	if (result == 0)
+		result = ces_unpacker_userns(pull->session, &pull->userns, err);
+	if (result == 0)
+		result = ces_fetcher_start(pull->session, pull->decision, &pull->fetcher, err);
+	if (result == 0)
+		result = ces_resolver_start(pull->session, pull->decision, pull->left,
+					    &pull->fetcher, &pull->resolver, err);
+	if (result == 0)
+		result = ces_serve_pull(pull, err);
+	ces_worker_stop(&pull->resolver);
+	ces_worker_stop(&pull->fetcher);
+	ces_cleanup_close(&pull->userns);
+	return result == 0 ? grant(pull, err) : -1;
+}
+
 int ces_verb_pull(struct ces_session *session, const struct ces_decision *decision,
 		  struct ces_error *err)
 {
-	struct ces_pull pull = {.decision = decision,
-				.session = session,
-				.store = &session->store,
-				.entry = -1,
-				.fetcher = {CES_PROCESS_NONE, -1, 1, 0},
-				.userns = -1};
+	static struct ces_pull pull;
 	CES_CLEANUP_FD int entry = -1;
 	struct ces_event_done done = {0};
-	int result;
 
 	ces_finish_dead(session);
 	if (admit(session, decision, &entry, err) < 0)
 		return -1;
 	ces_deadline(PULL_SECONDS);
 	ces_collect_soon(&session->store, session->runs);
-	pull.entry = entry;
+	pull = (struct ces_pull){.decision = decision,
+				 .session = session,
+				 .store = &session->store,
+				 .entry = entry,
+				 .userns = -1,
+				 .fetcher = CES_WORKER_NONE,
+				 .resolver = CES_WORKER_NONE};
 	ces_reference_format(&decision->image, pull.reference, sizeof(pull.reference));
-	result = ces_quota_check(session, pull.reference, &pull.record.diff_ids, &pull.left, err);
-	if (result == 0)
-		result = ces_unpacker_userns(session, &pull.userns, err);
-	if (result == 0)
-		result = ces_fetcher_start(session, decision, &pull.fetcher, err);
-	if (result == 0)
-		result = pull_image(&pull, err);
-	ces_fetcher_stop(&pull.fetcher);
-	if (result == 0)
-		result = record_end(session, &pull, err);
-	if (result == 0) {
-		ces_runs_leave(session->runs, session->pull);
-		session->pull[0] = '\0';
-		done.digest = pull.digest;
-		done.up_to_date = pull.up_to_date;
-		ces_report_send(&ces_event_done_schema, &done, true);
-		settle(&pull);
-	}
-	ces_wire_free(&ces_unpack_manifest_schema, &pull.parsed);
-	ces_wire_free(&ces_image_record_schema, &pull.record);
-	free(pull.manifest.bytes);
-	free(pull.config.bytes);
-	ces_cleanup_close(&pull.userns);
-	return result;
+	if (work(&pull, err) < 0 || record_end(session, &pull, err) < 0)
+		return -1;
+	ces_runs_leave(session->runs, session->pull);
+	session->pull[0] = '\0';
+	done.digest = pull.digest;
+	done.up_to_date = pull.up_to_date;
+	ces_report_send(&ces_event_done_schema, &done, true);
+	settle(&pull);
+	return 0;
 }

@@ -1,6 +1,5 @@
-/* Talking to ces-fetch and ces-unpack. What they answer is decoded strictly and believed no further
- * than it was checked: bytes that came by ces-fetch are hashed here or in ces-unpack before they
- * mean anything. */
+/* Starting the workers of a pull: ces-fetch, ces-resolve and each ces-unpack. Nothing that they
+ * send is read here. */
 #ifndef CES_HELPER_STORE_WORKERS_H
 #define CES_HELPER_STORE_WORKERS_H
 
@@ -8,40 +7,43 @@
 #include "helper/core/spawn.h"
 #include "helper/session/session.h"
 
-struct ces_fetcher {
+struct ces_worker {
 	struct ces_process process;
-	int socket;
-	uint64_t next_id;
-	uint64_t type; /* of what came whole last, a manifest: enum ces_manifest_type */
+	int socket; /* to it */
 };
+#define CES_WORKER_NONE                                                                            \
+	{                                                                                          \
+		CES_PROCESS_NONE, -1                                                               \
+	}
 
-/* Starts ces-fetch for the one registry and repository that the decision names. */
+/* Starts ces-fetch for the one registry and repository that the decision names, with the caller's
+ * login. */
 int ces_fetcher_start(const struct ces_session *session, const struct ces_decision *decision,
-		      struct ces_fetcher *ret, struct ces_error *err);
-void ces_fetcher_stop(struct ces_fetcher *fetcher);
+		      struct ces_worker *ret, struct ces_error *err);
 
-/* Asks for one body, to be written into the pipe body_fd (still owned by the caller). */
-int ces_fetcher_get(struct ces_fetcher *fetcher, enum ces_fetch_kind kind, const char *reference,
-		    uint64_t size, int body_fd, uint64_t *ret_id, struct ces_error *err);
-
-/* Receives one status; 1, or 0 when ces-fetch is gone, -1. A failed status is returned like any
- * other. */
-int ces_fetcher_status(struct ces_fetcher *fetcher, struct ces_fetch_status *ret,
+/* Starts ces-resolve, and gives it the socket to ces-fetch, so that one ends with the other. left:
+ * see struct ces_resolve_order. */
+int ces_resolver_start(const struct ces_session *session, const struct ces_decision *decision,
+		       uint64_t left, struct ces_worker *fetcher, struct ces_worker *ret,
 		       struct ces_error *err);
+
+void ces_worker_stop(struct ces_worker *worker);
 
 struct ces_unpacker {
 	struct ces_process process;
-	int answer; /* read end */
+	int answer, input; /* read end, write end */
 };
+#define CES_UNPACKER_NONE                                                                          \
+	{                                                                                          \
+		CES_PROCESS_NONE, -1, -1                                                           \
+	}
 
-/* Starts one ces-unpack on a job in the user namespace userns; input becomes its fd 5, dirs its fds
- * from 6. */
-int ces_unpacker_start(const struct ces_unpack_job *job, int userns, int input, const int *dirs,
-		       size_t n_dirs, struct ces_unpacker *ret, struct ces_error *err);
+/* Starts one ces-unpack on a job in the user namespace userns; dirs become its fds from 6. */
+int ces_unpacker_start(const struct ces_unpack_job *job, int userns, const int *dirs, size_t n_dirs,
+		       struct ces_unpacker *ret, struct ces_error *err);
 
-/* Takes the answer (waits at most until deadline_ms) and reaps. An error answer becomes err. */
-int ces_unpacker_finish(struct ces_unpacker *unpacker, int64_t deadline_ms,
-			const struct ces_wire_schema *schema, void *ret, struct ces_error *err);
+/* Waits for its end, for a few seconds. Whether it did its job. */
+bool ces_unpacker_done(struct ces_unpacker *unpacker);
 void ces_unpacker_kill(struct ces_unpacker *unpacker);
 
 /* The user namespace that all unpackers of a pull work in. */

@@ -276,7 +276,7 @@ int main(void)
 	struct ces_unpack_job job = {0};
 	struct ces_error err = {0};
 	char name[128];
-	int told = 0;
+	int result;
 
 	if (!fds_are_good() || ces_sandbox_begin(&err) < 0)
 		_exit(1);
@@ -284,13 +284,14 @@ int main(void)
 			     &job, &err) != 1)
 		_exit(1);
 	close(JOB_FD);
-	if (check_job(&job, &err) < 0) {
-		told = tell(&err);
-	} else if (do_job(&job, &err) < 0) {
-		if ((err.code == CES_E_IMAGE || err.code == CES_E_LIMIT) &&
+	result = check_job(&job, &err);
+	if (result == 0) {
+		result = do_job(&job, &err);
+		if (result < 0 && (err.code == CES_E_IMAGE || err.code == CES_E_LIMIT) &&
 		    job.kind != CES_UNPACK_USER)
 			ces_error_context(&err, "%s", label(&job, name, sizeof(name)));
-		told = tell(&err);
 	}
-	_exit(told == 0 ? 0 : 1);
+	if (result == 0)
+		_exit(0);
+	_exit(tell(&err) == 0 ? CES_UNPACK_FAILED : 1);
 }

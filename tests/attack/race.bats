@@ -69,7 +69,7 @@ canaries() { find /etc /safe_data /home/bob -printf '%p %u %g %m %s %T@\n' | sor
 }
 
 @test "A12, X: at no moment of thirty pulls is there anything to rob of a worker for another of its user" {
-	for worker in ces-fetch ces-unpack; do
+	for worker in ces-fetch ces-resolve ces-unpack; do
 		setpriv --reuid=$worker --regid=$worker --clear-groups --reset-env \
 			"$CES_TOP/tests/attack/robber.py" --for ever $worker > $lab/robbed.$worker 3>&- &
 		robbers+=($!)
@@ -83,6 +83,7 @@ canaries() { find /etc /safe_data /home/bob -printf '%p %u %g %m %s %T@\n' | sor
 	wait "${robbers[@]}" || true
 	cat $lab/robbed.*
 	grep -q ' tries, nothing' $lab/robbed.ces-fetch
+	grep -q ' tries, nothing' $lab/robbed.ces-resolve
 	grep -q ' tries, nothing' $lab/robbed.ces-unpack
 }
 

@@ -98,7 +98,7 @@ warned() # PATTERN REMEDY
 }
 
 @test "a worker without its user, or its program" {
-	for user in ces-fetch ces-unpack ces-relay; do
+	for user in ces-fetch ces-resolve ces-unpack ces-relay; do
 		userdel $user
 		run --separate-stderr ces alice doctor
 		useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin $user

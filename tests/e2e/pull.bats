@@ -274,15 +274,15 @@ standing_pull()
 }
 
 @test "two pulls at once have workers of different accounts, where the site has them" {
-	for a in ces-fetch-2 ces-unpack-2; do
+	for a in ces-fetch-2 ces-resolve-2 ces-unpack-2; do
 		getent passwd $a > /dev/null || useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin $a
 	done
 	standing_pull
-	fetchers() { ps -C ces-fetch -o uid= | sort -u | xargs -n 1 id -nu | sort | xargs; }
-	[ "$(fetchers)" = ces-fetch ]
+	workers() { ps -C ces-fetch,ces-resolve -o uid= | sort -u | xargs -n 1 id -nu | sort | xargs; }
+	[ "$(workers)" = "ces-fetch ces-resolve" ]
 	pull bob $open/big:1 -q 3>&- &
 	bobs=$!
-	both() { [ "$(fetchers)" = "ces-fetch ces-fetch-2" ]; }
+	both() { [ "$(workers)" = "ces-fetch ces-fetch-2 ces-resolve ces-resolve-2" ]; }
 	eventually both
 	kill -KILL "$standing"
 	pkill -KILL -U ces-fetch -x ces-fetch
@@ -294,7 +294,7 @@ standing_pull()
 	(flock 8; pull bob $open/tools:1 -q) 8> /run/ces/.account-ces-fetch-2
 	pkill -KILL -x 'ces-fetch|ces-session'
 	wait $alices || true
-	for a in ces-fetch-2 ces-unpack-2; do userdel $a; done
+	for a in ces-fetch-2 ces-resolve-2 ces-unpack-2; do userdel $a; done
 	who=bob inside -- true
 }
 

@@ -8,7 +8,7 @@ import re
 import sys
 
 HEADERS = ["common/request.h", "helper/core/order.h", "policy/decide.h", "policy/parsed.h",
-           "common/worker.h", "common/image.h"]
+           "common/worker.h", "common/image.h", "helper/resolve/wish.h"]
 # Parts of ces_decision, whose fields its own line speaks of; what stays in the process that made it.
 INSIDE = {"ces_decision_mount", "ces_decision_port", "ces_decision_tmpfs", "ces_decision_names", "ces_caller", "ces_facts"}
 

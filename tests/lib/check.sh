@@ -64,7 +64,7 @@ packages() { CES_REGISTRIES=open tests/lib/lab/lab.sh tests/lib/lab/suite.sh tes
 
 # Suites that run with the first runtime alone: what CES decides, pulls or prints before a runtime starts, and attacks on
 # CES's own steps.
-before_it_starts='^tests/(attack/(client|faults|parse|session|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|ondemand|policy|pull|quota|registry|unpack))\.bats$'
+before_it_starts='^tests/(attack/(client|faults|parse|resolve|session|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|ondemand|policy|pull|quota|registry|unpack))\.bats$'
 
 # Runs one thing after the other, each for half an hour at most, and prints each when it has ended. Labs see nothing of
 # each other, and a test waits for most of its time: two lanes keep two cores busy.

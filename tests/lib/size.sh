@@ -33,7 +33,7 @@ count() # FILE IS-SETUID; adds its lines to the three figures
 	seen[$1]=1
 	n=$(gcc -fpreprocessed -dD -E -P "$1" 2> /dev/null | grep -c '[^[:space:]]' || true)
 	root=$((root + n)) setuid=$((setuid + $2 * n))
-	if gcc -MM -I. -D_GNU_SOURCE "$1" | grep -qE '(common/(request|image|worker)\.h|common/(wire|name)\.c)'; then
+	if gcc -MM -I. -D_GNU_SOURCE "$1" | grep -qE '(common/(request|image|worker)\.h|helper/resolve/wish\.h|common/(wire|name)\.c)'; then
 		foreign=$((foreign + n)) knows='  knows foreign forms'
 	fi
 	[ -z "${verbose:-}" ] || printf '%6d %s%s\n' "$n" "$1" "$knows"

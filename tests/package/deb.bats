@@ -128,7 +128,7 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 	for p in /usr/bin/ces-{client,policy} /usr/libexec/ces/ces-{helper,fetch,unpack,relay}; do in_bare ldd $p; done > $lab/ldd
 	[ "$(grep -c 'libc\.so\.6 => /' $lab/ldd)" -eq 6 ]
 	no grep 'not found' $lab/ldd
-	for u in ces-parse ces-fetch ces-unpack ces-relay; do
+	for u in ces-parse ces-fetch ces-resolve ces-unpack ces-relay; do
 		in_bare getent passwd $u | grep -q ':/usr/sbin/nologin$'
 		[ "$(in_bare passwd -S $u | cut -d' ' -f2)" = L ]
 	done

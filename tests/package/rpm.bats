@@ -133,13 +133,13 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	[ -e $policy ]
 	[ -n "$(ls -A $store/layers/sha256)" ]
 	[ "$(journal_lines)" -eq "$records" ]
-	for u in ces-parse ces-fetch ces-unpack ces-relay; do userdel $u; done
+	for u in ces-parse ces-fetch ces-resolve ces-unpack ces-relay; do userdel $u; done
 	rm -rf "${store:?}"/* "$journal" $policy /run/ces /home/alice/outputs_*
 }
 
 @test "installed on a fresh machine: accounts and directories are there, and everything is denied until there is a policy" {
 	rpm_ -i "$(package)"
-	for u in ces-parse ces-fetch ces-unpack ces-relay; do
+	for u in ces-parse ces-fetch ces-resolve ces-unpack ces-relay; do
 		getent passwd $u | grep -qE ':/usr/sbin/nologin$|:/sbin/nologin$'
 		[ "$(passwd -S $u | cut -d' ' -f2)" = L ]
 	done

@@ -44,12 +44,8 @@ static void teardown(void)
 static int mark(const char *path)
 {
 	CES_CLEANUP_FD int fs = open("fs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char *one = strdup(path);
-	const struct ces_strings paths = {&one, 1};
-	int result = ces_overlay_mark(fs, &paths, &err);
 
-	free(one);
-	return result;
+	return ces_overlay_mark(fs, path, &err);
 }
 
 static bool marked(const char *path)

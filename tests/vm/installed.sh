@@ -14,7 +14,7 @@ broken_and_mended()
 	chmod 775 /usr/libexec/ces/ces-fetch
 	finds problem workers 'ces-fetch can be changed by others'
 	mended
-	for user in ces-parse ces-fetch ces-unpack ces-relay; do
+	for user in ces-parse ces-fetch ces-resolve ces-unpack ces-relay; do
 		userdel $user
 		finds problem workers "there is no user $user"
 		mended

@@ -268,7 +268,8 @@ static int run_job(void)
 		fprintf(stderr, "unpack_driver: %s\n", err.text);
 	close(job[1]);
 	got = ces_wire_read(answer[0], CES_WIRE_RECORD_MAX, -1, &frame, &length, &type, &err);
-	if (waitpid(pid, &status, 0) != pid || status != 0 || got != 1) {
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) ||
+	    (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != CES_UNPACK_FAILED) || got != 1) {
 		fprintf(stderr, "unpack_driver: no answer, status %d\n", status);
 		return 2;
 	}

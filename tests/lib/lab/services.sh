@@ -45,9 +45,9 @@ lab_label()
 lab_forget() # ETC
 {
 	local etc=$1 users groups file
-	users=$(awk -F: '$1 ~ /^(alice|bob|carol|dave|erin|frank|ces-parse|ces-fetch(-[2-4])?|ces-unpack(-[2-4])?|ces-relay)$/ ||
+	users=$(awk -F: '$1 ~ /^(alice|bob|carol|dave|erin|frank|ces-parse|ces-fetch(-[2-4])?|ces-resolve(-[2-4])?|ces-unpack(-[2-4])?|ces-relay)$/ ||
 		$3 >= 4401 && $3 <= 4409 { print $1 }' "$etc/passwd" | paste -sd'|')
-	groups=$(awk -F: '$1 ~ /^(alice|bob|carol|dave|erin|frank|ces-parse|ces-fetch(-[2-4])?|ces-unpack(-[2-4])?|ces-relay|nsh-2024-000[1-4]|nsh-inferred)$/ ||
+	groups=$(awk -F: '$1 ~ /^(alice|bob|carol|dave|erin|frank|ces-parse|ces-fetch(-[2-4])?|ces-resolve(-[2-4])?|ces-unpack(-[2-4])?|ces-relay|nsh-2024-000[1-4]|nsh-inferred)$/ ||
 		$3 >= 4401 && $3 <= 4409 || $3 >= 4411 && $3 <= 4414 || $3 == 4420 { print $1 }' "$etc/group" | paste -sd'|')
 	for file in passwd shadow subuid subgid; do
 		[ -z "$users" ] || [ ! -e "$etc/$file" ] || sed -i -E "/^($users):/d" "$etc/$file"
@@ -62,7 +62,7 @@ lab_forget() # ETC
 lab_users()
 {
 	local p u
-	for u in ces-parse ces-fetch ces-unpack ces-relay; do
+	for u in ces-parse ces-fetch ces-resolve ces-unpack ces-relay; do
 		useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin $u
 	done
 	for p in 1 2 3 4; do groupadd -g 441$p nsh-2024-000$p; done

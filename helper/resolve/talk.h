@@ -1,0 +1,40 @@
+/* Whom ces-resolve speaks with: ces-session, which does what needs root; ces-fetch, whose socket it
+ * was given; and each ces-unpack, by the two ends that ces-session hands over. */
+#ifndef CES_HELPER_RESOLVE_TALK_H
+#define CES_HELPER_RESOLVE_TALK_H
+
+#include <stdbool.h>
+
+#include "common/worker.h"
+#include "helper/resolve/wish.h"
+
+/* Sends a wish, with length bytes behind it. answer: NULL where there is none. */
+int ces_talk_wish(struct ces_wish *wish, const void *bytes, size_t length,
+		  struct ces_wish_answer *answer, struct ces_error *err);
+
+/* The last wish. It does not come back to anyone. */
+void ces_talk_failed(const struct ces_error *err);
+
+/* Asks ces-fetch for one body, to be written into the pipe body (still owned by the caller; -1:
+ * CES_FETCH_CHECK). *ret_id comes back in each status. */
+int ces_talk_fetch(enum ces_fetch_kind kind, const char *reference, uint64_t size, int body,
+		   uint64_t *ret_id, struct ces_error *err);
+
+/* Takes one status; a failed one too. CES_E_HOST when ces-fetch is gone. */
+int ces_talk_status(struct ces_fetch_status *ret, struct ces_error *err);
+
+/* A failed status as err, 0 for any other: CES_E_INTERNAL only where nobody read the body any more,
+ * so that the cause is the reader's. */
+int ces_talk_fetch_failed(const struct ces_fetch_status *status, struct ces_error *err);
+
+/* Sends a wish that starts a ces-unpack: the fd of its answer, and (unless NULL) the one that it
+ * reads from. Both are the caller's. */
+int ces_talk_unpack(struct ces_wish *wish, const void *bytes, size_t length, int *ret_answer,
+		    int *ret_input, struct ces_error *err);
+
+/* Takes a ces-unpack's answer before deadline_ms, and closes its fd. An error answer becomes err.
+ */
+int ces_talk_unpacked(int *answer, int64_t deadline_ms, const struct ces_wire_schema *schema,
+		      void *ret, struct ces_error *err);
+
+#endif

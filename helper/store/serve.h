@@ -1,0 +1,44 @@
+/* What root does for a pull, step by step, because ces-resolve asks for it. */
+#ifndef CES_HELPER_STORE_SERVE_H
+#define CES_HELPER_STORE_SERVE_H
+
+#include "helper/store/claim.h"
+#include "helper/store/workers.h"
+
+/* One layer of the image. */
+struct ces_pull_layer {
+	char digest[CES_DIGEST_LENGTH + 1], diff_id[CES_DIGEST_LENGTH + 1];
+	uint64_t size, compression; /* of the blob */
+	char name[32];              /* of its staging directory; "": none */
+	int staging;                /* that one, locked */
+	struct ces_unpacker unpacker;
+	bool whole; /* unpacked, and verified by it */
+	struct ces_claim claim;
+};
+
+struct ces_pull {
+	const struct ces_decision *decision;
+	const struct ces_session *session;
+	const struct ces_store *store; /* the session's */
+	char reference[CES_REFERENCE_MAX];
+	uint64_t left; /* bytes that the caller's images may take more */
+	int entry;     /* in the register of runs and pulls; the fd */
+	int userns;    /* of the unpackers */
+	struct ces_worker fetcher, resolver;
+	struct ces_pull_layer layers[CES_LAYERS_MAX];
+	char *diff_ids[CES_LAYERS_MAX]; /* of the same */
+	size_t n;
+	char top_digest[CES_DIGEST_LENGTH + 1]; /* of what the reference names: an index, or the
+						   manifest */
+	char digest[CES_DIGEST_LENGTH + 1];     /* of the manifest */
+	uint64_t bytes;                         /* unpacked, of all layers */
+	bool up_to_date;                        /* nothing had to be fetched */
+};
+
+/* Serves the wishes of pull->resolver until the image is in the store, with its digests, bytes and
+ * up_to_date in *pull. Each wish is possible in one phase of a pull only, and whatever it says,
+ * what is approved, how much space there is, and where anything goes is not in it. On failure
+ * nothing of this pull stays in staging. */
+int ces_serve_pull(struct ces_pull *pull, struct ces_error *err);
+
+#endif

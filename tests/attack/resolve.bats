@@ -1,0 +1,113 @@
+#!/usr/bin/env bats
+# What a ces-resolve that a registry has taken over can have of root: what wish.h lists, each in its turn, and nothing else.
+
+load ../lib/e2e.bash
+
+resolve=/usr/libexec/ces/ces-resolve
+may_not='ces-resolve asked for what it may not have'
+
+setup_file() { lab_policy; empty_store; }
+setup() { lab_policy; remember; }
+teardown()
+{
+	[ ! -e $resolve.away ] || mv -f $resolve.away $resolve
+	pkill -KILL -U ces-resolve || true
+}
+
+# The program becomes one that plays a case of wishes.py.
+plays() # CASE
+{
+	local type
+	type=$(sed -n "s/.*CES_FRAME_IMAGE_RECORD = \([0-9]*\).*/\1/p" "$CES_TOP/common/frame.h")
+	[ -e $resolve.away ] || mv $resolve $resolve.away
+	printf '#!/bin/bash\nexec %s/tests/attack/wishes.py %s %s\n' "$CES_TOP" "$1" "$type" > $resolve
+	chmod 755 $resolve
+	if lab_has_selinux; then chcon --reference=$resolve.away $resolve; fi
+}
+
+workers() { pgrep -U ces-fetch,ces-resolve,ces-unpack; }
+
+# A pull with it is refused in these words, and nothing of the pull is left.
+ends() # CASE WORDS [IMAGE]
+{
+	echo "$1"
+	remember
+	plays "$1"
+	run --separate-stderr pull alice "${3:-$open/tools:1}"
+	refused "$2"
+	no workers
+	[ -z "$(find $store/staging $store/layers/sha256 $store/images/sha256 $store/grants -mindepth 1 ! -path "$store/grants/[0-9]*")" ]
+	[ -z "$(find $store/grants -type f)" ]
+	[ -z "$(find /run/ces -name '.layer-*' -o -name 'pull-*')" ]
+}
+
+@test "a wish out of its turn, of no kind, cut short or longer than it says ends the pull" {
+	for c in phase kind zero short length document document-early unassembled; do ends $c "$may_not"; done
+	ends empty 'ces-resolve ended unexpectedly'
+}
+
+@test "a document has no more than 4 MiB" { ends long "$may_not"; }
+
+@test "a descriptor that comes with a wish is not taken" { ends descriptor "$may_not"; }
+
+@test "a job for ces-unpack is one of the turn's, with a digest or none" {
+	for c in job job-digest; do ends $c "$may_not"; done
+}
+
+@test "a layer has two digests, and is one of at most 127" {
+	for c in digest diff-id layers layer layer-far look; do ends $c "$may_not"; done
+}
+
+@test "a layer is unpacked once, and three at a time" {
+	for c in twice many; do ends $c "$may_not"; done
+}
+
+@test "what ces-unpack has not unpacked and verified is not committed or marked" {
+	for c in unstaged unstaged-mark lied running; do ends $c "$may_not"; done
+}
+
+@test "a mark on a directory outside the layer is refused" {
+	for c in out absolute; do ends $c 'marking a directory of a layer'; done
+}
+
+@test "a record that is none, has other layers or a user beyond the container's is refused" {
+	ends record 'image record'
+	ends record-layers "$may_not"
+	ends record-uid 'an id above 65535'
+}
+
+@test "an image of another digest than was named, or approved, is refused" {
+	digest=sha256:$(printf '%064d' 1)
+	ends other "$may_not" $open/tools@$digest
+	lab_policy '.projects["nsh-2024-0001"].images = [{"allow": "'$open/tools'", "digest": "'$digest'", "approval": "IG-1"}]'
+	ends other 'not the one that was approved' $open/tools:1
+}
+
+@test "room that there is not is refused by root, whatever comes after" { ends room 'no space for the image'; }
+
+@test "an error is one of a pull's, in printable words; it cannot pass for the policy's" {
+	ends code "$may_not"
+	ends words '\?\[31mred\?ces: all is well'
+	ends progress "$may_not"
+}
+
+@test "one that reads no answers, or dies, ends the pull" {
+	ends flood 'talking to ces-resolve'
+	ends dead 'ces-resolve ended unexpectedly'
+}
+
+@test "one that does nothing is ended with the client" {
+	plays silent
+	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice ces-client pull -q $open/tools:1 3>&- < /dev/null &
+	client=$!
+	eventually workers
+	kill -TERM $client
+	wait $client || true
+	no workers
+	[ -z "$(ls $store/staging)" ]
+}
+
+@test "with its own ces-resolve back the same image is pulled" {
+	pull alice $open/tools:1 -q
+	inside -- true
+}

@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+"""Plays a ces-resolve that a registry has taken over: wishes.py CASE, in its place, with its descriptors.
+
+Sends the wishes of one case to ces-session (helper/resolve/wish.h), and then waits for its end.
+"""
+import array
+import hashlib
+import os
+import socket
+import struct
+import sys
+import time
+
+KINDS = ("BYTES PARSE MANIFEST LAYER NEED ROOM CLAIM LOOK UNPACK OPAQUE COMMIT PROGRESS IMAGE USER DONE FAILED").split()
+KIND = {name: i + 1 for i, name in enumerate(KINDS)}
+TOP, CHOSEN, CONFIG, RECORD = range(4)
+ANSWER = struct.Struct("<QQ2Q")
+session = socket.socket(fileno=3)
+
+
+def digest(n):
+    return b"sha256:" + hashlib.sha256(b"%d" % n).hexdigest().encode()
+
+
+def packet(kind, data=b"", layer=0, number=0, size=0, layers=0, type=0, digest=b"", diff_id=b"", length=None):
+    return struct.pack("<6Q72s72sQ", KIND.get(kind, kind), layer, number, size, layers, type, digest, diff_id,
+                       len(data) if length is None else length) + data
+
+
+def wish(*args, **fields):
+    session.send(packet(*args, **fields))
+
+
+def answer():
+    data, ancillary, _, _ = session.recvmsg(ANSWER.size, socket.CMSG_SPACE(4))
+    if not data:
+        time.sleep(60)
+    fds = array.array("i")
+    for _, _, content in ancillary:
+        fds.frombytes(content[:4])
+    return ANSWER.unpack(data), list(fds)
+
+
+def looked(top=b"{}"):
+    wish("BYTES", top, number=TOP)
+    wish("MANIFEST")
+
+
+def needed(n=1):
+    looked()
+    wish("BYTES", b"{}", number=CONFIG)
+    for i in range(n):
+        wish("LAYER", digest=digest(i), diff_id=digest(1000 + i), size=10)
+    wish("NEED")
+    answer()
+
+
+def unpacking(layer=0):
+    wish("UNPACK", layer=layer)
+    return answer()[1] + answer()[1]
+
+
+def assembling():
+    needed(0)
+    wish("IMAGE")
+    answer()
+
+
+def record(diff_ids=(), uid=0):
+    """A frame of ces_image_record_schema."""
+    fields = b"".join(struct.pack("<HI", 3, len(d)) + d for d in diff_ids)
+    fields += struct.pack("<HIQ", 9, 8, uid)
+    return b"CES1" + struct.pack("<HI", RECORD_TYPE, len(fields)) + fields
+
+
+def assembled(frame):
+    assembling()
+    wish("BYTES", frame, number=RECORD)
+    wish("DONE")
+
+
+def flood():
+    needed()
+    for _ in range(100000):
+        wish("CLAIM")
+
+
+def with_descriptor():
+    """It is not taken, and what follows is refused for itself."""
+    zero = open("/dev/zero", "rb")
+    session.sendmsg([packet("BYTES", b"{}", number=TOP)],
+                    [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [zero.fileno()]))])
+    wish("UNPACK")
+
+
+def too_long():
+    for _ in range(300):
+        wish("BYTES", bytes(16384), number=TOP)
+
+
+def opaque(path):
+    """On a layer that is whole: an empty archive."""
+    tar = bytes(1024)
+    looked()
+    wish("BYTES", b"{}", number=CONFIG)
+    name = b"sha256:" + hashlib.sha256(tar).hexdigest().encode()
+    wish("LAYER", digest=name, diff_id=name, size=len(tar))
+    wish("NEED")
+    answer()
+    out, into = unpacking()
+    os.write(into, tar)
+    os.close(into)
+    os.read(out, 65536)
+    wish("OPAQUE", path)
+
+
+def in_turn(*steps):
+    for step in steps:
+        step()
+
+
+CASES = {
+    "phase": lambda: wish("UNPACK"),
+    "kind": lambda: wish(99),
+    "zero": lambda: wish(0),
+    "short": lambda: session.send(packet("BYTES")[:20]),
+    "empty": lambda: session.send(b""),
+    "length": lambda: wish("BYTES", b"x", number=TOP, length=16384),
+    "document": lambda: wish("BYTES", b"x", number=9),
+    "document-early": lambda: wish("BYTES", b"x", number=RECORD),
+    "long": too_long,
+    "descriptor": with_descriptor,
+    "job": lambda: wish("PARSE", number=3, size=10),
+    "job-digest": lambda: wish("PARSE", number=1, size=10, digest=b"../../../etc/passwd"),
+    "digest": lambda: in_turn(looked, lambda: wish("LAYER", digest=b"../../../etc", diff_id=digest(1))),
+    "diff-id": lambda: in_turn(looked, lambda: wish("LAYER", digest=digest(1), diff_id=b"sha256:../x")),
+    "layers": lambda: needed(128),
+    "layer": lambda: in_turn(needed, lambda: wish("CLAIM", layer=1)),
+    "layer-far": lambda: in_turn(needed, lambda: wish("COMMIT", layer=1 << 63)),
+    "look": lambda: in_turn(needed, lambda: wish("LOOK")),
+    "twice": lambda: in_turn(needed, unpacking, unpacking),
+    "many": lambda: in_turn(lambda: needed(4), *[lambda i=i: unpacking(i) for i in range(4)]),
+    "unstaged": lambda: in_turn(needed, lambda: wish("COMMIT")),
+    "unstaged-mark": lambda: in_turn(needed, lambda: wish("OPAQUE", b"x")),
+    "lied": lambda: in_turn(needed, lambda: os.close(unpacking()[1]), lambda: wish("COMMIT", size=1)),
+    "running": lambda: in_turn(needed, unpacking, lambda: wish("COMMIT", size=1)),
+    "out": lambda: opaque(b"../../../../etc"),
+    "absolute": lambda: opaque(b"/etc"),
+    "progress": lambda: in_turn(needed, lambda: wish("PROGRESS", number=9)),
+    "flood": flood,
+    "unassembled": lambda: in_turn(needed, lambda: wish("DONE")),
+    "record": lambda: assembled(b"nothing of the kind"),
+    "record-layers": lambda: assembled(record([digest(1)])),
+    "record-uid": lambda: assembled(record(uid=70000)),
+    "code": lambda: wish("FAILED", b"of course", number=2),
+    "words": lambda: wish("FAILED", b"\x1b[31mred\nces: all is well", number=5),
+    "dead": lambda: sys.exit(0),
+    "other": lambda: looked(b"other bytes"),
+    "room": lambda: in_turn(needed, lambda: wish("ROOM", size=1 << 62)),
+    "silent": lambda: None,
+}
+RECORD_TYPE = int(sys.argv[2])
+session.recv(4096) # the order
+CASES[sys.argv[1]]()
+time.sleep(600)
