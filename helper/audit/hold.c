@@ -121,6 +121,25 @@ static int go_on(int request, pid_t pid, int signal, struct ces_error *err)
 		   : 0;
 }
 
+/* One that is dying cannot be let go. It stays traced until its end has been taken, without which
+ * the end of its process would never come; a thread that an exec has removed has no end. */
+static int let_go(struct ces_hold *hold, pid_t pid, int request, int signal, struct ces_error *err)
+{
+	siginfo_t info;
+
+	if (ptrace((enum __ptrace_request)request, pid, NULL, (long)signal) == 0) {
+		if (request == PTRACE_DETACH)
+			forget(hold, pid);
+		return 0;
+	}
+	if (errno != ESRCH)
+		return ces_error_errno(err, CES_E_HOST, "letting the runtime go on");
+	if (waitid(P_PID, (id_t)pid, &info, WEXITED | __WALL | WNOHANG | WNOWAIT) < 0 &&
+	    errno == ECHILD)
+		forget(hold, pid);
+	return 0;
+}
+
 /* Signals go on to where they were going. 1: the program is held. */
 static int on_stop(struct ces_hold *hold, const char *runtime, pid_t pid, int status,
 		   struct ces_error *err)
@@ -155,10 +174,8 @@ static int on_stop(struct ces_hold *hold, const char *runtime, pid_t pid, int st
 	default:
 		break;
 	}
-	if (hold->leaving) {
-		forget(hold, pid);
-		return go_on(PTRACE_DETACH, pid, signal, err);
-	}
+	if (hold->leaving)
+		return let_go(hold, pid, PTRACE_DETACH, signal, err);
 	return go_on(PTRACE_CONT, pid, signal, err) < 0 ? -1 : keep(hold, pid, err);
 }
 
@@ -213,22 +230,15 @@ int ces_hold_wait(struct ces_hold *hold, const char *runtime, int64_t deadline_m
 
 int ces_hold_release(struct ces_hold *hold, int64_t deadline_ms, struct ces_error *err)
 {
-	int result;
-
 	hold->leaving = true;
 	if (ptrace(PTRACE_DETACH, hold->held, NULL, NULL) < 0)
 		return ces_error_errno(err, CES_E_HOST, "letting the container go");
 	forget(hold, hold->held);
-	/* what is gone by now cannot be interrupted; a process must stop to be let go */
+	/* a process must stop to be let go */
 	for (size_t i = hold->n; i > 0; i--)
-		if (ptrace(PTRACE_INTERRUPT, hold->traced[i - 1], NULL, NULL) < 0) {
-			if (errno != ESRCH)
-				return ces_error_errno(err, CES_E_HOST,
-						       "letting the runtime go on");
-			forget(hold, hold->traced[i - 1]);
-		}
-	result = handle_blocked(hold, "", deadline_ms, err);
-	return result;
+		if (let_go(hold, hold->traced[i - 1], PTRACE_INTERRUPT, 0, err) < 0)
+			return -1;
+	return handle_blocked(hold, "", deadline_ms, err);
 }
 
 void ces_hold_end(struct ces_hold *hold, int64_t deadline_ms)
