@@ -79,11 +79,11 @@ static int next_event(const struct ces_hold *hold, int64_t deadline_ms, pid_t *r
 			*ret_pid = waitpid(info.si_pid, ret_status, __WALL | WNOHANG);
 			if (*ret_pid > 0)
 				return 1;
-			continue;
 		}
 		if (left <= 0)
 			return -1;
-		(void)sigtimedwait(&child, NULL, &most);
+		if (info.si_pid == 0)
+			(void)sigtimedwait(&child, NULL, &most);
 	}
 }
 
@@ -121,12 +121,19 @@ static int go_on(int request, pid_t pid, int signal, struct ces_error *err)
 		   : 0;
 }
 
+/* Still traced, or dead and its end not taken. */
+static bool is_ours(pid_t pid)
+{
+	siginfo_t info;
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | __WALL | WNOHANG | WNOWAIT) == 0 ||
+	       errno != ECHILD;
+}
+
 /* One that is dying cannot be let go. It stays traced until its end has been taken, without which
  * the end of its process would never come; a thread that an exec has removed has no end. */
 static int let_go(struct ces_hold *hold, pid_t pid, int request, int signal, struct ces_error *err)
 {
-	siginfo_t info;
-
 	if (ptrace((enum __ptrace_request)request, pid, NULL, (long)signal) == 0) {
 		if (request == PTRACE_DETACH)
 			forget(hold, pid);
@@ -134,8 +141,7 @@ static int let_go(struct ces_hold *hold, pid_t pid, int request, int signal, str
 	}
 	if (errno != ESRCH)
 		return ces_error_errno(err, CES_E_HOST, "letting the runtime go on");
-	if (waitid(P_PID, (id_t)pid, &info, WEXITED | __WALL | WNOHANG | WNOWAIT) < 0 &&
-	    errno == ECHILD)
+	if (!is_ours(pid))
 		forget(hold, pid);
 	return 0;
 }
@@ -151,7 +157,8 @@ static int on_stop(struct ces_hold *hold, const char *runtime, pid_t pid, int st
 	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:
 	case PTRACE_EVENT_CLONE:
-		if (ptrace(PTRACE_GETEVENTMSG, pid, NULL, &child) == 0 &&
+		/* (one whose stop was seen before this may be let go already) */
+		if (ptrace(PTRACE_GETEVENTMSG, pid, NULL, &child) == 0 && is_ours((pid_t)child) &&
 		    keep(hold, (pid_t)child, err) < 0)
 			return -1;
 		signal = 0;

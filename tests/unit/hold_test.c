@@ -81,8 +81,23 @@ static void *idle(void *unused)
 	return unused;
 }
 
+static void *leave(void *unused)
+{
+	return unused;
+}
+
+/* A new thread each moment, as runc's garbage collector and its waits make them. */
+static void *make_threads(void *unused)
+{
+	pthread_t thread;
+
+	while (pthread_create(&thread, NULL, leave, NULL) == 0)
+		(void)pthread_join(thread, NULL);
+	return unused;
+}
+
 /* The runtime: threads of its own, as runc has, and a child that becomes the program. */
-static void be_the_runtime(int gate)
+static void be_the_runtime(int gate, void *(*work)(void *))
 {
 	pthread_t thread;
 	char byte;
@@ -90,7 +105,7 @@ static void be_the_runtime(int gate)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)!read(gate, &byte, 1);
 	for (int i = 0; i < THREADS; i++)
-		if (pthread_create(&thread, NULL, idle, NULL) != 0)
+		if (pthread_create(&thread, NULL, work, NULL) != 0)
 			_exit(1);
 	if (fork() == 0) {
 		execl(program, "sleep", "600", NULL);
@@ -99,7 +114,7 @@ static void be_the_runtime(int gate)
 	(void)idle(NULL);
 }
 
-static pid_t start(struct ces_hold *hold)
+static pid_t start(struct ces_hold *hold, void *(*work)(void *))
 {
 	struct ces_container container = {0};
 	int gate[2];
@@ -108,7 +123,7 @@ static pid_t start(struct ces_hold *hold)
 	ck_assert_int_eq(pipe2(gate, O_CLOEXEC), 0);
 	pid = fork();
 	if (pid == 0)
-		be_the_runtime(gate[0]);
+		be_the_runtime(gate[0], work);
 	container.process.pid = pid;
 	ck_assert_int_eq(ces_hold_begin(&container, hold, &err), 0);
 	ck_assert_int_eq(write(gate[1], "x", 1), 1);
@@ -135,7 +150,7 @@ static bool ends(pid_t pid)
 START_TEST(a_program_is_held_and_let_go_with_the_runtime)
 {
 	struct ces_hold hold = {0};
-	pid_t runtime = start(&hold), held = hold.held;
+	pid_t runtime = start(&hold, idle), held = hold.held;
 
 	ck_assert_int_eq(ces_hold_release(&hold, ces_now_ms() + MOST_MS, &err), 0);
 	ck_assert_uint_eq(hold.n, 0);
@@ -150,13 +165,28 @@ END_TEST
 START_TEST(a_runtime_that_dies_while_it_is_let_go_is_seen_to_end)
 {
 	struct ces_hold hold = {0};
-	pid_t runtime = start(&hold), held = hold.held;
+	pid_t runtime = start(&hold, idle), held = hold.held;
 
 	victim = runtime;
 	(void)ces_hold_release(&hold, ces_now_ms() + MOST_MS, &err);
 	ck_assert_int_eq(victim, 0);
 	ces_hold_end(&hold, ces_now_ms() + MOST_MS);
 	(void)kill(held, SIGKILL);
+	ck_assert(ends(runtime));
+}
+END_TEST
+
+/* The stop of a new thread may be seen before the news of it. */
+START_TEST(threads_that_come_while_the_runtime_is_let_go_are_let_go)
+{
+	struct ces_hold hold = {0};
+	pid_t runtime = start(&hold, make_threads), held = hold.held;
+
+	ck_assert_msg(ces_hold_release(&hold, ces_now_ms() + MOST_MS, &err) == 0, "%s", err.text);
+	ck_assert_uint_eq(hold.n, 0);
+	ces_hold_end(&hold, ces_now_ms() + MOST_MS);
+	ck_assert_int_eq(kill(held, SIGKILL), 0);
+	ck_assert_int_eq(kill(runtime, SIGKILL), 0);
 	ck_assert(ends(runtime));
 }
 END_TEST
@@ -172,6 +202,7 @@ int main(void)
 	tcase_add_checked_fixture(tests, make_program, remove_program);
 	tcase_add_test(tests, a_program_is_held_and_let_go_with_the_runtime);
 	tcase_add_test(tests, a_runtime_that_dies_while_it_is_let_go_is_seen_to_end);
+	tcase_add_loop_test(tests, threads_that_come_while_the_runtime_is_let_go_are_let_go, 0, 20);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
