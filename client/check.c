@@ -8,6 +8,7 @@
 
 #include "common/cleanup.h"
 #include "common/name.h"
+#include "common/schema.h"
 
 static const struct {
 	size_t offset;

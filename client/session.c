@@ -20,6 +20,7 @@
 #include "common/event.h"
 #include "common/frame.h"
 #include "common/io.h"
+#include "common/schema.h"
 
 #define HELPER_FDS 5
 #define SEND_MS    15000 /* longer than the helper waits for a whole request */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/name.h"
+#include "common/schema.h"
 
 static bool text_fits(const struct ces_wire_field *field, const char *text)
 {
@@ -58,4 +59,9 @@ int ces_check(const struct ces_wire_schema *schema, const void *object, struct c
 			return ces_error_set(err, CES_E_USAGE, "malformed %s: field %u",
 					     schema->name, schema->fields[i].tag);
 	return 0;
+}
+
+int ces_request_check(const struct ces_request *request, struct ces_error *err)
+{
+	return ces_check(&ces_request_schema, request, err);
 }

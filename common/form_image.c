@@ -2,6 +2,7 @@
 #include "common/image.h"
 
 #include "common/forms.h"
+#include "common/schema.h"
 
 static const struct ces_wire_field record_fields[] = {
     FIELD(ces_image_record, 1, NAME, 0, 71, 1, digest),

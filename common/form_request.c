@@ -2,6 +2,7 @@
 #include "common/request.h"
 
 #include "common/forms.h"
+#include "common/schema.h"
 
 static const struct ces_wire_field request_fields[] = {
     FIELD(ces_request, 1, U64, 1, 8, 1, verb),

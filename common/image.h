@@ -23,6 +23,5 @@ struct ces_image_record {
 	uint64_t stop_signal;   /* 0 = TERM */
 	uint64_t size;          /* unpacked bytes of all layers */
 };
-extern const struct ces_wire_schema ces_image_record_schema;
 
 #endif

@@ -36,7 +36,6 @@ struct ces_request {
 	uint64_t display;       /* the number of an X display of this machine, and 1; 0: none */
 	struct ces_u64s cookie; /* the key to it, CES_COOKIE_WORDS */
 };
-extern const struct ces_wire_schema ces_request_schema;
 
 /* After the request: control frames, client to helper. End of file ends an attached run. */
 enum ces_control_kind {
@@ -48,6 +47,5 @@ struct ces_control {
 	uint64_t kind;
 	uint64_t value;
 };
-extern const struct ces_wire_schema ces_control_schema;
 
 #endif

@@ -38,7 +38,6 @@ struct ces_fetch_open {
 	uint64_t ca; /* 1: trust only the CA bundle in the attached fd */
 	char *proxy; /* "http://host:port", which every connection goes through; or NULL */
 };
-extern const struct ces_wire_schema ces_fetch_open_schema;
 
 enum ces_fetch_kind {
 	CES_FETCH_MANIFEST = 1,
@@ -55,7 +54,6 @@ struct ces_fetch_get {
 	uint64_t size;   /* blob, check: exact size in bytes; anything else fails. manifest: largest
 			    size */
 };
-extern const struct ces_wire_schema ces_fetch_get_schema;
 
 /* What the registry calls a manifest (its Content-Type). OCI distribution-spec, "Pulling
  * manifests": that must be what the manifest calls itself. */
@@ -83,14 +81,13 @@ struct ces_fetch_status {
 	char *text;    /* then: one line for the user */
 	uint64_t type; /* of a manifest, when done: enum ces_manifest_type */
 };
-extern const struct ces_wire_schema ces_fetch_status_schema;
 
 enum ces_unpack_kind {
 	CES_UNPACK_MANIFEST = 1, /* answer: UNPACK_MANIFEST */
 	CES_UNPACK_CONFIG =
 	    2, /* answer: IMAGE_RECORD without digest, uid, gid, groups, home, size */
-	CES_UNPACK_LAYER = 3, /* answer: UNPACK_LAYER */
-	CES_UNPACK_USER = 4,  /* answer: IMAGE_RECORD with only uid, gid, groups, home */
+	CES_UNPACK_LAYER = 3,     /* answer: UNPACK_LAYER */
+	CES_UNPACK_FIND_USER = 4, /* answer: IMAGE_RECORD with only uid, gid, groups, home */
 };
 
 #define CES_UNPACK_FAILED 3
@@ -116,7 +113,6 @@ struct ces_unpack_job {
 	uint64_t reserve;     /* layer: bytes of the file system that stay free */
 	uint64_t type;        /* manifest, what the registry calls it: enum ces_manifest_type */
 };
-extern const struct ces_wire_schema ces_unpack_job_schema;
 
 struct ces_unpack_manifest {
 	void *memory;
@@ -130,7 +126,6 @@ struct ces_unpack_manifest {
 	struct ces_u64s layer_sizes;
 	struct ces_u64s layer_compressions;
 };
-extern const struct ces_wire_schema ces_unpack_manifest_schema;
 
 struct ces_unpack_layer {
 	void *memory;
@@ -140,7 +135,6 @@ struct ces_unpack_layer {
 	struct ces_strings opaque; /* directories that hide what lower layers have in them, by
 				      their path in the layer; "" = its root */
 };
-extern const struct ces_wire_schema ces_unpack_layer_schema;
 
 /* What fits an answer frame. An image built with Docker may have one for every directory it adds.
  */
@@ -152,7 +146,6 @@ struct ces_unpack_error {
 	uint64_t code; /* enum ces_code */
 	char *text;
 };
-extern const struct ces_wire_schema ces_unpack_error_schema;
 
 #define CES_RELAY_PORTS 32
 
@@ -169,7 +162,6 @@ struct ces_relay_job {
 	char *proxy;   /* "host:port", as the policy writes it */
 	char *address; /* OUTWARDS: of the host: a literal, still to be checked */
 };
-extern const struct ces_wire_schema ces_relay_job_schema;
 
 struct ces_relay_report {
 	void *memory;
@@ -178,7 +170,6 @@ struct ces_relay_report {
 	char *address; /* RESOLVE's answer: a literal */
 	char *text;    /* instead of the first report, when it has given up: one line for people */
 };
-extern const struct ces_wire_schema ces_relay_report_schema;
 
 #define CES_LAYER_BYTES_MAX (64ull << 30) /* unpacked */
 #define CES_MANIFEST_MAX    (4u * 1024 * 1024)

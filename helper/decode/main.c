@@ -6,6 +6,7 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/request.h"
+#include "common/schema.h"
 #include "helper/parse/sandbox.h"
 #include "policy/flat.h"
 #include "policy/parsed.h"

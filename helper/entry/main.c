@@ -54,7 +54,7 @@ static int receive(struct entry *entry, struct ces_asking *asking, struct ces_er
 	if (ces_flat_load(&ces_request_flat, block, length, err) < 0)
 		return -1;
 	entry->request = (const struct ces_request *)(const void *)block;
-	return ces_check(&ces_request_schema, entry->request, err);
+	return ces_request_check(entry->request, err);
 }
 
 /* While ces-decode waits for the request: what does not depend on it. */

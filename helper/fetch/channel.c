@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "common/cleanup.h"
+#include "common/schema.h"
 
 #define PATIENCE_MS 30000
 

@@ -13,6 +13,7 @@
 #include "common/frame.h"
 #include "common/io.h"
 #include "common/request.h"
+#include "common/schema.h"
 #include "helper/fetch/channel.h"
 #include "helper/fetch/transfer.h"
 

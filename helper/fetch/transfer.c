@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/name.h"
+#include "common/schema.h"
 #include "helper/fetch/channel.h"
 #include "helper/fetch/failure.h"
 #include "helper/fetch/request.h"

@@ -11,6 +11,7 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "helper/session/frames.h"
 #include "helper/session/journal.h"
 
 #define RECORD_MS 10000
@@ -92,7 +93,7 @@ int ces_ports_ready(const struct ces_ports *ports, struct ces_error *err)
 		return 0;
 	if (ces_relay_wait(&ports->relay, &report, err) < 0)
 		return ces_error_context(err, "published ports");
-	ces_wire_free(&ces_relay_report_schema, &report);
+	ces_relay_report_free(&report);
 	return 0;
 }
 
@@ -122,7 +123,7 @@ void ces_ports_listen(const struct ces_plan *plan, struct ces_ports *ports)
 		ports->refused++;
 		ports->port = report.port;
 		ports->uid = report.uid;
-		ces_wire_free(&ces_relay_report_schema, &report);
+		ces_relay_report_free(&report);
 	}
 	if (ces_now_ms() >= ports->next)
 		record(plan, ports);

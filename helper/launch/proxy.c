@@ -21,6 +21,7 @@
 
 #include "common/cleanup.h"
 #include "common/paths.h"
+#include "helper/session/frames.h"
 
 #define BACKLOG   128
 #define HOST_TEXT 256
@@ -42,7 +43,7 @@ static int resolve(const char *proxy, char *ret, size_t size, struct ces_error *
 		result = ces_error_set(err, CES_E_HOST, "no address came");
 	if (result == 0) {
 		(void)snprintf(ret, size, "%s", report.address);
-		ces_wire_free(&ces_relay_report_schema, &report);
+		ces_relay_report_free(&report);
 	}
 	ces_relay_end(&relay);
 	return result;
@@ -124,6 +125,6 @@ int ces_proxy_ready(const struct ces_relay *relay, struct ces_error *err)
 		return 0;
 	if (ces_relay_wait(relay, &report, err) < 0)
 		return ces_error_context(err, "the proxy of the policy");
-	ces_wire_free(&ces_relay_report_schema, &report);
+	ces_relay_report_free(&report);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/paths.h"
+#include "helper/session/frames.h"
 #include "helper/session/userns.h"
 
 #define READY_MS 10000
@@ -53,8 +54,7 @@ int ces_relay_start(int netns, const int *fds, size_t n_fds, const struct ces_re
 		all[1 + i] = fds[i];
 	if (spawn(netns, all, 1 + n_fds, &ret->process, err) < 0)
 		return -1;
-	return ces_wire_send(ret->channel, &ces_relay_job_schema, job, ces_now_ms() + READY_MS,
-			     err);
+	return ces_relay_job_send(ret->channel, job, ces_now_ms() + READY_MS, err);
 }
 
 int ces_relay_receive(const struct ces_relay *relay, int flags, struct ces_relay_report *ret)
@@ -65,8 +65,7 @@ int ces_relay_receive(const struct ces_relay *relay, int flags, struct ces_relay
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
-	if (n <= 0 ||
-	    ces_wire_decode(&ces_relay_report_schema, frame, (size_t)n, ret, &ignored) < 0)
+	if (n <= 0 || ces_relay_report_decode(frame, (size_t)n, ret, &ignored) < 0)
 		return -1;
 	return 1;
 }
@@ -87,7 +86,7 @@ int ces_relay_wait(const struct ces_relay *relay, struct ces_relay_report *ret,
 	if (ret->text == NULL)
 		return 0;
 	(void)ces_error_set(err, CES_E_HOST, "%s", ret->text);
-	ces_wire_free(&ces_relay_report_schema, ret);
+	ces_relay_report_free(ret);
 	return -1;
 }
 

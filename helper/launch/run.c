@@ -21,6 +21,7 @@
 #include "helper/launch/places.h"
 #include "helper/launch/proxy.h"
 #include "helper/launch/rootfs.h"
+#include "helper/session/frames.h"
 #include "helper/session/journal.h"
 #include "helper/session/lock.h"
 #include "helper/session/queue.h"
@@ -482,7 +483,7 @@ int ces_verb_run(struct ces_session *session, const struct ces_decision *decisio
 	ces_cleanup_close(&plan.kept);
 	free(plan.filter);
 	ces_gpus_free(&plan.gpus);
-	ces_wire_free(&ces_image_record_schema, &image);
+	ces_image_record_free(&image);
 	ces_wire_free(&ces_grant_schema, &grant);
 	return result;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/schema.h"
 #include "common/worker.h"
 #include "helper/relay/outwards.h"
 #include "helper/relay/sandbox.h"

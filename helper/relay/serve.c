@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/schema.h"
 #include "helper/relay/peer.h"
 #include "helper/relay/pump.h"
 

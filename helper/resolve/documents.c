@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "common/io.h"
+#include "common/schema.h"
 
 struct small {
 	char *bytes;

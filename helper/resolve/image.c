@@ -12,6 +12,7 @@
 #include "common/digest.h"
 #include "common/image.h"
 #include "common/io.h"
+#include "common/schema.h"
 #include "helper/resolve/documents.h"
 
 struct image {

@@ -15,6 +15,7 @@
 #include "common/event.h"
 #include "common/io.h"
 #include "common/num.h"
+#include "common/schema.h"
 #include "helper/resolve/image.h"
 #include "helper/store/claim.h"
 

@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/packet.h"
+#include "common/schema.h"
 #include "helper/fetch/channel.h"
 
 static int gone(struct ces_error *err)

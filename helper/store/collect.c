@@ -26,6 +26,7 @@
 #include "helper/core/beneath.h"
 #include "helper/core/deadline.h"
 #include "helper/core/spawn.h"
+#include "helper/session/frames.h"
 #include "helper/session/runs.h"
 #include "helper/session/tree.h"
 #include "helper/store/digests.h"
@@ -131,7 +132,7 @@ static void image_seen(int parent, const char *name, void *context)
 	(void)snprintf(digest, sizeof(digest), "sha256:%.64s", name);
 	if (ces_store_load_image(turn->store, digest, &record, &err) == 0) {
 		ces_digests_add_all(turn->keep, &record.diff_ids);
-		ces_wire_free(&ces_image_record_schema, &record);
+		ces_image_record_free(&record);
 	} else if (err.code == CES_E_HOST) {
 		turn->keep->failed = true;
 	} else if (turn->now > 0) {

@@ -10,6 +10,7 @@
 #include "common/image.h"
 #include "common/num.h"
 #include "common/record.h"
+#include "helper/session/frames.h"
 #include "helper/store/digests.h"
 
 struct tally {
@@ -36,7 +37,7 @@ static void grant_seen(const struct ces_grant *grant, void *context)
 	if (ces_store_load_image(store, grant->digest, &image, &ignored) < 0)
 		return; /* it takes nothing that could not be collected */
 	ces_digests_add_all(&tally->layers, &image.diff_ids);
-	ces_wire_free(&ces_image_record_schema, &image);
+	ces_image_record_free(&image);
 }
 
 static uint64_t sum(const struct ces_store *store, struct ces_digests *layers)

@@ -25,6 +25,7 @@
 #include "helper/core/order.h"
 #include "helper/launch/overlay.h"
 #include "helper/resolve/wish.h"
+#include "helper/session/frames.h"
 #include "helper/session/idmap.h"
 #include "helper/session/mounts.h"
 #include "helper/session/report.h"
@@ -346,7 +347,7 @@ static int have_layers(struct serving *s, const struct ces_wish *wish, struct ce
 		return -1;
 	known.state = ces_store_load_image(pull->store, pull->digest, &record, &unknown) == 0;
 	if (known.state == 1)
-		ces_wire_free(&ces_image_record_schema, &record);
+		ces_image_record_free(&record);
 	pull->up_to_date = known.state == 1 && !s->fetched && wish->number == 0;
 	s->phase = known.state == 1 ? ENDING : ASSEMBLING;
 	return answer(s, &known, -1, err);
@@ -356,7 +357,7 @@ static int have_layers(struct serving *s, const struct ces_wish *wish, struct ce
 static int find_user(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
 	char user[CES_WISH_BYTES_MAX + 1];
-	const struct ces_unpack_job job = {.kind = CES_UNPACK_USER,
+	const struct ces_unpack_job job = {.kind = CES_UNPACK_FIND_USER,
 					   .user = wish->length > 0 ? user : NULL};
 	int mounts[CES_LAYERS_MAX];
 	size_t n = 0;
@@ -395,8 +396,7 @@ static int commit_image(const struct serving *s, struct ces_error *err)
 	struct ces_image_record record, whole;
 	int result;
 
-	if (ces_wire_decode(&ces_image_record_schema, frame->bytes, frame->length, &record, err) <
-	    0)
+	if (ces_image_record_decode(frame->bytes, frame->length, &record, err) < 0)
 		return -1;
 	whole = record;
 	whole.digest = s->pull->digest;
@@ -409,7 +409,7 @@ static int commit_image(const struct serving *s, struct ces_error *err)
 		result = ces_error_set(err, CES_E_IMAGE, "the image's user has an id above 65535");
 	else
 		result = ces_store_commit_image(s->pull->store, &whole, manifest(s), config, err);
-	ces_wire_free(&ces_image_record_schema, &record);
+	ces_image_record_free(&record);
 	return result;
 }
 
@@ -489,8 +489,7 @@ static int cancelled(struct ces_error *err)
 {
 	struct ces_control frame;
 	struct ces_error ignored;
-	int got = ces_wire_receive(CES_FD_REQUEST, &ces_control_schema, 256, ces_now_ms() + 1000,
-				   &frame, &ignored);
+	int got = ces_control_receive(CES_FD_REQUEST, &frame, &ignored);
 
 	if (got > 0 && frame.kind == CES_CONTROL_WINDOW)
 		return 0;

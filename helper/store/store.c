@@ -19,6 +19,7 @@
 #include "common/num.h"
 #include "common/paths.h"
 #include "helper/core/beneath.h"
+#include "helper/session/frames.h"
 #include "helper/session/lock.h"
 #include "helper/session/object.h"
 #include "helper/session/tree.h"
@@ -296,7 +297,7 @@ static bool image_spoilt(const struct ces_store *store, const char *digest)
 
 	if (ces_store_load_image(store, digest, &record, &err) < 0)
 		return err.code != CES_E_HOST; /* unread is not damaged */
-	ces_wire_free(&ces_image_record_schema, &record);
+	ces_image_record_free(&record);
 	return false;
 }
 
@@ -312,7 +313,7 @@ int ces_store_commit_image(const struct ces_store *store, const struct ces_image
 	(void)unlinkat(dir, "fs", AT_REMOVEDIR);
 	if (write_file(dir, "manifest", manifest->bytes, manifest->length, err) < 0 ||
 	    write_file(dir, "config", config->bytes, config->length, err) < 0 ||
-	    ces_object_write(dir, "record", &ces_image_record_schema, record, err) < 0 ||
+	    ces_image_record_write(dir, "record", record, err) < 0 ||
 	    commit(store, name, store->images, record->digest, image_spoilt, err) < 0) {
 		ces_store_unstage(store, name);
 		return -1;
@@ -326,7 +327,7 @@ int ces_store_load_image(const struct ces_store *store, const char *digest,
 	char path[80];
 
 	(void)snprintf(path, sizeof(path), "%s/record", ces_store_hex(digest));
-	return ces_object_read(store->images, path, &ces_image_record_schema, ret, err);
+	return ces_image_record_read(store->images, path, ret, err);
 }
 
 int ces_store_read_config(const struct ces_store *store, const char *digest, size_t max, char **ret)

@@ -17,6 +17,7 @@
 #include "common/request.h"
 #include "helper/resolve/wish.h"
 #include "helper/session/account.h"
+#include "helper/session/frames.h"
 #include "helper/session/userns.h"
 
 #define JOB_MS     30000
@@ -69,8 +70,7 @@ static int send_open(const struct ces_session *session, const struct ces_decisio
 	if (open_ca(decision, &ca, err) < 0)
 		return -1;
 	order.ca = ca >= 0;
-	return ces_packet_send_frame(socket_fd, &ces_fetch_open_schema, &order, ca, "ces-fetch",
-				     err);
+	return ces_fetch_open_send(socket_fd, &order, ca, err);
 }
 
 /* A worker of an account of its own, in the host's namespaces: its end of the socket is its fd 3,
@@ -171,7 +171,7 @@ int ces_unpacker_start(const struct ces_unpack_job *job, int userns, const int *
 		memcpy(fds + 3, dirs, n_dirs * sizeof(int));
 	if (ces_spawn_worker(&how, &ret->process, err) < 0)
 		return -1;
-	return ces_wire_send(order_write, &ces_unpack_job_schema, job, ces_now_ms() + JOB_MS, err);
+	return ces_unpack_job_send(order_write, job, ces_now_ms() + JOB_MS, err);
 }
 
 void ces_unpacker_kill(struct ces_unpacker *unpacker)

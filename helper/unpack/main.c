@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "common/io.h"
+#include "common/schema.h"
 #include "common/worker.h"
 #include "helper/unpack/config.h"
 #include "helper/unpack/layer.h"
@@ -142,7 +143,7 @@ static int do_user(const struct ces_unpack_job *job, const int *layers, size_t n
 	struct ces_image_record record = {0};
 	struct ces_user user;
 
-	if (ces_sandbox_close(CES_UNPACK_USER, err) < 0 ||
+	if (ces_sandbox_close(CES_UNPACK_FIND_USER, err) < 0 ||
 	    ces_user_find_file(layers, n_layers, "passwd", &passwd, err) < 0 ||
 	    ces_user_find_file(layers, n_layers, "group", &group, err) < 0 ||
 	    ces_user_resolve(job->user, passwd, group, &user, err) < 0)
@@ -159,7 +160,7 @@ static int check_job(const struct ces_unpack_job *job, struct ces_error *err)
 	bool document = job->kind == CES_UNPACK_MANIFEST || job->kind == CES_UNPACK_CONFIG;
 	bool layer = job->kind == CES_UNPACK_LAYER;
 
-	if (!document && !layer && job->kind != CES_UNPACK_USER)
+	if (!document && !layer && job->kind != CES_UNPACK_FIND_USER)
 		return ces_error_set(err, CES_E_INTERNAL, "unknown job");
 	if (job->digest != NULL ? !ces_digest_valid(job->digest)
 				: layer || job->kind == CES_UNPACK_CONFIG)
@@ -227,7 +228,7 @@ static int do_job(const struct ces_unpack_job *job, struct ces_error *err)
 		if (check_directory(root, err) < 0 || check_empty(root, err) < 0)
 			return -1;
 		close_range(FIRST_DIR + 1, ~0U, 0);
-	} else if (kind == CES_UNPACK_USER) {
+	} else if (kind == CES_UNPACK_FIND_USER) {
 		if (count_directories(layers, &n_layers, err) < 0)
 			return -1;
 	} else {
@@ -244,7 +245,7 @@ static int do_job(const struct ces_unpack_job *job, struct ces_error *err)
 		return do_config(job, err);
 	case CES_UNPACK_LAYER:
 		return do_layer(job, root, err);
-	case CES_UNPACK_USER:
+	case CES_UNPACK_FIND_USER:
 		return do_user(job, layers, n_layers, err);
 	default:
 		return ces_error_set(err, CES_E_INTERNAL, "unknown job");
@@ -288,7 +289,7 @@ int main(void)
 	if (result == 0) {
 		result = do_job(&job, &err);
 		if (result < 0 && (err.code == CES_E_IMAGE || err.code == CES_E_LIMIT) &&
-		    job.kind != CES_UNPACK_USER)
+		    job.kind != CES_UNPACK_FIND_USER)
 			ces_error_context(&err, "%s", label(&job, name, sizeof(name)));
 	}
 	if (result == 0)

@@ -99,7 +99,7 @@ static const struct {
      CAP_DAC_OVERRIDE}, /* to write below directories given to others, or of mode 0 */
     {CES_UNPACK_LAYER,
      CAP_FOWNER}, /* times and modes of files given to others; hard links to them */
-    {CES_UNPACK_USER, CAP_DAC_READ_SEARCH}, /* /etc of an image may be closed to root */
+    {CES_UNPACK_FIND_USER, CAP_DAC_READ_SEARCH}, /* /etc of an image may be closed to root */
 };
 
 static int drop_capabilities(enum ces_unpack_kind kind, struct ces_error *err)
@@ -220,7 +220,8 @@ static int build(scmp_filter_ctx filter, enum ces_unpack_kind kind)
 		return -1;
 	if (kind == CES_UNPACK_LAYER && allow_all(filter, calls_layer, CES_COUNT(calls_layer)) < 0)
 		return -1;
-	if (kind == CES_UNPACK_USER && allow_all(filter, calls_user, CES_COUNT(calls_user)) < 0)
+	if (kind == CES_UNPACK_FIND_USER &&
+	    allow_all(filter, calls_user, CES_COUNT(calls_user)) < 0)
 		return -1;
 	return seccomp_load(filter);
 }

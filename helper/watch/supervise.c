@@ -22,6 +22,7 @@
 #include "common/io.h"
 #include "common/request.h"
 #include "helper/core/order.h"
+#include "helper/session/frames.h"
 #include "helper/watch/drain.h"
 
 #define GRACE_MS      10000 /* between being asked to stop and being killed */
@@ -189,8 +190,7 @@ static void listen_to_client(struct watch *watch)
 {
 	struct ces_control control;
 	struct ces_error ignored;
-	int got = ces_wire_receive(CES_FD_REQUEST, &ces_control_schema, 256,
-				   ces_now_ms() + CONTROL_MS, &control, &ignored);
+	int got = ces_control_receive(CES_FD_REQUEST, &control, &ignored);
 
 	if (got <= 0) {
 		watch->client = false;
@@ -201,7 +201,6 @@ static void listen_to_client(struct watch *watch)
 		resize(watch, control.value);
 	else if (control.kind == CES_CONTROL_SIGNAL)
 		obey(watch, control.value);
-	ces_wire_free(&ces_control_schema, &control);
 }
 
 static int64_t next_deadline(const struct watch *watch)

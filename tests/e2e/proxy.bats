@@ -101,9 +101,9 @@ http_proxy=http://127.0.0.1:3128\nhttps_proxy=http://127.0.0.1:3128\nno_proxy=lo
 
 @test "explain, a dry run, the journal and the auditor name the proxy" {
 	run ces alice explain run $open/tools:1 true
-	[[ $output == *"but for the proxy http://127.0.0.1:8118, which is 127.0.0.1:3128 in the container"* ]]
+	[[ $output == *"except the proxy http://127.0.0.1:8118, which is 127.0.0.1:3128 in the container"* ]]
 	run ces alice run --dry-run $open/tools:1 true
-	[[ $output == *"but for the proxy http://127.0.0.1:8118"* ]]
+	[[ $output == *"except the proxy http://127.0.0.1:8118"* ]]
 	remember
 	inside -- true
 	journal_new -s -e 'map(select(.event == "decision")) | .[0].proxy == "http://127.0.0.1:8118"'

@@ -8,6 +8,8 @@
 #include "helper/unpack/config.h"
 #include "helper/unpack/manifest.h"
 
+#include "common/schema.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
 static void must_encode(const struct ces_wire_schema *schema, const void *object)

@@ -5,6 +5,7 @@
 
 #include "common/check.h"
 #include "common/request.h"
+#include "common/schema.h"
 #include "policy/flat.h"
 #include "tests/unit/policy_fixture.h"
 

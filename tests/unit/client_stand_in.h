@@ -24,6 +24,7 @@
 #include "client/session.h"
 #include "common/cleanup.h"
 #include "common/event.h"
+#include "common/schema.h"
 #include "common/io.h"
 
 #define BIG        (3u << 20)

@@ -1,7 +1,8 @@
 /* The cage of ces-resolve, from inside: what one that was taken over could still do. Each case is a
  * child of another user, since ces-resolve refuses to be root. */
-/* links: helper/resolve/sandbox.c helper/fetch/sandbox.c helper/fetch/readable.c
- * helper/fetch/address.c */
+/* clang-format off */
+/* links: helper/resolve/sandbox.c helper/fetch/sandbox.c helper/fetch/readable.c helper/fetch/address.c */
+/* clang-format on */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +31,7 @@ static void become_nobody(void)
 }
 
 /* Wait status of a child that does this in the cage. */
-static int caged(void (*act)(void))
+static __attribute__((unused)) int caged(void (*act)(void))
 {
 	pid_t pid = fork();
 	struct ces_error err;

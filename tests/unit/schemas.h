@@ -5,6 +5,7 @@
 #include "common/event.h"
 #include "common/image.h"
 #include "common/request.h"
+#include "common/schema.h"
 #include "common/worker.h"
 
 static const struct ces_wire_schema *const schemas[] = {

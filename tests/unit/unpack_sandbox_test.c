@@ -145,7 +145,7 @@ static const char *try_forbidden(int root)
 }
 
 static const enum ces_unpack_kind kinds[] = {CES_UNPACK_MANIFEST, CES_UNPACK_CONFIG,
-					     CES_UNPACK_LAYER, CES_UNPACK_USER};
+					     CES_UNPACK_LAYER, CES_UNPACK_FIND_USER};
 
 START_TEST(the_system_calls_of_an_attack_are_refused)
 {
@@ -224,7 +224,7 @@ static const struct {
     {CES_UNPACK_MANIFEST, "="},
     {CES_UNPACK_CONFIG, "="},
     {CES_UNPACK_LAYER, "cap_chown,cap_dac_override,cap_fowner=ep"},
-    {CES_UNPACK_USER, "cap_dac_read_search=ep"},
+    {CES_UNPACK_FIND_USER, "cap_dac_read_search=ep"},
 };
 
 START_TEST(each_kind_of_job_holds_its_few_capabilities_and_nothing_else)

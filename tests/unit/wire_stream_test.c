@@ -12,6 +12,7 @@
 #include "common/event.h"
 #include "common/io.h"
 #include "common/request.h"
+#include "common/schema.h"
 
 static int ends[2];
 static uint8_t *frame;

@@ -26,6 +26,7 @@
 
 #include "common/num.h"
 #include "common/request.h"
+#include "common/schema.h"
 #include "common/worker.h"
 
 #define GETS_MAX 64

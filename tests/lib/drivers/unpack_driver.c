@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 
 #include "common/worker.h"
+#include "common/schema.h"
 
 #define FIRST_HOST_ID 1879048192u
 #define NAMESPACES    (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)

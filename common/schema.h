@@ -1,0 +1,25 @@
+/* The forms of what a caller, a registry, an image or a worker sends: with one of these a frame
+ * becomes a struct (common/wire.h). Who includes this reads foreign bytes. Root's programs do so in
+ * few places, which `make size` counts; everything else of root's has flat values alone. */
+#ifndef CES_COMMON_SCHEMA_H
+#define CES_COMMON_SCHEMA_H
+
+#include "common/wire.h"
+
+/* common/request.h */
+extern const struct ces_wire_schema ces_request_schema;
+extern const struct ces_wire_schema ces_control_schema;
+/* common/image.h */
+extern const struct ces_wire_schema ces_image_record_schema;
+/* common/worker.h */
+extern const struct ces_wire_schema ces_fetch_open_schema;
+extern const struct ces_wire_schema ces_fetch_get_schema;
+extern const struct ces_wire_schema ces_fetch_status_schema;
+extern const struct ces_wire_schema ces_unpack_job_schema;
+extern const struct ces_wire_schema ces_unpack_manifest_schema;
+extern const struct ces_wire_schema ces_unpack_layer_schema;
+extern const struct ces_wire_schema ces_unpack_error_schema;
+extern const struct ces_wire_schema ces_relay_job_schema;
+extern const struct ces_wire_schema ces_relay_report_schema;
+
+#endif

@@ -1,0 +1,287 @@
+/* From a frame to a struct. Must not know what a message means; the tables in common/form_*.c do.
+ *
+ * Who controls the input: for the request pipe the caller, for worker replies a process that has
+ * read hostile bytes, for records root. All are decoded by the same strict rules: two passes over
+ * one private copy, the first checks everything and counts, the second fills; no pointer is made
+ * before the whole frame is valid. */
+#include "common/wire_field.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/name.h"
+
+static uint32_t get_u16(const uint8_t *at)
+{
+	return (uint32_t)at[0] | (uint32_t)at[1] << 8;
+}
+
+static uint32_t get_u32(const uint8_t *at)
+{
+	return get_u16(at) | get_u16(at + 2) << 16;
+}
+
+static uint64_t get_u64(const uint8_t *at)
+{
+	return (uint64_t)get_u32(at) | (uint64_t)get_u32(at + 4) << 32;
+}
+
+static const struct ces_wire_field *find(const struct ces_wire_schema *schema, uint32_t tag)
+{
+	for (size_t i = 0; i < schema->n_fields; i++)
+		if (schema->fields[i].tag == tag)
+			return &schema->fields[i];
+	return NULL;
+}
+
+static bool is_number(const struct ces_wire_field *field)
+{
+	return field->kind == CES_WIRE_U64 || field->kind == CES_WIRE_U64S;
+}
+
+bool ces_wire_is_list(const struct ces_wire_field *field)
+{
+	return field->kind == CES_WIRE_U64S || field->kind == CES_WIRE_NAMES ||
+	       field->kind == CES_WIRE_TEXTS || field->kind == CES_WIRE_LINES;
+}
+
+/* Is one value what its field says? */
+bool ces_wire_value_valid(const struct ces_wire_field *field, const uint8_t *bytes, uint32_t length)
+{
+	if (is_number(field))
+		return length == 8;
+	if (length > field->cap || memchr(bytes, '\0', length) != NULL)
+		return false;
+	if (field->kind == CES_WIRE_LINE || field->kind == CES_WIRE_LINES)
+		return ces_line_valid((const char *)bytes, length);
+	if (field->kind == CES_WIRE_NAME || field->kind == CES_WIRE_NAMES)
+		for (uint32_t i = 0; i < length; i++)
+			if (bytes[i] < 0x20 || bytes[i] > 0x7e)
+				return false;
+	return true;
+}
+
+#define FIELDS_MAX 40 /* the longest table; checked at the start of check() */
+
+struct census {
+	uint32_t count[FIELDS_MAX]; /* values of each field */
+	size_t memory;              /* bytes needed for strings and lists */
+};
+
+static int check(const struct ces_wire_schema *schema, const uint8_t *at, size_t left,
+		 struct census *ret, struct ces_error *err)
+{
+	if (schema->n_fields > FIELDS_MAX)
+		return ces_error_set(err, CES_E_INTERNAL, "%s: table too long", schema->name);
+	while (left > 0) {
+		const struct ces_wire_field *field;
+		uint32_t length;
+		size_t index;
+
+		if (left < CES_WIRE_FIELD_HEADER)
+			return ces_error_set(err, CES_E_USAGE, "malformed %s: trailing bytes",
+					     schema->name);
+		field = find(schema, get_u16(at));
+		length = get_u32(at + 2);
+		if (field == NULL)
+			return ces_error_set(err, CES_E_USAGE, "malformed %s: unknown field %u",
+					     schema->name, get_u16(at));
+		index = (size_t)(field - schema->fields);
+		if (length > left - CES_WIRE_FIELD_HEADER)
+			return ces_error_set(err, CES_E_USAGE,
+					     "malformed %s: field %u is cut short", schema->name,
+					     field->tag);
+		if (++ret->count[index] > (ces_wire_is_list(field) ? field->count : 1))
+			return ces_error_set(err, CES_E_USAGE,
+					     "malformed %s: field %u is given too often",
+					     schema->name, field->tag);
+		if (!ces_wire_value_valid(field, at + CES_WIRE_FIELD_HEADER, length))
+			return ces_error_set(
+			    err, CES_E_USAGE,
+			    "malformed %s: field %u is too long or holds a forbidden character",
+			    schema->name, field->tag);
+		ret->memory += is_number(field) ? 8 : (size_t)length + 1 + sizeof(char *);
+		at += CES_WIRE_FIELD_HEADER + length;
+		left -= CES_WIRE_FIELD_HEADER + length;
+	}
+	for (size_t i = 0; i < schema->n_fields; i++)
+		if (schema->fields[i].required && ret->count[i] == 0)
+			return ces_error_set(err, CES_E_USAGE, "malformed %s: field %u is missing",
+					     schema->name, schema->fields[i].tag);
+	return 0;
+}
+
+/* What check() counts for an entry of a list is what lay_out() takes for it. */
+_Static_assert(sizeof(char *) == sizeof(uint64_t), "lists of strings and of numbers are alike");
+
+/* Lays out the lists at the start of memory (they need alignment); returns the first byte after
+ * them. */
+static char *lay_out(const struct ces_wire_schema *schema, const struct census *census,
+		     char *object, char *memory)
+{
+	for (size_t i = 0; i < schema->n_fields; i++) {
+		const struct ces_wire_field *field = &schema->fields[i];
+		size_t bytes = census->count[i] * sizeof(uint64_t);
+
+		if (!ces_wire_is_list(field) || bytes == 0)
+			continue;
+		if (field->kind == CES_WIRE_U64S)
+			((struct ces_u64s *)(void *)(object + field->offset))->v = (void *)memory;
+		else
+			((struct ces_strings *)(void *)(object + field->offset))->v =
+			    (void *)memory;
+		memory += bytes;
+	}
+	return memory;
+}
+
+/* Puts one checked value into the object; returns the first free byte of memory. */
+static char *put_value(const struct ces_wire_field *field, const uint8_t *bytes, uint32_t length,
+		       char *object, char *memory)
+{
+	void *slot = object + field->offset;
+
+	if (field->kind == CES_WIRE_U64) {
+		*(uint64_t *)slot = get_u64(bytes);
+		return memory;
+	}
+	if (field->kind == CES_WIRE_U64S) {
+		struct ces_u64s *list = slot;
+
+		list->v[list->n++] = get_u64(bytes);
+		return memory;
+	}
+	memcpy(memory, bytes, length);
+	memory[length] = '\0';
+	if (ces_wire_is_list(field)) {
+		struct ces_strings *list = slot;
+
+		list->v[list->n++] = memory;
+	} else {
+		*(char **)slot = memory;
+	}
+	return memory + length + 1;
+}
+
+uint16_t ces_wire_type(const void *frame, size_t length)
+{
+	const uint8_t *at = frame;
+
+	if (length < CES_WIRE_HEADER || memcmp(at, CES_WIRE_MAGIC, strlen(CES_WIRE_MAGIC)) != 0)
+		return 0;
+	return (uint16_t)get_u16(at + 4);
+}
+
+/* The first bytes of a decoded object's memory say how large it is, so that freeing can wipe it. */
+struct block {
+	size_t size;
+	uint64_t bytes[];
+};
+
+int ces_wire_decode(const struct ces_wire_schema *schema, const void *frame, size_t length,
+		    void *object, struct ces_error *err)
+{
+	const uint8_t *at = frame;
+	struct census census = {0};
+	struct block *block;
+	char *memory;
+	size_t left;
+
+	if (ces_wire_type(frame, length) != schema->type)
+		return ces_error_set(err, CES_E_USAGE, "malformed %s: wrong frame", schema->name);
+	left = length - CES_WIRE_HEADER;
+	if (get_u32(at + 6) != left)
+		return ces_error_set(err, CES_E_USAGE, "malformed %s: wrong length", schema->name);
+	at += CES_WIRE_HEADER;
+	if (check(schema, at, left, &census, err) < 0)
+		return -1;
+	block = malloc(sizeof(*block) + census.memory);
+	if (block == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+	block->size = census.memory;
+	memset(object, 0, schema->size);
+	*(void **)object = block;
+	memory = lay_out(schema, &census, object, (char *)block->bytes);
+	while (left > 0) {
+		uint32_t n = get_u32(at + 2);
+
+		memory = put_value(find(schema, get_u16(at)), at + CES_WIRE_FIELD_HEADER, n, object,
+				   memory);
+		at += CES_WIRE_FIELD_HEADER + n;
+		left -= CES_WIRE_FIELD_HEADER + n;
+	}
+	return 0;
+}
+
+void ces_wire_free(const struct ces_wire_schema *schema, void *object)
+{
+	struct block *block = *(struct block **)object;
+
+	if (block != NULL) {
+		explicit_bzero(block->bytes, block->size);
+		free(block);
+	}
+	memset(object, 0, schema->size);
+}
+
+int ces_wire_read(int fd, size_t max, int64_t deadline_ms, uint8_t **ret, size_t *ret_length,
+		  uint16_t *ret_type, struct ces_error *err)
+{
+	uint8_t header[CES_WIRE_HEADER];
+	uint8_t *frame;
+	size_t length;
+
+	if (ces_read_full(fd, header, sizeof(header), deadline_ms) < 0) {
+		if (errno == ENODATA)
+			return 0;
+		if (errno == ETIMEDOUT)
+			return ces_error_set(err, CES_E_LIMIT, "no complete frame came in time");
+		return ces_error_errno(err, CES_E_USAGE, "reading a frame");
+	}
+	length = get_u32(header + 6);
+	if (ces_wire_type(header, sizeof(header)) == 0)
+		return ces_error_set(err, CES_E_USAGE, "not a CES frame");
+	/* the cap is looked at before a byte is allocated or read */
+	if (max < CES_WIRE_HEADER || length > max - CES_WIRE_HEADER)
+		return ces_error_set(err, CES_E_USAGE,
+				     "frame of %zu bytes; at most %zu are allowed",
+				     length + CES_WIRE_HEADER, max);
+	frame = calloc(1, CES_WIRE_HEADER + length);
+	if (frame == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+	memcpy(frame, header, sizeof(header));
+	if (length > 0 && ces_read_full(fd, frame + CES_WIRE_HEADER, length, deadline_ms) < 0) {
+		bool late = errno == ETIMEDOUT;
+
+		explicit_bzero(frame, CES_WIRE_HEADER + length);
+		free(frame);
+		if (late)
+			return ces_error_set(err, CES_E_LIMIT, "no complete frame came in time");
+		return ces_error_set(err, CES_E_USAGE, "a frame is cut short");
+	}
+	*ret = frame;
+	*ret_length = CES_WIRE_HEADER + length;
+	*ret_type = (uint16_t)get_u16(header + 4);
+	return 1;
+}
+
+int ces_wire_receive(int fd, const struct ces_wire_schema *schema, size_t max, int64_t deadline_ms,
+		     void *object, struct ces_error *err)
+{
+	uint8_t *frame;
+	size_t length;
+	uint16_t type;
+	int result = ces_wire_read(fd, max, deadline_ms, &frame, &length, &type, err);
+
+	if (result <= 0)
+		return result;
+	result = ces_wire_decode(schema, frame, length, object, err) < 0 ? -1 : 1;
+	explicit_bzero(frame, length);
+	free(frame);
+	return result;
+}

@@ -1,0 +1,77 @@
+/* Foreign frames, to and from structs. Must not judge what is in one. */
+#include "helper/session/frames.h"
+
+#include "common/io.h"
+#include "common/packet.h"
+#include "common/schema.h"
+#include "helper/session/object.h"
+
+#define CONTROL_MS  1000
+#define CONTROL_MAX 256
+
+int ces_control_receive(int fd, struct ces_control *ret, struct ces_error *err)
+{
+	int got = ces_wire_receive(fd, &ces_control_schema, CONTROL_MAX, ces_now_ms() + CONTROL_MS,
+				   ret, err);
+
+	if (got > 0) { /* numbers alone: nothing stays in memory */
+		struct ces_control copy = *ret;
+
+		ces_wire_free(&ces_control_schema, ret);
+		copy.memory = NULL;
+		*ret = copy;
+	}
+	return got;
+}
+
+int ces_image_record_decode(const void *frame, size_t length, struct ces_image_record *ret,
+			    struct ces_error *err)
+{
+	return ces_wire_decode(&ces_image_record_schema, frame, length, ret, err);
+}
+
+void ces_image_record_free(struct ces_image_record *record)
+{
+	ces_wire_free(&ces_image_record_schema, record);
+}
+
+int ces_image_record_read(int dir, const char *name, struct ces_image_record *ret,
+			  struct ces_error *err)
+{
+	return ces_object_read(dir, name, &ces_image_record_schema, ret, err);
+}
+
+int ces_image_record_write(int dir, const char *name, const struct ces_image_record *record,
+			   struct ces_error *err)
+{
+	return ces_object_write(dir, name, &ces_image_record_schema, record, err);
+}
+
+int ces_fetch_open_send(int socket, const struct ces_fetch_open *open, int ca,
+			struct ces_error *err)
+{
+	return ces_packet_send_frame(socket, &ces_fetch_open_schema, open, ca, "ces-fetch", err);
+}
+
+int ces_unpack_job_send(int fd, const struct ces_unpack_job *job, int64_t deadline_ms,
+			struct ces_error *err)
+{
+	return ces_wire_send(fd, &ces_unpack_job_schema, job, deadline_ms, err);
+}
+
+int ces_relay_job_send(int fd, const struct ces_relay_job *job, int64_t deadline_ms,
+		       struct ces_error *err)
+{
+	return ces_wire_send(fd, &ces_relay_job_schema, job, deadline_ms, err);
+}
+
+int ces_relay_report_decode(const void *frame, size_t length, struct ces_relay_report *ret,
+			    struct ces_error *err)
+{
+	return ces_wire_decode(&ces_relay_report_schema, frame, length, ret, err);
+}
+
+void ces_relay_report_free(struct ces_relay_report *report)
+{
+	ces_wire_free(&ces_relay_report_schema, report);
+}
