@@ -41,7 +41,7 @@ int ces_input_open(const char *path, int *ret_fd, struct ces_error *err)
 	return 0;
 }
 
-static int take(int fd, const char *path, char **ret, size_t *ret_length, struct ces_error *err)
+int ces_input_take(int fd, const char *path, char **ret, size_t *ret_length, struct ces_error *err)
 {
 	if (ces_input_drop(err) != 0)
 		return -1;
@@ -58,7 +58,7 @@ int ces_input_read(const char *path, char **ret, size_t *ret_length, struct ces_
 
 	if (ces_input_open(path, &fd, err) != 0)
 		return -1;
-	return take(fd, path, ret, ret_length, err);
+	return ces_input_take(fd, path, ret, ret_length, err);
 }
 
 int ces_input_policy(const char *path, struct ces_policy **ret, struct ces_error *err)
@@ -81,7 +81,7 @@ int ces_input_pair(const char *path, struct ces_policy **ret, const char *other,
 
 	if (ces_input_open(other, &fd, err) != 0 || ces_input_policy(path, &policy, err) != 0)
 		return -1;
-	if (take(fd, other, ret_other, ret_length, err) != 0) {
+	if (ces_input_take(fd, other, ret_other, ret_length, err) != 0) {
 		ces_policy_free(policy);
 		return -1;
 	}
