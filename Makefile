@@ -76,8 +76,10 @@ $(B)/ces-unpack: $(call obj,$(wildcard helper/unpack/*.c)) $(LIBS)
 # Its resolver is confined as ces-fetch is, and takes the same addresses for what they are.
 $(B)/ces-relay: $(call obj,$(wildcard helper/relay/*.c) $(addprefix helper/fetch/,sandbox.c readable.c address.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp
-$(B)/ces-policy: $(call obj,$(wildcard policy/tool/*.c)) $(LIBS)
-	$(CC) $(LINKHARD) -o $@ $^ -lcap -ljson-c -lnettle -lz
+# Its conform reads images as ces-unpack does, with the same parts; nothing of policy/conform is in another program.
+UNPACK_READS = $(addprefix helper/unpack/,json.c json_scan.c manifest.c config.c path.c whiteout.c headers.c stream.c decode.c)
+$(B)/ces-policy: $(call obj,$(wildcard policy/tool/*.c policy/conform/*.c) $(UNPACK_READS)) $(LIBS)
+	$(CC) $(LINKHARD) -o $@ $^ -larchive -lisal -lcap -ljson-c -lnettle -lz -lzstd -lpthread
 $(B)/seccomp-generate: $(call obj,$(wildcard helper/seccomp/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp -ljson-c -lnettle
 $(B)/seccomp.bpf.base64: $(B)/seccomp-generate

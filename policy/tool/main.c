@@ -18,6 +18,8 @@ static const struct command {
     {"test", ces_tool_test, "FILE CASES         a policy's own test suite"},
     {"diff", ces_tool_diff, "OLD NEW            what a new policy changes, by meaning"},
     {"report", ces_tool_report, "FILE -o REPORT   a page for a governance meeting"},
+    {"conform", ces_tool_conform,
+     "DOCKERFILE|DIRECTORY   whether an image keeps the rules for a TRE"},
     {"audit", ces_tool_audit, "verify|list|show|export   what actually ran, from the journal"},
 };
 

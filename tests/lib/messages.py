@@ -10,7 +10,7 @@ import sys
 
 CALLS = ("ces_error_set", "ces_error_rule", "ces_error_errno", "ces_error_context", "ces_say", "ces_say_error", "USAGE",
          "deny", "WARN", "ces_doctor_find", "ces_doctor_remedy", "ces_doctor_unknown", "ces_field_fault", "ces_diff_say",
-         "say", "ces_unpack_refuse", "fault", "refuse")
+         "say", "ces_unpack_refuse", "fault", "refuse", "ces_conform_add", "RULE")
 CALL = re.compile(r"\b(%s)\(" % "|".join(CALLS))
 # Literals, which stay, and comments and lines of the preprocessor, which go.
 PASSED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|/\*.*?\*/|^#(?:[^\n]*\\\n)*[^\n]*', re.S | re.M)

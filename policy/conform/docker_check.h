@@ -1,0 +1,24 @@
+/* The checks of a Dockerfile: each looks at all of it and adds what it finds. */
+#ifndef CES_POLICY_CONFORM_DOCKER_CHECK_H
+#define CES_POLICY_CONFORM_DOCKER_CHECK_H
+
+#include "policy/conform/conform.h"
+#include "policy/conform/dockerfile.h"
+
+struct ces_docker_check {
+	struct ces_conform *conform;
+	const struct ces_docker *docker;
+	const char *ignore;                /* .dockerignore, or NULL */
+	bool final[CES_DOCKER_STAGES + 1]; /* stages whose layers the image has */
+};
+
+/* Whether what the step makes is in the image. */
+bool ces_docker_final(const struct ces_docker_check *check, const struct ces_docker_step *step);
+
+void ces_docker_check_bases(struct ces_docker_check *check);  /* FROM */
+void ces_docker_check_copies(struct ces_docker_check *check); /* COPY, ADD */
+void ces_docker_check_runs(struct ces_docker_check *check);   /* RUN */
+void ces_docker_check_values(struct ces_docker_check *check); /* ENV, ARG */
+void ces_docker_check_start(struct ces_docker_check *check);  /* ENTRYPOINT, CMD, USER */
+
+#endif

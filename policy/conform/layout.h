@@ -1,0 +1,50 @@
+/* The files of an image on disk: an OCI layout (image-spec v1.0.2 image-layout.md), or what
+ * `skopeo copy ... dir:` writes. */
+#ifndef CES_POLICY_CONFORM_LAYOUT_H
+#define CES_POLICY_CONFORM_LAYOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "common/name.h"
+
+#define CES_LAYOUT_JSON_MAX (4u * 1024 * 1024)
+
+struct ces_layout {
+	int dir;   /* borrowed */
+	bool flat; /* skopeo's "dir:": no index, each blob beside the manifest */
+};
+
+/* Says which of the two it is. CES_E_USAGE when it is neither. */
+int ces_layout_open(int dir, struct ces_layout *ret, struct ces_error *err);
+
+/* Opens a regular file and nothing else: no link, no FIFO, nothing outside the directory. */
+int ces_layout_file(const struct ces_layout *layout, const char *path, int *ret_fd,
+		    uint64_t *ret_size, struct ces_error *err);
+
+/* The same for a blob (its digest must be valid). */
+int ces_layout_blob(const struct ces_layout *layout, const char *digest, int *ret_fd,
+		    uint64_t *ret_size, struct ces_error *err);
+
+/* Reads a document of the layout's own: "index.json". *ret is malloc'd. */
+int ces_layout_json(const struct ces_layout *layout, const char *path, char **ret,
+		    size_t *ret_length, struct ces_error *err);
+
+/* Reads a document and compares its digest. *ret is malloc'd. CES_E_IMAGE. */
+int ces_layout_read(const struct ces_layout *layout, const char *digest, char **ret,
+		    size_t *ret_length, struct ces_error *err);
+
+struct ces_layout_choice {
+	const char *ref;          /* of the annotation org.opencontainers.image.ref.name, or NULL */
+	const char *architecture; /* the one wanted; else this machine's, else the first */
+};
+
+/* The manifest of the image that is to be looked at, and its digest. -1 with CES_E_USAGE when none
+ * can be chosen; CES_E_IMAGE when a blob on the way is not what it should be. */
+int ces_layout_manifest(const struct ces_layout *layout, const struct ces_layout_choice *choice,
+			char **ret, size_t *ret_length, char ret_digest[CES_DIGEST_LENGTH + 1],
+			struct ces_error *err);
+
+#endif

@@ -1,0 +1,85 @@
+/* Findings for people: where, what, and below it why and what to write. Names come from images and
+ * files of others: no control character leaves here. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/num.h"
+#include "policy/conform/conform.h"
+#include "policy/tool/tool.h"
+
+static void put(const char *text)
+{
+	for (; *text != '\0'; text++)
+		putchar(*text < 0x20 || *text > 0x7e ? '?' : *text);
+}
+
+static enum ces_colour colour_of(enum ces_conform_severity severity)
+{
+	switch (severity) {
+	case CES_CONFORM_ERROR:
+		return CES_RED;
+	case CES_CONFORM_WARNING:
+		return CES_YELLOW;
+	case CES_CONFORM_NOTE:
+		break;
+	}
+	return CES_BOLD;
+}
+
+static void put_finding(const struct ces_conform *conform,
+			const struct ces_conform_finding *finding, bool explained)
+{
+	const struct ces_conform_rule *rule = &ces_conform_rules[finding->rule];
+	const char *plain = ces_colour(stdout, CES_PLAIN);
+	char where[4096 + 256];
+
+	ces_conform_where(conform, finding, where, sizeof(where));
+	put(where);
+	printf(": %s%s%s: ", ces_colour(stdout, colour_of(rule->severity)),
+	       ces_conform_severity_name(rule->severity), plain);
+	put(finding->text);
+	if (finding->hidden_in > 0)
+		printf("; layer %zu hides it, and it stays in layer %zu", finding->hidden_in,
+		       finding->layer);
+	printf(" [%s]\n", rule->id);
+	if (explained && finding->write == NULL)
+		return;
+	printf("    %s\n    ", rule->why);
+	put(finding->write != NULL ? finding->write : rule->write);
+	printf("\n");
+}
+
+static void put_count(const char *before, size_t n, const char *word)
+{
+	printf("%s%zu %s%s", before, n, word, n == 1 ? "" : "s");
+}
+
+void ces_conform_text(const struct ces_conform *conform)
+{
+	bool explained[CES_CONFORM_RULES] = {false};
+	char size[32];
+
+	for (size_t i = 0; i < conform->n; i++) {
+		put_finding(conform, &conform->v[i], explained[conform->v[i].rule]);
+		explained[conform->v[i].rule] = true;
+	}
+	for (size_t i = 0; i < CES_CONFORM_RULES; i++)
+		if (conform->more[i] > 0) {
+			put(conform->path);
+			printf(": %zu more of %s\n", conform->more[i], ces_conform_rules[i].id);
+		}
+	put(conform->path);
+	put_count(": ", ces_conform_count(conform, CES_CONFORM_ERROR), "error");
+	put_count(", ", ces_conform_count(conform, CES_CONFORM_WARNING), "warning");
+	put_count(", ", ces_conform_count(conform, CES_CONFORM_NOTE), "note");
+	if (conform->image) {
+		ces_num_format_size(conform->size, size, sizeof(size));
+		put_count("; ", conform->layers, "layer");
+		printf(", %s", size);
+	}
+	if (conform->packages.kind != NULL) {
+		put_count(", ", conform->packages.n, "package");
+		printf(" of %s", conform->packages.kind);
+	}
+	printf("\n");
+}

@@ -1,0 +1,47 @@
+/* By what a secret, a prompt or a download is recognised: by names and words alone, for Dockerfiles
+ * and images alike. */
+#ifndef CES_POLICY_CONFORM_SIGNS_H
+#define CES_POLICY_CONFORM_SIGNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/wire.h"
+
+/* What comes after the last slash. */
+const char *ces_sign_base(const char *path);
+
+/* Whether a file of this path holds a secret by its name: id_rsa, .netrc, .aws/credentials. */
+bool ces_sign_secret_file(const char *path);
+
+/* *.pem, *.key: only the content says which of these holds a private key. */
+bool ces_sign_key_file(const char *path);
+bool ces_sign_private_key(const char *bytes, size_t length);
+
+/* Whether NAME=value is a secret by its name, or by how its value begins. */
+bool ces_sign_secret_value(const char *name, const char *value);
+
+bool ces_sign_licence_file(const char *path);
+bool ces_sign_data_file(const char *path);
+
+/* The first download in a command line, as "pip install"; NULL without one. *ret_installs: it
+ * brings packages. */
+const char *ces_sign_network(const char *text, bool *ret_installs);
+
+/* Whether a command line installs a library that asks the hub of Hugging Face. */
+bool ces_sign_hub(const char *text);
+
+/* The same by the name of a directory of Python's: "transformers-4.41.2.dist-info". */
+bool ces_sign_hub_directory(const char *path);
+
+/* Whether "1", "true", "yes" or "on": what huggingface_hub takes for yes. */
+bool ces_sign_true(const char *value);
+
+/* The shell or interpreter that would only wait for someone to type: "bash"; NULL when the command
+ * goes on to do something. */
+const char *ces_sign_prompt(const struct ces_strings *command);
+
+/* "root", "0", "0:0", "root:staff", or nothing. */
+bool ces_sign_root(const char *user);
+
+#endif
