@@ -53,7 +53,7 @@ of_synopsis() # COMMAND
 }
 
 @test "every option that a command of ces-policy lists is in its synopsis, and the other way round; all are explained" {
-	for command in check explain test diff report audit; do
+	for command in check explain test diff report conform audit; do
 		help=$(ces-policy $command --help | grep -oE -- '(^|[^a-z-])(--[a-z-]+|-o)' | grep -oE -- '-.*' | sort -u)
 		[ -n "$help" ]
 		diff <(echo "$help") <(of_synopsis $command)

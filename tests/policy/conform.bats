@@ -985,6 +985,11 @@ t.close()' "$name"
 			and all(.name, .text, .why, .write; length > 0))' <<< "$output"
 }
 
+@test "each rule of the manual is a rule of the program, and the other way round" {
+	diff <(grep -oE '^\.It CES-C[0-9]+' "$top/man/ces-policy.1" | cut -d' ' -f2) \
+		<(conform --format sarif "$f" | jq -r '.runs[0].tool.driver.rules[].id')
+}
+
 @test "root is given up before a Dockerfile or a layout is read" {
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	export ASAN_OPTIONS=detect_leaks=0
