@@ -1,5 +1,4 @@
-/* Findings for code review: SARIF 2.1.0 (OASIS Static Analysis Results Interchange Format), as
- * GitHub and GitLab read it. */
+/* Findings for code review: SARIF 2.1.0 (OASIS Static Analysis Results Interchange Format). */
 #include <stdio.h>
 #include <string.h>
 

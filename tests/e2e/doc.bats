@@ -18,7 +18,7 @@ teardown_file() { lab_policy; }
 setup()
 {
 	empty_store
-	rm -rf /home/alice/{outputs_*,scripts,settings,token,.local}
+	rm -rf /home/alice/{outputs_*,scripts,settings,token,Dockerfile,.local}
 }
 
 typed() # GUIDE

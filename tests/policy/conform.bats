@@ -1004,3 +1004,12 @@ t.close()' "$name"
 		run ! grep -qE 'FROM docker|schemaVersion' <(sed '/setresuid/,$d' trace)
 	done
 }
+
+@test "the examples for GitHub and GitLab are YAML, and type options that there are" {
+	for file in "$top"/doc/examples/conform-*.yml; do
+		python3 -c 'import sys, yaml; yaml.safe_load(open(sys.argv[1]))' "$file"
+		while read -r option; do
+			conform --help | grep -q -- "$option"
+		done < <(grep -E 'ces-policy conform' "$file" | grep -oE -- '--[a-z-]+')
+	done
+}
