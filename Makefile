@@ -135,6 +135,7 @@ install: all
 	for n in pm-pull app-pull; do ln -sf ces-pull.1 $(DESTDIR)$(MANDIR)/man1/ces-$$n.1; done
 	for n in pm-run dk-run gpu-run; do ln -sf ces-run.1 $(DESTDIR)$(MANDIR)/man1/ces-$$n.1; done
 	$(PUT) client/completions/ces-client.bash $(word 1,$(COMPLETIONS))/ces-client
+	$(PUT) policy/completions/ces-policy.bash $(word 1,$(COMPLETIONS))/ces-policy
 	$(PUT) client/completions/ces-client.fish $(word 2,$(COMPLETIONS))/ces-client.fish
 	$(PUT) client/completions/_ces-client $(DESTDIR)$(DATADIR)/zsh/site-functions/_ces-client
 	for n in $(TODAY); do ln -sf ces-client $(word 1,$(COMPLETIONS))/$$n && \

@@ -1,0 +1,37 @@
+#!/usr/bin/env bats
+# Completion of ces-policy: what a press of TAB offers in bash.
+
+load common.bash
+
+# What bash offers for the words, of which the last is being typed.
+tab() # WORD...
+{
+	run bash -c 'PATH=$1:$PATH; . policy/completions/ces-policy.bash; shift
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _ces_policy; printf "%s\n" "${COMPREPLY[@]}"' tab "$top/${B:-build}" "$@"
+	echo "$* -> $output"
+}
+
+@test "the first word is offered from the commands" {
+	tab ces-policy ''
+	for command in check explain test diff report conform audit; do grep -qx $command <<< "$output"; done
+	tab ces-policy con
+	[ "$output" = conform ]
+	tab ces-policy audit v
+	[ "$output" = verify ]
+}
+
+@test "every option that a command's help has is offered" {
+	for command in check explain test diff report conform; do
+		tab ces-policy $command --
+		diff <(policy $command --help | grep -oE -- '--[a-z][a-z-]*' | sort -u) <(echo "$output")
+	done
+}
+
+@test "the formats of a command are offered after --format" {
+	tab ces-policy conform --format ''
+	[ "$output" = text$'\n'json$'\n'sarif ]
+	tab ces-policy check --format j
+	[ "$output" = json ]
+	tab ces-policy conform --platform linux/ar
+	[ "$output" = linux/arm64 ]
+}
