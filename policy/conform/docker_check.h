@@ -15,6 +15,10 @@ struct ces_docker_check {
 /* Whether what the step makes is in the image. */
 bool ces_docker_final(const struct ces_docker_check *check, const struct ces_docker_step *step);
 
+/* The words of a text of a step; free(ret->v). -1 without memory, which the report then says. */
+int ces_docker_check_words(struct ces_docker_check *check, const char *text,
+			   struct ces_strings *ret, bool *ret_exec);
+
 void ces_docker_check_bases(struct ces_docker_check *check);  /* FROM */
 void ces_docker_check_copies(struct ces_docker_check *check); /* COPY, ADD */
 void ces_docker_check_runs(struct ces_docker_check *check);   /* RUN */

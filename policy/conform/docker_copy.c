@@ -122,7 +122,7 @@ static void check_step(struct ces_docker_check *check, const struct ces_docker_s
 	bool exec, from = false, final = ces_docker_final(check, step);
 	const char *text = skip_flags(step->text, &from);
 
-	if (ces_docker_words(text, check->docker->escape, &words, &exec, NULL) < 0)
+	if (ces_docker_check_words(check, text, &words, &exec) < 0)
 		return;
 	for (size_t i = 0; i + 1 < words.n; i++) {
 		const char *source = words.v[i];

@@ -72,14 +72,14 @@ static void take_run(struct ces_docker_check *check, const struct ces_docker_ste
 }
 
 /* ENV NAME=VALUE..., or the old form ENV NAME VALUE. */
-static void take_env(const struct ces_docker_check *check, const struct ces_docker_step *step,
+static void take_env(struct ces_docker_check *check, const struct ces_docker_step *step,
 		     struct built *built)
 {
 	static const char offline[] = "HF_HUB_OFFLINE";
 	struct ces_strings words = {NULL, 0};
 	bool exec;
 
-	if (ces_docker_words(step->text, check->docker->escape, &words, &exec, NULL) < 0)
+	if (ces_docker_check_words(check, step->text, &words, &exec) < 0)
 		return;
 	for (size_t i = 0; i < words.n; i++)
 		if (strncmp(words.v[i], offline, strlen(offline)) == 0 &&
@@ -174,7 +174,7 @@ void ces_docker_check_values(struct ces_docker_check *check)
 		bool exec;
 
 		if ((step->word != CES_DOCKER_ENV && step->word != CES_DOCKER_ARG) ||
-		    ces_docker_words(step->text, check->docker->escape, &words, &exec, NULL) < 0)
+		    ces_docker_check_words(check, step->text, &words, &exec) < 0)
 			continue;
 		check_values(check, step, &words);
 		free(words.v);

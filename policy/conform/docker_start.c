@@ -14,6 +14,15 @@ bool ces_docker_final(const struct ces_docker_check *check, const struct ces_doc
 	return check->final[step->stage];
 }
 
+int ces_docker_check_words(struct ces_docker_check *check, const char *text,
+			   struct ces_strings *ret, bool *ret_exec)
+{
+	if (ces_docker_words(text, check->docker->escape, ret, ret_exec, NULL) == 0)
+		return 0;
+	check->conform->no_memory = true;
+	return -1;
+}
+
 struct start {
 	const struct ces_docker_step *entrypoint, *cmd, *user;
 };
@@ -41,15 +50,6 @@ static struct start find_start(const struct ces_docker_check *check)
 	return start;
 }
 
-static void read_command(const struct ces_docker_check *check, const struct ces_docker_step *step,
-			 struct ces_strings *ret, bool *ret_exec)
-{
-	*ret_exec = true;
-	if (step != NULL &&
-	    ces_docker_words(step->text, check->docker->escape, ret, ret_exec, NULL) < 0)
-		check->conform->no_memory = true;
-}
-
 static void check_command(struct ces_docker_check *check, const struct start *start)
 {
 	const struct ces_docker_step *last =
@@ -57,7 +57,7 @@ static void check_command(struct ces_docker_check *check, const struct start *st
 	const struct ces_docker *docker = check->docker;
 	struct ces_conform_place place = {.line = docker->stages[docker->n_stages - 1].line};
 	struct ces_strings entrypoint = {NULL, 0}, cmd = {NULL, 0};
-	bool exec, cmd_exec;
+	bool exec = true, cmd_exec;
 
 	if (last == NULL && strcmp(docker->stages[docker->n_stages - 1].base, "scratch") == 0) {
 		ces_conform_add(check->conform, CES_CONFORM_NO_COMMAND, &place,
@@ -71,8 +71,10 @@ static void check_command(struct ces_docker_check *check, const struct start *st
 		return;
 	}
 	place.line = last->line;
-	read_command(check, start->entrypoint, &entrypoint, &exec);
-	read_command(check, start->cmd, &cmd, &cmd_exec);
+	if (start->entrypoint != NULL)
+		(void)ces_docker_check_words(check, start->entrypoint->text, &entrypoint, &exec);
+	if (start->cmd != NULL)
+		(void)ces_docker_check_words(check, start->cmd->text, &cmd, &cmd_exec);
 	if (!exec) /* a shell has the ENTRYPOINT, and never sees the CMD */
 		cmd.n = 0;
 	if (entrypoint.n + cmd.n == 0)

@@ -232,6 +232,22 @@ static int find_word(const char *text, size_t length, enum ces_docker_word *ret)
 	return -1;
 }
 
+/* What is looked at word by word must have no more of these than can be looked at. */
+static int check_words(const struct ces_docker *docker, const struct ces_docker_step *step,
+		       struct ces_error *err)
+{
+	struct ces_strings words = {NULL, 0};
+	bool exec;
+
+	if (step->word == CES_DOCKER_RUN || step->word == CES_DOCKER_LABEL ||
+	    step->word == CES_DOCKER_HEALTHCHECK || step->word == CES_DOCKER_ONBUILD)
+		return 0;
+	if (ces_docker_words(step->text, docker->escape, &words, &exec, err) < 0)
+		return -1;
+	free(words.v);
+	return 0;
+}
+
 static int add_step(struct reader *r, size_t line, const char *text, struct ces_error *err)
 {
 	struct ces_docker *docker = r->docker;
@@ -249,6 +265,8 @@ static int add_step(struct reader *r, size_t line, const char *text, struct ces_
 				     text);
 	step->text = text + word + strspn(text + word, BLANK);
 	docker->n_steps++;
+	if (check_words(docker, step, err) < 0)
+		return ces_error_context(err, "line %zu", line);
 	return read_bodies(r, step, err);
 }
 

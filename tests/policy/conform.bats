@@ -392,6 +392,10 @@ base()
 	run timeout 20 "$top/${B:-build}/ces-policy" conform "$f"
 	[ "$status" -eq 2 ]
 	says "more than 4096 instructions"
+	{ echo FROM x; printf 'ENV '; yes 'A=b \' | head -n 5000; } > "$f"
+	run conform "$f"
+	[ "$status" -eq 2 ]
+	says "line 2: more than 4096 words"
 	{ echo FROM x; yes 'RUN curl \' | head -n 300000; } > "$f"
 	run timeout 20 "$top/${B:-build}/ces-policy" conform "$f"
 	[ "$status" -le 1 ]
