@@ -43,7 +43,9 @@ static int explain_missing(const char *path, struct ces_error *err)
 		    "no registry is asked here; type skopeo copy %s oci:DIRECTORY, "
 		    "then ces-policy conform DIRECTORY",
 		    path);
-	if (errno == ENOENT && strchr(path, '/') != NULL && strchr(path, ':') != NULL)
+	if (errno == ENOENT && (strncmp(path, "oci:", 4) == 0 || strncmp(path, "dir:", 4) == 0))
+		return ces_error_set(err, CES_E_USAGE, "type the directory alone: %s", path + 4);
+	if (errno == ENOENT && strpbrk(path, ":@") != NULL)
 		return ces_error_set(err, CES_E_USAGE,
 				     "no registry is asked here; type skopeo copy docker://%s "
 				     "oci:DIRECTORY, then ces-policy conform DIRECTORY",

@@ -22,7 +22,7 @@ int ces_docker_check_words(struct ces_docker_check *check, const char *text,
 void ces_docker_check_bases(struct ces_docker_check *check);  /* FROM */
 void ces_docker_check_copies(struct ces_docker_check *check); /* COPY, ADD */
 void ces_docker_check_runs(struct ces_docker_check *check);   /* RUN */
-void ces_docker_check_values(struct ces_docker_check *check); /* ENV, ARG */
+void ces_docker_check_values(struct ces_docker_check *check); /* secrets in ENV, ARG, RUN */
 void ces_docker_check_start(struct ces_docker_check *check);  /* ENTRYPOINT, CMD, USER */
 
 #endif

@@ -164,6 +164,17 @@ static void check_values(struct ces_docker_check *check, const struct ces_docker
 	}
 }
 
+static void check_command(struct ces_docker_check *check, const struct ces_docker_step *step)
+{
+	const struct ces_conform_place place = {.line = step->line};
+	char what[128];
+
+	if (ces_sign_secret_words(step->text, what, sizeof(what)) ||
+	    (step->body != NULL && ces_sign_secret_words(step->body, what, sizeof(what))))
+		ces_conform_add(check->conform, CES_CONFORM_SECRET_VALUE, &place,
+				"a command line holds a secret: %s", what);
+}
+
 /* In every stage: what a stage was given is in the history of its image, and in a cache that is
  * pushed. */
 void ces_docker_check_values(struct ces_docker_check *check)
@@ -173,6 +184,8 @@ void ces_docker_check_values(struct ces_docker_check *check)
 		struct ces_strings words = {NULL, 0};
 		bool exec;
 
+		if (step->word == CES_DOCKER_RUN)
+			check_command(check, step);
 		if ((step->word != CES_DOCKER_ENV && step->word != CES_DOCKER_ARG) ||
 		    ces_docker_check_words(check, step->text, &words, &exec) < 0)
 			continue;

@@ -87,17 +87,21 @@ size_t ces_conform_count(const struct ces_conform *conform, enum ces_conform_sev
 	return n;
 }
 
-/* What has no line comes last. */
+/* Lines in their order; then what has none, as of an image: errors first. */
 static int by_place(const void *left, const void *right)
 {
 	const struct ces_conform_finding *a = left, *b = right;
+	enum ces_conform_severity of_a = ces_conform_rules[a->rule].severity;
+	enum ces_conform_severity of_b = ces_conform_rules[b->rule].severity;
 
 	if (a->line != b->line)
 		return a->line - 1 < b->line - 1 ? -1 : 1;
-	if (a->layer != b->layer)
-		return a->layer < b->layer ? -1 : 1;
+	if (of_a != of_b)
+		return of_a > of_b ? -1 : 1;
 	if (a->rule != b->rule)
 		return a->rule < b->rule ? -1 : 1;
+	if (a->layer != b->layer)
+		return a->layer < b->layer ? -1 : 1;
 	return strcmp(a->text, b->text);
 }
 

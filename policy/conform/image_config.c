@@ -86,6 +86,32 @@ static void check_env(struct ces_conform *conform, const struct ces_image_config
 	}
 }
 
+/* Each command of the build, with the ARGs that it was given. ENV was looked at by itself. */
+static void check_history(struct ces_conform *conform, const struct ces_image_config *config)
+{
+	static const struct ces_conform_place place = {.path = "history"};
+	struct json_object *steps = NULL, *command = NULL;
+	char what[128];
+
+	if (!json_object_object_get_ex(config->json, "history", &steps) ||
+	    !json_object_is_type(steps, json_type_array))
+		return;
+	for (size_t i = 0; i < json_object_array_length(steps); i++) {
+		struct json_object *step = json_object_array_get_idx(steps, i);
+		const char *text;
+
+		if (!json_object_is_type(step, json_type_object) ||
+		    !json_object_object_get_ex(step, "created_by", &command) ||
+		    !json_object_is_type(command, json_type_string))
+			continue;
+		text = json_object_get_string(command);
+		if (strncmp(text, "ENV ", 4) != 0 && strstr(text, "#(nop)  ENV") == NULL &&
+		    ces_sign_secret_words(text, what, sizeof(what)))
+			ces_conform_add(conform, CES_CONFORM_SECRET_VALUE, &place,
+					"step %zu holds a secret: %s", i + 1, what);
+	}
+}
+
 static void check_labels(struct ces_conform *conform, const struct ces_image_config *config)
 {
 	static const char *const names[] = {"source", "licenses", "version"};
@@ -111,6 +137,7 @@ static void check_labels(struct ces_conform *conform, const struct ces_image_con
 void ces_image_config_check(struct ces_conform *conform, const struct ces_image_config *config)
 {
 	check_env(conform, config);
+	check_history(conform, config);
 	check_labels(conform, config);
 	if (config->entrypoint.n + config->cmd.n == 0)
 		ces_conform_add(conform, CES_CONFORM_NO_COMMAND, &configuration,

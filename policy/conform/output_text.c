@@ -54,20 +54,37 @@ static void put_count(const char *before, size_t n, const char *word)
 	printf("%s%zu %s%s", before, n, word, n == 1 ? "" : "s");
 }
 
-void ces_conform_text(const struct ces_conform *conform)
-{
-	bool explained[CES_CONFORM_RULES] = {false};
-	char size[32];
+/* A base has a dozen setuid programs: of the notes of one rule a few are enough for people. */
+#define NOTES_SHOWN 5
 
+static void put_findings(const struct ces_conform *conform)
+{
+	size_t seen[CES_CONFORM_RULES] = {0}, more[CES_CONFORM_RULES];
+
+	memcpy(more, conform->more, sizeof(more));
 	for (size_t i = 0; i < conform->n; i++) {
-		put_finding(conform, &conform->v[i], explained[conform->v[i].rule]);
-		explained[conform->v[i].rule] = true;
+		enum ces_conform_rule_index rule = conform->v[i].rule;
+
+		if (ces_conform_rules[rule].severity == CES_CONFORM_NOTE &&
+		    seen[rule] == NOTES_SHOWN) {
+			more[rule]++;
+			continue;
+		}
+		put_finding(conform, &conform->v[i], seen[rule] > 0);
+		seen[rule]++;
 	}
 	for (size_t i = 0; i < CES_CONFORM_RULES; i++)
-		if (conform->more[i] > 0) {
+		if (more[i] > 0) {
 			put(conform->path);
-			printf(": %zu more of %s\n", conform->more[i], ces_conform_rules[i].id);
+			printf(": %zu more of %s\n", more[i], ces_conform_rules[i].id);
 		}
+}
+
+void ces_conform_text(const struct ces_conform *conform)
+{
+	char size[32];
+
+	put_findings(conform);
 	put(conform->path);
 	put_count(": ", ces_conform_count(conform, CES_CONFORM_ERROR), "error");
 	put_count(", ", ces_conform_count(conform, CES_CONFORM_WARNING), "warning");

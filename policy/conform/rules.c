@@ -39,8 +39,9 @@ const struct ces_conform_rule ces_conform_rules[CES_CONFORM_RULES] = {
 	 "Everyone who can pull the image can read each of its layers, also what a later one "
 	 "removes.",
 	 "Withdraw that secret, and use RUN --mount=type=secret,id=NAME while building."),
-    RULE(SECRET_VALUE, "CES-C008", "secret-value", ERROR, "No secret is in ENV or ARG",
-	 "ENV and ARG are written into the image, where everyone who can pull it reads them.",
+    RULE(SECRET_VALUE, "CES-C008", "secret-value", ERROR,
+	 "No secret is in ENV, ARG or a command line",
+	 "ENV, ARG and RUN are written into the image: everyone who can pull it reads them.",
 	 "Withdraw that secret, use RUN --mount=type=secret,id=NAME while building, and -e for a "
 	 "run."),
     RULE(GIT, "CES-C009", "git", WARNING, "No .git directory is in the image",

@@ -21,6 +21,10 @@ bool ces_sign_private_key(const char *bytes, size_t length);
 /* Whether NAME=value is a secret by its name, or by how its value begins. */
 bool ces_sign_secret_value(const char *name, const char *value);
 
+/* The first secret in the words of a command line: PGPASSWORD=x, --token=x, https://user:x@host.
+ * Writes what it is into ret: the name, never the value. */
+bool ces_sign_secret_words(const char *text, char *ret, size_t size);
+
 bool ces_sign_licence_file(const char *path);
 bool ces_sign_data_file(const char *path);
 
