@@ -103,7 +103,9 @@ static bool sets_secret(const char *word, char *ret, size_t size)
 		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-",
 			   word[n]) == NULL)
 			return false;
-		name[n] = word[n] == '-' ? '_' : word[n];
+		name[n] = word[n];
+		if (name[n] == '-')
+			name[n] = '_';
 	}
 	name[n] = '\0';
 	value++;
