@@ -166,15 +166,16 @@ int ces_spawn_worker(const struct ces_spawn *how, struct ces_process *ret, struc
 	return 0;
 }
 
-int ces_process_end(struct ces_process *process, bool kill)
+int ces_process_end(struct ces_process *process, bool kill_it)
 {
 	int status;
 	pid_t got;
 
 	if (process->pid == 0)
 		return -1;
-	if (kill)
-		(void)syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0);
+	/* the number is its own until it was waited for: the second way is as good */
+	if (kill_it && syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0) < 0)
+		(void)kill(process->pid, SIGKILL);
 	do
 		got = waitpid(process->pid, &status, 0);
 	while (got < 0 && errno == EINTR);

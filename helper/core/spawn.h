@@ -37,9 +37,9 @@ int ces_spawn_worker(const struct ces_spawn *how, struct ces_process *ret, struc
 /* The ids of a worker's system user. */
 int ces_worker_ids(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct ces_error *err);
 
-/* Waits for the end; kills first when kill is set. Exit status, or -1 when it was killed or
+/* Waits for the end; kills first when kill_it is set. Exit status, or -1 when it was killed or
  * crashed. */
-int ces_process_end(struct ces_process *process, bool kill);
+int ces_process_end(struct ces_process *process, bool kill_it);
 
 /* fork(2) with namespaces: clone3(2) with a pidfd. 0 in the child, 1 in the parent, -1. cgroup: fd
  * of the cgroup to be born in, or -1. */

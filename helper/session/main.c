@@ -59,8 +59,9 @@ static int pull_or_run(struct ces_session *session, const struct ces_decision *d
 		result = ces_verb_run(session, decision, run, err);
 	else
 		result = ces_verb_pull(session, decision, err);
-	if (result < 0 && session->recorded)
-		ces_record_failure(session, run, err);
+	/* an end that is not on record is the next start's to record: the entry stays */
+	if (result < 0 && session->recorded && ces_record_failure(session, run, err) < 0)
+		return -1;
 	if (session->pull[0] != '\0')
 		ces_pull_give_up(session);
 	return result;

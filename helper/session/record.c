@@ -26,8 +26,8 @@ int ces_record_decision(struct ces_session *session, const struct ces_decision *
 	return 0;
 }
 
-void ces_record_failure(const struct ces_session *session, const char *run,
-			const struct ces_error *why)
+int ces_record_failure(const struct ces_session *session, const char *run,
+		       const struct ces_error *why)
 {
 	const struct ces_journal_subject about = {.uid = session->uid,
 						  .user = session->caller.user,
@@ -36,7 +36,7 @@ void ces_record_failure(const struct ces_session *session, const char *run,
 						  .image = session->asked->image};
 	struct ces_error ignored;
 
-	(void)ces_journal_append(
+	return ces_journal_append(
 	    &session->journal,
 	    ces_journal_end(session->asked->verb == CES_VERB_RUN ? "run" : "pull", &about,
 			    CES_EXIT_REFUSED, why->text, 0, 0),

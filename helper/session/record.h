@@ -12,8 +12,9 @@ int ces_record_decision(struct ces_session *session, const struct ces_decision *
 			const char *run, const char *digest, const struct ces_strings *devices,
 			const struct ces_error *why, struct ces_error *err);
 
-/* The end of what was allowed and did not come off; what succeeds records its own end. */
-void ces_record_failure(const struct ces_session *session, const char *run,
-			const struct ces_error *why);
+/* The end of what was allowed and did not come off; what succeeds records its own end. -1 where
+ * the journal did not take it. */
+int ces_record_failure(const struct ces_session *session, const char *run,
+		       const struct ces_error *why);
 
 #endif

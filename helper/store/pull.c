@@ -190,6 +190,7 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 	static struct ces_pull pull;
 	CES_CLEANUP_FD int entry = -1;
 	struct ces_event_done done = {0};
+	struct ces_error ignored;
 
 	ces_finish_dead(session);
 	if (admit(session, decision, &entry, err) < 0)
@@ -204,8 +205,14 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 				 .fetcher = CES_WORKER_NONE,
 				 .resolver = CES_WORKER_NONE};
 	ces_reference_format(&decision->image, pull.reference, sizeof(pull.reference));
-	if (work(&pull, err) < 0 || record_end(session, &pull, err) < 0)
+	if (work(&pull, err) < 0)
 		return -1;
+	if (record_end(session, &pull, err) < 0) {
+		/* what failed is not had */
+		(void)ces_store_remove_grant(&session->store, session->uid, pull.reference,
+					     &ignored);
+		return -1;
+	}
 	ces_runs_leave(session->runs, session->pull);
 	session->pull[0] = '\0';
 	done.digest = pull.digest;

@@ -21,3 +21,14 @@ whichever_fails() # PATTERN of calls
 @test "a call of a run that fails, pidfd to ptrace, releases nothing unrecorded and leaves nothing behind" { whichever_fails 'p.*'; }
 @test "a call of a run that fails, read to setuid, releases nothing unrecorded and leaves nothing behind" { whichever_fails 'r.*|se.*'; }
 @test "a call of a run that fails, signalfd to write, releases nothing unrecorded and leaves nothing behind" { whichever_fails 's[^e].*|[t-z].*'; }
+
+whatever_of_a_pull_fails() # PATTERN of calls
+{
+	run "$CES_TOP/tests/attack/pull_faults.py" $open/tools:1 "$1"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	ces-policy audit verify
+}
+
+@test "a call of a pull that fails, accept to mkdir, leaves no half of an image, and its end is on record" { whatever_of_a_pull_fails '[a-l].*|m[a-k].*'; }
+@test "a call of a pull that fails, mount to write, leaves no half of an image, and its end is on record" { whatever_of_a_pull_fails 'm[l-z].*|[n-z].*'; }

@@ -153,4 +153,5 @@ def main(image, pattern, everything):
     return failures > 0 or tried < 10
 
 
-sys.exit(main(sys.argv[1], sys.argv[2], len(sys.argv) > 3))
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2], len(sys.argv) > 3))
