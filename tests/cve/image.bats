@@ -1,0 +1,251 @@
+#!/usr/bin/env bats
+# Escapes from other engines that an image brought about, tried on CES (tests/cve/README.md): by its configuration, by what it
+# has where a runtime makes or mounts something, and by what it does to the files of a driver.
+
+load ../lib/e2e.bash
+load cve.bash
+
+setup_file()
+{
+	cve_begin
+	have alice tools
+}
+teardown_file() { cve_end; }
+setup() { remember_host; }
+teardown()
+{
+	rm -rf /home/*/outputs_* /home/alice/work
+	cve_policy
+}
+
+# Such an image runs, and its program sees what the pattern says. `untouched` sees whether anything is on the host.
+harmless() # PATTERN TAG [OPTION...] -- COMMAND...
+{
+	local pattern=$1
+	shift
+	run hostile "$@"
+	echo "$1: $status $output"
+	[ "$status" -eq 0 ]
+	[[ $output =~ $pattern ]]
+}
+
+# No deviation was seen by CES itself either.
+untouched_and_proven()
+{
+	untouched
+	journal_new -s -e 'map(select(.event == "proof")) | length > 0 and all(.outcome == "as planned")' > /dev/null
+}
+
+@test "CVE-2026-94603: annotations in index, manifest, descriptors, configuration and labels reach no runtime" {
+	for tag in annotated annotated-index; do
+		recorded $tag
+		# one constant annotation, of CES's own filter, for the runtime that takes it
+		case $(basename "${CES_TEST_RUNTIME:-crun}") in
+		crun) jq -e '.annotations | keys == ["run.oci.seccomp_bpf_data"] and (.[] | length > 1000)' <<< "$config" ;;
+		*) jq -e 'has("annotations") | not' <<< "$config" ;;
+		esac > /dev/null
+		jq -e '(has("hooks") or (.linux | has("resources"))) | not' <<< "$config"
+		no grep -E 'canary|krun|unconfined|io\.podman|io\.k8s|decoy|criu' <<< "$config"
+		run hostile $tag -- grep -E '^(Seccomp|NoNewPrivs):' /proc/self/status
+		[ "$output" = $'NoNewPrivs:\t1\nSeccomp:\t2' ]
+		[ ! -e $decoy/hook ]
+	done
+	untouched
+}
+
+@test "CVE-2026-53492: devices that annotations or labels of the image ask for (CDI) are not there" {
+	. tests/lib/lab/fake_gpus.sh
+	fake_dev
+	fake_driver
+	rm -rf /etc/cdi
+	install -D -m 644 "$sample" /etc/cdi/nvidia.json
+	cve_policy '.defaults.gpus.max = 8'
+	status=0
+	output=$(hostile annotated -- sh -c 'ls /dev | grep nvidia; ls /usr/lib/ces-gpu; echo $NVIDIA_VISIBLE_DEVICES' 2>&1) || status=$?
+	granted=$(hostile annotated --gpu -- sh -c 'ls /dev | grep -c nvidia' 2>&1)
+	fake_end
+	rm -rf /etc/cdi
+	echo "$status $output; with --gpu $granted"
+	[ "$granted" -gt 0 ]
+	[[ $output == *"/usr/lib/ces-gpu: No such file"* ]]
+	[ "${output##*$'\n'}" = void ]
+	no grep -q '^nvidia' <<< "$output"
+}
+
+@test "CVE-2026-57231: an entry of Env without \"=\", or \"*\", is refused and fetches nothing of the caller's environment" {
+	ces alice rmi $bad:annotated $bad:annotated-index $bad:good > /dev/null 2>&1 || true
+	remember_host
+	for tag in name star glob empty no-name space newline; do
+		pull_refused env-$tag '"Env" has an entry that is not NAME=value'
+	done
+	all_refused
+}
+
+@test "CVE-2026-55686: a working directory behind a link of the image's is made in the container, or nowhere" {
+	for tag in absolute up proc fd outputs scratch; do
+		status=0
+		output=$(hostile workdir-$tag -- sh -c 'pwd; echo > f' 2>&1) || status=$?
+		echo "$tag: $status $output"
+		# the host's directory of the link's name is not in the container: a runtime makes one there, or says that it cannot
+		[ "$status" -ne 0 ] || [[ $output =~ ^(/way|/safe_outputs|/scratch|$decoy|/proc/.*)/made$ ]]
+		[ ! -e $decoy/made ]
+	done
+	# what is made in outputs is the user's, whichever user the image names
+	[ -z "$(find /home -name made ! -user alice)" ]
+	[ -z "$(find /srv /etc /tmp /var/tmp /run /safe_data $store/staging /home/bob -name made)" ]
+	rm -rf /home/alice/outputs_*
+	untouched
+}
+
+@test "CVE-2026-41579, CVE-2026-47766: a /dev of the image's that is a link: the runtime changes nothing behind it" {
+	for tag in dev-absolute dev-up; do
+		harmless '^d.*1, *3.*x$' $tag -- sh -c 'ls -ld /dev; ls -lL /dev/null; ls /srv; echo > /dev/null; echo x'
+		[ "$(cat $decoy/ptmx)" = "the host's" ]
+	done
+	untouched_and_proven
+}
+
+@test "CVE-2026-88264: a /dev/console of the image's that is a link: no file is made behind it, with a terminal or without" {
+	rm $decoy/console
+	before_host=$(host)
+	for tag in dev-links dev-pattern; do
+		harmless '^plain' $tag -- sh -c 'echo plain; test ! -L /dev/console'
+		for more in '' --read-only; do
+			run as alice script -qec "ces-client run -q -i -t $more $bad:$tag sh -c 'tty; ls -l /dev/console; echo x > /dev/console'" /dev/null
+			echo "$output"
+			[ "$status" -eq 0 ]
+			[[ $output == *" 136,"*"/dev/console"* ]]
+			no grep -q -- '->' <<< "$output"
+		done
+	done
+	[ ! -e $decoy/console ]
+	untouched_and_proven
+}
+
+@test "CVE-2026-88265: a /dev/null of the image's that is a link: the streams of the program are not what it leads to" {
+	for tag in dev-links dev-pattern; do
+		harmless '^/dev/null 1:3$' $tag -- sh -c 'exec < /dev/null; echo "$(readlink /proc/self/fd/0) $(stat -Lc %t:%T /dev/null)"; echo gone > /dev/null'
+		# stdin that the caller closed, asked for or not: the null device, or a pipe of the runtime's that has ended
+		for more in '' -i; do
+			run as alice bash -c "ces-client run -q $more $bad:$tag sh -c 'cat; readlink /proc/self/fd/0' <&-"
+			echo "$tag $more: $output"
+			[[ $output =~ ^(/dev/null|pipe:.*)$ ]]
+		done
+		[ "$(cat $decoy/null)" = "the host's" ]
+	done
+	untouched_and_proven
+}
+
+# Every path that is to be hidden and is there: is it empty, and a mount of its own?
+hidden='for p in /proc/acpi /proc/asound /proc/interrupts /proc/kallsyms /proc/kcore /proc/keys /proc/key-users /proc/latency_stats \
+	/proc/sched_debug /proc/scsi /proc/timer_list /proc/kpagecount /proc/kpageflags /proc/sysrq-trigger \
+	/sys/devices/virtual/powercap /sys/dev/block /sys/firmware /sys/fs/cgroup /sys/fs/selinux /sys/kernel/debug /sys/kernel/security; do
+	[ -e $p ] || continue
+	n=$((n + 1))
+	if [ -d $p ]; then [ -z "$(ls -A $p)" ] || echo "$p has files"; else [ "$(head -c 1 $p | wc -c)" = 0 ] || echo "$p can be read"; fi
+	awk -v p=$p "\$5 == p { found = 1 } END { exit !found }" /proc/self/mountinfo || echo "$p is not a mount"
+	umount $p 2> /dev/null && echo "$p came off"
+	(echo x > $p) 2> /dev/null && [ ! -c $p ] && echo "$p was written"
+done
+echo "$n hidden"'
+
+@test "CVE-2025-31133: a masked path is hidden by the kernel's null device, not by the image's: nothing behind a link is written" {
+	for tag in dev-pattern dev-links proc-tree good; do
+		harmless '^[1-9][0-9]* hidden$' $tag -- sh -c "$hidden"
+		run hostile $tag -- sh -c 'for p in core_pattern modprobe sysrq; do echo canary > /proc/sys/kernel/$p && echo wrote $p; done
+			echo c > /proc/sysrq-trigger; echo b > /dev/null; true'
+		no grep wrote <<< "$output"
+	done
+	untouched_and_proven
+}
+
+@test "CVE-2025-52565: /dev/console is bound on a file of CES's own, and what a run writes there reaches its terminal alone" {
+	for tag in dev-pattern dev-links; do
+		run as alice script -qec "ces-client run -q -i -t $bad:$tag sh -c 'echo to the terminal > /dev/console; grep \" /dev/console \" /proc/self/mountinfo'" /dev/null
+		echo "$output"
+		[ "$status" -eq 0 ]
+		[[ $output == *"to the terminal"*" /dev/console "*devpts* ]]
+		untouched
+	done
+}
+
+@test "CVE-2025-52881, CVE-2026-115521: a /proc that the image brings, as a tree or a link, is not what the runtime writes its settings to" {
+	for tag in proc-tree proc-link; do
+		harmless 'proc /proc proc.*1$' $tag -- sh -c 'grep "^proc /proc " /proc/mounts | tail -n 1; grep -c . /proc/self/comm'
+		# no_new_privs, filter, limits and label are those of the kernel's own /proc
+		run hostile $tag -- grep -E '^(Seccomp|NoNewPrivs|CapBnd):' /proc/self/status
+		[ "$output" = $'CapBnd:\t00000000000004fb\nNoNewPrivs:\t1\nSeccomp:\t2' ]
+		run hostile $tag -- cat /proc/sys/user/max_user_namespaces
+		[ "$output" = 0 ]
+	done
+	untouched_and_proven
+}
+
+@test "CVE-2026-115521: with --read-only nothing at all of the root can be written, whatever the image has at /proc" {
+	for tag in proc-tree proc-link good; do
+		harmless '^closed$' $tag --read-only -- sh -c 'for d in / /bin /etc /root /home /srv /var /usr /tmp; do
+			(echo x > $d/new) 2> /dev/null && echo $d; (echo x > /etc/hosts) 2> /dev/null && echo hosts; chmod 700 $d 2> /dev/null && echo chmod $d
+			mkdir $d/newer 2> /dev/null && echo mkdir $d; done
+			mount -o remount,rw / 2> /dev/null && echo remounted; awk "\$5 == \"/\" && \$6 !~ /^ro/" /proc/self/mountinfo; echo closed'
+		[ "$output" = closed ]
+	done
+	untouched_and_proven
+}
+
+@test "GHSA-pxhw-h44j-8pfx (CVE-2026-87766): what CES makes in the new root follows no link of the image's" {
+	as alice mkdir -p work
+	cve_policy '.defaults.binds = ["~"]'
+	echo mine > /home/alice/work/f
+	harmless '^mine$' opt-link -v ./work:/opt/kernel/deep --mount type=tmpfs,destination=/mnt/kernel/deeper,size=1M \
+		-v ./work/f:/etc/hostname.d/f -- sh -c 'cat /opt/kernel/deep/f; touch /mnt/kernel/deeper/x /safe_outputs/x /scratch/x /tmp/x
+			echo x >> /etc/hosts; echo x >> /etc/resolv.conf; echo x >> /etc/hostname'
+	[ ! -e $decoy/kernel/deep ]
+	[ ! -e $decoy/hosts ]
+	untouched_and_proven
+}
+
+@test "CVE-2025-23266: LD_PRELOAD of an image reaches no process but the image's own, with a GPU and without" {
+	. tests/lib/lab/fake_gpus.sh
+	fake_dev
+	fake_driver
+	rm -rf /etc/cdi
+	install -D -m 644 "$sample" /etc/cdi/nvidia.json
+	CES_TEST_RUNTIME=$recorder/$(basename "${CES_TEST_RUNTIME:-/usr/bin/crun}") cve_policy '.defaults.gpus.max = 8'
+	status=0
+	stderr=$(hostile driver --gpu -- true 2>&1) || status=$?
+	links=$(hostile driver --gpu -- sh -c 'nvidia-smi hello; ls -l /usr/lib/ces-gpu/usr/lib64 | wc -l; touch /usr/lib/ces-gpu/x; cat /usr/lib64/libcuda.so.1' 2>&1) || true
+	fake_end
+	rm -rf /etc/cdi
+	echo "$status $stderr"
+	[ "$status" -eq 0 ]
+	environment=$(sed -n '/^#environment$/,/^#config$/p' <<< "$stderr" | grep -v '^#' | cut -d= -f1 | sort)
+	[ -n "$environment" ]
+	no grep -vxE 'PATH|LC_ALL|PWD' <<< "$environment"
+	config=$(sed -n '/^#config$/,/^#end$/p' <<< "$stderr" | grep -v '^#')
+	jq -e 'has("hooks") | not' <<< "$config"
+	jq -e '[.process.env[] | select(startswith("NVIDIA_VISIBLE_DEVICES=all"))] == []' <<< "$config"
+	[ ! -e $lab/hook-ran ]
+	# CVE-2025-23267, below, in the same run
+	echo "$links"
+	[[ $links == *"the driver says hello"* ]]
+	no grep "the host's" <<< "$links"
+}
+
+@test "CVE-2025-23267: links of the image's in the driver's places are not followed: nothing is made or read behind them" {
+	. tests/lib/lab/fake_gpus.sh
+	fake_dev
+	fake_driver
+	rm -rf /etc/cdi
+	install -D -m 644 "$sample" /etc/cdi/nvidia.json
+	cve_policy '.defaults.gpus.max = 8'
+	files=$(find $decoy -printf '%p %y %s %T@ %u\n' | sort)
+	status=0
+	output=$(hostile driver --gpu -- sh -c 'nvidia-smi hello; ls -A /usr/lib/ces-gpu/usr/lib64 | grep -c cuda; test ! -L /usr/lib/ces-gpu
+		touch /usr/lib/ces-gpu/x /usr/lib/ces-gpu/usr/lib64/x; cat /usr/lib64/libcuda.so.1' 2>&1) || status=$?
+	fake_end
+	rm -rf /etc/cdi
+	echo "$status $output"
+	[[ $output == *"the driver says hello"*[1-9]* ]]
+	no grep "the host's" <<< "$output"
+	[ "$files" = "$(find $decoy -printf '%p %y %s %T@ %u\n' | sort)" ]
+}

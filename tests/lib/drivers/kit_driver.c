@@ -1,0 +1,594 @@
+/* What a hostile program tries in a container: kit_driver prints a line for each thing, its name
+ * and the answer, TAB between; kit_driver high|cipher tries one thing, and kit_driver sleep does
+ * nothing. It must do no harm where a defence is missing: no call has arguments by which it could
+ * succeed. Linked statically, since the images of the tests have no C library. */
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/personality.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+
+/* The answers to one kind of thing, each once. */
+struct answers {
+	char text[512];
+};
+
+static void add(struct answers *all, const char *answer)
+{
+	size_t used = strlen(all->text);
+	char padded[600], word[100];
+
+	(void)snprintf(padded, sizeof(padded), " %s,", all->text);
+	(void)snprintf(word, sizeof(word), " %s,", answer);
+	if (strstr(padded, word) == NULL)
+		(void)snprintf(all->text + used, sizeof(all->text) - used, "%s%s",
+			       used > 0 ? ", " : "", answer);
+}
+
+static void say(const char *what, const struct answers *all)
+{
+	printf("%s\t%s\n", what, all->text);
+}
+
+/* What was not refused is named, so that a difference says where. */
+static void add_result(struct answers *all, const char *what, long result)
+{
+	char text[80];
+
+	if (result >= 0)
+		(void)snprintf(text, sizeof(text), "%s passed", what);
+	else if (errno == EPERM || errno == EACCES || errno == ENOSYS)
+		(void)snprintf(text, sizeof(text), "%s", strerrorname_np(errno));
+	else
+		(void)snprintf(text, sizeof(text), "%s: %s", what, strerrorname_np(errno));
+	add(all, text);
+}
+
+struct call {
+	const char *name;
+	long number;
+};
+#define CALL(name)                                                                                 \
+	{                                                                                          \
+#name, SYS_##name                                                                  \
+	}
+
+static void try_calls(const char *what, const struct call *calls, size_t n)
+{
+	struct answers all = {0};
+
+	for (size_t i = 0; i < n; i++) {
+		errno = 0;
+		add_result(&all, calls[i].name,
+			   syscall(calls[i].number, -1L, -1L, -1L, -1L, -1L, -1L));
+	}
+	say(what, &all);
+}
+
+static void system_calls(void)
+{
+	static const struct call mounts[] = {
+	    CALL(mount),    CALL(umount2), CALL(pivot_root),      CALL(chroot),    CALL(fsopen),
+	    CALL(fsconfig), CALL(fsmount), CALL(fspick),          CALL(open_tree), CALL(move_mount),
+	    CALL(unshare),  CALL(setns),   {"mount_setattr", 442}};
+	static const struct call kernel[] = {CALL(init_module),        CALL(finit_module),
+					     CALL(delete_module),      CALL(kexec_load),
+					     {"kexec_file_load", 320}, CALL(reboot)};
+	static const struct call large[] = {CALL(bpf),
+					    CALL(perf_event_open),
+					    CALL(userfaultfd),
+					    CALL(io_uring_setup),
+					    CALL(io_uring_enter),
+					    CALL(io_uring_register),
+					    CALL(fanotify_init)};
+	static const struct call keys[] = {CALL(add_key), CALL(request_key), CALL(keyctl)};
+	static const struct call others[] = {CALL(process_vm_readv),
+					     CALL(process_vm_writev),
+					     CALL(kcmp),
+					     {"pidfd_getfd", 438},
+					     {"process_madvise", 440}};
+	static const struct call handles[] = {CALL(open_by_handle_at), CALL(name_to_handle_at)};
+	static const struct call clocks[] = {CALL(settimeofday), CALL(clock_settime),
+					     CALL(adjtimex), CALL(clock_adjtime)};
+	static const struct call machine[] = {
+	    CALL(syslog),   CALL(acct),        CALL(swapon),        CALL(swapoff),
+	    CALL(quotactl), CALL(sethostname), CALL(setdomainname), CALL(lookup_dcookie),
+#ifdef __x86_64__
+	    CALL(iopl),     CALL(ioperm),      CALL(modify_ldt),
+#endif
+	    CALL(vhangup)};
+	static const struct call places[] = {CALL(mbind), CALL(set_mempolicy), CALL(move_pages),
+					     CALL(migrate_pages)};
+	static const struct call newer[] = {
+	    {"clone3", 435}, {"statmount", 457}, {"listmount", 458}, {"open_tree_attr", 467}};
+
+	try_calls("`mount`, `pivot_root`, `chroot`, `fsopen` and its kin, `unshare`, `setns`",
+		  mounts, COUNT(mounts));
+	try_calls("kernel modules, `kexec_load`, `reboot`", kernel, COUNT(kernel));
+	try_calls("`bpf`, `perf_event_open`, `userfaultfd`, `io_uring_setup`, `fanotify_init`",
+		  large, COUNT(large));
+	try_calls("`keyctl`, `add_key`, `request_key`", keys, COUNT(keys));
+	try_calls("memory and descriptors of other processes (`process_vm_readv`, `pidfd_getfd`)",
+		  others, COUNT(others));
+	try_calls("files by handle", handles, COUNT(handles));
+	try_calls("setting the clock", clocks, COUNT(clocks));
+	try_calls("kernel log, accounting, swap, quotas, host name, I/O ports", machine,
+		  COUNT(machine));
+	try_calls("moving memory between nodes", places, COUNT(places));
+	try_calls("`clone3`, and calls newer than the filter", newer, COUNT(newer));
+}
+
+/* The kernel makes the namespace, if it does, for a child that ends at once. */
+static void clones(void)
+{
+	static const struct call flags[] = {{"user", CLONE_NEWUSER},    {"mount", CLONE_NEWNS},
+					    {"pid", CLONE_NEWPID},      {"net", CLONE_NEWNET},
+					    {"ipc", CLONE_NEWIPC},      {"uts", CLONE_NEWUTS},
+					    {"cgroup", CLONE_NEWCGROUP}};
+	struct answers all = {0};
+
+	for (size_t i = 0; i < COUNT(flags); i++) {
+		long pid;
+
+		errno = 0;
+		pid = syscall(SYS_clone, (unsigned long)flags[i].number | 17, 0, 0, 0, 0);
+		if (pid == 0)
+			_exit(0);
+		add_result(&all, flags[i].name, pid);
+		if (pid > 0)
+			(void)waitpid((pid_t)pid, NULL, 0);
+	}
+	say("`clone` with a new namespace, each of seven", &all);
+}
+
+static const struct {
+	const char *name;
+	int family, kind, protocol;
+} sockets[] = {
+    {"AF_ALG", 38, SOCK_SEQPACKET, 0}, {"AF_VSOCK", 40, SOCK_STREAM, 0},
+    {"AF_PACKET", 17, SOCK_RAW, 0},    {"AF_KEY", 15, SOCK_RAW, 2},
+    {"AF_BLUETOOTH", 31, SOCK_RAW, 1}, {"AF_XDP", 44, SOCK_RAW, 0},
+    {"AF_RDS", 21, SOCK_SEQPACKET, 0}, {"AF_TIPC", 30, SOCK_STREAM, 0},
+    {"AF_CAN", 29, SOCK_RAW, 1},       {"AF_RXRPC", 33, SOCK_DGRAM, 2},
+    {"AF_SMC", 43, SOCK_STREAM, 0},    {"AF_QIPCRTR", 42, SOCK_DGRAM, 0},
+    {"AF_NFC", 39, SOCK_RAW, 0},       {"AF_KCM", 41, SOCK_DGRAM, 0},
+    {"AF_PPPOX", 24, SOCK_STREAM, 0},  {"AF_LLC", 26, SOCK_DGRAM, 0},
+};
+
+static void network(void)
+{
+	static const struct {
+		const char *name;
+		int family, kind, protocol;
+	} raw[] = {{"raw", AF_INET, SOCK_RAW, 255},     {"raw 6", AF_INET6, SOCK_RAW, 58},
+		   {"ping", AF_INET, SOCK_DGRAM, 1},    {"SCTP", AF_INET, SOCK_STREAM, 132},
+		   {"DCCP", AF_INET, SOCK_DCCP, 33},    {"UDP-Lite", AF_INET, SOCK_DGRAM, 136},
+		   {"MPTCP", AF_INET, SOCK_STREAM, 262}},
+	  netlink[] = {
+	      {"XFRM", AF_NETLINK, SOCK_RAW, 6},     {"netfilter", AF_NETLINK, SOCK_RAW, 12},
+	      {"uevent", AF_NETLINK, SOCK_RAW, 15},  {"connector", AF_NETLINK, SOCK_RAW, 11},
+	      {"generic", AF_NETLINK, SOCK_RAW, 16}, {"crypto", AF_NETLINK, SOCK_RAW, 21}};
+	struct answers families = {0}, kinds = {0}, links = {0}, reach = {0};
+	static const char *const addresses[] = {"192.0.2.1", "8.8.8.8", "169.254.169.254",
+						"10.20.0.5"};
+
+	for (size_t i = 0; i < COUNT(sockets); i++)
+		add_result(&families, sockets[i].name,
+			   socket(sockets[i].family, sockets[i].kind, sockets[i].protocol));
+	for (size_t i = 0; i < COUNT(raw); i++)
+		add_result(&kinds, raw[i].name,
+			   socket(raw[i].family, raw[i].kind, raw[i].protocol));
+	for (size_t i = 0; i < COUNT(netlink); i++)
+		add_result(&links, netlink[i].name,
+			   socket(netlink[i].family, netlink[i].kind, netlink[i].protocol));
+	for (size_t i = 0; i < COUNT(addresses); i++) {
+		struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(53)};
+		int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+		(void)inet_pton(AF_INET, addresses[i], &to.sin_addr);
+		if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
+			add(&reach, addresses[i]);
+		else
+			add(&reach, strerrorname_np(errno));
+	}
+	say("sockets of AF_ALG, AF_VSOCK, AF_PACKET, AF_KEY, AF_XDP and 11 other families",
+	    &families);
+	say("raw sockets, ping, SCTP, DCCP, UDP-Lite, MPTCP", &kinds);
+	say("AF_NETLINK for anything but routes and addresses", &links);
+	say("an address of the internet, of the host, of a cloud's metadata", &reach);
+}
+
+static void terminals(void)
+{
+	static const unsigned long highs[] = {0, 1ul << 32, 1ul << 63};
+	struct answers all = {0};
+	char byte = 'x';
+
+	for (size_t i = 0; i < COUNT(highs); i++) {
+		add_result(&all, "TIOCSTI", syscall(SYS_ioctl, 0, TIOCSTI | highs[i], &byte));
+		add_result(&all, "TIOCLINUX", syscall(SYS_ioctl, 0, TIOCLINUX | highs[i], &byte));
+	}
+	say("typing into a terminal: TIOCSTI, TIOCLINUX, also with high bits", &all);
+}
+
+/* By name, in the order of their numbers. */
+static void add_capabilities(struct answers *all, unsigned long long set)
+{
+	/* clang-format off */
+	static const char *const names[] = {
+		"CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID",
+		"SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW",
+		"IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT",
+		"SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD",
+		"LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG",
+		"WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF", "CHECKPOINT_RESTORE",
+	};
+	/* clang-format on */
+
+	for (size_t i = 0; i < 64; i++)
+		if ((set >> i & 1) != 0)
+			add(all, i < COUNT(names) ? names[i] : "a newer one");
+	if (set == 0)
+		add(all, "none");
+}
+
+static void status(void)
+{
+	static const struct {
+		const char *key, *what;
+	} lines[] = {
+	    {"CapEff:", "capabilities in effect"},
+	    {"CapBnd:", "capabilities that a program could get, were it not for no_new_privs"},
+	    {"CapAmb:", "ambient capabilities"},
+	    {"NoNewPrivs:", "no_new_privs"},
+	    {"Seccomp:", "filter of system calls (2: by a program)"}};
+	char line[256];
+
+	for (size_t i = 0; i < COUNT(lines); i++) {
+		FILE *file = fopen("/proc/self/status", "re");
+		struct answers all = {0};
+
+		while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+			const char *value = line + strlen(lines[i].key) + 1;
+
+			if (strncmp(line, lines[i].key, strlen(lines[i].key)) != 0)
+				continue;
+			line[strcspn(line, "\n")] = '\0';
+			if (lines[i].key[0] == 'C')
+				add_capabilities(&all, strtoull(value, NULL, 16));
+			else
+				add(&all, value);
+		}
+		if (file != NULL)
+			(void)fclose(file);
+		say(lines[i].what, &all);
+	}
+}
+
+static void descriptors(void)
+{
+	struct answers all = {0};
+	char text[20];
+
+	for (int fd = 3; fd < 1024; fd++)
+		if (fcntl(fd, F_GETFD) >= 0) {
+			(void)snprintf(text, sizeof(text), "%d", fd);
+			add(&all, text);
+		}
+	if (all.text[0] == '\0')
+		add(&all, "none");
+	say("descriptors that it was given beyond 0, 1 and 2", &all);
+}
+
+/* A file is refused, or has nothing in it, or is not there: which is the machine's matter. */
+static void try_files(const char *what, const char *const *paths, size_t n, int flags)
+{
+	struct answers all = {0};
+
+	for (size_t i = 0; i < n; i++) {
+		char byte, text[120];
+		int fd = open(paths[i], flags | O_CLOEXEC | O_NONBLOCK);
+		struct stat st;
+
+		if (fd < 0 || (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)))
+			continue;
+		/* a null device in its place */
+		if (S_ISCHR(st.st_mode) && st.st_rdev == 0x103)
+			continue;
+		if (flags == O_RDONLY && read(fd, &byte, 1) <= 0)
+			continue;
+		(void)snprintf(text, sizeof(text), "%s is open", paths[i]);
+		add(&all, text);
+		(void)close(fd);
+	}
+	if (all.text[0] == '\0')
+		add(&all, "none");
+	say(what, &all);
+}
+
+static void files(void)
+{
+	/* clang-format off */
+	static const char *const settings[] = {
+	    "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe",
+	    "/proc/sys/kernel/hotplug", "/proc/sys/kernel/sysrq",
+	    "/proc/sys/kernel/randomize_va_space", "/proc/sys/kernel/usermodehelper/bset",
+	    "/proc/sys/vm/overcommit_memory", "/proc/sys/vm/drop_caches",
+	    "/proc/sys/vm/panic_on_oom", "/proc/sys/fs/binfmt_misc/register",
+	    "/proc/sys/fs/suid_dumpable", "/proc/sys/net/ipv4/ip_forward",
+	    "/proc/sys/user/max_user_namespaces", "/proc/sys/kernel/ns_last_pid",
+	    "/proc/sysrq-trigger", "/proc/irq/0/smp_affinity", "/proc/bus/pci/00/00.0",
+	    "/proc/acpi/wakeup", "/proc/scsi/scsi", "/proc/mtrr", "/sys/kernel/uevent_helper",
+	    "/sys/kernel/mm/ksm/run", "/sys/kernel/mm/transparent_hugepage/enabled",
+	    "/sys/power/state", "/sys/module/kernel/parameters/panic",
+	    "/sys/fs/cgroup/release_agent", "/sys/fs/cgroup/memory/release_agent",
+	    "/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/devices/devices.allow",
+	    "/sys/fs/cgroup/memory.max", "/sys/fs/selinux/enforce",
+	    "/sys/kernel/debug/sched/features",
+	   
+	};
+	/* clang-format on */
+	/* clang-format off */
+	static const char *const secrets[] = {
+	    "/proc/kcore", "/proc/keys", "/proc/key-users", "/proc/kallsyms", "/proc/timer_list",
+	    "/proc/sched_debug", "/proc/kmsg", "/proc/kpagecount", "/proc/kpageflags",
+	    "/proc/interrupts", "/proc/vmallocinfo", "/proc/slabinfo",
+	    "/sys/firmware/dmi/tables/DMI", "/sys/firmware/acpi/tables/DSDT",
+	    "/sys/kernel/security/lsm", "/sys/kernel/debug/kprobes/list",
+	    "/sys/devices/virtual/powercap/intel-rapl/intel-rapl:0/energy_uj",
+	    "/sys/kernel/tracing/trace", "/sys/fs/pstore/dmesg",
+	};
+	/* clang-format on */
+	/* clang-format off */
+	static const char *const devices[] = {
+	    "/dev/mem", "/dev/kmem", "/dev/port", "/dev/kmsg", "/dev/sda", "/dev/vda",
+	    "/dev/nvme0n1", "/dev/loop0", "/dev/loop-control", "/dev/dm-0", "/dev/mapper/control",
+	    "/dev/fuse", "/dev/kvm", "/dev/net/tun", "/dev/vhost-net", "/dev/vhost-vsock",
+	    "/dev/vsock", "/dev/uinput", "/dev/input/event0", "/dev/tty0", "/dev/tty1",
+	    "/dev/vcs", "/dev/fb0", "/dev/snapshot", "/dev/cpu/0/msr", "/dev/hpet", "/dev/rtc0",
+	    "/dev/watchdog", "/dev/userfaultfd", "/dev/nvidia0", "/dev/nvidiactl",
+	    "/dev/dri/card0", "/dev/kfd", "/dev/infiniband/uverbs0", "/dev/autofs",
+	    "/dev/btrfs-control", "/dev/cuse", "/dev/ppp",
+	};
+	/* clang-format on */
+
+	try_files("settings of the kernel and of cgroups that can be written", settings,
+		  COUNT(settings), O_WRONLY);
+	try_files("secrets of the kernel, firmware and power meters that can be read", secrets,
+		  COUNT(secrets), O_RDONLY);
+	try_files("devices beyond null, zero, full, random and the terminals", devices,
+		  COUNT(devices), O_RDONLY);
+}
+
+/* Root's of the host, and itself. */
+static void maps(void)
+{
+	static const char *const names[] = {"uid_map", "gid_map", "setgroups"};
+	struct answers all = {0};
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		char path[40];
+		int fd;
+		long written = -1;
+
+		(void)snprintf(path, sizeof(path), "/proc/self/%s", names[i]);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		if (fd >= 0)
+			written = write(fd, i < 2 ? "0 0 1\n" : "deny", i < 2 ? 6 : 4);
+		add_result(&all, names[i], written);
+	}
+	say("writing its own maps of ids", &all);
+}
+
+static void nodes(void)
+{
+	static const struct {
+		const char *name;
+		mode_t kind;
+		unsigned int major, minor;
+	} made[] = {{"memory", S_IFCHR, 1, 1},
+		    {"disk", S_IFBLK, 8, 0},
+
+		    {"fuse", S_IFCHR, 10, 229}};
+	struct answers all = {0};
+
+	for (size_t i = 0; i < COUNT(made); i++) {
+		add_result(&all, made[i].name,
+			   mknod("/scratch/node", made[i].kind | 0600,
+				 (dev_t)(made[i].major << 8 | made[i].minor)));
+		(void)unlink("/scratch/node");
+	}
+	say("making a device node", &all);
+}
+
+static void services(void)
+{
+	/* clang-format off */
+	static const char *const paths[] = {
+	    "/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock",
+	    "/run/crio/crio.sock", "/run/podman/podman.sock", "/run/dbus/system_bus_socket",
+	    "/run/systemd/private", "/run/systemd/journal/socket", "/run/snapd.socket",
+	    "/run/munge/munge.socket.2", "/run/nscd/socket", "/var/lib/sss/pipes/nss",
+	    "/run/lvm/lvmpolld.socket", "/run/udev/control", "/run/nvidia-persistenced/socket",
+	    "/tmp/.X11-unix/X0", "/run/user/0/bus", "/var/lib/kubelet/kubelet.sock",
+	    "/run/secrets/kubernetes.io/serviceaccount/token", "/dev/log", "/run/ces",
+	    "/var/lib/ces", "/etc/ces", "/usr/libexec/ces",
+	};
+	/* clang-format on */
+	struct answers all = {0};
+	FILE *sockets_file = fopen("/proc/net/unix", "re");
+	char line[256];
+	struct stat st;
+	int n = 0;
+
+	for (size_t i = 0; i < COUNT(paths); i++)
+		if (lstat(paths[i], &st) == 0)
+			add(&all, paths[i]);
+	/* with a name, which somebody could connect to */
+	while (sockets_file != NULL && fgets(line, sizeof(line), sockets_file) != NULL)
+		n += strpbrk(line, "/@") != NULL;
+	if (sockets_file != NULL)
+		(void)fclose(sockets_file);
+	if (n > 0)
+		add(&all, "sockets in /proc/net/unix");
+	if (all.text[0] == '\0')
+		add(&all, "none");
+	say("sockets and files of other engines, system services, X and CES", &all);
+}
+
+/* Of each process that can be seen: is its root this root? */
+static void processes(void)
+{
+	struct answers all = {0}, roots = {0}, traced = {0};
+	struct stat own, other;
+	DIR *proc = opendir("/proc");
+	int n = 0;
+
+	(void)stat("/", &own);
+	for (struct dirent *it = proc != NULL ? readdir(proc) : NULL; it != NULL;
+	     it = readdir(proc)) {
+		char path[300];
+
+		if (it->d_name[0] < '0' || it->d_name[0] > '9')
+			continue;
+		n++;
+		(void)snprintf(path, sizeof(path), "/proc/%.20s/root/", it->d_name);
+		if (stat(path, &other) < 0)
+			add(&roots, strerrorname_np(errno));
+		else
+			add(&roots, own.st_ino == other.st_ino && own.st_dev == other.st_dev
+					? "the container's own"
+					: "another root");
+	}
+	if (proc != NULL)
+		(void)closedir(proc);
+	add(&all, n == 1 ? "itself alone" : "others");
+	say("processes of the host and of other runs that it sees", &all);
+	say("/proc/PID/root of each", &roots);
+	for (int pid = 2; pid < 4000; pid++)
+		if (pid != getpid() &&
+		    (syscall(SYS_ptrace, 0x4206, pid, 0, 0) == 0 || errno != ESRCH))
+			add(&traced, "one can be traced, or is there");
+	if (traced.text[0] == '\0')
+		add(&traced, "ESRCH");
+	say("`ptrace` of every other number of a process", &traced);
+}
+
+static void mounts(void)
+{
+	struct answers all = {0}, limit = {0};
+	char line[1024], place[300], options[300], number[20] = "";
+	struct stat st;
+	FILE *file = fopen("/proc/self/mounts", "re");
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		if (sscanf(line, "%*s %299s %*s %299s", place, options) != 2)
+			continue;
+		/* (what hides a path is empty, and stays so) */
+		if (strstr(options, "nosuid") == NULL && strncmp(options, "ro,", 3) != 0 &&
+		    stat(place, &st) == 0 && S_ISDIR(st.st_mode))
+			add(&all, place);
+	}
+	if (file != NULL)
+		(void)fclose(file);
+	if (all.text[0] == '\0')
+		add(&all, "none");
+	say("mounts that can be written, where a setuid bit counts", &all);
+	file = fopen("/proc/sys/user/max_user_namespaces", "re");
+	if (file == NULL || fgets(number, sizeof(number), file) == NULL)
+		(void)snprintf(number, sizeof(number), "not there");
+	if (file != NULL)
+		(void)fclose(file);
+	number[strcspn(number, "\n")] = '\0';
+	add(&limit, number);
+	say("user namespaces that may be made", &limit);
+}
+
+static void identity(void)
+{
+	struct answers all = {0}, odd = {0};
+
+	add_result(&all, "becoming root", getuid() == 0 ? 0 : setresuid(0, 0, 0));
+	if (getuid() == 0) {
+		all.text[0] = '\0';
+		add(&all, "is root of the container");
+	}
+	say("becoming root", &all);
+	add_result(&odd, "no randomization", personality(ADDR_NO_RANDOMIZE));
+	add_result(&odd, "readable means executable", personality(READ_IMPLIES_EXEC));
+	say("personality without the protections of memory", &odd);
+}
+
+/* The kernel takes the family as an int: what the high half says is nothing, to it and to the
+ * filter. */
+static int high(void)
+{
+	static const unsigned long highs[] = {1ul << 32, 0xfffffffful << 32, 1ul << 63};
+	int passed = 0;
+
+	for (size_t i = 0; i < COUNT(sockets); i++)
+		for (size_t h = 0; h < COUNT(highs); h++)
+			if (syscall(SYS_socket, (unsigned int)sockets[i].family | highs[h],
+				    sockets[i].kind, sockets[i].protocol) >= 0 ||
+			    errno != EPERM) {
+				printf("%s with %lx: %s\n", sockets[i].name, highs[h],
+				       strerrorname_np(errno));
+				passed++;
+			}
+	for (size_t h = 0; h < COUNT(highs); h++) {
+		int family = 0;
+		socklen_t length = sizeof(family);
+		long fd = syscall(SYS_socket, AF_INET | highs[h], SOCK_STREAM, 0);
+
+		if (fd >= 0 && (getsockopt((int)fd, SOL_SOCKET, SO_DOMAIN, &family, &length) < 0 ||
+				family != AF_INET))
+			passed++;
+	}
+	if (passed == 0)
+		printf("%zu tried, none passed\n", COUNT(sockets) * COUNT(highs));
+	return passed == 0 ? 0 : 1;
+}
+
+static int cipher(void)
+{
+	int fd = socket(38, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	printf("AF_ALG: %s\n", fd >= 0 ? "a socket" : strerrorname_np(errno));
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "high") == 0)
+		return high();
+	if (argc == 2 && strcmp(argv[1], "cipher") == 0)
+		return cipher();
+	if (argc == 2 && strcmp(argv[1], "sleep") == 0)
+		return (int)sleep(600);
+	status();
+	descriptors();
+	system_calls();
+	clones();
+	network();
+	terminals();
+	files();
+	maps();
+	nodes();
+	services();
+	processes();
+	mounts();
+	identity();
+	return 0;
+}
