@@ -204,7 +204,13 @@ check:
 	@B=$(B) tests/lib/check.sh $(UNIT)
 # Everything there is, which takes hours: with the second runtime the suites that it cannot change too, and every machine.
 check-all:
-	@CES_EVERY=1 .ci/run check:7200 check-workloads:3600 vm-check:5400 vm-selinux:14400 vm-slurm:3600 vm-storage:3600
+	@CES_EVERY=1 .ci/run check:7200 check-mutations:3600 check-workloads:3600 vm-check:5400 vm-selinux:14400 vm-slurm:3600 vm-storage:3600
+# Each test of an escape fails when the defence is gone that it is about.
+check-mutations:
+	@tests/lib/deps.sh --build --test
+	$(SUBMAKE) all $(DRIVERS)
+	@tests/lib/images/images.sh
+	@tests/cve/mutate.sh "$(MUTATIONS)"
 vm-check:
 	@tests/lib/deps.sh --build --test --package --doc --vm
 	$(SUBMAKE) all $(DRIVERS)
@@ -248,6 +254,7 @@ help:
 	@echo 'sudo make demo     see CES work: a registry, a pull, a run, three denials, the journal'
 	@echo 'sudo make check    unit and end-to-end tests, with crun and runc (SANITIZE=address,undefined)'
 	@echo 'sudo make check-workloads  databases, notebooks and batch jobs in images of Debian packages'
+	@echo 'sudo make check-mutations  the tests of escapes, with one defence after the other taken out (MUTATIONS=REGEX)'
 	@echo 'sudo make vm-check the end-to-end tests in virtual machines: cgroup v2, systemd, Linux 6.1'
 	@echo 'sudo make vm-slurm CES in the jobs of a real Slurm, in a virtual machine'
 	@echo 'sudo make vm-storage  CES with homes and data on NFS, and AppArmor on, in a virtual machine'
@@ -269,4 +276,4 @@ clean:
 
 -include tests/lib/drivers/*.mk
 -include $(shell find $(B) -name 'vm*' -prune -o -name '*.d' -print 2>/dev/null)
-.PHONY: all unit install install-ondemand uninstall doc rpm deb deps demo check check-all check-workloads selinux vm-check vm-slurm vm-storage vm-selinux bench size format lint fuzz help clean
+.PHONY: all unit install install-ondemand uninstall doc rpm deb deps demo check check-all check-mutations check-workloads selinux vm-check vm-slurm vm-storage vm-selinux bench size format lint fuzz help clean

@@ -6,6 +6,7 @@ decoy=/srv/decoy
 recorder=/usr/lib/ces-recorder
 
 # The lab's policy, with that registry.
+# shellcheck disable=SC2120 # (tests give one)
 cve_policy() # [FILTER]
 {
 	lab_policy ".registries[\"bad.tre.test\"].endpoint = \"https://bad.tre.test:5444\" | ${1:-.}"
@@ -109,5 +110,5 @@ all_refused()
 	untouched
 	journal_new -s -e --argjson n "$refusals" '(map(select(.event == "decision")) | length == $n)
 		and (map(select(.event == "end" and .status != 0)) | length == $n)' > /dev/null
-	no grep cve/image < <(ces alice images)
+	no grep -E 'cve/image:(env|bytes|index|digest)-' < <(ces alice images)
 }

@@ -92,7 +92,9 @@ beside() # COMMAND...
 			output=$(inside -v ./work:/w --mount type=tmpfs,destination=/w/way/point,size=1M -- sh -c '
 				cut -d" " -f5 /proc/self/mountinfo | sort -u | grep -vE "^/(proc|dev|sys)/" | xargs; echo begun' 2>&1) || status=$?
 			echo "$link: $status $output"
-			# as planned, or not at all; CES says so itself, or the runtime does
+			# as planned, or not at all; CES says so itself, or the runtime does. (A directory takes what is mounted
+			# below it along to its other name.)
+			output=${output/w\/other\/point/w\/way\/point}
 			[ "$status" -ne 0 ] || [ "$output" = "$planned"$'\nbegun' ]
 			no grep -q begun <<< "${output#"$planned"$'\nbegun'}"
 		done

@@ -64,7 +64,7 @@ packages() { CES_REGISTRIES=open tests/lib/lab/lab.sh tests/lib/lab/suite.sh tes
 
 # Suites that run with the first runtime alone: what CES decides, pulls or prints before a runtime starts, and attacks on
 # CES's own steps.
-before_it_starts='^tests/(attack/(client|faults|parse|resolve|session|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|ondemand|policy|pull|quota|registry|unpack))\.bats$'
+before_it_starts='^tests/(cve/pull|attack/(client|faults|parse|resolve|session|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|ondemand|policy|pull|quota|registry|unpack))\.bats$'
 
 # Runs one thing after the other, each for half an hour at most, and prints each when it has ended. Labs see nothing of
 # each other, and a test waits for most of its time: two lanes keep two cores busy.
@@ -96,7 +96,7 @@ done
 tests/lib/images/images.sh || exit 1
 # (needs a network, and minutes)
 [ -z "${CES_EVERY:-}" ] || [ -n "${CES_TESTS:-}" ] || ! command -v apt-get > /dev/null || tests/package/bare.sh || exit 1
-read -ra suites <<< "${CES_TESTS:-$(echo tests/e2e/*.bats tests/attack/*.bats)}"
+read -ra suites <<< "${CES_TESTS:-$(echo tests/e2e/*.bats tests/attack/*.bats tests/cve/*.bats)}"
 mapfile -t early < <(printf '%s\n' "${suites[@]}" | grep -E "$before_it_starts")
 mapfile -t late < <(printf '%s\n' "${suites[@]}" | grep -vE "$before_it_starts")
 [ -z "${CES_EVERY:-}" ] || early=() late=("${suites[@]}")

@@ -6,7 +6,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../machine.sh"
 
-for suite in tests/e2e/*.bats tests/attack/*.bats; do
+for suite in tests/e2e/*.bats tests/attack/*.bats tests/cve/*.bats; do
 	grep -qF "$suite" tests/vm/selinux/suites || { echo "tests/vm/selinux/suites: $suite is missing"; exit 1; }
 done
 vm_begin vm-selinux

@@ -21,7 +21,7 @@ status=0
 denied()
 {
 	grep --line-buffered -E 'type=(AVC|SELINUX_ERR).*(ces_|container_t)' |
-		grep --line-buffered -vE 'comm="(busybox-probe|runcon|marks)"|path="/srv/fifo"'
+		grep --line-buffered -vE 'comm="(busybox-probe|runcon|marks|kit)"|path="/srv/fifo"'
 }
 tail -n +1 -F /var/log/audit/audit.log 2> /dev/null | denied &
 read -ra suites <<< "${CES_TESTS:-$(grep -v '^#' tests/vm/selinux/suites | sed -n "${number}p")}"

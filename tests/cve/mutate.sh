@@ -1,0 +1,139 @@
+#!/bin/bash
+# Does each test of an escape fail when the defence is gone? mutate.sh [REGEX], as root and after a build: takes the defences
+# that `mutations` lists (those whose words match) out of a copy of the sources, one at a time, builds it, and runs the tests
+# named there. First all those tests, in the copy as it is: they must pass. It never changes the sources themselves.
+# CES_TEST_RUNTIME is the runtime (crun). The last line says how many defences were missed by their tests, and how many not.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+top=$PWD
+copy=$top/build/mutations/tree
+logs=$top/build/mutations
+list=$top/tests/cve/mutations
+passed=0 failed=0
+
+make_copy()
+{
+	rm -rf "$logs"
+	mkdir -p "$copy/build"
+	git ls-files -z | tar --create --null --files-from=- --ignore-failed-read | tar --extract --directory="$copy"
+	# with the times of the files: only what a mutation changes is built again
+	find build -mindepth 1 -maxdepth 1 ! -name 'mutations' ! -name 'vm*' ! -name rpm ! -name deb ! -name doc ! -name sanitize \
+		-exec cp -a {} "$copy/build" \;
+}
+
+build() { make -s -C "$copy" all build/tests/kit_driver build/tests/swap_driver build/tests/cuda_driver B=build > "$logs/build.log" 2>&1; }
+
+# The tests of a suite that begin so, one more a line of stdin; their TAP is in $logs/tap.
+try() # SUITE
+{
+	local names
+	names=$(paste -sd'|')
+	(cd "$copy" && CES_REGISTRIES=open CES_TEST_RUNTIME=${CES_TEST_RUNTIME:-/usr/bin/crun} B=build \
+		timeout 400 tests/lib/lab/lab.sh tests/lib/lab/suite.sh -f "^($names)" "$1") < /dev/null > "$logs/tap" 2>&1
+}
+
+# What became of the test that begins so: passed, or the line where it failed, or nothing if it did not run.
+ended() # BEGINNING
+{
+	awk -v name="$1" '/^(not )?ok [0-9]+ / { within = 0; line = $0; sub(/^(not )?ok [0-9]+ /, "", line)
+			if (index(line, name) == 1) { if ($1 == "ok") passed = 1; else { failed = 1; within = 1 } } }
+		within && /^#   `/ && where == "" { where = substr($0, 6); sub(/. failed.*$/, "", where) }
+		END { if (failed) print "fails: " where; else if (passed) print "passed" }' "$logs/tap"
+}
+
+verdict() # WHAT SUITE BEGINNING RESULT: a line of the table
+{
+	printf '%-60s | %-11s | %-24s | %s\n' "$1" "${2#tests/cve/}" "${3:0:24}" "${4:0:100}"
+}
+
+# SUITE and BEGINNING of each test of the blocks that match, each once.
+tests_of() # REGEX
+{
+	awk -v RS= -v want="$1" '$0 ~ "(^|\n)= [^\n]*" want { n = split($0, line, "\n"); for (i = 1; i <= n; i++) if (line[i] ~ /^tests\//) print line[i] }' "$list" | sort -u
+}
+
+# Runs what is on stdin, a lab for each suite, and says in $results, a line each: SUITE BEGINNING, TAB, what became of it.
+try_all()
+{
+	local all suite name
+	all=$(cat)
+	results=
+	for suite in $(cut -d' ' -f1 <<< "$all" | sort -u); do
+		try "$suite" < <(sed -n "s|^$suite ||p" <<< "$all")
+		while read -r name; do
+			results+="$suite $name"$'\t'"$(ended "$name")"$'\n'
+		done < <(sed -n "s|^$suite ||p" <<< "$all")
+	done
+}
+
+first_pass()
+{
+	local test result
+	try_all < <(tests_of "$1")
+	while IFS=$'\t' read -r test result; do
+		[ -n "$test" ] && [ "$result" != passed ] || continue
+		verdict "(nothing is gone)" "${test%% *}" "${test#* }" "${result:-is no test, or did not run: $(tail -n 1 "$logs/tap")}"
+		failed=$((failed + 1))
+	done <<< "$results"
+}
+
+# Changes the copy's FILE; fails if nothing changes.
+change() # FILE SCRIPT
+{
+	[ -e "$logs/kept/$1" ] || install -D -m 644 "$copy/$1" "$logs/kept/$1"
+	sed -E -i "$2" "$copy/$1"
+	! cmp -s "$copy/$1" "$logs/kept/$1"
+}
+
+# Puts back what was changed, as files that are newer than what was built of them.
+restore()
+{
+	[ -d "$logs/kept" ] || return 0
+	(cd "$logs/kept" && find . -type f -exec install -m 644 {} "$copy/{}" \;)
+	rm -rf "$logs/kept"
+}
+
+mutate() # BLOCK
+{
+	local what first rest test result missed=0
+	what=$(sed -n 's/^= //p' <<< "$1")
+	restore
+	while read -r first rest; do
+		case $first in
+		'=' | '#' | tests/*) continue ;;
+		esac
+		if ! change "$first" "$rest"; then
+			verdict "$what" "$first" '' "the source has changed: mend the mutation"
+			failed=$((failed + 1))
+			return
+		fi
+	done <<< "$1"
+	if ! build; then
+		verdict "$what" '' '' "does not build: $(grep -m 1 error "$logs/build.log" | cut -c1-80)"
+		failed=$((failed + 1))
+		return
+	fi
+	try_all < <(grep '^tests/' <<< "$1")
+	while IFS=$'\t' read -r test result; do
+		[ -n "$test" ] || continue
+		case $result in
+		fails:*) ;;
+		passed) missed=1 result="PASSES" ;;
+		*) missed=1 result="DID NOT RUN: $(tail -n 1 "$logs/tap")" ;;
+		esac
+		verdict "$what" "${test%% *}" "${test#* }" "$result"
+	done <<< "$results"
+	if [ $missed = 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+}
+
+make_copy
+build || { cat "$logs/build.log"; echo "0 passed, 1 failed"; exit 1; }
+first_pass "${1:-}"
+verdict "what is gone" suite test "what the test says"
+while IFS= read -r -d '' block; do
+	grep -qE "^= .*${1:-}" <<< "$block" && mutate "$block"
+done < <(awk -v RS= '/(^|\n)= / { printf "%s%c", $0, 0 }' "$list")
+restore
+rm -rf "$copy"
+echo "$passed passed, $failed failed"
+[ $failed = 0 ] && [ $passed -gt 0 ]
