@@ -104,7 +104,7 @@ pull_refused() # TAG PATTERN
 	refusals=$((${refusals:-0} + 1))
 }
 
-# After these pulls: each is on record as allowed, then failed, and nothing of them is there.
+# After these pulls: each is on record as allowed, then failed, and none is there.
 all_refused()
 {
 	untouched

@@ -122,8 +122,8 @@ def layers(images):
     full.finish()
     body = full.bytes.getvalue().rstrip(b"\0")
     body += bytes(-len(body) % 512)
-    images.tag("opaque-many", manifest(images.layout, [images.common, body + mark * 30000 + bytes(1024)],
-                                       {**PATH, "Cmd": ["sh"]}, "none"))
+    images.tag("opaque-many", manifest(images.layout, [images.common, body + mark * 70000 + bytes(1024)],
+                                       {**PATH, "Cmd": ["sh"]}))
     # a link, then a name that leads through it, then a link of the other kind to what that made
     chain = Layer().symlink("a", DECOY).hardlink("b", "a").file("b", "image's").dir("c").symlink("c/up", "../../../.." + DECOY)
     chain.hardlink("c/again", "c/up").symlink("self", "/proc/self/root").file("self/srv/decoy/canary", "image's")

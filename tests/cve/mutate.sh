@@ -49,7 +49,7 @@ verdict() # WHAT SUITE BEGINNING RESULT: a line of the table
 # SUITE and BEGINNING of each test of the blocks that match, each once.
 tests_of() # REGEX
 {
-	awk -v RS= -v want="$1" '$0 ~ "(^|\n)= [^\n]*" want { n = split($0, line, "\n"); for (i = 1; i <= n; i++) if (line[i] ~ /^tests\//) print line[i] }' "$list" | sort -u
+	awk -v RS= -v want="$1" '$0 ~ "(^|\n)= [^\n]*" want' "$list" | grep '^tests/' | sort -u
 }
 
 # Runs what is on stdin, a lab for each suite, and says in $results, a line each: SUITE BEGINNING, TAB, what became of it.
@@ -81,11 +81,12 @@ first_pass()
 change() # FILE SCRIPT
 {
 	[ -e "$logs/kept/$1" ] || install -D -m 644 "$copy/$1" "$logs/kept/$1"
+	cp "$copy/$1" "$logs/before"
 	sed -E -i "$2" "$copy/$1"
-	! cmp -s "$copy/$1" "$logs/kept/$1"
+	! cmp -s "$copy/$1" "$logs/before"
 }
 
-# Puts back what was changed, as files that are newer than what was built of them.
+# Puts back what was changed, as files that are newer than what was built from the changed ones.
 restore()
 {
 	[ -d "$logs/kept" ] || return 0
