@@ -1,7 +1,7 @@
 /* What a hostile program tries in a container: kit_driver prints a line for each thing, its name
- * and the answer, TAB between; kit_driver high|cipher tries one thing, and kit_driver sleep does
- * nothing. It must do no harm where a defence is missing: no call has arguments by which it could
- * succeed. Linked statically, since the images of the tests have no C library. */
+ * and the answer, TAB between; kit_driver high|cipher tries one thing. It must do no harm where a
+ * defence is missing: no call has arguments by which it could succeed. Linked statically, since the
+ * images of the tests have no C library. */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -447,8 +447,6 @@ int main(int argc, char **argv)
 		return high();
 	if (argc == 2 && strcmp(argv[1], "cipher") == 0)
 		return cipher();
-	if (argc == 2 && strcmp(argv[1], "sleep") == 0)
-		return (int)sleep(600);
 	status();
 	descriptors();
 	system_calls();
