@@ -30,12 +30,16 @@ struct ces_audit {
 	FILE *out;
 };
 
-/* A record that passed the filter. An end names neither user nor project by itself; they are those
- * of the decision it belongs to, where that was seen. */
+#define CES_TIME_TEXT 32 /* a time of the journal */
+
+/* A record that passed the filter. An end names neither user, project nor GPUs by itself; they are
+ * those of the decision it belongs to, where that was seen. */
 struct ces_audit_row {
 	const struct ces_line *line;
 	const struct ces_record *record;
 	const char *user, *project; /* "" when unknown */
+	const char *started;        /* of an end: the time of its decision, or "" */
+	uint64_t gpus;
 };
 
 /* Calls `each` for every record that the filter lets pass, oldest first. Lines that are no records

@@ -1,10 +1,8 @@
 /* ces-policy audit export --crate: one run as an RO-Crate (researchobject.org/ro-crate, 1.1) after
  * the Five Safes profile: who ran what for which project, when, how it came out, with its records
  * beside the description. It holds no data and no outputs, only their places. */
-#include <fcntl.h>
 #include <json-c/json.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/cleanup.h"
 #include "policy/tool/audit.h"
@@ -18,29 +16,15 @@ struct run {
 	bool failed, seen;
 };
 
-static FILE *make_file(int dir, const char *name)
-{
-	CES_CLEANUP_FD int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
-
-	if (file != NULL)
-		(void)ces_steal_fd(&fd);
-	return file;
-}
-
-/* The directory must be new: nothing of somebody else's is written over, nor mixed in. */
 int ces_crate_make(const char *path, struct ces_crate *ret, struct ces_error *err)
 {
 	CES_CLEANUP_FD int dir = -1;
 
-	if (mkdir(path, 0755) != 0)
-		return ces_error_errno(err, CES_E_HOST, "%s", path);
-	dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir < 0)
-		return ces_error_errno(err, CES_E_HOST, "%s", path);
-	ret->metadata = make_file(dir, "ro-crate-metadata.json");
-	ret->records = make_file(dir, "records.jsonl");
-	ret->table = make_file(dir, "records.csv");
+	if (ces_tool_make_dir(path, &dir, err) != 0)
+		return -1;
+	ret->metadata = ces_tool_make_file(dir, "ro-crate-metadata.json");
+	ret->records = ces_tool_make_file(dir, "records.jsonl");
+	ret->table = ces_tool_make_file(dir, "records.csv");
 	if (ret->metadata == NULL || ret->records == NULL || ret->table == NULL)
 		return ces_error_errno(err, CES_E_HOST, "%s", path);
 	return 0;

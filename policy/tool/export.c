@@ -15,24 +15,6 @@ static const enum ces_record_key columns[] = {
     CES_RECORD_ENV,    CES_RECORD_CPU_US, CES_RECORD_PEAK_MEMORY,
 };
 
-static void put_cell(FILE *out, const char *text)
-{
-	bool quote = text[strcspn(text, "\",\n\r")] != '\0';
-
-	if (quote)
-		fputc('"', out);
-	/* No cell of a journal begins so by itself: a quote before it makes it text. */
-	if (*text != '\0' && strchr("=+-@\t", *text) != NULL)
-		fputc('\'', out);
-	for (; *text != '\0'; text++) {
-		if (*text == '"')
-			fputc('"', out);
-		fputc(*text, out);
-	}
-	if (quote)
-		fputc('"', out);
-}
-
 void ces_export_head(FILE *out)
 {
 	for (size_t i = 0; i < CES_COUNT(columns); i++)
@@ -53,7 +35,7 @@ void ces_export_row(FILE *out, const struct ces_audit_row *row)
 			cell = row->project;
 		if (i > 0)
 			fputc(',', out);
-		put_cell(out, cell);
+		ces_tool_csv(out, cell);
 	}
 	fputs("\r\n", out);
 }

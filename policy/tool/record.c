@@ -42,6 +42,7 @@ static const struct key {
     KEY(CES_RECORD_REASON, "reason", STRING),
     KEY(CES_RECORD_PEAK_MEMORY, "peak_memory", NUMBER),
     KEY(CES_RECORD_CPU_US, "cpu_us", NUMBER),
+    KEY(CES_RECORD_COUNT, "count", NUMBER),
 #undef KEY
 };
 

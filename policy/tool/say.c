@@ -1,5 +1,5 @@
-/* How ces-policy speaks: errors, colours, JSON text. It must never send a control character to a
- * terminal that it did not choose itself. */
+/* How ces-policy speaks: errors, colours, text of JSON and CSV. It must never send a control
+ * character to a terminal that it did not choose itself. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,4 +82,22 @@ void ces_tool_json(FILE *out, const char *text)
 	for (; *text != '\0'; text++)
 		json_byte(out, (unsigned char)*text, utf8);
 	fputc('"', out);
+}
+
+void ces_tool_csv(FILE *out, const char *text)
+{
+	bool quote = text[strcspn(text, "\",\n\r")] != '\0';
+
+	if (quote)
+		fputc('"', out);
+	/* A quote before them makes them text to a spreadsheet. */
+	if (*text != '\0' && strchr("=+-@\t\r", *text) != NULL)
+		fputc('\'', out);
+	for (; *text != '\0'; text++) {
+		if (*text == '"')
+			fputc('"', out);
+		fputc(*text, out);
+	}
+	if (quote)
+		fputc('"', out);
 }

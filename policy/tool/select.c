@@ -16,8 +16,8 @@
 #define USERS 4096
 
 struct open_run {
-	char run[CES_RUN_DIGITS + 1], project[CES_NAME_MAX + 1], user[64];
-	uint64_t age;
+	char run[CES_RUN_DIGITS + 1], project[CES_NAME_MAX + 1], user[64], started[CES_TIME_TEXT];
+	uint64_t age, gpus;
 };
 
 struct known_user {
@@ -133,12 +133,15 @@ static void remember(struct selection *s, const struct ces_record *record)
 			oldest = &set[i];
 	memcpy(oldest->run, run, sizeof(oldest->run));
 	oldest->age = ++s->age;
+	oldest->gpus = ces_record_number(record, CES_RECORD_GPUS);
+	(void)ces_record_text(record, CES_RECORD_TIME, oldest->started, sizeof(oldest->started));
 	(void)ces_record_text(record, CES_RECORD_USER, oldest->user, sizeof(oldest->user));
 	(void)ces_record_text(record, CES_RECORD_PROJECT, oldest->project, sizeof(oldest->project));
 }
 
 struct who {
-	char user[64], project[CES_NAME_MAX + 1];
+	char user[64], project[CES_NAME_MAX + 1], started[CES_TIME_TEXT];
+	uint64_t gpus;
 };
 
 /* The record's own words first. */
@@ -151,6 +154,8 @@ static void find_who(struct selection *s, const struct ces_record *record, struc
 
 	(void)ces_record_text(record, CES_RECORD_USER, ret->user, sizeof(ret->user));
 	(void)ces_record_text(record, CES_RECORD_PROJECT, ret->project, sizeof(ret->project));
+	ret->started[0] = '\0';
+	ret->gpus = ces_record_number(record, CES_RECORD_GPUS);
 	if (!ces_record_is(record, CES_RECORD_EVENT, "end"))
 		return;
 	open = find_run(s, ces_record_text(record, CES_RECORD_RUN, run, sizeof(run)));
@@ -159,6 +164,8 @@ static void find_who(struct selection *s, const struct ces_record *record, struc
 			memcpy(ret->user, open->user, sizeof(ret->user));
 		if (ret->project[0] == '\0')
 			memcpy(ret->project, open->project, sizeof(ret->project));
+		memcpy(ret->started, open->started, sizeof(ret->started));
+		ret->gpus = open->gpus;
 		open->age = 0;
 	}
 	if (ret->user[0] == '\0' && user->uid == uid)
@@ -242,7 +249,7 @@ static int take(struct selection *s, const struct ces_line *line,
 {
 	struct ces_record record;
 	struct who who;
-	struct ces_audit_row row = {line, &record, who.user, who.project};
+	struct ces_audit_row row = {line, &record, who.user, who.project, who.started, 0};
 
 	if (line->too_long || line->length < 2 || line->at[0] != '{' ||
 	    line->at[line->length - 1] != '}')
@@ -255,6 +262,7 @@ static int take(struct selection *s, const struct ces_line *line,
 	if (ces_record_is(&record, CES_RECORD_EVENT, "decision"))
 		remember(s, &record);
 	find_who(s, &record, &who);
+	row.gpus = who.gpus;
 	return matches(s->filter, &record, &who) ? each(context, &row) : 0;
 }
 

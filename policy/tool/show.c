@@ -108,6 +108,7 @@ static void print_decision(FILE *out, const struct ces_audit_row *row)
 	print_field(out, "reason", record, CES_RECORD_REASON);
 	print_field(out, "gpus", record, CES_RECORD_GPUS);
 	print_field(out, "ports", record, CES_RECORD_PORTS);
+	print_field(out, "count", record, CES_RECORD_COUNT);
 }
 
 static void print_end(FILE *out, const struct ces_record *record)

@@ -52,4 +52,13 @@ void ces_tool_fill(const char *template, const char *project, char ret[CES_TOOL_
 /* "text" with JSON's escapes; bytes that are not valid UTF-8 text become '?'. */
 void ces_tool_json(FILE *out, const char *text);
 
+/* One cell of a table (CSV, RFC 4180). A spreadsheet never takes it for a formula. */
+void ces_tool_csv(FILE *out, const char *text);
+
+/* Makes a directory for files of ours. It must be new: no file of somebody else is replaced. */
+int ces_tool_make_dir(const char *path, int *ret_dir, struct ces_error *err);
+
+/* A new file in that directory, or NULL with errno. */
+FILE *ces_tool_make_file(int dir, const char *name);
+
 #endif
