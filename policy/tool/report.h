@@ -4,9 +4,18 @@
 
 #include "policy/tool/audit.h"
 #include "policy/tool/check.h"
+#include "policy/tool/report_table.h"
+#include "policy/tool/tally.h"
 
 #define CES_REPORT_MONTHS   24
 #define CES_REPORT_PROJECTS 64
+#define CES_REPORT_SOON     90 /* days: what ends within them ends soon */
+
+/* Which months and projects the report is about; none: all. */
+struct ces_report_filter {
+	const char *months[CES_REPORT_MONTHS], *projects[CES_REPORT_PROJECTS];
+	size_t n_months, n_projects;
+};
 
 /* Runs of one month or project, or one way to end. */
 struct ces_report_bar {
@@ -14,41 +23,83 @@ struct ces_report_bar {
 	uint64_t good, failed, denied;
 };
 
-/* What a journal says in sum; bounded, however long it is. */
+/* What a journal says in sum; bounded, however long it is. Only `records` counts what the filter
+ * leaves out. */
 struct ces_report_runs {
 	bool read; /* a journal was given */
-	uint64_t records, runs, pulls, ends;
+	uint64_t records, chosen, runs, pulls, ends;
 	uint64_t proofs,
-	    deviations; /* of runs that were compared with their plan; and were not it */
+	    deviations;      /* of runs that were compared with their plan; and were not it */
+	uint64_t unrecorded; /* denials of which there is only a count */
 	struct ces_report_bar months[CES_REPORT_MONTHS]; /* the last ones, oldest first */
 	size_t n_months;
 	struct ces_report_bar projects[CES_REPORT_PROJECTS + 1]; /* the last: all others */
 	size_t n_projects;
 	struct ces_report_bar outcomes[16];
 	size_t n_outcomes;
-	uint64_t users;    /* different uids, of the first 4096 */
-	uint64_t policies; /* different digests of policies that decided, of the first 64 */
-	bool this_policy;  /* one is this one */
+	struct ces_tally days;   /* a day */
+	struct ces_tally hours;  /* a project */
+	struct ces_tally ran;    /* project, user, image */
+	struct ces_tally denied; /* project, user, image, reason */
+	uint64_t users;          /* different uids, of the first 4096 */
+	uint64_t policies;       /* different digests of policies that decided, of the first 64 */
+	bool this_policy;        /* one is this one */
 };
 
 struct ces_report {
 	FILE *out;
 	const char *path;
 	const struct ces_policy *policy;
+	struct ces_report_filter filter;
 	struct ces_problems problems; /* the gaps, with lines */
 	struct ces_report_runs runs;
+	uint64_t
+	    *uses; /* allowed runs and pulls of each image rule, in the order of ces_rules_next */
+	struct ces_tables tables;
 	struct ces_verify chain;
 	struct ces_where *where;
 	time_t now;
 	bool host;
 };
 
-/* Text with what HTML would take for markup escaped. */
-void ces_report_text(FILE *out, const char *text);
+/* Walks over all image rules: those of projects, then the one for inferred projects. Zero it to
+ * begin. */
+struct ces_rules_walk {
+	size_t project, rule, n;                /* n: rules before this one */
+	const struct ces_policy_project *owner; /* NULL: inferred projects */
+	const struct ces_policy_image_rule *at;
+	size_t index; /* within its list */
+};
 
+bool ces_rules_next(const struct ces_policy *policy, struct ces_rules_walk *walk);
+
+/* The first second at which a rule no longer holds: its own end or its project's. 0: no end. */
+time_t ces_rules_end(const struct ces_rules_walk *walk);
+
+/* The name of the rule's project, or "(inferred)". */
+const char *ces_rules_project(const struct ces_rules_walk *walk);
+
+/* Is the report about this project? */
+bool ces_report_about(const struct ces_report *report, const char *project);
+
+/* Seconds since 1970 of a time of the journal; -1 when it is none. */
+time_t ces_report_seconds(const char *text);
+
+size_t ces_report_gaps(const struct ces_report *report, enum ces_severity severity);
+
+void ces_report_page(const struct ces_report *report);     /* all of it */
+void ces_report_answers(const struct ces_report *report);  /* what may run, what ended, ... */
 void ces_report_controls(const struct ces_report *report); /* by the Five Safes */
 void ces_report_matrix(const struct ces_report *report);
 void ces_report_charts(const struct ces_report *report);
+void ces_report_days(const struct ces_report *report);
+void ces_report_hours(const struct ces_report *report);
+void ces_report_dates(const struct ces_report *report);
+
+#define CES_SVG_WIDTH 360 /* of a picture: what a telephone shows without shrinking it */
+
+/* A heading, and a picture up to its description, which the caller writes and ends. */
+void ces_svg_begin(FILE *out, const char *id, const char *title, size_t height);
 
 /* Sums up a journal. */
 int ces_report_count(struct ces_report *report, struct ces_journal_reader *reader,

@@ -26,6 +26,7 @@ report()
 		run tests/lib/page.py "$r"
 		echo "$f: $output"
 		[ "$status" -eq 0 ]
+		xmllint --noout "$r"
 	done
 }
 
@@ -70,7 +71,7 @@ report()
 
 @test "the matrix names every project and its rights" {
 	report
-	[ "$(grep -c '<th scope="row">' "$r")" -eq 2 ]
+	[ "$(sed -n '/<table id="table-rights">/,/<.table>/p' "$r" | grep -c '<th scope="row">')" -eq 2 ]
 	says "<td>read-write</td>"
 	says "8787, 8888"
 	says "ghcr.io/epcced/wards (one digest)"
@@ -134,6 +135,7 @@ report()
 	says_not "<script"
 	says_not "<b>"
 	says "&lt;script&gt;"
+	xmllint --noout "$r"
 	run tests/lib/page.py "$r"
 	[ "$status" -eq 0 ]
 }

@@ -1,0 +1,149 @@
+/* The questions of a panel, each with its table: what may run and who approved it, what ran, what
+ * was denied, which images nobody used. An answer must never come from a journal that was not
+ * given.
+ */
+#include <string.h>
+
+#include "policy/tool/report.h"
+#include "policy/tool/tool.h"
+
+static void begin(FILE *out, const char *id, const char *title)
+{
+	fprintf(out, "<section aria-labelledby=\"%s\">\n<h2 id=\"%s\">%s</h2>\n", id, id, title);
+}
+
+static bool about(const struct ces_report *report, const struct ces_rules_walk *walk)
+{
+	return walk->owner == NULL || ces_report_about(report, walk->owner->name);
+}
+
+static const char *or_empty(const char *text)
+{
+	return text != NULL ? text : "";
+}
+
+static void may_run(const struct ces_report *report)
+{
+	const struct ces_policy *p = report->policy;
+	struct ces_rules_walk walk = {0};
+	struct ces_table table;
+	char on[16], until[16];
+
+	begin(report->out, "may-run", "What may run, and who approved it");
+	ces_table_begin(report, CES_TABLE_MAY_RUN, &table);
+	while (ces_rules_next(p, &walk)) {
+		time_t end = ces_rules_end(&walk);
+
+		if (!about(report, &walk) || (end != 0 && end <= report->now))
+			continue;
+		ces_table_row(
+		    &table,
+		    (const char *const[]){
+			ces_rules_project(&walk), walk.at->allow, or_empty(walk.at->digest),
+			walk.at->approval != NULL ? walk.at->approval : "none named",
+			end != 0 ? ces_tool_day(end, until) : "no end",
+			p->approved_by != NULL ? p->approved_by : "not said",
+			p->approved_on != 0 ? ces_tool_day(p->approved_on + 1, on) : "not said"});
+	}
+	ces_table_end(&table);
+	fputs("</section>\n", report->out);
+}
+
+static void ran(const struct ces_report *report)
+{
+	const struct ces_tally *rows = &report->runs.ran;
+	struct ces_table table;
+
+	begin(report->out, "ran", "What ran, for whom, and how long");
+	ces_table_begin(report, CES_TABLE_RAN, &table);
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct ces_tally_row *row = &rows->v[i];
+		char runs[CES_TABLE_CELL], failed[CES_TABLE_CELL], hours[CES_TABLE_CELL],
+		    cpu[CES_TABLE_CELL], gpu[CES_TABLE_CELL];
+
+		ces_table_row(&table,
+			      (const char *const[]){row->words[0], row->words[1], row->words[2],
+						    ces_table_number(row->good + row->failed, runs),
+						    ces_table_number(row->failed, failed),
+						    ces_table_hours(row->seconds, hours),
+						    ces_table_hours(row->cpu_us / 1000000, cpu),
+						    ces_table_hours(row->gpu_seconds, gpu),
+						    row->first, row->last});
+	}
+	ces_table_end(&table);
+	fputs("<p>Hours count from the decision to the end. Runs that have not ended are left "
+	      "out.</p>\n</section>\n",
+	      report->out);
+}
+
+static void denied(const struct ces_report *report)
+{
+	const struct ces_tally *rows = &report->runs.denied;
+	struct ces_table table;
+
+	begin(report->out, "denied", "What was denied, and why");
+	ces_table_begin(report, CES_TABLE_DENIED, &table);
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct ces_tally_row *row = &rows->v[i];
+		char times[CES_TABLE_CELL];
+
+		ces_table_row(&table, (const char *const[]){row->words[0], row->words[1],
+							    row->words[2], row->words[3],
+							    ces_table_number(row->denied, times),
+							    row->first, row->last});
+	}
+	ces_table_end(&table);
+	if (report->runs.unrecorded > 0)
+		fprintf(report->out,
+			"<p>CES counted %llu more denials, and did not record each.</p>\n",
+			(unsigned long long)report->runs.unrecorded);
+	fputs("</section>\n", report->out);
+}
+
+static void unused(const struct ces_report *report)
+{
+	struct ces_rules_walk walk = {0};
+	struct ces_table table;
+	char until[16];
+
+	begin(report->out, "unused", "Images that were never used");
+	ces_table_begin(report, CES_TABLE_UNUSED, &table);
+	while (ces_rules_next(report->policy, &walk)) {
+		time_t end = ces_rules_end(&walk);
+
+		if (!about(report, &walk) || report->uses[walk.n] > 0)
+			continue;
+		ces_table_row(
+		    &table, (const char *const[]){ces_rules_project(&walk), walk.at->allow,
+						  or_empty(walk.at->approval),
+						  end != 0 ? ces_tool_day(end, until) : "no end"});
+	}
+	ces_table_end(&table);
+	fputs("</section>\n", report->out);
+}
+
+/* What a journal alone can answer. */
+static void no_journal(const struct ces_report *report, const char *id, const char *title)
+{
+	begin(report->out, id, title);
+	fputs("<p>Only a journal can say this. Make the report with <code>--journal</code>.</p>\n"
+	      "</section>\n",
+	      report->out);
+}
+
+void ces_report_answers(const struct ces_report *report)
+{
+	may_run(report);
+	if (report->runs.read) {
+		ran(report);
+		denied(report);
+	} else {
+		no_journal(report, "ran", "What ran, for whom, and how long");
+		no_journal(report, "denied", "What was denied, and why");
+	}
+	ces_report_dates(report);
+	if (report->runs.read)
+		unused(report);
+	else
+		no_journal(report, "unused", "Images that were never used");
+}
