@@ -126,6 +126,8 @@ static int make(const struct asked *asked, struct files *files, struct ces_error
 	size_t length = 0;
 	int result = -1;
 
+	if (stat(asked->policy, &report.file) != 0)
+		return ces_error_errno(err, CES_E_NOTFOUND, "%s", asked->policy);
 	if (ces_input_read(asked->policy, &bytes, &length, err) != 0)
 		return -1;
 	if (ces_policy_parse(bytes, length, &policy, err) != 0) {

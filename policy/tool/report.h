@@ -2,6 +2,8 @@
 #ifndef CES_POLICY_TOOL_REPORT_H
 #define CES_POLICY_TOOL_REPORT_H
 
+#include <sys/stat.h>
+
 #include "policy/tool/audit.h"
 #include "policy/tool/check.h"
 #include "policy/tool/report_table.h"
@@ -58,6 +60,7 @@ struct ces_report {
 	struct ces_tables tables;
 	struct ces_verify chain;
 	struct ces_where *where;
+	struct stat file; /* the policy's, before root was given up */
 	time_t now;
 	bool host;
 };
@@ -90,6 +93,7 @@ size_t ces_report_gaps(const struct ces_report *report, enum ces_severity severi
 void ces_report_page(const struct ces_report *report);     /* all of it */
 void ces_report_answers(const struct ces_report *report);  /* what may run, what ended, ... */
 void ces_report_controls(const struct ces_report *report); /* by the Five Safes */
+void ces_report_satre(const struct ces_report *report);    /* controls, and their evidence */
 void ces_report_matrix(const struct ces_report *report);
 void ces_report_charts(const struct ces_report *report);
 void ces_report_days(const struct ces_report *report);

@@ -1,16 +1,13 @@
 /* The controls of SATRE (Standard Architecture for Trusted Research Environments, specification
- * 1.0, whose numbers these are) that CES can evidence, grouped by the Five Safes: question, answer,
- * evidence. An answer must never claim what the policy, this machine or the journal does not show;
- * what CES does for every run, whatever the policy, is said to be so. */
-#include <fcntl.h>
+ * 2.0.1, whose numbers these are) that CES can evidence, grouped by the Five Safes: question,
+ * answer, evidence. An answer must never claim what the policy, this machine or the journal does
+ * not show; what CES does for every run, whatever the policy, is said to be so. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/io.h"
-#include "policy/template.h"
-#include "policy/tool/report.h"
+#include "policy/tool/report_facts.h"
 #include "policy/tool/tool.h"
 #include "policy/tool/where.h"
 
@@ -81,7 +78,7 @@ static void no_journal(const struct ces_report *r)
 
 static void change_of_policy(const struct ces_report *r)
 {
-	begin(r, "1.2.1", "Can only trusted people change the policy?", YES,
+	begin(r, "1.2.01", "Can only trusted people change the policy?", YES,
 	      "Only root may own or write the policy and each directory on the way to it. If "
 	      "anybody else can, CES serves nobody.");
 	evidence(r, "The helper checks this before every request. This page is about %s.", r->path);
@@ -95,7 +92,7 @@ static void versions(const struct ces_report *r)
 	bool late = p->review_by != 0 && r->now >= p->review_by;
 	char day[16];
 
-	begin(r, "1.2.2", "Is it known which version applied when, and who approved it?",
+	begin(r, "1.2.02", "Is it known which version applied when, and who approved it?",
 	      said && !late ? YES : PARTLY, "%s",
 	      late   ? "The day for its review has passed."
 	      : said ? "The policy says who approved it, when, and when it is to be reviewed."
@@ -114,26 +111,15 @@ static void versions(const struct ces_report *r)
 
 static void endings(const struct ces_report *r)
 {
-	const struct ces_policy *p = r->policy;
-	size_t project_ends = 0, rules = p->infer_images.n, rule_ends = 0;
+	const struct ces_report_facts f = ces_report_find_facts(r);
 
-	for (size_t i = 0; i < p->infer_images.n; i++)
-		rule_ends += p->infer_images.v[i].expires != 0;
-	for (size_t i = 0; i < p->n_projects; i++) {
-		const struct ces_policy_project *project = &p->projects[i];
-
-		project_ends += project->expires != 0;
-		rules += project->images.n;
-		for (size_t j = 0; j < project->images.n; j++)
-			rule_ends += project->images.v[j].expires != 0 || project->expires != 0;
-	}
-	begin(r, "1.4.2", "Do permissions end by themselves?",
-	      rule_ends == rules && project_ends == p->n_projects ? YES
-	      : rule_ends + project_ends > 0                      ? PARTLY
-								  : NO,
+	begin(r, "1.4.02, 1.4.04", "Do permissions end by themselves?",
+	      f.rule_ends == f.rules && f.project_ends == f.projects ? YES
+	      : f.rule_ends + f.project_ends > 0                     ? PARTLY
+								     : NO,
 	      "%zu of %zu projects have an end. %zu of %zu image rules have an end, by their own "
 	      "date or their project's.",
-	      project_ends, p->n_projects, rule_ends, rules);
+	      f.project_ends, f.projects, f.rule_ends, f.rules);
 	evidence(r, "A rule or project whose day has passed denies what it covers.");
 	end(r);
 }
@@ -141,17 +127,13 @@ static void endings(const struct ces_report *r)
 static void members(const struct ces_report *r)
 {
 	const struct ces_policy *p = r->policy;
-	size_t groups = 0, users = 0;
+	const struct ces_report_facts f = ces_report_find_facts(r);
 
-	for (size_t i = 0; i < p->n_projects; i++) {
-		groups += p->projects[i].member_groups.n;
-		users += p->projects[i].member_users.n;
-	}
-	begin(r, "1.5.3", "Does access depend on identity, and is it the least that is needed?",
+	begin(r, "1.5.03", "Does access depend on identity, and is it the least that is needed?",
 	      YES,
 	      "Only members of a project have access. The policy names %zu groups and %zu "
 	      "users%s. CES denies what is not listed.",
-	      groups, users, p->infer ? ", and groups imply projects" : "");
+	      f.groups, f.users, p->infer ? ", and groups imply projects" : "");
 	evidence(r, "For each request CES asks the user database who is a member. It does not ask "
 		    "the process.");
 	if (p->infer)
@@ -161,7 +143,7 @@ static void members(const struct ces_report *r)
 
 static void unique_users(const struct ces_report *r)
 {
-	begin(r, "1.5.6", "Is each action traced to one person?", r->runs.read ? YES : PARTLY,
+	begin(r, "1.5.06", "Is each action traced to one person?", r->runs.read ? YES : PARTLY,
 	      "Each record holds the uid that the kernel gave and the user's name.");
 	no_journal(r);
 	if (r->runs.read)
@@ -169,30 +151,20 @@ static void unique_users(const struct ces_report *r)
 	end(r);
 }
 
-static size_t count_high(const struct ces_report *r, const char *words)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < r->problems.n; i++)
-		n += strstr(r->problems.v[i].text, words) != NULL;
-	return n;
-}
-
 static void own_data(const struct ces_report *r)
 {
-	size_t overlaps = count_high(r, "overlaps with the data of"),
-	       binds = count_high(r, "reaches the data of");
+	const struct ces_report_facts f = ces_report_find_facts(r);
 
-	begin(r, "3.2.3, 2.1.14", "Does a run see the data of one project only?",
-	      overlaps + binds == 0 ? YES : NO, "%s",
-	      overlaps + binds == 0
+	begin(r, "3.2.03, 2.1.14", "Does a run see the data of one project only?",
+	      f.overlaps + f.reaching == 0 ? YES : NO, "%s",
+	      f.overlaps + f.reaching == 0
 		  ? "One run serves one project, and no two projects of the "
 		    "policy share a directory."
 		  : "Some projects of the policy can see others' data; see Gaps.");
 	evidence(r,
 		 "Directories that overlap: %zu. Directories to bind that reach another "
 		 "project: %zu.",
-		 overlaps, binds);
+		 f.overlaps, f.reaching);
 	if (r->policy->infer)
 		evidence(r, "Inferred projects are not compared: their directories are %s/NAME.",
 			 r->policy->infer_base);
@@ -208,24 +180,13 @@ static void own_data(const struct ces_report *r)
 static void approved_images(const struct ces_report *r)
 {
 	const struct ces_policy *p = r->policy;
-	size_t rules = 0, approved = 0, locked = 0, wide = 0;
+	const struct ces_report_facts f = ces_report_find_facts(r);
 
-	for (size_t i = 0; i <= p->n_projects; i++) {
-		const struct ces_policy_image_rules *images =
-		    i < p->n_projects ? &p->projects[i].images : &p->infer_images;
-
-		rules += images->n;
-		for (size_t j = 0; j < images->n; j++) {
-			approved += images->v[j].approval != NULL;
-			locked += images->v[j].digest != NULL;
-			wide += strchr(images->v[j].allow, '*') != NULL;
-		}
-	}
 	begin(r, "2.1.12, 2.1.13", "Is the software that comes in controlled?",
-	      approved == rules ? YES : PARTLY,
+	      f.approved == f.rules ? YES : PARTLY,
 	      "%zu of %zu image rules name an approval. %zu are for one digest only, and %zu are "
 	      "for all images under a path.",
-	      approved, rules, locked, wide);
+	      f.approved, f.rules, f.locked, f.wide);
 	for (size_t i = 0; i < p->n_registries && i < 20; i++) {
 		const struct ces_policy_registry *registry = &p->registries[i];
 		char path[300], said[900];
@@ -238,15 +199,6 @@ static void approved_images(const struct ces_report *r)
 	}
 	evidence(r, "CES asks no other registry, and checks each layer against its digest.");
 	end(r);
-}
-
-static size_t count_proxies(const struct ces_policy *p)
-{
-	size_t n = p->infer && p->defaults.proxy != NULL;
-
-	for (size_t i = 0; i < p->n_projects; i++)
-		n += p->projects[i].settings.proxy != NULL;
-	return n;
 }
 
 static void list_proxies(const struct ces_report *r)
@@ -271,7 +223,7 @@ static void list_proxies(const struct ces_report *r)
 static void outbound(const struct ces_report *r)
 {
 	const struct ces_policy *p = r->policy;
-	size_t ports = 0, proxies = count_proxies(p);
+	size_t ports = 0, proxies = ces_report_find_facts(r).proxies;
 
 	begin(r, "2.2.10, 2.2.11", "Is the way to the network closed?", proxies == 0 ? YES : PARTLY,
 	      "A run has no network. The exceptions are the ports into a run, below%s",
@@ -300,46 +252,21 @@ static void outbound(const struct ces_report *r)
 	end(r);
 }
 
-/* Settings of the kernel that CES relies on others to have made. */
-static const struct {
-	const char *name, *file;
-	int least;
-} sysctls[] = {
-    {"kernel.yama.ptrace_scope", "/proc/sys/kernel/yama/ptrace_scope", '1'},
-    {"kernel.unprivileged_bpf_disabled", "/proc/sys/kernel/unprivileged_bpf_disabled", '1'},
-    {"kernel.kptr_restrict", "/proc/sys/kernel/kptr_restrict", '1'},
-    {"kernel.dmesg_restrict", "/proc/sys/kernel/dmesg_restrict", '1'},
-    {"fs.protected_symlinks", "/proc/sys/fs/protected_symlinks", '1'},
-    {"fs.protected_hardlinks", "/proc/sys/fs/protected_hardlinks", '1'},
-};
-
-static int sysctl_value(const char *path)
-{
-	CES_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char value;
-
-	return fd >= 0 && read(fd, &value, 1) == 1 ? value : '?';
-}
-
 static void machine(const struct ces_report *r)
 {
-	size_t good = 0;
+	const struct ces_report_facts f = ces_report_find_facts(r);
+	const struct ces_report_setting *one;
 
 	if (!r->host)
 		return;
-	for (size_t i = 0; i < CES_COUNT(sysctls); i++) {
-		int value = sysctl_value(sysctls[i].file);
-
-		good += value >= sysctls[i].least && value <= '9';
-	}
-	begin(r, "2.4.3", "Is the kernel of this machine set up carefully?",
-	      good == CES_COUNT(sysctls) ? YES : PARTLY,
+	begin(r, "2.2.12, 2.4.03", "Is the kernel of this machine set up carefully?",
+	      f.settings_good == f.settings_all ? YES : PARTLY,
 	      "%zu of %zu settings are as CES advises. They are a second wall: CES does not depend "
 	      "on them.",
-	      good, CES_COUNT(sysctls));
-	for (size_t i = 0; i < CES_COUNT(sysctls); i++)
-		evidence(r, "%s = %c (advised: %c or more)", sysctls[i].name,
-			 sysctl_value(sysctls[i].file), sysctls[i].least);
+	      f.settings_good, f.settings_all);
+	for (size_t i = 0; (one = ces_report_setting(i)) != NULL; i++)
+		evidence(r, "%s = %c (advised: %c or more)", one->name,
+			 ces_report_setting_value(one), one->least);
 	end(r);
 }
 
@@ -347,7 +274,7 @@ static void usage(const struct ces_report *r)
 {
 	bool good = r->runs.read && r->chain.bad == NULL;
 
-	begin(r, "2.2.14, 2.2.15, 2.2.16",
+	begin(r, "2.2.13, 2.2.14, 2.2.15",
 	      "Is it recorded who used which data, when, and with what?",
 	      good           ? YES
 	      : r->runs.read ? NO
@@ -375,16 +302,14 @@ static void usage(const struct ces_report *r)
 static void read_only(const struct ces_report *r)
 {
 	const struct ces_policy *p = r->policy;
-	size_t writable = 0;
+	const struct ces_report_facts f = ces_report_find_facts(r);
 
-	for (size_t i = 0; i < p->n_projects; i++)
-		writable += p->projects[i].settings.data_access == CES_ACCESS_READ_WRITE;
 	begin(
 	    r, "3.1.11", "Are data unchanged, or changes to them recorded?",
-	    writable == 0 ? YES : PARTLY,
+	    f.writable == 0 ? YES : PARTLY,
 	    "%zu of %zu projects have their data read-only. Where data are read-write, CES records "
 	    "that a run could write, not what it wrote.",
-	    p->n_projects - writable, p->n_projects);
+	    f.projects - f.writable, f.projects);
 	for (size_t i = 0, n = 0; i < p->n_projects && n < 20; i++) {
 		char path[CES_NAME_MAX + 32];
 
@@ -400,15 +325,13 @@ static void read_only(const struct ces_report *r)
 static void ways_in_and_out(const struct ces_report *r)
 {
 	const struct ces_policy *p = r->policy;
-	size_t n = 0, proxies = count_proxies(p);
+	const struct ces_report_facts f = ces_report_find_facts(r);
 
-	for (size_t i = 0; i < p->n_projects; i++)
-		n += p->projects[i].settings.binds.n > 0;
 	begin(r, "3.1.12", "Are unauthorised ways in and out prevented?",
-	      n + proxies == 0 ? YES : PARTLY,
+	      f.binds + f.proxies == 0 ? YES : PARTLY,
 	      "A run has no network%s, and no directory but the project's own%s.",
-	      proxies == 0 ? "" : " but the proxies above",
-	      n == 0 ? "" : " and those that users may bind, below");
+	      f.proxies == 0 ? "" : " but the proxies above",
+	      f.binds == 0 ? "" : " and those that users may bind, below");
 	for (size_t i = 0, listed = 0; i < p->n_projects && listed < 20; i++) {
 		const struct ces_strings *binds = &p->projects[i].settings.binds;
 		char path[CES_NAME_MAX + 32];
@@ -424,7 +347,7 @@ static void ways_in_and_out(const struct ces_report *r)
 
 static void outputs(const struct ces_report *r)
 {
-	begin(r, "3.1.5, 3.3.5", "Are outputs confined to declared places?", YES,
+	begin(r, "3.1.05", "Are outputs confined to declared places?", YES,
 	      "A run writes to its outputs directory, which is kept for checking. It can write to "
 	      "no other place that lasts, except where this page says read-write or bind.");
 	rule(r, "defaults.outputs.source", r->policy->defaults.outputs_source);
@@ -446,19 +369,16 @@ static void outputs(const struct ces_report *r)
 static void scratch(const struct ces_report *r)
 {
 	const struct ces_policy *p = r->policy;
-	size_t all = p->n_projects + p->infer, wiped = 0;
+	const struct ces_report_facts f = ces_report_find_facts(r);
 
-	for (size_t i = 0; i < p->n_projects; i++)
-		wiped += ces_template_has_run(p->projects[i].settings.scratch_source);
-	wiped += p->infer && ces_template_has_run(p->defaults.scratch_source);
 	begin(r, "3.1.10", "Is scratch wiped?",
-	      wiped == all ? YES
-	      : wiped > 0  ? PARTLY
-			   : NO,
+	      f.wiped == f.scratch ? YES
+	      : f.wiped > 0        ? PARTLY
+				   : NO,
 	      "In %zu of %zu projects (the inferred ones count as one) each run has a scratch "
 	      "directory of its own, which CES deletes when the run ends. In other projects "
 	      "scratch lasts, and CES does not empty it.",
-	      wiped, all);
+	      f.wiped, f.scratch);
 	rule(r, "defaults.scratch.source", p->defaults.scratch_source);
 	for (size_t i = 0, n = 0; i < p->n_projects && n < 20; i++) {
 		const char *source = p->projects[i].settings.scratch_source;

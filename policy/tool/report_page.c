@@ -155,6 +155,7 @@ static const struct {
 		{"settings", "Safe settings"},
 		{"data", "Safe data"},
 		{"outputs", "Safe outputs"},
+		{"controls", "Controls of SATRE"},
 		{"matrix", "Projects and rights"},
 		{"cluster", "Jobs on a cluster"},
 		{"runs", "What ran"}};
@@ -264,6 +265,7 @@ void ces_report_page(const struct ces_report *report)
 	gaps(report);
 	ces_report_answers(report);
 	ces_report_controls(report);
+	ces_report_satre(report);
 	ces_report_matrix(report);
 	cluster(report);
 	ces_report_charts(report);

@@ -43,7 +43,7 @@ report()
 
 @test "grouped by the Five Safes, each control with its number, answer and evidence" {
 	report --journal "$j"
-	for text in 'Safe projects' 'Safe people' 'Safe settings' 'Safe data' 'Safe outputs' 'SATRE 2.2.10, 2.2.11' 'SATRE 1.4.2' \
+	for text in 'Safe projects' 'Safe people' 'Safe settings' 'Safe data' 'Safe outputs' 'SATRE 2.2.10, 2.2.11' 'SATRE 1.4.02' \
 		'projects.nsh-2024-0001.network.publish (line ' 'approved_by (line 4): IG panel' \
 		'2 of 2 projects have an end' '401 records'; do
 		says "$text"
