@@ -14,11 +14,13 @@ static const char help[] =
     "usage: ces-policy audit verify [--journal FILE] [--expect NUMBER:DIGEST] [--strict]\n"
     "       ces-policy audit list   [--journal FILE] [FILTER]...\n"
     "       ces-policy audit show   [--journal FILE] RUN\n"
-    "       ces-policy audit export [--journal FILE] [FILTER]... [-o FILE]\n"
+    "       ces-policy audit export [--journal FILE] [FILTER]... [--format csv|ocsf|cef] [-o "
+    "FILE]\n"
     "       ces-policy audit export [--journal FILE] --crate DIRECTORY --run RUN\n"
     "filters: --user NAME|UID  --project P  --image IMAGE|PATTERN  --digest D  --run RUN\n"
     "         --outcome allowed|denied|ended|failed  --since TIME  --until TIME\n"
-    "With --format json, verify, list and show print JSON; export prints CSV.\n"
+    "With --format json, verify, list and show print JSON. export prints CSV, or events for a "
+    "SIEM.\n"
     "The journal is " CES_JOURNAL_PATH " with its rotated files; only root can read it.\n";
 
 enum takes {
@@ -42,7 +44,7 @@ static const struct command {
     {"verify", ces_audit_verify, TAKES_EXPECT | TAKES_FORMAT},
     {"list", ces_audit_list, TAKES_FILTER | TAKES_FORMAT},
     {"show", ces_audit_show, TAKES_RUN | TAKES_FORMAT},
-    {"export", export, TAKES_FILTER | TAKES_OUTPUT},
+    {"export", export, TAKES_FILTER | TAKES_OUTPUT | TAKES_FORMAT},
 };
 
 static const struct option options[] = {
@@ -67,7 +69,16 @@ static unsigned belongs(int option)
 	return option == 'o' || option == 'c' ? TAKES_OUTPUT : 0;
 }
 
-static int set_option(struct ces_audit *audit, int option, const char *value)
+static int set_format(struct ces_audit *audit, const struct command *command, const char *word)
+{
+	if (command->run != export)
+		return ces_tool_format(word, &audit->json);
+	audit->format = word;
+	return ces_export_format(word);
+}
+
+static int set_option(struct ces_audit *audit, const struct command *command, int option,
+		      const char *value)
 {
 	struct ces_audit_filter *f = &audit->filter;
 	const struct {
@@ -83,7 +94,7 @@ static int set_option(struct ces_audit *audit, int option, const char *value)
 			*texts[i].where = value;
 	if (option == 'S')
 		audit->strict = true;
-	return option == 'f' ? ces_tool_format(value, &audit->json) : 0;
+	return option == 'f' ? set_format(audit, command, value) : 0;
 }
 
 /* -1: a fault that has been reported; 1: help was. */
@@ -105,7 +116,7 @@ static int parse(int argc, char **argv, const struct command *command, struct ce
 				command->name);
 			return -1;
 		}
-		if (set_option(ret, option, optarg) != 0)
+		if (set_option(ret, command, option, optarg) != 0)
 			return -1;
 	}
 	if ((command->takes & TAKES_RUN) != 0 && optind < argc)

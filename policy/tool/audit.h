@@ -24,6 +24,7 @@ struct ces_audit {
 	const char *expect; /* verify: "SEQ:sha256:..." */
 	const char *output; /* export */
 	const char *crate;  /* export */
+	const char *format; /* export: "csv", "ocsf", "cef" or NULL */
 	struct ces_crate crate_files;
 	bool json, strict;
 	struct ces_journal_reader *reader;
@@ -82,6 +83,9 @@ void ces_show_proof(FILE *out, struct json_object *tree);
 /* The first line of a table, and one for a record. */
 void ces_export_head(FILE *out);
 void ces_export_row(FILE *out, const struct ces_audit_row *row);
+
+/* Is it a form of the export? -1 when it is not, after saying which there are. */
+int ces_export_format(const char *word);
 
 int ces_crate_make(const char *path, struct ces_crate *ret, struct ces_error *err);
 int ces_crate_close(struct ces_crate *crate);

@@ -267,8 +267,17 @@ const char *ces_record_name(enum ces_record_key key)
 	return keys[key].name;
 }
 
-const char *ces_record_text(const struct ces_record *record, enum ces_record_key key, char *buffer,
-			    size_t size)
+static char unescape(char c, bool lines)
+{
+	if (c == '"' || c == '\\' || c == '/')
+		return c;
+	if (lines && c == 'n')
+		return '\n';
+	return lines && c == 'r' ? '\r' : '?';
+}
+
+static const char *text_of(const struct ces_record *record, enum ces_record_key key, bool lines,
+			   char *buffer, size_t size)
 {
 	const struct ces_slice *from = &record->field[key];
 	size_t used = 0;
@@ -281,13 +290,24 @@ const char *ces_record_text(const struct ces_record *record, enum ces_record_key
 			c = from->at[++i];
 			if (c == 'u')
 				i += 4;
-			if (c != '"' && c != '\\' && c != '/')
-				c = '?';
+			c = unescape(c, lines);
 		}
 		buffer[used++] = c;
 	}
 	buffer[used] = '\0';
 	return buffer;
+}
+
+const char *ces_record_text(const struct ces_record *record, enum ces_record_key key, char *buffer,
+			    size_t size)
+{
+	return text_of(record, key, false, buffer, size);
+}
+
+const char *ces_record_lines(const struct ces_record *record, enum ces_record_key key, char *buffer,
+			     size_t size)
+{
+	return text_of(record, key, true, buffer, size);
 }
 
 static uint64_t leading_number(const char *at, size_t length)
@@ -324,4 +344,13 @@ uint64_t ces_record_seq(const char *line, size_t length)
 	if (length < skip || memcmp(line, mark, skip) != 0)
 		return 0;
 	return leading_number(line + skip, length - skip);
+}
+
+time_t ces_record_seconds(const char *text)
+{
+	struct tm tm = {0};
+
+	if (strlen(text) < 19 || strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) == NULL)
+		return -1;
+	return timegm(&tm);
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 enum ces_record_key {
 	CES_RECORD_SEQ,
@@ -65,5 +66,12 @@ bool ces_record_is(const struct ces_record *record, enum ces_record_key key, con
 /* The number with which a line begins, whole or torn; 0 when there is none. As the writer reads it:
  * the next record has this number plus one. */
 uint64_t ces_record_seq(const char *line, size_t length);
+
+/* Seconds since 1970 of a time of the journal; -1 when it is none. */
+time_t ces_record_seconds(const char *text);
+
+/* As ces_record_text, but line feeds and carriage returns stay: for a writer that escapes them. */
+const char *ces_record_lines(const struct ces_record *record, enum ces_record_key key, char *buffer,
+			     size_t size);
 
 #endif

@@ -85,9 +85,6 @@ const char *ces_rules_project(const struct ces_rules_walk *walk);
 /* Is the report about this project? */
 bool ces_report_about(const struct ces_report *report, const char *project);
 
-/* Seconds since 1970 of a time of the journal; -1 when it is none. */
-time_t ces_report_seconds(const char *text);
-
 size_t ces_report_gaps(const struct ces_report *report, enum ces_severity severity);
 
 void ces_report_page(const struct ces_report *report);     /* all of it */

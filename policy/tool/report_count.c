@@ -63,15 +63,6 @@ bool ces_report_about(const struct ces_report *report, const char *project)
 	return report->filter.n_projects == 0 || i < report->filter.n_projects;
 }
 
-time_t ces_report_seconds(const char *text)
-{
-	struct tm tm = {0};
-
-	if (strlen(text) < 19 || strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) == NULL)
-		return -1;
-	return timegm(&tm);
-}
-
 static struct ces_report_bar *find_bar(struct ces_report_bar *bars, size_t *n, size_t max,
 				       const char *name)
 {
@@ -214,9 +205,9 @@ static int tally(struct count *c, const struct ces_audit_row *row, bool run, boo
 	    .failed = !denied && !good,
 	    .denied = denied,
 	    .cpu_us = denied ? 0 : ces_record_number(row->record, CES_RECORD_CPU_US)};
-	time_t from = ces_report_seconds(row->started), to;
+	time_t from = ces_record_seconds(row->started), to;
 
-	to = ces_report_seconds(ces_record_text(row->record, CES_RECORD_TIME, time, sizeof(time)));
+	to = ces_record_seconds(ces_record_text(row->record, CES_RECORD_TIME, time, sizeof(time)));
 	if (!denied && from >= 0 && to > from)
 		one.seconds = (uint64_t)(to - from);
 	one.gpu_seconds = row->gpus < 1024 ? one.seconds * row->gpus : 0;
