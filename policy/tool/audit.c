@@ -8,6 +8,7 @@
 #include "common/name.h"
 #include "common/paths.h"
 #include "policy/tool/input.h"
+#include "policy/tool/review.h"
 #include "policy/tool/tool.h"
 
 static const char help[] =
@@ -17,6 +18,9 @@ static const char help[] =
     "       ces-policy audit export [--journal FILE] [FILTER]... [--format csv|ocsf|cef] [-o "
     "FILE]\n"
     "       ces-policy audit export [--journal FILE] --crate DIRECTORY --run RUN\n"
+    "       ces-policy audit review [--journal FILE] --from DATE --to DATE [--policy FILE]\n"
+    "                               [--no-host] [--record FILE [--note TEXT] [--by NAME]]\n"
+    "       ces-policy audit review [--journal FILE] --list FILE\n"
     "filters: --user NAME|UID  --project P  --image IMAGE|PATTERN  --digest D  --run RUN\n"
     "         --outcome allowed|denied|ended|failed  --since TIME  --until TIME\n"
     "With --format json, verify, list and show print JSON. export prints CSV, or events for a "
@@ -28,7 +32,8 @@ enum takes {
 	TAKES_FILTER = 2,
 	TAKES_RUN = 4,
 	TAKES_OUTPUT = 8,
-	TAKES_FORMAT = 16
+	TAKES_FORMAT = 16,
+	TAKES_REVIEW = 32
 };
 
 static int export(const struct ces_audit *audit)
@@ -45,6 +50,7 @@ static const struct command {
     {"list", ces_audit_list, TAKES_FILTER | TAKES_FORMAT},
     {"show", ces_audit_show, TAKES_RUN | TAKES_FORMAT},
     {"export", export, TAKES_FILTER | TAKES_OUTPUT | TAKES_FORMAT},
+    {"review", ces_audit_review, TAKES_REVIEW},
 };
 
 static const struct option options[] = {
@@ -55,6 +61,10 @@ static const struct option options[] = {
     {"outcome", required_argument, NULL, 'x'}, {"since", required_argument, NULL, 's'},
     {"until", required_argument, NULL, 't'},   {"output", required_argument, NULL, 'o'},
     {"crate", required_argument, NULL, 'c'},   {"format", required_argument, NULL, 'f'},
+    {"from", required_argument, NULL, 'F'},    {"to", required_argument, NULL, 'T'},
+    {"note", required_argument, NULL, 'N'},    {"by", required_argument, NULL, 'B'},
+    {"record", required_argument, NULL, 'R'},  {"list", required_argument, NULL, 'L'},
+    {"policy", required_argument, NULL, 'P'},  {"no-host", no_argument, NULL, 'H'},
     {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
 
 /* Which kind of command an option belongs to; 0: to all. */
@@ -64,6 +74,8 @@ static unsigned belongs(int option)
 		return TAKES_FILTER;
 	if (option == 'e' || option == 'S')
 		return TAKES_EXPECT;
+	if (strchr("FTNBRLPH", option) != NULL)
+		return TAKES_REVIEW;
 	if (option == 'f')
 		return TAKES_FORMAT;
 	return option == 'o' || option == 'c' ? TAKES_OUTPUT : 0;
@@ -81,19 +93,25 @@ static int set_option(struct ces_audit *audit, const struct command *command, in
 		      const char *value)
 {
 	struct ces_audit_filter *f = &audit->filter;
+	struct ces_review_asked *r = &audit->review;
 	const struct {
 		int option;
 		const char **where;
 	} texts[] = {{'j', &audit->journal}, {'c', &audit->crate}, {'e', &audit->expect},
 		     {'o', &audit->output},  {'u', &f->user},      {'p', &f->project},
 		     {'i', &f->image},       {'d', &f->digest},    {'r', &f->run},
-		     {'x', &f->outcome},     {'s', &f->since},     {'t', &f->until}};
+		     {'x', &f->outcome},     {'s', &f->since},     {'t', &f->until},
+		     {'F', &r->from},        {'T', &r->to},        {'N', &r->note},
+		     {'B', &r->by},          {'R', &r->record},    {'L', &r->list},
+		     {'P', &r->policy}};
 
 	for (size_t i = 0; i < CES_COUNT(texts); i++)
 		if (texts[i].option == option)
 			*texts[i].where = value;
 	if (option == 'S')
 		audit->strict = true;
+	if (option == 'H')
+		r->no_host = true;
 	return option == 'f' ? set_format(audit, command, value) : 0;
 }
 
@@ -130,10 +148,10 @@ static int parse(int argc, char **argv, const struct command *command, struct ce
 		fprintf(stderr, "ces-policy: audit: which run? Write its ten digits\n");
 		return -1;
 	}
-	return 0;
+	return (command->takes & TAKES_REVIEW) != 0 ? ces_review_check(&ret->review) : 0;
 }
 
-static int open_files(struct ces_audit *audit, struct ces_error *err)
+static int open_files(struct ces_audit *audit, const struct command *command, struct ces_error *err)
 {
 	audit->out = stdout;
 	if (ces_audit_filter_check(&audit->filter, err) != 0 ||
@@ -145,18 +163,20 @@ static int open_files(struct ces_audit *audit, struct ces_error *err)
 		return ces_error_errno(err, CES_E_HOST, "%s", audit->output);
 	if (audit->crate != NULL && ces_crate_make(audit->crate, &audit->crate_files, err) != 0)
 		return -1;
+	if ((command->takes & TAKES_REVIEW) != 0 && ces_review_prepare(audit, err) != 0)
+		return -1;
 	return ces_input_drop(err);
 }
 
 static int run(const struct command *command, int argc, char **argv)
 {
-	struct ces_audit audit = {.journal = CES_JOURNAL_PATH};
+	struct ces_audit audit = {.journal = CES_JOURNAL_PATH, .review.fd = -1};
 	struct ces_error err = {0};
 	int status = parse(argc, argv, command, &audit);
 
 	if (status != 0)
 		return status > 0 ? CES_TOOL_GOOD : ces_tool_usage("audit");
-	if (open_files(&audit, &err) != 0)
+	if (open_files(&audit, command, &err) != 0)
 		status = ces_tool_fail(&err);
 	else
 		status = ces_tool_finish(audit.out, command->run(&audit));
@@ -166,6 +186,7 @@ static int run(const struct command *command, int argc, char **argv)
 		perror("ces-policy: writing");
 		status = CES_TOOL_ERROR;
 	}
+	ces_review_release(&audit);
 	ces_journal_reader_close(audit.reader);
 	return status;
 }

@@ -8,6 +8,8 @@
 #include "policy/tool/journal.h"
 #include "policy/tool/record.h"
 
+struct ces_policy;
+
 /* What the command line may ask; NULL: not asked. */
 struct ces_audit_filter {
 	const char *user, *project, *image, *digest, *outcome, *since, *until, *run;
@@ -16,6 +18,16 @@ struct ces_audit_filter {
 /* The files of a directory about one run. */
 struct ces_crate {
 	FILE *metadata, *records, *table;
+};
+
+/* What a review is asked for; NULL: not asked. */
+struct ces_review_asked {
+	const char *from, *to; /* days */
+	const char *note, *by;
+	const char *record, *list, *policy; /* files */
+	bool no_host;
+	int fd;                    /* of record or list */
+	struct ces_policy *parsed; /* or NULL */
 };
 
 struct ces_audit {
@@ -28,6 +40,8 @@ struct ces_audit {
 	struct ces_crate crate_files;
 	bool json, strict;
 	struct ces_journal_reader *reader;
+	struct ces_journal_reader *chain; /* review: a second one */
+	struct ces_review_asked review;
 	FILE *out;
 };
 
@@ -74,6 +88,7 @@ int ces_audit_list(const struct ces_audit *audit);
 int ces_audit_show(const struct ces_audit *audit);
 int ces_audit_export(const struct ces_audit *audit);
 int ces_audit_crate(const struct ces_audit *audit);
+int ces_audit_review(const struct ces_audit *audit);
 
 /* What a run has proven, for people: tree is a record of that event, which anybody may have made.
  */

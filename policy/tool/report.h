@@ -7,6 +7,7 @@
 #include "policy/tool/audit.h"
 #include "policy/tool/check.h"
 #include "policy/tool/report_table.h"
+#include "policy/tool/rules.h"
 #include "policy/tool/tally.h"
 
 #define CES_REPORT_MONTHS   24
@@ -64,23 +65,6 @@ struct ces_report {
 	time_t now;
 	bool host;
 };
-
-/* Walks over all image rules: those of projects, then the one for inferred projects. Zero it to
- * begin. */
-struct ces_rules_walk {
-	size_t project, rule, n;                /* n: rules before this one */
-	const struct ces_policy_project *owner; /* NULL: inferred projects */
-	const struct ces_policy_image_rule *at;
-	size_t index; /* within its list */
-};
-
-bool ces_rules_next(const struct ces_policy *policy, struct ces_rules_walk *walk);
-
-/* The first second at which a rule no longer holds: its own end or its project's. 0: no end. */
-time_t ces_rules_end(const struct ces_rules_walk *walk);
-
-/* The name of the rule's project, or "(inferred)". */
-const char *ces_rules_project(const struct ces_rules_walk *walk);
 
 /* Is the report about this project? */
 bool ces_report_about(const struct ces_report *report, const char *project);

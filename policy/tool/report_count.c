@@ -20,40 +20,6 @@ struct count {
 	char policies[POLICIES_MAX][CES_DIGEST_LENGTH + 1];
 };
 
-bool ces_rules_next(const struct ces_policy *policy, struct ces_rules_walk *walk)
-{
-	for (;; walk->project++, walk->rule = 0) {
-		bool inferred = walk->project == policy->n_projects;
-		const struct ces_policy_image_rules *rules =
-		    walk->project < policy->n_projects ? &policy->projects[walk->project].images
-						       : &policy->infer_images;
-
-		if (walk->project > policy->n_projects)
-			return false;
-		if (walk->rule == rules->n)
-			continue;
-		walk->n += walk->at != NULL;
-		walk->owner = inferred ? NULL : &policy->projects[walk->project];
-		walk->index = walk->rule;
-		walk->at = &rules->v[walk->rule++];
-		return true;
-	}
-}
-
-time_t ces_rules_end(const struct ces_rules_walk *walk)
-{
-	time_t project = walk->owner != NULL ? walk->owner->expires : 0;
-
-	if (project == 0 || (walk->at->expires != 0 && walk->at->expires < project))
-		return walk->at->expires;
-	return project;
-}
-
-const char *ces_rules_project(const struct ces_rules_walk *walk)
-{
-	return walk->owner != NULL ? walk->owner->name : "(inferred)";
-}
-
 bool ces_report_about(const struct ces_report *report, const char *project)
 {
 	size_t i = 0;
@@ -148,41 +114,6 @@ static void count_who(struct count *c, const struct ces_record *record)
 	c->runs->this_policy = c->runs->this_policy || strcmp(digest, c->policy) == 0;
 }
 
-/* Which image rule allowed this? The rule that the record names, if this policy decided. Else the
- * first one that matches.
- */
-static void count_use(struct count *c, const struct ces_audit_row *row)
-{
-	const struct ces_policy *policy = c->report->policy;
-	struct ces_rules_walk walk = {0};
-	struct ces_reference reference;
-	char image[WORD], digest[CES_DIGEST_LENGTH + 1], name[CES_NAME_MAX + 48];
-	bool same = ces_record_is(row->record, CES_RECORD_POLICY, policy->digest);
-	bool owned = false;
-
-	(void)ces_record_text(row->record, CES_RECORD_DIGEST, digest, sizeof(digest));
-	if (ces_reference_parse(
-		ces_record_text(row->record, CES_RECORD_IMAGE, image, sizeof(image)), &reference,
-		NULL) != 0)
-		return;
-	while (ces_rules_next(policy, &walk)) {
-		bool own = walk.owner != NULL && strcmp(walk.owner->name, row->project) == 0;
-
-		owned = owned || own;
-		if (!own && (walk.owner != NULL || owned))
-			continue;
-		snprintf(name, sizeof(name), "%s%s.images[%zu]", own ? "projects." : "",
-			 own ? row->project : "infer_projects", walk.index);
-		if (same ? !ces_record_is(row->record, CES_RECORD_RULE, name)
-			 : !ces_pattern_match(walk.at->allow, reference.registry,
-					      reference.repository) ||
-			       (walk.at->digest != NULL && strcmp(walk.at->digest, digest) != 0))
-			continue;
-		c->report->uses[walk.n]++;
-		return;
-	}
-}
-
 static int add(struct ces_tally *tally, const struct ces_tally_row *one, const char *a,
 	       const char *b, const char *c, const char *d)
 {
@@ -251,6 +182,7 @@ static int count_row(void *context, const struct ces_audit_row *row)
 	bool denied = ces_record_is(row->record, CES_RECORD_OUTCOME, "denied");
 	bool run = ces_record_is(row->record, CES_RECORD_VERB, "run");
 	bool good = ces_record_number(row->record, CES_RECORD_STATUS) == 0;
+	struct ces_rules_walk rule;
 	char month[8];
 
 	runs->records++;
@@ -259,8 +191,8 @@ static int count_row(void *context, const struct ces_audit_row *row)
 	runs->chosen++;
 	if (decision)
 		count_who(c, row->record);
-	if (decision && !denied)
-		count_use(c, row);
+	if (decision && !denied && ces_rules_find(c->report->policy, row, &rule))
+		c->report->uses[rule.n]++;
 	if (ces_record_is(row->record, CES_RECORD_EVENT, "denials"))
 		runs->unrecorded += ces_record_number(row->record, CES_RECORD_COUNT);
 	runs->runs += run && decision && !denied;

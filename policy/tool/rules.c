@@ -1,0 +1,74 @@
+/* Walks over the image rules of a policy, and finds the rule that allowed a record. It must not
+ * decide: a record says what was decided.
+ */
+#include "policy/tool/rules.h"
+
+#include <string.h>
+
+#define WORD 1100 /* an image reference fits */
+
+bool ces_rules_next(const struct ces_policy *policy, struct ces_rules_walk *walk)
+{
+	for (;; walk->project++, walk->rule = 0) {
+		bool inferred = walk->project == policy->n_projects;
+		const struct ces_policy_image_rules *rules =
+		    walk->project < policy->n_projects ? &policy->projects[walk->project].images
+						       : &policy->infer_images;
+
+		if (walk->project > policy->n_projects)
+			return false;
+		if (walk->rule == rules->n)
+			continue;
+		walk->n += walk->at != NULL;
+		walk->owner = inferred ? NULL : &policy->projects[walk->project];
+		walk->index = walk->rule;
+		walk->at = &rules->v[walk->rule++];
+		return true;
+	}
+}
+
+time_t ces_rules_end(const struct ces_rules_walk *walk)
+{
+	time_t project = walk->owner != NULL ? walk->owner->expires : 0;
+
+	if (project == 0 || (walk->at->expires != 0 && walk->at->expires < project))
+		return walk->at->expires;
+	return project;
+}
+
+const char *ces_rules_project(const struct ces_rules_walk *walk)
+{
+	return walk->owner != NULL ? walk->owner->name : "(inferred)";
+}
+
+bool ces_rules_find(const struct ces_policy *policy, const struct ces_audit_row *row,
+		    struct ces_rules_walk *ret)
+{
+	struct ces_rules_walk walk = {0};
+	struct ces_reference reference;
+	char image[WORD], digest[CES_DIGEST_LENGTH + 1], name[CES_NAME_MAX + 48];
+	bool same = ces_record_is(row->record, CES_RECORD_POLICY, policy->digest);
+	bool owned = false;
+
+	(void)ces_record_text(row->record, CES_RECORD_DIGEST, digest, sizeof(digest));
+	(void)ces_record_text(row->record, CES_RECORD_IMAGE, image, sizeof(image));
+	if (ces_reference_parse(image, &reference, NULL) != 0)
+		return false;
+	while (ces_rules_next(policy, &walk)) {
+		bool own = walk.owner != NULL && strcmp(walk.owner->name, row->project) == 0;
+
+		owned = owned || own;
+		if (!own && (walk.owner != NULL || owned))
+			continue;
+		snprintf(name, sizeof(name), "%s%s.images[%zu]", own ? "projects." : "",
+			 own ? row->project : "infer_projects", walk.index);
+		if (same ? !ces_record_is(row->record, CES_RECORD_RULE, name)
+			 : !ces_pattern_match(walk.at->allow, reference.registry,
+					      reference.repository) ||
+			       (walk.at->digest != NULL && strcmp(walk.at->digest, digest) != 0))
+			continue;
+		*ret = walk;
+		return true;
+	}
+	return false;
+}

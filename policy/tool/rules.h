@@ -1,0 +1,31 @@
+/* The image rules of a policy. */
+#ifndef CES_POLICY_TOOL_RULES_H
+#define CES_POLICY_TOOL_RULES_H
+
+#include "policy/policy.h"
+#include "policy/tool/audit.h"
+
+/* Walks over all image rules: those of projects, then the one for inferred projects. Zero it to
+ * begin. */
+struct ces_rules_walk {
+	size_t project, rule, n;                /* n: rules before this one */
+	const struct ces_policy_project *owner; /* NULL: inferred projects */
+	const struct ces_policy_image_rule *at;
+	size_t index; /* within its list */
+};
+
+bool ces_rules_next(const struct ces_policy *policy, struct ces_rules_walk *walk);
+
+/* The first second at which a rule no longer holds: its own end or its project's. 0: no end. */
+time_t ces_rules_end(const struct ces_rules_walk *walk);
+
+/* The name of the rule's project, or "(inferred)". */
+const char *ces_rules_project(const struct ces_rules_walk *walk);
+
+/* The rule that allowed the request: the one that the record names, if this policy decided; else
+ * the first one that matches. False when there is none.
+ */
+bool ces_rules_find(const struct ces_policy *policy, const struct ces_audit_row *row,
+		    struct ces_rules_walk *ret);
+
+#endif
