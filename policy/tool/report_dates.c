@@ -10,7 +10,7 @@
 #define ROW      36
 #define HEAD     20
 #define ROWS_MAX 40
-#define LABEL    48 /* characters that fit the picture */
+#define LABEL    32 /* characters that fit the picture */
 
 /* One thing with an end. */
 struct date {
@@ -71,8 +71,8 @@ static struct axis find_axis(const struct ces_report *report)
 	struct walk walk = {0};
 	struct date date;
 
-	if (report->policy->approved_on != 0 && report->policy->approved_on - DAY < axis.from)
-		axis.from = report->policy->approved_on - DAY;
+	if (report->policy->approved_on != 0 && report->policy->approved_on < axis.from)
+		axis.from = report->policy->approved_on;
 	while (next(report, &walk, &date)) {
 		if (date.end != 0 && date.end < axis.from)
 			axis.from = date.end - DAY;
@@ -90,10 +90,10 @@ static void draw_date(const struct ces_report *report, const struct axis *axis,
 		      const struct date *date, size_t row)
 {
 	bool over = date->end != 0 && date->end <= report->now;
-	time_t begin =
-	    report->policy->approved_on != 0 ? report->policy->approved_on - DAY : report->now;
+	time_t begin = report->policy->approved_on != 0 ? report->policy->approved_on : report->now;
 	time_t end = date->end != 0 ? date->end : axis->to;
 	double from = place(axis, begin < end ? begin : end - DAY), to = place(axis, end);
+	double now = place(axis, report->now);
 	char label[LABEL + 1], day[16];
 	FILE *out = report->out;
 
@@ -108,6 +108,8 @@ static void draw_date(const struct ces_report *report, const struct axis *axis,
 	fprintf(out, "<rect class=\"%s\" x=\"%.1f\" y=\"%zu\" width=\"%.1f\" height=\"10\"/>\n",
 		over ? "denied" : "good", from, HEAD + row * ROW + 18,
 		to - from < 2 ? 2 : to - from);
+	fprintf(out, "<line class=\"now\" x1=\"%.1f\" y1=\"%zu\" x2=\"%.1f\" y2=\"%zu\"/>\n", now,
+		HEAD + row * ROW + 16, now, HEAD + row * ROW + 30);
 }
 
 static void picture(const struct ces_report *report, size_t n)
@@ -126,10 +128,7 @@ static void picture(const struct ces_report *report, size_t n)
 		ces_report_text(out, date.what);
 		fprintf(out, ": %s", date.end != 0 ? ces_tool_day(date.end, day) : "no end");
 	}
-	fprintf(out,
-		"</desc>\n<line class=\"now\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%zu\"/>\n",
-		now, HEAD, now, HEAD + rows * ROW);
-	fprintf(out, "<text x=\"%.1f\" y=\"13\"%s>%s, this report</text>\n", now,
+	fprintf(out, "</desc>\n<text x=\"%.1f\" y=\"13\"%s>%s, this report</text>\n", now,
 		now > CES_SVG_WIDTH / 2.0 ? " text-anchor=\"end\"" : "",
 		ces_tool_day(report->now + 1, day));
 	walk = (struct walk){0};

@@ -301,10 +301,16 @@ list() { policy audit list --journal "$j" "$@"; }
 	chmod 600 "$j"
 	# The leak checker cannot run under a tracer.
 	export ASAN_OPTIONS=detect_leaks=0
-	run strace -f -o "$BATS_TEST_TMPDIR/trace" -e trace=read,setresuid "$top/${B:-build}/ces-policy" audit verify --journal "$j"
-	[ "$status" -eq 0 ]
-	sed -n '/setresuid/,$p' "$BATS_TEST_TMPDIR/trace" | grep -q 'seq'
-	! sed '/setresuid/,$d' "$BATS_TEST_TMPDIR/trace" | grep -q 'seq'
+	d=$BATS_TEST_TMPDIR p=$examples/desktop.json
+	for command in "audit verify" "audit export --format ocsf -o $d/x" "report --no-host --csv $d/csv -o $d/r.html $p" \
+		"audit review --from 2026-09-01 --to 2026-09-30 --policy $p --record $d/reviews --note x --by x"; do
+		# shellcheck disable=SC2086 # (words)
+		run strace -f -o "$d/trace" -e trace=read,setresuid "$top/${B:-build}/ces-policy" $command --journal "$j"
+		echo "$command: $output"
+		[ "$status" -eq 0 ]
+		sed -n '/setresuid/,$p' "$d/trace" | grep -q 'seq'
+		run ! grep -q seq <(sed '/setresuid/,$d' "$d/trace")
+	done
 }
 
 @test "an option or command that makes no sense is refused" {
