@@ -80,6 +80,26 @@ rows() { tail -n +2 "$c/$1.csv" | wc -l; }
 	run ! grep -qF 'ghcr.io/epcced/*' "$c/unused.csv"
 }
 
+@test "a rule counts as used by its own project's records alone, and by the name that a record of this policy has" {
+	journal 401 | jq -c 'select(.project == "nsh-2024-0002" or .event == "end")' | tests/lib/relink.py > "$j"
+	report
+	grep -qF 'nsh-2024-0001,ghcr.io/epcced/*,' "$c/unused.csv"
+	digest=sha256:$(sha256sum < "$p" | cut -d' ' -f1)
+	journal 401 | jq -c --arg d "$digest" 'if .policy then .policy = $d | .rule = "projects.nsh-2024-0001.images[1]" else . end' |
+		tests/lib/relink.py > "$j"
+	report
+	grep -qF 'nsh-2024-0001,ghcr.io/epcced/*,' "$c/unused.csv"
+	run ! grep -qF 'stroke/**' "$c/unused.csv"
+}
+
+@test "a rule for inferred projects is used by a project that the policy does not name" {
+	cp "$examples/ondemand.json" "$p"
+	report
+	n=$(grep -c '^(inferred),' "$c/may-run.csv")
+	[ "$n" -ge 1 ]
+	[ "$(grep -c '^(inferred),' "$c/unused.csv")" -eq "$(jq '[.infer_projects.images[] | select(.allow | startswith("ghcr.io/epcced/") | not)] | length' "$p")" ]
+}
+
 @test "what ends within 90 days is listed with the days that are left" {
 	jq '.projects["nsh-2024-0001"].expires = "2026-12-31" | .projects["nsh-2024-0002"].expires = "2027-03-02"' "$examples/desktop.json" > "$p"
 	report
