@@ -75,8 +75,8 @@ static void draw_days(FILE *out, const struct ces_tally *days, const struct span
 
 	for (size_t i = 0; i < days->n; i++) {
 		const struct ces_tally_row *row = &days->v[i];
-		double x = (double)((day_of(row) - span->first) / DAY) * CES_SVG_WIDTH /
-			   (double)span->days;
+		time_t day = (day_of(row) - span->first) / DAY;
+		double x = (double)day * CES_SVG_WIDTH / (double)span->days;
 		double y = HEAD + HEIGHT;
 
 		if (day_of(row) < span->first)
