@@ -17,10 +17,11 @@ _ces_policy()
 	if [[ $COMP_CWORD -eq 1 ]]; then
 		_ces_policy_words "$("$program" --help 2> /dev/null | sed -nE 's/^  ces-policy ([a-z]+) .*/\1/p')" "$cur"
 	elif [[ $command == audit && $COMP_CWORD -eq 2 ]]; then
-		_ces_policy_words $'verify\nlist\nshow\nexport' "$cur"
+		_ces_policy_words $'verify\nlist\nshow\nexport\nreview' "$cur"
 	elif [[ $before == --format ]]; then
 		case $command in
 		conform) _ces_policy_words $'text\njson\nsarif' "$cur" ;;
+		audit) _ces_policy_words "$([[ ${COMP_WORDS[2]} == export ]] && echo $'csv\nocsf\ncef' || echo $'text\njson')" "$cur" ;;
 		*) _ces_policy_words $'text\njson' "$cur" ;;
 		esac
 	elif [[ $command == conform && $before == --platform ]]; then

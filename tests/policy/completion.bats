@@ -30,6 +30,12 @@ tab() # WORD...
 @test "the formats of a command are offered after --format" {
 	tab ces-policy conform --format ''
 	[ "$output" = text$'\n'json$'\n'sarif ]
+	tab ces-policy audit export --format ''
+	[ "$output" = csv$'\n'ocsf$'\n'cef ]
+	tab ces-policy audit list --format j
+	[ "$output" = json ]
+	tab ces-policy audit r
+	[ "$output" = review ]
 	tab ces-policy check --format j
 	[ "$output" = json ]
 	tab ces-policy conform --platform linux/ar
