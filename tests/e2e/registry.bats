@@ -162,6 +162,7 @@ killed_in_a_layer()
 @test "a worker that dies in the middle of a layer is reported, not its effect on the other worker" {
 	killed_in_a_layer ces-unpack 'unpacking ended without an answer'
 	killed_in_a_layer ces-fetch 'ces-fetch ended unexpectedly'
+	killed_in_a_layer ces-resolve 'ces-resolve ended unexpectedly'
 }
 
 @test "a manifest that is served as another type than it says is refused" {
