@@ -1,9 +1,10 @@
-/* Asking ces-parse and ces-decode. Must not believe a length before it is bounded, nor wait without
- * a deadline.
+/* Asks ces-parse and ces-decode. Must not believe a length before it is bounded, nor wait without a
+ * deadline.
  *
- * Who controls what: a file's bytes are root's, a request the caller's; the process that answers
- * has an account of its own and sees nothing else, but it may be wrong, slow, or gone; one that
- * read a request may be the caller's by now, and can say what they could have typed. */
+ * Who controls what: root controls a file's bytes, and the caller a request. The process that
+ * answers has an account of its own and sees nothing else, but it may be wrong, slow, or gone. If
+ * it read a request, the caller may have taken it over, and it can say what they could have
+ * typed. */
 #include "helper/core/ask.h"
 
 #include <fcntl.h>
@@ -55,7 +56,8 @@ int ces_ask_begin(const char *path, int input, struct ces_asking *ret, struct ce
 	return 0;
 }
 
-/* A fault of the machine's stays one, and so does a time-out; all else is what was read. */
+/* Keeps the code of a fault of the machine, and of a time-out. Any other code means that the input
+ * was wrong. */
 static enum ces_code code_of(enum ces_code code)
 {
 	if (code == CES_E_HOST || code == CES_E_INTERNAL)

@@ -1,4 +1,4 @@
-/* Asking ces-parse and ces-decode: root's programs read neither JSON nor a caller's frames. */
+/* Asks ces-parse and ces-decode, since root's programs read neither JSON nor a caller's frames. */
 #ifndef CES_HELPER_CORE_ASK_H
 #define CES_HELPER_CORE_ASK_H
 
@@ -7,7 +7,7 @@
 #include "helper/core/spawn.h"
 #include "policy/parsed.h"
 
-/* A question that is asked and not answered yet. */
+/* A question without an answer yet. */
 struct ces_asking {
 	struct ces_process process;
 	int answer;
@@ -16,15 +16,14 @@ struct ces_asking {
 /* Starts the program at path with `input` as its fd 3. */
 int ces_ask_begin(const char *path, int input, struct ces_asking *ret, struct ces_error *err);
 
-/* Its answer, before deadline_ms (common/io.h); then its end. *ret is the block, malloc'd, to be
- * loaded by policy/flat.h, or NULL when there is none. 1; 0 with err when it refuses what it was
- * given; -1 with CES_E_HOST when it gave no answer. */
+/* Takes the answer before deadline_ms (common/io.h), and then ends the program. *ret is the block,
+ * malloc'd, to be loaded by policy/flat.h, or NULL if there is none. Returns 1; 0 with err if the
+ * program refuses its input; -1 with CES_E_HOST if it gave no answer. */
 int ces_ask_take(struct ces_asking *asking, size_t max, int64_t deadline_ms, uint8_t **ret,
 		 size_t *ret_length, struct ces_error *err);
 
-/* Has one file's bytes read by ces-parse. What the file is refused for is the error, with this
- * code.
- */
+/* Has ces-parse read the bytes of one file. If ces-parse refuses the file, its reason is the error,
+ * with this code. */
 int ces_ask(enum ces_parse_kind kind, const struct ces_decision_names *kinds, const char *bytes,
 	    size_t length, enum ces_code code, uint8_t **ret, size_t *ret_length,
 	    struct ces_error *err);

@@ -1,4 +1,4 @@
-/* CES's own directories. Must not take one that is not root's, or that others can read. */
+/* Opens CES's own directories. Must not take one that is not root's, or that others can read. */
 #include "helper/core/beneath.h"
 
 #include <dirent.h>

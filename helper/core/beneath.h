@@ -1,4 +1,4 @@
-/* Directories of CES's own, opened and listed. */
+/* Opens and lists CES's own directories. */
 #ifndef CES_HELPER_CORE_BENEATH_H
 #define CES_HELPER_CORE_BENEATH_H
 
@@ -9,8 +9,8 @@
  * the fd. */
 int ces_beneath_own_dir(int dirfd, const char *path, int *ret, struct ces_error *err);
 
-/* Calls each with every name in the directory but "." and "..". -1 with errno when not all
- * could be read: then what was not shown is not known to be absent. */
+/* Calls each with every name in the directory but "." and "..". Returns -1 with errno if it could
+ * not read them all: a name that was not shown may then still exist. */
 int ces_beneath_each(int dirfd, void (*each)(int dirfd, const char *name, void *), void *context);
 
 #endif

@@ -1,4 +1,5 @@
-/* The caller's rights on files. Must not leave them half taken on: that is the end. */
+/* Takes on the caller's rights on files. Must not leave them half taken on: the process exits
+ * instead. */
 #include "helper/core/caller.h"
 
 #include <grp.h>
@@ -8,8 +9,9 @@
 
 #include "common/paths.h"
 
-/* In silence: fd 2 is the caller's, and root writes to nothing that it inherited. A change of ids
- * also sets the dumpable flag to fs.suid_dumpable (prctl(2)): it is taken back each time. */
+/* Exits in silence: fd 2 is the caller's, and root writes to nothing that it inherited. A change of
+ * ids also sets the dumpable flag to fs.suid_dumpable (prctl(2)); this clears the flag each
+ * time. */
 static void require(bool done)
 {
 	if (!done || prctl(PR_SET_DUMPABLE, 0) < 0)
@@ -21,7 +23,7 @@ void ces_caller_enter(const struct ces_caller *caller)
 	require(setgroups(caller->n_groups, caller->groups) == 0);
 	(void)setfsgid(caller->gid);
 	(void)setfsuid(caller->uid);
-	/* setfsuid(2) has no error: an impossible id changes nothing and says what holds */
+	/* setfsuid(2) has no error: an impossible id changes nothing and returns the current id */
 	require(setfsgid((gid_t)-1) == (int)caller->gid && setfsuid((uid_t)-1) == (int)caller->uid);
 }
 

@@ -1,5 +1,5 @@
-/* Who calls, by the user database; and the one place where root takes on their rights, to touch
- * their files. */
+/* Looks up the caller in the user database. This is also the one place where root takes on their
+ * rights, to touch their files. */
 #ifndef CES_HELPER_CORE_CALLER_H
 #define CES_HELPER_CORE_CALLER_H
 
@@ -10,10 +10,10 @@
 int ces_caller_load(uid_t uid, struct ces_caller *ret, struct ces_error *err);
 void ces_caller_free(struct ces_caller *caller);
 
-/* Between enter and leave every file operation is checked with the caller's uid, gid and groups
- * (fsuid, so root-squashed file systems work and the caller gets no right to signal this process;
- * credentials(7)). Both are fatal when they fail: the process exits at once, since continuing with
- * unknown rights is worse. */
+/* Between enter and leave the kernel checks every file operation with the caller's uid, gid and
+ * groups (fsuid, so root-squashed file systems work and the caller gets no right to signal this
+ * process; credentials(7)). A failure of either is fatal: the process exits at once, since
+ * continuing with unknown rights is worse. */
 void ces_caller_enter(const struct ces_caller *caller);
 void ces_caller_leave(void);
 

@@ -1,4 +1,4 @@
-/* The caller's paths, opened with the caller's rights. Must not open anything of theirs as root. */
+/* Opens the caller's paths with the caller's rights. Must not open any of their files as root. */
 #include "helper/core/caller_open.h"
 
 #include <errno.h>
@@ -48,7 +48,7 @@ int ces_caller_opened(const char *path, int fd, int *ret, struct ces_error *err)
 		    "%s: a part of this path is a symbolic link that others than root can set, "
 		    "which CES does not follow; name the path without it",
 		    path);
-	/* the same words for what is absent and what is forbidden: the answer is no oracle */
+	/* absent and forbidden paths get the same message: the answer is no oracle */
 	if (fd < 0 && (errno == ENOENT || errno == EACCES || errno == ENOTDIR))
 		return ces_error_set(err, CES_E_NOTFOUND, "%s does not exist or is not open to you",
 				     path);

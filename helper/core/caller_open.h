@@ -1,5 +1,5 @@
-/* Opening what a policy or a caller names, with the *caller's* rights, so that a path that they may
- * not see answers as one that does not exist. */
+/* Opens paths that a policy or a caller names, with the *caller's* rights. A path that they may not
+ * see answers as one that does not exist. */
 #ifndef CES_HELPER_CORE_CALLER_OPEN_H
 #define CES_HELPER_CORE_CALLER_OPEN_H
 
@@ -8,13 +8,13 @@
 #include "helper/core/caller.h"
 
 /* Opens (and, when create is set, makes, mode 0700) a directory at an absolute host path with the
- * *caller's* rights, so that a path the caller may not see answers as one that does not exist.
+ * *caller's* rights, so that a path that the caller may not see answers as one that does not exist.
  * Refuses file systems that the caller may have made themselves (FUSE) and those that are no place
  * for data. */
 int ces_caller_open(const struct ces_caller *caller, const char *path, bool create, int *ret,
 		    struct ces_error *err);
 
-/* What to say of a path that did not open, by errno; fd is what did, and becomes *ret. */
+/* Reports a path that did not open, by errno. If it did open, fd becomes *ret. */
 int ces_caller_opened(const char *path, int fd, int *ret, struct ces_error *err);
 
 #endif

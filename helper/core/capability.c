@@ -1,5 +1,4 @@
-/* Giving up capabilities. Must not give up less where something fails: an error is the end of the
- * request. */
+/* Gives up capabilities. Must not give up fewer if something fails: an error ends the request. */
 #include "helper/core/capability.h"
 
 #include <stddef.h>

@@ -1,24 +1,23 @@
-/* From the one who decides to the one who does: ces-helper, which a caller started, checks a
- * request and executes ces-session, which nobody else can, on what this struct says. It is flat,
- * and comes in a sealed memfd (memfd_create(2), F_ADD_SEALS), so that nothing of it can change any
- * more.
+/* The order from ces-helper to ces-session. A caller starts ces-helper, which checks a request and
+ * executes ces-session on this struct; nobody else can execute it. The struct is flat, and comes in
+ * a sealed memfd (memfd_create(2), F_ADD_SEALS), so that no part of it can change any more.
  *
  * Who controls what: the caller chose the request, which follows the struct as ces-decode made it,
- * and no other byte: who they are is the kernel's and the user database's word, the host's settings
- * are the policy's, and the decision was made from these. */
+ * and no other byte. The kernel and the user database say who they are, the policy gives the host's
+ * settings, and the decision was made from these. */
 #ifndef CES_HELPER_CORE_ORDER_H
 #define CES_HELPER_CORE_ORDER_H
 
 #include "policy/decide.h"
 
-/* What both have open, beside 0 to 2. */
+/* Open in both programs, beside 0 to 2. */
 #define CES_FD_REQUEST 3
 #define CES_FD_EVENT   4
 #define CES_FD_ORDER   5
 
 #define CES_GROUPS_MAX 1024
 
-/* What the policy says of the machine. */
+/* The policy's settings for the machine. */
 struct ces_host {
 	char digest[72];   /* of the policy; "" when it could not be read */
 	char contact[257]; /* "" when none is named */
@@ -31,7 +30,7 @@ struct ces_host {
 	bool audit_syslog;
 };
 
-/* What of the request is no word for the container: "" and 0 where it was not said. */
+/* The part of the request that is no word for the container. "" and 0 mean: not given. */
 struct ces_asked {
 	uint64_t verb, flags, time_seconds, ticket;
 	size_t n_args, n_env;
@@ -59,9 +58,9 @@ struct ces_order {
 	struct ces_error refused; /* unless CES_OK: to be recorded and reported, and nothing else */
 };
 
-/* The policy as it was read last, in /run/ces, so that a start reads no JSON: this, before the
- * block of policy/flat.h. The block was made of a file with this digest by this version of the
- * code; anything else is read anew. */
+/* The policy as it was last read, in /run/ces, so that a start reads no JSON. This struct comes
+ * before the block of policy/flat.h. The block was made from a file with this digest by this
+ * version of the code; a start reads the policy anew if either differs. */
 struct ces_kept_policy {
 	uint64_t magic, size; /* of struct ces_policy */
 	uint64_t length;      /* of the block */

@@ -1,6 +1,6 @@
-/* Children with less. Must not start anything by a name that came from outside.
+/* Starts children with fewer rights. Must not start anything by a name that came from outside.
  *
- * Between fork and exec a child is a copy of the helper: it stays non-dumpable and root until every
+ * Between fork and exec a child is a copy of the helper. It stays non-dumpable and root until every
  * privileged fd is closed, and only then takes on another uid, so nobody with that uid can ever
  * reach such an fd (CVE-2026-46333). */
 #include "helper/core/spawn.h"
@@ -62,7 +62,7 @@ void ces_process_arrange(const int *fds, size_t n_fds)
 
 	if (n_fds > CES_COUNT(high) || null < 0)
 		ces_process_give_up();
-	/* first out of the way, then down: no source is overwritten before it is used */
+	/* first above all targets, then down: no source is overwritten before it is used */
 	for (size_t i = 0; i < n_fds; i++) {
 		high[i] = fcntl(fds[i] < 0 ? null : fds[i], F_DUPFD_CLOEXEC, FD_BASE + (int)n_fds);
 		if (high[i] < 0)
@@ -117,15 +117,15 @@ static void run_worker(const struct ces_spawn *how)
 	const char *name = strrchr(how->path, '/') + 1;
 	char title[32];
 	char *const arguments[] = {title, NULL};
-	/* the caller's is about their processes; execve(2) would hold it against a user of whom
-	 * other callers' workers are. Where root may not raise it, it stays */
+	/* the caller's limit is for their own processes; execve(2) would apply it to a user that
+	 * also runs other callers' workers. Where root may not raise it, it stays */
 	const struct rlimit any = {RLIM_INFINITY, RLIM_INFINITY};
 
 	(void)snprintf(title, sizeof(title), "%s", name);
 	stdio_to_null();
 	(void)setrlimit(RLIMIT_NPROC, &any);
-	/* the mount namespace must be the user namespace's own, for a worker that makes itself an
-	 * empty root */
+	/* a worker that makes itself an empty root needs a mount namespace that belongs to the user
+	 * namespace */
 	if (how->userns >= 0 && (setns(how->userns, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNS) < 0))
 		ces_process_give_up();
 	/* while root: the namespace belongs to the container's user namespace, over which host root
@@ -173,7 +173,7 @@ int ces_process_end(struct ces_process *process, bool kill_it)
 
 	if (process->pid == 0)
 		return -1;
-	/* the number is its own until it was waited for: the second way is as good */
+	/* nobody else can get this pid before the wait, so kill is as good as the pidfd */
 	if (kill_it && syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0) < 0)
 		(void)kill(process->pid, SIGKILL);
 	do

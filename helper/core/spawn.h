@@ -1,4 +1,4 @@
-/* Starting other processes with less: the workers. */
+/* Starts other processes with fewer rights: the workers. */
 #ifndef CES_HELPER_CORE_SPAWN_H
 #define CES_HELPER_CORE_SPAWN_H
 
@@ -18,42 +18,42 @@ struct ces_process {
 		0, -1                                                                              \
 	}
 
-/* How a worker is to run. */
+/* How a worker runs. */
 struct ces_spawn {
 	const char *path; /* constant, absolute */
 	uid_t uid;        /* of the worker; inside userns where one is given */
 	gid_t gid;
 	int userns; /* -1: the host's, and its network; otherwise also fresh mount, pid, network,
 		       ipc, uts namespaces */
-	int netns;  /* a network namespace to be in instead of this process's; 0: none */
+	int netns;  /* the network namespace to enter instead of this process's; 0: none */
 	const int *fds; /* become 3, 4, ...; -1 becomes /dev/null */
 	size_t n_fds;
 };
 
-/* Runs a worker: no groups, no new privileges, fds 0-2 are /dev/null, nothing else open but fds[];
- * argument vector and environment are constants. It dies with this process. */
+/* Runs a worker. It has no groups and no new privileges, fds 0-2 are /dev/null, and only fds[] are
+ * open beside them; argument vector and environment are constants. It dies with this process. */
 int ces_spawn_worker(const struct ces_spawn *how, struct ces_process *ret, struct ces_error *err);
 
 /* The ids of a worker's system user. */
 int ces_worker_ids(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct ces_error *err);
 
-/* Waits for the end; kills first when kill_it is set. Exit status, or -1 when it was killed or
- * crashed. */
+/* Waits for the end, and kills first if kill_it is set. Returns the exit status, or -1 if the
+ * process was killed or crashed. */
 int ces_process_end(struct ces_process *process, bool kill_it);
 
-/* fork(2) with namespaces: clone3(2) with a pidfd. 0 in the child, 1 in the parent, -1. cgroup: fd
- * of the cgroup to be born in, or -1. */
+/* Does fork(2) with namespaces: clone3(2) with a pidfd. Returns 0 in the child, 1 in the parent, -1
+ * on failure. cgroup: fd of the cgroup that the child starts in, or -1. */
 int ces_process_clone(uint64_t flags, int cgroup, struct ces_process *ret);
 
-/* For a child that is about to become somebody else: fds[] to 3, 4, ..., everything above closed;
- * default signals. Exits the child on failure. */
+/* Prepares a child that is about to take on another identity: moves fds[] to 3, 4, ..., closes
+ * everything above them and sets default signals. Exits the child on failure. */
 void ces_process_arrange(const int *fds, size_t n_fds);
 
-/* The end of a child that cannot become what it should. */
+/* Ends a child that cannot become what it should. */
 void ces_process_give_up(void) __attribute__((noreturn));
 
-/* Drops to uid:gid for good: groups, gid, uid, each verified, and dies with the parent from here
- * on. Exits the child on failure. */
+/* Drops to uid:gid for good: sets groups, gid, uid, and verifies each. The child dies with its
+ * parent from here on. Exits the child on failure. */
 void ces_process_become(uid_t uid, gid_t gid);
 
 #endif

@@ -1,8 +1,7 @@
-/* The caller's identity. Must not trust anything the caller sent: only getuid()'s answer and the
- * database.
+/* Finds the caller's identity. Must not trust anything that the caller sent: only getuid()'s answer
+ * and the database count.
  *
- * A name is for templates and messages; every decision about ownership goes by numeric uid and gid.
- */
+ * A name serves templates and messages; numeric uid and gid decide every question of ownership. */
 #include "helper/core/caller.h"
 
 #include <grp.h>

@@ -1,6 +1,6 @@
-/* ces-decode: one caller's request, from the frame on its pipe to a flat block. An account of its
- * own, no file, no network, no exec. What can be gained here is what the caller could have typed.
- */
+/* ces-decode: turns one caller's request, the frame on its pipe, into a flat block. It has an
+ * account of its own, no file, no network, no exec. An attacker gains here only what the caller
+ * could have typed. */
 #include <stdlib.h>
 
 #include "common/cleanup.h"
@@ -21,7 +21,7 @@ static int work(uint8_t **ret, size_t *ret_length, struct ces_error *err)
 		return ces_error_set(err, CES_E_USAGE, "no request came");
 	if (got < 0)
 		return -1;
-	request.memory = NULL; /* an address, which nobody else is to see */
+	request.memory = NULL; /* an address, which nobody else may see */
 	return ces_flat_pack(&ces_request_flat, &request, ret, ret_length, err);
 }
 

@@ -1,6 +1,6 @@
-/* Whether SELinux confines CES here as the policy wants it. Must not read a label of a file to
- * decide by it, but the policy's: what else is not labelled as it should be is refused by the
- * kernel. */
+/* Checks whether SELinux confines CES here as the policy wants it. Must not decide by the label of
+ * any file but the policy: the kernel refuses every other file that is not labelled as it should
+ * be. */
 #include "helper/entry/admit.h"
 
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #define HELPER_TYPE "ces_helper_t"
 #define POLICY_TYPE "ces_etc_t"
 
-/* One short text; -1 where there is none. */
+/* Reads one short text; -1 if there is none. */
 static int read_text(const char *path, char *ret, size_t size)
 {
 	CES_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -29,8 +29,8 @@ static int read_text(const char *path, char *ret, size_t size)
 	return 0;
 }
 
-/* Mounted by root at boot, and only where SELinux is enabled; a caller who could put something else
- * there is in a user namespace of their own, where the helper does not start. */
+/* Root mounts selinuxfs at boot, and only where SELinux is enabled. A caller could put something
+ * else there only in a user namespace of their own, where the helper does not start. */
 static bool is_enabled(void)
 {
 	struct statfs fs;
@@ -58,9 +58,9 @@ static bool in_own_domain(void)
 	       has_type(context, HELPER_TYPE);
 }
 
-/* The one label that is looked at here: this domain must be able to read what any program's
- * configuration may be labelled, so that the kernel would let it read a policy that more domains
- * than the administrator's may write. Who controls it: root, as the file (policy/read.c). */
+/* Checks the one label that CES reads here. This domain must be able to read every label that a
+ * program's configuration may have, so the kernel would let it read a policy that more domains than
+ * the administrator's may write. Who controls the label: root, as the file (policy/read.c). */
 static bool policy_has_label(void)
 {
 	char context[256];
@@ -77,7 +77,7 @@ int ces_selinux_admit(bool required, bool *ret_on, struct ces_error *err)
 	char enforcing[16] = "0";
 	bool on = is_enabled();
 
-	/* what cannot be read counts as not enforcing: that only ever refuses more */
+	/* a value that cannot be read counts as not enforcing: that only ever refuses more */
 	if (!on || read_text(SELINUXFS "/enforce", enforcing, sizeof(enforcing)) < 0)
 		enforcing[0] = '0';
 	if (required && enforcing[0] != '1')
@@ -86,8 +86,8 @@ int ces_selinux_admit(bool required, bool *ret_on, struct ces_error *err)
 				      "your administrator can see why with: ces-client doctor",
 				      on ? "permissive" : "off");
 	on = on && in_own_domain();
-	/* whatever the file says, the kernel confines nothing of an enforcing host's without the
-	 * domains */
+	/* without the domains the kernel of an enforcing host confines no part of CES, whatever the
+	 * file says */
 	if (!on && (required || enforcing[0] == '1'))
 		return ces_error_set(err, CES_E_HOST,
 				     "SELinux is enforcing, but CES is not in its domain there; "

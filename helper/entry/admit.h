@@ -1,4 +1,4 @@
-/* SELinux, where the host has it: is CES confined by it? */
+/* Checks that SELinux confines CES, if the host has SELinux. */
 #ifndef CES_HELPER_ENTRY_ADMIT_H
 #define CES_HELPER_ENTRY_ADMIT_H
 
@@ -6,10 +6,11 @@
 
 #include "common/error.h"
 
-/* Whether contexts are to be set: SELinux is enabled and this program is in its domain. Refused
- * (-1) where it is enforcing but this program is in another domain, so that the workers and the
- * container would not be confined, or the policy has another label than its own, so that other
- * domains could have written it; and, when required, where it is not enforcing. */
+/* Says whether contexts are to be set: SELinux is enabled and this program is in its domain.
+ * Refuses (-1) if SELinux is enforcing but this program is in another domain, since nothing would
+ * then confine the workers and the container. Refuses also if SELinux is enforcing but the policy
+ * has another label than its own, since other domains could have written it; and, when required, if
+ * SELinux is not enforcing. */
 int ces_selinux_admit(bool required, bool *ret_on, struct ces_error *err);
 
 #endif

@@ -2,9 +2,9 @@
  * entry.
  *
  * Who controls what: the caller controls argv, the environment, every inherited fd, limits, signal
- * state, timers, scheduling, umask, working directory and process group. Nothing of it is looked at
- * for a decision; all of it is replaced. It cannot change afterwards: once all three uids are 0 the
- * caller may neither signal, trace nor limit this process. */
+ * state, timers, scheduling, umask, working directory and process group. The clean room decides
+ * nothing by these; it replaces them all. They cannot change afterwards: once all three uids are 0
+ * the caller may neither signal, trace nor limit this process. */
 #include "helper/entry/cleanroom.h"
 
 #include <errno.h>
@@ -37,7 +37,8 @@
  * linux/proc_ns.h. */
 #define INITIAL_USER_NAMESPACE 0xEFFFFFFDu
 
-/* What is in effect from here to the exec; setfsuid(2) brings those back that concern files. */
+/* The capabilities in effect from here to the exec. setfsuid(2) brings back those that concern
+ * files. */
 #define DECIDING                                                                                   \
 	(CES_CAPABILITY(CAP_SETUID) | CES_CAPABILITY(CAP_SETGID) | CES_CAPABILITY(CAP_KILL) |      \
 	 CES_CAPABILITY(CAP_SYS_RESOURCE))
@@ -56,10 +57,10 @@ static int not_ours(struct ces_error *err)
 			     "ces-helper is started by ces-client only; type: ces-client --help");
 }
 
-/* Opens the pipe at fd anew, non-blocking. Flags belong to the open file and so to everyone who
+/* Opens the pipe at fd anew, non-blocking. Flags belong to the open file, and so to everyone who
  * holds the caller's end of it: they could make it blocking again at any moment, and a helper that
- * blocks keeps no time limit. What was open for reading only is not opened for writing, nor the
- * other way round: the pipe may be somebody else's. */
+ * blocks keeps no time limit. Never opens a read end for writing, nor a write end for reading: the
+ * pipe may belong to somebody else. */
 static int take_pipe(int fd, int access, struct ces_error *err)
 {
 	char path[32];
@@ -75,8 +76,8 @@ static int take_pipe(int fd, int access, struct ces_error *err)
 	return 0;
 }
 
-/* Only pipes and ptys may be inherited: a regular file or a kernel control file would let the
- * caller aim root's writes (CVE-2026-23268, CVE-2013-1959), a socket would be a way out of the
+/* Lets only pipes and ptys be inherited. With a regular file or a kernel control file the caller
+ * could aim root's writes (CVE-2026-23268, CVE-2013-1959); a socket would be a way out of the
  * container's empty network. */
 static int check_fds(struct ces_error *err)
 {
@@ -125,7 +126,7 @@ static void reset_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &empty, NULL);
 }
 
-/* Floors under which the helper would leave half-written state; raising a hard limit needs
+/* Limits below which the helper would leave half-written state. Raising a hard limit needs
  * CAP_SYS_RESOURCE. */
 static const struct {
 	int resource;
@@ -163,8 +164,8 @@ static int reset_limits(struct ces_error *err)
 						 : 0;
 }
 
-/* What the container and the work for it inherit: the defaults, not the caller's. Best effort,
- * since none of it guards anything: the cgroup does. */
+/* Gives the container and its workers the default scheduling instead of the caller's. Best effort,
+ * since the cgroup, and not this, guards the machine. */
 static void reset_scheduling(void)
 {
 	struct sched_param parameter = {0};
@@ -188,15 +189,16 @@ static int check_privilege(struct ces_error *err)
 				     "ces-helper is not setuid root here (lost its mode, a nosuid "
 				     "mount, or no_new_privs is set); "
 				     "your administrator can see why with: ces-client doctor");
-	/* uid 0 of a user namespace is not root: it has a policy file of its own making */
+	/* uid 0 of a user namespace is not root: it can make a policy file of its own */
 	if (stat("/proc/self/ns/user", &st) < 0 || st.st_ino != INITIAL_USER_NAMESPACE)
 		return ces_error_set(err, CES_E_HOST,
 				     "ces-helper does not run inside a user namespace");
 	return 0;
 }
 
-/* Root in all ids: from here on the caller, whose real uid this was, may not signal or limit this
- * process (kill(2), prlimit(2)). Groups first, then gid, then uid; each is read back. */
+/* Becomes root in all ids. The caller had the real uid, and may not signal or limit this process
+ * from here on (kill(2), prlimit(2)). Sets groups first, then gid, then uid, and reads each
+ * back. */
 static int become_root(struct ces_error *err)
 {
 	uid_t uid[3];
@@ -208,8 +210,8 @@ static int become_root(struct ces_error *err)
 	    (uid[0] | uid[1] | uid[2]) != 0 || (gid[0] | gid[1] | gid[2]) != 0 ||
 	    getgroups(0, NULL) != 0)
 		return ces_error_set(err, CES_E_HOST, "becoming root did not take");
-	/* only now: a change of ids sets it to fs.suid_dumpable (prctl(2)), and a core would hold
-	 * the token */
+	/* only now: a change of ids sets the flag to fs.suid_dumpable (prctl(2)), and a core would
+	 * hold the token */
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return ces_error_errno(err, CES_E_HOST, "prctl");
 	return 0;
@@ -224,7 +226,7 @@ int ces_cleanroom_enter(int argc, uid_t *ret_uid, struct ces_error *err)
 	if (clearenv() != 0)
 		return ces_error_set(err, CES_E_HOST, "clearing the environment");
 	if (check_fds(err) < 0) {
-		/* what did not pass is not written to either, not even this error */
+		/* the helper writes nothing to an fd that failed the check, not even this error */
 		close(CES_FD_EVENT);
 		return -1;
 	}
@@ -233,8 +235,8 @@ int ces_cleanroom_enter(int argc, uid_t *ret_uid, struct ces_error *err)
 				     "ces-helper takes no arguments; type: ces-client --help");
 	if (check_privilege(err) < 0)
 		return -1;
-	/* the slack outlives an exec: with one of centuries no poll of this process would ever end
-	 * by its timeout, and no run by its time limit */
+	/* the slack outlives an exec: with a slack of centuries no poll of this process would ever
+	 * end by its timeout, and no run by its time limit */
 	if (prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS) < 0 || prctl(PR_SET_PDEATHSIG, 0) < 0)
 		return ces_error_errno(err, CES_E_HOST, "prctl");
 	umask(077);
@@ -245,9 +247,9 @@ int ces_cleanroom_enter(int argc, uid_t *ret_uid, struct ces_error *err)
 	if (become_root(err) < 0)
 		return -1;
 	reset_scheduling();
-	/* what it takes to look at directories with the caller's rights, and to start ces-decode
-	 * and ces-parse and to end them; the others are kept for ces-session, which does not get
-	 * them back where no_new_privs is set */
+	/* these look at directories with the caller's rights, and start and end ces-decode and
+	 * ces-parse. The others are kept for ces-session, which does not get them back where
+	 * no_new_privs is set */
 	if (ces_capability_keep(UINT64_MAX, DECIDING, err) < 0)
 		return -1;
 	/* job control and terminal signals follow the session: leave the caller's */

@@ -1,8 +1,8 @@
-/* The first thing the helper does: make everything the caller left behind in the process known and
- * harmless. After it: fds 0-4 are what design section 6 says, nothing else is open, the environment
- * is empty, signals, timers, limits, scheduling and umask are the defaults, the process is root in
- * all three uids and gids, has no supplementary groups, a session of its own and a new session
- * keyring, and cannot be traced or dumped. */
+/* The first step of the helper: makes everything that the caller left in the process known and
+ * harmless. Afterwards fds 0-4 are what design section 6 says and nothing else is open. The
+ * environment is empty; signals, timers, limits, scheduling and umask are the defaults. The process
+ * is root in all three uids and gids, has no supplementary groups, a session of its own and a new
+ * session keyring, and cannot be traced or dumped. */
 #ifndef CES_HELPER_ENTRY_CLEANROOM_H
 #define CES_HELPER_ENTRY_CLEANROOM_H
 
@@ -10,9 +10,9 @@
 
 #include "common/error.h"
 
-/* *ret_uid: the caller's real uid, read once, before it is given up. On failure fds 0-4 may not be
- * usable; the caller of this function must then only exit (the text is for the event pipe, if fd 4
- * is one). */
+/* *ret_uid: the caller's real uid, read once, before the process gives it up. On failure fds 0-4
+ * may not be usable, and the calling function must only exit (the text is for the event pipe, if fd
+ * 4 is one). */
 int ces_cleanroom_enter(int argc, uid_t *ret_uid, struct ces_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* Facts. Must not decide: it only says which directories are there. */
+/* Gathers facts. Must not decide: it only says which directories exist. */
 #include "helper/entry/facts.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* What a decision needs to know of the file system; gathered before it, so that deciding makes no
- * system call. */
+/* Gathers the facts about the file system that a decision needs. They are gathered before it, so
+ * that the decision makes no system call. */
 #ifndef CES_HELPER_ENTRY_FACTS_H
 #define CES_HELPER_ENTRY_FACTS_H
 

@@ -1,5 +1,6 @@
-/* From ces-helper to ces-session. Must not pass on anything of the caller's but the request's words
- * and the fds that the clean room checked: argument vector and environment are constants. */
+/* Hands a request over from ces-helper to ces-session. Must not pass on anything of the caller's
+ * but the request's words and the fds that the clean room checked: argument vector and environment
+ * are constants. */
 #include "helper/entry/hand_over.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-/* The one event that ces-helper sends, put together by hand: code and text (common/form_event.c).
- * Must not wait: the one who does not read hears nothing. */
+/* Builds by hand the one event that ces-helper sends: code and text (common/form_event.c). Must not
+ * wait: a client that does not read gets nothing. */
 #include "helper/entry/last_words.h"
 
 #include <endian.h>

@@ -1,10 +1,10 @@
-/* What a caller hears when not even ces-session can be started. */
+/* Reports to the caller when not even ces-session can be started. */
 #ifndef CES_HELPER_ENTRY_LAST_WORDS_H
 #define CES_HELPER_ENTRY_LAST_WORDS_H
 
 #include "common/error.h"
 
-/* One ERROR event on fd 4, which is a pipe that was checked, or closed. */
+/* Sends one ERROR event on fd 4, which is a checked pipe or closed. */
 void ces_last_words(const struct ces_error *err);
 
 #endif

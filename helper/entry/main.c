@@ -2,7 +2,8 @@
  *
  * clean room -> policy -> who -> request -> facts -> decision -> ces-session
  *
- * It has no effect: what was decided, or why not, goes to ces-session, which records it first. */
+ * It has no effect: the decision, or the reason for a refusal, goes to ces-session, which records
+ * it first. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -25,7 +26,7 @@
 #define REQUEST_MS     (CES_DECODE_MS + 2000)
 #define DECIDE_SECONDS 30
 
-/* All that one request is decided by, and what of it goes on. */
+/* All that decides one request, and the part that goes on to ces-session. */
 struct entry {
 	struct ces_order order;
 	struct ces_read_policy policy;
@@ -34,7 +35,7 @@ struct entry {
 	const struct ces_request *request;
 };
 
-/* From ces-decode; two copies, one as it came and one that is loaded. */
+/* Takes the block from ces-decode as two copies: one stays as it came, the other is loaded. */
 static int receive(struct entry *entry, struct ces_asking *asking, struct ces_error *err)
 {
 	uint8_t *block;
@@ -57,7 +58,7 @@ static int receive(struct entry *entry, struct ces_asking *asking, struct ces_er
 	return ces_request_check(entry->request, err);
 }
 
-/* While ces-decode waits for the request: what does not depend on it. */
+/* Does the work that does not depend on the request, while ces-decode waits for it. */
 static int prepare(struct entry *entry, struct ces_error *err)
 {
 	struct ces_order *order = &entry->order;
@@ -67,7 +68,7 @@ static int prepare(struct entry *entry, struct ces_error *err)
 	    ces_selinux_admit(entry->policy.policy->selinux == CES_SELINUX_REQUIRED,
 			      &order->selinux, err) < 0)
 		return -1;
-	/* root asks for one thing only, and has no home and no project to be looked up */
+	/* root asks for one thing only, and has no home and no project to look up */
 	if (order->uid == 0)
 		return 0;
 	return ces_caller_load(order->uid, &entry->caller, err) < 0
@@ -125,14 +126,14 @@ int main(int argc, char **argv)
 	    .order = {.magic = CES_ORDER_MAGIC, .size = sizeof(struct ces_order)}};
 	struct ces_error err = {0};
 
-	(void)argv; /* the caller's: never a name, a path or a message */
+	(void)argv; /* the caller controls it: never a name, a path or a message */
 	if (ces_cleanroom_enter(argc, &entry.order.uid, &err) < 0) {
 		ces_last_words(&err);
 		return CES_EXIT_REFUSED;
 	}
 	(void)serve(&entry, &entry.order.refused);
 	entry.order.policy = entry.policy.block != NULL ? entry.policy.length : 0;
-	/* nothing is freed: the exec takes the whole of this memory away, a token included */
+	/* nothing is freed: the exec discards all of this memory, with any token in it */
 	(void)ces_hand_over(&entry.order, entry.words, entry.policy.block, &err);
 	ces_last_words(&err);
 	return CES_EXIT_REFUSED;

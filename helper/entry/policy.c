@@ -1,7 +1,7 @@
-/* The policy: its file by the trusted walk, its meaning from ces-parse, or from what ces-session
- * kept of that. Must not look into the file's bytes but to hash them.
+/* Reads the policy. Its file comes by the trusted walk; its meaning comes from ces-parse, or from
+ * the copy that ces-session kept. Must not look into the file's bytes except to hash them.
  *
- * Who controls what: root controls the file, CES alone what is kept in /run/ces. A file that
+ * Who controls what: root controls the file, and CES alone the copy in /run/ces. A file that
  * changes after it was read has another digest the next time. */
 #include "helper/entry/policy.h"
 
@@ -22,7 +22,7 @@
 #include "helper/core/order.h"
 #include "policy/flat.h"
 
-/* An fd of what is kept, if it is a file of root's alone. */
+/* Opens the kept copy, if it is a file of root's alone. */
 static int open_kept(void)
 {
 	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -67,7 +67,7 @@ static int read_anew(struct ces_read_policy *ret, const char *bytes, size_t leng
 	if (ces_ask(CES_PARSE_POLICY, NULL, bytes, length, CES_E_POLICY, &ret->block, &ret->length,
 		    err) < 0)
 		return -1;
-	/* one to be kept as it is, one to be loaded */
+	/* one copy is kept as it is, the other is loaded */
 	block = malloc(ret->length + 1);
 	if (block == NULL)
 		return ces_error_set(err, CES_E_HOST, "out of memory");
@@ -88,7 +88,7 @@ int ces_read_policy(struct ces_read_policy *ret, struct ces_error *err)
 	ret->policy = (const struct ces_policy *)(const void *)read_kept(digest, &ret->length);
 	if (ret->policy == NULL && read_anew(ret, bytes, length, err) < 0)
 		return ces_error_context(err, "the policy %s", CES_POLICY_PATH);
-	/* what the block says of itself is not believed */
+	/* the block's own word for its digest is not trusted */
 	return strcmp(ret->policy->digest, digest) == 0
 		   ? 0
 		   : ces_error_set(err, CES_E_INTERNAL, "another file was read than the policy");

@@ -1,4 +1,4 @@
-/* The policy, for a decision. */
+/* Reads the policy for a decision. */
 #ifndef CES_HELPER_ENTRY_POLICY_H
 #define CES_HELPER_ENTRY_POLICY_H
 
@@ -9,7 +9,7 @@
 
 struct ces_read_policy {
 	const struct ces_policy *policy;
-	uint8_t *block; /* as ces-parse made it, where it is not kept yet; NULL otherwise */
+	uint8_t *block; /* as ces-parse made it, if it is not kept yet; NULL otherwise */
 	size_t length;
 };
 

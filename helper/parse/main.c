@@ -1,6 +1,6 @@
-/* ces-parse: JSON files of root's, the policy and specifications of devices, into flat blocks. An
- * account of its own, no file, no network, no exec. Must not be given a byte of a caller's, a
- * registry's or an image's: what it says of a policy is believed. */
+/* ces-parse: turns JSON files of root's, the policy and specifications of devices, into flat
+ * blocks. It has an account of its own, no file, no network, no exec. Must not be given a byte of a
+ * caller's, a registry's or an image's: its word on a policy is believed. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -19,7 +19,7 @@ static int read_policy(const char *bytes, size_t length, uint8_t **ret, size_t *
 
 	if (ces_policy_parse(bytes, length, &policy, err) < 0)
 		return -1;
-	policy->memory = NULL; /* an address, which nobody else is to see */
+	policy->memory = NULL; /* an address, which nobody else may see */
 	return ces_flat_pack(&ces_policy_flat, policy, ret, ret_length, err);
 }
 

@@ -1,4 +1,4 @@
-/* What ces-parse and ces-decode give up. A wall that does not stand is an error, and nothing is
+/* Confines ces-parse and ces-decode. If a restriction fails, that is an error, and nothing is
  * read. */
 #include "helper/parse/sandbox.h"
 
@@ -23,7 +23,7 @@
 #include "policy/parsed.h"
 
 #define MEMORY_MAX (512u << 20)
-#define SECONDS    60 /* the one who asked ends it long before */
+#define SECONDS    60 /* ces-helper or ces-session ends it long before */
 
 #ifdef __SANITIZE_ADDRESS__
 #define SANITIZED 1
@@ -45,7 +45,7 @@ static int check_identity(struct ces_error *err)
 
 static int set_limits(struct ces_error *err)
 {
-	/* (poll(2) takes as many as may be open) */
+	/* (poll(2) takes as many fds as may be open) */
 	const struct rlimit none = {0, 0}, one = {1, 1}, memory = {MEMORY_MAX, MEMORY_MAX};
 
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
@@ -68,7 +68,7 @@ static int set_limits(struct ces_error *err)
 #define UNLESS(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, (skip))
 #define ALLOW(call)         UNLESS(SYS_##call, 1), RETURN(SECCOMP_RET_ALLOW)
 
-/* Written out, not made by a library: that would take longer than all the rest of a request. */
+/* Written out by hand: a library would take longer than all the rest of a request. */
 static const struct sock_filter filter[] = {
     LOAD(arch),
     UNLESS(ARCHITECTURE, 1),

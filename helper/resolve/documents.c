@@ -1,4 +1,4 @@
-/* Documents. Must not read one itself: a ces-unpack does. */
+/* Fetches documents. Must not read one itself: a ces-unpack does. */
 #include "helper/resolve/documents.h"
 
 #include <errno.h>
@@ -138,7 +138,7 @@ static int parse(const struct ces_document *document, const struct small *small,
 		memcpy(wish.digest, document->reference, sizeof(wish.digest));
 	if (ces_talk_unpack(&wish, NULL, 0, &answer, &input, err) < 0)
 		return -1;
-	/* one that reads no more says why */
+	/* a ces-unpack that reads no more gives the reason in its answer */
 	(void)ces_write_full(input, small->bytes, small->length, -1);
 	close(input);
 	return ces_talk_unpacked(&answer, ces_now_ms() + CES_DOCUMENT_MS, schema, ret, err);

@@ -1,15 +1,15 @@
-/* The small documents of a pull, manifests and the configuration: fetched into memory, hashed,
- * handed to ces-session, and read by a ces-unpack. */
+/* The small documents of a pull, manifests and the configuration. ces-resolve fetches them into
+ * memory, hashes them and hands them to ces-session; a ces-unpack reads them. */
 #ifndef CES_HELPER_RESOLVE_DOCUMENTS_H
 #define CES_HELPER_RESOLVE_DOCUMENTS_H
 
 #include "helper/resolve/talk.h"
 
-#define CES_DOCUMENT_MS 120000 /* for one, fetched, or read */
+#define CES_DOCUMENT_MS 120000 /* for the fetch of one, or the reading */
 
-/* For one document. reference: a tag, or a digest, which is checked then; blob: of a blob. max: the
- * most bytes, or exactly so many of a blob. layers: of the job, see common/worker.h. The answer of
- * ces-unpack is the caller's to free. */
+/* Gets one document. reference: a tag, or a digest, which is checked then; blob: of a blob. max:
+ * the most bytes, or the exact number for a blob. layers: of the job, see common/worker.h. The
+ * calling function frees the answer of ces-unpack. */
 struct ces_document {
 	enum ces_wish_document which;
 	enum ces_unpack_kind job;

@@ -1,7 +1,7 @@
-/* From a reference to an image's record. Must not hand over what it has not checked itself, though
- * ces-session checks it again.
+/* Goes from a reference to an image's record. Must not hand over anything that it has not checked
+ * itself, though ces-session checks it again.
  *
- * Who controls what: the registry controls every byte behind the answers of ces-unpack; the codec
+ * Who controls what: the registry controls every byte behind the answers of ces-unpack. The codec
  * bounds them, and they are lists, numbers and digests. */
 #include "helper/resolve/image.h"
 
@@ -32,8 +32,8 @@ static int check_manifest(const struct ces_unpack_manifest *found, struct ces_er
 	return 0;
 }
 
-/* The manifest of this machine's platform: what the reference names, or what the index that it
- * names chooses. */
+/* Gets the manifest of this machine's platform: the one that the reference names, or the one that
+ * its index chooses. */
 static int get_manifest(const char *reference, struct ces_unpack_manifest *ret,
 			struct ces_error *err)
 {
@@ -99,8 +99,8 @@ static int hand_over_record(const struct ces_image_record *record, struct ces_er
 	return ces_document_hand_over(CES_WISH_RECORD, frame, length, err);
 }
 
-/* Who is the image's USER? Its own passwd file says so, read by ces-unpack. What ces-session knows
- * better it puts into the record itself: the digests and the size. */
+/* Finds the image's USER: ces-unpack reads it from the image's own passwd file. ces-session itself
+ * puts into the record what it knows better: the digests and the size. */
 static int get_user(const struct image *image, struct ces_error *err)
 {
 	static struct ces_wish wish;
@@ -122,8 +122,8 @@ static int get_user(const struct image *image, struct ces_error *err)
 	return result;
 }
 
-/* The configuration is fetched and the layers are asked for each time, though all may be here: who
- * may have them is for the registry to say, see layers.c. */
+/* Fetches the configuration and asks the registry for the layers each time, though all may be here:
+ * the registry decides who may have them, see layers.c. */
 static int lead(const struct ces_resolve_order *order, struct image *image, struct ces_error *err)
 {
 	static struct ces_wish wish;

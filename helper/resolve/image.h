@@ -1,4 +1,4 @@
-/* One image: what the reference means, its configuration, its layers, its record. */
+/* One image: its reference, its configuration, its layers, its record. */
 #ifndef CES_HELPER_RESOLVE_IMAGE_H
 #define CES_HELPER_RESOLVE_IMAGE_H
 
@@ -7,8 +7,9 @@
 /* Leads the pull to its end; on success CES_WISH_DONE has been sent. */
 int ces_resolve_image(const struct ces_resolve_order *order, struct ces_error *err);
 
-/* Fetches, verifies and unpacks every layer that the store lacks, or that the registry has not for
- * this caller. left: see struct ces_resolve_order. *ret_shared: another pull fetched some. */
+/* Fetches, verifies and unpacks every layer that the store lacks, or that the registry does not
+ * have for this caller. left: see struct ces_resolve_order. *ret_shared: another pull fetched
+ * some. */
 int ces_resolve_layers(const struct ces_unpack_manifest *manifest,
 		       const struct ces_strings *diff_ids, uint64_t left, bool *ret_shared,
 		       struct ces_error *err);

@@ -1,11 +1,10 @@
-/* Layers in parallel: for each missing one a pipe from ces-fetch into a ces-unpack of its own. Must
- * not touch what is unpacked: it is in staging directories of root's.
+/* Fetches layers in parallel: each missing one has a pipe from ces-fetch into a ces-unpack of its
+ * own. Must not touch the unpacked files: they are in staging directories of root's.
  *
- * A layer that is here is taken only if the registry of this pull has it for this caller: it is
- * asked for the blob, with their credential. The digests alone prove nothing: they are in manifests
- * that others may have seen, and a registry that the caller has filled themselves serves any
- * manifest.
- */
+ * A layer that is here is taken only if the registry of this pull has it for this caller: the
+ * registry is asked for the blob, with their credential. The digests alone prove nothing: they are
+ * in manifests that others may have seen, and a registry that the caller has filled themselves
+ * serves any manifest. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -20,7 +19,7 @@
 #include "helper/store/claim.h"
 
 #define AT_ONCE 3
-#define LOOK_MS 300 /* at what another pull fetches */
+#define LOOK_MS 300 /* between two looks at a layer that another pull fetches */
 
 enum layer_state {
 	LAYER_PRESENT,
@@ -37,8 +36,8 @@ struct layer {
 	uint64_t id;  /* of the fetch */
 	bool held;    /* the claim on it */
 	bool found;   /* here, before anything was fetched */
-	bool asked;   /* the registry, whether this caller may have it: */
-	bool allowed; /* it said so */
+	bool asked;   /* the registry was asked whether this caller may have it: */
+	bool allowed; /* the registry said so */
 	bool alone;   /* fetched without a claim: the other is too slow */
 };
 
@@ -85,7 +84,7 @@ static int name_layers(const struct job *job, struct ces_error *err)
 	return 0;
 }
 
-/* Which layers are there, which are written twice in the manifest. */
+/* Finds out which layers are there, and which are written twice in the manifest. */
 static int survey(struct job *job, struct ces_error *err)
 {
 	struct ces_wish_answer answer;
@@ -117,7 +116,7 @@ static int ask(struct job *job, size_t i, struct ces_error *err)
 			      job->manifest->layer_sizes.v[i], -1, &job->layers[i].id, err);
 }
 
-/* All at once: ces-fetch has as many on the wire as it wants. */
+/* Asks for all at once: ces-fetch has as many on the wire as it wants. */
 static int ask_all(struct job *job, struct ces_error *err)
 {
 	for (size_t i = 0; i < job->n; i++)
@@ -151,7 +150,7 @@ static int start(struct job *job, size_t i, struct ces_error *err)
 			      job->manifest->layer_sizes.v[i], input, &layer->id, err);
 }
 
-/* It is here, and this caller may have it. */
+/* Takes a layer that is here, and that this caller may have. */
 static int have(struct job *job, size_t i, struct ces_error *err)
 {
 	job->layers[i].state = LAYER_PRESENT;
@@ -160,9 +159,9 @@ static int have(struct job *job, size_t i, struct ces_error *err)
 	return report(i, CES_PROGRESS_DONE, job->manifest->layer_sizes.v[i], err);
 }
 
-/* 1: it is to be fetched here. 0: another pull does, or did since it was last looked for; but
- * nobody hears of one that they may not have, so the registry is asked first. What it denies is
- * fetched, and that fails with the reason. */
+/* Returns 1 if the layer is to be fetched here. 0: another pull fetches it, or has fetched it since
+ * the last look. But nobody may hear of a layer that they may not have, so the registry is asked
+ * first. A layer that the registry denies is fetched, and that fails with the reason. */
 static int claim(struct job *job, size_t i, struct ces_error *err)
 {
 	struct layer *layer = &job->layers[i];
@@ -201,7 +200,8 @@ static int start_more(struct job *job, struct ces_error *err)
 	return 0;
 }
 
-/* What another has fetched is here now; what it gave up, or is too slow with, is fetched here. */
+/* Looks at the layers that other pulls fetch. A layer that another has fetched is here now. If the
+ * other gave it up, or is too slow, the layer is fetched here. */
 static int look_elsewhere(struct job *job, struct ces_error *err)
 {
 	for (size_t i = 0; i < job->n; i++) {
@@ -242,8 +242,8 @@ static int mark_opaque(size_t i, const struct ces_strings *paths, struct ces_err
 	return 0;
 }
 
-/* Whole and verified: others who wait for it have it from here, and if this pull fails the
- * collector takes it when nobody needs it. */
+/* Commits a whole and verified layer. Others who wait for it have it from here, and if this pull
+ * fails the collector takes it when nobody needs it. */
 static int commit(const struct job *job, size_t i, const struct ces_unpack_layer *answer,
 		  struct ces_error *err)
 {
@@ -278,8 +278,8 @@ static int finish_layer(struct job *job, size_t i, struct ces_error *err)
 	return result;
 }
 
-/* The answer for a layer that was asked for: why it may not be had from there does not matter,
- * since it is fetched then, and that fails with the reason. */
+/* Takes the registry's answer for a layer. The reason why it may not be had from there does not
+ * matter here, since the layer is fetched then, and that fails with the reason. */
 static bool answered(struct job *job, const struct ces_fetch_status *status)
 {
 	for (size_t i = 0; i < job->n; i++) {
@@ -311,9 +311,9 @@ static int take_status(struct job *job, struct ces_error *err)
 	return result;
 }
 
-/* When one side of a layer's pipe fails the other fails too, a moment later: whose words explain
- * more? The cause is the side that did not merely lose its partner; such a loss is CES_E_INTERNAL
- * from ces-fetch (nobody reads) and an input that ended early from ces-unpack. */
+/* Chooses the error that explains more. When one side of a layer's pipe fails the other fails too,
+ * a moment later. The cause is the side that did not merely lose its partner. Such a loss is
+ * CES_E_INTERNAL from ces-fetch (nobody reads) and an input that ended early from ces-unpack. */
 static void prefer_fetch_error(struct job *job, struct ces_error *err)
 {
 	struct pollfd fd = {.fd = CES_RESOLVE_FETCH, .events = POLLIN};
@@ -383,8 +383,8 @@ static int step(struct job *job, struct ces_error *err)
 	return 0;
 }
 
-/* Not before the registry has answered for those that are here: nobody hears of one that they may
- * not have. */
+/* Reports the layers, but not before the registry has answered for those that are here: nobody may
+ * hear of a layer that they may not have. */
 static int report_all(const struct job *job, struct ces_error *err)
 {
 	for (size_t i = 0; i < job->n; i++)
@@ -396,8 +396,8 @@ static int report_all(const struct job *job, struct ces_error *err)
 	return 0;
 }
 
-/* The layers that are there already stay, by the pull's entry, and those that come by the locks on
- * their staging directories. */
+/* Fetches the missing layers. The pull's entry keeps the layers that are there already, and the
+ * locks on their staging directories keep those that come. */
 static int fetch_all(struct job *job, struct ces_error *err)
 {
 	int result = ask_all(job, err);

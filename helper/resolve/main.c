@@ -1,10 +1,10 @@
-/* ces-resolve: leads one pull, from the reference to the last layer. It reads what ces-unpack made
- * of a registry's documents, says what is to be fetched, and asks ces-session for each step that
- * needs root (wish.h). It has an account of its own, no file, no network, no exec. Must not be
- * believed: ces-session hashes the documents, and checks each wish.
+/* ces-resolve: leads one pull, from the reference to the last layer. It reads the answers that
+ * ces-unpack made from a registry's documents, says what is to be fetched, and asks ces-session for
+ * each step that needs root (wish.h). It has an account of its own, no file, no network, no exec.
+ * Must not be believed: ces-session hashes the documents, and checks each wish.
  *
- * What a hijacked one gains: it may lie about what its own image consists of, as ces-unpack could
- * before it. It never has the login. */
+ * A hijacked ces-resolve gains this: it may lie about the content of its own image, as ces-unpack
+ * could before it. It never has the login. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +31,7 @@ int main(void)
 	static struct ces_resolve_order order;
 	struct ces_error err = {0};
 
-	(void)signal(SIGPIPE, SIG_IGN); /* a ces-unpack that died has said why, or shows it */
+	(void)signal(SIGPIPE, SIG_IGN); /* a ces-unpack that died gave the reason, or shows it */
 	if (take_order(&order, &err) < 0 || ces_resolve_confine(&err) < 0 ||
 	    ces_resolve_image(&order, &err) < 0) {
 		ces_talk_failed(&err);

@@ -1,4 +1,4 @@
-/* The cage of ces-resolve. A wall that does not stand is an error, and nothing is read. */
+/* Confines ces-resolve. If a restriction fails, that is an error, and nothing is read. */
 #include "helper/resolve/sandbox.h"
 
 #include <errno.h>
@@ -40,7 +40,7 @@ static int build(scmp_filter_ctx filter)
 
 static int load_filter(struct ces_error *err)
 {
-	/* a sanitizer has calls of its own */
+	/* a sanitizer makes system calls of its own */
 	scmp_filter_ctx filter = seccomp_init(SANITIZED ? SCMP_ACT_LOG : SCMP_ACT_KILL_PROCESS);
 	int result = filter != NULL ? build(filter) : -ENOMEM;
 

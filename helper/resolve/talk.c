@@ -1,5 +1,5 @@
-/* Packets and pipes to the three. Must not believe ces-fetch and ces-unpack further than the codec
- * checks them. */
+/* Sends and takes packets and pipes: ces-session, ces-fetch and ces-unpack. Must not believe
+ * ces-fetch and ces-unpack further than the codec checks them. */
 #include "helper/resolve/talk.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ static int gone(struct ces_error *err)
 	return ces_error_set(err, CES_E_INTERNAL, "ces-session ended this pull");
 }
 
-/* One packet of ces-session's, of n bytes, and the fd with it where one is wanted. */
+/* Takes one packet of n bytes from ces-session, and the fd with it if one is wanted. */
 static int take(void *ret, size_t n, int *ret_fd, struct ces_error *err)
 {
 	struct pollfd wait = {.fd = CES_RESOLVE_SESSION, .events = POLLIN};
@@ -95,8 +95,8 @@ int ces_talk_status(struct ces_fetch_status *ret, struct ces_error *err)
 	return ces_wire_decode(&ces_fetch_status_schema, frame, (size_t)n, ret, err);
 }
 
-/* Of the worker's codes only these mean something here. A login that is missing or refused has the
- * name of the rule that speaks of logins, so that the client can ask for another. */
+/* Maps the worker's codes: only these mean something here. For a missing or refused login the error
+ * names the rule about logins, so that the client can ask for another. */
 int ces_talk_fetch_failed(const struct ces_fetch_status *status, struct ces_error *err)
 {
 	const char *text = status->text != NULL ? status->text : "the registry failed";
@@ -131,8 +131,8 @@ int ces_talk_unpack(struct ces_wish *wish, const void *bytes, size_t length, int
 	return 0;
 }
 
-/* An answer is what was asked for, or an error in the worker's words (which the codec keeps
- * printable). */
+/* Takes an answer: the one that was asked for, or an error in the worker's words (which the codec
+ * keeps printable). */
 static int take_answer(const uint8_t *frame, size_t length, const struct ces_wire_schema *schema,
 		       void *ret, struct ces_error *err)
 {

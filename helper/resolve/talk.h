@@ -1,5 +1,5 @@
-/* Whom ces-resolve speaks with: ces-session, which does what needs root; ces-fetch, whose socket it
- * was given; and each ces-unpack, by the two ends that ces-session hands over. */
+/* Talks to the three others: ces-session, which does what needs root; ces-fetch, by a socket that
+ * ces-resolve was given; and each ces-unpack, by the two ends that ces-session hands over. */
 #ifndef CES_HELPER_RESOLVE_TALK_H
 #define CES_HELPER_RESOLVE_TALK_H
 
@@ -12,7 +12,7 @@
 int ces_talk_wish(struct ces_wish *wish, const void *bytes, size_t length,
 		  struct ces_wish_answer *answer, struct ces_error *err);
 
-/* The last wish. It does not come back to anyone. */
+/* Sends the last wish. It gets no answer. */
 void ces_talk_failed(const struct ces_error *err);
 
 /* Asks ces-fetch for one body, to be written into the pipe body (still owned by the caller; -1:
@@ -20,15 +20,15 @@ void ces_talk_failed(const struct ces_error *err);
 int ces_talk_fetch(enum ces_fetch_kind kind, const char *reference, uint64_t size, int body,
 		   uint64_t *ret_id, struct ces_error *err);
 
-/* Takes one status; a failed one too. CES_E_HOST when ces-fetch is gone. */
+/* Takes one status, also that of a failure. CES_E_HOST if ces-fetch is gone. */
 int ces_talk_status(struct ces_fetch_status *ret, struct ces_error *err);
 
-/* A failed status as err, 0 for any other: CES_E_INTERNAL only where nobody read the body any more,
- * so that the cause is the reader's. */
+/* Turns a failed status into err, 0 for any other. CES_E_INTERNAL only if nobody read the body any
+ * more, so that the cause is the reader's. */
 int ces_talk_fetch_failed(const struct ces_fetch_status *status, struct ces_error *err);
 
-/* Sends a wish that starts a ces-unpack: the fd of its answer, and (unless NULL) the one that it
- * reads from. Both are the caller's. */
+/* Sends a wish that starts a ces-unpack. Takes the fd of its answer, and (unless NULL) the fd of
+ * its input. The calling function owns both. */
 int ces_talk_unpack(struct ces_wish *wish, const void *bytes, size_t length, int *ret_answer,
 		    int *ret_input, struct ces_error *err);
 

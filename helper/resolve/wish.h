@@ -1,9 +1,9 @@
-/* What ces-resolve may ask of ces-session in a pull, and nothing else. One packet a wish, on a
- * SOCK_SEQPACKET socket: flat, of fixed size but for the bytes at its end, with no descriptor and
- * no name of a file in it. A layer is named by its place in the image, from the lowest.
+/* The wishes that ces-resolve may send to ces-session in a pull, and nothing else. Each wish is one
+ * packet on a SOCK_SEQPACKET socket: flat, of fixed size but for the bytes at its end, with no
+ * descriptor and no name of a file in it. The place in the image, from the lowest, names a layer.
  *
- * ces-session answers the wishes that say so, each with one packet. A wish that it refuses ends the
- * pull, so none is answered with an error. */
+ * ces-session answers the wishes that say so, each with one packet. If it refuses a wish, that ends
+ * the pull, so no answer is an error. */
 #ifndef CES_HELPER_RESOLVE_WISH_H
 #define CES_HELPER_RESOLVE_WISH_H
 
@@ -48,7 +48,7 @@ enum ces_wish_kind {
 };
 
 enum ces_wish_document {
-	CES_WISH_TOP,    /* what the reference names: a manifest, or an index */
+	CES_WISH_TOP,    /* named by the reference: a manifest, or an index */
 	CES_WISH_CHOSEN, /* the manifest that an index leads to */
 	CES_WISH_CONFIG,
 	CES_WISH_RECORD, /* a frame of ces_image_record_schema */
@@ -59,7 +59,7 @@ struct ces_wish {
 	uint64_t kind, layer, number, size;
 	uint64_t layers, type; /* of a job, as in common/worker.h */
 	char digest[CES_DIGEST_LENGTH + 1], diff_id[CES_DIGEST_LENGTH + 1]; /* "": none */
-	uint64_t length;                                                    /* of what follows */
+	uint64_t length; /* of the bytes that follow */
 	char bytes[CES_WISH_BYTES_MAX];
 };
 

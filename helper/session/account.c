@@ -1,8 +1,8 @@
-/* Which account a worker gets. Must not wait for another request, nor refuse because of one.
+/* Chooses the account of a worker. Must not wait for another request, nor refuse because of one.
  *
- * Who controls what: the names are constants, the accounts the user database's, the locks root's
- * own. How many are held is up to all callers together: one who holds them all makes others
- * share an account, as they would without this. */
+ * Who controls what: the names are constants, the accounts are the user database's, and the locks
+ * are root's own. All callers together decide how many accounts are held. A caller who holds them
+ * all makes others share an account, as they would without this. */
 #include "helper/session/account.h"
 
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 #define CES_ACCOUNTS 4
 
-/* The lock is this process's until it ends. */
+/* Locks the account for this process until it ends. */
 static bool take(int runs, const char *account)
 {
 	char name[64];

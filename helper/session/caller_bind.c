@@ -1,5 +1,5 @@
-/* What the caller binds, and what CES makes for them in directories of theirs. Must not open
- * anything of theirs as root but what their own containers gave away. */
+/* Opens what the caller binds, and makes CES's directories in theirs. Must not open anything of
+ * theirs as root, except what their own containers gave away. */
 #include "helper/session/caller_bind.h"
 
 #include <errno.h>
@@ -12,10 +12,10 @@
 #include "helper/core/beneath.h"
 #include "helper/core/caller_open.h"
 
-/* With root's rights, but only the directory that is at the end of a way that the caller may
- * go, and only if it is theirs by the map. Nothing can come between check and use: the fd holds the
- * directory, and the one who could change its owner (root, or the caller's own containers) cannot
- * give it ids of anybody else's. */
+/* Opens a directory with root's rights, but only if the caller may walk to it and if it is theirs
+ * by the map. Nothing can come between check and use. The fd holds the directory, and root or the
+ * caller's own containers, who alone could change its owner, cannot give it an id of anybody
+ * else. */
 static int open_given(const struct ces_idmap *map, int path_fd)
 {
 	struct stat st;

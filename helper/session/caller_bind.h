@@ -1,4 +1,4 @@
-/* Directories of the caller's that a run is given, or makes. */
+/* Opens or makes the caller's directories for a run. */
 #ifndef CES_HELPER_SESSION_CALLER_BIND_H
 #define CES_HELPER_SESSION_CALLER_BIND_H
 
@@ -7,7 +7,7 @@
 #include "helper/core/caller.h"
 #include "helper/session/idmap.h"
 
-/* Opens what the caller binds: a directory, or a regular file, with the caller's rights. And a
+/* Opens a directory or a regular file that the caller binds, with the caller's rights. Opens also a
  * directory that one of their containers gave to another of its users, as a database does with its
  * data: if map holds owner and group, root of the container, who is the caller, may open it. */
 int ces_caller_open_bind(const struct ces_caller *caller, const struct ces_idmap *map,

@@ -1,4 +1,4 @@
-/* Foreign frames, to and from structs. Must not judge what is in one. */
+/* Converts foreign frames to and from structs. Must not judge the content of a frame. */
 #include "helper/session/frames.h"
 
 #include "common/io.h"

@@ -1,5 +1,5 @@
-/* The frames of common/schema.h that ces-session reads and writes: a function for each. No other
- * file of root's knows these forms. */
+/* The frames of common/schema.h that ces-session reads and writes, with a function for each. No
+ * other file of root's knows these forms. */
 #ifndef CES_HELPER_SESSION_FRAMES_H
 #define CES_HELPER_SESSION_FRAMES_H
 
@@ -7,15 +7,16 @@
 #include "common/request.h"
 #include "common/worker.h"
 
-/* One control frame of the client's, within a second: 1, 0 at the end of the pipe, -1. */
+/* Reads one control frame from the client, within a second. Returns 1, 0 at the end of the pipe, or
+ * -1. */
 int ces_control_receive(int fd, struct ces_control *ret, struct ces_error *err);
 
-/* An image's record. What was decoded is released with ces_image_record_free. */
+/* Decodes an image's record. Release it with ces_image_record_free. */
 int ces_image_record_decode(const void *frame, size_t length, struct ces_image_record *ret,
 			    struct ces_error *err);
 void ces_image_record_free(struct ces_image_record *record);
 
-/* The same as a file in a directory of root's, see object.h. */
+/* Reads the same from a file in a directory of root's, see object.h. */
 int ces_image_record_read(int dir, const char *name, struct ces_image_record *ret,
 			  struct ces_error *err);
 int ces_image_record_write(int dir, const char *name, const struct ces_image_record *record,
@@ -29,7 +30,7 @@ int ces_unpack_job_send(int fd, const struct ces_unpack_job *job, int64_t deadli
 int ces_relay_job_send(int fd, const struct ces_relay_job *job, int64_t deadline_ms,
 		       struct ces_error *err);
 
-/* From a relay, as one packet in memory; released with ces_relay_report_free. */
+/* Decodes a relay's report, one packet in memory. Release it with ces_relay_report_free. */
 int ces_relay_report_decode(const void *frame, size_t length, struct ces_relay_report *ret,
 			    struct ces_error *err);
 void ces_relay_report_free(struct ces_relay_report *report);

@@ -1,6 +1,6 @@
-/* Id maps. Must never map host uid or gid 0, nor an id of another caller's range: every extent is
- * made here from numbers that were checked when the policy was loaded, and none comes from a
- * request or an image but the two inside ids, which are bounded. */
+/* Id maps. Must never map host uid or gid 0, nor an id of another caller's range. Every extent is
+ * made here from numbers that were checked when the policy was loaded. A request or an image
+ * supplies only the two inside ids, which are bounded. */
 #include "helper/session/idmap.h"
 
 #include <errno.h>
@@ -31,7 +31,7 @@ static void add(struct ces_idmap_extent *extents, size_t *n, uint32_t inside, ui
 	(*n)++;
 }
 
-/* 0..65535 onto base, but `self` onto `outside`; self may lie above the span. */
+/* Maps 0..65535 onto base, but `self` onto `outside`; self may be above the span. */
 static void add_span(struct ces_idmap_extent *extents, size_t *n, uint32_t self, uint32_t outside,
 		     uint32_t base)
 {
@@ -159,8 +159,8 @@ void ces_idmap_format(const struct ces_idmap *map, bool gid, char *buffer, size_
 	(void)format_map(gid ? map->gid : map->uid, gid ? map->n_gid : map->n_uid, buffer, size);
 }
 
-/* One write, as the kernel demands; then what the kernel shows must be the same bytes: it prints a
- * map in this very format (kernel/user_namespace.c, uid_m_show). */
+/* Writes a map in one write, as the kernel demands. The kernel must then show the same bytes: it
+ * prints a map in this very format (kernel/user_namespace.c, uid_m_show). */
 static int write_one(pid_t pid, const char *file, const struct ces_idmap_extent *extents, size_t n,
 		     struct ces_error *err)
 {
@@ -186,8 +186,8 @@ int ces_idmap_write(pid_t pid, const struct ces_idmap *map, struct ces_error *er
 	return write_one(pid, "gid_map", map->gid, map->n_gid, err);
 }
 
-/* The slot (1-based line) of uid in text; 0 when it has none. *ret_lines: lines in all; -1 for a
- * torn file. */
+/* Finds the slot (1-based line) of uid in text; 0 if it has none. *ret_lines: lines in all. -1 for
+ * a torn file. */
 static int find_slot(char *text, uid_t uid, uint64_t *ret_slot, uint64_t *ret_lines)
 {
 	uint64_t lines = 0, slot = 0, value;
@@ -226,8 +226,8 @@ static int base_locked(const struct ces_host *host, int store, int fd, uid_t uid
 
 	if (ces_read_file(fd, 1 << 20, &text, &length) < 0)
 		return ces_error_errno(err, CES_E_HOST, "reading the subordinate ids");
-	/* behind a NUL, as a crash may leave one, would be lines that are not seen: a slot would be
-	 * given twice */
+	/* a crash may leave a NUL, and the lines after it would not be seen: a slot would be given
+	 * twice */
 	if (strlen(text) != length || find_slot(text, uid, &slot, &lines) < 0)
 		return ces_error_set(err, CES_E_HOST, "the list of subordinate ids is damaged");
 	if (slot == 0) {
@@ -258,8 +258,9 @@ int ces_idmap_base(const struct ces_host *host, int store, uid_t uid, uint32_t *
 	    uid - host->subid_first <= (host->subid_users + 1) * host->subid_per_user)
 		return ces_error_set(err, CES_E_HOST,
 				     "your uid is in the policy's subordinate_ids");
-	/* two first runs at once must not take one slot; for five seconds, since every start comes
-	 * here, and a caller may freeze this process by the cgroup that it is in */
+	/* a lock, since two first runs at once must not take one slot. It is held for five seconds
+	 * at most, since every start comes here, and a caller may freeze this process by the cgroup
+	 * that it is in */
 	if (fd < 0 || ces_lock_take(fd, CES_LOCK_SECONDS, &left) < 0)
 		return ces_error_errno(err, CES_E_HOST, "reading the subordinate ids");
 	result = base_locked(host, store, fd, uid, ret, err);

@@ -1,5 +1,5 @@
-/* Which host ids stand behind the ids of a container, and the kernel's own copy of it.
- * Source: user_namespaces(7), "User and group ID mappings". */
+/* Maps the ids of a container to host ids, and writes the map into the kernel. Source:
+ * user_namespaces(7), "User and group ID mappings". */
 #ifndef CES_HELPER_SESSION_IDMAP_H
 #define CES_HELPER_SESSION_IDMAP_H
 
@@ -10,7 +10,7 @@
 #include "helper/core/order.h"
 
 #define CES_IDMAP_EXTENTS 32
-#define CES_IDMAP_SPAN    65536u /* ids an image may use: 0..65535 */
+#define CES_IDMAP_SPAN    65536u /* ids that an image may use: 0..65535 */
 #define CES_IDMAP_PROJECT_GID                                                                      \
 	65536u /* in the container: the project's groups, from here upward                         \
 		*/
@@ -22,12 +22,12 @@ struct ces_idmap_extent {
 struct ces_idmap {
 	struct ces_idmap_extent uid[CES_IDMAP_EXTENTS], gid[CES_IDMAP_EXTENTS];
 	size_t n_uid, n_gid;
-	uint32_t user, group;                       /* inside ids that are the caller */
-	uint32_t project_gids[CES_DECISION_GROUPS]; /* inside ids of the project's groups */
+	uint32_t user, group;                       /* the inside ids of the caller */
+	uint32_t project_gids[CES_DECISION_GROUPS]; /* the inside ids of the project's groups */
 	size_t n_project_gids;
 };
 
-/* The map of a run: inside id `user` (and `group`) is the caller, every other id below
+/* Makes the map of a run. Inside id `user` (and `group`) is the caller, every other id below
  * CES_IDMAP_SPAN is base + id, and the project's groups are at CES_IDMAP_PROJECT_GID and above.
  * user and group may be the caller's own numbers (identity same-uid). base..base+65535 belongs to
  * this caller alone. */
@@ -35,36 +35,36 @@ int ces_idmap_make(const struct ces_caller *caller, uint32_t user, uint32_t grou
 		   const gid_t *project_gids, size_t n_project_gids, struct ces_idmap *ret,
 		   struct ces_error *err);
 
-/* The map of a run whose image makes a user with the caller's own numbers: they are the caller
- * inside, whatever user the program starts as. Such a user has no other groups, so the inside id of
- * the caller's gid is the first of the project's groups, and the caller's group is where that one
- * would be, unless the two are the same. */
+/* Makes the map of a run whose image makes a user with the caller's own numbers: this user is the
+ * caller inside, no matter which user the program starts as. Such a user has no other groups. So
+ * the inside id of the caller's gid is the first of the project's groups, and the caller's group
+ * takes the place of that one, unless the two are the same. */
 int ces_idmap_make_own(const struct ces_caller *caller, uint32_t base, const gid_t *project_gids,
 		       size_t n_project_gids, struct ces_idmap *ret, struct ces_error *err);
 
-/* The map of a worker: inside 0 is uid:gid, the others are CES's own slot of the subordinate range.
- */
+/* Makes the map of a worker: inside 0 is uid:gid, the others are CES's own slot of the subordinate
+ * range. */
 int ces_idmap_worker(uid_t uid, gid_t gid, uint32_t base, struct ces_idmap *ret,
 		     struct ces_error *err);
 
-/* Writes both maps of the process pid, reads them back and compares: a partial or foreign map is
+/* Writes both maps of the process pid, reads them back and compares. A partial or foreign map is
  * fatal. */
 int ces_idmap_write(pid_t pid, const struct ces_idmap *map, struct ces_error *err);
 
-/* True if both host ids are in the map: what the kernel asks before root of the namespace may pass
- * over the mode of a file (capable_wrt_inode_uidgid, kernel/capability.c). */
+/* True if both host ids are in the map. The kernel requires this before root of the namespace may
+ * pass over the mode of a file (capable_wrt_inode_uidgid, kernel/capability.c). */
 bool ces_idmap_holds(const struct ces_idmap *map, uid_t uid, gid_t gid);
 
-/* One of the two as the kernel shows it in /proc/PID/uid_map and gid_map. */
+/* Formats one of the two maps as the kernel shows it in /proc/PID/uid_map and gid_map. */
 void ces_idmap_format(const struct ces_idmap *map, bool gid, char *buffer, size_t size);
 
-/* Host id behind an inside uid. */
+/* The host id behind an inside id. */
 uint32_t ces_idmap_host_uid(const struct ces_idmap *map, uint32_t inside);
 uint32_t ces_idmap_host_gid(const struct ces_idmap *map, uint32_t inside);
 
-/* First id of the caller's subordinate range: slot n of the policy's range, the slot found or given
- * in the file `subids` below the store (one "uid" a line, the line number is the slot; append only,
- * so a slot never changes hands). Slot 0 is the workers'. */
+/* Finds the first id of the caller's subordinate range: slot n of the policy's range. The file
+ * `subids` below the store has the slot, or gets it here (one "uid" a line, the line number is the
+ * slot; append only, so a slot never changes hands). Slot 0 is the workers'. */
 int ces_idmap_base(const struct ces_host *host, int store, uid_t uid, uint32_t *ret,
 		   struct ces_error *err);
 

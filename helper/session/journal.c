@@ -1,5 +1,5 @@
-/* Records of the journal, as JSON. Must not take over a text from outside that it has not bounded
- * and cleaned: it is made printable ASCII, and escaped. */
+/* Makes the records of the journal, as JSON. Must not take over a text from outside before it has
+ * bounded and cleaned the text: it is made printable ASCII, and escaped. */
 #include "helper/session/journal.h"
 
 #include <stdio.h>
@@ -37,8 +37,8 @@ void ces_journal_fill_run(const char *source, const char *run, char *buffer, siz
 			       mark + strlen("{run}"));
 }
 
-/* A path exactly, in ASCII: other bytes and the backslash as the kernel writes them in mountinfo.
- */
+/* Writes a path exactly, in ASCII. Other bytes and the backslash look as the kernel writes them in
+ * mountinfo. */
 static void put_path(struct ces_json *to, const char *key, const char *path)
 {
 	char text[4 * 1100];
@@ -67,7 +67,7 @@ static void put_mount(struct ces_json *mounts, const struct ces_decision_mount *
 	ces_json_close(mounts);
 }
 
-/* As they are asked for: "HOST:CONTAINER". */
+/* Writes the ports as they are requested: "HOST:CONTAINER". */
 static void put_ports(struct ces_json *record, const struct ces_decision *decision)
 {
 	char one[32];

@@ -9,9 +9,9 @@
 #include "helper/session/json.h"
 
 /* helper/session/journal_file.c. The head, a small file beside the journal, has the number and the
- * digest of the last record: by it the chain goes on when the journal was rotated (renamed),
- * whatever became of the old file, and a journal whose end was cut off shows it. It is also what
- * writers lock. */
+ * digest of the last record. With the head the chain goes on after the journal was rotated
+ * (renamed), no matter where the old file went, and a journal whose end was cut off shows it.
+ * Writers lock the head. */
 struct ces_journal {
 	int dir, head;
 	int fd;     /* the journal; after a rotation, from the next record on, the new one */
@@ -25,53 +25,53 @@ int ces_journal_open(struct ces_journal *ret, struct ces_error *err);
 void ces_journal_close(struct ces_journal *journal);
 
 /* Completes record (adds seq, time, prev), appends it as one line and, when durable is set, waits
- * for the disk. Consumes record. A copy goes to syslog (AUTHPRIV) where that is connected; that one
+ * for the disk. Consumes record. Sends a copy to syslog (AUTHPRIV) if that is connected; the copy
  * may be lost. */
 int ces_journal_append(const struct ces_journal *journal, struct ces_json record, bool durable,
 		       struct ces_error *err);
 
-/* The record of a decision, allowed (decision != NULL) or denied (why != NULL). Names what was
- * asked and by whom; argument and environment values are not stored, only how many there were.
- * policy (its digest) and caller may be NULL when the request did not get that far. */
+/* Makes the record of a decision, allowed (decision != NULL) or denied (why != NULL). It names the
+ * request and the caller; it counts argument and environment values and stores none. policy (its
+ * digest) and caller may be NULL when the request did not get that far. */
 struct ces_json ces_journal_decision(const char *policy, const struct ces_caller *caller, uid_t uid,
 				     const struct ces_asked *asked,
 				     const struct ces_decision *decision, const char *run,
 				     const char *digest, const struct ces_strings *devices,
 				     const struct ces_error *why);
 
-/* The same for a denial, which costs the caller nothing: past a thousand at once and ten a minute
- * they are only counted, per user, so that nobody fills the disk with them. The count comes on
- * record before the user's next denial that is, or by ces_journal_flush. */
+/* The same for a denial. Denials cost the caller nothing, so past a thousand at once and ten a
+ * minute they are only counted, per user, so that nobody fills the disk with them. The count is
+ * recorded before the user's next recorded denial, or by ces_journal_flush. */
 int ces_journal_append_denial(const struct ces_journal *journal, uid_t uid, struct ces_json record,
 			      struct ces_error *err);
 
-/* Brings the counts of all users on record: for the janitor. */
+/* Records the counts of all users: for the janitor. */
 void ces_journal_flush(const struct ces_journal *journal);
 
-/* The record of such a count. */
+/* Makes the record of such a count. */
 struct ces_json ces_journal_denials(uid_t uid, uint64_t count);
 
-/* What a record is about; NULL where it is not known. */
+/* The subject of a record; NULL where it is not known. */
 struct ces_journal_subject {
 	uid_t uid;
 	const char *user, *project, *run, *image, *digest;
 };
 
-/* {run} is the one template that a decision leaves open. */
+/* Fills in {run}, the one template that a decision leaves open. */
 void ces_journal_fill_run(const char *source, const char *run, char *buffer, size_t size);
 
-/* The record of strangers who connected to a published port of a run and were closed: how many
- * since the last record, and who was the last. */
+/* Makes the record of strangers who connected to a published port of a run and whose connections
+ * were closed: how many since the last record, and the uid of the last. */
 struct ces_json ces_journal_stranger(uid_t uid, const char *run, uint64_t port, uint64_t stranger,
 				     uint64_t count);
 
-/* The record of an end: of a run or a pull. */
+/* Makes the record of the end of a run or a pull. */
 struct ces_json ces_journal_end(const char *verb, const struct ces_journal_subject *about,
 				uint64_t status, const char *reason, uint64_t peak_memory,
 				uint64_t cpu_us);
 
-/* The record of a proof (helper/audit/proof.h): found, an object whose members are copied, and what
- * deviates from the plan, or NULL. */
+/* Makes the record of a proof (helper/audit/proof.h): found is an object whose members are copied;
+ * deviation is the difference from the plan, or NULL. */
 struct ces_json ces_journal_proof(const struct ces_journal_subject *about,
 				  const struct ces_json *found, const char *deviation);
 

@@ -1,10 +1,10 @@
-/* Denials in the journal: each, as long as they are not a flood. Must not let a caller
- * choose what is left out: only how many there were of their own counts.
+/* Records each denial, unless there is a flood. Must not let a caller choose which denials are left
+ * out: they control only the count of their own.
  *
- * A bucket for each user, "denied-<uid>" beside the journal: it holds a thousand denials, and gets
- * ten a minute. A bucket that cannot be read is full: in doubt a denial is recorded. Concurrent
- * requests of one user are ordered by the lock on their bucket, which only root can take; within it
- * the journal's is. */
+ * A bucket for each user, "denied-<uid>" beside the journal, holds a thousand denials, and gets ten
+ * a minute. A bucket that cannot be read counts as full: in doubt a denial is recorded. The lock on
+ * a user's bucket, which only root can take, orders concurrent requests of that user. The journal's
+ * lock is taken within it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@
 #define A_SECOND 10ull
 #define FULL     (1000 * DENIAL)
 
-/* What the file holds. */
+/* The content of the file. */
 struct bucket {
 	uint64_t level, time, left_out;
 };
@@ -37,7 +37,7 @@ static struct bucket read_bucket(int fd)
 	if (pread(fd, &bucket, sizeof(bucket), 0) != (ssize_t)sizeof(bucket) ||
 	    bucket.level > FULL || bucket.time > INT64_MAX || bucket.left_out > INT64_MAX)
 		return (struct bucket){FULL, now, 0};
-	/* a clock that was set back gives nothing */
+	/* a clock that was set back adds nothing */
 	gone = now > bucket.time ? now - bucket.time : 0;
 	if (gone >= (FULL - bucket.level) / A_SECOND)
 		bucket.level = FULL;

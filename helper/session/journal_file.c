@@ -1,11 +1,11 @@
-/* The file of the audit journal, its chain, and the copy that goes to syslog. Must not write a line
- * whose place in the chain it has not found under the lock.
+/* The file of the audit journal, its chain, and the copy to syslog. Must not write a line before it
+ * has found its place in the chain under the lock.
  *
- * Who controls what: the files and their directory are root's; the caller controls how many records
- * are written and the (bounded) names in them, never their form. Concurrent writers are ordered by
- * the lock on the head, which only root can take, since only root can open it. The journal itself
- * may be renamed at any moment (rotation), and the name then means a new file: it is opened
- * anew, by its name in a directory held open, for each record. */
+ * Who controls what: the files and their directory are root's. The caller controls how many records
+ * are written and the (bounded) names in them, never their form. The lock on the head orders
+ * concurrent writers; only root can take it, since only root can open the head. Rotation may rename
+ * the journal at any moment, and the name then means a new file. So each record opens the journal
+ * anew, by its name in a directory that is held open. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@
 /* "SEQ DIGEST BOOT\n", SEQ in 20 digits */
 #define HEAD_BYTES (20 + 1 + CES_DIGEST_LENGTH + 1 + CES_BOOT_LENGTH + 1)
 
-/* A place in the chain: the last record, or what is left of one. */
+/* A place in the chain: the last record, or the rest of a torn one. */
 struct place {
 	uint64_t seq;
 	char digest[CES_DIGEST_LENGTH + 1]; /* "": there is none */
@@ -88,7 +88,7 @@ void ces_journal_close(struct ces_journal *journal)
 	ces_cleanup_close(&journal->syslog);
 }
 
-/* The file that has the name now takes the place of the one that had it. */
+/* Replaces the old journal by the file that has its name now. */
 static int open_current(const struct ces_journal *journal, struct ces_error *err)
 {
 	CES_CLEANUP_FD int fd = -1;
@@ -103,9 +103,9 @@ static int open_current(const struct ces_journal *journal, struct ces_error *err
 	return 0;
 }
 
-/* Reads the end of the file: the last line's digest and number. A last line without its newline was
- * torn by a crash: it is ended, so that what follows starts on a line of its own and chains to what
- * is there. */
+/* Reads the end of the file: the last line's digest and number. A crash tore a last line that has
+ * no newline. Such a line is ended, so that the next record starts on a line of its own and chains
+ * to the torn one. */
 static int read_tail(int fd, struct place *ret, struct ces_error *err)
 {
 	char tail[LINE_MAX_BYTES + 1], *line = NULL;
@@ -134,8 +134,8 @@ static int read_tail(int fd, struct place *ret, struct ces_error *err)
 	return 0;
 }
 
-/* *ret is left as it is when there is no head, or one that was not written whole. *ret_same: it was
- * written since this machine started. */
+/* Leaves *ret as it is if there is no head, or if the head was not written whole. *ret_same: the
+ * head was written since this machine started. */
 static void read_head(const struct ces_journal *journal, const char *boot, struct place *ret,
 		      bool *ret_same)
 {
@@ -165,11 +165,11 @@ static int write_head(const struct ces_journal *journal, const struct place *las
 		   : ces_error_errno(err, CES_E_HOST, "writing the head of the journal");
 }
 
-/* Where the chain goes on: after what the file ends with, and in a new file (after a rotation)
- * after what the head names. Should the file lack records that the head knows of, it was cut off or
- * changed: the next record follows the head all the same, so that it shows (ces-policy audit
- * verify). But after a power cut the file may lack what the head has: then it goes on with what is
- * there. */
+/* Finds where the chain goes on: after the last line of the file, or in a new file (after a
+ * rotation) after the record that the head names. If the file lacks records that the head names, it
+ * was cut off or changed: the next record follows the head all the same, so that it shows
+ * (ces-policy audit verify). But a power cut may take from the file records that the head has: then
+ * the chain goes on with the lines that are there. */
 static int find_place(const struct ces_journal *journal, const char *boot, struct place *ret,
 		      struct ces_error *err)
 {
@@ -210,9 +210,9 @@ static void format_time(char *buffer, size_t size)
 	(void)snprintf(buffer + used, size - used, ".%03ldZ", now.tv_nsec / 1000000);
 }
 
-/* Space of its own, where the file system can give it: another writer, or a pull, that fills the
- * disk does not stop the record, and with it everybody's runs. Where it cannot there is what the
- * store's reserve leaves (fallocate(2)). */
+/* Reserves space for the journal, where the file system can do so. If another writer, or a pull,
+ * fills the disk, it does not stop the record, and with it everybody's runs. Elsewhere the record
+ * has the space that the store's reserve leaves (fallocate(2)). */
 #define ASIDE_BYTES (4 << 20)
 
 static void set_aside(int fd)

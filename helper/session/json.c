@@ -1,5 +1,5 @@
-/* Writes JSON into memory. Must not leave a part out in silence: after a failure there is no text.
- */
+/* Writes JSON into memory. Must not leave a part out in silence: after a failure there is no
+ * text. */
 #include "helper/session/json.h"
 
 #include <stdio.h>
@@ -51,7 +51,7 @@ static void quote(struct ces_json *json, const char *text)
 	add(json, "\"", 1);
 }
 
-/* What is before a value. */
+/* Writes the part before a value. */
 static void begin(struct ces_json *json, const char *key)
 {
 	if (json->out.used > 0 && json->out.text[json->out.used - 1] != '{' &&

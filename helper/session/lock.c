@@ -1,4 +1,4 @@
-/* Locks for which every user's request waits. Must not be held while anything is waited for. */
+/* Locks for which every user's request waits. Must not be held during a wait. */
 #include "helper/session/lock.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@ int ces_lock_take(int fd, unsigned seconds, unsigned *ret_left)
 	int64_t deadline = ces_now_ms() + LOCK_WAIT_MS;
 	unsigned tick = LOCK_TICK_US;
 
-	/* not by a flock that blocks: between its return and an alarm there is a moment too */
+	/* not by a flock that blocks: an alarm set after its return would come a moment too late */
 	for (;;) {
 		unsigned left = alarm(seconds);
 

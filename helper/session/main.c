@@ -1,5 +1,5 @@
-/* ces-session, root and not setuid: what ces-helper decided, it records and does; what was refused,
- * it records and reports. The one process that has effects, from here to the end of the request.
+/* ces-session, root and not setuid. It records and does what ces-helper decided, and records and
+ * reports what ces-helper refused. It alone has effects, from here to the end of the request.
  *
  * order -> journal -> the verb */
 #include <errno.h>
@@ -59,7 +59,7 @@ static int pull_or_run(struct ces_session *session, const struct ces_decision *d
 		result = ces_verb_run(session, decision, run, err);
 	else
 		result = ces_verb_pull(session, decision, err);
-	/* an end that is not on record is the next start's to record: the entry stays */
+	/* if the end could not be recorded, the entry stays, and the next start records the end */
 	if (result < 0 && session->recorded && ces_record_failure(session, run, err) < 0)
 		return -1;
 	if (session->pull[0] != '\0')
@@ -85,7 +85,7 @@ static int dispatch(struct ces_session *session, const struct ces_order *order,
 			return -1;
 		return session->asked->run[0] != '\0' ? ces_verb_inspect_run(session, err)
 						      : ces_verb_inspect(session, err);
-	/* what is asked of the register alone needs no store */
+		/* questions about the register need no store */
 	case CES_VERB_RUNS:
 		return ces_runs_open(&session->runs, err) < 0 ? -1 : ces_verb_runs(session, err);
 	case CES_VERB_STOP:
@@ -98,7 +98,7 @@ static int dispatch(struct ces_session *session, const struct ces_order *order,
 	}
 }
 
-/* What follows the order: n bytes, malloc'd. */
+/* Reads a part that follows the order: n bytes, malloc'd. */
 static uint8_t *read_part(size_t n, size_t max)
 {
 	uint8_t *bytes = n > max ? NULL : calloc(1, n + 1);
@@ -110,7 +110,7 @@ static uint8_t *read_part(size_t n, size_t max)
 	return bytes;
 }
 
-/* Stays: the verbs read the words where they are. */
+/* The block stays in memory: the verbs read the words in it. */
 static int read_request(const struct ces_order *order, struct ces_session *session,
 			struct ces_error *err)
 {
@@ -125,8 +125,8 @@ static int read_request(const struct ces_order *order, struct ces_session *sessi
 	return 0;
 }
 
-/* So that the next start reads no JSON; where it does not come off, that start reads it. A block of
- * which ces-helper did not say whose it is was refused there. */
+/* Keeps the policy, so that the next start reads no JSON; if this fails, that start reads it. A
+ * block for which ces-helper gave no digest was refused there. */
 static void keep_policy(const struct ces_order *order)
 {
 	CES_CLEANUP_FREE uint8_t *block = read_part(order->policy, CES_PARSE_BLOCK);
@@ -149,7 +149,8 @@ static void keep_policy(const struct ces_order *order)
 		(void)unlinkat(dir, name, 0);
 }
 
-/* From root, who alone can start this, or an older ces-helper while an upgrade is under way. */
+/* The order comes from root, who alone can start this, or from an older ces-helper during an
+ * upgrade. */
 static int take_order(struct ces_order *order, struct ces_session *session, struct ces_error *err)
 {
 	struct ces_error unread;
@@ -179,7 +180,7 @@ static int take_order(struct ces_order *order, struct ces_session *session, stru
 	return 0;
 }
 
-/* An exec gave back what ces-helper had given up. */
+/* Gives up again what the exec gave back. */
 static int begin(struct ces_order *order, struct ces_session *session, struct ces_error *err)
 {
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
@@ -195,7 +196,7 @@ static int begin(struct ces_order *order, struct ces_session *session, struct ce
 	return 0;
 }
 
-/* On record already: the refusal that gave the ticket. */
+/* The refusal that gave the ticket is on record already. */
 static bool waits_on(const struct ces_session *session)
 {
 	return session->ticket != 0 && session->asked->ticket == session->ticket;
@@ -218,7 +219,7 @@ int main(void)
 	if (result < 0 && !session.recorded && !waits_on(&session) &&
 	    ces_record_decision(&session, NULL, NULL, NULL, NULL, &err, &unrecorded) < 0)
 		ces_error_context(&err, "%s", unrecorded.text);
-	/* where a rule of the policy decided, the one to ask is the site's contact */
+	/* where a rule of the policy decided, the caller should ask the site's contact */
 	if (result < 0)
 		ces_report_error(&err,
 				 err.rule[0] != '\0' && order.host.contact[0] != '\0'

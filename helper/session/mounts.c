@@ -1,5 +1,5 @@
-/* Mounts by fd. Must not be given a path of the host: an fd that was opened and checked is what is
- * mounted. */
+/* Mounts by fd. Must not be given a path of the host: it mounts only an fd that was opened and
+ * checked. */
 #include "helper/session/mounts.h"
 
 #include <errno.h>

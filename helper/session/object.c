@@ -1,4 +1,4 @@
-/* Writing and reading records. Must not be given a directory that is not root's alone. */
+/* Writes and reads records. Must not be given a directory that is not root's alone. */
 #include "helper/session/object.h"
 
 #include <errno.h>

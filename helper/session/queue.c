@@ -1,9 +1,9 @@
-/* The table of tickets. Must not let a caller show a ticket of another's, nor hold others up by one
- * that could not be served now.
+/* The table of tickets. Must not let a caller show another caller's ticket, nor let a ticket that
+ * could not be served now hold others up.
  *
  * Who controls what: the file is root's. The ticket that a caller shows is a number of their
- * choice: it counts only where the table has it for their uid. What they wait for is the
- * decision's. */
+ * choice: it counts only where the table has it for their uid. The decision says which place they
+ * wait for. */
 #include "helper/session/queue.h"
 
 #include <fcntl.h>
@@ -29,7 +29,7 @@ struct entry {
 };
 
 struct queue {
-	uint64_t last; /* ticket that was given */
+	uint64_t last; /* the last ticket that was given */
 	struct entry v[MOST];
 };
 
@@ -41,7 +41,8 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* An fd to write it back to; -1. What cannot be read whole is empty. */
+/* Reads the table and returns an fd to write it back to; -1. A table that cannot be read whole is
+ * empty. */
 static int load(int runs, struct queue *queue)
 {
 	int fd = ces_beneath_open(runs, QUEUE, O_RDWR | O_CREAT, 0600);
@@ -72,7 +73,7 @@ static bool same(const struct entry *entry, const struct ces_queue_wish *wish)
 				    strcmp(entry->project, wish->project) == 0;
 }
 
-/* Those before `ticket` that wait for the same, and want no more than most. */
+/* Counts the tickets before `ticket` that wait for the same, and want no more than most. */
 static size_t count(const struct queue *queue, const struct ces_queue_wish *wish, uint64_t ticket,
 		    uint64_t most)
 {

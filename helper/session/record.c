@@ -1,5 +1,5 @@
-/* Decisions and failures into the journal. No record, no effect: a refusal that cannot be recorded
- * is still a refusal, an allowance is not. */
+/* Writes decisions and failures into the journal. No record, no effect: a refusal that cannot be
+ * recorded is still a refusal, but an allowance is not an allowance. */
 #include "helper/session/record.h"
 
 #include <stdio.h>

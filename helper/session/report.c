@@ -1,5 +1,5 @@
-/* Events to the client. Must not carry anything that the caller may not know: errors are CES's own
- * texts. */
+/* Sends events to the client. Must not send anything that the caller may not know: errors are CES's
+ * own texts. */
 #include "helper/session/report.h"
 
 #include "common/event.h"
@@ -8,8 +8,8 @@
 
 void ces_report_send(const struct ces_wire_schema *schema, const void *event, bool matters)
 {
-	/* a client that let one event that matters time out gets no more: it is not waited for
-	 * again and again, and what it gets is never a frame with a hole */
+	/* a client that let an event that matters time out gets no more events: CES does not wait
+	 * for it again and again, and never sends it a frame with a hole */
 	static bool given_up;
 	struct ces_error ignored;
 

@@ -1,4 +1,4 @@
-/* What the helper reports to the client, on fd 4. */
+/* The helper's reports to the client, on fd 4. */
 #ifndef CES_HELPER_SESSION_REPORT_H
 #define CES_HELPER_SESSION_REPORT_H
 
@@ -8,13 +8,13 @@
 
 /* Sends one event. An event that matters waits up to ten seconds for a client that is slow to read;
  * others are dropped when the pipe is full. A client that is gone is no error: the work itself
- * decides what follows. */
+ * decides how to go on. */
 void ces_report_send(const struct ces_wire_schema *schema, const void *event, bool matters);
 
 void ces_report_error(const struct ces_error *err, const char *contact, uint64_t ticket,
 		      uint64_t position);
 
-/* One line of an explanation; the shape ces_decision_explain wants. */
+/* Sends one line of an explanation; ces_decision_explain wants this shape. */
 void ces_report_text(void *unused, const char *text);
 
 #endif

@@ -1,5 +1,5 @@
-/* The register of live runs. Must not hold anything that is needed for a decision about a new run
- * but their number: it is on a tmpfs that a reboot empties. */
+/* The register of live runs. Must not hold anything that a decision about a new run needs, except
+ * the number of runs: it is on a tmpfs that a reboot empties. */
 #include "helper/session/runs.h"
 
 #include <errno.h>
@@ -54,12 +54,12 @@ int ces_runs_enter(int runs, const struct ces_run_record *record, int *ret, int 
 	if (mkdirat(runs, making, 0700) < 0)
 		return ces_error_errno(err, CES_E_HOST, "making the run directory");
 	dir = ces_beneath_open(runs, making, O_RDONLY | O_DIRECTORY, 0);
-	/* the one who sees the run's name sees it locked and with its record */
+	/* any process that sees the run's name also sees it locked and with its record */
 	if (dir < 0 || flock(dir, LOCK_EX | LOCK_NB) < 0)
 		return ces_error_errno(err, CES_E_HOST, "locking the run directory");
 	if (ces_object_write(dir, "record", &ces_run_record_schema, record, err) < 0)
 		return -1;
-	/* for writing too: without a writer it would always be at its end */
+	/* opened for writing too: without a writer the FIFO would always be at its end */
 	if (mkfifoat(dir, STOP, 0600) == 0)
 		stop = ces_beneath_open(dir, STOP, O_RDWR | O_NONBLOCK, 0);
 	if (stop < 0)
@@ -100,7 +100,7 @@ int ces_runs_stop(int runs, const char *run, uint32_t grace, struct ces_error *e
 	CES_CLEANUP_FD int stop =
 	    dir < 0 ? -1 : ces_beneath_open(dir, STOP, O_WRONLY | O_NONBLOCK, 0);
 
-	/* without a reader (ENXIO) its helper is gone, or about to be */
+	/* without a reader (ENXIO) the run's helper is gone, or about to go */
 	if (stop < 0 && errno != ENOENT && errno != ENXIO)
 		return ces_error_errno(err, CES_E_HOST, "stopping the run");
 	if (stop >= 0 && write(stop, &grace, sizeof(grace)) < 0 && errno != EAGAIN &&
@@ -118,7 +118,7 @@ int ces_runs_restore(int runs, const struct ces_run_record *record, struct ces_e
 {
 	char making[32];
 
-	/* (of two that do this at once the second finds the name taken) */
+	/* (if two processes do this at once, the second finds the name taken) */
 	(void)snprintf(making, sizeof(making), ".new-%d.old", (int)getpid());
 	(void)ces_tree_remove(runs, making);
 	if (mkdirat(runs, making, 0700) == 0) {
@@ -158,13 +158,14 @@ bool ces_runs_is_kept(const struct ces_run_record *record)
 	return record->digest == NULL;
 }
 
-/* A directory whose helper died before it was entered: nothing else was made for it yet. */
+/* Removes a directory whose helper died before the run was entered: nothing else was made for it
+ * yet. */
 static void remove_unborn(int runs, const char *name)
 {
 	CES_CLEANUP_FD int dir = ces_beneath_open(runs, name, O_RDONLY | O_DIRECTORY, 0);
 	struct stat st;
 
-	/* a young one may only just not be locked yet */
+	/* a young directory may only just not be locked yet */
 	if (dir >= 0 && fstat(dir, &st) == 0 && time(NULL) - st.st_mtime > 60 &&
 	    flock(dir, LOCK_EX | LOCK_NB) == 0)
 		ces_runs_leave(runs, name);
@@ -176,7 +177,7 @@ struct listing {
 	bool pulls, failed;
 };
 
-/* What is gone by now, or was never whole, is nobody's. */
+/* Shows one entry. An entry that has gone by now, or was never whole, is skipped. */
 static int look(int runs, const char *name, const struct listing *listing)
 {
 	CES_CLEANUP_FD int dir = ces_beneath_open(runs, name, O_RDONLY | O_DIRECTORY, 0);
@@ -188,7 +189,8 @@ static int look(int runs, const char *name, const struct listing *listing)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
 	alive = flock(dir, LOCK_EX | LOCK_NB) < 0;
 	if (ces_object_read(dir, "record", &ces_run_record_schema, &record, &err) < 0) {
-		/* one that is entered has a record: it was being removed when its helper died */
+		/* an entered run has a record, so this one was being removed when its helper
+		 * died */
 		if (err.code == CES_E_NOTFOUND && !alive)
 			ces_runs_leave(runs, name);
 		return err.code == CES_E_HOST ? -1 : 0;

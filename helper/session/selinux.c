@@ -1,6 +1,6 @@
-/* Contexts. Must not decide what a domain may do (selinux/ces.te does), nor read a label of a file
- * to decide by it, but the policy's: what else is not labelled as it should be is refused by the
- * kernel. */
+/* Contexts. Must not decide what a domain may do (selinux/ces.te does), nor decide by the label of
+ * any file but the policy: the kernel refuses every other file that is not labelled as it should
+ * be. */
 #include "helper/session/selinux.h"
 
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 /* The reference policy's number of categories: c0 to c1023. */
 #define CATEGORIES 1024u
 
-/* Whether the loaded policy has such a context: selinuxfs answers a write. */
+/* Asks whether the loaded policy has such a context: selinuxfs answers a write. */
 static bool is_known(const char *context)
 {
 	CES_CLEANUP_FD int fd = open(SELINUXFS "/context", O_RDWR | O_CLOEXEC);
@@ -58,7 +58,7 @@ static int draw_pair(uint64_t *ret, struct ces_error *err)
 
 int ces_selinux_choose(bool on, int runs, struct ces_selinux *ret, struct ces_error *err)
 {
-	/* container-selinux's, for the domain container_t; CES's own where that is not loaded */
+	/* container-selinux's, for the domain container_t; CES's own if that is not loaded */
 	static const char *const types[] = {"container_file_t", "ces_container_file_t"};
 	struct search search = {.taken = true};
 	struct ces_selinux selinux = {.on = on};
@@ -100,9 +100,9 @@ void ces_selinux_file_context(const struct ces_selinux *selinux, char ret[CES_SE
 		format(selinux, "object_r", selinux->file_type, ret);
 }
 
-/* Who controls it: the caller chose the pipes and has their other ends; what else they may pass
- * here (a FIFO with a name, of somebody else's) has a label of a file, and the policy lets this
- * domain relabel what has the label of a user's process only. */
+/* Who controls it: the caller chose the pipes and has their other ends. They may pass something
+ * else here (a FIFO with a name, of somebody else's), but that has the label of a file, and the
+ * policy lets this domain relabel only objects with the label of a user's process. */
 int ces_selinux_share_stdio(const struct ces_selinux *selinux)
 {
 	char context[CES_SELINUX_CONTEXT], has[CES_SELINUX_CONTEXT];
@@ -116,7 +116,8 @@ int ces_selinux_share_stdio(const struct ces_selinux *selinux)
 			return -1;
 		if (!S_ISFIFO(st.st_mode))
 			continue;
-		/* one pipe may be two, and is no user's any more the second time */
+		/* the same pipe may be at two fds: the second time it has the container's context
+		 * already */
 		n = fgetxattr(fd, "security.selinux", has, sizeof(has) - 1);
 		has[n < 0 ? 0 : n] = '\0';
 		if (strcmp(has, context) != 0 &&
@@ -126,12 +127,12 @@ int ces_selinux_share_stdio(const struct ces_selinux *selinux)
 	return 0;
 }
 
-/* attr(5) files of /proc: a short write is an error of the kernel's own. */
+/* Writes an attr(5) file of /proc: a short write is an error of the kernel's own. */
 static int set_attribute(const char *path, const char *context)
 {
 	CES_CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
 
-	/* an empty line takes it back (proc_pid_attr(5)) */
+	/* an empty line clears the attribute (proc_pid_attr(5)) */
 	return fd >= 0 && write(fd, context, strlen(context)) > 0 ? 0 : -1;
 }
 

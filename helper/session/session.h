@@ -1,4 +1,4 @@
-/* One request that was decided: what main() makes of the order, and the verbs read. */
+/* One decided request: main() makes it from the order, and the verbs read it. */
 #ifndef CES_HELPER_SESSION_SESSION_H
 #define CES_HELPER_SESSION_SESSION_H
 
@@ -10,24 +10,24 @@ struct ces_session {
 	uid_t uid;
 	struct ces_caller caller;
 	const struct ces_asked *asked;
-	const struct ces_request *request; /* for the words of it alone: common/request.h */
+	const struct ces_request *request; /* for its words alone: common/request.h */
 	const struct ces_host *host;
 	struct ces_journal journal;
 	bool selinux;  /* contexts are set, see helper/session/selinux.h */
 	bool recorded; /* an allowed decision is in the journal: a failure after it is its end */
 	char project[CES_NAME_MAX + 1]; /* of that decision */
 	int runs;                       /* fd of /run/ces */
-	char pull[16];                  /* the entry there of the pull under way; "" */
+	char pull[16];                  /* the entry there of the pull under way; "" if none */
 	uint64_t ticket, position;      /* of a run that is to ask again; 0: it is refused */
 	struct ces_store store;
 };
 
-/* The verbs. Each answers the client itself, the error included where it returns -1 with err:
- * main() sends that. Return 0 when the request was done. */
+/* The verbs. Each answers the client itself. If it returns -1 with err, main() sends the error.
+ * Each returns 0 when the request was done. */
 int ces_verb_pull(struct ces_session *session, const struct ces_decision *decision,
 		  struct ces_error *err);
 
-/* Of a pull that failed, after its end is on record. */
+/* Cleans up after a failed pull, after its end is on record. */
 void ces_pull_give_up(const struct ces_session *session);
 int ces_verb_run(struct ces_session *session, const struct ces_decision *decision,
 		 const char *number, struct ces_error *err);

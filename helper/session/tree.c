@@ -1,5 +1,5 @@
-/* Emptying and handing over trees that somebody else may be changing meanwhile. Must not follow a
- * link, nor cross a mount. */
+/* Empties and hands over trees that somebody else may be changing at the same time. Must not follow
+ * a link, nor cross a mount. */
 #include "helper/session/tree.h"
 
 #include <dirent.h>
@@ -14,23 +14,23 @@
 
 #include "common/cleanup.h"
 
-/* The walk below a directory. One open directory a level is kept in a chain on the heap; a
- * directory deeper than LEVELS is taken up to the top if it is to be removed and otherwise refused,
- * which bounds fds (ces-unpack caps images at less). */
+/* The walk below a directory. It keeps a chain on the heap, with one open directory a level. A
+ * directory deeper than LEVELS moves up to the top if it is to be removed, and is refused
+ * otherwise; this bounds the fds (ces-unpack caps images at less). */
 #define LEVELS 512
 
 struct walk {
 	DIR *dir[LEVELS];
 	char *name[LEVELS]; /* of dir[i] in dir[i - 1] */
 	size_t depth;
-	unsigned moved; /* directories taken up to the top, see raise_deep */
-	bool again;     /* one was not seen yet */
+	unsigned moved; /* directories moved up to the top, see raise_deep */
+	bool again;     /* a directory was not seen yet */
 };
 
 typedef int (*visit)(int dirfd, const char *name, const struct stat *st, void *context);
 
-/* Opens a directory for the walk; a directory without rights for its owner is opened by
- * CAP_DAC_OVERRIDE. */
+/* Opens a directory for the walk. CAP_DAC_OVERRIDE opens a directory without rights for its
+ * owner. */
 static int descend(struct walk *walk, int dirfd, const char *name)
 {
 	CES_CLEANUP_FD int fd =
@@ -64,8 +64,9 @@ static int remove_one(int parent, const char *name, const struct stat *st, void 
 	return unlinkat(parent, name, S_ISDIR(st->st_mode) ? AT_REMOVEDIR : 0);
 }
 
-/* What a container buried deeper than the walk goes is walked from the top: data that should be
- * gone must not stay because of their depth. */
+/* Moves a directory that is deeper than the walk goes up to the top, to be walked from there. A
+ * container may have buried data so deep, and data that should be gone must not stay because of
+ * it. */
 static int raise_deep(struct walk *walk, int parent, const char *name)
 {
 	char top[40];
@@ -75,8 +76,7 @@ static int raise_deep(struct walk *walk, int parent, const char *name)
 	return walk->again ? 0 : -1;
 }
 
-/* A directory is gone into; anything else, and a directory of another file system, is shown to
- * each. */
+/* Walks into a directory. Shows anything else, and a directory of another file system, to each. */
 static int visit_entry(struct walk *walk, dev_t device, const char *name, visit each, void *context)
 {
 	int parent = dirfd(walk->dir[walk->depth - 1]);
@@ -91,7 +91,7 @@ static int visit_entry(struct walk *walk, dev_t device, const char *name, visit 
 	return descend(walk, parent, name);
 }
 
-/* The directory whose content is done, shown to each in its parent. */
+/* Leaves a directory whose content is done, and shows it to each in its parent. */
 static int visit_done(struct walk *walk, visit each, void *context)
 {
 	CES_CLEANUP_FREE char *name = ces_steal_pointer(&walk->name[walk->depth - 1]);
@@ -107,7 +107,7 @@ static int visit_done(struct walk *walk, visit each, void *context)
 	return each(parent, name, &st, context);
 }
 
-/* Goes on past what fails, and then says so. */
+/* Goes on past a failure, and reports it at the end. */
 static int walk_below(int base, visit each, void *context)
 {
 	CES_CLEANUP_FREE struct walk *walk = calloc(1, sizeof(*walk));

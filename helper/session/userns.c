@@ -35,8 +35,8 @@ int ces_userns_make(const struct ces_idmap *map, int *ret, struct ces_error *err
 		return ces_error_errno(err, CES_E_HOST, "making a user namespace");
 	if (side == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		/* a parent that was killed before that line sends no signal; this copy of it would
-		 * hold its locks for ever */
+		/* a parent that was killed before that line sends no signal, and this child, a copy
+		 * of it, would hold its locks for ever */
 		while (getppid() == parent)
 			(void)pause();
 		_exit(0);
@@ -48,11 +48,11 @@ int ces_userns_make(const struct ces_idmap *map, int *ret, struct ces_error *err
 	return result;
 }
 
-/* Keeps all capabilities over the namespace while working on files as user:group of it: file
- * servers see the caller's uid, and what belongs to the namespace's other ids can still be given
- * away or removed. Its real, effective and saved uid is one of these others, which nobody on the
- * host has: with the caller's own they could stop or kill it (kill(2)), and keep what is to be
- * removed, or the one who waits for that. */
+/* Keeps all capabilities over the namespace while it works on files as user:group of it. File
+ * servers see the caller's uid, and the process can still give away or remove files of the
+ * namespace's other ids. Its real, effective and saved uid is one of these other ids, which nobody
+ * on the host has. With the caller's own uid, the caller could stop or kill the process (kill(2)),
+ * and keep the files that it removes, or hold up the process that waits for it. */
 static void become_with_capabilities(uid_t user, gid_t group)
 {
 	static const uid_t others[] = {CES_IDMAP_SPAN - 2, CES_IDMAP_SPAN - 3};
@@ -62,7 +62,7 @@ static void become_with_capabilities(uid_t user, gid_t group)
 	    setresgid(group, group, group) < 0 || setresuid(other, other, other) < 0)
 		ces_process_give_up();
 	(void)setfsuid(user);
-	/* (an impossible id changes nothing and says what holds) */
+	/* (an impossible id changes nothing and returns the current id) */
 	if (setfsuid((uid_t)-1) != (int)user || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
 	    prctl(PR_SET_DUMPABLE, 0) < 0)
 		ces_process_give_up();

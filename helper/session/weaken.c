@@ -1,9 +1,9 @@
-/* Giving up capabilities and system calls. Must not give up less where something fails: each error
- * is the end of the request.
+/* Gives up capabilities and system calls. Must not give up fewer if something fails: each error
+ * ends the request.
  *
  * Who controls what: nobody but this file; there is no input. Why it is worth it: the process that
- * watches a run lives as long as the run, reads what its client and the container's ports send, and
- * is root. The one who gets hold of it can then end runs and work on files as root, but loads no
+ * watches a run lives as long as the run, reads bytes of its client and of the container's ports,
+ * and is root. An attacker who takes it over can end runs and work on files as root, but loads no
  * module, mounts nothing, traces nobody, opens no socket and executes no program. */
 #include "helper/session/weaken.h"
 
@@ -49,7 +49,7 @@ static const uint64_t watch =
     CES_CAPABILITY(CAP_SETUID) |       /* to remove a run's directory with the caller's rights */
     CES_CAPABILITY(CAP_SETGID) |       /* the same */
     CES_CAPABILITY(CAP_DAC_OVERRIDE) | /* a cgroup of the caller's session; layers of an image that goes */
-    CES_CAPABILITY(CAP_FOWNER);        /* what has the sticky bit among these */
+    CES_CAPABILITY(CAP_FOWNER);        /* files of these with the sticky bit */
 /* clang-format on */
 
 int ces_weaken_for_set_up(struct ces_error *err)
@@ -57,10 +57,10 @@ int ces_weaken_for_set_up(struct ces_error *err)
 	return ces_capability_keep(set_up, set_up, err);
 }
 
-/* Files, pipes and time; ending processes and the ones that clean up (a child in the run's user
- * namespace, with the ids of one user of it). clone3 keeps its flags where a filter cannot look;
- * what it could make, a user namespace, gives nothing without mount(2) and its like. Any other call
- * answers EPERM. */
+/* The filter allows files, pipes and time, and also ending processes and the ones that clean up (a
+ * child in the run's user namespace, with the ids of one user of it). clone3 keeps its flags where
+ * a filter cannot look. It could make a user namespace, but that gives nothing without mount(2) and
+ * its like. Any other call answers EPERM. */
 static const unsigned allowed[] = {
     /* clang-format off */
     SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_close, SYS_close_range,
@@ -118,7 +118,8 @@ static void add_return_if(struct program *program, unsigned value, unsigned acti
 	add(program, BPF_RET | BPF_K, action, 0, 0);
 }
 
-/* number, when none of these bits is set in the lower half of an argument */
+/* Allows the call with this number if none of these bits is set in the lower half of an
+ * argument. */
 static void add_without(struct program *program, unsigned number, size_t argument, unsigned bits)
 {
 	add(program, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4);
@@ -128,7 +129,7 @@ static void add_without(struct program *program, unsigned number, size_t argumen
 	add(program, BPF_RET | BPF_K, DENY, 0, 0);
 }
 
-/* number, when an argument is one of these values */
+/* Allows the call with this number if an argument is one of these values. */
 static void add_with(struct program *program, unsigned number, size_t argument,
 		     const unsigned *values, size_t n)
 {
@@ -139,7 +140,7 @@ static void add_with(struct program *program, unsigned number, size_t argument,
 	add(program, BPF_RET | BPF_K, DENY, 0, 0);
 }
 
-/* to let go of what was traced to hold it */
+/* to detach from a process that was traced to hold it */
 static const unsigned traces[] = {PTRACE_DETACH, PTRACE_INTERRUPT, PTRACE_GETEVENTMSG};
 /* the size of the container's terminal, see helper/watch/supervise.c */
 static const unsigned controls[] = {TIOCSWINSZ};

@@ -13,12 +13,13 @@
 
 #include "common/error.h"
 
-/* To the set of set-up: nothing that has to do with modules, raw devices and packets, clocks,
- * audit, or the kernel's log. What the host has taken away already is not missed. */
+/* Reduces root to the set of set-up: nothing for modules, raw devices and packets, clocks, audit,
+ * or the kernel's log. It is no error if the host has taken some away already. */
 int ces_weaken_for_set_up(struct ces_error *err);
 
-/* To what watching a run and ending it needs. Before the container is released, so that no moment
- * of its life sees a stronger process; no program can be executed afterwards. */
+/* Reduces root to the rights for watching a run and ending it. Call it before the container is
+ * released, so that no moment of the container's life sees a stronger process. No program can be
+ * executed afterwards. */
 int ces_weaken_for_watch(struct ces_error *err);
 
 #endif

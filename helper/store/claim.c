@@ -1,8 +1,8 @@
-/* Claims on layers. Must not wait for the one that holds a claim.
+/* Claims on layers. Must not wait for the holder of a claim.
  *
  * Who controls what: the files are root's, in root's own directory. Callers control which digests
- * are claimed, by what they pull, and how fast their own pulls are; one that is held back (by
- * its cgroup) delays others by a few times CES_CLAIM_STALL_MS. */
+ * are claimed, by their pulls, and how fast their own pulls are. A pull that is held back (by its
+ * cgroup) delays others by a few times CES_CLAIM_STALL_MS. */
 #include "helper/store/claim.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ static const char *name_of(const char *digest, char ret[80])
 	return ret;
 }
 
-/* A file that was removed meanwhile, by one that let go, is nobody's claim. */
+/* A file is no claim if another process let go of it and removed it in the meantime. */
 static bool is_there(int runs, const char *digest, int fd)
 {
 	char name[80];

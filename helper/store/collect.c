@@ -1,11 +1,11 @@
-/* What goes out of the store, and when. Must not keep a request waiting: what a user's request
- * calls for is collected by a process of its own.
+/* Decides what the collector removes from the store, and when. Must not keep a request waiting: a
+ * process of its own collects at a user's request.
  *
  * Who controls what: users choose how many images and grants there are, within the policy's limits,
- * and how often this is called for; the names are digests and uids. What is looked at cannot change
- * meanwhile: the one who puts something in its place does so under the store's lock, and the one
- * who counts on something has entered it in the register, and waited for the lock, before they look
- * for it. */
+ * and how often the collector is called. The names are digests and uids. Nothing that it looks at
+ * can change in the meantime: a process puts a thing in its place under the store's lock only, and
+ * a process that counts on a thing enters it in the register, and waits for the lock, before it
+ * looks for the thing. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,24 +32,24 @@
 #include "helper/store/digests.h"
 #include "helper/store/store_internal.h"
 
-/* Nobody starts or pulls anything while the lock is held: what is not taken out of its place in
- * this time is taken in the next turn. */
+/* Nobody starts or pulls anything while the lock is held. The next turn takes the things that this
+ * time is too short for. */
 #define TURN_MS  500
 #define PAUSE_US 100000
 
-/* Of a process of its own: to get its turn, and then to remove what it took out of its place; what
- * it cannot remove in this time the next one goes on with. */
+/* For a collector in a process of its own: the time to get its turn, and then the time to remove
+ * the things that it took out of their places. The next collector removes the rest. */
 #define NEXT_SECONDS   20
 #define REMOVE_SECONDS 1800
 
 /* One turn under the lock. */
 struct turn {
 	const struct ces_store *store;
-	struct ces_digests *keep; /* what is being gathered, or gone by */
+	struct ces_digests *keep; /* being gathered, or decided by */
 	uid_t uid;
-	uint64_t now; /* 0: this only looks */
+	uint64_t now; /* 0: this turn only looks */
 	int64_t until;
-	bool more; /* time was up */
+	bool more; /* the time was up */
 };
 
 static void grant_seen(const struct ces_grant *grant, void *context)
@@ -97,12 +97,12 @@ static void discard_unkept(int parent, const char *name, void *context)
 
 	if (turn->more || turn->keep->failed || ces_digests_has(turn->keep, name))
 		return;
-	/* (what cannot be taken out would otherwise be tried for ever) */
+	/* (a thing that cannot be taken out would otherwise be tried for ever) */
 	turn->more = ces_store_discard(turn->store, parent, name) && ces_now_ms() > turn->until;
 }
 
-/* A staging directory whose lock can be had belongs to nobody any more: it is locked before the
- * store's lock is let go of. */
+/* A staging directory belongs to nobody any more if its lock is free: its pull locks it before it
+ * lets go of the store's lock. */
 static void discard_stale(int parent, const char *name, void *context)
 {
 	const struct turn *turn = context;
@@ -120,8 +120,8 @@ static void remove_trash(int parent, const char *name, void *context)
 		(void)ces_tree_remove(parent, name);
 }
 
-/* An image whose record is damaged serves nobody, and names no layer; one that cannot be read now
- * may need any. */
+/* An image with a damaged record serves nobody, and names no layer. An image that cannot be read
+ * now may need any layer. */
 static void image_seen(int parent, const char *name, void *context)
 {
 	struct turn *turn = context;
@@ -140,8 +140,8 @@ static void image_seen(int parent, const char *name, void *context)
 	}
 }
 
-/* Without the lock: what a turn will read is in memory then. A disk may need longer for it than
- * anybody may hold the lock; what is learnt here may change, and is forgotten. */
+/* Reads ahead without the lock, so that a turn finds its data in memory. A disk may need longer
+ * than anybody may hold the lock. The results may change, and are forgotten. */
 static void look_ahead(const struct ces_store *store)
 {
 	struct ces_digests learnt = {0};
@@ -152,8 +152,9 @@ static void look_ahead(const struct ces_store *store)
 	free(learnt.v);
 }
 
-/* Under the lock. First the images that no grant, run or pull names, then the layers that no image
- * or pull names: whatever the time allows of both is whole, since all is by rename. */
+/* Takes one turn under the lock. It takes first the images that no grant, run or pull names, then
+ * the layers that no image or pull names. If the time ends before the work, the store is whole all
+ * the same, since everything goes by rename. */
 static bool take_turn(const struct ces_store *store, int runs)
 {
 	struct ces_digests images = {0}, layers = {0};
@@ -197,8 +198,8 @@ void ces_collect(const struct ces_store *store, int runs)
 	(void)ces_beneath_each(store->staging, remove_trash, NULL);
 }
 
-/* However often it is called for: one process waits, until a second has passed since the last turn,
- * and no other is needed meanwhile. */
+/* Lets one process wait, however often the collector is called, until a second has passed since the
+ * last turn. No other is needed in the meantime. */
 static bool is_next(const struct ces_store *store)
 {
 	CES_CLEANUP_FD int next = ces_beneath_open(store->dir, "next", O_RDWR | O_CREAT, 0600);
@@ -214,8 +215,8 @@ static bool is_next(const struct ces_store *store)
 	return true;
 }
 
-/* With fds of its own: a lock belongs to the open file, which a fork shares, and the entry of a run
- * or a pull that is locked counts as alive. */
+/* Works on fds of its own. A lock belongs to the open file, which a fork shares, and a locked entry
+ * of a run or a pull counts as alive. */
 static void collect_soon(const struct ces_store *store, int runs)
 {
 	const int fds[] = {store->dir,    store->layers,  store->images,
@@ -242,7 +243,7 @@ void ces_collect_soon(const struct ces_store *store, int runs)
 		(void)ces_process_end(&child, false);
 	if (side != 0)
 		return;
-	/* a grandchild, for which nobody has to wait */
+	/* a grandchild, so that nobody has to wait for it */
 	if (fork() == 0)
 		collect_soon(store, runs);
 	_exit(0);

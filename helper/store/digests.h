@@ -11,13 +11,13 @@ struct ces_digests {
 	char (*v)[65]; /* 64 hex digits each, which is also a name in the store */
 	size_t n, size;
 	bool
-	    failed; /* not all could be had: the one who goes by what is not in it must not go on */
+	    failed; /* some are missing: a process that goes by the absence of one must not go on */
 };
 
 void ces_digests_add(struct ces_digests *set, const char *digest);
 void ces_digests_add_all(struct ces_digests *set, const struct ces_strings *digests);
 
-/* After the last was added. Each is there once then. */
+/* Sorts the set after the last digest was added. Each digest is there once then. */
 void ces_digests_sort(struct ces_digests *set);
 bool ces_digests_has(const struct ces_digests *set, const char *hex);
 

@@ -1,5 +1,5 @@
-/* Grants: which images a user may run, each a file named by the hash of its reference. Must not
- * believe that a uid is still who it was: accounts go, and their numbers are given again. */
+/* Grants: the images that a user may run, each a file named by the hash of its reference. Must not
+ * believe that a uid is still the same person: accounts go, and their numbers are given again. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,9 +25,10 @@ static int open_grants(const struct ces_store *store, uid_t uid, int *ret, struc
 	return ces_beneath_own_dir(store->grants, name, ret, err);
 }
 
-/* For changing grants: of two changes at once the second sees what the first did. For five seconds:
- * the caller may freeze this process by the cgroup that it is in, and others come to their grants
- * too when they clear after their dead runs. Ended by ces_lock_release. */
+/* Locks a user's grants for a change: of two changes at once the second sees the result of the
+ * first. The lock is held for five seconds at most: the caller may freeze this process by the
+ * cgroup that it is in, and others come to their grants too when they clear up after their dead
+ * runs. Ended by ces_lock_release. */
 static int lock_grants(const struct ces_store *store, uid_t uid, int *ret, unsigned *ret_left,
 		       struct ces_error *err)
 {
@@ -63,7 +64,8 @@ int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct
 	return result;
 }
 
-/* When it was last used is the file's time: nothing of a grant is written anew for that. */
+/* The file's time says when the grant was last used: no part of a grant is written anew for
+ * that. */
 static int load(int dir, const char *name, struct ces_grant *ret, struct ces_error *err)
 {
 	struct stat st;

@@ -1,4 +1,4 @@
-/* The caller's images: listing and removing. Must not say anything about anyone else's. */
+/* Lists and removes the caller's images. Must not say anything about anyone else's. */
 #include <stdio.h>
 #include <string.h>
 
@@ -43,8 +43,8 @@ int ces_verb_images(struct ces_session *session, struct ces_error *err)
 	return 0;
 }
 
-/* The canonical name under which a grant is kept: what was written, or with a digest, without the
- * tag. */
+/* The canonical name that a grant is kept under: the reference as written, but without the tag if
+ * it has a digest. */
 static int canonical(const struct ces_session *session, char *buffer, size_t size,
 		     struct ces_error *err)
 {
@@ -82,7 +82,7 @@ int ces_verb_inspect(struct ces_session *session, struct ces_error *err)
 	if (canonical(session, reference, sizeof(reference), err) < 0 ||
 	    ces_store_read_grant(&session->store, &session->caller, reference, &grant, err) < 0)
 		return -1;
-	/* (its bytes are passed on, and not looked at) */
+	/* (passes the bytes on without a look at them) */
 	if (ces_store_read_config(&session->store, grant.digest, CES_EVENT_CONFIG_MAX, &config) < 0)
 		config = NULL;
 	report(&grant, &session->caller, config);

@@ -1,5 +1,5 @@
-/* A pull, from its admission to its grant. ces-resolve leads what is between, and serve.c does what
- * it asks for. Must not read what a registry sent.
+/* Runs a pull, from its admission to its grant. In between ces-resolve leads, and serve.c does what
+ * it asks for. Must not read any byte from a registry.
  *
  * Who controls what: the caller controls the reference (already decided) and the credential, which
  * goes to ces-fetch and nowhere else. */
@@ -92,8 +92,8 @@ static int check_pulls(const struct ces_session *session, struct ces_error *err)
 			      (unsigned long long)count.n, most);
 }
 
-/* So that the end of a pull whose helper is killed comes on record too: the next helper sees an
- * entry that nobody has locked. *ret stays open for that. */
+/* Enters the pull in the register, so that its end is recorded even if its helper is killed: the
+ * next helper sees an entry that nobody has locked. *ret stays open for that. */
 static int enter(struct ces_session *session, const struct ces_decision *decision, int *ret,
 		 struct ces_error *err)
 {
@@ -103,7 +103,7 @@ static int enter(struct ces_session *session, const struct ces_decision *decisio
 					.project = (char *)(uintptr_t)decision->project,
 					.image = (char *)(uintptr_t)session->asked->image,
 					.started = (uint64_t)time(NULL)};
-	CES_CLEANUP_FD int stop = -1; /* nobody asks a pull to stop but its client */
+	CES_CLEANUP_FD int stop = -1; /* only its client asks a pull to stop */
 
 	if (ces_runs_name(session->runs, number, err) < 0)
 		return -1;
@@ -114,9 +114,8 @@ static int enter(struct ces_session *session, const struct ces_decision *decisio
 	return 0;
 }
 
-/* Counting, recording and entering are one step, as for a run; the record reaches the disk after
- * it.
- */
+/* Counts, records and enters the pull in one step, as for a run. The record reaches the disk
+ * afterwards. */
 static int admit(struct ces_session *session, const struct ces_decision *decision, int *ret,
 		 struct ces_error *err)
 {
@@ -136,8 +135,8 @@ static int admit(struct ces_session *session, const struct ces_decision *decisio
 	return result;
 }
 
-/* The user has the answer; the disk may take its time, and nobody waits for that: not the client
- * for this process either. */
+/* Settles the layers after the user has the answer. The disk may take its time, and nobody waits
+ * for that: neither does the client wait for this process. */
 static void settle(const struct ces_pull *pull)
 {
 	const struct ces_strings diff_ids = {(char **)(uintptr_t)pull->diff_ids, pull->n};
@@ -157,7 +156,8 @@ static void settle(const struct ces_pull *pull)
 	_exit(0);
 }
 
-/* The layers that it got are in the store, and count for nobody: without its entry they go. */
+/* Drops the entry of a failed pull. Its layers in the store count for nobody, and without the entry
+ * the collector removes them. */
 void ces_pull_give_up(const struct ces_session *session)
 {
 	ces_runs_leave(session->runs, session->pull);
@@ -208,7 +208,7 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 	if (work(&pull, err) < 0)
 		return -1;
 	if (record_end(session, &pull, err) < 0) {
-		/* what failed is not had */
+		/* a failed pull leaves no grant */
 		(void)ces_store_remove_grant(&session->store, session->uid, pull.reference,
 					     &ignored);
 		return -1;

@@ -1,5 +1,5 @@
-/* What one user's images take. Must not count what another account with the same uid once had: that
- * is given up here. */
+/* Counts the space of one user's images. Must not count the grants of another account that once had
+ * the same uid: it drops those. */
 #include "helper/store/quota.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 
 struct tally {
 	const struct ces_session *session;
-	const char *reference; /* of the image that is to come: what it meant before goes */
+	const char *reference; /* of the image that is to come; the grant that it replaces goes */
 	uint64_t images;
 	struct ces_digests layers;
 };
@@ -35,7 +35,7 @@ static void grant_seen(const struct ces_grant *grant, void *context)
 		return;
 	tally->images++;
 	if (ces_store_load_image(store, grant->digest, &image, &ignored) < 0)
-		return; /* it takes nothing that could not be collected */
+		return; /* it takes no space that the collector could not free */
 	ces_digests_add_all(&tally->layers, &image.diff_ids);
 	ces_image_record_free(&image);
 }

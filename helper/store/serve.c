@@ -1,10 +1,10 @@
-/* Root's side of ces-resolve. Must not look into a document, nor take a name, a path on the host or
- * a descriptor from it.
+/* Root's side of ces-resolve. Must not look into a document, nor take from it a name, a path on the
+ * host or a descriptor.
  *
  * Who controls what: the registry controls the documents, and a hijacker of ces-resolve controls
  * every field of a wish. A digest is checked before it becomes a name, a layer's number is below
- * the number of layers, and a wish out of its phase ends the pull. What the reference names and
- * what was approved is compared with digests that are made here, of the bytes that are stored.
+ * the number of layers, and a wish out of its phase ends the pull. The digests that the reference
+ * names and that were approved are compared with digests that are made here, of the stored bytes.
  * Nothing changes between check and use: a wish is a copy in this process's memory. */
 #include "helper/store/serve.h"
 
@@ -35,7 +35,7 @@
 #define UNPACKERS_MAX     3
 #define LAYER_ENTRIES_MAX 4000000ull
 
-/* A bit each. */
+/* One bit for each phase. */
 enum phase { LOOKING = 1, CONFIGURING = 2, FETCHING = 4, ASSEMBLING = 8, ENDING = 16, ANY = 31 };
 
 struct serving {
@@ -43,7 +43,7 @@ struct serving {
 	enum phase phase;
 	struct ces_bytes documents[CES_WISH_DOCUMENTS];
 	struct ces_unpacker reader; /* of a document */
-	bool fetched;               /* a layer */
+	bool fetched;               /* a layer was fetched */
 	bool done;
 };
 
@@ -55,7 +55,7 @@ static int refused(struct ces_error *err)
 static int answer(const struct serving *s, const struct ces_wish_answer *what, int fd,
 		  struct ces_error *err)
 {
-	/* one that reads no answers is not waited for */
+	/* does not wait for a ces-resolve that reads no answers */
 	return ces_packet_send(s->pull->resolver.socket, what, sizeof(*what), fd, MSG_DONTWAIT) < 0
 		   ? ces_error_errno(err, CES_E_HOST, "talking to ces-resolve")
 		   : 0;
@@ -147,7 +147,7 @@ static bool is_approved(const struct ces_pull *pull)
 	       strcmp(locked, pull->top_digest) == 0;
 }
 
-/* Is it what the caller named, and what was approved? */
+/* Checks that this is the image that the caller named, and that was approved. */
 static int found(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
 	const struct ces_bytes *top = &s->documents[CES_WISH_TOP];
@@ -186,7 +186,8 @@ static int add_layer(struct serving *s, const struct ces_wish *wish, struct ces_
 	return 0;
 }
 
-/* The pull's entry names them before they are looked for, so that the collector leaves them. */
+/* Names the layers in the pull's entry before it looks for them, so that the collector leaves
+ * them. */
 static int need_layers(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
 	struct ces_pull *pull = s->pull;
@@ -241,7 +242,7 @@ static size_t unpackers(const struct ces_pull *pull)
 	return n;
 }
 
-/* What a layer may take is root's to say. */
+/* Root, and not ces-resolve, sets the limits of a layer. */
 static int unpack(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
 	struct ces_pull *pull = s->pull;
@@ -268,8 +269,8 @@ static int unpack(struct serving *s, const struct ces_wish *wish, struct ces_err
 	return hand_out(s, &layer->unpacker.input, err);
 }
 
-/* Its ces-unpack is dead from here on: nothing changes below fs any more. That the bytes were those
- * of both digests is said by its exit, and not by ces-resolve. */
+/* Checks that the layer's ces-unpack did its job. It is dead from here on: nothing changes below fs
+ * any more. Its exit, and not ces-resolve, says that the bytes were those of both digests. */
 static int settled(struct serving *s, size_t i, struct ces_error *err)
 {
 	struct ces_pull_layer *layer = &s->pull->layers[i];
@@ -332,7 +333,7 @@ static int progress(struct serving *s, const struct ces_wish *wish, struct ces_e
 	return 0;
 }
 
-/* What is over the user's limit is not granted; the layers are the collector's then. */
+/* Grants no image that is over the user's limit; the collector then has its layers. */
 static int have_layers(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
 	struct ces_pull *pull = s->pull;
@@ -353,7 +354,8 @@ static int have_layers(struct serving *s, const struct ces_wish *wish, struct ce
 	return answer(s, &known, -1, err);
 }
 
-/* Its own passwd file says who that is, read by ces-unpack through read-only id-mapped mounts. */
+/* Finds the image's user in its own passwd file: ces-unpack reads it through read-only id-mapped
+ * mounts. */
 static int find_user(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
 	char user[CES_WISH_BYTES_MAX + 1];

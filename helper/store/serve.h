@@ -1,4 +1,4 @@
-/* What root does for a pull, step by step, because ces-resolve asks for it. */
+/* Root's steps of a pull, which ces-resolve asks for one by one. */
 #ifndef CES_HELPER_STORE_SERVE_H
 #define CES_HELPER_STORE_SERVE_H
 
@@ -9,10 +9,10 @@
 struct ces_pull_layer {
 	char digest[CES_DIGEST_LENGTH + 1], diff_id[CES_DIGEST_LENGTH + 1];
 	uint64_t size, compression; /* of the blob */
-	char name[32];              /* of its staging directory; "": none */
-	int staging;                /* that one, locked */
+	char name[32];              /* of its staging directory; "" if none */
+	int staging;                /* the staging directory, locked */
 	struct ces_unpacker unpacker;
-	bool whole; /* unpacked, and verified by it */
+	bool whole; /* ces-unpack has unpacked and verified it */
 	struct ces_claim claim;
 };
 
@@ -22,23 +22,23 @@ struct ces_pull {
 	const struct ces_store *store; /* the session's */
 	char reference[CES_REFERENCE_MAX];
 	uint64_t left; /* bytes that the caller's images may take more */
-	int entry;     /* in the register of runs and pulls; the fd */
+	int entry;     /* its entry in the register of runs and pulls; the fd */
 	int userns;    /* of the unpackers */
 	struct ces_worker fetcher, resolver;
 	struct ces_pull_layer layers[CES_LAYERS_MAX];
-	char *diff_ids[CES_LAYERS_MAX]; /* of the same */
+	char *diff_ids[CES_LAYERS_MAX]; /* of the layers above */
 	size_t n;
-	char top_digest[CES_DIGEST_LENGTH + 1]; /* of what the reference names: an index, or the
-						   manifest */
+	char top_digest[CES_DIGEST_LENGTH + 1]; /* of the document that the reference names: an
+						   index, or the manifest */
 	char digest[CES_DIGEST_LENGTH + 1];     /* of the manifest */
 	uint64_t bytes;                         /* unpacked, of all layers */
 	bool up_to_date;                        /* nothing had to be fetched */
 };
 
 /* Serves the wishes of pull->resolver until the image is in the store, with its digests, bytes and
- * up_to_date in *pull. Each wish is possible in one phase of a pull only, and whatever it says,
- * what is approved, how much space there is, and where anything goes is not in it. On failure
- * nothing of this pull stays in staging. */
+ * up_to_date in *pull. Each wish is possible in one phase of a pull only. No wish can decide what
+ * is approved, how much space there is, or where anything goes. On failure nothing of this pull
+ * stays in staging. */
 int ces_serve_pull(struct ces_pull *pull, struct ces_error *err);
 
 #endif

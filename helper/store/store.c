@@ -97,7 +97,7 @@ void ces_store_close(struct ces_store *store)
 	ces_cleanup_close(&store->lock);
 }
 
-/* Was the layer made in an earlier boot that ended before it was settled? */
+/* Says whether the layer was made in an earlier boot that ended before the layer was settled. */
 static bool may_be_torn(const struct ces_store *store, const char *diff_id)
 {
 	CES_CLEANUP_FREE char *made = NULL;
@@ -133,7 +133,8 @@ int ces_store_open_layer(const struct ces_store *store, const char *diff_id, int
 			     "layer %.19s is not in the store: pull the image again", diff_id);
 }
 
-/* The collector takes what nobody has locked: there is no moment at which it could see this one. */
+/* Makes and locks a staging directory under the store's lock. The collector takes directories that
+ * nobody has locked, and there is no moment at which it could see this one so. */
 static int make_staging(const struct ces_store *store, const char *name, int *ret,
 			struct ces_error *err)
 {
@@ -183,7 +184,7 @@ void ces_store_unstage(const struct ces_store *store, const char *name)
 	(void)ces_tree_remove(store->staging, name);
 }
 
-/* The same layer may go twice before what went is removed: hence the number. */
+/* The same layer may be discarded twice before the first one is removed: hence the number. */
 bool ces_store_discard(const struct ces_store *store, int parent, const char *name)
 {
 	char trash[NAME_MAX + 1];
@@ -196,8 +197,9 @@ bool ces_store_discard(const struct ces_store *store, int parent, const char *na
 	return renameat(parent, name, store->staging, trash) == 0;
 }
 
-/* spoilt: whether what is in the place already may make room, asked under the lock: of two pulls
- * that find it spoilt, the second must not take away what the first has put there. */
+/* Puts a staged thing in its place. spoilt says whether the thing in the place already may make
+ * room. It is asked under the lock: of two pulls that find it spoilt, the second must not take away
+ * the one that the first has put there. */
 static int commit(const struct ces_store *store, const char *name, int parent, const char *digest,
 		  bool (*spoilt)(const struct ces_store *, const char *), struct ces_error *err)
 {
@@ -296,7 +298,7 @@ static bool image_spoilt(const struct ces_store *store, const char *digest)
 	struct ces_error err;
 
 	if (ces_store_load_image(store, digest, &record, &err) < 0)
-		return err.code != CES_E_HOST; /* unread is not damaged */
+		return err.code != CES_E_HOST; /* an unreadable record is not a damaged one */
 	ces_image_record_free(&record);
 	return false;
 }

@@ -7,8 +7,8 @@
 /* The 64 hex digits of a valid digest; "invalid" of any other text. */
 const char *ces_store_hex(const char *digest);
 
-/* Out of its place at once, away when there is time: a name in staging with this before it. Whether
- * it is out. */
+/* Moves a thing out of its place at once, to be removed when there is time: it goes to staging,
+ * with this before its name. Returns whether it is out. */
 #define CES_STORE_TRASH "trash-"
 bool ces_store_discard(const struct ces_store *store, int parent, const char *name);
 

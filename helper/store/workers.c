@@ -1,4 +1,4 @@
-/* Starting workers. Must not read anything that they send. */
+/* Starts workers. Must not read anything that they send. */
 #include "helper/store/workers.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@
 #include "helper/session/userns.h"
 
 #define JOB_MS     30000
-#define END_MS     10000 /* of one that has answered */
+#define END_MS     10000 /* for a worker that has answered */
 #define PIPE_BYTES (1 << 20)
 
 static int open_ca(const struct ces_decision *decision, int *ret, struct ces_error *err)
@@ -32,7 +32,7 @@ static int open_ca(const struct ces_decision *decision, int *ret, struct ces_err
 	if (decision->ca_file[0] == '\0')
 		return 0;
 	*ret = open(decision->ca_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	/* who can write here can pass for the registry */
+	/* a user who can write here can pass for the registry */
 	if (*ret >= 0 && (fstat(*ret, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != 0 ||
 			  (st.st_mode & 022) != 0))
 		return ces_error_set(err, CES_E_POLICY, "ca_file %s is not a file of root's alone",
@@ -46,7 +46,7 @@ static int send_open(const struct ces_session *session, const struct ces_decisio
 	char endpoint[sizeof(decision->endpoint)], repository[sizeof(decision->image.repository)];
 	char *hosts[CES_DECISION_NAMES];
 	char proxy[sizeof(decision->proxy)];
-	/* a registry that takes no login gets none, whatever the caller gave */
+	/* a registry that takes no login gets none, even if the caller gave one */
 	bool login = decision->credentials != CES_CREDENTIALS_NONE;
 	struct ces_fetch_open order = {.scheme_host_port = endpoint,
 				       .repository = repository,
@@ -73,8 +73,8 @@ static int send_open(const struct ces_session *session, const struct ces_decisio
 	return ces_fetch_open_send(socket_fd, &order, ca, err);
 }
 
-/* A worker of an account of its own, in the host's namespaces: its end of the socket is its fd 3,
- * and beside, unless -1, its fd 4. */
+/* Starts a worker of an account of its own, in the host's namespaces. Its end of the socket is its
+ * fd 3, and beside, unless -1, its fd 4. */
 static int start(const struct ces_session *session, enum ces_account account, const char *path,
 		 int beside, struct ces_worker *ret, struct ces_error *err)
 {
@@ -139,7 +139,7 @@ int ces_unpacker_userns(const struct ces_session *session, int *ret, struct ces_
 	return ces_userns_make(&map, ret, err);
 }
 
-/* The ends that ces-unpack gets are closed with the frame; its job is in the pipe before. */
+/* Closes ces-unpack's ends of the pipes on return. Its job is in the pipe before that. */
 int ces_unpacker_start(const struct ces_unpack_job *job, int userns, const int *dirs, size_t n_dirs,
 		       struct ces_unpacker *ret, struct ces_error *err)
 {

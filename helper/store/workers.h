@@ -1,5 +1,5 @@
-/* Starting the workers of a pull: ces-fetch, ces-resolve and each ces-unpack. Nothing that they
- * send is read here. */
+/* Starts the workers of a pull: ces-fetch, ces-resolve and each ces-unpack. Must not read anything
+ * that they send. */
 #ifndef CES_HELPER_STORE_WORKERS_H
 #define CES_HELPER_STORE_WORKERS_H
 
@@ -9,7 +9,7 @@
 
 struct ces_worker {
 	struct ces_process process;
-	int socket; /* to it */
+	int socket; /* to the worker */
 };
 #define CES_WORKER_NONE                                                                            \
 	{                                                                                          \
@@ -42,7 +42,7 @@ struct ces_unpacker {
 int ces_unpacker_start(const struct ces_unpack_job *job, int userns, const int *dirs, size_t n_dirs,
 		       struct ces_unpacker *ret, struct ces_error *err);
 
-/* Waits for its end, for a few seconds. Whether it did its job. */
+/* Waits a few seconds for its end. Returns whether it did its job. */
 bool ces_unpacker_done(struct ces_unpacker *unpacker);
 void ces_unpacker_kill(struct ces_unpacker *unpacker);
 
