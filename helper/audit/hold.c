@@ -1,5 +1,5 @@
-/* Holding a run before its program begins. Must not look into the program's memory, nor wait for a
- * process without an eye on the clock. */
+/* Holds a run before its program begins. Must not look into the program's memory, nor wait for a
+ * process without a deadline. */
 #include "helper/audit/hold.h"
 
 #include <errno.h>
@@ -54,9 +54,9 @@ static int keep(struct ces_hold *hold, pid_t pid, struct ces_error *err)
 	return 0;
 }
 
-/* The next thing that happened to a child or to one that is traced: 1; 0 when the runtime has ended
- * (its status is left for who supervises it); -1 at the deadline, or when it cannot be known.
- * SIGCHLD is blocked. */
+/* Takes the next event of a child or a traced process: 1; 0 when the runtime has ended (its status
+ * is left for the supervising code); -1 at the deadline, or when the event cannot be known. SIGCHLD
+ * is blocked. */
 static int next_event(const struct ces_hold *hold, int64_t deadline_ms, pid_t *ret_pid,
 		      int *ret_status)
 {
@@ -69,7 +69,8 @@ static int next_event(const struct ces_hold *hold, int64_t deadline_ms, pid_t *r
 		int64_t left = deadline_ms - ces_now_ms();
 		struct timespec most = {left / 1000, left % 1000 * 1000000};
 
-		/* what cannot be known is not taken for an end: nothing would be held then */
+		/* an event that cannot be known does not count as an end: nothing would be held
+		 * then */
 		if (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | __WALL | WNOWAIT | WNOHANG) < 0)
 			return errno == ECHILD ? 0 : -1;
 		if (info.si_pid == hold->leader && info.si_code != CLD_TRAPPED &&
@@ -87,9 +88,9 @@ static int next_event(const struct ces_hold *hold, int64_t deadline_ms, pid_t *r
 	}
 }
 
-/* Is the file that pid has executed the runtime's business? It is when pid still lives below the
- * root that the helper built (the same as this process's), and the file is of the host's /usr
- * there, or the runtime itself, or a copy of itself that the runtime has made and unlinked. */
+/* Is the file that pid has executed the runtime's business? It is if pid still has the root that
+ * the helper built (the same as this process's), and the file is one of these: a file of the host's
+ * /usr there; the runtime itself; a copy of itself that the runtime has made and unlinked. */
 static bool is_runtimes(pid_t pid, const char *runtime)
 {
 	struct statx program, usr;
@@ -113,7 +114,7 @@ static bool is_runtimes(pid_t pid, const char *runtime)
 				     file.st_ino == its.st_ino);
 }
 
-/* What could not be let go on stays stopped for ever, unless it is dead. */
+/* A process that cannot go on stays stopped for ever, unless it is dead. */
 static int go_on(int request, pid_t pid, int signal, struct ces_error *err)
 {
 	return ptrace((enum __ptrace_request)request, pid, NULL, (long)signal) < 0 && errno != ESRCH
@@ -121,7 +122,7 @@ static int go_on(int request, pid_t pid, int signal, struct ces_error *err)
 		   : 0;
 }
 
-/* Still traced, or dead and its end not taken. */
+/* Still traced, or dead with its end not yet taken. */
 static bool is_ours(pid_t pid)
 {
 	siginfo_t info;
@@ -130,8 +131,8 @@ static bool is_ours(pid_t pid)
 	       errno != ECHILD;
 }
 
-/* One that is dying cannot be let go. It stays traced until its end has been taken, without which
- * the end of its process would never come; a thread that an exec has removed has no end. */
+/* A dying process cannot be let go. It stays traced until its end has been taken: otherwise the end
+ * of its process would never come. A thread that an exec has removed has no end. */
 static int let_go(struct ces_hold *hold, pid_t pid, int request, int signal, struct ces_error *err)
 {
 	if (ptrace((enum __ptrace_request)request, pid, NULL, (long)signal) == 0) {
@@ -146,7 +147,7 @@ static int let_go(struct ces_hold *hold, pid_t pid, int request, int signal, str
 	return 0;
 }
 
-/* Signals go on to where they were going. 1: the program is held. */
+/* Passes signals on to their targets. 1: the program is held. */
 static int on_stop(struct ces_hold *hold, const char *runtime, pid_t pid, int status,
 		   struct ces_error *err)
 {
@@ -157,7 +158,7 @@ static int on_stop(struct ces_hold *hold, const char *runtime, pid_t pid, int st
 	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:
 	case PTRACE_EVENT_CLONE:
-		/* (one whose stop was seen before this may be let go already) */
+		/* (a process whose stop was seen before this may be let go already) */
 		if (ptrace(PTRACE_GETEVENTMSG, pid, NULL, &child) == 0 && is_ours((pid_t)child) &&
 		    keep(hold, (pid_t)child, err) < 0)
 			return -1;
@@ -171,7 +172,7 @@ static int on_stop(struct ces_hold *hold, const char *runtime, pid_t pid, int st
 		}
 		break;
 	case PTRACE_EVENT_STOP:
-		/* stopped by a signal, as a job: it stays so until somebody lets it go on */
+		/* stopped by a signal, as a job: it stays so until another process continues it */
 		if (signal != SIGTRAP && !hold->leaving) {
 			(void)ptrace(PTRACE_LISTEN, pid, NULL, NULL);
 			return keep(hold, pid, err);
@@ -186,8 +187,8 @@ static int on_stop(struct ces_hold *hold, const char *runtime, pid_t pid, int st
 	return go_on(PTRACE_CONT, pid, signal, err) < 0 ? -1 : keep(hold, pid, err);
 }
 
-/* Handles what happens until the program is held (1) or, when leaving, nobody is traced any more;
- * 0 also when the runtime has ended. */
+/* Handles events until the program is held (1) or, when leaving, until nobody is traced any more. 0
+ * also when the runtime has ended. */
 static int handle(struct ces_hold *hold, const char *runtime, int64_t deadline_ms,
 		  struct ces_error *err)
 {
@@ -209,7 +210,7 @@ static int handle(struct ces_hold *hold, const char *runtime, int64_t deadline_m
 	return result;
 }
 
-/* With SIGCHLD blocked, which is how next_event learns of things. */
+/* Blocks SIGCHLD meanwhile: next_event needs this to learn of events. */
 static int handle_blocked(struct ces_hold *hold, const char *runtime, int64_t deadline_ms,
 			  struct ces_error *err)
 {
@@ -241,7 +242,7 @@ int ces_hold_release(struct ces_hold *hold, int64_t deadline_ms, struct ces_erro
 	if (ptrace(PTRACE_DETACH, hold->held, NULL, NULL) < 0)
 		return ces_error_errno(err, CES_E_HOST, "letting the container go");
 	forget(hold, hold->held);
-	/* a process must stop to be let go */
+	/* a process must stop before it can be let go */
 	for (size_t i = hold->n; i > 0; i--)
 		if (let_go(hold, hold->traced[i - 1], PTRACE_INTERRUPT, 0, err) < 0)
 			return -1;

@@ -1,4 +1,4 @@
-/* Small files of proc. */
+/* Reads small files of proc. */
 #include "helper/audit/proc.h"
 
 #include <fcntl.h>

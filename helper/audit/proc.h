@@ -1,4 +1,4 @@
-/* Reading what the kernel says of a process. */
+/* Reads what the kernel says of a process. */
 #ifndef CES_HELPER_AUDIT_PROC_H
 #define CES_HELPER_AUDIT_PROC_H
 
@@ -6,7 +6,7 @@
 
 #include "common/error.h"
 
-/* A small file of the /proc directory proc, whole, with a NUL. */
+/* Reads a whole small file of the /proc directory proc, and adds a NUL. */
 int ces_proc_read(int proc, const char *file, char *buffer, size_t size, struct ces_error *err);
 
 #endif

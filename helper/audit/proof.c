@@ -1,10 +1,10 @@
-/* The proof of a run. Must not believe anything but the kernel, and must not open a file of the
- * image's: directories of the container are opened by descriptor, without following a link, and
- * only looked at.
+/* Proves a run. Must not believe anything but the kernel, and must not open a file of the image's:
+ * it opens directories of the container by descriptor, without following a link, and only looks at
+ * them.
  *
- * Who controls what: what is read is the kernel's word on processes that cannot move (the program
- * is held). The runtime could still change the container from outside; it is root's program, which
- * is asked for faults here, not for malice. */
+ * Who controls what: everything read here comes from the kernel, on processes that cannot move (the
+ * program is held). The runtime could still change the container from outside. It is root's
+ * program: it is checked here for faults, not for malice. */
 #include "helper/audit/proof.h"
 
 #include <errno.h>
@@ -81,8 +81,8 @@ int ces_proof_begin(const struct ces_container *container, struct ces_proof *ret
 	return ces_hold_begin(container, &ret->hold, err);
 }
 
-/* Those that the helper made, and for mounts and processes others than the helper's and the
- * runtime's. */
+/* Checks the namespaces: they must be those that the helper made. For mounts and processes they
+ * must differ from the helper's and the runtime's. */
 static int check_spaces(const struct look *look, struct ces_error *err)
 {
 	CES_CLEANUP_FD int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -110,8 +110,8 @@ static int check_spaces(const struct look *look, struct ces_error *err)
 	return 0;
 }
 
-/* The flags of an interface come from a socket of the same network namespace: this process goes
- * there for that one call. */
+/* A socket of the same network namespace reads the flags of an interface: this process enters that
+ * namespace for that one call. */
 static int socket_there(int proc)
 {
 	CES_CLEANUP_FD int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -122,7 +122,7 @@ static int socket_there(int proc)
 		return -1;
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (setns(here, CLONE_NEWNET) < 0)
-		abort(); /* never on in a namespace that is a container's */
+		abort(); /* never go on in a container's namespace */
 	return fd;
 }
 
@@ -135,9 +135,9 @@ static bool is_up(int proc, const char *name)
 	return fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0 || (request.ifr_flags & IFF_UP) != 0;
 }
 
-/* lo, and none else that is up: a kernel with tunnel modules puts their first devices, down, into
- * every new namespace (net.core.fb_tunnels_only_for_init_net), where the container has no
- * capability to raise them. */
+/* Only lo may be up. A kernel with tunnel modules puts their first devices, down, into every new
+ * namespace (net.core.fb_tunnels_only_for_init_net); the container has no capability to raise them
+ * there. */
 static int check_network(const struct look *look, struct ces_error *err)
 {
 	char text[8192], *save = NULL, *line;
@@ -163,7 +163,7 @@ static int check_network(const struct look *look, struct ces_error *err)
 	return loopback ? 0 : DEVIATES(err, "it has no loopback interface");
 }
 
-/* The value behind a key of /proc/PID/status, to the end of its line, tabs as spaces. */
+/* Finds the value after a key of /proc/PID/status, to the end of its line, tabs as spaces. */
 static const char *status_of(const char *status, const char *key, char *buffer, size_t size)
 {
 	char mark[24];
@@ -221,7 +221,7 @@ static int check_filter(const struct look *look, const char *status, struct ces_
 	return ces_proof_filter(look->plan, look->proof->hold.held, look->record, err);
 }
 
-/* Four times the one id: real, effective, saved, file system. */
+/* The text has the one id four times: real, effective, saved, file system. */
 static int check_id(const char *what, const char *text, uint32_t planned, struct ces_error *err)
 {
 	char wanted[64];
@@ -244,7 +244,7 @@ static bool has_group(const struct ces_plan *plan, uint32_t gid)
 	return false;
 }
 
-/* No more groups than planned; fewer give fewer rights. */
+/* There must be no more groups than planned; fewer give fewer rights. */
 static int check_ids(const struct look *look, const char *status, struct ces_error *err)
 {
 	const struct ces_plan *plan = look->plan;
@@ -280,7 +280,7 @@ static int check_status(const struct look *look, struct ces_error *err)
 	return check_filter(look, status, err);
 }
 
-/* The kernel pads its numbers. */
+/* Removes the padding that the kernel gives its numbers. */
 static void squeeze(char *text)
 {
 	char *to = text;
@@ -326,8 +326,8 @@ static int check_cgroup(const struct look *look, struct ces_error *err)
 		   : DEVIATES(err, "it is not in the cgroup %s", look->cgroup->name);
 }
 
-/* A context that the kernel did not come to as the policy has it would leave the container with the
- * rights of the runtime, or of another run. */
+/* If the kernel did not reach the context as the policy has it, the container would have the rights
+ * of the runtime, or of another run. */
 static int check_context(const struct look *look, struct ces_error *err)
 {
 	char text[256];
@@ -367,7 +367,7 @@ static int compare(const struct look *look, struct ces_error *err)
 	return check_devices(look, err);
 }
 
-/* On record before the program begins; a deviation also reaches the disk. */
+/* Records the result before the program begins; a deviation also reaches the disk. */
 static int record(const struct look *look, const struct ces_error *deviation, struct ces_error *err)
 {
 	const struct ces_session *session = look->plan->session;

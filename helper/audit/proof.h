@@ -1,12 +1,12 @@
-/* What a run proves: once the container is set up, and before its program begins
- * (helper/audit/hold.h), what the kernel says it has is compared with what was planned, and both go
- * into the journal. The runtime is not asked.
+/* Proves a run: once the container is set up, and before its program begins (helper/audit/hold.h),
+ * the proof compares what the kernel says the container has with what was planned. Both go into the
+ * journal. The runtime is not asked.
  *
  * Compared: every mount and its flags, none missing and none more; that data, outputs and scratch
  * are the directories that were opened; namespaces; network interfaces; id maps, ids and groups;
- * capability sets; no_new_privs; the system call filter, where the runtime loads it as it is given
- * one and the kernel lets it be read; the SELinux context; the cgroups; the nodes in /dev. All of
- * it is final: the program was executed already, and an exec is where the last of it changes
+ * capability sets; no_new_privs; the system call filter, if the runtime loads it as given and the
+ * kernel lets it be read; the SELinux context; the cgroups; the nodes in /dev. All of it is final:
+ * the program was executed already, and an exec is the last moment at which any of it changes
  * (capabilities(7)). Not compared: the limits and the device program, which this process itself has
  * set on the cgroup. */
 #ifndef CES_HELPER_AUDIT_PROOF_H
@@ -24,17 +24,17 @@ struct ces_proof {
 
 #define CES_PROOF_NONE ((struct ces_proof){0})
 
-/* Before the container is released. */
+/* Call before the container is released. */
 int ces_proof_begin(const struct ces_container *container, struct ces_proof *ret,
 		    struct ces_error *err);
 
-/* After it: waits for the program, compares, and records. A container that is not what was planned
- * is on record as that, and is an error. 0 also when there was no program to hold: then the runtime
- * has ended, and says why. */
+/* Call after the release: waits for the program, compares, and records. A container that deviates
+ * from the plan is recorded as such, and is an error. 0 also when there was no program to hold:
+ * then the runtime has ended, and says why. */
 int ces_proof_of(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 		 struct ces_proof *proof, struct ces_error *err);
 
-/* Lets the program go, or (result < 0, with err) kills it with all that there is. */
+/* Lets the program go, or (result < 0, with err) kills it with all of the container. */
 int ces_proof_end(const struct ces_cgroup *cgroup, struct ces_proof *proof, int result,
 		  struct ces_error *err);
 

@@ -1,9 +1,9 @@
-/* The system call filter of the held program, against the one that CES was built with. Must not
- * take a filter that cannot be read for a right one: what was not compared is said in the record.
+/* Compares the system call filter of the held program with the one that CES was built with. Must
+ * not take a filter that cannot be read for a right one: the record says what was not compared.
  *
- * Who controls what: the filter is read from the kernel, as it was loaded (ptrace(2),
+ * Who controls what: the kernel gives the filter as it was loaded (ptrace(2),
  * PTRACE_SECCOMP_GET_FILTER; kernels with CONFIG_CHECKPOINT_RESTORE have it). A process may have
- * several, of which the strictest answer counts: one that is right is enough. */
+ * several filters, of which the strictest answer counts: one right filter is enough. */
 #include "helper/audit/proof_filter.h"
 
 #include <errno.h>
@@ -48,7 +48,7 @@ static int get(pid_t held, size_t which, struct program *ret)
 		errno = EFBIG;
 		return -1;
 	}
-	/* (filters are added by the process itself, which is held) */
+	/* (only the process itself adds filters, and it is held) */
 	n = ptrace(PTRACE_SECCOMP_GET_FILTER, held, which, ret->v);
 	ret->n = n < 0 ? 0 : (size_t)n;
 	return n < 0 ? -1 : 1;
@@ -86,8 +86,8 @@ static int compare(const struct ces_plan *plan, pid_t held, const char **ret_wor
 				     "its system call filter is not the one of this installation");
 	}
 	*ret_word = "cannot be read";
-	/* a kernel that does not know the request; or this process has a filter itself, as below a
-	 * service manager that gave it one */
+	/* a kernel without the request; or this process has a filter itself, as below a service
+	 * manager that gave it one */
 	return errno == EIO || errno == EACCES
 		   ? 0
 		   : ces_error_errno(err, CES_E_HOST, "reading its system call filter");
@@ -96,7 +96,7 @@ static int compare(const struct ces_plan *plan, pid_t held, const char **ret_wor
 int ces_proof_filter(const struct ces_plan *plan, pid_t held, struct ces_json *record,
 		     struct ces_error *err)
 {
-	/* runc compiles one of its own, from a description of the same calls */
+	/* runc compiles its own filter, from a description of the same calls */
 	const char *word = plan->runc ? "the runtime's" : "as built";
 	int result = plan->runc ? 0 : compare(plan, held, &word, err);
 

@@ -5,8 +5,7 @@
 #include "helper/launch/plan.h"
 #include "helper/session/json.h"
 
-/* Which system calls the held program may make. What is found goes
- * into record. */
+/* Checks which system calls the held program may make. Adds what it finds to record. */
 int ces_proof_filter(const struct ces_plan *plan, pid_t held, struct ces_json *record,
 		     struct ces_error *err);
 

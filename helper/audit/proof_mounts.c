@@ -1,5 +1,5 @@
-/* The mounts of a container, as the kernel lists them (proc_pid_mountinfo(5)). Must not leave one
- * out, and must not take one for another's place: each planned mount matches one line. */
+/* Checks the mounts of a container, as the kernel lists them (proc_pid_mountinfo(5)). Must not
+ * leave one out, and must not take one for another's place: each planned mount matches one line. */
 #include "helper/audit/proof_mounts.h"
 
 #include <errno.h>
@@ -21,9 +21,9 @@ struct planned {
 	char destination[300];
 	const char *type; /* NULL: any */
 	unsigned long flags;
-	bool below;  /* what is mounted below it on the host comes along, with the same flags */
+	bool below;  /* mounts below it on the host come along, with the same flags */
 	bool masked; /* /dev/null, or a directory that is empty for good */
-	bool where;  /* planned only where the kernel has it at all */
+	bool where;  /* planned only if the kernel has it at all */
 	bool seen;
 };
 
@@ -165,7 +165,7 @@ static bool is_below(const char *path, const char *above)
 	return strncmp(path, above, length) == 0 && path[length] == '/';
 }
 
-/* The planned mount that this one is, or comes along with; NULL: none. */
+/* The planned mount that this mount is or comes along with; NULL: none. */
 static struct planned *find(const struct table *table, const struct mounted *mounted)
 {
 	struct planned *along = NULL;
@@ -209,7 +209,7 @@ static int check(struct table *table, const struct mounted *mounted, struct ces_
 	return 0;
 }
 
-/* "/safe_data ro,nosuid,nodev,relatime ext4". What is masked is counted, not named. */
+/* Notes "/safe_data ro,nosuid,nodev,relatime ext4". Counts masked mounts and does not name them. */
 static void note(struct ces_json *list, const struct table *table, const struct mounted *mounted,
 		 uint64_t *masked)
 {
@@ -251,7 +251,7 @@ static int check_lines(struct table *table, char *text, struct ces_json *record,
 	return result;
 }
 
-/* /proc and /sys are the same kernel's here as there. */
+/* A path of /proc or /sys exists here if it exists there: both show the same kernel. */
 static int check_seen(const struct table *table, struct ces_error *err)
 {
 	for (size_t i = 0; i < table->n; i++) {
@@ -276,9 +276,9 @@ static bool is_covered(const struct ces_plan *plan, size_t which)
 	return false;
 }
 
-/* That what is mounted is the very directory that was opened with the caller's rights, and the root
- * the overlay that the helper has mounted: the flags of that one cannot be taken off by the
- * runtime, but it could mount another. */
+/* Each mounted directory must be the very one that was opened with the caller's rights, and the
+ * root must be the overlay that the helper has mounted. The runtime cannot take off the flags of
+ * that overlay, but it could mount another. */
 static int check_directories(const struct ces_plan *plan, int proc, struct ces_error *err)
 {
 	CES_CLEANUP_FD int root = openat(proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);

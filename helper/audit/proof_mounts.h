@@ -5,8 +5,7 @@
 #include "helper/launch/plan.h"
 #include "helper/session/json.h"
 
-/* The mounts of the process whose /proc directory is proc. What is
- * found goes into record. */
+/* Checks the mounts of the process whose /proc directory is proc. Adds what it finds to record. */
 int ces_proof_mounts(const struct ces_plan *plan, int proc, struct ces_json *record,
 		     struct ces_error *err);
 

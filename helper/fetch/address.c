@@ -1,10 +1,10 @@
-/* Where ces-fetch may connect to: hosts by name, and what kind of address a name turned out to be.
- * Pure: it resolves nothing and opens nothing.
+/* Decides where ces-fetch may connect to: which hosts by name, and what kind of address a name
+ * gives. Pure: it must not resolve or open anything.
  *
- * Why look at addresses at all, when the name was allowed and TLS proves it: the one who answers
- * DNS could point an allowed name at a service of this machine (loopback) or at a cloud's metadata
- * service (link-local) and have ces-fetch knock there. Private ranges are ordinary here on purpose:
- * the registry proxy of a safe haven lives in one. */
+ * Why look at addresses at all, when the name was allowed and TLS proves it: the server that
+ * answers DNS could point an allowed name at a service of this machine (loopback) or at a cloud's
+ * metadata service (link-local) and have ces-fetch knock there. Private ranges are ordinary here on
+ * purpose: the registry proxy of a safe haven has an address in one. */
 #include "helper/fetch/address.h"
 
 #include <arpa/inet.h>
@@ -26,8 +26,8 @@ static bool literal_character(char c)
 	return (c >= 'a' && c <= 'f') || (c >= '0' && c <= '9') || c == ':' || c == '.';
 }
 
-/* Length of the host at the start of text, or 0. A zone ("%eth0") is not part of any host here: it
- * only makes sense for link-local addresses. */
+/* Length of the host at the start of text, or 0. A host here has no zone ("%eth0"): a zone only
+ * makes sense for link-local addresses. */
 static size_t host_length(const char *text)
 {
 	size_t n = 0;

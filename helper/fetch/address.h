@@ -1,5 +1,4 @@
-/* Where ces-fetch may connect to: hosts by name, and what kind of address a name turned out to be.
- * Pure. */
+/* Where ces-fetch may connect to: hosts by name, and what kind of address a name gives. Pure. */
 #ifndef CES_FETCH_ADDRESS_H
 #define CES_FETCH_ADDRESS_H
 
@@ -23,28 +22,28 @@ struct ces_origin {
 /* All the places of one pull, as the policy names them. */
 struct ces_hosts {
 	struct ces_origin
-	    endpoint; /* the only one that ever gets an Authorization header of the registry's */
+	    endpoint; /* only the endpoint ever gets an Authorization header of the registry's */
 	struct ces_origin others[32];
 	size_t n_others;
 };
 
-/* "host" (port 443), "host:port", "[v6]" or "[v6]:port". 0, or -1 when it is anything else. */
+/* Reads "host" (port 443), "host:port", "[v6]" or "[v6]:port". 0, or -1 for any other text. */
 int ces_origin_parse(const char *text, struct ces_origin *ret);
 
 bool ces_origin_equal(const struct ces_origin *a, const struct ces_origin *b);
 
-/* "https://host[:port]", the port only where it is not 443. */
+/* Writes "https://host[:port]", with the port only if it is not 443. */
 void ces_origin_format(const struct ces_origin *origin, char ret[CES_ORIGIN_TEXT]);
 
-/* The host is *written* as this very machine: "localhost", a name below it, or a loopback literal.
- */
+/* Whether the host is *written* as this very machine: "localhost", a name below it, or a loopback
+ * literal. */
 bool ces_origin_is_loopback(const struct ces_origin *origin);
 
 /* Fills hosts from a FETCH_OPEN's fields: endpoint is "https://host[:port]". 0 or -1 with err. */
 int ces_hosts_fill(const char *endpoint, const struct ces_strings *others, struct ces_hosts *ret,
 		   struct ces_error *err);
 
-/* The endpoint itself, or one of the others: the same host *and* the same port. */
+/* Whether origin is the endpoint or one of the others: the same host *and* the same port. */
 bool ces_hosts_allow(const struct ces_hosts *hosts, const struct ces_origin *origin);
 
 enum ces_address_kind {

@@ -1,5 +1,6 @@
-/* Token authentication as the distribution project describes it (docs/spec/auth/token). Must not
- * decide who gets the password: that is target.c's gate, which every realm passes first. */
+/* Implements token authentication as the distribution project describes it (docs/spec/auth/token).
+ * Must not decide who gets the password: every realm passes target.c's gate first, which decides
+ * this. */
 #include "helper/fetch/auth.h"
 
 #include <stdio.h>
@@ -61,7 +62,7 @@ int ces_auth_realm(CURLU *url, const struct ces_challenge *challenge, const char
 	return 0;
 }
 
-/* RFC 6750 section 2.1, and generously so: anything visible. What matters is that no space and no
+/* RFC 6750 section 2.1, read generously: any visible character. The point is that no space and no
  * line end can get into our own header. */
 static bool sendable(const char *token, size_t length)
 {

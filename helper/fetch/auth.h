@@ -1,4 +1,4 @@
-/* Logging in: what is sent as Authorization, and the reply of a token server. */
+/* Logs in: makes the Authorization header, and reads the reply of a token server. */
 #ifndef CES_FETCH_AUTH_H
 #define CES_FETCH_AUTH_H
 
@@ -9,7 +9,7 @@
 
 enum ces_auth_kind { CES_AUTH_NONE, CES_AUTH_BASIC, CES_AUTH_BEARER };
 
-/* One for all transfers of the process: it speaks of one repository with one credential. */
+/* The login of all transfers of the process: they use one repository with one credential. */
 struct ces_auth {
 	enum ces_auth_kind kind;
 	char *bearer; /* CES_AUTH_BEARER; malloc'd */
@@ -23,8 +23,8 @@ void ces_auth_use_bearer(struct ces_auth *auth, char *token); /* takes token ove
 /* Wipes and frees. NULL is fine. */
 void ces_auth_wipe(char *secret);
 
-/* Sets url to the token server's address for pulling repository, as challenge says; refused when
- * the realm is not https or not among hosts. The scope is CES's own: the server cannot widen it. */
+/* Sets url to the token server's address for pulling repository, as challenge says. Refuses a realm
+ * that is not https or not among hosts. The scope is CES's own: the server cannot widen it. */
 int ces_auth_realm(CURLU *url, const struct ces_challenge *challenge, const char *repository,
 		   const struct ces_hosts *hosts, struct ces_origin *ret, struct ces_error *err);
 

@@ -1,6 +1,5 @@
-/* Bytes from the network into the pipe, as they come: what they are is not looked at. The size is
- * counted here; digests are the business of ces-unpack at the other end, which trusts nothing that
- * passes here. */
+/* Writes bytes from the network into the pipe, as they come. Must not look at what they are. It
+ * counts the size; ces-unpack at the other end checks digests, and trusts nothing from here. */
 #include "helper/fetch/body.h"
 
 #include <curl/curl.h>
@@ -19,7 +18,7 @@ static size_t smaller(uint64_t a, size_t b)
 	return a < b ? (size_t)a : b;
 }
 
-/* Writes what the pipe takes now. Returns the bytes taken, or -1. */
+/* Writes as much as the pipe takes now. Returns the bytes taken, or -1. */
 static ssize_t fill(struct ces_body *body, const char *data, size_t length, struct ces_error *err)
 {
 	size_t done = 0;
@@ -48,7 +47,7 @@ size_t ces_body_write(struct ces_body *body, const char *data, size_t length, st
 	ssize_t n;
 
 	body->ahead -= at;
-	/* Before the first excess byte is written, not after: the reader never sees one. */
+	/* Refused before the first excess byte is written, not after: the reader never sees one. */
 	if (length - at > body->skip && length - at - body->skip > body->size - body->delivered) {
 		ces_error_set(err, CES_E_REGISTRY,
 			      "the registry sent more than the %llu bytes that were announced",

@@ -1,4 +1,4 @@
-/* The way of one body into its pipe. */
+/* Passes one body into its pipe. */
 #ifndef CES_FETCH_BODY_H
 #define CES_FETCH_BODY_H
 
@@ -19,7 +19,7 @@ struct ces_body {
 	bool unread; /* its reader is gone */
 };
 
-/* For a new try: the response starts `skip` bytes before what is wanted. */
+/* Prepares for a new try: the response starts `skip` bytes before the wanted part. */
 void ces_body_begin(struct ces_body *body, uint64_t skip);
 
 /* A libcurl write callback: returns length, CURL_WRITEFUNC_PAUSE (the same bytes come again), or 0

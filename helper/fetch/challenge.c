@@ -1,11 +1,11 @@
-/* The parser of WWW-Authenticate. It must not allocate, recurse, or guess: a header that two
- * programs could read in two ways is refused, because the realm decides where a password goes. */
+/* Parses WWW-Authenticate. Must not allocate, recurse, or guess: it refuses a header that two
+ * programs could read in two ways, because the realm decides where a password goes. */
 #include "helper/fetch/challenge.h"
 
 #include <string.h>
 #include <strings.h>
 
-/* What is left of the header. Every step checks `at < end` before it looks. */
+/* The rest of the header. Every step checks `at < end` before it looks. */
 struct scanner {
 	const char *at, *end;
 };
@@ -60,7 +60,7 @@ static bool word_is(const struct word *word, const char *name)
 	return word->length == strlen(name) && strncasecmp(word->text, name, word->length) == 0;
 }
 
-/* A quoted string or a token, unescaped into value. */
+/* Takes a quoted string or a token, unescaped, into value. */
 static bool take_value(struct scanner *s, char *value, size_t size)
 {
 	size_t n = 0;
@@ -84,8 +84,8 @@ static bool take_value(struct scanner *s, char *value, size_t size)
 	return take(s, '"');
 }
 
-/* "name = value", with the value copied where it is wanted. A parameter seen before is refused:
- * which of the two counts is exactly what an attacker would choose. */
+/* Takes "name = value", and copies the value where it is wanted. Refuses a parameter seen before:
+ * an attacker would choose which of the two counts. */
 static bool take_parameter(struct scanner *s, const struct word *name, struct ces_challenge *bearer,
 			   bool *seen_realm, bool *seen_service)
 {
@@ -107,8 +107,8 @@ static bool take_parameter(struct scanner *s, const struct word *name, struct ce
 	return take_value(s, ignored, sizeof(ignored));
 }
 
-/* Is what follows "name =" (a parameter), rather than a new scheme? Consumes it only then. A "=" at
- * the end of a token68 ("Negotiate abc==") is known by what follows it. */
+/* Does "name =" (a parameter) follow, rather than a new scheme? Consumes it only then. The text
+ * after a "=" at the end of a token68 ("Negotiate abc==") shows what it is. */
 static bool take_name(struct scanner *s, struct word *ret)
 {
 	struct scanner ahead = *s;
@@ -135,7 +135,7 @@ static void skip_token68(struct scanner *s)
 		;
 }
 
-/* The parameters of one challenge, up to its end or to the comma before the next scheme. */
+/* Takes the parameters of one challenge, up to its end or to the comma before the next scheme. */
 static bool take_parameters(struct scanner *s, struct ces_challenge *bearer)
 {
 	bool realm = false, service = false;

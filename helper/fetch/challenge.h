@@ -11,14 +11,14 @@
 struct ces_challenge {
 	bool basic;
 	bool bearer;
-	char realm[1024];  /* of Bearer: the URL of the token server; not checked in any way */
+	char realm[1024];  /* of Bearer: the URL of the token server; not checked at all */
 	char service[256]; /* of Bearer; "" when absent. The server's scope is never taken */
 };
 
 /* Parses the value of one header and adds what it offers to *ret (start from a zeroed one; a
- * response may have several such headers). Strict: a syntax error, a parameter named twice, two
- * Bearer challenges, a Bearer without realm, a control or non-ASCII character, an overlong value:
- * -1 and *ret is unchanged. */
+ * response may have several such headers). Strict. These return -1 and leave *ret unchanged: a
+ * syntax error, a parameter named twice, two Bearer challenges, a Bearer without realm, a control
+ * or non-ASCII character, an overlong value. */
 int ces_challenge_parse(const char *text, size_t length, struct ces_challenge *ret);
 
 #endif

@@ -1,4 +1,5 @@
-/* Packets to and from the helper. Must take no more than one fd with each, and leak none. */
+/* Sends packets to the helper and receives them. Must take no more than one fd with each, and leak
+ * none. */
 #include "helper/fetch/channel.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 
 #define PATIENCE_MS 30000
 
-/* The room that alignment needs holds a second fd on 64 bits: it is looked for, and closed. */
+/* On 64 bits the room for alignment can hold a second fd: the code looks for one, and closes it. */
 union ancillary {
 	char bytes[CMSG_SPACE(sizeof(int))];
 	struct cmsghdr align;

@@ -1,7 +1,7 @@
-/* Both sides of the conversation with the dialer. The one who takes over the side that speaks TLS
- * and HTTP can ask for connections to the registry's own addresses, and for nothing else; the one
- * who takes over this one through an answer of DNS's has no credential, no byte of an image and no
- * connection that is up. Must not read anything that comes from a registry. */
+/* Both sides of the conversation with the dialer. An attacker who takes over the side that speaks
+ * TLS and HTTP can ask for connections to the registry's own addresses, and for nothing else. An
+ * attacker who takes over the dialer through a DNS answer has no credential, no byte of an image
+ * and no connection that is up. Must not read anything that comes from a registry. */
 #include "helper/fetch/dialer.h"
 
 #include <arpa/inet.h>
@@ -21,7 +21,7 @@
 #include "helper/fetch/channel.h"
 #include "helper/fetch/sandbox.h"
 
-/* A packet each way. The ids distinguish a late answer from the one that is waited for. */
+/* One packet goes each way. The ids distinguish a late answer from the expected one. */
 struct ask {
 	uint32_t id;
 	uint32_t find; /* 1: the addresses of place; 0: a connection to address */
@@ -31,7 +31,7 @@ struct ask {
 
 struct answer {
 	uint32_t id;
-	struct ces_dialer_places places; /* of a connection, only the error, and its fd beside it */
+	struct ces_dialer_places places; /* for a connection only the error; the fd is beside it */
 };
 
 struct dialer {
@@ -67,7 +67,7 @@ static void keep(struct ces_dialer_places *places, const struct ces_origin *orig
 		memcpy(&places->v[places->n++], address, size_of(address));
 }
 
-/* RFC 6761, 6.3: what is written as this machine is this machine; no server is asked. */
+/* RFC 6761, 6.3: a name written as this machine is this machine; no server is asked. */
 static const char *numeric(const struct ces_origin *origin, int family, char host[CES_ORIGIN_HOST])
 {
 	struct in_addr v4;
@@ -243,7 +243,7 @@ static int take(struct ces_dialer *dialer, struct answer *ret, int *ret_fd)
 	    (length != 0 && length != sizeof(*ret)))
 		return -1;
 	if (length == 0 || ret->id != dialer->last)
-		return 0; /* one that comes late, of an earlier ask */
+		return 0; /* a late answer, to an earlier ask */
 	*ret_fd = ces_steal_fd(&fd);
 	return 1;
 }

@@ -1,6 +1,6 @@
-/* The one process that finds addresses and begins connections for a ces-fetch, which has neither
- * way itself. It gets the places of the pull before the first byte of a stranger's, and after
- * that can be asked two things: the addresses of a host, and a connection to one of these. */
+/* The one process that finds addresses and begins connections for a ces-fetch, which can do neither
+ * itself. It gets the places of the pull before the first byte of a stranger's. After that it can
+ * be asked for two things: the addresses of a host, and a connection to one of these. */
 #ifndef CES_FETCH_DIALER_H
 #define CES_FETCH_DIALER_H
 
@@ -8,7 +8,7 @@
 
 #include "helper/fetch/address.h"
 
-#define CES_DIALER_ADDRESSES 16 /* of one place; what a name has beyond them is not tried */
+#define CES_DIALER_ADDRESSES 16 /* of one place; further addresses of a name are not tried */
 #define CES_DIALER_SECONDS   20 /* for finding them */
 
 union ces_dialer_address {
@@ -28,26 +28,26 @@ struct ces_dialer {
 	int channel;
 	pid_t pid;
 	uint32_t last; /* the id of the last question */
-	bool busy;     /* which was not answered in time */
+	bool busy;     /* the dialer has not answered it in time */
 };
 
-/* Forks it. The child does not return; it ends with the caller. Needs ces_sandbox_drop before it,
- * and that there is one thread. `other`, the channel to the helper, is closed in the child. */
+/* Forks the dialer. The child does not return; it ends with the caller. Call it after
+ * ces_sandbox_drop, and with one thread. The child closes `other`, the channel to the helper. */
 int ces_dialer_start(int other, struct ces_dialer *ret, struct ces_error *err);
 
-/* Gives it the places: once, for good. */
+/* Gives the dialer the places: once, for good. */
 int ces_dialer_open(struct ces_dialer *dialer, const struct ces_hosts *hosts,
 		    struct ces_error *err);
 
-/* The addresses of hosts.endpoint (0) or hosts.others[place - 1]. Blocks, CES_DIALER_SECONDS at
- * most. */
+/* Gets the addresses of hosts.endpoint (0) or hosts.others[place - 1]. Blocks, CES_DIALER_SECONDS
+ * at most. */
 void ces_dialer_find(struct ces_dialer *dialer, uint32_t place, struct ces_dialer_places *ret);
 
-/* A socket that is connecting to an address that was found before, without waiting: the caller's.
+/* Gets a socket that is connecting to an address found before, without waiting; the caller owns it.
  * -1 with errno. */
 int ces_dialer_connect(struct ces_dialer *dialer, const struct sockaddr *address, size_t length);
 
-/* Ends it, and waits for that unless it still asks a name server. */
+/* Ends the dialer, and waits for its end unless it still asks a name server. */
 void ces_dialer_end(struct ces_dialer *dialer);
 
 #endif

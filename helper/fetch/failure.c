@@ -1,5 +1,5 @@
-/* The words for failures. Text of the registry's own is never passed on: it could say anything, and
- * the reader could not distinguish its words from ours. */
+/* Words failures. Must not pass on text of the registry's own: it could say anything, and the
+ * reader could not distinguish its words from ours. */
 #include "helper/fetch/failure.h"
 
 #include <errno.h>
@@ -61,8 +61,8 @@ static const char *certificate_text(const struct ces_transfer *t)
 	for (size_t i = 0; i < CES_COUNT(certificate_errors); i++)
 		if (certificate_errors[i].number == number)
 			return certificate_errors[i].text;
-	/* libcurl compares names itself, after OpenSSL found the chain good, and leaves the number
-	 * unset then: 0, or 1 in versions that begin with "not yet good". */
+	/* libcurl compares names itself, after OpenSSL found the chain good. Then it leaves the
+	 * number unset: 0, or 1 in versions that begin with "not yet good". */
 	return number == 0 || number == 1 ? "is for another name" : "is not trusted";
 }
 
@@ -88,7 +88,7 @@ static void timeout_text(const struct ces_transfer *t, const char *place, struct
 			      CES_SLOW_BYTES, CES_SLOW_SECONDS);
 }
 
-/* Whom no connection could be made to. */
+/* The place that no connection could be made to. */
 static const char *first_place(const struct ces_transfer *t, const char *place,
 			       char ret[CES_ORIGIN_TEXT + 16])
 {
@@ -98,7 +98,7 @@ static const char *first_place(const struct ces_transfer *t, const char *place,
 	return ret;
 }
 
-/* What a proxy answered instead of a tunnel; 0: nothing. */
+/* The status that a proxy answered instead of a tunnel; 0: none. */
 static long refused_by_proxy(const struct ces_transfer *t)
 {
 	long status = 0;

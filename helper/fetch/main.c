@@ -1,6 +1,6 @@
 /* ces-fetch: talks to the one registry that the helper names, through sockets that its dialer
- * connects, and pours what it gets into the pipes that the helper gives. Runs as a user of its own
- * with nothing to its name. Must not read the policy, any other file of CES, its environment, or
+ * connects, and writes what it gets into the pipes that the helper gives. Runs as a user of its own
+ * that owns nothing. Must not read the policy, any other file of CES, its environment, or
  * arguments. */
 #include <fcntl.h>
 #include <signal.h>
@@ -17,7 +17,7 @@
 
 #define CHANNEL 3
 
-/* Whatever is opened next must not land where somebody prints. */
+/* Fills fds 0 to 2, so that no later open gets an fd that code prints to. */
 static int fill_standard_fds(struct ces_error *err)
 {
 	int fd;
@@ -31,7 +31,7 @@ static int fill_standard_fds(struct ces_error *err)
 	return 0;
 }
 
-/* fd 3 is the helper's socket pair and there is nothing else. */
+/* Fd 3 must be the helper's socket pair, and there must be no other. */
 static int check_fds(struct ces_error *err)
 {
 	int type = 0;
@@ -43,13 +43,13 @@ static int check_fds(struct ces_error *err)
 		    "ces-fetch is started by ces-helper and does nothing by itself");
 	if (fcntl(CHANNEL, F_SETFD, FD_CLOEXEC) < 0)
 		return ces_error_errno(err, CES_E_INTERNAL, "fcntl");
-	/* Missing before kernel 5.9; the helper leaves nothing open, this is the second lock. */
+	/* Missing before kernel 5.9. The helper leaves nothing open; this is the second lock. */
 	(void)syscall(SYS_close_range, CHANNEL + 1, ~0U, 0);
 	return 0;
 }
 
-/* The helper passes a constant environment; even that is not needed. Libraries look for proxies,
- * key logs, resolver options and configuration files there. */
+/* Clears the environment. The helper passes a constant one, and even that is not needed: libraries
+ * look for proxies, key logs, resolver options and configuration files there. */
 static int forget_surroundings(struct ces_error *err)
 {
 	if (clearenv() != 0 || chdir("/") < 0)
@@ -67,7 +67,7 @@ static int start(struct ces_session *session, struct ces_error *err)
 		return -1;
 	if (ces_sandbox_check_identity(err) < 0 || ces_sandbox_drop(err) < 0)
 		return -1;
-	/* Before there is anything in this process that the other one should not have. */
+	/* Before this process has anything that the dialer should not have. */
 	if (ces_dialer_start(CHANNEL, &dialer, err) < 0)
 		return -1;
 	/* OpenSSL reads its configuration now. */
@@ -86,8 +86,8 @@ int main(void)
 	struct ces_error err = {0};
 	int result;
 
-	/* A helper that died before the death signal was set has closed its end: the first look at
-	 * fd 3 finds that, so there is no moment in which an orphan goes on. */
+	/* If the helper died before the death signal was set, its end is closed. The first look at
+	 * fd 3 finds that, so an orphan never goes on. */
 	if (start(&session, &err) < 0) {
 		(void)dprintf(STDERR_FILENO, "ces-fetch: %s\n", err.text);
 		_exit(1);

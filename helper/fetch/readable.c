@@ -1,9 +1,9 @@
-/* The few files that ces-fetch and its dialer may still open, and the ports that the dialer may
- * connect to (Landlock, kernel 5.13 and 6.7 and later). Files: what OpenSSL reads, or else the
- * resolver. Users sometimes leave data readable by everyone; none of it can leave through here.
- * Ports: those of the registry and of the hosts that the policy names beside it, and DNS. Where the
- * kernel has no Landlock, user id and system call filter hold alone: this is the third lock, so a
- * missing one is no failure, but one that does not close is. */
+/* Limits the few files that ces-fetch and its dialer may still open, and the ports that the dialer
+ * may connect to (Landlock, kernel 5.13 and 6.7 and later). Files: those that OpenSSL, or else the
+ * resolver, reads. Users sometimes leave data readable by everyone: that data must not leave
+ * through here. Ports: those of the registry and of the other hosts that the policy names, and DNS.
+ * Where the kernel has no Landlock, user id and system call filter hold alone. This is the third
+ * lock: a missing one is no failure, but one that does not close is. */
 #include "helper/fetch/sandbox.h"
 
 #include <errno.h>
@@ -48,8 +48,8 @@ struct port_rule {
 #define DIALER CES_SANDBOX_DIALER
 #define FETCH  CES_SANDBOX_FETCH
 
-/* Directories with all that is below, and single files. Those that a machine does not have are
- * passed by. */
+/* Directories with everything below, and single files. Those that a machine does not have are
+ * skipped. */
 static const struct {
 	unsigned who;
 	const char *path;
@@ -61,8 +61,7 @@ static const struct {
     {DIALER, "/etc/authselect"},
     {DIALER, "/etc/gai.conf"},
     {DIALER, "/etc/services"},
-    {DIALER, "/run"}, /* where resolv.conf often leads; what is secret there is closed to this user
-		       */
+    {DIALER, "/run"}, /* resolv.conf often leads here; secret files here are closed to this user */
     {DIALER, "/var/lib/sss"},
     {FETCH, "/etc/ssl"},
     {FETCH, "/etc/pki"},
@@ -79,8 +78,8 @@ static const struct {
     {FETCH | DIALER, "/lib64"},
 };
 
-/* All rights that this kernel knows, so that none is left out of the rules: those of version 1 are
- * bits 0 to 12, versions 2, 3 and 5 add one each. */
+/* All rights that this kernel knows, so that the rules leave none out. Those of version 1 are bits
+ * 0 to 12; versions 2, 3 and 5 add one each. */
 static uint64_t known_rights(long version)
 {
 	uint64_t rights = (1U << 13) - 1;
@@ -103,7 +102,7 @@ static int allow(int ruleset, const char *path)
 	if (fd < 0)
 		return errno == ENOENT || errno == EACCES ? 0 : -1;
 	if (fstat(fd, &st) < 0)
-		return errno == EACCES ? 0 : -1; /* SELinux's word: no rule, then */
+		return errno == EACCES ? 0 : -1; /* SELinux refuses: no rule, then */
 	if (S_ISDIR(st.st_mode))
 		rule.allowed |= READ_DIR;
 	return (int)syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, &rule, 0);

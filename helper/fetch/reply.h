@@ -9,8 +9,8 @@
 #define CES_TOKEN_REPLY_MAX (64 * 1024)
 #define CES_TAGS_REPLY_MAX  (256 * 1024)
 
-/* The object that the text is, at most eight levels deep and max bytes long; NULL when it is
- * anything else. To be released with json_object_put. */
+/* Parses text as a JSON object, at most eight levels deep and max bytes long; NULL for any other
+ * text. Release it with json_object_put. */
 struct json_object *ces_reply_parse(const char *json, size_t length, size_t max);
 
 #endif

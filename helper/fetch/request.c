@@ -1,5 +1,6 @@
-/* Every libcurl option that ces-fetch uses. Nothing else may call curl_easy_setopt but the slowing
- * of the watch in the write callback. Redirects, logins and retries are not libcurl's to decide. */
+/* Sets every libcurl option that ces-fetch uses. Nothing else may call curl_easy_setopt, except the
+ * slowing of the watch in the write callback. Must not leave redirects, logins and retries to
+ * libcurl. */
 #include "helper/fetch/request.h"
 
 #include <arpa/inet.h>
@@ -12,7 +13,7 @@
 #include "common/name.h"
 #include "helper/fetch/reply.h"
 
-/* The tags are only for the words of a failure: a registry gets little time for them. */
+/* The tags only help to word a failure: a registry gets little time for them. */
 #define TAGS_SECONDS 10L
 #define TAGS_ASKED   "1000"
 
@@ -34,7 +35,7 @@ static size_t on_header(char *line, size_t one, size_t length, void *context)
 	return 0;
 }
 
-/* Does the head of a 200 or 206 fit what was asked? Checked before the first byte of the body goes
+/* Does the head of a 200 or 206 fit the request? Checked before the first byte of the body goes
  * out. */
 static int admit(struct ces_transfer *t)
 {
@@ -118,7 +119,7 @@ static size_t on_body(char *data, size_t one, size_t length, void *context)
 	return ces_body_write(&t->body, data, length, &t->error);
 }
 
-/* The address is one of those that the dialer has found; it is asked again there. */
+/* The address is one of those that the dialer has found; the dialer checks it again. */
 static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct ces_transfer *t = context;
@@ -131,7 +132,7 @@ static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
-/* Repository, reference and prefix become part of a path: each by its own narrow grammar, so that
+/* Repository, reference and prefix become part of a path. Each has its own narrow grammar, so that
  * nothing in them can start a query, climb, or be encoded in two ways. */
 static bool path_words_valid(const char *text, const char *allowed)
 {
@@ -186,7 +187,7 @@ int ces_request_address(struct ces_transfer *transfer, struct ces_error *err)
 			      err);
 }
 
-/* Options are put one after another; the first that fails makes the whole fail. */
+/* Sets options one after another; the first failure makes the whole fail. */
 #define SET(option, value)                                                                         \
 	(result = result != CURLE_OK ? result : curl_easy_setopt(easy, (option), (value)))
 
@@ -232,7 +233,7 @@ static CURLcode set_tls(CURL *easy, const struct ces_session *session)
 	if (session->open.ca == 1) {
 		struct curl_blob blob = {session->ca, session->ca_length, CURL_BLOB_NOCOPY};
 
-		/* The directory of the system's CAs would otherwise be trusted as well. */
+		/* Otherwise libcurl would also trust the directory of the system's CAs. */
 		SET(CURLOPT_CAINFO, NULL);
 		SET(CURLOPT_CAPATH, NULL);
 		SET(CURLOPT_CAINFO_BLOB, &blob);
@@ -245,8 +246,8 @@ static CURLcode set_http(CURL *easy, struct ces_transfer *t)
 	char range[32];
 	CURLcode result = CURLE_OK;
 
-	/* One stream a connection: for big blobs several connections beat several streams in one.
-	 */
+	/* One stream a connection: for big blobs several connections are faster than several
+	 * streams in one. */
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_HTTP09_ALLOWED, 0L);
 	SET(CURLOPT_HTTPGET, 1L);
@@ -298,8 +299,8 @@ static int add_bearer(struct ces_transfer *t)
 	return result;
 }
 
-/* The registry's own origin gets what it asked for, the token server the password, and nobody else
- * ever anything: a redirect leads to requests without Authorization. */
+/* The registry's own origin gets the login that it asked for, the token server the password. No
+ * other host ever gets anything: a redirect leads to requests without Authorization. */
 static CURLcode set_login(CURL *easy, struct ces_transfer *t)
 {
 	const struct ces_session *s = t->session;

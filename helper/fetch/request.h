@@ -1,4 +1,4 @@
-/* How one HTTP request is made: every libcurl option is set here. */
+/* Makes one HTTP request: every libcurl option is set here. */
 #ifndef CES_FETCH_REQUEST_H
 #define CES_FETCH_REQUEST_H
 
@@ -7,11 +7,11 @@
 #define CES_CONNECT_SECONDS CES_DIALER_SECONDS
 /* A caching proxy may fetch a whole blob before it sends its first byte. */
 #define CES_FIRST_BYTE_SECONDS 60
-/* Fewer bytes a second for so long, and the try is given up. */
+/* A try with fewer bytes a second for so long is given up. */
 #define CES_SLOW_BYTES   1024
 #define CES_SLOW_SECONDS 20
 
-/* Points transfer->url at what the GET asks for. */
+/* Points transfer->url at the address that the GET asks for. */
 int ces_request_address(struct ces_transfer *transfer, struct ces_error *err);
 
 /* Sets up transfer->easy for transfer->url. Fails closed: an option that this libcurl does not know

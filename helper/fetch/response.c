@@ -1,5 +1,5 @@
-/* The head of a response. Must not act on anything: it only remembers, bounded, what the transfer
- * needs. */
+/* Reads the head of a response. Must not act on anything: it only remembers, bounded, what the
+ * transfer needs. */
 #include "helper/fetch/response.h"
 
 #include <stdio.h>
@@ -32,7 +32,7 @@ static void take_content_encoding(struct ces_response *r, const char *value)
 		r->encoded = true;
 }
 
-/* Parameters are to be passed over (OCI distribution-spec, "Pulling manifests"). */
+/* Ignores parameters, as required (OCI distribution-spec, "Pulling manifests"). */
 static void take_content_type(struct ces_response *r, const char *value)
 {
 	static const char *const types[] = {
@@ -54,8 +54,8 @@ static void take_content_type(struct ces_response *r, const char *value)
 	r->type = type;
 }
 
-/* libcurl undoes any transfer coding it knows, compression included, without having offered it:
- * only chunked, which changes no byte of the content, is taken. */
+/* Accepts only chunked, which changes no byte of the content. libcurl undoes any transfer coding it
+ * knows, compression included, without having offered it. */
 static void take_transfer_encoding(struct ces_response *r, const char *value)
 {
 	if (strcasecmp(value, "chunked") != 0)
@@ -80,7 +80,7 @@ static void take_content_range(struct ces_response *r, const char *value)
 		    ces_num_parse(total, r->range_end + 1, INT64_MAX, &r->range_total) == 0;
 }
 
-/* Seconds only; the other form, a date, is taken as the longest wait. */
+/* Reads seconds only; takes the other form, a date, as the longest wait. */
 static void take_retry_after(struct ces_response *r, const char *value)
 {
 	uint64_t seconds;
@@ -100,8 +100,8 @@ static const struct {
     {"WWW-Authenticate", take_challenge},
 };
 
-/* A new response of the same request (after a 1xx) forgets the one before, but not how much was
- * read. */
+/* Begins a new response of the same request (after a 1xx): forgets the one before, but not how much
+ * was read. */
 static int begin(struct ces_response *r, const char *line)
 {
 	size_t bytes = r->bytes;

@@ -19,7 +19,7 @@ struct ces_response {
 	unsigned status;    /* 0 until the status line was seen */
 	bool ended;         /* the blank line of a final (not 1xx) response was seen */
 	bool encoded;       /* a Content-Encoding or Transfer-Encoding that nobody asked for */
-	bool odd_challenge; /* a WWW-Authenticate that cannot be understood */
+	bool odd_challenge; /* a WWW-Authenticate that the parser refuses */
 	struct ces_challenge challenge;
 	char location[CES_TARGET_MAX + 1]; /* "" when absent */
 	bool odd_location;                 /* two, or one too long */
@@ -32,7 +32,7 @@ struct ces_response {
 	enum ces_manifest_type type;       /* without parameters */
 };
 
-/* Takes one header line as libcurl hands it over. 0, or -1: too many bytes, or not HTTP. */
+/* Takes one header line as libcurl passes it. 0, or -1: too many bytes, or not HTTP. */
 int ces_response_line(struct ces_response *response, const char *line, size_t length);
 
 #endif

@@ -1,8 +1,8 @@
-/* The cages of ces-fetch and of its dialer. They parse what strangers send, in a million lines of
- * libcurl, OpenSSL and the resolver: assume one will be taken over one day. What is left then of
- * ces-fetch is a process that talks to the addresses of its pull, and of the dialer one that
- * connects but holds nothing that is worth sending; both may read a few of the files that any user
- * may read, and write to their own pipes. Must not weaken anything by need of a test. */
+/* The sandboxes of ces-fetch and of its dialer. They parse what strangers send, in a million lines
+ * of libcurl, OpenSSL and the resolver: assume that one will be taken over one day. Then ces-fetch
+ * can only talk to the addresses of its pull. The dialer can connect but holds nothing that is
+ * worth sending. Both may read a few of the files that any user may read, and write to their own
+ * pipes. Must not weaken anything to make a test pass. */
 #include "helper/fetch/sandbox.h"
 
 #include <errno.h>
@@ -64,13 +64,13 @@ int ces_sandbox_drop(struct ces_error *err)
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return ces_error_errno(err, CES_E_INTERNAL, "prctl");
-	/* RLIMIT_FSIZE does not touch pipes and sockets, which is all that is ever written to. */
+	/* RLIMIT_FSIZE does not affect pipes and sockets; nothing else is ever written to. */
 	if (setrlimit(RLIMIT_CORE, &none) < 0 || setrlimit(RLIMIT_FSIZE, &none) < 0)
 		return ces_error_errno(err, CES_E_INTERNAL, "setrlimit");
 	return 0;
 }
 
-/* Allowed whatever the arguments. */
+/* Allowed with any arguments. */
 static const char *const allowed[] = {
     /* bytes and fds that are there already */
     "read",
@@ -156,7 +156,7 @@ static const char *const allowed[] = {
     "exit_group",
 };
 
-/* The one who calls one of these is not us. EPERM would let a payload look for another way. */
+/* A process that calls one of these is not us. EPERM would let a payload look for another way. */
 static const char *const fatal[] = {
     "execve",
     "execveat",
@@ -207,12 +207,12 @@ static const char *const fatal[] = {
     "tkill",
 };
 
-/* New in kernels or libraries: the caller falls back to the old one when it gets ENOSYS. clone3
- * keeps its flags in memory, where a filter cannot look. */
+/* New in kernels or libraries: a program that gets ENOSYS uses the old call. clone3 keeps its flags
+ * in memory, where a filter cannot look. */
 static const char *const absent[] = {"clone3", "openat2", "epoll_pwait2", "futex_waitv",
 				     "close_range"};
 
-/* O_TMPFILE includes O_DIRECTORY, which reading may use. */
+/* O_TMPFILE includes O_DIRECTORY, which a read may use. */
 #define WRITES (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY))
 #define TYPE   0xf /* of socket(2)'s second argument; the rest are flags */
 #define TCP    IPPROTO_TCP
@@ -231,7 +231,7 @@ static const char *const absent[] = {"clone3", "openat2", "epoll_pwait2", "futex
 #define FETCH  CES_SANDBOX_FETCH
 #define BOTH   (FETCH | DIALER)
 
-/* Allowed with these arguments. Several rows of one call: any. */
+/* Allowed with these arguments. If a call has several rows, any is enough. */
 static const struct {
 	unsigned who;
 	const char *name;
@@ -244,8 +244,8 @@ static const struct {
     {BOTH, "mmap", 1, {MASKED(2, PROT_EXEC, 0)}},
     {BOTH, "mmap", 1, {MASKED(2, PROT_WRITE, 0)}},
     {BOTH, "mprotect", 1, {MASKED(2, PROT_EXEC, 0)}},
-    /* Out to a registry, to DNS, to the machine's name service daemon. No netlink, no raw sockets;
-     * and as nothing can bind, listen or accept, nothing in. */
+    /* Out to a registry, to DNS, to the machine's name service daemon. No netlink, no raw sockets.
+     * Nothing can come in, as nothing can bind, listen or accept. */
     {DIALER, "socket", 3, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_STREAM), EQUALS(2, 0)}},
     {DIALER, "socket", 3, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_STREAM), EQUALS(2, TCP)}},
     {DIALER, "socket", 3, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_DGRAM), EQUALS(2, 0)}},
@@ -258,11 +258,11 @@ static const struct {
     {DIALER, "connect", 0, {{0}}},
     {DIALER, "setsockopt", 0, {{0}}},
     {DIALER, "recvmmsg", 0, {{0}}},
-    /* not a way to connect that Landlock is not asked about (tcp(7)) */
+    /* MSG_FASTOPEN would be a way to connect without asking Landlock (tcp(7)) */
     {DIALER, "sendto", 1, {MASKED(3, MSG_FASTOPEN, 0)}},
     {DIALER, "sendmsg", 1, {MASKED(2, MSG_FASTOPEN, 0)}},
     {DIALER, "sendmmsg", 1, {MASKED(3, MSG_FASTOPEN, 0)}},
-    /* to whom the socket is connected, without an address */
+    /* only to the peer of a connected socket, without an address */
     {FETCH, "sendto", 2, {MASKED(3, MSG_FASTOPEN, 0), EQUALS(4, 0)}},
     {FETCH, "wait4", 0, {{0}}}, /* for the dialer */
     {FETCH, "setsockopt", 2, {EQUALS(1, TCP), EQUALS(2, TCP_NODELAY)}},
@@ -282,8 +282,7 @@ static int add(scmp_filter_ctx filter, uint32_t action, const char *name, unsign
 {
 	int number = seccomp_syscall_resolve_name(name);
 
-	/* A call that this architecture or this libseccomp does not have: the default refuses it.
-	 */
+	/* This architecture or this libseccomp does not have the call: the default refuses it. */
 	if (number == __NR_SCMP_ERROR)
 		return 0;
 	return seccomp_rule_add_array(filter, action, number, n, arguments);

@@ -1,6 +1,5 @@
-/* The loop: one thread that waits for the helper, the network and full pipes at once. It decides
- * nothing about what is fetched; it hands each thing that happened to the transfer that it happened
- * to. */
+/* The loop: one thread that waits for the helper, the network and full pipes at once. Must not
+ * decide anything about what is fetched: it passes each event to its transfer. */
 #include "helper/fetch/session.h"
 
 #include <errno.h>
@@ -19,7 +18,7 @@
 
 #define CA_MAX       (4 * 1024 * 1024)
 #define WAIT_MS      1000
-#define WAIT_BUSY_MS 100 /* while something runs: progress is due that often */
+#define WAIT_BUSY_MS 100 /* while a transfer runs: progress is due that often */
 
 int ces_session_init(struct ces_session *ret, int channel, const struct ces_dialer *dialer,
 		     struct ces_error *err)
@@ -53,8 +52,8 @@ void ces_session_end(struct ces_session *session)
 	memset(session, 0, sizeof(*session));
 }
 
-/* With a proxy, no other place is connected to, and no other name is looked up: that is the
- * proxy's to do. */
+/* With a proxy, ces-fetch connects to no other place and looks up no other name: the proxy does
+ * that. */
 static int open_dialer(struct ces_session *s, struct ces_error *err)
 {
 	static const char scheme[] = "http://";
@@ -74,7 +73,7 @@ static int check_open(struct ces_session *s, int ca_fd, struct ces_error *err)
 	if (ces_hosts_fill(s->open.scheme_host_port, &s->open.hosts, &s->hosts, err) < 0 ||
 	    open_dialer(s, err) < 0)
 		return -1;
-	/* RFC 7617: what is before the first colon is the user. */
+	/* RFC 7617: the user is the text before the first colon. */
 	if (s->open.username != NULL && strchr(s->open.username, ':') != NULL)
 		return ces_error_set(err, CES_E_USAGE, "a user name cannot hold a colon");
 	if (s->open.ca != 1)
@@ -142,7 +141,7 @@ static int take_get(struct ces_session *s, const void *frame, size_t length, int
 	return 0;
 }
 
-/* One packet, if there is one. The buffer may hold the credential: it is wiped on every way out. */
+/* Takes one packet, if there is one. The buffer may hold the credential: every way out wipes it. */
 static int take_packet(struct ces_session *s, bool *ret_more, struct ces_error *err)
 {
 	static uint8_t buffer[CES_CHANNEL_PACKET_MAX];
@@ -179,8 +178,8 @@ static int take_packets(struct ces_session *s, struct ces_error *err)
 	return result;
 }
 
-/* Starts what is due, in the order of asking. A transfer that waits for another try keeps its
- * place: else a registry that fails each try would see all at once. */
+/* Starts the transfers that are due, in the order of asking. A transfer that waits for another try
+ * keeps its place: else a registry that fails each try would see all at once. */
 static void start_due(struct ces_session *s, int64_t now)
 {
 	size_t busy = 0;
@@ -204,7 +203,7 @@ static void reap(struct ces_session *s)
 		CURLcode result = message->data.result;
 		struct ces_transfer *t = NULL;
 
-		/* Asked before the handle is touched: the message dies with that. */
+		/* Asked before the handle is touched, which frees the message. */
 		(void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
 		if (message->msg == CURLMSG_DONE && t != NULL)
 			ces_transfer_complete(t, result);
@@ -242,8 +241,8 @@ static int patience(const struct ces_session *s, int64_t now)
 	return (int)wait;
 }
 
-/* Sleeps until a socket of libcurl's, the helper, or a full pipe has something. Returns whether the
- * helper has; pipes are looked at again by resume_paused, which sees a vanished reader as well. */
+/* Sleeps until a socket of libcurl's, the helper, or a full pipe has an event. Returns whether the
+ * helper has. resume_paused looks at the pipes again, and sees a vanished reader as well. */
 static int wait_for_work(struct ces_session *s, bool *ret_helper, struct ces_error *err)
 {
 	struct curl_waitfd fds[1 + CES_FETCH_PARALLEL] = {

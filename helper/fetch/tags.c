@@ -1,5 +1,6 @@
-/* Which of a repository's tags may have been meant. The names are the registry's own words, the
- * only ones that are ever shown: few, short, and of the characters of tags alone. */
+/* Finds the tags of a repository that may have been meant. The names are the registry's own words,
+ * the only ones that CES ever shows. Must not show any but a few short names, in the characters of
+ * tags alone. */
 #include "helper/fetch/tags.h"
 
 #include <stdbool.h>
@@ -31,14 +32,14 @@ static bool is_tag(const char *text, size_t length)
 	       text[0] != '.' && text[0] != '-';
 }
 
-/* Keeps the nearest; of equal ones the later, since listings are in the order of names and the
- * highest version is what people mostly want. */
+/* Keeps the nearest tags. Of equally near tags it keeps the later, since listings are in the order
+ * of names and people mostly want the highest version. */
 static void offer(struct nearest *nearest, const char *tag, const char *wanted)
 {
 	struct near new = {tag, ces_suggest_distance(wanted, tag)};
 
 	nearest->valid++;
-	/* as good as any other: a tag that shares nothing with what was asked for */
+	/* no better than any other: a tag that shares nothing with the wanted one */
 	if (2 * new.distance > strlen(wanted) + strlen(tag))
 		new.distance = strlen(wanted) + CES_SUGGEST_MAX;
 	for (size_t i = 0; i < CES_TAGS_SHOWN; i++) {

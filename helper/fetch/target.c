@@ -29,7 +29,7 @@ static bool has(CURLU *url, CURLUPart what)
 	return curl_url_get(url, what, &part.text, 0) == CURLUE_OK;
 }
 
-/* Host and port of what url holds, by the same grammar as the policy's hosts. */
+/* Reads host and port of url, by the same grammar as the policy's hosts. */
 static int origin_of(CURLU *url, struct ces_origin *ret)
 {
 	PART host = {NULL};

@@ -1,5 +1,5 @@
-/* URLs that a registry sent (redirects, token realms) or that are put together here. One parser,
- * libcurl's, both for the check and for the request, so that the two can never read a URL
+/* URLs that a registry sent (redirects, token realms) or that ces-fetch makes itself. One parser,
+ * libcurl's, serves both the check and the request, so that the two can never read a URL
  * differently. */
 #ifndef CES_FETCH_TARGET_H
 #define CES_FETCH_TARGET_H
@@ -10,9 +10,9 @@
 
 #define CES_TARGET_MAX 8192
 
-/* Sets url from text: absolute, or (where url holds one already) relative to it. Refused, with a
- * text that names the place but not the rest: anything but https, a user or password inside, a host
- * that is not among hosts, control or non-ASCII characters. On failure url must not be used. */
+/* Sets url from text: absolute, or (if url holds one already) relative to it. Refuses, with a text
+ * that names the place but not the rest: anything but https, a user or password inside, a host that
+ * is not among hosts, control or non-ASCII characters. On failure url must not be used. */
 int ces_target_set(CURLU *url, const char *text, const struct ces_hosts *hosts,
 		   struct ces_origin *ret, struct ces_error *err);
 

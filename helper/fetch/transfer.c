@@ -1,6 +1,6 @@
-/* The life of one FETCH_GET. Each request ends in one of: done, another request (redirect, login),
- * another try, failed; every way round is counted, so that no registry can keep a transfer going
- * for ever. Must not look at the body, nor at any URL before target.c has. */
+/* The life of one FETCH_GET. Each request ends in one of these: done, another request (redirect,
+ * login), another try, failed. Every repeat is counted, so that no registry can keep a transfer
+ * going for ever. Must not look at the body, nor at any URL before target.c has. */
 #include "helper/fetch/transfer.h"
 
 #include <fcntl.h>
@@ -41,7 +41,7 @@ struct ces_transfer *ces_transfer_new(struct ces_session *session, struct ces_fe
 		ces_transfer_free(t);
 		return NULL;
 	}
-	/* Fewer wake-ups of both ends; a smaller pipe works as well. */
+	/* A larger pipe wakes both ends less often; a smaller one works as well. */
 	(void)fcntl(pipe, F_SETPIPE_SZ, PIPE_BYTES);
 	return t;
 }
@@ -63,8 +63,7 @@ void ces_transfer_free(struct ces_transfer *transfer)
 	free(transfer);
 }
 
-/* The status goes first: when the reader sees its pipe end, the reason is already with the helper.
- */
+/* Sends the status first: when the reader sees its pipe end, the helper already has the reason. */
 static void finish(struct ces_transfer *t, enum ces_fetch_state state, const struct ces_error *err)
 {
 	const struct ces_fetch_status status = {
@@ -113,7 +112,7 @@ void ces_transfer_start(struct ces_transfer *transfer)
 
 	transfer->redirects = 0;
 	transfer->asks = CES_ASKS_BODY;
-	/* Without its old content: a base would make a relative URL of a malformed one. */
+	/* Clears the old content: with it as base, a malformed URL would become a relative one. */
 	curl_url_cleanup(transfer->url);
 	transfer->url = curl_url();
 	if (transfer->url == NULL || ces_request_address(transfer, &err) < 0) {
@@ -123,9 +122,9 @@ void ces_transfer_start(struct ces_transfer *transfer)
 	send_request(transfer);
 }
 
-/* Another try after a pause, if there are any left. Bytes gained since the last one win new tries:
- * a big blob over a bad line must be able to arrive, and a server cannot spin on that without
- * sending. */
+/* Makes another try after a pause, if any are left. Bytes gained since the last one win new tries:
+ * a big blob over a bad line must be able to arrive, and a server cannot go on for ever with that
+ * without sending. */
 static void try_again(struct ces_transfer *t, const struct ces_error *why, unsigned cost)
 {
 	int64_t pause;
@@ -135,8 +134,8 @@ static void try_again(struct ces_transfer *t, const struct ces_error *why, unsig
 		t->tries = 0;
 	}
 	t->tries += cost;
-	/* Half a manifest and half of what the tag means a moment later are not a manifest. And
-	 * what was only asked for is fetched, with all its tries, when there is no answer. */
+	/* Half a manifest and half of what the tag means a moment later do not make a manifest. A
+	 * check that gets no answer needs no other try: the fetch follows, with all its tries. */
 	if (t->tries >= CES_TRANSFER_TRIES || t->get.kind == CES_FETCH_CHECK ||
 	    (t->get.kind == CES_FETCH_MANIFEST && t->body.delivered > 0)) {
 		ces_transfer_fail(t, why);
@@ -176,8 +175,8 @@ static void refused(struct ces_transfer *t)
 	ces_transfer_fail(t, &err);
 }
 
-/* There is no such tag. What tags are there? Asked of the registry itself only, with the login that
- * it took, and once: whatever comes of it, the transfer has failed. */
+/* There is no such tag: asks which tags there are. Asks the registry itself only, with the login
+ * that it took, and once. Whatever the answer is, the transfer has failed. */
 static void ask_tags(struct ces_transfer *t, const struct ces_error *missing)
 {
 	struct ces_error ignored;
@@ -207,7 +206,7 @@ static void ask_token(struct ces_transfer *t)
 {
 	struct ces_error err = {0};
 
-	/* A fresh handle: a realm must be absolute, never relative to what the registry served. */
+	/* A fresh handle: a realm must be absolute, never relative to the registry's URL. */
 	curl_url_cleanup(t->url);
 	t->url = curl_url();
 	if (t->url == NULL ||
@@ -220,8 +219,8 @@ static void ask_token(struct ces_transfer *t)
 	send_request(t);
 }
 
-/* A 401. Answered once, unless another transfer has logged in since this request was made. Only the
- * registry itself may ask: a host that it redirected to gets no login. */
+/* Handles a 401. Answers it once, unless another transfer has logged in since this request was
+ * made. Only the registry itself may ask: a host that it redirected to gets no login. */
 static void challenged(struct ces_transfer *t)
 {
 	struct ces_session *s = t->session;
@@ -274,7 +273,7 @@ static void token_answered(struct ces_transfer *t)
 		ces_transfer_fail(t, &err); /* also a redirect: a password is not carried further */
 }
 
-/* A whole 200 or 206. */
+/* Handles a whole 200 or 206. */
 static void served(struct ces_transfer *t)
 {
 	struct ces_error err = {0};
@@ -334,7 +333,7 @@ static void answered(struct ces_transfer *t)
 	}
 }
 
-/* Nothing was written for an empty body, so its head was not looked at yet. */
+/* Nothing is written for an empty body, so its head has not been looked at yet. */
 static bool is_body(struct ces_transfer *t)
 {
 	return t->response.status == 200 || (t->response.status == 206 && t->body.delivered > 0);
@@ -374,8 +373,8 @@ void ces_transfer_resume(struct ces_transfer *transfer)
 
 	transfer->body.paused = false;
 	result = curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
-	/* libcurl hands the kept bytes to the callback at once, and does not end the transfer by
-	 * itself when the callback refuses them. */
+	/* libcurl passes the kept bytes to the callback at once, and does not itself end the
+	 * transfer when the callback refuses them. */
 	if (result != CURLE_OK)
 		ces_transfer_complete(transfer, result);
 }

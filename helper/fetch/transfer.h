@@ -17,7 +17,7 @@ enum ces_transfer_state {
 	CES_TRANSFER_FINISHED,
 };
 
-/* What the request on the wire is for. */
+/* The purpose of the request on the wire. */
 enum ces_transfer_asks {
 	CES_ASKS_BODY,  /* the thing itself */
 	CES_ASKS_TOKEN, /* a login, of the token server */
@@ -42,10 +42,10 @@ struct ces_transfer {
 	struct ces_response response;
 	bool admitted;  /* the head of a 200 or 206 was found to fit */
 	size_t ignored; /* bytes of an error page */
-	char *reply;    /* to what is not CES_ASKS_BODY */
+	char *reply;    /* to a request other than CES_ASKS_BODY */
 	size_t reply_length;
 
-	struct ces_error missing; /* while the tags are asked for: why */
+	struct ces_error missing; /* the reason for asking for the tags, meanwhile */
 	struct ces_body body;
 	unsigned redirects;
 	unsigned generation; /* of the Authorization that was sent */
@@ -57,7 +57,7 @@ struct ces_transfer {
 	uint64_t reported;
 };
 
-/* Takes over pipe and what get holds (get is emptied). NULL: no memory. */
+/* Takes over pipe and the content of get (get is emptied). NULL: no memory. */
 struct ces_transfer *ces_transfer_new(struct ces_session *session, struct ces_fetch_get *get,
 				      int pipe);
 

@@ -1,4 +1,5 @@
-/* Cgroups. Must not take a path from anywhere: names are a uid and CES's own digits. */
+/* Makes, limits and removes cgroups. Must not take a path from anywhere: names are a uid and CES's
+ * own digits. */
 #include "helper/launch/cgroup.h"
 
 #include <errno.h>
@@ -71,7 +72,7 @@ static uint64_t read_number(int dir, const char *file, const char *key)
 	return strtoull(at, NULL, 10);
 }
 
-/* Where a cgroup is below its hierarchy's root. */
+/* The path of a cgroup below its hierarchy's root. */
 static void path_of(const struct ces_cgroup *cgroup, enum ces_hierarchy which, const char *name,
 		    char ret[WAY_MAX])
 {
@@ -80,8 +81,8 @@ static void path_of(const struct ces_cgroup *cgroup, enum ces_hierarchy which, c
 	(void)snprintf(ret, WAY_MAX, "%s%s%s", place, place[0] != '\0' ? "/" : "", name);
 }
 
-/* Passes on to the children of a v2 cgroup what v1 does not control here. One that cannot be passed
- * on is missed when a limit is set. */
+/* Enables in a v2 cgroup, for its children, the controllers that v1 does not have here. Where one
+ * cannot be enabled, setting its limit fails later. */
 static void pass_on(const struct ces_cgroup *cgroup, int dir)
 {
 	static const struct {
@@ -94,7 +95,7 @@ static void pass_on(const struct ces_cgroup *cgroup, int dir)
 			(void)write_text(dir, "cgroup.subtree_control", wanted[i].word);
 }
 
-/* Makes each directory of the way in turn. */
+/* Makes each directory of the path in turn. */
 static int make_way(const struct ces_cgroup *cgroup, enum ces_hierarchy which, const char *name,
 		    int *ret)
 {
@@ -121,7 +122,7 @@ static int make_way(const struct ces_cgroup *cgroup, enum ces_hierarchy which, c
 	return 0;
 }
 
-/* Another run's end may remove an empty parent between two of these steps: try again. */
+/* Tries again: another run's end may remove an empty parent between two of these steps. */
 static int make_one(const struct ces_cgroup *cgroup, enum ces_hierarchy which, const char *name,
 		    int *ret)
 {
@@ -131,8 +132,8 @@ static int make_one(const struct ces_cgroup *cgroup, enum ces_hierarchy which, c
 	return 0;
 }
 
-/* The dead leave their cgroup a moment after they were waited for; until then it is busy. What else
- * is wrong may be over by then, too. */
+/* A dead process leaves its cgroup a moment after it was waited for; until then the cgroup is busy.
+ * Any other error may be over by then, too. */
 static int remove_one(int root, const char *path)
 {
 	int result = -1;
@@ -152,7 +153,7 @@ static void remove_way(const struct ces_cgroup *cgroup, enum ces_hierarchy which
 	path_of(cgroup, which, cgroup->name, way);
 	if (remove_one(root, way) < 0 && errno != ENOENT)
 		return;
-	/* a parent goes with its last run; others in it make this fail */
+	/* a parent goes with its last run; where others are in it, this fails */
 	while ((slash = strrchr(way, '/')) != NULL && (size_t)(slash - way) > place) {
 		*slash = '\0';
 		if (unlinkat(root, way, AT_REMOVEDIR) < 0)
@@ -199,7 +200,7 @@ void ces_cgroup_record(const struct ces_cgroup *cgroup, char *v[], struct ces_st
 	*ret = (struct ces_strings){v, CES_HIERARCHIES};
 }
 
-/* Of the run, or of its user: the same directories, one level up. */
+/* The directories of the run or, one level up, of its user. */
 struct level {
 	int v2;
 	int v1[CES_CGROUP_V1];
@@ -210,9 +211,9 @@ static int pids_dir(const struct level *level)
 	return level->v1[V1_PIDS] >= 0 ? level->v1[V1_PIDS] : level->v2;
 }
 
-/* v1 refuses a limit of memory above that of memory and swap, which must follow it down and lead it
- * up. Where there is no swap accounting the file is absent, and then there is nothing to swap to.
- */
+/* v1 refuses a memory limit above that of memory and swap together: the latter must go down after
+ * the former, and up before it. Without swap accounting its file is absent, and then there is
+ * nothing to swap to. */
 static int limit_memory(const struct level *level, uint64_t bytes, bool swap)
 {
 	int memory = level->v1[V1_MEMORY];
@@ -229,9 +230,8 @@ static int limit_memory(const struct level *level, uint64_t bytes, bool swap)
 	return 0;
 }
 
-/* Cpu quota per period; the kernel wants at least 1 ms. v1 refuses a quota above that of a parent
- * (EINVAL): then the parent's is the one that holds (kernel/sched/core.c, tg_cfs_schedulable_down).
- */
+/* Sets the cpu quota per period; the kernel wants at least 1 ms. v1 refuses a quota above that of a
+ * parent (EINVAL): then the parent's quota holds (kernel/sched/core.c, tg_cfs_schedulable_down). */
 static int limit_cpu(const struct level *level, uint64_t thousandths)
 {
 	uint64_t us = thousandths * CPU_PERIOD_US / 1000;
@@ -245,8 +245,8 @@ static int limit_cpu(const struct level *level, uint64_t thousandths)
 	return write_text(level->v2, "cpu.max", text);
 }
 
-/* Each limit is set in v1 where v1 has the controller, otherwise in v2; one that takes in neither
- * is an error: a run without its limits is not what the policy says. 0 is no limit. */
+/* Sets each limit in v1 where v1 has the controller, otherwise in v2. A limit that neither takes is
+ * an error: a run without its limits is not what the policy says. 0 is no limit. */
 static int set_limits(const struct level *level, const struct ces_policy_limits *limits, bool swap,
 		      struct ces_error *err)
 {
@@ -275,7 +275,7 @@ static void close_user(struct level *user)
 		ces_cleanup_close(&user->v1[i]);
 }
 
-/* Every start sets the user's total again, as the policy says it now. */
+/* Sets the user's total again at every start, as the policy has it now. */
 static int set_user_limits(struct ces_cgroup *cgroup, const struct ces_policy_limits *limits,
 			   struct ces_error *err)
 {
@@ -318,9 +318,10 @@ int ces_cgroup_make(struct ces_cgroup *cgroup, const struct ces_policy_limits *l
 	return set_limits(&run, limits, true, err);
 }
 
-/* Whether the caller's processes are ended at logout, and this one with them: logind ends all that
- * is in the session's cgroup, below user.slice (logind.conf(5), KillUserProcesses). A batch job's
- * cgroup is another: nothing may leave that one before the job ends. */
+/* Whether the end of the login session would end the caller's processes, and this one with them:
+ * logind ends all processes in the session's cgroup, below user.slice (logind.conf(5),
+ * KillUserProcesses). A batch job has another cgroup, which no process may leave before the job
+ * ends. */
 static bool in_session(void)
 {
 	static const char session[] = "\n0::/user.slice/";
@@ -354,8 +355,8 @@ int ces_cgroup_join(const struct ces_cgroup *cgroup)
 	return 0;
 }
 
-/* "ID:CONTROLLER,...:PATH"; version 2 has the ID 0 and no controllers (cgroups(7)). A cgroup
- * namespace or a job shows more before the path. */
+/* A line is "ID:CONTROLLER,...:PATH"; version 2 has the ID 0 and no controllers (cgroups(7)). In a
+ * cgroup namespace or a job, more comes before the path. */
 static bool line_holds(const char *text, const char *controller, const char *path)
 {
 	size_t wanted = strlen(controller), tail = strlen(path);
@@ -390,9 +391,9 @@ void ces_cgroup_kill(const struct ces_cgroup *cgroup)
 		(void)write_text(cgroup->v2, "cgroup.kill", "1");
 }
 
-/* Was this cgroup's own limit met? v2 counts it (without ".local" with all that is below); of v1,
- * whose counts of failures newer kernels no longer keep, the peak says, which is within what the
- * kernel charges ahead for each cpu. */
+/* Did the cgroup meet its own limit? v2 counts this (the file without ".local" counts everything
+ * below, too). Newer kernels no longer keep v1's counts of failures, so for v1 the peak decides: it
+ * comes within what the kernel charges ahead for each cpu. */
 #define CHARGED_AHEAD (1ull << 20)
 
 static bool met_memory(const struct level *level)
@@ -412,8 +413,8 @@ static enum ces_limit_whose around(const struct ces_cgroup *cgroup, bool user)
 	return cgroup->place.job ? CES_LIMIT_JOB : CES_LIMIT_HOST;
 }
 
-/* Up to Linux 6.10 a fork that a parent's limit refused counts where it was tried, from then on
- * where the limit is (cgroup-v2.rst, pids.events). */
+/* Linux up to 6.10 counts a fork that a parent's limit refused where it was tried; later versions
+ * count it where the limit is (cgroup-v2.rst, pids.events). */
 static void read_processes(const struct ces_cgroup *cgroup, const struct level *run,
 			   const struct level *user, uint64_t limit, struct ces_cgroup_usage *ret)
 {
@@ -439,7 +440,7 @@ void ces_cgroup_read(const struct ces_cgroup *cgroup, const struct ces_policy_li
 	open_user(cgroup, &user);
 	ret->peak_memory = memory >= 0 ? read_number(memory, "memory.max_usage_in_bytes", "")
 				       : read_number(cgroup->v2, "memory.peak", "");
-	/* which v2 has without the controller too (cgroup-v2.rst, cpu.stat) */
+	/* v2 has this file without the controller too (cgroup-v2.rst, cpu.stat) */
 	ret->cpu_us = read_number(cgroup->v2, "cpu.stat", "usage_usec ");
 	ret->out_of_memory =
 	    (memory >= 0 ? read_number(memory, "memory.oom_control", "oom_kill ")
@@ -454,7 +455,7 @@ void ces_cgroup_remove(struct ces_cgroup *cgroup)
 	char helpers[WAY_MAX];
 
 	ces_cleanup_close(&cgroup->v2);
-	/* a cgroup that this process is in cannot go; one that others are in stays */
+	/* a cgroup that this process or another is in cannot be removed */
 	path_of(cgroup, CES_HIERARCHY_V2, HELPERS, helpers);
 	if (cgroup->left && write_text(cgroup->root, "cgroup.procs", "0") == 0)
 		(void)unlinkat(cgroup->root, helpers, AT_REMOVEDIR);
@@ -485,6 +486,6 @@ void ces_cgroup_clear(const struct ces_run_record *record)
 	cgroup.v2 = ces_beneath_open(cgroup.root, way, O_RDONLY | O_DIRECTORY, 0);
 	ces_cgroup_kill(&cgroup);
 	path_of(&cgroup, CES_HIERARCHY_V2, HELPERS, way);
-	(void)unlinkat(cgroup.root, way, AT_REMOVEDIR); /* when the last in it was killed */
+	(void)unlinkat(cgroup.root, way, AT_REMOVEDIR); /* when the last process in it was killed */
 	ces_cgroup_remove(&cgroup);
 }

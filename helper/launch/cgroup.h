@@ -1,7 +1,7 @@
-/* The cgroup of a run: ces/<uid>/<run> at its place in each hierarchy (helper/launch/parent.h),
- * made and removed here; the user's carries what all of one user's runs may take together. On a
- * unified host (cgroup v2) there is one hierarchy; on a hybrid one v2 holds and kills the processes
- * and carries the device program, and v1 limits what v2 has no controllers for. Source:
+/* Makes and removes the cgroup of a run: ces/<uid>/<run> at its place in each hierarchy
+ * (helper/launch/parent.h). The user's cgroup above it limits all of that user's runs together. A
+ * unified host (cgroup v2) has one hierarchy. On a hybrid host v2 holds and kills the processes and
+ * carries the device program, and v1 sets the limits that v2 has no controllers for. Source:
  * Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/. */
 #ifndef CES_HELPER_LAUNCH_CGROUP_H
 #define CES_HELPER_LAUNCH_CGROUP_H
@@ -24,7 +24,7 @@ struct ces_cgroup {
 	int v1[CES_CGROUP_V1];
 	struct ces_parent place;
 	char name[48];         /* "ces/<uid>/<run>" */
-	uint64_t user_refused; /* forks, at the total of all the user's runs, before this one */
+	uint64_t user_refused; /* forks refused at the user's total before this run */
 	bool left;             /* see ces_cgroup_leave_session */
 };
 
@@ -33,8 +33,8 @@ struct ces_cgroup {
 		.root = -1, .v2 = -1, .v1_root = {-1, -1, -1}, .v1 = {-1, -1, -1},                 \
 	}
 
-/* Finds the place of a new run and makes nothing: its record names the place first, so that the one
- * who clears it after a crash knows where to look. */
+/* Finds the place of a new run and makes nothing. The record names the place first, so that the
+ * helper that clears the run after a crash knows where to look. */
 int ces_cgroup_find(const struct ces_host *host, uid_t uid, const char *run, struct ces_cgroup *ret,
 		    struct ces_error *err);
 
@@ -46,20 +46,20 @@ void ces_cgroup_record(const struct ces_cgroup *cgroup, char *v[], struct ces_st
 int ces_cgroup_make(struct ces_cgroup *cgroup, const struct ces_policy_limits *limits,
 		    const struct ces_policy_limits *user, struct ces_error *err);
 
-/* For a detached run: takes this process out of the cgroup of a login session, so that the end of
- * the session does not end it. Elsewhere it stays where it is. */
+/* For a detached run: moves this process out of the cgroup of a login session, so that the end of
+ * the session does not end it. Outside a session the process stays where it is. */
 int ces_cgroup_leave_session(struct ces_cgroup *cgroup, struct ces_error *err);
 
 /* Puts the calling process, born in v2, into the v1 hierarchies too. It writes "0" for itself into
- * `tasks`: for that the kernel does not take the lock under which every fork on the machine waits
- * (kernel/cgroup/cgroup.c, cgroup_procs_write_start); moving it from outside would cost
+ * `tasks`: then the kernel does not take the lock under which every fork on the machine waits
+ * (kernel/cgroup/cgroup.c, cgroup_procs_write_start). Moving it from outside would cost
  * milliseconds. 0, or -1 with errno. */
 int ces_cgroup_join(const struct ces_cgroup *cgroup);
 
-/* Is a process in it, in every hierarchy that the run has? text: its /proc/PID/cgroup. */
+/* Is the process in the cgroup, in every hierarchy that the run has? text: its /proc/PID/cgroup. */
 bool ces_cgroup_holds(const struct ces_cgroup *cgroup, const char *text);
 
-/* Ends every process in it. */
+/* Kills every process in it. */
 void ces_cgroup_kill(const struct ces_cgroup *cgroup);
 
 struct ces_cgroup_usage {
@@ -73,10 +73,11 @@ struct ces_cgroup_usage {
 void ces_cgroup_read(const struct ces_cgroup *cgroup, const struct ces_policy_limits *limits,
 		     struct ces_cgroup_usage *ret);
 
-/* Removes it (its processes are gone), and its parents when they are empty, up to the place. */
+/* Removes the cgroup (its processes are gone), and its parents when they are empty, up to the
+ * place. */
 void ces_cgroup_remove(struct ces_cgroup *cgroup);
 
-/* For a run that died: kills and removes what is left of it. */
+/* For a run that died: kills and removes what is left. */
 void ces_cgroup_clear(const struct ces_run_record *record);
 
 #endif

@@ -1,7 +1,7 @@
-/* config.json. Image content never steers the host: of the image only entrypoint, command,
- * environment, working directory and user come in, as data in fixed places; no hook, label, volume
- * or annotation of anybody's. The one annotation is CES's own system call filter, compiled when CES
- * was built. */
+/* Writes config.json. Must not let image content steer the host: only the image's entrypoint,
+ * command, environment, working directory and user come in, as data in fixed places. No hook,
+ * label, volume or annotation of anybody's comes in. The one annotation is CES's own system call
+ * filter, compiled when CES was built. */
 #include "helper/launch/config.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ static void put_list(json to, const char *key, const char *const *values)
 	ces_json_close(to);
 }
 
-/* An environment is "NAME=value" each, ended by NUL, one after the other; a name once. */
+/* An environment is a row of "NAME=value", each ended by NUL; each name occurs once. */
 static const char *env_next(const struct ces_bytes_out *env, const char *at)
 {
 	at = at == NULL ? env->text : at + strlen(at) + 1;
@@ -58,8 +58,8 @@ static void env_put(struct ces_bytes_out *env, const char *entry)
 	ces_bytes_add(env, entry, strlen(entry) + 1);
 }
 
-/* A driver's variables: nothing of the image's says which devices there are. No tool that reads
- * them ever runs with privilege, but libraries and people do read them. */
+/* Sets the variables of a driver, so that nothing of the image's says which devices there are. No
+ * tool that reads them ever runs with privilege, but libraries and people do read them. */
 static void gpu_environment(const struct ces_gpus *gpus, struct ces_bytes_out *env)
 {
 	char visible[CES_GPU_MAX * 136] = "NVIDIA_VISIBLE_DEVICES=";
@@ -76,8 +76,8 @@ static void gpu_environment(const struct ces_gpus *gpus, struct ces_bytes_out *e
 				       : "NVIDIA_DRIVER_CAPABILITIES=");
 }
 
-/* The driver's own libraries come first, they must be of the kernel's version; then whatever the
- * image or the caller says. */
+/* The driver's own libraries come first, since they must be of the kernel's version. Then comes the
+ * value that the image or the caller gives. */
 static void library_path(const struct ces_gpus *gpus, struct ces_bytes_out *env)
 {
 	static const char name[] = "LD_LIBRARY_PATH=";
@@ -95,7 +95,7 @@ static void library_path(const struct ces_gpus *gpus, struct ces_bytes_out *env)
 		env_put(env, entry);
 }
 
-/* Also over what the caller says: no other proxy is there to be reached. */
+/* Overrides the caller's values too: the container can reach no other proxy. */
 static void proxy_environment(const struct ces_decision *decision, struct ces_bytes_out *env)
 {
 	char url[40], entry[80];
@@ -106,7 +106,7 @@ static void proxy_environment(const struct ces_decision *decision, struct ces_by
 		env_put(env, entry);
 }
 
-/* The display and its key go together. */
+/* Sets the display and its key together. */
 static void display_environment(const struct ces_decision *decision, struct ces_bytes_out *env)
 {
 	char entry[40];
@@ -117,8 +117,8 @@ static void display_environment(const struct ces_decision *decision, struct ces_
 	env_put(env, "XAUTHORITY=/" CES_DISPLAY_KEY);
 }
 
-/* What CES sets, then the image's, then the caller's: the later wins. TMP and TMPDIR must not be
- * the image's. */
+/* Sets CES's values, then the image's, then the caller's: the later wins. TMP and TMPDIR must not
+ * be the image's. */
 static void fill_environment(const struct ces_plan *plan, struct ces_bytes_out *env)
 {
 	char home[1100];
@@ -129,8 +129,8 @@ static void fill_environment(const struct ces_plan *plan, struct ces_bytes_out *
 	env_put(env, home);
 	(void)snprintf(home, sizeof(home), "HOSTNAME=%s", plan->hostname);
 	env_put(env, home);
-	/* a library that counted the machine's cpus would start a thread for each, on a share of
-	 * them */
+	/* a library that counted the machine's cpus would start a thread for each, though the run
+	 * has only some */
 	(void)snprintf(home, sizeof(home), "OMP_NUM_THREADS=%llu",
 		       (unsigned long long)(plan->decision->limits.cpus + 999) / 1000);
 	env_put(env, home);
@@ -168,8 +168,8 @@ static void put_environment(const struct ces_plan *plan, json to)
 	to->out.failed = to->out.failed || env.failed;
 }
 
-/* Docker's rule: arguments replace CMD; a new entrypoint replaces the image's and drops its CMD.
- * The two parts of the command line. */
+/* Makes the two parts of the command line by Docker's rule: arguments replace CMD; a new entrypoint
+ * replaces the image's and drops its CMD. */
 static void command_parts(const struct ces_plan *plan, struct ces_strings parts[2])
 {
 	const struct ces_request *request = plan->session->request;
@@ -227,7 +227,7 @@ static void put_capabilities(const struct ces_plan *plan, json to)
 {
 	static const char *const sets[] = {"bounding", "effective", "permitted", "inheritable",
 					   "ambient"};
-	/* of a user none but the bounding set */
+	/* a user has none but the bounding set */
 	size_t full = plan->uid == 0 ? 3 : 1;
 
 	ces_json_object(to, "capabilities");
@@ -262,7 +262,7 @@ static void put_process(const struct ces_plan *plan, json to)
 	ces_json_close(to);
 }
 
-/* more: options that are no flags, ',' between; or NULL. */
+/* more: options other than flags, separated by ','; or NULL. */
 static void add_mount(json mounts, const char *destination, const char *type, const char *source,
 		      unsigned long flags, const char *more)
 {
@@ -313,10 +313,10 @@ static void put_mounts(const struct ces_plan *plan, json mounts)
 		add_mount(mounts, it->destination, it->type, it->source, it->flags, it->more);
 	}
 	add_tmpfs(mounts, "/dev/shm", plan->decision->limits.shm);
-	/* before the caller's, which may hide it but never come to lie in it */
+	/* before the caller's mounts, which may hide it but never end up inside it */
 	if (plan->gpus.n_names > 0)
 		add_mount(mounts, CES_GPU_DIR, "bind", "/g", ces_plan_mount_flags(true), "rbind");
-	/* a bind may lie in the home, which therefore comes before */
+	/* before the caller's binds, which may be inside the home */
 	add_tmpfs_mounts(mounts, plan->decision, true);
 	for (size_t i = 0; i < plan->n_mounts; i++) {
 		char source[32];
@@ -330,7 +330,7 @@ static void put_mounts(const struct ces_plan *plan, json mounts)
 	ces_json_close(mounts);
 }
 
-/* A file of this installation's own, whole; malloc'd. */
+/* Reads a whole file of this installation; malloc'd. */
 static int read_own(const char *path, char **ret, struct ces_error *err)
 {
 	size_t length;
@@ -350,7 +350,7 @@ int ces_config_filter(char **ret, struct ces_error *err)
 	return 0;
 }
 
-/* The helper has made the other five namespaces; without a mount namespace here "root" would be a
+/* The helper has made the other five namespaces. Without a mount namespace here "root" would be a
  * mere chroot. */
 static int put_linux(const struct ces_plan *plan, json to, struct ces_error *err)
 {
@@ -387,7 +387,7 @@ static int fill(const struct ces_plan *plan, json to, struct ces_error *err)
 	put_mounts(plan, to);
 	if (put_linux(plan, to, err) < 0)
 		return -1;
-	/* crun takes a compiled filter (crun(1), run.oci.seccomp_bpf_data), which saves it 13 ms a
+	/* crun takes a compiled filter (crun(1), run.oci.seccomp_bpf_data): this saves 13 ms a
 	 * start */
 	if (!plan->runc) {
 		ces_json_object(to, "annotations");

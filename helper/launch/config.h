@@ -5,7 +5,8 @@
 
 #include "helper/launch/plan.h"
 
-/* The first word of what will be executed; NULL when neither image nor caller names a command. */
+/* The first word of the command that will be executed; NULL when neither image nor caller names
+ * one. */
 const char *ces_config_command(const struct ces_plan *plan);
 
 /* Writes /bundle/config.json below root. */

@@ -1,10 +1,10 @@
-/* From fork to the runtime. Must not touch the host: by the time it runs past the gate, the host's
- * tree is gone, it has no id there but the caller's ordinary ones, and its only privileges are over
- * its own namespaces.
+/* Takes the container's process from fork to the runtime. Must not touch the host: past the gate,
+ * the host's tree is gone, the process has only the caller's ordinary ids there, and its only
+ * privileges are over its own namespaces.
  *
- * Cloned while this process is root, so the new user namespace belongs to root: the caller, though
- * it will have the caller's uid, has no capability in it and can neither trace nor enter it
- * (user_namespaces(7); bubblewrap's CVE-2016-8659 was the other order). */
+ * The helper clones the process while it is root, so the new user namespace belongs to root. The
+ * caller, though it will have the caller's uid, has no capability in that namespace and can neither
+ * trace nor enter it (user_namespaces(7); bubblewrap's CVE-2016-8659 was the other order). */
 #include "helper/launch/container.h"
 
 #include <errno.h>
@@ -34,7 +34,7 @@
 #define FD_JOURNAL 5
 #define FD_KEPT    6
 
-/* Written to the report pipe in one piece; both ends are this program. */
+/* The process writes it to the report pipe in one piece; both ends are this program. */
 struct failure {
 	int number; /* errno */
 	char step[60];
@@ -57,8 +57,8 @@ static void wait_at_gate(void)
 		_exit(125); /* the helper is gone: nothing was started */
 }
 
-/* The parent may have died between the gate and the death signal being set; its end of the gate
- * says. */
+/* The parent may have died between opening the gate and the setting of the death signal. Its end of
+ * the gate shows this. */
 static void check_parent(void)
 {
 	struct pollfd gate = {.fd = FD_GATE, .events = POLLIN};
@@ -67,8 +67,8 @@ static void check_parent(void)
 		_exit(125);
 }
 
-/* By far the slowest of the namespaces: it is made here, while the parent builds the tree. Until
- * the parent knows of it, this process is in the network of the host. */
+/* This namespace is by far the slowest: the process makes it while the parent builds the tree.
+ * Until the parent knows of it, this process is in the network of the host. */
 static void make_network(void)
 {
 	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
@@ -91,10 +91,10 @@ static void write_sysctl(const char *path, const char *value)
 		fail(path);
 }
 
-/* Gives a directory of CES's top layer the owner and mode that the image's directory of that path
- * has, if there is one. The layers are looked into here and not by the helper: this process sees
- * them with the container's ids, and every file open to it will be open to the container too.
- * Through the overlay, since what is under a mounted one must not change. */
+/* Gives a directory of CES's top layer the owner and mode of the image's directory of that path, if
+ * there is one. This process looks into the layers, not the helper: it sees them with the
+ * container's ids, and every file open to it will be open to the container too. It works through
+ * the overlay, since the layers under a mounted overlay must not change. */
 static void take_attributes(const struct ces_plan *plan, const char *path)
 {
 	CES_CLEANUP_FD int whole = open("/m", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -117,8 +117,8 @@ static void take_attributes(const struct ces_plan *plan, const char *path)
 	}
 }
 
-/* The directories that a mount point is in were made with it (helper/launch/rootfs.c) and hide
- * the image's: without this a bind into somebody's home would take the home from its user. */
+/* The directories above a mount point were made with it (helper/launch/rootfs.c) and hide the
+ * image's. Without this function, a bind into a user's home would take the home from that user. */
 static void keep_parents(const struct ces_plan *plan, const char *destination)
 {
 	char path[300];
@@ -147,11 +147,12 @@ static void set_up(const struct ces_plan *plan)
 		keep_parents(plan, plan->decision->tmpfs[i].destination);
 }
 
-/* An execve that changes the SELinux domain makes the kernel forget which signal was asked for the
- * parent's death, and a killed helper would leave its container alive. So setpriv(1) is what enters
- * the runtime's domain: it asks for the signal again and executes the runtime, which stays in it.
- * In between the helper's trace ends this process with it (helper/audit/hold.c). It is root's, on
- * the read-only /usr, and has the rights of this namespace's root alone, as the runtime has. */
+/* An execve that changes the SELinux domain makes the kernel forget the signal for the parent's
+ * death: a killed helper would leave its container alive. So setpriv(1) enters the runtime's
+ * domain: it asks for the signal again and executes the runtime, which stays in that domain. In
+ * between, the helper's trace ends this process if the helper dies (helper/audit/hold.c). setpriv
+ * is root's file, on the read-only /usr, and has the rights of this namespace's root alone, as the
+ * runtime has. */
 static void execute_confined(const struct ces_plan *plan, char *const *runtime,
 			     char *const *environment)
 {
@@ -166,7 +167,7 @@ static void execute_confined(const struct ces_plan *plan, char *const *runtime,
 		}
 		arguments[n++] = runtime[i];
 	}
-	/* without it the kernel would not let this domain execute anything */
+	/* without this the kernel would not let this domain execute anything */
 	if (ces_selinux_exec_runtime(&plan->selinux) < 0)
 		fail("SELinux context of the runtime");
 	execve(CES_SETPRIV_PATH, arguments, environment);
@@ -224,7 +225,7 @@ static void child(const struct ces_plan *plan, const struct ces_cgroup *cgroup, 
 		if (fcntl(fd, F_SETFD, fd > STDERR_FILENO ? FD_CLOEXEC : 0) < 0)
 			_exit(125);
 	make_network();
-	/* no durable record, no run; nor one that a power cut would leave to nobody */
+	/* no run without a durable record, nor one that nobody would clear after a power cut */
 	if (fdatasync(FD_JOURNAL) < 0 || close(FD_JOURNAL) < 0 || fdatasync(FD_KEPT) < 0 ||
 	    close(FD_KEPT) < 0)
 		_exit(125);
@@ -257,8 +258,8 @@ int ces_container_start(const struct ces_plan *plan, const struct ces_cgroup *cg
 	if (side < 0)
 		return ces_error_errno(err, CES_E_HOST, "making the container's namespaces");
 	if (side == 0) {
-		close(ret->gate); /* or its own copy would keep the gate from ever reading end of
-				     file */
+		close(ret->gate); /* or the child's own copy would keep the gate from ever reading
+				     end of file */
 		child(plan, cgroup, gate_inside, report_write);
 	}
 	if (ces_idmap_write(ret->process.pid, &plan->map, err) < 0)
@@ -270,7 +271,7 @@ int ces_container_ready(const struct ces_container *container, struct ces_error 
 {
 	char byte;
 
-	/* the byte stays there for who asks next; there is none when the child has ended */
+	/* the byte stays for the next check; there is none when the child has ended */
 	return recv(container->gate, &byte, 1, MSG_PEEK) == 1
 		   ? 0
 		   : ces_error_set(err, CES_E_HOST, "the container has no network namespace");

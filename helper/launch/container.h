@@ -7,8 +7,8 @@
 
 struct ces_container {
 	struct ces_process process;
-	int gate;   /* a byte comes when its namespaces are whole, one goes to release it; closing
-		       it ends it */
+	int gate; /* one byte comes when the namespaces are whole, one goes to release the process;
+		     closing it ends the process */
 	int report; /* read end: what went wrong before the runtime was executed; end of file =
 		       executed */
 	int userns;
@@ -22,13 +22,13 @@ struct ces_container {
 		CES_PROCESS_NONE, -1, -1, -1, -1, -1, false                                        \
 	}
 
-/* Born in the cgroup, in namespaces of its own, waiting at the gate. It makes the journal durable
- * meanwhile. */
+/* Starts the process in the cgroup and in namespaces of its own; it waits at the gate. Meanwhile it
+ * makes the journal durable. */
 int ces_container_start(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 			struct ces_container *ret, struct ces_error *err);
 
-/* Waits until its namespaces are whole. Before that its network namespace is the host's: the one
- * who wants to have to do with it asks first, as often as is needed. */
+/* Waits until the namespaces are whole. Before that the process's network namespace is the host's:
+ * call this, as often as needed, before anything that uses it. */
 int ces_container_ready(const struct ces_container *container, struct ces_error *err);
 
 /* Opens the gate. */

@@ -1,4 +1,4 @@
-/* Devices. Must not make a node that is neither in the table nor checked by
+/* Makes and checks device nodes. Must not make a node that is neither in the table nor checked by
  * helper/launch/gpu_nodes.c. */
 #include "helper/launch/devices.h"
 
@@ -17,8 +17,8 @@
 
 #include "common/cleanup.h"
 
-/* Documentation/admin-guide/devices.txt. The set that the OCI runtime-spec demands
- * (config-linux.md, "Default Devices"); ptmx and pts come with the container's own devpts. */
+/* The set that the OCI runtime-spec demands (config-linux.md, "Default Devices"), with numbers from
+ * Documentation/admin-guide/devices.txt. ptmx and pts come with the container's own devpts. */
 static const struct {
 	const char *name;
 	unsigned major, minor;
@@ -44,7 +44,8 @@ static int make_node(int dev, const char *path, unsigned major, unsigned minor,
 	return 0;
 }
 
-/* A directory that only CES can have made is in an empty one that only CES can write to. */
+/* Makes a node, with its directory. Only CES can write to the empty directory around it, so only
+ * CES can have made a directory that is there already. */
 static int make_more(int dev, const struct ces_device *more, struct ces_error *err)
 {
 	const char *slash = strchr(more->path, '/');
@@ -113,11 +114,11 @@ static bool is_granted(const char *path, const struct stat *st, const struct ces
 struct inventory {
 	const struct ces_device *more;
 	size_t n, count;
-	dev_t file_system; /* that of /dev: what is mounted below it holds no nodes of CES's */
+	dev_t file_system; /* that of /dev: a mount below it holds no nodes of CES's */
 	struct ces_json *found;
 };
 
-/* One directory; prefix: "" or "dri/". */
+/* Lists one directory; prefix: "" or "dri/". */
 static int take_inventory(struct inventory *of, int dir, const char *prefix, struct ces_error *err)
 {
 	CES_CLEANUP_DIR DIR *list = NULL;

@@ -1,9 +1,9 @@
-/* The display. Must not speak to the X server, nor read the caller's own keys.
+/* Opens the display. Must not speak to the X server, nor read the caller's own keys.
  *
- * Who controls what: the number and the key are the caller's, the path is made from the number.
- * What is at the path is whatever another user, or the caller, has put into /tmp/.X11-unix; it
- * is opened once, and then it is a descriptor. A socket of another user's is refused. One of the
- * caller's own may lead to any program of theirs, and so may the streams of the run. */
+ * Who controls what: the caller gives the number and the key; CES makes the path from the number.
+ * Another user, or the caller, controls /tmp/.X11-unix and so the file at the path. CES opens it
+ * once, and then has a descriptor. CES refuses a socket of another user's. A socket of the caller's
+ * may lead to any program of theirs, and so may the streams of the run. */
 #include "helper/launch/display.h"
 
 #include <fcntl.h>
@@ -23,7 +23,7 @@ int ces_display_open(struct ces_plan *plan, struct ces_error *err)
 
 	if (plan->decision->display == 0)
 		return 0;
-	/* a container's categories keep it from any process with others, as the user's have */
+	/* a container's categories, like the user's, keep it from any process with others */
 	if (plan->selinux.on)
 		return ces_error_set(
 		    err, CES_E_HOST,

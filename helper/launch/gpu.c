@@ -1,5 +1,6 @@
-/* Finding and choosing GPUs. Must not start a program that a specification names, nor take a device
- * by its name alone: the same hardware has several (index, UUID), so a device is its nodes. */
+/* Finds and chooses GPUs. Must not start a program that a specification names, nor take a device by
+ * its name alone: the same hardware has several names (index, UUID), so its nodes identify a
+ * device. */
 #include "helper/launch/gpu.h"
 
 #include <dirent.h>
@@ -20,7 +21,7 @@
 
 #define DEVICE_NODES 16
 
-/* A mark is a node in the ledger: major and minor, and what they mean to others. */
+/* A mark is a node in the ledger: major and minor, and what the node means to other runs. */
 #define MARK_OWN       (1ull << 63) /* nobody else's; without: the parent of a MIG slice */
 #define MARK_EXCLUSIVE (1ull << 62)
 #define MARK_NODE      (MARK_EXCLUSIVE - 1)
@@ -32,7 +33,7 @@ struct ces_gpu {
 	uint64_t marks[DEVICE_NODES];
 	size_t n_nodes, n_marks;
 	uint64_t load; /* runs that have it */
-	bool busy;     /* one, or this run, wants it alone */
+	bool busy;     /* a run that has it, or this one, wants it alone */
 	bool closed;   /* to this caller's cgroup */
 };
 
@@ -66,8 +67,8 @@ static int is_spec(const struct dirent *entry)
 	       strcmp(entry->d_name + length - 5, ".json") == 0;
 }
 
-/* The listing gives names and no more: each file is opened, and checked with all that leads to it,
- * from the root directory on. */
+/* Takes only names from the listing: it opens each file, and checks it with every directory on the
+ * way, from the root directory on. */
 static int read_directory(struct ces_gpus *gpus, const struct ces_decision_names *kinds,
 			  const char *path, struct ces_error *err)
 {
@@ -106,8 +107,8 @@ static bool is_below(const struct ces_device *node, const char *what)
 	return strncmp(node->path, what, strlen(what)) == 0;
 }
 
-/* A slice of a GPU (MIG) is its capability nodes; its parent's node it shares with other slices,
- * but with nobody who has the whole. kfd is the one door of all AMD GPUs. */
+/* The capability nodes identify a slice of a GPU (MIG). The slice shares its parent's node with
+ * other slices, but with no run that has the whole GPU. All AMD GPUs share kfd. */
 static void make_marks(struct ces_gpu *gpu)
 {
 	bool slice = false;
@@ -145,7 +146,7 @@ static int look_at(const struct ces_gpus *gpus, struct ces_gpu *gpu, struct ces_
 	return gpu->n_marks > 0 ? 0 : ces_error_set(err, CES_E_HOST, "it has no node of its own");
 }
 
-/* One that is broken is reported only when it is missed: it may not be this run's concern. */
+/* Reports a broken device only when the run needs it: it may not be this run's concern. */
 static void add_found(struct ces_gpus *gpus, const struct ces_cdi_spec *spec,
 		      const struct ces_cdi_device *device)
 {
@@ -227,7 +228,7 @@ struct weighing {
 	bool exclusive;
 };
 
-/* A dead run counts too, until it has been cleared: its processes may be there still. */
+/* Counts a dead run too until it has been cleared: its processes may still be there. */
 static void weigh(const struct ces_run_record *record, bool alive, void *context)
 {
 	const struct weighing *with = context;
@@ -254,7 +255,7 @@ static int add_node(struct ces_gpus *gpus, const struct ces_device *node, struct
 	return 0;
 }
 
-/* What every device of a specification needs beside its own. */
+/* Adds what every device of a specification needs in addition to its own edits. */
 static int add_spec(struct ces_gpus *gpus, const struct ces_cdi_edits *edits, struct ces_error *err)
 {
 	for (size_t i = 0; i < gpus->n_edits; i++)
@@ -295,7 +296,7 @@ static int take(struct ces_gpus *gpus, const struct ces_gpu *gpu, bool exclusive
 	return 0;
 }
 
-/* The least used of those that are free, not twice the same by two names; NULL: none. */
+/* The least used of the free devices. Does not choose one device twice by two names. NULL: none. */
 static const struct ces_gpu *best(const struct ces_gpus *gpus)
 {
 	const struct ces_gpu *ret = NULL;
@@ -310,7 +311,7 @@ static const struct ces_gpu *best(const struct ces_gpus *gpus)
 	return ret;
 }
 
-/* Whose runs hold the others is not for the caller to know. */
+/* Does not say whose runs hold the others: the caller must not know. */
 static int too_few(const struct ces_gpus *gpus, const struct ces_decision *decision,
 		   struct ces_error *err)
 {

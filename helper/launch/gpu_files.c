@@ -1,9 +1,9 @@
-/* A driver's files in the container. Must not follow a symbolic link, on the host or in what it
- * makes, nor run what a specification says to run: of hooks only the links are made that they
- * would make.
+/* Puts a driver's files into the container. Must not follow a symbolic link, on the host or in the
+ * tree that it makes, nor run a program that a specification names: of hooks it makes only the
+ * links that they would make.
  *
- * Who controls what: the specifications and the files are root's; the image and the caller nothing:
- * the tree is CES's own, and the top layer is filled before the container exists. */
+ * Who controls what: the specifications and the files are root's. The image and the caller control
+ * nothing: the tree is CES's own, and the top layer is filled before the container exists. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -40,8 +40,8 @@ static bool is_library(const char *path)
 	return strstr(strrchr(path, '/'), ".so") != NULL;
 }
 
-/* Left out: sockets of services that several users share (persistence, MPS, fabric manager), and
- * what only the kernel reads. */
+/* Leaves out sockets of services that several users share (persistence, MPS, fabric manager), and
+ * files that only the kernel reads. */
 static enum place place_of(const char *path)
 {
 	static const char *const out[] = {"/run", "/var/run", "/tmp", "/lib/firmware", "/dev/dri"};
@@ -65,7 +65,7 @@ static int refuse(struct ces_error *err, const char *path, const char *why)
 	return ces_error_set(err, CES_E_HOST, "%s, a file of the GPU's driver: %s", path, why);
 }
 
-/* Most of a driver's files lie in one or two directories, which the first file made. */
+/* Most of a driver's files are in one or two directories, which the first file made. */
 static int open_above(int base, const char *path)
 {
 	char above[CES_PATH_TEXT + sizeof(CES_GPU_DIR)];
@@ -106,8 +106,8 @@ static int make_above(int base, const char *path, uid_t uid, gid_t gid, int *ret
 	return 0;
 }
 
-/* The directory for a file in the tree; and its link in the top layer, where it needs one. What is
- * there already (a mount of the caller's own) stays. */
+/* Makes the directory for a file in the tree, and its link in the top layer where it needs one. A
+ * file that is there already (a mount of the caller's own) stays. */
 static int make_place(const struct where *where, const char *path, enum place place, int *ret,
 		      struct ces_error *err)
 {
@@ -128,8 +128,8 @@ static int make_place(const struct where *where, const char *path, enum place pl
 	return 0;
 }
 
-/* ldconfig's link from a library's plain name to its file ("libcuda.so.1"), as the host has it: the
- * image's ldconfig is not run, and libraries are asked for by these names. */
+/* Makes ldconfig's link from a library's plain name to its file ("libcuda.so.1"), as the host has
+ * it: programs ask for libraries by these names, and the image's ldconfig does not run. */
 static void link_plain_name(const struct where *where, const struct ces_cdi_mount *mount, int dir)
 {
 	const char *file = strrchr(mount->host_path, '/') + 1, *end = strstr(file, ".so.");
@@ -146,7 +146,7 @@ static void link_plain_name(const struct where *where, const struct ces_cdi_moun
 		(void)snprintf(name, sizeof(name), "%.*s.so.%u", (int)(end - file), file, i);
 		n = readlinkat(beside, name, text, sizeof(text));
 		if (n == (ssize_t)strlen(file) && memcmp(text, file, (size_t)n) == 0) {
-			/* what has this name already stays */
+			/* a file that has this name already stays */
 			(void)!symlinkat(strrchr(mount->container_path, '/') + 1, dir, name);
 			return;
 		}
@@ -166,7 +166,7 @@ static int open_file(const struct where *where, const char *path, int *ret, stru
 	return 0;
 }
 
-/* What the file or directory is mounted on. */
+/* Makes the mount point of the file or directory. */
 static int make_point(int dir, const char *name, bool directory)
 {
 	CES_CLEANUP_FD int point = -1;

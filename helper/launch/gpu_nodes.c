@@ -1,5 +1,5 @@
-/* Which device nodes of a CDI specification are given to a run. Must not trust a name: what counts
- * is the number of the node that is really there, and which driver the kernel says has it. */
+/* Chooses which device nodes of a CDI specification a run gets. Must not trust a name: it goes by
+ * the number of the node that is really there, and by the driver that the kernel says has it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,9 +14,9 @@
 #include "helper/launch/gpu.h"
 #include "policy/template.h"
 
-/* Neither opened (a driver may wake the device up for that) nor trusted by its mode: access(2) asks
- * the device cgroups of this process, which is still in the caller's (fs/namei.c, inode_permission;
- * security/device_cgroup.c). */
+/* Does not open the node (a driver may wake the device up for that) nor trust its mode. access(2)
+ * asks the device cgroups of this process, which is still in the caller's (fs/namei.c,
+ * inode_permission; security/device_cgroup.c). */
 static bool is_closed(int fd, bool read_only)
 {
 	return syscall(SYS_faccessat2, fd, "", read_only ? R_OK : R_OK | W_OK, AT_EMPTY_PATH) < 0 &&

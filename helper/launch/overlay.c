@@ -1,6 +1,6 @@
-/* Mounting the overlay with no more power than it needs: the kernel keeps the credentials of who
- * mounts it and works on upper and lower files with those, after it has checked the rights of the
- * process that asked. Must not be given a path that is not CES's own. */
+/* Mounts the overlay with no more power than it needs. The kernel checks the rights of the process
+ * that asks; it keeps the credentials of the mounter, and later works on upper and lower files with
+ * those. Must not be given a path that is not CES's own. */
 #include "helper/launch/overlay.h"
 
 #include <errno.h>
@@ -33,8 +33,8 @@ bool ces_overlay_is_bottom(int layer)
 	return fgetxattr(layer, OPAQUE, &mark, 1) == 1 && mark == 'y';
 }
 
-/* What the overlay may do on behalf of the one who is in the container, long after. Not CAP_MKNOD:
- * a whiteout needs none (fs/namei.c, vfs_mknod), and no device is ever made through it. */
+/* The rights of the overlay when it acts for the container, long after. Not CAP_MKNOD: a whiteout
+ * needs none (fs/namei.c, vfs_mknod), and no device is ever made through it. */
 static const cap_value_t kept[] = {
     CAP_SYS_ADMIN,    /* to mount; to write its marks, trusted.* */
     CAP_DAC_OVERRIDE, /* to work in directories of the container's many ids */
@@ -65,13 +65,13 @@ static int mount_with_few(const char *target, const char *options)
 	return result;
 }
 
-/* A site's module parameters turn nothing on: no file of a layer is ever a redirect to another, or
+/* A site's module parameters enable nothing: no file of a layer is ever a redirect to another, or
  * data without its metadata. */
 int ces_overlay_mount(const char *root, const char *context, size_t lowest, size_t n,
 		      struct ces_error *err)
 {
 	char options[OPTIONS_SIZE], target[64];
-	/* in quotes, for the comma between the categories */
+	/* in quotes, because of the comma between the categories */
 	int used = snprintf(options, sizeof(options),
 			    "%s%s%sredirect_dir=nofollow,metacopy=off,index=off,"
 			    "upperdir=%s/u/u,workdir=%s/u/w,lowerdir=%s/t",

@@ -1,5 +1,5 @@
-/* The place of a run's cgroup. Must not take a word from the caller (SLURM_JOB_ID and the like are
- * theirs to set), and makes nothing. */
+/* Finds the place of a run's cgroup. Must not take a word from the caller (SLURM_JOB_ID and the
+ * like are theirs to set), and must not make anything. */
 #include "helper/launch/parent.h"
 
 #include <errno.h>
@@ -16,10 +16,10 @@
 #define UNIT     "system.slice/ces.service" /* systemd/ces.service */
 #define TEXT_MAX 65536
 
-/* As in the second field of /proc/PID/cgroup; v2 has none there. */
+/* As the second field of /proc/PID/cgroup has them; v2 has none there. */
 static const char *const controllers[CES_HIERARCHIES] = {"", "memory", "cpu", "pids"};
 
-/* "PREFIX" and digits, or anything where any is set; up to the next slash. */
+/* "PREFIX" and digits, or any text if `any` is set; up to the next slash. */
 static bool named(const char *part, size_t length, const char *prefix, bool any)
 {
 	size_t n = strlen(prefix);
@@ -49,7 +49,7 @@ static size_t part_length(const char *part)
 	return strcspn(part, "/");
 }
 
-/* The parts of a job from where its own name is expected. */
+/* Takes the parts of a job from where the job's own name is expected. */
 static size_t job_ends(const char *path, const char *part, bool v2,
 		       size_t ret_ends[CES_PARENT_DEPTHS])
 {
@@ -63,7 +63,7 @@ static size_t job_ends(const char *path, const char *part, bool v2,
 		return n;
 	ret_ends[n++] = (size_t)(part - path) + part_length(part);
 	part = next_part(part);
-	/* beside it is slurmstepd's own */
+	/* slurmstepd's own is beside it */
 	if (v2 && part_length(part) == 4 && strncmp(part, "user", 4) == 0)
 		ret_ends[n++] = (size_t)(part - path) + part_length(part);
 	return n;
@@ -96,8 +96,8 @@ static bool is_roots(int dir)
 	       (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-/* Every directory on the way to path. A directory that is root's now stays so: none but root could
- * give it away, rename it or put another in its place. */
+/* Checks every directory on the way to path. A directory that is root's now stays so: only root
+ * could give it away, rename it or put another in its place. */
 static bool path_is_roots(int root, const char *path)
 {
 	char part[CES_PARENT_MAX];
@@ -147,8 +147,8 @@ static bool own_path(const char *text, enum ces_hierarchy which, char ret[CES_PA
 	return false;
 }
 
-/* The deepest part of the job that is root's all the way: old versions give the step's directory to
- * the user. */
+/* Finds the deepest part of the job that is root's all the way: old versions give the step's
+ * directory to the user. */
 static bool find_job(int root, const char *text, enum ces_hierarchy which, char ret[CES_PARENT_MAX])
 {
 	size_t ends[CES_PARENT_DEPTHS], n;
@@ -166,8 +166,8 @@ static bool find_job(int root, const char *text, enum ces_hierarchy which, char 
 	return false;
 }
 
-/* While the unit starts, its process is still in the unit's own cgroup, which then can pass no
- * controllers on to children (cgroup-v2.rst, "No Internal Process Constraint"). */
+/* While the unit starts, its process is still in the unit's own cgroup. Then that cgroup can pass
+ * no controllers on to children (cgroup-v2.rst, "No Internal Process Constraint"). */
 static bool unit_is_ready(int root)
 {
 	CES_CLEANUP_FD int fd = ces_beneath_open(root, UNIT "/cgroup.procs", O_RDONLY, 0);

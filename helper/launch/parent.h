@@ -1,7 +1,7 @@
-/* Where the cgroup of a run goes, in each hierarchy of this machine (host.cgroup_parent of the
- * policy). "auto" is, in this order: below the batch job (Slurm's) that the caller is in, whose
- * limits and devices then hold for the run as for all else of the job; in the cgroup that systemd
- * has delegated to ces.service, where that is active; at the hierarchy's root. */
+/* The place of a run's cgroup in each hierarchy of this machine (host.cgroup_parent of the policy).
+ * "auto" tries, in this order: below the batch job (Slurm's) that the caller is in, whose limits
+ * and devices then hold for the run as for the rest of the job; in the cgroup that systemd has
+ * delegated to ces.service, where that is active; at the hierarchy's root. */
 #ifndef CES_HELPER_LAUNCH_PARENT_H
 #define CES_HELPER_LAUNCH_PARENT_H
 
@@ -28,18 +28,19 @@ struct ces_parent {
 	bool job; /* one is a batch job's */
 };
 
-/* roots: fds of the hierarchies' roots, -1 where this machine has none. What it looks at: the
- * kernel's word on which cgroups this process, the caller's child, is in; nobody but root can move
- * it, or it is not taken for a job (see ces_parent_is_job). Nothing is made. */
+/* roots: fds of the hierarchies' roots, -1 where this machine has none. The function reads from the
+ * kernel which cgroups this process, the caller's child, is in. Where anyone but root can move the
+ * process, the cgroup does not count as a job (see ces_parent_is_job). It makes nothing. */
 int ces_parent_find(const struct ces_host *host, const int roots[CES_HIERARCHIES],
 		    struct ces_parent *ret, struct ces_error *err);
 
-/* How much of path, as /proc/PID/cgroup gives it, names a Slurm job: the ends of its job, step and
- * user parts, deepest last; returns how many (0: it is no job's). The names are those that slurmd
- * makes: cgroup v2 SCOPE/job_N/step_X/user (SCOPE: slurmstepd.scope or NODE_slurmstepd.scope), v1
- * /slurm/uid_U/job_N/step_X (or /slurm_NODE). Source: cgroup_v2 page of Slurm's documentation and
- * cgroup.conf(5). Pure; the names alone prove nothing, since a user to whom systemd has delegated a
- * cgroup can make any name in it: the one who calls checks whose the directories are. */
+/* Finds the part of path, as /proc/PID/cgroup gives it, that names a Slurm job: the ends of its
+ * job, step and user parts, deepest last. Returns how many there are (0: it is no job's). The names
+ * are those that slurmd makes: cgroup v2 SCOPE/job_N/step_X/user (SCOPE: slurmstepd.scope or
+ * NODE_slurmstepd.scope), v1 /slurm/uid_U/job_N/step_X (or /slurm_NODE). Source: cgroup_v2 page of
+ * Slurm's documentation and cgroup.conf(5). Pure. The names alone prove nothing, since a user to
+ * whom systemd has delegated a cgroup can make any name in it: the calling function checks whose
+ * the directories are. */
 #define CES_PARENT_DEPTHS 3
 size_t ces_parent_is_job(const char *path, bool v2, size_t ret_ends[CES_PARENT_DEPTHS]);
 

@@ -1,9 +1,9 @@
-/* From the paths of a decision to directories that are open. Must not look a path up twice, nor
- * open one with root's rights.
+/* Turns the paths of a decision into open directories. Must not look a path up twice, nor open one
+ * with root's rights.
  *
- * Who controls what: the paths are the decision's; what is at them is the caller's, who may change
- * it at any moment. Each is opened once, with their own rights, and is a descriptor from then on.
- */
+ * Who controls what: the decision gives the paths. The caller controls the files there, and may
+ * change them at any moment. CES opens each path once, with the caller's rights, and uses the
+ * descriptor from then on. */
 #include "helper/launch/places.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "helper/launch/display.h"
 #include "helper/session/caller_bind.h"
 
-/* The place of the next mount, not counted before it is opened; NULL: no more. */
+/* The place of the next mount, which counts only after it is opened; NULL: no room. */
 static struct ces_plan_mount *next_mount(struct ces_plan *plan,
 					 const struct ces_decision_mount *mount,
 					 struct ces_error *err)
@@ -53,9 +53,9 @@ static int open_mount(struct ces_plan *plan, const struct ces_decision_mount *mo
 	return 0;
 }
 
-/* TMPDIR is for every user inside, as /tmp is, but no other user of the host's may come in by it:
- * what is open to all is a directory in the one that was made, which is open to the caller alone.
- */
+/* TMPDIR is for every user inside, as /tmp is, but must not let in any other user of the host. So
+ * the directory that is open to all is inside the one that was made, which is open to the caller
+ * alone. */
 static int share_scratch(struct ces_plan *plan, struct ces_error *err)
 {
 	struct ces_plan_mount *mount = &plan->mounts[CES_PLAN_SCRATCH];
@@ -66,8 +66,8 @@ static int share_scratch(struct ces_plan *plan, struct ces_error *err)
 				      CES_PLAN_SHARED + 1, &mount->fd, err);
 }
 
-/* A directory that is the run's alone is made with the run's categories: another run's container,
- * though it may have the same ids, cannot read it. */
+/* Makes a directory of one run with that run's categories: another run's container cannot read it,
+ * though it may have the same ids. */
 static int open_scratch(struct ces_plan *plan, struct ces_error *err)
 {
 	const struct ces_decision_mount *scratch = &plan->decision->scratch;

@@ -4,8 +4,8 @@
 
 #include "helper/launch/plan.h"
 
-/* Opens, and makes where the decision says so, all of the plan's mounts and the parents of those
- * that go again. What was opened before a failure is in the plan. */
+/* Opens all of the plan's mounts, and makes them where the decision says so. Also opens the parents
+ * of those that are removed again. After a failure the plan has what was opened before. */
 int ces_places_open(struct ces_plan *plan, struct ces_error *err);
 
 #endif

@@ -1,5 +1,4 @@
-/* A run, worked out: everything that setting it up needs and nothing that is still to be decided.
- */
+/* A run's plan: everything that setting the run up needs; nothing in it is still to be decided. */
 #ifndef CES_HELPER_LAUNCH_PLAN_H
 #define CES_HELPER_LAUNCH_PLAN_H
 
@@ -20,7 +19,7 @@ struct ces_plan_mount {
 
 #define CES_PLAN_MOUNTS 40
 
-/* The flags of each. */
+/* The flags of each mount. */
 static inline unsigned long ces_plan_mount_flags(bool read_only)
 {
 	return MS_NOSUID | MS_NODEV | (read_only ? MS_RDONLY : 0ul);
@@ -29,7 +28,7 @@ static inline unsigned long ces_plan_mount_flags(bool read_only)
 /* The first three of the mounts. */
 enum { CES_PLAN_DATA, CES_PLAN_OUTPUTS, CES_PLAN_SCRATCH };
 
-/* In a scratch directory of the run's own: what is mounted. */
+/* The mounted directory, inside a scratch directory of the run's own. */
 #define CES_PLAN_SHARED "/scratch"
 
 struct ces_plan {
@@ -48,12 +47,12 @@ struct ces_plan {
 	unsigned rows, columns; /* of the terminal, when it starts */
 	struct ces_plan_mount mounts[CES_PLAN_MOUNTS];
 	size_t n_mounts;
-	char display[40]; /* of an X display's socket, here and in the container; "": none */
+	char display[40]; /* the socket of an X display, here and in the container; "": none */
 	struct ces_gpus gpus;
 	struct ces_selinux selinux;
 	char outputs[1100], scratch[1100]; /* host paths, {run} filled in */
-	int scratch_dir; /* a run's own: what is at the path; the mount is one directory in it; -1
-			  */
+	int scratch_dir; /* the directory at the path, if it is a run's own; the mount is inside it;
+			    -1 */
 	int kept;        /* the run's record on the disk, until it is synced; -1 */
 	int outputs_parent, scratch_parent; /* for removing them when the host's tree is gone; -1 */
 };

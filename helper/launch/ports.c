@@ -1,4 +1,4 @@
-/* Published ports, on the helper's side. Must not accept a connection or read a byte of one: the
+/* Publishes ports, on the helper's side. Must not accept a connection or read a byte of one: the
  * listeners go to ces-relay, and this process forgets them. */
 #include "helper/launch/ports.h"
 
@@ -19,7 +19,8 @@
 
 _Static_assert(CES_PORTS_MAX <= CES_RELAY_PORTS, "ces-relay takes too few ports");
 
-/* The host's loopback only, in the network namespace of the host, where this process still is. */
+/* Listens on the host's loopback only, in the network namespace of the host, where this process
+ * still is. */
 static int listen_on(uint16_t port, int *ret, struct ces_error *err)
 {
 	CES_CLEANUP_FD int fd =
@@ -72,7 +73,7 @@ int ces_ports_start(const struct ces_plan *plan, const struct ces_container *con
 
 	if (plan->decision->n_ports == 0)
 		return 0;
-	/* to ask who a peer is */
+	/* for asking who a peer is */
 	fds[0] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	result = fds[0] < 0 ? ces_error_errno(err, CES_E_HOST, "sock_diag") : 0;
 	for (size_t i = 0; i < plan->decision->n_ports && result == 0; i++, n += result == 0)

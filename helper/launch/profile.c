@@ -1,5 +1,5 @@
-/* What is promised. Must hold constants only: nothing here may come from a policy, an image or a
- * caller. */
+/* The promises for every container. Must hold constants only: nothing here may come from a policy,
+ * an image or a caller. */
 #include "helper/launch/profile.h"
 
 #include <linux/capability.h>
@@ -48,8 +48,8 @@ const char *const ces_profile_masked[] = {
 const char *const ces_profile_read_only[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 					     NULL};
 
-/* What services need that start as root and change user; nothing that reaches beyond the
- * container's own files and processes. Held by container root only: no other user gets any. */
+/* Capabilities that services need when they start as root and change user. None reaches beyond the
+ * container's own files and processes. Only container root has them; no other user gets any. */
 const struct ces_profile_capability ces_profile_capabilities[] = {
     {"CAP_CHOWN", CAP_CHOWN},   {"CAP_DAC_OVERRIDE", CAP_DAC_OVERRIDE},
     {"CAP_FOWNER", CAP_FOWNER}, {"CAP_FSETID", CAP_FSETID},

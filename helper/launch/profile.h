@@ -1,5 +1,5 @@
-/* What every container has, whatever image, caller or runtime: helper/launch/config.c asks the
- * runtime for it, helper/audit/proof.c holds the runtime to it. */
+/* What every container has, with any image, caller or runtime. helper/launch/config.c asks the
+ * runtime for it, and helper/audit/proof.c checks it. */
 #ifndef CES_HELPER_LAUNCH_PROFILE_H
 #define CES_HELPER_LAUNCH_PROFILE_H
 
@@ -10,13 +10,13 @@
 struct ces_profile_mount {
 	const char *destination, *type, *source;
 	unsigned long flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC */
-	const char *more;    /* other options, ',' between; or NULL */
+	const char *more;    /* other options, separated by ','; or NULL */
 };
 extern const struct ces_profile_mount ces_profile_mounts[];
 extern const size_t ces_profile_n_mounts;
 
-/* Lists of paths, ended by NULL: what cannot be seen (a directory is empty, a file is /dev/null),
- * and what cannot be written. Those that a kernel does not have need no care. */
+/* Lists of paths, ended by NULL: those that the container cannot see (a directory is empty, a file
+ * is /dev/null), and those that it cannot write. Paths that a kernel does not have are skipped. */
 extern const char *const ces_profile_masked[];
 extern const char *const ces_profile_read_only[];
 

@@ -1,12 +1,13 @@
-/* The way out, on the helper's side. Must not resolve a name, connect, accept, or read a byte.
+/* Opens the way out, on the helper's side. Must not resolve a name, connect, accept, or read a
+ * byte.
  *
- * Who controls what: the proxy's host and port are the policy's. Where the host is a name, its
- * address is the answer of the one who speaks for DNS on this machine, as it is for a registry, but
- * here no certificate proves it: a site that does not trust its DNS writes an address. A worker
- * that is thrown away looks the name up, once for a run: no later answer can turn a run's way
- * somewhere else. Another one, that sees nothing of strangers' but this text, checks what kind of
- * address it is, and can from then on connect to that and to nothing else (see
- * helper/relay/outwards.c). The container controls when connections come, and their bytes. */
+ * Who controls what: the policy gives the proxy's host and port. If the host is a name, its address
+ * comes from this machine's DNS, as for a registry, but here no certificate proves it: a site that
+ * does not trust its DNS writes an address. A worker looks the name up once for a run and then
+ * ends: no later answer can turn a run's way somewhere else. A second worker sees nothing of
+ * strangers' but this text. It checks what kind of address it is, and can from then on connect to
+ * that and to nothing else (see helper/relay/outwards.c). The container controls when connections
+ * come, and their bytes. */
 #include "helper/launch/proxy.h"
 
 #include <arpa/inet.h>
@@ -65,8 +66,8 @@ static int listen_inside(int *ret, struct ces_error *err)
 }
 
 /* A socket belongs to the network namespace it was made in. This process, which has one thread,
- * visits the container's for nothing else, while nothing of the image's runs there; if it cannot
- * come back it must not go on. */
+ * enters the container's only for this, while nothing of the image's runs there. If it cannot come
+ * back, it must not go on. */
 static int make_listener(const struct ces_container *container, int *ret, struct ces_error *err)
 {
 	CES_CLEANUP_FD int there = -1;

@@ -6,11 +6,11 @@
 #include "helper/launch/relays.h"
 
 /* Makes the listener in the container's network namespace, before anything of the image's runs
- * there, and starts ces-relay on it in this process's. Nothing to do without a proxy. */
+ * there, and starts ces-relay on it in this process's. Does nothing without a proxy. */
 int ces_proxy_start(const struct ces_plan *plan, const struct ces_container *container,
 		    struct ces_relay *ret, struct ces_error *err);
 
-/* Waits until it is confined. */
+/* Waits until ces-relay is confined. */
 int ces_proxy_ready(const struct ces_relay *relay, struct ces_error *err);
 
 #endif

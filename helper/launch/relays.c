@@ -1,5 +1,5 @@
-/* ces-relay, from the outside. Must not believe more of it than a number, an address to be checked
- * by another, and a line for people. */
+/* Starts ces-relay and reads its reports. Must not believe more of it than a number, an address
+ * that another process checks, and a line for people. */
 #include "helper/launch/relays.h"
 
 #include <errno.h>

@@ -19,21 +19,22 @@ struct ces_relay {
 /* The network namespace of a container. */
 int ces_relay_netns(const struct ces_container *container, int *ret, struct ces_error *err);
 
-/* Starts one on a job, in network namespace netns (-1: this process's). fds, still the caller's,
- * become its 4, 5, ...; -1 becomes /dev/null. */
+/* Starts a ces-relay on a job, in network namespace netns (-1: this process's). fds, still the
+ * caller's, become its 4, 5, ...; -1 becomes /dev/null. */
 int ces_relay_start(int netns, const int *fds, size_t n_fds, const struct ces_relay_job *job,
 		    struct ces_relay *ret, struct ces_error *err);
 
-/* One report, strictly decoded, to be freed: 1; 0 when there is none now; -1 when there will be
- * none. flags: of recv(2). */
+/* Reads one report, strictly decoded, to be freed: 1; 0 when there is none now; -1 when there will
+ * be none. flags: of recv(2). */
 int ces_relay_receive(const struct ces_relay *relay, int flags, struct ces_relay_report *ret);
 
-/* Waits ten seconds at most for the first report, to be freed: it is confined. Before the host's
- * tree is left: it has to load libraries. -1 with its own words when it has given up. */
+/* Waits ten seconds at most for the first report, to be freed: the relay is confined. Call it
+ * before leaving the host's tree, since the relay has to load libraries. -1 with the relay's own
+ * words when it has given up. */
 int ces_relay_wait(const struct ces_relay *relay, struct ces_relay_report *ret,
 		   struct ces_error *err);
 
-/* Ends it; nothing to do when there is none. */
+/* Ends the relay; does nothing when there is none. */
 void ces_relay_end(struct ces_relay *relay);
 
 #endif

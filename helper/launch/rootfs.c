@@ -1,9 +1,9 @@
-/* The file tree of a run. Must not open anything inside a layer, a data directory or an output
- * directory: they are mounted by the fds that were opened for them.
+/* Builds the file tree of a run. Must not open anything inside a layer, a data directory or an
+ * output directory: it mounts them by the fds that were opened for them.
  *
- * Who controls what: layers are root's store, their content the image's; the data directories'
- * content is the caller's and may change at any moment, which matters nowhere, since no path below
- * them is walked here. */
+ * Who controls what: layers are root's store, their content the image's. The caller controls the
+ * content of the data directories, and may change it at any moment. This matters nowhere, since no
+ * code here walks a path below them. */
 #include "helper/launch/rootfs.h"
 
 #include <errno.h>
@@ -74,7 +74,7 @@ static int make_skeleton(int root, const struct ces_plan *plan, struct ces_error
 	for (size_t i = 0; i < CES_COUNT(own); i++)
 		if (mkdirat(root, own[i], 0755) < 0)
 			return ces_error_errno(err, CES_E_HOST, "making %s", own[i]);
-	/* where the runtime keeps its state and its log */
+	/* the runtime keeps its state and its log here */
 	if (make_dir(root, "run", uid, gid, err) < 0)
 		return -1;
 	for (size_t i = 0; i < CES_COUNT(links); i++) {
@@ -87,7 +87,7 @@ static int make_skeleton(int root, const struct ces_plan *plan, struct ces_error
 	return 0;
 }
 
-/* A mount point in the top layer, and the directories that it is in, each component in turn. */
+/* Makes a mount point in the top layer, and the directories above it, each component in turn. */
 static int make_mount_point(int top, const char *destination, bool file, uid_t uid, gid_t gid,
 			    struct ces_error *err)
 {
@@ -106,7 +106,7 @@ static int make_mount_point(int top, const char *destination, bool file, uid_t u
 	return file ? make_file(top, path, "", uid, gid, err) : make_dir(top, path, uid, gid, err);
 }
 
-/* Open to every user inside. That is what is asked of a tmpfs too, which runc gives the mode of the
+/* Opens a directory to every user inside. A tmpfs needs this too: runc gives it the mode of the
  * directory that it hides. */
 static int open_to_all(int top, const char *path, struct ces_error *err)
 {
@@ -115,7 +115,7 @@ static int open_to_all(int top, const char *path, struct ces_error *err)
 		   : 0;
 }
 
-/* Every user inside may read it: some images change to another. */
+/* Lets every user inside read it: some images change to another user. */
 static int make_display_key(int top, const struct ces_plan *plan, uid_t uid, gid_t gid,
 			    struct ces_error *err)
 {
@@ -127,8 +127,8 @@ static int make_display_key(int top, const struct ces_plan *plan, uid_t uid, gid
 	return make_whole(top, CES_DISPLAY_KEY, key, sizeof(key), uid, gid, err);
 }
 
-/* The layer above the image's: whatever the image has at these places (a symlink out, a FIFO, a
- * file) is hidden by a fresh directory or file, so that mount points are CES's own (CVE-2015-1335,
+/* Makes the layer above the image's: a fresh directory or file hides whatever the image has at
+ * these places (a symlink out, a FIFO, a file), so that mount points are CES's own (CVE-2015-1335,
  * CVE-2019-16884). */
 static int make_top(int root, const struct ces_plan *plan, struct ces_error *err)
 {
@@ -153,7 +153,7 @@ static int make_top(int root, const struct ces_plan *plan, struct ces_error *err
 				     err) < 0 ||
 		    open_to_all(top, plan->decision->tmpfs[i].destination + 1, err) < 0)
 			return -1;
-	/* small images lack it, and programs that know nothing of TMPDIR want it */
+	/* small images lack it, and programs that ignore TMPDIR want it */
 	if (make_dir(top, "tmp", uid, gid, err) < 0 || open_to_all(top, "tmp", err) < 0)
 		return -1;
 	(void)snprintf(hosts, sizeof(hosts), "127.0.0.1\tlocalhost %s\n::1\tlocalhost\n",
@@ -174,7 +174,7 @@ static int attach_new(int root, int mount, const char *path, struct ces_error *e
 	return result;
 }
 
-/* From the top down to the lowest that can be seen, *ret_lowest. */
+/* Attaches the layers from the top down to the lowest visible one, *ret_lowest. */
 static int attach_layers(int root, const struct ces_plan *plan, int userns, size_t *ret_lowest,
 			 struct ces_error *err)
 {
@@ -216,8 +216,8 @@ static int attach_data(int root, const struct ces_plan *plan, struct ces_error *
 	return 0;
 }
 
-/* Upper and work directory belong to the root of the container, on a tmpfs of the size the policy
- * gives. */
+/* The upper and the work directory belong to the root of the container. They are on a tmpfs of the
+ * size that the policy gives. */
 static int attach_upper(int root, const struct ces_plan *plan, struct ces_error *err)
 {
 	uid_t uid = ces_idmap_host_uid(&plan->map, 0);
@@ -231,8 +231,8 @@ static int attach_upper(int root, const struct ces_plan *plan, struct ces_error 
 	return make_dir(root, "u/w", uid, gid, err);
 }
 
-/* A bind of one host directory that the runtime, not the container, sees. proc and sysfs must be
- * there and not read-only, or the kernel refuses the container's own (mount_too_revealing,
+/* Binds one host directory, which the runtime sees and the container does not. proc and sysfs must
+ * be there and not read-only, or the kernel refuses the container's own (mount_too_revealing,
  * fs/namespace.c). */
 static int attach_host(int root, const char *source, const char *path, bool flags,
 		       struct ces_error *err)
@@ -259,7 +259,7 @@ static int attach_runtime_view(int root, const struct ces_cgroup *cgroup, struct
 	    attach_host(root, "/proc", "proc", false, err) < 0 ||
 	    attach_host(root, "/sys", "sys", false, err) < 0)
 		return -1;
-	/* runtimes look for a cgroup2 here: the run's own, read-only, shows them nothing else */
+	/* runtimes look for a cgroup2 here: they see the run's own, read-only, and nothing else */
 	if (ces_mount_clone(cgroup->v2, true, -1, &mount, err) < 0)
 		return -1;
 	return attach_new(root, mount, "sys/fs/cgroup", err);
@@ -283,13 +283,13 @@ int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_c
 	char context[CES_SELINUX_CONTEXT];
 	size_t lowest;
 
-	/* what is made here has the mode that is asked for; see ces_rootfs_enter */
+	/* files made here get exactly the mode that is asked for; see ces_rootfs_enter */
 	(void)umask(0);
 	ces_selinux_file_context(&plan->selinux, context);
 	if (ces_mount_tmpfs(ROOT_BYTES, ROOT_INODES, 0, 0, true, &root, err) < 0)
 		return -1;
-	/* attached over CES's own run directory: a mount point that surely exists, seen in this
-	 * namespace only */
+	/* attached over CES's own run directory, a mount point that surely exists; only this
+	 * namespace sees it */
 	if (ces_mount_attach(root, AT_FDCWD, CES_RUN_DIR, err) < 0)
 		return -1;
 	if (make_skeleton(root, plan, err) < 0 || make_devices(root, plan, err) < 0 ||
@@ -310,8 +310,8 @@ int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_c
 int ces_rootfs_enter(int root, struct ces_error *err)
 {
 	(void)umask(077);
-	/* pivot_root(2), NOTES: with "." for both the old root covers the new one and is then
-	 * let go */
+	/* pivot_root(2), NOTES: with "." for both, the old root covers the new one and is then
+	 * detached */
 	if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
 	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return ces_error_errno(err, CES_E_HOST, "entering the new root");

@@ -11,12 +11,12 @@
 
 #include "helper/launch/plan.h"
 
-/* Leaves the host's mount namespace for a private copy. What is opened before cannot be cloned
+/* Leaves the host's mount namespace for a private copy. Mounts opened before cannot be cloned
  * afterwards. */
 int ces_rootfs_unshare(struct ces_error *err);
 
-/* Builds the tree on a tmpfs, *ret_root. userns: the container's, whose map the layers are shown
- * through. */
+/* Builds the tree on a tmpfs, *ret_root. userns: the container's; the layers are mounted through
+ * its id map. */
 int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_cgroup *cgroup,
 		     int *ret_root, struct ces_error *err);
 

@@ -1,4 +1,4 @@
-/* A run, step by step. Must not decide anything: the decision is made, and recorded. */
+/* Starts a run, step by step. Must not decide anything: the decision is made, and recorded. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -34,9 +34,9 @@
 #include "helper/watch/supervise.h"
 
 #define SETUP_SECONDS 60
-#define START_SECONDS 120 /* for the runtime and the proof, which watch the clock themselves */
+#define START_SECONDS 120 /* for the runtime and the proof, which have deadlines of their own */
 
-/* The image as the caller was granted it, and only at the digest the rule locks. */
+/* Loads the image that the caller was granted, and only at the digest that the rule locks. */
 static int load_image(struct ces_plan *plan, struct ces_grant *grant, struct ces_error *err)
 {
 	const struct ces_decision *decision = plan->decision;
@@ -105,7 +105,7 @@ static void count_run(const struct ces_run_record *record, bool alive, void *con
 	    count->name != NULL && record->name != NULL && strcmp(record->name, count->name) == 0;
 }
 
-/* NULL: none was given. */
+/* NULL: the caller gave none. */
 static char *name_of(const struct ces_plan *plan)
 {
 	const char *name = plan->session->asked->name;
@@ -176,13 +176,14 @@ static int enter_run(struct ces_plan *plan, const struct ces_grant *grant,
 	return -1;
 }
 
-/* A dead run that another process is clearing has its devices for a moment more. */
+/* A dead run that another process is clearing keeps its devices for a moment. */
 #define GPU_TRIES   15
 #define GPU_WAIT_US 100000
-#define GPU_CLEAR   2 /* one whose helper was dying when the dead were cleared is dead by now */
+#define GPU_CLEAR   2 /* a run whose helper was dying at the first clearing is dead by now */
 
-/* On record with the digest and the devices that the run will have; what cannot be recorded is not
- * entered, so that nothing of a run is ever there of which the journal does not know. */
+/* Records the run, with the digest and the devices that it will have, before entering it. A run
+ * that cannot be recorded is not entered: nothing of a run is ever there that the journal does not
+ * know of. */
 static int record_and_enter(struct ces_session *session, struct ces_plan *plan,
 			    const struct ces_grant *grant, struct ces_finish *finish,
 			    struct ces_error *err)
@@ -196,7 +197,7 @@ static int record_and_enter(struct ces_session *session, struct ces_plan *plan,
 	return enter_run(plan, grant, finish, err);
 }
 
-/* Longer than somebody else can hold the journal, whose lock is taken within this one. */
+/* Longer than another process can hold the journal, whose lock is taken within this one. */
 #define RESERVE_SECONDS (2 * CES_LOCK_SECONDS)
 
 /* Whether others have waited for longer. */
@@ -211,7 +212,7 @@ static int check_turn(const struct ces_session *session, const struct ces_queue_
 				   before, before == 1 ? " waits" : "s wait");
 }
 
-/* The GPUs, when it is this run's turn. *ret_place: what is refused could be had later. */
+/* Chooses the GPUs, when it is this run's turn. *ret_place: a later try could get them. */
 static int choose_gpus(struct ces_plan *plan, struct ces_queue_wish *wish, bool *ret_place,
 		       struct ces_error *err)
 {
@@ -224,7 +225,8 @@ static int choose_gpus(struct ces_plan *plan, struct ces_queue_wish *wish, bool 
 	return result == 0 ? check_turn(plan->session, wish, idle, err) : -1;
 }
 
-/* What lacks a place, and wants to wait for one, is given a ticket; any other end gives it back. */
+/* Gives a ticket to a run that lacks a place and wants to wait for one. Otherwise the run gives its
+ * ticket back. */
 static void wait_or_leave(struct ces_session *session, const struct ces_queue_wish *wish,
 			  bool lacks_place)
 {
@@ -236,9 +238,8 @@ static void wait_or_leave(struct ces_session *session, const struct ces_queue_wi
 	session->ticket = 0;
 }
 
-/* Counting, choosing, recording and entering are one step: of two starts for the last place, or the
- * last GPU, exactly one gets it. Only root can hold this lock, and only for as long as this takes.
- */
+/* Counts, chooses, records and enters in one step: of two starts for the last place, or the last
+ * GPU, exactly one gets it. Only root can hold this lock, and only for as long as this takes. */
 static int reserve_once(struct ces_session *session, struct ces_plan *plan,
 			const struct ces_grant *grant, struct ces_finish *finish, bool *ret_again,
 			struct ces_error *err)
@@ -246,7 +247,7 @@ static int reserve_once(struct ces_session *session, struct ces_plan *plan,
 	unsigned left;
 	int result;
 
-	/* (one that this request was given at an earlier try) */
+	/* (this request may have got one at an earlier try) */
 	uint64_t ticket = session->ticket != 0 ? session->ticket : session->asked->ticket;
 	struct ces_queue_wish wish = {session->uid, plan->decision->project, ticket, 0};
 	bool place;
@@ -308,7 +309,7 @@ static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct
 	return 0;
 }
 
-/* (A process lets go of its namespaces a moment before it counts as ended.) */
+/* (A process leaves its namespaces a moment before it counts as ended.) */
 static bool has_ended(const struct ces_container *container)
 {
 	struct pollfd end = {.fd = container->process.pidfd, .events = POLLIN};
@@ -316,8 +317,8 @@ static bool has_ended(const struct ces_container *container)
 	return poll(&end, 1, 1000) > 0;
 }
 
-/* Something of the program's, while it is held: by O_PATH, since an open terminal would keep its
- * other side from reading end of file. */
+/* Opens a file of the held program. By O_PATH, since an open terminal would keep its other side
+ * from reading end of file. */
 static int open_of(pid_t held, const char *what)
 {
 	char path[40];
@@ -336,14 +337,14 @@ static void keep_hold(const struct ces_plan *plan, pid_t held, struct ces_contai
 		container->terminal = open_of(held, "fd/0");
 }
 
-/* The container comes into being, is compared with the plan, this process becomes the weaker one
- * that watches it, and only then its program begins. */
+/* Lets the container set itself up, and compares it with the plan. Then this process becomes the
+ * weaker one that watches it. Only then does the program begin. */
 static int start(const struct ces_plan *plan, struct ces_finish *finish, struct ces_error *err)
 {
 	struct ces_proof proof = CES_PROOF_NONE;
 	int result;
 
-	/* with too little memory for even this it is dead already: supervising says why */
+	/* too little memory even for this: the container is dead already; supervising says why */
 	if (ces_proof_begin(&finish->container, &proof, err) < 0 ||
 	    ces_container_release(&finish->container, err) < 0)
 		return has_ended(&finish->container) ? ces_weaken_for_watch(err) : -1;
@@ -355,7 +356,7 @@ static int start(const struct ces_plan *plan, struct ces_finish *finish, struct 
 	return ces_proof_end(&finish->cgroup, &proof, result, err);
 }
 
-/* Where no program came to be executed, the end says why. */
+/* If no program was executed, the report of the end says why. */
 static void report_started(const struct ces_plan *plan, bool began)
 {
 	const struct ces_policy_limits *limits = &plan->decision->limits;
@@ -407,8 +408,8 @@ static int run(struct ces_session *session, struct ces_plan *plan, const struct 
 	return ces_finish(&finish, result, err);
 }
 
-/* The runtime sees the host's /usr and nothing else of it, so it must be there; and it must be
- * root's all the way, since it becomes root of the container's user namespace. */
+/* The runtime sees only /usr of the host, so it must be there. It must also be root's all the way,
+ * since it becomes root of the container's user namespace. */
 static int check_runtime(const struct ces_plan *plan, struct ces_error *err)
 {
 	CES_CLEANUP_FD int fd = -1;
@@ -421,7 +422,7 @@ static int check_runtime(const struct ces_plan *plan, struct ces_error *err)
 	return 0;
 }
 
-/* Up to the record: reads only. */
+/* Does everything up to the record. Only reads. */
 static int prepare(struct ces_plan *plan, struct ces_grant *grant, struct ces_error *err)
 {
 	const struct ces_decision *decision = plan->decision;

@@ -1,10 +1,11 @@
-/* Must not read the image's files, but for the last byte of two, nor follow a link of its.
+/* Fits an image made for root to a user. Must not read the image's files, except the last byte of
+ * two, nor follow a link of its.
  *
- * Who controls what: the image chose what is at /etc/passwd, /etc/group and at its working
- * directory: nothing of it has run yet, and nobody else sees this mount, so nothing changes
+ * Who controls what: the image chose the files at /etc/passwd, /etc/group and its working
+ * directory. Nothing of it has run yet, and nobody else sees this mount, so nothing changes
  * meanwhile. A child in the run's user namespace does the work, with power over the run's own ids
- * only: whatever it is led to, it can do no more than root of the container could a moment later.
- */
+ * only. Wherever the image leads it, it can do no more than root of the container could a moment
+ * later. */
 #include "helper/launch/settle.h"
 
 #include <fcntl.h>
@@ -29,7 +30,7 @@ struct lines {
 	gid_t gid;
 };
 
-/* Behind what is there: an entry of the image's own with the same name or number comes first. */
+/* Appends the line: an entry of the image's own with the same name or number comes first. */
 static int add_line(const char *path, const char *line)
 {
 	CES_CLEANUP_FD int fd =
@@ -44,8 +45,8 @@ static int add_line(const char *path, const char *line)
 	return write(fd, line, strlen(line)) == (ssize_t)strlen(line) ? 0 : -1;
 }
 
-/* The directory itself, not what is in it, whatever user of the image owns it: many an image has
- * a user of its own, who is nobody here. */
+/* Gives the user the directory itself, not its content, whatever user of the image owns it: many
+ * images have a user of their own, who is nobody here. */
 static int give_workdir(const struct lines *lines)
 {
 	CES_CLEANUP_FD int dir = ces_beneath_open(TREE, lines->workdir, O_RDONLY | O_DIRECTORY, 0);

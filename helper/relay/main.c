@@ -1,7 +1,7 @@
 /* ces-relay: carries connections across the border of one container's network namespace, in one
- * direction. Inwards: it lives in the container's, where it connects to published ports, and was
- * given listeners of the host's. Outwards: it lives in the host's, where it connects to the
- * policy's proxy, and was given a listener of the container's. Must not do both at once. */
+ * direction. Inwards: it runs in the container's namespace, connects to published ports there, and
+ * has listeners of the host's. Outwards: it runs in the host's namespace, connects to the policy's
+ * proxy, and has a listener of the container's. Must not do both at once. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

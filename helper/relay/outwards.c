@@ -1,7 +1,7 @@
-/* The address of the proxy. Two processes go through this file: one asks the resolver and is gone
- * with its answer; the other takes the answer as text, checks it, and never sees a byte of DNS. So
- * what a hostile answer may do to the resolver's code, it does to a process without a connection of
- * the container's, and what it can say is at most another address, which it could say anyhow. */
+/* Finds the address of the proxy. Two processes use this file. One asks the resolver and ends with
+ * its answer. The other takes the answer as text, checks it, and must never see a byte of DNS. So a
+ * hostile answer may attack the resolver's code only in a process without a connection of the
+ * container's. At most it can give another address, which it could give anyhow. */
 #include "helper/relay/outwards.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,4 @@
-/* Where the way out leads: the address of the policy's proxy. */
+/* The end of the way out: the address of the policy's proxy. */
 #ifndef CES_RELAY_OUTWARDS_H
 #define CES_RELAY_OUTWARDS_H
 
@@ -7,12 +7,12 @@
 
 #define CES_OUTWARDS_TEXT 64 /* an address as text */
 
-/* Looks the host of "host:port" up, under the confinement of ces-fetch, which this process gets
- * for good: its first IPv4 address, or else its first one of IPv6. */
+/* Looks up the host of "host:port": its first IPv4 address, or else its first IPv6 address.
+ * Confines this process like ces-fetch, for good. */
 int ces_outwards_resolve(const char *proxy, char ret[CES_OUTWARDS_TEXT], struct ces_error *err);
 
-/* The literal address, with the port of "host:port", if it is one that the host may have: loopback
- * only where the policy writes the host as this machine, link-local and multicast never, as for
+/* Reads the literal address, with the port of "host:port", if the host may have it: loopback only
+ * where the policy writes the host as this machine, link-local and multicast never, as for
  * registries. */
 int ces_outwards_address(const char *proxy, const char *address, union ces_relay_address *ret,
 			 struct ces_error *err);

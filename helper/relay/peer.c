@@ -1,14 +1,14 @@
-/* The owner of the other end of a connection. Must not guess: whatever is not found, not answered
- * or not alive is nobody.
+/* Finds the owner of the other end of a connection. Must not guess: an end that is not found, not
+ * answered for or not alive has no owner.
  *
  * Who controls what: any user of the machine may connect, send, close or reset at any moment, and
- * try to have somebody else's socket at the same address later. So only a socket that a process
- * holds now (an orphan has inode 0, and uid 0 with it) and that is past its handshake counts. That
- * it is the other end of this connection, and not of a later one between the same ports, is known
- * only while ours is alive: the kernel has one connection for two addresses and two ports. A reset
- * ends ours, frees the address, and leaves what was sent before it to be read. So our end is asked
- * for an error after the question: without one it was alive all the time until then, and what is in
- * it, now or later, came from the socket that was found. */
+ * try to have another user's socket at the same address later. So only a socket counts that a
+ * process holds now (an orphan has inode 0, and uid 0 with it) and that is past its handshake. The
+ * code can know that it is the other end of this connection, and not of a later one between the
+ * same ports, only while our end is alive: the kernel has one connection for two addresses and two
+ * ports. A reset ends ours, frees the address, and leaves the bytes sent before it to be read. So
+ * after the question the code asks our end for an error. Without one, our end was alive all the
+ * time until then, and every byte in it, now or later, came from the socket that was found. */
 #include "helper/relay/peer.h"
 
 #include <arpa/inet.h>
@@ -46,7 +46,7 @@ static int ask(int diag, const struct sockaddr_in *peer, in_port_t port, unsigne
 	return send(diag, &question, sizeof(question), 0) == (ssize_t)sizeof(question) ? 0 : -1;
 }
 
-/* The kernel has answered before send returns. An answer to an older question is passed over. */
+/* The kernel has answered before send returns. Skips an answer to an older question. */
 static bool take_answer(int diag, unsigned number, struct inet_diag_msg *ret)
 {
 	union {

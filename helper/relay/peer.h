@@ -11,14 +11,14 @@ enum ces_peer {
 	CES_PEER_KNOWN, /* *ret_uid made the socket */
 };
 
-/* Asks the kernel for the socket that is the other end of accepted, a connection from peer to port
- * of 127.0.0.1 of which nothing was read yet. diag: NETLINK_SOCK_DIAG of the network namespace in
- * which the connection was made (sock_diag(7)). */
+/* Asks the kernel for the other end of accepted, a connection from peer to port of 127.0.0.1 of
+ * which nothing was read yet. diag: NETLINK_SOCK_DIAG of the network namespace in which the
+ * connection was made (sock_diag(7)). */
 enum ces_peer ces_peer_find(int diag, int accepted, const struct sockaddr_in *peer, in_port_t port,
 			    uid_t *ret_uid);
 
-/* Whether no error came on the connection: a reset, or a failure to connect (socket(7), SO_ERROR,
- * which is taken off by asking). */
+/* Whether the connection has no error: a reset, or a failure to connect (socket(7), SO_ERROR;
+ * asking clears it). */
 bool ces_peer_sound(int fd);
 
 #endif

@@ -1,4 +1,4 @@
-/* Moving bytes. Must not look at one, and must not wait. */
+/* Moves bytes. Must not look at one, and must not wait. */
 #include "helper/relay/pump.h"
 
 #include <errno.h>
@@ -52,7 +52,7 @@ static short wanted(const struct ces_flow *reads, const struct ces_flow *writes)
 		       (writes->held > 0 ? POLLOUT : 0));
 }
 
-/* A socket that nothing is wanted from is left out: poll would report its hang-up again and again.
+/* Leaves out a socket from which nothing is wanted: poll would report its hang-up again and again.
  */
 void ces_pump_poll(const struct ces_pump *pump, struct pollfd ret[2])
 {
@@ -87,7 +87,7 @@ static int fill(struct ces_flow *flow)
 	}
 	if (errno != EAGAIN && errno != EINTR)
 		return -1;
-	/* the pipe is full, or the socket empty: an empty pipe is never full */
+	/* the pipe is full or the socket empty; an empty pipe is never full */
 	flow->full = flow->held > 0;
 	return 0;
 }

@@ -1,10 +1,9 @@
-/* The cage of ces-relay. It holds sockets of two network namespaces, the host's and the
- * container's: what must not happen is that one of the host's is connected anywhere but where the
- * policy says, also when the relay has been taken over. So connect(2) is allowed with an address of
- * a sealed page as its argument only, and nothing may unseal or replace that page: the published
- * ports of the container's 127.0.0.1, or the one proxy, is all that any socket here can ever be
- * connected to. (A connected socket can be disconnected and connected anew by AF_UNSPEC,
- * connect(2); that is an address too.) */
+/* The sandbox of ces-relay. The relay holds sockets of two network namespaces, the host's and the
+ * container's. Must not let one of the host's connect anywhere but where the policy says, even if
+ * the relay has been taken over. The filter allows connect(2) only with an address of a sealed page
+ * as argument, and nothing may unseal or replace that page. So any socket here can only ever
+ * connect to the published ports of the container's 127.0.0.1, or to the one proxy. (AF_UNSPEC
+ * disconnects a socket, which can then connect anew, connect(2); that is an address too.) */
 #include "helper/relay/sandbox.h"
 
 #include <arpa/inet.h>
@@ -100,7 +99,7 @@ static const struct {
     {SCMP_SYS(ppoll), 0, {{0}}},
     {SCMP_SYS(splice), 0, {{0}}},
     {SCMP_SYS(pipe2), 0, {{0}}},
-    {SCMP_SYS(brk), 0, {{0}}}, /* never over a mapping that is there */
+    {SCMP_SYS(brk), 0, {{0}}}, /* never over an existing mapping */
     {SCMP_SYS(restart_syscall), 0, {{0}}},
     {SCMP_SYS(rt_sigreturn), 0, {{0}}},
     {SCMP_SYS(exit_group), 0, {{0}}},
@@ -122,8 +121,8 @@ static int allow(scmp_filter_ctx filter, int call, unsigned n, const struct scmp
 	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, n, arguments);
 }
 
-/* What depends on the addresses, and on how many there are. The fds that were given are never
- * closed, so nothing else takes their numbers. */
+/* Adds the rules that depend on the addresses, and on how many there are. The fds that were given
+ * are never closed, so nothing else takes their numbers. */
 static int allow_ways(scmp_filter_ctx filter, const union ces_relay_address *sealed, size_t n)
 {
 	const struct scmp_arg_cmp others[] = {ABOVE(0, CES_RELAY_LISTENER + n)};

@@ -1,5 +1,5 @@
-/* The loop. Must not serve anyone but the run's own user on a port of the host's, and must not wait
- * for any one connection. */
+/* The relay's loop. Must not serve anyone but the run's own user on a port of the host's, and must
+ * not wait for any one connection. */
 #include "helper/relay/serve.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 static struct ces_pump pumps[PUMPS];
 
-/* A helper that does not read loses reports, never holds the relay up. */
+/* A helper that does not read loses reports; it never holds the relay up. */
 static void report_stranger(uint64_t port, uint64_t uid)
 {
 	const struct ces_relay_report report = {.port = port, .uid = uid};
@@ -40,8 +40,8 @@ static void set(int fd, int level, int option, int value)
 	(void)setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-/* The kernel keeps the deadlines (tcp(7)): 15 seconds for a connection to come about, two minutes
- * for a peer that has vanished without a word. */
+/* The kernel keeps the deadlines (tcp(7)): 15 seconds until a connection is made, two minutes for a
+ * peer that has vanished without a word. */
 static void set_deadlines(int fd)
 {
 	set(fd, IPPROTO_TCP, TCP_SYNCNT, 3);
@@ -112,7 +112,7 @@ void ces_serve_run(const struct ces_serve *serve)
 	for (;;) {
 		bool room = free_pump() != NULL;
 
-		/* for its end only: the helper's end is the relay's */
+		/* polled for its end only: when the helper ends, so does the relay */
 		fds[0] = (struct pollfd){.fd = CES_RELAY_CHANNEL};
 		for (size_t i = 0; i < CES_RELAY_PORTS; i++)
 			fds[1 + i] = (struct pollfd){

@@ -8,7 +8,7 @@
 #include "common/worker.h"
 #include "helper/relay/sandbox.h"
 
-/* What one ces-relay does. */
+/* The job of one ces-relay. */
 struct ces_serve {
 	size_t n;                          /* listeners, from CES_RELAY_LISTENER */
 	const union ces_relay_address *to; /* sealed, one for each */
@@ -17,7 +17,7 @@ struct ces_serve {
 	in_port_t ports[CES_RELAY_PORTS];
 };
 
-/* Until the helper closes its end, or poll fails. */
+/* Serves until the helper closes its end, or poll fails. */
 void ces_serve_run(const struct ces_serve *serve);
 
 #endif

@@ -11,8 +11,8 @@ static int fail(struct ces_error *err, const char *what, int code)
 	return ces_error_set(err, CES_E_INTERNAL, "%s: %s", what, strerror(code));
 }
 
-/* The number of a call here; 0 and above. -1: this architecture has no such call. A name that
- * nobody knows stops the build: a misspelt allowance would be a silent refusal. */
+/* The number of a call here, 0 or above. -1: this architecture has no such call. An unknown name
+ * stops the build: a misspelt allowance would be a silent refusal. */
 static int resolve(const char *name, int number, int *ret, struct ces_error *err)
 {
 	int found = seccomp_syscall_resolve_name(name);
@@ -105,8 +105,8 @@ int ces_seccomp_compile(int fd, struct ces_error *err)
 	scmp_filter_ctx filter;
 	int result;
 
-	/* Level 3 (Linux 4.14) has KILL_PROCESS. Said, not probed: the kernel of the build machine
-	 * must not change the program. */
+	/* Level 3 (Linux 4.14) has KILL_PROCESS. It is set, not probed: the kernel of the build
+	 * machine must not change the program. */
 	seccomp_api_set(3);
 	filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	if (filter == NULL)

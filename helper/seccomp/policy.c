@@ -1,11 +1,11 @@
 /* The system calls that a container gets. Must hold nothing but const tables.
  *
- * An allow-list: a call that is not here has not been thought about, and is refused. What is left
- * out on purpose, though other container engines allow it: every call that makes or enters a
- * namespace or changes mounts (the flaws of user namespaces are reached through them), chroot,
- * keyrings (not namespaced), io_uring, bpf, userfaultfd and perf (large, often broken), file
- * handles (CVE-2014-3519 and kin), process_vm_* and pidfd_getfd, setting the clock, the kernel log.
- */
+ * This is an allow-list: a call that is not here has not been thought about, and is refused. CES
+ * leaves out these on purpose, though other container engines allow them: every call that makes or
+ * enters a namespace or changes mounts (through them the flaws of user namespaces are reached),
+ * chroot, keyrings (not namespaced), io_uring, bpf, userfaultfd and perf (large, often broken),
+ * file handles (CVE-2014-3519 and kin), process_vm_* and pidfd_getfd, setting the clock, the kernel
+ * log. */
 #include "helper/seccomp/policy.h"
 
 #include <linux/netlink.h>
@@ -107,8 +107,8 @@ const size_t ces_seccomp_n_allowed_new = CES_COUNT(ces_seccomp_allowed_new);
 
 #define INT 0xffffffffu /* an int or unsigned argument: the kernel sees the low half alone */
 
-/* Every flag that makes a namespace. CLONE_NEWTIME is not among them: in clone's flags that bit
- * belongs to the exit signal. */
+/* Every flag that makes a namespace, except CLONE_NEWTIME: in clone's flags that bit belongs to the
+ * exit signal. */
 #define NAMESPACES                                                                                 \
 	((uint32_t)CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |   \
 	 CLONE_NEWPID | CLONE_NEWNET)
@@ -121,9 +121,9 @@ _Static_assert(NAMESPACES == 0x7E020000u, "the namespace flags of clone(2)");
 #endif
 
 /* ioctl: all but TIOCSTI (types into the terminal) and TIOCLINUX (pastes into it). A list of
- * allowed values cannot say "all but", and a comparison of 64 bits is passed by setting a bit that
- * the kernel ignores (CVE-2017-5226, CVE-2019-10063). So: whatever differs from both in some bit
- * that they share, and whatever differs from each in bits 0 to 3 (2 and 12). */
+ * allowed values cannot say "all but", and setting a bit that the kernel ignores passes a
+ * comparison of 64 bits (CVE-2017-5226, CVE-2019-10063). So the rules allow every value that
+ * differs from both in some bit that they share, or from each in bits 0 to 3 (2 and 12). */
 _Static_assert(TIOCSTI == 0x5412 && TIOCLINUX == 0x541C,
 	       "the ioctl rules are made for these numbers");
 /* clang-format off */
@@ -133,8 +133,8 @@ _Static_assert(TIOCSTI == 0x5412 && TIOCLINUX == 0x541C,
 
 #define PERSONALITY(value) {"personality", 1, {{0, INT, value}}}
 
-/* Families, kinds and protocols that ordinary programs use. Everything else loads kernel modules
- * that hardly anyone has looked at. The kind's other bits are SOCK_NONBLOCK and SOCK_CLOEXEC. */
+/* Families, kinds and protocols that ordinary programs use. All others load kernel modules that
+ * hardly anyone has looked at. The kind's other bits are SOCK_NONBLOCK and SOCK_CLOEXEC. */
 #define KIND 0xfu
 #define SOCKET(family, kind, protocol) \
 	{"socket", 3, {{0, INT, family}, {1, KIND, kind}, {2, INT, protocol}}}
@@ -142,12 +142,13 @@ _Static_assert(TIOCSTI == 0x5412 && TIOCLINUX == 0x541C,
 const struct ces_seccomp_rule ces_seccomp_rules[] = {
 	{"clone", 1, {{CLONE_FLAGS, NAMESPACES, 0}}},
 
-	/* What setarch and old programs ask for; not ADDR_NO_RANDOMIZE or READ_IMPLIES_EXEC. */
+	/* The values that setarch and old programs ask for; not ADDR_NO_RANDOMIZE or
+	 * READ_IMPLIES_EXEC. */
 	PERSONALITY(0),
 	PERSONALITY(0x8),        /* PER_LINUX32 */
 	PERSONALITY(0x20000),    /* UNAME26 */
 	PERSONALITY(0x20008),
-	PERSONALITY(0xffffffff), /* changes nothing, returns the present one */
+	PERSONALITY(0xffffffff), /* changes nothing, returns the present value */
 
 	{"socketpair", 1, {{0, INT, AF_UNIX}}},
 	{"socket", 1, {{0, INT, AF_UNIX}}},
@@ -175,8 +176,8 @@ const struct ces_seccomp_rule ces_seccomp_rules[] = {
 /* clang-format on */
 const size_t ces_seccomp_n_rules = CES_COUNT(ces_seccomp_rules);
 
-/* The kernel's audit log is not the container's to read or write. To passwd, useradd and PAM an
- * audit that is refused is an attack, and they end; one that is not there is no trouble. */
+/* The container must not read or write the kernel's audit log. passwd, useradd and PAM take a
+ * refused audit for an attack, and end; they accept an absent one. */
 const struct ces_seccomp_rule ces_seccomp_unsupported[] = {
     {"socket", 2, {{0, INT, AF_NETLINK}, {2, INT, NETLINK_AUDIT}}},
 };

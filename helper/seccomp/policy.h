@@ -1,5 +1,5 @@
-/* What a container's processes may ask of the kernel: the one table behind the BPF program that
- * crun loads and the JSON object that runc reads. Whatever no rule names is answered with EPERM. */
+/* The system calls that a container's processes may make: the one table behind the BPF program that
+ * crun loads and the JSON object that runc reads. A call that no rule names gets EPERM. */
 #ifndef CES_HELPER_SECCOMP_POLICY_H
 #define CES_HELPER_SECCOMP_POLICY_H
 
@@ -11,16 +11,15 @@
 #define CES_SECCOMP_ARGS_MAX 3
 
 /* The only comparison: (argument & mask) == value. The kernel reads most arguments as 32-bit
- * numbers, so a mask of their low half decides about the bits that the kernel will look at,
- * whatever is above them. */
+ * numbers. So a mask of their low half decides about the bits that the kernel will look at, with
+ * any bits above. */
 struct ces_seccomp_arg {
 	unsigned index;
 	uint64_t mask, value;
 };
 
-/* Applies to a call when every argument matches. Several rules for one call: any is enough.
- * No two overlap with different answers, so the order in which a filter tries them decides nothing.
- */
+/* Applies to a call when every argument matches. If a call has several rules, any is enough. No two
+ * overlap with different answers, so the order in which a filter tries them decides nothing. */
 struct ces_seccomp_rule {
 	const char *name;
 	unsigned n_args;
@@ -28,13 +27,13 @@ struct ces_seccomp_rule {
 };
 
 /* A call newer than some libseccomp that CES is built with. Since Linux 5.1 a new call has the same
- * number on every architecture, so the number can mean the name. */
+ * number on every architecture, so the number can stand for the name. */
 struct ces_seccomp_number {
 	const char *name;
 	int number;
 };
 
-/* Allowed whatever their arguments. */
+/* Allowed with any arguments. */
 extern const char *const ces_seccomp_allowed[];
 extern const size_t ces_seccomp_n_allowed;
 extern const struct ces_seccomp_number ces_seccomp_allowed_new[];
@@ -44,17 +43,17 @@ extern const size_t ces_seccomp_n_allowed_new;
 extern const struct ces_seccomp_rule ces_seccomp_rules[];
 extern const size_t ces_seccomp_n_rules;
 
-/* Answered with EPROTONOSUPPORT, as by a kernel that was built without: programs that would end at
- * EPERM go on without the family. */
+/* Answered with EPROTONOSUPPORT, as by a kernel built without the family: programs that would end
+ * at EPERM go on without it. */
 extern const struct ces_seccomp_rule ces_seccomp_unsupported[];
 extern const size_t ces_seccomp_n_unsupported;
 
-/* Answered with ENOSYS: libraries take that for an older kernel and use the older call, while they
- * report EPERM to the user. */
+/* Answered with ENOSYS: libraries take this for an older kernel and use the older call. They report
+ * EPERM to the user. */
 extern const struct ces_seccomp_number ces_seccomp_absent[];
 extern const size_t ces_seccomp_n_absent;
 
-/* So are the numbers of calls that do not exist yet. */
+/* The numbers of calls that do not exist yet are also answered with ENOSYS. */
 #define CES_SECCOMP_FUTURE_FIRST 470
 #define CES_SECCOMP_FUTURE_LAST  511
 
@@ -62,9 +61,9 @@ extern const size_t ces_seccomp_n_absent;
  * to fd. Returns 0, or -1 with err. */
 int ces_seccomp_compile(int fd, struct ces_error *err);
 
-/* The same policy as the object `linux.seccomp` of the OCI runtime-spec (config-linux.md),
- * malloc'd. The calls that do not exist yet have no name and are not in it: runc answers ENOSYS by
- * itself for numbers above all that it knows. */
+/* Writes the same policy as the object `linux.seccomp` of the OCI runtime-spec (config-linux.md),
+ * malloc'd. The calls that do not exist yet have no name and are not in it: runc itself answers
+ * ENOSYS for numbers above all that it knows. */
 int ces_seccomp_json(char **ret, struct ces_error *err);
 
 #endif

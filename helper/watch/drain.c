@@ -1,9 +1,9 @@
-/* Reads what nobody else will, and forgets it. Must not read a byte while the keeper lives: that
- * one keeps the log.
+/* Reads the output that nobody else will read, and drops it. Must not read a byte while the keeper
+ * lives: the keeper keeps the log.
  *
- * Who controls what: the caller chose the pipes, and may keep, fill or close any end; all
- * that comes of it is that this process reads more or less of nothing. They are opened with their
- * own rights: of a FIFO that they may only write to, others read. */
+ * Who controls what: the caller chose the pipes, and may keep, fill or close any end. The only
+ * effect is that this process reads, and drops, more or less. It opens the pipes with the caller's
+ * own rights: others read a FIFO that the caller may only write to. */
 #include "helper/watch/drain.h"
 
 #include <fcntl.h>
@@ -40,7 +40,7 @@ void ces_drain_close(struct ces_drain *drain)
 	ces_cleanup_close(&drain->out[1]);
 }
 
-/* The keeper reads the event pipe as long as it lives: POLLERR comes without being asked for. */
+/* The keeper reads the event pipe as long as it lives: poll reports POLLERR without being asked. */
 struct pollfd ces_drain_poll(const struct ces_drain *drain, int i)
 {
 	if (drain->orphan)
@@ -52,7 +52,7 @@ static void forget(int *fd)
 {
 	static char bytes[CHUNK];
 
-	/* its end: no writer is left */
+	/* end of file: no writer is left */
 	if (read(*fd, bytes, sizeof(bytes)) == 0)
 		ces_cleanup_close(fd);
 }

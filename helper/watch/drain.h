@@ -10,15 +10,15 @@
 
 struct ces_drain {
 	int out[2];  /* read ends of the container's stdout and stderr, or -1 */
-	bool orphan; /* they are to be read */
+	bool orphan; /* this process is to read them */
 };
 
-/* Takes a second read end of fds 1 and 2, which the caller may read, so that a keeper that goes
- * does not make a write of the container fail. Not wanted, or not pipes: an empty drain. */
+/* Opens a second read end of fds 1 and 2, if the caller may read them, so that a write of the
+ * container does not fail when the keeper goes. Not wanted, or not pipes: an empty drain. */
 void ces_drain_open(struct ces_drain *drain, const struct ces_caller *caller, bool wanted);
 void ces_drain_close(struct ces_drain *drain);
 
-/* What to poll for output i (0 or 1), and what to do with what poll said. */
+/* What to poll for output i (0 or 1), and what to do with the result of poll. */
 struct pollfd ces_drain_poll(const struct ces_drain *drain, int i);
 void ces_drain_step(struct ces_drain *drain, short first, short second);
 

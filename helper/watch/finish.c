@@ -1,11 +1,9 @@
-/* Cleaning up. Must not remove by a path: output and scratch directories are worked on through fds
- * that were opened with the caller's rights, by a process that has power over the run's own ids
- * only.
+/* Cleans up. Must not remove by a path: it works on output and scratch directories through fds that
+ * were opened with the caller's rights, in a process that has power over the run's own ids only.
  *
  * Who controls what: the caller and the container control everything inside these directories, also
- * while they are walked. The walk follows nothing, and whatever it is led to it can only do what
- * the owner of the run's ids could do themselves: no file of anyone else's has an id in that
- * namespace. */
+ * during the walk. The walk follows nothing. Wherever it is led, it can only do what the owner of
+ * the run's ids could do themselves: no file of anyone else's has an id in that namespace. */
 #include "helper/watch/finish.h"
 
 #include <errno.h>
@@ -59,8 +57,8 @@ static int chown_outputs(const void *context)
 static int empty_scratch(const void *context)
 {
 	(void)context;
-	/* a directory that changes while it is read may show an entry late: twice is enough for
-	 * what is still */
+	/* a directory that changes while it is read may show an entry late: two rounds are enough
+	 * for one that no longer changes */
 	for (int attempt = 0; attempt < 2; attempt++)
 		if (ces_tree_empty(3) == 0)
 			return 0;
@@ -81,9 +79,9 @@ static bool is_empty(int fd)
 	return ces_beneath_each(fd, count, &n) == 0 && n == 0;
 }
 
-/* Removes the emptied directory itself, with the caller's rights and by its name in its parent: if
+/* Removes the emptied directory itself, with the caller's rights and by its name in its parent. If
  * the caller has put something else there meanwhile, rmdir fails or takes an empty directory of
- * theirs. Whether no directory is there any more. */
+ * theirs. Returns whether no directory is there any more. */
 static bool remove_directory(const struct ces_caller *caller, int parent, const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -98,8 +96,8 @@ static bool remove_directory(const struct ces_caller *caller, int parent, const 
 	return gone;
 }
 
-/* outputs, scratch: fds, or -1. That outputs cannot all be given to the caller is no fault: where
- * they are shared, some are others'. */
+/* outputs, scratch: fds, or -1. It is no fault if the caller cannot get all outputs: where these
+ * are shared, some are others'. */
 static void clean_directories(int userns, uint32_t user, uint32_t group, int outputs, int scratch)
 {
 	struct owner owner = {user, group};
@@ -112,9 +110,9 @@ static void clean_directories(int userns, uint32_t user, uint32_t group, int out
 				      empty_scratch, &owner);
 }
 
-/* What the runtime said before it gave up: it alone writes there, the container never sees the
- * file. Image and caller chose words in it, so it is only searched for the runtime's own phrases
- * and shown cleaned. */
+/* Reads what the runtime said before it gave up. Only the runtime writes there; the container never
+ * sees the file. Image and caller chose words in it, so CES only searches it for the runtime's own
+ * phrases and shows it cleaned. */
 static void read_log(const struct ces_plan *plan, struct ces_end *end)
 {
 	static const struct {
@@ -185,16 +183,16 @@ static int record_end(const struct ces_finish *finish, struct ces_error *err)
 				  false, err);
 }
 
-/* In this order: what is kept and not in the register is a run that a crash of the machine ended.
- */
+/* Keeps this order: a run that is kept and not in the register is one that a crash of the machine
+ * ended. */
 static void forget(const struct ces_session *session, const char *run)
 {
 	ces_kept_forget(&session->store, run);
 	ces_runs_leave(session->runs, run);
 }
 
-/* The end of the run's entry in the register. A run whose end is not on record stays as it is, for
- * the next helper to record one; of a run whose scratch is still there that is remembered. */
+/* Ends the run's entry in the register. A run whose end is not on record stays as it is, and the
+ * next helper records an end. A run whose scratch is still there is kept, to be cleaned later. */
 static void settle_entry(const struct ces_finish *finish, bool recorded, bool clean)
 {
 	const struct ces_plan *plan = finish->plan;
@@ -205,8 +203,8 @@ static void settle_entry(const struct ces_finish *finish, bool recorded, bool cl
 		ces_runs_keep(plan->session->runs, plan->session->store.runs, plan->run);
 }
 
-/* What the run leaves in the store. With retain_images "run" its image goes with it, and so must
- * its entry in the register first, which would keep it. */
+/* Settles what the run leaves in the store. With retain_images "run" its image goes with it. Its
+ * entry in the register must go first, since the entry would keep the image. */
 static void settle_image(struct ces_finish *finish, bool ran, bool recorded, bool clean)
 {
 	const struct ces_session *session = finish->plan->session;
@@ -224,9 +222,9 @@ static void settle_image(struct ces_finish *finish, bool ran, bool recorded, boo
 		ces_collect_soon(&session->store, session->runs);
 }
 
-/* The directories stay reachable by the fds in the plan: the host's tree was left, they were not
- * closed. An outputs directory that was made for a run that never started goes too. Whether the
- * scratch is gone. */
+/* The fds in the plan still reach the directories: the helper left the host's tree, but did not
+ * close them. Also removes an outputs directory that was made for a run that never started. Returns
+ * whether the scratch is gone. */
 static bool clean_run(struct ces_finish *finish, bool started)
 {
 	const struct ces_plan *plan = finish->plan;
@@ -235,11 +233,11 @@ static bool clean_run(struct ces_finish *finish, bool started)
 	int scratch = plan->scratch_dir;
 	bool gone = true;
 
-	/* as a rule it is empty, and then nobody has to be sent to empty it */
+	/* usually it is empty, and then needs no process to empty it */
 	(void)remove_directory(&plan->session->caller, scratch, CES_PLAN_SHARED);
 	clean_directories(finish->container.userns, plan->map.user, plan->map.group, outputs,
 			  scratch);
-	/* (also one that was made and could not be opened) */
+	/* (also a directory that was made and could not be opened) */
 	if (decision->scratch.per_run && plan->scratch_parent >= 0)
 		gone =
 		    remove_directory(&plan->session->caller, plan->scratch_parent, plan->scratch);
@@ -269,7 +267,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	ces_deadline(END_SECONDS);
 	if (ran)
 		result = record_end(finish, err);
-	/* (the end of one that did not run is recorded with the failure) */
+	/* (the failure already records the end of a run that did not start) */
 	settle_image(finish, result == 0, !ran || result == 0, clean);
 	ces_cleanup_close(&finish->record);
 	ces_cleanup_close(&finish->stop);
@@ -282,7 +280,8 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	return result;
 }
 
-/* The scratch of a dead run: emptied and removed, with its owner's rights. Whether it is gone. */
+/* Empties and removes the scratch of a dead run, with its owner's rights. Returns whether it is
+ * gone. */
 static bool clean_scratch(const struct ces_run_record *record, const struct ces_caller *owner,
 			  const struct ces_idmap *map, int userns)
 {
@@ -292,7 +291,7 @@ static bool clean_scratch(const struct ces_run_record *record, const struct ces_
 
 	if (record->scratch == NULL)
 		return true;
-	/* what its owner has moved away or closed to themselves is theirs */
+	/* a directory that its owner has moved away or closed to themselves is theirs */
 	if (ces_caller_open(owner, record->scratch, false, &scratch, &err) < 0)
 		return err.code == CES_E_NOTFOUND;
 	clean_directories(userns, map->user, map->group, -1, scratch);
@@ -300,8 +299,8 @@ static bool clean_scratch(const struct ces_run_record *record, const struct ces_
 	       remove_directory(owner, parent, record->scratch);
 }
 
-/* A dead run's directories, opened again with its owner's rights; its ids are known from the
- * record. Whether the scratch is gone. */
+/* Cleans a dead run's directories, opened again with its owner's rights. The record has its ids.
+ * Returns whether the scratch is gone. */
 static bool clean_dead(struct ces_session *session, const struct ces_run_record *record,
 		       const struct ces_caller *owner)
 {
@@ -324,12 +323,12 @@ static bool clean_dead(struct ces_session *session, const struct ces_run_record 
 
 struct dead {
 	struct ces_session *session;
-	bool own, others; /* whose are finished here */
-	bool kept;        /* those that are only to be cleaned, and no others */
-	bool left;        /* there are dead ones that were not finished here */
+	bool own, others; /* whose runs this finishes */
+	bool kept;        /* only runs that just need cleaning, and no others */
+	bool left;        /* some dead runs were not finished here */
 };
 
-/* Once for each: what it used up is free again, and its end is on record. */
+/* Runs once for each dead run: frees what it used up, and records its end. */
 static int end_dead(struct ces_session *session, const struct ces_run_record *record,
 		    const char *user)
 {
@@ -373,7 +372,7 @@ static void finish_one(const struct ces_run_record *record, bool alive, void *co
 	ces_caller_free(&owner);
 }
 
-/* What a dead pull had in the making is staging, which the collector sees to. */
+/* A dead pull leaves staging behind, which the collector clears. */
 static void finish_pull(const struct ces_run_record *record, bool alive, void *context)
 {
 	struct ces_session *session = context;
@@ -394,8 +393,8 @@ static void finish_pull(const struct ces_run_record *record, bool alive, void *c
 	ces_caller_free(&owner);
 }
 
-/* The janitor is root, who has no runs: all are others'. Those come last that could not be cleaned
- * before and may take all the time there is. */
+/* The janitor is root, who has no runs: all are others'. Runs that could not be cleaned before come
+ * last, since they may take all the time there is. */
 void ces_finish_all_dead(struct ces_session *session)
 {
 	struct dead dead = {.session = session, .others = true};
@@ -407,7 +406,7 @@ void ces_finish_all_dead(struct ces_session *session)
 	(void)ces_runs_each(session->runs, finish_one, &dead);
 }
 
-/* In a process of its own, with locks of its own (a flock belongs to the open file, which a fork
+/* Runs in a process of its own, with its own locks (a flock belongs to the open file, which a fork
  * shares), and with nothing of the caller's. */
 static void finish_left(struct ces_session *session)
 {
@@ -438,10 +437,10 @@ void ces_finish_dead(struct ces_session *session)
 	(void)ces_runs_each(session->runs, finish_one, &dead);
 	if (!dead.left)
 		return;
-	/* Another user's directories may hang or be huge, and what could not be cleaned before may
-	 * do so again: no start of this caller's waits for it. Born in a mount namespace of its
-	 * own, since this one's root is about to change; a grandchild, so that nobody has to wait
-	 * for it. */
+	/* Another user's directories may hang or be huge, and a run that could not be cleaned
+	 * before may fail again: no start of this caller's waits for them. The process is born in a
+	 * mount namespace of its own, since this one's root is about to change. It is a grandchild,
+	 * so that nobody has to wait for it. */
 	side = ces_process_clone(CLONE_NEWNS, -1, &child);
 	if (side > 0)
 		(void)ces_process_end(&child, false);

@@ -1,5 +1,4 @@
-/* The end of a run: everything that was made for it goes, in the reverse order, and the end is
- * recorded. */
+/* Ends a run: removes everything made for it, in the reverse order, and records the end. */
 #ifndef CES_HELPER_WATCH_FINISH_H
 #define CES_HELPER_WATCH_FINISH_H
 
@@ -22,11 +21,11 @@ struct ces_finish {
 /* result < 0: setting up failed with err, nothing ran. Otherwise reports the exit to the client. */
 int ces_finish(struct ces_finish *finish, int result, struct ces_error *err);
 
-/* Cleans up after runs whose helper died: their processes, cgroups, scratch, records; writes their
+/* Cleans up after runs whose helper died: their processes, cgroups, scratch, records. Writes their
  * end into the journal. Cheap when there is none. */
 void ces_finish_dead(struct ces_session *session);
 
-/* The same for every user's, here and now: for the janitor, whom nobody waits for. */
+/* Does the same for every user's runs, here and now: for the janitor, for whom nobody waits. */
 void ces_finish_all_dead(struct ces_session *session);
 
 #endif

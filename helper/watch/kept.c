@@ -1,8 +1,8 @@
-/* What must be cleaned after a run, where a reboot does not lose it. Must not be believed for
- * anything that is decided: the register is.
+/* Keeps the records that cleaning up after a run needs, where a reboot does not lose them. Must not
+ * be believed for any decision: the register is.
  *
- * A run is entered in the register first and kept here then; it is forgotten here first. So what is
- * here and not in the register is of a run that a crash of the machine has ended. */
+ * CES enters a run in the register first and then keeps it here; it removes it here first. So a run
+ * that is here and not in the register is one that a crash of the machine has ended. */
 #include "helper/watch/kept.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ void ces_kept_forget(const struct ces_store *store, const char *run)
 	(void)unlinkat(store->runs, run, 0);
 }
 
-/* A record that is damaged is of a run of which the power cut has taken all else too. */
+/* A damaged record belongs to a run of which the power cut has taken everything else too. */
 static void restore(int kept, const char *name, void *context)
 {
 	int runs = *(const int *)context;

@@ -1,6 +1,6 @@
-/* The caller's live runs: listing them, showing one, ending one. Must not say anything about anyone
- * else's, and must not signal a process: ending is asked of the helper that supervises the run,
- * through a FIFO in the run's own directory, which only root can reach. */
+/* Lists the caller's live runs, shows one, ends one. Must not say anything about anyone else's, and
+ * must not signal a process: it asks the helper that supervises the run to end it, through a FIFO
+ * in the run's own directory, which only root can reach. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,15 +17,15 @@
 #include "helper/watch/finish.h"
 
 #define CLEAN_SECONDS 1800  /* directories of many users, some slow */
-#define SCRATCH_MS    30000 /* time for a large scratch to be deleted, after the grace */
-#define SPARE_MS      20000 /* before this process is ended by its own deadline */
+#define SCRATCH_MS    30000 /* for deleting a large scratch, after the grace */
+#define SPARE_MS      20000 /* before its own deadline ends this process */
 #define TICK_US       10000
 
 struct search {
 	uid_t uid;
 	const char *wanted; /* number or name; NULL: all */
 	bool report;
-	char run[CES_RUN_DIGITS + 1]; /* the last one found; "" */
+	char run[CES_RUN_DIGITS + 1]; /* the last run found; "" */
 };
 
 static void look(const struct ces_run_record *record, bool alive, void *context)
@@ -67,7 +67,7 @@ int ces_verb_runs(struct ces_session *session, struct ces_error *err)
 	return done();
 }
 
-/* Another's run, a dead one and none at all give the same answer. */
+/* Gives the same answer for another user's run, a dead one and none at all. */
 static int find(const struct ces_session *session, struct search *search, struct ces_error *err)
 {
 	search->uid = session->uid;
@@ -89,8 +89,8 @@ int ces_verb_inspect_run(struct ces_session *session, struct ces_error *err)
 	return find(session, &search, err) < 0 ? -1 : done();
 }
 
-/* A run's number is random and its directory goes with it: the one that is waited for cannot
- * become another's. */
+/* A run's number is random and its directory goes with it: the directory waited for cannot become
+ * another run's. */
 static int wait_gone(int runs, const char *run, uint32_t grace, struct ces_error *err)
 {
 	int64_t deadline = ces_now_ms() + (int64_t)grace * 1000 + SCRATCH_MS;
@@ -117,16 +117,16 @@ int ces_verb_stop(struct ces_session *session, struct ces_error *err)
 				     CES_GRACE_MAX);
 	grace = (uint32_t)session->asked->time_seconds;
 	ces_deadline(grace + (SCRATCH_MS + SPARE_MS) / 1000);
-	/* gone in between is what was asked for */
+	/* if the run ended in between, that is what was asked for */
 	if (ces_runs_stop(session->runs, search.run, grace, err) < 0 ||
 	    wait_gone(session->runs, search.run, grace, err) < 0)
 		return -1;
 	return done();
 }
 
-/* Any start clears what it finds; this is for the machine on which nobody starts anything. Who may
- * ask is known from the kernel: a user could else make root walk everybody's directories at will.
- */
+/* Any start clears the dead runs that it finds; this verb is for a machine on which nobody starts
+ * anything. The kernel says who is asking: else a user could make root walk everybody's directories
+ * at will. */
 int ces_verb_clean(struct ces_session *session, struct ces_error *err)
 {
 	if (session->uid != 0)

@@ -1,5 +1,5 @@
-/* The watch over a run. Must not take a pid from anyone: signals go through the pidfd, the end
- * through the cgroup. The client may send a few signals, or go; it cannot hold this process up,
+/* Watches over a run. Must not take a pid from anyone: signals go through the pidfd, the end
+ * through the cgroup. The client may send a few signals, or go. It cannot hold this process up,
  * since nothing here waits for it. */
 #include "helper/watch/supervise.h"
 
@@ -25,8 +25,8 @@
 #include "helper/session/frames.h"
 #include "helper/watch/drain.h"
 
-#define GRACE_MS      10000 /* between being asked to stop and being killed */
-#define GRACE_GONE_MS 3000  /* when there is nobody left to see how it ends */
+#define GRACE_MS      10000 /* between the request to stop and the kill */
+#define GRACE_GONE_MS 3000  /* when nobody is left to see the end */
 #define SENT_MS       3000
 #define SENT_TICK_MS  100
 #define CONTROL_MS    2000
@@ -38,7 +38,7 @@ struct watch {
 	const struct ces_container *container;
 	int64_t time_limit; /* of ces_now_ms */
 	int64_t kill_at;    /* -1: nobody has asked it to stop */
-	const char *why;    /* it was asked to stop, or NULL */
+	const char *why;    /* the reason for stopping it, or NULL */
 	int number;         /* the signal it was ended for, or 0 */
 	int sent;           /* the last signal passed on, and when: see keep_time */
 	int64_t sent_at;
@@ -70,7 +70,7 @@ static pid_t first_child(int tasks, const char *thread)
 }
 
 /* The child of the runtime (of any of its threads), process 1 of the container; 0 when it is not
- * there (yet). The host's /proc is still visible to this process, below its new root. */
+ * there (yet). This process still sees the host's /proc, below its new root. */
 static pid_t first_process(const struct watch *watch)
 {
 	CES_CLEANUP_DIR DIR *dir = NULL;
@@ -86,12 +86,12 @@ static pid_t first_process(const struct watch *watch)
 	return found;
 }
 
-/* Process 1 of a pid namespace never dies of a signal it has no handler for (pid_namespaces(7)), so
- * an ordinary program could not be interrupted. Would this signal have ended it as any other
- * process? The answer may be out of date at once; it only chooses between asking and killing a
- * container that was to end anyhow. absent: the answer where there is no such process: before it
- * has started there is nothing to ask; after it has ended, its status is still on its way through
- * the runtime, which must not be killed for that. */
+/* Would this signal have ended process 1, if that were any other process? Process 1 of a pid
+ * namespace never dies of a signal it has no handler for (pid_namespaces(7)), so an ordinary
+ * program could not be interrupted. The answer may be out of date at once; it only chooses between
+ * asking and killing a container that was to end anyhow. absent: the answer where there is no such
+ * process. Before it has started there is nothing to ask. After it has ended, its status is still
+ * on its way through the runtime, which must not be killed for that. */
 static bool would_end(const struct watch *watch, int number, bool absent)
 {
 	char path[40], text[4096];
@@ -121,13 +121,13 @@ static void end_by(struct watch *watch, int number)
 	ces_cgroup_kill(watch->cgroup);
 }
 
-/* Asked to stop: the signal now, the kill after the grace. */
+/* Asks the run to stop: sends the signal now, kills after the grace. */
 static void stop(struct watch *watch, const char *why, int64_t grace)
 {
 	int number =
 	    watch->plan->image->stop_signal != 0 ? (int)watch->plan->image->stop_signal : SIGTERM;
 
-	/* asked already: who asks again may shorten the wait, and nobody lengthens it */
+	/* asked already: a second request may shorten the wait, and none lengthens it */
 	if (watch->kill_at >= 0) {
 		if (ces_now_ms() + grace < watch->kill_at)
 			watch->kill_at = ces_now_ms() + grace;
@@ -141,7 +141,7 @@ static void stop(struct watch *watch, const char *why, int64_t grace)
 		send_signal(watch, number);
 }
 
-/* What the client passes on: as if the container's process were the client's child. */
+/* Does what the client passes on, as if the container's process were the client's child. */
 static void obey(struct watch *watch, uint64_t number)
 {
 	switch (number) {
@@ -167,12 +167,12 @@ static void obey(struct watch *watch, uint64_t number)
 	}
 }
 
-/* The program's terminal gets the size of the client's, and the kernel notifies the program: crun
+/* Gives the program's terminal the size of the client's; the kernel notifies the program. crun
  * before 1.9 passes the signal on and leaves the size as it was.
  *
- * Who controls what: the size is the client's, two numbers that the kernel keeps. The terminal was
+ * Who controls what: the client gives the size, two numbers that the kernel keeps. The terminal was
  * opened before the program began. Its node is in a file system that holds terminals of the
- * container alone; one that the program has closed since cannot be opened. */
+ * container alone. A terminal that the program has closed since cannot be opened. */
 static void resize(const struct watch *watch, uint64_t window)
 {
 	const struct winsize size = {.ws_row = (unsigned short)(window >> 16),
@@ -212,13 +212,13 @@ static int64_t next_deadline(const struct watch *watch)
 	return watch->time_limit;
 }
 
-/* What is due by the clock. */
+/* Does what is due by the clock. */
 static void keep_time(struct watch *watch)
 {
 	int64_t now = ces_now_ms();
 
-	/* a signal that met the runtime's own handlers, just before the program was executed, is
-	 * lost to it */
+	/* the program never gets a signal that met the runtime's own handlers, just before the
+	 * program was executed */
 	if (watch->sent != 0 && now - watch->sent_at > SENT_MS)
 		watch->sent = 0;
 	if (watch->sent != 0 && would_end(watch, watch->sent, false))
@@ -236,17 +236,17 @@ static void on_stop(struct watch *watch)
 {
 	uint32_t grace;
 
-	/* root's own FIFO: what is in it was written by ces_runs_stop, whole */
+	/* root's own FIFO: only ces_runs_stop writes to it, one whole value at a time */
 	if (read(watch->stop, &grace, sizeof(grace)) == (ssize_t)sizeof(grace))
 		stop(watch, "stopped", (int64_t)grace * 1000);
 }
 
-/* Only root can signal this process, and means all that is in a cgroup: systemd-logind at the end
- * of a session, systemd at shutdown, a batch system that ends a job or warns it. By their default
- * actions a run would be left as after a crash: outputs not handed over, scratch not removed, no
- * end on record. So the one who asks for an end gets one that is whole, and what is meant for the
- * program (USR1) changes nothing here; blocked to the end of this process. Not ALRM: see
- * ces_deadline. */
+/* Only root can signal this process, and means all of a cgroup: systemd-logind at the end of a
+ * session, systemd at shutdown, a batch system that ends a job or warns it. By the default actions
+ * of these signals a run would be left as after a crash: outputs not handed over, scratch not
+ * removed, no end on record. So a signal that asks for an end leads to a complete one, and a signal
+ * for the program (USR1) changes nothing here. All signals stay blocked to the end of this process,
+ * except ALRM: see ces_deadline. */
 static void take_signals(struct watch *watch)
 {
 	static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
@@ -258,7 +258,7 @@ static void take_signals(struct watch *watch)
 	sigfillset(&all);
 	sigdelset(&all, SIGALRM);
 	watch->signals = signalfd(-1, &asked, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (watch->signals >= 0) /* else they end it as they did */
+	if (watch->signals >= 0) /* else the signals end the process as before */
 		(void)sigprocmask(SIG_BLOCK, &all, NULL);
 }
 
@@ -301,8 +301,8 @@ static void wait_for_end(struct watch *watch)
 	}
 }
 
-/* What a limit did to a run that ended by itself: often its own message does not say. Figures only:
- * the client words them. */
+/* Finds out what a limit did to a run that ended by itself: often the run's own message does not
+ * say. Gives figures only: the client words them. */
 static void find_limit(struct ces_end *end, const struct ces_plan *plan)
 {
 	const struct ces_cgroup_usage *usage = &end->usage;
@@ -321,7 +321,7 @@ static void find_limit(struct ces_end *end, const struct ces_plan *plan)
 	}
 }
 
-/* A place that had no room left when the program failed. */
+/* Finds a place that had no room left when the program failed. */
 static void find_full(struct ces_end *end, const struct watch *watch)
 {
 	const struct ces_plan_mount *mounts = watch->plan->mounts;
@@ -339,14 +339,14 @@ static void find_full(struct ces_end *end, const struct watch *watch)
 	}
 }
 
-/* crun and runc pass on 128 + n for a signal; 137 with an out-of-memory kill in the cgroup was the
+/* crun and runc pass on 128 + n for a signal. 137 with an out-of-memory kill in the cgroup was the
  * limit: see find_limit. */
 static void judge(const struct watch *watch, int status, struct ces_end *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	ces_cgroup_read(watch->cgroup, &watch->plan->decision->limits, &ret->usage);
 	ret->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-	/* it was killed in place of a signal that would have ended it */
+	/* the kill replaced a signal that would have ended it */
 	if (watch->number != 0 && ret->status == 128 + SIGKILL)
 		ret->status = 128 + watch->number;
 	ret->reason = ret->status > 128 && ret->status < 128 + NSIG ? "signal" : "exit";
@@ -366,8 +366,8 @@ static void let_stdio_go(void)
 {
 	CES_CLEANUP_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	/* the container holds its own copies; with these closed too, its end is end of file for the
-	 * client */
+	/* the container holds its own copies: once these are closed too, the client reads end of
+	 * file when the container ends */
 	for (int fd = 0; fd <= STDERR_FILENO && null >= 0; fd++)
 		(void)dup2(null, fd);
 }

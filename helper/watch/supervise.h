@@ -1,4 +1,4 @@
-/* While a run lives: its end, the client's wishes, its time. */
+/* Watches a run while it lives: its end, the client's requests, its time. */
 #ifndef CES_HELPER_WATCH_SUPERVISE_H
 #define CES_HELPER_WATCH_SUPERVISE_H
 
@@ -10,8 +10,8 @@ struct ces_end {
 	const char *reason; /* "exit", "signal", "memory limit", "time limit", "stopped", "not
 			       found", ... */
 	char text[CES_ERROR_TEXT]; /* what the runtime said, or "" */
-	uint64_t limit;            /* enum ces_limit: what was reached; and its figures, see */
-	uint64_t value, most;      /* struct ces_event_exited */
+	uint64_t limit;       /* enum ces_limit: the limit that was reached; and its figures, see */
+	uint64_t value, most; /* struct ces_event_exited */
 	struct ces_cgroup_usage usage;
 };
 
