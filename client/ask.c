@@ -90,7 +90,7 @@ static void on_done(void *context, const struct ces_event_done *done)
 		ces_say("run %s has ended", request->run);
 }
 
-/* The registry did not like the login: where did that come from? */
+/* Says where the login came from that the registry refused. */
 static void tell_token(const struct ces_options *options)
 {
 	char day[16] = "";
@@ -104,7 +104,7 @@ static void tell_token(const struct ces_options *options)
 	ces_say_error("the token is the one that was put into %s on %s", options->token_file, day);
 }
 
-/* Where a token is made. Repository hosts are known by their names. */
+/* Says where to make a token. Repository hosts are known by their names. */
 static void tell_how(const char *image)
 {
 	static const struct {
@@ -170,8 +170,8 @@ static const struct ces_listener listener = {.progress = on_progress,
 					     .done = on_done,
 					     .lost = on_lost};
 
-/* The helper ends the pull and says when nothing of it is left. Who asks a second time does not
- * want to wait for that: the closed pipe ends it as well. */
+/* The helper ends the pull and says when nothing of it is left. A user who asks a second time does
+ * not want to wait for that: the closed pipe ends it as well. */
 static bool interrupt(struct answer *answer, int number)
 {
 	bool again = answer->interrupted != 0;
@@ -202,7 +202,7 @@ static void follow(struct answer *answer, int signals)
 	}
 }
 
-/* A pull takes time, and leaves something behind when it merely dies. */
+/* Takes the signals of a pull: it takes time, and leaves something behind when it merely dies. */
 static int take_signals(const struct ces_options *options)
 {
 	static const int interrupts[] = {SIGINT, SIGTERM, SIGHUP};

@@ -5,8 +5,8 @@
 
 #include "client/options.h"
 
-/* Sends the request and shows what the helper answers. Returns the exit status of the client.
- * A pull takes over the signals that would end it, for good: to be called last. */
+/* Sends the request and shows what the helper answers. Returns the exit status of the client. A
+ * pull takes over the signals that would end it, for good, so call it last. */
 int ces_ask(const char *helper, struct ces_options *options);
 
 #endif

@@ -40,7 +40,7 @@ static const char *what_is(const struct ces_wire_field *field)
 	return "a value";
 }
 
-/* Of a setting the name alone: its value may be a secret. */
+/* Names a setting by its name alone: its value may be a secret. */
 static int refuse(const struct ces_wire_field *field, const char *value, const char *at,
 		  const char *why, struct ces_error *err)
 {

@@ -1,6 +1,6 @@
 /* Today's commands. It must not let a token stay where ps shows it, and must not ask for more than
- * its user did: "all cores" and "4 GB" of the guides are what the policy gives who asks for
- * nothing. */
+ * its user did: a user who asks for nothing gets from the policy the "all cores" and "4 GB" of the
+ * guides. */
 #include "client/compat.h"
 
 #include <getopt.h>
@@ -184,7 +184,7 @@ static const struct ces_option run_rows[] = {
 
 static const struct ces_option pull_rows[] = {COMMON_ROWS};
 
-/* What 'ces-client run' has, and these have not. */
+/* What to type for options that 'ces-client run' has and these commands lack. */
 static const char *instead(const char *command, const char *name)
 {
 	for (size_t i = 0; i < ces_run_options.n; i++) {
@@ -237,9 +237,9 @@ static int usage_error(const struct compat *compat, struct ces_error *err)
 			     usage_of(compat->name));
 }
 
-/* USER TOKEN IMAGE. No user is no login, and nor is `anonymous` without a token or with the token
- * `anonymous`: with another one it is the user name of a deploy token. Where there is a user, a
- * token that is missing or empty is asked for. */
+/* USER TOKEN IMAGE. Without a user there is no login. `anonymous` without a token, or with the
+ * token `anonymous`, is no login either; with another token it is the user name of a deploy token.
+ * Where there is a user, the client asks for a token that is missing or empty. */
 static int take_pull(struct compat *compat, int argc, char **argv, struct ces_error *err)
 {
 	struct ces_options *options = &compat->options;
@@ -261,7 +261,7 @@ static int take_pull(struct compat *compat, int argc, char **argv, struct ces_er
 	return ces_token_give(options, user, token, err);
 }
 
-/* Directories that are there, in the place of new ones. What is typed wins. */
+/* Takes directories that are there in the place of new ones. An option that is typed wins. */
 static int take_places(struct ces_options *options, struct ces_error *err)
 {
 	static const struct {
@@ -394,7 +394,7 @@ static int print_version(const struct name *name)
 	return ces_perform_printed();
 }
 
-/* What Apptainer's users look for after a pull. */
+/* Writes the file that Apptainer's users look for after a pull. */
 static int pull_sif(struct ces_options *options)
 {
 	int status = ces_perform(options);

@@ -5,9 +5,8 @@
 
 #include <stdbool.h>
 
-/* To be called before anything else. Where the command takes a token as a word, returns a copy of
- * argv and blanks the process's own, so that the token leaves /proc/PID/cmdline; else returns argv.
- */
+/* Call it before anything else. Where the command takes a token as a word, returns a copy of argv
+ * and blanks the process's own, so that the token leaves /proc/PID/cmdline; else returns argv. */
 char **ces_compat_hide(int argc, char **argv);
 
 /* Whether a program of this name is one. */

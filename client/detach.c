@@ -1,7 +1,7 @@
-/* The log keeper of a detached run: a child of the client, of the caller's own rights, that takes
- * the run's output and its last event. The run itself is the helper's and does not depend on it:
- * when the keeper is killed (at logout, say) the run goes on, and what it then writes to stdout or
- * stderr is read by the helper and lost. */
+/* The log keeper of a detached run: a child of the client, with the caller's own rights. It takes
+ * the run's output and its last event. The run itself is the helper's and does not depend on the
+ * keeper: when the keeper is killed (at logout, say) the run goes on. The helper then reads what
+ * the run writes to stdout or stderr, and it is lost. */
 #include "client/detach.h"
 
 #include <errno.h>
@@ -33,12 +33,12 @@ struct keeper {
 	struct ces_kept kept;
 	struct ces_outputs outputs;
 	struct ces_turn turn;
-	bool again; /* there was no place: it is asked for anew */
+	bool again; /* there was no place: ask again */
 	const struct ces_request *request;
 	struct ces_options *options;
 	int log;       /* -1: none yet, or it cannot be written */
 	int times;     /* of the log; -1: none */
-	int64_t noted; /* when the last was */
+	int64_t noted; /* when the last was noted */
 	size_t size;   /* of the log */
 	bool started;  /* the log may be written */
 	bool answered; /* the one who typed the command has their answer */
@@ -46,8 +46,8 @@ struct keeper {
 	char bytes[65536];
 };
 
-/* The foreground process takes the exit status and goes; from here on this is a process of the
- * background, which holds nothing that somebody could wait for. */
+/* The foreground process takes the exit status and ends. From here on this process is in the
+ * background, and holds nothing that somebody could wait for. */
 static void answer(struct keeper *keeper, int status)
 {
 	CES_CLEANUP_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -153,7 +153,7 @@ static const struct ces_listener listener = {.started = on_started,
 					     .done = on_done,
 					     .lost = on_lost};
 
-/* Ten times a second are enough for people, and bound what a run can make this file take. */
+/* Ten times a second are enough for people, and bound how large a run can make this file. */
 static void note_time(struct keeper *keeper)
 {
 	struct timespec now;
@@ -217,8 +217,8 @@ static void keep(struct keeper *keeper)
 	}
 }
 
-/* Of what the client had open only the two fds that the keeper needs stay; at 3 and 4, so that no
- * pipe to the helper lands there (ces_session_start). */
+/* Closes all that the client had open but the two fds that the keeper needs. They move to 3 and 4,
+ * so that no pipe to the helper lands there (ces_session_start). */
 static int enter_background(int dir, int to)
 {
 	if (setsid() < 0 || dup2(dir, FD_DIR) < 0 || dup2(to, FD_ANSWER) < 0 ||

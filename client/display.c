@@ -21,11 +21,11 @@
 #define KEY_BYTES ((size_t)8 * CES_COOKIE_WORDS)
 #define FILE_MAX  4096
 #define UNUSED_UNTIL                                                                               \
-	"86400" /* seconds without a program that uses it: then the server forgets it */
+	"86400" /* after so many seconds without a program that uses it, the server forgets it */
 
 extern char **environ;
 
-/* Kills it after ten seconds: its server may hang. */
+/* Kills xauth after ten seconds: its server may hang. */
 static bool ended_well(pid_t pid)
 {
 	struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
@@ -37,7 +37,7 @@ static bool ended_well(pid_t pid)
 	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* Its own words are of no help; what it prints when it fails differs by version. */
+/* xauth's own words are of no help: its errors differ by version. */
 static int run_xauth(const char *file, const char *display, struct ces_error *err)
 {
 	char *const argv[] = {"xauth",
@@ -72,7 +72,7 @@ static int run_xauth(const char *file, const char *display, struct ces_error *er
 	return 0;
 }
 
-/* One key is all that the file holds, and the key's bytes are the last of it (Xau(3)). */
+/* The file holds one key alone, and ends with the key's bytes (Xau(3)). */
 static int read_key(const char *file, struct ces_request *request, struct ces_error *err)
 {
 	CES_CLEANUP_FD int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -96,7 +96,7 @@ static int read_key(const char *file, struct ces_request *request, struct ces_er
 	return 0;
 }
 
-/* What xauth may leave beside the file. */
+/* Removes the file, and what xauth may leave beside it. */
 static void remove_file(const char *file)
 {
 	static const char *const suffixes[] = {"", "-c", "-l", "-n"};
@@ -116,8 +116,8 @@ int ces_display_make_key(struct ces_request *request, struct ces_error *err)
 
 	if (request->display == 0)
 		return 0;
-	/* a name that nobody can guess; xauth makes the file, which SELinux may not let it do in a
-	 * directory of ours */
+	/* a name that nobody can guess. xauth makes the file; in a directory of ours SELinux may
+	 * not let it */
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return ces_error_errno(err, CES_E_HOST, "--display: random bytes");
 	(void)snprintf(file, sizeof(file), "/tmp/ces-display-%016llx%016llx",

@@ -1,5 +1,5 @@
-/* `doctor`: is this machine fit to run CES, as far as an unprivileged user can see, and what is to
- * be done where not. */
+/* `doctor`: whether this machine is fit to run CES, as far as an unprivileged user can see, and
+ * what to do where it is not. */
 #ifndef CES_CLIENT_DOCTOR_H
 #define CES_CLIENT_DOCTOR_H
 

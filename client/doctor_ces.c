@@ -25,7 +25,7 @@
 #define GIB           ((uint64_t)1 << 30)
 #define INSTALL_AGAIN "as root: install CES again"
 
-/* A file or directory of CES: there, root's, and nobody else's to write. */
+/* Checks that a file or directory of CES is there and root's, and only root can write to it. */
 static bool check_owned(struct ces_doctor *doctor, const char *check, const char *path,
 			struct stat *ret)
 {
@@ -78,7 +78,7 @@ static void on_lost(void *context, const struct ces_error *err)
 	ces_error_set(context, CES_E_HOST, "it ended without an answer");
 }
 
-/* The helper's own word: it reads the policy, its journal and its store. */
+/* Asks the helper: it reads the policy, its journal and its store. */
 static int ask(const char *helper, struct ces_error *ret)
 {
 	static const struct ces_listener listener = {.error = on_error, .lost = on_lost};
@@ -207,8 +207,8 @@ static void check_dates(struct ces_doctor *doctor, const struct ces_policy *poli
 	check_rules(doctor, "infer_projects", &policy->infer_images, now);
 }
 
-/* A policy that is good and lets nobody do anything: as the package brings it, or all of it over.
- */
+/* Whether a good policy lets anybody do anything. The package's does not, nor does one that has
+ * expired. */
 static bool allows_something(const struct ces_policy *policy, time_t now)
 {
 	for (size_t i = 0; i < policy->n_projects; i++)

@@ -18,8 +18,8 @@ void ces_doctor_kernel(struct ces_doctor *doctor);
 void ces_doctor_namespaces(struct ces_doctor *doctor);
 void ces_doctor_cgroups(struct ces_doctor *doctor);
 void ces_doctor_gpus(struct ces_doctor *doctor, const struct ces_policy *policy);
-/* How many sound devices there are of those that the decision allows; SIZE_MAX where the caller may
- * not read what there is. */
+/* Counts the sound devices among those that the decision allows; SIZE_MAX where the caller may not
+ * read what there is. */
 size_t ces_doctor_count_gpus(const struct ces_policy *policy, const struct ces_decision *decision);
 void ces_doctor_subids(struct ces_doctor *doctor, const struct ces_policy *policy);
 void ces_doctor_services(struct ces_doctor *doctor);

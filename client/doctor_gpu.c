@@ -72,7 +72,7 @@ static void fault(struct search *search, const char *remedy, const char *format,
 	ces_doctor_remedy(search->doctor, "%s", remedy);
 }
 
-/* Both that the tool's file fits this machine and that it asks for nothing but GPUs. */
+/* Checks that the tool's file fits this machine, and that it asks for nothing but GPUs. */
 static bool node_is_sound(struct search *search, const struct ces_cdi_node *node)
 {
 	const char *path = node->host_path != NULL ? node->host_path : node->path;
@@ -105,7 +105,8 @@ static bool node_is_sound(struct search *search, const struct ces_cdi_node *node
 	return true;
 }
 
-/* Whether CES does itself what the hook does, or need not do it: otherwise it is left undone. */
+/* Whether CES does itself what the hook does, or need not do it. The work of any other hook is left
+ * undone. */
 static bool hook_is_known(const struct ces_strings *args)
 {
 	/* the last: no process in the container can make a device node */

@@ -23,7 +23,7 @@
 
 /* ---- the kernel ---- */
 
-/* Each call is made with arguments that no kernel accepts: only ENOSYS says something. */
+/* Makes each call with arguments that no kernel accepts: only ENOSYS says something. */
 static bool lacks_call(long number)
 {
 	return syscall(number, -1, NULL, 0, 0, 0, 0) < 0 && errno == ENOSYS;
@@ -115,7 +115,7 @@ static bool read_line(const char *path, char *ret, size_t size)
 	return true;
 }
 
-/* The helper refuses to start anywhere else: root there is not root. */
+/* The helper refuses to start outside the initial user namespace: root there is not root. */
 static void check_initial(struct ces_doctor *doctor)
 {
 	char map[256], *end;
@@ -202,7 +202,7 @@ static bool is_cgroup2(const char *path)
 	return statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-/* v2's list of what it controls, or v1's own directory of the same name. */
+/* Looks in v2's list of controllers, or for v1's own directory of the same name. */
 static bool has_controller(const char *v2, const char *name)
 {
 	char path[128];

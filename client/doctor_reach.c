@@ -1,6 +1,6 @@
-/* doctor: whether the registries, and the proxies of runs, are reached: name, connection and TLS,
- * as a pull does them (libcurl). It must not send a request, and must not wait for one longer than
- * REACH_SECONDS. */
+/* doctor: whether this machine reaches the registries and the proxies of runs: name, connection and
+ * TLS, as in a pull (libcurl). It must not send a request, and must not wait for any one longer
+ * than REACH_SECONDS. */
 #include "client/doctor_checks.h"
 
 #include <curl/curl.h>
@@ -23,15 +23,15 @@
 #define PROXIES_MAX    8
 #define CURL_LIBRARY   "libcurl.so.4"
 
-/* What one attempt has come to. */
+/* One attempt, and its result. */
 struct attempt {
 	pid_t pid;
 	int answer; /* the read end: why not; empty: reached */
 	char why[CURL_ERROR_SIZE];
 };
 
-/* Connects, with TLS where url is https, and asks for nothing. Loaded when it is needed: no other
- * verb of the client's waits for this library. */
+/* Connects, with TLS where url is https, and asks for nothing. Loads libcurl only when it is
+ * needed: no other verb of the client waits for this library. */
 static void reach(const char *url, const char *ca_file, const char *proxy,
 		  char why[CURL_ERROR_SIZE])
 {
@@ -73,7 +73,8 @@ static void reach(const char *url, const char *ca_file, const char *proxy,
 		snprintf(why, CURL_ERROR_SIZE, "%s", words(code));
 }
 
-/* In a process of its own, since nothing else bounds what a name server takes; all at once. */
+/* Starts each attempt in a process of its own, since nothing else bounds the time that a name
+ * server takes. All run at once. */
 static void start(const char *url, const char *ca_file, const char *proxy, struct attempt *ret)
 {
 	int ends[2];
@@ -112,7 +113,7 @@ static bool finish(struct attempt *attempt)
 	return status == 0 && attempt->why[0] == '\0';
 }
 
-/* Where a pull connects to: a forward proxy takes the place of what is behind it. */
+/* Names what a pull connects to. A forward proxy takes the place of what is behind it. */
 static void name_way(const struct ces_policy_registry *registry, char *buffer, size_t size)
 {
 	snprintf(buffer, size, "%s%s%s", registry->endpoint,
@@ -120,7 +121,8 @@ static void name_way(const struct ces_policy_registry *registry, char *buffer, s
 		 registry->proxy != NULL ? registry->proxy : "");
 }
 
-/* The file with which a registry's certificate is checked: root's alone, and readable. */
+/* Checks the file that a registry's certificate is checked with: it must be root's alone, and
+ * readable. */
 static bool check_ca_file(struct ces_doctor *doctor, const struct ces_policy_registry *registry)
 {
 	const char *path = registry->ca_file;

@@ -26,8 +26,8 @@ static const struct {
     {"runc", 1, 1, NULL},
 };
 
-/* What is known of older versions, and why CES is safe from it or not. A distribution may have
- * mended it without a new number. From the projects' own release notes. */
+/* Known faults of older versions, and why CES is safe from each or not. A distribution may have
+ * mended one without a new number. From the projects' own release notes. */
 static const struct {
 	const char *name;
 	unsigned major, minor, patch; /* mended in this one */
@@ -46,7 +46,7 @@ static const struct {
      "CVE-2025-52565, CVE-2025-52881)"},
 };
 
-/* What it prints for --version; it gets no environment, no input, and five seconds. */
+/* Reads what the runtime prints for --version: it gets no environment, no input, five seconds. */
 static int ask_version(const char *runtime, char *ret, size_t size)
 {
 	char option[] = "--version", name[] = "runtime";

@@ -48,7 +48,7 @@ static bool read_type(const char *path, char *ret, size_t size)
 	return true;
 }
 
-/* Whether the file has this text and no more, but a newline or NUL. */
+/* Whether the file has this text and, after it, at most a newline or NUL. */
 static bool says(const char *path, const char *text)
 {
 	CES_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -121,7 +121,8 @@ static void check_data(struct ces_doctor *doctor, const char *path)
 				  path, path);
 }
 
-/* Of the projects that the policy names, what this user can see; not what depends on who asks. */
+/* Checks what this user can see of the projects that the policy names; nothing that depends on who
+ * asks. */
 static void check_projects(struct ces_doctor *doctor, const struct ces_policy *policy)
 {
 	char path[CES_PATH_TEXT];
@@ -149,7 +150,7 @@ static bool is_by_name(const char *proxy)
 	return inet_pton(AF_INET, host, &literal) != 1;
 }
 
-/* A proxy that is written as a name, and nothing that may look it up. */
+/* Finds a proxy that is written as a name where nothing may look the name up. */
 static void check_proxies(struct ces_doctor *doctor, const struct ces_policy *policy)
 {
 	const char *found = NULL;
@@ -171,7 +172,7 @@ static void check_proxies(struct ces_doctor *doctor, const struct ces_policy *po
 				  "as an address in the policy");
 }
 
-/* A kernel that has SELinux and was given no policy calls everything "kernel"; a policy's contexts
+/* A kernel with SELinux but without a policy calls everything "kernel". The contexts of a policy
  * have colons. */
 static bool is_on(void)
 {

@@ -79,7 +79,7 @@ void ces_doctor_delegation(struct ces_doctor *doctor, const struct ces_policy *p
 
 /* ---- the journal ---- */
 
-/* Without its record nothing is done: a full file system there denies everything. */
+/* CES does nothing without a journal record: a full file system there denies everything. */
 void ces_doctor_journal(struct ces_doctor *doctor)
 {
 	struct statvfs fs;

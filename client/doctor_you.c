@@ -1,5 +1,5 @@
-/* doctor: the one who types it: their projects, their home, and the data on the way to which a run
- * would end. It must not open anything in these directories. */
+/* doctor: the user who types it: their projects, their home, and the data that a run would end on
+ * the way to. It must not open anything in these directories. */
 #include "client/doctor_checks.h"
 
 #include <errno.h>
@@ -12,12 +12,12 @@
 #include "common/cleanup.h"
 #include "common/way.h"
 
-/* A link that is not followed, in path. */
+/* Finds a link in path that is not followed. */
 static void find_link(struct ces_doctor *doctor, const char *check, const char *path)
 {
 	char plain[CES_WAY_MAX];
 
-	/* when it is not in the part that is root's, only that there is one is known */
+	/* outside the part that is root's, it is known only that there is one */
 	if (ces_way_plain(path, plain) == 0)
 		ces_doctor_find(doctor, check, CES_GRADE_PROBLEM,
 				"%.200s: a part of this path is a symbolic link that others than "

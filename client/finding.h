@@ -1,4 +1,4 @@
-/* What doctor finds, one line a finding, with what to do about it. */
+/* The findings of doctor: one line each, with what to do about it. */
 #ifndef CES_CLIENT_FINDING_H
 #define CES_CLIENT_FINDING_H
 
@@ -29,12 +29,12 @@ struct ces_doctor {
 void ces_doctor_find(struct ces_doctor *doctor, const char *check, enum ces_grade grade,
 		     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* What to do about the last finding. */
+/* Sets what to do about the last finding. */
 void ces_doctor_remedy(struct ces_doctor *doctor, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* A version in a line such as "crun version 1.8.1": true when it is at least major.minor.patch;
- * what it does not say of itself is 0. Pure. */
+/* Whether the version in a line such as "crun version 1.8.1" is at least major.minor.patch. A part
+ * that is missing is 0. Pure. */
 bool ces_doctor_version(const char *text, unsigned major, unsigned minor, unsigned patch);
 
 #endif

@@ -1,5 +1,4 @@
-/* Shortens columns. It must not shorten what is not read by people: ces_fit_terminal says 0 there.
- */
+/* Shortens columns. It must not shorten what people do not read: ces_fit_terminal says 0 there. */
 #include "client/fit.h"
 
 #include <stdint.h>
@@ -11,7 +10,7 @@
 
 #include "common/num.h"
 
-#define LEAST 9  /* a column of which less is left says nothing */
+#define LEAST 9  /* a narrower column says nothing */
 #define DAY   10 /* "2026-11-27" */
 
 static const char cut[] = "..";

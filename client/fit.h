@@ -15,8 +15,8 @@ enum ces_fit {
 			  others */
 };
 
-/* Columns of the terminal on fd, by COLUMNS or by its own word; 0: no terminal, so nothing is
- * shortened. */
+/* Columns of the terminal on fd, by COLUMNS or by the terminal's own answer; 0: no terminal, so
+ * nothing is shortened. */
 size_t ces_fit_terminal(int fd);
 
 /* Makes the widest of the n columns narrower until a line fits `most`, as far as that goes. */

@@ -36,14 +36,14 @@ static bool has_ended(const struct ces_follow *follow, struct ces_kept *ret)
 	return follow->dir >= 0 && ces_kept_find(follow->dir, follow->run, ret) && ret->ended != 0;
 }
 
-/* The keeper writes the end after the helper has forgotten the run: a keeper that lives gets a
+/* The keeper writes the end after the helper has forgotten the run. A keeper that lives gets a
  * moment for that. */
 static int ask(struct ces_follow *follow, struct ces_kept *ret)
 {
 	char run[CES_RUN_DIGITS + 1];
 	int live = ces_live_find(follow->run, run);
 
-	/* who follows for a day asks thousands of helpers */
+	/* a client that follows for a day asks thousands of helpers */
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
 	follow->pause_ms = follow->pause_ms * 2 > LAST_MS ? LAST_MS : follow->pause_ms * 2;

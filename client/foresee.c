@@ -30,7 +30,7 @@ static int look(const char *path, struct ces_error *err)
 	return 0;
 }
 
-/* What CES makes for the run alone has to have a parent. */
+/* Where CES makes the directory for the run, only its parent has to be there. */
 static int look_at_mount(const struct ces_decision_mount *mount, struct ces_error *err)
 {
 	char path[CES_PATH_TEXT], *slash;

@@ -1,5 +1,5 @@
-/* What --help prints: made from the tables that the parser uses, so that it cannot leave an option
- * out. */
+/* The text of --help. It is made from the tables that the parser uses, so that it cannot leave an
+ * option out. */
 #ifndef CES_CLIENT_HELP_H
 #define CES_CLIENT_HELP_H
 
@@ -23,7 +23,7 @@ struct ces_command {
 	const struct ces_option_table *options; /* NULL: not in this version */
 	const char *usage;                      /* what follows the name */
 	const char *help;
-	int (*act)(struct ces_options *options); /* what makes no request of its own */
+	int (*act)(struct ces_options *options); /* makes no request of its own */
 	bool many;                               /* the operand may be written several times */
 };
 

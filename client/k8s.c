@@ -1,4 +1,4 @@
-/* From options to a manifest, and where it goes. It must not be taken for a permission: the
+/* Makes a manifest of options, and prints or writes it. It must not be taken for a permission: the
  * cluster's own admission decides about what is sent to it. */
 #include "client/k8s.h"
 
@@ -16,7 +16,7 @@
 #include "common/io.h"
 #include "common/paths.h"
 
-/* What a Job has no place for. */
+/* Refuses what a Job has no place for. */
 static int check_request(const struct ces_request *request, struct ces_error *err)
 {
 	if (request->publish.n > 0)

@@ -4,9 +4,9 @@
 
 #include "client/options.h"
 
-/* Prints the manifest on stdout, or writes it to options->output. Nothing is run, and nothing is
- * asked of the helper: what the cluster does with the manifest, the cluster's own admission
- * decides. Returns the exit status. */
+/* Prints the manifest on stdout, or writes it to options->output. Runs nothing, and asks nothing of
+ * the helper. The cluster's own admission decides what the cluster does with the manifest. Returns
+ * the exit status. */
 int ces_k8s_print(struct ces_options *options);
 
 #endif

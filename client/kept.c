@@ -125,7 +125,7 @@ int ces_kept_write(int dir, const struct ces_kept *kept, struct ces_error *err)
 	(void)snprintf(making, sizeof(making), ".%s.new", kept->run);
 	(void)snprintf(name, sizeof(name), "%s.json", kept->run);
 	fd = openat(dir, making, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	/* by rename: the one who reads sees the whole or what was before */
+	/* by rename: a reader sees the whole new file or the old one */
 	if (fd >= 0 && ces_write_full(fd, text, strlen(text), -1) == 0)
 		result = renameat(dir, making, dir, name);
 	if (result < 0)
@@ -286,7 +286,7 @@ void ces_kept_rotate(int dir, const char *run)
 {
 	char name[40], to[40];
 
-	/* the times first: a log without its times has none, never another's */
+	/* the times first: a log may then be without times, but never has another's */
 	for (size_t kind = CES_COUNT(log_kinds); kind-- > 0;) {
 		log_name(run, kind, false, name);
 		log_name(run, kind, true, to);
@@ -326,7 +326,7 @@ static int youngest_first(const void *a, const void *b)
 	return one->ended < other->ended ? 1 : one->ended > other->ended ? -1 : 0;
 }
 
-/* How many there are, without reading them: that is done now and then only. */
+/* Counts them without reading them: ces_kept_prune reads them only now and then. */
 static size_t count(int dir)
 {
 	CES_CLEANUP_DIR DIR *list = NULL;

@@ -1,6 +1,7 @@
-/* What is kept of a run, in the caller's own ~/.local/state/ces: <run>.json (who, what, when, how
- * it ended), and of a detached one its output, <run>.log with <run>.log.1 before it. The caller may
- * change or remove all of it; nothing that matters to anyone else is read from there. */
+/* The files that are kept of a run, in the caller's own ~/.local/state/ces: <run>.json (who, what,
+ * when, how it ended) and, of a detached run, its output: <run>.log, with <run>.log.1 before it.
+ * The caller may change or remove all of it; nothing that matters to anyone else is read from
+ * there. */
 #ifndef CES_CLIENT_KEPT_H
 #define CES_CLIENT_KEPT_H
 
@@ -34,26 +35,26 @@ struct ces_kept {
 /* The directory. Without make, -1 with CES_E_NOTFOUND where there is none. */
 int ces_kept_open(bool make, int *ret, struct ces_error *err);
 
-/* What is known when it starts, and when it has ended. */
+/* Fill in what is known when a run starts, and when it has ended. */
 void ces_kept_begin(struct ces_kept *kept, const struct ces_request *request,
 		    const struct ces_event_started *started);
 void ces_kept_end(struct ces_kept *kept, const struct ces_event_exited *exited);
 
 int ces_kept_write(int dir, const struct ces_kept *kept, struct ces_error *err);
 
-/* By number, or the youngest of a name. False when there is none. */
+/* Finds a run by number, or the youngest of a name. False when there is none. */
 bool ces_kept_find(int dir, const char *run, struct ces_kept *ret);
 
-/* All, in no order. Files that do not read as what ces_kept_write writes are passed over. */
+/* All, in no order. Skips files that do not read as those of ces_kept_write. */
 void ces_kept_each(int dir, void (*each)(const struct ces_kept *, void *), void *context);
 
-/* Opens a run's log, or the older half of it, or the file that has the times of either: lines of
- * "OFFSET MILLISECONDS", from where on the log was written when. Flags as openat(2). -1 with errno.
- */
+/* Opens a run's log, or the older half of it, or the file that has the times of either. Each line,
+ * "OFFSET MILLISECONDS", says when the log was written from OFFSET on. Flags as openat(2). -1 with
+ * errno. */
 int ces_kept_log(int dir, const char *run, bool older, int flags);
 int ces_kept_times(int dir, const char *run, bool older, int flags);
 
-/* What was the log is the older half now. */
+/* Makes the log the older half. */
 void ces_kept_rotate(int dir, const char *run);
 
 /* Forgets ended runs beyond CES_KEPT_RUNS. */

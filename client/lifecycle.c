@@ -1,5 +1,5 @@
-/* ps, inspect and wait. Must not decide what is the caller's: the helper answers for the live ones,
- * and the files of the ended ones are the caller's own. */
+/* ps, inspect and wait. Must not decide which runs are the caller's: the helper answers for live
+ * runs, and the files of ended runs are the caller's own. */
 #include "client/lifecycle.h"
 
 #include <stdio.h>
@@ -23,7 +23,7 @@ struct listing {
 	size_t n;
 };
 
-/* Whether a run is what one filter wants: a name or an image by a part of it, as podman has it. */
+/* Whether a run passes one filter. A part of a name or an image is enough, as in podman. */
 static bool is_wanted(const char *filter, const char *name, const char *image, const char *project,
 		      const char *status)
 {
@@ -94,7 +94,7 @@ int ces_ps(struct ces_options *options)
 	return status;
 }
 
-/* Of an ended run, what its keeper noted; of a live one and of an image, the helper's word. */
+/* Shows an ended run as its keeper noted it, a live run or an image as the helper reports it. */
 int ces_inspect(struct ces_options *options)
 {
 	struct ces_table table = {.kind = CES_TABLE_JSON};

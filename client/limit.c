@@ -1,5 +1,4 @@
-/* The helper sends figures; what they mean, and what to type, is said here. Must not decide
- * anything. */
+/* Says what the figures that the helper sends mean, and what to type. Must not decide anything. */
 #include "client/limit.h"
 
 #include <signal.h>

@@ -1,5 +1,5 @@
-/* One reader of events for every verb. It must not judge them: what an answer means is the
- * listener's to say. */
+/* One reader of events for every verb. It must not judge them: the listener says what an answer
+ * means. */
 #include "client/listen.h"
 
 #include "client/say.h"

@@ -1,11 +1,11 @@
-/* What the helper says, handed to the one who asked. */
+/* Hands the helper's events to the code that asked. */
 #ifndef CES_CLIENT_LISTEN_H
 #define CES_CLIENT_LISTEN_H
 
 #include "client/session.h"
 #include "common/event.h"
 
-/* What is done with each kind of event; NULL: nothing. */
+/* A function for each kind of event; NULL: nothing is done. */
 struct ces_listener {
 	void (*progress)(void *context, const struct ces_event_progress *event);
 	void (*started)(void *context, const struct ces_event_started *event);
@@ -15,17 +15,17 @@ struct ces_listener {
 	void (*image)(void *context, const struct ces_event_image *event);
 	void (*run)(void *context, const struct ces_event_run *event);
 	void (*done)(void *context, const struct ces_event_done *event);
-	/* The helper ended without an answer, or said what cannot be read. NULL: the client prints
+	/* The helper ended without an answer, or sent what cannot be read. NULL: the client prints
 	 * that. */
 	void (*lost)(void *context, const struct ces_error *err);
 };
 
-/* Takes the next event; an event never comes in parts, so that a readable pipe does not block.
- * False: it was the last. */
+/* Takes the next event. An event never comes in parts, so a readable pipe does not block. False: it
+ * was the last. */
 bool ces_listen(struct ces_session *session, const struct ces_listener *to, void *context);
 
 /* Starts the helper, asks and listens to the end: for requests that are answered at once. -1 with
- * err when it could not be asked; what it answers, and a loss, is the listener's. */
+ * err when the helper could not be asked. The listener gets its answers, and a loss. */
 int ces_listen_to(const char *helper, const struct ces_request *request,
 		  const struct ces_listener *to, void *context, struct ces_error *err);
 

@@ -1,4 +1,4 @@
-/* The caller's live runs, by the helper's word. */
+/* The caller's live runs, as the helper reports them. */
 #ifndef CES_CLIENT_LIVE_H
 #define CES_CLIENT_LIVE_H
 

@@ -14,8 +14,8 @@ struct ces_local {
 int ces_local_load(const char *path, struct ces_local *ret, struct ces_error *err);
 void ces_local_free(struct ces_local *local);
 
-/* What the policy would say of a run by the one who calls, from the user database. user:
- * CES_LOCAL_USER bytes. */
+/* The policy's answer to a run by the caller, as the user database has them. user: CES_LOCAL_USER
+ * bytes. */
 #define CES_LOCAL_USER 64
 int ces_local_decide(const struct ces_local *local, const struct ces_request *request,
 		     struct ces_decision *ret, char *ret_user, struct ces_error *err);

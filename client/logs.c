@@ -1,5 +1,5 @@
-/* logs: what a detached run wrote, and with -f what it goes on to write. Bytes are passed on
- * unchanged, like the output of an attached run. */
+/* logs: shows what a detached run wrote, and with -f what it goes on to write. It must not change a
+ * byte, as with the output of an attached run. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -45,7 +45,7 @@ static bool read_time(struct source *from)
 	       ces_num_parse(space + 1, 0, UINT64_MAX, &from->next_ms) == 0;
 }
 
-/* What is known of the time at this place; 0: nothing. */
+/* The time at this place, as far as it is known; 0: unknown. */
 static uint64_t time_at(struct source *from)
 {
 	while (from->times != NULL) {
@@ -145,7 +145,7 @@ static bool same(int one, int other)
 	       a.st_dev == b.st_dev;
 }
 
-/* Copies on, also over a rotation: what was open is copied to its end, then the new file. */
+/* Goes on copying, also over a rotation: copies the open file to its end, then the new one. */
 static int copy_on(const struct ces_options *options, int dir, const char *run, struct source *from)
 {
 	CES_CLEANUP_FD int now = ces_kept_log(dir, run, false, O_RDONLY);
@@ -176,7 +176,7 @@ static int follow(const struct ces_options *options, int dir, struct ces_kept *k
 	return result < 0 ? -1 : 0;
 }
 
-/* The end of what is in fd, *left line ends back; what is not found stays in *left. */
+/* Goes *left line ends back from the end of fd. The number not found stays in *left. */
 static void seek_back(int fd, uint64_t *left)
 {
 	char bytes[65536];
@@ -202,12 +202,11 @@ static bool ends_a_line(int fd)
 	return end > 0 && pread(fd, &last, 1, end - 1) == 1 && last == '\n';
 }
 
-/* Only the last lines are to be copied: of the log, and where it is too short, of its older half.
- */
+/* Skips to the last lines: of the log and, where the log is too short, of its older half. */
 static void skip_to_tail(uint64_t lines, struct source *log, struct source *older)
 {
 	int newest = log->log >= 0 ? log->log : older->log;
-	/* a line that has an end is not begun by it */
+	/* a final line end begins no new line */
 	uint64_t left = lines + (ends_a_line(newest) ? 1 : 0);
 
 	if (lines == 0)

@@ -118,7 +118,7 @@ static int usage_error(const char *name)
 	return CES_EXIT_REFUSED;
 }
 
-/* What podman and Docker also write as two words. */
+/* Commands that podman and Docker also write as two words. */
 static const struct {
 	const char *group, *word, *command;
 } two_words[] = {
@@ -241,7 +241,7 @@ static void add_live(const struct ces_event_run *run, void *context)
 		ces_say_failure(&err);
 }
 
-/* One after the other; what fails does not keep the rest from being done. */
+/* Acts on each operand in turn. A failure does not stop the rest. */
 static int act_on_all(const struct ces_command *command, struct ces_options *options)
 {
 	bool every = options->all && command->verb == CES_VERB_STOP;

@@ -50,8 +50,8 @@ static int quote(FILE *out, const char *text, const char *what, struct ces_error
 	return valid ? 0 : not_text(what, err);
 }
 
-/* Kubernetes expands $(NAME) in commands and settings, and takes $$ for a $: as it was typed is as
- * it arrives. */
+/* Quotes a text so that it arrives as it was typed. Kubernetes expands $(NAME) in commands and
+ * settings, and takes $$ for a $. */
 static int quote_literal(FILE *out, const char *text, const char *what, struct ces_error *err)
 {
 	CES_CLEANUP_FREE char *doubled = malloc(2 * strlen(text) + 1);
@@ -105,7 +105,7 @@ static size_t put(char *ret, size_t at, const char *text, size_t length)
 	return at + length;
 }
 
-/* Fills the user's and the project's names in. Either may hold what a cluster's names cannot. */
+/* Fills in the user's and the project's names. Either may hold what a cluster's names cannot. */
 static int expand(const struct ces_job *job, const char *template, char ret[CLAIM_TEXT],
 		  struct ces_error *err)
 {
@@ -140,7 +140,7 @@ static int expand(const struct ces_job *job, const char *template, char ret[CLAI
 	    ret);
 }
 
-/* By the proxy's path: the endpoint is where images come from here. */
+/* Names the image by the proxy's path: images come from the endpoint here. */
 static void image_name(const struct ces_decision *d, char *ret, size_t size)
 {
 	const char *digest = d->locked_digest[0] != '\0' ? d->locked_digest : d->image.digest;
@@ -175,7 +175,7 @@ static void put_head(const struct ces_job *job)
 		"  template:\n",
 		name, job->kubernetes->namespace, job->kubernetes->queue,
 		(unsigned long long)job->decision.limits.time);
-	/* of a name that no label can be the cluster says itself that it wants one */
+	/* a name that cannot be a label is left out: the cluster itself says that it wants one */
 	if (ces_cluster_label_valid(job->user))
 		fprintf(job->out,
 			"    metadata:\n"
@@ -276,8 +276,8 @@ static bool is_set(const struct ces_request *request, const char *pair)
 	return false;
 }
 
-/* A pod has no relay: it speaks to the proxy itself, as the cluster's network lets it. The policy's
- * word goes before the caller's, as in a run. */
+/* A pod has no relay: it contacts the proxy itself, as the cluster's network lets it. The policy's
+ * settings go before the caller's, as in a run. */
 static int put_proxy(const struct ces_job *job, struct ces_error *err)
 {
 	char pair[CES_PROXY_TEXT + 16];

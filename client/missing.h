@@ -1,4 +1,4 @@
-/* What there is in place of an image that is missing. */
+/* Suggests what there is in place of an image that is missing. */
 #ifndef CES_CLIENT_MISSING_H
 #define CES_CLIENT_MISSING_H
 

@@ -49,7 +49,7 @@ static void tidy(char *path)
 	*out = '\0';
 }
 
-/* The working directory by the name that the policy knows it by: where the home is behind a link of
+/* The working directory, by the name that the policy has for it. Where the home is behind a link of
  * root's, the kernel says where that leads. malloc'd; NULL with errno. */
 static char *working_directory(void)
 {
@@ -270,8 +270,8 @@ static int publish_error(const char *value, struct ces_error *err)
 	    value);
 }
 
-/* A port of the loopback that nobody has now. The one who takes it before the run does makes the
- * run be refused, with the words to try again. */
+/* Finds a port of the loopback that nobody has now. If another program takes it before the run
+ * does, the run is refused, with the advice to try again. */
 static int free_port(uint64_t *ret)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,

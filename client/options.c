@@ -219,8 +219,8 @@ static int unknown(const struct ces_option_table *table, const char *name, struc
 			     dashes, name, table->command);
 }
 
-/* What getopt could not read: optopt is 0 for an unknown long option, else the option it knew or
- * the letter. */
+/* Reports what getopt could not read. optopt is 0 for an unknown long option, else the option that
+ * getopt knew, or the letter. */
 static int complain(const struct ces_option_table *table, int value, const char *word,
 		    struct ces_error *err)
 {

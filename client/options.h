@@ -1,7 +1,7 @@
-/* From words (of the command line or an opt-file) to a ces_request. The tables of options are data,
- * so that another front end can bring a table of its own and fill the same request. Nothing here
- * decides what is allowed: a value is turned into the request's form, or refused as unreadable with
- * a line that says what to type. */
+/* Turns words (of the command line or an opt-file) into a ces_request. The tables of options are
+ * data, so that another front end can bring a table of its own and fill the same request. Nothing
+ * here decides what is allowed: a value is turned into the request's form, or refused as unreadable
+ * with a line that says what to type. */
 #ifndef CES_CLIENT_OPTIONS_H
 #define CES_CLIENT_OPTIONS_H
 
@@ -98,7 +98,7 @@ int ces_options_append(struct ces_options *options, struct ces_strings *list, co
  * an earlier value of the same name. */
 int ces_options_add_env(struct ces_options *options, const char *text, struct ces_error *err);
 
-/* How an answer begins that names the command which has the option. */
+/* The beginning of an answer that names the command with the option. */
 #define CES_OPTION_ELSEWHERE "it is an option of"
 
 /* The tables, and what to type instead of an option of podman's, Docker's or Apptainer's. */

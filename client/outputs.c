@@ -62,8 +62,8 @@ static void put_time(struct json_object *object, const char *key, uint64_t secon
 	put(object, key, text);
 }
 
-/* As it was typed: what the image adds is known by its digest. The environment stays out, which may
- * hold secrets. */
+/* The command as it was typed: the image's digest says what the image adds. Leaves out the
+ * environment, which may hold secrets. */
 static struct json_object *command(const struct ces_request *request)
 {
 	struct json_object *array = json_object_new_array();
@@ -100,7 +100,7 @@ static struct json_object *describe(const struct ces_outputs *outputs, const str
 	return object;
 }
 
-/* Whether there is none, or one that another run's end has left: the directory may be shared. */
+/* Whether there is no file, or one that another run's end has left: the directory may be shared. */
 static bool may_be_written(int dir)
 {
 	CES_CLEANUP_FD int fd =
@@ -140,7 +140,8 @@ static void write_file(int dir, struct json_object *object)
 		(void)unlinkat(dir, MAKING, 0);
 }
 
-/* CES made the directory for this run: it has the run's number, and the caller named no other. */
+/* Whether CES made the directory for this run: it has the run's number, and the caller named no
+ * other. */
 static bool is_own(const struct ces_outputs *outputs, const struct ces_kept *kept)
 {
 	const struct ces_strings *binds = &outputs->request->bind_destinations;

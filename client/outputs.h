@@ -1,5 +1,5 @@
-/* What a run leaves in its outputs directory beside its files: ces-run.json, which says where they
- * come from. */
+/* Leaves ces-run.json in a run's outputs directory, beside the run's files: it says where they come
+ * from. */
 #ifndef CES_CLIENT_OUTPUTS_H
 #define CES_CLIENT_OUTPUTS_H
 
@@ -7,7 +7,7 @@
 
 #define CES_OUTPUTS_FILE "ces-run.json"
 
-/* What is known when the run starts; the request must outlive it. */
+/* The facts known when the run starts; the request must outlive it. */
 struct ces_outputs {
 	const struct ces_request *request;
 	uint64_t time, memory, cpus; /* its limits, struct ces_event_started */
@@ -19,9 +19,9 @@ void ces_outputs_begin(struct ces_outputs *outputs, const struct ces_request *re
 /* The line that says where they are. */
 void ces_outputs_say(const struct ces_event_started *started);
 
-/* After the end: removes a directory that was made for this run and is empty; writes the file into
- * any other. What is not there any more is not kept. A failure is not reported: it changes nothing
- * of the run. */
+/* After the end: removes a directory that was made for this run and is empty, and writes the file
+ * into any other. A directory that is no longer there is not kept. Does not report a failure: it
+ * changes nothing of the run. */
 void ces_outputs_settle(const struct ces_outputs *outputs, struct ces_kept *kept,
 			const struct ces_event_exited *exited);
 

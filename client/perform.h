@@ -1,10 +1,10 @@
-/* One request, from options that are read to the exit status. */
+/* Carries out one request, from parsed options to the exit status. */
 #ifndef CES_CLIENT_PERFORM_H
 #define CES_CLIENT_PERFORM_H
 
 #include "client/options.h"
 
-/* Checks what getopt cannot see; takes the token of a pull. For before ces_perform. */
+/* Checks what getopt cannot see; takes the token of a pull. Call it before ces_perform. */
 int ces_perform_check(struct ces_options *options, struct ces_error *err);
 
 /* Sends the request and shows the answer. A pull that needs a login and has none asks for one on

@@ -15,7 +15,7 @@
 #include "common/num.h"
 
 #define REDRAW_MS 100
-#define KNOWN_MS  1000 /* before that a rate says nothing of the rest */
+#define KNOWN_MS  1000 /* earlier a rate says nothing of the rest */
 #define BAR_LEAST 6
 #define BAR_MOST  40
 

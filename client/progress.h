@@ -35,7 +35,7 @@ void ces_progress_start(struct ces_progress *progress, bool shown, int fd);
 void ces_progress_update(struct ces_progress *progress, const struct ces_event_progress *event,
 			 int64_t now_ms);
 
-/* Draws anew when it is time, also when nothing was heard: a pull that hangs must not look like one
+/* Draws again when it is time, also when there is no news: a pull that hangs must not look like one
  * that goes on. */
 void ces_progress_tick(struct ces_progress *progress, int64_t now_ms);
 

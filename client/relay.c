@@ -108,8 +108,8 @@ static void step_splice(struct ces_stream *stream)
 	}
 }
 
-/* Writes without blocking where the kind of fd knows how to; a file does not block, and a terminal
- * that poll reports writable has room for a buffer of this size. */
+/* Writes without blocking where the kind of fd can; a file does not block, and a terminal that poll
+ * reports writable has room for a buffer of this size. */
 static ssize_t write_now(int fd, const char *bytes, size_t length)
 {
 	ssize_t n = send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);

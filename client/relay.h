@@ -14,8 +14,8 @@ struct ces_stream {
 	bool own_to;
 	bool splice; /* the kernel moves the bytes: nothing is copied through this process */
 	bool full;   /* `to` had no room: wait for it, not for `from` */
-	bool failed; /* `to` could not be written for another reason than a reader that went away;
-			errno in `error` */
+	bool failed; /* `to` could not be written, and not because its reader went away; errno in
+			`error` */
 	int error;
 	size_t start, end; /* what of the buffer is still to be written */
 	char buffer[4096]; /* small: a terminal or socket takes it at once when poll says that it

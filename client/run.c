@@ -30,7 +30,7 @@ struct run {
 	struct ces_options *options;
 	struct ces_turn turn;
 	bool waits; /* --wait: nothing is read from stdin before the run starts */
-	bool again; /* there was no place: it is asked for anew */
+	bool again; /* there was no place: ask again */
 	struct ces_session session;
 	struct ces_terminal terminal;
 	struct ces_stream out, err, in;
@@ -76,8 +76,8 @@ static void on_signal(struct run *run)
 	ces_stream_close(&run->err);
 }
 
-/* Begins to read stdin. With --wait not before the run has started: what is read is the program's.
- */
+/* Begins to read stdin. With --wait that is not before the run has started: all that is read is the
+ * program's. */
 static void open_input(struct run *run)
 {
 	bool terminal = run->terminal.master >= 0;
@@ -249,8 +249,8 @@ static void tell_lost_output(const struct ces_stream *stream, const char *name)
 		ces_say_error("cannot write %s: %s", name, strerror(stream->error));
 }
 
-/* A terminal is asked for by opt-files that also serve batch jobs, where there is none: then the
- * run goes on without, as elsewhere. */
+/* Opt-files that also serve batch jobs ask for a terminal where there is none. Then the run goes on
+ * without one, as elsewhere. */
 static void adapt_terminal(struct ces_options *options)
 {
 	if ((options->request.flags & CES_FLAG_TTY) == 0 ||

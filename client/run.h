@@ -5,7 +5,7 @@
 #include "client/options.h"
 
 /* Runs what options ask for, by the helper at this path. Returns the exit status of the client.
- * Blocks the forwarded signals for good: to be called last. */
+ * Blocks the forwarded signals for good, so call it last. */
 int ces_run(const char *helper, struct ces_options *options);
 
 #endif

@@ -22,7 +22,7 @@ void ces_say_error(const char *format, ...) __attribute__((format(printf, 1, 2))
 /* Makes text printable ASCII, unless it is one line of UTF-8 that people can read. */
 void ces_say_clean(char *text);
 
-/* What failed here, or what the helper answered: for a denial also the rule and whom to ask. */
+/* Says what failed here or what the helper answered; for a denial also the rule and whom to ask. */
 void ces_say_failure(const struct ces_error *err);
 void ces_say_refusal(const struct ces_event_error *event);
 

@@ -70,7 +70,7 @@ int ces_session_check(const char *helper, struct ces_error *err)
 	return 0;
 }
 
-/* The ends of every pipe: [0] ours or the helper's to read, [1] to write. */
+/* The ends of every pipe, for us or the helper: [0] to read, [1] to write. */
 struct pipes {
 	int request[2], events[2], in[2], out[2], err[2];
 	int null;

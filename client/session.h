@@ -21,7 +21,7 @@ struct ces_session {
 	int err;
 };
 
-/* What the helper gets as fds 0-2. */
+/* The helper's fds 0-2. */
 struct ces_stdio {
 	bool pipes;   /* out and err are pipes; else /dev/null */
 	bool input;   /* with pipes: stdin too */
@@ -29,8 +29,8 @@ struct ces_stdio {
 };
 #define CES_STDIO_NONE ((struct ces_stdio){.terminal = -1})
 
-/* Opens /dev/null where fds 0-4 are closed and marks all other fds close-on-exec. To be called
- * first of all: a pipe that landed on fd 1 would otherwise be taken for the caller's stdout. */
+/* Opens /dev/null where fds 0-4 are closed and marks all other fds close-on-exec. Call it first: a
+ * pipe that landed on fd 1 would otherwise be taken for the caller's stdout. */
 int ces_session_prepare_fds(struct ces_error *err);
 
 /* Why this helper could not work, with the remedy: missing, not setuid root, or no setuid here. */
@@ -40,7 +40,7 @@ int ces_session_check(const char *helper, struct ces_error *err);
 int ces_session_start(const char *helper, const struct ces_stdio *stdio, struct ces_session *ret,
 		      struct ces_error *err);
 
-/* Sends the request. A helper that has already answered and gone is no error: its answer is
+/* Sends the request. It is no error if the helper has already answered and ended: its answer is
  * waiting. */
 int ces_session_send(struct ces_session *session, const struct ces_request *request,
 		     struct ces_error *err);
@@ -70,8 +70,8 @@ void ces_event_free(struct ces_event *event);
 bool ces_event_is_final(const struct ces_event *event);
 
 /* Closes everything and waits for the helper's exit, which is all that it has left after its final
- * event: the one who started this process, and the one who reaps for it, finds no other. A helper
- * that takes longer than two seconds is not waited for. */
+ * event. So the parent of this process, or the one who reaps for it, finds no other process. Does
+ * not wait for a helper that takes longer than two seconds. */
 void ces_session_end(struct ces_session *session);
 
 #endif

@@ -1,5 +1,5 @@
-/* What each option does to the request: one small function an option, used by every table of
- * options. Nothing here decides whether a value is allowed. */
+/* Applies each option to the request: one small function an option, used by every table of options.
+ * Nothing here decides whether a value is allowed. */
 #include "client/setters.h"
 
 #include <stdlib.h>
@@ -53,7 +53,7 @@ int ces_set_time(struct ces_options *options, const char *value, struct ces_erro
 	return 0;
 }
 
-/* Of stop: plain seconds, as elsewhere, or a time as CES writes it. */
+/* For stop: plain seconds, as elsewhere, or a time as CES writes it. */
 int ces_set_grace(struct ces_options *options, const char *value, struct ces_error *err)
 {
 	uint64_t *seconds = &options->request.time_seconds;
@@ -239,8 +239,8 @@ BOOL_SETTER(ces_set_digests, digests)
 BOOL_SETTER(ces_set_follow, follow)
 BOOL_SETTER(ces_set_token_stdin, token_stdin)
 
-/* What podman lets one ask for and CES always does: saying so is accepted, asking for something
- * else is not. */
+/* For an option of podman's that asks for what CES always does: accepts that, and refuses anything
+ * else. */
 static int already_so(const char *option, const char *value, const char *only, const char *instead,
 		      struct ces_error *err)
 {
@@ -250,7 +250,7 @@ static int already_so(const char *option, const char *value, const char *only, c
 			     instead);
 }
 
-/* No network at all is more than "already so" where the policy has a proxy. */
+/* Where the policy has a proxy, no network at all is more than "already so". */
 int ces_set_network(struct ces_options *options, const char *value, struct ces_error *err)
 {
 	options->request.flags |= CES_FLAG_NO_PROXY;

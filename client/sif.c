@@ -100,7 +100,7 @@ static void file_name(const struct ces_reference *reference, char *buffer, size_
 		(void)snprintf(buffer, size, "%s.sif", name);
 }
 
-/* The whole file under another name first, so that what is there is never half of it. */
+/* Writes the whole file under another name first, so that the file there is never half written. */
 static int write_file(const char *name, const char *text, struct ces_error *err)
 {
 	char fresh[CES_REFERENCE_MAX + 32];

@@ -97,7 +97,7 @@ static void json_time(struct json_object *object, const char *key, uint64_t seco
 	json_text(object, key, text);
 }
 
-/* A part of a configuration, which somebody else has written: strings alone, cleaned. */
+/* Copies a part of a configuration, which somebody else has written: only its strings, cleaned. */
 static struct json_object *clean_copy(struct json_object *value)
 {
 	struct json_object *copy = NULL;
@@ -274,7 +274,7 @@ void ces_table_add_run(struct ces_table *table, const struct ces_event_run *run)
 	set_json(table, object);
 }
 
-/* Whose keeper was killed has ended in a way that nobody noted. */
+/* If its keeper was killed, nobody has noted how the run ended. */
 static void ended_json(struct ces_table *table, const struct ces_event_run *run,
 		       const struct ces_kept *kept)
 {

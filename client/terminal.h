@@ -1,5 +1,5 @@
-/* A terminal for the container: a pty of the client's own, never the user's. What the container's
- * programs do to their terminal (typing into it, taking it over) cannot reach the user's. */
+/* A terminal for the container: a pty of the client's own, never the user's. The container's
+ * programs can type into their terminal or take it over: nothing of that reaches the user's. */
 #ifndef CES_CLIENT_TERMINAL_H
 #define CES_CLIENT_TERMINAL_H
 

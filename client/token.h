@@ -11,7 +11,7 @@
  * the pull is anonymous. */
 int ces_token_take(struct ces_options *options, struct ces_error *err);
 
-/* Whether somebody sits at a terminal who could be asked. */
+/* Whether there is somebody at a terminal to ask. */
 bool ces_token_may_ask(void);
 
 /* Asks for a user name and a token on the terminal. An empty line or the interrupt key gives up
@@ -22,7 +22,7 @@ int ces_token_ask_login(struct ces_options *options, struct ces_error *err);
 int ces_token_give(struct ces_options *options, const char *user, char *token,
 		   struct ces_error *err);
 
-/* One line of text to a token: the line's end comes off; what remains must be printable, without
+/* Makes a token of one line of text: takes the line's end off. The rest must be printable, without
  * blanks. */
 int ces_token_check(char *text, struct ces_error *err);
 

@@ -24,7 +24,7 @@ bool ces_turn_take(struct ces_turn *turn, struct ces_options *options,
 	if (error->ticket == 0)
 		return false;
 	options->request.ticket = error->ticket;
-	/* the last time without the wish to wait: that gives the ticket back */
+	/* the last request does not ask to wait: that gives the ticket back */
 	if (turn->until >= 0 && ces_now_ms() + PAUSE_MS >= turn->until)
 		options->request.flags &= ~(uint64_t)CES_FLAG_WAIT;
 	if (error->position != turn->position)

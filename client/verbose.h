@@ -1,4 +1,4 @@
-/* --verbose: what is asked for, before it is asked. */
+/* --verbose: shows the request before it is sent. */
 #ifndef CES_CLIENT_VERBOSE_H
 #define CES_CLIENT_VERBOSE_H
 
@@ -6,7 +6,7 @@
 
 void ces_verbose_request(const struct ces_request *request);
 
-/* Where the ports are that CES chose for a run (-p CONTAINER). */
+/* Says which ports CES chose for a run (-p CONTAINER). */
 void ces_verbose_chosen(const struct ces_options *options);
 
 #endif

@@ -1,4 +1,4 @@
-/* What --version says. */
+/* The text of --version. */
 #ifndef CES_CLIENT_VERSION_H
 #define CES_CLIENT_VERSION_H
 

@@ -91,7 +91,7 @@ struct splitter {
 	bool in_word;
 };
 
-/* What is at s->in, put in: true where something does. */
+/* Expands the variable at s->in. True where there was one. */
 static bool expand(struct splitter *s, size_t (*what)(const char *, const char **))
 {
 	const char *value;
@@ -163,7 +163,7 @@ static int word(struct splitter *s, struct ces_error *err)
 	return 0;
 }
 
-/* Leaves blanks, joined lines and comment lines behind. A joined line is none that begins anew. */
+/* Skips blanks, joined lines and comment lines. A joined line does not begin a new line. */
 static void skip(struct splitter *s, bool comments, bool *line_start)
 {
 	for (;;) {

@@ -1,5 +1,5 @@
 /* Lengths, counts and character classes, by the table of a message. Must not read past a text's NUL
- * or a list's count: who made the struct has put those there. */
+ * or a list's count: the maker of the struct has put those there. */
 #include "common/check.h"
 
 #include <stdbool.h>

@@ -12,7 +12,7 @@ void ces_text_clean(char *text)
 			*text = '?';
 }
 
-/* Made aside and copied last: the arguments may point into *err. */
+/* Builds the error aside and copies it last: the arguments may point into *err. */
 static void set(struct ces_error *err, enum ces_code code, const char *rule, const char *format,
 		va_list arguments)
 {

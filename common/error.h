@@ -33,13 +33,13 @@ struct ces_error {
 };
 
 /* The four ways to say what went wrong; each is an expression of value -1, so that a caller can
- * `return ces_error_set(...)`. err may be NULL. They are macros so that the -1 is seen by the one
- * who reads the caller, a static analyzer included.
+ * `return ces_error_set(...)`. err may be NULL. They are macros, so that a reader of the caller,
+ * such as a static analyser, sees the -1.
  *
- * set:     code and text (printf style; every byte outside printable ASCII becomes '?'); clears sys
- * and rule errno:   the same, remembers errno and appends ": <strerror>"; errno is kept rule: the
- * same as set, with the name of the rule that decided context: puts "<context>: " before the text
- */
+ * set takes code and text (printf style; every byte outside printable ASCII becomes '?'), and
+ * clears sys and rule. errno does the same, remembers errno and appends ": <strerror>"; errno
+ * itself is kept. rule does the same as set, with the name of the rule that decided. context puts
+ * "<context>: " before the text. */
 static inline int ces_error_failed(void)
 {
 	return -1;

@@ -1,12 +1,12 @@
-/* What a client hears: the messages of the event pipe, helper to client, fd 4. */
+/* The messages of the event pipe, helper to client, fd 4. */
 #ifndef CES_COMMON_EVENT_H
 #define CES_COMMON_EVENT_H
 
 #include "common/wire.h"
 
-/* Each has a frame type of its own; the last one of every request is
- * either EXITED (an attached run), DONE or ERROR. A detached run is DONE when it has started; who
- * still listens then gets its EXITED or ERROR too. */
+/* Each message has its own frame type. The last one of every request is EXITED (an attached run),
+ * DONE or ERROR. A detached run is DONE when it has started; a client that still listens then gets
+ * its EXITED or ERROR too. */
 struct ces_event_progress { /* about one layer of a pull */
 	void *memory;
 	uint64_t layer;  /* 0-based */
@@ -36,8 +36,8 @@ struct ces_event_started {
 };
 extern const struct ces_wire_schema ces_event_started_schema;
 
-/* The limit that a run reached: of memory or processes its own (+ 0), that of all the user's runs
- * (+ 1), of the batch job around it (+ 2), of the machine (+ 3). */
+/* The limit that a run reached. A limit of memory or processes is the run's own (+ 0), that of all
+ * the user's runs (+ 1), of the batch job around it (+ 2) or of the machine (+ 3). */
 enum ces_limit {
 	CES_LIMIT_NONE = 0,
 	CES_LIMIT_TIME = 1,
@@ -69,7 +69,7 @@ struct ces_event_exited {
 	uint64_t cpu_us;      /* microseconds of cpu time */
 	char *text;           /* one line to show, or NULL */
 	uint64_t limit;       /* enum ces_limit */
-	uint64_t value;       /* of it: seconds, bytes, processes, size; 0 = unknown */
+	uint64_t value;       /* of that limit: seconds, bytes, processes, size; 0 = unknown */
 	uint64_t most;        /* memory: what could have been asked for */
 };
 extern const struct ces_wire_schema ces_event_exited_schema;
@@ -80,7 +80,7 @@ struct ces_event_error {
 	char *rule;    /* or NULL */
 	char *text;
 	char *contact;     /* whom to ask, from the policy; or NULL */
-	uint64_t ticket;   /* for a run that is to wait: to be shown when it asks again; or 0 */
+	uint64_t ticket;   /* for a run that waits: the client sends it when it asks again; or 0 */
 	uint64_t position; /* among those who wait for the same, 1 for the first */
 };
 extern const struct ces_wire_schema ces_event_error_schema;
@@ -101,8 +101,7 @@ struct ces_event_image { /* one row of `images`, also the answer to inspect IMAG
 	uint64_t pulled; /* seconds since 1970 */
 	uint64_t used;   /* last run; 0 = never */
 	uint64_t layers;
-	char *config; /* inspect: its configuration as it was fetched, which nobody has read; or
-			 NULL */
+	char *config; /* inspect: its configuration as fetched; nobody has read it; or NULL */
 };
 extern const struct ces_wire_schema ces_event_image_schema;
 
@@ -115,7 +114,7 @@ struct ces_event_run { /* one row of `ps`, also the answer to inspect RUN */
 	char *project;
 	uint64_t started; /* seconds since 1970 */
 	char *outputs;
-	struct ces_u64s ports; /* published: of the host << 16 | of the container */
+	struct ces_u64s ports; /* published: host port << 16 | container port */
 };
 extern const struct ces_wire_schema ces_event_run_schema;
 

@@ -1,4 +1,4 @@
-/* What a client hears. */
+/* The messages of the event pipe. */
 #include "common/event.h"
 
 #include "common/forms.h"

@@ -1,4 +1,4 @@
-/* What root sends to workers, and the one answer that it reads itself, a relay's. */
+/* The messages that root sends to workers, and the one answer that root reads itself, a relay's. */
 #include "common/forms.h"
 #include "common/schema.h"
 #include "common/worker.h"

@@ -1,4 +1,4 @@
-/* What workers say to each other. Must not be linked into what is root's: no root program knows the
+/* The messages between workers. Must not be linked into root's programs: no root program knows the
  * form of a manifest, of a layer or of a registry's answer. */
 #include "common/forms.h"
 #include "common/schema.h"

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Milliseconds of CLOCK_MONOTONIC: not set by anyone, so a deadline cannot be moved. */
+/* Milliseconds of CLOCK_MONOTONIC. Nobody can set that clock, so nobody can move a deadline. */
 int64_t ces_now_ms(void);
 
 /* Reads exactly length bytes before deadline_ms (of ces_now_ms; -1: no deadline).

@@ -21,9 +21,8 @@
 
 /* A qualified image reference, split. Grammar: the distribution reference grammar
  * (github.com/distribution/reference), with the registry mandatory: the first component holds a '.'
- * or a
- * ':' or is "localhost". At most one of tag and digest is needed; neither means tag "latest". When
- * both are written the digest decides and the tag is only remembered. */
+ * or a ':' or is "localhost". At most one of tag and digest is needed; neither means tag "latest".
+ * When both are written, the digest decides and the tag is only remembered. */
 struct ces_reference {
 	char registry[256];                 /* host[:port], lower case */
 	char repository[256];               /* "epcced/tool", no leading or trailing slash */
@@ -64,7 +63,7 @@ bool ces_cluster_name_valid(const char *text, size_t max);
 size_t ces_utf8_next(const char *text, size_t left, uint32_t *ret);
 
 /* One line of UTF-8 that people can read: no control character, nothing invisible, nothing that
- * turns the direction. */
+ * changes the direction of the text. */
 bool ces_line_valid(const char *text, size_t length);
 
 /* The value of a label in a cluster: 1 to 63 of [A-Za-z0-9._-], beginning and ending with a letter

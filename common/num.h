@@ -11,8 +11,8 @@
 /* Decimal digits only, min <= value <= max. A leading zero is refused unless the number is "0". */
 int ces_num_parse(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
 
-/* The digits at *text, which then is behind them; -1 with errno when there are none, or above max.
- */
+/* Reads the digits at *text and moves *text behind them. -1 with errno when there are none, or the
+ * number is above max. */
 int ces_num_digits(const char **text, uint64_t max, uint64_t *ret);
 
 /* "512M", "16G": a whole number and one unit K, M, G or T (powers of 1024; lower case and a final

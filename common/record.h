@@ -1,11 +1,11 @@
-/* What CES keeps of its own on the disk: grants, and the runs that live. */
+/* CES's own records on the disk: grants, and live runs. */
 #ifndef CES_COMMON_RECORD_H
 #define CES_COMMON_RECORD_H
 
 #include "common/wire.h"
 
-/* A grant: one user pulled this reference, with a credential where the policy wants one, and it
- * meant this image then. Without a grant an image in the store does not exist for the user. */
+/* A grant: one user pulled this reference, with a credential where the policy requires one, and
+ * then it meant this image. Without a grant an image in the store does not exist for the user. */
 struct ces_grant {
 	void *memory;
 	char *reference; /* canonical */
@@ -23,9 +23,9 @@ struct ces_grant {
 extern const struct ces_wire_schema ces_grant_schema;
 
 /* The record of a live run, /run/ces/<run>/record, or of a pull under way (run is "pull-" and ten
- * digits, and of the rest only uid, project, image, digest, started and layers are set); locked by
- * its helper for as long as that lives, so that a record that can be locked belongs to a dead run.
- * Holds what cleaning up needs. */
+ * digits, and of the rest only uid, project, image, digest, started and layers are set). Its helper
+ * locks it for as long as the helper lives, so a record that can be locked belongs to a dead run.
+ * It holds what cleaning up needs. */
 struct ces_run_record {
 	void *memory;
 	char *run;
@@ -39,7 +39,7 @@ struct ces_run_record {
 	char *scratch;         /* host path; NULL when it is not to be deleted */
 	uint64_t user, group;  /* inside ids that are the caller */
 	uint64_t retain_run;   /* 1: the image goes with the run */
-	struct ces_u64s ports; /* published: of the host << 16 | of the container */
+	struct ces_u64s ports; /* published: host port << 16 | container port */
 	struct ces_u64s gpus;  /* the device nodes it has, see helper/launch/gpu.c */
 	struct ces_strings
 	    cgroups;         /* its places in the hierarchies, as helper/launch/parent.h has them */

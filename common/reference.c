@@ -161,7 +161,7 @@ int ces_reference_parse(const char *text, struct ces_reference *ret, struct ces_
 		    text);
 	if (reference.tag[0] == '\0' && reference.digest[0] == '\0')
 		memcpy(reference.tag, "latest", sizeof("latest"));
-	/* Written with its tag it must still fit: two names that are cut could become one. */
+	/* The reference must fit with its tag: two names that are cut could become one. */
 	if (strlen(reference.registry) + 1 + strlen(reference.repository) + 1 +
 		strlen(reference.tag) + 1 + strlen(reference.digest) >=
 	    CES_REFERENCE_MAX)

@@ -1,4 +1,4 @@
-/* What a client may ask: the messages of the request pipe, client to helper, fd 3. The request has
+/* The messages of the request pipe, client to helper, fd 3: what a client may ask. The request has
  * no field for a uid, capability, namespace, device node, runtime, hook or policy; there is nothing
  * to forge. */
 #ifndef CES_COMMON_REQUEST_H
@@ -33,7 +33,7 @@ struct ces_request {
 	struct ces_strings tmpfs_destinations; /* two lists of equal length */
 	struct ces_u64s tmpfs_sizes;           /* bytes; 0 = the policy's default */
 	uint64_t ticket;        /* with CES_FLAG_WAIT: the one that an error event brought, or 0 */
-	uint64_t display;       /* the number of an X display of this machine, and 1; 0: none */
+	uint64_t display;       /* the number of an X display of this machine, plus 1; 0: none */
 	struct ces_u64s cookie; /* the key to it, CES_COOKIE_WORDS */
 };
 

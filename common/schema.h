@@ -1,6 +1,6 @@
-/* The forms of what a caller, a registry, an image or a worker sends: with one of these a frame
- * becomes a struct (common/wire.h). Who includes this reads foreign bytes. Root's programs do so in
- * few places, which `make size` counts; everything else of root's has flat values alone. */
+/* The forms of what a caller, a registry, an image or a worker sends. Each turns a frame into a
+ * struct (common/wire.h). A file that includes this reads foreign bytes. Root's programs do so in
+ * few places, which `make size` counts; all their other code has flat values alone. */
 #ifndef CES_COMMON_SCHEMA_H
 #define CES_COMMON_SCHEMA_H
 

@@ -40,7 +40,7 @@ void ces_suggest(struct ces_suggestion *best, const char *typed, const char *can
 	if (length == 0 || length > CES_SUGGEST_MAX || strlen(candidate) > CES_SUGGEST_MAX)
 		return;
 	d = ces_suggest_distance(typed, candidate);
-	/* Half of a word wrong is another word. */
+	/* A word with more than half of its letters wrong is another word. */
 	if (d > 3 || 2 * d > length)
 		return;
 	if (best->word == NULL || d < best->distance) {

@@ -1,4 +1,4 @@
-/* What a client may ask for: the words that a request and a decision share. */
+/* The words that a request and a decision share: what a client may ask for. */
 #ifndef CES_COMMON_VERB_H
 #define CES_COMMON_VERB_H
 
@@ -10,14 +10,14 @@ enum ces_verb {
 	CES_VERB_RUNS = 5,   /* ps */
 	CES_VERB_STOP = 6,
 	CES_VERB_INSPECT = 7, /* a run or an image */
-	CES_VERB_CLEAN = 8,   /* what dead runs left, of every user: the janitor's; root only */
+	CES_VERB_CLEAN = 8,   /* what dead runs of every user left: the janitor's; root only */
 };
 
 #define CES_GRACE_MAX     3600 /* seconds that a stop may give a run to end */
 #define CES_GRACE_DEFAULT 10
 
-/* An X display: its socket is DIR/X and the number, here and in a container; its key has 128 bits,
- * which X calls MIT-MAGIC-COOKIE-1, the first byte the highest of the first word. */
+/* An X display. Its socket is DIR/X and the number, here and in a container. Its key has 128 bits
+ * and is a MIT-MAGIC-COOKIE-1 to X. The key's first byte is the highest byte of the first word. */
 #define CES_DISPLAY_DIR  "/tmp/.X11-unix"
 #define CES_DISPLAY_MAX  65535
 #define CES_COOKIE_WORDS 2
@@ -31,8 +31,8 @@ enum ces_request_flag {
 	CES_FLAG_ENTRYPOINT =
 	    1 << 5,                 /* `entrypoint` replaces the image's; its CMD is dropped too */
 	CES_FLAG_SAME_UID = 1 << 6, /* ask for identity same-uid (ces-run apptainer) */
-	CES_FLAG_NO_PROXY = 1 << 7, /* no way out, also where the policy has a proxy */
-	CES_FLAG_WAIT = 1 << 8,     /* a run that finds no place is to be given a ticket */
+	CES_FLAG_NO_PROXY = 1 << 7, /* no way out, even where the policy has a proxy */
+	CES_FLAG_WAIT = 1 << 8,     /* give a ticket to a run that finds no place */
 	CES_FLAG_OWN_IDS =
 	    1 << 9, /* the caller's own numbers are theirs inside, see session/idmap.h */
 	CES_FLAG_ALL = (1 << 10) - 1, /* every other bit is refused */

@@ -1,8 +1,8 @@
-/* Paths to descriptors. Must not follow a link that anybody but root can have made.
+/* Opens paths as descriptors. Must not follow a link that anybody but root can have made.
  *
- * Who controls what: path is the caller's or the policy's text; what is along it may change at
- * any moment, but not the part where links are followed, which is root's alone. What a path became
- * without links is opened again from the root, and then no link at all is followed. */
+ * Who controls what: path is the caller's or the policy's text. Files along it may change at any
+ * moment, but not in the part where links are followed: that part is root's alone. The path without
+ * links is opened again from the root, and then no link at all is followed. */
 #include "common/way.h"
 
 #include <errno.h>
@@ -42,7 +42,7 @@ int ces_beneath_open(int dirfd, const char *path, int flags, mode_t mode)
 	return (int)syscall(SYS_openat2, dirfd, *path == '\0' ? "." : path, &how, sizeof(how));
 }
 
-/* A way that is walked: done is an absolute path without links, and all that is root's. */
+/* A path that is being walked: done is an absolute path without links, and all of it is root's. */
 struct way {
 	int root;
 	unsigned links;
@@ -55,7 +55,7 @@ static int too_long(void)
 	return -1;
 }
 
-/* What the link says is walked next, and then the rest. */
+/* Walks the link's target next, and then the rest. */
 static int follow(struct way *way, int link, size_t directory, const char *rest)
 {
 	char words[CES_WAY_MAX], next[CES_WAY_MAX];
@@ -71,8 +71,8 @@ static int follow(struct way *way, int link, size_t directory, const char *rest)
 	return 0;
 }
 
-/* One name further. 1 when there is no more, or others than root can change what comes: there no
- * link is followed. -1 with errno: done ends with what it is about. */
+/* Goes one name further. 1 when no name is left, or others than root can change what follows: no
+ * link is followed there. -1 with errno: done ends with the name that failed. */
 static int step(struct way *way)
 {
 	char *name = way->rest + strspn(way->rest, "/"), *end = name + strcspn(name, "/");

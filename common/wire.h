@@ -2,9 +2,9 @@
  * journal, is a frame described by a const table.
  *
  * Frame: magic "CES1", type u16, length u32 (of what follows), then fields: tag u16, length u32,
- * bytes. All little-endian. A decoder refuses: another magic or type, a length that is not the rest
- * exactly, an unknown tag, a field over its cap, a tag over its count, a missing required field,
- * bytes outside the field's kind. Nothing is truncated, nothing is ignored. */
+ * bytes. All little-endian. A decoder refuses: another magic or type, a length that is not exactly
+ * that of the rest, an unknown tag, a field over its cap, a tag over its count, a missing required
+ * field, bytes outside the field's kind. Nothing is truncated, nothing is ignored. */
 #ifndef CES_COMMON_WIRE_H
 #define CES_COMMON_WIRE_H
 
@@ -66,9 +66,9 @@ int ces_wire_decode(const struct ces_wire_schema *schema, const void *frame, siz
 int ces_wire_encode(const struct ces_wire_schema *schema, const void *object, uint8_t **ret,
 		    size_t *ret_length, struct ces_error *err);
 
-/* Wipes and frees what a decode allocated; the object is zeroed. Must only be given decoded or
- * zeroed objects (an object put together by hand for encoding has memory == NULL, and its strings
- * are not freed). */
+/* Wipes and frees what a decode allocated; the object is zeroed. Takes only decoded or zeroed
+ * objects. (An object put together by hand for encoding has memory == NULL, and its strings are not
+ * freed.) */
 void ces_wire_free(const struct ces_wire_schema *schema, void *object);
 
 /* Reads one frame from a stream fd: header first, then at most max bytes in all, before deadline_ms

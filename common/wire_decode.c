@@ -1,8 +1,9 @@
-/* From a frame to a struct. Must not know what a message means; the tables in common/form_*.c do.
+/* Decodes a frame into a struct. Must not know what a message means: the tables in common/form_*.c
+ * do.
  *
- * Who controls the input: for the request pipe the caller, for worker replies a process that has
- * read hostile bytes, for records root. All are decoded by the same strict rules: two passes over
- * one private copy, the first checks everything and counts, the second fills; no pointer is made
+ * Who controls the input: the caller for the request pipe, a process that has read hostile bytes
+ * for worker replies, root for records. The same strict rules decode all: two passes over one
+ * private copy. The first pass checks everything and counts, the second fills. No pointer is made
  * before the whole frame is valid. */
 #include "common/wire_field.h"
 
@@ -50,7 +51,7 @@ bool ces_wire_is_list(const struct ces_wire_field *field)
 	       field->kind == CES_WIRE_TEXTS || field->kind == CES_WIRE_LINES;
 }
 
-/* Is one value what its field says? */
+/* Whether one value is what its field says. */
 bool ces_wire_value_valid(const struct ces_wire_field *field, const uint8_t *bytes, uint32_t length)
 {
 	if (is_number(field))
@@ -116,7 +117,7 @@ static int check(const struct ces_wire_schema *schema, const uint8_t *at, size_t
 	return 0;
 }
 
-/* What check() counts for an entry of a list is what lay_out() takes for it. */
+/* check() counts as many bytes for an entry of a list as lay_out() takes. */
 _Static_assert(sizeof(char *) == sizeof(uint64_t), "lists of strings and of numbers are alike");
 
 /* Lays out the lists at the start of memory (they need alignment); returns the first byte after
@@ -246,7 +247,7 @@ int ces_wire_read(int fd, size_t max, int64_t deadline_ms, uint8_t **ret, size_t
 	length = get_u32(header + 6);
 	if (ces_wire_type(header, sizeof(header)) == 0)
 		return ces_error_set(err, CES_E_USAGE, "not a CES frame");
-	/* the cap is looked at before a byte is allocated or read */
+	/* checks the cap before it allocates or reads a byte */
 	if (max < CES_WIRE_HEADER || length > max - CES_WIRE_HEADER)
 		return ces_error_set(err, CES_E_USAGE,
 				     "frame of %zu bytes; at most %zu are allowed",

@@ -1,4 +1,4 @@
-/* From a struct to a frame. Must not apply other caps than the decoder does. */
+/* Encodes a struct into a frame. Must not apply other caps than the decoder does. */
 #include "common/wire_field.h"
 
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-/* What both sides of the codec hold a value to. Only for common/wire_*.c. */
+/* The checks that both sides of the codec make of a value. Only for common/wire_*.c. */
 #ifndef CES_COMMON_WIRE_FIELD_H
 #define CES_COMMON_WIRE_FIELD_H
 

@@ -11,14 +11,15 @@
  * frame, fd 5 the bytes to read (manifest, config or layer), fd 6 a directory: for a layer the
  * empty staging directory (read-write), for a config nothing (/dev/null); fds from 6 upward in job
  * USER: the layers' root directories, lowest first, read-only. All directories are id-mapped to its
- * user namespace. Exit status 0 when the job is done and its answer written, CES_UNPACK_FAILED when
- * an error was; anything else is a crash.
+ * user namespace. The exit status is 0 when the job is done and its answer is written, and
+ * CES_UNPACK_FAILED when the answer is an error; anything else is a crash.
  *
- * ces-relay: fd 3 is one end of a SOCK_SEQPACKET socket pair: one RELAY_JOB comes, RELAY_REPORTs
- * go. INWARDS, in the container's network namespace: fd 4 is a NETLINK_SOCK_DIAG socket of the
- * host's, fds from 5 are listeners of the host's, one a port. OUTWARDS, in the host's: fd 4 is
- * nothing, fd 5 a listener of the container's. Their first report says that they are confined, or
- * why not. RESOLVE has no fd more, answers once and ends. End of file on fd 3 ends ces-relay. */
+ * ces-relay: fd 3 is one end of a SOCK_SEQPACKET socket pair; ces-relay receives one RELAY_JOB and
+ * sends RELAY_REPORTs. INWARDS runs in the container's network namespace: fd 4 is a
+ * NETLINK_SOCK_DIAG socket of the host's, fds from 5 are listeners of the host's, one for each
+ * port. OUTWARDS runs in the host's: fd 4 is nothing, fd 5 is a listener of the container's. Their
+ * first report says that they are confined, or why not. RESOLVE has no other fd, answers once and
+ * ends. End of file on fd 3 ends ces-relay. */
 #ifndef CES_COMMON_WORKER_H
 #define CES_COMMON_WORKER_H
 
@@ -31,7 +32,7 @@ struct ces_fetch_open {
 				   always */
 	char *prefix;           /* path prefix of the endpoint ("/ghcr"), or NULL */
 	char *repository;       /* "epcced/tool" */
-	struct ces_strings hosts; /* other hosts (token servers, blob stores) that may be spoken to:
+	struct ces_strings hosts; /* other hosts (token servers, blob stores) that it may contact:
 				     "host" or "host:port" */
 	char *username;           /* or NULL: anonymous */
 	char *token;
@@ -55,10 +56,10 @@ struct ces_fetch_get {
 			    size */
 };
 
-/* What the registry calls a manifest (its Content-Type). OCI distribution-spec, "Pulling
- * manifests": that must be what the manifest calls itself. */
+/* The type that the registry gives a manifest (its Content-Type). OCI distribution-spec, "Pulling
+ * manifests": it must be the type that the manifest gives itself. */
 enum ces_manifest_type {
-	CES_MANIFEST_UNSAID = 0, /* nothing, or none of these: says nothing */
+	CES_MANIFEST_UNSAID = 0, /* absent, or none of these: says nothing */
 	CES_MANIFEST_OCI_INDEX = 1,
 	CES_MANIFEST_OCI = 2,
 	CES_MANIFEST_DOCKER_LIST = 3,
@@ -69,7 +70,7 @@ enum ces_fetch_state {
 	CES_FETCH_BYTES = 1,
 	CES_FETCH_DONE = 2,
 	CES_FETCH_FAILED = 3,
-	CES_FETCH_UNREAD = 4, /* failed too, but only for want of a reader, who knows why */
+	CES_FETCH_UNREAD = 4, /* also failed, but only for want of a reader; the reader knows why */
 };
 
 struct ces_fetch_status {
@@ -136,8 +137,8 @@ struct ces_unpack_layer {
 				      their path in the layer; "" = its root */
 };
 
-/* What fits an answer frame. An image built with Docker may have one for every directory it adds.
- */
+/* As many as fit an answer frame. An image built with Docker may have one for every directory that
+ * it adds. */
 #define CES_OPAQUE_MAX   65536
 #define CES_OPAQUE_BYTES (3u * 1024 * 1024)
 
@@ -165,7 +166,8 @@ struct ces_relay_job {
 
 struct ces_relay_report {
 	void *memory;
-	uint64_t port; /* of the host, where somebody else was closed; 0: ready, the first report */
+	uint64_t port; /* host port where another user's connection was closed; 0: ready, the first
+			  report */
 	uint64_t uid;  /* who */
 	char *address; /* RESOLVE's answer: a literal */
 	char *text;    /* instead of the first report, when it has given up: one line for people */

@@ -1,5 +1,5 @@
-/* The shape of a CDI specification. It must not pass on what was not understood: keys that only
- * describe are left out by name, every other unknown key refuses the file. */
+/* The shape of a CDI specification. It must not pass on a key that it does not understand: it
+ * leaves out by name keys that only describe, and refuses a file with any other unknown key. */
 #include "policy/cdi.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
-/* Container Device Interface specifications: what a driver's own tool says a container needs, as
- * data (https://github.com/cncf-tags/container-device-interface, SPEC.md). Pure: no file is looked
- * at here. */
+/* Container Device Interface specifications, in which a driver's own tool says, as data, what a
+ * container needs (https://github.com/cncf-tags/container-device-interface, SPEC.md). Pure: no file
+ * is looked at here. */
 #ifndef CES_POLICY_CDI_H
 #define CES_POLICY_CDI_H
 
@@ -26,7 +26,8 @@ struct ces_cdi_mount {
 	char *host_path, *container_path;
 };
 
-/* A program that a runtime would start. CES does not: it does what some are known to do. */
+/* A program that a runtime would start. CES does not start it: CES does itself what some are known
+ * to do. */
 struct ces_cdi_hook {
 	struct ces_strings args;
 };
@@ -54,9 +55,9 @@ struct ces_cdi_spec {
 	void *memory;               /* private to policy/cdi.c */
 };
 
-/* Reads one specification of root's, strictly: a key that the CDI specification does not define, or
- * that would change more of the container than CES knows how to, refuses it. *ret is NULL, and
- * nothing more is looked at, when its kind is not one of kinds; otherwise it is to be released with
+/* Reads one specification of root's, strictly. Refuses it for a key that the CDI specification does
+ * not define, or that would change more of the container than CES knows how to. When its kind is
+ * not one of kinds, *ret is NULL and nothing more is looked at; otherwise release it with
  * ces_cdi_free. Code CES_E_HOST on failure. */
 int ces_cdi_parse(const char *bytes, size_t length, const struct ces_strings *kinds,
 		  struct ces_cdi_spec **ret, struct ces_error *err);

@@ -21,8 +21,8 @@ bool ces_cdi_place_valid(const char *path)
 	       strncmp(path, "/dev/nvidia", strlen("/dev/nvidia")) == 0;
 }
 
-/* Whether a line "MAJOR NAME" is in the text of /proc/devices; of a block device's, which come
- * second, none is asked for. */
+/* Whether the text of /proc/devices has a line "MAJOR NAME". Block devices come second there; none
+ * is asked for. */
 static bool has_driver(const char *majors, unsigned major, const char *name)
 {
 	const char *end = strstr(majors, "Block devices");
@@ -34,8 +34,8 @@ static bool has_driver(const char *majors, unsigned major, const char *name)
 	       (at == majors || at[-1] == '\n');
 }
 
-/* Drivers of which every node is fit for a container, but for those of MIG's capabilities: config
- * (1) and monitor (2) reach beyond one's own slice. */
+/* Every node of these drivers is fit for a container, except two of MIG's capabilities: config (1)
+ * and monitor (2) reach beyond one's own slice. */
 bool ces_cdi_number_valid(const char *majors, unsigned major, unsigned minor)
 {
 	static const char *const drivers[] = {"nvidia",     "nvidia-frontend", "nvidiactl",

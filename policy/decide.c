@@ -34,8 +34,9 @@ static void list_add(struct list *list, const char *item)
 	list->used = sizeof(list->text);
 }
 
-/* Both come from the user database, which may be a directory that others write. A brace would be
- * taken for a template later, a slash or ".." would lead out of a source. */
+/* Checks the user name and the home. Both come from the user database, which may be a directory
+ * that others write. A brace would be taken for a template later, a slash or ".." would lead out of
+ * a source. */
 static int check_caller(const struct ces_policy *policy, const struct ces_caller *caller,
 			struct ces_error *err)
 {
@@ -101,7 +102,7 @@ static int ambiguous(const struct ces_rights *rights, size_t n, struct ces_error
 			     projects.text);
 }
 
-/* Leaves in rights[0..*n) those that the request can mean. */
+/* Leaves in rights[0..*n) the rights that the request can mean. */
 static int narrow(const struct ces_caller *caller, const struct ces_request *request, time_t now,
 		  struct ces_rights *rights, size_t *n, struct ces_error *err)
 {
@@ -184,8 +185,8 @@ static void name_image_rule(const struct ces_rights *rights, size_t index, const
 
 enum match { MATCH_NONE, MATCH_DENIED, MATCH_ALLOWED };
 
-/* The first rule that covers the image and holds decides; of those that cover it and do not hold,
- * the first one is reported. */
+/* The first rule that covers the image and holds decides. If none holds, reports the first that
+ * covers the image. */
 static enum match match_image(const struct ces_rights *rights, time_t now, struct ces_decision *ret,
 			      struct ces_error *ret_denial)
 {
@@ -257,8 +258,8 @@ static const struct ces_rights *choose(const struct ces_rights *rights, size_t n
 	return NULL;
 }
 
-/* Whether a login is good is for the registry to say; that there is one, where the policy wants it,
- * is said here, so that the registry is not asked in vain. A question needs none. */
+/* Checks that there is a login where the policy wants one, so that the registry is not asked in
+ * vain. The registry says whether it is good. A question needs no login. */
 static int check_login(const struct ces_request *request, const struct ces_decision *decision,
 		       struct ces_error *err)
 {

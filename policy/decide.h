@@ -12,8 +12,8 @@
 
 struct ces_request; /* common/request.h */
 
-/* Who asks: from the kernel (uid) and the user database, never from the request or the environment.
- */
+/* The caller: from the kernel (uid) and the user database, never from the request or the
+ * environment. */
 struct ces_caller {
 	uid_t uid;
 	gid_t gid;          /* primary, from the user database */
@@ -24,8 +24,8 @@ struct ces_caller {
 	size_t n_groups;
 };
 
-/* What the decision needs to know of the file system, gathered before it by the caller of
- * ces_decide. */
+/* The facts that the decision needs about the file system. The caller of ces_decide gathers them
+ * before. */
 struct ces_facts {
 	struct ces_strings inferred; /* project names p for which the caller is in group <prefix>p
 					and <base>/p exists */
@@ -75,8 +75,8 @@ static inline struct ces_strings ces_decision_list(const struct ces_decision_nam
 int ces_decision_names(const struct ces_strings *names, const char *key,
 		       struct ces_decision_names *ret, struct ces_error *err);
 
-/* What is allowed, all of it: CES does exactly this and takes nothing else from request or policy.
- * Flat: it points to nothing, so that it goes from one program to the next as it is. */
+/* All that is allowed: CES does exactly this and takes nothing else from request or policy. Flat:
+ * it points to nothing, so it goes from one program to the next as it is. */
 struct ces_decision {
 	uint64_t verb;
 	uid_t uid;
@@ -115,7 +115,7 @@ struct ces_decision {
 	struct ces_decision_port ports[CES_PORTS_MAX];
 	size_t n_ports;
 	uint64_t gpus;
-	uint64_t display; /* the number of the X display that it may use, and 1; 0: none */
+	uint64_t display; /* the number of the X display that it may use, plus 1; 0: none */
 	uint64_t cookie[CES_COOKIE_WORDS]; /* the key to it */
 	char proxy[CES_PROXY_TEXT]; /* of a run the one way out, of a pull the way to the registry:
 				       "http://host:port"; "" = none */
@@ -123,8 +123,8 @@ struct ces_decision {
 	struct ces_decision_names gpu_kinds, gpu_devices; /* no device: any */
 	enum ces_identity identity;
 	char home[256]; /* HOME of a caller who keeps the uid; "" = the image's */
-	bool own_ids;  /* root-is-user, but it is the caller's own numbers that are theirs inside */
-	bool gpus_all; /* as many GPUs as are free, at least one */
+	bool own_ids;   /* root-is-user, but the caller's own numbers are theirs inside */
+	bool gpus_all;  /* as many GPUs as are free, at least one */
 	bool gpu_exclusive;
 	bool read_only;
 };
@@ -132,8 +132,7 @@ struct ces_decision {
 /* Decides about pull, run (and with CES_FLAG_EXPLAIN the same). Returns 0 and fills *ret, or -1
  * with err: CES_E_DENIED with the rule that denies, CES_E_USAGE for a request that makes no sense
  * (with what to type), CES_E_NOTFOUND when the caller has no project at all. A pull needs a project
- * too: it is any of the caller's projects whose rules allow the image, or the one that
- * --project names.
+ * too: any of the caller's projects whose rules allow the image, or the one that --project names.
  * Determinism: the same five inputs give the same answer, byte for byte. */
 int ces_decide(const struct ces_policy *policy, const struct ces_caller *caller,
 	       const struct ces_request *request, const struct ces_facts *facts, time_t now,

@@ -1,5 +1,5 @@
-/* Reads values by tables. It must never skip a key or a value it does not know, and knows nothing
- * of what the keys mean: that is in the tables of policy/parse.c. */
+/* Reads values by tables. It must never skip a key or a value that it does not know. It knows
+ * nothing of what the keys mean: that is in the tables of policy/parse.c. */
 #include "policy/field.h"
 
 #include <stdarg.h>

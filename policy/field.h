@@ -1,5 +1,5 @@
-/* Table-driven reading of a JSON tree into structs: which keys an object may have, how each is
- * read, and where it goes. A key that no table lists refuses the document. Internal to policy/. */
+/* Reads a JSON tree into structs by tables: which keys an object may have, how each is read, and
+ * where it goes. A key that no table lists refuses the document. Internal to policy/. */
 #ifndef CES_POLICY_FIELD_H
 #define CES_POLICY_FIELD_H
 
@@ -21,8 +21,9 @@ struct ces_fields {
 	unsigned own; /* the `own` bits of every row read since somebody cleared it */
 	void *user;
 	struct ces_error *err;
-	/* NULL: the first fault ends the reading. Else each is handed over, with the path of its
-	 * key; 0 goes on, and what was read is then good for nothing but finding the next one. */
+	/* NULL: the first fault ends the reading. Else report gets each fault, with the path of its
+	 * key. 0 goes on; then the values that were read are good for nothing but finding the next
+	 * fault. */
 	int (*report)(void *context, const char *path, const char *text);
 	void *context;
 };

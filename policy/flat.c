@@ -1,5 +1,5 @@
-/* From a block of bytes to a struct. Must not follow anything that it has not placed itself: each
- * text and each list is where the one before it ended, or the block is refused. */
+/* Turns a block of bytes into a struct. Must not follow anything that it has not placed itself:
+ * each text and each list begins where the one before it ended, or the block is refused. */
 #include "policy/flat.h"
 
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 
 struct block {
 	uint8_t *bytes;
-	size_t length, next; /* what is at and after next is not placed yet */
+	size_t length, next; /* the bytes from next on are not placed yet */
 };
 
 static bool load(struct block *block, const struct ces_flat_type *type, uint8_t *object);

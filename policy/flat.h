@@ -1,12 +1,12 @@
-/* A struct, and all that its pointers lead to, as one block of bytes: how a
- * request, a policy or a specification of devices goes from the process that reads its bytes to the
- * one that acts on it.
+/* A struct, and all that its pointers lead to, as one block of bytes. In this form a request, a
+ * policy or a specification of devices goes from the process that reads its bytes to the one that
+ * acts on it.
  *
  * The block has no addresses. It is the struct with a 1 for each pointer that leads somewhere,
  * then, in the order in which a table names the pointers, what they lead to: a text with its NUL,
  * or a list of structs (at a multiple of 8), each followed by its own in the same way. So there is
- * one block for one struct, nothing in it can be named twice, and one that is longer, shorter or in
- * another order is none. */
+ * one block for one struct, and nothing in it can be named twice. A block that is longer, shorter
+ * or in another order is invalid. */
 #ifndef CES_POLICY_FLAT_H
 #define CES_POLICY_FLAT_H
 

@@ -1,5 +1,5 @@
-/* From a struct to a block of bytes, see flat.h. Must not be linked into what is root's: who acts
- * on a block did not make it. */
+/* Packs a struct into a block of bytes, see flat.h. Must not be linked into root's programs: a
+ * program that acts on a block did not make it. */
 #include <stdlib.h>
 #include <string.h>
 

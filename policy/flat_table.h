@@ -1,4 +1,4 @@
-/* How the tables of policy/flat.h are written. Only for the files flat_*.c. */
+/* Macros for the tables of policy/flat.h. Only for the files flat_*.c. */
 #ifndef CES_POLICY_FLAT_TABLE_H
 #define CES_POLICY_FLAT_TABLE_H
 

@@ -15,7 +15,7 @@
 #include "policy/template.h"
 #include "policy/valid.h"
 
-/* What holds where the file is silent: the least. Read by the same tables as the file itself. */
+/* The settings where the file is silent: the least. The tables of the file itself read them. */
 static const char built_in[] =
     "{\"defaults\": {"
     "  \"data\": {\"source\": \"/safe_data/{project}\", \"access\": \"read-only\","
@@ -369,7 +369,8 @@ static int read_subids(struct ces_fields *in, const struct ces_field_at *at, voi
 	return 0;
 }
 
-/* Of all runs of one user together; no time, since that is of a run. And of their images. */
+/* The limits of all runs of one user together, and of their images. There is no time: it is of a
+ * run. */
 #define TOTAL(member) offsetof(struct ces_policy, user_limits.member)
 
 static const struct ces_field user_limits_rows[] = {

@@ -1,8 +1,7 @@
-/* What ces-parse and ces-decode answer, and what ces-parse is asked. ces-decode reads one request's
- * frame from the pipe that is its fd 3. ces-parse
- * reads JSON files of root's for root's programs: on fd 3
- * a job and the bytes of one file, in a sealed memfd; on fd 4, a pipe, one answer, and behind it
- * the block of policy/flat.h. It never sees a byte of a caller's. */
+/* The answers of ces-parse and ces-decode, and the job of ces-parse. ces-decode reads one request's
+ * frame from the pipe that is its fd 3. ces-parse reads JSON files of root's for root's programs.
+ * Its fd 3 is a sealed memfd with a job and the bytes of one file. Its fd 4 is a pipe for one
+ * answer, and behind it the block of policy/flat.h. It never sees a byte of a caller's. */
 #ifndef CES_POLICY_PARSED_H
 #define CES_POLICY_PARSED_H
 

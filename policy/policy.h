@@ -36,7 +36,7 @@ struct ces_policy_limits {
 	uint64_t writable_layer; /* bytes */
 };
 
-/* What one user may take of the image store, and what is left free of it. */
+/* How much of the image store one user may take, and how much is left free. */
 struct ces_policy_store {
 	uint64_t images;  /* of one user */
 	uint64_t pulls;   /* of one user at once */
@@ -44,8 +44,8 @@ struct ces_policy_store {
 	uint64_t reserve; /* bytes that no pull uses up */
 };
 
-/* What `defaults` and each project may say; a project's struct is already merged with the defaults.
- */
+/* The settings of `defaults` and of each project. A project's struct is already merged with the
+ * defaults. */
 struct ces_policy_settings {
 	char *data_source; /* template; never NULL after merging */
 	enum ces_access data_access;
@@ -82,7 +82,7 @@ enum ces_policy_own {
 	CES_OWN_DISPLAY = 1 << 10,
 };
 
-/* What a host must have of SELinux before anything is done. */
+/* The SELinux state that a host must have before CES does anything. */
 enum ces_selinux_rule {
 	CES_SELINUX_IF_ENABLED, /* nothing; but where it is enforcing, CES's domains */
 	CES_SELINUX_REQUIRED,   /* that it is enforcing, with CES's domains */
@@ -152,8 +152,8 @@ struct ces_policy {
  * during the read changes nothing: one open file is read once. Code CES_E_POLICY on failure. */
 int ces_policy_read(const char *path, char **ret, size_t *ret_length, struct ces_error *err);
 
-/* The same walk for a file that the policy names and that is not read here (the OCI runtime): an fd
- * of it when every directory and the file are root's alone. */
+/* The same walk for a file that the policy names and that is not read here (the OCI runtime). Gives
+ * an fd of it when every directory and the file are root's alone. */
 int ces_policy_open_trusted(const char *path, int *ret, struct ces_error *err);
 
 /* Parses and checks. All or nothing: any fault refuses the whole policy (CES_E_POLICY; the text

@@ -21,7 +21,7 @@ static int fail(struct ces_error *err, const char *path, const char *what)
 	return ces_error_errno(err, CES_E_POLICY, "%s: cannot open %s", path, what);
 }
 
-/* Mode bits also speak for POSIX ACLs: with an ACL the group bits are its mask, the most it can
+/* Mode bits also cover POSIX ACLs: with an ACL the group bits are its mask, the most that it can
  * grant. */
 static int check_owner(const struct stat *st, const char *path, const char *what,
 		       struct ces_error *err)
@@ -56,7 +56,7 @@ static int check_file(int fd, const char *path, struct ces_error *err)
 		return ces_error_set(err, CES_E_POLICY, "%s: not a regular file", path);
 	if (check_owner(&st, path, "it", err) != 0)
 		return -1;
-	/* A second name could lie where another than root may rename or replace it. */
+	/* A second name could be in a place where others than root may rename or replace it. */
 	if (st.st_nlink != 1)
 		return ces_error_set(err, CES_E_POLICY, "%s: has more than one hard link", path);
 	if (st.st_size > POLICY_MAX)

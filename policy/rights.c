@@ -31,8 +31,8 @@ static bool is_written(const struct ces_policy *policy, const char *project)
 	return false;
 }
 
-/* The project that a group means under one prefix, or NULL. A written project of that name
- * hides it, whatever its members: what IG wrote down is not widened by a group. */
+/* The project that a group means under one prefix, or NULL. A written project of that name hides
+ * it, whatever its members: a group does not widen what IG wrote down. */
 static const char *inferred_name(const struct ces_policy *policy, const char *prefix,
 				 const char *group)
 {

@@ -1,4 +1,4 @@
-/* What one caller has through one project. Internal to policy/. */
+/* The rights of one caller through one project. Internal to policy/. */
 #ifndef CES_POLICY_RIGHTS_H
 #define CES_POLICY_RIGHTS_H
 
@@ -22,7 +22,7 @@ int ces_rights_collect(const struct ces_policy *policy, const struct ces_caller 
 void ces_rights_groups(const struct ces_policy *policy, const struct ces_caller *caller,
 		       const struct ces_rights *rights, struct ces_decision *ret);
 
-/* Fills in what only a run needs. */
+/* Fills in the fields that only a run needs. */
 int ces_decide_run(const struct ces_policy *policy, const struct ces_caller *caller,
 		   const struct ces_request *request, const struct ces_facts *facts,
 		   const struct ces_rights *rights, struct ces_decision *ret,

@@ -1,6 +1,6 @@
 /* The decision, second half: what one run gets. It starts from the project's settings, which a
- * request can only make smaller or choose among; whatever no rule allows is refused, never trimmed
- * to fit. */
+ * request can only make smaller or choose among; it refuses what no rule allows, and must never
+ * trim it to fit. */
 #include "policy/run_asked.h"
 
 #include <stdarg.h>
@@ -104,7 +104,7 @@ static int lower(const struct ces_run_asked *run, const struct limit *limit, uin
 	return 0;
 }
 
-/* One run never gets more than all of the user's may have together. */
+/* One run never gets more than all the user's runs may have together. */
 static unsigned fit(uint64_t total, uint64_t *value, unsigned own)
 {
 	if (total == 0 || *value <= total)
@@ -136,8 +136,8 @@ static int set_limits(const struct ces_run_asked *run)
 	return lower(run, &shm, asked->shm_bytes, &limits->shm);
 }
 
-/* Where CES itself mounts something, and what would change the container from outside of its image.
- */
+/* Paths where CES itself mounts something, and paths that would change the container from outside
+ * of its image. */
 static const struct {
 	const char *path;
 	bool below; /* and all below it */
@@ -203,9 +203,10 @@ static int check_source(const struct ces_run_asked *run, const struct ces_decisi
 	return 0;
 }
 
-/* A bind onto one of CES's own three places: 1. What is there without it changes nothing: the
- * guides bind the project's data by hand. An existing directory takes the place of a new one for
- * outputs or scratch, and then nobody removes it. Other data than the project's are refused. */
+/* Returns 1 for a bind onto one of CES's own three places. A bind of what is there without it
+ * changes nothing: the guides bind the project's data by hand. An existing directory takes the
+ * place of a new one for outputs or scratch, and then nobody removes it. Refuses other data than
+ * the project's. */
 static int set_place(const struct ces_run_asked *run, const char *destination,
 		     const struct ces_decision_mount *bind)
 {
@@ -268,7 +269,7 @@ static int set_binds(const struct ces_run_asked *run)
 	return 0;
 }
 
-/* Their pages count as the run's memory, so that is their bound. */
+/* Their pages count as the run's memory, so that memory is their bound. */
 static int set_tmpfs(const struct ces_run_asked *run)
 {
 	const struct ces_request *request = run->request;
@@ -295,8 +296,8 @@ static int set_tmpfs(const struct ces_run_asked *run)
 	return 0;
 }
 
-/* The caller's own key to their display, with which a program could read every window and type into
- * any: it must not come in beside the socket. */
+/* Whether source has the caller's own key to their display. With the key a program could read every
+ * window and type into any: it must not come in beside the socket. */
 static bool holds_key(const struct ces_run_asked *run, const char *source)
 {
 	char key[CES_PATH_TEXT];
@@ -306,8 +307,8 @@ static bool holds_key(const struct ces_run_asked *run, const char *source)
 	       ces_path_within(key, source);
 }
 
-/* Its socket is mounted below /tmp, where nothing else may then be mounted: it would hide the
- * socket, or the mount point would be made in a directory of the caller's. */
+/* The display's socket is mounted below /tmp. Nothing else may then be mounted there: it would hide
+ * the socket, or the mount point would be made in a directory of the caller's. */
 static int set_display(const struct ces_run_asked *run)
 {
 	const struct ces_request *request = run->request;
@@ -342,9 +343,9 @@ static int set_display(const struct ces_run_asked *run)
 	return 0;
 }
 
-/* Who keeps their uid has a home that they can write to, as with Apptainer: an image made for root
- * has none for them. Its path is that of their own; it is empty memory, unless they bind something
- * there. Where that path cannot be used it is /scratch. */
+/* A caller who keeps their uid has a home that they can write to, as with Apptainer: an image made
+ * for root has none for them. Its path is that of their own; it is empty memory, unless they bind
+ * something there. Where that path cannot be used it is /scratch. */
 static void set_home(const struct ces_run_asked *run)
 {
 	struct ces_decision *ret = run->ret;
@@ -373,7 +374,8 @@ static void set_home(const struct ces_run_asked *run)
 	memcpy(ret->home, home, strlen(home) + 1);
 }
 
-/* What CES itself says to a driver's libraries. NVIDIA_TF32_OVERRIDE is a setting of arithmetic. */
+/* Whether CES itself says this to a driver's libraries. NVIDIA_TF32_OVERRIDE is a setting of
+ * arithmetic. */
 static bool env_reserved(const char *entry)
 {
 	return strncmp(entry, "NVIDIA_", 7) == 0 &&
@@ -415,7 +417,7 @@ int ces_decide_run(const struct ces_policy *policy, const struct ces_caller *cal
 	    ces_run_ports(&run) != 0 || set_binds(&run) != 0 || set_tmpfs(&run) != 0 ||
 	    set_display(&run) != 0 || ces_run_gpus(&run) != 0)
 		return -1;
-	/* The caller's own uid is the lesser right of the two, so it may always be asked for. */
+	/* The caller's own uid is the lesser right of the two, so they may always ask for it. */
 	ret->identity = (request->flags & CES_FLAG_SAME_UID) != 0 ? CES_IDENTITY_SAME_UID
 								  : rights->settings->identity;
 	ret->own_ids =

@@ -10,7 +10,7 @@ struct ces_run_asked {
 	const struct ces_rights *rights;
 	struct ces_decision *ret;
 	struct ces_error *err;
-	unsigned total; /* bits of enum ces_policy_own: the total of a user's runs is the less */
+	unsigned total; /* bits of enum ces_policy_own: the total of a user's runs is less */
 };
 
 #define USAGE(run, ...) ces_error_set((run)->err, CES_E_USAGE, __VA_ARGS__)

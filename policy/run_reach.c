@@ -1,5 +1,5 @@
-/* What a run reaches beside files: ports, the policy's proxy, GPUs. Must not allow what no key of
- * the policy lists. */
+/* Decides what a run reaches beside files: ports, the policy's proxy, GPUs. Must not allow what no
+ * key of the policy lists. */
 #include <stdio.h>
 #include <string.h>
 
@@ -52,7 +52,7 @@ static int set_port(const struct ces_run_asked *run, const char *text)
 	return 0;
 }
 
-/* To have no way out is the lesser right of the two, so it may always be asked for. */
+/* No way out is the lesser right of the two, so a caller may always ask for it. */
 void ces_run_proxy(const struct ces_run_asked *run)
 {
 	const char *proxy = run->rights->settings->proxy;

@@ -1,7 +1,7 @@
-/* The strict walk over a policy's bytes. It builds nothing and interprets nothing: it says whether
- * the text is exactly one RFC 8259 value without the ambiguities that two readers could understand
- * differently (of two equal keys json-c takes the last one, a person the first one seen). It must
- * never be more lenient than json-c, whose own syntax check still follows. */
+/* The strict walk over a policy's bytes. It builds nothing and interprets nothing. It says whether
+ * the text is exactly one RFC 8259 value that no two readers could understand differently (of two
+ * equal keys json-c takes the last one, a person the first one seen). It must never be more lenient
+ * than json-c, whose own syntax check still follows. */
 #include "policy/scan.h"
 
 #include <stdbool.h>
@@ -94,8 +94,8 @@ static int number(struct scan *s)
 	return good ? 0 : fault(s, start, "not a JSON value");
 }
 
-/* After the backslash; json-c knows the escapes, but \u0000 would end a C string early, and of half
- * a surrogate pair it makes another character. */
+/* After the backslash; json-c knows the escapes. But \u0000 would end a C string early, and json-c
+ * makes another character of half a surrogate pair. */
 static int escape(struct scan *s)
 {
 	const char *hex = s->bytes + s->at + 1;

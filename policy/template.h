@@ -23,8 +23,8 @@ bool ces_template_valid(const char *text);
 bool ces_template_run_valid(const char *text);
 bool ces_template_has_run(const char *text);
 
-/* Fills in all but {run}. The three values must be checked before: none may hold a brace, user and
- * project no slash; home is a valid path. Returns -1 when the result would not be a valid path. */
+/* Fills in all but {run}. Check the three values before: none may hold a brace, user and project no
+ * slash; home is a valid path. Returns -1 when the result would not be a valid path. */
 int ces_template_expand(const char *text, const char *project, const char *user, const char *home,
 			char ret[CES_PATH_TEXT]);
 

@@ -34,8 +34,8 @@ bool ces_valid_short(const char *text)
 	return printable(text, 127);
 }
 
-/* Directories give names with spaces, '@' and '\'; what separates fields of the user database is
- * not one. */
+/* Directories give names with spaces, '@' and '\'. A character that separates fields of the user
+ * database is not allowed. */
 bool ces_valid_account(const char *text)
 {
 	return printable(text, 63) && strpbrk(text, ":/,{}") == NULL && text[0] != ' ' &&
@@ -107,7 +107,7 @@ bool ces_valid_proxy(const char *text)
 	       strchr(text + strlen(scheme), ':') != NULL && ces_valid_host(text + strlen(scheme));
 }
 
-/* With a letter in each place that is filled in later. */
+/* Checks the name with a letter in each place that is filled in later. */
 bool ces_valid_claim(const char *text)
 {
 	static const char *const marks[] = {"{project}", "{user}", "{user_first}"};

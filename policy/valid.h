@@ -1,4 +1,4 @@
-/* What a single string of a policy may look like. Internal to policy/. */
+/* Checks of the single strings of a policy. Internal to policy/. */
 #ifndef CES_POLICY_VALID_H
 #define CES_POLICY_VALID_H
 

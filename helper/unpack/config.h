@@ -7,7 +7,7 @@
 
 #define CES_CONFIG_WORKDIR_MAX 1024
 
-/* What a configuration says. `record` points into json and into workdir. */
+/* The contents of a configuration. `record` points into json and into workdir. */
 struct ces_config {
 	struct ces_image_record
 	    record; /* without digest, config_digest, uid, gid, groups, home, size */

@@ -154,7 +154,7 @@ static int step_zstd(struct ces_decode *decode, const uint8_t **in, size_t *in_l
 				     ZSTD_getErrorName(left));
 	*in += input.pos;
 	*in_length -= input.pos;
-	/* Asked again with nothing at hand after a frame, it would announce the next one's header.
+	/* If asked again after a frame, with no input, it would announce the next frame's header.
 	 */
 	if (input.pos > 0 || output.pos > 0)
 		decode->ended = left == 0;

@@ -9,7 +9,7 @@
 
 #include "common/worker.h"
 
-/* A zstd frame may ask for a window of up to 2 GiB; what real tools write (also with --long) fits
+/* A zstd frame may ask for a window of up to 2 GiB. The frames of real tools (also with --long) fit
  * this. */
 #define CES_DECODE_WINDOW_LOG 27
 

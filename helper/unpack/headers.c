@@ -1,5 +1,5 @@
 /* Looks at headers as their bytes pass on the way to libarchive. Must not hold up a byte, nor
- * change one: it only says that a tar is refused. */
+ * change one: it only says when a tar is refused. */
 #include "helper/unpack/headers.h"
 
 #include <stdbool.h>
@@ -88,9 +88,9 @@ static bool finish_entry(struct ces_headers *h)
 	return true;
 }
 
-/* What follows the name is the beginning of it in POSIX's format, times and a map of holes in
- * GNU's, and a shorter beginning in star's; who does not know a format by its magic takes it for a
- * third. */
+/* The end of a header holds the beginning of the name in POSIX's format, times and a map of holes
+ * in GNU's, and a shorter beginning of the name in star's. A reader that does not know a format by
+ * its magic takes it for a third. */
 static bool check_format(struct ces_headers *h)
 {
 	const uint8_t *magic = h->header + MAGIC;
@@ -132,8 +132,8 @@ static bool take_entry(struct ces_headers *h, uint64_t size, uint64_t mode)
 	return true;
 }
 
-/* Of two of a kind one reader takes the first and another the last, and so of names of two kinds.
- */
+/* Refuses two of a kind: one reader takes the first and another the last. So it is with names of
+ * two kinds. */
 static bool see(struct ces_headers *h, enum seen which)
 {
 	unsigned before = h->seen;
@@ -145,7 +145,7 @@ static bool see(struct ces_headers *h, enum seen which)
 	return true;
 }
 
-/* A body that is of no interest here. */
+/* Skips a body that is of no interest here. */
 static bool skip(struct ces_headers *h, uint64_t size)
 {
 	h->next += whole_blocks(size);
@@ -206,8 +206,8 @@ static bool is(const char *text, size_t length, const char *what)
 	return length == strlen(what) && memcmp(text, what, length) == 0;
 }
 
-/* GNU.sparse.* describe one map, in one of the versions that there are (GNU tar manual, "Storing
- * Sparse Files"); without it libarchive takes the name, and others do not. */
+/* The records GNU.sparse.* describe one map, in one of the versions that there are (GNU tar manual,
+ * "Storing Sparse Files"). Without a map libarchive takes the name, and others do not. */
 static bool take_sparse_record(struct ces_headers *h, const char *key, size_t key_length,
 			       const char *value, size_t value_length)
 {

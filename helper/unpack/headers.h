@@ -1,8 +1,8 @@
-/* The raw headers of a tar, read a second time beside libarchive. It forgives more than two readers
- * would agree on (a volume header, whose body it takes for entries; data that no map of holes
- * speaks of), and it does not say all: here passes only what has one meaning, and each entry must
- * begin where both find it. Sources: POSIX pax(1), "ustar Interchange Format" and "pax Header
- * Block"; the GNU tar manual, "Basic Tar Format" and "Storing Sparse Files". */
+/* The raw headers of a tar, read a second time beside libarchive. libarchive forgives more than two
+ * readers would agree on (a volume header, whose body it takes for entries; data that no map of
+ * holes covers), and it does not say all. Only a header with one meaning passes here, and each
+ * entry must begin where both find it. Sources: POSIX pax(1), "ustar Interchange Format" and "pax
+ * Header Block"; the GNU tar manual, "Basic Tar Format" and "Storing Sparse Files". */
 #ifndef CES_UNPACK_HEADERS_H
 #define CES_UNPACK_HEADERS_H
 
@@ -51,11 +51,11 @@ struct ces_headers {
  * when it cannot). */
 void ces_headers_feed(struct ces_headers *headers, const uint8_t *block, size_t length);
 
-/* Before libarchive reads another entry's headers, from `position`. CES_E_IMAGE. */
+/* Call it before libarchive reads another entry's headers, from `position`. CES_E_IMAGE. */
 int ces_headers_begin(struct ces_headers *headers, uint64_t position, struct ces_error *err);
 
-/* After it has: `entry` when it found one, and not the end. CES_E_IMAGE when something there can
- * be read in two ways. */
+/* Call it afterwards: `entry` when libarchive found an entry, and not the end. CES_E_IMAGE when
+ * something there can be read in two ways. */
 int ces_headers_end(const struct ces_headers *headers, bool entry, struct ces_error *err);
 
 void ces_headers_free(struct ces_headers *headers);

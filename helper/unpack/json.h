@@ -1,7 +1,6 @@
-/* Untrusted JSON (manifests, configurations): a strict subset of RFC 8259, then json-c.
- * json-c alone merges duplicate keys and forgives more than two readers would agree on
- * (CVE-2021-41190 was such a disagreement), so a scanner refuses those texts before json-c sees a
- * byte. */
+/* Untrusted JSON (manifests, configurations): a strict subset of RFC 8259, then json-c. json-c
+ * alone merges duplicate keys and forgives more than two readers would agree on (CVE-2021-41190 was
+ * such a disagreement). So a scanner refuses those texts before json-c sees a byte. */
 #ifndef CES_UNPACK_JSON_H
 #define CES_UNPACK_JSON_H
 
@@ -17,15 +16,15 @@
 #define CES_JSON_DEPTH 16
 
 /* Parses one object of at most CES_JSON_DEPTH levels. Refused: a byte order mark, anything before
- * or after the object but white space, duplicate keys (also when they are equal only after
- * unescaping, or but for case, save in maps: annotations, Labels, ...), \u0000, lone surrogates,
- * invalid UTF-8. *ret is released with json_object_put. CES_E_IMAGE. */
+ * or after the object but white space, duplicate keys (also keys that are equal only after
+ * unescaping, and, except in maps such as annotations and Labels, keys that differ only in case),
+ * \u0000, lone surrogates, invalid UTF-8. *ret is released with json_object_put. CES_E_IMAGE. */
 int ces_json_parse(const char *bytes, size_t length, struct json_object **ret,
 		   struct ces_error *err);
 
-/* Whether an object has the member `key`, be it null (*ret is NULL then). A key that differs from
- * it only in case is an error: Go's encoding/json takes it for the same, so that scanners and
- * registries read another document than this one. */
+/* Whether an object has the member `key`, even if it is null (*ret is NULL then). A key that
+ * differs from it only in case is an error: Go's encoding/json takes it for the same, so that
+ * scanners and registries read another document than this one. */
 int ces_json_find(struct json_object *object, const char *key, bool *ret_there,
 		  struct json_object **ret, struct ces_error *err);
 

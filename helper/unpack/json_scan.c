@@ -8,7 +8,7 @@
 #include "common/cleanup.h"
 #include "helper/unpack/json.h"
 
-/* Hashes of a key. Who makes two collide on purpose has only made an image that is refused. */
+/* Hashes of a key. An image whose keys collide on purpose is only refused. */
 struct key {
 	uint64_t exact;
 	uint64_t folded; /* without the difference of upper and lower case */
@@ -261,8 +261,8 @@ static int compare(const void *a, const void *b)
 	return (x->exact > y->exact) - (x->exact < y->exact);
 }
 
-/* Objects whose keys are the image's own words, a map to every reader; in all others a key may mean
- * a member of that name in any case. */
+/* Whether the object's keys are the image's own words, a map to every reader. In all other objects
+ * a key may mean a member of that name in any case. */
 static bool is_map(const struct key *name)
 {
 	static const char *const maps[] = {"annotations", "ExposedPorts", "Labels", "Volumes"};
@@ -278,8 +278,8 @@ static bool is_map(const struct key *name)
 	return false;
 }
 
-/* Sorted once when its object closes: an object of a million keys costs no more than its sorting.
- */
+/* Sorts the keys once, when their object closes: an object of a million keys costs no more than its
+ * sorting. */
 static bool distinct(struct scan *scan, size_t first, bool map)
 {
 	size_t n = scan->n_keys - first;

@@ -85,8 +85,8 @@ static int open_archive(struct layer *layer, struct ces_error *err)
 	return 0;
 }
 
-/* Owners beyond the 16 bits that a container's id map has become "nobody", instead of making an
- * image unusable that was built by someone with a large uid. */
+/* Makes an owner beyond the 16 bits of a container's id map "nobody". Otherwise an image that
+ * someone with a large uid built would be unusable. */
 static unsigned fit_id(int64_t id)
 {
 	return id < 0 || id > ID_MAX ? ID_NOBODY : (unsigned)id;
@@ -123,8 +123,8 @@ static int write_at(int fd, const char *bytes, size_t length, int64_t offset, st
 	return 0;
 }
 
-/* Before so many bytes more are written, the file system is looked at: others write there too. An
- * entry counts as what it costs at least. */
+/* Looks at the file system before so many bytes more are written: others write there too. An entry
+ * counts as what it costs at least. */
 #define LOOK_BYTES   (16u << 20)
 #define ENTRY_BYTES  (64u << 10)
 #define INODES_SHARE 64 /* of all inodes, one in so many stays free */
@@ -147,8 +147,8 @@ static int check_room(struct layer *layer, uint64_t more, struct ces_error *err)
 	return 0;
 }
 
-/* How many bytes must come for a file of that size: less only where the entry has a map of holes.
- */
+/* How many bytes must come for a file of that size. They are fewer only where the entry has a map
+ * of holes. */
 static int64_t bytes_due(struct archive_entry *entry, int64_t size)
 {
 	la_int64_t offset, length, sum = 0;
@@ -186,8 +186,8 @@ static int write_data(struct layer *layer, struct archive_entry *entry, int fd, 
 		end = offset + (int64_t)length;
 		came += (int64_t)length;
 	}
-	/* Sizes that another record claims (GNU.sparse.realsize, SCHILY.realsize) would be made up
-	 * with zeros: a file that only this reader sees. */
+	/* libarchive would fill a size that another record claims (GNU.sparse.realsize,
+	 * SCHILY.realsize) up with zeros: a file that only this reader sees. */
 	if (came < due)
 		return ces_error_set(err, CES_E_IMAGE, "it ends after %lld of %lld bytes",
 				     (long long)came, (long long)due);
@@ -225,8 +225,8 @@ static int extract_link(struct layer *layer, const char *linkname, const struct 
 	return ces_tree_link(layer->tree, path, &target, err);
 }
 
-/* libarchive makes a link of a file that a record gives a target, and a directory of one whose name
- * ends in a slash; others go by the header alone. */
+/* libarchive makes a file a link if a record gives it a target, and a directory if its name ends in
+ * a slash. Other readers go by the header alone. */
 static bool is_as_typed(uint8_t type, struct archive_entry *entry)
 {
 	static const struct {
@@ -335,7 +335,7 @@ static int extract_all(struct layer *layer, struct ces_error *err)
 	int more;
 
 	while ((more = next_entry(layer, &entry, err)) > 0) {
-		/* Also those that write nothing cost time. */
+		/* Headers that write nothing cost time too. */
 		if (headers++ >= layer->limits->max_entries)
 			return ces_error_set(err, CES_E_LIMIT,
 					     "the layer has more than %llu entries",

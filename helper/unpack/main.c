@@ -183,7 +183,8 @@ static int check_directory(int fd, struct ces_error *err)
 	return 0;
 }
 
-/* What an earlier attempt left behind would become part of the layer. */
+/* Refuses a directory that is not empty: the files of an earlier attempt would become part of the
+ * layer. */
 static int check_empty(int fd, struct ces_error *err)
 {
 	CES_CLEANUP_FD int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -201,7 +202,7 @@ static int check_empty(int fd, struct ces_error *err)
 	return 0;
 }
 
-/* How many directories were given, from fd 6 upward; what is above them is closed. */
+/* Counts the directories that were given, from fd 6 upward, and closes all fds above. */
 static int count_directories(int *ret_fds, size_t *ret, struct ces_error *err)
 {
 	size_t n = 0;
@@ -252,7 +253,7 @@ static int do_job(const struct ces_unpack_job *job, struct ces_error *err)
 	}
 }
 
-/* fds 3 and 4 are pipes and fd 5 is open, or the one who started this is not the helper. */
+/* Whether fds 3 and 4 are pipes and fd 5 is open. If not, the helper did not start this. */
 static bool fds_are_good(void)
 {
 	struct stat job, answer_st, input;

@@ -265,7 +265,7 @@ static int require_schema_2(struct json_object *json, struct ces_error *err)
 	return 0;
 }
 
-/* Which of the two it is by its members; any other spelling of their names is refused. */
+/* Which of the two it is by its members. Refuses any other spelling of their names. */
 static int shape_of(struct json_object *json, enum document *ret, struct ces_error *err)
 {
 	static const char *const names[] = {"manifests", "layers", "config", "fsLayers"};
@@ -281,7 +281,7 @@ static int shape_of(struct json_object *json, enum document *ret, struct ces_err
 	return 0;
 }
 
-/* What its members, its media type and the registry say it is must be one thing: see the header. */
+/* Its members, its media type and the registry must all say the same kind: see the header. */
 static int kind_of(struct json_object *json, enum ces_manifest_type served, enum document *ret,
 		   struct ces_error *err)
 {

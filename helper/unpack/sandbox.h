@@ -1,10 +1,10 @@
-/* What ces-unpack gives up before it reads a byte that comes from outside. */
+/* Takes rights away from ces-unpack before it reads a byte that comes from outside. */
 #ifndef CES_UNPACK_SANDBOX_H
 #define CES_UNPACK_SANDBOX_H
 
 #include "common/worker.h"
 
-/* First thing of main: no environment, no core, no new privileges, no dump, dies with its parent.
+/* Call it first in main: no environment, no core, no new privileges, no dump, dies with its parent.
  */
 int ces_sandbox_begin(struct ces_error *err);
 

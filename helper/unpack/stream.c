@@ -1,7 +1,7 @@
 /* Producer (a thread) and consumer (the tar reader) around a ring of blocks. The thread touches
  * only its own state and the block that it fills; everything shared is under one lock. Must not
- * believe a length before the bytes were counted, nor publish "good" before both digests were
- * compared. */
+ * believe a length before it has counted the bytes, nor publish "good" before it has compared both
+ * digests. */
 #include "helper/unpack/stream.h"
 
 #include <errno.h>
@@ -80,8 +80,7 @@ static enum mode current_mode(struct ces_stream *stream)
 	return mode;
 }
 
-/* Waits in short turns: who closes the stream must not wait for a registry that has fallen asleep.
- */
+/* Waits in short turns: closing the stream must not wait for a registry that has fallen asleep. */
 static ssize_t read_some(struct ces_stream *stream, size_t ask)
 {
 	struct pollfd ready = {.fd = stream->source.fd, .events = POLLIN};
@@ -97,7 +96,7 @@ static ssize_t read_some(struct ces_stream *stream, size_t ask)
 	return n < 0 ? -1 : read(stream->source.fd, stream->input, ask);
 }
 
-/* One byte more than is due is asked for: a longer body is an error as well. */
+/* Asks for one byte more than is due: a longer body is an error as well. */
 static int read_checked(struct ces_stream *stream, struct ces_error *err)
 {
 	uint64_t left = stream->source.size - stream->taken;
@@ -358,7 +357,7 @@ int ces_stream_finish(struct ces_stream *stream, int unpacked, struct ces_error 
 	size_t length = 0;
 	int more = 1;
 
-	/* What follows the end of the archive still belongs to both digests. */
+	/* The bytes after the end of the archive still belong to both digests. */
 	while (unpacked == 0 && more == 1)
 		more = ces_stream_next(stream, &block, &length, err);
 	if (unpacked == 0)

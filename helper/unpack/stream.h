@@ -30,8 +30,8 @@ int ces_stream_next(struct ces_stream *stream, const uint8_t **ret, size_t *ret_
 		    struct ces_error *err);
 
 /* Reads the rest and compares size, digest and diff_id. `unpacked` is 0 when the tar reader was
- * content. When it was not (and *err says why), the compressed bytes are still read to their end:
- * if they are not what the digest promised, that is the better explanation and replaces *err.
+ * content. When it was not (and *err says why), the stream still reads the compressed bytes to
+ * their end: if they do not match the digest, that is the better explanation and replaces *err.
  * Returns -1 in both cases. */
 int ces_stream_finish(struct ces_stream *stream, int unpacked, struct ces_error *err);
 

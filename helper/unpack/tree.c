@@ -271,7 +271,7 @@ int ces_tree_link(struct ces_tree *tree, const struct ces_path *path, const stru
 		return 0;
 	if (errno != EEXIST)
 		return ces_walk_failed(err, "make a hard link");
-	/* A link to itself, or said twice: to replace it would be to lose it. */
+	/* A link to itself, or written twice: to replace the file would be to lose it. */
 	if (fstatat(place.directory, place.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    st.st_ino == target_st.st_ino)
 		return 0;

@@ -36,8 +36,8 @@ static bool is_opaque(int directory)
 	       mark[0] == 'y';
 }
 
-/* What one layer shows of `name` in its directory `base`: the thing, nothing but what is below, or
- * a thing of another type (a whiteout is one), which hides what is below as well. */
+/* Looks for `name` in one layer's directory `base`. The layer shows the thing, or nothing but what
+ * is below, or a thing of another type (a whiteout is one), which hides what is below as well. */
 static enum sight look(int base, const char *name, mode_t type)
 {
 	struct stat st;

@@ -1,6 +1,6 @@
 /* The one file of ces-unpack that calls openat2 on paths of a layer. Every open is beneath the root
- * and refuses symlinks; where the layer made a symlink itself and then goes through it, the link is
- * resolved here, as text, one component at a time, so that no lookup of the kernel's ever leaves
+ * and refuses symlinks. Where the layer goes through a symlink that it made itself, this file
+ * resolves the link as text, one component at a time, so that no lookup of the kernel's ever leaves
  * the root or grows deeper than CES_PATH_DEPTH. Nobody else writes in the staging directory, so
  * there is nothing to race with. */
 #include "helper/unpack/walk.h"
@@ -131,7 +131,7 @@ static int keep_opaque(struct ces_walk *walk, const struct ces_path *real, struc
 	return 0;
 }
 
-/* A directory may be said to be opaque any number of times, and is kept once. */
+/* A layer may call a directory opaque any number of times; it is kept once. */
 int ces_walk_make_opaque(struct ces_walk *walk, const struct ces_path *real, int directory,
 			 struct ces_error *err)
 {

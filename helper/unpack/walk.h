@@ -21,25 +21,26 @@ uint64_t ces_walk_counted(const struct ces_walk *walk);
 
 /* The directory `path` as an fd (readable, borrowed, valid for the next few calls), and where it
  * really is. Symlinks that this layer itself made are followed with the layer's root as "/", never
- * out of it. What is missing is made (0755, root) when `create` is set, else *ret is -1 and the
+ * out of it. Makes missing directories (0755, root) when `create` is set; else *ret is -1 and the
  * result 0. */
 int ces_walk_directory(struct ces_walk *walk, const struct ces_path *path, bool create, int *ret,
 		       const struct ces_path **ret_real, struct ces_error *err);
 
-/* Must be called when a directory or symlink was removed: what is kept open may be somewhere else
- * now. */
+/* Call it when a directory or symlink was removed: a directory that is kept open may be somewhere
+ * else now. */
 void ces_walk_forget(struct ces_walk *walk);
 
 /* Opens a directory by its real path, without following any symlink. -1 with errno. */
 int ces_walk_reopen(struct ces_walk *walk, const char *real);
 
-/* Makes a directory (open as fd, really at `real`) hide what lower layers have there: marks it for
+/* Makes a directory (open as fd, really at `real`) hide what lower layers have there. Marks it for
  * the job that looks for the image's user, and keeps its path for the helper, which alone can set
  * the mark that the kernel obeys. CES_E_LIMIT when they are too many for an answer. */
 int ces_walk_make_opaque(struct ces_walk *walk, const struct ces_path *real, int directory,
 			 struct ces_error *err);
 
-/* Hands over the paths kept (each and the list malloc'd), but those whose directory went again. */
+/* Hands over the paths kept (each and the list malloc'd), except those whose directory was removed
+ * again. */
 void ces_walk_take_opaque(struct ces_walk *walk, struct ces_strings *ret);
 
 /* Turns errno into "cannot <what>: ..." with the code that fits: the image's fault or this

@@ -1,4 +1,4 @@
-/* Whiteouts as they are written in layers. Source: OCI image-spec v1.0.2 layer.md, "Whiteouts". */
+/* Whiteouts, as layers write them. Source: OCI image-spec v1.0.2 layer.md, "Whiteouts". */
 #ifndef CES_UNPACK_WHITEOUT_H
 #define CES_UNPACK_WHITEOUT_H
 
@@ -11,8 +11,7 @@ enum ces_whiteout {
 	CES_WHITEOUT_IGNORE, /* bookkeeping of aufs */
 };
 
-/* What the entry `path` means; *ret is written for HIDE and OPAQUE. CES_E_IMAGE when it is
- * malformed. */
+/* Classifies the entry `path`; writes *ret for HIDE and OPAQUE. CES_E_IMAGE if it is malformed. */
 int ces_whiteout_classify(const struct ces_path *path, enum ces_whiteout *ret_kind,
 			  struct ces_path *ret, struct ces_error *err);
 

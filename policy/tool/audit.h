@@ -1,4 +1,4 @@
-/* What the audit commands share: their options, and which records they are about. */
+/* The parts that the audit commands share: their options, and which records they are about. */
 #ifndef CES_POLICY_TOOL_AUDIT_H
 #define CES_POLICY_TOOL_AUDIT_H
 
@@ -10,7 +10,7 @@
 
 struct ces_policy;
 
-/* What the command line may ask; NULL: not asked. */
+/* The filter that the command line may ask for; NULL: not asked. */
 struct ces_audit_filter {
 	const char *user, *project, *image, *digest, *outcome, *since, *until, *run;
 };
@@ -20,7 +20,7 @@ struct ces_crate {
 	FILE *metadata, *records, *table;
 };
 
-/* What a review is asked for; NULL: not asked. */
+/* The options of a review; NULL: not asked. */
 struct ces_review_asked {
 	const char *from, *to; /* days */
 	const char *note, *by;
@@ -90,8 +90,8 @@ int ces_audit_export(const struct ces_audit *audit);
 int ces_audit_crate(const struct ces_audit *audit);
 int ces_audit_review(const struct ces_audit *audit);
 
-/* What a run has proven, for people: tree is a record of that event, which anybody may have made.
- */
+/* Prints what a run has proven, for people. tree is a record of that event, which anybody may have
+ * made. */
 struct json_object;
 void ces_show_proof(FILE *out, struct json_object *tree);
 

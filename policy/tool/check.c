@@ -1,5 +1,5 @@
-/* ces-policy check: every problem of a policy, not only the first. What is an error is for the
- * parser to say, the same that the helper uses; this collects and shows. */
+/* ces-policy check: every problem of a policy, not only the first. The parser, the same that the
+ * helper uses, says what is an error; this collects and shows. */
 #include "policy/tool/check.h"
 
 #include <getopt.h>
@@ -52,7 +52,7 @@ static size_t number_after(const char **text, const char *word)
 	return n;
 }
 
-/* What is not JSON has one fault, "line 1, column 2: what", and no paths. */
+/* A text that is not JSON has one fault, "line 1, column 2: what", and no paths. */
 static void add_syntax(struct check *check, const char *text)
 {
 	size_t line = number_after(&text, "line "), column = number_after(&text, ", column ");

@@ -1,4 +1,4 @@
-/* What is wrong with a policy, and what is unwise in it. */
+/* Finds what is wrong with a policy, and what is unwise in it. */
 #ifndef CES_POLICY_TOOL_CHECK_H
 #define CES_POLICY_TOOL_CHECK_H
 
@@ -32,7 +32,7 @@ void ces_problems_locate(struct ces_problems *problems, const char *bytes, size_
 
 void ces_problems_free(struct ces_problems *problems);
 
-/* Everything that a policy may say and probably should not. */
+/* Finds everything that a policy may say and probably should not. */
 void ces_check_warn(struct ces_problems *problems, const struct ces_policy *policy, time_t now);
 
 /* The same for data directories of projects that are not apart (warn_paths.c). */
@@ -41,8 +41,8 @@ void ces_check_warn_paths(struct ces_problems *problems, const struct ces_policy
 /* And for what this machine has: members, files, ids of others (warn_host.c). */
 void ces_check_warn_host(struct ces_problems *problems, const struct ces_policy *policy);
 
-/* What to write for a fault of the parser: an example of the key, or the key that was meant. ""
- * when nothing is known. */
+/* Says what to write for a fault of the parser: an example of the key, or the key that was meant.
+ * "" when nothing is known. */
 const char *ces_check_hint(const char *path, const char *text, char *buffer, size_t size);
 
 #endif

@@ -1,4 +1,4 @@
-/* What a diff says: each difference is a sentence. */
+/* The sentences of a diff: one for each difference. */
 #ifndef CES_POLICY_TOOL_DIFF_LINES_H
 #define CES_POLICY_TOOL_DIFF_LINES_H
 
@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 enum ces_diff_kind {
-	/* somebody may do more, or for longer, or reaches or trusts something else: when no order
+	/* somebody may do more, or for longer, or reaches or trusts something else. When no order
 	 * says which of two is more, the new one is */
 	CES_DIFF_WIDER,
 	CES_DIFF_NARROWER, /* only less */

@@ -1,5 +1,5 @@
-/* Differences between projects, image rules, registries and the rest of two policies. What neither
- * order nor rule makes comparable is reported as a change, never left out. */
+/* Differences between projects, image rules, registries and the rest of two policies. It must
+ * report as a change, never leave out, what neither order nor rule makes comparable. */
 #include <stdio.h>
 #include <string.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ static const char *or_none(const char *text)
 	return text != NULL ? text : "none";
 }
 
-/* Of several rules for one pattern and digest the n-th is compared with the n-th. */
+/* Compares the n-th of several rules for one pattern and digest with the n-th. */
 static const struct ces_policy_image_rule *counterpart(const struct ces_policy_image_rules *in,
 						       const struct ces_policy_image_rules *of,
 						       size_t index)
@@ -142,7 +142,7 @@ static void project(struct ces_diff *diff, const struct ces_policy_project *old,
 			     or_none(new->title), or_none(old->title));
 }
 
-/* What a project that is new or gone may do, in one line and a line for each image. */
+/* Shows what a project that is new or gone may do, in one line and a line for each image. */
 static void whole_project(struct ces_diff *diff, enum ces_diff_kind kind, const char *verb,
 			  const struct ces_policy_project *project)
 {
@@ -329,8 +329,7 @@ static void host(struct ces_diff *diff, const struct ces_policy *old, const stru
 		    new->selinux == CES_SELINUX_REQUIRED ? "now" : "no longer");
 }
 
-/* Where jobs are sent. What the cluster then allows is the cluster's to say; which data a job has
- * is not. */
+/* Where jobs are sent. The cluster says what it then allows, but not which data a job has. */
 static void kubernetes(struct ces_diff *diff, const struct ces_policy_kubernetes *old,
 		       const struct ces_policy_kubernetes *new)
 {

@@ -1,5 +1,5 @@
-/* Differences in what a run gets. The kind is decided by what a caller may do with it, never by
- * whether a number rose. */
+/* Differences in what a run gets. The kind depends on what a caller may do with it. It must never
+ * depend on whether a number rose. */
 #include <stdio.h>
 #include <string.h>
 
@@ -47,7 +47,7 @@ void ces_diff_lists(struct ces_diff *diff, const char *who, const char *what,
 	lists(diff, who, what, old, new, same_text);
 }
 
-/* Behind the port that https has anyway, where that is what comes. */
+/* Skips the port that https has anyway, where it comes next. */
 static const char *skip_port(const char *at)
 {
 	return strncmp(at, ":443", 4) == 0 && (at[4] == '\0' || at[4] == '/') ? at + 4 : at;
@@ -125,8 +125,8 @@ static void total(struct ces_diff *diff, const char *what, uint64_t old, uint64_
 		     new == 0 ? "is no longer" : "is now", value);
 }
 
-/* 0: not written, half of the file system, which is not known here and may be more than anything.
- */
+/* 0: not written, so half of the file system. Its size is not known here and may be more than
+ * anything. */
 static void space(struct ces_diff *diff, const char *what, uint64_t old, uint64_t new, bool wider)
 {
 	char before[40] = "half of the file system", after[40] = "half of the file system";
@@ -162,7 +162,7 @@ void ces_diff_user_limits(struct ces_diff *diff, const struct ces_policy_limits 
 	total(diff, "the number at once", old->runs, new->runs, plain_number);
 }
 
-/* A list that is empty is no list: any device. */
+/* An empty list is no list: any device. */
 static void gpu_devices(struct ces_diff *diff, const char *who, const struct ces_strings *old,
 			const struct ces_strings *new)
 {
@@ -214,7 +214,7 @@ static bool reached(const struct ces_diff_who *who, const struct ces_strings *li
 	return false;
 }
 
-/* What is below a directory that can be bound can be bound. */
+/* Any directory below one that can be bound can be bound. */
 static void binds(struct ces_diff *diff, const struct ces_diff_who *who,
 		  const struct ces_strings *old, const struct ces_strings *new)
 {
@@ -236,8 +236,8 @@ static void binds(struct ces_diff *diff, const struct ces_diff_who *who,
 	}
 }
 
-/* How long an image stays is no right of its own, but what was to be destroyed and is not counts.
- */
+/* How long an image stays is no right of its own. But it counts when an image was to be destroyed
+ * and now is not. */
 static void retain(struct ces_diff *diff, const char *who, const struct ces_policy_settings *old,
 		   const struct ces_policy_settings *new)
 {

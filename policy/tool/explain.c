@@ -1,5 +1,5 @@
-/* ces-policy explain: who may run what on which data, until when, approved by whom. Which projects
- * a user is in, and which rules cover an image, is asked of the functions that decide. */
+/* ces-policy explain: who may run what on which data, until when, approved by whom. The functions
+ * that decide also say which projects a user is in, and which rules cover an image. */
 #include <getopt.h>
 #include <grp.h>
 #include <pwd.h>
@@ -179,7 +179,7 @@ static void print_way_in(const struct explain *e, const struct ces_rights *right
 	printf("%s:\n", rights->expires != 0 && e->now >= rights->expires ? ", which is over" : "");
 }
 
-/* Every directory that a group could mean is taken to exist: this machine is not asked. */
+/* Takes every directory that a group could mean to exist: this machine is not asked. */
 static int explain_user(struct explain *e, struct ces_error *err)
 {
 	CES_CLEANUP_FREE struct ces_rights *rights = NULL;

@@ -4,7 +4,7 @@
 
 #include "policy/tool/audit.h"
 
-/* What a record is about, whatever the form. */
+/* The kinds of record, whatever the form. */
 enum ces_export_kind {
 	CES_EXPORT_START,    /* a decision on a run */
 	CES_EXPORT_PULL,     /* a decision on a pull */

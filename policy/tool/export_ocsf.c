@@ -99,7 +99,7 @@ static void add_metadata(struct json_object *event, const struct ces_record *rec
 	(void)json_object_object_add(metadata, "profiles", profiles);
 }
 
-/* Who acted: at a port that is the stranger, not the owner of the run. */
+/* Adds who acted: at a port that is the stranger, not the owner of the run. */
 static void add_actor(struct json_object *event, const struct ces_audit_row *row, bool stranger)
 {
 	struct json_object *user = add_object(add_object(event, "actor"), "user");

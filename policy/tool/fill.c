@@ -1,4 +1,4 @@
-/* What a template means for one project. What {user}, {run} and ~ lead to is not known here: they
+/* Fills in a template for one project. It is not known here where {user}, {run} and ~ lead: they
  * stay as they are written, and mean the same in whatever they are compared with. */
 #include <string.h>
 

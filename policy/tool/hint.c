@@ -1,4 +1,4 @@
-/* What to write instead. Guesses, for people: nothing here decides what is right. */
+/* Says what to write instead. Guesses, for people: it must not decide what is right. */
 #include <stdio.h>
 #include <string.h>
 

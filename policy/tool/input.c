@@ -1,5 +1,5 @@
-/* Opens what the command line names. A draft may lie anywhere and belong to anyone, unlike the
- * policy that is in force; so it must never be parsed with root's rights. */
+/* Opens what the command line names. Unlike the policy in force, a draft may be anywhere and belong
+ * to anyone. So it must never be parsed with root's rights. */
 #include "policy/tool/input.h"
 
 #include <errno.h>

@@ -10,8 +10,8 @@
 /* Opens a regular file for reading. */
 int ces_input_open(const char *path, int *ret_fd, struct ces_error *err);
 
-/* To be called once every file is open that needs root: after it nothing can be opened with more
- * than an unknown user's rights. Does nothing for who is not root. */
+/* Call it once every file is open that needs root: after it nothing can be opened with more than an
+ * unknown user's rights. Does nothing if the caller is not root. */
 int ces_input_drop(struct ces_error *err);
 
 /* Opens, drops root, reads at most 4 MiB. *ret is malloc'd and NUL-terminated. */
@@ -23,7 +23,8 @@ int ces_input_take(int fd, const char *path, char **ret, size_t *ret_length, str
 /* Also parses; the text of an error begins with the path. */
 int ces_input_policy(const char *path, struct ces_policy **ret, struct ces_error *err);
 
-/* A policy and one more file, both opened before root is given up. On failure nothing is owed. */
+/* A policy and one more file, both opened before root is given up. On failure there is nothing to
+ * release. */
 int ces_input_pair(const char *path, struct ces_policy **ret, const char *other, char **ret_other,
 		   size_t *ret_length, struct ces_error *err);
 

@@ -19,8 +19,8 @@ struct ces_line {
 	bool too_long; /* longer than any record; only its beginning is here */
 };
 
-/* Opens path and what rotation has made of it: path.1, path.2.gz, path-20261001, ... Those that are
- * missing at the old end are not missed here; one that cannot be read is an error. */
+/* Opens path and what rotation has made of it: path.1, path.2.gz, path-20261001, ... Files that are
+ * missing at the old end are no error here; a file that cannot be read is one. */
 int ces_journal_reader_open(const char *path, struct ces_journal_reader **ret,
 			    struct ces_error *err);
 

@@ -1,4 +1,4 @@
-/* A growing list of what was found. */
+/* A growing list of the problems that were found. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

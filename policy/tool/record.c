@@ -1,6 +1,6 @@
-/* Reads a line of the journal in place. It must never look past the end of the line, and never take
- * for a record what the writer could not have written: a line that somebody else made is reported,
- * not guessed at. */
+/* Reads a line of the journal in place. It must never look past the end of the line, nor take a
+ * line for a record that the writer could not have written: it reports a line that somebody else
+ * made, and does not guess. */
 #include "policy/tool/record.h"
 
 #include <ctype.h>
@@ -285,7 +285,7 @@ static const char *text_of(const struct ces_record *record, enum ces_record_key 
 	for (size_t i = 0; i < from->length && used + 1 < size; i++) {
 		char c = from->at[i];
 
-		/* \" and \\ are all that the writer needs; of the others none is printable. */
+		/* The writer needs only \" and \\; none of the other escapes is printable. */
 		if (c == '\\') {
 			c = from->at[++i];
 			if (c == 'u')

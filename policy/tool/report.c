@@ -46,7 +46,7 @@ static int open_files(const struct asked *asked, struct files *ret, struct ces_e
 	return ret->out != NULL ? 0 : ces_error_errno(err, CES_E_HOST, "%s", asked->output);
 }
 
-/* A name that nobody knows is a slip of the pen, not an empty report. */
+/* An unknown name is a slip of the pen, not an empty report. */
 static int check_projects(const struct ces_report *report, struct ces_error *err)
 {
 	for (size_t i = 0; i < report->filter.n_projects; i++) {

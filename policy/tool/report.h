@@ -26,13 +26,13 @@ struct ces_report_bar {
 	uint64_t good, failed, denied;
 };
 
-/* What a journal says in sum; bounded, however long it is. Only `records` counts what the filter
- * leaves out. */
+/* The sums of a journal; bounded, however long it is. Only `records` counts what the filter leaves
+ * out. */
 struct ces_report_runs {
 	bool read; /* a journal was given */
 	uint64_t records, chosen, runs, pulls, ends;
 	uint64_t proofs,
-	    deviations;      /* of runs that were compared with their plan; and were not it */
+	    deviations; /* runs that were compared with their plan; runs that differed from it */
 	uint64_t unrecorded; /* denials of which there is only a count */
 	struct ces_report_bar months[CES_REPORT_MONTHS]; /* the last ones, oldest first */
 	size_t n_months;

@@ -122,7 +122,7 @@ static void unused(const struct ces_report *report)
 	fputs("</section>\n", report->out);
 }
 
-/* What a journal alone can answer. */
+/* Shows that only a journal can answer this question. */
 static void no_journal(const struct ces_report *report, const char *id, const char *title)
 {
 	begin(report->out, id, title);

@@ -1,6 +1,5 @@
-/* Counts what a policy says, once for all sections of the report. It must not judge: that is for
- * the sections.
- */
+/* Counts what a policy says, once for all sections of the report. It must not judge: the sections
+ * do. */
 #include "policy/tool/report_facts.h"
 
 #include <fcntl.h>

@@ -9,7 +9,7 @@
 
 static const struct ces_strings nothing = {0};
 
-/* Adds a word after a comma; what has no room is left out. */
+/* Adds a word after a comma; leaves out what has no room. */
 static void append(char cell[CELL], const char *word)
 {
 	size_t used = strlen(cell);
@@ -57,7 +57,7 @@ static const char *images_cell(char cell[CELL], const struct ces_policy_image_ru
 	return cell;
 }
 
-/* What a row has of its own; the rest is in the settings. */
+/* A row's own fields; the rest is in the settings. */
 struct row {
 	const char *name, *title, *until;
 	const struct ces_strings *groups, *users;

@@ -228,7 +228,7 @@ static void cluster_entry(const struct ces_report *report, const char *key, cons
 	entry(report->out, term, said);
 }
 
-/* What leaves by `ces-run k8s` is a text: who enforces what is in it is said here. */
+/* Says who enforces what is in the output of `ces-run k8s`, which is a text. */
 static void cluster(const struct ces_report *report)
 {
 	const struct ces_policy_kubernetes *to = &report->policy->kubernetes;

@@ -25,7 +25,7 @@ static void __attribute__((format(printf, 2, 3))) say(struct satre *s, const cha
 	va_end(args);
 }
 
-/* What only a journal shows. */
+/* Whether there is a journal, for what only a journal shows. */
 static bool has_journal(struct satre *s)
 {
 	if (!s->r->runs.read)

@@ -1,6 +1,5 @@
-/* ces-policy audit review: what deserves a look, a record that somebody looked, and what nobody has
- * looked at since. It must never record a review of a journal that does not verify.
- */
+/* ces-policy audit review: the records that deserve a look, a record that somebody looked, and what
+ * nobody has looked at since. It must never record a review of a journal that does not verify. */
 #include "policy/tool/review.h"
 
 #include <pwd.h>
@@ -141,7 +140,7 @@ static int review_days(const struct ces_audit *audit)
 	return status;
 }
 
-/* What is left of the journal after the last review. */
+/* The rest of the journal, after the last review. */
 struct rest {
 	const struct ces_review_entry *last;
 	uint64_t first, records, end;

@@ -1,4 +1,5 @@
-/* A review of the journal: what deserves a look, and the file that says who looked, and how far. */
+/* A review of the journal: the records that deserve a look, and the file that says who looked, and
+ * how far. */
 #ifndef CES_POLICY_TOOL_REVIEW_H
 #define CES_POLICY_TOOL_REVIEW_H
 
@@ -52,8 +53,8 @@ struct ces_review_entry {
 	char own[CES_DIGEST_LENGTH + 1]; /* the digest of this line */
 };
 
-/* Opens the file for reading and appending; makes it if it is not there. To be called before root
- * is given up. */
+/* Opens the file for reading and appending; makes it if it is not there. Call it before root is
+ * given up. */
 int ces_review_open(const char *path, int *ret_fd, struct ces_error *err);
 
 /* Calls `each` for every line, oldest first. -1 with err when a line does not follow from the one

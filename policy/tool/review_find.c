@@ -1,6 +1,5 @@
-/* What deserves a look in a journal. It only points: whether something was wrong, people decide. It
- * must hold no more than a bounded sum of the journal.
- */
+/* Finds what deserves a look in a journal. It only points: people decide whether something was
+ * wrong. It must hold no more than a bounded sum of the journal. */
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>

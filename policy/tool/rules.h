@@ -22,9 +22,8 @@ time_t ces_rules_end(const struct ces_rules_walk *walk);
 /* The name of the rule's project, or "(inferred)". */
 const char *ces_rules_project(const struct ces_rules_walk *walk);
 
-/* The rule that allowed the request: the one that the record names, if this policy decided; else
- * the first one that matches. False when there is none.
- */
+/* Finds the rule that allowed the request: the one that the record names, if this policy decided;
+ * else the first one that matches. False when there is none. */
 bool ces_rules_find(const struct ces_policy *policy, const struct ces_audit_row *row,
 		    struct ces_rules_walk *ret);
 

@@ -1,6 +1,6 @@
-/* Which records of a journal are meant. A record that cannot match is passed over by a search for
- * bytes, without being taken apart; what is left is compared field by field. What it remembers
- * (whose runs are open) is bounded, however long the journal. */
+/* Finds which records of a journal are meant. A search for bytes passes over a record that cannot
+ * match, without taking it apart; the rest is compared field by field. Its memory (whose runs are
+ * open) must not grow with the journal. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,7 +88,7 @@ static bool holds(const struct ces_line *line, const char *text)
 	return memmem(line->at, line->length, text, strlen(text)) != NULL;
 }
 
-/* Could this line match? Ends are looked at whenever their decision may have matched. */
+/* Whether this line could match. Looks at an end whenever its decision may have matched. */
 static bool worth_reading(const struct selection *s, const struct ces_line *line)
 {
 	size_t i = 0;
@@ -215,8 +215,8 @@ static bool outcome_is(const struct ces_record *record, const char *want)
 	return ces_record_is(record, CES_RECORD_OUTCOME, want);
 }
 
-/* Times of the journal are written in one form, so that they compare as text; "until" a day or a
- * minute includes all of it. */
+/* The journal writes times in one form, so that they compare as text. "until" a day or a minute
+ * includes all of it. */
 static bool time_is(const struct ces_record *record, const char *since, const char *until)
 {
 	char have[40];
@@ -258,7 +258,7 @@ static int take(struct selection *s, const struct ces_line *line,
 		return 0;
 	if (ces_record_read(line->at, line->length, &record) != 0)
 		return 1;
-	/* Before the filter: an end may be asked for although its decision is not. */
+	/* Before the filter: an end may be asked for, although its decision is not. */
 	if (ces_record_is(&record, CES_RECORD_EVENT, "decision"))
 		remember(s, &record);
 	find_who(s, &record, &who);

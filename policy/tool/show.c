@@ -72,7 +72,7 @@ static bool is_empty_list(struct json_object *value)
 	return json_object_is_type(value, json_type_array) && json_object_array_length(value) == 0;
 }
 
-/* What newer helpers write and this program does not know by name is shown as it is. */
+/* Shows the keys that newer helpers write, and this program does not know by name, as they are. */
 static void print_rest(FILE *out, struct json_object *tree)
 {
 	json_object_object_foreach(tree, key, value)

@@ -1,5 +1,5 @@
 /* ces-policy audit show, of a proof: what the kernel said of a container before its program began.
- * Must show a field it does not know, and one of an unexpected type, as it is. */
+ * Must show a field that it does not know, or one of an unexpected type, as it is. */
 #include <ctype.h>
 #include <json-c/json.h>
 #include <stdlib.h>
@@ -75,7 +75,7 @@ static void print_list(FILE *out, const char *label, struct json_object *list, b
 		fputs(n == 0 ? "none\n" : "\n", out);
 }
 
-/* What is in every record, and was printed before. */
+/* Whether the key is in every record, and was printed before. */
 static bool is_common(const char *key)
 {
 	for (unsigned k = 0; k < CES_RECORD_KEYS; k++)

@@ -30,7 +30,7 @@ struct ces_tally_row *ces_tally_find(struct ces_tally *tally,
 /* Adds the numbers of `from`, and widens the days. */
 void ces_tally_add(struct ces_tally_row *row, const struct ces_tally_row *from);
 
-/* By words. The row of all others comes last. No row can be found afterwards. */
+/* Sorts by words. The row of all others comes last. No row can be found afterwards. */
 void ces_tally_sort(struct ces_tally *tally);
 
 void ces_tally_free(struct ces_tally *tally);

@@ -33,8 +33,7 @@ struct test {
 	bool json;
 };
 
-/* What a case asks, in the form that the decision takes, and what the decision said. Owns what it
- * had to make. */
+/* A case, in the form of the decision, and the decision's answer. Owns what it had to make. */
 struct asked {
 	struct answer answer;
 	struct ces_caller caller;

@@ -31,7 +31,7 @@ int ces_tool_fail(const struct ces_error *err);
 /* Says on stderr what was wrong with the command line and where to look; CES_TOOL_ERROR. */
 int ces_tool_usage(const char *command);
 
-/* What was printed reached its reader, or says why not: `status` or CES_TOOL_ERROR. */
+/* Checks that the output reached its reader, or says why not: `status` or CES_TOOL_ERROR. */
 int ces_tool_finish(FILE *out, int status);
 
 /* --format: table (or text) and json; anything else is an error. */
@@ -44,8 +44,7 @@ const char *ces_colour(FILE *out, enum ces_colour colour);
 /* The last day on which something holds: expires is the first second after it. */
 const char *ces_tool_day(time_t expires, char buffer[16]);
 
-/* Fills in {project}, unless project is NULL: then it may be any. What no path has room for is cut.
- */
+/* Fills in {project}, unless project is NULL: then it may be any. Cuts what a path cannot hold. */
 #define CES_TOOL_FILLED ((size_t)2 * CES_PATH_TEXT)
 void ces_tool_fill(const char *template, const char *project, char ret[CES_TOOL_FILLED]);
 

@@ -19,8 +19,8 @@ static bool prev_matches(const struct ces_record *record, const char *digest)
 	return ces_record_is(record, CES_RECORD_PREV, digest);
 }
 
-/* The first line of a file may begin a chain (after the journal was moved away), and the very first
- * one may continue a chain whose older files were deleted. */
+/* The first line of a file may begin a chain (after the journal was moved away). The very first
+ * line may continue a chain whose older files were deleted. */
 static int check_link(struct ces_verify *v, const struct ces_line *line,
 		      const struct ces_record *record)
 {
@@ -44,7 +44,7 @@ static int check_link(struct ces_verify *v, const struct ces_line *line,
 	return 0;
 }
 
-/* Clocks are set back now and then; it is reported, since it can also be a sign. */
+/* Reports a clock that was set back. It happens now and then, but can also be a sign. */
 static void check_time(struct ces_verify *v, const struct ces_record *record)
 {
 	char now[40];
@@ -67,7 +67,7 @@ static void remember(struct ces_verify *v, const struct ces_line *line)
 		v->expected_seen = true;
 }
 
-/* A line that is no record can only be one that a crash has torn, and then the next one says so by
+/* A line that is no record can only be one that a crash has torn. Then the next line says so by
  * carrying its digest. */
 static int check_line(struct ces_verify *v, const struct ces_line *line)
 {
@@ -181,8 +181,8 @@ static int parse_expect(struct ces_verify *v, struct ces_error *err)
 	return 0;
 }
 
-/* What a chain alone cannot show: that its end was cut off, or that all of it was made anew. Who
- * has noted a head before can. */
+/* Checks what a chain alone cannot show: that its end was cut off, or that all of it was made anew.
+ * A head that somebody noted before shows it. */
 static void check_expected(struct ces_verify *v)
 {
 	if (v->bad != NULL || v->expect == NULL || v->expected_seen)

@@ -1,5 +1,5 @@
-/* What a policy may say and probably should not. Nothing here changes what is allowed; every remark
- * ends with what would make it go away. */
+/* Warns of what a policy may say and probably should not. Nothing here changes what is allowed;
+ * every remark ends with what would make it go away. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* What this machine has, or lacks, of what the policy names. A policy is often written elsewhere:
- * `check --no-host` leaves all of this out. Looks at names and sizes only. */
+/* Warns of what the policy names and this machine has, or lacks. A policy is often written
+ * elsewhere: `check --no-host` leaves all of this out. Looks at names and sizes only. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -91,7 +91,7 @@ static void warn_subids(struct ces_problems *problems, const struct ids *ours, c
 		fclose(in);
 }
 
-/* Also those of the directory, where it lets itself be listed. */
+/* Also checks the ids of the directory, where it lets itself be listed. */
 static void warn_ids(struct ces_problems *problems, const struct ces_policy *policy)
 {
 	const struct ids ours = {policy->subid_first,

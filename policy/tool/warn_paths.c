@@ -1,5 +1,5 @@
-/* Directories of projects that are not apart. Templates are compared as text once {project} is
- * filled in: what {user} and ~ lead to is not known here. */
+/* Warns of directories of projects that are not apart. Compares templates as text once {project} is
+ * filled in: it is not known here where {user} and ~ lead. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ struct places {
 	size_t n;
 };
 
-/* As text, but '/' before all else, so that whatever is below a directory follows it at once. */
+/* Sorts as text, but '/' before all else, so that all paths below a directory follow it at once. */
 static int rank(char c)
 {
 	return c == '/' ? 1 : (unsigned char)c;
@@ -95,7 +95,7 @@ static void check_bind(struct ces_problems *problems, const struct places *place
 				 other->project->name, other->path);
 }
 
-/* Binds that the defaults give to all are looked at once, with the first project. */
+/* Looks only once, with the first project, at binds that the defaults give to all. */
 static void check_binds(struct ces_problems *problems, const struct ces_policy *policy,
 			const struct places *places)
 {

@@ -1,4 +1,4 @@
-/* An index of a JSON text. Thousands of remarks about a large policy each need a line; searching
+/* An index of a JSON text. Thousands of remarks about a large policy each need a line: searching
  * the text anew for each would take minutes. Only for what is shown to people: two paths with one
  * 64-bit hash would swap their lines, and nothing else. */
 #include "policy/tool/where.h"
