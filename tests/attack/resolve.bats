@@ -9,7 +9,12 @@ load ../lib/e2e.bash
 resolve=/usr/libexec/ces/ces-resolve
 may_not='ces-resolve asked for what it may not have'
 
-setup_file() { lab_policy; empty_store; }
+setup_file()
+{
+	lab_policy
+	ces-client clean > /dev/null # (the end of a run that another suite has killed)
+	empty_store
+}
 setup() { lab_policy; remember; }
 teardown()
 {
