@@ -81,7 +81,7 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 	grep -qE '^-rwx------ root/root .* \./usr/libexec/ces/ces-session$' $lab/files
 	no grep -v ' root/root ' $lab/files
 	no grep -E '^[-d].{4}w|^[-d].{7}w' $lab/files
-	[ "$(grep -cE '^-rwx--x--x .* \./usr/libexec/ces/ces-(fetch|unpack|relay)$' $lab/files)" -eq 3 ]
+	[ "$(grep -cE '^-rwx--x--x .* \./usr/libexec/ces/ces-(fetch|resolve|unpack|relay)$' $lab/files)" -eq 4 ]
 	[ "$(grep -cE '^drwx------ .* \./var/(lib|log)/ces/$' $lab/files)" -eq 2 ]
 }
 

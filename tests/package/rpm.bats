@@ -49,7 +49,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 		cmp "$p" "$CES_TOP/build/$(basename "$p")"
 		no grep -aqF "$CES_TOP" "$p"
 	done
-	[ "$(find "$rpms/programs" -name 'ces-*' | wc -l)" -eq 9 ]
+	[ "$(find "$rpms/programs" -name 'ces-*' | wc -l)" -eq 10 ]
 }
 
 @test "one file is privileged, the helper; all is root's, and nobody else's to change" {
