@@ -38,7 +38,8 @@ static int take(const struct ces_parse_answer *answer, size_t head, size_t n, bo
 	}
 	close(ends[1]);
 	asking.answer = ends[0];
-	result = ces_ask_take(&asking, MAX, ces_now_ms() + 300, &block, &length, &err);
+	result = ces_ask_take(&asking, MAX, ces_now_ms() + (linger ? 300 : 10000), &block, &length,
+			      &err);
 	/* it has ended, one way or the other, and is waited for */
 	ck_assert_int_eq(asking.process.pid, 0);
 	ck_assert_int_eq(asking.answer, -1);
