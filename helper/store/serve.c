@@ -6,10 +6,9 @@
  * the number of layers, and a wish out of its phase ends the pull. The digests that the reference
  * names and that were approved are compared with digests that are made here, of the stored bytes.
  * Nothing changes between check and use: a wish is a copy in this process's memory. */
-#include "helper/store/serve.h"
+#include "helper/store/serve_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,43 +16,23 @@
 
 #include "common/cleanup.h"
 #include "common/digest.h"
-#include "common/event.h"
 #include "common/io.h"
 #include "common/packet.h"
 #include "common/request.h"
-#include "helper/core/beneath.h"
 #include "helper/core/order.h"
-#include "helper/launch/overlay.h"
-#include "helper/resolve/wish.h"
 #include "helper/session/frames.h"
 #include "helper/session/idmap.h"
 #include "helper/session/mounts.h"
-#include "helper/session/report.h"
 #include "helper/session/runs.h"
 #include "helper/store/quota.h"
 
-#define UNPACKERS_MAX     3
-#define LAYER_ENTRIES_MAX 4000000ull
-
-/* One bit for each phase. */
-enum phase { LOOKING = 1, CONFIGURING = 2, FETCHING = 4, ASSEMBLING = 8, ENDING = 16, ANY = 31 };
-
-struct serving {
-	struct ces_pull *pull;
-	enum phase phase;
-	struct ces_bytes documents[CES_WISH_DOCUMENTS];
-	struct ces_unpacker reader; /* of a document */
-	bool fetched;               /* a layer was fetched */
-	bool done;
-};
-
-static int refused(struct ces_error *err)
+int ces_serve_refuse(struct ces_error *err)
 {
 	return ces_error_set(err, CES_E_INTERNAL, "ces-resolve asked for what it may not have");
 }
 
-static int answer(const struct serving *s, const struct ces_wish_answer *what, int fd,
-		  struct ces_error *err)
+int ces_serve_answer(const struct ces_serving *s, const struct ces_wish_answer *what, int fd,
+		     struct ces_error *err)
 {
 	/* does not wait for a ces-resolve that reads no answers */
 	return ces_packet_send(s->pull->resolver.socket, what, sizeof(*what), fd, MSG_DONTWAIT) < 0
@@ -61,45 +40,29 @@ static int answer(const struct serving *s, const struct ces_wish_answer *what, i
 		   : 0;
 }
 
-static int hand_out(const struct serving *s, int *fd, struct ces_error *err)
+int ces_serve_hand_out(const struct ces_serving *s, int *fd, struct ces_error *err)
 {
 	const struct ces_wish_answer ready = {.state = 1};
-	int result = answer(s, &ready, *fd, err);
+	int result = ces_serve_answer(s, &ready, *fd, err);
 
 	ces_cleanup_close(fd);
 	return result;
 }
 
-static bool is_here(const struct ces_pull *pull, size_t i)
+static int take_bytes(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
-	const struct ces_pull_layer *layer = &pull->layers[i];
-	CES_CLEANUP_FD int fd = -1;
-	struct ces_error ignored;
-
-	return ces_store_layer_from(pull->store, layer->diff_id, layer->digest) &&
-	       ces_store_open_layer(pull->store, layer->diff_id, &fd, &ignored) == 0;
-}
-
-static void set_here(const struct ces_pull *pull, size_t i, struct ces_wish_answer *ret)
-{
-	if (is_here(pull, i))
-		ret->here[i / 64] |= 1ull << (i % 64);
-}
-
-static int take_bytes(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
-{
-	static const enum phase when[] = {[CES_WISH_TOP] = LOOKING,
-					  [CES_WISH_CHOSEN] = LOOKING,
-					  [CES_WISH_CONFIG] = CONFIGURING,
-					  [CES_WISH_RECORD] = ASSEMBLING};
+	static const enum ces_phase when[] = {[CES_WISH_TOP] = CES_LOOKING,
+					      [CES_WISH_CHOSEN] = CES_LOOKING,
+					      [CES_WISH_CONFIG] = CES_CONFIGURING,
+					      [CES_WISH_RECORD] = CES_ASSEMBLING};
 	struct ces_bytes *document;
 	char *bigger;
 
 	if (wish->number >= CES_WISH_DOCUMENTS || when[wish->number] != s->phase)
-		return refused(err);
+		return ces_serve_refuse(err);
 	document = &s->documents[wish->number];
 	if (wish->length > CES_MANIFEST_MAX - document->length)
-		return refused(err);
+		return ces_serve_refuse(err);
 	bigger = realloc(document->bytes, document->length + wish->length + 1);
 	if (bigger == NULL)
 		return ces_error_set(err, CES_E_HOST, "out of memory");
@@ -109,16 +72,16 @@ static int take_bytes(struct serving *s, const struct ces_wish *wish, struct ces
 	return 0;
 }
 
-static int start_reader(struct serving *s, const struct ces_unpack_job *job, const int *dirs,
+static int start_reader(struct ces_serving *s, const struct ces_unpack_job *job, const int *dirs,
 			size_t n, struct ces_error *err)
 {
 	ces_unpacker_kill(&s->reader);
 	return ces_unpacker_start(job, s->pull->userns, dirs, n, &s->reader, err) < 0
 		   ? -1
-		   : hand_out(s, &s->reader.answer, err);
+		   : ces_serve_hand_out(s, &s->reader.answer, err);
 }
 
-static int parse(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
+static int parse(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
 	const struct ces_unpack_job job = {
 	    .kind = wish->number,
@@ -127,16 +90,26 @@ static int parse(struct serving *s, const struct ces_wish *wish, struct ces_erro
 	    .layers = wish->layers,
 	    .type = wish->type};
 
-	if (wish->number != (s->phase == LOOKING ? CES_UNPACK_MANIFEST : CES_UNPACK_CONFIG) ||
+	if (wish->number != (s->phase == CES_LOOKING ? CES_UNPACK_MANIFEST : CES_UNPACK_CONFIG) ||
 	    (job.digest != NULL && !ces_digest_valid(job.digest)))
-		return refused(err);
-	return start_reader(s, &job, NULL, 0, err) < 0 ? -1 : hand_out(s, &s->reader.input, err);
+		return ces_serve_refuse(err);
+	return start_reader(s, &job, NULL, 0, err) < 0
+		   ? -1
+		   : ces_serve_hand_out(s, &s->reader.input, err);
 }
 
-static const struct ces_bytes *manifest(const struct serving *s)
+static const struct ces_bytes *manifest(const struct ces_serving *s)
 {
 	return &s->documents[s->documents[CES_WISH_CHOSEN].length > 0 ? CES_WISH_CHOSEN
 								      : CES_WISH_TOP];
+}
+
+/* Does a document hold this digest as text? Every index, manifest and configuration has those of
+ * its parts in it. So the bytes that were approved lead to their own parts alone, whatever
+ * ces-resolve says is in them, and root need not read them. */
+static bool names(const struct ces_bytes *document, const char *digest)
+{
+	return memmem(document->bytes, document->length, digest, CES_DIGEST_LENGTH) != NULL;
 }
 
 static bool is_approved(const struct ces_pull *pull)
@@ -148,7 +121,7 @@ static bool is_approved(const struct ces_pull *pull)
 }
 
 /* Checks that this is the image that the caller named, and that was approved. */
-static int found(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
+static int found(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
 	const struct ces_bytes *top = &s->documents[CES_WISH_TOP];
 	const char *named = s->pull->decision->image.digest;
@@ -157,9 +130,10 @@ static int found(struct serving *s, const struct ces_wish *wish, struct ces_erro
 	(void)wish;
 	ces_digest_of(top->bytes, top->length, pull->top_digest);
 	ces_digest_of(manifest(s)->bytes, manifest(s)->length, pull->digest);
-	if (named[0] != '\0' && strcmp(named, pull->top_digest) != 0)
-		return refused(err);
-	s->phase = CONFIGURING;
+	if ((named[0] != '\0' && strcmp(named, pull->top_digest) != 0) ||
+	    (manifest(s) != top && !names(top, pull->digest)))
+		return ces_serve_refuse(err);
+	s->phase = CES_CONFIGURING;
 	return is_approved(pull)
 		   ? 0
 		   : ces_error_rule(err, CES_E_DENIED, pull->decision->rule,
@@ -167,14 +141,15 @@ static int found(struct serving *s, const struct ces_wish *wish, struct ces_erro
 				    pull->decision->locked_digest);
 }
 
-static int add_layer(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
+static int add_layer(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
 	struct ces_pull *pull = s->pull;
 	struct ces_pull_layer *layer = &pull->layers[pull->n];
 
 	if (pull->n >= CES_LAYERS_MAX || !ces_digest_valid(wish->digest) ||
-	    !ces_digest_valid(wish->diff_id))
-		return refused(err);
+	    !ces_digest_valid(wish->diff_id) || !names(manifest(s), wish->digest) ||
+	    !names(&s->documents[CES_WISH_CONFIG], wish->diff_id))
+		return ces_serve_refuse(err);
 	*layer = (struct ces_pull_layer){.size = wish->size,
 					 .compression = wish->number,
 					 .staging = -1,
@@ -188,153 +163,28 @@ static int add_layer(struct serving *s, const struct ces_wish *wish, struct ces_
 
 /* Names the layers in the pull's entry before it looks for them, so that the collector leaves
  * them. */
-static int need_layers(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
+static int need_layers(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
 	struct ces_pull *pull = s->pull;
 	const struct ces_strings diff_ids = {pull->diff_ids, pull->n};
+	const struct ces_bytes *config = &s->documents[CES_WISH_CONFIG];
 	struct ces_wish_answer here = {0};
 
 	(void)wish;
+	ces_digest_of(config->bytes, config->length, pull->config_digest);
+	if (!names(manifest(s), pull->config_digest))
+		return ces_serve_refuse(err);
 	if (ces_runs_need(pull->entry, pull->digest, &diff_ids, err) < 0 ||
 	    ces_store_await_collector(pull->store, err) < 0)
 		return -1;
 	for (size_t i = 0; i < pull->n; i++)
-		set_here(pull, i, &here);
-	s->phase = FETCHING;
-	return answer(s, &here, -1, err);
-}
-
-static int check_room(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
-{
-	return ces_quota_room(s->pull->session, wish->size, err);
-}
-
-static int claim(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
-{
-	struct ces_pull_layer *layer = &s->pull->layers[wish->layer];
-	struct ces_wish_answer taken = {0};
-
-	taken.state = wish->number == 1 || layer->claim.held ||
-		      ces_claim_take(s->pull->session->runs, layer->digest, &layer->claim);
-	set_here(s->pull, wish->layer, &taken);
-	return answer(s, &taken, -1, err);
-}
-
-static int look(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
-{
-	struct ces_pull_layer *layer = &s->pull->layers[wish->layer];
-	struct ces_wish_answer seen = {0};
-
-	if (layer->claim.fd < 0 || layer->claim.held)
-		return refused(err);
-	seen.state =
-	    ces_claim_look(s->pull->session->runs, layer->digest, layer->size, &layer->claim);
-	seen.size = layer->claim.bytes;
-	return answer(s, &seen, -1, err);
-}
-
-static size_t unpackers(const struct ces_pull *pull)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < pull->n; i++)
-		n += pull->layers[i].unpacker.process.pid != 0;
-	return n;
-}
-
-/* Root, and not ces-resolve, sets the limits of a layer. */
-static int unpack(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
-{
-	struct ces_pull *pull = s->pull;
-	struct ces_pull_layer *layer = &pull->layers[wish->layer];
-	const struct ces_unpack_job job = {
-	    .kind = CES_UNPACK_LAYER,
-	    .digest = layer->digest,
-	    .size = layer->size,
-	    .compression = layer->compression,
-	    .diff_id = layer->diff_id,
-	    .max_bytes = pull->left < CES_LAYER_BYTES_MAX ? pull->left : CES_LAYER_BYTES_MAX,
-	    .max_entries = LAYER_ENTRIES_MAX,
-	    .reserve = pull->session->host->store.reserve};
-	CES_CLEANUP_FD int fs = -1;
-	CES_CLEANUP_FD int mount = -1;
-
-	if (layer->name[0] != '\0' || unpackers(pull) >= UNPACKERS_MAX)
-		return refused(err);
-	if (ces_store_stage(pull->store, layer->name, &layer->staging, &fs, err) < 0 ||
-	    ces_mount_clone(fs, false, pull->userns, &mount, err) < 0 ||
-	    ces_unpacker_start(&job, pull->userns, &mount, 1, &layer->unpacker, err) < 0 ||
-	    hand_out(s, &layer->unpacker.answer, err) < 0)
-		return -1;
-	return hand_out(s, &layer->unpacker.input, err);
-}
-
-/* Checks that the layer's ces-unpack did its job. It is dead from here on: nothing changes below fs
- * any more. Its exit, and not ces-resolve, says that the bytes were those of both digests. */
-static int settled(struct serving *s, size_t i, struct ces_error *err)
-{
-	struct ces_pull_layer *layer = &s->pull->layers[i];
-
-	if (layer->staging < 0)
-		return refused(err);
-	if (layer->unpacker.process.pid != 0)
-		layer->whole = ces_unpacker_done(&layer->unpacker);
-	return layer->whole ? 0 : refused(err);
-}
-
-static int mark_opaque(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
-{
-	char path[CES_WISH_BYTES_MAX + 1];
-	CES_CLEANUP_FD int fs = -1;
-
-	if (settled(s, wish->layer, err) < 0)
-		return -1;
-	memcpy(path, wish->bytes, wish->length);
-	path[wish->length] = '\0';
-	fs =
-	    ces_beneath_open(s->pull->layers[wish->layer].staging, "fs", O_RDONLY | O_DIRECTORY, 0);
-	return fs < 0 ? ces_error_errno(err, CES_E_HOST, "staging directory")
-		      : ces_overlay_mark(fs, path, err);
-}
-
-static int commit_layer(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
-{
-	const struct ces_store *store = s->pull->store;
-	struct ces_pull_layer *layer = &s->pull->layers[wish->layer];
-
-	if (settled(s, wish->layer, err) < 0 ||
-	    ces_store_note_layer(layer->staging, wish->size, layer->digest, err) < 0 ||
-	    ces_store_commit_layer(store, layer->name, layer->diff_id, err) < 0)
-		return -1;
-	ces_cleanup_close(&layer->staging);
-	layer->name[0] = '\0';
-	ces_claim_drop(s->pull->session->runs, layer->digest, &layer->claim);
-	s->fetched = true;
-	return 0;
-}
-
-static int progress(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
-{
-	struct ces_pull_layer *layer = &s->pull->layers[wish->layer];
-	struct ces_event_progress event = {.layer = wish->layer,
-					   .layers = s->pull->n,
-					   .state = wish->number,
-					   .bytes = wish->size,
-					   .size = layer->size,
-					   .digest = layer->digest};
-
-	if (wish->number < CES_PROGRESS_WAITING || wish->number > CES_PROGRESS_DONE)
-		return refused(err);
-	if (wish->number == CES_PROGRESS_FETCHING)
-		ces_claim_note(&layer->claim, wish->size);
-	if (wish->number == CES_PROGRESS_DONE)
-		ces_claim_drop(s->pull->session->runs, layer->digest, &layer->claim);
-	ces_report_send(&ces_event_progress_schema, &event, wish->number != CES_PROGRESS_FETCHING);
-	return 0;
+		ces_serve_here(pull, i, &here);
+	s->phase = CES_FETCHING;
+	return ces_serve_answer(s, &here, -1, err);
 }
 
 /* Grants no image that is over the user's limit; the collector then has its layers. */
-static int have_layers(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
+static int have_layers(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
 	struct ces_pull *pull = s->pull;
 	const struct ces_strings diff_ids = {pull->diff_ids, pull->n};
@@ -350,13 +200,13 @@ static int have_layers(struct serving *s, const struct ces_wish *wish, struct ce
 	if (known.state == 1)
 		ces_image_record_free(&record);
 	pull->up_to_date = known.state == 1 && !s->fetched && wish->number == 0;
-	s->phase = known.state == 1 ? ENDING : ASSEMBLING;
-	return answer(s, &known, -1, err);
+	s->phase = known.state == 1 ? CES_ENDING : CES_ASSEMBLING;
+	return ces_serve_answer(s, &known, -1, err);
 }
 
 /* Finds the image's user in its own passwd file: ces-unpack reads it through read-only id-mapped
  * mounts. */
-static int find_user(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
+static int find_user(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
 	char user[CES_WISH_BYTES_MAX + 1];
 	const struct ces_unpack_job job = {.kind = CES_UNPACK_FIND_USER,
@@ -390,11 +240,10 @@ static bool same_layers(const struct ces_pull *pull, const struct ces_image_reco
 	return same;
 }
 
-static int commit_image(const struct serving *s, struct ces_error *err)
+static int commit_image(const struct ces_serving *s, struct ces_error *err)
 {
 	const struct ces_bytes *frame = &s->documents[CES_WISH_RECORD];
 	const struct ces_bytes *config = &s->documents[CES_WISH_CONFIG];
-	char config_digest[CES_DIGEST_LENGTH + 1];
 	struct ces_image_record record, whole;
 	int result;
 
@@ -402,11 +251,10 @@ static int commit_image(const struct serving *s, struct ces_error *err)
 		return -1;
 	whole = record;
 	whole.digest = s->pull->digest;
-	whole.config_digest = config_digest;
+	whole.config_digest = s->pull->config_digest;
 	whole.size = s->pull->bytes;
-	ces_digest_of(config->bytes, config->length, config_digest);
 	if (!same_layers(s->pull, &record))
-		result = refused(err);
+		result = ces_serve_refuse(err);
 	else if (record.uid >= CES_IDMAP_SPAN || record.gid >= CES_IDMAP_SPAN)
 		result = ces_error_set(err, CES_E_IMAGE, "the image's user has an id above 65535");
 	else
@@ -415,14 +263,14 @@ static int commit_image(const struct serving *s, struct ces_error *err)
 	return result;
 }
 
-static int end(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
+static int end(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
 	(void)wish;
 	s->done = true;
-	return s->phase == ASSEMBLING ? commit_image(s, err) : 0;
+	return s->phase == CES_ASSEMBLING ? commit_image(s, err) : 0;
 }
 
-static int failed(struct serving *s, const struct ces_wish *wish, struct ces_error *err)
+static int failed(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
 	static const char *const login = "registries.credentials";
 
@@ -438,30 +286,30 @@ static int failed(struct serving *s, const struct ces_wish *wish, struct ces_err
 				      wish->size == 1 ? login : "", "%.*s", (int)wish->length,
 				      wish->bytes);
 	default:
-		return refused(err);
+		return ces_serve_refuse(err);
 	}
 }
 
 static const struct {
-	int (*serve)(struct serving *s, const struct ces_wish *wish, struct ces_error *err);
+	int (*serve)(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err);
 	unsigned phases;
 } wishes[CES_WISH_KINDS] = {
-    [CES_WISH_BYTES] = {take_bytes, LOOKING | CONFIGURING | ASSEMBLING},
-    [CES_WISH_PARSE] = {parse, LOOKING | CONFIGURING},
-    [CES_WISH_MANIFEST] = {found, LOOKING},
-    [CES_WISH_LAYER] = {add_layer, CONFIGURING},
-    [CES_WISH_NEED] = {need_layers, CONFIGURING},
-    [CES_WISH_ROOM] = {check_room, FETCHING},
-    [CES_WISH_CLAIM] = {claim, FETCHING},
-    [CES_WISH_LOOK] = {look, FETCHING},
-    [CES_WISH_UNPACK] = {unpack, FETCHING},
-    [CES_WISH_OPAQUE] = {mark_opaque, FETCHING},
-    [CES_WISH_COMMIT] = {commit_layer, FETCHING},
-    [CES_WISH_PROGRESS] = {progress, FETCHING},
-    [CES_WISH_IMAGE] = {have_layers, FETCHING},
-    [CES_WISH_USER] = {find_user, ASSEMBLING},
-    [CES_WISH_DONE] = {end, ASSEMBLING | ENDING},
-    [CES_WISH_FAILED] = {failed, ANY},
+    [CES_WISH_BYTES] = {take_bytes, CES_LOOKING | CES_CONFIGURING | CES_ASSEMBLING},
+    [CES_WISH_PARSE] = {parse, CES_LOOKING | CES_CONFIGURING},
+    [CES_WISH_MANIFEST] = {found, CES_LOOKING},
+    [CES_WISH_LAYER] = {add_layer, CES_CONFIGURING},
+    [CES_WISH_NEED] = {need_layers, CES_CONFIGURING},
+    [CES_WISH_ROOM] = {ces_serve_room, CES_FETCHING},
+    [CES_WISH_CLAIM] = {ces_serve_claim, CES_FETCHING},
+    [CES_WISH_LOOK] = {ces_serve_look, CES_FETCHING},
+    [CES_WISH_UNPACK] = {ces_serve_unpack, CES_FETCHING},
+    [CES_WISH_OPAQUE] = {ces_serve_opaque, CES_FETCHING},
+    [CES_WISH_COMMIT] = {ces_serve_commit, CES_FETCHING},
+    [CES_WISH_PROGRESS] = {ces_serve_progress, CES_FETCHING},
+    [CES_WISH_IMAGE] = {have_layers, CES_FETCHING},
+    [CES_WISH_USER] = {find_user, CES_ASSEMBLING},
+    [CES_WISH_DONE] = {end, CES_ASSEMBLING | CES_ENDING},
+    [CES_WISH_FAILED] = {failed, CES_ANY_PHASE},
 };
 
 static bool names_a_layer(uint64_t kind)
@@ -469,7 +317,7 @@ static bool names_a_layer(uint64_t kind)
 	return kind >= CES_WISH_CLAIM && kind <= CES_WISH_PROGRESS;
 }
 
-static int serve_one(struct serving *s, struct ces_error *err)
+static int serve_one(struct ces_serving *s, struct ces_error *err)
 {
 	static struct ces_wish wish;
 	ssize_t n = recv(s->pull->resolver.socket, &wish, sizeof(wish), MSG_DONTWAIT);
@@ -482,7 +330,7 @@ static int serve_one(struct serving *s, struct ces_error *err)
 	    wish.length != (size_t)n - offsetof(struct ces_wish, bytes) ||
 	    wish.kind >= CES_WISH_KINDS || (wishes[wish.kind].phases & s->phase) == 0 ||
 	    (names_a_layer(wish.kind) && wish.layer >= s->pull->n))
-		return refused(err);
+		return ces_serve_refuse(err);
 	wish.digest[CES_DIGEST_LENGTH] = wish.diff_id[CES_DIGEST_LENGTH] = '\0';
 	return wishes[wish.kind].serve(s, &wish, err);
 }
@@ -498,7 +346,7 @@ static int cancelled(struct ces_error *err)
 	return ces_error_set(err, CES_E_USAGE, "the pull was interrupted; nothing was kept");
 }
 
-static int step(struct serving *s, struct ces_error *err)
+static int step(struct ces_serving *s, struct ces_error *err)
 {
 	struct pollfd fds[2] = {{.fd = s->pull->resolver.socket, .events = POLLIN},
 				{.fd = CES_FD_REQUEST, .events = POLLIN}};
@@ -510,7 +358,7 @@ static int step(struct serving *s, struct ces_error *err)
 	return fds[0].revents != 0 ? serve_one(s, err) : 0;
 }
 
-static void clear(struct serving *s)
+static void clear(struct ces_serving *s)
 {
 	struct ces_pull *pull = s->pull;
 
@@ -530,7 +378,7 @@ static void clear(struct serving *s)
 
 int ces_serve_pull(struct ces_pull *pull, struct ces_error *err)
 {
-	struct serving s = {.pull = pull, .phase = LOOKING, .reader = CES_UNPACKER_NONE};
+	struct ces_serving s = {.pull = pull, .phase = CES_LOOKING, .reader = CES_UNPACKER_NONE};
 	int result = 0;
 
 	while (result == 0 && !s.done)

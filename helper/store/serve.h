@@ -31,8 +31,9 @@ struct ces_pull {
 	char top_digest[CES_DIGEST_LENGTH + 1]; /* of the document that the reference names: an
 						   index, or the manifest */
 	char digest[CES_DIGEST_LENGTH + 1];     /* of the manifest */
-	uint64_t bytes;                         /* unpacked, of all layers */
-	bool up_to_date;                        /* nothing had to be fetched */
+	char config_digest[CES_DIGEST_LENGTH + 1];
+	uint64_t bytes;  /* unpacked, of all layers */
+	bool up_to_date; /* nothing had to be fetched */
 };
 
 /* Serves the wishes of pull->resolver until the image is in the store, with its digests, bytes and

@@ -66,6 +66,10 @@ ends() # CASE WORDS [IMAGE]
 	for c in digest diff-id layers layer layer-far look; do ends $c "$may_not"; done
 }
 
+@test "a part that the documents do not name is refused: a manifest, a configuration, a layer, a diff_id" {
+	for c in foreign-manifest foreign-config foreign-layer foreign-diff-id; do ends $c "$may_not"; done
+}
+
 @test "a layer is unpacked once, and three at a time" {
 	for c in twice many; do ends $c "$may_not"; done
 }

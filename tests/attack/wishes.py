@@ -41,16 +41,35 @@ def answer():
     return ANSWER.unpack(data), list(fds)
 
 
+def sha256(data):
+    return b"sha256:" + hashlib.sha256(data).hexdigest().encode()
+
+
 def looked(top=b"{}"):
     wish("BYTES", top, number=TOP)
     wish("MANIFEST")
 
 
+def named(layers=(), config_digest=None, diff_ids=None):
+    """A manifest and a configuration that name the parts: (digest, diff_id) each."""
+    config = b" ".join(d for _, d in layers) if diff_ids is None else b" ".join(diff_ids)
+    looked(b" ".join([config_digest or sha256(config)] + [d for d, _ in layers]))
+    wish("BYTES", config or b" ", number=CONFIG)
+
+
+def add(layers):
+    for one, diff_id in layers:
+        wish("LAYER", digest=one, diff_id=diff_id, size=10)
+
+
 def needed(n=1):
-    looked()
-    wish("BYTES", b"{}", number=CONFIG)
-    for i in range(n):
-        wish("LAYER", digest=digest(i), diff_id=digest(1000 + i), size=10)
+    layers = [(digest(i), digest(1000 + i)) for i in range(n)]
+    if n == 0:
+        looked(sha256(b" "))
+        wish("BYTES", b" ", number=CONFIG)
+    else:
+        named(layers)
+    add(layers)
     wish("NEED")
     answer()
 
@@ -101,9 +120,8 @@ def too_long():
 def opaque(path):
     """On a layer that is whole: an empty archive."""
     tar = bytes(1024)
-    looked()
-    wish("BYTES", b"{}", number=CONFIG)
-    name = b"sha256:" + hashlib.sha256(tar).hexdigest().encode()
+    name = sha256(tar)
+    named([(name, name)])
     wish("LAYER", digest=name, diff_id=name, size=len(tar))
     wish("NEED")
     answer()
@@ -135,6 +153,11 @@ CASES = {
     "digest": lambda: in_turn(looked, lambda: wish("LAYER", digest=b"../../../etc", diff_id=digest(1))),
     "diff-id": lambda: in_turn(looked, lambda: wish("LAYER", digest=digest(1), diff_id=b"sha256:../x")),
     "layers": lambda: needed(128),
+    "foreign-manifest": lambda: in_turn(lambda: wish("BYTES", b"{}", number=CHOSEN), looked),
+    "foreign-config": lambda: in_turn(lambda: named([(digest(1), digest(2))], config_digest=digest(9)),
+                                      lambda: add([(digest(1), digest(2))]), lambda: wish("NEED")),
+    "foreign-layer": lambda: in_turn(lambda: named([(digest(1), digest(2))]), lambda: add([(digest(3), digest(2))])),
+    "foreign-diff-id": lambda: in_turn(lambda: named([(digest(1), digest(2))]), lambda: add([(digest(1), digest(3))])),
     "layer": lambda: in_turn(needed, lambda: wish("CLAIM", layer=1)),
     "layer-far": lambda: in_turn(needed, lambda: wish("COMMIT", layer=1 << 63)),
     "look": lambda: in_turn(needed, lambda: wish("LOOK")),
