@@ -77,7 +77,7 @@ $(B)/ces-unpack: $(call obj,$(wildcard helper/unpack/*.c)) $(LIBS)
 $(B)/ces-relay: $(call obj,$(wildcard helper/relay/*.c) $(addprefix helper/fetch/,sandbox.c readable.c address.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp
 # Its conform reads images as ces-unpack does, with the same parts; nothing of policy/conform is in another program.
-UNPACK_READS = $(addprefix helper/unpack/,json.c json_scan.c manifest.c config.c path.c whiteout.c headers.c stream.c decode.c)
+UNPACK_READS = $(addprefix helper/unpack/,json.c json_scan.c manifest.c config.c path.c whiteout.c archive.c headers.c stream.c decode.c)
 $(B)/ces-policy: $(call obj,$(wildcard policy/tool/*.c policy/conform/*.c) $(UNPACK_READS)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -larchive -lisal -lcap -ljson-c -lnettle -lz -lzstd -lpthread
 $(B)/seccomp-generate: $(call obj,$(wildcard helper/seccomp/*.c)) $(LIBS)

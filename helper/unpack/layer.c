@@ -13,7 +13,7 @@
 #include <archive_entry.h>
 
 #include "common/cleanup.h"
-#include "helper/unpack/headers.h"
+#include "helper/unpack/archive.h"
 #include "helper/unpack/tree.h"
 #include "helper/unpack/whiteout.h"
 
@@ -21,16 +21,12 @@
 #define ID_NOBODY 65534
 
 struct layer {
-	struct ces_stream *stream;
+	struct ces_archive tar;
 	const struct ces_layer_limits *limits;
-	struct archive *archive;
-	struct ces_headers headers;
 	struct ces_tree *tree;
 	int root;
 	uint64_t bytes;
 	uint64_t unlooked; /* bytes since the last look at the file system */
-	bool stream_failed;
-	struct ces_error stream_error;
 };
 
 void ces_layer_prepare(void)
@@ -38,51 +34,6 @@ void ces_layer_prepare(void)
 	/* LC_CTYPE only: nothing else of the C library may change its ways. */
 	if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
 		setlocale(LC_CTYPE, "en_US.UTF-8");
-}
-
-static la_ssize_t read_block(struct archive *archive, void *context, const void **ret)
-{
-	struct layer *layer = context;
-	const uint8_t *block = NULL;
-	size_t length = 0;
-	int more;
-
-	ces_headers_feed(&layer->headers, NULL, 0); /* the last block goes now */
-	more = ces_stream_next(layer->stream, &block, &length, &layer->stream_error);
-	if (more > 0) {
-		ces_headers_feed(&layer->headers, block, length);
-		*ret = block;
-		return (la_ssize_t)length;
-	}
-	if (more == 0)
-		return 0;
-	layer->stream_failed = true;
-	archive_set_error(archive, EIO, "the stream failed");
-	return -1;
-}
-
-static int archive_failed(struct layer *layer, struct ces_error *err)
-{
-	const char *text = archive_error_string(layer->archive);
-
-	if (layer->stream_failed) {
-		*err = layer->stream_error;
-		return -1;
-	}
-	return ces_error_set(err, CES_E_IMAGE, "the tar is broken: %.200s",
-			     text != NULL ? text : "unknown");
-}
-
-static int open_archive(struct layer *layer, struct ces_error *err)
-{
-	layer->archive = archive_read_new();
-	if (layer->archive == NULL)
-		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
-	if (archive_read_support_format_tar(layer->archive) != ARCHIVE_OK ||
-	    archive_read_support_format_empty(layer->archive) != ARCHIVE_OK ||
-	    archive_read_open(layer->archive, layer, NULL, read_block, NULL) != ARCHIVE_OK)
-		return archive_failed(layer, err);
-	return 0;
 }
 
 /* Makes an owner beyond the 16 bits of a container's id map "nobody". Otherwise an image that
@@ -95,7 +46,7 @@ static unsigned fit_id(int64_t id)
 static struct ces_tree_meta meta_of(const struct layer *layer, struct archive_entry *entry)
 {
 	struct ces_tree_meta meta = {
-	    .mode = layer->headers.mode,
+	    .mode = layer->tar.headers.mode,
 	    .uid = fit_id(archive_entry_uid(entry)),
 	    .gid = fit_id(archive_entry_gid(entry)),
 	    .mtime = {.tv_sec = archive_entry_mtime(entry)},
@@ -170,12 +121,12 @@ static int write_data(struct layer *layer, struct archive_entry *entry, int fd, 
 		const void *bytes;
 		size_t length;
 		la_int64_t offset;
-		int result = archive_read_data_block(layer->archive, &bytes, &length, &offset);
+		int result = archive_read_data_block(layer->tar.archive, &bytes, &length, &offset);
 
 		if (result == ARCHIVE_EOF)
 			break;
 		if (result != ARCHIVE_OK)
-			return archive_failed(layer, err);
+			return ces_archive_failed(&layer->tar, err);
 		if (length == 0)
 			continue;
 		if (offset < end || offset > size || length > (uint64_t)(size - offset))
@@ -252,7 +203,7 @@ static int extract_object(struct layer *layer, struct archive_entry *entry,
 	const char *linkname = archive_entry_hardlink(entry), *target;
 	struct ces_tree_meta meta;
 
-	if (!is_as_typed(layer->headers.type, entry))
+	if (!is_as_typed(layer->tar.headers.type, entry))
 		return ces_error_set(err, CES_E_IMAGE,
 				     "the tar is broken: what it is can be read in two ways");
 	if (linkname != NULL)
@@ -305,27 +256,9 @@ static int extract_entry(struct layer *layer, struct archive_entry *entry, struc
 		break;
 	}
 	if (extract_object(layer, entry, &path, err) < 0)
-		return layer->stream_failed ? -1 : ces_error_context(err, "entry \"%.200s\"", raw);
+		return layer->tar.stream_failed ? -1
+						: ces_error_context(err, "entry \"%.200s\"", raw);
 	return 0;
-}
-
-/* 1, 0 at the end, -1. */
-static int next_entry(struct layer *layer, struct archive_entry **ret, struct ces_error *err)
-{
-	int result;
-
-	if (*ret != NULL && archive_read_data_skip(layer->archive) != ARCHIVE_OK)
-		return archive_failed(layer, err);
-	if (ces_headers_begin(&layer->headers, (uint64_t)archive_filter_bytes(layer->archive, 0),
-			      err) < 0)
-		return -1;
-	result = archive_read_next_header(layer->archive, ret);
-	/* A warning is about an attribute that is dropped anyway. */
-	if (result != ARCHIVE_OK && result != ARCHIVE_WARN && result != ARCHIVE_EOF)
-		return archive_failed(layer, err);
-	if (ces_headers_end(&layer->headers, result != ARCHIVE_EOF, err) < 0)
-		return -1;
-	return result != ARCHIVE_EOF;
 }
 
 static int extract_all(struct layer *layer, struct ces_error *err)
@@ -334,7 +267,7 @@ static int extract_all(struct layer *layer, struct ces_error *err)
 	uint64_t headers = 0;
 	int more;
 
-	while ((more = next_entry(layer, &entry, err)) > 0) {
+	while ((more = ces_archive_next(&layer->tar, &entry, err)) > 0) {
 		/* Headers that write nothing cost time too. */
 		if (headers++ >= layer->limits->max_entries)
 			return ces_error_set(err, CES_E_LIMIT,
@@ -350,11 +283,11 @@ int ces_layer_extract(struct ces_stream *stream, int root, const struct ces_laye
 		      struct ces_unpack_layer *ret, struct ces_error *err)
 {
 	struct layer layer = {
-	    .stream = stream, .limits = limits, .root = root, .unlooked = LOOK_BYTES};
+	    .tar = {.stream = stream}, .limits = limits, .root = root, .unlooked = LOOK_BYTES};
 	int result = -1;
 
 	if (ces_tree_open(root, limits->max_entries, &layer.tree, err) == 0 &&
-	    open_archive(&layer, err) == 0)
+	    ces_archive_open(&layer.tar, err) == 0)
 		result = extract_all(&layer, err);
 	result = ces_stream_finish(stream, result, err);
 	if (result == 0) {
@@ -362,8 +295,7 @@ int ces_layer_extract(struct ces_stream *stream, int root, const struct ces_laye
 		ret->entries = ces_tree_entries(layer.tree);
 		ces_tree_take_opaque(layer.tree, &ret->opaque);
 	}
-	archive_read_free(layer.archive);
-	ces_headers_free(&layer.headers);
+	ces_archive_free(&layer.tar);
 	ces_tree_close(layer.tree);
 	return result;
 }

@@ -20,7 +20,8 @@ static const struct command {
     {"report", ces_tool_report, "FILE -o REPORT   a page for a governance meeting"},
     {"conform", ces_tool_conform,
      "DOCKERFILE|DIRECTORY   whether an image keeps the rules for a TRE"},
-    {"audit", ces_tool_audit, "verify|list|show|export|review   what actually ran, from the journal"},
+    {"audit", ces_tool_audit,
+     "verify|list|show|export|review   what actually ran, from the journal"},
 };
 
 static int give_usage(FILE *out, int status)

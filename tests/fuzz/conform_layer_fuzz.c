@@ -6,7 +6,7 @@
  * policy/conform/findings.c */
 /* links: policy/conform/rules.c */
 /* links: helper/unpack/json.c helper/unpack/json_scan.c helper/unpack/path.c */
-/* links: helper/unpack/whiteout.c helper/unpack/headers.c helper/unpack/stream.c */
+/* links: helper/unpack/whiteout.c helper/unpack/archive.c helper/unpack/headers.c helper/unpack/stream.c */
 /* links: helper/unpack/decode.c */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* Any bytes as a layer: nothing may appear beside the directory it is unpacked into. The first byte
  * chooses the compression. Runs as root of a user namespace, in a tmpfs of its own, when it is not
  * root. */
-/* links: helper/unpack/layer.c helper/unpack/headers.c helper/unpack/tree.c */
+/* links: helper/unpack/layer.c helper/unpack/archive.c helper/unpack/headers.c helper/unpack/tree.c */
 /* links: helper/unpack/walk.c helper/unpack/path.c */
 /* links: helper/unpack/whiteout.c helper/unpack/stream.c helper/unpack/decode.c */
 #include <fcntl.h>

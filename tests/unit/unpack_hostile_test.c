@@ -1,5 +1,5 @@
 /* What a layer cannot do: reach anything outside of its directory, or go beyond the caps. */
-/* links: helper/unpack/layer.c helper/unpack/headers.c helper/unpack/tree.c */
+/* links: helper/unpack/layer.c helper/unpack/archive.c helper/unpack/headers.c helper/unpack/tree.c */
 /* links: helper/unpack/walk.c helper/unpack/path.c */
 /* links: helper/unpack/whiteout.c helper/unpack/stream.c helper/unpack/decode.c */
 #include "tests/unit/unpack_scene.h"

@@ -1,0 +1,35 @@
+/* A tar, read from a checked stream by libarchive, with a second reader of its headers beside it
+ * (headers.h). */
+#ifndef CES_UNPACK_ARCHIVE_H
+#define CES_UNPACK_ARCHIVE_H
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include "helper/unpack/headers.h"
+#include "helper/unpack/stream.h"
+
+/* All zero at first, but for the first three. The stream stays the caller's. */
+struct ces_archive {
+	struct ces_stream *stream;
+	/* Asked for each block of so many bytes that has come; NULL: there is no limit. */
+	int (*limit)(void *context, size_t length, struct ces_error *err);
+	void *context;
+	struct archive *archive;
+	struct ces_headers headers; /* of the entry at hand */
+	bool stream_failed;         /* and not the tar: stream_error says how */
+	struct ces_error stream_error;
+};
+
+/* Must not move in memory from here on. */
+int ces_archive_open(struct ces_archive *tar, struct ces_error *err);
+
+/* The next entry: 1, 0 at the end, -1. *ret is NULL at first, and stays the archive's. */
+int ces_archive_next(struct ces_archive *tar, struct archive_entry **ret, struct ces_error *err);
+
+/* Says why a call of libarchive's failed: the stream's error, or the tar's. Returns -1. */
+int ces_archive_failed(const struct ces_archive *tar, struct ces_error *err);
+
+void ces_archive_free(struct ces_archive *tar);
+
+#endif
