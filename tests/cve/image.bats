@@ -68,12 +68,12 @@ untouched_and_proven()
 	with_gpus
 	cve_policy '.defaults.gpus.max = 8'
 	status=0
-	output=$(hostile annotated -- sh -c 'ls /dev | grep nvidia; ls /usr/lib/ces-gpu; echo $NVIDIA_VISIBLE_DEVICES' 2>&1) || status=$?
+	output=$(hostile annotated -- sh -c 'ls /dev | grep nvidia; ls /usr/lib/ces-gpu; echo "NV $NVIDIA_VISIBLE_DEVICES"' 2>&1) || status=$?
 	granted=$(hostile annotated --gpu -- sh -c 'ls /dev | grep -c nvidia' 2>&1)
 	echo "$status $output; with --gpu $granted"
 	[ "$granted" -gt 0 ]
 	[[ $output == *"/usr/lib/ces-gpu: No such file"* ]]
-	[ "${output##*$'\n'}" = void ]
+	grep -qx 'NV void' <<< "$output"
 	no grep -q '^nvidia' <<< "$output"
 }
 

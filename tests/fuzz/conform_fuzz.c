@@ -2,8 +2,7 @@
  * there are; each check of it ends, and what it found has a rule and a place. */
 /* links: policy/conform/dockerfile.c policy/conform/words.c policy/conform/docker_base.c */
 /* links: policy/conform/docker_copy.c policy/conform/docker_run.c policy/conform/docker_start.c */
-/* links: policy/conform/start.c policy/conform/signs.c policy/conform/signs_command.c
- * policy/conform/signs_secret.c */
+/* links: policy/conform/start.c policy/conform/signs.c policy/conform/signs_command.c policy/conform/signs_secret.c */
 /* links: policy/conform/findings.c policy/conform/rules.c */
 /* links: helper/unpack/json.c helper/unpack/json_scan.c */
 #include <stdint.h>

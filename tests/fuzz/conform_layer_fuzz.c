@@ -2,8 +2,7 @@
  * looked at to the end. */
 /* links: policy/conform/look.c policy/conform/entry.c policy/conform/marks.c */
 /* links: policy/conform/packages.c policy/conform/image_config.c policy/conform/start.c */
-/* links: policy/conform/signs.c policy/conform/signs_command.c policy/conform/signs_secret.c
- * policy/conform/findings.c */
+/* links: policy/conform/signs.c policy/conform/signs_command.c policy/conform/signs_secret.c policy/conform/findings.c */
 /* links: policy/conform/rules.c */
 /* links: helper/unpack/json.c helper/unpack/json_scan.c helper/unpack/path.c */
 /* links: helper/unpack/whiteout.c helper/unpack/archive.c helper/unpack/headers.c helper/unpack/stream.c */

@@ -1,8 +1,6 @@
 /* The cage of ces-resolve, from inside: what one that was taken over could still do. Each case is a
  * child of another user, since ces-resolve refuses to be root. */
-/* clang-format off */
 /* links: helper/resolve/sandbox.c helper/fetch/sandbox.c helper/fetch/readable.c helper/fetch/address.c */
-/* clang-format on */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
