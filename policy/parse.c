@@ -4,10 +4,8 @@
 
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "common/cleanup.h"
 #include "common/digest.h"
 #include "common/name.h"
 #include "common/num.h"
@@ -38,6 +36,7 @@ static_assert(sizeof(enum ces_access) == sizeof(unsigned), "enums are unsigned i
 static const char *const access_words[] = {"read-only", "read-write", NULL};
 static const char *const identity_words[] = {"root-is-user", "same-uid", NULL};
 static const char *const credentials_words[] = {"required", "optional", "none", NULL};
+static const char *const selinux_words[] = {"if-enabled", "required", NULL};
 
 static bool label_valid(const char *text)
 {
@@ -53,7 +52,6 @@ static bool secret_valid(const char *text)
 {
 	return ces_cluster_name_valid(text, 253);
 }
-static const char *const selinux_words[] = {"if-enabled", "required", NULL};
 
 static const struct ces_field_text as_prose = {ces_valid_prose, "one line of text"};
 static const struct ces_field_text as_short = {ces_valid_short, "up to 127 plain characters"};

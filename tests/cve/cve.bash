@@ -45,6 +45,22 @@ cve_end()
 	lab_policy
 }
 
+# Clients in the background, until the end of a test.
+clients=()
+background() # USER COMMAND...
+{
+	setpriv --reuid=$1 --regid=$1 --init-groups --reset-env env -C /home/$1 "${@:2}" > $lab/up.$1 2>&1 3>&- < /dev/null &
+	clients+=($!)
+}
+
+# No client, run or output of a test is left. Killed, none of them can say that it ended.
+cve_teardown()
+{
+	[ -z "${clients[*]:-}" ] || kill -KILL "${clients[@]}" 2> /dev/null || true
+	eventually no pgrep -x 'ces-helper|ces-session|crun|runc'
+	rm -rf /home/*/outputs_*
+}
+
 # The state of the decoy, and of what a redirected write or mount would change beside it.
 host()
 {

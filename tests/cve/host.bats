@@ -20,18 +20,9 @@ teardown_file()
 setup() { remember_host; }
 teardown()
 {
-	[ -z "${clients[*]:-}" ] || kill -KILL "${clients[@]}" 2> /dev/null || true
-	eventually no pgrep -x 'ces-helper|ces-session|crun|runc'
-	rm -rf /home/alice/* /home/*/outputs_* /srv/data
+	cve_teardown
+	rm -rf /home/alice/* /srv/data
 	cve_policy
-}
-clients=()
-
-# Runs COMMAND as alice in the background, until the end of the test.
-beside() # COMMAND...
-{
-	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice "$@" > $lab/up 2>&1 3>&- < /dev/null &
-	clients+=($!)
 }
 
 @test "CVE-2026-48785: a path whose name only begins like one that may be bound is refused" {
@@ -61,7 +52,7 @@ beside() # COMMAND...
 	echo stolen > $decoy/in/data/f
 	as alice ln -s $decoy other
 	before_host=$(host)
-	beside swapper way other
+	background alice swapper way other
 	for i in {1..40}; do
 		inside -v ./way/in/data:/x -v ./other/in/data:/y -- sh -c 'cat /x/f /y/f; echo x > /x/new; echo x > /y/new' >> $lab/seen 2>> $lab/said || true
 	done
@@ -85,7 +76,7 @@ beside() # COMMAND...
 	[ "$output" = "$planned" ]
 	for link in /proc /proc/self/fd /dev / ../../../../../../srv/decoy; do
 		as alice sh -c "rm -rf work/other work/way; mkdir -p work/way/point; ln -s $link work/other"
-		beside ces-client run -q -v ./work:/w -v ./swap:/swap $open/tools:1 sh -c 'cd /w; exec /swap way other'
+		background alice ces-client run -q -v ./work:/w -v ./swap:/swap $open/tools:1 sh -c 'cd /w; exec /swap way other'
 		eventually pgrep -x swap
 		for i in {1..6}; do
 			status=0
@@ -128,8 +119,8 @@ beside() # COMMAND...
 }
 
 @test "CVE-2026-119101, CVE-2026-115520: nothing checkpoints, restores or enters a run: there is no such verb, option or number" {
-	beside ces-client run -q --name live $open/tools:1 sh -c 'echo up; exec sleep 60'
-	eventually grep -q up $lab/up
+	background alice ces-client run -q --name live $open/tools:1 sh -c 'echo up; exec sleep 60'
+	eventually grep -q up $lab/up.alice
 	for verb in checkpoint restore exec attach cp commit export import load save mount pause unpause update 'container checkpoint' \
 		'container restore' 'run --restore=/x' 'run --criu=/x' 'run --checkpoint=/x'; do
 		# shellcheck disable=SC2086 # (two words)

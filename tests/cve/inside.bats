@@ -19,13 +19,7 @@ teardown_file()
 	cve_end
 }
 setup() { remember_host; }
-teardown()
-{
-	[ -z "${clients[*]:-}" ] || kill -KILL "${clients[@]}" 2> /dev/null || true
-	eventually no pgrep -x 'ces-helper|ces-session|crun|runc'
-	rm -rf /home/*/outputs_*
-}
-clients=()
+teardown() { cve_teardown; }
 
 # The rows of that table, as they are written there: | what | root's answer | the others' |
 documented()
@@ -45,9 +39,7 @@ measured()
 @test "the answers to what a container tries are those that SECURITY.md has, for its root and for its other users" {
 	# other runs, of the same user and of another, are there to be found
 	for user in alice bob; do
-		setpriv --reuid=$user --regid=$user --init-groups --reset-env env -C /home/$user ces-client run -q $open/tools:1 \
-			sh -c 'echo up; exec sleep 60' > $lab/up.$user 2>&1 3>&- < /dev/null &
-		clients+=($!)
+		background $user ces-client run -q $open/tools:1 sh -c 'echo up; exec sleep 60'
 	done
 	eventually grep -q up $lab/up.alice
 	eventually grep -q up $lab/up.bob

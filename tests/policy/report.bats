@@ -2,22 +2,9 @@
 # ces-policy report: one page for a governance meeting.
 
 load common.bash
+load report.bash
 
-setup()
-{
-	p=$BATS_TEST_TMPDIR/p.json
-	r=$BATS_TEST_TMPDIR/report.html
-	j=$BATS_TEST_TMPDIR/audit.jsonl
-	cp "$examples/desktop.json" "$p"
-	journal 401 > "$j"
-}
-
-report()
-{
-	run policy report --no-host --on 2026-12-01 -o "$r" "$@" "$p"
-	[ "$status" -eq 0 ]
-	output=$(cat "$r")
-}
+report() { page --no-host "$@"; }
 
 @test "the page of each example is well-formed, loads nothing, and can be read without eyes or colours" {
 	for f in "$examples"/{desktop,gpu-cluster,ondemand,test-environment}.json; do

@@ -2,15 +2,7 @@
 # ces-policy report: its pictures, and their numbers.
 
 load common.bash
-
-setup()
-{
-	p=$BATS_TEST_TMPDIR/p.json
-	r=$BATS_TEST_TMPDIR/report.html
-	j=$BATS_TEST_TMPDIR/audit.jsonl
-	c=$BATS_TEST_TMPDIR/csv
-	cp "$examples/desktop.json" "$p"
-}
+load report.bash
 
 # Runs that last for hours, on several days, with GPUs.
 busy()
@@ -20,14 +12,7 @@ busy()
 		tests/lib/relink.py > "$j"
 }
 
-report()
-{
-	rm -rf "$c"
-	run policy report --no-host --on 2026-12-01 --journal "$j" --csv "$c" -o "$r" "$p"
-	echo "$output"
-	[ "$status" -eq 0 ]
-	output=$(cat "$r")
-}
+report() { page --no-host --journal "$j" "$@"; }
 
 svg() { xmllint --xpath "//*[local-name()='svg'][@aria-labelledby='$1-t $1-d']/$2" "$r"; }
 

@@ -2,24 +2,9 @@
 # ces-policy report: the controls of SATRE. tests/policy/satre.tsv has the specification's numbers.
 
 load common.bash
+load report.bash
 
-setup()
-{
-	p=$BATS_TEST_TMPDIR/p.json
-	r=$BATS_TEST_TMPDIR/report.html
-	j=$BATS_TEST_TMPDIR/audit.jsonl
-	c=$BATS_TEST_TMPDIR/csv
-	cp "$examples/desktop.json" "$p"
-	journal 401 > "$j"
-}
-
-report()
-{
-	rm -rf "$c"
-	run policy report --on 2026-12-01 --csv "$c" -o "$r" "$@" "$p"
-	echo "$output"
-	[ "$status" -eq 0 ]
-}
+report() { page "$@"; }
 
 # The result of a control.
 result() { python3 -c 'import csv, sys; print(*[r[6] for r in csv.reader(open(sys.argv[1], newline="")) if r[0] == sys.argv[2]])' "$c/satre.csv" "$1"; }

@@ -2,25 +2,9 @@
 # ces-policy report: tables that answer the questions of a panel, and their files for a spreadsheet.
 
 load common.bash
+load report.bash
 
-setup()
-{
-	p=$BATS_TEST_TMPDIR/p.json
-	r=$BATS_TEST_TMPDIR/report.html
-	j=$BATS_TEST_TMPDIR/audit.jsonl
-	c=$BATS_TEST_TMPDIR/csv
-	cp "$examples/desktop.json" "$p"
-	journal 401 > "$j"
-}
-
-report()
-{
-	rm -rf "$c"
-	run policy report --no-host --on 2026-12-01 --journal "$j" --csv "$c" -o "$r" "$@" "$p"
-	echo "$output"
-	[ "$status" -eq 0 ]
-	output=$(cat "$r")
-}
+report() { page --no-host --journal "$j" "$@"; }
 
 rows() { tail -n +2 "$c/$1.csv" | wc -l; }
 

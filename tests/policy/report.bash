@@ -1,0 +1,21 @@
+# What the suites of ces-policy report share: the policy $p, the journal $j, the page $r, the tables in $c.
+
+setup()
+{
+	p=$BATS_TEST_TMPDIR/p.json
+	r=$BATS_TEST_TMPDIR/report.html
+	j=$BATS_TEST_TMPDIR/audit.jsonl
+	c=$BATS_TEST_TMPDIR/csv
+	cp "$examples/desktop.json" "$p"
+	journal 401 > "$j"
+}
+
+# page [OPTION...]: writes the page and its tables anew; $output is the page.
+page()
+{
+	rm -rf "$c"
+	run policy report --on 2026-12-01 --csv "$c" -o "$r" "$@" "$p"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	output=$(cat "$r")
+}
