@@ -1,4 +1,5 @@
 # What the suites of ces-policy conform share: a Dockerfile and an image in which nothing is found.
+# shellcheck shell=bash disable=SC2154 # (status, output, top and examples come from bats and common.bash)
 
 setup()
 {

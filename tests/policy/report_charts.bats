@@ -12,7 +12,7 @@ busy()
 		tests/lib/relink.py > "$j"
 }
 
-report() { page --no-host --journal "$j" "$@"; }
+report() { page --no-host --journal "$j"; }
 
 svg() { xmllint --xpath "//*[local-name()='svg'][@aria-labelledby='$1-t $1-d']/$2" "$r"; }
 
