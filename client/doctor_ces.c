@@ -47,7 +47,8 @@ void ces_doctor_helper(struct ces_doctor *doctor, const char *helper)
 	struct statvfs fs;
 	struct stat st;
 
-	if (!check_owned(doctor, "helper", CES_SESSION_PATH, &st) ||
+	if (!check_owned(doctor, "helper", CES_ADMIT_PATH, &st) ||
+	    !check_owned(doctor, "helper", CES_SESSION_PATH, &st) ||
 	    !check_owned(doctor, "helper", helper, &st))
 		return;
 	if ((st.st_mode & S_ISUID) == 0) {

@@ -14,6 +14,7 @@
 #define CES_JOURNAL_DIR       "/var/log/ces"
 #define CES_JOURNAL_PATH      CES_JOURNAL_DIR "/audit.jsonl"
 #define CES_HELPER_PATH       CES_LIBEXECDIR "/ces-helper"
+#define CES_ADMIT_PATH        CES_LIBEXECDIR "/ces-admit"
 #define CES_SESSION_PATH      CES_LIBEXECDIR "/ces-session"
 #define CES_DECODE_PATH       CES_LIBEXECDIR "/ces-decode"
 #define CES_PARSE_PATH        CES_LIBEXECDIR "/ces-parse"

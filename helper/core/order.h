@@ -1,5 +1,5 @@
-/* The order from ces-helper to ces-session. A caller starts ces-helper, which checks a request and
- * executes ces-session on this struct; nobody else can execute it. The struct is flat, and comes in
+/* The order from ces-admit to ces-session. ces-admit checks a request and executes ces-session on
+ * this struct; no user can execute either. The struct is flat, and comes in
  * a sealed memfd (memfd_create(2), F_ADD_SEALS), so that no part of it can change any more.
  *
  * Who controls what: the caller chose the request, which follows the struct as ces-decode made it,
@@ -8,12 +8,8 @@
 #ifndef CES_HELPER_CORE_ORDER_H
 #define CES_HELPER_CORE_ORDER_H
 
+#include "helper/core/fds.h"
 #include "policy/decide.h"
-
-/* Open in both programs, beside 0 to 2. */
-#define CES_FD_REQUEST 3
-#define CES_FD_EVENT   4
-#define CES_FD_ORDER   5
 
 #define CES_GROUPS_MAX 1024
 

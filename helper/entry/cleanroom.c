@@ -29,19 +29,12 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
-#include "helper/core/capability.h"
 #include "helper/core/deadline.h"
-#include "helper/core/order.h"
+#include "helper/core/fds.h"
 
 /* The inode number that the kernel gives the initial user namespace: PROC_USER_INIT_INO,
  * linux/proc_ns.h. */
 #define INITIAL_USER_NAMESPACE 0xEFFFFFFDu
-
-/* The capabilities in effect from here to the exec. setfsuid(2) brings back those that concern
- * files. */
-#define DECIDING                                                                                   \
-	(CES_CAPABILITY(CAP_SETUID) | CES_CAPABILITY(CAP_SETGID) | CES_CAPABILITY(CAP_KILL) |      \
-	 CES_CAPABILITY(CAP_SYS_RESOURCE))
 
 #define TIMER_SLACK_NS 50000ul /* the kernel's own: init/init_task.c */
 
@@ -69,8 +62,8 @@ static int take_pipe(int fd, int access, struct ces_error *err)
 	if (flags < 0 || (flags & O_ACCMODE) != access)
 		return not_ours(err);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	own = open(path, access | O_NONBLOCK | O_CLOEXEC);
-	if (own < 0 || dup3(own, fd, O_CLOEXEC) < 0)
+	own = open(path, access | O_NONBLOCK);
+	if (own < 0 || dup2(own, fd) < 0)
 		return not_ours(err);
 	close(own);
 	return 0;
@@ -91,15 +84,12 @@ static int check_fds(struct ces_error *err)
 			continue;
 		if (fd >= CES_FD_REQUEST)
 			return not_ours(err);
-		null = open("/dev/null", O_RDWR | O_CLOEXEC);
-		if (null < 0 || (null != fd && dup3(null, fd, O_CLOEXEC) < 0))
+		null = open("/dev/null", O_RDWR);
+		if (null < 0 || dup2(null, fd) < 0)
 			return ces_error_errno(err, CES_E_HOST, "/dev/null");
 		if (null > CES_FD_EVENT)
 			close(null);
 	}
-	for (int fd = 0; fd <= CES_FD_EVENT; fd++)
-		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-			return ces_error_errno(err, CES_E_HOST, "fd %d", fd);
 	if (take_pipe(CES_FD_REQUEST, O_RDONLY, err) < 0 ||
 	    take_pipe(CES_FD_EVENT, O_WRONLY, err) < 0)
 		return -1;
@@ -247,11 +237,6 @@ int ces_cleanroom_enter(int argc, uid_t *ret_uid, struct ces_error *err)
 	if (become_root(err) < 0)
 		return -1;
 	reset_scheduling();
-	/* these look at directories with the caller's rights, and start and end ces-decode and
-	 * ces-parse. The others are kept for ces-session, which does not get them back where
-	 * no_new_privs is set */
-	if (ces_capability_keep(UINT64_MAX, DECIDING, err) < 0)
-		return -1;
 	/* job control and terminal signals follow the session: leave the caller's */
 	if (setsid() < 0)
 		return not_ours(err);

@@ -1,8 +1,8 @@
 /* The first step of the helper: makes everything that the caller left in the process known and
- * harmless. Afterwards fds 0-4 are what design section 6 says and nothing else is open. The
- * environment is empty; signals, timers, limits, scheduling and umask are the defaults. The process
- * is root in all three uids and gids, has no supplementary groups, a session of its own and a new
- * session keyring, and cannot be traced or dumped. */
+ * harmless. Afterwards fds 0-4 are pipes or ptys, 0-2 perhaps /dev/null, and nothing else is open.
+ * The environment is empty; signals, timers, limits, scheduling and umask are the defaults. The
+ * process is root in all three uids and gids, has no supplementary groups, a session of its own and
+ * a new session keyring, and cannot be traced or dumped. */
 #ifndef CES_HELPER_ENTRY_CLEANROOM_H
 #define CES_HELPER_ENTRY_CLEANROOM_H
 

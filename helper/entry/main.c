@@ -1,140 +1,31 @@
-/* ces-helper, setuid root: the ordered steps from a caller to a decision, and nothing else.
+/* ces-helper, setuid root: makes the process that a caller left clean, and becomes ces-admit in it.
+ * Must not read the request, the policy, or any path of the caller's.
  *
- * clean room -> policy -> who -> request -> facts -> decision -> ces-session
- *
- * It has no effect: the decision, or the reason for a refusal, goes to ces-session, which records
- * it first. */
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+ * A program that was executed has memory of its own, which no caller's argument, variable or limit
+ * had a part in. All that thinks about a request is therefore in the next program. */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
 
-#include "common/check.h"
-#include "common/io.h"
 #include "common/paths.h"
-#include "common/request.h"
-#include "helper/core/ask.h"
-#include "helper/core/deadline.h"
-#include "helper/core/caller.h"
-#include "helper/entry/admit.h"
+#include "helper/core/last_words.h"
 #include "helper/entry/cleanroom.h"
-#include "helper/entry/facts.h"
-#include "helper/entry/hand_over.h"
-#include "helper/entry/last_words.h"
-#include "helper/entry/policy.h"
-#include "policy/flat.h"
-
-#define REQUEST_MS     (CES_DECODE_MS + 2000)
-#define DECIDE_SECONDS 30
-
-/* All that decides one request, and the part that goes on to ces-session. */
-struct entry {
-	struct ces_order order;
-	struct ces_read_policy policy;
-	struct ces_caller caller;
-	uint8_t *words; /* the request's block as it came, for ces-session */
-	const struct ces_request *request;
-};
-
-/* Takes the block from ces-decode as two copies: one stays as it came, the other is loaded. */
-static int receive(struct entry *entry, struct ces_asking *asking, struct ces_error *err)
-{
-	uint8_t *block;
-	size_t length = 0;
-	int got = ces_ask_take(asking, CES_DECODE_BLOCK, ces_now_ms() + REQUEST_MS, &entry->words,
-			       &length, err);
-
-	if (got < 0 || (got > 0 && length < sizeof(struct ces_request)))
-		return ces_error_set(err, CES_E_HOST, "ces-decode gave no answer");
-	if (got == 0)
-		return -1;
-	entry->order.words = length;
-	block = malloc(length);
-	if (block == NULL)
-		return ces_error_set(err, CES_E_HOST, "out of memory");
-	memcpy(block, entry->words, length);
-	if (ces_flat_load(&ces_request_flat, block, length, err) < 0)
-		return -1;
-	entry->request = (const struct ces_request *)(const void *)block;
-	return ces_request_check(entry->request, err);
-}
-
-/* Does the work that does not depend on the request, while ces-decode waits for it. */
-static int prepare(struct entry *entry, struct ces_error *err)
-{
-	struct ces_order *order = &entry->order;
-
-	if (ces_read_policy(&entry->policy, err) < 0 ||
-	    ces_host_of(entry->policy.policy, &order->host, err) < 0 ||
-	    ces_selinux_admit(entry->policy.policy->selinux == CES_SELINUX_REQUIRED,
-			      &order->selinux, err) < 0)
-		return -1;
-	/* root asks for one thing only, and has no home and no project to look up */
-	if (order->uid == 0)
-		return 0;
-	return ces_caller_load(order->uid, &entry->caller, err) < 0
-		   ? -1
-		   : ces_order_caller(order, &entry->caller, err);
-}
-
-static int decide(struct entry *entry, struct ces_error *err)
-{
-	const struct ces_policy *policy = entry->policy.policy;
-	struct ces_facts facts;
-	int result;
-
-	if (ces_facts_gather(policy, &entry->caller, &facts, err) < 0)
-		return -1;
-	result = ces_decide(policy, &entry->caller, entry->request, &facts, time(NULL),
-			    &entry->order.decision, err);
-	ces_facts_free(&facts);
-	entry->order.decided = result == 0;
-	return result;
-}
-
-static int serve(struct entry *entry, struct ces_error *err)
-{
-	struct ces_asking asking;
-	struct ces_error early = {0};
-	const struct ces_request *request;
-
-	/* a user database may be slow; ces-decode ends before that by its own deadline */
-	ces_deadline(DECIDE_SECONDS);
-	if (ces_ask_begin(CES_DECODE_PATH, CES_FD_REQUEST, &asking, err) < 0)
-		return -1;
-	(void)prepare(entry, &early);
-	if (receive(entry, &asking, err) < 0)
-		return -1;
-	request = entry->request;
-	ces_order_request(&entry->order, request);
-	/* Refuse unknown flags; never ignore them. */
-	if ((request->flags & ~(uint64_t)CES_FLAG_ALL) != 0)
-		return ces_error_set(err, CES_E_USAGE, "malformed request: unknown flag");
-	if (early.code != CES_OK) {
-		*err = early;
-		return -1;
-	}
-	if (entry->order.uid == 0 && request->verb != CES_VERB_CLEAN)
-		return ces_caller_load(0, &entry->caller, err);
-	ces_deadline(DECIDE_SECONDS);
-	return request->verb == CES_VERB_PULL || request->verb == CES_VERB_RUN ? decide(entry, err)
-									       : 0;
-}
 
 int main(int argc, char **argv)
 {
-	static struct entry entry = {
-	    .order = {.magic = CES_ORDER_MAGIC, .size = sizeof(struct ces_order)}};
+	char caller[16];
+	const char *const next[] = {"ces-admit", caller, NULL}, *const environment[] = {NULL};
 	struct ces_error err = {0};
+	uid_t uid;
 
 	(void)argv; /* the caller controls it: never a name, a path or a message */
-	if (ces_cleanroom_enter(argc, &entry.order.uid, &err) < 0) {
-		ces_last_words(&err);
-		return CES_EXIT_REFUSED;
+	if (ces_cleanroom_enter(argc, &uid, &err) == 0) {
+		(void)snprintf(caller, sizeof(caller), "%u", (unsigned)uid);
+		(void)execve(CES_ADMIT_PATH, (char **)(uintptr_t)next,
+			     (char **)(uintptr_t)environment);
+		ces_error_errno(&err, CES_E_HOST, "%s; CES is not installed whole", CES_ADMIT_PATH);
 	}
-	(void)serve(&entry, &entry.order.refused);
-	entry.order.policy = entry.policy.block != NULL ? entry.policy.length : 0;
-	/* nothing is freed: the exec discards all of this memory, with any token in it */
-	(void)ces_hand_over(&entry.order, entry.words, entry.policy.block, &err);
 	ces_last_words(&err);
 	return CES_EXIT_REFUSED;
 }

@@ -178,31 +178,21 @@ static void execute(const struct ces_plan *plan)
 {
 	static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
 	char id[32];
-	char *const crun[] = {"crun",
-			      "--root=/run",
-			      "--cgroup-manager=disabled",
-			      "--log=/run/log",
-			      "--log-format=json",
-			      "run",
-			      "--no-new-keyring",
-			      "--bundle=/bundle",
-			      id,
-			      NULL};
-	char *const runc[] = {"runc",
-			      "--root=/run",
-			      "--rootless=true",
-			      "--log=/run/log",
-			      "--log-format=json",
-			      "run",
-			      "--no-new-keyring",
-			      "--bundle=/bundle",
-			      id,
-			      NULL};
+	char *const runtime[] = {plan->runc ? "runc" : "crun",
+				 "--root=/run",
+				 plan->runc ? "--rootless=true" : "--cgroup-manager=disabled",
+				 "--log=/run/log",
+				 "--log-format=json",
+				 "run",
+				 "--no-new-keyring",
+				 "--bundle=/bundle",
+				 id,
+				 NULL};
 
 	(void)snprintf(id, sizeof(id), "%s", plan->hostname);
 	if (plan->selinux.on)
-		execute_confined(plan, plan->runc ? runc : crun, environment);
-	execve(plan->runtime, plan->runc ? runc : crun, environment);
+		execute_confined(plan, runtime, environment);
+	execve(plan->runtime, runtime, environment);
 	fail(plan->runtime);
 }
 

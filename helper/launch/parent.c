@@ -19,20 +19,25 @@
 /* As the second field of /proc/PID/cgroup has them; v2 has none there. */
 static const char *const controllers[CES_HIERARCHIES] = {"", "memory", "cpu", "pids"};
 
-/* "PREFIX" and digits, or any text if `any` is set; up to the next slash. */
-static bool named(const char *part, size_t length, const char *prefix, bool any)
+static size_t part_length(const char *part)
 {
-	size_t n = strlen(prefix);
+	return strcspn(part, "/");
+}
+
+/* "PREFIX" and digits, or any text if `any` is set; up to the next slash. */
+static bool named(const char *part, const char *prefix, bool any)
+{
+	size_t n = strlen(prefix), length = part_length(part);
 
 	if (length <= n || strncmp(part, prefix, n) != 0)
 		return false;
 	return any || strspn(part + n, "0123456789") == length - n;
 }
 
-static bool is_scope(const char *part, size_t length)
+static bool is_scope(const char *part)
 {
 	static const char scope[] = "slurmstepd.scope";
-	size_t n = strlen(scope);
+	size_t n = strlen(scope), length = part_length(part);
 
 	return length >= n && strncmp(part + length - n, scope, n) == 0 &&
 	       (length == n || part[length - n - 1] == '_');
@@ -44,22 +49,17 @@ static const char *next_part(const char *part)
 	return part + strspn(part, "/");
 }
 
-static size_t part_length(const char *part)
-{
-	return strcspn(part, "/");
-}
-
 /* Takes the parts of a job from where the job's own name is expected. */
 static size_t job_ends(const char *path, const char *part, bool v2,
 		       size_t ret_ends[CES_PARENT_DEPTHS])
 {
 	size_t n = 0;
 
-	if (!named(part, part_length(part), "job_", false))
+	if (!named(part, "job_", false))
 		return 0;
 	ret_ends[n++] = (size_t)(part - path) + part_length(part);
 	part = next_part(part);
-	if (!named(part, part_length(part), "step_", true))
+	if (!named(part, "step_", true))
 		return n;
 	ret_ends[n++] = (size_t)(part - path) + part_length(part);
 	part = next_part(part);
@@ -74,15 +74,15 @@ size_t ces_parent_is_job(const char *path, bool v2, size_t ret_ends[CES_PARENT_D
 	const char *part = path + strspn(path, "/"), *second;
 
 	if (v2) {
-		while (*part != '\0' && !is_scope(part, part_length(part)))
+		while (*part != '\0' && !is_scope(part))
 			part = next_part(part);
 		return job_ends(path, next_part(part), true, ret_ends);
 	}
 	second = next_part(part);
 	if (!(part_length(part) == 5 && strncmp(part, "slurm", 5) == 0) &&
-	    !named(part, part_length(part), "slurm_", true))
+	    !named(part, "slurm_", true))
 		return 0;
-	if (!named(second, part_length(second), "uid_", false))
+	if (!named(second, "uid_", false))
 		return 0;
 	return job_ends(path, next_part(second), false, ret_ends);
 }

@@ -2,10 +2,8 @@
  * listeners go to ces-relay, and this process forgets them. */
 #include "helper/launch/ports.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netlink.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,33 +13,19 @@
 #include "helper/session/journal.h"
 
 #define RECORD_MS 10000
-#define BACKLOG   128
 
 _Static_assert(CES_PORTS_MAX <= CES_RELAY_PORTS, "ces-relay takes too few ports");
 
-/* Listens on the host's loopback only, in the network namespace of the host, where this process
- * still is. */
+/* In the network namespace of the host, where this process still is. */
 static int listen_on(uint16_t port, int *ret, struct ces_error *err)
 {
-	CES_CLEANUP_FD int fd =
-	    socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_port = htons(port),
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int on = 1;
-
-	/* connections of an ended run that linger (TIME_WAIT) do not block its port; a listener
-	 * does */
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
-		return ces_error_errno(err, CES_E_HOST, "port %u", port);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, BACKLOG) < 0)
+	if (ces_relay_listen(port, ret) < 0)
 		return errno == EADDRINUSE
 			   ? ces_error_set(err, CES_E_LIMIT,
 					   "port %u of this machine is in use; choose another: "
 					   "-p HOST:CONTAINER with another HOST",
 					   port)
 			   : ces_error_errno(err, CES_E_HOST, "port %u", port);
-	*ret = ces_steal_fd(&fd);
 	return 0;
 }
 

@@ -13,18 +13,15 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/paths.h"
 #include "helper/session/frames.h"
 
-#define BACKLOG   128
 #define HOST_TEXT 256
 
 static const char scheme[] = "http://";
@@ -50,21 +47,6 @@ static int resolve(const char *proxy, char *ret, size_t size, struct ces_error *
 	return result;
 }
 
-static int listen_inside(int *ret, struct ces_error *err)
-{
-	CES_CLEANUP_FD int fd =
-	    socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_port = htons(CES_PROXY_PORT),
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    listen(fd, BACKLOG) < 0)
-		return ces_error_errno(err, CES_E_HOST, "the proxy's port in the container");
-	*ret = ces_steal_fd(&fd);
-	return 0;
-}
-
 /* A socket belongs to the network namespace it was made in. This process, which has one thread,
  * enters the container's only for this, while nothing of the image's runs there. If it cannot come
  * back, it must not go on. */
@@ -80,7 +62,9 @@ static int make_listener(const struct ces_container *container, int *ret, struct
 		return -1;
 	if (setns(there, CLONE_NEWNET) < 0)
 		return ces_error_errno(err, CES_E_HOST, "the container's network namespace");
-	result = listen_inside(ret, err);
+	result = ces_relay_listen(CES_PROXY_PORT, ret);
+	if (result < 0)
+		ces_error_errno(err, CES_E_HOST, "the proxy's port in the container");
 	if (setns(here, CLONE_NEWNET) < 0)
 		_exit(CES_EXIT_REFUSED);
 	return result;

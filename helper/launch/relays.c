@@ -2,8 +2,10 @@
  * that another process checks, and a line for people. */
 #include "helper/launch/relays.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +17,25 @@
 #include "helper/session/userns.h"
 
 #define READY_MS 10000
+#define BACKLOG  128
+
+int ces_relay_listen(uint16_t port, int *ret)
+{
+	CES_CLEANUP_FD int fd =
+	    socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons(port),
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int on = 1;
+
+	/* connections of an ended run that linger (TIME_WAIT) do not block its port; a listener
+	 * does */
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, BACKLOG) < 0)
+		return -1;
+	*ret = ces_steal_fd(&fd);
+	return 0;
+}
 
 int ces_relay_netns(const struct ces_container *container, int *ret, struct ces_error *err)
 {

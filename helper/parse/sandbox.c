@@ -23,7 +23,7 @@
 #include "policy/parsed.h"
 
 #define MEMORY_MAX (512u << 20)
-#define SECONDS    60 /* ces-helper or ces-session ends it long before */
+#define SECONDS    60 /* ces-admit or ces-session ends it long before */
 
 #ifdef __SANITIZE_ADDRESS__
 #define SANITIZED 1

@@ -1,5 +1,5 @@
-/* ces-session, root and not setuid. It records and does what ces-helper decided, and records and
- * reports what ces-helper refused. It alone has effects, from here to the end of the request.
+/* ces-session, root and not setuid. It records and does what ces-admit decided, and records and
+ * reports what ces-admit refused. It alone has effects, from here to the end of the request.
  *
  * order -> journal -> the verb */
 #include <errno.h>
@@ -126,7 +126,7 @@ static int read_request(const struct ces_order *order, struct ces_session *sessi
 }
 
 /* Keeps the policy, so that the next start reads no JSON; if this fails, that start reads it. A
- * block for which ces-helper gave no digest was refused there. */
+ * block for which ces-admit gave no digest was refused there. */
 static void keep_policy(const struct ces_order *order)
 {
 	CES_CLEANUP_FREE uint8_t *block = read_part(order->policy, CES_PARSE_BLOCK);
@@ -149,7 +149,7 @@ static void keep_policy(const struct ces_order *order)
 		(void)unlinkat(dir, name, 0);
 }
 
-/* The order comes from root, who alone can start this, or from an older ces-helper during an
+/* The order comes from root, who alone can start this, or from an older ces-admit during an
  * upgrade. */
 static int take_order(struct ces_order *order, struct ces_session *session, struct ces_error *err)
 {
@@ -160,7 +160,7 @@ static int take_order(struct ces_order *order, struct ces_session *session, stru
 	    order->magic != CES_ORDER_MAGIC || order->size != sizeof(*order))
 		return ces_error_set(
 		    err, CES_E_HOST,
-		    "ces-session is started by ces-helper of the same version only");
+		    "ces-session is started by ces-admit of the same version only");
 	session->uid = order->uid;
 	session->host = &order->host;
 	session->selinux = order->selinux;

@@ -1,8 +1,8 @@
 /* Root, cut down to what each phase of a request needs.
  *
  *   phase                       capabilities                         beside that
- *   clean room to decision      SETUID SETGID KILL SYS_RESOURCE in   -
- *   (ces-helper)                effect; others kept for ces-session
+ *   decision (ces-admit)        SETUID SETGID KILL SYS_RESOURCE in   -
+ *                               effect; others kept for ces-session
  *   pull, set-up, proof         those of set-up                      -
  *   watch and end of a run      KILL SETUID SETGID DAC_OVERRIDE      no_new_privs, a filter of
  *                               FOWNER                               system calls

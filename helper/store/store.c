@@ -97,17 +97,24 @@ void ces_store_close(struct ces_store *store)
 	ces_cleanup_close(&store->lock);
 }
 
+/* Opens a file or directory of a layer's or image's own, by its name there. */
+static int open_part(int dir, const char *digest, const char *name, int flags)
+{
+	char path[96];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", ces_store_hex(digest), name);
+	return ces_beneath_open(dir, path, O_RDONLY | flags, 0);
+}
+
 /* Says whether the layer was made in an earlier boot that ended before the layer was settled. */
 static bool may_be_torn(const struct ces_store *store, const char *diff_id)
 {
 	CES_CLEANUP_FREE char *made = NULL;
-	CES_CLEANUP_FD int fd = -1;
-	char path[96], boot[CES_BOOT_LENGTH + 1];
+	CES_CLEANUP_FD int fd = open_part(store->layers, diff_id, "unsettled", 0);
+	char boot[CES_BOOT_LENGTH + 1];
 	struct ces_error ignored;
 	size_t length;
 
-	(void)snprintf(path, sizeof(path), "%s/unsettled", ces_store_hex(diff_id));
-	fd = ces_beneath_open(store->layers, path, O_RDONLY, 0);
 	if (fd < 0)
 		return errno != ENOENT;
 	return ces_read_file(fd, CES_BOOT_LENGTH, &made, &length) < 0 ||
@@ -117,11 +124,8 @@ static bool may_be_torn(const struct ces_store *store, const char *diff_id)
 int ces_store_open_layer(const struct ces_store *store, const char *diff_id, int *ret,
 			 struct ces_error *err)
 {
-	char path[80];
-	int fd;
+	int fd = open_part(store->layers, diff_id, "fs", O_DIRECTORY);
 
-	(void)snprintf(path, sizeof(path), "%s/fs", ces_store_hex(diff_id));
-	fd = ces_beneath_open(store->layers, path, O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0 && errno != ENOENT)
 		return ces_error_errno(err, CES_E_HOST, "layer %.19s", diff_id);
 	if (fd >= 0 && !may_be_torn(store, diff_id)) {
@@ -254,12 +258,9 @@ int ces_store_note_layer(int staging, uint64_t bytes, const char *digest, struct
 bool ces_store_layer_from(const struct ces_store *store, const char *diff_id, const char *digest)
 {
 	CES_CLEANUP_FREE char *from = NULL;
-	CES_CLEANUP_FD int fd = -1;
-	char path[80];
+	CES_CLEANUP_FD int fd = open_part(store->layers, diff_id, "digest", 0);
 	size_t length;
 
-	(void)snprintf(path, sizeof(path), "%s/digest", ces_store_hex(diff_id));
-	fd = ces_beneath_open(store->layers, path, O_RDONLY, 0);
 	return fd >= 0 && ces_read_file(fd, CES_DIGEST_LENGTH, &from, &length) == 0 &&
 	       strcmp(from, digest) == 0;
 }
@@ -279,13 +280,10 @@ void ces_store_settle(const struct ces_store *store, const struct ces_strings *d
 uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id)
 {
 	CES_CLEANUP_FREE char *text = NULL;
-	CES_CLEANUP_FD int fd = -1;
-	char path[80];
+	CES_CLEANUP_FD int fd = open_part(store->layers, diff_id, "size", 0);
 	uint64_t bytes = 0;
 	size_t length;
 
-	(void)snprintf(path, sizeof(path), "%s/size", ces_store_hex(diff_id));
-	fd = ces_beneath_open(store->layers, path, O_RDONLY, 0);
 	if (fd < 0 || ces_read_file(fd, 32, &text, &length) < 0)
 		return 0;
 	(void)ces_num_parse(text, 0, UINT64_MAX / 2, &bytes);
@@ -334,11 +332,8 @@ int ces_store_load_image(const struct ces_store *store, const char *digest,
 
 int ces_store_read_config(const struct ces_store *store, const char *digest, size_t max, char **ret)
 {
-	CES_CLEANUP_FD int fd = -1;
-	char path[80];
+	CES_CLEANUP_FD int fd = open_part(store->images, digest, "config", 0);
 	size_t length;
 
-	(void)snprintf(path, sizeof(path), "%s/config", ces_store_hex(digest));
-	fd = ces_beneath_open(store->images, path, O_RDONLY, 0);
 	return fd < 0 ? -1 : ces_read_file(fd, max, ret, &length);
 }

@@ -19,7 +19,7 @@ dig='i=0; while [ $i -lt 1200 ]; do mkdir d && cd d || exit; echo patient > f; i
 		ces-client run -q $open/tools:1 sh -c 'echo up; exec sleep 599' > $lab/up 2> /dev/null 3>&- < /dev/null &
 	client=$!
 	eventually test -s $lab/up
-	h=$(pgrep -P $client -x 'ces-helper|ces-session')
+	h=$(pgrep -P $client -x 'ces-helper|ces-admit|ces-session')
 	mapfile -t pids < <(echo "$h"; pgrep -P "$h"; pgrep -xf 'sleep 599')
 	[ ${#pids[@]} -eq 3 ]
 	run as alice "$CES_TOP/tests/attack/robber.py" "${pids[@]}"
@@ -35,7 +35,7 @@ dig='i=0; while [ $i -lt 1200 ]; do mkdir d && cd d || exit; echo patient > f; i
 		ces-client run -q $open/tools:1 sh -c 'echo up; exec sleep 599' > $lab/up 2> /dev/null 3>&- < /dev/null &
 	client=$!
 	eventually test -s $lab/up
-	h=$(pgrep -P $client -x 'ces-helper|ces-session')
+	h=$(pgrep -P $client -x 'ces-helper|ces-admit|ces-session')
 	cat "/proc/$h/status" "/proc/$h/smaps_rollup"
 	find "/proc/$h/fd" -printf '%l\n' > $lab/fds
 	status=$(grep -E '^(CapInh|CapPrm|CapEff|CapAmb|NoNewPrivs|Seccomp):' "/proc/$h/status" | tr -d '\t')

@@ -57,7 +57,7 @@ canaries() { find /etc /safe_data /home/bob -printf '%p %u %g %m %s %T@\n' | sor
 
 @test "A12: at no moment of a hundred starts is there anything to rob of a process of the caller's" {
 	setpriv --reuid=alice --regid=alice --init-groups --reset-env \
-		"$CES_TOP/tests/attack/robber.py" --for ever crun runc runc:\[1:CHILD\] runc:\[2:INIT\] ces-helper ces-session exe > $lab/robbed 3>&- &
+		"$CES_TOP/tests/attack/robber.py" --for ever crun runc runc:\[1:CHILD\] runc:\[2:INIT\] ces-helper ces-admit ces-session exe > $lab/robbed 3>&- &
 	swapper=$!
 	for i in {1..100}; do
 		inside -- true
@@ -101,7 +101,7 @@ canaries() { find /etc /safe_data /home/bob -printf '%p %u %g %m %s %T@\n' | sor
 			wait $run_pid || true
 		done
 	done
-	eventually no pgrep -x 'ces-helper|ces-session|crun|runc'
+	eventually no pgrep -x 'ces-helper|ces-admit|ces-session|crun|runc'
 	inside -- true
 	nothing_left_behind
 	tests/lib/chain.py $journal

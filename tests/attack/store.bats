@@ -128,7 +128,7 @@ hangs() # IMAGE
 	n=$(layers)
 	ces alice rmi $open/stroke:1
 	eventually left -lt "$n"
-	pkill -KILL -x 'ces-helper|ces-session' # bob's run and his stop
+	pkill -KILL -x 'ces-helper|ces-admit|ces-session' # bob's run and his stop
 	wait $stopping "$client" || true
 	client=
 }
@@ -286,7 +286,7 @@ hangs() # IMAGE
 	pull bob $open/tools:1 -q
 	stays bob $open/tools:1
 	as bob sh -c 'cd scratch_* && seq 20000 | xargs touch'
-	pkill -KILL -P $client -x 'ces-helper|ces-session'
+	pkill -KILL -P $client -x 'ces-helper|ces-admit|ces-session'
 	wait $client || true
 	setpriv --reuid=bob --regid=bob --clear-groups bash -c 'while :; do kill -STOP -1; done' 2> /dev/null 3>&- &
 	stopper=$!

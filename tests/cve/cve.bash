@@ -57,7 +57,7 @@ background() # USER COMMAND...
 cve_teardown()
 {
 	[ -z "${clients[*]:-}" ] || kill -KILL "${clients[@]}" 2> /dev/null || true
-	eventually no pgrep -x 'ces-helper|ces-session|crun|runc'
+	eventually no pgrep -x 'ces-helper|ces-admit|ces-session|crun|runc'
 	rm -rf /home/*/outputs_*
 }
 

@@ -23,7 +23,7 @@ start_run() # [COMMAND]
 }
 
 # The tests' own sleeps are shorter.
-none_alive() { no pgrep -x 'ces-helper|ces-session|crun|runc' && no pgrep -xf 'sleep 600'; }
+none_alive() { no pgrep -x 'ces-helper|ces-admit|ces-session|crun|runc' && no pgrep -xf 'sleep 600'; }
 
 gone()
 {
@@ -33,7 +33,7 @@ gone()
 }
 
 # The helper that supervises the run: a child of the client's.
-helper_of() { pgrep -P "$1" -x 'ces-helper|ces-session'; }
+helper_of() { pgrep -P "$1" -x 'ces-helper|ces-admit|ces-session'; }
 
 @test "SIGTERM and SIGHUP to the client end the run, and so does Ctrl-C" {
 	for s in TERM HUP INT; do
@@ -161,7 +161,7 @@ killed_run() # COMMAND
 
 @test "the user cannot stop or kill the process that empties their scratch" {
 	killed_run 'mkdir /scratch/d; cd /scratch/d; seq 30000 | xargs touch'
-	as alice sh -c 'until [ -e /tmp/over ]; do pkill -STOP -x "ces-helper|ces-session"; pkill -KILL -x "ces-helper|ces-session"; done 2> /dev/null' 3>&- &
+	as alice sh -c 'until [ -e /tmp/over ]; do pkill -STOP -x "ces-helper|ces-admit|ces-session"; pkill -KILL -x "ces-helper|ces-admit|ces-session"; done 2> /dev/null' 3>&- &
 	ces-client clean
 	touch /tmp/over
 	wait $! || true
@@ -278,7 +278,7 @@ interrupted() # SIGNAL MILLISECONDS
 		client=$!
 		sleep "$(printf '0.%03d' $ms)"
 		# on a busy machine it may not even be there yet
-		eventually pkill -KILL -x -P $client 'ces-helper|ces-session'
+		eventually pkill -KILL -x -P $client 'ces-helper|ces-admit|ces-session'
 		wait $client || true
 	done
 	eventually none_alive

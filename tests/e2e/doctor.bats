@@ -75,15 +75,17 @@ warned() # PATTERN REMEDY
 	no grep -E '^ok' <<< "$output"
 }
 
-@test "a helper that is not setuid, can be changed by others, is on a nosuid mount, or has no ces-session" {
+@test "a helper that is not setuid, can be changed by others, is on a nosuid mount, or has no ces-admit or ces-session" {
 	chmod 755 $helper
 	unfit 'helper .* is not setuid' "chmod 4755 $helper"
 	chmod 4775 $helper
 	unfit 'helper .* changed by others' 'chmod go-w'
 	chmod 4755 $helper
-	mv /usr/libexec/ces/ces-session /usr/libexec/ces/away
-	unfit 'helper .*ces-session: No such file' 'install CES again'
-	mv /usr/libexec/ces/away /usr/libexec/ces/ces-session
+	for p in ces-admit ces-session; do
+		mv /usr/libexec/ces/$p /usr/libexec/ces/away
+		unfit "helper .*$p: No such file" 'install CES again'
+		mv /usr/libexec/ces/away /usr/libexec/ces/$p
+	done
 	mount --bind /usr/libexec/ces /usr/libexec/ces
 	mount -o remount,bind,nosuid /usr/libexec/ces
 	run --separate-stderr ces alice doctor

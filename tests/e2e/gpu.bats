@@ -43,7 +43,7 @@ teardown()
 {
 	rm -rf /home/*/outputs_*
 	[ -z "${clients[*]:-}" ] || kill -KILL "${clients[@]}" 2> /dev/null || true
-	eventually no pgrep -x 'ces-helper|ces-session|crun|runc'
+	eventually no pgrep -x 'ces-helper|ces-admit|ces-session|crun|runc'
 	specify
 	gpu_policy
 }
@@ -203,7 +203,7 @@ in_run() # MODE(<, > or <>) NODE
 	flock --no-fork /run/ces sleep 60 3>&- &
 	clients[0]=$!
 	for i in 1 2 3 4 5 6 7; do hold $i "$([ $((i % 2)) = 0 ] && echo alice || echo bob)" --gpu; done
-	waiting() { [ "$(pgrep -x 'ces-helper|ces-session' | xargs -I{} find /proc/{}/fd -lname /run/ces | wc -l)" -ge 7 ]; }
+	waiting() { [ "$(pgrep -x 'ces-helper|ces-admit|ces-session' | xargs -I{} find /proc/{}/fd -lname /run/ces | wc -l)" -ge 7 ]; }
 	eventually waiting
 	kill ${clients[0]}
 	for i in 1 2 3 4 5 6 7; do eventually grep -q . $lab/up.$i $lab/err.$i; done
@@ -234,7 +234,7 @@ in_run() # MODE(<, > or <>) NODE
 	for who in alice bob; do
 		hold 1 $who --gpu=1
 		held 1
-		kill -KILL "$(pgrep -P ${clients[1]} -x 'ces-helper|ces-session')"
+		kill -KILL "$(pgrep -P ${clients[1]} -x 'ces-helper|ces-admit|ces-session')"
 		who=alice run inside --gpu=$uuid -- sh -c 'echo $NVIDIA_VISIBLE_DEVICES'
 		[ "$output" = $uuid ]
 	done

@@ -212,7 +212,7 @@ root:x:0:0:root:/root:/bin/sh" ]
 	[ "$status" -eq 1 ]
 	as alice sh -c "env $places ces-run -q $open/tools:1 sh -c 'echo up; exec sleep 600'" > $lab/up 2> /dev/null 3>&- &
 	eventually test -s $lab/up
-	pkill -KILL -x 'ces-helper|ces-session'
+	pkill -KILL -x 'ces-helper|ces-admit|ces-session'
 	wait $! || true
 	ces-client clean
 	[ "$(ls /home/alice/scratch/jupyter_app/1)" = $'after\nbefore\ntmp' ]

@@ -24,7 +24,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 		ces-client run -q $open/tools:1 sh -c 'echo up; exec sleep 600' > $lab/up 2> /dev/null 3>&- < /dev/null &
 	client=$!
 	eventually test -s $lab/up
-	kill -KILL "$(pgrep -P $client -x 'ces-helper|ces-session')"
+	kill -KILL "$(pgrep -P $client -x 'ces-helper|ces-admit|ces-session')"
 	wait $client || true
 	eventually no pgrep -xf 'sleep 600'
 	inside -- true
@@ -117,7 +117,7 @@ show_bucket() { python3 -c 'import struct, sys; print(*struct.unpack("<3Q", sys.
 	as alice ces-client pull -q down.tre.test/epcced/x:1 > /dev/null 2>&1 3>&- &
 	client=$!
 	eventually compgen -G '/run/ces/pull-*'
-	pkill -KILL -x 'ces-helper|ces-session' # (also one that is about to be a worker)
+	pkill -KILL -x 'ces-helper|ces-admit|ces-session' # (also one that is about to be a worker)
 	wait $client || true
 	kill -KILL $silent
 	[ "$(journal_new -s length)" -eq 1 ]

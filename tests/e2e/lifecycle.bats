@@ -82,7 +82,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 			'trap "exit 7" TERM; mkdir /safe_outputs/d; echo 1 > /safe_outputs/d/f; chown -R 1000 /safe_outputs/d; echo up; while :; do sleep 0.1; done' \
 			> $lab/up 2>&1 3>&- < /dev/null &
 		eventually grep -q up $lab/up
-		pkill -$signal -x 'ces-helper|ces-session'
+		pkill -$signal -x 'ces-helper|ces-admit|ces-session'
 		wait $! && status=0 || status=$?
 		[ "$status" -eq 7 ]
 		run find /home/alice/outputs_* -mindepth 1 -not -user alice
@@ -97,7 +97,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 @test "a signal by which a batch system warns a program does not end the helper" {
 	n=$(detach alice -- sh -c "$stays")
 	eventually says alice "$n" up
-	for signal in USR1 USR2 XCPU CONT PWR RTMIN; do pkill -$signal -x 'ces-helper|ces-session'; done
+	for signal in USR1 USR2 XCPU CONT PWR RTMIN; do pkill -$signal -x 'ces-helper|ces-admit|ces-session'; done
 	ces alice ps --format json | jq -e 'length == 1'
 	ces alice stop "$n"
 	nothing_left_behind

@@ -299,7 +299,7 @@ all_answered() # N
 	nothing_left_behind
 	for i in 1 2; do
 		start_run -- sh -c 'echo up; exec sleep 600'
-		pkill -KILL -x -P $client 'ces-helper|ces-session'
+		pkill -KILL -x -P $client 'ces-helper|ces-admit|ces-session'
 		wait $client || true
 	done
 	[ "$(starts 10)" -eq 2 ]

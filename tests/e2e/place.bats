@@ -29,7 +29,7 @@ teardown()
 {
 	local d
 	[ -z "${clients[*]:-}" ] || kill -KILL "${clients[@]}" 2> /dev/null || true
-	eventually no pgrep -x 'ces-helper|ces-session|crun|runc'
+	eventually no pgrep -x 'ces-helper|ces-admit|ces-session|crun|runc'
 	for ((d = ${#made[@]} - 1; d >= 0; d--)); do
 		find "${made[d]}" -depth -type d -exec rmdir {} + 2> /dev/null || true
 	done
@@ -242,7 +242,7 @@ places=()
 @test "a run of a killed helper in a Slurm job is cleared out of the job by the next start" {
 	slurm
 	hold 1 alice
-	kill -KILL "$(pgrep -P "${clients[1]}" -x 'ces-helper|ces-session')"
+	kill -KILL "$(pgrep -P "${clients[1]}" -x 'ces-helper|ces-admit|ces-session')"
 	wait "${clients[1]}" || true
 	clients=()
 	[ -n "$(find $job -path '*/ces/4401/*' -type d)" ]

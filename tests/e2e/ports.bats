@@ -219,7 +219,7 @@ s = socket.socket(); s.bind((\"127.0.0.1\", 18081)); s.listen(); time.sleep(60)"
 
 @test "the helper killed takes the relay along" {
 	serve alice 18080
-	pkill -KILL -x 'ces-helper|ces-session'
+	pkill -KILL -x 'ces-helper|ces-admit|ces-session'
 	eventually no relay
 	[ -z "$(ss -Hltn 'sport = :18080')" ]
 	inside -- true

@@ -207,7 +207,7 @@ http_proxy=http://127.0.0.1:3128\nhttps_proxy=http://127.0.0.1:3128\nno_proxy=lo
 	nothing_left_behind
 	n=$(ces alice run -q -d $open/tools:1 sleep 60)
 	relay
-	pkill -KILL -x 'ces-helper|ces-session'
+	pkill -KILL -x 'ces-helper|ces-admit|ces-session'
 	eventually no relay
 	inside -- true
 	nothing_left_behind

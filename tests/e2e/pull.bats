@@ -312,7 +312,7 @@ standing_pull()
 	empty_store
 	pull alice $open/big:1 -q 3>&- &
 	eventually bash -c "compgen -G '$store/staging/*'"
-	pkill -KILL -x 'ces-helper|ces-session' || true
+	pkill -KILL -x 'ces-helper|ces-admit|ces-session' || true
 	wait $! || true
 	eventually bash -c '! pgrep "^ces-"'
 	[ -z "$(ls -A $store/images/sha256 2> /dev/null)" ]

@@ -26,7 +26,7 @@ teardown()
 {
 	for u in alice bob carol; do ces $u stop -q --all --time 0 || true; done
 	pkill -KILL -x ces-client || true
-	eventually no pgrep -x 'ces-helper|ces-session|crun|runc'
+	eventually no pgrep -x 'ces-helper|ces-admit|ces-session|crun|runc'
 	rm -rf /home/*/outputs_* /home/*/.local $lab/out.* $lab/err.* /run/ces/.queue
 	one_run
 }
@@ -121,7 +121,7 @@ one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
 		eventually one_client # (the keeper of the first)
 		# and when the signal comes while the helper is asked
 		waits 1 alice --wait -- true
-		for ((i = 0; i < 1000; i++)); do pgrep -P $client -x 'ces-helper|ces-session' && break; done
+		for ((i = 0; i < 1000; i++)); do pgrep -P $client -x 'ces-helper|ces-admit|ces-session' && break; done
 		kill -$s $client
 		status=0
 		wait $client || status=$?

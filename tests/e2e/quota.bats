@@ -116,7 +116,7 @@ hangs() # USER IMAGE
 	client=$!
 	eventually grep -q up $lab/up
 	run=$(ces alice ps --format json | jq -r '.[0].run')
-	pkill -KILL -x 'ces-helper|ces-session'
+	pkill -KILL -x 'ces-helper|ces-admit|ces-session'
 	wait $client || true
 	client=
 	eventually no pgrep '^(ces-|crun|runc)'

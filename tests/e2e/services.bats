@@ -45,8 +45,8 @@ units=/usr/lib/systemd/system
 	lab_policy
 	have alice tools
 	run=$(ces alice run -d $open/tools:1 sleep 300)
-	pkill -KILL -x 'ces-helper|ces-session'
-	eventually bash -c '! pgrep -x "ces-helper|ces-session|crun|runc"'
+	pkill -KILL -x 'ces-helper|ces-admit|ces-session'
+	eventually bash -c '! pgrep -x "ces-helper|ces-admit|ces-session|crun|runc"'
 	[ -e "/run/ces/$run" ]
 	[ -e "/home/alice/scratch_$run" ]
 	keep=$(sed -n 's/^CapabilityBoundingSet=//p' $units/ces-janitor.service | tr 'A-Z' 'a-z' | sed 's/cap_/+/g; s/ /,/g')

@@ -78,7 +78,9 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 	dpkg-deb -c "$(package)" > $lab/files
 	[ "$(grep -cE '^...[sS]|^......[sS]|^.........[tT]' $lab/files)" -eq 1 ]
 	grep -qE '^-rwsr-xr-x root/root .* \./usr/libexec/ces/ces-helper$' $lab/files
-	grep -qE '^-rwx------ root/root .* \./usr/libexec/ces/ces-session$' $lab/files
+	for p in ces-admit ces-session; do
+		grep -qE '^-rwx------ root/root .* \./usr/libexec/ces/'$p'$' $lab/files
+	done
 	no grep -v ' root/root ' $lab/files
 	no grep -E '^[-d].{4}w|^[-d].{7}w' $lab/files
 	[ "$(grep -cE '^-rwx--x--x .* \./usr/libexec/ces/ces-(fetch|resolve|unpack|relay)$' $lab/files)" -eq 4 ]

@@ -49,14 +49,16 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 		cmp "$p" "$CES_TOP/build/$(basename "$p")"
 		no grep -aqF "$CES_TOP" "$p"
 	done
-	[ "$(find "$rpms/programs" -name 'ces-*' | wc -l)" -eq 10 ]
+	[ "$(find "$rpms/programs" -name 'ces-*' | wc -l)" -eq 11 ]
 }
 
 @test "one file is privileged, the helper; all is root's, and nobody else's to change" {
 	of '[%{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME} %{FILENAMES}\n]' > $lab/files
 	[ "$(grep -cE '^-..[sS]|^-.....[sS]' $lab/files)" -eq 1 ]
 	grep -qE '^-rwsr-xr-x root:root /usr/libexec/ces/ces-helper$' $lab/files
-	grep -qE '^-rwx------ root:root /usr/libexec/ces/ces-session$' $lab/files
+	for p in ces-admit ces-session; do
+		grep -qE '^-rwx------ root:root /usr/libexec/ces/'$p'$' $lab/files
+	done
 	no grep -v ' root:root /' $lab/files
 	[ "$(of '[%{FILECAPS}\n]' | sort -u | tr -d '()none\n')" = "" ]
 	no grep -E '^[-d].{4}w|^[-d].{7}w' $lab/files

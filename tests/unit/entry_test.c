@@ -1,5 +1,5 @@
-/* What the setuid program hands over, and its last words when it cannot. */
-/* links: helper/entry/hand_over.c helper/entry/last_words.c */
+/* What ces-admit hands over, and the last words when that fails. */
+/* links: helper/admit/hand_over.c helper/core/last_words.c */
 #include <check.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,8 +10,8 @@
 #include "common/frame.h"
 #include "common/io.h"
 #include "common/request.h"
-#include "helper/entry/hand_over.h"
-#include "helper/entry/last_words.h"
+#include "helper/admit/hand_over.h"
+#include "helper/core/last_words.h"
 #include "tests/unit/policy_fixture.h"
 
 static struct ces_order order;

@@ -135,8 +135,8 @@ stopped()
 janitor()
 {
 	long_run
-	for p in $(pgrep -x 'ces-helper|ces-session'); do kill -KILL "$p" || true; done
-	eventually no pgrep -x 'ces-helper|ces-session'
+	for p in $(pgrep -x 'ces-helper|ces-admit|ces-session'); do kill -KILL "$p" || true; done
+	eventually no pgrep -x 'ces-helper|ces-admit|ces-session'
 	[ -e "/run/ces/$number" ]
 	[ -e "/home/ada/scratch_$number" ]
 	systemctl start ces-janitor.service

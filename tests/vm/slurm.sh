@@ -117,7 +117,7 @@ cancelled()
 	eventually in_state CANCELLED
 	eventually nothing_of_it
 	eventually no pgrep -U ada
-	eventually no pgrep -x 'ces-helper|ces-session|crun'
+	eventually no pgrep -x 'ces-helper|ces-admit|ces-session|crun'
 	eventually bash -c "! find /sys/fs/cgroup -type d -name job_$job | grep ."
 	[ ! -d "/home/ada/scratch_$number" ]
 	ces-policy audit list --run "$number" | tail -n 1 | grep -v 'helper died'
@@ -147,7 +147,7 @@ script_cancelled()
 gone_with_its_job()
 {
 	eventually no pgrep -U ada
-	eventually no pgrep -x 'ces-helper|ces-session|crun'
+	eventually no pgrep -x 'ces-helper|ces-admit|ces-session|crun'
 	systemctl start ces-janitor.service
 	nothing_of_it
 	ces-policy audit list --run "$number"

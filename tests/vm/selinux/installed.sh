@@ -29,6 +29,7 @@ policy_knows() { printf 'system_u:object_r:%s:s0' "$1" > /sys/fs/selinux/context
 labels()
 {
 	labelled /usr/libexec/ces/ces-helper ces_helper_exec_t
+	labelled /usr/libexec/ces/ces-admit ces_admit_exec_t
 	labelled /usr/libexec/ces/ces-session ces_session_exec_t
 	labelled /usr/libexec/ces/ces-decode ces_parse_exec_t
 	labelled /usr/libexec/ces/ces-parse ces_parse_exec_t

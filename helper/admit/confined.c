@@ -1,7 +1,7 @@
 /* Checks whether SELinux confines CES here as the policy wants it. Must not decide by the label of
  * any file but the policy: the kernel refuses every other file that is not labelled as it should
  * be. */
-#include "helper/entry/admit.h"
+#include "helper/admit/confined.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>

@@ -1,7 +1,7 @@
-/* Hands a request over from ces-helper to ces-session. Must not pass on anything of the caller's
- * but the request's words and the fds that the clean room checked: argument vector and environment
+/* Hands a request over from ces-admit to ces-session. Must not pass on anything of the caller's
+ * but the request's words and the fds that ces-helper checked: argument vector and environment
  * are constants. */
-#include "helper/entry/hand_over.h"
+#include "helper/admit/hand_over.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -79,11 +79,9 @@ int ces_hand_over(const struct ces_order *order, const void *words, const void *
 	    ces_write_full(fd, policy, order->policy, -1) < 0 || lseek(fd, 0, SEEK_SET) != 0 ||
 	    fcntl(fd, F_ADD_SEALS, SEALS) < 0)
 		return ces_error_errno(err, CES_E_HOST, "passing the request on");
-	if (fd != CES_FD_ORDER && dup3(fd, CES_FD_ORDER, O_CLOEXEC) < 0)
+	/* this fd alone closes by itself; 0 to 4 never did */
+	if (fd == CES_FD_ORDER ? fcntl(fd, F_SETFD, 0) < 0 : dup2(fd, CES_FD_ORDER) < 0)
 		return ces_error_errno(err, CES_E_HOST, "passing the request on");
-	for (int i = 0; i <= CES_FD_ORDER; i++)
-		if (fcntl(i, F_SETFD, 0) < 0)
-			return ces_error_errno(err, CES_E_HOST, "fd %d", i);
 	(void)execve(CES_SESSION_PATH, (char **)(uintptr_t)argv, (char **)(uintptr_t)environment);
 	return ces_error_errno(err, CES_E_HOST, "%s; CES is not installed whole", CES_SESSION_PATH);
 }

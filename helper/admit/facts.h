@@ -1,7 +1,7 @@
 /* Gathers the facts about the file system that a decision needs. They are gathered before it, so
  * that the decision makes no system call. */
-#ifndef CES_HELPER_ENTRY_FACTS_H
-#define CES_HELPER_ENTRY_FACTS_H
+#ifndef CES_HELPER_ADMIT_FACTS_H
+#define CES_HELPER_ADMIT_FACTS_H
 
 #include "policy/decide.h"
 

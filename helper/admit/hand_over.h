@@ -1,6 +1,6 @@
-/* Turns ces-helper into ces-session. */
-#ifndef CES_HELPER_ENTRY_HAND_OVER_H
-#define CES_HELPER_ENTRY_HAND_OVER_H
+/* Turns ces-admit into ces-session. */
+#ifndef CES_HELPER_ADMIT_HAND_OVER_H
+#define CES_HELPER_ADMIT_HAND_OVER_H
 
 #include "helper/core/order.h"
 

@@ -1,6 +1,6 @@
-/* Builds by hand the one event that ces-helper sends: code and text (common/form_event.c). Must not
- * wait: a client that does not read gets nothing. */
-#include "helper/entry/last_words.h"
+/* Builds by hand the one event that ces-helper and ces-admit send: code and text
+ * (common/form_event.c). Must not wait: a client that does not read gets nothing. */
+#include "helper/core/last_words.h"
 
 #include <endian.h>
 #include <stdint.h>
@@ -9,7 +9,7 @@
 
 #include "common/frame.h"
 #include "common/wire.h"
-#include "helper/core/order.h"
+#include "helper/core/fds.h"
 
 struct __attribute__((packed)) event {
 	char magic[4];

@@ -3,7 +3,7 @@
  *
  * Who controls what: root controls the file, and CES alone the copy in /run/ces. A file that
  * changes after it was read has another digest the next time. */
-#include "helper/entry/policy.h"
+#include "helper/admit/policy.h"
 
 #include <errno.h>
 #include <fcntl.h>

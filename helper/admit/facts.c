@@ -1,5 +1,5 @@
 /* Gathers facts. Must not decide: it only says which directories exist. */
-#include "helper/entry/facts.h"
+#include "helper/admit/facts.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Checks that SELinux confines CES, if the host has SELinux. */
-#ifndef CES_HELPER_ENTRY_ADMIT_H
-#define CES_HELPER_ENTRY_ADMIT_H
+#ifndef CES_HELPER_ADMIT_CONFINED_H
+#define CES_HELPER_ADMIT_CONFINED_H
 
 #include <stdbool.h>
 

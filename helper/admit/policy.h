@@ -1,6 +1,6 @@
 /* Reads the policy for a decision. */
-#ifndef CES_HELPER_ENTRY_POLICY_H
-#define CES_HELPER_ENTRY_POLICY_H
+#ifndef CES_HELPER_ADMIT_POLICY_H
+#define CES_HELPER_ADMIT_POLICY_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
-/* Reports to the caller when not even ces-session can be started. */
-#ifndef CES_HELPER_ENTRY_LAST_WORDS_H
-#define CES_HELPER_ENTRY_LAST_WORDS_H
+/* Reports to the caller when the next program cannot be started. */
+#ifndef CES_HELPER_CORE_LAST_WORDS_H
+#define CES_HELPER_CORE_LAST_WORDS_H
 
 #include "common/error.h"
 
