@@ -5,19 +5,12 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "common/name.h"
 #include "common/schema.h"
+#include "common/wire_field.h"
 
 static bool text_fits(const struct ces_wire_field *field, const char *text)
 {
-	bool name = field->kind == CES_WIRE_NAME || field->kind == CES_WIRE_NAMES;
-	bool line = field->kind == CES_WIRE_LINE || field->kind == CES_WIRE_LINES;
-	size_t length = strlen(text);
-
-	for (size_t i = 0; i < length && name; i++)
-		if (text[i] < 0x20 || text[i] > 0x7e)
-			return false;
-	return length <= field->cap && (!line || ces_line_valid(text, length));
+	return ces_wire_value_valid(field, (const uint8_t *)text, (uint32_t)strlen(text));
 }
 
 static bool list_fits(const struct ces_wire_field *field, const struct ces_strings *list)

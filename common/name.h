@@ -33,6 +33,11 @@ struct ces_reference {
 /* Splits text. An unqualified name ("ubuntu") is an error whose text says what to type. */
 int ces_reference_parse(const char *text, struct ces_reference *ret, struct ces_error *err);
 
+/* The parts of it: host[:port] (an IPv6 address is not supported), and one component of the
+ * repository, up to a '/' or the end: lower-case words joined by '.', '_', '__' or dashes. */
+bool ces_reference_registry_valid(const char *text);
+bool ces_reference_part_valid(const char *text, size_t length);
+
 /* Writes the canonical form "registry/repository[:tag][@digest]" (CES_REFERENCE_MAX is enough). */
 void ces_reference_format(const struct ces_reference *reference, char *buffer, size_t size);
 
@@ -73,13 +78,6 @@ bool ces_cluster_label_valid(const char *text);
 /* A path inside the container: absolute, one line of UTF-8, at most 1024 bytes, no "." or ".."
  * component, no empty component (one trailing slash is allowed), no ':' or ',' . */
 bool ces_container_path_valid(const char *path);
-
-/* An allow pattern of a policy ("ghcr.io/epcced/<star>", final "<star><star>" for any depth):
- * matched component by component against "registry/repository", never as a string prefix. "*" is
- * exactly one whole component, "**" only as the last component and matches one or more components.
- */
-bool ces_pattern_valid(const char *pattern);
-bool ces_pattern_match(const char *pattern, const char *registry, const char *repository);
 
 /* A device's name within its kind: 1 to 127 characters. */
 bool ces_device_valid(const char *text);

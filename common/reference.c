@@ -1,39 +1,27 @@
-/* Image references, and patterns that they match. Must accept nothing that the grammar does not
- * have. */
+/* Image references. Must accept nothing that the grammar does not have. */
 #include <stdio.h>
 #include <string.h>
 
 #include "common/name.h"
 #include "common/num.h"
 
-static bool is_lower_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
+#define WORD "abcdefghijklmnopqrstuvwxyz0123456789"
 
-static bool is_alnum(char c)
-{
-	return is_lower_alnum(c) || (c >= 'A' && c <= 'Z');
-}
-
-/* Labels of letters, digits and inner dashes, joined by '.'. */
+/* Labels of letters, digits and inner dashes, joined by '.'. What follows is ':' or the end. */
 static bool host_valid(const char *text, size_t length)
 {
-	char last = '.';
+	for (const char *end = text + length;; text++) {
+		size_t label = strspn(text, WORD "-");
 
-	for (size_t i = 0; i < length; i++) {
-		bool inner = is_lower_alnum(last);
-
-		if (!is_lower_alnum(text[i]) && !(text[i] == '.' && inner) &&
-		    !(text[i] == '-' && (inner || last == '-')))
+		if (label == 0 || text[0] == '-' || text[label - 1] == '-')
 			return false;
-		last = text[i];
+		text += label;
+		if (text == end || *text != '.')
+			return text == end;
 	}
-	return is_lower_alnum(last);
 }
 
-/* host[:port] of a reference; an IPv6 address is not supported. */
-static bool registry_valid(const char *text)
+bool ces_reference_registry_valid(const char *text)
 {
 	size_t host = strcspn(text, ":");
 	uint64_t port;
@@ -43,35 +31,21 @@ static bool registry_valid(const char *text)
 	return text[host] == '\0' || ces_num_parse(text + host + 1, 1, 65535, &port) == 0;
 }
 
-/* One path component: lower-case words joined by '.', '_', '__' or dashes (distribution grammar).
- */
-static bool component_valid(const char *text, size_t length)
+bool ces_reference_part_valid(const char *text, size_t length)
 {
-	size_t i = 0;
+	const char *end = text + length; /* a '/' or the end, which no span takes */
 
-	while (i < length) {
-		size_t separator;
+	for (;;) {
+		size_t word = strspn(text, WORD), separator;
 
-		if (!is_lower_alnum(text[i]))
+		text += word;
+		if (word == 0 || text == end)
+			return word > 0;
+		separator = *text == '.' ? 1 : strspn(text, *text == '_' ? "_" : "-");
+		if (separator == 0 || (*text == '_' && separator > 2))
 			return false;
-		while (i < length && is_lower_alnum(text[i]))
-			i++;
-		separator = i;
-		if (i == length)
-			return true;
-		if (text[i] == '.') {
-			i++;
-		} else if (text[i] == '_') {
-			while (i < length && text[i] == '_' && i - separator < 2)
-				i++;
-		} else {
-			while (i < length && text[i] == '-')
-				i++;
-		}
-		if (i == separator)
-			return false;
+		text += separator;
 	}
-	return false;
 }
 
 static bool repository_valid(const char *text)
@@ -79,7 +53,7 @@ static bool repository_valid(const char *text)
 	for (;;) {
 		size_t length = strcspn(text, "/");
 
-		if (!component_valid(text, length))
+		if (!ces_reference_part_valid(text, length))
 			return false;
 		if (text[length] == '\0')
 			return true;
@@ -91,12 +65,8 @@ static bool tag_valid(const char *text)
 {
 	size_t length = strlen(text);
 
-	if (length == 0 || length > 128 || text[0] == '.' || text[0] == '-')
-		return false;
-	for (size_t i = 0; i < length; i++)
-		if (!is_alnum(text[i]) && strchr("._-", text[i]) == NULL)
-			return false;
-	return true;
+	return length > 0 && length <= 128 && text[0] != '.' && text[0] != '-' &&
+	       strspn(text, WORD "ABCDEFGHIJKLMNOPQRSTUVWXYZ._-") == length;
 }
 
 /* Copies length bytes of text into a buffer of size; false when they do not fit. */
@@ -152,7 +122,8 @@ int ces_reference_parse(const char *text, struct ces_reference *ret, struct ces_
 	path = strcspn(text + first + 1, ":@");
 	if (!take(reference.registry, sizeof(reference.registry), text, first) ||
 	    !take(reference.repository, sizeof(reference.repository), text + first + 1, path) ||
-	    !registry_valid(reference.registry) || !repository_valid(reference.repository) ||
+	    !ces_reference_registry_valid(reference.registry) ||
+	    !repository_valid(reference.repository) ||
 	    !suffix_parse(text + first + 1 + path, &reference))
 		return ces_error_set(
 		    err, CES_E_USAGE,
@@ -175,55 +146,4 @@ void ces_reference_format(const struct ces_reference *reference, char *buffer, s
 	(void)snprintf(buffer, size, "%s/%s%s%s%s%s", reference->registry, reference->repository,
 		       reference->tag[0] != '\0' ? ":" : "", reference->tag,
 		       reference->digest[0] != '\0' ? "@" : "", reference->digest);
-}
-
-bool ces_pattern_valid(const char *pattern)
-{
-	const char *at = pattern;
-	size_t components = 0;
-
-	if (strnlen(pattern, CES_REFERENCE_MAX) >= CES_REFERENCE_MAX)
-		return false;
-	for (;; at++) {
-		size_t length = strcspn(at, "/");
-		bool last = at[length] == '\0';
-		bool star = length == 1 && at[0] == '*';
-		bool stars = length == 2 && memcmp(at, "**", 2) == 0;
-
-		if (components == 0) {
-			char registry[256];
-
-			if (!take(registry, sizeof(registry), at, length) ||
-			    !registry_valid(registry))
-				return false;
-		} else if (!star && !(stars && last) && !component_valid(at, length)) {
-			return false;
-		}
-		components++;
-		at += length;
-		if (last)
-			return components >= 2;
-	}
-}
-
-bool ces_pattern_match(const char *pattern, const char *registry, const char *repository)
-{
-	const char *p = pattern, *n = registry;
-	bool in_registry = true;
-
-	for (;;) {
-		size_t p_length = strcspn(p, "/"), n_length = strcspn(n, "/");
-		bool p_last = p[p_length] == '\0', n_last = !in_registry && n[n_length] == '\0';
-
-		if (!in_registry && p_last && p_length == 2 && memcmp(p, "**", 2) == 0)
-			return n_length > 0;
-		if (!(!in_registry && p_length == 1 && p[0] == '*' && n_length > 0) &&
-		    (p_length != n_length || memcmp(p, n, p_length) != 0))
-			return false;
-		if (p_last || n_last)
-			return p_last && n_last;
-		p += p_length + 1;
-		n = in_registry ? repository : n + n_length + 1;
-		in_registry = false;
-	}
 }

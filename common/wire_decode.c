@@ -11,11 +11,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "common/cleanup.h"
 #include "common/io.h"
-#include "common/name.h"
 
 static uint32_t get_u16(const uint8_t *at)
 {
@@ -38,33 +35,6 @@ static const struct ces_wire_field *find(const struct ces_wire_schema *schema, u
 		if (schema->fields[i].tag == tag)
 			return &schema->fields[i];
 	return NULL;
-}
-
-static bool is_number(const struct ces_wire_field *field)
-{
-	return field->kind == CES_WIRE_U64 || field->kind == CES_WIRE_U64S;
-}
-
-bool ces_wire_is_list(const struct ces_wire_field *field)
-{
-	return field->kind == CES_WIRE_U64S || field->kind == CES_WIRE_NAMES ||
-	       field->kind == CES_WIRE_TEXTS || field->kind == CES_WIRE_LINES;
-}
-
-/* Whether one value is what its field says. */
-bool ces_wire_value_valid(const struct ces_wire_field *field, const uint8_t *bytes, uint32_t length)
-{
-	if (is_number(field))
-		return length == 8;
-	if (length > field->cap || memchr(bytes, '\0', length) != NULL)
-		return false;
-	if (field->kind == CES_WIRE_LINE || field->kind == CES_WIRE_LINES)
-		return ces_line_valid((const char *)bytes, length);
-	if (field->kind == CES_WIRE_NAME || field->kind == CES_WIRE_NAMES)
-		for (uint32_t i = 0; i < length; i++)
-			if (bytes[i] < 0x20 || bytes[i] > 0x7e)
-				return false;
-	return true;
 }
 
 #define FIELDS_MAX 40 /* the longest table; checked at the start of check() */
@@ -106,7 +76,7 @@ static int check(const struct ces_wire_schema *schema, const uint8_t *at, size_t
 			    err, CES_E_USAGE,
 			    "malformed %s: field %u is too long or holds a forbidden character",
 			    schema->name, field->tag);
-		ret->memory += is_number(field) ? 8 : (size_t)length + 1 + sizeof(char *);
+		ret->memory += ces_wire_is_number(field) ? 8 : (size_t)length + 1 + sizeof(char *);
 		at += CES_WIRE_FIELD_HEADER + length;
 		left -= CES_WIRE_FIELD_HEADER + length;
 	}
@@ -117,8 +87,10 @@ static int check(const struct ces_wire_schema *schema, const uint8_t *at, size_t
 	return 0;
 }
 
-/* check() counts as many bytes for an entry of a list as lay_out() takes. */
-_Static_assert(sizeof(char *) == sizeof(uint64_t), "lists of strings and of numbers are alike");
+/* check() counts as many bytes for an entry of a list as lay_out() takes, and v comes first. */
+_Static_assert(sizeof(char *) == sizeof(uint64_t) && offsetof(struct ces_u64s, v) == 0 &&
+		   offsetof(struct ces_strings, v) == 0,
+	       "lists of strings and of numbers are alike");
 
 /* Lays out the lists at the start of memory (they need alignment); returns the first byte after
  * them. */
@@ -131,11 +103,7 @@ static char *lay_out(const struct ces_wire_schema *schema, const struct census *
 
 		if (!ces_wire_is_list(field) || bytes == 0)
 			continue;
-		if (field->kind == CES_WIRE_U64S)
-			((struct ces_u64s *)(void *)(object + field->offset))->v = (void *)memory;
-		else
-			((struct ces_strings *)(void *)(object + field->offset))->v =
-			    (void *)memory;
+		memcpy(object + field->offset, &memory, sizeof(memory)); /* v, of both kinds */
 		memory += bytes;
 	}
 	return memory;
@@ -230,6 +198,11 @@ void ces_wire_free(const struct ces_wire_schema *schema, void *object)
 	memset(object, 0, schema->size);
 }
 
+static int late(struct ces_error *err)
+{
+	return ces_error_set(err, CES_E_LIMIT, "no complete frame came in time");
+}
+
 int ces_wire_read(int fd, size_t max, int64_t deadline_ms, uint8_t **ret, size_t *ret_length,
 		  uint16_t *ret_type, struct ces_error *err)
 {
@@ -240,9 +213,8 @@ int ces_wire_read(int fd, size_t max, int64_t deadline_ms, uint8_t **ret, size_t
 	if (ces_read_full(fd, header, sizeof(header), deadline_ms) < 0) {
 		if (errno == ENODATA)
 			return 0;
-		if (errno == ETIMEDOUT)
-			return ces_error_set(err, CES_E_LIMIT, "no complete frame came in time");
-		return ces_error_errno(err, CES_E_USAGE, "reading a frame");
+		return errno == ETIMEDOUT ? late(err)
+					  : ces_error_errno(err, CES_E_USAGE, "reading a frame");
 	}
 	length = get_u32(header + 6);
 	if (ces_wire_type(header, sizeof(header)) == 0)
@@ -257,13 +229,13 @@ int ces_wire_read(int fd, size_t max, int64_t deadline_ms, uint8_t **ret, size_t
 		return ces_error_set(err, CES_E_HOST, "out of memory");
 	memcpy(frame, header, sizeof(header));
 	if (length > 0 && ces_read_full(fd, frame + CES_WIRE_HEADER, length, deadline_ms) < 0) {
-		bool late = errno == ETIMEDOUT;
+		int failed = errno;
 
 		explicit_bzero(frame, CES_WIRE_HEADER + length);
 		free(frame);
-		if (late)
-			return ces_error_set(err, CES_E_LIMIT, "no complete frame came in time");
-		return ces_error_set(err, CES_E_USAGE, "a frame is cut short");
+		return failed == ETIMEDOUT
+			   ? late(err)
+			   : ces_error_set(err, CES_E_USAGE, "a frame is cut short");
 	}
 	*ret = frame;
 	*ret_length = CES_WIRE_HEADER + length;

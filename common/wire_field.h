@@ -1,4 +1,4 @@
-/* The checks that both sides of the codec make of a value. Only for common/wire_*.c. */
+/* The checks that both sides of the codec make of a value, and common/check.c of a flat one. */
 #ifndef CES_COMMON_WIRE_FIELD_H
 #define CES_COMMON_WIRE_FIELD_H
 
@@ -8,7 +8,10 @@
 
 #define CES_WIRE_MAGIC "CES1" /* without its NUL */
 
+bool ces_wire_is_number(const struct ces_wire_field *field);
 bool ces_wire_is_list(const struct ces_wire_field *field);
+
+/* Whether one value is what its field says. */
 bool ces_wire_value_valid(const struct ces_wire_field *field, const uint8_t *bytes,
 			  uint32_t length);
 

@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/request.h"
+#include "policy/pattern.h"
 #include "policy/rights.h"
 #include "policy/template.h"
 

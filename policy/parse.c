@@ -1,5 +1,6 @@
 /* The shape of a policy file: tables of keys, the built-in defaults, and the few checks that span
  * keys. All or nothing: it must never hand out a policy of which one part was not understood. */
+#include "policy/pattern.h"
 #include "policy/policy.h"
 
 #include <assert.h>

@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/name.h"
 #include "common/num.h"
+#include "policy/pattern.h"
 #include "policy/template.h"
 
 static bool printable(const char *text, size_t max)
@@ -152,4 +153,34 @@ bool ces_valid_kind(const char *text)
 		return false;
 	class = strspn(text + vendor + 1, LETTERS "_-.");
 	return class > 0 && class < 64 && text[vendor + 1 + class] == '\0';
+}
+
+bool ces_pattern_valid(const char *pattern)
+{
+	const char *at = pattern;
+	size_t components = 0;
+
+	if (strnlen(pattern, CES_REFERENCE_MAX) >= CES_REFERENCE_MAX)
+		return false;
+	for (;; at++) {
+		size_t length = strcspn(at, "/");
+		bool last = at[length] == '\0';
+		bool star = length == 1 && at[0] == '*';
+		bool stars = length == 2 && memcmp(at, "**", 2) == 0;
+
+		if (components == 0) {
+			char registry[256];
+
+			if (snprintf(registry, sizeof(registry), "%.*s", (int)length, at) >=
+				(int)sizeof(registry) ||
+			    !ces_reference_registry_valid(registry))
+				return false;
+		} else if (!star && !(stars && last) && !ces_reference_part_valid(at, length)) {
+			return false;
+		}
+		components++;
+		at += length;
+		if (last)
+			return components >= 2;
+	}
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/pattern.h"
 #include "policy/tool/explain.h"
 #include "common/cleanup.h"
 #include "policy/rights.h"

@@ -1,6 +1,7 @@
 /* Walks over the image rules of a policy, and finds the rule that allowed a record. It must not
  * decide: a record says what was decided.
  */
+#include "policy/pattern.h"
 #include "policy/tool/rules.h"
 
 #include <string.h>

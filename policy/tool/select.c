@@ -7,6 +7,7 @@
 #include "common/cleanup.h"
 #include "common/name.h"
 #include "common/num.h"
+#include "policy/pattern.h"
 #include "policy/tool/audit.h"
 
 /* Open runs: 1024 sets of 16. With 4,000 runs open at once a set overflows about once in ten

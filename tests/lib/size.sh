@@ -4,7 +4,7 @@
 #	SETUID   lines of code in the setuid program
 #	ROOT     in all that ever runs as root of the host, in whichever program
 #	FOREIGN  of these, in files that can read what a caller, a registry or an image sends: they include a form of such
-#	         bytes (common/schema.h), or are the decoder, or split an image's name
+#	         bytes (common/schema.h), or are the decoder or its checks, or split an image's name
 #
 # It counts the files that the linker took, as the map beside each program says, and every header of the tree that they
 # include: none can be forgotten. Blank lines and comments do not count. The preprocessor's own stripper decides, so no
@@ -33,7 +33,7 @@ count() # FILE IS-SETUID; adds its lines to the three figures
 	seen[$1]=1
 	n=$(gcc -fpreprocessed -dD -E -P "$1" 2> /dev/null | grep -c '[^[:space:]]' || true)
 	root=$((root + n)) setuid=$((setuid + $2 * n))
-	if gcc -MM -I. -D_GNU_SOURCE "$1" | grep -qE 'common/(schema\.h|(wire_decode|reference)\.c)'; then
+	if gcc -MM -I. -D_GNU_SOURCE "$1" | grep -qE 'common/(schema\.h|(wire_decode|wire_value|reference)\.c)'; then
 		foreign=$((foreign + n)) knows='  knows foreign forms'
 	fi
 	[ -z "${verbose:-}" ] || printf '%6d %s%s\n' "$n" "$1" "$knows"

@@ -5,6 +5,7 @@
 
 #include "common/cleanup.h"
 #include "common/name.h"
+#include "policy/pattern.h"
 
 #define HEX  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define GOOD "sha256:" HEX
