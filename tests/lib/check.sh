@@ -66,13 +66,14 @@ packages() { CES_REGISTRIES=open tests/lib/lab/lab.sh tests/lib/lab/suite.sh tes
 # CES's own steps.
 before_it_starts='^tests/(cve/pull|attack/(client|faults|parse|resolve|session|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|ondemand|policy|pull|quota|registry|unpack))\.bats$'
 
-# Runs one thing after the other, each for half an hour at most, and prints each when it has ended. Labs see nothing of
-# each other, and a test waits for most of its time: two lanes keep two cores busy.
-lane() # JOB...: a name and its words, in $jobs
+# Runs the next job that no other lane has taken, for half an hour at most, prints it when it has ended, and goes on. Labs see
+# nothing of each other, and a test waits for most of its time: two lanes keep two cores busy.
+lane() # JOB...: names of $jobs, the longest first
 {
 	local name child
 	trap 'kill "$child" 2> /dev/null; exit 143' TERM
 	for name in "$@"; do
+		mkdir "$logs/$name.taken" 2> /dev/null || continue
 		# shellcheck disable=SC2086 # (words)
 		timeout --kill-after=30 1800 tests/lib/check.sh --job ${jobs[$name]} < /dev/null > "$logs/$name" 2>&1 &
 		child=$!
@@ -102,28 +103,27 @@ mapfile -t late < <(printf '%s\n' "${suites[@]}" | grep -vE "$before_it_starts")
 [ -z "${CES_EVERY:-}" ] || early=() late=("${suites[@]}")
 read -ra runtimes <<< "${CES_RUNTIMES:-crun runc}"
 declare -A jobs=()
-one=() two=()
-job() # LANE NAME WORD...
+names=()
+job() # NAME WORD...
 {
-	local -n to=$1
-	to+=("$2")
-	jobs[$2]=${*:3}
+	names+=("$1")
+	jobs[$1]=${*:2}
 }
 
-[ ${#early[@]} -eq 0 ] || job one "end to end, with ${runtimes[0]}, up to its start" lab "${runtimes[0]}" "${early[@]}"
+[ ${#early[@]} -eq 0 ] || job "end to end, with ${runtimes[0]}, up to its start" lab "${runtimes[0]}" "${early[@]}"
 for runtime in "${runtimes[@]}"; do
-	[ ${#late[@]} -eq 0 ] || job two "end to end, with $runtime" lab "$runtime" "${late[@]}"
+	[ ${#late[@]} -eq 0 ] || job "end to end, with $runtime" lab "$runtime" "${late[@]}"
 done
-[ -n "${CES_TESTS:-}" ] || job two packages packages
-[ "${CES_PLAIN_TESTS-all}" = '' ] || job one ces-policy plain
+[ "${CES_PLAIN_TESTS-all}" = '' ] || job ces-policy plain
+[ -n "${CES_TESTS:-}" ] || job packages packages
 
 logs=$(mktemp -d)
 trap 'rm -rf "$log" "$logs"' EXIT
-lane "${one[@]}" &
-lane "${two[@]}" &
+lane "${names[@]}" &
+lane "${names[@]}" &
 trap 'kill $(jobs -p) 2> /dev/null; exit 143' INT TERM HUP
 wait
-for name in "${one[@]}" "${two[@]}"; do
+for name in "${names[@]}"; do
 	count_tap "$(cat "$logs/$name.status")" "$name" "$logs/$name"
 done
 
