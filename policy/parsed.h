@@ -1,7 +1,9 @@
 /* The answers of ces-parse and ces-decode, and the job of ces-parse. ces-decode reads one request's
  * frame from the pipe that is its fd 3. ces-parse reads JSON files of root's for root's programs.
  * Its fd 3 is a sealed memfd with a job and the bytes of one file. Its fd 4 is a pipe for one
- * answer, and behind it the block of policy/flat.h. It never sees a byte of a caller's. */
+ * answer, and behind it the block of policy/flat.h. A process that reads a file never sees a byte
+ * of a caller's. One that words an explanation gets a decision, and its answer is shown and no
+ * more. */
 #ifndef CES_POLICY_PARSED_H
 #define CES_POLICY_PARSED_H
 
@@ -15,12 +17,20 @@
 
 enum ces_parse_kind {
 	CES_PARSE_POLICY = 1,
-	CES_PARSE_CDI = 2, /* no block: a specification of another kind than these */
+	CES_PARSE_CDI = 2,     /* no block: a specification of another kind than these */
+	CES_PARSE_EXPLAIN = 3, /* the block: lines of text, each with its newline */
 };
 
 struct ces_parse_job {
 	uint64_t magic, kind;
 	struct ces_decision_names kinds; /* of devices; CDI */
+};
+
+/* What CES_PARSE_EXPLAIN has in place of a file. */
+struct ces_parse_explain {
+	uid_t uid;
+	char user[256];
+	struct ces_decision decision;
 };
 
 struct ces_parse_answer {

@@ -1,8 +1,11 @@
 /* ces-parse: turns JSON files of root's, the policy and specifications of devices, into flat
- * blocks. It has an account of its own, no file, no network, no exec. Must not be given a byte of a
- * caller's, a registry's or an image's: its word on a policy is believed. */
+ * blocks, and a decision into sentences. It has an account of its own, no file, no network, no
+ * exec. Each process does one job. Where that is a file, it must not be given a byte of a caller's,
+ * a registry's or an image's: its word on a policy is believed. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -38,6 +41,27 @@ static int read_cdi(struct ces_parse_job *job, const char *bytes, size_t length,
 	return ces_flat_pack(&ces_cdi_flat, spec, ret, ret_length, err);
 }
 
+static void add_line(void *context, const char *line)
+{
+	FILE *lines = context;
+
+	(void)fprintf(lines, "%s\n", line);
+}
+
+static int explain(char *bytes, size_t length, uint8_t **ret, size_t *ret_length,
+		   struct ces_error *err)
+{
+	struct ces_parse_explain *what = (void *)bytes;
+	FILE *lines = open_memstream((char **)ret, ret_length);
+
+	if (length != sizeof(*what) || lines == NULL)
+		return ces_error_set(err, CES_E_INTERNAL, "not a decision");
+	what->user[sizeof(what->user) - 1] = '\0';
+	ces_decision_explain(&(struct ces_caller){.uid = what->uid, .user = what->user},
+			     &what->decision, add_line, lines);
+	return fclose(lines) == 0 ? 0 : ces_error_set(err, CES_E_HOST, "out of memory");
+}
+
 static int work(uint8_t **ret, size_t *ret_length, struct ces_error *err)
 {
 	static struct ces_parse_job job;
@@ -51,6 +75,8 @@ static int work(uint8_t **ret, size_t *ret_length, struct ces_error *err)
 	if (length < 0)
 		return ces_error_errno(err, CES_E_HOST, "reading a file");
 	bytes[length] = '\0';
+	if (job.kind == CES_PARSE_EXPLAIN)
+		return explain(bytes, (size_t)length, ret, ret_length, err);
 	return job.kind == CES_PARSE_POLICY
 		   ? read_policy(bytes, (size_t)length, ret, ret_length, err)
 		   : read_cdi(&job, bytes, (size_t)length, ret, ret_length, err);

@@ -15,6 +15,7 @@
 #include "common/io.h"
 #include "common/paths.h"
 #include "common/request.h"
+#include "helper/core/ask.h"
 #include "helper/core/beneath.h"
 #include "helper/launch/rootfs.h"
 #include "helper/session/record.h"
@@ -30,11 +31,30 @@ static int open_state(struct ces_session *session, struct ces_error *err)
 	return ces_runs_open(&session->runs, err) < 0 ? -1 : ces_store_open(&session->store, err);
 }
 
-static int explain(const struct ces_session *session, const struct ces_decision *decision)
+/* The words are of ces-parse, from the decision alone: they are shown to the caller, and nothing
+ * else comes of them. */
+static int explain(const struct ces_session *session, const struct ces_decision *decision,
+		   struct ces_error *err)
 {
+	static struct ces_parse_explain what;
+	CES_CLEANUP_FREE uint8_t *text = NULL;
 	struct ces_event_done done = {0};
+	size_t length;
 
-	ces_decision_explain(&session->caller, decision, ces_report_text, NULL);
+	what.uid = session->uid;
+	what.decision = *decision;
+	(void)snprintf(what.user, sizeof(what.user), "%s", session->caller.user);
+	if (ces_ask(CES_PARSE_EXPLAIN, NULL, (const char *)&what, sizeof(what), CES_E_HOST, &text,
+		    &length, err) < 0)
+		return -1;
+	for (char *line = (char *)text, *end; length > 0; line = end + 1) {
+		end = memchr(line, '\n', length);
+		if (end == NULL)
+			break;
+		*end = '\0';
+		length -= (size_t)(end + 1 - line);
+		ces_report_text(line);
+	}
 	ces_report_send(&ces_event_done_schema, &done, true);
 	return 0;
 }
@@ -46,7 +66,7 @@ static int pull_or_run(struct ces_session *session, const struct ces_decision *d
 	int result;
 
 	if ((session->asked->flags & CES_FLAG_EXPLAIN) != 0)
-		return explain(session, decision);
+		return explain(session, decision, err);
 	/* the private mount namespace comes first: the store's fds could not be mounted in a later
 	 * one */
 	if (decision->verb == CES_VERB_RUN && ces_rootfs_unshare(err) < 0)

@@ -32,10 +32,9 @@ void ces_report_error(const struct ces_error *err, const char *contact, uint64_t
 	ces_report_send(&ces_event_error_schema, &event, true);
 }
 
-void ces_report_text(void *unused, const char *text)
+void ces_report_text(const char *text)
 {
 	struct ces_event_text event = {.text = (char *)(uintptr_t)text};
 
-	(void)unused;
 	ces_report_send(&ces_event_text_schema, &event, true);
 }

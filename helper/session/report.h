@@ -14,7 +14,7 @@ void ces_report_send(const struct ces_wire_schema *schema, const void *event, bo
 void ces_report_error(const struct ces_error *err, const char *contact, uint64_t ticket,
 		      uint64_t position);
 
-/* Sends one line of an explanation; ces_decision_explain wants this shape. */
-void ces_report_text(void *unused, const char *text);
+/* Sends one line of an explanation, which ces-parse worded; one that is no line is not sent. */
+void ces_report_text(const char *text);
 
 #endif

@@ -13,7 +13,7 @@ setup() { lab_policy; remember; }
 teardown()
 {
 	for p in $parse $decode; do [ ! -e $p.away ] || mv -f $p.away $p; done
-	rm -rf /home/*/outputs_* $kept
+	rm -rf /home/*/outputs_* $kept $parse.answer
 }
 
 runs() { ces alice run -q $open/tools:1 true; }
@@ -104,6 +104,46 @@ refuses() # WORDS
 		[ ! -e $kept ]
 	done
 	nothing_left_behind
+}
+
+# What a ces-parse that answers "yes", with these bytes, sends.
+words_of() # BYTES
+{
+	printf '#include <stdio.h>\n#include "policy/parsed.h"\nint main(void) { printf("%%zu", sizeof(struct ces_error)); }' > $lab/size.c
+	gcc -I"$CES_TOP" -D_GNU_SOURCE -o $lab/size $lab/size.c
+	{
+		printf 'CESPARS1'
+		printf "\\x$(printf %02x $((${#1} % 256)))\\x$(printf %02x $((${#1} / 256)))\0\0\0\0\0\0"
+		head -c "$($lab/size)" /dev/zero
+		printf %s "$1"
+	} > /usr/libexec/ces/ces-parse.answer
+}
+
+@test "a ces-parse that words a decision wrongly reaches the caller's terminal with nothing but lines of text" {
+	runs # the policy is kept
+	impostor 'cat "$0.answer" >&4'
+	long=$(printf %05000d 0)
+	for words in "all is well"$'\n' $'one\ntwo \e]0;title\a\n' $'\xff\xfe\n' "$long"$'\n' 'no end of a line' ''; do
+		words_of "$words"
+		status=0
+		timeout 20 setpriv --reuid=alice --regid=alice --init-groups --reset-env ces-client explain run $open/tools:1 \
+			> $lab/words 2>&1 < /dev/null 3>&- || status=$?
+		cat -v $lab/words
+		no grep -aqP '[\x00-\x08\x0b-\x1f\x7f-\xff]' $lab/words
+		[ "$status" -eq 0 ] || [ "$status" -eq 125 ]
+	done
+	words_of "all is well"$'\n'
+	run --separate-stderr ces alice explain run $open/tools:1
+	[ "$output" = "all is well" ]
+	# nothing is decided by it
+	run --separate-stderr ces alice explain run --cpus 4000 $open/tools:1
+	[ "$status" -eq 125 ]
+	runs
+	impostor 'kill -KILL $$'
+	run --separate-stderr ces alice explain run $open/tools:1
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"ces-parse gave no answer"* ]]
+	rm $parse.answer
 }
 
 @test "without the account of ces-parse nothing is allowed, and doctor says so" {
