@@ -1,8 +1,8 @@
-/* The two ends of a stream of bytes over TCP, for what is between to be measured:
- * stream serve PORT: on 127.0.0.1, takes connections one after another. The first byte of one says
- * what it wants: 'p', and whatever follows is read to its end; 'g', and bytes come until it is
- * closed. Prints "up" when it listens.
- * stream put|get PORT BYTES: does the other half and prints microseconds. */
+/* The two ends of a stream of bytes over TCP, to measure what is between them. "stream serve PORT"
+ * listens on 127.0.0.1 and takes connections one after another. The first byte of a connection says
+ * what it wants: after 'p' it reads what follows to its end; after 'g' it sends bytes until the
+ * connection is closed. It prints "up" when it listens. "stream put|get PORT BYTES" does the other
+ * half and prints microseconds. */
 #include <arpa/inet.h>
 #include <err.h>
 #include <signal.h>
@@ -25,7 +25,7 @@ static uint64_t now_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* Up to most bytes; how many it were. */
+/* Reads up to `most` bytes. Returns how many there were. */
 static uint64_t take(int fd, uint64_t most)
 {
 	uint64_t total = 0;
@@ -71,7 +71,7 @@ static void serve(const struct sockaddr_in *address)
 	}
 }
 
-/* The end of a put is the other's end of file: everything has arrived by then. */
+/* Moves the bytes. A put ends with the other side's end of file: everything has arrived by then. */
 static void transfer(const struct sockaddr_in *address, bool put, uint64_t bytes)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0);

@@ -1,5 +1,6 @@
-/* Any bytes as a Dockerfile: refused with a line of text, or taken apart into steps whose stages
- * there are; each check of it ends, and what it found has a rule and a place. */
+/* Takes any bytes for a Dockerfile. The parser refuses it with a line of text, or takes it apart
+ * into steps that name stages which exist. Each check ends, and each finding has a rule and a
+ * place. */
 /* links: policy/conform/dockerfile.c policy/conform/words.c policy/conform/docker_base.c */
 /* links: policy/conform/docker_copy.c policy/conform/docker_run.c policy/conform/docker_start.c */
 /* links: policy/conform/start.c policy/conform/signs.c policy/conform/signs_command.c policy/conform/signs_secret.c */
@@ -44,7 +45,7 @@ static void check_findings(struct ces_conform *conform)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
-	/* A copy without a NUL behind it: reading past the end is seen. */
+	/* Uses a copy without a NUL behind it, so that a sanitizer sees a read past the end. */
 	char *text = malloc(length > 0 ? length : 1);
 	struct ces_conform conform = {.path = "Dockerfile"};
 	struct ces_docker *docker = NULL;

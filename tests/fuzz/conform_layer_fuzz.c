@@ -1,5 +1,5 @@
-/* Any bytes as the tar of a layer of an image, and as its configuration: refused with a text, or
- * looked at to the end. */
+/* Takes any bytes for the tar of an image's layer, and for its configuration. They are refused with
+ * a text, or read to the end. */
 /* links: policy/conform/look.c policy/conform/entry.c policy/conform/marks.c */
 /* links: policy/conform/packages.c policy/conform/image_config.c policy/conform/start.c */
 /* links: policy/conform/signs.c policy/conform/signs_command.c policy/conform/signs_secret.c policy/conform/findings.c */
@@ -34,7 +34,7 @@ static void look(struct ces_conform *conform, const uint8_t *bytes, size_t lengt
 		abort();
 	ces_look_begin(&state, conform, UINT64_C(16) << 20);
 	state.tmp[0] = "opt/tmp";
-	/* Twice: a layer hides what it has itself below. */
+	/* Reads it as two layers: the upper one hides what it has in the lower one. */
 	for (state.layer = 1; state.layer < 3; state.layer++) {
 		if (lseek(fd, 0, SEEK_SET) != 0)
 			abort();

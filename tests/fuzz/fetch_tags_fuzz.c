@@ -1,6 +1,5 @@
-/* A list of tags, with any bytes a registry may send: what is printed of it is a short printable
- * line.
- */
+/* Takes any bytes for a registry's list of tags: what ces-fetch prints from it is a short printable
+ * line. */
 /* links: helper/fetch/tags.c helper/fetch/reply.c */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* Any bytes as a block of policy/flat.h: refused, or a struct that packs to the same block. */
+/* Takes any bytes for a block of policy/flat.h. They are refused, or become a struct that packs to
+ * the same block. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* libFuzzer entry: any bytes are a line of a journal or refused. What is accepted is JSON to json-c
- * too, with the same values, and its text can be shown on any terminal. */
+/* libFuzzer entry: takes any bytes for a line of a journal. A line that is accepted is JSON to
+ * json-c too, with the same values, and its text can be shown on any terminal. */
 /* links: policy/tool/record.c */
 #include <stdint.h>
 #include <stdlib.h>
@@ -38,7 +38,7 @@ static void check_field(const struct ces_record *record, enum ces_record_key key
 			abort();
 		return;
 	}
-	/* A key may also be written with escapes, which the writer never does. */
+	/* A key may also be written with escapes; the writer never does that. */
 	if (field->at == NULL || field->length >= sizeof(text) ||
 	    memchr(field->at, '\\', field->length) != NULL)
 		return;
@@ -49,7 +49,7 @@ static void check_field(const struct ces_record *record, enum ces_record_key key
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
-	/* A copy without a NUL behind it: reading past the end is seen. */
+	/* Uses a copy without a NUL behind it, so that a sanitizer sees a read past the end. */
 	char *line = malloc(length > 0 ? length : 1);
 	struct ces_record record;
 	struct json_object *tree;

@@ -1,7 +1,5 @@
-/* libFuzzer entry: any bytes are a policy or refused, with every fault reported. Whatever is
- * accepted must also be usable: the walk over it finds every string ended and every list as long as
- * it says.
- */
+/* libFuzzer entry: takes any bytes for a policy. It is refused with every fault reported, or it can
+ * be used: the walk over it finds that every string ends and every list is as long as it says. */
 /* links: policy/tool/where.c */
 #include <stdint.h>
 #include <stdlib.h>
@@ -26,7 +24,7 @@ static int count(void *context, const char *path, const char *text)
 	return 0;
 }
 
-/* Telling every fault finds one exactly when telling the first does. */
+/* Checks that reporting every fault finds one exactly when reporting the first does. */
 static void check_problems(const char *bytes, size_t length, bool good)
 {
 	struct ces_error err = {0};
@@ -38,7 +36,7 @@ static void check_problems(const char *bytes, size_t length, bool good)
 		abort();
 }
 
-/* Whatever is JSON has lines, and each path one. */
+/* Checks that all JSON has lines, and that each path has one. */
 static void check_lines(const char *bytes, size_t length)
 {
 	struct ces_where *where;

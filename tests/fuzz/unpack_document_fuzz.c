@@ -1,5 +1,5 @@
-/* Any bytes as a manifest and as a configuration: an answer that the wire accepts, or an error with
- * a text. */
+/* Takes any bytes for a manifest and for a configuration. The result is an answer that the wire
+ * accepts, or an error with a text. */
 /* links: helper/unpack/json.c helper/unpack/json_scan.c helper/unpack/manifest.c */
 /* links: helper/unpack/config.c */
 #include <stdint.h>

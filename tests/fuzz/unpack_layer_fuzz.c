@@ -1,6 +1,6 @@
-/* Any bytes as a layer: nothing may appear beside the directory it is unpacked into. The first byte
- * chooses the compression. Runs as root of a user namespace, in a tmpfs of its own, when it is not
- * root. */
+/* Takes any bytes for a layer. Nothing may appear beside the directory that it is unpacked into.
+ * The first byte chooses the compression. Without root it becomes root of a user namespace, in a
+ * tmpfs of its own. */
 /* links: helper/unpack/layer.c helper/unpack/archive.c helper/unpack/headers.c helper/unpack/tree.c */
 /* links: helper/unpack/walk.c helper/unpack/path.c */
 /* links: helper/unpack/whiteout.c helper/unpack/stream.c helper/unpack/decode.c */
@@ -49,7 +49,7 @@ static void become_root(void)
 	set("/proc/self/gid_map", map);
 }
 
-/* The fuzzer's own files stay where they are: the tmpfs is reached by its fd alone. */
+/* Reaches the tmpfs by its fd alone, so that the fuzzer's own files stay where they are. */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;

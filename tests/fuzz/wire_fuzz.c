@@ -1,6 +1,6 @@
-/* Any bytes as a frame. The first byte picks the message, the rest is its frame (a wrong header is
- * put right when the second byte is odd, so that the fields are reached). What is taken must come
- * out the same. */
+/* Takes any bytes for a frame. The first byte chooses the message; the rest is its frame. When the
+ * second byte is odd, a wrong header is put right, so that the fields are reached. A frame that is
+ * decoded must be encoded the same. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +17,8 @@ static void must(int good)
 		abort();
 }
 
-/* Encodes and decodes once more: the second frame is the first's normal form and must not change
- * again. */
+/* Encodes and decodes once more: the second frame is the normal form of the first and must not
+ * change again. */
 static void again(const struct ces_wire_schema *schema, const void *object)
 {
 	struct ces_request other; /* the largest object; checked below */

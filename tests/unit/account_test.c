@@ -1,4 +1,4 @@
-/* Which account the workers of a request get. The user database is the test's own. */
+/* Tests which account the workers of a request get. The user database is the test's own. */
 /* links: helper/session/account.c helper/core/beneath.c */
 #include <check.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "helper/session/account.h"
 #include "tests/unit/directory.h"
 
-static const char *const *known; /* the accounts that there are; uid 101 is the first's */
+static const char *const *known; /* the accounts of this machine; uid 101 is the first one's */
 
 int ces_worker_ids(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct ces_error *err)
 {
@@ -29,8 +29,8 @@ static const char *const few[] = {"ces-fetch", "ces-fetch-2", NULL};
 static const char *const one[] = {"ces-fetch", NULL};
 static const char *const none[] = {NULL};
 
-/* A request of its own: a process, which holds what it got until `go` is closed. 0: it was refused.
- */
+/* Makes a request, as a process of its own: it holds its account until `go` is closed. Returns the
+ * uid, or 0 if the request was refused. */
 static uid_t request(enum ces_account kind, const int go[2])
 {
 	int answer[2];
@@ -69,7 +69,7 @@ static const struct {
 	const char *const *known;
 	uid_t expected[6];
 } cases[] = {
-    {all, {101, 102, 103, 104, 104, 104}}, /* all are held: shared, never refused */
+    {all, {101, 102, 103, 104, 104, 104}}, /* all are in use: shared, never refused */
     {few, {101, 102, 102, 102, 102, 102}},
     {one, {101, 101, 101, 101, 101, 101}},
     {none, {0, 0, 0, 0, 0, 0}},

@@ -1,4 +1,5 @@
-/* What ces-parse and ces-decode answer: believed as far as it was bounded, and not waited for. */
+/* Tests the answers of ces-parse and ces-decode: each is believed within its bounds, and nobody
+ * waits for one that does not come. */
 /* links: helper/core/ask.c helper/core/spawn.c */
 #include <check.h>
 #include <fcntl.h>
@@ -17,7 +18,7 @@ static struct ces_error err;
 static uint8_t *block;
 static size_t length;
 
-/* An answer as a child gives it: a header, then n bytes, then silence for a while or the end. */
+/* Takes an answer of a child: a header, then n bytes, then silence for a while or the end. */
 static int take(const struct ces_parse_answer *answer, size_t head, size_t n, bool linger)
 {
 	struct ces_asking asking = {CES_PROCESS_NONE, -1};
@@ -40,7 +41,7 @@ static int take(const struct ces_parse_answer *answer, size_t head, size_t n, bo
 	asking.answer = ends[0];
 	result = ces_ask_take(&asking, MAX, ces_now_ms() + (linger ? 300 : 10000), &block, &length,
 			      &err);
-	/* it has ended, one way or the other, and is waited for */
+	/* however it ended, it has been waited for */
 	ck_assert_int_eq(asking.process.pid, 0);
 	ck_assert_int_eq(asking.answer, -1);
 	return result;
@@ -101,11 +102,11 @@ START_TEST(a_refusal_has_an_end_and_no_control_characters)
 	ck_assert_int_eq(err.code, CES_E_USAGE);
 	ck_assert_uint_lt(strlen(err.text), sizeof(err.text));
 	ck_assert_ptr_null(strchr(err.text, '\033'));
-	/* the machine's fault is not the caller's */
+	/* a fault of the machine is not the caller's */
 	answer.err.code = CES_E_INTERNAL;
 	ck_assert_int_eq(take(&answer, sizeof(answer), 0, false), 0);
 	ck_assert_int_eq(err.code, CES_E_HOST);
-	/* a code that is none */
+	/* no code has this number */
 	answer.err.code = (enum ces_code)77;
 	ck_assert_int_eq(take(&answer, sizeof(answer), 0, false), 0);
 	ck_assert_int_eq(err.code, CES_E_USAGE);

@@ -1,5 +1,5 @@
-/* Promises of the reader of CDI specifications: what is taken over, what is left out, and what
- * refuses the whole file. */
+/* Tests the reader of CDI specifications: what it takes over, what it leaves out, and what makes it
+ * refuse the whole file. */
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 static char *kind_list[] = {(char *)"nvidia.com/gpu", (char *)"amd.com/gpu"};
 static const struct ces_strings kinds = {kind_list, 2};
 
-/* JSON with ' for ". */
+/* Parses JSON that has ' in place of ". */
 static int parse(const char *text, struct ces_cdi_spec **ret, struct ces_error *err)
 {
 	char copy[65536];

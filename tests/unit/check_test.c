@@ -1,4 +1,4 @@
-/* A request that came as a struct: the caps of its table hold as in a frame. */
+/* Tests a request that comes as a struct: the caps of its table hold as they do in a frame. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static void set_up(void)
 	request.verb = CES_VERB_RUN;
 }
 
-/* n times the letter a, at the end of what was allocated. */
+/* Returns n times the letter a, at the end of the allocated memory. */
 static char *long_text(size_t n)
 {
 	char *text = malloc(n + 1);
@@ -93,7 +93,7 @@ START_TEST(numbers_are_counted_too)
 }
 END_TEST
 
-/* What a frame says, and what its block says. */
+/* Compares what a frame says with what its block says. */
 START_TEST(a_request_comes_out_of_its_block_the_same)
 {
 	char *words[] = {(char *)"sh", (char *)"", (char *)"\xff\xfe"};

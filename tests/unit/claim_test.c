@@ -1,4 +1,4 @@
-/* Claims on layers: who fetches, who waits. */
+/* Tests claims on layers: who fetches, who waits. */
 /* links: helper/store/claim.c */
 #include <check.h>
 #include <fcntl.h>
@@ -49,7 +49,7 @@ START_TEST(of_two_that_wait_one_takes_over)
 	three.bytes = 77;
 	ck_assert_int_eq(ces_claim_look(directory, LAYER, SIZE, &two), CES_CLAIM_FREE);
 	ck_assert_int_eq(ces_claim_look(directory, LAYER, SIZE, &three), CES_CLAIM_WAIT);
-	/* another's claim after another's is one wait */
+	/* waiting for one run and then for another counts as one wait */
 	ck_assert_int_lt(three.began_at, three.marked_at);
 	ces_claim_drop(directory, LAYER, &two);
 	ck_assert_int_eq(ces_claim_look(directory, LAYER, SIZE, &three), CES_CLAIM_FREE);
@@ -70,14 +70,14 @@ START_TEST(one_that_is_slow_is_not_waited_for)
 	ck_assert_int_eq(ces_claim_look(directory, LAYER, SIZE, &two), CES_CLAIM_MOVED);
 	two.marked_at = now - CES_CLAIM_STALL_MS - 1;
 	ck_assert_int_eq(ces_claim_look(directory, LAYER, SIZE, &two), CES_CLAIM_STALLED);
-	/* but an eighth of a small layer is */
+	/* but an eighth of a small layer is enough */
 	ck_assert_int_eq(ces_claim_look(directory, LAYER, CES_CLAIM_STALL_BYTES, &two),
 			 CES_CLAIM_WAIT);
 	ck_assert_uint_eq(two.mark, CES_CLAIM_STALL_BYTES - 1);
 	/* and nobody waits for ever */
 	two.began_at = now - CES_CLAIM_MOST_MS - 1;
 	ck_assert_int_eq(ces_claim_look(directory, LAYER, SIZE, &two), CES_CLAIM_STALLED);
-	ces_claim_drop(directory, LAYER, &two); /* (not its own: the file stays) */
+	ces_claim_drop(directory, LAYER, &two); /* (it is not its own: the file stays) */
 	ck_assert(!ces_claim_take(directory, LAYER, &two));
 	ces_claim_drop(directory, LAYER, &two);
 	ces_claim_drop(directory, LAYER, &one);

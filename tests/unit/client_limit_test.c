@@ -1,4 +1,4 @@
-/* What a run that reached a limit says. */
+/* Tests what the client says of a run that reached a limit. */
 /* links: client/limit.c */
 #include "client/limit.h"
 #include "common/event.h"

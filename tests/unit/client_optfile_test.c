@@ -1,4 +1,4 @@
-/* The forms of env-files, and of words in opt-files and arg-files. */
+/* Tests the forms of env-files, and of words in opt-files and arg-files. */
 /* links: client/options.c client/run_options.c client/setters.c client/mount.c client/optfile.c */
 /* links: client/words.c */
 #include <check.h>
@@ -58,7 +58,7 @@ START_TEST(words_are_split_as_a_shell_does_and_nothing_but_home_and_user_is_expa
 }
 END_TEST
 
-/* what a home is called is no syntax */
+/* the name of a home is no syntax */
 START_TEST(a_home_with_blanks_and_quotes_is_one_word)
 {
 	struct ces_words words;

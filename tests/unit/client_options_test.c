@@ -1,4 +1,4 @@
-/* What a user types becomes the request that it should, or a line that says what to type. */
+/* Tests that a command line becomes the right request, or a line that says what to type. */
 /* links: client/options.c client/run_options.c client/setters.c client/mount.c client/optfile.c */
 /* links: client/words.c */
 /* links: client/check.c */
@@ -49,7 +49,7 @@ static void expect(const char *line)
 	ck_assert_msg(run(line) == 0, "%s: %s", line, err.text);
 }
 
-/* A file with this text, to be named on a command line; removed by the test. */
+/* Makes a file with this text, to name on a command line. The test removes it. */
 static char *file(const char *text)
 {
 	static char path[64];
@@ -118,7 +118,7 @@ START_TEST(an_empty_entrypoint_is_asked_for)
 }
 END_TEST
 
-/* What podman lets one say and is always so with CES. */
+/* Words that podman takes, and that always hold with CES. */
 static const char *const accepted[] = {
     "--rm x",
     "--rm=true x",
@@ -366,7 +366,7 @@ static const struct {
 };
 
 static const struct {
-	const char *env, *source, *word, *text; /* NULL: taken */
+	const char *env, *source, *word, *text; /* NULL: accepted */
 } sent[] = {
     {"A=gr\xc3\xbc\xc3\x9f", NULL, NULL, NULL},
     {"A=two\nlines\x1b", NULL, NULL, NULL},

@@ -1,6 +1,6 @@
-/* A client as a process, with stdio of the test's choice, and a stand-in for the helper: a test
- * program that is started as ces-helper does what the image's name says. The real helper is tried
- * by the tests in e2e/. */
+/* Runs a client as a process, with stdio of the test's choice, and a stand-in for the helper: a
+ * test program that is started as ces-helper does what the image's name says. The tests in e2e/ try
+ * the real helper. */
 #ifndef CES_TESTS_CLIENT_STAND_IN_H
 #define CES_TESTS_CLIENT_STAND_IN_H
 
@@ -31,7 +31,7 @@
 #define REQUEST_FD 3
 #define EVENT_FD   4
 
-/* ---- the helper's stand-in ---- */
+/* ---- the stand-in for the helper ---- */
 
 static void exited(unsigned status, const char *text)
 {
@@ -102,7 +102,8 @@ static void play_unread(void)
 	exited(errno == EPIPE ? 141 : 1, NULL);
 }
 
-/* Exit status 0: exactly fds 0-4, of the right kinds, no environment, default signals. */
+/* Exits with 0 when exactly fds 0-4 are open, of the right kinds, with no environment and default
+ * signals. */
 static void play_hygiene(void)
 {
 	extern char **environ;
@@ -153,7 +154,8 @@ static void play_explain(void)
 	ces_wire_send(EVENT_FD, &ces_event_done_schema, &done, -1, NULL);
 }
 
-/* Exit status 0: a terminal of its own, raw input unchanged, the window of the caller's. */
+/* Exits with 0 when it has a terminal of its own, with raw input unchanged and the window of the
+ * caller's. */
 static void play_terminal(void)
 {
 	struct winsize size = {0};
@@ -203,7 +205,7 @@ static int play_helper(void)
 	return 0;
 }
 
-/* ---- the client, as a process with stdio of our choice ---- */
+/* ---- the client, as a process with stdio of the test's choice ---- */
 
 struct client {
 	pid_t pid;
@@ -236,13 +238,12 @@ static struct client start_client(const char *image, uint64_t verb, uint64_t fla
 		dup2(in[0], STDIN_FILENO);
 		dup2(out[1], STDOUT_FILENO);
 		dup2(err[1], STDERR_FILENO);
-		/* There is no exec to close them: the client must not hold the other ends of its
-		 * own stdio. */
+		/* No exec closes them: the client must not hold the other ends of its own stdio. */
 		close(in[1]);
 		close(out[0]);
 		close(err[0]);
 		signal(SIGPIPE, SIG_IGN);
-		dup2(STDERR_FILENO, 77); /* an fd of the caller's that no exec would close */
+		dup2(STDERR_FILENO, 77); /* an fd of the caller that no exec would close */
 		if (ces_session_prepare_fds(&error) < 0)
 			_exit(99);
 		exit(ces_run("/proc/self/exe", &options));

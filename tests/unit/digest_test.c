@@ -1,4 +1,4 @@
-/* SHA-256 against the examples of FIPS 180-4 (NIST's SHA256.pdf and the long message of a million
+/* Tests SHA-256 by the examples of FIPS 180-4 (NIST's SHA256.pdf, and the long message of a million
  * 'a'). */
 #include <check.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* A directory of a test's own: its fd is `directory`. */
+/* Makes a directory for one test: its fd is `directory`. */
 #ifndef CES_TESTS_UNIT_DIRECTORY_H
 #define CES_TESTS_UNIT_DIRECTORY_H
 
@@ -19,7 +19,7 @@ static inline void directory_begin(void)
 	ck_assert_int_ge(directory, 0);
 }
 
-/* Fails where something was left in it. */
+/* Removes the directory. Fails if the test left something in it. */
 static inline void directory_end(void)
 {
 	close(directory);

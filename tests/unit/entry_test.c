@@ -23,7 +23,7 @@ static void set_up(void)
 	memset(&err, 0, sizeof(err));
 }
 
-/* A text of n letters. */
+/* Returns a text of n letters. */
 static char *letters(size_t n)
 {
 	char *text = malloc(n + 1);
@@ -127,7 +127,7 @@ START_TEST(of_a_request_the_order_has_numbers_and_short_texts_alone)
 }
 END_TEST
 
-/* They are put together by hand, and must be what the codec would have sent. */
+/* The program puts its last words together by hand. They must be what the codec would send. */
 START_TEST(the_last_words_are_an_error_event)
 {
 	static const size_t lengths[] = {1, 40, CES_ERROR_TEXT - 1};
@@ -136,7 +136,7 @@ START_TEST(the_last_words_are_an_error_event)
 	int ends[2];
 
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-	/* out of the way of the fd that is spoken on */
+	/* keeps clear of the fd that the program writes to */
 	for (int i = 0; i < 2; i++)
 		ends[i] = fcntl(ends[i], F_DUPFD_CLOEXEC, 10);
 	ck_assert_int_eq(dup2(ends[1], CES_FD_EVENT), CES_FD_EVENT);

@@ -1,4 +1,4 @@
-/* Errors by value: one clean line, whatever went into it. */
+/* Tests errors: each is one clean line, whatever text went into it. */
 #include <check.h>
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Which hosts and addresses ces-fetch may talk to, and which URLs it takes. */
+/* Tests which hosts and addresses ces-fetch may talk to, and which URLs it takes. */
 /* links: helper/fetch/address.c helper/fetch/target.c */
 #include <arpa/inet.h>
 #include <check.h>
@@ -173,7 +173,7 @@ static struct ces_hosts hosts(void)
 	return ret;
 }
 
-/* Relative ones are resolved against https://registry.example.org:5000/v2/lab/tool/blobs/x */
+/* A relative URL is resolved against https://registry.example.org:5000/v2/lab/tool/blobs/x */
 static const struct {
 	const char *text;
 	const char *url; /* NULL: refused */

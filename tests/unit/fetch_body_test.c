@@ -1,4 +1,4 @@
-/* The way of a body into its pipe: full pipes, bytes that come again, sizes that lie. */
+/* Tests how a body gets into its pipe: full pipes, bytes that come again, sizes that are wrong. */
 /* links: helper/fetch/body.c */
 #include <check.h>
 #include <curl/curl.h>
@@ -30,8 +30,8 @@ static void teardown(void)
 	close(ends[1]);
 }
 
-/* Hands over a buffer as libcurl does, again and again while it is refused; each time cut in
- * another way, as libcurl may. Returns how many bytes came out in all. */
+/* Hands a buffer over as libcurl does: again and again while it is refused, each time cut in
+ * another way. Returns how many bytes came out in all. */
 static size_t pour(struct ces_body *body, const uint8_t *data, size_t length, size_t have)
 {
 	size_t done = 0, cut = length;
@@ -89,7 +89,7 @@ START_TEST(a_byte_too_many_is_refused_before_it_goes_out)
 	ck_assert_uint_eq(ces_body_write(&body, (char *)sent, 2, &err), 0);
 	ck_assert_int_eq(err.code, CES_E_REGISTRY);
 	ck_assert_int_eq(read(ends[0], got, TOTAL), 999);
-	ces_body_begin(&body, 999); /* also behind skipped bytes */
+	ces_body_begin(&body, 999); /* also after skipped bytes */
 	ck_assert_uint_eq(ces_body_write(&body, (char *)sent, 1001, &err), 0);
 	ck_assert_uint_eq(ces_body_write(&body, (char *)sent, 1000, &err), 1000);
 }

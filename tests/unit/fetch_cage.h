@@ -1,4 +1,4 @@
-/* A child in the cage of ces-fetch or of its dialer, for the suites of both. */
+/* Starts a child in the cage of ces-fetch or of its dialer, for the suites of both. */
 #ifndef CES_TESTS_FETCH_CAGE_H
 #define CES_TESTS_FETCH_CAGE_H
 
@@ -43,7 +43,8 @@ static inline void become_nobody(void)
 		_exit(100);
 }
 
-/* Exit status of a caged child: 0 done, otherwise errno; or 1000 plus the signal that killed it. */
+/* Returns the exit status of a caged child: 0 when it did what it tried, otherwise errno; or 1000
+ * plus the signal that killed it. */
 static inline int caged(enum ces_sandbox who, int (*attempt)(void))
 {
 	int status;

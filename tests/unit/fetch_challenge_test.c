@@ -1,5 +1,5 @@
-/* What ces-fetch makes of response heads: WWW-Authenticate above all, which decides where a
- * password goes. */
+/* Tests how ces-fetch reads the head of an answer, above all WWW-Authenticate, which decides where
+ * a password goes. */
 /* links: helper/fetch/challenge.c helper/fetch/response.c helper/fetch/auth.c */
 /* links: helper/fetch/reply.c helper/fetch/target.c helper/fetch/address.c */
 #include <check.h>
@@ -94,8 +94,8 @@ START_TEST(an_overlong_challenge_is_refused)
 }
 END_TEST
 
-/* Every way to cut a header short, at the end of readable memory: run with the address sanitizer.
- */
+/* Cuts a header short at every place, at the end of readable memory: run it with the address
+ * sanitizer. */
 START_TEST(a_challenge_cut_anywhere_is_read_within_bounds)
 {
 	for (size_t n = 0; n <= strlen(good[_i].text); n++) {

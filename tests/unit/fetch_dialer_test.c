@@ -1,4 +1,4 @@
-/* What can be had of the dialer: the addresses of the pull's places, and connections to them. */
+/* Tests what the dialer gives: the addresses of the pull's places, and connections to them. */
 /* links: helper/fetch/dialer.c helper/fetch/channel.c helper/fetch/address.c */
 /* links: helper/fetch/sandbox.c helper/fetch/readable.c */
 #include <arpa/inet.h>
@@ -57,7 +57,7 @@ static void set_up(void)
 	ck_assert_int_eq(ces_dialer_start(listener, &dialer, NULL), 0);
 }
 
-/* a connection that came up to the listener, or the errno of the failure */
+/* Returns a connection that reached the listener, or the errno of the failure. */
 static int reached(const struct sockaddr *address, size_t length)
 {
 	CES_CLEANUP_FD int fd = ces_dialer_connect(&dialer, address, length);
@@ -123,7 +123,7 @@ START_TEST(no_other_address_can_be_connected_to)
 }
 END_TEST
 
-/* literals need no name server; registry.invalid none that answers (RFC 6761) */
+/* an address needs no name server; none answers for registry.invalid (RFC 6761) */
 static const struct {
 	const char *host;
 	int error;
@@ -159,14 +159,14 @@ START_TEST(places_are_reported_once)
 	struct ces_dialer_places places;
 
 	ck_assert_int_eq(ces_dialer_open(&dialer, &hosts, NULL), 0);
-	ces_dialer_find(&dialer, 1, &places); /* there is one place only */
+	ces_dialer_find(&dialer, 1, &places); /* there is only one place */
 	ck_assert_int_eq(places.error, EPERM);
 	ces_dialer_find(&dialer, UINT32_MAX, &places);
 	ck_assert_int_eq(places.error, EPERM);
 	more = hosts;
 	more.endpoint.port ^= 1;
 	(void)ces_dialer_open(&dialer, &more, NULL);
-	ces_dialer_find(&dialer, 0, &places); /* a packet that is no question ends it */
+	ces_dialer_find(&dialer, 0, &places); /* a packet that is no question ends the dialer */
 	ck_assert_int_eq(places.n, 0);
 	ck_assert_int_ne(places.error, 0);
 }

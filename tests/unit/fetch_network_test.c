@@ -1,8 +1,8 @@
-/* Where a taken-over ces-fetch, or its dialer, could still connect. */
+/* Tests where a ces-fetch that was taken over, or its dialer, could still connect. */
 /* links: helper/fetch/sandbox.c helper/fetch/readable.c */
 #include "tests/unit/fetch_cage.h"
 
-/* Of two listeners of this machine one is on a port of the pull's. */
+/* Ports of two listeners of this machine; one port is the pull's. */
 static uint16_t ports[2];
 
 static int listen_on(uint16_t *ret_port)
@@ -55,7 +55,7 @@ static int read_libraries(void)
 	return read(fd, &c, 1) == 1 ? 0 : -1;
 }
 
-/* a connection that was there before */
+/* a connection from before */
 static int given = -1;
 
 static int talk(void)
@@ -147,7 +147,7 @@ START_TEST(a_service_on_another_port_is_out_of_reach)
 }
 END_TEST
 
-/* Each way to an address that tcp(7), udp(7) and unix(7) know. */
+/* Try each way to an address that tcp(7), udp(7) and unix(7) know. */
 static int stream_socket(void)
 {
 	return opened(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -200,7 +200,7 @@ static int bind_to_device(void)
 	return setsockopt(given, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2);
 }
 
-/* connect(2) to AF_UNSPEC dissolves a connection, after which the socket could have another */
+/* connect(2) to AF_UNSPEC ends a connection; after that the socket could make another */
 static int connect_again(void)
 {
 	struct sockaddr none = {.sa_family = AF_UNSPEC};

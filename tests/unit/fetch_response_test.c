@@ -1,4 +1,4 @@
-/* What is remembered of the head of an answer. */
+/* Tests what ces-fetch keeps from the head of an answer. */
 /* links: helper/fetch/response.c helper/fetch/challenge.c */
 #include <check.h>
 #include <stdlib.h>

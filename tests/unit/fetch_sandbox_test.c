@@ -1,5 +1,5 @@
-/* What a taken-over ces-fetch could still do: nothing but read, and use the fds it has. Its dialer:
- * connect out as well. */
+/* Tests what a ces-fetch that was taken over could still do: read, and use the fds it has. Its
+ * dialer can connect out as well. */
 /* links: helper/fetch/sandbox.c helper/fetch/readable.c */
 #include "tests/unit/fetch_cage.h"
 
@@ -67,7 +67,7 @@ static int bind_port(void)
 		    sizeof(address));
 }
 
-/* Linux binds an unbound socket to a free port by itself. */
+/* Listens on a socket without an address: Linux binds it to a free port by itself. */
 static int listen_anywhere(void)
 {
 	return listen(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), 1);
@@ -125,7 +125,8 @@ static int thread(void)
 	return id < 0 ? -1 : 0;
 }
 
-/* Answered with EPERM: it cannot be done, and a library that tries gets along. */
+/* Calls that the filter answers with EPERM: they do nothing, and a library that tries them gets
+ * along. */
 static const struct {
 	const char *name;
 	int (*attempt)(void);
@@ -219,7 +220,7 @@ START_TEST(files_that_anyone_may_read_are_hidden)
 {
 	if (syscall(444, NULL, 0, 1) < 1) /* landlock_create_ruleset: this kernel has no Landlock */
 		return;
-	ck_assert_int_eq(hidden[_i](), 0); /* they are there */
+	ck_assert_int_eq(hidden[_i](), 0); /* outside the cage they work */
 	ck_assert_int_eq(caged(CES_SANDBOX_FETCH, hidden[_i]), EACCES);
 	if (hidden[_i] != read_hosts)
 		ck_assert_int_eq(caged(CES_SANDBOX_DIALER, hidden[_i]), EACCES);
@@ -249,7 +250,7 @@ static int rejected(void)
 	return ces_sandbox_check_identity(NULL) < 0 ? 0 : -1;
 }
 
-/* Each in a child, with root's rights: what is left of root there must be found. */
+/* Try each in a child that has root's rights: the test must find what is left of root there. */
 static int root_by_user(void)
 {
 	return rejected();

@@ -1,4 +1,4 @@
-/* Which tags are shown to the one who asked for one that is not there. */
+/* Tests which tags a user sees who asked for one that does not exist. */
 /* links: helper/fetch/tags.c helper/fetch/reply.c */
 #include <check.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Holding a program at its first instruction, and letting it go. */
+/* Tests that a program is held at its first instruction, and let go. */
 /* links: helper/audit/hold.c */
 #include "helper/audit/hold.h"
 
@@ -25,10 +25,10 @@
 #define MOST_MS 10000
 #define THREADS 8
 
-static char program[] = "/dev/shm/ces-hold-XXXXXX"; /* not of /usr: it is held */
+static char program[] = "/dev/shm/ces-hold-XXXXXX"; /* not below /usr: it is held */
 static struct ces_error err;
 
-/* Counts who is let go; the victim dies before the last of its threads is. */
+/* Counts the threads that are let go. The victim dies before its last thread is. */
 static pid_t victim;
 static int let_go;
 
@@ -56,7 +56,7 @@ long ptrace(enum __ptrace_request request, ...)
 	return result;
 }
 
-/* A program on another mount than /usr, as an image's is. */
+/* Makes a program on another mount than /usr, as an image's program is. */
 static void make_program(void)
 {
 	CES_CLEANUP_FD int from = open("/bin/sleep", O_RDONLY | O_CLOEXEC);
@@ -86,7 +86,7 @@ static void *leave(void *unused)
 	return unused;
 }
 
-/* A new thread each moment, as runc's garbage collector and its waits make them. */
+/* Starts one new thread after another, as runc's garbage collector and its waits do. */
 static void *make_threads(void *unused)
 {
 	pthread_t thread;
@@ -96,7 +96,8 @@ static void *make_threads(void *unused)
 	return unused;
 }
 
-/* The runtime: threads of its own, as runc has, and a child that becomes the program. */
+/* Plays the runtime: it has threads of its own, as runc has, and a child that becomes the program.
+ */
 static void be_the_runtime(int gate, void *(*work)(void *))
 {
 	pthread_t thread;
@@ -134,7 +135,7 @@ static pid_t start(struct ces_hold *hold, void *(*work)(void *))
 	return pid;
 }
 
-/* Its end can be taken, which the kernel lets nobody do while one of its threads is traced and not
+/* Whether its end can be taken: the kernel refuses that while one of its threads is traced and not
  * waited for. */
 static bool ends(pid_t pid)
 {
@@ -161,7 +162,7 @@ START_TEST(a_program_is_held_and_let_go_with_the_runtime)
 }
 END_TEST
 
-/* Between the stop of its last thread and the moment when that one is let go. */
+/* It dies after its last thread has stopped and before that thread is let go. */
 START_TEST(a_runtime_that_dies_while_it_is_let_go_is_seen_to_end)
 {
 	struct ces_hold hold = {0};
@@ -176,7 +177,7 @@ START_TEST(a_runtime_that_dies_while_it_is_let_go_is_seen_to_end)
 }
 END_TEST
 
-/* The stop of a new thread may be seen before the news of it. */
+/* A tracer may see the stop of a new thread before the event that announces it. */
 START_TEST(threads_that_come_while_the_runtime_is_let_go_are_let_go)
 {
 	struct ces_hold hold = {0};

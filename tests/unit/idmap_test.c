@@ -1,4 +1,5 @@
-/* Id maps: every inside id once, no host id twice, never root, never anyone else's. */
+/* Tests id maps: every inside id comes once, no host id comes twice, none is root's or another
+ * user's. */
 /* links: helper/session/idmap.c helper/core/beneath.c helper/core/caller.c */
 /* links: helper/session/lock.c */
 #include <check.h>
@@ -44,7 +45,7 @@ static void check_extents(const struct ces_idmap_extent *extents, size_t n)
 					      (uint64_t)extents[j].outside + extents[j].count ||
 					  outside_end <= extents[j].outside,
 				      "a host id stands in the map twice");
-		/* the caller's own range, the caller, or a single group */
+		/* in the caller's own range, or the caller, or a single group */
 		ck_assert_msg(extents[i].count == 1 ||
 				  (extents[i].outside >= BASE &&
 				   outside_end <= (uint64_t)BASE + CES_IDMAP_SPAN),
@@ -95,7 +96,7 @@ START_TEST(a_user_made_with_the_callers_numbers_is_the_caller_in_the_projects_gr
 	check_extents(map.gid, map.n_gid);
 	ck_assert_uint_eq(ces_idmap_host_gid(&map, 4401), 4401);
 	ck_assert_uint_eq(map.group, 4401);
-	/* no project group at all, and one that is root's */
+	/* without a project group, and with one that is root's */
 	ck_assert_int_eq(ces_idmap_make_own(&ann, BASE, NULL, 0, &map, &err), 0);
 	ck_assert_uint_eq(map.group, 4401);
 	ck_assert_int_lt(ces_idmap_make_own(&ann, BASE, (gid_t[]){0}, 1, &map, &err), 0);

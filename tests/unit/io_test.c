@@ -1,4 +1,4 @@
-/* Whole reads and writes: all of it, in time, or an error that says which. */
+/* Tests whole reads and writes: all bytes in time, or an error that says what went wrong. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* The JSON that root writes, read back by json-c. */
+/* Tests the JSON that root writes: json-c reads it back. */
 /* links: helper/session/json.c */
 #include <check.h>
 #include <json-c/json.h>
@@ -8,7 +8,7 @@
 #include "helper/session/json.h"
 #include "tests/unit/policy_fixture.h"
 
-/* Strict: also no second value behind the first. */
+/* Parses strictly: a second value behind the first is an error. */
 static struct json_object *parse(const char *text)
 {
 	struct json_tokener *tokener = json_tokener_new();

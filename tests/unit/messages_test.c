@@ -1,4 +1,5 @@
-/* Every message of common/form_*.c: its table is sound, and all its fields survive the trip. */
+/* Tests every message of common/form_*.c: its table is sound, and all its fields survive the trip.
+ */
 #include <check.h>
 #include <stdbool.h>
 #include <stdlib.h>

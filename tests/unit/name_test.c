@@ -1,4 +1,4 @@
-/* Names from outside: what is a name, what only looks like one, and what a pattern covers. */
+/* Tests names from outside: what is a name, what only looks like one, and what a pattern covers. */
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
@@ -299,7 +299,7 @@ START_TEST(a_line_is_utf8_that_can_be_seen)
 	size_t length = strlen(lines[_i].text);
 	CES_CLEANUP_FREE char *exact = malloc(length + (length == 0));
 
-	memcpy(exact, lines[_i].text, length); /* a byte read behind it is seen by the sanitizer */
+	memcpy(exact, lines[_i].text, length); /* the sanitizer sees a read of one byte too many */
 	ck_assert_msg(ces_line_valid(exact, length) == lines[_i].good, "line %d", _i);
 }
 END_TEST

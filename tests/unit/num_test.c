@@ -1,4 +1,4 @@
-/* Numbers, sizes, times, cpus and dates: what is taken, and all that is not. */
+/* Tests numbers, sizes, times, cpus and dates: which are accepted and which are not. */
 #include <check.h>
 #include <errno.h>
 #include <string.h>

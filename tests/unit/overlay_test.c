@@ -1,5 +1,5 @@
-/* What an unpacker reports of a layer marks directories of that layer and nothing else, however it
- * is put. */
+/* Tests that an unpacker's report about a layer marks directories of that layer and nothing else,
+ * whatever the report says. */
 /* links: helper/launch/overlay.c helper/core/beneath.c */
 #include <check.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "common/cleanup.h"
 #include "helper/launch/overlay.h"
 
-/* base/fs is the layer; base/outside is what a report must not reach. */
+/* base/fs is the layer; a report must not reach base/outside. */
 static char base[64];
 static struct ces_error err;
 
@@ -60,7 +60,7 @@ START_TEST(a_directory_of_the_layer_is_marked)
 	CES_CLEANUP_FD int fs = open("fs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (geteuid() != 0)
-		return; /* trusted.* attributes are root's */
+		return; /* only root may set trusted.* attributes */
 	ck_assert_int_eq(mark("a/b"), 0);
 	ck_assert(marked("fs/a/b") && !marked("fs/a"));
 	ck_assert(!ces_overlay_is_bottom(fs));

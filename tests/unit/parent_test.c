@@ -1,4 +1,4 @@
-/* Promises of the place of a run's cgroup: which names are a Slurm job's. */
+/* Tests the place of a run's cgroup: which names are a Slurm job's. */
 /* links: helper/launch/parent.c helper/core/beneath.c */
 #include "helper/launch/parent.h"
 

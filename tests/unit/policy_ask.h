@@ -1,4 +1,4 @@
-/* One question to the decision and its answer, for the tests of decide and run. */
+/* Asks the decision one question and keeps its answer, for the tests of decide and run. */
 #ifndef CES_TESTS_POLICY_ASK_H
 #define CES_TESTS_POLICY_ASK_H
 
@@ -31,7 +31,7 @@ static const char policy_text[] =
     "'ghcr.io/**'}]},"
     "  'secret': {'members': {'groups': ['g-secret']}, 'images': [{'allow': 'ghcr.io/**'}]}}}";
 
-/* One question and its answer. groups: names, comma separated; gids are 5000, 5001, ... */
+/* The state of one question. groups: names, comma separated; gids are 5000, 5001, ... */
 static struct ces_policy *policy;
 static struct ces_caller caller;
 static struct ces_request request;
@@ -106,7 +106,7 @@ static inline void refused(enum ces_code code, const char *rule, const char *say
 	ck_assert_int_eq(memcmp(&before, &decision, sizeof(decision)), 0);
 }
 
-/* A list of one or two, for the request. */
+/* A list of one or two values, for the request. */
 #define LIST(...)                                                                                  \
 	{                                                                                          \
 		(char *[]){__VA_ARGS__}, CES_COUNT(((char *[]){__VA_ARGS__}))                      \

@@ -1,4 +1,5 @@
-/* Promises of the decision: who may what, by which rule. What a run is given: policy_run_test.c. */
+/* Tests the decision: who may do what, by which rule. policy_run_test.c tests what a run is given.
+ */
 #include "tests/unit/policy_ask.h"
 
 /* Members and projects. */
@@ -83,7 +84,7 @@ START_TEST(another_persons_project_looks_like_none)
 	request.project = (char *)"secret";
 	refused(CES_E_DENIED, "projects", "secret");
 	snprintf(first, sizeof(first), "%s", err.text);
-	use_policy(PROJECT("")); /* has no project of that name */
+	use_policy(PROJECT("")); /* there is no project of that name */
 	in_groups("p");
 	refused(CES_E_DENIED, "projects", "secret");
 	ck_assert_str_eq(first, err.text);
@@ -159,7 +160,7 @@ START_TEST(a_registry_that_requires_a_login_is_not_asked_without_one)
 {
 	request.verb = CES_VERB_PULL;
 	refused(CES_E_DENIED, "registries.credentials", "ghcr.io wants a login");
-	/* what is not allowed anyhow is reported first */
+	/* a refusal that nothing could change is reported first */
 	request.image = (char *)"ghcr.io/other/tool";
 	refused(CES_E_DENIED, "projects.alpha.images", "no image rule");
 	request.image = (char *)"ghcr.io/lab/tool";
@@ -310,8 +311,8 @@ START_TEST(candidates_are_the_names_that_groups_could_mean)
 
 	use_policy(inferring);
 	in_groups("nsh-heart,?,heart,written,nsh-,a b,nsh-..");
-	/* prefix "" makes a project of nsh-heart too, and of nsh-: whether it is one the directory
-	 * says */
+	/* prefix "" also makes a project of nsh-heart, and of nsh-: the directory says whether
+	 * there is one */
 	ck_assert_uint_eq(ces_decide_candidates(policy, &caller, found, 8), 4);
 	ck_assert_str_eq(found[0], "nsh-heart");
 	ck_assert_str_eq(found[1], "heart");
@@ -323,7 +324,7 @@ START_TEST(candidates_are_the_names_that_groups_could_mean)
 }
 END_TEST
 
-/* The same question gets the same answer, and is explained by what it holds. */
+/* The same question gets the same answer, and the answer explains itself by what it holds. */
 
 START_TEST(the_same_inputs_give_the_same_bytes)
 {

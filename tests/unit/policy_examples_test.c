@@ -1,5 +1,5 @@
-/* Promises of the example policies: each loads, and gives a member of a project the directories of
- * its layout. Run from the top of the source tree. */
+/* Tests the example policies: each loads, and gives a member of a project the directories of its
+ * layout. Run it from the top of the source tree. */
 #include "common/request.h"
 #include "tests/unit/policy_fixture.h"
 

@@ -1,5 +1,5 @@
-/* What the tests of the policy share: policies written with single quotes, callers, and a run of
- * Check. */
+/* The shared parts of the policy's tests: policies written with single quotes, callers, and a run
+ * of Check. */
 #ifndef CES_TESTS_POLICY_FIXTURE_H
 #define CES_TESTS_POLICY_FIXTURE_H
 
@@ -15,7 +15,7 @@
 #define D1 "sha256:1111111111111111111111111111111111111111111111111111111111111111"
 #define D2 "sha256:2222222222222222222222222222222222222222222222222222222222222222"
 
-/* A policy around `rest`, and one with a single project p around `rest`. */
+/* Makes a policy around `rest`, and one with a single project p around `rest`. */
 #define POLICY(rest) "{'ces_policy': 1, 'registries': {'ghcr.io': {}}, " rest "}"
 #define PROJECT(rest)                                                                              \
 	POLICY("'projects': {'p': {'members': {'groups': ['p']}, 'images': [{'allow': "            \

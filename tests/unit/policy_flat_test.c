@@ -1,5 +1,6 @@
-/* A policy and a specification of devices as flat blocks: what is packed comes out the same, and a
- * block that is not whole and exact is refused. Run from the top of the source tree. */
+/* Tests a policy and a specification of devices as flat blocks: they come out of the block the
+ * same, and a block that is not whole and exact is refused. Run it from the top of the source tree.
+ */
 #include "tests/unit/policy_fixture.h"
 
 #include <fcntl.h>
@@ -38,7 +39,7 @@ static void pack_policy(const char *path)
 	ces_policy_free(policy);
 }
 
-/* A copy that ends where its block does, so that a sanitizer sees a byte too many. */
+/* Returns a copy that ends where its block does, so that a sanitizer sees a byte too many. */
 static uint8_t *copy(const uint8_t *bytes, size_t n)
 {
 	uint8_t *made = malloc(n > 0 ? n : 1);
@@ -99,8 +100,8 @@ START_TEST(a_loaded_policy_has_its_projects_registries_and_lists)
 }
 END_TEST
 
-/* tests/policy/full.json has every key there is: a pointer that the table does not name would be an
- * address, and another one each time. */
+/* tests/policy/full.json has every key there is. A pointer that the table does not name would stay
+ * an address in the block, and differ each time. */
 START_TEST(no_address_is_in_a_block)
 {
 	uint8_t *first;
@@ -143,7 +144,7 @@ START_TEST(a_block_with_a_byte_more_is_refused)
 }
 END_TEST
 
-/* A pointer is 0 or 1, and a count is what there is room for. */
+/* A pointer must be 0 or 1, and a count must fit the block. */
 START_TEST(an_address_or_a_wrong_count_is_refused)
 {
 	static const uint64_t values[] = {77, 8, UINT64_MAX, 1ull << 63, 1ull << 32};
@@ -167,7 +168,7 @@ START_TEST(an_address_or_a_wrong_count_is_refused)
 		ck_assert_int_ne(loads(&ces_policy_flat, block, length), 0);
 		*policy = good;
 	}
-	/* elements, and nothing that they are in */
+	/* there are elements, and no list for them */
 	policy->registries = NULL;
 	ck_assert_int_ne(loads(&ces_policy_flat, block, length), 0);
 	free(block);

@@ -1,4 +1,4 @@
-/* Promises of the decision: what one run may mount, and where its home is. */
+/* Tests the decision: what one run may mount, and where its home is. */
 #include "tests/unit/policy_ask.h"
 
 #define GIB ((uint64_t)1 << 30)
@@ -92,7 +92,7 @@ START_TEST(who_keeps_the_uid_has_a_home)
 }
 END_TEST
 
-/* root's, those of CES, and those that no container can have */
+/* homes of root and of CES, and homes that no container can have */
 static const char *const odd_homes[] = {"/root", "/dev/shm", "/safe_data", "/scratch"};
 
 START_TEST(a_home_that_cannot_be_one_inside_is_scratch)

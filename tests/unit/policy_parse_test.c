@@ -1,5 +1,5 @@
-/* Promises of the policy's parser: what is refused as a whole, where the fault is said to be, and
- * how defaults and projects come together. */
+/* Tests the policy's parser: which files it refuses as a whole, which place it names for a fault,
+ * and how it merges defaults and projects. */
 #include "tests/unit/policy_fixture.h"
 
 static const struct {
@@ -359,8 +359,8 @@ START_TEST(the_digest_is_that_of_the_bytes)
 }
 END_TEST
 
-/* Every prefix of a file that is cut off, and every single byte turned into another, is either a
- * policy or refused: nothing hangs, nothing is read outside the buffer (the sanitizers watch). */
+/* Cuts a file at every byte, and turns every single byte into another. The result is a policy or is
+ * refused: nothing hangs, and nothing is read outside the buffer (the sanitizers watch). */
 START_TEST(a_damaged_file_is_refused_or_understood)
 {
 	CES_CLEANUP_FREE char *text =

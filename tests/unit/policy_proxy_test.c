@@ -1,4 +1,4 @@
-/* The one way out that a policy can name, and where jobs of a cluster go. */
+/* Tests the one way out that a policy can name, and where jobs of a cluster go. */
 #include "policy/proxy.h"
 
 #include "common/name.h"
@@ -42,7 +42,7 @@ START_TEST(without_the_key_there_is_no_way_out)
 }
 END_TEST
 
-/* ann is in p, q and r, of which the last takes back what the defaults say. */
+/* ann is in p, q and r; r takes back what the defaults say. */
 static const char proxies[] =
     "{'ces_policy': 1, 'registries': {'ghcr.io': {}},"
     " 'defaults': {'network': {'proxy': 'http://proxy.loc:3128', 'publish': ['3128', '80']}},"
@@ -82,7 +82,7 @@ START_TEST(a_run_without_the_proxy_may_always_be_asked_for)
 }
 END_TEST
 
-/* Else the caller's other processes would have the container's way out. */
+/* Otherwise the caller's other processes could use the container's way out. */
 START_TEST(the_proxys_port_in_the_container_cannot_be_published)
 {
 	use_proxies("p");

@@ -1,13 +1,13 @@
-/* Promises of reading the policy file: the tamper matrix. Needs root, as the reader does: files of
- * others are made with chown, in a directory of root's own. */
+/* Tests reading the policy file: the tamper matrix. It needs root, as the reader does: chown gives
+ * files to others, in a directory of root's own. */
 #include "tests/unit/policy_fixture.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-static char base[32]; /* /run/..., root's: one for all tests, so that a failed one leaves nothing */
-static char top[64];  /* in it, of one test */
+static char base[32]; /* /run/..., root's: one for all, so that a failed test leaves nothing */
+static char top[64];  /* a directory in it, for one test */
 static char dir[96], file[128];
 
 static void make_tree(void)
@@ -118,7 +118,7 @@ START_TEST(a_device_is_refused)
 	ck_assert_int_eq(unlink(file), 0);
 	if (mknod(file, S_IFCHR | 0644, makedev(1, 5)) != 0)
 		ck_assert_int_eq(mknod(file, S_IFSOCK | 0644, 0),
-				 0); /* where devices cannot be made */
+				 0); /* this machine may not make devices */
 	refused(file, "");
 }
 END_TEST

@@ -1,4 +1,4 @@
-/* Promises of the decision: what one run is given, and what it is refused. */
+/* Tests the decision: what one run is given, and what it is refused. */
 #include "tests/unit/policy_ask.h"
 
 #define GIB ((uint64_t)1 << 30)

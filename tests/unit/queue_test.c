@@ -1,4 +1,4 @@
-/* The table of those who wait for a place. */
+/* Tests the table of those who wait for a place. */
 /* links: helper/session/queue.c */
 #include <check.h>
 #include <fcntl.h>
@@ -43,7 +43,7 @@ START_TEST(one_users_runs_wait_in_order_and_other_users_do_not_count)
 	ck_assert_uint_eq(wait_for(1000, two, 0, 2), two);
 	ck_assert_uint_eq(before(1000, one, 0, 0), 0);
 	ck_assert_uint_eq(before(1000, two, 0, 0), 1);
-	ck_assert_uint_eq(before(1000, 0, 0, 0), 2); /* asks for the first time */
+	ck_assert_uint_eq(before(1000, 0, 0, 0), 2); /* they ask for the first time */
 	ces_queue_leave(directory, &(struct ces_queue_wish){1000, "p", one, 0});
 	ck_assert_uint_eq(before(1000, two, 0, 0), 0);
 }
@@ -76,11 +76,11 @@ START_TEST(gpus_are_waited_for_over_users_and_a_wish_that_cannot_be_met_lets_oth
 {
 	uint64_t four = wait_for(1000, 0, 4, 1), one = wait_for(1001, 0, 1, 2);
 
-	ck_assert_uint_eq(before(1001, one, 1, 1), 0); /* one is free: not for the four */
+	ck_assert_uint_eq(before(1001, one, 1, 1), 0); /* one GPU is free: too few for the four */
 	ck_assert_uint_eq(before(1001, one, 1, 4), 1);
 	ck_assert_uint_eq(before(1002, 0, 1, 1), 1);
 	ck_assert_uint_eq(before(1000, four, 4, 4), 0);
-	ck_assert_uint_eq(before(1000, 0, 0, 0), 0); /* no GPU is wanted */
+	ck_assert_uint_eq(before(1000, 0, 0, 0), 0); /* they want no GPU */
 }
 END_TEST
 

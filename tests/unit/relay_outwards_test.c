@@ -1,4 +1,4 @@
-/* Which addresses a way out may lead to. */
+/* Tests to which addresses a way out may lead. */
 /* links: helper/relay/outwards.c helper/relay/sandbox.c helper/fetch/address.c */
 /* links: helper/fetch/sandbox.c helper/fetch/readable.c */
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
-/* The cage of ces-relay, from inside: what a relay that was taken over could still do. Each case is
- * a child of another user, since a relay refuses to be root. */
+/* Tests the cage of ces-relay from inside: what a relay that was taken over could still do. Each
+ * case is a child of another user, since a relay refuses to be root. */
 /* links: helper/relay/sandbox.c */
 #include <arpa/inet.h>
 #include <check.h>
@@ -18,8 +18,8 @@
 #define NOBODY 65534
 
 static const union ces_relay_address
-    *sealed;             /* the one published port: of a listener of the test's */
-static int outside = -1; /* a connection of the "host's", as one that was accepted */
+    *sealed;             /* the one published port: the test has its listener */
+static int outside = -1; /* stands for an accepted connection of the host's */
 
 static struct sockaddr_in address_of(int fd)
 {
@@ -43,7 +43,7 @@ static int listener(void)
 	return fd;
 }
 
-/* fds 3 to 5 as the helper gives them, a connection above them, then the cage. */
+/* Enters the cage, with fds 3 to 5 as the helper gives them and a connection above them. */
 static void enter(void)
 {
 	union ces_relay_address address = {0};
@@ -69,7 +69,7 @@ static void enter(void)
 		_exit(98);
 }
 
-/* Exit status of a child that does this in the cage. */
+/* Returns the exit status of a child that does this in the cage. */
 static int caged(int (*act)(void))
 {
 	pid_t pid = fork();
@@ -84,7 +84,7 @@ static int caged(int (*act)(void))
 	return WEXITSTATUS(status);
 }
 
-/* 0: refused by the filter. */
+/* Returns 0 when the filter refused it. */
 static int refused(long result)
 {
 	return result < 0 && errno == EPERM ? 0 : 1;
@@ -118,7 +118,8 @@ static int to_another_address(void)
 	return refused(connect(new_socket(), (struct sockaddr *)&other, sizeof(other)));
 }
 
-/* connect(2), AF_UNSPEC: the first half of connecting a socket of the host's to somewhere else. */
+/* Calls connect(2) with AF_UNSPEC: the first half of connecting a socket of the host's to somewhere
+ * else. */
 static int disconnecting(void)
 {
 	struct sockaddr none = {.sa_family = AF_UNSPEC};
@@ -136,7 +137,8 @@ static int unsealing(void)
 	void *page = (void *)(uintptr_t)sealed;
 	int result = refused(mprotect(page, 4096, PROT_READ | PROT_WRITE));
 
-	/* the sanitizers' own memory: their builds are for finding faults, not for holding */
+	/* the sanitizers map memory of their own: builds with them are for finding faults, not for
+	 * confinement */
 #ifndef __SANITIZE_ADDRESS__
 	result |= refused(munmap(page, 4096));
 	if (mmap(page, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
@@ -168,7 +170,7 @@ static int other_sockets(void)
 	       refused(socket(AF_UNIX, SOCK_STREAM, 0)) | refused(socket(AF_NETLINK, SOCK_RAW, 0));
 }
 
-/* A socket must not get the number under which another call is allowed. */
+/* A socket must not get a number for which the filter allows other calls. */
 static int other_numbers(void)
 {
 	return refused(dup2(outside, CES_RELAY_DIAG)) | refused(fcntl(outside, F_DUPFD, 0)) |

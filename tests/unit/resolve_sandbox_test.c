@@ -1,5 +1,5 @@
-/* The cage of ces-resolve, from inside: what one that was taken over could still do. Each case is a
- * child of another user, since ces-resolve refuses to be root. */
+/* Tests the cage of ces-resolve from inside: what a ces-resolve that was taken over could still do.
+ * Each case is a child of another user, since ces-resolve refuses to be root. */
 /* links: helper/resolve/sandbox.c helper/fetch/sandbox.c helper/fetch/readable.c helper/fetch/address.c */
 #include <check.h>
 #include <errno.h>
@@ -28,7 +28,7 @@ static void become_nobody(void)
 		syscall(SYS_exit_group, 99);
 }
 
-/* Wait status of a child that does this in the cage. */
+/* Returns the wait status of a child that does this in the cage. */
 static __attribute__((unused)) int caged(void (*act)(void))
 {
 	pid_t pid = fork();

@@ -1,4 +1,4 @@
-/* What the two suites about the system call filter share. */
+/* The shared parts of the two suites about the system call filter. */
 #ifndef CES_TESTS_UNIT_SECCOMP_H
 #define CES_TESTS_UNIT_SECCOMP_H
 
@@ -26,7 +26,7 @@ static const char *const refused[] = {
 };
 /* clang-format on */
 
-/* Bytes of a compiled filter, from a function that writes them to an fd. */
+/* Returns the bytes of a compiled filter, from a function that writes them to an fd. */
 static inline char *program_of(int (*compile)(int, struct ces_error *), size_t *ret_length)
 {
 	struct ces_error err = {0};

@@ -1,4 +1,5 @@
-/* Processes under the loaded system call filter do what programs do, and try what they must not. */
+/* Tests processes under the loaded system call filter: they do what programs do, and try what they
+ * must not. */
 /* links: helper/seccomp/policy.c helper/seccomp/compile.c */
 #include <check.h>
 #include <errno.h>
@@ -50,7 +51,7 @@ static void load(void)
 		_exit(SETUP_FAILED);
 }
 
-/* Runs a function under the filter; 0, or what it returned (an errno). */
+/* Runs a function under the filter. Returns 0, or what the function returned (an errno). */
 static int under_filter(int (*work)(const void *), const void *argument)
 {
 	int status;

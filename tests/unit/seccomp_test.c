@@ -1,6 +1,6 @@
-/* The containers' system call filter, asked call by call: a small interpreter runs the program
- * itself, so that a refusal is the filter's and not the kernel's. Also that the JSON form says the
- * same. */
+/* Tests the containers' system call filter call by call: a small interpreter runs the filter
+ * itself, so that a refusal is the filter's and not the kernel's. Also tests that the JSON form
+ * says the same. */
 /* links: helper/seccomp/policy.c helper/seccomp/compile.c helper/seccomp/json.c */
 #include <check.h>
 #include <errno.h>
@@ -29,7 +29,8 @@
 static struct sock_fprog program;
 static uint32_t native_arch;
 
-/* One step of a classic BPF program of the instructions that seccomp allows and libseccomp uses. */
+/* Runs one step of a classic BPF program: the instructions that seccomp allows and libseccomp uses.
+ */
 static size_t step(const struct sock_filter *at, const uint8_t *data, uint32_t *a)
 {
 	switch (at->code) {
@@ -248,7 +249,7 @@ START_TEST(sockets_are_of_the_listed_families_kinds_and_protocols_alone)
 					     (protocol == 0 || protocol == 17)) ||
 					    (family == AF_NETLINK && protocol == 0 &&
 					     (kind == SOCK_RAW || kind == SOCK_DGRAM));
-				/* the kernel's audit log is as good as not built in */
+				/* the kernel's audit log answers as if it were not built in */
 				uint32_t refusal = family == AF_NETLINK && protocol == 9
 						       ? SECCOMP_RET_ERRNO | EPROTONOSUPPORT
 						       : REFUSE;
@@ -317,7 +318,7 @@ static unsigned args_of(struct json_object *entry, struct scmp_arg_cmp *args)
 	return n;
 }
 
-/* As a runtime does it: a name that this libseccomp does not know is passed over. */
+/* Adds an entry as a runtime does: it skips a name that this libseccomp does not know. */
 static void add_entry(scmp_filter_ctx filter, struct json_object *entry)
 {
 	struct scmp_arg_cmp args[CES_SECCOMP_ARGS_MAX];
@@ -381,7 +382,7 @@ START_TEST(both_forms_give_the_same_answer_for_every_known_call)
 	struct sock_fprog compiled = program, from_json;
 	size_t length;
 	CES_CLEANUP_FREE char *bytes = program_of(compile_json, &length);
-	int last = number_of("mount_setattr"); /* which the oldest supported libseccomp knows */
+	int last = number_of("mount_setattr"); /* known to the oldest supported libseccomp */
 
 	from_json.filter = (struct sock_filter *)(void *)bytes;
 	from_json.len = (unsigned short)(length / sizeof(struct sock_filter));

@@ -1,4 +1,5 @@
-/* What manifests and configurations of registries are understood, and which are refused and why. */
+/* Tests which manifests and configurations of registries are understood, and which are refused and
+ * why. */
 /* links: helper/unpack/json.c helper/unpack/json_scan.c */
 /* links: helper/unpack/manifest.c helper/unpack/config.c */
 #include <check.h>
@@ -28,7 +29,7 @@
 
 static struct ces_error err;
 
-/* The text with every '@' replaced by this machine's architecture; to be freed. */
+/* Returns the text with every '@' replaced by this machine's architecture. The caller frees it. */
 static char *here(const char *text)
 {
 	const char *word = ces_manifest_architecture();
@@ -259,7 +260,7 @@ END_TEST
 #define AS_MANIFEST       "\"config\":" CONFIG ",\"layers\":[" LAYER "]"
 #define AS_INDEX          "\"manifests\":[" ENTRY(OCI "manifest.v1+json", HERE) "]"
 
-/* As which types each may be served; always as none that is known. */
+/* The types under which each may be served; always under an unknown type too. */
 static const struct {
 	const char *text;
 	unsigned types; /* bits of enum ces_manifest_type */
@@ -355,7 +356,7 @@ START_TEST(an_empty_configuration_is_one)
 	    IMAGE("null"),
 	    IMAGE("{\"Entrypoint\":null,\"Cmd\":null,\"Env\":null,\"WorkingDir\":\"\",\"User\":"
 		  "\"\"}"),
-	    /* words of the image's own, which a map keeps apart by case */
+	    /* words of the image's own; a map keeps apart those that differ in case */
 	    IMAGE("{\"Labels\":{\"Name\":\"a\",\"name\":\"b\",\"user\":\"c\"},"
 		  "\"Volumes\":{\"/A\":{},\"/a\":{}},"
 		  "\"ExposedPorts\":{\"1/tcp\":{},\"1/TCP\":{}}}"),

@@ -1,4 +1,4 @@
-/* What a layer cannot do: reach anything outside of its directory, or go beyond the caps. */
+/* Tests what a layer cannot do: reach anything outside its directory, or pass the caps. */
 /* links: helper/unpack/layer.c helper/unpack/archive.c helper/unpack/headers.c helper/unpack/tree.c */
 /* links: helper/unpack/walk.c helper/unpack/path.c */
 /* links: helper/unpack/whiteout.c helper/unpack/stream.c helper/unpack/decode.c */
@@ -137,7 +137,7 @@ END_TEST
 static const struct {
 	const char *pax; /* records of one header */
 	int result;
-	const char *because; /* or what the file then holds */
+	const char *because; /* or what the file then contains */
 } sizes[] = {
     {"27 GNU.sparse.realsize=100\n", -1, "map of holes"},
     {"23 GNU.sparse.size=100\n", -1, "map of holes"},
@@ -181,7 +181,8 @@ static const char odd_sizes[][12] = {
     "-0000001000", "0000x\0\0\0\0\0\0", "0x000000000", "00000000\0007", "\t\0\0\0\0\0\0\0\0\0\0"};
 static const char size_types[] = "0152SxgLKV7";
 
-/* Of a size below 0 some readers make none, so that what follows is an entry or is not. */
+/* Some readers take a size below 0 for none, so that what follows is an entry to one reader and not
+ * to another. */
 START_TEST(a_size_that_is_negative_or_no_number_is_refused_in_any_place)
 {
 	size_t n = CES_COUNT(odd_sizes);
@@ -204,7 +205,7 @@ END_TEST
 
 static const char types[] = "VMNDAXZ8";
 
-/* The body of a volume header would be taken for entries. */
+/* A reader could take the body of a volume header for entries. */
 START_TEST(headers_of_a_type_that_no_image_has_are_refused)
 {
 	struct tar hidden_one = {NULL, 0}, tar = {NULL, 0};
@@ -234,7 +235,7 @@ END_TEST
 		257, "ustar  ", 8                                                                  \
 	}
 
-/* Each of these libarchive takes, another reader in another way or not at all. */
+/* libarchive takes each of these; another reader takes it in another way or not at all. */
 static const struct tar_entry unclear[][MOST] = {
     {PAX("12 path=one\n"), PAX("12 path=two\n"), {"f", '0', "x"}},
     {PAX("12 path=one\n"), {"name", 'L', "two"}, {"f", '0', "x"}},
@@ -252,12 +253,12 @@ static const struct tar_entry unclear[][MOST] = {
     {PAX("12 path=one\nx"), {"f", '0', "x"}},
     {PAX("9 no way\n"), {"f", '0', "x"}},
     {PAX("7 =one\n"), {"f", '0', "x"}},
-    /* data that a symlink, a directory or a hard link has or has not */
+    /* data of a symlink, a directory or a hard link, which some readers expect and others do not */
     {PAX("12 size=512\n"), {"d", '5'}, {"evil", '0'}},
     {PAX("12 size=512\n"), {"s", '2', "x"}, {"evil", '0'}},
     {{"f", '0', "x"}, PAX("8 a=bcd\n"), {"h", '1', "f", .size = 512}, {"evil", '0'}},
     {{"d/", '0', .size = 512}, {"evil", '0'}},
-    /* a link to one reader, a file to another; a directory; a name in another place */
+    /* a link to one reader and a file to another; a directory; a name in another place */
     {{"f", '0', "x"}, PAX("14 linkpath=f\n"), {"evil", '0', "y"}},
     {{"f", '0', "x"}, {"link", 'K', "f"}, {"evil", '0', "y"}},
     {{"f", '0', "x"}, PAX("14 linkpath=f\n"), {"evil", '5'}},
@@ -278,11 +279,11 @@ static const struct tar_entry unclear[][MOST] = {
     {PAX("22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n22 GNU.sparse.map=0,1\n"),
      {"f", '0', "0\n"}},
     {PAX("22 SUN.holesdata= 1 5\n"), {"f", '0', "hello"}},
-    /* data that the map of holes does not speak of */
+    /* data that the map of holes does not mention */
     {PAX("23 GNU.sparse.size=100\n22 GNU.sparse.map=0,0\n"),
      {"f", '0', .size = 512},
      {"evil", '0'}},
-    /* a map of holes, or the size with them, in a header of an ordinary file */
+    /* a map of holes, or the size with holes, in a header of an ordinary file */
     {{"f", '0', "hello", .patch = {GNU, {386, "00000000000\00000000000005", 24}}}},
     {{"f", '0', "hello", .patch = {GNU, {483, "00000000005", 12}}}},
 };

@@ -1,4 +1,4 @@
-/* What a layer makes of the directory it is unpacked into. */
+/* Tests what a layer makes of the directory that it is unpacked into. */
 /* links: helper/unpack/layer.c helper/unpack/archive.c helper/unpack/headers.c helper/unpack/tree.c */
 /* links: helper/unpack/walk.c helper/unpack/path.c */
 /* links: helper/unpack/whiteout.c helper/unpack/stream.c helper/unpack/decode.c */
@@ -36,7 +36,7 @@ START_TEST(owners_are_kept_and_those_out_of_range_become_nobody)
 	struct stat st;
 
 	if (single_id)
-		return; /* without root there is one id only; the end-to-end tests run as root */
+		return; /* without root there is only one id; the end-to-end tests run as root */
 	GOOD(ENTRY("d", '5', .mode = 0750, .uid = 5, .gid = 6),
 	     ENTRY("d/f", '0', "x", .uid = 1000, .gid = 2000), ENTRY("d/s", '2', "f", .uid = 7),
 	     ENTRY("d/big", '0', "x", .uid = 65536, .gid = 2000000));
@@ -88,7 +88,7 @@ START_TEST(extended_attributes_are_dropped)
 }
 END_TEST
 
-/* Go's readers know no such record; libarchive makes another mode of it. */
+/* Go's readers know no such record; libarchive changes the mode by it. */
 START_TEST(an_acl_is_dropped_and_changes_no_mode)
 {
 	static const char *const keys[] = {"SCHILY.acl.access", "SCHILY.acl.default",
@@ -185,7 +185,7 @@ static void reported(const char *const *paths, size_t n)
 		ck_assert_str_eq(answer.opaque.v[i], paths[i]);
 }
 
-/* The helper gets each once, by its own path, and none that went again. */
+/* The helper gets each path once, and none that was removed again. */
 START_TEST(directories_that_hide_lower_ones_are_reported)
 {
 	static const char *const paths[] = {"o", "real", "a/b", ""};

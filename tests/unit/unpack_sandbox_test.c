@@ -1,4 +1,4 @@
-/* What code that has taken over ces-unpack can still do: next to nothing. */
+/* Tests what code that has taken over ces-unpack can still do: next to nothing. */
 /* links: helper/unpack/sandbox.c */
 #include <check.h>
 #include <errno.h>
@@ -65,7 +65,8 @@ static int become_unpack(enum ces_unpack_kind kind)
 											 : root;
 }
 
-/* Runs `inside` in a child behind the closed sandbox; it returns NULL or what is wrong. */
+/* Runs `inside` in a child behind the closed sandbox. It returns NULL, or a text that says what is
+ * wrong. */
 static void in_sandbox(enum ces_unpack_kind kind, const char *(*inside)(int root))
 {
 	pid_t pid = fork();
@@ -153,7 +154,7 @@ START_TEST(the_system_calls_of_an_attack_are_refused)
 }
 END_TEST
 
-/* What a document job has no use for is refused to it, though a layer job has it. */
+/* Tries what a document job does not need: it is refused, though a layer job may do it. */
 static const char *try_files(int root)
 {
 	struct open_how how = {.flags = O_RDONLY};
@@ -194,7 +195,7 @@ START_TEST(a_layer_job_sees_its_directory_and_nothing_above)
 }
 END_TEST
 
-/* Before the filter, which refuses to be asked. */
+/* Reads the process's attributes before the filter, which refuses such questions. */
 static const char *attributes(enum ces_unpack_kind kind, const char *capabilities)
 {
 	struct rlimit core;

@@ -1,4 +1,4 @@
-/* The directory that the tests of ces-unpack extract layers into, and looking at what came of it.
+/* Makes the directory into which the tests of ces-unpack extract layers, and looks at the result.
  */
 #ifndef CES_TESTS_UNPACK_SCENE_H
 #define CES_TESTS_UNPACK_SCENE_H
@@ -19,7 +19,7 @@
 #include "helper/unpack/layer.h"
 #include "tests/unit/unpack_tar.h"
 
-/* base/root is unpacked into; base/canary must stay alone beside it, with its content. */
+/* Layers go into base/root. base/canary must stay alone beside it, with its content. */
 static char base[64];
 static struct ces_error err;
 static struct ces_unpack_layer answer;
@@ -37,8 +37,8 @@ static inline void put(const char *path, const char *text)
 
 static inline void setup(void)
 {
-	/* in memory where that can be had: a disk that is busy with others' files takes minutes for
-	 * tens of thousands of directories */
+	/* in memory where there is a tmpfs: a busy disk takes minutes for tens of thousands of
+	 * directories */
 	snprintf(base, sizeof(base), "%s/ces-layer-XXXXXX",
 		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(base));
@@ -161,7 +161,7 @@ static inline int set(const char *path, const char *text)
 	return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
 }
 
-/* An ordinary user becomes root of a user namespace, as ces-unpack is. */
+/* Makes an ordinary user root of a user namespace, as ces-unpack is. */
 static inline int become_root(void)
 {
 	unsigned uid = geteuid(), gid = getegid();
@@ -192,7 +192,7 @@ static inline int run_suite(const char *name, void (*add)(TCase *tests))
 	}
 	ces_layer_prepare();
 	tcase_add_checked_fixture(tests, setup, teardown);
-	tcase_set_timeout(tests, 120); /* a full machine is slow to make thousands of directories */
+	tcase_set_timeout(tests, 120); /* a busy machine is slow to make thousands of directories */
 	add(tests);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_NORMAL);

@@ -1,5 +1,5 @@
-/* The way of a layer's bytes: nothing is accepted that is not whole, exact and of the promised
- * digests. */
+/* Tests how a layer's bytes are read: nothing is accepted that is not whole, exact and of the
+ * promised digests. */
 /* links: helper/unpack/stream.c helper/unpack/decode.c */
 #include <check.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ struct bytes {
 static struct ces_error err;
 static uint8_t plain[PLAIN_SIZE];
 
-/* Text that shrinks to about a third, the same at every call. */
+/* Makes text that shrinks to about a third, the same at every call. */
 static void setup(void)
 {
 	uint32_t state = 1;
@@ -72,7 +72,7 @@ static void add_zstd(struct bytes *to, const void *bytes, size_t n)
 	free(out);
 }
 
-/* Three members or frames, the middle one empty. */
+/* Returns three members or frames; the middle one is empty. */
 static struct bytes compressed(enum ces_compression how)
 {
 	struct bytes bytes = {NULL, 0};
@@ -223,7 +223,7 @@ START_TEST(a_zstd_window_beyond_the_cap_is_refused)
 }
 END_TEST
 
-/* What is promised about a layer; a test changes one thing of it. */
+/* The promised facts about a layer; a test changes one of these. */
 struct promise {
 	char digest[CES_DIGEST_LENGTH + 1], diff_id[CES_DIGEST_LENGTH + 1];
 	uint64_t size;
@@ -238,7 +238,7 @@ static struct promise promise_of(const struct bytes *bytes, const void *content,
 	return promise;
 }
 
-/* Streams all of it; `unpacked` is what a tar reader would say after the first block. */
+/* Streams the whole layer. `unpacked` is what a tar reader would say after the first block. */
 static int stream_all(const struct bytes *bytes, enum ces_compression how,
 		      const struct promise *promise, int unpacked, size_t *ret_n)
 {

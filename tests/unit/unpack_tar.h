@@ -1,4 +1,4 @@
-/* Tars for tests, made header by header, so that they can say what no tool would write. */
+/* Makes tars for tests, header by header, so that they can say what no tool would write. */
 #ifndef CES_TESTS_UNPACK_TAR_H
 #define CES_TESTS_UNPACK_TAR_H
 
@@ -17,7 +17,7 @@ static inline void tar_append(struct tar *tar, const void *bytes, size_t length)
 {
 	size_t size = 4096;
 
-	/* always a power of two: anew only when the length passes one, not for each entry of many
+	/* always a power of two: it grows when the length passes one, not for each of many entries
 	 */
 	while (size < tar->length + length + 1)
 		size *= 2;
@@ -27,7 +27,7 @@ static inline void tar_append(struct tar *tar, const void *bytes, size_t length)
 	tar->length += length;
 }
 
-/* What a table leaves out is 0. */
+/* A table leaves out what is 0. */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 struct tar_entry {
 	const char *name;
@@ -36,10 +36,10 @@ struct tar_entry {
 	const char *text;        /* content, or target of a link */
 	unsigned mode, uid, gid; /* mode 0: 0644 */
 	long long mtime;
-	unsigned long long size; /* claimed instead of the text's length */
+	unsigned long long size; /* stands in the header in place of the text's length */
 	struct {
 		unsigned at;
-		const char *bytes; /* as they then stand in the header */
+		const char *bytes; /* as they are in the header in the end */
 		size_t length;     /* 0: up to the NUL */
 	} patch[3];
 };
@@ -50,7 +50,7 @@ static inline void tar_octal(char *field, size_t size, unsigned long long value)
 		field[i - 1] = (char)('0' + (value & 7));
 }
 
-/* One ustar header and its data, padded. */
+/* Adds one ustar header and its data, padded. */
 static inline void tar_add(struct tar *tar, const struct tar_entry *entry)
 {
 	static const char zeros[512];
@@ -85,7 +85,7 @@ static inline void tar_add(struct tar *tar, const struct tar_entry *entry)
 		tar_append(tar, zeros, 512 - length % 512);
 }
 
-/* A pax header of one record, before the entry that it is about. */
+/* Adds a pax header of one record, before the entry that it describes. */
 static inline void tar_pax(struct tar *tar, const char *key, const char *value)
 {
 	size_t length = strlen(key) + strlen(value) + 3, whole = length + 1, digits;

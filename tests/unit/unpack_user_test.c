@@ -1,4 +1,4 @@
-/* Whom the USER of an image means, by the image's own files. */
+/* Tests which user the USER of an image means, by the image's own files. */
 /* links: helper/unpack/user.c helper/unpack/user_file.c */
 #include <check.h>
 #include <fcntl.h>
@@ -113,7 +113,7 @@ START_TEST(more_groups_than_a_record_holds_are_refused)
 }
 END_TEST
 
-/* Two layers: low and high, in a directory of the test's own. */
+/* There are two layers, low and high, in a directory of the test's own. */
 static char base[64];
 static int layers[2];
 
@@ -148,7 +148,7 @@ static void put(const char *path, const char *text)
 	fclose(file);
 }
 
-/* What is found must be `expected` (NULL: nothing). */
+/* Fails unless `expected` is found (NULL: nothing). */
 static void finds(const char *expected)
 {
 	CES_CLEANUP_FREE char *text = NULL;

@@ -1,4 +1,5 @@
-/* Paths with links in them. What root has linked is tested on this machine's own /bin or /lib. */
+/* Tests paths with links in them. For links that root made it uses this machine's own /bin or /lib.
+ */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +50,7 @@ START_TEST(a_link_of_roots_is_followed)
 {
 	struct stat st;
 
-	/* (with a merged /usr, as nearly everywhere) */
+	/* (with a merged /usr, as on nearly every machine) */
 	if (lstat("/bin", &st) < 0 || !S_ISLNK(st.st_mode))
 		return;
 	ck_assert_int_eq(ces_way_plain("/bin/sub", plain) < 0 ? errno : 0, ENOENT);

@@ -1,4 +1,4 @@
-/* What root cannot do any more while it sets up a run, and while it watches one. */
+/* Tests what root can no longer do while it sets up a run, and while it watches one. */
 /* links: helper/session/weaken.c helper/core/capability.c */
 #include "helper/session/weaken.h"
 
@@ -25,13 +25,14 @@
 
 #include "common/cleanup.h"
 
-/* A sanitizer's own _exit looks for leaks, by calls that a weakened process has not. */
+/* Ends without a sanitizer's own _exit: that looks for leaks, by calls that a weakened process may
+ * not make. */
 static void end(int status)
 {
 	(void)syscall(SYS_exit_group, status);
 }
 
-/* errno of what was tried in a weakened child; 0: done. */
+/* Returns the errno of what a weakened child tried, or 0 when it succeeded. */
 static int weakened(int (*weaken)(struct ces_error *), int (*attempt)(void))
 {
 	int status;
@@ -234,7 +235,7 @@ START_TEST(what_it_needs_is_there)
 }
 END_TEST
 
-/* One that was tried for real; the others are the kernel's to refuse. */
+/* Really sets the clock; the other calls fail in the kernel for lack of privilege. */
 static int set_clock(void)
 {
 	struct timespec now;
@@ -269,7 +270,8 @@ START_TEST(set_up_has_nothing_to_do_with_modules_clocks_or_packets)
 }
 END_TEST
 
-/* A host whose root has less (a service's bounding set) is no failure, and gets nothing back. */
+/* A host whose root has less (a service's bounding set) is no failure, and root gets nothing back.
+ */
 static int weaken_twice(struct ces_error *err)
 {
 	return ces_weaken_for_watch(err) < 0 ? -1 : ces_weaken_for_set_up(err);

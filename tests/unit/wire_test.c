@@ -1,4 +1,4 @@
-/* The codec: what goes in comes out, and nothing else is let in. */
+/* Tests the codec: what goes in comes out, and nothing else is accepted. */
 #include <check.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -66,7 +66,7 @@ static void put_number(struct bytes *frame, unsigned tag, uint64_t value)
 	put_le(frame, value, 8);
 }
 
-/* Sets the header's length to what follows. */
+/* Sets the header's length to the length of what follows. */
 static void set_length(struct bytes *frame)
 {
 	size_t n = frame->n, rest = n - CES_WIRE_HEADER;
@@ -76,7 +76,7 @@ static void set_length(struct bytes *frame)
 	frame->n = n;
 }
 
-/* A header and the required field. */
+/* Starts a frame: a header and the required field. */
 static struct bytes begin(void)
 {
 	struct bytes frame = {.n = 0};
@@ -93,7 +93,7 @@ static int decode(const struct bytes *frame)
 {
 	struct sample object, untouched;
 	struct ces_error err = {0};
-	/* of exactly that size, so that a sanitizer sees a read behind the end */
+	/* of exactly that size, so that a sanitizer sees a read past the end */
 	uint8_t *copy = malloc(frame->n == 0 ? 1 : frame->n);
 	int result;
 
@@ -184,7 +184,7 @@ START_TEST(a_frame_cut_at_any_byte_is_refused)
 	ck_assert_int_eq(decode(&whole), 0);
 	for (cut = whole; cut.n-- > 0;)
 		ck_assert_int_eq(decode(&cut), -1);
-	/* and with a length that hides the cut, unless it falls between two fields */
+	/* and with a length that hides the cut, unless the cut is between two fields */
 	for (cut = whole; cut.n-- > CES_WIRE_HEADER;) {
 		bool between = cut.n == CES_WIRE_HEADER + 14 || cut.n == CES_WIRE_HEADER + 24;
 
@@ -200,7 +200,7 @@ START_TEST(trailing_bytes_are_refused)
 
 	for (size_t n = 1; n < CES_WIRE_FIELD_HEADER; n++) {
 		put(&frame, "\2", 1);
-		ck_assert_int_eq(decode(&frame), -1); /* behind the frame */
+		ck_assert_int_eq(decode(&frame), -1); /* after the frame */
 		set_length(&frame);
 		ck_assert_int_eq(decode(&frame), -1); /* inside it */
 	}
