@@ -1,4 +1,4 @@
-/* The fake of libcuda.so.1 that tests/lib/lab/fake_gpus.sh installs: it says that it was loaded. */
+/* A fake libcuda.so.1, which tests/lib/lab/fake_gpus.sh installs. It says that it was loaded. */
 #include <unistd.h>
 
 __attribute__((constructor)) static void say(void)

@@ -1,5 +1,5 @@
-/* Denies a device to a cgroup (v2) by a program, as Slurm denies a job the GPUs that are not its:
- * deny_driver CGROUP MAJOR MINOR. All else is allowed, also to make a node of it. */
+/* Denies a device to a cgroup (v2) by a BPF program, as Slurm denies a job the GPUs of other jobs:
+ * deny_driver CGROUP MAJOR MINOR. It allows everything else, also making a node of that device. */
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdint.h>

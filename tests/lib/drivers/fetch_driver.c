@@ -76,7 +76,7 @@ static pid_t start(int channel)
 {
 	const struct passwd *nobody = getpwnam("nobody");
 	char *const argv[] = {(char *)(uintptr_t) "ces-fetch", NULL};
-	/* Each of these would do harm if it were heeded. */
+	/* Each of these would do harm if ces-fetch obeyed it. */
 	char *const envp[] = {(char *)(uintptr_t) "https_proxy=http://127.0.0.1:1",
 			      (char *)(uintptr_t) "ALL_PROXY=socks5h://127.0.0.1:1",
 			      (char *)(uintptr_t) "SSLKEYLOGFILE=/tmp/ces-fetch-keys",

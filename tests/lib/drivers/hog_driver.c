@@ -1,5 +1,5 @@
-/* Takes memory in a container until it is stopped: hog_driver heap|memfd MEBIBYTES. Linked
- * statically, since the images of the tests have no C library. */
+/* Takes memory in a container until it is stopped: hog_driver heap|memfd MEBIBYTES. It is static,
+ * since the images of the tests have no C library. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

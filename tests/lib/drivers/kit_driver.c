@@ -1,6 +1,6 @@
-/* What a hostile program tries in a container: kit_driver prints a line for each thing, its name
- * and the answer, TAB between; kit_driver high|cipher tries one thing. It must do no harm where a
- * defence is missing: no call has arguments by which it could succeed. Linked statically, since the
+/* Tries what a hostile program tries in a container. kit_driver prints a line for each thing: its
+ * name, a TAB and the answer. kit_driver high|cipher tries one thing. It must do no harm where a
+ * defence is missing: no call has arguments by which it could succeed. It is static, since the
  * images of the tests have no C library. */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -46,7 +46,7 @@ static void say(const char *what, const struct answers *all)
 	printf("%s\t%s\n", what, all->text);
 }
 
-/* What was not refused is named, so that a difference says where. */
+/* Adds a result. It names what was not refused, so that a difference says where it is. */
 static void add_result(struct answers *all, const char *what, long result)
 {
 	char text[80];
@@ -90,7 +90,7 @@ static void system_calls(void)
 	try_calls("`clone3`, and calls newer than the filter", newer_calls, COUNT(newer_calls));
 }
 
-/* The kernel makes the namespace, if it does, for a child that ends at once. */
+/* Asks for namespaces by clone. If the kernel makes one, it is for a child that ends at once. */
 static void clones(void)
 {
 	static const struct call flags[] = {{"user", CLONE_NEWUSER},    {"mount", CLONE_NEWNS},
@@ -161,7 +161,7 @@ static void terminals(void)
 	say("typing into a terminal: TIOCSTI, TIOCLINUX, also with high bits", &all);
 }
 
-/* By name, in the order of their numbers. */
+/* Adds the names of capabilities, in the order of their numbers. */
 static void add_capabilities(struct answers *all, unsigned long long set)
 {
 	for (size_t i = 0; i < 64; i++)
@@ -219,7 +219,8 @@ static void descriptors(void)
 	say("descriptors that it was given beyond 0, 1 and 2", &all);
 }
 
-/* Not a directory, and no null device in the place of what is hidden; for reading, it has bytes. */
+/* Whether the path opens. A directory does not count, nor a null device in the place of what is
+ * hidden; for reading, the file must have bytes. */
 static bool opens(const char *path, int flags)
 {
 	int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
@@ -236,7 +237,7 @@ static bool opens(const char *path, int flags)
 	return result;
 }
 
-/* A file is refused, or has nothing in it, or is not there: which is the machine's matter. */
+/* Opens files. Each is refused, empty or missing; which of these depends on the machine. */
 static void try_files(const char *what, const char *const *paths, size_t n, int flags)
 {
 	struct answers all = {0};
@@ -259,7 +260,7 @@ static void files(void)
 		  COUNT(devices), O_RDONLY);
 }
 
-/* Root's of the host, and itself. */
+/* Tries to write its own id maps, with root of the host in them. */
 static void maps(void)
 {
 	static const char *const names[] = {"uid_map", "gid_map", "setgroups"};
@@ -320,7 +321,7 @@ static void services(void)
 	say("sockets and files of other engines, system services, X and CES", &all);
 }
 
-/* Of each process that can be seen: is its root this root? */
+/* Checks for each process that it can see: is its root this root? */
 static void processes(void)
 {
 	struct answers all = {0}, roots = {0}, traced = {0};
@@ -368,7 +369,7 @@ static void mounts(void)
 	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
 		if (sscanf(line, "%*s %299s %*s %299s", place, options) != 2)
 			continue;
-		/* (what hides a path is empty, and stays so) */
+		/* (a mount that hides a path is empty, and stays so) */
 		if (strstr(options, "nosuid") == NULL && strncmp(options, "ro,", 3) != 0 &&
 		    stat(place, &st) == 0 && S_ISDIR(st.st_mode))
 			add(&all, place);
@@ -403,8 +404,8 @@ static void identity(void)
 	say("personality without the protections of memory", &odd);
 }
 
-/* The kernel takes the family as an int: what the high half says is nothing, to it and to the
- * filter. */
+/* Sets bits in the high half. The kernel takes the family as an int: neither it nor the filter
+ * looks at the high half. */
 static int high(void)
 {
 	static const unsigned long highs[] = {1ul << 32, 0xfffffffful << 32, 1ul << 63};

@@ -1,4 +1,4 @@
-/* What kit_driver tries. Must hold const tables only. */
+/* The things that kit_driver tries. Must hold const tables only. */
 #ifndef CES_TESTS_KIT_TABLES_H
 #define CES_TESTS_KIT_TABLES_H
 
@@ -78,7 +78,7 @@ static const struct kind_of_socket netlinks[] = {
 	{"generic", AF_NETLINK, SOCK_RAW, 16}, {"crypto", AF_NETLINK, SOCK_RAW, 21},
 };
 
-/* In the order of their numbers. */
+/* Ordered by their numbers. */
 static const char *const capabilities[] = {
 	"CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID",
 	"SETUID", "SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST",

@@ -1,6 +1,6 @@
 /* Tries, in a container, to write and read the marks by which an overlay hides or redirects files:
- * marks_driver DIRECTORY. Prints what succeeded; nothing should. Linked statically, since the
- * images of the tests have no C library. */
+ * marks_driver DIRECTORY. It prints what succeeded; nothing should. It is static, since the images
+ * of the tests have no C library. */
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -22,7 +22,7 @@ int main(int argc, char **argv)
 			printf("removed %s\n", name);
 		if (getxattr(".", name, value, sizeof(value)) >= 0)
 			printf("read %s\n", name);
-		/* where a tmpfs has them these can be written, and mean nothing */
+		/* where a tmpfs has them, these can be written and mean nothing */
 		snprintf(name, sizeof(name), "user.overlay.%s", marks[i]);
 		(void)setxattr(".", name, "y", 1, 0);
 	}

@@ -1,5 +1,5 @@
-/* Exchanges two names in one directory for ever, as fast as it can: swap_driver NAME NAME. To be
- * run as an ordinary user; ends with its parent. */
+/* Exchanges two names in one directory for ever, as fast as it can: swap_driver NAME NAME. Run it
+ * as an ordinary user. It ends with its parent. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>

@@ -65,7 +65,7 @@ static void write_text(pid_t pid, const char *name, const char *text)
 	close(fd);
 }
 
-/* A user namespace, held open by its fd: made by a child that lives just long enough. */
+/* Makes a user namespace, which its fd holds open. The child that makes it ends at once. */
 static int make_user_namespace(void)
 {
 	bool root = geteuid() == 0;
@@ -124,7 +124,8 @@ static int open_directory(const char *path, int user_namespace)
 	return fd;
 }
 
-/* Puts the fds where ces-unpack wants them. First far away, so that none is overwritten. */
+/* Puts the fds where ces-unpack wants them. It first moves them far away, so that it overwrites
+ * none. */
 static void arrange(const int *fds, int n)
 {
 	for (int i = 0; i < n; i++) {
@@ -348,5 +349,5 @@ int main(int argc, char **argv)
 	options.job.kind = word_number(argv[optind + 1], kinds, 5);
 	status = run_job();
 	fflush(stdout);
-	_exit(status); /* at once: a leak in the last moment of a test program is none */
+	_exit(status); /* a leak in a test program's last moment does not matter */
 }
