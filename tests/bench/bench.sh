@@ -1,7 +1,7 @@
 #!/bin/bash
-# CES beside its peers, in one run (`make bench`): start, pull, many runs, many layers, a GPU, memory, output, listing, relays.
-# BENCH="start pull layers gpus many memory stream listing relay" narrows it down; ROUNDS, PULLS and RELAYS say how often. Writes
-# build/bench/result.md and result.json. It measures and compares; it asserts nothing.
+# Measures CES beside its peers, in one run (`make bench`): start, pull, many runs, many layers, a GPU, memory, output,
+# listing, relays. BENCH="start pull layers gpus many memory stream listing relay" narrows it down; ROUNDS, PULLS and
+# RELAYS say how often. It writes build/bench/result.md and result.json. It measures and compares; it asserts nothing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export B=${B:-build} BENCH=${BENCH:-start layers gpus many memory stream listing relay pull}
@@ -19,5 +19,5 @@ if [[ $BENCH == *pull* ]]; then
 	fi
 fi
 mkdir -p build/bench
-# An ext4 for the store, as a real machine has: overlay and id-mapped mounts cost other than on tmpfs.
+# The store is on ext4, as on a real machine: overlay and id-mapped mounts cost more or less on a tmpfs.
 exec tests/lib/lab/lab.sh --ext4 4G tests/bench/measure.sh

@@ -1,12 +1,12 @@
 #!/bin/bash
-# Inside a lab: the measurements of bench.sh.
+# Makes the measurements of bench.sh, inside a lab.
 set -euo pipefail
 cd "$CES_TOP"
 . tests/lib/lab/services.sh
 timeit=$CES_TOP/$B/timeit
 result=$CES_TOP/build/bench/result
 open=open.tre.test/epcced
-peer=/srv/peer # what the peers work on
+peer=/srv/peer # the peers work on this
 
 row() # MEASURE SUBJECT MILLISECONDS FAILURES
 {
@@ -14,7 +14,7 @@ row() # MEASURE SUBJECT MILLISECONDS FAILURES
 	printf '  %-28s %-24s %10s ms  %s failed\n' "$1" "$2" "$3" "$4"
 }
 
-# timeit's lines, in the order of the names given.
+# Prints timeit's lines as rows, in the order of the names given.
 rows() # MEASURE NAME... < lines
 {
 	local measure=$1 name median failed
@@ -38,7 +38,7 @@ prepare()
 	as_alice ces-client pull -q $open/tools:1
 	usermod --add-subuids 300000-365535 --add-subgids 300000-365535 alice
 	install -d -o alice -g alice -m 700 /run/user/4401
-	# The same root file system, open to all, for the peers.
+	# Gives the peers the same root file system, open to all.
 	mkdir -p $peer/rootfs/{proc,sys,dev} $peer/bundle
 	tar -xzf "$(layer_of tools)" -C $peer/rootfs
 	(cd $peer/bundle && crun spec && jq --arg root $peer/rootfs '.process.terminal = false
@@ -58,8 +58,8 @@ layer_of() # IMAGE: the blob of its first layer
 	printf '%s/blobs/sha256/%s' "$dir" "$(jq -r '.layers[0].digest[7:]' "$manifest")"
 }
 
-# crun 1.8 refuses hybrid cgroups, also when ordered to leave them alone, unless it sees one kind only: a process holds a
-# mount namespace that shows it so. Sets namespace.
+# Sets namespace. crun 1.8 refuses hybrid cgroups, also when ordered to leave them alone, unless it sees one kind only:
+# a process holds a mount namespace that shows it one kind.
 crun_namespace()
 {
 	local bind=true
@@ -69,8 +69,8 @@ crun_namespace()
 	while [ ! -s $peer/ready ]; do sleep 0.01; done
 }
 
-# The same container by hand: CES's filter, id maps, limits on cgroups of its own, the directories of a run. By a small
-# shell, which costs a fork and an exec.
+# Makes the same container by hand: CES's filter, id maps, limits on cgroups of its own, the directories of a run. A
+# small shell does it, which costs a fork and an exec.
 same_work()
 {
 	install -d -o alice -g alice $peer/{outputs,scratch}
@@ -92,7 +92,7 @@ same_work()
 	#!/bin/sh
 	set -e
 	for c in memory cpu pids; do
-		d=/proc/1/root/sys/fs/cgroup/$c/bench-same # (where crun's own is the one kind alone)
+		d=/proc/1/root/sys/fs/cgroup/$c/bench-same # (where crun sees its one kind alone)
 		[ -d ${d%/*} ] || d=/proc/1/root/sys/fs/cgroup/bench-same
 		mkdir -p $d
 		case $c in
@@ -134,7 +134,7 @@ layers()
 	rows "start by layers" "ces, 1 layer" "ces, 64 layers" < $lab/layers
 }
 
-# What a GPU adds to a start: its specification, its nodes in the device program, its driver's files.
+# Measures what a GPU adds to a start: its specification, its nodes in the device program, its driver's files.
 gpus()
 {
 	echo "a GPU"
@@ -179,7 +179,7 @@ many()
 	tail -n 1 $lab/podman-many
 }
 
-# PSS of podman's processes that stay with a container.
+# Measures the PSS of podman's processes that stay with a container.
 podman_memory()
 {
 	local pid kb total=0
@@ -194,8 +194,8 @@ podman_memory()
 	as_alice "${podman[@]}" kill idle > /dev/null
 }
 
-# 2 GB of a container's output into a file, on a tmpfs so that no disk is measured. podman also writes a log, unless it is
-# ordered not to.
+# Writes 2 GB of a container's output into a file, on a tmpfs so that no disk is measured. podman also writes a log,
+# unless it is ordered not to.
 stream()
 {
 	echo "2 GB of output to a file"
@@ -228,7 +228,7 @@ written() # COMMAND...; microseconds and failures
 	printf '%s %s' $(((end - begin) / 1000)) $failed
 }
 
-# ps while 200 runs live.
+# Runs ps while 200 runs live.
 listing()
 {
 	echo "ps with 200 live runs, $ROUNDS rounds"
@@ -243,7 +243,7 @@ listing()
 	as_alice sh -c 'ces-client stop -q --time 0 $(ces-client ps -q)'
 }
 
-# PSS of all processes of an idle run but the container's own.
+# Measures the PSS of all processes of an idle run but the container's own.
 memory()
 {
 	echo "memory of an idle run"
@@ -266,7 +266,8 @@ memory()
 	podman_memory
 }
 
-# A stream through ces-relay in each direction, beside socat and beside nothing in between. Each round takes all in turn.
+# Sends a stream through ces-relay in each direction, beside socat and beside nothing in between. Each round takes all
+# in turn.
 relay()
 {
 	local bytes=$((2 << 30)) round subject direction
@@ -307,7 +308,7 @@ streamed() # SUBJECT DIRECTION COMMAND...; the command prints microseconds
 	printf '%s\t%s\t%s\t%s\n' "$1" "$2" "${us:-0}" $failed >> $lab/relays
 }
 
-# A fresh ext4 each time: one that has just lost as many files is several times slower.
+# Makes a fresh ext4 each time: one that has just lost as many files is several times slower.
 fresh() # DIRECTORY
 {
 	rm -f /srv/fresh.img
@@ -357,7 +358,7 @@ pull()
 		umount $peer/tar
 		fresh $peer/podman
 		chown alice: $peer/podman
-		# Its pause process holds a mount namespace that does not have the new file system.
+		# Podman's pause process holds a mount namespace without the new file system.
 		as_alice "${podman[@]}" system migrate > /dev/null 2>&1
 		timed "podman rootless" $peer/podman as_alice "${podman[@]}" --root $peer/podman/s --runroot /run/user/4401/bench \
 			pull -q --cert-dir $lab/trust docker://open.tre.test:5001/epcced/big1g:1
@@ -378,7 +379,7 @@ median() # MEASURE SUBJECT < lines of microseconds and failures
 	row "$1" "$2" "${m% *}" "${m#* }"
 }
 
-# Every row beside ces in the same measure.
+# Prints every row beside ces in the same measure.
 report()
 {
 	{

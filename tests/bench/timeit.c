@@ -1,5 +1,5 @@
 /* Times commands against each other: timeit ROUNDS -- COMMAND... [-- COMMAND...]... Each round
- * starts every command once, in turn, so that all of them share a slow minute of the machine. A
+ * starts every command once, in turn, so that all commands share a slow minute of the machine. A
  * command whose first word is @USER runs as that user, in their home. Prints one line for each
  * command: median, 10th and 90th percentile in microseconds, failures. It measures from before the
  * fork to the end of the process, and does nothing else in between. */

@@ -36,7 +36,7 @@ struct tar_entry {
 	const char *text;        /* content, or target of a link */
 	unsigned mode, uid, gid; /* mode 0: 0644 */
 	long long mtime;
-	unsigned long long size; /* stands in the header in place of the text's length */
+	unsigned long long size; /* in the header instead of the text's length */
 	struct {
 		unsigned at;
 		const char *bytes; /* as they are in the header in the end */
