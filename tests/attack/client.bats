@@ -61,7 +61,7 @@ odd_fd() { run as alice timeout 30 "$CES_TOP/tests/attack/odd_fds.py" "$@" $open
 @test "A07: a FIFO that the caller may only write to is not read, though a run's output goes there" {
 	mkfifo -m 622 /srv/fifo
 	exec 8<> /srv/fifo
-	# a detached run, whose keeper then goes: its output is read by nobody, or by the helper
+	# a detached run, whose keeper is then killed: nobody reads its output, or the helper does
 	as alice sh -c "exec '$CES_TOP/tests/lib/frame.py' u64:1:2 u64:2:8 field:3:$open/tools:1 field:11:sleep field:11:600 wrap:1 > /srv/fifo" \
 		3>&- 8>&- &
 	eventually pgrep -xf 'sleep 600'

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What code in a container leaves behind, holds, or reaches.
+# What code in a container can leave behind, hold or reach.
 
 load ../lib/e2e.bash
 
@@ -29,7 +29,7 @@ dig='i=0; while [ $i -lt 1200 ]; do mkdir d && cd d || exit; echo patient > f; i
 	[ "$output" = "3 processes, nothing" ]
 }
 
-# KILL, SETUID, SETGID, DAC_OVERRIDE and FOWNER; helper/session/weaken.h says what for
+# KILL, SETUID, SETGID, DAC_OVERRIDE and FOWNER; helper/session/weaken.h says why
 @test "the process that watches a run has five capabilities, no way to more, a filter, nothing of /etc open, and little memory" {
 	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
 		ces-client run -q $open/tools:1 sh -c 'echo up; exec sleep 599' > $lab/up 2> /dev/null 3>&- < /dev/null &

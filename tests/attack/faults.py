@@ -18,7 +18,7 @@ SESSION = "/usr/libexec/ces/ces-session"
 REAL = SESSION + ".real"
 JOURNAL = "/var/log/ces/audit.jsonl"
 PLACE = "/run/faults"
-# What cannot fail, or what strace would leave undone that the kernel always does (a close closes).
+# Calls that cannot fail, and calls that the kernel always carries out and strace would not (a close closes).
 NEVER = set("""close close_range munmap exit exit_group rt_sigreturn rt_sigaction rt_sigprocmask getpid gettid getuid geteuid getgid
 getegid getppid umask alarm execve restart_syscall sched_yield clock_gettime arch_prctl set_tid_address rseq set_robust_list brk
 """.split())
@@ -45,7 +45,7 @@ def arguments(text):
 
 
 def run(image):
-    """Status, and whether the program in the container began."""
+    """Returns the status, and whether the program in the container began."""
     try:
         done = subprocess.run(AS_ALICE + ["ces-client", "run", "-q", image, "sh", "-c", "echo ran"], timeout=25,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -68,7 +68,7 @@ known = set()  # what an earlier fault has left, and this program has reported
 
 
 def left():
-    """What a run leaves that is none of its outputs."""
+    """Returns what a run leaves, its outputs aside."""
     # (an entry that is not whole is nobody's, and goes a minute later)
     found = [os.path.join("/run/ces", n) for n in os.listdir("/run/ces")
               if n[0] != "." and os.path.exists("/run/ces/%s/record" % n)]
@@ -89,7 +89,7 @@ def left():
 
 
 def clean():
-    """The janitor, which must be enough; what only dies is given five seconds."""
+    """Runs the janitor, which must be enough; processes that are dying have five seconds."""
     arguments("")
     for _ in range(25):
         subprocess.run(["ces-client", "clean"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
@@ -102,7 +102,7 @@ def clean():
 
 
 def broken(image, call, n, error):
-    """What a fault broke; empty: nothing."""
+    """Returns the promises that a fault broke; empty: none."""
     start = journal_length()
     arguments("-e trace=%s -e inject=%s:error=%s:when=%d" % (call, call, error, n))
     status, ran, text = run(image)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# What root's programs do not read themselves: the policy is read by ces-parse, and kept for the next start; the request by
-# ces-decode. Both have an account that sees nothing else.
+# Root's programs do not read these themselves: ces-parse reads the policy, which is kept for the next start, and
+# ces-decode reads the request. Both have an account that sees nothing else.
 
 load ../lib/e2e.bash
 
@@ -18,15 +18,15 @@ teardown()
 
 runs() { ces alice run -q $open/tools:1 true; }
 
-# A policy whose bytes nobody has seen.
+# Makes a policy whose bytes nobody has seen yet.
 another() { echo >> /etc/ces/policy.json; }
 
-# A build with sanitizers has no filter, and does not work under strace.
+# Whether the build has sanitizers: then it has no filter, and does not work under strace.
 sanitized() { grep -aq __asan_init $decode; }
 
 enforcing() { [ "$(cat /sys/fs/selinux/enforce 2> /dev/null)" = 1 ]; }
 
-# One of the two becomes a script.
+# Replaces one of the two by a script.
 impostor() # BODY [PROGRAM]
 {
 	local p=${2:-$parse}
@@ -76,7 +76,7 @@ refuses() # WORDS
 		another
 		runs
 		eval "$how"
-		# (what it kept is not asked: who reads the file is)
+		# (the kept policy is not used: ces-parse reads the file)
 		mv $parse $parse.away
 		refuses 'ces-parse gave no answer'
 		mv $parse.away $parse
@@ -162,9 +162,9 @@ words_of() # BYTES
 @test "ces-parse has an account of its own, no capability, no file, no network and no exec" {
 	sanitized && skip "a build with sanitizers"
 	another
-	# (SELinux lets a script in its domain write nothing of this: tests/vm/selinux/selinux.bats says more)
+	# (under SELinux a script in its domain can write none of this: tests/vm/selinux/selinux.bats says more)
 	enforcing || its_account
-	# the program itself: any call but reading, writing and memory ends it
+	# this is the program itself: any call but reading, writing and memory ends it
 	strace -f -qq -u ces-parse -o $lab/calls $parse 3< /dev/null 4> /dev/null || true
 	grep -q 'prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER' $lab/calls
 	no grep -vE '^[0-9]+ +(read|write|brk|mmap|munmap|mremap|madvise|getrandom|exit_group)\(|^[0-9]+ +\+\+\+ exited' \
@@ -186,7 +186,7 @@ its_account()
 	mv -f $parse.away $parse
 }
 
-# An answer of ces-decode's: a block of this many bytes is said to follow, and these do.
+# Writes an answer of ces-decode: its header promises a block of SAID bytes, and FILE follows.
 answer() # SAID FILE
 {
 	python3 -c 'import struct, sys
@@ -204,7 +204,7 @@ sys.stdout.buffer.write(struct.pack("<QQ", 0x3153524150534543, int(sys.argv[1]))
 		[ "$status" -eq 125 ]
 		[[ $stderr == *"ces-decode gave no answer"* ]]
 	done
-	# (its own answer to no request: a header of 16 bytes and the error)
+	# (this is its own answer to no request: a header of 16 bytes and the error)
 	mv -f $decode.away $decode
 	setpriv --reuid=ces-parse --clear-groups $decode 3< /dev/null 4> $lab/none
 	error_size=$(($(stat -c %s $lab/none) - 16))

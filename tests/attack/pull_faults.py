@@ -23,7 +23,7 @@ def client(*words, seconds=50):
 
 
 def forget(image):
-    """Nothing of it is in the store: the next pull does all of its work."""
+    """Removes it from the store, so that the next pull does all of its work."""
     faults.arguments("")
     client("rmi", "-q", image)
     subprocess.run(["ces-client", "clean"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
@@ -61,7 +61,8 @@ def broken(image, call, n, error):
         if not rest:
             break
         faults.time.sleep(0.2)
-    # (a journal that failed in the middle of a decision has its denial, too; a later one the end of a helper that died)
+    # (if the journal failed in the middle of a decision, its denial is there too; a later failure leaves the end of a
+    # helper that died)
     new = [r for r in faults.records(start) if r.get("verb") == "pull"]
     if not any(r["event"] == "decision" and r["outcome"] == "allowed" for r in new):
         if status == 0:

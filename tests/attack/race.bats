@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The local caller against the moments between two steps.
+# The local caller attacks in the moments between two steps.
 
 load ../lib/e2e.bash
 
@@ -79,7 +79,7 @@ canaries() { find /etc /safe_data /home/bob -printf '%p %u %g %m %s %T@\n' | sor
 		pull alice $image/tools:1 -q
 		pull alice $open/stroke:1 -q
 	done
-	kill -TERM "${robbers[@]}" || true # (one that found something has ended)
+	kill -TERM "${robbers[@]}" || true # (a robber that found something has ended)
 	wait "${robbers[@]}" || true
 	cat $lab/robbed.*
 	grep -q ' tries, nothing' $lab/robbed.ces-fetch
@@ -107,7 +107,7 @@ canaries() { find /etc /safe_data /home/bob -printf '%p %u %g %m %s %T@\n' | sor
 	tests/lib/chain.py $journal
 }
 
-# A cgroup of alice's own, as systemd delegates one to every user, with a stream of requests in it.
+# Starts a stream of requests in a cgroup of alice's own, as systemd delegates one to every user.
 delegated() # COMMAND
 {
 	frozen=/sys/fs/cgroup/ces-frozen-$$
@@ -119,7 +119,7 @@ delegated() # COMMAND
 	swapper=$!
 }
 
-# Freezes alice's cgroup at a moment at which CONDITION holds.
+# Freezes alice's cgroup at a moment when CONDITION holds.
 freeze_when() # CONDITION
 {
 	for ((i = 0; i < 1500; i++)); do
@@ -135,7 +135,7 @@ freeze_when() # CONDITION
 journal_is_held() { ! flock -w 0.05 "${journal%/*}/head" true; }
 
 @test "N02: a helper that is frozen while it has the journal's lock holds up nobody for long" {
-	# (pulls that are allowed and fail at once: each is two records, which no limit of denials keeps out)
+	# (these pulls are allowed and fail at once: each makes two records, and no limit of denials holds them back)
 	delegated "ces-client pull -q down.tre.test/epcced/none:1"
 	freeze_when journal_is_held
 	SECONDS=0
@@ -153,7 +153,7 @@ store_is_held() { ! flock -s -w 0.05 $store/lock true; }
 
 @test "F14: a helper that is frozen while it collects does not keep others from the store" {
 	pull bob $open/tools:1 -q
-	# enough to look at for it to be caught
+	# so many that the test can catch the helper while it looks at them
 	seq 100000 130000 | (cd $store/grants && xargs mkdir -m 700)
 	delegated "ces-client pull -q $open/tools:1"
 	freeze_when store_is_held
@@ -170,7 +170,7 @@ subids_are_held() { ! flock -w 0.05 $store/subids true; }
 	pull bob $open/tools:1 -q
 	who=bob inside -- true
 	inside -- true
-	# many users, for it to be caught
+	# many users, so that the test can catch it
 	seq 100000 200000 >> $store/subids
 	delegated "ces-client run -q $open/tools:1 true"
 	freeze_when subids_are_held

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
-# What a ces-resolve that a registry has taken over can have of root: what wish.h lists, each in its turn, and nothing else.
+# A registry has taken over ces-resolve. It can have of root what wish.h lists, each in its turn, and nothing else.
 
 # bats file_tags=without-selinux
-# (a script in the domain of ces-resolve could not even start there)
+# (under SELinux a script in the domain of ces-resolve could not even start)
 
 load ../lib/e2e.bash
 
@@ -12,7 +12,7 @@ may_not='ces-resolve asked for what it may not have'
 setup_file()
 {
 	lab_policy
-	ces-client clean > /dev/null # (the end of a run that another suite has killed)
+	ces-client clean > /dev/null # (clears the run that another suite has killed)
 	empty_store
 }
 setup() { lab_policy; remember; }
@@ -22,7 +22,7 @@ teardown()
 	pkill -KILL -U ces-resolve || true
 }
 
-# The program becomes one that plays a case of wishes.py.
+# Replaces the program by one that plays a case of wishes.py.
 plays() # CASE
 {
 	local type
@@ -35,7 +35,7 @@ plays() # CASE
 
 workers() { pgrep -U ces-fetch,ces-resolve,ces-unpack; }
 
-# A pull with it is refused in these words, and nothing of the pull is left.
+# A pull with that program is refused in these words, and nothing of the pull is left.
 ends() # CASE WORDS [IMAGE]
 {
 	echo "$1"

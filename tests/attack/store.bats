@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# One user's requests against what another's leave in the store, the register of runs and the journal.
+# One user's requests, and what another user's requests leave in the store, the register of runs and the journal.
 
 load ../lib/e2e.bash
 
@@ -12,7 +12,7 @@ teardown()
 	lab_policy
 }
 
-# A run of USER's that stays until it is ordered to go.
+# Starts a run of USER's that goes on until it is ordered to end.
 stays() # USER IMAGE [COMMANDS]
 {
 	rm -f $lab/up
@@ -30,7 +30,7 @@ goes()
 }
 
 layers() { ls $store/layers/sha256 | wc -l; }
-# A collector that a request called for has done with it.
+# Whether the collector that a request started has finished, with this many layers left.
 left() { test "$(layers)" "$1" "$2"; } # OPERATOR NUMBER
 
 @test "J04: a forgotten image leaves the disk, also while another user's run goes on" {
@@ -43,7 +43,7 @@ left() { test "$(layers)" "$1" "$2"; } # OPERATOR NUMBER
 	goes
 }
 
-# A pull of alice's that waits for the registry.
+# Starts a pull of alice's that waits for the registry.
 hangs() # IMAGE
 {
 	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
@@ -53,7 +53,7 @@ hangs() # IMAGE
 }
 
 @test "J04: a forgotten image leaves the disk, also while another user's pull goes on" {
-	# the registry takes the connection and says nothing
+	# this registry takes the connection and says nothing
 	/usr/bin/python3 -c 'import socket, time; s = socket.create_server(("'$lab_address'", 5999)); time.sleep(60)' 3>&- &
 	silent=$!
 	lab_wait_port 5999 /dev/null
@@ -70,7 +70,7 @@ hangs() # IMAGE
 	empty_store
 	have alice tools
 	rm -f $lab/go
-	hangs bad.tre.test/bad-wait-layers/shared:good # the layer of tools, and one of its own
+	hangs bad.tre.test/bad-wait-layers/shared:good # the layer of tools, and a layer of its own
 	eventually compgen -G "$store/staging/*"
 	ces alice rmi $open/tools:1
 	ces-client clean
@@ -88,7 +88,7 @@ hangs() # IMAGE
 
 @test "J04: a store of 600 images with 127 layers each keeps nobody's request waiting, nor the janitor" {
 	empty_store
-	have alice stroke # (makes the store's directories)
+	have alice stroke # (this makes the store's directories)
 	tests/lib/make_store.py $store 600 127 4402 bob
 	n=$(layers)
 	[ "$n" -gt 76000 ]
@@ -96,7 +96,7 @@ hangs() # IMAGE
 	[ "$(inside -- echo ran)" = ran ]
 	ces alice rmi $open/stroke:1
 	ces-client clean
-	# of all these only what alice gave up has gone
+	# only what alice gave up has gone
 	[ "$(layers)" -ge 76200 ]
 	[ "$(ces bob images --format json | jq length)" -eq 600 ]
 	# and what bob gives up goes in the end, a part at a time
@@ -110,7 +110,7 @@ hangs() # IMAGE
 	have alice tools
 	tests/lib/make_store.py $store 300 2 4402 bob
 	rm -r $store/grants/4401
-	# eight seconds for what is read first, which is more than anybody may hold the store's lock
+	# what is read first takes eight seconds: nobody may hold the store's lock for so long
 	run strace -f -qq -o /dev/null -e trace=openat2 -e inject=openat2:delay_enter=20000:when=1..400 ces-client clean
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -137,7 +137,7 @@ hangs() # IMAGE
 	empty_store
 	pull alice bad.tre.test/x/own:good -q
 	for whole in yes no; do
-		# (a registry of carol's own serves alice's manifest, or another one that names her layers)
+		# (carol's own registry serves alice's manifest, or another one that names her layers)
 		[ $whole = yes ] || rm -r $store/images/sha256/*
 		run --separate-stderr ces carol pull --project nsh-2024-0001 bad.tre.test/bad-no-layers/own:good
 		[ "$status" -eq 125 ]
@@ -217,7 +217,7 @@ hangs() # IMAGE
 	have alice stroke
 	pull bob $open/suid:1 -q
 	[ "$(layers)" -eq 3 ]
-	sleep 2.1 # so long they are kept
+	sleep 2.1 # they are kept for so long
 	flock $store/grants/4401 sleep 600 3>&- &
 	holder=$!
 	ces-client clean
@@ -232,7 +232,7 @@ hangs() # IMAGE
 	have alice stroke
 	pull bob $open/suid:1 -q
 	stays bob $open/suid:1
-	ces bob rmi $open/suid:1 # from here on the run alone keeps it
+	ces bob rmi $open/suid:1 # from here on only the run keeps it
 	contents() { find $store/images $store/layers -mindepth 2 -maxdepth 2 | sort; }
 	all=$(contents)
 	[ "$(wc -l <<< "$all")" -eq 5 ]
@@ -298,7 +298,7 @@ hangs() # IMAGE
 	[ $SECONDS -lt 8 ]
 	kill -KILL $stopper
 	wait $stopper || true
-	# the process that was stopped goes on
+	# lets the stopped process go on
 	as bob bash -c 'kill -CONT -1' || true
 	eventually no compgen -G '/home/bob/scratch_*'
 	tests/lib/chain.py $journal

@@ -86,7 +86,7 @@ def assembling():
 
 
 def record(diff_ids=(), uid=0):
-    """A frame of ces_image_record_schema."""
+    """Returns a frame of ces_image_record_schema."""
     fields = b"".join(struct.pack("<HI", 3, len(d)) + d for d in diff_ids)
     fields += struct.pack("<HIQ", 9, 8, uid)
     return b"CES1" + struct.pack("<HI", RECORD_TYPE, len(fields)) + fields
@@ -105,7 +105,7 @@ def flood():
 
 
 def with_descriptor():
-    """It is not taken, and what follows is refused for itself."""
+    """ces-session does not take it, and refuses what follows for itself."""
     zero = open("/dev/zero", "rb")
     session.sendmsg([packet("BYTES", b"{}", number=TOP)],
                     [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [zero.fileno()]))])
@@ -118,7 +118,7 @@ def too_long():
 
 
 def opaque(path):
-    """On a layer that is whole: an empty archive."""
+    """Acts on a layer that is whole: an empty archive."""
     tar = bytes(1024)
     name = sha256(tar)
     named([(name, name)])
@@ -185,5 +185,5 @@ CASES = {
 RECORD_TYPE = int(sys.argv[2])
 session.recv(4096) # the order
 CASES[sys.argv[1]]()
-# what was not refused by then was taken
+# a wish that was not refused by then was accepted
 time.sleep(600 if sys.argv[1] == "silent" else 15)

@@ -1,11 +1,11 @@
-# What the suites of escapes share: the hostile images on a registry of their own, the decoy that they aim at, and a runtime
-# that says what it was given. Loaded after tests/lib/e2e.bash.
+# The shared parts of the suites of escapes: the hostile images on a registry of their own, the decoy that they aim at,
+# and a runtime that says what it was given. Loaded after tests/lib/e2e.bash.
 # shellcheck shell=bash disable=SC2154 # (status, output and stderr are bats')
 bad=bad.tre.test/cve/image
 decoy=/srv/decoy
 recorder=/usr/lib/ces-recorder
 
-# The lab's policy, with that registry.
+# Writes the lab's policy, with that registry.
 # shellcheck disable=SC2120 # (tests give one)
 cve_policy() # [FILTER]
 {
@@ -20,7 +20,7 @@ cve_begin()
 	echo $! > $lab/cve.pid
 	lab_wait_port 5444 $lab/cve-registry.log
 	cve_policy
-	# everybody may do everything there: what reaches it shows
+	# everybody may do everything there, so that anything which reaches it leaves a mark
 	install -d -m 777 $decoy $decoy/kernel
 	for f in ptmx console null zero tty stdin secret libcuda.so.1 smi; do echo "the host's" > $decoy/$f; done
 	chmod 666 $decoy/*
@@ -45,7 +45,7 @@ cve_end()
 	lab_policy
 }
 
-# Clients in the background, until the end of a test.
+# Starts clients in the background, until the end of a test.
 clients=()
 background() # USER COMMAND...
 {
@@ -53,7 +53,7 @@ background() # USER COMMAND...
 	clients+=($!)
 }
 
-# No client, run or output of a test is left. Killed, none of them can say that it ended.
+# Leaves no client, run or output of a test. They are killed, so that none can say that it ended.
 cve_teardown()
 {
 	[ -z "${clients[*]:-}" ] || kill -KILL "${clients[@]}" 2> /dev/null || true
@@ -61,7 +61,7 @@ cve_teardown()
 	rm -rf /home/*/outputs_*
 }
 
-# The state of the decoy, and of what a redirected write or mount would change beside it.
+# Prints the state of the decoy, and of what a redirected write or mount would change beside it.
 host()
 {
 	find $decoy /etc $recorder -path /etc/ces -prune -o -printf '%p %y %u %g %m %s %T@\n' | sort
@@ -81,7 +81,7 @@ untouched()
 	diff <(echo "$before_host") <(host)
 }
 
-# Pulls and runs one of the hostile images, as $who (alice), without more said than the program says.
+# Pulls and runs one of the hostile images, as $who (alice). Prints nothing but what the program prints.
 hostile() # TAG [OPTION...] -- [COMMAND...]
 {
 	local tag=$1 options=()
@@ -92,7 +92,7 @@ hostile() # TAG [OPTION...] -- [COMMAND...]
 	ces "${who:-alice}" run -q "${options[@]}" "$bad:$tag" "$@"
 }
 
-# What the runtime was given, in a run with that image: $config (JSON) and $environment.
+# Prints what the runtime was given in a run with that image: $config (JSON) and $environment.
 recorded() # TAG [OPTION...]
 {
 	local tag=$1
@@ -108,7 +108,7 @@ recorded() # TAG [OPTION...]
 	jq -e .process.args <<< "$config"
 }
 
-# A pull that is refused for what the image is, with a clear line; `untouched` at the end of a test sees what it left.
+# A pull is refused because of the image, with a clear line. `untouched` at the end of a test sees what it left.
 pull_refused() # TAG PATTERN
 {
 	run --separate-stderr timeout 60 setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
@@ -120,7 +120,7 @@ pull_refused() # TAG PATTERN
 	refusals=$((${refusals:-0} + 1))
 }
 
-# After these pulls: each is on record as allowed, then failed, and none is there.
+# Checks these pulls: each is on record as allowed, then failed, and no image is there.
 all_refused()
 {
 	untouched

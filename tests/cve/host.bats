@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Escapes from other engines that a user of the machine, or code in a container, brought about, tried on CES
+# Escapes that a user of the machine, or code in a container, achieved on other engines, tried on CES
 # (tests/cve/README.md): races on paths and mounts, prefixes of paths, system calls, and verbs that CES must not have.
 
 load ../lib/e2e.bash
@@ -35,7 +35,7 @@ teardown()
 		[[ $stderr == *"may not be bound"* || $stderr == *".."* ]]
 	done
 	inside -v /srv/data/proj:/x -v /srv/data/proj/in:/y -- true
-	# the same of projects: the data of one whose name begins like another's
+	# the same for projects: the data of a project whose name begins like another's
 	groupadd -g 4431 nsh-2024-00019
 	install -d -m 2770 -g nsh-2024-00019 /safe_data/nsh-2024-00019
 	run --separate-stderr ces alice run --project nsh-2024-00019 $open/tools:1 true
@@ -83,8 +83,8 @@ teardown()
 			output=$(inside -v ./work:/w --mount type=tmpfs,destination=/w/way/point,size=1M -- sh -c '
 				cut -d" " -f5 /proc/self/mountinfo | sort -u | grep -vE "^/(proc|dev|sys)/" | xargs; echo begun' 2>&1) || status=$?
 			echo "$link: $status $output"
-			# as planned, or not at all; CES says so itself, or the runtime does. (A directory takes what is mounted
-			# below it along to its other name.)
+			# mounted as planned, or not at all: then CES says so, or the runtime does. (A directory that
+			# moves takes the mounts below it along to its other name.)
 			output=${output/w\/other\/point/w\/way\/point}
 			[ "$status" -ne 0 ] || [ "$output" = "$planned"$'\nbegun' ]
 			no grep -q begun <<< "${output#"$planned"$'\nbegun'}"
@@ -114,7 +114,7 @@ teardown()
 		[ "$status" -eq 0 ]
 		[ "$output" = "AF_ALG: EPERM" ]
 	done
-	# the store's files, which all containers share the pages of, are as they were
+	# the files of the store, whose pages all containers share, are as they were
 	untouched
 }
 
@@ -133,7 +133,8 @@ teardown()
 		run as alice timeout 30 "$CES_TOP/tests/lib/frame.py" u64:1:$number field:6:live wrap:1
 		[ "$status" -eq 125 ]
 	done
-	# the runtime of a live run can be asked for nothing: its state is in a mount namespace that is gone from the host
+	# nobody can ask the runtime of a live run for anything: its state is in a mount namespace that is gone from the
+	# host
 	[ -z "$(find /run /var/lib /var/run /tmp -name state.json -o -path '*/run/live')" ]
 	run as alice "$(basename "${CES_TEST_RUNTIME:-crun}")" list
 	no grep -q live <<< "$output"

@@ -62,7 +62,7 @@ class Images:
 
 
 def configurations(images):
-    """podman: what a configuration must not reach."""
+    """podman: values that must not get out of a configuration."""
     labels = {"architecture": ARCH, "config": {**PATH, "Cmd": ["sh"], "Labels": ANNOTATIONS, "Annotations": ANNOTATIONS},
               "annotations": ANNOTATIONS}
 
@@ -71,7 +71,7 @@ def configurations(images):
             row["annotations"] = ANNOTATIONS
 
     body = images.document("annotated", annotate, labels, annotations=ANNOTATIONS)
-    # and the same behind an index that has them too
+    # the same behind an index that has them too
     row = {**images.blob(body), "platform": {"architecture": ARCH, "os": "linux"}, "annotations": ANNOTATIONS}
     images.tag("annotated-index", images.index([row], annotations=ANNOTATIONS))
     for name, entry in (("name", "SECRET"), ("star", "*"), ("glob", "SEC*"), ("empty", ""), ("no-name", "=x"),
@@ -83,7 +83,7 @@ def configurations(images):
 
 
 def places(images):
-    """runc, crun, bubblewrap: what the image has where the runtime or CES mounts or makes something."""
+    """runc, crun, bubblewrap: files of the image in the places where the runtime or CES mounts or makes something."""
     up = "../../../../../.." + DECOY
     images.image("dev-absolute", [Layer().symlink("dev", DECOY)])
     images.image("dev-up", [Layer().symlink("dev", up)])
@@ -113,7 +113,7 @@ def places(images):
 
 
 def layers(images):
-    """containerd, go-archive, podman load: what a layer must not bring about."""
+    """containerd, go-archive, podman load: effects that a layer must not have."""
     mark = tarfile.TarInfo("d/.wh..wh..opq").tobuf()
     full = Layer()
     full.dir("d")
@@ -124,7 +124,7 @@ def layers(images):
     body += bytes(-len(body) % 512)
     images.tag("opaque-many", manifest(images.layout, [images.common, body + mark * 70000 + bytes(1024)],
                                        {**PATH, "Cmd": ["sh"]}))
-    # a link, then a name that leads through it, then a link of the other kind to what that made
+    # a link, then a name that leads through it, then a link of the other kind to the result
     chain = Layer().symlink("a", DECOY).hardlink("b", "a").file("b", "image's").dir("c").symlink("c/up", "../../../.." + DECOY)
     chain.hardlink("c/again", "c/up").symlink("self", "/proc/self/root").file("self/srv/decoy/canary", "image's")
     images.image("link-chain", [chain, Layer().file("a/canary", "image's").file("c/again/canary", "image's")])
@@ -134,7 +134,7 @@ def layers(images):
 
 
 def graphs(images):
-    """containerd: indexes that do not end, and digests that are none."""
+    """containerd: indexes that do not end, and texts that are no digests."""
     platform = {"platform": {"architecture": ARCH, "os": "linux"}}
     here = {**images.blob(images.document("plain")), **platform}
     inner = images.index([here])
@@ -142,7 +142,7 @@ def graphs(images):
     for _ in range(50):
         inner = images.index([{**inner, **platform}])
     images.tag("index-deep", inner)
-    # says that it is a manifest, and is an index
+    # it says that it is a manifest, and is an index
     images.tag("index-disguised", images.index([{**inner, "mediaType": MEDIA + "manifest.v1+json", **platform}]))
     images.tag("index-wide", images.index([{**here, "platform": {"architecture": "x" * 80, "os": "linux"}}] * 20000))
     for i, value in enumerate(("", "sha256", "sha256:", "sha256:" + "a" * 63, "sha256:" + "a" * 65, "sha256:" + "A" * 64,
@@ -151,7 +151,7 @@ def graphs(images):
         images.tag(f"digest-index-{i}", images.index([{**here, "digest": value}]))
         images.document(f"digest-config-{i}", lambda body, v=value: body["config"].update(digest=v))
         images.document(f"digest-layer-{i}", lambda body, v=value: body["layers"][0].update(digest=v))
-    # The bytes are hashed as a whole. What else could be read in them is not there: these are two documents each.
+    # CES hashes the bytes as a whole. These are two documents each: the second one must not count.
     one = dump(images.document("twice"))
     for name, data in (("document", one + one), ("space", one + b" \n" + one), ("nul", one + b"\0" + one), ("bom", b"\xef\xbb\xbf" + one),
                        ("garbage", one + b"}"), ("key", one[:-1] + b',"layers":[]}'), ("escape", one[:-1] + b',"l\\u0061yers":[]}')):

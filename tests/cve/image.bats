@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Escapes from other engines that an image brought about, tried on CES (tests/cve/README.md): by its configuration, by what it
-# has where a runtime makes or mounts something, and by what it does to the files of a driver.
+# Escapes that an image achieved on other engines, tried on CES (tests/cve/README.md): by its configuration, by its
+# files in the places where a runtime makes or mounts something, and by what it does to the files of a driver.
 
 load ../lib/e2e.bash
 load cve.bash
@@ -19,7 +19,7 @@ teardown()
 	cve_policy
 }
 
-# A machine with GPUs, until the end of the test.
+# Makes this a machine with GPUs, until the end of the test.
 with_gpus()
 {
 	. tests/lib/lab/fake_gpus.sh
@@ -29,7 +29,7 @@ with_gpus()
 	gpus=1
 }
 
-# Such an image runs, and its program sees what the pattern says. `untouched` sees whether anything is on the host.
+# The image runs, and its program sees what the pattern says. `untouched` sees whether anything reached the host.
 harmless() # PATTERN TAG [OPTION...] -- COMMAND...
 {
 	local pattern=$1
@@ -40,7 +40,7 @@ harmless() # PATTERN TAG [OPTION...] -- COMMAND...
 	[[ $output =~ $pattern ]]
 }
 
-# No deviation was seen by CES itself either.
+# CES itself saw no deviation either.
 untouched_and_proven()
 {
 	untouched
@@ -50,7 +50,7 @@ untouched_and_proven()
 @test "CVE-2026-94603: annotations in index, manifest, descriptors, configuration and labels reach no runtime" {
 	for tag in annotated annotated-index; do
 		recorded $tag
-		# one constant annotation, of CES's own filter, for the runtime that takes it
+		# one constant annotation, which carries CES's own filter to the runtime that takes it
 		case $(basename "${CES_TEST_RUNTIME:-crun}") in
 		crun) jq -e '.annotations | keys == ["run.oci.seccomp_bpf_data"] and (.[] | length > 1000)' <<< "$config" ;;
 		*) jq -e 'has("annotations") | not' <<< "$config" ;;
@@ -89,11 +89,12 @@ untouched_and_proven()
 		status=0
 		output=$(hostile workdir-$tag -- sh -c 'pwd; echo > f' 2>&1) || status=$?
 		echo "$tag: $status $output"
-		# the host's directory of the link's name is not in the container: a runtime makes one there, or says that it cannot
+		# the directory of the link's name is the host's, and not in the container: a runtime makes one there,
+		# or says that it cannot
 		[ "$status" -ne 0 ] || [[ $output =~ ^(/way|/safe_outputs|/scratch|$decoy|/proc/.*)/made$ ]]
 		[ ! -e $decoy/made ]
 	done
-	# what is made in outputs is the user's, whichever user the image names
+	# files made in outputs are the user's, whichever user the image names
 	[ -z "$(find /home -name made ! -user alice)" ]
 	[ -z "$(find /srv /etc /tmp /var/tmp /run /safe_data $store/staging /home/bob -name made)" ]
 	rm -rf /home/alice/outputs_*
@@ -130,7 +131,8 @@ untouched_and_proven()
 	for tag in dev-links dev-pattern; do
 		harmless '^/dev/null 1:3$' $tag -- sh -c 'exec < /dev/null; echo gone > /dev/null
 			echo "$(readlink /proc/self/fd/0) $(stat -Lc %t:%T /dev/null)"'
-		# stdin that the caller closed, asked for or not: the null device, or a pipe of the runtime's that has ended
+		# the caller closed stdin, and asked for it or not: the program gets the null device, or a pipe of the
+		# runtime's that has ended
 		for more in '' -i; do
 			run as alice bash -c "ces-client run -q $more $bad:$tag sh -c 'cat; readlink /proc/self/fd/0' <&-"
 			echo "$tag $more: $output"
@@ -141,7 +143,7 @@ untouched_and_proven()
 	untouched_and_proven
 }
 
-# Every path that is to be hidden and is there: is it empty, and a mount of its own?
+# Is every path that must be hidden, and is there, empty and a mount of its own?
 hidden='for p in /proc/acpi /proc/asound /proc/interrupts /proc/kallsyms /proc/kcore /proc/keys /proc/key-users /proc/latency_stats \
 	/proc/sched_debug /proc/scsi /proc/timer_list /proc/kpagecount /proc/kpageflags /proc/sysrq-trigger \
 	/sys/devices/virtual/powercap /sys/dev/block /sys/firmware /sys/fs/cgroup /sys/fs/selinux /sys/kernel/debug /sys/kernel/security; do
@@ -178,7 +180,7 @@ echo "$n hidden"'
 @test "CVE-2025-52881, CVE-2026-115521: a /proc that the image brings, as a tree or a link, is not what the runtime writes its settings to" {
 	for tag in proc-tree proc-link; do
 		harmless 'proc /proc proc.*1$' $tag -- sh -c 'grep "^proc /proc " /proc/mounts | tail -n 1; grep -c . /proc/self/comm'
-		# no_new_privs, filter, limits and label are those of the kernel's own /proc
+		# the kernel's own /proc shows no_new_privs, filter, limits and label
 		run hostile $tag -- grep -E '^(Seccomp|NoNewPrivs|CapBnd):' /proc/self/status
 		[ "$output" = $'CapBnd:\t00000000000004fb\nNoNewPrivs:\t1\nSeccomp:\t2' ]
 		run hostile $tag -- cat /proc/sys/user/max_user_namespaces

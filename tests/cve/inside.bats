@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# What a hostile program tries from inside, with the ideas of the public kits for that (deepce, CDK, amicontained, the
-# break-out tests of containerd, try-syscall of bubblewrap), and what it gets: the table of SECURITY.md.
-# tests/lib/drivers/kit_driver.c is the program.
+# A hostile program tries the ideas of the public kits from inside (deepce, CDK, amicontained, the break-out tests of
+# containerd, try-syscall of bubblewrap). The table of SECURITY.md says what it gets. tests/lib/drivers/kit_driver.c is
+# the program.
 
 load ../lib/e2e.bash
 load cve.bash
@@ -21,13 +21,13 @@ teardown_file()
 setup() { remember_host; }
 teardown() { cve_teardown; }
 
-# The rows of that table, as they are written there: | what | root's answer | the others' |
+# Prints the rows of that table as they are written there: | what | root's answer | the others' |
 documented()
 {
 	sed -n '/^## What a container tries, and what the kernel answers/,/^## /p' SECURITY.md | grep '^| ' | tail -n +3
 }
 
-# The same, as it is: both programs say the same things in the same order.
+# Prints the measured rows: both programs say the same things in the same order.
 measured()
 {
 	inside -- /safe_data/kit > $lab/kit.root
@@ -37,7 +37,7 @@ measured()
 }
 
 @test "the answers to what a container tries are those that SECURITY.md has, for its root and for its other users" {
-	# other runs, of the same user and of another, are there to be found
+	# other runs, of the same user and of another, are there for it to find
 	for user in alice bob; do
 		background $user ces-client run -q $open/tools:1 sh -c 'echo up; exec sleep 60'
 	done

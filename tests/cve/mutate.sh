@@ -1,8 +1,9 @@
 #!/bin/bash
-# Does each test of an escape fail when the defence is gone? mutate.sh [REGEX], as root and after a build: takes the defences
-# that `mutations` lists (those whose words match) out of a copy of the sources, one at a time, builds it, and runs the tests
-# named there. First all those tests, in the copy as it is: they must pass. It never changes the sources themselves.
-# CES_TEST_RUNTIME is the runtime (crun). The last line says how many defences were missed by their tests, and how many not.
+# Checks that each test of an escape fails when its defence is gone: mutate.sh [REGEX], as root and after a build. It
+# works on a copy of the sources. For each defence that `mutations` lists (and whose words match), it takes the defence
+# out, builds, and runs the tests named there. Before that it runs all those tests in the unchanged copy: they must
+# pass. It never changes the sources themselves. CES_TEST_RUNTIME is the runtime (crun). The last line says how many
+# defences the tests missed, and how many not.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 top=$PWD
@@ -16,14 +17,14 @@ make_copy()
 	rm -rf "$logs"
 	mkdir -p "$copy/build"
 	git ls-files -z | tar --create --null --files-from=- --ignore-failed-read | tar --extract --directory="$copy"
-	# with the times of the files: only what a mutation changes is built again
+	# keeps the times of the files: only what a mutation changes is built again
 	find build -mindepth 1 -maxdepth 1 ! -name 'mutations' ! -name 'vm*' ! -name rpm ! -name deb ! -name doc ! -name sanitize \
 		-exec cp -a {} "$copy/build" \;
 }
 
 build() { make -s -C "$copy" all build/tests/kit_driver build/tests/swap_driver build/tests/cuda_driver B=build > "$logs/build.log" 2>&1; }
 
-# The tests of a suite that begin so, one more a line of stdin; their TAP is in $logs/tap.
+# Runs the tests of a suite whose names begin with the lines of stdin; their TAP is in $logs/tap.
 try() # SUITE
 {
 	local names
@@ -32,7 +33,7 @@ try() # SUITE
 		timeout 400 tests/lib/lab/lab.sh tests/lib/lab/suite.sh -f "^($names)" "$1") < /dev/null > "$logs/tap" 2>&1
 }
 
-# What became of the test that begins so: passed, or the line where it failed, or nothing if it did not run.
+# Says how the test that begins so ended: passed, or the line where it failed, or nothing if it did not run.
 ended() # BEGINNING
 {
 	awk -v name="$1" '/^(not )?ok [0-9]+ / { within = 0; line = $0; sub(/^(not )?ok [0-9]+ /, "", line)
@@ -46,13 +47,14 @@ verdict() # WHAT SUITE BEGINNING RESULT: a line of the table
 	printf '%-60s | %-11s | %-24s | %s\n' "$1" "${2#tests/cve/}" "${3:0:24}" "${4:0:100}"
 }
 
-# SUITE and BEGINNING of each test of the blocks that match, each once.
+# Prints SUITE and BEGINNING of each test of the blocks that match, each once.
 tests_of() # REGEX
 {
 	awk -v RS= -v want="$1" '$0 ~ "(^|\n)= [^\n]*" want' "$list" | grep '^tests/' | sort -u
 }
 
-# Runs what is on stdin, a lab for each suite, and says in $results, a line each: SUITE BEGINNING, TAB, what became of it.
+# Runs the tests on stdin, with a lab for each suite. Writes a line for each to $results: SUITE BEGINNING, TAB, how it
+# ended.
 try_all()
 {
 	local all suite name
@@ -86,7 +88,7 @@ change() # FILE SCRIPT
 	! cmp -s "$copy/$1" "$logs/before"
 }
 
-# Puts back what was changed, as files that are newer than what was built from the changed ones.
+# Puts the changed files back, newer than what was built from the changed ones.
 restore()
 {
 	[ -d "$logs/kept" ] || return 0

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Escapes and stalls from other engines that a registry or a layer brought about, tried on CES (tests/cve/README.md).
+# Escapes and stalls that a registry or a layer achieved on other engines, tried on CES (tests/cve/README.md).
 
 load ../lib/e2e.bash
 load cve.bash
@@ -33,7 +33,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	pull_refused index-deep 'index inside an index'
 	pull_refused index-disguised 'manifest'
 	pull_refused index-wide 'more than the 4194304 bytes that are due'
-	# one document each, or two: nobody follows a graph
+	# one document for each pull, or two: CES follows no graph
 	[ "$(jq -s 'map(select(.path // "" | contains("/manifests/"))) | length' $lab/cve.log)" -le 6 ]
 	[ "$(jq -s 'map(select(.path // "" | contains("/blobs/"))) | length' $lab/cve.log)" -eq 0 ]
 	all_refused
@@ -74,7 +74,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	good=$(jq -r '.manifests[] | select(.annotations[] == "good") | .digest' $lab/cve/index.json)
 	pull alice $bad:good -q
 	[ "$(jq -s 'map(select(.path // "" | endswith("/manifests/good"))) | length' $lab/cve.log)" -eq 1 ]
-	# now the tag is another image's
+	# now the tag names another image
 	jq '(.manifests[] | select(.annotations[] == "moved") | .annotations[]) |= "good" |
 		.manifests |= (map(select(.digest != $good)))' --arg good "$good" <<< "$before_index" > $lab/cve/index.new
 	mv $lab/cve/index.new $lab/cve/index.json
@@ -82,7 +82,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	run ces alice run -q $bad:good cat /moved
 	[ "$status" -ne 0 ]
 	[ "$(journal_new -r 'select(.event == "decision") | .digest' | head -n 1)" = "$good" ]
-	# and where the digest is locked, the other image is neither pulled nor run, by any name
+	# and where the policy locks the digest, the other image is neither pulled nor run, by any name
 	cve_policy ".projects[\"nsh-2024-0001\"].images = [{allow: \"bad.tre.test/**\", digest: \"$good\"}]"
 	run --separate-stderr pull alice $bad:good
 	echo "$stderr"
