@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# -v: directories and files of the caller's inside the container.
+# -v: the caller's directories and files inside the container.
 
 load ../lib/e2e.bash
 
@@ -18,7 +18,7 @@ setup()
 teardown()
 {
 	rm -rf /home/*/outputs_* /home/alice/work /home/alice/plain
-	no compgen -G '/home/*/scratch_*' # also of a run that did not come to start
+	no compgen -G '/home/*/scratch_*' # also after a run that did not start
 }
 
 @test "a file written to a bound directory is the caller's, and stays" {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Whatever happens to a run, nothing of it outlives it.
+# Whatever happens to a run, nothing of it stays behind.
 
 load ../lib/e2e.bash
 
@@ -11,7 +11,7 @@ teardown()
 	[ -z "${client:-}" ] || kill -KILL "$client" 2> /dev/null || true
 }
 
-# Starts a run of alice's that says when it is up and then stays; sets client to the pid of ces-client.
+# Starts a run of alice's that says when it is up and then stays. Sets client to the pid of ces-client.
 start_run() # [COMMAND]
 {
 	rm -f $lab/up
@@ -90,7 +90,8 @@ helper_of() { pgrep -P "$1" -x 'ces-helper|ces-admit|ces-session'; }
 	gone
 }
 
-# A run of alice's whose helper is killed when COMMAND has done its work there: number and scratch are then $n, $scratch.
+# Starts a run of alice's, and kills its helper when COMMAND has done its work there. Sets $n and $scratch to its number
+# and scratch.
 killed_run() # COMMAND
 {
 	start_run "$1; echo up; exec sleep 600"
@@ -113,7 +114,7 @@ killed_run() # COMMAND
 	[ -d $scratch ]
 	journal_new -s -e --arg n "$n" 'map(select(.event == "end" and .run == $n)) | length == 1 and .[0].reason == "helper died"'
 	[ "$(ces alice ps --format json)" = "[]" ]
-	# it holds nothing: not its image, not a place among the user's runs
+	# it holds nothing: no image, and no place among the user's runs
 	[ "$(grep -c "$open" /run/ces/"$n"/record)" -eq 0 ]
 	umount $scratch/scratch/d
 	inside -- true
@@ -125,7 +126,7 @@ killed_run() # COMMAND
 
 @test "the scratch of a run that ended as it should is remembered too" {
 	install -d -o alice /srv/scratch
-	! lab_has_selinux || chcon -t ces_data_t /srv/scratch # as an administrator does it with semanage
+	! lab_has_selinux || chcon -t ces_data_t /srv/scratch # an administrator does it so with semanage
 	lab_policy '.defaults.scratch.source = "/srv/scratch/{run}"'
 	start_run
 	n=$(ls /srv/scratch)
@@ -148,7 +149,7 @@ killed_run() # COMMAND
 @test "an end that the journal did not take is recorded by the next helper" {
 	start_run
 	n=$(ces alice ps --format json | jq -r '.[0].run')
-	chmod 640 $journal # which is no place for a record
+	chmod 640 $journal # no record can be kept in such a file
 	kill -TERM $client
 	wait $client || true
 	eventually none_alive
@@ -244,8 +245,8 @@ killed_run() # COMMAND
 	gone
 }
 
-# A run of alice's that gets SIGNAL after MILLISECONDS; on a busy machine that may be before bash has executed anything: it
-# has handlers of its own, and loses what comes between them and execve.
+# Starts a run of alice's that gets SIGNAL after MILLISECONDS. On a busy machine that may be before bash has executed
+# anything: bash has handlers of its own, and loses signals that come between them and execve.
 interrupted() # SIGNAL MILLISECONDS
 {
 	local name

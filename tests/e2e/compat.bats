@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Today's commands: what is in the guides keeps working, or says what to type instead.
+# Today's commands: everything in the guides still works, or says what to type instead.
 
 load ../lib/e2e.bash
 load ../lib/compat.bash
@@ -13,7 +13,7 @@ setup_file()
 setup() { remember; }
 teardown() { rm -rf /home/*/outputs_* /home/alice/work/*; }
 
-# What ces-run would ask for, one line each.
+# Prints what ces-run would ask for, one item a line.
 asked() # WORD...
 {
 	run --separate-stderr as alice ces-run --verbose --dry-run "$@"
@@ -152,7 +152,7 @@ as_json()
 	mkdir -p /home/alice/work/pgdata /home/alice/s3
 	chown alice: /home/alice/work/pgdata /home/alice/s3
 	file opts <<- 'END'
-	# several on a line, and one a line
+	# several options on a line, and one a line
 	-p 18787:8787 -it -e K=V
 	-p 15432:5432
 	-v ./pgdata:/var/lib/postgresql

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Shell completion: what a press of TAB offers. The programs are the real ones; only the list of images is put in.
+# Shell completion: what TAB offers. The programs are the real ones; only the list of images is replaced.
 
 load ../lib/e2e.bash
 
@@ -21,7 +21,7 @@ setup_file()
 	chmod 755 $lab/bin/ces-client
 }
 
-# What bash offers for a line with the cursor at its end.
+# Prints what bash offers for a line with the cursor at its end.
 tab() # LINE
 {
 	run bash -c 'PATH=$1:$PATH; . "$2"; COMP_LINE=$3 COMP_POINT=${#3}; COMP_WORDBREAKS=$4; _ces_client; printf "%s\n" "${COMPREPLY[@]}"' \

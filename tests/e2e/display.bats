@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# An X display in a container, where the policy says so. The server is Xvfb, the programs are Debian's, bound with their
-# libraries; they run in an image that has nothing of X.
+# An X display in a container, where the policy allows it. The server is Xvfb. The programs are Debian's, bound with
+# their libraries; they run in an image that has nothing of X.
 
 load ../lib/e2e.bash
 
@@ -23,7 +23,7 @@ teardown_file()
 }
 setup()
 {
-	# (a lab has a /tmp of its own for each test file's programs; sockets are made in it by the servers)
+	# (each lab has its own /tmp for the programs of a test file; the servers make sockets in it)
 	lab_policy '.defaults.display = true | .defaults.binds = ["~"]'
 	remember
 }
@@ -36,20 +36,21 @@ teardown()
 
 declare -gA number=([alice]=71 [bob]=72)
 
-# The user's own X server. It does not start anew when its last client has gone, as none does that shows a desktop.
+# Starts the user's own X server. It does not start anew when its last client ends; the server of a desktop does not
+# either.
 server() # USER
 {
 	local n=${number[$1]} key
 	key=$(mcookie)
 	as "$1" xauth -qf "/home/$1/.Xauthority" add ":$n" . "$key"
-	# (not by `as`, whose shell would be what is ended)
+	# (not by `as`: a test would end its shell, not the server)
 	setpriv --reuid="$1" --regid="$1" --init-groups --reset-env ${CES_AS_LABEL:+--selinux-label "$CES_AS_LABEL"} \
 		Xvfb ":$n" -auth "/home/$1/.Xauthority" -noreset -nolisten tcp > "$lab/xvfb.$1" 2>&1 3>&- &
 	echo $! >> $lab/servers
 	eventually test -S "/tmp/.X11-unix/X$n"
 }
 
-# ~/x: programs of X's, and the libraries that they need.
+# Copies X programs and the libraries that they need to ~/x.
 programs()
 {
 	local program
@@ -60,7 +61,7 @@ programs()
 	done
 }
 
-# As in a terminal of the user's desktop.
+# Runs WORD... as in a terminal of the user's desktop.
 at_desktop() # USER WORD...
 {
 	as "$1" env DISPLAY=":${number[$1]}" XAUTHORITY="/home/$1/.Xauthority" "${@:2}"
@@ -73,7 +74,7 @@ with_display() # USER [OPTION...] -- COMMAND...
 	shift
 	at_desktop "$user" ces-client run -q --display -v /home/alice/x:/x:ro "${options[@]}" $open/tools:1 "$@"
 }
-# The program of X's, in the container.
+# Prints the command that starts an X program in the container.
 x() { echo "/x/$(basename "$(ls /home/alice/x/ld-linux-*)") --library-path /x /x/$1"; }
 
 @test "13.9: --display lets a program of the image open a window on the user's display" {
@@ -149,7 +150,7 @@ x() { echo "/x/$(basename "$(ls /home/alice/x/ld-linux-*)") --library-path /x /x
 	run --separate-stderr as alice env DISPLAY=:72 XAUTHORITY=/home/alice/.Xauthority ces-client run -q --display $open/tools:1 true
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"the display :72 gives no key to a program that it does not trust; it must be yours"* ]]
-	# past the client
+	# requests that did not come from the client
 	for kind in bob file link none; do
 		rm -f /tmp/.X11-unix/X99
 		case $kind in
@@ -190,7 +191,7 @@ x() { echo "/x/$(basename "$(ls /home/alice/x/ld-linux-*)") --library-path /x /x
 		run --separate-stderr at_desktop alice ces-client run --display -v "$bind" $open/tools:1 true
 		refused "holds your own key to the display"
 	done
-	# without a display it is the policy's to say
+	# without a display, the policy decides
 	as alice ces-client run -q -v /home/alice:/mine:ro $open/tools:1 true
 }
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
-# The guides of doc/: each command in them is typed, and prints what they show.
+# The guides of doc/: the test types each command in them, and compares the output.
 
 load ../lib/e2e.bash
 
-# A site as the guides have it: the example for desktops, with the lab's registry.
+# Sets up the site that the guides describe: the example for desktops, with the lab's registry.
 setup_file()
 {
 	jq --arg runtime "${CES_TEST_RUNTIME:-/usr/bin/crun}" --argjson r "$(jq '.registries["ghcr.io"]' tests/lib/lab/policy.json)" \

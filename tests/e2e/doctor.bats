@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# doctor: what it finds on a machine that is fit, and on one that is not.
+# doctor: its findings on a fit machine, and on an unfit one.
 
 load ../lib/e2e.bash
 
@@ -18,10 +18,10 @@ teardown()
 	lab_policy
 }
 
-# doctor as alice is not content: status 1, this line, and a remedy below it.
+# doctor, run by alice, finds a fault: status 1, this line, and a remedy below it.
 unfit() # PATTERN REMEDY
 {
-	remember # with what the test has broken
+	remember # includes what the test has broken
 	run --separate-stderr ces alice doctor
 	echo "status $status, stderr: $stderr"
 	echo "$output"
@@ -197,7 +197,7 @@ warned() # PATTERN REMEDY
 	run --separate-stderr ces alice doctor
 	rmdir $unit ${unit%/*} 2> /dev/null || true
 	grep -qE "^ok +cgroups +runs are in $unit" <<< "$output"
-	# where the policy says another place, there is nothing to say
+	# where the policy names another place, there is nothing to say
 	lab_policy '.host.cgroup_parent = "/ces.slice"'
 	run --separate-stderr ces alice doctor
 	no grep -E 'ces.service' <<< "$output"
@@ -308,7 +308,7 @@ warned() # PATTERN REMEDY
 	grep -A1 -E "^problem +store +$store has 300 MiB free" <<< "$output" | grep -q 'make room'
 }
 
-# A policy that grants GPUs, and one specification of them, changed by a jq filter.
+# Writes a policy that grants GPUs, and one specification of GPUs, changed by a jq filter.
 gpus() # FILTER
 {
 	lab_policy '.defaults.gpus.max = 2'

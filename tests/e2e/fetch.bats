@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
-# ces-fetch alone: what comes from registries as they should be, over lines that drop, and what it says when
-# nobody is there.
+# ces-fetch alone: its answers from good registries and over lines that drop, and its words when nobody answers.
 
 # shellcheck disable=SC2154 # load_image sets manifest, manifest_size, layer and size
 load ../lib/fetch.bash
@@ -202,7 +201,7 @@ load ../lib/fetch.bash
 	run -1 strace -f -e trace=file,seccomp -o "$out/trace" "$top/$B/tests/fetch_driver" -e "$top/$B/ces-fetch" \
 		-c "$dir/stranger.pem" "https://localhost:$bad" lab/tool "manifest|1|4194304"
 	grep -q 'seccomp(SECCOMP_SET_MODE_FILTER, .* = 0' "$out/trace"
-	# of the two processes the first: the other is its child, and has its own filter
+	# takes the first of the two processes: the other is its child, and has its own filter
 	pid=$(awk '/SECCOMP_SET_MODE_FILTER/ { print $1 }' "$out/trace" | sort -n | head -n 1)
 	run -1 grep -E '/etc/ssl/certs|/etc/pki|ca-certificates|ca-bundle' <(grep "^$pid " "$out/trace" | sed '1,/SECCOMP_SET_MODE_FILTER/d')
 }

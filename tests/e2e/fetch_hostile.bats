@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ces-fetch alone, before a registry that wants to do harm: redirects, logins, bodies that lie.
+# ces-fetch alone, facing a registry that wants to do harm: redirects, logins, wrong bodies.
 
 # shellcheck disable=SC2154 # load_image sets manifest, manifest_size, layer and size
 load ../lib/fetch.bash
@@ -50,7 +50,7 @@ load ../lib/fetch.bash
 	[ "$(requests | jq -s 'map(select(.authorization)) | length')" -eq 0 ]
 }
 
-# Bodies that lie
+# Bodies that differ from what they promise
 
 @test "a body longer than due is cut at its size" { fetch_bad longer; failed registry "more than the $size bytes"; got_at_most "$size"; }
 @test "an endless body is cut at its size" { fetch_bad endless; failed registry "more than the $size bytes"; got_at_most "$size"; }
@@ -80,7 +80,7 @@ load ../lib/fetch.bash
 	run -1 whole
 }
 
-# Lists of tags that lie: what is reported is the missing tag, and nothing of the registry's own words
+# False lists of tags: ces-fetch reports the missing tag, and none of the registry's own words
 
 missing_tag() # MODE [OPTION...]
 {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# GPUs: which a run gets, which it does not, and what of their driver, which is a fake (tests/lib/lab/fake_gpus.sh).
+# GPUs: which GPUs a run gets and which it does not, and which files of their driver. The driver is a fake
+# (tests/lib/lab/fake_gpus.sh).
 
 load ../lib/e2e.bash
 . tests/lib/lab/fake_gpus.sh
@@ -8,7 +9,7 @@ uuid=GPU-b2a97e34-51c8-4f6d-a0e9-77d3c4586f12 # of GPU 1
 spec=/etc/cdi/nvidia.json
 allowed='No such device or address' # a device that nobody serves
 
-# The specification, changed by a jq filter.
+# Writes the specification, changed by a jq filter.
 specify() # [FILTER]
 {
 	rm -rf /etc/cdi
@@ -49,7 +50,7 @@ teardown()
 }
 
 clients=()
-# A run of a user's in the background that says which devices it has and stays; its output is in $lab/up.N.
+# Starts a run of USER's in the background that prints its devices and stays. Its output is in $lab/up.N.
 hold() # N USER [OPTION...]
 {
 	local n=$1 user=$2
@@ -62,7 +63,7 @@ hold() # N USER [OPTION...]
 
 held() { eventually test -s "$lab/up.$1"; }
 
-# What a process in the cgroup of alice's one run says of opening a node of the host.
+# Opens a node of the host from the cgroup of alice's one run, and prints the answer.
 in_run() # MODE(<, > or <>) NODE
 {
 	local group
@@ -159,7 +160,7 @@ in_run() # MODE(<, > or <>) NODE
 	echo "$output"
 	[ "$status" -eq 125 ]
 	[[ $output == *"ces: the run would be refused: this machine has 1 of the GPUs that are allowed, and 2 are asked for"* ]]
-	# what she may not read is not known, and not guessed
+	# CES does not guess about a file that she may not read
 	chmod 600 $spec
 	run ces alice run --gpu=2 --dry-run $open/tools:1
 	[ "$status" -eq 0 ]
@@ -199,7 +200,7 @@ in_run() # MODE(<, > or <>) NODE
 
 @test "two runs never have the same GPU: many at once get what there is, each its own" {
 	local i
-	# All come to the door and go through it together.
+	# All runs wait at one lock and go through it together.
 	flock --no-fork /run/ces sleep 60 3>&- &
 	clients[0]=$!
 	for i in 1 2 3 4 5 6 7; do hold $i "$([ $((i % 2)) = 0 ] && echo alice || echo bob)" --gpu; done

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The lines of the safe haven's guides, as they are printed there, and what is hostile in what they read.
+# The lines of the safe haven's guides, as they are printed there, and hostile values in the files that they read.
 
 load ../lib/e2e.bash
 load ../lib/compat.bash
@@ -43,7 +43,7 @@ teardown() { rm -rf /home/*/outputs_* /home/alice/work/*; }
 	[ "$output" = $'here\n4401' ]
 	run --separate-stderr as alice ces-run apptainer /home/alice/sif/tools:1.sif echo by path
 	[ "$output" = "by path" ]
-	# again, over its own
+	# again, over its own file
 	run --separate-stderr as alice sh -c "cd sif && ces-app-pull $open/tools:1"
 	[ "$status" -eq 0 ]
 	run --separate-stderr as alice ces-run sif/tools:1.sif
@@ -84,7 +84,7 @@ teardown() { rm -rf /home/*/outputs_* /home/alice/work/*; }
 	chown alice: /home/alice/sif/odd.sif
 	try odd.sif
 	client_refused 'odd.sif'
-	# what a pull would write over is kept
+	# a pull keeps the file that it would overwrite
 	echo mine > /home/alice/sif/tools:1.sif
 	run --separate-stderr as alice sh -c "cd sif && ces-pull apptainer '' '' $open/tools:1"
 	client_refused 'move it away'
@@ -134,7 +134,7 @@ guide() # WORD...
 	client_refused 'type apptainer run'
 }
 
-# what Jupyter, R, getpass.getuser() and pip install --user look for
+# Jupyter, R, getpass.getuser() and pip install --user look for these
 @test "ces-run apptainer: whoami, HOME, ~ and the working directory are the caller's in an image made for root" {
 	rm -rf /home/alice/.local
 	run --separate-stderr as alice ces-run apptainer $open/tools:1 sh -c 'whoami; echo $HOME $USER; cd && mkdir -p .local/share && touch .cache && echo written
@@ -152,12 +152,12 @@ alice:x:4401:
 alice
 alice
 root:x:0:0:root:/root:/bin/sh" ]
-	[ "$(ls -A /home/alice/.local/state)" = ces ] # (CES's own word of the run)
+	[ "$(ls -A /home/alice/.local/state)" = ces ] # (CES's own record of the run)
 	ces alice pull -q $open/entry:1
 	run --separate-stderr as alice env PATH=/usr/libexec/ces/compat:/usr/bin:/bin apptainer run --entrypoint sh $open/entry:1 -c 'pwd; touch here && stat -c %U . here'
 	echo "$output $stderr"
 	[ "$output" = $'/srv\nalice\nalice' ]
-	# root inside stays at home where the image says
+	# root inside keeps the home that the image names
 	run --separate-stderr as alice ces-run $open/tools:1 sh -c 'echo $HOME; whoami'
 	[ "$output" = $'/root\nroot' ]
 	run --separate-stderr as alice ces-client explain run $open/tools:1
@@ -207,7 +207,7 @@ root:x:0:0:root:/root:/bin/sh" ]
 	[ "$(ls /home/alice/scratch/jupyter_app/1)" = $'after\nbefore\ntmp' ]
 	no compgen -G '/home/alice/outputs_*'
 	no compgen -G '/home/alice/scratch_*'
-	# a program that fails, a helper that dies: nothing of the caller's is removed
+	# when a program fails or a helper dies, none of the caller's files are removed
 	run as alice sh -c "env $places ces-run $open/tools:1 false"
 	[ "$status" -eq 1 ]
 	as alice sh -c "env $places ces-run -q $open/tools:1 sh -c 'echo up; exec sleep 600'" > $lab/up 2> /dev/null 3>&- &
@@ -217,7 +217,7 @@ root:x:0:0:root:/root:/bin/sh" ]
 	ces-client clean
 	[ "$(ls /home/alice/scratch/jupyter_app/1)" = $'after\nbefore\ntmp' ]
 	[ -e /home/alice/safe_outputs/jupyter_app/1/result ]
-	# what is typed wins
+	# an option that is typed wins
 	as alice mkdir -p typed
 	file opts <<< '-v ~/typed:/safe_outputs'
 	run as alice sh -c "env $places ces-run --opt-file work/opts $open/tools:1 touch /safe_outputs/here"
@@ -276,8 +276,8 @@ root:x:0:0:root:/root:/bin/sh" ]
 	ces alice rmi $image/tools:1
 }
 
-# What the start of a rocker image does with these settings: it makes a user with the numbers that it is given, and starts
-# the workbench as that user, who has the groups of the image's /etc/group and no others.
+# A rocker image starts so with these settings: it makes a user with the numbers that it is given, and starts the
+# workbench as that user, who has the groups of the image's /etc/group and no others.
 rocker='echo "rstudio:x:$USERID:$GROUPID::/home:/bin/sh" >> /etc/passwd; touch /safe_outputs/by_root
 	exec su rstudio -c "id -u; id -g; cat /safe_data/patients.csv | wc -l; touch /safe_outputs/by_rstudio /scratch/t; id -G"'
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Bad input by the pipe, by the environment and by the limits that a caller sets.
+# Bad input through the pipe, the environment and the limits that a caller sets.
 
 load ../lib/e2e.bash
 
@@ -9,7 +9,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 
 frame() { as alice timeout 30 "$CES_TOP/tests/lib/frame.py" "$@"; }
 
-# The helper answered with an error event and 125, and left one record and nothing else.
+# The helper answered with an error event and 125. It left one record and nothing else.
 frame_refused()
 {
 	run frame "$@"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The journal: what was decided, before it took effect; how it ended; and nobody can rewrite it unnoticed.
+# The journal records a decision before it takes effect, and how it ended. Nobody can rewrite it unnoticed.
 
 load ../lib/e2e.bash
 
@@ -60,7 +60,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	journal_new -s -e 'length == 2 and .[1].uid == 4404'
 }
 
-# A user's count of denials: level, time, left out.
+# Writes a user's count of denials: level, time, left out.
 put_bucket() { python3 -c 'import struct, sys; sys.stdout.buffer.write(struct.pack("<3Q", *map(int, sys.argv[1:])))' "$@" > $bucket; }
 show_bucket() { python3 -c 'import struct, sys; print(*struct.unpack("<3Q", sys.stdin.buffer.read()))' < $bucket; }
 
@@ -68,7 +68,7 @@ show_bucket() { python3 -c 'import struct, sys; print(*struct.unpack("<3Q", sys.
 	run ces dave pull open.tre.test/other/x
 	bucket=${journal%/*}/denied-4404
 	[ "$(stat -c '%U %a' $bucket)" = "root 600" ]
-	# nearly empty, so that a thousand need not be asked first
+	# nearly empty, so that the test need not ask a thousand times
 	put_bucket 130 "$(date +%s)" 0
 	remember
 	for i in {1..12}; do
@@ -77,10 +77,10 @@ show_bucket() { python3 -c 'import struct, sys; print(*struct.unpack("<3Q", sys.
 		[[ $stderr == "ces: "* ]]
 	done
 	[ "$(journal_new -s length)" -lt 12 ]
-	# others are not concerned
+	# other users are not affected
 	run ces alice pull open.tre.test/other/x
 	journal_new -s -e 'any(.uid == 4401 and .event == "decision")'
-	# what was left out comes with the next that is recorded, or by the janitor
+	# the next recorded denial, or the janitor, reports the denials that were left out
 	put_bucket 60 "$(date +%s)" "$(show_bucket | cut -d' ' -f3)"
 	run ces dave pull open.tre.test/other/x
 	journal_new -s -e 'map(select(.uid == 4404)) | (map(select(.event == "decision")) | length)
@@ -104,12 +104,12 @@ show_bucket() { python3 -c 'import struct, sys; print(*struct.unpack("<3Q", sys.
 		[ "$status" -eq 125 ]
 		journal_new -s -e 'map(.event) == ["decision"] and .[0].uid == 4404'
 	done
-	# and is whole again
+	# and the journal is whole again
 	[[ $(head -c 24 $bucket | python3 -c 'import struct, sys; print(*struct.unpack("<3Q", sys.stdin.buffer.read()))') =~ ^[0-9]+\ [0-9]+\ 0$ ]]
 }
 
 @test "a pull whose helper was killed has an end, by the next helper" {
-	# a registry that takes the connection and says nothing
+	# this registry takes the connection and says nothing
 	/usr/bin/python3 -c 'import socket, time; s = socket.create_server(("'$lab_address'", 5999)); time.sleep(60)' 3>&- &
 	silent=$!
 	lab_wait_port 5999 /dev/null
@@ -153,7 +153,7 @@ show_bucket() { python3 -c 'import struct, sys; print(*struct.unpack("<3Q", sys.
 	done
 }
 
-# As logrotate does it: renamed, nothing else.
+# Rotates as logrotate does: it renames, and does nothing else.
 rotate() { mv $journal $journal.1; }
 
 verified() # FILES
@@ -245,13 +245,13 @@ verified() # FILES
 	tests/lib/chain.py $journal
 }
 
-# What is put into a directory, even for a moment, leaves its time on it.
+# Prints times of directories: a file put into one, even for a moment, changes its time.
 touched() { stat -c %y /run/ces $store/staging; }
 
 @test "with the journal on a full disk nothing of a run is ever entered" {
 	mount -t tmpfs -o mode=700,size=64k ces-full /var/log/ces
 	lab_label
-	install -m 600 /dev/null $journal # (an empty file: there is no page of it with room left)
+	install -m 600 /dev/null $journal # (an empty file has no page with room left)
 	cat /dev/zero > /var/log/ces/filler 2> /dev/null || true
 	remember
 	entered=$(touched)

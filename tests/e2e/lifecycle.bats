@@ -20,7 +20,7 @@ teardown()
 	rm -rf /home/*/outputs_* /home/*/.local
 }
 
-# A detached run of USER; prints its number.
+# Starts a detached run of USER. Prints its number.
 detach() # USER [OPTION...] -- COMMAND...
 {
 	local user=$1 options=()
@@ -34,7 +34,7 @@ detach() # USER [OPTION...] -- COMMAND...
 stays='trap "exit 0" TERM; echo up; while :; do sleep 0.1; done'
 
 says() { [[ $(ces "$1" logs "$2") == *"$3"* ]]; }
-# `run --separate-stderr ...` did not get as far as the helper.
+# The client refused `run --separate-stderr ...`; it never reached the helper.
 refused_by_client() # PATTERN
 {
 	echo "status $status, stdout: $output, stderr: $stderr"
@@ -74,7 +74,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	nothing_left_behind
 }
 
-# As systemd-logind does at a logout, and a batch system at the end of a job.
+# systemd-logind does this at a logout, and a batch system at the end of a job.
 @test "the system's TERM or HUP to a run's processes ends the run whole: files handed over, scratch gone, an end on record" {
 	for signal in TERM HUP; do
 		remember
@@ -267,7 +267,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 @test "logs has stdout and stderr, byte for byte, also after the end" {
 	n=$(detach alice -- sh -c 'head -c 300000 /dev/zero; printf "\\377\\033x"; echo err >&2')
 	[ "$(ces alice wait "$n")" = 0 ]
-	# two pipes: which is read first is nobody's promise, but no byte is lost, added or torn from its write
+	# there are two pipes: their order is not promised, but no byte is lost, added or torn from its write
 	ces alice logs "$n" | tr -d '\n' > $lab/whole
 	[ "$(grep -ac err $lab/whole)" = 1 ]
 	[ "$(LC_ALL=C sed 's/err//' $lab/whole | sha256sum)" = "$( (head -c 300000 /dev/zero; printf '\377\033x') | sha256sum)" ]
@@ -348,7 +348,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	ces alice ps --format json | jq -e 'length == 0'
 }
 
-# What systemd-logind does at logout with KillUserProcesses=yes: kills all that is in the session's cgroup.
+# Does what systemd-logind does at logout with KillUserProcesses=yes: kills all processes of the session's cgroup.
 @test "a detached run goes on, and on writing, through a logout that kills the user's processes" {
 	local root=/sys/fs/cgroup
 	[ -d $root/unified ] && root=$root/unified
@@ -393,7 +393,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 }
 
 @test "a client leaves no process to be reaped by others" {
-	# the one who reaps here does so for nobody but the clients
+	# the process that reaps here reaps only the clients
 	run as alice python3 - $open/tools:1 <<-'PY'
 	import ctypes, os, subprocess, sys
 	ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER

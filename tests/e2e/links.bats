@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Symbolic links on the way to homes and data: root's own are followed, nobody else's.
+# Symbolic links on the way to homes and data: CES follows root's own links, and nobody else's.
 
 load ../lib/e2e.bash
 
@@ -7,7 +7,7 @@ setup_file()
 {
 	lab_policy '.defaults.binds = ["~"]'
 	have alice tools
-	# as on a cluster: homes and data of a parallel file system, below names that root links to them
+	# as on a cluster: homes and data are on a parallel file system, below names that root links to them
 	install -d -m 755 /mnt/far /mnt/far/home
 	install -d -o alice -g alice -m 700 /mnt/far/home/alice/work
 	chown alice:alice /mnt/far/home/alice
@@ -71,13 +71,13 @@ teardown()
 		[[ $stderr == *"symbolic link that others than root can set"* ]]
 		rm /home/ways/link
 	done
-	# root's, in a directory of alice's: she may move the directory, and the link with it
+	# a link of root's in a directory of alice's: she may move the directory, and the link with it
 	lab_policy '.defaults.binds = ["~"]'
 	ln -s /mnt/far/data /mnt/far/home/alice/link
 	run --separate-stderr ces alice run -v ./link:/x $open/tools:1 true
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"symbolic link that others than root can set"* ]]
-	# and below a link of root's, one of the user's
+	# a user's link below a link of root's
 	rm /mnt/far/home/alice/link
 	as alice ln -s work /home/alice/link
 	run --separate-stderr ces alice run -v ./link:/x $open/tools:1 true

@@ -1,17 +1,17 @@
 #!/usr/bin/env bats
-# The manuals and --help: the same options, neither less nor more.
+# The manuals and --help have the same options.
 
 load ../lib/e2e.bash
 
 man=/usr/share/man/man1
 
-# Every option of a help text, long and short.
+# Lists every option of a help text, long and short.
 of_help()
 {
 	grep -E '^  (-., |    )--' | grep -oE -- '(^|[ ,])(-[a-zA-Z]|--[a-z-]+)' | tr -d ' ,' | sort -u
 }
 
-# Every option that a manual has an entry for.
+# Lists every option that has an entry in a manual.
 of_manual() # FILE
 {
 	grep '^\.It Fl' "$1" | grep -oE 'Fl (-[a-z-]+|[a-zA-Z])( |$)' | sed -E 's/^Fl //; s/ $//; s/^/-/' | sort -u
@@ -43,7 +43,7 @@ same_options() # FILE; the help texts on stdin
 	ces-run --help | same_options $man/ces-run.1
 }
 
-# What the synopsis of a command of ces-policy has, and the filters that it only names.
+# Lists the options in the synopsis of a command of ces-policy, and the filters that it only names.
 of_synopsis() # COMMAND
 {
 	{

@@ -1,13 +1,13 @@
 #!/usr/bin/env bats
-# The apps of Open OnDemand: what the dashboard makes of a form, and what the job that comes of it does. Slurm itself, and
-# Open OnDemand, are not here: tests/lib/ondemand.rb and batch_connect.sh do as their documentation says.
+# The apps of Open OnDemand: what the dashboard makes of a form, and what the job then does. Slurm and Open OnDemand are
+# not here: tests/lib/ondemand.rb and batch_connect.sh do what their documentation says.
 
 load ../lib/e2e.bash
 
 sessions=ondemand/data/sys/dashboard/batch_connect/sys
 tools=open.tre.test/epcced/tools:1
 apps="batch_container_app jupyter_app rstudio_app"
-marker=/home/alice/was_run # what a hostile value would make
+marker=/home/alice/was_run # a hostile value would make this
 
 setup_file()
 {
@@ -43,7 +43,7 @@ dashboard() # USER COMMAND APP [DIR [FILE]]; values on stdin
 	as "$1" /usr/bin/ruby "$CES_TOP/tests/lib/ondemand.rb" "${@:2}"
 }
 
-# A session of USER's: stages it; sets dir.
+# Stages a session of USER's. Sets dir.
 session() # USER APP VALUES
 {
 	count=$((count + 1))
@@ -51,7 +51,7 @@ session() # USER APP VALUES
 	dashboard "$1" stage "$2" "$dir" <<< "$3"
 }
 
-# Its job, from start to end, as the batch system runs it; sets status and last, the last line of its log.
+# Runs its job from start to end, as the batch system does. Sets status and last, the last line of its log.
 run_job() # USER APP VALUES
 {
 	session "$@"
@@ -63,7 +63,7 @@ run_job() # USER APP VALUES
 	echo "status $status"
 }
 
-# The same, in the background; sets job.
+# Does the same in the background. Sets job.
 start_job() # USER APP VALUES
 {
 	session "$@"
@@ -119,7 +119,7 @@ Environment variables
 Container-specific command-line arguments" ]
 	jq -e '.attributes | .container_arguments.value == "-d 5\n-n ${USER}\n" and .registry_token.widget == "password_field"
 		and .registry_token.cacheable == false' $lab/form
-	# the GPU is offered where there is one
+	# the form offers a GPU where there is one
 	site 'site["gpu_clusters"] = ["slurm-gpu"]'
 	dashboard alice form batch_container_app | jq -e '.attributes.use_gpu.widget == "check_box"
 		and .attributes.cluster.options == [["slurm", "slurm", {"data-hide-use-gpu": true}], ["slurm-gpu", "slurm-gpu"]]'
@@ -203,7 +203,7 @@ Container-specific command-line arguments" ]
 	run_job bob batch_container_app "$(batch '{}')"
 	[ "$status" -eq 125 ]
 	[[ $last =~ ${dated}"before.sh ERROR: Cannot write to /safe_data/nsh-2024-0002"$ ]]
-	# where the policy says read-only, nobody has to write
+	# where the policy allows reading only, nobody needs to write
 	chmod 2750 /safe_data/nsh-2024-0001
 	run_job alice batch_container_app "$(batch '{container_arguments: "true"}')"
 	[ "$status" -eq 0 ]
@@ -221,7 +221,7 @@ Container-specific command-line arguments" ]
 	[[ $last == *"before.sh ERROR: cannot pull: "*" refused the login for epcced/tools"*"(exit status 125)" ]]
 	run_job alice batch_container_app "$(jq '.registry_token = ""' <<< "$values")"
 	[[ $last == *"before.sh ERROR: a registry username needs an access token" ]]
-	# no login where the word says so
+	# no login where the form says anonymous
 	run_job alice batch_container_app "$(batch '{registry_user: "anonymous", registry_token: "anonymous", container_arguments: "true"}')"
 	[ "$status" -eq 0 ]
 	run_job alice batch_container_app "$(jq '.registry_user = "anonymous" | .registry_token = "anonymous"' <<< "$values")"
@@ -243,7 +243,7 @@ Container-specific command-line arguments" ]
 }
 
 @test "no shell runs a form's value, whatever the field: it reaches CES letter by letter, or is refused" {
-	# stand-ins: it is the shells before them that are asked here
+	# stand-ins: this tests the shells before them
 	mkdir $lab/stubs
 	printf '#!/bin/sh\nprintf "%%s\\n" "$@"\n' | tee $lab/stubs/ces-run > $lab/stubs/ces-client
 	chmod 755 $lab/stubs/*
@@ -306,7 +306,7 @@ site['portal'] = ['$lab_outside']"
 	password=$(sed -n 's/^password: //p' "$dir/connection.yml")
 	[ ${#password} -eq 32 ]
 	cat "$dir/output.log"
-	# from another user, as the portal's web server is; by its address
+	# from another user, as the portal's web server is, and by its address
 	[ "$(curl -sf --max-time 5 --interface $lab_outside "http://$lab_outside:$port/token")" = "$password" ]
 	no curl -sf --max-time 5 "http://127.0.0.1:$port/token"
 	dashboard alice view jupyter_app "$dir" view.html.erb > $lab/view

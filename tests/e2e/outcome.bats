@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What a run leaves for the one who typed it: words at its start and end, ces-run.json, ps -a, inspect, logs with times.
+# What a user has after a run: words at its start and end, ces-run.json, ps -a, inspect, logs with times.
 
 load ../lib/e2e.bash
 
@@ -91,7 +91,7 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 		and .command == ["sh", "-c", "echo > /safe_outputs/f; exit 3"] and .limits == {"time": 600, "memory": 67108864, "cpus_milli": 500}
 		and (.run | test("^[0-9]{10}$")) and .peak_memory > 0 and (.started | test("Z$")) and (.ended | test("Z$"))' "$about"
 	no grep -q abc "$about"
-	# of a detached run too
+	# for a detached run too
 	rm -r /home/alice/outputs_*
 	run=$(ces alice run -q -d $open/tools:1 sh -c 'echo > /safe_outputs/f')
 	ces alice wait "$run"

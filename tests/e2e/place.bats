@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# Where the cgroup of a run is: below the caller's batch job, whose limits and devices hold for it too; in the cgroup that
-# systemd delegated to CES; or in one of CES's own. And what one user's runs may have together. The jobs are fakes: cgroups
-# of the names that Slurm makes, with a shell in them. On cgroup v1, hybrid and v2.
+# The place of a run's cgroup: below the caller's batch job, whose limits and devices hold for the run too; in the
+# cgroup that systemd delegated to CES; or in one of CES's own. Also the total that one user's runs may have together.
+# The jobs are fakes: cgroups of the names that Slurm makes, with a shell in them. On cgroup v1, hybrid and v2.
 
 load ../lib/e2e.bash
 
@@ -10,7 +10,7 @@ v2=$groups # v2 alone
 [ "$(stat -fc %T $groups)" = cgroup2fs ] || v2=$groups/unified
 has_v1() { [ $v2 != $groups ]; }
 
-# A hierarchy's directory that has the controller.
+# Prints the directory of the hierarchy that has the controller.
 hierarchy() # CONTROLLER
 {
 	if has_v1 && [ -d $groups/"$1" ]; then echo $groups/"$1"; else echo $v2; fi
@@ -37,7 +37,7 @@ teardown()
 	lab_policy '.defaults.limits += {memory: "128M", pids: 48, cpus: 1} | .defaults.limits.runs = 8'
 }
 
-# A cgroup, with its parents; those that are new go at the end.
+# Makes a cgroup, with its parents. The end of the test removes the new ones.
 make() # DIRECTORY
 {
 	local up=$1
@@ -56,8 +56,8 @@ pass_on() # DIRECTORY: to its children, and all above to theirs
 	done
 }
 
-# A job as Slurm makes it, with 64 MiB and all but one device. Sets job, of the hierarchy of memory, and places: where a
-# process of the job is, in each hierarchy.
+# Makes a job as Slurm does, with 64 MiB and all but one device. Sets job, of the hierarchy of memory, and places: where
+# a process of the job is, in each hierarchy.
 slurm()
 {
 	local h
@@ -80,7 +80,7 @@ slurm()
 	fi
 }
 
-# COMMAND as the user, in the cgroups of $places.
+# Runs COMMAND as the user, in the cgroups of $places.
 in_places() # USER COMMAND...
 {
 	local user=$1
@@ -93,15 +93,15 @@ in_places() # USER COMMAND...
 
 run_numbers() { find /run/ces -mindepth 1 -maxdepth 1 -name '[0-9]*' -printf '%f\n'; }
 
-# The places of the cgroups of the only live run, one a line.
+# Prints the cgroups of the only live run, one a line.
 where()
 {
 	find $groups -path "*/ces/*/$(run_numbers)" -type d | grep -v '^/sys/fs/cgroup/[a-z]*,' | sed "s:/$(run_numbers)$::" | sort
 }
 
 clients=()
-# A run in the background in the cgroups of $places (none: those of the test) that says when it is up and stays; or does
-# $command, which does so.
+# Starts a run in the background, in the cgroups of $places (none: those of the test), that says when it is up and
+# stays; or starts $command, which does so.
 hold() # N USER [OPTION...]
 {
 	local n=$1 user=$2
@@ -288,7 +288,7 @@ places=()
 	[ -d $v2/research.slice/runs ]
 }
 
-# What runs of alice's may have together, with more for one than that.
+# Limits what alice's runs may have together; one run alone may have more.
 total() # JSON of user_limits
 {
 	lab_policy ".defaults.limits += {memory: \"128M\", pids: 80, cpus: 1, shm: \"256M\"} | .defaults.limits.runs = 8 | .host.user_limits = $1"
@@ -309,7 +309,7 @@ total() # JSON of user_limits
 }
 
 @test "all runs of a user together stay within their total of processes, and the message names it" {
-	# (what is left is enough for runc, which starts some twenty threads)
+	# (the rest is enough for runc, which starts some twenty threads)
 	total '{pids: 100}'
 	command='for i in $(seq 55); do sleep 600 & done; echo up; wait' hold 1 alice
 	run --separate-stderr ces alice run $open/tools:1 sh -c 'for i in $(seq 58); do sleep 20 & done; wait'

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The policy: what it allows is allowed, everything else is not, and a policy that cannot be trusted allows nothing.
+# The policy: what it allows is allowed, everything else is denied, and a policy that cannot be trusted allows nothing.
 
 load ../lib/e2e.bash
 
@@ -18,7 +18,7 @@ setup()
 teardown_file() { lab_policy; }
 teardown() { rm -rf /home/*/outputs_*; }
 
-# Requests that reached the open registry so far.
+# Prints how many requests reached the open registry so far.
 asked() { grep -c '"GET \|"HEAD ' $lab/open.log; }
 
 @test "an image that no rule allows is refused without asking its registry, saying whom to ask" {
@@ -186,7 +186,7 @@ asked() { grep -c '"GET \|"HEAD ' $lab/open.log; }
 	run --separate-stderr ces alice run -q $open/stroke:1
 	[ "$status" -eq 125 ]
 	[[ $stderr == *pull* ]]
-	# what carol pulled is hers
+	# carol owns what she pulled
 	run ces carol run -q --project nsh-2024-0001 $open/tools:1 echo kept
 	[ "$output" = kept ]
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Published ports: inwards, for the run's own user, and nothing else.
+# Published ports lead inwards, for the run's own user, and to nothing else.
 
 load ../lib/e2e.bash
 
@@ -23,7 +23,7 @@ teardown()
 	rm -rf /home/*/outputs_* /home/*/.local
 }
 
-# A detached run of USER that answers each connection to 8080 with one line from `cat` behind it.
+# Starts a detached run of USER that answers each connection to 8080 with one line from `cat` behind it.
 echoes='trap "exit 0" TERM; nc -ll -p 8080 -e cat & touch /safe_outputs/up; while :; do sleep 0.1; done'
 serve() # USER HOST-PORT
 {
@@ -33,14 +33,15 @@ serve() # USER HOST-PORT
 	eventually said "$1" "$2" up up
 }
 
-# What comes back for a line sent as USER.
+# Prints the answer to a line sent as USER.
 talk() # USER PORT LINE
 {
 	as "$1" timeout 5 bash -c 'exec 3<> /dev/tcp/127.0.0.1/$0 && printf "%s\n" "$1" >&3 && read -r line <&3 && echo "$line"' "$2" "$3" 2> /dev/null
 }
 said() { [ "$(talk "$1" "$2" "$3")" = "$4" ]; } # USER PORT LINE ANSWER
 
-# USER sends LINE to 18080 from a port that the next one takes too, and waits for the end; or resets the connection.
+# Sends LINE as USER to 18080, from a port that the next connection takes too, and waits for the end; or resets the
+# connection.
 from_port() # USER LINE [reset]
 {
 	as "$1" python3 - "$2" "${3:-}" <<-'PY'
@@ -123,7 +124,7 @@ relay() { pgrep -x ces-relay; }
 	n=$(ces alice run -q -d -p 18080:8080 $open/tools:1 sh -c 'nc -ll -p 8080 -e sh -c "cat >> /safe_outputs/got" & sleep 60')
 	eventually test -d "/home/alice/outputs_$n"
 	eventually bash -c "$(declare -f as); as alice bash -c 'echo first > /dev/tcp/127.0.0.1/18080; sleep 0.1'; grep -q first /home/alice/outputs_$n/got"
-	# while the relay does not look, bob's connection is reset and alice's takes its place
+	# while the relay is stopped, bob's connection is reset and alice's takes its place
 	kill -STOP "$(relay)"
 	from_port bob stranger reset
 	from_port alice mine 3>&- &
@@ -139,7 +140,7 @@ relay() { pgrep -x ces-relay; }
 @test "strangers do not fill the journal" {
 	serve alice 18080
 	since=$SECONDS
-	# (each stays until it is closed: who is gone before the relay can ask is not counted)
+	# (each stays until it is closed: a connection that ends before the relay can ask does not count)
 	for i in {1..200}; do as bob bash -c 'read -t 10 < /dev/tcp/127.0.0.1/18080' || true; done 2> /dev/null
 	[ "$(talk alice 18080 still)" = still ]
 	ces alice stop "$n"
@@ -167,7 +168,7 @@ relay() { pgrep -x ces-relay; }
 	grep -q '^Seccomp:.*2$' /proc/"$pid"/status
 	grep -q '^Groups:[[:space:]]*$' /proc/"$pid"/status
 	[ "$(readlink /proc/"$pid"/ns/net)" != "$(readlink /proc/self/ns/net)" ]
-	# the channel, one netlink socket, one listener; null for the rest
+	# the channel, one netlink socket, one listener; the other fds are null
 	eventually holds_nothing "$pid"
 	for s in KILL STOP; do no as alice kill -$s "$pid"; done
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# What a run proves: the kernel's word on the container, on record before the program begins; and a container that is not
-# what was planned never gets to run anything.
+# The proof of a run: the kernel's account of the container is on record before the program begins. A container that is
+# not as planned never runs anything.
 
 load ../lib/e2e.bash
 
@@ -36,7 +36,7 @@ teardown()
 	rm -rf /home/*/outputs_*
 }
 
-# From here on the runtime changes its configuration by FILTER, after COMMANDS of its own.
+# Makes the runtime change its configuration by FILTER from here on, after COMMANDS of its own.
 deviate() # FILTER [COMMANDS]
 {
 	echo "$1" > $deviant/filter
@@ -44,7 +44,7 @@ deviate() # FILTER [COMMANDS]
 	CES_TEST_RUNTIME=$deviant/$(basename "${CES_TEST_RUNTIME:-/usr/bin/crun}") lab_policy
 }
 
-# A run under that runtime is ended before its program began, and says why.
+# A run under that runtime ends before its program begins, and CES says why.
 ended_unbegun() # PATTERN [OPTION...]
 {
 	local pattern=$1
@@ -71,7 +71,7 @@ ended_unbegun() # PATTERN [OPTION...]
 	awk -v RS='=\n' -v dir="$lab" '{ print > (dir "/part" NR) }' <<< "$output"
 	proof=$(journal_new 'select(.event == "proof")')
 	[ "$(jq -r .outcome <<< "$proof")" = "as planned" ]
-	# every mount with its flags; what is hidden is counted
+	# every mount with its flags; the hidden paths are counted
 	[ "$(jq '(.mounted | length) + .masked' <<< "$proof")" -eq "$(grep -c . $lab/part1)" ]
 	while read -r line; do grep -qxF "$line" <(jq -r '.mounted[]' <<< "$proof") || echo "$line"; done \
 		< <(awk 'NF { for (i = 7; $i != "-"; i++); print $5, $6, $(i + 1) }' $lab/part1) > $lab/unlisted
@@ -168,7 +168,7 @@ ended_unbegun() # PATTERN [OPTION...]
 	deviate 'del(.annotations) | del(.linux.seccomp)'
 	ended_unbegun 'it has no system call filter'
 	[ "$(basename "${CES_TEST_RUNTIME:-crun}")" = crun ] || return 0
-	# one instruction: whatever it is, it may
+	# one instruction, which allows every call
 	deviate '.annotations["run.oci.seccomp_bpf_data"] = "BgAAAAAA/38="'
 	ended_unbegun 'its system call filter is not the one of this installation'
 	journal_new -s -e '.[1].seccomp_program == "another"'
@@ -187,7 +187,7 @@ ended_unbegun() # PATTERN [OPTION...]
 
 @test "another root than the one that was made: ended before the program began" {
 	deviate '.root.path = "/run/deviant/root"' 'mkdir /run/deviant/root; mount -t overlay -o lowerdir=/l/0:/t,userxattr x /run/deviant/root'
-	ended_unbegun '/ is mounted without its flags|its SELinux context is' # (by the label of what is mounted)
+	ended_unbegun '/ is mounted without its flags|its SELinux context is' # (or by the label of the mount)
 	deviate '.root.path = "/m/other"' 'mkdir -p /m/other/bin; cp /m/bin/busybox /m/other/bin/sh'
 	ended_unbegun 'its root is another directory'
 }

@@ -8,7 +8,7 @@ setup_file()
 	have alice tools
 	have bob tools
 	have carol tools
-	# The internet, which the proxy can reach and a container cannot.
+	# Makes the "internet", which the proxy can reach and a container cannot.
 	install -d /srv/web
 	echo hello > /srv/web/page
 	/usr/bin/python3 -m http.server --bind $lab_outside --directory /srv/web 80 > $lab/web.log 2>&1 3>&- &
@@ -192,7 +192,7 @@ http_proxy=http://127.0.0.1:3128\nhttps_proxy=http://127.0.0.1:3128\nno_proxy=lo
 	grep -q '^Seccomp:.*2$' /proc/"$pid"/status
 	grep -q '^Groups:[[:space:]]*$' /proc/"$pid"/status
 	[ "$(readlink /proc/"$pid"/ns/net)" = "$(readlink /proc/self/ns/net)" ]
-	# the channel and the listener; null for the rest
+	# the channel and the listener; the other fds are null
 	[ "$(find /proc/"$pid"/fd -lname 'socket:*' | wc -l)" -eq 2 ]
 	[ "$(find /proc/"$pid"/fd -type l -not -lname 'socket:*' -not -lname '*/null' | wc -l)" -eq 0 ]
 	for s in KILL STOP; do no as alice kill -$s "$pid"; done

@@ -6,7 +6,7 @@ load ../lib/e2e.bash
 setup_file() { lab_policy; empty_store; }
 setup() { remember; }
 
-# GETs of blobs that the open registry has answered so far.
+# Prints how many GETs of blobs the open registry has answered so far.
 blobs_served() { grep -c 'GET /v2/[^ ]*/blobs/sha256:' $lab/open.log || true; }
 
 @test "a pull without login, where the registry needs none" {
@@ -118,7 +118,7 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	have alice rules
 	mapfile -t found < <(find $store/layers -path '*/h/xattr')
 	[ ${#found[@]} -gt 0 ]
-	# (where SELinux is on, every file has a label, and these have CES's)
+	# (under SELinux every file has a label, and these have CES's)
 	for f in "${found[@]}"; do
 		attributes=$(/usr/bin/python3 -c 'import os, sys; print(*os.listxattr(sys.argv[1]))' "$f")
 		echo "$f: $attributes"
@@ -165,7 +165,7 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	pull alice $open/shared-a:1 -q
 	before_blobs=$(blobs_served)
 	pull alice $open/shared-b:1 -q
-	# its configuration and its own layer, not the layer that both have
+	# its configuration and its own layer, without the shared layer
 	[ $(($(blobs_served) - before_blobs)) -eq 2 ]
 }
 
@@ -247,11 +247,11 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	nothing_left_behind
 }
 
-# A pull of alice's that stays stopped in the middle of a layer; its session's pid is $standing.
+# Starts a pull of alice's that stops in the middle of a layer; the pid of its session is $standing.
 standing_pull()
 {
 	empty_store
-	rm -f /run/ces/.layer-* # (what a killed one had)
+	rm -f /run/ces/.layer-* # (of a killed pull)
 	pull alice $open/big:1 -q 3>&- &
 	alices=$!
 	eventually bash -c "compgen -G '/run/ces/.layer-*'"
@@ -285,11 +285,11 @@ standing_pull()
 	both() { [ "$(workers)" = "ces-fetch ces-fetch-2 ces-resolve ces-resolve-2" ]; }
 	eventually both
 	kill -KILL "$standing"
-	pkill -KILL -U ces-fetch -x ces-fetch || true # (it may have gone with its parent)
+	pkill -KILL -U ces-fetch -x ces-fetch || true # (it may have ended with its parent)
 	wait $alices || true
 	wait $bobs
 	from=big who=bob inside -- true
-	# a third at once shares an account: it is not refused
+	# a third pull at once shares an account: it is not refused
 	standing_pull
 	(flock 8; pull bob $open/tools:1 -q) 8> /run/ces/.account-ces-fetch-2
 	pkill -KILL -x 'ces-fetch|ces-session'
@@ -321,7 +321,7 @@ standing_pull()
 	mkdir -m 700 $store/staging
 }
 
-# (ext4: not every kernel can id-map a tmpfs)
+# Makes a small store. (ext4: not every kernel can id-map a tmpfs)
 small_store() # SIZE
 {
 	rm -f $lab/store.img
@@ -339,7 +339,7 @@ small_store() # SIZE
 	remember
 	before_blobs=$(blobs_served)
 	run --separate-stderr pull alice $open/big:1
-	eventually umount $store # a pull before may still wait for the disk
+	eventually umount $store # an earlier pull may still wait for the disk
 	lab_policy
 	refused 'no space for the image: its missing layers are 25 MiB compressed, .* has [0-9.]+ MiB free'
 	[ $(($(blobs_served) - before_blobs)) -eq 1 ] # the configuration

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# run --wait: for a place among one's runs, and for a GPU, in order.
+# run --wait: waiting in order for a place among one's runs, and for a GPU.
 
 load ../lib/e2e.bash
 . tests/lib/lab/fake_gpus.sh
@@ -31,7 +31,7 @@ teardown()
 	one_run
 }
 
-# A run in the background, output in $lab/out.N, messages in $lab/err.N.
+# Starts a run in the background, output in $lab/out.N, messages in $lab/err.N.
 waits() # N USER [OPTION...] -- COMMAND...
 {
 	local n=$1 user=$2 options=()
@@ -113,13 +113,13 @@ one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
 		status=0
 		wait $client || status=$?
 		[ "$status" -eq $((128 + $(kill -l $s))) ]
-		# of a detached one too: nothing goes on in the background
+		# the same for a detached run: nothing goes on in the background
 		waits 1 alice -d --wait -- true
 		eventually grep -q 'waiting, number' $lab/err.1
 		kill -KILL $client
 		wait $client || true
 		eventually one_client # (the keeper of the first)
-		# and when the signal comes while the helper is asked
+		# and when the signal comes while the client asks the helper
 		waits 1 alice --wait -- true
 		for ((i = 0; i < 1000; i++)); do pgrep -P $client -x 'ces-helper|ces-admit|ces-session' && break; done
 		kill -$s $client
@@ -166,7 +166,7 @@ one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
 	run --separate-stderr ces alice run --wait --gpu=2 $open/tools:1 true
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"2 of this machine's GPUs were asked for, and 0 are free"* && $stderr != *"in line"* ]]
-	# (the one there is has two names)
+	# (the one GPU has two names)
 	waits 1 alice --gpu=1 --wait -- true
 	eventually grep -q 'waiting, number 1' $lab/err.1
 	ces alice stop -q "$first"
@@ -188,7 +188,8 @@ one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
 	first=$(ces alice run -q -d $open/tools:1 sleep 600)
 	waits 1 alice --wait -- true
 	eventually grep -q 'waiting, number 1' $lab/err.1
-	# another user with alice's ticket (the first of this register is 1 and so on) is at the end of their own line
+	# another user who has alice's ticket (the first of this register is 1 and so on) is at the end of their own
+	# line
 	ces bob run -q -d $open/tools:1 sleep 600
 	run --separate-stderr ces bob run --wait=1s $open/tools:1 true
 	[[ $stderr == *"waiting, number 1 in line: you have 1 run in project nsh-2024-0002"* ]]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What one user may take of the image store, what stays free of it, and the journal's own space.
+# One user's share of the image store, the space that stays free in it, and the journal's own space.
 
 load ../lib/e2e.bash
 
@@ -12,7 +12,7 @@ teardown()
 }
 teardown_file() { lab_policy; }
 
-# A pull of USER's that goes on until it is ended.
+# Starts a pull of USER's that goes on until it is ended.
 hangs() # USER IMAGE
 {
 	setpriv --reuid="$1" --regid="$1" --init-groups --reset-env env -C "/home/$1" \
@@ -55,7 +55,7 @@ hangs() # USER IMAGE
 	empty_store
 	have alice tools
 	lab_policy '.host.user_limits.store = "5M"'
-	run --separate-stderr pull alice bad.tre.test/x/large:good # 8 MiB in one layer, beside that of tools
+	run --separate-stderr pull alice bad.tre.test/x/large:good # 8 MiB in one layer, besides the layer of tools
 	echo "$stderr"
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"are left of the space for your images (host.user_limits.store)"*"unpacks to more than"* ]]
@@ -83,7 +83,7 @@ hangs() # USER IMAGE
 	run --separate-stderr pull alice $open/tools:1
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"no space for the image"* ]]
-	# compressed it fits, unpacked it does not
+	# it fits compressed, and not unpacked
 	lab_policy ".host.store_reserve = \"$(((free - (24 << 20)) >> 10))K\""
 	run --separate-stderr pull alice $open/zeros:1
 	echo "$stderr"
@@ -121,7 +121,7 @@ hangs() # USER IMAGE
 	client=
 	eventually no pgrep '^(ces-|crun|runc)'
 	compgen -G "/home/alice/scratch_$run/*/remains"
-	rm -r /run/ces # as a reboot does
+	rm -r /run/ces # a reboot does so
 	ces-client clean
 	no compgen -G '/home/alice/scratch_*'
 	journal_new -s -e --arg run "$run" 'map(select(.event == "end" and .run == $run)) | length == 1 and .[0].reason == "helper died"'

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
-# Registries that are down, slow or hostile, and images that no registry should have: always a clear line, 125, one
-# record, nothing left behind. tests/lib/lab/bad_registry.py misbehaves as the repository's first component says.
+# Registries that are down, slow or hostile, and images that no registry should have: each gives a clear line, 125 and
+# one record, and leaves nothing behind. tests/lib/lab/bad_registry.py misbehaves as the repository's first component
+# says.
 
 load ../lib/e2e.bash
 
@@ -9,7 +10,7 @@ setup() { remember; }
 
 bad=bad.tre.test
 
-# What the hostile images aim at, and whether anything of theirs was kept.
+# The file that the hostile images aim at is not there, and nothing of theirs was kept.
 no_canary()
 {
 	[ ! -e /tmp/canary ]
@@ -26,7 +27,7 @@ pull_refused() # IMAGE PATTERN
 	no_canary
 }
 
-# Connections to the registry that takes the place of another host.
+# Prints how many connections reached the registry that takes the place of another host.
 strangers() { wc -l < $lab/open.log; }
 
 @test "a registry that is down" {
@@ -144,7 +145,7 @@ strangers() { wc -l < $lab/open.log; }
 	[ $SECONDS -lt 150 ]
 }
 
-# killed_in_a_layer PROGRAM PATTERN: it dies in the middle of a layer, and the pull says PATTERN.
+# killed_in_a_layer PROGRAM PATTERN: PROGRAM dies in the middle of a layer, and the pull says PATTERN.
 killed_in_a_layer()
 {
 	empty_store
@@ -272,7 +273,7 @@ killed_in_a_layer()
 	done
 }
 
-# A forward proxy of the site: it knows names that this machine does not.
+# Starts a forward proxy of the site: it knows names that this machine does not.
 forward_proxy() # HOSTS-FILE
 {
 	unshare --mount sh -c 'mount --bind "$1" /etc/hosts && exec tests/lib/lab/little_proxy.py "$2" 8200 "$3"' - \
@@ -302,7 +303,7 @@ forward_proxy() # HOSTS-FILE
 	# (the registry's tokens come from another host)
 	pull alice git.ecdf.ed.ac.uk/epcced/tools:1
 	[ "$(cut -d' ' -f1,2 $lab/forward.log | sort -u)" = "$(printf 'CONNECT %s\n' elsewhere.tre.test:5001 git.ecdf.ed.ac.uk:505{0,1})" ]
-	# what the proxy does not do, and a proxy that is not there
+	# a name that the proxy does not know, and a proxy that is not there
 	cp /etc/hosts $lab/hosts # (now it does not know the name either)
 	run ces alice pull elsewhere.tre.test/epcced/cmd:1
 	echo "$output"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# A run: what a researcher sees.
+# What a researcher sees of a run.
 
 load ../lib/e2e.bash
 

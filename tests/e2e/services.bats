@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What systemd reads: it understands the units, and they may do no more than they must.
+# systemd understands the units, and they may do no more than they must.
 
 load ../lib/e2e.bash
 
@@ -15,7 +15,7 @@ units=/usr/lib/systemd/system
 	systemd-tmpfiles --create --dry-run /usr/lib/tmpfiles.d/ces.conf || systemd-tmpfiles --create /usr/lib/tmpfiles.d/ces.conf
 }
 
-# What is reported is in tenths, 100 being no hardening at all; each unit has a ceiling that it is not to grow past.
+# systemd reports tenths: 100 is no hardening at all. No unit may pass its ceiling.
 @test "systemd's own measure of exposure: ces.service 2.0 at most, ces-janitor.service 5.0 at most" {
 	for u in ces:20 ces-janitor:50; do
 		run systemd-analyze security --offline=yes --threshold="${u#*:}" $units/${u%:*}.service
@@ -27,7 +27,7 @@ units=/usr/lib/systemd/system
 @test "every worker user that the code names has an account in sysusers.d, and the other way round" {
 	diff <(sed -nE 's/^#define CES_[A-Z]+_USER +"(.*)"/\1/p' common/paths.h | sort) \
 		<(awk '$1 == "u" { print $2 }' /usr/lib/sysusers.d/ces.conf | sed 's/-[2-4]$//' | sort -u)
-	# and three more for those that several pulls have at once
+	# and three more for layers that several pulls want at once
 	[ "$(grep -cE '^u ces-(fetch|unpack)-[2-4] ' /usr/lib/sysusers.d/ces.conf)" -eq 6 ]
 }
 

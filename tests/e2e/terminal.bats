@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What a pull looks like on a terminal of 80 columns, and what the keys do. tmux is the terminal.
+# The look of a pull on a terminal of 80 columns, and the effect of keys. tmux is the terminal.
 
 load ../lib/e2e.bash
 
@@ -12,7 +12,7 @@ setup()
 }
 teardown() { tmux -L ces kill-server 2> /dev/null || true; }
 
-# A shell of alice's on a terminal.
+# Starts a shell of alice's on a terminal.
 terminal() # [COLUMNS]
 {
 	tmux -L ces -f /dev/null new-session -d -x "${1:-80}" -y 24 \
@@ -134,7 +134,7 @@ shows() # PATTERN
 	[[ $stderr == *"--token-file F or --token-stdin"* ]]
 }
 
-# A run of alice's on this terminal, which says what stty and a handler of WINCH see.
+# Starts a run of alice's on this terminal, which prints what stty and a handler of WINCH see.
 @test "a program on the terminal sees the size from its first instruction, and each change of it" {
 	have alice tools
 	terminal 90

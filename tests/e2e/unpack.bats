@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The worker that unpacks, with tests/lib/drivers/unpack_driver.c in the place of the helper: hostile layers end as they should,
-# and what it writes has raw image ids. It needs root for id-mapped mounts, no registry and no network.
+# The worker that unpacks, with tests/lib/drivers/unpack_driver.c in place of the helper: it refuses hostile layers, and
+# the files that it writes have raw image ids. It needs root for id-mapped mounts, but no registry and no network.
 bats_require_minimum_version 1.5.0
 
 setup_file()
@@ -35,7 +35,7 @@ layer() # NAME COMPRESSION SIZE DIGEST DIFF_ID
 		--max-bytes 1000000000 --max-entries 10000 < "$layers/$1"
 }
 
-# The case of that name, into $work/root.
+# Unpacks the case of that name into $work/root.
 good_case() # NAME
 {
 	local name how size digest diff_id expected

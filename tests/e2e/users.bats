@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Several users of one machine at once: what is one's is not there for another.
+# Several users of one machine at once: each finds only their own things.
 
 load ../lib/e2e.bash
 
@@ -27,7 +27,7 @@ start() # USER COMMAND [OPTION...]: a detached run; its number in $n
 	eventually test -e "/home/$user/outputs_$n/up"
 }
 
-# What a user has to say: carol has two projects.
+# A user must name their project if they have more than one: carol has two.
 declare -gA project=([alice]=nsh-2024-0001 [bob]=nsh-2024-0002 [carol]=nsh-2024-0001)
 
 @test "runs of one name by several users at once are each their own" {

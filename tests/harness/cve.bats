@@ -2,7 +2,7 @@
 
 cd "${BATS_TEST_DIRNAME}/../.." || exit 1
 
-# SUITE and NAME of each test of the table, TAB between.
+# Prints SUITE and NAME of each test of the table, with a TAB between.
 named()
 {
 	grep -E '^\| .*`[a-z2]+/[a-z_/2]+\.(bats|c)`: ' "$1" |

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The guides as pages: doc/site.py.
+# The pages of the guides: doc/site.py.
 
 cd "${BATS_TEST_DIRNAME}/../.." || exit 1
 
@@ -13,7 +13,7 @@ cd "${BATS_TEST_DIRNAME}/../.." || exit 1
 	run grep -rlE '<script|https?://[^"]*"' "$BATS_TEST_TMPDIR/out" --include=*.html
 	[ "$status" -eq 1 ]
 	grep -q '<svg' "$BATS_TEST_TMPDIR/out/pictures/processes.svg"
-	# each picture has its words
+	# each picture has a description
 	run grep -rhoE '<img [^>]*alt=""[^>]*>|<img src[^>]*>' "$BATS_TEST_TMPDIR/out" --include=*.html
 	[ "$status" -eq 1 ]
 }

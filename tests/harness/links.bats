@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# What a test or a fuzzer is linked with, it says in lines `/* links: FILE.c ... */`. A line that its reader cannot read
-# links nothing, and a fuzzer that no longer builds finds nothing.
+# A test or a fuzzer names the files that it links in lines `/* links: FILE.c ... */`. A line that its reader cannot
+# read links nothing, and a fuzzer that no longer builds finds nothing.
 
 cd "$BATS_TEST_DIRNAME/../.." || exit
 

@@ -1,4 +1,4 @@
-# How much runs as root (make size).
+# The amount of code that runs as root (make size).
 
 @test "the setuid program, what runs as root, and what of it knows foreign forms are within their limits" {
 	cd "$BATS_TEST_DIRNAME/../.."

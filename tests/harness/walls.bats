@@ -1,4 +1,5 @@
-# What goes from one process of CES to another is in SECURITY.md: who could have lied in it, and what stops that.
+# SECURITY.md lists everything that goes from one process of CES to another, who could have forged it, and what stops
+# that.
 
 setup() { top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd); }
 

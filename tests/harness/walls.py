@@ -9,12 +9,12 @@ import sys
 
 HEADERS = ["common/request.h", "helper/core/order.h", "policy/decide.h", "policy/parsed.h",
            "common/worker.h", "common/image.h", "helper/resolve/wish.h"]
-# Parts of ces_decision, whose fields its own line speaks of; what stays in the process that made it.
+# Parts of ces_decision: the line of ces_decision speaks for their fields. And structs that stay in their own process.
 INSIDE = {"ces_decision_mount", "ces_decision_port", "ces_decision_tmpfs", "ces_decision_names", "ces_caller", "ces_facts"}
 
 
 def fields(text):
-    """(struct, field) for each struct that a header defines."""
+    """Returns (struct, field) for each struct that a header defines."""
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
     for name, body in re.findall(r"struct (ces_\w+) \{(.*?)\n\};", text, flags=re.S):
         for declaration in body.split(";"):
@@ -25,7 +25,7 @@ def fields(text):
 
 
 def lines(text):
-    """The same, as the table has it."""
+    """Returns the same from the table."""
     table = re.search(r"## What crosses a wall\n(.*?)\n## ", text, flags=re.S).group(1)
     for row in table.splitlines():
         cells = row.split("|")

@@ -1,4 +1,4 @@
-# What runs the tests (tests/lib/lab/watch.sh): one that hangs does not keep the others from running.
+# The watchdog of the tests (tests/lib/lab/watch.sh): a test that hangs does not keep the others from running.
 bats_require_minimum_version 1.5.0
 
 @test "a test that no signal ends is killed, with a word on what it waited for, and the next one runs" {
