@@ -11,7 +11,8 @@ import time
 
 
 class Browser:
-    """with Browser() as page: page.ask(...) speaks to one blank page. Nothing of it is left at the end."""
+    """with Browser() as page: page.ask(...) speaks to one blank page. At the end it removes the browser and its
+    files."""
     command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
                "--disable-component-update", "--disable-sync", "--remote-debugging-pipe"]
 
@@ -51,11 +52,11 @@ class Browser:
                 return answer["result"]
 
     def value(self, expression):
-        """What a JavaScript expression is in the page, if it is a plain value."""
+        """Returns the value of a JavaScript expression in the page, if it is a plain value."""
         return self.ask("Runtime.evaluate", expression=expression)["result"].get("value")
 
     def until(self, expression, seconds=10):
-        """Waits for an expression to be true; a page that never gets there is a failure that shows the page."""
+        """Waits until an expression is true. If it never is, the failure shows the page."""
         end = time.monotonic() + seconds
         while not self.value(expression):
             if time.monotonic() > end:
@@ -74,7 +75,7 @@ class Browser:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.answers.close()
-        # Its helpers may write to the profile a little longer.
+        # The browser's helpers may write to the profile a little longer.
         end = time.monotonic() + 10
         while os.path.exists(self.profile.name) and time.monotonic() < end:
             shutil.rmtree(self.profile.name, ignore_errors=True)

@@ -1,6 +1,7 @@
-# Keeps directories that take minutes to make and depend on their recipe alone, outside of the checkout so that a fresh clone
-# finds them. Sourced. The cache is root's alone. An entry is whole, by rename, and the last one of its name. Only tests read
-# it. If it is not there, or not root's, things are made anew. CES_CACHE=DIRECTORY puts it elsewhere, CES_CACHE= leaves it out.
+# Keeps directories that take minutes to make and depend on their recipe alone. They are outside the checkout, so that a
+# fresh clone finds them. Sourced. The cache is root's alone, and only tests read it. An entry appears whole, by rename,
+# and replaces the last one of its name. If the cache is missing, or not root's, things are made anew.
+# CES_CACHE=DIRECTORY puts it elsewhere; CES_CACHE= leaves it out.
 # shellcheck shell=bash
 cache=${CES_CACHE-/var/cache/ces-tests}
 
@@ -12,7 +13,7 @@ cache_is_ours()
 
 cache_name() { printf '%s/%s=%s' "$cache" "$1" "$(sha256sum <<< "$2" | cut -c1-32)"; } # NAME RECIPE
 
-# Copies the entry of this recipe to DIRECTORY. Status 1: there is none.
+# Copies the entry of this recipe to DIRECTORY. Status 1: there is no entry.
 cache_get() # NAME RECIPE DIRECTORY
 {
 	local kept
@@ -23,7 +24,7 @@ cache_get() # NAME RECIPE DIRECTORY
 	cp -a --reflink=auto --sparse=always "$kept" "$3"
 }
 
-# Keeps a copy of DIRECTORY. It is no failure if it cannot.
+# Keeps a copy of DIRECTORY. It does not fail if it cannot.
 cache_put() # NAME RECIPE DIRECTORY
 {
 	local kept

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Checks the chain of a journal: chain.py FILE. Each line must be a JSON object that carries the SHA-256 of the line
-before (without its newline), and numbers must follow each other; a file after a rotation begins where it left off. Prints what is wrong, or how many lines are right."""
+"""Checks the chain of a journal: chain.py FILE. Each line must be a JSON object with the SHA-256 of the line before
+(without its newline), and the numbers must follow each other. A file after a rotation goes on where the last one
+ended. Prints each fault, or how many lines are right."""
 import hashlib
 import json
 import sys

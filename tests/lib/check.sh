@@ -1,10 +1,10 @@
 #!/bin/bash
-# Runs every test and counts: check.sh UNIT-PROGRAM... (called by `make check`, which has built them).
-# Unit programs first, then in two lanes the end-to-end tests in labs, once for each runtime, the packages, and ces-policy.
-# The last line says what passed and failed. A program that dies without saying what it did, or a suite that stops early,
-# is a failure.
-# CES_EVERY=1: every suite with each runtime. CES_RUNTIMES and CES_TESTS (bats files) narrow it down while working on one
-# thing; CES_PLAIN_TESTS='' leaves out the tests that need no lab. CES_STORE=SIZE has the images on an ext4 of that size.
+# Runs every test and counts: check.sh UNIT-PROGRAM... (called by `make check`, which has built them). It runs the unit
+# programs first. Then, in two lanes, it runs the end-to-end tests in labs, once for each runtime, the packages, and
+# ces-policy. The last line says what passed and failed. A program that dies without saying what it did is a failure,
+# and so is a suite that stops early. CES_EVERY=1: every suite with each runtime. CES_RUNTIMES and CES_TESTS (bats
+# files) narrow it down while you work on one thing; CES_PLAIN_TESTS='' leaves out the tests that need no lab.
+# CES_STORE=SIZE puts the images on an ext4 of that size.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 export B=${B:-build}
@@ -16,8 +16,8 @@ trap 'rm -f "$log"' EXIT
 unit() # PROGRAM
 {
 	local status line found=0
-	# What is ignored below nohup, or in the background, is no matter of theirs. (Seconds that a test may hang: 4 are few
-	# for a busy machine.)
+	# Gives signals their defaults: a test must not notice what is ignored below nohup, or in the background. (A
+	# test may hang for so many seconds: 4 are few for a busy machine.)
 	env --default-signal CK_DEFAULT_TIMEOUT=60 "$1" < /dev/null 2>&1 | tee "$log"
 	status=${PIPESTATUS[0]}
 	while read -r line; do
@@ -62,8 +62,8 @@ lab() # RUNTIME SUITE...
 # Runs the suites of the packages in a lab of their own: they remove the CES that the other suites need.
 packages() { CES_REGISTRIES=open tests/lib/lab/lab.sh tests/lib/lab/suite.sh tests/package/*.bats; }
 
-# Suites that run with the first runtime alone: what CES decides, pulls or prints before a runtime starts, and attacks on
-# CES's own steps.
+# These suites run with the first runtime alone. They test what CES decides, pulls or prints before a runtime starts,
+# and attacks on CES's own steps.
 before_it_starts='^tests/(cve/pull|attack/(client|faults|parse|resolve|session|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|ondemand|policy|pull|quota|registry|unpack))\.bats$'
 
 # Runs the next job that no other lane has taken, for half an hour at most, prints it when it has ended, and goes on. Labs see

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The demonstration (`make demo`), inside a lab: each command is shown as a user would type it, then what it really
-# prints. It stops with a non-zero status at the first step that does not come out as it should.
+# The demonstration (`make demo`), inside a lab. It shows each command as a user would type it, then what the command
+# really prints. It stops with a non-zero status at the first step with another result than expected.
 set -uo pipefail
 cd "$CES_TOP" || exit 1
 . tests/lib/lab/services.sh
@@ -21,7 +21,7 @@ wrong()
 	exit 1
 }
 
-# Shows and runs a command of USER's, typed in a shell in their home; must end with STATUS.
+# Shows and runs a command of USER's, typed in a shell in their home; it must end with STATUS.
 types() # USER STATUS COMMAND-LINE
 {
 	local status
@@ -113,7 +113,7 @@ records=$(wc -l < /var/log/ces/audit.jsonl)
 install -D -m 644 /var/log/ces/audit.jsonl build/demo/audit.jsonl || wrong "a copy of the journal"
 
 say "Nothing is left running, mounted or staged"
-# (what collects after a pull has a few seconds)
+# (a collection after a pull has a few seconds)
 for _ in {1..50}; do
 	pgrep ces- > /dev/null || break
 	sleep 0.1

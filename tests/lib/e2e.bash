@@ -1,5 +1,5 @@
-# Functions of the end-to-end tests: act as a user, look at the machine before and after, read the journal.
-# Loaded by every tests/e2e/*.bats inside a lab (suite.sh).
+# Functions of the end-to-end tests: they act as a user, look at the machine before and after, and read the journal.
+# Every tests/e2e/*.bats loads this inside a lab (suite.sh).
 # shellcheck shell=bash disable=SC2154 # (status, output and stderr are bats')
 bats_require_minimum_version 1.5.0
 cd "$CES_TOP" || exit 1
@@ -26,7 +26,7 @@ ces() # USER VERB [ARG...]
 	as "$user" ces-client "$@"
 }
 
-# A pull as a user does it, with the lab's credential where the registry wants one.
+# Pulls as a user does, with the lab's credential where the registry wants one.
 pull() # USER IMAGE [OPTION...]
 {
 	local user=$1 what=$2
@@ -72,7 +72,7 @@ machine()
 	echo "data:"
 	find /safe_data -printf '%p %u %m %s\n' | sort
 	echo "canaries:"
-	# not by a digest: programs are large, and this is asked several times a test
+	# not by a digest: programs are large, and each test asks several times
 	stat -c '%n %i %s %a %u %y' /etc/passwd /etc/shadow /etc/hosts /usr/bin/crun /usr/sbin/runc $helper 2> /dev/null
 	sysctl -n kernel.core_pattern user.max_user_namespaces
 }
@@ -95,15 +95,15 @@ journal_lines()
 	cat $journal 2> /dev/null | wc -l
 }
 
-# Records since `remember`, as jq reads them.
+# Prints the records since `remember`, as jq reads them.
 journal_new() # [JQ-OPTION...] FILTER
 {
 	tail -n +$((before_lines + 1)) $journal | jq "$@"
 }
 
-# Fails if the machine has anything that `remember` did not see (a run's outputs aside), or lacks some of its data or programs.
-# A process that dies with a namespace, or collects after a request, has five seconds. Less than before is fine: a start
-# clears what a killed one left.
+# Fails if the machine has anything that `remember` did not see (a run's outputs aside), or lacks some of its data or
+# programs. A process that dies with a namespace, or that collects after a request, has five seconds. Less than before
+# is fine: a start clears what a killed run left.
 nothing_left_behind()
 {
 	local i changes
@@ -130,7 +130,7 @@ refused_on_record()
 {
 	nothing_left_behind
 	[ "$(homes)" = "$before_homes" ]
-	# One decision; a pull that was allowed and then failed has its end beside it, and that says so.
+	# There is one decision. A pull that was allowed and then failed also has an end, which says so.
 	journal_new -s -e '(map(select(.event == "decision")) | length == 1) and length <= 2
 		and all(.event == "decision" or .status != 0)' > /dev/null || { journal_new -c . >&2; return 1; }
 }
@@ -146,7 +146,7 @@ outputs() # USER: the newest outputs directory
 	ls -dt /home/"$1"/outputs_* 2> /dev/null | head -n 1
 }
 
-# A negation that fails a test: bash's own `!` does not.
+# Negates a command so that it can fail a test: bash's own `!` cannot.
 no() # COMMAND...
 {
 	if "$@"; then
@@ -155,7 +155,7 @@ no() # COMMAND...
 	fi
 }
 
-# Waits until a condition holds, ten seconds at most, or longer in a machine that is emulated.
+# Waits until a condition holds: ten seconds at most, or longer on an emulated machine.
 eventually() # COMMAND...
 {
 	local i

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154 # load_image sets manifest, manifest_size, layer and size
-# Functions of the suites of ces-fetch: tests/lib/fetch_driver in the place of the helper, real registries
-# (anonymous, basic, bearer tokens), and one that misbehaves. Needs root, to start ces-fetch as another user.
+# Functions of the suites of ces-fetch: tests/lib/fetch_driver in place of the helper, real registries (anonymous,
+# basic, bearer tokens), and one that misbehaves. It needs root, to start ces-fetch as another user.
 bats_require_minimum_version 1.5.0
 
 setup_file()
@@ -8,7 +8,7 @@ setup_file()
 	top=${CES_TOP:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)}
 	B=${B:-build}
 	export top B dir=$BATS_FILE_TMPDIR
-	# `make check` has built them; by hand it is done here.
+	# `make check` has built them; a test by hand builds them here.
 	[ -n "${CES_LAB:-}" ] || env -u MAKEFLAGS make -s -C "$top" "$B/tests/fetch_driver" "$B/ces-fetch" B="$B" >&2
 	cd "$dir" || return 1
 	certificates
@@ -99,7 +99,7 @@ certificates()
 	chmod 644 ./*.pem
 }
 
-# An image with one layer of 300 kB, tag 1, and another manifest, tag 2.
+# Makes an image with one layer of 300 kB, tag 1, and another manifest, tag 2.
 layout()
 {
 	python3 - <<-'PY'
@@ -138,8 +138,8 @@ load_image()
 fetch() { run timeout 80 "$top/$B/tests/fetch_driver" -e "$top/$B/ces-fetch" -o "$out" "$@"; echo "$status: $output"; }
 fetch_ca() { fetch -c "$dir/ca.pem" "$@"; }
 
-# The layer, from a repository of the bad registry. The repository is new for each test: what a mode does
-# once it does once for each.
+# Fetches the layer from a repository of the bad registry. Each test has a new repository: a mode that acts once acts
+# once for each.
 fetch_bad() # MODE [OPTION...]
 {
 	local mode=$1
@@ -153,7 +153,7 @@ got_at_most() { [ "$(stat -c %s "$out/0")" -le "$1" ]; }
 requests() { jq -c "select(.event == \"request\" and (.path | contains(\"$repository/\")))" "$dir/bad.log"; }
 count() { wc -l < "$1" 2> /dev/null || echo 0; }
 
-# Runs the rest and holds that the other host has seen nothing at all, not even a connection.
+# Runs the rest, and fails if the other host has seen anything at all, even a connection.
 elsewhere_untouched()
 {
 	local before

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Builds every tests/fuzz/*_fuzz.c with libFuzzer and the sanitizers, and runs each for some seconds: fuzz.sh SECONDS
-# Needs no root. What a fuzzer links beside common/ and policy/ it names in a line `/* links: FILE.c ... */`; found
-# inputs are kept under build/fuzz/<name>.
+# Builds every tests/fuzz/*_fuzz.c with libFuzzer and the sanitizers, and runs each for some seconds: fuzz.sh SECONDS.
+# It needs no root. A fuzzer names what it links beside common/ and policy/ in a line `/* links: FILE.c ... */`. Inputs
+# that it finds are kept under build/fuzz/<name>.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 seconds=$1

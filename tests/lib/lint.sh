@@ -1,7 +1,6 @@
 #!/bin/bash
-# Everything that reads the sources without running them (`make lint`): lint.sh COMPILER-FLAG...
-# clang-tidy sees each file as the build does, gcc's analyzer without optimization, whose inlining it takes for faults;
-# every finding fails.
+# Checks the sources without running them (`make lint`): lint.sh COMPILER-FLAG... clang-tidy sees each file as the build
+# does. gcc's analyzer sees it without optimization: it takes inlining for faults. Every finding fails.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 failed=0

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What the tools of SELinux say of selinux/: the module compiles without a warning, its documentation is valid by the
+# Runs SELinux's own tools on selinux/: the module compiles without a warning, its documentation is valid by the
 # reference policy's own definition, and a site's module can call each interface. Part of `make lint`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -7,7 +7,7 @@ devel=/usr/share/selinux/devel
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# A site's module: user_t and its role mean the users that it gives CES to.
+# Writes a site's module: it names user_t and its role, the users who may use CES.
 site_module()
 {
 	local interface
@@ -27,7 +27,7 @@ make -C "$work" -f $devel/Makefile ces.pp ces_site.pp xml > "$work/log" 2>&1 || 
 if grep -iE 'warning|error|deprecated' "$work/log"; then exit 1; fi
 cp $devel/include/support/policy.dtd "$work/doc"
 xmllint --noout --valid "$work/doc/policy.xml"
-# (an interface without a summary is left out of it)
+# (it leaves out an interface without a summary)
 for interface in $(sed -n 's/^interface(`\([a-z_]*\).*/\1/p' selinux/ces.if); do
 	grep -q "<interface name=\"$interface\"" "$work/doc/policy.xml" ||
 		{ echo "selinux/ces.if: $interface has no documentation"; exit 1; }

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""Writes a journal of N records in one right chain, as the helper would: make_journal.py N [--first SEQ:DIGEST] > FILE
-Records come in pairs (a decision of a run and its end), now and then a denied pull. The same N gives the same bytes.
-With --proofs there is a proof in each pair, every seventh of a container that deviates, and a stranger after it."""
+"""Writes a journal of N records in one right chain, as the helper would: make_journal.py N [--first SEQ:DIGEST] >
+FILE. Records come in pairs (a decision of a run and its end), now and then a denied pull. The same N gives the
+same bytes. With --proofs there is a proof in each pair, every seventh of a container that deviates, with a
+stranger after it."""
 import hashlib
 import json
 import sys

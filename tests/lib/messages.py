@@ -12,13 +12,13 @@ CALLS = ("ces_error_set", "ces_error_rule", "ces_error_errno", "ces_error_contex
          "deny", "WARN", "ces_doctor_find", "ces_doctor_remedy", "ces_doctor_unknown", "ces_field_fault", "ces_diff_say",
          "say", "ces_unpack_refuse", "fault", "refuse", "ces_conform_add", "RULE")
 CALL = re.compile(r"\b(%s)\(" % "|".join(CALLS))
-# Literals, which stay, and comments and lines of the preprocessor, which go.
+# Literals stay; comments and lines of the preprocessor go.
 PASSED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|/\*.*?\*/|^#(?:[^\n]*\\\n)*[^\n]*', re.S | re.M)
 TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def argument_end(source, at):
-    """Behind the bracket that closes the one before `at`."""
+    """Returns the position after the bracket that closes the one before `at`."""
     depth = 1
     while depth > 0 and at < len(source):
         if source[at] == '"':
@@ -30,7 +30,7 @@ def argument_end(source, at):
 
 
 def texts(arguments):
-    """Adjacent literals are one text."""
+    """Joins adjacent literals to one text."""
     at, found = 0, []
     for match in TEXT.finditer(arguments):
         if found and re.fullmatch(r"[\s]*|\s*CES_\w+\s*", arguments[at:match.start()]):

@@ -14,7 +14,7 @@ require "yaml"
 
 APPS = "/var/www/ood/apps/sys"
 
-# A form's values in a template: a method each.
+# Gives a template the form's values: a method each.
 Context = Struct.new(:values) do
   def method_missing(name, *)
     values.fetch(name.to_s)

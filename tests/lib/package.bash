@@ -1,14 +1,14 @@
 # shellcheck shell=bash disable=SC2154 # (the lab sets journal and open)
 # Functions of the suites of the packages, beside e2e.bash.
 
-# Alice's image runs, with what is installed.
+# Alice's image runs, with the installed CES.
 works()
 {
 	pull alice $open/tools:1 -q
 	[ "$(ces alice run -q $open/tools:1 sh -c 'id -u; cat /sys/class/net/*/address')" = $'0\n00:00:00:00:00:00' ]
 }
 
-# A run that lives until the file `go` is in its project's data; then it writes to its outputs.
+# Starts a run that lives until its project's data have the file `go`; then it writes to its outputs.
 long_run()
 {
 	rm -f /safe_data/nsh-2024-0001/go

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""Looks at a report page as somebody would who cannot see it, or has no colours: page.py PAGE.html
-Headings in order, every table, picture, region and list of links named, nothing loaded, no scripts, contrast of every
-pair of colours. With chromium installed, also the accessibility tree that it makes of the page."""
+"""Checks a report page for a reader who cannot see it, or has no colours: page.py PAGE.html. Headings are in order;
+every table, picture, region and list of links has a name; the page loads nothing and has no scripts; every pair
+of colours has enough contrast. If chromium is installed, it also checks the accessibility tree that chromium
+makes of the page."""
 import html.parser
 import os
 import re
@@ -94,7 +95,7 @@ def check_colours(style):
 
 
 def tree(path):
-    """The accessibility tree, and how wide the page is on two screens."""
+    """Returns the accessibility tree, and how wide the page is on two screens."""
     widths = []
     with Browser() as page:
         for width in (1280, 390):

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Makes one right chain of the records on stdin, as the helper would: relink.py < RECORDS > JOURNAL
-So that a test can change a journal with jq, and have one that is whole."""
+"""Makes one right chain of the records on stdin, as the helper would: relink.py < RECORDS > JOURNAL. With it a test
+can change a journal with jq, and have one that is whole."""
 import hashlib
 import json
 import sys

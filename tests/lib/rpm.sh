@@ -1,14 +1,14 @@
 #!/bin/bash
-# Builds the packages of ces.spec from this checkout (`make rpm`): source and binary packages come to build/rpm.
-# The same checkout gives the same bytes: no date but that of the last commit, no name of the machine or of a path.
-# Needs no root. CES_RPM_OUT: another place for them. VERSION must be that of the spec.
+# Builds the packages of ces.spec from this checkout (`make rpm`). Source and binary packages come to build/rpm. The
+# same checkout gives the same bytes: they hold no date but that of the last commit, and no name of the machine or of a
+# path. It needs no root. CES_RPM_OUT: another place for them. VERSION must be that of the spec.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 out=$PWD/${CES_RPM_OUT:-build/rpm}
 name=ces-${VERSION:?}
 
-# rpm writes this path into the packages, so it must always be the same: one build at a time, in a directory that
-# nobody else could have put there.
+# rpm writes this path into the packages, so it must always be the same: one build at a time, in a directory that only
+# this user can have made.
 work=/var/tmp/ces-rpm-$(id -u)
 mkdir -m 700 "$work" 2> /dev/null || { [ -O "$work" ] && [ ! -L "$work" ]; } || { echo "make rpm: $work is not yours" >&2; exit 1; }
 exec 9< "$work"
@@ -18,7 +18,7 @@ trap 'rm -rf "${work:?}"/*' EXIT
 
 grep -qx "Version: *$VERSION" ces.spec || { echo "make rpm: ces.spec is not of version $VERSION" >&2; exit 1; }
 
-# What git would know, as it is in the checkout; of an unpacked source package, everything.
+# Packs the files that git would list, as they are in the checkout; in an unpacked source package, every file.
 if git rev-parse --git-dir > /dev/null 2>&1; then
 	SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 	git ls-files -z --cached --others --exclude-standard
@@ -28,17 +28,17 @@ else
 fi > "$work/list"
 export SOURCE_DATE_EPOCH
 mkdir -p "$work/SOURCES" "$out"
-# (a file that was removed and not yet committed is left out)
+# (it leaves out a file that was removed and is not yet committed)
 while IFS= read -r -d '' f; do [ ! -e "$f" ] || printf '%s\0' "$f"; done < "$work/list" | LC_ALL=C sort -zu |
 	tar --create --null --files-from=- --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
 		--mode=u=rwX,go=rX --transform="s|^|$name/|" | gzip -n > "$work/SOURCES/$name.tar.gz"
 
-# Debian's rpm knows nothing of Debian's packages: deps.sh has seen to what is needed.
+# Debian's rpm knows nothing of Debian's packages: deps.sh has installed what is needed.
 nodeps=()
 [ -e /etc/redhat-release ] || nodeps=(--nodeps)
 selinux=()
 [ ! -e selinux/ces.te ] || [ ! -e /usr/share/selinux/devel/Makefile ] || selinux=(--with selinux)
-# What make was called with here is not what the packages are built with.
+# Keeps this make's variables away from the packages' build.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES SANITIZE
 build() # OPTION...
 {
@@ -47,7 +47,7 @@ build() # OPTION...
 		ces.spec > "$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 }
 build -ba --noclean
-# For tests of upgrades: the same once more as a later release, from what is built already.
+# For tests of upgrades: builds the same once more as a later release, from what is built already.
 [ -z "${CES_RPM_NEXT:-}" ] || build -bb --noprep --define 'dist .next'
 find "$work/RPMS" "$work/SRPMS" -name '*.rpm' -exec mv -t "$out" {} +
 ls "$out"/*.rpm

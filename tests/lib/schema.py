@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Compares policy/schema.json with the parser: schema.py CES-POLICY SCHEMA POLICY...
-Each policy is changed in one place in many ways. What the schema refuses and the parser takes is an error of the
-schema. What the schema takes and the parser refuses must be one of LIMITS, what a schema cannot say; each of these
-must be seen, or the list is too long. Prints counts, and what disagrees.
-With CES_SCHEMA_EVERY=N only each N-th change is looked at, for builds with sanitizers."""
+"""Compares policy/schema.json with the parser: schema.py CES-POLICY SCHEMA POLICY... It changes each policy in one
+place, in many ways. If the schema refuses what the parser takes, the schema is wrong. If the schema takes what
+the parser refuses, that must be one of LIMITS, the rules that a schema cannot express. Each of LIMITS must be
+seen, or the list is too long. It prints counts, and each disagreement. With CES_SCHEMA_EVERY=N it tries only
+each N-th change, for builds with sanitizers."""
 import copy
 import json
 import os
@@ -16,7 +16,8 @@ import jsonschema
 
 D = "sha256:" + "a" * 64
 
-# What a schema cannot say (see ces-policy.json(5)): a piece of the parser's words, and of the value it is about.
+# The rules that a schema cannot express (see ces-policy.json(5)): a piece of the parser's message, and the value that
+# it is about.
 LIMITS = {
     "days that no month has": lambda path, value, text: "must be a date" in text and re.fullmatch(r"\d{4}-\d\d-\d\d", str(value)),
     "sizes over 1 EiB": lambda path, value, text: "must be a size" in text and re.match(r"\d{7,}", str(value)),
@@ -105,7 +106,8 @@ def get(tree, path):
 
 
 def shape(path):
-    """Two registries, projects or image rules are one place, and so is what a project shares with the defaults."""
+    """Returns the place without its names: two registries, projects or image rules are one place, and so are the
+    parts that a project shares with the defaults."""
     named = lambda i: i > 0 and path[i - 1] in ("registries", "projects")
     one = tuple("*" if isinstance(step, int) or named(i) else step for i, step in enumerate(path))
     if one[:2] == ("projects", "*") and one[2:3] not in ((), ("title",), ("members",), ("expires",), ("images",)):
@@ -114,7 +116,8 @@ def shape(path):
 
 
 def fits(there, value):
-    """All strings where a string stands, a few of them elsewhere; the same for lists and objects."""
+    """Whether to try this value there: all strings in the place of a string, a few of the others; the same for
+    lists and objects."""
     return type(there) is type(value) or not isinstance(value, (str, list, dict)) or value in ("", "4", "1T", "auto", [], {}, ["x"], {"x": 1})
 
 
@@ -133,14 +136,14 @@ def variants(tree, seen):
 
 
 def anchored(node):
-    """$ of Python lets a final newline pass, that of JSON Schema does not."""
+    """Matches as JSON Schema does: Python's $ lets a final newline pass."""
     if isinstance(node, dict):
         return {k: re.sub(r"\$$", r"\\Z", v).replace("$)", r"\Z)") if k == "pattern" else anchored(v) for k, v in node.items()}
     return [anchored(v) for v in node] if isinstance(node, list) else node
 
 
 def parser_says(program, texts):
-    """All at once: a process for each of some thousands would take a minute."""
+    """Asks about all at once: a process for each of some thousands would take a minute."""
     with tempfile.TemporaryDirectory() as directory:
         names, out = [], []
         for i, text in enumerate(texts):

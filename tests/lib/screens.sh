@@ -1,7 +1,7 @@
 #!/bin/bash
-# Makes the pictures of doc/ that show CES at work: `tests/lib/lab/lab.sh tests/lib/screens.sh`, as root. terminal.svg is what a
-# user types and sees; report.png is the first screen of a report, by Chromium. They are kept in the repository, since not
-# every machine that makes the pages has a lab.
+# Makes the pictures of doc/ that show CES at work: `tests/lib/lab/lab.sh tests/lib/screens.sh`, as root. terminal.svg
+# is what a user types and sees; report.png is the first screen of a report, by Chromium. They are in the repository,
+# since not every machine that makes the pages has a lab.
 set -euo pipefail
 cd "$CES_TOP"
 . tests/lib/lab/services.sh

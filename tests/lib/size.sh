@@ -16,7 +16,7 @@ shift 4
 declare -A seen
 setuid=0 root=0 foreign=0
 
-# The sources of a program: its own objects, and the members of the archives that it needed.
+# Lists the sources of a program: its own objects, and the members of the archives that it needed.
 sources() # PROGRAM
 {
 	{

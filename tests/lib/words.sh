@@ -1,11 +1,12 @@
 #!/bin/bash
-# Plain English, as far as a program can check it (CONTRIBUTING.md): the words that CES does not use, in messages, comments,
-# manuals and test names. words.sh [FILE...]: prints each line that has one; status 1 if there is any.
+# Checks for plain English, as far as a program can (CONTRIBUTING.md): it finds words that CES does not use, in
+# messages, comments, manuals and test names. words.sh [FILE...] prints each line that has one; status 1 if there is
+# any.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 words='told|tells|tell|heeds?|amiss|lies|stands|whoever|of them|it that'
 
-# FILE:LINE:TEXT of what people read: the strings and comments of C, whole pages, the names of tests.
+# Prints FILE:LINE:TEXT of what people read: the strings and comments of C, whole pages, the names of tests.
 texts()
 {
 	local sources comments pages suites units

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Debian's package: what is in it, and what installing, upgrading and removing it does, on a Debian 12 that has nothing
+# Debian's package: its files, and the effect of installing, upgrading and removing it, on a Debian 12 that has nothing
 # else (a tree of bare.sh, without a network) and on this machine with a run alive. Its tests are two stories, in order.
 # bats file_tags=debian
 
@@ -10,7 +10,7 @@ debs=$CES_TOP/build/package-deb
 bare=/mnt/bare
 policy=/etc/ces/policy.json
 
-# Built twice: by root here; by a user from a copy of the sources elsewhere, who lets nobody else read what they make.
+# Builds it twice: here by root, and from a copy of the sources elsewhere by a user whose umask keeps others out.
 setup_file()
 {
 	local version copy=/home/alice/elsewhere next=/home/next
@@ -33,7 +33,7 @@ setup_file()
 	echo >> $next$policy
 	dpkg-deb --root-owner-group -Znone -b $next "$(next)" >&2
 
-	[ -e build/bare/tree.tar ] || return 0 # then its tests are left out
+	[ -e build/bare/tree.tar ] || return 0 # without the tree its tests are left out
 	mkdir $bare
 	mount -t tmpfs -o mode=755 ces-bare $bare
 	tar -C $bare -xf build/bare/tree.tar
@@ -42,14 +42,14 @@ setup_file()
 	cp "$(package)" "$(next)" $bare/debs
 }
 
-# That programs do not depend on where they are built is tested with the other packages: what is built already is used.
+# Another suite tests that programs do not depend on where they are built: this one uses what is built already.
 objects() # OUT
 {
 	mkdir -p "$1/objects"
 	[ "${B:-build}" != build ] || cp -a build/{client,common,helper,policy,*.a,ces-*,seccomp*} "$1/objects"
 }
 
-# The suites that come after it have what the lab began with.
+# Gives the suites that come after it the lab that it found.
 teardown_file()
 {
 	rm -rf "$debs"
@@ -65,7 +65,7 @@ in_bare() # COMMAND...
 	chroot $bare env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@" < /dev/null
 }
 
-# apt has what bare.sh has put there, and nothing else.
+# Runs apt, which has the packages of bare.sh and nothing else.
 apt_() { in_bare apt-get -qq -o Dpkg::Use-Pty=0 -o Dir::Cache::archives=/debs -o Dpkg::Options::=--force-unsafe-io "$@"; }
 dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null; }
 
@@ -98,7 +98,7 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 
 @test "Debian's package has what make install puts, with its manuals compressed and its papers" {
 	make -s install DESTDIR=$lab/stage B="${B:-build}"
-	# (the pages of the guides are there where 'make doc' has made them)
+	# (the pages of the guides are there if 'make doc' has made them)
 	diff <(cd $lab/stage && find . -not -type d -not -path '*/doc/ces/html/*' -printf '%P %M\n' | sed -E '/man\/man/ s/ /.gz /' | sort) \
 		<(dpkg-deb --fsys-tarfile "$(package)" | tar -tv | sed -nE '/^d/! s|^(\S+) .* \./(\S+)( -> .*)?$|\2 \1|p' |
 			grep -vE '^usr/share/(doc/ces/(changelog.gz|copyright|html/.*)|doc-base/ces|lintian/overrides/ces) ' | sort)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The packages: what is in them, and what installing, upgrading and removing them does to a machine with runs alive.
-# The suite has a lab of its own (check.sh): it takes away what the lab has installed. Its tests are one story, in order.
+# The packages: their files, and the effect of installing, upgrading and removing them on a machine with runs alive. The
+# suite has a lab of its own (check.sh): it removes what the lab has installed. Its tests are one story, in order.
 
 load ../lib/e2e.bash
 load ../lib/package.bash
@@ -8,7 +8,7 @@ load ../lib/package.bash
 rpms=$CES_TOP/build/package
 policy=/etc/ces/policy.json
 
-# Twice; the second from a copy of the sources, in a directory of another name, that git knows nothing of.
+# Builds them twice, the second time from a copy of the sources without git, in a directory of another name.
 setup_file()
 {
 	local version copy=$BATS_FILE_TMPDIR/elsewhere
@@ -21,7 +21,7 @@ setup_file()
 	env -u MAKEFLAGS make -s -j2 -C "$copy" all B=build > "$BATS_FILE_TMPDIR/make.log" 2>&1
 	mkdir "$rpms/programs"
 	cp "$copy"/build/ces-* "$rpms/programs"
-	rm "$rpms"/programs/*.map # (what the linker says of them)
+	rm "$rpms"/programs/*.map # (the linker's maps)
 	mkdir "$rpms/two"
 	mv "$copy"/build/rpm/*.rpm "$rpms/two"
 }
@@ -33,7 +33,7 @@ package() { find "$rpms/one" -name 'ces-[0-9]*-1.*.rpm' -not -name '*.src.rpm' -
 next() { find "$rpms/one" -name 'ces-[0-9]*-1.next.*.rpm'; }
 of() { rpm -qp --qf "$1" "$(package)"; }
 
-# Debian's rpm wants a sign that it is meant; its database knows nothing of Debian's packages.
+# Debian's rpm wants a flag that this is on purpose; its database knows nothing of Debian's packages.
 rpm_() { rpm --force-debian --nodeps "$@"; }
 
 @test "the same sources give the same packages, byte for byte, wherever they are built" {
@@ -109,14 +109,14 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[[ $output == *" 0 errors, 0 warnings"* ]]
-	# and it does look: without the reasons there is the setuid bit
+	# and rpmlint does look: without the reasons it reports the setuid bit
 	run rpmlint "$(package)"
 	[[ $output == *"setuid-binary /usr/libexec/ces/ces-helper"* ]]
 }
 
 @test "an ordinary user stages the same files, with the same modes, by make install" {
 	as alice make -s -C "$CES_TOP" install DESTDIR=/home/alice/stage B="${B:-build}"
-	# (the pages of the guides are there where 'make doc' has made them)
+	# (the pages of the guides are there if 'make doc' has made them)
 	diff <(cd /home/alice/stage && find . -not -type d -not -path '*/doc/ces/html/*' -printf '/%P %M\n' | sort) \
 		<(of '[%{FILENAMES} %{FILEMODES:perms}\n]' | grep -vE ' d|/\.build-id/|/licenses/|/doc/ces/html/' | sort)
 	as alice make -s -C "$CES_TOP" install DESTDIR=/home/alice/other PREFIX=/opt/ces B="${B:-build}"

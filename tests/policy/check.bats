@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ces-policy check: every error of a policy with its place and what to write, and what is unwise.
+# ces-policy check: it reports every error of a policy with its place and what to write, and warns of what is unwise.
 
 load common.bash
 
@@ -12,7 +12,7 @@ setup()
 
 check() { policy check --no-host --on 2026-12-01 "$@"; }
 
-# made JQ-FILTER: the check of what the filter makes of a good policy.
+# made JQ-FILTER: checks the policy that the filter makes of a good one.
 made()
 {
 	jq "$1" "$good" > "$p"
@@ -29,7 +29,7 @@ unwise()
 	[ "$status" -eq 1 ]
 }
 
-# The text of a policy, checked as it is.
+# Checks the text of a policy as it is.
 text()
 {
 	printf "$1" > "$p"
@@ -136,7 +136,7 @@ text()
 }
 
 @test "members, files and ids are looked for on this machine, unless that is not asked for" {
-	jq "$one.members = {groups: [\"no-group-of-a-machine\"], users: [\"no-user-of-a-machine\"]}" "$good" > "$p" # (names that none has)
+	jq "$one.members = {groups: [\"no-group-of-a-machine\"], users: [\"no-user-of-a-machine\"]}" "$good" > "$p" # (no machine has these names)
 	run policy check --on 2026-12-01 "$p"
 	[ "$status" -eq 0 ]
 	says "projects.nsh-2024-0001.members.users[0] there is no user no-user-of-a-machine on this machine"
@@ -263,7 +263,7 @@ text()
 	echo "$took us"
 	[ "$status" -eq 0 ]
 	says "20000 warnings"
-	# The sanitizers and a busy machine take their share.
+	# The sanitizers and a busy machine take their share of the time.
 	[ "$took" -lt 3000000 ]
 }
 

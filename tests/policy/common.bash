@@ -1,4 +1,4 @@
-# What the tests of ces-policy share. They need no lab and no root.
+# The shared parts of the tests of ces-policy. They need no lab and no root.
 # shellcheck disable=SC2034,SC2154
 top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 examples=$top/policy/examples
@@ -12,5 +12,5 @@ journal() { "$top/tests/lib/make_journal.py" "$@"; }
 says() { [[ $output == *"$1"* ]] || { echo "does not say: $1"; echo "$output"; return 1; }; }
 says_not() { [[ $output != *"$1"* ]] || { echo "says: $1"; echo "$output"; return 1; }; }
 
-# Nothing that a terminal would obey.
+# The output has nothing that a terminal would obey.
 printable() { ! printf '%s' "$output" | LC_ALL=C grep -qP '[^\r\n\x20-\x7e]'; }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
-# Completion of ces-policy: what a press of TAB offers in bash.
+# Completion of ces-policy: what TAB offers in bash.
 
 load common.bash
 
-# What bash offers for the words, of which the last is being typed.
+# Prints what bash offers for the words; the last word is being typed.
 tab() # WORD...
 {
 	run bash -c 'PATH=$1:$PATH; . policy/completions/ces-policy.bash; shift

@@ -1,11 +1,11 @@
-# What the suites of ces-policy conform share: a Dockerfile and an image in which nothing is found.
+# The shared parts of the suites of ces-policy conform: a Dockerfile and an image without any finding.
 # shellcheck shell=bash disable=SC2154 # (status, output, top and examples come from bats and common.bash)
 
 setup()
 {
 	cd "$BATS_TEST_TMPDIR" || return
 	f=Dockerfile
-	# nothing is found in it
+	# without any finding
 	cat > "$f" <<- 'EOT'
 		FROM docker.io/library/python:3.11.9-slim@sha256:8fb099199b9f2d70342674bd9dbccd3ed03a258f26bbd1d556822c6dfc60c317
 		COPY requirements.txt /tmp/
@@ -21,7 +21,7 @@ setup()
 
 conform() { timeout 60 "$top/${B:-build}/ces-policy" conform "$@"; }
 
-# found RULE [JQ-CONDITION]: the report in $output has it.
+# found RULE [JQ-CONDITION]: the report in $output has this finding.
 found()
 {
 	jq -e --arg rule "CES-$1" "any(.findings[]; .rule == \$rule and (${2:-true}))" <<< "$output" > /dev/null ||
@@ -32,7 +32,7 @@ found_not()
 	jq -e --arg rule "CES-$1" "all(.findings[]; .rule != \$rule)" <<< "$output" > /dev/null || { echo "found: $1"; echo "$output"; return 1; }
 }
 
-# edited SED-EXPRESSION: the report of the good Dockerfile after it.
+# edited SED-EXPRESSION: reports on the good Dockerfile after that edit.
 edited()
 {
 	sed "$1" good > "$f"
@@ -53,7 +53,7 @@ severity() # LEVEL
 	esac
 }
 
-# --- images: $tree is packed by `layer`, and `image` writes the layout img of the layers so far.
+# --- images: `layer` packs $tree, and `image` writes the layout img of the layers so far.
 tree=tree
 new()
 {
@@ -64,7 +64,7 @@ new()
 		"org.opencontainers.image.version": "1"}}'
 }
 
-# blob FILE: it becomes a blob; prints its descriptor.
+# blob FILE: makes a blob of it; prints its descriptor.
 blob() # FILE MEDIA-TYPE
 {
 	local hex
@@ -91,7 +91,7 @@ packed() # [none|gzip|zstd]: of layer.tar
 	layers=$(jq -c --argjson l "$(blob layer.tar $type)" '. + [$l]' <<< "$layers")
 }
 
-# made [JQ-FILTER OF CONFIGURATION [OF MANIFEST]]: writes the layout and takes the report.
+# made [JQ-FILTER OF CONFIGURATION [OF MANIFEST]]: writes the layout and makes the report.
 made()
 {
 	jq -n --argjson d "$diff_ids" "{os: \"linux\", architecture: \"amd64\", rootfs: {type: \"layers\", diff_ids: \$d}, config: $config} | ${1:-.}" > config.json
@@ -103,7 +103,7 @@ made()
 	[ "$status" -le 1 ] || { echo "$output"; return 1; }
 }
 
-# What every good image has.
+# Writes the parts that every good image has.
 base()
 {
 	mkdir -p $tree/{safe_data,safe_outputs,scratch,app,usr/share/licenses/stroke,tmp}

@@ -175,7 +175,7 @@ load conform.bash
 			echo "$what $how: $output"
 			[ "$status" -eq 1 ]
 			found C101 '.severity == "error"'
-			found_not C006 # nothing is said of what was not read
+			found_not C006 # it says nothing of what it has not read
 		done
 	done
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ces-policy conform, of an image: what is in its layers.
+# ces-policy conform, of an image: the contents of its layers.
 
 load common.bash
 load conform.bash

@@ -1,4 +1,4 @@
-# What the suites of ces-policy report share: the policy $p, the journal $j, the page $r, the tables in $c.
+# The shared parts of the suites of ces-policy report: the policy $p, the journal $j, the page $r, the tables in $c.
 # shellcheck shell=bash disable=SC2154 # (status, output, top and examples come from bats and common.bash)
 
 setup()

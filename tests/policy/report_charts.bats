@@ -4,7 +4,7 @@
 load common.bash
 load report.bash
 
-# Runs that last for hours, on several days, with GPUs.
+# Writes runs that last for hours, on several days, with GPUs.
 busy()
 {
 	journal 401 | jq -c '.time = ((.seq * 1700 + 1790000000) | todate | sub("Z$"; ".000Z"))

@@ -6,7 +6,7 @@ load report.bash
 
 report() { page "$@"; }
 
-# The result of a control.
+# Prints the result of a control.
 result() { python3 -c 'import csv, sys; print(*[r[6] for r in csv.reader(open(sys.argv[1], newline="")) if r[0] == sys.argv[2]])' "$c/satre.csv" "$1"; }
 
 @test "each number on the page is in the specification, and the table has its capability and importance" {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ces-policy audit review: what deserves a look, and a record that somebody looked.
+# ces-policy audit review: it shows what deserves a look, and records that somebody looked.
 
 load common.bash
 
@@ -12,12 +12,12 @@ setup()
 	journal 401 --proofs > "$j"
 }
 
-# Whole days, each a noon of a working day, unless a test says otherwise.
+# Records are at noon of a working day, unless a test says otherwise.
 at() { jq -nc --arg t "$1" '{time: ($t + ".000Z"), event: "decision", outcome: "allowed", uid: 0, user: "root", verb: "run",
 	image: "ghcr.io/epcced/a:1", project: "nsh-2024-0001", run: "0000000001"}'; }
 
 review() { run policy audit review --journal "$j" --policy "$p" "$@"; }
-# Lines of one heading.
+# Prints the lines below one heading.
 part() { sed -n "/^$1/,/^$/p" <<< "$output" | tail -n +2; }
 
 @test "denials and containers that were not as planned are counted as the journal has them" {

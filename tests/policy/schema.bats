@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# policy/schema.json, for editors, says what the parser takes; what a schema cannot say is a list in tests/lib/schema.py.
+# policy/schema.json, for editors, accepts what the parser accepts. tests/lib/schema.py lists the rules that a schema
+# cannot express.
 
 load common.bash
 

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Inside a virtual machine, as a unit of its systemd: runs its share of the tests, prints their output and their status
-# through the port; the machine is switched off when this ends.
+# Runs inside a virtual machine, as a unit of its systemd: it runs its share of the tests, and prints their output and
+# their status through the port. The machine is switched off when it ends.
 # shellcheck disable=SC2154 # (number is of inside.sh)
 set -u
 . "$(dirname "${BASH_SOURCE[0]}")/inside.sh"

@@ -1,5 +1,5 @@
-# The begin of a script that machine.sh starts inside a virtual machine; sourced. What it prints goes through the port, the
-# checkout is its directory, what vm_checkout was given its environment, and $number the machine's own.
+# The beginning of a script that machine.sh starts inside a virtual machine; sourced. Its output goes through the port,
+# its directory is the checkout, its environment has the arguments of vm_checkout, and $number is the machine's own.
 # shellcheck shell=bash disable=SC2034 # (for the script)
 modprobe virtio_console
 udevadm wait --timeout=60 /dev/virtio-ports/ces.results
@@ -7,6 +7,6 @@ exec < /dev/null > /dev/virtio-ports/ces.results 2>&1
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 . build/vm.env
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
-# Emulated, everything takes several times as long.
+# In emulation everything takes several times as long.
 export BATS_TEST_TIMEOUT=300 CES_PATIENCE=400
 number=$(sed -n 's/.*ces\.machine=\([0-9]*\).*/\1/p' /proc/cmdline)

@@ -1,7 +1,8 @@
 #!/bin/bash
-# CES as a site has it, on a machine with systemd (site.sh): from nothing to a first run by the manual's own lines; what
-# doctor finds when one thing is broken, and whether its remedy mends it; an upgrade, a logout, the janitor and the
-# removal, each with a run alive. A share of `make vm-check`; alone: `make vm-check CES_TESTS=tests/vm/installed.sh`.
+# CES on a machine with systemd, as a site has it (site.sh). It goes from nothing to a first run by the manual's own
+# lines; breaks one thing after another, and checks that doctor finds it and its remedy mends it; upgrades, logs out,
+# starts the janitor and removes CES, each with a run alive. A share of `make vm-check`; alone: `make vm-check
+# CES_TESTS=tests/vm/installed.sh`.
 # shellcheck source=tests/vm/site.sh
 . "$(dirname "${BASH_SOURCE[0]}")/site.sh"
 
@@ -36,7 +37,7 @@ broken_and_mended()
 	mended
 }
 
-# What a remedy in words is about.
+# Breaks things whose remedy is in words, not one command.
 broken()
 {
 	mount --bind /usr/libexec/ces /usr/libexec/ces
@@ -87,8 +88,8 @@ login_() { su --login ada --shell /bin/bash --command "$(printf '%q ' "$@")"; }
 
 logged_out() { [ -z "$(loginctl list-sessions --no-legend | grep -w ada)" ] && ! pgrep -U ada -f 'sleep [9]99'; }
 
-# What logind is set to end at a logout does end: a program of hers that has left its terminal, and an attached run.
-# A detached run goes on; the next login sees it.
+# logind ends at a logout what it is set to end: a program of hers that has left its terminal, and an attached run. A
+# detached run goes on; the next login sees it.
 logged_in_and_out()
 {
 	mkdir -p /etc/systemd/logind.conf.d
@@ -120,7 +121,7 @@ logged_in_and_out()
 	systemctl restart systemd-logind
 }
 
-# Detached by a login, so that CES's own process is in the unit's cgroup too.
+# A login detached the run, so CES's own process is in the unit's cgroup too.
 stopped()
 {
 	long_run login_
@@ -131,7 +132,7 @@ stopped()
 	systemctl start ces.service
 }
 
-# By its unit, with all that the unit takes away from it.
+# The unit starts the janitor, with all that the unit takes away from it.
 janitor()
 {
 	long_run

@@ -56,10 +56,10 @@ vm_stop()
 	rm -rf "$vm/checkout"
 }
 
-# Made and pushed here: emulated, that takes minutes.
+# Makes and pushes the images here: in emulation that takes minutes.
 vm_images() { tests/lib/images/images.sh; }
 
-# For all tests, or for a script alone; the script finds them in build/vm-rpm.
+# Builds the packages for all tests, or for a script alone. The script finds them in build/vm-rpm.
 vm_packages()
 {
 	rm -rf build/vm-rpm
@@ -68,7 +68,8 @@ vm_packages()
 	esac
 }
 
-# Hard links: the disk is made from them and they go. Of the build, what `make install` and the tests use.
+# Makes the second disk, from hard links that are then removed. Of the build it has what `make install` and the tests
+# use.
 vm_checkout() # VARIABLE=VALUE...
 {
 	local f copy=$vm/checkout
@@ -87,7 +88,7 @@ vm_checkout() # VARIABLE=VALUE...
 	rm -rf "$copy"
 }
 
-# timeout and pdeathsig: nothing of it is left, however this script ends.
+# timeout and pdeathsig: no machine is left, however this script ends.
 vm_start() # SCRIPT KERNEL-ARGUMENT...
 {
 	local n=$((${#machines[@]} + 1)) script=$1 ended i

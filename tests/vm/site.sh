@@ -1,5 +1,5 @@
-# CES from its package on a machine with systemd that nobody needs afterwards (the virtual one), as a site has it: sourced
-# by the scripts that run there, on the machine itself instead of in a lab. They print TAP and end with `finish`.
+# CES from its package on a machine with systemd, as a site has it. Nobody needs the (virtual) machine afterwards: the
+# scripts that source this run on the machine itself instead of in a lab. They print TAP and end with `finish`.
 # shellcheck shell=bash disable=SC2154,SC2034 # (some are of services.sh, some for the scripts)
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
@@ -9,7 +9,7 @@ next=$(find build/vm-rpm -name 'ces-[0-9]*.next.*.rpm') n=0 failed=0
 package=$(find build/vm-rpm -name 'ces-[0-9]*.rpm' -not -name '*.next.*' -not -name '*.src.rpm')
 module=$(find build/vm-rpm -name 'ces-selinux-*.rpm' -not -name '*.next.*')
 
-# In no condition, where bash would go on behind a command that failed.
+# Runs a check, never as a condition: there bash would go on after a command that failed.
 check() # PROMISE FUNCTION
 {
 	local status
@@ -31,7 +31,7 @@ finish()
 	exit $((failed > 0))
 }
 
-# Waits until a condition holds; a minute, since the machine is emulated.
+# Waits until a condition holds: up to a minute, since the machine is emulated.
 eventually() # COMMAND...
 {
 	local last=$((SECONDS + 60))
@@ -44,7 +44,7 @@ eventually() # COMMAND...
 	return 1
 }
 
-# A negation that ends a check: bash's own `!` does not.
+# Negates a command so that it can end a check: bash's own `!` cannot.
 no() # COMMAND...
 {
 	if "$@"; then
@@ -76,10 +76,10 @@ first_run() # [PACKAGE...]: more than ces
 	as_ada ces-client pull -q --username ada --token-file token ghcr.io/epcced/tools:1
 }
 
-# What a long run does: it says that it is up, and ends when the project's data have a file `go`.
+# The command of a long run: it says that it is up, and ends when the project's data have a file `go`.
 until_go='echo up > /safe_outputs/up; until [ -e /safe_data/go ]; do sleep 0.1; done; echo whole > /safe_outputs/end'
 
-# A detached one; its number is in $number. A COMMAND before it starts it.
+# Starts a detached run; its number is in $number. A COMMAND before it starts it.
 long_run() # [COMMAND...]
 {
 	rm -f /safe_data/nsh-2024-0001/go
@@ -90,7 +90,7 @@ long_run() # [COMMAND...]
 
 is_up() { eventually test -e "/home/ada/outputs_$number/up"; }
 
-# The host's id of the shell of a long run: the newest, since the client was given the same words.
+# Prints the host's id of a long run's shell: the newest, since the client has the same words in its arguments.
 long_pid() { pgrep --newest -U ada -f 'until \[ -e /safe_data/go'; }
 
 ends_well()
@@ -116,7 +116,7 @@ fit()
 	grep -q '^ok *cgroups *runs are in .*/system.slice/ces.service' /tmp/doctor
 }
 
-# Doctor finds what is broken now. $remedy is what it says to do, which for root begins with "as root: ".
+# doctor finds the broken thing. $remedy is what it says to do; a remedy for root begins with "as root: ".
 finds() # GRADE CHECK PATTERN
 {
 	as_ada ces-client doctor > /tmp/doctor || [ "$1" = problem ]
@@ -126,7 +126,7 @@ finds() # GRADE CHECK PATTERN
 	[ -n "$remedy" ]
 }
 
-# ... and what it says, typed as it is said, mends it.
+# ... and the remedy, typed as it is printed, mends it.
 mended()
 {
 	[[ $remedy == "as root: "* ]]

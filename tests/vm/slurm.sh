@@ -1,6 +1,6 @@
 #!/bin/bash
-# CES from its package on a cluster of one node (site.sh): Debian's Slurm, with munge, systemd and cgroup v2; task/cgroup
-# holds jobs to their memory and devices. `make vm-slurm`.
+# Tests CES from its package on a cluster of one node (site.sh): Debian's Slurm, with munge, systemd and cgroup v2;
+# task/cgroup holds jobs to their memory and devices. `make vm-slurm`.
 # shellcheck source=tests/vm/site.sh
 . "$(dirname "${BASH_SOURCE[0]}")/site.sh"
 
@@ -34,7 +34,7 @@ cluster()
 	eventually bash -c "sinfo --noheader --format %t | grep -x idle" || { tail -n 30 /var/log/slurm/*.log; return 1; }
 }
 
-# Devices that nobody serves: an open that is allowed fails with ENXIO, one that is not with EPERM.
+# Makes devices without a driver: an open that is allowed fails with ENXIO, one that is not with EPERM.
 gpus()
 {
 	{ printf 'Character devices:\n195 nvidia\n'; tail -n +2 /proc/devices; } > /tmp/devices
@@ -48,7 +48,7 @@ gpus()
 
 tools=ghcr.io/epcced/tools:1
 
-# A batch job of these lines; its number is in $job, and what it says in $said.
+# Submits a batch job of these lines; its number is in $job, and its output in $said.
 batch() # OPTION... -- LINES
 {
 	local options=()
@@ -58,7 +58,7 @@ batch() # OPTION... -- LINES
 	said=/home/ada/job.$job
 }
 
-# The job's run is up: its number is in $number.
+# Waits until the job's run is up: its number is in $number.
 started()
 {
 	eventually bash -c 'ls /home/ada/outputs_*/up' || { cat "$said"; return 1; }
@@ -108,7 +108,8 @@ memory()
 	grep -x 'took it all' "$said"
 }
 
-# Where ces-client is the job's own process (srun, or exec in a script), the job's end waits for the run's.
+# Where ces-client is the job's own process (srun, or exec in a script), the end of the job waits for the end of the
+# run.
 cancelled()
 {
 	batch --mem=200 -- "exec ces-client run -q $tools sh -c '$until_go'"
@@ -123,7 +124,7 @@ cancelled()
 	ces-policy audit list --run "$number" | tail -n 1 | grep -v 'helper died'
 }
 
-# A warning before the end (sbatch --signal) is the program's: it writes what it has and goes on.
+# A warning before the end (sbatch --signal) reaches the program: it writes what it has and goes on.
 warned()
 {
 	batch --mem=200 -- "exec srun ces-client run -q $tools sh -c 'trap \"echo warned\" USR1; $until_go'"
@@ -134,7 +135,7 @@ warned()
 	eventually in_state COMPLETED
 }
 
-# A script that is ended before the client: Slurm kills what is left at once.
+# Slurm ends a script before the client: then it kills what is left at once.
 script_cancelled()
 {
 	batch --mem=200 -- "ces-client run -q $tools sh -c '$until_go'; true"
@@ -153,7 +154,7 @@ gone_with_its_job()
 	ces-policy audit list --run "$number"
 }
 
-# Slurm kills what a job leaves behind, CES's own process too: only directories are left, which the janitor clears.
+# Slurm kills what a job leaves behind, CES's own process too. Only directories are left, and the janitor clears them.
 detached()
 {
 	batch --mem=200 -- "ces-client run -d $tools sh -c '$until_go'; until [ -e outputs_*/up ]; do sleep 0.2; done"
@@ -162,7 +163,7 @@ detached()
 	gone_with_its_job
 }
 
-# Which devices a run in a job gets, and which not.
+# Lists the devices that a run in a job gets, and those that it does not.
 devices()
 {
 	gpus
@@ -185,7 +186,7 @@ devices()
 	umount /proc/devices
 }
 
-# A form of Open OnDemand's, as the dashboard makes a job of it (tests/lib/ondemand.rb), in this Slurm.
+# Makes a job of a form of Open OnDemand's, as the dashboard does (tests/lib/ondemand.rb), in this Slurm.
 from_portal() # CONTAINER-ARGUMENTS; sets job and said
 {
 	local dir options values

@@ -1,10 +1,10 @@
 #!/bin/bash
-# CES from its package where homes and project data are on NFS with root_squash, and AppArmor is on: the machine is its own
-# server. `make vm-storage`.
+# Tests CES from its package where homes and project data are on NFS with root_squash, and AppArmor is on. The machine
+# is its own server. `make vm-storage`.
 # shellcheck source=tests/vm/site.sh
 . "$(dirname "${BASH_SOURCE[0]}")/site.sh"
 
-# The users exist, and have homes and data, before the server has them.
+# Makes the users, with homes and data, before the server has them.
 serve()
 {
 	install -d /export/home /export/data
@@ -43,7 +43,8 @@ data_outputs_and_scratch()
 	as_ada sh -c 'rm -r ~/outputs_*'
 }
 
-# The server keeps such a number; neither the run's end nor the next start can give the file away, and both say nothing of it.
+# The server keeps such a number. Neither the run's end nor the next start can give the file away, and both are silent
+# about it.
 other_users_of_an_image()
 {
 	run_tools $tools sh -c 'chmod 777 /safe_outputs; echo other:x:123:123::/:/bin/sh >> /etc/passwd
@@ -80,13 +81,13 @@ binds_and_pulls()
 	as_ada ces-client pull -q --username ada --token-file token ghcr.io/epcced/tools:1
 }
 
-# Bob's group is not the project's: the server says so too.
+# Bob's group is not the project's: the server refuses him too.
 others_are_kept_out()
 {
 	no setpriv --reuid=nobody --regid=nogroup --clear-groups cat /safe_data/nsh-2024-0001/patients.csv
 }
 
-# What a session of a confined program's sees.
+# Checks what a confined program's session sees.
 confined()
 {
 	printf 'profile ces-session-of-ada flags=(complain) { capability, file, network, mount, umount, ptrace, signal, unix, userns, }\n' |

@@ -12,7 +12,7 @@ teardown_file() { lab_policy; }
 setup() { remember; }
 teardown() { rm -rf /home/alice/outputs_*; }
 
-# WIDTH HEIGHT COLOURS of a picture: as big as was asked for, and not a blank sheet.
+# Prints WIDTH HEIGHT COLOURS of a picture: it must be as big as was asked for, and not a blank sheet.
 is_plot() # FILE
 {
 	local width height colours

@@ -1,11 +1,11 @@
-# What the suites of real workloads share: the desktop example policy as a site installs it, and the images of recipes/
-# in the registry that it names.
+# The shared parts of the suites of real workloads: the desktop example policy as a site installs it, and the images of
+# recipes/ in the registry that it names.
 # shellcheck shell=bash disable=SC2034,SC2154 # (status and output are bats', n the tests')
 load ../lib/e2e.bash
 
 work=$CES_TOP/build/workloads/images
 
-# Everything as in the file but the days on which approvals end, and the runtime under test.
+# Installs the policy as in the file, except for the days on which approvals end, and the runtime under test.
 desktop_policy()
 {
 	jq --arg runtime "${CES_TEST_RUNTIME:-/usr/bin/crun}" '.host.runtime = $runtime | .review_by = "2099-01-01"
@@ -15,7 +15,7 @@ desktop_policy()
 	mv -f /etc/ces/policy.json.new /etc/ces/policy.json
 }
 
-# Alice, a member of the project, pulls them with her token.
+# Alice, a member of the project, pulls the images with her token.
 get() # NAME...
 {
 	local i
@@ -25,7 +25,7 @@ get() # NAME...
 	done
 }
 
-# A detached run of alice's, stopped and forgotten at the test's end.
+# Starts a detached run of alice's. The end of the test stops and removes it.
 start() # RUN-OPTION... IMAGE-NAME [ARG...]
 {
 	local options=()

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Makes a notebook in a browser, as a person does: notebook.py URL TOKEN CODE
-Signs in, opens a new notebook, types CODE into its first cell, runs it with Shift+Enter, prints what is below it."""
+"""Makes a notebook in a browser, as a person does: notebook.py URL TOKEN CODE. It signs in, opens a new notebook,
+types CODE into its first cell, runs it with Shift+Enter, and prints the result below it."""
 import os
 import sys
 import urllib.parse
@@ -23,7 +23,7 @@ def main(url, token, code):
         page.until(f"document.getElementById('password_input').value == '{token}'")
         press(page, "Enter", 13, text="\r")
         page.until("document.querySelector('#kernel-python3 a') != null", 30)
-        # What the menu's entry does, but in this tab.
+        # Does what the menu's entry does, but in this tab.
         page.value("window.open = () => ({ set location(to) { window.location = to; } })")
         page.value("document.querySelector('#kernel-python3 a').click()")
         page.until("window.Jupyter && Jupyter.notebook && Jupyter.notebook.kernel && Jupyter.notebook.kernel.is_connected()", 60)

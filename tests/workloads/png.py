@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Says what a picture is: png.py FILE.png prints WIDTH HEIGHT COLOURS; fails if it is no whole PNG of eight bits a sample.
-(PNG specification: 5 "Datastream structure", 9 "Filtering".)"""
+"""Describes a picture: png.py FILE.png prints WIDTH HEIGHT COLOURS. It fails if the file is no whole PNG with eight
+bits a sample. (PNG specification: 5 "Datastream structure", 9 "Filtering".)"""
 import struct
 import sys
 import zlib

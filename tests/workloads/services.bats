@@ -35,7 +35,7 @@ database() # [RUN-OPTION...]
 	# shared memory between its processes
 	[ "$(query 'set max_parallel_workers_per_gather = 2; set parallel_setup_cost = 0; set parallel_tuple_cost = 0;
 		set min_parallel_table_scan_size = 0; select sum(i) from visits')" = 5000050000 ]
-	# neither it nor what it made is root's inside, nor anybody's outside
+	# neither it nor its files are root's inside, nor anybody else's outside
 	server=$(pgrep -xo postgres)
 	[ "$(stat -c %u /proc/"$server")" -ge 2000000000 ]
 	[ "$(stat -c %u /home/alice/pgdata/PG_VERSION)" -ge 2000000000 ]
@@ -51,7 +51,7 @@ database() # [RUN-OPTION...]
 	[ "$(query 'select line from kept')" = "still here" ]
 	ces alice stop -q "$n"
 	nothing_left_behind
-	# and can be removed, from inside
+	# and the user can remove them, from inside
 	ces alice run -q -v ./pgdata:/d --entrypoint find $image/postgres:1 /d -mindepth 1 -delete
 	as alice rmdir pgdata
 }
@@ -114,7 +114,7 @@ answers() { [ "$(page)" = 401 ]; }
 	eventually answers
 	[ "$(page -u rstudio:wrong)" = 401 ]
 	[[ $(as alice curl -s -u rstudio:letmein http://127.0.0.1:8787/) == *"Signed in"* ]]
-	# the master is root inside, that is alice; those who read from the network are not
+	# the master is root inside, that is alice; the processes that read from the network are not
 	[ "$(ps -C nginx -o user= | sort | uniq -c | awk '$2 == "alice" { print $1 }')" -eq 1 ]
 	[ "$(ps -C nginx -o uid= | awk '$1 >= 2000000000' | wc -l)" -eq 2 ]
 	ces alice stop -q "$n"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What people do in a container of Debian's, and what they see where there is no network.
+# Usual tasks in a container of Debian's, and their errors where there is no network.
 
 load desktop.bash
 
@@ -95,7 +95,7 @@ in_debian() { ces alice run -q $image/develop:1 bash -c "$1"; } # SCRIPT
 	nothing_left_behind
 }
 
-# A bash on a terminal, by tmux: keys go in as typed, the screen is read.
+# Sends keys as typed to a bash on a terminal, by tmux, and reads the screen.
 tm() { as alice tmux -S /home/alice/tmux "$@" 3>&-; }
 type_() { tm send-keys "$@"; } # KEYS...
 shows() { tm capture-pane -p | grep -qE -- "$1"; } # PATTERN

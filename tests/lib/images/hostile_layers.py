@@ -20,7 +20,7 @@ FILE, LINK, SYMLINK = tarfile.REGTYPE, tarfile.LNKTYPE, tarfile.SYMTYPE
 
 
 def raw(*entries):
-    """A tar of (name, type, text): text is a link's target or a file's content."""
+    """Returns a tar of (name, type, text): text is a link's target or a file's content."""
     layer = Layer()
     for name, kind, text in entries:
         if kind in (LINK, SYMLINK):
@@ -31,7 +31,7 @@ def raw(*entries):
 
 
 def climbing():
-    """Every way up that a name can hold. The canary of a test is called `canary`, beside and above."""
+    """Yields every way upwards that a name can hold. The canary of a test is called `canary`, beside and above."""
     for i, name in enumerate(("../canary", "a/../../canary", "..", "a/..", "/../canary", "./../canary",
                               "a/b/../../../canary", "../root2/canary")):
         yield f"name-up-{i}", raw((name, FILE, "x")), "leaves the image"
@@ -40,7 +40,8 @@ def climbing():
 
 
 def through_links():
-    """As the archive tests of containerd: a link first, then something through it. All of it stays inside."""
+    """Yields cases like the archive tests of containerd: a link first, then something through it. All of it stays
+    inside."""
     targets = ("/", "/etc", "..", "../..", "../../../../../../../..", "/../../..", "/proc/self/root", "/proc/self/cwd",
                "./../canary-dir", "//etc//")
     for i, target in enumerate(targets):
@@ -88,7 +89,7 @@ def odd():
 
 
 def wrapped():
-    """Faults of the compression, around a good tar."""
+    """Yields faults of the compression, around a good tar."""
     tar = Layer().file("f", "content " * 1000).finish()
     gz, zstd = compressed(tar, "gzip"), compressed(tar, "zstd")
     yield "gzip-good", "gzip", gz, tar, "good"
@@ -111,7 +112,7 @@ def wrapped():
 
 
 def cases():
-    """(name, compression, bytes of the layer, its tar, expected)"""
+    """Yields (name, compression, bytes of the layer, its tar, expected)."""
     for source in (climbing, through_links, whiteouts, odd):
         for name, tar, expected in source():
             yield name, "none", tar, tar, expected
@@ -140,7 +141,7 @@ def main():
 
 
 def image(layout, common, how, data, tar):
-    """The manifest of an image that has `common` below the layer, with what is said of the layer left as it is."""
+    """Returns the manifest of an image that has `common` below the layer. What the case says of the layer stays."""
     row = manifest(layout, [common, tar], {"Cmd": ["true"]}, "gzip")
     with open(f"{layout.directory}/blobs/sha256/{row['digest'][7:]}", "rb") as f:
         body = json.load(f)

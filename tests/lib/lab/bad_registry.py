@@ -83,7 +83,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
 
     def first(self):
-        """True the first time that this path is asked for."""
+        """Whether this is the first time that this path is asked for."""
         with self.server.lock:
             new = self.path not in self.server.seen
             self.server.seen.add(self.path)
@@ -117,7 +117,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not match:
             return mode_good
         mode = MODES.get(match.group(2), mode_garbage)
-        # A login is asked for at the first request.
+        # It asks for a login at the first request.
         whole = match.group(2).startswith(("realm-", "login-"))
         meant = {"manifest-": "manifests", "tags-": "tags", None: "blobs"}[match.group(1)]
         return mode if whole or kind == meant else mode_good
@@ -145,7 +145,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return mode(self, thing)
 
     def do_HEAD(self):
-        """A blob is there or not; the modes are about fetching it, but for no-layers."""
+        """Says whether a blob is there. The modes are about fetching it, except no-layers."""
         self.note()
         asked = re.fullmatch(r"(?:/[\w.-]+)?/v2/([\w./-]+)/blobs/(sha256:[0-9a-f]{64})", self.path)
         thing = self.server.blob(asked.group(2)) if asked else None
@@ -235,7 +235,7 @@ class Server(http.server.ThreadingHTTPServer):
         return request
 
     def finish_request(self, request, client_address):
-        # In the connection's own thread: a client that fails the handshake holds up nobody.
+        # In the connection's own thread, so that a client that fails the handshake holds up nobody.
         if self.context:
             request = self.context.wrap_socket(request, server_side=True)
         super().finish_request(request, client_address)

@@ -1,11 +1,11 @@
-# A fake GPU driver, in a lab: nodes with the numbers of real ones that no driver answers to, so that an open that is allowed
-# fails with ENXIO and one that is not with EPERM; files of the names that the specification says. The machine has three
+# A fake GPU driver, in a lab. Its nodes have the numbers of real ones and no driver: an open that is allowed fails with
+# ENXIO, one that is not with EPERM. Its files have the names that the specification gives. The machine has three
 # devices: GPU 1, and two slices (MIG) of GPU 0. Sourced by the tests and by the benchmarks.
 # shellcheck shell=bash disable=SC2154,SC2046 # lab is of services.sh; a number is two words
 driver=570.133.20
 sample=$CES_TOP/tests/lib/lab/cdi/nvidia.json
 
-# The machine's /dev is not the lab's to change: another covers it.
+# The lab must not change the machine's /dev: it covers it with another.
 fake_dev()
 {
 	local d=/srv/dev n
@@ -44,7 +44,7 @@ fake_driver()
 	while read -r f; do install -D /dev/null "$f"; done < $lab/driver-files
 	printf '#!/bin/sh\necho the driver says $1\n' > /usr/bin/nvidia-smi
 	install -m 755 "${B:-build}/tests/cuda_driver" /usr/lib64/libcuda.so.$driver
-	# ldconfig's links: nearly every library of the driver's has version 1 as its name
+	# ldconfig's links: nearly every library of the driver has version 1 in its name
 	for f in /usr/lib64/*.so.$driver; do ln -sf "${f##*/}" "${f%.$driver}.1"; done
 	rm /usr/lib64/libnvidia-nvvm.so.1
 	ln -sf libnvidia-nvvm.so.$driver /usr/lib64/libnvidia-nvvm.so.4

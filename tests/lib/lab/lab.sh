@@ -14,7 +14,7 @@ set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd -P)
 
-# An overlay of / does not show a mount below it (a separate /usr or /var): each gets an overlay of its own.
+# An overlay of / does not show a mount below it (a separate /usr or /var), so each gets an overlay of its own.
 overlay() # NAME LOWER TARGET
 {
 	mkdir -p "/mnt/$1.upper" "/mnt/$1.work"
@@ -43,7 +43,8 @@ make_root()
 	mount --rbind "$top" "/mnt/root/$top"
 }
 
-# The kernel refuses an id-mapped mount of an overlay, and before 6.3 of a tmpfs: the store must be on neither.
+# Makes the store's file system. The kernel refuses an id-mapped mount of an overlay, and before 6.3 of a tmpfs: the
+# store must be on neither.
 make_store() # EXT4-SIZE; empty: on a tmpfs, where the kernel can
 {
 	local store=/mnt/root/var/lib/ces size=$1
@@ -85,15 +86,16 @@ inside()
 	enter_root
 	ip link set lo up
 	export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin CES_LAB=1 CES_TOP=$top HOME=/root
-	# (a lab has no way to a proxy, and its servers are near)
+	# (a lab reaches no proxy, and its servers are near)
 	unset TMPDIR {http,https,ftp,all,no}_proxy {HTTP,HTTPS,FTP,ALL,NO}_PROXY
 	# Not exec: process 1 must reap, and must not be the command under test.
 	"$@"
 }
 
-# Cgroups are the machine's own, not a copy. On v1 and hybrid hosts a lab works in a child of its own in every hierarchy,
-# which a cgroup namespace shows as the root, so that labs beside each other see nothing of each other. (Version 2 alone
-# would not let the child of a namespace's root have controllers while there are processes in it.)
+# Prints the hierarchies of cgroups. Cgroups are the machine's own, not a copy. On v1 and hybrid hosts a lab works in a
+# child of its own in every hierarchy. A cgroup namespace shows that child as the root, so that labs beside each other
+# see nothing of each other. (Version 2 alone would not let the child of a namespace's root have controllers while it
+# has processes.)
 hierarchies()
 {
 	findmnt -rno TARGET,FSTYPE --types cgroup,cgroup2 | awk '$1 ~ "^/sys/fs/cgroup/" { print $1 }'
@@ -104,7 +106,7 @@ make_cgroups() # NAME
 	local h
 	for h in $(hierarchies); do
 		mkdir "$h/$1"
-		# a child of cpuset takes nobody before it has cpus and memory
+		# a child of cpuset takes no process before it has cpus and memory
 		if [ -e "$h/cpuset.cpus" ]; then
 			cat "$h/cpuset.cpus" > "$h/$1/cpuset.cpus"
 			cat "$h/cpuset.mems" > "$h/$1/cpuset.mems"
@@ -148,12 +150,13 @@ outside()
 	local status=0 child name=ces-lab.$$
 	make_cgroups "$name"
 	trap 'remove_cgroups "$name"' EXIT
-	# In the background, or bash would not act on a signal before the command ends.
-	# SIGKILL of unshare takes the whole pid namespace along (--kill-child).
-	# The shell that waits here stays where it is; the one that becomes the lab moves first.
+	# In the background, because bash acts on a signal only after a command in the foreground ends. SIGKILL of
+	# unshare takes the whole pid namespace along (--kill-child). The shell that waits here stays where it is; the
+	# one that becomes the lab moves first.
 	(
 		for h in $(hierarchies); do echo "$BASHPID" > "$h/$name/cgroup.procs"; own=--cgroup; done
-		# (what is ignored below nohup, or in the background, every program in the lab would leave so)
+		# (below nohup, or in the background, some signals are ignored: every program in the lab would keep
+		# that)
 		exec env --default-signal unshare ${own:-} --mount --propagation private --pid --fork --kill-child --net --uts \
 			bash "${BASH_SOURCE[0]}" --inside "$@"
 	) <&0 &

@@ -1,5 +1,5 @@
-# What a lab holds (see lab.sh): users, project data, a certificate authority, registries, CES installed.
-# Sourced inside a lab, as root. It must never run outside one: it adds users and writes to /etc.
+# The contents of a lab (see lab.sh): users, project data, a certificate authority, registries, CES installed. Sourced
+# inside a lab, as root. It must never run outside a lab: it adds users and writes to /etc.
 # shellcheck shell=bash
 [ "${CES_LAB:-}" = 1 ] || { echo "services.sh: not inside a lab" >&2; exit 2; }
 
@@ -8,12 +8,12 @@ images=$CES_TOP/build/images
 registry_user=researcher
 registry_token=ghp_labReadOnlyToken1
 
-# Names of the registries as users write them. All are on one private address of the lab's own network namespace: a
-# registry on loopback is refused, unless the policy writes it as localhost.
+# The registries' names, as users write them. All are on one private address of the lab's own network namespace: CES
+# refuses a registry on loopback, unless the policy writes it as localhost.
 lab_address=10.20.0.5
 lab_hosts="ghcr-proxy.tre.test open.tre.test git.ecdf.ed.ac.uk prefix.tre.test bad.tre.test down.tre.test
 	stranger.tre.test othername.tre.test elsewhere.tre.test tre-ghcr-proxy.nsh.loc"
-lab_outside=192.0.2.1   # the internet, to a test: the lab can reach it, a container must not
+lab_outside=192.0.2.1   # a test's "internet": the lab can reach it, a container must not
 
 lab_begin()
 {
@@ -31,7 +31,8 @@ lab_begin()
 	lab_label
 }
 
-# Where a policy of SELinux is loaded: its contexts have colons. (A kernel that has it and no policy calls all "kernel".)
+# Whether SELinux has a policy loaded: its contexts have colons. (A kernel with SELinux and no policy calls all
+# "kernel".)
 lab_has_selinux() { [ -e /sys/fs/selinux/enforce ] && grep -q : /proc/self/attr/current; }
 
 # Labels the files as a package does.
@@ -40,8 +41,8 @@ lab_label()
 	! lab_has_selinux || restorecon -RF /usr/libexec/ces /etc/ces /var/lib/ces /var/log/ces /safe_data
 }
 
-# Removes the machine's own users, groups, devices and CES from this copy of it, where the lab's have the same name or number.
-# It edits the files: userdel refuses a user who is logged in.
+# Removes the machine's own users, groups, devices and CES from this copy, where they have the same name or number as
+# the lab's. It edits the files: userdel refuses a user who is logged in.
 lab_forget() # ETC
 {
 	local etc=$1 users groups file
@@ -95,7 +96,7 @@ lab_data()
 	done
 }
 
-# One authority, one certificate for all names; and one that nobody trusts, for the same names.
+# Makes one authority and one certificate for all names, and another authority that nobody trusts, for the same names.
 lab_certificates()
 {
 	local names h
@@ -128,7 +129,7 @@ lab_install()
 	env -u MAKEFLAGS make -s -C "$CES_TOP" install PREFIX=/usr DESTDIR= B="${B:-build}"
 }
 
-# The policy of the lab, with the runtime under test. An argument is a jq filter that changes it.
+# Writes the policy of the lab, with the runtime under test. The argument is a jq filter that changes it.
 lab_policy() # [FILTER]
 {
 	install -d -m 755 /etc/ces
@@ -151,7 +152,7 @@ lab_wait_port() # PORT LOG [ADDRESS]
 	return 1
 }
 
-# Debian's docker-registry, all instances on one storage: a push to one is a push to all.
+# Starts Debian's docker-registry. All instances share one storage: a push to one is a push to all.
 lab_registry() # NAME PORT [AUTH-YAML [PREFIX [CERT]]]
 {
 	local config=$lab/$1.yml cert=$lab/${5:-server}
@@ -176,7 +177,7 @@ lab_registry() # NAME PORT [AUTH-YAML [PREFIX [CERT]]]
 
 lab_htpasswd="auth: { htpasswd: { realm: lab, path: $lab/htpasswd } }"
 
-# CES_REGISTRIES=open: that one alone, for suites that only run what they pull from it.
+# Starts the registries. CES_REGISTRIES=open: the open one alone, for suites that only run what they pull from it.
 lab_registries()
 {
 	if [ "${CES_REGISTRIES:-}" = open ]; then
@@ -196,7 +197,7 @@ lab_registries()
 	return $failed
 }
 
-# A registry with bearer tokens, as GHCR and GitLab are: its tokens come from a server of their own.
+# Starts a registry with bearer tokens, as GHCR and GitLab are: its tokens come from a server of their own.
 lab_token_registry()
 {
 	local signer=$lab/signer
@@ -227,8 +228,8 @@ lab_push() # IMAGE REPOSITORY[:TAG] [SKOPEO-OPTION...]
 		"oci:$images/$image" "docker://open.tre.test:5001/$to"
 }
 
-# Every image of build/images as epcced/NAME:1, and what skopeo has to convert. What the registry then holds is kept beside
-# the images: the next lab starts with it.
+# Pushes every image of build/images as epcced/NAME:1, and the images that skopeo has to convert. It keeps the
+# registry's data beside the images: the next lab starts with them.
 lab_push_all()
 {
 	local i kept=$images/registry
@@ -247,5 +248,5 @@ lab_push_all()
 	done
 	lab_push tools epcced/docker:1 --format v2s2
 	cp -a --reflink=auto $lab/storage "$kept.$$"
-	mv -T "$kept.$$" "$kept" || rm -rf "$kept.$$" # another lab was first
+	mv -T "$kept.$$" "$kept" || rm -rf "$kept.$$" # another lab was faster
 }

@@ -8,15 +8,15 @@ lab_begin
 lab_registries
 lab_push_all
 lab_policy
-# A test that hangs has failed after a minute. The slowest test takes 20 seconds on a quiet machine.
+# A test that hangs fails after a minute. The slowest test takes 20 seconds on a quiet machine.
 export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-60}
-# Leaves out the tests that this machine cannot have: those of cgroup version 1 where there is version 2 alone, those of a
-# machine without SELinux where there is SELinux, those of Debian's package where there is no apt. Any other test that cannot
-# run is skipped, and a skip counts as a failure in CI.
+# Leaves out the tests that cannot run on this machine: cgroup version 1 where there is version 2 alone, "without
+# SELinux" where there is SELinux, Debian's package where there is no apt. Any other test that cannot run is skipped,
+# and a skip counts as a failure in CI.
 trap - ERR
 tags=()
 [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ] || tags+=('!cgroup-v1')
-# (root may not raise limits in every container)
+# (in some containers root may not raise limits)
 prlimit --nproc=100:100 prlimit --nproc=200:200 true 2> /dev/null || tags+=('!cap-sys-resource')
 command -v apt-get > /dev/null || tags+=('!debian')
 command -v lintian > /dev/null || tags+=('!lintian')

@@ -47,7 +47,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
     def credential(self):
-        """(user, password), None without a login, or False for one that cannot be read."""
+        """Returns (user, password), None without a login, or False for one that cannot be read."""
         value = self.headers.get("Authorization")
         if value is None:
             return None
@@ -116,7 +116,7 @@ class Server(http.server.ThreadingHTTPServer):
                 f.write(json.dumps(record) + "\n")
 
     def finish_request(self, request, client_address):
-        # In the connection's own thread: a client that fails the handshake holds up nobody.
+        # In the connection's own thread, so that a client that fails the handshake holds up nobody.
         request.settimeout(60)
         super().finish_request(self.context.wrap_socket(request, server_side=True), client_address)
 

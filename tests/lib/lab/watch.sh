@@ -1,8 +1,7 @@
 #!/bin/bash
-# Runs bats, and kills a test that hangs: watch.sh SECONDS BATS-ARGUMENT...
-# bats ends a test by one TERM to its children. It waits for ever for a child that ignores TERM, or for a process that holds
-# its pipes. If no line comes for SECONDS, this says what was running and kills it. The test has failed, and the next one
-# begins.
+# Runs bats, and kills a test that hangs: watch.sh SECONDS BATS-ARGUMENT... bats ends a test by one TERM to its
+# children. It waits for ever for a child that ignores TERM, or for a process that holds its pipes. If no line comes for
+# SECONDS, this script prints what was running and kills it. The test has failed, and the next one begins.
 set -u
 seconds=$1
 shift
@@ -14,8 +13,8 @@ below() # PID: prints all its descendants, then PID itself
 	echo "$1"
 }
 
-# Prints the processes that the test started, and those that still hold its pipes. Never bats' own: bats must know which test
-# it was.
+# Prints the processes that the test started, and those that still hold its pipes. It never prints bats' own processes:
+# bats must know which test it was.
 hanging() # PID
 {
 	local child
@@ -35,7 +34,8 @@ report() # PID SILENT
 	ps -o pid,ppid,user,stat,wchan:20,args --forest -p "$(below "$1" | paste -sd,)" | sed 's/^/# /'
 }
 
-# Kills what hangs. A file's set-up prints no line, and may build things: without a test it has ten times as long.
+# Kills what hangs. A file's set-up prints no line, and may build things: before the first test the limit is ten times
+# as long.
 stuck() # PID SILENT
 {
 	local found

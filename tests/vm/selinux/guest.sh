@@ -1,6 +1,6 @@
 #!/bin/bash
-# Inside the virtual machine with SELinux, as a unit of its systemd: installs CES, runs the tests, and fails when the kernel
-# has denied CES anything while they did. The machine is switched off when this ends.
+# Runs inside the virtual machine with SELinux, as a unit of its systemd: installs CES, runs the tests, and fails if the
+# kernel denied CES anything meanwhile. The machine is switched off when it ends.
 set -u -o pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../inside.sh"
 export CES_LAB=1 CES_TOP=$PWD CES_TEST_RUNTIME=/usr/bin/crun
@@ -8,16 +8,16 @@ export CES_LAB=1 CES_TOP=$PWD CES_TEST_RUNTIME=/usr/bin/crun
 echo "# $(. /etc/os-release && echo "$PRETTY_NAME"), Linux $(uname -r), SELinux enforce=$(cat /sys/fs/selinux/enforce), $(id -Z)"
 systemctl start auditd
 setsebool ces_bind_homes=on ces_resolve_proxy=on # the tests have "binds" there, and proxies with a name
-# Root and the users of the tests, as a login on Debian makes them; what tries the domains puts each into its own. Mounts of
-# the tests are theirs alone.
+# Gives root and the users of the tests the contexts of a login on Debian; the suite that tries the domains changes into
+# each itself. Mounts of the tests are theirs alone.
 as_root()
 {
 	runcon unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023 unshare --mount --propagation private bash "$@"
 }
 status=0
-# Every denial as it comes: a machine that runs out of time has shown its denials all the same.
-# Not those that a test provokes and that have a name: selinux.bats' probe and a user's runcon, which is refused; and of
-# tests/attack, what a hostile container makes and a FIFO that a hostile client passes on.
+# Prints every denial as it comes: a machine that runs out of time has then shown its denials. It leaves out those that
+# a test provokes and that have a name: selinux.bats' probe and a user's runcon, which is refused; and of tests/attack,
+# what a hostile container makes and a FIFO that a hostile client passes on.
 denied()
 {
 	grep --line-buffered -E 'type=(AVC|SELINUX_ERR).*(ces_|container_t)' |

@@ -1,7 +1,7 @@
 #!/bin/bash
-# CES from its packages, ces and ces-selinux, on a host where SELinux is enforcing (../site.sh): from a policy that has
-# never heard of CES to a first run, what doctor says of wrong labels, and what is left when the module goes. A line of
-# suites; alone: `make vm-selinux CES_TESTS=tests/vm/selinux/installed.sh`.
+# Tests CES from its packages, ces and ces-selinux, on a host where SELinux is enforcing (../site.sh): from a policy
+# that does not know CES to a first run, doctor's findings about wrong labels, and what is left when the module goes. A
+# line of suites; alone: `make vm-selinux CES_TESTS=tests/vm/selinux/installed.sh`.
 # shellcheck source=tests/vm/site.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../site.sh"
 
@@ -23,7 +23,7 @@ from_nothing()
 	enforcing
 }
 
-# selinuxfs answers a write with an error for a type that the loaded policy has not.
+# Whether the loaded policy has this type: if not, a write to selinuxfs fails.
 policy_knows() { printf 'system_u:object_r:%s:s0' "$1" > /sys/fs/selinux/context; }
 
 labels()
@@ -66,7 +66,7 @@ wrong_labels()
 	as_ada ces-client run -q ghcr.io/epcced/tools:1 true
 }
 
-# By its unit, which lets it gain no privilege.
+# The unit starts it, and lets it gain no privilege.
 janitor()
 {
 	systemctl start ces-janitor.service || true

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# What SELinux alone keeps from each part of CES: as root, with every capability, outside of namespaces and of system call
-# filters. And what a run has of its own.
+# SELinux alone keeps each part of CES from these things: as root, with every capability, outside namespaces and system
+# call filters. It also separates runs.
 
 load ../../lib/e2e.bash
 
@@ -13,7 +13,7 @@ setup_file()
 	have alice tools
 	cp /bin/busybox $probe
 	chcon -t ces_probe_exec_t $probe
-	setenforce 1 # (here, whatever the machine was started with)
+	setenforce 1 # (here, in whichever mode the machine was started)
 }
 setup()
 {
@@ -28,7 +28,7 @@ teardown()
 	rm -rf /root/scratch
 }
 
-# As a login does it: where the policy keeps users apart, the home is of the same SELinux user.
+# Logs in as a login does: where the policy keeps users apart, the home is of the same SELinux user.
 logs_in_as() # SELINUX-USER
 {
 	chcon -R -u "$1" /home/alice
@@ -38,7 +38,7 @@ logs_in_as() # SELINUX-USER
 	esac
 }
 
-# Runs an applet in DOMAIN as root. Without a program of that name the tests of the machine know these denials from others.
+# Runs an applet in DOMAIN as root. The applet is no program of CES's: the machine's tests know its denials by its name.
 as_domain() # DOMAIN[:LEVEL] APPLET...
 {
 	local domain=${1%%:*} level=s0
@@ -60,7 +60,7 @@ may_not()
 	echo "$*: $status, $output"
 	[ "$status" -ne 0 ]
 	[[ $output == *"ermission denied"* ]]
-	[[ $output != runcon:* ]] # it is the domain that may not, not the test
+	[[ $output != runcon:* ]] # the domain may not, and the test itself works
 }
 
 layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 1; }
@@ -182,7 +182,7 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 		done
 		as alice true
 	done
-	# nor has a confined user another domain, now that their role may become the system's
+	# a confined user can enter no other domain either, though their role may now become the system's
 	run as alice runcon -u system_u -r system_r -t initrc_t /bin/sh -c 'id -Z'
 	echo "initrc_t: $output"
 	[[ $output == "runcon: "*"ermission denied"* ]]
@@ -199,7 +199,7 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	run inside -- cat /proc/self/attr/current
 	[[ ${output//$'\0'/} == *:ces_container_t:s0:c* ]]
 	[[ ${output//$'\0'/} != "$one" ]]
-	# and the proof of the run has asked for just that
+	# and the proof of the run has asked for exactly that
 	[ "$(journal_new -r --arg n "$n" 'select(.event == "proof" and .run == $n) | .selinux')" = "$one" ]
 	ces alice stop -q "$n"
 	# what stays is the user's, for other programs and runs
@@ -257,7 +257,7 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	grep -A1 'warning  *selinux  *project data in /safe_data/nsh-2024-0001 are labelled etc_t' <<< "$output" | grep -q '> as root: restorecon -RF /safe_data'
 	restorecon -RF /safe_data
 	ces alice doctor | no grep 'project data in'
-	# and a /safe_data that somebody makes has it from the beginning
+	# and a /safe_data that somebody makes has the label from the beginning
 	mv /safe_data /safe_data.away
 	mkdir -p /safe_data/nsh-2024-0001
 	label=$(stat -c %C /safe_data/nsh-2024-0001)
