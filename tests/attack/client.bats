@@ -23,20 +23,20 @@ fights() # TRICK SECONDS
 
 odd_fd() { run as alice timeout 30 "$CES_TOP/tests/attack/odd_fds.py" "$@" $open/tools:1; echo "$*: $status $output"; }
 
-@test "A07: the helper writes nothing to a file that the caller gives it as event pipe" {
+@test "A07: when the caller gives a file as event pipe, the helper writes nothing to it" {
 	odd_fd 4 file
 	[ "$status" -eq 125 ]
 	[[ $output == *"bytes 0"* ]]
 }
 
-@test "A07: a file as the container's output stays empty" {
+@test "A07: when the container's output is a file, the helper leaves it empty" {
 	odd_fd 1 file
 	[ "$status" -eq 0 ]
 	[[ $output == *"bytes 0"* ]]
 	no grep -q /tmp "$(outputs alice)"/fds
 }
 
-@test "K07: a socket of the caller's is no way out of the container" {
+@test "K07: a socket of the caller's gives the container no way out" {
 	for n in 0 1; do
 		odd_fd $n socket
 		[ "$status" -eq 0 ]
@@ -50,7 +50,7 @@ odd_fd() { run as alice timeout 30 "$CES_TOP/tests/attack/odd_fds.py" "$@" $open
 	nothing_left_behind
 }
 
-@test "A07: a pipe that the caller may only read is not written, and one that they may only write is not read" {
+@test "A07: the helper does not write to a pipe that the caller may only read, nor read one that they may only write" {
 	for n in 3 4; do
 		odd_fd $n reversed
 		[ "$status" -eq 125 ]
@@ -58,7 +58,7 @@ odd_fd() { run as alice timeout 30 "$CES_TOP/tests/attack/odd_fds.py" "$@" $open
 	nothing_left_behind
 }
 
-@test "A07: a FIFO that the caller may only write to is not read, though a run's output goes there" {
+@test "A07: the helper does not read a FIFO that the caller may only write to, even as a run's output" {
 	mkfifo -m 622 /srv/fifo
 	exec 8<> /srv/fifo
 	# a detached run, whose keeper is then killed: nobody reads its output, or the helper does

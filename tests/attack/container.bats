@@ -9,12 +9,12 @@ teardown() { rm -rf /home/*/outputs_* /home/*/scratch_*; }
 
 dig='i=0; while [ $i -lt 1200 ]; do mkdir d && cd d || exit; echo patient > f; i=$((i+1)); done'
 
-@test "E08: scratch goes however deep it was dug" {
+@test "E08: scratch is removed however deep its directories are" {
 	inside -- sh -c "cd /scratch; $dig; mkdir /scratch/beside; cd /scratch/beside; $dig"
 	no compgen -G '/home/alice/scratch_*'
 }
 
-@test "D06: neither helper, runtime nor container can be traced, read or robbed of an fd by the caller" {
+@test "D06: the caller cannot trace or read the helper, the runtime or the container, nor take an fd from it" {
 	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
 		ces-client run -q $open/tools:1 sh -c 'echo up; exec sleep 599' > $lab/up 2> /dev/null 3>&- < /dev/null &
 	client=$!
@@ -57,7 +57,7 @@ dig='i=0; while [ $i -lt 1200 ]; do mkdir d && cd d || exit; echo patient > f; i
 	done
 }
 
-@test "A03: only the container's own stdio is open inside, and its first process has CES's environment alone" {
+@test "A03: inside, only the container's own stdio is open, and its first process has CES's environment alone" {
 	run inside -- sh -c 'ls /proc/1/fd; true'
 	[ "$(grep -c '^[3-9]$' <<< "$output")" -eq 0 ]
 	run as alice env CANARY=1 LISTEN_FDS=3 NOTIFY_SOCKET=/x RUN_OCI_SECCOMP_RECEIVER=/x \
@@ -65,12 +65,12 @@ dig='i=0; while [ $i -lt 1200 ]; do mkdir d && cd d || exit; echo patient > f; i
 	no grep -qaE 'CANARY|LISTEN|NOTIFY|RUN_OCI' <<< "$output"
 }
 
-@test "/dev/shm can be written by an image's own user" {
+@test "an image's own user can write /dev/shm" {
 	from=user-number run inside -- sh -c 'echo x > /dev/shm/f && cat /dev/shm/f'
 	[ "$output" = x ]
 }
 
-@test "the marks that hide or redirect files of an image cannot be written, taken off or read" {
+@test "nobody in a container can write, remove or read the marks that hide or redirect files of an image" {
 	have alice rules
 	install -m 755 "${B:-build}/tests/marks_driver" /safe_data/nsh-2024-0001/marks
 	from=rules run inside -- sh -c '/safe_data/marks /o; /safe_data/marks /; ls /o; ls -d /etc /d'
@@ -80,7 +80,7 @@ dig='i=0; while [ $i -lt 1200 ]; do mkdir d && cd d || exit; echo patient > f; i
 }
 
 # bats test_tags=cap-sys-resource
-@test "A10: how many processes the caller may have is nothing to the workers, of which others have many" {
+@test "A10: the caller's limit of processes does not stop the workers, even when their user has many already" {
 	setpriv --reuid=ces-fetch --regid=ces-fetch --clear-groups bash -c 'for i in {1..300}; do sleep 600 & done; wait' 3>&- > /dev/null &
 	crowd=$!
 	eventually bash -c '[ $(pgrep -u ces-fetch | wc -l) -gt 300 ]'

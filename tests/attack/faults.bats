@@ -15,12 +15,12 @@ whichever_fails() # PATTERN of calls [PROGRAM]
 	ces-policy audit verify
 }
 
-@test "a call of a run that fails, accept to fchmodat, releases nothing unrecorded and leaves nothing behind" { whichever_fails '[a-e].*|fch.*|fa.*'; }
-@test "a call of a run that fails, fcntl to ioctl, releases nothing unrecorded and leaves nothing behind" { whichever_fails 'f[^ac].*|fcntl|fcntl.*|[g-l].*'; }
-@test "a call of a run that fails, mkdir to open, releases nothing unrecorded and leaves nothing behind" { whichever_fails '[m-o].*'; }
-@test "a call of a run that fails, pidfd to ptrace, releases nothing unrecorded and leaves nothing behind" { whichever_fails 'p.*'; }
-@test "a call of a run that fails, read to setuid, releases nothing unrecorded and leaves nothing behind" { whichever_fails 'r.*|se.*'; }
-@test "a call of a run that fails, signalfd to write, releases nothing unrecorded and leaves nothing behind" { whichever_fails 's[^e].*|[t-z].*'; }
+@test "when a call of a run fails, accept to fchmodat, nothing is released unrecorded and nothing is left behind" { whichever_fails '[a-e].*|fch.*|fa.*'; }
+@test "when a call of a run fails, fcntl to ioctl, nothing is released unrecorded and nothing is left behind" { whichever_fails 'f[^ac].*|fcntl|fcntl.*|[g-l].*'; }
+@test "when a call of a run fails, mkdir to open, nothing is released unrecorded and nothing is left behind" { whichever_fails '[m-o].*'; }
+@test "when a call of a run fails, pidfd to ptrace, nothing is released unrecorded and nothing is left behind" { whichever_fails 'p.*'; }
+@test "when a call of a run fails, read to setuid, nothing is released unrecorded and nothing is left behind" { whichever_fails 'r.*|se.*'; }
+@test "when a call of a run fails, signalfd to write, nothing is released unrecorded and nothing is left behind" { whichever_fails 's[^e].*|[t-z].*'; }
 
-@test "a call of a pull that fails, accept to mkdir, leaves no half of an image, and its end is on record" { whichever_fails '[a-l].*|m[a-k].*' pull_faults.py; }
-@test "a call of a pull that fails, mount to write, leaves no half of an image, and its end is on record" { whichever_fails 'm[l-z].*|[n-z].*' pull_faults.py; }
+@test "when a call of a pull fails, accept to mkdir, no half of an image is left, and the pull's end is on record" { whichever_fails '[a-l].*|m[a-k].*' pull_faults.py; }
+@test "when a call of a pull fails, mount to write, no half of an image is left, and the pull's end is on record" { whichever_fails 'm[l-z].*|[n-z].*' pull_faults.py; }

@@ -45,7 +45,7 @@ refuses() # WORDS
 	tail -n 1 $journal | jq -e '.outcome == "denied" and .code != null'
 }
 
-@test "a start reads the JSON of a policy once: the next one needs no ces-parse" {
+@test "the JSON of a policy is read once: the next start needs no ces-parse" {
 	another
 	runs
 	[ "$(stat -c '%a %u' $kept)" = '600 0' ]
@@ -57,7 +57,7 @@ refuses() # WORDS
 	runs
 }
 
-@test "a kept policy that is not root's alone, a link, cut short, longer or of other bytes is not used: the file decides" {
+@test "a kept policy that is not root's alone, a link, too short, too long or changed is not used: the file decides" {
 	spoil=(
 		'chown alice $kept'
 		'chmod 644 $kept'
@@ -85,14 +85,14 @@ refuses() # WORDS
 	done
 }
 
-@test "a kept policy holds only for the file that is there: a change counts from the next start on" {
+@test "a kept policy holds only for the file that is there: when the file changes, the next start reads it" {
 	runs
 	jq '.projects |= map_values(.images = [])' /etc/ces/policy.json > $lab/none.json
 	cp $lab/none.json /etc/ces/policy.json
 	refuses 'no image rule'
 }
 
-@test "a ces-parse that says nothing, dies, talks nonsense or never ends: everything is refused, and recorded" {
+@test "when ces-parse says nothing, dies, talks nonsense or never ends, everything is refused, and recorded" {
 	for body in 'exit 0' 'kill -KILL $$' 'head -c 100000 /dev/urandom >&4' 'exec sleep 600' \
 		"printf 'CESPARS1\\377\\377\\377\\377\\377\\377\\377\\377%0600d' 0 >&4" \
 		"{ printf 'CESPARS1\\144\\0\\0\\0\\0\\0\\0\\0'; head -c 700 /dev/zero; } >&4" \
@@ -159,7 +159,7 @@ words_of() # BYTES
 	[[ $output == *"ces-parse"*"adduser"* || $output == *"user ces-parse"* ]]
 }
 
-@test "ces-parse has an account of its own, no capability, no file, no network and no exec" {
+@test "ces-parse has an account of its own, and no capability, file, network or exec" {
 	sanitized && skip "a build with sanitizers"
 	another
 	# (under SELinux a script in its domain can write none of this: tests/vm/selinux/selinux.bats says more)
@@ -194,7 +194,7 @@ sys.stdout.buffer.write(struct.pack("<QQ", 0x3153524150534543, int(sys.argv[1]))
 		"$1" "$2" "$error_size"
 }
 
-@test "a ces-decode that says nothing, dies, talks nonsense, gives a wrong length or never ends is refused, and nothing is done" {
+@test "when ces-decode says nothing, dies, talks nonsense, gives a wrong length or never ends, the request is refused" {
 	sanitized && skip "a build with sanitizers"
 	for body in 'exit 0' 'kill -KILL $$' 'head -c 100000 /dev/urandom >&4' 'exec sleep 600'; do
 		echo "$body"
@@ -226,7 +226,7 @@ sys.stdout.buffer.write(struct.pack("<QQ", 0x3153524150534543, int(sys.argv[1]))
 	nothing_left_behind
 }
 
-@test "ces-decode ends at any call but reading, writing and memory" {
+@test "ces-decode ends when it makes any call but reading, writing and memory" {
 	sanitized && skip "a build with sanitizers"
 	printf CES1 | strace -f -qq -u ces-parse -o $lab/calls $decode 3<&0 4> /dev/null || true
 	grep -q 'prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER' $lab/calls

@@ -26,7 +26,7 @@ swap()
 
 canaries() { find /etc /safe_data /home/bob -printf '%p %u %g %m %s %T@\n' | sort | sha256sum; }
 
-@test "E01: outputs and scratch whose parent is swapped for a symlink never lead elsewhere" {
+@test "E01: when the parent of outputs or scratch is swapped for a symlink, they never lead elsewhere" {
 	lab_policy '.defaults.outputs.source = "~/out/ces" | .defaults.scratch.source = "~/out/{run}"'
 	for target in /etc /safe_data/nsh-2024-0002 /home/bob /; do
 		as alice sh -c "rm -rf out other; mkdir out; ln -s $target other"
@@ -42,7 +42,7 @@ canaries() { find /etc /safe_data /home/bob -printf '%p %u %g %m %s %T@\n' | sor
 	nothing_left_behind
 }
 
-@test "E08: scratch that is swapped for another directory while it is deleted empties nothing of anybody's" {
+@test "E08: when scratch is swapped for another directory while it is deleted, nobody else's directory is emptied" {
 	lab_policy '.defaults.scratch.source = "~/out/{run}"'
 	as alice mkdir -p out other
 	install -d -m 777 /home/alice/other/theirs
@@ -55,7 +55,7 @@ canaries() { find /etc /safe_data /home/bob -printf '%p %u %g %m %s %T@\n' | sor
 	[ -n "$(find /home/alice -name kept)" ]
 }
 
-@test "A12: at no moment of a hundred starts is there anything to rob of a process of the caller's" {
+@test "A12: during a hundred starts, no process of the caller's ever has anything to rob" {
 	setpriv --reuid=alice --regid=alice --init-groups --reset-env \
 		"$CES_TOP/tests/attack/robber.py" --for ever crun runc runc:\[1:CHILD\] runc:\[2:INIT\] ces-helper ces-admit ces-session exe > $lab/robbed 3>&- &
 	swapper=$!
@@ -68,7 +68,7 @@ canaries() { find /etc /safe_data /home/bob -printf '%p %u %g %m %s %T@\n' | sor
 	grep -q ' tries, nothing' $lab/robbed
 }
 
-@test "A12, X: at no moment of thirty pulls is there anything to rob of a worker for another of its user" {
+@test "A12, X: during thirty pulls, no worker ever has anything to rob for another process of its user" {
 	for worker in ces-fetch ces-resolve ces-unpack; do
 		setpriv --reuid=$worker --regid=$worker --clear-groups --reset-env \
 			"$CES_TOP/tests/attack/robber.py" --for ever $worker > $lab/robbed.$worker 3>&- &
@@ -88,7 +88,7 @@ canaries() { find /etc /safe_data /home/bob -printf '%p %u %g %m %s %T@\n' | sor
 }
 
 # Sends SIGNAL to all of alice's processes but the shell that sends it, until the run is over.
-@test "K01: signals to whatever has the caller's uid, at any moment, leave nothing" {
+@test "K01: when signals reach all processes of the caller's uid, at any moment, nothing is left" {
 	for s in STOP KILL TERM HUP USR1 SEGV; do
 		for ms in 4 9 14 20 40; do
 			setpriv --reuid=alice --regid=alice --init-groups --reset-env \
@@ -134,7 +134,7 @@ freeze_when() # CONDITION
 
 journal_is_held() { ! flock -w 0.05 "${journal%/*}/head" true; }
 
-@test "N02: a helper that is frozen while it has the journal's lock holds up nobody for long" {
+@test "N02: a helper that is frozen while it has the journal's lock delays nobody for long" {
 	# (these pulls are allowed and fail at once: each makes two records, and no limit of denials holds them back)
 	delegated "ces-client pull -q down.tre.test/epcced/none:1"
 	freeze_when journal_is_held

@@ -49,20 +49,20 @@ ends() # CASE WORDS [IMAGE]
 	[ -z "$(find /run/ces -name '.layer-*' -o -name 'pull-*')" ]
 }
 
-@test "a wish out of its turn, of no kind, cut short or longer than it says ends the pull" {
+@test "a wish out of turn, of an unknown kind, cut short or longer than it says ends the pull" {
 	for c in phase kind zero short length document document-early unassembled; do ends $c "$may_not"; done
 	ends empty 'ces-resolve ended unexpectedly'
 }
 
-@test "a document has no more than 4 MiB" { ends long "$may_not"; }
+@test "a document above 4 MiB ends the pull" { ends long "$may_not"; }
 
-@test "a descriptor that comes with a wish is not taken" { ends descriptor "$may_not"; }
+@test "a descriptor that comes with a wish is not accepted" { ends descriptor "$may_not"; }
 
-@test "a job for ces-unpack is one of the turn's, with a digest or none" {
+@test "a job for ces-unpack that is not of this turn, or has a malformed digest, ends the pull" {
 	for c in job job-digest; do ends $c "$may_not"; done
 }
 
-@test "a layer has two digests, and is one of at most 127" {
+@test "a layer without two digests, or beyond the 127th, ends the pull" {
 	for c in digest diff-id layers layer layer-far look; do ends $c "$may_not"; done
 }
 
@@ -70,11 +70,11 @@ ends() # CASE WORDS [IMAGE]
 	for c in foreign-manifest foreign-config foreign-layer foreign-diff-id; do ends $c "$may_not"; done
 }
 
-@test "a layer is unpacked once, and three at a time" {
+@test "a layer that is unpacked twice, or a fourth layer at once, ends the pull" {
 	for c in twice many; do ends $c "$may_not"; done
 }
 
-@test "what ces-unpack has not unpacked and verified is not committed or marked" {
+@test "a layer that ces-unpack has not unpacked and verified is not committed or marked" {
 	for c in unstaged unstaged-mark lied running; do ends $c "$may_not"; done
 }
 
@@ -82,7 +82,7 @@ ends() # CASE WORDS [IMAGE]
 	for c in out absolute; do ends $c 'marking a directory of a layer'; done
 }
 
-@test "a record that is none, has other layers or a user beyond the container's is refused" {
+@test "a record that is malformed, has other layers or a user beyond the container's is refused" {
 	ends record 'image record'
 	ends record-layers "$may_not"
 	ends record-uid 'an id above 65535'
@@ -95,20 +95,20 @@ ends() # CASE WORDS [IMAGE]
 	ends other 'not the one that was approved' $open/tools:1
 }
 
-@test "room that there is not is refused by root, whatever comes after" { ends room 'no space for the image'; }
+@test "when there is no room, root refuses the image, whatever comes after" { ends room 'no space for the image'; }
 
-@test "an error is one of a pull's, in printable words; it cannot pass for the policy's" {
+@test "an error that is not a pull's ends the pull; its words are made printable, and cannot pass for the policy's" {
 	ends code "$may_not"
 	ends words '\?\[31mred\?ces: all is well'
 	ends progress "$may_not"
 }
 
-@test "one that reads no answers, or dies, ends the pull" {
+@test "a ces-resolve that reads no answers, or dies, ends the pull" {
 	ends flood 'talking to ces-resolve'
 	ends dead 'ces-resolve ended unexpectedly'
 }
 
-@test "one that does nothing is ended with the client" {
+@test "a ces-resolve that does nothing is ended with the client" {
 	plays silent
 	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice ces-client pull -q $open/tools:1 3>&- < /dev/null &
 	client=$!
@@ -119,7 +119,7 @@ ends() # CASE WORDS [IMAGE]
 	[ -z "$(ls $store/staging)" ]
 }
 
-@test "with its own ces-resolve back the same image is pulled" {
+@test "when its own ces-resolve is back, the same image is pulled" {
 	pull alice $open/tools:1 -q
 	inside -- true
 }

@@ -31,7 +31,7 @@ teardown() { for p in $admit $session; do [ ! -e $p.away ] || mv $p.away $p; don
 	[ "$(wc -l < $journal)" = "$before" ]
 }
 
-@test "ces-session that root starts by hand says who starts it, and does nothing" {
+@test "when root starts ces-session by hand, it says who starts it, and does nothing" {
 	before=$(wc -l < $journal)
 	head -c 1000000 /dev/zero > $lab/order
 	for order in /dev/null $lab/order; do

@@ -33,7 +33,7 @@ layers() { ls $store/layers/sha256 | wc -l; }
 # Whether the collector that a request started has finished, with this many layers left.
 left() { test "$(layers)" "$1" "$2"; } # OPERATOR NUMBER
 
-@test "J04: a forgotten image leaves the disk, also while another user's run goes on" {
+@test "J04: a forgotten image leaves the disk, even while another user's run goes on" {
 	pull bob $open/tools:1 -q
 	stays bob $open/tools:1
 	have alice stroke
@@ -52,7 +52,7 @@ hangs() # IMAGE
 	eventually compgen -G '/run/ces/pull-*'
 }
 
-@test "J04: a forgotten image leaves the disk, also while another user's pull goes on" {
+@test "J04: a forgotten image leaves the disk, even while another user's pull goes on" {
 	# this registry takes the connection and says nothing
 	/usr/bin/python3 -c 'import socket, time; s = socket.create_server(("'$lab_address'", 5999)); time.sleep(60)' 3>&- &
 	silent=$!
@@ -66,7 +66,7 @@ hangs() # IMAGE
 	kill -KILL $silent
 }
 
-@test "J04, F14: while a pull waits for a layer, those that it found in the store are not taken from it" {
+@test "J04, F14: while a pull waits for a layer, the layers that it found in the store stay" {
 	empty_store
 	have alice tools
 	rm -f $lab/go
@@ -86,7 +86,7 @@ hangs() # IMAGE
 	have alice tools
 }
 
-@test "J04: a store of 600 images with 127 layers each keeps nobody's request waiting, nor the janitor" {
+@test "J04: a store of 600 images with 127 layers each delays no user's request, nor the janitor" {
 	empty_store
 	have alice stroke # (this makes the store's directories)
 	tests/lib/make_store.py $store 600 127 4402 bob
@@ -105,7 +105,7 @@ hangs() # IMAGE
 	[ "$(layers)" -eq 1 ]
 }
 
-@test "J04: a store that the disk is slow to read is collected all the same" {
+@test "J04: a store that the disk is slow to read is still collected" {
 	empty_store
 	have alice tools
 	tests/lib/make_store.py $store 300 2 4402 bob
@@ -118,7 +118,7 @@ hangs() # IMAGE
 	have alice tools
 }
 
-@test "J04: a forgotten image leaves the disk, also while another user waits for their run to stop" {
+@test "J04: a forgotten image leaves the disk, even while another user waits for their run to stop" {
 	pull bob $open/tools:1 -q
 	stays bob $open/tools:1 'trap "" TERM;'
 	as bob ces-client stop -q --time 600 "$(ces bob ps --format json | jq -r '.[0].run')" 3>&- > /dev/null 2>&1 &
@@ -133,7 +133,7 @@ hangs() # IMAGE
 	client=
 }
 
-@test "F13: a layer is not had by naming it: the registry of the pull must have it for this caller" {
+@test "F13: a user who only names a layer does not get it: the registry of the pull must have it for them" {
 	empty_store
 	pull alice bad.tre.test/x/own:good -q
 	for whole in yes no; do
@@ -179,7 +179,7 @@ hangs() # IMAGE
 	have alice tools
 }
 
-@test "F13: an account that is given the number of one that is gone has none of its images" {
+@test "F13: an account that has the number of a removed one gets none of its images" {
 	pull dave $open/tools:1 -q 2> /dev/null || pull bob $open/stroke:1 -q
 	usermod --login robert bob # (for CES: another account with the uid)
 	run --separate-stderr setpriv --reuid=4402 --regid=4402 --init-groups --reset-env ces-client run $open/stroke:1 true
@@ -210,7 +210,7 @@ hangs() # IMAGE
 	ces bob rmi $open/suid:1
 }
 
-@test "J04: while somebody's grants are being changed, what others had for long enough goes" {
+@test "J04: while one user's grants are being changed, images that others have had long enough are removed" {
 	empty_store
 	have alice tools
 	lab_policy '.defaults.retain_images = "1s"'
@@ -227,7 +227,7 @@ hangs() # IMAGE
 	[ "$(layers)" -eq 1 ]
 }
 
-@test "M02: a collection that cannot read all that it looks at throws nothing away" {
+@test "M02: a collection that cannot read everything removes nothing" {
 	empty_store
 	have alice stroke
 	pull bob $open/suid:1 -q
@@ -246,7 +246,7 @@ hangs() # IMAGE
 	goes
 }
 
-@test "J04: retain_images run: the image leaves the disk with its run, also while somebody else's goes on" {
+@test "J04: with retain_images run, the image leaves the disk with its run, even while another user's goes on" {
 	pull bob $open/tools:1 -q
 	lab_policy '.defaults.retain_images = "run"'
 	have alice stroke
@@ -282,7 +282,7 @@ hangs() # IMAGE
 	[ "$status" -ne 0 ]
 }
 
-@test "M01: another user's dead run, whose cleaning its owner stops, holds nobody up" {
+@test "M01: another user's dead run, whose cleaning its owner stops, delays nobody" {
 	pull bob $open/tools:1 -q
 	stays bob $open/tools:1
 	as bob sh -c 'cd scratch_* && seq 20000 | xargs touch'
@@ -304,7 +304,7 @@ hangs() # IMAGE
 	tests/lib/chain.py $journal
 }
 
-@test "J03: many starts for the last places: exactly as many win as there are places" {
+@test "J03: of many starts for the last places, exactly as many win as there are places" {
 	lab_policy '.defaults.limits.runs = 2'
 	rm -f $lab/won $lab/lost /safe_data/nsh-2024-0001/go
 	for i in {1..10}; do

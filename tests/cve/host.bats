@@ -44,7 +44,7 @@ teardown()
 	[ "$status" -eq 125 ]
 }
 
-@test "CVE-2026-78410: a directory above a bind's source that is swapped during the start leads to nothing but the source, or to a refusal" {
+@test "CVE-2026-78410: when a directory above a bind's source is swapped during the start, the bind leads to the source, or is refused" {
 	cve_policy '.defaults.binds = ["~"]'
 	as alice mkdir -p way/in/data
 	echo mine > /home/alice/way/in/data/f
@@ -66,7 +66,7 @@ teardown()
 	untouched
 }
 
-@test "CVE-2026-133553, CVE-2025-31133, CVE-2025-52881: of two runs that share a bind, one that swaps a mount point of the other's gains nothing" {
+@test "CVE-2026-133553, CVE-2025-31133, CVE-2025-52881: when two runs share a bind, one that swaps a mount point of the other's gains nothing" {
 	cve_policy '.defaults.binds = ["~"]'
 	install -m 755 "${B:-build}/tests/swap_driver" /home/alice/swap
 	as alice sh -c 'mkdir -p work/way/point work/other; ln -s /proc/self/fd work/link; ln -s /dev work/dev; ln -s ../../../../proc work/up'
@@ -97,7 +97,7 @@ teardown()
 	untouched
 }
 
-@test "CVE-2026-123876: a socket family with bits in the high half of its register is the family of the low half, and as refused" {
+@test "CVE-2026-123876: a socket family with bits in the high half of its register is refused as the family of the low half is" {
 	for program in tools user-number; do
 		from=$program run inside -- /safe_data/kit high
 		echo "$output"
@@ -118,7 +118,7 @@ teardown()
 	untouched
 }
 
-@test "CVE-2026-119101, CVE-2026-115520: nothing checkpoints, restores or enters a run: there is no such verb, option or number" {
+@test "CVE-2026-119101, CVE-2026-115520: no verb, option or number checkpoints, restores or enters a run" {
 	background alice ces-client run -q --name live $open/tools:1 sh -c 'echo up; exec sleep 60'
 	eventually grep -q up $lab/up.alice
 	for verb in checkpoint restore exec attach cp commit export import load save mount pause unpause update 'container checkpoint' \

@@ -77,7 +77,7 @@ untouched_and_proven()
 	no grep -q '^nvidia' <<< "$output"
 }
 
-@test "CVE-2026-57231: an entry of Env without \"=\", or \"*\", is refused and fetches nothing of the caller's environment" {
+@test "CVE-2026-57231: an entry of Env without \"=\", or \"*\", is refused and takes nothing from the caller's environment" {
 	for tag in name star glob empty no-name space newline; do
 		pull_refused env-$tag '"Env" has an entry that is not NAME=value'
 	done
@@ -101,7 +101,7 @@ untouched_and_proven()
 	untouched
 }
 
-@test "CVE-2026-41579, CVE-2026-47766: a /dev of the image's that is a link: the runtime changes nothing behind it" {
+@test "CVE-2026-41579, CVE-2026-47766: when /dev of the image is a link, the runtime changes nothing behind it" {
 	for tag in dev-absolute dev-up; do
 		harmless '^d.*1, *3.*x$' $tag -- sh -c 'ls -ld /dev; ls -lL /dev/null; ls /srv; echo > /dev/null; echo x'
 		[ "$(cat $decoy/ptmx)" = "the host's" ]
@@ -109,7 +109,7 @@ untouched_and_proven()
 	untouched_and_proven
 }
 
-@test "CVE-2026-88264: a /dev/console of the image's that is a link: no file is made behind it, with a terminal or without" {
+@test "CVE-2026-88264: when /dev/console of the image is a link, no file is made behind it, with a terminal or without" {
 	rm $decoy/console
 	before_host=$(host)
 	for tag in dev-links dev-pattern; do
@@ -127,7 +127,7 @@ untouched_and_proven()
 	untouched_and_proven
 }
 
-@test "CVE-2026-88265: a /dev/null of the image's that is a link: the streams of the program are not what it leads to" {
+@test "CVE-2026-88265: when /dev/null of the image is a link, the program's streams do not lead there" {
 	for tag in dev-links dev-pattern; do
 		harmless '^/dev/null 1:3$' $tag -- sh -c 'exec < /dev/null; echo gone > /dev/null
 			echo "$(readlink /proc/self/fd/0) $(stat -Lc %t:%T /dev/null)"'
@@ -156,7 +156,7 @@ hidden='for p in /proc/acpi /proc/asound /proc/interrupts /proc/kallsyms /proc/k
 done
 echo "$n hidden"'
 
-@test "CVE-2025-31133: a masked path is hidden by the kernel's null device, not by the image's: nothing behind a link is written" {
+@test "CVE-2025-31133: a masked path is hidden by the kernel's null device, not the image's: nothing behind a link is written" {
 	for tag in dev-pattern dev-links proc-tree good; do
 		harmless '^[1-9][0-9]* hidden$' $tag -- sh -c "$hidden"
 		run hostile $tag -- sh -c 'for p in core_pattern modprobe sysrq; do echo canary > /proc/sys/kernel/$p && echo wrote $p; done
@@ -166,7 +166,7 @@ echo "$n hidden"'
 	untouched_and_proven
 }
 
-@test "CVE-2025-52565: /dev/console is bound on a file of CES's own, and what a run writes there reaches its terminal alone" {
+@test "CVE-2025-52565: /dev/console is bound on a file of CES's own, and a run's output there reaches its terminal alone" {
 	for tag in dev-pattern dev-links; do
 		run as alice script -qec "ces-client run -q -i -t $bad:$tag \
 			sh -c 'echo to the terminal > /dev/console; grep \" /dev/console \" /proc/self/mountinfo'" /dev/null
@@ -177,7 +177,7 @@ echo "$n hidden"'
 	done
 }
 
-@test "CVE-2025-52881, CVE-2026-115521: a /proc that the image brings, as a tree or a link, is not what the runtime writes its settings to" {
+@test "CVE-2025-52881, CVE-2026-115521: when the image brings a /proc, as a tree or a link, the runtime writes no settings to it" {
 	for tag in proc-tree proc-link; do
 		harmless 'proc /proc proc.*1$' $tag -- sh -c 'grep "^proc /proc " /proc/mounts | tail -n 1; grep -c . /proc/self/comm'
 		# the kernel's own /proc shows no_new_privs, filter, limits and label
@@ -189,7 +189,7 @@ echo "$n hidden"'
 	untouched_and_proven
 }
 
-@test "CVE-2026-115521: with --read-only nothing at all of the root can be written, whatever the image has at /proc" {
+@test "CVE-2026-115521: with --read-only nothing of the root can be written, whatever the image has at /proc" {
 	for tag in proc-tree proc-link good; do
 		harmless '^closed$' $tag --read-only -- sh -c 'for d in / /bin /etc /root /home /srv /var /usr /tmp; do
 			(echo x > $d/new) 2> /dev/null && echo $d; (echo x > /etc/hosts) 2> /dev/null && echo hosts; chmod 700 $d 2> /dev/null && echo chmod $d
@@ -200,7 +200,7 @@ echo "$n hidden"'
 	untouched_and_proven
 }
 
-@test "GHSA-pxhw-h44j-8pfx (CVE-2026-87766): what CES makes in the new root follows no link of the image's" {
+@test "GHSA-pxhw-h44j-8pfx (CVE-2026-87766): when CES makes something in the new root, it follows no link of the image's" {
 	as alice mkdir -p work
 	cve_policy '.defaults.binds = ["~"]'
 	echo mine > /home/alice/work/f

@@ -36,7 +36,7 @@ measured()
 	paste $lab/kit.root <(cut -f2 $lab/kit.user) | awk -F'\t' '{ printf "| %s | %s | %s |\n", $1, $2, $3 }'
 }
 
-@test "the answers to what a container tries are those that SECURITY.md has, for its root and for its other users" {
+@test "the answers to what a container tries are those of SECURITY.md, for its root and for its other users" {
 	# other runs, of the same user and of another, are there for it to find
 	for user in alice bob; do
 		background $user ces-client run -q $open/tools:1 sh -c 'echo up; exec sleep 60'
@@ -61,7 +61,7 @@ measured()
 	[ -z "$(cat /sys/kernel/uevent_helper 2> /dev/null)" ]
 }
 
-@test "the kit would see it: outside a container, as an ordinary user, it gets other answers" {
+@test "outside a container, as an ordinary user, the kit gets other answers: it would see a difference" {
 	as alice "$CES_TOP/${B:-build}/tests/kit_driver" > $lab/kit.outside
 	cat $lab/kit.outside
 	grep -q "^filter of system calls.*0$" $lab/kit.outside

@@ -9,7 +9,7 @@ teardown_file() { cve_end; }
 setup() { remember_host; }
 teardown() { rm -rf /home/*/outputs_*; }
 
-@test "CVE-2026-111361: what is parsed is exactly what was hashed: two documents in one, or one and more bytes, are refused" {
+@test "CVE-2026-111361: CES parses exactly what it hashed: two documents in one, or one and more bytes, are refused" {
 	for tag in document space nul bom garbage key escape; do
 		pull_refused bytes-$tag 'manifest'
 	done
@@ -39,7 +39,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	all_refused
 }
 
-@test "CVE-2026-95839: a digest that is none is refused wherever it is, and is no part of a name" {
+@test "CVE-2026-95839: a digest that is malformed is refused wherever it is, and is no part of a name" {
 	: > $lab/cve.log
 	for which in index-{0..13} config-{3,6,7,9,12} layer-{3,6,7,9,12}; do
 		pull_refused digest-$which 'digest'
@@ -58,7 +58,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	untouched
 }
 
-@test "CVE-2025-11395: users and groups are read in the image alone, though its files are links" {
+@test "CVE-2025-11395: users and groups are read in the image alone, even if its files are links" {
 	printf 'worker:x:0:0::/:/bin/sh\n' > $decoy/secret
 	before_host=$(host)
 	run hostile link-copy -- id
@@ -68,7 +68,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	untouched
 }
 
-@test "CVE-2026-122321: a tag that moves between check and use changes neither: it is asked for once, and what was pulled runs" {
+@test "CVE-2026-122321: when a tag moves between check and use, nothing changes: it is asked for once, and what was pulled runs" {
 	: > $lab/cve.log
 	before_index=$(cat $lab/cve/index.json)
 	good=$(jq -r '.manifests[] | select(.annotations[] == "good") | .digest' $lab/cve/index.json)

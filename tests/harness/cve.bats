@@ -28,7 +28,7 @@ missing()
 	[ "$(grep -cE '^\| [a-zA-Z-]+ (CVE|GHSA)-' tests/cve/README.md)" -ge 30 ]
 }
 
-@test "a row that names no test is found" {
+@test "a row that names no existing test is found" {
 	sed 's/"CVE-2026-95838"/"CVE-2026-00000"/' tests/cve/README.md > "$BATS_TEST_TMPDIR/table"
 	run missing "$BATS_TEST_TMPDIR/table"
 	[ "$output" = "cve/pull.bats: CVE-2026-00000" ]

@@ -17,14 +17,14 @@ missing() # FILE...: the lines of named() whose file is not there
 	done
 }
 
-@test "each links line of a test or fuzzer is one line, and its files are there" {
+@test "each links line of a test or fuzzer is one line, and its files exist" {
 	[ "$(named tests/unit/*.c tests/fuzz/*.c | wc -l)" -gt 100 ]
 	run missing tests/unit/*.c tests/fuzz/*.c
 	echo "$output"
 	[ -z "$output" ]
 }
 
-@test "a links line that was broken in two, and one with a file that is gone, are seen" {
+@test "a links line that was broken in two, and one with a missing file, are found" {
 	printf '/* links: common/wire_encode.c\n * common/check.c */\n' > "$BATS_TEST_TMPDIR/broken.c"
 	printf '/* links: common/gone.c */\n' > "$BATS_TEST_TMPDIR/gone.c"
 	run missing "$BATS_TEST_TMPDIR/broken.c" "$BATS_TEST_TMPDIR/gone.c"

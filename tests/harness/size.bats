@@ -1,6 +1,6 @@
 # The amount of code that runs as root (make size).
 
-@test "the setuid program, what runs as root, and what of it knows foreign forms are within their limits" {
+@test "the setuid program, root's code, and root's code that knows foreign forms are within their limits" {
 	cd "$BATS_TEST_DIRNAME/../.."
 	run make --no-print-directory size
 	echo "$output"

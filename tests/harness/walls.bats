@@ -9,7 +9,7 @@ setup() { top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd); }
 	[ "$status" -eq 0 ]
 }
 
-@test "a field that nobody has thought about fails" {
+@test "a field without a line is found" {
 	mkdir -p "$BATS_TEST_TMPDIR/common" "$BATS_TEST_TMPDIR/helper" "$BATS_TEST_TMPDIR/policy"
 	cp -r "$top/common/." "$BATS_TEST_TMPDIR/common"
 	cp -r "$top/helper/core" "$top/helper/resolve" "$BATS_TEST_TMPDIR/helper"
