@@ -122,7 +122,7 @@ teardown()
 	no test -e /home/alice/missing
 }
 
-@test "paths and values with letters of any language are taken as they are, and the journal holds them exactly" {
+@test "paths and values with letters of any language are accepted unchanged, and the journal holds them exactly" {
 	install -d -o alice -g alice /home/alice/work/dätä
 	run inside -v ./work/dätä:/ümlaut -w /ümlaut -e GRUSS=grüß -- sh -c 'pwd; echo $GRUSS $0 > f' 'łódź'
 	[ "$output" = /ümlaut ]
@@ -141,7 +141,7 @@ teardown()
 	[[ $stderr == *"/grün"* ]]
 }
 
-@test "bytes that are not UTF-8 are refused by the name of what holds them, with 125" {
+@test "bytes that are not UTF-8 are refused with 125, and the message names the value" {
 	refused_by() # NAME OPTION...
 	{
 		local name=$1
@@ -166,7 +166,7 @@ teardown()
 	nothing_left_behind
 }
 
-@test "ps and inspect show a directory of outputs as it is called, in any language" {
+@test "ps and inspect show the name of an outputs directory unchanged, in any language" {
 	install -d -o alice -g alice /home/alice/work/dätä
 	n=$(as alice env CES_SAFE_OUTPUTS=/home/alice/work/dätä ces-client run -q -d -v ./work/dätä:/safe_outputs $open/tools:1 sleep 60)
 	[ "$(ces alice ps --format json | jq -r '.[].outputs')" = /home/alice/work/dätä ]

@@ -35,7 +35,7 @@ gone()
 # The helper that supervises the run: a child of the client's.
 helper_of() { pgrep -P "$1" -x 'ces-helper|ces-admit|ces-session'; }
 
-@test "SIGTERM and SIGHUP to the client end the run, and so does Ctrl-C" {
+@test "SIGTERM, SIGHUP or Ctrl-C to the client ends the run" {
 	for s in TERM HUP INT; do
 		start_run
 		kill -$s $client
@@ -55,14 +55,14 @@ helper_of() { pgrep -P "$1" -x 'ces-helper|ces-admit|ces-session'; }
 	gone
 }
 
-@test "the client killed ends the run" {
+@test "when the client is killed, the run ends" {
 	start_run
 	kill -KILL $client
 	gone
 	eventually bash -c "tail -n 1 $journal | jq -e '.status != null or .reason != null'"
 }
 
-@test "the helper killed leaves nothing alive, and the next start clears what is left" {
+@test "when the helper is killed, nothing stays alive, and the next start clears what is left" {
 	start_run
 	kill -KILL "$(helper_of $client)"
 	run --separate-stderr wait $client
@@ -72,7 +72,7 @@ helper_of() { pgrep -P "$1" -x 'ces-helper|ces-admit|ces-session'; }
 	no compgen -G '/home/alice/scratch_*'
 }
 
-@test "the janitor clears what killed runs left, of every user, and leaves live ones alone" {
+@test "the janitor clears what killed runs of every user left, and leaves live runs alone" {
 	start_run
 	live=$(ces alice ps --format json | jq -r '.[].run')
 	lives=$client
@@ -102,7 +102,7 @@ killed_run() # COMMAND
 	eventually none_alive
 }
 
-@test "a scratch that cannot be emptied is remembered, with one end on record, until it can be" {
+@test "a scratch that cannot be emptied is remembered until it can be, with one end on record" {
 	killed_run 'mkdir /scratch/d; echo secret > /scratch/d/file'
 	mount -t tmpfs none $scratch/scratch/d
 	! lab_has_selinux || chcon --reference=$scratch/scratch $scratch/scratch/d
@@ -124,7 +124,7 @@ killed_run() # COMMAND
 	gone
 }
 
-@test "the scratch of a run that ended as it should is remembered too" {
+@test "the scratch of a run that ended well is remembered too" {
 	install -d -o alice /srv/scratch
 	! lab_has_selinux || chcon -t ces_data_t /srv/scratch # an administrator does it so with semanage
 	lab_policy '.defaults.scratch.source = "/srv/scratch/{run}"'
@@ -146,7 +146,7 @@ killed_run() # COMMAND
 	gone
 }
 
-@test "an end that the journal did not take is recorded by the next helper" {
+@test "an end that the journal could not take is recorded by the next helper" {
 	start_run
 	n=$(ces alice ps --format json | jq -r '.[0].run')
 	chmod 640 $journal # no record can be kept in such a file
@@ -171,7 +171,7 @@ killed_run() # COMMAND
 	gone
 }
 
-@test "no user makes the janitor work" {
+@test "no user can make the janitor work" {
 	run --separate-stderr ces alice clean
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"clean is for root"* ]]
@@ -195,7 +195,7 @@ killed_run() # COMMAND
 	gone
 }
 
-@test "a program that is killed gives 128+n" {
+@test "when a program is killed by signal n, the status is 128+n" {
 	start_run
 	pkill -KILL -xf 'sleep 600'
 	wait $client || status=$?
@@ -217,7 +217,7 @@ killed_run() # COMMAND
 	gone
 }
 
-@test "a program that leaves children behind does not keep the run" {
+@test "a program that leaves children behind does not keep the run alive" {
 	SECONDS=0
 	run inside -- sh -c 'sleep 600 & sleep 600 & setsid sleep 600 & echo done'
 	[ "$output" = done ]
@@ -225,7 +225,7 @@ killed_run() # COMMAND
 	gone
 }
 
-@test "fds 0, 1 and 2 closed, in every combination" {
+@test "when fds 0, 1 and 2 are closed, in every combination, a run still works" {
 	for c in '<&-' '>&-' '2>&-' '<&- >&-' '<&- 2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
 		run bash -c "setpriv --reuid=alice --regid=alice --init-groups --reset-env \
 			ces-client run -q $open/tools:1 sh -c 'exit 5' $c"
@@ -235,7 +235,7 @@ killed_run() # COMMAND
 	gone
 }
 
-@test "the helper itself with any of fds 0 to 4 closed" {
+@test "when any of fds 0 to 4 of the helper itself is closed, it ends and leaves nothing" {
 	for c in 0 1 2 3 4; do
 		run timeout 20 setpriv --reuid=alice --regid=alice --init-groups --reset-env \
 			"$CES_TOP/tests/lib/frame.py" --close $c u64:1:3 wrap:1
@@ -258,7 +258,7 @@ interrupted() # SIGNAL MILLISECONDS
 	wait $! || true
 }
 
-@test "signals at any moment leave nothing" {
+@test "signals at any moment leave nothing behind" {
 	lab_policy '.defaults.limits.runs = 100'
 	pids=()
 	for ms in 0 2 4 6 8 10 12 15 20 30 50 100; do
@@ -272,7 +272,7 @@ interrupted() # SIGNAL MILLISECONDS
 	gone
 }
 
-@test "the helper killed at any moment leaves nothing after the next start" {
+@test "when the helper is killed at any moment, the next start leaves nothing behind" {
 	for ms in 0 2 4 6 8 10 12 15 20 30; do
 		setpriv --reuid=alice --regid=alice --init-groups --reset-env \
 			ces-client run -q $open/tools:1 sleep 600 3>&- < /dev/null > /dev/null 2>&1 &
@@ -287,7 +287,7 @@ interrupted() # SIGNAL MILLISECONDS
 	gone
 }
 
-@test "an entry that a killed helper had half removed goes with the next start" {
+@test "an entry that a killed helper had half removed is cleared by the next start" {
 	mkdir -m 700 /run/ces/1234567890
 	mkfifo -m 600 /run/ces/1234567890/stop
 	inside -- true
@@ -295,7 +295,7 @@ interrupted() # SIGNAL MILLISECONDS
 	gone
 }
 
-@test "fifty runs started at once all succeed" {
+@test "when fifty runs start at once, all succeed" {
 	lab_policy '.defaults.limits.runs = 100'
 	pids=()
 	for i in {1..50}; do

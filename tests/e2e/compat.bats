@@ -47,7 +47,7 @@ as_json()
 	ces alice rmi $image/tools:1
 }
 
-@test "every name and runtime word of a pull" {
+@test "every name and runtime word of a pull works" {
 	for how in "ces-pull podman" "ces-pull apptainer" ces-pm-pull ces-app-pull; do
 		run --separate-stderr as alice $how $registry_user $registry_token $image/entry:1
 		echo "$how: $stderr"
@@ -59,7 +59,7 @@ as_json()
 	ces alice rmi $image/entry:1
 }
 
-@test "\"\" \"\" and anonymous are no login" {
+@test "a login of \"\" \"\", or anonymous, is no login" {
 	for login in "'' ''" anonymous "anonymous ''" "anonymous anonymous" ""; do
 		run --separate-stderr as alice sh -c "ces-pull $login $open/cmd:1"
 		echo "$login: $stderr"
@@ -82,7 +82,7 @@ as_json()
 	wait $! || true
 }
 
-@test "a token without a user, and too many words, are refused saying what to type" {
+@test "a token without a user, and too many words, are refused with what to type" {
 	run --separate-stderr as alice ces-pull "" token $open/cmd:1
 	client_refused 'user name'
 	run --separate-stderr as alice ces-pull a b c d e
@@ -114,7 +114,7 @@ as_json()
 	[[ $output == *"1 cpus, 512 MiB memory"* ]]
 }
 
-@test "every option, as --x=v and as --x v" {
+@test "every option is accepted as --x=v and as --x v" {
 	asked --cores=1 --memory=1 --name=n1 $open/tools:1 || true
 	for form in "--cores=0.5 --name=n1 --project=nsh-2024-0001 --time=5m" "--cores 0.5 --name n1 --project nsh-2024-0001 --time 5m" \
 		"-c 0.5 -n n1 --project nsh-2024-0001 --time 5m"; do
@@ -129,13 +129,13 @@ as_json()
 	[[ $stderr != *cpus:* ]]
 }
 
-@test "-m is in GB, and above the policy it is denied" {
+@test "-m is in GB, and a value above the policy is denied" {
 	run --separate-stderr as alice ces-run -m 4 $open/tools:1 true
 	client_refused 'memory'
 	[[ $stderr == *"4 GiB"* ]]
 }
 
-@test "env-file, arg-file and opt-file, from files and from pipes" {
+@test "env-file, arg-file and opt-file are read from files and from pipes" {
 	file env <<< 'A="from the file"'
 	file args <<< "sh -c 'echo \$A; pwd'"
 	file opts <<< '-w /safe_outputs'
@@ -147,7 +147,7 @@ as_json()
 	[[ $output == *B=piped* ]]
 }
 
-@test "every directive of the guides in an opt-file" {
+@test "every directive of the guides is accepted in an opt-file" {
 	lab_policy '.defaults.network.publish = ["8787", "5432"] | .defaults.binds = ["~"]'
 	mkdir -p /home/alice/work/pgdata /home/alice/s3
 	chown alice: /home/alice/work/pgdata /home/alice/s3
@@ -181,7 +181,7 @@ as_json()
 	[[ $stderr == *"name: typed"* && $stderr == *"memory: 64 MiB"* ]]
 }
 
-@test "every other directive is refused, named, with its alternative" {
+@test "every other directive is refused by name, with its alternative" {
 	while IFS='|' read -r directive word; do
 		file opts <<< "$directive"
 		run --separate-stderr as alice ces-run --opt-file work/opts $open/tools:1 true
@@ -235,7 +235,7 @@ as_json()
 	client_refused 'cannot open missing: No such file'
 }
 
-@test "names of settings that cannot be are refused" {
+@test "an impossible name of a setting is refused" {
 	for bad in '=value' 'A B=c' $'A\tB=c' $'A\x01=c'; do
 		file env <<< "$bad"
 		run --separate-stderr as alice ces-run --env-file work/env $open/tools:1
@@ -243,14 +243,14 @@ as_json()
 	done
 }
 
-@test "names of runs that cannot be are refused" {
+@test "an impossible name of a run is refused" {
 	for bad in a/b .. "$(head -c 4096 /dev/zero | tr '\0' n)" '' 'a b'; do
 		run --separate-stderr as alice ces-run --name "$bad" $open/tools:1
 		client_refused 'name'
 	done
 }
 
-@test "an option of podman's on ces-run itself says where it goes" {
+@test "an option of podman's on ces-run itself is refused with where it belongs" {
 	run --separate-stderr as alice ces-run -p 18787:8787 $open/tools:1
 	client_refused 'opt-file'
 	run --separate-stderr as alice ces-run -v /data:/data $open/tools:1
@@ -263,7 +263,7 @@ as_json()
 	client_refused 'before the options'
 }
 
-@test "--version and --help of every name" {
+@test "--version and --help work under every name" {
 	for name in ces-pull ces-run ces-pm-pull ces-pm-run ces-dk-run ces-app-pull ces-gpu-run; do
 		run --separate-stderr as alice $name --version
 		[ "$status" -eq 0 ]
@@ -274,7 +274,7 @@ as_json()
 	done
 }
 
-@test "--verbose names settings and never their values" {
+@test "--verbose prints the names of settings and never their values" {
 	file env <<< 'PASSWORD=hunter2'
 	run --separate-stderr as alice ces-run --debug --dry-run --env-file work/env $open/tools:1
 	[ "$status" -eq 0 ]
@@ -306,7 +306,7 @@ as_json()
 	nothing_left_behind
 }
 
-@test "k8s: a GPU is under limits, 4 GB is what is asked for where nothing is said" {
+@test "k8s: a GPU is under limits, and the memory without a wish is 4 GB" {
 	change='.defaults.gpus.max = 2 | .defaults.limits.memory = "64G"' manifest --gpu=2 $image/tools:1
 	job=$(as_json <<< "$output")
 	jq -e '.spec.template.spec.containers[0].resources
@@ -351,7 +351,7 @@ as_json()
 	as_json <<< "$output" | jq -e '.spec.template.spec.containers[0].env | map(.name) | index("http_proxy") == null'
 }
 
-@test "k8s: a cluster of the policy's that has all its keys, and a claim that no cluster can have" {
+@test "k8s: all keys of the policy's cluster are used, and a claim that no cluster can have is refused" {
 	change='.kubernetes += {queue: "short", pull_secret: "tre-registry"}' manifest $image/tools:1
 	as_json <<< "$output" | jq -e '.metadata.labels == {"kueue.x-k8s.io/queue-name": "short"}
 		and .spec.template.spec.imagePullSecrets == [{"name": "tre-registry"}]'
@@ -388,7 +388,7 @@ as_json()
 	[[ $stderr == *UTF-8* ]]
 }
 
-@test "k8s: what the policy denies, and what a job has no place for, is refused" {
+@test "k8s: a wish that the policy denies, or that a job cannot express, is refused" {
 	manifest ghcr.io/other/x:1
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"denied: "*"rule projects.nsh-2024-0001.images"* ]]

@@ -45,7 +45,7 @@ offers() # WORD...; each of them, whole
 	done
 }
 
-@test "bash: commands" {
+@test "bash: TAB offers commands" {
 	tab 'ces-client '
 	offers pull run images rmi ps stop inspect explain doctor
 	tab 'ces-client do'
@@ -54,7 +54,7 @@ offers() # WORD...; each of them, whole
 	[ "$output" = pull$'\n'run ]
 }
 
-@test "bash: every option that --help lists" {
+@test "bash: TAB offers every option that --help lists" {
 	for command in pull run images doctor; do
 		tab "ces-client $command -"
 		while read -r option; do offers "$option"; done < <(ces-client $command --help | grep -oE -- '^  (-., |    )--[a-z-]+' | grep -oE -- '--.*')
@@ -67,7 +67,7 @@ offers() # WORD...; each of them, whole
 	[ "$output" = --shm-size ]
 }
 
-@test "bash: images, after options and their values" {
+@test "bash: TAB offers images, after options and their values" {
 	for line in 'ces-client run ' 'ces-client run --memory 4G -q ' 'ces-client pull ' 'ces-client rmi ' 'ces-run ' \
 		'ces-run podman ' 'ces-run -c 2 ' 'ces-client explain run --gpu=1 '; do
 		tab "$line"
@@ -81,12 +81,12 @@ offers() # WORD...; each of them, whole
 	no offers open.tre.test/epcced/tools:1
 }
 
-@test "bash: after a colon only what follows it" {
+@test "bash: after a colon TAB offers only what follows it" {
 	breaks=$' \t\n:=' tab 'ces-client run open.tre.test/epcced/tools:'
 	[ "$output" = 1 ]
 }
 
-@test "bash: runs by number and name, values, runtime words" {
+@test "bash: TAB offers runs by number and name, values, and runtime words" {
 	tab 'ces-client stop '
 	offers 0123456789 train
 	tab 'ces-client images --format '
@@ -105,7 +105,7 @@ offers() # WORD...; each of them, whole
 	[ ! -e canary ]
 }
 
-@test "zsh: commands, options, images" {
+@test "zsh: TAB offers commands, options and images" {
 	zsh_tab() # WORD...
 	{
 		run zsh -fc 'PATH=$1:$PATH; file=$2; shift 2; compadd() { shift; print -l -- "$@" }; _files() { print FILES }
@@ -124,7 +124,7 @@ offers() # WORD...; each of them, whole
 	offers podman k8s open.tre.test/epcced/tools:1
 }
 
-@test "fish: commands, options, images" {
+@test "fish: TAB offers commands, options and images" {
 	fish_tab() # LINE
 	{
 		PATH=$lab/bin:$PATH run fish -c "source $fish_file; complete -C '$1'"

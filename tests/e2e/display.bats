@@ -92,7 +92,7 @@ x() { echo "/x/$(basename "$(ls /home/alice/x/ld-linux-*)") --library-path /x /x
 	[[ $output == $'\n'*"unable to open display"* ]]
 }
 
-@test "a project without \"display\" in the policy is refused it, by default" {
+@test "a project without \"display\" in the policy is refused a display" {
 	lab_policy '.defaults.binds = ["~"]'
 	run --separate-stderr with_display alice -- true
 	refused 'this project may not use a display; leave out --display'
@@ -104,7 +104,7 @@ x() { echo "/x/$(basename "$(ls /home/alice/x/ld-linux-*)") --library-path /x /x
 	journal_new -s -e '.[-1].rule == "projects.nsh-2024-0001.display"'
 }
 
-@test "the X server does not trust the program: other windows cannot be read, keys cannot be sent" {
+@test "the X server does not trust the program: it cannot read other windows or send keys" {
 	local logo id
 	setpriv --reuid=alice --regid=alice --init-groups --reset-env env DISPLAY=:71 XAUTHORITY=/home/alice/.Xauthority \
 		xlogo > /dev/null 2>&1 3>&- &
@@ -146,7 +146,7 @@ x() { echo "/x/$(basename "$(ls /home/alice/x/ld-linux-*)") --library-path /x /x
 	[ -S /tmp/.X11-unix/X71 ]
 }
 
-@test "another user's display is refused, and so is what is no socket, a link or absent" {
+@test "another user's display, a file that is no socket, a link and a missing display are refused" {
 	run --separate-stderr as alice env DISPLAY=:72 XAUTHORITY=/home/alice/.Xauthority ces-client run -q --display $open/tools:1 true
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"the display :72 gives no key to a program that it does not trust; it must be yours"* ]]
@@ -170,7 +170,7 @@ x() { echo "/x/$(basename "$(ls /home/alice/x/ld-linux-*)") --library-path /x /x
 	rm -f /tmp/.X11-unix/X99
 }
 
-@test "DISPLAY that is no display of this machine, or not set, is refused with what to do" {
+@test "a DISPLAY that is unset, or no display of this machine, is refused with what to do" {
 	for display in localhost:10.0 host:0 :0x :-1 :70000 'unix/:0' ''; do
 		run --separate-stderr as alice env DISPLAY="$display" ces-client run --display $open/tools:1 true
 		echo "$display: $stderr"
@@ -179,13 +179,13 @@ x() { echo "/x/$(basename "$(ls /home/alice/x/ld-linux-*)") --library-path /x /x
 	done
 }
 
-@test "a mount of the display's directory is answered with --display" {
+@test "a mount of the display's directory is refused, and the message names --display" {
 	run --separate-stderr ces alice run -v /tmp/.X11-unix:/tmp/.X11-unix -e DISPLAY $open/tools:1 true
 	[ "$status" -eq 125 ]
 	[ "$stderr" = "ces: -v: /tmp/.X11-unix: type --display instead of a mount of the display" ]
 }
 
-@test "the user's own key cannot come in beside the display: a bind of the home is refused" {
+@test "with a display, a bind of the home is refused: it would bring the user's own key" {
 	for bind in '/home/alice:/mine:ro' '/home/alice/.Xauthority:/key:ro' '/home/alice:/safe_outputs'; do
 		remember
 		run --separate-stderr at_desktop alice ces-client run --display -v "$bind" $open/tools:1 true
@@ -195,7 +195,7 @@ x() { echo "/x/$(basename "$(ls /home/alice/x/ld-linux-*)") --library-path /x /x
 	as alice ces-client run -q -v /home/alice:/mine:ro $open/tools:1 true
 }
 
-@test "nothing else can be mounted on /tmp beside the display" {
+@test "with a display, nothing else can be mounted on /tmp" {
 	run --separate-stderr with_display alice --mount type=tmpfs,destination=/tmp -- true
 	refused "the display's socket is below /tmp"
 	run --separate-stderr with_display alice -v /home/alice/x:/tmp/.X11-unix -- true
@@ -203,7 +203,7 @@ x() { echo "/x/$(basename "$(ls /home/alice/x/ld-linux-*)") --library-path /x /x
 	with_display alice -v /home/alice/x:/tmp/other:ro -- test -e /tmp/other/xlogo
 }
 
-@test "the display is in explain, --dry-run, the journal and audit show" {
+@test "explain, --dry-run, the journal and audit show name the display" {
 	run at_desktop alice ces-client run --dry-run --display $open/tools:1
 	[ "$status" -eq 0 ]
 	[[ $output == *"display: :71 of this machine, which does not trust the run's programs"* ]]

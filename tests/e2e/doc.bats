@@ -30,7 +30,7 @@ typed() # GUIDE
 
 @test "the guide for researchers: each command prints what it shows" { typed researchers; }
 
-@test "the guide for information governance: each command prints what it shows, each rule is right" {
+@test "the guide for information governance: each command prints what it shows, and each rule is right" {
 	# something to read
 	pull alice ghcr.io/epcced/stroke:1 -q
 	ces alice run -q ghcr.io/epcced/stroke:1
@@ -38,4 +38,4 @@ typed() # GUIDE
 	typed governance
 }
 
-@test "the guide for administrators: each command prints what it shows, each rule is right" { typed administrators; }
+@test "the guide for administrators: each command prints what it shows, and each rule is right" { typed administrators; }

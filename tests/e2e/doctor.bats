@@ -39,7 +39,7 @@ warned() # PATTERN REMEDY
 	grep -A1 -E "^warning +$1" <<< "$output" | grep -qE "^ +-> .*$2"
 }
 
-@test "a machine that is fit: status 0, every check answered, nothing changed" {
+@test "on a fit machine the status is 0, every check has an answer, and nothing changes" {
 	run --separate-stderr ces alice doctor
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -53,7 +53,7 @@ warned() # PATTERN REMEDY
 }
 
 # bats test_tags=without-selinux
-@test "a policy that requires SELinux: unfit where it is off, and nothing is pulled, run or listed" {
+@test "where the policy requires SELinux and it is off, the machine is unfit, and nothing is pulled, run or listed" {
 	lab_policy '.host.selinux = "required"'
 	unfit 'selinux +SELinux is off' 'SELINUX=enforcing'
 	remember
@@ -66,7 +66,7 @@ warned() # PATTERN REMEDY
 	[ "$status" -eq 125 ]
 }
 
-@test "--format json has the same findings, -q only warnings and problems" {
+@test "--format json has the same findings, and -q only warnings and problems" {
 	run --separate-stderr ces alice doctor --format json
 	[ "$status" -eq 0 ]
 	jq -e '.fit and (.checks | length > 12) and all(.checks[]; .check and .text and (.state == "ok" or .remedy != null))' <<< "$output"
@@ -93,13 +93,13 @@ warned() # PATTERN REMEDY
 	[[ $output == *"mounted nosuid"* ]]
 }
 
-@test "a session that may not start setuid programs" {
+@test "a session that may not start setuid programs is a problem" {
 	run --separate-stderr as alice setpriv --no-new-privs ces-client doctor
 	[ "$status" -eq 1 ]
 	[[ $output == *"no_new_privs is set"*"use another login"* ]]
 }
 
-@test "a worker without its user, or its program" {
+@test "a worker without its user, or its program, is a problem" {
 	for user in ces-fetch ces-resolve ces-unpack ces-relay; do
 		userdel $user
 		run --separate-stderr ces alice doctor
@@ -113,7 +113,7 @@ warned() # PATTERN REMEDY
 	unfit 'workers .*ces-fetch can be changed by others' 'chmod go-w'
 }
 
-@test "a policy that is missing, not root's alone, or not understood" {
+@test "a policy that is missing, not root's alone, or not understood is a problem" {
 	mv /etc/ces/policy.json /etc/ces/away
 	unfit 'policy .*policy.json' 'as root: write one'
 	mv /etc/ces/away /etc/ces/policy.json
@@ -143,7 +143,7 @@ warned() # PATTERN REMEDY
 	[[ $output == *"is not owned by root"*"chown root:root /etc/ces"* ]]
 }
 
-@test "a policy that allows nothing, as it comes with the package, says where to begin" {
+@test "for a policy that allows nothing, as it comes with the package, doctor says where to begin" {
 	cp policy/default.json /etc/ces/policy.json
 	warned 'policy .*allows nothing' 'man 7 ces'
 	run --separate-stderr ces alice run $open/tools:1 true
@@ -151,7 +151,7 @@ warned() # PATTERN REMEDY
 	[[ $stderr == *"man 7 ces"* ]]
 }
 
-@test "a kernel that is too old, or lacks a call" {
+@test "a kernel that is too old, or lacks a call, is a problem" {
 	run --separate-stderr as alice setarch "$(uname -m)" --uname-2.6 ces-client doctor
 	[ "$status" -eq 1 ]
 	grep -A1 -E '^problem +kernel +Linux 2\.6' <<< "$output" | grep -q 'install Linux 5.19'
@@ -177,7 +177,7 @@ warned() # PATTERN REMEDY
 	[[ $cause == *"journal"* ]]
 }
 
-@test "without systemd, or without the janitor: a warning each" {
+@test "a machine without systemd, or without the janitor, gets a warning for each" {
 	warned 'services +systemd does not run here' 'ces-client clean'
 	mkdir -p /run/systemd/system
 	warned 'services +.*ces-janitor.timer' 'systemctl enable --now ces-janitor.timer'
@@ -203,14 +203,14 @@ warned() # PATTERN REMEDY
 	no grep -E 'ces.service' <<< "$output"
 }
 
-@test "a policy whose review, projects or rules have ended is a warning" {
+@test "a policy whose review, projects or rules have ended gets a warning" {
 	lab_policy '.review_by = "2025-01-31" | .projects["nsh-2024-0001"].images[0].expires = "2025-02-28"'
 	warned 'policy .*review was due by 2025-01-31' 'reviewed'
 	[[ $output == *"projects.nsh-2024-0003 ended on 2024-12-31"* ]]
 	[[ $output == *"projects.nsh-2024-0001.images[0] (ghcr.io/epcced/*) ended on 2025-02-28"* ]]
 }
 
-@test "a runtime that is missing, too old, without seccomp, unknown or anybody's" {
+@test "a runtime that is missing, too old, without seccomp, unknown or changeable by others is reported" {
 	lab_policy '.host.runtime = "/usr/bin/no-such-runtime"'
 	unfit 'runtime .*No such file' 'install crun'
 	lab_policy '.host.runtime = "/usr/local/bin/crun-old"'
@@ -240,7 +240,7 @@ warned() # PATTERN REMEDY
 	no pgrep -u alice -x sleep
 }
 
-@test "a registry that does not answer is a warning, none at all a problem" {
+@test "a registry that does not answer is a warning; no registry at all is a problem" {
 	warned 'registries .*down.tre.test' 'network, the certificate and the endpoint'
 	[[ $output == *"open.tre.test is reached"* ]]
 	lab_policy '.registries = {"down.tre.test": .registries["down.tre.test"], "x.test": {"endpoint": "https://no-such-host.test"}}'
@@ -248,7 +248,7 @@ warned() # PATTERN REMEDY
 	[[ $output == *"x.test is not reached"*"its name is not known here"* ]]
 }
 
-@test "a registry's TLS is tried as a pull does it, and the file it is checked with" {
+@test "a registry's TLS is tried as a pull tries it, and doctor names the CA file" {
 	cp $lab/stranger-ca.pem /etc/ces/other.pem
 	chmod 644 /etc/ces/other.pem
 	lab_policy '.registries["open.tre.test"].ca_file = "/etc/ces/other.pem"'
@@ -283,7 +283,7 @@ warned() # PATTERN REMEDY
 	grep -A1 -E '^problem +data +/safe_data/nsh-2024-0004: No such file' <<< "$output" | grep -q 'change the policy'
 }
 
-@test "links on the way to home and data are reported: root's, and those that are not followed" {
+@test "links on the way to home and data are reported: root's links, and links that are not followed" {
 	mv /home/alice /home/alice.here
 	ln -s alice.here /home/alice
 	run ces alice doctor
@@ -298,7 +298,7 @@ warned() # PATTERN REMEDY
 	grep -A1 -E '^problem +home +/home/alice: /home/alice is a symbolic link that root does not own' <<< "$output" | grep -q 'chown -h root'
 }
 
-@test "a store with little space" {
+@test "a store with little space is a problem" {
 	mount -t tmpfs -o size=300M,mode=755 small $store
 	lab_label
 	run --separate-stderr ces alice doctor
@@ -317,7 +317,7 @@ gpus() # FILTER
 	jq "$1" tests/lib/lab/cdi/nvidia.json > /etc/cdi/nvidia.json
 }
 
-@test "a specification of GPUs that others can write, or in a directory of theirs" {
+@test "a specification of GPUs that others can write, or in a directory that they can write, is a problem" {
 	gpus '.devices = [] | .containerEdits = {}'
 	chmod 666 /etc/cdi/nvidia.json
 	unfit 'gpus .*/etc/cdi/nvidia.json: it is writable by others' 'chmod 644 /etc/cdi/nvidia.json'
@@ -332,7 +332,7 @@ gpus() # FILTER
 	rm -rf /etc/cdi
 }
 
-@test "a specification of GPUs that is malformed, a link, a directory, or endless" {
+@test "a specification of GPUs that is malformed, a link, a directory, or endless is a problem" {
 	gpus .
 	echo '{"kind": ' > /etc/cdi/nvidia.json
 	unfit 'gpus .*/etc/cdi/nvidia.json: line' 'nvidia-ctk cdi generate --format=json --output=/etc/cdi/nvidia.json'
@@ -356,7 +356,7 @@ gpus() # FILTER
 	rm -rf /etc/cdi
 }
 
-@test "a specification of GPUs that names a disk, a device that is not there, or one that is another" {
+@test "a specification of GPUs that names a disk, a missing device, or a device of another number is a problem" {
 	gpus '.devices[0].containerEdits.deviceNodes[0] = {path: "/dev/sda"}'
 	unfit 'gpus .*/etc/cdi/nvidia.json names /dev/sda, which is not a device that CES gives to a run' 'nvidia-ctk'
 	gpus '.devices[0].containerEdits.deviceNodes[0] = {path: "/dev/nvidia0", hostPath: "/dev/null"}'
@@ -366,7 +366,7 @@ gpus() # FILTER
 	rm -rf /etc/cdi
 }
 
-@test "GPUs that are granted and not there, and hooks that are left undone, are warnings" {
+@test "GPUs that are granted and missing, and hooks that CES leaves out, get warnings" {
 	gpus '.devices = [] | .containerEdits = {hooks: [{hookName: "createContainer", path: "/usr/bin/x", args: ["x", "magic"]}]}'
 	warned 'gpus .*a hook that CES neither runs nor knows: x magic' 'needs the GPU'
 	rm -rf /etc/cdi
@@ -376,7 +376,7 @@ gpus() # FILTER
 	grep -qE '^ok +gpus +the policy grants none' <<< "$output"
 }
 
-@test "subordinate ids that others use too are a warning" {
+@test "subordinate ids that others use too get a warning" {
 	cp -a /etc/subuid $lab/subuid 2> /dev/null || touch $lab/subuid
 	echo 'alice:2000065536:65536' >> /etc/subuid
 	run --separate-stderr ces alice doctor
@@ -384,13 +384,13 @@ gpus() # FILTER
 	[[ $output == *"/etc/subuid gives alice ids from 2000065536, which CES uses too"* ]]
 }
 
-@test "root gets the advice to ask as a user too" {
+@test "when root asks, doctor advises to ask as a user too" {
 	run --separate-stderr ces-client doctor
 	[ "$status" -eq 0 ]
 	[[ $output == *"does not serve root"* ]]
 }
 
-@test "a proxy of the policy that nothing answers at, and one that is there" {
+@test "a proxy of the policy that does not answer gets a warning; one that answers is good" {
 	lab_policy '.projects["nsh-2024-0001"].network.proxy = "http://127.0.0.1:8999"
 		| .projects["nsh-2024-0002"].network.proxy = "http://open.tre.test:5001"'
 	warned 'proxy +http://127.0.0.1:8999 is not reached: nothing answers there' 'network.proxy in the policy'

@@ -19,7 +19,7 @@ load ../lib/fetch.bash
 	[ "$(sha256sum < "$out/0" | cut -d' ' -f1)" = "${manifest#sha256:}" ]
 }
 
-@test "basic login gets in, and without a login or with a wrong one nobody does" {
+@test "with the right basic login the registry answers; without it, or with a wrong one, it does not" {
 	fetch_ca -u researcher -t s3cret "https://localhost:$basic" lab/tool "blob|$layer|$size"
 	[ "$status" -eq 0 ]
 	whole
@@ -29,7 +29,7 @@ load ../lib/fetch.bash
 	failed denied "refused the login for lab/tool: user name or token is wrong, or the token has expired"
 }
 
-@test "a bearer token gets in, asked for once, with a scope of one repository and pull" {
+@test "a bearer token is asked for once, with a scope of one repository and pull" {
 	: > "$dir/tokens.log"
 	fetch_ca -u researcher -t s3cret -a "auth.localhost:$tokens" "https://localhost:$bearer" lab/tool "manifest|1|4194304"
 	[ "$status" -eq 0 ]
@@ -81,7 +81,7 @@ load ../lib/fetch.bash
 	[ "$(tail -n "+$((before + 1))" "$dir/bad.log" | grep -c tags/list)" -eq 0 ]
 }
 
-@test "a slow reader holds the transfer, and gets every byte" {
+@test "a slow reader slows the transfer, and gets every byte" {
 	fetch_ca -r 3000 "https://localhost:$anonymous" lab/tool "blob|$layer|$size" "manifest|1|4194304"
 	[ "$status" -eq 0 ]
 	whole
@@ -108,7 +108,7 @@ load ../lib/fetch.bash
 	jq -se 'map(select(.event == "request")) | length == 1 and (.[0].authorization | not)' "$dir/elsewhere.log"
 }
 
-@test "a login is not carried along by a redirect: basic" {
+@test "a basic login does not follow a redirect" {
 	: > "$dir/elsewhere.log"
 	fetch_bad login-redirect -u researcher -t s3cret -a "elsewhere.localhost:$elsewhere"
 	[ "$status" -eq 0 ]
@@ -116,7 +116,7 @@ load ../lib/fetch.bash
 	jq -se 'map(select(.event == "request")) | length == 1 and (.[0].authorization | not)' "$dir/elsewhere.log"
 }
 
-@test "a login is not carried along by a redirect: bearer" {
+@test "a bearer token does not follow a redirect" {
 	: > "$dir/elsewhere.log"
 	fetch_bad realm-redirect -u researcher -t s3cret -a "elsewhere.localhost:$elsewhere"
 	[ "$status" -eq 0 ]
@@ -124,7 +124,7 @@ load ../lib/fetch.bash
 	jq -se 'map(select(.event == "request")) | length == 1 and (.[0].authorization | not)' "$dir/elsewhere.log"
 }
 
-@test "a token that expires in the middle of a blob is asked for again" {
+@test "when a token expires in the middle of a blob, it is asked for again" {
 	fetch_bad realm-expire -u researcher -t s3cret
 	[ "$status" -eq 0 ]
 	whole
@@ -140,7 +140,7 @@ load ../lib/fetch.bash
 	[ "$(requests | jq -r .range | tail -n 1)" = "bytes=$((size / 2))-" ]
 }
 
-@test "a dropped connection resumes where Range is ignored" {
+@test "a dropped connection resumes even if the registry ignores Range" {
 	fetch_bad drop-norange
 	[ "$status" -eq 0 ]
 	whole
@@ -154,9 +154,9 @@ load ../lib/fetch.bash
 	[ "$(requests | wc -l)" -eq 5 ]
 }
 
-@test "a request without any answer is given up" { fetch_bad silent; failed registry "dropped the connection"; }
+@test "a request that gets no answer is given up" { fetch_bad silent; failed registry "dropped the connection"; }
 
-@test "a busy registry is asked again, when it says" {
+@test "a busy registry is asked again, at the time that it names" {
 	fetch_bad busy-once
 	[ "$status" -eq 0 ]
 	whole
@@ -176,7 +176,7 @@ load ../lib/fetch.bash
 }
 
 # bats test_tags=slow
-@test "one byte a second is given up" { fetch_bad slow; failed registry "is too slow"; }
+@test "a transfer of one byte a second is given up" { fetch_bad slow; failed registry "is too slow"; }
 
 # Nobody there, or somebody else
 
@@ -195,7 +195,7 @@ load ../lib/fetch.bash
 	failed registry "the certificate of https://localhost:$stranger is self-signed: not trusted"
 }
 
-@test "the machine's own authorities are not asked when the policy names a CA file" {
+@test "when the policy names a CA file, the machine's own authorities are not trusted" {
 	fetch -c "$dir/stranger.pem" "https://localhost:$bad" lab/tool "manifest|1|4194304"
 	failed registry "is not trusted"
 	run -1 strace -f -e trace=file,seccomp -o "$out/trace" "$top/$B/tests/fetch_driver" -e "$top/$B/ces-fetch" \
@@ -206,12 +206,12 @@ load ../lib/fetch.bash
 	run -1 grep -E '/etc/ssl/certs|/etc/pki|ca-certificates|ca-bundle' <(grep "^$pid " "$out/trace" | sed '1,/SECCOMP_SET_MODE_FILTER/d')
 }
 
-@test "a test authority is not trusted without a CA file" {
+@test "without a CA file, a test authority is not trusted" {
 	fetch "https://localhost:$bad" lab/tool "manifest|1|4194304"
 	failed registry "is not trusted: unknown certificate authority"
 }
 
-@test "the machine's own authorities are trusted where the policy names no CA file" {
+@test "when the policy names no CA file, the machine's own authorities are trusted" {
 	local bundle=/etc/ssl/certs/ca-certificates.crt
 	[ -e $bundle ] || bundle=/etc/pki/tls/certs/ca-bundle.crt
 	# shellcheck disable=SC2016
@@ -246,7 +246,7 @@ load ../lib/fetch.bash
 	run -1 grep -s request "$dir/plain.log"
 }
 
-@test "a name that leads to this very machine gets no connection" {
+@test "a host name that leads to this very machine gets no connection" {
 	local before
 	before=$(count "$dir/bad.log")
 	echo "127.0.0.1 registry.test" > "$out/hosts"
@@ -258,7 +258,7 @@ load ../lib/fetch.bash
 	[ "$(count "$dir/bad.log")" = "$before" ]
 }
 
-@test "a name server that never answers is waited for 20 seconds, then the pull fails" {
+@test "when a name server never answers, the pull fails after 20 seconds" {
 	printf 'nameserver 127.0.0.1\noptions timeout:30\n' > "$out/resolv.conf"
 	echo 'hosts: dns' > "$out/nsswitch.conf"
 	# shellcheck disable=SC2016
@@ -272,7 +272,7 @@ load ../lib/fetch.bash
 
 # ces-fetch itself
 
-@test "one bad blob fails alone, the others arrive" {
+@test "when one blob is bad, it fails alone, and the others arrive" {
 	fetch_ca "https://localhost:$bad" bad-endless/t "blob|$layer|$size" "manifest|1|4194304"
 	[ "$status" -eq 1 ]
 	[[ $output == *"0 failed"* && $output == *"1 done $manifest_size"* ]]
@@ -290,7 +290,7 @@ load ../lib/fetch.bash
 	done
 }
 
-@test "ces-fetch does nothing when it is started by hand" {
+@test "when a user starts ces-fetch by hand, it does nothing" {
 	run setpriv --reuid=65534 --regid=65534 --clear-groups "$top/$B/ces-fetch" 3>&-
 	[ "$status" -eq 1 ]
 	[[ $output == *"is started by ces-helper"* ]]
@@ -327,7 +327,7 @@ load ../lib/fetch.bash
 	! diff -q "$out/holders" "$out/dialers"
 }
 
-@test "ces-fetch dies with the helper, and its dialer with it" {
+@test "when the helper dies, ces-fetch and its dialer die with it" {
 	"$top/$B/tests/fetch_driver" -e "$top/$B/ces-fetch" -c "$dir/ca.pem" "https://localhost:$bad" bad-stall/dies "blob|$layer|$size" > /dev/null 3>&- &
 	local driver=$! worker dialer
 	eventually grep -qs bad-stall/dies "$dir/bad.log"

@@ -6,7 +6,7 @@ load ../lib/fetch.bash
 
 # Redirects and logins that lead elsewhere
 
-@test "a redirect elsewhere gets no connection" {
+@test "a redirect to another host gets no connection" {
 	elsewhere_untouched fetch_bad redirect-elsewhere -u researcher -t s3cret
 	failed registry "redirects to: https://elsewhere.localhost:$elsewhere, which is not among"
 }
@@ -21,13 +21,13 @@ load ../lib/fetch.bash
 	failed registry "leads to an address of this machine or of its own link"
 }
 
-@test "redirects that go round end after three" {
+@test "redirects in a circle end after three" {
 	fetch_bad redirect-loop
 	failed registry "redirects more than 3 times"
 	[ "$(requests | wc -l)" -eq 4 ]
 }
 
-@test "a token server elsewhere gets no connection and no credential" {
+@test "a token server on another host gets no connection and no credential" {
 	elsewhere_untouched fetch_bad realm-elsewhere -u researcher -t s3cret
 	failed registry "wants the login sent to: https://elsewhere.localhost:$elsewhere, which is not among"
 	[ "$(requests | jq -s 'map(select(.authorization)) | length')" -eq 0 ]
@@ -44,7 +44,7 @@ load ../lib/fetch.bash
 	[ "$(requests | jq -s 'map(.scheme) == [null, "Basic"]')" = true ]
 }
 
-@test "the password goes to nobody who does not ask for it" {
+@test "a registry that does not ask for the password does not get it" {
 	fetch_bad drop-once -u researcher -t s3cret
 	[ "$status" -eq 0 ]
 	[ "$(requests | jq -s 'map(select(.authorization)) | length')" -eq 0 ]
@@ -52,9 +52,9 @@ load ../lib/fetch.bash
 
 # Bodies that differ from what they promise
 
-@test "a body longer than due is cut at its size" { fetch_bad longer; failed registry "more than the $size bytes"; got_at_most "$size"; }
+@test "a body that is too long is cut at its size" { fetch_bad longer; failed registry "more than the $size bytes"; got_at_most "$size"; }
 @test "an endless body is cut at its size" { fetch_bad endless; failed registry "more than the $size bytes"; got_at_most "$size"; }
-@test "a body shorter than due fails" { fetch_bad shorter; failed registry "sent only"; }
+@test "a body that is too short fails" { fetch_bad shorter; failed registry "sent only"; }
 @test "an announced size that is too long is refused unread" { fetch_bad long-length; failed registry "announces more"; got_at_most 0; }
 @test "an announced size that is too short is refused unread" { fetch_bad short-length; failed registry "announces fewer"; got_at_most 0; }
 @test "a compressed answer is refused unread" { fetch_bad gzip; failed registry "compressed answer"; got_at_most 0; }
@@ -74,7 +74,7 @@ load ../lib/fetch.bash
 	got_at_most 4194304
 }
 
-@test "a wrong body of the right size passes here: its digest is looked at behind the pipe" {
+@test "a wrong body of the right size passes here: its digest is checked after the pipe" {
 	fetch_bad digest
 	[ "$status" -eq 0 ]
 	run -1 whole
@@ -103,12 +103,12 @@ missing_tag() # MODE [OPTION...]
 	[[ $output == *"no such image or tag"* ]]
 }
 
-@test "a list of tags that never comes holds the failure for ten seconds at most" {
+@test "when a list of tags never comes, the failure is reported after ten seconds at most" {
 	missing_tag stall
 	[[ $output == *"no such image or tag"* ]]
 }
 
-@test "a list of tags elsewhere is not gone after, and gets no credential" {
+@test "a list of tags on another host is not fetched, and gets no credential" {
 	elsewhere_untouched missing_tag redirect-elsewhere -u researcher -t s3cret
 	[ "$(requests | jq -s 'map(select(.authorization)) | length')" -eq 0 ]
 }

@@ -16,34 +16,34 @@ changed() # SCRIPT
 	[ "$status" -eq 0 ]
 }
 
-@test "a directory of the image goes with all that is in it" {
+@test "a directory of the image can be removed with all its files" {
 	changed 'rm -rf /d /o /h /usr; ls /'
 	[[ " ${output//$'\n'/ } " != *" d "* && " ${output//$'\n'/ } " != *" o "* && " ${output//$'\n'/ } " != *" h "* &&
 		" ${output//$'\n'/ } " != *" usr "* && " ${output//$'\n'/ } " == *" etc "* ]]
 	nothing_left_behind
 }
 
-@test "a directory of the image that was emptied goes with rmdir" {
+@test "a directory of the image that was emptied can be removed with rmdir" {
 	changed 'rm /d/kept; rmdir /d; [ ! -e /d ] && echo gone'
 	[ "$output" = gone ]
 }
 
-@test "a directory of the image moves with what is in it" {
+@test "a directory of the image can be moved with all its files" {
 	changed 'mv /d /moved; [ ! -e /d ]; cat /moved/kept; mv /moved /d; cat /d/kept; mv /etc /etc.old; cat /etc.old/hostname'
 	[[ $output == lowlowces-* ]]
 }
 
-@test "a directory made anew where one of the image was is empty" {
+@test "a directory that is made anew in the place of an image's is empty" {
 	changed 'rm -rf /d /o; mkdir /d /o; ls -A /d /o; echo new > /o/file; cat /o/*'
 	[ "$output" = $'/d:\n\n/o:\nnew' ]
 }
 
-@test "a directory of the image is replaced by a file, and a file by a directory" {
+@test "a directory of the image can be replaced by a file, and a file by a directory" {
 	changed 'rm -r /d; echo file > /d; cat /d; rm /replaced; mkdir /replaced; echo in it > /replaced/x; cat /replaced/x'
 	[ "$output" = $'file\nin it' ]
 }
 
-@test "a directory of the image is filled again under its own name, as an upgrade does" {
+@test "a directory of the image can be filled again under its own name, as an upgrade does" {
 	changed 'cp -a /h /h.new; mv /h /h.old; mv /h.new /h; rm -rf /h.old; cat /h/one; ls / | grep -c h.old || true'
 	[ "$output" = "same inode0" ]
 }
@@ -54,7 +54,7 @@ changed() # SCRIPT
 	[ "$output" = $'ran\ninterpreted' ]
 }
 
-@test "directories can be watched: the image's, outputs, scratch and /tmp" {
+@test "a program can watch directories: the image's, outputs, scratch and /tmp" {
 	install -m 755 "${B:-build}/tests/watch_driver" /safe_data/nsh-2024-0001/watch
 	for d in / /etc /safe_outputs /scratch /tmp /dev/shm; do
 		run inside -- /safe_data/watch $d
@@ -68,7 +68,7 @@ changed() # SCRIPT
 	[ "$output" = $'more\nnew\nmore' ]
 }
 
-@test "a layer that hides everything below it does" {
+@test "when a layer hides everything below it, it stays hidden" {
 	from=opaque-root run inside -- ls /
 	echo "$output"
 	[[ $'\n'$output == *$'\ntop'* ]]
@@ -84,7 +84,7 @@ changed() # SCRIPT
 	[[ $output == *$'\nlowmid/h\n/srv' ]]
 }
 
-@test "a user of the image can change what is that user's, and nothing else of it" {
+@test "a user of the image can change that user's files, and nothing else of it" {
 	from=user-number run inside -- sh -c 'exec 2> /dev/null; echo mine > /home/worker/f; cat /home/worker/f; rm /bin/busybox; echo x > /etc/new
 		mv /srv /srv.old; chmod 777 /etc; chown 1000 /etc; rm -rf /usr; ls -ld /bin/busybox /srv /usr/bin; ls /etc; stat -c "%a %u" /etc'
 	echo "$output"

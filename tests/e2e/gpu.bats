@@ -80,7 +80,7 @@ in_run() # MODE(<, > or <>) NODE
 }
 
 # bats test_tags=device-program
-@test "a GPU is its nodes and those of its driver, no others" {
+@test "a GPU comes with its nodes and those of its driver, and no others" {
 	run inside --gpu -- sh -c 'cd /dev; find . -type c | grep -E "nvidia|dri|kfd" | sort'
 	[ "$output" = "./dri/renderD129
 ./nvidia-modeset
@@ -94,7 +94,7 @@ in_run() # MODE(<, > or <>) NODE
 }
 
 # bats test_tags=device-program
-@test "a slice of a GPU is its parent and its two capabilities, for reading" {
+@test "a slice of a GPU comes with its parent and its two capabilities, for reading" {
 	run inside --gpu=0:1 -- sh -c 'exec 2>&1; cd /dev; find . -type c -name "nvidia*[0-9]" | sort
 		true < nvidia-caps/nvidia-cap21; true > nvidia-caps/nvidia-cap21'
 	[ "${lines[*]:0:3}" = "./nvidia-caps/nvidia-cap21 ./nvidia-caps/nvidia-cap22 ./nvidia0" ]
@@ -103,7 +103,7 @@ in_run() # MODE(<, > or <>) NODE
 }
 
 # bats test_tags=device-program
-@test "the neighbour's GPU cannot be opened, even if there were a node" {
+@test "the neighbour's GPU cannot be opened, even by a node of its number" {
 	hold 1 alice --gpu=1
 	held 1
 	run in_run '<>' /dev/nvidia1
@@ -114,7 +114,7 @@ in_run() # MODE(<, > or <>) NODE
 	done
 }
 
-@test "the driver's programs and libraries work, its plain names lead to them, nothing of the image is in their way" {
+@test "the driver's programs and libraries work under their plain names, and no file of the image is in their way" {
 	from=cuda run inside --gpu -- sh -c 'nvidia-smi hello; LD_PRELOAD=libcuda.so.1 /opt/lib/ld-linux* /opt/true
 		cd /usr/lib/ces-gpu/usr/lib64; for l in libcuda.so libcuda.so.1 libnvidia-nvvm.so.4; do readlink $l; done; echo $LD_LIBRARY_PATH'
 	[ "${lines[0]}" = "the driver says hello" ]
@@ -136,14 +136,14 @@ in_run() # MODE(<, > or <>) NODE
 	nothing_left_behind
 }
 
-@test "no hook is run, and no service's socket is inside" {
+@test "no hook runs, and no service's socket is inside" {
 	run inside --gpu -- sh -c 'find / -path /proc -prune -o -type s -print -o -name "*persistenced*" -print | sort'
 	[ "$status" -eq 0 ]
 	[ "$output" = "$(printf '/usr/bin/nvidia-persistenced\n/usr/lib/ces-gpu/usr/bin/nvidia-persistenced')" ]
 	[ ! -e $lab/hook-ran ]
 }
 
-@test "the granted devices are named inside, in the journal, and by explain" {
+@test "the container's environment, the journal and explain name the granted devices" {
 	from=cuda run inside --gpu=2 -- sh -c 'echo $NVIDIA_VISIBLE_DEVICES $NVIDIA_DRIVER_CAPABILITIES'
 	[ "$output" = "1,0:0 compute,utility" ]
 	[ "$(journal_new -c 'select(.event == "decision") | [.gpus, .devices]')" = '[2,["nvidia.com/gpu=1","nvidia.com/gpu=0:0"]]' ]
@@ -151,7 +151,7 @@ in_run() # MODE(<, > or <>) NODE
 	[[ $output == *"GPUs: 2"* ]]
 }
 
-@test "--dry-run says when the machine has fewer GPUs than are allowed" {
+@test "when the machine has fewer GPUs than are allowed, --dry-run says so" {
 	run ces alice run --gpu=1 --dry-run $open/tools:1
 	[ "$status" -eq 0 ]
 	no grep -q 'would be refused' <<< "$output"
@@ -175,14 +175,14 @@ in_run() # MODE(<, > or <>) NODE
 	refused 'NVIDIA_VISIBLE_DEVICES: CES sets this itself'
 }
 
-@test "a device counts once, whatever its names; all is what there is" {
+@test "a device counts once, under any of its names, and all means every GPU there is" {
 	run --separate-stderr inside --gpu=4 -- true
 	refused "4 of this machine's GPUs were asked for, and 3 are free"
 	run inside --gpu=all -- sh -c 'echo $NVIDIA_VISIBLE_DEVICES'
 	[ "$output" = 1,0:0,0:1 ]
 }
 
-@test "more than the policy allows, names out of its list and names that are none are refused" {
+@test "more than the policy allows, a name outside its list and an unknown name are refused" {
 	gpu_policy '.defaults.gpus = {max: 1, devices: ["1", "0:0"]}'
 	run --separate-stderr inside --gpu=2 -- true
 	refused 'GPUs are more than the 1 that are allowed'
@@ -198,7 +198,7 @@ in_run() # MODE(<, > or <>) NODE
 	refused 'no device GPU-00000000-0000'
 }
 
-@test "two runs never have the same GPU: many at once get what there is, each its own" {
+@test "when many runs ask for GPUs at once, each GPU goes to one run" {
 	local i
 	# All runs wait at one lock and go through it together.
 	flock --no-fork /run/ces sleep 60 3>&- &
@@ -213,7 +213,7 @@ in_run() # MODE(<, > or <>) NODE
 	[ "$(cat $lab/err.? | grep -c "1 of this machine's GPUs were asked for, and 0 are free")" -eq 4 ]
 }
 
-@test "a GPU in use is refused by any of its names, its slices to nobody but each other" {
+@test "a GPU in use is refused by any of its names; a slice in use does not block the other slices" {
 	hold 1 bob --gpu=1
 	hold 2 bob --gpu=0:0
 	held 1
@@ -231,7 +231,7 @@ in_run() # MODE(<, > or <>) NODE
 }
 
 # bats test_tags=device-program
-@test "the ledger survives a crash: what a killed helper held can be had again" {
+@test "after a crash the GPUs of a killed helper can be had again" {
 	for who in alice bob; do
 		hold 1 $who --gpu=1
 		held 1
@@ -242,7 +242,7 @@ in_run() # MODE(<, > or <>) NODE
 	eventually test -z "$(ls /run/ces)"
 }
 
-@test "GPUs that are not exclusive are shared, evenly, but not with a run that has one alone" {
+@test "GPUs that are not exclusive are shared evenly, but not with a run that has one alone" {
 	gpu_policy '.defaults.gpus.exclusive = false | .defaults.gpus.devices = ["1", "0:0"]
 		| .projects["nsh-2024-0002"].gpus.exclusive = true'
 	for i in 1 2 3; do
@@ -262,7 +262,7 @@ in_job() # as inside
 }
 
 # bats test_tags=cgroup-v1
-@test "in a job, only the devices that the job may open" {
+@test "in a job, a run gets only the devices that the job may open" {
 	group=/sys/fs/cgroup/devices/ces-job-$BASHPID
 	mkdir -p $group
 	remember
@@ -275,7 +275,7 @@ in_job() # as inside
 }
 
 # bats test_tags=device-program
-@test "in a job whose devices are limited by a program, only the devices that the job may open" {
+@test "in a job whose devices a program limits, a run gets only the devices that the job may open" {
 	group=/sys/fs/cgroup
 	[ "$(stat -fc %T $group)" = cgroup2fs ] || group=$group/unified
 	group=$group/ces-job-$BASHPID
@@ -304,7 +304,7 @@ bad() # PATTERN FILTER
 	refused "$1" || { echo "not refused as it should: $2"; return 1; }
 }
 
-@test "nodes that are not what they are said to be, or nothing for a container, are refused" {
+@test "a node that differs from its specification, or that no container may have, is refused" {
 	local one='.devices[0:2][].containerEdits.deviceNodes[0]' all='.containerEdits.deviceNodes'
 	bad 'nvidia1 is device 195:1, and the specification says 195:7' "($one).minor = 7"
 	bad 'nvidia-uvm is device 507:0, and the specification says 511:0' "${all}[2].major = 511"
@@ -321,7 +321,7 @@ bad() # PATTERN FILTER
 	bad 'card2 .226:2. is not a device that CES gives' "$all += [{path: \"/dev/dri/x\", hostPath: \"/dev/dri/card2\"}]"
 }
 
-@test "driver files that are links, may be written by others, or go where nothing may go are refused" {
+@test "a driver file that is a link, that others may write, or that goes to a forbidden place is refused" {
 	local add='.containerEdits.mounts += [{hostPath: "%s", containerPath: "%s"}]' f to
 	install -m 755 /dev/null /usr/lib64/libgood.so.1
 	ln -sf /etc/shadow /usr/lib64/libbad.so.1
@@ -371,7 +371,7 @@ tampered() # COMMAND PATTERN
 	refused "$2" || { echo "not refused as it should: $1"; return 1; }
 }
 
-@test "GPUs of other makers come by the same path" {
+@test "a GPU of another maker is granted in the same way" {
 	rm -r /etc/cdi
 	install -d -m 755 /etc/cdi
 	mknod -m 666 /dev/kfd c 511 0

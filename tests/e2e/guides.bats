@@ -13,7 +13,7 @@ setup_file()
 setup() { remember; }
 teardown() { rm -rf /home/*/outputs_* /home/alice/work/*; }
 
-@test "ces-pull podman \$CR_USER \$CR_TOKEN IMAGE with CR_USER=anonymous: a token makes it a login" {
+@test "ces-pull podman \$CR_USER \$CR_TOKEN IMAGE with CR_USER=anonymous and a token is a login" {
 	run --separate-stderr as alice ces-pull podman anonymous not-the-token $image/cmd:1
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"refused the login"* ]]
@@ -25,7 +25,7 @@ teardown() { rm -rf /home/*/outputs_* /home/alice/work/*; }
 	ces alice rmi $image/cmd:1
 }
 
-@test "ces-pull apptainer leaves NAME:TAG.sif; ces-run apptainer -n N --env-file envs.txt --arg-file args.txt FILE.sif" {
+@test "ces-pull apptainer leaves NAME:TAG.sif, and ces-run apptainer -n N --env-file envs.txt --arg-file args.txt FILE.sif runs it" {
 	as alice mkdir -p sif
 	run --separate-stderr as alice sh -c "cd sif && ces-pull apptainer '' '' $open/tools:1"
 	echo "$stderr"
@@ -92,7 +92,7 @@ teardown() { rm -rf /home/*/outputs_* /home/alice/work/*; }
 	rm -r /home/alice/sif
 }
 
-@test "ces-run docker says to leave the word out" {
+@test "ces-run docker is refused, and says to leave the word out" {
 	run --separate-stderr as alice ces-run docker $open/tools:1 true
 	client_refused "leave out 'docker': type ces-run $open/tools:1"
 }
@@ -105,7 +105,7 @@ guide() # WORD...
 	echo "$output $stderr"
 }
 
-@test "podman run --name N --mount type=bind,source=\${SAFE_DATA},destination=/safe_data --pull=never --rm=true --rmi=false --env-file=F IMAGE ARG..." {
+@test "podman run --name N --mount type=bind,source=\${SAFE_DATA},destination=/safe_data --pull=never --rm=true --rmi=false --env-file=F IMAGE ARG... works" {
 	file envs.txt <<< GREETING=hello
 	guide 'podman run --name epcc-ces-hello --mount type=bind,source=${SAFE_DATA},destination=/safe_data --pull=never --rm=true \
 		--rmi=false --env-file=envs.txt ${CR_URL} sh -c "echo \$GREETING \$1; ls /safe_data" - ${USER:-alice}'
@@ -118,7 +118,7 @@ guide() # WORD...
 	[ "$status" -eq 0 ]
 }
 
-@test "apptainer run --bind \${SAFE_DATA}:/safe_data --no-https=true --env-file=F X.sif ARG..." {
+@test "apptainer run --bind \${SAFE_DATA}:/safe_data --no-https=true --env-file=F X.sif ARG... works" {
 	file envs.txt <<< GREETING=hello
 	guide 'ces-pull -q apptainer "" "" ${CR_URL} && apptainer run --bind ${SAFE_DATA}:/safe_data --no-https=true --env-file=envs.txt \
 		tools:1.sif sh -c "echo \$GREETING; id -u; ls /safe_data"'
@@ -164,7 +164,7 @@ root:x:0:0:root:/root:/bin/sh" ]
 	[[ $output != *"at home"* ]]
 }
 
-@test "ces-run apptainer: what is bound to the home, or below it, is there" {
+@test "ces-run apptainer: a bind to the home, or below it, is there" {
 	lab_policy '.defaults.network.publish = ["8787"] | .defaults.binds = ["~"]'
 	as alice mkdir -p work/rstudio-tmp
 	as alice touch work/rstudio-tmp/old
@@ -180,7 +180,7 @@ root:x:0:0:root:/root:/bin/sh" ]
 	[ "$output" = $'new\nold' ]
 }
 
-@test "ces-run apptainer: an image whose passwd is a link, or that has none, runs, and nothing is written through the link" {
+@test "ces-run apptainer: an image whose passwd is a link or missing runs, and nothing is written through the link" {
 	ces alice pull -q $open/odd-users:1
 	run --separate-stderr as alice ces-run apptainer $open/odd-users:1 sh -c 'id -u; cat /srv/theirs; touch ~/x && echo written'
 	echo "$output $stderr"
@@ -232,7 +232,7 @@ root:x:0:0:root:/root:/bin/sh" ]
 	rm -r /home/alice/safe_outputs /home/alice/scratch /home/alice/typed
 }
 
-@test "another directory than the project's own in the place of /safe_data is refused" {
+@test "a directory other than the project's own in the place of /safe_data is refused" {
 	as alice mkdir -p work/mine
 	for at in /safe_data /safe_data/ //safe_data/.; do
 		guide "podman run --mount type=bind,source=/home/alice/work/mine,destination=$at \${CR_URL} true"
@@ -259,7 +259,7 @@ root:x:0:0:root:/root:/bin/sh" ]
 	rm -r /home/alice/.dcmaudit
 }
 
-@test "the sample job for Slurm: it pulls, runs within the job's cpus and memory, and its status is the run's" {
+@test "the sample job for Slurm pulls, runs within the job's cpus and memory, and ends with the run's status" {
 	local job=/home/alice/job.sbatch
 	sed "s|^image=.*|image=$image/tools:1|; s|--username \"\$USER\"|--username $registry_user|" \
 		/usr/share/doc/ces/examples/job.sbatch > $job
@@ -281,7 +281,7 @@ root:x:0:0:root:/root:/bin/sh" ]
 rocker='echo "rstudio:x:$USERID:$GROUPID::/home:/bin/sh" >> /etc/passwd; touch /safe_outputs/by_root
 	exec su rstudio -c "id -u; id -g; cat /safe_data/patients.csv | wc -l; touch /safe_outputs/by_rstudio /scratch/t; id -G"'
 
-@test "rocker's run.sh: env_file with RUNROOTLESS=false, USERID=\$(id -u), GROUPID=\$(id -g), --opt-file opt_file" {
+@test "rocker's run.sh works: env_file with RUNROOTLESS=false, USERID=\$(id -u), GROUPID=\$(id -g), --opt-file opt_file" {
 	as alice sh -c 'cd work
 		echo "DISABLE_AUTH=false" >> env_file
 		echo "RUNROOTLESS=false" >> env_file
@@ -297,7 +297,7 @@ rocker='echo "rstudio:x:$USERID:$GROUPID::/home:/bin/sh" >> /etc/passwd; touch /
 	nothing_left_behind
 }
 
-@test "USERID of anybody else's number is a number of the image's own, whose files still come out as the caller's" {
+@test "when USERID is another user's number, it is a number of the image's own, and its files outside are the caller's" {
 	run ces alice run -q -e USERID=4402 -e GROUPID=4402 $open/tools:1 sh -c "$rocker"
 	echo "$output"
 	[[ $output == 4402* ]]

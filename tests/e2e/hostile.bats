@@ -19,19 +19,19 @@ frame_refused()
 	refused_on_record
 }
 
-@test "a request that is well formed is answered" {
+@test "a well-formed request is answered" {
 	run frame u64:1:3 wrap:1
 	[ "$status" -eq 0 ]
 	[[ $output == *"17 {"* ]]
 }
 
-@test "a malformed frame is refused: magic" { frame_refused text:XXXX1 zeros:5; }
-@test "a malformed frame is refused: type" { frame_refused u64:1:3 wrap:2; }
-@test "a malformed frame is refused: empty" { frame_refused wrap:1; }
+@test "a malformed frame is refused: a wrong magic" { frame_refused text:XXXX1 zeros:5; }
+@test "a malformed frame is refused: a wrong type" { frame_refused u64:1:3 wrap:2; }
+@test "a malformed frame is refused: no fields" { frame_refused wrap:1; }
 @test "a malformed frame is refused: cut short" { frame_refused hex:43455331010010000000; }
-@test "a malformed frame is refused: unknown verb" { frame_refused u64:1:99 wrap:1; }
-@test "a malformed frame is refused: unknown tag" { frame_refused u64:1:3 u64:77:1 wrap:1; }
-@test "a malformed frame is refused: unknown flag" { frame_refused u64:1:2 u64:2:65536 field:3:$open/tools:1 wrap:1; }
+@test "a malformed frame is refused: an unknown verb" { frame_refused u64:1:99 wrap:1; }
+@test "a malformed frame is refused: an unknown tag" { frame_refused u64:1:3 u64:77:1 wrap:1; }
+@test "a malformed frame is refused: an unknown flag" { frame_refused u64:1:2 u64:2:65536 field:3:$open/tools:1 wrap:1; }
 @test "a malformed frame is refused: a field twice" { frame_refused u64:1:3 u64:1:2 wrap:1; }
 @test "a malformed frame is refused: a number of the wrong size" { frame_refused field:1:abc wrap:1; }
 @test "a malformed frame is refused: a newline in a name" {
@@ -40,7 +40,7 @@ frame_refused()
 @test "a malformed frame is refused: trailing bytes in the frame" { frame_refused u64:1:3 hex:00 wrap:1; }
 @test "an oversized frame is refused by its header alone" { frame_refused --hold hex:43455331010000001000 zeros:64; }
 @test "a frame of 4 GiB is refused by its header alone" { frame_refused --hold hex:434553310100ffffffff zeros:64; }
-@test "a project that is a path is refused" {
+@test "a project name that is a path is refused" {
 	frame_refused u64:1:2 field:3:$open/tools:1 field:4:../nsh-2024-0002 wrap:1
 }
 
@@ -51,11 +51,11 @@ frame_refused()
 	[ $SECONDS -lt 25 ]
 }
 
-@test "a client that says nothing and goes away is on record, and nothing else" {
+@test "when a client says nothing and goes away, that is on record, and nothing else happens" {
 	frame_refused
 }
 
-@test "the helper takes no option and no argument" {
+@test "an option or an argument of the helper is refused" {
 	run as alice $helper --help
 	[ "$status" -ne 0 ]
 	run as alice $helper --config=/tmp/policy.json
@@ -63,7 +63,7 @@ frame_refused()
 	nothing_left_behind
 }
 
-@test "the helper without arguments at all (argc 0) refuses" {
+@test "when the helper has no arguments at all (argc 0), it refuses" {
 	run as alice /usr/bin/python3 -c "
 import ctypes, os
 libc = ctypes.CDLL(None)
@@ -73,7 +73,7 @@ libc.execve(b'$helper', (ctypes.c_char_p * 1)(None), (ctypes.c_char_p * 1)(None)
 	nothing_left_behind
 }
 
-@test "no environment of the caller's changes anything" {
+@test "the caller's environment changes nothing" {
 	run as alice env LD_PRELOAD=/x.so LD_LIBRARY_PATH=/tmp GLIBC_TUNABLES=glibc.malloc.check=3 GCONV_PATH=/tmp \
 		TZ=../../etc/x TMPDIR=/nowhere SSLKEYLOGFILE=/tmp/keys https_proxy=http://127.0.0.1:1 \
 		CURL_CA_BUNDLE=/dev/null SSL_CERT_FILE=/dev/null NETRC=/x CES_POLICY=/tmp/p.json \
@@ -101,13 +101,13 @@ libc.execve(b'$helper', (ctypes.c_char_p * 1)(None), (ctypes.c_char_p * 1)(None)
 	[ "$(stat -c %a "$(outputs alice)")" -le 755 ]
 }
 
-@test "from a user namespace of the caller's the helper refuses" {
+@test "when it starts in a user namespace of the caller's, the helper refuses" {
 	run as alice unshare -Ur ces-client run $open/tools:1 true
 	[ "$status" -ne 0 ]
 	nothing_left_behind
 }
 
-@test "a mount namespace with another policy is not believed" {
+@test "a policy in a mount namespace of the caller's is not believed" {
 	run as alice unshare -Urm sh -c "mkdir -p /tmp/fake; mount --bind /tmp/fake /etc/ces; ces-client run $open/tools:1 true"
 	[ "$status" -ne 0 ]
 	nothing_left_behind
@@ -127,14 +127,14 @@ libc.execve(b'$helper', (ctypes.c_char_p * 1)(None), (ctypes.c_char_p * 1)(None)
 	nothing_left_behind
 }
 
-@test "a NAME of an environment variable that cannot be is refused" {
+@test "an impossible NAME of an environment variable is refused" {
 	run --separate-stderr ces alice run -e '=x' $open/tools:1 true
 	[ "$status" -eq 125 ]
 	[[ $stderr == "ces: "* ]]
 	nothing_left_behind
 }
 
-@test "an unknown option says what to type" {
+@test "an unknown option is refused with what to type" {
 	for o in --privileged --cap-add=SYS_ADMIN --device=/dev/sda --network=host --pid=host --security-opt=x \
 		--userns=host --runtime=/x --hooks-dir=/x --config=/x; do
 		run --separate-stderr ces alice run $o $open/tools:1 true

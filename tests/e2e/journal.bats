@@ -9,13 +9,13 @@ setup_file() { lab_policy; have alice tools; }
 setup() { remember; }
 teardown() { rm -rf /home/*/outputs_*; }
 
-@test "a run has a decision, a proof and an end with status, in order" {
+@test "a run has a decision, a proof and an end with status on record, in order" {
 	run inside -- sh -c 'exit 3'
 	journal_new -s -e 'map(.event) == ["decision", "proof", "end"] and .[0].outcome == "allowed"
 		and .[0].run == .[1].run and .[1].run == .[2].run and .[2].status == 3 and .[2].reason == "exit"'
 }
 
-@test "an end names user and project, of a run, a pull, a failure and a run whose helper was killed" {
+@test "an end names user and project, after a run, a pull, a failure and a run whose helper was killed" {
 	inside -- true
 	pull alice $open/tools:1 -q
 	run pull alice $open/no-such-image:1 -q
@@ -47,7 +47,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	journal_new -s -e --arg d "$policy" '.[0] | tostring | contains($d)'
 }
 
-@test "a pull is on record with the digest it got" {
+@test "a pull is on record with the digest that it got" {
 	run pull alice $open/tools:1 -q
 	digest=$(skopeo inspect --no-tags --cert-dir $lab/trust docker://open.tre.test:5001/epcced/tools:1 | jq -r .Digest)
 	journal_new -s -e --arg d "$digest" 'map(tostring) | any(contains($d))'
@@ -64,7 +64,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 put_bucket() { python3 -c 'import struct, sys; sys.stdout.buffer.write(struct.pack("<3Q", *map(int, sys.argv[1:])))' "$@" > $bucket; }
 show_bucket() { python3 -c 'import struct, sys; print(*struct.unpack("<3Q", sys.stdin.buffer.read()))' < $bucket; }
 
-@test "a flood of denials is counted, not written, each is still refused, and the count comes on record" {
+@test "a flood of denials is counted and not written; each is still refused, and the count comes on record" {
 	run ces dave pull open.tre.test/other/x
 	bucket=${journal%/*}/denied-4404
 	[ "$(stat -c '%U %a' $bucket)" = "root 600" ]
@@ -91,7 +91,7 @@ show_bucket() { python3 -c 'import struct, sys; print(*struct.unpack("<3Q", sys.
 	tests/lib/chain.py $journal
 }
 
-@test "a denial is recorded where the count of a user's denials is damaged" {
+@test "when the count of a user's denials is damaged, a denial is still recorded" {
 	bucket=${journal%/*}/denied-4404
 	for damaged in '' x '0 1' "0 $(date +%s) 0 of an older version" "60001 $(date +%s) 0" "0 18446744073709551615 0" "0 $(date +%s) 18446744073709551615"; do
 		if [[ $damaged =~ ^[0-9]+\ [0-9]+\ [0-9]+$ ]]; then
@@ -108,7 +108,7 @@ show_bucket() { python3 -c 'import struct, sys; print(*struct.unpack("<3Q", sys.
 	[[ $(head -c 24 $bucket | python3 -c 'import struct, sys; print(*struct.unpack("<3Q", sys.stdin.buffer.read()))') =~ ^[0-9]+\ [0-9]+\ 0$ ]]
 }
 
-@test "a pull whose helper was killed has an end, by the next helper" {
+@test "when the helper of a pull was killed, the next helper records the pull's end" {
 	# this registry takes the connection and says nothing
 	/usr/bin/python3 -c 'import socket, time; s = socket.create_server(("'$lab_address'", 5999)); time.sleep(60)' 3>&- &
 	silent=$!
@@ -133,13 +133,13 @@ show_bucket() { python3 -c 'import struct, sys; print(*struct.unpack("<3Q", sys.
 	journal_new -s -e 'map(tostring) | any(contains("\"root\"")) | not'
 }
 
-@test "arguments and environment values are not in it" {
+@test "arguments and environment values are not on record" {
 	run inside -e SECRET=canary-value -- echo canary-argument
 	[ "$output" = canary-argument ]
 	no grep -q canary $journal
 }
 
-@test "each record carries the digest of the one before: a changed, removed or reordered line shows" {
+@test "each record has the digest of the one before: a changed, removed or reordered line is found" {
 	run tests/lib/chain.py $journal
 	[ "$status" -eq 0 ]
 	sed '2s/4401/4402/' $journal > $lab/changed
@@ -182,7 +182,7 @@ verified() # FILES
 	tests/lib/chain.py $journal
 }
 
-@test "a run that lives over a rotation ends in the new file, in the one chain" {
+@test "when a run lives over a rotation, its end is in the new file, in the one chain" {
 	rm -f $journal.*
 	ces alice run -q -i $open/tools:1 sh -c 'echo up; read x' \
 		< <(eventually test -s $lab/up; rotate; run ces alice pull open.tre.test/other/x; echo) > $lab/up
@@ -191,7 +191,7 @@ verified() # FILES
 	rm $journal.1
 }
 
-@test "a journal whose last records were taken away, or changed, shows it with the next one" {
+@test "when the last records of a journal were removed or changed, the next record shows it" {
 	inside -- true
 	for how in '$d' '$s/4401/4402/' '1,$d'; do
 		cp -p $journal $lab/kept
@@ -225,7 +225,7 @@ verified() # FILES
 	cp -p $lab/kept.head $head
 }
 
-@test "only root can read it" {
+@test "only root can read the journal" {
 	for f in $journal $head; do
 		[ "$(stat -c '%U %a' $f)" = "root 600" ]
 		run as alice cat $f
@@ -248,7 +248,7 @@ verified() # FILES
 # Prints times of directories: a file put into one, even for a moment, changes its time.
 touched() { stat -c %y /run/ces $store/staging; }
 
-@test "with the journal on a full disk nothing of a run is ever entered" {
+@test "when the journal's disk is full, nothing of a run begins" {
 	mount -t tmpfs -o mode=700,size=64k ces-full /var/log/ces
 	lab_label
 	install -m 600 /dev/null $journal # (an empty file has no page with room left)
@@ -268,7 +268,7 @@ touched() { stat -c %y /run/ces $store/staging; }
 	[ "$status" -eq 0 ]
 }
 
-@test "no journal, no run" {
+@test "without a journal no run starts" {
 	mv $journal $lab/kept
 	mkdir $journal
 	remember

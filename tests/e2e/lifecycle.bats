@@ -44,7 +44,7 @@ refused_by_client() # PATTERN
 }
 keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 
-@test "ps lists a live run with its name, image and outputs, and forgets it at its end" {
+@test "ps lists a live run with its name, image and outputs, and no longer after its end" {
 	n=$(detach alice --name trial -- sh -c "$stays")
 	[[ $n =~ ^[0-9]{10}$ ]]
 	run ces alice ps
@@ -75,7 +75,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 }
 
 # systemd-logind does this at a logout, and a batch system at the end of a job.
-@test "the system's TERM or HUP to a run's processes ends the run whole: files handed over, scratch gone, an end on record" {
+@test "when the system sends TERM or HUP to a run's processes, the run ends whole: files handed over, scratch gone, an end on record" {
 	for signal in TERM HUP; do
 		remember
 		ces alice run -q --name attached $open/tools:1 sh -c \
@@ -153,7 +153,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	[ -z "$(ces alice ps -q)" ]
 }
 
-@test "the newest run comes first" {
+@test "ps lists the newest run first" {
 	first=$(detach alice -- true)
 	ces alice wait "$first"
 	started=$(ces alice inspect "$first" | jq '.[0].started | fromdate')
@@ -186,7 +186,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	nothing_left_behind
 }
 
-@test "many starts with one name: exactly one succeeds" {
+@test "of many starts with one name, exactly one succeeds" {
 	starts=()
 	for i in 1 2 3 4; do
 		detach alice --name one -- sh -c "$stays" > $lab/n.$i 2> $lab/e.$i 3>&- &
@@ -197,7 +197,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	[ "$(cat $lab/e.? | grep -c 'live run named one')" -eq 3 ]
 }
 
-@test "a name may have 128 characters, as those that Open OnDemand makes" {
+@test "a name of 128 characters, as Open OnDemand makes, is accepted" {
 	name=ood-$(printf 'x%.0s' {1..124})
 	n=$(detach alice --name "$name" -- sh -c "$stays")
 	[ "$(ces alice ps --format json | jq -r '.[].name')" = "$name" ]
@@ -209,7 +209,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	[[ $stderr == *"name"* ]]
 }
 
-@test "names that could be paths or numbers are refused" {
+@test "a name that could be a path or a number is refused" {
 	for n in a/b .. . -x 0123456789 '' "$(printf 'x%.0s' {1..4096})"; do
 		run --separate-stderr ces alice run --name="$n" $open/tools:1 true
 		echo "$n: $stderr"
@@ -222,7 +222,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	done
 }
 
-@test "another user's run is as absent as none: not listed, shown, waited for, read or stopped" {
+@test "another user's run is as absent as none: it is not listed, shown, waited for, read or stopped" {
 	n=$(detach alice --name trial -- sh -c "$stays")
 	ces bob ps -a --format json | jq -e 'length == 0'
 	for verb in stop inspect wait logs; do
@@ -264,7 +264,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	[ "$(ces alice logs "$output")" = none ]
 }
 
-@test "logs has stdout and stderr, byte for byte, also after the end" {
+@test "logs prints stdout and stderr, byte for byte, also after the end" {
 	n=$(detach alice -- sh -c 'head -c 300000 /dev/zero; printf "\\377\\033x"; echo err >&2')
 	[ "$(ces alice wait "$n")" = 0 ]
 	# there are two pipes: their order is not promised, but no byte is lost, added or torn from its write
@@ -274,7 +274,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	[ "$(stat -c '%U %a' /home/alice/.local/state/ces/"$n".log)" = "alice 600" ]
 }
 
-@test "logs -f shows what comes and ends with the run" {
+@test "logs -f prints what comes and ends with the run" {
 	n=$(detach alice -- sh -c 'echo one; while [ ! -e /safe_outputs/go ]; do sleep 0.05; done; echo two')
 	ces alice logs -f "$n" > $lab/follow 3>&- &
 	follower=$!
@@ -318,14 +318,14 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	[ "$(ces alice wait gone)" = 4 ]
 }
 
-@test "a command that does not exist is reported by run -d and wait" {
+@test "run -d and wait report a command that does not exist" {
 	run -127 --separate-stderr ces alice run -d --name gone $open/tools:1 /no/such
 	[[ $stderr == *'ces: cannot start /no/such'* ]]
 	[ "$(ces alice wait gone 2> $lab/err)" = 127 ]
 	grep -q 'cannot start /no/such' $lab/err
 }
 
-@test "a detached run outlives its keeper, and ends when it is stopped" {
+@test "when its keeper dies, a detached run goes on, and ends when it is stopped" {
 	n=$(detach alice -- sh -c 'trap "touch /safe_outputs/told; exit 0" TERM; touch /safe_outputs/up; while :; do sleep 0.1; done')
 	eventually test -e /home/alice/outputs_"$n"/up
 	kill -KILL "$(keeper_of alice)"
@@ -349,7 +349,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 }
 
 # Does what systemd-logind does at logout with KillUserProcesses=yes: kills all processes of the session's cgroup.
-@test "a detached run goes on, and on writing, through a logout that kills the user's processes" {
+@test "when a logout kills the user's processes, a detached run goes on and goes on writing" {
 	local root=/sys/fs/cgroup
 	[ -d $root/unified ] && root=$root/unified
 	session=$root/user.slice/ces-lab.slice/session-ces.scope
@@ -375,7 +375,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	[ ! -e $root/ces/helpers ]
 }
 
-@test "the run's end is not the keeper's to hold up: a stopped keeper does not keep the run" {
+@test "a stopped keeper does not delay the end of its run" {
 	n=$(detach alice -- sh -c 'trap "exit 0" TERM; echo up; while :; do sleep 0.1; done')
 	eventually says alice "$n" up
 	kill -STOP "$(keeper_of alice)"
@@ -385,14 +385,14 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	nothing_left_behind
 }
 
-@test "the state directory of another user's choosing is not written by root" {
+@test "when the state directory is a user's link to another place, root writes nothing there" {
 	as alice mkdir -p /home/alice/.local/state
 	as alice ln -s /etc /home/alice/.local/state/ces
 	run --separate-stderr ces alice run -d $open/tools:1 true
 	no compgen -G '/etc/[0-9]*.log'
 }
 
-@test "a client leaves no process to be reaped by others" {
+@test "a client leaves no process for others to reap" {
 	# the process that reaps here reaps only the clients
 	run as alice python3 - $open/tools:1 <<-'PY'
 	import ctypes, os, subprocess, sys
@@ -423,7 +423,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	ces bob stop -q "$other"
 }
 
-@test "image ls, image inspect, container ls, container logs ... are taken, as podman writes them; images --digests" {
+@test "image ls, image inspect, container ls, container logs ... and images --digests are accepted, as podman writes them" {
 	[ "$(ces alice image ls --format json)" = "$(ces alice images --format json)" ]
 	[ "$(ces alice image inspect $open/tools:1)" = "$(ces alice inspect $open/tools:1)" ]
 	digest=$(ces alice inspect $open/tools:1 | jq -r '.[0].digest')

@@ -63,22 +63,22 @@ at_the_memory_limit()
 	nothing_left_behind
 }
 
-@test "memory taken by a program ends at the limit" {
+@test "when a program takes memory, it ends at the limit" {
 	run --separate-stderr ces alice run $open/tools:1 /safe_data/hog heap 400
 	at_the_memory_limit
 }
 
-@test "memory taken by a memfd ends at the limit" {
+@test "when a memfd takes memory, the run ends at the limit" {
 	run --separate-stderr ces alice run $open/tools:1 /safe_data/hog memfd 400
 	at_the_memory_limit
 }
 
-@test "memory taken by files in /dev/shm ends at the limit" {
+@test "when files in /dev/shm take memory, the run ends at the limit" {
 	run --separate-stderr ces alice run $open/tools:1 dd if=/dev/zero of=/dev/shm/x bs=1M count=200
 	at_the_memory_limit
 }
 
-@test "memory taken by files in a tmpfs of the user's own ends at the limit" {
+@test "when files in a tmpfs of the user's own take memory, the run ends at the limit" {
 	run --separate-stderr ces alice run --mount type=tmpfs,destination=/a,size=64M \
 		--mount type=tmpfs,destination=/b,size=64M $open/tools:1 \
 		sh -c 'dd if=/dev/zero of=/a/x bs=1M count=60; exec dd if=/dev/zero of=/b/x bs=1M count=60'
@@ -103,7 +103,7 @@ at_the_memory_limit()
 	nothing_left_behind
 }
 
-@test "a fork bomb stays within the processes allowed, and the message says so" {
+@test "a fork bomb stays within the allowed processes, and the message says so" {
 	start_run --time 20s -- sh -c 'echo up; f() { f & f & wait; }; f; exec sleep 600'
 	sleep 1
 	most=$(setting pids.peak)
@@ -118,7 +118,7 @@ at_the_memory_limit()
 	nothing_left_behind
 }
 
-@test "a busy loop gets the cpu time it was given and no more" {
+@test "a busy loop gets the cpu time of its run and no more" {
 	start=${EPOCHREALTIME/./}
 	ces alice run -q --cpus 0.2 --time 4s $open/tools:1 sh -c 'while :; do :; done' || true
 	wall=$((${EPOCHREALTIME/./} - start))
@@ -138,7 +138,7 @@ at_the_memory_limit()
 	nothing_left_behind
 }
 
-@test "a full writable layer is an error of the write, and no more than that" {
+@test "when the writable layer is full, the write fails, and nothing else" {
 	run inside -- sh -c 'exec 2>&1; dd if=/dev/zero of=/big bs=1M count=40; ls /etc > /dev/null && echo still here; df -m / | tail -n 1'
 	echo "$output"
 	[[ $output == *"No space left"*"still here"* ]]
@@ -147,7 +147,7 @@ at_the_memory_limit()
 	nothing_left_behind
 }
 
-@test "a full /dev/shm is an error of the write, at the size asked for" {
+@test "when /dev/shm is full, the write fails, at the size that was asked for" {
 	run inside --shm-size 8M -- sh -c 'exec 2>&1; dd if=/dev/zero of=/dev/shm/x bs=1M count=40; wc -c < /dev/shm/x'
 	echo "$output"
 	[[ $output == *"No space left"* ]]
@@ -155,14 +155,14 @@ at_the_memory_limit()
 	nothing_left_behind
 }
 
-@test "a daemon that a program leaves behind ends with it" {
+@test "when a program leaves a daemon behind, the daemon ends with it" {
 	run inside -- sh -c 'for i in 1 2 3; do (trap "" TERM HUP INT; setsid sh -c "(sleep 600 &)" &) & done; sleep 0.2; echo done'
 	[ "$output" = done ]
 	eventually no pgrep -xf 'sleep 600'
 	nothing_left_behind
 }
 
-@test "output at full speed is ended by the time limit, and its reader gets it whole until then" {
+@test "the time limit ends a run that prints at full speed, and its reader gets all output until then" {
 	run --separate-stderr bash -c "setpriv --reuid=alice --regid=alice --init-groups --reset-env \
 		ces-client run --time 2s $open/tools:1 yes | sort -u"
 	[ "$output" = y ] || [ "${#lines[@]}" -le 2 ]
@@ -170,7 +170,7 @@ at_the_memory_limit()
 	nothing_left_behind
 }
 
-@test "the limits are those of the run's own cgroup, swap counted in" {
+@test "the limits are those of the run's own cgroup, with swap in them" {
 	start_run --memory 64M --cpus 0.5 -- sh -c 'echo up; exec sleep 600'
 	memory="$(setting memory.max)/$(setting memory.swap.max) $(setting memory.limit_in_bytes)/$(setting memory.memsw.limit_in_bytes)"
 	cpu="$(setting cpu.max) $(setting cpu.cfs_quota_us)/$(setting cpu.cfs_period_us)"
@@ -182,7 +182,7 @@ at_the_memory_limit()
 	[ "$pids" = 48 ]
 }
 
-@test "without a wish a run has what the policy says" {
+@test "without a wish a run has the policy's limits" {
 	start_run -- sh -c 'echo up; exec sleep 600'
 	memory="$(setting memory.max)$(setting memory.limit_in_bytes)"
 	cpu="$(setting cpu.max) $(setting cpu.cfs_quota_us)/$(setting cpu.cfs_period_us)"
@@ -196,7 +196,7 @@ at_the_memory_limit()
 	[ "${lines[2]}" -eq 16 ]
 }
 
-@test "a wish above the policy is refused with the figure that is allowed, and the rule" {
+@test "a wish above the policy is refused with the allowed figure, and the rule" {
 	for wish in '--memory 97M:memory: 97 MiB is more than the 96 MiB that is allowed .*limits.memory' \
 		'--cpus 1.001:cpus: 1.001 is more than the 1 that is allowed .*limits.cpus' \
 		'--time 601s:time: 10m1s is more than the 10m that is allowed .*limits.time' \
@@ -211,7 +211,7 @@ at_the_memory_limit()
 	done
 }
 
-@test "sizes that are zero, negative, too large for a number, without a unit or absurd are refused with what to type" {
+@test "a size that is zero, negative, too large for a number, without a unit or absurd is refused with what to type" {
 	for wish in 'memory 0' 'memory 0G' 'memory -1' 'memory -1G' 'memory 512' 'memory 99999999999999999999G' 'memory 18446744073709551616' \
 		'memory 16777216T' 'memory 1e3' 'memory 2Q' 'memory 1.5G' 'memory 0x10M' 'memory 1G1' 'shm-size 0M' 'shm-size 64' 'shm-size -64M' \
 		'shm-size 9999999P' 'cpus 0' 'cpus 0.0' 'cpus -1' 'cpus 0.0001' 'cpus 1e9' 'cpus nan' 'cpus 99999' 'cpus 4,5' \
@@ -238,7 +238,7 @@ at_the_memory_limit()
 	nothing_left_behind
 }
 
-@test "pages of files that a program reads are within its memory, and no reason to be killed" {
+@test "pages of files that a program reads count within its memory, and do not kill it" {
 	truncate -s 220M $lab/disk
 	mkfs.ext4 -q -F $lab/disk
 	mkdir /safe_data/nsh-2024-0001/disk
@@ -259,7 +259,7 @@ at_the_memory_limit()
 	nothing_left_behind
 }
 
-@test "runs at once are counted for each user in each project, and the message has the figure" {
+@test "the runs of each user in each project are counted, and the message has the figure" {
 	lab_policy '.defaults.limits.runs = 1'
 	pull carol $open/tools:1 -q
 	start_run -- sh -c 'echo up; exec sleep 600'
@@ -294,7 +294,7 @@ all_answered() # N
 	[ "$(find $lab -name 'start.*' -size +0 | wc -l)" -eq "$1" ]
 }
 
-@test "many starts for the last places: as many succeed as there are places, and after a crash again" {
+@test "of many starts for the last places, as many succeed as there are places, and after a crash again" {
 	lab_policy '.defaults.limits.runs = 2'
 	[ "$(starts 10)" -eq 2 ]
 	nothing_left_behind

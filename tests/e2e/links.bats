@@ -34,7 +34,7 @@ teardown()
 	chmod 755 /home/ways
 }
 
-@test "a home and data behind links that root made work: data, outputs, scratch and binds" {
+@test "behind links that root made, a home and data work: data, outputs, scratch and binds" {
 	run inside -v ./work:/work -- sh -c 'cat /safe_data/patients.csv > /safe_outputs/copy; echo $TMPDIR; echo made > /work/f'
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -46,7 +46,7 @@ teardown()
 	[[ $output == *'/work is /home/alice/work'* ]]
 }
 
-@test "the scratch of a run that died is removed behind such a link too" {
+@test "behind such a link, the scratch of a run that died is removed too" {
 	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
 		ces-client run -q $open/tools:1 sh -c 'echo > /scratch/f; echo up; exec sleep 60' > $lab/up 3>&- < /dev/null &
 	client=$!
@@ -58,7 +58,7 @@ teardown()
 	no compgen -G '/mnt/far/home/alice/scratch_*'
 }
 
-@test "a link of a user's own, or root's where others can write, is not followed" {
+@test "a link that a user made, or that root made where others can write, is not followed" {
 	# LINK, who owns it, mode of the directory
 	lab_policy '.defaults.binds = ["/home/ways"]'
 	for case in alice:755 root:775 root:757; do
@@ -84,7 +84,7 @@ teardown()
 	[ "$status" -eq 125 ]
 }
 
-@test "a chain of links of root's is followed, one without an end is not" {
+@test "a chain of root's links is followed; a chain without an end is not" {
 	lab_policy '.defaults.binds = ["/home/ways"]'
 	ln -s ./.././ways//two /home/ways/one
 	ln -s /home/ways/three /home/ways/two
@@ -111,7 +111,7 @@ teardown()
 	lab_policy '.defaults.binds = ["~"]'
 }
 
-@test "explain, --dry-run and ces-policy check say it before a run does" {
+@test "explain, --dry-run and ces-policy check report it before a run does" {
 	run ces alice explain run -v ./work:/work $open/tools:1
 	[ "$status" -eq 0 ]
 	no grep -q 'would be refused' <<< "$output"

@@ -38,7 +38,7 @@ same_options() # FILE; the help texts on stdin
 		<(sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESCRIPTION/ s/^\.Cm \([a-z]*\)$/\1/p' $man/ces-client.1 | sort -u)
 }
 
-@test "the same of ces-pull and ces-run" {
+@test "every option of ces-pull and ces-run is in its manual, and the other way round" {
 	ces-pull --help | same_options $man/ces-pull.1
 	ces-run --help | same_options $man/ces-run.1
 }
@@ -82,7 +82,7 @@ of_synopsis() # COMMAND
 	done
 }
 
-@test "every manual that another names is there" {
+@test "every manual that another names exists" {
 	for name in $(cat $man/ces*.1 $man/../man[578]/ces* | sed -n 's/^\.Xr \(ces[a-z.-]*\) \([0-9]\).*/\1.\2/p' | sort -u); do
 		[ -e "$man/../man${name##*.}/$name" ] || { echo "$name" >&2; false; }
 	done

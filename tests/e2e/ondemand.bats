@@ -79,7 +79,7 @@ batch() # JQ-FIELDS: values of the form, in JSON
 
 dated='^[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} UTC [0-9]{4} '
 
-@test "every app is whole: a manifest of batch connect, a form, a view, an icon" {
+@test "every app is whole: it has a manifest of batch connect, a form, a view and an icon" {
 	for app in $apps; do
 		(cd /var/www/ood/apps/sys/$app && ls manifest.yml form.yml.erb submit.yml.erb view.html.erb icon.svg template/before.sh.erb)
 		[ -x /var/www/ood/apps/sys/$app/template/script.sh.erb ]
@@ -88,7 +88,7 @@ dated='^[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} UTC [0-9]{4} '
 	done
 }
 
-@test "with session_directories outputs are in ~/safe_outputs/APP/SESSION and scratch in ~/scratch/APP/SESSION, and stay" {
+@test "with session_directories, ~/safe_outputs/APP/SESSION and ~/scratch/APP/SESSION are used, and stay" {
 	lab_policy '.defaults.limits += {memory: "2G", time: "5m"} | .defaults.network.publish = ["8888"] | .defaults.binds = ["~"]'
 	site 'site["session_directories"] = True'
 	run_job alice batch_container_app "$(batch '{container_arguments: "sh -c \"echo r > /safe_outputs/r; echo s > /scratch/s\""}')"
@@ -125,7 +125,7 @@ Container-specific command-line arguments" ]
 		and .attributes.cluster.options == [["slurm", "slurm", {"data-hide-use-gpu": true}], ["slurm-gpu", "slurm-gpu"]]'
 }
 
-@test "a submitted job has the name of the image, cores, memory and a GPU, six hours" {
+@test "a submitted job has the name of the image, cores, memory and a GPU, and six hours" {
 	dashboard alice submit batch_container_app "/home/alice/s/output/1" <<< "$(batch '{cores: "3", memory: "5", use_gpu: "1"}')" > $lab/submit
 	cat $lab/submit
 	jq -e '.script == {job_name: "tools:1", wall_time: 21600,
@@ -136,7 +136,7 @@ Container-specific command-line arguments" ]
 	rm -rf /home/alice/s
 }
 
-@test "hostile values are submitted as their letters, and a number that is none is refused" {
+@test "hostile values are submitted letter by letter, and a text that is no number is refused" {
 	hostile=$'x/$(touch '$marker$')`touch '$marker$'`" \'\n- evil: [1]\n#{exit}<%= exit %>'
 	dashboard alice submit batch_container_app "" <<< "$(jq -n --arg image "$hostile" '{image: $image}')" > $lab/submit
 	cat $lab/submit
@@ -150,7 +150,7 @@ Container-specific command-line arguments" ]
 	no test -e $marker
 }
 
-@test "a job that did well says so in its last line, and ends with 0" {
+@test "when a job succeeds, its last line says so, and it ends with 0" {
 	run_job alice batch_container_app "$(batch '{container_arguments: "sh -c \"echo hello from $GREETING; echo out > /safe_outputs/o\"", environment: "GREETING=Hello there\r\nWHO=${USER}\r\n"}')"
 	[ "$status" -eq 0 ]
 	grep -q '^hello from Hello there$' "$dir/output.log"
@@ -164,7 +164,7 @@ Container-specific command-line arguments" ]
 	nothing_left_behind
 }
 
-@test "a program that fails: the job has its status, the last line and the card say so" {
+@test "when a program fails, the job has its status, and the last line and the card say so" {
 	run_job alice batch_container_app "$(batch '{container_arguments: "sh -c \"exit 7\""}')"
 	[ "$status" -eq 7 ]
 	[[ $last =~ ${dated}"script.sh ERROR: the container's program failed (exit status 7)"$ ]]
@@ -175,7 +175,7 @@ Container-specific command-line arguments" ]
 	[[ $last == *"script.sh ERROR: the container did not run: "*"(exit status 127)" ]]
 }
 
-@test "a job that runs out of memory says so and ends with 137" {
+@test "when a job runs out of memory, it says so and ends with 137" {
 	run_job alice batch_container_app "$(batch '{container_arguments: "/safe_data/hog heap 2000"}')"
 	[ "$status" -eq 137 ]
 	[[ $last == *"script.sh ERROR: out of memory: killed at the memory limit of 896 MiB (peak "*"(exit status 137)" ]]
@@ -191,7 +191,7 @@ Container-specific command-line arguments" ]
 	nothing_left_behind
 }
 
-@test "the three lines of the guides: no project, no reading, no writing" {
+@test "the three lines of the guides appear: no project, no reading, no writing" {
 	run_job dave batch_container_app "$(batch '{}')"
 	[ "$status" -eq 125 ]
 	[[ $last =~ ${dated}"before.sh ERROR: Cannot find a project directory corresponding to any of the user's groups"$ ]]
@@ -209,7 +209,7 @@ Container-specific command-line arguments" ]
 	[ "$status" -eq 0 ]
 }
 
-@test "a login: the token reaches the registry, and is in no file when the job has started" {
+@test "with a login, the token reaches the registry, and is in no file when the job has started" {
 	values=$(batch "{image: \"$image/tools:1\", registry_user: \"$registry_user\", registry_token: \"$registry_token\", container_arguments: \"true\"}")
 	run_job alice batch_container_app "$values"
 	[ "$status" -eq 0 ]
@@ -228,7 +228,7 @@ Container-specific command-line arguments" ]
 	[[ $last == *"before.sh ERROR: cannot pull: "*"wants a login"* ]]
 }
 
-@test "podman is root inside, apptainer is the user; a SIF file of ces-pull's can be used again" {
+@test "podman is root inside and apptainer is the user; a SIF file of ces-pull's can be used again" {
 	run_job alice batch_container_app "$(batch '{container_arguments: "id -u"}')"
 	grep -qx 0 "$dir/output.log"
 	run_job alice batch_container_app "$(batch '{container_arguments: "id -u", runner: "apptainer"}')"
@@ -272,7 +272,7 @@ Container-specific command-line arguments" ]
 	rm -r $lab/stubs
 }
 
-@test "a quoted value arrives, and \${NAME} is what the back-end has" {
+@test "a quoted value arrives, and \${NAME} is the back-end's value" {
 	text="a  'b' \$(touch $marker) \`id\` \\ \" ;&|<>*?~ \${UNKNOWN}<%= 1 %>"
 	values=$(batch '{}' | jq --arg v "$text" '.environment = "T=" + $v + "\nU=${USER}:${HOME}\nB=$PATH"
 		| .container_arguments = "sh -c \"env; printf \u0027%s|\u0027 \\\"\\$@\\\"\" - \u0027a b\u0027\n-n ${USER} \u0027$(id)\u0027"')
@@ -285,7 +285,7 @@ Container-specific command-line arguments" ]
 	no test -e $marker
 }
 
-@test "a job that is cancelled ends its run, says so and leaves nothing" {
+@test "when a job is cancelled, it ends its run, says so and leaves nothing" {
 	start_job alice batch_container_app "$(batch '{container_arguments: "sh -c \"trap \u0027exit 0\u0027 TERM; echo up; while :; do sleep 0.1; done\""}')"
 	eventually grep -qx up "$dir/output.log"
 	kill -TERM $job
@@ -297,7 +297,7 @@ Container-specific command-line arguments" ]
 	nothing_left_behind
 }
 
-@test "a service: its password and port are the session's, and the portal's connections reach it" {
+@test "a service has the session's password and port, and the portal's connections reach it" {
 	site "site['jupyter'] |= {'image': '$tools', 'container_arguments': '''sh -c 'mkdir /tmp/www; printf %s \"\$JUPYTER_TOKEN\" > /tmp/www/token; exec httpd -f -p 8888 -h /tmp/www' '''}
 site['portal'] = ['$lab_outside']"
 	start_job alice jupyter_app '{"memory": "1"}'
@@ -321,7 +321,7 @@ site['portal'] = ['$lab_outside']"
 	no curl -sf --max-time 5 --interface $lab_outside "http://$lab_outside:$port/token"
 }
 
-@test "a service that does not answer in time ends the job, which says so" {
+@test "when a service does not answer in time, the job ends and says so" {
 	site "site['rstudio'] |= {'image': '$tools', 'container_arguments': 'sleep 20', 'service_port': 8888, 'runner_arguments': ''}
 site['connection_timeout'] = 1"
 	run_job alice rstudio_app '{"memory": "1"}'
@@ -331,7 +331,7 @@ site['connection_timeout'] = 1"
 	nothing_left_behind
 }
 
-@test "a job that the batch system starts again does not run without its values" {
+@test "when the batch system starts a job again, it does not run without its values" {
 	run_job alice batch_container_app "$(batch '{container_arguments: "true"}')"
 	run as alice "$CES_TOP/tests/lib/batch_connect.sh" "$dir"
 	[ "$status" -eq 125 ]

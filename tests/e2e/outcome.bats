@@ -21,7 +21,7 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	[[ $stderr == *"ces: -it comes after the image and was taken as the command; options come before it: ces-client run -it $open/tools:1"* ]]
 }
 
-@test "an image that is missing: the message lists its tags that are here" {
+@test "when an image is missing, the message lists its tags that are here" {
 	run --separate-stderr ces alice run $open/tools:9 true
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"ces: of that image you have: $open/tools:1" ]]
@@ -29,20 +29,20 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	[[ $stderr != *"of that image"* ]]
 }
 
-@test "a login that is refused says where to make a token" {
+@test "when a login is refused, the message says where to make a token" {
 	run --separate-stderr ces alice pull --username bob --token-stdin $image/tools:1 <<< wrong
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"ces: make a token at GitHub:"*"read:packages"* ]]
 	[[ $stderr != *"research coordinator"* ]]
 }
 
-@test "the time limit is said at the start and at the end" {
+@test "CES says the time limit at the start and at the end" {
 	run --separate-stderr ces alice run --time 2s $open/tools:1 sleep 60
 	[[ ${stderr_lines[0]} == "ces: run "*" (2s at most), outputs in "* ]]
 	[[ ${stderr_lines[-1]} == "ces: ended at the time limit of 2s" ]]
 }
 
-@test "a run that failed on a full place names it: the image's files, /dev/shm, outputs" {
+@test "when a run fails on a full place, CES names it: the image's files, /dev/shm, outputs" {
 	lab_policy '.defaults.limits.shm = "16M" | .defaults.limits.writable_layer = "16M"'
 	run --separate-stderr ces alice run $open/tools:1 dd if=/dev/zero of=/big bs=1M count=40
 	[[ $stderr == *"ces: the 16 MiB for changes to the image's files were full at the end; write large files to /scratch"* ]]
@@ -79,7 +79,7 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	ces alice wait "$output"
 }
 
-@test "an empty outputs directory is removed, one with files says where they come from" {
+@test "an empty outputs directory is removed; one with files says where they come from" {
 	ces alice run -q $open/tools:1 true
 	no compgen -G '/home/alice/outputs_*'
 	ces alice run -q --name first -m 64M --cpus 0.5 -e SECRET=abc $open/tools:1 sh -c 'echo > /safe_outputs/f; exit 3' || true
@@ -98,7 +98,7 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	jq -e --arg run "$run" '.run == $run and .status == 0' "/home/alice/outputs_$run/ces-run.json"
 }
 
-@test "a directory that several runs share keeps its files, and has the last run's account; a file of that name stays" {
+@test "when several runs share a directory, it keeps their files and the last run's account; a file of that name stays" {
 	as alice mkdir results
 	lab_policy '.defaults.outputs = {"source":"~/results"}'
 	ces alice run -q $open/tools:1 true
@@ -116,7 +116,7 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	lab_policy
 }
 
-@test "ps -a knows attached runs, which have no log, and is filtered" {
+@test "ps -a lists attached runs, which have no log, and filters work" {
 	ces alice run -q --name one $open/tools:1 sh -c 'exit 4' || true
 	run=$(ces alice run -q -d --name two $open/tools:1 sleep 60)
 	[ "$(ces alice ps -a --format json | jq -c 'sort_by(.name) | [.[] | [.name, .state, .status]]')" = '[["one","ended",4],["two","running",null]]' ]
@@ -142,7 +142,7 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	no grep -qP '[\x00-\x08\x0b-\x1f\x7f]' $lab/inspected
 }
 
-@test "logs --since and -t: the time of each line" {
+@test "logs --since and -t show the time of each line" {
 	run=$(ces alice run -q -d $open/tools:1 sh -c 'echo one; sleep 3; echo two')
 	ces alice wait "$run"
 	[ "$(ces alice logs "$run")" = $'one\ntwo' ]

@@ -136,7 +136,7 @@ places=()
 	[ -z "$(find $groups -path '*/ces/4401*')" ]
 }
 
-@test "a run in a Slurm job is below the job, in every hierarchy that is the job's" {
+@test "in a Slurm job a run is below the job, in every hierarchy that is the job's" {
 	slurm
 	hold 1 alice
 	at=$(where)
@@ -154,7 +154,7 @@ places=()
 	[ -z "$(find $groups -path '*/ces/4401*')" ]
 }
 
-@test "the memory limit of a Slurm job holds for a run in it, and the message names it" {
+@test "in a Slurm job the job's memory limit holds for a run, and the message names it" {
 	slurm
 	run --separate-stderr in_places alice ces-client run $open/tools:1 /safe_data/hog heap 100
 	echo "$status $output $stderr"
@@ -167,7 +167,7 @@ places=()
 	[ "$output" = "took it all" ]
 }
 
-@test "the cpu limit of a Slurm job holds for a run in it" {
+@test "in a Slurm job the job's cpu limit holds for a run" {
 	slurm
 	if has_v1; then
 		echo 20000 > $groups/cpu/slurm/uid_4401/job_77/cpu.cfs_quota_us
@@ -183,7 +183,7 @@ places=()
 	[ "$used" -lt $((wall / 5 + 300000)) ]
 }
 
-@test "the devices of a Slurm job hold for a run in it" {
+@test "in a Slurm job the job's devices hold for a run" {
 	slurm
 	if has_v1 && [ -d $groups/devices ]; then
 		echo 'c 1:5 rw' > $groups/devices/slurm/uid_4401/job_77/devices.deny
@@ -196,14 +196,14 @@ places=()
 	[[ $output == */dev/zero*"not permitted"* ]]
 }
 
-@test "the run's own limits hold in a Slurm job that has more" {
+@test "in a Slurm job that has more, the run's own limits hold" {
 	slurm
 	run --separate-stderr in_places alice ces-client run --memory 32M $open/tools:1 /safe_data/hog heap 60
 	[ "$status" -eq 137 ]
 	[[ $stderr == *"ces: killed at the memory limit of 32 MiB (peak "*"; ask for more with --memory, up to 128 MiB"* ]]
 }
 
-@test "variables that name a Slurm job are not believed" {
+@test "environment variables that name a Slurm job are not believed" {
 	slurm
 	places=()
 	SLURM_JOB_ID=77 hold 1 alice -e SLURM_JOB_ID=77
@@ -228,7 +228,7 @@ places=()
 	no grep "^$job" <<< "$at"
 }
 
-@test "a step that an older Slurm gave to the user is passed over for its job" {
+@test "when an older Slurm gave the step to the user, the run is below the job, not the step" {
 	slurm
 	chown 4401 "$job/step_0"
 	hold 1 alice
@@ -239,7 +239,7 @@ places=()
 	nothing_left_behind
 }
 
-@test "a run of a killed helper in a Slurm job is cleared out of the job by the next start" {
+@test "when a helper was killed in a Slurm job, the next start clears its run out of the job" {
 	slurm
 	hold 1 alice
 	kill -KILL "$(pgrep -P "${clients[1]}" -x 'ces-helper|ces-admit|ces-session')"
@@ -252,7 +252,7 @@ places=()
 	nothing_left_behind
 }
 
-@test "in the cgroup of ces.service, where systemd has delegated one" {
+@test "where systemd has delegated the cgroup of ces.service, runs are in it" {
 	for h in $v2 $groups/{memory,cpu,pids}; do
 		[ ! -d $h/cgroup.procs ] && [ -e $h/cgroup.procs ] || continue
 		make $h/system.slice/ces.service
@@ -272,7 +272,7 @@ places=()
 	grep "^$job" <<< "$at"
 }
 
-@test "in the cgroup that the policy names" {
+@test "where the policy names a cgroup, runs are in it" {
 	lab_policy '.host.cgroup_parent = "/research.slice/runs"'
 	for h in $v2 $groups/{memory,cpu,pids}; do
 		[ -e $h/cgroup.procs ] || continue
@@ -344,7 +344,7 @@ total() # JSON of user_limits
 	end 1
 }
 
-@test "a run is refused more than the total, and without a wish gets no more" {
+@test "a wish above the total is refused, and without a wish a run gets no more" {
 	total '{memory: "100M", cpus: 0.5}'
 	run --separate-stderr ces alice run --memory 128M $open/tools:1 true
 	refused "memory: 128 MiB is more than the 100 MiB that is allowed.*host.user_limits.memory"

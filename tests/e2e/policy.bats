@@ -21,7 +21,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 # Prints how many requests reached the open registry so far.
 asked() { grep -c '"GET \|"HEAD ' $lab/open.log; }
 
-@test "an image that no rule allows is refused without asking its registry, saying whom to ask" {
+@test "an image that no rule allows is refused without asking its registry, and the message says whom to ask" {
 	n=$(asked)
 	run --separate-stderr pull alice open.tre.test/other/tools:1
 	refused 'nsh-2024-0001'
@@ -47,7 +47,7 @@ asked() { grep -c '"GET \|"HEAD ' $lab/open.log; }
 	done
 }
 
-@test "an unqualified reference says what to type" {
+@test "an unqualified reference is refused with what to type" {
 	run --separate-stderr ces alice run ubuntu
 	refused 'ubuntu'
 	[[ $stderr == */* ]]
@@ -69,7 +69,7 @@ asked() { grep -c '"GET \|"HEAD ' $lab/open.log; }
 	[[ $stderr != *$'\e'* ]]
 }
 
-@test "another project is refused, as one that does not exist is" {
+@test "another project is refused in the same words as one that does not exist" {
 	run --separate-stderr ces alice run --project nsh-2024-0002 $open/tools:1 true
 	refused 'nsh-2024-0002'
 	first=${stderr//nsh-2024-0002/P}
@@ -101,14 +101,14 @@ asked() { grep -c '"GET \|"HEAD ' $lab/open.log; }
 	refused 'expired|2024-01-31'
 }
 
-@test "a missing project directory is said first, and plainly" {
+@test "a missing project directory is reported first, in plain words" {
 	pull frank $open/tools:1 -q
 	remember
 	run --separate-stderr ces frank run $open/tools:1 true
 	refused '/safe_data/nsh-2024-0004'
 }
 
-@test "membership is by the user database now, not by the groups a process carries" {
+@test "membership comes from the user database now, not from the groups of a process" {
 	run --separate-stderr setpriv --reuid=dave --regid=dave --groups=4411,4412 --reset-env \
 		ces-client run $open/tools:1 true
 	refused 'project'
@@ -144,7 +144,7 @@ asked() { grep -c '"GET \|"HEAD ' $lab/open.log; }
 	[ "$status" -ne 0 ]
 }
 
-@test "{project}, {user}, {run} and ~ are filled in" {
+@test "{project}, {user}, {run} and ~ are replaced by their values" {
 	install -d -o alice -g alice /safe_data/nsh-2024-0001/users/alice
 	lab_policy '.projects["nsh-2024-0001"] += {"outputs":{"source":"/safe_data/{project}/users/{user}"},
 		"scratch":{"source":"~/scr-{run}"}}'
@@ -155,7 +155,7 @@ asked() { grep -c '"GET \|"HEAD ' $lab/open.log; }
 	rm -r /safe_data/nsh-2024-0001/users
 }
 
-@test "infer_projects gives a project to the members of its group, where its data are" {
+@test "infer_projects gives a project to the members of its group, if its data exist" {
 	install -d -m 2770 -g nsh-2024-0004 /safe_data/2024-0004
 	lab_policy 'del(.projects["nsh-2024-0004"]) | .infer_projects =
 		{"base":"/safe_data","group_prefixes":["nsh-"],"images":[{"allow":"open.tre.test/epcced/*"}]}'
@@ -168,7 +168,7 @@ asked() { grep -c '"GET \|"HEAD ' $lab/open.log; }
 	refused 'project'
 }
 
-@test "home_override makes ~/safe_data the data, where it exists" {
+@test "with home_override, ~/safe_data is the data, where it exists" {
 	lab_policy '.projects["nsh-2024-0001"].data += {"home_override":true}'
 	run inside -- ls /safe_data
 	[ "$output" = patients.csv ]
@@ -178,7 +178,7 @@ asked() { grep -c '"GET \|"HEAD ' $lab/open.log; }
 	[ "$output" = mine ]
 }
 
-@test "retain_images run: the image is gone after the run" {
+@test "with retain_images run, the image is gone after the run" {
 	lab_policy '.defaults.retain_images = "run"'
 	have alice stroke
 	run ces alice run -q $open/stroke:1
@@ -241,28 +241,28 @@ denied_all() # PATTERN
 	[ $SECONDS -lt 5 ]
 }
 
-@test "a policy with a second link denies everything" {
+@test "a policy with a second hard link denies everything" {
 	ln /etc/ces/policy.json /etc/ces/second
 	denied_all 'policy'
 	rm /etc/ces/second
 }
 
-@test "a policy with an unknown key denies everything, naming it" {
+@test "a policy with an unknown key denies everything, and the message names it" {
 	lab_policy '.projects["nsh-2024-0001"].allowed_image = "x"'
 	denied_all 'allowed_image'
 }
 
-@test "a policy with a duplicate key denies everything, naming it" {
+@test "a policy with a duplicate key denies everything, and the message names it" {
 	sed -i '0,/"site"/s//"site": "twice",\n"site"/' /etc/ces/policy.json
 	denied_all 'site'
 }
 
-@test "a policy cut short denies everything" {
+@test "a policy that is cut short denies everything" {
 	head -c 1000 tests/lib/lab/policy.json > /etc/ces/policy.json
 	denied_all 'policy'
 }
 
-@test "a value of the wrong type or an impossible one denies everything" {
+@test "a value of the wrong type, or an impossible one, denies everything" {
 	for filter in '.defaults.limits.memory = 512' '.defaults.limits.time = "0s"' '.ces_policy = 2' \
 		'.registries["ghcr.io"].endpoint = "http://x"' '.host.subordinate_ids = {"first":0}' \
 		'.projects["nsh-2024-0001"].expires = "2026-02-30"' '.host.runtime = "crun"' \
@@ -274,7 +274,7 @@ denied_all() # PATTERN
 	done
 }
 
-@test "a home that is a symlink of a user's own is refused" {
+@test "a home that is a symlink of the user's own is refused" {
 	mv /home/alice /home/.alice
 	ln -s .alice /home/alice
 	chown -h alice /home/alice
@@ -285,7 +285,7 @@ denied_all() # PATTERN
 	refused '/home/alice'
 }
 
-@test "outputs or scratch that a user put a symlink for is refused or untouched" {
+@test "when a user puts a symlink in the place of outputs or scratch, the run is refused or the target untouched" {
 	lab_policy '.defaults.outputs = {"source":"~/results"}'
 	as alice ln -s /etc results
 	run --separate-stderr ces alice run $open/tools:1 touch /safe_outputs/canary

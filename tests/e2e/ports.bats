@@ -76,7 +76,7 @@ relay() { pgrep -x ces-relay; }
 	[ "$(talk alice 18080 again)" = again ]
 }
 
-@test "which ports a run publishes is on record, before it starts" {
+@test "the ports that a run publishes are on record before it starts" {
 	ces alice run -q -p 18080:8080 -p 18888:8888 $open/tools:1 true
 	journal_new -s -e '.[0].ports == 2 and .[0].published == ["18080:8080", "18888:8888"]'
 	run ces-policy audit show "$(journal_new -s -r '.[0].run')"
@@ -85,14 +85,14 @@ relay() { pgrep -x ces-relay; }
 	journal_new -s -e 'map(select(.event == "decision")) | .[1].published == []'
 }
 
-@test "bytes are carried unchanged, in both directions at once, and their end arrives" {
+@test "bytes pass unchanged, in both directions at once, and so does their end" {
 	serve alice 18080
 	head -c 20000000 /dev/urandom > $lab/sent
 	as alice bash -c 'exec 3<> /dev/tcp/127.0.0.1/18080; exec 4<&0; cat <&4 >&3 & timeout 20 head -c 20000000 <&3' < $lab/sent > $lab/back
 	cmp $lab/sent $lab/back
 }
 
-@test "another user is closed at once, without a byte reaching the container, and is on record" {
+@test "another user's connection is closed at once, without a byte reaching the container, and is on record" {
 	serve alice 18080
 	run talk bob 18080 stranger
 	[ "$status" -ne 0 ]
@@ -108,7 +108,7 @@ relay() { pgrep -x ces-relay; }
 	[ -z "$(talk alice 18080 x)" ]
 }
 
-@test "a stranger who sends and goes at once has sent nothing" {
+@test "when a stranger sends and goes at once, nothing arrives" {
 	n=$(ces alice run -q -d -p 18080:8080 $open/tools:1 sh -c 'nc -ll -p 8080 -e sh -c "cat >> /safe_outputs/got" & sleep 60')
 	eventually test -d "/home/alice/outputs_$n"
 	eventually bash -c "$(declare -f as); as alice bash -c 'echo mine > /dev/tcp/127.0.0.1/18080; sleep 0.1'; grep -q mine /home/alice/outputs_$n/got"
@@ -120,7 +120,7 @@ relay() { pgrep -x ces-relay; }
 	no grep -q stranger "/home/alice/outputs_$n/got"
 }
 
-@test "a stranger's bytes do not arrive by a port that the owner gets after them" {
+@test "when the owner gets the port of a stranger after them, the stranger's bytes do not arrive" {
 	n=$(ces alice run -q -d -p 18080:8080 $open/tools:1 sh -c 'nc -ll -p 8080 -e sh -c "cat >> /safe_outputs/got" & sleep 60')
 	eventually test -d "/home/alice/outputs_$n"
 	eventually bash -c "$(declare -f as); as alice bash -c 'echo first > /dev/tcp/127.0.0.1/18080; sleep 0.1'; grep -q first /home/alice/outputs_$n/got"
@@ -158,7 +158,7 @@ relay() { pgrep -x ces-relay; }
 	[ "$(ces alice logs "$n")" = $'1\ndone' ]
 }
 
-@test "the relay holds nothing: its own user, no capability, a filter, the container's network" {
+@test "the relay holds nothing: it has its own user, no capability, a filter, and the container's network" {
 	serve alice 18080
 	pid=$(relay)
 	[ "$(stat -c %U /proc/"$pid")" = ces-relay ] || [ "$(ps -o user= -p "$pid")" = ces-relay ]
@@ -173,7 +173,7 @@ relay() { pgrep -x ces-relay; }
 	for s in KILL STOP; do no as alice kill -$s "$pid"; done
 }
 
-@test "a port in use is refused with the line that says what to do" {
+@test "a port in use is refused with what to do" {
 	as bob bash -c 'exec python3 -c "
 import socket, time
 s = socket.socket(); s.bind((\"127.0.0.1\", 18081)); s.listen(); time.sleep(60)"' 3>&- &
@@ -207,7 +207,7 @@ s = socket.socket(); s.bind((\"127.0.0.1\", 18081)); s.listen(); time.sleep(60)"
 	no as alice timeout 2 bash -c ": < /dev/tcp/$lab_address/18080"
 }
 
-@test "when the run ends the port is free and the relay gone" {
+@test "when the run ends, the port is free and the relay has ended" {
 	serve alice 18080
 	[ "$(relay | wc -l)" -eq 1 ]
 	ces alice stop "$n"
@@ -218,7 +218,7 @@ s = socket.socket(); s.bind((\"127.0.0.1\", 18081)); s.listen(); time.sleep(60)"
 	said alice 18080 anew anew
 }
 
-@test "the helper killed takes the relay along" {
+@test "when the helper is killed, the relay ends too" {
 	serve alice 18080
 	pkill -KILL -x 'ces-helper|ces-admit|ces-session'
 	eventually no relay
@@ -227,7 +227,7 @@ s = socket.socket(); s.bind((\"127.0.0.1\", 18081)); s.listen(); time.sleep(60)"
 	nothing_left_behind
 }
 
-@test "the relay killed ends the port, not the run" {
+@test "when the relay is killed, the port ends, and the run goes on" {
 	serve alice 18080
 	kill -KILL "$(relay)"
 	eventually bash -c '[ -z "$(ss -Hltn "sport = :18080")" ]'
@@ -280,7 +280,7 @@ s = socket.socket(); s.bind((\"127.0.0.1\", 18081)); s.listen(); time.sleep(60)"
 	[ "$status" -eq 0 ]
 }
 
-@test "-p 8080 and -p 0:8080 take a free port, say http://127.0.0.1:PORT, and ps, port and inspect show it" {
+@test "-p 8080 and -p 0:8080 publish a free port and print http://127.0.0.1:PORT, and ps, port and inspect show it" {
 	for p in 8080 0:8080 127.0.0.1::8080 localhost:0:8080; do
 		run --separate-stderr ces alice run -d -p $p $open/tools:1 sh -c "$echoes"
 		echo "$p: $output, $stderr"
@@ -299,7 +299,7 @@ s = socket.socket(); s.bind((\"127.0.0.1\", 18081)); s.listen(); time.sleep(60)"
 	done
 }
 
-@test "two ports chosen for one run differ; a port that may not be published is refused all the same" {
+@test "two ports chosen for one run differ; a port that may not be published is still refused" {
 	run --separate-stderr ces alice run -p 8080 -p 8888 $open/tools:1 true
 	[ "$status" -eq 0 ]
 	[ "$(grep -oE '127.0.0.1:[0-9]+' <<< "$stderr" | sort -u | wc -l)" -eq 2 ]
@@ -314,7 +314,7 @@ s = socket.socket(); s.bind((\"127.0.0.1\", 18081)); s.listen(); time.sleep(60)"
 	done
 }
 
-@test "port says that a run has none, is not there, or is another's" {
+@test "port says that a run has no ports, does not exist, or is another user's" {
 	n=$(ces alice run -q -d $open/tools:1 sleep 60)
 	[ "$(ces alice port "$n")" = "" ]
 	run --separate-stderr ces bob port "$n"

@@ -63,7 +63,7 @@ ended_unbegun() # PATTERN [OPTION...]
 	[[ $(journal_new -r 'select(.event == "proof") | .reason') =~ $pattern ]]
 }
 
-@test "the record says what /proc says inside" {
+@test "the record has what /proc has inside" {
 	run inside -- sh -c 'cat /proc/self/mountinfo; echo =; cat /proc/1/status; echo =; for n in /proc/self/ns/*; do readlink $n; done
 		echo =; cat /proc/self/uid_map; echo =; cat /proc/self/gid_map; echo =; ls /sys/class/net; echo =
 		find /dev -xdev -type c'
@@ -91,14 +91,14 @@ ended_unbegun() # PATTERN [OPTION...]
 	[ "$(sed -n 's|^/dev/||p' $lab/part7 | sort)" = "$(jq -r '.nodes[]' <<< "$proof" | sort)" ]
 }
 
-@test "the proof is on record before the program begins, and names whose run it is" {
+@test "the proof is on record before the program begins, and names its run" {
 	ces alice run -q -i $open/tools:1 sh -c 'echo up; read x' \
 		< <(eventually test -s $lab/up; tail -n +$((before_lines + 1)) $journal > $lab/then; echo) > $lab/up
 	jq -s -e 'map(.event) == ["decision", "proof"] and .[1].user == "alice" and .[1].uid == 4401
 		and .[1].project == "nsh-2024-0001" and .[1].run == .[0].run' $lab/then
 }
 
-@test "a terminal, an image's own user, an own mount and a read-only root are proven too" {
+@test "a terminal, an image's own user, a mount of the user's and a read-only root are proven too" {
 	run as alice script -qec "ces-client run -q -t $open/tools:1 tty" /dev/null
 	[ "$status" -eq 0 ]
 	from=user-number run inside -- true
@@ -120,13 +120,13 @@ ended_unbegun() # PATTERN [OPTION...]
 	[[ $output == *"as planned"* && $output == *"/safe_data ro,nosuid,nodev"* && $output == *CAP_CHOWN* ]]
 }
 
-@test "a runtime that only carries its work out in another way is no deviation" {
+@test "a runtime that only works in another way is no deviation" {
 	deviate . 'sh -c "jq -n 1" > /run/own; cat /run/own > /dev/null'
 	run inside -- sh -c 'echo ran'
 	[ "$output" = ran ]
 }
 
-@test "a read-only mount that can be written: ended before the program began" {
+@test "a read-only mount that can be written ends the run before the program begins" {
 	deviate '(.mounts[] | select(.destination == "/sys") | .options) -= ["ro"]'
 	ended_unbegun '/sys can be written'
 	deviate '.root.readonly = false'
@@ -135,7 +135,7 @@ ended_unbegun() # PATTERN [OPTION...]
 	ended_unbegun 'is not protected from writing'
 }
 
-@test "other data than those that were opened: ended before the program began" {
+@test "data other than those that were opened end the run before the program begins" {
 	deviate '(.mounts[] | select(.destination == "/safe_outputs") | .source) = "/d/2"'
 	ended_unbegun '/safe_outputs is another directory'
 	deviate '(.mounts[] | select(.destination == "/safe_data") | .source) = "/d/1"'
@@ -144,7 +144,7 @@ ended_unbegun() # PATTERN [OPTION...]
 	ended_unbegun '/safe_data is not mounted'
 }
 
-@test "a mount that nobody planned, or without its flags: ended before the program began" {
+@test "a mount that nobody planned, or without its flags, ends the run before the program begins" {
 	deviate '.mounts += [{destination: "/mnt", type: "tmpfs", source: "tmpfs", options: []}]'
 	ended_unbegun '/mnt is mounted, which nobody planned'
 	deviate '.mounts += [{destination: "/opt/host", type: "bind", source: "/usr", options: ["rbind", "ro", "nosuid", "nodev"]}]'
@@ -155,7 +155,7 @@ ended_unbegun() # PATTERN [OPTION...]
 	ended_unbegun 'is not hidden'
 }
 
-@test "a capability more, or the way to new ones: ended before the program began" {
+@test "a capability too many, or a way to new ones, ends the run before the program begins" {
 	deviate '.process.capabilities.bounding += ["CAP_SYS_ADMIN"]'
 	ended_unbegun 'its bounding capabilities are'
 	deviate '.process.capabilities |= map_values(. + ["CAP_NET_RAW"])'
@@ -164,7 +164,7 @@ ended_unbegun() # PATTERN [OPTION...]
 	ended_unbegun 'no_new_privs is not set'
 }
 
-@test "no system call filter, or another: ended before the program began" {
+@test "a missing or another system call filter ends the run before the program begins" {
 	deviate 'del(.annotations) | del(.linux.seccomp)'
 	ended_unbegun 'it has no system call filter'
 	[ "$(basename "${CES_TEST_RUNTIME:-crun}")" = crun ] || return 0
@@ -176,7 +176,7 @@ ended_unbegun() # PATTERN [OPTION...]
 	ended_unbegun 'its system call filter is not the one of this installation'
 }
 
-@test "the filter is read back from the kernel, and where the runtime makes its own the record says so" {
+@test "the filter is read back from the kernel; where the runtime makes its own, the record says so" {
 	inside -- true
 	case $(basename "${CES_TEST_RUNTIME:-crun}") in
 	crun) word='as built' ;;
@@ -185,40 +185,40 @@ ended_unbegun() # PATTERN [OPTION...]
 	[ "$(journal_new -r 'select(.event == "proof") | .seccomp_program')" = "$word" ]
 }
 
-@test "another root than the one that was made: ended before the program began" {
+@test "a root other than the one that was made ends the run before the program begins" {
 	deviate '.root.path = "/run/deviant/root"' 'mkdir /run/deviant/root; mount -t overlay -o lowerdir=/l/0:/t,userxattr x /run/deviant/root'
 	ended_unbegun '/ is mounted without its flags|its SELinux context is' # (or by the label of the mount)
 	deviate '.root.path = "/m/other"' 'mkdir -p /m/other/bin; cp /m/bin/busybox /m/other/bin/sh'
 	ended_unbegun 'its root is another directory'
 }
 
-@test "another id, or a group more: ended before the program began" {
+@test "another id, or a group too many, ends the run before the program begins" {
 	deviate '.process.user.uid = 7'
 	ended_unbegun 'its uid is'
 	deviate '.process.user.additionalGids += [42]'
 	ended_unbegun 'it is in the group'
 }
 
-@test "another network than the empty one: ended before the program began" {
+@test "a network other than the empty one ends the run before the program begins" {
 	deviate '.linux.namespaces += [{type: "network"}]'
 	ended_unbegun 'its net namespace is not the one made for it'
 	deviate . 'ip link add ces9 type veth peer name ces8 && ip link set ces9 up || ip link set tunl0 up'
 	ended_unbegun 'it has a network interface'
 }
 
-@test "a namespace that is the runtime's: ended before the program began" {
+@test "a namespace that is the runtime's ends the run before the program begins" {
 	deviate '.linux.namespaces -= [{type: "pid"}]'
 	ended_unbegun 'its pid namespace is the runtime'
 }
 
-@test "a program that is run beside any container, or from the image's files, is held all the same" {
+@test "a program that the runtime starts beside the container, or from the image's files, is held too" {
 	for how in 'exec chroot /m /bin/sh -c "echo ran"' 'exec /m/bin/busybox echo ran' 'unshare -m chroot /m /bin/sh -c "echo ran"'; do
 		deviate . "$how"
 		ended_unbegun 'namespace is the runtime|its mnt|capabilities'
 	done
 }
 
-@test "a runtime that never comes to start anything says so and leaves nothing" {
+@test "when a runtime never starts anything, CES says so and leaves nothing" {
 	deviate . 'exit 1'
 	remember
 	run --separate-stderr inside -- sh -c 'echo ran'

@@ -51,7 +51,7 @@ proxy() # URL [FILTER]; of every project
 }
 relay() { pgrep -x ces-relay; }
 
-@test "a program that knows of proxies gets out through the policy's, and through nothing else" {
+@test "a program that uses proxies gets out through the policy's, and through nothing else" {
 	run inside -- wget -q -O - http://$lab_outside/page
 	echo "$output"
 	[ "$output" = hello ]
@@ -64,20 +64,20 @@ relay() { pgrep -x ces-relay; }
 	[[ $output == *" 200 "*hello ]]
 }
 
-@test "a request that the proxy does not let through stays outside, and the answer is the proxy's" {
+@test "when the proxy refuses a request, the program gets the proxy's answer" {
 	run inside -- wget -q -O - http://$lab_outside:81/page
 	[ "$status" -ne 0 ]
 	[[ $output == *502* ]]
 }
 
-@test "every other address is out of reach, the machine's own ports too" {
+@test "every other address is out of reach, also the machine's own ports" {
 	run inside -- sh -c "
 		for a in $lab_address:5001 $lab_address:8120 $lab_outside:80 127.0.0.1:8118 127.0.0.1:8119 127.0.0.1:5001 169.254.169.254:80; do
 			nc -w 2 \${a%:*} \${a#*:} < /dev/null > /dev/null 2>&1 && echo reached \$a; done; ip -o link | wc -l; ip route; echo done"
 	[ "$output" = $'1\ndone' ]
 }
 
-@test "the variables are the policy's, over the image's and the caller's" {
+@test "the policy's variables replace the image's and the caller's" {
 	run inside -e http_proxy=http://elsewhere:1 -e NO_PROXY=x -e KEPT=1 -- sh -c 'env | grep -iE "proxy|KEPT" | sort'
 	[ "$output" = $'HTTPS_PROXY=http://127.0.0.1:3128\nHTTP_PROXY=http://127.0.0.1:3128\nKEPT=1\nNO_PROXY=localhost,127.0.0.1,::1
 http_proxy=http://127.0.0.1:3128\nhttps_proxy=http://127.0.0.1:3128\nno_proxy=localhost,127.0.0.1,::1' ]
@@ -111,20 +111,20 @@ http_proxy=http://127.0.0.1:3128\nhttps_proxy=http://127.0.0.1:3128\nno_proxy=lo
 	[[ $output == *proxy*http://127.0.0.1:8118* ]]
 }
 
-@test "bytes are not changed, in both directions at once, and their end arrives" {
+@test "bytes pass unchanged, in both directions at once, and so does their end" {
 	proxy http://127.0.0.1:8119
 	head -c 20000000 /dev/urandom > $lab/sent
 	ces alice run -q -i $open/tools:1 nc 127.0.0.1 3128 < $lab/sent > $lab/back
 	cmp $lab/sent $lab/back
 }
 
-@test "hundreds of connections at once are served, each with its own answer" {
+@test "when hundreds connect at once, each gets its own answer" {
 	proxy http://127.0.0.1:8119 '.defaults.limits.pids = 2000'
 	run inside -- sh -c 'for i in $(seq 200); do (echo "x$i"; sleep 1) | nc 127.0.0.1 3128 & done; wait'
 	[ "$(sort -u <<< "$output" | grep -c '^x')" -eq 200 ]
 }
 
-@test "more connections than are carried at once wait for their turn" {
+@test "connections above the number that are carried at once wait for their turn" {
 	proxy http://127.0.0.1:8119
 	n=$(ces alice run -q -d $open/tools:1 sh -c 'for i in $(seq 150); do nc 127.0.0.1 3128 < /proc/self/fd/0 > /dev/null & done
 		sleep 1; touch /safe_outputs/full; sleep 1; killall nc; echo again | nc -w 5 127.0.0.1 3128 > /safe_outputs/again')
@@ -132,7 +132,7 @@ http_proxy=http://127.0.0.1:3128\nhttps_proxy=http://127.0.0.1:3128\nno_proxy=lo
 	grep -q again "/home/alice/outputs_$n/again"
 }
 
-@test "a proxy that is down is a closed connection, and the run's own status" {
+@test "when the proxy is down, connections close, and the run has its own status" {
 	proxy http://127.0.0.1:8999
 	run inside -- sh -c 'wget -q -T 5 -O - http://example.org/ ; echo "wget: $?"; exit 7'
 	echo "$output"
@@ -155,7 +155,7 @@ http_proxy=http://127.0.0.1:3128\nhttps_proxy=http://127.0.0.1:3128\nno_proxy=lo
 	grep -q "GET http://$lab_outside/page" $lab/proxy.8120
 }
 
-@test "the machine itself is a proxy where the policy writes it so" {
+@test "the machine itself is a proxy if the policy writes it so" {
 	proxy http://localhost:8118
 	[ "$(inside -- wget -q -O - http://$lab_outside/page)" = hello ]
 }
@@ -183,7 +183,7 @@ http_proxy=http://127.0.0.1:3128\nhttps_proxy=http://127.0.0.1:3128\nno_proxy=lo
 	inside -p 18080:8080 -- true
 }
 
-@test "the relay outwards holds nothing: its own user, no capability, a filter, the machine's network" {
+@test "the relay outwards holds nothing: it has its own user, no capability, a filter, and the machine's network" {
 	n=$(ces alice run -q -d $open/tools:1 sleep 60)
 	pid=$(relay)
 	[ "$(ps -o user= -p "$pid")" = ces-relay ]
@@ -199,7 +199,7 @@ http_proxy=http://127.0.0.1:3128\nhttps_proxy=http://127.0.0.1:3128\nno_proxy=lo
 	[ -z "$(ss -Hltn 'sport = :3128')" ]
 }
 
-@test "when the run ends, or its helper is killed, the relay is gone" {
+@test "when the run ends, or its helper is killed, the relay ends too" {
 	n=$(ces alice run -q -d $open/tools:1 sleep 60)
 	[ "$(relay | wc -l)" -eq 1 ]
 	ces alice stop "$n"
@@ -213,7 +213,7 @@ http_proxy=http://127.0.0.1:3128\nhttps_proxy=http://127.0.0.1:3128\nno_proxy=lo
 	nothing_left_behind
 }
 
-@test "the relay killed closes the way out, not the run" {
+@test "when the relay is killed, the way out closes, and the run goes on" {
 	n=$(ces alice run -q -d $open/tools:1 sh -c "while [ ! -e /safe_outputs/go ]; do sleep 0.1; done; nc -w 5 127.0.0.1 3128 < /dev/null 2> /dev/null; echo \$?")
 	eventually test -d "/home/alice/outputs_$n"
 	kill -KILL "$(relay)"
@@ -224,7 +224,7 @@ http_proxy=http://127.0.0.1:3128\nhttps_proxy=http://127.0.0.1:3128\nno_proxy=lo
 	[[ $output == *1 ]]
 }
 
-@test "two projects' runs at once each have their own way" {
+@test "when runs of two projects go on at once, each has its own way out" {
 	proxy http://127.0.0.1:8118 '.projects["nsh-2024-0002"].network.proxy = "none"'
 	n=$(ces alice run -q -d $open/tools:1 sleep 60)
 	who=bob run inside -- sh -c 'nc -w 2 127.0.0.1 3128 < /dev/null 2> /dev/null; echo $?'

@@ -9,26 +9,26 @@ setup() { remember; }
 # Prints how many GETs of blobs the open registry has answered so far.
 blobs_served() { grep -c 'GET /v2/[^ ]*/blobs/sha256:' $lab/open.log || true; }
 
-@test "a pull without login, where the registry needs none" {
+@test "when the registry needs no login, a pull without one works" {
 	run --separate-stderr pull alice $open/tools:1
 	[ "$status" -eq 0 ]
 	run ces alice images
 	[[ $output == *"$open/tools:1"* ]]
 }
 
-@test "a pull with user name and token from stdin" {
+@test "a pull with user name and token from stdin works" {
 	run --separate-stderr pull alice $image/tools:1
 	[ "$status" -eq 0 ]
 }
 
-@test "a pull with a token from a file" {
+@test "a pull with a token from a file works" {
 	as alice sh -c "umask 077; echo $registry_token > token"
 	run --separate-stderr ces alice pull --username $registry_user --token-file token $image/cmd:1
 	rm /home/alice/token
 	[ "$status" -eq 0 ]
 }
 
-@test "a pull with a bearer token, from an endpoint whose port the user does not write" {
+@test "a pull with a bearer token works, from an endpoint whose port the user does not write" {
 	run --separate-stderr pull alice git.ecdf.ed.ac.uk/epcced/tools:1
 	echo "$stderr"
 	[ "$status" -eq 0 ]
@@ -36,7 +36,7 @@ blobs_served() { grep -c 'GET /v2/[^ ]*/blobs/sha256:' $lab/open.log || true; }
 	[ "$status" -eq 0 ]
 }
 
-@test "a wrong token is refused by name of the registry, and is on record" {
+@test "a wrong token is refused with the registry's name, and is on record" {
 	run --separate-stderr ces alice pull --username $registry_user --token-stdin $image/tools:1 <<< wrong
 	refused 'ghcr'
 }
@@ -52,7 +52,7 @@ blobs_served() { grep -c 'GET /v2/[^ ]*/blobs/sha256:' $lab/open.log || true; }
 	refused '--username|token|login|credential'
 }
 
-@test "an endpoint with a path in front" {
+@test "a pull from an endpoint with a path in front works" {
 	run --separate-stderr pull alice prefix.tre.test/epcced/tools:1
 	[ "$status" -eq 0 ]
 }
@@ -68,7 +68,7 @@ blobs_served() { grep -c 'GET /v2/[^ ]*/blobs/sha256:' $lab/open.log || true; }
 	[ "$output" = "$(dpkg --print-architecture 2> /dev/null || uname -m | sed 's/x86_64/amd64/;s/aarch64/arm64/')" ]
 }
 
-@test "Docker schema 2 media types" {
+@test "an image with Docker schema 2 media types works" {
 	have alice docker
 	from=docker run inside -- echo fine
 	[ "$output" = fine ]
@@ -105,7 +105,7 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	[ "${lines[1]}" = "1000:0 700" ]
 }
 
-@test "long, odd and non-ASCII names come out as they are" {
+@test "long, odd and non-ASCII names come out unchanged" {
 	have alice rules
 	from=rules run inside -- sh -c 'ls /h'
 	[[ $output == *"$(printf 'n%.0s' {1..150})"* ]]
@@ -144,7 +144,7 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	[ "$(stat -c '%U %a' $store)" = "root 700" ]
 }
 
-@test "a pull by digest" {
+@test "a pull by digest works" {
 	have alice tools
 	digest=$(ces alice images --format json | jq -r '.. | objects | select(.digest?) | .digest' | head -n 1)
 	[[ $digest == sha256:* ]]
@@ -169,7 +169,7 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	[ $(($(blobs_served) - before_blobs)) -eq 2 ]
 }
 
-@test "no layer of an image that is there is fetched again, also for another user" {
+@test "a layer of an image that is there is not fetched again, even for another user" {
 	pull alice $open/tools:1 -q
 	before_blobs=$(blobs_served)
 	pull carol $open/tools:1 -q --project nsh-2024-0001
@@ -187,7 +187,7 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	[[ $output != *"$image/tools:1"* ]]
 }
 
-@test "without a terminal progress is plain lines" {
+@test "without a terminal, progress is plain lines" {
 	empty_store
 	run --separate-stderr pull alice $open/shared-a:1
 	[ "$status" -eq 0 ]
@@ -195,7 +195,7 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	while IFS= read -r line; do [[ $line == "ces: "* ]]; done <<< "$stderr"
 }
 
-@test "on a terminal there is a progress line per layer" {
+@test "on a terminal, there is a progress line for each layer" {
 	empty_store
 	run as alice script -qec "ces-client pull $open/big:1" /dev/null
 	[ "$status" -eq 0 ]
@@ -208,13 +208,13 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	[ -z "$stderr" ]
 }
 
-@test "an image of 64 layers" {
+@test "an image of 64 layers works" {
 	have alice layers64
 	from=layers64 run inside -- cat /layer00 /layer62
 	[ "$output" = 062 ]
 }
 
-@test "ten users' pulls of one image at once all succeed" {
+@test "when ten users pull one image at once, all succeed" {
 	lab_policy '.host.user_limits.pulls = 10'
 	empty_store
 	pids=()
@@ -227,7 +227,7 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	nothing_left_behind
 }
 
-@test "pulls of one image at once, by several users, fetch each of its layers once" {
+@test "when several users pull images at once, each layer is fetched once" {
 	empty_store
 	layers=$(jq '.layers | length' "$images/big/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' "$images/big/index.json")")
 	before_blobs=$(blobs_served)
@@ -260,7 +260,7 @@ standing_pull()
 	kill -STOP "$standing"
 }
 
-@test "a pull waits for another's layer, and takes over when that one dies" {
+@test "a pull waits for another's layer, and fetches it itself when that pull dies" {
 	standing_pull
 	pull bob $open/big:1 -q 3>&- &
 	bobs=$!
@@ -273,7 +273,7 @@ standing_pull()
 	from=big who=bob inside -- true
 }
 
-@test "two pulls at once have workers of different accounts, where the site has them" {
+@test "two pulls at once have workers of different accounts, if the site has them" {
 	for a in ces-fetch-2 ces-resolve-2 ces-unpack-2; do
 		getent passwd $a > /dev/null || useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin $a
 	done
@@ -298,7 +298,7 @@ standing_pull()
 	who=bob inside -- true
 }
 
-@test "a pull that does not get on delays other pulls of its layer by seconds only" {
+@test "a pull that makes no progress delays other pulls of its layer by seconds only" {
 	standing_pull
 	SECONDS=0
 	pull bob $open/big:1 -q
@@ -308,7 +308,7 @@ standing_pull()
 	from=big who=bob inside -- true
 }
 
-@test "a pull that is killed leaves only staging, and the next one clears it" {
+@test "when a pull is killed, only staging is left, and the next one clears it" {
 	empty_store
 	pull alice $open/big:1 -q 3>&- &
 	eventually bash -c "compgen -G '$store/staging/*'"
@@ -333,7 +333,7 @@ small_store() # SIZE
 	lab_label
 }
 
-@test "an image that cannot fit is refused before anything is fetched, in figures" {
+@test "an image that cannot fit is refused before anything is fetched, and the message has the figures" {
 	lab_policy '.host.store_reserve = "1M"'
 	small_store 8M
 	remember
@@ -345,7 +345,7 @@ small_store() # SIZE
 	[ $(($(blobs_served) - before_blobs)) -eq 1 ] # the configuration
 }
 
-@test "a disk that fills up while an image unpacks is said, and leaves nothing behind" {
+@test "when the disk fills up while an image unpacks, the message says so, and nothing is left behind" {
 	lab_policy '.host.store_reserve = "1M"'
 	small_store 12M
 	remember
@@ -366,7 +366,7 @@ small_store() # SIZE
 	refused 'no such tag at .*: epcced/tools:latest \(its tags: 1\)'
 }
 
-@test "an image that is there already is up to date" {
+@test "when an image is there already, a pull says that it is up to date" {
 	have alice tools
 	run --separate-stderr pull alice $open/tools:1
 	[ "$status" -eq 0 ]
@@ -381,7 +381,7 @@ small_store() # SIZE
 	[[ $stderr == *"ces: the token is the one that was put into token on 2026-01-02"* ]]
 }
 
-@test "a private image says that it wants a login, where the policy leaves that open" {
+@test "when a private image wants a login, and the policy leaves that open, the message says so" {
 	lab_policy '.registries["ghcr.io"].credentials = "optional"'
 	run --separate-stderr ces alice pull $image/tools:1
 	refused 'needs a login for epcced/tools: give --username and --token-stdin'
@@ -397,7 +397,7 @@ small_store() # SIZE
 	[[ $stderr == *"needs a login"* ]]
 }
 
-@test "images lists name, digest and size; rmi forgets one" {
+@test "images lists name, digest and size; rmi forgets an image" {
 	have alice tools cmd
 	run ces alice images
 	[[ $output =~ "$open/tools:1 "\ *[0-9a-f]{12}\ +[0-9.]+\ MiB ]]
@@ -410,7 +410,7 @@ small_store() # SIZE
 	[ "$status" -eq 125 ]
 }
 
-@test "rmi of one user leaves the other's image" {
+@test "when one user removes an image, the other keeps it" {
 	have alice cmd
 	pull carol $open/cmd:1 -q --project nsh-2024-0001
 	ces alice rmi $open/cmd:1
@@ -418,7 +418,7 @@ small_store() # SIZE
 	[ "$output" = "only cmd" ]
 }
 
-@test "a layer that a power cut may have torn is fetched again, and not run meanwhile" {
+@test "a layer that a power cut may have torn is fetched again, and does not run meanwhile" {
 	empty_store
 	pull alice $open/tools:1 -q
 	eventually bash -c "! compgen -G '$store/layers/sha256/*/unsettled'"
@@ -432,7 +432,7 @@ small_store() # SIZE
 	ces alice run -q $open/tools:1 true
 }
 
-@test "rmi gives the space back, also while another image runs, and never takes what runs" {
+@test "rmi frees the space, even while another image runs, and never removes what runs" {
 	empty_store
 	have alice tools stroke
 	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
@@ -453,7 +453,7 @@ small_store() # SIZE
 	mkdir -m 700 $store/layers/sha256
 }
 
-@test "an image that names the diff_id of a layer it does not bring gets nothing of it" {
+@test "an image that names the diff_id of a layer that it does not bring gets nothing of it" {
 	have alice tools
 	forged=$BATS_TEST_TMPDIR/forged
 	/usr/bin/python3 - "$images/tools" "$images/stroke" "$forged" <<-'PY'

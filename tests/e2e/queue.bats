@@ -43,7 +43,7 @@ waits() # N USER [OPTION...] -- COMMAND...
 	client=$!
 }
 
-@test "--wait waits for a place among one's runs, in order, and says the number in line" {
+@test "--wait waits for a place among one's runs, in order, and prints the number in line" {
 	first=$(ces alice run -q -d $open/tools:1 sleep 600)
 	run --separate-stderr ces alice run $open/tools:1 true
 	[ "$status" -eq 125 ]
@@ -77,7 +77,7 @@ waits() # N USER [OPTION...] -- COMMAND...
 	wait $client
 }
 
-@test "--wait=TIME ends with the refusal when the time is over, -d too" {
+@test "when the time of --wait=TIME is over, the run is refused, also with -d" {
 	ces alice run -q -d $open/tools:1 sleep 600
 	for d in '' -d; do
 		run --separate-stderr ces alice run $d --wait=3s $open/tools:1 true
@@ -104,7 +104,7 @@ waits() # N USER [OPTION...] -- COMMAND...
 
 one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
 
-@test "Ctrl-C and TERM end the waiting; what died does not hold up others for long" {
+@test "Ctrl-C and TERM end the waiting; a client that died does not delay others for long" {
 	first=$(ces alice run -q -d $open/tools:1 sleep 600)
 	for s in INT TERM; do
 		waits 1 alice --wait -- true
@@ -134,7 +134,7 @@ one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
 	[ "$(cat $lab/out.1)" = done ]
 }
 
-@test "stdin is kept for the program while its run waits" {
+@test "while its run waits, stdin is kept for the program" {
 	first=$(ces alice run -q -d $open/tools:1 sleep 600)
 	(sleep 6; ces alice stop -q "$first") 3>&- &
 	run as alice sh -c "seq 20000 | ces-client run -q -i --wait $open/tools:1 sha256sum"
@@ -142,7 +142,7 @@ one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
 	[ "$output" = "$(seq 20000 | sha256sum)" ]
 }
 
-@test "a GPU is waited for in order, over users; a run that needs none passes by" {
+@test "runs wait for a GPU in order, over users; a run that needs none passes by" {
 	lab_policy '.defaults.gpus.max = 8 | .defaults.limits.runs = 5'
 	first=$(ces bob run -q -d --gpu=1 $open/tools:1 sleep 600)
 	waits 1 alice --gpu=1 --wait -- sleep 2
@@ -173,7 +173,7 @@ one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
 	wait $client
 }
 
-@test "a project's line holds up no run of the user's other project" {
+@test "one project's line delays no run of the user's other project" {
 	ces carol pull -q --project nsh-2024-0001 $open/tools:1
 	first=$(ces carol run -q -d --project nsh-2024-0001 $open/tools:1 sleep 600)
 	waits 1 carol --project nsh-2024-0001 --wait -- true
@@ -184,7 +184,7 @@ one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
 	wait $client
 }
 
-@test "a ticket is nobody else's, and the policy of the moment decides" {
+@test "a ticket works for its user alone, and the policy of the moment decides" {
 	first=$(ces alice run -q -d $open/tools:1 sleep 600)
 	waits 1 alice --wait -- true
 	eventually grep -q 'waiting, number 1' $lab/err.1
@@ -203,7 +203,7 @@ one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
 	ces bob stop -q "$(ces bob ps -q)"
 }
 
-@test "the file is root's alone, and one that is damaged is an empty line" {
+@test "the table of the line is root's alone, and a damaged one is an empty line" {
 	first=$(ces alice run -q -d $open/tools:1 sleep 600)
 	waits 1 alice --wait -- true
 	eventually grep -q 'waiting, number 1' $lab/err.1

@@ -21,7 +21,7 @@ hangs() # USER IMAGE
 	eventually compgen -G '/run/ces/pull-*'
 }
 
-@test "a pull above the number that the policy allows a user is refused; another user's go on" {
+@test "a pull above the number that the policy allows a user is refused; another user's pulls go on" {
 	lab_policy '.host.user_limits.pulls = 1'
 	rm -f $lab/go
 	hangs alice bad.tre.test/bad-wait-layers/one:good
@@ -76,7 +76,7 @@ hangs() # USER IMAGE
 	[ "$(ces alice images --format json | jq length)" -eq 2 ]
 }
 
-@test "a pull that would use up the store's reserve is refused before, or stopped on the way" {
+@test "a pull that would use up the store's reserve is refused before it starts, or stopped on the way" {
 	empty_store
 	free=$(($(stat -f -c '%a * %S' $store)))
 	lab_policy ".host.store_reserve = \"$(((free >> 10) + 1))K\""
@@ -95,7 +95,7 @@ hangs() # USER IMAGE
 	pull alice $open/zeros:1 -q
 }
 
-@test "a full disk below the journal does not stop the record: it has space set aside" {
+@test "when the journal's disk is full, a record is still written: it has space set aside" {
 	mount -t tmpfs -o mode=700,size=12m ces-aside /var/log/ces
 	lab_label
 	have alice tools
@@ -130,7 +130,7 @@ hangs() # USER IMAGE
 	journal_new -s -e --arg run "$run" 'map(select(.event == "end" and .run == $run)) | length == 1'
 }
 
-@test "nothing is kept of a run that has ended" {
+@test "when a run has ended, nothing of it is kept" {
 	have alice tools
 	inside -- true
 	[ -z "$(ls $store/runs)" ]

@@ -30,26 +30,26 @@ pull_refused() # IMAGE PATTERN
 # Prints how many connections reached the registry that takes the place of another host.
 strangers() { wc -l < $lab/open.log; }
 
-@test "a registry that is down" {
+@test "a registry that is down is refused" {
 	pull_refused down.tre.test/epcced/tools:1 'down.tre.test'
 }
 
-@test "a registry with a certificate of an authority that the policy does not name" {
+@test "a registry with a certificate of an authority that the policy does not name is refused" {
 	pull_refused stranger.tre.test/epcced/tools:1 'certificate'
 }
 
-@test "a registry with a certificate for another name" {
+@test "a registry with a certificate for another name is refused" {
 	pull_refused othername.tre.test/epcced/tools:1 'certificate'
 }
 
-@test "a registry that is well behaved serves the same image" {
+@test "a well-behaved registry serves the same image" {
 	run --separate-stderr pull alice $bad/fine/image:good
 	echo "$stderr"
 	[ "$status" -eq 0 ]
 	[ -n "$(ls $store/images/sha256)" ]
 }
 
-@test "a connection that drops is resumed where it ended" {
+@test "a connection that drops is resumed at the same place" {
 	empty_store
 	: > $lab/bad.log
 	run --separate-stderr pull alice $bad/bad-drop-once/resume:good
@@ -58,7 +58,7 @@ strangers() { wc -l < $lab/open.log; }
 	jq -e 'select(.range != null and .range != "bytes=0-")' $lab/bad.log
 }
 
-@test "a connection that drops is resumed also where the registry ignores or garbles the range, or refused" {
+@test "when the registry ignores or garbles the range, a connection that drops is resumed or refused" {
 	for m in drop-norange drop-wrongrange; do
 		empty_store
 		run --separate-stderr pull alice $bad/bad-$m/x:good
@@ -92,26 +92,26 @@ strangers() { wc -l < $lab/open.log; }
 	done
 }
 
-@test "a manifest of 100 MB, without end, or in a compression that was not asked for" {
+@test "a manifest of 100 MB, without end, or in a compression that was not asked for is refused" {
 	for m in huge endless gzip transfer-gzip headers; do
 		pull_refused $bad/bad-manifest-$m/x:good 'ces: '
 	done
 }
 
-@test "a registry that answers nothing, garbage or errors" {
+@test "a registry that answers nothing, garbage or errors is refused" {
 	for m in silent garbage error-500 error-403 error-404; do
 		pull_refused $bad/bad-manifest-$m/x:good 'ces: '
 		[[ $stderr != *$'\e'* ]]
 	done
 }
 
-@test "a registry that refuses every login" {
+@test "a registry that refuses every login is refused" {
 	for m in login-never login-odd; do
 		pull_refused $bad/bad-$m/x:good 'ces: '
 	done
 }
 
-@test "a registry that redirects elsewhere gets nobody connected there" {
+@test "a registry that redirects elsewhere is refused, and nobody connects there" {
 	n=$(strangers)
 	for m in redirect-elsewhere redirect-http redirect-file redirect-user redirect-metadata redirect-loop; do
 		empty_store
@@ -127,7 +127,7 @@ strangers() { wc -l < $lab/open.log; }
 	[ "$status" -eq 0 ]
 }
 
-@test "a login server elsewhere gets no connection and no credential" {
+@test "a login server on another host gets no connection and no credential" {
 	n=$(strangers)
 	for m in realm-elsewhere realm-http realm-metadata realm-two; do
 		remember
@@ -139,7 +139,7 @@ strangers() { wc -l < $lab/open.log; }
 	[ "$(strangers)" -eq "$n" ]
 }
 
-@test "a registry that is slow is given up, before long" {
+@test "a registry that is slow is given up soon" {
 	SECONDS=0
 	pull_refused $bad/bad-manifest-stall/x:good 'ces: '
 	[ $SECONDS -lt 150 ]
@@ -160,7 +160,7 @@ killed_in_a_layer()
 	refused "$2"
 }
 
-@test "a worker that dies in the middle of a layer is reported, not its effect on the other worker" {
+@test "when a worker dies in the middle of a layer, its death is reported, not the effect on the other worker" {
 	killed_in_a_layer ces-unpack 'unpacking ended without an answer'
 	killed_in_a_layer ces-fetch 'ces-fetch ended unexpectedly'
 	killed_in_a_layer ces-resolve 'ces-resolve ended unexpectedly'
@@ -175,7 +175,7 @@ killed_in_a_layer()
 	pull_refused $bad/bad-manifest-type-index/x:untyped 'served as'
 }
 
-@test "a type that says nothing, or the same in another way, is no reason to refuse" {
+@test "a type that says nothing, or the same in another way, is accepted" {
 	for m in none json charset; do
 		empty_store
 		run --separate-stderr pull alice $bad/bad-manifest-type-$m/x:good
@@ -190,56 +190,56 @@ killed_in_a_layer()
 	done
 }
 
-@test "a manifest with both layers and manifests" { pull_refused $bad/x/y:both 'index|manifest'; }
-@test "an index without this machine's platform" { pull_refused $open/foreign:1 'linux'; }
-@test "a manifest that is not JSON, or too deep" {
+@test "a manifest with both layers and manifests is refused" { pull_refused $bad/x/y:both 'index|manifest'; }
+@test "an index without this machine's platform is refused" { pull_refused $open/foreign:1 'linux'; }
+@test "a manifest that is not JSON, or too deep, is refused" {
 	pull_refused $bad/x/y:garbage 'ces: '
 	pull_refused $bad/x/y:deep-json 'ces: '
 }
 
-@test "a manifest or configuration with names that only some readers know" {
+@test "a manifest or configuration with names that only some readers know is refused" {
 	pull_refused $bad/x/y:case '"Manifests"'
 	pull_refused $bad/x/y:case-twins 'only in case'
 	pull_refused $bad/x/y:config-case '"user"'
 }
 
-@test "a manifest with impossible layers" {
+@test "a manifest with impossible layers is refused" {
 	for t in schema1 no-layers many-layers size-negative size-huge size-low size-high digest-odd digest-md5; do
 		empty_store
 		pull_refused $bad/x/y:$t 'ces: '
 	done
 }
 
-@test "layers of a type that CES does not unpack; their urls are never fetched" {
+@test "layers of a type that CES does not unpack are refused; their urls are never fetched" {
 	pull_refused $bad/x/y:squashfs 'squashfs'
 	pull_refused $bad/x/y:foreign-layer 'ces: '
 }
 
-@test "a configuration that does not fit its layers" {
+@test "a configuration that does not fit its layers is refused" {
 	for t in diffid diffid-missing diffid-extra config-array config-twice config-workdir arch; do
 		empty_store
 		pull_refused $bad/x/y:$t 'ces: '
 	done
 }
 
-@test "a layer that is cut short or has more behind it" {
+@test "a layer that is cut short, or has more bytes behind it, is refused" {
 	for t in gzip-cut gzip-trailing; do
 		empty_store
 		pull_refused $bad/x/y:$t 'ces: '
 	done
 }
 
-@test "a bomb" {
+@test "a decompression bomb is refused" {
 	pull_refused $bad/x/y:bomb 'ces: '
 	[ "$(du -sm $store | cut -f1)" -lt 50 ]
 }
 
-@test "a layer with .. in a name" {
+@test "a layer with .. in a name is refused" {
 	pull_refused $bad/x/y:layer-dotdot 'leaves'
 	pull_refused $bad/x/y:layer-dotdot-inside 'leaves'
 }
 
-@test "a hard link out of the image" {
+@test "a hard link out of the image is refused" {
 	for t in hardlink-out hardlink-up; do
 		pull_refused $bad/x/y:layer-$t 'ces: '
 	done
@@ -266,7 +266,7 @@ killed_in_a_layer()
 	done
 }
 
-@test "malformed whiteouts and absurd depths" {
+@test "malformed whiteouts and absurd depths are refused" {
 	empty_store
 	for t in whiteout-up deep; do
 		pull_refused $bad/x/y:layer-$t 'ces: '
@@ -282,7 +282,7 @@ forward_proxy() # HOSTS-FILE
 	lab_wait_port 8200 $lab/forward
 }
 
-@test "a pull goes through the policy's forward proxy, which alone is connected to and looks up the names" {
+@test "a pull goes through the policy's forward proxy: CES connects to it alone, and it looks up the names" {
 	local through='.registries["elsewhere.tre.test"] = (.registries["open.tre.test"] | .endpoint = "https://elsewhere.tre.test:5001")
 		| .projects["nsh-2024-0001"].images += [{allow: "elsewhere.tre.test/epcced/*"}]'
 	cp /etc/hosts $lab/hosts
@@ -318,7 +318,7 @@ forward_proxy() # HOSTS-FILE
 	lab_policy
 }
 
-@test "a forward proxy is in diff, explain and report of a policy" {
+@test "diff, explain and report of a policy name a forward proxy" {
 	jq '.registries["ghcr.io"].proxy = "http://proxy.tre.test:3128"' tests/lib/lab/policy.json > $lab/new.json
 	run ces-policy diff tests/lib/lab/policy.json $lab/new.json
 	[ "$status" -eq 0 ]

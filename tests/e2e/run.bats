@@ -14,7 +14,7 @@ setup_file()
 setup() { remember; }
 teardown() { rm -rf /home/*/outputs_*; }
 
-@test "a run reads the project's data, prints on the terminal, leaves its result in ~/outputs_<run>" {
+@test "a run reads the project's data, prints on the terminal, and leaves its result in ~/outputs_<run>" {
 	run --separate-stderr ces alice run $open/stroke:1
 	[ "$status" -eq 0 ]
 	[[ $output == *"stroke-model: mean age 68.25"* ]]
@@ -31,7 +31,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	no compgen -G '/home/alice/scratch_*'
 }
 
-@test "scratch can be written by every user inside, and by none outside but the caller" {
+@test "every user inside can write scratch, and outside only the caller can" {
 	chmod 755 /home/alice
 	run inside -- sh -c 'exec su worker -c "f=\$(mktemp -d) && touch \$f/x; id -u; stat -c %a /scratch; ls -A /scratch | wc -l"'
 	echo "$output"
@@ -46,13 +46,13 @@ teardown() { rm -rf /home/*/outputs_*; }
 	rm -rf /home/alice/.local
 }
 
-@test "scratch goes even when its files are closed to everybody" {
+@test "scratch is removed even when its files are closed to everybody" {
 	run inside -- sh -c 'mkdir -p /scratch/a/b; touch /scratch/a/b/c; chmod 000 /scratch/a/b /scratch/a'
 	[ "$status" -eq 0 ]
 	no compgen -G '/home/alice/scratch_*'
 }
 
-@test "/safe_data is read-only where the policy says so" {
+@test "where the policy says so, /safe_data is read-only" {
 	run inside -- sh -c 'echo x > /safe_data/new'
 	[ "$status" -ne 0 ]
 	[[ $output == *[Rr]ead-only* ]]
@@ -81,7 +81,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	done
 }
 
-@test "a service that changed user writes where root of the container lets it, and that is the caller's too" {
+@test "when a service changes user, it writes where root of the container lets it, and its files are the caller's too" {
 	run inside -- sh -c 'chmod 711 /safe_outputs; mkdir /safe_outputs/db; chown worker /safe_outputs/db; exec su worker -c "echo x > /safe_outputs/db/f; touch /safe_outputs/no"'
 	[ "$status" -ne 0 ]
 	[ "$(cat "$(outputs alice)/db/f")" = x ]
@@ -96,7 +96,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[ "$owner" = bob ]
 }
 
-@test "USER by number, by name and as uid:gid" {
+@test "USER is accepted by number, by name and as uid:gid" {
 	run ces alice run -q $open/user-number:1
 	[[ $output == "uid=1000"* ]]
 	run ces alice run -q $open/user-name:1
@@ -105,7 +105,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[[ $output == "uid=1000(worker) gid=2000(data)"* ]]
 }
 
-@test "an image without users and without /tmp, whose USER is 65534" {
+@test "an image without users and without /tmp, whose USER is 65534, runs" {
 	run --separate-stderr ces alice run -q $open/bare:1 sh -c \
 		'id -u; echo "$HOME"; stat -c %a /tmp; touch /tmp/f $(mktemp) /safe_outputs/f && cat /safe_data/patients.csv | wc -l'
 	echo "$output / $stderr"
@@ -115,12 +115,12 @@ teardown() { rm -rf /home/*/outputs_*; }
 	nothing_left_behind
 }
 
-@test "an image whose USER cannot be is refused, saying so" {
+@test "an image whose USER is impossible is refused, and the message says so" {
 	run --separate-stderr pull alice $open/user-high:1 -q
 	refused 'user|USER'
 }
 
-@test "an image whose USER is nowhere in it is refused, saying so" {
+@test "an image whose USER is nowhere in it is refused, and the message says so" {
 	run --separate-stderr pull alice $open/user-unknown:1 -q
 	refused 'nobody-here'
 }
@@ -133,7 +133,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[[ $output == *"NoNewPrivs:"*1* ]]
 }
 
-@test "there is no network but lo" {
+@test "a container has no network but lo" {
 	run inside -- ls /sys/class/net
 	[ "$output" = lo ]
 	/usr/bin/python3 -m http.server --bind $lab_outside 80 --directory /srv/empty > /dev/null 2>&1 3>&- &
@@ -148,7 +148,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[ "$status" -ne 0 ]
 }
 
-@test "the image's ENTRYPOINT and CMD" {
+@test "the image's ENTRYPOINT and CMD are the command" {
 	run ces alice run -q $open/entry:1
 	[ "$output" = "entry cmd" ]
 	run ces alice run -q $open/cmd:1
@@ -169,19 +169,19 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[ "$output" = hi ]
 }
 
-@test "arguments reach the program as they are: no shell, no expansion" {
+@test "arguments reach the program unchanged: no shell, no expansion" {
 	run ces alice run -q $open/cmd:1 printf '%s|' '$HOME' '$(id)' '*' ';' '-n' 'a"b' "c'd" $'e\nf' '--' ''
 	[ "$output" = '$HOME|$(id)|*|;|-n|a"b|c'"'"'d|e'$'\n''f|--||' ]
 }
 
-@test "an image without a command says what to do" {
+@test "an image without a command is refused with what to do" {
 	run --separate-stderr ces alice run $open/nothing:1
 	refused 'command'
 	run ces alice run -q $open/nothing:1 echo given
 	[ "$output" = given ]
 }
 
-@test "the image's Env and WorkingDir" {
+@test "the image's Env and WorkingDir hold" {
 	run ces alice run -q --entrypoint sh $open/entry:1 -c 'echo $GREETING; pwd; echo $PATH'
 	[ "${lines[0]}" = "from the image" ]
 	[ "${lines[1]}" = /srv ]
@@ -198,13 +198,13 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[ "$output" = /safe_outputs ]
 }
 
-@test "-e sets a variable, NAME alone takes the caller's" {
+@test "-e sets a variable, and NAME alone takes the caller's value" {
 	run as alice env MINE='my own' ces-client run -q -e A=1 -e 'B=two words' -e MINE $open/tools:1 \
 		sh -c 'echo "$A|$B|$MINE"'
 	[ "$output" = "1|two words|my own" ]
 }
 
-@test "--env-file: NAME=value, NAME, comments, one pair of quotes taken off" {
+@test "--env-file accepts NAME=value, NAME and comments, and takes one pair of quotes off" {
 	as alice tee vars > /dev/null <<- 'END'
 	# a comment
 	PLAIN=value with spaces
@@ -247,7 +247,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[ -z "$output" ]
 }
 
-@test "stdin, stdout and stderr are binary-clean and whole" {
+@test "stdin, stdout and stderr pass every byte unchanged" {
 	head -c 20000000 /dev/urandom > /home/alice/bytes
 	as alice ces-client run -q -i $open/tools:1 sh -c 'tee /dev/stderr' < /home/alice/bytes \
 		> $lab/stdout 2> $lab/stderr
@@ -270,7 +270,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[[ $output == *"33 77"* ]]
 }
 
-@test "-t without a terminal is left out, saying so: batch jobs are started with -it" {
+@test "-t without a terminal is left out, and CES says so: batch jobs are started with -it" {
 	run --separate-stderr ces alice run -it $open/tools:1 echo fine < /dev/null
 	[ "$status" -eq 0 ]
 	[ "$output" = fine ]
@@ -284,14 +284,14 @@ teardown() { rm -rf /home/*/outputs_*; }
 	done
 }
 
-@test "127: the entrypoint does not exist" {
+@test "when the entrypoint does not exist, the status is 127" {
 	run -127 --separate-stderr ces alice run $open/missing:1
 	[ "$(grep -c /no/such/program <<< "$stderr")" -eq 1 ]
 	nothing_left_behind
 	run -127 --separate-stderr ces alice run $open/tools:1 no-such-command
 }
 
-@test "126: the entrypoint is not executable" {
+@test "when the entrypoint is not executable, the status is 126" {
 	run --separate-stderr ces alice run $open/notexec:1
 	[ "$status" -eq 126 ]
 	[[ $stderr == *"ces: "*/plain* ]]
@@ -300,7 +300,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[ "$status" -eq 126 ]
 }
 
-@test "missing mount points are made, hostile ones replaced" {
+@test "missing mount points are made, and hostile ones replaced" {
 	run inside -- ls -d /safe_data /safe_outputs /scratch
 	[ "$status" -eq 0 ]
 	from=reserved run inside -- sh -c 'ls /safe_data; touch /safe_outputs/ok; ls -ld /dev/null; cat /etc/hosts'
@@ -312,7 +312,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	nothing_left_behind
 }
 
-@test "/etc/hosts names localhost and the container; hostname is set" {
+@test "/etc/hosts names localhost and the container, and the hostname is set" {
 	run --separate-stderr inside -- sh -c 'cat /etc/hosts; hostname; ping -c 1 -w 2 localhost > /dev/null; grep -c "$(hostname)" /etc/hosts'
 	[[ $output == *127.0.0.1*localhost* ]]
 	[ "${lines[-1]}" -ge 1 ]
@@ -322,14 +322,14 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[ "$output" != "$(hostname)" ]
 }
 
-@test "the container's own file system can be written and vanishes" {
+@test "the container's own file system can be written, and vanishes" {
 	run inside -- sh -c 'echo x > /new && rm /bin/busybox.old 2> /dev/null; cat /new'
 	[ "$output" = x ]
 	run inside -- ls /new
 	[ "$status" -ne 0 ]
 }
 
-@test "--read-only forbids writes outside data, outputs, scratch" {
+@test "with --read-only, only data, outputs and scratch can be written" {
 	run inside --read-only -- sh -c 'touch /new'
 	[ "$status" -ne 0 ]
 	run inside --read-only -- sh -c 'touch /safe_outputs/f /scratch/f /dev/shm/f && echo fine'
@@ -369,21 +369,21 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[ "$status" -ne 0 ]
 }
 
-@test "the limits of the policy hold: memory" {
+@test "the policy's limit of memory holds" {
 	run --separate-stderr ces alice run --memory 64M $open/tools:1 sh -c 'head -c 200m /dev/zero | tail'
 	[ "$status" -ne 0 ]
 	[[ $stderr == *memory* ]]
 	nothing_left_behind
 }
 
-@test "the limits of the policy hold: time" {
+@test "the policy's limit of time holds" {
 	run --separate-stderr ces alice run --time 1s $open/tools:1 sleep 60
 	[ "$status" -ne 0 ]
 	[[ $stderr == *time* ]]
 	nothing_left_behind
 }
 
-@test "the limits of the policy hold: processes" {
+@test "the policy's limit of processes holds" {
 	lab_policy '.defaults.limits.pids = 20'
 	run inside -- sh -c 'i=0; while [ $i -lt 60 ]; do sleep 5 & i=$((i+1)); done; wait'
 	lab_policy
@@ -422,7 +422,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	nothing_left_behind
 }
 
-@test "no host process, mount or socket is visible inside" {
+@test "no process, mount or socket of the host is visible inside" {
 	run inside -- sh -c 'cat /proc/1/comm; wc -l < /proc/net/unix; cat /proc/mounts'
 	[[ $output != *ces-helper* && $output != *bats* ]]
 	[[ $output != *"/var/lib/ces"* && $output != *"/home/"* && $output != *"/mnt/"* ]]

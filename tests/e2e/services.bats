@@ -16,7 +16,7 @@ units=/usr/lib/systemd/system
 }
 
 # systemd reports tenths: 100 is no hardening at all. No unit may pass its ceiling.
-@test "systemd's own measure of exposure: ces.service 2.0 at most, ces-janitor.service 5.0 at most" {
+@test "by systemd's own measure, ces.service has an exposure of 2.0 at most, and ces-janitor.service of 5.0" {
 	for u in ces:20 ces-janitor:50; do
 		run systemd-analyze security --offline=yes --threshold="${u#*:}" $units/${u%:*}.service
 		echo "${lines[-1]}"

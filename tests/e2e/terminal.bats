@@ -47,14 +47,14 @@ shows() # PATTERN
 	shows '^> *$'
 }
 
-@test "40 columns are enough for a line that says something" {
+@test "in 40 columns a line still says something" {
 	terminal 40
 	type_line 'ces-client pull -q x; ces-client pull bad.tre.test/bad-stall-layers/x:good'
 	shows '^ces: [0-9a-f]{12} +[0-9]+%  '
 	[ "$(screen | grep -c '^ces: [0-9a-f]\{12\} ')" -eq "$(screen | grep -oE '^ces: [0-9a-f]{12}' | sort -u | wc -l)" ]
 }
 
-@test "Ctrl-C in a pull leaves nothing" {
+@test "Ctrl-C in a pull leaves nothing behind" {
 	terminal
 	remember # the terminal's own processes are there now
 	type_line 'ces-client pull bad.tre.test/bad-stall-layers/x:good'
@@ -68,7 +68,7 @@ shows() # PATTERN
 	shows '^status 130$'
 }
 
-@test "a registry that wants a login asks for it, does not show the token, and the pull goes on" {
+@test "when a registry wants a login, the client asks for it, does not show the token, and the pull goes on" {
 	terminal
 	type_line "ces-client pull $image/tools:1"
 	shows 'user name: *$'
@@ -82,7 +82,7 @@ shows() # PATTERN
 	shows '^echo$'
 }
 
-@test "a private image asks for a login where the policy leaves that open" {
+@test "when a private image may want a login, the client asks for it" {
 	lab_policy '.registries["ghcr.io"].credentials = "optional"'
 	terminal
 	type_line "ces-client pull $image/cmd:1"
@@ -94,7 +94,7 @@ shows() # PATTERN
 	lab_policy
 }
 
-@test "an empty line, or Ctrl-C, at the question gives up; the echo is back" {
+@test "an empty line, or Ctrl-C, at the question gives up, and the echo is back" {
 	terminal
 	type_line "ces-client pull $image/tools:1; echo status \$?"
 	shows 'user name: *$'
@@ -124,7 +124,7 @@ shows() # PATTERN
 	screen | grep -qiE 'ces: .*(login|token|unauthorized)'
 }
 
-@test "without a terminal nothing is asked" {
+@test "without a terminal the client asks nothing" {
 	run --separate-stderr ces alice pull $image/tools:1 < /dev/null
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"wants a login"* ]]

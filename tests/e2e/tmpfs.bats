@@ -20,12 +20,12 @@ teardown() { rm -rf /home/alice/outputs_*; }
 	nothing_left_behind
 }
 
-@test "it hides what the image has there, and goes where the image has nothing" {
+@test "a tmpfs hides what the image has there, and works where the image has nothing" {
 	run inside --mount type=tmpfs,destination=/home --mount type=tmpfs,dst=/made/by/ces -- sh -c 'ls -A /home | wc -l; touch /made/by/ces/f && echo fine'
 	[ "$output" = $'0\nfine' ]
 }
 
-@test "its size is its bound, and the policy's where none is said" {
+@test "a tmpfs is bounded by its size, or by the policy's if it has none" {
 	run inside --mount type=tmpfs,destination=/t,size=1M -- sh -c 'head -c 2000000 /dev/zero > /t/f 2> /dev/null; stat -c %s /t/f'
 	[ "${lines[-1]}" = 1048576 ]
 	run inside --mount type=tmpfs,destination=/t -- sh -c 'df -m /t | tail -n 1'
@@ -40,7 +40,7 @@ teardown() { rm -rf /home/alice/outputs_*; }
 	nothing_left_behind
 }
 
-@test "a tmpfs where CES itself mounts, twice, too large or nowhere is refused with what is wrong" {
+@test "a tmpfs where CES itself mounts, twice, too large or nowhere is refused, and the message says why" {
 	for place in /safe_data /safe_outputs /scratch /etc /proc/x /dev/shm /sys / relative /a/../b; do
 		run --separate-stderr ces alice run -q --mount "type=tmpfs,destination=$place" $open/tools:1 true
 		echo "$place: $status $stderr"

@@ -79,7 +79,7 @@ good_case() # NAME
 	[ "$output" = "error image layer ${digest:0:19}: entry \"../canary\": it leaves the image" ]
 }
 
-@test "a layer job of a directory that is not empty is refused" {
+@test "a layer job on a directory that is not empty is refused" {
 	mkdir -p "$work/root/left-over"
 	run unpack layer --directory "$work/root" --size 1024 --digest "sha256:$(printf '%064d' 0)" \
 		--diff-id "sha256:$(printf '%064d' 0)" < /dev/null
@@ -87,7 +87,7 @@ good_case() # NAME
 	[[ $output == *"not empty"* ]]
 }
 
-@test "a manifest whose digest is another is not parsed" {
+@test "a manifest with another digest is not parsed" {
 	run unpack manifest --size 1000 --digest "sha256:$(printf '%064d' 0)" <<< '{"this":"is","this":"hostile"}'
 	[ "$status" -eq 1 ]
 	[[ $output == *"another digest"* ]]
@@ -99,7 +99,7 @@ good_case() # NAME
 	[[ $output == *"longer than 100000 bytes"* ]]
 }
 
-@test "USER is resolved against the layers' own files, the highest first" {
+@test "USER is resolved by the layers' own files, the highest first" {
 	mkdir -p "$work/low/etc" "$work/high/etc"
 	echo "me:x:1000:1000::/home/low:" > "$work/low/etc/passwd"
 	echo "video:x:44:me" > "$work/low/etc/group"

@@ -30,7 +30,7 @@ start() # USER COMMAND [OPTION...]: a detached run; its number in $n
 # A user must name their project if they have more than one: carol has two.
 declare -gA project=([alice]=nsh-2024-0001 [bob]=nsh-2024-0002 [carol]=nsh-2024-0001)
 
-@test "runs of one name by several users at once are each their own" {
+@test "when several users give runs one name at once, each has their own" {
 	for u in alice bob carol; do
 		start $u "echo of $u" --name service --project ${project[$u]}
 		eval "$u=$n"
@@ -111,7 +111,7 @@ declare -gA project=([alice]=nsh-2024-0001 [bob]=nsh-2024-0002 [carol]=nsh-2024-
 	[[ $stderr == *"port 18090 of this machine is in use"* && $stderr != *alice* ]]
 }
 
-@test "one user's runs do not use up another's" {
+@test "one user's runs do not use up another's places" {
 	for i in 1 2 3; do start alice true; done
 	run --separate-stderr ces alice run -q $open/tools:1 true
 	[ "$status" -eq 125 ]
@@ -119,7 +119,7 @@ declare -gA project=([alice]=nsh-2024-0001 [bob]=nsh-2024-0002 [carol]=nsh-2024-
 	[ "$(ces carol run -q --project nsh-2024-0001 $open/tools:1 echo fine)" = fine ]
 }
 
-@test "many starts of several users at once: each has its own answer, and files of its own" {
+@test "when several users start many runs at once, each has its own answer, and files of its own" {
 	local pids=()
 	for u in alice bob carol; do
 		for i in 1 2 3; do
