@@ -74,7 +74,7 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 	cmp "$(package)" "$debs/two/$(basename "$(package)")"
 }
 
-@test "one file of Debian's package is privileged, the helper; all is root's, and nobody else's to change" {
+@test "one file of Debian's package is privileged, the helper; root owns all files, and nobody else can change them" {
 	dpkg-deb -c "$(package)" > $lab/files
 	[ "$(grep -cE '^...[sS]|^......[sS]|^.........[tT]' $lab/files)" -eq 1 ]
 	grep -qE '^-rwsr-xr-x root/root .* \./usr/libexec/ces/ces-helper$' $lab/files
@@ -96,7 +96,7 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 	done
 }
 
-@test "Debian's package has what make install puts, with its manuals compressed and its papers" {
+@test "Debian's package has the files of make install, with compressed manuals, and Debian's own papers" {
 	make -s install DESTDIR=$lab/stage B="${B:-build}"
 	# (the pages of the guides are there if 'make doc' has made them)
 	diff <(cd $lab/stage && find . -not -type d -not -path '*/doc/ces/html/*' -printf '%P %M\n' | sed -E '/man\/man/ s/ /.gz /' | sort) \
@@ -115,7 +115,7 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 }
 
 # bats test_tags=lintian
-@test "lintian finds nothing in Debian's package that is not explained, and no explanation without its finding" {
+@test "lintian finds nothing in Debian's package that is not explained, and every explanation has its finding" {
 	run lintian --allow-root --display-info --tag-display-limit 0 --fail-on error,warning,info "$(package)"
 	[ "$status" -eq 0 ]
 	[ -z "$output" ]
@@ -123,7 +123,7 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 }
 
 # bats test_tags=bare
-@test "apt installs it on a Debian 12 that has nothing else, with what it needs" {
+@test "on a Debian 12 that has nothing else, apt installs it with what it needs" {
 	[ ! -e $bare/usr/bin/crun ]
 	apt_ --no-install-recommends install /debs/"$(basename "$(package)")"
 	[ -x $bare/usr/bin/crun ]
@@ -141,7 +141,7 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 }
 
 # bats test_tags=bare
-@test "there the first request is denied until there is a policy, and recorded" {
+@test "there the first request is denied and recorded until there is a policy" {
 	in_bare useradd --create-home ada
 	run in_bare setpriv --reuid=ada --regid=ada --init-groups env -C /home/ada ces-client run ghcr.io/epcced/stroke:1
 	echo "$output"
@@ -178,7 +178,7 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 	in_bare getent passwd ces-fetch
 }
 
-@test "an image is pulled and run by what Debian's package installed" {
+@test "after Debian's package is installed, an image is pulled and run" {
 	make -s uninstall B="${B:-build}"
 	rm -rf $policy "${store:?}"/* "$journal"
 	dpkg_ -i "$(package)"
@@ -189,7 +189,7 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 	[ "$status" -eq 0 ]
 }
 
-@test "an upgrade by dpkg leaves a live run to end as it would have, and works" {
+@test "after an upgrade by dpkg a live run ends as it would have, and CES works" {
 	long_run
 	sum=$(sha256sum $policy)
 	dpkg_ --force-confdef -i "$(next)"
@@ -199,7 +199,7 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 	long_run_ends_well
 }
 
-@test "a removal by dpkg leaves a live run to end as it would have, and keeps policy, store and journal" {
+@test "after a removal by dpkg a live run ends as it would have, and policy, store and journal stay" {
 	long_run
 	records=$(journal_lines)
 	sum=$(sha256sum $policy)

@@ -43,7 +43,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	[ "$(find "$rpms/two" -name '*.rpm' | wc -l)" -ge 2 ]
 }
 
-@test "the same sources give the same programs, whatever the directory is called" {
+@test "the same sources give the same programs, whatever the name of the directory" {
 	[ "${B:-build}" = build ] || skip "the build under test is another kind"
 	for p in "$rpms"/programs/ces-*; do
 		cmp "$p" "$CES_TOP/build/$(basename "$p")"
@@ -52,7 +52,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	[ "$(find "$rpms/programs" -name 'ces-*' | wc -l)" -eq 11 ]
 }
 
-@test "one file is privileged, the helper; all is root's, and nobody else's to change" {
+@test "one file is privileged, the helper; root owns all files, and nobody else can change them" {
 	of '[%{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME} %{FILENAMES}\n]' > $lab/files
 	[ "$(grep -cE '^-..[sS]|^-.....[sS]' $lab/files)" -eq 1 ]
 	grep -qE '^-rwsr-xr-x root:root /usr/libexec/ces/ces-helper$' $lab/files
@@ -93,7 +93,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	of '[%{REQUIRES}\n]' | grep -q 'ces-selinux .*if selinux-policy-targeted'
 }
 
-@test "the apps of Open OnDemand are in a package of its own, for a portal that has nothing else of CES" {
+@test "the apps of Open OnDemand are in a package of their own, for a portal that has nothing else of CES" {
 	p=$(find "$rpms/two" -name 'ces-ondemand-*.noarch.rpm')
 	rpm -qp --qf '[%{FILENAMES}\n]' "$p" > $lab/files
 	for app in batch_container_app jupyter_app rstudio_app; do
@@ -104,7 +104,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	no grep -E 'ces|python' <(rpm -qp --requires "$p" | grep -v '^config(ces-ondemand)')
 }
 
-@test "rpmlint finds nothing but what ces.rpmlintrc gives a reason for" {
+@test "rpmlint finds nothing without a reason in ces.rpmlintrc" {
 	run rpmlint -r ces.rpmlintrc "$rpms"/two/*.rpm ces.spec
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -114,7 +114,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	[[ $output == *"setuid-binary /usr/libexec/ces/ces-helper"* ]]
 }
 
-@test "an ordinary user stages the same files, with the same modes, by make install" {
+@test "when an ordinary user runs make install, the same files are staged with the same modes" {
 	as alice make -s -C "$CES_TOP" install DESTDIR=/home/alice/stage B="${B:-build}"
 	# (the pages of the guides are there if 'make doc' has made them)
 	diff <(cd /home/alice/stage && find . -not -type d -not -path '*/doc/ces/html/*' -printf '/%P %M\n' | sort) \
@@ -125,7 +125,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	rm -rf /home/alice/stage /home/alice/other
 }
 
-@test "make uninstall takes away what make install put, and keeps policy, store and journal" {
+@test "make uninstall removes what make install put, and keeps policy, store and journal" {
 	works
 	records=$(journal_lines)
 	make -s uninstall B="${B:-build}"
@@ -139,7 +139,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	rm -rf "${store:?}"/* "$journal" $policy /run/ces /home/alice/outputs_*
 }
 
-@test "installed on a fresh machine: accounts and directories are there, and everything is denied until there is a policy" {
+@test "on a fresh machine the package makes accounts and directories, and everything is denied until there is a policy" {
 	rpm_ -i "$(package)"
 	for u in ces-parse ces-fetch ces-resolve ces-unpack ces-relay; do
 		getent passwd $u | grep -qE ':/usr/sbin/nologin$|:/sbin/nologin$'
@@ -155,7 +155,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	[[ $output == *"this policy allows nothing"* || $output == *"allows no"* ]]
 }
 
-@test "an image is pulled and run by what the package installed" {
+@test "after the package is installed, an image is pulled and run" {
 	lab_policy
 	works
 	run --separate-stderr ces alice doctor
@@ -163,7 +163,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	[ "$status" -eq 0 ]
 }
 
-@test "an upgrade leaves the runs alive, the policy as the site wrote it, and works" {
+@test "after an upgrade runs are alive, the policy is the site's, and CES works" {
 	long_run
 	sum=$(sha256sum $policy)
 	rpm_ -U "$(next)"
@@ -174,7 +174,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	long_run_ends_well
 }
 
-@test "installed over a version of which half is gone: whole again" {
+@test "when half of the installed version is gone, an installation makes it whole again" {
 	rm -f $helper /usr/libexec/ces/seccomp.json /usr/bin/ces-client
 	chmod 777 /usr/libexec/ces/ces-fetch
 	userdel ces-unpack
@@ -185,7 +185,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	works
 }
 
-@test "the rotation of the journal loses nothing: the chain is shown whole over both files" {
+@test "the rotation of the journal loses nothing: the chain is whole over both files" {
 	works
 	records=$(journal_lines)
 	logrotate -f -s $lab/logrotate.state /etc/logrotate.d/ces
@@ -197,7 +197,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	[ "$status" -eq 0 ]
 }
 
-@test "removal leaves a live run to end as it would have, and keeps policy, store and journal" {
+@test "after a removal a live run ends as it would have, and policy, store and journal stay" {
 	long_run
 	records=$(journal_lines)
 	rpm_ -e ces
@@ -211,7 +211,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	no as alice ces-client images
 }
 
-@test "from nothing to a first run: every command of ces(7), FIRST STEPS, does what the manual says" {
+@test "from nothing to a first run, every command of ces(7), FIRST STEPS, does what the manual says" {
 	userdel -r alice 2> /dev/null
 	groupdel nsh-2024-0001
 	rm -rf /safe_data/nsh-2024-0001 /etc/ces /run/ces "${store:?}"/* /var/log/ces/*

@@ -20,7 +20,7 @@ list() { policy audit list --journal "$j" "$@"; }
 	says "40 records"
 }
 
-@test "a changed byte is found, and the record after it named" {
+@test "a changed byte is found, and the record after it is named" {
 	sed -i '7s/alice\|bob\|carol\|dave/mallo/' "$j"
 	run verify
 	[ "$status" -eq 1 ]
@@ -44,7 +44,7 @@ list() { policy audit list --journal "$j" "$@"; }
 	says "cut off"
 }
 
-@test "a journal cut between two lines is found by the head that was noted before" {
+@test "a journal that is cut between two lines is found by the head that was noted before" {
 	head=$(verify | sed -n 's/^head //p')
 	run verify --expect "$head"
 	[ "$status" -eq 0 ]
@@ -112,7 +112,7 @@ list() { policy audit list --journal "$j" "$@"; }
 	says "40 records in 3 files"
 }
 
-@test "a compressed file that was cut or damaged is an answer, not a short journal" {
+@test "a compressed file that was cut or damaged is reported, and not read as a short journal" {
 	gzip < "$j" > "$j.1.gz"
 	truncate -s -30 "$j.1.gz"
 	: > "$j"
@@ -129,7 +129,7 @@ list() { policy audit list --journal "$j" "$@"; }
 	[[ $stderr == *"audit.jsonl.1.zst"* ]]
 }
 
-@test "older files that are gone are a note; a missing first record is not" {
+@test "older records that are gone are a note, and the rest is intact" {
 	sed -i 1,5d "$j"
 	run verify
 	[ "$status" -eq 0 ]
@@ -159,7 +159,7 @@ list() { policy audit list --journal "$j" "$@"; }
 	jq -e '.intact == false and .bad.line == 9 and .records == 8' <<< "$output"
 }
 
-@test "an empty journal is intact, a missing one an error" {
+@test "an empty journal is intact, and a missing one is an error" {
 	: > "$j"
 	run verify
 	[ "$status" -eq 0 ]
@@ -177,7 +177,7 @@ list() { policy audit list --journal "$j" "$@"; }
 	[ "$(list --format json | jq -r '.[0].reason')" = "https://registry.example refused the login for a/b" ]
 }
 
-@test "each filter lets pass what jq would" {
+@test "each filter passes what jq would pass" {
 	rows() { list --format json "$@" | jq -c '.[] | .seq'; }
 	diff <(rows --user bob) <(jq -c 'select(.uid == 4402) | .seq' "$j")
 	diff <(rows --user 4402) <(jq -c 'select(.uid == 4402) | .seq' "$j")
@@ -208,12 +208,12 @@ list() { policy audit list --journal "$j" "$@"; }
 	done
 }
 
-@test "show of a run that never was finds nothing" {
+@test "show of a run that never existed finds nothing" {
 	run policy audit show --journal "$j" 1111111111
 	[ "$status" -eq 1 ]
 }
 
-@test "export gives a table that a spreadsheet reads" {
+@test "export gives a table that a spreadsheet can read" {
 	run policy audit export --journal "$j" -o "$BATS_TEST_TMPDIR/out.csv"
 	[ "$status" -eq 0 ]
 	python3 - "$BATS_TEST_TMPDIR/out.csv" "$j" <<- 'PY'
@@ -266,7 +266,7 @@ list() { policy audit list --journal "$j" "$@"; }
 	PY
 }
 
-@test "a crate is not made where something is, nor of a run that never was" {
+@test "a crate is not made where a file exists, nor for a run that never existed" {
 	mkdir "$BATS_TEST_TMPDIR/there"
 	run policy audit export --journal "$j" --crate "$BATS_TEST_TMPDIR/there" --run 0000007919
 	[ "$status" -eq 2 ]

@@ -36,7 +36,7 @@ text()
 	run check "$p"
 }
 
-@test "a good policy is good, also with --strict" {
+@test "a good policy has no finding, also with --strict" {
 	made "$one.data.access = \"read-only\""
 	[ "$status" -eq 0 ]
 	says "good, 0 warnings"
@@ -81,7 +81,7 @@ text()
 	grep -o 'json:[0-9]\+' <<< "$output" | cut -d: -f2 | sort -nc
 }
 
-@test "the helper's parser takes each policy in which check finds no error, and the other way round" {
+@test "the helper's parser accepts each policy in which check finds no error, and the other way round" {
 	for f in "$examples"/{desktop,gpu-cluster,ondemand,test-environment}.json; do
 		run check "$f"
 		[ "$status" -eq 0 ]
@@ -128,14 +128,14 @@ text()
 	says_not "never decides"
 }
 
-@test "a total of a user that is less than one run may have is reported" {
+@test "a user's total that is less than one run may have is reported" {
 	jq '.host.user_limits = {memory: "1G", cpus: 100}' "$good" > "$p"
 	run check "$p"
 	says "host.user_limits.memory is less than limits.memory of project"
 	says_not "user_limits.cpus"
 }
 
-@test "members, files and ids are looked for on this machine, unless that is not asked for" {
+@test "members, files and ids are looked up on this machine, unless an option turns that off" {
 	jq "$one.members = {groups: [\"no-group-of-a-machine\"], users: [\"no-user-of-a-machine\"]}" "$good" > "$p" # (no machine has these names)
 	run policy check --on 2026-12-01 "$p"
 	[ "$status" -eq 0 ]
@@ -277,7 +277,7 @@ text()
 	[ "$took" -lt 5000000 ]
 }
 
-@test "colours are for a terminal only, and not where NO_COLOR is set" {
+@test "colours appear on a terminal only, and not where NO_COLOR is set" {
 	export TERM=xterm
 	run check "$good"
 	printable

@@ -11,7 +11,7 @@ tab() # WORD...
 	echo "$* -> $output"
 }
 
-@test "the first word is offered from the commands" {
+@test "the first word is completed from the commands" {
 	tab ces-policy ''
 	for command in check explain test diff report conform audit; do grep -qx $command <<< "$output"; done
 	tab ces-policy con
@@ -20,7 +20,7 @@ tab() # WORD...
 	[ "$output" = verify ]
 }
 
-@test "every option that a command's help has is offered" {
+@test "every option in a command's help is offered" {
 	for command in check explain test diff report conform; do
 		tab ces-policy $command --
 		diff <(policy $command --help | grep -oE -- '--[a-z][a-z-]*' | sort -u) <(echo "$output")

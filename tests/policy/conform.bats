@@ -4,7 +4,7 @@
 load common.bash
 load conform.bash
 
-@test "a wrong argument is answered with what to type" {
+@test "a wrong argument is refused with what to type" {
 	run conform
 	[ "$status" -eq 2 ]
 	says "name one Dockerfile, or one directory"
@@ -102,7 +102,7 @@ load conform.bash
 	done
 }
 
-@test "the examples for GitHub and GitLab are YAML, and type options that there are" {
+@test "the examples for GitHub and GitLab are YAML, and type options that exist" {
 	for file in "$top"/doc/examples/conform-*.yml; do
 		python3 -c 'import sys, yaml; yaml.safe_load(open(sys.argv[1]))' "$file"
 		while read -r option; do

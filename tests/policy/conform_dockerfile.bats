@@ -10,7 +10,7 @@ load conform.bash
 	[ "$output" = "Dockerfile: 0 errors, 0 warnings, 0 notes" ]
 }
 
-@test "a base without a version is an error; one with a tag or a digest is none" {
+@test "a base without a version is an error; a base with a tag or a digest is not" {
 	wrong C001 '1c FROM python' '.line == 1 and .severity == "error"'
 	severity error
 	wrong C001 '1c FROM docker.io/library/python:latest'
@@ -20,7 +20,7 @@ load conform.bash
 	right C001 '1c FROM scratch'
 }
 
-@test "a base without a digest is a note, and one without a registry as well" {
+@test "a base without a digest is a note, and so is a base without a registry" {
 	wrong C002 '1c FROM docker.io/library/python:3.11' '.severity == "note"'
 	severity note
 	right C002 ''
@@ -29,7 +29,7 @@ load conform.bash
 	right C003 '1c FROM localhost/python:3.11'
 }
 
-@test "a bare distribution as base is a warning; one that only a build stage has is none" {
+@test "a bare distribution as base is a warning; in a build stage alone it is not" {
 	for name in ubuntu:24.04 docker.io/library/debian:12 alpine:3.20 rockylinux:9 quay.io/centos/centos:stream9 centos:7; do
 		wrong C004 "1c FROM $name" '.severity == "warning" and .line == 1 and (.write | contains("python:3.11"))'
 	done
@@ -39,7 +39,7 @@ load conform.bash
 	wrong C004 '1c FROM ubuntu:24.04 AS build\nRUN make\nFROM build' '.line == 1'
 }
 
-@test "an ARG in FROM is filled in; one without a default is a warning" {
+@test "an ARG in FROM is replaced by its default; an ARG without a default is a warning" {
 	wrong C001 '1c ARG TAG=latest\nFROM docker.io/library/python:${TAG}' '.line == 2 and (.text | contains("python:latest"))'
 	wrong C002 '1c ARG V=3.11\nARG BASE="python:$V"\nFROM docker.io/library/$BASE-slim' '.text | contains("python:3.11-slim")'
 	wrong C002 '1c FROM docker.io/library/python:${TAG:-3.12}' '.text | contains("python:3.12")'
@@ -58,7 +58,7 @@ load conform.bash
 	wrong C006 '4d; 1i FROM docker.io/x/y:1 AS build\nRUN mkdir /safe_data /safe_outputs /scratch'
 }
 
-@test "a secret that is copied is an error, in each stage" {
+@test "a copied secret is an error, in each stage" {
 	for file in id_rsa .ssh/id_ed25519 .netrc home/.aws/credentials .docker/config.json .env .pypirc; do
 		wrong C007 "6c COPY $file /root/" '.severity == "error" and .line == 6'
 	done
@@ -123,7 +123,7 @@ load conform.bash
 	right C012 '1s/$/ AS one/; $a FROM one'
 }
 
-@test "a command that is a bare prompt is a warning; one with a program is none" {
+@test "a command that is a bare prompt is a warning; a prompt with a program is not" {
 	for command in 'CMD bash' 'CMD ["/bin/bash"]' 'ENTRYPOINT ["bash", "-l"]' 'CMD ["sh", "-c", "exec bash"]' 'CMD python3' 'CMD ["R", "--no-save"]' \
 		'ENTRYPOINT ["tini", "--", "julia"]'; do
 		wrong C013 "\$c $command" '.severity == "warning"'
@@ -136,7 +136,7 @@ load conform.bash
 	wrong C013 '$c ENTRYPOINT bash\nCMD ["run.sh"]'
 }
 
-@test "a download when the container starts is an error; one while it is built is none" {
+@test "a download when the container starts is an error; a download during the build is not" {
 	for command in 'CMD pip install x \&\& python x' 'ENTRYPOINT ["sh", "-c", "apt-get -y update; x"]' 'CMD ["/usr/bin/pip3.11", "install", "x"]' \
 		'CMD conda env update' 'CMD git clone https://x' 'CMD curl -O https://x' 'CMD ["wget", "https://x"]' 'CMD huggingface-cli download x' \
 		"CMD Rscript -e 'install.packages(\"x\")'"; do
@@ -157,7 +157,7 @@ load conform.bash
 	right C015 '1i FROM docker.io/x/y:1 AS b\nRUN pip install transformers'
 }
 
-@test "root as the last USER is a note, and no USER too" {
+@test "root as the last USER is a note, and so is no USER" {
 	wrong C016 '7d' '.severity == "note"'
 	wrong C016 '7a USER root'
 	wrong C016 '7a USER 0:0' '.line == 8'
@@ -174,7 +174,7 @@ load conform.bash
 	wrong C017 '5d; $a FROM docker.io/x/y:1'
 }
 
-@test "ADD of an address is a warning, ADD of a file a note, of an archive nothing" {
+@test "ADD of an address is a warning, of a file a note, of an archive nothing" {
 	wrong C018 '6c ADD https://example.org/x.tar.gz /' '.severity == "warning" and .line == 6'
 	found_not C019
 	wrong C018 '6c ADD --keep-git-dir=true git@github.com:x/y.git /y'
@@ -183,7 +183,7 @@ load conform.bash
 	wrong C019 '6c ADD fit.py /app/' '.severity == "note"'
 }
 
-@test "the lists of apt in a layer are a note; removed in the same RUN, or in a cache, they are none" {
+@test "the lists of apt in a layer are a note; lists that the same RUN removes, or in a cache, are not" {
 	wrong C020 '3c RUN apt-get update \&\& apt-get install -y gcc' '.severity == "note" and .line == 3'
 	wrong C020 '3c RUN apt-get update \&\& apt-get clean\nRUN rm -rf /var/lib/apt/lists/*'
 	right C020 '3c RUN apt-get update \\\n  \&\& apt-get install -y gcc \\\n  # comment\n\n  \&\& rm -rf /var/lib/apt/lists/*'
@@ -198,7 +198,7 @@ load conform.bash
 	right C021 '6a RUN python -m compileall /app'
 }
 
-@test "data that are copied are a warning" {
+@test "copied data are a warning" {
 	wrong C022 '6c COPY data/patients.csv /app/' '.severity == "warning" and .line == 6'
 	wrong C022 '6c COPY x.parquet y.rds /app/'
 	right C022 '6c COPY csv.py /app/'
@@ -231,7 +231,7 @@ load conform.bash
 	found_not C016
 }
 
-@test "of several stages only those that the last one goes on from count" {
+@test "of several stages, only those that the last one builds on count" {
 	cat > "$f" <<- 'EOT'
 		FROM docker.io/x/y:1 AS other
 		USER root
@@ -247,7 +247,7 @@ load conform.bash
 	for rule in C006 C012 C013 C016; do found_not $rule; done
 }
 
-@test "what is no Dockerfile is refused with its line" {
+@test "a file that is no Dockerfile is refused with its line" {
 	while IFS= read -r text; do
 		printf "$text" > "$f"
 		run conform "$f"

@@ -42,7 +42,7 @@ load conform.bash
 	says "no image has the name three"
 }
 
-@test "of an index inside the index the manifest for linux/amd64 is taken, or the one that is asked for" {
+@test "of an index inside the index, the manifest for linux/amd64 is read, or for the platform that is asked for" {
 	new
 	base
 	layer
@@ -89,7 +89,7 @@ load conform.bash
 	found_not C013
 }
 
-@test "USER, passwords, labels and TMPDIR of an image are looked at" {
+@test "USER, passwords, labels and TMPDIR of an image are checked" {
 	new
 	base
 	mkdir -p $tree/opt/{shared,mine}

@@ -4,7 +4,7 @@
 load common.bash
 load conform.bash
 
-@test "the directories of the service are looked for in the layers, also where a tar does not name them" {
+@test "the directories of the service are found in the layers, even if a tar does not name them" {
 	new
 	base
 	rm -r $tree/scratch
@@ -28,7 +28,7 @@ load conform.bash
 	found C006
 }
 
-@test "a secret in a layer is an error, also when a later layer removes it" {
+@test "a secret in a layer is an error, even if a later layer removes it" {
 	new
 	base
 	mkdir -p $tree/root/{.ssh,.aws,.docker} $tree/etc/ssl $tree/opt/tests
@@ -50,7 +50,7 @@ load conform.bash
 	says "img: layer 1: /root/.netrc: error: a file that holds a secret by its name; layer 2 hides it, and it stays in layer 1 [CES-C007]"
 }
 
-@test "a directory of git is a warning, once, also when an opaque directory hides it" {
+@test "a directory of git is one warning, even if an opaque directory hides it" {
 	new
 	base
 	mkdir -p $tree/src/.git/objects/aa
@@ -73,7 +73,7 @@ load conform.bash
 	found C009
 }
 
-@test "setuid, setgid and world-writable are notes, unless a later layer mends them" {
+@test "setuid, setgid and world-writable files are notes, unless a later layer mends them" {
 	new
 	base
 	mkdir $tree/bin $tree/open $tree/sticky $tree/set
@@ -107,7 +107,7 @@ load conform.bash
 	found_not C110
 }
 
-@test "a licence in the layers is found in each place, and its removal as well" {
+@test "a licence in the layers is found in each place, and so is its removal" {
 	for path in usr/share/licenses/x/LICENSE usr/share/doc/libc6/copyright LICENSE.md; do
 		new
 		base
@@ -185,7 +185,7 @@ load conform.bash
 	jq -e 'any(.findings[]; .layer == 1 and .severity == "error")' <<< "$output"
 }
 
-@test "names of a layer that leave it, or that a terminal would obey, are refused or shown as text" {
+@test "a name of a layer that leaves it is refused, and one that a terminal would obey is shown as text" {
 	new
 	base
 	python3 - <<- 'EOT'

@@ -76,7 +76,7 @@ narrower() { changed "$1"; [ "$status" -eq 0 ]; says "- narrower $2"; says_not W
 	narrower '.defaults.retain_images = "run"' "project nsh-2024-0001: images are kept until their run ends"
 }
 
-@test "more of the image store for a user is wider, more kept free is narrower" {
+@test "more of the image store for a user is wider; more that stays free is narrower" {
 	jq '.host.user_limits = {images: 20, pulls: 2, store: "90G"} | .host.store_reserve = "20G"' "$old" > "$BATS_TEST_TMPDIR/less.json"
 	run policy diff "$old" "$BATS_TEST_TMPDIR/less.json"
 	says "- narrower host: the number of images of a user falls from 1000 to 20"
@@ -100,7 +100,7 @@ differs()
 same() { differs "$1" "$2"; [ "$status" -eq 0 ]; says "no difference in meaning"; }
 same_both() { same "$1" "$2"; same "$2" "$1"; }
 
-@test "a template and what it means for the project are one and the same, in both directions" {
+@test "a template and its meaning for the project are the same, in both directions" {
 	old=$BATS_TEST_TMPDIR/old.json
 	same_both . "$one.data.source = \"/safe_data/nsh-2024-0001\""
 	same_both "$one.data.source = \"/d/{project}/{project}/{user}\"" "$one.data.source = \"/d/nsh-2024-0001/{project}/{user}\""
@@ -127,7 +127,7 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 	says_not "project nsh-2024-0001: data"
 }
 
-@test "below the directory of a template is narrower, and above it wider" {
+@test "a place below the directory of a template is narrower, and a place above it wider" {
 	old=$BATS_TEST_TMPDIR/old.json
 	below="$one.data.source = \"/safe_data/nsh-2024-0001/part\""
 	differs . "$below"
@@ -153,7 +153,7 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 	says "- narrower project nsh-2024-0001 loses the bindable directory /opt/nsh-2024-0001"
 }
 
-@test "the port that a host has anyway makes no difference where it is written" {
+@test "a host with its default port written out makes no difference" {
 	old=$BATS_TEST_TMPDIR/old.json
 	registry() { echo ".registries[\"ghcr.io\"] |= (.endpoint = \"https://$1\" | .token_hosts = [\"$2\"])"; }
 	same_both "$(registry a.loc/p b.loc)" "$(registry a.loc:443/p b.loc:443)"
@@ -166,7 +166,7 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 	says "+ WIDER registry ghcr.io: reached at https://a.loc:443/q instead of https://a.loc/p"
 }
 
-@test "totals of a user that come, go or change are reported" {
+@test "a user's totals that are added, removed or changed are reported" {
 	jq '.host.user_limits = {memory: "64G", runs: 8}' "$old" > "$new"
 	run policy diff "$old" "$new"
 	[ "$status" -eq 0 ]
@@ -187,7 +187,7 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 	says '* changed review_by'
 }
 
-@test "widening changes come first" {
+@test "widening changes are listed first" {
 	changed "del($one.images[0]) | $one.members.users = [\"eve\"] | .contact = \"x\""
 	[[ ${lines[0]} == "+ WIDER"* ]]
 	[[ ${lines[1]} == "- narrower"* ]]
@@ -209,7 +209,7 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 	[ "$output" = "[]" ]
 }
 
-@test "a file that is no policy is an error, and named" {
+@test "a file that is no policy is an error, and is named" {
 	echo '{' > "$new"
 	run policy diff "$old" "$new"
 	[ "$status" -eq 2 ]
@@ -220,7 +220,7 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 	[ "$status" -eq 2 ]
 }
 
-@test "another GPU product for jobs of a cluster is a difference, and none that widens" {
+@test "another GPU product for jobs of a cluster is a difference, but no widening" {
 	cp "$examples/gpu-cluster.json" "$BATS_TEST_TMPDIR/cluster.json"
 	old=$BATS_TEST_TMPDIR/cluster.json
 	changed '.kubernetes.gpu_product = "A100"'

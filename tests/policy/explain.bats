@@ -5,7 +5,7 @@ load common.bash
 
 setup() { p=$examples/desktop.json; }
 
-@test "all of a policy: who, which images, which data with which rights, until when, by whom, which way out" {
+@test "explain shows all of a policy: who, which images, which data with which rights, until when, by whom, which way out" {
 	run policy explain "$p"
 	[ "$status" -eq 0 ]
 	for text in "Approved by IG panel" "To be reviewed by 2027-10-01" "Project nsh-2024-0001: Outcomes after stroke" \
@@ -16,7 +16,7 @@ setup() { p=$examples/desktop.json; }
 	done
 }
 
-@test "a proxy is shown as the way out, and a cluster with its claims" {
+@test "explain shows a proxy as the way out, and a cluster with its claims" {
 	jq '.projects["nsh-2024-0002"].network.proxy = "http://p.loc:3128"
 		| .kubernetes = {namespace: "nsh-gpu", data_claim: "pvc-{project}", outputs_claim: "o", pull_secret: "s", gpu_product: "A100"}' "$p" > "$BATS_TEST_TMPDIR/p.json"
 	run policy explain "$BATS_TEST_TMPDIR/p.json"
@@ -44,7 +44,7 @@ setup() { p=$examples/desktop.json; }
 	says "Images of one user: 20, on 90 GiB at most; 2 pulls at once; 20 GiB stay free"
 }
 
-@test "one project, and none of the others" {
+@test "explain of one project shows none of the others" {
 	run policy explain --project nsh-2024-0002 "$p"
 	[ "$status" -eq 0 ]
 	says "Wards and infections"
@@ -53,7 +53,7 @@ setup() { p=$examples/desktop.json; }
 	[ "$status" -eq 2 ]
 }
 
-@test "one user has what the groups give" {
+@test "explain of one user shows what the groups give" {
 	run policy explain --user ann --groups staff,nsh-2024-0002 "$p"
 	[ "$status" -eq 0 ]
 	says "ann has 1 project"
@@ -65,7 +65,7 @@ setup() { p=$examples/desktop.json; }
 	says "eve has 0 projects"
 }
 
-@test "a user of this machine has its groups; one that is unknown is said to be" {
+@test "a user of this machine has its groups; for an unknown user explain says so" {
 	jq '.projects["nsh-2024-0001"].members.groups = ["daemon"]' "$p" > "$BATS_TEST_TMPDIR/p.json"
 	run policy explain --user daemon "$BATS_TEST_TMPDIR/p.json"
 	says "daemon is in nsh-2024-0001 by group daemon"
@@ -79,7 +79,7 @@ setup() { p=$examples/desktop.json; }
 	says "ann is in heart by group nsh-heart"
 }
 
-@test "one image: which projects may run it, by which rule" {
+@test "explain of one image shows which projects may run it, by which rule" {
 	run policy explain --image ghcr.io/epcced/wards "$p"
 	[ "$status" -eq 0 ]
 	says "comes from https://tre-ghcr-proxy.nsh.loc:5000"
@@ -93,12 +93,12 @@ setup() { p=$examples/desktop.json; }
 	says "no project may run it"
 }
 
-@test "one user and one image" {
+@test "explain of one user and one image shows the answer for both" {
 	run policy explain --user ann --groups nsh-2024-0002 --image ghcr.io/epcced/tool "$p"
 	says "no rule covers ghcr.io/epcced/tool"
 }
 
-@test "an expired rule is said to be, and the one that decides then" {
+@test "explain says that a rule is expired, and shows the rule that decides then" {
 	jq '.projects["nsh-2024-0001"].images = [{allow: "ghcr.io/**", expires: "2020-01-01"}, {allow: "ghcr.io/a/*"}, {allow: "ghcr.io/a/b"}]' \
 		"$p" > "$BATS_TEST_TMPDIR/p.json"
 	run policy explain --image ghcr.io/a/b "$BATS_TEST_TMPDIR/p.json"

@@ -64,7 +64,7 @@ export_as() { run policy audit export --journal "$j" --format "$@"; [ "$status" 
 	jq -es '.[3] | .status_id == 2 and .status_code == "3" and .duration == 180003 and .start_time == 1790000060001' <<< "$output"
 }
 
-@test "each line of CEF has seven fields and an extension, as a reader that knows the escapes sees it" {
+@test "each line of CEF has seven fields and an extension, for a reader that knows the escapes" {
 	export_as cef
 	cat > "$BATS_TEST_TMPDIR/cef.py" <<- 'PY'
 		import re
@@ -110,7 +110,7 @@ export_as() { run policy audit export --journal "$j" --format "$@"; [ "$status" 
 	jq -e '.actor.user.name == "a=b|c\\d" and .app.vendor_name == "unknown" and (.status_detail | startswith("one??two suid=0"))' <<< "$output"
 }
 
-@test "filters and the output file hold for events too, and another format is refused" {
+@test "filters and the output file work for events too, and another format is refused" {
 	export_as ocsf --outcome denied -o "$BATS_TEST_TMPDIR/out"
 	[ "$(wc -l < "$BATS_TEST_TMPDIR/out")" -eq "$(jq -s '[.[] | select(.outcome == "denied")] | length' "$j")" ]
 	run policy audit export --journal "$j" --format json

@@ -17,7 +17,7 @@ report() { page --no-host "$@"; }
 	done
 }
 
-@test "the check of pages finds what is wrong with one" {
+@test "the check of pages finds the faults of a bad page" {
 	report
 	for edit in 's/<h3>/<h4>/' 's/<caption>[^<]*<.caption>//' 's/scope="row"//' 's/lang="en"//' 's/#333/#999/g' 's/<main>/<main><script><\/script>/' \
 		's/aria-label="Contents"//' 's/#111/#888/g'; do
@@ -28,7 +28,7 @@ report() { page --no-host "$@"; }
 	done
 }
 
-@test "grouped by the Five Safes, each control with its number, answer and evidence" {
+@test "controls are grouped by the Five Safes, each with its number, answer and evidence" {
 	report --journal "$j"
 	for text in 'Safe projects' 'Safe people' 'Safe settings' 'Safe data' 'Safe outputs' 'SATRE 2.2.10, 2.2.11' 'SATRE 1.4.02' \
 		'projects.nsh-2024-0001.network.publish (line ' 'approved_by (line 4): IG panel' \
@@ -45,7 +45,7 @@ report() { page --no-host "$@"; }
 	says 'and the proxies that some runs have'
 }
 
-@test "gaps are by severity, with the line and what to write" {
+@test "gaps are ordered by severity, with the line and what to write" {
 	jq '.projects["nsh-2024-0002"].images += [{allow: "gcr.io/x"}]' "$examples/desktop.json" > "$p"
 	report
 	says "High: data may be seen"
@@ -111,7 +111,7 @@ report() { page --no-host "$@"; }
 	says "1 high" || says "2 high"
 }
 
-@test "without a journal it is said to be missing" {
+@test "without a journal the report says that it is missing" {
 	report
 	says "This report was made without a journal"
 }
@@ -127,7 +127,7 @@ report() { page --no-host "$@"; }
 	[ "$status" -eq 0 ]
 }
 
-@test "a policy with errors gives no page, but words" {
+@test "a policy with errors gives no page, but messages" {
 	echo '{}' > "$p"
 	run policy report -o "$r" "$p"
 	[ "$status" -eq 2 ]

@@ -92,7 +92,7 @@ svg() { xmllint --xpath "//*[local-name()='svg'][@aria-labelledby='$1-t $1-d']/$
 	PY
 }
 
-@test "more days than the picture has room for: the picture has the last ones, the table all" {
+@test "when there are more days than the picture has room for, it has the last ones, and the table all" {
 	journal 401 | jq -c '.time = ((.seq * 86400 + 1750000000) | todate | sub("Z$"; ".000Z"))' | tests/lib/relink.py > "$j"
 	report
 	[ "$(wc -l < "$c/days.csv")" -gt 150 ]
@@ -113,7 +113,7 @@ svg() { xmllint --xpath "//*[local-name()='svg'][@aria-labelledby='$1-t $1-d']/$
 	grep -qx $'nsh-2024-0002: ghcr.io/a/b,IG-1,2026-11-01,ended\r' "$c/soon.csv"
 }
 
-@test "names of a journal that nobody wrote cannot become markup in a picture or table" {
+@test "names of a forged journal cannot become markup in a picture or table" {
 	journal 30 | jq -c '.user = "<b>\"x\"" | .project = "a&<i>" | .image = "ghcr.io/<svg onload=x>\u0001" | if .reason then .reason = "]]><script>\u001b[31m\u202e" else . end' |
 		tests/lib/relink.py > "$j"
 	report

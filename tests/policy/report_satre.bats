@@ -39,7 +39,7 @@ result() { python3 -c 'import csv, sys; print(*[r[6] for r in csv.reader(open(sy
 	[ -z "$(comm -23 "$BATS_TEST_TMPDIR/used" <(grep -v '^#' tests/policy/satre.tsv | cut -f1 | sort))" ]
 }
 
-@test "the command of each control can be typed as it is there" {
+@test "the command of each control can be typed as it is written" {
 	report
 	echo '{"ces_cases": 1, "cases": []}' > "$BATS_TEST_TMPDIR/cases.json"
 	python3 - "$c/satre.csv" "$p" "$BATS_TEST_TMPDIR/cases.json" "$BATS_TEST_TMPDIR/new" <<- 'PY' > "$BATS_TEST_TMPDIR/commands"
@@ -80,7 +80,7 @@ result() { python3 -c 'import csv, sys; print(*[r[6] for r in csv.reader(open(sy
 	[ "$(result 3.1.11)" = "2 of 2 projects have their data read-only" ]
 }
 
-@test "without journal and machine, a result does not claim what nobody looked at" {
+@test "without journal and machine, a result does not claim what nobody checked" {
 	report --no-host
 	for control in 1.2.04 1.5.06 2.2.13 2.2.14 2.2.15 2.5.03; do
 		[ "$(result $control)" = "not known: no journal was given" ]

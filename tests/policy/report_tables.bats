@@ -29,7 +29,7 @@ rows() { tail -n +2 "$c/$1.csv" | wc -l; }
 	PY
 }
 
-@test "what may run is each image rule that holds on the day, with its approval" {
+@test "the table of what may run lists each image rule that holds on the day, with its approval" {
 	jq '.projects["nsh-2024-0002"].images += [{allow: "ghcr.io/old/x", approval: "IG-1", expires: "2026-11-01"}]' "$examples/desktop.json" > "$p"
 	report
 	[ "$(rows may-run)" -eq 3 ]
@@ -37,7 +37,7 @@ rows() { tail -n +2 "$c/$1.csv" | wc -l; }
 	run ! grep -q ghcr.io/old "$c/may-run.csv"
 }
 
-@test "what ran, and what was denied, agrees with the journal" {
+@test "the tables of what ran and of what was denied agree with the journal" {
 	report
 	python3 - "$j" "$c" <<- 'PY'
 		import collections, csv, json, sys
@@ -57,7 +57,7 @@ rows() { tail -n +2 "$c/$1.csv" | wc -l; }
 	PY
 }
 
-@test "an image rule that no record used is listed, one that was used is not" {
+@test "an image rule that no record used is listed; one that was used is not" {
 	report
 	grep -q '^nsh-2024-0002,ghcr.io/epcced/wards,' "$c/unused.csv"
 	grep -q '^nsh-2024-0001,git.ecdf.ed.ac.uk/stroke/\*\*,' "$c/unused.csv"
@@ -84,7 +84,7 @@ rows() { tail -n +2 "$c/$1.csv" | wc -l; }
 	[ "$(grep -c '^(inferred),' "$c/unused.csv")" -eq "$(jq '[.infer_projects.images[] | select(.allow | startswith("ghcr.io/epcced/") | not)] | length' "$p")" ]
 }
 
-@test "what ends within 90 days is listed with the days that are left" {
+@test "the table of what ends within 90 days has the days that are left" {
 	jq '.projects["nsh-2024-0001"].expires = "2026-12-31" | .projects["nsh-2024-0002"].expires = "2027-03-02"' "$examples/desktop.json" > "$p"
 	report
 	grep -qx $'nsh-2024-0001,,2026-12-31,31\r' "$c/soon.csv"
@@ -152,7 +152,7 @@ rows() { tail -n +2 "$c/$1.csv" | wc -l; }
 	PY
 }
 
-@test "files for a spreadsheet are not made where something is" {
+@test "files for a spreadsheet are not made where a file exists" {
 	mkdir "$c"
 	run policy report --no-host --csv "$c" -o "$r" "$p"
 	[ "$status" -eq 2 ]

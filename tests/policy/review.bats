@@ -20,7 +20,7 @@ review() { run policy audit review --journal "$j" --policy "$p" "$@"; }
 # Prints the lines below one heading.
 part() { sed -n "/^$1/,/^$/p" <<< "$output" | tail -n +2; }
 
-@test "denials and containers that were not as planned are counted as the journal has them" {
+@test "denials, and containers that were not as planned, are counted as the journal has them" {
 	review --from 2026-09-01 --to 2026-09-30 --no-host
 	[ "$status" -eq 0 ]
 	count() { jq -s "map(select($1)) | length" "$j"; }
@@ -32,19 +32,19 @@ part() { sed -n "/^$1/,/^$/p" <<< "$output" | tail -n +2; }
 	says "docker.io is not a registry that is allowed (ghcr.io)"
 }
 
-@test "a run in the last seven days of its approval is listed, one before them is not" {
+@test "a run in the last seven days of its approval is listed; one before them is not" {
 	{ at 2027-06-23T12:00:00; at 2027-06-24T12:00:00; at 2027-06-30T12:00:00; } | tests/lib/relink.py > "$j"
 	review --from 2027-06-01 --to 2027-06-30 --no-host
 	[ "$(part "Runs in the last 7 days")" = "  2 x  nsh-2024-0001  root  ghcr.io/epcced/a:1: approval ends on 2027-06-30 (2027-06-24 to 2027-06-30)" ]
 }
 
-@test "an image is used for the first time in the days, or it was used before them" {
+@test "the review says whether an image was first used in these days, or before them" {
 	{ at 2026-09-01T12:00:00; at 2026-10-01T12:00:00; at 2026-10-02T12:00:00 | jq -c '.image = "ghcr.io/epcced/b:1"'; } | tests/lib/relink.py > "$j"
 	review --from 2026-10-01 --to 2026-10-31 --no-host
 	[ "$(part "Images that were used")" = "  1 x  nsh-2024-0001  root  ghcr.io/epcced/b:1: first use (2026-10-02)" ]
 }
 
-@test "a request at night or at the weekend is listed, one by day is not" {
+@test "a request at night or at the weekend is listed; one by day is not" {
 	{ at 2026-10-01T06:59:59; at 2026-10-01T07:00:00; at 2026-10-01T19:59:59; at 2026-10-01T20:00:00; at 2026-10-03T12:00:00; } |
 		tests/lib/relink.py > "$j"
 	review --from 2026-10-01 --to 2026-10-31 --no-host
@@ -52,7 +52,7 @@ part() { sed -n "/^$1/,/^$/p" <<< "$output" | tail -n +2; }
 	part "Requests at night" | grep -qx "  1 x .*: at the weekend (2026-10-03)"
 }
 
-@test "a request of a user who is no user or member any more, or of a project that is gone, is listed" {
+@test "a request of a user or member who no longer exists, or of a project that is gone, is listed" {
 	{ at 2026-10-01T12:00:00; at 2026-10-01T12:00:00 | jq -c '.uid = 3999999999 | .user = "gone"'; at 2026-10-01T12:00:00 | jq -c '.project = "old"'; } |
 		tests/lib/relink.py > "$j"
 	review --from 2026-10-01 --to 2026-10-31
@@ -89,7 +89,7 @@ part() { sed -n "/^$1/,/^$/p" <<< "$output" | tail -n +2; }
 	[ "${lines[3]}" = "not reviewed: $((401 - last)) records, $((last + 1)) to 401" ]
 }
 
-@test "a file of reviews that was changed is found, and not written to" {
+@test "a changed file of reviews is found, and not written to" {
 	for note in one two three; do
 		review --from 2026-09-01 --to 2026-09-30 --no-host --record "$f" --note $note --by x
 	done
@@ -133,7 +133,7 @@ part() { sed -n "/^$1/,/^$/p" <<< "$output" | tail -n +2; }
 	[ ! -s "$f" ]
 }
 
-@test "on a terminal, the note is asked for" {
+@test "on a terminal, the review asks for the note" {
 	script -qec "$top/${B:-build}/ces-policy audit review --journal $j --policy $p --no-host --from 2026-09-01 --to 2026-09-30 --record $f --by x" /dev/null <<< "from a terminal" > "$BATS_TEST_TMPDIR/out"
 	grep -q "Note: " "$BATS_TEST_TMPDIR/out"
 	[ "$(jq -r .note "$f")" = "from a terminal" ]

@@ -14,7 +14,7 @@ load common.bash
 	says ", 0 wrong"
 }
 
-@test "a key that the parser knows and the schema does not is seen" {
+@test "a key that the parser knows and the schema does not is found" {
 	jq 'del(."$defs".limits.properties.shm)' policy/schema.json > "$BATS_TEST_TMPDIR/schema.json"
 	run tests/lib/schema.py "$top/${B:-build}/ces-policy" "$BATS_TEST_TMPDIR/schema.json" "$examples/desktop.json"
 	[ "$status" -ne 0 ]

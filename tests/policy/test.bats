@@ -52,7 +52,7 @@ one_case() # REST
 	[ "$status" -eq 0 ]
 }
 
-@test "rules that no case reaches are named, and a finding with --strict" {
+@test "rules that no case reaches are named, and are a finding with --strict" {
 	one_case '"expect": "allow"'
 	[ "$status" -eq 0 ]
 	says "rules: 1 of 3 reached"

@@ -62,7 +62,7 @@ print((time.process_time() - cpu) / (time.monotonic() - wall) < 1.5)'
 	[ "$output" = 5 ]
 }
 
-@test "R by ces-run apptainer, in an image that is made for root: the caller's name, a home, fonts and a library of their own" {
+@test "R by ces-run apptainer, in an image made for root, has the caller's name, a home, fonts and a library of their own" {
 	run as alice ces-run apptainer -q $image/r:1 Rscript \
 		-e 'cat(Sys.info()[["user"]], path.expand("~"), "\n")' \
 		-e 'own <- Sys.getenv("R_LIBS_USER"); dir.create(own, recursive = TRUE); cat(file.access(own, 2), "\n")' \
@@ -75,7 +75,7 @@ print((time.process_time() - cpu) / (time.monotonic() - wall) < 1.5)'
 	[ "$(head -c 4 "$(outputs alice)/p.png" | tail -c 3)" = PNG ]
 }
 
-@test "a user whom an image makes with USERID, as rocker's do, reads the data and writes outputs (useradd, groupmod, su)" {
+@test "when an image makes a user with USERID, as rocker's do (useradd, groupmod, su), that user reads the data and writes outputs" {
 	get develop
 	run ces alice run -q -e USERID=4401 -e GROUPID=4401 $image/develop:1 bash -ec '
 		useradd -m rstudio -u "$USERID"; usermod -a -G staff rstudio; groupmod -o -g "$GROUPID" rstudio
@@ -88,7 +88,7 @@ print((time.process_time() - cpu) / (time.monotonic() - wall) < 1.5)'
 	nothing_left_behind
 }
 
-@test "whoami and pip install --user by ces-run apptainer, in an image that is made for root" {
+@test "whoami and pip install --user work by ces-run apptainer, in an image made for root" {
 	get develop
 	run as alice ces-run apptainer -q $image/develop:1 bash -ec '
 		whoami

@@ -48,7 +48,7 @@ teardown()
 	rm -rf /home/alice/ondemand
 }
 
-@test "13.10: the Jupyter app of Open OnDemand, reached with a browser through a proxy: a cell runs" {
+@test "13.10: the Jupyter app of Open OnDemand runs a cell in a browser that comes through a proxy" {
 	/usr/bin/python3 -c "
 import yaml
 site = yaml.safe_load(open('/etc/ces/ondemand.yml'))

@@ -64,7 +64,7 @@ database() # [RUN-OPTION...]
 	journal_new -s -e 'map(select(.event == "stranger" and .uid == 4401 and .stranger == 4402)) | length >= 1'
 }
 
-@test "a database as it is typed today, with an opt-file and an env-file" {
+@test "a database works as users type it today, with an opt-file and an env-file" {
 	as alice sh -c 'umask 077; mkdir pgdata; echo POSTGRES_PASSWORD=letmein > db.env
 		printf "%s\n" "-d -p 5432:5432" "-v ./pgdata:/var/lib/postgresql/data" > db.opts'
 	as alice ces-run -q -n db --env-file db.env --opt-file db.opts $image/postgres:1
@@ -74,7 +74,7 @@ database() # [RUN-OPTION...]
 	nothing_left_behind
 }
 
-@test "in Jupyter, reached with a browser, a cell runs and its results are in ~/outputs" {
+@test "Jupyter in a browser runs a cell, and its results are in ~/outputs" {
 	as alice mkdir work
 	start -p 8888:8888 -e JUPYTER_TOKEN=letmein -v ./work:/home/jovyan/work jupyter
 	eventually as alice curl -sf http://127.0.0.1:8888/api
@@ -89,7 +89,7 @@ database() # [RUN-OPTION...]
 	nothing_left_behind
 }
 
-@test "Jupyter by ces-run apptainer: the caller's own name, uid and home, in a browser" {
+@test "Jupyter by ces-run apptainer has the caller's own name, uid and home, in a browser" {
 	as alice sh -c 'printf "%s\n" "-p 8888:8888" "-e JUPYTER_TOKEN=letmein" > opts'
 	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
 		ces-run apptainer -n lab --opt-file opts $image/jupyter:1 > /dev/null 2>&1 3>&- < /dev/null &
@@ -121,7 +121,7 @@ answers() { [ "$(page)" = 401 ]; }
 	nothing_left_behind
 }
 
-@test "the same, as it is typed today" {
+@test "the same workbench works as users type it today" {
 	as alice tee opts > /dev/null <<- 'END'
 	-p 8787:8787 --mount type=tmpfs,destination=/run
 	--mount type=tmpfs,destination=/var/lib/rstudio-server

@@ -19,7 +19,7 @@ teardown()
 
 in_debian() { ces alice run -q $image/develop:1 bash -c "$1"; } # SCRIPT
 
-@test "pip in a virtual environment in /scratch: the environment works, a download says that there is no network" {
+@test "pip works in a virtual environment in /scratch, and a download says that there is no network" {
 	run in_debian 'python3 -m venv /scratch/venv && /scratch/venv/bin/python -c "import sys; print(sys.prefix)" &&
 		/scratch/venv/bin/pip install --retries 1 requests'
 	echo "$output"
@@ -78,7 +78,7 @@ in_debian() { ces alice run -q $image/develop:1 bash -c "$1"; } # SCRIPT
 	[ "$output" = $'ward nurses\nward\n/home/ward\ntemporary\nscratch\nP' ]
 }
 
-@test "su - postgres -c, gosu and setpriv change to the service's user; nobody comes back" {
+@test "su - postgres -c, gosu and setpriv change to the service's user, and nobody comes back" {
 	run ces alice run -q --entrypoint bash $image/postgres:1 -c 'su - postgres -c "id -un; pwd"; gosu postgres id -un
 		setpriv --reuid=postgres --regid=postgres --init-groups sh -c "id -un; su root -c true; chroot / true"'
 	echo "$output"

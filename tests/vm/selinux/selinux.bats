@@ -157,7 +157,7 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	lab_policy
 }
 
-@test "a container reads its own scratch, and not that of another run" {
+@test "a container reads its own scratch, and no other run's" {
 	mkdir -p /srv/scratch
 	echo secret > /srv/scratch/file
 	chcon -R -t ces_container_file_t -l s0:c1,c2 /srv/scratch
@@ -167,7 +167,7 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	rm -r /srv/scratch
 }
 
-@test "a user enters the domain of ces-helper alone" {
+@test "a user can enter the domain of ces-helper alone" {
 	for user in unconfined_u user_u; do
 		logs_in_as $user
 		for name in session parse fetch unpack relay; do
@@ -206,7 +206,7 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	[[ $(stat -c %C "/home/alice/outputs_$n/context") == *:ces_data_t:s0 ]]
 }
 
-@test "a container's program is not started as one that raises its privileges: its environment is whole" {
+@test "a container's program does not start as one that raises its privileges: its environment is whole" {
 	run inside -e LD_LIBRARY_PATH=/opt/lib -e TMPDIR=/scratch -- sh -c 'echo $LD_LIBRARY_PATH $TMPDIR; od -An -t u8 -v -w16 /proc/self/auxv'
 	echo "$output"
 	[ "${lines[0]}" = "/opt/lib /scratch" ]
@@ -237,7 +237,7 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	restorecon $helper
 }
 
-@test "a policy whose label others may write by is not believed, and doctor says how to mend it" {
+@test "a policy whose label lets others write is not believed, and doctor says how to mend it" {
 	chcon -t etc_t /etc/ces/policy.json
 	run --separate-stderr ces alice run $open/tools:1 true
 	refused "/etc/ces/policy.json is not labelled as CES's policy"
@@ -249,7 +249,7 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	inside -- true
 }
 
-@test "project data that containers cannot use by their label: doctor says whose, and how to mend it" {
+@test "when containers cannot use project data because of the label, doctor says whose they are, and how to mend it" {
 	chcon -t etc_t /safe_data/nsh-2024-0001
 	run ces alice doctor
 	echo "$output"
@@ -266,7 +266,7 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	[[ $label == *:ces_data_t:s0 ]]
 }
 
-@test "a proxy that is a name, which nothing may look up: doctor says what to type, and then it is looked up" {
+@test "when nothing may look up a proxy's name, doctor says what to type, and then it is looked up" {
 	setsebool ces_resolve_proxy off
 	lab_policy '.defaults.network.proxy = "http://127.0.0.1:8118"'
 	ces alice doctor | no grep ces_resolve_proxy
@@ -281,7 +281,7 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	lab_policy
 }
 
-@test "permissive: doctor warns, CES runs; a policy that requires SELinux denies" {
+@test "where SELinux is permissive, doctor warns and CES runs; a policy that requires SELinux denies" {
 	setenforce 0
 	run ces alice doctor
 	echo "$output"
