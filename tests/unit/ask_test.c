@@ -73,7 +73,7 @@ START_TEST(an_answer_without_a_block_is_taken)
 }
 END_TEST
 
-START_TEST(what_is_cut_short_late_or_too_long_is_no_answer)
+START_TEST(an_answer_that_is_cut_short_late_or_too_long_is_refused)
 {
 	struct ces_parse_answer answer = good(100);
 
@@ -120,7 +120,7 @@ int main(void)
 	(void)signal(SIGPIPE, SIG_IGN);
 	tcase_add_test(t, a_whole_answer_is_taken);
 	tcase_add_test(t, an_answer_without_a_block_is_taken);
-	tcase_add_test(t, what_is_cut_short_late_or_too_long_is_no_answer);
+	tcase_add_test(t, an_answer_that_is_cut_short_late_or_too_long_is_refused);
 	tcase_add_test(t, a_refusal_has_an_end_and_no_control_characters);
 	return run_suite("ask", t);
 }

@@ -82,7 +82,7 @@ START_TEST(a_specification_is_refused)
 }
 END_TEST
 
-START_TEST(a_kind_that_is_not_asked_for_is_not_looked_at)
+START_TEST(a_kind_that_is_not_asked_for_is_not_read)
 {
 	struct ces_cdi_spec *spec = (struct ces_cdi_spec *)&kinds;
 	struct ces_error err = {0};
@@ -95,7 +95,7 @@ START_TEST(a_kind_that_is_not_asked_for_is_not_looked_at)
 }
 END_TEST
 
-START_TEST(what_a_drivers_tool_writes_is_taken_over)
+START_TEST(a_specification_of_a_drivers_tool_is_taken_over)
 {
 	CES_CLEANUP_FD int fd = open("tests/lib/lab/cdi/nvidia.json", O_RDONLY | O_CLOEXEC);
 	CES_CLEANUP_FREE char *bytes = NULL;
@@ -153,8 +153,8 @@ int main(void)
 	int failed;
 
 	tcase_add_loop_test(t, a_specification_is_refused, 0, CES_COUNT(refused));
-	tcase_add_test(t, a_kind_that_is_not_asked_for_is_not_looked_at);
-	tcase_add_test(t, what_a_drivers_tool_writes_is_taken_over);
+	tcase_add_test(t, a_kind_that_is_not_asked_for_is_not_read);
+	tcase_add_test(t, a_specification_of_a_drivers_tool_is_taken_over);
 	tcase_add_test(t, a_node_may_leave_its_number_to_the_host);
 	suite_add_tcase(suite, t);
 	srunner_run_all(runner, CK_NORMAL);

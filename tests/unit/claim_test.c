@@ -37,7 +37,7 @@ START_TEST(the_first_fetches_and_the_second_waits_and_sees_how_far_it_is)
 }
 END_TEST
 
-START_TEST(of_two_that_wait_one_takes_over)
+START_TEST(when_two_wait_one_takes_over)
 {
 	struct ces_claim one = CES_CLAIM_NONE, two = CES_CLAIM_NONE, three = CES_CLAIM_NONE;
 
@@ -58,7 +58,7 @@ START_TEST(of_two_that_wait_one_takes_over)
 }
 END_TEST
 
-START_TEST(one_that_is_slow_is_not_waited_for)
+START_TEST(a_slow_fetch_is_not_waited_for)
 {
 	struct ces_claim one = CES_CLAIM_NONE, two = CES_CLAIM_NONE;
 	const int64_t now = ces_now_ms();
@@ -84,7 +84,7 @@ START_TEST(one_that_is_slow_is_not_waited_for)
 }
 END_TEST
 
-START_TEST(where_no_file_can_be_made_the_layer_is_fetched_without)
+START_TEST(when_no_file_can_be_made_the_layer_is_fetched_without_one)
 {
 	struct ces_claim claim = CES_CLAIM_NONE;
 
@@ -101,8 +101,8 @@ int main(void)
 
 	tcase_add_checked_fixture(t, directory_begin, directory_end /* no file is left */);
 	tcase_add_test(t, the_first_fetches_and_the_second_waits_and_sees_how_far_it_is);
-	tcase_add_test(t, of_two_that_wait_one_takes_over);
-	tcase_add_test(t, one_that_is_slow_is_not_waited_for);
-	tcase_add_test(t, where_no_file_can_be_made_the_layer_is_fetched_without);
+	tcase_add_test(t, when_two_wait_one_takes_over);
+	tcase_add_test(t, a_slow_fetch_is_not_waited_for);
+	tcase_add_test(t, when_no_file_can_be_made_the_layer_is_fetched_without_one);
 	return run_suite("claim", t);
 }

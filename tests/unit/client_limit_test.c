@@ -54,7 +54,7 @@ static const struct {
     {{.limit = UINT64_MAX, .status = 1}, ""},
 };
 
-START_TEST(a_limit_that_was_reached_is_said_with_its_figures)
+START_TEST(a_limit_that_was_reached_is_reported_with_its_figures)
 {
 	char text[512];
 
@@ -70,7 +70,7 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	tcase_add_loop_test(tcase, a_limit_that_was_reached_is_said_with_its_figures, 0,
+	tcase_add_loop_test(tcase, a_limit_that_was_reached_is_reported_with_its_figures, 0,
 			    (int)(sizeof(limits) / sizeof(limits[0])));
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);

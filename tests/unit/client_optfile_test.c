@@ -74,7 +74,7 @@ START_TEST(a_home_with_blanks_and_quotes_is_one_word)
 }
 END_TEST
 
-START_TEST(user_is_who_the_caller_is_whatever_the_environment_says)
+START_TEST(user_is_the_caller_whatever_the_environment_says)
 {
 	const struct passwd *entry = getpwuid(getuid());
 	struct ces_words words;
@@ -204,7 +204,7 @@ int main(void)
 	    tc, words_are_split_as_a_shell_does_and_nothing_but_home_and_user_is_expanded, 0,
 	    CES_COUNT(splits));
 	tcase_add_test(tc, a_home_with_blanks_and_quotes_is_one_word);
-	tcase_add_test(tc, user_is_who_the_caller_is_whatever_the_environment_says);
+	tcase_add_test(tc, user_is_the_caller_whatever_the_environment_says);
 	tcase_add_test(tc, a_comment_line_is_left_out_and_a_later_hash_is_not);
 	tcase_add_test(tc, many_words_are_all_kept);
 	tcase_add_loop_test(tc, an_open_quote_is_refused, 0, CES_COUNT(open_quotes));

@@ -138,7 +138,7 @@ static const char *const accepted[] = {
     "--time 90m x",
 };
 
-START_TEST(what_other_tools_write_and_ces_does_is_accepted)
+START_TEST(an_option_of_other_tools_that_always_holds_is_accepted)
 {
 	expect(accepted[_i]);
 }
@@ -188,7 +188,7 @@ static const struct {
     {"--env-file /nonexistent x", "cannot open /nonexistent"},
 };
 
-START_TEST(a_port_that_is_not_said_is_a_free_one)
+START_TEST(a_host_port_that_is_left_out_is_a_free_one)
 {
 	static const char *const lines[] = {"-p 80 x", "-p 0:80 x", "-p 127.0.0.1::80 x",
 					    "-p localhost:0:80/tcp x"};
@@ -385,7 +385,7 @@ static struct ces_strings one(const char *const *value)
 	return (struct ces_strings){(char **)(uintptr_t)value, *value != NULL};
 }
 
-START_TEST(utf8_is_taken_and_other_bytes_are_refused_by_the_name_of_what_holds_them)
+START_TEST(utf8_is_accepted_and_other_bytes_are_refused_by_name)
 {
 	const struct ces_request request = {.env = one(&sent[_i].env),
 					    .bind_sources = one(&sent[_i].source),
@@ -426,7 +426,7 @@ START_TEST(a_value_too_long_or_too_often_is_named)
 }
 END_TEST
 
-START_TEST(what_the_codec_sends_is_not_complained_about)
+START_TEST(a_request_that_the_codec_sends_is_accepted)
 {
 	static char image[] = "ghcr.io/a/b:1";
 
@@ -448,9 +448,9 @@ int main(void)
 	tcase_add_test(tc, words_after_the_image_belong_to_the_container);
 	tcase_add_test(tc, gpu_alone_asks_for_one);
 	tcase_add_test(tc, an_empty_entrypoint_is_asked_for);
-	tcase_add_loop_test(tc, what_other_tools_write_and_ces_does_is_accepted, 0,
+	tcase_add_loop_test(tc, an_option_of_other_tools_that_always_holds_is_accepted, 0,
 			    CES_COUNT(accepted));
-	tcase_add_loop_test(tc, a_port_that_is_not_said_is_a_free_one, 0, 4);
+	tcase_add_loop_test(tc, a_host_port_that_is_left_out_is_a_free_one, 0, 4);
 	tcase_add_loop_test(tc, a_wrong_option_is_refused_with_what_to_type, 0, CES_COUNT(refused));
 	tcase_add_loop_test(tc, a_bind_source_is_sent_without_dots, 0, CES_COUNT(sources));
 	tcase_add_test(tc, a_relative_bind_source_starts_here);
@@ -464,13 +464,12 @@ int main(void)
 	tcase_add_test(tc, an_arg_file_gives_words_for_the_command);
 	tcase_add_test(tc, options_of_a_pull_may_follow_the_image);
 	tcase_add_test(tc, a_token_on_the_command_line_is_refused);
-	tcase_add_loop_test(
-	    tc, utf8_is_taken_and_other_bytes_are_refused_by_the_name_of_what_holds_them, 0,
-	    (int)CES_COUNT(sent));
+	tcase_add_loop_test(tc, utf8_is_accepted_and_other_bytes_are_refused_by_name, 0,
+			    (int)CES_COUNT(sent));
 	tcase_add_loop_test(tc, a_pasted_character_is_named_with_the_value_that_holds_it, 0,
 			    CES_COUNT(unsendable));
 	tcase_add_test(tc, a_value_too_long_or_too_often_is_named);
-	tcase_add_test(tc, what_the_codec_sends_is_not_complained_about);
+	tcase_add_test(tc, a_request_that_the_codec_sends_is_accepted);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

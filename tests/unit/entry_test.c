@@ -55,7 +55,7 @@ START_TEST(a_caller_goes_over_with_every_group)
 }
 END_TEST
 
-START_TEST(a_caller_whom_the_order_has_no_room_for_is_refused_not_cut)
+START_TEST(a_caller_too_large_for_the_order_is_refused_not_cut)
 {
 	gid_t groups[1] = {1};
 	struct ces_caller caller = {
@@ -106,7 +106,7 @@ START_TEST(the_machines_settings_go_over_flat)
 }
 END_TEST
 
-START_TEST(of_a_request_the_order_has_numbers_and_short_texts_alone)
+START_TEST(the_order_has_only_numbers_and_short_texts_of_a_request)
 {
 	char *words[] = {(char *)"sh", (char *)"-c"};
 	const struct ces_request request = {.verb = CES_VERB_RUN,
@@ -162,9 +162,9 @@ int main(void)
 
 	tcase_add_checked_fixture(t, set_up, NULL);
 	tcase_add_test(t, a_caller_goes_over_with_every_group);
-	tcase_add_test(t, a_caller_whom_the_order_has_no_room_for_is_refused_not_cut);
+	tcase_add_test(t, a_caller_too_large_for_the_order_is_refused_not_cut);
 	tcase_add_test(t, the_machines_settings_go_over_flat);
-	tcase_add_test(t, of_a_request_the_order_has_numbers_and_short_texts_alone);
+	tcase_add_test(t, the_order_has_only_numbers_and_short_texts_of_a_request);
 	tcase_add_loop_test(t, the_last_words_are_an_error_event, 0, 3);
 	return run_suite("entry", t);
 }

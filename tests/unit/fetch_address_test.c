@@ -63,7 +63,7 @@ static enum ces_address_kind classify(const char *text)
 	return ces_address_classify((struct sockaddr *)&in6, sizeof(in6));
 }
 
-START_TEST(each_address_is_what_it_is)
+START_TEST(each_address_is_of_its_kind)
 {
 	ck_assert_msg(classify(addresses[_i].text) == addresses[_i].kind, "%s", addresses[_i].text);
 }
@@ -274,7 +274,7 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	tcase_add_loop_test(tcase, each_address_is_what_it_is, 0, (int)CES_COUNT(addresses));
+	tcase_add_loop_test(tcase, each_address_is_of_its_kind, 0, (int)CES_COUNT(addresses));
 	tcase_add_test(tcase, an_unknown_family_or_a_short_address_is_refused);
 	tcase_add_loop_test(tcase, each_origin_is_read_or_refused, 0, (int)CES_COUNT(origins));
 	tcase_add_test(tcase, an_overlong_host_is_refused);

@@ -51,7 +51,7 @@ static size_t pour(struct ces_body *body, const uint8_t *data, size_t length, si
 	return have;
 }
 
-START_TEST(what_goes_in_comes_out_once_and_in_order)
+START_TEST(bytes_that_go_in_come_out_once_and_in_order)
 {
 	struct ces_body body = {.fd = ends[1], .size = TOTAL};
 	size_t have = 0;
@@ -95,7 +95,7 @@ START_TEST(a_byte_too_many_is_refused_before_it_goes_out)
 }
 END_TEST
 
-START_TEST(a_reader_that_left_ends_it)
+START_TEST(a_reader_that_left_ends_the_body)
 {
 	struct ces_body body = {.fd = ends[1], .size = 1000};
 	struct ces_error err = {0};
@@ -116,10 +116,10 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_add_test(tcase, what_goes_in_comes_out_once_and_in_order);
+	tcase_add_test(tcase, bytes_that_go_in_come_out_once_and_in_order);
 	tcase_add_test(tcase, bytes_of_an_earlier_try_are_skipped);
 	tcase_add_test(tcase, a_byte_too_many_is_refused_before_it_goes_out);
-	tcase_add_test(tcase, a_reader_that_left_ends_it);
+	tcase_add_test(tcase, a_reader_that_left_ends_the_body);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

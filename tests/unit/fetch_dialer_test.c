@@ -172,7 +172,7 @@ START_TEST(places_are_reported_once)
 }
 END_TEST
 
-START_TEST(it_ends_with_the_other_end)
+START_TEST(the_dialer_ends_with_the_other_end)
 {
 	ces_dialer_end(&dialer);
 	ck_assert_int_eq(waitpid(dialer.pid, NULL, 0), -1);
@@ -180,7 +180,7 @@ START_TEST(it_ends_with_the_other_end)
 }
 END_TEST
 
-START_TEST(hosts_that_are_no_hosts_end_it)
+START_TEST(a_host_that_is_no_host_ends_the_dialer)
 {
 	int status = -1;
 
@@ -204,8 +204,8 @@ int main(void)
 	tcase_add_loop_test(tcase, an_address_that_no_registry_has_is_not_one, 0,
 			    (int)CES_COUNT(known));
 	tcase_add_test(tcase, places_are_reported_once);
-	tcase_add_test(tcase, it_ends_with_the_other_end);
-	tcase_add_test(tcase, hosts_that_are_no_hosts_end_it);
+	tcase_add_test(tcase, the_dialer_ends_with_the_other_end);
+	tcase_add_test(tcase, a_host_that_is_no_host_ends_the_dialer);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -239,7 +239,7 @@ START_TEST(there_is_no_way_from_ces_fetch_to_another_address)
 }
 END_TEST
 
-START_TEST(what_fetching_needs_works)
+START_TEST(fetching_works)
 {
 	int fd = listen_on(&ports[0]);
 
@@ -262,7 +262,7 @@ int main(void)
 
 	tcase_add_loop_test(tcase, there_is_no_way_from_ces_fetch_to_another_address, 0,
 			    (int)CES_COUNT(ways));
-	tcase_add_loop_test(tcase, what_fetching_needs_works, 0, (int)CES_COUNT(needed));
+	tcase_add_loop_test(tcase, fetching_works, 0, (int)CES_COUNT(needed));
 	tcase_add_test(tcase, a_service_on_another_port_is_out_of_reach);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);

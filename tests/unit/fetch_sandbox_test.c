@@ -227,7 +227,7 @@ START_TEST(files_that_anyone_may_read_are_hidden)
 }
 END_TEST
 
-START_TEST(what_is_not_needed_is_refused)
+START_TEST(a_call_that_is_not_needed_is_refused)
 {
 	ck_assert_msg(caged(CES_SANDBOX_FETCH, refused[_i].attempt) == EPERM, "%s",
 		      refused[_i].name);
@@ -236,7 +236,7 @@ START_TEST(what_is_not_needed_is_refused)
 }
 END_TEST
 
-START_TEST(what_only_an_intruder_calls_kills)
+START_TEST(a_call_that_only_an_intruder_makes_kills)
 {
 	ck_assert_msg(caged(CES_SANDBOX_FETCH, fatal[_i].attempt) == 1000 + SIGSYS, "%s",
 		      fatal[_i].name);
@@ -302,8 +302,10 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	tcase_add_loop_test(tcase, what_is_not_needed_is_refused, 0, (int)CES_COUNT(refused));
-	tcase_add_loop_test(tcase, what_only_an_intruder_calls_kills, 0, (int)CES_COUNT(fatal));
+	tcase_add_loop_test(tcase, a_call_that_is_not_needed_is_refused, 0,
+			    (int)CES_COUNT(refused));
+	tcase_add_loop_test(tcase, a_call_that_only_an_intruder_makes_kills, 0,
+			    (int)CES_COUNT(fatal));
 	tcase_add_loop_test(tcase, files_that_anyone_may_read_are_hidden, 0,
 			    (int)CES_COUNT(hidden));
 	tcase_add_loop_test(tcase, root_in_any_form_is_refused, 0, (int)CES_COUNT(roots));

@@ -42,7 +42,7 @@ static const char *const no_lists[] = {"",
 				       "{\"tags\":[1}",
 				       "{\"tags\":[[[[[[[[[\"1\"]]]]]]]]]}"};
 
-START_TEST(what_is_no_list_is_not_reported)
+START_TEST(an_answer_that_is_no_list_is_not_reported)
 {
 	char told[CES_TAGS_TEXT];
 
@@ -72,7 +72,8 @@ int main(void)
 
 	tcase_add_loop_test(tags, the_nearest_tags_are_reported_few_and_clean, 0,
 			    CES_COUNT(tables));
-	tcase_add_loop_test(tags, what_is_no_list_is_not_reported, 0, CES_COUNT(no_lists));
+	tcase_add_loop_test(tags, an_answer_that_is_no_list_is_not_reported, 0,
+			    CES_COUNT(no_lists));
 	tcase_add_test(tags, the_longest_tags_fit_the_line);
 	suite_add_tcase(suite, tags);
 	srunner_run_all(runner, CK_NORMAL);

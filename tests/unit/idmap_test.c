@@ -54,7 +54,7 @@ static void check_extents(const struct ces_idmap_extent *extents, size_t n)
 	}
 }
 
-START_TEST(a_map_holds_the_caller_his_range_and_his_projects_alone)
+START_TEST(a_map_has_only_the_caller_their_range_and_their_projects)
 {
 	struct ces_idmap map;
 	struct ces_error err;
@@ -133,7 +133,7 @@ static const struct {
     {"no range", 4401, 4401, 4411, 0},
 };
 
-START_TEST(what_must_not_be_mapped_is_refused)
+START_TEST(an_id_that_must_not_be_mapped_is_refused)
 {
 	const struct ces_caller caller = {.uid = refused[_i].uid, .gid = refused[_i].gid};
 	struct ces_idmap map;
@@ -176,12 +176,13 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	tcase_add_loop_test(tests, a_map_holds_the_caller_his_range_and_his_projects_alone, 0,
+	tcase_add_loop_test(tests, a_map_has_only_the_caller_their_range_and_their_projects, 0,
 			    (int)CES_COUNT(maps));
 	tcase_add_test(tests,
 		       a_user_made_with_the_callers_numbers_is_the_caller_in_the_projects_group);
 	tcase_add_loop_test(tests, each_project_group_has_an_inside_id, 0, (int)CES_COUNT(maps));
-	tcase_add_loop_test(tests, what_must_not_be_mapped_is_refused, 0, (int)CES_COUNT(refused));
+	tcase_add_loop_test(tests, an_id_that_must_not_be_mapped_is_refused, 0,
+			    (int)CES_COUNT(refused));
 	tcase_add_test(tests, an_id_outside_the_map_has_no_host_id);
 	tcase_add_test(tests, a_workers_root_is_its_system_user);
 	suite_add_tcase(suite, tests);

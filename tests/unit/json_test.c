@@ -61,7 +61,7 @@ START_TEST(a_text_cannot_end_its_own_value)
 }
 END_TEST
 
-START_TEST(parts_values_and_members_stand_where_they_were_put)
+START_TEST(parts_values_and_members_are_where_they_were_put)
 {
 	struct ces_json found = {0}, none = {0}, json = {0};
 
@@ -93,7 +93,7 @@ START_TEST(parts_values_and_members_stand_where_they_were_put)
 }
 END_TEST
 
-START_TEST(what_is_left_open_is_closed_at_the_end)
+START_TEST(an_open_part_is_closed_at_the_end)
 {
 	struct ces_json json = {0};
 
@@ -106,7 +106,7 @@ START_TEST(what_is_left_open_is_closed_at_the_end)
 }
 END_TEST
 
-START_TEST(a_text_that_is_too_deep_is_none)
+START_TEST(a_text_that_is_too_deep_is_refused)
 {
 	struct ces_json json = {0}, outer = {0};
 
@@ -127,8 +127,8 @@ int main(void)
 
 	tcase_add_test(t, every_byte_of_a_text_comes_back);
 	tcase_add_test(t, a_text_cannot_end_its_own_value);
-	tcase_add_test(t, parts_values_and_members_stand_where_they_were_put);
-	tcase_add_test(t, what_is_left_open_is_closed_at_the_end);
-	tcase_add_test(t, a_text_that_is_too_deep_is_none);
+	tcase_add_test(t, parts_values_and_members_are_where_they_were_put);
+	tcase_add_test(t, an_open_part_is_closed_at_the_end);
+	tcase_add_test(t, a_text_that_is_too_deep_is_refused);
 	return run_suite("json", t);
 }

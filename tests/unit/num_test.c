@@ -204,7 +204,7 @@ START_TEST(a_time_is_shown_in_hours_minutes_and_seconds)
 }
 END_TEST
 
-START_TEST(what_is_shown_never_leaves_its_buffer)
+START_TEST(a_shown_value_never_leaves_its_buffer)
 {
 	for (size_t size = 1; size < 12; size++) {
 		char text[12];
@@ -238,7 +238,7 @@ int main(void)
 			    CES_COUNT(shown_sizes));
 	tcase_add_loop_test(all, a_time_is_shown_in_hours_minutes_and_seconds, 0,
 			    CES_COUNT(shown_times));
-	tcase_add_test(all, what_is_shown_never_leaves_its_buffer);
+	tcase_add_test(all, a_shown_value_never_leaves_its_buffer);
 	suite_add_tcase(suite, all);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -44,7 +44,7 @@ START_TEST(a_group_name_that_only_resembles_gives_nothing)
 }
 END_TEST
 
-START_TEST(no_project_is_said_with_the_callers_groups)
+START_TEST(without_a_project_the_answer_names_the_callers_groups)
 {
 	in_groups("ann,staff");
 	refused(CES_E_NOTFOUND, "projects", "(your groups: ann, staff)");
@@ -77,7 +77,7 @@ START_TEST(a_pull_takes_the_first_project_that_allows_the_image)
 }
 END_TEST
 
-START_TEST(another_persons_project_looks_like_none)
+START_TEST(another_persons_project_is_denied_like_a_missing_one)
 {
 	char first[CES_ERROR_TEXT];
 
@@ -297,7 +297,7 @@ START_TEST(a_written_project_hides_the_inferred_one)
 }
 END_TEST
 
-START_TEST(without_infer_projects_no_group_makes_one)
+START_TEST(without_infer_projects_no_group_makes_a_project)
 {
 	in_groups("heart");
 	exists("heart");
@@ -388,10 +388,10 @@ static TCase *make_tests(void)
 	tcase_add_test(t, a_member_by_user_name_needs_no_group);
 	tcase_add_loop_test(t, a_group_name_that_only_resembles_gives_nothing, 0,
 			    CES_COUNT(strangers));
-	tcase_add_test(t, no_project_is_said_with_the_callers_groups);
+	tcase_add_test(t, without_a_project_the_answer_names_the_callers_groups);
 	tcase_add_test(t, a_run_by_a_member_of_two_projects_must_name_one);
 	tcase_add_test(t, a_pull_takes_the_first_project_that_allows_the_image);
-	tcase_add_test(t, another_persons_project_looks_like_none);
+	tcase_add_test(t, another_persons_project_is_denied_like_a_missing_one);
 	tcase_add_test(t, an_expired_project_denies_what_it_covers);
 	tcase_add_test(t, a_project_holds_through_its_last_day);
 	tcase_add_loop_test(t, an_image_that_no_rule_covers_is_denied, 0, CES_COUNT(images));
@@ -405,7 +405,7 @@ static TCase *make_tests(void)
 	tcase_add_test(t, a_group_and_a_directory_make_a_project);
 	tcase_add_test(t, a_directory_without_the_group_makes_no_project);
 	tcase_add_test(t, a_written_project_hides_the_inferred_one);
-	tcase_add_test(t, without_infer_projects_no_group_makes_one);
+	tcase_add_test(t, without_infer_projects_no_group_makes_a_project);
 	tcase_add_test(t, candidates_are_the_names_that_groups_could_mean);
 	tcase_add_test(t, the_same_inputs_give_the_same_bytes);
 	tcase_add_test(t, an_explanation_says_what_is_given);

@@ -65,7 +65,7 @@ static const char *const examples[] = {
     "policy/examples/ondemand.json", "policy/examples/test-environment.json",
     "policy/default.json"};
 
-START_TEST(what_is_packed_comes_out_the_same)
+START_TEST(a_packed_policy_comes_out_the_same)
 {
 	uint8_t *made, *again;
 	size_t n;
@@ -227,7 +227,7 @@ int main(void)
 {
 	TCase *t = tcase_create("flat");
 
-	tcase_add_loop_test(t, what_is_packed_comes_out_the_same, 0, CES_COUNT(examples));
+	tcase_add_loop_test(t, a_packed_policy_comes_out_the_same, 0, CES_COUNT(examples));
 	tcase_add_test(t, a_loaded_policy_has_its_projects_registries_and_lists);
 	tcase_add_test(t, no_address_is_in_a_block);
 	tcase_add_test(t, a_block_that_is_cut_short_anywhere_is_refused);

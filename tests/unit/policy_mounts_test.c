@@ -76,7 +76,7 @@ START_TEST(the_projects_own_data_in_their_place_change_nothing)
 }
 END_TEST
 
-START_TEST(who_keeps_the_uid_has_a_home)
+START_TEST(a_caller_who_keeps_the_uid_has_a_home)
 {
 	request.flags = CES_FLAG_SAME_UID;
 	allowed("projects.alpha.images[0]");
@@ -195,7 +195,7 @@ static TCase *make_tests(void)
 	tcase_add_loop_test(t, a_bind_outside_the_rules_is_refused, 0, CES_COUNT(bad_binds));
 	tcase_add_test(t, an_existing_directory_takes_the_place_of_outputs_and_scratch);
 	tcase_add_test(t, the_projects_own_data_in_their_place_change_nothing);
-	tcase_add_test(t, who_keeps_the_uid_has_a_home);
+	tcase_add_test(t, a_caller_who_keeps_the_uid_has_a_home);
 	tcase_add_loop_test(t, a_home_that_cannot_be_one_inside_is_scratch, 0,
 			    (int)(sizeof(odd_homes) / sizeof(odd_homes[0])));
 	tcase_add_test(t, a_bind_at_or_below_an_allowed_directory_is_taken);

@@ -246,7 +246,7 @@ START_TEST(a_fault_is_reported_with_line_and_column)
 }
 END_TEST
 
-START_TEST(a_key_written_twice_is_reported_at_the_second)
+START_TEST(a_key_that_is_written_twice_is_reported_at_the_second)
 {
 	struct ces_error err;
 
@@ -268,7 +268,7 @@ START_TEST(bytes_after_a_nul_are_not_ignored)
 }
 END_TEST
 
-START_TEST(half_a_million_keys_are_refused_in_no_time)
+START_TEST(half_a_million_keys_are_refused_at_once)
 {
 	size_t n = 350000, used = 0, size = n * 11 + 8;
 	CES_CLEANUP_FREE char *text = malloc(size);
@@ -398,9 +398,9 @@ int main(void)
 	tcase_add_loop_test(tests, a_faulty_policy_is_refused_as_a_whole, 0, CES_COUNT(refused));
 	tcase_add_loop_test(tests, a_sound_policy_is_accepted, 0, CES_COUNT(accepted));
 	tcase_add_test(tests, a_fault_is_reported_with_line_and_column);
-	tcase_add_test(tests, a_key_written_twice_is_reported_at_the_second);
+	tcase_add_test(tests, a_key_that_is_written_twice_is_reported_at_the_second);
 	tcase_add_test(tests, bytes_after_a_nul_are_not_ignored);
-	tcase_add_test(tests, half_a_million_keys_are_refused_in_no_time);
+	tcase_add_test(tests, half_a_million_keys_are_refused_at_once);
 	tcase_add_test(tests, silence_means_the_least);
 	tcase_add_test(tests, a_projects_keys_replace_those_of_defaults_one_by_one);
 	tcase_add_test(tests, the_digest_is_that_of_the_bytes);

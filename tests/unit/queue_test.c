@@ -72,7 +72,7 @@ START_TEST(a_ticket_of_another_user_or_of_nobody_is_none)
 }
 END_TEST
 
-START_TEST(gpus_are_waited_for_over_users_and_a_wish_that_cannot_be_met_lets_others_pass)
+START_TEST(users_wait_for_gpus_in_one_line_and_one_that_cannot_be_served_lets_others_pass)
 {
 	uint64_t four = wait_for(1000, 0, 4, 1), one = wait_for(1001, 0, 1, 2);
 
@@ -137,7 +137,7 @@ int main(void)
 	tcase_add_test(t, a_users_projects_wait_in_lines_of_their_own);
 	tcase_add_test(t, a_ticket_of_another_user_or_of_nobody_is_none);
 	tcase_add_test(
-	    t, gpus_are_waited_for_over_users_and_a_wish_that_cannot_be_met_lets_others_pass);
+	    t, users_wait_for_gpus_in_one_line_and_one_that_cannot_be_served_lets_others_pass);
 	tcase_add_test(t, a_ticket_that_is_not_shown_is_lost);
 	tcase_add_test(t, a_user_has_sixteen_tickets_and_the_table_has_an_end);
 	tcase_add_test(t, a_damaged_table_is_an_empty_one);

@@ -131,7 +131,7 @@ static void (*const deadly[])(void) = {open_file,
 				       control_device};
 
 #ifndef __SANITIZE_ADDRESS__
-START_TEST(ends_it)
+START_TEST(any_other_call_ends_the_process)
 {
 	int status = caged(deadly[_i]);
 
@@ -189,7 +189,8 @@ int main(void)
 	int failed;
 
 #ifndef __SANITIZE_ADDRESS__
-	tcase_add_loop_test(tests, ends_it, 0, sizeof(deadly) / sizeof(deadly[0]));
+	tcase_add_loop_test(tests, any_other_call_ends_the_process, 0,
+			    sizeof(deadly) / sizeof(deadly[0]));
 	tcase_add_test(tests, pipes_and_memory_are_left);
 #else
 	(void)deadly;

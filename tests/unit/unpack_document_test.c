@@ -136,7 +136,7 @@ static const char *const good_indexes[] = {
     "distribution.manifest.list.v2+json\",\"manifests\":[" ENTRY(OCI "manifest.v1+json", HERE) "]}",
 };
 
-START_TEST(of_an_index_this_machines_entry_is_chosen)
+START_TEST(this_machines_entry_of_an_index_is_chosen)
 {
 	struct ces_manifest manifest;
 
@@ -349,7 +349,7 @@ START_TEST(a_configuration_becomes_a_record)
 }
 END_TEST
 
-START_TEST(an_empty_configuration_is_one)
+START_TEST(an_empty_configuration_is_accepted)
 {
 	static const char *const texts[] = {
 	    IMAGE("{}"),
@@ -452,7 +452,7 @@ int main(void)
 	tcase_add_loop_test(tests, every_kind_of_layer_says_how_it_is_compressed, 0,
 			    CES_COUNT(layer_kinds));
 	tcase_add_loop_test(tests, a_manifest_of_today_is_understood, 0, CES_COUNT(good_manifests));
-	tcase_add_loop_test(tests, of_an_index_this_machines_entry_is_chosen, 0,
+	tcase_add_loop_test(tests, this_machines_entry_of_an_index_is_chosen, 0,
 			    CES_COUNT(good_indexes));
 	tcase_add_loop_test(tests, a_hostile_or_foreign_manifest_is_refused_with_its_reason, 0,
 			    CES_COUNT(bad_manifests));
@@ -461,7 +461,7 @@ int main(void)
 	tcase_add_test(tests, more_layers_than_one_overlay_takes_are_refused);
 	tcase_add_test(tests, a_key_twice_among_a_hundred_thousand_is_found);
 	tcase_add_test(tests, a_configuration_becomes_a_record);
-	tcase_add_loop_test(tests, an_empty_configuration_is_one, 0, 4);
+	tcase_add_loop_test(tests, an_empty_configuration_is_accepted, 0, 4);
 	tcase_add_loop_test(tests, a_hostile_or_foreign_configuration_is_refused_with_its_reason, 0,
 			    CES_COUNT(bad_configs));
 	tcase_add_loop_test(tests, stop_signals_are_read_in_all_their_forms, 0, CES_COUNT(signals));

@@ -150,7 +150,7 @@ static const struct {
     {"21 SCHILY.realsize=5\n", 0, "hello"},
 };
 
-START_TEST(a_file_is_the_bytes_that_came_never_made_up_with_zeros)
+START_TEST(a_file_has_the_bytes_that_came_and_no_zeros_more)
 {
 	struct tar tar = {NULL, 0};
 
@@ -288,7 +288,7 @@ static const struct tar_entry unclear[][MOST] = {
     {{"f", '0', "hello", .patch = {GNU, {483, "00000000005", 12}}}},
 };
 
-START_TEST(what_two_readers_would_take_in_two_ways_is_refused)
+START_TEST(an_entry_that_two_readers_take_differently_is_refused)
 {
 	ck_assert_int_eq(extract_entries(unclear[_i], MOST), -1);
 	ck_assert_msg(err.code == CES_E_IMAGE && strstr(err.text, "broken") != NULL, "%s",
@@ -316,7 +316,7 @@ END_TEST
 
 static const size_t empty_sizes[] = {0, 512, 1024, 10240};
 
-START_TEST(an_empty_layer_is_one)
+START_TEST(an_empty_layer_is_accepted)
 {
 	struct tar tar = {.bytes = calloc(1, empty_sizes[_i] + 1), .length = empty_sizes[_i]};
 
@@ -334,16 +334,16 @@ static void add(TCase *tests)
 	tcase_add_test(tests, directories_made_on_the_way_count_too);
 	tcase_add_test(tests, no_path_gets_deeper_than_the_cap_even_by_symlinks);
 	tcase_add_test(tests, a_sparse_file_keeps_its_holes_and_cannot_exceed_the_cap);
-	tcase_add_loop_test(tests, a_file_is_the_bytes_that_came_never_made_up_with_zeros, 0,
+	tcase_add_loop_test(tests, a_file_has_the_bytes_that_came_and_no_zeros_more, 0,
 			    CES_COUNT(sizes));
 	tcase_add_loop_test(tests, a_size_that_is_negative_or_no_number_is_refused_in_any_place, 0,
 			    2 * (int)(CES_COUNT(odd_sizes) * (sizeof(size_types) - 1)));
 	tcase_add_loop_test(tests, headers_of_a_type_that_no_image_has_are_refused, 0,
 			    sizeof(types) - 1);
-	tcase_add_loop_test(tests, what_two_readers_would_take_in_two_ways_is_refused, 0,
+	tcase_add_loop_test(tests, an_entry_that_two_readers_take_differently_is_refused, 0,
 			    CES_COUNT(unclear));
 	tcase_add_test(tests, a_name_with_a_nul_in_it_is_refused);
-	tcase_add_loop_test(tests, an_empty_layer_is_one, 0, CES_COUNT(empty_sizes));
+	tcase_add_loop_test(tests, an_empty_layer_is_accepted, 0, CES_COUNT(empty_sizes));
 }
 
 int main(void)

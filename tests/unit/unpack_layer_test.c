@@ -199,7 +199,7 @@ START_TEST(directories_that_hide_lower_ones_are_reported)
 }
 END_TEST
 
-START_TEST(more_than_an_answer_takes_are_refused)
+START_TEST(more_directories_than_an_answer_holds_are_refused)
 {
 	struct tar tar = {NULL, 0};
 	char name[64];
@@ -322,7 +322,7 @@ static void add(TCase *tests)
 	tcase_add_test(tests, whiteouts_hide_what_lower_layers_have);
 	tcase_add_test(tests, an_entry_wins_over_a_whiteout_of_its_own_layer_in_either_order);
 	tcase_add_test(tests, directories_that_hide_lower_ones_are_reported);
-	tcase_add_test(tests, more_than_an_answer_takes_are_refused);
+	tcase_add_test(tests, more_directories_than_an_answer_holds_are_refused);
 	tcase_add_test(tests, a_later_entry_replaces_an_earlier_one);
 	tcase_add_test(tests, symlinks_of_the_layer_are_followed_inside_it_only);
 	tcase_add_test(tests, a_kept_directory_is_forgotten_when_its_way_changes);

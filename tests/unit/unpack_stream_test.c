@@ -312,7 +312,7 @@ START_TEST(a_layer_that_is_not_as_promised_is_refused_with_the_true_reason)
 }
 END_TEST
 
-START_TEST(what_expands_a_thousandfold_is_stopped_early)
+START_TEST(a_layer_that_expands_a_thousandfold_is_stopped_early)
 {
 	size_t size = 200 << 20, n;
 	uint8_t *zeros = calloc(1, size);
@@ -369,7 +369,7 @@ int main(void)
 	tcase_add_loop_test(tests, a_layer_as_promised_streams_through, 0, 3);
 	tcase_add_loop_test(tests, a_layer_that_is_not_as_promised_is_refused_with_the_true_reason,
 			    0, CES_COUNT(lies));
-	tcase_add_test(tests, what_expands_a_thousandfold_is_stopped_early);
+	tcase_add_test(tests, a_layer_that_expands_a_thousandfold_is_stopped_early);
 	tcase_add_test(tests, a_stream_can_be_closed_before_it_began_and_while_it_waits);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_NORMAL);

@@ -184,7 +184,7 @@ static const struct {
     {"setxattr", set_label},
 };
 
-START_TEST(what_the_watcher_does_not_need_is_gone)
+START_TEST(privileges_that_the_watcher_does_not_need_are_gone)
 {
 	if (geteuid() != 0) /* an ordinary user has nothing to give up */
 		return;
@@ -228,7 +228,7 @@ static int resize_terminal(void)
 
 static int (*const kept[])(void) = {child, files, signals, resize_terminal};
 
-START_TEST(what_it_needs_is_there)
+START_TEST(privileges_that_the_watcher_needs_are_there)
 {
 	if (geteuid() == 0)
 		ck_assert_int_eq(weakened(ces_weaken_for_watch, kept[_i]), 0);
@@ -261,7 +261,7 @@ static int holds_too_much(void)
 	return -1;
 }
 
-START_TEST(set_up_has_nothing_to_do_with_modules_clocks_or_packets)
+START_TEST(set_up_has_no_rights_over_modules_clocks_or_packets)
 {
 	if (geteuid() != 0)
 		return;
@@ -287,7 +287,7 @@ static int has_no_more(void)
 											       : -1;
 }
 
-START_TEST(what_was_given_up_does_not_come_back)
+START_TEST(a_privilege_that_was_given_up_does_not_come_back)
 {
 	if (geteuid() == 0)
 		ck_assert_int_eq(weakened(weaken_twice, has_no_more), EPERM);
@@ -301,10 +301,12 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	tcase_add_loop_test(tcase, what_the_watcher_does_not_need_is_gone, 0, (int)CES_COUNT(gone));
-	tcase_add_loop_test(tcase, what_it_needs_is_there, 0, (int)CES_COUNT(kept));
-	tcase_add_test(tcase, set_up_has_nothing_to_do_with_modules_clocks_or_packets);
-	tcase_add_test(tcase, what_was_given_up_does_not_come_back);
+	tcase_add_loop_test(tcase, privileges_that_the_watcher_does_not_need_are_gone, 0,
+			    (int)CES_COUNT(gone));
+	tcase_add_loop_test(tcase, privileges_that_the_watcher_needs_are_there, 0,
+			    (int)CES_COUNT(kept));
+	tcase_add_test(tcase, set_up_has_no_rights_over_modules_clocks_or_packets);
+	tcase_add_test(tcase, a_privilege_that_was_given_up_does_not_come_back);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

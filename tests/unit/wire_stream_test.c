@@ -93,7 +93,7 @@ START_TEST(a_frame_of_exactly_the_cap_is_taken)
 }
 END_TEST
 
-START_TEST(no_cap_is_too_small_to_hold)
+START_TEST(a_cap_holds_however_small_it_is)
 {
 	struct ces_error err = {0};
 
@@ -195,7 +195,7 @@ int main(void)
 	tcase_add_loop_test(stream, a_frame_cut_at_any_byte_by_the_end_is_refused, 1, 38);
 	tcase_add_test(stream, a_frame_over_the_cap_is_refused_before_its_bytes_come);
 	tcase_add_test(stream, a_frame_of_exactly_the_cap_is_taken);
-	tcase_add_loop_test(stream, no_cap_is_too_small_to_hold, 0, CES_WIRE_HEADER + 1);
+	tcase_add_loop_test(stream, a_cap_holds_however_small_it_is, 0, CES_WIRE_HEADER + 1);
 	tcase_add_test(stream, bytes_that_are_no_frame_are_refused_at_once);
 	tcase_add_test(stream, a_frame_of_another_type_is_refused);
 	tcase_add_loop_test(stream, a_silent_writer_meets_the_deadline, 0, 12);
