@@ -1,8 +1,8 @@
 #!/bin/bash
-# Builds the package of packaging/debian from this checkout (`make deb`); it comes to build/deb.
-# The same sources give the same bytes, on one release of Debian: no date but that of the last commit, no path and no name
-# of the machine, no owner but root, no matter who builds.
-# Needs no root. CES_DEB_OUT: another place for it. VERSION must be that of the changelog.
+# Builds the package of packaging/debian from this checkout (`make deb`); it comes to build/deb. On one release of
+# Debian the same sources give the same bytes, no matter who builds: there is no date but that of the last commit, no
+# path, no name of the machine, and no owner but root. It needs no root. CES_DEB_OUT: another place for it. VERSION must
+# be that of the changelog.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 out=$PWD/${CES_DEB_OUT:-build/deb}
@@ -16,7 +16,7 @@ done
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2> /dev/null || stat -c %Y packaging/debian/changelog)}
 export SOURCE_DATE_EPOCH LC_ALL=C
 
-# Not below build/: a directory there may pass its group on to those that are made in it.
+# Not below build/: there the group of a directory may pass on to new ones in it.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/root doc=$work/root/usr/share/doc/ces
@@ -24,12 +24,12 @@ mkdir -p "$out" "$root/DEBIAN"
 
 mkdir -p "$out/objects/doc"
 doc/site.py "$out/objects/doc"
-# Objects of its own, and nothing of what make was called with: the paths of an installation are compiled in.
+# Builds objects of its own, without the variables of this make: the paths of an installation are compiled in.
 env -i PATH="$PATH" make -s -j"$(nproc)" install B="${out#"$PWD/"}/objects" DESTDIR="$root" PREFIX=/usr > "$work/log" 2>&1 ||
 	{ cat "$work/log" >&2; exit 1; }
 install -d -m 700 "$root/var/lib/ces" "$root/var/log/ces"
 
-# What Debian has otherwise than `make install`: programs without symbols, compressed manuals, its own papers.
+# Does what Debian does otherwise than `make install`: it strips programs, compresses manuals, and adds its own papers.
 mapfile -t programs < <(find "$root/usr/bin" "$root/usr/libexec" -name 'ces-*' -type f)
 strip --remove-section=.comment --remove-section=.note "${programs[@]}"
 find "$root/usr/share/man" -type f -exec gzip -9n {} +

@@ -1,4 +1,4 @@
-# Sourced when script.sh has been started; what comes next shows the portal that the session is running.
+# Sourced after script.sh has been started. Then the portal shows that the session is running.
 # shellcheck shell=bash
 . ./ces.sh
 ces_wait_for_service

@@ -1,14 +1,14 @@
-# What the scripts of a job share. All run in the job's directory, as the user, with the user's rights alone.
-# A form's value must never be part of a command: it is the content of a file below form/, or one quoted word.
+# The functions of a job's scripts. All run in the job's directory, as the user, with the user's rights alone. A form's
+# value must never be part of a command: it is the content of a file below form/, or one quoted word.
 # shellcheck shell=bash
 
-# A line as users know it from the guides.
+# Prints a line in the form that users know from the guides.
 ces_line() # TEXT
 {
 	printf '%s %s\n' "$(LC_ALL=C date)" "$1"
 }
 
-# The last line of a job. The session's card shows it too (completed.html.erb).
+# Prints the last line of a job. The session's card shows it too (completed.html.erb).
 ces_end() # TEXT
 {
 	ces_line "$1" | tee ended
@@ -26,7 +26,7 @@ ces_value() # NAME
 	cat "form/$1"
 }
 
-# Out of what OnDemand rendered. A token is among them: nobody else may read it, whatever the umask.
+# Makes files of what OnDemand rendered. A token is among them: nobody else may read it, whatever the umask.
 ces_unpack()
 {
 	local name value
@@ -42,7 +42,8 @@ ces_unpack()
 	rm -f values
 }
 
-# ${NAME} becomes what the environment has, as the guides promise for this form. Nothing else of a shell's is done to it.
+# Replaces ${NAME} by the environment's value, as the guides promise for this form. It expands nothing else as a shell
+# would.
 ces_expand() # FILE
 {
 	local rest out='' name
@@ -55,21 +56,22 @@ ces_expand() # FILE
 	printf '%s\n' "$out$rest" > "$1"
 }
 
-# Sets ces_n. An arithmetic expression would run what is hidden in it, so it is asked first whether it is a number.
+# Sets ces_n. It first checks that the value is a number: an arithmetic expression would run a command that is hidden in
+# it.
 ces_number() # NAME
 {
 	ces_n=$(ces_value "$1")
 	[[ $ces_n =~ ^[1-9][0-9]{0,5}$ ]] || ces_give_up "$1: type a whole number" 125
 }
 
-# The last part of the image's name, with its tag and without.
+# Prints the last part of the image's name, with its tag and without.
 ces_base() # IMAGE
 {
 	local base=${1%%@*}
 	printf '%s\n' "${base##*/}"
 }
 
-# One name for each session, as CES takes it: 64 characters at most.
+# Prints one name for each session, as CES takes it: 64 characters at most.
 ces_name() # IMAGE SESSION
 {
 	local name
@@ -83,8 +85,8 @@ ces_name() # IMAGE SESSION
 	printf '%s\n' "${name:0:64}"
 }
 
-# Sets ces_words, all of a ces-run but its last words. Of the job's memory the shells and the client need a little: the
-# limit that is reached first must be CES's, which says so, and not the batch system's, which kills the job.
+# Sets ces_words, all of a ces-run but its last words. The shells and the client need a little of the job's memory. So
+# the run reaches CES's limit first, and CES says so; at its own limit the batch system just kills the job.
 ces_make_words()
 {
 	ces_words=("--name=$ces_container" --env-file form/environment --opt-file form/runner_arguments
@@ -96,14 +98,14 @@ ces_make_words()
 	[ "$(ces_value use_gpu)" != 1 ] || ces_words+=(--gpu)
 }
 
-# What CES said last, without whom to ask and whose token it was: that is in the lines above.
+# Prints what CES said last, without whom to ask and whose token it was: these are in the lines above.
 ces_said() # FILE
 {
 	LC_ALL=C grep -a '^ces: ' "$1" | grep -vE '^ces: (ask|the token is|make a token at|of that image you have) ' | tail -n 1 | cut -c 6-400 | LC_ALL=C tr -cd '[:print:]'
 }
 
-# Asks CES before anything is pulled, and looks at the project's data with the user's own eyes. The policy knows which
-# project it is, and whether its data are to be written: nothing of that is guessed here.
+# Asks CES before anything is pulled, and looks at the project's data with the user's own rights. The policy knows which
+# project it is, and whether its data may be written: nothing of that is guessed here.
 ces_check()
 {
 	local plan status=0 data
@@ -119,7 +121,7 @@ ces_check()
 	[ "${BASH_REMATCH[2]}" = only ] || [ -w "$data" ] || ces_give_up "Cannot write to $data" 125
 }
 
-# "anonymous" is no login where no token belongs to it; else it is the user of a deploy token.
+# "anonymous" is no login if no token belongs to it; otherwise it is the user of a deploy token.
 ces_pull()
 {
 	local user token login=() status=0
@@ -136,7 +138,7 @@ ces_pull()
 	[ $status -eq 0 ] || ces_give_up "cannot pull: $(ces_said output.log) (exit status $status)" $status
 }
 
-# Directories of the session's, which ces-run takes in the place of new ones (CES_SAFE_OUTPUTS, CES_SCRATCH).
+# Makes directories of the session's. ces-run uses them in place of new ones (CES_SAFE_OUTPUTS, CES_SCRATCH).
 ces_make_directories() # SESSION
 {
 	local name
@@ -150,7 +152,7 @@ ces_make_directories() # SESSION
 # before.sh. Sets, for batch connect's connection.yml: port, password and ces_container.
 ces_prepare() # SESSION
 {
-	# Where the job is cancelled this shell must live on, or the batch system kills what is left of it.
+	# When the job is cancelled, this shell must live on, or the batch system kills what is left of it.
 	ces_cancelled=
 	trap 'ces_cancelled=1; [ -z "${SCRIPT_PID:-}" ] || kill -TERM "$SCRIPT_PID" 2> /dev/null' TERM
 	ces_unpack
@@ -185,7 +187,7 @@ ces_prepare() # SESSION
 	[ -z "$ces_cancelled" ] || ces_give_up "cancelled, or out of time" 143
 }
 
-# script.sh. The status goes to a file: batch connect keeps none of it.
+# script.sh. Writes the status to a file: batch connect does not keep it.
 ces_run()
 {
 	local status=0 run forward='' peers=()
@@ -199,7 +201,7 @@ ces_run()
 	ces-run "$ces_runner" "${ces_words[@]}" -- "$ces_image" < /dev/null &
 	run=$!
 	wait "$run" || status=$?
-	# A wait that a signal ended is not the run's end.
+	# A signal may end the wait before the run ends.
 	while kill -0 "$run" 2> /dev/null; do
 		status=0
 		wait "$run" || status=$?
@@ -209,8 +211,8 @@ ces_run()
 	exit "$status"
 }
 
-# Whether the service speaks HTTP. That its port is open says nothing: CES has opened it before the program started. In a
-# shell of its own, which a write to a connection that is closed at once may end.
+# Whether the service speaks HTTP. An open port means nothing: CES has opened it before the program started. It runs in
+# a shell of its own: if the connection closes at once, a write may end that shell.
 ces_answers() # PORT
 {
 	(
@@ -221,7 +223,7 @@ ces_answers() # PORT
 	) 2> /dev/null
 }
 
-# after.sh. A run that ended meanwhile is reported by clean.sh.
+# after.sh. clean.sh reports a run that ended meanwhile.
 ces_wait_for_service()
 {
 	local end
@@ -239,7 +241,7 @@ ces_wait_for_service()
 	done
 }
 
-# How the run ended, in words.
+# Says in words how the run ended.
 ces_verdict() # STATUS
 {
 	local memory signal
@@ -261,7 +263,7 @@ ces_verdict() # STATUS
 	fi
 }
 
-# clean.sh. Sets ces_status, with which the job is to end.
+# clean.sh. Sets ces_status: the job must end with it.
 ces_finish()
 {
 	while kill -0 "$SCRIPT_PID" 2> /dev/null; do wait "$SCRIPT_PID"; done

@@ -1,5 +1,5 @@
-# Completion of ces-policy for bash. What can be typed is asked of the program itself (--help), so that nothing here can be
-# out of date; the words of --format and the filters of audit are in the manual alone.
+# Completion of ces-policy for bash. It asks the program itself what can be typed (--help), so that nothing here can be
+# out of date. Only the manual has the words of --format and the filters of audit.
 # shellcheck shell=bash
 
 _ces_policy_words() # TEXT CUR: the lines of TEXT that begin with CUR
