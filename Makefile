@@ -1,10 +1,10 @@
 # CES: one Makefile, top to bottom. `make help` lists the targets.
 #
-# Programs are made from folders: every .c file of a folder belongs to that folder's program, so a new file
-# needs no line here. What several programs share is in common/ (libces-common.a) and policy/ (libces-policy.a).
+# Programs are made from folders: every .c file of a folder belongs to that folder's program, so a new file needs no
+# line here. Code that several programs share is in common/ (libces-common.a) and policy/ (libces-policy.a).
 
-# Where it is installed. /etc/ces, /var/lib/ces, /var/log/ces and /run/ces are compiled in: a path that a variable could
-# change would be one that somebody else chooses.
+# The places of an installation. /etc/ces, /var/lib/ces, /var/log/ces and /run/ces are compiled in: if a variable could
+# change such a path, somebody else could choose it.
 PREFIX ?= /usr
 BINDIR ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec/ces
@@ -21,7 +21,7 @@ CC = gcc
 endif
 WARN = -Wall -Wextra -Werror -Wconversion -Wshadow -Wformat=2 -Wswitch-enum -Wstrict-prototypes -Wmissing-prototypes
 HARDEN = -fstack-protector-strong -fPIE -fzero-call-used-regs=used
-# The same sources give the same bytes wherever they lie.
+# The same sources give the same bytes in whichever directory they are.
 OPT = -O2 -g -ffile-prefix-map=$(CURDIR)=. -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 LINKHARD = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
 ifdef SANITIZE
@@ -41,7 +41,7 @@ UNIT = $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*_test.c))
 
 all: $(PROGRAMS) $(B)/seccomp.bpf.base64 $(B)/seccomp.json
 
-# (after the Makefile, since the flags are here)
+# (depends on the Makefile, since the flags are here)
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -c -o $@ $<
@@ -65,20 +65,20 @@ $(B)/ces-session: $(call obj,$(wildcard $(SESSION:%=%/*.c))) $(LIBS)
 	$(CC) $(LINKHARD) -Wl,-Map=$@.map -o $@ $^ -lcap -lnettle
 $(B)/ces-parse: $(call obj,$(wildcard helper/parse/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -ljson-c -lnettle
-# Started for each request: nothing but libc has to be loaded.
+# It starts for each request, so it loads nothing but libc.
 $(B)/ces-decode: $(call obj,$(wildcard helper/decode/*.c) helper/parse/sandbox.c) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^
 $(B)/ces-fetch: $(call obj,$(wildcard helper/fetch/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lcurl -ljson-c -lseccomp -lnettle
-# Confined as ces-fetch is, and its packets come in the same way.
+# It is confined as ces-fetch is, and its packets come in the same way.
 $(B)/ces-resolve: $(call obj,$(wildcard helper/resolve/*.c) $(addprefix helper/fetch/,channel.c sandbox.c readable.c address.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp -lnettle
 $(B)/ces-unpack: $(call obj,$(wildcard helper/unpack/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -larchive -lisal -lz -lzstd -ljson-c -lseccomp -lcap -lnettle -lpthread
-# Its resolver is confined as ces-fetch is, and takes the same addresses for what they are.
+# Its resolver is confined as ces-fetch is, and classifies addresses in the same way.
 $(B)/ces-relay: $(call obj,$(wildcard helper/relay/*.c) $(addprefix helper/fetch/,sandbox.c readable.c address.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp
-# Its conform reads images as ces-unpack does, with the same parts; nothing of policy/conform is in another program.
+# Its conform reads images with the same parts as ces-unpack. No other program has anything of policy/conform.
 UNPACK_READS = $(addprefix helper/unpack/,json.c json_scan.c manifest.c config.c path.c whiteout.c archive.c headers.c stream.c decode.c)
 $(B)/ces-policy: $(call obj,$(wildcard policy/tool/*.c policy/conform/*.c) $(UNPACK_READS)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -larchive -lisal -lcap -ljson-c -lnettle -lz -lzstd -lpthread
@@ -89,22 +89,22 @@ $(B)/seccomp.bpf.base64: $(B)/seccomp-generate
 $(B)/seccomp.json: $(B)/seccomp-generate
 	$< json > $@.new && mv $@.new $@
 
-# A unit test links the libraries, and the worker's objects it names in a line `/* links: DIR/file.c ... */`.
+# A unit test links the libraries, and the worker's objects that it names in a line `/* links: DIR/file.c ... */`.
 .SECONDEXPANSION:
 links = $(shell sed -n 's|^/\* links: \(.*\) \*/$$|\1|p' $(1))
 $(B)/tests/%: $(B)/tests/unit/%.o $(LIBS) $$(call obj,$$(call links,tests/unit/$$*.c))
 	$(CC) $(LINKHARD) -o $@ $(filter %.o,$^) $(LIBS) -lcheck -lsubunit -lm -lrt -lpthread -larchive -lisal -lz -lzstd -lcurl -ljson-c -lcap -lseccomp -lnettle
 
-# Programs that play one side of a pipe in the end-to-end tests; each brings its rule.
+# Drivers: programs that play one side of a pipe in the end-to-end tests. Each brings its rule.
 DRIVERS = $(patsubst tests/lib/drivers/%.c,$(B)/tests/%,$(wildcard tests/lib/drivers/*_driver.c))
 
 unit: $(UNIT)
 	@for t in $(UNIT); do $$t || exit 1; done
 
-# What a site gets. ces-helper is setuid root; without root only its mode bits are set (a package sets the owner). The
-# workers cannot be read: the kernel lets nobody trace a program that its user cannot read, from execve on, where the
-# program itself could only ask for that a moment later.
-# A policy that is there stays: the one that comes along denies everything.
+# Installs what a site gets. ces-helper is setuid root; without root only its mode bits are set (a package sets the
+# owner). Nobody can read the workers: from execve on, the kernel lets nobody trace a program that its user cannot read,
+# while the program itself could only ask for that a moment later. A policy that is there stays; the one that comes
+# along denies everything.
 INSTALL ?= install
 ROOT_OWNED = $(if $(filter 0,$(shell id -u)),-o root -g root)
 PUT = $(INSTALL) $(ROOT_OWNED) -D -m 644
@@ -143,8 +143,8 @@ install: all
 	for n in $(TODAY); do ln -sf ces-client $(word 1,$(COMPLETIONS))/$$n && \
 		ln -sf ces-client.fish $(word 2,$(COMPLETIONS))/$$n.fish || exit 1; done
 
-# The apps for the portal, which is another machine and needs nothing else of CES. What they share is copied into each: Open
-# OnDemand takes an app's directory as it is, and its template/ to the back-end.
+# The apps for the portal, which is another machine and needs nothing else of CES. Each app has a copy of the shared
+# files: Open OnDemand takes an app's directory as it is, and sends its template/ to the back-end.
 OODDIR ?= /var/www/ood/apps/sys
 OODAPPS = batch_container_app jupyter_app rstudio_app
 install-ondemand:
@@ -155,7 +155,7 @@ install-ondemand:
 	[ -e $(DESTDIR)/etc/ces/ondemand.yml ] || $(PUT) ondemand/ondemand.yml $(DESTDIR)/etc/ces/ondemand.yml
 	$(PUT) ondemand/README.md $(DESTDIR)$(DATADIR)/doc/ces-ondemand/README.md
 
-# What an installation has, and no other list, says what goes. Policy, store and journal are the site's and stay.
+# Removes what an installation puts, so that there is no second list. Policy, store and journal are the site's and stay.
 uninstall: all
 	rm -rf $(B)/installed
 	@$(MAKE) --no-print-directory -s install DESTDIR=$(abspath $(B)/installed)
@@ -165,24 +165,24 @@ uninstall: all
 	rm -rf $(B)/installed
 	@echo 'kept: /etc/ces (the policy), /var/lib/ces (images), /var/log/ces (the journal)'
 
-# The guides as pages that need no network, in build/doc; doc/site.py says how. Packages bring them.
+# The guides as pages that need no network, in build/doc; doc/site.py makes them. The packages have them too.
 doc:
 	@tests/lib/deps.sh --doc
 	@mkdir -p $(B)/doc
 	@doc/site.py $(B)/doc
 
 VERSION = $(shell sed -n 's/^.define CES_VERSION "\(.*\)"/\1/p' client/version.h)
-# The packages, in build/rpm; a checkout is packed as it is there. tests/lib/rpm.sh says how.
+# The packages, in build/rpm, of the checkout as it is; tests/lib/rpm.sh makes them.
 rpm:
 	@tests/lib/deps.sh --build --package --doc --selinux
 	@VERSION=$(VERSION) tests/lib/rpm.sh
-# Debian's, in build/deb; packaging/deb.sh says how.
+# Debian's package, in build/deb; packaging/deb.sh makes it.
 deb:
 	@tests/lib/deps.sh --build --deb --doc
 	@VERSION=$(VERSION) packaging/deb.sh
 
 # The policy module, by the headers of the distribution's policy (Debian's selinux-policy-dev, Fedora's
-# selinux-policy-devel). A site loads it: semodule -i ces.pp, then restorecon -RF on what selinux/ces.fc lists.
+# selinux-policy-devel). A site loads it: semodule -i ces.pp, then restorecon -RF on the paths in selinux/ces.fc.
 SELINUX_DEVEL = /usr/share/selinux/devel/Makefile
 selinux: $(B)/selinux/ces.pp
 $(B)/selinux/ces.pp: $(wildcard selinux/ces.*)
@@ -191,7 +191,8 @@ $(B)/selinux/ces.pp: $(wildcard selinux/ces.*)
 	sed 's|^/usr/libexec/ces/|$(LIBEXECDIR)/|' selinux/ces.fc > $(@D)/ces.fc
 	@$(MAKE) --no-print-directory -C $(@D) -f $(SELINUX_DEVEL) ces.pp
 
-# What follows needs root and installs missing packages; the machine is otherwise left as it was (tests/lib/lab/lab.sh).
+# The targets below need root and install missing packages. Otherwise the machine stays as it was
+# (tests/lib/lab/lab.sh).
 SUBMAKE = @$(MAKE) --no-print-directory $(if $(findstring j,$(filter-out --%,$(MAKEFLAGS))),,-j$(shell nproc))
 deps:
 	@tests/lib/deps.sh
@@ -204,10 +205,11 @@ check:
 	@tests/lib/deps.sh --build --test --display --doc --deb $(CES_EVERY:1=--bare)
 	$(SUBMAKE) all $(UNIT) $(DRIVERS)
 	@B=$(B) tests/lib/check.sh $(UNIT)
-# Everything there is, which takes hours: with the second runtime the suites that it cannot change too, and every machine.
+# Runs everything there is, which takes hours: each suite with the second runtime too, even if the runtime cannot
+# matter, and every machine.
 check-all:
 	@CES_EVERY=1 .ci/run check:7200 check-mutations:3600 check-workloads:3600 vm-check:5400 vm-selinux:14400 vm-slurm:3600 vm-storage:3600
-# Each test of an escape fails when the defence is gone that it is about.
+# Checks that each test of an escape fails when its defence is gone.
 check-mutations:
 	@tests/lib/deps.sh --build --test
 	$(SUBMAKE) all $(DRIVERS)
@@ -234,7 +236,7 @@ bench:
 	@B=$(B) tests/bench/bench.sh
 $(B)/timeit: $(call obj,tests/bench/timeit.c)
 	$(CC) $(LINKHARD) -o $@ $^
-# Runs in a container that has no libraries, too.
+# It also runs in a container that has no libraries.
 $(B)/stream: $(call obj,tests/bench/stream.c)
 	$(CC) -static-pie -o $@ $^
 
