@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""Every system call of ces-session fails once: faults.py IMAGE PATTERN [ALL]. As root, in a lab.
+"""Makes every system call of ces-session fail once: faults.py IMAGE PATTERN [ALL]. As root, in a lab.
 
-ces-session becomes a script that starts the real one under strace(1), which answers one chosen call with an error instead
-of making it: each kind of call whose name the pattern matches, at its first, middle and last time; with ALL, at every time.
-After each run: it has ended, whatever ran in its container is on record with its decision and its proof before it, and after the
-janitor nothing of it is left. Prints what was tried, and each fault that broke a promise; its status says whether one did.
+It replaces ces-session by a script that starts the real one under strace(1). strace answers one chosen call with an
+error instead of making it: each kind of call whose name the pattern matches, at its first, middle and last time; with
+ALL, at every time. After each run these must hold: the run has ended; its decision and its proof are on record before
+anything ran in its container; and after the janitor nothing of the run is left. It prints each try, and each fault that
+broke a promise; its status says whether one did.
 """
 import collections
 import json
@@ -64,7 +65,7 @@ def journal_length():
         return len(f.readlines())
 
 
-known = set()  # what an earlier fault has left, and this program has reported
+known = set()  # leftovers of an earlier fault, which this program has reported already
 
 
 def left():

@@ -6,7 +6,7 @@ Asks for a run of `sleep 600` with a time limit of two seconds, then does its TR
   slack    lets all timers be as late as they like (PR_SET_TIMERSLACK survives an exec)
   drip     sends a control frame a byte at a time
   silent   nothing, and never reads an answer
-Ends with 0 when the helper ended within SECONDS; kills nothing. To be run as an ordinary user.
+Ends with 0 when the helper ended within SECONDS; kills nothing. Run it as an ordinary user.
 """
 import ctypes
 import fcntl

@@ -2,7 +2,7 @@
 """Starts the helper with an fd that it must not take: odd_fds.py N KIND IMAGE
 
 The request is a run of `echo x; cat`. KIND of fd N: file (a new file, opened for writing), socket (one end of a pair),
-reversed (the other end of a pipe). Prints what came out of it at our side. To be run as an ordinary user.
+reversed (the other end of a pipe). Prints what came out of it on this side. Run it as an ordinary user.
 """
 import os
 import socket

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
-"""Every system call of ces-session fails once in a pull: pull_faults.py IMAGE PATTERN [ALL]. As root, in a lab, as faults.py.
+"""Makes every system call of ces-session fail once in a pull: pull_faults.py IMAGE PATTERN [ALL]. As root, in a lab, as
+faults.py.
 
-After each pull: it has ended, a pull that succeeded gave an image that runs, the record has an end, by which the image is there or
-not, and after the janitor there is no staging, worker or entry of it. Prints what was tried, and each fault that broke a promise.
+After each pull these must hold: the pull has ended; if it succeeded, its image runs; the record has an end, which agrees
+with whether the image is there; and after the janitor there is no staging, worker or entry of the pull. It prints each
+try, and each fault that broke a promise.
 """
 import collections
 import glob

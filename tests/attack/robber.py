@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Tries everything that a process may do to another of the same user: robber.py PID..., or --for ever NAME...
 
-With names: whatever has one of them, over and over until SIGTERM. Prints what it got, or of how many processes or tries it
-got nothing. To be run as an ordinary user.
+With names, it tries every process that has one, over and over until SIGTERM. It prints what it got, or of how many
+processes or tries it got nothing. Run it as an ordinary user.
 """
 import ctypes
 import os
@@ -52,7 +52,7 @@ def named(names):
 
 
 def rob_quickly(pid):
-    """What can be won in a moment: an fd, or the process itself."""
+    """Tries to get an fd, or the process itself, in a moment."""
     pidfd = libc.syscall(PIDFD_OPEN, pid, 0)
     if pidfd < 0:
         return []

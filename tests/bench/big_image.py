@@ -3,7 +3,7 @@
 
 About 1 GB unpacked, 30,000 files, three gzip layers: a system, a language with its packages, a model. Contents
 are cut from pools of text and of half-random binary data, so that gzip -6 finds what it finds in real images
-(about 0.38); sizes are log-normal, as of real files. The same at every call.
+(about 0.38); sizes are log-normal, as of real files. Every call makes the same bytes.
 """
 import os
 import random

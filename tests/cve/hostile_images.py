@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""Makes the images by which other container engines were broken: hostile_images.py DIRECTORY.
+"""Makes the images that broke other container engines: hostile_images.py DIRECTORY.
 
-Writes one OCI layout with a tag for each image, which tests/lib/lab/bad_registry.py serves: no tool that would mend or refuse
-them comes between. Each aims at the host's /srv/decoy, which the tests make. The same at every call.
+It writes one OCI layout with a tag for each image. tests/lib/lab/bad_registry.py serves the layout, so that no tool in
+between mends or refuses the images. Each aims at the host's /srv/decoy, which the tests make. Every call makes the same
+bytes.
 """
 import functools
 import os

@@ -3,7 +3,7 @@
 
 load ../lib/e2e.bash
 
-head=${journal%/*}/head # where the chain goes on
+head=${journal%/*}/head # the chain goes on from here
 
 setup_file() { lab_policy; have alice tools; }
 setup() { remember; }

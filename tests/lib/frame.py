@@ -3,7 +3,7 @@
 
 Each PART becomes bytes of the request pipe: hex:..., text:..., zeros:N, or field:TAG:TEXT, u64:TAG:NUMBER and
 wrap:TYPE (a header around all fields so far). Without --hold the pipe is closed after the last byte.
-Prints the events as "type {tag: value}" and ends with the helper's exit status. To be run as an ordinary user.
+Prints the events as "type {tag: value}" and ends with the helper's exit status. Run it as an ordinary user.
 """
 import os
 import struct

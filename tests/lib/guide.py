@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""Types what a guide shows, and compares what comes: guide.py GUIDE USER, as root in a lab.
+"""Types the commands of a guide, and compares what they print: guide.py GUIDE USER, as root in a lab.
 
-A block ```console holds commands and what they print. "$ " is USER in their home, with TOKEN of the environment, "# " is root; "> " goes on with the
-command before. "..." stands for any lines, and within a line for any text. Where nothing is shown, nothing is compared;
-the status must be 0 unless a line of CES's own ("ces: ", "ces-policy: ") is shown. A block ```json PATH must be right at that
-place (a jq path) of the policy that the lab has. Other blocks are for the eye. Prints what differs; status 1 then.
+A block ```console has commands and their output. "$ " is USER in their home, with TOKEN of the environment; "# " is
+root; "> " goes on with the command before. "..." stands for any lines, and within a line for any text. A command without
+output is not compared. The status must be 0 unless a line of CES's own ("ces: ", "ces-policy: ") is shown. A block
+```json PATH must be right at that place (a jq path) of the lab's policy. Other blocks are for the eye. It prints each
+difference; then the status is 1.
 """
 import json
 import os

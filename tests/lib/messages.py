@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Lists each message that a user can see, one a line, from the source: messages.py, from the top of the tree.
 
-A message is a text in a call of one of CALLS, with its formats as they are. tests/messages holds the list, so that the whole
-can be read at once and a change of words is seen in a review; `messages.py --check` compares.
+A message is a text in a call of one of CALLS, with its formats as they are. tests/messages holds the list, so that
+people can read it at once and see a change of words in a review; `messages.py --check` compares.
 """
 import re
 import subprocess

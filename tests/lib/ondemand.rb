@@ -1,7 +1,7 @@
 #!/usr/bin/ruby
 # frozen_string_literal: true
 
-# What the dashboard of Open OnDemand does with an app, as its documentation says (tests/e2e/ondemand.bats):
+# Does what the dashboard of Open OnDemand does with an app, as its documentation says (tests/e2e/ondemand.bats):
 #   ondemand.rb form APP              the form, as JSON
 #   ondemand.rb submit APP DIR        what is submitted for the values on stdin (a JSON object; the rest as in the form)
 #   ondemand.rb stage APP DIR         the session DIR, from template/ and these values

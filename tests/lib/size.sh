@@ -1,5 +1,6 @@
 #!/bin/bash
-# Three figures, each with a limit that fails: size.sh [-v] SETUID ROOT FOREIGN BUILD SETUID_PROGRAM [ROOT_PROGRAM...]
+# Prints three figures, and fails if one is above its limit:
+# size.sh [-v] SETUID ROOT FOREIGN BUILD SETUID_PROGRAM [ROOT_PROGRAM...]
 #
 #	SETUID   lines of code in the setuid program
 #	ROOT     in all that ever runs as root of the host, in whichever program

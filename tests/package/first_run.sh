@@ -1,9 +1,9 @@
 #!/bin/bash
-# From a machine without CES to a first run, by what ces(7) says under FIRST STEPS and nothing else: its command lines
-# are taken from the manual and typed, root's as root, the researcher's as the researcher.
+# Goes from a machine without CES to a first run, by FIRST STEPS of ces(7) and nothing else. It takes the command lines from
+# the manual and types them, root's as root, the researcher's as the researcher.
 #
 # first_run.sh MANUAL CA ENDPOINT RPM...    as root, on a machine that may be changed: it adds a user, a group, /safe_data.
-# What a manual leaves to its reader is done here: dnf where there is none, the two lines that vi changes, the site's own
+# It also does what a manual leaves to its reader: dnf where there is none, the two lines that vi changes, the site's own
 # certificate, the researcher's token, the project's data.
 set -euo pipefail
 manual=$1 ca=$2 endpoint=$3

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ces-policy audit: what ran, from a journal that may have been tampered with.
+# ces-policy audit: it shows what ran, from a journal that may have been tampered with.
 
 load common.bash
 

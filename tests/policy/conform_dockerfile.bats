@@ -231,7 +231,7 @@ load conform.bash
 	found_not C016
 }
 
-@test "of several stages, only those that the last one builds on count" {
+@test "a stage counts only if the last stage builds on it" {
 	cat > "$f" <<- 'EOT'
 		FROM docker.io/x/y:1 AS other
 		USER root

@@ -42,7 +42,7 @@ load conform.bash
 	says "no image has the name three"
 }
 
-@test "of an index inside the index, the manifest for linux/amd64 is read, or for the platform that is asked for" {
+@test "when an index is inside the index, the manifest for linux/amd64 is read, or for the platform that is asked for" {
 	new
 	base
 	layer

@@ -1,7 +1,7 @@
 # Virtual machines for tests, in software: sourced by the check.sh of each kind of machine. A machine has two disks, the
 # system that a tree.sh made and this checkout with its build, at the same path; both are only read, and what it writes
 # is thrown away. It has no network. One unit of its systemd runs a script of the checkout, which reports what its tests
-# print, and at last `vm-status: N`, through a port of its own; then the machine is switched off.
+# print, and in the end `vm-status: N`, through a port of its own. Then the machine is switched off.
 #
 #	vm_begin NAME                       # disks and logs are in build/NAME; one of that name at a time
 #	tests/.../tree.sh                   # makes build/NAME/root.img, vmlinuz and initrd.img

@@ -4,7 +4,7 @@
 Writes one file DIRECTORY/NAME for each layer, and DIRECTORY/cases with a line for each:
 NAME COMPRESSION SIZE DIGEST DIFF_ID EXPECTED. EXPECTED is `good`, or a piece of the reason why it must be refused.
 With --layouts every layer is also the second one of an image, tagged NAME, in one OCI layout, DIRECTORY/layout.
-The same at every call; whoever adds a case adds it to `cases` alone.
+Every call makes the same bytes. A new case goes into `cases` alone.
 """
 import argparse
 import io

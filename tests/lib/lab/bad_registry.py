@@ -37,7 +37,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-    # What the modes are made of
+    # The parts of the modes
 
     def put(self, data):
         self.wfile.write(data)
@@ -102,7 +102,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.head(206, thing, size - start, {"Content-Range": f"bytes {start}-{size - 1}/{size}"})
         return self.put(thing.data[start:])
 
-    # Which mode, for what
+    # The mode of a request
 
     def note(self):
         scheme = (self.headers.get("Authorization") or "").partition(" ")[0]

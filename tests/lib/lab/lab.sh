@@ -2,14 +2,14 @@
 # A private copy of this machine to install CES into: tests/lib/lab/lab.sh [--ext4 SIZE] COMMAND [ARG...]
 #
 # COMMAND runs as root in mount, pid, network and uts namespaces of its own, still in the initial user
-# namespace (the helper refuses any other). Its root is an overlay of / whose upper half is a tmpfs, so
-# whatever is installed, added to /etc or made in /safe_data is gone at the end; all processes die with the
-# pid namespace, also when this script is killed. It must never change a mount, a user or a cgroup setting of
+# namespace (the helper refuses any other). Its root is an overlay of / with a tmpfs as its upper half. So all
+# that is installed, added to /etc or made in /safe_data is gone at the end. All processes die with the pid
+# namespace, also when this script is killed. It must never change a mount, a user or a cgroup setting of
 # the machine itself.
 #
 # pivot_root, not chroot: the kernel refuses CLONE_NEWUSER to a process in a chroot.
-# --ext4 SIZE: /var/lib/ces is a fresh ext4 in a sparse file instead of a tmpfs, which is also done for a kernel that
-# cannot id-map a tmpfs.
+# --ext4 SIZE: /var/lib/ces is a fresh ext4 in a sparse file instead of a tmpfs. A kernel that cannot id-map a tmpfs gets
+# the same.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd -P)

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """A small HTTP proxy, real enough for wget and curl: GET by absolute URL, and CONNECT.
 
-little_proxy.py ADDRESS PORT LOG [--echo]: writes each request line to LOG. With --echo it is no proxy: every byte that
-comes goes back, so that what lies between can be seen to change none.
+little_proxy.py ADDRESS PORT LOG [--echo]: writes each request line to LOG. With --echo it is no proxy: it sends
+every byte back, so that a test can see that nothing in between changes a byte.
 """
 import http.client
 import http.server
@@ -14,7 +14,7 @@ import urllib.parse
 
 
 class Proxy(http.server.BaseHTTPRequestHandler):
-    rbufsize = 0  # what follows a CONNECT is the tunnel's
+    rbufsize = 0  # bytes after a CONNECT belong to the tunnel
 
     def log_message(self, *words):
         with open(sys.argv[3], "a") as log:
