@@ -40,7 +40,7 @@ faults = []
 def render(path):
     with open(path, encoding="utf-8") as f:
         text = f.read()
-    text = re.sub(r"^```(\w+) .*$", r"```\1", text, flags=re.M)  # (where a block is checked is for the tests)
+    text = re.sub(r"^```(\w+) .*$", r"```\1", text, flags=re.M)  # (only the tests need the place where a block is checked)
     body = markdown.markdown(text, extensions=["tables", "fenced_code", "toc", "sane_lists"])
     title = re.search(r"^# (.*)$", text, flags=re.M)[1]
     return title, re.sub(r'(href|src)="([^"]*)"', lambda m: '%s="%s"' % (m[1], target(path, m[2])), body)
