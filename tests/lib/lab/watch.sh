@@ -1,7 +1,8 @@
 #!/bin/bash
-# Runs bats, and kills a test that hangs: watch.sh SECONDS BATS-ARGUMENT... bats ends a test by one TERM to its
-# children. It waits for ever for a child that ignores TERM, or for a process that holds its pipes. If no line comes for
-# SECONDS, this script prints what was running and kills it. The test has failed, and the next one begins.
+# Runs bats, and kills a test that hangs: watch.sh SECONDS BATS-ARGUMENT...
+# bats ends a test by one TERM to its children. It waits for ever for a child that ignores TERM, or for a process that
+# holds its pipes. If no line comes for SECONDS, this script prints what was running and kills it. The test has failed, and
+# the next one begins.
 set -u
 seconds=$1
 shift
