@@ -52,10 +52,13 @@ static int explain(char *bytes, size_t length, uint8_t **ret, size_t *ret_length
 		   struct ces_error *err)
 {
 	struct ces_parse_explain *what = (void *)bytes;
-	FILE *lines = open_memstream((char **)ret, ret_length);
+	FILE *lines;
 
-	if (length != sizeof(*what) || lines == NULL)
+	if (length != sizeof(*what))
 		return ces_error_set(err, CES_E_INTERNAL, "not a decision");
+	lines = open_memstream((char **)ret, ret_length);
+	if (lines == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
 	what->user[sizeof(what->user) - 1] = '\0';
 	ces_decision_explain(&(struct ces_caller){.uid = what->uid, .user = what->user},
 			     &what->decision, add_line, lines);

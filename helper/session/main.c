@@ -31,8 +31,8 @@ static int open_state(struct ces_session *session, struct ces_error *err)
 	return ces_runs_open(&session->runs, err) < 0 ? -1 : ces_store_open(&session->store, err);
 }
 
-/* The words are of ces-parse, from the decision alone: they are shown to the caller, and nothing
- * else comes of them. */
+/* Shows the caller what a ces-parse makes of the decision, line by line. Must not use the words for
+ * anything else. */
 static int explain(const struct ces_session *session, const struct ces_decision *decision,
 		   struct ces_error *err)
 {
