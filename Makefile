@@ -78,9 +78,10 @@ $(B)/ces-unpack: $(call obj,$(wildcard helper/unpack/*.c)) $(LIBS)
 # Its resolver is confined as ces-fetch is, and classifies addresses in the same way.
 $(B)/ces-relay: $(call obj,$(wildcard helper/relay/*.c) $(addprefix helper/fetch/,sandbox.c readable.c address.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp
-# Its conform reads images with the same parts as ces-unpack. No other program has anything of policy/conform.
+# Its conform reads images as ces-unpack does, with the same parts; nothing of these rooms is in another program.
+POLICY_ROOMS = $(addprefix policy/,tool conform evidence approve whatif)
 UNPACK_READS = $(addprefix helper/unpack/,json.c json_scan.c manifest.c config.c path.c whiteout.c archive.c headers.c stream.c decode.c)
-$(B)/ces-policy: $(call obj,$(wildcard policy/tool/*.c policy/conform/*.c) $(UNPACK_READS)) $(LIBS)
+$(B)/ces-policy: $(call obj,$(wildcard $(POLICY_ROOMS:%=%/*.c)) $(UNPACK_READS)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -larchive -lisal -lcap -ljson-c -lnettle -lz -lzstd -lpthread
 $(B)/seccomp-generate: $(call obj,$(wildcard helper/seccomp/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp -ljson-c -lnettle

@@ -15,9 +15,11 @@ _ces_policy()
 	local cur=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} program=${COMP_WORDS[0]}
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
-		_ces_policy_words "$("$program" --help 2> /dev/null | sed -nE 's/^  ces-policy ([a-z]+) .*/\1/p')" "$cur"
+		_ces_policy_words "$("$program" --help 2> /dev/null | sed -nE 's/^  ces-policy ([a-z-]+) .*/\1/p')" "$cur"
 	elif [[ $command == audit && $COMP_CWORD -eq 2 ]]; then
 		_ces_policy_words $'verify\nlist\nshow\nexport\nreview' "$cur"
+	elif [[ $command == evidence && $COMP_CWORD -eq 2 && $cur != -* ]]; then
+		_ces_policy_words $'add\nlist\nshow' "$cur"
 	elif [[ $before == --format ]]; then
 		case $command in
 		conform) _ces_policy_words $'text\njson\nsarif' "$cur" ;;

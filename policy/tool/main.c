@@ -20,6 +20,8 @@ static const struct command {
     {"report", ces_tool_report, "FILE -o REPORT   a page for a governance meeting"},
     {"conform", ces_tool_conform,
      "DOCKERFILE|DIRECTORY   whether an image keeps the rules for a TRE"},
+    {"evidence", ces_tool_evidence,
+     "add|list|show   what scanners and builders say of an image, by its digest"},
     {"audit", ces_tool_audit,
      "verify|list|show|export|review   what actually ran, from the journal"},
 };

@@ -1,0 +1,168 @@
+/* SARIF 2.1.0 (OASIS). A result has a rule, and the rule its severity: `security-severity` is a
+ * score of CVSS, as GitHub's code scanning describes it. Trivy and Grype write the package and its
+ * versions as lines of the message. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "policy/evidence/gather.h"
+
+#define MESSAGE_MAX 4096
+#define RULES_MAX   50000
+
+struct rule {
+	char id[96];
+	enum ces_evidence_severity severity;
+};
+
+struct rules {
+	struct rule *v;
+	size_t n;
+};
+
+static enum ces_evidence_severity of_level(struct ces_part level)
+{
+	if (ces_part_is(level, "error"))
+		return CES_EVIDENCE_HIGH;
+	if (ces_part_is(level, "warning"))
+		return CES_EVIDENCE_MEDIUM;
+	return ces_part_is(level, "note") ? CES_EVIDENCE_LOW : CES_EVIDENCE_UNKNOWN;
+}
+
+static enum ces_evidence_severity of_rule(struct ces_part rule)
+{
+	struct ces_part score =
+	    ces_part_member(ces_part_member(rule, "properties"), "security-severity");
+	char text[16], *end;
+	double number;
+
+	if (ces_part_kind(score) == '"')
+		(void)ces_part_text(score, text, sizeof(text));
+	else
+		snprintf(text, sizeof(text), "%.*s",
+			 score.at != NULL ? (int)(score.end - score.at) : 0,
+			 score.at != NULL ? score.at : "");
+	number = strtod(text, &end);
+	if (end != text && *end == '\0')
+		return ces_gather_score(number);
+	return of_level(ces_part_path(rule, "defaultConfiguration.level"));
+}
+
+static int by_id(const void *left, const void *right)
+{
+	const struct rule *a = left, *b = right;
+
+	return strcmp(a->id, b->id);
+}
+
+static int take_rules(struct ces_part list, struct rules *ret, struct ces_error *err)
+{
+	size_t n = ces_part_count(list);
+	struct ces_part at = {NULL, NULL};
+
+	if (n > RULES_MAX)
+		return ces_error_set(err, CES_E_LIMIT, "it has more than %d rules", RULES_MAX);
+	ret->v = calloc(n + 1, sizeof(*ret->v));
+	if (ret->v == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+	while (ret->n < n && ces_part_next(list, &at)) {
+		struct rule *rule = &ret->v[ret->n++];
+
+		(void)ces_part_text(ces_part_member(at, "id"), rule->id, sizeof(rule->id));
+		rule->severity = of_rule(at);
+	}
+	qsort(ret->v, ret->n, sizeof(*ret->v), by_id);
+	return 0;
+}
+
+/* The rest of the line of `text` that begins with `key`. */
+static void find_line(const char *text, const char *key, char ret[CES_GATHER_TEXT])
+{
+	size_t length = strlen(key);
+
+	ret[0] = '\0';
+	for (; text != NULL; text = strchr(text, '\n')) {
+		text += *text == '\n';
+		if (strncmp(text, key, length) != 0)
+			continue;
+		snprintf(ret, CES_GATHER_TEXT, "%.*s", (int)strcspn(text + length, "\n"),
+			 text + length);
+		return;
+	}
+}
+
+static void take_result(struct ces_evidence *evidence, const struct rules *rules,
+			struct ces_part result)
+{
+	char words[4][CES_GATHER_TEXT], message[MESSAGE_MAX];
+	enum ces_evidence_severity severity = of_level(ces_part_member(result, "level"));
+	struct rule key = {.severity = 0};
+	const struct rule *rule;
+
+	/* "none", "pass" and so on are results that are no findings */
+	if (ces_part_kind(ces_part_member(result, "kind")) == '"' &&
+	    !ces_part_is(ces_part_member(result, "kind"), "fail"))
+		return;
+	(void)ces_part_text(ces_part_member(result, "ruleId"), words[0], sizeof(words[0]));
+	if (words[0][0] == '\0')
+		(void)ces_part_text(ces_part_path(result, "rule.id"), words[0], sizeof(words[0]));
+	snprintf(key.id, sizeof(key.id), "%.95s", words[0]);
+	rule = bsearch(&key, rules->v, rules->n, sizeof(key), by_id);
+	if (rule != NULL && rule->severity != CES_EVIDENCE_UNKNOWN)
+		severity = rule->severity;
+	(void)ces_part_lines(ces_part_path(result, "message.text"), message, sizeof(message));
+	find_line(message, "Package: ", words[1]);
+	find_line(message, "Installed Version: ", words[2]);
+	find_line(message, "Fixed Version: ", words[3]);
+	ces_gather_row(evidence, &evidence->vulnerabilities,
+		       (const char *const[]){words[0], words[1], words[2], words[3]}, 4, severity,
+		       CES_EVIDENCE_FOUND);
+	if (words[1][0] != '\0')
+		ces_gather_row(evidence, &evidence->packages,
+			       (const char *const[]){words[1], words[2]}, 2, CES_EVIDENCE_UNKNOWN,
+			       CES_EVIDENCE_FOUND);
+}
+
+/* Trivy puts the image into the properties of its run; the format has no place for it. */
+static void take_image(struct ces_evidence *evidence, struct ces_part run)
+{
+	struct ces_part properties = ces_part_member(run, "properties"), at = {NULL, NULL};
+	struct ces_part digests = ces_part_member(properties, "repoDigests");
+	struct ces_part invocations = ces_part_member(run, "invocations");
+
+	while (ces_part_next(digests, &at))
+		ces_gather_digest_of(evidence, at);
+	if (evidence->image[0] == '\0')
+		(void)ces_part_text(ces_part_member(properties, "imageName"), evidence->image,
+				    sizeof(evidence->image));
+	at = (struct ces_part){NULL, NULL};
+	while (ces_part_next(invocations, &at))
+		ces_gather_time(ces_part_member(at, "endTimeUtc"), evidence->made);
+}
+
+int ces_read_sarif(struct ces_evidence *evidence, struct ces_part document, struct ces_error *err)
+{
+	struct ces_part runs = ces_part_member(document, "runs"), run = {NULL, NULL};
+
+	evidence->format = CES_EVIDENCE_SARIF;
+	if (!ces_part_is(ces_part_member(document, "version"), "2.1.0"))
+		return ces_error_set(err, CES_E_IMAGE, "it is SARIF of another version than 2.1.0");
+	while (ces_part_next(runs, &run)) {
+		struct ces_part driver = ces_part_path(run, "tool.driver"), at = {NULL, NULL};
+		struct ces_part results = ces_part_member(run, "results");
+		CES_CLEANUP_FREE struct rule *v = NULL;
+		struct rules rules = {NULL, 0};
+		int result = take_rules(ces_part_member(driver, "rules"), &rules, err);
+
+		v = rules.v;
+		if (result < 0)
+			return -1;
+		ces_gather_tool(evidence, ces_part_member(driver, "name"),
+				ces_part_member(driver, "version"));
+		take_image(evidence, run);
+		while (ces_part_next(results, &at))
+			take_result(evidence, &rules, at);
+	}
+	return 0;
+}

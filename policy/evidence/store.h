@@ -1,0 +1,54 @@
+/* Evidence on disk. One directory an image, sha256-<hex>, and in it:
+ *
+ *   report-<hex>.json    a record (see evidence.h), named by its own digest
+ *   approved-<hex>.json  which records somebody approved by, named by its own digest: this digest
+ * is the `evidence` of an image rule
+ *
+ * Files are written once, and never changed. So a file that is not what its name says was changed
+ * by somebody. A report that comes later leaves an approval as it is. */
+#ifndef CES_POLICY_EVIDENCE_STORE_H
+#define CES_POLICY_EVIDENCE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "policy/evidence/evidence.h"
+
+#define CES_EVIDENCE_DIR     "/etc/ces/evidence.d"
+#define CES_EVIDENCE_RECORDS 1000  /* of one image */
+#define CES_EVIDENCE_IMAGES  50000 /* of one directory */
+#define CES_SET_BYTES        (128u * 1024)
+
+/* Opens a directory of evidence. *ret_fd is -1, and that is no error, when there is none. */
+int ces_store_open(const char *path, int *ret_fd, struct ces_error *err);
+
+/* The path of the directory that belongs to a policy: evidence.d beside it. malloc'd, or NULL. */
+char *ces_store_beside(const char *policy);
+
+/* Writes a file of an image under the name "<kind>-<hex of its digest>.json": makes the directories
+ * that are missing, follows no link, and replaces nothing. *ret_new is false when it was there.
+ * Must be called with the caller's own rights, and with bytes that the caller need not understand.
+ */
+int ces_store_put(const char *path, const char *digest, const char *kind, const char *bytes,
+		  size_t length, bool *ret_new, struct ces_error *err);
+
+/* Calls `each` for every record of an image, in the order of their names. `record` is its digest. A
+ * file that is not what its name says is an error. */
+typedef int ces_store_each(void *context, const char *record, const struct ces_evidence *evidence);
+int ces_store_records(int dir, const char *digest, ces_store_each *each, void *context,
+		      struct ces_error *err);
+
+/* Calls `each` for every image, in order. */
+int ces_store_images(int dir, int (*each)(void *context, const char *digest), void *context,
+		     struct ces_error *err);
+
+/* The set of all records of an image that are there now: its bytes, malloc'd, and its digest.
+ * *ret_n is how many there are; for none nothing is made. */
+int ces_store_set(int dir, const char *digest, char **ret, size_t *ret_length,
+		  char ret_set[CES_DIGEST_LENGTH + 1], size_t *ret_n, struct ces_error *err);
+
+/* Whether the set that a rule names is there, and with all its records. NULL when it is; else what
+ * is wrong, in a text that goes on after "the evidence ". */
+const char *ces_store_verify(int dir, const char *digest, const char *set);
+
+#endif

@@ -1,0 +1,43 @@
+# What the suites of evidence share: reports about one image, and a directory for them.
+# shellcheck shell=bash disable=SC2034,SC2154
+
+setup()
+{
+	cd "$BATS_TEST_TMPDIR" || return
+	digest=sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef
+	other=sha256:$(printf '%064d' 1)
+	reports=$top/tests/policy/evidence
+	folder=kept/sha256-${digest#sha256:}
+}
+
+evidence() { timeout 120 "$top/${B:-build}/ces-policy" evidence "$1" --evidence kept "${@:2}"; }
+add() { evidence add "$@"; }
+
+# refused FILE TEXT [ARG...]: it is an error that says so in one printable line, and nothing is kept.
+refused()
+{
+	run add "${@:3}" "$1"
+	[ "$status" -eq 2 ] || { echo "status $status"; echo "$output"; return 1; }
+	says "$2"
+	printable
+	[ "${#lines[@]}" -eq 1 ] || { echo "$output"; return 1; }
+	[ ! -e kept ] || { echo "something was kept"; return 1; }
+}
+
+# changed REPORT JQ-FILTER: report.json is the fixture after it.
+changed() { jq "$2" "$reports/$1.json" > report.json; }
+
+# shown JQ-CONDITION: the one record that there is.
+shown()
+{
+	run evidence show --format json "$digest"
+	[ "$status" -eq 0 ] || { echo "$output"; return 1; }
+	jq -e ".[0] | $1" <<< "$output" > /dev/null || { echo "not so: $1"; echo "$output"; return 1; }
+}
+
+# enveloped FILE: a DSSE envelope of it.
+enveloped()
+{
+	jq -n --arg p "$(base64 -w0 < "$1")" '{payloadType: "application/vnd.in-toto+json", payload: $p,
+		signatures: [{keyid: "", sig: "MEUCIQDtYk=="}]}'
+}

@@ -1,0 +1,367 @@
+#!/usr/bin/env bats
+# ces-policy evidence: reports about an image, of any tool, in one form.
+
+load common.bash
+load evidence.bash
+
+@test "a wrong argument is answered with what to type" {
+	for wrong in "" "add" "show" "show $digest x" "list x y" "nothing" "--nope"; do
+		run policy evidence $wrong
+		[ "$status" -eq 2 ]
+	done
+	run evidence show sha256:5F
+	[ "$status" -eq 2 ]
+	says "write sha256: and 64 digits of hex"
+	run add --digest ubuntu "$reports/trivy.json"
+	[ "$status" -eq 2 ]
+	says "write sha256: and 64 digits of hex"
+	run evidence list --digest "$digest"
+	[ "$status" -eq 2 ]
+	run policy evidence --help
+	[ "$status" -eq 0 ]
+	says "ces-policy evidence add"
+	run evidence list
+	[ "$status" -eq 1 ]
+	says "type ces-policy evidence add REPORT"
+	[ "$(evidence list --format json 2> /dev/null)" = "[]" ]
+}
+
+@test "a report of Trivy: packages, versions, counts, fixes, secrets and dates" {
+	run add "$reports/trivy.json"
+	[ "$status" -eq 0 ]
+	says "$digest added"
+	says "trivy by Trivy 0.68.1, 2026-11-20: critical 1 (1 fixable), high 1, low 1; 3 packages; secrets found: 1"
+	shown '.digest_by == "report" and .made == "2026-11-20T09:30:00.123456789Z" and .secrets == 1
+		and .counts.critical == {fixable: 1, other: 0} and .counts.high == {fixable: 0, other: 1}
+		and (.packages | map(.name + " " + .version)) == ["bsdutils 1:2.38.1-5", "libssl3 3.0.11-1~deb12u2", "openssl 3.0.11-1~deb12u2"]
+		and (.vulnerabilities | length == 3) and .vulnerabilities[2] == {id: "CVE-2023-5678", package: "openssl", version: "3.0.11-1~deb12u2",
+			fixed: "3.0.13-1~deb12u1", alias: "", severity: "critical", status: "found"}'
+	jq -e --arg d "sha256:$(sha256sum < "$reports/trivy.json" | cut -d' ' -f1)" '.[0].report == $d' <<< "$output"
+}
+
+@test "a report of Grype: the CVE beside an advisory, and the date of the database, old and new" {
+	add "$reports/grype.json"
+	shown '.tool == "grype 0.104.0" and .database == "2026-11-20T06:12:45Z" and .counts.medium.fixable == 1 and .counts.negligible.other == 1
+		and any(.vulnerabilities[]; .id == "GHSA-9wx4-h78v-vm56" and .alias == "CVE-2024-35195" and .fixed == "2.32.0")
+		and any(.vulnerabilities[]; .id == "CVE-2011-3374" and .alias == "" and .fixed == "")'
+	rm -r kept
+	changed grype '.descriptor.db = {built: "2024-05-01T01:02:03Z"}'
+	add report.json
+	shown '.database == "2024-05-01T01:02:03Z"'
+}
+
+@test "SARIF: the severity is the rule's score, else its level; what is no finding does not count" {
+	add --digest "$digest" "$reports/sarif.json"
+	shown '.format == "sarif" and .digest_by == "caller" and .counts.critical.fixable == 1 and .counts.low.other == 1
+		and (.vulnerabilities | length == 2) and .vulnerabilities[1].package == "openssl" and .vulnerabilities[1].fixed == "3.0.13-1~deb12u1"'
+	rm -r kept
+	changed sarif '.runs[0].properties = {imageName: "ghcr.io/epcced/stroke:1", repoDigests: ["ghcr.io/epcced/stroke@'"$digest"'"]}
+		| del(.runs[0].tool.driver.rules[0].properties)'
+	add report.json
+	shown '.digest_by == "report" and .image == "ghcr.io/epcced/stroke:1" and .counts.medium.fixable == 1'
+}
+
+@test "an SBOM of SPDX 2.3: packages, and the image by URL, checksum or version" {
+	add "$reports/spdx.json"
+	shown '.tool == "syft-1.38.0" and .made == "2026-11-20T09:31:00Z" and (.packages | map(.name)) == ["numpy", "openssl"] and .vulnerabilities == []'
+	for gone in 'del(.packages[2].externalRefs, .packages[2].checksums)' 'del(.packages[2].externalRefs, .packages[2].versionInfo)' \
+		'del(.packages[2].checksums, .packages[2].versionInfo, .packages[2].primaryPackagePurpose)'; do
+		rm -r kept
+		changed spdx "$gone"
+		add report.json
+		shown '.digest_by == "report"'
+	done
+}
+
+@test "an SBOM of CycloneDX 1.5: components inside components, and vulnerabilities by reference" {
+	add "$reports/cyclonedx.json"
+	shown '.tool == "trivy 0.68.1" and (.packages | map(.name)) == ["@babel/core", "debian", "fit", "openssl"]
+		and .counts.high == {fixable: 1, other: 0} and .counts.critical == {fixable: 0, other: 0}
+		and any(.vulnerabilities[]; .id == "CVE-2023-5678" and .package == "openssl" and .version == "3.0.11-1~deb12u2" and .fixed == "3.0.13-1~deb12u1")
+		and any(.vulnerabilities[]; .id == "CVE-2025-0001" and .package == "@babel/core" and .status == "not_affected")'
+	rm -r kept
+	# up to 1.4, tools are a list
+	changed cyclonedx '.specVersion = "1.4" | .metadata.tools = [{vendor: "x", name: "old", version: "1"}]'
+	add report.json
+	shown '.tool == "old 1"'
+}
+
+@test "OpenVEX 0.2: statements about this image, and none about another" {
+	add "$reports/openvex.json"
+	shown '(.vulnerabilities | map(.id + " " + .status)) == ["CVE-2022-0563 under_investigation", "CVE-2023-5678 not_affected"]
+		and .vulnerabilities[1].package == "openssl" and .vulnerabilities[1].alias == "GHSA-xxxx-yyyy-zzzz" and .counts.unknown == {fixable: 0, other: 0}'
+	rm -r kept
+	changed openvex '.statements[1].products[0].hashes["sha-256"] = "'"${other#sha256:}"'"'
+	refused report.json "names 2 digests"
+	add --digest "$digest" report.json
+	shown '(.vulnerabilities | map(.id)) == ["CVE-2023-5678"]'
+}
+
+@test "an in-toto statement, alone, in an envelope or in a bundle, is about its subject" {
+	add "$reports/statement.json"
+	shown '.format == "in-toto" and .predicate == "https://slsa.dev/provenance/v1" and .image == "ghcr.io/epcced/stroke"'
+	rm -r kept
+	enveloped "$reports/statement.json" > envelope.json
+	run add envelope.json
+	[ "$status" -eq 0 ]
+	says "attestation https://slsa.dev/provenance/v1, signature not checked"
+	rm -r kept
+	jq '{mediaType: "application/vnd.dev.sigstore.bundle.v0.3+json", verificationMaterial: {publicKey: {hint: ""}}, dsseEnvelope: .}' envelope.json > bundle.json
+	add bundle.json
+	shown '.predicate == "https://slsa.dev/provenance/v1"'
+	rm -r kept
+	jq '.payload |= sub("^...."; "!!!!")' envelope.json > report.json
+	refused report.json "payload is not base64"
+	jq '.payloadType = "text/plain"' envelope.json > report.json
+	refused report.json "something else than in-toto"
+	enveloped "$reports/trivy.json" > report.json
+	refused report.json "no in-toto Statement"
+	enveloped <(echo '{"a": 1, "a": 2}') > report.json
+	refused report.json "payload has a key twice"
+}
+
+@test "a predicate that is a report is read, and must be about the subject" {
+	jq --slurpfile t "$reports/cyclonedx.json" '.predicateType = "https://cyclonedx.org/bom" | .predicate = $t[0]' "$reports/statement.json" > statement.json
+	add statement.json
+	shown '.format == "cyclonedx" and .predicate == "https://cyclonedx.org/bom" and .counts.high.fixable == 1'
+	rm -r kept
+	jq --slurpfile t "$reports/trivy.json" '.predicateType = "https://cosign.sigstore.dev/attestation/vuln/v1" | .predicate = {invocation: {},
+		scanner: {uri: "pkg:github/aquasecurity/trivy", version: "0.68.1", db: {lastUpdate: "2026-11-19T00:00:00Z"}, result: $t[0]},
+		metadata: {scanStartedOn: "2026-11-20T09:00:00Z", scanFinishedOn: "2026-11-20T09:30:00Z"}}' "$reports/statement.json" > statement.json
+	enveloped statement.json > envelope.json
+	add envelope.json
+	shown '.format == "trivy" and .database == "2026-11-19T00:00:00Z" and .counts.critical.fixable == 1'
+	rm -r kept
+	jq '.subject[0].digest.sha256 = "'"${other#sha256:}"'"' statement.json > report.json
+	refused report.json "its predicate is about $digest, and not about its subject"
+	jq -n --slurpfile s statement.json '$s[0] | .predicate = $s[0]' > report.json
+	add report.json
+	shown '.format == "in-toto" and .vulnerabilities == []'
+}
+
+@test "a report about another image is refused, whatever the caller says" {
+	for report in trivy grype spdx cyclonedx openvex statement; do
+		refused "$reports/$report.json" "it is about $digest, and not about $other" --digest "$other"
+	done
+	changed sarif '.runs[0].properties = {repoDigests: ["x@'"$digest"'"]}'
+	refused report.json "it is about $digest, and not about $other" --digest "$other"
+}
+
+@test "a report that names no image needs --digest, and of a format that names images is refused even so" {
+	changed trivy 'del(.Metadata.RepoDigests)'
+	refused report.json "does not name its image by a registry's digest"
+	refused report.json "does not name its image by a registry's digest" --digest "$digest"
+	changed grype 'del(.source.target.repoDigests, .source.target.manifestDigest)'
+	refused report.json "does not name its image" --digest "$digest"
+	changed statement '.subject[0].digest = {sha512: "00"}'
+	refused report.json "does not name its image" --digest "$digest"
+	# A configuration's digest is no image's.
+	refused report.json "does not name its image" --digest "sha256:961769676411f082461f9ef46626dd7a2d1e2b2a38e6a44364bcbecf51e66dd4"
+	for bare in 'spdx|del(.packages[2])' 'cyclonedx|del(.metadata.component)' 'openvex|del(.statements[].products)' 'sarif|.'; do
+		changed "${bare%%|*}" "${bare#*|}"
+		refused report.json "type --digest sha256:..."
+		run add --digest "$digest" report.json
+		[ "$status" -eq 0 ]
+		says "the image is named by --digest alone"
+		rm -r kept
+	done
+}
+
+@test "a report about something else than an image, or of an unknown version, is refused" {
+	changed trivy '.ArtifactType = "filesystem"'
+	refused report.json "something else than an image"
+	changed trivy '.SchemaVersion = 3'
+	refused report.json "another schema"
+	changed grype '.source.type = "directory"'
+	refused report.json "something else than an image"
+	changed sarif '.version = "2.0.0"'
+	refused report.json "another version than 2.1.0" --digest "$digest"
+	changed spdx '.spdxVersion = "SPDX-3.0"'
+	refused report.json "another version than 2.2 and 2.3"
+	changed cyclonedx '.specVersion = "2.0"'
+	refused report.json "another version than 1"
+	echo '{"hello": "world"}' > report.json
+	refused report.json "no report that is known"
+	jq -s '.[0] * .[1]' "$reports/trivy.json" "$reports/spdx.json" > report.json
+	refused report.json "of two formats at once"
+	add "$reports/trivy.json"
+	cp "$folder"/report-*.json own.json
+	rm -r kept
+	refused own.json "a record of ces-policy itself"
+}
+
+@test "bad JSON is refused: cut off, empty, keys twice, too deep, no text, bytes behind it" {
+	head -c 900 "$reports/trivy.json" > report.json
+	refused report.json "it "
+	: > report.json
+	refused report.json "is empty"
+	echo '[]' > report.json
+	refused report.json "not a JSON object"
+	sed 's/"ArtifactType"/"SchemaVersion": 2, "ArtifactType"/' "$reports/trivy.json" > report.json
+	refused report.json "has a key twice"
+	sed 's/"ArtifactType"/"schemaversion": 2, "ArtifactType"/' "$reports/trivy.json" > report.json
+	refused report.json "differ only in case"
+	python3 -c "print('{\"SchemaVersion\": 2, \"ArtifactType\": ' + '[' * 100000 + ']' * 100000 + '}')" > report.json
+	refused report.json "nested too deeply"
+	(cat "$reports/trivy.json"; echo x) > report.json
+	refused report.json "bytes after its end"
+	printf '{"SchemaVersion": "\xff"}' > report.json
+	refused report.json "not UTF-8"
+	head -c 100000 /dev/urandom > report.json
+	refused report.json "it "
+	gzip -c "$reports/trivy.json" > report.json
+	refused report.json "it "
+}
+
+@test "what is no regular file is refused at once, and a link to nothing" {
+	mkfifo fifo
+	refused fifo "not a regular file"
+	refused . "not a regular file"
+	refused /dev/zero "not a regular file"
+	ln -s nothing link
+	refused link "No such file"
+}
+
+@test "nothing of a report reaches a terminal or a record as a control character" {
+	changed trivy '.ArtifactName = "a\u001b[31mb\u009b1m\u202e\u0007" | .CreatedAt = "2026-11-20\u001b]0;x\u0007" | .Trivy.Version = "\u001b[2J"
+		| .Results[0].Packages[0].Name = "open\u001b[31mssl\n\r\u0000" | .Results[0].Vulnerabilities[0].VulnerabilityID = "CVE\u001b[1A"
+		| .Results[0].Vulnerabilities[0].Severity = "\u001b[31m"' 2> /dev/null || true
+	sed -i 's/\\u0000//' report.json
+	run add report.json
+	[ "$status" -eq 0 ]
+	printable
+	says "no date"
+	run evidence list
+	printable
+	run evidence show "$digest"
+	printable
+	says "open?[31mssl"
+	run evidence show --format json "$digest"
+	printable
+	jq -e '.[0].image == "a?[31mb?1m??" and .[0].counts.unknown.fixable == 1' <<< "$output"
+	output=$(cat "$folder"/report-*.json)
+	printable
+	# and not by the name of the file, nor in what an error quotes
+	cp "$reports/trivy.json" "$(printf 'x\033[31m')"
+	run add --digest "$other" "$(printf 'x\033[31m')"
+	[ "$status" -eq 2 ]
+	printable
+}
+
+@test "a file over 256 MiB is refused before it is read, and one below it is taken" {
+	truncate -s 257M report.json
+	refused report.json "larger than 256 MiB"
+	python3 - "$reports/trivy.json" <<- 'EOT' > report.json
+		import json, sys
+		report = json.load(open(sys.argv[1]))
+		one = report["Results"][0]["Vulnerabilities"][0]
+		one["Description"] = "x" * 60000
+		report["Results"][0]["Vulnerabilities"] = [dict(one, VulnerabilityID="CVE-2026-%d" % i) for i in range(1000)]
+		json.dump(report, sys.stdout)
+	EOT
+	run add report.json
+	[ "$status" -eq 0 ]
+	says "critical 1000 (1000 fixable)"
+}
+
+@test "more than 100000 packages are refused, not cut" {
+	python3 - > report.json <<- EOT
+		print('{"spdxVersion": "SPDX-2.3", "packages": [' + ','.join('{"name": "p%d"}' % i for i in range(100001)) + ']}')
+	EOT
+	refused report.json "more than 100000 packages or vulnerabilities" --digest "$digest"
+	sed -i 's/{"name": "p7"},//' report.json
+	run add --digest "$digest" report.json
+	[ "$status" -eq 0 ]
+	says "100000 packages"
+	# packages without a name, by the million, are no packages and take no memory
+	python3 -c "print('{\"spdxVersion\": \"SPDX-2.3\", \"packages\": [' + '[],' * 5000000 + '{}]}')" > report.json
+	run add --digest "$other" report.json
+	[ "$status" -eq 0 ]
+	says "0 packages"
+}
+
+@test "a report that is there already is kept once, and several are taken at once" {
+	run add "$reports/trivy.json" "$reports/grype.json"
+	[ "$status" -eq 0 ]
+	run add "$reports/trivy.json"
+	[ "$status" -eq 0 ]
+	says "$digest was there already"
+	[ "$(ls "$folder" | wc -l)" -eq 2 ]
+	run add "$reports/trivy.json" nothing "$reports/spdx.json"
+	[ "$status" -eq 2 ]
+	[ "$(ls "$folder" | wc -l)" -eq 3 ]
+	run evidence list --format json
+	jq -e 'length == 3 and all(.[]; .digest == "'"$digest"'" and (.record | startswith("sha256:")))' <<< "$output"
+	run evidence list "ghcr.io/epcced/stroke@$digest"
+	[ "$status" -eq 0 ]
+	run evidence list "$other"
+	[ "$status" -eq 1 ]
+}
+
+@test "the record of a report is the same bytes each time, and named by its digest" {
+	add "$reports/trivy.json"
+	mv kept first
+	jq -c . "$reports/trivy.json" > /dev/null
+	(umask 077 && add "$reports/trivy.json")
+	diff -r first kept
+	for file in "$folder"/*; do
+		[ "report-$(sha256sum < "$file" | cut -d' ' -f1).json" = "${file##*/}" ]
+		[ "$(stat -c %a "$file")" = 644 ]
+	done
+	[ "$(stat -c %a "$folder")" = 755 ]
+}
+
+@test "a record that was changed, is a link or a FIFO, or belongs elsewhere is an error" {
+	add "$reports/trivy.json"
+	file=$(echo "$folder"/report-*.json)
+	sed -i 's/critical/low/' "$file"
+	run evidence list
+	[ "$status" -eq 2 ]
+	says "was changed: its digest is"
+	mv "$file" elsewhere.json
+	ln -s "$PWD/elsewhere.json" "$file"
+	run evidence list
+	[ "$status" -eq 2 ]
+	rm "$file"
+	mkfifo "$file"
+	run evidence list
+	[ "$status" -eq 2 ]
+	says "not a regular file"
+	run add "$reports/trivy.json"
+	[ "$status" -eq 2 ]
+	says "not a regular file"
+	rm "$file"
+	add "$reports/trivy.json"
+	mkdir "kept/sha256-${other#sha256:}"
+	cp "$file" "kept/sha256-${other#sha256:}"
+	run evidence list "$other"
+	[ "$status" -eq 2 ]
+	says "is about another image"
+	# by its digest it is right, but ces-policy would not have written it
+	sed 's/"made": /"made":  /' "$file" > x
+	cp x "$folder/report-$(sha256sum < x | cut -d' ' -f1).json"
+	run evidence list "$digest"
+	[ "$status" -eq 2 ]
+	says "not as ces-policy wrote it"
+}
+
+@test "a link in place of an image's directory is not followed" {
+	mkdir kept elsewhere
+	ln -s "$PWD/elsewhere" "$folder"
+	run add "$reports/trivy.json"
+	[ "$status" -eq 2 ]
+	[ -z "$(ls elsewhere)" ]
+}
+
+@test "what reads a report has given up root" {
+	python3 -c "print('{\"spdxVersion\": \"SPDX-2.3\", \"packages\": [' + ('{\"x\": \"' + 'y' * 1000 + '\"},') * 100000 + '{}]}')" > report.json
+	add --digest "$digest" report.json > log &
+	for _ in {1..200}; do
+		child=$(ps -eo pid=,ppid=,args= | awk '/ces-policy evidence add/ && !/awk|timeout/ { parent[$1] = $2 } END { for (p in parent) if (parent[p] in parent) print p }' | head -n 1)
+		if [ -n "$child" ]; then uid=$(awk '/^Uid:/ { print $2, $3, $4 }' "/proc/$child/status" 2> /dev/null) || uid=
+			[[ $uid == "65534 65534 65534" || ( -n $uid && $(id -u) -ne 0 ) ]] && break; fi
+	done
+	wait $!
+	[[ $uid == "65534 65534 65534" || ( -n $uid && $(id -u) -ne 0 ) ]]
+	grep -q added log
+}
