@@ -201,6 +201,7 @@ static const struct ces_field image_rows[] = {
 	.required = true),
     ROW("digest", ces_field_string, offsetof(struct ces_policy_image_rule, digest), &as_digest),
     ROW("approval", ces_field_string, offsetof(struct ces_policy_image_rule, approval), &as_short),
+    ROW("evidence", ces_field_string, offsetof(struct ces_policy_image_rule, evidence), &as_digest),
     ROW("expires", ces_field_date, offsetof(struct ces_policy_image_rule, expires), NULL),
     CES_FIELD_END,
 };

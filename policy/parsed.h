@@ -9,7 +9,7 @@
 
 #include "policy/decide.h"
 
-#define CES_PARSE_MAGIC  0x3153524150534543ull /* changes with the meaning of a field */
+#define CES_PARSE_MAGIC  0x3253524150534543ull /* changes with the meaning of a field */
 #define CES_PARSE_BYTES  (4u * 1024 * 1024)    /* the longest file */
 #define CES_DECODE_MS    10000                 /* for a request to come */
 #define CES_DECODE_BLOCK (1u << 20)            /* a request's */

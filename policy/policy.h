@@ -89,10 +89,10 @@ enum ces_selinux_rule {
 };
 
 struct ces_policy_image_rule {
-	char *allow;    /* pattern, see ces_pattern_match */
-	char *digest;   /* locked digest, or NULL */
-	char *approval; /* or NULL */
-	time_t expires; /* first second after; 0 = never */
+	char *allow;               /* pattern, see ces_pattern_match */
+	char *digest;              /* locked digest, or NULL */
+	char *approval, *evidence; /* or NULL; evidence: a digest, for ces-policy alone */
+	time_t expires;            /* first second after; 0 = never */
 };
 
 struct ces_policy_image_rules {

@@ -9,17 +9,20 @@
 
 #include "common/cleanup.h"
 #include "common/num.h"
+#include "policy/evidence/store.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"
 
 static const char help[] =
-    "usage: ces-policy check [--strict] [--no-host] [--on DATE] [--format json] FILE\n"
+    "usage: ces-policy check [--strict] [--no-host] [--on DATE] [--evidence DIR] [--format json] "
+    "FILE\n"
     "Reports every error of a policy, and what is unwise in it, with what to write instead.\n"
     "--no-host leaves out what depends on this machine (members, files, ids of others).\n"
     "Exit status: 0 good, 1 warnings (with --strict), 2 errors.\n";
 
 struct check {
-	const char *path;
+	const char *path, *evidence; /* evidence: NULL: evidence.d beside the policy */
+	int evidence_dir;            /* -1: none */
 	bool json, strict, host;
 	time_t now;
 	struct ces_problems problems;
@@ -126,8 +129,25 @@ static void warn(struct check *check)
 {
 	ces_check_warn(&check->problems, check->policy, check->now);
 	ces_check_warn_paths(&check->problems, check->policy);
+	if (check->evidence_dir >= 0)
+		ces_check_warn_evidence(&check->problems, check->policy, check->evidence_dir);
 	if (check->host)
 		ces_check_warn_host(&check->problems, check->policy);
+}
+
+/* Before root is given up. That there is none is an error only where somebody names it. */
+static int open_evidence(struct check *check, struct ces_error *err)
+{
+	CES_CLEANUP_FREE char *beside = ces_store_beside(check->path);
+	const char *path = check->evidence != NULL ? check->evidence : beside;
+
+	if (path == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+	if (ces_store_open(path, &check->evidence_dir, err) != 0)
+		return -1;
+	if (check->evidence_dir < 0 && check->evidence != NULL)
+		return ces_error_set(err, CES_E_NOTFOUND, "%s: there is no such directory", path);
+	return 0;
 }
 
 static int run(struct check *check)
@@ -137,7 +157,8 @@ static int run(struct check *check)
 	struct ces_error err = {0};
 	size_t length = 0;
 
-	if (ces_input_read(check->path, &bytes, &length, &err) != 0)
+	if (open_evidence(check, &err) != 0 ||
+	    ces_input_read(check->path, &bytes, &length, &err) != 0)
 		return ces_tool_fail(&err);
 	if (ces_policy_problems(bytes, length, add_error, check, &err) != 0) {
 		add_syntax(check, err.text);
@@ -164,10 +185,13 @@ static int run(struct check *check)
 /* -1 usage, 1 help was printed. */
 static int parse(int argc, char **argv, struct check *check)
 {
-	static const struct option options[] = {
-	    {"strict", no_argument, NULL, 's'},   {"no-host", no_argument, NULL, 'n'},
-	    {"on", required_argument, NULL, 'o'}, {"format", required_argument, NULL, 'f'},
-	    {"help", no_argument, NULL, 'h'},     {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"strict", no_argument, NULL, 's'},
+						{"no-host", no_argument, NULL, 'n'},
+						{"on", required_argument, NULL, 'o'},
+						{"evidence", required_argument, NULL, 'e'},
+						{"format", required_argument, NULL, 'f'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "f:h", options, NULL)) != -1) {
@@ -181,6 +205,8 @@ static int parse(int argc, char **argv, struct check *check)
 			return -1;
 		check->strict = check->strict || option == 's';
 		check->host = check->host && option != 'n';
+		if (option == 'e')
+			check->evidence = optarg;
 		if (option == 'o')
 			check->now--; /* that day, not the second after it */
 	}
@@ -192,12 +218,13 @@ static int parse(int argc, char **argv, struct check *check)
 
 int ces_tool_check(int argc, char **argv)
 {
-	struct check check = {.host = true, .now = time(NULL)};
+	struct check check = {.host = true, .now = time(NULL), .evidence_dir = -1};
 	int status = parse(argc, argv, &check);
 
 	if (status != 0)
 		return status > 0 ? CES_TOOL_GOOD : ces_tool_usage("check");
 	status = run(&check);
 	ces_problems_free(&check.problems);
+	ces_cleanup_close(&check.evidence_dir);
 	return ces_tool_finish(stdout, status);
 }

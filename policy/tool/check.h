@@ -41,6 +41,10 @@ void ces_check_warn_paths(struct ces_problems *problems, const struct ces_policy
 /* And for what this machine has: members, files, ids of others (warn_host.c). */
 void ces_check_warn_host(struct ces_problems *problems, const struct ces_policy *policy);
 
+/* And for evidence that rules name (warn_evidence.c). dir: the directory of evidence. */
+void ces_check_warn_evidence(struct ces_problems *problems, const struct ces_policy *policy,
+			     int dir);
+
 /* Says what to write for a fault of the parser: an example of the key, or the key that was meant.
  * "" when nothing is known. */
 const char *ces_check_hint(const char *path, const char *text, char *buffer, size_t size);

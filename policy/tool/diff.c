@@ -41,7 +41,7 @@ static void print_kind(const struct ces_diff *diff, enum ces_diff_kind kind, boo
 	}
 }
 
-static int print_diff(const struct ces_diff *diff, bool json)
+int ces_diff_print(const struct ces_diff *diff, bool json)
 {
 	bool wider = false, any;
 
@@ -60,7 +60,7 @@ static int print_diff(const struct ces_diff *diff, bool json)
 	return wider ? CES_TOOL_FINDING : CES_TOOL_GOOD;
 }
 
-static void free_diff(struct ces_diff *diff)
+void ces_diff_free(struct ces_diff *diff)
 {
 	for (size_t i = 0; i < diff->n; i++)
 		free(diff->v[i].text);
@@ -83,9 +83,9 @@ static int diff_files(const char *old_path, const char *new_path, bool json)
 		status = ces_tool_fail(&err);
 	} else {
 		ces_diff_policies(&diff, old, new);
-		status = print_diff(&diff, json);
+		status = ces_diff_print(&diff, json);
 	}
-	free_diff(&diff);
+	ces_diff_free(&diff);
 	ces_policy_free(old);
 	ces_policy_free(new);
 	return status;

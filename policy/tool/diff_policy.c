@@ -65,10 +65,11 @@ static void say_rule(struct ces_diff *diff, enum ces_diff_kind kind, const char 
 {
 	char until[16];
 
-	ces_diff_say(diff, kind, "%s %s %s%s%s (%s%s%s%s)", who, verb, rule->allow,
+	ces_diff_say(diff, kind, "%s %s %s%s%s (%s%s%s%s%s)", who, verb, rule->allow,
 		     rule->digest != NULL ? " at " : "", rule->digest != NULL ? rule->digest : "",
 		     rule->approval != NULL ? "approval " : "no approval",
 		     rule->approval != NULL ? rule->approval : "",
+		     rule->evidence != NULL ? " with evidence" : "",
 		     rule->expires != 0 ? ", until " : ", no end",
 		     rule->expires != 0 ? ces_tool_day(rule->expires, until) : "");
 }
@@ -84,6 +85,9 @@ static void same_rule(struct ces_diff *diff, const char *who,
 	if (!same_text(old->approval, new->approval))
 		ces_diff_say(diff, CES_DIFF_OTHER, "%s: approval %s instead of %s", name,
 			     or_none(new->approval), or_none(old->approval));
+	if (!same_text(old->evidence, new->evidence))
+		ces_diff_say(diff, CES_DIFF_OTHER, "%s: evidence %s instead of %s", name,
+			     or_none(new->evidence), or_none(old->evidence));
 }
 
 /* Which of two rules decides changes approval, digest and end of what both cover. */

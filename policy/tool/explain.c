@@ -63,7 +63,7 @@ static void print_image(const struct explain *e, const char *where,
 
 		if (!covers(e, rule))
 			continue;
-		printf("  %s.images[%zu] (%s) %s%s%s%s%s%s%s\n", where, i, rule->allow,
+		printf("  %s.images[%zu] (%s) %s%s%s%s%s%s%s%s\n", where, i, rule->allow,
 		       over      ? "covered it, but EXPIRED"
 		       : decided ? "covers it too, but comes later"
 				 : "allows it",
@@ -71,6 +71,7 @@ static void print_image(const struct explain *e, const char *where,
 		       rule->digest != NULL ? rule->digest : "",
 		       rule->approval != NULL ? ", approved by " : ", no approval named",
 		       rule->approval != NULL ? rule->approval : "",
+		       rule->evidence != NULL ? ", with evidence" : "",
 		       rule->expires != 0 ? ", until " : ", no end",
 		       rule->expires != 0 ? ces_tool_day(rule->expires, day) : "");
 		decided = decided || !over;

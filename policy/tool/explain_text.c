@@ -30,6 +30,8 @@ static void print_rules(const struct ces_policy_image_rules *rules, time_t now)
 			printf(", only %s", rule->digest);
 		if (rule->approval != NULL)
 			printf(", approved by %s", rule->approval);
+		if (rule->evidence != NULL)
+			printf(" with evidence %.19s", rule->evidence);
 		if (rule->expires != 0)
 			printf(", %s %s", now < rule->expires ? "until" : "EXPIRED on",
 			       ces_tool_day(rule->expires, day));

@@ -67,6 +67,7 @@ static const struct known {
     {"images", "allow", "\"ghcr.io/group/*\""},
     {"images", "digest", "\"sha256:<64 hex digits>\""},
     {"images", "approval", "\"IG-2026-014\""},
+    {"images", "evidence", "\"sha256:<64 hex digits>\""},
     {"images", "expires", "\"2027-01-01\""},
     {"infer_projects", "base", "\"/safe_data\""},
     {"infer_projects", "group_prefixes", "[\"\", \"nsh-\"]"},

@@ -22,6 +22,8 @@ static const struct command {
      "DOCKERFILE|DIRECTORY   whether an image keeps the rules for a TRE"},
     {"evidence", ces_tool_evidence,
      "add|list|show   what scanners and builders say of an image, by its digest"},
+    {"approve", ces_tool_approve, "FILE IMAGE@DIGEST   a rule for one image, with its evidence"},
+    {"revoke", ces_tool_revoke, "FILE IMAGE        takes a rule away"},
     {"audit", ces_tool_audit,
      "verify|list|show|export|review   what actually ran, from the journal"},
 };

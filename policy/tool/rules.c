@@ -73,3 +73,32 @@ bool ces_rules_find(const struct ces_policy *policy, const struct ces_audit_row 
 	}
 	return false;
 }
+
+bool ces_rules_cover(const char *wide, const char *narrow)
+{
+	for (;;) {
+		size_t a = strcspn(wide, "/"), b = strcspn(narrow, "/");
+
+		if (strcmp(wide, "**") == 0)
+			return true;
+		if (strcmp(narrow, "**") == 0)
+			return false;
+		if (!(a == 1 && *wide == '*') && (a != b || strncmp(wide, narrow, a) != 0))
+			return false;
+		if (wide[a] == '\0' || narrow[b] == '\0')
+			return wide[a] == narrow[b];
+		wide += a + 1;
+		narrow += b + 1;
+	}
+}
+
+bool ces_rules_shadow(const struct ces_policy_image_rule *first,
+		      const struct ces_policy_image_rule *second)
+{
+	bool digest = first->digest == NULL ||
+		      (second->digest != NULL && strcmp(first->digest, second->digest) == 0);
+	bool lasts =
+	    first->expires == 0 || (second->expires != 0 && first->expires >= second->expires);
+
+	return digest && lasts && ces_rules_cover(first->allow, second->allow);
+}

@@ -19,6 +19,15 @@ bool ces_rules_next(const struct ces_policy *policy, struct ces_rules_walk *walk
 /* The first second at which a rule no longer holds: its own end or its project's. 0: no end. */
 time_t ces_rules_end(const struct ces_rules_walk *walk);
 
+/* Does every image that `narrow` matches also match `wide`? Component by component, as in
+ * ces_pattern_match. */
+bool ces_rules_cover(const char *wide, const char *narrow);
+
+/* An earlier rule takes all that a later one could decide: same images, any digest or the same, and
+ * it does not end sooner. */
+bool ces_rules_shadow(const struct ces_policy_image_rule *first,
+		      const struct ces_policy_image_rule *second);
+
 /* The name of the rule's project, or "(inferred)". */
 const char *ces_rules_project(const struct ces_rules_walk *walk);
 

@@ -17,6 +17,7 @@ enum ces_tool_status {
 	CES_TOOL_ERROR = 2,   /* no answer: wrong usage, a file that cannot be read or understood */
 };
 
+int ces_tool_approve(int argc, char **argv);
 int ces_tool_audit(int argc, char **argv);
 int ces_tool_check(int argc, char **argv);
 int ces_tool_conform(int argc, char **argv);
@@ -24,6 +25,7 @@ int ces_tool_diff(int argc, char **argv);
 int ces_tool_evidence(int argc, char **argv);
 int ces_tool_explain(int argc, char **argv);
 int ces_tool_report(int argc, char **argv);
+int ces_tool_revoke(int argc, char **argv);
 int ces_tool_test(int argc, char **argv);
 
 /* "ces-policy: text" on stderr; CES_TOOL_ERROR. */

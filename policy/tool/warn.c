@@ -6,6 +6,7 @@
 #include "common/name.h"
 #include "common/suggest.h"
 #include "policy/tool/check.h"
+#include "policy/tool/rules.h"
 #include "policy/tool/tool.h"
 
 #define WARN(problems, severity, path, hint, ...)                                                  \
@@ -48,46 +49,13 @@ static void warn_registry(struct ces_problems *problems, const struct ces_policy
 	     "can never match: the registry %s is not in \"registries\"", name);
 }
 
-/* Does every image that `narrow` matches also match `wide`? Component by component, as in
- * ces_pattern_match. */
-static bool covers(const char *wide, const char *narrow)
-{
-	for (;;) {
-		size_t a = strcspn(wide, "/"), b = strcspn(narrow, "/");
-
-		if (strcmp(wide, "**") == 0)
-			return true;
-		if (strcmp(narrow, "**") == 0)
-			return false;
-		if (!(a == 1 && *wide == '*') && (a != b || strncmp(wide, narrow, a) != 0))
-			return false;
-		if (wide[a] == '\0' || narrow[b] == '\0')
-			return wide[a] == narrow[b];
-		wide += a + 1;
-		narrow += b + 1;
-	}
-}
-
-/* An earlier rule takes all that a later one could decide: same images, any digest or the same, and
- * it does not end sooner. */
-static bool shadows(const struct ces_policy_image_rule *first,
-		    const struct ces_policy_image_rule *second)
-{
-	bool digest = first->digest == NULL ||
-		      (second->digest != NULL && strcmp(first->digest, second->digest) == 0);
-	bool lasts =
-	    first->expires == 0 || (second->expires != 0 && first->expires >= second->expires);
-
-	return digest && lasts && covers(first->allow, second->allow);
-}
-
 static void warn_shadowed(struct ces_problems *problems, const char *path,
 			  const struct ces_policy_image_rules *rules, size_t index)
 {
 	const struct ces_policy_image_rule *rule = &rules->v[index];
 
 	for (size_t i = 0; i < index; i++) {
-		if (!shadows(&rules->v[i], rule))
+		if (!ces_rules_shadow(&rules->v[i], rule))
 			continue;
 		WARN(problems, MEDIUM, path, "put the narrower rule first, or remove it",
 		     "never decides: images[%zu] (%s) comes first and covers it%s", i,

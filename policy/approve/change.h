@@ -1,0 +1,56 @@
+/* A change of a policy: read and made by a child without privilege, written by its parent. */
+#ifndef CES_POLICY_APPROVE_CHANGE_H
+#define CES_POLICY_APPROVE_CHANGE_H
+
+#include <stdbool.h>
+#include <time.h>
+
+#include "common/name.h"
+#include "policy/approve/edit.h"
+#include "policy/policy.h"
+
+struct ces_change {
+	/* from the command line */
+	const char *policy;    /* the path */
+	const char *image;     /* NAME@sha256:..., or NULL */
+	const char *project;   /* or NULL */
+	bool inferred;         /* the rules of inferred projects */
+	const char *approval;  /* or NULL */
+	const char *expires;   /* or NULL */
+	const char *directory; /* of evidence */
+	bool no_evidence, dry_run;
+	time_t now;
+
+	/* opened before root is given up */
+	int fd;           /* the policy */
+	int evidence_dir; /* -1: none */
+};
+
+/* What the child gives back: the new policy, and before it the set of evidence to be kept. */
+struct ces_change_note {
+	char digest[CES_DIGEST_LENGTH + 1]; /* the image's; "" when there is no set */
+	uint64_t set_length;
+};
+
+struct ces_change_result {
+	char *policy, *set; /* malloc'd; set may be NULL */
+	size_t policy_length, set_length;
+	char digest[CES_DIGEST_LENGTH + 1];
+};
+
+/* Makes the new text of a policy from the old one, and prints what changes. In the child. */
+typedef int ces_change_maker(const struct ces_change *change, const char *bytes, size_t length,
+			     const struct ces_policy *policy, struct ces_change_result *ret,
+			     struct ces_error *err);
+
+/* Opens, starts the child, and writes what came back, unless it is a dry run. Refused: a policy
+ * that CES would refuse, that is a link, or that somebody changes meanwhile. Returns the exit
+ * status. */
+int ces_change_run(struct ces_change *change, ces_change_maker *maker);
+
+/* Prints by meaning what the new text changes. It must be a policy, with `more` image rules more.
+ */
+int ces_change_say(const struct ces_policy *old, const struct ces_change_result *new, int more,
+		   struct ces_error *err);
+
+#endif

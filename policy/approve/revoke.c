@@ -1,0 +1,142 @@
+/* ces-policy revoke: takes an image rule away. It must not guess which one: where several are meant
+ * it lists these and changes nothing. */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/approve/change.h"
+#include "policy/tool/rules.h"
+#include "policy/tool/tool.h"
+
+static const char help[] =
+    "usage: ces-policy revoke [--project P | --inferred] [--approval NUMBER] [--dry-run]\n"
+    "           FILE [IMAGE[@sha256:...]]\n"
+    "Takes one image rule out of a policy: the one for this image, by this approval, of this\n"
+    "project. Shows what changes by meaning, and leaves every other line of the file as it is.\n"
+    "The evidence stays. Exit status: 0 done, 2 refused.\n";
+
+/* The pattern as it is written in the rule, with its digest behind an "@". */
+static bool is_image(const struct ces_policy_image_rule *rule, const char *image)
+{
+	const char *at = strchr(image, '@');
+	size_t length = at != NULL ? (size_t)(at - image) : strlen(image);
+
+	return strlen(rule->allow) == length && strncmp(rule->allow, image, length) == 0 &&
+	       (at == NULL || (rule->digest != NULL && strcmp(rule->digest, at + 1) == 0));
+}
+
+static bool is_meant(const struct ces_change *change, const struct ces_rules_walk *walk)
+{
+	const struct ces_policy_image_rule *rule = walk->at;
+
+	if ((change->inferred && walk->owner != NULL) ||
+	    (change->project != NULL &&
+	     (walk->owner == NULL || strcmp(walk->owner->name, change->project) != 0)))
+		return false;
+	if (change->approval != NULL &&
+	    (rule->approval == NULL || strcmp(rule->approval, change->approval) != 0))
+		return false;
+	return change->image == NULL || is_image(rule, change->image);
+}
+
+static void print_rule(const struct ces_rules_walk *walk)
+{
+	printf("  %s images[%zu]: %s%s%s, %s\n", ces_rules_project(walk), walk->index,
+	       walk->at->allow, walk->at->digest != NULL ? "@" : "",
+	       walk->at->digest != NULL ? walk->at->digest : "",
+	       walk->at->approval != NULL ? walk->at->approval : "no approval");
+}
+
+static int find(const struct ces_change *change, const struct ces_policy *policy,
+		struct ces_rules_walk *ret, struct ces_error *err)
+{
+	struct ces_rules_walk walk = {0};
+	size_t n = 0;
+
+	while (ces_rules_next(policy, &walk)) {
+		if (!is_meant(change, &walk))
+			continue;
+		if (n++ == 0)
+			*ret = walk;
+	}
+	if (n == 0)
+		return ces_error_set(err, CES_E_NOTFOUND, "the policy has no such rule");
+	if (n == 1)
+		return 0;
+	walk = (struct ces_rules_walk){0};
+	while (ces_rules_next(policy, &walk))
+		if (is_meant(change, &walk))
+			print_rule(&walk);
+	return ces_error_set(err, CES_E_USAGE,
+			     "%zu rules are meant: name one with --project, --approval or "
+			     "IMAGE@sha256:...",
+			     n);
+}
+
+/* Without this rule another one may decide. */
+static void warn_others(const struct ces_policy *policy, const struct ces_rules_walk *gone)
+{
+	struct ces_rules_walk walk = {0};
+
+	while (ces_rules_next(policy, &walk)) {
+		const struct ces_policy_image_rule *rule = walk.at;
+
+		if (rule == gone->at || walk.owner != gone->owner ||
+		    !ces_rules_cover(rule->allow, gone->at->allow) ||
+		    (rule->digest != NULL &&
+		     (gone->at->digest == NULL || strcmp(rule->digest, gone->at->digest) != 0)))
+			continue;
+		printf("note: the image stays allowed by another rule:\n");
+		print_rule(&walk);
+	}
+}
+
+static int make(const struct ces_change *change, const char *bytes, size_t length,
+		const struct ces_policy *policy, struct ces_change_result *ret,
+		struct ces_error *err)
+{
+	struct ces_edit_text text = {.bytes = bytes, .length = length};
+	struct ces_rules_walk walk = {0};
+
+	if (find(change, policy, &walk, err) != 0)
+		return -1;
+	text.project = walk.owner != NULL ? walk.owner->name : NULL;
+	if (ces_edit_remove(&text, walk.index, &ret->policy, &ret->policy_length, err) != 0)
+		return -1;
+	warn_others(policy, &walk);
+	return ces_change_say(policy, ret, -1, err);
+}
+
+int ces_tool_revoke(int argc, char **argv)
+{
+	static const struct option options[] = {
+	    {"project", required_argument, NULL, 'p'},  {"inferred", no_argument, NULL, 'i'},
+	    {"approval", required_argument, NULL, 'a'}, {"dry-run", no_argument, NULL, 'd'},
+	    {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0}};
+	struct ces_change change = {.now = time(NULL)};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (option == 'h') {
+			fputs(help, stdout);
+			return CES_TOOL_GOOD;
+		}
+		if (option == '?')
+			return ces_tool_usage("revoke");
+		if (option == 'p')
+			change.project = optarg;
+		if (option == 'a')
+			change.approval = optarg;
+		change.inferred = change.inferred || option == 'i';
+		change.dry_run = change.dry_run || option == 'd';
+	}
+	if (argc - optind < 1 || argc - optind > 2 || (change.project != NULL && change.inferred) ||
+	    (argc - optind == 1 && change.approval == NULL)) {
+		fprintf(stderr, "ces-policy: name one policy, and the rule by its image or "
+				"--approval\n");
+		return ces_tool_usage("revoke");
+	}
+	change.policy = argv[optind];
+	change.image = argc - optind == 2 ? argv[optind + 1] : NULL;
+	return ces_tool_finish(stdout, ces_change_run(&change, make));
+}
