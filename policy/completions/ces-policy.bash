@@ -20,6 +20,8 @@ _ces_policy()
 		_ces_policy_words $'verify\nlist\nshow\nexport\nreview' "$cur"
 	elif [[ $command == evidence && $COMP_CWORD -eq 2 && $cur != -* ]]; then
 		_ces_policy_words $'add\nlist\nshow' "$cur"
+	elif [[ $command == what-if && $COMP_CWORD -eq 3 && $cur != -* && $before != --* ]]; then
+		_ces_policy_words $'package\ncve\nexpire\nremove-user' "$cur"
 	elif [[ $before == --format ]]; then
 		case $command in
 		conform) _ces_policy_words $'text\njson\nsarif' "$cur" ;;

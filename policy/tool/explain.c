@@ -1,8 +1,6 @@
 /* ces-policy explain: who may run what on which data, until when, approved by whom. The functions
  * that decide also say which projects a user is in, and which rules cover an image. */
 #include <getopt.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +8,9 @@
 #include "policy/pattern.h"
 #include "policy/tool/explain.h"
 #include "common/cleanup.h"
-#include "policy/rights.h"
 #include "policy/tool/input.h"
+#include "policy/tool/member.h"
 #include "policy/tool/tool.h"
-
-#define GROUPS_MAX 256
 
 static const char help[] =
     "usage: ces-policy explain [--project P | --user U [--groups G,...]] [--image I] FILE\n"
@@ -27,12 +23,7 @@ struct explain {
 	time_t now;
 	const struct ces_policy *policy;
 	/* the user, where one is asked about */
-	struct ces_caller caller;
-	gid_t gids[GROUPS_MAX];
-	char *names[GROUPS_MAX];
-	char *text; /* of --groups, cut into names */
-	char candidates[GROUPS_MAX][CES_NAME_MAX + 1];
-	char *candidate_list[GROUPS_MAX];
+	struct ces_member member;
 };
 
 static bool covers(const struct explain *e, const struct ces_policy_image_rule *rule)
@@ -117,62 +108,11 @@ static size_t explain_projects(const struct explain *e)
 	return n + 1;
 }
 
-static void add_group(struct explain *e, gid_t gid, char *name)
-{
-	if (e->caller.n_groups == GROUPS_MAX || name == NULL || *name == '\0')
-		return;
-	e->gids[e->caller.n_groups] = gid;
-	e->names[e->caller.n_groups++] = name;
-}
-
-/* Names stay in one text that is the tool's until it ends. */
-static int groups_given(struct explain *e, struct ces_error *err)
-{
-	char *save = NULL;
-
-	e->text = strdup(e->groups);
-	if (e->text == NULL)
-		return ces_error_set(err, CES_E_HOST, "out of memory");
-	for (char *name = strtok_r(e->text, ",", &save); name != NULL;
-	     name = strtok_r(NULL, ",", &save))
-		add_group(e, (gid_t)(60000 - e->caller.n_groups), name);
-	return 0;
-}
-
-static int groups_known(struct explain *e, struct ces_error *err)
-{
-	const struct passwd *user = getpwnam(e->user);
-	gid_t gids[GROUPS_MAX];
-	int n = GROUPS_MAX;
-	size_t used = 0, size = GROUPS_MAX * 64;
-
-	if (user == NULL)
-		return ces_error_set(err, CES_E_NOTFOUND,
-				     "there is no user %s on this machine: say which groups with "
-				     "--groups",
-				     e->user);
-	(void)getgrouplist(e->user, user->pw_gid, gids, &n);
-	e->text = calloc(1, size);
-	if (e->text == NULL)
-		return ces_error_set(err, CES_E_HOST, "out of memory");
-	for (int i = 0; i < n && i < GROUPS_MAX; i++) {
-		const struct group *group = getgrgid(gids[i]);
-		size_t length = group == NULL ? 0 : strlen(group->gr_name) + 1;
-
-		if (length == 0 || used + length > size)
-			continue;
-		memcpy(e->text + used, group->gr_name, length);
-		add_group(e, gids[i], e->text + used);
-		used += length;
-	}
-	return 0;
-}
-
 static void print_way_in(const struct explain *e, const struct ces_rights *rights)
 {
 	struct ces_decision decision = {0};
 
-	ces_rights_groups(e->policy, &e->caller, rights, &decision);
+	ces_rights_groups(e->policy, &e->member.caller, rights, &decision);
 	printf("\n%s is in %s", e->user, rights->project);
 	for (size_t i = 0; i < decision.n_project_gids; i++)
 		printf("%s%s", i == 0 ? " by group " : ", ", decision.project_group_names[i]);
@@ -181,17 +121,12 @@ static void print_way_in(const struct explain *e, const struct ces_rights *right
 	printf("%s:\n", rights->expires != 0 && e->now >= rights->expires ? ", which is over" : "");
 }
 
-/* Takes every directory that a group could mean to exist: this machine is not asked. */
 static int explain_user(struct explain *e, struct ces_error *err)
 {
 	CES_CLEANUP_FREE struct ces_rights *rights = NULL;
-	struct ces_facts facts = {.inferred = {.v = e->candidate_list}};
 	size_t n = 0;
 
-	facts.inferred.n = ces_decide_candidates(e->policy, &e->caller, e->candidates, GROUPS_MAX);
-	for (size_t i = 0; i < facts.inferred.n; i++)
-		e->candidate_list[i] = e->candidates[i];
-	if (ces_rights_collect(e->policy, &e->caller, &facts, &rights, &n, err) != 0)
+	if (ces_member_rights(&e->member, e->policy, &rights, &n, err) != 0)
 		return -1;
 	printf("%s has %zu project%s\n", e->user, n, n == 1 ? "" : "s");
 	for (size_t i = 0; i < n; i++) {
@@ -217,12 +152,7 @@ static int explain(struct explain *e, struct ces_error *err)
 	if (e->image != NULL && ces_reference_parse(e->image, &e->reference, err) != 0)
 		return -1;
 	if (e->user != NULL) {
-		e->caller = (struct ces_caller){.uid = 1000,
-						.gid = 1000,
-						.user = (char *)e->user,
-						.groups = e->gids,
-						.group_names = e->names};
-		if ((e->groups != NULL ? groups_given(e, err) : groups_known(e, err)) != 0)
+		if (ces_member_find(&e->member, e->user, e->groups, err) != 0)
 			return -1;
 		return explain_user(e, err);
 	}
@@ -299,7 +229,7 @@ int ces_tool_explain(int argc, char **argv)
 	else
 		status = explain_file(e, argv[optind]);
 	if (e != NULL)
-		free(e->text);
+		ces_member_free(&e->member);
 	free(e);
 	return status;
 }

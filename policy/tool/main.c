@@ -24,6 +24,8 @@ static const struct command {
      "add|list|show   what scanners and builders say of an image, by its digest"},
     {"approve", ces_tool_approve, "FILE IMAGE@DIGEST   a rule for one image, with its evidence"},
     {"revoke", ces_tool_revoke, "FILE IMAGE        takes a rule away"},
+    {"what-if", ces_tool_what_if,
+     "FILE QUESTION    what a package, a CVE, a day or a user touches"},
     {"audit", ces_tool_audit,
      "verify|list|show|export|review   what actually ran, from the journal"},
 };

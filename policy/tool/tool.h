@@ -27,6 +27,7 @@ int ces_tool_explain(int argc, char **argv);
 int ces_tool_report(int argc, char **argv);
 int ces_tool_revoke(int argc, char **argv);
 int ces_tool_test(int argc, char **argv);
+int ces_tool_what_if(int argc, char **argv);
 
 /* "ces-policy: text" on stderr; CES_TOOL_ERROR. */
 int ces_tool_fail(const struct ces_error *err);

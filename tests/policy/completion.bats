@@ -13,17 +13,19 @@ tab() # WORD...
 
 @test "the first word is completed from the commands" {
 	tab ces-policy ''
-	for command in check explain test diff report conform evidence approve revoke audit; do grep -qx $command <<< "$output"; done
+	for command in check explain test diff report conform evidence approve revoke what-if audit; do grep -qx $command <<< "$output"; done
 	tab ces-policy con
 	[ "$output" = conform ]
 	tab ces-policy evidence s
 	[ "$output" = show ]
+	tab ces-policy what-if p.json ex
+	[ "$output" = expire ]
 	tab ces-policy audit v
 	[ "$output" = verify ]
 }
 
 @test "every option that a command's help has is offered" {
-	for command in check explain test diff report conform evidence approve revoke; do
+	for command in check explain test diff report conform evidence approve revoke what-if; do
 		tab ces-policy $command --
 		diff <(policy $command --help | grep -oE -- '--[a-z][a-z-]*' | sort -u) <(echo "$output")
 	done

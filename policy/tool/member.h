@@ -1,0 +1,30 @@
+/* A person and their groups, as this machine or the command line has them, and their projects. */
+#ifndef CES_POLICY_TOOL_MEMBER_H
+#define CES_POLICY_TOOL_MEMBER_H
+
+#include "policy/rights.h"
+
+#define CES_MEMBER_GROUPS 256
+
+/* Zero it to begin. */
+struct ces_member {
+	struct ces_caller caller;
+	gid_t gids[CES_MEMBER_GROUPS];
+	char *names[CES_MEMBER_GROUPS];
+	char *text; /* which the names are in */
+	char candidates[CES_MEMBER_GROUPS][CES_NAME_MAX + 1];
+	char *candidate_list[CES_MEMBER_GROUPS];
+};
+
+/* groups: "a,b", or NULL: those that this machine's user database gives. */
+int ces_member_find(struct ces_member *member, const char *user, const char *groups,
+		    struct ces_error *err);
+
+/* Their projects. Takes every directory that a group could mean to exist: this machine is not
+ * asked. *ret is malloc'd. */
+int ces_member_rights(struct ces_member *member, const struct ces_policy *policy,
+		      struct ces_rights **ret, size_t *ret_n, struct ces_error *err);
+
+void ces_member_free(struct ces_member *member);
+
+#endif
