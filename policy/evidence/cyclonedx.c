@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/cleanup.h"
 #include "policy/evidence/gather.h"
 
 struct component {
@@ -213,7 +212,6 @@ int ces_read_cyclonedx(struct ces_evidence *evidence, struct ces_part document,
 		       struct ces_error *err)
 {
 	struct ces_part found = ces_part_member(document, "vulnerabilities"), at = {NULL, NULL};
-	CES_CLEANUP_FREE struct component *v = NULL;
 	struct components list = {NULL, 0, 0};
 
 	evidence->format = CES_EVIDENCE_CYCLONEDX;
@@ -223,10 +221,10 @@ int ces_read_cyclonedx(struct ces_evidence *evidence, struct ces_part document,
 	take_tool(evidence, ces_part_path(document, "metadata.tools"));
 	take_image(evidence, ces_part_path(document, "metadata.component"));
 	take_components(evidence, &list, ces_part_member(document, "components"));
-	v = list.v;
 	if (list.n > 1)
 		qsort(list.v, list.n, sizeof(*list.v), by_ref);
 	while (ces_part_next(found, &at))
 		take_vulnerability(evidence, &list, at);
+	free(list.v);
 	return 0;
 }

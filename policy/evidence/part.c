@@ -60,7 +60,9 @@ struct ces_part ces_part_of(const char *bytes, size_t length)
 
 char ces_part_kind(struct ces_part part)
 {
-	return part.at != NULL && part.at < part.end ? *part.at : '\0';
+	if (part.at == NULL || part.at == part.end)
+		return '\0';
+	return *part.at;
 }
 
 bool ces_part_next(struct ces_part array, struct ces_part *at)

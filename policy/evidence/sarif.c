@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/cleanup.h"
 #include "policy/evidence/gather.h"
 
 #define MESSAGE_MAX 4096
@@ -151,18 +150,16 @@ int ces_read_sarif(struct ces_evidence *evidence, struct ces_part document, stru
 	while (ces_part_next(runs, &run)) {
 		struct ces_part driver = ces_part_path(run, "tool.driver"), at = {NULL, NULL};
 		struct ces_part results = ces_part_member(run, "results");
-		CES_CLEANUP_FREE struct rule *v = NULL;
 		struct rules rules = {NULL, 0};
-		int result = take_rules(ces_part_member(driver, "rules"), &rules, err);
 
-		v = rules.v;
-		if (result < 0)
+		if (take_rules(ces_part_member(driver, "rules"), &rules, err) != 0)
 			return -1;
 		ces_gather_tool(evidence, ces_part_member(driver, "name"),
 				ces_part_member(driver, "version"));
 		take_image(evidence, run);
 		while (ces_part_next(results, &at))
 			take_result(evidence, &rules, at);
+		free(rules.v);
 	}
 	return 0;
 }

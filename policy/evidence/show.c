@@ -13,7 +13,7 @@ struct list {
 	int dir;
 	size_t images, records;
 	bool shown_image, all;
-	struct ces_error *err;
+	struct ces_error err;
 };
 
 static void print_counts(const struct ces_evidence *evidence)
@@ -138,22 +138,21 @@ static int each_image(void *context, const char *digest)
 		return 0;
 	list->shown_image = false;
 	list->images++;
-	return ces_store_records(list->dir, digest, each_record, list, list->err);
+	return ces_store_records(list->dir, digest, each_record, list, &list->err);
 }
 
 static int print_list(struct list *list)
 {
-	struct ces_error err = {0};
 	CES_CLEANUP_FD int dir = -1;
 
-	list->err = &err;
-	if (ces_store_open(list->asked->directory, &dir, &err) != 0 || ces_input_drop(&err) != 0)
-		return ces_tool_fail(&err);
+	if (ces_store_open(list->asked->directory, &dir, &list->err) != 0 ||
+	    ces_input_drop(&list->err) != 0)
+		return ces_tool_fail(&list->err);
 	list->dir = dir;
-	if (ces_store_images(dir, each_image, list, &err) != 0) {
+	if (ces_store_images(dir, each_image, list, &list->err) != 0) {
 		if (list->asked->json && list->records > 0)
 			printf("\n]\n");
-		return ces_tool_fail(&err);
+		return ces_tool_fail(&list->err);
 	}
 	if (list->asked->json)
 		printf("%s", list->records > 0 ? "\n]\n" : "[]\n");

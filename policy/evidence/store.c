@@ -170,7 +170,6 @@ int ces_store_records(int dir, const char *digest, ces_store_each *each, void *c
 		      struct ces_error *err)
 {
 	CES_CLEANUP_FD int folder = open_folder(dir, digest);
-	CES_CLEANUP_FREE void *v = NULL;
 	struct digests records = {NULL, 0, 0};
 	int result, copy;
 
@@ -182,16 +181,15 @@ int ces_store_records(int dir, const char *digest, ces_store_each *each, void *c
 	if (copy < 0)
 		return ces_error_errno(err, CES_E_HOST, "the evidence of %s", digest);
 	result = list_names(copy, "report-", ".json", CES_EVIDENCE_RECORDS, &records, err);
-	v = records.v;
 	for (size_t i = 0; result == 0 && i < records.n; i++)
 		result = each_record(folder, digest, records.v[i], each, context, err);
+	free(records.v);
 	return result;
 }
 
 int ces_store_images(int dir, int (*each)(void *, const char *), void *context,
 		     struct ces_error *err)
 {
-	CES_CLEANUP_FREE void *v = NULL;
 	struct digests images = {NULL, 0, 0};
 	int result, copy;
 
@@ -201,9 +199,9 @@ int ces_store_images(int dir, int (*each)(void *, const char *), void *context,
 	if (copy < 0)
 		return ces_error_errno(err, CES_E_HOST, "the directory of evidence");
 	result = list_names(copy, "sha256-", "", CES_EVIDENCE_IMAGES, &images, err);
-	v = images.v;
 	for (size_t i = 0; result == 0 && i < images.n; i++)
 		result = each(context, images.v[i]);
+	free(images.v);
 	return result;
 }
 

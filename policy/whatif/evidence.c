@@ -17,6 +17,7 @@ struct look {
 static void add_line(struct look *look, const char *text)
 {
 	struct ces_what_image *image = &look->image;
+	char(*lines)[CES_WHAT_TEXT];
 
 	look->any = true;
 	for (size_t i = 0; i < image->n; i++)
@@ -26,14 +27,13 @@ static void add_line(struct look *look, const char *text)
 		image->more++;
 		return;
 	}
-	if (image->lines == NULL)
-		image->lines = calloc(CES_WHAT_LINES, sizeof(*image->lines));
-	if (image->lines != NULL)
-		image->lines[image->n] = strdup(text);
-	if (image->lines == NULL || image->lines[image->n] == NULL)
+	lines = reallocarray(image->lines, image->n + 1, sizeof(*lines));
+	if (lines == NULL) {
 		look->what->no_memory = true;
-	else
-		image->n++;
+		return;
+	}
+	image->lines = lines;
+	snprintf(lines[image->n++], sizeof(*lines), "%s", text);
 }
 
 /* "3.0.11" is also "1:3.0.11-1~deb12u2": a distribution adds an epoch before, and its own number
@@ -56,7 +56,7 @@ static bool package_is(const struct ces_what_if *what, const char *name, const c
 
 static void look_for_package(struct look *look, const struct ces_evidence *evidence)
 {
-	char text[1024];
+	char text[CES_WHAT_TEXT];
 
 	for (size_t i = 0; i < evidence->packages.n; i++) {
 		char *const *words = evidence->packages.v[i].words;
@@ -71,7 +71,7 @@ static void look_for_package(struct look *look, const struct ces_evidence *evide
 
 static void look_for_cve(struct look *look, const struct ces_evidence *evidence)
 {
-	char text[1500];
+	char text[CES_WHAT_TEXT];
 
 	for (size_t i = 0; i < evidence->vulnerabilities.n; i++) {
 		const struct ces_evidence_row *row = &evidence->vulnerabilities.v[i];
@@ -135,8 +135,6 @@ static int each_image(void *context, const char *digest)
 	result = ces_store_records(all->what->evidence_dir, digest, each_record, &look, all->err);
 	if (result == 0 && look.any && keep(all->what, &look.image) == 0)
 		return 0;
-	for (size_t i = 0; i < look.image.n; i++)
-		free(look.image.lines[i]);
 	free(look.image.lines);
 	if (result == 0 && look.any)
 		all->what->no_memory = true;

@@ -29,11 +29,8 @@ bool ces_what_if_has(const struct ces_what_if *what, const char *digest)
 
 void ces_what_if_free(struct ces_what_if *what)
 {
-	for (size_t i = 0; i < what->n_images; i++) {
-		for (size_t j = 0; j < what->images[i].n; j++)
-			free(what->images[i].lines[j]);
+	for (size_t i = 0; i < what->n_images; i++)
 		free(what->images[i].lines);
-	}
 	free(what->images);
 	free(what->rules);
 	ces_tally_free(&what->runs);

@@ -15,11 +15,13 @@ enum ces_what { CES_WHAT_PACKAGE, CES_WHAT_CVE, CES_WHAT_EXPIRE, CES_WHAT_REMOVE
 
 #define CES_WHAT_LINES 50 /* of one image that are kept; the others are counted */
 
+#define CES_WHAT_TEXT 512
+
 /* An image by its digest, and why it is touched. */
 struct ces_what_image {
 	char digest[CES_DIGEST_LENGTH + 1];
 	char name[256]; /* as its reports have it; "" */
-	char **lines;
+	char (*lines)[CES_WHAT_TEXT];
 	size_t n, more;
 };
 
