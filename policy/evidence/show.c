@@ -119,7 +119,8 @@ static int each_record(void *context, const char *record, const struct ces_evide
 		print_json(list, record, evidence);
 	} else {
 		if (!list->shown_image)
-			printf("%s %s\n", evidence->digest, evidence->image);
+			printf("%s%s%s\n", evidence->digest, evidence->image[0] != '\0' ? " " : "",
+			       evidence->image);
 		ces_evidence_say(evidence, text, sizeof(text));
 		printf("  %.19s %s\n", record, text);
 		if (list->all)

@@ -69,7 +69,7 @@ static void print_images(const struct ces_what_if *what)
 	for (size_t i = 0; i < what->n_images; i++) {
 		const struct ces_what_image *image = &what->images[i];
 
-		printf("  %s %s\n", image->digest, image->name);
+		printf("  %s%s%s\n", image->digest, image->name[0] != '\0' ? " " : "", image->name);
 		for (size_t j = 0; j < image->n; j++)
 			printf("    %s\n", image->lines[j]);
 		if (image->more > 0)

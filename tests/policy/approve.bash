@@ -35,7 +35,7 @@ refused()
 	says "$1"
 	printable
 	cmp p.json before.json
-	[ -z "$(ls -A | grep '\.new$')" ]
+	[ -z "$(find . -maxdepth 1 -name '.*.new')" ]
 }
 
 # only_added N: beside at most N lines more, and a comma or a bracket perhaps in the one before, the file is what it was.

@@ -214,7 +214,7 @@ load approve.bash
 	exec 9<&-
 	run revoke --approval IG-2026-020 p.json
 	[ "$status" -eq 0 ]
-	[ "$(ls -A | grep -c '\.new$')" -eq 0 ]
+	[ -z "$(find . -maxdepth 1 -name '.*.new')" ]
 }
 
 @test "check finds evidence that is missing or was changed, and a report that came later does no harm" {
