@@ -73,6 +73,11 @@ load approve.bash
 	[ "$(diff before.json p.json | grep -c '^[<>]')" -eq 4 ]
 	revoke p.json "$image" > log
 	cmp p.json before.json
+	# the same where lines end as on Windows
+	sed -i 's/$/\r/' p.json
+	run approve --project q --approval IG-3 --expires 2089-01-01 --no-evidence p.json "$image"
+	[ "$status" -eq 0 ]
+	[ "$(grep -cv $'\r$' p.json)" -eq 0 ]
 	written '[]' -c
 	run approve --project p --approval IG-3 --no-evidence p.json "$image"
 	[ "$status" -eq 0 ]
@@ -274,4 +279,21 @@ load approve.bash
 	run policy check --no-host p.json
 	[ "$status" -eq 2 ]
 	says '"evidence": "sha256:<64 hex digits>"'
+}
+
+@test "a policy that somebody replaces while it is read is not written over" {
+	python3 - > report.json <<- EOT
+		print('{"spdxVersion": "SPDX-2.3", "packages": [' + ','.join('{"name": "package-%d", "versionInfo": "%s"}' % (i, 'v' * 200) for i in range(100000)) + ']}')
+	EOT
+	add --digest "$digest" report.json
+	approve --project p --approval x p.json "$image" > log 2>&1 &
+	# the evidence takes longer to read than this
+	for _ in {1..500}; do [[ $(ls -l /proc/[0-9]*/fd 2> /dev/null) == *" $PWD/p.json"* ]] && break; done
+	jq --tab '.site = "another"' before.json > new.json
+	mv new.json p.json
+	wait $! && status=0 || status=$?
+	[ "$status" -eq 2 ]
+	grep -q "was changed by somebody else meanwhile: try again" log
+	[ "$(jq -r .site p.json)" = another ]
+	[ -z "$(find . -maxdepth 1 -name '.*.new')" ]
 }
