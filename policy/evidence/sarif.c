@@ -1,6 +1,7 @@
 /* SARIF 2.1.0 (OASIS). A result has a rule, and the rule its severity: `security-severity` is a
- * score of CVSS, as GitHub's code scanning describes it. Trivy and Grype write the package and its
- * versions as lines of the message. */
+ * score of CVSS, as GitHub's code scanning describes it. Trivy writes the package and its versions
+ * as lines of the message; Grype as lines of the rule's help, and names the rule by CVE and
+ * package. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 struct rule {
 	char id[96];
 	enum ces_evidence_severity severity;
+	struct ces_part help;
 };
 
 struct rules {
@@ -70,6 +72,7 @@ static int take_rules(struct ces_part list, struct rules *ret, struct ces_error 
 
 		(void)ces_part_text(ces_part_member(at, "id"), rule->id, sizeof(rule->id));
 		rule->severity = of_rule(at);
+		rule->help = ces_part_path(at, "help.text");
 	}
 	qsort(ret->v, ret->n, sizeof(*ret->v), by_id);
 	return 0;
@@ -91,10 +94,30 @@ static void find_line(const char *text, const char *key, char ret[CES_GATHER_TEX
 	}
 }
 
+static void take_lines(struct ces_part result, const struct rule *rule,
+		       char words[4][CES_GATHER_TEXT])
+{
+	char text[MESSAGE_MAX], id[CES_GATHER_TEXT];
+
+	(void)ces_part_lines(ces_part_path(result, "message.text"), text, sizeof(text));
+	find_line(text, "Package: ", words[1]);
+	find_line(text, "Installed Version: ", words[2]);
+	find_line(text, "Fixed Version: ", words[3]);
+	if (words[1][0] != '\0' || rule == NULL)
+		return;
+	(void)ces_part_lines(rule->help, text, sizeof(text));
+	find_line(text, "Package: ", words[1]);
+	find_line(text, "Version: ", words[2]);
+	find_line(text, "Fix Version: ", words[3]);
+	find_line(text, "Vulnerability ", id);
+	if (id[0] != '\0')
+		memcpy(words[0], id, sizeof(id));
+}
+
 static void take_result(struct ces_evidence *evidence, const struct rules *rules,
 			struct ces_part result)
 {
-	char words[4][CES_GATHER_TEXT], message[MESSAGE_MAX];
+	char words[4][CES_GATHER_TEXT];
 	enum ces_evidence_severity severity = of_level(ces_part_member(result, "level"));
 	struct rule key = {.severity = 0};
 	const struct rule *rule;
@@ -110,10 +133,7 @@ static void take_result(struct ces_evidence *evidence, const struct rules *rules
 	rule = bsearch(&key, rules->v, rules->n, sizeof(key), by_id);
 	if (rule != NULL && rule->severity != CES_EVIDENCE_UNKNOWN)
 		severity = rule->severity;
-	(void)ces_part_lines(ces_part_path(result, "message.text"), message, sizeof(message));
-	find_line(message, "Package: ", words[1]);
-	find_line(message, "Installed Version: ", words[2]);
-	find_line(message, "Fixed Version: ", words[3]);
+	take_lines(result, rule, words);
 	ces_gather_row(evidence, &evidence->vulnerabilities,
 		       (const char *const[]){words[0], words[1], words[2], words[3]}, 4, severity,
 		       CES_EVIDENCE_FOUND);

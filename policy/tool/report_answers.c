@@ -27,7 +27,7 @@ static void may_run(const struct ces_report *report)
 	const struct ces_policy *p = report->policy;
 	struct ces_rules_walk walk = {0};
 	struct ces_table table;
-	char on[16], until[16];
+	char on[16], until[16], approval[160];
 
 	begin(report->out, "may-run", "What may run, and who approved it");
 	ces_table_begin(report, CES_TABLE_MAY_RUN, &table);
@@ -36,12 +36,14 @@ static void may_run(const struct ces_report *report)
 
 		if (!about(report, &walk) || (end != 0 && end <= report->now))
 			continue;
+		snprintf(approval, sizeof(approval), "%s%s",
+			 walk.at->approval != NULL ? walk.at->approval : "none named",
+			 walk.at->evidence != NULL ? ", with evidence" : "");
 		ces_table_row(
 		    &table,
 		    (const char *const[]){
 			ces_rules_project(&walk), walk.at->allow, or_empty(walk.at->digest),
-			walk.at->approval != NULL ? walk.at->approval : "none named",
-			end != 0 ? ces_tool_day(end, until) : "no end",
+			approval, end != 0 ? ces_tool_day(end, until) : "no end",
 			p->approved_by != NULL ? p->approved_by : "not said",
 			p->approved_on != 0 ? ces_tool_day(p->approved_on + 1, on) : "not said"});
 	}

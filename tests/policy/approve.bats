@@ -260,13 +260,15 @@ load approve.bash
 	refused "was changed: its digest is" approve --project p --approval x p.json "$image"
 }
 
-@test "explain, diff and check know the key evidence" {
+@test "explain, report, diff and check know the key evidence" {
 	add "$reports/trivy.json"
 	approve --project p --approval IG-2026-020 p.json "$image" > log
 	run policy explain --project p p.json
 	says "approved by IG-2026-020 with evidence sha256:"
 	run policy explain --image "$image" p.json
 	says "approved by IG-2026-020, with evidence"
+	run policy report --no-host p.json
+	says "IG-2026-020, with evidence"
 	cp p.json before.json
 	jq --arg d "$other" '.projects.p.images[2].evidence = $d' before.json > p.json
 	run policy diff before.json p.json

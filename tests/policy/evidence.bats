@@ -61,6 +61,17 @@ load evidence.bash
 	shown '.digest_by == "report" and .image == "ghcr.io/epcced/stroke:1" and .counts.medium.fixable == 1'
 }
 
+@test "SARIF of Grype: its rules are named by CVE and package, and their help has the versions" {
+	jq -n '{version: "2.1.0", runs: [{tool: {driver: {name: "Grype", version: "0.104.0", rules: [{id: "CVE-2023-5678-openssl", name: "DpkgMatcherExactDirectMatch",
+		shortDescription: {text: "CVE-2023-5678 medium vulnerability for openssl package"},
+		help: {text: "Vulnerability CVE-2023-5678\nSeverity: medium\nPackage: openssl\nVersion: 3.0.11\nFix Version: 3.0.13\nType: deb"},
+		properties: {"security-severity": "5.3"}}]}}, results: [{ruleId: "CVE-2023-5678-openssl", level: "warning",
+		message: {text: "A medium vulnerability in deb package: openssl, version 3.0.11 was found in image stroke at: /x"}}]}]}' > report.json
+	add --digest "$digest" report.json
+	shown '.tool == "Grype 0.104.0" and .counts.medium.fixable == 1
+		and .vulnerabilities == [{id: "CVE-2023-5678", package: "openssl", version: "3.0.11", fixed: "3.0.13", alias: "", severity: "medium", status: "found"}]'
+}
+
 @test "an SBOM of SPDX 2.3: packages, and the image by URL, checksum or version" {
 	add "$reports/spdx.json"
 	shown '.tool == "syft-1.38.0" and .made == "2026-11-20T09:31:00Z" and (.packages | map(.name)) == ["numpy", "openssl"] and .vulnerabilities == []'
