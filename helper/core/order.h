@@ -63,7 +63,7 @@ struct ces_kept_policy {
 	char digest[72];      /* of the file's bytes */
 };
 
-#define CES_KEPT_MAGIC 0x3150454b53454331ull /* changes with the meaning of a field */
+#define CES_KEPT_MAGIC 0x3250454b53454331ull /* changes with the meaning of a field */
 #define CES_KEPT_NAME  ".policy"             /* in CES_RUN_DIR, among runs that have no dot */
 
 #endif

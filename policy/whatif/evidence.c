@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "policy/evidence/store.h"
+#include "policy/pattern.h"
 #include "policy/whatif/what_if.h"
 
 struct look {
