@@ -242,7 +242,7 @@ void ces_evidence_say(const struct ces_evidence *evidence, char *buffer, size_t 
 		say_counts(evidence, out);
 	else if (evidence->vulnerabilities.n > 0)
 		fprintf(out, "%zu statements; ", evidence->vulnerabilities.n);
-	fprintf(out, "%zu packages", evidence->packages.n);
+	fprintf(out, "%zu package%s", evidence->packages.n, evidence->packages.n == 1 ? "" : "s");
 	if (evidence->secrets > 0)
 		fprintf(out, "; secrets found: %llu", (unsigned long long)evidence->secrets);
 	if (evidence->predicate[0] != '\0')

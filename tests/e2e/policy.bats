@@ -133,6 +133,27 @@ asked() { grep -c '"GET \|"HEAD ' $lab/open.log; }
 	refused 'digest|approved'
 }
 
+@test "what approve writes is in force: the image runs by its approval, and after revoke it does not" {
+	d=$(skopeo inspect --no-tags --cert-dir $lab/trust docker://open.tre.test:5001/epcced/tools:1 | jq -r .Digest)
+	lab_policy '.projects["nsh-2024-0001"].images = []'
+	cd "$BATS_TEST_TMPDIR"
+	echo '{"spdxVersion": "SPDX-2.3", "packages": [{"name": "busybox"}]}' > sbom.json
+	ces-policy evidence add --digest "$d" sbom.json
+	remember
+	run --separate-stderr ces alice run -q $open/tools:1 true
+	refused 'tools'
+	ces-policy approve --project nsh-2024-0001 --approval IG-77 --expires 2090-01-01 /etc/ces/policy.json "$open/tools@$d"
+	[ "$(stat -c '%U %a' /etc/ces/policy.json)" = 'root 644' ]
+	ces alice run -q $open/tools:1 true
+	[ "$(tail -n 9 /var/log/ces/audit.jsonl | jq -rs 'map(select(.event == "decision")) | last | .approval')" = IG-77 ]
+	ces-policy check --no-host /etc/ces/policy.json
+	ces-policy revoke --approval IG-77 /etc/ces/policy.json
+	remember
+	run --separate-stderr ces alice run -q $open/tools:1 true
+	refused 'tools'
+	rm -r /etc/ces/evidence.d
+}
+
 @test "a project's keys replace the defaults, key by key" {
 	lab_policy '.defaults.limits.cpus = 2 | .projects["nsh-2024-0001"].limits = {"memory":"256M"}'
 	run ces alice explain run $open/tools:1

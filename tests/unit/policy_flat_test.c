@@ -61,9 +61,9 @@ static int loads(const struct ces_flat_type *type, const uint8_t *bytes, size_t 
 }
 
 static const char *const examples[] = {
-    "policy/examples/desktop.json", "policy/examples/gpu-cluster.json",
+    "policy/examples/desktop.json",  "policy/examples/gpu-cluster.json",
     "policy/examples/ondemand.json", "policy/examples/test-environment.json",
-    "policy/default.json"};
+    "policy/default.json",           "tests/policy/full.json"};
 
 START_TEST(a_packed_policy_comes_out_the_same)
 {
