@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/name.h"
 
 #define OFF_PATH SIZE_MAX
 
@@ -107,6 +108,18 @@ static int escape(struct scan *s)
 	return 0;
 }
 
+/* json-c's own check lets surrogates and overlong forms pass. */
+static int character(struct scan *s)
+{
+	uint32_t ignored;
+	size_t n = ces_utf8_next(s->bytes + s->at, s->length - s->at, &ignored);
+
+	if (n == 0)
+		return fault(s, s->at, "this is not UTF-8");
+	s->at += n;
+	return 0;
+}
+
 static int string(struct scan *s, bool key, struct slice *ret)
 {
 	size_t start = s->at + 1;
@@ -121,9 +134,7 @@ static int string(struct scan *s, bool key, struct slice *ret)
 			return fault(s, s->at, "a control character in a string");
 		if (key && (peek(s) == '\\' || peek(s) > 0x7e))
 			return fault(s, s->at, "a key is plain ASCII, without escapes");
-		if (!take(s, '\\'))
-			s->at++;
-		else if (escape(s) != 0)
+		if (take(s, '\\') ? escape(s) != 0 : character(s) != 0)
 			return -1;
 	}
 	*ret = (struct slice){s->bytes + start, s->at - 1 - start};
