@@ -49,7 +49,7 @@ count_tap() # STATUS NAME TAP-FILE
 }
 
 # Runs the suites that need no lab.
-plain() { bats --tap --print-output-on-failure tests/policy tests/harness; }
+plain() { bats --tap --print-output-on-failure tests/policy tests/harness tests/corpora; }
 
 lab() # RUNTIME SUITE...
 {
