@@ -62,8 +62,17 @@ lab() # RUNTIME SUITE...
 # Runs the suites of the packages in a lab of their own: they remove the CES that the other suites need.
 packages() { CES_REGISTRIES=open tests/lib/lab/lab.sh tests/lib/lab/suite.sh tests/package/*.bats; }
 
-# These suites run with the first runtime alone. They test what CES decides, pulls or prints before a runtime starts,
-# and attacks on CES's own steps.
+# A minute and a half of everything at once, in a lab of its own, from a seed that stays the same (make soak takes longer).
+soak() # RUNTIME
+{
+	local runtime
+	runtime=$(command -v "$1")
+	mkdir -p build/soak
+	CES_TEST_RUNTIME=$runtime timeout --kill-after=10 600 tests/lib/lab/lab.sh tests/soak/soak.sh --seconds 90 --seed 1 --tap --log "$PWD/build/soak/check.log"
+}
+
+# Suites that run with the first runtime alone: what CES decides, pulls or prints before a runtime starts, and attacks on
+# CES's own steps.
 before_it_starts='^tests/(cve/pull|attack/(client|faults|parse|resolve|session|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|ondemand|policy|pull|quota|registry|unpack))\.bats$'
 
 # Runs the next job that no other lane has taken, for half an hour at most, prints it when it has ended, and goes on. Labs see
@@ -114,8 +123,10 @@ job() # NAME WORD...
 for runtime in "${runtimes[@]}"; do
 	[ ${#late[@]} -eq 0 ] || job "end to end, with $runtime" lab "$runtime" "${late[@]}"
 done
-[ "${CES_PLAIN_TESTS-all}" = '' ] || job ces-policy plain
-[ -n "${CES_TESTS:-}" ] || job packages packages
+[ -n "${CES_TESTS:-}" ] || job two packages packages
+# (with the sanitizers a helper is too large for it)
+[ -n "${CES_TESTS:-}" ] || [ "$B" = build/sanitize ] || job one soak soak "${runtimes[0]}"
+[ "${CES_PLAIN_TESTS-all}" = '' ] || job one ces-policy plain
 
 logs=$(mktemp -d)
 trap 'rm -rf "$log" "$logs"' EXIT

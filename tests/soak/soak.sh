@@ -1,0 +1,24 @@
+#!/bin/bash
+# Inside a lab: sets it up for a soak, with disks that are soon full, and starts soak.py with the given arguments.
+set -euo pipefail
+cd "$CES_TOP"
+. tests/lib/lab/services.sh
+lab_begin
+lab_user 4407 grace nsh-2024-0001
+lab_user 4408 mallory nsh-2024-0002
+lab_registry open 5001
+lab_push_all
+lab_policy
+mount -o remount,size=192M /var/lib/ces
+mount -o remount,size=32M /var/log/ces
+mount -o remount,size=64M /home
+mount -o remount,size=64M /run
+# (one run, so that all is there that CES makes once)
+for user in alice bob carol grace mallory; do
+	options=()
+	[ $user != carol ] || options=(--project nsh-2024-0001)
+	setpriv --reuid=$user --regid=$user --init-groups --reset-env env -C /home/$user \
+		ces-client pull -q "${options[@]}" open.tre.test/epcced/tools:1
+done
+setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice ces-client run -q open.tre.test/epcced/tools:1 true
+exec /usr/bin/python3 tests/soak/soak.py "$@"
