@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include "common/cleanup.h"
@@ -59,6 +60,16 @@ static int older_first(const void *left, const void *right)
 	return (a->order < b->order) == a->by_number ? 1 : -1;
 }
 
+/* The journal, when it was renamed between its opening and the reading of the directory. */
+static bool is_open_already(const struct ces_journal_reader *reader, int fd)
+{
+	struct stat st, other;
+
+	return reader->n_files > 0 && fstat(fd, &st) == 0 &&
+	       fstat(reader->files[0].fd, &other) == 0 && st.st_dev == other.st_dev &&
+	       st.st_ino == other.st_ino;
+}
+
 static int add_file(struct ces_journal_reader *reader, const char *path, const struct file *kind,
 		    struct ces_error *err)
 {
@@ -70,6 +81,10 @@ static int add_file(struct ces_journal_reader *reader, const char *path, const s
 	*file = *kind;
 	if (ces_input_open(path, &file->fd, err) != 0)
 		return -1;
+	if (is_open_already(reader, file->fd)) {
+		ces_cleanup_close(&file->fd);
+		return 0;
+	}
 	reader->n_files++;
 	file->path = strdup(path);
 	return file->path != NULL ? 0 : ces_error_set(err, CES_E_HOST, "out of memory");
@@ -117,17 +132,39 @@ static int add_rotated(struct ces_journal_reader *reader, const char *path, stru
 	return add_from(reader, dir, name, err);
 }
 
+/* After a rotation there is no journal until the next record. Its older files must be there then.
+ */
+static int add_all(struct ces_journal_reader *reader, const char *path, struct ces_error *err)
+{
+	static const struct file live = {.fd = -1, .by_number = true};
+	struct ces_error none = {0};
+
+	if (add_file(reader, path, &live, &none) != 0 && none.sys != ENOENT) {
+		*err = none;
+		return -1;
+	}
+	if (add_rotated(reader, path, err) != 0)
+		return -1;
+	if (none.sys == 0)
+		return 0;
+	if (reader->n_files == 0) {
+		*err = none;
+		return -1;
+	}
+	fprintf(stderr, "ces-policy: %s: not there: no record since it was rotated\n", path);
+	return 0;
+}
+
 int ces_journal_reader_open(const char *path, struct ces_journal_reader **ret,
 			    struct ces_error *err)
 {
-	static const struct file live = {.fd = -1, .by_number = true};
 	struct ces_journal_reader *reader = calloc(1, sizeof(*reader));
 
 	if (reader == NULL || (reader->buffer = malloc(BUFFER)) == NULL) {
 		free(reader);
 		return ces_error_set(err, CES_E_HOST, "out of memory");
 	}
-	if (add_file(reader, path, &live, err) != 0 || add_rotated(reader, path, err) != 0) {
+	if (add_all(reader, path, err) != 0) {
 		ces_journal_reader_close(reader);
 		return -1;
 	}

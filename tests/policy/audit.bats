@@ -102,6 +102,27 @@ list() { policy audit list --journal "$j" "$@"; }
 	says "audit.jsonl.1, line 1"
 }
 
+@test "a journal that was rotated, and has no record since, is whole, and a note says so" {
+	mv "$j" "$j.1"
+	run --separate-stderr verify
+	[ "$status" -eq 0 ]
+	says "40 records in 1 file"
+	[[ $stderr == *"audit.jsonl: not there: no record since it was rotated"* ]]
+	run list --format json
+	[ "$status" -eq 0 ]
+	rm "$j.1"
+	run --separate-stderr verify
+	[ "$status" -eq 2 ]
+	[[ $stderr == *"audit.jsonl: No such file"* ]]
+}
+
+@test "a journal that is renamed while it is opened is read once" {
+	ln "$j" "$j.1"
+	run verify
+	[ "$status" -eq 0 ]
+	says "40 records in 1 file"
+}
+
 @test "files rotated by date are read in order" {
 	mv "$j" "$BATS_TEST_TMPDIR/all"
 	sed -n 1,10p "$BATS_TEST_TMPDIR/all" > "$j-20260930"

@@ -53,8 +53,7 @@ class Always:
         self.machine, self.first, self.peak = machine, {}, []
 
     def chain(self):
-        with self.machine.rotating:
-            outcome = call(["ces-policy", "audit", "verify"])
+        outcome = call(["ces-policy", "audit", "verify"])
         must(outcome.status == 0, f"the journal's chain: {outcome}")
 
     def cgroups_are_registered(self):
