@@ -209,7 +209,7 @@ check:
 # Runs everything there is, which takes hours: each suite with the second runtime too, even if the runtime cannot
 # matter, and every machine.
 check-all:
-	@CES_EVERY=1 .ci/run check:7200 check-mutations:3600 check-workloads:3600 soak:4500 vm-check:5400 vm-selinux:14400 vm-slurm:3600 vm-storage:3600
+	@CES_EVERY=1 .ci/run check:7200 check-mutations:3600 check-workloads:3600 soak:4500 device-check:900 fuzz:5400 vm-check:5400 vm-selinux:14400 vm-slurm:3600 vm-storage:3600
 # Each test of an escape fails when the defence is gone that it is about.
 check-mutations:
 	@tests/lib/deps.sh --build --test
@@ -227,6 +227,16 @@ soak:
 	@CES_TEST_RUNTIME=$(or $(RUNTIME),$$(command -v crun)) timeout --kill-after=10 $$(($(SOAK_SECONDS) + 600)) \
 		tests/lib/lab/lab.sh tests/soak/soak.sh --seconds $(SOAK_SECONDS) $(SEED:%=--seed %) $(ROUND:%=--round %) \
 		--log $(CURDIR)/build/soak/soak.log < /dev/null
+# What tests/device/gpu.sh needs on a machine with a GPU and nothing else. The check of it: with the GPU that is here, or with
+# fakes on a copy of this machine that lacks what the archive brings.
+DEVICE = build/device/ces-device.tar.gz
+device-archive:
+	@tests/lib/deps.sh --build --test
+	$(SUBMAKE) -s all $(B)/tests/cuda_driver
+	@tests/lib/images/images.sh
+	@B=$(B) tests/device/gpu.sh archive $(DEVICE)
+device-check: device-archive
+	@if [ -e /dev/nvidiactl ]; then tests/device/gpu.sh check $(DEVICE); else tests/device/bare.sh $(DEVICE); fi
 vm-check:
 	@tests/lib/deps.sh --build --test --package --doc --vm
 	$(SUBMAKE) all $(DRIVERS)
@@ -263,7 +273,11 @@ lint:
 FUZZ_SECONDS ?= 60
 fuzz:
 	@tests/lib/deps.sh --build --test --lint
-	@tests/lib/fuzz.sh $(FUZZ_SECONDS)
+	@tests/lib/fuzz.sh run $(FUZZ_SECONDS) $(FUZZERS)
+# What was found goes into tests/fuzz/corpus, one input for each thing that is reached; and how much of each parser that is.
+fuzz-keep fuzz-coverage:
+	@tests/lib/deps.sh --build --test --lint
+	@tests/lib/fuzz.sh $(@:fuzz-%=%) $(FUZZERS)
 
 help:
 	@echo 'make               build everything under build/'
@@ -272,6 +286,7 @@ help:
 	@echo 'sudo make check-workloads  databases, notebooks and batch jobs in images of Debian packages'
 	@echo 'sudo make check-mutations  the tests of escapes, with one defence after the other taken out (MUTATIONS=REGEX)'
 	@echo 'sudo make soak     pulls, runs, kills, full disks, all at once, and invariants (SECONDS=3600 SEED=S ROUND=R RUNTIME=FILE)'
+	@echo 'sudo make device-check  runs with a GPU: the one that is here, or fakes; device-archive makes what another machine needs'
 	@echo 'sudo make vm-check the end-to-end tests in virtual machines: cgroup v2, systemd, Linux 6.1'
 	@echo 'sudo make vm-slurm CES in the jobs of a real Slurm, in a virtual machine'
 	@echo 'sudo make vm-storage  CES with homes and data on NFS, and AppArmor on, in a virtual machine'
@@ -286,11 +301,13 @@ help:
 	@echo 'make selinux       the SELinux policy module, build/selinux/ces.pp'
 	@echo 'make deps          install the packages that building and testing need'
 	@echo 'make unit          the unit tests alone, without root'
-	@echo 'make lint format fuzz size clean'
+	@echo 'make fuzz          each parser for FUZZ_SECONDS=60, with the inputs in tests/fuzz (FUZZERS="policy wire")'
+	@echo 'make fuzz-keep     found inputs go into tests/fuzz/corpus, minimised; make fuzz-coverage: lines reached, for each parser'
+	@echo 'make lint format size clean'
 
 clean:
 	rm -rf build
 
 -include tests/lib/drivers/*.mk
 -include $(shell find $(B) -name 'vm*' -prune -o -name '*.d' -print 2>/dev/null)
-.PHONY: all unit install install-ondemand uninstall doc rpm deb deps demo check check-all check-mutations check-workloads soak selinux vm-check vm-slurm vm-storage vm-selinux bench size format lint fuzz help clean
+.PHONY: all unit install install-ondemand uninstall doc rpm deb deps demo check check-all check-mutations check-workloads soak device-archive device-check fuzz-keep fuzz-coverage selinux vm-check vm-slurm vm-storage vm-selinux bench size format lint fuzz help clean

@@ -8,8 +8,9 @@
 # the machine itself.
 #
 # pivot_root, not chroot: the kernel refuses CLONE_NEWUSER to a process in a chroot.
-# --ext4 SIZE: /var/lib/ces is a fresh ext4 in a sparse file instead of a tmpfs. A kernel that cannot id-map a tmpfs gets
-# the same.
+# CES_LAB_BINDS: paths of mounts below /usr and the like, which the copy is to show too.
+# --ext4 SIZE: /var/lib/ces is a fresh ext4 in a sparse file instead of a tmpfs, which is also done for a kernel that
+# cannot id-map a tmpfs.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd -P)
@@ -41,6 +42,16 @@ make_root()
 	chmod 1777 /mnt/root/tmp /mnt/root/var/tmp
 	mkdir -p "/mnt/root/$top"
 	mount --rbind "$top" "/mnt/root/$top"
+	for d in ${CES_LAB_BINDS:-}; do show "$d"; done
+}
+
+# A mount of the machine's that the overlays do not show, such as a driver's files: read-only.
+show() # PATH
+{
+	mkdir -p "/mnt/root$(dirname "$1")"
+	if [ -d "$1" ]; then mkdir -p "/mnt/root$1"; else touch "/mnt/root$1"; fi
+	mount --bind "$1" "/mnt/root$1"
+	mount -o remount,ro,bind "/mnt/root$1"
 }
 
 # Makes the store's file system. The kernel refuses an id-mapped mount of an overlay, and before 6.3 of a tmpfs: the
