@@ -1,5 +1,6 @@
-/* libFuzzer entry: takes any bytes for a specification of devices. The parser refuses it, or it can
- * be used: the walk over it finds that every string ends and every list is as long as it says. */
+/* libFuzzer entry: any bytes are a specification or refused. Whatever is accepted must also be
+ * usable: the walk over it finds every string ended and every list as long as it says. */
+/* parses: policy/cdi.c policy/cdi_node.c policy/field.c policy/scan.c */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

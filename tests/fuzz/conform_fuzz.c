@@ -6,6 +6,8 @@
 /* links: policy/conform/start.c policy/conform/signs.c policy/conform/signs_command.c policy/conform/signs_secret.c */
 /* links: policy/conform/findings.c policy/conform/rules.c */
 /* links: helper/unpack/json.c helper/unpack/json_scan.c */
+/* parses: policy/conform/dockerfile.c policy/conform/words.c policy/conform/docker_base.c */
+/* parses: policy/conform/docker_copy.c policy/conform/docker_run.c policy/conform/docker_start.c */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

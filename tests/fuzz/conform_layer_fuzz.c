@@ -7,6 +7,8 @@
 /* links: helper/unpack/json.c helper/unpack/json_scan.c helper/unpack/path.c */
 /* links: helper/unpack/whiteout.c helper/unpack/archive.c helper/unpack/headers.c helper/unpack/stream.c */
 /* links: helper/unpack/decode.c */
+/* parses: policy/conform/look.c policy/conform/entry.c policy/conform/marks.c */
+/* parses: policy/conform/packages.c policy/conform/image_config.c helper/unpack/headers.c */
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>

@@ -1,6 +1,7 @@
 /* Takes any bytes for a registry's list of tags: what ces-fetch prints from it is a short printable
  * line. */
 /* links: helper/fetch/tags.c helper/fetch/reply.c */
+/* parses: helper/fetch/tags.c helper/fetch/reply.c */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

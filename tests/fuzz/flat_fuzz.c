@@ -1,5 +1,6 @@
-/* Takes any bytes for a block of policy/flat.h. They are refused, or become a struct that packs to
- * the same block. */
+/* Any bytes as a block of policy/flat.h: refused, or a struct that packs to the same block. */
+/* parses: policy/flat.c policy/flat_cdi.c policy/flat_pack.c */
+/* parses: policy/flat_policy.c policy/flat_request.c */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* libFuzzer entry: takes any bytes for a line of a journal. A line that is accepted is JSON to
  * json-c too, with the same values, and its text can be shown on any terminal. */
 /* links: policy/tool/record.c */
+/* parses: policy/tool/record.c */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
-/* Takes any text for every kind of name and number. A reference that is accepted is written and
- * read back the same. A pattern that is accepted and has no star covers exactly itself. */
+/* Any text as every kind of name and number. A reference that is taken is written and read back the
+ * same; a pattern that is one and holds no star covers exactly itself. */
+/* parses: common/name.c common/num.c common/reference.c */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

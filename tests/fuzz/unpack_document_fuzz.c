@@ -2,6 +2,8 @@
  * accepts, or an error with a text. */
 /* links: helper/unpack/json.c helper/unpack/json_scan.c helper/unpack/manifest.c */
 /* links: helper/unpack/config.c */
+/* parses: helper/unpack/json.c helper/unpack/json_scan.c */
+/* parses: helper/unpack/manifest.c helper/unpack/config.c */
 #include <stdint.h>
 #include <stdlib.h>
 

@@ -4,6 +4,10 @@
 /* links: helper/unpack/layer.c helper/unpack/archive.c helper/unpack/headers.c helper/unpack/tree.c */
 /* links: helper/unpack/walk.c helper/unpack/path.c */
 /* links: helper/unpack/whiteout.c helper/unpack/stream.c helper/unpack/decode.c */
+/* parses: helper/unpack/layer.c helper/unpack/archive.c */
+/* parses: helper/unpack/headers.c helper/unpack/tree.c helper/unpack/walk.c */
+/* parses: helper/unpack/path.c helper/unpack/whiteout.c */
+/* parses: helper/unpack/stream.c helper/unpack/decode.c */
 #include <fcntl.h>
 #include <dirent.h>
 #include <sched.h>

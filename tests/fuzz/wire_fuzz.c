@@ -1,6 +1,7 @@
-/* Takes any bytes for a frame. The first byte chooses the message; the rest is its frame. When the
- * second byte is odd, a wrong header is put right, so that the fields are reached. A frame that is
- * decoded must be encoded the same. */
+/* Any bytes as a frame. The first byte picks the message, the rest is its frame (a wrong header is
+ * put right when the second byte is odd, so that the fields are reached). What is taken must come
+ * out the same. */
+/* parses: common/wire_decode.c common/wire_encode.c */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
