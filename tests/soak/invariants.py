@@ -50,7 +50,8 @@ class Always:
     """Checks beside the work. Each is tried until it fails twice in a row: what is seen in the middle of a step is no fault."""
 
     def __init__(self, machine):
-        self.machine, self.first, self.peak = machine, {}, []
+        self.machine, self.first = machine, {}
+        self.watching = []  # KiB of the processes that watch a run, in the order of time
 
     def chain(self):
         outcome = call(["ces-policy", "audit", "verify"])
@@ -99,13 +100,13 @@ class Always:
                     continue
                 if memory:
                     seen[pid] = memory["Private_Dirty"]
-                    self.peak.append(memory["Pss"])
                     must(memory["Pss"] <= PSS_MAX, f"ces-session {pid} has {memory['Pss']} KiB")
         for pid, size in seen.items():
             # (set-up comes first: what counts is what it has when it watches)
             first = self.first.setdefault(pid, [])
             first.append(size)
             if len(first) > 4:
+                self.watching.append(size)
                 must(size <= first[3] + GROWTH_MAX, f"ces-session {pid} grew from {first[3]} to {size} KiB")
         for pid in set(self.first) - set(seen):
             del self.first[pid]
