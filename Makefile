@@ -210,7 +210,7 @@ check:
 # matter, and every machine.
 check-all:
 	@CES_EVERY=1 .ci/run check:7200 check-mutations:3600 check-workloads:3600 soak:4500 device-check:900 fuzz:5400 vm-check:5400 vm-selinux:14400 vm-slurm:3600 vm-storage:3600
-# Each test of an escape fails when the defence is gone that it is about.
+# Checks that each test of an escape fails when its defence is gone.
 check-mutations:
 	@tests/lib/deps.sh --build --test
 	$(SUBMAKE) all $(DRIVERS)
@@ -280,30 +280,36 @@ fuzz-keep fuzz-coverage:
 	@tests/lib/fuzz.sh $(@:fuzz-%=%) $(FUZZERS)
 
 help:
-	@echo 'make               build everything under build/'
-	@echo 'sudo make demo     see CES work: a registry, a pull, a run, three denials, the journal'
-	@echo 'sudo make check    unit and end-to-end tests, with crun and runc (SANITIZE=address,undefined)'
-	@echo 'sudo make check-workloads  databases, notebooks and batch jobs in images of Debian packages'
-	@echo 'sudo make check-mutations  the tests of escapes, with one defence after the other taken out (MUTATIONS=REGEX)'
-	@echo 'sudo make soak     pulls, runs, kills, full disks, all at once, and invariants (SECONDS=3600 SEED=S ROUND=R RUNTIME=FILE)'
-	@echo 'sudo make device-check  runs with a GPU: the one that is here, or fakes; device-archive makes what another machine needs'
-	@echo 'sudo make vm-check the end-to-end tests in virtual machines: cgroup v2, systemd, Linux 6.1'
-	@echo 'sudo make vm-slurm CES in the jobs of a real Slurm, in a virtual machine'
-	@echo 'sudo make vm-storage  CES with homes and data on NFS, and AppArmor on, in a virtual machine'
-	@echo 'sudo make vm-selinux  CES under SELinux, enforcing, in a virtual machine'
-	@echo 'sudo make check-all  all of these, and every suite with both runtimes; hours'
-	@echo 'sudo make bench    start, pull and memory beside crun, bwrap, podman, igzip | tar'
-	@echo 'sudo make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) (BINDIR LIBEXECDIR MANDIR DOCDIR UNITDIR ...); uninstall'
-	@echo 'sudo make install-ondemand  the apps for an Open OnDemand portal, in $(OODDIR)'
-	@echo 'make doc           the guides as pages, in build/doc'
-	@echo 'make rpm           packages for dnf, in build/rpm'
-	@echo 'make deb           the package for apt, in build/deb'
-	@echo 'make selinux       the SELinux policy module, build/selinux/ces.pp'
-	@echo 'make deps          install the packages that building and testing need'
-	@echo 'make unit          the unit tests alone, without root'
-	@echo 'make fuzz          each parser for FUZZ_SECONDS=60, with the inputs in tests/fuzz (FUZZERS="policy wire")'
-	@echo 'make fuzz-keep     found inputs go into tests/fuzz/corpus, minimised; make fuzz-coverage: lines reached, for each parser'
-	@echo 'make lint format size clean'
+	@echo 'make                         build everything under build/'
+	@echo 'make unit                    run the unit tests alone, without root'
+	@echo 'make lint                    check the sources without running them'
+	@echo 'make size                    count the code that runs as root, and check its limits'
+	@echo 'make fuzz                    build the fuzzers and run each for a while'
+	@echo 'make fuzz-keep               keep what the fuzzers found, minimised, in tests/fuzz/corpus'
+	@echo 'make fuzz-coverage           print how many lines of each parser the kept inputs reach'
+	@echo 'make format                  format the C sources'
+	@echo 'make deps                    install the packages that building and testing need'
+	@echo 'make doc                     make the guides into pages, in build/doc'
+	@echo 'make rpm                     make the packages for dnf, in build/rpm'
+	@echo 'make deb                     make the package for apt, in build/deb'
+	@echo 'make selinux                 make the SELinux policy module, build/selinux/ces.pp'
+	@echo 'make clean                   remove build/'
+	@echo 'sudo make demo               show CES at work: a registry, a pull, a run, three denials, the journal'
+	@echo 'sudo make check              run unit and end-to-end tests, with crun and runc (SANITIZE=address,undefined)'
+	@echo 'sudo make check-workloads    run databases, notebooks and batch jobs in images of Debian packages'
+	@echo 'sudo make check-mutations    take out one defence after the other, and see its test fail (MUTATIONS=REGEX)'
+	@echo 'sudo make soak               run users, attackers and root at random and at once (SECONDS=3600 SEED=S ROUND=R)'
+	@echo 'sudo make device-check       run containers with the GPU of this machine, or with fake ones'
+	@echo 'sudo make device-archive     pack what device-check needs, for a machine with nothing else'
+	@echo 'sudo make vm-check           run the end-to-end tests in virtual machines: cgroup v2, systemd, Linux 6.1'
+	@echo 'sudo make vm-slurm           test CES in the jobs of a real Slurm, in a virtual machine'
+	@echo 'sudo make vm-storage         test CES with homes and data on NFS, and AppArmor on, in a virtual machine'
+	@echo 'sudo make vm-selinux         test CES where SELinux is enforcing, in a virtual machine'
+	@echo 'sudo make check-all          run all of these tests, and every suite with both runtimes; this takes hours'
+	@echo 'sudo make bench              compare start, pull and memory with crun, bwrap, podman, igzip | tar'
+	@echo 'sudo make install            install CES: PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) (BINDIR LIBEXECDIR MANDIR DOCDIR UNITDIR ...)'
+	@echo 'sudo make uninstall          remove what make install put; policy, store and journal stay'
+	@echo 'sudo make install-ondemand   install the apps for an Open OnDemand portal, in $(OODDIR)'
 
 clean:
 	rm -rf build

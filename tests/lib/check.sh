@@ -71,8 +71,8 @@ soak() # RUNTIME
 	CES_TEST_RUNTIME=$runtime timeout --kill-after=10 600 tests/lib/lab/lab.sh tests/soak/soak.sh --seconds 90 --seed 1 --tap --log "$PWD/build/soak/check.log"
 }
 
-# Suites that run with the first runtime alone: what CES decides, pulls or prints before a runtime starts, and attacks on
-# CES's own steps.
+# These suites run with the first runtime alone. They test what CES decides, pulls or prints before a runtime starts,
+# and attacks on CES's own steps.
 before_it_starts='^tests/(cve/pull|attack/(client|faults|parse|resolve|session|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|ondemand|policy|pull|quota|registry|unpack))\.bats$'
 
 # Runs the next job that no other lane has taken, for half an hour at most, prints it when it has ended, and goes on. Labs see
@@ -123,10 +123,10 @@ job() # NAME WORD...
 for runtime in "${runtimes[@]}"; do
 	[ ${#late[@]} -eq 0 ] || job "end to end, with $runtime" lab "$runtime" "${late[@]}"
 done
-[ -n "${CES_TESTS:-}" ] || job two packages packages
+[ "${CES_PLAIN_TESTS-all}" = '' ] || job ces-policy plain
+[ -n "${CES_TESTS:-}" ] || job packages packages
 # (with the sanitizers a helper is too large for it)
-[ -n "${CES_TESTS:-}" ] || [ "$B" = build/sanitize ] || job one soak soak "${runtimes[0]}"
-[ "${CES_PLAIN_TESTS-all}" = '' ] || job one ces-policy plain
+[ -n "${CES_TESTS:-}" ] || [ "$B" = build/sanitize ] || job soak soak "${runtimes[0]}"
 
 logs=$(mktemp -d)
 trap 'rm -rf "$log" "$logs"' EXIT
