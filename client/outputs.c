@@ -17,7 +17,8 @@
 #include "common/num.h"
 
 #define MAKING   "." CES_OUTPUTS_FILE ".new"
-#define JSON_MAX (1 << 20)
+#define LISTED   "ces-manifest-%s.json" /* from ces-list, as root recorded it */
+#define JSON_MAX (32 << 20)
 
 void ces_outputs_begin(struct ces_outputs *outputs, const struct ces_request *request,
 		       const struct ces_event_started *started)
@@ -126,7 +127,29 @@ static bool may_be_written(int dir)
 	return ours;
 }
 
-static void write_file(int dir, struct json_object *object)
+/* The list of the outputs, in the form that was hashed; NULL when there is none. Anybody who writes
+ * to the directory may have changed it: the digest in the journal shows it. */
+static struct json_object *take_manifest(int dir, const char *run, char name[64])
+{
+	struct json_object *manifest;
+	CES_CLEANUP_FREE char *text = NULL;
+	CES_CLEANUP_FD int fd = -1;
+	struct stat st;
+	size_t length;
+
+	(void)snprintf(name, 64, LISTED, run);
+	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != getuid() ||
+	    ces_read_file(fd, JSON_MAX, &text, &length) < 0)
+		return NULL;
+	manifest = json_tokener_parse(text);
+	if (json_object_is_type(manifest, json_type_object))
+		return manifest;
+	json_object_put(manifest);
+	return NULL;
+}
+
+static int write_file(int dir, struct json_object *object)
 {
 	const char *text = json_object_to_json_string_ext(
 	    object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
@@ -134,10 +157,13 @@ static void write_file(int dir, struct json_object *object)
 	    openat(dir, MAKING, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 
 	if (fd < 0)
-		return;
-	if (text == NULL || ces_write_full(fd, text, strlen(text), -1) < 0 ||
-	    ces_write_full(fd, "\n", 1, -1) < 0 || renameat(dir, MAKING, dir, CES_OUTPUTS_FILE) < 0)
-		(void)unlinkat(dir, MAKING, 0);
+		return -1;
+	if (text != NULL && ces_write_full(fd, text, strlen(text), -1) == 0 &&
+	    ces_write_full(fd, "\n", 1, -1) == 0 &&
+	    renameat(dir, MAKING, dir, CES_OUTPUTS_FILE) == 0)
+		return 0;
+	(void)unlinkat(dir, MAKING, 0);
+	return -1;
 }
 
 /* Whether CES made the directory for this run: it has the run's number, and the caller named no
@@ -156,7 +182,8 @@ void ces_outputs_settle(const struct ces_outputs *outputs, struct ces_kept *kept
 			const struct ces_event_exited *exited)
 {
 	CES_CLEANUP_FD int dir = -1;
-	struct json_object *object;
+	struct json_object *object, *manifest;
+	char name[64];
 
 	/* a run that never started has none */
 	if (kept->outputs[0] == '\0')
@@ -170,6 +197,11 @@ void ces_outputs_settle(const struct ces_outputs *outputs, struct ces_kept *kept
 	if (dir < 0 || !may_be_written(dir))
 		return;
 	object = describe(outputs, kept, exited);
-	write_file(dir, object);
+	manifest = take_manifest(dir, kept->run, name);
+	if (manifest != NULL)
+		json_object_object_add(object, "manifest", manifest);
+	/* (where it cannot be written, the list stays beside the outputs) */
+	if (write_file(dir, object) == 0 && manifest != NULL)
+		(void)unlinkat(dir, name, 0);
 	json_object_put(object);
 }

@@ -47,5 +47,6 @@ static const struct ces_flat_field policy_fields[] = {
     TEXT(ces_policy, kubernetes.gpu_product),
     TEXT(ces_policy, runtime),
     TEXT(ces_policy, cgroup_path),
+    TEXT(ces_policy, audit_key),
     STRINGS(ces_policy, cdi_dirs)};
 const struct ces_flat_type ces_policy_flat = TYPE(struct ces_policy, policy_fields);

@@ -13,6 +13,7 @@
 #include "policy/field.h"
 #include "policy/template.h"
 #include "policy/valid.h"
+#include "policy/valid_parse.h"
 
 /* The settings where the file is silent: the least. The tables of the file itself read them. */
 static const char built_in[] =
@@ -49,11 +50,6 @@ static bool namespace_valid(const char *text)
 	return label_valid(text) && strchr(text, '.') == NULL;
 }
 
-static bool secret_valid(const char *text)
-{
-	return ces_cluster_name_valid(text, 253);
-}
-
 static const struct ces_field_text as_prose = {ces_valid_prose, "one line of text"};
 static const struct ces_field_text as_short = {ces_valid_short, "up to 127 plain characters"};
 static const struct ces_field_text as_account = {ces_valid_account, "the name of a user or group"};
@@ -63,6 +59,8 @@ static const struct ces_field_text as_host = {ces_valid_host, "host or host:port
 static const struct ces_field_text as_endpoint = {
     ces_valid_endpoint, "https://host[:port][/prefix] without a final slash"};
 static const struct ces_field_text as_path = {ces_valid_path, "an absolute path without \"..\""};
+static const struct ces_field_text as_key = {
+    ces_valid_key, "an absolute path, or a URI of a key (pkcs11:... or handle:...)"};
 static const struct ces_field_text as_port = {ces_valid_port, "a port number like \"8787\""};
 static const struct ces_field_text as_proxy = {ces_valid_proxy,
 					       "\"none\", or http://host:port in lower case"};
@@ -73,7 +71,7 @@ static const struct ces_field_text as_namespace = {
     namespace_valid, "a name in lower case without dots, up to 63 characters"};
 static const struct ces_field_text as_label = {label_valid,
 					       "a name in lower case, up to 63 characters"};
-static const struct ces_field_text as_secret = {secret_valid, "a name in lower case"};
+static const struct ces_field_text as_secret = {ces_valid_secret, "a name in lower case"};
 static const struct ces_field_text as_product = {ces_cluster_label_valid, "the value of a label"};
 static const struct ces_field_text as_kind = {ces_valid_kind, "a kind like \"nvidia.com/gpu\""};
 static const struct ces_field_text as_device = {ces_device_valid,
@@ -413,6 +411,7 @@ static const struct ces_field host_rows[] = {
     ROW("subordinate_ids", read_subids, 0, subids_rows),
     ROW("cdi_dirs", ces_field_strings, POLICY(cdi_dirs), &as_path),
     ROW("audit_syslog", ces_field_bool, POLICY(audit_syslog), NULL),
+    ROW("audit_key", ces_field_string, POLICY(audit_key), &as_key),
     ROW("selinux", ces_field_word, POLICY(selinux), selinux_words),
     CES_FIELD_END,
 };

@@ -131,9 +131,9 @@ struct ces_policy {
 	struct ces_strings infer_prefixes;
 	struct ces_policy_image_rules infer_images;
 	struct ces_policy_kubernetes kubernetes;
-	char *runtime; /* absolute path */
 	enum ces_cgroup_parent cgroup_parent;
-	char *cgroup_path;                    /* CES_CGROUP_PATH */
+	/* an absolute path; that of CES_CGROUP_PATH; a path or the URI of a key, or NULL */
+	char *runtime, *cgroup_path, *audit_key;
 	struct ces_policy_limits user_limits; /* of all runs of one user together; 0: no such limit;
 						 time, shm and writable_layer are not used */
 	struct ces_policy_store store;

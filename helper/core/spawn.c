@@ -155,8 +155,8 @@ int ces_worker_ids(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct ces_
 
 int ces_spawn_worker(const struct ces_spawn *how, struct ces_process *ret, struct ces_error *err)
 {
-	uint64_t flags =
-	    how->userns < 0 ? 0 : CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+	const uint64_t own = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+	uint64_t flags = how->userns < 0 || how->netns < 0 ? 0 : own;
 	int side = ces_process_clone(flags, -1, ret);
 
 	if (side < 0)

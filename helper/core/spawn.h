@@ -25,7 +25,8 @@ struct ces_spawn {
 	gid_t gid;
 	int userns; /* -1: the host's, and its network; otherwise also fresh mount, pid, network,
 		       ipc, uts namespaces */
-	int netns;  /* the network namespace to enter instead of this process's; 0: none */
+	int netns;  /* the network namespace to enter instead of this process's; 0: none; -1: with
+		       userns, no other namespaces beside a mount namespace */
 	const int *fds; /* become 3, 4, ...; -1 becomes /dev/null */
 	size_t n_fds;
 };

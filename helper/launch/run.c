@@ -31,6 +31,7 @@
 #include "helper/session/weaken.h"
 #include "helper/watch/finish.h"
 #include "helper/watch/kept.h"
+#include "helper/watch/list.h"
 #include "helper/watch/supervise.h"
 
 #define SETUP_SECONDS 60
@@ -301,8 +302,10 @@ static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct
 		return ces_error_errno(err, CES_E_HOST, "SELinux context of a pipe");
 	if (ces_container_start(plan, cgroup, container, err) < 0 ||
 	    ces_ports_start(plan, container, &finish->ports, err) < 0 ||
-	    ces_proxy_start(plan, container, &finish->outward, err) < 0 ||
-	    ces_rootfs_build(plan, container->userns, cgroup, &root, err) < 0 ||
+	    ces_proxy_start(plan, container, &finish->outward, err) < 0)
+		return -1;
+	ces_list_start(plan, container, &finish->list, &finish->list_channel);
+	if (ces_rootfs_build(plan, container->userns, cgroup, &root, err) < 0 ||
 	    ces_ports_ready(&finish->ports, err) < 0 ||
 	    ces_proxy_ready(&finish->outward, err) < 0 || ces_rootfs_enter(root, err) < 0)
 		return -1;
@@ -384,6 +387,8 @@ static int run(struct ces_session *session, struct ces_plan *plan, const struct 
 				    .container = CES_CONTAINER_NONE,
 				    .ports = CES_PORTS_NONE,
 				    .outward = CES_RELAY_NONE,
+				    .list = CES_PROCESS_NONE,
+				    .list_channel = -1,
 				    .grant = grant};
 	int result;
 

@@ -35,6 +35,7 @@
 #include "helper/session/userns.h"
 #include "helper/store/collect.h"
 #include "helper/watch/kept.h"
+#include "helper/watch/list.h"
 
 #define CLEAN_SECONDS 600
 #define END_SECONDS   60
@@ -176,11 +177,12 @@ static int record_end(const struct ces_finish *finish, struct ces_error *err)
 	    session->uid,      session->caller.user,     finish->plan->decision->project,
 	    finish->plan->run, finish->grant->reference, finish->grant->digest};
 
-	return ces_journal_append(&session->journal,
-				  ces_journal_end("run", &about, (uint64_t)finish->end.status,
-						  finish->end.reason, usage->peak_memory,
-						  usage->cpu_us),
-				  false, err);
+	struct ces_json record =
+	    ces_journal_end("run", &about, (uint64_t)finish->end.status, finish->end.reason,
+			    usage->peak_memory, usage->cpu_us);
+
+	ces_list_record(finish->list_channel, &record);
+	return ces_journal_append(&session->journal, record, false, err);
 }
 
 /* Keeps this order: a run that is kept and not in the register is one that a crash of the machine
@@ -261,13 +263,16 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 		result = ces_container_failure(&finish->container, err);
 	if (result == 0)
 		read_log(plan, &finish->end);
-	ces_cgroup_remove(&finish->cgroup);
 	ran = result == 0;
 	clean = clean_run(finish, ran);
 	ces_deadline(END_SECONDS);
 	if (ran)
 		result = record_end(finish, err);
 	/* (the failure already records the end of a run that did not start) */
+	(void)ces_process_end(&finish->list, true);
+	ces_cleanup_close(&finish->list_channel);
+	/* (ces-list may be in the cgroup of the helpers) */
+	ces_cgroup_remove(&finish->cgroup);
 	settle_image(finish, result == 0, !ran || result == 0, clean);
 	ces_cleanup_close(&finish->record);
 	ces_cleanup_close(&finish->stop);

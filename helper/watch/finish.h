@@ -15,6 +15,8 @@ struct ces_finish {
 	struct ces_container container;
 	struct ces_ports ports;
 	struct ces_relay outward;
+	struct ces_process list; /* ces-list */
+	int list_channel;
 	struct ces_end end;
 };
 

@@ -17,11 +17,13 @@ _ces_policy()
 	if [[ $COMP_CWORD -eq 1 ]]; then
 		_ces_policy_words "$("$program" --help 2> /dev/null | sed -nE 's/^  ces-policy ([a-z-]+) .*/\1/p')" "$cur"
 	elif [[ $command == audit && $COMP_CWORD -eq 2 ]]; then
-		_ces_policy_words $'verify\nlist\nshow\nexport\nreview' "$cur"
+		_ces_policy_words $'verify\nhead\nlist\nshow\nexport\nreview' "$cur"
 	elif [[ $command == evidence && $COMP_CWORD -eq 2 && $cur != -* ]]; then
 		_ces_policy_words $'add\nlist\nshow' "$cur"
 	elif [[ $command == what-if && $COMP_CWORD -eq 3 && $cur != -* && $before != --* ]]; then
 		_ces_policy_words $'package\ncve\nexpire\nremove-user' "$cur"
+	elif [[ $command == receipt && $COMP_CWORD -eq 2 && $cur != -* ]]; then
+		_ces_policy_words verify "$cur"
 	elif [[ $before == --format ]]; then
 		case $command in
 		conform) _ces_policy_words $'text\njson\nsarif' "$cur" ;;

@@ -83,7 +83,7 @@ int ces_evidence_add(const struct ces_evidence_asked *asked, const char *report)
 	if (ces_input_open(report, &fd, &err) != 0)
 		return ces_tool_fail(&err);
 	job.fd = fd;
-	status = ces_apart_run(read_report, &job, CES_RECORD_BYTES, &result, &err);
+	status = ces_apart_run(read_report, &job, CES_EVIDENCE_BYTES, &result, &err);
 	if (status != 0)
 		(void)ces_error_context(&err, "%s", report);
 	else

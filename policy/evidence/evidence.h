@@ -16,7 +16,7 @@
 #include "common/name.h"
 
 #define CES_REPORT_MAX        (256u * 1024 * 1024) /* bytes of a report */
-#define CES_RECORD_BYTES      (64u * 1024 * 1024)  /* of a record */
+#define CES_EVIDENCE_BYTES    (64u * 1024 * 1024)  /* of a record */
 #define CES_EVIDENCE_ROWS_MAX 100000               /* packages, and vulnerabilities */
 #define CES_EVIDENCE_NAMED    64                   /* digests that a report names */
 

@@ -93,9 +93,9 @@ int ces_evidence_write(const struct ces_evidence *evidence, char **ret, size_t *
 	good = !ferror(out);
 	if (fclose(out) != 0 || !good)
 		return ces_error_set(err, CES_E_HOST, "out of memory");
-	if (length > CES_RECORD_BYTES)
+	if (length > CES_EVIDENCE_BYTES)
 		return ces_error_set(err, CES_E_LIMIT, "its record has more than %u MiB",
-				     CES_RECORD_BYTES >> 20);
+				     CES_EVIDENCE_BYTES >> 20);
 	*ret = ces_steal_pointer(&bytes);
 	*ret_length = length;
 	return 0;

@@ -153,7 +153,7 @@ static int each_record(int folder, const char *digest, const char *record, ces_s
 	size_t length = 0;
 	int result;
 
-	if (take_file(folder, "report", record, CES_RECORD_BYTES, &bytes, &length, err) != 0)
+	if (take_file(folder, "report", record, CES_EVIDENCE_BYTES, &bytes, &length, err) != 0)
 		return -1;
 	if (ces_evidence_load(bytes, length, &evidence, err) != 0)
 		return ces_error_context(err, "report-%s.json", record + 7);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "policy/tool/audit.h"
+#include "policy/receipt/head.h"
 #include "common/cleanup.h"
 #include "common/name.h"
 #include "common/paths.h"
@@ -13,6 +14,9 @@
 
 static const char help[] =
     "usage: ces-policy audit verify [--journal FILE] [--expect NUMBER:DIGEST] [--strict]\n"
+    "                               [--against HEADS --key PUBLIC.pem]\n"
+    "       ces-policy audit head   [--journal FILE] [--key KEY | --sign [--policy FILE]] "
+    "[--syslog]\n"
     "       ces-policy audit list   [--journal FILE] [FILTER]...\n"
     "       ces-policy audit show   [--journal FILE] RUN\n"
     "       ces-policy audit export [--journal FILE] [FILTER]... [--format csv|ocsf|cef] [-o "
@@ -23,6 +27,7 @@ static const char help[] =
     "       ces-policy audit review [--journal FILE] --list FILE\n"
     "filters: --user NAME|UID  --project P  --image IMAGE|PATTERN  --digest D  --run RUN\n"
     "         --outcome allowed|denied|ended|failed  --since TIME  --until TIME\n"
+    "head prints the last record; signed by KEY, or with --sign by the policy's host.audit_key.\n"
     "With --format json, verify, list and show print JSON. export prints CSV, or events for a "
     "SIEM.\n"
     "The journal is " CES_JOURNAL_PATH " with its rotated files; only root can read it.\n";
@@ -33,7 +38,9 @@ enum takes {
 	TAKES_RUN = 4,
 	TAKES_OUTPUT = 8,
 	TAKES_FORMAT = 16,
-	TAKES_REVIEW = 32
+	TAKES_REVIEW = 32,
+	TAKES_HEADS = 64,
+	TAKES_SIGN = 128
 };
 
 static int export(const struct ces_audit *audit)
@@ -46,7 +53,8 @@ static const struct command {
 	int (*run)(const struct ces_audit *audit);
 	unsigned takes;
 } commands[] = {
-    {"verify", ces_audit_verify, TAKES_EXPECT | TAKES_FORMAT},
+    {"verify", ces_audit_verify, TAKES_EXPECT | TAKES_FORMAT | TAKES_HEADS},
+    {"head", ces_audit_head, TAKES_SIGN},
     {"list", ces_audit_list, TAKES_FILTER | TAKES_FORMAT},
     {"show", ces_audit_show, TAKES_RUN | TAKES_FORMAT},
     {"export", export, TAKES_FILTER | TAKES_OUTPUT | TAKES_FORMAT},
@@ -65,6 +73,8 @@ static const struct option options[] = {
     {"note", required_argument, NULL, 'N'},    {"by", required_argument, NULL, 'B'},
     {"record", required_argument, NULL, 'R'},  {"list", required_argument, NULL, 'L'},
     {"policy", required_argument, NULL, 'P'},  {"no-host", no_argument, NULL, 'H'},
+    {"key", required_argument, NULL, 'k'},     {"against", required_argument, NULL, 'A'},
+    {"sign", no_argument, NULL, 'G'},          {"syslog", no_argument, NULL, 'Y'},
     {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
 
 /* Which kind of command an option belongs to; 0: to all. */
@@ -74,7 +84,15 @@ static unsigned belongs(int option)
 		return TAKES_FILTER;
 	if (option == 'e' || option == 'S')
 		return TAKES_EXPECT;
-	if (strchr("FTNBRLPH", option) != NULL)
+	if (option == 'k')
+		return TAKES_HEADS | TAKES_SIGN;
+	if (option == 'A')
+		return TAKES_HEADS;
+	if (option == 'G' || option == 'Y')
+		return TAKES_SIGN;
+	if (option == 'P')
+		return TAKES_REVIEW | TAKES_SIGN;
+	if (strchr("FTNBRLH", option) != NULL)
 		return TAKES_REVIEW;
 	if (option == 'f')
 		return TAKES_FORMAT;
@@ -94,6 +112,7 @@ static int set_option(struct ces_audit *audit, const struct command *command, in
 {
 	struct ces_audit_filter *f = &audit->filter;
 	struct ces_review_asked *r = &audit->review;
+	struct ces_anchor *a = &audit->anchor;
 	const struct {
 		int option;
 		const char **where;
@@ -103,7 +122,8 @@ static int set_option(struct ces_audit *audit, const struct command *command, in
 		     {'x', &f->outcome},     {'s', &f->since},     {'t', &f->until},
 		     {'F', &r->from},        {'T', &r->to},        {'N', &r->note},
 		     {'B', &r->by},          {'R', &r->record},    {'L', &r->list},
-		     {'P', &r->policy}};
+		     {'P', &r->policy},      {'P', &a->policy},    {'k', &a->key},
+		     {'A', &a->against}};
 
 	for (size_t i = 0; i < CES_COUNT(texts); i++)
 		if (texts[i].option == option)
@@ -112,6 +132,8 @@ static int set_option(struct ces_audit *audit, const struct command *command, in
 		audit->strict = true;
 	if (option == 'H')
 		r->no_host = true;
+	a->sign = a->sign || option == 'G';
+	a->syslog = a->syslog || option == 'Y';
 	return option == 'f' ? set_format(audit, command, value) : 0;
 }
 
@@ -148,6 +170,8 @@ static int parse(int argc, char **argv, const struct command *command, struct ce
 		fprintf(stderr, "ces-policy: audit: which run? Write its ten digits\n");
 		return -1;
 	}
+	if ((command->takes & (TAKES_HEADS | TAKES_SIGN)) != 0)
+		return ces_anchor_check(&ret->anchor, command->run == ces_audit_head);
 	return (command->takes & TAKES_REVIEW) != 0 ? ces_review_check(&ret->review) : 0;
 }
 
@@ -165,12 +189,18 @@ static int open_files(struct ces_audit *audit, const struct command *command, st
 		return -1;
 	if ((command->takes & TAKES_REVIEW) != 0 && ces_review_prepare(audit, err) != 0)
 		return -1;
+	if ((command->takes & (TAKES_HEADS | TAKES_SIGN)) != 0 &&
+	    ces_anchor_prepare(&audit->anchor, err) != 0)
+		return -1;
 	return ces_input_drop(err);
 }
 
 static int run(const struct command *command, int argc, char **argv)
 {
-	struct ces_audit audit = {.journal = CES_JOURNAL_PATH, .review.fd = -1};
+	struct ces_audit audit = {
+	    .journal = CES_JOURNAL_PATH,
+	    .review.fd = -1,
+	    .anchor = {.fd = -1, .key_fd = -1, .log_fd = -1, .signer = CES_SIGNER_NONE}};
 	struct ces_error err = {0};
 	int status = parse(argc, argv, command, &audit);
 
@@ -187,6 +217,7 @@ static int run(const struct command *command, int argc, char **argv)
 		status = CES_TOOL_ERROR;
 	}
 	ces_review_release(&audit);
+	ces_anchor_release(&audit.anchor);
 	ces_journal_reader_close(audit.reader);
 	return status;
 }

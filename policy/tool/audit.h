@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "common/name.h"
+#include "policy/receipt/signer.h"
 #include "policy/tool/journal.h"
 #include "policy/tool/record.h"
 
@@ -30,6 +31,15 @@ struct ces_review_asked {
 	struct ces_policy *parsed; /* or NULL */
 };
 
+/* What signs a head, or finds signed ones again; NULL: not asked. */
+struct ces_anchor {
+	const char *key, *policy, *against;
+	bool sign, syslog;
+	int fd, key_fd; /* of policy or against, and of its key; or -1 */
+	int log_fd;
+	struct ces_signer signer;
+};
+
 struct ces_audit {
 	const char *journal;
 	struct ces_audit_filter filter;
@@ -42,6 +52,7 @@ struct ces_audit {
 	struct ces_journal_reader *reader;
 	struct ces_journal_reader *chain; /* review: a second one */
 	struct ces_review_asked review;
+	struct ces_anchor anchor;
 	FILE *out;
 };
 
@@ -66,10 +77,17 @@ int ces_audit_select(struct ces_journal_reader *reader, const struct ces_audit_f
 /* Checks the words of the filter. */
 int ces_audit_filter_check(const struct ces_audit_filter *filter, struct ces_error *err);
 
-/* A journal under examination. Set reader and expect ("SEQ:sha256:..." or NULL), zero the rest. */
+struct ces_heads;
+
+/* A journal under examination. Set reader, zero the rest but what is wanted of expect
+ * ("SEQ:sha256:..." or NULL), heads and each. */
 struct ces_verify {
 	struct ces_journal_reader *reader;
-	const char *expect;                 /* or NULL */
+	const char *expect;      /* or NULL */
+	struct ces_heads *heads; /* signed before, to be found again; or NULL */
+	/* Called for each record that follows from the one before it; -1 ends it. Or NULL. */
+	int (*each)(void *context, const struct ces_verify *v, const struct ces_line *line);
+	void *context;
 	char digest[CES_DIGEST_LENGTH + 1]; /* of the line before; "" at the start */
 	uint64_t seq, first_seq;            /* of the line before; of the first */
 	uint64_t records, torn, restarts, expected_seq;

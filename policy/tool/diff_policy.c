@@ -326,6 +326,8 @@ static void host(struct ces_diff *diff, const struct ces_policy *old, const stru
 		ces_diff_say(diff, new->audit_syslog ? CES_DIFF_NARROWER : CES_DIFF_WIDER,
 			     "host: the journal is %s copied to syslog",
 			     new->audit_syslog ? "now" : "no longer");
+	text(diff, new->audit_key == NULL ? CES_DIFF_WIDER : CES_DIFF_OTHER,
+	     "host: the key that signs the journal's head", old->audit_key, new->audit_key);
 	if (old->selinux != new->selinux)
 		ces_diff_say(
 		    diff, new->selinux == CES_SELINUX_REQUIRED ? CES_DIFF_NARROWER : CES_DIFF_WIDER,

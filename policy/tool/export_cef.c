@@ -29,10 +29,11 @@ static const struct {
 	enum ces_record_key key;
 	const char *name, *label;
 } texts[] = {
-    {CES_RECORD_VERB, "act", NULL},       {CES_RECORD_OUTCOME, "outcome", NULL},
-    {CES_RECORD_REASON, "reason", NULL},  {CES_RECORD_IMAGE, "cs2", "image"},
-    {CES_RECORD_DIGEST, "cs3", "digest"}, {CES_RECORD_RULE, "cs4", "rule"},
-    {CES_RECORD_RUN, "cs5", "run"},       {CES_RECORD_APPROVAL, "cs6", "approval"},
+    {CES_RECORD_VERB, "act", NULL},          {CES_RECORD_OUTCOME, "outcome", NULL},
+    {CES_RECORD_REASON, "reason", NULL},     {CES_RECORD_IMAGE, "cs2", "image"},
+    {CES_RECORD_DIGEST, "cs3", "digest"},    {CES_RECORD_RULE, "cs4", "rule"},
+    {CES_RECORD_RUN, "cs5", "run"},          {CES_RECORD_APPROVAL, "cs6", "approval"},
+    {CES_RECORD_MANIFEST, "fileHash", NULL},
 };
 
 static const struct {

@@ -206,10 +206,11 @@ static void add_unmapped(struct json_object *event, const struct ces_audit_row *
 	static const enum ces_record_key texts[] = {
 	    CES_RECORD_EVENT,    CES_RECORD_VERB,   CES_RECORD_OUTCOME, CES_RECORD_RUN,
 	    CES_RECORD_RULE,     CES_RECORD_POLICY, CES_RECORD_PREV,    CES_RECORD_DIGEST,
-	    CES_RECORD_APPROVAL, CES_RECORD_IMAGE};
+	    CES_RECORD_APPROVAL, CES_RECORD_IMAGE,  CES_RECORD_OUTPUTS, CES_RECORD_MANIFEST};
 	static const enum ces_record_key numbers[] = {
 	    CES_RECORD_UID,   CES_RECORD_ARGS,   CES_RECORD_ENV,         CES_RECORD_GPUS,
-	    CES_RECORD_PORTS, CES_RECORD_STATUS, CES_RECORD_PEAK_MEMORY, CES_RECORD_CPU_US};
+	    CES_RECORD_PORTS, CES_RECORD_STATUS, CES_RECORD_PEAK_MEMORY, CES_RECORD_CPU_US,
+	    CES_RECORD_FILES, CES_RECORD_BYTES};
 	struct json_object *rest = add_object(event, "unmapped");
 
 	add_text(rest, "project", row->project);

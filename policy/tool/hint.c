@@ -83,6 +83,7 @@ static const struct known {
     {"host", "subordinate_ids", "{ \"first\": 2000000000, \"per_user\": 65536, \"users\": 1000 }"},
     {"host", "cdi_dirs", "[\"/etc/cdi\"]"},
     {"host", "audit_syslog", "true"},
+    {"host", "audit_key", "\"/etc/ces/audit-key.pem\""},
     {"host", "user_limits", "{ \"memory\": \"64G\" }"},
     {"user_limits", "cpus", "16"},
     {"user_limits", "memory", "\"64G\""},

@@ -26,6 +26,8 @@ static const struct command {
     {"revoke", ces_tool_revoke, "FILE IMAGE        takes a rule away"},
     {"what-if", ces_tool_what_if,
      "FILE QUESTION    what a package, a CVE, a day or a user touches"},
+    {"receipt", ces_tool_receipt,
+     "RUN --key KEY | verify ...   a signed statement about a run, and its check"},
     {"audit", ces_tool_audit,
      "verify|list|show|export|review   what actually ran, from the journal"},
 };

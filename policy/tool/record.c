@@ -43,6 +43,10 @@ static const struct key {
     KEY(CES_RECORD_PEAK_MEMORY, "peak_memory", NUMBER),
     KEY(CES_RECORD_CPU_US, "cpu_us", NUMBER),
     KEY(CES_RECORD_COUNT, "count", NUMBER),
+    KEY(CES_RECORD_OUTPUTS, "outputs", STRING),
+    KEY(CES_RECORD_MANIFEST, "manifest", STRING),
+    KEY(CES_RECORD_FILES, "files", NUMBER),
+    KEY(CES_RECORD_BYTES, "bytes", NUMBER),
 #undef KEY
 };
 

@@ -296,6 +296,9 @@ static void usage(const struct ces_report *r)
 	rule(r, "host.audit_syslog",
 	     r->policy->audit_syslog ? "a copy of each record goes to syslog"
 				     : "no copy goes to syslog");
+	rule(r, "host.audit_key",
+	     r->policy->audit_key != NULL ? "the head of the journal is signed every day"
+					  : "nobody signs the head of the journal");
 	end(r);
 }
 

@@ -125,6 +125,11 @@ static void print_end(FILE *out, const struct ces_record *record)
 	if (record->field[CES_RECORD_CPU_US].at != NULL)
 		fprintf(out, "  %-10s %.3f s\n", "cpu time",
 			(double)ces_record_number(record, CES_RECORD_CPU_US) / 1e6);
+	if (record->field[CES_RECORD_FILES].at != NULL)
+		fprintf(out, "  %-10s %llu files\n", "outputs",
+			(unsigned long long)ces_record_number(record, CES_RECORD_FILES));
+	print_field(out, "list", record, CES_RECORD_OUTPUTS);
+	print_field(out, "manifest", record, CES_RECORD_MANIFEST);
 }
 
 static void print_parsed(FILE *out, const struct ces_line *line, bool proof)

@@ -24,6 +24,7 @@ int ces_tool_conform(int argc, char **argv);
 int ces_tool_diff(int argc, char **argv);
 int ces_tool_evidence(int argc, char **argv);
 int ces_tool_explain(int argc, char **argv);
+int ces_tool_receipt(int argc, char **argv);
 int ces_tool_report(int argc, char **argv);
 int ces_tool_revoke(int argc, char **argv);
 int ces_tool_test(int argc, char **argv);

@@ -4,6 +4,7 @@
 
 #include "common/digest.h"
 #include "common/num.h"
+#include "policy/receipt/heads.h"
 #include "policy/tool/audit.h"
 #include "policy/tool/tool.h"
 
@@ -84,7 +85,9 @@ static int check_line(struct ces_verify *v, const struct ces_line *line)
 		check_time(v, &record);
 		v->open_torn = false;
 		remember(v, line);
-		return 0;
+		if (v->heads != NULL)
+			ces_heads_see(v->heads, v, &record);
+		return v->each == NULL ? 0 : v->each(v->context, v, line);
 	}
 	v->at = *line;
 	if (v->open_torn)
@@ -106,6 +109,8 @@ static void print_json(FILE *out, const struct ces_verify *v)
 		fprintf(out, ",\"first\":%llu,\"last\":%llu,\"head\":\"%llu:%s\"",
 			(unsigned long long)v->first_seq, (unsigned long long)v->seq,
 			(unsigned long long)v->seq, v->digest);
+	if (v->heads != NULL)
+		fprintf(out, ",\"heads\":%zu", ces_heads_count(v->heads));
 	if (v->bad != NULL) {
 		fputs(",\"bad\":{\"file\":", out);
 		ces_tool_json(out, v->at.file != NULL ? v->at.file : "");
@@ -162,6 +167,10 @@ static void print_text(FILE *out, const struct ces_verify *v)
 	}
 	if (v->records > 0)
 		fprintf(out, "head %llu:%s\n", (unsigned long long)v->seq, v->digest);
+	if (v->heads != NULL && v->bad == NULL)
+		fprintf(out, "agrees with %zu signed head%s, the last of %s\n",
+			ces_heads_count(v->heads), ces_heads_count(v->heads) == 1 ? "" : "s",
+			ces_heads_last(v->heads));
 	print_notes(out, v);
 }
 
@@ -182,9 +191,13 @@ static int parse_expect(struct ces_verify *v, struct ces_error *err)
 }
 
 /* Checks what a chain alone cannot show: that its end was cut off, or that all of it was made anew.
- * A head that somebody noted before shows it. */
+ * A head that somebody noted, or signed, before shows it. */
 static void check_expected(struct ces_verify *v)
 {
+	if (v->bad == NULL && v->heads != NULL) {
+		v->bad = ces_heads_judge(v->heads, v);
+		v->at = (struct ces_line){0};
+	}
 	if (v->bad != NULL || v->expect == NULL || v->expected_seen)
 		return;
 	v->at = (struct ces_line){0};
@@ -214,14 +227,24 @@ int ces_audit_judge(struct ces_verify *v, struct ces_error *err)
 int ces_audit_verify(const struct ces_audit *audit)
 {
 	struct ces_verify v = {.reader = audit->reader, .expect = audit->expect};
+	const struct ces_anchor *anchor = &audit->anchor;
 	struct ces_error err = {0};
 
-	if (ces_audit_judge(&v, &err) != 0)
+	if (anchor->against != NULL &&
+	    ces_heads_read(anchor->key_fd, anchor->fd, anchor->against, &v.heads, &err) != 0) {
+		int status = ces_tool_fail(&err);
+
+		return err.code == CES_E_DENIED ? CES_TOOL_FINDING : status;
+	}
+	if (ces_audit_judge(&v, &err) != 0) {
+		ces_heads_free(v.heads);
 		return ces_tool_fail(&err);
+	}
 	if (audit->json)
 		print_json(audit->out, &v);
 	else
 		print_text(audit->out, &v);
+	ces_heads_free(v.heads);
 	if (v.bad != NULL || (audit->strict && v.restarts + v.torn > 0))
 		return CES_TOOL_FINDING;
 	return CES_TOOL_GOOD;

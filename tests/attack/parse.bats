@@ -190,7 +190,7 @@ its_account()
 answer() # SAID FILE
 {
 	python3 -c 'import struct, sys
-sys.stdout.buffer.write(struct.pack("<QQ", 0x3153524150534543, int(sys.argv[1])) + bytes(int(sys.argv[3])) + open(sys.argv[2], "rb").read())' \
+sys.stdout.buffer.write(struct.pack("<QQ", 0x3253524150534543, int(sys.argv[1])) + bytes(int(sys.argv[3])) + open(sys.argv[2], "rb").read())' \
 		"$1" "$2" "$error_size"
 }
 

@@ -16,10 +16,10 @@
 set -euo pipefail
 
 apt_build="gcc make libc6-dev pkg-config libcap-dev libseccomp-dev libcurl4-openssl-dev libjson-c-dev nettle-dev
-	libarchive-dev libisal-dev zlib1g-dev libzstd-dev"
+	libarchive-dev libisal-dev zlib1g-dev libzstd-dev libssl-dev"
 apt_test="check libsubunit-dev bats docker-registry crun runc skopeo apache2-utils openssl python3 python3-jsonschema
 	busybox-static libarchive-tools jq iproute2 util-linux e2fsprogs zstd procps passwd ca-certificates curl strace
-	python3-yaml zsh fish tmux rpm rpmlint logrotate systemd mandoc ruby"
+	python3-yaml zsh fish tmux rpm rpmlint logrotate systemd mandoc ruby swtpm tpm2-openssl"
 apt_display="xvfb xauth x11-utils x11-apps"
 apt_bench="bubblewrap podman uidmap isal tar socat"
 apt_package="rpm"
@@ -30,7 +30,7 @@ apt_lint="clang llvm clang-tidy clang-format cppcheck shellcheck libxml2-utils l
 apt_vm="qemu-system-x86 mmdebstrap debian-archive-keyring e2fsprogs"
 apt_workloads="mmdebstrap debian-archive-keyring chromium postgresql-client nginx-light"
 apt_tree="systemd systemd-sysv libpam-systemd udev dbus kmod linux-image-amd64 initramfs-tools make bsdutils
-	libcap2 libseccomp2 libcurl4 libjson-c5 libnettle8 libarchive13 libisal2 zlib1g libzstd1"
+	libcap2 libseccomp2 libcurl4 libjson-c5 libnettle8 libarchive13 libisal2 zlib1g libzstd1 libssl3"
 
 apt_selinux="selinux-policy-dev checkpolicy semodule-utils policycoreutils m4"
 apt_enforcing="selinux-policy-default policycoreutils auditd"
@@ -38,10 +38,10 @@ apt_slurm="slurmctld slurmd slurm-client munge"
 apt_storage="nfs-kernel-server nfs-common apparmor apparmor-utils"
 
 dnf_build="gcc make glibc-devel pkgconf-pkg-config libcap-devel libseccomp-devel libcurl-devel json-c-devel
-	nettle-devel libarchive-devel isa-l-devel zlib-devel libzstd-devel"
+	nettle-devel libarchive-devel isa-l-devel zlib-devel libzstd-devel openssl-devel"
 dnf_test="check-devel subunit-devel bats docker-distribution crun runc skopeo httpd-tools openssl python3 python3-jsonschema
 	busybox bsdtar jq iproute util-linux e2fsprogs zstd procps-ng shadow-utils ca-certificates curl strace
-	python3-pyyaml zsh fish tmux rpm-build rpmlint logrotate systemd mandoc ruby"
+	python3-pyyaml zsh fish tmux rpm-build rpmlint logrotate systemd mandoc ruby swtpm tpm2-openssl"
 dnf_display="xorg-x11-server-Xvfb xorg-x11-xauth xorg-x11-utils xorg-x11-apps"
 dnf_bench="bubblewrap podman shadow-utils-subid isa-l-tools tar socat glibc-static"
 dnf_package="rpm-build systemd-rpm-macros"

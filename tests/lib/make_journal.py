@@ -30,9 +30,10 @@ def decision(i):
 
 def end(i):
     status, reason = [(0, "exit"), (3, "exit"), (137, "time limit")][i % 3]
+    outputs = {"outputs": "listed", "manifest": "sha256:%064x" % i, "files": i, "bytes": 10 * i} if status == 0 else {}
     return {"event": "end", "verb": "run", "uid": 4401 + i % 4, "run": "%010d" % (i * 7919 % 10**10),
             "image": "ghcr.io/epcced/tool%d:1" % (i % 5), "digest": "sha256:%064x" % (i % 5 + 1), "status": status,
-            "reason": reason, "peak_memory": 1048576 * (1 + i % 50), "cpu_us": 1000 * i}
+            "reason": reason, "peak_memory": 1048576 * (1 + i % 50), "cpu_us": 1000 * i, **outputs}
 
 
 def proof(i):

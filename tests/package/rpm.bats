@@ -49,7 +49,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 		cmp "$p" "$CES_TOP/build/$(basename "$p")"
 		no grep -aqF "$CES_TOP" "$p"
 	done
-	[ "$(find "$rpms/programs" -name 'ces-*' | wc -l)" -eq 11 ]
+	[ "$(find "$rpms/programs" -name 'ces-*' | wc -l)" -eq 12 ]
 }
 
 @test "one file is privileged, the helper; root owns all files, and nobody else can change them" {
@@ -81,6 +81,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	done
 	for p in desktop gpu-cluster ondemand test-environment; do grep -q "^/usr/share/doc/ces/examples/$p.json" $lab/files; done
 	grep -q '^/usr/share/doc/ces/schema.json' $lab/files
+	grep -q '^/usr/share/doc/ces/receipt.schema.json' $lab/files
 	for p in index.html researchers.html governance.html administrators.html pictures/processes.svg; do
 		grep -q "^/usr/share/doc/ces/html/$p" $lab/files
 	done

@@ -229,6 +229,16 @@ list() { policy audit list --journal "$j" "$@"; }
 	done
 }
 
+@test "show has the outputs of a run by number and digest" {
+	run policy audit show --journal "$j" 0000023757
+	[ "$status" -eq 0 ]
+	says "3 files"
+	says "listed"
+	says "sha256:$(printf %064x 3)"
+	run policy audit show --journal "$j" 0000007919
+	says_not manifest
+}
+
 @test "show of a run that never existed finds nothing" {
 	run policy audit show --journal "$j" 1111111111
 	[ "$status" -eq 1 ]
@@ -243,7 +253,7 @@ list() { policy audit list --journal "$j" "$@"; }
 		records = [json.loads(l) for l in open(sys.argv[2])]
 		assert len(rows) == len(records) == 40
 		for row, record in zip(rows, records):
-		    for key in ("seq", "time", "event", "uid", "image", "status", "rule"):
+		    for key in ("seq", "time", "event", "uid", "image", "status", "rule", "outputs", "manifest"):
 		        assert row[key] == str(record.get(key, "")), (key, row[key], record)
 	PY
 }

@@ -13,7 +13,7 @@ tab() # WORD...
 
 @test "the first word is completed from the commands" {
 	tab ces-policy ''
-	for command in check explain test diff report conform evidence approve revoke what-if audit; do grep -qx $command <<< "$output"; done
+	for command in check explain test diff report conform evidence approve revoke what-if receipt audit; do grep -qx $command <<< "$output"; done
 	tab ces-policy con
 	[ "$output" = conform ]
 	tab ces-policy evidence s
@@ -22,10 +22,14 @@ tab() # WORD...
 	[ "$output" = expire ]
 	tab ces-policy audit v
 	[ "$output" = verify ]
+	tab ces-policy audit h
+	[ "$output" = head ]
+	tab ces-policy receipt v
+	[ "$output" = verify ]
 }
 
 @test "every option that a command's help has is offered" {
-	for command in check explain test diff report conform evidence approve revoke what-if; do
+	for command in check explain test diff report conform evidence approve revoke what-if receipt; do
 		tab ces-policy $command --
 		diff <(policy $command --help | grep -oE -- '--[a-z][a-z-]*' | sort -u) <(echo "$output")
 	done

@@ -55,8 +55,9 @@ narrower() { changed "$1"; [ "$status" -eq 0 ]; says "- narrower $2"; says_not W
 	wider '.infer_projects = {base: "/safe_data", group_prefixes: [""], images: []}' "projects are now inferred"
 	wider '.host.audit_syslog = false' "host: the journal is no longer copied"
 	wider '.defaults.identity = "same-uid" | .defaults.limits.time = "12h"' "project nsh-2024-0001: time of a run rises"
-	jq '.host.selinux = "required"' "$old" > "$BATS_TEST_TMPDIR/old.json"
+	jq '.host.selinux = "required" | .host.audit_key = "/etc/ces/key.pem"' "$old" > "$BATS_TEST_TMPDIR/old.json"
 	old=$BATS_TEST_TMPDIR/old.json
+	wider 'del(.host.audit_key)' "host: the key that signs the journal's head"
 	wider 'del(.host.selinux)' "host: SELinux is no longer required"
 }
 

@@ -46,6 +46,8 @@ export_as() { run policy audit export --journal "$j" --format "$@"; [ "$status" 
 		    check(event["actor"]["user"], schema["objects"]["user"], "user")
 		    check(event["metadata"]["product"], schema["objects"]["product"], "product")
 		    assert event["metadata"]["sequence"] == record["seq"]
+		    for key in ("outputs", "manifest", "files", "bytes"):
+		        assert event["unmapped"].get(key) == record.get(key), (key, record)
 		    assert event["unmapped"]["event"] == record["event"] and event["unmapped"].get("run") == record.get("run")
 		    seen.add((record["event"], record.get("verb"), event["class_uid"], event["activity_id"], event["severity_id"]))
 		assert {("decision", "run", 6002, 3, 1), ("decision", "pull", 6002, 1, 3), ("end", "run", 6002, 4, 1), ("end", "run", 6002, 4, 2),

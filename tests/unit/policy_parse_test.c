@@ -75,6 +75,8 @@ static const struct {
     {"null", POLICY("'projects': null"), "projects must be"},
     {"null in a list", PROJECT(", 'binds': [null]"), "binds[0] must be"},
     {"a number where a text belongs", POLICY("'projects': {}, 'site': 1"), "site must be"},
+    {"a key that is named by no path",
+     POLICY("'projects': {}, 'host': {'audit_key': 'etc/key.pem'}"), "audit_key"},
     {"a text where a truth belongs", POLICY("'projects': {}, 'host': {'audit_syslog': 'no'}"),
      "true or false"},
     {"a list where an object belongs", POLICY("'projects': []"), "projects must be"},

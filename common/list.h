@@ -1,0 +1,27 @@
+/* What goes between ces-session and ces-list: fd 3 of ces-list is the outputs directory of one run,
+ * fd 4 one end of a SOCK_STREAM socket pair. One job comes at once, one byte when the run has ended
+ * and its files are the caller's, and one answer goes back. End of file on fd 4 ends ces-list. */
+#ifndef CES_COMMON_LIST_H
+#define CES_COMMON_LIST_H
+
+#include <stdint.h>
+
+#include "common/name.h"
+#include "common/paths.h"
+
+#define CES_LIST_PATH CES_LIBEXECDIR "/ces-list"
+
+enum ces_list_state { CES_LIST_WHOLE, CES_LIST_CUT, CES_LIST_CHANGED, CES_LIST_STATES };
+
+struct ces_list_job {
+	char run[CES_RUN_DIGITS + 1];
+	uint32_t user, group; /* the caller, in the run's user namespace */
+};
+
+struct ces_list_answer {
+	uint64_t state;                     /* enum ces_list_state */
+	uint64_t files, bytes;              /* listed; read */
+	char digest[CES_DIGEST_LENGTH + 1]; /* of the manifest */
+};
+
+#endif

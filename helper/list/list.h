@@ -1,0 +1,46 @@
+/* ces-list: what a run has left in its outputs directory, as a manifest. See common/list.h. */
+#ifndef CES_HELPER_LIST_LIST_H
+#define CES_HELPER_LIST_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/list.h"
+
+/* What bounds one manifest; manual ces-audit(5). */
+#define CES_LIST_FILES       20000
+#define CES_LIST_BYTES       (UINT64_C(64) << 30) /* that are read */
+#define CES_LIST_TEXT        (8u << 20)           /* of the manifest */
+#define CES_LIST_LEVELS      64
+#define CES_LIST_SAMPLE      4096 /* bytes that say what a file is */
+#define CES_LIST_SECONDS     20
+#define CES_LIST_ALL_SECONDS 30 /* with what is left, without digests */
+
+/* A text that grows, up to CES_LIST_TEXT. */
+struct ces_list_text {
+	char *bytes;
+	size_t length, size;
+	bool full;
+};
+
+void ces_list_add(struct ces_list_text *text, const char *bytes, size_t length);
+void ces_list_print(struct ces_list_text *text, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* "key":"value" as JSON; a name that is no UTF-8, or has a DEL, as "key_hex". */
+void ces_list_name(struct ces_list_text *text, const char *key, const char *value, size_t length);
+
+/* One word for what the first bytes of a file say that it is. */
+const char *ces_list_content(const unsigned char *bytes, size_t length);
+
+/* Writes the manifest of the directory into text. */
+void ces_list_walk(int dirfd, const char *run, struct ces_list_text *text,
+		   struct ces_list_answer *ret);
+
+/* Becomes what reads files of the caller's and can do nothing else. Exits the process on failure.
+ * From here on `/` is the directory on fd. */
+void ces_list_confine(const struct ces_list_job *job, int fd);
+
+#endif

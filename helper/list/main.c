@@ -1,0 +1,53 @@
+/* ces-list waits for the end of one run, lists what the run has left in its outputs directory, and
+ * writes the list there, as a file of the caller's. It must never change a file that is there.
+ *
+ * It is started with the run and not at its end: what watches a run cannot start a program. Root
+ * takes a digest and three numbers from it (helper/watch/list.c). */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "helper/list/list.h"
+
+#define FD_OUTPUTS 3
+#define FD_CHANNEL 4
+#define JOB_MS     10000
+
+/* ces-client puts it into ces-run.json and removes it; without a client it stays. */
+static void write_file(const char *run, const struct ces_list_text *text)
+{
+	char name[40];
+	int fd;
+
+	(void)snprintf(name, sizeof(name), "ces-manifest-%s.json", run);
+	fd = openat(FD_OUTPUTS, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return;
+	if (ces_write_full(fd, text->bytes, text->length, -1) < 0)
+		(void)unlinkat(FD_OUTPUTS, name, 0);
+	(void)close(fd);
+}
+
+int main(void)
+{
+	struct ces_list_answer answer = {0};
+	struct ces_list_text text = {0};
+	struct ces_list_job job;
+	char byte;
+
+	if (ces_read_full(FD_CHANNEL, &job, sizeof(job), ces_now_ms() + JOB_MS) < 0 ||
+	    memchr(job.run, '\0', sizeof(job.run)) == NULL || !ces_run_valid(job.run))
+		return 1;
+	ces_list_confine(&job, FD_OUTPUTS);
+	/* the run takes as long as it takes; when ces-session ends, this does */
+	if (ces_read_full(FD_CHANNEL, &byte, 1, -1) < 0)
+		return 1;
+	ces_list_walk(FD_OUTPUTS, job.run, &text, &answer);
+	if (answer.files > 0)
+		write_file(job.run, &text);
+	return ces_write_full(FD_CHANNEL, &answer, sizeof(answer), -1) < 0;
+}

@@ -1,0 +1,333 @@
+/* Lists a tree of files. It must never follow a link, open what is not a regular file or a
+ * directory, nor go on past a bound: the tree is a stranger's, and others may be changing it.
+ *
+ * Who controls what: the run, and its user, control every name, size, byte and time here, also
+ * during the walk. A directory is opened in its parent without links; a file is opened so, and
+ * without waiting, and only its descriptor says that it is regular. A file that grows, shrinks or
+ * is written to while it is read is said to have changed. Sparse or endless files end at the bound
+ * of bytes or of time; many files at that of names, which are also read no further. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/digest.h"
+#include "common/io.h"
+#include "helper/list/list.h"
+
+#define CHUNK 262144
+
+#define END_BYTES 100 /* bytes of the manifest behind the last entry */
+
+struct walk {
+	struct ces_list_text *text;
+	struct ces_list_answer *answer;
+	dev_t device;
+	int64_t hash_until, until;
+	const char *cut; /* NULL: nothing was left out */
+	bool changed;
+	char path[PATH_MAX * 2];
+	size_t names; /* in memory, of all levels */
+};
+
+static void cut(struct walk *w, const char *why)
+{
+	if (w->cut == NULL)
+		w->cut = why;
+}
+
+/* Whether the list may go on; what it leaves out, it says. */
+static bool goes_on(struct walk *w)
+{
+	if (w->text->full)
+		cut(w, "size of the manifest");
+	else if (w->answer->files >= CES_LIST_FILES)
+		cut(w, "number of files");
+	else if (ces_now_ms() > w->until)
+		cut(w, "time");
+	else
+		return true;
+	return false;
+}
+
+static bool same(const struct stat *a, const struct stat *b)
+{
+	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* Returns how many bytes it has read, or -1. Stops at a bound: *ret_whole is false. */
+static int64_t digest_file(struct walk *w, int fd, char digest[CES_DIGEST_LENGTH + 1],
+			   const char **ret_content, bool *ret_whole)
+{
+	static unsigned char bytes[CHUNK];
+	struct ces_digest_state state;
+	int64_t all = 0;
+	ssize_t n;
+
+	*ret_content = "empty";
+	*ret_whole = true;
+	ces_digest_begin(&state);
+	while ((n = read(fd, bytes, sizeof(bytes))) > 0) {
+		if (all == 0)
+			*ret_content = ces_list_content(
+			    bytes, n < CES_LIST_SAMPLE ? (size_t)n : CES_LIST_SAMPLE);
+		ces_digest_add(&state, bytes, (size_t)n);
+		all += n;
+		w->answer->bytes += (uint64_t)n;
+		if (w->answer->bytes > CES_LIST_BYTES || ces_now_ms() > w->hash_until) {
+			*ret_whole = false;
+			return all;
+		}
+	}
+	ces_digest_end(&state, digest);
+	return n < 0 ? -1 : all;
+}
+
+static void list_content(struct walk *w, int fd, const struct stat *before)
+{
+	char digest[CES_DIGEST_LENGTH + 1];
+	const char *content;
+	struct stat after;
+	bool whole;
+	int64_t n = digest_file(w, fd, digest, &content, &whole);
+
+	if (n < 0 || fstat(fd, &after) < 0) {
+		ces_list_print(w->text, ",\"unread\":\"it cannot be read\"");
+		return;
+	}
+	ces_list_print(w->text, ",\"content\":\"%s\"", content);
+	if (!whole) {
+		cut(w, w->answer->bytes > CES_LIST_BYTES ? "bytes" : "time");
+		ces_list_print(w->text, ",\"unread\":\"a bound was reached\"");
+		return;
+	}
+	ces_list_print(w->text, ",\"sha256\":\"%s\"", strchr(digest, ':') + 1);
+	if (n != before->st_size || !same(before, &after)) {
+		w->changed = true;
+		ces_list_print(w->text, ",\"changed\":true");
+	}
+}
+
+static void list_file(struct walk *w, int parent, const char *name, const struct stat *seen)
+{
+	CES_CLEANUP_FD int fd =
+	    openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		ces_list_print(w->text, ",\"size\":%lld,\"unread\":\"it cannot be read\"",
+			       (long long)seen->st_size);
+		return;
+	}
+	ces_list_print(w->text, ",\"size\":%lld", (long long)st.st_size);
+	if (w->answer->bytes > CES_LIST_BYTES || ces_now_ms() > w->hash_until) {
+		cut(w, "time");
+		ces_list_print(w->text, ",\"unread\":\"a bound was reached\"");
+		return;
+	}
+	list_content(w, fd, &st);
+}
+
+static const char *type_of(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return "file";
+	case S_IFDIR:
+		return "directory";
+	case S_IFLNK:
+		return "link";
+	case S_IFIFO:
+		return "fifo";
+	case S_IFSOCK:
+		return "socket";
+	default:
+		return "device";
+	}
+}
+
+/* The entry of a list, with all but its end written. */
+static void begin_entry(struct walk *w, const char *type)
+{
+	ces_list_print(w->text, "%s{", w->answer->files++ == 0 ? "" : ",");
+	ces_list_name(w->text, "path", w->path, strlen(w->path));
+	ces_list_print(w->text, ",\"type\":\"%s\"", type);
+}
+
+static void list_one(struct walk *w, int parent, const char *name, const struct stat *st,
+		     const char *unread)
+{
+	size_t start = w->text->length;
+
+	begin_entry(w, type_of(st->st_mode));
+	if (unread != NULL)
+		ces_list_print(w->text, ",\"unread\":\"%s\"", unread);
+	else if (S_ISREG(st->st_mode))
+		list_file(w, parent, name, st);
+	ces_list_add(w->text, "}", 1);
+	if (w->text->length > CES_LIST_TEXT - END_BYTES)
+		w->text->full = true;
+	if (w->text->full) { /* no half of an entry */
+		w->text->length = start;
+		w->answer->files--;
+	}
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+struct names {
+	char **v;
+	size_t n, size;
+};
+
+static void free_names(struct names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		free(names->v[i]);
+	free(names->v);
+}
+
+/* Takes the name over, also where it has no room for it. */
+static bool add_name(struct names *names, char *name)
+{
+	if (names->n == names->size) {
+		size_t size = names->size == 0 ? 64 : names->size * 2;
+		char **bigger = realloc(names->v, size * sizeof(*bigger));
+
+		if (bigger == NULL) {
+			free(name);
+			return false;
+		}
+		names->v = bigger;
+		names->size = size;
+	}
+	names->v[names->n++] = name;
+	return true;
+}
+
+/* The names of a directory in order, up to the bound of files, which is for all levels together. */
+static void read_names(struct walk *w, int fd, struct names *ret)
+{
+	CES_CLEANUP_FD int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CES_CLEANUP_DIR DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *entry;
+	char *name;
+
+	if (dir == NULL) {
+		cut(w, "a directory that cannot be read");
+		return;
+	}
+	(void)ces_steal_fd(&copy);
+	while ((entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		name = w->names++ < CES_LIST_FILES ? strdup(entry->d_name) : NULL;
+		if (name == NULL || !add_name(ret, name)) {
+			cut(w, "number of files");
+			break;
+		}
+	}
+	if (ret->n > 0)
+		qsort(ret->v, ret->n, sizeof(*ret->v), by_name);
+}
+
+static void list_directory(struct walk *w, int fd, size_t level);
+
+static void visit_directory(struct walk *w, int parent, const char *name, const struct stat *st,
+			    size_t level)
+{
+	CES_CLEANUP_FD int fd = -1;
+
+	if (st->st_dev != w->device) {
+		cut(w, "another file system");
+		list_one(w, parent, name, st, "it is another file system");
+		return;
+	}
+	if (level == CES_LIST_LEVELS) {
+		cut(w, "depth");
+		list_one(w, parent, name, st, "it is too deep");
+		return;
+	}
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0) {
+		list_directory(w, fd, level + 1);
+		return;
+	}
+	cut(w, "a directory that cannot be read");
+	list_one(w, parent, name, st, "it cannot be read");
+}
+
+/* The path of an entry, until the caller shortens it again. */
+static bool enter(struct walk *w, const char *name)
+{
+	size_t length = strlen(w->path), more = strlen(name);
+
+	if (length + 1 + more >= sizeof(w->path))
+		return false;
+	if (length > 0)
+		w->path[length++] = '/';
+	memcpy(w->path + length, name, more + 1);
+	return true;
+}
+
+static void list_directory(struct walk *w, int fd, size_t level)
+{
+	size_t length = strlen(w->path);
+	struct names names = {0};
+	struct stat st;
+
+	read_names(w, fd, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		if (!goes_on(w))
+			break;
+		if (fstatat(fd, names.v[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
+			w->changed = true; /* it is gone */
+		else if (!enter(w, names.v[i]))
+			cut(w, "length of a path");
+		else if (S_ISDIR(st.st_mode))
+			visit_directory(w, fd, names.v[i], &st, level);
+		else
+			list_one(w, fd, names.v[i], &st, NULL);
+		w->path[length] = '\0';
+	}
+	w->names -= names.n;
+	free_names(&names);
+}
+
+void ces_list_walk(int dirfd, const char *run, struct ces_list_text *text,
+		   struct ces_list_answer *ret)
+{
+	int64_t now = ces_now_ms();
+	struct walk *w = calloc(1, sizeof(*w));
+	struct stat top;
+
+	if (w == NULL || fstat(dirfd, &top) < 0)
+		_exit(1);
+	*w = (struct walk){.text = text,
+			   .answer = ret,
+			   .device = top.st_dev,
+			   .hash_until = now + CES_LIST_SECONDS * 1000,
+			   .until = now + CES_LIST_ALL_SECONDS * 1000};
+	ces_list_print(text, "{\"ces_manifest\":1,\"run\":\"%s\",\"files\":[", run);
+	list_directory(w, dirfd, 0);
+	if (text->full)
+		cut(w, "size of the manifest");
+	text->full = false; /* (entries leave room for the end) */
+	ces_list_print(text, "]");
+	if (w->cut != NULL)
+		ces_list_print(text, ",\"cut\":\"%s\"", w->cut);
+	ces_list_print(text, "}");
+	ret->state = w->cut != NULL ? CES_LIST_CUT : w->changed ? CES_LIST_CHANGED : CES_LIST_WHOLE;
+	ces_digest_of(text->bytes, text->length, ret->digest);
+	free(w);
+}

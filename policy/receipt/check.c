@@ -1,0 +1,220 @@
+/* ces-policy receipt verify. It must never print a word of a receipt before its signature was found
+ * good, and nothing as a control character. */
+#include "policy/receipt/check.h"
+
+#include <json-c/json.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/digest.h"
+#include "common/io.h"
+#include "policy/receipt/dsse.h"
+#include "policy/receipt/statement.h"
+#include "policy/scan.h"
+#include "policy/tool/input.h"
+#include "policy/tool/tool.h"
+
+#define KEY_MAX     65536
+#define OUTPUTS_MAX ((size_t)64 << 20)
+
+static int take(int fd, const char *path, size_t most, char **ret, size_t *ret_length,
+		struct ces_error *err)
+{
+	if (ces_read_file(fd, most, ret, ret_length) != 0)
+		return ces_error_errno(err, CES_E_USAGE, "%s", path);
+	return 0;
+}
+
+/* Opens both files, gives up root, reads the public key. The caller releases what is there, also
+ * after a failure. */
+static int open_files(const char *key, const char *file, EVP_PKEY **ret_key, char **ret_bytes,
+		      size_t *ret_length, struct ces_error *err)
+{
+	CES_CLEANUP_FD int key_fd = -1, fd = -1;
+	CES_CLEANUP_FREE char *pem = NULL;
+	size_t length = 0;
+
+	if (ces_input_open(key, &key_fd, err) != 0 || ces_input_open(file, &fd, err) != 0 ||
+	    ces_input_drop(err) != 0 || take(key_fd, key, KEY_MAX, &pem, &length, err) != 0 ||
+	    ces_key_public(pem, length, ret_key, err) != 0)
+		return -1;
+	return take(fd, file, CES_ENVELOPE_MAX, ret_bytes, ret_length, err);
+}
+
+/* The value at a way of keys, "a.b.c"; NULL when it is not there. */
+static struct json_object *at(struct json_object *tree, const char *way)
+{
+	char key[64];
+
+	while (tree != NULL && *way != '\0') {
+		size_t n = strcspn(way, ".");
+
+		snprintf(key, sizeof(key), "%.*s", (int)n, way);
+		if (!json_object_is_type(tree, json_type_object) ||
+		    !json_object_object_get_ex(tree, key, &tree))
+			return NULL;
+		way += n + (way[n] == '.');
+	}
+	return tree;
+}
+
+static bool is_text(struct json_object *tree, const char *way, const char *want)
+{
+	struct json_object *value = at(tree, way);
+
+	return json_object_is_type(value, json_type_string) &&
+	       strcmp(json_object_get_string(value), want) == 0;
+}
+
+/* What every receipt has; the rest the schema says. */
+static int check_statement(struct json_object *statement, struct ces_error *err)
+{
+	static const char *const texts[] = {
+	    "run",     "image.digest", "permission.policy",  "project",
+	    "decided", "ended",        "journal.head.digest"};
+
+	if (!is_text(statement, "_type", CES_STATEMENT_TYPE) ||
+	    !is_text(statement, "predicateType", CES_PREDICATE_TYPE))
+		return ces_error_set(err, CES_E_USAGE,
+				     "well signed, but not a receipt of a run: another type");
+	for (size_t i = 0; i < CES_COUNT(texts); i++) {
+		char way[64];
+
+		snprintf(way, sizeof(way), "predicate.%s", texts[i]);
+		if (!json_object_is_type(at(statement, way), json_type_string))
+			return ces_error_set(err, CES_E_USAGE,
+					     "well signed, but not a receipt: it has no %s", way);
+	}
+	return 0;
+}
+
+static const char *shown(struct json_object *value, char buffer[300])
+{
+	snprintf(buffer, 300, "%s",
+		 value == NULL ? "-"
+		 : json_object_is_type(value, json_type_string)
+		     ? json_object_get_string(value)
+		     : json_object_to_json_string(value));
+	ces_text_clean(buffer);
+	return buffer;
+}
+
+static void print_text(const struct json_object *statement, const char *keyid)
+{
+	static const struct {
+		const char *label, *way;
+	} rows[] = {{"run", "run"},
+		    {"image", "image.reference"},
+		    {"digest", "image.digest"},
+		    {"rule", "permission.rule"},
+		    {"approval", "permission.approval"},
+		    {"policy", "permission.policy"},
+		    {"project", "project"},
+		    {"user", "user.name"},
+		    {"decided", "decided"},
+		    {"ended", "ended"},
+		    {"status", "end.status"},
+		    {"reason", "end.reason"},
+		    {"kernel", "proof.outcome"},
+		    {"manifest", "outputs.manifest"},
+		    {"record", "journal.end.seq"},
+		    {"head", "journal.head.seq"},
+		    {"head", "journal.head.digest"},
+		    {"issued", "issued.time"},
+		    {"by", "issued.host"}};
+	struct json_object *predicate = at((struct json_object *)(uintptr_t)statement, "predicate");
+	char text[300];
+
+	printf("%sgood%s: signed by key %s\n", ces_colour(stdout, CES_GREEN),
+	       ces_colour(stdout, CES_PLAIN), keyid);
+	for (size_t i = 0; i < CES_COUNT(rows); i++)
+		if (at(predicate, rows[i].way) != NULL)
+			printf("  %-10s %s\n", rows[i].label,
+			       shown(at(predicate, rows[i].way), text));
+}
+
+/* Says whether the file beside the outputs is the one of the receipt. The digest is that of the
+ * manifest on one line, as the writer wrote it. */
+static int compare_outputs(struct json_object *statement, const char *bytes, size_t length,
+			   struct ces_error *err)
+{
+	struct json_object *wanted = at(statement, "predicate.outputs.manifest");
+	struct json_object *tree, *manifest;
+	char digest[CES_DIGEST_LENGTH + 1] = "";
+	const char *text;
+
+	if (!json_object_is_type(wanted, json_type_string))
+		return ces_error_set(err, CES_E_DENIED,
+				     "the receipt names no manifest of outputs to compare with");
+	if (ces_scan_check(bytes, length, err) != 0)
+		return ces_error_context(err, "--outputs");
+	tree = json_tokener_parse(bytes);
+	manifest = at(tree, "manifest");
+	text = manifest == NULL
+		   ? NULL
+		   : json_object_to_json_string_ext(manifest, JSON_C_TO_STRING_PLAIN |
+								  JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (text != NULL)
+		ces_digest_of(text, strlen(text), digest);
+	json_object_put(tree);
+	if (strcmp(digest, json_object_get_string(wanted)) != 0)
+		return ces_error_set(
+		    err, CES_E_DENIED,
+		    "--outputs: its manifest is not the one of the receipt: it was "
+		    "changed, or is of another run");
+	return 0;
+}
+
+static int open_statement(EVP_PKEY *key, const char *bytes, size_t length, char **ret_text,
+			  struct json_object **ret, struct ces_error *err)
+{
+	if (ces_dsse_open(key, CES_STATEMENT_MEDIA, bytes, length, ret_text, err) != 0)
+		return -1;
+	if (ces_scan_check(*ret_text, strlen(*ret_text), err) != 0)
+		return ces_error_context(err, "the statement");
+	*ret = json_tokener_parse(*ret_text);
+	return check_statement(*ret, err);
+}
+
+static int report(EVP_PKEY *key, const char *text, struct json_object *statement, bool json,
+		  struct ces_error *err)
+{
+	char keyid[CES_KEY_ID + 1];
+
+	if (json) {
+		puts(text);
+		return 0;
+	}
+	if (ces_key_id(key, keyid, err) != 0)
+		return -1;
+	print_text(statement, keyid);
+	return 0;
+}
+
+/* What it opens, this releases on every way out. */
+int ces_receipt_check(const char *key_path, const char *file, const char *outputs, bool json)
+{
+	CES_CLEANUP_FD int outputs_fd = -1;
+	CES_CLEANUP_FREE char *bytes = NULL, *text = NULL, *listed = NULL;
+	struct json_object *statement = NULL;
+	struct ces_error err = {0};
+	size_t length = 0, listed_length = 0;
+	EVP_PKEY *key = NULL;
+	bool good = (outputs == NULL || ces_input_open(outputs, &outputs_fd, &err) == 0) &&
+		    open_files(key_path, file, &key, &bytes, &length, &err) == 0;
+
+	if (good && open_statement(key, bytes, length, &text, &statement, &err) != 0)
+		good = (ces_error_put_context(&err, "%s", file), false);
+	if (good && outputs != NULL)
+		good = take(outputs_fd, outputs, OUTPUTS_MAX, &listed, &listed_length, &err) == 0 &&
+		       compare_outputs(statement, listed, listed_length, &err) == 0;
+	good = good && report(key, text, statement, json, &err) == 0;
+	json_object_put(statement);
+	EVP_PKEY_free(key);
+	if (!good) {
+		int status = ces_tool_fail(&err);
+
+		return err.code == CES_E_DENIED ? CES_TOOL_FINDING : status;
+	}
+	return ces_tool_finish(stdout, CES_TOOL_GOOD);
+}

@@ -1,0 +1,22 @@
+/* Envelopes of signed texts: DSSE v1 (github.com/secure-systems-lab/dsse), JSON with the text and
+ * its signatures in base64. What is signed is the pre-authentication encoding,
+ * "DSSEv1 LENGTH TYPE LENGTH TEXT". */
+#ifndef CES_POLICY_RECEIPT_DSSE_H
+#define CES_POLICY_RECEIPT_DSSE_H
+
+#include "policy/receipt/signer.h"
+
+#define CES_ENVELOPE_MAX ((size_t)2 * CES_SIGNED_MAX)
+
+/* Signs the text. *ret: one line of JSON without a newline, malloc'd. */
+int ces_dsse_sign(struct ces_signer *signer, const char *uri, const char *type, const char *text,
+		  char **ret, struct ces_error *err);
+
+/* Opens an envelope. Refuses what two readers could take differently (duplicate keys, base64 with
+ * other bytes), another type, and a text without a signature of this key. *ret: the text,
+ * malloc'd, NUL-terminated and without other NULs. CES_E_DENIED: it is an envelope, and the
+ * signature is not there; CES_E_USAGE: it is none. */
+int ces_dsse_open(EVP_PKEY *key, const char *type, const char *envelope, size_t length, char **ret,
+		  struct ces_error *err);
+
+#endif

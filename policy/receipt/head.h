@@ -1,0 +1,16 @@
+/* ces-policy audit head: the place that a journal has come to, signed. */
+#ifndef CES_POLICY_RECEIPT_HEAD_H
+#define CES_POLICY_RECEIPT_HEAD_H
+
+#include "policy/tool/audit.h"
+
+/* Does the command line make sense? -1 when it does not, after saying so. */
+int ces_anchor_check(const struct ces_anchor *anchor, bool head);
+
+/* Opens what signing and the search for heads need, before root is given up. */
+int ces_anchor_prepare(struct ces_anchor *anchor, struct ces_error *err);
+void ces_anchor_release(struct ces_anchor *anchor);
+
+int ces_audit_head(const struct ces_audit *audit);
+
+#endif

@@ -1,0 +1,10 @@
+/* Checks of strings of which root's programs know nothing. Internal to policy/. */
+#ifndef CES_POLICY_VALID_PARSE_H
+#define CES_POLICY_VALID_PARSE_H
+
+#include <stdbool.h>
+
+bool ces_valid_secret(const char *text); /* a name in a cluster, up to 253 */
+bool ces_valid_key(const char *text);    /* a path, or a URI of printable ASCII, up to 511 */
+
+#endif

@@ -1,0 +1,262 @@
+#!/usr/bin/env bats
+# ces-policy audit head, and audit verify --against: what a chain alone cannot show, found by heads that were signed before.
+
+load common.bash
+load signed.bash
+
+type=application/vnd.ces.journal-head+json
+
+setup()
+{
+	make_keys
+	mkdir log
+	j=$BATS_TEST_TMPDIR/log/audit.jsonl
+	journal 40 > "$j"
+}
+
+head_of() { policy audit head --journal "$j" "$@"; }
+against() { policy audit verify --journal "$j" --key p256.pub --against "$@"; }
+digest() { printf 'sha256:%s' "$(sed -n "$1p" "$j" | head -c -1 | sha256sum | cut -d' ' -f1)"; }
+time_of() { sed -n "$1p" "$j" | jq -r .time; }
+
+# The head of record N, as it would have been signed a second after it was written.
+signed_at() # N [JQ-EDIT]
+{
+	jq -nc --arg d "$(digest "$1")" --arg t "$(time_of "$1" | cut -c 1-19)Z" --argjson n "$1" \
+		'{ces_head: 1, host: "node", time: $t, first: 1, seq: $n, digest: $d, written: $t}' | jq -jc "${2:-.}" | seal p256.pem $type
+}
+
+@test "the head that is printed is the one that verify prints" {
+	run head_of
+	[ "$status" -eq 0 ]
+	[ "head $output" = "$(policy audit verify --journal "$j" | grep '^head')" ]
+	policy audit verify --journal "$j" --expect "$output"
+}
+
+@test "a signed head is one line that syslog takes, and says sequence, digest, time and host" {
+	for k in p256 ed25519; do
+		head_of --key $k.pem > line
+		[ "$(wc -l < line)" -eq 1 ]
+		[ "$(stat -c %s line)" -lt 1000 ]
+		jq -r .payload line | base64 -d > payload
+		jq -e --arg d "$(digest 40)" --arg h "$(uname -n)" \
+			'.ces_head == 1 and .seq == 40 and .first == 1 and .digest == $d and .host == $h and (.time | fromdate > 1700000000)' payload
+		[ "$(jq -r .written payload)" = "$(time_of 40)" ]
+		policy audit verify --journal "$j" --key $k.pub --against line
+	done
+	jq -r .payload line | base64 -d | encoded $type > signed
+	jq -r '.signatures[0].sig' line | base64 -d > sig
+	openssl pkeyutl -verify -pubin -inkey ed25519.pub -rawin -in signed -sigfile sig
+}
+
+@test "a journal that has grown agrees with the heads that were signed" {
+	{ signed_at 10; signed_at 20; signed_at 20; signed_at 40; } > heads
+	run against heads
+	[ "$status" -eq 0 ]
+	says "agrees with 4 signed heads, the last of $(time_of 40 | cut -c 1-19)Z"
+	run against heads --format json
+	jq -e '.intact and .heads == 4' <<< "$output"
+}
+
+@test "heads are found in the lines of syslog" {
+	{
+		echo 'Nov 29 00:10:01 node systemd[1]: Starting ces-anchor.service'
+		printf 'Nov 29 00:10:02 node ces: journal head %s\n' "$(signed_at 10)"
+		printf 'Nov 30 00:10:02 node ces: journal head %s\n' "$(signed_at 30)"
+	} > log/messages
+	run --separate-stderr against log/messages
+	[ "$status" -eq 0 ]
+	says "agrees with 2 signed heads"
+	echo nothing > log/messages
+	run against log/messages
+	[ "$status" -eq 2 ]
+	says "no signed head"
+}
+
+@test "a journal made anew is found" {
+	{ signed_at 10; signed_at 30; } > heads
+	journal 45 --proofs > "$j"
+	policy audit verify --journal "$j"
+	run against heads
+	[ "$status" -eq 1 ]
+	says "record 10 is not the one that the head of"
+	says "made anew"
+	run against heads --format json
+	[ "$status" -eq 1 ]
+	jq -e '.intact == false and (.bad.what | contains("made anew"))' <<< "$output"
+}
+
+@test "an end that was cut off is found, also when the journal went on" {
+	{ signed_at 10; signed_at 40; } > heads
+	sed -i '31,$d' "$j"
+	policy audit verify --journal "$j"
+	run against heads
+	[ "$status" -eq 1 ]
+	says "ends with record 30"
+	says "has record 40: its end was cut off"
+	journal 20 --first "30:$(digest 30)" > next.jsonl
+	cat next.jsonl >> "$j"
+	policy audit verify --journal "$j"
+	run against heads
+	[ "$status" -eq 1 ]
+	says "record 40 is not the one"
+}
+
+@test "a beginning that was cut off is found" {
+	{ signed_at 10; signed_at 30; } > heads
+	sed -i 1,5d "$j"
+	policy audit verify --journal "$j"
+	run against heads
+	[ "$status" -eq 1 ]
+	says "records 1 to 5 were there"
+	says "its beginning was cut off"
+	sed -i 1,10d "$j"
+	run against heads
+	[ "$status" -eq 1 ]
+	says "records 1 to 15 were there"
+}
+
+@test "a beginning that was away before the last head was signed is no fault" {
+	{ signed_at 10; signed_at 30 '.first = 6'; } > heads
+	sed -i 1,5d "$j"
+	run against heads
+	[ "$status" -eq 0 ]
+	says "records before number 6 are not here"
+}
+
+@test "a new chain after the head is found" {
+	signed_at 30 > heads
+	journal 50 --proofs > "$j.new"
+	sed -n 1,20p "$j" > "$j.1"
+	mv "$j.new" "$j"
+	policy audit verify --journal "$j"
+	run against heads
+	[ "$status" -eq 1 ]
+	says "made anew"
+}
+
+@test "a clock that goes back is found, between records, after a head and between heads" {
+	signed_at 30 '.time = "2027-01-01T00:00:00Z"' > heads
+	run against heads
+	[ "$status" -eq 1 ]
+	says "the clock was set back: record 31 is of $(time_of 31), and was written after 2027-01-01T00:00:00Z"
+	{ signed_at 20 '.time = "2027-01-01T00:00:00Z"'; signed_at 40; } > heads
+	run against heads
+	[ "$status" -eq 1 ]
+	says "the clock was set back"
+	{ signed_at 40 '.time = "2027-01-02T00:00:00Z"'; signed_at 40 '.time = "2027-01-01T00:00:00Z"'; } > heads
+	run against heads
+	[ "$status" -eq 1 ]
+	says "the clock was set back: a head of 2027-01-01T00:00:00Z follows one of 2027-01-02T00:00:00Z"
+	python3 - "$j" <<- 'PY'
+		import hashlib, json, sys
+		prev, out = "", []
+		for line in open(sys.argv[1]):
+		    r = json.loads(line)
+		    r["prev"] = prev
+		    if r["seq"] > 20:
+		        r["time"] = "2020" + r["time"][4:]
+		    text = json.dumps(r, separators=(",", ":"))
+		    prev = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+		    out.append(text + "\n")
+		open(sys.argv[1], "w").writelines(out)
+	PY
+	policy audit verify --journal "$j"
+	signed_at 40 '.time = "2027-01-01T00:00:00Z"' > heads
+	run against heads
+	[ "$status" -eq 1 ]
+	says "record 21 is of 2020"
+}
+
+@test "a step of the clock of less than a second is no fault" {
+	signed_at 30 ".time = \"$(time_of 31 | cut -c 1-19)Z\"" > heads
+	run against heads
+	[ "$status" -eq 0 ]
+}
+
+@test "heads that somebody else signed, changed, or of two machines are refused" {
+	signed_at 30 > heads
+	run policy audit verify --journal "$j" --key other.pub --against heads
+	[ "$status" -eq 1 ]
+	says "heads, line 1: no signature of this key"
+	jq -c '.payload |= (@base64d | sub("\"seq\":30"; "\"seq\":31") | @base64)' heads > changed
+	run against changed
+	[ "$status" -eq 1 ]
+	{ signed_at 10; head -c 300 heads; } > short
+	run against short
+	[ "$status" -eq 2 ]
+	says "short, line 2"
+	{ signed_at 10; signed_at 20 '.host = "other"'; } > two
+	run against two
+	[ "$status" -eq 2 ]
+	says "give those of one machine"
+	for edit in '.seq = 0' '.first = 31' '.digest = "x"' '.time = "yesterday"' 'del(.host)' '.seq = "30"' '[.]'; do
+		signed_at 30 "$edit" > odd
+		run against odd
+		echo "$edit"
+		[ "$status" -eq 2 ]
+		says "not a head of a journal"
+	done
+	jq -jn '7' | seal p256.pem application/vnd.in-toto+json > odd
+	run against odd
+	[ "$status" -eq 2 ]
+}
+
+@test "a journal that is broken, torn or empty is not signed" {
+	sed -i '20s/"uid":44/"uid":45/' "$j"
+	run head_of --key p256.pem
+	[ "$status" -eq 1 ]
+	says "not signed"
+	says_not payload
+	journal 5 > "$j"
+	printf '{"seq":6,"ti\n' >> "$j"
+	run head_of --key p256.pem
+	[ "$status" -eq 1 ]
+	says "torn"
+	: > "$j"
+	run head_of --key p256.pem
+	[ "$status" -eq 1 ]
+	says "empty"
+}
+
+@test "with --sign the policy names the key, and without one there nothing is signed" {
+	jq --arg k "$BATS_TEST_TMPDIR/p256.pem" '.host.audit_key = $k' "$examples/desktop.json" > policy.json
+	head_of --sign --policy policy.json > heads
+	against heads
+	run head_of --sign --policy "$examples/desktop.json"
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	jq '.host.audit_key = "/nonexistent/key.pem"' "$examples/desktop.json" > policy.json
+	run head_of --sign --policy policy.json
+	[ "$status" -eq 2 ]
+	says "/nonexistent/key.pem"
+	echo '{' > policy.json
+	run head_of --sign --policy policy.json
+	[ "$status" -eq 2 ]
+}
+
+@test "the journal and the policy are read by nobody, the key by root alone" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	chmod 600 "$j"
+	export ASAN_OPTIONS=detect_leaks=0
+	jq --arg k "$BATS_TEST_TMPDIR/p256.pem" '.host.audit_key = $k' "$examples/desktop.json" > policy.json
+	run strace -f -o trace -e trace=openat,read,setresuid "$top/${B:-build}/ces-policy" audit head --journal "$j" --sign --policy policy.json
+	[ "$status" -eq 0 ]
+	reader=$(grep 'setresuid(65534' trace | cut -d' ' -f1)
+	opener=$(grep 'p256.pem"' trace | cut -d' ' -f1 | sort -u)
+	[ -n "$reader" ]
+	[ -n "$opener" ]
+	[ "$opener" != "$reader" ]
+	run ! grep -qE 'seq|registries' <(grep "^$reader " trace | sed '/setresuid(65534/,$d')
+}
+
+@test "a command line that makes no sense is refused" {
+	signed_at 30 > heads
+	for wrong in "head --against heads" "head --key p256.pem --sign" "head --policy policy.json" "verify --against heads" "verify --key p256.pub" \
+		"verify --syslog" "list --key p256.pem" "head extra"; do
+		# shellcheck disable=SC2086
+		run policy audit $wrong --journal "$j"
+		echo "$wrong"
+		[ "$status" -eq 2 ]
+	done
+}
