@@ -22,6 +22,7 @@ static const char help[] =
     "       ces-policy audit export [--journal FILE] [FILTER]... [--format csv|ocsf|cef] [-o "
     "FILE]\n"
     "       ces-policy audit export [--journal FILE] --crate DIRECTORY --run RUN\n"
+    "                               [--receipt FILE --key PUBLIC.pem]\n"
     "       ces-policy audit review [--journal FILE] --from DATE --to DATE [--policy FILE]\n"
     "                               [--no-host] [--record FILE [--note TEXT] [--by NAME]]\n"
     "       ces-policy audit review [--journal FILE] --list FILE\n"
@@ -61,21 +62,35 @@ static const struct command {
     {"review", ces_audit_review, TAKES_REVIEW},
 };
 
-static const struct option options[] = {
-    {"journal", required_argument, NULL, 'j'}, {"expect", required_argument, NULL, 'e'},
-    {"strict", no_argument, NULL, 'S'},        {"user", required_argument, NULL, 'u'},
-    {"project", required_argument, NULL, 'p'}, {"image", required_argument, NULL, 'i'},
-    {"digest", required_argument, NULL, 'd'},  {"run", required_argument, NULL, 'r'},
-    {"outcome", required_argument, NULL, 'x'}, {"since", required_argument, NULL, 's'},
-    {"until", required_argument, NULL, 't'},   {"output", required_argument, NULL, 'o'},
-    {"crate", required_argument, NULL, 'c'},   {"format", required_argument, NULL, 'f'},
-    {"from", required_argument, NULL, 'F'},    {"to", required_argument, NULL, 'T'},
-    {"note", required_argument, NULL, 'N'},    {"by", required_argument, NULL, 'B'},
-    {"record", required_argument, NULL, 'R'},  {"list", required_argument, NULL, 'L'},
-    {"policy", required_argument, NULL, 'P'},  {"no-host", no_argument, NULL, 'H'},
-    {"key", required_argument, NULL, 'k'},     {"against", required_argument, NULL, 'A'},
-    {"sign", no_argument, NULL, 'G'},          {"syslog", no_argument, NULL, 'Y'},
-    {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
+static const struct option options[] = {{"journal", required_argument, NULL, 'j'},
+					{"expect", required_argument, NULL, 'e'},
+					{"strict", no_argument, NULL, 'S'},
+					{"user", required_argument, NULL, 'u'},
+					{"project", required_argument, NULL, 'p'},
+					{"image", required_argument, NULL, 'i'},
+					{"digest", required_argument, NULL, 'd'},
+					{"run", required_argument, NULL, 'r'},
+					{"outcome", required_argument, NULL, 'x'},
+					{"since", required_argument, NULL, 's'},
+					{"until", required_argument, NULL, 't'},
+					{"output", required_argument, NULL, 'o'},
+					{"crate", required_argument, NULL, 'c'},
+					{"format", required_argument, NULL, 'f'},
+					{"from", required_argument, NULL, 'F'},
+					{"to", required_argument, NULL, 'T'},
+					{"note", required_argument, NULL, 'N'},
+					{"by", required_argument, NULL, 'B'},
+					{"record", required_argument, NULL, 'R'},
+					{"list", required_argument, NULL, 'L'},
+					{"policy", required_argument, NULL, 'P'},
+					{"no-host", no_argument, NULL, 'H'},
+					{"key", required_argument, NULL, 'k'},
+					{"against", required_argument, NULL, 'A'},
+					{"sign", no_argument, NULL, 'G'},
+					{"syslog", no_argument, NULL, 'Y'},
+					{"receipt", required_argument, NULL, 'V'},
+					{"help", no_argument, NULL, 'h'},
+					{NULL, 0, NULL, 0}};
 
 /* Which kind of command an option belongs to; 0: to all. */
 static unsigned belongs(int option)
@@ -85,7 +100,7 @@ static unsigned belongs(int option)
 	if (option == 'e' || option == 'S')
 		return TAKES_EXPECT;
 	if (option == 'k')
-		return TAKES_HEADS | TAKES_SIGN;
+		return TAKES_HEADS | TAKES_SIGN | TAKES_OUTPUT;
 	if (option == 'A')
 		return TAKES_HEADS;
 	if (option == 'G' || option == 'Y')
@@ -96,7 +111,7 @@ static unsigned belongs(int option)
 		return TAKES_REVIEW;
 	if (option == 'f')
 		return TAKES_FORMAT;
-	return option == 'o' || option == 'c' ? TAKES_OUTPUT : 0;
+	return strchr("ocV", option) != NULL ? TAKES_OUTPUT : 0;
 }
 
 static int set_format(struct ces_audit *audit, const struct command *command, const char *word)
@@ -116,14 +131,29 @@ static int set_option(struct ces_audit *audit, const struct command *command, in
 	const struct {
 		int option;
 		const char **where;
-	} texts[] = {{'j', &audit->journal}, {'c', &audit->crate}, {'e', &audit->expect},
-		     {'o', &audit->output},  {'u', &f->user},      {'p', &f->project},
-		     {'i', &f->image},       {'d', &f->digest},    {'r', &f->run},
-		     {'x', &f->outcome},     {'s', &f->since},     {'t', &f->until},
-		     {'F', &r->from},        {'T', &r->to},        {'N', &r->note},
-		     {'B', &r->by},          {'R', &r->record},    {'L', &r->list},
-		     {'P', &r->policy},      {'P', &a->policy},    {'k', &a->key},
-		     {'A', &a->against}};
+	} texts[] = {{'j', &audit->journal},
+		     {'c', &audit->crate},
+		     {'e', &audit->expect},
+		     {'o', &audit->output},
+		     {'u', &f->user},
+		     {'p', &f->project},
+		     {'i', &f->image},
+		     {'d', &f->digest},
+		     {'r', &f->run},
+		     {'x', &f->outcome},
+		     {'s', &f->since},
+		     {'t', &f->until},
+		     {'F', &r->from},
+		     {'T', &r->to},
+		     {'N', &r->note},
+		     {'B', &r->by},
+		     {'R', &r->record},
+		     {'L', &r->list},
+		     {'P', &r->policy},
+		     {'P', &a->policy},
+		     {'k', &a->key},
+		     {'A', &a->against},
+		     {'V', &audit->crate_files.from}};
 
 	for (size_t i = 0; i < CES_COUNT(texts); i++)
 		if (texts[i].option == option)
@@ -170,6 +200,13 @@ static int parse(int argc, char **argv, const struct command *command, struct ce
 		fprintf(stderr, "ces-policy: audit: which run? Write its ten digits\n");
 		return -1;
 	}
+	ret->crate_files.key = ret->anchor.key;
+	if (command->run == export &&
+	    ((ret->crate_files.from == NULL) != (ret->anchor.key == NULL) ||
+	     (ret->anchor.key != NULL && ret->crate == NULL))) {
+		fprintf(stderr, "ces-policy: audit export: --receipt needs --key and --crate\n");
+		return -1;
+	}
 	if ((command->takes & (TAKES_HEADS | TAKES_SIGN)) != 0)
 		return ces_anchor_check(&ret->anchor, command->run == ces_audit_head);
 	return (command->takes & TAKES_REVIEW) != 0 ? ces_review_check(&ret->review) : 0;
@@ -185,6 +222,10 @@ static int open_files(struct ces_audit *audit, const struct command *command, st
 		audit->out = fopen(audit->output, "we");
 	if (audit->out == NULL)
 		return ces_error_errno(err, CES_E_HOST, "%s", audit->output);
+	if (audit->crate_files.from != NULL &&
+	    (ces_input_open(audit->crate_files.from, &audit->crate_files.from_fd, err) != 0 ||
+	     ces_input_open(audit->crate_files.key, &audit->crate_files.key_fd, err) != 0))
+		return -1;
 	if (audit->crate != NULL && ces_crate_make(audit->crate, &audit->crate_files, err) != 0)
 		return -1;
 	if ((command->takes & TAKES_REVIEW) != 0 && ces_review_prepare(audit, err) != 0)
@@ -200,6 +241,7 @@ static int run(const struct command *command, int argc, char **argv)
 	struct ces_audit audit = {
 	    .journal = CES_JOURNAL_PATH,
 	    .review.fd = -1,
+	    .crate_files = {.from_fd = -1, .key_fd = -1},
 	    .anchor = {.fd = -1, .key_fd = -1, .log_fd = -1, .signer = CES_SIGNER_NONE}};
 	struct ces_error err = {0};
 	int status = parse(argc, argv, command, &audit);

@@ -5,14 +5,17 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "policy/receipt/dsse.h"
+#include "policy/receipt/statement.h"
 #include "policy/tool/audit.h"
+#include "policy/tool/input.h"
 #include "policy/tool/tool.h"
 
 #define TEXT 1100
 
 struct run {
 	char user[64], project[CES_NAME_MAX + 1], image[TEXT], digest[80], rule[128], approval[160],
-	    policy[80], started[40], ended[40], outcome[80], number[16];
+	    policy[80], started[40], ended[40], outcome[80], number[16], manifest[80];
 	bool failed, seen;
 };
 
@@ -25,7 +28,10 @@ int ces_crate_make(const char *path, struct ces_crate *ret, struct ces_error *er
 	ret->metadata = ces_tool_make_file(dir, "ro-crate-metadata.json");
 	ret->records = ces_tool_make_file(dir, "records.jsonl");
 	ret->table = ces_tool_make_file(dir, "records.csv");
-	if (ret->metadata == NULL || ret->records == NULL || ret->table == NULL)
+	if (ret->from != NULL)
+		ret->receipt = ces_tool_make_file(dir, "receipt.json");
+	if (ret->metadata == NULL || ret->records == NULL || ret->table == NULL ||
+	    (ret->from != NULL && ret->receipt == NULL))
 		return ces_error_errno(err, CES_E_HOST, "%s", path);
 	return 0;
 }
@@ -33,8 +39,11 @@ int ces_crate_make(const char *path, struct ces_crate *ret, struct ces_error *er
 /* 0 when all of it reached the files. */
 int ces_crate_close(struct ces_crate *crate)
 {
-	FILE *const files[] = {crate->metadata, crate->records, crate->table};
+	FILE *const files[] = {crate->metadata, crate->records, crate->table, crate->receipt};
 	int result = 0;
+
+	ces_cleanup_close(&crate->from_fd);
+	ces_cleanup_close(&crate->key_fd);
 
 	for (size_t i = 0; i < CES_COUNT(files); i++)
 		if (files[i] != NULL && fclose(files[i]) != 0)
@@ -74,6 +83,8 @@ static int each(void *context, const struct ces_audit_row *row)
 				      sizeof(f->run.ended));
 		(void)ces_audit_outcome(row->record, f->run.outcome, sizeof(f->run.outcome));
 		f->run.failed = ces_record_number(row->record, CES_RECORD_STATUS) != 0;
+		(void)ces_record_text(row->record, CES_RECORD_MANIFEST, f->run.manifest,
+				      sizeof(f->run.manifest));
 	} else {
 		take_decision(&f->run, row);
 	}
@@ -111,12 +122,12 @@ static struct json_object *entity(struct json_object *graph, const char *id, con
 	return one;
 }
 
-static void add_parts(struct json_object *root)
+static void add_parts(struct json_object *root, bool receipt)
 {
-	static const char *const names[] = {"records.jsonl", "records.csv"};
+	static const char *const names[] = {"records.jsonl", "records.csv", "receipt.json"};
 	struct json_object *parts = json_object_new_array();
 
-	for (size_t i = 0; i < CES_COUNT(names); i++) {
+	for (size_t i = 0; i < CES_COUNT(names) - (receipt ? 0 : 1); i++) {
 		struct json_object *part = json_object_new_object();
 
 		(void)json_object_object_add(part, "@id", json_object_new_string(names[i]));
@@ -125,7 +136,7 @@ static void add_parts(struct json_object *root)
 	(void)json_object_object_add(root, "hasPart", parts);
 }
 
-static void describe(struct json_object *graph, const struct run *run)
+static void describe(struct json_object *graph, const struct run *run, bool receipt)
 {
 	char name[1300], about[600];
 	struct json_object *root;
@@ -144,7 +155,7 @@ static void describe(struct json_object *graph, const struct run *run)
 				  "description", about, "datePublished", run->started, "license",
 				  "Not to be published: see the project's agreement", "mentions",
 				  "@#run", "sourceOrganization", "@#project", NULL});
-	add_parts(root);
+	add_parts(root, receipt);
 	entity(graph, "#run", "CreateAction",
 	       (const char *const[]){
 		   "name", name, "instrument", "@#image", "agent", "@#user", "startTime",
@@ -152,7 +163,18 @@ static void describe(struct json_object *graph, const struct run *run)
 		   run->ended[0] == '\0' && !run->failed ? "http://schema.org/ActiveActionStatus"
 		   : run->failed                         ? "http://schema.org/FailedActionStatus"
 				 : "http://schema.org/CompletedActionStatus",
-		   run->failed ? "error" : "description", run->outcome, NULL});
+		   run->failed ? "error" : "description", run->outcome, "result",
+		   run->manifest[0] != '\0' ? "@#outputs" : "", NULL});
+	if (run->manifest[0] != '\0')
+		entity(graph, "#outputs", "Dataset",
+		       (const char *const[]){
+			   "name", "Outputs of the run, which are not in this crate", "description",
+			   "The identifier is the digest of their manifest.", "identifier",
+			   run->manifest, NULL});
+	if (receipt)
+		entity(graph, "receipt.json", "File",
+		       (const char *const[]){"name", "Signed receipt of the run", "encodingFormat",
+					     "application/json", NULL});
 	entity(graph, "#image", "SoftwareApplication",
 	       (const char *const[]){"name", run->image, "identifier", run->digest, NULL});
 	entity(graph, "#user", "Person",
@@ -165,6 +187,38 @@ static void describe(struct json_object *graph, const struct run *run)
 	entity(graph, "records.csv", "File",
 	       (const char *const[]){"name", "The same as a table", "encodingFormat", "text/csv",
 				     NULL});
+}
+
+/* Copies the receipt, if this key signed it and it is about this run. */
+static int add_receipt(const struct ces_crate *crate, const char *run, struct ces_error *err)
+{
+	CES_CLEANUP_FREE char *pem = NULL, *envelope = NULL, *text = NULL;
+	struct json_object *statement, *type, *predicate, *number;
+	EVP_PKEY *key = NULL;
+	size_t length;
+	int result = ces_input_take(crate->key_fd, crate->key, &pem, &length, err);
+
+	if (result == 0)
+		result = ces_key_public(pem, length, &key, err);
+	if (result == 0)
+		result = ces_input_take(crate->from_fd, crate->from, &envelope, &length, err);
+	if (result == 0)
+		result = ces_dsse_open(key, CES_STATEMENT_MEDIA, envelope, length, &text, err);
+	EVP_PKEY_free(key);
+	if (result != 0)
+		return -1;
+	statement = json_tokener_parse(text);
+	if (!json_object_object_get_ex(statement, "predicateType", &type) ||
+	    strcmp(json_object_get_string(type), CES_PREDICATE_TYPE) != 0 ||
+	    !json_object_object_get_ex(statement, "predicate", &predicate) ||
+	    !json_object_object_get_ex(predicate, "run", &number) ||
+	    strcmp(json_object_get_string(number), run) != 0)
+		result = ces_error_set(err, CES_E_USAGE, "%s: this is no receipt of the run %s",
+				       crate->from, run);
+	json_object_put(statement);
+	if (result == 0)
+		(void)fwrite(envelope, 1, length, crate->receipt);
+	return result;
 }
 
 int ces_audit_crate(const struct ces_audit *audit)
@@ -180,12 +234,14 @@ int ces_audit_crate(const struct ces_audit *audit)
 		fprintf(stderr, "ces-policy: the journal has no run %s\n", audit->filter.run);
 		return CES_TOOL_FINDING;
 	}
+	if (f.crate->from != NULL && add_receipt(f.crate, f.run.number, &err) != 0)
+		return ces_tool_fail(&err);
 	all = json_object_new_object();
 	graph = json_object_new_array();
 	(void)json_object_object_add(
 	    all, "@context", json_object_new_string("https://w3id.org/ro/crate/1.1/context"));
 	(void)json_object_object_add(all, "@graph", graph);
-	describe(graph, &f.run);
+	describe(graph, &f.run, f.crate->from != NULL);
 	fprintf(f.crate->metadata, "%s\n",
 		json_object_to_json_string_ext(all, JSON_C_TO_STRING_PRETTY |
 							JSON_C_TO_STRING_NOSLASHESCAPE));

@@ -297,6 +297,14 @@ list() { policy audit list --journal "$j" "$@"; }
 	PY
 }
 
+@test "the crate of a run that left files has the digest of their manifest" {
+	c=$BATS_TEST_TMPDIR/crate
+	run policy audit export --journal "$j" --crate "$c" --run 0000023757
+	[ "$status" -eq 0 ]
+	jq -e --arg digest "sha256:$(printf %064x 3)" '.["@graph"] | INDEX(.["@id"])
+		| .["#run"].result["@id"] == "#outputs" and .["#outputs"].identifier == $digest' "$c/ro-crate-metadata.json"
+}
+
 @test "a crate is not made where a file exists, nor for a run that never existed" {
 	mkdir "$BATS_TEST_TMPDIR/there"
 	run policy audit export --journal "$j" --crate "$BATS_TEST_TMPDIR/there" --run 0000007919

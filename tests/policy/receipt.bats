@@ -379,3 +379,31 @@ typed() # FIRST-WORDS LAST-WORDS
 	[ "$status" -eq 0 ]
 	says "Verified Successfully"
 }
+
+@test "a crate carries the receipt of its run, and no other" {
+	receipt $run --key p256.pem > r.json
+	crate() { policy audit export --journal "$j" --crate crate "$@"; }
+	crate --run $run --receipt r.json --key p256.pub
+	cmp r.json crate/receipt.json
+	jq -e '.["@graph"] | any(.["@id"] == "receipt.json") and any(.["@id"] == "./" and any(.hasPart[]; .["@id"] == "receipt.json"))' \
+		crate/ro-crate-metadata.json
+	check --key p256.pub crate/receipt.json > /dev/null
+	rm -r crate
+	run crate --run $run --receipt r.json --key other.pub
+	[ "$status" -ne 0 ]
+	rm -r crate
+	another=$(jq -r 'select(.event == "end" and .run != "'$run'") | .run' "$j" | head -n 1)
+	run crate --run "$another" --receipt r.json --key p256.pub
+	[ "$status" -ne 0 ]
+	says "this is no receipt of the run $another"
+	[ ! -s crate/receipt.json ]
+	rm -r crate
+	for wrong in "--receipt r.json" "--key p256.pub"; do
+		# shellcheck disable=SC2086
+		run crate --run $run $wrong
+		[ "$status" -eq 2 ]
+		says "--receipt needs --key"
+	done
+	run policy audit export --journal "$j" --receipt r.json --key p256.pub
+	[ "$status" -eq 2 ]
+}
