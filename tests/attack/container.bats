@@ -21,12 +21,12 @@ dig='i=0; while [ $i -lt 1200 ]; do mkdir d && cd d || exit; echo patient > f; i
 	eventually test -s $lab/up
 	h=$(pgrep -P $client -x 'ces-helper|ces-admit|ces-session')
 	mapfile -t pids < <(echo "$h"; pgrep -P "$h"; pgrep -xf 'sleep 599')
-	[ ${#pids[@]} -eq 3 ]
+	[ ${#pids[@]} -eq 4 ] # with ces-list
 	run as alice "$CES_TOP/tests/attack/robber.py" "${pids[@]}"
 	kill -KILL "$client"
 	echo "$output"
 	[ "$status" -eq 0 ]
-	[ "$output" = "3 processes, nothing" ]
+	[ "$output" = "4 processes, nothing" ]
 }
 
 # KILL, SETUID, SETGID, DAC_OVERRIDE and FOWNER; helper/session/weaken.h says why

@@ -1,5 +1,8 @@
 /* Any bytes as a report: refused with a line of text, or made into a record that is printable,
  * within its limits, and the same when it is read and written again. The same bytes as a record. */
+/* parses: policy/evidence/part.c policy/evidence/gather.c policy/evidence/read.c policy/evidence/record.c */
+/* parses: policy/evidence/trivy.c policy/evidence/grype.c policy/evidence/sarif.c policy/evidence/spdx.c */
+/* parses: policy/evidence/cyclonedx.c policy/evidence/openvex.c policy/evidence/statement.c */
 /* links: policy/evidence/part.c policy/evidence/gather.c policy/evidence/read.c policy/evidence/record.c */
 /* links: policy/evidence/trivy.c policy/evidence/grype.c policy/evidence/sarif.c policy/evidence/spdx.c */
 /* links: policy/evidence/cyclonedx.c policy/evidence/openvex.c policy/evidence/statement.c */
