@@ -130,7 +130,7 @@ b" "q\"\\" "$(printf "\\033[31m")" "$(printf "\\377\\376")" "$(printf "d\\177")"
 	lab_policy
 }
 
-@test "what lists has no capability, the caller's rights, and a user that the caller cannot stop" {
+@test "ces-list has the caller's rights, no capability, and a user that the caller cannot stop" {
 	number=$(ces alice run -q -d $open/tools:1 sleep 60)
 	list=$(pgrep -x ces-list)
 	eventually grep -q 'Seccomp:.2' "/proc/$list/status"

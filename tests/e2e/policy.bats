@@ -133,7 +133,7 @@ asked() { grep -c '"GET \|"HEAD ' $lab/open.log; }
 	refused 'digest|approved'
 }
 
-@test "what approve writes is in force: the image runs by its approval, and after revoke it does not" {
+@test "an approved image runs by its approval, and after revoke it does not" {
 	d=$(skopeo inspect --no-tags --cert-dir $lab/trust docker://open.tre.test:5001/epcced/tools:1 | jq -r .Digest)
 	lab_policy '.projects["nsh-2024-0001"].images = []'
 	cd "$BATS_TEST_TMPDIR"

@@ -137,7 +137,7 @@ load approve.bash
 	[ "$before" = "$(find . -type f -exec sha256sum {} + | sort)" ]
 }
 
-@test "what cannot be approved is refused, and the file stays" {
+@test "an image that cannot be approved is refused, and the file stays" {
 	refused "there is no evidence of this image in evidence.d: type ces-policy evidence add" approve --project p --approval x p.json "$image"
 	refused "has no digest" approve --project p --approval x --no-evidence p.json ghcr.io/lab/model:1
 	refused "no project none" approve --project none --approval x --no-evidence p.json "$image"

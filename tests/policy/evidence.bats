@@ -26,7 +26,7 @@ load evidence.bash
 	[ "$(evidence list --format json 2> /dev/null)" = "[]" ]
 }
 
-@test "a report of Trivy: packages, versions, counts, fixes, secrets and dates" {
+@test "a report of Trivy gives packages, versions, counts, fixes, secrets and dates" {
 	run add "$reports/trivy.json"
 	[ "$status" -eq 0 ]
 	says "$digest added"
@@ -39,7 +39,7 @@ load evidence.bash
 	jq -e --arg d "sha256:$(sha256sum < "$reports/trivy.json" | cut -d' ' -f1)" '.[0].report == $d' <<< "$output"
 }
 
-@test "a report of Grype: the CVE beside an advisory, and the date of the database, old and new" {
+@test "a report of Grype gives the CVE beside an advisory, and the date of its database, in old and new versions" {
 	add "$reports/grype.json"
 	shown '.tool == "grype 0.104.0" and .database == "2026-11-20T06:12:45Z" and .counts.medium.fixable == 1 and .counts.negligible.other == 1
 		and any(.vulnerabilities[]; .id == "GHSA-9wx4-h78v-vm56" and .alias == "CVE-2024-35195" and .fixed == "2.32.0")
@@ -50,7 +50,7 @@ load evidence.bash
 	shown '.database == "2024-05-01T01:02:03Z"'
 }
 
-@test "SARIF: the severity is the rule's score, else its level; what is no finding does not count" {
+@test "in SARIF, the severity is the rule's score, or else its level, and a result that is no finding does not count" {
 	add --digest "$digest" "$reports/sarif.json"
 	shown '.format == "sarif" and .digest_by == "caller" and .counts.critical.fixable == 1 and .counts.low.other == 1
 		and (.vulnerabilities | length == 2) and .vulnerabilities[1].package == "openssl" and .vulnerabilities[1].fixed == "3.0.13-1~deb12u1"'
@@ -61,7 +61,7 @@ load evidence.bash
 	shown '.digest_by == "report" and .image == "ghcr.io/epcced/stroke:1" and .counts.medium.fixable == 1'
 }
 
-@test "SARIF of Grype: its rules are named by CVE and package, and their help has the versions" {
+@test "in SARIF of Grype, the CVE and the package come from a rule's name, and the versions from its help" {
 	jq -n '{version: "2.1.0", runs: [{tool: {driver: {name: "Grype", version: "0.104.0", rules: [{id: "CVE-2023-5678-openssl", name: "DpkgMatcherExactDirectMatch",
 		shortDescription: {text: "CVE-2023-5678 medium vulnerability for openssl package"},
 		help: {text: "Vulnerability CVE-2023-5678\nSeverity: medium\nPackage: openssl\nVersion: 3.0.11\nFix Version: 3.0.13\nType: deb"},
@@ -72,7 +72,7 @@ load evidence.bash
 		and .vulnerabilities == [{id: "CVE-2023-5678", package: "openssl", version: "3.0.11", fixed: "3.0.13", alias: "", severity: "medium", status: "found"}]'
 }
 
-@test "an SBOM of SPDX 2.3: packages, and the image by URL, checksum or version" {
+@test "an SBOM of SPDX 2.3 gives packages, and names its image by URL, checksum or version" {
 	add "$reports/spdx.json"
 	shown '.tool == "syft-1.38.0" and .made == "2026-11-20T09:31:00Z" and (.packages | map(.name)) == ["numpy", "openssl"] and .vulnerabilities == []'
 	for gone in 'del(.packages[2].externalRefs, .packages[2].checksums)' 'del(.packages[2].externalRefs, .packages[2].versionInfo)' \
@@ -84,7 +84,7 @@ load evidence.bash
 	done
 }
 
-@test "an SBOM of CycloneDX 1.5: components inside components, and vulnerabilities by reference" {
+@test "an SBOM of CycloneDX 1.5 gives components inside components, and vulnerabilities by reference" {
 	add "$reports/cyclonedx.json"
 	shown '.tool == "trivy 0.68.1" and (.packages | map(.name)) == ["@babel/core", "debian", "fit", "openssl"]
 		and .counts.high == {fixable: 1, other: 0} and .counts.critical == {fixable: 0, other: 0}
@@ -97,7 +97,7 @@ load evidence.bash
 	shown '.tool == "old 1"'
 }
 
-@test "OpenVEX 0.2: statements about this image, and none about another" {
+@test "OpenVEX 0.2 gives the statements about this image, and none about another" {
 	add "$reports/openvex.json"
 	shown '(.vulnerabilities | map(.id + " " + .status)) == ["CVE-2022-0563 under_investigation", "CVE-2023-5678 not_affected"]
 		and .vulnerabilities[1].package == "openssl" and .vulnerabilities[1].alias == "GHSA-xxxx-yyyy-zzzz" and .counts.unknown == {fixable: 0, other: 0}'
@@ -158,7 +158,7 @@ load evidence.bash
 	refused report.json "it is about $digest, and not about $other" --digest "$other"
 }
 
-@test "a report that names no image needs --digest, and of a format that names images is refused even so" {
+@test "a report that names no image needs --digest; if its format names images, it is refused even so" {
 	changed trivy 'del(.Metadata.RepoDigests)'
 	refused report.json "does not name its image by a registry's digest"
 	refused report.json "does not name its image by a registry's digest" --digest "$digest"
@@ -201,7 +201,7 @@ load evidence.bash
 	refused own.json "a record of ces-policy itself"
 }
 
-@test "bad JSON is refused: cut off, empty, keys twice, too deep, no text, bytes behind it" {
+@test "JSON that is cut off, empty, too deep or no text, or has a key twice or bytes behind it, is refused" {
 	head -c 900 "$reports/trivy.json" > report.json
 	refused report.json "it "
 	: > report.json
@@ -224,7 +224,7 @@ load evidence.bash
 	refused report.json "it "
 }
 
-@test "what is no regular file is refused at once, and a link to nothing" {
+@test "a report that is no regular file, or a link to nothing, is refused at once" {
 	mkfifo fifo
 	refused fifo "not a regular file"
 	refused . "not a regular file"
@@ -364,7 +364,7 @@ load evidence.bash
 	[ -z "$(ls elsewhere)" ]
 }
 
-@test "what reads a report has given up root" {
+@test "the process that reads a report has given up root" {
 	python3 -c "print('{\"spdxVersion\": \"SPDX-2.3\", \"packages\": [' + ('{\"x\": \"' + 'y' * 1000 + '\"},') * 100000 + '{}]}')" > report.json
 	add --digest "$digest" report.json > log &
 	for _ in {1..200}; do

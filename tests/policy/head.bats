@@ -135,7 +135,7 @@ signed_at() # N [JQ-EDIT]
 	says "made anew"
 }
 
-@test "a clock that goes back is found, between records, after a head and between heads" {
+@test "a clock that goes back is found between records, after a head and between heads" {
 	signed_at 30 '.time = "2027-01-01T00:00:00Z"' > heads
 	run against heads
 	[ "$status" -eq 1 ]

@@ -91,7 +91,7 @@ jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' s.json "$top/p
 	done
 }
 
-@test "of several signatures one by the key is enough, and none is not" {
+@test "one signature by the key is enough, whatever others there are, and none is not" {
 	receipt $run --key p256.pem > a.json
 	statement a.json | seal other.pem $type > b.json
 	jq -s '.[0].signatures = [.[1].signatures[0], .[0].signatures[0]] | .[0]' a.json b.json > both.json
@@ -245,7 +245,7 @@ jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' s.json "$top/p
 	says_not payload
 }
 
-@test "a run that never was, was denied or has not ended gets no receipt" {
+@test "a run that never existed, was denied or has not ended gets no receipt" {
 	run receipt 1111111111 --key p256.pem
 	[ "$status" -eq 1 ]
 	says "no run 1111111111"
@@ -280,7 +280,7 @@ jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' s.json "$top/p
 	diff <(statement a.json | jq 'del(.predicate.issued)') <(statement b.json | jq 'del(.predicate.issued)')
 }
 
-@test "what reads the journal has given up root, and never has the key" {
+@test "the process that reads the journal has given up root, and never has the key" {
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	chmod 600 "$j"
 	export ASAN_OPTIONS=detect_leaks=0

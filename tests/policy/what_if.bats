@@ -63,7 +63,7 @@ runs() { jq -s "map(select(.event == \"decision\" and .verb == \"run\" and .outc
 	[ "$status" -eq 0 ]
 }
 
-@test "a package: the images that have it, their approvals, and who ran these" {
+@test "for a package, what-if lists the images that have it, their approvals, and who ran them" {
 	add trivy.json
 	run what_if --journal journal p.json package openssl@3.0.11
 	[ "$status" -eq 1 ]
@@ -80,7 +80,7 @@ runs() { jq -s "map(select(.event == \"decision\" and .verb == \"run\" and .outc
 		and .without_evidence == 1 and .any_digest == 1" package openssl
 }
 
-@test "a version is found with a distribution's epoch and revision, and no other is" {
+@test "a version is found with a distribution's epoch and revision, and no other version is" {
 	add trivy.json
 	asked '.images | length == 1' package bsdutils@2.38.1
 	asked '.images | length == 1' package bsdutils@1:2.38.1-5
@@ -95,7 +95,7 @@ runs() { jq -s "map(select(.event == \"decision\" and .verb == \"run\" and .outc
 	asked '.images | length == 2' package openssl
 }
 
-@test "a CVE: by its id or an alias, with severity, fix and what is said against it" {
+@test "a CVE is found by its id or an alias, with its severity, its fix and the statements about it" {
 	add trivy.json openvex.json
 	sed "s/${digest#sha256:}/${two#sha256:}/g" "$reports/grype.json" > grype.json
 	add grype.json
@@ -113,7 +113,7 @@ runs() { jq -s "map(select(.event == \"decision\" and .verb == \"run\" and .outc
 	says "runs: 0"
 }
 
-@test "a day: the rules that have ended by then, by themselves or with their project, and the runs by these" {
+@test "for a day, what-if lists the rules that have ended by then, alone or with their project, and their runs" {
 	asked '.approvals == [] and .runs == []' expire 2088-12-31
 	asked '.approvals | map(.approval) == ["IG-1"]' expire 2089-01-01
 	asked '.approvals | map(.approval) == ["IG-1", "IG-2"] and .[1].why == "its project ends"' expire 2090-06-30
@@ -124,7 +124,7 @@ runs() { jq -s "map(select(.event == \"decision\" and .verb == \"run\" and .outc
 	[ "$status" -eq 0 ]
 }
 
-@test "a user: what they may run, how they got there, whether anybody is left, and what they ran" {
+@test "for a user, what-if says what they may run and why, who is left in the project, and what they ran" {
 	run what_if --journal journal --groups nsh-2024-0001 p.json remove-user bob
 	[ "$status" -eq 1 ]
 	says "approvals: 3"
@@ -146,7 +146,7 @@ runs() { jq -s "map(select(.event == \"decision\" and .verb == \"run\" and .outc
 	says "not known: 2 approvals for one image"
 }
 
-@test "evidence that was changed, a journal with strange bytes, and names with escapes" {
+@test "changed evidence is an error, and strange bytes of a journal or a name reach no terminal" {
 	add trivy.json
 	sed -i 's/critical/low/' evidence.d/*/report-*.json
 	run what_if p.json package openssl
