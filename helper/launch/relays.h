@@ -16,7 +16,8 @@ struct ces_relay {
 		CES_PROCESS_NONE, -1                                                               \
 	}
 
-/* Opens a socket that listens on the loopback of this process's network namespace; -1 with errno. */
+/* Opens a socket that listens on the loopback of this process's network namespace; -1 with errno.
+ */
 int ces_relay_listen(uint16_t port, int *ret);
 
 /* The network namespace of a container. */
