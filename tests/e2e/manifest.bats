@@ -107,12 +107,13 @@ b" "q\"\\" "$(printf "\\033[31m")" "$(printf "\\377\\376")" "$(printf "d\\177")"
 @test "a file that is written to while it is read is said to have changed" {
 	as alice mkdir results
 	lab_policy '.defaults.outputs = {"source":"~/results"}'
-	as alice truncate -s 3G results/grows
-	as alice sh -c 'for i in $(seq 100); do echo x >> results/grows; sleep 0.1; done' &
+	as alice truncate -s 500M results/grows
+	as alice timeout 50 sh -c 'until [ -e over ]; do echo x >> results/grows; sleep 0.02; done' &
 	writer=$!
 	ces alice run -q $open/tools:1 true
-	kill $writer || true
+	as alice touch over
 	wait $writer || true
+	rm /home/alice/over
 	jq -e '.manifest.files[] | select(.path == "grows") | .changed' /home/alice/results/ces-run.json
 	jq -es 'map(select(.event == "end")) | last | .outputs == "changed"' $journal
 	lab_policy
