@@ -189,11 +189,20 @@ static void describe(struct json_object *graph, const struct run *run, bool rece
 				     NULL});
 }
 
+static bool says(struct json_object *object, const char *key, const char *text)
+{
+	struct json_object *value;
+
+	return json_object_object_get_ex(object, key, &value) &&
+	       json_object_is_type(value, json_type_string) &&
+	       strcmp(json_object_get_string(value), text) == 0;
+}
+
 /* Copies the receipt, if this key signed it and it is about this run. */
 static int add_receipt(const struct ces_crate *crate, const char *run, struct ces_error *err)
 {
 	CES_CLEANUP_FREE char *pem = NULL, *envelope = NULL, *text = NULL;
-	struct json_object *statement, *type, *predicate, *number;
+	struct json_object *statement, *predicate;
 	EVP_PKEY *key = NULL;
 	size_t length;
 	int result = ces_input_take(crate->key_fd, crate->key, &pem, &length, err);
@@ -208,11 +217,9 @@ static int add_receipt(const struct ces_crate *crate, const char *run, struct ce
 	if (result != 0)
 		return -1;
 	statement = json_tokener_parse(text);
-	if (!json_object_object_get_ex(statement, "predicateType", &type) ||
-	    strcmp(json_object_get_string(type), CES_PREDICATE_TYPE) != 0 ||
+	if (!says(statement, "predicateType", CES_PREDICATE_TYPE) ||
 	    !json_object_object_get_ex(statement, "predicate", &predicate) ||
-	    !json_object_object_get_ex(predicate, "run", &number) ||
-	    strcmp(json_object_get_string(number), run) != 0)
+	    !says(predicate, "run", run))
 		result = ces_error_set(err, CES_E_USAGE, "%s: this is no receipt of the run %s",
 				       crate->from, run);
 	json_object_put(statement);

@@ -398,6 +398,14 @@ typed() # FIRST-WORDS LAST-WORDS
 	says "this is no receipt of the run $another"
 	[ ! -s crate/receipt.json ]
 	rm -r crate
+	for statement in null '{"predicateType":null}' \
+		'{"predicateType":"https://github.com/EPCCed/ces/receipt/v1","predicate":{"run":null}}'; do
+		echo -n "$statement" | seal p256.pem application/vnd.in-toto+json > n.json
+		run crate --run $run --receipt n.json --key p256.pub
+		[ "$status" -eq 2 ]
+		says "this is no receipt of the run $run"
+		rm -r crate
+	done
 	for wrong in "--receipt r.json" "--key p256.pub"; do
 		# shellcheck disable=SC2086
 		run crate --run $run $wrong
