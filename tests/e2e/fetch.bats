@@ -198,12 +198,14 @@ load ../lib/fetch.bash
 @test "when the policy names a CA file, the machine's own authorities are not trusted" {
 	fetch -c "$dir/stranger.pem" "https://localhost:$bad" lab/tool "manifest|1|4194304"
 	failed registry "is not trusted"
-	run -1 strace -f -e trace=file,seccomp -o "$out/trace" "$top/$B/tests/fetch_driver" -e "$top/$B/ces-fetch" \
+	# (-ff: a file for each process, so that no call is written as two lines)
+	run -1 strace -ff -e trace=file,seccomp -o "$out/trace" "$top/$B/tests/fetch_driver" -e "$top/$B/ces-fetch" \
 		-c "$dir/stranger.pem" "https://localhost:$bad" lab/tool "manifest|1|4194304"
-	grep -q 'seccomp(SECCOMP_SET_MODE_FILTER, .* = 0' "$out/trace"
-	# takes the first of the two processes: the other is its child, and has its own filter
-	pid=$(awk '/SECCOMP_SET_MODE_FILTER/ { print $1 }' "$out/trace" | sort -n | head -n 1)
-	run -1 grep -E '/etc/ssl/certs|/etc/pki|ca-certificates|ca-bundle' <(grep "^$pid " "$out/trace" | sed '1,/SECCOMP_SET_MODE_FILTER/d')
+	# takes the process that executed ces-fetch: the other is its child, and has its own filter
+	local trace
+	trace=$(grep -l 'execveat(' "$out"/trace.*)
+	grep -q 'seccomp(SECCOMP_SET_MODE_FILTER, .* = 0' "$trace"
+	run -1 grep -E '/etc/ssl/certs|/etc/pki|ca-certificates|ca-bundle' <(sed '1,/SECCOMP_SET_MODE_FILTER/d' "$trace")
 }
 
 @test "without a CA file, a test authority is not trusted" {
@@ -318,10 +320,10 @@ load ../lib/fetch.bash
 }
 
 @test "the process that speaks with the registry has no way to an address, and the one that connects never has the token" {
-	run -0 strace -f -s 100000 -e trace=socket,recvfrom,recvmsg,read,seccomp -o "$out/trace" "$top/$B/tests/fetch_driver" \
+	run -0 strace -ff -s 100000 -e trace=socket,recvfrom,recvmsg,read,seccomp -o "$out/trace" "$top/$B/tests/fetch_driver" \
 		-e "$top/$B/ces-fetch" -o "$out" -c "$dir/ca.pem" -u researcher -t s3cret "https://localhost:$basic" lab/tool "manifest|1|4194304"
-	grep s3cret "$out/trace" | cut -d' ' -f1 | sort -u > "$out/holders"
-	grep -E 'socket\(AF_INET6?, SOCK_STREAM.*\) = [0-9]' "$out/trace" | cut -d' ' -f1 | sort -u > "$out/dialers"
+	grep -l s3cret "$out"/trace.* > "$out/holders"
+	grep -lE 'socket\(AF_INET6?, SOCK_STREAM.*\) = [0-9]' "$out"/trace.* > "$out/dialers"
 	[ "$(count "$out/holders")" = 1 ]
 	[ "$(count "$out/dialers")" = 1 ]
 	! diff -q "$out/holders" "$out/dialers"
