@@ -29,7 +29,7 @@ try() # SUITE
 {
 	local names
 	names=$(paste -sd'|')
-	(cd "$copy" && CES_REGISTRIES=open CES_TEST_RUNTIME=${CES_TEST_RUNTIME:-/usr/bin/crun} B=build \
+	(cd "$copy" && CI='' CES_REGISTRIES=open CES_TEST_RUNTIME=${CES_TEST_RUNTIME:-/usr/bin/crun} B=build \
 		timeout 400 tests/lib/lab/lab.sh tests/lib/lab/suite.sh -f "^($names)" "$1") < /dev/null > "$logs/tap" 2>&1
 }
 

@@ -24,4 +24,4 @@ command -v lintian > /dev/null || tags+=('!lintian')
 ! lab_has_selinux || tags+=('!without-selinux')
 [ -z "${CES_TAG:-}" ] || tags+=("$CES_TAG")
 [ ${#tags[@]} -eq 0 ] || set -- --filter-tags "$(IFS=,; echo "${tags[*]}")" "$@"
-tests/lib/lab/watch.sh $((BATS_TEST_TIMEOUT + 30)) --tap ${CES_TIMING:+--timing} --print-output-on-failure "$@"
+tests/lib/again.sh tests/lib/lab/watch.sh $((BATS_TEST_TIMEOUT + 30)) --tap ${CES_TIMING:+--timing} --print-output-on-failure "$@"
