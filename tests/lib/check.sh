@@ -76,9 +76,9 @@ soak() # RUNTIME
 	CES_TEST_RUNTIME=$runtime timeout --kill-after=10 600 tests/lib/lab/lab.sh tests/soak/soak.sh --seconds 90 --seed 1 --tap --log "$PWD/build/soak/check.log"
 }
 
-# These suites run with the first runtime alone. They test what CES decides, pulls or prints before a runtime starts,
-# and attacks on CES's own steps.
-before_it_starts='^tests/(cve/pull|attack/(client|faults|parse|resolve|session|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|ondemand|policy|pull|quota|registry|unpack))\.bats$'
+# These suites run with the first runtime alone. They test what CES decides, pulls or prints before a runtime starts, attacks
+# on CES's own steps, and what CES does beside a container or after it, which is the same for each runtime.
+first_alone='^tests/(cve/pull|attack/(client|faults|parse|resolve|session|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|ondemand|policy|pull|quota|registry|unpack|chain|display|doc|guides|links|manifest|outputs_check|queue|services|signed|users))\.bats$'
 
 # Runs the next job that no other lane has taken, for half an hour at most, prints it when it has ended, and goes on. Labs see
 # nothing of each other, and a test waits for most of its time: two lanes keep two cores busy.
@@ -112,8 +112,8 @@ tests/lib/images/images.sh || exit 1
 # (needs a network, and minutes)
 [ -z "${CES_EVERY:-}" ] || [ -n "${CES_TESTS:-}" ] || ! command -v apt-get > /dev/null || tests/package/bare.sh || exit 1
 read -ra suites <<< "${CES_TESTS:-$(echo tests/e2e/*.bats tests/attack/*.bats tests/cve/*.bats)}"
-mapfile -t early < <(printf '%s\n' "${suites[@]}" | grep -E "$before_it_starts")
-mapfile -t late < <(printf '%s\n' "${suites[@]}" | grep -vE "$before_it_starts")
+mapfile -t early < <(printf '%s\n' "${suites[@]}" | grep -E "$first_alone")
+mapfile -t late < <(printf '%s\n' "${suites[@]}" | grep -vE "$first_alone")
 [ -z "${CES_EVERY:-}" ] || early=() late=("${suites[@]}")
 read -ra runtimes <<< "${CES_RUNTIMES:-crun runc}"
 declare -A jobs=()
@@ -124,7 +124,7 @@ job() # NAME WORD...
 	jobs[$1]=${*:2}
 }
 
-[ ${#early[@]} -eq 0 ] || job "end to end, with ${runtimes[0]}, up to its start" lab "${runtimes[0]}" "${early[@]}"
+[ ${#early[@]} -eq 0 ] || job "end to end, with ${runtimes[0]}, alone" lab "${runtimes[0]}" "${early[@]}"
 for runtime in "${runtimes[@]}"; do
 	[ ${#late[@]} -eq 0 ] || job "end to end, with $runtime" lab "$runtime" "${late[@]}"
 done
