@@ -183,7 +183,10 @@ static int take_operand(const struct ces_command *command, const char *word,
 static int take_operands(const struct ces_command *command, int argc, char **argv,
 			 struct ces_options *options, struct ces_error *err)
 {
-	int wanted = command->operand == CES_OPERAND_NONE ? 0 : 1;
+	const struct ces_strings *usual = &options->profile_command;
+	bool named = command->operand == CES_OPERAND_NONE || options->profile_image != NULL;
+	int wanted = named ? 0 : 1;
+	bool typed_none = argc <= wanted && options->request.args.n == 0;
 
 	if (options->all && command->verb == CES_VERB_STOP) {
 		if (argc > 0)
@@ -200,13 +203,17 @@ static int take_operands(const struct ces_command *command, int argc, char **arg
 				     "%s: '%s' is one word too many: type ces-client %s%s%s",
 				     command->name, argv[wanted], command->name,
 				     wanted > 0 ? " " : "", command->usage);
-	for (int i = 1; i < argc; i++) {
+	for (int i = wanted; i < argc; i++) {
 		struct ces_strings *list =
 		    command->many ? &options->operands : &options->request.args;
 
 		if (ces_options_append(options, list, argv[i], err) < 0)
 			return -1;
 	}
+	for (size_t i = 0; typed_none && i < usual->n; i++)
+		if (ces_options_append(options, &options->request.args, usual->v[i], err) < 0)
+			return -1;
+	options->request.image = options->profile_image;
 	return wanted == 0 ? 0 : take_operand(command, argv[0], options, err);
 }
 

@@ -2,6 +2,7 @@
 #include "client/optfile.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,36 +32,31 @@ static bool unquote(char *pair)
 /* NAME=value with HOME and USER put in, the caller's to free; NULL: no memory. */
 static char *expand(const char *pair)
 {
-	const char *value = strchr(pair, '='), *meaning;
-	char *expanded = value == NULL ? strdup(pair) : malloc(ces_words_room(pair)), *out;
-	size_t length;
+	const char *value = strchr(pair, '=');
+	CES_CLEANUP_FREE char *expanded = value == NULL ? NULL : ces_words_expand(value + 1);
+	char *joined;
 
-	if (expanded == NULL || value == NULL)
-		return expanded;
-	out = mempcpy(expanded, pair, (size_t)(value + 1 - pair));
-	pair = value + 1;
-	length = ces_words_home(pair, &meaning);
-	if (length == 0)
-		length = ces_words_variable(pair, &meaning);
-	while (true) {
-		if (length > 0)
-			out = stpcpy(out, meaning);
-		else if (*pair == '\0')
-			break;
-		else
-			*out++ = *pair;
-		pair += length > 0 ? length : 1;
-		length = ces_words_variable(pair, &meaning);
-	}
-	*out = '\0';
-	return expanded;
+	if (value == NULL)
+		return strdup(pair);
+	if (expanded == NULL ||
+	    asprintf(&joined, "%.*s%s", (int)(value + 1 - pair), pair, expanded) < 0)
+		return NULL;
+	return joined;
+}
+
+int ces_optfile_env_pair(const char *pair, struct ces_options *options, struct ces_error *err)
+{
+	CES_CLEANUP_FREE char *expanded = expand(pair);
+
+	if (expanded == NULL)
+		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
+	return ces_options_add_env(options, expanded, err);
 }
 
 static int env_line(const char *line, size_t length, struct ces_options *options,
 		    struct ces_error *err)
 {
 	CES_CLEANUP_FREE char *pair = NULL;
-	CES_CLEANUP_FREE char *expanded = NULL;
 	size_t blanks = strspn(line, " \t");
 
 	if (blanks >= length)
@@ -76,12 +72,8 @@ static int env_line(const char *line, size_t length, struct ces_options *options
 		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
 	if (strncmp(pair, "export ", 7) == 0)
 		return ces_error_set(err, CES_E_USAGE, "leave out 'export': a line is NAME=value");
-	if (unquote(pair))
-		return ces_options_add_env(options, pair, err);
-	expanded = expand(pair);
-	if (expanded == NULL)
-		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
-	return ces_options_add_env(options, expanded, err);
+	return unquote(pair) ? ces_options_add_env(options, pair, err)
+			     : ces_optfile_env_pair(pair, options, err);
 }
 
 int ces_optfile_env_text(const char *text, struct ces_options *options, struct ces_error *err)

@@ -1,4 +1,4 @@
-/* The settings of --env-file. */
+/* The settings of --env-file, and of a profile. */
 #ifndef CES_CLIENT_OPTFILE_H
 #define CES_CLIENT_OPTFILE_H
 
@@ -9,5 +9,8 @@
  * ${USER} and a ~ that begins a value, except in single quotes, and nothing else. */
 int ces_optfile_env_text(const char *text, struct ces_options *options, struct ces_error *err);
 int ces_optfile_read_env(const char *path, struct ces_options *options, struct ces_error *err);
+
+/* One setting, NAME=value or NAME, expanded in the same way. */
+int ces_optfile_env_pair(const char *pair, struct ces_options *options, struct ces_error *err);
 
 #endif

@@ -138,6 +138,7 @@ void ces_options_free(struct ces_options *options)
 	    &request->bind_sources,
 	    &request->bind_destinations,
 	    &request->tmpfs_destinations,
+	    &options->profile_command,
 	    &options->option_files,
 	    &options->filters,
 	    &options->operands,
@@ -276,7 +277,10 @@ static int apply_option_file(const struct ces_option_table *table, const char *p
 	if (ces_words_read(path, true, &words, err) < 0)
 		return -1;
 	options->in_file = true;
-	result = walk(table, CES_PHASE_OPTION_FILE, words.argc, words.argv, options, &first, err);
+	result = walk(table, CES_PHASE_PROFILE, words.argc, words.argv, options, &first, err);
+	if (result == 0)
+		result = walk(table, CES_PHASE_OPTION_FILE, words.argc, words.argv, options, &first,
+			      err);
 	if (result == 0 && first < words.argc)
 		result =
 		    ces_error_set(err, CES_E_USAGE,
@@ -298,7 +302,8 @@ int ces_options_parse(const struct ces_option_table *table, int argc, char **arg
 {
 	int first = 0;
 
-	if (walk(table, CES_PHASE_OPTION_FILE, argc, argv, options, &first, err) < 0)
+	if (walk(table, CES_PHASE_PROFILE, argc, argv, options, &first, err) < 0 ||
+	    walk(table, CES_PHASE_OPTION_FILE, argc, argv, options, &first, err) < 0)
 		return -1;
 	/* getopt has one state for the process: the files wait until its walk is over. */
 	for (size_t i = 0; i < options->option_files.n; i++) {

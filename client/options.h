@@ -36,6 +36,9 @@ struct ces_options {
 	char *output;                       /* -o: where a manifest is written; NULL: stdout */
 	bool in_file;                       /* the words being read come from an opt-file */
 	uint32_t chosen;                    /* which of the published ports CES chose: a bit each */
+	bool profiled;                      /* --profile was typed */
+	char *profile_image;                /* of it; NULL: the user types one */
+	struct ces_strings profile_command; /* of it, where the user types no words */
 	struct ces_strings option_files;    /* named on the command line, not yet read */
 	struct ces_strings filters;         /* of ps: "KEY=VALUE" */
 	struct ces_strings operands;        /* runs or images, of a command that takes several */
@@ -43,7 +46,12 @@ struct ces_options {
 };
 
 /* Values are applied in this order, so that the command line wins over the files that it names. */
-enum ces_option_phase { CES_PHASE_REST, CES_PHASE_OPTION_FILE, CES_PHASE_ENV_FILE };
+enum ces_option_phase {
+	CES_PHASE_PROFILE,
+	CES_PHASE_OPTION_FILE,
+	CES_PHASE_ENV_FILE,
+	CES_PHASE_REST
+};
 
 struct ces_option {
 	const char *name;

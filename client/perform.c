@@ -18,13 +18,16 @@
 /* "--gpu 2 IMAGE" reads as an image called 2: getopt's optional values need a '='. */
 static int check_gpu(const struct ces_options *options, struct ces_error *err)
 {
-	const char *image = options->request.image;
+	const struct ces_strings *args = &options->request.args;
+	const char *first = options->profile_image == NULL ? options->request.image
+			    : args->n > 0                  ? args->v[0]
+							   : NULL;
 
-	if (options->request.gpu == NULL || image == NULL)
+	if (options->request.gpu == NULL || first == NULL)
 		return 0;
-	if (strcmp(image, "all") == 0 || image[strspn(image, "0123456789")] == '\0')
+	if (strcmp(first, "all") == 0 || first[strspn(first, "0123456789")] == '\0')
 		return ces_error_set(err, CES_E_USAGE,
-				     "the number of GPUs needs a '=': type --gpu=%s", image);
+				     "the number of GPUs needs a '=': type --gpu=%s", first);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/profile.h"
 #include "client/setters.h"
 #include "common/cleanup.h"
 
@@ -143,6 +144,8 @@ static const struct {
 
 static const struct ces_option run_table[] = {
     PROJECT,
+    {"profile", 0, YES, "NAME", "the site's options of this name, and its image if it has one",
+     ces_set_profile, CES_PHASE_PROFILE},
     {"gpu", 0, MAYBE, "N", "GPUs: a number (1 if none is typed), all, or a device's name",
      ces_set_gpu, CES_PHASE_REST},
     {"cpus", 0, YES, "N", "cpus at most, such as 4 or 0.5", ces_set_cpus, CES_PHASE_REST},

@@ -84,6 +84,28 @@ size_t ces_words_room(const char *text)
 	return room;
 }
 
+char *ces_words_expand(const char *text)
+{
+	char *expanded = malloc(ces_words_room(text)), *out = expanded;
+	const char *meaning;
+	size_t length = ces_words_home(text, &meaning);
+
+	if (expanded == NULL)
+		return NULL;
+	if (length == 0)
+		length = ces_words_variable(text, &meaning);
+	while (length > 0 || *text != '\0') {
+		if (length > 0)
+			out = stpcpy(out, meaning);
+		else
+			*out++ = *text;
+		text += length > 0 ? length : 1;
+		length = ces_words_variable(text, &meaning);
+	}
+	*out = '\0';
+	return expanded;
+}
+
 /* A text being split. */
 struct splitter {
 	const char *in;

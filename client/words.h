@@ -39,6 +39,9 @@ size_t ces_words_home(const char *text, const char **ret);
 /* Bytes that text takes at most when all of these are expanded, with a NUL. */
 size_t ces_words_room(const char *text);
 
+/* The text with all of these expanded, the caller's to free; NULL: no memory. */
+char *ces_words_expand(const char *text);
+
 /* Behind a byte order mark, if there is one. */
 const char *ces_words_start(const char *text);
 

@@ -30,6 +30,12 @@ _ces_runs()
 	ces-client ps --format json 2> /dev/null | sed -nE 's/.*"name":"([^"]+)".*/\1/p'
 }
 
+_ces_profiles()
+{
+	local file
+	for file in /etc/ces/profiles.d/*.json; do [[ ! -e $file ]] || basename "$file" .json; done
+}
+
 # Lines of stdin that begin with CUR. Bash cuts words at colons, and wants only what comes after.
 _ces_reply() # CUR
 {
@@ -50,6 +56,7 @@ _ces_value() # OPTION CUR
 {
 	case $1 in
 	--format) _ces_reply "$2" < <(printf 'json\ntable\n') ;;
+	--profile) _ces_reply "$2" < <(_ces_profiles) ;;
 	--*-file | --output | -o | --volume | -v | --bind) _ces_files ;;
 	esac
 }

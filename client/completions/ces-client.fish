@@ -77,6 +77,7 @@ function __ces_candidates
     set -l operands (__ces_operands)
     if test $operands = value
         test $words[-1] = --format; and printf '%s\n' json table
+        test $words[-1] = --profile; and string replace -rf '.*/(.*)\.json$' '$1' -- /etc/ces/profiles.d/*.json
         return
     end
     if string match -q -- '-*' $current; and test $operands = 0

@@ -42,4 +42,8 @@ struct ces_cases {
 /* Strict, like a policy: the text of an error names line, column and key. */
 int ces_cases_parse(const char *bytes, size_t length, struct ces_cases *ret, struct ces_error *err);
 
+/* What ces_decide says to a case (its name and what it expects do not matter): 0, or -1 with why. */
+int ces_case_decide(const struct ces_policy *policy, const struct ces_case *one, time_t now,
+		    struct ces_error *err);
+
 #endif

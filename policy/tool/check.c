@@ -11,6 +11,7 @@
 #include "common/num.h"
 #include "policy/evidence/store.h"
 #include "policy/tool/input.h"
+#include "policy/tool/profiles.h"
 #include "policy/tool/tool.h"
 
 static const char help[] =
@@ -23,6 +24,8 @@ static const char help[] =
 struct check {
 	const char *path, *evidence; /* evidence: NULL: evidence.d beside the policy */
 	int evidence_dir;            /* -1: none */
+	int profiles_dir;            /* the same */
+	struct ces_profiles profiles;
 	bool json, strict, host;
 	time_t now;
 	struct ces_problems problems;
@@ -131,6 +134,8 @@ static void warn(struct check *check)
 	ces_check_warn_paths(&check->problems, check->policy);
 	if (check->evidence_dir >= 0)
 		ces_check_warn_evidence(&check->problems, check->policy, check->evidence_dir);
+	ces_check_warn_profiles(&check->problems, check->policy, &check->profiles, check->host,
+				check->now);
 	if (check->host)
 		ces_check_warn_host(&check->problems, check->policy);
 }
@@ -158,7 +163,10 @@ static int run(struct check *check)
 	size_t length = 0;
 
 	if (open_evidence(check, &err) != 0 ||
-	    ces_input_read(check->path, &bytes, &length, &err) != 0)
+	    ces_profiles_open(check->path, &check->profiles_dir, &err) != 0 ||
+	    ces_input_read(check->path, &bytes, &length, &err) != 0 ||
+	    (check->profiles_dir >= 0 &&
+	     ces_profiles_read(check->profiles_dir, &check->profiles, &err) != 0))
 		return ces_tool_fail(&err);
 	if (ces_policy_problems(bytes, length, add_error, check, &err) != 0) {
 		add_syntax(check, err.text);
@@ -218,13 +226,16 @@ static int parse(int argc, char **argv, struct check *check)
 
 int ces_tool_check(int argc, char **argv)
 {
-	struct check check = {.host = true, .now = time(NULL), .evidence_dir = -1};
+	struct check check = {
+	    .host = true, .now = time(NULL), .evidence_dir = -1, .profiles_dir = -1};
 	int status = parse(argc, argv, &check);
 
 	if (status != 0)
 		return status > 0 ? CES_TOOL_GOOD : ces_tool_usage("check");
 	status = run(&check);
 	ces_problems_free(&check.problems);
+	ces_profiles_free(&check.profiles);
+	ces_cleanup_close(&check.profiles_dir);
 	ces_cleanup_close(&check.evidence_dir);
 	return ces_tool_finish(stdout, status);
 }

@@ -45,6 +45,11 @@ void ces_check_warn_host(struct ces_problems *problems, const struct ces_policy 
 void ces_check_warn_evidence(struct ces_problems *problems, const struct ces_policy *policy,
 			     int dir);
 
+/* And for run profiles (warn_profiles.c). host: also for who may write them. */
+struct ces_profiles;
+void ces_check_warn_profiles(struct ces_problems *problems, const struct ces_policy *policy,
+			     const struct ces_profiles *profiles, bool host, time_t now);
+
 /* Says what to write for a fault of the parser: an example of the key, or the key that was meant.
  * "" when nothing is known. */
 const char *ces_check_hint(const char *path, const char *text, char *buffer, size_t size);

@@ -32,6 +32,7 @@ struct files {
 	struct ces_journal_reader *chain, *runs;
 	struct ces_tables tables;
 	FILE *out;
+	int profiles; /* the directory beside the policy; -1: none */
 };
 
 static int open_files(const struct asked *asked, struct files *ret, struct ces_error *err)
@@ -39,6 +40,8 @@ static int open_files(const struct asked *asked, struct files *ret, struct ces_e
 	if (asked->journal != NULL &&
 	    (ces_journal_reader_open(asked->journal, &ret->chain, err) != 0 ||
 	     ces_journal_reader_open(asked->journal, &ret->runs, err) != 0))
+		return -1;
+	if (ces_profiles_open(asked->policy, &ret->profiles, err) != 0)
 		return -1;
 	if (asked->csv != NULL && ces_tables_make(asked->csv, &ret->tables, err) != 0)
 		return -1;
@@ -87,6 +90,7 @@ static void release(struct ces_report *report)
 		ces_tally_free(tallies[i]);
 	ces_where_free(report->where);
 	ces_problems_free(&report->problems);
+	ces_profiles_free(&report->profiles);
 	free(report->uses);
 }
 
@@ -101,8 +105,12 @@ static int fill(struct ces_report *report, const struct asked *asked, struct fil
 	}
 	if (check_projects(report, err) != 0)
 		return -1;
+	if (files->profiles >= 0 && ces_profiles_read(files->profiles, &report->profiles, err) != 0)
+		return -1;
 	ces_check_warn(&report->problems, report->policy, asked->now);
 	ces_check_warn_paths(&report->problems, report->policy);
+	ces_check_warn_profiles(&report->problems, report->policy, &report->profiles, asked->host,
+				asked->now);
 	if (asked->host)
 		ces_check_warn_host(&report->problems, report->policy);
 	ces_problems_locate(&report->problems, bytes, length);
@@ -220,7 +228,7 @@ static int parse(int argc, char **argv, struct asked *ret)
 int ces_tool_report(int argc, char **argv)
 {
 	struct asked asked = {.host = true, .now = time(NULL)};
-	struct files files = {0};
+	struct files files = {.profiles = -1};
 	struct ces_error err = {0};
 	int status = parse(argc, argv, &asked);
 
@@ -238,5 +246,6 @@ int ces_tool_report(int argc, char **argv)
 	}
 	ces_journal_reader_close(files.chain);
 	ces_journal_reader_close(files.runs);
+	ces_cleanup_close(&files.profiles);
 	return status;
 }

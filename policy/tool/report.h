@@ -6,6 +6,7 @@
 
 #include "policy/tool/audit.h"
 #include "policy/tool/check.h"
+#include "policy/tool/profiles.h"
 #include "policy/tool/report_table.h"
 #include "policy/tool/rules.h"
 #include "policy/tool/tally.h"
@@ -58,6 +59,7 @@ struct ces_report {
 	struct ces_report_runs runs;
 	uint64_t
 	    *uses; /* allowed runs and pulls of each image rule, in the order of ces_rules_next */
+	struct ces_profiles profiles; /* beside the policy */
 	struct ces_tables tables;
 	struct ces_verify chain;
 	struct ces_where *where;
@@ -76,6 +78,7 @@ void ces_report_answers(const struct ces_report *report);  /* what may run, what
 void ces_report_controls(const struct ces_report *report); /* by the Five Safes */
 void ces_report_satre(const struct ces_report *report);    /* controls, and their evidence */
 void ces_report_matrix(const struct ces_report *report);
+void ces_report_profiles(const struct ces_report *report);
 void ces_report_charts(const struct ces_report *report);
 void ces_report_days(const struct ces_report *report);
 void ces_report_hours(const struct ces_report *report);

@@ -159,6 +159,7 @@ static const struct {
 		{"outputs", "Safe outputs"},
 		{"controls", "Controls of SATRE"},
 		{"matrix", "Projects and rights"},
+		{"profiles", "Run profiles"},
 		{"cluster", "Jobs on a cluster"},
 		{"runs", "What ran"}};
 
@@ -269,6 +270,7 @@ void ces_report_page(const struct ces_report *report)
 	ces_report_controls(report);
 	ces_report_satre(report);
 	ces_report_matrix(report);
+	ces_report_profiles(report);
 	cluster(report);
 	ces_report_charts(report);
 	fputs("</main>\n</body>\n</html>\n", report->out);

@@ -236,6 +236,20 @@ static int decide_case(struct test *test, size_t i, struct asked *asked, struct 
 	return 0;
 }
 
+int ces_case_decide(const struct ces_policy *policy, const struct ces_case *one, time_t now,
+		    struct ces_error *err)
+{
+	struct asked *asked = calloc(1, sizeof(*asked));
+	int result = asked == NULL ? ces_error_set(err, CES_E_HOST, "out of memory")
+				   : set_asked(asked, policy, one, err);
+
+	if (result == 0)
+		result = ces_decide(policy, &asked->caller, &asked->request, &asked->facts, now,
+				    &asked->answer.decision, err);
+	free(asked);
+	return result;
+}
+
 static int run_case(struct test *test, size_t i, struct ces_error *err)
 {
 	struct asked *asked = calloc(1, sizeof(*asked));

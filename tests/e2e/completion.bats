@@ -19,7 +19,10 @@ setup_file()
 	esac
 	END
 	chmod 755 $lab/bin/ces-client
+	mkdir -p /etc/ces/profiles.d
+	touch /etc/ces/profiles.d/{small,large}.json
 }
+teardown_file() { rm -r /etc/ces/profiles.d; }
 
 # Prints what bash offers for a line with the cursor at its end.
 tab() # LINE
@@ -91,6 +94,8 @@ offers() # WORD...; each of them, whole
 	offers 0123456789 train
 	tab 'ces-client images --format '
 	offers json table
+	tab 'ces-client run --profile '
+	offers small large
 	tab 'ces-pull a'
 	[ "$output" = apptainer ]
 }
@@ -120,6 +125,8 @@ offers() # WORD...; each of them, whole
 	offers open.tre.test/epcced/tools:1
 	zsh_tab ces-client run --env-file ''
 	offers FILES
+	zsh_tab ces-client run --profile ''
+	offers small large
 	zsh_tab ces-run ''
 	offers podman k8s open.tre.test/epcced/tools:1
 }
@@ -138,6 +145,8 @@ offers() # WORD...; each of them, whole
 	offers open.tre.test/epcced/tools:1
 	fish_tab 'ces-client explain run op'
 	offers open.tre.test/epcced/tools:1
+	fish_tab 'ces-client run --profile '
+	offers small large
 	fish_tab 'ces-run --co'
 	offers --cores
 	touch $lab/some-file

@@ -1,6 +1,6 @@
 /* Tests the forms of env-files, and of words in opt-files and arg-files. */
 /* links: client/options.c client/run_options.c client/setters.c client/mount.c client/optfile.c */
-/* links: client/words.c */
+/* links: client/words.c client/profile.c */
 #include <check.h>
 #include <pwd.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Tests that a command line becomes the right request, or a line that says what to type. */
 /* links: client/options.c client/run_options.c client/setters.c client/mount.c client/optfile.c */
-/* links: client/words.c */
+/* links: client/words.c client/profile.c */
 /* links: client/check.c */
 #include <check.h>
 #include <stdio.h>
