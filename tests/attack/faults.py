@@ -3,7 +3,7 @@
 
 It replaces ces-session by a script that starts the real one under strace(1). strace answers one chosen call with an
 error instead of making it: each kind of call whose name the pattern matches, at its first, middle and last time; with
-ALL, at every time. After each run these must hold: the run has ended; its decision and its proof are on record before
+ALL, at every time, and once more by killing ces-session there. After each run these must hold: the run has ended; its decision and its proof are on record before
 anything ran in its container; and after the janitor nothing of the run is left. It prints each try, and each fault that
 broke a promise; its status says whether one did.
 """
@@ -105,7 +105,7 @@ def clean():
 def broken(image, call, n, error):
     """Returns the promises that a fault broke; empty: none."""
     start = journal_length()
-    arguments("-e trace=%s -e inject=%s:error=%s:when=%d" % (call, call, error, n))
+    arguments("-e trace=%s -e inject=%s:%s:when=%d" % (call, call, error, n))
     status, ran, text = run(image)
     new = records(start)
     problems = []
@@ -119,6 +119,11 @@ def broken(image, call, n, error):
     if rest:
         problems.append("left behind: " + ", ".join(rest))
     return status, ran, problems
+
+
+def faults_of(tried, everything):
+    """What strace does to a call: one of ERRORS in turn; with ALL it also kills the process there."""
+    return ["error=" + ERRORS[tried % len(ERRORS)]] + (["signal=KILL"] if everything else [])
 
 
 def chosen(count, everything):
@@ -141,13 +146,13 @@ def main(image, pattern, everything):
             if call in NEVER or not re.fullmatch(pattern, call):
                 continue
             for n in chosen(count, everything):
-                error = ERRORS[tried % len(ERRORS)]
-                status, ran, problems = broken(image, call, n, error)
-                tried += 1
-                ran_anyway += ran
-                for problem in problems:
-                    failures += 1
-                    print("%s number %d, %s: status %s: %s" % (call, n, error, status, problem), flush=True)
+                for error in faults_of(tried, everything):
+                    status, ran, problems = broken(image, call, n, error)
+                    tried += 1
+                    ran_anyway += ran
+                    for problem in problems:
+                        failures += 1
+                        print("%s number %d, %s: status %s: %s" % (call, n, error, status, problem), flush=True)
     finally:
         unwrap()
     print("%d faults; the program ran %d times; %d promises broken" % (tried, ran_anyway, failures))

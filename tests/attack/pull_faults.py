@@ -47,7 +47,7 @@ def left():
 def broken(image, call, n, error):
     forget(image)
     start = faults.journal_length()
-    faults.arguments("-e trace=%s -e inject=%s:error=%s:when=%d" % (call, call, error, n))
+    faults.arguments("-e trace=%s -e inject=%s:%s:when=%d" % (call, call, error, n))
     try:
         status = client("pull", "-q", image).returncode
     except subprocess.TimeoutExpired:
@@ -64,12 +64,13 @@ def broken(image, call, n, error):
             break
         faults.time.sleep(0.2)
     # (if the journal failed in the middle of a decision, its denial is there too; a later failure leaves the end of a
-    # helper that died)
+    # helper that died; one that is killed before it enters the pull leaves none)
     new = [r for r in faults.records(start) if r.get("verb") == "pull"]
     if not any(r["event"] == "decision" and r["outcome"] == "allowed" for r in new):
         if status == 0:
             problems.append("pulled without a decision on record")
-    elif not any(r["event"] == "end" and (r["status"] == 0) == there or r.get("outcome") == "denied" for r in new):
+    elif not any(r["event"] == "end" and (r["status"] == 0) == there or r.get("outcome") == "denied" for r in new) and not (
+            error.startswith("signal") and not there and not any(r["event"] == "end" for r in new)):
         problems.append("an end on record that is not so, or none; the image is %s" % ("there" if there else "not there"))
     faults.known.update(rest)
     if rest:
@@ -93,13 +94,13 @@ def main(image, pattern, everything):
             if call in faults.NEVER or not re.fullmatch(pattern, call):
                 continue
             for n in faults.chosen(count, everything):
-                error = faults.ERRORS[tried % len(faults.ERRORS)]
-                status, problems = broken(image, call, n, error)
-                tried += 1
-                pulled += status == 0
-                for problem in problems:
-                    failures += 1
-                    print("%s number %d, %s: status %s: %s" % (call, n, error, status, problem), flush=True)
+                for error in faults.faults_of(tried, everything):
+                    status, problems = broken(image, call, n, error)
+                    tried += 1
+                    pulled += status == 0
+                    for problem in problems:
+                        failures += 1
+                        print("%s number %d, %s: status %s: %s" % (call, n, error, status, problem), flush=True)
     finally:
         faults.unwrap()
     print("%d faults; the pull succeeded %d times; %d promises broken" % (tried, pulled, failures))
