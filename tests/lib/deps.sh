@@ -12,6 +12,7 @@
 #   --enforcing, --slurm, --storage   the same with SELinux, with Slurm, with NFS and AppArmor, beside --tree
 #   --display           an X server and programs for it
 #   --doc               make the guides
+#   --cluster           check what is written for Kubernetes
 # Touches nothing if everything is there, so that it needs a network only the first time.
 set -euo pipefail
 
@@ -25,6 +26,7 @@ apt_bench="bubblewrap podman uidmap isal tar socat"
 apt_package="rpm"
 apt_deb="dpkg-dev"
 apt_doc="python3-markdown graphviz"
+apt_cluster="python3-kubernetes"
 apt_bare="mmdebstrap debian-archive-keyring"
 apt_lint="clang llvm clang-tidy clang-format cppcheck shellcheck libxml2-utils lintian aspell aspell-en"
 apt_vm="qemu-system-x86 mmdebstrap debian-archive-keyring e2fsprogs"
@@ -46,6 +48,7 @@ dnf_display="xorg-x11-server-Xvfb xorg-x11-xauth xorg-x11-utils xorg-x11-apps"
 dnf_bench="bubblewrap podman shadow-utils-subid isa-l-tools tar socat glibc-static"
 dnf_package="rpm-build systemd-rpm-macros"
 dnf_doc="python3-markdown graphviz"
+dnf_cluster="python3-kubernetes"
 dnf_deb="" # (that package is Debian's alone)
 dnf_bare=""
 dnf_lint="clang llvm clang-tools-extra cppcheck ShellCheck libxml2 aspell aspell-en"
