@@ -81,10 +81,11 @@ $(B)/ces-relay: $(call obj,$(wildcard helper/relay/*.c) $(addprefix helper/fetch
 $(B)/ces-list: $(call obj,$(wildcard helper/list/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp -lnettle
 # Its conform reads images as ces-unpack does, with the same parts; nothing of these rooms is in another program. It alone
-# links libcrypto, for the signatures of policy/receipt.
+# links libcrypto, for the signatures of policy/receipt. What a registry sends comes from ces-fetch, which it starts: so it
+# has no code that knows TLS or HTTP.
 POLICY_ROOMS = $(addprefix policy/,tool conform evidence approve whatif receipt)
 UNPACK_READS = $(addprefix helper/unpack/,json.c json_scan.c manifest.c config.c path.c whiteout.c archive.c headers.c stream.c decode.c)
-$(B)/ces-policy: $(call obj,$(wildcard $(POLICY_ROOMS:%=%/*.c)) $(UNPACK_READS)) $(LIBS)
+$(B)/ces-policy: $(call obj,$(wildcard $(POLICY_ROOMS:%=%/*.c)) $(UNPACK_READS) helper/fetch/channel.c) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -larchive -lisal -lcap -lcrypto -ljson-c -lnettle -lz -lzstd -lpthread
 $(B)/seccomp-generate: $(call obj,$(wildcard helper/seccomp/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp -ljson-c -lnettle

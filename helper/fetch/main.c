@@ -1,7 +1,7 @@
 /* ces-fetch: talks to the one registry that the helper names, through sockets that its dialer
  * connects, and writes what it gets into the pipes that the helper gives. Runs as a user of its own
- * that owns nothing. Must not read the policy, any other file of CES, its environment, or
- * arguments. */
+ * that owns nothing, or for `ces-policy conform` as the user who typed it. Must not read the
+ * policy, any other file of CES, its environment, or arguments. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* From the index of a layout to one manifest: the machine's that is wanted, through indexes inside
- * of indexes. It must not follow more than a few of those. */
+/* From the index of a layout, or a tag of a registry, to one manifest: the machine's that is
+ * wanted, through indexes inside of indexes. It must not follow more than a few of those. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "helper/unpack/json.h"
 #include "helper/unpack/manifest.h"
 #include "policy/conform/layout.h"
+#include "policy/conform/registry.h"
 
 #define NESTED_MAX 4
 
@@ -148,7 +149,7 @@ static int descend(const struct ces_layout *layout, const struct ces_layout_choi
 		if (top)
 			err->code = CES_E_USAGE;
 		(void)ces_error_context(err, "%s", top ? "index.json" : "an index");
-	} else if (ces_layout_read(layout, entry.digest, &next, length, err) == 0) {
+	} else if (ces_layout_read(layout, entry.digest, 0, &next, length, err) == 0) {
 		snprintf(ret_digest, CES_DIGEST_LENGTH + 1, "%s", entry.digest);
 		free(*bytes);
 		*bytes = next;
@@ -158,23 +159,67 @@ static int descend(const struct ces_layout *layout, const struct ces_layout_choi
 	return result;
 }
 
+/* What a tag or a digest of a registry is: 1 an index, 0 a manifest. By the word of the registry,
+ * or else by its members; whether both agree, the reader of the manifest looks. */
+static int leads_on(const struct ces_layout *layout, const char *bytes, size_t length,
+		    struct ces_error *err)
+{
+	struct json_object *json = NULL, *entries = NULL;
+	int result = -1;
+
+	switch (ces_layout_served(layout)) {
+	case CES_MANIFEST_OCI_INDEX:
+	case CES_MANIFEST_DOCKER_LIST:
+		return 1;
+	case CES_MANIFEST_OCI:
+	case CES_MANIFEST_DOCKER:
+		return 0;
+	case CES_MANIFEST_UNSAID:
+	default:
+		break;
+	}
+	if (ces_json_parse(bytes, length, &json, err) == 0 &&
+	    ces_json_member(json, "manifests", json_type_array, &entries, err) == 0)
+		result = entries != NULL ? 1 : 0;
+	json_object_put(json);
+	return result;
+}
+
+/* The first document: 1 when it leads to another one, 0 when it is the manifest. */
+static int read_first(const struct ces_layout *layout, char **ret, size_t *ret_length,
+		      char ret_digest[CES_DIGEST_LENGTH + 1], struct ces_error *err)
+{
+	int result;
+
+	if (layout->registry == NULL) {
+		result = ces_layout_json(layout, layout->flat ? "manifest.json" : "index.json", ret,
+					 ret_length, err);
+		if (result == 0 && layout->flat)
+			ces_digest_of(*ret, *ret_length, ret_digest);
+		return result < 0 ? -1 : !layout->flat;
+	}
+	if (ces_digest_valid(layout->reference))
+		result = ces_layout_read(layout, layout->reference, 0, ret, ret_length, err);
+	else
+		result = ces_registry_manifest(layout->registry, layout->reference, ret, ret_length,
+					       err);
+	if (result < 0)
+		return -1;
+	ces_digest_of(*ret, *ret_length, ret_digest);
+	return leads_on(layout, *ret, *ret_length, err);
+}
+
 int ces_layout_manifest(const struct ces_layout *layout, const struct ces_layout_choice *choice,
 			char **ret, size_t *ret_length, char ret_digest[CES_DIGEST_LENGTH + 1],
 			struct ces_error *err)
 {
 	CES_CLEANUP_FREE char *bytes = NULL;
 	size_t length = 0;
-	int more = 1;
+	int more = read_first(layout, &bytes, &length, ret_digest, err);
 
-	if (ces_layout_json(layout, layout->flat ? "manifest.json" : "index.json", &bytes, &length,
-			    err) < 0)
-		return -1;
-	if (layout->flat) {
-		ces_digest_of(bytes, length, ret_digest);
-		more = 0;
-	}
 	for (unsigned depth = 0; more > 0 && depth < NESTED_MAX; depth++)
-		more = descend(layout, choice, depth == 0, &bytes, &length, ret_digest, err);
+		more = descend(layout, choice, layout->registry == NULL && depth == 0, &bytes,
+			       &length, ret_digest, err);
 	if (more > 0)
 		return ces_error_set(err, CES_E_IMAGE, "more than %d indexes inside each other",
 				     NESTED_MAX);

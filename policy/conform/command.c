@@ -1,5 +1,5 @@
 /* ces-policy conform: opens what the command line names, gives up root, looks, and prints. It needs
- * no network and no policy, and changes nothing. */
+ * no policy, changes nothing, and needs a network only for an image in a registry. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -7,21 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/num.h"
 #include "policy/conform/conform.h"
+#include "policy/conform/login.h"
+#include "policy/conform/registry.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"
 
 static const char help[] =
     "usage: ces-policy conform [--strict] [--format text|json|sarif] [--platform linux/ARCH]\n"
     "           [--ref NAME] [--max-size SIZE] DOCKERFILE|DIRECTORY\n"
-    "Checks a Dockerfile, or an image in a directory, by the rules for images in a TRE. It needs\n"
-    "no root, no network and no policy. An image in a registry: skopeo copy docker://IMAGE "
-    "oci:DIR\n"
-    "makes a directory of it. Exit status: 0 no error, 1 errors (with --strict also warnings), 2\n"
-    "nothing could be checked.\n";
+    "       ces-policy conform [...] [--username U --token-stdin] [--ca FILE] [--proxy URL]\n"
+    "           [--token-host HOST] REGISTRY/OWNER/NAME[:TAG|@DIGEST]\n"
+    "Checks a Dockerfile, an image in a directory, or one in a registry, by the rules for images\n"
+    "in a TRE. It needs no root and no policy, and keeps no image. The login of podman, skopeo or\n"
+    "Docker is used for a registry where there is one. Exit status: 0 no error, 1 errors (with\n"
+    "--strict also warnings), 2 nothing could be checked.\n";
+
+#define PATIENCE_MS (60 * 60 * INT64_C(1000))
 
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_SARIF };
 
@@ -30,29 +36,12 @@ struct command {
 	enum format format;
 	bool strict;
 	struct ces_conform_options options;
+
+	/* of a registry */
+	const char *username, *ca;
+	bool token_stdin;
+	struct ces_registry_way way;
 };
-
-/* What to type instead of a path that is none. */
-static int explain_missing(const char *path, struct ces_error *err)
-{
-	int saved = errno;
-
-	if (errno == ENOENT && strncmp(path, "docker://", 9) == 0)
-		return ces_error_set(
-		    err, CES_E_USAGE,
-		    "no registry is asked here; type skopeo copy %s oci:DIRECTORY, "
-		    "then ces-policy conform DIRECTORY",
-		    path);
-	if (errno == ENOENT && (strncmp(path, "oci:", 4) == 0 || strncmp(path, "dir:", 4) == 0))
-		return ces_error_set(err, CES_E_USAGE, "type the directory alone: %s", path + 4);
-	if (errno == ENOENT && strpbrk(path, ":@") != NULL)
-		return ces_error_set(err, CES_E_USAGE,
-				     "no registry is asked here; type skopeo copy docker://%s "
-				     "oci:DIRECTORY, then ces-policy conform DIRECTORY",
-				     path);
-	errno = saved;
-	return ces_error_errno(err, CES_E_NOTFOUND, "%s", path);
-}
 
 /* .dockerignore of the same directory, or the one that BuildKit has for this very file. */
 static int open_ignore(const char *path)
@@ -105,15 +94,71 @@ static int look_at_dockerfile(struct ces_conform *conform, const char *path, str
 	return 0;
 }
 
+/* Login and authorities are opened with the user's rights, and read without root's. */
+static int ask_registry(struct ces_conform *conform, const struct command *command,
+			const struct ces_reference *image, struct ces_login *login,
+			struct ces_error *err)
+{
+	struct ces_registry_way way = command->way;
+	struct ces_registry *registry = NULL;
+	CES_CLEANUP_FD int ca = -1;
+	int result;
+
+	if (command->ca != NULL && ces_input_open(command->ca, &ca, err) < 0)
+		return -1;
+	if (ces_input_drop(err) < 0)
+		return -1;
+	if ((command->username != NULL ? ces_login_ask(login, command->username, err)
+				       : ces_login_find(login, image, err)) < 0)
+		return -1;
+	way.image = image;
+	way.ca = ca;
+	way.username = login->username;
+	way.token = login->token;
+	if (ces_registry_open(&way, PATIENCE_MS, &registry, err) < 0)
+		return -1;
+	result = ces_conform_registry(conform, registry,
+				      image->digest[0] != '\0' ? image->digest : image->tag,
+				      &command->options, err);
+	ces_registry_close(registry);
+	return result;
+}
+
+/* A path that is not there may be the name of an image. */
+static int look_at_registry(struct ces_conform *conform, const struct command *command,
+			    struct ces_error *err)
+{
+	const char *name = command->path;
+	struct ces_reference image;
+	struct ces_login login;
+	int result;
+
+	if (strncmp(name, "oci:", 4) == 0 || strncmp(name, "dir:", 4) == 0)
+		return ces_error_set(err, CES_E_USAGE, "type the directory alone: %s", name + 4);
+	if (strncmp(name, "docker://", 9) == 0)
+		name += 9;
+	else if (name[0] == '.' || name[0] == '/' || strpbrk(name, ":@./") == NULL)
+		return ces_error_errno(err, CES_E_NOTFOUND, "%s", name);
+	if (ces_reference_parse(name, &image, err) < 0)
+		return ces_error_context(err, "there is no file or directory %.100s", name);
+	if (ces_login_open(&login, err) < 0)
+		return -1;
+	result = ask_registry(conform, command, &image, &login, err);
+	ces_login_free(&login);
+	return result;
+}
+
 static int look_at_path(struct ces_conform *conform, const struct command *command,
 			struct ces_error *err)
 {
 	CES_CLEANUP_FD int dir = open(command->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (dir < 0 && errno == ENOTDIR)
+	if (dir < 0 && errno == ENOTDIR && access(command->path, F_OK) == 0)
 		return look_at_dockerfile(conform, command->path, err);
+	if (dir < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return look_at_registry(conform, command, err);
 	if (dir < 0)
-		return explain_missing(command->path, err);
+		return ces_error_errno(err, CES_E_NOTFOUND, "%s", command->path);
 	if (ces_input_drop(err) < 0)
 		return -1;
 	if (ces_conform_image(conform, dir, &command->options, err) < 0)
@@ -191,6 +236,26 @@ static int parse_option(struct command *command, int option)
 			return 0;
 		fprintf(stderr, "ces-policy: --max-size: write a size such as 20G\n");
 		return -1;
+	case 'u':
+		command->username = optarg;
+		return 0;
+	case 't':
+		command->token_stdin = true;
+		return 0;
+	case 'c':
+		command->ca = optarg;
+		return 0;
+	case 'x':
+		command->way.proxy = optarg;
+		return 0;
+	case 'H':
+		if (command->way.n_hosts == CES_REGISTRY_HOSTS / 2) {
+			fprintf(stderr, "ces-policy: --token-host: at most %d hosts\n",
+				CES_REGISTRY_HOSTS / 2);
+			return -1;
+		}
+		command->way.hosts[command->way.n_hosts++] = optarg;
+		return 0;
 	default:
 		return -1;
 	}
@@ -204,6 +269,11 @@ static int parse(int argc, char **argv, struct command *command)
 						{"platform", required_argument, NULL, 'p'},
 						{"ref", required_argument, NULL, 'r'},
 						{"max-size", required_argument, NULL, 'm'},
+						{"username", required_argument, NULL, 'u'},
+						{"token-stdin", no_argument, NULL, 't'},
+						{"ca", required_argument, NULL, 'c'},
+						{"proxy", required_argument, NULL, 'x'},
+						{"token-host", required_argument, NULL, 'H'},
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
 	int option;
@@ -217,7 +287,12 @@ static int parse(int argc, char **argv, struct command *command)
 			return -1;
 	}
 	if (argc - optind != 1) {
-		fprintf(stderr, "ces-policy: name one Dockerfile, or one directory of an image\n");
+		fprintf(stderr, "ces-policy: name one Dockerfile, directory of an image, or image "
+				"in a registry\n");
+		return -1;
+	}
+	if ((command->username != NULL) != command->token_stdin) {
+		fprintf(stderr, "ces-policy: --username and --token-stdin belong together\n");
 		return -1;
 	}
 	command->path = argv[optind];

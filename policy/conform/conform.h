@@ -156,4 +156,11 @@ int ces_conform_dockerfile(struct ces_conform *conform, const char *bytes, size_
 int ces_conform_image(struct ces_conform *conform, int dir,
 		      const struct ces_conform_options *options, struct ces_error *err);
 
+/* The same for an image of a registry, by tag or digest. A fault of the registry is -1: nothing can
+ * be said of an image that did not come whole. */
+struct ces_registry;
+int ces_conform_registry(struct ces_conform *conform, struct ces_registry *registry,
+			 const char *reference, const struct ces_conform_options *options,
+			 struct ces_error *err);
+
 #endif

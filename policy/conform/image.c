@@ -13,6 +13,7 @@
 #include "helper/unpack/json.h"
 #include "helper/unpack/manifest.h"
 #include "policy/conform/layout.h"
+#include "policy/conform/registry.h"
 
 #define SIZE_NOTED (UINT64_C(10) << 30)
 
@@ -43,13 +44,13 @@ static int count_layers(struct ces_conform *conform, const char *bytes, size_t l
 }
 
 static int read_manifest(struct ces_conform *conform, const char *bytes, size_t length,
-			 struct ces_manifest *ret)
+			 enum ces_manifest_type served, struct ces_manifest *ret)
 {
 	struct ces_error err = {0};
 
 	if (count_layers(conform, bytes, length) < 0)
 		return -1;
-	if (ces_manifest_parse(bytes, length, CES_MANIFEST_UNSAID, ret, &err) < 0) {
+	if (ces_manifest_parse(bytes, length, served, ret, &err) < 0) {
 		ces_conform_add(conform, CES_CONFORM_REFUSED, &in_manifest, "%s", err.text);
 		return -1;
 	}
@@ -61,7 +62,10 @@ static int read_manifest(struct ces_conform *conform, const char *bytes, size_t 
 	return -1;
 }
 
-static void check_size(struct ces_conform *conform, const struct ces_manifest *manifest)
+/* Returns whether the layers may be read: what a registry says that it will send has a limit too.
+ */
+static bool check_size(struct ces_conform *conform, const struct ces_manifest *manifest,
+		       uint64_t max_size)
 {
 	uint64_t size = 0;
 	char text[32];
@@ -72,6 +76,11 @@ static void check_size(struct ces_conform *conform, const struct ces_manifest *m
 	ces_num_format_size(size, text, sizeof(text));
 	if (size > SIZE_NOTED)
 		ces_conform_add(conform, CES_CONFORM_SIZE, &in_manifest, "the layers are %s", text);
+	if (size <= max_size)
+		return true;
+	ces_conform_add(conform, CES_CONFORM_REFUSED, &in_manifest,
+			"the layers are larger than --max-size allows");
+	return false;
 }
 
 static void check_platform(struct ces_conform *conform, const struct ces_image_config *config,
@@ -143,7 +152,7 @@ static int look_at_layer(struct ces_look *look, const struct ces_layout *layout,
 	uint64_t size = 0;
 	int result = -1;
 
-	if (ces_layout_blob(layout, source.digest, &fd, &size, &err) == 0) {
+	if (ces_layout_blob(layout, source.digest, source.size, &fd, &size, &err) == 0) {
 		source.fd = fd;
 		if (size != source.size)
 			(void)ces_error_set(
@@ -152,6 +161,10 @@ static int look_at_layer(struct ces_look *look, const struct ces_layout *layout,
 		else
 			result = ces_look_layer(look, &source, &broken, &err);
 	}
+	ces_cleanup_close(&fd);
+	/* at a limit nothing more is to be read, nor this one to its end */
+	if ((result == 0 || err.code != CES_E_LIMIT) && ces_layout_blob_end(layout, &err) < 0)
+		return -1;
 	if (result < 0)
 		ces_conform_add(look->conform, broken ? CES_CONFORM_BROKEN : CES_CONFORM_REFUSED,
 				&place, "%s", err.text);
@@ -188,9 +201,10 @@ static void look_at_image(struct ces_conform *conform, const struct ces_layout *
 	struct ces_image_config config;
 	struct ces_error err = {0};
 	size_t length = 0, layers = manifest->answer.layer_digests.n;
+	bool fits = check_size(conform, manifest, options->max_size);
 
-	check_size(conform, manifest);
-	if (ces_layout_read(layout, manifest->answer.config_digest, &bytes, &length, &err) < 0) {
+	if (ces_layout_read(layout, manifest->answer.config_digest, manifest->answer.config_size,
+			    &bytes, &length, &err) < 0) {
 		ces_conform_add(conform, CES_CONFORM_BROKEN, &in_config, "%s", err.text);
 		return;
 	}
@@ -206,35 +220,54 @@ static void look_at_image(struct ces_conform *conform, const struct ces_layout *
 	ces_image_config_check(conform, &config);
 	if (check_diff_ids(conform, &config, layers) == 0) {
 		ask_ces(conform, bytes, length, layers, config.architecture);
-		look_at_layers(conform, layout, manifest, &config, options->max_size);
+		if (fits)
+			look_at_layers(conform, layout, manifest, &config, options->max_size);
 	}
 	ces_image_config_free(&config);
 }
 
-int ces_conform_image(struct ces_conform *conform, int dir,
-		      const struct ces_conform_options *options, struct ces_error *err)
+static int look_at(struct ces_conform *conform, const struct ces_layout *layout,
+		   const struct ces_conform_options *options, struct ces_error *err)
 {
 	const struct ces_layout_choice choice = {options->ref, options->architecture};
 	CES_CLEANUP_FREE char *bytes = NULL;
 	struct ces_manifest manifest;
-	struct ces_layout layout;
 	size_t length = 0;
 
 	/* Names in pax headers are UTF-8, and libarchive converts them by the locale. */
 	if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
 		setlocale(LC_CTYPE, "en_US.UTF-8");
 	conform->image = true;
-	if (ces_layout_open(dir, &layout, err) < 0)
-		return -1;
-	if (ces_layout_manifest(&layout, &choice, &bytes, &length, conform->digest, err) < 0) {
+	if (ces_layout_manifest(layout, &choice, &bytes, &length, conform->digest, err) < 0) {
 		if (err->code == CES_E_USAGE)
 			return -1;
 		ces_conform_add(conform, CES_CONFORM_BROKEN, &in_manifest, "%s", err->text);
 		return 0;
 	}
-	if (read_manifest(conform, bytes, length, &manifest) < 0)
+	if (read_manifest(conform, bytes, length, ces_layout_served(layout), &manifest) < 0)
 		return 0;
-	look_at_image(conform, &layout, &manifest, options);
+	look_at_image(conform, layout, &manifest, options);
 	ces_manifest_free(&manifest);
 	return 0;
+}
+
+int ces_conform_image(struct ces_conform *conform, int dir,
+		      const struct ces_conform_options *options, struct ces_error *err)
+{
+	struct ces_layout layout;
+
+	if (ces_layout_open(dir, &layout, err) < 0)
+		return -1;
+	return look_at(conform, &layout, options, err);
+}
+
+int ces_conform_registry(struct ces_conform *conform, struct ces_registry *registry,
+			 const char *reference, const struct ces_conform_options *options,
+			 struct ces_error *err)
+{
+	const struct ces_layout layout = {.dir = -1, .registry = registry, .reference = reference};
+
+	if (look_at(conform, &layout, options, err) < 0)
+		return -1;
+	return ces_registry_failed(registry, err);
 }

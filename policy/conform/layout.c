@@ -1,5 +1,5 @@
-/* Opens what a layout consists of. Names come from its documents: each is a digest, opened below
- * the one directory, and never through a link. */
+/* Opens what an image consists of. Names come from its documents: each is a digest, opened below
+ * the one directory, and never through a link, or asked for at the one registry. */
 #include "policy/conform/layout.h"
 
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include "common/io.h"
 #include "common/way.h"
 #include "helper/unpack/json.h"
+#include "policy/conform/registry.h"
 
 /* O_NONBLOCK: a FIFO answers at once and is then refused. */
 int ces_layout_file(const struct ces_layout *layout, const char *path, int *ret_fd,
@@ -42,13 +43,27 @@ static void blob_path(const struct ces_layout *layout, const char *digest, char 
 		 digest + strlen("sha256:"));
 }
 
-int ces_layout_blob(const struct ces_layout *layout, const char *digest, int *ret_fd,
+int ces_layout_blob(const struct ces_layout *layout, const char *digest, uint64_t size, int *ret_fd,
 		    uint64_t *ret_size, struct ces_error *err)
 {
 	char path[PATH_TEXT];
 
+	if (layout->registry != NULL) {
+		*ret_size = size;
+		return ces_registry_blob(layout->registry, digest, size, ret_fd, err);
+	}
 	blob_path(layout, digest, path);
 	return ces_layout_file(layout, path, ret_fd, ret_size, err);
+}
+
+int ces_layout_blob_end(const struct ces_layout *layout, struct ces_error *err)
+{
+	return layout->registry != NULL ? ces_registry_end(layout->registry, err) : 0;
+}
+
+enum ces_manifest_type ces_layout_served(const struct ces_layout *layout)
+{
+	return layout->registry != NULL ? ces_registry_type(layout->registry) : CES_MANIFEST_UNSAID;
 }
 
 static int read_whole(const struct ces_layout *layout, const char *path, char **ret,
@@ -76,7 +91,24 @@ int ces_layout_json(const struct ces_layout *layout, const char *path, char **re
 	return -1;
 }
 
-int ces_layout_read(const struct ces_layout *layout, const char *digest, char **ret,
+static int read_sent(const struct ces_layout *layout, const char *digest, uint64_t size, char **ret,
+		     size_t *ret_length, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = -1;
+	int result;
+
+	if (size == 0)
+		return ces_registry_manifest(layout->registry, digest, ret, ret_length, err);
+	if (ces_registry_blob(layout->registry, digest, size, &fd, err) < 0)
+		return -1;
+	result = ces_read_file(fd, CES_LAYOUT_JSON_MAX, ret, ret_length);
+	ces_cleanup_close(&fd);
+	if (result < 0)
+		return ces_error_errno(err, CES_E_IMAGE, "%s", digest);
+	return ces_registry_end(layout->registry, err);
+}
+
+int ces_layout_read(const struct ces_layout *layout, const char *digest, uint64_t size, char **ret,
 		    size_t *ret_length, struct ces_error *err)
 {
 	CES_CLEANUP_FREE char *bytes = NULL;
@@ -84,12 +116,13 @@ int ces_layout_read(const struct ces_layout *layout, const char *digest, char **
 	size_t length = 0;
 
 	blob_path(layout, digest, path);
-	if (read_whole(layout, path, &bytes, &length, err) < 0)
+	if ((layout->registry != NULL ? read_sent(layout, digest, size, &bytes, &length, err)
+				      : read_whole(layout, path, &bytes, &length, err)) < 0)
 		return -1;
 	ces_digest_of(bytes, length, found);
 	if (strcmp(found, digest) != 0)
-		return ces_error_set(err, CES_E_IMAGE, "%s has another digest, %.19s...", path,
-				     found);
+		return ces_error_set(err, CES_E_IMAGE, "%s has another digest, %.19s...",
+				     layout->registry != NULL ? digest : path, found);
 	*ret = ces_steal_pointer(&bytes);
 	*ret_length = length;
 	return 0;

@@ -1,5 +1,5 @@
-/* The files of an image on disk: an OCI layout (image-spec v1.0.2 image-layout.md), or what
- * `skopeo copy ... dir:` writes. */
+/* The documents and blobs of an image. They are files of an OCI layout (image-spec v1.0.2
+ * image-layout.md), or of what `skopeo copy ... dir:` writes; or a registry sends them. */
 #ifndef CES_POLICY_CONFORM_LAYOUT_H
 #define CES_POLICY_CONFORM_LAYOUT_H
 
@@ -9,12 +9,16 @@
 
 #include "common/error.h"
 #include "common/name.h"
+#include "common/worker.h"
 
 #define CES_LAYOUT_JSON_MAX (4u * 1024 * 1024)
 
 struct ces_layout {
 	int dir;   /* borrowed */
 	bool flat; /* skopeo's "dir:": no index, each blob beside the manifest */
+
+	struct ces_registry *registry; /* borrowed; NULL: a directory */
+	const char *reference;         /* tag or digest */
 };
 
 /* Says which of the two it is. CES_E_USAGE when it is neither. */
@@ -24,17 +28,23 @@ int ces_layout_open(int dir, struct ces_layout *ret, struct ces_error *err);
 int ces_layout_file(const struct ces_layout *layout, const char *path, int *ret_fd,
 		    uint64_t *ret_size, struct ces_error *err);
 
-/* The same for a blob (its digest must be valid). */
-int ces_layout_blob(const struct ces_layout *layout, const char *digest, int *ret_fd,
+/* The same for a blob (its digest must be valid) that has `size` bytes by the manifest. A registry
+ * must send as many: *ret_fd is a pipe then, and the reader asks for the end when it is closed. */
+int ces_layout_blob(const struct ces_layout *layout, const char *digest, uint64_t size, int *ret_fd,
 		    uint64_t *ret_size, struct ces_error *err);
+int ces_layout_blob_end(const struct ces_layout *layout, struct ces_error *err);
 
 /* Reads a document of the layout's own: "index.json". *ret is malloc'd. */
 int ces_layout_json(const struct ces_layout *layout, const char *path, char **ret,
 		    size_t *ret_length, struct ces_error *err);
 
-/* Reads a document and compares its digest. *ret is malloc'd. CES_E_IMAGE. */
-int ces_layout_read(const struct ces_layout *layout, const char *digest, char **ret,
+/* Reads a document and compares its digest: a manifest or an index when `size` is 0, else a blob.
+ * *ret is malloc'd. CES_E_IMAGE. */
+int ces_layout_read(const struct ces_layout *layout, const char *digest, uint64_t size, char **ret,
 		    size_t *ret_length, struct ces_error *err);
+
+/* What the registry called the manifest that was read last; a directory says nothing. */
+enum ces_manifest_type ces_layout_served(const struct ces_layout *layout);
 
 struct ces_layout_choice {
 	const char *ref;          /* of the annotation org.opencontainers.image.ref.name, or NULL */

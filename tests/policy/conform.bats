@@ -7,12 +7,10 @@ load conform.bash
 @test "a wrong argument is refused with what to type" {
 	run conform
 	[ "$status" -eq 2 ]
-	says "name one Dockerfile, or one directory"
-	run conform ghcr.io/epcced/stroke:1
-	[ "$status" -eq 2 ]
-	says "type skopeo copy docker://ghcr.io/epcced/stroke:1 oci:DIRECTORY"
+	says "name one Dockerfile, directory of an image, or image in a registry"
 	run conform python:3.11
-	says "type skopeo copy docker://python:3.11 oci:DIRECTORY"
+	[ "$status" -eq 2 ]
+	says "the image 'python:3.11' names no registry; write it in full"
 	run conform oci:image
 	says "type the directory alone: image"
 	run conform none
@@ -39,7 +37,7 @@ load conform.bash
 	done
 	run conform --help
 	[ "$status" -eq 0 ]
-	says "skopeo copy docker://IMAGE oci:DIR"
+	says "REGISTRY/OWNER/NAME"
 }
 
 @test "SARIF has what its schema requires: rules, and results with level, message and place" {
