@@ -61,8 +61,16 @@ enum ces_evidence_word {
 	CES_WORD_INSTALLED = 2, /* the package's version, or "" */
 	CES_WORD_FIXED = 3,     /* the version that mends it, or "" */
 	CES_WORD_ALIAS = 4,     /* another id of it, or "" */
-	CES_EVIDENCE_WORDS = 5,
+	CES_WORD_PRODUCT = 5,   /* of OpenVEX: what the statement is about, see below */
+	CES_EVIDENCE_WORDS = 6,
+	CES_SCANNER_WORDS = 5, /* all but the last */
 };
+
+/* The product of a statement: the image by its digest; a package; or anything else, such as another
+ * image, a tag, or nothing. */
+#define CES_PRODUCT_IMAGE   "image"
+#define CES_PRODUCT_PACKAGE "package"
+#define CES_PRODUCT_OTHER   "other"
 
 /* A package or a vulnerability. Words are printable ASCII and never NULL; words[0] owns them. */
 struct ces_evidence_row {
@@ -80,6 +88,7 @@ struct ces_evidence {
 	enum ces_evidence_format format;
 	char digest[CES_DIGEST_LENGTH + 1]; /* the image's */
 	bool by_caller;                     /* the report does not name it */
+	bool first_form; /* a record of OpenVEX as it was before statements had a product */
 	char report[CES_DIGEST_LENGTH + 1]; /* of the bytes of the report */
 	char tool[96], image[256];          /* "" where it is not said */
 	char made[40], database[40];        /* times, as written there */

@@ -196,6 +196,15 @@ static bool same(const struct ces_evidence_row *a, const struct ces_evidence_row
 	       strcmp(a->words[2], b->words[2]) == 0;
 }
 
+bool ces_gather_sorted(const struct ces_evidence_rows *rows)
+{
+	for (size_t i = 1; i < rows->n; i++)
+		if (compare(&rows->v[i - 1], &rows->v[i]) >= 0 ||
+		    same(&rows->v[i - 1], &rows->v[i]))
+			return false;
+	return true;
+}
+
 static void sort(struct ces_evidence_rows *rows)
 {
 	size_t kept = 0;
@@ -220,10 +229,8 @@ bool ces_evidence_counts(const struct ces_evidence *evidence)
 }
 
 /* What somebody has said to be fixed, or not to concern the image, is listed and not counted. */
-void ces_gather_end(struct ces_evidence *evidence)
+void ces_gather_count(struct ces_evidence *evidence)
 {
-	sort(&evidence->packages);
-	sort(&evidence->vulnerabilities);
 	memset(evidence->counts, 0, sizeof(evidence->counts));
 	for (size_t i = 0; i < evidence->vulnerabilities.n && ces_evidence_counts(evidence); i++) {
 		const struct ces_evidence_row *row = &evidence->vulnerabilities.v[i];
@@ -231,6 +238,13 @@ void ces_gather_end(struct ces_evidence *evidence)
 		if (row->status < CES_EVIDENCE_FIXED)
 			evidence->counts[row->severity][row->words[CES_WORD_FIXED][0] != '\0']++;
 	}
+}
+
+void ces_gather_end(struct ces_evidence *evidence)
+{
+	sort(&evidence->packages);
+	sort(&evidence->vulnerabilities);
+	ces_gather_count(evidence);
 }
 
 static void free_rows(struct ces_evidence_rows *rows)

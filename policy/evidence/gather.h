@@ -34,6 +34,10 @@ enum ces_evidence_severity ces_gather_score(double score);
 /* Sorts, drops what is there twice, and counts. */
 void ces_gather_end(struct ces_evidence *evidence);
 
+/* Only counts; and whether sorting would change nothing. */
+void ces_gather_count(struct ces_evidence *evidence);
+bool ces_gather_sorted(const struct ces_evidence_rows *rows);
+
 /* A reader of a format fills in what the document says. It must not print, and must set `format`.
  */
 typedef int ces_evidence_reader(struct ces_evidence *evidence, struct ces_part document,

@@ -47,7 +47,7 @@ static void take_component(struct ces_part component, char name[CES_GATHER_TEXT]
 }
 
 static void take_row(struct ces_evidence *evidence, struct ces_part statement,
-		     struct ces_part component)
+		     struct ces_part component, const char *product)
 {
 	struct ces_part found = ces_part_member(statement, "vulnerability"), at = {NULL, NULL};
 	char words[5][CES_GATHER_TEXT] = {"", "", "", "", ""};
@@ -60,9 +60,20 @@ static void take_row(struct ces_evidence *evidence, struct ces_part statement,
 		(void)ces_part_text(at, words[4], sizeof(words[4]));
 	if (component.at != NULL)
 		take_component(component, words[1], words[2]);
-	ces_gather_row(evidence, &evidence->vulnerabilities,
-		       (const char *const[]){words[0], words[1], words[2], words[3], words[4]}, 5,
-		       CES_EVIDENCE_UNKNOWN, status_of(ces_part_member(statement, "status")));
+	ces_gather_row(
+	    evidence, &evidence->vulnerabilities,
+	    (const char *const[]){words[0], words[1], words[2], words[3], words[4], product},
+	    CES_EVIDENCE_WORDS, CES_EVIDENCE_UNKNOWN,
+	    status_of(ces_part_member(statement, "status")));
+}
+
+/* By a digest: those of other images are left out before, see elsewhere(). */
+static bool names_image(struct ces_part product)
+{
+	struct ces_evidence one = {.format = CES_EVIDENCE_OPENVEX};
+
+	take_product(&one, product);
+	return one.n_named > 0;
 }
 
 /* One row for each component of a product, or for the whole. */
@@ -72,16 +83,22 @@ static void take_statement(struct ces_evidence *evidence, struct ces_part statem
 	struct ces_part inside = ces_part_member(product, "subcomponents"), at = {NULL, NULL};
 	struct ces_part url =
 	    ces_part_kind(product) == '{' ? ces_part_member(product, "@id") : product;
-	bool any = false;
+	bool package = ces_part_begins(url, "pkg:") && !ces_part_begins(url, "pkg:oci/"),
+	     any = false;
+	const char *about = names_image(product) ? CES_PRODUCT_IMAGE
+			    : package            ? CES_PRODUCT_PACKAGE
+						 : CES_PRODUCT_OTHER;
 
 	while (ces_part_next(inside, &at)) {
-		take_row(evidence, statement, at);
+		/* "B in package A" is about B as A has it, which is nothing that a scan can show.
+		 */
+		take_row(evidence, statement, at, package ? CES_PRODUCT_OTHER : about);
 		any = true;
 	}
-	if (!any && ces_part_begins(url, "pkg:") && !ces_part_begins(url, "pkg:oci/"))
-		take_row(evidence, statement, url);
+	if (!any && package)
+		take_row(evidence, statement, url, about);
 	else if (!any)
-		take_row(evidence, statement, (struct ces_part){NULL, NULL});
+		take_row(evidence, statement, (struct ces_part){NULL, NULL}, about);
 }
 
 /* Is the product another image than the one that is meant? */
@@ -121,8 +138,11 @@ int ces_read_openvex(struct ces_evidence *evidence, struct ces_part document, st
 			if (evidence->digest[0] == '\0' || !elsewhere(evidence, at))
 				take_statement(evidence, statement, at);
 		}
+		/* In an attestation, the subject is the product. */
 		if (!any)
-			take_row(evidence, statement, (struct ces_part){NULL, NULL});
+			take_row(evidence, statement, (struct ces_part){NULL, NULL},
+				 evidence->predicate[0] != '\0' ? CES_PRODUCT_IMAGE
+								: CES_PRODUCT_OTHER);
 	}
 	return 0;
 }

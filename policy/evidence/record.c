@@ -9,6 +9,9 @@
 #include "policy/evidence/gather.h"
 #include "policy/tool/tool.h"
 
+static const char *const keys[CES_EVIDENCE_WORDS] = {"id",    "package", "version",
+						     "fixed", "alias",   "product"};
+
 static void put_text(FILE *out, const char *key, const char *text)
 {
 	fprintf(out, "\"%s\": ", key);
@@ -37,10 +40,10 @@ static void put_package(FILE *out, const struct ces_evidence_row *row)
 
 static void put_vulnerability(FILE *out, const struct ces_evidence_row *row)
 {
-	static const char *const keys[CES_EVIDENCE_WORDS] = {"id", "package", "version", "fixed",
-							     "alias"};
+	/* A row of a scanner has no product. */
+	size_t n = row->words[CES_WORD_PRODUCT][0] != '\0' ? CES_EVIDENCE_WORDS : CES_SCANNER_WORDS;
 
-	for (size_t i = 0; i < CES_EVIDENCE_WORDS; i++) {
+	for (size_t i = 0; i < n; i++) {
 		fprintf(out, "%s\"%s\": ", i == 0 ? "{" : ", ", keys[i]);
 		ces_tool_json(out, row->words[i]);
 	}
@@ -61,7 +64,8 @@ static void put_rows(FILE *out, const char *key, const struct ces_evidence_rows 
 
 static void put_all(FILE *out, const struct ces_evidence *evidence)
 {
-	fputs("{\n\"ces_evidence\": 1,\n", out);
+	fprintf(out, "{\n\"ces_evidence\": %d,\n",
+		evidence->format == CES_EVIDENCE_OPENVEX && !evidence->first_form ? 2 : 1);
 	put_text(out, "digest", evidence->digest);
 	put_text(out, "digest_by", evidence->by_caller ? "caller" : "report");
 	put_text(out, "format", ces_evidence_formats[evidence->format]);
@@ -112,8 +116,6 @@ static unsigned word_of(struct ces_part part, const char *const *words, unsigned
 
 static int read_vulnerability(struct ces_evidence *evidence, struct ces_part one)
 {
-	static const char *const keys[CES_EVIDENCE_WORDS] = {"id", "package", "version", "fixed",
-							     "alias"};
 	char words[CES_EVIDENCE_WORDS][CES_GATHER_TEXT];
 	unsigned severity = word_of(ces_part_member(one, "severity"), ces_evidence_severities,
 				    CES_EVIDENCE_SEVERITIES);
@@ -124,9 +126,11 @@ static int read_vulnerability(struct ces_evidence *evidence, struct ces_part one
 		return -1;
 	for (size_t i = 0; i < CES_EVIDENCE_WORDS; i++)
 		(void)ces_part_text(ces_part_member(one, keys[i]), words[i], sizeof(words[i]));
-	ces_gather_row(evidence, &evidence->vulnerabilities,
-		       (const char *const[]){words[0], words[1], words[2], words[3], words[4]}, 5,
-		       (enum ces_evidence_severity)severity, (enum ces_evidence_status)status);
+	ces_gather_row(
+	    evidence, &evidence->vulnerabilities,
+	    (const char *const[]){words[0], words[1], words[2], words[3], words[4], words[5]},
+	    CES_EVIDENCE_WORDS, (enum ces_evidence_severity)severity,
+	    (enum ces_evidence_status)status);
 	return 0;
 }
 
@@ -165,6 +169,7 @@ int ces_read_record(struct ces_evidence *evidence, struct ces_part document, str
 	if (format == CES_EVIDENCE_RECORD || !ces_digest_valid(evidence->digest))
 		return ces_error_set(err, CES_E_IMAGE, "it is no record of evidence");
 	evidence->format = (enum ces_evidence_format)format;
+	evidence->first_form = ces_part_number(ces_part_member(document, "ces_evidence")) == 1;
 	while (ces_part_next(packages, &at))
 		ces_gather_package(evidence, ces_part_member(at, "name"),
 				   ces_part_member(at, "version"));
@@ -172,7 +177,11 @@ int ces_read_record(struct ces_evidence *evidence, struct ces_part document, str
 	while (ces_part_next(found, &at))
 		if (read_vulnerability(evidence, at) != 0)
 			return ces_error_set(err, CES_E_IMAGE, "it is no record of evidence");
-	ces_gather_end(evidence);
+	/* What ces-policy wrote is in order. Sorting may take calls that ces-parse has not. */
+	if (!ces_gather_sorted(&evidence->packages) ||
+	    !ces_gather_sorted(&evidence->vulnerabilities))
+		return ces_error_set(err, CES_E_IMAGE, "it is not as ces-policy wrote it");
+	ces_gather_count(evidence);
 	return 0;
 }
 

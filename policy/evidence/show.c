@@ -67,9 +67,12 @@ static void print_json(const struct list *list, const char *record,
 	if (list->all) {
 		print_rows_json("packages", (const char *const[]){"name", "version"}, 2,
 				&evidence->packages, false);
-		print_rows_json("vulnerabilities",
-				(const char *const[]){"id", "package", "version", "fixed", "alias"},
-				5, &evidence->vulnerabilities, true);
+		print_rows_json(
+		    "vulnerabilities",
+		    (const char *const[]){"id", "package", "version", "fixed", "alias", "product"},
+		    evidence->format == CES_EVIDENCE_OPENVEX ? CES_EVIDENCE_WORDS
+							     : CES_SCANNER_WORDS,
+		    &evidence->vulnerabilities, true);
 	} else {
 		printf(",\"packages\":%zu,\"vulnerabilities\":%zu", evidence->packages.n,
 		       evidence->vulnerabilities.n);
@@ -84,13 +87,16 @@ static const char *or_dash(const char *text)
 
 static void print_vulnerability(const struct ces_evidence_row *row)
 {
-	printf("      %-10s  %-19s  %s%s%s  %s %s%s%s\n", ces_evidence_severities[row->severity],
+	const char *product = row->words[CES_WORD_PRODUCT];
+
+	printf("      %-10s  %-19s  %s%s%s  %s %s%s%s%s\n", ces_evidence_severities[row->severity],
 	       row->status == CES_EVIDENCE_FOUND ? "-" : ces_evidence_statuses[row->status],
 	       row->words[CES_WORD_ID], row->words[CES_WORD_ALIAS][0] != '\0' ? " = " : "",
 	       row->words[CES_WORD_ALIAS], or_dash(row->words[CES_WORD_PACKAGE]),
 	       or_dash(row->words[CES_WORD_INSTALLED]),
 	       row->words[CES_WORD_FIXED][0] != '\0' ? ", fixed in " : "",
-	       row->words[CES_WORD_FIXED]);
+	       row->words[CES_WORD_FIXED],
+	       strcmp(product, CES_PRODUCT_OTHER) == 0 ? ", not said of this image" : "");
 }
 
 static void print_all(const struct ces_evidence *evidence)
