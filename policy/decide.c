@@ -208,6 +208,9 @@ static enum match match_image(const struct ces_rights *rights, time_t now, struc
 				 rule->approval != NULL ? rule->approval : "");
 			snprintf(ret->locked_digest, sizeof(ret->locked_digest), "%s",
 				 rule->digest != NULL ? rule->digest : "");
+			snprintf(ret->approved_by, sizeof(ret->approved_by), "%s",
+				 rule->evidence != NULL ? rule->evidence : "");
+			ret->demand = rule->demand;
 			return MATCH_ALLOWED;
 		}
 		if (found == MATCH_DENIED)

@@ -94,6 +94,9 @@ struct ces_decision {
 	/* image */
 	struct ces_reference image;
 	char locked_digest[CES_DIGEST_LENGTH + 1]; /* "" = any */
+	struct ces_policy_demand demand;           /* of evidence about that digest */
+	char approved_by[CES_DIGEST_LENGTH + 1];   /* the records that the rule names; "" = none */
+	char evidence[CES_DIGEST_LENGTH + 1]; /* the record that met the demand; "" = none did */
 	enum ces_retain retain;
 	uint64_t retain_seconds;
 
@@ -129,7 +132,8 @@ struct ces_decision {
 	bool read_only;
 };
 
-/* Decides about pull, run (and with CES_FLAG_EXPLAIN the same). Returns 0 and fills *ret, or -1
+/* Decides about pull, run (and with CES_FLAG_EXPLAIN the same). Where the rule demands evidence,
+ * ces_decide_demand (policy/demand.h) must follow. Returns 0 and fills *ret, or -1
  * with err: CES_E_DENIED with the rule that denies, CES_E_USAGE for a request that makes no sense
  * (with what to type), CES_E_NOTFOUND when the caller has no project at all. A pull needs a project
  * too: any of the caller's projects whose rules allow the image, or the one that --project names.

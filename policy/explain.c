@@ -1,6 +1,6 @@
 /* An allowed decision in plain English, for explain, dry run and the policy's readers. It must
  * never say more than the decision holds: what is not in it does not happen. */
-#include "policy/decide.h"
+#include "policy/demand.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -40,13 +40,17 @@ static const char *const credentials_text[] = {
 
 static void say_image(const struct out *out, const struct ces_decision *d)
 {
-	char reference[CES_REFERENCE_MAX], time[32];
+	char reference[CES_REFERENCE_MAX], time[32], demand[CES_DEMAND_TEXT];
 
 	ces_reference_format(&d->image, reference, sizeof(reference));
 	say(out, "image %s, allowed by %s%s%s", reference, d->rule,
 	    d->approval[0] != '\0' ? ", approval " : "", d->approval);
 	if (d->locked_digest[0] != '\0')
 		say(out, "  only with digest %s", d->locked_digest);
+	if (ces_demand_any(&d->demand)) {
+		ces_demand_say(&d->demand, demand, sizeof(demand));
+		say(out, "  demands %s; met by report %.19s...", demand, d->evidence);
+	}
 	if (d->verb == CES_VERB_PULL)
 		say(out, "  from %s%s%s, %s", d->endpoint,
 		    d->proxy[0] != '\0' ? " through the proxy " : "", d->proxy,

@@ -1,6 +1,5 @@
 /* The shape of a policy file: tables of keys, the built-in defaults, and the few checks that span
  * keys. All or nothing: it must never hand out a policy of which one part was not understood. */
-#include "policy/pattern.h"
 #include "policy/policy.h"
 
 #include <assert.h>
@@ -11,6 +10,7 @@
 #include "common/name.h"
 #include "common/num.h"
 #include "policy/field.h"
+#include "policy/parse_rule.h"
 #include "policy/template.h"
 #include "policy/valid.h"
 #include "policy/valid_parse.h"
@@ -51,7 +51,6 @@ static bool namespace_valid(const char *text)
 }
 
 static const struct ces_field_text as_prose = {ces_valid_prose, "one line of text"};
-static const struct ces_field_text as_short = {ces_valid_short, "up to 127 plain characters"};
 static const struct ces_field_text as_account = {ces_valid_account, "the name of a user or group"};
 static const struct ces_field_text as_prefix = {ces_valid_prefix,
 						"the beginning of a group name, or \"\""};
@@ -76,10 +75,6 @@ static const struct ces_field_text as_product = {ces_cluster_label_valid, "the v
 static const struct ces_field_text as_kind = {ces_valid_kind, "a kind like \"nvidia.com/gpu\""};
 static const struct ces_field_text as_device = {ces_device_valid,
 						"a device's name, without its kind"};
-static const struct ces_field_text as_pattern = {
-    ces_pattern_valid, "a pattern like registry/group/* or registry/group/**"};
-static const struct ces_field_text as_digest = {ces_digest_valid,
-						"sha256: and 64 lower-case hex digits"};
 static const struct ces_field_text as_template = {
     ces_template_valid, "an absolute or ~ path; {project} and {user} are filled in, {run} is not"};
 static const struct ces_field_text as_run_template = {
@@ -193,22 +188,6 @@ static const struct ces_field gpus_rows[] = {
 
 static const struct ces_field defaults_rows[] = {SETTINGS_ROWS(0), CES_FIELD_END};
 
-/* Image rules. */
-static const struct ces_field image_rows[] = {
-    ROW("allow", ces_field_string, offsetof(struct ces_policy_image_rule, allow), &as_pattern,
-	.required = true),
-    ROW("digest", ces_field_string, offsetof(struct ces_policy_image_rule, digest), &as_digest),
-    ROW("approval", ces_field_string, offsetof(struct ces_policy_image_rule, approval), &as_short),
-    ROW("evidence", ces_field_string, offsetof(struct ces_policy_image_rule, evidence), &as_digest),
-    ROW("expires", ces_field_date, offsetof(struct ces_policy_image_rule, expires), NULL),
-    CES_FIELD_END,
-};
-
-static const struct ces_field_each images = {
-    .size = sizeof(struct ces_policy_image_rule),
-    .row = {.read = ces_field_object, .param = image_rows},
-};
-
 /* Projects. */
 #define PROJECT(member) offsetof(struct ces_policy_project, member)
 
@@ -221,7 +200,7 @@ static const struct ces_field project_rows[] = {
     ROW("title", ces_field_string, PROJECT(title), &as_prose),
     ROW("members", ces_field_object, 0, members_rows, .required = true),
     ROW("expires", ces_field_date, PROJECT(expires), NULL),
-    ROW("images", ces_field_list, PROJECT(images), &images, .required = true),
+    ROW("images", ces_field_list, PROJECT(images), &ces_field_images, .required = true),
     SETTINGS_ROWS(PROJECT(settings)),
     CES_FIELD_END,
 };
@@ -302,7 +281,7 @@ static_assert(POLICY(n_projects) == POLICY(projects) + sizeof(void *) &&
 static const struct ces_field infer_rows[] = {
     ROW("base", ces_field_string, POLICY(infer_base), &as_path, .required = true),
     ROW("group_prefixes", ces_field_strings, POLICY(infer_prefixes), &as_prefix, .required = true),
-    ROW("images", ces_field_list, POLICY(infer_images), &images, .required = true),
+    ROW("images", ces_field_list, POLICY(infer_images), &ces_field_images, .required = true),
     CES_FIELD_END,
 };
 

@@ -9,16 +9,18 @@
 
 #include "policy/decide.h"
 
-#define CES_PARSE_MAGIC  0x3253524150534543ull /* changes with the meaning of a field */
+#define CES_PARSE_MAGIC  0x3353524150534543ull /* changes with the meaning of a field */
 #define CES_PARSE_BYTES  (4u * 1024 * 1024)    /* the longest file */
+#define CES_PARSE_FILES  (64u * 1024 * 1024)   /* all the evidence of a digest */
 #define CES_DECODE_MS    10000                 /* for a request to come */
 #define CES_DECODE_BLOCK (1u << 20)            /* a request's */
 #define CES_PARSE_BLOCK  (64u * 1024 * 1024)   /* the longest block */
 
 enum ces_parse_kind {
 	CES_PARSE_POLICY = 1,
-	CES_PARSE_CDI = 2,     /* no block: a specification of another kind than these */
-	CES_PARSE_EXPLAIN = 3, /* the block: lines of text, each with its newline */
+	CES_PARSE_CDI = 2,      /* no block: a specification of another kind than these */
+	CES_PARSE_EXPLAIN = 3,  /* the block: lines of text, each with its newline */
+	CES_PARSE_EVIDENCE = 4, /* the block: struct ces_evidence_facts */
 };
 
 struct ces_parse_job {
@@ -31,6 +33,18 @@ struct ces_parse_explain {
 	uid_t uid;
 	char user[256];
 	struct ces_decision decision;
+};
+
+/* What CES_PARSE_EVIDENCE has in place of a file: this, then each file of evidence about the
+ * digest, a struct ces_parse_file and its bytes. */
+struct ces_parse_evidence {
+	char digest[CES_DIGEST_LENGTH + 1];
+	char approved_by[CES_DIGEST_LENGTH + 1]; /* or "" */
+};
+
+struct ces_parse_file {
+	char name[96];
+	uint64_t length;
 };
 
 struct ces_parse_answer {

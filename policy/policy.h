@@ -88,11 +88,21 @@ enum ces_selinux_rule {
 	CES_SELINUX_REQUIRED,   /* that it is enforcing, with CES's domains */
 };
 
+/* What an image rule demands of the evidence about its digest, see policy/demand.h. */
+struct ces_policy_demand {
+	uint64_t max_age; /* of the newest scan, in seconds; 0: no scan is demanded */
+	uint64_t no;      /* what a scan may not find: bits of enum ces_finding */
+	bool unless_vex;  /* what a statement excuses does not count */
+	bool sbom;
+};
+
 struct ces_policy_image_rule {
-	char *allow;               /* pattern, see ces_pattern_match */
-	char *digest;              /* locked digest, or NULL */
-	char *approval, *evidence; /* or NULL; evidence: a digest, for ces-policy alone */
-	time_t expires;            /* first second after; 0 = never */
+	char *allow;    /* pattern, see ces_pattern_match */
+	char *digest;   /* locked digest, or NULL */
+	char *approval; /* or NULL */
+	char *evidence; /* the digest of the records that it was approved by, or NULL */
+	time_t expires; /* first second after; 0 = never */
+	struct ces_policy_demand demand;
 };
 
 struct ces_policy_image_rules {
@@ -155,6 +165,14 @@ int ces_policy_read(const char *path, char **ret, size_t *ret_length, struct ces
 /* The same walk for a file that the policy names and that is not read here (the OCI runtime). Gives
  * an fd of it when every directory and the file are root's alone. */
 int ces_policy_open_trusted(const char *path, int *ret, struct ces_error *err);
+
+/* The same walk to a directory. 0 with *ret as it was when there is none. */
+int ces_policy_open_directory(const char *path, int *ret, struct ces_error *err);
+
+/* Reads a file of that directory, of at most max bytes, with the same checks but for its links:
+ * for files that are named by their digests. */
+int ces_policy_read_in(int dir, const char *name, size_t max, char **ret, size_t *ret_length,
+		       struct ces_error *err);
 
 /* Parses and checks. All or nothing: any fault refuses the whole policy (CES_E_POLICY; the text
  * names line, column and key). *ret is to be released with ces_policy_free. */

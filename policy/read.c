@@ -12,6 +12,7 @@
 #include "common/io.h"
 
 #define POLICY_MAX (4 * 1024 * 1024)
+#define FILE_FLAGS (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
 static int fail(struct ces_error *err, const char *path, const char *what)
 {
@@ -46,15 +47,20 @@ static int check_directory(int fd, const char *path, const char *name, struct ce
 	return check_owner(&st, path, what, err);
 }
 
+static int check_plain(int fd, const char *path, struct stat *ret, struct ces_error *err)
+{
+	if (fstat(fd, ret) != 0)
+		return ces_error_errno(err, CES_E_POLICY, "%s", path);
+	if (!S_ISREG(ret->st_mode))
+		return ces_error_set(err, CES_E_POLICY, "%s: not a regular file", path);
+	return check_owner(ret, path, "it", err);
+}
+
 static int check_file(int fd, const char *path, struct ces_error *err)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) != 0)
-		return ces_error_errno(err, CES_E_POLICY, "%s", path);
-	if (!S_ISREG(st.st_mode))
-		return ces_error_set(err, CES_E_POLICY, "%s: not a regular file", path);
-	if (check_owner(&st, path, "it", err) != 0)
+	if (check_plain(fd, path, &st, err) != 0)
 		return -1;
 	/* A second name could be in a place where others than root may rename or replace it. */
 	if (st.st_nlink != 1)
@@ -67,7 +73,7 @@ static int check_file(int fd, const char *path, struct ces_error *err)
 /* Each directory is checked on the fd that the next step starts from, so nothing can be swapped
  * between the check and the step. O_NONBLOCK: a FIFO in the file's place answers at once and is
  * then refused. */
-static int open_checked(const char *path, int *ret_fd, struct ces_error *err)
+static int open_checked(const char *path, int last, int *ret_fd, struct ces_error *err)
 {
 	CES_CLEANUP_FD int dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	const char *p = path;
@@ -91,7 +97,7 @@ static int open_checked(const char *path, int *ret_fd, struct ces_error *err)
 		name[length] = '\0';
 		p += length;
 		next = openat(dir, name,
-			      *p == '\0' ? O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
+			      *p == '\0' ? last | FILE_FLAGS
 					 : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (next < 0)
 			return fail(err, path, name);
@@ -111,15 +117,36 @@ int ces_policy_open_trusted(const char *path, int *ret, struct ces_error *err)
 	CES_CLEANUP_FD int fd = -1;
 	struct stat st;
 
-	if (open_checked(path, &fd, err) != 0)
-		return -1;
-	if (fstat(fd, &st) != 0)
-		return ces_error_errno(err, CES_E_POLICY, "%s", path);
-	if (!S_ISREG(st.st_mode))
-		return ces_error_set(err, CES_E_POLICY, "%s: not a regular file", path);
-	if (check_owner(&st, path, "it", err) != 0)
+	if (open_checked(path, 0, &fd, err) != 0 || check_plain(fd, path, &st, err) != 0)
 		return -1;
 	*ret = ces_steal_fd(&fd);
+	return 0;
+}
+
+int ces_policy_open_directory(const char *path, int *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = -1;
+
+	if (open_checked(path, O_DIRECTORY, &fd, err) != 0)
+		return err != NULL && err->sys == ENOENT ? 0 : -1;
+	if (check_directory(fd, path, path, err) != 0)
+		return -1;
+	*ret = ces_steal_fd(&fd);
+	return 0;
+}
+
+int ces_policy_read_in(int dir, const char *name, size_t max, char **ret, size_t *ret_length,
+		       struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = openat(dir, name, FILE_FLAGS);
+	struct stat st;
+
+	if (fd < 0)
+		return fail(err, name, "it");
+	if (check_plain(fd, name, &st, err) != 0)
+		return -1;
+	if (ces_read_file(fd, max, ret, ret_length) != 0)
+		return ces_error_errno(err, CES_E_POLICY, "%s: cannot read it", name);
 	return 0;
 }
 
@@ -127,7 +154,7 @@ int ces_policy_read(const char *path, char **ret, size_t *ret_length, struct ces
 {
 	CES_CLEANUP_FD int fd = -1;
 
-	if (open_checked(path, &fd, err) != 0 || check_file(fd, path, err) != 0)
+	if (open_checked(path, 0, &fd, err) != 0 || check_file(fd, path, err) != 0)
 		return -1;
 	if (ces_read_file(fd, POLICY_MAX, ret, ret_length) != 0)
 		return ces_error_errno(err, CES_E_POLICY, "%s: cannot read it", path);

@@ -18,6 +18,7 @@
 #include "helper/core/deadline.h"
 #include "helper/core/caller.h"
 #include "helper/admit/confined.h"
+#include "helper/admit/evidence.h"
 #include "helper/admit/facts.h"
 #include "helper/admit/hand_over.h"
 #include "helper/core/last_words.h"
@@ -87,14 +88,17 @@ static int prepare(struct entry *entry, struct ces_error *err)
 static int decide(struct entry *entry, struct ces_error *err)
 {
 	const struct ces_policy *policy = entry->policy.policy;
+	time_t now = time(NULL);
 	struct ces_facts facts;
 	int result;
 
 	if (ces_facts_gather(policy, &entry->caller, &facts, err) < 0)
 		return -1;
-	result = ces_decide(policy, &entry->caller, entry->request, &facts, time(NULL),
+	result = ces_decide(policy, &entry->caller, entry->request, &facts, now,
 			    &entry->order.decision, err);
 	ces_facts_free(&facts);
+	if (result == 0)
+		result = ces_evidence_check(&entry->order.decision, now, err);
 	entry->order.decided = result == 0;
 	return result;
 }

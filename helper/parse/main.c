@@ -1,5 +1,5 @@
-/* ces-parse: turns JSON files of root's, the policy and specifications of devices, into flat
- * blocks, and a decision into sentences. It has an account of its own, no file, no network, no
+/* ces-parse: turns JSON files of root's, the policy, specifications of devices and evidence, into
+ * flat blocks, and a decision into sentences. It has an account of its own, no file, no network, no
  * exec. Each process does one job. Where that is a file, it must not be given a byte of a caller's,
  * a registry's or an image's: its word on a policy is believed. */
 #include <errno.h>
@@ -10,6 +10,7 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "helper/parse/evidence.h"
 #include "helper/parse/sandbox.h"
 #include "policy/cdi.h"
 #include "policy/flat.h"
@@ -68,18 +69,26 @@ static int explain(char *bytes, size_t length, uint8_t **ret, size_t *ret_length
 static int work(uint8_t **ret, size_t *ret_length, struct ces_error *err)
 {
 	static struct ces_parse_job job;
-	CES_CLEANUP_FREE char *bytes = malloc(CES_PARSE_BYTES + 1);
+	CES_CLEANUP_FREE char *bytes = NULL;
+	size_t most = CES_PARSE_BYTES;
 	ssize_t length;
 
-	if (bytes == NULL || ces_read_full(CES_PARSE_JOB, &job, sizeof(job), -1) < 0 ||
+	if (ces_read_full(CES_PARSE_JOB, &job, sizeof(job), -1) < 0 ||
 	    job.magic != CES_PARSE_MAGIC || job.kinds.n > CES_DECISION_NAMES)
 		return ces_error_set(err, CES_E_INTERNAL, "not a job");
-	length = read(CES_PARSE_JOB, bytes, CES_PARSE_BYTES);
+	if (job.kind == CES_PARSE_EVIDENCE)
+		most = CES_PARSE_FILES;
+	bytes = malloc(most + 1);
+	if (bytes == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+	length = read(CES_PARSE_JOB, bytes, most);
 	if (length < 0)
 		return ces_error_errno(err, CES_E_HOST, "reading a file");
 	bytes[length] = '\0';
 	if (job.kind == CES_PARSE_EXPLAIN)
 		return explain(bytes, (size_t)length, ret, ret_length, err);
+	if (job.kind == CES_PARSE_EVIDENCE)
+		return ces_parse_evidence(bytes, (size_t)length, ret, ret_length, err);
 	return job.kind == CES_PARSE_POLICY
 		   ? read_policy(bytes, (size_t)length, ret, ret_length, err)
 		   : read_cdi(&job, bytes, (size_t)length, ret, ret_length, err);

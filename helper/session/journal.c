@@ -142,6 +142,7 @@ struct ces_json ces_journal_decision(const char *policy, const struct ces_caller
 	if (decision != NULL) {
 		put(&record, "rule", decision->rule);
 		put(&record, "approval", decision->approval);
+		put(&record, "evidence", decision->evidence);
 		if (decision->verb == CES_VERB_RUN)
 			put_run(&record, decision, run);
 		put(&record, "proxy", decision->proxy);

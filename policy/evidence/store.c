@@ -14,6 +14,7 @@
 #include "common/digest.h"
 #include "common/io.h"
 #include "helper/unpack/json_scan.h"
+#include "policy/evidence/judge.h"
 #include "policy/evidence/part.h"
 #include "policy/evidence/store_names.h"
 
@@ -288,4 +289,53 @@ const char *ces_store_verify(int dir, const char *digest, const char *set)
 	if (take_file(folder, "approved", set, CES_SET_BYTES, &bytes, &length, &err) != 0)
 		return err.code == CES_E_NOTFOUND ? "is missing" : "was changed";
 	return verify_set(folder, digest, bytes, length);
+}
+
+static int judge_all(struct ces_judge *judge, int folder, const char *set, struct ces_error *err)
+{
+	struct digests records = {NULL, 0, 0};
+	CES_CLEANUP_FREE char *bytes = NULL;
+	size_t length = 0;
+	int copy, result = 0;
+
+	if (set != NULL &&
+	    (take_file(folder, "approved", set, CES_SET_BYTES, &bytes, &length, err) != 0 ||
+	     ces_judge_set(judge, bytes, length, err) != 0))
+		return -1;
+	copy = fcntl(folder, F_DUPFD_CLOEXEC, 3);
+	if (copy < 0)
+		return ces_error_errno(err, CES_E_HOST, "the evidence of %s", judge->digest);
+	result = list_names(copy, "report-", ".json", CES_EVIDENCE_RECORDS, &records, err);
+	for (size_t i = 0; result == 0 && i < records.n; i++) {
+		CES_CLEANUP_FREE char *record = NULL;
+		struct ces_evidence evidence;
+
+		result = take_file(folder, "report", records.v[i], CES_EVIDENCE_BYTES, &record,
+				   &length, err);
+		if (result == 0)
+			result = ces_evidence_load(record, length, &evidence, err);
+		if (result == 0)
+			result = ces_judge_record(judge, records.v[i], &evidence, err);
+	}
+	free(records.v);
+	return result;
+}
+
+int ces_store_facts(int dir, const char *digest, const char *set, struct ces_evidence_facts *ret,
+		    struct ces_error *err)
+{
+	CES_CLEANUP_FD int folder = open_folder(dir, digest);
+	struct ces_judge judge = {.digest = digest};
+	int result;
+
+	*ret = (struct ces_evidence_facts){.n_scans = 0};
+	if (folder < 0 && set == NULL)
+		return 0;
+	if (folder < 0)
+		return ces_error_set(err, CES_E_NOTFOUND, "it is missing");
+	result = judge_all(&judge, folder, set, err);
+	if (result == 0)
+		result = ces_judge_end(&judge, ret, err);
+	ces_judge_free(&judge);
+	return result;
 }

@@ -12,9 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "policy/demand.h"
 #include "policy/evidence/evidence.h"
 
-#define CES_EVIDENCE_DIR     "/etc/ces/evidence.d"
 #define CES_EVIDENCE_RECORDS 1000  /* of one image */
 #define CES_EVIDENCE_IMAGES  50000 /* of one directory */
 #define CES_SET_BYTES        (128u * 1024)
@@ -50,5 +50,10 @@ int ces_store_set(int dir, const char *digest, char **ret, size_t *ret_length,
 /* Whether the set that a rule names is there, and with all its records. NULL when it is; else what
  * is wrong, in a text that goes on after "the evidence ". */
 const char *ces_store_verify(int dir, const char *digest, const char *set);
+
+/* What the records say that a rule demands: those that ces-admit would have read. `set`: the one
+ * that the rule names, or NULL. No evidence is no error. */
+int ces_store_facts(int dir, const char *digest, const char *set, struct ces_evidence_facts *ret,
+		    struct ces_error *err);
 
 #endif

@@ -108,6 +108,7 @@ static void print_text(const struct json_object *statement, const char *keyid)
 		    {"digest", "image.digest"},
 		    {"rule", "permission.rule"},
 		    {"approval", "permission.approval"},
+		    {"evidence", "permission.evidence"},
 		    {"policy", "permission.policy"},
 		    {"project", "project"},
 		    {"user", "user.name"},

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/num.h"
+#include "policy/demand.h"
 #include "policy/template.h"
 #include "policy/valid.h"
 
@@ -29,6 +30,24 @@ static const char *const verbs[] = {"run", "pull", NULL};
 static const char *const accesses[] = {"read-only", "read-write", NULL};
 
 #define CASE(member) offsetof(struct ces_case, member)
+
+static bool finding_valid(const char *text)
+{
+	return ces_finding_of(text) < CES_FINDINGS;
+}
+
+static const struct ces_field_text as_finding = {
+    finding_valid, "\"critical\", \"high\", \"medium\" or \"low\", or \"fixable high\" and so on"};
+static const struct ces_field scan_rows[] = {
+    {.key = "age",
+     .read = ces_field_quantity,
+     .offset = CASE(scan_age),
+     .param = &as_time,
+     .required = true},
+    {.key = "found", .read = ces_field_strings, .offset = CASE(found), .param = &as_finding},
+    {.key = "excused", .read = ces_field_strings, .offset = CASE(excused), .param = &as_finding},
+    CES_FIELD_END,
+};
 
 static int read_data(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
@@ -82,6 +101,8 @@ static const struct ces_field case_rows[] = {
     {.key = "on", .read = ces_field_date, .offset = CASE(on)},
     {.key = "home_data", .read = ces_field_bool, .offset = CASE(home_data)},
     {.key = "directories", .read = read_directories},
+    {.key = "scan", .read = ces_field_object, .param = scan_rows},
+    {.key = "sbom", .read = ces_field_bool, .offset = CASE(sbom)},
     {.key = "expect",
      .read = ces_field_word,
      .offset = CASE(expect),

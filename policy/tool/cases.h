@@ -25,6 +25,10 @@ struct ces_case {
 	bool display;                   /* asks for one */
 	struct ces_strings directories; /* below infer_projects.base */
 	bool directories_written;
+	/* the evidence about the image that the rule locks */
+	uint64_t scan_age;                 /* seconds; 0: no scan */
+	struct ces_strings found, excused; /* words of policy/demand.h */
+	bool sbom;
 	/* the answer */
 	enum ces_case_answer expect;
 	char *rule, *expect_project;

@@ -132,10 +132,9 @@ static void warn(struct check *check)
 {
 	ces_check_warn(&check->problems, check->policy, check->now);
 	ces_check_warn_paths(&check->problems, check->policy);
-	if (check->evidence_dir >= 0)
-		ces_check_warn_evidence(&check->problems, check->policy, check->evidence_dir);
 	ces_check_warn_profiles(&check->problems, check->policy, &check->profiles, check->host,
 				check->now);
+	ces_check_warn_evidence(&check->problems, check->policy, check->evidence_dir, check->now);
 	if (check->host)
 		ces_check_warn_host(&check->problems, check->policy);
 }

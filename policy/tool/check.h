@@ -41,9 +41,10 @@ void ces_check_warn_paths(struct ces_problems *problems, const struct ces_policy
 /* And for what this machine has: members, files, ids of others (warn_host.c). */
 void ces_check_warn_host(struct ces_problems *problems, const struct ces_policy *policy);
 
-/* And for evidence that rules name (warn_evidence.c). dir: the directory of evidence. */
+/* And for evidence that rules name or demand (warn_evidence.c). dir: the directory of evidence; -1:
+ * there is none, and only demands are looked at. */
 void ces_check_warn_evidence(struct ces_problems *problems, const struct ces_policy *policy,
-			     int dir);
+			     int dir, time_t now);
 
 /* And for run profiles (warn_profiles.c). host: also for who may write them. */
 struct ces_profiles;

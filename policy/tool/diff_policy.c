@@ -7,6 +7,8 @@
 #include "policy/tool/diff_policy.h"
 #include "common/cleanup.h"
 #include "common/name.h"
+#include "policy/demand.h"
+#include "policy/tool/diff_demand.h"
 #include "policy/tool/diff_settings.h"
 #include "policy/tool/tool.h"
 
@@ -63,15 +65,17 @@ static const struct ces_policy_image_rule *counterpart(const struct ces_policy_i
 static void say_rule(struct ces_diff *diff, enum ces_diff_kind kind, const char *who,
 		     const char *verb, const struct ces_policy_image_rule *rule)
 {
-	char until[16];
+	char until[16], demand[CES_DEMAND_TEXT];
 
-	ces_diff_say(diff, kind, "%s %s %s%s%s (%s%s%s%s%s)", who, verb, rule->allow,
+	ces_demand_say(&rule->demand, demand, sizeof(demand));
+	ces_diff_say(diff, kind, "%s %s %s%s%s (%s%s%s%s%s%s%s)", who, verb, rule->allow,
 		     rule->digest != NULL ? " at " : "", rule->digest != NULL ? rule->digest : "",
 		     rule->approval != NULL ? "approval " : "no approval",
 		     rule->approval != NULL ? rule->approval : "",
 		     rule->evidence != NULL ? " with evidence" : "",
 		     rule->expires != 0 ? ", until " : ", no end",
-		     rule->expires != 0 ? ces_tool_day(rule->expires, until) : "");
+		     rule->expires != 0 ? ces_tool_day(rule->expires, until) : "",
+		     demand[0] != '\0' ? ", demands " : "", demand);
 }
 
 static void same_rule(struct ces_diff *diff, const char *who,
@@ -88,6 +92,7 @@ static void same_rule(struct ces_diff *diff, const char *who,
 	if (!same_text(old->evidence, new->evidence))
 		ces_diff_say(diff, CES_DIFF_OTHER, "%s: evidence %s instead of %s", name,
 			     or_none(new->evidence), or_none(old->evidence));
+	ces_diff_demand(diff, name, old, new);
 }
 
 /* Which of two rules decides changes approval, digest and end of what both cover. */

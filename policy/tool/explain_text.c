@@ -5,6 +5,7 @@
 
 #include "common/name.h"
 #include "common/num.h"
+#include "policy/demand.h"
 #include "policy/template.h"
 #include "policy/tool/explain.h"
 #include "policy/tool/tool.h"
@@ -19,7 +20,7 @@ static void print_list(const char *before, const struct ces_strings *list, const
 
 static void print_rules(const struct ces_policy_image_rules *rules, time_t now)
 {
-	char day[16];
+	char day[16], demand[CES_DEMAND_TEXT];
 
 	printf("  Images that may be pulled and run:%s\n", rules->n == 0 ? " none" : "");
 	for (size_t i = 0; i < rules->n; i++) {
@@ -32,6 +33,10 @@ static void print_rules(const struct ces_policy_image_rules *rules, time_t now)
 			printf(", approved by %s", rule->approval);
 		if (rule->evidence != NULL)
 			printf(" with evidence %.19s", rule->evidence);
+		if (ces_demand_any(&rule->demand)) {
+			ces_demand_say(&rule->demand, demand, sizeof(demand));
+			printf(", demands %s", demand);
+		}
 		if (rule->expires != 0)
 			printf(", %s %s", now < rule->expires ? "until" : "EXPIRED on",
 			       ces_tool_day(rule->expires, day));

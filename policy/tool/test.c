@@ -6,6 +6,7 @@
 
 #include "common/cleanup.h"
 #include "common/request.h"
+#include "policy/demand.h"
 #include "policy/tool/cases.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"
@@ -135,6 +136,34 @@ static time_t time_of(const struct test *test, const struct ces_case *one)
 	return test->cases->on != 0 ? test->cases->on - 1 : time(NULL);
 }
 
+static void add_findings(const struct ces_strings *words, uint64_t counts[CES_FINDINGS])
+{
+	for (size_t i = 0; i < words->n; i++) {
+		unsigned finding = ces_finding_of(words->v[i]);
+
+		counts[finding]++;
+		/* What is fixable is found, too. */
+		if (finding >= CES_FOUND_FIXABLE)
+			counts[finding - CES_FOUND_FIXABLE]++;
+	}
+}
+
+/* The evidence that a case describes, instead of this machine's. */
+static int decide_demand(struct ces_decision *decision, const struct ces_case *one, time_t now,
+			 struct ces_error *err)
+{
+	struct ces_evidence_facts facts = {.n_scans = one->scan_age > 0};
+	struct ces_scan_facts *scan = &facts.scans[0];
+
+	scan->made = now - (int64_t)one->scan_age;
+	add_findings(&one->found, scan->found);
+	add_findings(&one->excused, scan->found);
+	add_findings(&one->excused, scan->excused);
+	if (one->sbom)
+		snprintf(facts.sbom, sizeof(facts.sbom), "-");
+	return ces_decide_demand(decision, &facts, now, err);
+}
+
 static void judge(const struct ces_case *one, struct answer *answer)
 {
 	const struct ces_decision *d = &answer->decision;
@@ -221,11 +250,14 @@ static int decide_case(struct test *test, size_t i, struct asked *asked, struct 
 {
 	const struct ces_case *one = &test->cases->v[i];
 	struct answer *answer = &asked->answer;
+	time_t now = time_of(test, one);
 
 	if (set_asked(asked, test->policy, one, err) != 0)
 		return ces_error_context(err, "case \"%s\"", one->name);
 	answer->allowed = ces_decide(test->policy, &asked->caller, &asked->request, &asked->facts,
-				     time_of(test, one), &answer->decision, &answer->err) == 0;
+				     now, &answer->decision, &answer->err) == 0;
+	if (answer->allowed)
+		answer->allowed = decide_demand(&answer->decision, one, now, &answer->err) == 0;
 	judge(one, answer);
 	each_rules(test, mark_rules, answer->allowed ? answer->decision.rule : answer->err.rule);
 	print_case(test, one, answer, i == 0);

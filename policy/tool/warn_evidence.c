@@ -1,7 +1,8 @@
-/* Warns of evidence that a rule names and that is not as it was. It must not judge what the
- * evidence says. */
+/* Warns of evidence that a rule names and that is not as it was, and of a demand that is not met,
+ * or not for long. The functions that decide say what is met. */
 #include <stdio.h>
 
+#include "common/num.h"
 #include "policy/evidence/store.h"
 #include "policy/tool/check.h"
 #include "policy/tool/tool.h"
@@ -9,8 +10,44 @@
 #define WARN(problems, severity, path, hint, ...)                                                  \
 	ces_problems_add(problems, CES_SEVERITY_##severity, path, hint, __VA_ARGS__)
 
+/* How long before its end a demand that is met is worth a word. */
+static time_t soon(const struct ces_policy_demand *demand)
+{
+	const uint64_t week = UINT64_C(7) * 24 * 60 * 60;
+
+	return (time_t)(demand->max_age / 4 < week ? demand->max_age / 4 : week);
+}
+
+static void warn_demand(struct ces_problems *problems, const char *path,
+			const struct ces_policy_image_rule *rule, int dir, time_t now)
+{
+	const char *hint = "scan the image, and type: ces-policy evidence add REPORT";
+	struct ces_decision decision = {.demand = rule->demand};
+	struct ces_evidence_facts facts;
+	struct ces_error err = {0};
+	char when[32];
+
+	if (!ces_demand_any(&rule->demand) || rule->digest == NULL)
+		return;
+	snprintf(decision.rule, sizeof(decision.rule), "%s", path);
+	snprintf(decision.locked_digest, sizeof(decision.locked_digest), "%s", rule->digest);
+	if (ces_store_facts(dir, rule->digest, rule->evidence, &facts, &err) != 0)
+		WARN(problems, MEDIUM, path,
+		     "restore it from a copy, or revoke the rule and approve the image anew",
+		     "denies its image now: the evidence cannot be used: %s", err.text);
+	else if (ces_decide_demand(&decision, &facts, now, &err) != 0)
+		WARN(problems, MEDIUM, err.rule, hint, "denies its image now: %s", err.text);
+	else if (ces_decide_demand(&decision, &facts, now + soon(&rule->demand), &err) != 0) {
+		ces_num_format_time((uint64_t)soon(&rule->demand), when, sizeof(when));
+		WARN(problems, LOW, err.rule, hint,
+		     "denies its image in less than %s: its scan is "
+		     "too old then",
+		     when);
+	}
+}
+
 static void warn_rules(struct ces_problems *problems, const char *where,
-		       const struct ces_policy_image_rules *rules, int dir)
+		       const struct ces_policy_image_rules *rules, int dir, time_t now)
 {
 	char path[CES_NAME_MAX + 64];
 
@@ -18,7 +55,9 @@ static void warn_rules(struct ces_problems *problems, const char *where,
 		const struct ces_policy_image_rule *rule = &rules->v[i];
 		const char *fault;
 
-		if (rule->evidence == NULL)
+		snprintf(path, sizeof(path), "%s.images[%zu]", where, i);
+		warn_demand(problems, path, rule, dir, now);
+		if (rule->evidence == NULL || dir < 0)
 			continue;
 		snprintf(path, sizeof(path), "%s.images[%zu].evidence", where, i);
 		if (rule->digest == NULL) {
@@ -36,13 +75,13 @@ static void warn_rules(struct ces_problems *problems, const char *where,
 }
 
 void ces_check_warn_evidence(struct ces_problems *problems, const struct ces_policy *policy,
-			     int dir)
+			     int dir, time_t now)
 {
 	char where[CES_NAME_MAX + 16];
 
 	for (size_t i = 0; i < policy->n_projects; i++) {
 		snprintf(where, sizeof(where), "projects.%s", policy->projects[i].name);
-		warn_rules(problems, where, &policy->projects[i].images, dir);
+		warn_rules(problems, where, &policy->projects[i].images, dir, now);
 	}
-	warn_rules(problems, "infer_projects", &policy->infer_images, dir);
+	warn_rules(problems, "infer_projects", &policy->infer_images, dir, now);
 }

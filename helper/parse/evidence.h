@@ -1,0 +1,14 @@
+/* Reads the evidence about one image. */
+#ifndef CES_HELPER_PARSE_EVIDENCE_H
+#define CES_HELPER_PARSE_EVIDENCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy/parsed.h"
+
+/* A struct ces_parse_evidence and its files, as bytes; gives a struct ces_evidence_facts. */
+int ces_parse_evidence(const char *bytes, size_t length, uint8_t **ret, size_t *ret_length,
+		       struct ces_error *err);
+
+#endif

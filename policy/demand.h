@@ -1,0 +1,59 @@
+/* What an image rule demands of the evidence about its digest, and what the evidence says: flat,
+ * bounded values. A ces-parse reads the records (policy/evidence), and root compares numbers. */
+#ifndef CES_POLICY_DEMAND_H
+#define CES_POLICY_DEMAND_H
+
+#include "policy/decide.h"
+
+#define CES_EVIDENCE_DIR "/etc/ces/evidence.d"
+#define CES_SCAN_AGE_MAX (UINT64_C(3650) * 24 * 60 * 60)
+#define CES_DEMAND_TEXT  256
+#define CES_SCANS_MAX    4 /* one of each format of scanners */
+
+/* What a scan may find. The second four are those of the first four that a newer package mends. */
+enum ces_finding {
+	CES_FOUND_CRITICAL,
+	CES_FOUND_HIGH,
+	CES_FOUND_MEDIUM,
+	CES_FOUND_LOW,
+	CES_FOUND_FIXABLE,
+	CES_FINDINGS = 2 * CES_FOUND_FIXABLE,
+};
+
+struct ces_scan_facts {
+	char record[CES_DIGEST_LENGTH + 1];
+	int64_t made;                   /* of the scan or of its database, whichever is older */
+	uint64_t found[CES_FINDINGS];   /* how many */
+	uint64_t excused[CES_FINDINGS]; /* of these: a statement says fixed, or not affected */
+};
+
+/* The newest scan of each format, and an SBOM ("": none), of one digest. */
+struct ces_evidence_facts {
+	uint64_t n_scans;
+	struct ces_scan_facts scans[CES_SCANS_MAX];
+	char sbom[CES_DIGEST_LENGTH + 1];
+};
+
+static inline bool ces_demand_any(const struct ces_policy_demand *demand)
+{
+	return demand->max_age > 0 || demand->sbom;
+}
+
+/* Completes a decision that demands evidence: 0, and decision->evidence is the record that met it;
+ * or -1 with CES_E_DENIED, the key of the rule that is not met, and what would meet it. Pure, as
+ * ces_decide is. */
+int ces_decide_demand(struct ces_decision *decision, const struct ces_evidence_facts *facts,
+		      time_t now, struct ces_error *err);
+
+/* Fills in an error as CES_E_DENIED by a key of the decision's rule. */
+int ces_demand_deny(const struct ces_decision *decision, const char *key, const char *text,
+		    struct ces_error *err);
+
+/* The finding that a word of a policy means: "high", "fixable high"; CES_FINDINGS for another. */
+unsigned ces_finding_of(const char *word);
+extern const char *const ces_findings[CES_FINDINGS];
+
+/* "a scan of at most 30d without critical, and an SBOM", or "". */
+void ces_demand_say(const struct ces_policy_demand *demand, char *buffer, size_t size);
+
+#endif

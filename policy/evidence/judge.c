@@ -1,0 +1,304 @@
+/* Judges the records of an image. It must not believe less than the worst of what they say: where
+ * two statements differ, the newer one counts, and of equal ones the more careful; a statement that
+ * does not name this image, or this version of the package, excuses nothing. */
+#include "policy/evidence/judge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/cleanup.h"
+#include "helper/unpack/json_scan.h"
+#include "policy/evidence/part.h"
+
+#define COMPARISONS 200000000ull /* a second or so */
+
+/* A zone that is not written is UTC. */
+int64_t ces_judge_time(const char *text)
+{
+	struct tm tm = {.tm_mday = 1};
+	const char *at = text;
+	int hours = 0, minutes = 0, n = 0;
+	char sign = '+';
+
+	if (sscanf(text, "%4d-%2d-%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &n) != 3 ||
+	    tm.tm_year < 1970 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 ||
+	    tm.tm_mday > 31)
+		return 0;
+	at += n;
+	n = 0;
+	if ((*at == 'T' || *at == ' ') &&
+	    sscanf(at + 1, "%2d:%2d:%2d%n", &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &n) == 3)
+		at += n + 1;
+	if (*at == '.')
+		at += 1 + strspn(at + 1, "0123456789");
+	if ((*at == '+' || *at == '-') && sscanf(at + 1, "%2d:%2d", &hours, &minutes) == 2)
+		sign = *at;
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	return timegm(&tm) - (sign == '-' ? -60 : 60) * (hours * 60 + minutes);
+}
+
+static bool is_scan(const struct ces_evidence *evidence)
+{
+	return ces_evidence_counts(evidence) &&
+	       (evidence->format != CES_EVIDENCE_CYCLONEDX || evidence->packages.n > 0);
+}
+
+static bool is_sbom(const struct ces_evidence *evidence)
+{
+	return (evidence->format == CES_EVIDENCE_SPDX ||
+		evidence->format == CES_EVIDENCE_CYCLONEDX) &&
+	       evidence->packages.n > 0;
+}
+
+/* CycloneDX has what is said of a finding beside it. There the document must name the image. */
+static bool is_statement(const struct ces_evidence *evidence)
+{
+	return evidence->format == CES_EVIDENCE_OPENVEX ||
+	       (evidence->format == CES_EVIDENCE_CYCLONEDX && !evidence->by_caller &&
+		evidence->vulnerabilities.n > 0);
+}
+
+/* A scan knows what its database knew. */
+static int64_t age_of(const struct ces_evidence *evidence)
+{
+	int64_t made = ces_judge_time(evidence->made);
+	int64_t database = ces_judge_time(evidence->database);
+
+	return database > 0 && database < made ? database : made;
+}
+
+int ces_judge_set(struct ces_judge *judge, const char *bytes, size_t length, struct ces_error *err)
+{
+	struct ces_part records, at = {NULL, NULL};
+
+	judge->chosen = true;
+	judge->set = calloc(CES_JUDGE_SET, sizeof(*judge->set));
+	if (judge->set == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+	if (ces_json_scan(bytes, length) != NULL ||
+	    !ces_part_is(ces_part_member(ces_part_of(bytes, length), "digest"), judge->digest))
+		return ces_error_set(err, CES_E_IMAGE,
+				     "what was approved is no set of records of this image");
+	records = ces_part_member(ces_part_of(bytes, length), "records");
+	while (ces_part_next(records, &at)) {
+		if (judge->n_set == CES_JUDGE_SET ||
+		    !ces_part_text(at, judge->set[judge->n_set], sizeof(judge->set[0])) ||
+		    !ces_digest_valid(judge->set[judge->n_set]))
+			return ces_error_set(
+			    err, CES_E_IMAGE,
+			    "what was approved is no set of records of this image");
+		judge->n_set++;
+	}
+	return 0;
+}
+
+/* Is the record one of those that were approved? Where nothing was chosen, all are. */
+static bool approved(struct ces_judge *judge, const char *record)
+{
+	bool found = !judge->chosen;
+
+	for (size_t i = 0; i < judge->n_set; i++) {
+		if (strcmp(judge->set[i], record) != 0)
+			continue;
+		judge->seen[i] = true;
+		found = true;
+	}
+	return found;
+}
+
+static int keep_statement(struct ces_judge *judge, struct ces_evidence *evidence,
+			  struct ces_error *err)
+{
+	struct ces_evidence *more =
+	    reallocarray(judge->statements, judge->n_statements + 1, sizeof(*judge->statements));
+
+	if (more == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+	judge->statements = more;
+	more[judge->n_statements++] = *evidence;
+	evidence->packages = evidence->vulnerabilities = (struct ces_evidence_rows){NULL, 0, 0};
+	return 0;
+}
+
+/* Newer ones replace older ones; of two of one moment the one with the greater digest stays, so
+ * that the order of a directory does not matter. A scan without a date is none. */
+static bool keep_scan(struct ces_judge *judge, const char *record, struct ces_evidence *evidence)
+{
+	const int64_t made = age_of(evidence);
+	size_t i = 0;
+
+	while (i < CES_SCANS_MAX && judge->facts[i].made != 0 &&
+	       judge->scans[i].format != evidence->format)
+		i++;
+	if (made <= 0 || i == CES_SCANS_MAX ||
+	    (judge->facts[i].made != 0 &&
+	     (judge->facts[i].made > made ||
+	      (judge->facts[i].made == made && strcmp(judge->facts[i].record, record) > 0))))
+		return false;
+	if (judge->facts[i].made != 0)
+		ces_evidence_free(&judge->scans[i]);
+	judge->scans[i] = *evidence;
+	judge->facts[i].made = made;
+	(void)snprintf(judge->facts[i].record, sizeof(judge->facts[i].record), "%s", record);
+	return true;
+}
+
+/* What a CycloneDX document says of its own findings it says as any statement. */
+static int copy_statement(struct ces_judge *judge, const struct ces_evidence *evidence,
+			  struct ces_error *err)
+{
+	CES_CLEANUP_FREE char *bytes = NULL;
+	struct ces_evidence copy;
+	size_t length = 0;
+	int result;
+
+	if (ces_evidence_write(evidence, &bytes, &length, err) < 0 ||
+	    ces_evidence_load(bytes, length, &copy, err) < 0)
+		return -1;
+	result = keep_statement(judge, &copy, err);
+	ces_evidence_free(&copy);
+	return result;
+}
+
+int ces_judge_record(struct ces_judge *judge, const char *record, struct ces_evidence *evidence,
+		     struct ces_error *err)
+{
+	bool counts = approved(judge, record), kept = false;
+	int result = 0;
+
+	if (strcmp(evidence->digest, judge->digest) != 0)
+		result = ces_error_set(err, CES_E_IMAGE, "report-%.12s... is about another image",
+				       record + 7);
+	else if (counts && is_sbom(evidence) && strcmp(record, judge->sbom) > 0)
+		(void)snprintf(judge->sbom, sizeof(judge->sbom), "%s", record);
+	if (result == 0 && counts && is_statement(evidence) && is_scan(evidence))
+		result = copy_statement(judge, evidence, err);
+	else if (result == 0 && counts && is_statement(evidence))
+		result = keep_statement(judge, evidence, err);
+	if (result == 0 && is_scan(evidence))
+		kept = keep_scan(judge, record, evidence);
+	if (!kept)
+		ces_evidence_free(evidence);
+	return result;
+}
+
+static bool same_id(const struct ces_evidence_row *a, const struct ces_evidence_row *b)
+{
+	for (size_t i = 0; i < 4; i++) {
+		const char *left = a->words[i / 2 == 0 ? CES_WORD_ID : CES_WORD_ALIAS];
+		const char *right = b->words[i % 2 == 0 ? CES_WORD_ID : CES_WORD_ALIAS];
+
+		if (left[0] != '\0' && strcmp(left, right) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Does the statement speak of this finding in this image? */
+static bool concerns(enum ces_evidence_format format, const struct ces_evidence_row *statement,
+		     const struct ces_evidence_row *finding)
+{
+	const char *product = statement->words[CES_WORD_PRODUCT];
+	const char *package = statement->words[CES_WORD_PACKAGE];
+	const char *version = statement->words[CES_WORD_INSTALLED];
+	bool of_image = strcmp(product, CES_PRODUCT_IMAGE) == 0;
+	bool same_package = strcmp(package, finding->words[CES_WORD_PACKAGE]) == 0;
+	bool same_version =
+	    version[0] != '\0' && strcmp(version, finding->words[CES_WORD_INSTALLED]) == 0;
+
+	if (!same_id(statement, finding))
+		return false;
+	if (format == CES_EVIDENCE_OPENVEX && !of_image)
+		return strcmp(product, CES_PRODUCT_PACKAGE) == 0 && same_package && same_version;
+	if (of_image && package[0] == '\0')
+		return true;
+	return package[0] != '\0' && same_package && (same_version || version[0] == '\0');
+}
+
+/* The newest word on the finding; of equal ones the most careful. */
+static bool excused(const struct ces_judge *judge, const struct ces_evidence_row *finding)
+{
+	enum ces_evidence_status status = CES_EVIDENCE_FOUND;
+	int64_t newest = -1;
+
+	for (size_t i = 0; i < judge->n_statements; i++) {
+		const struct ces_evidence *from = &judge->statements[i];
+		int64_t made = ces_judge_time(from->made);
+
+		for (size_t j = 0; j < from->vulnerabilities.n && made >= newest; j++) {
+			const struct ces_evidence_row *row = &from->vulnerabilities.v[j];
+
+			if (row->status == CES_EVIDENCE_FOUND ||
+			    !concerns(from->format, row, finding))
+				continue;
+			if (made > newest || row->status < status)
+				status = row->status;
+			newest = made;
+		}
+	}
+	return status >= CES_EVIDENCE_FIXED;
+}
+
+static void count(const struct ces_judge *judge, size_t i, struct ces_scan_facts *ret)
+{
+	const struct ces_evidence_rows *rows = &judge->scans[i].vulnerabilities;
+
+	*ret = judge->facts[i];
+	for (size_t j = 0; j < rows->n; j++) {
+		const struct ces_evidence_row *row = &rows->v[j];
+		bool fixable = row->words[CES_WORD_FIXED][0] != '\0', is_excused;
+		unsigned severity = row->severity;
+
+		if (severity > CES_EVIDENCE_LOW)
+			continue;
+		is_excused = excused(judge, row);
+		ret->found[severity]++;
+		ret->excused[severity] += is_excused;
+		ret->found[CES_FOUND_FIXABLE + severity] += fixable;
+		ret->excused[CES_FOUND_FIXABLE + severity] += fixable && is_excused;
+	}
+}
+
+static bool too_many(const struct ces_judge *judge)
+{
+	uint64_t findings = 0, statements = 0;
+
+	for (size_t i = 0; i < CES_SCANS_MAX; i++)
+		findings += judge->scans[i].vulnerabilities.n;
+	for (size_t i = 0; i < judge->n_statements; i++)
+		statements += judge->statements[i].vulnerabilities.n + 1;
+	return statements > 0 && findings > COMPARISONS / statements;
+}
+
+int ces_judge_end(struct ces_judge *judge, struct ces_evidence_facts *ret, struct ces_error *err)
+{
+	struct ces_evidence_facts facts = {.n_scans = 0};
+
+	for (size_t i = 0; i < judge->n_set; i++)
+		if (!judge->seen[i])
+			return ces_error_set(err, CES_E_IMAGE,
+					     "report-%.12s..., which was approved, is missing",
+					     judge->set[i] + 7);
+	if (too_many(judge))
+		return ces_error_set(err, CES_E_LIMIT, "it has too many findings and statements");
+	for (size_t i = 0; i < CES_SCANS_MAX; i++)
+		if (judge->facts[i].made != 0)
+			count(judge, i, &facts.scans[facts.n_scans++]);
+	memcpy(facts.sbom, judge->sbom, sizeof(facts.sbom));
+	*ret = facts;
+	return 0;
+}
+
+void ces_judge_free(struct ces_judge *judge)
+{
+	for (size_t i = 0; i < CES_SCANS_MAX; i++)
+		ces_evidence_free(&judge->scans[i]);
+	for (size_t i = 0; i < judge->n_statements; i++)
+		ces_evidence_free(&judge->statements[i]);
+	free(judge->statements);
+	free(judge->set);
+	*judge = (struct ces_judge){.digest = NULL};
+}

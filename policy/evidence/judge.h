@@ -1,0 +1,40 @@
+/* From the records of one image to the few values that a decision compares (policy/demand.h). Both
+ * ces-parse, for a start, and ces-policy, for those who ask before, come to them here. */
+#ifndef CES_POLICY_EVIDENCE_JUDGE_H
+#define CES_POLICY_EVIDENCE_JUDGE_H
+
+#include "policy/demand.h"
+#include "policy/evidence/evidence.h"
+
+#define CES_JUDGE_SET 1000 /* records of a set */
+
+struct ces_judge {
+	const char *digest; /* the image's */
+	bool chosen;        /* somebody approved a set: */
+	size_t n_set;
+	char (*set)[CES_DIGEST_LENGTH + 1];
+	bool seen[CES_JUDGE_SET];
+	struct ces_evidence scans[CES_SCANS_MAX]; /* the newest of each format */
+	struct ces_scan_facts facts[CES_SCANS_MAX];
+	struct ces_evidence *statements; /* records that may excuse */
+	size_t n_statements;
+	char sbom[CES_DIGEST_LENGTH + 1];
+};
+
+/* Reads the set that was approved, before any record. Of those that are not in it only scans
+ * count: what excuses a finding, or is an SBOM, is what somebody approved. */
+int ces_judge_set(struct ces_judge *judge, const char *bytes, size_t length, struct ces_error *err);
+
+/* Takes over the evidence; `record` is its digest. */
+int ces_judge_record(struct ces_judge *judge, const char *record, struct ces_evidence *evidence,
+		     struct ces_error *err);
+
+/* CES_E_IMAGE when a record of the set is missing. */
+int ces_judge_end(struct ces_judge *judge, struct ces_evidence_facts *ret, struct ces_error *err);
+
+void ces_judge_free(struct ces_judge *judge);
+
+/* Seconds of a time as reports have it, "2026-11-20T09:30:00.5+01:00"; 0 when it is none. */
+int64_t ces_judge_time(const char *text);
+
+#endif

@@ -1,0 +1,52 @@
+/* Differences between what two image rules demand. Whatever makes a demand easier to meet is wider,
+ * since more may run. */
+#include "policy/tool/diff_demand.h"
+
+#include <stdio.h>
+
+#include "common/num.h"
+#include "policy/demand.h"
+
+static void age(struct ces_diff *diff, const char *name, uint64_t old, uint64_t new)
+{
+	char before[32], after[32];
+
+	ces_num_format_time(old, before, sizeof(before));
+	ces_num_format_time(new, after, sizeof(after));
+	if (old == new)
+		return;
+	if (new == 0)
+		ces_diff_say(diff, CES_DIFF_WIDER, "%s: demands no scan; it was one of at most %s",
+			     name, before);
+	else if (old == 0)
+		ces_diff_say(diff, CES_DIFF_NARROWER, "%s: demands a scan of at most %s", name,
+			     after);
+	else
+		ces_diff_say(diff, new > old ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
+			     "%s: its scan may be %s old instead of %s", name, after, before);
+}
+
+void ces_diff_demand(struct ces_diff *diff, const char *name,
+		     const struct ces_policy_image_rule *old,
+		     const struct ces_policy_image_rule *new)
+{
+	const struct ces_policy_demand *before = &old->demand, *after = &new->demand;
+
+	age(diff, name, before->max_age, after->max_age);
+	for (unsigned i = 0; i < CES_FINDINGS && before->max_age > 0 && after->max_age > 0; i++) {
+		bool was = (before->no & UINT64_C(1) << i) != 0;
+		bool is = (after->no & UINT64_C(1) << i) != 0;
+
+		if (was != is)
+			ces_diff_say(diff, was ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
+				     "%s: its scan %s find %s", name, was ? "may" : "may not",
+				     ces_findings[i]);
+	}
+	if (before->unless_vex != after->unless_vex && before->no != 0 && after->no != 0)
+		ces_diff_say(diff, after->unless_vex ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
+			     "%s: a VEX statement %s a finding", name,
+			     after->unless_vex ? "excuses" : "no longer excuses");
+	if (before->sbom != after->sbom)
+		ces_diff_say(diff, before->sbom ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
+			     "%s: demands %s", name, before->sbom ? "no SBOM any more" : "an SBOM");
+}

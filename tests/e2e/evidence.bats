@@ -1,0 +1,199 @@
+#!/usr/bin/env bats
+# Image rules that demand a scan or an SBOM: the records of the very digest that would run are read at each pull and run.
+
+load ../lib/e2e.bash
+
+reports=$BATS_TEST_DIRNAME/../policy/evidence
+kept=/etc/ces/evidence.d
+
+setup_file()
+{
+	lab_policy
+	have alice tools
+	d=$(skopeo inspect --no-tags --cert-dir $lab/trust docker://open.tre.test:5001/epcced/tools:1 | jq -r .Digest)
+	export d folder=/etc/ces/evidence.d/sha256-${d#sha256:}
+}
+setup()
+{
+	cd "$BATS_TEST_TMPDIR"
+	rm -rf $kept
+	demands '{"max_age": "30d", "no": ["critical"]}'
+	remember
+}
+teardown_file() { rm -rf $kept; lab_policy; }
+teardown() { rm -rf /home/*/outputs_* $kept; }
+
+# demands SCAN [JQ-FILTER of the rule]: alice's project has one rule, which demands this scan.
+demands()
+{
+	lab_policy ".projects[\"nsh-2024-0001\"].images = [({\"allow\":\"open.tre.test/epcced/tools\",\"digest\":\"$d\",\"scan\":$1} | ${2:-.})]"
+}
+
+# reported NAME WHEN JQ-FILTER...: NAME.json is the report of that format about the image, of that time.
+reported()
+{
+	sed "s/5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef/${d#sha256:}/g" "$reports/$1.json" |
+		jq --arg t "$(date -u -d "$2" +%FT%TZ)" "(.CreatedAt, .timestamp, .creationInfo.created | select(.)) |= \$t | ${3:-.}" > "$1.json"
+}
+
+harmless='del(.Results[].Vulnerabilities[]? | select(.Severity == "CRITICAL"))'
+
+# added NAME WHEN [JQ-FILTER]: it is kept.
+added() { reported "$@"; ces-policy evidence add --digest "$d" "$1.json"; }
+
+allowed()
+{
+	run --separate-stderr inside -- echo done
+	[ "$status" -eq 0 ] || { echo "$stderr"; return 1; }
+	[ "$output" = done ]
+}
+
+# denied KEY TEXT [VERB]: a run (or that verb), by that key of the rule, and it says so.
+denied()
+{
+	run --separate-stderr ces alice "${3:-run}" $open/tools:1
+	refused "$2"
+	[[ $stderr == *"your research coordinator"* ]]
+	journal_new -s -e --arg r "projects.nsh-2024-0001.images[0].$1" '.[0].rule == $r'
+	remember
+}
+
+@test "a recent scan without what the rule forbids lets an image run, and the journal names the report" {
+	added trivy '2 days ago' "$harmless"
+	allowed
+	report=$(basename $folder/report-* .json)
+	journal_new -s -e --arg e "sha256:${report#report-}" 'any(.[]; .event == "decision" and .evidence == $e)'
+	run ces alice explain run $open/tools:1
+	[[ $output == *"demands a scan of at most 30d without critical; met by report sha256:"* ]]
+	ces alice pull $open/tools:1
+}
+
+@test "without a scan, with a stale one, and with one of the future, nothing is pulled or run" {
+	denied scan 'no scan of this image'
+	denied scan 'no scan of this image' pull
+	added spdx '1 day ago'
+	denied scan 'no scan of this image'
+	added trivy '41 days ago' "$harmless"
+	denied scan.max_age 'is 41 days old, and its rule allows 30d'
+	denied scan.max_age 'is 41 days old, and its rule allows 30d' pull
+	added grype '2 days ago' "del(.matches[] | select(.vulnerability.severity == \"Critical\")) | .descriptor.timestamp = \"$(date -u +%FT%TZ)\"
+		| (.descriptor.db | .. | .built? // empty) |= \"$(date -u -d '50 days ago' +%FT%TZ)\""
+	denied scan.max_age 'is 41 days old'
+	rm -r $kept
+	added trivy '3 days' "$harmless"
+	denied scan.max_age 'a date in the future'
+}
+
+@test "a critical finding denies, unless the rule takes VEX and a statement about this image excuses it" {
+	added trivy '1 day ago'
+	denied scan.no 'finds 1 critical, and its rule allows none'
+	denied scan.no 'finds 1 critical' pull
+	added openvex '1 hour ago'
+	denied scan.no 'finds 1 critical'
+	demands '{"max_age": "30d", "no": ["critical"], "unless_vex": true}'
+	allowed
+	demands '{"max_age": "30d", "no": ["critical", "high"], "unless_vex": true}'
+	remember
+	denied scan.no 'finds 1 high'
+	demands '{"max_age": "30d", "no": ["critical", "fixable high"], "unless_vex": true}'
+	allowed
+}
+
+@test "an SBOM that the rule demands must be kept" {
+	demands null 'del(.scan) | .sbom = true'
+	denied sbom 'no SBOM of this image'
+	added trivy '1 day ago'
+	denied sbom 'no SBOM of this image'
+	added spdx '900 days ago'
+	allowed
+}
+
+@test "what was approved must be there, unchanged; and of later reports only scans count" {
+	added trivy '2 days ago'
+	lab_policy '.projects["nsh-2024-0001"].images = []'
+	ces-policy approve --project nsh-2024-0001 --approval IG-9 --expires 2090-01-01 /etc/ces/policy.json "$open/tools@$d"
+	set=$(jq -r '.projects["nsh-2024-0001"].images[] | .evidence // empty' /etc/ces/policy.json)
+	demands '{"max_age": "30d", "no": ["critical"], "unless_vex": true}' ".evidence = \"$set\""
+	remember
+	denied scan.no 'finds 1 critical'
+	added openvex 'now'
+	denied scan.no 'finds 1 critical'
+	added trivy '1 hour ago' "$harmless"
+	allowed
+	for f in $folder/approved-*; do mv "$f" gone; done
+	remember
+	denied evidence 'approved-.* is missing'
+	mv gone $folder/approved-${set#sha256:}.json
+	allowed
+	mv $folder/report-* .
+	mv "$(grep -l '"format": "trivy"' $(grep -l '"critical": {"fixable": 0' report-*))" $folder
+	remember
+	denied evidence 'report-.*, which was approved, is missing'
+}
+
+@test "a record that was changed, cut short, or is of another image, denies" {
+	added trivy '2 days ago'
+	report=$(echo $folder/report-*) name=$(basename "$(echo $folder/report-*)")
+	cp "$report" good
+	sed -i 's/"severity": "critical"/"severity": "low"/' "$report"
+	denied scan "$name was changed"
+	head -c 1000 good > "$report"
+	denied scan "$name was changed"
+	# the right name for the wrong bytes: not as ces-policy writes, keys twice, escapes of terminals, another image
+	for bad in 's/"secrets": 0/"secrets": 00/' 's/"secrets": [0-9]*/"secrets": 1, "secrets": 1/' 's/"tool": "/&\x1b[31m/' 's/"tool": "/&\\u001b[31m/' \
+		"s/\"digest\": \"$d\"/\"digest\": \"sha256:$(printf '%064d' 1)\"/"; do
+		rm $folder/*
+		sed "$bad" good > bad
+		cp bad "$folder/report-$(sha256sum < bad | cut -d' ' -f1).json"
+		denied scan 'the evidence about this image cannot be used' || { echo "with $bad"; return 1; }
+		[[ $stderr != *$'\e'* ]]
+	done
+}
+
+@test "a record, or a directory of them, that is a link, not root's, writable or no file denies" {
+	added trivy '2 days ago' "$harmless"
+	report=$(echo $folder/report-*)
+	allowed
+	remember
+	chmod 666 "$report"
+	denied scan 'writable by others than root'
+	chmod 644 "$report"
+	chown alice "$report"
+	denied scan 'not owned by root'
+	chown root "$report"
+	mv "$report" good
+	ln -s "$PWD/good" "$report"
+	denied scan 'a symbolic link'
+	rm "$report"
+	mkfifo "$report"
+	SECONDS=0
+	denied scan 'not a regular file'
+	[ "$SECONDS" -lt 20 ]
+	rm "$report"
+	truncate -s 200M "$report"
+	denied scan 'cannot read it'
+	rm "$report"
+	cp good "$report"
+	chmod 777 $kept
+	denied scan 'writable by others than root'
+	chmod 755 $kept
+	mv $folder real
+	ln -s "$PWD/real" $folder
+	denied scan 'a symbolic link'
+	rm $folder
+	denied scan 'no scan of this image'
+}
+
+@test "a rule without demands opens no evidence and starts no process more" {
+	for demand in 'del(.scan)' .; do
+		demands '{"max_age": "30d"}' "$demand"
+		ces alice explain run $open/tools:1 > log 2>&1 || true # (this keeps the policy)
+		mkdir "traces-${#demand}"
+		strace -ff -qq -e trace=execve,openat,openat2 -o "traces-${#demand}/t" runuser -u alice -- ces-client explain run $open/tools:1 > log 2>&1 || true
+	done
+	grep -q policy.json traces-10/t.* traces-1/t.*
+	no grep -q evidence.d traces-10/t.*
+	grep -q evidence.d traces-1/t.*
+	[ "$(cat traces-10/t.* | grep -c 'execve("/usr/libexec/ces/ces-parse')" -eq 1 ] # for the words of explain
+	[ "$(cat traces-1/t.* | grep -c 'execve("/usr/libexec/ces/ces-parse')" -eq 1 ] # for the records; then it is denied
+}

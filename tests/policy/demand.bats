@@ -1,0 +1,226 @@
+#!/usr/bin/env bats
+# Image rules that demand a scan or an SBOM: what is a valid demand, what meets it, and what ces-policy says of it.
+
+load common.bash
+load approve.bash
+
+now=2026-12-01
+
+# demanding RULE-KEYS: p.json has one rule in project p, with the digest and these keys.
+demanding() { written "[{\"allow\": \"ghcr.io/lab/model\", \"digest\": \"$digest\", \"approval\": \"IG-2\", \"expires\": \"2090-01-01\", $1}]"; }
+
+check() { run policy check --no-host --on "${1:-$now}" p.json; }
+
+# met, unmet TEXT: by the evidence now.
+met() { check "$@"; says_not "denies its image"; }
+unmet() { check "${@:2}"; says "$1"; }
+
+# report NAME JQ-FILTER: report.json is that fixture after it, and kept.
+report() { jq "$2" "$reports/$1.json" > report.json && add --digest "$digest" report.json; }
+
+refused_policy() # KEYS TEXT
+{
+	demanding "$1"
+	run policy check --no-host p.json
+	[ "$status" -eq 2 ]
+	says "$2"
+}
+
+@test "a demand is refused without a digest, and with a word, an age or a key that is none" {
+	refused_policy '"scan": {}' 'projects.p.images[0].scan needs the key "max_age"'
+	refused_policy '"scan": {"max_age": "0d"}' 'must be a time like "30d"'
+	refused_policy '"scan": {"max_age": "4000d"}' 'at most 3650d'
+	refused_policy '"scan": {"max_age": "30d", "no": ["terrible"]}' '"critical", "high", "medium" or "low"'
+	refused_policy '"scan": {"max_age": "30d", "no": "critical"}' 'scan.no'
+	refused_policy '"scan": {"max_age": "30d", "most": 3}' 'most'
+	refused_policy '"sbom": "yes"' 'sbom'
+	for keys in '"scan": {"max_age": "30d"}' '"sbom": true'; do
+		written "[{\"allow\": \"ghcr.io/lab/model\", $keys}]"
+		check
+		[ "$status" -eq 2 ]
+		says 'projects.p.images[0] needs the key "digest"'
+	done
+	written '[{"allow": "ghcr.io/lab/model", "sbom": false}]'
+	check
+	[ "$status" -eq 0 ]
+}
+
+@test "check says which demand is not met now, or not for long, and what to type" {
+	demanding '"scan": {"max_age": "30d", "no": ["critical"]}, "sbom": true'
+	unmet "no SBOM of this image"
+	add "$reports/spdx.json"
+	unmet "projects.p.images[0].scan denies its image now: no scan of this image"
+	says "type: ces-policy evidence add REPORT"
+	jq 'del(.Results[].Vulnerabilities[]? | select(.Severity == "CRITICAL"))' "$reports/trivy.json" > report.json
+	add report.json
+	met
+	met 2026-12-11
+	unmet "denies its image in less than 7d: its scan is too old then" 2026-12-14
+	unmet "denies its image now: the newest scan of sha256:5f70bf18a086... is 31 days old, and its rule allows 30d" 2026-12-21
+	run policy check --strict --no-host --on 2026-12-21 p.json
+	[ "$status" -eq 1 ]
+	unmet "a date in the future" 2026-11-18
+	met 2026-11-19
+	report trivy .
+	unmet "finds 1 critical"
+}
+
+@test "a scan is as old as its database, and a zone counts" {
+	demanding '"scan": {"max_age": "30d"}'
+	report grype '(.descriptor.db | .. | .built? // empty) |= "2026-10-20T06:00:00Z"'
+	unmet "is 42 days old"
+	rm -r evidence.d
+	demanding '"scan": {"max_age": "12h"}'
+	report trivy '.CreatedAt = "2026-12-01T20:00:00+09:00"'
+	unmet "is 12 hours old" # 11:00 of UTC, and the day ends at 24:00
+	report trivy '.CreatedAt = "2026-12-01T20:00:00"'
+	met
+	report trivy '.CreatedAt = "0000-00-00"'
+	rm -r evidence.d
+	report trivy 'del(.CreatedAt)'
+	unmet "no scan of this image with a date"
+}
+
+@test "of each scanner the newest report counts, and each that is young enough may object" {
+	demanding '"scan": {"max_age": "30d", "no": ["critical"]}'
+	report trivy '.CreatedAt = "2026-11-20T00:00:00Z"'
+	unmet "finds 1 critical"
+	report grype '(.descriptor.db | .. | .built? // empty) |= "2026-11-25T00:00:00Z" | .descriptor.timestamp = "2026-11-25T00:00:00Z" | del(.matches[] | select(.vulnerability.severity == "Critical"))'
+	unmet "finds 1 critical"
+	report trivy '.CreatedAt = "2026-11-21T00:00:00Z" | del(.Results[].Vulnerabilities)'
+	met
+	report trivy '.CreatedAt = "2026-11-19T00:00:00Z" | .Results[0].Vulnerabilities[0].Severity = "CRITICAL"'
+	met
+}
+
+@test "high and fixable high are two things, and a finding of another severity is none of them" {
+	report trivy '.Results[0].Vulnerabilities |= map(select(.Severity == "HIGH"))'
+	for no in critical medium low "fixable high" "fixable critical"; do
+		demanding "\"scan\": {\"max_age\": \"30d\", \"no\": [\"$no\"]}"
+		met
+	done
+	demanding '"scan": {"max_age": "30d", "no": ["high"]}'
+	unmet "finds 1 high"
+	report trivy '.CreatedAt = "2026-11-21T00:00:00Z" | .Results[0].Vulnerabilities |= map(select(.Severity == "HIGH") | .FixedVersion = "9")'
+	demanding '"scan": {"max_age": "30d", "no": ["fixable high"]}'
+	unmet "finds 1 fixable high"
+}
+
+@test "a VEX statement excuses by its image, package, version and vulnerability, or excuses nothing" {
+	demanding '"scan": {"max_age": "30d", "no": ["critical"], "unless_vex": true}'
+	# WHAT IT EXCUSES|WHAT IS DONE TO THE STATEMENT
+	while IFS='|' read -r excuses edit; do
+		rm -rf evidence.d
+		add "$reports/trivy.json"
+		report openvex ".statements = [.statements[0]] | .statements[0] |= ($edit)"
+		if [ "$excuses" = yes ]; then met; else unmet "finds 1 critical, and its rule allows none but what a VEX statement excuses"; fi || { echo "with $edit"; return 1; }
+	done <<- 'EOT'
+		yes|.
+		yes|.status = "fixed"
+		no|.status = "affected"
+		no|.status = "under_investigation"
+		no|.status = "anything"
+		no|.products[0]["@id"] = "pkg:oci/stroke?tag=1"
+		no|.products[0]["@id"] = "https://example.org/x"
+		no|del(.products)
+		yes|del(.products[0].subcomponents)
+		no|.products[0].subcomponents[0]["@id"] = "pkg:deb/debian/libssl3@3.0.11-1~deb12u2"
+		no|.products[0].subcomponents[0]["@id"] = "pkg:deb/debian/openssl@3.0.12"
+		yes|.products[0].subcomponents[0]["@id"] = "pkg:deb/debian/openssl"
+		yes|.products[0] = {"@id": "pkg:deb/debian/openssl@3.0.11-1~deb12u2"}
+		no|.products[0] = {"@id": "pkg:deb/debian/openssl"}
+		no|.products[0] = {"@id": "pkg:deb/debian/openssl@3.0.11-1~deb12u2", "subcomponents": [{"@id": "pkg:deb/debian/openssl@3.0.11-1~deb12u2"}]}
+		no|.vulnerability = {"name": "CVE-1"}
+		yes|.vulnerability = {"name": "GHSA-1", "aliases": ["CVE-2023-5678"]}
+	EOT
+	# without "unless_vex" it excuses nothing
+	rm -rf evidence.d
+	add "$reports/trivy.json" && add "$reports/openvex.json"
+	met
+	demanding '"scan": {"max_age": "30d", "no": ["critical"]}'
+	unmet "finds 1 critical, and its rule allows none: it needs"
+}
+
+@test "of two statements the newer one counts, and of one moment the more careful one" {
+	demanding '"scan": {"max_age": "30d", "no": ["critical"], "unless_vex": true}'
+	add "$reports/trivy.json"
+	report openvex .
+	met
+	report openvex '.timestamp = "2026-11-23T12:00:00Z" | .statements[0].status = "affected"'
+	unmet "finds 1 critical"
+	report openvex '.timestamp = "2026-11-24T12:00:00Z" | .statements[0].status = "fixed"'
+	met
+	report openvex '.timestamp = "2026-11-24T12:00:00Z" | .statements[0].status = "under_investigation"'
+	unmet "finds 1 critical"
+}
+
+@test "in CycloneDX, what the document says of its own findings excuses them" {
+	demanding '"scan": {"max_age": "30d", "no": ["high"], "unless_vex": true}'
+	report cyclonedx '.metadata.timestamp = "2026-11-22T00:00:00Z"'
+	unmet "finds 1 high"
+	report cyclonedx '.metadata.timestamp = "2026-11-23T00:00:00Z" | .vulnerabilities |= map(.analysis = {state: "not_affected"})'
+	met
+	demanding '"scan": {"max_age": "30d", "no": ["high"]}'
+	unmet "finds 1 high"
+	# a document of statements alone is no scan
+	rm -r evidence.d
+	report cyclonedx '.metadata.timestamp = "2026-11-23T00:00:00Z" | del(.components)'
+	unmet "no scan of this image"
+}
+
+@test "a record of OpenVEX that was made before products were kept is read, and excuses nothing" {
+	demanding '"scan": {"max_age": "30d", "no": ["critical"], "unless_vex": true}'
+	add "$reports/trivy.json"
+	add "$reports/openvex.json"
+	met
+	new=$(grep -l openvex evidence.d/*/report-*)
+	grep -q '"ces_evidence": 2' "$new"
+	sed -E 's/"ces_evidence": 2/"ces_evidence": 1/; s/, "product": "[a-z]*"//' "$new" > old
+	rm "$new"
+	mv old "$(dirname "$new")/report-$(sha256sum < old | cut -d' ' -f1).json"
+	unmet "finds 1 critical"
+	run policy evidence show --evidence evidence.d "$digest"
+	[ "$status" -eq 0 ]
+	says "not_affected"
+}
+
+@test "explain and diff say what is demanded" {
+	demanding '"scan": {"max_age": "30d", "no": ["critical", "fixable high"], "unless_vex": true}, "sbom": true'
+	cp p.json strict.json
+	run policy explain --project p p.json
+	says "demands a scan of at most 30d without critical, fixable high (but what VEX excuses), and an SBOM"
+	demanding '"scan": {"max_age": "60d", "no": ["critical"]}'
+	run policy diff strict.json p.json
+	says "WIDER project p: ghcr.io/lab/model: its scan may be 60d old instead of 30d"
+	says "WIDER project p: ghcr.io/lab/model: its scan may find fixable high"
+	says "narrower project p: ghcr.io/lab/model: a VEX statement no longer excuses a finding"
+	says "WIDER project p: ghcr.io/lab/model: demands no SBOM any more"
+	demanding '"sbom": false'
+	run policy diff strict.json p.json
+	says "WIDER project p: ghcr.io/lab/model: demands no scan; it was one of at most 30d"
+	run policy diff p.json strict.json
+	says "narrower project p: ghcr.io/lab/model: demands a scan of at most 30d"
+	says "narrower project p: ghcr.io/lab/model: demands an SBOM"
+	written '[]'
+	run policy diff p.json strict.json
+	says "demands a scan of at most 30d without critical"
+}
+
+@test "a case of test states the evidence, and without it there is none" {
+	demanding '"scan": {"max_age": "30d", "no": ["fixable high"], "unless_vex": true}, "sbom": true'
+	# EXPECT|RULE|KEYS
+	while IFS='|' read -r expect rule keys; do
+		jq -n --arg e "$expect" --arg r "projects.p.images[0]$rule" "{ces_cases: 1, on: \"$now\", cases: [{name: \"one\", user: \"bob\", groups: [\"p\"],
+			image: \"ghcr.io/lab/model\", expect: \$e, rule: \$r} + $keys]}" > cases.json
+		run policy test p.json cases.json
+		[ "$status" -eq 0 ] || { echo "$keys: $output"; return 1; }
+	done <<- 'EOT'
+		deny|.sbom|{}
+		deny|.scan|{sbom: true}
+		allow||{sbom: true, scan: {age: "30d"}}
+		deny|.scan.max_age|{sbom: true, scan: {age: "31d"}}
+		allow||{sbom: true, scan: {age: "3d", found: ["critical", "high"]}}
+		deny|.scan.no|{sbom: true, scan: {age: "3d", found: ["fixable high"]}}
+		allow||{sbom: true, scan: {age: "3d", excused: ["fixable high"]}}
+	EOT
+}
