@@ -6,16 +6,12 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/digest.h"
 #include "common/io.h"
-#include "policy/receipt/dsse.h"
-#include "policy/receipt/statement.h"
-#include "policy/scan.h"
+#include "policy/receipt/read.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"
 
-#define KEY_MAX     65536
-#define OUTPUTS_MAX ((size_t)64 << 20)
+#define KEY_MAX 65536
 
 static int take(int fd, const char *path, size_t most, char **ret, size_t *ret_length,
 		struct ces_error *err)
@@ -39,53 +35,6 @@ static int open_files(const char *key, const char *file, EVP_PKEY **ret_key, cha
 	    ces_key_public(pem, length, ret_key, err) != 0)
 		return -1;
 	return take(fd, file, CES_ENVELOPE_MAX, ret_bytes, ret_length, err);
-}
-
-/* The value at a way of keys, "a.b.c"; NULL when it is not there. */
-static struct json_object *at(struct json_object *tree, const char *way)
-{
-	char key[64];
-
-	while (tree != NULL && *way != '\0') {
-		size_t n = strcspn(way, ".");
-
-		snprintf(key, sizeof(key), "%.*s", (int)n, way);
-		if (!json_object_is_type(tree, json_type_object) ||
-		    !json_object_object_get_ex(tree, key, &tree))
-			return NULL;
-		way += n + (way[n] == '.');
-	}
-	return tree;
-}
-
-static bool is_text(struct json_object *tree, const char *way, const char *want)
-{
-	struct json_object *value = at(tree, way);
-
-	return json_object_is_type(value, json_type_string) &&
-	       strcmp(json_object_get_string(value), want) == 0;
-}
-
-/* What every receipt has; the rest the schema says. */
-static int check_statement(struct json_object *statement, struct ces_error *err)
-{
-	static const char *const texts[] = {
-	    "run",     "image.digest", "permission.policy",  "project",
-	    "decided", "ended",        "journal.head.digest"};
-
-	if (!is_text(statement, "_type", CES_STATEMENT_TYPE) ||
-	    !is_text(statement, "predicateType", CES_PREDICATE_TYPE))
-		return ces_error_set(err, CES_E_USAGE,
-				     "well signed, but not a receipt of a run: another type");
-	for (size_t i = 0; i < CES_COUNT(texts); i++) {
-		char way[64];
-
-		snprintf(way, sizeof(way), "predicate.%s", texts[i]);
-		if (!json_object_is_type(at(statement, way), json_type_string))
-			return ces_error_set(err, CES_E_USAGE,
-					     "well signed, but not a receipt: it has no %s", way);
-	}
-	return 0;
 }
 
 static const char *shown(struct json_object *value, char buffer[300])
@@ -123,58 +72,37 @@ static void print_text(const struct json_object *statement, const char *keyid)
 		    {"head", "journal.head.digest"},
 		    {"issued", "issued.time"},
 		    {"by", "issued.host"}};
-	struct json_object *predicate = at((struct json_object *)(uintptr_t)statement, "predicate");
+	struct json_object *predicate =
+	    ces_receipt_at((struct json_object *)(uintptr_t)statement, "predicate");
 	char text[300];
 
 	printf("%sgood%s: signed by key %s\n", ces_colour(stdout, CES_GREEN),
 	       ces_colour(stdout, CES_PLAIN), keyid);
 	for (size_t i = 0; i < CES_COUNT(rows); i++)
-		if (at(predicate, rows[i].way) != NULL)
+		if (ces_receipt_at(predicate, rows[i].way) != NULL)
 			printf("  %-10s %s\n", rows[i].label,
-			       shown(at(predicate, rows[i].way), text));
+			       shown(ces_receipt_at(predicate, rows[i].way), text));
 }
 
-/* Says whether the file beside the outputs is the one of the receipt. The digest is that of the
- * manifest on one line, as the writer wrote it. */
+/* Says whether the file beside the outputs is the one of the receipt. */
 static int compare_outputs(struct json_object *statement, const char *bytes, size_t length,
 			   struct ces_error *err)
 {
-	struct json_object *wanted = at(statement, "predicate.outputs.manifest");
-	struct json_object *tree, *manifest;
-	char digest[CES_DIGEST_LENGTH + 1] = "";
-	const char *text;
+	char digest[CES_DIGEST_LENGTH + 1];
+	CES_CLEANUP_FREE char *manifest = NULL;
 
-	if (!json_object_is_type(wanted, json_type_string))
+	if (!json_object_is_type(ces_receipt_at(statement, "predicate.outputs.manifest"),
+				 json_type_string))
 		return ces_error_set(err, CES_E_DENIED,
 				     "the receipt names no manifest of outputs to compare with");
-	if (ces_scan_check(bytes, length, err) != 0)
+	if (ces_receipt_manifest(bytes, length, &manifest, digest, err) != 0)
 		return ces_error_context(err, "--outputs");
-	tree = json_tokener_parse(bytes);
-	manifest = at(tree, "manifest");
-	text = manifest == NULL
-		   ? NULL
-		   : json_object_to_json_string_ext(manifest, JSON_C_TO_STRING_PLAIN |
-								  JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (text != NULL)
-		ces_digest_of(text, strlen(text), digest);
-	json_object_put(tree);
-	if (strcmp(digest, json_object_get_string(wanted)) != 0)
+	if (!ces_receipt_is(statement, "predicate.outputs.manifest", digest))
 		return ces_error_set(
 		    err, CES_E_DENIED,
 		    "--outputs: its manifest is not the one of the receipt: it was "
 		    "changed, or is of another run");
 	return 0;
-}
-
-static int open_statement(EVP_PKEY *key, const char *bytes, size_t length, char **ret_text,
-			  struct json_object **ret, struct ces_error *err)
-{
-	if (ces_dsse_open(key, CES_STATEMENT_MEDIA, bytes, length, ret_text, err) != 0)
-		return -1;
-	if (ces_scan_check(*ret_text, strlen(*ret_text), err) != 0)
-		return ces_error_context(err, "the statement");
-	*ret = json_tokener_parse(*ret_text);
-	return check_statement(*ret, err);
 }
 
 static int report(EVP_PKEY *key, const char *text, struct json_object *statement, bool json,
@@ -204,10 +132,11 @@ int ces_receipt_check(const char *key_path, const char *file, const char *output
 	bool good = (outputs == NULL || ces_input_open(outputs, &outputs_fd, &err) == 0) &&
 		    open_files(key_path, file, &key, &bytes, &length, &err) == 0;
 
-	if (good && open_statement(key, bytes, length, &text, &statement, &err) != 0)
+	if (good && ces_receipt_open(key, bytes, length, &text, &statement, &err) != 0)
 		good = (ces_error_put_context(&err, "%s", file), false);
 	if (good && outputs != NULL)
-		good = take(outputs_fd, outputs, OUTPUTS_MAX, &listed, &listed_length, &err) == 0 &&
+		good = take(outputs_fd, outputs, CES_MANIFEST_FILE_MAX, &listed, &listed_length,
+			    &err) == 0 &&
 		       compare_outputs(statement, listed, listed_length, &err) == 0;
 	good = good && report(key, text, statement, json, &err) == 0;
 	json_object_put(statement);

@@ -22,7 +22,7 @@ static const char help[] =
     "       ces-policy audit export [--journal FILE] [FILTER]... [--format csv|ocsf|cef] [-o "
     "FILE]\n"
     "       ces-policy audit export [--journal FILE] --crate DIRECTORY --run RUN\n"
-    "                               [--receipt FILE --key PUBLIC.pem]\n"
+    "                               [--receipt FILE --key PUBLIC.pem] [--outputs ces-run.json]\n"
     "       ces-policy audit review [--journal FILE] --from DATE --to DATE [--policy FILE]\n"
     "                               [--no-host] [--record FILE [--note TEXT] [--by NAME]]\n"
     "       ces-policy audit review [--journal FILE] --list FILE\n"
@@ -62,35 +62,22 @@ static const struct command {
     {"review", ces_audit_review, TAKES_REVIEW},
 };
 
-static const struct option options[] = {{"journal", required_argument, NULL, 'j'},
-					{"expect", required_argument, NULL, 'e'},
-					{"strict", no_argument, NULL, 'S'},
-					{"user", required_argument, NULL, 'u'},
-					{"project", required_argument, NULL, 'p'},
-					{"image", required_argument, NULL, 'i'},
-					{"digest", required_argument, NULL, 'd'},
-					{"run", required_argument, NULL, 'r'},
-					{"outcome", required_argument, NULL, 'x'},
-					{"since", required_argument, NULL, 's'},
-					{"until", required_argument, NULL, 't'},
-					{"output", required_argument, NULL, 'o'},
-					{"crate", required_argument, NULL, 'c'},
-					{"format", required_argument, NULL, 'f'},
-					{"from", required_argument, NULL, 'F'},
-					{"to", required_argument, NULL, 'T'},
-					{"note", required_argument, NULL, 'N'},
-					{"by", required_argument, NULL, 'B'},
-					{"record", required_argument, NULL, 'R'},
-					{"list", required_argument, NULL, 'L'},
-					{"policy", required_argument, NULL, 'P'},
-					{"no-host", no_argument, NULL, 'H'},
-					{"key", required_argument, NULL, 'k'},
-					{"against", required_argument, NULL, 'A'},
-					{"sign", no_argument, NULL, 'G'},
-					{"syslog", no_argument, NULL, 'Y'},
-					{"receipt", required_argument, NULL, 'V'},
-					{"help", no_argument, NULL, 'h'},
-					{NULL, 0, NULL, 0}};
+static const struct option options[] = {
+    {"journal", required_argument, NULL, 'j'}, {"expect", required_argument, NULL, 'e'},
+    {"strict", no_argument, NULL, 'S'},        {"user", required_argument, NULL, 'u'},
+    {"project", required_argument, NULL, 'p'}, {"image", required_argument, NULL, 'i'},
+    {"digest", required_argument, NULL, 'd'},  {"run", required_argument, NULL, 'r'},
+    {"outcome", required_argument, NULL, 'x'}, {"since", required_argument, NULL, 's'},
+    {"until", required_argument, NULL, 't'},   {"output", required_argument, NULL, 'o'},
+    {"crate", required_argument, NULL, 'c'},   {"format", required_argument, NULL, 'f'},
+    {"from", required_argument, NULL, 'F'},    {"to", required_argument, NULL, 'T'},
+    {"note", required_argument, NULL, 'N'},    {"by", required_argument, NULL, 'B'},
+    {"record", required_argument, NULL, 'R'},  {"list", required_argument, NULL, 'L'},
+    {"policy", required_argument, NULL, 'P'},  {"no-host", no_argument, NULL, 'H'},
+    {"key", required_argument, NULL, 'k'},     {"against", required_argument, NULL, 'A'},
+    {"sign", no_argument, NULL, 'G'},          {"syslog", no_argument, NULL, 'Y'},
+    {"receipt", required_argument, NULL, 'V'}, {"outputs", required_argument, NULL, 'O'},
+    {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
 
 /* Which kind of command an option belongs to; 0: to all. */
 static unsigned belongs(int option)
@@ -111,7 +98,7 @@ static unsigned belongs(int option)
 		return TAKES_REVIEW;
 	if (option == 'f')
 		return TAKES_FORMAT;
-	return strchr("ocV", option) != NULL ? TAKES_OUTPUT : 0;
+	return strchr("ocVO", option) != NULL ? TAKES_OUTPUT : 0;
 }
 
 static int set_format(struct ces_audit *audit, const struct command *command, const char *word)
@@ -153,7 +140,8 @@ static int set_option(struct ces_audit *audit, const struct command *command, in
 		     {'P', &a->policy},
 		     {'k', &a->key},
 		     {'A', &a->against},
-		     {'V', &audit->crate_files.from}};
+		     {'V', &audit->crate_files.from},
+		     {'O', &audit->crate_files.outputs}};
 
 	for (size_t i = 0; i < CES_COUNT(texts); i++)
 		if (texts[i].option == option)
@@ -207,6 +195,10 @@ static int parse(int argc, char **argv, const struct command *command, struct ce
 		fprintf(stderr, "ces-policy: audit export: --receipt needs --key and --crate\n");
 		return -1;
 	}
+	if (ret->crate_files.outputs != NULL && ret->crate == NULL) {
+		fprintf(stderr, "ces-policy: audit export: --outputs needs --crate\n");
+		return -1;
+	}
 	if ((command->takes & (TAKES_HEADS | TAKES_SIGN)) != 0)
 		return ces_anchor_check(&ret->anchor, command->run == ces_audit_head);
 	return (command->takes & TAKES_REVIEW) != 0 ? ces_review_check(&ret->review) : 0;
@@ -226,6 +218,9 @@ static int open_files(struct ces_audit *audit, const struct command *command, st
 	    (ces_input_open(audit->crate_files.from, &audit->crate_files.from_fd, err) != 0 ||
 	     ces_input_open(audit->crate_files.key, &audit->crate_files.key_fd, err) != 0))
 		return -1;
+	if (audit->crate_files.outputs != NULL &&
+	    ces_input_open(audit->crate_files.outputs, &audit->crate_files.outputs_fd, err) != 0)
+		return -1;
 	if (audit->crate != NULL && ces_crate_make(audit->crate, &audit->crate_files, err) != 0)
 		return -1;
 	if ((command->takes & TAKES_REVIEW) != 0 && ces_review_prepare(audit, err) != 0)
@@ -241,7 +236,7 @@ static int run(const struct command *command, int argc, char **argv)
 	struct ces_audit audit = {
 	    .journal = CES_JOURNAL_PATH,
 	    .review.fd = -1,
-	    .crate_files = {.from_fd = -1, .key_fd = -1},
+	    .crate_files = {.from_fd = -1, .key_fd = -1, .outputs_fd = -1},
 	    .anchor = {.fd = -1, .key_fd = -1, .log_fd = -1, .signer = CES_SIGNER_NONE}};
 	struct ces_error err = {0};
 	int status = parse(argc, argv, command, &audit);

@@ -16,12 +16,12 @@ struct ces_audit_filter {
 	const char *user, *project, *image, *digest, *outcome, *since, *until, *run;
 };
 
-/* The files of a directory about one run; and a receipt of it, with the key that signed it, which
- * come from elsewhere (NULL and -1: none). */
+/* The files of a directory about one run; and a receipt of it, with the key that signed it, and the
+ * ces-run.json of its outputs, which come from elsewhere (NULL and -1: none). */
 struct ces_crate {
-	FILE *metadata, *records, *table, *receipt;
-	const char *from, *key;
-	int from_fd, key_fd;
+	FILE *metadata, *records, *table, *receipt, *manifest;
+	const char *from, *key, *outputs;
+	int from_fd, key_fd, outputs_fd;
 };
 
 /* The options of a review; NULL: not asked. */

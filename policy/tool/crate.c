@@ -1,12 +1,13 @@
-/* ces-policy audit export --crate: one run as an RO-Crate (researchobject.org/ro-crate, 1.1) after
- * the Five Safes profile: who ran what for which project, when, how it came out, with its records
- * beside the description. It holds no data and no outputs, only their places. */
+/* ces-policy audit export --crate: one run as an RO-Crate (researchobject.org/ro-crate, 1.2), a
+ * Process Run Crate after the Five Safes profile: who ran what for which project, when, how it came
+ * out, with its records beside the description. It holds no data and no outputs, only their places.
+ */
 #include <json-c/json.h>
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "policy/receipt/dsse.h"
-#include "policy/receipt/statement.h"
+#include "common/io.h"
+#include "policy/receipt/read.h"
 #include "policy/tool/audit.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"
@@ -30,8 +31,11 @@ int ces_crate_make(const char *path, struct ces_crate *ret, struct ces_error *er
 	ret->table = ces_tool_make_file(dir, "records.csv");
 	if (ret->from != NULL)
 		ret->receipt = ces_tool_make_file(dir, "receipt.json");
+	if (ret->outputs != NULL)
+		ret->manifest = ces_tool_make_file(dir, "manifest.json");
 	if (ret->metadata == NULL || ret->records == NULL || ret->table == NULL ||
-	    (ret->from != NULL && ret->receipt == NULL))
+	    (ret->from != NULL && ret->receipt == NULL) ||
+	    (ret->outputs != NULL && ret->manifest == NULL))
 		return ces_error_errno(err, CES_E_HOST, "%s", path);
 	return 0;
 }
@@ -39,11 +43,13 @@ int ces_crate_make(const char *path, struct ces_crate *ret, struct ces_error *er
 /* 0 when all of it reached the files. */
 int ces_crate_close(struct ces_crate *crate)
 {
-	FILE *const files[] = {crate->metadata, crate->records, crate->table, crate->receipt};
+	FILE *const files[] = {crate->metadata, crate->records, crate->table, crate->receipt,
+			       crate->manifest};
 	int result = 0;
 
 	ces_cleanup_close(&crate->from_fd);
 	ces_cleanup_close(&crate->key_fd);
+	ces_cleanup_close(&crate->outputs_fd);
 
 	for (size_t i = 0; i < CES_COUNT(files); i++)
 		if (files[i] != NULL && fclose(files[i]) != 0)
@@ -122,21 +128,88 @@ static struct json_object *entity(struct json_object *graph, const char *id, con
 	return one;
 }
 
-static void add_parts(struct json_object *root, bool receipt)
+static void refer(struct json_object *one, const char *key, const char *const ids[], size_t n)
 {
-	static const char *const names[] = {"records.jsonl", "records.csv", "receipt.json"};
-	struct json_object *parts = json_object_new_array();
+	struct json_object *list = json_object_new_array();
 
-	for (size_t i = 0; i < CES_COUNT(names) - (receipt ? 0 : 1); i++) {
-		struct json_object *part = json_object_new_object();
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *reference = json_object_new_object();
 
-		(void)json_object_object_add(part, "@id", json_object_new_string(names[i]));
-		(void)json_object_array_add(parts, part);
+		(void)json_object_object_add(reference, "@id", json_object_new_string(ids[i]));
+		(void)json_object_array_add(list, reference);
 	}
-	(void)json_object_object_add(root, "hasPart", parts);
+	(void)json_object_object_add(one, key, list);
 }
 
-static void describe(struct json_object *graph, const struct run *run, bool receipt)
+static const char *const profiles[] = {"https://w3id.org/ro/wfrun/process/0.5",
+				       "https://w3id.org/5s-crate/0.4"};
+
+static void describe_profiles(struct json_object *graph)
+{
+	static const char *const names[][2] = {{"Process Run Crate", "0.5"},
+					       {"Five Safes RO-Crate", "0.4"}};
+
+	for (size_t i = 0; i < CES_COUNT(profiles); i++) {
+		struct json_object *types = json_object_new_array();
+		struct json_object *one = entity(
+		    graph, profiles[i], "",
+		    (const char *const[]){"name", names[i][0], "version", names[i][1], NULL});
+
+		(void)json_object_array_add(types, json_object_new_string("CreativeWork"));
+		(void)json_object_array_add(types, json_object_new_string("Profile"));
+		(void)json_object_object_add(one, "@type", types);
+	}
+}
+
+static void describe_files(struct json_object *graph, const struct ces_crate *crate)
+{
+	if (crate->manifest != NULL)
+		entity(graph, "manifest.json", "File",
+		       (const char *const[]){
+			   "name", "Manifest of the outputs", "description",
+			   "Their names, sizes and digests. Its own digest is in the journal.",
+			   "encodingFormat", "application/json", NULL});
+	if (crate->receipt != NULL)
+		entity(
+		    graph, "receipt.json", "File",
+		    (const char *const[]){"name", "Signed receipt of the run", "description",
+					  "A DSSE envelope; ces-policy receipt verify checks it.",
+					  "encodingFormat", "application/json", NULL});
+	entity(graph, "records.jsonl", "File",
+	       (const char *const[]){"name", "Records of the run", "description",
+				     "As they are in the journal, one a line.", "encodingFormat",
+				     "application/jsonl", NULL});
+	entity(graph, "records.csv", "File",
+	       (const char *const[]){"name", "Records of the run as a table", "description",
+				     "The same records, for a spreadsheet.", "encodingFormat",
+				     "text/csv", NULL});
+}
+
+/* The image is the program. Its digest is the version that ran. */
+static void describe_image(struct json_object *graph, const struct run *run)
+{
+	char url[TEXT + 16];
+
+	snprintf(url, sizeof(url), "docker://%s", run->image);
+	entity(graph, "#image", "SoftwareApplication",
+	       (const char *const[]){"name", run->image, "url", url, "version", run->digest,
+				     "identifier", run->digest, NULL});
+}
+
+static void refer_files(struct json_object *root, const struct ces_crate *crate)
+{
+	const char *names[4] = {"records.jsonl", "records.csv"};
+	size_t n = 2;
+
+	if (crate->receipt != NULL)
+		names[n++] = "receipt.json";
+	if (crate->manifest != NULL)
+		names[n++] = "manifest.json";
+	refer(root, "hasPart", names, n);
+}
+
+static void describe(struct json_object *graph, const struct run *run,
+		     const struct ces_crate *crate)
 {
 	char name[1300], about[600];
 	struct json_object *root;
@@ -147,15 +220,14 @@ static void describe(struct json_object *graph, const struct run *run, bool rece
 		 run->rule, run->approval[0] != '\0' ? ", approval " : "", run->approval,
 		 run->policy, run->outcome);
 	entity(graph, "ro-crate-metadata.json", "CreativeWork",
-	       (const char *const[]){"conformsTo", "@https://w3id.org/ro/crate/1.1", "about", "@./",
+	       (const char *const[]){"conformsTo", "@https://w3id.org/ro/crate/1.2", "about", "@./",
 				     NULL});
-	root = entity(
-	    graph, "./", "Dataset",
-	    (const char *const[]){"conformsTo", "@https://w3id.org/5s-crate/0.4", "name", name,
-				  "description", about, "datePublished", run->started, "license",
-				  "Not to be published: see the project's agreement", "mentions",
-				  "@#run", "sourceOrganization", "@#project", NULL});
-	add_parts(root, receipt);
+	root = entity(graph, "./", "Dataset",
+		      (const char *const[]){"name", name, "description", about, "datePublished",
+					    run->started, "license", "@#licence", "mentions",
+					    "@#run", "sourceOrganization", "@#project", NULL});
+	refer(root, "conformsTo", profiles, CES_COUNT(profiles));
+	refer_files(root, crate);
 	entity(graph, "#run", "CreateAction",
 	       (const char *const[]){
 		   "name", name, "instrument", "@#image", "agent", "@#user", "startTime",
@@ -163,7 +235,7 @@ static void describe(struct json_object *graph, const struct run *run, bool rece
 		   run->ended[0] == '\0' && !run->failed ? "http://schema.org/ActiveActionStatus"
 		   : run->failed                         ? "http://schema.org/FailedActionStatus"
 				 : "http://schema.org/CompletedActionStatus",
-		   run->failed ? "error" : "description", run->outcome, "result",
+		   "error", run->failed ? run->outcome : "", "description", about, "result",
 		   run->manifest[0] != '\0' ? "@#outputs" : "", NULL});
 	if (run->manifest[0] != '\0')
 		entity(graph, "#outputs", "Dataset",
@@ -171,38 +243,23 @@ static void describe(struct json_object *graph, const struct run *run, bool rece
 			   "name", "Outputs of the run, which are not in this crate", "description",
 			   "The identifier is the digest of their manifest.", "identifier",
 			   run->manifest, NULL});
-	if (receipt)
-		entity(graph, "receipt.json", "File",
-		       (const char *const[]){"name", "Signed receipt of the run", "encodingFormat",
-					     "application/json", NULL});
-	entity(graph, "#image", "SoftwareApplication",
-	       (const char *const[]){"name", run->image, "identifier", run->digest, NULL});
+	describe_image(graph, run);
 	entity(graph, "#user", "Person",
 	       (const char *const[]){"name", run->user, "memberOf", "@#project", NULL});
 	entity(graph, "#project", "Project",
 	       (const char *const[]){"name", run->project, "identifier", run->project, NULL});
-	entity(graph, "records.jsonl", "File",
-	       (const char *const[]){"name", "Records of the run, as in the journal",
-				     "encodingFormat", "application/jsonl", NULL});
-	entity(graph, "records.csv", "File",
-	       (const char *const[]){"name", "The same as a table", "encodingFormat", "text/csv",
-				     NULL});
-}
-
-static bool says(struct json_object *object, const char *key, const char *text)
-{
-	struct json_object *value;
-
-	return json_object_object_get_ex(object, key, &value) &&
-	       json_object_is_type(value, json_type_string) &&
-	       strcmp(json_object_get_string(value), text) == 0;
+	entity(graph, "#licence", "CreativeWork",
+	       (const char *const[]){"name", "Not to be published", "description",
+				     "See the project's agreement.", NULL});
+	describe_files(graph, crate);
+	describe_profiles(graph);
 }
 
 /* Copies the receipt, if this key signed it and it is about this run. */
 static int add_receipt(const struct ces_crate *crate, const char *run, struct ces_error *err)
 {
 	CES_CLEANUP_FREE char *pem = NULL, *envelope = NULL, *text = NULL;
-	struct json_object *statement, *predicate;
+	struct json_object *statement = NULL;
 	EVP_PKEY *key = NULL;
 	size_t length;
 	int result = ces_input_take(crate->key_fd, crate->key, &pem, &length, err);
@@ -212,20 +269,34 @@ static int add_receipt(const struct ces_crate *crate, const char *run, struct ce
 	if (result == 0)
 		result = ces_input_take(crate->from_fd, crate->from, &envelope, &length, err);
 	if (result == 0)
-		result = ces_dsse_open(key, CES_STATEMENT_MEDIA, envelope, length, &text, err);
+		result = ces_receipt_open(key, envelope, length, &text, &statement, err);
 	EVP_PKEY_free(key);
-	if (result != 0)
-		return -1;
-	statement = json_tokener_parse(text);
-	if (!says(statement, "predicateType", CES_PREDICATE_TYPE) ||
-	    !json_object_object_get_ex(statement, "predicate", &predicate) ||
-	    !says(predicate, "run", run))
-		result = ces_error_set(err, CES_E_USAGE, "%s: this is no receipt of the run %s",
-				       crate->from, run);
+	if (result == 0 && !ces_receipt_is(statement, "predicate.run", run))
+		result = ces_error_set(err, CES_E_USAGE, "it is of another run than %s", run);
 	json_object_put(statement);
 	if (result == 0)
 		(void)fwrite(envelope, 1, length, crate->receipt);
-	return result;
+	return result == 0 ? 0 : ces_error_context(err, "%s", crate->from);
+}
+
+/* Copies the manifest of the outputs, if it is the one that the journal names. */
+static int add_manifest(const struct ces_crate *crate, const struct run *run, struct ces_error *err)
+{
+	CES_CLEANUP_FREE char *bytes = NULL, *manifest = NULL;
+	char digest[CES_DIGEST_LENGTH + 1];
+	size_t length = 0;
+	int result = 0;
+
+	if (ces_read_file(crate->outputs_fd, CES_MANIFEST_FILE_MAX, &bytes, &length) != 0)
+		return ces_error_errno(err, CES_E_USAGE, "%s", crate->outputs);
+	result = ces_receipt_manifest(bytes, length, &manifest, digest, err);
+	if (result == 0 && strcmp(digest, run->manifest) != 0)
+		result = ces_error_set(err, CES_E_USAGE,
+				       "its manifest is not the one of the run %s", run->number);
+	if (result != 0)
+		return ces_error_context(err, "%s", crate->outputs);
+	fputs(manifest, crate->manifest);
+	return 0;
 }
 
 int ces_audit_crate(const struct ces_audit *audit)
@@ -241,14 +312,15 @@ int ces_audit_crate(const struct ces_audit *audit)
 		fprintf(stderr, "ces-policy: the journal has no run %s\n", audit->filter.run);
 		return CES_TOOL_FINDING;
 	}
-	if (f.crate->from != NULL && add_receipt(f.crate, f.run.number, &err) != 0)
+	if ((f.crate->from != NULL && add_receipt(f.crate, f.run.number, &err) != 0) ||
+	    (f.crate->outputs != NULL && add_manifest(f.crate, &f.run, &err) != 0))
 		return ces_tool_fail(&err);
 	all = json_object_new_object();
 	graph = json_object_new_array();
 	(void)json_object_object_add(
-	    all, "@context", json_object_new_string("https://w3id.org/ro/crate/1.1/context"));
+	    all, "@context", json_object_new_string("https://w3id.org/ro/crate/1.2/context"));
 	(void)json_object_object_add(all, "@graph", graph);
-	describe(graph, &f.run, f.crate->from != NULL);
+	describe(graph, &f.run, f.crate);
 	fprintf(f.crate->metadata, "%s\n",
 		json_object_to_json_string_ext(all, JSON_C_TO_STRING_PRETTY |
 							JSON_C_TO_STRING_NOSLASHESCAPE));

@@ -274,7 +274,7 @@ list() { policy audit list --journal "$j" "$@"; }
 	python3 - "$c" <<- 'PY'
 		import json, os, sys
 		crate = json.load(open(sys.argv[1] + "/ro-crate-metadata.json"))
-		assert crate["@context"] == "https://w3id.org/ro/crate/1.1/context"
+		assert crate["@context"] == "https://w3id.org/ro/crate/1.2/context"
 		by_id = {e["@id"]: e for e in crate["@graph"]}
 		assert len(by_id) == len(crate["@graph"])
 		root = by_id["./"]

@@ -395,7 +395,7 @@ typed() # FIRST-WORDS LAST-WORDS
 	another=$(jq -r 'select(.event == "end" and .run != "'$run'") | .run' "$j" | head -n 1)
 	run crate --run "$another" --receipt r.json --key p256.pub
 	[ "$status" -ne 0 ]
-	says "this is no receipt of the run $another"
+	says "it is of another run than $another"
 	[ ! -s crate/receipt.json ]
 	rm -r crate
 	for statement in null '{"predicateType":null}' \
@@ -403,7 +403,7 @@ typed() # FIRST-WORDS LAST-WORDS
 		echo -n "$statement" | seal p256.pem application/vnd.in-toto+json > n.json
 		run crate --run $run --receipt n.json --key p256.pub
 		[ "$status" -eq 2 ]
-		says "this is no receipt of the run $run"
+		says "n.json: well signed, but not a receipt"
 		rm -r crate
 	done
 	for wrong in "--receipt r.json" "--key p256.pub"; do

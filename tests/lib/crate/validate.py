@@ -1,0 +1,134 @@
+#!/usr/bin/python3
+"""Checks an RO-Crate by SHACL shapes that others publish, with Apache Jena's validator; no network.
+
+validate.py CRATE SHAPES CONTEXT: SHAPES is a directory of Turtle files, CONTEXT what the crate's @context is a name of.
+Prints a line for each thing that is wrong: the entity, and the message of its shape. Status 1 if there is any, 2 if
+nothing could be checked.
+
+Before it validates, it does what the shapes' rules (SHACL Advanced Features, sh:TripleRule) say, since Jena has no rules:
+they only add types to entities. A rule that has a condition is left out.
+"""
+import glob
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import rdflib
+from rdflib.namespace import OWL, RDF, RDFS, SH
+
+CRATE = "file:///crate/"
+CONTEXT = "https://w3id.org/ro/crate/1.2/context"
+JENA = ["arq", "base", "core", "iri", "shacl", "cmds"]
+BESIDE = ["commons-cli", "commons-codec", "commons-compress", "commons-csv", "commons-io", "commons-lang3", "dexx.collection",
+          "guava", "jackson-core", "jackson-databind", "jackson-annotations", "jsonld-java", "slf4j-api",
+          "slf4j-nop", "protobuf", "thrift", "titanium-json-ld", "gson", "jakarta.json-api"]
+
+
+def read_crate(path, context):
+    """the graph of the metadata, without asking anybody for its context"""
+    with open(os.path.join(path, "ro-crate-metadata.json"), encoding="utf-8") as f:
+        metadata = json.load(f)
+    with open(context, encoding="utf-8") as f:
+        words = json.load(f)["@context"]
+    if metadata["@context"] != CONTEXT:
+        sys.exit(f"validate.py: the context is {metadata['@context']}, and not {CONTEXT}")
+    metadata["@context"] = words
+    return rdflib.Graph().parse(data=json.dumps(metadata), format="json-ld", base=CRATE, publicID=CRATE)
+
+
+def read_shapes(directory):
+    shapes = rdflib.Graph()
+    for name in sorted(glob.glob(os.path.join(directory, "**", "*.ttl"), recursive=True)):
+        shapes.parse(name, format="turtle", publicID=CRATE)
+    # some queries use the prefixes of their file, as its authors' validator lets them
+    for owner in set(shapes.subjects(SH.declare)):
+        declared = {str(shapes.value(one, SH.prefix)) for one in shapes.objects(owner, SH.declare)}
+        for prefix, namespace in shapes.namespaces():
+            if prefix and prefix not in declared:
+                one = rdflib.BNode()
+                shapes.add((owner, SH.declare, one))
+                shapes.add((one, SH.prefix, rdflib.Literal(prefix)))
+                shapes.add((one, SH.namespace, rdflib.Literal(namespace, datatype=rdflib.XSD.anyURI)))
+    return shapes
+
+
+def prefixes_of(shapes, target):
+    text = ""
+    for owner in shapes.objects(target, SH.prefixes):
+        for one in shapes.objects(owner, SH.declare):
+            text += f"PREFIX {shapes.value(one, SH.prefix)}: <{shapes.value(one, SH.namespace)}>\n"
+    return text
+
+
+def targets(shapes, data, shape):
+    """the entities that a shape is about"""
+    found = set()
+    for cls in shapes.objects(shape, SH.targetClass):
+        found.update(data.subjects(RDF.type, cls))
+    for way in shapes.objects(shape, SH.targetObjectsOf):
+        found.update(data.objects(None, way))
+    for target in shapes.objects(shape, SH.target):
+        query = prefixes_of(shapes, target) + str(shapes.value(target, SH.select))
+        found.update(row[0] for row in data.query(query))
+    return found
+
+
+def apply_rules(shapes, data):
+    """until nothing is new"""
+    size = -1
+    while size != len(data):
+        size = len(data)
+        for shape, rule in shapes.subject_objects(SH.rule):
+            if (rule, SH.condition, None) in shapes:
+                continue
+            for this in targets(shapes, data, shape):
+                triple = [this if part == SH.this else part for part in
+                          (shapes.value(rule, SH[p]) for p in ("subject", "predicate", "object"))]
+                if not isinstance(triple[0], rdflib.Literal):
+                    data.add(triple)
+
+
+def jars(work):
+    """the class path; Debian's package lacks a file of Jena's words for errors, without which it does not start"""
+    words = os.path.join(work, "xerces/impl/xpath/regex")
+    os.makedirs(words)
+    with open(os.path.join(words, "message.properties"), "w", encoding="ascii"):
+        pass
+    return ":".join([work] + [f"/usr/share/java/{j}.jar" for j in [f"jena-{n}" for n in JENA] + BESIDE])
+
+
+def validate(shapes, data):
+    with tempfile.TemporaryDirectory() as work:
+        for name, graph in (("shapes", shapes), ("data", data)):
+            graph.serialize(os.path.join(work, name + ".nt"), format="nt", encoding="utf-8")
+        done = subprocess.run(["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", jars(work), "shacl.shacl", "validate", "--shapes",
+                               work + "/shapes.nt", "--data", work + "/data.nt"], stdout=subprocess.PIPE, check=False, timeout=120)
+    report = rdflib.Graph()
+    report.parse(data=done.stdout, format="turtle")
+    if (None, SH.conforms, None) not in report:
+        sys.exit("validate.py: the validator gave no report")
+    return report
+
+
+def main():
+    crate, directory, context = sys.argv[1:]
+    shapes, data = read_shapes(directory), read_crate(crate, context)
+    if len(shapes) == 0:
+        sys.exit("validate.py: there are no shapes")
+    for triple in shapes.triples((None, RDFS.subClassOf, None)):
+        data.add(triple)
+    for one, same in shapes.subject_objects(OWL.equivalentClass):
+        for this in list(data.subjects(RDF.type, one)):
+            data.add((this, RDF.type, same))
+    apply_rules(shapes, data)
+    report, lines = validate(shapes, data), set()
+    for result in report.subjects(RDF.type, SH.ValidationResult):
+        entity = str(report.value(result, SH.focusNode)).replace(CRATE, "")
+        lines.add(f"{entity or './'}: {' '.join(str(report.value(result, SH.resultMessage)).split())}")
+    print("\n".join(sorted(lines)))
+    sys.exit(1 if lines else 0)
+
+
+main()
