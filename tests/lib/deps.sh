@@ -12,7 +12,8 @@
 #   --enforcing, --slurm, --storage   the same with SELinux, with Slurm, with NFS and AppArmor, beside --tree
 #   --display           an X server and programs for it
 #   --doc               make the guides
-#   --cluster           check what is written for Kubernetes
+#   --spank             build Slurm's plugin
+#   --formats           compare what is written for others, jobs and crates, with their published rules
 # Touches nothing if everything is there, so that it needs a network only the first time.
 set -euo pipefail
 
@@ -20,14 +21,14 @@ apt_build="gcc make libc6-dev pkg-config libcap-dev libseccomp-dev libcurl4-open
 	libarchive-dev libisal-dev zlib1g-dev libzstd-dev libssl-dev"
 apt_test="check libsubunit-dev bats docker-registry crun runc skopeo apache2-utils openssl python3 python3-jsonschema
 	busybox-static libarchive-tools jq iproute2 util-linux e2fsprogs zstd procps passwd ca-certificates curl strace
-	python3-yaml zsh fish tmux rpm rpmlint logrotate systemd mandoc ruby swtpm tpm2-openssl
-	python3-rdflib libapache-jena-java default-jre-headless"
+	python3-yaml zsh fish tmux rpm rpmlint logrotate systemd mandoc ruby swtpm tpm2-openssl"
 apt_display="xvfb xauth x11-utils x11-apps"
 apt_bench="bubblewrap podman uidmap isal tar socat"
 apt_package="rpm"
 apt_deb="dpkg-dev"
 apt_doc="python3-markdown graphviz"
-apt_cluster="python3-kubernetes"
+apt_formats="python3-kubernetes python3-rdflib libapache-jena-java default-jre-headless"
+apt_spank="libslurm-dev"
 apt_bare="mmdebstrap debian-archive-keyring"
 apt_lint="clang llvm clang-tidy clang-format cppcheck shellcheck libxml2-utils lintian aspell aspell-en"
 apt_vm="qemu-system-x86 mmdebstrap debian-archive-keyring e2fsprogs"
@@ -44,12 +45,13 @@ dnf_build="gcc make glibc-devel pkgconf-pkg-config libcap-devel libseccomp-devel
 	nettle-devel libarchive-devel isa-l-devel zlib-devel libzstd-devel openssl-devel"
 dnf_test="check-devel subunit-devel bats docker-distribution crun runc skopeo httpd-tools openssl python3 python3-jsonschema
 	busybox bsdtar jq iproute util-linux e2fsprogs zstd procps-ng shadow-utils ca-certificates curl strace
-	python3-pyyaml zsh fish tmux rpm-build rpmlint logrotate systemd mandoc ruby swtpm tpm2-openssl python3-rdflib"
+	python3-pyyaml zsh fish tmux rpm-build rpmlint logrotate systemd mandoc ruby swtpm tpm2-openssl"
 dnf_display="xorg-x11-server-Xvfb xorg-x11-xauth xorg-x11-utils xorg-x11-apps"
 dnf_bench="bubblewrap podman shadow-utils-subid isa-l-tools tar socat glibc-static"
 dnf_package="rpm-build systemd-rpm-macros"
 dnf_doc="python3-markdown graphviz"
-dnf_cluster="python3-kubernetes"
+dnf_formats="python3-kubernetes python3-rdflib"
+dnf_spank="slurm-devel"
 dnf_deb="" # (that package is Debian's alone)
 dnf_bare=""
 dnf_lint="clang llvm clang-tools-extra cppcheck ShellCheck libxml2 aspell aspell-en"
