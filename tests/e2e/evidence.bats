@@ -150,7 +150,7 @@ denied()
 	done
 }
 
-@test "a record, or a directory of them, that is a link, not root's, writable or no file denies" {
+@test "a record, or its directory, that is a link, not root's, writable or no file denies" {
 	added trivy '2 days ago' "$harmless"
 	report=$(echo $folder/report-*)
 	allowed

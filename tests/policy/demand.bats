@@ -93,7 +93,7 @@ refused_policy() # KEYS TEXT
 	met
 }
 
-@test "high and fixable high are two things, and a finding of another severity is none of them" {
+@test "high and fixable high are two things, and a finding of another severity is neither" {
 	report trivy '.Results[0].Vulnerabilities |= map(select(.Severity == "HIGH"))'
 	for no in critical medium low "fixable high" "fixable critical"; do
 		demanding "\"scan\": {\"max_age\": \"30d\", \"no\": [\"$no\"]}"
