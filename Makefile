@@ -162,6 +162,16 @@ install-ondemand:
 	[ -e $(DESTDIR)/etc/ces/ondemand.yml ] || $(PUT) ondemand/ondemand.yml $(DESTDIR)/etc/ces/ondemand.yml
 	$(PUT) ondemand/README.md $(DESTDIR)$(DATADIR)/doc/ces-ondemand/README.md
 
+# The plugin that gives srun and sbatch the option --ces-image. It is built against the Slurm that it is for.
+spank: $(B)/ces_spank.so
+$(B)/ces_spank.so: slurm/ces_spank.c
+	@tests/lib/deps.sh --build --spank
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -fPIE -MMD -MP,$(CFLAGS_ALL)) -DCES_CLIENT='"$(BINDIR)/ces-client"' -fPIC -shared -Wl,-z,relro,-z,now,-z,noexecstack -o $@ $<
+install-slurm: $(B)/ces_spank.so
+	$(INSTALL) $(ROOT_OWNED) -D -m 755 -t $(DESTDIR)$(LIBEXECDIR) $<
+	@echo 'write into the plugstack.conf of each node: required $(LIBEXECDIR)/ces_spank.so'
+
 # Removes what an installation puts, so that there is no second list. Policy, store and journal are the site's and stay.
 uninstall: all
 	rm -rf $(B)/installed
@@ -247,6 +257,7 @@ vm-check:
 	@tests/lib/deps.sh --build --test --package --doc --vm
 	$(SUBMAKE) all $(DRIVERS)
 	@VERSION=$(VERSION) tests/vm/check.sh
+vm-slurm: $(B)/ces_spank.so
 vm-slurm vm-storage:
 	@CES_TESTS=tests/vm/$(@:vm-%=%).sh $(MAKE) --no-print-directory vm-check
 check-workloads:
@@ -298,6 +309,7 @@ help:
 	@echo 'make doc                     make the guides into pages, in build/doc'
 	@echo 'make rpm                     make the packages for dnf, in build/rpm'
 	@echo 'make deb                     make the package for apt, in build/deb'
+	@echo 'make spank                   build the plugin for Slurm, which gives srun --ces-image'
 	@echo 'make selinux                 make the SELinux policy module, build/selinux/ces.pp'
 	@echo 'make clean                   remove build/'
 	@echo 'sudo make demo               show CES at work: a registry, a pull, a run, three denials, the journal'
@@ -322,4 +334,4 @@ clean:
 
 -include tests/lib/drivers/*.mk
 -include $(shell find $(B) -name 'vm*' -prune -o -name '*.d' -print 2>/dev/null)
-.PHONY: all unit install install-ondemand uninstall doc rpm deb deps demo check check-all check-mutations check-workloads soak device-archive device-check fuzz-keep fuzz-coverage selinux vm-check vm-slurm vm-storage vm-selinux bench size format lint fuzz help clean
+.PHONY: all unit install install-ondemand spank install-slurm uninstall doc rpm deb deps demo check check-all check-mutations check-workloads soak device-archive device-check fuzz-keep fuzz-coverage selinux vm-check vm-slurm vm-storage vm-selinux bench size format lint fuzz help clean

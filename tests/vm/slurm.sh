@@ -217,8 +217,118 @@ portal()
 	scontrol show job "$job" | grep -w 'ExitCode=7:0'
 }
 
+# The plugin: srun and sbatch have the option --ces-image.
+plugin()
+{
+	install -D -m 755 build/ces_spank.so /usr/libexec/ces/ces_spank.so
+	echo 'required /usr/libexec/ces/ces_spank.so' > /etc/slurm/plugstack.conf
+	systemctl restart slurmd
+	eventually bash -c "sinfo --noheader --format %t | grep -x idle"
+	srun --help | grep -e --ces-image
+}
+
+# srun with the option, as ada; output in /tmp/out and /tmp/err, status in $status.
+in_image() # WORD...
+{
+	as_ada srun --mem=200 --ces-image=$tools "$@" > /tmp/out 2> /tmp/err < /dev/null && status=0 || status=$?
+	echo "status $status"
+	cat /tmp/out /tmp/err
+}
+
+tasks_in_containers()
+{
+	in_image sh -c 'echo "rank $SLURM_PROCID of $SLURM_NTASKS"; cat /etc/os-release /safe_data/*.csv | head -n 3; exit 7'
+	[ "$status" = 7 ]
+	grep -x 'rank 0 of 1' /tmp/out
+	in_image --ntasks=2 --overcommit sh -c 'echo "rank $SLURM_PROCID of $SLURM_NTASKS"'
+	[ "$status" = 0 ]
+	[ "$(sort /tmp/out)" = $'rank 0 of 2\nrank 1 of 2' ]
+	in_image sh -c 'kill -KILL $$'
+	[ "$status" = 137 ]
+	in_image cat /proc/self/cgroup
+	as_ada srun --mem=200 --ces-image=$tools sh -c 'cat; echo end' <<< input > /tmp/out
+	[ "$(cat /tmp/out)" = $'input\nend' ]
+	nothing_of_it
+	echo 'SETTING=two words' > /home/ada/settings
+	in_image --ces-env-file=settings sh -c 'echo "$SETTING"'
+	grep -x 'two words' /tmp/out
+}
+
+# The image is fetched once for all tasks of a step, and not again for the next.
+pulled_once()
+{
+	as_ada ces-client rmi -q $tools
+	ces-client clean
+	local before
+	before=$(blobs)
+	in_image --ntasks=4 --overcommit true
+	[ "$status" = 0 ]
+	after=$(blobs)
+	as_ada ces-client rmi -q $tools
+	ces-client clean
+	as_ada ces-client pull -q $tools
+	[ $((after - before)) = $(($(blobs) - after)) ]
+	after=$(blobs)
+	in_image --ntasks=4 --overcommit true
+	[ "$(blobs)" = "$after" ]
+}
+
+blobs() { grep -c 'GET /v2/.*/blobs/' $lab/open.log; }
+
+# A script's steps take its option over; the script itself runs on the node.
+batch_with_option()
+{
+	batch --ces-image=$tools --mem=200 -- "echo \"script \$(command -v ces-client)\"; srun sh -c 'echo step \$(command -v ces-client || echo inside)'; srun sh -c 'exit 3'"
+	eventually in_state FAILED || { cat "$said"; return 1; }
+	cat "$said"
+	grep -x 'script /usr/bin/ces-client' "$said"
+	grep -x 'step inside' "$said"
+	scontrol show job "$job" | grep -w 'ExitCode=3:0'
+}
+
+step_cancelled()
+{
+	batch --ces-image=$tools --mem=200 -- "exec srun sh -c '$until_go'"
+	started
+	scancel "$job"
+	eventually in_state CANCELLED
+	eventually nothing_of_it
+	eventually no pgrep -U ada
+	eventually no pgrep -x 'ces-helper|ces-admit|ces-session|crun'
+}
+
+# Twenty jobs, five at once.
+job_array()
+{
+	rm -f /home/ada/array.*
+	job=$(printf '#!/bin/sh\nsrun sh -c "echo task \\$SLURM_ARRAY_TASK_ID; exit \\$((\\$SLURM_ARRAY_TASK_ID %% 2))"\n' |
+		as_ada sbatch --parsable --array=0-19%5 --ces-image=$tools --mem=100 --output=/home/ada/array.%a)
+	eventually bash -c "! squeue --noheader | grep ." || eventually bash -c "! squeue --noheader | grep ." || eventually bash -c "! squeue --noheader | grep ."
+	cat /home/ada/array.*
+	for n in $(seq 0 19); do grep -x "task $n" "/home/ada/array.$n"; done
+	[ -z "$(find /home/ada -name 'scratch_*')" ]
+	no pgrep -x 'ces-helper|ces-admit|ces-session|crun'
+}
+
+# A wrong word gets a line that says what to type, before there is a job.
+wrong_options()
+{
+	for wrong in --ces-image= "--ces-image=$(printf 'a\nb')" "--ces-image=$(head -c 100000 /dev/zero | tr '\0' a)"; do
+		no as_ada srun --mem=200 "$wrong" true > /tmp/out 2> /tmp/err
+		head -c 2000 /tmp/err
+		grep -e --ces-image /tmp/err
+	done
+	no as_ada srun --mem=200 --ces-env-file=x true 2> /tmp/err
+	grep 'type --ces-image=IMAGE too' /tmp/err
+	in_image --ces-env-file="a 'b' \"c\"" true
+	[ "$status" = 125 ]
+	as_ada srun --mem=200 --ces-image='ghcr.io/other/x:1' true 2> /tmp/err && return 1
+	cat /tmp/err
+	grep denied /tmp/err
+}
+
 site_registry
-echo 1..11
+echo 1..18
 check "from nothing to a first run, by the lines of ces(7)" first_run
 check "a cluster of one node" cluster
 check "a run in a batch job is in a cgroup below the job's, and the job ends with it" below_its_job
@@ -230,4 +340,11 @@ check "scancel of a script that dies first: no process is left, and the janitor 
 check "a detached run ends with the job that started it" detached
 check "a run gets the GPUs that the job may open and no others" devices
 check "a form of Open OnDemand becomes a job, which ends as its program does" portal
+check "with the plugin srun has an option for an image" plugin
+check "each task of a step runs in a container: ranks, status, stdin, settings" tasks_in_containers
+check "four tasks of a step fetch their image once" pulled_once
+check "steps take over the option of their batch script, which runs on the node" batch_with_option
+check "scancel ends a step in a container whole" step_cancelled
+check "a job array runs each task in a container, and leaves no scratch" job_array
+check "a wrong option is refused before there is a job, or by CES with its reason" wrong_options
 finish
