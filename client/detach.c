@@ -111,6 +111,7 @@ static void on_exited(void *context, const struct ces_event_exited *exited)
 	struct keeper *keeper = context;
 
 	ces_kept_end(&keeper->kept, exited);
+	ces_outputs_word(exited, &keeper->kept);
 	ces_outputs_settle(&keeper->outputs, &keeper->kept, exited);
 	keeper->final = true;
 	if (!keeper->answered && keeper->kept.text[0] != '\0')

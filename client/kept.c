@@ -80,6 +80,7 @@ static struct json_object *to_json(const struct ces_kept *kept)
 		put_number(object, "status", (uint64_t)kept->status);
 		put(object, "reason", kept->reason);
 		put(object, "text", kept->text);
+		put(object, "check", kept->check);
 	}
 	json_object_object_add(object, "attached", json_object_new_boolean(kept->attached));
 	json_object_object_add(object, "log_complete", json_object_new_boolean(!kept->lost));
@@ -174,6 +175,7 @@ static void from_json(struct json_object *object, struct ces_kept *ret)
 	ret->status = (int)(get_number(object, "status") & 0xff);
 	get(object, "reason", ret->reason, sizeof(ret->reason));
 	get(object, "text", ret->text, sizeof(ret->text));
+	get(object, "check", ret->check, sizeof(ret->check));
 	ret->attached = json_object_object_get_ex(object, "attached", &complete) &&
 			json_object_get_boolean(complete);
 	ret->lost = json_object_object_get_ex(object, "log_complete", &complete) &&

@@ -27,9 +27,10 @@ struct ces_kept {
 	uint64_t ended;   /* 0: not, as far as is known here */
 	int status;       /* the rest is set when it has ended */
 	char reason[64];
-	char text[512]; /* a line to show, or "" */
-	bool lost;      /* the log could not take all output */
-	bool attached;  /* there is no log */
+	char text[512];   /* a line to show, or "" */
+	char check[1024]; /* what a check of the outputs found, in one line, or "" */
+	bool lost;        /* the log could not take all output */
+	bool attached;    /* there is no log */
 };
 
 /* The directory. Without make, -1 with CES_E_NOTFOUND where there is none. */

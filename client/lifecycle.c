@@ -123,6 +123,8 @@ static int tell_end(const struct ces_kept *kept)
 {
 	if (kept->text[0] != '\0')
 		ces_say("%s", kept->text);
+	if (kept->check[0] != '\0')
+		ces_say_error("%s", kept->check);
 	printf("%d\n", kept->status);
 	return ces_perform_printed();
 }

@@ -13,6 +13,7 @@
 
 #include "client/say.h"
 #include "common/cleanup.h"
+#include "common/list.h"
 #include "common/io.h"
 #include "common/num.h"
 
@@ -176,6 +177,36 @@ static bool is_own(const struct ces_outputs *outputs, const struct ces_kept *kep
 		if (strcmp(binds->v[i], "/safe_outputs") == 0)
 			return false;
 	return strstr(kept->outputs, kept->run) != NULL;
+}
+
+static const char *count(uint64_t n, uint64_t all, char *buffer, size_t size)
+{
+	if (n > 0)
+		(void)snprintf(buffer, size, "%llu of %llu outputs", (unsigned long long)n,
+			       (unsigned long long)all);
+	else
+		(void)snprintf(buffer, size, "the outputs together");
+	return buffer;
+}
+
+void ces_outputs_word(const struct ces_event_exited *exited, struct ces_kept *kept)
+{
+	const char *ask =
+	    exited->contact != NULL ? exited->contact : "the people who check outputs";
+	char which[80];
+
+	kept->check[0] = '\0';
+	if (exited->check == CES_LIST_FAILED)
+		(void)snprintf(kept->check, sizeof(kept->check),
+			       "%s did not pass the check of project %s: \"manifest\" in "
+			       "%.600s/" CES_OUTPUTS_FILE " says why; correct them, or ask %s",
+			       count(exited->findings, exited->files, which, sizeof(which)),
+			       kept->project, kept->outputs, ask);
+	else if (exited->check >= CES_LIST_UNCHECKED)
+		(void)snprintf(kept->check, sizeof(kept->check),
+			       "the outputs could not be checked, as project %s asks for: run it "
+			       "again, or ask %s",
+			       kept->project, ask);
 }
 
 void ces_outputs_settle(const struct ces_outputs *outputs, struct ces_kept *kept,

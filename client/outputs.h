@@ -19,6 +19,10 @@ void ces_outputs_begin(struct ces_outputs *outputs, const struct ces_request *re
 /* The line that says where they are. */
 void ces_outputs_say(const struct ces_event_started *started);
 
+/* Puts into words what the project's check of the outputs found; "" where there is nothing to say.
+ */
+void ces_outputs_word(const struct ces_event_exited *exited, struct ces_kept *kept);
+
 /* After the end: removes a directory that was made for this run and is empty, and writes the file
  * into any other. A directory that is no longer there is not kept. Does not report a failure: it
  * changes nothing of the run. */

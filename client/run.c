@@ -136,6 +136,9 @@ static void on_exited(void *context, const struct ces_event_exited *exited)
 		ces_say_error("%s", kept->text);
 	else if (strstr(kept->reason, "limit") != NULL)
 		ces_say_error("the run was ended: %s", kept->reason);
+	ces_outputs_word(exited, kept);
+	if (kept->check[0] != '\0')
+		ces_say_error("%s", kept->check);
 	ces_outputs_settle(&run->outputs, kept, exited);
 	keep(kept);
 }

@@ -71,6 +71,10 @@ struct ces_event_exited {
 	uint64_t limit;       /* enum ces_limit */
 	uint64_t value;       /* of that limit: seconds, bytes, processes, size; 0 = unknown */
 	uint64_t most;        /* memory: what could have been asked for */
+	uint64_t check;       /* of the outputs, enum ces_list_checked */
+	uint64_t findings;    /* how many did not pass */
+	uint64_t files;       /* of how many */
+	char *contact;        /* whom to ask then, from the policy; or NULL */
 };
 extern const struct ces_wire_schema ces_event_exited_schema;
 

@@ -35,6 +35,10 @@ static const struct ces_wire_field exited_fields[] = {
     FIELD(ces_event_exited, 6, U64, 0, 8, 1, limit),
     FIELD(ces_event_exited, 7, U64, 0, 8, 1, value),
     FIELD(ces_event_exited, 8, U64, 0, 8, 1, most),
+    FIELD(ces_event_exited, 9, U64, 0, 8, 1, check),
+    FIELD(ces_event_exited, 10, U64, 0, 8, 1, findings),
+    FIELD(ces_event_exited, 11, U64, 0, 8, 1, files),
+    FIELD(ces_event_exited, 12, NAME, 0, 256, 1, contact),
 };
 SCHEMA(ces_event_exited_schema, "exited event", CES_FRAME_EXITED, ces_event_exited, exited_fields);
 

@@ -8,19 +8,25 @@
 
 #include "common/name.h"
 #include "common/paths.h"
+#include "policy/policy.h"
 
 #define CES_LIST_PATH CES_LIBEXECDIR "/ces-list"
 
 enum ces_list_state { CES_LIST_WHOLE, CES_LIST_CUT, CES_LIST_CHANGED, CES_LIST_STATES };
+/* Of a check of the outputs; the last is never an answer, but where none came. */
+enum ces_list_checked { CES_LIST_UNASKED, CES_LIST_PASSED, CES_LIST_FAILED, CES_LIST_UNCHECKED };
 
 struct ces_list_job {
 	char run[CES_RUN_DIGITS + 1];
 	uint32_t user, group; /* the caller, in the run's user namespace */
+	struct ces_policy_manifest most;
+	char check[CES_CHECK_TEXT]; /* of the policy, as policy/outputs.h says; "": none */
 };
 
 struct ces_list_answer {
 	uint64_t state;                     /* enum ces_list_state */
 	uint64_t files, bytes;              /* listed; read */
+	uint64_t check, findings;           /* enum ces_list_checked; files that did not pass */
 	char digest[CES_DIGEST_LENGTH + 1]; /* of the manifest */
 };
 

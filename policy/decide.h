@@ -108,6 +108,9 @@ struct ces_decision {
 
 	/* run */
 	struct ces_decision_mount data, outputs, scratch;
+	struct ces_policy_manifest manifest;
+	char check[CES_CHECK_TEXT]; /* what outputs should pass; "" = nothing */
+	char withhold[512]; /* where outputs wait until they pass; "" = they need not wait */
 	struct ces_decision_mount binds[CES_BINDS_MAX]; /* each below an allowed source */
 	size_t n_binds;
 	struct ces_decision_tmpfs tmpfs[CES_TMPFS_MAX];

@@ -122,6 +122,9 @@ static void say_run(const struct out *out, const struct ces_caller *caller,
 	say(out, "directories in the container:");
 	say_mount(out, &d->data, "");
 	say_mount(out, &d->outputs, ", kept");
+	if (d->check[0] != '\0')
+		say(out, "    checked at the end by the project's rules%s",
+		    d->withhold[0] != '\0' ? ", and there only if they pass" : "");
 	say_mount(out, &d->scratch, d->scratch.per_run ? ", deleted at the end" : ", kept");
 	for (size_t i = 0; i < d->n_binds; i++)
 		say_mount(out, &d->binds[i], "");

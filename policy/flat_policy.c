@@ -10,6 +10,7 @@ static const struct ces_flat_type registry = TYPE(struct ces_policy_registry, re
 
 static const struct ces_flat_field settings_fields[] = {
     TEXT(ces_policy_settings, data_source),    TEXT(ces_policy_settings, outputs_source),
+    TEXT(ces_policy_settings, check),          TEXT(ces_policy_settings, withhold),
     TEXT(ces_policy_settings, scratch_source), STRINGS(ces_policy_settings, publish),
     TEXT(ces_policy_settings, proxy),          STRINGS(ces_policy_settings, gpu_kinds),
     STRINGS(ces_policy_settings, gpu_devices), STRINGS(ces_policy_settings, binds)};

@@ -10,6 +10,7 @@
 #include "common/name.h"
 #include "common/num.h"
 #include "policy/field.h"
+#include "policy/outputs.h"
 #include "policy/parse_rule.h"
 #include "policy/template.h"
 #include "policy/valid.h"
@@ -19,7 +20,9 @@
 static const char built_in[] =
     "{\"defaults\": {"
     "  \"data\": {\"source\": \"/safe_data/{project}\", \"access\": \"read-only\","
-    "           \"home_override\": false}, \"outputs\": {\"source\": \"~/outputs_{run}\"},"
+    "           \"home_override\": false},"
+    "  \"outputs\": {\"source\": \"~/outputs_{run}\", \"manifest\": {\"max_time\": \"20s\","
+    "                \"max_size\": \"64G\", \"max_files\": 20000}},"
     "  \"scratch\": {\"source\": \"~/scratch_{run}\"},"
     "  \"limits\": {\"cpus\": 4, \"memory\": \"16G\", \"pids\": 4096, \"time\": \"6h\","
     "              \"runs\": 4, \"shm\": \"1G\", \"writable_layer\": \"2G\"},"
@@ -77,8 +80,6 @@ static const struct ces_field_text as_device = {ces_device_valid,
 						"a device's name, without its kind"};
 static const struct ces_field_text as_template = {
     ces_template_valid, "an absolute or ~ path; {project} and {user} are filled in, {run} is not"};
-static const struct ces_field_text as_run_template = {
-    ces_template_run_valid, "an absolute or ~ path; {project}, {user} and {run} are filled in"};
 
 static const struct ces_field_measure as_cpus = {ces_num_parse_cpus, UINT64_MAX,
 						 "a number of cpus like 4 or 0.5"};
@@ -127,14 +128,6 @@ static const struct ces_field data_rows[] = {
     ROW("home_override", ces_field_bool, SETTING(data_home_override), NULL),
     CES_FIELD_END,
 };
-static const struct ces_field outputs_rows[] = {
-    ROW("source", ces_field_string, SETTING(outputs_source), &as_run_template),
-    CES_FIELD_END,
-};
-static const struct ces_field scratch_rows[] = {
-    ROW("source", ces_field_string, SETTING(scratch_source), &as_run_template),
-    CES_FIELD_END,
-};
 static const struct ces_field limits_rows[] = {
     ROW("cpus", ces_field_quantity, SETTING(limits.cpus), &as_cpus, .own = CES_OWN_CPUS),
     ROW("memory", ces_field_quantity, SETTING(limits.memory), &as_size, .own = CES_OWN_MEMORY),
@@ -174,8 +167,8 @@ static const struct ces_field gpus_rows[] = {
 /* base: where the settings lie in the struct that the rows are for. */
 #define SETTINGS_ROWS(base)                                                                        \
 	ROW("data", ces_field_object, (base), data_rows),                                          \
-	    ROW("outputs", ces_field_object, (base), outputs_rows),                                \
-	    ROW("scratch", ces_field_object, (base), scratch_rows),                                \
+	    ROW("outputs", ces_field_object, (base), ces_outputs_rows),                            \
+	    ROW("scratch", ces_field_object, (base), ces_scratch_rows),                            \
 	    ROW("limits", ces_field_object, (base), limits_rows),                                  \
 	    ROW("identity", ces_field_word, (base) + SETTING(identity), identity_words),           \
 	    ROW("network", ces_field_object, (base), network_rows),                                \

@@ -26,6 +26,19 @@ struct ces_policy_registry {
 	char *proxy;                    /* "http://host:port", the way there; or NULL */
 };
 
+/* What bounds the list of a run's outputs; the policy can only lower these. */
+#define CES_MANIFEST_SECONDS 20
+#define CES_MANIFEST_SIZE    (UINT64_C(64) << 30)
+#define CES_MANIFEST_FILES   20000u
+
+struct ces_policy_manifest {
+	uint64_t time; /* seconds of reading */
+	uint64_t size; /* bytes that are read */
+	uint64_t files;
+};
+
+#define CES_CHECK_TEXT 4096 /* of a check of outputs, with the NUL */
+
 struct ces_policy_limits {
 	uint64_t cpus;   /* thousandths */
 	uint64_t memory; /* bytes */
@@ -51,6 +64,9 @@ struct ces_policy_settings {
 	enum ces_access data_access;
 	bool data_home_override;
 	char *outputs_source; /* template */
+	struct ces_policy_manifest manifest;
+	char *check;          /* of outputs: JSON, see policy/outputs.h; NULL: none */
+	char *withhold;       /* where outputs wait that may be withheld; NULL: nowhere */
 	char *scratch_source; /* template */
 	struct ces_policy_limits limits;
 	enum ces_identity identity;
@@ -80,6 +96,7 @@ enum ces_policy_own {
 	CES_OWN_ACCESS = 1 << 8,
 	CES_OWN_GPU_DEVICES = 1 << 9,
 	CES_OWN_DISPLAY = 1 << 10,
+	CES_OWN_CHECK = 1 << 11,
 };
 
 /* The SELinux state that a host must have before CES does anything. */

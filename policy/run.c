@@ -67,6 +67,25 @@ static int set_mounts(const struct ces_run_asked *run, const struct ces_facts *f
 	return set_mount(run, s->scratch_source, "/scratch", false, true, &run->ret->scratch);
 }
 
+/* What is to pass a check before the caller gets it cannot be written to a directory of theirs. */
+static int set_check(const struct ces_run_asked *run)
+{
+	const struct ces_policy_settings *s = run->rights->settings;
+	struct ces_decision *ret = run->ret;
+
+	ret->manifest = s->manifest;
+	if (s->check != NULL)
+		snprintf(ret->check, sizeof(ret->check), "%s", s->check);
+	if (s->withhold == NULL)
+		return 0;
+	snprintf(ret->withhold, sizeof(ret->withhold), "%s", s->withhold);
+	if (ret->outputs.per_run)
+		return 0;
+	return ces_run_deny(run, CES_OWN_CHECK, "outputs.check",
+			    "outputs are checked before you get them, so each run writes to a "
+			    "directory of its own; mount nothing at /safe_outputs");
+}
+
 static void format_cpus(uint64_t value, char *buffer, size_t size)
 {
 	if (value % 1000 == 0)
@@ -414,8 +433,8 @@ int ces_decide_run(const struct ces_policy *policy, const struct ces_caller *cal
 	ret->together = policy->user_limits;
 	set_most(&run, &policy->user_limits);
 	if (check_words(&run) != 0 || set_mounts(&run, facts) != 0 || set_limits(&run) != 0 ||
-	    ces_run_ports(&run) != 0 || set_binds(&run) != 0 || set_tmpfs(&run) != 0 ||
-	    set_display(&run) != 0 || ces_run_gpus(&run) != 0)
+	    ces_run_ports(&run) != 0 || set_binds(&run) != 0 || set_check(&run) != 0 ||
+	    set_tmpfs(&run) != 0 || set_display(&run) != 0 || ces_run_gpus(&run) != 0)
 		return -1;
 	/* The caller's own uid is the lesser right of the two, so they may always ask for it. */
 	ret->identity = (request->flags & CES_FLAG_SAME_UID) != 0 ? CES_IDENTITY_SAME_UID

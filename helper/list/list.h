@@ -10,13 +10,10 @@
 #include "common/list.h"
 
 /* What bounds one manifest; manual ces-audit(5). */
-#define CES_LIST_FILES       20000
-#define CES_LIST_BYTES       (UINT64_C(64) << 30) /* that are read */
-#define CES_LIST_TEXT        (8u << 20)           /* of the manifest */
-#define CES_LIST_LEVELS      64
-#define CES_LIST_SAMPLE      4096 /* bytes that say what a file is */
-#define CES_LIST_SECONDS     20
-#define CES_LIST_ALL_SECONDS 30 /* with what is left, without digests */
+#define CES_LIST_TEXT   (8u << 20) /* of the manifest; files, bytes and time: policy/policy.h */
+#define CES_LIST_LEVELS 64
+#define CES_LIST_SAMPLE 4096 /* bytes that say what a file is */
+#define CES_LIST_REST   10   /* seconds for what is left, without digests */
 
 /* A text that grows, up to CES_LIST_TEXT. */
 struct ces_list_text {
@@ -36,8 +33,9 @@ void ces_list_name(struct ces_list_text *text, const char *key, const char *valu
 const char *ces_list_content(const unsigned char *bytes, size_t length);
 
 /* Writes the manifest of the directory into text. */
-void ces_list_walk(int dirfd, const char *run, struct ces_list_text *text,
-		   struct ces_list_answer *ret);
+struct ces_list_check;
+void ces_list_walk(int dirfd, const struct ces_list_job *job, struct ces_list_check *check,
+		   struct ces_list_text *text, struct ces_list_answer *ret);
 
 /* Becomes what reads files of the caller's and can do nothing else. Exits the process on failure.
  * From here on `/` is the directory on fd. */

@@ -2,7 +2,7 @@
  * writes the list there, as a file of the caller's. It must never change a file that is there.
  *
  * It is started with the run and not at its end: what watches a run cannot start a program. Root
- * takes a digest and three numbers from it (helper/watch/list.c). */
+ * takes a digest and a few numbers from it (helper/watch/list.c). */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
-#include "helper/list/list.h"
+#include "helper/list/check.h"
 
 #define FD_OUTPUTS 3
 #define FD_CHANNEL 4
@@ -37,16 +37,20 @@ int main(void)
 	struct ces_list_answer answer = {0};
 	struct ces_list_text text = {0};
 	struct ces_list_job job;
+	struct ces_list_check check;
 	char byte;
 
 	if (ces_read_full(FD_CHANNEL, &job, sizeof(job), ces_now_ms() + JOB_MS) < 0 ||
-	    memchr(job.run, '\0', sizeof(job.run)) == NULL || !ces_run_valid(job.run))
+	    memchr(job.run, '\0', sizeof(job.run)) == NULL || !ces_run_valid(job.run) ||
+	    memchr(job.check, '\0', sizeof(job.check)) == NULL)
 		return 1;
 	ces_list_confine(&job, FD_OUTPUTS);
+	if (ces_list_check_begin(&check, job.check, &answer) < 0)
+		return 1;
 	/* the run takes as long as it takes; when ces-session ends, this does */
 	if (ces_read_full(FD_CHANNEL, &byte, 1, -1) < 0)
 		return 1;
-	ces_list_walk(FD_OUTPUTS, job.run, &text, &answer);
+	ces_list_walk(FD_OUTPUTS, &job, &check, &text, &answer);
 	if (answer.files > 0)
 		write_file(job.run, &text);
 	return ces_write_full(FD_CHANNEL, &answer, sizeof(answer), -1) < 0;

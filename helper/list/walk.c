@@ -18,15 +18,17 @@
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "common/io.h"
-#include "helper/list/list.h"
+#include "helper/list/check.h"
 
 #define CHUNK 262144
 
-#define END_BYTES 100 /* bytes of the manifest behind the last entry */
+#define END_BYTES 1024 /* bytes of the manifest behind the last entry */
 
 struct walk {
 	struct ces_list_text *text;
 	struct ces_list_answer *answer;
+	struct ces_list_check *check;
+	const struct ces_policy_manifest *most;
 	dev_t device;
 	int64_t hash_until, until;
 	const char *cut; /* NULL: nothing was left out */
@@ -46,7 +48,7 @@ static bool goes_on(struct walk *w)
 {
 	if (w->text->full)
 		cut(w, "size of the manifest");
-	else if (w->answer->files >= CES_LIST_FILES)
+	else if (w->answer->files >= w->most->files)
 		cut(w, "number of files");
 	else if (ces_now_ms() > w->until)
 		cut(w, "time");
@@ -60,6 +62,21 @@ static bool same(const struct stat *a, const struct stat *b)
 	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
 	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
 	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+static const char *see_first(struct walk *w, const unsigned char *bytes, size_t length)
+{
+	const char *content =
+	    ces_list_content(bytes, length < CES_LIST_SAMPLE ? length : CES_LIST_SAMPLE);
+
+	ces_list_check_first(w->check, bytes, length, content);
+	return content;
+}
+
+static void unread(struct walk *w, const char *why)
+{
+	ces_list_print(w->text, ",\"unread\":\"%s\"", why);
+	ces_list_check_note(w->check, "unread");
 }
 
 /* Returns how many bytes it has read, or -1. Stops at a bound: *ret_whole is false. */
@@ -76,16 +93,18 @@ static int64_t digest_file(struct walk *w, int fd, char digest[CES_DIGEST_LENGTH
 	ces_digest_begin(&state);
 	while ((n = read(fd, bytes, sizeof(bytes))) > 0) {
 		if (all == 0)
-			*ret_content = ces_list_content(
-			    bytes, n < CES_LIST_SAMPLE ? (size_t)n : CES_LIST_SAMPLE);
+			*ret_content = see_first(w, bytes, (size_t)n);
 		ces_digest_add(&state, bytes, (size_t)n);
+		ces_list_check_bytes(w->check, bytes, (size_t)n);
 		all += n;
 		w->answer->bytes += (uint64_t)n;
-		if (w->answer->bytes > CES_LIST_BYTES || ces_now_ms() > w->hash_until) {
+		if (w->answer->bytes > w->most->size || ces_now_ms() > w->hash_until) {
 			*ret_whole = false;
 			return all;
 		}
 	}
+	if (n == 0 && all == 0)
+		(void)see_first(w, bytes, 0);
 	ces_digest_end(&state, digest);
 	return n < 0 ? -1 : all;
 }
@@ -99,19 +118,20 @@ static void list_content(struct walk *w, int fd, const struct stat *before)
 	int64_t n = digest_file(w, fd, digest, &content, &whole);
 
 	if (n < 0 || fstat(fd, &after) < 0) {
-		ces_list_print(w->text, ",\"unread\":\"it cannot be read\"");
+		unread(w, "it cannot be read");
 		return;
 	}
 	ces_list_print(w->text, ",\"content\":\"%s\"", content);
 	if (!whole) {
-		cut(w, w->answer->bytes > CES_LIST_BYTES ? "bytes" : "time");
-		ces_list_print(w->text, ",\"unread\":\"a bound was reached\"");
+		cut(w, w->answer->bytes > w->most->size ? "bytes" : "time");
+		unread(w, "a bound was reached");
 		return;
 	}
 	ces_list_print(w->text, ",\"sha256\":\"%s\"", strchr(digest, ':') + 1);
 	if (n != before->st_size || !same(before, &after)) {
 		w->changed = true;
 		ces_list_print(w->text, ",\"changed\":true");
+		ces_list_check_note(w->check, "changed");
 	}
 }
 
@@ -122,14 +142,15 @@ static void list_file(struct walk *w, int parent, const char *name, const struct
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		ces_list_print(w->text, ",\"size\":%lld,\"unread\":\"it cannot be read\"",
-			       (long long)seen->st_size);
+		ces_list_print(w->text, ",\"size\":%lld", (long long)seen->st_size);
+		unread(w, "it cannot be read");
 		return;
 	}
 	ces_list_print(w->text, ",\"size\":%lld", (long long)st.st_size);
-	if (w->answer->bytes > CES_LIST_BYTES || ces_now_ms() > w->hash_until) {
-		cut(w, "time");
-		ces_list_print(w->text, ",\"unread\":\"a bound was reached\"");
+	ces_list_check_size(w->check, (uint64_t)st.st_size);
+	if (w->answer->bytes > w->most->size || ces_now_ms() > w->hash_until) {
+		cut(w, w->answer->bytes > w->most->size ? "bytes" : "time");
+		unread(w, "a bound was reached");
 		return;
 	}
 	list_content(w, fd, &st);
@@ -162,15 +183,19 @@ static void begin_entry(struct walk *w, const char *type)
 }
 
 static void list_one(struct walk *w, int parent, const char *name, const struct stat *st,
-		     const char *unread)
+		     const char *why_unread)
 {
 	size_t start = w->text->length;
 
 	begin_entry(w, type_of(st->st_mode));
-	if (unread != NULL)
-		ces_list_print(w->text, ",\"unread\":\"%s\"", unread);
+	ces_list_check_file(w->check, w->path);
+	if (why_unread != NULL)
+		unread(w, why_unread);
 	else if (S_ISREG(st->st_mode))
 		list_file(w, parent, name, st);
+	else
+		ces_list_check_note(w->check, "no file");
+	ces_list_check_end(w->check, w->text);
 	ces_list_add(w->text, "}", 1);
 	if (w->text->length > CES_LIST_TEXT - END_BYTES)
 		w->text->full = true;
@@ -231,7 +256,7 @@ static void read_names(struct walk *w, int fd, struct names *ret)
 	while ((entry = readdir(dir)) != NULL) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		name = w->names++ < CES_LIST_FILES ? strdup(entry->d_name) : NULL;
+		name = w->names++ < CES_MANIFEST_FILES ? strdup(entry->d_name) : NULL;
 		if (name == NULL || !add_name(ret, name)) {
 			cut(w, "number of files");
 			break;
@@ -304,10 +329,10 @@ static void list_directory(struct walk *w, int fd, size_t level)
 	free_names(&names);
 }
 
-void ces_list_walk(int dirfd, const char *run, struct ces_list_text *text,
-		   struct ces_list_answer *ret)
+void ces_list_walk(int dirfd, const struct ces_list_job *job, struct ces_list_check *check,
+		   struct ces_list_text *text, struct ces_list_answer *ret)
 {
-	int64_t now = ces_now_ms();
+	int64_t hash_until = ces_now_ms() + (int64_t)job->most.time * 1000;
 	struct walk *w = calloc(1, sizeof(*w));
 	struct stat top;
 
@@ -315,10 +340,12 @@ void ces_list_walk(int dirfd, const char *run, struct ces_list_text *text,
 		_exit(1);
 	*w = (struct walk){.text = text,
 			   .answer = ret,
+			   .check = check,
+			   .most = &job->most,
 			   .device = top.st_dev,
-			   .hash_until = now + CES_LIST_SECONDS * 1000,
-			   .until = now + CES_LIST_ALL_SECONDS * 1000};
-	ces_list_print(text, "{\"ces_manifest\":1,\"run\":\"%s\",\"files\":[", run);
+			   .hash_until = hash_until,
+			   .until = hash_until + CES_LIST_REST * 1000};
+	ces_list_print(text, "{\"ces_manifest\":1,\"run\":\"%s\",\"files\":[", job->run);
 	list_directory(w, dirfd, 0);
 	if (text->full)
 		cut(w, "size of the manifest");
@@ -326,6 +353,7 @@ void ces_list_walk(int dirfd, const char *run, struct ces_list_text *text,
 	ces_list_print(text, "]");
 	if (w->cut != NULL)
 		ces_list_print(text, ",\"cut\":\"%s\"", w->cut);
+	ces_list_check_all(check, text, w->cut != NULL ? w->cut : w->changed ? "changed" : NULL);
 	ces_list_print(text, "}");
 	ret->state = w->cut != NULL ? CES_LIST_CUT : w->changed ? CES_LIST_CHANGED : CES_LIST_WHOLE;
 	ces_digest_of(text->bytes, text->length, ret->digest);

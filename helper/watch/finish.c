@@ -154,7 +154,7 @@ static void read_log(const struct ces_plan *plan, struct ces_end *end)
 	ces_text_clean(end->text);
 }
 
-static void report_exited(const struct ces_end *end)
+static void report_exited(const struct ces_end *end, const char *contact)
 {
 	struct ces_event_exited event = {.status = (uint64_t)end->status,
 					 .reason = (char *)(uintptr_t)end->reason,
@@ -162,10 +162,15 @@ static void report_exited(const struct ces_end *end)
 					 .cpu_us = end->usage.cpu_us,
 					 .limit = end->limit,
 					 .value = end->value,
-					 .most = end->most};
+					 .most = end->most,
+					 .check = end->outputs.check,
+					 .findings = end->outputs.findings,
+					 .files = end->outputs.files};
 
 	if (end->text[0] != '\0')
 		event.text = (char *)(uintptr_t)end->text;
+	if (event.check > CES_LIST_PASSED && contact[0] != '\0')
+		event.contact = (char *)(uintptr_t)contact;
 	ces_report_send(&ces_event_exited_schema, &event, true);
 }
 
@@ -181,7 +186,7 @@ static int record_end(const struct ces_finish *finish, struct ces_error *err)
 	    ces_journal_end("run", &about, (uint64_t)finish->end.status, finish->end.reason,
 			    usage->peak_memory, usage->cpu_us);
 
-	ces_list_record(finish->list_channel, &record);
+	ces_list_record(&finish->end.outputs, &record);
 	return ces_journal_append(&session->journal, record, false, err);
 }
 
@@ -266,8 +271,10 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	ran = result == 0;
 	clean = clean_run(finish, ran);
 	ces_deadline(END_SECONDS);
-	if (ran)
+	if (ran) {
+		ces_list_take(finish->list_channel, plan, &finish->end.outputs);
 		result = record_end(finish, err);
+	}
 	/* (the failure already records the end of a run that did not start) */
 	(void)ces_process_end(&finish->list, true);
 	ces_cleanup_close(&finish->list_channel);
@@ -281,7 +288,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	ces_cleanup_close(&finish->container.terminal);
 	ces_cleanup_close(&finish->container.shm);
 	if (result == 0)
-		report_exited(&finish->end);
+		report_exited(&finish->end, plan->session->host->contact);
 	return result;
 }
 

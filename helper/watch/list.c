@@ -1,5 +1,5 @@
 /* Has a run's outputs listed. Must not look at a file, nor believe more of the answer than
- * three numbers and the form of a digest.
+ * a few numbers and the form of a digest.
  *
  * Who controls what: the caller and their program control what is listed, and the caller could end
  * ces-list in its first moment. So the answer may be missing, late or wrong about files, which are
@@ -29,25 +29,39 @@ void ces_list_start(const struct ces_plan *plan, const struct ces_container *con
 	*ret_channel = pair[0];
 	fds[1] = pair[1];
 	memcpy(job.run, plan->run, sizeof(job.run));
+	job.most = plan->decision->manifest;
+	memcpy(job.check, plan->decision->check, sizeof(job.check));
 	(void)send(pair[0], &job, sizeof(job), MSG_NOSIGNAL);
 	(void)ces_spawn_worker(&how, ret, &ignored);
 	ces_cleanup_close(&pair[1]);
 }
 
-void ces_list_record(int channel, struct ces_json *record)
+void ces_list_take(int channel, const struct ces_plan *plan, struct ces_list_answer *ret)
 {
-	static const char *const states[CES_LIST_STATES] = {"listed", "cut", "changed"};
-	struct ces_list_answer answer;
+	bool asked = plan->decision->check[0] != '\0';
 
 	if (send(channel, "", 1, MSG_NOSIGNAL) != 1 ||
-	    ces_read_full(channel, &answer, sizeof(answer), ces_now_ms() + LIST_MS) < 0 ||
-	    answer.state >= CES_LIST_STATES || answer.digest[CES_DIGEST_LENGTH] != '\0' ||
-	    !ces_digest_valid(answer.digest)) {
-		ces_json_text(record, "outputs", "not listed");
-		return;
+	    ces_read_full(channel, ret, sizeof(*ret), ces_now_ms() + LIST_MS) < 0 ||
+	    ret->state >= CES_LIST_STATES || ret->digest[CES_DIGEST_LENGTH] != '\0' ||
+	    !ces_digest_valid(ret->digest))
+		*ret = (struct ces_list_answer){.state = CES_LIST_STATES};
+	if (!asked || (ret->check != CES_LIST_PASSED && ret->check != CES_LIST_FAILED))
+		ret->check = asked ? CES_LIST_UNCHECKED : CES_LIST_UNASKED;
+}
+
+void ces_list_record(const struct ces_list_answer *answer, struct ces_json *record)
+{
+	static const char *const states[] = {"listed", "cut", "changed", "not listed"};
+	static const char *const checks[] = {NULL, "passed", "failed", "not checked"};
+
+	ces_json_text(record, "outputs", states[answer->state]);
+	if (answer->state != CES_LIST_STATES) {
+		ces_json_text(record, "manifest", answer->digest);
+		ces_json_number(record, "files", answer->files);
+		ces_json_number(record, "bytes", answer->bytes);
 	}
-	ces_json_text(record, "outputs", states[answer.state]);
-	ces_json_text(record, "manifest", answer.digest);
-	ces_json_number(record, "files", answer.files);
-	ces_json_number(record, "bytes", answer.bytes);
+	if (answer->check == CES_LIST_UNASKED)
+		return;
+	ces_json_text(record, "check", checks[answer->check]);
+	ces_json_number(record, "findings", answer->findings);
 }

@@ -2,6 +2,7 @@
 #ifndef CES_HELPER_WATCH_LIST_H
 #define CES_HELPER_WATCH_LIST_H
 
+#include "common/list.h"
 #include "helper/launch/container.h"
 #include "helper/session/json.h"
 
@@ -10,8 +11,11 @@
 void ces_list_start(const struct ces_plan *plan, const struct ces_container *container,
 		    struct ces_process *ret, int *ret_channel);
 
-/* After the run, when its files are the caller's: has them listed, and adds what came of it to the
- * record of the end. */
-void ces_list_record(int channel, struct ces_json *record);
+/* After the run, when its files are the caller's: has them listed, and checked where the policy
+ * asks for it. ret->state is CES_LIST_STATES where no answer came. */
+void ces_list_take(int channel, const struct ces_plan *plan, struct ces_list_answer *ret);
+
+/* Adds what came of it to the record of the end. */
+void ces_list_record(const struct ces_list_answer *answer, struct ces_json *record);
 
 #endif

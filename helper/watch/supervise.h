@@ -2,6 +2,7 @@
 #ifndef CES_HELPER_WATCH_SUPERVISE_H
 #define CES_HELPER_WATCH_SUPERVISE_H
 
+#include "common/list.h"
 #include "helper/launch/container.h"
 #include "helper/launch/ports.h"
 
@@ -13,6 +14,7 @@ struct ces_end {
 	uint64_t limit;       /* enum ces_limit: the limit that was reached; and its figures, see */
 	uint64_t value, most; /* struct ces_event_exited */
 	struct ces_cgroup_usage usage;
+	struct ces_list_answer outputs;
 };
 
 /* Returns when the container is gone. stop_fd: see ces_runs_enter. A detached run does not listen

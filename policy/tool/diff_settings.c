@@ -6,6 +6,7 @@
 #include "policy/tool/diff_settings.h"
 #include "common/num.h"
 #include "policy/template.h"
+#include "policy/tool/outputs.h"
 #include "policy/tool/tool.h"
 
 typedef bool same_fn(const char *, const char *);
@@ -279,6 +280,7 @@ void ces_diff_settings(struct ces_diff *diff, const struct ces_diff_who *whose,
 			     "%s: a user's ~/safe_data %s the data", who,
 			     new->data_home_override ? "now replaces" : "no longer replaces");
 	source(diff, whose, "outputs", old->outputs_source, new->outputs_source);
+	ces_diff_outputs(diff, who, old, new);
 	source(diff, whose, "scratch files", old->scratch_source, new->scratch_source);
 	ces_diff_lists(diff, who, "the published port", &old->publish, &new->publish);
 	proxy(diff, who, old->proxy, new->proxy);

@@ -8,6 +8,7 @@
 #include "policy/demand.h"
 #include "policy/template.h"
 #include "policy/tool/explain.h"
+#include "policy/tool/outputs.h"
 #include "policy/tool/tool.h"
 
 static void print_list(const char *before, const struct ces_strings *list, const char *none)
@@ -100,6 +101,28 @@ static void print_gpus(const struct ces_policy_settings *settings)
 	print_list("  GPUs are the devices: ", &settings->gpu_devices, "any");
 }
 
+static void print_outputs(const struct ces_policy_settings *settings)
+{
+	const struct ces_policy_manifest *most = &settings->manifest;
+	char said[CES_CHECK_SAID], time[32], size[32];
+
+	ces_num_format_time(most->time, time, sizeof(time));
+	ces_num_format_size(most->size, size, sizeof(size));
+	if (most->time < CES_MANIFEST_SECONDS || most->size < CES_MANIFEST_SIZE ||
+	    most->files < CES_MANIFEST_FILES)
+		printf("  Their list ends at %llu files, %s or %s\n",
+		       (unsigned long long)most->files, size, time);
+	if (settings->check == NULL)
+		return;
+	printf("  Outputs are checked for: %s\n", ces_check_say(settings, said));
+	if (settings->withhold == NULL)
+		printf("    What does not pass is reported, and stays with its user\n");
+	else
+		printf("    Until they pass they are in %s, and out of their user's reach\n",
+		       settings->withhold);
+	printf("    This helps the people who check outputs, and replaces nobody\n");
+}
+
 static void print_settings(const char *project, const struct ces_policy_settings *settings)
 {
 	char data[CES_PATH_TEXT + CES_NAME_MAX];
@@ -109,6 +132,7 @@ static void print_settings(const char *project, const struct ces_policy_settings
 	       settings->data_home_override ? "~/safe_data where it exists, else " : "", data,
 	       settings->data_access == CES_ACCESS_READ_WRITE ? "read-write" : "read-only");
 	printf("  Outputs: %s; scratch: %s\n", settings->outputs_source, settings->scratch_source);
+	print_outputs(settings);
 	print_limits(&settings->limits);
 	if (settings->proxy == NULL)
 		printf("  Way out: none, a run has no network\n");

@@ -48,6 +48,26 @@ static const struct known {
     {"data", "access", "\"read-only\""},
     {"data", "home_override", "false"},
     {"outputs", "source", "\"~/outputs_{run}\""},
+    {"outputs", "manifest", "{ \"max_time\": \"20s\" }"},
+    {"outputs", "check", "{ \"types\": [\"csv\", \"png\"] }"},
+    {"manifest", "max_time", "\"20s\""},
+    {"manifest", "max_size", "\"64G\""},
+    {"manifest", "max_files", "20000"},
+    {"check", "types", "[\"csv\", \"png\"]"},
+    {"check", "max_files", "50"},
+    {"check", "max_size", "\"100M\""},
+    {"check", "max_file_size", "\"10M\""},
+    {"check", "csv", "{ \"max_rows\": 10000 }"},
+    {"check", "forbidden_values", "[\"nhs-number\", \"chi-number\"]"},
+    {"check", "forbidden_patterns", "[\"S######\"]"},
+    {"check", "on_fail", "\"warn\""},
+    {"csv", "max_rows", "10000"},
+    {"csv", "max_columns", "100"},
+    {"csv", "forbidden_columns", "[\"*name*\", \"dob\"]"},
+    {"csv", "min_count", "{ \"columns\": [\"n\"], \"at_least\": 10 }"},
+    {"min_count", "columns", "[\"n\", \"count*\"]"},
+    {"min_count", "at_least", "10"},
+    {"min_count", "allow_zero", "false"},
     {"scratch", "source", "\"~/scratch_{run}\""},
     {"limits", "cpus", "4"},
     {"limits", "memory", "\"16G\""},
@@ -118,9 +138,9 @@ static void split(const char *path, char *in, size_t size, char *key, size_t key
 static const char *kind_of(const char *path)
 {
 	static const char *const named[] = {
-	    "data",       "outputs", "scratch",        "limits", "network",         "gpus",
-	    "members",    "images",  "infer_projects", "host",   "subordinate_ids", "kubernetes",
-	    "user_limits"};
+	    "data",        "outputs",  "scratch",        "limits", "network",         "gpus",
+	    "members",     "images",   "infer_projects", "host",   "subordinate_ids", "kubernetes",
+	    "user_limits", "manifest", "check",          "csv",    "min_count"};
 	char in[256], key[96];
 
 	split(path, in, sizeof(in), key, sizeof(key));

@@ -6,6 +6,7 @@
 #include "common/name.h"
 #include "common/suggest.h"
 #include "policy/tool/check.h"
+#include "policy/tool/outputs.h"
 #include "policy/tool/rules.h"
 #include "policy/tool/tool.h"
 
@@ -141,6 +142,7 @@ static void warn_project(struct ces_problems *problems, const struct ces_policy 
 		WARN(problems, LOW, path,
 		     "remove \"display\", unless programs with windows are needed",
 		     "lets runs open windows on their user's display");
+	ces_check_warn_outputs(problems, path, settings);
 	warn_rules(problems, policy, path, &project->images, now);
 }
 
@@ -167,6 +169,7 @@ static void warn_inferred(struct ces_problems *problems, const struct ces_policy
 		WARN(problems, LOW, "infer_projects",
 		     "remove \"display\", unless programs with windows are needed",
 		     "lets runs open windows on their user's display");
+	ces_check_warn_outputs(problems, "infer_projects", settings);
 	warn_rules(problems, policy, "infer_projects", &policy->infer_images, now);
 }
 

@@ -1,7 +1,7 @@
 /* libFuzzer entry: takes any bytes for a policy. It is refused with every fault reported, or it can
  * be used: the walk over it finds that every string ends and every list is as long as it says. */
 /* links: policy/tool/where.c */
-/* parses: policy/parse.c policy/field.c policy/scan.c policy/valid.c policy/tool/where.c */
+/* parses: policy/parse.c policy/outputs.c policy/field.c policy/scan.c policy/valid.c policy/tool/where.c */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -106,6 +106,8 @@ text()
 	unwise "$one.images = []" "projects.nsh-2024-0001.images allows nothing"
 	unwise "$one.members = {}" "projects.nsh-2024-0001 has no members"
 	unwise "." "projects.nsh-2024-0001 has read-write data together with a published port (5432"
+	unwise "$one.outputs.check = {forbidden_values: [\"date\"]}" "projects.nsh-2024-0001 forbids values, and allows files that are not text"
+	unwise "$one.outputs = {source: \"/out\", check: {types: [\"csv\"]}}" "projects.nsh-2024-0001 checks outputs in a directory that runs share"
 	unwise "$one.data.source = \"/safe_data/nsh-2024-0002/part\"" "projects.nsh-2024-0001.data overlaps with the data of project nsh-2024-0002"
 	unwise "$one.data.source = \"/safe_data\"" "projects.nsh-2024-0002.data overlaps with the data of project nsh-2024-0001"
 	unwise "$one.binds = [\"/safe_data\"]" "projects.nsh-2024-0001.binds[0] /safe_data reaches the data of project nsh-2024-0002"

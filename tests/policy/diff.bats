@@ -167,6 +167,26 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 	says "+ WIDER registry ghcr.io: reached at https://a.loc:443/q instead of https://a.loc/p"
 }
 
+@test "a check of outputs that is added, weaker, stronger or removed is reported" {
+	old=$BATS_TEST_TMPDIR/old.json
+	check='{types: ["csv", "png"], max_files: 5, csv: {forbidden_columns: ["dob"], min_count: {columns: ["n"], at_least: 10}}, forbidden_values: ["date"]}'
+	jq "$one.outputs.check = $check" "$examples/desktop.json" > "$old"
+	differs . "$one.outputs.check = $check"
+	[ "$status" -eq 0 ]
+	says "- narrower project nsh-2024-0001: outputs are checked: only files of the types csv, png; at most 5 files; no column dob; no date; counts in the columns n of at least 10"
+	differs "$one.outputs.check = $check" .
+	[ "$status" -eq 1 ]
+	says "+ WIDER project nsh-2024-0001: outputs are no longer checked"
+	differs "$one.outputs.check = $check" "$one.outputs.check = $check | $one.outputs.check |= (.types = [\"csv\", \"pdf\"] | del(.max_files) | .csv.min_count.at_least = 5 | .csv.forbidden_columns = [\"name\"])"
+	says "+ WIDER project nsh-2024-0001: the check of outputs gains the type pdf"
+	says "- narrower project nsh-2024-0001: the check of outputs loses the type png"
+	says "+ WIDER project nsh-2024-0001: the check of outputs allows more files"
+	says "+ WIDER project nsh-2024-0001: the check of outputs loses the forbidden column dob"
+	says "- narrower project nsh-2024-0001: the check of outputs gains the forbidden column name"
+	says "+ WIDER project nsh-2024-0001: the check of outputs asks for counts of at least 5 instead of 10"
+	same_both "$one.outputs.check = $check" "$one.outputs.check = ($check | to_entries | reverse | from_entries)"
+}
+
 @test "a user's totals that are added, removed or changed are reported" {
 	jq '.host.user_limits = {memory: "64G", runs: 8}' "$old" > "$new"
 	run policy diff "$old" "$new"

@@ -27,6 +27,19 @@ setup() { p=$examples/desktop.json; }
 	says "Jobs with GPUs run on nodes that have the product A100"
 }
 
+@test "explain shows what outputs are checked for, and that this replaces nobody" {
+	jq '.projects["nsh-2024-0001"].outputs = {manifest: {max_files: 100}, check: {types: ["csv"], max_file_size: "10M", csv: {max_rows: 100},
+		forbidden_patterns: ["S####"]}}' "$p" > "$BATS_TEST_TMPDIR/p.json"
+	run policy explain --project nsh-2024-0001 "$BATS_TEST_TMPDIR/p.json"
+	[ "$status" -eq 0 ]
+	says "Their list ends at 100 files, 64 GiB or 20s"
+	says "Outputs are checked for: only files of the types csv; at most 10 MiB each; at most 100 rows of a CSV table; no text like S####"
+	says "What does not pass is reported, and stays with its user"
+	says "This helps the people who check outputs, and replaces nobody"
+	run policy explain --project nsh-2024-0002 "$BATS_TEST_TMPDIR/p.json"
+	says_not checked
+}
+
 @test "explain shows the totals of all runs of one user" {
 	jq '.host.user_limits = {cpus: 8, memory: "64G", pids: 8192, runs: 6}' "$p" > "$BATS_TEST_TMPDIR/total.json"
 	run policy explain "$BATS_TEST_TMPDIR/total.json"

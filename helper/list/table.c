@@ -1,0 +1,259 @@
+/* Reads a table byte by byte. It must never keep more of a field than a name or a number needs, nor
+ * go on where two programs would read two tables: such a file has not passed. */
+#include "helper/list/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Goes back to the last star alone: at most the product of both lengths, which are bounded. */
+bool ces_table_named(const char *pattern, const char *name)
+{
+	const char *star = NULL, *back = NULL;
+
+	while (*name != '\0') {
+		if (*pattern == '*') {
+			star = pattern++;
+			back = name;
+		} else if (*pattern != '\0' &&
+			   (*pattern == '?' || lower(*pattern) == lower(*name))) {
+			pattern++;
+			name++;
+		} else if (star != NULL) {
+			pattern = star + 1;
+			name = ++back;
+		} else {
+			return false;
+		}
+	}
+	while (*pattern == '*')
+		pattern++;
+	return *pattern == '\0';
+}
+
+/* Between thousands: 1,234. */
+static bool is_comma(const char *text)
+{
+	return text[0] == ',' && strspn(text + 1, "0123456789") == 3;
+}
+
+bool ces_table_number(const char *text, double *ret)
+{
+	char plain[CES_TABLE_KEPT + 1], *end;
+	size_t n = 0;
+
+	text += strspn(text, " \t\"'=");
+	if (strspn(text, "+-.0123456789") == 0)
+		return false;
+	for (; is_comma(text) || strspn(text, "+-.0123456789eE") > 0; text++)
+		if (*text != ',')
+			plain[n++] = *text;
+	plain[n] = '\0';
+	*ret = strtod(plain, &end);
+	return end != plain;
+}
+
+static void fault(struct ces_table *table, enum ces_table_fault what, size_t which)
+{
+	table->found(table->context, what, which);
+	table->broken |= what <= CES_TABLE_LONG;
+}
+
+/* The separator is the one that the first line has most of, outside of quotes. */
+static char tell_separator(const char *bytes, size_t length)
+{
+	static const char separators[] = ",;\t";
+	size_t n[3] = {0}, best = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < length && (quoted || (bytes[i] != '\n' && bytes[i] != '\r')); i++) {
+		quoted ^= bytes[i] == '"';
+		for (size_t j = 0; !quoted && j < 3; j++)
+			n[j] += bytes[i] == separators[j];
+	}
+	for (size_t j = 1; j < 3; j++)
+		best = n[j] > n[best] ? j : best;
+	return separators[best];
+}
+
+void ces_table_begin(struct ces_table *table, const struct ces_check *check, bool tabs,
+		     const char *first, size_t length, ces_table_found *found,
+		     ces_table_value *value, void *context)
+{
+	*table = (struct ces_table){.check = check,
+				    .found = found,
+				    .value = value,
+				    .context = context,
+				    .separator = tabs ? '\t' : tell_separator(first, length),
+				    .lines = 1};
+}
+
+/* A name in the first row: whether it may be there, and whether its column states counts. */
+static void see_name(struct ces_table *table)
+{
+	const struct ces_check *check = table->check;
+
+	for (size_t i = 0; i < check->columns.n; i++)
+		if (ces_table_named(check->columns.v[i], table->field))
+			fault(table, CES_TABLE_COLUMN, i);
+	if (table->column > table->marks) {
+		size_t marks = table->marks * 2 + 64;
+		unsigned char *counts = realloc(table->counts, marks);
+
+		if (counts == NULL) {
+			fault(table, CES_TABLE_LONG, 0);
+			return;
+		}
+		memset(counts + table->marks, 0, marks - table->marks);
+		table->counts = counts;
+		table->marks = marks;
+	}
+	for (size_t i = check->counts.n; i > 0; i--)
+		if (ces_table_named(check->counts.v[i - 1], table->field))
+			table->counts[table->column - 1] = (unsigned char)i;
+}
+
+static void see_number(struct ces_table *table)
+{
+	const struct ces_check *check = table->check;
+	unsigned count = table->counts[table->column - 1];
+	double value;
+
+	if (count == 0 || !ces_table_number(table->field, &value) ||
+	    value >= (double)check->least || (check->zero && value == 0.0))
+		return;
+	fault(table, CES_TABLE_COUNT, count - 1);
+}
+
+static void begin_field(struct ces_table *table)
+{
+	table->column++;
+	table->length = table->kept = 0;
+	table->line = table->lines;
+}
+
+/* Blanks around a name are no part of it. */
+static void trim(struct ces_table *table)
+{
+	size_t blank;
+
+	while (table->kept > 0 && strchr(" \t", table->field[table->kept - 1]) != NULL)
+		table->kept--;
+	table->field[table->kept] = '\0';
+	blank = strspn(table->field, " \t");
+	memmove(table->field, table->field + blank, table->kept + 1 - blank);
+}
+
+static void end_field(struct ces_table *table)
+{
+	if (table->column == 0)
+		begin_field(table);
+	table->value(table->context, '\0', true);
+	trim(table);
+	if (table->column > CES_CHECK_COLUMNS)
+		fault(table, CES_TABLE_LONG, 0);
+	else if (table->columns == 0)
+		see_name(table);
+	else if (table->column > table->columns)
+		fault(table, CES_TABLE_FIELDS, 0);
+	else
+		see_number(table);
+	if (table->check->max_columns > 0 && table->column == table->check->max_columns + 1)
+		fault(table, CES_TABLE_COLUMNS, 0);
+	table->state = CES_TABLE_START;
+}
+
+/* An empty line is no row. */
+static void end_row(struct ces_table *table)
+{
+	bool empty = table->column == 0 && table->state == CES_TABLE_START;
+
+	if (!empty) {
+		end_field(table);
+		if (table->columns == 0)
+			table->columns = table->column;
+		else if (++table->rows == table->check->max_rows + 1 && table->check->max_rows > 0)
+			fault(table, CES_TABLE_ROWS, 0);
+	}
+	table->column = 0;
+}
+
+static void keep(struct ces_table *table, char c)
+{
+	table->value(table->context, c, false);
+	if (table->kept < CES_TABLE_KEPT)
+		table->field[table->kept++] = c;
+	if (++table->length > CES_TABLE_FIELD)
+		fault(table, CES_TABLE_LONG, 0);
+}
+
+static void outside(struct ces_table *table, char c)
+{
+	if (c == table->separator) {
+		end_field(table);
+		begin_field(table);
+		return;
+	}
+	if (c == '\n' || c == '\r') {
+		end_row(table);
+		table->carriage = c == '\r';
+		return;
+	}
+	if (table->column == 0)
+		begin_field(table);
+	if (c == '"' && table->state == CES_TABLE_START) {
+		table->state = CES_TABLE_QUOTED;
+		return;
+	}
+	if (c == '"' || table->state == CES_TABLE_BEHIND) {
+		fault(table, CES_TABLE_QUOTE, 0);
+		return;
+	}
+	table->state = CES_TABLE_PLAIN;
+	keep(table, c);
+}
+
+static void add(struct ces_table *table, char c)
+{
+	bool second = table->carriage && c == '\n'; /* of the two bytes of one line's end */
+
+	table->carriage = false;
+	if (second)
+		return;
+	if (table->state == CES_TABLE_BEHIND && c == '"') {
+		table->state = CES_TABLE_QUOTED;
+		keep(table, c);
+	} else if (table->state != CES_TABLE_QUOTED) {
+		outside(table, c);
+	} else if (c == '"') {
+		table->state = CES_TABLE_BEHIND;
+	} else {
+		keep(table, c);
+	}
+	table->lines += c == '\n' || (c == '\r' && table->carriage);
+}
+
+size_t ces_table_add(struct ces_table *table, const char *bytes, size_t length)
+{
+	size_t i = 0;
+
+	while (i < length && !table->broken)
+		add(table, bytes[i++]);
+	return i;
+}
+
+void ces_table_end(struct ces_table *table)
+{
+	if (!table->broken && table->state == CES_TABLE_QUOTED)
+		fault(table, CES_TABLE_QUOTE, 0);
+	else if (!table->broken)
+		end_row(table);
+	free(table->counts);
+	table->counts = NULL;
+}
