@@ -145,6 +145,9 @@ static struct json_object *make_outputs(const struct ces_receipt_run *e)
 	add(outputs, "manifest", member(&e->end, "manifest"));
 	add(outputs, "files", member(&e->end, "files"));
 	add(outputs, "bytes", member(&e->end, "bytes"));
+	add(outputs, "check", member(&e->end, "check"));
+	add(outputs, "findings", member(&e->end, "findings"));
+	add(outputs, "withheld", member(&e->end, "withheld"));
 	return outputs;
 }
 

@@ -33,7 +33,8 @@ static const struct {
     {CES_RECORD_REASON, "reason", NULL},     {CES_RECORD_IMAGE, "cs2", "image"},
     {CES_RECORD_DIGEST, "cs3", "digest"},    {CES_RECORD_RULE, "cs4", "rule"},
     {CES_RECORD_RUN, "cs5", "run"},          {CES_RECORD_APPROVAL, "cs6", "approval"},
-    {CES_RECORD_MANIFEST, "fileHash", NULL},
+    {CES_RECORD_MANIFEST, "fileHash", NULL}, {CES_RECORD_CHECK, "flexString1", "check of outputs"},
+    {CES_RECORD_WITHHELD, "filePath", NULL},
 };
 
 static const struct {

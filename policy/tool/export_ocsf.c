@@ -204,13 +204,14 @@ static void fill_network(struct json_object *event, const struct ces_audit_row *
 static void add_unmapped(struct json_object *event, const struct ces_audit_row *row)
 {
 	static const enum ces_record_key texts[] = {
-	    CES_RECORD_EVENT,    CES_RECORD_VERB,   CES_RECORD_OUTCOME, CES_RECORD_RUN,
-	    CES_RECORD_RULE,     CES_RECORD_POLICY, CES_RECORD_PREV,    CES_RECORD_DIGEST,
-	    CES_RECORD_APPROVAL, CES_RECORD_IMAGE,  CES_RECORD_OUTPUTS, CES_RECORD_MANIFEST};
+	    CES_RECORD_EVENT,    CES_RECORD_VERB,    CES_RECORD_OUTCOME, CES_RECORD_RUN,
+	    CES_RECORD_RULE,     CES_RECORD_POLICY,  CES_RECORD_PREV,    CES_RECORD_DIGEST,
+	    CES_RECORD_APPROVAL, CES_RECORD_IMAGE,   CES_RECORD_OUTPUTS, CES_RECORD_MANIFEST,
+	    CES_RECORD_CHECK,    CES_RECORD_WITHHELD};
 	static const enum ces_record_key numbers[] = {
 	    CES_RECORD_UID,   CES_RECORD_ARGS,   CES_RECORD_ENV,         CES_RECORD_GPUS,
 	    CES_RECORD_PORTS, CES_RECORD_STATUS, CES_RECORD_PEAK_MEMORY, CES_RECORD_CPU_US,
-	    CES_RECORD_FILES, CES_RECORD_BYTES};
+	    CES_RECORD_FILES, CES_RECORD_BYTES,  CES_RECORD_FINDINGS};
 	struct json_object *rest = add_object(event, "unmapped");
 
 	add_text(rest, "project", row->project);

@@ -47,6 +47,9 @@ static const struct key {
     KEY(CES_RECORD_MANIFEST, "manifest", STRING),
     KEY(CES_RECORD_FILES, "files", NUMBER),
     KEY(CES_RECORD_BYTES, "bytes", NUMBER),
+    KEY(CES_RECORD_CHECK, "check", STRING),
+    KEY(CES_RECORD_FINDINGS, "findings", NUMBER),
+    KEY(CES_RECORD_WITHHELD, "withheld", STRING),
 #undef KEY
 };
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "policy/tool/outputs.h"
 #include "policy/tool/report_facts.h"
 #include "policy/tool/tool.h"
 #include "policy/tool/where.h"
@@ -348,6 +349,19 @@ static void ways_in_and_out(const struct ces_report *r)
 	end(r);
 }
 
+static void check_of(const struct ces_report *r, const char *path,
+		     const struct ces_policy_settings *settings)
+{
+	char said[CES_CHECK_SAID];
+
+	if (settings->check == NULL)
+		return;
+	rule(r, path, ces_check_say(settings, said));
+	if (settings->withhold != NULL)
+		evidence(r, "%s: outputs are withheld in %s until they pass", path,
+			 settings->withhold);
+}
+
 static void outputs(const struct ces_report *r)
 {
 	begin(r, "3.1.05", "Are outputs confined to declared places?", YES,
@@ -365,7 +379,20 @@ static void outputs(const struct ces_report *r)
 		rule(r, path, project->settings.outputs_source);
 		n++;
 	}
-	evidence(r, "CES does not check outputs for disclosure. People do.");
+	check_of(r, "defaults.outputs.check", &r->policy->defaults);
+	for (size_t i = 0, n = 0; i < r->policy->n_projects && n < 20; i++) {
+		const struct ces_policy_project *project = &r->policy->projects[i];
+		char path[CES_NAME_MAX + 32];
+
+		if ((project->settings.own & CES_OWN_CHECK) == 0)
+			continue;
+		snprintf(path, sizeof(path), "projects.%s.outputs.check", project->name);
+		check_of(r, path, &project->settings);
+		n++;
+	}
+	evidence(r,
+		 "A check by rules helps the people who check outputs for disclosure. It replaces "
+		 "nobody.");
 	end(r);
 }
 

@@ -86,6 +86,8 @@ struct ces_report_facts ces_report_find_facts(const struct ces_report *report)
 		f.users += project->member_users.n;
 		f.writable += project->settings.data_access == CES_ACCESS_READ_WRITE;
 		f.binds += project->settings.binds.n > 0;
+		f.checked += project->settings.check != NULL;
+		f.withheld += project->settings.withhold != NULL;
 		count_rights(&project->settings, &f);
 	}
 	if (p->infer)

@@ -12,6 +12,7 @@ struct ces_report_facts {
 	size_t writable, binds;        /* projects: write to their data, may bind */
 	size_t publish, proxies, gpus; /* projects, and the inferred ones as one */
 	size_t scratch, wiped;         /* projects, the inferred ones as one; deleted after a run */
+	size_t checked, withheld;      /* projects: outputs are checked, withheld until they pass */
 	size_t overlaps, reaching;     /* directories of projects that are not apart */
 	size_t settings_good, settings_all; /* of this machine's kernel */
 };

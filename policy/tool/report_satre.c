@@ -202,8 +202,10 @@ static void denials(struct satre *s)
 
 static void outputs(struct satre *s)
 {
-	say(s, "outputs go to %s, unless a project says otherwise",
-	    s->r->policy->defaults.outputs_source);
+	say(s,
+	    "outputs go to %s, unless a project says otherwise; %zu of %zu projects have them "
+	    "checked by rules, %zu withhold them until they pass",
+	    s->r->policy->defaults.outputs_source, s->f.checked, s->f.projects, s->f.withheld);
 }
 
 static void scratch(struct satre *s)

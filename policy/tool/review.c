@@ -22,6 +22,7 @@ static const char *const titles[CES_REVIEW_KINDS] = {
     [CES_REVIEW_HOURS] = "Requests at night (20:00 to 07:00 UTC) or at the weekend",
     [CES_REVIEW_PROOFS] = "Containers that were not as planned",
     [CES_REVIEW_REMOVED] = "Requests of users who may not run any more",
+    [CES_REVIEW_OUTPUTS] = "Outputs that did not pass their check, or were withheld",
 };
 
 static void print_row(FILE *out, const struct ces_tally_row *row)

@@ -14,6 +14,7 @@ enum ces_review_kind {
 	CES_REVIEW_HOURS,   /* runs at night and at the weekend */
 	CES_REVIEW_PROOFS,  /* containers that were not as planned */
 	CES_REVIEW_REMOVED, /* runs of users who may not run any more */
+	CES_REVIEW_OUTPUTS, /* that did not pass a check, or were withheld */
 	CES_REVIEW_KINDS
 };
 

@@ -128,7 +128,8 @@ static struct json_object *describe(const struct ces_review_entry *last,
 				    const char *note)
 {
 	static const char *const names[CES_REVIEW_KINDS] = {
-	    "denials", "near_end", "first_use", "unusual_hours", "failed_proofs", "removed_users"};
+	    "denials",       "near_end",      "first_use",     "unusual_hours",
+	    "failed_proofs", "removed_users", "failed_outputs"};
 	struct json_object *line = json_object_new_object(), *found = json_object_new_object();
 	char time_text[CES_TIME_TEXT];
 	time_t now = time(NULL);

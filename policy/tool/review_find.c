@@ -134,6 +134,18 @@ static int is_new(struct ces_review *review, const struct ces_audit_row *row, bo
 	return 0;
 }
 
+static int look_at_outputs(struct ces_review *review, const struct ces_audit_row *row)
+{
+	char check[32], what[80];
+	bool withheld = row->record->field[CES_RECORD_WITHHELD].at != NULL;
+
+	(void)ces_record_text(row->record, CES_RECORD_CHECK, check, sizeof(check));
+	if (!withheld && (check[0] == '\0' || strcmp(check, "passed") == 0))
+		return 0;
+	snprintf(what, sizeof(what), "%s%s", check, withheld ? ", withheld" : "");
+	return add(review, CES_REVIEW_OUTPUTS, row, what);
+}
+
 static int look(struct ces_review *review, const struct ces_audit_row *row, bool new_image)
 {
 	const struct ces_record *record = row->record;
@@ -150,6 +162,8 @@ static int look(struct ces_review *review, const struct ces_audit_row *row, bool
 			   "another user connected to a port of it");
 	if (ces_record_is(record, CES_RECORD_OUTCOME, "deviates"))
 		return add(review, CES_REVIEW_PROOFS, row, text);
+	if (ces_record_is(record, CES_RECORD_EVENT, "end"))
+		return look_at_outputs(review, row);
 	if (!decision)
 		return 0;
 	if (new_image && add(review, CES_REVIEW_FIRST, row, "first use") != 0)

@@ -130,6 +130,9 @@ static void print_end(FILE *out, const struct ces_record *record)
 			(unsigned long long)ces_record_number(record, CES_RECORD_FILES));
 	print_field(out, "list", record, CES_RECORD_OUTPUTS);
 	print_field(out, "manifest", record, CES_RECORD_MANIFEST);
+	print_field(out, "check", record, CES_RECORD_CHECK);
+	print_field(out, "findings", record, CES_RECORD_FINDINGS);
+	print_field(out, "withheld", record, CES_RECORD_WITHHELD);
 }
 
 static void print_parsed(FILE *out, const struct ces_line *line, bool proof)

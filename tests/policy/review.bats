@@ -32,6 +32,18 @@ part() { sed -n "/^$1/,/^$/p" <<< "$output" | tail -n +2; }
 	says "docker.io is not a registry that is allowed (ghcr.io)"
 }
 
+@test "outputs that did not pass, or were not checked, are listed" {
+	end() { jq -c "{seq: 1, time: \"2027-06-0$1T12:00:00.000Z\", prev: \"\", event: \"end\", verb: \"run\", uid: 0, user: \"root\", project: \"p\", run: \"000000000$1\",
+		image: \"ghcr.io/epcced/a:1\", digest: (\"sha256:\" + \"1\" * 64), status: 0, reason: \"exit\"} + $2" <<< null; }
+	{ end 1 '{check: "failed", findings: 2}'; end 2 '{check: "not checked"}'; end 3 '{check: "passed", findings: 0}'; end 4 '{}'; } |
+		tests/lib/relink.py > "$j"
+	review --from 2027-06-01 --to 2027-06-30 --no-host --record "$f" --note x --by x
+	says "Outputs that did not pass their check, or were withheld (2)"
+	says "ghcr.io/epcced/a:1: failed (2027-06-01)"
+	says "ghcr.io/epcced/a:1: not checked (2027-06-02)"
+	jq -e '.found.failed_outputs == 2' "$f"
+}
+
 @test "a run in the last seven days of its approval is listed; one before them is not" {
 	{ at 2027-06-23T12:00:00; at 2027-06-24T12:00:00; at 2027-06-30T12:00:00; } | tests/lib/relink.py > "$j"
 	review --from 2027-06-01 --to 2027-06-30 --no-host
