@@ -32,7 +32,7 @@ static int open_files(const char *key, const char *file, EVP_PKEY **ret_key, cha
 
 	if (ces_input_open(key, &key_fd, err) != 0 || ces_input_open(file, &fd, err) != 0 ||
 	    ces_input_drop(err) != 0 || take(key_fd, key, KEY_MAX, &pem, &length, err) != 0 ||
-	    ces_key_public(pem, length, ret_key, err) != 0)
+	    ces_key_public(pem, length, "--key", ret_key, err) != 0)
 		return -1;
 	return take(fd, file, CES_ENVELOPE_MAX, ret_bytes, ret_length, err);
 }

@@ -4,7 +4,10 @@
 #ifndef CES_POLICY_RECEIPT_DSSE_H
 #define CES_POLICY_RECEIPT_DSSE_H
 
+#include "policy/receipt/key.h"
 #include "policy/receipt/signer.h"
+
+struct json_object;
 
 #define CES_ENVELOPE_MAX ((size_t)2 * CES_SIGNED_MAX)
 
@@ -18,5 +21,20 @@ int ces_dsse_sign(struct ces_signer *signer, const char *uri, const char *type, 
  * signature is not there; CES_E_USAGE: it is none. */
 int ces_dsse_open(EVP_PKEY *key, const char *type, const char *envelope, size_t length, char **ret,
 		  struct ces_error *err);
+
+/* The same for an envelope that is part of another document, which was scanned. */
+int ces_dsse_open_tree(EVP_PKEY *key, const char *type, struct json_object *envelope, char **ret,
+		       struct ces_error *err);
+
+/* What is signed. *ret is malloc'd. */
+int ces_dsse_encode(const char *type, const char *text, size_t length, char **ret,
+		    size_t *ret_length, struct ces_error *err);
+
+/* Standard base64, malloc'd; NULL: no memory. */
+char *ces_base64_write(const void *bytes, size_t length);
+
+/* Takes standard and URL-safe base64, as DSSE asks, and only the one way to write these bytes.
+ * malloc'd, with a NUL behind; NULL when it is none. */
+unsigned char *ces_base64_read(const char *text, size_t *ret_length);
 
 #endif

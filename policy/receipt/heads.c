@@ -148,7 +148,7 @@ int ces_heads_read(int key_fd, int fd, const char *path, struct ces_heads **ret,
 		ces_error_put_errno(err, CES_E_USAGE, "--key");
 	else if (ces_read_file(fd, FILE_MAX, &bytes, &length) != 0)
 		ces_error_put_errno(err, CES_E_USAGE, "%s", path);
-	else if (ces_key_public(pem, pem_length, &key, err) == 0)
+	else if (ces_key_public(pem, pem_length, "--key", &key, err) == 0)
 		result = add_all(heads, key, bytes, path, err);
 	EVP_PKEY_free(key);
 	if (result == 0)

@@ -1,30 +1,21 @@
-/* Opens keys, signs and checks. Must not take a key of any other kind than two: what a verifier
- * elsewhere would have to guess is refused here.
+/* Opens public keys, and checks signatures. Must not take a key of any other kind than two: what a
+ * verifier elsewhere would have to guess is refused here. No file is opened here.
  *
- * Who controls what: root, or the user who types the command, names the private key; a public key
- * comes from anyone, in a file of at most 64 KiB. */
+ * Who controls what: a public key comes from anyone, in a text of at most 64 KiB. */
 #include "policy/receipt/key.h"
 
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/provider.h>
 #include <openssl/sha.h>
-#include <openssl/store.h>
 #include <openssl/x509.h>
 
-#include "common/cleanup.h"
-#include "common/io.h"
+#include "policy/receipt/key_internal.h"
 
-#define PEM_MAX 65536
-
-/* Puts the last word of OpenSSL's into err. */
-static int fail(struct ces_error *err, const char *what)
+int ces_key_fail(struct ces_error *err, const char *what)
 {
 	char text[200] = "unknown error";
 	unsigned long code = ERR_peek_last_error();
@@ -46,14 +37,13 @@ static bool is_known(EVP_PKEY *key)
 	       (strcmp(group, "prime256v1") == 0 || strcmp(group, "P-256") == 0);
 }
 
-/* Takes the first key of the wanted kind. Consumes store. */
-static int take_key(OSSL_STORE_CTX *store, int kind, const char *name, EVP_PKEY **ret,
-		    struct ces_error *err)
+int ces_key_take(OSSL_STORE_CTX *store, int kind, const char *name, EVP_PKEY **ret,
+		 struct ces_error *err)
 {
 	EVP_PKEY *key = NULL;
 
 	if (store == NULL)
-		return fail(err, name);
+		return ces_key_fail(err, name);
 	while (key == NULL && OSSL_STORE_eof(store) == 0) {
 		OSSL_STORE_INFO *info = OSSL_STORE_load(store);
 
@@ -78,10 +68,10 @@ static int take_key(OSSL_STORE_CTX *store, int kind, const char *name, EVP_PKEY 
 	return 0;
 }
 
-static int from_bytes(const char *pem, size_t length, int kind, const char *name, EVP_PKEY **ret,
-		      struct ces_error *err)
+int ces_key_from_bytes(const char *pem, size_t length, int kind, const char *name, EVP_PKEY **ret,
+		       struct ces_error *err)
 {
-	BIO *bio = length <= PEM_MAX ? BIO_new_mem_buf(pem, (int)length) : NULL;
+	BIO *bio = length <= CES_PEM_MAX ? BIO_new_mem_buf(pem, (int)length) : NULL;
 	OSSL_STORE_CTX *store = NULL;
 	int result;
 
@@ -90,73 +80,15 @@ static int from_bytes(const char *pem, size_t length, int kind, const char *name
 	store = OSSL_STORE_attach(bio, "file", NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 	if (store != NULL)
 		(void)OSSL_STORE_expect(store, kind);
-	result = take_key(store, kind, name, ret, err);
+	result = ces_key_take(store, kind, name, ret, err);
 	BIO_free(bio);
 	return result;
 }
 
-int ces_key_public(const char *pem, size_t length, EVP_PKEY **ret, struct ces_error *err)
+int ces_key_public(const char *pem, size_t length, const char *name, EVP_PKEY **ret,
+		   struct ces_error *err)
 {
-	return from_bytes(pem, length, OSSL_STORE_INFO_PUBKEY, "--key", ret, err);
-}
-
-/* A private key that others can read, or could have replaced, proves nothing. */
-static int read_private(const char *path, char **ret, size_t *ret_length, struct ces_error *err)
-{
-	CES_CLEANUP_FD int fd =
-	    open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) != 0)
-		return ces_error_errno(err, CES_E_NOTFOUND, "%s", path);
-	if (!S_ISREG(st.st_mode))
-		return ces_error_set(err, CES_E_USAGE, "%s: not a regular file", path);
-	if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 077) != 0)
-		return ces_error_set(err, CES_E_USAGE,
-				     "%s: a private key must be yours alone; type chmod 600 %s",
-				     path, path);
-	if (ces_read_file(fd, PEM_MAX, ret, ret_length) != 0)
-		return ces_error_errno(err, CES_E_USAGE, "%s", path);
-	return 0;
-}
-
-/* A URI's scheme says which provider of OpenSSL's has the key; so does the label of a key that only
- * a TPM can use. */
-static int load_provider(const char *uri, const char *pem, struct ces_error *err)
-{
-	const char *name = NULL;
-
-	if (strncmp(uri, "pkcs11:", 7) == 0)
-		name = "pkcs11";
-	else if (strncmp(uri, "handle:", 7) == 0 ||
-		 (pem != NULL && strstr(pem, "-----BEGIN TSS2 PRIVATE KEY-----") != NULL))
-		name = "tpm2";
-	if (name == NULL)
-		return 0;
-	/* The default one stays, for the digests: loading another ends its being there by itself.
-	 */
-	if (OSSL_PROVIDER_load(NULL, name) == NULL || OSSL_PROVIDER_load(NULL, "default") == NULL)
-		return fail(err, "the provider of OpenSSL's for this key");
-	return 0;
-}
-
-int ces_key_private(const char *uri, EVP_PKEY **ret, struct ces_error *err)
-{
-	CES_CLEANUP_FREE char *pem = NULL;
-	size_t length = 0;
-	int result;
-
-	if (strncmp(uri, "pkcs11:", 7) == 0 || strncmp(uri, "handle:", 7) == 0) {
-		if (load_provider(uri, NULL, err) != 0)
-			return -1;
-		return take_key(OSSL_STORE_open(uri, NULL, NULL, NULL, NULL), OSSL_STORE_INFO_PKEY,
-				uri, ret, err);
-	}
-	if (read_private(uri, &pem, &length, err) != 0 || load_provider(uri, pem, err) != 0)
-		return -1;
-	result = from_bytes(pem, length, OSSL_STORE_INFO_PKEY, uri, ret, err);
-	OPENSSL_cleanse(pem, length);
-	return result;
+	return ces_key_from_bytes(pem, length, OSSL_STORE_INFO_PUBKEY, name, ret, err);
 }
 
 int ces_key_id(EVP_PKEY *key, char ret[CES_KEY_ID + 1], struct ces_error *err)
@@ -166,7 +98,7 @@ int ces_key_id(EVP_PKEY *key, char ret[CES_KEY_ID + 1], struct ces_error *err)
 
 	if (length <= 0 || EVP_Digest(der, (size_t)length, digest, NULL, EVP_sha256(), NULL) != 1) {
 		OPENSSL_free(der);
-		return fail(err, "the public half of the key");
+		return ces_key_fail(err, "the public half of the key");
 	}
 	OPENSSL_free(der);
 	for (size_t i = 0; i < sizeof(digest); i++)
@@ -174,26 +106,9 @@ int ces_key_id(EVP_PKEY *key, char ret[CES_KEY_ID + 1], struct ces_error *err)
 	return 0;
 }
 
-/* Ed25519 has its digest inside. */
-static const char *digest_of(EVP_PKEY *key)
+const char *ces_key_hash(EVP_PKEY *key)
 {
 	return EVP_PKEY_is_a(key, "ED25519") == 1 ? NULL : "SHA256";
-}
-
-int ces_key_sign(EVP_PKEY *key, const void *bytes, size_t length, struct ces_signature *ret,
-		 struct ces_error *err)
-{
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	bool good;
-
-	ret->length = sizeof(ret->bytes);
-	good = context != NULL &&
-	       EVP_DigestSignInit_ex(context, NULL, digest_of(key), NULL, NULL, key, NULL) == 1 &&
-	       EVP_DigestSign(context, ret->bytes, &ret->length, bytes, length) == 1;
-	EVP_MD_CTX_free(context);
-	if (!good)
-		return fail(err, "signing");
-	return ces_key_id(key, ret->keyid, err);
 }
 
 int ces_key_check(EVP_PKEY *key, const void *bytes, size_t length, const unsigned char *signature,
@@ -202,10 +117,24 @@ int ces_key_check(EVP_PKEY *key, const void *bytes, size_t length, const unsigne
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	bool good =
 	    context != NULL &&
-	    EVP_DigestVerifyInit_ex(context, NULL, digest_of(key), NULL, NULL, key, NULL) == 1 &&
+	    EVP_DigestVerifyInit_ex(context, NULL, ces_key_hash(key), NULL, NULL, key, NULL) == 1 &&
 	    EVP_DigestVerify(context, signature, signature_length, bytes, length) == 1;
 
 	EVP_MD_CTX_free(context);
+	ERR_clear_error();
+	return good ? 0 : -1;
+}
+
+int ces_key_check_digest(EVP_PKEY *key, const unsigned char digest[SHA256_DIGEST_LENGTH],
+			 const unsigned char *signature, size_t signature_length)
+{
+	EVP_PKEY_CTX *context = ces_key_hash(key) != NULL ? EVP_PKEY_CTX_new(key, NULL) : NULL;
+	bool good = context != NULL && EVP_PKEY_verify_init(context) == 1 &&
+		    EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) == 1 &&
+		    EVP_PKEY_verify(context, signature, signature_length, digest,
+				    SHA256_DIGEST_LENGTH) == 1;
+
+	EVP_PKEY_CTX_free(context);
 	ERR_clear_error();
 	return good ? 0 : -1;
 }

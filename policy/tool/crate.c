@@ -265,7 +265,7 @@ static int add_receipt(const struct ces_crate *crate, const char *run, struct ce
 	int result = ces_input_take(crate->key_fd, crate->key, &pem, &length, err);
 
 	if (result == 0)
-		result = ces_key_public(pem, length, &key, err);
+		result = ces_key_public(pem, length, "--key", &key, err);
 	if (result == 0)
 		result = ces_input_take(crate->from_fd, crate->from, &envelope, &length, err);
 	if (result == 0)
