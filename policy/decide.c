@@ -211,6 +211,7 @@ static enum match match_image(const struct ces_rights *rights, time_t now, struc
 			snprintf(ret->approved_by, sizeof(ret->approved_by), "%s",
 				 rule->evidence != NULL ? rule->evidence : "");
 			ret->demand = rule->demand;
+			ces_decision_bases(&rule->base, &ret->bases);
 			return MATCH_ALLOWED;
 		}
 		if (found == MATCH_DENIED)

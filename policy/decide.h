@@ -75,6 +75,16 @@ static inline struct ces_strings ces_decision_list(const struct ces_decision_nam
 int ces_decision_names(const struct ces_strings *names, const char *key,
 		       struct ces_decision_names *ret, struct ces_error *err);
 
+/* ChainIDs of the OCI image-spec (config.md, "Layer ChainID"), of which one must begin the layers
+ * of the image; none: any image may. */
+struct ces_decision_bases {
+	size_t n;
+	char v[CES_BASES_MAX][CES_DIGEST_LENGTH + 1];
+};
+
+/* Copies those of a rule. */
+void ces_decision_bases(const struct ces_strings *bases, struct ces_decision_bases *ret);
+
 /* All that is allowed: CES does exactly this and takes nothing else from request or policy. Flat:
  * it points to nothing, so it goes from one program to the next as it is. */
 struct ces_decision {
@@ -96,6 +106,7 @@ struct ces_decision {
 	char locked_digest[CES_DIGEST_LENGTH + 1]; /* "" = any */
 	struct ces_policy_demand demand;           /* of evidence about that digest */
 	char approved_by[CES_DIGEST_LENGTH + 1];   /* the records that the rule names; "" = none */
+	struct ces_decision_bases bases;
 	char evidence[CES_DIGEST_LENGTH + 1]; /* the record that met the demand; "" = none did */
 	enum ces_retain retain;
 	uint64_t retain_seconds;

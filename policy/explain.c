@@ -51,6 +51,8 @@ static void say_image(const struct out *out, const struct ces_decision *d)
 		ces_demand_say(&d->demand, demand, sizeof(demand));
 		say(out, "  demands %s; met by report %.19s...", demand, d->evidence);
 	}
+	for (size_t i = 0; i < d->bases.n; i++)
+		say(out, "  %s %s", i == 0 ? "only on the base with ChainID" : "or", d->bases.v[i]);
 	if (d->verb == CES_VERB_PULL)
 		say(out, "  from %s%s%s, %s", d->endpoint,
 		    d->proxy[0] != '\0' ? " through the proxy " : "", d->proxy,

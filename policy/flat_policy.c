@@ -18,7 +18,8 @@ static const struct ces_flat_type settings = TYPE(struct ces_policy_settings, se
 
 static const struct ces_flat_field rule_fields[] = {
     TEXT(ces_policy_image_rule, allow), TEXT(ces_policy_image_rule, digest),
-    TEXT(ces_policy_image_rule, approval), TEXT(ces_policy_image_rule, evidence)};
+    TEXT(ces_policy_image_rule, approval), TEXT(ces_policy_image_rule, evidence),
+    STRINGS(ces_policy_image_rule, base)};
 static const struct ces_flat_type rule = TYPE(struct ces_policy_image_rule, rule_fields);
 
 static const struct ces_flat_field project_fields[] = {

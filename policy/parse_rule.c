@@ -20,6 +20,9 @@ static const struct ces_field_text as_pattern = {
     ces_pattern_valid, "a pattern like registry/group/* or registry/group/**"};
 static const struct ces_field_text as_digest = {ces_digest_valid,
 						"sha256: and 64 lower-case hex digits"};
+static const struct ces_field_text as_chain = {
+    ces_digest_valid, "the ChainID of a base, sha256: and 64 lower-case hex digits, as ces-policy "
+		      "conform prints it: a name proves nothing"};
 static const struct ces_field_text as_short = {ces_valid_short, "up to 127 plain characters"};
 static const struct ces_field_text as_finding = {
     finding_valid, "\"critical\", \"high\", \"medium\" or \"low\", or \"fixable high\" and so on"};
@@ -48,6 +51,18 @@ static int read_findings(struct ces_fields *in, const struct ces_field_at *at, v
 	return 0;
 }
 
+/* A list without an element would allow all, or nothing: neither is what somebody meant. */
+static int read_bases(struct ces_fields *in, const struct ces_field_at *at, void *ret)
+{
+	const struct ces_strings *bases = ret;
+
+	if (ces_field_strings(in, at, ret) != 0)
+		return -1;
+	if (bases->n == 0 || bases->n > CES_BASES_MAX)
+		return ces_field_fault(in, at, "must have 1 to %d ChainIDs", CES_BASES_MAX);
+	return 0;
+}
+
 static const struct ces_field scan_rows[] = {
     ROW("max_age", ces_field_quantity, demand.max_age, &as_age, .required = true),
     ROW("no", read_findings, demand.no, NULL),
@@ -63,6 +78,7 @@ static const struct ces_field image_rows[] = {
     ROW("expires", ces_field_date, expires, NULL),
     {.key = "scan", .read = ces_field_object, .param = scan_rows},
     ROW("sbom", ces_field_bool, demand.sbom, NULL),
+    ROW("base", read_bases, base, &as_chain),
     CES_FIELD_END,
 };
 

@@ -113,6 +113,8 @@ struct ces_policy_demand {
 	bool sbom;
 };
 
+#define CES_BASES_MAX 16 /* of a rule */
+
 struct ces_policy_image_rule {
 	char *allow;    /* pattern, see ces_pattern_match */
 	char *digest;   /* locked digest, or NULL */
@@ -120,6 +122,7 @@ struct ces_policy_image_rule {
 	char *evidence; /* the digest of the records that it was approved by, or NULL */
 	time_t expires; /* first second after; 0 = never */
 	struct ces_policy_demand demand;
+	struct ces_strings base; /* ChainIDs of which one must begin the layers; none: any */
 };
 
 struct ces_policy_image_rules {

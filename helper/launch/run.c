@@ -33,6 +33,7 @@
 #include "helper/watch/kept.h"
 #include "helper/watch/list.h"
 #include "helper/watch/supervise.h"
+#include "policy/base.h"
 
 #define SETUP_SECONDS 60
 #define START_SECONDS 120 /* for the runtime and the proof, which have deadlines of their own */
@@ -61,7 +62,8 @@ static int load_image(struct ces_plan *plan, struct ces_grant *grant, struct ces
 	    plan->image->gid >= CES_IDMAP_SPAN || plan->image->stop_signal >= NSIG)
 		return ces_error_set(err, CES_E_HOST, "the stored record of %s is damaged",
 				     reference);
-	return 0;
+	/* The very layers that are mounted. */
+	return ces_base_check(decision, &plan->image->diff_ids, err);
 }
 
 static int make_map(struct ces_plan *plan, struct ces_error *err)

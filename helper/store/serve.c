@@ -25,6 +25,7 @@
 #include "helper/session/mounts.h"
 #include "helper/session/runs.h"
 #include "helper/store/quota.h"
+#include "policy/base.h"
 
 int ces_serve_refuse(struct ces_error *err)
 {
@@ -174,6 +175,10 @@ static int need_layers(struct ces_serving *s, const struct ces_wish *wish, struc
 	ces_digest_of(config->bytes, config->length, pull->config_digest);
 	if (!names(manifest(s), pull->config_digest))
 		return ces_serve_refuse(err);
+	/* These layers, in this order, are what is committed (same_layers), whatever ces-resolve
+	 * read in the configuration. */
+	if (ces_base_check(pull->decision, &diff_ids, err) < 0)
+		return -1;
 	if (ces_runs_need(pull->entry, pull->digest, &diff_ids, err) < 0 ||
 	    ces_store_await_collector(pull->store, err) < 0)
 		return -1;

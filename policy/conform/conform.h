@@ -110,7 +110,9 @@ struct ces_conform {
 	char digest[CES_DIGEST_LENGTH + 1];
 	char platform[64];
 	size_t layers;
-	uint64_t size; /* bytes of all layers as they are stored */
+	uint64_t size;                         /* bytes of all layers as they are stored */
+	char (*chains)[CES_DIGEST_LENGTH + 1]; /* the ChainID up to each layer */
+	size_t n_chains;
 	struct ces_conform_packages packages;
 };
 

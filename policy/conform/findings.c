@@ -136,6 +136,7 @@ void ces_conform_free(struct ces_conform *conform)
 	for (size_t i = 0; i < conform->packages.n; i++)
 		free(conform->packages.v[i].name); /* one allocation with the version */
 	free(conform->packages.v);
+	free(conform->chains);
 }
 
 void ces_conform_where(const struct ces_conform *conform, const struct ces_conform_finding *finding,

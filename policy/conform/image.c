@@ -12,6 +12,7 @@
 #include "helper/unpack/config.h"
 #include "helper/unpack/json.h"
 #include "helper/unpack/manifest.h"
+#include "policy/base.h"
 #include "policy/conform/layout.h"
 #include "policy/conform/registry.h"
 
@@ -119,6 +120,19 @@ static int check_diff_ids(struct ces_conform *conform, const struct ces_image_co
 	return 0;
 }
 
+/* What a rule's "base" can name. */
+static void keep_chains(struct ces_conform *conform, const struct ces_strings *diff_ids)
+{
+	char chain[CES_DIGEST_LENGTH + 1] = "";
+
+	conform->chains = calloc(diff_ids->n + 1, sizeof(*conform->chains));
+	conform->no_memory = conform->no_memory || conform->chains == NULL;
+	for (size_t i = 0; conform->chains != NULL && i < diff_ids->n; i++) {
+		ces_chain_add(chain, diff_ids->v[i]);
+		memcpy(conform->chains[conform->n_chains++], chain, sizeof(chain));
+	}
+}
+
 /* The very reader of ces-unpack, which only reads what is for its own machine. */
 static void ask_ces(struct ces_conform *conform, const char *bytes, size_t length, size_t layers,
 		    const char *architecture)
@@ -219,6 +233,7 @@ static void look_at_image(struct ces_conform *conform, const struct ces_layout *
 	check_platform(conform, &config, options->architecture);
 	ces_image_config_check(conform, &config);
 	if (check_diff_ids(conform, &config, layers) == 0) {
+		keep_chains(conform, &config.diff_ids);
 		ask_ces(conform, bytes, length, layers, config.architecture);
 		if (fits)
 			look_at_layers(conform, layout, manifest, &config, options->max_size);

@@ -75,6 +75,10 @@ void ces_conform_json(const struct ces_conform *conform)
 		put_text("platform", conform->platform);
 		printf(",\"layers\":%zu,\"size\":%llu", conform->layers,
 		       (unsigned long long)conform->size);
+		printf(",\"chain_ids\":[");
+		for (size_t i = 0; i < conform->n_chains; i++)
+			printf("%s\"%s\"", i > 0 ? "," : "", conform->chains[i]);
+		printf("]");
 		put_packages(&conform->packages);
 	}
 	printf("}\n");

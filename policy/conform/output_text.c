@@ -99,4 +99,8 @@ void ces_conform_text(const struct ces_conform *conform)
 		printf(" of %s", conform->packages.kind);
 	}
 	printf("\n");
+	if (conform->n_chains > 0) {
+		put(conform->path);
+		printf(": as a base, its ChainID is %s\n", conform->chains[conform->n_chains - 1]);
+	}
 }

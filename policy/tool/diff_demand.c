@@ -3,6 +3,7 @@
 #include "policy/tool/diff_demand.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "common/num.h"
 #include "policy/demand.h"
@@ -26,6 +27,34 @@ static void age(struct ces_diff *diff, const char *name, uint64_t old, uint64_t 
 			     "%s: its scan may be %s old instead of %s", name, after, before);
 }
 
+static bool has(const struct ces_strings *list, const char *one)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < list->n && !found; i++)
+		found = strcmp(list->v[i], one) == 0;
+	return found;
+}
+
+/* No list allows any base. */
+static void base(struct ces_diff *diff, const char *name, const struct ces_strings *old,
+		 const struct ces_strings *new)
+{
+	if (old->n == 0 && new->n > 0)
+		ces_diff_say(diff, CES_DIFF_NARROWER, "%s: demands one of %zu bases", name, new->n);
+	if (old->n > 0 && new->n == 0)
+		ces_diff_say(diff, CES_DIFF_WIDER, "%s: any base will do; it was one of %zu", name,
+			     old->n);
+	for (size_t i = 0; i < new->n && old->n > 0; i++)
+		if (!has(old, new->v[i]))
+			ces_diff_say(diff, CES_DIFF_WIDER, "%s: gains the base %s", name,
+				     new->v[i]);
+	for (size_t i = 0; i<old->n &&new->n> 0; i++)
+		if (!has(new, old->v[i]))
+			ces_diff_say(diff, CES_DIFF_NARROWER, "%s: loses the base %s", name,
+				     old->v[i]);
+}
+
 void ces_diff_demand(struct ces_diff *diff, const char *name,
 		     const struct ces_policy_image_rule *old,
 		     const struct ces_policy_image_rule *new)
@@ -46,6 +75,7 @@ void ces_diff_demand(struct ces_diff *diff, const char *name,
 		ces_diff_say(diff, after->unless_vex ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
 			     "%s: a VEX statement %s a finding", name,
 			     after->unless_vex ? "excuses" : "no longer excuses");
+	base(diff, name, &old->base, &new->base);
 	if (before->sbom != after->sbom)
 		ces_diff_say(diff, before->sbom ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
 			     "%s: demands %s", name, before->sbom ? "no SBOM any more" : "an SBOM");

@@ -38,6 +38,9 @@ static void print_rules(const struct ces_policy_image_rules *rules, time_t now)
 			ces_demand_say(&rule->demand, demand, sizeof(demand));
 			printf(", demands %s", demand);
 		}
+		for (size_t j = 0; j < rule->base.n; j++)
+			printf("%s %.19s...", j == 0 ? ", only on the base" : " or",
+			       rule->base.v[j]);
 		if (rule->expires != 0)
 			printf(", %s %s", now < rule->expires ? "until" : "EXPIRED on",
 			       ces_tool_day(rule->expires, day));

@@ -91,6 +91,7 @@ static const struct known {
     {"images", "expires", "\"2027-01-01\""},
     {"images", "scan", "{ \"max_age\": \"30d\", \"no\": [\"critical\"] }"},
     {"images", "sbom", "true"},
+    {"images", "base", "[\"sha256:<64 hex digits>\"]"},
     {"scan", "max_age", "\"30d\""},
     {"scan", "no", "[\"critical\", \"fixable high\"]"},
     {"scan", "unless_vex", "true"},

@@ -1,6 +1,6 @@
 /* Any bytes as the evidence that ces-admit hands to ces-parse: refused with a line of text, or made
  * into values within their bounds. Half of the inputs are records, each under its own digest, so
- * that what comes after the comparison of digests is reached. */
+ * that the code behind the comparison of digests is reached. */
 /* parses: helper/parse/evidence.c policy/evidence/judge.c policy/evidence/record.c policy/evidence/part.c */
 /* links: helper/parse/evidence.c policy/evidence/judge.c policy/evidence/record.c policy/evidence/part.c */
 /* links: policy/evidence/gather.c helper/unpack/json_scan.c policy/tool/say.c */

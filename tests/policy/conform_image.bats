@@ -267,3 +267,18 @@ load conform.bash
 	[ "$status" -eq 1 ]
 	found C101 '.text | contains("larger than 4 MiB")'
 }
+
+@test "conform prints the ChainIDs of the layers, for the base that a policy demands" {
+	new
+	base
+	layer
+	echo more > $tree/more
+	layer
+	made
+	# by the image-spec: the first is the diff_id, each other the digest of the one below, a blank and the diff_id
+	first=$(jq -r '.[0]' <<< "$diff_ids")
+	second=sha256:$(printf '%s %s' "$first" "$(jq -r '.[1]' <<< "$diff_ids")" | sha256sum | cut -d' ' -f1)
+	jq -e --arg a "$first" --arg b "$second" '.chain_ids == [$a, $b]' <<< "$output"
+	run conform img
+	says "img: as a base, its ChainID is $second"
+}

@@ -184,6 +184,29 @@ refused_policy() # KEYS TEXT
 	says "not_affected"
 }
 
+@test "a base is a list of ChainIDs, and a name is refused with the reason" {
+	refused_policy '"base": ["docker.io/library/debian:12"]' 'base[0] must be the ChainID of a base, sha256: and 64 lower-case hex digits, as ces-policy conform prints it: a name proves nothing'
+	refused_policy '"base": []' 'projects.p.images[0].base must have 1 to 16 ChainIDs'
+	refused_policy "\"base\": [$(for ((i = 0; i < 17; i++)); do printf '%s"sha256:%064d"' "${c:-}" $i; c=,; done)]" 'must have 1 to 16 ChainIDs'
+	# without a digest, too
+	one=sha256:$(printf '%064d' 1) two=sha256:$(printf '%064d' 2)
+	written "[{\"allow\": \"ghcr.io/lab/*\", \"base\": [\"$one\"]}]"
+	cp p.json one.json
+	run policy explain --project p p.json
+	[ "$status" -eq 0 ]
+	says "ghcr.io/lab/*, only on the base ${one:0:19}"
+	written "[{\"allow\": \"ghcr.io/lab/*\", \"base\": [\"$one\", \"$two\"]}]"
+	run policy diff one.json p.json
+	says "WIDER project p: ghcr.io/lab/*: gains the base $two"
+	run policy diff p.json one.json
+	says "narrower project p: ghcr.io/lab/*: loses the base $two"
+	written '[{"allow": "ghcr.io/lab/*"}]'
+	run policy diff one.json p.json
+	says "WIDER project p: ghcr.io/lab/*: any base will do"
+	run policy diff p.json one.json
+	says "narrower project p: ghcr.io/lab/*: demands one of 1 bases"
+}
+
 @test "explain and diff say what is demanded" {
 	demanding '"scan": {"max_age": "30d", "no": ["critical", "fixable high"], "unless_vex": true}, "sbom": true'
 	cp p.json strict.json
