@@ -55,7 +55,9 @@ LIBS = $(B)/libces-policy.a $(B)/libces-common.a
 # The rooms of root's three programs, of which the first alone is setuid: helper/README.md says who is in which.
 ADMIT = $(addprefix helper/,admit core)
 SESSION = $(addprefix helper/,core session launch watch audit store)
-$(B)/ces-client: $(call obj,$(wildcard client/*.c)) $(LIBS)
+# The reader of records of evidence: for a start in ces-parse, for a job of a cluster in ces-client.
+EVIDENCE_READS = $(addprefix policy/evidence/,judge.c record.c gather.c part.c) helper/unpack/json_scan.c policy/tool/say.c
+$(B)/ces-client: $(call obj,$(wildcard client/*.c) policy/evidence/store.c $(EVIDENCE_READS)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -ljson-c -lnettle
 $(B)/ces-helper: $(call obj,$(wildcard helper/entry/*.c) helper/core/last_words.c) $(LIBS)
 	$(CC) $(LINKHARD) -Wl,-Map=$@.map -o $@ $^
@@ -63,8 +65,6 @@ $(B)/ces-admit: $(call obj,$(wildcard $(ADMIT:%=%/*.c))) $(LIBS)
 	$(CC) $(LINKHARD) -Wl,-Map=$@.map -o $@ $^ -lnettle
 $(B)/ces-session: $(call obj,$(wildcard $(SESSION:%=%/*.c))) $(LIBS)
 	$(CC) $(LINKHARD) -Wl,-Map=$@.map -o $@ $^ -lcap -lnettle
-# It reads records of evidence as ces-policy does, with the same parts.
-EVIDENCE_READS = $(addprefix policy/evidence/,judge.c record.c gather.c part.c) helper/unpack/json_scan.c policy/tool/say.c
 $(B)/ces-parse: $(call obj,$(wildcard helper/parse/*.c) $(EVIDENCE_READS)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -ljson-c -lnettle
 # It starts for each request, so it loads nothing but libc.

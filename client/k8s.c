@@ -15,6 +15,7 @@
 #include "common/event.h"
 #include "common/io.h"
 #include "common/paths.h"
+#include "policy/evidence/store.h"
 
 /* Refuses what a Job has no place for. */
 static int check_request(const struct ces_request *request, struct ces_error *err)
@@ -30,6 +31,26 @@ static int check_request(const struct ces_request *request, struct ces_error *er
 	return 0;
 }
 
+/* The cluster runs what the manifest says, so what a rule demands is looked at here, by the code of
+ * ces-admit and ces-parse; but layers that were never here can show no base. */
+static int check_demands(struct ces_decision *decision, struct ces_error *err)
+{
+	const char *set = decision->approved_by[0] != '\0' ? decision->approved_by : NULL;
+	struct ces_evidence_facts facts;
+	CES_CLEANUP_FD int dir = -1;
+
+	if (decision->bases.n > 0)
+		return ces_error_rule(err, CES_E_DENIED, decision->rule,
+				      "k8s: the rule of this image demands a base, which CES can "
+				      "prove on this machine alone, and not for a job");
+	if (!ces_demand_any(&decision->demand))
+		return 0;
+	if (ces_store_open(CES_EVIDENCE_DIR, &dir, err) < 0 ||
+	    ces_store_facts(dir, decision->locked_digest, set, &facts, err) < 0)
+		return ces_error_context(err, "the evidence about this image cannot be used");
+	return ces_decide_demand(decision, &facts, time(NULL), err);
+}
+
 static int prepare(const struct ces_local *local, struct ces_job *job, struct ces_error *err)
 {
 	if (local->policy->kubernetes.namespace == NULL)
@@ -39,7 +60,8 @@ static int prepare(const struct ces_local *local, struct ces_job *job, struct ce
 		    CES_POLICY_PATH);
 	job->kubernetes = &local->policy->kubernetes;
 	if (check_request(job->request, err) < 0 ||
-	    ces_local_decide(local, job->request, &job->decision, job->user, err) < 0)
+	    ces_local_decide(local, job->request, &job->decision, job->user, err) < 0 ||
+	    check_demands(&job->decision, err) < 0)
 		return -1;
 	job->gid = getgid();
 	if (job->decision.n_project_gids > 0)

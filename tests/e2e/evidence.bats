@@ -185,6 +185,26 @@ denied()
 	denied scan 'no scan of this image'
 }
 
+@test "for a job of a cluster, too, the scan is looked at, and a base that nothing shows is refused" {
+	cluster='.kubernetes = {"namespace": "nsh-gpu", "data_claim": "pvc-{project}-shared", "outputs_claim": "pvc-{project}-users"}'
+	job() { run --separate-stderr as alice ces-run k8s $open/tools:1; }
+	lab_policy "$cluster | .projects[\"nsh-2024-0001\"].images = [{\"allow\":\"open.tre.test/epcced/tools\",\"digest\":\"$d\",\"scan\":{\"max_age\":\"30d\"}}]"
+	job
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"no scan of this image"* && -z $output ]]
+	added trivy '40 days ago'
+	job
+	[[ $stderr == *"is 40 days old"* ]]
+	added trivy '1 day ago'
+	job
+	[ "$status" -eq 0 ]
+	[[ $output == *"@$d"* ]]
+	lab_policy "$cluster | .projects[\"nsh-2024-0001\"].images = [{\"allow\":\"open.tre.test/epcced/tools\",\"base\":[\"$d\"]}]"
+	job
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"demands a base"* && -z $output ]]
+}
+
 # chain IMAGE N: the ChainID of its first N layers, by the image-spec.
 chain()
 {
