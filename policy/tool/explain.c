@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "policy/pattern.h"
+#include "policy/evidence/store.h"
 #include "policy/tool/explain.h"
 #include "common/cleanup.h"
 #include "policy/tool/input.h"
 #include "policy/tool/member.h"
+#include "policy/tool/met.h"
 #include "policy/tool/tool.h"
 
 static const char help[] =
@@ -21,6 +23,7 @@ struct explain {
 	const char *project, *user, *groups, *image;
 	struct ces_reference reference; /* of image */
 	time_t now;
+	int evidence; /* the directory beside the policy; -1: none */
 	const struct ces_policy *policy;
 	/* the user, where one is asked about */
 	struct ces_member member;
@@ -39,6 +42,26 @@ static bool any_covers(const struct explain *e, const struct ces_policy_image_ru
 		if (covers(e, &rules->v[i]))
 			return true;
 	return false;
+}
+
+/* By the evidence beside the policy. */
+static void print_demand(const struct explain *e, const char *where, size_t index,
+			 const struct ces_policy_image_rule *rule)
+{
+	char demand[CES_DEMAND_TEXT], record[CES_DIGEST_LENGTH + 1], path[CES_NAME_MAX + 64];
+	struct ces_error err = {0};
+	bool met;
+
+	for (size_t i = 0; i < rule->base.n; i++)
+		printf("    %s %s\n", i == 0 ? "demands the base with ChainID" : "or",
+		       rule->base.v[i]);
+	if (!ces_demand_any(&rule->demand) || rule->digest == NULL)
+		return;
+	snprintf(path, sizeof(path), "%s.images[%zu]", where, index);
+	met = ces_rule_met(e->evidence, path, rule, e->now, record, &err) == 0;
+	ces_demand_say(&rule->demand, demand, sizeof(demand));
+	printf("    demands %s: %s%s\n", demand, met ? "met by report " : "NOT MET, ",
+	       met ? record : err.text);
 }
 
 /* The rule that decides is the first that covers the image and has not expired. */
@@ -65,6 +88,8 @@ static void print_image(const struct explain *e, const char *where,
 		       rule->evidence != NULL ? ", with evidence" : "",
 		       rule->expires != 0 ? ", until " : ", no end",
 		       rule->expires != 0 ? ces_tool_day(rule->expires, day) : "");
+		if (!over)
+			print_demand(e, where, i, rule);
 		decided = decided || !over;
 	}
 }
@@ -206,10 +231,16 @@ static int parse(int argc, char **argv, struct explain *e)
 
 static int explain_file(struct explain *e, const char *path)
 {
+	CES_CLEANUP_FREE char *beside = ces_store_beside(path);
 	struct ces_policy *policy = NULL;
+	CES_CLEANUP_FD int dir = -1;
 	struct ces_error err = {0};
 	int status;
 
+	/* before root is given up */
+	if (beside != NULL && e->image != NULL)
+		(void)ces_store_open(beside, &dir, NULL);
+	e->evidence = dir;
 	if (ces_input_policy(path, &policy, &err) != 0)
 		return ces_tool_fail(&err);
 	e->policy = policy;

@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/num.h"
+#include "policy/evidence/store.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"
 #include "policy/tool/where.h"
@@ -111,6 +112,7 @@ static int fill(struct ces_report *report, const struct asked *asked, struct fil
 	ces_check_warn_paths(&report->problems, report->policy);
 	ces_check_warn_profiles(&report->problems, report->policy, &report->profiles, asked->host,
 				asked->now);
+	ces_check_warn_evidence(&report->problems, report->policy, report->evidence, asked->now);
 	if (asked->host)
 		ces_check_warn_host(&report->problems, report->policy);
 	ces_problems_locate(&report->problems, bytes, length);
@@ -132,8 +134,14 @@ static int make(const struct asked *asked, struct files *files, struct ces_error
 	struct ces_policy *policy = NULL;
 	char *bytes = NULL;
 	size_t length = 0;
+	CES_CLEANUP_FREE char *beside = ces_store_beside(asked->policy);
+	CES_CLEANUP_FD int dir = -1;
 	int result = -1;
 
+	/* before root is given up */
+	if (beside != NULL)
+		(void)ces_store_open(beside, &dir, NULL);
+	report.evidence = dir;
 	if (stat(asked->policy, &report.file) != 0)
 		return ces_error_errno(err, CES_E_NOTFOUND, "%s", asked->policy);
 	if (ces_input_read(asked->policy, &bytes, &length, err) != 0)

@@ -65,6 +65,7 @@ struct ces_report {
 	struct ces_where *where;
 	struct stat file; /* the policy's, before root was given up */
 	time_t now;
+	int evidence; /* the directory beside the policy; -1: none */
 	bool host;
 };
 

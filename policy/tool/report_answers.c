@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "policy/tool/met.h"
 #include "policy/tool/report.h"
 #include "policy/tool/tool.h"
 
@@ -22,12 +23,32 @@ static const char *or_empty(const char *text)
 	return text != NULL ? text : "";
 }
 
+/* Its age, and what the rule says to it. */
+static void say_scan(const struct ces_report *report, const struct ces_policy_image_rule *rule,
+		     char *buffer, size_t size)
+{
+	time_t scanned = ces_rule_scanned(report->evidence, rule);
+	char record[CES_DIGEST_LENGTH + 1], age[48] = "none";
+	struct ces_error err = {0};
+
+	if (rule->digest == NULL)
+		snprintf(age, sizeof(age), "any digest");
+	else if (scanned != 0)
+		snprintf(age, sizeof(age), "%lld days old",
+			 (long long)(report->now - scanned) / (24 * 60 * 60));
+	if (ces_rule_met(report->evidence, "", rule, report->now, record, &err) != 0)
+		snprintf(buffer, size, "%s; REFUSED: %s", age, err.text);
+	else
+		snprintf(buffer, size, "%s%s", age,
+			 record[0] != '\0' ? ", as the rule demands" : "");
+}
+
 static void may_run(const struct ces_report *report)
 {
 	const struct ces_policy *p = report->policy;
 	struct ces_rules_walk walk = {0};
 	struct ces_table table;
-	char on[16], until[16], approval[160];
+	char on[16], until[16], approval[160], scan[CES_ERROR_TEXT + 64];
 
 	begin(report->out, "may-run", "What may run, and who approved it");
 	ces_table_begin(report, CES_TABLE_MAY_RUN, &table);
@@ -39,13 +60,15 @@ static void may_run(const struct ces_report *report)
 		snprintf(approval, sizeof(approval), "%s%s",
 			 walk.at->approval != NULL ? walk.at->approval : "none named",
 			 walk.at->evidence != NULL ? ", with evidence" : "");
+		say_scan(report, walk.at, scan, sizeof(scan));
 		ces_table_row(
 		    &table,
 		    (const char *const[]){
 			ces_rules_project(&walk), walk.at->allow, or_empty(walk.at->digest),
 			approval, end != 0 ? ces_tool_day(end, until) : "no end",
 			p->approved_by != NULL ? p->approved_by : "not said",
-			p->approved_on != 0 ? ces_tool_day(p->approved_on + 1, on) : "not said"});
+			p->approved_on != 0 ? ces_tool_day(p->approved_on + 1, on) : "not said",
+			scan});
 	}
 	ces_table_end(&table);
 	fputs("</section>\n", report->out);

@@ -22,7 +22,7 @@ static const struct form {
 			   "Images that may run",
 			   "No image may run.",
 			   {"Project", "Image", "Only this digest", "Approval", "Until",
-			    "Policy approved by", "Policy approved on"}},
+			    "Policy approved by", "Policy approved on", "Newest scan"}},
     [CES_TABLE_RAN] = {"ran",
 		       "Runs by project, user and image",
 		       "No run has ended.",

@@ -5,6 +5,7 @@
 #include "common/num.h"
 #include "policy/evidence/store.h"
 #include "policy/tool/check.h"
+#include "policy/tool/met.h"
 #include "policy/tool/tool.h"
 
 #define WARN(problems, severity, path, hint, ...)                                                  \
@@ -22,27 +23,15 @@ static void warn_demand(struct ces_problems *problems, const char *path,
 			const struct ces_policy_image_rule *rule, int dir, time_t now)
 {
 	const char *hint = "scan the image, and type: ces-policy evidence add REPORT";
-	struct ces_decision decision = {.demand = rule->demand};
-	struct ces_evidence_facts facts;
+	char record[CES_DIGEST_LENGTH + 1], when[32];
 	struct ces_error err = {0};
-	char when[32];
 
-	if (!ces_demand_any(&rule->demand) || rule->digest == NULL)
-		return;
-	snprintf(decision.rule, sizeof(decision.rule), "%s", path);
-	snprintf(decision.locked_digest, sizeof(decision.locked_digest), "%s", rule->digest);
-	if (ces_store_facts(dir, rule->digest, rule->evidence, &facts, &err) != 0)
-		WARN(problems, MEDIUM, path,
-		     "restore it from a copy, or revoke the rule and approve the image anew",
-		     "denies its image now: the evidence cannot be used: %s", err.text);
-	else if (ces_decide_demand(&decision, &facts, now, &err) != 0)
+	if (ces_rule_met(dir, path, rule, now, record, &err) != 0) {
 		WARN(problems, MEDIUM, err.rule, hint, "denies its image now: %s", err.text);
-	else if (ces_decide_demand(&decision, &facts, now + soon(&rule->demand), &err) != 0) {
+	} else if (ces_rule_met(dir, path, rule, now + soon(&rule->demand), record, &err) != 0) {
 		ces_num_format_time((uint64_t)soon(&rule->demand), when, sizeof(when));
 		WARN(problems, LOW, err.rule, hint,
-		     "denies its image in less than %s: its scan is "
-		     "too old then",
-		     when);
+		     "denies its image in less than %s: its scan is too old then", when);
 	}
 }
 

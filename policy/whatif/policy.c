@@ -5,11 +5,14 @@
 
 #include "common/cleanup.h"
 #include "policy/tool/member.h"
+#include "policy/tool/met.h"
 #include "policy/whatif/what_if.h"
 
 int ces_what_if_expire(struct ces_what_if *what, struct ces_error *err)
 {
+	char record[CES_DIGEST_LENGTH + 1];
 	struct ces_rules_walk walk = {0};
+	struct ces_error unmet = {0};
 
 	(void)err;
 	while (ces_rules_next(what->policy, &walk)) {
@@ -18,6 +21,9 @@ int ces_what_if_expire(struct ces_what_if *what, struct ces_error *err)
 		if (end != 0 && end <= what->end)
 			ces_what_if_rule(what, &walk,
 					 end == walk.at->expires ? NULL : "its project ends");
+		else if (ces_rule_met(what->evidence_dir, "", walk.at, what->end, record, &unmet) !=
+			 0)
+			ces_what_if_rule(what, &walk, "its scan or SBOM does not do then");
 	}
 	return 0;
 }

@@ -184,6 +184,25 @@ refused_policy() # KEYS TEXT
 	says "not_affected"
 }
 
+@test "the report shows the age of scans, and what a rule refuses; what-if, which scans will be too old" {
+	demanding '"scan": {"max_age": "30d", "no": ["critical"]}'
+	row() { rm -rf tables && run policy report --no-host --on "$1" -o page.html --csv tables p.json && grep -c "$2" tables/may-run.csv; }
+	row $now 'none; REFUSED: no scan of this image'
+	report trivy 'del(.Results[].Vulnerabilities)'
+	row $now '11 days old, as the rule demands'
+	row 2026-12-30 '40 days old; REFUSED: the newest scan of .* is 40 days old'
+	grep -q 'denies its image now' page.html
+	written "[{\"allow\": \"ghcr.io/lab/model\", \"digest\": \"$digest\"}, {\"allow\": \"ghcr.io/lab/*\"}]"
+	row $now '11 days old.\?$'
+	row $now 'any digest.\?$'
+	demanding '"scan": {"max_age": "30d"}'
+	run policy what-if p.json expire 2026-12-19
+	[ "$status" -eq 0 ]
+	run policy what-if p.json expire 2026-12-20
+	[ "$status" -eq 1 ]
+	says "its scan or SBOM does not do then"
+}
+
 @test "a base is a list of ChainIDs, and a name is refused with the reason" {
 	refused_policy '"base": ["docker.io/library/debian:12"]' 'base[0] must be the ChainID of a base, sha256: and 64 lower-case hex digits, as ces-policy conform prints it: a name proves nothing'
 	refused_policy '"base": []' 'projects.p.images[0].base must have 1 to 16 ChainIDs'
@@ -212,6 +231,12 @@ refused_policy() # KEYS TEXT
 	cp p.json strict.json
 	run policy explain --project p p.json
 	says "demands a scan of at most 30d without critical, fixable high (but what VEX excuses), and an SBOM"
+	run policy explain --image ghcr.io/lab/model p.json
+	says "demands a scan of at most 30d without critical, fixable high (but what VEX excuses), and an SBOM: NOT MET, no SBOM of this image"
+	add "$reports/spdx.json"
+	report trivy ".CreatedAt = \"$(date -u +%FT%TZ)\" | del(.Results[].Vulnerabilities)"
+	run policy explain --image ghcr.io/lab/model p.json
+	says "and an SBOM: met by report sha256:"
 	demanding '"scan": {"max_age": "60d", "no": ["critical"]}'
 	run policy diff strict.json p.json
 	says "WIDER project p: ghcr.io/lab/model: its scan may be 60d old instead of 30d"
