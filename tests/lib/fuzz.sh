@@ -22,7 +22,7 @@ build() # NAME PROGRAM CLANG-OPTION...
 	local files
 	mapfile -t files < <(printf '%s\n' "tests/fuzz/$1_fuzz.c" common/*.c policy/*.c "$(named "$1" links)" | grep . | sort -u)
 	clang -g -O1 -std=gnu17 -I. -D_GNU_SOURCE "${@:3}" -o "$2" "${files[@]}" \
-		-ljson-c -lnettle -lcap -larchive -lisal -lz -lzstd -lcurl -lseccomp -lpthread
+		-ljson-c -lnettle -lcap -larchive -lisal -lz -lzstd -lcurl -lseccomp -lcrypto -lpthread
 }
 
 # The public samples that are of a fuzzer's kind. unpack_layer's inputs begin with a byte for the compression.
