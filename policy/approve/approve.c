@@ -1,9 +1,9 @@
 /* ces-policy approve: an image rule for one digest, with its approval, its end, and the evidence
  * that it goes by. It must not judge the evidence: it shows it to who approves. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/num.h"
@@ -183,35 +183,6 @@ static int make(const struct ces_change *change, const char *bytes, size_t lengt
 	return ces_change_say(policy, ret, 1, err);
 }
 
-static int parse_option(struct ces_change *change, int option)
-{
-	switch (option) {
-	case 'p':
-		change->project = optarg;
-		return 0;
-	case 'i':
-		change->inferred = true;
-		return 0;
-	case 'a':
-		change->approval = optarg;
-		return 0;
-	case 'x':
-		change->expires = optarg;
-		return 0;
-	case 'e':
-		change->directory = optarg;
-		return 0;
-	case 'n':
-		change->no_evidence = true;
-		return 0;
-	case 'd':
-		change->dry_run = true;
-		return 0;
-	default:
-		return -1;
-	}
-}
-
 static int check_options(const struct ces_change *change)
 {
 	if ((change->project == NULL) == !change->inferred) {
@@ -232,26 +203,12 @@ static int check_options(const struct ces_change *change)
 
 int ces_tool_approve(int argc, char **argv)
 {
-	static const struct option options[] = {{"project", required_argument, NULL, 'p'},
-						{"inferred", no_argument, NULL, 'i'},
-						{"approval", required_argument, NULL, 'a'},
-						{"expires", required_argument, NULL, 'x'},
-						{"evidence", required_argument, NULL, 'e'},
-						{"no-evidence", no_argument, NULL, 'n'},
-						{"dry-run", no_argument, NULL, 'd'},
-						{"help", no_argument, NULL, 'h'},
-						{NULL, 0, NULL, 0}};
+	static const struct ces_change_command command = {help, "piadxen"};
 	struct ces_change change = {.now = time(NULL)};
-	int option;
+	int status = ces_change_options(argc, argv, &command, &change);
 
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (option == 'h') {
-			fputs(help, stdout);
-			return CES_TOOL_GOOD;
-		}
-		if (parse_option(&change, option) != 0)
-			return ces_tool_usage("approve");
-	}
+	if (status != 0)
+		return status > 0 ? CES_TOOL_GOOD : ces_tool_usage("approve");
 	if (argc - optind != 2) {
 		fprintf(stderr, "ces-policy: name one policy, and one image by its digest\n");
 		return ces_tool_usage("approve");

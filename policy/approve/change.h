@@ -26,6 +26,16 @@ struct ces_change {
 	int evidence_dir; /* -1: none */
 };
 
+struct ces_change_command {
+	const char *help;
+	const char *takes; /* the letters of its options (options.c) */
+};
+
+/* Reads the options; optind is then at the arguments. -1: a fault that has been reported; 1: help
+ * was printed. */
+int ces_change_options(int argc, char **argv, const struct ces_change_command *command,
+		       struct ces_change *change);
+
 /* What the child gives back: the new policy, and before it the set of evidence to be kept. */
 struct ces_change_note {
 	char digest[CES_DIGEST_LENGTH + 1]; /* the image's; "" when there is no set */

@@ -1,8 +1,8 @@
 /* ces-policy revoke: takes an image rule away. It must not guess which one: where several are meant
  * it lists these and changes nothing. */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "policy/approve/change.h"
 #include "policy/tool/rules.h"
@@ -109,27 +109,12 @@ static int make(const struct ces_change *change, const char *bytes, size_t lengt
 
 int ces_tool_revoke(int argc, char **argv)
 {
-	static const struct option options[] = {
-	    {"project", required_argument, NULL, 'p'},  {"inferred", no_argument, NULL, 'i'},
-	    {"approval", required_argument, NULL, 'a'}, {"dry-run", no_argument, NULL, 'd'},
-	    {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0}};
+	static const struct ces_change_command command = {help, "piad"};
 	struct ces_change change = {.now = time(NULL)};
-	int option;
+	int status = ces_change_options(argc, argv, &command, &change);
 
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (option == 'h') {
-			fputs(help, stdout);
-			return CES_TOOL_GOOD;
-		}
-		if (option == '?')
-			return ces_tool_usage("revoke");
-		if (option == 'p')
-			change.project = optarg;
-		if (option == 'a')
-			change.approval = optarg;
-		change.inferred = change.inferred || option == 'i';
-		change.dry_run = change.dry_run || option == 'd';
-	}
+	if (status != 0)
+		return status > 0 ? CES_TOOL_GOOD : ces_tool_usage("revoke");
 	if (argc - optind < 1 || argc - optind > 2 || (change.project != NULL && change.inferred) ||
 	    (argc - optind == 1 && change.approval == NULL)) {
 		fprintf(stderr, "ces-policy: name one policy, and the rule by its image or "
