@@ -13,9 +13,11 @@ import sys
 import markdown
 
 PAGES = {"doc/index.md": "index.html", "doc/researchers.md": "researchers.html", "doc/governance.md": "governance.html",
+         "doc/chain.md": "chain.html",
          "doc/administrators.md": "administrators.html", "doc/how-it-works.md": "how-it-works.html",
          "SECURITY.md": "security.html"}
 TITLES = {"index.html": "Start", "researchers.html": "Researchers", "governance.html": "Information governance",
+          "chain.html": "From an image to a receipt",
           "administrators.html": "Administrators", "how-it-works.html": "How it works", "security.html": "Security"}
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1c1c; --paper: #fff; --line: #ccc; --soft: #f3f5f7; --link: #0b57a4 }

@@ -1,4 +1,4 @@
-/* Stands in for keys, so that the readers behind a signature are reached: a signature is good when
+/* Replaces keys, so that the readers behind a signature are reached: a signature is good when
  * it begins with an 's'. */
 #ifndef CES_TESTS_RECEIPT_STUB_H
 #define CES_TESTS_RECEIPT_STUB_H

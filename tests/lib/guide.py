@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """Types the commands of a guide, and compares what they print: guide.py GUIDE USER, as root in a lab.
+guide.py --type PROMPT COMMAND types one.
 
 A block ```console has commands and their output. "$ " is USER in their home, with TOKEN of the environment; "# " is
-root; "> " goes on with the command before. "..." stands for any lines, and within a line for any text. A command without
-output is not compared. The status must be 0 unless a line of CES's own ("ces: ", "ces-policy: ") is shown. A block
-```json PATH must be right at that place (a jq path) of the lab's policy. Other blocks are for the eye. It prints each
-difference; then the status is 1.
+root; "% " is nobody on another machine, in /media/usb; "> " goes on with the command before. "..." stands for any lines,
+and within a line for any text. A command without output is not compared. The status must be 0 unless a line of CES's own
+("ces: ", "ces-policy: ") is shown. A block ```json PATH must be right at that place (a jq path) of the lab's policy.
+Other blocks are for the eye. It prints each difference; then the status is 1.
 """
 import json
 import os
@@ -14,6 +15,11 @@ import subprocess
 import sys
 
 POLICY = "/etc/ces/policy.json"
+# Another machine: without a network, and without what CES, its users and root have here.
+ELSEWHERE = """mount --make-rprivate / && for d in /etc/ces /var/lib/ces /var/log/ces /run/ces /home /root; do
+	mount -t tmpfs -o size=64k,mode=755 none $d || exit; done
+cd /media/usb && exec setpriv --reuid 65534 --regid 65534 --clear-groups --reset-env bash -o pipefail -c "$0"
+"""
 
 
 def blocks(text):
@@ -25,7 +31,7 @@ def commands(block):
     """(prompt, command, expected lines)"""
     found = []
     for line in block.splitlines():
-        if line[:2] in ("$ ", "# "):
+        if line[:2] in ("$ ", "# ", "% "):
             found.append([line[0], line[2:], []])
         elif line.startswith("> ") and found and not found[-1][2]:
             found[-1][1] += "\n" + line[2:]
@@ -42,11 +48,13 @@ def pattern(lines):
 
 
 def type_in(user, prompt, command):
-    home = "/root" if prompt == "#" else "/home/" + user
+    home = "/root" if prompt == "#" else "/home/%s" % user
     words = ["env", "-C", home, "bash", "-o", "pipefail", "-c", command]
     if prompt == "$":
         words = ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--reset-env",
                  "env", "TOKEN=" + os.environ.get("TOKEN", "")] + words
+    if prompt == "%":
+        words = ["unshare", "-mn", "sh", "-c", ELSEWHERE, command]
     done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
                           check=False)
     return done.returncode, done.stdout.decode(errors="replace")
@@ -97,4 +105,7 @@ def main(guide, user):
     return wrong > 0 or typed == 0
 
 
-sys.exit(main(sys.argv[1], sys.argv[2]))
+if sys.argv[1] == "--type":
+    print(type_in("", sys.argv[2], sys.argv[3])[1], end="")
+else:
+    sys.exit(main(sys.argv[1], sys.argv[2]))
