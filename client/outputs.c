@@ -193,20 +193,35 @@ void ces_outputs_word(const struct ces_event_exited *exited, struct ces_kept *ke
 {
 	const char *ask =
 	    exited->contact != NULL ? exited->contact : "the people who check outputs";
-	char which[80];
+	char which[80], *to = kept->check;
+	size_t size = sizeof(kept->check);
 
 	kept->check[0] = '\0';
-	if (exited->check == CES_LIST_FAILED)
-		(void)snprintf(kept->check, sizeof(kept->check),
+	if (exited->check == CES_LIST_FAILED && exited->withheld != 0)
+		(void)snprintf(to, size,
+			       "%s did not pass the check of project %s: all outputs of this run "
+			       "are withheld; ask %s",
+			       count(exited->findings, exited->files, which, sizeof(which)),
+			       kept->project, ask);
+	else if (exited->check == CES_LIST_FAILED)
+		(void)snprintf(to, size,
 			       "%s did not pass the check of project %s: \"manifest\" in "
 			       "%.600s/" CES_OUTPUTS_FILE " says why; correct them, or ask %s",
 			       count(exited->findings, exited->files, which, sizeof(which)),
 			       kept->project, kept->outputs, ask);
 	else if (exited->check >= CES_LIST_UNCHECKED)
-		(void)snprintf(kept->check, sizeof(kept->check),
-			       "the outputs could not be checked, as project %s asks for: run it "
+		(void)snprintf(to, size,
+			       "the outputs could not be checked, as project %s asks for%s: run it "
 			       "again, or ask %s",
-			       kept->project, ask);
+			       kept->project, exited->withheld != 0 ? ", and are withheld" : "",
+			       ask);
+	else if (exited->withheld != 0)
+		(void)snprintf(to, size,
+			       "the outputs passed the check of project %s, and could not be put "
+			       "at %.600s: they are withheld; ask %s",
+			       kept->project, kept->outputs, ask);
+	if (exited->withheld != 0)
+		kept->outputs[0] = '\0';
 }
 
 void ces_outputs_settle(const struct ces_outputs *outputs, struct ces_kept *kept,

@@ -72,6 +72,7 @@ struct ces_event_exited {
 	uint64_t value;       /* of that limit: seconds, bytes, processes, size; 0 = unknown */
 	uint64_t most;        /* memory: what could have been asked for */
 	uint64_t check;       /* of the outputs, enum ces_list_checked */
+	uint64_t withheld;    /* 1: the caller does not get them */
 	uint64_t findings;    /* how many did not pass */
 	uint64_t files;       /* of how many */
 	char *contact;        /* whom to ask then, from the policy; or NULL */

@@ -39,6 +39,7 @@ static const struct ces_wire_field exited_fields[] = {
     FIELD(ces_event_exited, 10, U64, 0, 8, 1, findings),
     FIELD(ces_event_exited, 11, U64, 0, 8, 1, files),
     FIELD(ces_event_exited, 12, NAME, 0, 256, 1, contact),
+    FIELD(ces_event_exited, 13, U64, 0, 8, 1, withheld),
 };
 SCHEMA(ces_event_exited_schema, "exited event", CES_FRAME_EXITED, ces_event_exited, exited_fields);
 

@@ -62,6 +62,7 @@ static const struct ces_field_text as_column = {
 static const struct ces_field_text as_pattern = {
     pattern_valid, "3 to 64 plain characters, a letter or digit at both ends; # is any "
 		   "digit, ? any letter"};
+static const struct ces_field_text as_path = {ces_valid_path, "an absolute path without \"..\""};
 static const struct ces_field_text as_run_template = {
     ces_template_run_valid, "an absolute or ~ path; {project}, {user} and {run} are filled in"};
 static const struct ces_field_measure as_size = {ces_num_parse_size, (uint64_t)1 << 60,
@@ -74,7 +75,7 @@ static const struct ces_field_range to_files = {1, CES_MANIFEST_FILES};
 static const struct ces_field_range to_rows = {1, CES_CHECK_ROWS};
 static const struct ces_field_range to_columns = {1, CES_CHECK_COLUMNS};
 static const struct ces_field_range to_count = {1, 1000000};
-static const char *const on_fail_words[] = {"warn", NULL};
+static const char *const on_fail_words[] = {"warn", "withhold", NULL};
 
 #define ROW(k, r, o, p, ...)                                                                       \
 	{                                                                                          \
@@ -117,6 +118,7 @@ static const struct ces_field check_rows[] = {
     ROW("forbidden_values", read_list, CHECK(values), &as_value),
     ROW("forbidden_patterns", read_list, CHECK(patterns), &as_pattern),
     ROW("on_fail", ces_field_word, CHECK(on_fail), on_fail_words),
+    ROW("withhold", ces_field_string, CHECK(withhold), &as_path),
     CES_FIELD_END,
 };
 
@@ -136,6 +138,10 @@ static int read_check(struct ces_fields *in, const struct ces_field_at *at, void
 		return 0;
 	if (ces_field_object(in, &object, &check) != 0)
 		return -1;
+	if ((check.withhold != NULL) != (check.on_fail == CES_ON_FAIL_WITHHOLD))
+		return ces_field_fault(in, at,
+				       "must have \"on_fail\": \"withhold\" and \"withhold\", the "
+				       "directory for it, together");
 	text = json_object_to_json_string_ext(at->value, JSON_C_TO_STRING_PLAIN |
 							     JSON_C_TO_STRING_NOSLASHESCAPE);
 	if (text == NULL || strnlen(text, CES_CHECK_TEXT) >= CES_CHECK_TEXT)

@@ -193,6 +193,8 @@ int ces_policy_open_directory(const char *path, int *ret, struct ces_error *err)
  * for files that are named by their digests. */
 int ces_policy_read_in(int dir, const char *name, size_t max, char **ret, size_t *ret_length,
 		       struct ces_error *err);
+/* The same walk to a directory of root's that nobody writes to, and that only its group reads. */
+int ces_policy_open_closed(const char *path, int *ret, struct ces_error *err);
 
 /* Parses and checks. All or nothing: any fault refuses the whole policy (CES_E_POLICY; the text
  * names line, column and key). *ret is to be released with ces_policy_free. */

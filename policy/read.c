@@ -135,6 +135,20 @@ int ces_policy_open_directory(const char *path, int *ret, struct ces_error *err)
 	return 0;
 }
 
+int ces_policy_open_closed(const char *path, int *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = -1;
+	struct stat st;
+
+	if (ces_policy_open_directory(path, &fd, err) != 0)
+		return -1;
+	if (fd < 0 || fstat(fd, &st) != 0 || (st.st_mode & S_IRWXO) != 0)
+		return ces_error_set(err, CES_E_POLICY,
+				     "%s: not a directory of root's with mode 0750 or less", path);
+	*ret = ces_steal_fd(&fd);
+	return 0;
+}
+
 int ces_policy_read_in(int dir, const char *name, size_t max, char **ret, size_t *ret_length,
 		       struct ces_error *err)
 {

@@ -7,7 +7,14 @@
 #include "helper/launch/places.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "common/cleanup.h"
+#include "helper/core/beneath.h"
 #include "helper/core/caller_open.h"
 #include "helper/launch/display.h"
 #include "helper/session/caller_bind.h"
@@ -86,6 +93,52 @@ static int open_scratch(struct ces_plan *plan, struct ces_error *err)
 	return result;
 }
 
+/* Makes a directory of the caller's in root's. */
+static int make_waiting(const struct ces_plan *plan, const char *name, int *ret)
+{
+	const struct ces_caller *caller = &plan->session->caller;
+	CES_CLEANUP_FD int fd = -1;
+
+	if (mkdirat(plan->withheld, name, 0700) < 0)
+		return -1;
+	fd = ces_beneath_open(plan->withheld, name, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0 || fchown(fd, caller->uid, caller->gid) < 0)
+		return -1;
+	*ret = ces_steal_fd(&fd);
+	return 0;
+}
+
+/* Outputs that may be withheld are written where the caller has no way to, from the start: what is
+ * in a directory of theirs they could copy or move away before it was checked. The empty directory
+ * at their path keeps its name free, and shows that they may make it.
+ *
+ * Outputs are given to them by one rename (helper/watch/finish.c), which fails between mounts, file
+ * systems and some quotas. So it is done once here, with an empty directory, before anything runs.
+ * There it is said who controls what. */
+static int open_withheld(struct ces_plan *plan, struct ces_error *err)
+{
+	const char *place = plan->decision->withhold;
+	CES_CLEANUP_FD int tried = -1;
+	char tried_name[CES_RUN_DIGITS + 5];
+	int outputs = -1;
+
+	(void)snprintf(tried_name, sizeof(tried_name), "%s.new", plan->run);
+	if (ces_policy_open_closed(place, &plan->withheld, err) < 0)
+		return -1;
+	if (make_waiting(plan, tried_name, &tried) < 0 ||
+	    renameat(plan->withheld, tried_name, plan->outputs_parent,
+		     strrchr(plan->outputs, '/') + 1) < 0 ||
+	    make_waiting(plan, plan->run, &outputs) < 0) {
+		(void)ces_error_errno(err, CES_E_POLICY, "%s cannot hand outputs over to %s", place,
+				      plan->outputs);
+		(void)unlinkat(plan->withheld, tried_name, AT_REMOVEDIR);
+		return -1;
+	}
+	close(plan->mounts[CES_PLAN_OUTPUTS].fd);
+	plan->mounts[CES_PLAN_OUTPUTS].fd = outputs;
+	return 0;
+}
+
 int ces_places_open(struct ces_plan *plan, struct ces_error *err)
 {
 	const struct ces_decision *decision = plan->decision;
@@ -96,6 +149,8 @@ int ces_places_open(struct ces_plan *plan, struct ces_error *err)
 				   err) < 0 ||
 	    open_mount(plan, &decision->outputs, plan->outputs, err) < 0)
 		return ces_error_context(err, "outputs");
+	if (decision->withhold[0] != '\0' && open_withheld(plan, err) < 0)
+		return ces_error_context(err, "outputs.check.withhold");
 	if (open_scratch(plan, err) < 0)
 		return ces_error_context(err, "scratch");
 	for (size_t i = 0; i < decision->n_binds; i++)

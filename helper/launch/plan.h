@@ -54,6 +54,7 @@ struct ces_plan {
 	int scratch_dir; /* the directory at the path, if it is a run's own; the mount is inside it;
 			    -1 */
 	int kept;        /* the run's record on the disk, until it is synced; -1 */
+	int withheld;    /* where the outputs wait until they pass their check; -1 */
 	int outputs_parent, scratch_parent; /* for removing them when the host's tree is gone; -1 */
 };
 

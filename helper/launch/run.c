@@ -467,6 +467,7 @@ int ces_verb_run(struct ces_session *session, const struct ces_decision *decisio
 				.image = &image,
 				.decision = decision,
 				.runtime = session->host->runtime,
+				.withheld = -1,
 				.outputs_parent = -1,
 				.scratch_parent = -1,
 				.scratch_dir = -1,
@@ -485,6 +486,7 @@ int ces_verb_run(struct ces_session *session, const struct ces_decision *decisio
 		result = run(session, &plan, &grant, err);
 	for (size_t i = 0; i < plan.n_mounts; i++)
 		close(plan.mounts[i].fd);
+	ces_cleanup_close(&plan.withheld);
 	ces_cleanup_close(&plan.outputs_parent);
 	ces_cleanup_close(&plan.scratch_parent);
 	ces_cleanup_close(&plan.scratch_dir);

@@ -17,4 +17,7 @@ int ces_tree_remove(int dirfd, const char *name);
  * the same walk. */
 int ces_tree_chown(int dirfd, uid_t uid, gid_t gid);
 
+/* Lets everybody read what is below dirfd, and dirfd, by the same walk. */
+int ces_tree_share(int dirfd);
+
 #endif

@@ -54,6 +54,13 @@ static int chown_outputs(const void *context)
 	return ces_tree_chown(3, owner->user, owner->group);
 }
 
+/* The same, for those who may enter the directory above. */
+static int share_outputs(const void *context)
+{
+	(void)context;
+	return ces_tree_share(3);
+}
+
 /* fd 3: scratch. */
 static int empty_scratch(const void *context)
 {
@@ -165,13 +172,38 @@ static void report_exited(const struct ces_end *end, const char *contact)
 					 .most = end->most,
 					 .check = end->outputs.check,
 					 .findings = end->outputs.findings,
-					 .files = end->outputs.files};
+					 .files = end->outputs.files,
+					 .withheld = end->withheld};
 
 	if (end->text[0] != '\0')
 		event.text = (char *)(uintptr_t)end->text;
-	if (event.check > CES_LIST_PASSED && contact[0] != '\0')
+	if ((event.check > CES_LIST_PASSED || end->withheld) && contact[0] != '\0')
 		event.contact = (char *)(uintptr_t)contact;
 	ces_report_send(&ces_event_exited_schema, &event, true);
+}
+
+/* Gives outputs that have passed their check to the caller. All others stay where they were
+ * written, for those who may enter that directory; also after a crash, when nobody comes here.
+ *
+ * Who controls what: nobody but root writes to the directory that is left, so the run's own
+ * directory is moved and nothing else. The caller controls what has the other name by now.
+ * rename(2) takes the place of an empty directory alone, follows no link there, and stays in the
+ * parent that was opened with the caller's rights, where they made this name themselves. The most
+ * that can be lost is an empty directory, which they could have removed. */
+static void settle_outputs(struct ces_finish *finish)
+{
+	const struct ces_plan *plan = finish->plan;
+	int outputs = plan->mounts[CES_PLAN_OUTPUTS].fd;
+
+	if (plan->withheld < 0 || (finish->end.outputs.check == CES_LIST_PASSED &&
+				   renameat(plan->withheld, plan->run, plan->outputs_parent,
+					    strrchr(plan->outputs, '/') + 1) == 0))
+		return;
+	finish->end.withheld = true;
+	(void)remove_directory(&plan->session->caller, plan->outputs_parent, plan->outputs);
+	(void)ces_userns_call(finish->container.userns, plan->map.user, plan->map.group,
+			      CLEAN_SECONDS, &outputs, 1, share_outputs, NULL);
+	ces_deadline(END_SECONDS);
 }
 
 static int record_end(const struct ces_finish *finish, struct ces_error *err)
@@ -187,6 +219,8 @@ static int record_end(const struct ces_finish *finish, struct ces_error *err)
 			    usage->peak_memory, usage->cpu_us);
 
 	ces_list_record(&finish->end.outputs, &record);
+	if (finish->end.withheld)
+		ces_json_text(&record, "withheld", finish->plan->decision->withhold);
 	return ces_journal_append(&session->journal, record, false, err);
 }
 
@@ -248,6 +282,8 @@ static bool clean_run(struct ces_finish *finish, bool started)
 	if (decision->scratch.per_run && plan->scratch_parent >= 0)
 		gone =
 		    remove_directory(&plan->session->caller, plan->scratch_parent, plan->scratch);
+	if (!started && plan->withheld >= 0)
+		(void)unlinkat(plan->withheld, plan->run, AT_REMOVEDIR);
 	if (!started && outputs >= 0 && decision->outputs.per_run)
 		(void)remove_directory(&plan->session->caller, plan->outputs_parent, plan->outputs);
 	return gone;
@@ -273,6 +309,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	ces_deadline(END_SECONDS);
 	if (ran) {
 		ces_list_take(finish->list_channel, plan, &finish->end.outputs);
+		settle_outputs(finish);
 		result = record_end(finish, err);
 	}
 	/* (the failure already records the end of a run that did not start) */

@@ -15,6 +15,7 @@ struct ces_end {
 	uint64_t value, most; /* struct ces_event_exited */
 	struct ces_cgroup_usage usage;
 	struct ces_list_answer outputs;
+	bool withheld; /* the outputs stay where they were written */
 };
 
 /* Returns when the container is gone. stop_fd: see ces_runs_enter. A detached run does not listen

@@ -61,6 +61,7 @@ static const struct known {
     {"check", "forbidden_values", "[\"nhs-number\", \"chi-number\"]"},
     {"check", "forbidden_patterns", "[\"S######\"]"},
     {"check", "on_fail", "\"warn\""},
+    {"check", "withhold", "\"/srv/airlock\""},
     {"csv", "max_rows", "10000"},
     {"csv", "max_columns", "100"},
     {"csv", "forbidden_columns", "[\"*name*\", \"dob\"]"},

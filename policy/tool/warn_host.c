@@ -138,12 +138,72 @@ static void warn_data(struct ces_problems *problems, const struct ces_policy *po
 	}
 }
 
+/* Outputs come to their user by a rename. Where a name of a user is in their path, nothing can be
+ * looked at. */
+static void warn_elsewhere(struct ces_problems *problems, const char *path,
+			   const struct ces_policy_project *project)
+{
+	char outputs[CES_TOOL_FILLED], *slash;
+	struct stat place, parent;
+
+	if (project->settings.withhold == NULL)
+		return;
+	ces_tool_fill(project->settings.outputs_source, project->name, outputs);
+	slash = strrchr(outputs, '/');
+	if (outputs[0] != '/' || slash == outputs)
+		return;
+	*slash = '\0';
+	if (stat(project->settings.withhold, &place) == 0 && stat(outputs, &parent) == 0 &&
+	    place.st_dev != parent.st_dev)
+		WARN(problems, MEDIUM, path, "name a directory on the file system of the outputs",
+		     "%s is on another file system than %s: every run would be refused",
+		     project->settings.withhold, outputs);
+}
+
+/* The directory for outputs that are withheld, where this process can see it. */
+static void warn_withhold(struct ces_problems *problems, const char *path, const char *dir)
+{
+	struct stat st;
+
+	if (dir == NULL)
+		return;
+	if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)) {
+		if (errno != EACCES)
+			WARN(problems, LOW, path, "make it: install -d -m 750 -g GROUP DIRECTORY",
+			     "%s is not on this machine: every run would be refused", dir);
+		return;
+	}
+	if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IRWXO)) != 0)
+		WARN(problems, HIGH, path, "let root own it, with mode 0750",
+		     "%s is open to others than the airlock's group: every run would be refused",
+		     dir);
+	else if (st.st_gid == 0)
+		WARN(problems, LOW, path, "give it the airlock's group",
+		     "%s is root's group's: nobody but root reads what is withheld", dir);
+}
+
+static void warn_outputs(struct ces_problems *problems, const struct ces_policy *policy)
+{
+	char path[CES_NAME_MAX + 48];
+
+	warn_withhold(problems, "defaults.outputs.check.withhold", policy->defaults.withhold);
+	for (size_t i = 0; i < policy->n_projects; i++) {
+		const struct ces_policy_project *project = &policy->projects[i];
+
+		snprintf(path, sizeof(path), "projects.%s.outputs.check.withhold", project->name);
+		if ((project->settings.own & CES_OWN_CHECK) != 0)
+			warn_withhold(problems, path, project->settings.withhold);
+		warn_elsewhere(problems, path, project);
+	}
+}
+
 void ces_check_warn_host(struct ces_problems *problems, const struct ces_policy *policy)
 {
 	char path[320];
 
 	warn_members(problems, policy);
 	warn_data(problems, policy);
+	warn_outputs(problems, policy);
 	for (size_t i = 0; i < policy->n_registries; i++) {
 		const struct ces_policy_registry *registry = &policy->registries[i];
 

@@ -3,17 +3,24 @@
 # not checked.
 
 load ../lib/e2e.bash
+airlock=/home/.airlock
 
 setup_file()
 {
 	lab_policy
 	have alice tools
 }
-teardown_file() { lab_policy; }
+teardown_file()
+{
+	lab_policy
+	! id carl > /dev/null 2>&1 || userdel -r carl 2> /dev/null
+	! getent group airlock > /dev/null || groupdel airlock
+}
 setup() { remember; }
 teardown()
 {
-	rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/results "${BATS_TEST_TMPDIR:?}"/*
+	! mountpoint -q $airlock || umount $airlock
+	rm -rf $airlock /home/alice/outputs_* /home/alice/.local /home/alice/results "${BATS_TEST_TMPDIR:?}"/*
 	lab_policy
 }
 
@@ -136,4 +143,110 @@ line.csv"'
 	leaves 'echo 943 476 5919 > f'
 	found '(.manifest | has("check") | not) and (.manifest.files[0] | has("check") | not)'
 	jq -e 'has("check") | not' <<< "$end"
+}
+
+# ---- withheld ----
+
+withholds() # JSON: the check, without its end
+{
+	groupadd -f airlock
+	id carl > /dev/null 2>&1 || useradd -m -G airlock carl
+	[ -d $airlock ] || install -d -m 750 -g airlock $airlock
+	checks "($1 + {on_fail: \"withhold\", withhold: \"$airlock\"})"
+}
+
+# Writes a result, and ends when root says so.
+waits='cd /safe_outputs; echo a > a.csv; until [ -e go ]; do sleep 0.1; done; rm go'
+goes() { touch "$airlock/$1/go"; }
+
+@test "outputs that do not pass stay where their user cannot look, and the airlock's group can" {
+	withholds '{types: ["csv"]}'
+	run ces alice run $open/tools:1 sh -c 'cd /safe_outputs; mkdir -m 700 d; umask 077; echo secret > d/f.txt; chmod 0 d/f.txt; ln -s /etc/shadow l; echo a > a.csv'
+	[[ $output == *"2 of 3 outputs did not pass the check of project nsh-2024-0001: all outputs of this run are withheld; ask the airlock"* ]]
+	[ -z "$(ls -d /home/alice/outputs_* 2> /dev/null)" ]
+	run=$(jq -rs 'map(select(.event == "end")) | last | .run' $journal)
+	jq -es "map(select(.event == \"end\")) | last | .check == \"failed\" and .findings == 2 and .withheld == \"$airlock\"" $journal
+	no as alice ls $airlock
+	no as alice cat "$airlock/$run/d/f.txt"
+	no as bob ls "$airlock/$run"
+	[ "$(as carl cat "$airlock/$run/d/f.txt")" = secret ]
+	[ "$(as carl jq -r '.files[] | select(.path == "d/f.txt") | .check[0].rule' "$airlock/$run/ces-manifest-$run.json")" = unread ]
+	[ "$(stat -c %a /etc/shadow)" != 644 ]
+	ces-policy audit show "$run" | grep -E "^  withheld +$airlock$"
+}
+
+@test "outputs that pass come to their user in one step, and to no one else before" {
+	withholds '{types: ["csv"]}'
+	number=$(ces alice run -q -d $open/tools:1 sh -c "$waits")
+	eventually [ -e "$airlock/$number/a.csv" ]
+	[ -z "$(ls "/home/alice/outputs_$number")" ]
+	no as alice ls "$airlock/$number"
+	for way in root/safe_outputs cwd; do no as alice ls "/proc/$(pgrep -nf 'until .*e go')/$way"; done
+	goes "$number"
+	ces alice wait "$number"
+	[ "$(as alice cat "/home/alice/outputs_$number/a.csv")" = a ]
+	[ "$(stat -c '%U %a' "/home/alice/outputs_$number")" = 'alice 700' ]
+	jq -e '.manifest.check.result == "passed"' "/home/alice/outputs_$number/ces-run.json"
+	jq -es 'map(select(.event == "end")) | last | .check == "passed" and (has("withheld") | not)' $journal
+	[ -z "$(ls -A $airlock)" ]
+	ces alice run -q $open/tools:1 true
+	[ -z "$(ls -A $airlock)$(ls -d /home/alice/outputs_* | grep -v "$number")" ]
+	nothing_left_behind
+}
+
+@test "a name that its user has taken meanwhile is left alone, and the outputs are withheld" {
+	withholds '{types: ["csv"]}'
+	for swap in 'echo mine > DIR/mine' 'rmdir DIR; ln -s /home/bob DIR' 'rmdir DIR; echo mine > DIR'; do
+		number=$(ces alice run -q -d $open/tools:1 sh -c "$waits")
+		as alice sh -c "${swap//DIR//home/alice/outputs_$number}"
+		goes "$number"
+		run ces alice wait "$number"
+		[[ $output == *"the outputs passed the check of project nsh-2024-0001, and could not be put at /home/alice/outputs_$number: they are withheld; ask the airlock"* ]]
+		[ "$(as carl cat "$airlock/$number/a.csv")" = a ]
+		[ ! -e /home/bob/a.csv ]
+	done
+	[ "$(cat /home/alice/outputs_*/mine)" = mine ]
+}
+
+@test "what was not checked is withheld: without its checker, or with its helper killed" {
+	withholds '{types: ["csv"]}'
+	number=$(ces alice run -q -d $open/tools:1 sh -c "$waits")
+	kill -KILL "$(pgrep -x ces-list)"
+	goes "$number"
+	run ces alice wait "$number"
+	[[ $output == *"could not be checked, as project nsh-2024-0001 asks for, and are withheld"* ]]
+	[ "$(as carl cat "$airlock/$number/a.csv")" = a ]
+	number=$(ces alice run -q -d $open/tools:1 sh -c 'echo a > /safe_outputs/a.csv; sleep 60')
+	eventually [ -e "$airlock/$number/a.csv" ]
+	kill -KILL "$(pgrep -x ces-session)"
+	ces-client clean
+	[ -e "$airlock/$number/a.csv" ]
+	no as alice ls "$airlock/$number"
+}
+
+@test "a directory that is open, missing or elsewhere refuses the run before it begins" {
+	withholds '{types: ["csv"]}'
+	refused() { run ces alice run -q $open/tools:1 true; [ "$status" -eq 125 ]; [[ $output == *"outputs.check.withhold: $1"* ]]; }
+	chmod 755 $airlock
+	refused "$airlock: not a directory of root's with mode 0750 or less"
+	chmod 770 $airlock
+	refused "$airlock: not a directory of root's with mode 0750 or less"
+	chmod 750 $airlock
+	mount -t tmpfs -o mode=750 none $airlock
+	refused "$airlock cannot hand outputs over to /home/alice/outputs_"
+	[ -z "$(ls -A $airlock)" ]
+	umount $airlock
+	mount --bind $airlock $airlock
+	refused "$airlock cannot hand outputs over to /home/alice/outputs_"
+	umount $airlock
+	rmdir $airlock
+	refused "$airlock: cannot open"
+	[ -z "$(ls -d /home/alice/outputs_* 2> /dev/null)" ]
+	nothing_left_behind
+	install -d -m 750 -g airlock $airlock
+	as alice mkdir results
+	checks "{on_fail: \"withhold\", withhold: \"$airlock\"} | .defaults.binds = [\"~\"]"
+	run ces alice run -q -v /home/alice/results:/safe_outputs $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $output == *"outputs are checked before you get them"*"outputs.check"* ]]
 }

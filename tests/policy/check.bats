@@ -107,6 +107,10 @@ text()
 	unwise "$one.members = {}" "projects.nsh-2024-0001 has no members"
 	unwise "." "projects.nsh-2024-0001 has read-write data together with a published port (5432"
 	unwise "$one.outputs.check = {forbidden_values: [\"date\"]}" "projects.nsh-2024-0001 forbids values, and allows files that are not text"
+	withheld="check: {types: [\"csv\"], on_fail: \"withhold\", withhold: \"$BATS_TEST_TMPDIR/place\"}"
+	unwise "$one.outputs = {$withheld}" "projects.nsh-2024-0001 withholds outputs, and a run can write to the data instead"
+	unwise "$one.outputs = {$withheld} | $one.binds = [\"~/x\"]" "projects.nsh-2024-0001 withholds outputs, and a run can write to a directory that its user binds (~/x)"
+	unwise "$one.outputs = {source: \"/out\", $withheld}" "projects.nsh-2024-0001 withholds outputs, and has no directory for each run"
 	unwise "$one.outputs = {source: \"/out\", check: {types: [\"csv\"]}}" "projects.nsh-2024-0001 checks outputs in a directory that runs share"
 	unwise "$one.data.source = \"/safe_data/nsh-2024-0002/part\"" "projects.nsh-2024-0001.data overlaps with the data of project nsh-2024-0002"
 	unwise "$one.data.source = \"/safe_data\"" "projects.nsh-2024-0002.data overlaps with the data of project nsh-2024-0001"
@@ -135,6 +139,26 @@ text()
 	run check "$p"
 	says "host.user_limits.memory is less than limits.memory of project"
 	says_not "user_limits.cpus"
+}
+
+@test "the directory of withheld outputs is looked at: whether it is there, closed, the airlock's and on their file system" {
+	local room # (the check gives up root, and does not enter the test's own directory)
+	room=$(mktemp -d)
+	chmod 755 "$room"
+	place=$room/place
+	looked() # SOURCE-OF-OUTPUTS SAYS
+	{
+		jq --arg s "$1" --arg p "$place" "$one.outputs = {source: \$s, check: {on_fail: \"withhold\", withhold: \$p}}" "$good" > "$p"
+		run policy check --on 2026-12-01 "$p"
+		says "projects.nsh-2024-0001.outputs.check.withhold $place $2"
+	}
+	looked '~/o_{run}' "is not on this machine: every run would be refused"
+	mkdir -m 755 "$place"
+	looked '~/o_{run}' "is open to others than the airlock's group: every run would be refused"
+	chmod 750 "$place"
+	looked '/proc/{run}' "is on another file system than /proc: every run would be refused"
+	[ "$(id -u)" != 0 ] || looked '~/o_{run}' "is root's group's: nobody but root reads what is withheld"
+	rm -r "$room"
 }
 
 @test "members, files and ids are looked up on this machine, unless an option turns that off" {

@@ -184,6 +184,12 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 	says "+ WIDER project nsh-2024-0001: the check of outputs loses the forbidden column dob"
 	says "- narrower project nsh-2024-0001: the check of outputs gains the forbidden column name"
 	says "+ WIDER project nsh-2024-0001: the check of outputs asks for counts of at least 5 instead of 10"
+	differs "$one.outputs.check = $check" "$one.outputs.check = ($check + {on_fail: \"withhold\", withhold: \"/srv/a\"})"
+	[ "$status" -eq 0 ]
+	says "- narrower project nsh-2024-0001: outputs that do not pass are withheld, in /srv/a"
+	differs "$one.outputs.check = ($check + {on_fail: \"withhold\", withhold: \"/srv/a\"})" "$one.outputs.check = $check"
+	[ "$status" -eq 1 ]
+	says "+ WIDER project nsh-2024-0001: outputs that do not pass are no longer withheld"
 	same_both "$one.outputs.check = $check" "$one.outputs.check = ($check | to_entries | reverse | from_entries)"
 }
 

@@ -38,6 +38,9 @@ setup() { p=$examples/desktop.json; }
 	says "This helps the people who check outputs, and replaces nobody"
 	run policy explain --project nsh-2024-0002 "$BATS_TEST_TMPDIR/p.json"
 	says_not checked
+	jq '.projects["nsh-2024-0001"].outputs.check += {on_fail: "withhold", withhold: "/srv/a"}' "$BATS_TEST_TMPDIR/p.json" > "$BATS_TEST_TMPDIR/q.json"
+	run policy explain --project nsh-2024-0001 "$BATS_TEST_TMPDIR/q.json"
+	says "Until they pass they are in /srv/a, and out of their user's reach"
 }
 
 @test "explain shows the totals of all runs of one user" {

@@ -35,12 +35,12 @@ part() { sed -n "/^$1/,/^$/p" <<< "$output" | tail -n +2; }
 @test "outputs that did not pass, or were not checked, are listed" {
 	end() { jq -c "{seq: 1, time: \"2027-06-0$1T12:00:00.000Z\", prev: \"\", event: \"end\", verb: \"run\", uid: 0, user: \"root\", project: \"p\", run: \"000000000$1\",
 		image: \"ghcr.io/epcced/a:1\", digest: (\"sha256:\" + \"1\" * 64), status: 0, reason: \"exit\"} + $2" <<< null; }
-	{ end 1 '{check: "failed", findings: 2}'; end 2 '{check: "not checked"}'; end 3 '{check: "passed", findings: 0}'; end 4 '{}'; } |
+	{ end 1 '{check: "failed", findings: 2}'; end 2 '{check: "not checked", withheld: "/srv/a"}'; end 3 '{check: "passed", findings: 0}'; end 4 '{}'; } |
 		tests/lib/relink.py > "$j"
 	review --from 2027-06-01 --to 2027-06-30 --no-host --record "$f" --note x --by x
 	says "Outputs that did not pass their check, or were withheld (2)"
 	says "ghcr.io/epcced/a:1: failed (2027-06-01)"
-	says "ghcr.io/epcced/a:1: not checked (2027-06-02)"
+	says "ghcr.io/epcced/a:1: not checked, withheld (2027-06-02)"
 	jq -e '.found.failed_outputs == 2' "$f"
 }
 
