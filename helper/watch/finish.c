@@ -201,6 +201,7 @@ static void settle_outputs(struct ces_finish *finish)
 		return;
 	finish->end.withheld = true;
 	(void)remove_directory(&plan->session->caller, plan->outputs_parent, plan->outputs);
+	ces_deadline(CLEAN_SECONDS + END_SECONDS);
 	(void)ces_userns_call(finish->container.userns, plan->map.user, plan->map.group,
 			      CLEAN_SECONDS, &outputs, 1, share_outputs, NULL);
 	ces_deadline(END_SECONDS);
