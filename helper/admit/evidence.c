@@ -38,7 +38,8 @@ static void take(int dir, const char *name, void *context)
 	(void)snprintf(file.name, sizeof(file.name), "%s", name);
 	file.length = length;
 	if (sizeof(file) + length > files->left)
-		ces_error_put(&files->err, CES_E_LIMIT, "it has more than %u MiB",
+		ces_error_put(&files->err, CES_E_LIMIT,
+			      "it has more than %u MiB: type ces-policy evidence prune",
 			      CES_PARSE_FILES >> 20);
 	else if (fwrite(&file, sizeof(file), 1, files->out) != 1 ||
 		 fwrite(bytes, 1, length, files->out) != length)

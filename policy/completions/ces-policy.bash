@@ -19,7 +19,7 @@ _ces_policy()
 	elif [[ $command == audit && $COMP_CWORD -eq 2 ]]; then
 		_ces_policy_words $'verify\nhead\nlist\nshow\nexport\nreview' "$cur"
 	elif [[ $command == evidence && $COMP_CWORD -eq 2 && $cur != -* ]]; then
-		_ces_policy_words $'add\nlist\nshow' "$cur"
+		_ces_policy_words $'add\nlist\nshow\nprune' "$cur"
 	elif [[ $command == what-if && $COMP_CWORD -eq 3 && $cur != -* && $before != --* ]]; then
 		_ces_policy_words $'package\ncve\nexpire\nremove-user' "$cur"
 	elif [[ $command == receipt && $COMP_CWORD -eq 2 && $cur != -* ]]; then

@@ -12,10 +12,13 @@ static const char help[] =
     "usage: ces-policy evidence add [--evidence DIR] [--digest sha256:...] REPORT...\n"
     "       ces-policy evidence list [--evidence DIR] [--format json] [sha256:...]\n"
     "       ces-policy evidence show [--evidence DIR] [--format json] sha256:...\n"
+    "       ces-policy evidence prune [--evidence DIR] [--dry-run]\n"
     "Keeps reports about an image by its digest: Trivy, Grype, SARIF, SPDX, CycloneDX, OpenVEX\n"
     "and in-toto, as JSON. DIR is /etc/ces/evidence.d unless --evidence names another one.\n"
     "--digest names the image, where a report does not. A report about another image is refused.\n"
-    "Exit status: 0 good, 1 nothing found, 2 an error.\n";
+    "prune removes scans that a newer one of the same scanner replaced, unless an approval went "
+    "by\n"
+    "them. Exit status: 0 good, 1 nothing found, 2 an error.\n";
 
 /* "NAME@sha256:..." is as good as its digest. */
 static const char *digest_in(const char *word)
@@ -51,12 +54,18 @@ static int run(struct ces_evidence_asked *asked, const char *verb, char **words,
 {
 	const char *digest = n == 1 ? digest_in(words[0]) : NULL;
 
+	if (asked->dry_run && strcmp(verb, "prune") != 0) {
+		fprintf(stderr, "ces-policy: --dry-run is for evidence prune\n");
+		return CES_TOOL_ERROR;
+	}
 	if (strcmp(verb, "add") == 0 && n > 0)
 		return run_add(asked, words, n);
 	if (asked->digest != NULL) {
 		fprintf(stderr, "ces-policy: --digest is for evidence add\n");
 		return CES_TOOL_ERROR;
 	}
+	if (strcmp(verb, "prune") == 0 && n == 0)
+		return ces_evidence_prune(asked);
 	if (n == 1 && digest == NULL && strcmp(verb, "add") != 0)
 		return wrong_digest(words[0]);
 	asked->digest = digest;
@@ -69,11 +78,10 @@ static int run(struct ces_evidence_asked *asked, const char *verb, char **words,
 
 int ces_tool_evidence(int argc, char **argv)
 {
-	static const struct option options[] = {{"evidence", required_argument, NULL, 'e'},
-						{"digest", required_argument, NULL, 'd'},
-						{"format", required_argument, NULL, 'f'},
-						{"help", no_argument, NULL, 'h'},
-						{NULL, 0, NULL, 0}};
+	static const struct option options[] = {
+	    {"evidence", required_argument, NULL, 'e'}, {"digest", required_argument, NULL, 'd'},
+	    {"format", required_argument, NULL, 'f'},   {"dry-run", no_argument, NULL, 'n'},
+	    {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0}};
 	struct ces_evidence_asked asked = {.directory = CES_EVIDENCE_DIR};
 	int option;
 
@@ -84,6 +92,7 @@ int ces_tool_evidence(int argc, char **argv)
 		}
 		if (option == '?' || (option == 'f' && ces_tool_format(optarg, &asked.json) != 0))
 			return ces_tool_usage("evidence");
+		asked.dry_run = asked.dry_run || option == 'n';
 		if (option == 'e')
 			asked.directory = optarg;
 		if (option == 'd') {

@@ -62,7 +62,7 @@ static bool is_statement(const struct ces_evidence *evidence)
 }
 
 /* A scan knows what its database knew. */
-static int64_t age_of(const struct ces_evidence *evidence)
+int64_t ces_judge_made(const struct ces_evidence *evidence)
 {
 	int64_t made = ces_judge_time(evidence->made);
 	int64_t database = ces_judge_time(evidence->database);
@@ -127,7 +127,7 @@ static int keep_statement(struct ces_judge *judge, struct ces_evidence *evidence
  * that the order of a directory does not matter. A scan without a date is none. */
 static bool keep_scan(struct ces_judge *judge, const char *record, struct ces_evidence *evidence)
 {
-	const int64_t made = age_of(evidence);
+	const int64_t made = ces_judge_made(evidence);
 	size_t i = 0;
 
 	while (i < CES_SCANS_MAX && judge->facts[i].made != 0 &&

@@ -34,6 +34,9 @@ int ces_judge_end(struct ces_judge *judge, struct ces_evidence_facts *ret, struc
 
 void ces_judge_free(struct ces_judge *judge);
 
+/* The date of a scan, or of its database if that is older; 0: it has none. */
+int64_t ces_judge_made(const struct ces_evidence *evidence);
+
 /* Seconds of a time as reports have it, "2026-11-20T09:30:00.5+01:00"; 0 when it is none. */
 int64_t ces_judge_time(const char *text);
 

@@ -339,3 +339,39 @@ int ces_store_facts(int dir, const char *digest, const char *set, struct ces_evi
 	ces_judge_free(&judge);
 	return result;
 }
+
+static int each_of_set(int folder, const char *set, int (*each)(void *, const char *),
+		       void *context, struct ces_error *err)
+{
+	CES_CLEANUP_FREE char *bytes = NULL;
+	struct ces_part records, at = {NULL, NULL};
+	char record[CES_DIGEST_LENGTH + 1];
+	size_t length = 0;
+
+	if (take_file(folder, "approved", set, CES_SET_BYTES, &bytes, &length, err) != 0)
+		return -1;
+	if (ces_json_scan(bytes, length) != NULL)
+		return ces_error_set(err, CES_E_IMAGE, "approved-%s.json is no set of records",
+				     set + 7);
+	records = ces_part_member(ces_part_of(bytes, length), "records");
+	while (ces_part_next(records, &at))
+		if (ces_part_text(at, record, sizeof(record)) && each(context, record) != 0)
+			return -1;
+	return 0;
+}
+
+int ces_store_approved(int dir, const char *digest, int (*each)(void *, const char *),
+		       void *context, struct ces_error *err)
+{
+	CES_CLEANUP_FD int folder = open_folder(dir, digest);
+	struct digests sets = {NULL, 0, 0};
+	int result, copy = folder < 0 ? -1 : fcntl(folder, F_DUPFD_CLOEXEC, 3);
+
+	if (copy < 0)
+		return ces_error_errno(err, CES_E_HOST, "the evidence of %s", digest);
+	result = list_names(copy, "approved-", ".json", CES_EVIDENCE_RECORDS, &sets, err);
+	for (size_t i = 0; result == 0 && i < sets.n; i++)
+		result = each_of_set(folder, sets.v[i], each, context, err);
+	free(sets.v);
+	return result;
+}

@@ -51,6 +51,10 @@ int ces_store_set(int dir, const char *digest, char **ret, size_t *ret_length,
  * is wrong, in a text that goes on after "the evidence ". */
 const char *ces_store_verify(int dir, const char *digest, const char *set);
 
+/* Calls `each` for every record that an approval of the image went by. */
+int ces_store_approved(int dir, const char *digest, int (*each)(void *context, const char *record),
+		       void *context, struct ces_error *err);
+
 /* What the records say that a rule demands: those that ces-admit would have read. `set`: the one
  * that the rule names, or NULL. No evidence is no error. */
 int ces_store_facts(int dir, const char *digest, const char *set, struct ces_evidence_facts *ret,

@@ -26,6 +26,42 @@ load evidence.bash
 	[ "$(evidence list --format json 2> /dev/null)" = "[]" ]
 }
 
+@test "prune removes scans that a newer one of the scanner replaced, and nothing that an approval went by" {
+	for day in 20 21 22 23; do
+		changed trivy ".CreatedAt = \"2026-11-${day}T00:00:00Z\""
+		add report.json
+	done
+	changed trivy 'del(.CreatedAt)'
+	add report.json
+	add "$reports/grype.json" && add "$reports/spdx.json" && add "$reports/openvex.json"
+	# an approval goes by the scan of the 21st
+	old=$(grep -l '"made": "2026-11-21T00' $folder/report-*)
+	printf '{\n"ces_evidence_set": 1,\n"digest": "%s",\n"records": [\n"sha256:%s"\n]\n}\n' "$digest" "$(sha256sum < "$old" | cut -d' ' -f1)" > set
+	cp set "$folder/approved-$(sha256sum < set | cut -d' ' -f1).json"
+	ls $folder > before
+	run evidence prune --dry-run
+	[ "$status" -eq 0 ]
+	[ "$(grep -c 'would be removed' <<< "$output")" -eq 2 ]
+	ls $folder | cmp - before
+	run evidence prune
+	[ "$status" -eq 0 ]
+	[ "$(grep -c ' removed' <<< "$output")" -eq 2 ]
+	[ "$(cat $folder/report-* | grep -o '"made": "2026-11-2[0-9]T00' | sort | tr -dc '0-9\n' | cut -c 7-8 | tr '\n' ' ')" = "21 23 " ]
+	[ "$(ls $folder | wc -l)" -eq "$(($(wc -l < before) - 2))" ]
+	run evidence prune
+	says "no scan was replaced by a newer one"
+	run evidence list --dry-run
+	[ "$status" -eq 2 ]
+	# what is not as it was, removes nothing
+	changed trivy '.CreatedAt = "2026-11-24T00:00:00Z"'
+	add report.json
+	echo x >> "$folder/approved-$(sha256sum < set | cut -d' ' -f1).json"
+	run evidence prune
+	[ "$status" -eq 2 ]
+	says "was changed"
+	[ "$(ls $folder | wc -l)" -eq "$(($(wc -l < before) - 1))" ]
+}
+
 @test "a report of Trivy gives packages, versions, counts, fixes, secrets and dates" {
 	run add "$reports/trivy.json"
 	[ "$status" -eq 0 ]
