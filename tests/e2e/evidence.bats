@@ -141,12 +141,14 @@ denied()
 	head -c 1000 good > "$report"
 	denied scan "$name was changed"
 	# the right name for the wrong bytes: not as ces-policy writes, keys twice, escapes of terminals, another image
-	for bad in 's/"secrets": 0/"secrets": 00/' 's/"secrets": [0-9]*/"secrets": 1, "secrets": 1/' 's/"tool": "/&\x1b[31m/' 's/"tool": "/&\\u001b[31m/' \
+	for bad in 's/"secrets": /&0/' 's/"secrets": [0-9]*/"secrets": 1, "secrets": 1/' 's/"tool": "/&\x1b[31m/' 's/"tool": "/&\\u001b[31m/' \
 		"s/\"digest\": \"$d\"/\"digest\": \"sha256:$(printf '%064d' 1)\"/"; do
 		rm $folder/*
 		sed "$bad" good > bad
 		cp bad "$folder/report-$(sha256sum < bad | cut -d' ' -f1).json"
-		denied scan 'the evidence about this image cannot be used' || { echo "with $bad"; return 1; }
+		echo "with $bad"
+		no cmp -s good bad
+		denied scan 'the evidence about this image cannot be used'
 		[[ $stderr != *$'\e'* ]]
 	done
 }
@@ -178,6 +180,9 @@ denied()
 	chmod 777 $kept
 	denied scan 'writable by others than root'
 	chmod 755 $kept
+	chmod 777 $folder
+	denied scan 'writable by others than root'
+	chmod 755 $folder
 	mv $folder real
 	ln -s "$PWD/real" $folder
 	denied scan 'a symbolic link'
