@@ -14,30 +14,64 @@
 
 #define COMPARISONS 200000000ull /* a second or so */
 
-/* A zone that is not written is UTC. */
+/* A number of n digits, and moves behind it; -1 for anything else. */
+static int digits(const char **at, int n)
+{
+	int sum = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (**at < '0' || **at > '9')
+			return -1;
+		sum = sum * 10 + (*(*at)++ - '0');
+	}
+	return sum;
+}
+
+static bool take(const char **at, char c)
+{
+	if (**at != c)
+		return false;
+	(*at)++;
+	return true;
+}
+
+/* "+01:00" or "+0100" in seconds; false when it is neither. A zone that is not written is UTC. */
+static bool take_zone(const char **at, int *ret)
+{
+	int sign = **at == '-' ? -1 : 1, hours, minutes;
+
+	*ret = 0;
+	if (!take(at, '+') && !take(at, '-'))
+		return true;
+	hours = digits(at, 2);
+	(void)take(at, ':');
+	minutes = digits(at, 2);
+	*ret = sign * (hours * 60 + minutes) * 60;
+	return hours >= 0 && minutes >= 0;
+}
+
 int64_t ces_judge_time(const char *text)
 {
-	struct tm tm = {.tm_mday = 1};
-	const char *at = text;
-	int hours = 0, minutes = 0, n = 0;
-	char sign = '+';
+	struct tm tm = {.tm_year = digits(&text, 4)};
+	int zone;
 
-	if (sscanf(text, "%4d-%2d-%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &n) != 3 ||
-	    tm.tm_year < 1970 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 ||
+	tm.tm_mon = take(&text, '-') ? digits(&text, 2) : -1;
+	tm.tm_mday = take(&text, '-') ? digits(&text, 2) : -1;
+	if (tm.tm_year < 1970 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 ||
 	    tm.tm_mday > 31)
 		return 0;
-	at += n;
-	n = 0;
-	if ((*at == 'T' || *at == ' ') &&
-	    sscanf(at + 1, "%2d:%2d:%2d%n", &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &n) == 3)
-		at += n + 1;
-	if (*at == '.')
-		at += 1 + strspn(at + 1, "0123456789");
-	if ((*at == '+' || *at == '-') && sscanf(at + 1, "%2d:%2d", &hours, &minutes) == 2)
-		sign = *at;
+	if (take(&text, 'T') || take(&text, ' ')) {
+		tm.tm_hour = digits(&text, 2);
+		tm.tm_min = take(&text, ':') ? digits(&text, 2) : -1;
+		tm.tm_sec = take(&text, ':') ? digits(&text, 2) : -1;
+	}
+	if (take(&text, '.'))
+		text += strspn(text, "0123456789");
+	if (tm.tm_hour < 0 || tm.tm_min < 0 || tm.tm_sec < 0 || !take_zone(&text, &zone))
+		return 0;
 	tm.tm_year -= 1900;
 	tm.tm_mon--;
-	return timegm(&tm) - (sign == '-' ? -60 : 60) * (hours * 60 + minutes);
+	return timegm(&tm) - zone;
 }
 
 static bool is_scan(const struct ces_evidence *evidence)
