@@ -4,7 +4,7 @@
  * scans.
  *
  * As in add, a child that has given up root reads the records. The parent gets lines of digests,
- * and makes names of them only when they are digests. */
+ * and makes a name of each word only if it is a digest. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
