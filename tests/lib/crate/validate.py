@@ -11,12 +11,14 @@ they only add types to entities. A rule that has a condition is left out.
 import glob
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 
 import rdflib
 from rdflib.namespace import OWL, RDF, RDFS, SH
+from rdflib.plugins.sparql import prepareQuery
 
 CRATE = "file:///crate/"
 CONTEXT = "https://w3id.org/ro/crate/1.2/context"
@@ -43,10 +45,11 @@ def read_shapes(directory):
     for name in sorted(glob.glob(os.path.join(directory, "**", "*.ttl"), recursive=True)):
         shapes.parse(name, format="turtle", publicID=CRATE)
     # some queries use the prefixes of their file, as its authors' validator lets them
+    used = {word for text in shapes.objects(None, SH.select) for word in re.findall(r"\b([a-z-]+):", text)}
     for owner in set(shapes.subjects(SH.declare)):
         declared = {str(shapes.value(one, SH.prefix)) for one in shapes.objects(owner, SH.declare)}
         for prefix, namespace in shapes.namespaces():
-            if prefix and prefix not in declared:
+            if prefix in used - declared:
                 one = rdflib.BNode()
                 shapes.add((owner, SH.declare, one))
                 shapes.add((one, SH.prefix, rdflib.Literal(prefix)))
@@ -54,15 +57,17 @@ def read_shapes(directory):
     return shapes
 
 
-def prefixes_of(shapes, target):
-    text = ""
-    for owner in shapes.objects(target, SH.prefixes):
-        for one in shapes.objects(owner, SH.declare):
-            text += f"PREFIX {shapes.value(one, SH.prefix)}: <{shapes.value(one, SH.namespace)}>\n"
-    return text
+def prepare(shapes):
+    """the queries for the targets of rules, by target: rdflib is slow to read one"""
+    found = {}
+    for target in {t for shape in shapes.subjects(SH.rule) for t in shapes.objects(shape, SH.target)}:
+        prefixes = {str(shapes.value(one, SH.prefix)): str(shapes.value(one, SH.namespace))
+                    for owner in shapes.objects(target, SH.prefixes) for one in shapes.objects(owner, SH.declare)}
+        found[target] = prepareQuery(str(shapes.value(target, SH.select)), initNs=prefixes)
+    return found
 
 
-def targets(shapes, data, shape):
+def targets(shapes, queries, data, shape):
     """the entities that a shape is about"""
     found = set()
     for cls in shapes.objects(shape, SH.targetClass):
@@ -70,20 +75,19 @@ def targets(shapes, data, shape):
     for way in shapes.objects(shape, SH.targetObjectsOf):
         found.update(data.objects(None, way))
     for target in shapes.objects(shape, SH.target):
-        query = prefixes_of(shapes, target) + str(shapes.value(target, SH.select))
-        found.update(row[0] for row in data.query(query))
+        found.update(row[0] for row in data.query(queries[target]))
     return found
 
 
 def apply_rules(shapes, data):
     """until nothing is new"""
-    size = -1
+    queries, size = prepare(shapes), -1
     while size != len(data):
         size = len(data)
         for shape, rule in shapes.subject_objects(SH.rule):
             if (rule, SH.condition, None) in shapes:
                 continue
-            for this in targets(shapes, data, shape):
+            for this in targets(shapes, queries, data, shape):
                 triple = [this if part == SH.this else part for part in
                           (shapes.value(rule, SH[p]) for p in ("subject", "predicate", "object"))]
                 if not isinstance(triple[0], rdflib.Literal):
