@@ -51,6 +51,7 @@ static void tell(const struct ces_event *event, const struct ces_listener *to, v
 	case CES_FRAME_UNPACK_ERROR:
 	case CES_FRAME_RELAY_JOB:
 	case CES_FRAME_RELAY_REPORT:
+	case CES_FRAME_UNPACK_SIGNATURES:
 	case CES_FRAME_IMAGE_RECORD:
 	case CES_FRAME_GRANT:
 	case CES_FRAME_RUN_RECORD:

@@ -51,3 +51,11 @@ static const struct ces_wire_field unpack_error_fields[] = {
 };
 SCHEMA(ces_unpack_error_schema, "unpack error", CES_FRAME_UNPACK_ERROR, ces_unpack_error,
        unpack_error_fields);
+
+static const struct ces_wire_field unpack_signatures_fields[] = {
+    FIELD(ces_unpack_signatures, 1, U64, 0, 8, 1, index),
+    FIELD(ces_unpack_signatures, 2, NAMES, 0, 71, CES_BAG_DOCUMENTS, digests),
+    FIELD(ces_unpack_signatures, 3, U64S, 0, 8, CES_BAG_DOCUMENTS, sizes),
+};
+SCHEMA(ces_unpack_signatures_schema, "signatures answer", CES_FRAME_UNPACK_SIGNATURES,
+       ces_unpack_signatures, unpack_signatures_fields);

@@ -19,6 +19,7 @@ extern const struct ces_wire_schema ces_unpack_job_schema;
 extern const struct ces_wire_schema ces_unpack_manifest_schema;
 extern const struct ces_wire_schema ces_unpack_layer_schema;
 extern const struct ces_wire_schema ces_unpack_error_schema;
+extern const struct ces_wire_schema ces_unpack_signatures_schema;
 extern const struct ces_wire_schema ces_relay_job_schema;
 extern const struct ces_wire_schema ces_relay_report_schema;
 

@@ -43,16 +43,18 @@ struct ces_fetch_open {
 enum ces_fetch_kind {
 	CES_FETCH_MANIFEST = 1,
 	CES_FETCH_BLOB = 2,
-	CES_FETCH_CHECK = 3 /* is this blob there, for this login, with this size? Nothing is
-			       fetched, and no fd comes with it */
+	CES_FETCH_CHECK = 3,      /* is this blob there, for this login, with this size? Nothing is
+					  fetched, and no fd comes with it */
+	CES_FETCH_SIGNATURES = 4, /* a manifest that may be missing: nobody looks for others then */
+	CES_FETCH_REFERRERS = 5,  /* the list of those that name this digest as their subject */
 };
 
 struct ces_fetch_get {
 	void *memory;
 	uint64_t id;     /* chosen by the helper, echoed in statuses */
 	uint64_t kind;   /* enum ces_fetch_kind */
-	char *reference; /* manifest: tag or digest; else a digest */
-	uint64_t size;   /* blob, check: exact size in bytes; anything else fails. manifest: largest
+	char *reference; /* manifest, signatures: tag or digest; else a digest */
+	uint64_t size;   /* blob, check: exact size in bytes; anything else fails. Else: largest
 			    size */
 };
 
@@ -87,8 +89,9 @@ enum ces_unpack_kind {
 	CES_UNPACK_MANIFEST = 1, /* answer: UNPACK_MANIFEST */
 	CES_UNPACK_CONFIG =
 	    2, /* answer: IMAGE_RECORD without digest, uid, gid, groups, home, size */
-	CES_UNPACK_LAYER = 3,     /* answer: UNPACK_LAYER */
-	CES_UNPACK_FIND_USER = 4, /* answer: IMAGE_RECORD with only uid, gid, groups, home */
+	CES_UNPACK_LAYER = 3,      /* answer: UNPACK_LAYER */
+	CES_UNPACK_FIND_USER = 4,  /* answer: IMAGE_RECORD with only uid, gid, groups, home */
+	CES_UNPACK_SIGNATURES = 5, /* answer: UNPACK_SIGNATURES */
 };
 
 #define CES_UNPACK_FAILED 3
@@ -126,6 +129,21 @@ struct ces_unpack_manifest {
 	struct ces_strings layer_digests; /* three lists of equal length, lowest layer first */
 	struct ces_u64s layer_sizes;
 	struct ces_u64s layer_compressions;
+};
+
+/* A bag is documents in any order, each after its length (four bytes, the lowest first). A document
+ * in it is found by its digest, as another names it. ces-resolve fills the bag, root keeps it as it
+ * is, ces-verify alone looks into it. */
+#define CES_BAG_DOCUMENTS 32
+#define CES_BAG_DOCUMENT  (256u * 1024)      /* bytes of one */
+#define CES_BAG_MAX       (4u * 1024 * 1024) /* of all, with their lengths */
+
+/* What a manifest of signatures has, or an index of such manifests. */
+struct ces_unpack_signatures {
+	void *memory;
+	uint64_t index;             /* 1: they are manifests; 0: blobs */
+	struct ces_strings digests; /* two lists of equal length */
+	struct ces_u64s sizes;
 };
 
 struct ces_unpack_layer {

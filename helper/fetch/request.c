@@ -48,7 +48,7 @@ static int admit(struct ces_transfer *t)
 		return ces_error_set(&t->error, CES_E_REGISTRY,
 				     "%s sent a compressed answer that nobody asked for",
 				     t->origin.host);
-	if (r->odd_type && t->get.kind == CES_FETCH_MANIFEST)
+	if (r->odd_type && ces_transfer_manifest(t))
 		return ces_error_set(&t->error, CES_E_REGISTRY,
 				     "%s sent a manifest as two types at once", t->origin.host);
 	if (r->status == 206 && (!r->ranged || r->range_start != from ||
@@ -160,16 +160,19 @@ static bool job_valid(const struct ces_transfer *t)
 		return false;
 	if (ces_digest_valid(reference))
 		return true;
-	return t->get.kind == CES_FETCH_MANIFEST && strlen(reference) <= 128 &&
-	       reference[0] != '.' && reference[0] != '-' &&
+	return (t->get.kind == CES_FETCH_MANIFEST || t->get.kind == CES_FETCH_SIGNATURES) &&
+	       strlen(reference) <= 128 && reference[0] != '.' && reference[0] != '-' &&
 	       path_words_valid(reference, LOWER UPPER "-._");
 }
 
 int ces_request_address(struct ces_transfer *transfer, struct ces_error *err)
 {
-	static const char *const places[] = {
-	    "tags/list?n=" TAGS_ASKED, [CES_FETCH_MANIFEST] = "manifests/",
-	    [CES_FETCH_BLOB] = "blobs/", [CES_FETCH_CHECK] = "blobs/"};
+	static const char *const places[] = {"tags/list?n=" TAGS_ASKED,
+					     [CES_FETCH_MANIFEST] = "manifests/",
+					     [CES_FETCH_BLOB] = "blobs/",
+					     [CES_FETCH_CHECK] = "blobs/",
+					     [CES_FETCH_SIGNATURES] = "manifests/",
+					     [CES_FETCH_REFERRERS] = "referrers/"};
 	const struct ces_fetch_open *open = &transfer->session->open;
 	char text[2048];
 	int n;
@@ -315,7 +318,7 @@ static CURLcode set_login(CURL *easy, struct ces_transfer *t)
 		else if (s->auth.kind == CES_AUTH_BEARER && add_bearer(t) < 0)
 			result = CURLE_OUT_OF_MEMORY;
 	}
-	if (t->asks == CES_ASKS_BODY && t->get.kind == CES_FETCH_MANIFEST &&
+	if (t->asks == CES_ASKS_BODY && ces_transfer_manifest(t) &&
 	    add_header(t, ACCEPT_MANIFESTS) < 0)
 		result = CURLE_OUT_OF_MEMORY;
 	return result;

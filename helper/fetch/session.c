@@ -110,7 +110,7 @@ static bool job_fits(const struct ces_fetch_get *get, int fd)
 		return false;
 	if (get->kind == CES_FETCH_CHECK)
 		return fd < 0;
-	return (get->kind == CES_FETCH_MANIFEST || get->kind == CES_FETCH_BLOB) && fd >= 0 &&
+	return get->kind >= CES_FETCH_MANIFEST && get->kind <= CES_FETCH_REFERRERS && fd >= 0 &&
 	       is_write_end(fd);
 }
 

@@ -70,8 +70,7 @@ static void finish(struct ces_transfer *t, enum ces_fetch_state state, const str
 	    .id = t->get.id,
 	    .state = state,
 	    .bytes = t->body.delivered,
-	    .type = state == CES_FETCH_DONE && t->get.kind == CES_FETCH_MANIFEST ? t->response.type
-										 : 0};
+	    .type = state == CES_FETCH_DONE && ces_transfer_manifest(t) ? t->response.type : 0};
 
 	ces_channel_report(t->session->channel, &status, err, true);
 	ces_cleanup_close(&t->body.fd);
@@ -127,6 +126,8 @@ void ces_transfer_start(struct ces_transfer *transfer)
  * without sending. */
 static void try_again(struct ces_transfer *t, const struct ces_error *why, unsigned cost)
 {
+	bool need_not_be =
+	    t->get.kind == CES_FETCH_SIGNATURES || t->get.kind == CES_FETCH_REFERRERS;
 	int64_t pause;
 
 	if (t->body.delivered - t->mark >= CES_TRANSFER_PROGRESS) {
@@ -136,8 +137,8 @@ static void try_again(struct ces_transfer *t, const struct ces_error *why, unsig
 	t->tries += cost;
 	/* Half a manifest and half of what the tag means a moment later do not make a manifest. A
 	 * check that gets no answer needs no other try: the fetch follows, with all its tries. */
-	if (t->tries >= CES_TRANSFER_TRIES || t->get.kind == CES_FETCH_CHECK ||
-	    (t->get.kind == CES_FETCH_MANIFEST && t->body.delivered > 0)) {
+	if (t->tries >= (need_not_be ? CES_TRANSFER_SOME : CES_TRANSFER_TRIES) ||
+	    t->get.kind == CES_FETCH_CHECK || (ces_transfer_manifest(t) && t->body.delivered > 0)) {
 		ces_transfer_fail(t, why);
 		return;
 	}
@@ -283,7 +284,7 @@ static void served(struct ces_transfer *t)
 		(void)curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
 		t->body.delivered = announced < 0 ? 0 : (uint64_t)announced;
 	}
-	if (t->get.kind == CES_FETCH_MANIFEST || t->body.delivered == t->get.size) {
+	if (ces_transfer_manifest(t) || t->body.delivered == t->get.size) {
 		finish(t, CES_FETCH_DONE, NULL);
 		return;
 	}

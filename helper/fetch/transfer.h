@@ -8,6 +8,7 @@
 
 #define CES_TRANSFER_TRIES     5 /* without progress in between */
 #define CES_TRANSFER_REDIRECTS 3
+#define CES_TRANSFER_SOME      3             /* tries for what need not be there */
 #define CES_TRANSFER_PROGRESS  (1024 * 1024) /* bytes that make a try count as progress */
 
 enum ces_transfer_state {
@@ -56,6 +57,15 @@ struct ces_transfer {
 	int64_t reported_at;
 	uint64_t reported;
 };
+
+/* Whether a manifest is asked for: of any length up to get.size, of a type that is in the answer's
+ * head, and as it was at one moment. */
+static inline bool ces_transfer_manifest(const struct ces_transfer *transfer)
+{
+	return transfer->get.kind == CES_FETCH_MANIFEST ||
+	       transfer->get.kind == CES_FETCH_SIGNATURES ||
+	       transfer->get.kind == CES_FETCH_REFERRERS;
+}
 
 /* Takes over pipe and the content of get (get is emptied). NULL: no memory. */
 struct ces_transfer *ces_transfer_new(struct ces_session *session, struct ces_fetch_get *get,

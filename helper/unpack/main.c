@@ -17,6 +17,7 @@
 #include "helper/unpack/layer.h"
 #include "helper/unpack/manifest.h"
 #include "helper/unpack/sandbox.h"
+#include "helper/unpack/signatures.h"
 #include "helper/unpack/user.h"
 
 #define JOB_FD    3
@@ -29,7 +30,8 @@
 
 static const char *label(const struct ces_unpack_job *job, char *buffer, size_t size)
 {
-	static const char *const names[] = {"", "manifest", "image configuration", "layer", "user"};
+	static const char *const names[] = {"",      "manifest", "image configuration",
+					    "layer", "user",     "list of signatures"};
 
 	if (job->digest == NULL)
 		return names[job->kind];
@@ -107,6 +109,23 @@ static int do_config(const struct ces_unpack_job *job, struct ces_error *err)
 	return result;
 }
 
+static int do_signatures(const struct ces_unpack_job *job, struct ces_error *err)
+{
+	CES_CLEANUP_FREE char *bytes = NULL;
+	char digest[CES_DIGEST_LENGTH + 1];
+	struct ces_signatures signatures;
+	size_t length = 0;
+	int result;
+
+	if (ces_sandbox_close(CES_UNPACK_SIGNATURES, err) < 0 ||
+	    read_document(job, CES_BAG_DOCUMENT, &bytes, &length, digest, err) < 0 ||
+	    ces_signatures_parse(bytes, length, &signatures, err) < 0)
+		return -1;
+	result = answer(&ces_unpack_signatures_schema, &signatures.answer, err);
+	ces_signatures_free(&signatures);
+	return result;
+}
+
 static int do_layer(const struct ces_unpack_job *job, int root, struct ces_error *err)
 {
 	const struct ces_stream_source source = {
@@ -157,7 +176,8 @@ static int do_user(const struct ces_unpack_job *job, const int *layers, size_t n
 
 static int check_job(const struct ces_unpack_job *job, struct ces_error *err)
 {
-	bool document = job->kind == CES_UNPACK_MANIFEST || job->kind == CES_UNPACK_CONFIG;
+	bool document = job->kind == CES_UNPACK_MANIFEST || job->kind == CES_UNPACK_CONFIG ||
+			job->kind == CES_UNPACK_SIGNATURES;
 	bool layer = job->kind == CES_UNPACK_LAYER;
 
 	if (!document && !layer && job->kind != CES_UNPACK_FIND_USER)
@@ -248,6 +268,8 @@ static int do_job(const struct ces_unpack_job *job, struct ces_error *err)
 		return do_layer(job, root, err);
 	case CES_UNPACK_FIND_USER:
 		return do_user(job, layers, n_layers, err);
+	case CES_UNPACK_SIGNATURES:
+		return do_signatures(job, err);
 	default:
 		return ces_error_set(err, CES_E_INTERNAL, "unknown job");
 	}
