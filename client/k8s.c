@@ -63,6 +63,11 @@ static int prepare(const struct ces_local *local, struct ces_job *job, struct ce
 	    ces_local_decide(local, job->request, &job->decision, job->user, err) < 0 ||
 	    check_demands(&job->decision, err) < 0)
 		return -1;
+	/* a cluster pulls and runs what is at the tag, and asks nobody for signatures */
+	if (job->decision.signed_by.n > 0)
+		return ces_error_rule(err, CES_E_DENIED, job->decision.rule,
+				      "k8s: the policy wants signatures of this image, which the "
+				      "cluster does not check; run it on this machine");
 	job->gid = getgid();
 	if (job->decision.n_project_gids > 0)
 		job->gid = job->decision.project_gids[0];

@@ -18,6 +18,7 @@
 #define CES_SESSION_PATH      CES_LIBEXECDIR "/ces-session"
 #define CES_DECODE_PATH       CES_LIBEXECDIR "/ces-decode"
 #define CES_PARSE_PATH        CES_LIBEXECDIR "/ces-parse"
+#define CES_VERIFY_PATH       CES_LIBEXECDIR "/ces-verify"
 #define CES_FETCH_PATH        CES_LIBEXECDIR "/ces-fetch"
 #define CES_RESOLVE_PATH      CES_LIBEXECDIR "/ces-resolve"
 #define CES_UNPACK_PATH       CES_LIBEXECDIR "/ces-unpack"

@@ -184,6 +184,13 @@ static void name_image_rule(const struct ces_rights *rights, size_t index, const
 		snprintf(ret, CES_RULE_TEXT, "infer_projects.images[%zu]%s", index, key);
 }
 
+static void set_signers(const struct ces_policy_signers *signers, struct ces_decision_signers *ret)
+{
+	*ret = (struct ces_decision_signers){.at_least = signers->at_least};
+	for (; ret->n < signers->keys.n && ret->n < CES_SIGNERS_MAX; ret->n++)
+		snprintf(ret->v[ret->n], CES_SIGNER_PATH, "%s", signers->keys.v[ret->n]);
+}
+
 enum match { MATCH_NONE, MATCH_DENIED, MATCH_ALLOWED };
 
 /* The first rule that covers the image and holds decides. If none holds, reports the first that
@@ -212,6 +219,7 @@ static enum match match_image(const struct ces_rights *rights, time_t now, struc
 				 rule->evidence != NULL ? rule->evidence : "");
 			ret->demand = rule->demand;
 			ces_decision_bases(&rule->base, &ret->bases);
+			set_signers(&rule->signed_by, &ret->signed_by);
 			return MATCH_ALLOWED;
 		}
 		if (found == MATCH_DENIED)

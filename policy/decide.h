@@ -85,6 +85,15 @@ struct ces_decision_bases {
 /* Copies those of a rule. */
 void ces_decision_bases(const struct ces_strings *bases, struct ces_decision_bases *ret);
 
+/* The keys of which at_least must have signed the image; n 0: none need to have. What they have
+ * signed is not known here: ces-session finds out, with ces-verify, before it stores or starts
+ * anything. */
+struct ces_decision_signers {
+	size_t n;
+	uint64_t at_least;
+	char v[CES_SIGNERS_MAX][CES_SIGNER_PATH]; /* as the policy writes them */
+};
+
 /* All that is allowed: CES does exactly this and takes nothing else from request or policy. Flat:
  * it points to nothing, so it goes from one program to the next as it is. */
 struct ces_decision {
@@ -108,6 +117,7 @@ struct ces_decision {
 	char approved_by[CES_DIGEST_LENGTH + 1];   /* the records that the rule names; "" = none */
 	struct ces_decision_bases bases;
 	char evidence[CES_DIGEST_LENGTH + 1]; /* the record that met the demand; "" = none did */
+	struct ces_decision_signers signed_by;
 	enum ces_retain retain;
 	uint64_t retain_seconds;
 

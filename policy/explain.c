@@ -38,6 +38,18 @@ static const char *const credentials_text[] = {
     [CES_CREDENTIALS_NONE] = "without a login",
 };
 
+static void say_signers(const struct out *out, const struct ces_decision_signers *signers)
+{
+	if (signers->n == 1)
+		say(out, "  only if signed by %s", signers->v[0]);
+	if (signers->n <= 1)
+		return;
+	say(out, "  only if at least %llu of these %zu keys signed it:",
+	    (unsigned long long)signers->at_least, signers->n);
+	for (size_t i = 0; i < signers->n; i++)
+		say(out, "    %s", signers->v[i]);
+}
+
 static void say_image(const struct out *out, const struct ces_decision *d)
 {
 	char reference[CES_REFERENCE_MAX], time[32], demand[CES_DEMAND_TEXT];
@@ -53,6 +65,7 @@ static void say_image(const struct out *out, const struct ces_decision *d)
 	}
 	for (size_t i = 0; i < d->bases.n; i++)
 		say(out, "  %s %s", i == 0 ? "only on the base with ChainID" : "or", d->bases.v[i]);
+	say_signers(out, &d->signed_by);
 	if (d->verb == CES_VERB_PULL)
 		say(out, "  from %s%s%s, %s", d->endpoint,
 		    d->proxy[0] != '\0' ? " through the proxy " : "", d->proxy,

@@ -17,9 +17,9 @@ static const struct ces_flat_field settings_fields[] = {
 static const struct ces_flat_type settings = TYPE(struct ces_policy_settings, settings_fields);
 
 static const struct ces_flat_field rule_fields[] = {
-    TEXT(ces_policy_image_rule, allow), TEXT(ces_policy_image_rule, digest),
+    TEXT(ces_policy_image_rule, allow),    TEXT(ces_policy_image_rule, digest),
     TEXT(ces_policy_image_rule, approval), TEXT(ces_policy_image_rule, evidence),
-    STRINGS(ces_policy_image_rule, base)};
+    STRINGS(ces_policy_image_rule, base),  STRINGS(ces_policy_image_rule, signed_by.keys)};
 static const struct ces_flat_type rule = TYPE(struct ces_policy_image_rule, rule_fields);
 
 static const struct ces_flat_field project_fields[] = {

@@ -43,16 +43,6 @@ static const char *const identity_words[] = {"root-is-user", "same-uid", NULL};
 static const char *const credentials_words[] = {"required", "optional", "none", NULL};
 static const char *const selinux_words[] = {"if-enabled", "required", NULL};
 
-static bool label_valid(const char *text)
-{
-	return ces_cluster_name_valid(text, 63);
-}
-
-static bool namespace_valid(const char *text)
-{
-	return label_valid(text) && strchr(text, '.') == NULL;
-}
-
 static const struct ces_field_text as_prose = {ces_valid_prose, "one line of text"};
 static const struct ces_field_text as_account = {ces_valid_account, "the name of a user or group"};
 static const struct ces_field_text as_prefix = {ces_valid_prefix,
@@ -70,8 +60,8 @@ static const struct ces_field_text as_way = {ces_valid_proxy, "http://host:port 
 static const struct ces_field_text as_claim = {
     ces_valid_claim, "a name in lower case; {project}, {user} and {user_first} are filled in"};
 static const struct ces_field_text as_namespace = {
-    namespace_valid, "a name in lower case without dots, up to 63 characters"};
-static const struct ces_field_text as_label = {label_valid,
+    ces_valid_namespace, "a name in lower case without dots, up to 63 characters"};
+static const struct ces_field_text as_label = {ces_valid_label,
 					       "a name in lower case, up to 63 characters"};
 static const struct ces_field_text as_secret = {ces_valid_secret, "a name in lower case"};
 static const struct ces_field_text as_product = {ces_cluster_label_valid, "the value of a label"};
@@ -308,7 +298,7 @@ static int read_kubernetes(struct ces_fields *in, const struct ces_field_at *at,
 	if (kubernetes->queue != NULL || kubernetes->namespace == NULL)
 		return 0;
 	snprintf(queue, sizeof(queue), "%s-user-queue", kubernetes->namespace);
-	if (!label_valid(queue))
+	if (!ces_valid_label(queue))
 		return ces_field_fault(in, at, "needs the key \"queue\": %s is too long for one",
 				       queue);
 	kubernetes->queue = ces_field_copy(in, queue);

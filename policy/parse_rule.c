@@ -1,6 +1,7 @@
 /* The shape of an image rule, and of what it demands. A demand that could not be checked for the
  * very image that runs must be refused here. */
 #include "policy/parse_rule.h"
+#include "policy/rule_signed.h"
 
 #include <string.h>
 
@@ -79,6 +80,7 @@ static const struct ces_field image_rows[] = {
     {.key = "scan", .read = ces_field_object, .param = scan_rows},
     ROW("sbom", ces_field_bool, demand.sbom, NULL),
     ROW("base", read_bases, base, &as_chain),
+    ROW("signed_by", ces_rule_signed, signed_by, NULL),
     CES_FIELD_END,
 };
 

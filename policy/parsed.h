@@ -9,7 +9,7 @@
 
 #include "policy/decide.h"
 
-#define CES_PARSE_MAGIC  0x3353524150534543ull /* changes with the meaning of a field */
+#define CES_PARSE_MAGIC  0x3453524150534543ull /* changes with the meaning of a field */
 #define CES_PARSE_BYTES  (4u * 1024 * 1024)    /* the longest file */
 #define CES_PARSE_FILES  (64u * 1024 * 1024)   /* all the evidence of a digest */
 #define CES_DECODE_MS    10000                 /* for a request to come */
@@ -21,6 +21,7 @@ enum ces_parse_kind {
 	CES_PARSE_CDI = 2,      /* no block: a specification of another kind than these */
 	CES_PARSE_EXPLAIN = 3,  /* the block: lines of text, each with its newline */
 	CES_PARSE_EVIDENCE = 4, /* the block: struct ces_evidence_facts */
+	CES_PARSE_SIGNED = 5,   /* for ces-verify, see helper/verify/job.h */
 };
 
 struct ces_parse_job {

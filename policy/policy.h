@@ -105,6 +105,15 @@ enum ces_selinux_rule {
 	CES_SELINUX_REQUIRED,   /* that it is enforcing, with CES's domains */
 };
 
+#define CES_SIGNERS_MAX 8
+#define CES_SIGNER_PATH 256 /* bytes of a path, with its NUL */
+
+/* The keys of which so many must have signed an image. */
+struct ces_policy_signers {
+	struct ces_strings keys; /* paths of public keys: absolute, or below CES_POLICY_DIR */
+	uint64_t at_least;       /* 0: no signature is needed */
+};
+
 /* What an image rule demands of the evidence about its digest, see policy/demand.h. */
 struct ces_policy_demand {
 	uint64_t max_age; /* of the newest scan, in seconds; 0: no scan is demanded */
@@ -123,6 +132,7 @@ struct ces_policy_image_rule {
 	time_t expires; /* first second after; 0 = never */
 	struct ces_policy_demand demand;
 	struct ces_strings base; /* ChainIDs of which one must begin the layers; none: any */
+	struct ces_policy_signers signed_by;
 };
 
 struct ces_policy_image_rules {

@@ -1,14 +1,39 @@
 /* Allow-lists for strings that the parser alone checks. No function here repairs anything. */
 #include "policy/valid_parse.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/name.h"
+#include "policy/policy.h"
 #include "policy/valid.h"
 
 bool ces_valid_secret(const char *text)
 {
 	return ces_cluster_name_valid(text, 253);
+}
+
+bool ces_valid_label(const char *text)
+{
+	return ces_cluster_name_valid(text, 63);
+}
+
+bool ces_valid_namespace(const char *text)
+{
+	return ces_valid_label(text) && strchr(text, '.') == NULL;
+}
+
+bool ces_valid_signer(const char *text)
+{
+	char path[CES_SIGNER_PATH + 1];
+
+	if (strlen(text) >= CES_SIGNER_PATH || text[0] == '\0')
+		return false;
+	for (const char *at = text; *at != '\0'; at++)
+		if (*at <= ' ' || *at > '~')
+			return false;
+	(void)snprintf(path, sizeof(path), "%s%s", text[0] == '/' ? "" : "/", text);
+	return ces_valid_path(path);
 }
 
 /* The schemes are those of RFC 7512 and of OpenSSL's provider for a TPM. */

@@ -106,18 +106,19 @@ int ces_ask(enum ces_parse_kind kind, const struct ces_decision_names *kinds, co
 	    size_t length, enum ces_code code, uint8_t **ret, size_t *ret_length,
 	    struct ces_error *err)
 {
+	const char *path = kind == CES_PARSE_SIGNED ? CES_VERIFY_PATH : CES_PARSE_PATH;
 	CES_CLEANUP_FD int input = question(kind, kinds, bytes, length);
 	struct ces_asking asking;
 	int result;
 
 	if (input < 0)
 		return ces_error_errno(err, CES_E_HOST, "asking ces-parse");
-	if (ces_ask_begin(CES_PARSE_PATH, input, &asking, err) < 0)
+	if (ces_ask_begin(path, input, &asking, err) < 0)
 		return -1;
 	result =
 	    ces_ask_take(&asking, CES_PARSE_BLOCK, ces_now_ms() + ANSWER_MS, ret, ret_length, err);
 	if (result < 0)
-		return ces_error_set(err, CES_E_HOST, "ces-parse gave no answer");
+		return ces_error_set(err, CES_E_HOST, "%s gave no answer", strrchr(path, '/') + 1);
 	if (result == 0 && err != NULL && err->code == CES_E_USAGE)
 		err->code = code;
 	return result > 0 ? 0 : -1;

@@ -22,8 +22,8 @@ int ces_ask_begin(const char *path, int input, struct ces_asking *ret, struct ce
 int ces_ask_take(struct ces_asking *asking, size_t max, int64_t deadline_ms, uint8_t **ret,
 		 size_t *ret_length, struct ces_error *err);
 
-/* Has ces-parse read the bytes of one file. If ces-parse refuses the file, its reason is the error,
- * with this code. */
+/* Has ces-parse read the bytes of one file, or ces-verify those of its job. If it refuses them, its
+ * reason is the error, with this code. */
 int ces_ask(enum ces_parse_kind kind, const struct ces_decision_names *kinds, const char *bytes,
 	    size_t length, enum ces_code code, uint8_t **ret, size_t *ret_length,
 	    struct ces_error *err);

@@ -34,7 +34,7 @@ struct ces_asked {
 	char name[CES_RUN_NAME_MAX + 1], run[CES_RUN_NAME_MAX + 1];
 };
 
-#define CES_ORDER_MAGIC 0x3252445253454331ull /* changes with the meaning of a field */
+#define CES_ORDER_MAGIC 0x3352445253454331ull /* changes with the meaning of a field */
 
 struct ces_order {
 	uint64_t magic, size; /* of this struct */
@@ -63,7 +63,7 @@ struct ces_kept_policy {
 	char digest[72];      /* of the file's bytes */
 };
 
-#define CES_KEPT_MAGIC 0x3350454b53454331ull /* changes with the meaning of a field */
+#define CES_KEPT_MAGIC 0x3450454b53454331ull /* changes with the meaning of a field */
 #define CES_KEPT_NAME  ".policy"             /* in CES_RUN_DIR, among runs that have no dot */
 
 #endif

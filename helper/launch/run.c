@@ -29,6 +29,7 @@
 #include "helper/session/report.h"
 #include "helper/session/runs.h"
 #include "helper/session/weaken.h"
+#include "helper/store/signed.h"
 #include "helper/watch/finish.h"
 #include "helper/watch/kept.h"
 #include "helper/watch/list.h"
@@ -430,7 +431,8 @@ static int check_runtime(const struct ces_plan *plan, struct ces_error *err)
 }
 
 /* Does everything up to the record. Only reads. */
-static int prepare(struct ces_plan *plan, struct ces_grant *grant, struct ces_error *err)
+static int prepare(struct ces_session *session, struct ces_plan *plan, struct ces_grant *grant,
+		   struct ces_error *err)
 {
 	const struct ces_decision *decision = plan->decision;
 	struct winsize size;
@@ -448,6 +450,7 @@ static int prepare(struct ces_plan *plan, struct ces_grant *grant, struct ces_er
 			     sizeof(plan->scratch));
 	if (check_runtime(plan, err) < 0 || ces_config_filter(&plan->filter, err) < 0 ||
 	    load_image(plan, grant, err) < 0 ||
+	    ces_signed_check_kept(&session->store, decision, grant, &session->signers, err) < 0 ||
 	    (decision->gpus > 0 &&
 	     ces_gpus_find(plan->session->host, decision, &plan->gpus, err) < 0))
 		return -1;
@@ -477,7 +480,7 @@ int ces_verb_run(struct ces_session *session, const struct ces_decision *decisio
 	int result;
 
 	ces_deadline(SETUP_SECONDS);
-	result = prepare(&plan, &grant, err);
+	result = prepare(session, &plan, &grant, err);
 	if (result == 0)
 		ces_finish_dead(session);
 	if (result == 0)

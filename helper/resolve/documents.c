@@ -12,14 +12,7 @@
 #include "common/io.h"
 #include "common/schema.h"
 
-struct small {
-	char *bytes;
-	size_t length, max;
-	uint64_t type; /* of a manifest: enum ces_manifest_type */
-	bool ended, done;
-};
-
-static int read_some(int fd, struct small *small, struct ces_error *err)
+static int read_some(int fd, struct ces_small *small, struct ces_error *err)
 {
 	ssize_t n = read(fd, small->bytes + small->length, small->max + 1 - small->length);
 
@@ -33,7 +26,7 @@ static int read_some(int fd, struct small *small, struct ces_error *err)
 	return 0;
 }
 
-static int take_status(struct small *small, struct ces_error *err)
+static int take_status(struct ces_small *small, struct ces_error *err)
 {
 	struct ces_fetch_status status;
 	int failed;
@@ -47,10 +40,8 @@ static int take_status(struct small *small, struct ces_error *err)
 	return failed;
 }
 
-static int wait_small(int body, struct small *small, struct ces_error *err)
+static int wait_small(int body, int64_t deadline, struct ces_small *small, struct ces_error *err)
 {
-	int64_t deadline = ces_now_ms() + CES_DOCUMENT_MS;
-
 	while (!small->ended || !small->done) {
 		struct pollfd fds[2] = {
 		    {.fd = small->ended ? -1 : body, .events = POLLIN},
@@ -70,7 +61,7 @@ static int wait_small(int body, struct small *small, struct ces_error *err)
 	return 0;
 }
 
-static int check_digest(const char *reference, const struct small *small, struct ces_error *err)
+static int check_digest(const char *reference, const struct ces_small *small, struct ces_error *err)
 {
 	char found[CES_DIGEST_LENGTH + 1];
 
@@ -85,7 +76,8 @@ static int check_digest(const char *reference, const struct small *small, struct
 			 reference, found);
 }
 
-static int fetch(const struct ces_document *document, struct small *small, struct ces_error *err)
+int ces_document_fetch(const struct ces_document *document, enum ces_fetch_kind kind,
+		       int64_t deadline_ms, struct ces_small *small, struct ces_error *err)
 {
 	CES_CLEANUP_FD int read_end = -1;
 	uint64_t id;
@@ -94,17 +86,17 @@ static int fetch(const struct ces_document *document, struct small *small, struc
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return ces_error_errno(err, CES_E_HOST, "pipe");
 	read_end = ends[0];
-	result = ces_talk_fetch(document->job == CES_UNPACK_MANIFEST ? CES_FETCH_MANIFEST
-								     : CES_FETCH_BLOB,
-				document->reference, document->max, ends[1], &id, err);
+	*small = (struct ces_small){.max = document->max};
+	result = ces_talk_fetch(kind, document->reference, document->max, ends[1], &id, err);
 	close(ends[1]);
 	if (result < 0)
 		return -1;
 	small->bytes = malloc(small->max + 1);
 	if (small->bytes == NULL)
 		return ces_error_set(err, CES_E_HOST, "out of memory");
-	return wait_small(read_end, small, err) < 0 ? -1
-						    : check_digest(document->reference, small, err);
+	if (wait_small(read_end, deadline_ms, small, err) < 0)
+		return -1;
+	return kind == CES_FETCH_REFERRERS ? 0 : check_digest(document->reference, small, err);
 }
 
 int ces_document_hand_over(enum ces_wish_document which, const void *bytes, size_t length,
@@ -122,8 +114,8 @@ int ces_document_hand_over(enum ces_wish_document which, const void *bytes, size
 	return 0;
 }
 
-static int parse(const struct ces_document *document, const struct small *small,
-		 const struct ces_wire_schema *schema, void *ret, struct ces_error *err)
+int ces_document_read(const struct ces_document *document, const struct ces_small *small,
+		      const struct ces_wire_schema *schema, void *ret, struct ces_error *err)
 {
 	static struct ces_wish wish;
 	int answer, input;
@@ -147,13 +139,15 @@ static int parse(const struct ces_document *document, const struct small *small,
 int ces_document_get(const struct ces_document *document, const struct ces_wire_schema *schema,
 		     void *ret, struct ces_error *err)
 {
-	struct small small = {.max = document->max};
-	int result = fetch(document, &small, err);
+	struct ces_small small = {0};
+	int result = ces_document_fetch(
+	    document, document->job == CES_UNPACK_MANIFEST ? CES_FETCH_MANIFEST : CES_FETCH_BLOB,
+	    ces_now_ms() + CES_DOCUMENT_MS, &small, err);
 
 	if (result == 0)
 		result = ces_document_hand_over(document->which, small.bytes, small.length, err);
 	if (result == 0)
-		result = parse(document, &small, schema, ret, err);
+		result = ces_document_read(document, &small, schema, ret, err);
 	free(small.bytes);
 	return result;
 }

@@ -19,6 +19,20 @@ struct ces_document {
 int ces_document_get(const struct ces_document *document, const struct ces_wire_schema *schema,
 		     void *ret, struct ces_error *err);
 
+/* The two halves of it, for a document that need not be there. deadline_ms: as in common/io.h. Free
+ * small->bytes, also after a failure. Where the list of referrers is fetched, reference is not the
+ * digest of what comes, and is not checked. */
+struct ces_small {
+	char *bytes;
+	size_t length, max;
+	uint64_t type; /* of a manifest: enum ces_manifest_type */
+	bool ended, done;
+};
+int ces_document_fetch(const struct ces_document *document, enum ces_fetch_kind kind,
+		       int64_t deadline_ms, struct ces_small *small, struct ces_error *err);
+int ces_document_read(const struct ces_document *document, const struct ces_small *small,
+		      const struct ces_wire_schema *schema, void *ret, struct ces_error *err);
+
 /* Hands bytes to ces-session, as one document. */
 int ces_document_hand_over(enum ces_wish_document which, const void *bytes, size_t length,
 			   struct ces_error *err);

@@ -5,6 +5,7 @@
  * bounds them, and they are lists, numbers and digests. */
 #include "helper/resolve/image.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@ static int check_manifest(const struct ces_unpack_manifest *found, struct ces_er
 /* Gets the manifest of this machine's platform: the one that the reference names, or the one that
  * its index chooses. */
 static int get_manifest(const char *reference, struct ces_unpack_manifest *ret,
-			struct ces_error *err)
+			char ret_top[CES_DIGEST_LENGTH + 1], struct ces_error *err)
 {
 	struct ces_document top = {.which = CES_WISH_TOP,
 				   .job = CES_UNPACK_MANIFEST,
@@ -45,6 +46,7 @@ static int get_manifest(const char *reference, struct ces_unpack_manifest *ret,
 
 	if (ces_document_get(&top, &ces_unpack_manifest_schema, ret, err) < 0)
 		return -1;
+	(void)snprintf(ret_top, CES_DIGEST_LENGTH + 1, "%s", ret->digest);
 	if (ret->chosen == NULL)
 		return 0;
 	if (!ces_digest_valid(ret->chosen) || ret->chosen_size > CES_MANIFEST_MAX)
@@ -57,14 +59,20 @@ static int get_manifest(const char *reference, struct ces_unpack_manifest *ret,
 	return ces_document_get(&top, &ces_unpack_manifest_schema, ret, err);
 }
 
-static int resolve(const char *reference, struct ces_unpack_manifest *ret, struct ces_error *err)
+static int resolve(const struct ces_resolve_order *order, struct ces_unpack_manifest *ret,
+		   struct ces_error *err)
 {
 	static struct ces_wish wish;
+	char top[CES_DIGEST_LENGTH + 1];
 
-	if (get_manifest(reference, ret, err) < 0)
+	if (get_manifest(order->reference, ret, top, err) < 0)
 		return -1;
 	wish = (struct ces_wish){.kind = CES_WISH_MANIFEST};
-	return ces_talk_wish(&wish, NULL, 0, NULL, err) < 0 ? -1 : check_manifest(ret, err);
+	if (ces_talk_wish(&wish, NULL, 0, NULL, err) < 0)
+		return -1;
+	if (order->signatures == 1 && ces_resolve_signatures(ret->digest, top, err) < 0)
+		return -1;
+	return check_manifest(ret, err);
 }
 
 static int get_config(struct image *image, struct ces_error *err)
@@ -130,7 +138,7 @@ static int lead(const struct ces_resolve_order *order, struct image *image, stru
 	struct ces_wish_answer answer;
 	bool shared = false;
 
-	if (resolve(order->reference, &image->manifest, err) < 0 || get_config(image, err) < 0 ||
+	if (resolve(order, &image->manifest, err) < 0 || get_config(image, err) < 0 ||
 	    ces_resolve_layers(&image->manifest, &image->record.diff_ids, order->left, &shared,
 			       err) < 0)
 		return -1;

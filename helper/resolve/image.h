@@ -7,6 +7,10 @@
 /* Leads the pull to its end; on success CES_WISH_DONE has been sent. */
 int ces_resolve_image(const struct ces_resolve_order *order, struct ces_error *err);
 
+/* Hands over what may hold signatures of the manifest, or of the index that led to it, and asks
+ * whether they are enough. */
+int ces_resolve_signatures(const char *digest, const char *top_digest, struct ces_error *err);
+
 /* Fetches, verifies and unpacks every layer that the store lacks, or that the registry does not
  * have for this caller. left: see struct ces_resolve_order. *ret_shared: another pull fetched
  * some. */

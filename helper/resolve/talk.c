@@ -68,10 +68,17 @@ void ces_talk_failed(const struct ces_error *err)
 	(void)send_wish(&wish, err->text, strlen(err->text), &ignored);
 }
 
+/* The number of the next fetch, and the lowest that is not given up. */
+static uint64_t next = 1, oldest = 1;
+
+void ces_talk_forget(void)
+{
+	oldest = next;
+}
+
 int ces_talk_fetch(enum ces_fetch_kind kind, const char *reference, uint64_t size, int body,
 		   uint64_t *ret_id, struct ces_error *err)
 {
-	static uint64_t next = 1;
 	struct ces_fetch_get get = {
 	    .id = next, .kind = kind, .reference = (char *)(uintptr_t)reference, .size = size};
 
@@ -92,7 +99,11 @@ int ces_talk_status(struct ces_fetch_status *ret, struct ces_error *err)
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return ces_error_set(err, CES_E_HOST, "ces-fetch ended unexpectedly");
-	return ces_wire_decode(&ces_fetch_status_schema, frame, (size_t)n, ret, err);
+	if (ces_wire_decode(&ces_fetch_status_schema, frame, (size_t)n, ret, err) < 0)
+		return -1;
+	if (ret->id < oldest)
+		ret->state = CES_FETCH_BYTES;
+	return 0;
 }
 
 /* Maps the worker's codes: only these mean something here. For a missing or refused login the error

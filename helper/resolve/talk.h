@@ -23,6 +23,9 @@ int ces_talk_fetch(enum ces_fetch_kind kind, const char *reference, uint64_t siz
 /* Takes one status, also that of a failure. CES_E_HOST if ces-fetch is gone. */
 int ces_talk_status(struct ces_fetch_status *ret, struct ces_error *err);
 
+/* Gives up all that was asked for so far: a later status about that says nothing. */
+void ces_talk_forget(void);
+
 /* Turns a failed status into err, 0 for any other. CES_E_INTERNAL only if nobody read the body any
  * more, so that the cause is the reader's. */
 int ces_talk_fetch_failed(const struct ces_fetch_status *status, struct ces_error *err);

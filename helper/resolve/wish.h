@@ -44,6 +44,9 @@ enum ces_wish_kind {
 	CES_WISH_DONE,
 	CES_WISH_FAILED, /* at any time: enum ces_code in number, its text in bytes; size 1: the
 			    registry wants a login, or another */
+	/* where the rule wants signatures: between the manifest and the configuration */
+	CES_WISH_SIGNED, /* the documents that may hold them are whole. bytes: why one could not be
+			    had, if so */
 	CES_WISH_KINDS
 };
 
@@ -51,7 +54,8 @@ enum ces_wish_document {
 	CES_WISH_TOP,    /* named by the reference: a manifest, or an index */
 	CES_WISH_CHOSEN, /* the manifest that an index leads to */
 	CES_WISH_CONFIG,
-	CES_WISH_RECORD, /* a frame of ces_image_record_schema */
+	CES_WISH_RECORD,     /* a frame of ces_image_record_schema */
+	CES_WISH_SIGNATURES, /* a bag, see helper/verify/job.h */
 	CES_WISH_DOCUMENTS
 };
 
@@ -72,6 +76,7 @@ struct ces_wish_answer {
 struct ces_resolve_order {
 	char reference[257]; /* a tag, or a digest */
 	uint64_t left;       /* bytes that the image may take, for the words of an error */
+	uint64_t signatures; /* 1: they are wanted, too */
 };
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "helper/session/session.h"
 
 static void put(struct ces_json *to, const char *key, const char *text)
 {
@@ -159,6 +160,21 @@ struct ces_json ces_journal_decision(const char *policy, const struct ces_caller
 		put(&record, "reason", why->text);
 	}
 	return record;
+}
+
+void ces_journal_signers(struct ces_json *record, const struct ces_signers *signers)
+{
+	if (signers->n == 0)
+		return;
+	ces_json_list(record, "signed_by");
+	for (size_t i = 0; i < signers->n; i++) {
+		ces_json_object(record, NULL);
+		put(record, "name", signers->v[i].name);
+		put(record, "key", signers->v[i].key);
+		put(record, "digest", signers->v[i].digest);
+		ces_json_close(record);
+	}
+	ces_json_close(record);
 }
 
 struct ces_json ces_journal_stranger(uid_t uid, const char *run, uint64_t port, uint64_t stranger,

@@ -39,9 +39,14 @@ struct ces_json ces_journal_decision(const char *policy, const struct ces_caller
 				     const char *digest, const struct ces_strings *devices,
 				     const struct ces_error *why);
 
-/* The same for a denial. Denials cost the caller nothing, so past a thousand at once and ten a
- * minute they are only counted, per user, so that nobody fills the disk with them. The count is
- * recorded before the user's next recorded denial, or by ces_journal_flush. */
+struct ces_signers; /* helper/session/session.h */
+
+/* Adds to a record who has signed the image, unless nobody had to. */
+void ces_journal_signers(struct ces_json *record, const struct ces_signers *signers);
+
+/* Appends the record of a denial. Denials cost the caller nothing, so past a thousand at once and
+ * ten a minute they are only counted, per user, so that nobody fills the disk with them. The count
+ * is recorded before the user's next recorded denial, or by ces_journal_flush. */
 int ces_journal_append_denial(const struct ces_journal *journal, uid_t uid, struct ces_json record,
 			      struct ces_error *err);
 

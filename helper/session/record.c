@@ -16,6 +16,7 @@ int ces_record_decision(struct ces_session *session, const struct ces_decision *
 
 	record = ces_journal_decision(session->host->digest, caller, session->uid, asked, decision,
 				      run, digest, devices, why);
+	ces_journal_signers(&record, &session->signers);
 	if (why == NULL
 		? ces_journal_append(&session->journal, record, false, err) < 0
 		: ces_journal_append_denial(&session->journal, session->uid, record, err) < 0)

@@ -6,6 +6,16 @@
 #include "helper/session/journal.h"
 #include "helper/store/store.h"
 
+/* The keys that have signed the image, by their names in the policy; digest: what they signed. */
+struct ces_signers {
+	size_t n;
+	struct ces_signer {
+		char name[CES_SIGNER_PATH];
+		char key[CES_DIGEST_LENGTH + 1]; /* of the file's bytes */
+		char digest[CES_DIGEST_LENGTH + 1];
+	} v[CES_SIGNERS_MAX];
+};
+
 struct ces_session {
 	uid_t uid;
 	struct ces_caller caller;
@@ -16,6 +26,7 @@ struct ces_session {
 	bool selinux;  /* contexts are set, see helper/session/selinux.h */
 	bool recorded; /* an allowed decision is in the journal: a failure after it is its end */
 	char project[CES_NAME_MAX + 1]; /* of that decision */
+	struct ces_signers signers;     /* where its rule wants signatures */
 	int runs;                       /* fd of /run/ces */
 	char pull[16];                  /* the entry there of the pull under way; "" if none */
 	uint64_t ticket, position;      /* of a run that is to ask again; 0: it is refused */

@@ -60,10 +60,11 @@ static int record_end(const struct ces_session *session, const struct ces_pull *
 						  .image = session->asked->image,
 						  .digest = pull->digest};
 
-	return ces_journal_append(
-	    &session->journal,
-	    ces_journal_end("pull", &about, 0, pull->up_to_date ? "up to date" : "pulled", 0, 0),
-	    false, err);
+	struct ces_json record =
+	    ces_journal_end("pull", &about, 0, pull->up_to_date ? "up to date" : "pulled", 0, 0);
+
+	ces_journal_signers(&record, &session->signers);
+	return ces_journal_append(&session->journal, record, false, err);
 }
 
 struct count {
@@ -199,6 +200,7 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 	ces_collect_soon(&session->store, session->runs);
 	pull = (struct ces_pull){.decision = decision,
 				 .session = session,
+				 .signers = &session->signers,
 				 .store = &session->store,
 				 .entry = entry,
 				 .userns = -1,

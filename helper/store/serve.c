@@ -25,6 +25,7 @@
 #include "helper/session/mounts.h"
 #include "helper/session/runs.h"
 #include "helper/store/quota.h"
+#include "helper/store/signed.h"
 #include "policy/base.h"
 
 int ces_serve_refuse(struct ces_error *err)
@@ -55,7 +56,8 @@ static int take_bytes(struct ces_serving *s, const struct ces_wish *wish, struct
 	static const enum ces_phase when[] = {[CES_WISH_TOP] = CES_LOOKING,
 					      [CES_WISH_CHOSEN] = CES_LOOKING,
 					      [CES_WISH_CONFIG] = CES_CONFIGURING,
-					      [CES_WISH_RECORD] = CES_ASSEMBLING};
+					      [CES_WISH_RECORD] = CES_ASSEMBLING,
+					      [CES_WISH_SIGNATURES] = CES_SIGNING};
 	struct ces_bytes *document;
 	char *bigger;
 
@@ -91,7 +93,9 @@ static int parse(struct ces_serving *s, const struct ces_wish *wish, struct ces_
 	    .layers = wish->layers,
 	    .type = wish->type};
 
-	if (wish->number != (s->phase == CES_LOOKING ? CES_UNPACK_MANIFEST : CES_UNPACK_CONFIG) ||
+	if (wish->number != (s->phase == CES_LOOKING   ? CES_UNPACK_MANIFEST
+			     : s->phase == CES_SIGNING ? CES_UNPACK_SIGNATURES
+						       : CES_UNPACK_CONFIG) ||
 	    (job.digest != NULL && !ces_digest_valid(job.digest)))
 		return ces_serve_refuse(err);
 	return start_reader(s, &job, NULL, 0, err) < 0
@@ -134,12 +138,28 @@ static int found(struct ces_serving *s, const struct ces_wish *wish, struct ces_
 	if ((named[0] != '\0' && strcmp(named, pull->top_digest) != 0) ||
 	    (manifest(s) != top && !names(top, pull->digest)))
 		return ces_serve_refuse(err);
-	s->phase = CES_CONFIGURING;
+	s->phase = pull->decision->signed_by.n > 0 ? CES_SIGNING : CES_CONFIGURING;
 	return is_approved(pull)
 		   ? 0
 		   : ces_error_rule(err, CES_E_DENIED, pull->decision->rule,
 				    "the registry's image is not the one that was approved (%.19s)",
 				    pull->decision->locked_digest);
+}
+
+/* Nothing of the image is fetched before enough keys have signed it. If they have not, the reason
+ * may be that the registry did not hand the signatures out: ces-resolve says why. */
+static int check_signed(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
+{
+	const struct ces_pull *pull = s->pull;
+
+	s->phase = CES_CONFIGURING;
+	if (ces_signed_check(pull->decision, pull->digest, pull->top_digest,
+			     &s->documents[CES_WISH_SIGNATURES], pull->signers, err) == 0)
+		return 0;
+	return wish->length > 0 && err->code == CES_E_DENIED
+		   ? ces_error_context(err, "not all signatures could be read (%.*s)",
+				       wish->length < 120 ? (int)wish->length : 120, wish->bytes)
+		   : -1;
 }
 
 static int add_layer(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
@@ -272,7 +292,10 @@ static int end(struct ces_serving *s, const struct ces_wish *wish, struct ces_er
 {
 	(void)wish;
 	s->done = true;
-	return s->phase == CES_ASSEMBLING ? commit_image(s, err) : 0;
+	if (s->phase == CES_ASSEMBLING && commit_image(s, err) < 0)
+		return -1;
+	return ces_signed_keep(s->pull->store, s->pull->decision, s->pull->digest,
+			       &s->documents[CES_WISH_SIGNATURES], err);
 }
 
 static int failed(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
@@ -299,9 +322,10 @@ static const struct {
 	int (*serve)(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err);
 	unsigned phases;
 } wishes[CES_WISH_KINDS] = {
-    [CES_WISH_BYTES] = {take_bytes, CES_LOOKING | CES_CONFIGURING | CES_ASSEMBLING},
-    [CES_WISH_PARSE] = {parse, CES_LOOKING | CES_CONFIGURING},
+    [CES_WISH_BYTES] = {take_bytes, CES_LOOKING | CES_SIGNING | CES_CONFIGURING | CES_ASSEMBLING},
+    [CES_WISH_PARSE] = {parse, CES_LOOKING | CES_SIGNING | CES_CONFIGURING},
     [CES_WISH_MANIFEST] = {found, CES_LOOKING},
+    [CES_WISH_SIGNED] = {check_signed, CES_SIGNING},
     [CES_WISH_LAYER] = {add_layer, CES_CONFIGURING},
     [CES_WISH_NEED] = {need_layers, CES_CONFIGURING},
     [CES_WISH_ROOM] = {ces_serve_room, CES_FETCHING},

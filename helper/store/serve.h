@@ -19,6 +19,7 @@ struct ces_pull_layer {
 struct ces_pull {
 	const struct ces_decision *decision;
 	const struct ces_session *session;
+	struct ces_signers *signers;   /* the session's */
 	const struct ces_store *store; /* the session's */
 	char reference[CES_REFERENCE_MAX];
 	uint64_t left; /* bytes that the caller's images may take more */

@@ -12,7 +12,8 @@ enum ces_phase {
 	CES_FETCHING = 4,
 	CES_ASSEMBLING = 8,
 	CES_ENDING = 16,
-	CES_ANY_PHASE = 31
+	CES_SIGNING = 32, /* after CES_LOOKING, where the rule wants signatures */
+	CES_ANY_PHASE = 63
 };
 
 struct ces_serving {

@@ -100,7 +100,7 @@ void ces_store_close(struct ces_store *store)
 /* Opens a file or directory of a layer's or image's own, by its name there. */
 static int open_part(int dir, const char *digest, const char *name, int flags)
 {
-	char path[96];
+	char path[160];
 
 	(void)snprintf(path, sizeof(path), "%s/%s", ces_store_hex(digest), name);
 	return ces_beneath_open(dir, path, O_RDONLY | flags, 0);
@@ -336,4 +336,35 @@ int ces_store_read_config(const struct ces_store *store, const char *digest, siz
 	size_t length;
 
 	return fd < 0 ? -1 : ces_read_file(fd, max, ret, &length);
+}
+
+/* A run that reads at the same time has the old ones whole or the new ones. Torn by a power cut,
+ * they hold fewer signatures, and the image is to be pulled again. */
+int ces_store_keep_signed(const struct ces_store *store, const char *digest, const char *name,
+			  const struct ces_bytes *documents, struct ces_error *err)
+{
+	CES_CLEANUP_FD int dir =
+	    ces_beneath_open(store->images, ces_store_hex(digest), O_RDONLY | O_DIRECTORY, 0);
+	char place[80], temporary[96];
+
+	(void)snprintf(place, sizeof(place), "signed-%s", ces_store_hex(name));
+	(void)snprintf(temporary, sizeof(temporary), "%s.%d", place, (int)getpid());
+	if (dir < 0)
+		return ces_error_errno(err, CES_E_HOST, "image %.19s", digest);
+	if (write_file(dir, temporary, documents->bytes, documents->length, err) < 0)
+		return -1;
+	return renameat(dir, temporary, dir, place) == 0
+		   ? 0
+		   : ces_error_errno(err, CES_E_HOST, "writing %s", place);
+}
+
+int ces_store_read_signed(const struct ces_store *store, const char *digest, const char *name,
+			  size_t max, char **ret, size_t *ret_length)
+{
+	char file[80];
+	CES_CLEANUP_FD int fd = -1;
+
+	(void)snprintf(file, sizeof(file), "signed-%s", ces_store_hex(name));
+	fd = open_part(store->images, digest, file, 0);
+	return fd < 0 ? -1 : ces_read_file(fd, max, ret, ret_length);
 }

@@ -88,6 +88,15 @@ int ces_store_load_image(const struct ces_store *store, const char *digest,
 int ces_store_read_config(const struct ces_store *store, const char *digest, size_t max,
 			  char **ret);
 
+/* Keeps beside an image the documents that may hold its signatures, as opaque bytes, in place of
+ * those kept before. name: the digest of the repository that they are from. */
+int ces_store_keep_signed(const struct ces_store *store, const char *digest, const char *name,
+			  const struct ces_bytes *documents, struct ces_error *err);
+
+/* Reads them: malloc'd. -1 if there are none, or more than max bytes. */
+int ces_store_read_signed(const struct ces_store *store, const char *digest, const char *name,
+			  size_t max, char **ret, size_t *ret_length);
+
 /* Grants. reference is canonical (ces_reference_format). A grant belongs to an account: to a uid
  * and the name that the user database had for it. If another account gets the uid later, it has no
  * grant. Read gives CES_E_NOTFOUND if there is none. */

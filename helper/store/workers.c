@@ -107,7 +107,7 @@ int ces_resolver_start(const struct ces_session *session, const struct ces_decis
 		       struct ces_error *err)
 {
 	const struct ces_reference *image = &decision->image;
-	struct ces_resolve_order order = {.left = left};
+	struct ces_resolve_order order = {.left = left, .signatures = decision->signed_by.n > 0};
 	int result =
 	    start(session, CES_ACCOUNT_RESOLVE, CES_RESOLVE_PATH, fetcher->socket, ret, err);
 

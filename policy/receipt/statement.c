@@ -66,7 +66,7 @@ static struct json_object *make_image(const struct ces_receipt_run *e)
 
 static struct json_object *make_permission(const struct ces_receipt_run *e)
 {
-	static const char *const keys[] = {"policy", "rule", "approval", "evidence"};
+	static const char *const keys[] = {"policy", "rule", "approval", "evidence", "signed_by"};
 	struct json_object *permission = json_object_new_object();
 
 	for (size_t i = 0; i < CES_COUNT(keys); i++)

@@ -91,6 +91,7 @@ static const struct ces_field case_rows[] = {
      .required = true},
     {.key = "project", .read = ces_field_string, .offset = CASE(project), .param = &as_words},
     {.key = "gpu", .read = ces_field_string, .offset = CASE(gpu), .param = &as_words},
+    {.key = "signed", .read = ces_field_strings, .offset = CASE(signers), .param = &as_words},
     {.key = "display", .read = ces_field_bool, .offset = CASE(display)},
     {.key = "publish", .read = ces_field_strings, .offset = CASE(publish), .param = &as_words},
     {.key = "binds", .read = ces_field_strings, .offset = CASE(binds), .param = &as_words},

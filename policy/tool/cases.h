@@ -23,6 +23,7 @@ struct ces_case {
 	time_t on; /* 0: the file's day */
 	bool home_data;
 	bool display;                   /* asks for one */
+	struct ces_strings signers;     /* the keys that signed the image */
 	struct ces_strings directories; /* below infer_projects.base */
 	bool directories_written;
 	/* the evidence about the image that the rule locks */
@@ -46,7 +47,8 @@ struct ces_cases {
 /* Strict, like a policy: the text of an error names line, column and key. */
 int ces_cases_parse(const char *bytes, size_t length, struct ces_cases *ret, struct ces_error *err);
 
-/* What ces_decide says to a case (its name and what it expects do not matter): 0, or -1 with why. */
+/* What ces_decide says to a case (its name and what it expects do not matter): 0, or -1 with why.
+ */
 int ces_case_decide(const struct ces_policy *policy, const struct ces_case *one, time_t now,
 		    struct ces_error *err);
 

@@ -2,6 +2,7 @@
  * helper uses, says what is an error; this collects and shows. */
 #include "policy/tool/check.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "policy/evidence/store.h"
 #include "policy/tool/input.h"
 #include "policy/tool/profiles.h"
+#include "policy/tool/signers.h"
 #include "policy/tool/tool.h"
 
 static const char help[] =
@@ -26,6 +28,7 @@ struct check {
 	int evidence_dir;            /* -1: none */
 	int profiles_dir;            /* the same */
 	struct ces_profiles profiles;
+	int dir; /* the policy's own */
 	bool json, strict, host;
 	time_t now;
 	struct ces_problems problems;
@@ -135,8 +138,20 @@ static void warn(struct check *check)
 	ces_check_warn_profiles(&check->problems, check->policy, &check->profiles, check->host,
 				check->now);
 	ces_check_warn_evidence(&check->problems, check->policy, check->evidence_dir, check->now);
+	ces_check_warn_signers(&check->problems, check->policy, check->dir, check->host);
 	if (check->host)
 		ces_check_warn_host(&check->problems, check->policy);
+}
+
+/* For the keys beside the policy. */
+static void open_directory(struct check *check)
+{
+	const char *slash = strrchr(check->path, '/');
+	CES_CLEANUP_FREE char *dir = NULL;
+
+	dir = slash != NULL ? strndup(check->path, (size_t)(slash + 1 - check->path)) : strdup(".");
+	if (dir != NULL)
+		check->dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 /* Before root is given up. That there is none is an error only where somebody names it. */
@@ -147,6 +162,7 @@ static int open_evidence(struct check *check, struct ces_error *err)
 
 	if (path == NULL)
 		return ces_error_set(err, CES_E_HOST, "out of memory");
+	open_directory(check);
 	if (ces_store_open(path, &check->evidence_dir, err) != 0)
 		return -1;
 	if (check->evidence_dir < 0 && check->evidence != NULL)
@@ -226,7 +242,7 @@ static int parse(int argc, char **argv, struct check *check)
 int ces_tool_check(int argc, char **argv)
 {
 	struct check check = {
-	    .host = true, .now = time(NULL), .evidence_dir = -1, .profiles_dir = -1};
+	    .host = true, .now = time(NULL), .evidence_dir = -1, .profiles_dir = -1, .dir = -1};
 	int status = parse(argc, argv, &check);
 
 	if (status != 0)
@@ -236,5 +252,6 @@ int ces_tool_check(int argc, char **argv)
 	ces_profiles_free(&check.profiles);
 	ces_cleanup_close(&check.profiles_dir);
 	ces_cleanup_close(&check.evidence_dir);
+	ces_cleanup_close(&check.dir);
 	return ces_tool_finish(stdout, status);
 }

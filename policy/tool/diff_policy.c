@@ -10,6 +10,7 @@
 #include "policy/demand.h"
 #include "policy/tool/diff_demand.h"
 #include "policy/tool/diff_settings.h"
+#include "policy/tool/signers.h"
 #include "policy/tool/tool.h"
 
 /* 0 is never: the latest of all. */
@@ -65,17 +66,32 @@ static const struct ces_policy_image_rule *counterpart(const struct ces_policy_i
 static void say_rule(struct ces_diff *diff, enum ces_diff_kind kind, const char *who,
 		     const char *verb, const struct ces_policy_image_rule *rule)
 {
-	char until[16], demand[CES_DEMAND_TEXT];
+	char until[16], demand[CES_DEMAND_TEXT], signers[CES_SIGNERS_TEXT];
 
 	ces_demand_say(&rule->demand, demand, sizeof(demand));
-	ces_diff_say(diff, kind, "%s %s %s%s%s (%s%s%s%s%s%s%s)", who, verb, rule->allow,
+	ces_diff_say(diff, kind, "%s %s %s%s%s (%s%s%s%s%s%s%s%s)", who, verb, rule->allow,
 		     rule->digest != NULL ? " at " : "", rule->digest != NULL ? rule->digest : "",
 		     rule->approval != NULL ? "approval " : "no approval",
 		     rule->approval != NULL ? rule->approval : "",
 		     rule->evidence != NULL ? " with evidence" : "",
+		     ces_signers_text(&rule->signed_by, ", only if ", signers),
 		     rule->expires != 0 ? ", until " : ", no end",
 		     rule->expires != 0 ? ces_tool_day(rule->expires, until) : "",
 		     demand[0] != '\0' ? ", demands " : "", demand);
+}
+
+/* Neither covers the other when the keys are others: then it is wider, for who compares. */
+static void signers(struct ces_diff *diff, const char *name, const struct ces_policy_signers *old,
+		    const struct ces_policy_signers *new)
+{
+	bool narrower = ces_signers_cover(old, new), wider = ces_signers_cover(new, old);
+	char before[CES_SIGNERS_TEXT], after[CES_SIGNERS_TEXT];
+
+	if (!narrower || !wider)
+		ces_diff_say(diff, narrower ? CES_DIFF_NARROWER : CES_DIFF_WIDER,
+			     "%s: %s instead of %s", name,
+			     new->keys.n > 0 ? ces_signers_text(new, "", after) : "no signature",
+			     old->keys.n > 0 ? ces_signers_text(old, "", before) : "no signature");
 }
 
 static void same_rule(struct ces_diff *diff, const char *who,
@@ -85,6 +101,7 @@ static void same_rule(struct ces_diff *diff, const char *who,
 	char name[512];
 
 	snprintf(name, sizeof(name), "%s: %s", who, new->allow);
+	signers(diff, name, &old->signed_by, &new->signed_by);
 	expiry(diff, name, old->expires, new->expires);
 	if (!same_text(old->approval, new->approval))
 		ces_diff_say(diff, CES_DIFF_OTHER, "%s: approval %s instead of %s", name,

@@ -12,6 +12,7 @@
 #include "policy/tool/input.h"
 #include "policy/tool/member.h"
 #include "policy/tool/met.h"
+#include "policy/tool/signers.h"
 #include "policy/tool/tool.h"
 
 static const char help[] =
@@ -74,10 +75,11 @@ static void print_image(const struct explain *e, const char *where,
 	for (size_t i = 0; i < rules->n; i++) {
 		const struct ces_policy_image_rule *rule = &rules->v[i];
 		bool over = rule->expires != 0 && e->now >= rule->expires;
+		char signers[CES_SIGNERS_TEXT];
 
 		if (!covers(e, rule))
 			continue;
-		printf("  %s.images[%zu] (%s) %s%s%s%s%s%s%s%s\n", where, i, rule->allow,
+		printf("  %s.images[%zu] (%s) %s%s%s%s%s%s%s%s%s\n", where, i, rule->allow,
 		       over      ? "covered it, but EXPIRED"
 		       : decided ? "covers it too, but comes later"
 				 : "allows it",
@@ -86,6 +88,7 @@ static void print_image(const struct explain *e, const char *where,
 		       rule->approval != NULL ? ", approved by " : ", no approval named",
 		       rule->approval != NULL ? rule->approval : "",
 		       rule->evidence != NULL ? ", with evidence" : "",
+		       ces_signers_text(&rule->signed_by, ", only if ", signers),
 		       rule->expires != 0 ? ", until " : ", no end",
 		       rule->expires != 0 ? ces_tool_day(rule->expires, day) : "");
 		if (!over)

@@ -9,6 +9,7 @@
 #include "policy/template.h"
 #include "policy/tool/explain.h"
 #include "policy/tool/outputs.h"
+#include "policy/tool/signers.h"
 #include "policy/tool/tool.h"
 
 static void print_list(const char *before, const struct ces_strings *list, const char *none)
@@ -21,7 +22,7 @@ static void print_list(const char *before, const struct ces_strings *list, const
 
 static void print_rules(const struct ces_policy_image_rules *rules, time_t now)
 {
-	char day[16], demand[CES_DEMAND_TEXT];
+	char day[16], demand[CES_DEMAND_TEXT], signers[CES_SIGNERS_TEXT];
 
 	printf("  Images that may be pulled and run:%s\n", rules->n == 0 ? " none" : "");
 	for (size_t i = 0; i < rules->n; i++) {
@@ -41,6 +42,7 @@ static void print_rules(const struct ces_policy_image_rules *rules, time_t now)
 		for (size_t j = 0; j < rule->base.n; j++)
 			printf("%s %.19s...", j == 0 ? ", only on the base" : " or",
 			       rule->base.v[j]);
+		printf("%s", ces_signers_text(&rule->signed_by, ", only if ", signers));
 		if (rule->expires != 0)
 			printf(", %s %s", now < rule->expires ? "until" : "EXPIRED on",
 			       ces_tool_day(rule->expires, day));

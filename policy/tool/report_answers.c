@@ -6,6 +6,7 @@
 
 #include "policy/tool/met.h"
 #include "policy/tool/report.h"
+#include "policy/tool/signers.h"
 #include "policy/tool/tool.h"
 
 static void begin(FILE *out, const char *id, const char *title)
@@ -48,7 +49,8 @@ static void may_run(const struct ces_report *report)
 	const struct ces_policy *p = report->policy;
 	struct ces_rules_walk walk = {0};
 	struct ces_table table;
-	char on[16], until[16], approval[160], scan[CES_ERROR_TEXT + 64];
+	char on[16], until[16], approval[160 + CES_SIGNERS_TEXT], scan[CES_ERROR_TEXT + 64];
+	char signers[CES_SIGNERS_TEXT];
 
 	begin(report->out, "may-run", "What may run, and who approved it");
 	ces_table_begin(report, CES_TABLE_MAY_RUN, &table);
@@ -57,9 +59,10 @@ static void may_run(const struct ces_report *report)
 
 		if (!about(report, &walk) || (end != 0 && end <= report->now))
 			continue;
-		snprintf(approval, sizeof(approval), "%s%s",
+		snprintf(approval, sizeof(approval), "%s%s%s",
 			 walk.at->approval != NULL ? walk.at->approval : "none named",
-			 walk.at->evidence != NULL ? ", with evidence" : "");
+			 walk.at->evidence != NULL ? ", with evidence" : "",
+			 ces_signers_text(&walk.at->signed_by, ", only if ", signers));
 		say_scan(report, walk.at, scan, sizeof(scan));
 		ces_table_row(
 		    &table,

@@ -67,6 +67,20 @@ static void print_limits(FILE *out, struct json_object *limits)
 		(unsigned long long)limit_of(limits, "pids"));
 }
 
+static void print_signers(FILE *out, struct json_object *signers)
+{
+	size_t n =
+	    json_object_is_type(signers, json_type_array) ? json_object_array_length(signers) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *one = json_object_array_get_idx(signers, i);
+
+		if (json_object_is_type(one, json_type_object))
+			fprintf(out, "  %-10s %s (%s), of %s\n", i == 0 ? "signed by" : "",
+				text_of(one, "name"), text_of(one, "key"), text_of(one, "digest"));
+	}
+}
+
 static bool is_empty_list(struct json_object *value)
 {
 	return json_object_is_type(value, json_type_array) && json_object_array_length(value) == 0;
@@ -85,6 +99,8 @@ static void print_rest(FILE *out, struct json_object *tree)
 			print_mounts(out, value);
 		else if (strcmp(key, "limits") == 0)
 			print_limits(out, value);
+		else if (strcmp(key, "signed_by") == 0)
+			print_signers(out, value);
 		else if (k == CES_RECORD_KEYS && !is_empty_list(value))
 			fprintf(out, "  %-10s %s\n", key,
 				json_object_to_json_string_ext(value,

@@ -7,6 +7,7 @@
 #include "common/cleanup.h"
 #include "common/request.h"
 #include "policy/demand.h"
+#include "policy/signed.h"
 #include "policy/tool/cases.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"
@@ -246,6 +247,17 @@ static void print_case(const struct test *test, const struct ces_case *one,
 	}
 }
 
+/* A bit for each key of the rule that the case has, too. */
+static uint64_t signers_of(const struct ces_decision_signers *keys, const struct ces_strings *have)
+{
+	uint64_t by = 0;
+
+	for (size_t i = 0; i < keys->n; i++)
+		for (size_t j = 0; j < have->n; j++)
+			by |= (uint64_t)(strcmp(keys->v[i], have->v[j]) == 0) << i;
+	return by;
+}
+
 static int decide_case(struct test *test, size_t i, struct asked *asked, struct ces_error *err)
 {
 	const struct ces_case *one = &test->cases->v[i];
@@ -258,6 +270,11 @@ static int decide_case(struct test *test, size_t i, struct asked *asked, struct 
 				     now, &answer->decision, &answer->err) == 0;
 	if (answer->allowed)
 		answer->allowed = decide_demand(&answer->decision, one, now, &answer->err) == 0;
+	if (answer->allowed)
+		answer->allowed =
+		    ces_decide_signed(&answer->decision, NULL,
+				      signers_of(&answer->decision.signed_by, &one->signers),
+				      &answer->err) == 0;
 	judge(one, answer);
 	each_rules(test, mark_rules, answer->allowed ? answer->decision.rule : answer->err.rule);
 	print_case(test, one, answer, i == 0);

@@ -94,9 +94,9 @@ refuses() # WORDS
 
 @test "when ces-parse says nothing, dies, talks nonsense or never ends, everything is refused, and recorded" {
 	for body in 'exit 0' 'kill -KILL $$' 'head -c 100000 /dev/urandom >&4' 'exec sleep 600' \
-		"printf 'CESPARS2\\377\\377\\377\\377\\377\\377\\377\\377%0600d' 0 >&4" \
-		"{ printf 'CESPARS2\\144\\0\\0\\0\\0\\0\\0\\0'; head -c 700 /dev/zero; } >&4" \
-		"{ printf 'CESPARS2\\210\\023\\0\\0\\0\\0\\0\\0'; head -c 20000 /dev/zero; } >&4"; do
+		"printf 'CESPARS4\\377\\377\\377\\377\\377\\377\\377\\377%0600d' 0 >&4" \
+		"{ printf 'CESPARS4\\144\\0\\0\\0\\0\\0\\0\\0'; head -c 700 /dev/zero; } >&4" \
+		"{ printf 'CESPARS4\\210\\023\\0\\0\\0\\0\\0\\0'; head -c 20000 /dev/zero; } >&4"; do
 		echo "$body"
 		another
 		impostor "$body"
@@ -112,7 +112,7 @@ words_of() # BYTES
 	printf '#include <stdio.h>\n#include "policy/parsed.h"\nint main(void) { printf("%%zu", sizeof(struct ces_error)); }' > $lab/size.c
 	gcc -I"$CES_TOP" -D_GNU_SOURCE -o $lab/size $lab/size.c
 	{
-		printf 'CESPARS2'
+		printf 'CESPARS4'
 		printf "\\x$(printf %02x $((${#1} % 256)))\\x$(printf %02x $((${#1} / 256)))\0\0\0\0\0\0"
 		head -c "$($lab/size)" /dev/zero
 		printf %s "$1"
@@ -190,7 +190,7 @@ its_account()
 answer() # SAID FILE
 {
 	python3 -c 'import struct, sys
-sys.stdout.buffer.write(struct.pack("<QQ", 0x3253524150534543, int(sys.argv[1])) + bytes(int(sys.argv[3])) + open(sys.argv[2], "rb").read())' \
+sys.stdout.buffer.write(struct.pack("<QQ", 0x3453524150534543, int(sys.argv[1])) + bytes(int(sys.argv[3])) + open(sys.argv[2], "rb").read())' \
 		"$1" "$2" "$error_size"
 }
 

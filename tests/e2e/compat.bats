@@ -329,6 +329,13 @@ as_json()
 	lab_policy '.defaults.network.publish = ["8787"]'
 }
 
+@test "k8s: no job is made of an image whose signatures the policy wants, since no cluster checks them" {
+	change='.projects[].images[0].signed_by = ["keys/lab.pub"]' manifest $image/tools:1
+	[ "$status" -eq 125 ]
+	[ -z "$output" ]
+	[[ $stderr == *'wants signatures of this image, which the cluster does not check'* ]]
+}
+
 @test "k8s: a job with GPUs runs on nodes of the policy's product, another anywhere" {
 	local product=NVIDIA-A100-SXM4-40GB-MIG-1g.5gb
 	change='.defaults.gpus.max = 2 | .kubernetes.gpu_product = "'$product'"' manifest --gpu=1 $image/tools:1

@@ -26,6 +26,7 @@ LIMITS = {
     "zero and too many cpus, and more than three decimals": lambda path, value, text: "must be a number of cpus" in text,
     "bytes of text beyond ASCII": lambda path, value, text: "one line of text" in text and not str(value).isascii(),
     "subordinate ids that do not fit together": lambda path, value, text: "does not fit" in text,
+    "more signatures than keys": lambda path, value, text: re.search(r"wants \d signatures, and names", text),
     "numbers written with a fraction of nothing": lambda path, value, text: isinstance(value, float) and value == int(value),
 }
 

@@ -322,3 +322,38 @@ text()
 	sed -n '/setresuid/,$p' "$BATS_TEST_TMPDIR/trace" | grep -q 'ces_policy'
 	run ! grep -q 'ces_policy' <(sed '/setresuid/,$d' "$BATS_TEST_TMPDIR/trace")
 }
+
+# Checks the signatures' keys of a policy, whose directory has these.
+signers() # SIGNED_BY
+{
+	jq ".projects[\"nsh-2024-0001\"].images[0].signed_by = $1" "$good" > "$p"
+	run check "$p"
+}
+
+@test "a key that is missing, a link, no key, of another kind, or there twice is warned of" {
+	at='warning: projects.nsh-2024-0001.images[0].signed_by names'
+	keys=$BATS_TEST_TMPDIR/keys
+	mkdir "$keys"
+	openssl genpkey -algorithm ed25519 -out "$keys/lab.key"
+	openssl pkey -in "$keys/lab.key" -pubout -out "$keys/lab.pub"
+	signers '["keys/lab.pub"]'
+	says_not signed_by
+	signers '["keys/lab.pub", "/etc/pki/elsewhere.pub"]'
+	says_not signed_by
+	signers '["keys/none.pub"]'
+	says "$at a key that CES would not take"
+	ln -s lab.pub "$keys/link.pub"
+	signers '["keys/link.pub"]'
+	says "it is a symbolic link"
+	chmod 644 "$keys/lab.key"
+	signers '["keys/lab.key"]'
+	says "$at keys/lab.key, which is no key that CES knows, ECDSA P-256 or Ed25519"
+	says "cosign public-key"
+	says_not PRIVATE
+	openssl genpkey -algorithm RSA -outform PEM 2> /dev/null | openssl pkey -pubout -out "$keys/rsa.pub"
+	signers '["keys/rsa.pub"]'
+	says "$at keys/rsa.pub, which is no key that CES knows"
+	openssl pkey -in "$keys/lab.key" -pubout | sed 's/$/ /' > "$keys/again.pub"
+	signers '["keys/lab.pub", "keys/again.pub"]'
+	says "$at one key twice, as keys/lab.pub and keys/again.pub: it counts once"
+}

@@ -255,3 +255,19 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 	says 'kubernetes: GPU product: "A100" instead of "none"'
 	says_not WIDER
 }
+
+@test "who must have signed an image: more is narrower, fewer and others are wider" {
+	by='.projects["nsh-2024-0001"].images[0].signed_by'
+	narrower "$by = [\"a.pub\"]" "project nsh-2024-0001: ghcr.io/epcced/*: signed by a.pub instead of no signature"
+	jq "$by = [\"a.pub\", \"b.pub\"]" "$examples/desktop.json" > "$BATS_TEST_TMPDIR/old.json"
+	old=$BATS_TEST_TMPDIR/old.json
+	wider "del($by)" "project nsh-2024-0001: ghcr.io/epcced/*: no signature instead of signed by one of a.pub, b.pub"
+	narrower "$by = [\"a.pub\"]" "project nsh-2024-0001: ghcr.io/epcced/*: signed by a.pub instead of signed by one of a.pub, b.pub"
+	narrower "$by = {keys: [\"a.pub\", \"b.pub\"], at_least: 2}" "project nsh-2024-0001: ghcr.io/epcced/*: signed by 2 of a.pub, b.pub"
+	narrower "$by = {keys: [\"a.pub\", \"b.pub\", \"c.pub\"], at_least: 2}" "project nsh-2024-0001: ghcr.io/epcced/*: signed by 2 of"
+	wider "$by = [\"a.pub\", \"b.pub\", \"c.pub\"]" "project nsh-2024-0001: ghcr.io/epcced/*: signed by one of"
+	wider "$by = [\"c.pub\"]" "project nsh-2024-0001: ghcr.io/epcced/*: signed by c.pub"
+	changed "$by = {keys: [\"b.pub\", \"a.pub\"], at_least: 1}"
+	[ "$status" -eq 0 ]
+	says "no difference in meaning"
+}

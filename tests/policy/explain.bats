@@ -122,3 +122,13 @@ setup() { p=$examples/desktop.json; }
 	says "images[1] (ghcr.io/a/*) allows it"
 	says "images[2] (ghcr.io/a/b) covers it too, but comes later"
 }
+
+@test "explain says who must have signed an image" {
+	jq '.projects["nsh-2024-0001"].images[0].signed_by = ["keys/lab.pub"]
+		| .projects["nsh-2024-0002"].images[0].signed_by = {keys: ["a", "b", "c"], at_least: 2}' "$p" > "$BATS_TEST_TMPDIR/p.json"
+	run policy explain "$BATS_TEST_TMPDIR/p.json"
+	says "approved by IG-2026-014, only if signed by keys/lab.pub, until"
+	says "only if signed by 2 of a, b, c"
+	run policy explain --image ghcr.io/epcced/tool "$BATS_TEST_TMPDIR/p.json"
+	says "only if signed by keys/lab.pub"
+}

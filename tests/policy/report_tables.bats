@@ -173,3 +173,9 @@ rows() { tail -n +2 "$c/$1.csv" | wc -l; }
 	grep -q '^(others),(others),(others),(others),1000,' "$c/denied.csv"
 	[ "$(grep -c '<tr><th scope="row">(none)</th><td>u' "$r")" -eq 200 ]
 }
+
+@test "the table of what may run says who must have signed" {
+	jq '.projects["nsh-2024-0001"].images[0].signed_by = ["keys/lab.pub"]' "$examples/desktop.json" > "$p"
+	report
+	grep -q 'IG-2026-014, only if signed by keys/lab.pub' "$c/may-run.csv"
+}

@@ -81,3 +81,16 @@ one_case() # REST
 	[ "$status" -eq 2 ]
 	says "line 1, column 1"
 }
+
+@test "a case says which keys signed the image; without them a rule that wants signatures denies" {
+	jq '.projects["nsh-2024-0001"].images[0].signed_by = {keys: ["keys/lab.pub", "keys/ig.pub"], at_least: 2}' "$p" > "$BATS_TEST_TMPDIR/p.json"
+	p=$BATS_TEST_TMPDIR/p.json
+	one_case '"signed": ["keys/ig.pub", "keys/lab.pub", "keys/none.pub"], "expect": "allow", "rule": "projects.nsh-2024-0001.images[0]"'
+	[ "$status" -eq 0 ]
+	one_case '"expect": "deny", "rule": "projects.nsh-2024-0001.images[0].signed_by"'
+	[ "$status" -eq 0 ]
+	one_case '"signed": ["keys/lab.pub"], "expect": "allow"'
+	[ "$status" -eq 1 ]
+	says "signed by 1 of keys/lab.pub, keys/ig.pub, and the policy wants 2"
+	says "cosign sign --key KEY ghcr.io/epcced/tool@DIGEST"
+}

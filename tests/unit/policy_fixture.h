@@ -21,6 +21,10 @@
 	POLICY("'projects': {'p': {'members': {'groups': ['p']}, 'images': [{'allow': "            \
 	       "'ghcr.io/lab/*'}]" rest "}}")
 
+#define RULE(rest)                                                                                 \
+	POLICY("'projects': {'p': {'members': {'groups': ['p']}, 'images': [{'allow': "            \
+	       "'ghcr.io/lab/*', " rest "}]}}")
+
 /* Parses text after turning ' into ". Returns NULL with err set when it is refused. */
 static inline struct ces_policy *policy_of(const char *text, struct ces_error *err)
 {

@@ -33,6 +33,7 @@ labels()
 	labelled /usr/libexec/ces/ces-session ces_session_exec_t
 	labelled /usr/libexec/ces/ces-decode ces_parse_exec_t
 	labelled /usr/libexec/ces/ces-parse ces_parse_exec_t
+	labelled /usr/libexec/ces/ces-verify ces_parse_exec_t
 	labelled /usr/libexec/ces/ces-fetch ces_fetch_exec_t
 	labelled /usr/libexec/ces/ces-resolve ces_resolve_exec_t
 	labelled /usr/libexec/ces/ces-unpack ces_unpack_exec_t
