@@ -95,6 +95,18 @@ ends() # CASE WORDS [IMAGE]
 	ends other 'not the one that was approved' $open/tools:1
 }
 
+@test "where signatures are wanted, nothing comes before they were found good" {
+	for c in signed-early signed; do ends $c "$may_not"; done
+	install -d -m 755 /etc/ces/keys
+	openssl genpkey -algorithm ed25519 | openssl pkey -pubout -out /etc/ces/keys/lab.pub
+	chmod 644 /etc/ces/keys/lab.pub
+	lab_policy '.projects[].images[].signed_by = ["keys/lab.pub"]'
+	for c in signed-early signed-skipped signed-layer signed-need signed-job signed-long; do ends $c "$may_not"; done
+	for c in signed signed-noise; do ends $c 'signed by none of keys/lab.pub'; done
+	ends signed-words 'not all signatures could be read \(\?\[31mred\?ces: all is well.*signed by none of'
+	rm -rf /etc/ces/keys
+}
+
 @test "when there is no room, root refuses the image, whatever comes after" { ends room 'no space for the image'; }
 
 @test "an error that is not a pull's ends the pull; its words are made printable, and cannot pass for the policy's" {

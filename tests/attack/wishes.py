@@ -11,9 +11,9 @@ import struct
 import sys
 import time
 
-KINDS = ("BYTES PARSE MANIFEST LAYER NEED ROOM CLAIM LOOK UNPACK OPAQUE COMMIT PROGRESS IMAGE USER DONE FAILED").split()
+KINDS = ("BYTES PARSE MANIFEST LAYER NEED ROOM CLAIM LOOK UNPACK OPAQUE COMMIT PROGRESS IMAGE USER DONE FAILED SIGNED").split()
 KIND = {name: i + 1 for i, name in enumerate(KINDS)}
-TOP, CHOSEN, CONFIG, RECORD = range(4)
+TOP, CHOSEN, CONFIG, RECORD, SIGNATURES = range(5)
 ANSWER = struct.Struct("<QQ2Q")
 session = socket.socket(fileno=3)
 
@@ -132,6 +132,14 @@ def opaque(path):
     wish("OPAQUE", path)
 
 
+def signed(data=b"", why=b""):
+    """Hands over a bag of signatures, and asks whether they are enough."""
+    looked()
+    for at in range(0, len(data), 16384):
+        wish("BYTES", data[at:at + 16384], number=SIGNATURES)
+    wish("SIGNED", why)
+
+
 def in_turn(*steps):
     for step in steps:
         step()
@@ -181,6 +189,15 @@ CASES = {
     "other": lambda: looked(b"other bytes"),
     "room": lambda: in_turn(needed, lambda: wish("ROOM", size=1 << 62)),
     "silent": lambda: None,
+    "signed-early": lambda: wish("SIGNED"),
+    "signed": signed,
+    "signed-skipped": lambda: in_turn(looked, lambda: wish("BYTES", b" ", number=CONFIG)),
+    "signed-layer": lambda: in_turn(looked, lambda: add([(digest(1), digest(2))])),
+    "signed-need": lambda: in_turn(looked, lambda: wish("NEED")),
+    "signed-job": lambda: in_turn(looked, lambda: wish("PARSE", number=1, size=10)),
+    "signed-noise": lambda: signed(b"\xff" * 100000 + os.urandom(100000)),
+    "signed-long": lambda: signed(bytes(4200000)),
+    "signed-words": lambda: signed(why=b"\x1b[31mred\nces: all is well " * 400),
 }
 RECORD_TYPE = int(sys.argv[2])
 session.recv(4096) # the order

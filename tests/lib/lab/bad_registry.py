@@ -2,8 +2,9 @@
 """A registry that serves an OCI layout, and misbehaves where the repository says so. For tests.
 
 The first component of the repository says how: "bad-MODE/..." treats blobs in that way and serves manifests
-well, "bad-manifest-MODE/..." the other way round, "bad-tags-MODE/..." treats its list of tags so; any other
-repository is served well. --mode MODE does it to every repository. What happens once ("drop-once") happens once
+well, "bad-manifest-MODE/..." the other way round, "bad-tags-MODE/..." treats its list of tags so, and
+"bad-signatures-MODE/..." the documents that belong to a digest (a tag sha256-HEX, with or without an ending, and the
+list of referrers, which the layout has as referrers/HEX); any other repository is served well. --mode MODE does it to every repository. What happens once ("drop-once") happens once
 for each path: use a fresh repository for each test. bad_modes.py says what each does. Listens on loopback.
 
 Each connection and each request is logged as one JSON line: {"event": "connect"} and {"event": "request",
@@ -22,6 +23,9 @@ import time
 sys.dont_write_bytecode = True  # the checkout stays clean
 
 from bad_modes import MODES, mode_error_404, mode_garbage, mode_good  # noqa: E402
+
+
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 class Thing:
@@ -111,7 +115,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                           "scheme": scheme or None, "range": self.headers.get("Range")})
 
     def mode(self, repository, kind):
-        match = re.match(r"bad-(manifest-|tags-)?([a-z0-9-]+)", repository.partition("/")[0])
+        match = re.match(r"bad-(manifest-|tags-|signatures-)?([a-z0-9-]+)", repository.partition("/")[0])
         if self.server.options.mode:
             return MODES[self.server.options.mode]
         if not match:
@@ -119,7 +123,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         mode = MODES.get(match.group(2), mode_garbage)
         # It asks for a login at the first request.
         whole = match.group(2).startswith(("realm-", "login-"))
-        meant = {"manifest-": "manifests", "tags-": "tags", None: "blobs"}[match.group(1)]
+        meant = {"manifest-": "manifests", "tags-": "tags", "signatures-": "signatures", None: "blobs"}[match.group(1)]
         return mode if whole or kind == meant else mode_good
 
     def do_GET(self):
@@ -130,14 +134,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if path == "/token":
             return self.chunked(Thing("", "application/json", b""), [self.server.token()])
         store = re.fullmatch(r"/store/(sha256:[0-9a-f]{64})", path)
-        asked = re.fullmatch(r"(?:/[\w.-]+)?/v2/([\w./-]+)/(manifests|blobs|tags)/([\w.:-]+)", path)
+        asked = re.fullmatch(r"(?:/[\w.-]+)?/v2/([\w./-]+)/(manifests|blobs|tags|referrers)/([\w.:-]+)", path)
         if store:
             thing, mode = self.server.blob(store.group(1)), mode_good
         elif asked:
             repository, kind, name = asked.groups()
-            find = {"manifests": self.server.manifest, "blobs": self.server.blob, "tags": self.server.tags}
+            find = {"manifests": self.server.manifest, "blobs": self.server.blob, "tags": self.server.tags,
+                    "referrers": self.server.referrers}
             thing = find[kind](name)
+            if kind == "referrers" or name.startswith("sha256-"):
+                kind = "signatures"
             mode = self.mode(repository, kind)
+            if kind == "signatures" and mode is not mode_good:
+                thing = thing or Thing("", OCI_INDEX, b'{"schemaVersion":2,"manifests":[]}')
         else:
             thing, mode = None, mode_error_404
         if thing is None:
@@ -222,6 +231,13 @@ class Server(http.server.ThreadingHTTPServer):
                     pass
             return thing
         return None
+
+    def referrers(self, digest):
+        path = os.path.join(self.options.layout, "referrers", digest.replace("sha256:", ""))
+        if not os.path.isfile(path):
+            return None
+        with open(path, "rb") as f:
+            return Thing("", OCI_INDEX, f.read())
 
     def tags(self, _):
         names = [d.get("annotations", {}).get("org.opencontainers.image.ref.name") for d in self.descriptors()]
