@@ -193,7 +193,6 @@ CASES = {
     "signed": signed,
     "signed-skipped": lambda: in_turn(looked, lambda: wish("BYTES", b" ", number=CONFIG)),
     "signed-layer": lambda: in_turn(looked, lambda: add([(digest(1), digest(2))])),
-    "signed-need": lambda: in_turn(looked, lambda: wish("NEED")),
     "signed-job": lambda: in_turn(looked, lambda: wish("PARSE", number=1, size=10)),
     "signed-noise": lambda: signed(b"\xff" * 100000 + os.urandom(100000)),
     "signed-long": lambda: signed(bytes(4200000)),

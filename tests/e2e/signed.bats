@@ -304,7 +304,7 @@ digest_of() # NAME
 
 @test "a registry that hands out harm in place of signatures is refused, and its images without a rule are not" {
 	want '["keys/second.pub"]' bad
-	for mode in huge endless error-500 redirect-loop garbage silent headers gzip digest; do
+	for mode in huge redirect-loop garbage headers digest error-500; do
 		run --separate-stderr pull alice bad.tre.test/bad-signatures-$mode/x:good
 		echo "$mode: $stderr"
 		[ "$status" -eq 125 ]
@@ -371,7 +371,7 @@ teardown() { [ ! -e $verify.away ] || mv -f $verify.away $verify; }
 	signed lab s-verify
 	pull alice $open/s-verify:1 -q
 	# (its own answer, with a length that is not)
-	local answer='import struct, os, sys; os.write(4, struct.pack("<QQ", 0x3353524150534543, int(sys.argv[1])) + bytes(620) + b"\xff" * int(sys.argv[2]))'
+	local answer='import struct, os, sys; os.write(4, struct.pack("<QQ", 0x3453524150534543, int(sys.argv[1])) + bytes(620) + b"\xff" * int(sys.argv[2]))'
 	for body in 'exit 0' 'kill -KILL $$' 'head -c 100000 /dev/urandom >&4' 'exec sleep 600' "python3 -c '$answer' 0 0" \
 		"python3 -c '$answer' 8 8" "python3 -c '$answer' 18446744073709551615 100000"; do
 		impostor "$body"
