@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The whole chain, as doc/chain.md types it: conform, scan, approve, pull, run, receipt, verify on a second machine.
+# The whole chain, as doc/chain.md types it: conform, scan, approve, sign, pull, run, receipt, verify on a second machine.
 
 load ../lib/e2e.bash
 
@@ -19,12 +19,27 @@ setup_file()
 	echo "$lab_address ghcr.io" >> /etc/hosts
 	lab_registry ghcr_io 443 "$lab_htpasswd" / ghcr_io
 	install -d -o nobody -g nogroup /media/usb
+	# (Debian has no cosign. This writes the same documents, by openssl.)
+	cat > /usr/local/bin/cosign <<- END
+	#!/bin/bash -e
+	case "\$*" in
+	generate-key-pair)
+		openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out cosign.key
+		openssl pkey -in cosign.key -pubout -out cosign.pub ;;
+	"sign --key cosign.key --tlog-upload=false --yes ghcr.io/"*)
+		ref=\${@: -1}
+		ref=\${ref#ghcr.io/}
+		exec $CES_TOP/tests/lib/sign.py --key cosign.key --ca $lab/ca.pem --digest "\${ref#*@}" https://open.tre.test:5001 "\${ref%@*}:1" ;;
+	*) exit 2 ;;
+	esac
+	END
+	chmod 755 /usr/local/bin/cosign
 }
 teardown_file()
 {
 	kill "$(cat $lab/ghcr_io.pid)"
 	sed -i '/ ghcr.io$/d' /etc/hosts
-	rm -rf /home/alice/{outputs_*,token,conform.json,scan.json,.local} /root/{new.json,crate,receipt.json,ces-public.pem} /etc/ces/{evidence.d,audit-key.pem} /media/usb
+	rm -rf /usr/local/bin/cosign /home/alice/{outputs_*,token,conform.json,scan.json,cosign.*,.local} /etc/ces/keys /root/{new.json,signed.json,crate,receipt.json,ces-public.pem} /etc/ces/{evidence.d,audit-key.pem} /media/usb
 	lab_policy
 }
 
