@@ -230,16 +230,18 @@ def cut_in(what, image):
 
 
 def main(what, image):
+    before = {path: os.stat(path).st_dev for path in [BOOT, *PARTS.values()]}
     new_disk()
+    before[MOUNT] = os.stat(MOUNT).st_dev
     faults.wrap()
     faults.arguments("")
     try:
         return cut_in(what, image)
     finally:
         faults.unwrap()
-        for path in [BOOT, *PARTS.values(), MOUNT]:
-            if os.path.ismount(path) or path == BOOT:
-                subprocess.run(["umount", "-l", path], stderr=subprocess.DEVNULL)
+        for path, device in before.items():  # (the lab's own mounts stay)
+            while os.stat(path).st_dev != device:
+                command("umount", "-l", path)
 
 
 if __name__ == "__main__":

@@ -230,7 +230,7 @@ goes() { touch "$airlock/$1/go"; }
 	chmod 755 $airlock
 	refused "$airlock: not a directory of root's with mode 0750 or less"
 	chmod 770 $airlock
-	refused "$airlock: not a directory of root's with mode 0750 or less"
+	refused "$airlock: directory \"$airlock\" is writable by others than root"
 	chmod 750 $airlock
 	mount -t tmpfs -o mode=750 none $airlock
 	refused "$airlock cannot hand outputs over to /home/alice/outputs_"
@@ -240,7 +240,7 @@ goes() { touch "$airlock/$1/go"; }
 	refused "$airlock cannot hand outputs over to /home/alice/outputs_"
 	umount $airlock
 	rmdir $airlock
-	refused "$airlock: cannot open"
+	refused "$airlock: not a directory of root's with mode 0750 or less"
 	[ -z "$(ls -d /home/alice/outputs_* 2> /dev/null)" ]
 	nothing_left_behind
 	install -d -m 750 -g airlock $airlock
