@@ -102,7 +102,7 @@ int slurm_spank_init_post_opt(spank_t spank, int argc, char **argv)
 	return 0;
 }
 
-static _Noreturn void give_up(const char *what)
+__attribute__((noreturn)) static void give_up(const char *what)
 {
 	(void)dprintf(STDERR_FILENO, "ces: %s: %s\n", what, strerror(errno));
 	_exit(REFUSED);
@@ -147,7 +147,8 @@ static bool has_gpus(char **environment)
 }
 
 /* ces-client run OPTION... IMAGE COMMAND..., in the place of COMMAND. */
-static _Noreturn void become(char *values[OPTIONS], int argc, char **argv, char **environment)
+__attribute__((noreturn)) static void become(char *values[OPTIONS], int argc, char **argv,
+					     char **environment)
 {
 	const char **words = calloc((size_t)argc + 2 * (OPTIONS + SETTINGS) + 8, sizeof(*words));
 	size_t n = 0;

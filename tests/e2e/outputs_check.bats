@@ -190,7 +190,7 @@ goes() { touch "$airlock/$1/go"; }
 	jq -es 'map(select(.event == "end")) | last | .check == "passed" and (has("withheld") | not)' $journal
 	[ -z "$(ls -A $airlock)" ]
 	ces alice run -q $open/tools:1 true
-	[ -z "$(ls -A $airlock)$(ls -d /home/alice/outputs_* | grep -v "$number")" ]
+	[ -z "$(ls -A $airlock)$(find /home/alice -maxdepth 1 -name 'outputs_*' ! -name "*$number*")" ]
 	nothing_left_behind
 }
 

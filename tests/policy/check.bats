@@ -152,11 +152,14 @@ text()
 		run policy check --on 2026-12-01 "$p"
 		says "projects.nsh-2024-0001.outputs.check.withhold $place $2"
 	}
+	# shellcheck disable=SC2088 # (CES expands it)
 	looked '~/o_{run}' "is not on this machine: every run would be refused"
 	mkdir -m 755 "$place"
+	# shellcheck disable=SC2088 # (CES expands it)
 	looked '~/o_{run}' "is open to others than the airlock's group: every run would be refused"
 	chmod 750 "$place"
 	looked '/proc/{run}' "is on another file system than /proc: every run would be refused"
+	# shellcheck disable=SC2088 # (CES expands it)
 	[ "$(id -u)" != 0 ] || looked '~/o_{run}' "is root's group's: nobody but root reads what is withheld"
 	rm -r "$room"
 }
