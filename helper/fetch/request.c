@@ -167,12 +167,10 @@ static bool job_valid(const struct ces_transfer *t)
 
 int ces_request_address(struct ces_transfer *transfer, struct ces_error *err)
 {
-	static const char *const places[] = {"tags/list?n=" TAGS_ASKED,
-					     [CES_FETCH_MANIFEST] = "manifests/",
-					     [CES_FETCH_BLOB] = "blobs/",
-					     [CES_FETCH_CHECK] = "blobs/",
-					     [CES_FETCH_SIGNATURES] = "manifests/",
-					     [CES_FETCH_REFERRERS] = "referrers/"};
+	static const char *const places[] = {
+	    ("tags/list?n=" TAGS_ASKED),           [CES_FETCH_MANIFEST] = "manifests/",
+	    [CES_FETCH_BLOB] = "blobs/",           [CES_FETCH_CHECK] = "blobs/",
+	    [CES_FETCH_SIGNATURES] = "manifests/", [CES_FETCH_REFERRERS] = "referrers/"};
 	const struct ces_fetch_open *open = &transfer->session->open;
 	char text[2048];
 	int n;

@@ -9,7 +9,7 @@
 
 static char lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
 /* Goes back to the last star alone: at most the product of both lengths, which are bounded. */
@@ -86,12 +86,13 @@ void ces_table_begin(struct ces_table *table, const struct ces_check *check, boo
 		     const char *first, size_t length, ces_table_found *found,
 		     ces_table_value *value, void *context)
 {
-	*table = (struct ces_table){.check = check,
-				    .found = found,
-				    .value = value,
-				    .context = context,
-				    .separator = tabs ? '\t' : tell_separator(first, length),
-				    .lines = 1};
+	*table =
+	    (struct ces_table){.check = check,
+			       .found = found,
+			       .value = value,
+			       .context = context,
+			       .separator = (char)(tabs ? '\t' : tell_separator(first, length)),
+			       .lines = 1};
 }
 
 /* A name in the first row: whether it may be there, and whether its column states counts. */

@@ -13,7 +13,7 @@ static bool is_digit(char c)
 
 static char upper(char c)
 {
-	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+	return (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
 }
 
 static bool is_letter(char c)
@@ -322,11 +322,11 @@ static void look(struct ces_values *values, size_t until)
 {
 	while (values->done < until) {
 		size_t at = values->done, n = 0;
-		char last = at == 0 ? values->before : values->window[at - 1];
+		char last = (char)(at == 0 ? values->before : values->window[at - 1]);
 
 		if (is_word(values->window[at]) && !is_word(last) &&
 		    !(last == '.' && is_digit(values->window[at]) &&
-		      is_digit(at > 1 ? values->window[at - 2] : '\0')))
+		      is_digit((char)(at > 1 ? values->window[at - 2] : '\0'))))
 			n = match_at(values, values->window + at, values->length - at);
 		values->done += n > 0 ? n : 1;
 	}

@@ -109,7 +109,7 @@ int ces_signed_check(const struct ces_decision *decision, const char *digest,
 		     struct ces_error *err)
 {
 	struct question question = {.job.n_digests = 1};
-	struct ces_verify_answer answer;
+	struct ces_verify_answer answer = {0};
 	int result;
 
 	ret->n = 0;

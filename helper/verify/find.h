@@ -14,9 +14,9 @@ struct ces_verify {
 	struct ces_verify_answer found;
 };
 
-/* Adds to verify->found what the bag has. A document that is not in one of the forms counts for
+/* Adds to verify->found what a bag has. A document that is not in one of the forms counts for
  * nothing, and is no error: the registry may have any. */
-void ces_verify_find(struct ces_verify *verify, const uint8_t *bag, size_t length);
+void ces_verify_find(struct ces_verify *verify, const uint8_t *bytes, size_t length);
 
 /* One document each (forms.c). signature: base64. */
 void ces_verify_simple(struct ces_verify *verify, const char *bytes, size_t length,

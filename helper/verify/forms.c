@@ -4,6 +4,7 @@
  * Sources: cosign, specs/SIGNATURE_SPEC.md (payload: containers/image, docs/containers-signature.5)
  * and specs/ATTESTATION_SPEC.md; in-toto attestation, spec/v1/statement.md; sigstore,
  * protobuf-specs, sigstore_bundle.proto, in JSON. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,8 +88,7 @@ static void check_subject(struct ces_verify *verify, size_t key, struct json_obj
 
 	if (hex == NULL || strlen(hex) != CES_DIGEST_LENGTH - strlen("sha256:"))
 		return;
-	memcpy(digest, "sha256:", strlen("sha256:"));
-	memcpy(digest + strlen("sha256:"), hex, strlen(hex) + 1);
+	(void)snprintf(digest, sizeof(digest), "sha256:%s", hex);
 	note(verify, key, digest);
 }
 

@@ -66,6 +66,7 @@ static int work(uint8_t **ret, size_t *ret_length, struct ces_error *err)
 {
 	static struct ces_verify_job job;
 	static struct ces_verify verify;
+	struct ces_verify_answer *answer;
 	CES_CLEANUP_FREE uint8_t *bag = NULL;
 
 	/* (the library would look for files of settings, and these walls end it for that) */
@@ -81,12 +82,13 @@ static int work(uint8_t **ret, size_t *ret_length, struct ces_error *err)
 		       CES_DIGEST_LENGTH + 1);
 	}
 	bag = malloc(job.bag + 1);
-	*ret = malloc(sizeof(verify.found));
-	if (bag == NULL || *ret == NULL || ces_read_full(CES_PARSE_JOB, bag, job.bag, -1) < 0)
+	answer = malloc(sizeof(*answer));
+	if (bag == NULL || answer == NULL || ces_read_full(CES_PARSE_JOB, bag, job.bag, -1) < 0)
 		return ces_error_set(err, CES_E_HOST, "reading the documents");
 	ces_verify_find(&verify, bag, job.bag);
-	memcpy(*ret, &verify.found, sizeof(verify.found));
-	*ret_length = sizeof(verify.found);
+	*answer = verify.found;
+	*ret = (uint8_t *)answer;
+	*ret_length = sizeof(*answer);
 	return 0;
 }
 
