@@ -210,6 +210,23 @@ int ces_field_number(struct ces_fields *in, const struct ces_field_at *at, void 
 	return 0;
 }
 
+int ces_field_version(struct ces_fields *in, const struct ces_field_at *at, void *ret)
+{
+	static const struct ces_field_range one = {1, 1};
+	static const struct ces_field row = {.param = &one};
+	const struct ces_field_at number = {.place = at->place, .value = at->value, .row = &row};
+	uint64_t ignored;
+
+	(void)ret;
+	return ces_field_number(in, &number, &ignored);
+}
+
+const struct ces_field_measure ces_as_cpus = {ces_num_parse_cpus, UINT64_MAX,
+					      "a number of cpus like 4 or 0.5"};
+const struct ces_field_measure ces_as_size = {ces_num_parse_size, (uint64_t)1 << 60,
+					      "a size like \"16G\""};
+const struct ces_field_measure ces_as_time = {ces_num_parse_time, UINT64_MAX, "a time like \"6h\""};
+
 /* A number is read by its text, so that 0.5 cpus never pass through a float. */
 int ces_field_quantity(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
@@ -301,4 +318,17 @@ int ces_field_document(struct ces_fields *in, const char *bytes, size_t length,
 		return -1;
 	top.value = tree;
 	return ces_field_object(in, &top, ret);
+}
+
+int ces_field_read(const char *bytes, size_t length, const struct ces_field *rows, void *ret,
+		   struct ces_field_block **ret_memory, struct ces_error *err)
+{
+	struct ces_fields in = {.err = err};
+
+	if (ces_field_document(&in, bytes, length, rows, ret) != 0) {
+		ces_field_free(in.blocks);
+		return -1;
+	}
+	*ret_memory = in.blocks;
+	return 0;
 }

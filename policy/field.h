@@ -74,6 +74,9 @@ struct ces_field_measure {
 	const char *say;
 };
 
+/* Quantities as a site writes them. */
+extern const struct ces_field_measure ces_as_cpus, ces_as_size, ces_as_time;
+
 /* Readers; param and the type behind ret in brackets. */
 ces_field_reader ces_field_object; /* [rows up to CES_FIELD_END; the struct] */
 ces_field_reader ces_field_list; /* [struct ces_field_each; a pointer and, next to it, a size_t] */
@@ -83,11 +86,17 @@ ces_field_reader ces_field_number;   /* [struct ces_field_range; uint64_t] */
 ces_field_reader ces_field_quantity; /* [struct ces_field_measure; uint64_t, never 0] */
 ces_field_reader ces_field_date;     /* [-; time_t, first second after] */
 ces_field_reader ces_field_bool;     /* [-; bool] */
+ces_field_reader ces_field_version;  /* [-; nothing]: it must be 1 */
 ces_field_reader ces_field_word;     /* [NULL-terminated const char *[]; an enum, by index] */
 
 /* Reads one document by a table of rows, strictly (see policy/scan.h), onto what *ret holds. */
 int ces_field_document(struct ces_fields *in, const char *bytes, size_t length,
 		       const struct ces_field *rows, void *ret);
+
+/* The same for a document of its own, into *ret, which is zeroed. *ret_memory: what it points to;
+ * free it with ces_field_free. On failure there is none, and *ret is good for nothing. */
+int ces_field_read(const char *bytes, size_t length, const struct ces_field *rows, void *ret,
+		   struct ces_field_block **ret_memory, struct ces_error *err);
 
 /* Writes "line, column: key path must be ..." and returns -1; or what in->report says. */
 int ces_field_fault(struct ces_fields *in, const struct ces_field_at *at, const char *format, ...)

@@ -170,14 +170,10 @@ const struct ces_field ces_scratch_rows[] = {
 
 int ces_check_read(const char *text, struct ces_check *ret, struct ces_error *err)
 {
-	struct ces_fields in = {.err = err};
 	struct ces_check check = {0};
 
-	if (ces_field_document(&in, text, strlen(text), check_rows, &check) != 0) {
-		ces_field_free(in.blocks);
+	if (ces_field_read(text, strlen(text), check_rows, &check, &check.memory, err) != 0)
 		return -1;
-	}
-	check.memory = in.blocks;
 	*ret = check;
 	return 0;
 }

@@ -54,7 +54,7 @@ struct ces_check {
 	bool zero;                           /* may be stated */
 	unsigned on_fail;                    /* enum ces_on_fail */
 	char *withhold; /* the directory for outputs that are withheld, or NULL */
-	void *memory;
+	struct ces_field_block *memory;
 };
 
 enum ces_on_fail { CES_ON_FAIL_WARN, CES_ON_FAIL_WITHHOLD };

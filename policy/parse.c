@@ -71,18 +71,11 @@ static const struct ces_field_text as_device = {ces_device_valid,
 static const struct ces_field_text as_template = {
     ces_template_valid, "an absolute or ~ path; {project} and {user} are filled in, {run} is not"};
 
-static const struct ces_field_measure as_cpus = {ces_num_parse_cpus, UINT64_MAX,
-						 "a number of cpus like 4 or 0.5"};
-static const struct ces_field_measure as_size = {ces_num_parse_size, (uint64_t)1 << 60,
-						 "a size like \"16G\""};
-static const struct ces_field_measure as_time = {ces_num_parse_time, UINT64_MAX,
-						 "a time like \"6h\""};
 static const struct ces_field_range from_0_to_1024 = {0, 1024};
 static const struct ces_field_range to_10000 = {1, 10000};
 static const struct ces_field_range to_4194304 = {1, 4194304};
 static const struct ces_field_range any_id = {65536, UINT32_MAX - 1};
 static const struct ces_field_range per_user_range = {65536, 16777216};
-static const struct ces_field_range version = {1, 1};
 
 #define ROW(k, r, o, p, ...)                                                                       \
 	{                                                                                          \
@@ -119,13 +112,13 @@ static const struct ces_field data_rows[] = {
     CES_FIELD_END,
 };
 static const struct ces_field limits_rows[] = {
-    ROW("cpus", ces_field_quantity, SETTING(limits.cpus), &as_cpus, .own = CES_OWN_CPUS),
-    ROW("memory", ces_field_quantity, SETTING(limits.memory), &as_size, .own = CES_OWN_MEMORY),
+    ROW("cpus", ces_field_quantity, SETTING(limits.cpus), &ces_as_cpus, .own = CES_OWN_CPUS),
+    ROW("memory", ces_field_quantity, SETTING(limits.memory), &ces_as_size, .own = CES_OWN_MEMORY),
     ROW("pids", ces_field_number, SETTING(limits.pids), &to_4194304),
-    ROW("time", ces_field_quantity, SETTING(limits.time), &as_time, .own = CES_OWN_TIME),
+    ROW("time", ces_field_quantity, SETTING(limits.time), &ces_as_time, .own = CES_OWN_TIME),
     ROW("runs", ces_field_number, SETTING(limits.runs), &to_10000, .own = CES_OWN_RUNS),
-    ROW("shm", ces_field_quantity, SETTING(limits.shm), &as_size, .own = CES_OWN_SHM),
-    ROW("writable_layer", ces_field_quantity, SETTING(limits.writable_layer), &as_size),
+    ROW("shm", ces_field_quantity, SETTING(limits.shm), &ces_as_size, .own = CES_OWN_SHM),
+    ROW("writable_layer", ces_field_quantity, SETTING(limits.writable_layer), &ces_as_size),
     CES_FIELD_END,
 };
 /* "none" takes back what the defaults say. */
@@ -334,13 +327,13 @@ static int read_subids(struct ces_fields *in, const struct ces_field_at *at, voi
 #define TOTAL(member) offsetof(struct ces_policy, user_limits.member)
 
 static const struct ces_field user_limits_rows[] = {
-    ROW("cpus", ces_field_quantity, TOTAL(cpus), &as_cpus),
-    ROW("memory", ces_field_quantity, TOTAL(memory), &as_size),
+    ROW("cpus", ces_field_quantity, TOTAL(cpus), &ces_as_cpus),
+    ROW("memory", ces_field_quantity, TOTAL(memory), &ces_as_size),
     ROW("pids", ces_field_number, TOTAL(pids), &to_4194304),
     ROW("runs", ces_field_number, TOTAL(runs), &to_10000),
     ROW("images", ces_field_number, POLICY(store.images), &to_10000),
     ROW("pulls", ces_field_number, POLICY(store.pulls), &to_10000),
-    ROW("store", ces_field_quantity, POLICY(store.space), &as_size),
+    ROW("store", ces_field_quantity, POLICY(store.space), &ces_as_size),
     CES_FIELD_END,
 };
 
@@ -369,7 +362,7 @@ static const struct ces_field host_rows[] = {
     ROW("runtime", ces_field_string, POLICY(runtime), &as_path),
     ROW("cgroup_parent", read_cgroup_parent, 0, NULL),
     ROW("user_limits", ces_field_object, 0, user_limits_rows),
-    ROW("store_reserve", ces_field_quantity, POLICY(store.reserve), &as_size),
+    ROW("store_reserve", ces_field_quantity, POLICY(store.reserve), &ces_as_size),
     ROW("subordinate_ids", read_subids, 0, subids_rows),
     ROW("cdi_dirs", ces_field_strings, POLICY(cdi_dirs), &as_path),
     ROW("audit_syslog", ces_field_bool, POLICY(audit_syslog), NULL),
@@ -378,20 +371,12 @@ static const struct ces_field host_rows[] = {
     CES_FIELD_END,
 };
 
-static int read_version(struct ces_fields *in, const struct ces_field_at *at, void *ret)
-{
-	uint64_t ignored;
-
-	(void)ret;
-	return ces_field_number(in, at, &ignored);
-}
-
 #define DEFAULTS_ROW ROW("defaults", ces_field_object, POLICY(defaults), defaults_rows)
 #define HOST_ROW     ROW("host", ces_field_object, 0, host_rows)
 
 /* Defaults before projects: see read_project. */
 static const struct ces_field policy_rows[] = {
-    ROW("ces_policy", read_version, 0, &version, .required = true),
+    ROW("ces_policy", ces_field_version, 0, NULL, .required = true),
     ROW("site", ces_field_string, POLICY(site), &as_prose),
     ROW("approved_by", ces_field_string, POLICY(approved_by), &as_prose),
     ROW("approved_on", ces_field_date, POLICY(approved_on), NULL),

@@ -23,21 +23,6 @@ static bool any(const char *text)
 static const struct ces_field_text as_prose = {ces_valid_prose, "one line of text"};
 static const struct ces_field_text as_words = {words, "one line of text"};
 static const struct ces_field_text as_any = {any, "text"};
-static const struct ces_field_measure as_cpus = {ces_num_parse_cpus, UINT64_MAX,
-						 "a number of cpus like 4 or 0.5"};
-static const struct ces_field_measure as_size = {ces_num_parse_size, (uint64_t)1 << 60,
-						 "a size like \"16G\""};
-static const struct ces_field_measure as_time = {ces_num_parse_time, UINT64_MAX,
-						 "a time like \"6h\""};
-static const struct ces_field_range version = {1, 1};
-
-static int read_version(struct ces_fields *in, const struct ces_field_at *at, void *ret)
-{
-	uint64_t ignored;
-
-	(void)ret;
-	return ces_field_number(in, at, &ignored);
-}
 
 #define ROW(name, reader, how, member)                                                             \
 	{                                                                                          \
@@ -46,16 +31,16 @@ static int read_version(struct ces_fields *in, const struct ces_field_at *at, vo
 	}
 
 static const struct ces_field rows[] = {
-    {.key = "ces_profile", .read = read_version, .param = &version, .required = true},
+    {.key = "ces_profile", .read = ces_field_version, .required = true},
     ROW("description", ces_field_string, &as_prose, description),
     ROW("image", ces_field_string, &as_words, image),
     ROW("command", ces_field_strings, &as_any, command),
     ROW("project", ces_field_string, &as_words, project),
     ROW("gpu", ces_field_string, &as_words, gpu),
-    ROW("cpus", ces_field_quantity, &as_cpus, cpus),
-    ROW("memory", ces_field_quantity, &as_size, memory_bytes),
-    ROW("shm_size", ces_field_quantity, &as_size, shm_bytes),
-    ROW("time", ces_field_quantity, &as_time, time_seconds),
+    ROW("cpus", ces_field_quantity, &ces_as_cpus, cpus),
+    ROW("memory", ces_field_quantity, &ces_as_size, memory_bytes),
+    ROW("shm_size", ces_field_quantity, &ces_as_size, shm_bytes),
+    ROW("time", ces_field_quantity, &ces_as_time, time_seconds),
     ROW("env", ces_field_strings, &as_any, env),
     ROW("mounts", ces_field_strings, &as_words, mounts),
     ROW("publish", ces_field_strings, &as_words, publish),
@@ -96,14 +81,10 @@ bool ces_profile_name(const char *file, char ret[CES_PROFILE_NAME_MAX + 1])
 int ces_profile_parse(const char *bytes, size_t length, struct ces_profile *ret,
 		      struct ces_error *err)
 {
-	struct ces_fields in = {.err = err};
 	struct ces_profile profile = {0};
 
-	if (ces_field_document(&in, bytes, length, rows, &profile) != 0) {
-		ces_field_free(in.blocks);
+	if (ces_field_read(bytes, length, rows, &profile, &profile.memory, err) != 0)
 		return -1;
-	}
-	profile.memory = in.blocks;
 	*ret = profile;
 	return 0;
 }

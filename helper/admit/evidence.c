@@ -70,6 +70,21 @@ static int gather(const struct ces_decision *decision, FILE *out, struct ces_err
 	return -1;
 }
 
+/* "" or a digest: it may go on record. */
+static bool is_record(const char text[CES_DIGEST_LENGTH + 1])
+{
+	return text[0] == '\0' || (text[CES_DIGEST_LENGTH] == '\0' && ces_digest_valid(text));
+}
+
+static bool is_answer(const struct ces_evidence_facts *facts)
+{
+	bool good = is_record(facts->sbom);
+
+	for (size_t i = 0; i < CES_SCANS_MAX; i++)
+		good = good && is_record(facts->scans[i].record);
+	return good;
+}
+
 static int read_facts(const struct ces_decision *decision, struct ces_evidence_facts *ret,
 		      struct ces_error *err)
 {
@@ -84,13 +99,12 @@ static int read_facts(const struct ces_decision *decision, struct ces_evidence_f
 	if (result < 0 ||
 	    ces_ask(CES_PARSE_EVIDENCE, NULL, bytes, length, CES_E_DENIED, &block, &got, err) < 0)
 		return -1;
-	if (got != sizeof(*ret))
-		return ces_error_set(err, CES_E_HOST, "ces-parse gave no answer");
-	memcpy(ret, block, sizeof(*ret));
-	ret->sbom[sizeof(ret->sbom) - 1] = '\0';
-	for (size_t i = 0; i < CES_SCANS_MAX; i++)
-		ret->scans[i].record[CES_DIGEST_LENGTH] = '\0';
-	return 0;
+	if (got == sizeof(*ret)) {
+		memcpy(ret, block, sizeof(*ret));
+		if (is_answer(ret))
+			return 0;
+	}
+	return ces_error_set(err, CES_E_HOST, "ces-parse gave no answer");
 }
 
 int ces_evidence_check(struct ces_decision *decision, time_t now, struct ces_error *err)

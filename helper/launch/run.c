@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/event.h"
 #include "common/record.h"
 #include "helper/audit/proof.h"
 #include "helper/core/beneath.h"
@@ -26,13 +25,13 @@
 #include "helper/session/lock.h"
 #include "helper/session/queue.h"
 #include "helper/session/record.h"
-#include "helper/session/report.h"
 #include "helper/session/runs.h"
 #include "helper/session/weaken.h"
 #include "helper/store/signed.h"
 #include "helper/watch/finish.h"
 #include "helper/watch/kept.h"
 #include "helper/watch/list.h"
+#include "helper/watch/outcome.h"
 #include "helper/watch/supervise.h"
 #include "policy/base.h"
 
@@ -362,24 +361,6 @@ static int start(const struct ces_plan *plan, struct ces_finish *finish, struct 
 	return ces_proof_end(&finish->cgroup, &proof, result, err);
 }
 
-/* If no program was executed, the report of the end says why. */
-static void report_started(const struct ces_plan *plan, bool began)
-{
-	const struct ces_policy_limits *limits = &plan->decision->limits;
-	struct ces_event_started event = {.run = (char *)(uintptr_t)plan->run,
-					  .outputs = (char *)(uintptr_t)plan->outputs,
-					  .project = (char *)(uintptr_t)plan->decision->project,
-					  .digest = plan->image->digest,
-					  .most_time = limits->time,
-					  .most_memory = limits->memory,
-					  .most_cpus = limits->cpus};
-	struct ces_event_done done = {.run = event.run};
-
-	ces_report_send(&ces_event_started_schema, &event, true);
-	if (began && (plan->session->asked->flags & CES_FLAG_DETACH) != 0)
-		ces_report_send(&ces_event_done_schema, &done, true);
-}
-
 static int run(struct ces_session *session, struct ces_plan *plan, const struct ces_grant *grant,
 	       struct ces_error *err)
 {
@@ -409,7 +390,7 @@ static int run(struct ces_session *session, struct ces_plan *plan, const struct 
 		result = start(plan, &finish, err);
 	ces_deadline(0);
 	if (result == 0) {
-		report_started(plan, finish.container.began);
+		ces_outcome_started(plan, finish.container.began);
 		ces_supervise(plan, &finish.cgroup, &finish.container, finish.stop, &finish.ports,
 			      &finish.end);
 	}

@@ -9,6 +9,7 @@
 
 #include "common/digest.h"
 #include "helper/unpack/json.h"
+#include "policy/receipt/dsse.h"
 
 #define LAYERS_MAX 64 /* of one manifest: signatures, mostly */
 
@@ -53,14 +54,6 @@ static struct document *find(struct bag *bag, const char *digest)
 	return NULL;
 }
 
-static const char *text_of(struct json_object *object, const char *key)
-{
-	const char *text = NULL;
-	struct ces_error ignored;
-
-	return ces_json_text(object, key, &text, &ignored) == 0 ? text : NULL;
-}
-
 static const struct {
 	const char *media_type;
 	void (*check)(struct ces_verify *verify, const char *bytes, size_t length);
@@ -80,7 +73,7 @@ static void check_simple(struct ces_verify *verify, struct json_object *layer,
 	if (ces_json_member(layer, "annotations", json_type_object, &annotations, &ignored) < 0 ||
 	    annotations == NULL)
 		return;
-	signature = text_of(annotations, "dev.cosignproject.cosign/signature");
+	signature = ces_dsse_text(annotations, "dev.cosignproject.cosign/signature");
 	if (signature != NULL)
 		ces_verify_simple(verify, payload->bytes, payload->length, signature);
 }
@@ -92,8 +85,8 @@ static void check_layer(struct ces_verify *verify, struct bag *bag, struct json_
 
 	if (!json_object_is_type(layer, json_type_object))
 		return;
-	media_type = text_of(layer, "mediaType");
-	digest = text_of(layer, "digest");
+	media_type = ces_dsse_text(layer, "mediaType");
+	digest = ces_dsse_text(layer, "digest");
 	document = digest != NULL ? find(bag, digest) : NULL;
 	if (media_type == NULL || document == NULL)
 		return;

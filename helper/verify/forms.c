@@ -16,17 +16,6 @@
 
 #define IN_TOTO "application/vnd.in-toto+json"
 
-static const char *text_of(struct json_object *object, const char *key)
-{
-	struct json_object *value;
-
-	if (!json_object_is_type(object, json_type_object) ||
-	    !json_object_object_get_ex(object, key, &value) ||
-	    !json_object_is_type(value, json_type_string))
-		return NULL;
-	return json_object_get_string(value);
-}
-
 static struct json_object *part_of(struct json_object *object, const char *key)
 {
 	struct json_object *value = NULL;
@@ -56,8 +45,8 @@ static bool payload_digest(const char *bytes, size_t length, char ret[CES_DIGEST
 	if (ces_json_parse(bytes, length, &payload, &ignored) < 0)
 		return false;
 	critical = part_of(payload, "critical");
-	type = text_of(critical, "type");
-	digest = text_of(part_of(critical, "image"), "docker-manifest-digest");
+	type = ces_dsse_text(critical, "type");
+	digest = ces_dsse_text(part_of(critical, "image"), "docker-manifest-digest");
 	good = type != NULL && strcmp(type, "cosign container image signature") == 0 &&
 	       digest != NULL && ces_digest_valid(digest);
 	if (good)
@@ -83,7 +72,7 @@ void ces_verify_simple(struct ces_verify *verify, const char *bytes, size_t leng
 
 static void check_subject(struct ces_verify *verify, size_t key, struct json_object *subject)
 {
-	const char *hex = text_of(part_of(subject, "digest"), "sha256");
+	const char *hex = ces_dsse_text(part_of(subject, "digest"), "sha256");
 	char digest[CES_DIGEST_LENGTH + 1];
 
 	if (hex == NULL || strlen(hex) != CES_DIGEST_LENGTH - strlen("sha256:"))
@@ -103,7 +92,7 @@ static void check_statement(struct ces_verify *verify, size_t key, const char *t
 	if (ces_scan_check(text, strlen(text), &ignored) != 0)
 		return;
 	statement = json_tokener_parse(text);
-	type = text_of(statement, "_type");
+	type = ces_dsse_text(statement, "_type");
 	subjects = part_of(statement, "subject");
 	if (type != NULL && json_object_is_type(subjects, json_type_array) &&
 	    (strcmp(type, "https://in-toto.io/Statement/v1") == 0 ||
@@ -151,8 +140,9 @@ static bool to_raw(const char *digest, unsigned char ret[SHA256_DIGEST_LENGTH])
 static void check_message(struct ces_verify *verify, struct json_object *message)
 {
 	struct json_object *hash = part_of(message, "messageDigest");
-	const char *algorithm = text_of(hash, "algorithm"), *hashed = text_of(hash, "digest");
-	const char *text = text_of(message, "signature");
+	const char *algorithm = ces_dsse_text(hash, "algorithm"),
+		   *hashed = ces_dsse_text(hash, "digest");
+	const char *text = ces_dsse_text(message, "signature");
 	CES_CLEANUP_FREE unsigned char *digest = NULL, *signature = NULL;
 	unsigned char raw[SHA256_DIGEST_LENGTH];
 	size_t length = 0, size = 0;
@@ -180,7 +170,7 @@ static void check_bundle(struct ces_verify *verify, struct json_object *bundle)
 	struct json_object *material = part_of(bundle, "verificationMaterial");
 	struct json_object *envelope = part_of(bundle, "dsseEnvelope");
 	struct json_object *message = part_of(bundle, "messageSignature");
-	const char *type = text_of(bundle, "mediaType");
+	const char *type = ces_dsse_text(bundle, "mediaType");
 
 	if (type == NULL || (strcmp(type, types[0]) != 0 && strcmp(type, types[1]) != 0) ||
 	    !json_object_is_type(part_of(material, "publicKey"), json_type_object) ||

@@ -12,13 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/event.h"
-#include "common/io.h"
 #include "common/paths.h"
 #include "common/record.h"
 #include "helper/core/beneath.h"
@@ -26,20 +22,18 @@
 #include "helper/core/deadline.h"
 #include "helper/core/order.h"
 #include "helper/core/caller.h"
-#include "helper/launch/config.h"
 #include "helper/session/caller_bind.h"
 #include "helper/session/journal.h"
-#include "helper/session/report.h"
 #include "helper/session/runs.h"
 #include "helper/session/tree.h"
 #include "helper/session/userns.h"
 #include "helper/store/collect.h"
 #include "helper/watch/kept.h"
 #include "helper/watch/list.h"
+#include "helper/watch/outcome.h"
 
 #define CLEAN_SECONDS 600
 #define END_SECONDS   60
-#define LOG_MAX       8192
 
 struct owner {
 	uid_t user;
@@ -118,72 +112,9 @@ static void clean_directories(int userns, uint32_t user, uint32_t group, int out
 				      empty_scratch, &owner);
 }
 
-/* Reads what the runtime said before it gave up. Only the runtime writes there; the container never
- * sees the file. Image and caller chose words in it, so CES only searches it for the runtime's own
- * phrases and shows it cleaned. */
-static void read_log(const struct ces_plan *plan, struct ces_end *end)
-{
-	static const struct {
-		const char *phrase;
-		int status;
-		const char *reason;
-	} known[] = {
-	    {"not found", CES_EXIT_NOTFOUND, "not found"},
-	    {"o such file", CES_EXIT_NOTFOUND, "not found"},
-	    {"ermission denied", CES_EXIT_NOEXEC, "not executable"},
-	    {"xec format error", CES_EXIT_NOEXEC, "not executable"},
-	    {"s a directory", CES_EXIT_NOEXEC, "not executable"},
-	    {"open executable", CES_EXIT_NOEXEC, "not executable"}, /* crun, of a directory */
-	};
-	CES_CLEANUP_FD int fd = open("/run/log", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	char log[LOG_MAX + 1], *message, *quote;
-	ssize_t n = fd < 0 ? 0 : read(fd, log, LOG_MAX);
-
-	if (n <= 0 || end->status == 0)
-		return;
-	log[n] = '\0';
-	message = strstr(log, "\"msg\":");
-	message = message == NULL ? log : message + strspn(message + 6, " \"") + 6;
-	quote = strstr(message, "\",");
-	if (quote == NULL)
-		quote = message + strcspn(message, "\n");
-	*quote = '\0';
-	end->status = CES_EXIT_REFUSED;
-	end->reason = "runtime";
-	for (size_t i = 0; i < CES_COUNT(known); i++)
-		if (strstr(message, known[i].phrase) != NULL) {
-			end->status = known[i].status;
-			end->reason = known[i].reason;
-			break;
-		}
-	(void)snprintf(end->text, sizeof(end->text), "cannot start %.100s: %.300s",
-		       ces_config_command(plan), message);
-	ces_text_clean(end->text);
-}
-
-static void report_exited(const struct ces_end *end, const char *contact)
-{
-	struct ces_event_exited event = {.status = (uint64_t)end->status,
-					 .reason = (char *)(uintptr_t)end->reason,
-					 .peak_memory = end->usage.peak_memory,
-					 .cpu_us = end->usage.cpu_us,
-					 .limit = end->limit,
-					 .value = end->value,
-					 .most = end->most,
-					 .check = end->outputs.check,
-					 .findings = end->outputs.findings,
-					 .files = end->outputs.files,
-					 .withheld = end->withheld};
-
-	if (end->text[0] != '\0')
-		event.text = (char *)(uintptr_t)end->text;
-	if ((event.check > CES_LIST_PASSED || end->withheld) && contact[0] != '\0')
-		event.contact = (char *)(uintptr_t)contact;
-	ces_report_send(&ces_event_exited_schema, &event, true);
-}
-
 /* Gives outputs that have passed their check to the caller. All others stay where they were
- * written, for those who may enter that directory; also after a crash, when nobody comes here.
+ * written, and those who may enter that directory can read them. After a crash, when nobody comes
+ * here, they stay too, and root alone can read them.
  *
  * Who controls what: nobody but root writes to the directory that is left, so the run's own
  * directory is moved and nothing else. The caller controls what has the other name by now.
@@ -304,7 +235,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	if (result == 0)
 		result = ces_container_failure(&finish->container, err);
 	if (result == 0)
-		read_log(plan, &finish->end);
+		ces_outcome_read_log(plan, &finish->end);
 	ran = result == 0;
 	clean = clean_run(finish, ran);
 	ces_deadline(END_SECONDS);
@@ -326,7 +257,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	ces_cleanup_close(&finish->container.terminal);
 	ces_cleanup_close(&finish->container.shm);
 	if (result == 0)
-		report_exited(&finish->end, plan->session->host->contact);
+		ces_outcome_exited(plan, &finish->end);
 	return result;
 }
 

@@ -26,6 +26,10 @@ int ces_dsse_open(EVP_PKEY *key, const char *type, const char *envelope, size_t 
 int ces_dsse_open_tree(EVP_PKEY *key, const char *type, struct json_object *envelope, char **ret,
 		       struct ces_error *err);
 
+/* The member of an object that is a text, as long as the object lives; NULL for anything else, of
+ * documents in which anything may be. */
+const char *ces_dsse_text(struct json_object *object, const char *key);
+
 /* What is signed. *ret is malloc'd. */
 int ces_dsse_encode(const char *type, const char *text, size_t length, char **ret,
 		    size_t *ret_length, struct ces_error *err);

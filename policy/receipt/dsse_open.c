@@ -39,8 +39,7 @@ char *ces_base64_write(const void *bytes, size_t length)
 	return text;
 }
 
-/* The member of an object that is a text, or NULL. */
-static const char *text_of(struct json_object *object, const char *key)
+const char *ces_dsse_text(struct json_object *object, const char *key)
 {
 	struct json_object *value;
 
@@ -85,7 +84,7 @@ static int check_signatures(EVP_PKEY *key, struct json_object *list, const char 
 				     "not an envelope: it has no list of 1 to %d signatures",
 				     SIGNATURES_MAX);
 	for (size_t i = 0; i < n; i++) {
-		const char *text = text_of(json_object_array_get_idx(list, i), "sig");
+		const char *text = ces_dsse_text(json_object_array_get_idx(list, i), "sig");
 		size_t signature_length = 0;
 		CES_CLEANUP_FREE unsigned char *signature =
 		    text == NULL ? NULL : ces_base64_read(text, &signature_length);
@@ -101,8 +100,8 @@ static int check_signatures(EVP_PKEY *key, struct json_object *list, const char 
 int ces_dsse_open_tree(EVP_PKEY *key, const char *type, struct json_object *envelope, char **ret,
 		       struct ces_error *err)
 {
-	const char *payload = text_of(envelope, "payload");
-	const char *have = text_of(envelope, "payloadType");
+	const char *payload = ces_dsse_text(envelope, "payload");
+	const char *have = ces_dsse_text(envelope, "payloadType");
 	CES_CLEANUP_FREE char *bytes = NULL;
 	CES_CLEANUP_FREE unsigned char *text = NULL;
 	struct json_object *list = NULL;

@@ -17,14 +17,7 @@ static const struct ces_field_text as_words = {words, "one line of text"};
 static const struct ces_field_text as_prose = {ces_valid_prose, "one line of text"};
 static const struct ces_field_text as_account = {ces_valid_account, "the name of a user or group"};
 static const struct ces_field_text as_path = {ces_valid_path, "an absolute path without \"..\""};
-static const struct ces_field_measure as_cpus = {ces_num_parse_cpus, UINT64_MAX,
-						 "a number of cpus like 4 or 0.5"};
-static const struct ces_field_measure as_size = {ces_num_parse_size, (uint64_t)1 << 60,
-						 "a size like \"16G\""};
-static const struct ces_field_measure as_time = {ces_num_parse_time, UINT64_MAX,
-						 "a time like \"6h\""};
 static const struct ces_field_range any_uid = {0, UINT32_MAX};
-static const struct ces_field_range version = {1, 1};
 static const char *const answers[] = {"allow", "deny", NULL};
 static const char *const verbs[] = {"run", "pull", NULL};
 static const char *const accesses[] = {"read-only", "read-write", NULL};
@@ -42,7 +35,7 @@ static const struct ces_field scan_rows[] = {
     {.key = "age",
      .read = ces_field_quantity,
      .offset = CASE(scan_age),
-     .param = &as_time,
+     .param = &ces_as_time,
      .required = true},
     {.key = "found", .read = ces_field_strings, .offset = CASE(found), .param = &as_finding},
     {.key = "excused", .read = ces_field_strings, .offset = CASE(excused), .param = &as_finding},
@@ -95,10 +88,10 @@ static const struct ces_field case_rows[] = {
     {.key = "display", .read = ces_field_bool, .offset = CASE(display)},
     {.key = "publish", .read = ces_field_strings, .offset = CASE(publish), .param = &as_words},
     {.key = "binds", .read = ces_field_strings, .offset = CASE(binds), .param = &as_words},
-    {.key = "cpus", .read = ces_field_quantity, .offset = CASE(cpus), .param = &as_cpus},
-    {.key = "memory", .read = ces_field_quantity, .offset = CASE(memory), .param = &as_size},
-    {.key = "time", .read = ces_field_quantity, .offset = CASE(time), .param = &as_time},
-    {.key = "shm", .read = ces_field_quantity, .offset = CASE(shm), .param = &as_size},
+    {.key = "cpus", .read = ces_field_quantity, .offset = CASE(cpus), .param = &ces_as_cpus},
+    {.key = "memory", .read = ces_field_quantity, .offset = CASE(memory), .param = &ces_as_size},
+    {.key = "time", .read = ces_field_quantity, .offset = CASE(time), .param = &ces_as_time},
+    {.key = "shm", .read = ces_field_quantity, .offset = CASE(shm), .param = &ces_as_size},
     {.key = "on", .read = ces_field_date, .offset = CASE(on)},
     {.key = "home_data", .read = ces_field_bool, .offset = CASE(home_data)},
     {.key = "directories", .read = read_directories},
@@ -132,16 +125,8 @@ static const struct ces_field_each each_case = {
     .row = {.read = read_case, .param = case_rows},
 };
 
-static int read_version(struct ces_fields *in, const struct ces_field_at *at, void *ret)
-{
-	uint64_t ignored;
-
-	(void)ret;
-	return ces_field_number(in, at, &ignored);
-}
-
 static const struct ces_field top_rows[] = {
-    {.key = "ces_cases", .read = read_version, .param = &version, .required = true},
+    {.key = "ces_cases", .read = ces_field_version, .required = true},
     {.key = "on", .read = ces_field_date, .offset = offsetof(struct ces_cases, on)},
     {.key = "cases",
      .read = ces_field_list,
@@ -153,14 +138,10 @@ static const struct ces_field top_rows[] = {
 
 int ces_cases_parse(const char *bytes, size_t length, struct ces_cases *ret, struct ces_error *err)
 {
-	struct ces_fields in = {.err = err};
 	struct ces_cases cases = {0};
 
-	if (ces_field_document(&in, bytes, length, top_rows, &cases) != 0) {
-		ces_field_free(in.blocks);
+	if (ces_field_read(bytes, length, top_rows, &cases, &cases.memory, err) != 0)
 		return -1;
-	}
-	cases.memory = in.blocks;
 	*ret = cases;
 	return 0;
 }

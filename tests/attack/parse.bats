@@ -146,6 +146,47 @@ words_of() # BYTES
 	rm $parse.answer
 }
 
+# Writes what a ces-parse sends that has found one scan, of today and without findings, in a report of this name.
+a_scan_of() # REPORT
+{
+	cat > $lab/facts.c <<- 'END'
+	#include <stdio.h>
+	#include <string.h>
+	#include <time.h>
+	#include "policy/demand.h"
+	#include "policy/parsed.h"
+	int main(int argc, char **argv)
+	{
+		static struct ces_evidence_facts facts = {.n_scans = 1};
+		struct ces_parse_answer answer = {.magic = CES_PARSE_MAGIC, .length = sizeof(facts)};
+		facts.scans[0].made = time(NULL);
+		memcpy(facts.scans[0].record, argv[argc - 1], strnlen(argv[argc - 1], sizeof(facts.scans[0].record)));
+		return fwrite(&answer, sizeof(answer), 1, stdout) != 1 || fwrite(&facts, sizeof(facts), 1, stdout) != 1;
+	}
+	END
+	[ -x $lab/facts ] || gcc -I"$CES_TOP" -D_GNU_SOURCE -o $lab/facts $lab/facts.c
+	$lab/facts "$1" > $parse.answer
+}
+
+@test "a ces-parse that says what it likes of an image's reports puts nothing on record but a digest" {
+	digest=$(skopeo inspect --no-tags --cert-dir $lab/trust docker://open.tre.test:5001/epcced/tools:1 | jq -r .Digest)
+	lab_policy "(.projects[].images[] | select(.allow | startswith(\"open.tre.test/\"))) |= (.allow = \"open.tre.test/epcced/tools\"
+		| .digest = \"$digest\" | .scan = {\"max_age\": \"1d\"})"
+	run --separate-stderr runs # the policy is kept
+	[[ $stderr == *"no scan of this image"* ]]
+	impostor 'cat "$0.answer" >&4'
+	for record in 'IG has approved it' "sha256:$(printf '%064d' 0)0" "$(printf '%0100d' 0)"; do
+		a_scan_of "$record"
+		refuses 'ces-parse gave no answer'
+	done
+	# (with a digest the same answer is believed: root put the reports there)
+	a_scan_of "sha256:$(printf '%064d' 0)"
+	runs
+	rm $parse.answer
+	mv -f $parse.away $parse
+	lab_policy
+}
+
 @test "without the account of ces-parse nothing is allowed, and doctor says so" {
 	another
 	cp /etc/passwd $lab/passwd

@@ -3,7 +3,6 @@
 /* links: helper/verify/find.c helper/verify/forms.c policy/receipt/key.c policy/receipt/dsse_open.c */
 /* links: helper/unpack/json.c helper/unpack/json_scan.c helper/unpack/signatures.c */
 #include <check.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +11,9 @@
 
 #include "common/cleanup.h"
 #include "common/digest.h"
-#include "common/io.h"
 #include "helper/unpack/signatures.h"
 #include "helper/verify/find.h"
 #include "policy/receipt/dsse.h"
-#include "policy/receipt/key.h"
 
 #define HEX     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define ZEROS   "0000000000000000000000000000000000000000000000000000000000000000"
@@ -434,44 +431,6 @@ START_TEST(a_list_that_is_none_is_refused)
 }
 END_TEST
 
-#define SIGSTORE "tests/unit/data/sigstore/"
-#define A_TXT    "sha256:a0cfc71271d6e278e57cd332ff957c3f7043fdda354c4cbb190a30d56efa01bf"
-
-static char *read_file(const char *path, size_t *ret_length)
-{
-	CES_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char *bytes = NULL;
-
-	ck_assert_int_eq(ces_read_file(fd, 65536, &bytes, ret_length), 0);
-	return bytes;
-}
-
-/* Whether the key has signed the digest by Sigstore's own bundle. */
-static bool has_signed(EVP_PKEY *key, const char *digest)
-{
-	struct ces_verify verify = {.n_keys = 1, .n_digests = 1, .keys = {key}};
-	size_t length_read;
-	CES_CLEANUP_FREE char *bundle = read_file(SIGSTORE "bundle.sigstore.json", &length_read);
-
-	memcpy(verify.digests[0], digest, sizeof(verify.digests[0]));
-	ces_verify_bundle(&verify, bundle, length_read);
-	return verify.found.by[0] == 1;
-}
-
-START_TEST(a_bundle_of_sigstore_s_own_tests_counts_for_its_key_and_digest_alone)
-{
-	size_t n;
-	CES_CLEANUP_FREE char *pem = read_file(SIGSTORE "key.pub", &n);
-	EVP_PKEY *key = NULL;
-
-	ck_assert_int_eq(ces_key_public(pem, n, "key.pub", &key, &err), 0);
-	ck_assert(has_signed(key, A_TXT));
-	ck_assert(!has_signed(keys[STRANGER], A_TXT));
-	ck_assert(!has_signed(key, IMAGE));
-	EVP_PKEY_free(key);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("verify");
@@ -493,7 +452,6 @@ int main(void)
 	tcase_add_test(tcase, a_bundle_of_cosign_3_counts);
 	tcase_add_test(tcase, a_bundle_for_a_certificate_or_of_another_version_does_not_count);
 	tcase_add_test(tcase, a_bundle_that_signs_the_manifest_itself_counts);
-	tcase_add_test(tcase, a_bundle_of_sigstore_s_own_tests_counts_for_its_key_and_digest_alone);
 	tcase_add_test(tcase, a_key_that_does_not_count_has_signed_nothing);
 	tcase_add_test(tcase, a_torn_bag_has_what_comes_before_the_tear);
 	tcase_add_test(tcase, a_bag_of_many_documents_is_read_to_its_most);

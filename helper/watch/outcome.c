@@ -1,0 +1,98 @@
+/* Says to the caller that a run began, and how it ended. Must not decide anything by what a runtime
+ * wrote. */
+#include "helper/watch/outcome.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/event.h"
+#include "common/paths.h"
+#include "common/request.h"
+#include "helper/launch/config.h"
+#include "helper/session/report.h"
+
+#define LOG_MAX 8192
+
+void ces_outcome_started(const struct ces_plan *plan, bool began)
+{
+	const struct ces_policy_limits *limits = &plan->decision->limits;
+	struct ces_event_started event = {.run = (char *)(uintptr_t)plan->run,
+					  .outputs = (char *)(uintptr_t)plan->outputs,
+					  .project = (char *)(uintptr_t)plan->decision->project,
+					  .digest = plan->image->digest,
+					  .most_time = limits->time,
+					  .most_memory = limits->memory,
+					  .most_cpus = limits->cpus};
+	struct ces_event_done done = {.run = event.run};
+
+	ces_report_send(&ces_event_started_schema, &event, true);
+	if (began && (plan->session->asked->flags & CES_FLAG_DETACH) != 0)
+		ces_report_send(&ces_event_done_schema, &done, true);
+}
+
+/* Only the runtime writes there; the container never sees the file. Image and caller chose words in
+ * it, so CES only searches it for the runtime's own phrases and shows it cleaned. */
+void ces_outcome_read_log(const struct ces_plan *plan, struct ces_end *end)
+{
+	static const struct {
+		const char *phrase;
+		int status;
+		const char *reason;
+	} known[] = {
+	    {"not found", CES_EXIT_NOTFOUND, "not found"},
+	    {"o such file", CES_EXIT_NOTFOUND, "not found"},
+	    {"ermission denied", CES_EXIT_NOEXEC, "not executable"},
+	    {"xec format error", CES_EXIT_NOEXEC, "not executable"},
+	    {"s a directory", CES_EXIT_NOEXEC, "not executable"},
+	    {"open executable", CES_EXIT_NOEXEC, "not executable"}, /* crun, of a directory */
+	};
+	CES_CLEANUP_FD int fd = open("/run/log", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	char log[LOG_MAX + 1], *message, *quote;
+	ssize_t n = fd < 0 ? 0 : read(fd, log, LOG_MAX);
+
+	if (n <= 0 || end->status == 0)
+		return;
+	log[n] = '\0';
+	message = strstr(log, "\"msg\":");
+	message = message == NULL ? log : message + strspn(message + 6, " \"") + 6;
+	quote = strstr(message, "\",");
+	if (quote == NULL)
+		quote = message + strcspn(message, "\n");
+	*quote = '\0';
+	end->status = CES_EXIT_REFUSED;
+	end->reason = "runtime";
+	for (size_t i = 0; i < CES_COUNT(known); i++)
+		if (strstr(message, known[i].phrase) != NULL) {
+			end->status = known[i].status;
+			end->reason = known[i].reason;
+			break;
+		}
+	(void)snprintf(end->text, sizeof(end->text), "cannot start %.100s: %.300s",
+		       ces_config_command(plan), message);
+	ces_text_clean(end->text);
+}
+
+void ces_outcome_exited(const struct ces_plan *plan, const struct ces_end *end)
+{
+	const char *contact = plan->session->host->contact;
+	struct ces_event_exited event = {.status = (uint64_t)end->status,
+					 .reason = (char *)(uintptr_t)end->reason,
+					 .peak_memory = end->usage.peak_memory,
+					 .cpu_us = end->usage.cpu_us,
+					 .limit = end->limit,
+					 .value = end->value,
+					 .most = end->most,
+					 .check = end->outputs.check,
+					 .findings = end->outputs.findings,
+					 .files = end->outputs.files,
+					 .withheld = end->withheld};
+
+	if (end->text[0] != '\0')
+		event.text = (char *)(uintptr_t)end->text;
+	if ((event.check > CES_LIST_PASSED || end->withheld) && contact[0] != '\0')
+		event.contact = (char *)(uintptr_t)contact;
+	ces_report_send(&ces_event_exited_schema, &event, true);
+}
