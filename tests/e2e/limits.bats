@@ -63,21 +63,25 @@ at_the_memory_limit()
 	nothing_left_behind
 }
 
+# bats test_tags=cgroup
 @test "when a program takes memory, it ends at the limit" {
 	run --separate-stderr ces alice run $open/tools:1 /safe_data/hog heap 400
 	at_the_memory_limit
 }
 
+# bats test_tags=cgroup
 @test "when a memfd takes memory, the run ends at the limit" {
 	run --separate-stderr ces alice run $open/tools:1 /safe_data/hog memfd 400
 	at_the_memory_limit
 }
 
+# bats test_tags=cgroup
 @test "when files in /dev/shm take memory, the run ends at the limit" {
 	run --separate-stderr ces alice run $open/tools:1 dd if=/dev/zero of=/dev/shm/x bs=1M count=200
 	at_the_memory_limit
 }
 
+# bats test_tags=cgroup
 @test "when files in a tmpfs of the user's own take memory, the run ends at the limit" {
 	run --separate-stderr ces alice run --mount type=tmpfs,destination=/a,size=64M \
 		--mount type=tmpfs,destination=/b,size=64M $open/tools:1 \
@@ -85,6 +89,7 @@ at_the_memory_limit()
 	at_the_memory_limit
 }
 
+# bats test_tags=cgroup
 @test "a run whose helper process is killed at the memory limit says why" {
 	run --separate-stderr ces alice run $open/tools:1 sh -c '/safe_data/hog heap 400; exit 3'
 	echo "$stderr"
@@ -103,6 +108,7 @@ at_the_memory_limit()
 	nothing_left_behind
 }
 
+# bats test_tags=cgroup
 @test "a fork bomb stays within the allowed processes, and the message says so" {
 	start_run --time 20s -- sh -c 'echo up; f() { f & f & wait; }; f; exec sleep 600'
 	sleep 1
@@ -118,6 +124,7 @@ at_the_memory_limit()
 	nothing_left_behind
 }
 
+# bats test_tags=cgroup
 @test "a busy loop gets the cpu time of its run and no more" {
 	start=${EPOCHREALTIME/./}
 	ces alice run -q --cpus 0.2 --time 4s $open/tools:1 sh -c 'while :; do :; done' || true
@@ -170,6 +177,7 @@ at_the_memory_limit()
 	nothing_left_behind
 }
 
+# bats test_tags=cgroup
 @test "the limits are those of the run's own cgroup, with swap in them" {
 	start_run --memory 64M --cpus 0.5 -- sh -c 'echo up; exec sleep 600'
 	memory="$(setting memory.max)/$(setting memory.swap.max) $(setting memory.limit_in_bytes)/$(setting memory.memsw.limit_in_bytes)"
@@ -182,6 +190,7 @@ at_the_memory_limit()
 	[ "$pids" = 48 ]
 }
 
+# bats test_tags=cgroup
 @test "without a wish a run has the policy's limits" {
 	start_run -- sh -c 'echo up; exec sleep 600'
 	memory="$(setting memory.max)$(setting memory.limit_in_bytes)"
@@ -230,6 +239,7 @@ at_the_memory_limit()
 	[ "$(journal_lines)" -eq "$before_lines" ]
 }
 
+# bats test_tags=cgroup
 @test "a size too small to start in is reported as a limit" {
 	run --separate-stderr ces alice run --memory 4k $open/tools:1 true
 	echo "$status $stderr"
@@ -238,6 +248,7 @@ at_the_memory_limit()
 	nothing_left_behind
 }
 
+# bats test_tags=cgroup
 @test "pages of files that a program reads count within its memory, and do not kill it" {
 	truncate -s 220M $lab/disk
 	mkfs.ext4 -q -F $lab/disk
@@ -294,6 +305,7 @@ all_answered() # N
 	[ "$(find $lab -name 'start.*' -size +0 | wc -l)" -eq "$1" ]
 }
 
+# bats test_tags=cgroup
 @test "of many starts for the last places, as many succeed as there are places, and after a crash again" {
 	lab_policy '.defaults.limits.runs = 2'
 	[ "$(starts 10)" -eq 2 ]
@@ -321,6 +333,7 @@ all_answered() # N
 	[ "$output" = 12 ]
 }
 
+# bats test_tags=cgroup
 @test "a device that was not granted cannot be opened, whatever node there is" {
 	start_run -- sh -c 'echo up; exec sleep 600'
 	# root, who may do everything else, steps into the cgroup of the device program

@@ -125,6 +125,7 @@ end() # N
 
 places=()
 
+# bats test_tags=cgroup
 @test "a run is in a cgroup of CES's own, of its user and of itself, and both go with it" {
 	hold 1 alice
 	at=$(where)
@@ -136,6 +137,7 @@ places=()
 	[ -z "$(find $groups -path '*/ces/4401*')" ]
 }
 
+# bats test_tags=cgroup
 @test "in a Slurm job a run is below the job, in every hierarchy that is the job's" {
 	slurm
 	hold 1 alice
@@ -154,6 +156,7 @@ places=()
 	[ -z "$(find $groups -path '*/ces/4401*')" ]
 }
 
+# bats test_tags=cgroup
 @test "in a Slurm job the job's memory limit holds for a run, and the message names it" {
 	slurm
 	run --separate-stderr in_places alice ces-client run $open/tools:1 /safe_data/hog heap 100
@@ -167,6 +170,7 @@ places=()
 	[ "$output" = "took it all" ]
 }
 
+# bats test_tags=cgroup
 @test "in a Slurm job the job's cpu limit holds for a run" {
 	slurm
 	if has_v1; then
@@ -183,6 +187,7 @@ places=()
 	[ "$used" -lt $((wall / 5 + 300000)) ]
 }
 
+# bats test_tags=cgroup
 @test "in a Slurm job the job's devices hold for a run" {
 	slurm
 	if has_v1 && [ -d $groups/devices ]; then
@@ -196,6 +201,7 @@ places=()
 	[[ $output == */dev/zero*"not permitted"* ]]
 }
 
+# bats test_tags=cgroup
 @test "in a Slurm job that has more, the run's own limits hold" {
 	slurm
 	run --separate-stderr in_places alice ces-client run --memory 32M $open/tools:1 /safe_data/hog heap 60
@@ -212,6 +218,7 @@ places=()
 	no grep job_77 <<< "$at"
 }
 
+# bats test_tags=cgroup
 @test "a cgroup that is the user's own is no Slurm job, whatever its name" {
 	slurm
 	chown 4401 "$job"
@@ -228,6 +235,7 @@ places=()
 	no grep "^$job" <<< "$at"
 }
 
+# bats test_tags=cgroup
 @test "when an older Slurm gave the step to the user, the run is below the job, not the step" {
 	slurm
 	chown 4401 "$job/step_0"
@@ -239,6 +247,7 @@ places=()
 	nothing_left_behind
 }
 
+# bats test_tags=cgroup
 @test "when a helper was killed in a Slurm job, the next start clears its run out of the job" {
 	slurm
 	hold 1 alice
@@ -252,6 +261,7 @@ places=()
 	nothing_left_behind
 }
 
+# bats test_tags=cgroup
 @test "where systemd has delegated the cgroup of ces.service, runs are in it" {
 	for h in $v2 $groups/{memory,cpu,pids}; do
 		[ ! -d $h/cgroup.procs ] && [ -e $h/cgroup.procs ] || continue
@@ -272,6 +282,7 @@ places=()
 	grep "^$job" <<< "$at"
 }
 
+# bats test_tags=cgroup
 @test "where the policy names a cgroup, runs are in it" {
 	lab_policy '.host.cgroup_parent = "/research.slice/runs"'
 	for h in $v2 $groups/{memory,cpu,pids}; do
@@ -294,6 +305,7 @@ total() # JSON of user_limits
 	lab_policy ".defaults.limits += {memory: \"128M\", pids: 80, cpus: 1, shm: \"256M\"} | .defaults.limits.runs = 8 | .host.user_limits = $1"
 }
 
+# bats test_tags=cgroup
 @test "all runs of a user together stay within their total of memory, and the message names it" {
 	total '{memory: "150M"}'
 	command='dd if=/dev/zero of=/dev/shm/x bs=1M count=100 2> /dev/null; echo up; exec sleep 600' hold 1 alice
@@ -308,6 +320,7 @@ total() # JSON of user_limits
 	nothing_left_behind
 }
 
+# bats test_tags=cgroup
 @test "all runs of a user together stay within their total of processes, and the message names it" {
 	# (the rest is enough for runc, which starts some twenty threads)
 	total '{pids: 100}'
@@ -320,6 +333,7 @@ total() # JSON of user_limits
 	nothing_left_behind
 }
 
+# bats test_tags=cgroup
 @test "all runs of a user together stay within their total of cpus" {
 	total '{cpus: 0.3}'
 	start=${EPOCHREALTIME/./}
@@ -372,6 +386,7 @@ total() # JSON of user_limits
 	nothing_left_behind
 }
 
+# bats test_tags=cgroup
 @test "a host whose cgroup cannot limit a run refuses it" {
 	[ $v2 = $groups ] || return 0 # a rule of v2: a cgroup with processes in it has no controllers for children
 	make $v2/full
