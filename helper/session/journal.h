@@ -4,6 +4,8 @@
 #ifndef CES_HELPER_SESSION_JOURNAL_H
 #define CES_HELPER_SESSION_JOURNAL_H
 
+#include <stdbool.h>
+
 #include "common/error.h"
 #include "helper/core/order.h"
 #include "helper/session/json.h"
@@ -29,6 +31,11 @@ void ces_journal_close(struct ces_journal *journal);
  * may be lost. */
 int ces_journal_append(const struct ces_journal *journal, struct ces_json record, bool durable,
 		       struct ces_error *err);
+
+/* Whether the journal has the end of this run already: the helper may have been killed after it
+ * recorded the end, and before it left the register. Looks at the newest records alone, which is
+ * enough for that; false if it cannot. */
+bool ces_journal_has_end(const struct ces_journal *journal, const char *run);
 
 /* Makes the record of a decision, allowed (decision != NULL) or denied (why != NULL). It names the
  * request and the caller; it counts argument and environment values and stores none. policy (its

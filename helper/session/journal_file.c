@@ -28,6 +28,7 @@
 
 #define LINE_MAX_BYTES 98304 /* 35 mounts of 1.3 KiB and the rest */
 #define LINE_BYTES     4096  /* as a rule */
+#define NEWEST_BYTES   (1 << 20)
 
 /* "SEQ DIGEST BOOT\n", SEQ in 20 digits */
 #define HEAD_BYTES (20 + 1 + CES_DIGEST_LENGTH + 1 + CES_BOOT_LENGTH + 1)
@@ -267,4 +268,24 @@ int ces_journal_append(const struct ces_journal *journal, struct ces_json record
 	if (result == 0)
 		to_syslog(journal->syslog, line[0] == '\n' ? line + 1 : line);
 	return result;
+}
+
+/* No caller can write these marks: in a string, a quotation mark has a backslash before it. */
+bool ces_journal_has_end(const struct ces_journal *journal, const char *run)
+{
+	static char newest[NEWEST_BYTES];
+	char wanted[CES_RUN_DIGITS + 16];
+	struct ces_error ignored;
+	struct stat st;
+	ssize_t n = -1;
+
+	(void)snprintf(wanted, sizeof(wanted), "\"run\":\"%s\"", run);
+	if (open_current(journal, &ignored) == 0 && fstat(journal->fd, &st) == 0)
+		n = pread(journal->fd, newest, sizeof(newest) - 1,
+			  st.st_size < NEWEST_BYTES ? 0 : st.st_size - NEWEST_BYTES + 1);
+	newest[n < 0 ? 0 : n] = '\0';
+	for (char *next = newest, *line; (line = strsep(&next, "\n")) != NULL;)
+		if (strstr(line, wanted) != NULL && strstr(line, "\"event\":\"end\"") != NULL)
+			return true;
+	return false;
 }

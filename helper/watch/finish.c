@@ -321,7 +321,8 @@ static int end_dead(struct ces_session *session, const struct ces_run_record *re
 	if (record->retain_run != 0 && record->image != NULL)
 		(void)ces_store_remove_grant(&session->store, (uid_t)record->uid, record->image,
 					     &ignored);
-	if (ces_journal_append(
+	if (!ces_journal_has_end(&session->journal, record->run) &&
+	    ces_journal_append(
 		&session->journal,
 		ces_journal_end("run", &about, CES_EXIT_REFUSED, "helper died", 0, 0), true,
 		&ignored) < 0)

@@ -319,3 +319,17 @@ interrupted() # SIGNAL MILLISECONDS
 	[[ $stderr == "ces: "*run* ]]
 	gone
 }
+
+@test "when the helper is killed after it recorded the end, the journal has no second end" {
+	local run
+	start_run 'echo up; sleep 1; exit 3'
+	run=$(cd /run/ces && echo [0-9]*)
+	cp -a /run/ces/"$run" $lab/entry
+	wait $client || true
+	# what is there if the helper is killed a moment before it leaves the register
+	cp -a $lab/entry /run/ces/"$run"
+	ces alice run -q $open/tools:1 true
+	[ ! -e /run/ces/"$run" ]
+	journal_new -s -e --arg run "$run" 'map(select(.event == "end" and .run == $run)) | length == 1 and .[0].status == 3' > /dev/null
+	rm -rf $lab/entry
+}
