@@ -1,4 +1,4 @@
-/* What the caller is told of a run. */
+/* What the caller reads about a run: that it began, and how it ended. */
 #ifndef CES_HELPER_WATCH_OUTCOME_H
 #define CES_HELPER_WATCH_OUTCOME_H
 
