@@ -32,14 +32,14 @@ static int check(int option, const char *value, int remote);
 static struct spank_option options[OPTIONS] = {
     [IMAGE] = {"ces-image", "IMAGE", "run each task in a container of this image (CES)", 1, IMAGE,
 	       check},
-    [PROFILE] = {"ces-profile", "NAME", "the same, by a run profile of the site", 1, PROFILE,
-		 check},
-    [PROJECT] = {"ces-project", "PROJECT", "of the container: the project, if you have several", 1,
+    [PROFILE] = {"ces-profile", "NAME", "run each task in a container, by this profile of the site",
+		 1, PROFILE, check},
+    [PROJECT] = {"ces-project", "PROJECT", "project of the container, if you are in several", 1,
 		 PROJECT, check},
-    [ENV_FILE] = {"ces-env-file", "FILE", "of the container: settings, NAME=value a line", 1,
+    [ENV_FILE] = {"ces-env-file", "FILE", "variables of the container, one NAME=value a line", 1,
 		  ENV_FILE, check},
-    [OPT_FILE] = {"ces-opt-file", "FILE", "of the container: options of ces-client run", 1,
-		  OPT_FILE, check},
+    [OPT_FILE] = {"ces-opt-file", "FILE", "more options, as ces-client run has them", 1, OPT_FILE,
+		  check},
 };
 
 /* What ces-client calls them; the image is its operand. */
@@ -198,14 +198,15 @@ int slurm_spank_task_init(spank_t spank, int plugin_argc, char **plugin_argv)
 	    spank_get_item(spank, S_JOB_UID, &uid) != ESPANK_SUCCESS ||
 	    spank_get_item(spank, S_JOB_ARGV, &argc, &argv) != ESPANK_SUCCESS ||
 	    spank_get_item(spank, S_JOB_ENV, &environment) != ESPANK_SUCCESS) {
-		slurm_error("ces: this version of Slurm does not say what the task is");
+		slurm_error("ces: this version of Slurm does not describe the task; build the "
+			    "plugin against it");
 		return -1;
 	}
 	/* the script and the shell of a job run on the node; its steps take the option over */
 	if (step == SLURM_BATCH_SCRIPT || step == SLURM_INTERACTIVE_STEP)
 		return 0;
 	if (getuid() != uid || geteuid() != uid) {
-		slurm_error("ces: the task is not its user's");
+		slurm_error("ces: the task does not run as the job's user");
 		return -1;
 	}
 	if (values[IMAGE] != NULL)
