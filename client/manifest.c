@@ -8,6 +8,7 @@
 #include <json-c/json.h>
 
 #include "common/cleanup.h"
+#include "common/cluster.h"
 #include "common/request.h"
 
 #define GIB           ((uint64_t)1 << 30)

@@ -1,7 +1,7 @@
 /* The messages that root sends to workers, and the one answer that root reads itself, a relay's. */
 #include "common/forms.h"
 #include "common/schema.h"
-#include "common/worker.h"
+#include "common/worker_order.h"
 
 static const struct ces_wire_field fetch_open_fields[] = {
     FIELD(ces_fetch_open, 1, NAME, 1, 300, 1, scheme_host_port),

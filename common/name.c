@@ -136,32 +136,6 @@ bool ces_container_path_valid(const char *path)
 	return true;
 }
 
-bool ces_cluster_name_valid(const char *text, size_t max)
-{
-	static const char ends[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-	size_t length = strnlen(text, max + 1);
-
-	if (length == 0 || length > max)
-		return false;
-	for (;;) {
-		size_t part = strcspn(text, ".");
-
-		if (part == 0 || part > 63 || strchr(ends, text[0]) == NULL ||
-		    strchr(ends, text[part - 1]) == NULL ||
-		    strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") < part)
-			return false;
-		if (text[part] == '\0')
-			return true;
-		text += part + 1;
-	}
-}
-
-bool ces_cluster_label_valid(const char *text)
-{
-	return plain_name(text, CES_RUN_NAME_MAX, false) && strlen(text) <= 63 &&
-	       is_alnum(text[strlen(text) - 1]);
-}
-
 bool ces_device_valid(const char *text)
 {
 	return *text != '\0' && strchr("_-.:", *text) == NULL && strnlen(text, 128) < 128 &&

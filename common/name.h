@@ -58,11 +58,6 @@ bool ces_run_name_valid(const char *text);
 /* An environment name: 1 to 256 printable ASCII bytes without '=' and without space. */
 bool ces_env_name_valid(const char *name, size_t length);
 
-/* A name of an object in a Kubernetes cluster: up to `max` (at most 253) lower-case letters,
- * digits,
- * '-' and '.', each part between dots beginning and ending with a letter or digit (RFC 1123). */
-bool ces_cluster_name_valid(const char *text, size_t max);
-
 /* Bytes of the first character of well-formed UTF-8 (RFC 3629: no overlong form, no surrogate) in
  * `left` bytes; 0 for anything else. *ret is the character. */
 size_t ces_utf8_next(const char *text, size_t left, uint32_t *ret);
@@ -70,10 +65,6 @@ size_t ces_utf8_next(const char *text, size_t left, uint32_t *ret);
 /* One line of UTF-8 that people can read: no control character, nothing invisible, nothing that
  * changes the direction of the text. */
 bool ces_line_valid(const char *text, size_t length);
-
-/* The value of a label in a cluster: 1 to 63 of [A-Za-z0-9._-], beginning and ending with a letter
- * or digit. */
-bool ces_cluster_label_valid(const char *text);
 
 /* A path inside the container: absolute, one line of UTF-8, at most 1024 bytes, no "." or ".."
  * component, no empty component (one trailing slash is allowed), no ':' or ',' . */

@@ -11,7 +11,7 @@ extern const struct ces_wire_schema ces_request_schema;
 extern const struct ces_wire_schema ces_control_schema;
 /* common/image.h */
 extern const struct ces_wire_schema ces_image_record_schema;
-/* common/worker.h */
+/* common/worker.h and common/worker_order.h */
 extern const struct ces_wire_schema ces_fetch_open_schema;
 extern const struct ces_wire_schema ces_fetch_get_schema;
 extern const struct ces_wire_schema ces_fetch_status_schema;

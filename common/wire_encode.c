@@ -5,9 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/cleanup.h"
 #include "common/io.h"
-#include "common/name.h"
 
 static void put_u16(uint8_t *at, uint32_t value)
 {

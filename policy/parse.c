@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/digest.h"
+#include "common/cluster.h"
 #include "common/name.h"
 #include "common/num.h"
 #include "policy/field.h"

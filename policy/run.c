@@ -12,7 +12,6 @@
 #include "common/num.h"
 #include "common/request.h"
 #include "policy/template.h"
-#include "policy/valid.h"
 
 /* Denies by the rule where somebody wrote it: in the project, or in what it inherits. */
 int ces_run_deny(const struct ces_run_asked *run, unsigned own, const char *key, const char *format,

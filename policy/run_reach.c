@@ -6,7 +6,6 @@
 #include "common/num.h"
 #include "common/request.h"
 #include "policy/run_asked.h"
-#include "policy/valid.h"
 
 static bool port_listed(const struct ces_strings *publish, uint64_t port)
 {

@@ -8,8 +8,6 @@
 #include "common/cleanup.h"
 #include "common/name.h"
 
-static const char run_word[] = "{run}";
-
 bool ces_path_valid(const char *path)
 {
 	const char *p = path;
@@ -47,38 +45,9 @@ void ces_path_copy(const char *text, char *ret, size_t size)
 	ret[length] = '\0';
 }
 
-static bool template_valid(const char *text, bool run_allowed)
-{
-	static const char *const words[] = {"{project}", "{user}", run_word};
-	const char *path = *text == '~' ? text + 1 : text;
-
-	if (!(*text == '~' && *path == '\0') && !ces_path_valid(path))
-		return false;
-	for (const char *p = text; (p = strpbrk(p, "{}")) != NULL;) {
-		size_t i = 0;
-
-		while (i < CES_COUNT(words) && strncmp(p, words[i], strlen(words[i])) != 0)
-			i++;
-		if (i == CES_COUNT(words) || (words[i] == run_word && !run_allowed))
-			return false;
-		p += strlen(words[i]);
-	}
-	return true;
-}
-
-bool ces_template_valid(const char *text)
-{
-	return template_valid(text, false);
-}
-
-bool ces_template_run_valid(const char *text)
-{
-	return template_valid(text, true);
-}
-
 bool ces_template_has_run(const char *text)
 {
-	return strstr(text, run_word) != NULL;
+	return strstr(text, "{run}") != NULL;
 }
 
 static bool append(char ret[CES_PATH_TEXT], size_t *used, const char *text, size_t length)

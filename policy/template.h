@@ -17,10 +17,6 @@ bool ces_path_within(const char *path, const char *dir);
 /* Copies text without its one trailing slash; longer than the buffer gives "", which is no path. */
 void ces_path_copy(const char *text, char *ret, size_t size);
 
-/* A valid path, or "~", or "~/..."; its braces are only {project}, {user} and, in the second kind,
- * {run}. */
-bool ces_template_valid(const char *text);
-bool ces_template_run_valid(const char *text);
 bool ces_template_has_run(const char *text);
 
 /* Fills in all but {run}. Check the three values before: none may hold a brace, user and project no

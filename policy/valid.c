@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/cluster.h"
 #include "common/name.h"
 #include "common/num.h"
 #include "policy/pattern.h"
@@ -183,4 +184,35 @@ bool ces_pattern_valid(const char *pattern)
 		if (last)
 			return components >= 2;
 	}
+}
+
+static const char run_word[] = "{run}";
+
+static bool template_valid(const char *text, bool run_allowed)
+{
+	static const char *const words[] = {"{project}", "{user}", run_word};
+	const char *path = *text == '~' ? text + 1 : text;
+
+	if (!(*text == '~' && *path == '\0') && !ces_path_valid(path))
+		return false;
+	for (const char *p = text; (p = strpbrk(p, "{}")) != NULL;) {
+		size_t i = 0;
+
+		while (i < CES_COUNT(words) && strncmp(p, words[i], strlen(words[i])) != 0)
+			i++;
+		if (i == CES_COUNT(words) || (words[i] == run_word && !run_allowed))
+			return false;
+		p += strlen(words[i]);
+	}
+	return true;
+}
+
+bool ces_template_valid(const char *text)
+{
+	return template_valid(text, false);
+}
+
+bool ces_template_run_valid(const char *text)
+{
+	return template_valid(text, true);
 }

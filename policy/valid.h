@@ -4,6 +4,11 @@
 
 #include <stdbool.h>
 
+/* A valid path, or "~", or "~/..."; its braces are only {project}, {user} and, in the second kind,
+ * {run}. */
+bool ces_template_valid(const char *text);
+bool ces_template_run_valid(const char *text);
+
 bool ces_valid_prose(const char *text);   /* title, site, ...: UTF-8 of one line, up to 256 bytes */
 bool ces_valid_short(const char *text);   /* approval: printable ASCII, 1 to 127 */
 bool ces_valid_account(const char *text); /* a user or group name, 1 to 63 */

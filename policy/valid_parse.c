@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/cluster.h"
 #include "common/name.h"
 #include "policy/policy.h"
 #include "policy/valid.h"

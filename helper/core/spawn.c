@@ -22,7 +22,6 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/io.h"
 #include "common/paths.h"
 
 #define FD_BASE 3

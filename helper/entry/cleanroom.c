@@ -28,7 +28,6 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/io.h"
 #include "helper/core/deadline.h"
 #include "helper/core/fds.h"
 

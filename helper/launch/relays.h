@@ -2,7 +2,7 @@
 #ifndef CES_HELPER_LAUNCH_RELAYS_H
 #define CES_HELPER_LAUNCH_RELAYS_H
 
-#include "common/worker.h"
+#include "common/worker_order.h"
 #include "helper/core/spawn.h"
 #include "helper/launch/container.h"
 

@@ -5,7 +5,7 @@
 
 #include "common/image.h"
 #include "common/request.h"
-#include "common/worker.h"
+#include "common/worker_order.h"
 
 /* Reads one control frame from the client, within a second. Returns 1, 0 at the end of the pipe, or
  * -1. */

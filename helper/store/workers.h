@@ -3,7 +3,7 @@
 #ifndef CES_HELPER_STORE_WORKERS_H
 #define CES_HELPER_STORE_WORKERS_H
 
-#include "common/worker.h"
+#include "common/worker_order.h"
 #include "helper/core/spawn.h"
 #include "helper/session/session.h"
 

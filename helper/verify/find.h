@@ -5,6 +5,7 @@
 
 #include <openssl/evp.h>
 
+#include "common/worker.h"
 #include "helper/verify/job.h"
 
 struct ces_verify {

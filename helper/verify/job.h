@@ -4,7 +4,7 @@
 #ifndef CES_HELPER_VERIFY_JOB_H
 #define CES_HELPER_VERIFY_JOB_H
 
-#include "common/worker.h"
+#include "common/worker_order.h"
 #include "policy/decide.h"
 
 #define CES_SIGNER_KEY_MAX   16384 /* bytes of a key's file */

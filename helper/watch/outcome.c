@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/event.h"
+#include "common/image.h"
 #include "common/paths.h"
 #include "common/request.h"
 #include "helper/launch/config.h"

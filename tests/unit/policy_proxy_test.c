@@ -1,6 +1,7 @@
 /* Tests the one way out that a policy can name, and where jobs of a cluster go. */
 #include "policy/proxy.h"
 
+#include "common/cluster.h"
 #include "common/name.h"
 #include "policy/valid.h"
 #include "tests/unit/policy_ask.h"
