@@ -5,15 +5,18 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "common/cleanup.h"
 #include "policy/tool/input.h"
+#include "policy/tool/record.h"
 
 #define BUFFER    (256 * 1024) /* more than twice the longest record that is ever written */
 #define FILES_MAX 512
@@ -23,6 +26,7 @@ struct file {
 	int fd;
 	bool by_number; /* ".7", else "-20261001" */
 	unsigned long order;
+	uint64_t first, last; /* the numbers of its records; UINT64_MAX: it is empty */
 };
 
 struct ces_journal_reader {
@@ -32,7 +36,7 @@ struct ces_journal_reader {
 	char *buffer;
 	size_t start, end;
 	size_t number;
-	bool file_done, skipping;
+	bool file_done, skipping, ordered;
 };
 
 /* "1", "2.gz", "-20261001", "-20261001.gz" after the name of the journal. */
@@ -178,6 +182,71 @@ size_t ces_journal_reader_files(const struct ces_journal_reader *reader)
 	return reader->n_files;
 }
 
+/* Reads the number of a file's first record, and of its last one if `whole`. 0: it has none. */
+static void look(struct ces_journal_reader *reader, struct file *file, bool whole)
+{
+	int fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
+	gzFile gz = fd < 0 ? NULL : gzdopen(fd, "rb");
+
+	file->first = gz == NULL ? 0 : UINT64_MAX;
+	while (gz != NULL && gzgets(gz, reader->buffer, BUFFER) != NULL) {
+		uint64_t seq = ces_record_seq(reader->buffer, strlen(reader->buffer));
+
+		if (file->first == UINT64_MAX)
+			file->first = seq;
+		if (seq != 0) /* (a line that was torn has none) */
+			file->last = seq;
+		if (!whole)
+			break;
+	}
+	if (gz != NULL)
+		(void)gzclose_r(gz);
+	else
+		ces_cleanup_close(&fd);
+	/* (a copy of an fd shares its place in the file) */
+	if (lseek(file->fd, 0, SEEK_SET) != 0)
+		file->first = 0;
+}
+
+static int lower_first(const void *left, const void *right)
+{
+	const struct file *a = left, *b = right;
+
+	if (a->first != b->first)
+		return a->first < b->first ? -1 : 1;
+	return older_first(left, right);
+}
+
+static bool are_one_chain(const struct ces_journal_reader *reader)
+{
+	for (size_t i = 1; i < reader->n_files; i++)
+		if (reader->files[i].first != UINT64_MAX &&
+		    reader->files[i].first != reader->files[i - 1].last + 1)
+			return false;
+	return true;
+}
+
+/* The dates in names are the machine's clock's. After the clock was set back, or after names with
+ * numbers became names with dates, the names say another order than the numbers of the records do.
+ * If these are one chain, they say the order. Nothing passes by this that is broken: each record
+ * has the digest of the one before it. */
+static void order_by_records(struct ces_journal_reader *reader)
+{
+	struct file *files = reader->files;
+	bool falls = false;
+
+	for (size_t i = 0; i < reader->n_files; i++) {
+		look(reader, &files[i], false);
+		falls |= i > 0 && files[i].first < files[i - 1].first;
+	}
+	for (size_t i = 0; i < reader->n_files && falls; i++)
+		look(reader, &files[i], true);
+	if (falls)
+		qsort(files, reader->n_files, sizeof(files[0]), lower_first);
+	if (falls && (files[0].first == 0 || !are_one_chain(reader)))
+		qsort(files, reader->n_files, sizeof(files[0]), older_first);
+}
+
 /* zlib reads a file that is not compressed as it is. 1, or 0 when there is no further file. */
 static int begin_file(struct ces_journal_reader *reader, struct ces_error *err)
 {
@@ -268,6 +337,9 @@ static int take_line(struct ces_journal_reader *reader, struct ces_line *ret)
 int ces_journal_reader_next(struct ces_journal_reader *reader, struct ces_line *ret,
 			    struct ces_error *err)
 {
+	if (!reader->ordered)
+		order_by_records(reader);
+	reader->ordered = true;
 	for (;;) {
 		if (reader->gz == NULL) {
 			int more = begin_file(reader, err);

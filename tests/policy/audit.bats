@@ -133,6 +133,35 @@ list() { policy audit list --journal "$j" "$@"; }
 	says "40 records in 3 files"
 }
 
+# The first of these was rotated while the clock was a year ahead.
+@test "after a clock was set back, files rotated by date are read in the order of their records" {
+	mv "$j" "$BATS_TEST_TMPDIR/all"
+	sed -n 1,10p "$BATS_TEST_TMPDIR/all" | gzip > "$j-20271001.gz"
+	sed -n 11,20p "$BATS_TEST_TMPDIR/all" > "$j-20261101"
+	sed -n 21,30p "$BATS_TEST_TMPDIR/all" > "$j-20261201"
+	sed -n '31,$p' "$BATS_TEST_TMPDIR/all" > "$j"
+	run verify
+	[ "$status" -eq 0 ]
+	says "40 records in 4 files, numbers 1 to 40"
+	diff <(list --format json | jq -c .[]) <(jq -c . "$BATS_TEST_TMPDIR/all")
+	# no order makes up for a file that is gone
+	rm "$j-20261201"
+	run verify
+	[ "$status" -eq 1 ]
+	says "audit.jsonl, line 1"
+}
+
+@test "files rotated by number before they were rotated by date are read first" {
+	mv "$j" "$BATS_TEST_TMPDIR/all"
+	sed -n 1,10p "$BATS_TEST_TMPDIR/all" | gzip > "$j.2.gz"
+	sed -n 11,20p "$BATS_TEST_TMPDIR/all" > "$j.1"
+	sed -n 21,30p "$BATS_TEST_TMPDIR/all" > "$j-20261201"
+	: > "$j"
+	run verify
+	[ "$status" -eq 0 ]
+	says "30 records in 4 files, numbers 1 to 30"
+}
+
 @test "a compressed file that was cut or damaged is reported, and not read as a short journal" {
 	gzip < "$j" > "$j.1.gz"
 	truncate -s -30 "$j.1.gz"
