@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -165,8 +166,9 @@ static void remove_unborn(int runs, const char *name)
 	CES_CLEANUP_FD int dir = ces_beneath_open(runs, name, O_RDONLY | O_DIRECTORY, 0);
 	struct stat st;
 
-	/* a young directory may only just not be locked yet */
-	if (dir >= 0 && fstat(dir, &st) == 0 && time(NULL) - st.st_mtime > 60 &&
+	/* A young directory may only just not be locked yet. One of a clock that was ahead is as
+	 * old as one of long ago. */
+	if (dir >= 0 && fstat(dir, &st) == 0 && labs(time(NULL) - st.st_mtime) > 60 &&
 	    flock(dir, LOCK_EX | LOCK_NB) == 0)
 		ces_runs_leave(runs, name);
 }

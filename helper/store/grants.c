@@ -65,16 +65,20 @@ int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct
 }
 
 /* The file's time says when the grant was last used: no part of a grant is written anew for
- * that. */
+ * that. A time that is still to come is of a clock that was ahead: the grant counts as used now, or
+ * its image would be kept until then. A file older than its pull was used after that. */
 static int load(int dir, const char *name, struct ces_grant *ret, struct ces_error *err)
 {
 	struct stat st;
 
 	if (ces_object_read(dir, name, &ces_grant_schema, ret, err) < 0)
 		return -1;
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    st.st_mtime > (time_t)ret->pulled + 1)
-		ret->used = (uint64_t)st.st_mtime;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	if (st.st_mtime > time(NULL))
+		(void)utimensat(dir, name, NULL, AT_SYMLINK_NOFOLLOW);
+	ret->used = st.st_mtime > (time_t)ret->pulled + 1 ? (uint64_t)st.st_mtime : 0;
+	ret->pulled = st.st_mtime < (time_t)ret->pulled ? (uint64_t)st.st_mtime : ret->pulled;
 	return 0;
 }
 

@@ -227,6 +227,38 @@ hangs() # IMAGE
 	[ "$(layers)" -eq 1 ]
 }
 
+# The grant as it is when the clock was ten years ahead at the pull, and is right again.
+future()
+{
+	python3 - $store/grants/4401/* <<-'PYTHON'
+	import os, struct, sys
+	path, ahead = sys.argv[1], 10 * 365 * 86400
+	last = int(os.stat(path).st_mtime)
+	data = open(path, "rb").read()
+	found = [t for t in range(last - 60, last + 2) if struct.pack("<Q", t) in data]
+	assert len(found) == 1, found
+	open(path, "r+b").write(data.replace(struct.pack("<Q", found[0]), struct.pack("<Q", found[0] + ahead)))
+	os.utime(path, (last + ahead, last + ahead))
+	PYTHON
+}
+
+@test "M03: an image that was pulled while the clock was years ahead is kept from now on for as long as the policy says, and no longer" {
+	empty_store
+	lab_policy '.defaults.retain_images = "1h"'
+	pull alice $open/stroke:1 -q
+	future
+	ces-client clean
+	[ "$(layers)" -ge 1 ]
+	ces alice run -q $open/stroke:1 true
+	ces alice images --format json | jq -e --argjson now "$(date +%s)" '.[0].pulled | fromdate <= $now'
+	touch -d '-50 minutes' $store/grants/4401/*
+	ces-client clean
+	[ "$(layers)" -ge 1 ]
+	touch -d '-70 minutes' $store/grants/4401/*
+	ces-client clean
+	[ "$(layers)" -eq 0 ]
+}
+
 @test "M02: a collection that cannot read everything removes nothing" {
 	empty_store
 	have alice stroke

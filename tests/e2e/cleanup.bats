@@ -295,6 +295,16 @@ interrupted() # SIGNAL MILLISECONDS
 	gone
 }
 
+# (that of a killed helper is named so, and is not locked)
+@test "an entry that was never made is cleared after a minute, also if the clock was ahead when it was begun" {
+	mkdir -m 700 /run/ces/.new-000000000{1,2,3}
+	touch -d '-2 minutes' /run/ces/.new-0000000001
+	touch -d '+1 year' /run/ces/.new-0000000002
+	ces alice run -q $open/tools:1 true
+	[ "$(ls -d /run/ces/.new-*)" = /run/ces/.new-0000000003 ]
+	rmdir /run/ces/.new-0000000003
+}
+
 @test "when fifty runs start at once, all succeed" {
 	lab_policy '.defaults.limits.runs = 100'
 	pids=()
