@@ -223,7 +223,7 @@ demo:
 	@tests/lib/images/images.sh
 	@B=$(B) tests/lib/lab/lab.sh tests/lib/demo.sh
 check:
-	@tests/lib/deps.sh --build --test --display --doc --formats --deb $(CES_EVERY:1=--bare)
+	@tests/lib/deps.sh --build --test --display --doc --formats --deb --spank $(CES_EVERY:1=--bare)
 	$(SUBMAKE) all $(UNIT) $(DRIVERS)
 	@B=$(B) tests/lib/check.sh $(UNIT)
 # Runs everything there is, which takes hours: each suite with the second runtime too, even if the runtime cannot
@@ -289,7 +289,7 @@ size: $(B)/ces-helper $(B)/ces-admit $(B)/ces-session
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 lint:
-	@tests/lib/deps.sh --build --test --selinux --lint
+	@tests/lib/deps.sh --build --test --selinux --spank --lint
 	@tests/lib/lint.sh $(CFLAGS_ALL)
 FUZZ_SECONDS ?= 60
 fuzz:

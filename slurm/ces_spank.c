@@ -2,14 +2,19 @@
  * spank(8) and slurm/spank.h.
  *
  * Slurm loads it into srun, sbatch and salloc, and on each node into slurmstepd, which is root
- * there. So as root it does nothing but name its options. All else happens in a task's own process,
- * after Slurm has given up root, in the place of the user's command. It gives nothing: ces-client
- * asks there as it does in any other process of the user's, and the policy decides. */
+ * there. So as root it does nothing but name its options and make one empty file in memory: no
+ * byte of a user's is read. All else happens in a task's own process, after Slurm has given up
+ * root, in the place of the user's command. It gives nothing: ces-client asks there as it does in
+ * any other process of the user's, and the policy decides. */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,10 +63,11 @@ static bool typed[OPTIONS]; /* in srun, sbatch or salloc */
 /* On a node nobody would see a message, and ces-client looks again. */
 static int check(int option, const char *value, int remote)
 {
-	size_t length = value != NULL ? strnlen(value, VALUE_MAX) : 0;
+	size_t length;
 
 	if (remote)
 		return 0;
+	length = value != NULL ? strnlen(value, VALUE_MAX) : 0;
 	typed[option] = true;
 	if (length == 0 || length == VALUE_MAX) {
 		slurm_error("--%s: type between 1 and %d characters", options[option].name,
@@ -108,33 +114,84 @@ __attribute__((noreturn)) static void give_up(const char *what)
 	_exit(REFUSED);
 }
 
-/* Runs `ces-client VERB -q IMAGE`; quiet: without a word. Whether it succeeded. */
+/* Where slurmstepd is killed, or crashes, nobody would end the step's tasks, and Slurm would start
+ * the job again beside them. The end of ces-client is the end of its run, whole. */
+static void end_with(pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(REFUSED);
+}
+
+/* In a child: all three are /dev/null, or stderr stays for what ces-client says. */
+static void silence(bool quiet)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+	    (quiet && dup2(null, STDERR_FILENO) < 0))
+		give_up("/dev/null");
+}
+
+/* Runs `ces-client VERB -q -- IMAGE`; quiet: without a word. Whether it succeeded. */
 static bool client(const char *verb, const char *image, char **environment, bool quiet)
 {
-	const char *const argv[] = {CES_CLIENT, verb, "-q", image, NULL};
-	pid_t pid = fork();
+	const char *const argv[] = {"ces-client", verb, "-q", "--", image, NULL};
+	pid_t task = getpid(), pid = fork();
 	int status;
 
+	if (pid < 0)
+		give_up("starting ces-client");
 	if (pid == 0) {
-		if (!freopen("/dev/null", "r", stdin) || !freopen("/dev/null", "w", stdout) ||
-		    (quiet && !freopen("/dev/null", "w", stderr)))
-			_exit(REFUSED);
+		end_with(task);
+		silence(quiet);
 		(void)execve(CES_CLIENT, (char **)argv, environment);
 		give_up(CES_CLIENT);
 	}
-	while (pid > 0 && waitpid(pid, &status, 0) < 0)
+	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return false;
-	return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* Pulls what is not on this node yet. Of several tasks each asks, and CES fetches each layer once.
- */
+/* A file in memory that the tasks of a step have in common on this node. Who has it locked pulls;
+ * the kernel takes the lock from a task that dies. After a pull that failed it has a byte. */
+static int turn = -1;
+
+static bool lock_turn(short type)
+{
+	struct flock whole = {.l_type = type, .l_whence = SEEK_SET};
+	int status;
+
+	do
+		status = fcntl(turn, F_SETLKW, &whole);
+	while (status < 0 && errno == EINTR);
+	return status == 0;
+}
+
+/* Pulls what is not on this node yet: one task does, the others wait for it, and fail as it did.
+ * Without the file each task asks, and CES fetches each layer once. */
 static void have(const char *image, char **environment)
 {
-	if (!client("inspect", image, environment, true) &&
-	    !client("pull", image, environment, false))
+	char failed;
+
+	if (client("inspect", image, environment, true))
+		return;
+	if (lock_turn(F_WRLCK)) {
+		if (pread(turn, &failed, 1, 0) == 1) {
+			(void)dprintf(STDERR_FILENO,
+				      "ces: another task of this step could not pull the image\n");
+			_exit(REFUSED);
+		}
+		if (client("inspect", image, environment, true)) {
+			(void)lock_turn(F_UNLCK);
+			return;
+		}
+	}
+	if (!client("pull", image, environment, false)) {
+		(void)!pwrite(turn, "f", 1, 0);
 		_exit(REFUSED);
+	}
+	(void)lock_turn(F_UNLCK);
 }
 
 static bool has_gpus(char **environment)
@@ -180,12 +237,24 @@ __attribute__((noreturn)) static void become(char *values[OPTIONS], int argc, ch
 	give_up(CES_CLIENT);
 }
 
+/* Comes in slurmstepd before it forks the tasks, with the user's effective ids. */
+int slurm_spank_user_init(spank_t spank, int argc, char **argv)
+{
+	char *image = NULL;
+
+	(void)argc;
+	(void)argv;
+	if (spank_option_getopt(spank, &options[IMAGE], &image) == ESPANK_SUCCESS)
+		turn = memfd_create("ces-turn", MFD_CLOEXEC);
+	return 0;
+}
+
 /* Comes in the task's process, just before Slurm would execute the command (slurm/spank.h). */
 int slurm_spank_task_init(spank_t spank, int plugin_argc, char **plugin_argv)
 {
 	char *values[OPTIONS] = {NULL}, **argv, **environment;
+	uid_t uid, real, effective, saved;
 	uint32_t step;
-	uid_t uid;
 	int argc;
 
 	(void)plugin_argc;
@@ -203,12 +272,14 @@ int slurm_spank_task_init(spank_t spank, int plugin_argc, char **plugin_argv)
 		return -1;
 	}
 	/* the script and the shell of a job run on the node; its steps take the option over */
-	if (step == SLURM_BATCH_SCRIPT || step == SLURM_INTERACTIVE_STEP)
+	if (step > SLURM_MAX_NORMAL_STEP_ID)
 		return 0;
-	if (getuid() != uid || geteuid() != uid) {
+	if (getresuid(&real, &effective, &saved) < 0 || real != uid || effective != uid ||
+	    saved != uid) {
 		slurm_error("ces: the task does not run as the job's user");
 		return -1;
 	}
+	end_with(getppid());
 	if (values[IMAGE] != NULL)
 		have(values[IMAGE], environment);
 	become(values, argc, argv, environment);
