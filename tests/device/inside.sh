@@ -68,11 +68,6 @@ programs()
 	done
 }
 
-as() # USER COMMAND...
-{
-	setpriv --reuid="$1" --regid="$1" --init-groups --reset-env env -C "/home/$1" "${@:2}"
-}
-
 run() # USER [OPTION...] -- COMMAND...
 {
 	local user=$1 options=()

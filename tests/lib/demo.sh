@@ -1,6 +1,8 @@
 #!/bin/bash
-# The demonstration (`make demo`), inside a lab. It shows each command as a user would type it, then what the command
-# really prints. It stops with a non-zero status at the first step with another result than expected.
+# Runs the demonstration (`make demo`), inside a lab. It shows each command as a user types it, and then what the command
+# really prints. It stops with a non-zero status at the first step whose result is not the expected one.
+#
+# $out is the file with what the last command printed: `types` and `roots` write it, `shows` reads it.
 set -uo pipefail
 cd "$CES_TOP" || exit 1
 . tests/lib/lab/services.sh
@@ -21,18 +23,26 @@ wrong()
 	exit 1
 }
 
-# Shows and runs a command of USER's, typed in a shell in their home; it must end with STATUS.
+# Shows COMMAND-LINE and runs it in a shell of USER's. Fails unless it ends with STATUS.
 types() # USER STATUS COMMAND-LINE
 {
 	local status
 	printf '%s%s@desktop:~$%s %s\n' "$dim" "$1" "$plain" "$3"
-	setpriv --reuid="$1" --regid="$1" --init-groups --reset-env \
-		env -C "/home/$1" bash -c "$3" 2>&1 < /dev/null | tee "$out"
+	as "$1" bash -c "$3" 2>&1 < /dev/null | tee "$out"
 	status=${PIPESTATUS[0]}
 	[ "$status" = "$2" ] || wrong "status $status, not $2"
 }
 
-shows() # PATTERN: the last output has it
+# Shows COMMAND-LINE and runs it in a shell of root's. Fails unless it succeeds.
+roots() # COMMAND-LINE
+{
+	printf '%sroot@desktop:~#%s %s\n' "$dim" "$plain" "$1"
+	bash -c "$1" | tee "$out"
+	[ "${PIPESTATUS[0]}" = 0 ] || wrong "$1"
+}
+
+# Fails unless the last command printed PATTERN.
+shows() # PATTERN
 {
 	grep -qE -- "$1" "$out" || wrong "no '$1' in what was printed"
 }
@@ -97,12 +107,6 @@ shows '[Rr]ead-only file system'
 grep -q tampered /safe_data/nsh-2024-0001/patients.csv && wrong "the data were changed"
 
 say "7. What is on record of her first run, as IG reads it"
-roots() # COMMAND-LINE
-{
-	printf '%sroot@desktop:~#%s %s\n' "$dim" "$plain" "$1"
-	bash -c "$1" | tee "$out"
-	[ "${PIPESTATUS[0]}" = 0 ] || wrong "$1"
-}
 first=$(jq -r 'select(.event == "end" and .verb == "run") | .run' /var/log/ces/audit.jsonl | head -n 1)
 roots "ces-policy audit show $first"
 shows "$first"

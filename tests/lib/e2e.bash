@@ -1,6 +1,9 @@
-# Functions of the end-to-end tests: they act as a user, look at the machine before and after, and read the journal.
+# The functions of the end-to-end tests: they act as a user, compare the machine before and after, and read the journal.
 # Every tests/e2e/*.bats loads this inside a lab (suite.sh).
-# shellcheck shell=bash disable=SC2154 # (status, output and stderr are bats')
+#
+# `remember` sets $before, $before_homes and $before_lines; `nothing_left_behind`, `refused` and `journal_new` compare with
+# them. A test may set $who and $from for `inside`. The variables below are constants.
+# shellcheck shell=bash disable=SC2154,SC2034 # (status, output and stderr are of bats; image is for the tests)
 bats_require_minimum_version 1.5.0
 cd "$CES_TOP" || exit 1
 . tests/lib/lab/services.sh
@@ -11,14 +14,6 @@ helper=/usr/libexec/ces/ces-helper
 image=ghcr.io/epcced      # basic login
 open=open.tre.test/epcced # no login
 
-# Runs COMMAND as USER, with the groups that the user database gives, in the user's home.
-as() # USER COMMAND [ARG...]
-{
-	local user=$1
-	shift
-	setpriv --reuid="$user" --regid="$user" --init-groups --reset-env ${CES_AS_LABEL:+--selinux-label "$CES_AS_LABEL"} env -C "/home/$user" "$@"
-}
-
 ces() # USER VERB [ARG...]
 {
 	local user=$1
@@ -26,7 +21,7 @@ ces() # USER VERB [ARG...]
 	as "$user" ces-client "$@"
 }
 
-# Pulls as a user does, with the lab's credential where the registry wants one.
+# Pulls as a user does, with the lab's credential if the registry wants one.
 pull() # USER IMAGE [OPTION...]
 {
 	local user=$1 what=$2
@@ -37,7 +32,7 @@ pull() # USER IMAGE [OPTION...]
 	esac
 }
 
-# Pulls these images of the open registry for USER. A second pull costs a manifest request.
+# Pulls these images of the open registry for USER. Pulling an image again costs one request for its manifest.
 have() # USER NAME...
 {
 	local user=$1 name
@@ -45,7 +40,7 @@ have() # USER NAME...
 	for name in "$@"; do pull "$user" "$open/$name:1" -q; done
 }
 
-# Runs COMMAND in a container, as $who (alice), in image $from (tools). Carol has both projects, alice one.
+# Runs COMMAND in a container of the image $from (tools), as $who (alice). Alice has one project, carol has two.
 inside() # [OPTION...] -- COMMAND...
 {
 	local options=()
@@ -54,7 +49,7 @@ inside() # [OPTION...] -- COMMAND...
 	ces "${who:-alice}" run -q "${options[@]}" "$open/${from:-tools}:1" "$@"
 }
 
-# Prints the state of the machine that a refused or ended request must leave as it was.
+# Prints the state that a request must not have changed after it was refused or has ended.
 machine()
 {
 	echo "mounts:"
@@ -72,7 +67,7 @@ machine()
 	echo "data:"
 	find /safe_data -printf '%p %u %m %s\n' | sort
 	echo "canaries:"
-	# not by a digest: programs are large, and each test asks several times
+	# (no digests: programs are large, and each test asks several times)
 	stat -c '%n %i %s %a %u %y' /etc/passwd /etc/shadow /etc/hosts /usr/bin/crun /usr/sbin/runc $helper 2> /dev/null
 	sysctl -n kernel.core_pattern user.max_user_namespaces
 }
@@ -84,7 +79,7 @@ homes()
 
 remember()
 {
-	rm -f $lab/up $lab/up.* # (a test that waits for the output of its own run must not see that of another)
+	rm -f $lab/up $lab/up.* # (a test that waits for its own run's output must not see another run's)
 	before=$(machine)
 	before_homes=$(homes)
 	before_lines=$(journal_lines)
@@ -101,9 +96,9 @@ journal_new() # [JQ-OPTION...] FILTER
 	tail -n +$((before_lines + 1)) $journal | jq "$@"
 }
 
-# Fails if the machine has anything that `remember` did not see (a run's outputs aside), or lacks some of its data or
-# programs. A process that dies with a namespace, or that collects after a request, has five seconds. Less than before
-# is fine: a start clears what a killed run left.
+# Fails if the machine has something that `remember` did not see (other than a run's outputs), or has lost data or
+# programs. It waits up to five seconds for processes that are still ending. Anything else may be gone: a start clears
+# what a killed run has left.
 nothing_left_behind()
 {
 	local i changes
@@ -115,8 +110,9 @@ nothing_left_behind()
 	return 1
 }
 
-# Fails unless `run --separate-stderr ...` was refused: status 125, a clear line, one record, nothing left.
-refused() # PATTERN of the line
+# Fails unless `run --separate-stderr ...` was refused: it has status 125, prints one line that matches PATTERN, writes one
+# record, and leaves nothing behind.
+refused() # PATTERN
 {
 	echo "status $status, stdout: $output, stderr: $stderr"
 	[ "$status" -eq 125 ]
@@ -130,18 +126,19 @@ refused_on_record()
 {
 	nothing_left_behind
 	[ "$(homes)" = "$before_homes" ]
-	# There is one decision. A pull that was allowed and then failed also has an end, which says so.
+	# There is one decision. A pull that was allowed and then failed also has an end with its failure.
 	journal_new -s -e '(map(select(.event == "decision")) | length == 1) and length <= 2
 		and all(.event == "decision" or .status != 0)' > /dev/null || { journal_new -c . >&2; return 1; }
 }
 
-# Forgets every image, as on a fresh machine.
+# Removes every image from the store, as on a new machine.
 empty_store()
 {
 	find $store -mindepth 1 -delete
 }
 
-outputs() # USER: the newest outputs directory
+# Prints the newest outputs directory of USER.
+outputs() # USER
 {
 	ls -dt /home/"$1"/outputs_* 2> /dev/null | head -n 1
 }
@@ -155,7 +152,7 @@ no() # COMMAND...
 	fi
 }
 
-# Waits until a condition holds: ten seconds at most, or longer on an emulated machine.
+# Waits until COMMAND succeeds, for at most ten seconds, or longer on an emulated machine.
 eventually() # COMMAND...
 {
 	local i

@@ -20,7 +20,7 @@ install -o alice -g alice -m 600 /dev/stdin /home/alice/token <<< "$registry_tok
 types() # COMMAND-LINE
 {
 	printf '$ %s\n' "$1"
-	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice bash -c "$1" 2>&1 < /dev/null | grep -v 'layer [0-9]' || true
+	as alice bash -c "$1" 2>&1 < /dev/null | grep -v 'layer [0-9]' || true
 }
 
 {
@@ -33,7 +33,7 @@ types() # COMMAND-LINE
 tests/lib/terminal_picture.py < $pictures/terminal.txt > $pictures/terminal.svg
 
 for user in bob carol dave; do
-	setpriv --reuid=$user --regid=$user --init-groups --reset-env ces-client run -q ghcr.io/epcced/stroke:1 > /dev/null 2>&1 || true
+	as $user ces-client run -q ghcr.io/epcced/stroke:1 > /dev/null 2>&1 || true
 done
 ces-policy report --no-host --journal /var/log/ces/audit.jsonl -o $pictures/report.html /etc/ces/policy.json
 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1100,800 \

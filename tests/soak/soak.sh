@@ -1,5 +1,5 @@
 #!/bin/bash
-# Inside a lab: sets it up for a soak, with disks that are soon full, and starts soak.py with the given arguments.
+# Sets up a lab for a soak, with disks that fill up soon, and starts soak.py with the given arguments. Runs inside the lab.
 set -euo pipefail
 cd "$CES_TOP"
 . tests/lib/lab/services.sh
@@ -13,12 +13,11 @@ mount -o remount,size=192M /var/lib/ces
 mount -o remount,size=32M /var/log/ces
 mount -o remount,size=64M /home
 mount -o remount,size=64M /run
-# (one run, so that all is there that CES makes once)
+# (one run first, so that everything that CES makes only once is there)
 for user in alice bob carol grace mallory; do
 	options=()
 	[ $user != carol ] || options=(--project nsh-2024-0001)
-	setpriv --reuid=$user --regid=$user --init-groups --reset-env env -C /home/$user \
-		ces-client pull -q "${options[@]}" open.tre.test/epcced/tools:1
+	as $user ces-client pull -q "${options[@]}" open.tre.test/epcced/tools:1
 done
-setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice ces-client run -q open.tre.test/epcced/tools:1 true
+as alice ces-client run -q open.tre.test/epcced/tools:1 true
 exec /usr/bin/python3 tests/soak/soak.py "$@"

@@ -1,12 +1,12 @@
 #!/bin/bash
-# Runs the end-to-end tests, and CES from its package, on a host with cgroup v2 alone, systemd and a kernel older than
-# this one: `make vm-check`, after a build, as root. It starts a virtual machine for each line of tests/vm/suites, two
-# at once, each with one processor. CES_TESTS, with CES_RUNTIMES, has one machine run these instead: suites, or one
-# script of tests/vm.
+# Runs the end-to-end tests, and CES from its package, on a host with systemd, with cgroup v2 alone, and with a kernel older
+# than this one (`make vm-check`, after a build, as root). It starts a virtual machine for each line of tests/vm/suites, two
+# at once, each with one processor. With CES_TESTS one machine runs these suites (with CES_RUNTIMES), or this one script of
+# tests/vm.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
 
-# A machine with more on its disk has a tree of its own. AppArmor makes a start slower, so most machines do without.
+# A machine that needs more packages has a tree of its own. Most machines leave AppArmor out, because it makes starts slower.
 name=vm parts=() modules=lockdown,yama
 case ${CES_TESTS:-} in
 tests/vm/slurm.sh) name=vm-slurm parts=(--slurm) ;;

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs inside a virtual machine, as a unit of its systemd: it runs its share of the tests, and prints their output and
-# their status through the port. The machine is switched off when it ends.
+# Runs one machine's tests inside the machine, as a unit of its systemd, and sends their output and status through the
+# port. When it ends, the machine switches off.
 # shellcheck disable=SC2154 # (number is of inside.sh)
 set -u
 . "$(dirname "${BASH_SOURCE[0]}")/inside.sh"

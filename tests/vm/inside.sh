@@ -1,5 +1,6 @@
-# The beginning of a script that machine.sh starts inside a virtual machine; sourced. Its output goes through the port,
-# its directory is the checkout, its environment has the arguments of vm_checkout, and $number is the machine's own.
+# Begins a script that machine.sh starts inside a virtual machine, and that sources this. It sends the output through the
+# port, changes to the checkout, puts the arguments of vm_checkout into the environment, and sets $number to the number of
+# the machine.
 # shellcheck shell=bash disable=SC2034 # (for the script)
 modprobe virtio_console
 udevadm wait --timeout=60 /dev/virtio-ports/ces.results

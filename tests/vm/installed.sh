@@ -1,65 +1,58 @@
 #!/bin/bash
-# CES on a machine with systemd, as a site has it (site.sh). It goes from nothing to a first run by the manual's own
-# lines; breaks one thing after another, and checks that doctor finds it and its remedy mends it; upgrades, logs out,
-# starts the janitor and removes CES, each with a run alive. A share of `make vm-check`; alone: `make vm-check
-# CES_TESTS=tests/vm/installed.sh`.
+# Tests CES on a machine with systemd, as a site has it (site.sh). It goes from nothing to a first run by the lines of the
+# manual. It breaks one thing after another, and checks that doctor finds it and that doctor's remedy mends it. While a run
+# lives, it upgrades, logs out, starts the janitor and removes CES. `make vm-check` runs it on a machine of its own; alone:
+# `make vm-check CES_TESTS=tests/vm/installed.sh`.
 # shellcheck source=tests/vm/site.sh
 . "$(dirname "${BASH_SOURCE[0]}")/site.sh"
 
 broken_and_mended()
 {
-	local user
+	local user remedy
 	chmod 755 /usr/libexec/ces/ces-helper
-	finds problem helper 'is not setuid'
-	mended
+	found_and_mended problem helper 'is not setuid'
 	chmod 775 /usr/libexec/ces/ces-fetch
-	finds problem workers 'ces-fetch can be changed by others'
-	mended
+	found_and_mended problem workers 'ces-fetch can be changed by others'
 	for user in ces-parse ces-fetch ces-resolve ces-unpack ces-relay; do
 		userdel $user
-		finds problem workers "there is no user $user"
-		mended
+		found_and_mended problem workers "there is no user $user"
 	done
 	chmod 666 /etc/ces/policy.json
-	finds problem policy 'writable by others'
-	remedy=${remedy##*, and: } # (the first half is to look)
-	remedy="as root: $remedy"
-	mended
+	remedy=$(finds problem policy 'writable by others')
+	mended "as root: ${remedy##*, and: }" # (the first half is to look)
 	systemctl stop ces.service
-	finds warning cgroups 'ces.service is not active'
-	mended
+	found_and_mended warning cgroups 'ces.service is not active'
 	systemctl kill --signal=KILL --kill-who=all ces.service
 	eventually systemctl is-failed ces.service
-	finds warning cgroups 'ces.service is not active'
-	mended
+	found_and_mended warning cgroups 'ces.service is not active'
 	systemctl disable --now ces-janitor.timer
-	finds warning services 'the janitor is not enabled'
-	mended
+	found_and_mended warning services 'the janitor is not enabled'
 }
 
-# Breaks things whose remedy is in words, not one command.
+# Breaks things whose remedy is in words and not a command.
 broken()
 {
+	local remedy
 	mount --bind /usr/libexec/ces /usr/libexec/ces
 	mount -o remount,bind,nosuid /usr/libexec/ces
-	finds problem helper 'mounted nosuid'
+	remedy=$(finds problem helper 'mounted nosuid')
 	[[ $remedy == *"mount it without nosuid"* ]]
 	umount /usr/libexec/ces
 	mv /usr/bin/crun /usr/bin/crun.away
-	finds problem runtime 'No such file'
+	remedy=$(finds problem runtime 'No such file')
 	[[ $remedy == *"install crun"* ]]
 	mv /usr/bin/crun.away /usr/bin/crun
 	cp /etc/ces/policy.json /tmp/policy.json
 	jq '.review_by = "2025-01-31" | .projects["nsh-2024-0001"].expires = "2025-02-28"' /tmp/policy.json > /etc/ces/policy.json
 	finds warning policy 'nsh-2024-0001 ended on 2025-02-28'
-	finds warning policy 'review was due by 2025-01-31'
+	remedy=$(finds warning policy 'review was due by 2025-01-31')
 	[[ $remedy == *reviewed* ]]
 	mv /etc/ces/policy.json /tmp/away
-	finds problem policy 'policy.json'
+	remedy=$(finds problem policy 'policy.json')
 	[[ $remedy == *"man 7 ces"* ]]
 	cp /tmp/policy.json /etc/ces/policy.json
 	sysctl -q user.max_user_namespaces=0
-	finds problem namespaces user
+	remedy=$(finds problem namespaces user)
 	[[ $remedy == *max_user_namespaces* ]]
 	sysctl -q user.max_user_namespaces=10000
 	fit
@@ -67,31 +60,34 @@ broken()
 
 delegated()
 {
-	long_run
+	local number
+	number=$(long_run)
 	grep "/system.slice/ces.service/ces/$(id -u ada)/$number" "/proc/$(long_pid)/cgroup"
-	ends_well
+	ends_well "$number"
 }
 
 upgraded()
 {
-	long_run
+	local number
+	number=$(long_run)
 	rpm_ -U "$next"
 	rpm -q ces | grep next
 	systemctl is-active ces.service ces-janitor.timer
 	[ -e "/run/ces/$number" ]
 	as_ada ces-client run -q ghcr.io/epcced/tools:1 true
-	ends_well
+	ends_well "$number"
 }
 
-# A login with a session of systemd-logind's, by PAM.
+# Runs COMMAND in a login of ada's: PAM makes a session of systemd-logind.
 login_() { su --login ada --shell /bin/bash --command "$(printf '%q ' "$@")"; }
 
 logged_out() { [ -z "$(loginctl list-sessions --no-legend | grep -w ada)" ] && ! pgrep -U ada -f 'sleep [9]99'; }
 
-# logind ends at a logout what it is set to end: a program of hers that has left its terminal, and an attached run. A
-# detached run goes on; the next login sees it.
+# At a logout logind ends what it is set to end: a program of ada's that has left its terminal, and an attached run. A
+# detached run goes on, and the next login sees it.
 logged_in_and_out()
 {
+	local number attached
 	mkdir -p /etc/systemd/logind.conf.d
 	printf '[Login]\nKillUserProcesses=yes\n' > /etc/systemd/logind.conf.d/kill.conf
 	systemctl restart dbus.socket systemd-logind
@@ -105,37 +101,39 @@ logged_in_and_out()
 	cat /home/ada/session
 	grep -w ada /home/ada/session
 	number=$(cat /tmp/number)
-	is_up
+	is_up "$number"
 	eventually logged_out
 	attached=$(ls -d /home/ada/outputs_*/attached)
 	attached=${attached%/attached} attached=${attached##*_}
-	number=$attached eventually nothing_of_it
+	eventually nothing_of_it "$attached"
 	ces-policy audit list --run "$attached" | tail -n 1 | grep -v 'helper died'
 	[ -e "/run/ces/$number" ]
 	[ -n "$(long_pid)" ]
 	login_ ces-client ps --format json | jq -e --arg n "$number" 'map(.run) == [$n]'
-	ends_well
+	ends_well "$number"
 	login_ ces-client logs "$number"
 	ces-policy audit list --run "$number"
 	rm /etc/systemd/logind.conf.d/kill.conf
 	systemctl restart systemd-logind
 }
 
-# A login detached the run, so CES's own process is in the unit's cgroup too.
+# A login starts the detached run, so CES's own process is in the unit's cgroup too.
 stopped()
 {
-	long_run login_
+	local number
+	number=$(long_run login_)
 	grep -r . /sys/fs/cgroup/system.slice/ces.service/ces/helpers/cgroup.procs
 	systemctl stop ces.service
-	nothing_of_it
+	nothing_of_it "$number"
 	ces-policy audit list --run "$number" | tail -n 1 | grep -v 'helper died'
 	systemctl start ces.service
 }
 
-# The unit starts the janitor, with all that the unit takes away from it.
+# Starts the janitor by its unit, which takes many rights from it.
 janitor()
 {
-	long_run
+	local number
+	number=$(long_run)
 	for p in $(pgrep -x 'ces-helper|ces-admit|ces-session'); do kill -KILL "$p" || true; done
 	eventually no pgrep -x 'ces-helper|ces-admit|ces-session'
 	[ -e "/run/ces/$number" ]
@@ -143,18 +141,19 @@ janitor()
 	systemctl start ces-janitor.service
 	systemctl show -p Result --value ces-janitor.service | grep -x success
 	journalctl -u ces-janitor.service --no-pager | tail -n 3
-	nothing_of_it
+	nothing_of_it "$number"
 	ces-policy audit list --run "$number" | grep 'helper died'
 	ces-policy audit verify
 }
 
 removed()
 {
-	long_run
+	local number
+	number=$(long_run)
 	rpm_ -e ces
 	[ ! -e /usr/libexec/ces/ces-helper ]
 	[ -e "/run/ces/$number" ]
-	ends_well
+	ends_well "$number"
 	[ -n "$(ls -A /var/lib/ces/layers/sha256)" ]
 	[ -s /var/log/ces/audit.jsonl ]
 	[ -e /etc/ces/policy.json.rpmsave ]

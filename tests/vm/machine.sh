@@ -1,18 +1,19 @@
-# Virtual machines for tests, in software: sourced by the check.sh of each kind of machine. A machine has two disks, the
-# system that a tree.sh made and this checkout with its build, at the same path; both are only read, and what it writes
-# is thrown away. It has no network. One unit of its systemd runs a script of the checkout, which reports what its tests
-# print, and in the end `vm-status: N`, through a port of its own. Then the machine is switched off.
+# Starts virtual machines for tests, in emulation. The check.sh of each kind of machine sources it. A machine has two disks:
+# the system that a tree.sh made, and this checkout with its build, at the same path. Both are only read, and what the
+# machine writes is thrown away. It has no network. A unit of its systemd runs one script of the checkout. The script sends
+# the output of its tests, and at the end `vm-status: N`, through a port of its own. Then the machine switches off.
 #
 #	vm_begin NAME                       # disks and logs are in build/NAME; one of that name at a time
 #	tests/.../tree.sh                   # makes build/NAME/root.img, vmlinuz and initrd.img
 #	vm_images                           # where the tests pull
 #	vm_packages                         # what they install, if they do
 #	vm_checkout VARIABLE=VALUE...       # the second disk; the script finds these in build/vm.env
-#	vm_start SCRIPT KERNEL-ARGUMENT...  # as often as wanted; each gets its number as ces.machine=N. Two run at once,
-#	                                    # and it waits until one ends
+#	vm_start SCRIPT KERNEL-ARGUMENT...  # starts a machine, which gets its number as ces.machine=N. Two run at once: for
+#	                                    # a third it waits until one ends
 #	vm_end                              # waits, prints the sum of their counts, fails as they did
 #
-# CES_VM_SECONDS is the most a machine may take, CES_VM_ACCEL=kvm uses a KVM that works.
+# CES_VM_SECONDS is the most time that a machine may take. CES_VM_ACCEL=kvm uses KVM. The functions share these variables,
+# which vm_begin sets: $vm (the directory), and the process ids in $machines (all), $running (not ended) and $tails.
 # shellcheck shell=bash
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 cd "$top" || exit 1
@@ -56,10 +57,10 @@ vm_stop()
 	rm -rf "$vm/checkout"
 }
 
-# Makes and pushes the images here: in emulation that takes minutes.
+# Makes and pushes the images on this machine: in emulation that takes minutes.
 vm_images() { tests/lib/images/images.sh; }
 
-# Builds the packages for all tests, or for a script alone. The script finds them in build/vm-rpm.
+# Builds the packages if all tests run, or a script. They are in build/vm-rpm.
 vm_packages()
 {
 	rm -rf build/vm-rpm
@@ -68,8 +69,8 @@ vm_packages()
 	esac
 }
 
-# Makes the second disk, from hard links that are then removed. Of the build it has what `make install` and the tests
-# use.
+# Makes the second disk, from hard links that are then removed. It has the parts of the build that `make install` and the
+# tests use.
 vm_checkout() # VARIABLE=VALUE...
 {
 	local f copy=$vm/checkout
@@ -88,7 +89,7 @@ vm_checkout() # VARIABLE=VALUE...
 	rm -rf "$copy"
 }
 
-# timeout and pdeathsig: no machine is left, however this script ends.
+# Starts a machine. By timeout and pdeathsig no machine is left, however this script ends.
 vm_start() # SCRIPT KERNEL-ARGUMENT...
 {
 	local n=$((${#machines[@]} + 1)) script=$1 ended i

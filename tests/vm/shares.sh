@@ -1,5 +1,5 @@
 #!/bin/bash
-# Prints the lines of tests/vm/suites that are to be run, each for a machine of its own.
+# Prints the lines of tests/vm/suites to run. Each line is for a machine of its own.
 if [ -n "${CES_EVERY:-}" ]; then
 	sed '/^#/d; s/^all //; s/@[^ ]*//' tests/vm/suites
 else

@@ -1,5 +1,8 @@
-# CES from its package on a machine with systemd, as a site has it. Nobody needs the (virtual) machine afterwards: the
-# scripts that source this run on the machine itself instead of in a lab. They print TAP and end with `finish`.
+# Sets up CES from its package on a machine with systemd, as a site has it. The scripts that source this run on the
+# (virtual) machine itself, which nobody needs afterwards, and not in a lab. They print TAP and end with `finish`.
+#
+# $package, $next (a later release) and $module (SELinux) are the packages, and $n and $failed count the checks. Each check
+# runs in a subshell: a variable that it sets is gone after it. The number of a run and a remedy are arguments.
 # shellcheck shell=bash disable=SC2154,SC2034 # (some are of services.sh, some for the scripts)
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
@@ -9,7 +12,8 @@ next=$(find build/vm-rpm -name 'ces-[0-9]*.next.*.rpm') n=0 failed=0
 package=$(find build/vm-rpm -name 'ces-[0-9]*.rpm' -not -name '*.next.*' -not -name '*.src.rpm')
 module=$(find build/vm-rpm -name 'ces-selinux-*.rpm' -not -name '*.next.*')
 
-# Runs a check, never as a condition: there bash would go on after a command that failed.
+# Runs FUNCTION in a subshell with errexit, and prints its output if it fails. It must not be a condition: there bash goes
+# on after a command that failed.
 check() # PROMISE FUNCTION
 {
 	local status
@@ -31,7 +35,7 @@ finish()
 	exit $((failed > 0))
 }
 
-# Waits until a condition holds: up to a minute, since the machine is emulated.
+# Waits until COMMAND succeeds, for at most a minute: the machine is emulated.
 eventually() # COMMAND...
 {
 	local last=$((SECONDS + 60))
@@ -55,7 +59,7 @@ no() # COMMAND...
 
 rpm_() { rpm --force-debian --nodeps "$@"; }
 
-as_ada() { setpriv --reuid=ada --regid=ada --init-groups --reset-env env -C /home/ada "$@"; }
+as_ada() { as ada "$@"; }
 
 site_registry()
 {
@@ -70,40 +74,42 @@ site_registry()
 	rm -rf /etc/ces
 }
 
-first_run() # [PACKAGE...]: more than ces
+# Goes from nothing to a first run. It installs ces and the PACKAGEs.
+first_run() # [PACKAGE...]
 {
 	tests/package/first_run.sh man/ces.7 $lab/ca.pem https://open.tre.test:5001 "$package" "$@"
 	as_ada ces-client pull -q --username ada --token-file token ghcr.io/epcced/tools:1
 }
 
-# The command of a long run: it says that it is up, and ends when the project's data have a file `go`.
+# The command of a long run: it makes the file `up` in its outputs, and ends when the project's data have a file `go`.
 until_go='echo up > /safe_outputs/up; until [ -e /safe_data/go ]; do sleep 0.1; done; echo whole > /safe_outputs/end'
 
-# Starts a detached run; its number is in $number. A COMMAND before it starts it.
+# Starts a detached run by COMMAND (as_ada), waits until it is up, and prints its number.
 long_run() # [COMMAND...]
 {
+	local number
 	rm -f /safe_data/nsh-2024-0001/go
-	"${@:-as_ada}" ces-client run -d ghcr.io/epcced/tools:1 sh -c "$until_go" > /tmp/number
-	number=$(cat /tmp/number)
-	is_up
+	number=$("${@:-as_ada}" ces-client run -d ghcr.io/epcced/tools:1 sh -c "$until_go") && is_up "$number" >&2 && echo "$number"
 }
 
-is_up() { eventually test -e "/home/ada/outputs_$number/up"; }
+is_up() { eventually test -e "/home/ada/outputs_$1/up"; } # NUMBER
 
-# Prints the host's id of a long run's shell: the newest, since the client has the same words in its arguments.
+# Prints the host's process id of a long run's shell. It takes the newest match: the client has the same words in its
+# arguments.
 long_pid() { pgrep --newest -U ada -f 'until \[ -e /safe_data/go'; }
 
-ends_well()
+# Lets a long run end, and waits until nothing of it is left.
+ends_well() # NUMBER
 {
 	touch /safe_data/nsh-2024-0001/go
-	eventually test -e "/home/ada/outputs_$number/end"
-	eventually nothing_of_it
+	eventually test -e "/home/ada/outputs_$1/end"
+	eventually nothing_of_it "$1"
 }
 
-nothing_of_it()
+nothing_of_it() # NUMBER
 {
-	[ ! -e "/run/ces/$number" ] && [ ! -e "/home/ada/scratch_$number" ] &&
-		[ -z "$(find /sys/fs/cgroup -type d -name "$number")" ]
+	[ ! -e "/run/ces/$1" ] && [ ! -e "/home/ada/scratch_$1" ] &&
+		[ -z "$(find /sys/fs/cgroup -type d -name "$1")" ]
 }
 
 fit()
@@ -116,20 +122,28 @@ fit()
 	grep -q '^ok *cgroups *runs are in .*/system.slice/ces.service' /tmp/doctor
 }
 
-# doctor finds the broken thing. $remedy is what it says to do; a remedy for root begins with "as root: ".
+# Fails unless doctor finds the broken thing. Prints what doctor says to do; a remedy for root begins with "as root: ".
 finds() # GRADE CHECK PATTERN
 {
-	as_ada ces-client doctor > /tmp/doctor || [ "$1" = problem ]
-	grep -v '^ok' /tmp/doctor
-	echo "(looking for: $*)"
+	local remedy
+	as_ada ces-client doctor > /tmp/doctor || [ "$1" = problem ] || return 1
+	{ grep -v '^ok' /tmp/doctor; echo "(looking for: $*)"; } >&2
 	remedy=$(grep -A1 -E "^$1 +$2 +.*$3" /tmp/doctor | sed -n '2s/^ *-> //p')
-	[ -n "$remedy" ]
+	[ -n "$remedy" ] && echo "$remedy"
 }
 
-# ... and the remedy, typed as it is printed, mends it.
-mended()
+# Types the remedy as doctor prints it. Fails unless that mends the machine.
+mended() # REMEDY
 {
-	[[ $remedy == "as root: "* ]]
-	bash -euc "${remedy#as root: }"
+	[[ $1 == "as root: "* ]]
+	bash -euc "${1#as root: }"
 	eventually fit
+}
+
+# Fails unless doctor finds the broken thing, and its remedy mends it.
+found_and_mended() # GRADE CHECK PATTERN
+{
+	local remedy
+	remedy=$(finds "$@")
+	mended "$remedy"
 }

@@ -1,6 +1,9 @@
 #!/bin/bash
-# Tests CES from its package on a cluster of one node (site.sh): Debian's Slurm, with munge, systemd and cgroup v2;
-# task/cgroup holds jobs to their memory and devices. `make vm-slurm`.
+# Tests CES from its package on a cluster of one node (site.sh; `make vm-slurm`). The cluster is Debian's Slurm with munge,
+# systemd and cgroup v2; task/cgroup confines each job to its memory and devices.
+#
+# A check that submits a job by `batch` or `from_portal` gets its number in $job and the path of its output in $said: these
+# two functions set both. `in_image` sets $status. Everything else is an argument.
 # shellcheck source=tests/vm/site.sh
 . "$(dirname "${BASH_SOURCE[0]}")/site.sh"
 
@@ -34,7 +37,7 @@ cluster()
 	eventually bash -c "sinfo --noheader --format %t | grep -x idle" || { tail -n 30 /var/log/slurm/*.log; return 1; }
 }
 
-# Makes devices without a driver: an open that is allowed fails with ENXIO, one that is not with EPERM.
+# Makes devices without a driver: an open that is allowed fails with ENXIO, and one that is denied fails with EPERM.
 gpus()
 {
 	{ printf 'Character devices:\n195 nvidia\n'; tail -n +2 /proc/devices; } > /tmp/devices
@@ -48,7 +51,7 @@ gpus()
 
 tools=ghcr.io/epcced/tools:1
 
-# Submits a batch job of these lines; its number is in $job, and its output in $said.
+# Submits a batch job of these lines. Sets $job and $said.
 batch() # OPTION... -- LINES
 {
 	local options=()
@@ -58,28 +61,43 @@ batch() # OPTION... -- LINES
 	said=/home/ada/job.$job
 }
 
-# Waits until the job's run is up: its number is in $number.
-started()
+# Waits until the run of the last job is up, and prints the run's number.
+started() # OUTPUT-OF-THE-JOB
 {
-	eventually bash -c 'ls /home/ada/outputs_*/up' || { cat "$said"; return 1; }
-	number=$(ls /home/ada/outputs_*/up)
-	number=${number%/up} number=${number##*_}
+	local up
+	eventually bash -c 'ls /home/ada/outputs_*/up' >&2 || { cat "$1" >&2; return 1; }
+	up=$(ls /home/ada/outputs_*/up)
+	up=${up%/up}
+	echo "${up##*_}"
 }
 
-in_state() { scontrol show job "$job" | grep -w "JobState=$1"; }
+in_state() { scontrol show job "$1" | grep -w "JobState=$2"; } # JOB STATE
 
-job_cgroups() { find /sys/fs/cgroup -type d -name "job_$job"; }
+job_cgroups() { find /sys/fs/cgroup -type d -name "job_$1"; } # JOB
+
+# Waits until the job is in STATE; if it never is, prints the job's output.
+becomes() # JOB STATE OUTPUT-OF-THE-JOB
+{
+	eventually in_state "$1" "$2" || { cat "$3"; return 1; }
+}
+
+nothing_of_ada_runs() # and no program of CES's
+{
+	eventually no pgrep -U ada
+	eventually no pgrep -x 'ces-helper|ces-admit|ces-session|crun'
+}
 
 below_its_job()
 {
+	local number
 	batch --mem=200 -- "ces-client run -q $tools sh -c '$until_go'"
-	started
+	number=$(started "$said")
 	cat "/proc/$(long_pid)/cgroup"
 	grep -E "slurmstepd.scope/job_$job/step_batch/user/ces/$(id -u ada)/$number(/|$)" "/proc/$(long_pid)/cgroup"
-	[ "$(cat "$(job_cgroups)/memory.max")" = $((200 << 20)) ]
-	ends_well
-	eventually in_state COMPLETED
-	eventually test -z "$(job_cgroups)"
+	[ "$(cat "$(job_cgroups "$job")/memory.max")" = $((200 << 20)) ]
+	ends_well "$number"
+	eventually in_state "$job" COMPLETED
+	eventually test -z "$(job_cgroups "$job")"
 }
 
 step()
@@ -108,59 +126,60 @@ memory()
 	grep -x 'took it all' "$said"
 }
 
-# Where ces-client is the job's own process (srun, or exec in a script), the end of the job waits for the end of the
-# run.
+# If ces-client is the job's own process (srun, or exec in a script), the end of the job waits for the end of the run.
 cancelled()
 {
+	local number
 	batch --mem=200 -- "exec ces-client run -q $tools sh -c '$until_go'"
-	started
+	number=$(started "$said")
 	scancel "$job"
-	eventually in_state CANCELLED
-	eventually nothing_of_it
-	eventually no pgrep -U ada
-	eventually no pgrep -x 'ces-helper|ces-admit|ces-session|crun'
+	eventually in_state "$job" CANCELLED
+	eventually nothing_of_it "$number"
+	nothing_of_ada_runs
 	eventually bash -c "! find /sys/fs/cgroup -type d -name job_$job | grep ."
 	[ ! -d "/home/ada/scratch_$number" ]
 	ces-policy audit list --run "$number" | tail -n 1 | grep -v 'helper died'
 }
 
-# A warning before the end (sbatch --signal) reaches the program: it writes what it has and goes on.
+# A warning before the end (sbatch --signal) reaches the program, which writes its results and goes on.
 warned()
 {
+	local number
 	batch --mem=200 -- "exec srun ces-client run -q $tools sh -c 'trap \"echo warned\" USR1; $until_go'"
-	started
+	number=$(started "$said")
 	scancel --signal=USR1 "$job"
 	eventually grep -x warned "$said"
-	ends_well
-	eventually in_state COMPLETED
+	ends_well "$number"
+	eventually in_state "$job" COMPLETED
 }
 
-# Slurm ends a script before the client: then it kills what is left at once.
+# Slurm ends a script before the client. Then it kills at once what is left.
 script_cancelled()
 {
+	local number
 	batch --mem=200 -- "ces-client run -q $tools sh -c '$until_go'; true"
-	started
+	number=$(started "$said")
 	scancel "$job"
-	eventually in_state CANCELLED
-	gone_with_its_job
+	eventually in_state "$job" CANCELLED
+	gone_with_its_job "$number"
 }
 
-gone_with_its_job()
+gone_with_its_job() # NUMBER
 {
-	eventually no pgrep -U ada
-	eventually no pgrep -x 'ces-helper|ces-admit|ces-session|crun'
+	nothing_of_ada_runs
 	systemctl start ces-janitor.service
-	nothing_of_it
-	ces-policy audit list --run "$number"
+	nothing_of_it "$1"
+	ces-policy audit list --run "$1"
 }
 
-# Slurm kills what a job leaves behind, CES's own process too. Only directories are left, and the janitor clears them.
+# Slurm kills every process that a job leaves behind, also CES's own. Only directories are left, which the janitor removes.
 detached()
 {
+	local number
 	batch --mem=200 -- "ces-client run -d $tools sh -c '$until_go'; until [ -e outputs_*/up ]; do sleep 0.2; done"
-	started
-	eventually in_state COMPLETED
-	gone_with_its_job
+	number=$(started "$said")
+	eventually in_state "$job" COMPLETED
+	gone_with_its_job "$number"
 }
 
 # Lists the devices that a run in a job gets, and those that it does not.
@@ -186,8 +205,9 @@ devices()
 	umount /proc/devices
 }
 
-# Makes a job of a form of Open OnDemand's, as the dashboard does (tests/lib/ondemand.rb), in this Slurm.
-from_portal() # CONTAINER-ARGUMENTS; sets job and said
+# Submits to this Slurm the job of a form of Open OnDemand, as the dashboard does (tests/lib/ondemand.rb). Sets $job and
+# $said.
+from_portal() # CONTAINER-ARGUMENTS
 {
 	local dir options values
 	dir=/home/ada/ondemand/data/sys/dashboard/batch_connect/sys/batch_container_app/output/$RANDOM
@@ -205,19 +225,19 @@ portal()
 	rpm_ -i "$(find build/vm-rpm -name 'ces-ondemand-*.rpm' -not -name '*.next.*')"
 	sed -i 's/^clusters: .*/clusters: [node1]/' /etc/ces/ondemand.yml
 	from_portal 'sh -c "echo result > /safe_outputs/r"'
-	eventually in_state COMPLETED || { cat "$said"; return 1; }
+	becomes "$job" COMPLETED "$said"
 	cat "$said"
 	tail -n 1 "$said" | grep -E 'exit status 0'
 	grep -x result /home/ada/outputs_*/r
 	rm -r /home/ada/outputs_*
 	from_portal 'sh -c "exit 7"'
-	eventually in_state FAILED || { cat "$said"; return 1; }
+	becomes "$job" FAILED "$said"
 	cat "$said"
 	tail -n 1 "$said" | grep -E 'exit status 7'
 	scontrol show job "$job" | grep -w 'ExitCode=7:0'
 }
 
-# The plugin: srun and sbatch have the option --ces-image.
+# Installs the plugin: srun and sbatch then have the option --ces-image.
 plugin()
 {
 	install -D -m 755 build/ces_spank.so /usr/libexec/ces/ces_spank.so
@@ -230,7 +250,7 @@ plugin()
 	cp /tmp/policy.json /etc/ces/policy.json
 }
 
-# srun with the option, as ada; output in /tmp/out and /tmp/err, status in $status.
+# Runs srun with the option, as ada. Its output is in /tmp/out and /tmp/err. Sets $status.
 in_image() # WORD...
 {
 	as_ada srun --mem=200 --ces-image=$tools "$@" > /tmp/out 2> /tmp/err < /dev/null && status=0 || status=$?
@@ -253,12 +273,13 @@ tasks_in_containers()
 	grep -x 'two words' /tmp/out
 }
 
-# The layers are fetched once for all tasks of a step, and not again for the next. (Each pull reads the small documents.)
+# All tasks of a step fetch the layers once, and the next step does not fetch them again. (Each pull reads the small
+# documents.)
 pulled_once()
 {
+	local before after
 	as_ada ces-client rmi -q $tools
 	ces-client clean
-	local before
 	before=$(blobs)
 	in_image --ntasks=4 --overcommit true
 	[ "$status" = 0 ]
@@ -274,11 +295,11 @@ pulled_once()
 
 blobs() { awk '/GET \/v2\/.*\/blobs\// && $10 > 100000 { n++ } END { print n + 0 }' $lab/open.log; }
 
-# A script's steps take its option over; the script itself runs on the node.
+# The steps of a script inherit its option, while the script itself runs on the node.
 batch_with_option()
 {
 	batch --ces-image=$tools --mem=200 -- "echo \"script \$(command -v ces-client || echo inside)\"; srun sh -c 'echo step \$(command -v ces-client || echo inside)'; srun sh -c 'exit 3'"
-	eventually in_state FAILED || { cat "$said"; return 1; }
+	becomes "$job" FAILED "$said"
 	cat "$said"
 	grep -x 'script .*/ces-client' "$said"
 	grep -x 'step inside' "$said"
@@ -287,31 +308,34 @@ batch_with_option()
 
 step_cancelled()
 {
+	local number
 	batch --ces-image=$tools --mem=200 -- "exec srun sh -c '$until_go'"
-	started
+	number=$(started "$said")
 	scancel "$job"
-	eventually in_state CANCELLED
-	eventually nothing_of_it
-	eventually no pgrep -U ada
-	eventually no pgrep -x 'ces-helper|ces-admit|ces-session|crun'
+	eventually in_state "$job" CANCELLED
+	eventually nothing_of_it "$number"
+	nothing_of_ada_runs
 }
 
-# Six jobs, three at once.
+queue_empties() { eventually bash -c "! squeue --noheader | grep ."; }
+
+# Runs six jobs, three at once.
 job_array()
 {
 	rm -f /home/ada/array.*
 	job=$(printf '#!/bin/sh\nsrun sh -c "echo task \\$SLURM_ARRAY_TASK_ID; exit \\$((\\$SLURM_ARRAY_TASK_ID %% 2))"\n' |
 		as_ada sbatch --parsable --array=0-5%3 --ces-image=$tools --mem=100 --output=/home/ada/array.%a)
-	eventually bash -c "! squeue --noheader | grep ." || eventually bash -c "! squeue --noheader | grep ." || eventually bash -c "! squeue --noheader | grep ."
+	queue_empties || queue_empties || queue_empties # (three minutes)
 	cat /home/ada/array.*
 	for n in $(seq 0 5); do grep -x "task $n" "/home/ada/array.$n"; done
 	[ -z "$(find /home/ada -name 'scratch_*')" ]
 	no pgrep -x 'ces-helper|ces-admit|ces-session|crun'
 }
 
-# A wrong word gets a line that says what to type, before there is a job.
+# A wrong option gets a line that says what to type, before there is a job.
 wrong_options()
 {
+	local wrong
 	for wrong in --ces-image= "--ces-image=$(printf 'a\nb')" "--ces-image=$(head -c 100000 /dev/zero | tr '\0' a)"; do
 		no as_ada srun --mem=200 "$wrong" true > /tmp/out 2> /tmp/err
 		head -c 2000 /tmp/err

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Tests CES from its package where homes and project data are on NFS with root_squash, and AppArmor is on. The machine
-# is its own server. `make vm-storage`.
+# Tests CES from its package where homes and project data are on NFS with root_squash, and AppArmor is on (`make
+# vm-storage`). The machine is its own file server.
 # shellcheck source=tests/vm/site.sh
 . "$(dirname "${BASH_SOURCE[0]}")/site.sh"
 
-# Makes the users, with homes and data, before the server has them.
+# Copies the homes and the data to the server's disk, and mounts them from there.
 serve()
 {
 	install -d /export/home /export/data
@@ -43,8 +43,8 @@ data_outputs_and_scratch()
 	as_ada sh -c 'rm -r ~/outputs_*'
 }
 
-# The server keeps such a number. Neither the run's end nor the next start can give the file away, and both are silent
-# about it.
+# The server keeps the number of another user of the image. Neither the end of the run nor the next start can give the file
+# to its user, and neither says so.
 other_users_of_an_image()
 {
 	run_tools $tools sh -c 'chmod 777 /safe_outputs; echo other:x:123:123::/:/bin/sh >> /etc/passwd
@@ -61,12 +61,12 @@ other_users_of_an_image()
 
 killed_and_cleared()
 {
-	as_ada ces-client run -d $tools sleep 600 > /tmp/number
-	number=$(cat /tmp/number)
+	local number
+	number=$(as_ada ces-client run -d $tools sleep 600)
 	pkill -KILL -x ces-session
 	eventually no pgrep -U ada -x sleep
 	run_tools $tools true
-	eventually nothing_of_it
+	eventually nothing_of_it "$number"
 }
 
 binds_and_pulls()
@@ -81,13 +81,13 @@ binds_and_pulls()
 	as_ada ces-client pull -q --username ada --token-file token ghcr.io/epcced/tools:1
 }
 
-# Bob's group is not the project's: the server refuses him too.
+# The server refuses a user who is not in the project's group.
 others_are_kept_out()
 {
 	no setpriv --reuid=nobody --regid=nogroup --clear-groups cat /safe_data/nsh-2024-0001/patients.csv
 }
 
-# Checks what a confined program's session sees.
+# Checks what doctor says in a session that AppArmor confines.
 confined()
 {
 	printf 'profile ces-session-of-ada flags=(complain) { capability, file, network, mount, umount, ptrace, signal, unix, userns, }\n' |

@@ -20,7 +20,7 @@ get() # NAME...
 {
 	local i
 	for i; do
-		images=$work lab_push "$i" "epcced/$i:1"
+		lab_push "$work/$i" "epcced/$i:1"
 		pull alice $image/$i:1 -q
 	done
 }

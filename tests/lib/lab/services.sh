@@ -1,15 +1,18 @@
-# The contents of a lab (see lab.sh): users, project data, a certificate authority, registries, CES installed. Sourced
-# inside a lab, as root. It must never run outside a lab: it adds users and writes to /etc.
+# Fills a lab (see lab.sh): users, project data, a certificate authority, registries, and CES installed. A script sources
+# it inside a lab, as root. It must never run outside a lab: it adds users and writes to /etc.
+#
+# The variables below and $B (the build directory) are constants for the scripts that source this. Everything else is an
+# argument, or CES_TEST_RUNTIME (the runtime of the policy) and CES_REGISTRIES from the environment.
 # shellcheck shell=bash
 [ "${CES_LAB:-}" = 1 ] || { echo "services.sh: not inside a lab" >&2; exit 2; }
 
-lab=/srv/lab            # certificates, logs and state of the servers
+lab=/srv/lab            # the servers' certificates, logs and state
 images=$CES_TOP/build/images
 registry_user=researcher
 registry_token=ghp_labReadOnlyToken1
 
-# The registries' names, as users write them. All are on one private address of the lab's own network namespace: CES
-# refuses a registry on loopback, unless the policy writes it as localhost.
+# The registries' names, as users write them. All have one private address of the lab's network namespace: CES refuses a
+# registry on loopback unless the policy writes it as localhost.
 lab_address=10.20.0.5
 lab_hosts="ghcr-proxy.tre.test open.tre.test git.ecdf.ed.ac.uk prefix.tre.test bad.tre.test down.tre.test
 	stranger.tre.test othername.tre.test elsewhere.tre.test tre-ghcr-proxy.nsh.loc"
@@ -31,8 +34,16 @@ lab_begin()
 	lab_label
 }
 
-# Whether SELinux has a policy loaded: its contexts have colons. (A kernel with SELinux and no policy calls all
-# "kernel".)
+# Runs COMMAND as USER in the user's home, with the groups that the user database gives.
+as() # USER COMMAND [ARG...]
+{
+	local user=$1
+	shift
+	setpriv --reuid="$user" --regid="$user" --init-groups --reset-env ${CES_AS_LABEL:+--selinux-label "$CES_AS_LABEL"} env -C "/home/$user" "$@"
+}
+
+# Succeeds if SELinux has a policy loaded: the contexts of a policy have colons. (Without a policy the kernel calls every
+# context "kernel".)
 lab_has_selinux() { [ -e /sys/fs/selinux/enforce ] && grep -q : /proc/self/attr/current; }
 
 # Labels the files as a package does.
@@ -41,14 +52,15 @@ lab_label()
 	! lab_has_selinux || restorecon -RF /usr/libexec/ces /etc/ces /var/lib/ces /var/log/ces /safe_data
 }
 
-# Removes the machine's own users, groups, devices and CES from this copy, where they have the same name or number as
-# the lab's. It edits the files: userdel refuses a user who is logged in.
+# Removes the machine's own users, groups, devices and CES from this copy if they have the name or number of one of the
+# lab's. It edits the files, because userdel refuses a user who is logged in.
 lab_forget() # ETC
 {
 	local etc=$1 users groups file
-	users=$(awk -F: '$1 ~ /^(alice|bob|carol|dave|erin|frank|ces-parse|ces-fetch(-[2-4])?|ces-resolve(-[2-4])?|ces-unpack(-[2-4])?|ces-relay)$/ ||
-		$3 >= 4401 && $3 <= 4409 { print $1 }' "$etc/passwd" | paste -sd'|')
-	groups=$(awk -F: '$1 ~ /^(alice|bob|carol|dave|erin|frank|ces-parse|ces-fetch(-[2-4])?|ces-resolve(-[2-4])?|ces-unpack(-[2-4])?|ces-relay|nsh-2024-000[1-4]|nsh-inferred)$/ ||
+	local people='alice|bob|carol|dave|erin|frank' workers='ces-(parse|relay|(fetch|resolve|unpack)(-[2-4])?)'
+	users=$(awk -F: -v names="^($people|$workers)\$" '$1 ~ names || $3 >= 4401 && $3 <= 4409 { print $1 }' "$etc/passwd" |
+		paste -sd'|')
+	groups=$(awk -F: -v names="^($people|$workers|nsh-2024-000[1-4]|nsh-inferred)\$" '$1 ~ names ||
 		$3 >= 4401 && $3 <= 4409 || $3 >= 4411 && $3 <= 4414 || $3 == 4420 { print $1 }' "$etc/group" | paste -sd'|')
 	for file in passwd shadow subuid subgid; do
 		[ -z "$users" ] || [ ! -e "$etc/$file" ] || sed -i -E "/^($users):/d" "$etc/$file"
@@ -96,7 +108,7 @@ lab_data()
 	done
 }
 
-# Makes one authority and one certificate for all names, and another authority that nobody trusts, for the same names.
+# Makes an authority and one certificate for all names; and a second authority, which nobody trusts, for the same names.
 lab_certificates()
 {
 	local names h
@@ -129,7 +141,7 @@ lab_install()
 	env -u MAKEFLAGS make -s -C "$CES_TOP" install PREFIX=/usr DESTDIR= B="${B:-build}"
 }
 
-# Writes the policy of the lab, with the runtime under test. The argument is a jq filter that changes it.
+# Writes the lab's policy, with the runtime under test. FILTER is a jq filter that changes it.
 lab_policy() # [FILTER]
 {
 	install -d -m 755 /etc/ces
@@ -139,7 +151,7 @@ lab_policy() # [FILTER]
 	mv -f /etc/ces/policy.json.new /etc/ces/policy.json
 }
 
-# Waits until something listens on PORT, or fails after ten seconds with the server's log.
+# Waits until a server listens on PORT. After ten seconds it fails and prints the server's log.
 lab_wait_port() # PORT LOG [ADDRESS]
 {
 	local i
@@ -152,7 +164,7 @@ lab_wait_port() # PORT LOG [ADDRESS]
 	return 1
 }
 
-# Starts Debian's docker-registry. All instances share one storage: a push to one is a push to all.
+# Starts Debian's docker-registry. All registries share one storage: a push to one is a push to all.
 lab_registry() # NAME PORT [AUTH-YAML [PREFIX [CERT]]]
 {
 	local config=$lab/$1.yml cert=$lab/${5:-server}
@@ -177,7 +189,7 @@ lab_registry() # NAME PORT [AUTH-YAML [PREFIX [CERT]]]
 
 lab_htpasswd="auth: { htpasswd: { realm: lab, path: $lab/htpasswd } }"
 
-# Starts the registries. CES_REGISTRIES=open: the open one alone, for suites that only run what they pull from it.
+# Starts the registries. With CES_REGISTRIES=open it starts only the open one, for suites that need no other.
 lab_registries()
 {
 	if [ "${CES_REGISTRIES:-}" = open ]; then
@@ -197,7 +209,7 @@ lab_registries()
 	return $failed
 }
 
-# Starts a registry with bearer tokens, as GHCR and GitLab are: its tokens come from a server of their own.
+# Starts a registry with bearer tokens, like GHCR and GitLab: another server issues the tokens.
 lab_token_registry()
 {
 	local signer=$lab/signer
@@ -210,7 +222,7 @@ lab_token_registry()
 	  issuer: lab, rootcertbundle: $signer.pem } }"
 }
 
-# Serves the layout `bad` of images.py; the first component of the repository says how it misbehaves.
+# Serves the layout `bad` of images.py. The first component of the repository says how the server misbehaves.
 lab_bad_registry()
 {
 	/usr/bin/python3 tests/lib/lab/bad_registry.py --address $lab_address --port 5443 --cert $lab/server.pem --key $lab/server.key \
@@ -219,17 +231,18 @@ lab_bad_registry()
 	lab_wait_port 5443 $lab/bad-registry.log
 }
 
-# Puts an OCI layout of tests/lib/images/images.sh into the registries.
-lab_push() # IMAGE REPOSITORY[:TAG] [SKOPEO-OPTION...]
+# Pushes an OCI layout into the registries. LAYOUT is its path, or its name in build/images.
+lab_push() # LAYOUT REPOSITORY[:TAG] [SKOPEO-OPTION...]
 {
-	local image=$1 to=$2
+	local layout=$1 to=$2
 	shift 2
+	[[ $layout == /* ]] || layout=$images/$layout
 	skopeo --insecure-policy copy --quiet --dest-cert-dir $lab/trust "$@" \
-		"oci:$images/$image" "docker://open.tre.test:5001/$to"
+		"oci:$layout" "docker://open.tre.test:5001/$to"
 }
 
 # Pushes every image of build/images as epcced/NAME:1, and the images that skopeo has to convert. It keeps the
-# registry's data beside the images: the next lab starts with them.
+# registry's data beside the images, so that the next lab starts with them.
 lab_push_all()
 {
 	local i kept=$images/registry

@@ -1,21 +1,22 @@
 #!/bin/bash
 # Runs bats, and kills a test that hangs: watch.sh SECONDS BATS-ARGUMENT...
-# bats ends a test by one TERM to its children. It waits for ever for a child that ignores TERM, or for a process that
-# holds its pipes. If no line comes for SECONDS, this script prints what was running and kills it. The test has failed, and
+# bats ends a test by one TERM to its children. It then waits for ever for a child that ignores TERM, or for a process that
+# holds its pipes. If no line comes for SECONDS, this script prints what runs and kills it. The test has then failed, and
 # the next one begins.
 set -u
 seconds=$1
 shift
 
-below() # PID: prints all its descendants, then PID itself
+# Prints all descendants of PID, then PID itself.
+below() # PID
 {
 	local child
 	for child in $(pgrep -P "$1"); do below "$child"; done
 	echo "$1"
 }
 
-# Prints the processes that the test started, and those that still hold its pipes. It never prints bats' own processes:
-# bats must know which test it was.
+# Prints the processes that the test started, and those that still hold its pipes. It never prints bats' own processes,
+# which must report the test.
 hanging() # PID
 {
 	local child
@@ -35,13 +36,13 @@ report() # PID SILENT
 	ps -o pid,ppid,user,stat,wchan:20,args --forest -p "$(below "$1" | paste -sd,)" | sed 's/^/# /'
 }
 
-# Kills what hangs. A file's set-up prints no line, and may build things: before the first test the limit is ten times
-# as long.
-stuck() # PID SILENT
+# Kills what hangs. The set-up of a file prints no line and may build things: before the first test the limit is ten times
+# SECONDS.
+stuck() # PID SILENT SECONDS
 {
 	local found
 	mapfile -t found < <(hanging "$1")
-	[ ${#found[@]} -gt 0 ] || [ "$2" -ge $((10 * seconds)) ] || return 0
+	[ ${#found[@]} -gt 0 ] || [ "$2" -ge $((10 * $3)) ] || return 0
 	report "$1" "$2"
 	kill -KILL "${found[@]:-$1}" 2> /dev/null
 }
@@ -59,7 +60,7 @@ while true; do
 		break
 	else
 		silent=$((silent + seconds))
-		stuck "$pid" "$silent"
+		stuck "$pid" "$silent" "$seconds"
 	fi
 done
 wait "$pid"

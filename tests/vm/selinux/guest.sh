@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs inside the virtual machine with SELinux, as a unit of its systemd: installs CES, runs the tests, and fails if the
-# kernel denied CES anything meanwhile. The machine is switched off when it ends.
+# Runs the tests inside the virtual machine with SELinux, as a unit of its systemd. It installs CES, and it fails if the
+# kernel denied CES anything meanwhile. When it ends, the machine switches off.
 set -u -o pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../inside.sh"
 export CES_LAB=1 CES_TOP=$PWD CES_TEST_RUNTIME=/usr/bin/crun
@@ -8,16 +8,16 @@ export CES_LAB=1 CES_TOP=$PWD CES_TEST_RUNTIME=/usr/bin/crun
 echo "# $(. /etc/os-release && echo "$PRETTY_NAME"), Linux $(uname -r), SELinux enforce=$(cat /sys/fs/selinux/enforce), $(id -Z)"
 systemctl start auditd
 setsebool ces_bind_homes=on ces_resolve_proxy=on # the tests have "binds" there, and proxies with a name
-# Gives root and the users of the tests the contexts of a login on Debian; the suite that tries the domains changes into
-# each itself. Mounts of the tests are theirs alone.
+# Gives root and the users of the tests the contexts of a login on Debian. (The suite that tries the domains enters each by
+# itself.) The mounts of the tests stay private.
 as_root()
 {
 	runcon unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023 unshare --mount --propagation private bash "$@"
 }
 status=0
-# Prints every denial as it comes: a machine that runs out of time has then shown its denials. It leaves out those that
-# a test provokes and that have a name: selinux.bats' probe and a user's runcon, which is refused; and of tests/attack,
-# what a hostile container makes and a FIFO that a hostile client passes on.
+# Prints every denial as it comes, so that a machine that runs out of time has shown its denials. It leaves out the denials
+# that tests provoke: the probe of selinux.bats, a user's runcon, and in tests/attack what a hostile container makes and a
+# FIFO that a hostile client passes on.
 denied()
 {
 	grep --line-buffered -E 'type=(AVC|SELINUX_ERR).*(ces_|container_t)' |

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Tests CES from its packages, ces and ces-selinux, on a host where SELinux is enforcing (../site.sh): from a policy
-# that does not know CES to a first run, doctor's findings about wrong labels, and what is left when the module goes. A
-# line of suites; alone: `make vm-selinux CES_TESTS=tests/vm/selinux/installed.sh`.
+# Tests CES from its packages, ces and ces-selinux, on a host where SELinux is enforcing (../site.sh). It goes from a policy
+# without CES to a first run, gives files wrong labels for doctor to find, and removes the module. The file `suites` has a
+# line for it; alone: `make vm-selinux CES_TESTS=tests/vm/selinux/installed.sh`.
 # shellcheck source=tests/vm/site.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../site.sh"
 
@@ -23,7 +23,7 @@ from_nothing()
 	enforcing
 }
 
-# Whether the loaded policy has this type: if not, a write to selinuxfs fails.
+# Succeeds if the loaded policy has this type. Otherwise a write to selinuxfs fails.
 policy_knows() { printf 'system_u:object_r:%s:s0' "$1" > /sys/fs/selinux/context; }
 
 labels()
@@ -57,18 +57,19 @@ really_fit()
 
 wrong_labels()
 {
+	local remedy
 	chcon -t etc_t /etc/ces/policy.json
-	finds problem selinux 'policy.json is labelled etc_t instead of ces_etc_t'
+	remedy=$(finds problem selinux 'policy.json is labelled etc_t instead of ces_etc_t')
 	no as_ada ces-client run -q ghcr.io/epcced/tools:1 true
-	mended
+	mended "$remedy"
 	chcon -t bin_t /usr/libexec/ces/ces-helper
-	finds problem selinux 'ces-helper is labelled bin_t'
+	remedy=$(finds problem selinux 'ces-helper is labelled bin_t')
 	no as_ada ces-client run -q ghcr.io/epcced/tools:1 true
-	mended
+	mended "$remedy"
 	as_ada ces-client run -q ghcr.io/epcced/tools:1 true
 }
 
-# The unit starts it, and lets it gain no privilege.
+# Starts the janitor by its unit, which lets it gain no privilege.
 janitor()
 {
 	systemctl start ces-janitor.service || true

@@ -2,8 +2,8 @@
 # Makes the disk of the virtual machine with SELinux: that of tests/vm/tree.sh with Debian's reference policy, CES's module
 # loaded into it, and every file labelled.
 #
-# Labelled last, and on this machine: a file that is written to the disk after setfiles is unlabeled, which an enforcing
-# machine does not forgive, and labelling at boot would take minutes in software.
+# The labels come last, and on this machine: a file that is written to the disk after setfiles has no label, which an
+# enforcing machine refuses, and labelling at boot takes minutes in emulation.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 
@@ -14,12 +14,13 @@ state=$(cat $vm/stamp $module tests/vm/selinux/lab.cil tests/vm/selinux/tree.sh 
 [ "$(cat $vm/labelled 2> /dev/null)" != "$state" ] || exit 0
 rm -f $vm/labelled
 
-label() # in a mount namespace of its own: a killed one leaves no mount
+# Labels the disk in DIRECTORY. It runs in a mount namespace of its own, so that it leaves no mount when it is killed.
+label() # DIRECTORY MODULE
 {
-	local tree=/mnt
+	local vm=$1 module=$2 tree=/mnt
 	mount -o loop $vm/root.img $tree
 	printf 'SELINUX=enforcing\nSELINUXTYPE=default\n' > $tree/etc/selinux/config
-	# Every denial is on record: nothing held back by rate, and none of the audit daemon's own limits.
+	# (so that the audit daemon records every denial, at any rate)
 	printf -- '-D\n-b 65536\n-r 0\n' > $tree/etc/audit/rules.d/audit.rules
 	cp $module tests/vm/selinux/lab.cil $tree/root/
 	chroot $tree semodule --noreload --store default --install /root/ces.pp --install /root/lab.cil
@@ -28,6 +29,5 @@ label() # in a mount namespace of its own: a killed one leaves no mount
 	umount $tree
 }
 
-export vm module
-unshare --mount --propagation private bash -euo pipefail -c "$(declare -f label); label"
+unshare --mount --propagation private bash -euo pipefail -c "$(declare -f label); label \"\$@\"" - $vm $module
 echo "$state" > $vm/labelled
