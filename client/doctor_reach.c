@@ -145,6 +145,37 @@ static bool check_ca_file(struct ces_doctor *doctor, const struct ces_policy_reg
 	return false;
 }
 
+/* Checks a directory in place of a registry: it must be root's alone, and others must be
+ * able to read it, since CES reads it as an account that owns nothing. */
+static void check_layout(struct ces_doctor *doctor, const char *name, const char *path)
+{
+	char index[600];
+	struct stat dir, file;
+
+	snprintf(index, sizeof(index), "%s/index.json", path);
+	if (stat(path, &dir) < 0 || stat(index, &file) < 0) {
+		ces_doctor_find(doctor, "registries", CES_GRADE_PROBLEM, "%s: %s: %s", name, index,
+				strerror(errno));
+		ces_doctor_remedy(doctor,
+				  "as root: skopeo copy docker://%s/IMAGE oci:%s:%s/IMAGE, or "
+				  "change registries.endpoint in the policy",
+				  name, path, name);
+	} else if (dir.st_uid != 0 || file.st_uid != 0 ||
+		   ((dir.st_mode | file.st_mode) & (S_IWGRP | S_IWOTH)) != 0) {
+		ces_doctor_find(doctor, "registries", CES_GRADE_PROBLEM,
+				"%s: others than root can change %s", name, path);
+		ces_doctor_remedy(doctor, "as root: chown -R root:root %s && chmod -R go-w %s",
+				  path, path);
+	} else if ((dir.st_mode & S_IXOTH) == 0 || (file.st_mode & S_IROTH) == 0) {
+		ces_doctor_find(doctor, "registries", CES_GRADE_PROBLEM,
+				"%s: %s is not readable by others, and CES reads it as ces-fetch",
+				name, path);
+		ces_doctor_remedy(doctor, "as root: chmod -R o+rX %s", path);
+	} else {
+		ces_doctor_find(doctor, "registries", CES_GRADE_OK, "%s comes from %s", name, path);
+	}
+}
+
 void ces_doctor_registries(struct ces_doctor *doctor, const struct ces_policy *policy)
 {
 	size_t n = policy->n_registries < REGISTRIES_MAX ? policy->n_registries : REGISTRIES_MAX;
@@ -154,16 +185,22 @@ void ces_doctor_registries(struct ces_doctor *doctor, const struct ces_policy *p
 
 	fflush(stdout);
 	for (size_t i = 0; i < n; i++)
-		start(policy->registries[i].endpoint, policy->registries[i].ca_file,
-		      policy->registries[i].proxy, &attempts[i]);
+		if (ces_endpoint_layout(policy->registries[i].endpoint) == NULL)
+			start(policy->registries[i].endpoint, policy->registries[i].ca_file,
+			      policy->registries[i].proxy, &attempts[i]);
 	for (size_t i = 0; i < n; i++) {
-		reached[i] = finish(&attempts[i]);
+		reached[i] = ces_endpoint_layout(policy->registries[i].endpoint) == NULL &&
+			     finish(&attempts[i]);
 		any = any || reached[i];
 	}
 	for (size_t i = 0; i < n; i++) {
 		const struct ces_policy_registry *registry = &policy->registries[i];
 
-		if (!check_ca_file(doctor, registry))
+		const char *layout = ces_endpoint_layout(registry->endpoint);
+
+		if (layout != NULL)
+			check_layout(doctor, registry->name, layout);
+		if (layout != NULL || !check_ca_file(doctor, registry))
 			continue;
 		name_way(registry, way, sizeof(way));
 		if (reached[i]) {

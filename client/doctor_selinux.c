@@ -29,6 +29,7 @@ static const struct {
     {CES_PARSE_PATH, "ces_parse_exec_t"},
     {CES_VERIFY_PATH, "ces_parse_exec_t"},
     {CES_FETCH_PATH, "ces_fetch_exec_t"},
+    {CES_LAYOUT_PATH, "ces_layout_exec_t"},
     {CES_RESOLVE_PATH, "ces_resolve_exec_t"},
     {CES_UNPACK_PATH, "ces_unpack_exec_t"},
     {CES_RELAY_PATH, "ces_relay_exec_t"},

@@ -20,6 +20,7 @@
 #define CES_PARSE_PATH        CES_LIBEXECDIR "/ces-parse"
 #define CES_VERIFY_PATH       CES_LIBEXECDIR "/ces-verify"
 #define CES_FETCH_PATH        CES_LIBEXECDIR "/ces-fetch"
+#define CES_LAYOUT_PATH       CES_LIBEXECDIR "/ces-layout"
 #define CES_RESOLVE_PATH      CES_LIBEXECDIR "/ces-resolve"
 #define CES_UNPACK_PATH       CES_LIBEXECDIR "/ces-unpack"
 #define CES_RELAY_PATH        CES_LIBEXECDIR "/ces-relay"

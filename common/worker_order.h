@@ -8,7 +8,7 @@
 struct ces_fetch_open {
 	void *memory;
 	char *scheme_host_port; /* "https://tre-ghcr-proxy.nsh.loc:5000", no trailing slash; https,
-				   always */
+				   always. For ces-layout the registry's name: "ghcr.io" */
 	char *prefix;           /* path prefix of the endpoint ("/ghcr"), or NULL */
 	char *repository;       /* "epcced/tool" */
 	struct ces_strings hosts; /* other hosts (token servers, blob stores) that it may contact:

@@ -122,7 +122,7 @@ struct ces_decision {
 	uint64_t retain_seconds;
 
 	/* pull: the registry */
-	char endpoint[512]; /* "https://host:port[/prefix]" */
+	char endpoint[512]; /* "https://host:port[/prefix]", or "oci:/directory" */
 	char ca_file[512];  /* "" = the system's */
 	enum ces_credentials credentials;
 	struct ces_decision_names token_hosts;

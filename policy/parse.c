@@ -50,7 +50,7 @@ static const struct ces_field_text as_prefix = {ces_valid_prefix,
 						"the beginning of a group name, or \"\""};
 static const struct ces_field_text as_host = {ces_valid_host, "host or host:port, in lower case"};
 static const struct ces_field_text as_endpoint = {
-    ces_valid_endpoint, "https://host[:port][/prefix] without a final slash"};
+    ces_valid_endpoint, "https://host[:port][/prefix] without a final slash, or oci:/directory"};
 static const struct ces_field_text as_path = {ces_valid_path, "an absolute path without \"..\""};
 static const struct ces_field_text as_key = {
     ces_valid_key, "an absolute path, or a URI of a key (pkcs11:... or handle:...)"};
@@ -234,6 +234,15 @@ static int read_registry(struct ces_fields *in, const struct ces_field_at *at, v
 		return -1;
 	if (ces_field_object(in, at, registry) != 0)
 		return -1;
+	if (registry->endpoint != NULL && ces_endpoint_layout(registry->endpoint) != NULL) {
+		if ((registry->ca_file != NULL || registry->proxy != NULL ||
+		     registry->token_hosts.n > 0) &&
+		    ces_field_fault(in, at,
+				    "has a directory as its endpoint: leave out ca_file, proxy and "
+				    "token_hosts") != 0)
+			return -1;
+		registry->credentials = CES_CREDENTIALS_NONE; /* nobody is there to ask */
+	}
 	snprintf(endpoint, sizeof(endpoint), "https://%s", name);
 	registry->name = ces_field_copy(in, name);
 	if (registry->endpoint == NULL)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <time.h>
 
 #include "common/error.h"
@@ -19,12 +20,19 @@ enum ces_cgroup_parent { CES_CGROUP_AUTO, CES_CGROUP_PATH };
 
 struct ces_policy_registry {
 	char *name;     /* as written in references: "ghcr.io" */
-	char *endpoint; /* "https://host[:port][/prefix]", no trailing slash */
+	char *endpoint; /* "https://host[:port][/prefix]", no trailing slash; or "oci:/directory" */
 	char *ca_file;  /* absolute, or NULL: the system's CAs */
 	enum ces_credentials credentials;
 	struct ces_strings token_hosts; /* "host" or "host:port" */
 	char *proxy;                    /* "http://host:port", the way there; or NULL */
 };
+
+/* The directory of an endpoint that is an OCI image layout (OCI image-spec, "Image Layout"), in
+ * skopeo's words oci:PATH; NULL for a registry on the network. */
+static inline const char *ces_endpoint_layout(const char *endpoint)
+{
+	return strncmp(endpoint, "oci:", 4) == 0 ? endpoint + 4 : NULL;
+}
 
 /* What bounds the list of a run's outputs; the policy can only lower these. */
 #define CES_MANIFEST_SECONDS 20

@@ -12,6 +12,7 @@
 #include "common/name.h"
 #include "common/num.h"
 #include "policy/pattern.h"
+#include "policy/policy.h"
 #include "policy/template.h"
 
 static bool printable(const char *text, size_t max)
@@ -91,7 +92,11 @@ bool ces_valid_endpoint(const char *text)
 	static const char scheme[] = "https://";
 	const char *p;
 
-	if (strnlen(text, 512) >= 512 || strncmp(text, scheme, strlen(scheme)) != 0)
+	if (strnlen(text, 512) >= 512)
+		return false;
+	if (ces_endpoint_layout(text) != NULL)
+		return ces_path_valid(ces_endpoint_layout(text));
+	if (strncmp(text, scheme, strlen(scheme)) != 0)
 		return false;
 	p = skip_host(text + strlen(scheme));
 	if (p == NULL || *p == '\0')

@@ -93,14 +93,11 @@ static uint64_t known_rights(long version)
 	return rights;
 }
 
-static int allow(int ruleset, const char *path)
+static int allow_fd(int ruleset, int fd)
 {
-	CES_CLEANUP_FD int fd = open(path, O_PATH | O_CLOEXEC);
 	struct path_rule rule = {.allowed = READ_FILE, .parent = fd};
 	struct stat st;
 
-	if (fd < 0)
-		return errno == ENOENT || errno == EACCES ? 0 : -1;
 	if (fstat(fd, &st) < 0)
 		return errno == EACCES ? 0 : -1; /* SELinux refuses: no rule, then */
 	if (S_ISDIR(st.st_mode))
@@ -108,26 +105,59 @@ static int allow(int ruleset, const char *path)
 	return (int)syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, &rule, 0);
 }
 
-int ces_sandbox_hide_files(enum ces_sandbox who, struct ces_error *err)
+static int allow(int ruleset, const char *path)
+{
+	CES_CLEANUP_FD int fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT || errno == EACCES ? 0 : -1;
+	return allow_fd(ruleset, fd);
+}
+
+/* *ret: rules that allow nothing yet, with these rights to the network left out; or -1 where the
+ * kernel has no Landlock. */
+static int begin_rules(uint64_t network, int *ret, struct ces_error *err)
 {
 	long version = syscall(CREATE_RULESET, NULL, 0, VERSION_FLAG);
-	uint64_t network = who == FETCH ? BIND_TCP | CONNECT_TCP : BIND_TCP;
 	struct ruleset rules = {.files = known_rights(version),
 				.network = version >= 4 ? network : 0,
 				.scoped = version >= 6 ? 3 : 0};
-	CES_CLEANUP_FD int ruleset = -1;
 
+	*ret = -1;
 	if (version < 1)
 		return 0;
-	ruleset = (int)syscall(CREATE_RULESET, &rules, sizeof(rules), 0);
-	if (ruleset < 0)
-		return ces_error_errno(err, CES_E_HOST, "landlock_create_ruleset");
-	for (size_t i = 0; i < CES_COUNT(readable); i++)
+	*ret = (int)syscall(CREATE_RULESET, &rules, sizeof(rules), 0);
+	return *ret < 0 ? ces_error_errno(err, CES_E_HOST, "landlock_create_ruleset") : 0;
+}
+
+static int end_rules(int ruleset, struct ces_error *err)
+{
+	return ruleset >= 0 && syscall(RESTRICT_SELF, ruleset, 0) < 0
+		   ? ces_error_errno(err, CES_E_HOST, "landlock_restrict_self")
+		   : 0;
+}
+
+int ces_sandbox_hide_files(enum ces_sandbox who, struct ces_error *err)
+{
+	CES_CLEANUP_FD int ruleset = -1;
+
+	if (begin_rules(who == FETCH ? BIND_TCP | CONNECT_TCP : BIND_TCP, &ruleset, err) < 0)
+		return -1;
+	for (size_t i = 0; ruleset >= 0 && i < CES_COUNT(readable); i++)
 		if ((readable[i].who & who) != 0 && allow(ruleset, readable[i].path) < 0)
 			return ces_error_errno(err, CES_E_HOST, "landlock: %s", readable[i].path);
-	if (syscall(RESTRICT_SELF, ruleset, 0) < 0)
-		return ces_error_errno(err, CES_E_HOST, "landlock_restrict_self");
-	return 0;
+	return end_rules(ruleset, err);
+}
+
+int ces_sandbox_only_below(int dir, struct ces_error *err)
+{
+	CES_CLEANUP_FD int ruleset = -1;
+
+	if (begin_rules(BIND_TCP | CONNECT_TCP, &ruleset, err) < 0)
+		return -1;
+	if (ruleset >= 0 && allow_fd(ruleset, dir) < 0)
+		return ces_error_errno(err, CES_E_HOST, "landlock: the image layout");
+	return end_rules(ruleset, err);
 }
 
 static int allow_port(int ruleset, uint16_t port)

@@ -26,23 +26,25 @@ static const int allowed[] = {
     SCMP_SYS(clock_gettime), SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigreturn),
     SCMP_SYS(exit_group)};
 
-static int build(scmp_filter_ctx filter)
+static int build(scmp_filter_ctx filter, const int *also, size_t n)
 {
 	const struct scmp_arg_cmp not_executable[] = {{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}};
 	int result = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
 	for (size_t i = 0; i < CES_COUNT(allowed) && result == 0; i++)
 		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+	for (size_t i = 0; i < n && result == 0; i++)
+		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, also[i], 0);
 	return result == 0 ? seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
 						    not_executable)
 			   : result;
 }
 
-static int load_filter(struct ces_error *err)
+static int load_filter(const int *also, size_t n, struct ces_error *err)
 {
 	/* a sanitizer makes system calls of its own */
 	scmp_filter_ctx filter = seccomp_init(SANITIZED ? SCMP_ACT_LOG : SCMP_ACT_KILL_PROCESS);
-	int result = filter != NULL ? build(filter) : -ENOMEM;
+	int result = filter != NULL ? build(filter, also, n) : -ENOMEM;
 
 	if (result == 0)
 		result = seccomp_load(filter);
@@ -53,7 +55,7 @@ static int load_filter(struct ces_error *err)
 	return ces_error_errno(err, CES_E_HOST, "the system call filter cannot be set up");
 }
 
-int ces_resolve_confine(struct ces_error *err)
+int ces_resolve_confine(const int *also, size_t n, struct ces_error *err)
 {
 	const struct rlimit memory = {MEMORY_MAX, MEMORY_MAX}, none = {0, 0};
 
@@ -61,5 +63,5 @@ int ces_resolve_confine(struct ces_error *err)
 		return -1;
 	if (setrlimit(RLIMIT_NPROC, &none) < 0 || (!SANITIZED && setrlimit(RLIMIT_AS, &memory) < 0))
 		return ces_error_errno(err, CES_E_INTERNAL, "setrlimit");
-	return load_filter(err);
+	return load_filter(also, n, err);
 }

@@ -29,7 +29,6 @@
 #include "helper/store/serve.h"
 #include "helper/watch/finish.h"
 
-#define PULL_SECONDS   (6 * 3600) /* for the whole */
 #define SETTLE_SECONDS 1800       /* for the disk, afterwards */
 
 static int grant(struct ces_pull *pull, struct ces_error *err)

@@ -15,14 +15,16 @@
 #include "common/packet.h"
 #include "common/paths.h"
 #include "common/request.h"
+#include "helper/core/deadline.h"
 #include "helper/resolve/wish.h"
 #include "helper/session/account.h"
 #include "helper/session/frames.h"
 #include "helper/session/userns.h"
 
-#define JOB_MS     30000
-#define END_MS     10000 /* for a worker that has answered */
-#define PIPE_BYTES (1 << 20)
+#define LAYOUT_SECONDS 30
+#define JOB_MS         30000
+#define END_MS         10000 /* for a worker that has answered */
+#define PIPE_BYTES     (1 << 20)
 
 static int open_ca(const struct ces_decision *decision, int *ret, struct ces_error *err)
 {
@@ -59,8 +61,12 @@ static int send_open(const struct ces_session *session, const struct ces_decisio
 
 	memcpy(proxy, decision->proxy, sizeof(proxy));
 	order.proxy = proxy[0] != '\0' ? proxy : NULL;
-	memcpy(endpoint, decision->endpoint, sizeof(endpoint));
 	memcpy(repository, decision->image.repository, sizeof(repository));
+	if (ces_endpoint_layout(decision->endpoint) != NULL) { /* for ces-layout: whose images */
+		(void)snprintf(endpoint, sizeof(endpoint), "%s", decision->image.registry);
+		return ces_fetch_open_send(socket_fd, &order, -1, err);
+	}
+	memcpy(endpoint, decision->endpoint, sizeof(endpoint));
 	path = strchr(endpoint + strlen("https://"), '/');
 	if (path != NULL) {
 		memcpy(prefix, path, strlen(path) + 1);
@@ -94,10 +100,27 @@ static int start(const struct ces_session *session, enum ces_account account, co
 	return ces_spawn_worker(&how, &ret->process, err);
 }
 
+/* The policy names the directory, and root alone can put another in its place. Its files may come
+ * and go: ces-layout opens them, below this fd. */
+static int open_layout(const char *path, int *ret, struct ces_error *err)
+{
+	ces_deadline(LAYOUT_SECONDS); /* a server that is gone */
+	if (ces_policy_open_directory(path, ret, err) < 0)
+		return ces_error_context(err, "the registry's endpoint");
+	ces_deadline(PULL_SECONDS);
+	return *ret >= 0 ? 0 : ces_error_set(err, CES_E_HOST, "%s: no such directory", path);
+}
+
 int ces_fetcher_start(const struct ces_session *session, const struct ces_decision *decision,
 		      struct ces_worker *ret, struct ces_error *err)
 {
-	return start(session, CES_ACCOUNT_FETCH, CES_FETCH_PATH, -1, ret, err) < 0
+	const char *layout = ces_endpoint_layout(decision->endpoint);
+	CES_CLEANUP_FD int dir = -1;
+
+	if (layout != NULL && open_layout(layout, &dir, err) < 0)
+		return -1;
+	return start(session, CES_ACCOUNT_FETCH, layout != NULL ? CES_LAYOUT_PATH : CES_FETCH_PATH,
+		     dir, ret, err) < 0
 		   ? -1
 		   : send_open(session, decision, ret->socket, err);
 }

@@ -7,6 +7,8 @@
 #include "helper/core/spawn.h"
 #include "helper/session/session.h"
 
+#define PULL_SECONDS (6 * 3600) /* for the whole of a pull */
+
 struct ces_worker {
 	struct ces_process process;
 	int socket; /* to the worker */
@@ -17,7 +19,7 @@ struct ces_worker {
 	}
 
 /* Starts ces-fetch for the one registry and repository that the decision names, with the caller's
- * login. */
+ * login; or ces-layout, where the policy names a directory in place of the registry. */
 int ces_fetcher_start(const struct ces_session *session, const struct ces_decision *decision,
 		      struct ces_worker *ret, struct ces_error *err);
 

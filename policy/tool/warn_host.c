@@ -207,6 +207,12 @@ void ces_check_warn_host(struct ces_problems *problems, const struct ces_policy 
 	for (size_t i = 0; i < policy->n_registries; i++) {
 		const struct ces_policy_registry *registry = &policy->registries[i];
 
+		const char *layout = ces_endpoint_layout(registry->endpoint);
+
+		snprintf(path, sizeof(path), "registries.%s.endpoint", registry->name);
+		if (layout != NULL && !exists(layout))
+			WARN(problems, LOW, path, "make the directory, or correct the path",
+			     "%s is not on this machine: every pull would fail", layout);
 		snprintf(path, sizeof(path), "registries.%s.ca_file", registry->name);
 		if (registry->ca_file != NULL && !exists(registry->ca_file))
 			WARN(problems, LOW, path, "put the certificate there, or correct the path",

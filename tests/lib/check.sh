@@ -78,7 +78,7 @@ soak() # RUNTIME
 
 # These suites run with the first runtime alone. They test what CES decides, pulls or prints before a runtime starts, attacks
 # on CES's own steps, and what CES does beside a container or after it, which is the same for each runtime.
-first_alone='^tests/(cve/pull|attack/(client|faults|parse|power|resolve|session|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|manual|ondemand|policy|pull|quota|registry|unpack|chain|cluster|display|doc|guides|links|manifest|outputs_check|profile|queue|services|signed|users))\.bats$'
+first_alone='^tests/(cve/pull|attack/(client|faults|parse|power|resolve|session|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|layout|manual|ondemand|policy|pull|quota|registry|unpack|chain|cluster|display|doc|guides|links|manifest|outputs_check|profile|queue|services|signed|users))\.bats$'
 
 # Runs the next job that no other lane has taken, for half an hour at most, prints it when it has ended, and goes on. Labs see
 # nothing of each other, and a test waits for most of its time: two lanes keep two cores busy.

@@ -172,8 +172,9 @@ text()
 	says "members.groups[0] there is no group no-group-of-a-machine"
 	run check "$p"
 	says_not "on this machine"
-	jq "$one.members.users = [\"root\"] | .host.runtime = \"/nowhere/crun\" | .host.subordinate_ids.first = 65536 | .host.subordinate_ids.users = 30000" "$good" > "$p"
+	jq "$one.members.users = [\"root\"] | .registries[\"r.example\"] = {endpoint: \"oci:/nowhere/images\"} | .host.runtime = \"/nowhere/crun\" | .host.subordinate_ids.first = 65536 | .host.subordinate_ids.users = 30000" "$good" > "$p"
 	run policy check "$p"
+	says "registries.r.example.endpoint /nowhere/images is not on this machine: every pull would fail"
 	says "/nowhere/crun is not on this machine"
 	says_not "no user root"
 }

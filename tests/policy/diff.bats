@@ -49,6 +49,7 @@ narrower() { changed "$1"; [ "$status" -eq 0 ]; says "- narrower $2"; says_not W
 	wider '.registries["docker.io"] = {}' "registry docker.io is new"
 	wider '.registries["ghcr.io"].credentials = "none"' "registry ghcr.io: a login is not asked for"
 	wider '.registries["ghcr.io"].endpoint = "https://elsewhere"' "registry ghcr.io: reached at https://elsewhere"
+	wider '.registries["ghcr.io"] = {"endpoint": "oci:/srv/images"}' "registry ghcr.io: reached at oci:/srv/images"
 	wider 'del(.registries["ghcr.io"].ca_file)' "registry ghcr.io: trusted by the system"
 	wider 'del(.projects["nsh-2024-0002"].images[0].digest)' "project nsh-2024-0002 gains ghcr.io/epcced/wards"
 	wider "$one.images |= reverse" "project nsh-2024-0001: image rules are in another order"

@@ -195,6 +195,21 @@ static const struct {
      "{'ces_policy': 1, 'registries': {'ghcr.io': {'endpoint': 'https://ghcr.io:65536'}}, "
      "'projects': {}}",
      "endpoint must be"},
+    {"a directory that is relative",
+     "{'ces_policy': 1, 'registries': {'ghcr.io': {'endpoint': 'oci:images'}}, 'projects': {}}",
+     "endpoint must be"},
+    {"a directory that climbs",
+     "{'ces_policy': 1, 'registries': {'ghcr.io': {'endpoint': 'oci:/srv/../images'}}, "
+     "'projects': {}}",
+     "endpoint must be"},
+    {"a directory with a CA file",
+     "{'ces_policy': 1, 'registries': {'ghcr.io': {'endpoint': 'oci:/srv/images', 'ca_file': "
+     "'/etc/ces/ca.pem'}}, 'projects': {}}",
+     "leave out ca_file"},
+    {"a directory by way of a proxy",
+     "{'ces_policy': 1, 'registries': {'ghcr.io': {'endpoint': 'oci:/srv/images', 'proxy': "
+     "'http://p:3128'}}, 'projects': {}}",
+     "leave out ca_file"},
     {"a token host with a path",
      "{'ces_policy': 1, 'registries': {'ghcr.io': {'token_hosts': ['a/b']}}, 'projects': {}}",
      "token_hosts[0] must be"},
@@ -252,6 +267,9 @@ static const struct {
 				     "'a@b.c', 'AD\\\\x']}, 'images': []}}")},
     {"a registry with a port", "{'ces_policy': 1, 'registries': {'r.example:5000': {'endpoint': "
 			       "'https://proxy:1/r/x'}}, 'projects': {}}"},
+    {"a directory in place of a registry",
+     "{'ces_policy': 1, 'registries': {'ghcr.io': {'endpoint': 'oci:/srv/images'}}, 'projects': "
+     "{}}"},
     {"the last subordinate id",
      POLICY("'projects': {}, 'host': {'subordinate_ids': {'first': 4294770688, 'users': 1}}")},
     {"inferring",

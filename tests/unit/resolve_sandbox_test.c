@@ -37,7 +37,7 @@ static __attribute__((unused)) int caged(void (*act)(void))
 
 	if (pid == 0) {
 		become_nobody();
-		if (ces_resolve_confine(&err) < 0)
+		if (ces_resolve_confine(NULL, 0, &err) < 0)
 			syscall(SYS_exit_group, 98);
 		act();
 		syscall(SYS_exit_group, 0);
@@ -175,7 +175,7 @@ START_TEST(root_is_refused)
 		return;
 	pid = fork();
 	if (pid == 0)
-		syscall(SYS_exit_group, ces_resolve_confine(&err) < 0 ? 0 : 1);
+		syscall(SYS_exit_group, ces_resolve_confine(NULL, 0, &err) < 0 ? 0 : 1);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_eq(status, 0);
 }

@@ -76,6 +76,17 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	may ces_fetch_t nc -w 10 $lab_address 5001
 }
 
+@test "ces-layout opens no policy, journal, store, layer, data, home or socket" {
+	may_not ces_layout_t nc -w 10 $lab_address 5001
+	may_not ces_layout_t cat /etc/ces/policy.json
+	may_not ces_layout_t cat $journal
+	may_not ces_layout_t ls $store
+	may_not ces_layout_t cat "$(layer)"
+	may_not ces_layout_t ls /safe_data/nsh-2024-0001
+	may_not ces_layout_t ls /home/alice
+	may_not ces_layout_t ls /run/ces
+}
+
 @test "ces-resolve opens no policy, journal, store, layer, data, home or socket" {
 	may_not ces_resolve_t nc -w 10 $lab_address 5001
 	may_not ces_resolve_t cat /etc/ces/policy.json
