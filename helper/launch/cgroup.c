@@ -23,9 +23,6 @@
 #define WAY_MAX       (CES_PARENT_MAX + 64)
 #define CPU_PERIOD_US 100000ull
 
-enum { V1_MEMORY, V1_CPU, V1_PIDS };
-static const char *const v1_names[CES_CGROUP_V1] = {"memory", "cpu", "pids"};
-
 static int open_hierarchy(const char *path, long magic)
 {
 	CES_CLEANUP_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -83,43 +80,41 @@ static void path_of(const struct ces_cgroup *cgroup, enum ces_hierarchy which, c
 
 /* Enables in a v2 cgroup, for its children, the controllers that v1 does not have here. Where one
  * cannot be enabled, setting its limit fails later. */
-static void pass_on(const struct ces_cgroup *cgroup, int dir)
+static void pass_on(const struct ces_cgroup *cgroup, const char *path)
 {
-	static const struct {
-		const char *word;
-		int v1;
-	} wanted[] = {{"+memory", V1_MEMORY}, {"+pids", V1_PIDS}, {"+cpu", V1_CPU}};
+	char file[WAY_MAX + 32], word[16];
 
-	for (size_t i = 0; i < CES_COUNT(wanted); i++)
-		if (cgroup->v1_root[wanted[i].v1] < 0)
-			(void)write_text(dir, "cgroup.subtree_control", wanted[i].word);
+	(void)snprintf(file, sizeof(file), "%s/cgroup.subtree_control", path);
+	for (size_t i = CES_HIERARCHY_V2 + 1; i < CES_HIERARCHIES; i++) {
+		(void)snprintf(word, sizeof(word), "+%s", ces_hierarchy_names[i]);
+		if (cgroup->root[i] < 0)
+			(void)write_text(cgroup->root[CES_HIERARCHY_V2], file, word);
+	}
 }
 
-/* Makes each directory of the path in turn. */
+/* Makes each directory of the path in turn. Only root can make names there, and no link. */
 static int make_way(const struct ces_cgroup *cgroup, enum ces_hierarchy which, const char *name,
 		    int *ret)
 {
-	char way[WAY_MAX], *save = NULL;
-	CES_CLEANUP_FD int at =
-	    dup(which == CES_HIERARCHY_V2 ? cgroup->root : cgroup->v1_root[which - 1]);
+	char way[WAY_MAX];
+	bool more = true;
 
 	path_of(cgroup, which, name, way);
-	for (char *part = strtok_r(way, "/", &save); part != NULL;
-	     part = strtok_r(NULL, "/", &save)) {
-		int next;
-
+	if (which == CES_HIERARCHY_V2)
+		pass_on(cgroup, ".");
+	for (char *end = way; more; *end++ = '/') {
+		end += strcspn(end, "/");
+		more = *end != '\0';
+		*end = '\0';
+		if (mkdirat(cgroup->root[which], way, 0755) < 0 && errno != EEXIST)
+			return -1;
+		if (!more)
+			break;
 		if (which == CES_HIERARCHY_V2)
-			pass_on(cgroup, at);
-		if (mkdirat(at, part, 0755) < 0 && errno != EEXIST)
-			return -1;
-		next = openat(at, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (next < 0)
-			return -1;
-		close(at);
-		at = next;
+			pass_on(cgroup, way);
 	}
-	*ret = ces_steal_fd(&at);
-	return 0;
+	*ret = ces_beneath_open(cgroup->root[which], way, O_RDONLY | O_DIRECTORY, 0);
+	return *ret < 0 ? -1 : 0;
 }
 
 /* Tries again: another run's end may remove an empty parent between two of these steps. */
@@ -145,8 +140,9 @@ static int remove_one(int root, const char *path)
 	return result;
 }
 
-static void remove_way(const struct ces_cgroup *cgroup, enum ces_hierarchy which, int root)
+static void remove_way(const struct ces_cgroup *cgroup, enum ces_hierarchy which)
 {
+	int root = cgroup->root[which];
 	char way[WAY_MAX], *slash;
 	size_t place = strlen(cgroup->place.path[which]);
 
@@ -163,19 +159,21 @@ static void remove_way(const struct ces_cgroup *cgroup, enum ces_hierarchy which
 
 static int open_roots(struct ces_cgroup *cgroup, struct ces_error *err)
 {
-	cgroup->root = open_hierarchy(CGROUP, CGROUP2_SUPER_MAGIC);
-	if (cgroup->root >= 0)
+	int *v2 = &cgroup->root[CES_HIERARCHY_V2];
+
+	*v2 = open_hierarchy(CGROUP, CGROUP2_SUPER_MAGIC);
+	if (*v2 >= 0)
 		return 0;
-	cgroup->root = open_hierarchy(CGROUP "/unified", CGROUP2_SUPER_MAGIC);
-	if (cgroup->root < 0)
+	*v2 = open_hierarchy(CGROUP "/unified", CGROUP2_SUPER_MAGIC);
+	if (*v2 < 0)
 		return ces_error_set(err, CES_E_HOST,
 				     "this machine has no cgroup v2 hierarchy, without which CES "
 				     "cannot end a run for sure");
-	for (size_t i = 0; i < CES_CGROUP_V1; i++) {
+	for (size_t i = CES_HIERARCHY_V2 + 1; i < CES_HIERARCHIES; i++) {
 		char path[64];
 
-		(void)snprintf(path, sizeof(path), CGROUP "/%s", v1_names[i]);
-		cgroup->v1_root[i] = open_hierarchy(path, CGROUP_SUPER_MAGIC);
+		(void)snprintf(path, sizeof(path), CGROUP "/%s", ces_hierarchy_names[i]);
+		cgroup->root[i] = open_hierarchy(path, CGROUP_SUPER_MAGIC);
 	}
 	return 0;
 }
@@ -183,14 +181,8 @@ static int open_roots(struct ces_cgroup *cgroup, struct ces_error *err)
 int ces_cgroup_find(const struct ces_host *host, uid_t uid, const char *run, struct ces_cgroup *ret,
 		    struct ces_error *err)
 {
-	int roots[CES_HIERARCHIES];
-
 	(void)snprintf(ret->name, sizeof(ret->name), "ces/%u/%s", uid, run);
-	if (open_roots(ret, err) < 0)
-		return -1;
-	roots[CES_HIERARCHY_V2] = ret->root;
-	memcpy(roots + 1, ret->v1_root, sizeof(ret->v1_root));
-	return ces_parent_find(host, roots, &ret->place, err);
+	return open_roots(ret, err) < 0 ? -1 : ces_parent_find(host, ret->root, &ret->place, err);
 }
 
 void ces_cgroup_record(const struct ces_cgroup *cgroup, char *v[], struct ces_strings *ret)
@@ -200,28 +192,23 @@ void ces_cgroup_record(const struct ces_cgroup *cgroup, char *v[], struct ces_st
 	*ret = (struct ces_strings){v, CES_HIERARCHIES};
 }
 
-/* The directories of the run or, one level up, of its user. */
-struct level {
-	int v2;
-	int v1[CES_CGROUP_V1];
-};
-
-static int pids_dir(const struct level *level)
+/* Of the directories of the run or, one level up, of its user: the one that has the controller. */
+static int with(const int dirs[CES_HIERARCHIES], enum ces_hierarchy controller)
 {
-	return level->v1[V1_PIDS] >= 0 ? level->v1[V1_PIDS] : level->v2;
+	return dirs[controller] >= 0 ? dirs[controller] : dirs[CES_HIERARCHY_V2];
 }
 
 /* v1 refuses a memory limit above that of memory and swap together: the latter must go down after
  * the former, and up before it. Without swap accounting its file is absent, and then there is
  * nothing to swap to. */
-static int limit_memory(const struct level *level, uint64_t bytes, bool swap)
+static int limit_memory(const int dirs[CES_HIERARCHIES], uint64_t bytes, bool swap)
 {
-	int memory = level->v1[V1_MEMORY];
+	int memory = dirs[CES_HIERARCHY_MEMORY], v2 = dirs[CES_HIERARCHY_V2];
 
 	if (memory < 0) {
 		if (swap)
-			(void)write_number(level->v2, "memory.swap.max", 0);
-		return write_number(level->v2, "memory.max", bytes);
+			(void)write_number(v2, "memory.swap.max", 0);
+		return write_number(v2, "memory.max", bytes);
 	}
 	(void)write_number(memory, "memory.memsw.limit_in_bytes", bytes);
 	if (write_number(memory, "memory.limit_in_bytes", bytes) < 0)
@@ -232,112 +219,88 @@ static int limit_memory(const struct level *level, uint64_t bytes, bool swap)
 
 /* Sets the cpu quota per period; the kernel wants at least 1 ms. v1 refuses a quota above that of a
  * parent (EINVAL): then the parent's quota holds (kernel/sched/core.c, tg_cfs_schedulable_down). */
-static int limit_cpu(const struct level *level, uint64_t thousandths)
+static int limit_cpu(const int dirs[CES_HIERARCHIES], uint64_t thousandths)
 {
 	uint64_t us = thousandths * CPU_PERIOD_US / 1000;
-	int cpu = level->v1[V1_CPU];
+	int cpu = dirs[CES_HIERARCHY_CPU];
 	char text[64];
 
 	us = us < 1000 ? 1000 : us;
 	if (cpu >= 0)
 		return write_number(cpu, "cpu.cfs_quota_us", us) < 0 && errno != EINVAL ? -1 : 0;
 	(void)snprintf(text, sizeof(text), "%llu %llu", (unsigned long long)us, CPU_PERIOD_US);
-	return write_text(level->v2, "cpu.max", text);
+	return write_text(dirs[CES_HIERARCHY_V2], "cpu.max", text);
 }
 
 /* Sets each limit in v1 where v1 has the controller, otherwise in v2. A limit that neither takes is
  * an error: a run without its limits is not what the policy says. 0 is no limit. */
-static int set_limits(const struct level *level, const struct ces_policy_limits *limits, bool swap,
-		      struct ces_error *err)
+static int set_limits(const int dirs[CES_HIERARCHIES], const struct ces_policy_limits *limits,
+		      bool swap, struct ces_error *err)
 {
-	if (limits->memory > 0 && limit_memory(level, limits->memory, swap) < 0)
+	if (limits->memory > 0 && limit_memory(dirs, limits->memory, swap) < 0)
 		return ces_error_errno(err, CES_E_HOST, "setting the memory limit of the cgroup");
-	if (limits->pids > 0 && write_number(pids_dir(level), "pids.max", limits->pids) < 0)
+	if (limits->pids > 0 &&
+	    write_number(with(dirs, CES_HIERARCHY_PIDS), "pids.max", limits->pids) < 0)
 		return ces_error_errno(err, CES_E_HOST, "setting the process limit of the cgroup");
-	if (limits->cpus > 0 && limit_cpu(level, limits->cpus) < 0)
+	if (limits->cpus > 0 && limit_cpu(dirs, limits->cpus) < 0)
 		return ces_error_errno(err, CES_E_HOST, "setting the cpu limit of the cgroup");
 	return 0;
 }
 
-static void open_user(const struct ces_cgroup *cgroup, struct level *ret)
+static void open_user(const struct ces_cgroup *cgroup, int ret[CES_HIERARCHIES])
 {
-	ret->v2 = openat(cgroup->v2, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	for (size_t i = 0; i < CES_CGROUP_V1; i++)
-		ret->v1[i] = cgroup->v1[i] < 0
-				 ? -1
-				 : openat(cgroup->v1[i], "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; i < CES_HIERARCHIES; i++)
+		ret[i] = cgroup->dir[i] < 0
+			     ? -1
+			     : openat(cgroup->dir[i], "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static void close_user(struct level *user)
+static void close_all(int dirs[CES_HIERARCHIES])
 {
-	ces_cleanup_close(&user->v2);
-	for (size_t i = 0; i < CES_CGROUP_V1; i++)
-		ces_cleanup_close(&user->v1[i]);
+	for (size_t i = 0; i < CES_HIERARCHIES; i++)
+		ces_cleanup_close(&dirs[i]);
+}
+
+/* How often a fork failed at the limit of the directory, or, in later kernels, of one above it. */
+static uint64_t forks_refused(const int dirs[CES_HIERARCHIES])
+{
+	return read_number(with(dirs, CES_HIERARCHY_PIDS), "pids.events", "max ");
 }
 
 /* Sets the user's total again at every start, as the policy has it now. */
 static int set_user_limits(struct ces_cgroup *cgroup, const struct ces_policy_limits *limits,
 			   struct ces_error *err)
 {
-	struct level user;
-	int result;
+	int user[CES_HIERARCHIES], result;
 
 	if (limits->memory == 0 && limits->pids == 0 && limits->cpus == 0)
 		return 0;
-	open_user(cgroup, &user);
-	result = set_limits(&user, limits, false, err);
-	cgroup->user_refused = read_number(pids_dir(&user), "pids.events", "max ");
-	close_user(&user);
+	open_user(cgroup, user);
+	result = set_limits(user, limits, false, err);
+	cgroup->user_refused = forks_refused(user);
+	close_all(user);
 	return result < 0 ? ces_error_context(err, "all your runs together") : 0;
-}
-
-static int make_all(struct ces_cgroup *cgroup, struct ces_error *err)
-{
-	if (make_one(cgroup, CES_HIERARCHY_V2, cgroup->name, &cgroup->v2) < 0)
-		return ces_error_errno(err, CES_E_HOST, "making the cgroup");
-	for (size_t i = 0; i < CES_CGROUP_V1; i++)
-		if (cgroup->v1_root[i] >= 0 &&
-		    make_one(cgroup, (enum ces_hierarchy)(i + 1), cgroup->name, &cgroup->v1[i]) < 0)
-			return ces_error_errno(err, CES_E_HOST, "making the %s cgroup",
-					       v1_names[i]);
-	/* the runtime, nobody on the host, looks at its own cgroup through a read-only mount */
-	if (fchmod(cgroup->v2, 0755) < 0)
-		return ces_error_errno(err, CES_E_HOST, "mode of the cgroup");
-	return 0;
 }
 
 int ces_cgroup_make(struct ces_cgroup *cgroup, const struct ces_policy_limits *limits,
 		    const struct ces_policy_limits *user, struct ces_error *err)
 {
-	struct level run;
-
-	if (make_all(cgroup, err) < 0 || set_user_limits(cgroup, user, err) < 0)
-		return -1;
-	run.v2 = cgroup->v2;
-	memcpy(run.v1, cgroup->v1, sizeof(run.v1));
-	return set_limits(&run, limits, true, err);
-}
-
-/* Whether the end of the login session would end the caller's processes, and this one with them:
- * logind ends all processes in the session's cgroup, below user.slice (logind.conf(5),
- * KillUserProcesses). A batch job has another cgroup, which no process may leave before the job
- * ends. */
-static bool in_session(void)
-{
-	static const char session[] = "\n0::/user.slice/";
-	CES_CLEANUP_FD int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
-	char text[8192] = "\n";
-	ssize_t n = fd < 0 ? 0 : read(fd, text + 1, sizeof(text) - 2);
-
-	text[n > 0 ? n + 1 : 1] = '\0';
-	return strstr(text, session) != NULL;
+	for (enum ces_hierarchy i = 0; i < CES_HIERARCHIES; i++)
+		if (cgroup->root[i] >= 0 && make_one(cgroup, i, cgroup->name, &cgroup->dir[i]) < 0)
+			return ces_error_errno(err, CES_E_HOST, "making the cgroup%s%s",
+					       i > 0 ? " of " : "", ces_hierarchy_names[i]);
+	/* the runtime, nobody on the host, looks at its own cgroup through a read-only mount */
+	if (fchmod(cgroup->dir[CES_HIERARCHY_V2], 0755) < 0)
+		return ces_error_errno(err, CES_E_HOST, "mode of the cgroup");
+	return set_user_limits(cgroup, user, err) < 0 ? -1
+						      : set_limits(cgroup->dir, limits, true, err);
 }
 
 int ces_cgroup_leave_session(struct ces_cgroup *cgroup, struct ces_error *err)
 {
 	CES_CLEANUP_FD int helpers = -1;
 
-	if (!in_session())
+	if (!cgroup->place.session)
 		return 0;
 	if (make_one(cgroup, CES_HIERARCHY_V2, HELPERS, &helpers) < 0)
 		return ces_error_errno(err, CES_E_HOST, "making the helpers' cgroup");
@@ -349,46 +312,32 @@ int ces_cgroup_leave_session(struct ces_cgroup *cgroup, struct ces_error *err)
 
 int ces_cgroup_join(const struct ces_cgroup *cgroup)
 {
-	for (size_t i = 0; i < CES_CGROUP_V1; i++)
-		if (cgroup->v1[i] >= 0 && write_text(cgroup->v1[i], "tasks", "0") < 0)
+	for (size_t i = CES_HIERARCHY_V2 + 1; i < CES_HIERARCHIES; i++)
+		if (cgroup->dir[i] >= 0 && write_text(cgroup->dir[i], "tasks", "0") < 0)
 			return -1;
 	return 0;
 }
 
-/* A line is "ID:CONTROLLER,...:PATH"; version 2 has the ID 0 and no controllers (cgroups(7)). In a
- * cgroup namespace or a job, more comes before the path. */
-static bool line_holds(const char *text, const char *controller, const char *path)
-{
-	size_t wanted = strlen(controller), tail = strlen(path);
-
-	for (const char *line = text; *line != '\0'; line += *line == '\n') {
-		const char *end = line + strcspn(line, "\n"), *at = strchr(line, ':');
-		const char *names_end = at == NULL ? NULL : strchr(at + 1, ':');
-
-		if (names_end == NULL || names_end > end)
-			return false;
-		for (at++; at <= names_end; at += strcspn(at, ",:") + 1)
-			if (strcspn(at, ",:") == wanted && strncmp(at, controller, wanted) == 0)
-				return (size_t)(end - names_end) > tail + 1 &&
-				       end[-(ptrdiff_t)tail - 1] == '/' &&
-				       strncmp(end - tail, path, tail) == 0;
-		line = end;
-	}
-	return false;
-}
-
+/* In a cgroup namespace or a job, more comes before the name. */
 bool ces_cgroup_holds(const struct ces_cgroup *cgroup, const char *text)
 {
-	for (size_t i = 0; i < CES_CGROUP_V1; i++)
-		if (cgroup->v1[i] >= 0 && !line_holds(text, v1_names[i], cgroup->name))
+	size_t tail = strlen(cgroup->name), length;
+
+	for (enum ces_hierarchy i = 0; i < CES_HIERARCHIES; i++) {
+		const char *path = cgroup->dir[i] < 0 ? NULL : ces_parent_path(text, i, &length);
+
+		if (cgroup->dir[i] >= 0 &&
+		    (path == NULL || length < tail || path[length - tail - 1] != '/' ||
+		     strncmp(path + length - tail, cgroup->name, tail) != 0))
 			return false;
-	return line_holds(text, "", cgroup->name);
+	}
+	return true;
 }
 
 void ces_cgroup_kill(const struct ces_cgroup *cgroup)
 {
-	if (cgroup->v2 >= 0)
-		(void)write_text(cgroup->v2, "cgroup.kill", "1");
+	if (cgroup->dir[CES_HIERARCHY_V2] >= 0)
+		(void)write_text(cgroup->dir[CES_HIERARCHY_V2], "cgroup.kill", "1");
 }
 
 /* Did the cgroup meet its own limit? v2 counts this (the file without ".local" counts everything
@@ -396,12 +345,12 @@ void ces_cgroup_kill(const struct ces_cgroup *cgroup)
  * comes within what the kernel charges ahead for each cpu. */
 #define CHARGED_AHEAD (1ull << 20)
 
-static bool met_memory(const struct level *level)
+static bool met_memory(const int dirs[CES_HIERARCHIES])
 {
-	int v1 = level->v1[V1_MEMORY];
+	int v1 = dirs[CES_HIERARCHY_MEMORY];
 
 	if (v1 < 0)
-		return read_number(level->v2, "memory.events.local", "oom ") > 0;
+		return read_number(dirs[CES_HIERARCHY_V2], "memory.events.local", "oom ") > 0;
 	return read_number(v1, "memory.max_usage_in_bytes", "") + CHARGED_AHEAD >=
 	       read_number(v1, "memory.limit_in_bytes", "");
 }
@@ -415,59 +364,53 @@ static enum ces_limit_whose around(const struct ces_cgroup *cgroup, bool user)
 
 /* Linux up to 6.10 counts a fork that a parent's limit refused where it was tried; later versions
  * count it where the limit is (cgroup-v2.rst, pids.events). */
-static void read_processes(const struct ces_cgroup *cgroup, const struct level *run,
-			   const struct level *user, uint64_t limit, struct ces_cgroup_usage *ret)
+static void read_processes(const struct ces_cgroup *cgroup, const int user[CES_HIERARCHIES],
+			   uint64_t limit, struct ces_cgroup_usage *ret)
 {
-	uint64_t peak = read_number(pids_dir(run), "pids.peak", "");
-	bool tried = read_number(pids_dir(run), "pids.events", "max ") > 0;
-	bool above = read_number(pids_dir(user), "pids.events", "max ") > cgroup->user_refused;
+	uint64_t peak = read_number(with(cgroup->dir, CES_HIERARCHY_PIDS), "pids.peak", "");
+	bool tried = forks_refused(cgroup->dir) > 0;
+	bool above = forks_refused(user) > cgroup->user_refused;
 
 	ret->out_of_processes = tried || above;
 	if (tried && (peak == 0 || peak >= limit))
 		ret->processes = CES_LIMIT_OWN;
 	else
-		ret->processes = around(cgroup, read_number(pids_dir(user), "pids.max", "") > 0);
+		ret->processes =
+		    around(cgroup, read_number(with(user, CES_HIERARCHY_PIDS), "pids.max", "") > 0);
 }
 
 void ces_cgroup_read(const struct ces_cgroup *cgroup, const struct ces_policy_limits *limits,
 		     struct ces_cgroup_usage *ret)
 {
-	int memory = cgroup->v1[V1_MEMORY];
-	struct level run, user;
+	int memory = cgroup->dir[CES_HIERARCHY_MEMORY], v2 = cgroup->dir[CES_HIERARCHY_V2];
+	int user[CES_HIERARCHIES];
 
-	run.v2 = cgroup->v2;
-	memcpy(run.v1, cgroup->v1, sizeof(run.v1));
-	open_user(cgroup, &user);
+	open_user(cgroup, user);
 	ret->peak_memory = memory >= 0 ? read_number(memory, "memory.max_usage_in_bytes", "")
-				       : read_number(cgroup->v2, "memory.peak", "");
+				       : read_number(v2, "memory.peak", "");
 	/* v2 has this file without the controller too (cgroup-v2.rst, cpu.stat) */
-	ret->cpu_us = read_number(cgroup->v2, "cpu.stat", "usage_usec ");
-	ret->out_of_memory =
-	    (memory >= 0 ? read_number(memory, "memory.oom_control", "oom_kill ")
-			 : read_number(cgroup->v2, "memory.events", "oom_kill ")) > 0;
-	ret->memory = met_memory(&run) ? CES_LIMIT_OWN : around(cgroup, met_memory(&user));
-	read_processes(cgroup, &run, &user, limits->pids, ret);
-	close_user(&user);
+	ret->cpu_us = read_number(v2, "cpu.stat", "usage_usec ");
+	ret->out_of_memory = (memory >= 0 ? read_number(memory, "memory.oom_control", "oom_kill ")
+					  : read_number(v2, "memory.events", "oom_kill ")) > 0;
+	ret->memory = met_memory(cgroup->dir) ? CES_LIMIT_OWN : around(cgroup, met_memory(user));
+	read_processes(cgroup, user, limits->pids, ret);
+	close_all(user);
 }
 
 void ces_cgroup_remove(struct ces_cgroup *cgroup)
 {
+	int v2 = cgroup->root[CES_HIERARCHY_V2];
 	char helpers[WAY_MAX];
 
-	ces_cleanup_close(&cgroup->v2);
+	close_all(cgroup->dir);
 	/* a cgroup that this process or another is in cannot be removed */
 	path_of(cgroup, CES_HIERARCHY_V2, HELPERS, helpers);
-	if (cgroup->left && write_text(cgroup->root, "cgroup.procs", "0") == 0)
-		(void)unlinkat(cgroup->root, helpers, AT_REMOVEDIR);
-	if (cgroup->root >= 0)
-		remove_way(cgroup, CES_HIERARCHY_V2, cgroup->root);
-	ces_cleanup_close(&cgroup->root);
-	for (size_t i = 0; i < CES_CGROUP_V1; i++) {
-		ces_cleanup_close(&cgroup->v1[i]);
-		if (cgroup->v1_root[i] >= 0)
-			remove_way(cgroup, (enum ces_hierarchy)(i + 1), cgroup->v1_root[i]);
-		ces_cleanup_close(&cgroup->v1_root[i]);
-	}
+	if (cgroup->left && write_text(v2, "cgroup.procs", "0") == 0)
+		(void)unlinkat(v2, helpers, AT_REMOVEDIR);
+	for (enum ces_hierarchy i = 0; i < CES_HIERARCHIES; i++)
+		if (cgroup->root[i] >= 0)
+			remove_way(cgroup, i);
+	close_all(cgroup->root);
 }
 
 void ces_cgroup_clear(const struct ces_run_record *record)
@@ -483,9 +426,11 @@ void ces_cgroup_clear(const struct ces_run_record *record)
 	for (size_t i = 0; i < record->cgroups.n && i < CES_HIERARCHIES; i++)
 		(void)snprintf(cgroup.place.path[i], CES_PARENT_MAX, "%s", record->cgroups.v[i]);
 	path_of(&cgroup, CES_HIERARCHY_V2, cgroup.name, way);
-	cgroup.v2 = ces_beneath_open(cgroup.root, way, O_RDONLY | O_DIRECTORY, 0);
+	cgroup.dir[CES_HIERARCHY_V2] =
+	    ces_beneath_open(cgroup.root[CES_HIERARCHY_V2], way, O_RDONLY | O_DIRECTORY, 0);
 	ces_cgroup_kill(&cgroup);
 	path_of(&cgroup, CES_HIERARCHY_V2, HELPERS, way);
-	(void)unlinkat(cgroup.root, way, AT_REMOVEDIR); /* when the last process in it was killed */
+	/* when the last process in it was killed */
+	(void)unlinkat(cgroup.root[CES_HIERARCHY_V2], way, AT_REMOVEDIR);
 	ces_cgroup_remove(&cgroup);
 }

@@ -15,13 +15,9 @@
 #include "common/record.h"
 #include "helper/launch/parent.h"
 
-#define CES_CGROUP_V1 (CES_HIERARCHIES - 1) /* memory, cpu, pids */
-
 struct ces_cgroup {
-	int root;                   /* of v2 */
-	int v2;                     /* directory of the run in v2 */
-	int v1_root[CES_CGROUP_V1]; /* -1: not a v1 controller here */
-	int v1[CES_CGROUP_V1];
+	int root[CES_HIERARCHIES]; /* of the hierarchies; -1: this machine has no such one */
+	int dir[CES_HIERARCHIES];  /* the run's directory in each */
 	struct ces_parent place;
 	char name[48];         /* "ces/<uid>/<run>" */
 	uint64_t user_refused; /* forks refused at the user's total before this run */
@@ -30,7 +26,7 @@ struct ces_cgroup {
 
 #define CES_CGROUP_NONE                                                                            \
 	{                                                                                          \
-		.root = -1, .v2 = -1, .v1_root = {-1, -1, -1}, .v1 = {-1, -1, -1},                 \
+		.root = {-1, -1, -1, -1}, .dir = {-1, -1, -1, -1},                                 \
 	}
 
 /* Finds the place of a new run and makes nothing. The record names the place first, so that the

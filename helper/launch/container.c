@@ -244,7 +244,7 @@ int ces_container_start(const struct ces_plan *plan, const struct ces_cgroup *cg
 		return ces_error_errno(err, CES_E_HOST, "pipe");
 	ret->report = report[0];
 	report_write = report[1];
-	side = ces_process_clone(spaces, cgroup->v2, &ret->process);
+	side = ces_process_clone(spaces, cgroup->dir[CES_HIERARCHY_V2], &ret->process);
 	if (side < 0)
 		return ces_error_errno(err, CES_E_HOST, "making the container's namespaces");
 	if (side == 0) {

@@ -14,10 +14,10 @@
 #include "helper/core/beneath.h"
 
 #define UNIT     "system.slice/ces.service" /* systemd/ces.service */
+#define SESSIONS "user.slice/"
 #define TEXT_MAX 65536
 
-/* As the second field of /proc/PID/cgroup has them; v2 has none there. */
-static const char *const controllers[CES_HIERARCHIES] = {"", "memory", "cpu", "pids"};
+const char *const ces_hierarchy_names[CES_HIERARCHIES] = {"", "memory", "cpu", "pids"};
 
 static size_t part_length(const char *part)
 {
@@ -124,9 +124,7 @@ static bool in_list(const char *list, size_t length, const char *name)
 	return length == 0 && n == 0; /* v2 */
 }
 
-/* The path of the hierarchy in the text of /proc/self/cgroup ("ID:CONTROLLER,...:PATH" a line,
- * cgroups(7)), without its leading slash. */
-static bool own_path(const char *text, enum ces_hierarchy which, char ret[CES_PARENT_MAX])
+const char *ces_parent_path(const char *text, enum ces_hierarchy which, size_t *ret_length)
 {
 	for (const char *line = text; *line != '\0'; line = strchr(line, '\n') + 1) {
 		const char *list = strchr(line, ':');
@@ -134,28 +132,28 @@ static bool own_path(const char *text, enum ces_hierarchy which, char ret[CES_PA
 		const char *end = path == NULL ? NULL : strchr(path, '\n');
 
 		if (end == NULL)
-			return false;
+			return NULL;
 		list++;
-		if (!in_list(list, (size_t)(path - list), controllers[which]))
+		if (!in_list(list, (size_t)(path - list), ces_hierarchy_names[which]))
 			continue;
 		path += 1 + strspn(path + 1, "/");
-		if (end - path >= CES_PARENT_MAX)
-			return false;
-		(void)snprintf(ret, CES_PARENT_MAX, "%.*s", (int)(end - path), path);
-		return true;
+		*ret_length = (size_t)(end - path);
+		return path;
 	}
-	return false;
+	return NULL;
 }
 
 /* Finds the deepest part of the job that is root's all the way: old versions give the step's
  * directory to the user. */
 static bool find_job(int root, const char *text, enum ces_hierarchy which, char ret[CES_PARENT_MAX])
 {
-	size_t ends[CES_PARENT_DEPTHS], n;
+	size_t ends[CES_PARENT_DEPTHS], n, length;
+	const char *own = ces_parent_path(text, which, &length);
 	char path[CES_PARENT_MAX];
 
-	if (!own_path(text, which, path))
+	if (own == NULL || length >= sizeof(path))
 		return false;
+	(void)snprintf(path, sizeof(path), "%.*s", (int)length, own);
 	for (n = ces_parent_is_job(path, which == CES_HIERARCHY_V2, ends); n > 0; n--) {
 		path[ends[n - 1]] = '\0';
 		if (path_is_roots(root, path)) {
@@ -190,11 +188,14 @@ int ces_parent_find(const struct ces_host *host, const int roots[CES_HIERARCHIES
 {
 	CES_CLEANUP_FD int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
 	CES_CLEANUP_FREE char *text = NULL;
+	const char *own;
 	size_t length;
 
 	memset(ret, 0, sizeof(*ret));
 	if (fd < 0 || ces_read_file(fd, TEXT_MAX, &text, &length) < 0)
 		return ces_error_errno(err, CES_E_HOST, "/proc/self/cgroup");
+	own = ces_parent_path(text, CES_HIERARCHY_V2, &length);
+	ret->session = own != NULL && strncmp(own, SESSIONS, strlen(SESSIONS)) == 0;
 	for (enum ces_hierarchy i = 0; i < CES_HIERARCHIES; i++) {
 		if (roots[i] < 0)
 			continue;

@@ -25,12 +25,25 @@ enum ces_hierarchy {
 struct ces_parent {
 	/* a cgroup below the hierarchy's root, "" for the root itself; no slash at either end */
 	char path[CES_HIERARCHIES][CES_PARENT_MAX];
-	bool job; /* one is a batch job's */
+	bool job;     /* one is a batch job's */
+	bool session; /* this process is in the cgroup of a login session, see below */
 };
+
+/* The controller by which /proc/PID/cgroup names a hierarchy of v1; "" for v2. */
+extern const char *const ces_hierarchy_names[CES_HIERARCHIES];
+
+/* The path of the hierarchy, without its leading slash, in the text of a /proc/PID/cgroup
+ * ("ID:CONTROLLER,...:PATH" a line; version 2 has the ID 0 and no controllers: cgroups(7)); NULL if
+ * it has no such line. */
+const char *ces_parent_path(const char *text, enum ces_hierarchy which, size_t *ret_length);
 
 /* roots: fds of the hierarchies' roots, -1 where this machine has none. The function reads from the
  * kernel which cgroups this process, the caller's child, is in. Where anyone but root can move the
- * process, the cgroup does not count as a job (see ces_parent_is_job). It makes nothing. */
+ * process, the cgroup does not count as a job (see ces_parent_is_job). It makes nothing.
+ *
+ * The end of a login session ends all processes in its cgroup, below user.slice (logind.conf(5),
+ * KillUserProcesses). A batch job has another cgroup, which no process may leave before the job
+ * ends. */
 int ces_parent_find(const struct ces_host *host, const int roots[CES_HIERARCHIES],
 		    struct ces_parent *ret, struct ces_error *err);
 

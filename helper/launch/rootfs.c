@@ -260,7 +260,7 @@ static int attach_runtime_view(int root, const struct ces_cgroup *cgroup, struct
 	    attach_host(root, "/sys", "sys", false, err) < 0)
 		return -1;
 	/* runtimes look for a cgroup2 here: they see the run's own, read-only, and nothing else */
-	if (ces_mount_clone(cgroup->v2, true, -1, &mount, err) < 0)
+	if (ces_mount_clone(cgroup->dir[CES_HIERARCHY_V2], true, -1, &mount, err) < 0)
 		return -1;
 	return attach_new(root, mount, "sys/fs/cgroup", err);
 }

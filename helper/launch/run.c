@@ -296,7 +296,8 @@ static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct
 	CES_CLEANUP_FD int root = -1;
 
 	if (ces_cgroup_make(cgroup, &plan->decision->limits, &plan->decision->together, err) < 0 ||
-	    ces_devices_confine(cgroup->v2, plan->gpus.nodes, plan->gpus.n_nodes, err) < 0 ||
+	    ces_devices_confine(cgroup->dir[CES_HIERARCHY_V2], plan->gpus.nodes, plan->gpus.n_nodes,
+				err) < 0 ||
 	    ((plan->session->asked->flags & CES_FLAG_DETACH) != 0 &&
 	     ces_cgroup_leave_session(cgroup, err) < 0))
 		return -1;
