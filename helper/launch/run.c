@@ -247,7 +247,7 @@ static int reserve_once(struct ces_session *session, struct ces_plan *plan,
 			const struct ces_grant *grant, struct ces_finish *finish, bool *ret_again,
 			struct ces_error *err)
 {
-	unsigned left;
+	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
 	int result;
 
 	/* (this request may have got one at an earlier try) */
@@ -256,7 +256,7 @@ static int reserve_once(struct ces_session *session, struct ces_plan *plan,
 	bool place;
 
 	*ret_again = false;
-	if (ces_lock_take(plan->session->runs, RESERVE_SECONDS, &left) < 0)
+	if (ces_lock_take(plan->session->runs, RESERVE_SECONDS, &lock) < 0)
 		return ces_error_errno(err, CES_E_HOST, "locking the runs");
 	result = check_runs(plan, &place, err);
 	if (result == 0)
@@ -268,10 +268,7 @@ static int reserve_once(struct ces_session *session, struct ces_plan *plan,
 	wait_or_leave(session, &wish, result < 0 && err->code == CES_E_LIMIT && place);
 	if (result == 0)
 		result = ces_selinux_choose(session->selinux, session->runs, &plan->selinux, err);
-	if (result == 0)
-		result = record_and_enter(session, plan, grant, finish, err);
-	ces_lock_release(plan->session->runs, left);
-	return result;
+	return result == 0 ? record_and_enter(session, plan, grant, finish, err) : -1;
 }
 
 static int reserve(struct ces_session *session, struct ces_plan *plan,

@@ -217,13 +217,24 @@ static int append_slot(int fd, int store, uid_t uid, struct ces_error *err)
 	return 0;
 }
 
-static int base_locked(const struct ces_host *host, int store, int fd, uid_t uid, uint32_t *ret,
-		       struct ces_error *err)
+int ces_idmap_base(const struct ces_host *host, int store, uid_t uid, uint32_t *ret,
+		   struct ces_error *err)
 {
+	CES_CLEANUP_FD int fd = ces_beneath_open(store, "subids", O_RDWR | O_CREAT, 0600);
+	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
 	CES_CLEANUP_FREE char *text = NULL;
 	uint64_t slot, lines;
 	size_t length;
 
+	if (uid >= host->subid_first &&
+	    uid - host->subid_first <= (host->subid_users + 1) * host->subid_per_user)
+		return ces_error_set(err, CES_E_HOST,
+				     "your uid is in the policy's subordinate_ids");
+	/* a lock, since two first runs at once must not take one slot. It is held for five seconds
+	 * at most, since every start comes here, and a caller may freeze this process by the cgroup
+	 * that it is in */
+	if (fd < 0 || ces_lock_take(fd, CES_LOCK_SECONDS, &lock) < 0)
+		return ces_error_errno(err, CES_E_HOST, "reading the subordinate ids");
 	if (ces_read_file(fd, 1 << 20, &text, &length) < 0)
 		return ces_error_errno(err, CES_E_HOST, "reading the subordinate ids");
 	/* a crash may leave a NUL, and the lines after it would not be seen: a slot would be given
@@ -245,25 +256,4 @@ static int base_locked(const struct ces_host *host, int store, int fd, uid_t uid
 				     "your subordinate id range is beyond the policy's users");
 	*ret = (uint32_t)(host->subid_first + slot * host->subid_per_user);
 	return 0;
-}
-
-int ces_idmap_base(const struct ces_host *host, int store, uid_t uid, uint32_t *ret,
-		   struct ces_error *err)
-{
-	CES_CLEANUP_FD int fd = ces_beneath_open(store, "subids", O_RDWR | O_CREAT, 0600);
-	unsigned left;
-	int result;
-
-	if (uid >= host->subid_first &&
-	    uid - host->subid_first <= (host->subid_users + 1) * host->subid_per_user)
-		return ces_error_set(err, CES_E_HOST,
-				     "your uid is in the policy's subordinate_ids");
-	/* a lock, since two first runs at once must not take one slot. It is held for five seconds
-	 * at most, since every start comes here, and a caller may freeze this process by the cgroup
-	 * that it is in */
-	if (fd < 0 || ces_lock_take(fd, CES_LOCK_SECONDS, &left) < 0)
-		return ces_error_errno(err, CES_E_HOST, "reading the subordinate ids");
-	result = base_locked(host, store, fd, uid, ret, err);
-	ces_lock_release(fd, left);
-	return result;
 }

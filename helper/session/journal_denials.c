@@ -47,6 +47,17 @@ static struct bucket read_bucket(int fd)
 	return bucket;
 }
 
+/* Opens a user's bucket, locks it and reads it. */
+static int take_bucket(int dir, const char *name, int flags, int *ret_fd, struct ces_lock *ret_lock,
+		       struct bucket *ret)
+{
+	*ret_fd = ces_beneath_open(dir, name, O_RDWR | O_NONBLOCK | flags, 0600);
+	if (*ret_fd < 0 || ces_lock_take(*ret_fd, 2 * CES_LOCK_SECONDS, ret_lock) < 0)
+		return -1;
+	*ret = read_bucket(*ret_fd);
+	return 0;
+}
+
 static void write_bucket(int fd, const struct bucket *bucket)
 {
 	(void)!pwrite(fd, bucket, sizeof(*bucket), 0);
@@ -84,19 +95,16 @@ int ces_journal_append_denial(const struct ces_journal *journal, uid_t uid, stru
 			      struct ces_error *err)
 {
 	CES_CLEANUP_FD int fd = -1;
+	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
 	struct bucket bucket;
 	char name[32];
-	unsigned left;
 	int result;
 
 	(void)snprintf(name, sizeof(name), NAME "%u", uid);
-	fd = ces_beneath_open(journal->dir, name, O_RDWR | O_CREAT | O_NONBLOCK, 0600);
-	if (fd < 0 || ces_lock_take(fd, 2 * CES_LOCK_SECONDS, &left) < 0)
+	if (take_bucket(journal->dir, name, O_CREAT, &fd, &lock, &bucket) < 0)
 		return ces_journal_append(journal, record, true, err);
-	bucket = read_bucket(fd);
 	result = append_or_count(journal, uid, record, &bucket, err);
 	write_bucket(fd, &bucket);
-	ces_lock_release(fd, left);
 	return result;
 }
 
@@ -104,21 +112,17 @@ static void flush_one(int dir, const char *name, void *context)
 {
 	const struct ces_journal *journal = context;
 	CES_CLEANUP_FD int fd = -1;
+	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
 	struct ces_error ignored;
 	struct bucket bucket;
-	unsigned left;
 	uint64_t uid;
 
 	if (strncmp(name, NAME, strlen(NAME)) != 0 ||
-	    ces_num_parse(name + strlen(NAME), 0, UINT32_MAX, &uid) < 0)
+	    ces_num_parse(name + strlen(NAME), 0, UINT32_MAX, &uid) < 0 ||
+	    take_bucket(dir, name, 0, &fd, &lock, &bucket) < 0)
 		return;
-	fd = ces_beneath_open(dir, name, O_RDWR | O_NONBLOCK, 0);
-	if (fd < 0 || ces_lock_take(fd, 2 * CES_LOCK_SECONDS, &left) < 0)
-		return;
-	bucket = read_bucket(fd);
 	(void)record_left_out(journal, (uid_t)uid, &bucket, &ignored);
 	write_bucket(fd, &bucket);
-	ces_lock_release(fd, left);
 }
 
 void ces_journal_flush(const struct ces_journal *journal)

@@ -251,17 +251,16 @@ static int append_locked(const struct ces_journal *journal, const char *record, 
 int ces_journal_append(const struct ces_journal *journal, struct ces_json record, bool durable,
 		       struct ces_error *err)
 {
+	struct ces_lock lock = CES_LOCK_NONE;
 	const char *text = ces_json_end(&record);
 	char line[LINE_MAX_BYTES];
-	unsigned left;
 	int result;
 
-	if (text == NULL || ces_lock_take(journal->head, CES_LOCK_SECONDS, &left) < 0) {
-		ces_json_free(&record);
-		return ces_error_set(err, CES_E_HOST, "the journal cannot be written");
-	}
-	result = append_locked(journal, text, line, sizeof(line), err);
-	ces_lock_release(journal->head, left);
+	if (text == NULL || ces_lock_take(journal->head, CES_LOCK_SECONDS, &lock) < 0)
+		result = ces_error_set(err, CES_E_HOST, "the journal cannot be written");
+	else
+		result = append_locked(journal, text, line, sizeof(line), err);
+	ces_lock_release(&lock);
 	ces_json_free(&record);
 	if (result == 0 && durable && fdatasync(journal->fd) < 0)
 		return ces_error_errno(err, CES_E_HOST, "the journal did not reach the disk");

@@ -12,7 +12,7 @@
 #define LOCK_TICK_US  200
 #define LOCK_TICKS_US 5000
 
-int ces_lock_take(int fd, unsigned seconds, unsigned *ret_left)
+int ces_lock_take(int fd, unsigned seconds, struct ces_lock *ret)
 {
 	int64_t deadline = ces_now_ms() + LOCK_WAIT_MS;
 	unsigned tick = LOCK_TICK_US;
@@ -22,7 +22,7 @@ int ces_lock_take(int fd, unsigned seconds, unsigned *ret_left)
 		unsigned left = alarm(seconds);
 
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-			*ret_left = left;
+			*ret = (struct ces_lock){fd, left};
 			return 0;
 		}
 		(void)alarm(left);
@@ -37,8 +37,11 @@ int ces_lock_take(int fd, unsigned seconds, unsigned *ret_left)
 	}
 }
 
-void ces_lock_release(int fd, unsigned left)
+void ces_lock_release(struct ces_lock *lock)
 {
-	(void)flock(fd, LOCK_UN);
-	(void)alarm(left);
+	if (lock->fd < 0)
+		return;
+	(void)flock(lock->fd, LOCK_UN);
+	(void)alarm(lock->left);
+	lock->fd = -1;
 }

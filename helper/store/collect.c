@@ -183,15 +183,16 @@ void ces_collect(const struct ces_store *store, int runs)
 {
 	struct ces_error ignored;
 	bool more = true;
-	unsigned left;
 
 	look_ahead(store);
 	while (more) {
-		if (ces_store_lock(store, &left, &ignored) < 0)
+		struct ces_lock lock;
+
+		if (ces_store_lock(store, &lock, &ignored) < 0)
 			return;
 		(void)futimens(store->lock, NULL);
 		more = take_turn(store, runs);
-		ces_store_unlock(store, left);
+		ces_lock_release(&lock);
 		if (more)
 			(void)usleep(PAUSE_US);
 	}

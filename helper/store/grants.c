@@ -28,13 +28,13 @@ static int open_grants(const struct ces_store *store, uid_t uid, int *ret, struc
 /* Locks a user's grants for a change: of two changes at once the second sees the result of the
  * first. The lock is held for five seconds at most: the caller may freeze this process by the
  * cgroup that it is in, and others come to their grants too when they clear up after their dead
- * runs. Ended by ces_lock_release. */
-static int lock_grants(const struct ces_store *store, uid_t uid, int *ret, unsigned *ret_left,
-		       struct ces_error *err)
+ * runs. */
+static int lock_grants(const struct ces_store *store, uid_t uid, int *ret,
+		       struct ces_lock *ret_lock, struct ces_error *err)
 {
 	if (open_grants(store, uid, ret, err) < 0)
 		return -1;
-	return ces_lock_take(*ret, CES_LOCK_SECONDS, ret_left) < 0
+	return ces_lock_take(*ret, CES_LOCK_SECONDS, ret_lock) < 0
 		   ? ces_error_errno(err, CES_E_HOST, "locking the grants")
 		   : 0;
 }
@@ -52,16 +52,13 @@ int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct
 			  struct ces_error *err)
 {
 	CES_CLEANUP_FD int dir = -1;
+	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
 	char name[CES_DIGEST_LENGTH + 1];
-	unsigned left;
-	int result;
 
-	if (lock_grants(store, uid, &dir, &left, err) < 0)
-		return -1;
 	grant_name(grant->reference, name);
-	result = ces_object_write(dir, name, &ces_grant_schema, grant, err);
-	ces_lock_release(dir, left);
-	return result;
+	return lock_grants(store, uid, &dir, &lock, err) < 0
+		   ? -1
+		   : ces_object_write(dir, name, &ces_grant_schema, grant, err);
 }
 
 /* The file's time says when the grant was last used: no part of a grant is written anew for
@@ -112,39 +109,33 @@ void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *r
 			 const char *digest)
 {
 	CES_CLEANUP_FD int dir = -1;
+	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
 	char name[CES_DIGEST_LENGTH + 1];
 	struct ces_error ignored;
 	struct ces_grant grant;
-	unsigned left;
 
 	grant_name(reference, name);
-	if (lock_grants(store, uid, &dir, &left, &ignored) < 0)
+	if (lock_grants(store, uid, &dir, &lock, &ignored) < 0 ||
+	    load(dir, name, &grant, &ignored) < 0)
 		return;
-	if (load(dir, name, &grant, &ignored) == 0) {
-		if (strcmp(grant.digest, digest) == 0)
-			(void)utimensat(dir, name, NULL, AT_SYMLINK_NOFOLLOW);
-		ces_wire_free(&ces_grant_schema, &grant);
-	}
-	ces_lock_release(dir, left);
+	if (strcmp(grant.digest, digest) == 0)
+		(void)utimensat(dir, name, NULL, AT_SYMLINK_NOFOLLOW);
+	ces_wire_free(&ces_grant_schema, &grant);
 }
 
 int ces_store_remove_grant(const struct ces_store *store, uid_t uid, const char *reference,
 			   struct ces_error *err)
 {
 	CES_CLEANUP_FD int dir = -1;
+	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
 	char name[CES_DIGEST_LENGTH + 1];
-	unsigned left;
-	int failed;
 
-	if (lock_grants(store, uid, &dir, &left, err) < 0)
-		return -1;
 	grant_name(reference, name);
-	failed = unlinkat(dir, name, 0) == 0 ? 0 : errno;
-	ces_lock_release(dir, left);
-	errno = failed;
-	if (failed == 0)
+	if (lock_grants(store, uid, &dir, &lock, err) < 0)
+		return -1;
+	if (unlinkat(dir, name, 0) == 0)
 		return 0;
-	return failed == ENOENT
+	return errno == ENOENT
 		   ? ces_error_set(err, CES_E_NOTFOUND, "you have no image %s here", reference)
 		   : ces_error_errno(err, CES_E_HOST, "removing %s", reference);
 }

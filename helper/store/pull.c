@@ -119,20 +119,18 @@ static int enter(struct ces_session *session, const struct ces_decision *decisio
 static int admit(struct ces_session *session, const struct ces_decision *decision, int *ret,
 		 struct ces_error *err)
 {
-	unsigned left;
-	int result;
+	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
 
-	if (ces_lock_take(session->runs, 2 * CES_LOCK_SECONDS, &left) < 0)
+	if (ces_lock_take(session->runs, 2 * CES_LOCK_SECONDS, &lock) < 0)
 		return ces_error_errno(err, CES_E_HOST, "locking the runs");
-	result = check_pulls(session, err);
-	if (result == 0)
-		result = ces_record_decision(session, decision, NULL, NULL, NULL, NULL, err);
-	if (result == 0)
-		result = enter(session, decision, ret, err);
-	ces_lock_release(session->runs, left);
-	if (result == 0 && fdatasync(session->journal.fd) < 0)
-		return ces_error_errno(err, CES_E_HOST, "the journal did not reach the disk");
-	return result;
+	if (check_pulls(session, err) < 0 ||
+	    ces_record_decision(session, decision, NULL, NULL, NULL, NULL, err) < 0 ||
+	    enter(session, decision, ret, err) < 0)
+		return -1;
+	ces_lock_release(&lock);
+	return fdatasync(session->journal.fd) < 0
+		   ? ces_error_errno(err, CES_E_HOST, "the journal did not reach the disk")
+		   : 0;
 }
 
 /* Settles the layers after the user has the answer. The disk may take its time, and nobody waits

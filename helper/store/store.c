@@ -64,26 +64,18 @@ int ces_store_open(struct ces_store *ret, struct ces_error *err)
 	return 0;
 }
 
-int ces_store_lock(const struct ces_store *store, unsigned *ret_left, struct ces_error *err)
+int ces_store_lock(const struct ces_store *store, struct ces_lock *ret, struct ces_error *err)
 {
-	return ces_lock_take(store->lock, CES_LOCK_SECONDS, ret_left) < 0
+	return ces_lock_take(store->lock, CES_LOCK_SECONDS, ret) < 0
 		   ? ces_error_errno(err, CES_E_HOST, "locking the store")
 		   : 0;
 }
 
-void ces_store_unlock(const struct ces_store *store, unsigned left)
-{
-	ces_lock_release(store->lock, left);
-}
-
 int ces_store_await_collector(const struct ces_store *store, struct ces_error *err)
 {
-	unsigned left;
+	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
 
-	if (ces_store_lock(store, &left, err) < 0)
-		return -1;
-	ces_store_unlock(store, left);
-	return 0;
+	return ces_store_lock(store, &lock, err);
 }
 
 void ces_store_close(struct ces_store *store)
@@ -142,19 +134,14 @@ int ces_store_open_layer(const struct ces_store *store, const char *diff_id, int
 static int make_staging(const struct ces_store *store, const char *name, int *ret,
 			struct ces_error *err)
 {
+	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
 	CES_CLEANUP_FD int dir = -1;
-	unsigned left;
-	int failed = 0;
 
-	if (ces_store_lock(store, &left, err) < 0)
+	if (ces_store_lock(store, &lock, err) < 0)
 		return -1;
 	if (mkdirat(store->staging, name, 0700) == 0)
 		dir = ces_beneath_open(store->staging, name, O_RDONLY | O_DIRECTORY, 0);
 	if (dir < 0 || flock(dir, LOCK_EX | LOCK_NB) < 0)
-		failed = errno;
-	ces_store_unlock(store, left);
-	errno = failed;
-	if (failed != 0)
 		return ces_error_errno(err, CES_E_HOST, "making a staging directory");
 	*ret = ces_steal_fd(&dir);
 	return 0;
@@ -207,23 +194,20 @@ bool ces_store_discard(const struct ces_store *store, int parent, const char *na
 static int commit(const struct ces_store *store, const char *name, int parent, const char *digest,
 		  bool (*spoilt)(const struct ces_store *, const char *), struct ces_error *err)
 {
+	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
 	const char *place = ces_store_hex(digest);
-	unsigned left;
-	int failed = 0;
 
-	if (ces_store_lock(store, &left, err) < 0)
+	if (ces_store_lock(store, &lock, err) < 0)
 		return -1;
 	if (spoilt(store, digest))
 		(void)ces_store_discard(store, parent, place);
-	if (renameat2(store->staging, name, parent, place, RENAME_NOREPLACE) < 0)
-		failed = errno;
-	ces_store_unlock(store, left);
-	if (failed == EEXIST)
-		ces_store_unstage(store, name);
-	errno = failed;
-	return failed == 0 || failed == EEXIST
-		   ? 0
-		   : ces_error_errno(err, CES_E_HOST, "storing %.19s", digest);
+	if (renameat2(store->staging, name, parent, place, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return ces_error_errno(err, CES_E_HOST, "storing %.19s", digest);
+	ces_lock_release(&lock);
+	ces_store_unstage(store, name);
+	return 0;
 }
 
 int ces_store_commit_layer(const struct ces_store *store, const char *name, const char *diff_id,

@@ -10,6 +10,7 @@
 #include "common/name.h"
 #include "common/record.h"
 #include "helper/core/caller.h"
+#include "helper/session/lock.h"
 
 struct ces_image_record; /* common/image.h */
 
@@ -25,10 +26,8 @@ void ces_store_close(struct ces_store *store);
 /* The store's one lock is held for moments: while one thing is put in its place, and while the
  * collector works. It is never held during a wait. A process that holds it for longer than
  * CES_LOCK_SECONDS is killed (ces_lock_take), so that no caller can hold it against others. An
- * entry in the register of runs and pulls keeps an image, or layers, for longer. *ret_left: for
- * unlock. */
-int ces_store_lock(const struct ces_store *store, unsigned *ret_left, struct ces_error *err);
-void ces_store_unlock(const struct ces_store *store, unsigned left);
+ * entry in the register of runs and pulls keeps an image, or layers, for longer. */
+int ces_store_lock(const struct ces_store *store, struct ces_lock *ret, struct ces_error *err);
 
 /* Call it after an entry in the register, before looking in the store for the things that the entry
  * names: a collector that did not see the entry has ended when this returns. */
