@@ -2,6 +2,7 @@
 #include "common/io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <time.h>
@@ -86,6 +87,20 @@ int ces_write_full(int fd, const void *buffer, size_t length, int64_t deadline_m
 		}
 	}
 	return 0;
+}
+
+ssize_t ces_read_text(int dirfd, const char *path, char *buffer, size_t size)
+{
+	CES_CLEANUP_FD int fd = openat(dirfd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : 1;
+	size_t used = 0;
+
+	while (n > 0 && used < size - 1) {
+		n = read(fd, buffer + used, size - 1 - used);
+		used += n > 0 ? (size_t)n : 0;
+	}
+	buffer[used] = '\0';
+	return n < 0 ? -1 : (ssize_t)used;
 }
 
 int ces_read_file(int fd, size_t max, char **ret, size_t *ret_length)

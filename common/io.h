@@ -19,6 +19,10 @@ int ces_read_full(int fd, void *buffer, size_t length, int64_t deadline_ms);
  */
 int ces_write_full(int fd, const void *buffer, size_t length, int64_t deadline_ms);
 
+/* Reads a small file, or its first size - 1 bytes, and adds a NUL. dirfd: as in openat(2). Follows
+ * no link at the end of the path. Returns the number of bytes, or -1 with errno. */
+ssize_t ces_read_text(int dirfd, const char *path, char *buffer, size_t size);
+
 /* Reads a whole file of at most max bytes into a malloc'd, NUL-terminated buffer (the NUL not
  * counted in *ret_length). -1 with errno EFBIG when it is larger. */
 int ces_read_file(int fd, size_t max, char **ret, size_t *ret_length);

@@ -10,24 +10,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "common/cleanup.h"
+#include "common/io.h"
 #include "common/paths.h"
 
 #define SELINUXFS   "/sys/fs/selinux"
 #define HELPER_TYPE "ces_helper_t"
 #define POLICY_TYPE "ces_etc_t"
-
-/* Reads one short text; -1 if there is none. */
-static int read_text(const char *path, char *ret, size_t size)
-{
-	CES_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, ret, size - 1);
-
-	if (n < 0)
-		return -1;
-	ret[n] = '\0';
-	return 0;
-}
 
 /* Root mounts selinuxfs at boot, and only where SELinux is enabled. A caller could put something
  * else there only in a user namespace of their own, where the helper does not start. */
@@ -54,7 +42,7 @@ static bool in_own_domain(void)
 {
 	char context[256];
 
-	return read_text("/proc/self/attr/current", context, sizeof(context)) == 0 &&
+	return ces_read_text(AT_FDCWD, "/proc/self/attr/current", context, sizeof(context)) > 0 &&
 	       has_type(context, HELPER_TYPE);
 }
 
@@ -78,7 +66,7 @@ int ces_selinux_admit(bool required, bool *ret_on, struct ces_error *err)
 	bool on = is_enabled();
 
 	/* a value that cannot be read counts as not enforcing: that only ever refuses more */
-	if (!on || read_text(SELINUXFS "/enforce", enforcing, sizeof(enforcing)) < 0)
+	if (!on || ces_read_text(AT_FDCWD, SELINUXFS "/enforce", enforcing, sizeof(enforcing)) < 0)
 		enforcing[0] = '0';
 	if (required && enforcing[0] != '1')
 		return ces_error_rule(err, CES_E_POLICY, "host.selinux",

@@ -15,6 +15,7 @@
 
 #include "common/cleanup.h"
 #include "common/event.h"
+#include "common/io.h"
 #include "common/record.h"
 #include "helper/core/beneath.h"
 
@@ -52,21 +53,12 @@ static int write_number(int dir, const char *file, uint64_t value)
 /* The number behind key ("" for a file with one number only). */
 static uint64_t read_number(int dir, const char *file, const char *key)
 {
-	CES_CLEANUP_FD int fd = dir < 0 ? -1 : openat(dir, file, O_RDONLY | O_CLOEXEC);
 	char text[4096];
-	const char *at = text;
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	const char *at = NULL;
 
-	if (n <= 0)
-		return 0;
-	text[n] = '\0';
-	if (key[0] != '\0') {
+	if (dir >= 0 && ces_read_text(dir, file, text, sizeof(text)) > 0)
 		at = strstr(text, key);
-		if (at == NULL)
-			return 0;
-		at += strlen(key);
-	}
-	return strtoull(at, NULL, 10);
+	return at == NULL ? 0 : strtoull(at + strlen(key), NULL, 10);
 }
 
 /* The path of a cgroup below its hierarchy's root. */

@@ -15,11 +15,12 @@
 
 int ces_object_boot(char ret[CES_BOOT_LENGTH + 1], struct ces_error *err)
 {
-	CES_CLEANUP_FD int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	static char boot[CES_BOOT_LENGTH + 1]; /* "": not read yet */
 
-	if (fd < 0 || ces_read_full(fd, ret, CES_BOOT_LENGTH, -1) < 0)
+	if (boot[0] == '\0' && ces_read_text(AT_FDCWD, "/proc/sys/kernel/random/boot_id", boot,
+					     sizeof(boot)) != CES_BOOT_LENGTH)
 		return ces_error_errno(err, CES_E_HOST, "boot id");
-	ret[CES_BOOT_LENGTH] = '\0';
+	memcpy(ret, boot, sizeof(boot));
 	return 0;
 }
 

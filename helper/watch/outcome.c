@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/event.h"
 #include "common/image.h"
+#include "common/io.h"
 #include "common/paths.h"
 #include "common/request.h"
 #include "helper/launch/config.h"
@@ -50,13 +51,10 @@ void ces_outcome_read_log(const struct ces_plan *plan, struct ces_end *end)
 	    {"s a directory", CES_EXIT_NOEXEC, "not executable"},
 	    {"open executable", CES_EXIT_NOEXEC, "not executable"}, /* crun, of a directory */
 	};
-	CES_CLEANUP_FD int fd = open("/run/log", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	char log[LOG_MAX + 1], *message, *quote;
-	ssize_t n = fd < 0 ? 0 : read(fd, log, LOG_MAX);
 
-	if (n <= 0 || end->status == 0)
+	if (end->status == 0 || ces_read_text(AT_FDCWD, "/run/log", log, sizeof(log)) <= 0)
 		return;
-	log[n] = '\0';
 	message = strstr(log, "\"msg\":");
 	message = message == NULL ? log : message + strspn(message + 6, " \"") + 6;
 	quote = strstr(message, "\",");

@@ -57,16 +57,10 @@ static void send_signal(const struct watch *watch, int number)
 static pid_t first_child(int tasks, const char *thread)
 {
 	char path[280], text[32];
-	CES_CLEANUP_FD int fd = -1;
-	ssize_t n;
 
 	(void)snprintf(path, sizeof(path), "%s/children", thread);
-	fd = openat(tasks, path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
-		return 0;
-	text[n] = '\0';
-	return (pid_t)strtol(text, NULL, 10);
+	return ces_read_text(tasks, path, text, sizeof(text)) > 0 ? (pid_t)strtol(text, NULL, 10)
+								  : 0;
 }
 
 /* The child of the runtime (of any of its threads), process 1 of the container; 0 when it is not
@@ -95,18 +89,13 @@ static pid_t first_process(const struct watch *watch)
 static bool would_end(const struct watch *watch, int number, bool absent)
 {
 	char path[40], text[4096];
-	CES_CLEANUP_FD int fd = -1;
 	uint64_t ignored, caught;
 	const char *at;
-	ssize_t n;
 	pid_t pid = first_process(watch);
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	fd = pid <= 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
+	if (pid <= 0 || ces_read_text(AT_FDCWD, path, text, sizeof(text)) <= 0)
 		return absent;
-	text[n] = '\0';
 	at = strstr(text, "\nSigIgn:\t");
 	ignored = at == NULL ? 0 : strtoull(at + 9, NULL, 16);
 	at = strstr(text, "\nSigCgt:\t");
