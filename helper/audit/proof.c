@@ -300,15 +300,16 @@ static int check_maps(const struct look *look, struct ces_error *err)
 {
 	static const char *const files[] = {"uid_map", "gid_map"};
 	char text[4096], planned[4096];
+	bool same;
 
 	for (size_t i = 0; i < CES_COUNT(files); i++) {
 		ces_idmap_format(&look->plan->map, i == 1, planned, sizeof(planned));
 		if (ces_proc_read(look->proc, files[i], text, sizeof(text), err) < 0)
 			return -1;
-		squeeze(planned);
+		same = strcmp(text, planned) == 0;
 		squeeze(text);
 		ces_json_text(look->record, files[i], text);
-		if (strcmp(text, planned) != 0)
+		if (!same)
 			return DEVIATES(err, "its %s is not the planned one", files[i]);
 	}
 	return 0;

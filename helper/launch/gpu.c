@@ -354,7 +354,7 @@ int ces_gpus_choose(struct ces_gpus *gpus, const struct ces_decision *decision, 
 	const struct ces_gpu *gpu;
 
 	reset(gpus);
-	if (ces_runs_each(runs, weigh, &with) < 0)
+	if (ces_runs_each(runs, CES_EACH_RUN, weigh, &with) < 0)
 		return ces_error_errno(err, CES_E_HOST, "reading the register of runs");
 	while (gpus->n_names < decision->gpus && (gpu = best(gpus)) != NULL)
 		if (take(gpus, gpu, decision->gpu_exclusive, err) < 0)

@@ -252,18 +252,17 @@ static int apply(const struct where *where, const struct ces_cdi_edits *edits,
 int ces_gpu_files(const struct ces_gpus *gpus, int root, const struct ces_idmap *map,
 		  struct ces_error *err)
 {
-	CES_CLEANUP_FD int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	CES_CLEANUP_FD int top = ces_beneath_open(root, "t", O_RDONLY | O_DIRECTORY, 0);
+	CES_CLEANUP_FD int host = -1;
+	CES_CLEANUP_FD int top = -1;
 	CES_CLEANUP_FD int tree = -1;
 	CES_CLEANUP_FD int point = -1;
-	struct where where = {.host = host,
-			      .top = top,
-			      .uid = ces_idmap_host_uid(map, 0),
-			      .gid = ces_idmap_host_gid(map, 0)};
+	struct where where = {.uid = ces_idmap_host_uid(map, 0), .gid = ces_idmap_host_gid(map, 0)};
 
 	if (gpus->n_names == 0)
 		return 0;
-	if (mkdirat(root, "g", 0755) < 0 || host < 0 || top < 0 ||
+	where.host = host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	where.top = top = ces_beneath_open(root, "t", O_RDONLY | O_DIRECTORY, 0);
+	if (host < 0 || top < 0 || mkdirat(root, "g", 0755) < 0 ||
 	    (where.tree = tree = ces_beneath_open(root, "g", O_RDONLY | O_DIRECTORY, 0)) < 0 ||
 	    fchmod(tree, 0755) < 0)
 		return ces_error_errno(err, CES_E_HOST, "the directory of the GPU's driver");

@@ -19,17 +19,12 @@
 #include "helper/launch/display.h"
 #include "helper/session/caller_bind.h"
 
-/* The place of the next mount, which counts only after it is opened; NULL: no room. */
+/* The place of the next mount, which counts only after it is opened. */
 static struct ces_plan_mount *next_mount(struct ces_plan *plan,
-					 const struct ces_decision_mount *mount,
-					 struct ces_error *err)
+					 const struct ces_decision_mount *mount)
 {
 	struct ces_plan_mount *to = &plan->mounts[plan->n_mounts];
 
-	if (plan->n_mounts == CES_PLAN_MOUNTS) {
-		(void)ces_error_set(err, CES_E_USAGE, "too many mounts");
-		return NULL;
-	}
 	to->destination = mount->destination;
 	to->read_only = mount->read_only;
 	return to;
@@ -38,10 +33,10 @@ static struct ces_plan_mount *next_mount(struct ces_plan *plan,
 static int open_bind(struct ces_plan *plan, const struct ces_decision_mount *mount,
 		     struct ces_error *err)
 {
-	struct ces_plan_mount *to = next_mount(plan, mount, err);
+	struct ces_plan_mount *to = next_mount(plan, mount);
 
-	if (to == NULL || ces_caller_open_bind(&plan->session->caller, &plan->map, mount->source,
-					       &to->file, &to->fd, err) < 0)
+	if (ces_caller_open_bind(&plan->session->caller, &plan->map, mount->source, &to->file,
+				 &to->fd, err) < 0)
 		return -1;
 	plan->n_mounts++;
 	return 0;
@@ -50,10 +45,8 @@ static int open_bind(struct ces_plan *plan, const struct ces_decision_mount *mou
 static int open_mount(struct ces_plan *plan, const struct ces_decision_mount *mount,
 		      const char *path, struct ces_error *err)
 {
-	struct ces_plan_mount *to = next_mount(plan, mount, err);
+	struct ces_plan_mount *to = next_mount(plan, mount);
 
-	if (to == NULL)
-		return -1;
 	if (ces_caller_open(&plan->session->caller, path, mount->create, &to->fd, err) < 0)
 		return -1;
 	plan->n_mounts++;

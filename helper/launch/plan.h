@@ -17,7 +17,8 @@ struct ces_plan_mount {
 	bool file; /* not a directory */
 };
 
-#define CES_PLAN_MOUNTS 40
+/* CES's three places, the binds, and the socket of a display. */
+#define CES_PLAN_MOUNTS (3 + CES_BINDS_MAX + 1)
 
 /* The flags of each mount. */
 static inline unsigned long ces_plan_mount_flags(bool read_only)

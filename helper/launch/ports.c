@@ -70,18 +70,6 @@ int ces_ports_start(const struct ces_plan *plan, const struct ces_container *con
 	return result;
 }
 
-int ces_ports_ready(const struct ces_ports *ports, struct ces_error *err)
-{
-	struct ces_relay_report report;
-
-	if (ports->relay.channel < 0)
-		return 0;
-	if (ces_relay_wait(&ports->relay, &report, err) < 0)
-		return ces_error_context(err, "published ports");
-	ces_relay_report_free(&report);
-	return 0;
-}
-
 static void record(const struct ces_plan *plan, struct ces_ports *ports)
 {
 	const struct ces_session *session = plan->session;

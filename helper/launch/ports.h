@@ -21,9 +21,6 @@ struct ces_ports {
 int ces_ports_start(const struct ces_plan *plan, const struct ces_container *container,
 		    struct ces_ports *ret, struct ces_error *err);
 
-/* Waits until ces-relay is confined. */
-int ces_ports_ready(const struct ces_ports *ports, struct ces_error *err);
-
 /* Reads a report, when the channel can be read. Writes strangers to the journal, at most once in
  * ten seconds. */
 void ces_ports_listen(const struct ces_plan *plan, struct ces_ports *ports);

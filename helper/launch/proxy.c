@@ -101,15 +101,3 @@ int ces_proxy_start(const struct ces_plan *plan, const struct ces_container *con
 		result = start(container, proxy, address, ret, err);
 	return result == 0 ? 0 : ces_error_context(err, "the proxy of the policy, %s", proxy);
 }
-
-int ces_proxy_ready(const struct ces_relay *relay, struct ces_error *err)
-{
-	struct ces_relay_report report;
-
-	if (relay->channel < 0)
-		return 0;
-	if (ces_relay_wait(relay, &report, err) < 0)
-		return ces_error_context(err, "the proxy of the policy");
-	ces_relay_report_free(&report);
-	return 0;
-}

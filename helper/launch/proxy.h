@@ -10,7 +10,4 @@
 int ces_proxy_start(const struct ces_plan *plan, const struct ces_container *container,
 		    struct ces_relay *ret, struct ces_error *err);
 
-/* Waits until ces-relay is confined. */
-int ces_proxy_ready(const struct ces_relay *relay, struct ces_error *err);
-
 #endif

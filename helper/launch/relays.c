@@ -111,6 +111,18 @@ int ces_relay_wait(const struct ces_relay *relay, struct ces_relay_report *ret,
 	return -1;
 }
 
+int ces_relay_ready(const struct ces_relay *relay, const char *what, struct ces_error *err)
+{
+	struct ces_relay_report report;
+
+	if (relay->channel < 0)
+		return 0;
+	if (ces_relay_wait(relay, &report, err) < 0)
+		return ces_error_context(err, "%s", what);
+	ces_relay_report_free(&report);
+	return 0;
+}
+
 void ces_relay_end(struct ces_relay *relay)
 {
 	(void)ces_process_end(&relay->process, true);

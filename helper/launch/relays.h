@@ -38,6 +38,10 @@ int ces_relay_receive(const struct ces_relay *relay, int flags, struct ces_relay
 int ces_relay_wait(const struct ces_relay *relay, struct ces_relay_report *ret,
 		   struct ces_error *err);
 
+/* Waits in the same way until a relay is confined, if there is one. what: it carries, for an
+ * error. */
+int ces_relay_ready(const struct ces_relay *relay, const char *what, struct ces_error *err);
+
 /* Ends the relay; does nothing when there is none. */
 void ces_relay_end(struct ces_relay *relay);
 

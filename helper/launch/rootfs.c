@@ -41,7 +41,7 @@ int ces_rootfs_unshare(struct ces_error *err)
 static int make_dir(int root, const char *path, uid_t uid, gid_t gid, struct ces_error *err)
 {
 	if ((mkdirat(root, path, 0755) < 0 && errno != EEXIST) ||
-	    fchownat(root, path, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+	    (uid != 0 && fchownat(root, path, uid, gid, AT_SYMLINK_NOFOLLOW) < 0))
 		return ces_error_errno(err, CES_E_HOST, "making %s", path);
 	return 0;
 }
@@ -132,8 +132,7 @@ static int make_display_key(int top, const struct ces_plan *plan, uid_t uid, gid
  * CVE-2019-16884). */
 static int make_top(int root, const struct ces_plan *plan, struct ces_error *err)
 {
-	static const char *const fixed[] = {"/dev",       "/proc",         "/sys",    "/etc",
-					    "/safe_data", "/safe_outputs", "/scratch"};
+	static const char *const fixed[] = {"/dev", "/proc", "/sys", "/etc"};
 	uid_t uid = ces_idmap_host_uid(&plan->map, 0);
 	gid_t gid = ces_idmap_host_gid(&plan->map, 0);
 	CES_CLEANUP_FD int top = ces_beneath_open(root, "t", O_RDONLY | O_DIRECTORY, 0);

@@ -124,7 +124,7 @@ static int check_runs(const struct ces_plan *plan, bool *ret_place, struct ces_e
 	unsigned long long all = plan->decision->together.runs;
 
 	*ret_place = false;
-	if (ces_runs_each(plan->session->runs, count_run, &count) < 0)
+	if (ces_runs_each(plan->session->runs, CES_EACH_RUN, count_run, &count) < 0)
 		return ces_error_errno(err, CES_E_HOST, "reading the register of runs");
 	if (count.taken)
 		return ces_error_set(err, CES_E_LIMIT,
@@ -237,7 +237,8 @@ static void wait_or_leave(struct ces_session *session, const struct ces_queue_wi
 		session->ticket = ces_queue_wait(session->runs, wish, &session->position);
 		return;
 	}
-	ces_queue_leave(session->runs, wish);
+	if (wish->ticket != 0)
+		ces_queue_leave(session->runs, wish);
 	session->ticket = 0;
 }
 
@@ -306,8 +307,9 @@ static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct
 		return -1;
 	ces_list_start(plan, container, &finish->list, &finish->list_channel);
 	if (ces_rootfs_build(plan, container->userns, cgroup, &root, err) < 0 ||
-	    ces_ports_ready(&finish->ports, err) < 0 ||
-	    ces_proxy_ready(&finish->outward, err) < 0 || ces_rootfs_enter(root, err) < 0)
+	    ces_relay_ready(&finish->ports.relay, "published ports", err) < 0 ||
+	    ces_relay_ready(&finish->outward, "the proxy of the policy", err) < 0 ||
+	    ces_rootfs_enter(root, err) < 0)
 		return -1;
 	return 0;
 }

@@ -71,10 +71,13 @@ static int work(const void *context)
 void ces_settle(const struct ces_plan *plan, int userns, int root)
 {
 	const struct ces_caller *caller = &plan->session->caller;
-	CES_CLEANUP_FD int tree = ces_beneath_open(root, "m", O_RDONLY | O_DIRECTORY, 0);
 	struct lines lines = {.uid = plan->uid, .gid = plan->gid};
+	CES_CLEANUP_FD int tree = -1;
 
-	if (plan->decision->identity != CES_IDENTITY_SAME_UID || tree < 0)
+	if (plan->decision->identity != CES_IDENTITY_SAME_UID)
+		return;
+	tree = ces_beneath_open(root, "m", O_RDONLY | O_DIRECTORY, 0);
+	if (tree < 0)
 		return;
 	lines.workdir = plan->image->workdir != NULL ? plan->image->workdir : "/";
 	(void)snprintf(lines.passwd, sizeof(lines.passwd), "%s:x:%u:%u::%s:/bin/sh\n", caller->user,

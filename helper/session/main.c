@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/event.h"
 #include "common/io.h"
 #include "common/paths.h"
 #include "common/request.h"
@@ -38,7 +37,6 @@ static int explain(const struct ces_session *session, const struct ces_decision 
 {
 	static struct ces_parse_explain what;
 	CES_CLEANUP_FREE uint8_t *text = NULL;
-	struct ces_event_done done = {0};
 	size_t length;
 
 	what.uid = session->uid;
@@ -55,8 +53,7 @@ static int explain(const struct ces_session *session, const struct ces_decision 
 		length -= (size_t)(end + 1 - line);
 		ces_report_text(line);
 	}
-	ces_report_send(&ces_event_done_schema, &done, true);
-	return 0;
+	return ces_report_done();
 }
 
 static int pull_or_run(struct ces_session *session, const struct ces_decision *decision,

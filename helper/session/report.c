@@ -32,6 +32,14 @@ void ces_report_error(const struct ces_error *err, const char *contact, uint64_t
 	ces_report_send(&ces_event_error_schema, &event, true);
 }
 
+int ces_report_done(void)
+{
+	struct ces_event_done done = {0};
+
+	ces_report_send(&ces_event_done_schema, &done, true);
+	return 0;
+}
+
 void ces_report_text(const char *text)
 {
 	struct ces_event_text event = {.text = (char *)(uintptr_t)text};

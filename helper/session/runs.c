@@ -159,6 +159,11 @@ bool ces_runs_is_kept(const struct ces_run_record *record)
 	return record->digest == NULL;
 }
 
+bool ces_runs_is_pull(const char *run)
+{
+	return strncmp(run, CES_RUNS_PULL, strlen(CES_RUNS_PULL)) == 0;
+}
+
 /* Removes a directory whose helper died before the run was entered: nothing else was made for it
  * yet. */
 static void remove_unborn(int runs, const char *name)
@@ -176,7 +181,8 @@ static void remove_unborn(int runs, const char *name)
 struct listing {
 	void (*each)(const struct ces_run_record *, bool, void *);
 	void *context;
-	bool pulls, failed;
+	unsigned which;
+	bool failed;
 };
 
 /* Shows one entry. An entry that has gone by now, or was never whole, is skipped. */
@@ -206,26 +212,19 @@ static int look(int runs, const char *name, const struct listing *listing)
 static void show(int runs, const char *name, void *context)
 {
 	struct listing *listing = context;
-	bool pull = strncmp(name, CES_RUNS_PULL, strlen(CES_RUNS_PULL)) == 0;
+	bool pull = ces_runs_is_pull(name);
 
-	if (pull == listing->pulls && ces_run_valid(name + (pull ? strlen(CES_RUNS_PULL) : 0)))
+	if ((listing->which & (pull ? CES_EACH_PULL : CES_EACH_RUN)) != 0 &&
+	    ces_run_valid(name + (pull ? strlen(CES_RUNS_PULL) : 0)))
 		listing->failed |= look(runs, name, listing) < 0;
 	else if (strncmp(name, ".new-", 5) == 0)
 		remove_unborn(runs, name);
 }
 
-int ces_runs_each(int runs, void (*each)(const struct ces_run_record *, bool, void *),
-		  void *context)
+int ces_runs_each(int runs, unsigned which,
+		  void (*each)(const struct ces_run_record *, bool, void *), void *context)
 {
-	struct listing listing = {.each = each, .context = context};
-
-	return ces_beneath_each(runs, show, &listing) < 0 || listing.failed ? -1 : 0;
-}
-
-int ces_runs_each_pull(int runs, void (*each)(const struct ces_run_record *, bool, void *),
-		       void *context)
-{
-	struct listing listing = {.each = each, .context = context, .pulls = true};
+	struct listing listing = {.each = each, .context = context, .which = which};
 
 	return ces_beneath_each(runs, show, &listing) < 0 || listing.failed ? -1 : 0;
 }

@@ -43,15 +43,14 @@ int ces_runs_restore(int runs, const struct ces_run_record *record, struct ces_e
 /* Says whether the record is of such a run. */
 bool ces_runs_is_kept(const struct ces_run_record *record);
 
-/* Calls each for every record; alive: its helper lives. Returns -1 if the register, or one record,
- * could not be read: a caller that goes by the absence of a record must not go on. */
-int ces_runs_each(int runs, void (*each)(const struct ces_run_record *, bool alive, void *),
-		  void *context);
+#define CES_RUNS_PULL "pull-" /* then ten digits: the name of a pull under way */
+bool ces_runs_is_pull(const char *run);
 
-/* The same for pulls under way. Only the code that clears up after dead helpers sees them as
- * runs. */
-int ces_runs_each_pull(int runs, void (*each)(const struct ces_run_record *, bool alive, void *),
-		       void *context);
-#define CES_RUNS_PULL "pull-" /* then ten digits: the name of one */
+/* Calls each for every record of these kinds; alive: its helper lives. Only code that clears up
+ * after dead helpers, or counts pulls, asks for pulls. Returns -1 if the register, or one record,
+ * could not be read: a caller that goes by the absence of a record must not go on. */
+enum { CES_EACH_RUN = 1, CES_EACH_PULL = 2 };
+int ces_runs_each(int runs, unsigned which,
+		  void (*each)(const struct ces_run_record *, bool alive, void *), void *context);
 
 #endif

@@ -67,7 +67,7 @@ int ces_selinux_choose(bool on, int runs, struct ces_selinux *ret, struct ces_er
 		if (draw_pair(&search.pair, err) < 0)
 			return -1;
 		search.taken = false;
-		if (ces_runs_each(runs, compare, &search) < 0)
+		if (ces_runs_each(runs, CES_EACH_RUN, compare, &search) < 0)
 			return ces_error_errno(err, CES_E_HOST, "reading the register of runs");
 	}
 	selinux.pair = search.pair;

@@ -165,13 +165,12 @@ static bool take_turn(const struct ces_store *store, int runs)
 
 	(void)ces_beneath_each(store->staging, discard_stale, &turn);
 	images.failed |= ces_beneath_each(store->grants, user_seen, &turn) < 0;
-	images.failed |= ces_runs_each(runs, entry_seen, &turn) < 0;
-	images.failed |= ces_runs_each_pull(runs, entry_seen, &turn) < 0;
+	images.failed |= ces_runs_each(runs, CES_EACH_RUN | CES_EACH_PULL, entry_seen, &turn) < 0;
 	ces_digests_sort(&images);
 	(void)ces_beneath_each(store->images, discard_unkept, &turn);
 	turn.keep = &layers;
 	layers.failed |= ces_beneath_each(store->images, image_seen, &turn) < 0;
-	layers.failed |= ces_runs_each_pull(runs, layers_seen, &turn) < 0;
+	layers.failed |= ces_runs_each(runs, CES_EACH_PULL, layers_seen, &turn) < 0;
 	ces_digests_sort(&layers);
 	(void)ces_beneath_each(store->layers, discard_unkept, &turn);
 	free(images.v);

@@ -28,19 +28,11 @@ static void report_image(const struct ces_grant *grant, void *context)
 	report(grant, context, NULL);
 }
 
-static void report_done(void)
-{
-	struct ces_event_done done = {0};
-
-	ces_report_send(&ces_event_done_schema, &done, true);
-}
-
 int ces_verb_images(struct ces_session *session, struct ces_error *err)
 {
 	(void)err;
 	(void)ces_store_each_grant(&session->store, session->uid, report_image, &session->caller);
-	report_done();
-	return 0;
+	return ces_report_done();
 }
 
 /* The canonical name that a grant is kept under: the reference as written, but without the tag if
@@ -69,8 +61,7 @@ int ces_verb_remove(struct ces_session *session, struct ces_error *err)
 	    ces_store_remove_grant(&session->store, session->uid, reference, err) < 0)
 		return -1;
 	ces_collect_soon(&session->store, session->runs);
-	report_done();
-	return 0;
+	return ces_report_done();
 }
 
 int ces_verb_inspect(struct ces_session *session, struct ces_error *err)
@@ -87,6 +78,5 @@ int ces_verb_inspect(struct ces_session *session, struct ces_error *err)
 		config = NULL;
 	report(&grant, &session->caller, config);
 	ces_wire_free(&ces_grant_schema, &grant);
-	report_done();
-	return 0;
+	return ces_report_done();
 }

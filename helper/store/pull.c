@@ -83,7 +83,7 @@ static int check_pulls(const struct ces_session *session, struct ces_error *err)
 	struct count count = {.uid = session->uid};
 	unsigned long long most = session->host->store.pulls;
 
-	if (ces_runs_each_pull(session->runs, count_pull, &count) < 0)
+	if (ces_runs_each(session->runs, CES_EACH_PULL, count_pull, &count) < 0)
 		return ces_error_errno(err, CES_E_HOST, "reading the register of pulls");
 	if (count.n < most)
 		return 0;

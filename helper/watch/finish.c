@@ -331,6 +331,24 @@ static int end_dead(struct ces_session *session, const struct ces_run_record *re
 	return 0;
 }
 
+/* A dead pull leaves staging behind, which the collector clears. */
+static void finish_pull(const struct ces_session *session, const struct ces_run_record *record)
+{
+	struct ces_journal_subject about = {
+	    .uid = (uid_t)record->uid, .project = record->project, .image = record->image};
+	struct ces_caller owner = {0};
+	struct ces_error ignored;
+
+	if (ces_caller_load(about.uid, &owner, &ignored) == 0)
+		about.user = owner.user;
+	if (ces_journal_append(
+		&session->journal,
+		ces_journal_end("pull", &about, CES_EXIT_REFUSED, "helper died", 0, 0), true,
+		&ignored) == 0)
+		ces_runs_leave(session->runs, record->run);
+	ces_caller_free(&owner);
+}
+
 static void finish_one(const struct ces_run_record *record, bool alive, void *context)
 {
 	struct dead *dead = context;
@@ -341,6 +359,10 @@ static void finish_one(const struct ces_run_record *record, bool alive, void *co
 
 	if (alive)
 		return;
+	if (ces_runs_is_pull(record->run)) {
+		finish_pull(session, record);
+		return;
+	}
 	if (!(record->uid == session->uid ? dead->own : dead->others) ||
 	    ces_runs_is_kept(record) != dead->kept) {
 		dead->left = true;
@@ -354,27 +376,6 @@ static void finish_one(const struct ces_run_record *record, bool alive, void *co
 	ces_caller_free(&owner);
 }
 
-/* A dead pull leaves staging behind, which the collector clears. */
-static void finish_pull(const struct ces_run_record *record, bool alive, void *context)
-{
-	struct ces_session *session = context;
-	struct ces_journal_subject about = {
-	    .uid = (uid_t)record->uid, .project = record->project, .image = record->image};
-	struct ces_caller owner = {0};
-	struct ces_error ignored;
-
-	if (alive)
-		return;
-	if (ces_caller_load(about.uid, &owner, &ignored) == 0)
-		about.user = owner.user;
-	if (ces_journal_append(
-		&session->journal,
-		ces_journal_end("pull", &about, CES_EXIT_REFUSED, "helper died", 0, 0), true,
-		&ignored) == 0)
-		ces_runs_leave(session->runs, record->run);
-	ces_caller_free(&owner);
-}
-
 /* The janitor is root, who has no runs: all are others'. Runs that could not be cleaned before come
  * last, since they may take all the time there is. */
 void ces_finish_all_dead(struct ces_session *session)
@@ -382,10 +383,9 @@ void ces_finish_all_dead(struct ces_session *session)
 	struct dead dead = {.session = session, .others = true};
 
 	ces_kept_restore(&session->store, session->runs);
-	(void)ces_runs_each_pull(session->runs, finish_pull, session);
-	(void)ces_runs_each(session->runs, finish_one, &dead);
+	(void)ces_runs_each(session->runs, CES_EACH_RUN | CES_EACH_PULL, finish_one, &dead);
 	dead.kept = true;
-	(void)ces_runs_each(session->runs, finish_one, &dead);
+	(void)ces_runs_each(session->runs, CES_EACH_RUN, finish_one, &dead);
 }
 
 /* Runs in a process of its own, with its own locks (a flock belongs to the open file, which a fork
@@ -404,8 +404,8 @@ static void finish_left(struct ces_session *session)
 	ces_journal_close(&session->journal);
 	if (ces_journal_open(&session->journal, &ignored) < 0)
 		return;
-	(void)ces_runs_each(session->runs, finish_one, &others);
-	(void)ces_runs_each(session->runs, finish_one, &kept);
+	(void)ces_runs_each(session->runs, CES_EACH_RUN, finish_one, &others);
+	(void)ces_runs_each(session->runs, CES_EACH_RUN, finish_one, &kept);
 }
 
 void ces_finish_dead(struct ces_session *session)
@@ -415,8 +415,7 @@ void ces_finish_dead(struct ces_session *session)
 	int side;
 
 	ces_kept_restore(&session->store, session->runs);
-	(void)ces_runs_each_pull(session->runs, finish_pull, session);
-	(void)ces_runs_each(session->runs, finish_one, &dead);
+	(void)ces_runs_each(session->runs, CES_EACH_RUN | CES_EACH_PULL, finish_one, &dead);
 	if (!dead.left)
 		return;
 	/* Another user's directories may hang or be huge, and a run that could not be cleaned

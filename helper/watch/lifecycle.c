@@ -50,21 +50,13 @@ static void look(const struct ces_run_record *record, bool alive, void *context)
 		ces_report_send(&ces_event_run_schema, &event, true);
 }
 
-static int done(void)
-{
-	struct ces_event_done event = {0};
-
-	ces_report_send(&ces_event_done_schema, &event, true);
-	return 0;
-}
-
 int ces_verb_runs(struct ces_session *session, struct ces_error *err)
 {
 	struct search all = {.uid = session->uid, .report = true};
 
 	(void)err;
-	(void)ces_runs_each(session->runs, look, &all);
-	return done();
+	(void)ces_runs_each(session->runs, CES_EACH_RUN, look, &all);
+	return ces_report_done();
 }
 
 /* Gives the same answer for another user's run, a dead one and none at all. */
@@ -72,9 +64,7 @@ static int find(const struct ces_session *session, struct search *search, struct
 {
 	search->uid = session->uid;
 	search->wanted = session->asked->run;
-	if (search->wanted == NULL)
-		return ces_error_set(err, CES_E_USAGE, "name a run; ces-client ps lists yours");
-	(void)ces_runs_each(session->runs, look, search);
+	(void)ces_runs_each(session->runs, CES_EACH_RUN, look, search);
 	if (search->run[0] == '\0')
 		return ces_error_set(err, CES_E_NOTFOUND,
 				     "you have no live run %s; ces-client ps lists yours",
@@ -86,7 +76,7 @@ int ces_verb_inspect_run(struct ces_session *session, struct ces_error *err)
 {
 	struct search search = {.report = true};
 
-	return find(session, &search, err) < 0 ? -1 : done();
+	return find(session, &search, err) < 0 ? -1 : ces_report_done();
 }
 
 /* A run's number is random and its directory goes with it: the directory waited for cannot become
@@ -121,7 +111,7 @@ int ces_verb_stop(struct ces_session *session, struct ces_error *err)
 	if (ces_runs_stop(session->runs, search.run, grace, err) < 0 ||
 	    wait_gone(session->runs, search.run, grace, err) < 0)
 		return -1;
-	return done();
+	return ces_report_done();
 }
 
 /* Any start clears the dead runs that it finds; this verb is for a machine on which nobody starts
@@ -137,5 +127,5 @@ int ces_verb_clean(struct ces_session *session, struct ces_error *err)
 	ces_finish_all_dead(session);
 	ces_journal_flush(&session->journal);
 	ces_collect(&session->store, session->runs);
-	return done();
+	return ces_report_done();
 }
