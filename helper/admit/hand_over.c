@@ -12,7 +12,6 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/paths.h"
-#include "common/request.h"
 
 #define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
 
@@ -36,22 +35,6 @@ int ces_host_of(const struct ces_policy *policy, struct ces_host *ret, struct ce
 	    !fits(policy->cgroup_path, ret->cgroup_path, sizeof(ret->cgroup_path)))
 		return ces_error_set(err, CES_E_POLICY, "a path or name of the policy is too long");
 	return ces_decision_names(&policy->cdi_dirs, "host.cdi_dirs", &ret->cdi_dirs, err);
-}
-
-void ces_order_request(struct ces_order *order, const struct ces_request *request)
-{
-	struct ces_asked *asked = &order->asked;
-
-	asked->verb = request->verb;
-	asked->flags = request->flags;
-	asked->time_seconds = request->time_seconds;
-	asked->ticket = request->ticket;
-	asked->n_args = request->args.n;
-	asked->n_env = request->env.n;
-	(void)fits(request->image, asked->image, sizeof(asked->image));
-	(void)fits(request->project, asked->project, sizeof(asked->project));
-	(void)fits(request->name, asked->name, sizeof(asked->name));
-	(void)fits(request->run, asked->run, sizeof(asked->run));
 }
 
 int ces_order_caller(struct ces_order *order, const struct ces_caller *caller,

@@ -7,9 +7,7 @@
 /* Copies the policy's settings for the machine into one flat struct. */
 int ces_host_of(const struct ces_policy *policy, struct ces_host *ret, struct ces_error *err);
 
-/* Put the request, which was decoded within its caps, and the caller into the order. Refuse a
- * caller who does not fit into it. */
-void ces_order_request(struct ces_order *order, const struct ces_request *request);
+/* Puts the caller into the order. Refuses a caller who does not fit into it. */
 int ces_order_caller(struct ces_order *order, const struct ces_caller *caller,
 		     struct ces_error *err);
 

@@ -56,7 +56,6 @@ static int receive(struct entry *entry, struct ces_asking *asking, struct ces_er
 		return ces_error_set(err, CES_E_HOST, "ces-decode gave no answer");
 	if (got == 0)
 		return -1;
-	entry->order.words = length;
 	block = malloc(length);
 	if (block == NULL)
 		return ces_error_set(err, CES_E_HOST, "out of memory");
@@ -64,7 +63,10 @@ static int receive(struct entry *entry, struct ces_asking *asking, struct ces_er
 	if (ces_flat_load(&ces_request_flat, block, length, err) < 0)
 		return -1;
 	entry->request = (const struct ces_request *)(const void *)block;
-	return ces_request_check(entry->request, err);
+	if (ces_request_check(entry->request, err) < 0)
+		return -1;
+	entry->order.words = length;
+	return 0;
 }
 
 /* Does the work that does not depend on the request, while ces-decode waits for it. */
@@ -117,7 +119,6 @@ static int serve(struct entry *entry, struct ces_error *err)
 	if (receive(entry, &asking, err) < 0)
 		return -1;
 	request = entry->request;
-	ces_order_request(&entry->order, request);
 	/* Refuse unknown flags; never ignore them. */
 	if ((request->flags & ~(uint64_t)CES_FLAG_ALL) != 0)
 		return ces_error_set(err, CES_E_USAGE, "malformed request: unknown flag");

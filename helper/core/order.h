@@ -26,26 +26,17 @@ struct ces_host {
 	bool audit_syslog;
 };
 
-/* The part of the request that is no word for the container. "" and 0 mean: not given. */
-struct ces_asked {
-	uint64_t verb, flags, time_seconds, ticket;
-	size_t n_args, n_env;
-	char image[513], project[CES_NAME_MAX + 1];
-	char name[CES_RUN_NAME_MAX + 1], run[CES_RUN_NAME_MAX + 1];
-};
-
-#define CES_ORDER_MAGIC 0x3352445253454331ull /* changes with the meaning of a field */
+#define CES_ORDER_MAGIC 0x3452445253454331ull /* changes with the meaning of a field */
 
 struct ces_order {
 	uint64_t magic, size; /* of this struct */
-	/* lengths of what follows it: the request's block, and the policy's where it is not
-	 * kept yet (see below); 0: none */
+	/* lengths of what follows it: the request's block, where one could be read, and the
+	 * policy's where it is not kept yet (see below); 0: none */
 	size_t words, policy;
 	uid_t uid;
-	bool known;             /* the caller's entry in the user database: */
-	bool decided;           /* a pull or a run was allowed, as `decision` says */
-	bool selinux;           /* contexts are set, see helper/session/selinux.h */
-	struct ces_asked asked; /* verb 0: no request could be read */
+	bool known;   /* the caller's entry in the user database: */
+	bool decided; /* a pull or a run was allowed, as `decision` says */
+	bool selinux; /* contexts are set, see helper/session/selinux.h */
 	char user[256], home[1024];
 	gid_t gid, groups[CES_GROUPS_MAX];
 	size_t n_groups;

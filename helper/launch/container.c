@@ -26,6 +26,7 @@
 #include "common/image.h"
 #include "common/io.h"
 #include "common/paths.h"
+#include "common/request.h"
 #include "helper/core/beneath.h"
 #include "helper/session/userns.h"
 
@@ -202,7 +203,7 @@ static void child(const struct ces_plan *plan, const struct ces_cgroup *cgroup, 
 	const int fds[] = {gate, report, plan->session->journal.fd, plan->kept};
 	int joined = ces_cgroup_join(cgroup);
 
-	if ((plan->session->asked->flags & CES_FLAG_INTERACTIVE) == 0 && !plan->tty) {
+	if ((plan->session->request->flags & CES_FLAG_INTERACTIVE) == 0 && !plan->tty) {
 		CES_CLEANUP_FD int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 		if (null < 0 || dup2(null, STDIN_FILENO) < 0)

@@ -12,6 +12,7 @@
 
 #include "common/cleanup.h"
 #include "common/record.h"
+#include "common/request.h"
 #include "helper/audit/proof.h"
 #include "helper/core/beneath.h"
 #include "helper/core/deadline.h"
@@ -108,18 +109,11 @@ static void count_run(const struct ces_run_record *record, bool alive, void *con
 	    count->name != NULL && record->name != NULL && strcmp(record->name, count->name) == 0;
 }
 
-/* NULL: the caller gave none. */
-static char *name_of(const struct ces_plan *plan)
-{
-	const char *name = plan->session->asked->name;
-
-	return name[0] != '\0' ? (char *)(uintptr_t)name : NULL;
-}
-
 static int check_runs(const struct ces_plan *plan, bool *ret_place, struct ces_error *err)
 {
-	struct count count = {
-	    .uid = plan->session->uid, .project = plan->decision->project, .name = name_of(plan)};
+	struct count count = {.uid = plan->session->uid,
+			      .project = plan->decision->project,
+			      .name = plan->session->request->name};
 	unsigned long long most = plan->decision->limits.runs;
 	unsigned long long all = plan->decision->together.runs;
 
@@ -152,7 +146,7 @@ static int enter_run(struct ces_plan *plan, const struct ces_grant *grant,
 	uint64_t ports[CES_PORTS_MAX];
 	struct ces_run_record record = {
 	    .run = (char *)(uintptr_t)plan->run,
-	    .name = name_of(plan),
+	    .name = plan->session->request->name,
 	    .uid = plan->session->uid,
 	    .project = (char *)(uintptr_t)decision->project,
 	    .image = grant->reference,
@@ -233,7 +227,7 @@ static int choose_gpus(struct ces_plan *plan, struct ces_queue_wish *wish, bool 
 static void wait_or_leave(struct ces_session *session, const struct ces_queue_wish *wish,
 			  bool lacks_place)
 {
-	if (lacks_place && (session->asked->flags & CES_FLAG_WAIT) != 0) {
+	if (lacks_place && (session->request->flags & CES_FLAG_WAIT) != 0) {
 		session->ticket = ces_queue_wait(session->runs, wish, &session->position);
 		return;
 	}
@@ -252,7 +246,7 @@ static int reserve_once(struct ces_session *session, struct ces_plan *plan,
 	int result;
 
 	/* (this request may have got one at an earlier try) */
-	uint64_t ticket = session->ticket != 0 ? session->ticket : session->asked->ticket;
+	uint64_t ticket = session->ticket != 0 ? session->ticket : session->request->ticket;
 	struct ces_queue_wish wish = {session->uid, plan->decision->project, ticket, 0};
 	bool place;
 
@@ -296,7 +290,7 @@ static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct
 	if (ces_cgroup_make(cgroup, &plan->decision->limits, &plan->decision->together, err) < 0 ||
 	    ces_devices_confine(cgroup->dir[CES_HIERARCHY_V2], plan->gpus.nodes, plan->gpus.n_nodes,
 				err) < 0 ||
-	    ((plan->session->asked->flags & CES_FLAG_DETACH) != 0 &&
+	    ((plan->session->request->flags & CES_FLAG_DETACH) != 0 &&
 	     ces_cgroup_leave_session(cgroup, err) < 0))
 		return -1;
 	if (ces_selinux_share_stdio(&plan->selinux) < 0)
@@ -419,7 +413,7 @@ static int prepare(struct ces_session *session, struct ces_plan *plan, struct ce
 	struct winsize size;
 
 	plan->runc = strcmp(strrchr(plan->runtime, '/') + 1, "runc") == 0;
-	plan->tty = (plan->session->asked->flags & CES_FLAG_TTY) != 0 && isatty(STDIN_FILENO);
+	plan->tty = (plan->session->request->flags & CES_FLAG_TTY) != 0 && isatty(STDIN_FILENO);
 	if (plan->tty && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) {
 		plan->rows = size.ws_row;
 		plan->columns = size.ws_col;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/request.h"
 #include "helper/session/session.h"
 
 static void put(struct ces_json *to, const char *key, const char *text)
@@ -119,7 +120,7 @@ static struct ces_json begin(const char *event)
 }
 
 struct ces_json ces_journal_decision(const char *policy, const struct ces_caller *caller, uid_t uid,
-				     const struct ces_asked *asked,
+				     const struct ces_request *request,
 				     const struct ces_decision *decision, const char *run,
 				     const char *digest, const struct ces_strings *devices,
 				     const struct ces_error *why)
@@ -130,12 +131,12 @@ struct ces_json ces_journal_decision(const char *policy, const struct ces_caller
 	ces_json_number(&record, "uid", uid);
 	if (caller != NULL)
 		put(&record, "user", caller->user);
-	if (asked != NULL) {
-		put(&record, "verb", verb_name(asked->verb));
-		put(&record, "image", asked->image);
-		put(&record, "project", decision != NULL ? decision->project : asked->project);
-		ces_json_number(&record, "args", asked->n_args);
-		ces_json_number(&record, "env", asked->n_env);
+	if (request != NULL) {
+		put(&record, "verb", verb_name(request->verb));
+		put(&record, "image", request->image);
+		put(&record, "project", decision != NULL ? decision->project : request->project);
+		ces_json_number(&record, "args", request->args.n);
+		ces_json_number(&record, "env", request->env.n);
 	}
 	put(&record, "run", run);
 	put(&record, "digest", digest);

@@ -41,7 +41,7 @@ bool ces_journal_has_end(const struct ces_journal *journal, const char *run);
  * request and the caller; it counts argument and environment values and stores none. policy (its
  * digest) and caller may be NULL when the request did not get that far. */
 struct ces_json ces_journal_decision(const char *policy, const struct ces_caller *caller, uid_t uid,
-				     const struct ces_asked *asked,
+				     const struct ces_request *request,
 				     const struct ces_decision *decision, const char *run,
 				     const char *digest, const struct ces_strings *devices,
 				     const struct ces_error *why);

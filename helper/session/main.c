@@ -62,7 +62,7 @@ static int pull_or_run(struct ces_session *session, const struct ces_decision *d
 	char run[CES_RUN_DIGITS + 1] = "";
 	int result;
 
-	if ((session->asked->flags & CES_FLAG_EXPLAIN) != 0)
+	if ((session->request->flags & CES_FLAG_EXPLAIN) != 0)
 		return explain(session, decision, err);
 	/* the private mount namespace comes first: the store's fds could not be mounted in a later
 	 * one */
@@ -87,10 +87,10 @@ static int pull_or_run(struct ces_session *session, const struct ces_decision *d
 static int dispatch(struct ces_session *session, const struct ces_order *order,
 		    struct ces_error *err)
 {
-	switch (session->asked->verb) {
+	switch (session->request->verb) {
 	case CES_VERB_PULL:
 	case CES_VERB_RUN:
-		if (!order->decided || order->decision.verb != session->asked->verb)
+		if (!order->decided || order->decision.verb != session->request->verb)
 			return ces_error_set(err, CES_E_INTERNAL, "nothing was decided");
 		return pull_or_run(session, &order->decision, err);
 	case CES_VERB_IMAGES:
@@ -100,8 +100,8 @@ static int dispatch(struct ces_session *session, const struct ces_order *order,
 	case CES_VERB_INSPECT:
 		if (open_state(session, err) < 0)
 			return -1;
-		return session->asked->run[0] != '\0' ? ces_verb_inspect_run(session, err)
-						      : ces_verb_inspect(session, err);
+		return session->request->run != NULL ? ces_verb_inspect_run(session, err)
+						     : ces_verb_inspect(session, err);
 		/* questions about the register need no store */
 	case CES_VERB_RUNS:
 		return ces_runs_open(&session->runs, err) < 0 ? -1 : ces_verb_runs(session, err);
@@ -181,7 +181,6 @@ static int take_order(struct ces_order *order, struct ces_session *session, stru
 	session->uid = order->uid;
 	session->host = &order->host;
 	session->selinux = order->selinux;
-	session->asked = &order->asked;
 	if (order->known)
 		session->caller = (struct ces_caller){.uid = order->uid,
 						      .gid = order->gid,
@@ -216,7 +215,7 @@ static int begin(struct ces_order *order, struct ces_session *session, struct ce
 /* The refusal that gave the ticket is on record already. */
 static bool waits_on(const struct ces_session *session)
 {
-	return session->ticket != 0 && session->asked->ticket == session->ticket;
+	return session->ticket != 0 && session->request->ticket == session->ticket;
 }
 
 int main(void)

@@ -5,17 +5,17 @@
 #include <stdio.h>
 
 #include "common/paths.h"
+#include "common/request.h"
 
 int ces_record_decision(struct ces_session *session, const struct ces_decision *decision,
 			const char *run, const char *digest, const struct ces_strings *devices,
 			const struct ces_error *why, struct ces_error *err)
 {
 	const struct ces_caller *caller = session->caller.user != NULL ? &session->caller : NULL;
-	const struct ces_asked *asked = session->asked->verb != 0 ? session->asked : NULL;
 	struct ces_json record;
 
-	record = ces_journal_decision(session->host->digest, caller, session->uid, asked, decision,
-				      run, digest, devices, why);
+	record = ces_journal_decision(session->host->digest, caller, session->uid, session->request,
+				      decision, run, digest, devices, why);
 	ces_journal_signers(&record, &session->signers);
 	if (why == NULL
 		? ces_journal_append(&session->journal, record, false, err) < 0
@@ -34,12 +34,12 @@ int ces_record_failure(const struct ces_session *session, const char *run,
 						  .user = session->caller.user,
 						  .project = session->project,
 						  .run = run,
-						  .image = session->asked->image};
+						  .image = session->request->image};
 	struct ces_error ignored;
 
 	return ces_journal_append(
 	    &session->journal,
-	    ces_journal_end(session->asked->verb == CES_VERB_RUN ? "run" : "pull", &about,
+	    ces_journal_end(session->request->verb == CES_VERB_RUN ? "run" : "pull", &about,
 			    CES_EXIT_REFUSED, why->text, 0, 0),
 	    false, &ignored);
 }

@@ -19,8 +19,7 @@ struct ces_signers {
 struct ces_session {
 	uid_t uid;
 	struct ces_caller caller;
-	const struct ces_asked *asked;
-	const struct ces_request *request; /* for its words alone: common/request.h */
+	const struct ces_request *request; /* common/request.h; NULL: none could be read */
 	const struct ces_host *host;
 	struct ces_journal journal;
 	bool selinux;  /* contexts are set, see helper/session/selinux.h */

@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/event.h"
 #include "common/record.h"
+#include "common/request.h"
 #include "helper/session/report.h"
 #include "helper/session/session.h"
 #include "helper/store/collect.h"
@@ -42,10 +43,10 @@ static int canonical(const struct ces_session *session, char *buffer, size_t siz
 {
 	struct ces_reference reference;
 
-	if (session->asked->image[0] == '\0')
+	if (session->request->image == NULL)
 		return ces_error_set(err, CES_E_USAGE,
 				     "name an image; ces-client images lists yours");
-	if (ces_reference_parse(session->asked->image, &reference, err) < 0)
+	if (ces_reference_parse(session->request->image, &reference, err) < 0)
 		return -1;
 	if (reference.digest[0] != '\0')
 		reference.tag[0] = '\0';

@@ -16,6 +16,7 @@
 #include "common/event.h"
 #include "common/io.h"
 #include "common/record.h"
+#include "common/request.h"
 #include "helper/core/deadline.h"
 #include "helper/core/order.h"
 #include "helper/session/journal.h"
@@ -56,7 +57,7 @@ static int record_end(const struct ces_session *session, const struct ces_pull *
 	const struct ces_journal_subject about = {.uid = session->uid,
 						  .user = session->caller.user,
 						  .project = pull->decision->project,
-						  .image = session->asked->image,
+						  .image = session->request->image,
 						  .digest = pull->digest};
 
 	struct ces_json record =
@@ -101,7 +102,7 @@ static int enter(struct ces_session *session, const struct ces_decision *decisio
 	struct ces_run_record record = {.run = name,
 					.uid = session->uid,
 					.project = (char *)(uintptr_t)decision->project,
-					.image = (char *)(uintptr_t)session->asked->image,
+					.image = session->request->image,
 					.started = (uint64_t)time(NULL)};
 	CES_CLEANUP_FD int stop = -1; /* only its client asks a pull to stop */
 

@@ -9,6 +9,7 @@
 #include "common/event.h"
 #include "common/io.h"
 #include "common/record.h"
+#include "common/request.h"
 #include "helper/core/deadline.h"
 #include "helper/session/report.h"
 #include "helper/session/runs.h"
@@ -63,7 +64,9 @@ int ces_verb_runs(struct ces_session *session, struct ces_error *err)
 static int find(const struct ces_session *session, struct search *search, struct ces_error *err)
 {
 	search->uid = session->uid;
-	search->wanted = session->asked->run;
+	search->wanted = session->request->run;
+	if (search->wanted == NULL)
+		return ces_error_set(err, CES_E_USAGE, "name a run; ces-client ps lists yours");
 	(void)ces_runs_each(session->runs, CES_EACH_RUN, look, search);
 	if (search->run[0] == '\0')
 		return ces_error_set(err, CES_E_NOTFOUND,
@@ -102,10 +105,10 @@ int ces_verb_stop(struct ces_session *session, struct ces_error *err)
 
 	if (find(session, &search, err) < 0)
 		return -1;
-	if (session->asked->time_seconds > CES_GRACE_MAX)
+	if (session->request->time_seconds > CES_GRACE_MAX)
 		return ces_error_set(err, CES_E_USAGE, "a run is given %us at most to end",
 				     CES_GRACE_MAX);
-	grace = (uint32_t)session->asked->time_seconds;
+	grace = (uint32_t)session->request->time_seconds;
 	ces_deadline(grace + (SCRATCH_MS + SPARE_MS) / 1000);
 	/* if the run ended in between, that is what was asked for */
 	if (ces_runs_stop(session->runs, search.run, grace, err) < 0 ||

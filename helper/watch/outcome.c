@@ -31,7 +31,7 @@ void ces_outcome_started(const struct ces_plan *plan, bool began)
 	struct ces_event_done done = {.run = event.run};
 
 	ces_report_send(&ces_event_started_schema, &event, true);
-	if (began && (plan->session->asked->flags & CES_FLAG_DETACH) != 0)
+	if (began && (plan->session->request->flags & CES_FLAG_DETACH) != 0)
 		ces_report_send(&ces_event_done_schema, &done, true);
 }
 

@@ -371,14 +371,14 @@ void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 	    .container = container,
 	    .time_limit = ces_now_ms() + (int64_t)plan->decision->limits.time * 1000,
 	    .kill_at = -1,
-	    .client = (plan->session->asked->flags & CES_FLAG_DETACH) == 0,
+	    .client = (plan->session->request->flags & CES_FLAG_DETACH) == 0,
 	    .stop = stop_fd,
 	    .ports = ports,
 	};
 	int status = 0;
 
 	ces_drain_open(&watch.drain, &plan->session->caller,
-		       (plan->session->asked->flags & CES_FLAG_DETACH) != 0);
+		       (plan->session->request->flags & CES_FLAG_DETACH) != 0);
 	let_stdio_go();
 	take_signals(&watch);
 	wait_for_end(&watch);

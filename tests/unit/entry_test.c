@@ -106,27 +106,6 @@ START_TEST(the_machines_settings_go_over_flat)
 }
 END_TEST
 
-START_TEST(the_order_has_only_numbers_and_short_texts_of_a_request)
-{
-	char *words[] = {(char *)"sh", (char *)"-c"};
-	const struct ces_request request = {.verb = CES_VERB_RUN,
-					    .flags = CES_FLAG_DETACH,
-					    .image = (char *)"ghcr.io/lab/tool:1",
-					    .name = (char *)"trial",
-					    .token = (char *)"secret",
-					    .args = {words, 2}};
-
-	ces_order_request(&order, &request);
-	ck_assert_uint_eq(order.asked.verb, CES_VERB_RUN);
-	ck_assert_uint_eq(order.asked.flags, CES_FLAG_DETACH);
-	ck_assert_str_eq(order.asked.image, "ghcr.io/lab/tool:1");
-	ck_assert_str_eq(order.asked.name, "trial");
-	ck_assert_str_eq(order.asked.project, "");
-	ck_assert_uint_eq(order.asked.n_args, 2);
-	ck_assert_ptr_null(memmem(&order, sizeof(order), "secret", 6));
-}
-END_TEST
-
 /* The program puts its last words together by hand. They must be what the codec would send. */
 START_TEST(the_last_words_are_an_error_event)
 {
@@ -164,7 +143,6 @@ int main(void)
 	tcase_add_test(t, a_caller_goes_over_with_every_group);
 	tcase_add_test(t, a_caller_too_large_for_the_order_is_refused_not_cut);
 	tcase_add_test(t, the_machines_settings_go_over_flat);
-	tcase_add_test(t, the_order_has_only_numbers_and_short_texts_of_a_request);
 	tcase_add_loop_test(t, the_last_words_are_an_error_event, 0, 3);
 	return run_suite("entry", t);
 }
