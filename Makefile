@@ -64,7 +64,7 @@ $(B)/ces-helper: $(call obj,$(wildcard helper/entry/*.c) helper/core/last_words.
 $(B)/ces-admit: $(call obj,$(wildcard $(ADMIT:%=%/*.c))) $(LIBS)
 	$(CC) $(LINKHARD) -Wl,-Map=$@.map -o $@ $^ -lnettle
 $(B)/ces-session: $(call obj,$(wildcard $(SESSION:%=%/*.c))) $(LIBS)
-	$(CC) $(LINKHARD) -Wl,-Map=$@.map -o $@ $^ -lcap -lnettle
+	$(CC) $(LINKHARD) -Wl,-Map=$@.map -o $@ $^ -lnettle
 $(B)/ces-parse: $(call obj,$(wildcard helper/parse/*.c) $(EVIDENCE_READS)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -ljson-c -lnettle
 # It starts for each request, so it loads nothing but libc.

@@ -3,16 +3,15 @@
  * those. Must not be given a path that is not CES's own. */
 #include "helper/launch/overlay.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/capability.h>
 #include <sys/mount.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "helper/core/beneath.h"
+#include "helper/core/capability.h"
 
 #define OPAQUE       "trusted.overlay.opaque"
 #define OPTIONS_SIZE 4096 /* mount(2): one page */
@@ -35,34 +34,22 @@ bool ces_overlay_is_bottom(int layer)
 
 /* The rights of the overlay when it acts for the container, long after. Not CAP_MKNOD: a whiteout
  * needs none (fs/namei.c, vfs_mknod), and no device is ever made through it. */
-static const cap_value_t kept[] = {
-    CAP_SYS_ADMIN,    /* to mount; to write its marks, trusted.* */
-    CAP_DAC_OVERRIDE, /* to work in directories of the container's many ids */
-    CAP_CHOWN,        /* a file copied up keeps its owner, */
-    CAP_FOWNER,       /* its mode and its times */
-    CAP_FSETID,       /* (also where the owner's group is another) */
-};
+static const uint64_t kept =
+    CES_CAPABILITY(CAP_SYS_ADMIN) |    /* to mount; to write its marks, trusted.* */
+    CES_CAPABILITY(CAP_DAC_OVERRIDE) | /* to work in directories of the container's many ids */
+    CES_CAPABILITY(CAP_CHOWN) |        /* a file copied up keeps its owner, */
+    CES_CAPABILITY(CAP_FOWNER) |       /* its mode and its times */
+    CES_CAPABILITY(CAP_FSETID);        /* (also where the owner's group is another) */
 
-static int mount_with_few(const char *target, const char *options)
+static int mount_with_few(const char *target, const char *options, struct ces_error *err)
 {
-	cap_t before = cap_get_proc(), few = before == NULL ? NULL : cap_dup(before);
-	int result = -1, saved;
+	int result = 0;
 
-	if (few != NULL && cap_clear_flag(few, CAP_EFFECTIVE) == 0 &&
-	    cap_set_flag(few, CAP_EFFECTIVE, CES_COUNT(kept), kept, CAP_SET) == 0 &&
-	    cap_set_proc(few) == 0) {
-		result = mount("overlay", target, "overlay", MS_NODEV | MS_NOSUID, options);
-		saved = errno;
-		if (cap_set_proc(before) < 0)
-			result = -1;
-		else
-			errno = saved;
-	}
-	saved = errno;
-	cap_free(few);
-	cap_free(before);
-	errno = saved;
-	return result;
+	if (ces_capability_keep(UINT64_MAX, kept, err) < 0)
+		return -1;
+	if (mount("overlay", target, "overlay", MS_NODEV | MS_NOSUID, options) < 0)
+		result = ces_error_errno(err, CES_E_HOST, "mounting the overlay");
+	return ces_capability_keep(UINT64_MAX, UINT64_MAX, err) < 0 ? -1 : result;
 }
 
 /* A site's module parameters enable nothing: no file of a layer is ever a redirect to another, or
@@ -83,8 +70,7 @@ int ces_overlay_mount(const char *root, const char *context, size_t lowest, size
 		used += snprintf(options + used, sizeof(options) - (size_t)used, ":%s/l/%zu", root,
 				 i - 1);
 	(void)snprintf(target, sizeof(target), "%s/m", root);
-	errno = E2BIG;
-	if ((size_t)used >= sizeof(options) || mount_with_few(target, options) < 0)
-		return ces_error_errno(err, CES_E_HOST, "mounting the overlay");
-	return 0;
+	return (size_t)used < sizeof(options)
+		   ? mount_with_few(target, options, err)
+		   : ces_error_set(err, CES_E_HOST, "mounting the overlay: too many layers");
 }

@@ -1,6 +1,6 @@
 /* Tests that an unpacker's report about a layer marks directories of that layer and nothing else,
  * whatever the report says. */
-/* links: helper/launch/overlay.c helper/core/beneath.c */
+/* links: helper/launch/overlay.c helper/core/beneath.c helper/core/capability.c */
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
