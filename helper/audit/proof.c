@@ -299,11 +299,12 @@ static void squeeze(char *text)
 static int check_maps(const struct look *look, struct ces_error *err)
 {
 	static const char *const files[] = {"uid_map", "gid_map"};
+	const struct ces_idmap_side *const sides[] = {&look->plan->map.uid, &look->plan->map.gid};
 	char text[4096], planned[4096];
 	bool same;
 
 	for (size_t i = 0; i < CES_COUNT(files); i++) {
-		ces_idmap_format(&look->plan->map, i == 1, planned, sizeof(planned));
+		(void)ces_idmap_format(sides[i], planned, sizeof(planned));
 		if (ces_proc_read(look->proc, files[i], text, sizeof(text), err) < 0)
 			return -1;
 		same = strcmp(text, planned) == 0;

@@ -17,10 +17,10 @@
 #include "helper/core/beneath.h"
 #include "helper/session/lock.h"
 
-static void add(struct ces_idmap_extent *extents, size_t *n, uint32_t inside, uint32_t outside,
-		uint32_t count)
+static void add(struct ces_idmap_side *side, uint32_t inside, uint32_t outside, uint32_t count)
 {
-	size_t at = *n;
+	struct ces_idmap_extent *extents = side->v;
+	size_t at = side->n;
 
 	if (count == 0)
 		return;
@@ -28,21 +28,20 @@ static void add(struct ces_idmap_extent *extents, size_t *n, uint32_t inside, ui
 	for (; at > 0 && extents[at - 1].inside > inside; at--)
 		extents[at] = extents[at - 1];
 	extents[at] = (struct ces_idmap_extent){inside, outside, count};
-	(*n)++;
+	side->n++;
 }
 
 /* Maps 0..65535 onto base, but `self` onto `outside`; self may be above the span. */
-static void add_span(struct ces_idmap_extent *extents, size_t *n, uint32_t self, uint32_t outside,
-		     uint32_t base)
+static void add_span(struct ces_idmap_side *side, uint32_t self, uint32_t outside, uint32_t base)
 {
 	if (self >= CES_IDMAP_SPAN) {
-		add(extents, n, 0, base, CES_IDMAP_SPAN);
-		add(extents, n, self, outside, 1);
+		add(side, 0, base, CES_IDMAP_SPAN);
+		add(side, self, outside, 1);
 		return;
 	}
-	add(extents, n, 0, base, self);
-	add(extents, n, self, outside, 1);
-	add(extents, n, self + 1, base + self + 1, CES_IDMAP_SPAN - self - 1);
+	add(side, 0, base, self);
+	add(side, self, outside, 1);
+	add(side, self + 1, base + self + 1, CES_IDMAP_SPAN - self - 1);
 }
 
 int ces_idmap_make(const struct ces_caller *caller, uint32_t user, uint32_t group, uint32_t base,
@@ -55,8 +54,8 @@ int ces_idmap_make(const struct ces_caller *caller, uint32_t user, uint32_t grou
 	if (caller->uid == 0 || caller->gid == 0 || base < CES_IDMAP_SPAN)
 		return ces_error_set(err, CES_E_HOST,
 				     "your uid, gid or subordinate range cannot be mapped");
-	add_span(map.uid, &map.n_uid, user, caller->uid, base);
-	add_span(map.gid, &map.n_gid, group, caller->gid, base);
+	add_span(&map.uid, user, caller->uid, base);
+	add_span(&map.gid, group, caller->gid, base);
 	for (size_t i = 0; i < n_project_gids && i < CES_DECISION_GROUPS; i++) {
 		if (project_gids[i] == 0)
 			return ces_error_set(err, CES_E_HOST, "gid 0 cannot be a project's group");
@@ -65,7 +64,7 @@ int ces_idmap_make(const struct ces_caller *caller, uint32_t user, uint32_t grou
 			continue;
 		if (inside == group)
 			inside++;
-		add(map.gid, &map.n_gid, inside, project_gids[i], 1);
+		add(&map.gid, inside, project_gids[i], 1);
 		map.project_gids[map.n_project_gids++] = inside++;
 	}
 	*ret = map;
@@ -104,23 +103,27 @@ int ces_idmap_worker(uid_t uid, gid_t gid, uint32_t base, struct ces_idmap *ret,
 	if (uid == 0 || gid == 0 || base < CES_IDMAP_SPAN)
 		return ces_error_set(err, CES_E_HOST,
 				     "the worker's uid, gid or range cannot be mapped");
-	add_span(map.uid, &map.n_uid, 0, uid, base);
-	add_span(map.gid, &map.n_gid, 0, gid, base);
+	add_span(&map.uid, 0, uid, base);
+	add_span(&map.gid, 0, gid, base);
 	*ret = map;
 	return 0;
 }
 
-static uint32_t host_id(const struct ces_idmap_extent *extents, size_t n, uint32_t inside)
+static uint32_t host_id(const struct ces_idmap_side *side, uint32_t inside)
 {
-	for (size_t i = 0; i < n; i++)
+	const struct ces_idmap_extent *extents = side->v;
+
+	for (size_t i = 0; i < side->n; i++)
 		if (inside >= extents[i].inside && inside - extents[i].inside < extents[i].count)
 			return extents[i].outside + (inside - extents[i].inside);
 	return UINT32_MAX;
 }
 
-static bool holds(const struct ces_idmap_extent *extents, size_t n, uint32_t outside)
+static bool holds(const struct ces_idmap_side *side, uint32_t outside)
 {
-	for (size_t i = 0; i < n; i++)
+	const struct ces_idmap_extent *extents = side->v;
+
+	for (size_t i = 0; i < side->n; i++)
 		if (outside >= extents[i].outside &&
 		    outside - extents[i].outside < extents[i].count)
 			return true;
@@ -129,43 +132,36 @@ static bool holds(const struct ces_idmap_extent *extents, size_t n, uint32_t out
 
 bool ces_idmap_holds(const struct ces_idmap *map, uid_t uid, gid_t gid)
 {
-	return holds(map->uid, map->n_uid, uid) && holds(map->gid, map->n_gid, gid);
+	return holds(&map->uid, uid) && holds(&map->gid, gid);
 }
 
 uint32_t ces_idmap_host_uid(const struct ces_idmap *map, uint32_t inside)
 {
-	return host_id(map->uid, map->n_uid, inside);
+	return host_id(&map->uid, inside);
 }
 
 uint32_t ces_idmap_host_gid(const struct ces_idmap *map, uint32_t inside)
 {
-	return host_id(map->gid, map->n_gid, inside);
+	return host_id(&map->gid, inside);
 }
 
-static size_t format_map(const struct ces_idmap_extent *extents, size_t n, char *buffer,
-			 size_t size)
+size_t ces_idmap_format(const struct ces_idmap_side *side, char *buffer, size_t size)
 {
 	size_t used = 0;
 
-	for (size_t i = 0; i < n; i++)
+	buffer[0] = '\0';
+	for (size_t i = 0; i < side->n; i++)
 		used += (size_t)snprintf(buffer + used, size - used, "%10u %10u %10u\n",
-					 extents[i].inside, extents[i].outside, extents[i].count);
+					 side->v[i].inside, side->v[i].outside, side->v[i].count);
 	return used;
 }
 
-void ces_idmap_format(const struct ces_idmap *map, bool gid, char *buffer, size_t size)
-{
-	buffer[0] = '\0';
-	(void)format_map(gid ? map->gid : map->uid, gid ? map->n_gid : map->n_uid, buffer, size);
-}
-
-/* Writes a map in one write, as the kernel demands. The kernel must then show the same bytes: it
- * prints a map in this very format (kernel/user_namespace.c, uid_m_show). */
-static int write_one(pid_t pid, const char *file, const struct ces_idmap_extent *extents, size_t n,
+/* Writes a map in one write, as the kernel demands. The kernel must then show the same bytes. */
+static int write_one(pid_t pid, const char *file, const struct ces_idmap_side *side,
 		     struct ces_error *err)
 {
 	char path[64], wanted[CES_IDMAP_EXTENTS * 34 + 1], found[sizeof(wanted) + 1];
-	size_t length = format_map(extents, n, wanted, sizeof(wanted));
+	size_t length = ces_idmap_format(side, wanted, sizeof(wanted));
 	CES_CLEANUP_FD int fd = -1;
 	ssize_t got;
 
@@ -181,9 +177,9 @@ static int write_one(pid_t pid, const char *file, const struct ces_idmap_extent 
 
 int ces_idmap_write(pid_t pid, const struct ces_idmap *map, struct ces_error *err)
 {
-	if (write_one(pid, "uid_map", map->uid, map->n_uid, err) < 0)
-		return -1;
-	return write_one(pid, "gid_map", map->gid, map->n_gid, err);
+	return write_one(pid, "uid_map", &map->uid, err) < 0
+		   ? -1
+		   : write_one(pid, "gid_map", &map->gid, err);
 }
 
 /* Finds the slot (1-based line) of uid in text; 0 if it has none. *ret_lines: lines in all. -1 for

@@ -19,9 +19,13 @@ struct ces_idmap_extent {
 	uint32_t inside, outside, count;
 };
 
+struct ces_idmap_side {
+	struct ces_idmap_extent v[CES_IDMAP_EXTENTS];
+	size_t n;
+};
+
 struct ces_idmap {
-	struct ces_idmap_extent uid[CES_IDMAP_EXTENTS], gid[CES_IDMAP_EXTENTS];
-	size_t n_uid, n_gid;
+	struct ces_idmap_side uid, gid;
 	uint32_t user, group;                       /* the inside ids of the caller */
 	uint32_t project_gids[CES_DECISION_GROUPS]; /* the inside ids of the project's groups */
 	size_t n_project_gids;
@@ -55,8 +59,9 @@ int ces_idmap_write(pid_t pid, const struct ces_idmap *map, struct ces_error *er
  * pass over the mode of a file (capable_wrt_inode_uidgid, kernel/capability.c). */
 bool ces_idmap_holds(const struct ces_idmap *map, uid_t uid, gid_t gid);
 
-/* Formats one of the two maps as the kernel shows it in /proc/PID/uid_map and gid_map. */
-void ces_idmap_format(const struct ces_idmap *map, bool gid, char *buffer, size_t size);
+/* Formats one of the two sides as the kernel shows it in /proc/PID/uid_map and gid_map
+ * (kernel/user_namespace.c, uid_m_show). Returns the length. */
+size_t ces_idmap_format(const struct ces_idmap_side *side, char *buffer, size_t size);
 
 /* The host id behind an inside id. */
 uint32_t ces_idmap_host_uid(const struct ces_idmap *map, uint32_t inside);

@@ -62,8 +62,8 @@ START_TEST(a_map_has_only_the_caller_their_range_and_their_projects)
 	ck_assert_int_eq(ces_idmap_make(&ann, maps[_i].user, maps[_i].group, BASE,
 					maps[_i].projects, maps[_i].n_projects, &map, &err),
 			 0);
-	check_extents(map.uid, map.n_uid);
-	check_extents(map.gid, map.n_gid);
+	check_extents(map.uid.v, map.uid.n);
+	check_extents(map.gid.v, map.gid.n);
 	ck_assert_uint_eq(ces_idmap_host_uid(&map, maps[_i].user), ann.uid);
 	ck_assert_uint_eq(ces_idmap_host_gid(&map, maps[_i].group), ann.gid);
 	for (uint32_t id = 0; id < CES_IDMAP_SPAN; id++) {
@@ -82,8 +82,8 @@ START_TEST(a_user_made_with_the_callers_numbers_is_the_caller_in_the_projects_gr
 	struct ces_error err;
 
 	ck_assert_int_eq(ces_idmap_make_own(&ann, BASE, projects, 2, &map, &err), 0);
-	check_extents(map.uid, map.n_uid);
-	check_extents(map.gid, map.n_gid);
+	check_extents(map.uid.v, map.uid.n);
+	check_extents(map.gid.v, map.gid.n);
 	ck_assert_uint_eq(ces_idmap_host_uid(&map, 4401), 4401);
 	ck_assert_uint_eq(ces_idmap_host_gid(&map, 4401), 4411);
 	ck_assert_uint_eq(ces_idmap_host_gid(&map, map.group), 4401);
@@ -93,7 +93,7 @@ START_TEST(a_user_made_with_the_callers_numbers_is_the_caller_in_the_projects_gr
 	ck_assert_uint_eq(ces_idmap_host_uid(&map, 0), BASE);
 	/* a caller whose own group is the project's */
 	ck_assert_int_eq(ces_idmap_make_own(&ann, BASE, primary, 2, &map, &err), 0);
-	check_extents(map.gid, map.n_gid);
+	check_extents(map.gid.v, map.gid.n);
 	ck_assert_uint_eq(ces_idmap_host_gid(&map, 4401), 4401);
 	ck_assert_uint_eq(map.group, 4401);
 	/* without a project group, and with one that is root's */
