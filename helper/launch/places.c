@@ -107,7 +107,7 @@ static int make_waiting(const struct ces_plan *plan, const char *name, int *ret)
  *
  * Outputs are given to them by one rename (helper/watch/finish.c), which fails between mounts, file
  * systems and some quotas. So it is done once here, with an empty directory, before anything runs.
- * There it is said who controls what. */
+ * That file says who controls what. */
 static int open_withheld(struct ces_plan *plan, struct ces_error *err)
 {
 	const char *place = plan->decision->withhold;

@@ -1,5 +1,5 @@
 /* Fits an image made for root to a user. Must not read the image's files, except the last byte of
- * two, nor follow a link of its.
+ * two, nor follow a link.
  *
  * Who controls what: the image chose the files at /etc/passwd, /etc/group and its working
  * directory. Nothing of it has run yet, and nobody else sees this mount, so nothing changes

@@ -17,7 +17,8 @@ void ces_report_error(const struct ces_error *err, const char *contact, uint64_t
 /* Reports that the request was done, for a verb that has no more to say. Returns 0. */
 int ces_report_done(void);
 
-/* Sends one line of an explanation, which ces-parse worded; one that is no line is not sent. */
+/* Sends one line of an explanation, which ces-parse worded. A text that is more than one line
+ * is not sent. */
 void ces_report_text(const char *text);
 
 #endif

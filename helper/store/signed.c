@@ -21,23 +21,10 @@
 
 /* The question to ces-verify as it grows, and the keys in it. */
 struct question {
-	struct ces_bytes bytes;
+	struct ces_bytes_out bytes;
 	struct ces_verify_job job;
 	char keys[CES_SIGNERS_MAX][CES_DIGEST_LENGTH + 1]; /* digests of the files */
 };
-
-static int add(struct ces_bytes *to, const void *bytes, size_t length, struct ces_error *err)
-{
-	char *bigger = realloc(to->bytes, to->length + length + 1);
-
-	if (bigger == NULL)
-		return ces_error_set(err, CES_E_HOST, "out of memory");
-	to->bytes = bigger;
-	if (length > 0)
-		memcpy(bigger + to->length, bytes, length);
-	to->length += length;
-	return 0;
-}
 
 static int add_key(struct question *question, size_t i, const char *name, struct ces_error *err)
 {
@@ -53,7 +40,8 @@ static int add_key(struct question *question, size_t i, const char *name, struct
 	ces_digest_of(bytes, length, question->keys[i]);
 	question->job.keys[i] = length;
 	(void)snprintf(question->job.names[i], CES_SIGNER_PATH, "%s", name);
-	return add(&question->bytes, bytes, length, err);
+	ces_bytes_add(&question->bytes, bytes, length);
+	return 0;
 }
 
 static int put(struct question *question, const struct ces_decision *decision,
@@ -63,13 +51,16 @@ static int put(struct question *question, const struct ces_decision *decision,
 
 	question->job.n_keys = signers->n;
 	question->job.bag = bag->length;
-	if (add(&question->bytes, &question->job, sizeof(question->job), err) < 0)
-		return -1;
+	ces_bytes_add(&question->bytes, (const char *)&question->job, sizeof(question->job));
 	for (size_t i = 0; i < signers->n; i++)
 		if (add_key(question, i, signers->v[i], err) < 0)
 			return -1;
-	memcpy(question->bytes.bytes, &question->job, sizeof(question->job));
-	return add(&question->bytes, bag->bytes, bag->length, err);
+	if (bag->length > 0)
+		ces_bytes_add(&question->bytes, bag->bytes, bag->length);
+	if (question->bytes.failed)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+	memcpy(question->bytes.text, &question->job, sizeof(question->job));
+	return 0;
 }
 
 static int ask(const struct question *question, struct ces_verify_answer *ret,
@@ -78,7 +69,7 @@ static int ask(const struct question *question, struct ces_verify_answer *ret,
 	CES_CLEANUP_FREE uint8_t *block = NULL;
 	size_t length = 0;
 
-	if (ces_ask(CES_PARSE_SIGNED, NULL, question->bytes.bytes, question->bytes.length,
+	if (ces_ask(CES_PARSE_SIGNED, NULL, question->bytes.text, question->bytes.used,
 		    CES_E_POLICY, &block, &length, err) < 0)
 		return -1;
 	if (block == NULL || length != sizeof(*ret))
@@ -122,7 +113,7 @@ int ces_signed_check(const struct ces_decision *decision, const char *digest,
 	result = put(&question, decision, bag, err);
 	if (result == 0)
 		result = ask(&question, &answer, err);
-	free(question.bytes.bytes);
+	free(question.bytes.text);
 	if (result < 0)
 		return -1;
 	note(&question, &decision->signed_by, &answer, ret);
