@@ -14,6 +14,7 @@
 #include <json-c/json.h>
 
 #include "client/limit.h"
+#include "client/runtime.h"
 #include "client/say.h"
 #include "common/cleanup.h"
 #include "common/io.h"
@@ -113,6 +114,8 @@ void ces_kept_end(struct ces_kept *kept, const struct ces_event_exited *exited)
 		copy(kept->text, sizeof(kept->text), exited->text);
 	else
 		ces_limit_text(exited, kept->text, sizeof(kept->text));
+	if (strcmp(kept->reason, CES_EXITED_RUNTIME) == 0)
+		ces_runtime_word(kept);
 }
 
 int ces_kept_write(int dir, const struct ces_kept *kept, struct ces_error *err)

@@ -16,7 +16,7 @@
 #include "helper/launch/config.h"
 #include "helper/session/report.h"
 
-#define LOG_MAX 8192
+#define LOG_MAX 390
 
 void ces_outcome_started(const struct ces_plan *plan, bool began)
 {
@@ -36,41 +36,17 @@ void ces_outcome_started(const struct ces_plan *plan, bool began)
 }
 
 /* Only the runtime writes there; the container never sees the file. Image and caller chose words in
- * it, so CES only searches it for the runtime's own phrases and shows it cleaned. */
+ * it, so the client finds out what they mean, and only shows them. */
 void ces_outcome_read_log(const struct ces_plan *plan, struct ces_end *end)
 {
-	static const struct {
-		const char *phrase;
-		int status;
-		const char *reason;
-	} known[] = {
-	    {"not found", CES_EXIT_NOTFOUND, "not found"},
-	    {"o such file", CES_EXIT_NOTFOUND, "not found"},
-	    {"ermission denied", CES_EXIT_NOEXEC, "not executable"},
-	    {"xec format error", CES_EXIT_NOEXEC, "not executable"},
-	    {"s a directory", CES_EXIT_NOEXEC, "not executable"},
-	    {"open executable", CES_EXIT_NOEXEC, "not executable"}, /* crun, of a directory */
-	};
-	char log[LOG_MAX + 1], *message, *quote;
+	char log[LOG_MAX + 1];
 
 	if (end->status == 0 || ces_read_text(AT_FDCWD, "/run/log", log, sizeof(log)) <= 0)
 		return;
-	message = strstr(log, "\"msg\":");
-	message = message == NULL ? log : message + strspn(message + 6, " \"") + 6;
-	quote = strstr(message, "\",");
-	if (quote == NULL)
-		quote = message + strcspn(message, "\n");
-	*quote = '\0';
 	end->status = CES_EXIT_REFUSED;
-	end->reason = "runtime";
-	for (size_t i = 0; i < CES_COUNT(known); i++)
-		if (strstr(message, known[i].phrase) != NULL) {
-			end->status = known[i].status;
-			end->reason = known[i].reason;
-			break;
-		}
-	(void)snprintf(end->text, sizeof(end->text), "cannot start %.100s: %.300s",
-		       ces_config_command(plan), message);
+	end->reason = CES_EXITED_RUNTIME;
+	(void)snprintf(end->text, sizeof(end->text), "cannot start %.100s: %.390s",
+		       ces_config_command(plan), log);
 	ces_text_clean(end->text);
 }
 

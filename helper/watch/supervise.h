@@ -7,9 +7,9 @@
 #include "helper/launch/ports.h"
 
 struct ces_end {
-	int status;         /* as the caller will see it: 0..255 */
-	const char *reason; /* "exit", "signal", "memory limit", "time limit", "stopped", "not
-			       found", ... */
+	int status;                /* as the caller will see it: 0..255 */
+	const char *reason;        /* "exit", "signal", "memory limit", "time limit", "stopped",
+				      "runtime" */
 	char text[CES_ERROR_TEXT]; /* what the runtime said, or "" */
 	uint64_t limit;       /* enum ces_limit: the limit that was reached; and its figures, see */
 	uint64_t value, most; /* struct ces_event_exited */

@@ -2,7 +2,7 @@
 /* links: client/run.c client/ask.c client/listen.c client/signals.c client/relay.c */
 /* links: client/session.c client/terminal.c client/progress.c client/table.c client/say.c */
 /* links: client/fit.c */
-/* links: client/detach.c client/verbose.c client/kept.c client/limit.c */
+/* links: client/detach.c client/verbose.c client/kept.c client/limit.c client/runtime.c */
 /* links: client/outputs.c client/turn.c client/missing.c */
 #include "tests/unit/client_stand_in.h"
 

@@ -1,0 +1,49 @@
+/* Words what a runtime wrote before it gave up. Must not believe it: image and caller chose words
+ * in it, and the kernel's messages are those of the C library. */
+#include "client/runtime.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/paths.h"
+
+static const struct {
+	const char *phrase;
+	int status;
+	const char *reason;
+} known[] = {
+    {"not found", CES_EXIT_NOTFOUND, "not found"},
+    {"o such file", CES_EXIT_NOTFOUND, "not found"},
+    {"ermission denied", CES_EXIT_NOEXEC, "not executable"},
+    {"xec format error", CES_EXIT_NOEXEC, "not executable"},
+    {"s a directory", CES_EXIT_NOEXEC, "not executable"},
+    {"open executable", CES_EXIT_NOEXEC, "not executable"}, /* crun, of a directory */
+};
+
+/* The log has a JSON object a line, of which the first counts. It may be cut off. */
+static void find_message(char *text)
+{
+	char *log = strstr(text, ": {"), *message = log == NULL ? NULL : strstr(log, "\"msg\":"),
+	     *end;
+
+	if (message == NULL)
+		return;
+	message += strlen("\"msg\":");
+	message += strspn(message, " \"");
+	end = strstr(message, "\",");
+	if (end != NULL)
+		*end = '\0';
+	memmove(log + strlen(": "), message, strlen(message) + 1);
+}
+
+void ces_runtime_word(struct ces_kept *kept)
+{
+	find_message(kept->text);
+	for (size_t i = 0; i < CES_COUNT(known); i++)
+		if (strstr(kept->text, known[i].phrase) != NULL) {
+			kept->status = known[i].status;
+			(void)snprintf(kept->reason, sizeof(kept->reason), "%s", known[i].reason);
+			return;
+		}
+}

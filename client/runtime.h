@@ -1,0 +1,12 @@
+/* The words of an OCI runtime that started no program. */
+#ifndef CES_CLIENT_RUNTIME_H
+#define CES_CLIENT_RUNTIME_H
+
+#include "client/kept.h"
+
+/* Completes the end of such a run: its text is the event's (common/event.h). Puts the runtime's own
+ * message in place of its log. A command that is missing, or that cannot be executed, has the
+ * status that a shell would give. */
+void ces_runtime_word(struct ces_kept *kept);
+
+#endif
