@@ -18,7 +18,7 @@ static bool is_there(const struct ces_caller *caller, const char *base, const ch
 	char path[1100];
 
 	(void)snprintf(path, sizeof(path), "%s/%s", base, name);
-	return ces_caller_open(caller, path, false, &fd, &ignored) == 0;
+	return ces_caller_open(caller, path, false, NULL, &fd, &ignored) == 0;
 }
 
 int ces_facts_gather(const struct ces_policy *policy, const struct ces_caller *caller,

@@ -22,18 +22,20 @@ static int check_file_system(int fd, const char *path, struct ces_error *err)
 }
 
 /* O_RDONLY, not O_PATH: an O_PATH open does not check the permission of the last component. */
-static int open_directory(const char *path, bool create)
+static int open_directory(const char *path)
+{
+	return ces_way_open(path, O_RDONLY | O_DIRECTORY);
+}
+
+/* Makes the directory in its parent if it is missing, unless parent is -1. */
+static int open_or_make(const char *path, int parent)
 {
 	const char *name = strrchr(path, '/');
-	CES_CLEANUP_FREE char *upper = NULL;
-	CES_CLEANUP_FD int parent = -1;
-	int fd = ces_way_open(path, O_RDONLY | O_DIRECTORY);
+	int fd = open_directory(path);
 
-	if (fd >= 0 || !create || errno != ENOENT || name == NULL || name == path)
+	if (fd >= 0 || errno != ENOENT || parent < 0)
 		return fd;
-	upper = strndup(path, (size_t)(name - path));
-	parent = upper == NULL ? -1 : ces_way_open(upper, O_RDONLY | O_DIRECTORY);
-	if (parent < 0 || (mkdirat(parent, name + 1, 0700) < 0 && errno != EEXIST))
+	if (mkdirat(parent, name + 1, 0700) < 0 && errno != EEXIST)
 		return -1;
 	return ces_beneath_open(parent, name + 1, O_RDONLY | O_DIRECTORY, 0);
 }
@@ -60,15 +62,29 @@ int ces_caller_opened(const char *path, int fd, int *ret, struct ces_error *err)
 	return 0;
 }
 
-int ces_caller_open(const struct ces_caller *caller, const char *path, bool create, int *ret,
-		    struct ces_error *err)
+int ces_caller_open(const struct ces_caller *caller, const char *path, bool create, int *ret_parent,
+		    int *ret, struct ces_error *err)
 {
-	int fd, saved;
+	const char *name = strrchr(path, '/');
+	CES_CLEANUP_FREE char *upper = NULL;
+	int parent = -1, fd = -1, saved;
 
+	if (ret_parent != NULL && (name == NULL || name == path))
+		return ces_error_set(err, CES_E_POLICY, "%s has no parent", path);
+	if (ret_parent != NULL && (upper = strndup(path, (size_t)(name - path))) == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
 	ces_caller_enter(caller);
-	fd = open_directory(path, create);
+	if (upper != NULL)
+		parent = open_directory(upper);
+	if (upper == NULL || parent >= 0)
+		fd = open_or_make(path, create ? parent : -1);
 	saved = errno;
 	ces_caller_leave();
+	errno = saved;
+	if (upper != NULL && ces_caller_opened(upper, parent, ret_parent, err) < 0) {
+		ces_cleanup_close(&fd);
+		return -1;
+	}
 	errno = saved;
 	return ces_caller_opened(path, fd, ret, err);
 }

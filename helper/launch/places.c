@@ -43,11 +43,12 @@ static int open_bind(struct ces_plan *plan, const struct ces_decision_mount *mou
 }
 
 static int open_mount(struct ces_plan *plan, const struct ces_decision_mount *mount,
-		      const char *path, struct ces_error *err)
+		      const char *path, int *ret_parent, struct ces_error *err)
 {
 	struct ces_plan_mount *to = next_mount(plan, mount);
 
-	if (ces_caller_open(&plan->session->caller, path, mount->create, &to->fd, err) < 0)
+	if (ces_caller_open(&plan->session->caller, path, mount->create, ret_parent, &to->fd, err) <
+	    0)
 		return -1;
 	plan->n_mounts++;
 	return 0;
@@ -73,12 +74,9 @@ static int open_scratch(struct ces_plan *plan, struct ces_error *err)
 	const struct ces_decision_mount *scratch = &plan->decision->scratch;
 	int result;
 
-	if (ces_caller_open_parent(&plan->session->caller, plan->scratch, &plan->scratch_parent,
-				   err) < 0)
-		return -1;
 	if (scratch->per_run && ces_selinux_create_private(&plan->selinux, true) < 0)
 		return ces_error_errno(err, CES_E_HOST, "SELinux context");
-	result = open_mount(plan, scratch, plan->scratch, err);
+	result = open_mount(plan, scratch, plan->scratch, &plan->scratch_parent, err);
 	if (result == 0 && scratch->per_run)
 		result = share_scratch(plan, err);
 	if (scratch->per_run && ces_selinux_create_private(&plan->selinux, false) < 0)
@@ -136,11 +134,9 @@ int ces_places_open(struct ces_plan *plan, struct ces_error *err)
 {
 	const struct ces_decision *decision = plan->decision;
 
-	if (open_mount(plan, &decision->data, decision->data.source, err) < 0)
+	if (open_mount(plan, &decision->data, decision->data.source, NULL, err) < 0)
 		return ces_error_context(err, "project data");
-	if (ces_caller_open_parent(&plan->session->caller, plan->outputs, &plan->outputs_parent,
-				   err) < 0 ||
-	    open_mount(plan, &decision->outputs, plan->outputs, err) < 0)
+	if (open_mount(plan, &decision->outputs, plan->outputs, &plan->outputs_parent, err) < 0)
 		return ces_error_context(err, "outputs");
 	if (decision->withhold[0] != '\0' && open_withheld(plan, err) < 0)
 		return ces_error_context(err, "outputs.check.withhold");

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -75,18 +74,4 @@ int ces_caller_open_common(const struct ces_caller *caller, int dirfd, const cha
 		return ces_error_errno(err, CES_E_HOST, "making %s", name);
 	*ret = ces_steal_fd(&fd);
 	return 0;
-}
-
-int ces_caller_open_parent(const struct ces_caller *caller, const char *path, int *ret,
-			   struct ces_error *err)
-{
-	const char *slash = strrchr(path, '/');
-	CES_CLEANUP_FREE char *upper = NULL;
-
-	if (slash == NULL || slash == path)
-		return ces_error_set(err, CES_E_POLICY, "%s has no parent", path);
-	upper = strndup(path, (size_t)(slash - path));
-	if (upper == NULL)
-		return ces_error_set(err, CES_E_HOST, "out of memory");
-	return ces_caller_open(caller, upper, false, ret, err);
 }

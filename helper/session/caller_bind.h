@@ -17,8 +17,4 @@ int ces_caller_open_bind(const struct ces_caller *caller, const struct ces_idmap
 int ces_caller_open_common(const struct ces_caller *caller, int dirfd, const char *name, int *ret,
 			   struct ces_error *err);
 
-/* Opens the directory that path is in, with the caller's rights. */
-int ces_caller_open_parent(const struct ces_caller *caller, const char *path, int *ret,
-			   struct ces_error *err);
-
 #endif

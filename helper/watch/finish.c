@@ -273,11 +273,10 @@ static bool clean_scratch(const struct ces_run_record *record, const struct ces_
 	if (record->scratch == NULL)
 		return true;
 	/* a directory that its owner has moved away or closed to themselves is theirs */
-	if (ces_caller_open(owner, record->scratch, false, &scratch, &err) < 0)
+	if (ces_caller_open(owner, record->scratch, false, &parent, &scratch, &err) < 0)
 		return err.code == CES_E_NOTFOUND;
 	clean_directories(userns, map->user, map->group, -1, scratch);
-	return ces_caller_open_parent(owner, record->scratch, &parent, &err) == 0 &&
-	       remove_directory(owner, parent, record->scratch);
+	return remove_directory(owner, parent, record->scratch);
 }
 
 /* Cleans a dead run's directories, opened again with its owner's rights. The record has its ids.
@@ -297,7 +296,7 @@ static bool clean_dead(struct ces_session *session, const struct ces_run_record 
 	    ces_userns_make(&map, &userns, &ignored) < 0)
 		return false;
 	if (record->outputs != NULL &&
-	    ces_caller_open(owner, record->outputs, false, &outputs, &ignored) == 0)
+	    ces_caller_open(owner, record->outputs, false, NULL, &outputs, &ignored) == 0)
 		clean_directories(userns, map.user, map.group, outputs, -1);
 	return clean_scratch(record, owner, &map, userns);
 }
