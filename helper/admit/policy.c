@@ -25,9 +25,8 @@
 /* Opens the kept copy, if it is a file of root's alone. */
 static int open_kept(void)
 {
-	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CES_CLEANUP_FD int fd =
-	    ces_beneath_open(root, CES_RUN_DIR "/" CES_KEPT_NAME, O_RDONLY | O_NONBLOCK, 0);
+	    ces_beneath_open(CES_AT_ROOT, CES_RUN_DIR "/" CES_KEPT_NAME, O_RDONLY | O_NONBLOCK, 0);
 	struct stat st;
 
 	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == 0 &&

@@ -2,8 +2,14 @@
 #ifndef CES_HELPER_CORE_BENEATH_H
 #define CES_HELPER_CORE_BENEATH_H
 
+#include <fcntl.h>
+
 #include "common/error.h"
 #include "common/way.h"
+
+/* The root directory, before a run's tree takes its place: the clean room makes it the working
+ * directory, and nothing else changes that. */
+#define CES_AT_ROOT AT_FDCWD
 
 /* Opens, or makes with mode 0700, a root-owned directory of CES's own and checks owner and mode on
  * the fd. */

@@ -193,16 +193,17 @@ static int with(const int dirs[CES_HIERARCHIES], enum ces_hierarchy controller)
 /* v1 refuses a memory limit above that of memory and swap together: the latter must go down after
  * the former, and up before it. Without swap accounting its file is absent, and then there is
  * nothing to swap to. */
-static int limit_memory(const int dirs[CES_HIERARCHIES], uint64_t bytes, bool swap)
+static int limit_memory(const int dirs[CES_HIERARCHIES], uint64_t bytes, bool fresh)
 {
 	int memory = dirs[CES_HIERARCHY_MEMORY], v2 = dirs[CES_HIERARCHY_V2];
 
 	if (memory < 0) {
-		if (swap)
+		if (fresh)
 			(void)write_number(v2, "memory.swap.max", 0);
 		return write_number(v2, "memory.max", bytes);
 	}
-	(void)write_number(memory, "memory.memsw.limit_in_bytes", bytes);
+	if (!fresh)
+		(void)write_number(memory, "memory.memsw.limit_in_bytes", bytes);
 	if (write_number(memory, "memory.limit_in_bytes", bytes) < 0)
 		return -1;
 	(void)write_number(memory, "memory.memsw.limit_in_bytes", bytes);
@@ -225,11 +226,12 @@ static int limit_cpu(const int dirs[CES_HIERARCHIES], uint64_t thousandths)
 }
 
 /* Sets each limit in v1 where v1 has the controller, otherwise in v2. A limit that neither takes is
- * an error: a run without its limits is not what the policy says. 0 is no limit. */
+ * an error: a run without its limits is not what the policy says. 0 is no limit. fresh: these are
+ * the run's own directories, which had no limit before. */
 static int set_limits(const int dirs[CES_HIERARCHIES], const struct ces_policy_limits *limits,
-		      bool swap, struct ces_error *err)
+		      bool fresh, struct ces_error *err)
 {
-	if (limits->memory > 0 && limit_memory(dirs, limits->memory, swap) < 0)
+	if (limits->memory > 0 && limit_memory(dirs, limits->memory, fresh) < 0)
 		return ces_error_errno(err, CES_E_HOST, "setting the memory limit of the cgroup");
 	if (limits->pids > 0 &&
 	    write_number(with(dirs, CES_HIERARCHY_PIDS), "pids.max", limits->pids) < 0)

@@ -173,6 +173,16 @@ static int attach_new(int root, int mount, const char *path, struct ces_error *e
 	return result;
 }
 
+static int attach_copy(int root, int fd, bool read_only, int userns, const char *path,
+		       struct ces_error *err)
+{
+	int mount;
+
+	return ces_mount_clone(fd, read_only, userns, &mount, err) < 0
+		   ? -1
+		   : attach_new(root, mount, path, err);
+}
+
 /* Attaches the layers from the top down to the lowest visible one, *ret_lowest. */
 static int attach_layers(int root, const struct ces_plan *plan, int userns, size_t *ret_lowest,
 			 struct ces_error *err)
@@ -184,14 +194,12 @@ static int attach_layers(int root, const struct ces_plan *plan, int userns, size
 		CES_CLEANUP_FD int layer = -1;
 		size_t i = --*ret_lowest;
 		char path[32];
-		int mount;
 
 		(void)snprintf(path, sizeof(path), "l/%zu", i);
 		if (ces_store_open_layer(&plan->session->store, plan->image->diff_ids.v[i], &layer,
 					 err) < 0 ||
 		    make_dir(root, path, 0, 0, err) < 0 ||
-		    ces_mount_clone(layer, true, userns, &mount, err) < 0 ||
-		    attach_new(root, mount, path, err) < 0)
+		    attach_copy(root, layer, true, userns, path, err) < 0)
 			return -1;
 		bottom = ces_overlay_is_bottom(layer);
 	}
@@ -202,14 +210,12 @@ static int attach_data(int root, const struct ces_plan *plan, struct ces_error *
 {
 	for (size_t i = 0; i < plan->n_mounts; i++) {
 		char path[32];
-		int mount;
 
 		(void)snprintf(path, sizeof(path), "d/%zu", i);
 		if ((plan->mounts[i].file ? make_file(root, path, "", 0, 0, err)
 					  : make_dir(root, path, 0, 0, err)) < 0 ||
-		    ces_mount_clone(plan->mounts[i].fd, plan->mounts[i].read_only, -1, &mount,
-				    err) < 0 ||
-		    attach_new(root, mount, path, err) < 0)
+		    attach_copy(root, plan->mounts[i].fd, plan->mounts[i].read_only, -1, path,
+				err) < 0)
 			return -1;
 	}
 	return 0;
@@ -230,38 +236,29 @@ static int attach_upper(int root, const struct ces_plan *plan, struct ces_error 
 	return make_dir(root, "u/w", uid, gid, err);
 }
 
-/* Binds one host directory, which the runtime sees and the container does not. proc and sysfs must
- * be there and not read-only, or the kernel refuses the container's own (mount_too_revealing,
- * fs/namespace.c). */
-static int attach_host(int root, const char *source, const char *path, bool flags,
-		       struct ces_error *err)
+/* Binds one directory of the host, which the runtime sees and the container does not. proc and
+ * sysfs must be there and not read-only, or the kernel refuses the container's own
+ * (mount_too_revealing, fs/namespace.c). */
+static int attach_host(int root, const char *source, const char *path, struct ces_error *err)
 {
-	CES_CLEANUP_FD int fd = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int mount;
+	int mount = open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
-	if (fd < 0)
-		return ces_error_errno(err, CES_E_HOST, "%s", source);
-	if (flags)
-		return ces_mount_clone(fd, true, -1, &mount, err) < 0
-			   ? -1
-			   : attach_new(root, mount, path, err);
-	mount = open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	return mount < 0 ? ces_error_errno(err, CES_E_HOST, "%s", source)
 			 : attach_new(root, mount, path, err);
 }
 
 static int attach_runtime_view(int root, const struct ces_cgroup *cgroup, struct ces_error *err)
 {
-	int mount;
+	CES_CLEANUP_FD int usr = open("/usr", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (attach_host(root, "/usr", "usr", true, err) < 0 ||
-	    attach_host(root, "/proc", "proc", false, err) < 0 ||
-	    attach_host(root, "/sys", "sys", false, err) < 0)
+	if (usr < 0)
+		return ces_error_errno(err, CES_E_HOST, "/usr");
+	if (attach_copy(root, usr, true, -1, "usr", err) < 0 ||
+	    attach_host(root, "/proc", "proc", err) < 0 ||
+	    attach_host(root, "/sys", "sys", err) < 0)
 		return -1;
 	/* runtimes look for a cgroup2 here: they see the run's own, read-only, and nothing else */
-	if (ces_mount_clone(cgroup->dir[CES_HIERARCHY_V2], true, -1, &mount, err) < 0)
-		return -1;
-	return attach_new(root, mount, "sys/fs/cgroup", err);
+	return attach_copy(root, cgroup->dir[CES_HIERARCHY_V2], true, -1, "sys/fs/cgroup", err);
 }
 
 static int make_devices(int root, const struct ces_plan *plan, struct ces_error *err)

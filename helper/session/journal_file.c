@@ -67,10 +67,9 @@ static int open_checked(int dir, const char *name, int flags, int *ret, struct c
 
 int ces_journal_open(struct ces_journal *ret, struct ces_error *err)
 {
-	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct ces_journal journal = CES_JOURNAL_NONE;
 
-	if (ces_beneath_own_dir(root, CES_JOURNAL_DIR, &journal.dir, err) < 0 ||
+	if (ces_beneath_own_dir(CES_AT_ROOT, CES_JOURNAL_DIR, &journal.dir, err) < 0 ||
 	    open_checked(journal.dir, "head", 0, &journal.head, err) < 0 ||
 	    open_checked(journal.dir, "audit.jsonl", O_APPEND, &journal.fd, err) < 0) {
 		ces_journal_close(&journal);

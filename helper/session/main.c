@@ -201,7 +201,7 @@ static int begin(struct ces_order *order, struct ces_session *session, struct ce
 {
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return ces_error_errno(err, CES_E_HOST, "prctl");
-	for (int fd = 0; fd <= CES_FD_ORDER; fd++)
+	for (int fd = 0; fd < CES_FD_ORDER; fd++) /* (that one is closed soon) */
 		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 			return ces_error_errno(err, CES_E_HOST, "fd %d", fd);
 	if (ces_weaken_for_set_up(err) < 0 || take_order(order, session, err) < 0 ||

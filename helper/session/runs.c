@@ -24,9 +24,7 @@
 
 int ces_runs_open(int *ret, struct ces_error *err)
 {
-	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	return ces_beneath_own_dir(root, CES_RUN_DIR, ret, err);
+	return ces_beneath_own_dir(CES_AT_ROOT, CES_RUN_DIR, ret, err);
 }
 
 int ces_runs_name(int runs, char ret[CES_RUN_DIGITS + 1], struct ces_error *err)

@@ -42,10 +42,9 @@ static int open_own(int dir, const char *upper, const char *name, int *ret, stru
 
 int ces_store_open(struct ces_store *ret, struct ces_error *err)
 {
-	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct ces_store store = {-1, -1, -1, -1, -1, -1, -1};
 
-	if (ces_beneath_own_dir(root, CES_STORE_DIR, &store.dir, err) < 0 ||
+	if (ces_beneath_own_dir(CES_AT_ROOT, CES_STORE_DIR, &store.dir, err) < 0 ||
 	    open_own(store.dir, "layers", "sha256", &store.layers, err) < 0 ||
 	    open_own(store.dir, "images", "sha256", &store.images, err) < 0 ||
 	    ces_beneath_own_dir(store.dir, "grants", &store.grants, err) < 0 ||
