@@ -170,15 +170,23 @@ install-ondemand:
 	[ -e $(DESTDIR)/etc/ces/ondemand.yml ] || $(PUT) ondemand/ondemand.yml $(DESTDIR)/etc/ces/ondemand.yml
 	$(PUT) ondemand/README.md $(DESTDIR)$(DATADIR)/doc/ces-ondemand/README.md
 
-# The plugin that gives srun and sbatch the option --ces-image. It is built against the Slurm that it is for.
-spank: $(B)/ces_spank.so
-$(B)/ces_spank.so: slurm/ces_spank.c
+# The plugin that gives srun and sbatch the option --ces-image. It is built against the Slurm that it is for. Slurm's
+# plugstack.conf includes the line for it, which is a link: a package that is removed takes a link along, while it would
+# keep a file, and Slurm refuses every job where a plugin of its list is gone.
+SPANKDIR ?= $(LIBEXECDIR)
+spank:
 	@tests/lib/deps.sh --build --spank
+	@$(MAKE) --no-print-directory $(B)/ces_spank.so
+$(B)/ces_spank.so: slurm/ces_spank.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -fPIE -MMD -MP,$(CFLAGS_ALL)) -DCES_CLIENT='"$(BINDIR)/ces-client"' -fPIC -shared -Wl,-z,relro,-z,now,-z,noexecstack -o $@ $<
+	$(CC) $(filter-out -fPIE -MMD -MP,$(CFLAGS_ALL)) -DCES_CLIENT='"$(BINDIR)/ces-client"' -fPIC -shared \
+		-Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS) -o $@ $<
 install-slurm: $(B)/ces_spank.so
-	$(INSTALL) $(ROOT_OWNED) -D -m 755 -t $(DESTDIR)$(LIBEXECDIR) $<
-	@echo 'write into the plugstack.conf of each node: required $(LIBEXECDIR)/ces_spank.so'
+	$(PUT) -t $(DESTDIR)$(SPANKDIR) $<
+	$(PUT) slurm/plugstack.conf $(DESTDIR)$(DATADIR)/ces-slurm/plugstack.conf
+	sed -i 's|@SPANKDIR@|$(SPANKDIR)|' $(DESTDIR)$(DATADIR)/ces-slurm/plugstack.conf
+	$(INSTALL) $(ROOT_OWNED) -d $(DESTDIR)/etc/slurm/plugstack.conf.d
+	ln -sf $(DATADIR)/ces-slurm/plugstack.conf $(DESTDIR)/etc/slurm/plugstack.conf.d/ces.conf
 
 # Removes what an installation puts, so that there is no second list. Policy, store and journal are the site's and stay.
 uninstall: all
@@ -265,7 +273,7 @@ vm-check:
 	@tests/lib/deps.sh --build --test --package --doc --vm
 	$(SUBMAKE) all $(DRIVERS)
 	@VERSION=$(VERSION) tests/vm/check.sh
-vm-slurm: $(B)/ces_spank.so
+vm-slurm: spank
 vm-slurm vm-storage:
 	@CES_TESTS=tests/vm/$(@:vm-%=%).sh $(MAKE) --no-print-directory vm-check
 check-workloads:

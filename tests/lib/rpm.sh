@@ -36,13 +36,14 @@ while IFS= read -r -d '' f; do [ ! -e "$f" ] || printf '%s\0' "$f"; done < "$wor
 # Debian's rpm knows nothing of Debian's packages: deps.sh has installed what is needed.
 nodeps=()
 [ -e /etc/redhat-release ] || nodeps=(--nodeps)
-selinux=()
-[ ! -e selinux/ces.te ] || [ ! -e /usr/share/selinux/devel/Makefile ] || selinux=(--with selinux)
+with=()
+[ ! -e selinux/ces.te ] || [ ! -e /usr/share/selinux/devel/Makefile ] || with+=(--with selinux)
+[ ! -e /usr/include/slurm/spank.h ] || with+=(--with slurm)
 # Keeps this make's variables away from the packages' build.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES SANITIZE
 build() # OPTION...
 {
-	rpmbuild "$@" "${nodeps[@]}" "${selinux[@]}" --define "_topdir $work" --define '_buildhost localhost' \
+	rpmbuild "$@" "${nodeps[@]}" "${with[@]}" --define "_topdir $work" --define '_buildhost localhost' \
 		--define 'use_source_date_epoch_as_buildtime 1' --define 'clamp_mtime_to_source_date_epoch 1' \
 		ces.spec > "$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 }

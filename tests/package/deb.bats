@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Debian's package: its files, and the effect of installing, upgrading and removing it, on a Debian 12 that has nothing
+# Debian's packages: their files, and the effect of installing, upgrading and removing them, on a Debian 12 that has nothing
 # else (a tree of bare.sh, without a network) and on this machine with a run alive. Its tests are two stories, in order.
 # bats file_tags=debian
 
@@ -57,6 +57,7 @@ teardown_file()
 }
 setup() { remember; }
 
+slurm_package() { find "$debs" -maxdepth 1 -name 'ces-slurm_*.deb'; }
 package() { find "$debs" -maxdepth 1 -name 'ces_*.deb' -not -name '*next*'; }
 next() { echo "$debs/ces_next.deb"; }
 
@@ -69,9 +70,9 @@ in_bare() # COMMAND...
 apt_() { in_bare apt-get -qq -o Dpkg::Use-Pty=0 -o Dir::Cache::archives=/debs -o Dpkg::Options::=--force-unsafe-io "$@"; }
 dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null; }
 
-@test "the same sources give the same Debian package, byte for byte, for any builder in any place" {
-	[ "$(ls "$debs/two")" = "$(basename "$(package)")" ]
-	cmp "$(package)" "$debs/two/$(basename "$(package)")"
+@test "the same sources give the same Debian packages, byte for byte, for any builder in any place" {
+	[ "$(ls "$debs/two")" = "$(basename -a "$(package)" "$(slurm_package)" | sort)" ]
+	for p in "$(package)" "$(slurm_package)"; do cmp "$p" "$debs/two/$(basename "$p")"; done
 }
 
 @test "one file of Debian's package is privileged, the helper; root owns all files, and nobody else can change them" {
@@ -114,9 +115,24 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 	rm -rf $lab/stage $lab/unpacked
 }
 
+@test "Debian's ces-slurm has the plugin, the line for it and its papers; it is for one release of Slurm" {
+	dpkg-deb -c "$(slurm_package)" > $lab/files
+	grep -v '^d' $lab/files | sed -E 's|^(\S+ \S+) .* \./|\1 |' | sort -k 3 > $lab/got
+	diff - $lab/got <<-EOF
+	lrwxrwxrwx root/root etc/slurm/plugstack.conf.d/ces.conf -> /usr/share/ces-slurm/plugstack.conf
+	-rw-r--r-- root/root usr/lib/x86_64-linux-gnu/slurm-wlm/ces_spank.so
+	-rw-r--r-- root/root usr/share/ces-slurm/plugstack.conf
+	-rw-r--r-- root/root usr/share/doc/ces-slurm/changelog.gz
+	-rw-r--r-- root/root usr/share/doc/ces-slurm/copyright
+	EOF
+	no grep -E '^d.* (usr/libexec|var)/|^.{5}w|^.{8}w' <(grep -v '^l' $lab/files)
+	for s in conffiles preinst postinst prerm postrm; do no dpkg-deb -I "$(slurm_package)" $s; done
+	dpkg-deb -f "$(slurm_package)" Depends | grep -E 'slurm-wlm-basic-plugins \(>= 22\.05\), slurm-wlm-basic-plugins \(<< 22\.06\)'
+}
+
 # bats test_tags=lintian
-@test "lintian finds nothing in Debian's package that is not explained, and every explanation has its finding" {
-	run lintian --allow-root --display-info --tag-display-limit 0 --fail-on error,warning,info "$(package)"
+@test "lintian finds nothing in Debian's packages that is not explained, and every explanation has its finding" {
+	run lintian --allow-root --display-info --tag-display-limit 0 --fail-on error,warning,info "$(package)" "$(slurm_package)"
 	[ "$status" -eq 0 ]
 	[ -z "$output" ]
 	[ "$(lintian --allow-root --display-info --show-overrides --tag-display-limit 0 "$(package)" | grep -c '^O: ')" -ge 13 ]
@@ -187,6 +203,19 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 	run --separate-stderr ces alice doctor
 	echo "$output"
 	[ "$status" -eq 0 ]
+}
+
+@test "ces-slurm is installed and removed beside it, and leaves nothing" {
+	find /etc /usr -xdev -not -path "$CES_TOP/*" -printf '%p %l\n' | sort > $lab/before
+	dpkg_ -i --force-depends "$(slurm_package)"
+	dpkg --verify ces-slurm > $lab/verify
+	[ ! -s $lab/verify ]
+	plugin=$(sed -n 's/^required //p' /etc/slurm/plugstack.conf.d/*.conf)
+	nm -D "$plugin" | grep -q ' slurm_spank_task_init$'
+	grep -qa /usr/bin/ces-client "$plugin"
+	dpkg_ -r --force-depends ces-slurm
+	diff $lab/before <(find /etc /usr -xdev -not -path "$CES_TOP/*" -printf '%p %l\n' | sort)
+	no dpkg -s ces-slurm
 }
 
 @test "after an upgrade by dpkg a live run ends as it would have, and CES works" {

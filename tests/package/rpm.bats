@@ -5,7 +5,7 @@
 load ../lib/e2e.bash
 load ../lib/package.bash
 
-rpms=$CES_TOP/build/package
+rpms=$CES_TOP/build/package space=' '
 policy=/etc/ces/policy.json
 
 # Builds them twice, the second time from a copy of the sources without git, in a directory of another name.
@@ -105,6 +105,26 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	no grep -E 'ces|python' <(rpm -qp --requires "$p" | grep -v '^config(ces-ondemand)')
 }
 
+@test "the plugin of Slurm is in a package of its own, for one release of Slurm" {
+	p=$(find "$rpms/two" -name 'ces-slurm-*.rpm')
+	rpm -qp --qf '[%{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME} %{FILENAMES} %{FILELINKTOS}\n]' "$p" |
+		grep -v '/licenses/\|/\.build-id' > $lab/files
+	diff - $lab/files <<-EOF
+	drwxr-xr-x root:root /etc/slurm/plugstack.conf.d$space
+	lrwxrwxrwx root:root /etc/slurm/plugstack.conf.d/ces.conf /usr/share/ces-slurm/plugstack.conf
+	-rw-r--r-- root:root /usr/lib64/slurm/ces_spank.so$space
+	drwxr-xr-x root:root /usr/share/ces-slurm$space
+	-rw-r--r-- root:root /usr/share/ces-slurm/plugstack.conf$space
+	EOF
+	[ -z "$(rpm -qp --scripts "$p")" ]
+	rpm -qp --requires "$p" > $lab/requires
+	grep -qx 'slurm >= 22.05' $lab/requires
+	grep -qx 'slurm < 22.06' $lab/requires
+	no grep '^ces' $lab/requires
+	no grep spank.so <(rpm -qp --provides "$p")
+	no grep slurm <(of '[%{FILENAMES}\n]')
+}
+
 @test "rpmlint finds nothing without a reason in ces.rpmlintrc" {
 	run rpmlint -r ces.rpmlintrc "$rpms"/two/*.rpm ces.spec
 	echo "$output"
@@ -162,6 +182,18 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	run --separate-stderr ces alice doctor
 	echo "$output"
 	[ "$status" -eq 0 ]
+}
+
+@test "the package for Slurm is installed and removed beside it, and leaves nothing" {
+	find /etc /usr -xdev -not -path "$CES_TOP/*" -printf '%p %l\n' | sort > $lab/before
+	rpm_ -i "$(find "$rpms/one" -name 'ces-slurm-*.rpm' -not -name '*.next.*')"
+	[ -z "$(rpm_ -V ces-slurm)" ]
+	plugin=$(sed -n 's/^required //p' /etc/slurm/plugstack.conf.d/*.conf)
+	nm -D "$plugin" | grep -q ' slurm_spank_task_init$'
+	grep -qa /usr/bin/ces-client "$plugin"
+	rpm_ -e ces-slurm
+	rmdir --ignore-fail-on-non-empty /etc/slurm 2> /dev/null || true # (Slurm's own)
+	diff $lab/before <(find /etc /usr -xdev -not -path "$CES_TOP/*" -printf '%p %l\n' | sort)
 }
 
 @test "after an upgrade runs are alive, the policy is the site's, and CES works" {
