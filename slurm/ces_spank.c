@@ -2,20 +2,23 @@
  * spank(8) and slurm/spank.h.
  *
  * Slurm loads it into srun, sbatch and salloc, and on each node into slurmstepd, which is root
- * there. So as root it does nothing but name its options and make one empty file in memory: no
- * byte of a user's is read. All else happens in a task's own process, after Slurm has given up
- * root, in the place of the user's command. It gives nothing: ces-client asks there as it does in
- * any other process of the user's, and the policy decides. */
+ * there. So as root it does nothing but name its options. All else happens in a task's own process,
+ * after Slurm has given up root, in the place of the user's command. It gives nothing: ces-client
+ * asks there as it does in any other process of the user's, and the policy decides. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <slurm/slurm.h>
@@ -153,45 +156,107 @@ static bool client(const char *verb, const char *image, char **environment, bool
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* A file in memory that the tasks of a step have in common on this node. Who has it locked pulls;
- * the kernel takes the lock from a task that dies. After a pull that failed it has a byte. */
-static int turn = -1;
+/* Of a user's tasks on this node that want one image, the first pulls it, and the others wait for
+ * it: those of a step, and those of a job array, which would be more pulls at once than a policy
+ * allows. Who takes the name of a socket pulls; the kernel takes it from a task that dies. A
+ * stranger can take the name too, which is why its owner is looked at, and then each task pulls. */
+#define TRIES 100
 
-static bool lock_turn(short type)
+enum turn { MINE, NONE, PULLED, FAILED, ENDED };
+
+static socklen_t name_turn(struct sockaddr_un *name, const char *image)
 {
-	struct flock whole = {.l_type = type, .l_whence = SEEK_SET};
-	int status;
+	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
+	int length;
 
-	do
-		status = fcntl(turn, F_SETLKW, &whole);
-	while (status < 0 && errno == EINTR);
-	return status == 0;
+	for (; *image != '\0'; image++)
+		hash = (hash ^ (unsigned char)*image) * 0x100000001b3;
+	*name = (struct sockaddr_un){.sun_family = AF_UNIX};
+	length = snprintf(name->sun_path + 1, sizeof(name->sun_path) - 1, "ces-pull/%u/%016" PRIx64,
+			  getuid(), hash);
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
 }
 
-/* Pulls what is not on this node yet: one task does, the others wait for it, and fail as it did.
- * Without the file each task asks, and CES fetches each layer once. */
+/* What the task that has the turn says in the end. */
+static enum turn await(int fd)
+{
+	struct ucred owner = {0};
+	socklen_t size = sizeof(owner);
+	char outcome;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &owner, &size) < 0 || owner.uid != getuid())
+		return NONE;
+	if (read(fd, &outcome, 1) != 1)
+		return ENDED;
+	return outcome == 'f' ? FAILED : PULLED;
+}
+
+/* Takes the turn, then *ret_fd is its socket, or waits for the end of another's. */
+static enum turn take_turn(const char *image, int *ret_fd)
+{
+	const struct timespec moment = {.tv_nsec = 10000000};
+	struct sockaddr_un name;
+	socklen_t size = name_turn(&name, image);
+
+	for (int i = 0; i < TRIES; i++) {
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		enum turn turn = NONE;
+
+		if (fd < 0)
+			return NONE;
+		if (bind(fd, (struct sockaddr *)&name, size) == 0 && listen(fd, SOMAXCONN) == 0) {
+			*ret_fd = fd;
+			return MINE;
+		}
+		if (connect(fd, (struct sockaddr *)&name, size) == 0)
+			turn = await(fd);
+		else if (errno == ECONNREFUSED)
+			turn = ENDED; /* or it does not listen yet */
+		(void)close(fd);
+		if (turn != ENDED)
+			return turn;
+		(void)nanosleep(&moment, NULL);
+	}
+	return NONE;
+}
+
+static void end_turn(int fd, bool pulled)
+{
+	int waiting;
+
+	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+	for (int i = 0; i < SOMAXCONN && (waiting = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) >= 0;
+	     i++) {
+		(void)send(waiting, pulled ? "p" : "f", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		(void)close(waiting);
+	}
+	(void)close(fd);
+}
+
+/* Pulls what is not on this node yet. */
 static void have(const char *image, char **environment)
 {
-	char failed;
+	while (!client("inspect", image, environment, true)) {
+		int fd = -1;
+		enum turn turn = take_turn(image, &fd);
+		bool pulled;
 
-	if (client("inspect", image, environment, true))
-		return;
-	if (lock_turn(F_WRLCK)) {
-		if (pread(turn, &failed, 1, 0) == 1) {
+		if (turn == FAILED) {
 			(void)dprintf(STDERR_FILENO,
-				      "ces: another task of this step could not pull the image\n");
+				      "ces: another task could not pull the image\n");
 			_exit(REFUSED);
 		}
-		if (client("inspect", image, environment, true)) {
-			(void)lock_turn(F_UNLCK);
-			return;
-		}
+		if (turn == PULLED)
+			continue;
+		/* it may have come while the turn did */
+		pulled = (turn == MINE && client("inspect", image, environment, true)) ||
+			 client("pull", image, environment, false);
+		if (turn == MINE)
+			end_turn(fd, pulled);
+		if (!pulled)
+			_exit(REFUSED);
+		return;
 	}
-	if (!client("pull", image, environment, false)) {
-		(void)!pwrite(turn, "f", 1, 0);
-		_exit(REFUSED);
-	}
-	(void)lock_turn(F_UNLCK);
 }
 
 static bool has_gpus(char **environment)
@@ -235,18 +300,6 @@ __attribute__((noreturn)) static void become(char *values[OPTIONS], int argc, ch
 		words[n++] = argv[i];
 	(void)execve(CES_CLIENT, (char **)words, environment);
 	give_up(CES_CLIENT);
-}
-
-/* Comes in slurmstepd before it forks the tasks, with the user's effective ids. */
-int slurm_spank_user_init(spank_t spank, int argc, char **argv)
-{
-	char *image = NULL;
-
-	(void)argc;
-	(void)argv;
-	if (spank_option_getopt(spank, &options[IMAGE], &image) == ESPANK_SUCCESS)
-		turn = memfd_create("ces-turn", MFD_CLOEXEC);
-	return 0;
 }
 
 /* Comes in the task's process, just before Slurm would execute the command (slurm/spank.h). */

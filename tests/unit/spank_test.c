@@ -5,6 +5,7 @@
 
 #if __has_include(<slurm/spank.h>)
 #include <check.h>
+#include <sys/mman.h>
 
 static char stand_in_path[4096];
 #define CES_CLIENT stand_in_path
@@ -74,8 +75,6 @@ START_TEST(root_reads_no_byte_of_a_value)
 
 	for (int option = 0; option < OPTIONS; option++)
 		ck_assert_int_eq(check(option, unreadable, 1), 0);
-	given[IMAGE] = unreadable;
-	ck_assert_int_eq(slurm_spank_user_init(NULL, 0, NULL), 0);
 	is_remote = 1;
 	ck_assert_int_eq(slurm_spank_init_post_opt(NULL, 0, NULL), 0);
 	ck_assert_str_eq(said, "");
@@ -83,6 +82,7 @@ START_TEST(root_reads_no_byte_of_a_value)
 END_TEST
 
 #pragma weak slurm_spank_job_prolog
+#pragma weak slurm_spank_user_init
 #pragma weak slurm_spank_task_init_privileged
 #pragma weak slurm_spank_task_post_fork
 #pragma weak slurm_spank_task_exit
@@ -91,10 +91,10 @@ END_TEST
 #pragma weak slurm_spank_exit
 START_TEST(root_names_the_options_and_has_no_other_part)
 {
-	spank_f *const parts[] = {
-	    slurm_spank_job_prolog, slurm_spank_task_init_privileged, slurm_spank_task_post_fork,
-	    slurm_spank_task_exit,  slurm_spank_job_epilog,           slurm_spank_slurmd_exit,
-	    slurm_spank_exit};
+	spank_f *const parts[] = {slurm_spank_job_prolog,     slurm_spank_task_init_privileged,
+				  slurm_spank_task_post_fork, slurm_spank_task_exit,
+				  slurm_spank_job_epilog,     slurm_spank_slurmd_exit,
+				  slurm_spank_exit,           slurm_spank_user_init};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
 		ck_assert(parts[i] == NULL);
@@ -198,9 +198,8 @@ static void four(int wanted)
 {
 	pid_t tasks[4];
 
-	given[IMAGE] = "i";
+	given[IMAGE] = directory_path; /* whose name nobody else has */
 	make(directory_path, "four");
-	ck_assert_int_eq(slurm_spank_user_init(NULL, 0, NULL), 0);
 	for (int i = 0; i < 4; i++)
 		tasks[i] = start();
 	for (int i = 0; i < 4; i++)
@@ -208,14 +207,14 @@ static void four(int wanted)
 	ck_assert_int_eq(count(directory_path, "pull."), 1);
 }
 
-START_TEST(four_tasks_of_a_step_pull_once)
+START_TEST(four_tasks_pull_once)
 {
 	four(42);
 	ck_assert_int_eq(count(directory_path, "run."), 4);
 }
 END_TEST
 
-START_TEST(a_pull_that_fails_fails_the_tasks_of_its_step_once)
+START_TEST(a_pull_that_fails_fails_those_who_wait_for_it)
 {
 	make(directory_path, "broken");
 	four(REFUSED);
@@ -243,9 +242,8 @@ START_TEST(when_a_task_dies_its_pull_does_and_the_next_task_pulls)
 	int ends[2];
 	pid_t task;
 
-	given[IMAGE] = "i";
+	given[IMAGE] = directory_path;
 	make(directory_path, "hang");
-	ck_assert_int_eq(slurm_spank_user_init(NULL, 0, NULL), 0);
 	ck_assert_int_eq(pipe(ends), 0);
 	task = start();
 	wait_for("pull.");
@@ -255,6 +253,36 @@ START_TEST(when_a_task_dies_its_pull_does_and_the_next_task_pulls)
 	ck_assert_int_eq(unlinkat(directory, "hang", 0), 0);
 	ck_assert_int_eq(status_of(start()), 42);
 	ck_assert_int_eq(count(directory_path, "pull."), 2);
+}
+END_TEST
+
+/* Another user has the name of the turn, and listens or does not. */
+START_TEST(a_stranger_holds_up_no_pull)
+{
+	struct sockaddr_un name;
+	socklen_t size = name_turn(&name, directory_path);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), ends[2];
+	char byte;
+	pid_t stranger;
+
+	if (getuid() != 0)
+		return;
+	given[IMAGE] = directory_path;
+	ck_assert_int_eq(pipe(ends), 0);
+	stranger = fork();
+	if (stranger == 0) {
+		if (setresuid(65534, 65534, 65534) < 0 ||
+		    bind(fd, (struct sockaddr *)&name, size) < 0 ||
+		    (_i == 0 && listen(fd, 1) < 0) || write(ends[1], "u", 1) != 1)
+			_exit(1);
+		(void)pause();
+	}
+	ck_assert_int_eq(read(ends[0], &byte, 1), 1);
+	ck_assert_int_eq(close(fd), 0);
+	ck_assert_int_eq(status_of(start()), 42);
+	ck_assert_int_eq(count(directory_path, "pull."), 1);
+	ck_assert_int_eq(kill(stranger, SIGKILL), 0);
+	ck_assert_int_eq(status_of(stranger), -SIGKILL);
 }
 END_TEST
 
@@ -300,9 +328,10 @@ int main(int argc, char **argv)
 	tcase_add_test(t, a_task_becomes_one_run_with_each_value_as_one_word);
 	tcase_add_test(t, a_value_of_100_kilobytes_is_one_word_too_and_a_longer_one_is_refused);
 	tcase_add_test(t, gpus_are_asked_for_where_the_job_has_some);
-	tcase_add_test(t, four_tasks_of_a_step_pull_once);
-	tcase_add_test(t, a_pull_that_fails_fails_the_tasks_of_its_step_once);
+	tcase_add_test(t, four_tasks_pull_once);
+	tcase_add_test(t, a_pull_that_fails_fails_those_who_wait_for_it);
 	tcase_add_test(t, when_a_task_dies_its_pull_does_and_the_next_task_pulls);
+	tcase_add_loop_test(t, a_stranger_holds_up_no_pull, 0, 2);
 	tcase_add_test(t, when_slurmstepd_dies_its_tasks_do);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
