@@ -155,29 +155,29 @@ static int set_output(struct ces_options *options, const char *value, struct ces
 #define REST  CES_PHASE_REST
 /* clang-format off */
 #define COMMON_ROWS                                                                                \
-	{"project", 0, YES, "P", "the project to act for, if you have several", ces_set_project, REST}, \
-	{"dry-run", 0, NO, NULL, "say what would be done and why, and do nothing", ces_set_dry_run, REST}, \
-	{"verbose", 'v', NO, NULL, "say what is asked for", set_verbose, REST},                    \
-	{"debug", 0, NO, NULL, "the same, and by which program", set_debug, REST},                 \
-	{"quiet", 'q', NO, NULL, "only errors, none of CES's other lines", ces_set_quiet, REST},   \
+	{"project", 0, YES, "P", "the project to act for, if you are in several", ces_set_project, REST}, \
+	{"dry-run", 0, NO, NULL, "say what CES would do and why; do nothing", ces_set_dry_run, REST}, \
+	{"verbose", 'v', NO, NULL, "print the request", set_verbose, REST},                    \
+	{"debug", 0, NO, NULL, "the same, with the program that is started", set_debug, REST},                 \
+	{"quiet", 'q', NO, NULL, "print only errors", ces_set_quiet, REST},   \
 	{"version", 0, NO, NULL, "print the version", set_version, REST},                          \
-	{"help", 'h', NO, NULL, "print this", ces_set_help, REST}
+	{"help", 'h', NO, NULL, "print this help", ces_set_help, REST}
 /* clang-format on */
 
 static const struct ces_option run_rows[] = {
-    {"cores", 'c', YES, "N", "cores at most; if not typed, all that the policy gives", set_cores,
+    {"cores", 'c', YES, "N", "cores at most; the default is what the policy gives", set_cores,
      REST},
-    {"memory", 'm', YES, "GB", "memory at most, in GB; if not typed, what the policy gives",
+    {"memory", 'm', YES, "GB", "memory at most, in GB; the default is what the policy gives",
      set_gigabytes, REST},
     {"name", 'n', YES, "N", "a name for the run", ces_set_name, REST},
-    {"gpu", 0, MAYBE, "N", "GPUs: a number (1 if none is typed), all, or a device's name",
-     ces_set_gpu, REST},
+    {"gpu", 0, MAYBE, "N", "GPUs: a number (default 1), all, or a device's name", ces_set_gpu,
+     REST},
     {"time", 0, YES, "T", "time at most, such as 90m or 6h", ces_set_time, REST},
-    {"env-file", 0, YES, "F", "environment settings, K=V a line", ces_set_env_file,
+    {"env-file", 0, YES, "F", "set variables: one K=V a line", ces_set_env_file,
      CES_PHASE_ENV_FILE},
-    {"opt-file", 0, YES, "F", "options of 'ces-client run'; those of the command line win",
+    {"opt-file", 0, YES, "F", "read options of 'ces-client run'; the command line wins",
      ces_set_option_file, CES_PHASE_OPTION_FILE},
-    {"arg-file", 0, YES, "F", "words for the container's command", ces_set_arg_file, REST},
+    {"arg-file", 0, YES, "F", "read words for the container's command", ces_set_arg_file, REST},
     {"output", 'o', YES, "FILE", "k8s: write the manifest to FILE", set_output, REST},
     COMMON_ROWS,
 };
@@ -381,9 +381,8 @@ static int print_help(const struct name *name)
 	bool pull = name->verb == CES_VERB_PULL;
 
 	ces_help_options(name->name, usage_of(name),
-			 pull
-			     ? "Fetch an image from its registry: today's form of 'ces-client pull'"
-			     : "Run an image on project data: today's form of 'ces-client run'",
+			 pull ? "Fetch an image from its registry, as 'ces-client pull' does"
+			      : "Run an image on project data, as 'ces-client run' does",
 			 pull ? &pull_table : &run_table);
 	return ces_perform_printed();
 }

@@ -18,9 +18,9 @@ void ces_help_commands(const struct ces_command *commands, size_t n)
 			       commands[i].help);
 	}
 	printf("  %-8s %-22s %s\n", "explain", "pull|run ...",
-	       "say whether it would be allowed and why, and do nothing");
-	printf("\n'ces-client COMMAND --help' lists the options of a command; ces-client(1) has "
-	       "all.\n");
+	       "Say whether CES would allow it, and why; do nothing");
+	printf("\n'ces-client COMMAND --help' lists the options of a command. The manual is "
+	       "ces-client(1).\n");
 }
 
 static void print_option(const struct ces_option *option)

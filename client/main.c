@@ -31,22 +31,22 @@ static const struct ces_command commands[] = {
     {"images", CES_VERB_IMAGES, CES_OPERAND_NONE, &ces_images_options, "",
      "List the images that you pulled", NULL, false},
     {"rmi", CES_VERB_REMOVE, CES_OPERAND_IMAGE, &ces_rmi_options, "IMAGE...",
-     "Remove images that you pulled", NULL, true},
+     "Remove images from your list", NULL, true},
     {"ps", CES_VERB_RUNS, CES_OPERAND_NONE, &ces_ps_options, "", "List your runs", ces_ps, false},
-    {"stop", CES_VERB_STOP, CES_OPERAND_RUN, &ces_stop_options, "RUN...", "End runs of yours", NULL,
+    {"stop", CES_VERB_STOP, CES_OPERAND_RUN, &ces_stop_options, "RUN...", "End your runs", NULL,
      true},
     {"inspect", CES_VERB_INSPECT, CES_OPERAND_EITHER, &ces_inspect_options, "RUN|IMAGE",
-     "Show what is known of a run or an image, as JSON", ces_inspect, false},
+     "Show a run or an image, as JSON", ces_inspect, false},
     {"clean", CES_VERB_CLEAN, CES_OPERAND_NONE, &ces_clean_options, "",
-     "As root: remove what killed runs left (the janitor does)", NULL, false},
+     "Remove what killed runs left (for root; the janitor does it too)", NULL, false},
     {"doctor", 0, CES_OPERAND_NONE, &ces_doctor_options, "",
-     "Is this machine fit for CES, and what is missing", ces_doctor, false},
+     "Say whether this machine is fit for CES, and what is missing", ces_doctor, false},
     {"port", 0, CES_OPERAND_RUN, &ces_port_options, "RUN",
-     "Show where the published ports of a run are", ces_port, false},
-    {"logs", 0, CES_OPERAND_RUN, &ces_logs_options, "[-f] RUN", "Show what a detached run wrote",
+     "Show the addresses of a run's published ports", ces_port, false},
+    {"logs", 0, CES_OPERAND_RUN, &ces_logs_options, "[-f] RUN", "Show the output of a detached run",
      ces_logs, false},
     {"wait", 0, CES_OPERAND_RUN, &ces_wait_options, "RUN...",
-     "Wait for a run's end and print its exit status", ces_wait, true},
+     "Wait until a run ends, and print its exit status", ces_wait, true},
 };
 
 /* Commands that people know from elsewhere. */
@@ -308,9 +308,9 @@ static int dispatch(int argc, char **argv)
 			printf(
 			    "ces-client explain pull [OPTION...] IMAGE\n"
 			    "ces-client explain run [OPTION...] IMAGE [ARG...]\n"
-			    "Say whether it would be allowed, what it would get and by which rule; "
-			    "do "
-			    "nothing. The options are those of 'ces-client pull' and 'ces-client "
+			    "Say whether CES would allow it, by which rule, and what it would get. "
+			    "Do nothing else. The options are those of 'ces-client pull' and "
+			    "'ces-client "
 			    "run'.\n");
 			return ces_perform_printed();
 		}

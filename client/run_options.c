@@ -129,38 +129,38 @@ static const struct {
 #define MAYBE optional_argument
 #define HELP                                                                                       \
 	{                                                                                          \
-		"help", 'h', NO, NULL, "print this", ces_set_help, CES_PHASE_REST                  \
+		"help", 'h', NO, NULL, "print this help", ces_set_help, CES_PHASE_REST             \
 	}
 #define QUIET                                                                                      \
 	{                                                                                          \
-		"quiet", 'q', NO, NULL, "only errors, none of CES's other lines", ces_set_quiet,   \
-		    CES_PHASE_REST                                                                 \
+		"quiet", 'q', NO, NULL, "print only errors", ces_set_quiet, CES_PHASE_REST         \
 	}
 #define PROJECT                                                                                    \
 	{                                                                                          \
-		"project", 0, YES, "P", "the project to act for, if you have several",             \
+		"project", 0, YES, "P", "the project to act for, if you are in several",           \
 		    ces_set_project, CES_PHASE_REST                                                \
 	}
 
 static const struct ces_option run_table[] = {
     PROJECT,
-    {"profile", 0, YES, "NAME", "the site's options of this name, and its image if it has one",
-     ces_set_profile, CES_PHASE_PROFILE},
-    {"gpu", 0, MAYBE, "N", "GPUs: a number (1 if none is typed), all, or a device's name",
-     ces_set_gpu, CES_PHASE_REST},
+    {"profile", 0, YES, "NAME",
+     "use the site's options of this name, and their image if there is one", ces_set_profile,
+     CES_PHASE_PROFILE},
+    {"gpu", 0, MAYBE, "N", "GPUs: a number (default 1), all, or a device's name", ces_set_gpu,
+     CES_PHASE_REST},
     {"cpus", 0, YES, "N", "cpus at most, such as 4 or 0.5", ces_set_cpus, CES_PHASE_REST},
     {"memory", 'm', YES, "SIZE", "memory at most, such as 16G", ces_set_memory, CES_PHASE_REST},
     {"time", 0, YES, "T", "time at most, such as 90m or 6h", ces_set_time, CES_PHASE_REST},
     {"shm-size", 0, YES, "SIZE", "size of /dev/shm", ces_set_shm_size, CES_PHASE_REST},
-    {"env", 'e', YES, "K[=V]", "an environment setting; K alone takes its value from here",
+    {"env", 'e', YES, "K[=V]", "set a variable; K alone takes the value that it has here",
      ces_set_env, CES_PHASE_REST},
-    {"env-file", 0, YES, "F", "environment settings, K=V a line", ces_set_env_file,
+    {"env-file", 0, YES, "F", "set variables: one K=V a line", ces_set_env_file,
      CES_PHASE_ENV_FILE},
-    {"arg-file", 0, YES, "F", "words for the command, before any ARG", ces_set_arg_file,
+    {"arg-file", 0, YES, "F", "read words for the command, before any ARG", ces_set_arg_file,
      CES_PHASE_REST},
-    {"opt-file", 0, YES, "F", "options as these; those of the command line win",
-     ces_set_option_file, CES_PHASE_OPTION_FILE},
-    {"volume", 'v', YES, "SRC:DST[:ro]", "a directory or file of this machine at DST",
+    {"opt-file", 0, YES, "F", "read options like these; the command line wins", ces_set_option_file,
+     CES_PHASE_OPTION_FILE},
+    {"volume", 'v', YES, "SRC:DST[:ro]", "show a directory or file of this machine at DST",
      ces_mount_set_volume, CES_PHASE_REST},
     {"bind", 0, YES, "SRC[:DST[:ro]]", "the same, as Apptainer writes it", ces_mount_set_bind,
      CES_PHASE_REST},
@@ -168,25 +168,25 @@ static const struct ces_option run_table[] = {
      "type=tmpfs,destination=DIR[,size=SIZE], or type=bind,source=SRC,destination=DST[,ro]",
      ces_mount_set_mount, CES_PHASE_REST},
     {"publish", 'p', YES, "[HOST:]CONTAINER",
-     "a port of the container on this machine's loopback; without HOST, or 0, a free one",
+     "publish a container port on this machine's loopback; without HOST, or with 0, on a free port",
      ces_mount_set_publish, CES_PHASE_REST},
-    {"display", 0, NO, NULL, "programs may open windows on your X display", ces_set_display,
+    {"display", 0, NO, NULL, "let programs open windows on your X display", ces_set_display,
      CES_PHASE_REST},
-    {"interactive", 'i', NO, NULL, "stdin reaches the container", ces_set_interactive,
+    {"interactive", 'i', NO, NULL, "pass standard input to the container", ces_set_interactive,
      CES_PHASE_REST},
-    {"tty", 't', NO, NULL, "the container gets a terminal", ces_set_tty, CES_PHASE_REST},
-    {"detach", 'd', NO, NULL, "print the run's number and do not wait", ces_set_detach,
+    {"tty", 't', NO, NULL, "give the container a terminal", ces_set_tty, CES_PHASE_REST},
+    {"detach", 'd', NO, NULL, "print the run's number, and do not wait for its end", ces_set_detach,
      CES_PHASE_REST},
-    {"wait", 0, MAYBE, "T", "wait for a place if there is none now, for T at most", ces_set_wait,
+    {"wait", 0, MAYBE, "T", "wait for a place if there is none now, at most for T", ces_set_wait,
      CES_PHASE_REST},
     {"name", 0, YES, "N", "a name for the run", ces_set_name, CES_PHASE_REST},
-    {"entrypoint", 0, YES, "CMD", "in place of the image's entrypoint and command",
+    {"entrypoint", 0, YES, "CMD", "run this instead of the image's entrypoint and command",
      ces_set_entrypoint, CES_PHASE_REST},
     {"workdir", 'w', YES, "DIR", "working directory in the container", ces_set_workdir,
      CES_PHASE_REST},
-    {"read-only", 0, NO, NULL, "the container's own file system cannot be written",
-     ces_set_read_only, CES_PHASE_REST},
-    {"dry-run", 0, NO, NULL, "say what would be done and why, and do nothing", ces_set_dry_run,
+    {"read-only", 0, NO, NULL, "make the container's own file system read-only", ces_set_read_only,
+     CES_PHASE_REST},
+    {"dry-run", 0, NO, NULL, "say what CES would do and why; do nothing", ces_set_dry_run,
      CES_PHASE_REST},
     QUIET,
     HELP,
@@ -202,9 +202,10 @@ static const struct ces_option run_table[] = {
 static const struct ces_option pull_table[] = {
     PROJECT,
     {"username", 'u', YES, "U", "your user name at the registry", ces_set_username, CES_PHASE_REST},
-    {"token-stdin", 0, NO, NULL, "read the token from stdin", ces_set_token_stdin, CES_PHASE_REST},
+    {"token-stdin", 0, NO, NULL, "read the token from standard input", ces_set_token_stdin,
+     CES_PHASE_REST},
     {"token-file", 0, YES, "F", "read the token from a file", ces_set_token_file, CES_PHASE_REST},
-    {"dry-run", 0, NO, NULL, "say what would be done and why, and do nothing", ces_set_dry_run,
+    {"dry-run", 0, NO, NULL, "say what CES would do and why; do nothing", ces_set_dry_run,
      CES_PHASE_REST},
     QUIET,
     HELP,
@@ -212,19 +213,19 @@ static const struct ces_option pull_table[] = {
 
 #define FORMAT                                                                                     \
 	{                                                                                          \
-		"format", 0, YES, "json", "json, or table", ces_set_format, CES_PHASE_REST         \
+		"format", 0, YES, "json", "print json, or a table", ces_set_format, CES_PHASE_REST \
 	}
 
 #define NUMBERS(what)                                                                              \
 	{                                                                                          \
-		"quiet", 'q', NO, NULL, "only the " what ", a line each", ces_set_quiet,           \
+		"quiet", 'q', NO, NULL, "print only the " what ", one a line", ces_set_quiet,      \
 		    CES_PHASE_REST                                                                 \
 	}
 
 static const struct ces_option images_table[] = {
     FORMAT,
     NUMBERS("images' names"),
-    {"digests", 0, NO, NULL, "whole digests", ces_set_digests, CES_PHASE_REST},
+    {"digests", 0, NO, NULL, "print whole digests", ces_set_digests, CES_PHASE_REST},
     /* podman's; here it is always all */
     {"all", 'a', NO, NULL, NULL, ces_set_all, CES_PHASE_REST},
     HELP};
@@ -233,9 +234,9 @@ static const struct ces_option doctor_table[] = {FORMAT, QUIET, HELP};
 
 static const struct ces_option ps_table[] = {
     FORMAT,
-    {"all", 'a', NO, NULL, "also runs that have ended, where they are still known", ces_set_all,
+    {"all", 'a', NO, NULL, "also list the last 100 runs that have ended", ces_set_all,
      CES_PHASE_REST},
-    {"filter", 'f', YES, "KEY=VALUE", "only runs with this name, image, project or status",
+    {"filter", 'f', YES, "KEY=VALUE", "list only runs with this name, image, project or status",
      ces_set_filter, CES_PHASE_REST},
     NUMBERS("runs' numbers"),
     HELP,
@@ -249,19 +250,19 @@ static const struct ces_option inspect_table[] = {
 
 static const struct ces_option logs_table[] = {
     {"follow", 'f', NO, NULL, "go on until the run ends", ces_set_follow, CES_PHASE_REST},
-    {"tail", 'n', YES, "N", "only the last N lines of what is there", ces_set_tail, CES_PHASE_REST},
+    {"tail", 'n', YES, "N", "print only the last N lines", ces_set_tail, CES_PHASE_REST},
     {"since", 0, YES, "T",
-     "only what came after: a time such as 2026-11-28T09:30, or 10m for ten "
-     "minutes ago",
+     "print only later lines: a time such as 2026-11-28T09:30, or 10m for ten minutes ago",
      ces_set_since, CES_PHASE_REST},
-    {"timestamps", 't', NO, NULL, "the time before each line", ces_set_timestamps, CES_PHASE_REST},
+    {"timestamps", 't', NO, NULL, "print the time before each line", ces_set_timestamps,
+     CES_PHASE_REST},
     QUIET,
     HELP,
 };
 
 static const struct ces_option stop_table[] = {
-    {"all", 'a', NO, NULL, "every run of yours", ces_set_all, CES_PHASE_REST},
-    {"time", 't', YES, "N", "seconds until what is left of it is killed (10)", ces_set_grace,
+    {"all", 'a', NO, NULL, "end all your runs", ces_set_all, CES_PHASE_REST},
+    {"time", 't', YES, "N", "wait N seconds before killing a run (default 10)", ces_set_grace,
      CES_PHASE_REST},
     QUIET,
     HELP,

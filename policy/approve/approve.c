@@ -18,9 +18,9 @@ static const char help[] =
     "           [--evidence DIR | --no-evidence] [--dry-run] FILE IMAGE@sha256:...\n"
     "Adds a rule for one image to a policy: its digest, the approval, the last day, and the "
     "digest\n"
-    "of the evidence that is kept for it. Shows the evidence and what changes by meaning, and\n"
-    "leaves every other line of the file as it is. Nothing is in force before the file is\n"
-    "installed. DIR is evidence.d beside the policy. Exit status: 0 done, 2 refused.\n";
+    "of its evidence. Shows the evidence and what changes by meaning. Leaves every other line of\n"
+    "the file as it is. The rule takes effect when you install the file. DIR is evidence.d beside\n"
+    "the policy by default. Exit status: 0 done, 2 refused.\n";
 
 struct approval {
 	struct ces_reference reference;

@@ -11,9 +11,9 @@
 static const char help[] =
     "usage: ces-policy revoke [--project P | --inferred] [--approval NUMBER] [--dry-run]\n"
     "           FILE [IMAGE[@sha256:...]]\n"
-    "Takes one image rule out of a policy: the one for this image, by this approval, of this\n"
-    "project. Shows what changes by meaning, and leaves every other line of the file as it is.\n"
-    "The evidence stays. Exit status: 0 done, 2 refused.\n";
+    "Removes one image rule from a policy: the one for this image, by this approval, of this\n"
+    "project. Shows what changes by meaning. Leaves every other line of the file as it is, and\n"
+    "keeps the evidence. Exit status: 0 done, 2 refused.\n";
 
 /* The pattern as it is written in the rule, with its digest behind an "@". */
 static bool is_image(const struct ces_policy_image_rule *rule, const char *image)

@@ -22,9 +22,9 @@ static const char help[] =
     "           [--ref NAME] [--max-size SIZE] DOCKERFILE|DIRECTORY\n"
     "       ces-policy conform [...] [--username U --token-stdin] [--ca FILE] [--proxy URL]\n"
     "           [--token-host HOST] REGISTRY/OWNER/NAME[:TAG|@DIGEST]\n"
-    "Checks a Dockerfile, an image in a directory, or one in a registry, by the rules for images\n"
-    "in a TRE. It needs no root and no policy, and keeps no image. The login of podman, skopeo or\n"
-    "Docker is used for a registry where there is one. Exit status: 0 no error, 1 errors (with\n"
+    "Checks a Dockerfile, an image in a directory, or an image in a registry, by the rules for\n"
+    "images in a TRE. It needs no root and no policy, and keeps no image. Without --username it\n"
+    "uses the registry login of podman, skopeo or Docker. Exit status: 0 no error, 1 errors (with\n"
     "--strict also warnings), 2 nothing could be checked.\n";
 
 #define PATIENCE_MS (60 * 60 * INT64_C(1000))

@@ -15,9 +15,8 @@ static const char help[] =
     "       ces-policy evidence prune [--evidence DIR] [--dry-run]\n"
     "Keeps reports about an image by its digest: Trivy, Grype, SARIF, SPDX, CycloneDX, OpenVEX\n"
     "and in-toto, as JSON. DIR is /etc/ces/evidence.d unless --evidence names another one.\n"
-    "--digest names the image, where a report does not. A report about another image is refused.\n"
-    "prune removes scans that a newer one of the same scanner replaced, unless an approval went "
-    "by\n"
+    "--digest names the image if a report does not. add refuses a report about another image.\n"
+    "prune removes scans that a newer scan of the same tool replaced, unless an approval names\n"
     "them. Exit status: 0 good, 1 nothing found, 2 an error.\n";
 
 /* "NAME@sha256:..." is as good as its digest. */

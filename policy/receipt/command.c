@@ -14,11 +14,10 @@
 static const char help[] =
     "usage: ces-policy receipt RUN --key KEY [--journal FILE] [-o FILE]\n"
     "       ces-policy receipt verify --key PUBLIC.pem [--outputs FILE] [--format json] RECEIPT\n"
-    "A receipt says what ran, on whose data, by which approval, and how the journal proves it: an\n"
-    "in-toto statement in a DSSE envelope. KEY is a PEM file of yours alone, or a URI "
-    "(pkcs11:...,\n"
-    "handle:... of a TPM): ECDSA P-256 or Ed25519. The public key is enough to verify a receipt.\n"
-    "With --outputs, verify compares the run's ces-run.json with the receipt too.\n"
+    "A receipt says what ran, on whose data, by which approval, and where the journal has it. It\n"
+    "is an in-toto statement in a DSSE envelope. KEY is a PEM file that only you can read, or a\n"
+    "URI (pkcs11:..., or handle:... for a TPM): ECDSA P-256 or Ed25519. To verify a receipt, the\n"
+    "public key is enough. With --outputs, verify also compares the run's ces-run.json.\n"
     "The journal is " CES_JOURNAL_PATH " with its rotated files; only root can read it.\n";
 
 struct asked {

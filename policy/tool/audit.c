@@ -28,10 +28,10 @@ static const char help[] =
     "       ces-policy audit review [--journal FILE] --list FILE\n"
     "filters: --user NAME|UID  --project P  --image IMAGE|PATTERN  --digest D  --run RUN\n"
     "         --outcome allowed|denied|ended|failed  --since TIME  --until TIME\n"
-    "head prints the last record; signed by KEY, or with --sign by the policy's host.audit_key.\n"
-    "With --format json, verify, list and show print JSON. export prints CSV, or events for a "
-    "SIEM.\n"
-    "The journal is " CES_JOURNAL_PATH " with its rotated files; only root can read it.\n";
+    "head prints the number and digest of the last record. KEY signs that line; with --sign the\n"
+    "policy's host.audit_key does. With --format json, verify, list and show print JSON. export\n"
+    "prints CSV, or events for a SIEM.\n"
+    "The journal is " CES_JOURNAL_PATH " with its rotated files. Only root can read it.\n";
 
 enum takes {
 	TAKES_EXPECT = 1,

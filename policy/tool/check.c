@@ -19,8 +19,8 @@
 static const char help[] =
     "usage: ces-policy check [--strict] [--no-host] [--on DATE] [--evidence DIR] [--format json] "
     "FILE\n"
-    "Reports every error of a policy, and what is unwise in it, with what to write instead.\n"
-    "--no-host leaves out what depends on this machine (members, files, ids of others).\n"
+    "Reports every error of a policy, and what is unwise in it, and says what to write instead.\n"
+    "--no-host checks nothing that depends on this machine (members, files, subordinate ids).\n"
     "Exit status: 0 good, 1 warnings (with --strict), 2 errors.\n";
 
 struct check {

@@ -11,8 +11,8 @@
 
 static const char help[] =
     "usage: ces-policy diff [--format json] OLD NEW\n"
-    "Says what NEW allows that OLD did not (first, marked +), and what it no longer allows (-).\n"
-    "Exit status: 0 nothing widens, 1 something does, 2 an error.\n";
+    "Says what NEW allows and OLD did not (marked + WIDER, first), and what NEW no longer allows\n"
+    "(marked - narrower). Exit status: 0 nothing is wider, 1 something is wider, 2 an error.\n";
 
 static const struct {
 	const char *mark, *word;

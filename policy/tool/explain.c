@@ -17,8 +17,8 @@
 
 static const char help[] =
     "usage: ces-policy explain [--project P | --user U [--groups G,...]] [--image I] FILE\n"
-    "Says in plain English what a policy allows: all of it, or one project, or what one user\n"
-    "has (by this machine's groups, or those given), or who may run an image.\n";
+    "Says in plain English what a policy allows: as a whole, for one project, for one user (by\n"
+    "this machine's groups, or by those of --groups), or for one image.\n";
 
 struct explain {
 	const char *project, *user, *groups, *image;

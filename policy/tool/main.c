@@ -11,33 +11,31 @@
 static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
-	const char *help;
+	const char *words, *help;
 } commands[] = {
-    {"check", ces_tool_check, "FILE               every problem of a policy, and what is unwise"},
-    {"explain", ces_tool_explain, "FILE             who may do what, in plain English"},
-    {"test", ces_tool_test, "FILE CASES         a policy's own test suite"},
-    {"diff", ces_tool_diff, "OLD NEW            what a new policy changes, by meaning"},
-    {"report", ces_tool_report, "FILE -o REPORT   a page for a governance meeting"},
-    {"conform", ces_tool_conform,
-     "DOCKERFILE|DIRECTORY   whether an image keeps the rules for a TRE"},
-    {"evidence", ces_tool_evidence,
-     "add|list|show   what scanners and builders say of an image, by its digest"},
-    {"approve", ces_tool_approve, "FILE IMAGE@DIGEST   a rule for one image, with its evidence"},
-    {"revoke", ces_tool_revoke, "FILE IMAGE        takes a rule away"},
-    {"what-if", ces_tool_what_if,
-     "FILE QUESTION    what a package, a CVE, a day or a user touches"},
-    {"receipt", ces_tool_receipt,
-     "RUN --key KEY | verify ...   a signed statement about a run, and its check"},
-    {"audit", ces_tool_audit,
-     "verify|list|show|export|review   what actually ran, from the journal"},
+    {"check", ces_tool_check, "FILE", "Find every error in a policy, and what is unwise"},
+    {"explain", ces_tool_explain, "FILE", "Say in plain English who may do what"},
+    {"test", ces_tool_test, "FILE CASES", "Decide test cases by a policy"},
+    {"diff", ces_tool_diff, "OLD NEW", "Say what a new policy changes, by meaning"},
+    {"report", ces_tool_report, "FILE -o REPORT", "Write a page for a governance meeting"},
+    {"conform", ces_tool_conform, "DOCKERFILE|DIR|IMAGE", "Check an image by the rules for a TRE"},
+    {"evidence", ces_tool_evidence, "add|list|show|prune", "Keep the reports about an image"},
+    {"approve", ces_tool_approve, "FILE IMAGE@DIGEST",
+     "Add a rule for one image, with its evidence"},
+    {"revoke", ces_tool_revoke, "FILE IMAGE", "Remove a rule"},
+    {"what-if", ces_tool_what_if, "FILE QUESTION", "Say what a package, CVE, day or user touches"},
+    {"receipt", ces_tool_receipt, "RUN | verify RECEIPT",
+     "Sign a statement about a run, or verify one"},
+    {"audit", ces_tool_audit, "verify|list|show|...", "Read the journal of what ran"},
 };
 
 static int give_usage(FILE *out, int status)
 {
 	fputs("usage:\n", out);
 	for (size_t i = 0; i < CES_COUNT(commands); i++)
-		fprintf(out, "  ces-policy %s %s\n", commands[i].name, commands[i].help);
-	fputs("Each command has --help; the manual is ces-policy(1).\n", out);
+		fprintf(out, "  ces-policy %-8s %-20s %s\n", commands[i].name, commands[i].words,
+			commands[i].help);
+	fputs("Each command has --help. The manual is ces-policy(1).\n", out);
 	return status;
 }
 

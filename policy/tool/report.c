@@ -18,8 +18,8 @@ static const char help[] =
     "usage: ces-policy report [--journal FILE] [--month 2026-11]... [--project P]... [--no-host]\n"
     "                         [--on DATE] [--csv DIRECTORY] [-o REPORT.html] FILE\n"
     "Writes a page about the policy FILE: what may run and who approved it, what ran, what was\n"
-    "denied, what ends soon, gaps by severity, and the controls of SATRE that CES can evidence,\n"
-    "grouped by the Five Safes. With --csv, each table is also a file in a new directory.\n";
+    "denied, what ends soon, gaps by severity, and the controls of SATRE that CES can evidence.\n"
+    "--csv also writes each table to a file in a new directory.\n";
 
 struct asked {
 	const char *policy, *journal, *output, *csv;

@@ -16,9 +16,10 @@
 
 static const char help[] =
     "usage: ces-policy test [--strict] [--format json] POLICY CASES\n"
-    "Decides each case of the file CASES by POLICY and compares the answer. Exit status: 0 all as\n"
-    "expected, 1 a case fails (with --strict also: an image rule that no case reaches), 2 an\n"
-    "error. The form of CASES is in ces-policy(1); examples are beside the example policies.\n";
+    "Decides each case of the file CASES by POLICY, and compares the answer. Exit status: 0 all "
+    "as\n"
+    "expected, 1 a case fails (with --strict also: no case reaches an image rule), 2 an error.\n"
+    "The form of CASES is in ces-policy(1); examples are beside the example policies.\n";
 
 struct answer {
 	bool allowed;

@@ -16,15 +16,15 @@
 static const char help[] =
     "usage: ces-policy what-if [OPTION...] FILE package NAME[@VERSION] | cve CVE-...\n"
     "                                           | expire DATE | remove-user USER\n"
-    "Says which approvals of the policy FILE, which images and which past runs are touched: of\n"
-    "images with a package or a vulnerability, by the evidence that is kept; of what has ended by "
-    "a\n"
-    "day; of what a user may run.\n"
-    "  --journal FILE   look for runs, too\n"
-    "  --evidence DIR   another directory than evidence.d beside the policy\n"
+    "Says which approvals of the policy FILE, which images and which past runs a question "
+    "touches:\n"
+    "images with a package or a vulnerability, by their evidence; approvals that end by a day;\n"
+    "what a user may run.\n"
+    "  --journal FILE   look for past runs too\n"
+    "  --evidence DIR   where the evidence is (default: evidence.d beside the policy)\n"
     "  --groups G,...   remove-user: the user's groups, instead of those on this machine\n"
-    "  --format json\n"
-    "Exit status: 0 nothing is touched, 1 something is, 2 an error.\n";
+    "  --format json    print JSON\n"
+    "Exit status: 0 it touches nothing, 1 it touches something, 2 an error.\n";
 
 struct asked {
 	const char *policy, *directory, *journal;
