@@ -356,7 +356,7 @@ typed() # FIRST-WORDS LAST-WORDS
 
 @test "the commands of the manual check a receipt with OpenSSL alone" {
 	typed 'The same check by OpenSSL' 'For Ed25519' > ecdsa.sh
-	typed 'For Ed25519' 'A signed head' > ed25519.sh
+	typed 'For Ed25519' 'Sign the head' > ed25519.sh
 	grep -q 'openssl dgst' ecdsa.sh
 	grep -q 'openssl pkeyutl' ed25519.sh
 	receipt $run --key p256.pem -o receipt.json
