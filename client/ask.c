@@ -101,7 +101,7 @@ static void tell_token(const struct ces_options *options)
 	    !S_ISREG(st.st_mode) || localtime_r(&st.st_mtime, &parts) == NULL ||
 	    strftime(day, sizeof(day), "%Y-%m-%d", &parts) == 0)
 		return;
-	ces_say_error("the token is the one that was put into %s on %s", options->token_file, day);
+	ces_say_error("the token is from %s, written on %s", options->token_file, day);
 }
 
 /* Says where to make a token. Repository hosts are known by their names. */

@@ -45,9 +45,9 @@ static int refuse(const struct ces_wire_field *field, const char *value, const c
 		  const char *why, struct ces_error *err)
 {
 	if (field->offset == offsetof(struct ces_request, env))
-		return ces_error_set(err, CES_E_USAGE, "the environment setting %.*s holds %s",
+		return ces_error_set(err, CES_E_USAGE, "the variable %.*s has %s",
 				     (int)strcspn(value, "="), value, why);
-	return ces_error_set(err, CES_E_USAGE, "%s holds %s, at '%.*s': type it anew",
+	return ces_error_set(err, CES_E_USAGE, "%s has %s, at '%.*s': type it again",
 			     what_is(field), why, 20, at);
 }
 
@@ -82,8 +82,8 @@ static int check_list(const struct ces_wire_field *field, const struct ces_strin
 		      struct ces_error *err)
 {
 	if (list->n > field->count)
-		return ces_error_set(err, CES_E_USAGE, "%s: more than %u are too many",
-				     what_is(field), field->count);
+		return ces_error_set(err, CES_E_USAGE, "%s: at most %u are allowed", what_is(field),
+				     field->count);
 	for (size_t i = 0; i < list->n; i++) {
 		if (check_value(field, list->v[i], err) < 0)
 			return -1;

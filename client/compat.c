@@ -295,11 +295,10 @@ static int take_run(struct compat *compat, int argc, char **argv, struct ces_err
 	if (ces_sif_is(argv[0]) && compat->runtime != APPTAINER)
 		return ces_error_set(err, CES_E_USAGE, "type ces-run apptainer %s", argv[0]);
 	if (strchr("/.~", argv[0][0]) != NULL && argv[0][0] != '\0' && !ces_sif_is(argv[0]))
-		return ces_error_set(
-		    err, CES_E_USAGE,
-		    "'%s' is no image: directories go in an --opt-file, as -v SRC:DST "
-		    "(here -v is --verbose)",
-		    argv[0]);
+		return ces_error_set(err, CES_E_USAGE,
+				     "'%s' is not an image: here -v means --verbose; write -v "
+				     "SRC:DST into an --opt-file",
+				     argv[0]);
 	for (int i = 1; i < argc; i++) {
 		if (ces_options_append(options, &request->args, argv[i], err) < 0)
 			return -1;
@@ -311,8 +310,9 @@ static int take_run(struct compat *compat, int argc, char **argv, struct ces_err
 	if (compat->runtime != K8S && take_places(options, err) < 0)
 		return -1;
 	if (options->output != NULL && compat->runtime != K8S)
-		return ces_error_set(err, CES_E_USAGE,
-				     "-o is where a manifest goes: type ces-run k8s -o FILE ...");
+		return ces_error_set(
+		    err, CES_E_USAGE,
+		    "-o names the file for a manifest: type ces-run k8s -o FILE ...");
 	if (ces_sif_is(argv[0]))
 		return ces_sif_read(argv[0], options, err);
 	return ces_options_keep_text(options, argv[0], &request->image, err);
@@ -359,7 +359,7 @@ static int parse_apptainer(struct compat *compat, int argc, char **argv, struct 
 				     "type ces-client run --entrypoint PROGRAM IMAGE");
 	if (argc < 2 || strcmp(argv[1], "run") != 0)
 		return ces_error_set(err, CES_E_USAGE,
-				     "of Apptainer's commands there is one: type apptainer run "
+				     "CES has only one of Apptainer's commands: type apptainer run "
 				     "[OPTION...] FILE.sif [ARG...]");
 	if (ces_options_parse(&ces_run_options, argc - 1, argv + 1, &compat->options, &first, err) <
 	    0)
@@ -413,17 +413,15 @@ static int execute(struct compat *compat)
 	ces_say_only_errors(options->quiet);
 	if (compat->token_typed)
 		ces_say(
-		    "the token was on the command line, where others can read it: next time leave "
-		    "it "
-		    "out and it is asked for, or type ces-client pull --username U --token-file F "
-		    "IMAGE");
+		    "others can read the token on your command line: next time leave it out, and "
+		    "CES asks for it; or type ces-client pull --username U --token-file F IMAGE");
 	if (compat->runtime == APPTAINER && compat->name->verb == CES_VERB_PULL)
 		return pull_sif(options);
 	if (compat->runtime != K8S)
 		return ces_perform(options);
 	if (compat->name->verb == CES_VERB_RUN)
 		return ces_k8s_print(options);
-	ces_say("nothing is pulled here: the cluster pulls the image when the job starts");
+	ces_say("CES pulls nothing here: the cluster pulls the image when the job starts");
 	return 0;
 }
 

@@ -73,7 +73,7 @@ static void open_log(struct keeper *keeper)
 	keeper->size = 0;
 	if (keeper->log < 0) {
 		if (!keeper->answered)
-			ces_say_error("no log is kept: %s", strerror(errno));
+			ces_say_error("CES keeps no log of this run: %s", strerror(errno));
 		keeper->kept.lost = true;
 	}
 }
@@ -292,7 +292,7 @@ int ces_detach(const char *helper, struct ces_options *options)
 		return CES_EXIT_REFUSED;
 	}
 	if ((options->request.flags & attached) != 0)
-		ces_say("-i and -t are left out: nothing is attached to a detached run");
+		ces_say("-i and -t have no effect: a detached run has no input and no terminal");
 	options->request.flags &= ~attached;
 	pid = pipe2(ends, O_CLOEXEC) < 0 ? -1 : fork();
 	if (pid < 0) {

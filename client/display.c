@@ -65,8 +65,8 @@ static int run_xauth(const char *file, const char *display, struct ces_error *er
 				     "install xauth, or dnf install xauth");
 	if (error != 0 || !ended_well(pid))
 		return ces_error_set(err, CES_E_HOST,
-				     "--display: the display %s gives no key to a program that it "
-				     "does not trust; it must be yours, and have the X Security "
+				     "--display: the display %s makes no key for programs that it "
+				     "does not trust; it must be your own, with the X Security "
 				     "extension (type: xdpyinfo | grep SECURITY)",
 				     display);
 	return 0;

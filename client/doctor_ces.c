@@ -104,7 +104,7 @@ void ces_doctor_answer(struct ces_doctor *doctor, const char *helper)
 		ces_doctor_remedy(doctor, "type ces-client doctor as an ordinary user too");
 	} else if (ask(helper, &error) == 0) {
 		ces_doctor_find(doctor, "answer", CES_GRADE_OK,
-				"the helper takes the policy and opens its store and journal");
+				"the helper accepts the policy, and opens its store and journal");
 	} else {
 		ces_doctor_find(doctor, "answer", CES_GRADE_PROBLEM, "the helper refuses: %s",
 				error.text);
@@ -194,7 +194,7 @@ static void check_dates(struct ces_doctor *doctor, const struct ces_policy *poli
 	if (policy->review_by != 0 && now >= policy->review_by) {
 		ces_doctor_find(doctor, "policy", CES_GRADE_WARNING, "its review was due by %s",
 				last_day(policy->review_by, day));
-		ces_doctor_remedy(doctor, "have it reviewed, then set review_by anew");
+		ces_doctor_remedy(doctor, "review the policy, then set a new review_by");
 	}
 	for (size_t i = 0; i < policy->n_projects; i++) {
 		const struct ces_policy_project *project = &policy->projects[i];
@@ -229,11 +229,10 @@ bool ces_doctor_policy(struct ces_doctor *doctor, const char *path, struct ces_l
 		ces_doctor_find(doctor, "policy", CES_GRADE_PROBLEM, "%s", err.text);
 		if (stat(CES_POLICY_DIR, &st) == 0 &&
 		    (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0))
-			ces_doctor_remedy(
-			    doctor,
-			    "as root: chown root:root %s && chmod 755 %s, and look at what is in "
-			    "it: others could change it",
-			    CES_POLICY_DIR, CES_POLICY_DIR);
+			ces_doctor_remedy(doctor,
+					  "as root: chown root:root %s && chmod 755 %s, and check "
+					  "its files: others could change them",
+					  CES_POLICY_DIR, CES_POLICY_DIR);
 		else if (access(path, F_OK) < 0 && errno == ENOENT)
 			ces_doctor_remedy(doctor, "as root: write one; man 7 ces, FIRST STEPS, "
 						  "begins with an example");
@@ -268,7 +267,7 @@ static void check_store_kind(struct ces_doctor *doctor, const char *path)
 	if (fs.f_type != NFS_SUPER_MAGIC && fs.f_type != OVERLAYFS_SUPER_MAGIC)
 		return;
 	ces_doctor_find(doctor, "store", CES_GRADE_PROBLEM,
-			"%s is on %s, which cannot be mounted with other ids", path,
+			"%s is on %s, which has no id-mapped mounts", path,
 			fs.f_type == NFS_SUPER_MAGIC ? "NFS" : "an overlay");
 	ces_doctor_remedy(doctor, "as root: mount a local ext4 or xfs file system on %s",
 			  CES_STORE_DIR);
@@ -301,7 +300,7 @@ void ces_doctor_store(struct ces_doctor *doctor)
 		return;
 	ces_doctor_find(doctor, "store", CES_GRADE_WARNING, "%s has room for %llu files only", path,
 			(unsigned long long)fs.f_favail);
-	ces_doctor_remedy(doctor, "as root: make the file system anew with more inodes");
+	ces_doctor_remedy(doctor, "as root: make a new file system with more inodes");
 }
 
 void ces_doctor_directories(struct ces_doctor *doctor)

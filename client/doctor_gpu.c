@@ -136,9 +136,9 @@ static bool edits_are_sound(struct search *search, const struct ces_cdi_edits *e
 				"%s has a hook that CES neither runs nor knows: %s %s",
 				search->file, args->n > 0 ? args->v[0] : "",
 				args->n > 1 ? args->v[1] : "");
-		ces_doctor_remedy(search->doctor,
-				  "try a program that needs the GPU; what is missing then is what "
-				  "the hook does");
+		ces_doctor_remedy(
+		    search->doctor,
+		    "try a program that needs the GPU; if something is missing, the hook makes it");
 	}
 	return sound;
 }
@@ -202,7 +202,7 @@ static void check_file(struct search *search)
 	if (access(search->file, R_OK) < 0 && errno == EACCES) {
 		search->unread = true;
 		ces_doctor_find(search->doctor, "gpus", CES_GRADE_WARNING,
-				"%s cannot be read by you, and was not looked at", search->file);
+				"you cannot read %s, so it was not checked", search->file);
 		ces_doctor_remedy(search->doctor, "as root: ces-client doctor");
 		return;
 	}
@@ -300,9 +300,9 @@ void ces_doctor_gpus(struct ces_doctor *doctor, const struct ces_policy *policy)
 	if (search.devices > 0 || search.faults)
 		return;
 	ces_doctor_find(doctor, "gpus", CES_GRADE_WARNING,
-			"the policy grants GPUs, and there is no specification of one here");
+			"the policy grants GPUs, but this machine has no specification of one");
 	ces_doctor_remedy(doctor,
-			  "as root, where this machine has one: nvidia-ctk cdi generate "
+			  "as root, if this machine has a GPU: nvidia-ctk cdi generate "
 			  "--format=json --output=%s/gpus.json",
 			  policy->cdi_dirs.n > 0 ? policy->cdi_dirs.v[0] : "/etc/cdi");
 }

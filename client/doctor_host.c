@@ -86,8 +86,8 @@ void ces_doctor_kernel(struct ces_doctor *doctor)
 				ces_doctor_version(name.release, 5, 12, 0) ? CES_GRADE_WARNING
 									   : CES_GRADE_PROBLEM,
 				"Linux %s may lack overlays of id-mapped layers", name.release);
-		ces_doctor_remedy(doctor, "as root: install Linux 5.19 or later, or the newest of "
-					  "RHEL 9, which has them of its own");
+		ces_doctor_remedy(
+		    doctor, "as root: install Linux 5.19 or later, or the newest kernel of RHEL 9");
 	}
 	check_calls(doctor);
 	if (!file_has_word("/proc/filesystems", "overlay")) {
@@ -139,11 +139,12 @@ static void check_tracing(struct ces_doctor *doctor)
 	if (!read_line("/proc/sys/kernel/yama/ptrace_scope", scope, sizeof(scope)) ||
 	    strcmp(scope, "3") != 0)
 		return;
-	ces_doctor_find(doctor, "kernel", CES_GRADE_PROBLEM,
-			"no process may be traced, not even by root (kernel.yama.ptrace_scope): "
-			"no run can be proven");
-	ces_doctor_remedy(doctor, "as root: set kernel.yama.ptrace_scope = 2 in /etc/sysctl.d, and "
-				  "start the machine anew");
+	ces_doctor_find(
+	    doctor, "kernel", CES_GRADE_PROBLEM,
+	    "not even root may trace a process (kernel.yama.ptrace_scope): CES cannot prove a run");
+	ces_doctor_remedy(
+	    doctor,
+	    "as root: set kernel.yama.ptrace_scope = 2 in /etc/sysctl.d, and restart the machine");
 }
 
 /* CES brings no profile, and needs none. One that confines the caller's session confines the helper
@@ -163,7 +164,7 @@ static void check_apparmor(struct ces_doctor *doctor)
 	ces_text_clean(profile);
 	ces_doctor_find(
 	    doctor, "apparmor", CES_GRADE_WARNING,
-	    "AppArmor confines this session by the profile %s: it may refuse what a run needs",
+	    "AppArmor confines this session with the profile %s: it may refuse what a run needs",
 	    profile);
 	ces_doctor_remedy(doctor, "use another login; as root: man 7 ces-admin, AppArmor");
 }
@@ -222,7 +223,7 @@ static void check_kill(struct ces_doctor *doctor)
 	if (uname(&name) < 0 || ces_doctor_version(name.release, 5, 14, 0))
 		return;
 	ces_doctor_find(doctor, "cgroups", CES_GRADE_WARNING,
-			"Linux %s has no cgroup.kill: a run is ended through its pid namespace",
+			"Linux %s has no cgroup.kill: CES ends a run through its pid namespace",
 			name.release);
 	ces_doctor_remedy(doctor, "as root: install Linux 5.14 or later");
 }
@@ -244,7 +245,8 @@ void ces_doctor_cgroups(struct ces_doctor *doctor)
 			continue;
 		complete = false;
 		ces_doctor_find(doctor, "cgroups", CES_GRADE_PROBLEM,
-				"there is no %s controller: its limit could not hold", wanted[i]);
+				"there is no %s controller: CES cannot enforce its limit",
+				wanted[i]);
 		ces_doctor_remedy(doctor, "as root: boot without cgroup_disable=%s", wanted[i]);
 	}
 	if (complete)

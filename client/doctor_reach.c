@@ -212,8 +212,8 @@ void ces_doctor_registries(struct ces_doctor *doctor, const struct ces_policy *p
 				"%s is not reached at %s: %s", registry->name, way,
 				attempts[i].why);
 		ces_doctor_remedy(
-		    doctor, "have the network, the certificate and the endpoint in the policy "
-			    "looked at");
+		    doctor,
+		    "as root: check the network, the certificate, and the endpoint in the policy");
 	}
 }
 
@@ -245,9 +245,9 @@ void ces_doctor_proxies(struct ces_doctor *doctor, const struct ces_policy *poli
 			continue;
 		}
 		ces_doctor_find(doctor, "proxy", CES_GRADE_WARNING,
-				"%s is not reached: %s; runs that have it get nowhere", proxies[i],
+				"%s is not reached: %s; runs that use it reach nothing", proxies[i],
 				attempt.why);
 		ces_doctor_remedy(doctor,
-				  "have the proxy and network.proxy in the policy looked at");
+				  "as root: check the proxy, and network.proxy in the policy");
 	}
 }

@@ -175,10 +175,9 @@ static void check_proxies(struct ces_doctor *doctor, const struct ces_policy *po
 			found = policy->projects[i].settings.proxy;
 	if (found == NULL)
 		return;
-	ces_doctor_find(doctor, "selinux", CES_GRADE_WARNING,
-			"%s is a name, which ces-relay may not look up: runs that have it are "
-			"refused",
-			found);
+	ces_doctor_find(
+	    doctor, "selinux", CES_GRADE_WARNING,
+	    "%s is a name, and ces-relay may not look it up: CES refuses runs that use it", found);
 	ces_doctor_remedy(doctor, "as root: setsebool -P ces_resolve_proxy on; or write the proxy "
 				  "as an address in the policy");
 }
@@ -202,15 +201,15 @@ void ces_doctor_selinux(struct ces_doctor *doctor, const struct ces_policy *poli
 				required ? "SELinux is off, and the policy requires it"
 					 : "SELinux is off; CES does without it");
 		if (required)
-			ces_doctor_remedy(doctor,
-					  "as root: write SELINUX=enforcing in "
-					  "/etc/selinux/config and boot with security=selinux; or "
-					  "change host.selinux of the policy");
+			ces_doctor_remedy(
+			    doctor,
+			    "as root: write SELINUX=enforcing in /etc/selinux/config and boot with "
+			    "security=selinux; or change host.selinux in the policy");
 		return;
 	}
 	if (access(CES_SETPRIV_PATH, X_OK) < 0) {
 		ces_doctor_find(doctor, "selinux", CES_GRADE_PROBLEM,
-				"%s is not there, which starts the runtime where SELinux is on",
+				"%s is missing; it starts the runtime where SELinux is on",
 				CES_SETPRIV_PATH);
 		ces_doctor_remedy(doctor, "as root: install util-linux");
 	}
@@ -223,7 +222,7 @@ void ces_doctor_selinux(struct ces_doctor *doctor, const struct ces_policy *poli
 	}
 	ces_doctor_find(doctor, "selinux", required ? CES_GRADE_PROBLEM : CES_GRADE_WARNING,
 			required ? "SELinux is permissive, and the policy requires it"
-				 : "SELinux is permissive: it logs, and stops nothing");
+				 : "SELinux is permissive: it logs, but denies nothing");
 	ces_doctor_remedy(doctor,
 			  "as root: setenforce 1, and SELINUX=enforcing in /etc/selinux/config");
 	check_labels(doctor, CES_GRADE_WARNING);

@@ -19,10 +19,10 @@
 void ces_doctor_services(struct ces_doctor *doctor)
 {
 	if (access(BOOTED, F_OK) < 0) {
-		ces_doctor_find(doctor, "services", CES_GRADE_WARNING,
-				"systemd does not run here: nothing clears what killed runs left "
-				"but the next start");
-		ces_doctor_remedy(doctor, "as root: have ces-client clean run at boot and daily");
+		ces_doctor_find(
+		    doctor, "services", CES_GRADE_WARNING,
+		    "systemd does not run here: only the next start removes what killed runs left");
+		ces_doctor_remedy(doctor, "as root: run ces-client clean at boot and every day");
 		return;
 	}
 	/* the name by which systemd remembers what `enable` did */
@@ -61,16 +61,15 @@ void ces_doctor_delegation(struct ces_doctor *doctor, const struct ces_policy *p
 		return;
 	if (access(cgroup, F_OK) < 0) {
 		ces_doctor_find(doctor, "cgroups", CES_GRADE_WARNING,
-				"systemd delegates none to CES: ces.service is not active, and "
-				"runs are beside what systemd manages");
+				"systemd delegates none to CES: ces.service is not active, so runs "
+				"use cgroups that systemd manages");
 		ces_doctor_remedy(doctor, "as root: systemctl enable --now ces.service");
 	} else if (alone && has_processes(cgroup)) {
 		ces_doctor_find(doctor, "cgroups", CES_GRADE_WARNING,
-				"a process is in %s itself, where it keeps runs from being",
-				cgroup);
+				"a process is in %s itself, so no run can be there", cgroup);
 		ces_doctor_remedy(doctor,
-				  "as root: systemctl restart ces.service, with the unit as "
-				  "it came with CES (that ends the runs in it)");
+				  "as root: restore the unit that came with CES, then: systemctl "
+				  "restart ces.service (this ends the runs in it)");
 	} else {
 		ces_doctor_find(doctor, "cgroups", CES_GRADE_OK,
 				"runs are in %s, or in the batch job that starts them", cgroup);
@@ -96,8 +95,7 @@ void ces_doctor_journal(struct ces_doctor *doctor)
 		return;
 	}
 	ces_doctor_find(doctor, "journal", bytes < MIB ? CES_GRADE_PROBLEM : CES_GRADE_WARNING,
-			"%s has %s free: what cannot be recorded is denied", CES_JOURNAL_DIR,
-			space);
+			"%s has %s free: CES denies what it cannot record", CES_JOURNAL_DIR, space);
 	ces_doctor_remedy(doctor, "as root: make room there, or move old parts of the journal to "
 				  "another machine");
 }

@@ -55,8 +55,8 @@ static void check_kind(struct ces_doctor *doctor, const char *check, const char 
 	if (kind != NFS_SUPER_MAGIC)
 		return;
 	ces_doctor_find(doctor, check, CES_GRADE_OK,
-			"it is on NFS, which CES uses as you, never as root: root_squash may be "
-			"set; files of other users of a container stay theirs on the server");
+			"it is on NFS: CES uses it with your rights, so root_squash may be set; "
+			"files of a container's other users keep their ids on the server");
 }
 
 static void check_directory(struct ces_doctor *doctor, const char *check, const char *path)
@@ -69,9 +69,8 @@ static void check_directory(struct ces_doctor *doctor, const char *check, const 
 		find_link(doctor, check, path);
 	} else {
 		ces_doctor_find(doctor, check, CES_GRADE_PROBLEM, "%s: %s", path, strerror(errno));
-		ces_doctor_remedy(doctor,
-				  "as root: see that it is there, and open to this user, or change "
-				  "the policy");
+		ces_doctor_remedy(doctor, "as root: check that it exists and that this user can "
+					  "open it, or change the policy");
 	}
 }
 
@@ -88,8 +87,8 @@ void ces_doctor_you(struct ces_doctor *doctor, const struct ces_local *local)
 	}
 	if (you.n == 0) {
 		ces_doctor_find(doctor, "you", CES_GRADE_WARNING,
-				"%s is in no project of the policy; in the groups %.300s", you.user,
-				you.groups);
+				"%s is in no project of the policy; the user's groups: %.300s",
+				you.user, you.groups);
 		ces_doctor_remedy(doctor, "ask your research coordinator to add %s to a project",
 				  you.user);
 	}

@@ -22,12 +22,12 @@ static int check_request(const struct ces_request *request, struct ces_error *er
 {
 	if (request->publish.n > 0)
 		return ces_error_set(err, CES_E_USAGE,
-				     "k8s: -p has no meaning in a job: leave it out");
+				     "k8s: -p has no meaning in a job; leave it out");
 	if (request->bind_sources.n > 0)
 		return ces_error_set(
 		    err, CES_E_USAGE,
-		    "k8s: the cluster does not see this machine's directories: "
-		    "leave -v and --bind out, /safe_data and /safe_outputs are there");
+		    "k8s: the cluster does not see this machine's directories; leave -v and --bind "
+		    "out and use /safe_data and /safe_outputs");
 	return 0;
 }
 
@@ -41,8 +41,8 @@ static int check_demands(struct ces_decision *decision, struct ces_error *err)
 
 	if (decision->bases.n > 0)
 		return ces_error_rule(err, CES_E_DENIED, decision->rule,
-				      "k8s: the rule of this image demands a base, which CES can "
-				      "prove on this machine alone, and not for a job");
+				      "k8s: the rule of this image demands a base, which CES "
+				      "cannot check on a cluster; run it on this machine");
 	if (!ces_demand_any(&decision->demand))
 		return 0;
 	if (ces_store_open(CES_EVIDENCE_DIR, &dir, err) < 0 ||
@@ -66,7 +66,7 @@ static int prepare(const struct ces_local *local, struct ces_job *job, struct ce
 	/* a cluster pulls and runs what is at the tag, and asks nobody for signatures */
 	if (job->decision.signed_by.n > 0)
 		return ces_error_rule(err, CES_E_DENIED, job->decision.rule,
-				      "k8s: the policy wants signatures of this image, which the "
+				      "k8s: the policy demands signatures of this image, which the "
 				      "cluster does not check; run it on this machine");
 	job->gid = getgid();
 	if (job->decision.n_project_gids > 0)

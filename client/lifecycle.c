@@ -154,7 +154,7 @@ int ces_wait(struct ces_options *options)
 	if (live == 0 && kept.ended != 0)
 		status = tell_end(&kept);
 	else if (live == 0)
-		ces_say_error("run %s has ended; how is known only where it was started", run);
+		ces_say_error("run %s has ended; only the terminal that started it shows how", run);
 	ces_follow_end(&follow);
 	return status;
 }

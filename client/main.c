@@ -57,8 +57,8 @@ static const struct {
     {"attach", "a live container cannot be entered: type 'ces-client logs -f RUN'"},
     {"shell", "type 'ces-client run -it --entrypoint /bin/sh IMAGE'"},
     {"instance", "type 'ces-client run -d IMAGE', 'ces-client ps' or 'ces-client stop RUN'"},
-    {"start", "what has ended is gone: start another with 'ces-client run'"},
-    {"restart", "what has ended is gone: start another with 'ces-client run'"},
+    {"start", "a run that has ended is gone: start another with 'ces-client run'"},
+    {"restart", "a run that has ended is gone: start another with 'ces-client run'"},
     {"create", "type 'ces-client run IMAGE'; --dry-run shows what it would be"},
     {"cp", "a run's files are in its outputs directory, which 'ces-client ps' shows"},
     {"commit", "images are built outside, and pulled here with 'ces-client pull IMAGE'"},
@@ -146,7 +146,7 @@ static const char *one_word(const char *group, const char *word)
 		used += (size_t)snprintf(words + used, sizeof(words) - used, "%s%s",
 					 used > 0 ? ", " : "", two_words[i].word);
 	}
-	ces_say_error("%s: after it comes one of: %s", group, words);
+	ces_say_error("%s: type one of these after it: %s", group, words);
 	return NULL;
 }
 

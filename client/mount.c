@@ -73,14 +73,13 @@ static int source_path(struct ces_options *options, const char *text, char **ret
 
 	if (*text == '~' || strchr(text, '$') != NULL)
 		return ces_error_set(err, CES_E_USAGE,
-				     "'%s': ~ and $ are not expanded here: write the path out",
+				     "'%s': ~ and $ are not expanded here: write the full path",
 				     text);
 	if (*text != '/' && *text != '.')
-		return ces_error_set(
-		    err, CES_E_USAGE,
-		    "'%s' names no path (CES has no named volumes): type ./%s or an "
-		    "absolute path",
-		    text, text);
+		return ces_error_set(err, CES_E_USAGE,
+				     "'%s' is not a path, and CES has no named volumes: type ./%s "
+				     "or an absolute path",
+				     text, text);
 	if (*text == '/') {
 		joined = strdup(text);
 	} else {

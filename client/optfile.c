@@ -71,7 +71,7 @@ static int env_line(const char *line, size_t length, struct ces_options *options
 	if (pair == NULL)
 		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
 	if (strncmp(pair, "export ", 7) == 0)
-		return ces_error_set(err, CES_E_USAGE, "leave out 'export': a line is NAME=value");
+		return ces_error_set(err, CES_E_USAGE, "leave out 'export': write NAME=value");
 	return unquote(pair) ? ces_options_add_env(options, pair, err)
 			     : ces_optfile_env_pair(pair, options, err);
 }

@@ -107,11 +107,10 @@ int ces_options_add_env(struct ces_options *options, const char *text, struct ce
 	char *pair;
 
 	if (!ces_env_name_valid(text, length))
-		return ces_error_set(
-		    err, CES_E_USAGE,
-		    "'%s' is no environment setting: type NAME=value, or NAME alone "
-		    "for the value that it has here",
-		    text);
+		return ces_error_set(err, CES_E_USAGE,
+				     "'%s' is not a variable: type NAME=value, or NAME alone to "
+				     "take the value that it has here",
+				     text);
 	if (equals == NULL) {
 		const char *value = getenv(text);
 
@@ -282,11 +281,10 @@ static int apply_option_file(const struct ces_option_table *table, const char *p
 		result = walk(table, CES_PHASE_OPTION_FILE, words.argc, words.argv, options, &first,
 			      err);
 	if (result == 0 && first < words.argc)
-		result =
-		    ces_error_set(err, CES_E_USAGE,
-				  "'%s' is not an option (what the container is to run goes in an "
-				  "arg-file)",
-				  words.argv[first]);
+		result = ces_error_set(
+		    err, CES_E_USAGE,
+		    "'%s' is not an option (write the container's command into an arg-file)",
+		    words.argv[first]);
 	if (result == 0)
 		result =
 		    walk(table, CES_PHASE_ENV_FILE, words.argc, words.argv, options, &first, err);

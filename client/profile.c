@@ -42,8 +42,8 @@ static int open_directory(int *ret, struct ces_error *err)
 	if (!is_roots(&st))
 		return ces_error_set(err, CES_E_HOST,
 				     PROFILES
-				     ": others than root can write it, so no profile of it "
-				     "is used; ask your administrator to correct it");
+				     ": others than root can write to it, so CES uses no profile "
+				     "there; ask your administrator to correct it");
 	*ret = ces_steal_fd(&dir);
 	return 0;
 }
@@ -102,8 +102,9 @@ static int read_file(const char *name, char **ret, size_t *ret_length, struct ce
 		return ces_error_errno(err, CES_E_HOST, PROFILES "/%s", file);
 	if (!S_ISREG(st.st_mode) || !is_roots(&st))
 		return ces_error_set(err, CES_E_HOST,
-				     PROFILES "/%s: not a file that root alone can write, so it is "
-					      "not used; ask your administrator to correct it",
+				     PROFILES
+				     "/%s: not a file that only root can write, so CES does not "
+				     "use it; ask your administrator to correct it",
 				     file);
 	if (ces_read_file(fd, CES_PROFILE_MAX, ret, ret_length) < 0)
 		return ces_error_errno(err, CES_E_HOST, PROFILES "/%s", file);
@@ -194,8 +195,8 @@ int ces_set_profile(struct ces_options *options, const char *value, struct ces_e
 	int result;
 
 	if (options->profiled)
-		return ces_error_set(err, CES_E_USAGE, "--profile %s: a run has one profile",
-				     value);
+		return ces_error_set(err, CES_E_USAGE,
+				     "--profile %s: a run can have only one profile", value);
 	options->profiled = true;
 	if (read_file(value, &bytes, &length, err) < 0)
 		return -1;

@@ -118,8 +118,8 @@ static void tell_command(const struct run *run)
 	const struct ces_request *request = &run->options->request;
 
 	if (request->args.n > 0 && request->args.v[0][0] == '-')
-		ces_say_error("%s comes after the image and was taken as the command; options "
-			      "come before it: ces-client run %s %s ...",
+		ces_say_error("%s comes after the image, so it is taken as the command; type "
+			      "options before the image: ces-client run %s %s ...",
 			      request->args.v[0], request->args.v[0], request->image);
 }
 
@@ -259,7 +259,7 @@ static void adapt_terminal(struct ces_options *options)
 	if ((options->request.flags & CES_FLAG_TTY) == 0 ||
 	    (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)))
 		return;
-	ces_say("-t is left out: there is no terminal here");
+	ces_say("-t has no effect: there is no terminal here");
 	options->request.flags &= ~(uint64_t)CES_FLAG_TTY;
 }
 
@@ -308,7 +308,7 @@ int ces_run(const char *helper, struct ces_options *options)
 	adapt_terminal(options);
 	run.signals = take_signals();
 	if (run.signals < 0) {
-		ces_say_error("cannot take signals: %s", strerror(errno));
+		ces_say_error("cannot receive signals: %s", strerror(errno));
 		return CES_EXIT_REFUSED;
 	}
 	run.waits = (options->request.flags & CES_FLAG_WAIT) != 0;

@@ -57,11 +57,10 @@ int ces_session_check(const char *helper, struct ces_error *err)
 		    "4755 %s",
 		    helper, helper, helper);
 	if (statvfs(helper, &fs) == 0 && (fs.f_flag & ST_NOSUID) != 0)
-		return ces_error_set(
-		    err, CES_E_HOST,
-		    "%s is on a file system mounted nosuid: the sysadmin must install CES "
-		    "elsewhere or mount it without nosuid",
-		    helper);
+		return ces_error_set(err, CES_E_HOST,
+				     "%s is on a file system mounted nosuid: your administrator "
+				     "must install CES elsewhere, or mount it without nosuid",
+				     helper);
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
 		return ces_error_set(
 		    err, CES_E_HOST,
@@ -192,7 +191,7 @@ int ces_session_send(struct ces_session *session, const struct ces_request *requ
 	explicit_bzero(frame, length);
 	free(frame);
 	if (result < 0 && errno != EPIPE)
-		return ces_error_errno(err, CES_E_HOST, "the helper does not take the request");
+		return ces_error_errno(err, CES_E_HOST, "the helper does not accept the request");
 	return 0;
 }
 

@@ -38,11 +38,12 @@ static int read_own(const char *path, char text[CES_SIF_MAX + 1], size_t *ret_le
 	ssize_t n;
 
 	if (fd < 0 && errno == ELOOP)
-		return ces_error_set(err, CES_E_USAGE, "%s is a link: type where it leads", path);
+		return ces_error_set(err, CES_E_USAGE,
+				     "%s is a link: type the path that it leads to", path);
 	if (fd < 0 && errno == ENOENT)
 		return ces_error_set(
 		    err, CES_E_USAGE,
-		    "%s is not there: 'ces-pull apptainer USER TOKEN IMAGE' leaves it", path);
+		    "%s does not exist: 'ces-pull apptainer USER TOKEN IMAGE' writes it", path);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return ces_error_errno(err, CES_E_USAGE, "cannot open %s", path);
 	if (!S_ISREG(st.st_mode))
@@ -56,14 +57,14 @@ static int read_own(const char *path, char text[CES_SIF_MAX + 1], size_t *ret_le
 	if ((size_t)n >= SIF_MAGIC_AT + strlen(SIF_MAGIC) &&
 	    memcmp(text + SIF_MAGIC_AT, SIF_MAGIC, strlen(SIF_MAGIC)) == 0)
 		return ces_error_set(err, CES_E_USAGE,
-				     "%s is an image of Apptainer's own, and CES runs those of "
+				     "%s is an Apptainer image, and CES runs only images of "
 				     "registries: type ces-pull apptainer USER TOKEN IMAGE",
 				     path);
 	if (n > CES_SIF_MAX || memchr(text, '\0', (size_t)n) != NULL ||
 	    (size_t)n < strlen(first_line) || memcmp(text, first_line, strlen(first_line)) != 0)
 		return ces_error_set(
 		    err, CES_E_USAGE,
-		    "%s is not what ces-pull apptainer leaves: pull the image again", path);
+		    "%s was not written by ces-pull apptainer: pull the image again", path);
 	text[n] = '\0';
 	*ret_length = (size_t)n;
 	return 0;
@@ -141,6 +142,6 @@ int ces_sif_write(const char *reference, const char *digest, struct ces_error *e
 		       first_line, name, reference, digest);
 	if (write_file(name, text, err) < 0)
 		return -1;
-	ces_say("%s names it, for: ces-run apptainer %s", name, name);
+	ces_say("%s names the image; to run it, type: ces-run apptainer %s", name, name);
 	return 0;
 }

@@ -25,7 +25,7 @@ int ces_token_check(char *text, struct ces_error *err)
 		if (*p <= ' ' || *p > '~')
 			return ces_error_set(
 			    err, CES_E_USAGE,
-			    "the token holds a blank or a byte that is not printable");
+			    "the token has a blank, or a byte that is not printable");
 	}
 	return 0;
 }
@@ -81,7 +81,7 @@ static int from_file(struct ces_options *options, struct ces_error *err)
 	if (fd < 0)
 		return ces_error_errno(err, CES_E_USAGE, "cannot open %s", path);
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-		ces_say("others may read %s: type chmod 600 %s", path, path);
+		ces_say("others can read %s: type chmod 600 %s", path, path);
 	if (from_fd(fd, options, err) < 0)
 		return ces_error_context(err, "%s", path);
 	return 0;
@@ -160,7 +160,7 @@ int ces_token_ask_login(struct ces_options *options, struct ces_error *err)
 {
 	char user[256 + 2] = "";
 
-	ces_say_error("this registry wants a login (an empty line gives up)");
+	ces_say_error("this registry wants a login (to give up, type an empty line)");
 	if (ask("ces: user name: ", true, user, sizeof(user), err) < 0)
 		return -1;
 	user[strcspn(user, "\r\n")] = '\0';

@@ -153,8 +153,8 @@ teardown()
 	}
 	printf 'B=secret\xff\n' > /home/alice/work/e
 	printf '\xff\n' > /home/alice/work/a
-	refused_by 'the environment setting A' -e $'A=secret\xff' $open/tools:1 true
-	refused_by 'the environment setting B' --env-file ./work/e $open/tools:1 true
+	refused_by 'the variable A' -e $'A=secret\xff' $open/tools:1 true
+	refused_by 'the variable B' --env-file ./work/e $open/tools:1 true
 	[[ $stderr != *secret* ]]
 	refused_by 'a word for the command' $open/tools:1 echo $'\xff'
 	refused_by 'a word for the command' --arg-file ./work/a $open/tools:1

@@ -40,7 +40,7 @@ as_json()
 	run --separate-stderr as alice ces-pull $registry_user $registry_token $image/tools:1
 	echo "$stderr"
 	[ "$status" -eq 0 ]
-	[[ $stderr == *"token was on the command line"* ]]
+	[[ $stderr == *"others can read the token on your command line"* ]]
 	[[ $stderr != *"$registry_token"* ]]
 	run ces alice images
 	[[ $output == *"$image/tools:1"* ]]
@@ -207,7 +207,7 @@ as_json()
 	-p 8000-8010:8000-8010|two port numbers
 	-v volume:/data|no named volumes
 	--bind volume:/data|no named volumes
-	-v $DATA/s3:/s3|write the path out
+	-v $DATA/s3:/s3|write the full path
 	--memory 4|needs a unit
 	--env-host|-e NAME
 	--pull=always|ces-client pull
@@ -239,7 +239,7 @@ as_json()
 	for bad in '=value' 'A B=c' $'A\tB=c' $'A\x01=c'; do
 		file env <<< "$bad"
 		run --separate-stderr as alice ces-run --env-file work/env $open/tools:1
-		client_refused 'line 1: .*is no environment setting'
+		client_refused 'line 1: .*is not a variable'
 	done
 }
 
@@ -254,7 +254,7 @@ as_json()
 	run --separate-stderr as alice ces-run -p 18787:8787 $open/tools:1
 	client_refused 'opt-file'
 	run --separate-stderr as alice ces-run -v /data:/data $open/tools:1
-	client_refused "'/data:/data' is no image: .*opt-file"
+	client_refused "'/data:/data' is not an image: .*opt-file"
 	run --separate-stderr as alice ces-run --privileged $open/tools:1
 	client_refused 'leave it out'
 	run --separate-stderr as alice ces-run --memroy 4 $open/tools:1
@@ -333,7 +333,7 @@ as_json()
 	change='.projects[].images[0].signed_by = ["keys/lab.pub"]' manifest $image/tools:1
 	[ "$status" -eq 125 ]
 	[ -z "$output" ]
-	[[ $stderr == *'wants signatures of this image, which the cluster does not check'* ]]
+	[[ $stderr == *'demands signatures of this image, which the cluster does not check'* ]]
 }
 
 @test "k8s: a job with GPUs runs on nodes of the policy's product, another anywhere" {

@@ -149,7 +149,7 @@ x() { echo "/x/$(basename "$(ls /home/alice/x/ld-linux-*)") --library-path /x /x
 @test "another user's display, a file that is no socket, a link and a missing display are refused" {
 	run --separate-stderr as alice env DISPLAY=:72 XAUTHORITY=/home/alice/.Xauthority ces-client run -q --display $open/tools:1 true
 	[ "$status" -eq 125 ]
-	[[ $stderr == *"the display :72 gives no key to a program that it does not trust; it must be yours"* ]]
+	[[ $stderr == *"the display :72 makes no key for programs that it does not trust; it must be your own"* ]]
 	# requests that did not come from the client
 	for kind in bob file link none; do
 		rm -f /tmp/.X11-unix/X99

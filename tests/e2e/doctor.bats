@@ -241,7 +241,7 @@ warned() # PATTERN REMEDY
 }
 
 @test "a registry that does not answer is a warning; no registry at all is a problem" {
-	warned 'registries .*down.tre.test' 'network, the certificate and the endpoint'
+	warned 'registries .*down.tre.test' 'network, the certificate, and the endpoint'
 	[[ $output == *"open.tre.test is reached"* ]]
 	lab_policy '.registries = {"down.tre.test": .registries["down.tre.test"], "x.test": {"endpoint": "https://no-such-host.test"}}'
 	unfit 'registries +down.tre.test .*nothing answers' 'network'
@@ -275,7 +275,7 @@ warned() # PATTERN REMEDY
 	run ces dave doctor
 	echo "$output"
 	[ "$status" -eq 0 ]
-	grep -A1 -E '^warning +you +dave is in no project of the policy; in the groups dave' <<< "$output" | grep -q 'coordinator to add dave'
+	grep -A1 -E '^warning +you +dave is in no project of the policy; the user.s groups: dave' <<< "$output" | grep -q 'coordinator to add dave'
 	run ces erin doctor
 	grep -qE '^warning +you +erin is in project nsh-2024-0003, which has ended' <<< "$output"
 	run ces frank doctor
@@ -370,7 +370,7 @@ gpus() # FILTER
 	gpus '.devices = [] | .containerEdits = {hooks: [{hookName: "createContainer", path: "/usr/bin/x", args: ["x", "magic"]}]}'
 	warned 'gpus .*a hook that CES neither runs nor knows: x magic' 'needs the GPU'
 	rm -rf /etc/cdi
-	warned 'gpus .*grants GPUs, and there is no specification' 'nvidia-ctk cdi generate'
+	warned 'gpus .*grants GPUs, but this machine has no specification' 'nvidia-ctk cdi generate'
 	lab_policy
 	run --separate-stderr ces alice doctor
 	grep -qE '^ok +gpus +the policy grants none' <<< "$output"

@@ -259,7 +259,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 
 @test "a detached run has no stdin and no terminal" {
 	run --separate-stderr ces alice run -dit $open/tools:1 sh -c 'cat; [ -t 0 ] || [ -t 1 ] || echo none'
-	[[ $stderr == *"-i and -t are left out"* ]]
+	[[ $stderr == *"-i and -t have no effect"* ]]
 	ces alice wait "$output"
 	[ "$(ces alice logs "$output")" = none ]
 }
@@ -344,7 +344,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	eventually grep -q up $lab/up
 	(eventually pgrep -u alice -xf 'ces-client wait attached'; as alice sh -c 'cd scratch_*/scratch; touch end') 3>&- &
 	run --separate-stderr ces alice wait attached
-	[[ $stderr == *"has ended; how is known only where it was started"* ]]
+	[[ $stderr == *"has ended; only the terminal that started it shows how"* ]]
 	ces alice ps --format json | jq -e 'length == 0'
 }
 
@@ -438,6 +438,6 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 		run --separate-stderr ces alice $line
 		echo "$line: $stderr"
 		[ "$status" -eq 125 ]
-		[[ $stderr == *"after it comes one of: ls, "* ]]
+		[[ $stderr == *"type one of these after it: ls, "* ]]
 	done
 }

@@ -18,7 +18,7 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	[ "$(grep -c nosuch <<< "$stderr")" -eq 1 ]
 	run -127 --separate-stderr ces alice run -q $open/tools:1 -it sh
 	[ "$status" -eq 127 ]
-	[[ $stderr == *"ces: -it comes after the image and was taken as the command; options come before it: ces-client run -it $open/tools:1"* ]]
+	[[ $stderr == *"ces: -it comes after the image, so it is taken as the command; type options before the image: ces-client run -it $open/tools:1"* ]]
 }
 
 @test "when an image is missing, the message lists its tags that are here" {

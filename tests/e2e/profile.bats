@@ -118,14 +118,14 @@ asked() # NAME [WORD...]
 	for name in pipe group world alice; do
 		with $name
 		[ "$status" -eq 125 ]
-		[[ $stderr == *"not a file that root alone can write"* ]]
+		[[ $stderr == *"not a file that only root can write"* ]]
 	done
 	with link
 	[ "$status" -eq 125 ]
 	chmod 777 .
 	with good
 	[ "$status" -eq 125 ]
-	[[ $stderr == *"others than root can write it"* ]]
+	[[ $stderr == *"others than root can write to it"* ]]
 	chmod 755 .
 	with good
 	[ "$status" -eq 0 ]
@@ -156,5 +156,5 @@ asked() # NAME [WORD...]
 	[ "$output" = file ]
 	run --separate-stderr ces alice run -q --opt-file /home/alice/work/opts --profile work true
 	[ "$status" -eq 125 ]
-	[[ $stderr == *"a run has one profile"* ]]
+	[[ $stderr == *"a run can have only one profile"* ]]
 }

@@ -378,7 +378,7 @@ small_store() # SIZE
 	run --separate-stderr ces alice pull --username $registry_user --token-file token $image/tools:1
 	as alice rm token
 	refused 'refused the login for epcced/tools: user name or token is wrong, or the token has expired'
-	[[ $stderr == *"ces: the token is the one that was put into token on 2026-01-02"* ]]
+	[[ $stderr == *"ces: the token is from token, written on 2026-01-02"* ]]
 }
 
 @test "when a private image wants a login, and the policy leaves that open, the message says so" {

@@ -175,8 +175,8 @@ static const struct {
     {"-v /a x", "SRC:DST"},
     {"-v :/a x", "SRC:DST"},
     {"-v /a:/b:Z x", "type :ro"},
-    {"-v '~/a:/b' x", "write the path out"},
-    {"-v '$HOME/a:/b' x", "write the path out"},
+    {"-v '~/a:/b' x", "write the full path"},
+    {"-v '$HOME/a:/b' x", "write the full path"},
     {"--mount type=volume,destination=/a x", "type=tmpfs or type=bind"},
     {"--mount type=tmpfs x", "type=tmpfs,destination=DIR"},
     {"--mount destination=/a x", "type=tmpfs,destination=DIR"},
@@ -304,7 +304,7 @@ static const struct {
     {"--opt-file /x", "inside an opt-file"},
     {"--rm python x.py", "'python' is not an option"},
     {"-e 'A", "a ' is not closed"},
-    {"-v $DATA/s3:/s3", "write the path out"},
+    {"-v $DATA/s3:/s3", "write the full path"},
 };
 
 START_TEST(an_opt_file_is_refused_naming_the_file_and_the_directive)
@@ -361,8 +361,8 @@ END_TEST
 static const struct {
 	const char *project, *text;
 } unsendable[] = {
-    {"nsh-1 \xe2\x80\x93memory", "--project holds a character that is not plain ASCII, at '?"},
-    {"nsh-1\n", "--project holds"},
+    {"nsh-1 \xe2\x80\x93memory", "--project has a character that is not plain ASCII, at '?"},
+    {"nsh-1\n", "--project has"},
 };
 
 static const struct {
@@ -370,14 +370,14 @@ static const struct {
 } sent[] = {
     {"A=gr\xc3\xbc\xc3\x9f", NULL, NULL, NULL},
     {"A=two\nlines\x1b", NULL, NULL, NULL},
-    {"A=secret\xff", NULL, NULL, "the environment setting A holds bytes that are not UTF-8 text"},
+    {"A=secret\xff", NULL, NULL, "the variable A has bytes that are not UTF-8 text"},
     {NULL, "/home/d\xc3\xa4t\xc3\xa4", NULL, NULL},
-    {NULL, "/home/\xff", NULL, "a source of -v holds bytes that are not UTF-8 text, at '?'"},
-    {NULL, "/home/\xe2\x80\xaex", NULL, "a source of -v holds a character that cannot be seen"},
-    {NULL, "/home/a\nb", NULL, "a source of -v holds a character that cannot be seen"},
+    {NULL, "/home/\xff", NULL, "a source of -v has bytes that are not UTF-8 text, at '?'"},
+    {NULL, "/home/\xe2\x80\xaex", NULL, "a source of -v has a character that cannot be seen"},
+    {NULL, "/home/a\nb", NULL, "a source of -v has a character that cannot be seen"},
     {NULL, NULL, "gr\xc3\xbc\xc3\x9f", NULL},
-    {NULL, NULL, "\xc3", "a word for the command holds bytes that are not UTF-8 text"},
-    {NULL, NULL, "\xed\xa0\x80", "a word for the command holds bytes that are not UTF-8 text"},
+    {NULL, NULL, "\xc3", "a word for the command has bytes that are not UTF-8 text"},
+    {NULL, NULL, "\xed\xa0\x80", "a word for the command has bytes that are not UTF-8 text"},
 };
 
 static struct ces_strings one(const char *const *value)
@@ -422,7 +422,7 @@ START_TEST(a_value_too_long_or_too_often_is_named)
 		many[i] = (char[]){"80:80"};
 	request = (struct ces_request){.publish = {many, CES_COUNT(many)}};
 	ck_assert_int_eq(ces_request_check(&request, &err), -1);
-	ck_assert_ptr_nonnull(strstr(err.text, "-p: more than 32"));
+	ck_assert_ptr_nonnull(strstr(err.text, "-p: at most 32"));
 }
 END_TEST
 

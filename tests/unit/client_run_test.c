@@ -273,7 +273,7 @@ START_TEST(a_terminal_that_is_not_there_is_left_out)
 	struct outcome o = finish(&client);
 
 	ck_assert_int_eq(o.status, 0);
-	ck_assert_str_eq(o.err, "ces: -t is left out: there is no terminal here\n");
+	ck_assert_str_eq(o.err, "ces: -t has no effect: there is no terminal here\n");
 	drop(&o);
 }
 END_TEST

@@ -25,7 +25,7 @@ doctor_knows()
 {
 	as_ada ces-client doctor > /tmp/doctor
 	cat /tmp/doctor
-	grep -q '^ok .*it is on NFS, which CES uses as you, never as root' /tmp/doctor
+	grep -q '^ok .*it is on NFS: CES uses it with your rights' /tmp/doctor
 	grep -q '^ok *apparmor *AppArmor is on, and does not confine this session' /tmp/doctor
 	no grep -E '^problem' /tmp/doctor
 }
@@ -95,7 +95,7 @@ confined()
 	apparmor_parser -r /tmp/profile
 	as_ada aa-exec -p ces-session-of-ada -- ces-client doctor > /tmp/doctor || true
 	grep apparmor /tmp/doctor
-	grep -q '^warning *apparmor *AppArmor confines this session by the profile ces-session-of-ada' /tmp/doctor
+	grep -q '^warning *apparmor *AppArmor confines this session with the profile ces-session-of-ada' /tmp/doctor
 	run_tools $tools true
 }
 
