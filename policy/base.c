@@ -39,8 +39,7 @@ int ces_base_check(const struct ces_decision *decision, const struct ces_strings
 				return 0;
 	}
 	(void)snprintf(rule, sizeof(rule), "%.*s.base", (int)sizeof(rule) - 16, decision->rule);
-	return ces_error_rule(
-	    err, CES_E_DENIED, rule,
-	    "the first layers of this image are not those of a base that its rule "
-	    "allows: build it on one of these");
+	return ces_error_rule(err, CES_E_DENIED, rule,
+			      "this image is not built on a base that its rule allows: build it on "
+			      "one, and ask for its approval");
 }

@@ -162,8 +162,8 @@ static int set_registry(const struct ces_policy *policy, uint64_t verb, struct c
 		for (size_t i = 0; i < policy->n_registries; i++)
 			list_add(&names, policy->registries[i].name);
 		return ces_error_rule(err, CES_E_DENIED, "registries",
-				      "%s is not a registry that is allowed (%s)",
-				      ret->image.registry, names.text);
+				      "%s is not an allowed registry (%s)", ret->image.registry,
+				      names.text);
 	}
 	snprintf(ret->endpoint, sizeof(ret->endpoint), "%s", registry->endpoint);
 	snprintf(ret->ca_file, sizeof(ret->ca_file), "%s",

@@ -50,7 +50,7 @@ static int check_findings(const struct ces_decision *decision, const struct ces_
 			continue;
 		(void)snprintf(text, sizeof(text),
 			       "a scan of %.19s... finds %llu %s, and its rule allows none%s: it "
-			       "needs an image without, or %s",
+			       "needs an image without these, or %s",
 			       decision->locked_digest, (unsigned long long)n, ces_findings[i],
 			       demand->unless_vex ? " but what a VEX statement excuses" : "",
 			       demand->unless_vex ? "such a statement" : "another approval");
@@ -80,8 +80,8 @@ static int check_scans(struct ces_decision *decision, const struct ces_evidence_
 	}
 	if (newest == NULL)
 		return ces_demand_deny(decision, "scan",
-				       "no scan of this image with a date is kept on this machine, "
-				       "and its rule demands one (ces-policy evidence add)",
+				       "no scan of this image with a date is on this machine, and "
+				       "its rule demands one (ces-policy evidence add)",
 				       err);
 	if (now - newest->made > (int64_t)decision->demand.max_age)
 		return deny_age(decision, now - newest->made, err);
@@ -97,8 +97,8 @@ int ces_decide_demand(struct ces_decision *decision, const struct ces_evidence_f
 {
 	if (decision->demand.sbom && facts->sbom[0] == '\0')
 		return ces_demand_deny(decision, "sbom",
-				       "no SBOM of this image is kept on this machine, and its "
-				       "rule demands one (ces-policy evidence add)",
+				       "no SBOM of this image is on this machine, and its rule "
+				       "demands one (ces-policy evidence add)",
 				       err);
 	if (decision->demand.max_age > 0)
 		return check_scans(decision, facts, now, err);

@@ -53,7 +53,7 @@ int ces_demand_deny(const struct ces_decision *decision, const char *key, const 
 unsigned ces_finding_of(const char *word);
 extern const char *const ces_findings[CES_FINDINGS];
 
-/* "a scan of at most 30d without critical, and an SBOM", or "". */
+/* "a scan at most 30d old without critical, and an SBOM", or "". */
 void ces_demand_say(const struct ces_policy_demand *demand, char *buffer, size_t size);
 
 #endif

@@ -27,7 +27,7 @@ void ces_demand_say(const struct ces_policy_demand *demand, char *buffer, size_t
 		return;
 	ces_num_format_time(demand->max_age, age, sizeof(age));
 	if (demand->max_age > 0)
-		(void)fprintf(out, "a scan of at most %s", age);
+		(void)fprintf(out, "a scan at most %s old", age);
 	for (unsigned i = 0; i < CES_FINDINGS; i++) {
 		if ((demand->no & UINT64_C(1) << i) == 0)
 			continue;
@@ -35,7 +35,7 @@ void ces_demand_say(const struct ces_policy_demand *demand, char *buffer, size_t
 		before = ", ";
 	}
 	if (demand->no != 0 && demand->unless_vex)
-		(void)fputs(" (but what VEX excuses)", out);
+		(void)fputs(" (except what VEX excuses)", out);
 	if (demand->sbom)
 		(void)fprintf(out, "%san SBOM", demand->max_age > 0 ? ", and " : "");
 	(void)fclose(out);

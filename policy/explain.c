@@ -76,7 +76,7 @@ static void say_image(const struct out *out, const struct ces_decision *d)
 		break;
 	case CES_RETAIN_TIME:
 		ces_num_format_time(d->retain_seconds, time, sizeof(time));
-		say(out, "  removed when it was not used for %s", time);
+		say(out, "  removed if nobody uses it for %s", time);
 		break;
 	case CES_RETAIN_ALWAYS:
 		say(out, "  kept until it is removed");
@@ -139,13 +139,14 @@ static void say_run(const struct out *out, const struct ces_caller *caller,
 	say_mount(out, &d->outputs, ", kept");
 	if (d->check[0] != '\0')
 		say(out, "    checked at the end by the project's rules%s",
-		    d->withhold[0] != '\0' ? ", and there only if they pass" : "");
+		    d->withhold[0] != '\0' ? ", and moved there only if they pass" : "");
 	say_mount(out, &d->scratch, d->scratch.per_run ? ", deleted at the end" : ", kept");
 	for (size_t i = 0; i < d->n_binds; i++)
 		say_mount(out, &d->binds[i], "");
 	for (size_t i = 0; i < d->n_tmpfs; i++) {
 		ces_num_format_size(d->tmpfs[i].size, size, sizeof(size));
-		say(out, "  %s is empty memory of at most %s", d->tmpfs[i].destination, size);
+		say(out, "  %s is an empty directory in memory, at most %s",
+		    d->tmpfs[i].destination, size);
 	}
 	say(out, "  the image's own files are %s",
 	    d->read_only ? "read-only" : "writable, changes are lost at the end");

@@ -140,8 +140,8 @@ static int read_check(struct ces_fields *in, const struct ces_field_at *at, void
 		return -1;
 	if ((check.withhold != NULL) != (check.on_fail == CES_ON_FAIL_WITHHOLD))
 		return ces_field_fault(in, at,
-				       "must have \"on_fail\": \"withhold\" and \"withhold\", the "
-				       "directory for it, together");
+				       "must have both \"on_fail\": \"withhold\" and \"withhold\", "
+				       "the directory, or neither");
 	text = json_object_to_json_string_ext(at->value, JSON_C_TO_STRING_PLAIN |
 							     JSON_C_TO_STRING_NOSLASHESCAPE);
 	if (text == NULL || strnlen(text, CES_CHECK_TEXT) >= CES_CHECK_TEXT)

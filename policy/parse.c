@@ -362,8 +362,8 @@ static int read_cgroup_parent(struct ces_fields *in, const struct ces_field_at *
 	if (json_object_is_type(at->value, json_type_string) &&
 	    ces_path_within(json_object_get_string(at->value), "/sys"))
 		return ces_field_fault(in, at,
-				       "is \"auto\" or a cgroup, from the hierarchy's root on, "
-				       "without /sys/fs/cgroup: \"/ces.slice\"");
+				       "must be \"auto\" or a cgroup, from the hierarchy's root "
+				       "on, without /sys/fs/cgroup, such as \"/ces.slice\"");
 	policy->cgroup_parent = CES_CGROUP_PATH;
 	return ces_field_string(in, &path, &policy->cgroup_path);
 }

@@ -66,5 +66,5 @@ int ces_hand_over(const struct ces_order *order, const void *words, const void *
 	if (fd == CES_FD_ORDER ? fcntl(fd, F_SETFD, 0) < 0 : dup2(fd, CES_FD_ORDER) < 0)
 		return ces_error_errno(err, CES_E_HOST, "passing the request on");
 	(void)execve(CES_SESSION_PATH, (char **)(uintptr_t)argv, (char **)(uintptr_t)environment);
-	return ces_error_errno(err, CES_E_HOST, "%s; CES is not installed whole", CES_SESSION_PATH);
+	return ces_error_errno(err, CES_E_HOST, "%s; CES is not fully installed", CES_SESSION_PATH);
 }

@@ -90,5 +90,6 @@ int ces_read_policy(struct ces_read_policy *ret, struct ces_error *err)
 	/* the block's own word for its digest is not trusted */
 	return strcmp(ret->policy->digest, digest) == 0
 		   ? 0
-		   : ces_error_set(err, CES_E_INTERNAL, "another file was read than the policy");
+		   : ces_error_set(err, CES_E_INTERNAL,
+				   "ces-parse read another file than the policy");
 }

@@ -401,8 +401,8 @@ static int prove(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 	close(look.proc);
 	if (result < 0)
 		(void)ces_error_context(err,
-					"the runtime %s made another container than was "
-					"planned, which was ended before its program began",
+					"the runtime %s made another container than planned; CES "
+					"ended it before its program began",
 					plan->runtime);
 	if (record(&look, result < 0 ? err : NULL, &unrecorded) < 0 && result == 0) {
 		*err = unrecorded;

@@ -193,7 +193,7 @@ static int check(struct table *table, const struct mounted *mounted, struct ces_
 	unsigned long missing = it == NULL ? 0 : it->flags & ~mounted->flags;
 
 	if (it == NULL)
-		return ces_error_set(err, CES_E_HOST, "%s is mounted, which nobody planned",
+		return ces_error_set(err, CES_E_HOST, "%s is mounted, and is not in the plan",
 				     mounted->destination);
 	if ((missing & MS_RDONLY) != 0)
 		return ces_error_set(err, CES_E_HOST, "%s can be written", mounted->destination);

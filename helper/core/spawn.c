@@ -145,7 +145,7 @@ int ces_worker_ids(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct ces_
 
 	if (entry == NULL || entry->pw_uid == 0 || entry->pw_gid == 0)
 		return ces_error_set(err, CES_E_HOST,
-				     "the system user %s is missing; CES is not installed whole",
+				     "the system user %s is missing; CES is not fully installed",
 				     name);
 	*ret_uid = entry->pw_uid;
 	*ret_gid = entry->pw_gid;

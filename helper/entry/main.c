@@ -24,7 +24,7 @@ int main(int argc, char **argv)
 		(void)snprintf(caller, sizeof(caller), "%u", (unsigned)uid);
 		(void)execve(CES_ADMIT_PATH, (char **)(uintptr_t)next,
 			     (char **)(uintptr_t)environment);
-		ces_error_errno(&err, CES_E_HOST, "%s; CES is not installed whole", CES_ADMIT_PATH);
+		ces_error_errno(&err, CES_E_HOST, "%s; CES is not fully installed", CES_ADMIT_PATH);
 	}
 	ces_last_words(&err);
 	return CES_EXIT_REFUSED;

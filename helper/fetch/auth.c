@@ -58,7 +58,7 @@ int ces_auth_realm(CURLU *url, const struct ces_challenge *challenge, const char
 	     append_query(url, "service", challenge->service) < 0) ||
 	    append_query(url, "scope", scope) < 0)
 		return ces_error_set(err, CES_E_REGISTRY,
-				     "the registry's token server has an odd address");
+				     "the registry's token server has an invalid address");
 	return 0;
 }
 
@@ -101,8 +101,7 @@ int ces_auth_parse(const char *json, size_t length, char **ret, struct ces_error
 
 	json_object_put(reply);
 	if (token == NULL)
-		return ces_error_set(err, CES_E_REGISTRY,
-				     "the token server's answer holds no token");
+		return ces_error_set(err, CES_E_REGISTRY, "the token server's answer has no token");
 	*ret = token;
 	return 0;
 }

@@ -42,8 +42,8 @@ static const char *connect_text(const struct ces_transfer *t)
 	long number = 0;
 
 	if (t->connect_error == EADDRNOTAVAIL)
-		return "its name leads to an address of this machine or of its own link, where no "
-		       "registry can be";
+		return "its name leads to a loopback or link-local address, and CES uses none for "
+		       "a registry";
 	(void)curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &number);
 	if (t->connect_error != 0)
 		number = t->connect_error;
@@ -116,7 +116,7 @@ bool ces_failure_network(const struct ces_transfer *transfer, CURLcode result,
 
 	ces_origin_format(&transfer->origin, place);
 	if (status != 0) {
-		ces_error_set(ret, CES_E_REGISTRY, "%s gives no connection to %s (status %ld)",
+		ces_error_set(ret, CES_E_REGISTRY, "%s refuses to connect to %s (status %ld)",
 			      first_place(transfer, place, first), place, status);
 		return transfer->session->reached;
 	}
@@ -134,7 +134,7 @@ bool ces_failure_network(const struct ces_transfer *transfer, CURLcode result,
 			      certificate_text(transfer));
 		return false;
 	case CURLE_SSL_CACERT_BADFILE:
-		ces_error_set(ret, CES_E_HOST, "the CA file for %s holds no usable certificate",
+		ces_error_set(ret, CES_E_HOST, "the CA file for %s has no usable certificate",
 			      place);
 		return false;
 	case CURLE_SSL_CONNECT_ERROR:
@@ -187,7 +187,7 @@ void ces_failure_status(const struct ces_transfer *transfer, struct ces_error *r
 		if (transfer->asks != CES_ASKS_TOKEN &&
 		    !ces_origin_equal(&transfer->origin, &transfer->session->hosts.endpoint))
 			ces_error_set(ret, CES_E_REGISTRY,
-				      "the registry's storage %s refuses to hand out %s", place,
+				      "the registry's storage %s refuses to send %s", place,
 				      repository);
 		else if (transfer->session->open.username == NULL)
 			ces_error_set(ret, CES_E_DENIED,

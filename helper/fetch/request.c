@@ -58,11 +58,11 @@ static int admit(struct ces_transfer *t)
 	(void)curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
 	if (length >= 0 && (uint64_t)length > t->get.size - from)
 		return ces_error_set(&t->error, CES_E_REGISTRY,
-				     "%s announces more than the %llu bytes that are due",
+				     "%s announces more than the expected %llu bytes",
 				     t->origin.host, (unsigned long long)t->get.size);
 	if (length >= 0 && t->get.kind == CES_FETCH_BLOB && (uint64_t)length != t->get.size - from)
 		return ces_error_set(&t->error, CES_E_REGISTRY,
-				     "%s announces fewer than the %llu bytes that are due",
+				     "%s announces fewer than the expected %llu bytes",
 				     t->origin.host, (unsigned long long)t->get.size);
 	ces_body_begin(&t->body, t->body.delivered - from);
 	t->admitted = true;
@@ -176,7 +176,7 @@ int ces_request_address(struct ces_transfer *transfer, struct ces_error *err)
 	int n;
 
 	if (!job_valid(transfer))
-		return ces_error_set(err, CES_E_INTERNAL, "this is no image's name: %s %s",
+		return ces_error_set(err, CES_E_INTERNAL, "this is not an image name: %s %s",
 				     open->repository, transfer->get.reference);
 	n = snprintf(text, sizeof(text), "%s%s/v2/%s/%s%s", open->scheme_host_port,
 		     open->prefix != NULL ? open->prefix : "", open->repository,

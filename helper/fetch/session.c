@@ -63,7 +63,8 @@ static int open_dialer(struct ces_session *s, struct ces_error *err)
 		s->dialled.n_others = 0;
 		if (strncmp(s->open.proxy, scheme, strlen(scheme)) != 0 ||
 		    ces_origin_parse(s->open.proxy + strlen(scheme), &s->dialled.endpoint) < 0)
-			return ces_error_set(err, CES_E_INTERNAL, "%s is no proxy", s->open.proxy);
+			return ces_error_set(err, CES_E_INTERNAL, "%s is not a proxy address",
+					     s->open.proxy);
 	}
 	return ces_dialer_open(&s->dialer, &s->dialled, err);
 }
@@ -75,7 +76,7 @@ static int check_open(struct ces_session *s, int ca_fd, struct ces_error *err)
 		return -1;
 	/* RFC 7617: the user is the text before the first colon. */
 	if (s->open.username != NULL && strchr(s->open.username, ':') != NULL)
-		return ces_error_set(err, CES_E_USAGE, "a user name cannot hold a colon");
+		return ces_error_set(err, CES_E_USAGE, "a user name cannot have a colon");
 	if (s->open.ca != 1)
 		return 0;
 	if (ces_read_file(ca_fd, CA_MAX, &s->ca, &s->ca_length) < 0)

@@ -235,10 +235,10 @@ static void challenged(struct ces_transfer *t)
 		ces_transfer_start(t);
 	} else if (t->response.odd_challenge ||
 		   (!t->response.challenge.bearer && !t->response.challenge.basic)) {
-		ces_error_set(&err, CES_E_REGISTRY,
-			      "%s asks for a login in a way that is not understood (neither Bearer "
-			      "nor Basic)",
-			      t->origin.host);
+		ces_error_set(
+		    &err, CES_E_REGISTRY,
+		    "%s asks for a login by neither Bearer nor Basic, and CES knows no other way",
+		    t->origin.host);
 		ces_transfer_fail(t, &err);
 	} else if (t->response.challenge.bearer) {
 		ask_token(t);
@@ -288,9 +288,8 @@ static void served(struct ces_transfer *t)
 		finish(t, CES_FETCH_DONE, NULL);
 		return;
 	}
-	ces_error_set(&err, CES_E_REGISTRY, "%s sent only %llu of the %llu bytes that are due",
-		      t->origin.host, (unsigned long long)t->body.delivered,
-		      (unsigned long long)t->get.size);
+	ces_error_set(&err, CES_E_REGISTRY, "%s sent only %llu of %llu bytes", t->origin.host,
+		      (unsigned long long)t->body.delivered, (unsigned long long)t->get.size);
 	try_again(t, &err, 1);
 }
 

@@ -159,8 +159,8 @@ static int open_roots(struct ces_cgroup *cgroup, struct ces_error *err)
 	*v2 = open_hierarchy(CGROUP "/unified", CGROUP2_SUPER_MAGIC);
 	if (*v2 < 0)
 		return ces_error_set(err, CES_E_HOST,
-				     "this machine has no cgroup v2 hierarchy, without which CES "
-				     "cannot end a run for sure");
+				     "this machine has no cgroup v2 hierarchy, and CES needs one "
+				     "to end runs");
 	for (size_t i = CES_HIERARCHY_V2 + 1; i < CES_HIERARCHIES; i++) {
 		char path[64];
 

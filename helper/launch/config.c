@@ -338,7 +338,7 @@ static int read_own(const char *path, char **ret, struct ces_error *err)
 
 	if (fd < 0 || ces_read_file(fd, FILTER_MAX, ret, &length) < 0)
 		return ces_error_errno(err, CES_E_HOST,
-				       "the system call filter; CES is not installed whole");
+				       "the system call filter; CES is not fully installed");
 	return 0;
 }
 

@@ -35,8 +35,8 @@ int ces_display_open(struct ces_plan *plan, struct ces_error *err)
 	ces_caller_leave();
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode) ||
 	    (st.st_uid != plan->session->uid && st.st_uid != 0))
-		return ces_error_set(err, CES_E_NOTFOUND,
-				     "%s is not the socket of a display of yours", plan->display);
+		return ces_error_set(err, CES_E_NOTFOUND, "%s is not the socket of your display",
+				     plan->display);
 	*to = (struct ces_plan_mount){
 	    .fd = ces_steal_fd(&fd), .destination = plan->display, .read_only = true, .file = true};
 	plan->n_mounts++;

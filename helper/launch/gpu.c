@@ -330,7 +330,7 @@ static int too_few(const struct ces_gpus *gpus, const struct ces_decision *decis
 		return ces_error_set(err, CES_E_LIMIT, "the device %s is %s", decision->gpu_id,
 				     closed ? "not open to your job" : "in use by another run");
 	return ces_error_set(
-	    err, CES_E_LIMIT, "%llu of this machine's GPUs were asked for, and %zu %s free%s",
+	    err, CES_E_LIMIT, "you asked for %llu of this machine's GPUs, and %zu %s free%s",
 	    (unsigned long long)decision->gpus, gpus->n_names, gpus->n_names == 1 ? "is" : "are",
 	    closed ? " (some are not open to your job)" : "");
 }

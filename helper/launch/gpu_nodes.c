@@ -45,11 +45,11 @@ int ces_gpu_node(int dev, const char *majors, const struct ces_cdi_node *node,
 	ret->major = major(st.st_rdev);
 	ret->minor = minor(st.st_rdev);
 	if (node->numbered && (ret->major != node->major || ret->minor != node->minor))
-		return ces_error_set(
-		    err, CES_E_HOST,
-		    "%s is device %u:%u, and the specification says %llu:%llu; make it anew", host,
-		    ret->major, ret->minor, (unsigned long long)node->major,
-		    (unsigned long long)node->minor);
+		return ces_error_set(err, CES_E_HOST,
+				     "%s is device %u:%u, and the specification says %llu:%llu; "
+				     "make the specification again",
+				     host, ret->major, ret->minor, (unsigned long long)node->major,
+				     (unsigned long long)node->minor);
 	if (!ces_cdi_number_valid(majors, ret->major, ret->minor))
 		return ces_error_set(err, CES_E_HOST,
 				     "%s (%u:%u) is not a device that CES gives to a run", host,

@@ -80,11 +80,10 @@ int ces_outwards_address(const char *proxy, const char *address, union ces_relay
 	kind = ces_address_classify(&parsed.any, ces_relay_address_size(&parsed));
 	if (kind == CES_ADDRESS_REFUSED ||
 	    (kind == CES_ADDRESS_LOOPBACK && !ces_origin_is_loopback(&origin)))
-		return ces_error_set(
-		    err, CES_E_HOST,
-		    "its name leads to %s, an address of this machine or of its own "
-		    "link, where no proxy can be",
-		    address);
+		return ces_error_set(err, CES_E_HOST,
+				     "its name leads to %s, and CES uses no loopback or link-local "
+				     "address for a proxy",
+				     address);
 	*ret = parsed;
 	return 0;
 }

@@ -22,7 +22,7 @@ static int read_some(int fd, struct ces_small *small, struct ces_error *err)
 	small->ended = n == 0;
 	small->length += (size_t)n;
 	if (small->length > small->max)
-		return ces_error_set(err, CES_E_REGISTRY, "the registry sent more than it should");
+		return ces_error_set(err, CES_E_REGISTRY, "the registry sent too many bytes");
 	return 0;
 }
 

@@ -89,7 +89,7 @@ static int check_pulls(const struct ces_session *session, struct ces_error *err)
 	if (count.n < most)
 		return 0;
 	return ces_error_rule(err, CES_E_LIMIT, "host.user_limits.pulls",
-			      "%llu pulls of yours are under way, and %llu at once are allowed",
+			      "you have %llu pulls under way already; %llu at once are allowed",
 			      (unsigned long long)count.n, most);
 }
 

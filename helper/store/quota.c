@@ -74,15 +74,15 @@ static int compare(const struct tally *tally, uint64_t used, uint64_t allowed, u
 
 	if (tally->images >= images)
 		return ces_error_rule(err, CES_E_LIMIT, "host.user_limits.images",
-				      "you have %llu images already, and %llu are allowed; "
-				      "'ces-client rmi' gives one up",
+				      "you have %llu images already, and %llu are allowed; remove "
+				      "one with 'ces-client rmi'",
 				      (unsigned long long)tally->images, images);
 	ces_num_format_size(used, used_text, sizeof(used_text));
 	ces_num_format_size(allowed, allowed_text, sizeof(allowed_text));
 	if (used > allowed)
 		return ces_error_rule(err, CES_E_LIMIT, "host.user_limits.store",
-				      "your images would take %s, and %s are allowed; "
-				      "'ces-client rmi' gives space back",
+				      "your images would take %s, and %s are allowed; remove some "
+				      "with 'ces-client rmi'",
 				      used_text, allowed_text);
 	*ret_left = allowed - used;
 	return 0;
@@ -123,7 +123,6 @@ int ces_quota_room(const struct ces_session *session, uint64_t needed, struct ce
 	ces_num_format_size(room, room_text, sizeof(room_text));
 	return ces_error_set(err, CES_E_HOST,
 			     "no space for the image: its missing layers are %s compressed, and "
-			     "this machine's image store has %s free; 'ces-client rmi' gives "
-			     "space back",
+			     "this machine's image store has %s free; 'ces-client rmi' frees space",
 			     needed_text, room_text);
 }

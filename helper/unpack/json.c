@@ -56,8 +56,8 @@ int ces_json_find(struct json_object *object, const char *key, bool *ret_there,
 		(void)ignored;
 		if (folds_to(name, key) && strcmp(name, key) != 0)
 			return ces_error_set(err, CES_E_IMAGE,
-					     "it has \"%.40s\", which some take for \"%s\"", name,
-					     key);
+					     "it has \"%.40s\", which some programs read as \"%s\"",
+					     name, key);
 	}
 	*ret = NULL;
 	*ret_there = json_object_object_get_ex(object, key, ret);

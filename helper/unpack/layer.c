@@ -93,8 +93,8 @@ static int check_room(struct layer *layer, uint64_t more, struct ces_error *err)
 	if ((uint64_t)fs.f_bavail * (uint64_t)fs.f_frsize < layer->limits->reserve + LOOK_BYTES ||
 	    fs.f_ffree < fs.f_files / INODES_SHARE)
 		return ces_error_set(err, CES_E_LIMIT,
-				     "no space for the image: what is left of this machine's image "
-				     "store is kept free (rule host.store_reserve)");
+				     "no space for the image: this machine keeps the rest of its "
+				     "image store free (rule host.store_reserve)");
 	return 0;
 }
 
@@ -205,7 +205,7 @@ static int extract_object(struct layer *layer, struct archive_entry *entry,
 
 	if (!is_as_typed(layer->tar.headers.type, entry))
 		return ces_error_set(err, CES_E_IMAGE,
-				     "the tar is broken: what it is can be read in two ways");
+				     "the tar is broken: it can be read in two ways");
 	if (linkname != NULL)
 		return extract_link(layer, linkname, path, err);
 	switch (archive_entry_filetype(entry)) {

@@ -296,7 +296,8 @@ static int kind_of(struct json_object *json, enum ces_manifest_type served, enum
 		return ces_error_set(err, CES_E_IMAGE,
 				     "manifests of type \"%.100s\" are not supported", media_type);
 	if (media_type != NULL && documents[type].document != *ret)
-		return ces_error_set(err, CES_E_IMAGE, "its \"mediaType\" is not what it is");
+		return ces_error_set(err, CES_E_IMAGE,
+				     "its \"mediaType\" does not match its content");
 	if (served != CES_MANIFEST_UNSAID && (served != type || documents[served].document != *ret))
 		return ces_error_set(err, CES_E_IMAGE, "it was served as \"%s\", which it is not",
 				     documents[served].type);

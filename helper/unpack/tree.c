@@ -253,7 +253,7 @@ static int find_target(struct ces_tree *tree, const struct ces_path *target, str
 	    (!S_ISREG(ret_st->st_mode) && !S_ISLNK(ret_st->st_mode)))
 		return ces_error_set(
 		    err, CES_E_IMAGE,
-		    "it is a hard link to \"%.200s\", which is no file of this layer",
+		    "it is a hard link to \"%.200s\", which is not a file of this layer",
 		    target->text);
 	return 0;
 }

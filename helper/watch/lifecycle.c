@@ -92,7 +92,7 @@ static int wait_gone(int runs, const char *run, uint32_t grace, struct ces_error
 		if (ces_now_ms() > deadline)
 			return ces_error_set(
 			    err, CES_E_LIMIT,
-			    "run %s was asked to end and is still being cleaned up", run);
+			    "run %s is ending, and CES is still cleaning up after it", run);
 		(void)usleep(TICK_US);
 	}
 	return 0;
@@ -106,7 +106,7 @@ int ces_verb_stop(struct ces_session *session, struct ces_error *err)
 	if (find(session, &search, err) < 0)
 		return -1;
 	if (session->request->time_seconds > CES_GRACE_MAX)
-		return ces_error_set(err, CES_E_USAGE, "a run is given %us at most to end",
+		return ces_error_set(err, CES_E_USAGE, "a run gets at most %us to end",
 				     CES_GRACE_MAX);
 	grace = (uint32_t)session->request->time_seconds;
 	ces_deadline(grace + (SCRATCH_MS + SPARE_MS) / 1000);
@@ -124,8 +124,8 @@ int ces_verb_clean(struct ces_session *session, struct ces_error *err)
 {
 	if (session->uid != 0)
 		return ces_error_set(err, CES_E_USAGE,
-				     "clean is for root (the janitor); yours is cleared when "
-				     "you start a run");
+				     "clean is for root (the janitor); when you start a run, CES "
+				     "removes what your runs left");
 	ces_deadline(CLEAN_SECONDS);
 	ces_finish_all_dead(session);
 	ces_journal_flush(&session->journal);

@@ -79,15 +79,16 @@ static int check_dates(const struct ces_change *change, const struct approval *a
 	time_t end = 0;
 
 	if (change->expires == NULL && approval->project_expires == 0)
-		return ces_error_set(err, CES_E_USAGE,
-				     "neither rule nor project would end: type --expires DATE");
+		return ces_error_set(
+		    err, CES_E_USAGE,
+		    "neither the rule nor the project has an end: type --expires DATE");
 	if (change->expires != NULL && ces_num_parse_date(change->expires, &end) != 0)
 		return ces_error_set(err, CES_E_USAGE, "--expires: write 2027-06-30");
 	if ((end != 0 && end <= change->now) ||
 	    (approval->project_expires != 0 && approval->project_expires <= change->now))
-		return ces_error_set(err, CES_E_USAGE, "the %s is over already",
+		return ces_error_set(err, CES_E_USAGE, "the %s has passed already",
 				     end != 0 && end <= change->now ? "day of --expires"
-								    : "project");
+								    : "last day of the project");
 	return 0;
 }
 
@@ -140,7 +141,7 @@ static int take_evidence(const struct ces_change *change, const struct approval 
 		return -1;
 	if (n == 0)
 		return ces_error_set(err, CES_E_NOTFOUND,
-				     "there is no evidence of this image in %s: type ces-policy "
+				     "there is no evidence about this image in %s: type ces-policy "
 				     "evidence add --evidence %s REPORT, or --no-evidence",
 				     change->directory, change->directory);
 	memcpy(ret->digest, digest, sizeof(ret->digest));

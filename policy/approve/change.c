@@ -123,8 +123,7 @@ static int open_place(struct ces_change *change, struct place *ret, struct ces_e
 	if (!S_ISREG(ret->st.st_mode))
 		return ces_error_set(err, CES_E_USAGE, "%s: not a regular file", change->policy);
 	if (!change->dry_run && flock(change->fd, LOCK_EX | LOCK_NB) != 0)
-		return ces_error_set(err, CES_E_HOST,
-				     "%s is being changed by somebody else: try again",
+		return ces_error_set(err, CES_E_HOST, "somebody else is changing %s: try again",
 				     change->policy);
 	return 0;
 }
@@ -171,7 +170,7 @@ static int replace(const struct ces_change *change, const struct place *place, c
 	if (!same_file(place)) {
 		(void)unlinkat(place->dir, temporary, 0);
 		return ces_error_set(err, CES_E_HOST,
-				     "%s was changed by somebody else meanwhile: try again",
+				     "somebody else has changed %s meanwhile: try again",
 				     change->policy);
 	}
 	if (renameat(place->dir, temporary, place->dir, place->name) != 0 ||
@@ -194,7 +193,8 @@ static int write_all(const struct ces_change *change, const struct place *place,
 	note.digest[sizeof(note.digest) - 1] = '\0';
 	if (note.set_length > CES_SET_BYTES || note.set_length >= result->length ||
 	    result->length - note.set_length > POLICY_MAX)
-		return ces_error_set(err, CES_E_INTERNAL, "what was read makes no sense");
+		return ces_error_set(err, CES_E_INTERNAL,
+				     "the answer of the process that read it is not valid");
 	if (change->dry_run)
 		return 0;
 	if (note.set_length > 0 && ces_store_put(change->directory, note.digest, "approved",

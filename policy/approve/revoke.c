@@ -67,10 +67,9 @@ static int find(const struct ces_change *change, const struct ces_policy *policy
 	while (ces_rules_next(policy, &walk))
 		if (is_meant(change, &walk))
 			print_rule(&walk);
-	return ces_error_set(err, CES_E_USAGE,
-			     "%zu rules are meant: name one with --project, --approval or "
-			     "IMAGE@sha256:...",
-			     n);
+	return ces_error_set(
+	    err, CES_E_USAGE,
+	    "%zu rules match: name one with --project, --approval or IMAGE@sha256:...", n);
 }
 
 /* Without this rule another one may decide. */

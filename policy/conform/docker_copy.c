@@ -72,7 +72,7 @@ static void check_source(struct ces_docker_check *check, const struct ces_docker
 		ces_conform_add(conform, CES_CONFORM_GIT, &place, "%s is copied", source);
 	if (ces_sign_secret_file(source))
 		ces_conform_add(conform, CES_CONFORM_SECRET_FILE, &place,
-				"%s is copied, which holds a secret by its name", source);
+				"%s is copied, and by its name it is a secret", source);
 	if (ces_sign_data_file(source))
 		ces_conform_add(conform, CES_CONFORM_DATA, &place, "%s is copied", source);
 }
@@ -93,7 +93,7 @@ static void check_add(struct ces_docker_check *check, const struct ces_docker_st
 				source);
 	else if (!is_archive(source))
 		ces_conform_add(check->conform, CES_CONFORM_ADD, &place,
-				"ADD of %s, which is no archive", source);
+				"ADD of %s, which is not an archive", source);
 }
 
 struct seen {

@@ -52,7 +52,7 @@ static void check_apt(struct ces_docker_check *check, const struct ces_docker_st
 	if (strstr(step->text, "/var/lib/apt") == NULL &&
 	    (step->body == NULL || strstr(step->body, "/var/lib/apt") == NULL))
 		ces_conform_add(check->conform, CES_CONFORM_APT_LISTS, &place,
-				"the lists of apt stay in the layer");
+				"the package lists of apt stay in the layer");
 }
 
 static void take_run(struct ces_docker_check *check, const struct ces_docker_step *step,

@@ -66,8 +66,9 @@ static void check_command(struct ces_docker_check *check, const struct start *st
 		return;
 	}
 	if (last == NULL) {
-		ces_conform_add(check->conform, CES_CONFORM_INHERITED_COMMAND, &place,
-				"there is no ENTRYPOINT and no CMD: what the base has would start");
+		ces_conform_add(
+		    check->conform, CES_CONFORM_INHERITED_COMMAND, &place,
+		    "there is no ENTRYPOINT and no CMD: the command of the base would start");
 		return;
 	}
 	place.line = last->line;
@@ -93,7 +94,7 @@ void ces_docker_check_start(struct ces_docker_check *check)
 	check_command(check, &start);
 	if (start.user == NULL) {
 		ces_conform_add(check->conform, CES_CONFORM_ROOT, &place,
-				"there is no USER: the base's is used, which is mostly root");
+				"there is no USER: the user is that of the base, mostly root");
 	} else if (ces_sign_root(start.user->text)) {
 		place.line = start.user->line;
 		ces_conform_add(check->conform, CES_CONFORM_ROOT, &place, "the last USER is root");

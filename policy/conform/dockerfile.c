@@ -261,8 +261,8 @@ static int add_step(struct reader *r, size_t line, const char *text, struct ces_
 	step->stage = docker->n_stages;
 	if (find_word(text, word, &step->word) < 0)
 		return ces_error_set(err, CES_E_USAGE,
-				     "line %zu: \"%.40s\" is no instruction of a Dockerfile", line,
-				     text);
+				     "line %zu: \"%.40s\" is not an instruction of a Dockerfile",
+				     line, text);
 	step->text = text + word + strspn(text + word, BLANK);
 	docker->n_steps++;
 	if (check_words(docker, step, err) < 0)
@@ -418,7 +418,7 @@ static int read_all(struct reader *r, struct ces_error *err)
 					     instructions[step->word]);
 	}
 	if (docker->n_stages == 0)
-		return ces_error_set(err, CES_E_USAGE, "it has no FROM: it is no Dockerfile");
+		return ces_error_set(err, CES_E_USAGE, "it has no FROM: it is not a Dockerfile");
 	return 0;
 }
 

@@ -158,8 +158,7 @@ static int check_file(struct ces_look *look, struct archive *archive, const char
 
 	check_mode(look, path, mode, false);
 	if (ces_sign_secret_file(path))
-		report(look, CES_CONFORM_SECRET_FILE, path,
-		       "a file that holds a secret by its name");
+		report(look, CES_CONFORM_SECRET_FILE, path, "a file that is a secret by its name");
 	if ((strchr(path, '/') == NULL && ces_sign_licence_file(path)) ||
 	    strncmp(path, "usr/share/licenses/", 19) == 0 ||
 	    (strncmp(path, "usr/share/doc/", 14) == 0 && strstr(path, "/copyright") != NULL)) {

@@ -166,10 +166,10 @@ int ces_layout_open(int dir, struct ces_layout *ret, struct ces_error *err)
 	if (!layout.flat && !is_there(&layout, "index.json")) {
 		if (is_there(&layout, "Dockerfile"))
 			return ces_error_set(err, CES_E_USAGE,
-					     "it is no image; type the path of its Dockerfile");
+					     "it is not an image; type the path of its Dockerfile");
 		return ces_error_set(err, CES_E_USAGE,
-				     "it is no image: it has no index.json; type skopeo copy "
-				     "docker://IMAGE oci:DIRECTORY to make one");
+				     "it is not an image: it has no index.json; to make one, type "
+				     "skopeo copy docker://IMAGE oci:DIRECTORY");
 	}
 	if (!layout.flat && check_version(&layout, err) < 0)
 		return -1;

@@ -154,10 +154,9 @@ static int spawn(struct ces_registry *r, int theirs, struct ces_error *err)
 		return 0;
 	r->pid = -1;
 	errno = failed;
-	return ces_error_errno(err, CES_E_HOST,
-			       "no registry can be asked without ces-fetch, which the package ces "
-			       "has: %.200s",
-			       path);
+	return ces_error_errno(
+	    err, CES_E_HOST,
+	    "to ask a registry, ces-policy needs ces-fetch, of the package ces: %.200s", path);
 }
 
 static int start(struct ces_registry *r, struct ces_error *err)

@@ -50,7 +50,7 @@ void ces_start_check(struct ces_conform *conform, const struct ces_conform_place
 	found = ces_sign_prompt(&words);
 	if (found != NULL)
 		ces_conform_add(conform, CES_CONFORM_BARE_SHELL, place,
-				"what starts is %s, and waits for someone to type", found);
+				"the image starts %s, which waits for someone to type", found);
 	found = text != NULL ? ces_sign_network(text, &installs) : NULL;
 	if (found != NULL)
 		ces_conform_add(conform, CES_CONFORM_NETWORK, place,

@@ -64,7 +64,8 @@ static int keep(const struct ces_evidence_asked *asked, const struct ces_apart_r
 	ces_text_clean(note.text);
 	if (result->length == 0 ||
 	    (asked->digest != NULL && strcmp(asked->digest, note.digest) != 0))
-		return ces_error_set(err, CES_E_INTERNAL, "what was read makes no sense");
+		return ces_error_set(err, CES_E_INTERNAL,
+				     "the answer of the process that read it is not valid");
 	if (ces_store_put(asked->directory, note.digest, "report", result->bytes, result->length,
 			  &is_new, err) != 0)
 		return -1;

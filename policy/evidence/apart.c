@@ -63,7 +63,8 @@ static int take(int in, size_t max, struct ces_apart_result *ret, struct ces_err
 							: "reading it ended early: too much time "
 							  "or memory was needed");
 	if (head.magic != MAGIC || head.length > max)
-		return ces_error_set(err, CES_E_INTERNAL, "what was read makes no sense");
+		return ces_error_set(err, CES_E_INTERNAL,
+				     "the answer of the process that read it is not valid");
 	if (head.status != 0) {
 		head.err.text[sizeof(head.err.text) - 1] = '\0';
 		return ces_error_set(err, CES_E_IMAGE, "%s", head.err.text);

@@ -114,8 +114,9 @@ int ces_judge_set(struct ces_judge *judge, const char *bytes, size_t length, str
 		return ces_error_set(err, CES_E_HOST, "out of memory");
 	if (ces_json_scan(bytes, length) != NULL ||
 	    !ces_part_is(ces_part_member(ces_part_of(bytes, length), "digest"), judge->digest))
-		return ces_error_set(err, CES_E_IMAGE,
-				     "what was approved is no set of records of this image");
+		return ces_error_set(
+		    err, CES_E_IMAGE,
+		    "the approved evidence is not a list of records of this image");
 	records = ces_part_member(ces_part_of(bytes, length), "records");
 	while (ces_part_next(records, &at)) {
 		if (judge->n_set == CES_JUDGE_SET ||
@@ -123,7 +124,7 @@ int ces_judge_set(struct ces_judge *judge, const char *bytes, size_t length, str
 		    !ces_digest_valid(judge->set[judge->n_set]))
 			return ces_error_set(
 			    err, CES_E_IMAGE,
-			    "what was approved is no set of records of this image");
+			    "the approved evidence is not a list of records of this image");
 		judge->n_set++;
 	}
 	return 0;

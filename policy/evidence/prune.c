@@ -120,7 +120,8 @@ static int remove_one(const struct ces_evidence_asked *asked, int dir, const cha
 	snprintf(image, sizeof(image), "%s", line);
 	snprintf(record, sizeof(record), "%s", line + CES_DIGEST_LENGTH + 1);
 	if (!ces_digest_valid(image) || !ces_digest_valid(record))
-		return ces_error_set(err, CES_E_INTERNAL, "what was read makes no sense");
+		return ces_error_set(err, CES_E_INTERNAL,
+				     "the answer of the process that read it is not valid");
 	ces_store_folder(image, folder);
 	ces_store_name("report", record, name);
 	snprintf(path, sizeof(path), "%s/%s", folder, name);

@@ -112,8 +112,8 @@ static int read_document(const char *bytes, size_t length, const char *digest,
 		return ces_error_set(err, CES_E_IMAGE, "it is of two formats at once");
 	if (reader == NULL)
 		return ces_error_set(err, CES_E_IMAGE,
-				     "it is no report that is known: Trivy, Grype, SARIF, SPDX, "
-				     "CycloneDX, OpenVEX or in-toto, as JSON");
+				     "it is not a report in a known format: Trivy, Grype, SARIF, "
+				     "SPDX, CycloneDX, OpenVEX or in-toto, as JSON");
 	if (reader == ces_read_record)
 		return ces_error_set(err, CES_E_IMAGE, "it is a record of ces-policy itself");
 	if (digest != NULL)

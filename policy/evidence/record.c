@@ -167,7 +167,7 @@ int ces_read_record(struct ces_evidence *evidence, struct ces_part document, str
 
 	read_head(evidence, document);
 	if (format == CES_EVIDENCE_RECORD || !ces_digest_valid(evidence->digest))
-		return ces_error_set(err, CES_E_IMAGE, "it is no record of evidence");
+		return ces_error_set(err, CES_E_IMAGE, "it is not a record of evidence");
 	evidence->format = (enum ces_evidence_format)format;
 	evidence->first_form = ces_part_number(ces_part_member(document, "ces_evidence")) == 1;
 	while (ces_part_next(packages, &at))
@@ -176,7 +176,7 @@ int ces_read_record(struct ces_evidence *evidence, struct ces_part document, str
 	at = (struct ces_part){NULL, NULL};
 	while (ces_part_next(found, &at))
 		if (read_vulnerability(evidence, at) != 0)
-			return ces_error_set(err, CES_E_IMAGE, "it is no record of evidence");
+			return ces_error_set(err, CES_E_IMAGE, "it is not a record of evidence");
 	/* What ces-policy wrote is in order. Sorting may take calls that ces-parse has not. */
 	if (!ces_gather_sorted(&evidence->packages) ||
 	    !ces_gather_sorted(&evidence->vulnerabilities))

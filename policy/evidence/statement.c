@@ -130,7 +130,7 @@ int ces_read_envelope(struct ces_evidence *evidence, struct ces_part document,
 		return ces_error_set(err, CES_E_IMAGE, "its payload %s", fault);
 	inner = ces_part_of((const char *)bytes, length);
 	if (!ces_part_begins(ces_part_member(inner, "_type"), "https://in-toto.io/Statement/"))
-		return ces_error_set(err, CES_E_IMAGE, "its payload is no in-toto Statement");
+		return ces_error_set(err, CES_E_IMAGE, "its payload is not an in-toto Statement");
 	return ces_read_statement(evidence, inner, err);
 }
 

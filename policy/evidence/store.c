@@ -351,7 +351,7 @@ static int each_of_set(int folder, const char *set, int (*each)(void *, const ch
 	if (take_file(folder, "approved", set, CES_SET_BYTES, &bytes, &length, err) != 0)
 		return -1;
 	if (ces_json_scan(bytes, length) != NULL)
-		return ces_error_set(err, CES_E_IMAGE, "approved-%s.json is no set of records",
+		return ces_error_set(err, CES_E_IMAGE, "approved-%s.json is not a list of records",
 				     set + 7);
 	records = ces_part_member(ces_part_of(bytes, length), "records");
 	while (ces_part_next(records, &at))

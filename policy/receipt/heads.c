@@ -129,7 +129,7 @@ static int add_all(struct ces_heads *heads, EVP_PKEY *key, char *bytes, const ch
 			return ces_error_context(err, "%s, line %zu", path, number);
 	}
 	if (heads->n == 0)
-		return ces_error_set(err, CES_E_USAGE, "%s: no signed head is in it", path);
+		return ces_error_set(err, CES_E_USAGE, "%s: it has no signed head", path);
 	return 0;
 }
 

@@ -26,9 +26,10 @@ static int read_private(const char *path, char **ret, size_t *ret_length, struct
 	if (!S_ISREG(st.st_mode))
 		return ces_error_set(err, CES_E_USAGE, "%s: not a regular file", path);
 	if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 077) != 0)
-		return ces_error_set(err, CES_E_USAGE,
-				     "%s: a private key must be yours alone; type chmod 600 %s",
-				     path, path);
+		return ces_error_set(
+		    err, CES_E_USAGE,
+		    "%s: only you may be able to read a private key; type chmod 600 %s", path,
+		    path);
 	if (ces_read_file(fd, CES_PEM_MAX, ret, ret_length) != 0)
 		return ces_error_errno(err, CES_E_USAGE, "%s", path);
 	return 0;

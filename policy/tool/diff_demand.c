@@ -17,10 +17,11 @@ static void age(struct ces_diff *diff, const char *name, uint64_t old, uint64_t 
 	if (old == new)
 		return;
 	if (new == 0)
-		ces_diff_say(diff, CES_DIFF_WIDER, "%s: demands no scan; it was one of at most %s",
-			     name, before);
+		ces_diff_say(diff, CES_DIFF_WIDER,
+			     "%s: demands no scan any more; it demanded one at most %s old", name,
+			     before);
 	else if (old == 0)
-		ces_diff_say(diff, CES_DIFF_NARROWER, "%s: demands a scan of at most %s", name,
+		ces_diff_say(diff, CES_DIFF_NARROWER, "%s: demands a scan at most %s old", name,
 			     after);
 	else
 		ces_diff_say(diff, new > old ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
@@ -43,8 +44,8 @@ static void base(struct ces_diff *diff, const char *name, const struct ces_strin
 	if (old->n == 0 && new->n > 0)
 		ces_diff_say(diff, CES_DIFF_NARROWER, "%s: demands one of %zu bases", name, new->n);
 	if (old->n > 0 && new->n == 0)
-		ces_diff_say(diff, CES_DIFF_WIDER, "%s: any base will do; it was one of %zu", name,
-			     old->n);
+		ces_diff_say(diff, CES_DIFF_WIDER,
+			     "%s: demands no base any more; it demanded one of %zu", name, old->n);
 	for (size_t i = 0; i < new->n && old->n > 0; i++)
 		if (!has(old, new->v[i]))
 			ces_diff_say(diff, CES_DIFF_WIDER, "%s: gains the base %s", name,

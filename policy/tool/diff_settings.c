@@ -232,7 +232,7 @@ static void binds(struct ces_diff *diff, const struct ces_diff_who *who,
 			     who->name, old->v[i]);
 		for (size_t j = 0; j < new->n; j++)
 			if (reached(who, &lost, new->v[j]))
-				ces_diff_say(diff, CES_DIFF_NARROWER, "%s keeps of it %s",
+				ces_diff_say(diff, CES_DIFF_NARROWER, "%s keeps a part of it, %s",
 					     who->name, new->v[j]);
 	}
 }

@@ -164,7 +164,7 @@ static void manifests(struct ces_diff *diff, const char *who, const struct ces_p
 				     new->files < old->files
 				 ? CES_DIFF_WIDER
 				 : CES_DIFF_NARROWER,
-			     "%s: the list of a run's outputs has other bounds", who);
+			     "%s: the list of a run's outputs has other limits", who);
 }
 
 void ces_diff_outputs(struct ces_diff *diff, const char *who, const struct ces_policy_settings *old,

@@ -38,7 +38,7 @@ static void file_mode(struct satre *s)
 	const struct stat *st = &s->r->file;
 
 	if (!s->r->host)
-		say(s, "not looked at (--no-host)");
+		say(s, "not checked (--no-host)");
 	else
 		say(s, "owner %s, mode %03o: %s", st->st_uid == 0 ? "root" : "not root",
 		    (unsigned)st->st_mode & 0777,
@@ -114,16 +114,15 @@ static void approvals(struct satre *s)
 static void separation(struct satre *s)
 {
 	if (s->f.overlaps + s->f.reaching > 0)
-		say(s, "%zu directories of projects are not apart", s->f.overlaps + s->f.reaching);
+		say(s, "%zu project directories overlap", s->f.overlaps + s->f.reaching);
 	else if (s->r->runs.read)
 		say(s,
-		    "all directories are apart; %llu containers were compared with their plan, "
-		    "%llu "
-		    "were ended",
+		    "no project directories overlap; %llu containers were compared with their "
+		    "plan, %llu were ended",
 		    (unsigned long long)s->r->runs.proofs,
 		    (unsigned long long)s->r->runs.deviations);
 	else
-		say(s, "all directories are apart");
+		say(s, "no project directories overlap");
 }
 
 static void gpus(struct satre *s)
@@ -147,7 +146,7 @@ static void kernel(struct satre *s)
 		say(s, "%zu of %zu kernel settings are as CES advises", s->f.settings_good,
 		    s->f.settings_all);
 	else
-		say(s, "not looked at (--no-host)");
+		say(s, "not checked (--no-host)");
 }
 
 static void usage(struct satre *s)
@@ -226,7 +225,7 @@ static void ways(struct satre *s)
 
 static void projects(struct satre *s)
 {
-	say(s, "%zu projects have settings of their own or the defaults", s->f.projects);
+	say(s, "%zu projects, each with its own settings or the defaults", s->f.projects);
 }
 
 #define POLICY "/etc/ces/policy.json"

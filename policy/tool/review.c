@@ -51,7 +51,7 @@ static void print(FILE *out, const struct ces_review *review)
 		for (size_t j = 0; j < rows->n; j++)
 			print_row(out, &rows->v[j]);
 		if (rows->n == 0)
-			fprintf(out, "  %s\n", not_looked ? "not looked at" : "none");
+			fprintf(out, "  %s\n", not_looked ? "not checked" : "none");
 	}
 }
 

@@ -100,13 +100,12 @@ static void look_at(const struct look *look, const char *place, const char *name
 		if (err.sys == EACCES)
 			return;
 		WARN(look, LOW, place,
-		     "put the public key there, as a file of root's alone and no link",
-		     "names a key that CES would not take, so it would refuse the image: %s",
-		     err.text);
+		     "put the public key there, as a file that only root can write, and not a link",
+		     "names a key that CES does not accept, so it refuses the image: %s", err.text);
 	} else if (length > KEY_MAX || ces_key_public(pem, length, name, &key, &err) != 0) {
 		WARN(look, LOW, place,
 		     "write the public key in PEM, as cosign public-key --key KEY prints it",
-		     "names %s, which is no key that CES knows, ECDSA P-256 or Ed25519", name);
+		     "names %s, which is neither an ECDSA P-256 key nor an Ed25519 key", name);
 	} else if (ces_key_id(key, id, &err) != 0) {
 		id[0] = '\0';
 	}

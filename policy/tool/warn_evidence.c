@@ -56,10 +56,10 @@ static void warn_rules(struct ces_problems *problems, const char *where,
 		}
 		fault = ces_store_verify(dir, rule->digest, rule->evidence);
 		if (fault != NULL)
-			WARN(
-			    problems, MEDIUM, path,
-			    "restore it from a copy, or revoke the rule and approve the image anew",
-			    "%s", fault);
+			WARN(problems, MEDIUM, path,
+			     "restore it from a copy, or revoke the rule and approve the image "
+			     "again",
+			     "%s", fault);
 	}
 }
 

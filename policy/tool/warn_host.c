@@ -130,7 +130,7 @@ static void warn_data(struct ces_problems *problems, const struct ces_policy *po
 			continue;
 		snprintf(path, sizeof(path), "projects.%s.data", project->name);
 		WARN(problems, HIGH, path,
-		     "name the directory that it leads to; or let root own the link and all "
+		     "name the directory that it leads to, or let root own the link and all "
 		     "directories before it",
 		     "%s is behind a symbolic link that others than root can set: no run gets its "
 		     "data",
@@ -179,7 +179,7 @@ static void warn_withhold(struct ces_problems *problems, const char *path, const
 		     dir);
 	else if (st.st_gid == 0)
 		WARN(problems, LOW, path, "give it the airlock's group",
-		     "%s is root's group's: nobody but root reads what is withheld", dir);
+		     "%s belongs to root's group: only root can read withheld outputs", dir);
 }
 
 static void warn_outputs(struct ces_problems *problems, const struct ces_policy *policy)

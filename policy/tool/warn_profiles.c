@@ -28,7 +28,7 @@ void ces_check_warn_profiles(struct ces_problems *problems, const struct ces_pol
 		struct ces_error err = {0};
 
 		if (one->fault[0] != '\0')
-			WARN(problems, MEDIUM, "correct the profile: ces-client(1) has its form",
+			WARN(problems, MEDIUM, "correct the profile: ces-client(1) lists its keys",
 			     "has a run profile that ces-client refuses: %s: %s", one->name,
 			     one->fault);
 		else if (allowed(&one->profile, policy, now, &err) == 0)
@@ -43,6 +43,6 @@ void ces_check_warn_profiles(struct ces_problems *problems, const struct ces_pol
 	}
 	if (profiles->n == CES_PROFILES_MAX)
 		WARN(problems, LOW, "remove profiles that nobody needs",
-		     "has more than %d run profiles: the others were not looked at",
+		     "has more than %d run profiles: the others were not checked",
 		     CES_PROFILES_MAX - 1);
 }

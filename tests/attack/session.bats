@@ -52,7 +52,7 @@ teardown() { for p in $admit $session; do [ ! -e $p.away ] || mv $p.away $p; don
 			run --separate-stderr ces alice $line
 			echo "$line: $stderr"
 			[ "$status" -eq 125 ]
-			[[ $stderr == *"$program; CES is not installed whole: No such file or directory"* ]]
+			[[ $stderr == *"$program; CES is not fully installed: No such file or directory"* ]]
 		done
 		mv $program.away $program
 	done

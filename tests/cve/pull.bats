@@ -32,7 +32,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	pull_refused index-nested 'index inside an index'
 	pull_refused index-deep 'index inside an index'
 	pull_refused index-disguised 'manifest'
-	pull_refused index-wide 'more than the 4194304 bytes that are due'
+	pull_refused index-wide 'more than the expected 4194304 bytes'
 	# one document for each pull, or two: CES follows no graph
 	[ "$(jq -s 'map(select(.path // "" | contains("/manifests/"))) | length' $lab/cve.log)" -le 6 ]
 	[ "$(jq -s 'map(select(.path // "" | contains("/blobs/"))) | length' $lab/cve.log)" -eq 0 ]
@@ -52,7 +52,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	run hostile link-chain -- sh -c 'cat /b; ls -ld /a | wc -l'
 	echo "$status $output"
 	[ "$status" -eq 0 ] || [[ $output == "ces: "* ]]
-	pull_refused link-read 'no file of this layer'
+	pull_refused link-read 'not a file of this layer'
 	[ ! -e $decoy/canary ]
 	ces alice rmi -q $bad:link-chain || true
 	untouched

@@ -164,7 +164,7 @@ x() { echo "/x/$(basename "$(ls /home/alice/x/ld-linux-*)") --library-path /x /x
 			u64:25:$((n + 1)) u64:26:1 u64:26:2 wrap:1
 		echo "$kind: $output $stderr"
 		[[ $output$stderr == *"/tmp/.X11-unix/X$n"* ]]
-		[[ $output$stderr == *"is not the socket of a display of yours"* || $output$stderr == *"symbolic link"* ]]
+		[[ $output$stderr == *"is not the socket of your display"* || $output$stderr == *"symbolic link"* ]]
 		nothing_left_behind
 	done
 	rm -f /tmp/.X11-unix/X99

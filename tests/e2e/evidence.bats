@@ -64,7 +64,7 @@ denied()
 	report=$(basename $folder/report-* .json)
 	journal_new -s -e --arg e "sha256:${report#report-}" 'any(.[]; .event == "decision" and .evidence == $e)'
 	run ces alice explain run $open/tools:1
-	[[ $output == *"demands a scan of at most 30d without critical; met by report sha256:"* ]]
+	[[ $output == *"demands a scan at most 30d old without critical; met by report sha256:"* ]]
 	ces alice pull $open/tools:1
 }
 
@@ -237,14 +237,14 @@ chain()
 		base "$wrong"
 		remember
 		run --separate-stderr ces alice run $open/stroke:1
-		refused 'the first layers of this image are not those of a base'
+		refused 'this image is not built on a base'
 		journal_new -s -e '.[0].rule == "projects.nsh-2024-0001.images[0].base"'
 	done
 	ces alice rmi $open/stroke:1
 	remember
 	n=$(grep -c '/epcced/stroke/blobs/' $lab/open.log)
 	run --separate-stderr ces alice pull $open/stroke:1
-	refused 'the first layers of this image are not those of a base'
+	refused 'this image is not built on a base'
 	# the manifest's configuration alone
 	[ "$(grep -c '/epcced/stroke/blobs/' $lab/open.log)" -le "$((n + 1))" ]
 }

@@ -234,7 +234,7 @@ load ../lib/fetch.bash
 @test "a CA file without a certificate is reported as such" {
 	echo nothing > "$out/empty.pem"
 	fetch -c "$out/empty.pem" "https://localhost:$bad" lab/tool "manifest|1|4194304"
-	failed host "holds no usable certificate"
+	failed host "has no usable certificate"
 }
 
 @test "a server without TLS is refused" {
@@ -256,7 +256,7 @@ load ../lib/fetch.bash
 	run unshare -m sh -c 'mount --bind "$1" /etc/hosts && shift && exec "$@"' - "$out/hosts" \
 		"$top/$B/tests/fetch_driver" -e "$top/$B/ces-fetch" -c "$dir/ca.pem" "https://registry.test:$bad" lab/tool "manifest|1|4194304"
 	echo "$output"
-	failed registry "leads to an address of this machine"
+	failed registry "leads to a loopback or link-local address"
 	[ "$(count "$dir/bad.log")" = "$before" ]
 }
 
@@ -284,11 +284,11 @@ load ../lib/fetch.bash
 	local bad_name
 	for bad_name in ../x x/../y 'a?b' 'a#b' 'a%2fb' /a a/ a//b A; do
 		fetch_ca "https://localhost:$bad" "$bad_name" "manifest|1|4194304"
-		failed internal "no image's name"
+		failed internal "not an image name"
 	done
 	for bad_name in '../x' 'a/b' 'a?b' '.a' 'sha256:x'; do
 		fetch_ca "https://localhost:$bad" lab/tool "manifest|$bad_name|4194304"
-		failed internal "no image's name"
+		failed internal "not an image name"
 	done
 }
 

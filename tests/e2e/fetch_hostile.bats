@@ -18,7 +18,7 @@ load ../lib/fetch.bash
 
 @test "a redirect to a metadata service is refused even where the policy allows it" {
 	fetch_bad redirect-metadata -a 169.254.169.254
-	failed registry "leads to an address of this machine or of its own link"
+	failed registry "leads to a loopback or link-local address"
 }
 
 @test "redirects in a circle end after three" {

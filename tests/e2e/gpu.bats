@@ -177,7 +177,7 @@ in_run() # MODE(<, > or <>) NODE
 
 @test "a device counts once, under any of its names, and all means every GPU there is" {
 	run --separate-stderr inside --gpu=4 -- true
-	refused "4 of this machine's GPUs were asked for, and 3 are free"
+	refused "you asked for 4 of this machine's GPUs, and 3 are free"
 	run inside --gpu=all -- sh -c 'echo $NVIDIA_VISIBLE_DEVICES'
 	[ "$output" = 1,0:0,0:1 ]
 }
@@ -210,7 +210,7 @@ in_run() # MODE(<, > or <>) NODE
 	for i in 1 2 3 4 5 6 7; do eventually grep -q . $lab/up.$i $lab/err.$i; done
 	cat $lab/up.? $lab/err.?
 	[ "$(cat $lab/up.? | sort)" = "$(printf '0:0\n0:1\n1')" ]
-	[ "$(cat $lab/err.? | grep -c "1 of this machine's GPUs were asked for, and 0 are free")" -eq 4 ]
+	[ "$(cat $lab/err.? | grep -c "you asked for 1 of this machine's GPUs, and 0 are free")" -eq 4 ]
 }
 
 @test "a GPU in use is refused by any of its names; a slice in use does not block the other slices" {

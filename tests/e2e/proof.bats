@@ -146,9 +146,9 @@ ended_unbegun() # PATTERN [OPTION...]
 
 @test "a mount that nobody planned, or without its flags, ends the run before the program begins" {
 	deviate '.mounts += [{destination: "/mnt", type: "tmpfs", source: "tmpfs", options: []}]'
-	ended_unbegun '/mnt is mounted, which nobody planned'
+	ended_unbegun '/mnt is mounted, and is not in the plan'
 	deviate '.mounts += [{destination: "/opt/host", type: "bind", source: "/usr", options: ["rbind", "ro", "nosuid", "nodev"]}]'
-	ended_unbegun '/opt/host is mounted, which nobody planned'
+	ended_unbegun '/opt/host is mounted, and is not in the plan'
 	deviate '(.mounts[] | select(.destination == "/dev/shm") | .options) -= ["nosuid", "nodev"]'
 	ended_unbegun '/dev/shm is mounted without its flags'
 	deviate '.linux.maskedPaths = []'

@@ -166,7 +166,7 @@ http_proxy=http://127.0.0.1:3128\nhttps_proxy=http://127.0.0.1:3128\nno_proxy=lo
 		run --separate-stderr ces alice run -q $open/tools:1 true
 		echo "$host: $status $stderr"
 		[ "$status" -eq 125 ]
-		[[ $stderr == "ces: the proxy of the policy"*"where no proxy can be"* ]]
+		[[ $stderr == "ces: the proxy of the policy"*"uses no loopback or link-local address for a proxy"* ]]
 	done
 	proxy http://nowhere.tre.test:8118
 	run --separate-stderr ces alice run -q $open/tools:1 true

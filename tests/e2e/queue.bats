@@ -165,7 +165,7 @@ one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
 	[[ $stderr == "ces: you have a live run named x already; choose another --name" ]]
 	run --separate-stderr ces alice run --wait --gpu=2 $open/tools:1 true
 	[ "$status" -eq 125 ]
-	[[ $stderr == *"2 of this machine's GPUs were asked for, and 0 are free"* && $stderr != *"in line"* ]]
+	[[ $stderr == *"you asked for 2 of this machine's GPUs, and 0 are free"* && $stderr != *"in line"* ]]
 	# (the one GPU has two names)
 	waits 1 alice --gpu=1 --wait -- true
 	eventually grep -q 'waiting, number 1' $lab/err.1

@@ -28,7 +28,7 @@ hangs() # USER IMAGE
 	remember
 	run --separate-stderr pull alice $open/tools:1
 	[ "$status" -eq 125 ]
-	[[ $stderr == *"1 pulls of yours are under way, and 1 at once are allowed (rule host.user_limits.pulls)"* ]]
+	[[ $stderr == *"you have 1 pulls under way already; 1 at once are allowed (rule host.user_limits.pulls)"* ]]
 	journal_new -s -e 'length == 1 and .[0].outcome == "denied" and .[0].rule == "host.user_limits.pulls"'
 	pull bob $open/tools:1 -q
 	touch $lab/go
@@ -88,7 +88,7 @@ hangs() # USER IMAGE
 	run --separate-stderr pull alice $open/zeros:1
 	echo "$stderr"
 	[ "$status" -eq 125 ]
-	[[ $stderr == *"kept free (rule host.store_reserve)"* ]]
+	[[ $stderr == *"keeps the rest of its image store free (rule host.store_reserve)"* ]]
 	eventually rmdir $store/staging
 	mkdir -m 700 $store/staging
 	lab_policy

@@ -308,7 +308,7 @@ forward_proxy() # HOSTS-FILE
 	run ces alice pull elsewhere.tre.test/epcced/cmd:1
 	echo "$output"
 	[ "$status" -eq 125 ]
-	[[ $output == *"the proxy http://$lab_address:8200 gives no connection to https://elsewhere.tre.test:5001 (status 502)"* ]]
+	[[ $output == *"the proxy http://$lab_address:8200 refuses to connect to https://elsewhere.tre.test:5001 (status 502)"* ]]
 	kill $forward
 	run ces alice pull elsewhere.tre.test/epcced/cmd:1
 	[ "$status" -eq 125 ]

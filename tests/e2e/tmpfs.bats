@@ -64,5 +64,5 @@ teardown() { rm -rf /home/alice/outputs_*; }
 
 @test "explain says which memory a run would get" {
 	run ces alice explain run --mount type=tmpfs,destination=/run,size=16M $open/tools:1
-	[[ $output == *"/run is empty memory of at most 16 MiB"* ]]
+	[[ $output == *"/run is an empty directory in memory, at most 16 MiB"* ]]
 }

@@ -17,7 +17,7 @@ def decision(i):
     if i % 10 == 9:
         return {"event": "decision", "outcome": "denied", "uid": 4401 + i % 4, "user": user, "verb": "pull",
                 "image": "docker.io/library/busybox", "args": 0, "env": 0, "policy": "sha256:" + "7" * 64,
-                "code": "denied", "rule": "registries", "reason": "docker.io is not a registry that is allowed (ghcr.io)"}
+                "code": "denied", "rule": "registries", "reason": "docker.io is not an allowed registry (ghcr.io)"}
     return {"event": "decision", "outcome": "allowed", "uid": 4401 + i % 4, "user": user, "verb": "run",
             "image": "ghcr.io/epcced/tool%d:1" % (i % 5), "project": project, "args": 1, "env": 2, "run": run,
             "digest": "sha256:%064x" % (i % 5 + 1), "policy": "sha256:" + "7" * 64,

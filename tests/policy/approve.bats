@@ -109,7 +109,7 @@ load approve.bash
 	run revoke --inferred --approval IG-3 p.json
 	[ "$status" -eq 0 ]
 	cmp p.json before.json
-	refused "neither rule nor project would end" approve --inferred --approval IG-3 --no-evidence p.json "$image"
+	refused "neither the rule nor the project has an end" approve --inferred --approval IG-3 --no-evidence p.json "$image"
 	jq 'del(.infer_projects)' before.json > p.json
 	cp p.json before.json
 	refused "infers no projects" approve --inferred --approval IG-3 --no-evidence p.json "$image"
@@ -138,18 +138,18 @@ load approve.bash
 }
 
 @test "an image that cannot be approved is refused, and the file stays" {
-	refused "there is no evidence of this image in evidence.d: type ces-policy evidence add" approve --project p --approval x p.json "$image"
+	refused "there is no evidence about this image in evidence.d: type ces-policy evidence add" approve --project p --approval x p.json "$image"
 	refused "has no digest" approve --project p --approval x --no-evidence p.json ghcr.io/lab/model:1
 	refused "no project none" approve --project none --approval x --no-evidence p.json "$image"
 	refused 'registry docker.io is not in "registries"' approve --project p --approval x --no-evidence p.json "docker.io/lab/model@$digest"
 	refused "" approve --project p --approval x --no-evidence p.json "model@$digest"
-	refused "day of --expires is over" approve --project p --approval x --no-evidence --expires 2020-01-01 p.json "$image"
-	refused "neither rule nor project would end" approve --project q --approval x --no-evidence p.json "$image"
+	refused "day of --expires has passed" approve --project p --approval x --no-evidence --expires 2020-01-01 p.json "$image"
+	refused "neither the rule nor the project has an end" approve --project q --approval x --no-evidence p.json "$image"
 	refused "the policy has no such rule" revoke --approval none p.json
 	refused "the policy has no such rule" revoke p.json "ghcr.io/epcced/*@$digest"
 	jq --tab '.projects.p.expires = "2020-01-01"' before.json > p.json
 	cp p.json before.json
-	refused "the project is over already" approve --project p --approval x --no-evidence p.json "$image"
+	refused "the last day of the project has passed already" approve --project p --approval x --no-evidence p.json "$image"
 }
 
 @test "a rule that exists is not written twice" {
@@ -167,7 +167,7 @@ load approve.bash
 	run approve --project q --approval IG-2026-020 --expires 2089-01-01 --no-evidence p.json "$image"
 	[ "$status" -eq 0 ]
 	cp p.json before.json
-	refused "2 rules are meant" revoke --approval IG-2026-020 p.json
+	refused "2 rules match" revoke --approval IG-2026-020 p.json
 	says "p images[1]: $image, IG-2026-020"
 	says "q images[0]: $image, IG-2026-020"
 	run revoke --approval IG-2026-020 --project q p.json
@@ -215,7 +215,7 @@ load approve.bash
 	cp p.json before.json
 	exec 9< p.json
 	flock 9
-	refused "is being changed by somebody else" revoke --approval IG-2026-020 p.json
+	refused "somebody else is changing" revoke --approval IG-2026-020 p.json
 	exec 9<&-
 	run revoke --approval IG-2026-020 p.json
 	[ "$status" -eq 0 ]
@@ -295,7 +295,7 @@ load approve.bash
 	mv new.json p.json
 	wait $! && status=0 || status=$?
 	[ "$status" -eq 2 ]
-	grep -q "was changed by somebody else meanwhile: try again" log
+	grep -q "somebody else has changed .* meanwhile: try again" log
 	[ "$(jq -r .site p.json)" = another ]
 	[ -z "$(find . -maxdepth 1 -name '.*.new')" ]
 }

@@ -160,7 +160,7 @@ text()
 	chmod 750 "$place"
 	looked '/proc/{run}' "is on another file system than /proc: every run would be refused"
 	# shellcheck disable=SC2088 # (CES expands it)
-	[ "$(id -u)" != 0 ] || looked '~/o_{run}' "is root's group's: nobody but root reads what is withheld"
+	[ "$(id -u)" != 0 ] || looked '~/o_{run}' "belongs to root's group: only root can read withheld outputs"
 	rm -r "$room"
 }
 
@@ -345,18 +345,18 @@ signers() # SIGNED_BY
 	signers '["keys/lab.pub", "/etc/pki/elsewhere.pub"]'
 	says_not signed_by
 	signers '["keys/none.pub"]'
-	says "$at a key that CES would not take"
+	says "$at a key that CES does not accept"
 	ln -s lab.pub "$keys/link.pub"
 	signers '["keys/link.pub"]'
 	says "it is a symbolic link"
 	chmod 644 "$keys/lab.key"
 	signers '["keys/lab.key"]'
-	says "$at keys/lab.key, which is no key that CES knows, ECDSA P-256 or Ed25519"
+	says "$at keys/lab.key, which is neither an ECDSA P-256 key nor an Ed25519 key"
 	says "cosign public-key"
 	says_not PRIVATE
 	openssl genpkey -algorithm RSA -outform PEM 2> /dev/null | openssl pkey -pubout -out "$keys/rsa.pub"
 	signers '["keys/rsa.pub"]'
-	says "$at keys/rsa.pub, which is no key that CES knows"
+	says "$at keys/rsa.pub, which is neither an ECDSA P-256 key nor"
 	openssl pkey -in "$keys/lab.key" -pubout | sed 's/$/ /' > "$keys/again.pub"
 	signers '["keys/lab.pub", "keys/again.pub"]'
 	says "$at one key twice, as keys/lab.pub and keys/again.pub: it counts once"

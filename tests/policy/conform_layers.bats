@@ -47,7 +47,7 @@ load conform.bash
 	found C007 '.path == "/etc/ssl/mine.pem" and .text == "a private key" and .hidden_in == null'
 	[ "$(jq '[.findings[] | select(.rule == "CES-C007")] | length' <<< "$output")" -eq 8 ]
 	run conform img
-	says "img: layer 1: /root/.netrc: error: a file that holds a secret by its name; layer 2 hides it, and it stays in layer 1 [CES-C007]"
+	says "img: layer 1: /root/.netrc: error: a file that is a secret by its name; layer 2 hides it, and it stays in layer 1 [CES-C007]"
 }
 
 @test "a directory of git is one warning, even if an opaque directory hides it" {

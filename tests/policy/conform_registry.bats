@@ -209,7 +209,7 @@ login() { jq -n --arg k "$1" --arg a "$(printf '%s:%s' "$2" "$3" | base64 -w0)" 
 	cp "$top/$B/ces-policy" alone
 	chmod 755 alone
 	run alone/ces-policy conform --ca "$dir/ca.pem" "localhost:$anonymous/lab/tool:1"
-	[ -x /usr/libexec/ces/ces-fetch ] || none "no registry can be asked without ces-fetch, which the package ces has: /usr/libexec/ces/ces-fetch"
+	[ -x /usr/libexec/ces/ces-fetch ] || none "to ask a registry, ces-policy needs ces-fetch, of the package ces: /usr/libexec/ces/ces-fetch"
 }
 
 @test "a name that is neither a path nor an image says what to type" {

@@ -146,7 +146,7 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 	differs "$one.binds = [\"/opt/{project}\"]" "$one.binds = [\"/opt/nsh-2024-0001/a\"]"
 	[ "$status" -eq 0 ]
 	says "- narrower project nsh-2024-0001 loses the bindable directory /opt/{project}"
-	says "- narrower project nsh-2024-0001 keeps of it /opt/nsh-2024-0001/a"
+	says "- narrower project nsh-2024-0001 keeps a part of it, /opt/nsh-2024-0001/a"
 	differs "$one.binds = [\"/opt/nsh-2024-0001/a\"]" "$one.binds = [\"/opt/{project}\"]"
 	[ "$status" -eq 1 ]
 	says "+ WIDER project nsh-2024-0001 gains the bindable directory /opt/{project}"

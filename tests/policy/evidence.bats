@@ -162,7 +162,7 @@ load evidence.bash
 	jq '.payloadType = "text/plain"' envelope.json > report.json
 	refused report.json "something else than in-toto"
 	enveloped "$reports/trivy.json" > report.json
-	refused report.json "no in-toto Statement"
+	refused report.json "not an in-toto Statement"
 	enveloped <(echo '{"a": 1, "a": 2}') > report.json
 	refused report.json "payload has a key twice"
 }
@@ -228,7 +228,7 @@ load evidence.bash
 	changed cyclonedx '.specVersion = "2.0"'
 	refused report.json "another version than 1"
 	echo '{"hello": "world"}' > report.json
-	refused report.json "no report that is known"
+	refused report.json "not a report in a known format"
 	jq -s '.[0] * .[1]' "$reports/trivy.json" "$reports/spdx.json" > report.json
 	refused report.json "of two formats at once"
 	add "$reports/trivy.json"

@@ -45,7 +45,7 @@ row() # NAME
 	for name in foreign port bind gpu; do
 		[[ $output == *"a run profile that no project may run: $name: "* ]]
 	done
-	[[ $output == *"docker.io is not a registry"* ]]
+	[[ $output == *"docker.io is not an allowed registry"* ]]
 	[[ $output != *"late"* ]]
 	run policy check --no-host --on 2027-12-01 "$t/policy.json"
 	[[ $output == *"no project may run: late: "* ]]

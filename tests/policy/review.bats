@@ -28,8 +28,8 @@ part() { sed -n "/^$1/,/^$/p" <<< "$output" | tail -n +2; }
 	says "Containers that were not as planned ($(count '.outcome == "deviates"'))"
 	says "401 records from 2026-09-01 to 2026-09-30, up to record 401"
 	says "Requests of users who may not run any more (0)"
-	says "not looked at"
-	says "docker.io is not a registry that is allowed (ghcr.io)"
+	says "not checked"
+	says "docker.io is not an allowed registry (ghcr.io)"
 }
 
 @test "outputs that did not pass, or were not checked, are listed" {

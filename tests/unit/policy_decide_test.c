@@ -124,7 +124,7 @@ static const struct {
     {"ghcr.io/old/tool", "projects.alpha.images[1].expires", "has expired"},
     {"ghcr.io/locked/tool@" D2, "projects.alpha.images[2].digest", "another digest"},
     {"docker.io/lab/tool", "registries",
-     "docker.io is not a registry that is allowed (ghcr.io, open.org)"},
+     "docker.io is not an allowed registry (ghcr.io, open.org)"},
     {"ghcr.io:443/lab/tool", "registries", "ghcr.io:443"},
     {"ghcr.io.evil.org/lab/tool", "registries", "ghcr.io.evil.org"},
     {"evil.ghcr.io/lab/tool", "registries", "evil.ghcr.io"},
@@ -363,7 +363,7 @@ START_TEST(an_explanation_says_what_is_given)
 	    "project alpha (First)\n"
 	    "  through group g-alpha (5001)\n"
 	    "image ghcr.io/lab/tool:1, allowed by projects.alpha.images[0], approval IG-1\n"
-	    "  removed when it was not used for 30d\n"
+	    "  removed if nobody uses it for 30d\n"
 	    "directories in the container:\n"
 	    "  /safe_data is /safe_data/alpha, read-write\n"
 	    "  /safe_outputs is /home/ann/outputs_{run}, read-write, kept\n"

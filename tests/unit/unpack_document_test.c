@@ -164,9 +164,9 @@ static const struct {
     {"{\"schemaVersion\":2,\"layers\":null,\"manifests\":[]}", "at once"},
     {"{\"schemaVersion\":2,\"mediaType\":\"" OCI "index.v1+json\",\"config\":" CONFIG
      ",\"layers\":[" LAYER "]}",
-     "not what it is"},
+     "does not match its content"},
     {"{\"schemaVersion\":2,\"mediaType\":\"" OCI "manifest.v1+json\",\"manifests\":[]}",
-     "not what it is"},
+     "does not match its content"},
     {"{\"schemaVersion\":2,\"mediaType\":\"text/html\",\"manifests\":[]}", "not supported"},
     {"{\"schemaVersion\":2,\"schemaVersion\":2}", "twice"},
     {"{\"schemaVersion\":2,\"lay\\u0065rs\":[],\"layers\":[]}", "twice"},

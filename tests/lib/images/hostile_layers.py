@@ -48,7 +48,7 @@ def through_links():
         yield f"symlink-write-{i}", raw(("link", SYMLINK, target), ("link/canary", FILE, "x")), "good"
         yield f"symlink-whiteout-{i}", raw(("link", SYMLINK, target), ("link/.wh.canary", FILE, "")), "good"
         yield f"symlink-opaque-{i}", raw(("link", SYMLINK, target), ("link/.wh..wh..opq", FILE, "")), "good"
-        yield f"symlink-hardlink-{i}", raw(("link", SYMLINK, target), ("stolen", LINK, "link/canary")), "no file of this layer"
+        yield f"symlink-hardlink-{i}", raw(("link", SYMLINK, target), ("stolen", LINK, "link/canary")), "not a file of this layer"
     yield "symlink-file", raw(("f", SYMLINK, "/etc/passwd"), ("f", FILE, "new")), "good"
     yield "hardlink-symlink", raw(("f", SYMLINK, "/etc/passwd"), ("g", LINK, "f"), ("g", FILE, "new")), "good"
     yield "symlink-loop", raw(("a", SYMLINK, "b"), ("b", SYMLINK, "a"), ("a/f", FILE, "x")), "too many symlinks"
