@@ -74,7 +74,7 @@ static void print_retain(const struct ces_policy_settings *settings)
 		break;
 	case CES_RETAIN_TIME:
 		ces_num_format_time(settings->retain_seconds, text, sizeof(text));
-		printf("  Images are removed when they were not used for %s\n", text);
+		printf("  Images are removed if nobody uses them for %s\n", text);
 		break;
 	case CES_RETAIN_ALWAYS:
 		printf("  Images are kept\n");
@@ -121,11 +121,11 @@ static void print_outputs(const struct ces_policy_settings *settings)
 		return;
 	printf("  Outputs are checked for: %s\n", ces_check_say(settings, said));
 	if (settings->withhold == NULL)
-		printf("    What does not pass is reported, and stays with its user\n");
+		printf("    CES reports what does not pass; the user keeps it\n");
 	else
-		printf("    Until they pass they are in %s, and out of their user's reach\n",
+		printf("    Until all pass, they stay in %s, where their user cannot read them\n",
 		       settings->withhold);
-	printf("    This helps the people who check outputs, and replaces nobody\n");
+	printf("    This helps the people who check outputs, and does not replace them\n");
 }
 
 static void print_settings(const char *project, const struct ces_policy_settings *settings)
@@ -150,10 +150,10 @@ static void print_settings(const char *project, const struct ces_policy_settings
 	if (settings->display)
 		printf("  Display: runs may open windows on their user's display\n");
 	print_gpus(settings);
-	printf("  Inside, the user is %s\n", settings->identity == CES_IDENTITY_SAME_UID
-						 ? "the same user"
-						 : "root, and "
-						   "outside still the same user");
+	printf("  In the container, the user is %s\n",
+	       settings->identity == CES_IDENTITY_SAME_UID
+		   ? "the same user"
+		   : "root, and on this machine still the same user");
 	print_retain(settings);
 }
 

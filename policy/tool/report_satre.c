@@ -103,7 +103,7 @@ static void locked(struct satre *s)
 
 static void registries(struct satre *s)
 {
-	say(s, "%zu registries are listed", s->r->policy->n_registries);
+	say(s, "registries in the policy: %zu", s->r->policy->n_registries);
 }
 
 static void approvals(struct satre *s)
@@ -240,7 +240,8 @@ static const struct control {
 	void (*result)(struct satre *);
 } controls[] = {
     {"1.2.01", quality, "Mandatory", "Safe projects",
-     "Only root may own or write the policy and the directories above it. Else CES refuses all.",
+     "Only root may own or write the policy and the directories above it. Otherwise CES denies "
+     "all.",
      "stat -c '%U %a' " POLICY, file_mode},
     {"1.2.02", quality, "Mandatory", "Safe projects",
      "The policy says who approved it, and each record names its digest.",
@@ -329,8 +330,8 @@ void ces_report_satre(const struct ces_report *report)
 
 	fputs("<section aria-labelledby=\"controls\">\n<h2 id=\"controls\">Controls of SATRE</h2>\n"
 	      "<p>These are the controls of the SATRE specification 2.0.1 that CES helps to meet. "
-	      "The site meets the others. A result is of this policy, this machine and this "
-	      "journal, when the page was made.</p>\n",
+	      "The site meets the others. The results are those of this policy, this machine and "
+	      "this journal on the day of this page.</p>\n",
 	      report->out);
 	ces_table_begin(report, CES_TABLE_SATRE, &table);
 	for (size_t i = 0; i < CES_COUNT(controls); i++) {

@@ -120,7 +120,7 @@ static void warn_project(struct ces_problems *problems, const struct ces_policy 
 	snprintf(path, sizeof(path), "projects.%s", project->name);
 	if (project->expires == 0 && endless(&project->images) > 0)
 		WARN(problems, MEDIUM, path, end_hint,
-		     "never expires, and %zu of its image rules do not either",
+		     "never expires, and %zu of its image rules have no \"expires\"",
 		     endless(&project->images));
 	if (over(project->expires, now))
 		WARN(problems, LOW, path, "remove the project, or renew its \"expires\"",

@@ -34,13 +34,13 @@ setup() { p=$examples/desktop.json; }
 	[ "$status" -eq 0 ]
 	says "Their list ends at 100 files, 64 GiB or 20s"
 	says "Outputs are checked for: only files of the types csv; at most 10 MiB each; at most 100 rows of a CSV table; no text like S####"
-	says "What does not pass is reported, and stays with its user"
-	says "This helps the people who check outputs, and replaces nobody"
+	says "CES reports what does not pass; the user keeps it"
+	says "This helps the people who check outputs, and does not replace them"
 	run policy explain --project nsh-2024-0002 "$BATS_TEST_TMPDIR/p.json"
 	says_not checked
 	jq '.projects["nsh-2024-0001"].outputs.check += {on_fail: "withhold", withhold: "/srv/a"}' "$BATS_TEST_TMPDIR/p.json" > "$BATS_TEST_TMPDIR/q.json"
 	run policy explain --project nsh-2024-0001 "$BATS_TEST_TMPDIR/q.json"
-	says "Until they pass they are in /srv/a, and out of their user's reach"
+	says "Until all pass, they stay in /srv/a, where their user cannot read them"
 }
 
 @test "explain shows the totals of all runs of one user" {
