@@ -148,7 +148,7 @@ teardown()
 		shift
 		run --separate-stderr ces alice run -q "$@"
 		[ "$status" -eq 125 ]
-		[[ $stderr == "ces: $name holds bytes that are not UTF-8 text"* ]]
+		[[ $stderr == "ces: $name has bytes that are not UTF-8 text"* ]]
 		[ -z "$output" ]
 	}
 	printf 'B=secret\xff\n' > /home/alice/work/e
