@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -16,6 +17,15 @@
 #define FD_OUTPUTS 3
 #define FD_CHANNEL 4
 #define JOB_MS     10000
+
+/* A program can close its outputs directory, which belongs to the caller, to the caller as well. */
+static void open_to_owner(void)
+{
+	struct stat st;
+
+	if (fstat(FD_OUTPUTS, &st) == 0 && (st.st_mode & 0700) != 0700)
+		(void)fchmod(FD_OUTPUTS, (st.st_mode & 07777) | 0700);
+}
 
 /* ces-client puts it into ces-run.json and removes it; without a client it stays. */
 static void write_file(const char *run, const struct ces_list_text *text)
@@ -50,6 +60,7 @@ int main(void)
 	/* the run takes as long as it takes; when ces-session ends, this does */
 	if (ces_read_full(FD_CHANNEL, &byte, 1, -1) < 0)
 		return 1;
+	open_to_owner();
 	ces_list_walk(FD_OUTPUTS, &job, &check, &text, &answer);
 	if (answer.files > 0)
 		write_file(job.run, &text);

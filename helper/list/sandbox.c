@@ -71,9 +71,9 @@ static void drop_capabilities(void)
 			have[1].inheritable) == 0);
 }
 
-/* No socket, no process, no signal, no change of an id, a mode or an owner; files can be made,
- * below the root, which is the outputs directory. */
-static void load_filter(void)
+/* No socket, no process, no signal, no change of an id, an owner, or a mode but that of the outputs
+ * directory; files can be made, below the root, which is that directory. */
+static void load_filter(int outputs)
 {
 	static const int allowed[] = {
 	    SCMP_SYS(read),       SCMP_SYS(write),        SCMP_SYS(close),
@@ -89,6 +89,8 @@ static void load_filter(void)
 
 	for (size_t i = 0; good && i < CES_COUNT(allowed); i++)
 		good = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0) == 0;
+	good = good && seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fchmod), 1,
+					SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)outputs)) == 0;
 	good = good && seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
 					SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0;
 	good = good && seccomp_load(filter) == 0;
@@ -111,5 +113,5 @@ void ces_list_confine(const struct ces_list_job *job, int fd)
 	/* (a change of ids clears it) */
 	give_up_unless(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0);
 	if (!SANITIZED)
-		load_filter();
+		load_filter(fd);
 }

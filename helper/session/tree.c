@@ -144,9 +144,7 @@ int ces_tree_remove(int dirfd, const char *name)
 	if (errno != EISDIR && errno != EPERM)
 		return -1;
 	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	if (ces_tree_empty(fd) < 0)
+	if (fd < 0 || ces_tree_empty(fd) < 0)
 		return -1;
 	return unlinkat(dirfd, name, AT_REMOVEDIR);
 }
@@ -168,7 +166,12 @@ static int chown_one(int parent, const char *name, const struct stat *st, void *
 int ces_tree_chown(int dirfd, uid_t uid, gid_t gid)
 {
 	struct owner owner = {uid, gid};
+	struct stat st;
 
+	/* the directory itself may have been given away, and then its owner's files with it; one of
+	 * another user's stays so, and the group of one that is shared too */
+	if (fstat(dirfd, &st) == 0 && st.st_uid != uid)
+		(void)!fchown(dirfd, uid, gid);
 	return walk_below(dirfd, chown_one, &owner);
 }
 

@@ -88,6 +88,18 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[ "$(find "$(outputs alice)" -printf '%u\n' | sort -u)" = alice ]
 }
 
+@test "a program that gives /safe_outputs itself away, or closes it, keeps its user from nothing there" {
+	for way in 'chmod 700 .; chown 5:5 .' 'chmod 0 .; chown worker .' 'chmod 0 .' 'mkdir d; chmod 0 d; chown 5:5 d; chmod 555 .; chown 5 .'; do
+		run inside -- sh -c "cd /safe_outputs; echo x > f; $way"
+		[ "$status" -eq 0 ]
+		[ "$(as alice cat "$(outputs alice)/f")" = x ]
+		[ "$(find "$(outputs alice)" -printf '%u\n' | sort -u)" = alice ]
+		as alice jq -e '.manifest.files[] | select(.path == "f") | .sha256' "$(outputs alice)/ces-run.json"
+		as alice chmod -R u+rwX "$(outputs alice)"
+		as alice rm -r "$(outputs alice)"
+	done
+}
+
 @test "an image's user writes /safe_data of a read-write project as the caller" {
 	run ces bob run -q $open/user-number:1 sh -c 'echo x > /safe_data/from-1000'
 	[ "$status" -eq 0 ]
