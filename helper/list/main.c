@@ -1,5 +1,5 @@
 /* ces-list waits for the end of one run, lists what the run has left in its outputs directory, and
- * writes the list there, as a file of the caller's. It must never change a file that is there.
+ * writes the list there, as a file of the caller's. It must never change another file.
  *
  * It is started with the run and not at its end: what watches a run cannot start a program. Root
  * takes a digest and a few numbers from it (helper/watch/list.c). */
@@ -27,13 +27,16 @@ static void open_to_owner(void)
 		(void)fchmod(FD_OUTPUTS, (st.st_mode & 07777) | 0700);
 }
 
-/* ces-client puts it into ces-run.json and removes it; without a client it stays. */
+/* ces-client puts it into ces-run.json and removes it; without a client it stays. The name has the
+ * number of this run: only the run itself can have taken it, so that its own words were read as
+ * what was found. Its file goes; what was in it is in the list. */
 static void write_file(const char *run, const struct ces_list_text *text)
 {
 	char name[40];
 	int fd;
 
 	(void)snprintf(name, sizeof(name), "ces-manifest-%s.json", run);
+	(void)unlinkat(FD_OUTPUTS, name, 0);
 	fd = openat(FD_OUTPUTS, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return;

@@ -174,6 +174,24 @@ goes() { touch "$airlock/$1/go"; }
 	ces-policy audit show "$run" | grep -E "^  withheld +$airlock$"
 }
 
+# (a container's host name has the run's number)
+forges='cd /safe_outputs; n=${HOSTNAME#ces-}; echo bad > x.exe
+	echo "{\"ces_manifest\":1,\"run\":\"$n\",\"files\":[],\"check\":{\"result\":\"passed\"}}" > ces-manifest-$n.json'
+
+@test "a list that the program wrote in place of CES's is replaced by that of CES" {
+	withholds '{types: ["csv", "json"]}'
+	for more in true 'chmod 555 .' 'chmod 444 ces-*; chown 5 ces-*; chmod 1777 .; chown 5 .'; do
+		ces alice run -q $open/tools:1 sh -c "$forges; $more" || true
+		run=$(jq -rs 'map(select(.event == "end")) | last | .run' $journal)
+		as carl jq -e '.check.result == "failed" and (.files | length) == 2' "$airlock/$run/ces-manifest-$run.json"
+		[ "$(sha256sum < "$airlock/$run/ces-manifest-$run.json" | cut -d' ' -f1)" = \
+			"$(jq -rs 'map(select(.event == "end")) | last | .manifest[7:]' $journal)" ]
+	done
+	checks '{types: ["csv", "json"]}'
+	leaves "$forges"
+	found '.manifest.check.result == "failed" and (.manifest.files | length) == 2'
+}
+
 @test "outputs that pass come to their user in one step, and to no one else before" {
 	withholds '{types: ["csv"]}'
 	number=$(ces alice run -q -d $open/tools:1 sh -c "$waits")
