@@ -28,6 +28,8 @@ ANNOTATIONS = {
     "cdi.k8s.io/canary": "nvidia.com/gpu=all", "org.systemd.property.ExecStart": "'" + DECOY + "/canary'",
     "org.opencontainers.image.stopSignal": "canary"}
 
+NUMBERS = ("4294967296", "4294967295", "18446744073709551616", "2147483648", "0" * 20 + "9" * 20)
+
 
 class Images:
     def __init__(self, directory):
@@ -81,6 +83,16 @@ def configurations(images):
     for name, target in (("absolute", DECOY), ("up", "../../../../../.." + DECOY), ("outputs", "/safe_outputs"),
                          ("scratch", "/scratch"), ("proc", "/proc/self/root" + DECOY), ("fd", "/proc/self/fd/3")):
         images.image("workdir-" + name, [Layer().symlink("way", target)], WorkingDir="/way/made", Cmd=["pwd"])
+    # containerd: numbers that are too large for a user's, and that the image's files call root
+    for i, user in enumerate(NUMBERS):
+        files = [Layer().file("etc/passwd", f"{user}:x:0:0::/:/bin/sh\n").file("etc/group", f"{user}:x:0:\n")]
+        images.image(f"user-{i}", files, User=user, Cmd=["id"])
+        images.image(f"group-{i}", files, User="1000:" + user, Cmd=["id"])
+    # containerd: words of an image that name another one
+    names = dict.fromkeys(("io.containerd.image.name", "org.opencontainers.image.ref.name", "org.opencontainers.image.base.name",
+                           "io.cri-containerd.image"), "bad.tre.test/cve/image:good")
+    images.document("named", image={"config": {**PATH, "Cmd": ["sh"], "Image": names["io.cri-containerd.image"], "Labels": names},
+                                    "RepoTags": list(names.values())}, annotations=names)
 
 
 def places(images):
@@ -125,6 +137,19 @@ def layers(images):
     body += bytes(-len(body) % 512)
     images.tag("opaque-many", manifest(images.layout, [images.common, body + mark * 70000 + bytes(1024)],
                                        {**PATH, "Cmd": ["sh"]}))
+    # moby: programs of the image that unpack, before layers that are packed
+    programs = Layer()
+    for name in ("gzip", "gunzip", "unpigz", "pigz", "igzip", "zstd", "unzstd", "xz", "unxz", "bzip2", "lz4", "tar", "bsdtar"):
+        programs.script("usr/bin/" + name, f"echo {name} >> {DECOY}/ran\nexec cat\n")
+    for how in ("gzip", "zstd"):
+        images.tag("unpackers-" + how, manifest(images.layout, [images.common, programs, Layer().file("packed", "as it was")],
+                                                {**PATH, "Cmd": ["cat", "/packed"]}, how))
+    for how, mark in (("xz", b"\xfd7zXZ\0"), ("bzip2", b"BZh9"), ("lz4", b"\x04\x22\x4d\x18")):
+        data = mark + bytes(100)
+        images.document("packed-" + how, lambda body, d=data, h=how: body["layers"].append(images.blob(d, "layer.v1.tar+" + h)),
+                        {"rootfs": {"type": "layers", "diff_ids": [digest(images.common), digest(data)]}})
+        images.document("hidden-" + how, lambda body, d=data: body["layers"].append(images.blob(d, "layer.v1.tar+gzip")),
+                        {"rootfs": {"type": "layers", "diff_ids": [digest(images.common), digest(data)]}})
     # a link, then a name that leads through it, then a link of the other kind to the result
     chain = Layer().symlink("a", DECOY).hardlink("b", "a").file("b", "image's").dir("c").symlink("c/up", "../../../.." + DECOY)
     chain.hardlink("c/again", "c/up").symlink("self", "/proc/self/root").file("self/srv/decoy/canary", "image's")

@@ -101,6 +101,28 @@ untouched_and_proven()
 	untouched
 }
 
+@test "CVE-2026-46680: a number that is too large for a user or group is refused, and is no name, even if the image's files call it root" {
+	for i in {0..4}; do
+		pull_refused user-$i "the image's user [0-9]+ is not from 0 to"
+		pull_refused group-$i "the image's group [0-9]+ is not from 0 to"
+	done
+	all_refused
+}
+
+@test "CVE-2026-50195: an image that names another one, in annotations, labels and configuration, is that one to nobody" {
+	pull alice $bad:good -q
+	before_images=$(ces alice images --format json | jq -c 'sort_by(.reference) | map([.reference, .digest])')
+	hostile named -- true
+	[ "$(ces alice images --format json | jq -c --arg r "$bad:named" 'map(select(.reference != $r)) | sort_by(.reference) | map([.reference, .digest])')" = "$before_images" ]
+	ces alice rmi -q $bad:good
+	run ces alice run -q $bad:good true
+	[ "$status" -eq 125 ]
+	[[ $output == *"you have no image $bad:good"* ]]
+	run ces bob run -q $bad:named true
+	[ "$status" -eq 125 ]
+	ces alice rmi -q $bad:named
+}
+
 @test "CVE-2026-41579, CVE-2026-47766: when /dev of the image is a link, the runtime changes nothing behind it" {
 	for tag in dev-absolute dev-up; do
 		harmless '^d.*1, *3.*x$' $tag -- sh -c 'ls -ld /dev; ls -lL /dev/null; ls /srv; echo > /dev/null; echo x'

@@ -27,6 +27,21 @@ teardown() { rm -rf /home/*/outputs_*; }
 	untouched
 }
 
+@test "CVE-2026-41567: what unpacks a layer is CES's own: no program of the image runs, and a layer packed otherwise is refused" {
+	for how in gzip zstd; do
+		run hostile unpackers-$how -- cat /packed
+		[ "$output" = 'as it was' ]
+		[ ! -e $decoy/ran ]
+		ces alice rmi -q $bad:unpackers-$how
+	done
+	for how in xz bzip2 lz4; do
+		pull_refused packed-$how 'layer|manifest'
+		pull_refused hidden-$how 'layer'
+	done
+	[ ! -e $decoy/ran ]
+	untouched
+}
+
 @test "CVE-2026-53493: an index in an index, fifty deep, in disguise or of twenty thousand entries is refused, and no more is fetched" {
 	: > $lab/cve.log
 	pull_refused index-nested 'index inside an index'
