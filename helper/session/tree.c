@@ -154,13 +154,17 @@ struct owner {
 	gid_t gid;
 };
 
+/* In the run's namespace the project's groups begin at 65536 (helper/session/idmap.h), and a group
+ * that is not in the map is shown as 65534. A shared directory gives such a group to what is made
+ * in it. Such a group stays: it is who may read the file. */
 static int chown_one(int parent, const char *name, const struct stat *st, void *context)
 {
 	const struct owner *owner = context;
+	gid_t gid = st->st_gid >= 65534 ? st->st_gid : owner->gid;
 
-	if (st->st_uid == owner->uid && st->st_gid == owner->gid)
+	if (st->st_uid == owner->uid && st->st_gid == gid)
 		return 0;
-	return fchownat(parent, name, owner->uid, owner->gid, AT_SYMLINK_NOFOLLOW);
+	return fchownat(parent, name, owner->uid, gid, AT_SYMLINK_NOFOLLOW);
 }
 
 int ces_tree_chown(int dirfd, uid_t uid, gid_t gid)
@@ -168,10 +172,9 @@ int ces_tree_chown(int dirfd, uid_t uid, gid_t gid)
 	struct owner owner = {uid, gid};
 	struct stat st;
 
-	/* the directory itself may have been given away, and then its owner's files with it; one of
-	 * another user's stays so, and the group of one that is shared too */
+	/* the directory itself may have been given away, and then its owner's files with it */
 	if (fstat(dirfd, &st) == 0 && st.st_uid != uid)
-		(void)!fchown(dirfd, uid, gid);
+		(void)!chown_one(dirfd, ".", &st, &owner);
 	return walk_below(dirfd, chown_one, &owner);
 }
 

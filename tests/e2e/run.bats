@@ -100,6 +100,18 @@ teardown() { rm -rf /home/*/outputs_*; }
 	done
 }
 
+@test "where outputs are shared by the project's group, files keep that group: those that were there, and each user's of an image" {
+	lab_policy '.defaults.outputs = {source: "~/results"}'
+	as alice sh -c 'mkdir results; chgrp nsh-2024-0001 results; chmod 2777 results; echo old > results/old; mkdir results/d'
+	run inside -- sh -c 'cd /safe_outputs; echo x > f; mkdir e; echo x > e/f; su worker -c "echo x > w"; echo x > own; chgrp 5 own'
+	lab_policy
+	find /home/alice/results -printf '%P %u %g\n'
+	[ "$status" -eq 0 ]
+	[ "$(find /home/alice/results ! -user alice)" = '' ]
+	[ "$(find /home/alice/results ! -group nsh-2024-0001 -printf '%P %g\n')" = 'own alice' ]
+	rm -r /home/alice/results
+}
+
 @test "an image's user writes /safe_data of a read-write project as the caller" {
 	run ces bob run -q $open/user-number:1 sh -c 'echo x > /safe_data/from-1000'
 	[ "$status" -eq 0 ]
