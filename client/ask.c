@@ -90,7 +90,7 @@ static void on_done(void *context, const struct ces_event_done *done)
 		ces_say("run %s has ended", request->run);
 }
 
-/* Says where the login came from that the registry refused. */
+/* Says where the refused login came from. */
 static void tell_token(const struct ces_options *options)
 {
 	char day[16] = "";
@@ -170,8 +170,8 @@ static const struct ces_listener listener = {.progress = on_progress,
 					     .done = on_done,
 					     .lost = on_lost};
 
-/* The helper ends the pull and says when nothing of it is left. A user who asks a second time does
- * not want to wait for that: the closed pipe ends it as well. */
+/* The helper ends the pull, and answers when nothing of the pull is left. A user who interrupts
+ * again does not want to wait for that: closing the pipe ends the pull as well. */
 static bool interrupt(struct answer *answer, int number)
 {
 	bool again = answer->interrupted != 0;
@@ -202,7 +202,7 @@ static void follow(struct answer *answer, int signals)
 	}
 }
 
-/* Takes the signals of a pull: it takes time, and leaves something behind when it merely dies. */
+/* Takes over the signals of a pull: a pull that dies at once leaves files behind. */
 static int take_signals(const struct ces_options *options)
 {
 	static const int interrupts[] = {SIGINT, SIGTERM, SIGHUP};
@@ -232,7 +232,7 @@ static enum ces_table_kind table_kind(const struct ces_options *options)
 	}
 }
 
-/* A listing that did not arrive is a failure, unless its reader simply stopped reading. */
+/* A listing that did not arrive is a failure, unless its reader has stopped reading. */
 static int finish_stdout(int status)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))

@@ -1,5 +1,5 @@
-/* Names the value that the codec would refuse, since "field 3" says nothing to the one who typed
- * it. It must not know a limit by itself: caps and kinds are those of the request's table. */
+/* Names the value that the codec would refuse: "field 3" says nothing to a user. It must not have
+ * limits of its own: it takes caps and kinds from the request's table. */
 #include "client/check.h"
 
 #include <stdbool.h>

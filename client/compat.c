@@ -1,6 +1,6 @@
-/* Today's commands. It must not let a token stay where ps shows it, and must not ask for more than
- * its user did: a user who asks for nothing gets from the policy the "all cores" and "4 GB" of the
- * guides. */
+/* Today's commands. It must not leave a token where ps shows it. It must not ask for more than its
+ * user did: a user who asks for nothing gets the "all cores" and "4 GB" of the guides from the
+ * policy. */
 #include "client/compat.h"
 
 #include <getopt.h>
@@ -85,7 +85,7 @@ char **ces_compat_hide(int argc, char **argv)
 		size += sizeof(*copy) + strlen(argv[i]) + 1;
 	copy = calloc(1, size);
 	if (copy == NULL)
-		exit(CES_EXIT_REFUSED); /* nothing is open yet that could say why */
+		exit(CES_EXIT_REFUSED); /* (nothing is open yet on which to say why) */
 	text = (char *)(copy + argc + 1);
 	for (int i = 0; i < argc; i++) {
 		copy[i] = text;
@@ -98,7 +98,7 @@ char **ces_compat_hide(int argc, char **argv)
 	return copy;
 }
 
-/* ---- the options that only these commands have, or write otherwise ---- */
+/* ---- the options that only these commands have, or write in another way ---- */
 
 static int set_cores(struct ces_options *options, const char *value, struct ces_error *err)
 {
@@ -184,7 +184,7 @@ static const struct ces_option run_rows[] = {
 
 static const struct ces_option pull_rows[] = {COMMON_ROWS};
 
-/* What to type for options that 'ces-client run' has and these commands lack. */
+/* Says what to type for options of 'ces-client run' that these commands lack. */
 static const char *instead(const char *command, const char *name)
 {
 	for (size_t i = 0; i < ces_run_options.n; i++) {
@@ -239,7 +239,7 @@ static int usage_error(const struct compat *compat, struct ces_error *err)
 
 /* USER TOKEN IMAGE. Without a user there is no login. `anonymous` without a token, or with the
  * token `anonymous`, is no login either; with another token it is the user name of a deploy token.
- * Where there is a user, the client asks for a token that is missing or empty. */
+ * If there is a user and the token is missing or empty, the client asks for one. */
 static int take_pull(struct compat *compat, int argc, char **argv, struct ces_error *err)
 {
 	struct ces_options *options = &compat->options;
@@ -261,7 +261,7 @@ static int take_pull(struct compat *compat, int argc, char **argv, struct ces_er
 	return ces_token_give(options, user, token, err);
 }
 
-/* Takes directories that are there in the place of new ones. An option that is typed wins. */
+/* Takes existing directories in place of new ones. An option on the command line wins. */
 static int take_places(struct ces_options *options, struct ces_error *err)
 {
 	static const struct {
@@ -393,7 +393,7 @@ static int print_version(const struct name *name)
 	return ces_perform_printed();
 }
 
-/* Writes the file that Apptainer's users look for after a pull. */
+/* Writes the file that users of Apptainer look for after a pull. */
 static int pull_sif(struct ces_options *options)
 {
 	int status = ces_perform(options);

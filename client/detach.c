@@ -1,7 +1,7 @@
-/* The log keeper of a detached run: a child of the client, with the caller's own rights. It takes
- * the run's output and its last event. The run itself is the helper's and does not depend on the
- * keeper: when the keeper is killed (at logout, say) the run goes on. The helper then reads what
- * the run writes to stdout or stderr, and it is lost. */
+/* The log keeper of a detached run: a child of the client, with the caller's own rights. It writes
+ * the run's output and last event to files. The run is the helper's, and does not depend on the
+ * keeper: if the keeper is killed (by a logout, say), the run goes on. The helper then reads and
+ * drops what the run writes. */
 #include "client/detach.h"
 
 #include <errno.h>
@@ -33,7 +33,7 @@ struct keeper {
 	struct ces_kept kept;
 	struct ces_outputs outputs;
 	struct ces_turn turn;
-	bool again; /* there was no place: ask again */
+	bool again; /* there was no place, so ask again */
 	const struct ces_request *request;
 	struct ces_options *options;
 	int log;       /* -1: none yet, or it cannot be written */
@@ -41,13 +41,13 @@ struct keeper {
 	int64_t noted; /* when the last was noted */
 	size_t size;   /* of the log */
 	bool started;  /* the log may be written */
-	bool answered; /* the one who typed the command has their answer */
-	bool final;    /* the helper has said its last word */
+	bool answered; /* the user who typed the command has their answer */
+	bool final;    /* the helper has sent its last event */
 	char bytes[65536];
 };
 
-/* The foreground process takes the exit status and ends. From here on this process is in the
- * background, and holds nothing that somebody could wait for. */
+/* Lets the foreground process take the exit status and end. From here on this process is in the
+ * background, and holds no fd that another process could wait for. */
 static void answer(struct keeper *keeper, int status)
 {
 	CES_CLEANUP_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -105,7 +105,7 @@ static void on_done(void *context, const struct ces_event_done *done)
 	answer(context, 0);
 }
 
-/* Before it was DONE there was no program. */
+/* Until it is DONE, no program has started. */
 static void on_exited(void *context, const struct ces_event_exited *exited)
 {
 	struct keeper *keeper = context;
@@ -154,7 +154,8 @@ static const struct ces_listener listener = {.started = on_started,
 					     .done = on_done,
 					     .lost = on_lost};
 
-/* Ten times a second are enough for people, and bound how large a run can make this file. */
+/* Ten times a second is often enough for people, and limits how fast a run can make this file
+ * grow. */
 static void note_time(struct keeper *keeper)
 {
 	struct timespec now;
@@ -168,8 +169,8 @@ static void note_time(struct keeper *keeper)
 	(void)dprintf(keeper->times, "%zu %lld\n", keeper->size, (long long)ms);
 }
 
-/* A log that cannot be written any more must not stop the run: its output is dropped, and `logs`
- * says so. */
+/* A log that cannot be written must not stop the run: the run's output is dropped, and `logs` says
+ * so. */
 static void append(struct keeper *keeper, size_t length)
 {
 	if (keeper->log >= 0 && keeper->size + length > CES_KEPT_LOG_BYTES) {
@@ -218,8 +219,8 @@ static void keep(struct keeper *keeper)
 	}
 }
 
-/* Closes all that the client had open but the two fds that the keeper needs. They move to 3 and 4,
- * so that no pipe to the helper lands there (ces_session_start). */
+/* Closes every fd that the client had open, except the two that the keeper needs. These move to 3
+ * and 4, so that no pipe to the helper gets their numbers (ces_session_start). */
 static int enter_background(int dir, int to)
 {
 	if (setsid() < 0 || dup2(dir, FD_DIR) < 0 || dup2(to, FD_ANSWER) < 0 ||
@@ -231,7 +232,7 @@ static int enter_background(int dir, int to)
 	return 0;
 }
 
-/* Whether the foreground process is still there to take the answer. */
+/* Returns whether the foreground process still waits for the answer. */
 static bool is_awaited(void)
 {
 	struct pollfd answer = {.fd = FD_ANSWER};

@@ -1,5 +1,5 @@
-/* The key to the caller's X display. Must not hand the caller's own key to a container: a program
- * that has it can read every window and type into a terminal of the host. */
+/* Makes the key to the caller's X display. It must not give the caller's own key to a container: a
+ * program with that key can read every window and type into a terminal of the host. */
 #include "client/display.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@
 #define KEY_BYTES ((size_t)8 * CES_COOKIE_WORDS)
 #define FILE_MAX  4096
 #define UNUSED_UNTIL                                                                               \
-	"86400" /* after so many seconds without a program that uses it, the server forgets it */
+	"86400" /* seconds without a program that uses the key until the server forgets it */
 
 extern char **environ;
 
@@ -37,7 +37,7 @@ static bool ended_well(pid_t pid)
 	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* xauth's own words are of no help: its errors differ by version. */
+/* xauth's own messages do not help: they differ by version. */
 static int run_xauth(const char *file, const char *display, struct ces_error *err)
 {
 	char *const argv[] = {"xauth",
@@ -96,7 +96,7 @@ static int read_key(const char *file, struct ces_request *request, struct ces_er
 	return 0;
 }
 
-/* Removes the file, and what xauth may leave beside it. */
+/* Removes the file, and any file that xauth leaves beside it. */
 static void remove_file(const char *file)
 {
 	static const char *const suffixes[] = {"", "-c", "-l", "-n"};

@@ -1,5 +1,4 @@
-/* The findings of doctor, in order, and how they are shown. It must not change anything on the
- * machine. */
+/* Prints doctor's findings in order. It must not change anything on the machine. */
 #include "client/doctor.h"
 
 #include <stdio.h>

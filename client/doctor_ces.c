@@ -1,5 +1,5 @@
-/* doctor: what belongs to CES itself: its programs, users, policy, directories. It must not ask the
- * helper for anything but a listing. */
+/* doctor checks CES itself: its programs, users, policy and directories. It must not ask the helper
+ * for anything but a listing. */
 #include "client/doctor_checks.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@
 #define GIB           ((uint64_t)1 << 30)
 #define INSTALL_AGAIN "as root: install CES again"
 
-/* Checks that a file or directory of CES is there and root's, and only root can write to it. */
+/* Checks that a file or directory of CES exists, belongs to root, and is writable by root only. */
 static bool check_owned(struct ces_doctor *doctor, const char *check, const char *path,
 			struct stat *ret)
 {
@@ -80,7 +80,7 @@ static void on_lost(void *context, const struct ces_error *err)
 	ces_error_set(context, CES_E_HOST, "it ended without an answer");
 }
 
-/* Asks the helper: it reads the policy, its journal and its store. */
+/* Asks the helper, which reads the policy, its journal and its store. */
 static int ask(const char *helper, struct ces_error *ret)
 {
 	static const struct ces_listener listener = {.error = on_error, .lost = on_lost};
@@ -210,8 +210,8 @@ static void check_dates(struct ces_doctor *doctor, const struct ces_policy *poli
 	check_rules(doctor, "infer_projects", &policy->infer_images, now);
 }
 
-/* Whether a good policy lets anybody do anything. The package's does not, nor does one that has
- * expired. */
+/* Returns whether a valid policy lets anybody do anything. The package's policy does not, and
+ * neither does an expired one. */
 static bool allows_something(const struct ces_policy *policy, time_t now)
 {
 	for (size_t i = 0; i < policy->n_projects; i++)
@@ -295,7 +295,7 @@ void ces_doctor_store(struct ces_doctor *doctor)
 	ces_doctor_find(doctor, "store", grade, "%s has %s free", path, space);
 	if (grade != CES_GRADE_OK)
 		ces_doctor_remedy(doctor, "remove images with ces-client rmi; as root: make room");
-	/* 0 files in all: a file system that does not count them. */
+	/* 0 files in all: this file system does not count them. */
 	if (fs.f_files == 0 || fs.f_favail >= 100000)
 		return;
 	ces_doctor_find(doctor, "store", CES_GRADE_WARNING, "%s has room for %llu files only", path,

@@ -1,4 +1,4 @@
-/* The checks of doctor, each of one part of the machine. */
+/* The checks of doctor. Each looks at one part of the machine. */
 #ifndef CES_CLIENT_DOCTOR_CHECKS_H
 #define CES_CLIENT_DOCTOR_CHECKS_H
 
@@ -7,8 +7,7 @@
 
 struct ces_local;
 
-/* ces_doctor_policy says whether *ret was filled;
- * ces_doctor_selinux takes NULL where it was not. */
+/* ces_doctor_policy returns whether it filled *ret. ces_doctor_selinux takes NULL if it did not. */
 void ces_doctor_helper(struct ces_doctor *doctor, const char *helper);
 void ces_doctor_answer(struct ces_doctor *doctor, const char *helper);
 void ces_doctor_workers(struct ces_doctor *doctor);
@@ -18,8 +17,8 @@ void ces_doctor_kernel(struct ces_doctor *doctor);
 void ces_doctor_namespaces(struct ces_doctor *doctor);
 void ces_doctor_cgroups(struct ces_doctor *doctor);
 void ces_doctor_gpus(struct ces_doctor *doctor, const struct ces_policy *policy);
-/* Counts the sound devices among those that the decision allows; SIZE_MAX where the caller may not
- * read what there is. */
+/* Counts the sound devices that the decision allows. Returns SIZE_MAX if the caller may not read
+ * the specifications. */
 size_t ces_doctor_count_gpus(const struct ces_policy *policy, const struct ces_decision *decision);
 void ces_doctor_subids(struct ces_doctor *doctor, const struct ces_policy *policy);
 void ces_doctor_services(struct ces_doctor *doctor);

@@ -1,6 +1,6 @@
-/* doctor: the specifications of GPUs (CDI), where the policy grants any. It looks at them as the
- * helper will, by the same readers; what the helper would refuse at a run is reported here. It must
- * not open a device, which may wake it up. */
+/* doctor checks the specifications of GPUs (CDI) if the policy grants any. It reads them with the
+ * helper's own readers, and reports what the helper would refuse at a run. It must not open a
+ * device, which may wake it up. */
 #include "client/doctor_checks.h"
 
 #include <dirent.h>
@@ -29,10 +29,10 @@ struct search {
 	char *majors; /* /proc/devices */
 	char *kinds[KINDS_MAX];
 	struct ces_strings wanted;
-	const struct ces_decision *decision; /* whose devices alone count; NULL: all do */
-	size_t devices;                      /* that were found sound */
+	const struct ces_decision *decision; /* only these devices count; NULL: all do */
+	size_t devices;                      /* found sound */
 	bool faults;
-	bool unread; /* there may be more, which this user may not read */
+	bool unread; /* there may be more that this user may not read */
 };
 
 static void add_kinds(struct search *search, const struct ces_policy_settings *settings)
@@ -72,7 +72,7 @@ static void fault(struct search *search, const char *remedy, const char *format,
 	ces_doctor_remedy(search->doctor, "%s", remedy);
 }
 
-/* Checks that the tool's file fits this machine, and that it asks for nothing but GPUs. */
+/* Checks that the tool's file fits this machine and asks for nothing but GPUs. */
 static bool node_is_sound(struct search *search, const struct ces_cdi_node *node)
 {
 	const char *path = node->host_path != NULL ? node->host_path : node->path;
@@ -105,8 +105,8 @@ static bool node_is_sound(struct search *search, const struct ces_cdi_node *node
 	return true;
 }
 
-/* Whether CES does itself what the hook does, or need not do it. The work of any other hook is left
- * undone. */
+/* Returns whether CES does itself what the hook does, or need not do it. No other hook's work is
+ * done. */
 static bool hook_is_known(const struct ces_strings *args)
 {
 	/* the last: no process in the container can make a device node */
@@ -229,7 +229,7 @@ static int is_spec(const struct dirent *entry)
 	       strcmp(entry->d_name + length - 5, ".json") == 0;
 }
 
-/* An empty directory that others can write to is one that they can fill. */
+/* Users who can write to an empty directory can also fill it. */
 static void check_directory(struct search *search, const char *path)
 {
 	struct dirent **list = NULL;

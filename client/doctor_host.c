@@ -1,4 +1,4 @@
-/* doctor: the kernel and what the machine's administrator set. It must only look, by calls that
+/* doctor checks the kernel and the administrator's settings. It must only look, by calls that
  * change nothing. */
 #include "client/doctor_checks.h"
 
@@ -23,7 +23,7 @@
 
 /* ---- the kernel ---- */
 
-/* Makes each call with arguments that no kernel accepts: only ENOSYS says something. */
+/* Makes each call with arguments that every kernel refuses. Only ENOSYS means something. */
 static bool lacks_call(long number)
 {
 	return syscall(number, -1, NULL, 0, 0, 0, 0) < 0 && errno == ENOSYS;
@@ -54,7 +54,7 @@ static void check_calls(struct ces_doctor *doctor)
 				"has openat2, mount_setattr, clone3, pidfd and close_range");
 }
 
-/* The file is a list of words, one or more a line. */
+/* The file is a list of words, one or more on a line. */
 static bool file_has_word(const char *path, const char *word)
 {
 	CES_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -115,12 +115,13 @@ static bool read_line(const char *path, char *ret, size_t size)
 	return true;
 }
 
-/* The helper refuses to start outside the initial user namespace: root there is not root. */
+/* The helper refuses to start outside the initial user namespace, because root there is not
+ * root. */
 static void check_initial(struct ces_doctor *doctor)
 {
 	char map[256], *end;
 
-	/* "0 0 4294967295": all ids, as they are */
+	/* "0 0 4294967295": every id maps to itself */
 	if (!read_line("/proc/self/uid_map", map, sizeof(map)) ||
 	    (strtoul(map, &end, 10) == 0 && strtoul(end, &end, 10) == 0 &&
 	     strtoul(end, NULL, 10) == UINT32_MAX))
@@ -131,7 +132,7 @@ static void check_initial(struct ces_doctor *doctor)
 	ces_doctor_remedy(doctor, "use a login on the machine itself");
 }
 
-/* Each run's container is held by ptrace(2) until it has been compared with the plan. */
+/* ces-session stops each container with ptrace(2) until it has compared it with the plan. */
 static void check_tracing(struct ces_doctor *doctor)
 {
 	char scope[16];
@@ -147,8 +148,8 @@ static void check_tracing(struct ces_doctor *doctor)
 	    "as root: set kernel.yama.ptrace_scope = 2 in /etc/sysctl.d, and restart the machine");
 }
 
-/* CES brings no profile, and needs none. One that confines the caller's session confines the helper
- * too, unless it says otherwise (apparmor.d(5), "px", "ux"). */
+/* CES brings no profile and needs none. A profile that confines the caller's session also confines
+ * the helper, unless the profile says otherwise (apparmor.d(5), "px", "ux"). */
 static void check_apparmor(struct ces_doctor *doctor)
 {
 	char on[8], profile[256];
@@ -203,7 +204,7 @@ static bool is_cgroup2(const char *path)
 	return statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-/* Looks in v2's list of controllers, or for v1's own directory of the same name. */
+/* Looks in the list of controllers of version 2, or for version 1's directory of the same name. */
 static bool has_controller(const char *v2, const char *name)
 {
 	char path[128];
@@ -215,7 +216,7 @@ static bool has_controller(const char *v2, const char *name)
 	return access(path, F_OK) == 0;
 }
 
-/* Every cgroup but the root has the file, since 5.14. */
+/* Every cgroup except the root has this file, since Linux 5.14. */
 static void check_kill(struct ces_doctor *doctor)
 {
 	struct utsname name;

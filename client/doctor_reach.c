@@ -1,6 +1,6 @@
-/* doctor: whether this machine reaches the registries and the proxies of runs: name, connection and
- * TLS, as in a pull (libcurl). It must not send a request, and must not wait for any one longer
- * than REACH_SECONDS. */
+/* doctor checks whether this machine reaches the registries and the proxies of runs: name,
+ * connection and TLS, as in a pull (libcurl). It must not send a request, and must not wait longer
+ * than REACH_SECONDS for any of these. */
 #include "client/doctor_checks.h"
 
 #include <curl/curl.h>
@@ -23,15 +23,15 @@
 #define PROXIES_MAX    8
 #define CURL_LIBRARY   "libcurl.so.4"
 
-/* One attempt, and its result. */
+/* One attempt and its result. */
 struct attempt {
 	pid_t pid;
-	int answer; /* the read end: why not; empty: reached */
+	int answer; /* the read end: gives the reason; empty: reached */
 	char why[CURL_ERROR_SIZE];
 };
 
-/* Connects, with TLS where url is https, and asks for nothing. Loads libcurl only when it is
- * needed: no other verb of the client waits for this library. */
+/* Connects, with TLS if url is https, and sends no request. It loads libcurl only here, so that no
+ * other command of the client waits for the library. */
 static void reach(const char *url, const char *ca_file, const char *proxy,
 		  char why[CURL_ERROR_SIZE])
 {
@@ -73,8 +73,8 @@ static void reach(const char *url, const char *ca_file, const char *proxy,
 		snprintf(why, CURL_ERROR_SIZE, "%s", words(code));
 }
 
-/* Starts each attempt in a process of its own, since nothing else bounds the time that a name
- * server takes. All run at once. */
+/* Starts each attempt in a process of its own: nothing else limits how long a name server takes.
+ * All attempts run at once. */
 static void start(const char *url, const char *ca_file, const char *proxy, struct attempt *ret)
 {
 	int ends[2];
@@ -95,7 +95,7 @@ static void start(const char *url, const char *ca_file, const char *proxy, struc
 	close(ends[1]);
 }
 
-/* Whether it was reached. */
+/* Returns whether the attempt succeeded. */
 static bool finish(struct attempt *attempt)
 {
 	int status = -1;
@@ -113,7 +113,7 @@ static bool finish(struct attempt *attempt)
 	return status == 0 && attempt->why[0] == '\0';
 }
 
-/* Names what a pull connects to. A forward proxy takes the place of what is behind it. */
+/* Names the host that a pull connects to. A forward proxy takes the place of every host. */
 static void name_way(const struct ces_policy_registry *registry, char *buffer, size_t size)
 {
 	snprintf(buffer, size, "%s%s%s", registry->endpoint,
@@ -121,8 +121,8 @@ static void name_way(const struct ces_policy_registry *registry, char *buffer, s
 		 registry->proxy != NULL ? registry->proxy : "");
 }
 
-/* Checks the file that a registry's certificate is checked with: it must be root's alone, and
- * readable. */
+/* Checks the file of authorities for a registry's certificate: it must be readable, and only root
+ * may change it. */
 static bool check_ca_file(struct ces_doctor *doctor, const struct ces_policy_registry *registry)
 {
 	const char *path = registry->ca_file;

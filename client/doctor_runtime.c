@@ -1,4 +1,4 @@
-/* doctor: the runtime, which is started to say its version. It must not be waited for longer than
+/* doctor checks the runtime: it starts it to ask its version. It must not wait longer than
  * RUNTIME_MS. */
 #include "client/doctor_checks.h"
 
@@ -20,7 +20,7 @@
 static const struct {
 	const char *name;
 	unsigned major, minor;
-	const char *feature; /* in what it says of itself, or NULL */
+	const char *feature; /* in its version text, or NULL */
 } runtimes[] = {
     {"crun", 1, 8, "+SECCOMP"},
     {"runc", 1, 1, NULL},
@@ -30,7 +30,7 @@ static const struct {
  * mended one without a new number. From the projects' own release notes. */
 static const struct {
 	const char *name;
-	unsigned major, minor, patch; /* mended in this one */
+	unsigned major, minor, patch; /* fixed in this one */
 	enum ces_grade grade;
 	const char *what;
 } known[] = {
@@ -46,7 +46,8 @@ static const struct {
      "CVE-2025-52565, CVE-2025-52881)"},
 };
 
-/* Reads what the runtime prints for --version: it gets no environment, no input, five seconds. */
+/* Reads what the runtime prints for --version. The runtime gets no environment, no input, and five
+ * seconds. */
 static int ask_version(const char *runtime, char *ret, size_t size)
 {
 	char option[] = "--version", name[] = "runtime";
@@ -75,7 +76,7 @@ static int ask_version(const char *runtime, char *ret, size_t size)
 		errno = error;
 		return -1;
 	}
-	kill(pid, SIGKILL); /* has ended, or hangs */
+	kill(pid, SIGKILL); /* it has ended, or it hangs */
 	waitpid(pid, NULL, 0);
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* doctor: SELinux, its state and the labels of CES's files. It must only look. */
+/* doctor checks SELinux: its state, and the labels of CES's files. It must only look. */
 #include "client/doctor_checks.h"
 
 #include <arpa/inet.h>
@@ -18,7 +18,7 @@
 
 #define SELINUXFS "/sys/fs/selinux"
 
-/* selinux/ces.fc says the same to restorecon. */
+/* selinux/ces.fc has the same list for restorecon. */
 static const struct {
 	const char *path, *type;
 } labels[] = {
@@ -40,7 +40,8 @@ static const struct {
     {CES_RUN_DIR, "ces_run_t"},
 };
 
-/* The third part of user:role:type:level; false where a file has no label, or is not there. */
+/* Finds the third part of user:role:type:level. Returns false if the file has no label or does not
+ * exist. */
 static bool read_type(const char *path, char *ret, size_t size)
 {
 	char context[256];
@@ -59,7 +60,7 @@ static bool read_type(const char *path, char *ret, size_t size)
 	return true;
 }
 
-/* Whether the file has this text and, after it, at most a newline or NUL. */
+/* Returns whether the file holds this text, with at most a newline or NUL after it. */
 static bool says(const char *path, const char *text)
 {
 	CES_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -71,8 +72,8 @@ static bool says(const char *path, const char *text)
 	return strcmp(start, text) == 0;
 }
 
-/* Whether the loaded policy has such a type: selinuxfs answers a write. Not every confined user may
- * ask. */
+/* Returns whether the loaded policy has this type: selinuxfs answers a write. Not every confined
+ * user may ask. */
 static bool is_known(const char *type)
 {
 	CES_CLEANUP_FD int fd = open(SELINUXFS "/context", O_RDWR | O_CLOEXEC);
@@ -104,7 +105,7 @@ static void check_labels(struct ces_doctor *doctor, enum ces_grade grade)
 		ces_doctor_find(doctor, "selinux", CES_GRADE_OK, "CES's files have their labels");
 }
 
-/* Types of file systems that keep no labels, for which the site has a boolean of CES's. */
+/* File systems that keep no labels. CES has a boolean for each. */
 static bool is_remote(const char *type)
 {
 	return strcmp(type, "nfs_t") == 0 || strcmp(type, "cifs_t") == 0;
@@ -132,8 +133,7 @@ static void check_data(struct ces_doctor *doctor, const char *path)
 				  path, path);
 }
 
-/* Checks what this user can see of the projects that the policy names; nothing that depends on who
- * asks. */
+/* Checks what this user can see of the policy's projects, and nothing that depends on the user. */
 static void check_projects(struct ces_doctor *doctor, const struct ces_policy *policy)
 {
 	char path[CES_PATH_TEXT];
@@ -161,7 +161,7 @@ static bool is_by_name(const char *proxy)
 	return inet_pton(AF_INET, host, &literal) != 1;
 }
 
-/* Finds a proxy that is written as a name where nothing may look the name up. */
+/* Finds a proxy that has a name, where CES may not resolve names. */
 static void check_proxies(struct ces_doctor *doctor, const struct ces_policy *policy)
 {
 	const char *found = NULL;
@@ -182,7 +182,7 @@ static void check_proxies(struct ces_doctor *doctor, const struct ces_policy *po
 				  "as an address in the policy");
 }
 
-/* A kernel with SELinux but without a policy calls everything "kernel". The contexts of a policy
+/* A kernel with SELinux but without a policy calls every context "kernel". The contexts of a policy
  * have colons. */
 static bool is_on(void)
 {

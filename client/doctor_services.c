@@ -1,5 +1,5 @@
-/* doctor: what systemd is to do for CES, and the room that the journal has. It must only look at
- * what any user may see: systemd itself is not asked. */
+/* doctor checks what systemd does for CES, and the space for the journal. It must only look at what
+ * any user may see: it does not ask systemd. */
 #include "client/doctor_checks.h"
 
 #include <fcntl.h>
@@ -25,7 +25,7 @@ void ces_doctor_services(struct ces_doctor *doctor)
 		ces_doctor_remedy(doctor, "as root: run ces-client clean at boot and every day");
 		return;
 	}
-	/* the name by which systemd remembers what `enable` did */
+	/* the name that `enable` gives the link */
 	if (access("/etc/systemd/system/timers.target.wants/ces-janitor.timer", F_OK) < 0) {
 		ces_doctor_find(doctor, "services", CES_GRADE_WARNING,
 				"the janitor is not enabled: ces-janitor.timer");
@@ -40,8 +40,8 @@ void ces_doctor_services(struct ces_doctor *doctor)
 #define V2   "/sys/fs/cgroup"
 #define UNIT "/system.slice/ces.service"
 
-/* A cgroup of version 2 with processes of its own can pass no controllers on, and the helper then
- * passes it over (cgroup-v2.rst, "No Internal Process Constraint"). */
+/* A cgroup of version 2 with processes of its own cannot pass controllers on, so the helper skips
+ * it (cgroup-v2.rst, "No Internal Process Constraint"). */
 static bool has_processes(const char *cgroup)
 {
 	CES_CLEANUP_FD int fd = -1;
@@ -78,7 +78,7 @@ void ces_doctor_delegation(struct ces_doctor *doctor, const struct ces_policy *p
 
 /* ---- the journal ---- */
 
-/* CES does nothing without a journal record: a full file system there denies everything. */
+/* CES does nothing without a journal record: if this file system is full, CES denies everything. */
 void ces_doctor_journal(struct ces_doctor *doctor)
 {
 	struct statvfs fs;
@@ -87,7 +87,7 @@ void ces_doctor_journal(struct ces_doctor *doctor)
 
 	if (statvfs(CES_JOURNAL_DIR, &fs) < 0)
 		return;                             /* reported already: check_owned */
-	bytes = (uint64_t)fs.f_bfree * fs.f_frsize; /* root's reserve too: root writes it */
+	bytes = (uint64_t)fs.f_bfree * fs.f_frsize; /* with root's reserve: root writes it */
 	ces_num_format_size(bytes, space, sizeof(space));
 	if (bytes >= 100 * MIB && (fs.f_files == 0 || fs.f_ffree > 1000)) {
 		ces_doctor_find(doctor, "journal", CES_GRADE_OK, "%s has %s free", CES_JOURNAL_DIR,

@@ -1,5 +1,5 @@
-/* doctor: the user who types it: their projects, their home, and the data that a run would end on
- * the way to. It must not open anything in these directories. */
+/* doctor checks the user: their projects, their home, and the data that a run could not reach. It
+ * must not open anything in these directories. */
 #include "client/doctor_checks.h"
 
 #include <errno.h>
@@ -12,12 +12,12 @@
 #include "common/cleanup.h"
 #include "common/way.h"
 
-/* Finds a link in path that is not followed. */
+/* Finds a link in the path that CES does not follow. */
 static void find_link(struct ces_doctor *doctor, const char *check, const char *path)
 {
 	char plain[CES_WAY_MAX];
 
-	/* outside the part that is root's, it is known only that there is one */
+	/* beyond root's part of the path, only the link itself is known */
 	if (ces_way_plain(path, plain) == 0)
 		ces_doctor_find(doctor, check, CES_GRADE_PROBLEM,
 				"%.200s: a part of this path is a symbolic link that others than "

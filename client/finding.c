@@ -1,4 +1,4 @@
-/* Findings, gathered. */
+/* Collects findings. */
 #include "client/finding.h"
 
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* The findings of doctor: one line each, with what to do about it. */
+/* The findings of doctor. Each is one line, with what to do about it. */
 #ifndef CES_CLIENT_FINDING_H
 #define CES_CLIENT_FINDING_H
 
@@ -14,10 +14,10 @@ enum ces_grade {
 };
 
 struct ces_finding {
-	const char *check; /* what was looked at: "helper" */
+	const char *check; /* what was checked: "helper" */
 	enum ces_grade grade;
 	char text[512];
-	char remedy[512]; /* "" where there is nothing to do */
+	char remedy[512]; /* "" if there is nothing to do */
 };
 
 struct ces_doctor {
@@ -33,8 +33,8 @@ void ces_doctor_find(struct ces_doctor *doctor, const char *check, enum ces_grad
 void ces_doctor_remedy(struct ces_doctor *doctor, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Whether the version in a line such as "crun version 1.8.1" is at least major.minor.patch. A part
- * that is missing is 0. Pure. */
+/* Returns whether the version in a line such as "crun version 1.8.1" is at least major.minor.patch.
+ * A missing part is 0. Pure. */
 bool ces_doctor_version(const char *text, unsigned major, unsigned minor, unsigned patch);
 
 #endif

@@ -1,4 +1,4 @@
-/* Shortens columns. It must not shorten what people do not read: ces_fit_terminal says 0 there. */
+/* Shortens columns. It must not shorten what programs read: ces_fit_terminal returns 0 there. */
 #include "client/fit.h"
 
 #include <stdint.h>
@@ -10,7 +10,7 @@
 
 #include "common/num.h"
 
-#define LEAST 9  /* a narrower column says nothing */
+#define LEAST 9  /* a narrower column is of no use */
 #define DAY   10 /* "2026-11-27" */
 
 static const char cut[] = "..";
@@ -37,7 +37,7 @@ static size_t line(const size_t *widths, size_t n)
 	return length;
 }
 
-/* The widest column that may be narrower; n: none. */
+/* The widest column that may become narrower; n: none. */
 static size_t widest(const enum ces_fit *kinds, const size_t *widths, size_t n)
 {
 	size_t found = n;

@@ -1,5 +1,5 @@
-/* Waiting for a run's end or output. The keeper's files answer at once; the helper is asked now and
- * then only, in case there is no keeper. */
+/* Waits for a run's end or output. The keeper's files answer at once. The helper is asked only now
+ * and then, in case there is no keeper. */
 #include "client/follow.h"
 
 #include <poll.h>
@@ -36,14 +36,14 @@ static bool has_ended(const struct ces_follow *follow, struct ces_kept *ret)
 	return follow->dir >= 0 && ces_kept_find(follow->dir, follow->run, ret) && ret->ended != 0;
 }
 
-/* The keeper writes the end after the helper has forgotten the run. A keeper that lives gets a
- * moment for that. */
+/* The keeper writes the end after the helper has forgotten the run. A living keeper gets a moment
+ * for that. */
 static int ask(struct ces_follow *follow, struct ces_kept *ret)
 {
 	char run[CES_RUN_DIGITS + 1];
 	int live = ces_live_find(follow->run, run);
 
-	/* a client that follows for a day asks thousands of helpers */
+	/* (in a day a waiting client would ask thousands of helpers) */
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
 	follow->pause_ms = follow->pause_ms * 2 > LAST_MS ? LAST_MS : follow->pause_ms * 2;

@@ -1,4 +1,4 @@
-/* Waiting for news of a run: its keeper's files change, or, without a keeper, the helper no longer
+/* Waits for news of a run: its keeper's files change, or, without a keeper, the helper no longer
  * lists it. */
 #ifndef CES_CLIENT_FOLLOW_H
 #define CES_CLIENT_FOLLOW_H
@@ -21,9 +21,9 @@ struct ces_follow {
 
 void ces_follow_start(struct ces_follow *follow, int dir, const char *run);
 
-/* Waits until something may be new. 1: the run goes on; 0: it has ended, in ret as far as it is
- * known (ended 0: not known); -1: the helper failed, and that was said. The first call does not
- * wait when the end is known. */
+/* Waits until there may be news. 1: the run goes on; 0: it has ended, and ret holds what is known
+ * (ended 0: not known); -1: the helper failed, and the user has seen why. The first call does not
+ * wait if the end is known. */
 int ces_follow_next(struct ces_follow *follow, struct ces_kept *ret);
 
 void ces_follow_end(struct ces_follow *follow);

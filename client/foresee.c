@@ -1,5 +1,5 @@
-/* Looks at what a run would be given, without starting it. It must not be taken for a decision, nor
- * open what it looks at. */
+/* Looks at what a run would get, without starting it. It must not be taken for a decision, nor open
+ * what it looks at. */
 #include "client/foresee.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "common/way.h"
 #include "policy/template.h"
 
-/* The words are the helper's (helper/core/caller_open.c). */
+/* The texts are the helper's (helper/core/caller_open.c). */
 static int look(const char *path, struct ces_error *err)
 {
 	CES_CLEANUP_FD int fd = ces_way_open(path, O_PATH);
@@ -30,7 +30,7 @@ static int look(const char *path, struct ces_error *err)
 	return 0;
 }
 
-/* Where CES makes the directory for the run, only its parent has to be there. */
+/* If CES makes the directory for the run, only its parent must exist. */
 static int look_at_mount(const struct ces_decision_mount *mount, struct ces_error *err)
 {
 	char path[CES_PATH_TEXT], *slash;

@@ -1,5 +1,4 @@
-/* The text of --help. It is made from the tables that the parser uses, so that it cannot leave an
- * option out. */
+/* The text of --help. It is made from the parser's own tables, so that it lists every option. */
 #ifndef CES_CLIENT_HELP_H
 #define CES_CLIENT_HELP_H
 
@@ -23,7 +22,7 @@ struct ces_command {
 	const struct ces_option_table *options; /* NULL: not in this version */
 	const char *usage;                      /* what follows the name */
 	const char *help;
-	int (*act)(struct ces_options *options); /* makes no request of its own */
+	int (*act)(struct ces_options *options); /* it makes no request of its own */
 	bool many;                               /* the operand may be written several times */
 };
 

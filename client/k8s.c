@@ -1,5 +1,5 @@
-/* Makes a manifest of options, and prints or writes it. It must not be taken for a permission: the
- * cluster's own admission decides about what is sent to it. */
+/* Makes a manifest from options, and prints or writes it. It must not be taken for a permission:
+ * the cluster's admission decides about what the user sends. */
 #include "client/k8s.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include "common/paths.h"
 #include "policy/evidence/store.h"
 
-/* Refuses what a Job has no place for. */
+/* Refuses an option that a Job cannot express. */
 static int check_request(const struct ces_request *request, struct ces_error *err)
 {
 	if (request->publish.n > 0)
@@ -31,8 +31,8 @@ static int check_request(const struct ces_request *request, struct ces_error *er
 	return 0;
 }
 
-/* The cluster runs what the manifest says, so what a rule demands is looked at here, by the code of
- * ces-admit and ces-parse; but layers that were never here can show no base. */
+/* The cluster runs what the manifest says. So the client checks here what a rule demands, with the
+ * code of ces-admit and ces-parse. Layers that were never on this machine cannot prove a base. */
 static int check_demands(struct ces_decision *decision, struct ces_error *err)
 {
 	const char *set = decision->approved_by[0] != '\0' ? decision->approved_by : NULL;
@@ -63,7 +63,7 @@ static int prepare(const struct ces_local *local, struct ces_job *job, struct ce
 	    ces_local_decide(local, job->request, &job->decision, job->user, err) < 0 ||
 	    check_demands(&job->decision, err) < 0)
 		return -1;
-	/* a cluster pulls and runs what is at the tag, and asks nobody for signatures */
+	/* a cluster pulls and runs whatever the tag names, and checks no signatures */
 	if (job->decision.signed_by.n > 0)
 		return ces_error_rule(err, CES_E_DENIED, job->decision.rule,
 				      "k8s: the policy demands signatures of this image, which the "
@@ -74,7 +74,7 @@ static int prepare(const struct ces_local *local, struct ces_job *job, struct ce
 	return 0;
 }
 
-/* A setting may be a secret: a new file is its owner's alone. */
+/* A setting may be a secret: only its owner may read a new file. */
 static int write_file(const char *path, const char *text, size_t length, struct ces_error *err)
 {
 	CES_CLEANUP_FD int fd =

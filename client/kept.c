@@ -1,4 +1,4 @@
-/* The files of runs. Must not be asked whether a run lives: the helper knows that. */
+/* The files of runs. They must not be asked whether a run lives: the helper knows that. */
 #include "client/kept.h"
 
 #include <errno.h>
@@ -129,7 +129,7 @@ int ces_kept_write(int dir, const struct ces_kept *kept, struct ces_error *err)
 	(void)snprintf(making, sizeof(making), ".%s.new", kept->run);
 	(void)snprintf(name, sizeof(name), "%s.json", kept->run);
 	fd = openat(dir, making, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	/* by rename: a reader sees the whole new file or the old one */
+	/* renames it, so that a reader sees the whole new file or the old one */
 	if (fd >= 0 && ces_write_full(fd, text, strlen(text), -1) == 0)
 		result = renameat(dir, making, dir, name);
 	if (result < 0)
@@ -185,7 +185,7 @@ static void from_json(struct json_object *object, struct ces_kept *ret)
 		    !json_object_get_boolean(complete);
 }
 
-/* The number in "<number>.json"; false for any other name. */
+/* Takes the number out of "<number>.json". False for any other name. */
 static bool number_of(const char *name, char ret[CES_RUN_DIGITS + 1])
 {
 	if (strlen(name) != CES_RUN_DIGITS + 5 || strcmp(name + CES_RUN_DIGITS, ".json") != 0)
@@ -291,7 +291,7 @@ void ces_kept_rotate(int dir, const char *run)
 {
 	char name[40], to[40];
 
-	/* the times first: a log may then be without times, but never has another's */
+	/* the times first: a log may lack its times, but never has those of another */
 	for (size_t kind = CES_COUNT(log_kinds); kind-- > 0;) {
 		log_name(run, kind, false, name);
 		log_name(run, kind, true, to);

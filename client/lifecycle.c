@@ -1,4 +1,4 @@
-/* ps, inspect and wait. Must not decide which runs are the caller's: the helper answers for live
+/* ps, inspect and wait. It must not decide which runs are the caller's: the helper answers for live
  * runs, and the files of ended runs are the caller's own. */
 #include "client/lifecycle.h"
 
@@ -23,7 +23,7 @@ struct listing {
 	size_t n;
 };
 
-/* Whether a run passes one filter. A part of a name or an image is enough, as in podman. */
+/* Returns whether a run passes one filter. A part of a name or an image is enough, as in podman. */
 static bool is_wanted(const char *filter, const char *name, const char *image, const char *project,
 		      const char *status)
 {
@@ -94,7 +94,7 @@ int ces_ps(struct ces_options *options)
 	return status;
 }
 
-/* Shows an ended run as its keeper noted it, a live run or an image as the helper reports it. */
+/* Shows an ended run by its keeper's notes, and a live run or an image by the helper's report. */
 int ces_inspect(struct ces_options *options)
 {
 	struct ces_table table = {.kind = CES_TABLE_JSON};

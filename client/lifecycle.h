@@ -1,5 +1,5 @@
-/* ps, inspect, logs, wait and port: the caller's runs. The helper knows the live ones; the files
- * that their keepers left (client/kept.h) describe the ended ones. Each returns an exit status. */
+/* ps, inspect, logs, wait and port: the caller's runs. The helper knows the live ones; the files of
+ * their keepers (client/kept.h) describe the ended ones. Each returns an exit status. */
 #ifndef CES_CLIENT_LIFECYCLE_H
 #define CES_CLIENT_LIFECYCLE_H
 

@@ -1,4 +1,4 @@
-/* Says what the figures that the helper sends mean, and what to type. Must not decide anything. */
+/* Says what the figures from the helper mean, and what to type. It must not decide anything. */
 #include "client/limit.h"
 
 #include <signal.h>

@@ -1,4 +1,4 @@
-/* One reader of events for every verb. It must not judge them: the listener says what an answer
+/* Reads events for every command. It must not judge them: the listener says what an answer
  * means. */
 #include "client/listen.h"
 
@@ -56,7 +56,7 @@ static void tell(const struct ces_event *event, const struct ces_listener *to, v
 	case CES_FRAME_GRANT:
 	case CES_FRAME_RUN_RECORD:
 	default:
-		break; /* ces_session_next lets none of these through */
+		break; /* (ces_session_next lets none of these through) */
 	}
 }
 

@@ -1,4 +1,4 @@
-/* Asking the helper which runs live. */
+/* Asks the helper which runs live. */
 #include "client/live.h"
 
 #include <stdio.h>

@@ -6,10 +6,10 @@
 #include "common/event.h"
 #include "common/name.h"
 
-/* Asks the helper for the live runs. -1: it failed, and that was said. */
+/* Asks the helper for the live runs. -1: it failed, and the user has seen why. */
 int ces_live_each(void (*each)(const struct ces_event_run *, void *), void *context);
 
-/* Whether a run lives, by its number or name; its number in ret. 1, 0, or -1 as above. */
+/* Returns whether a run lives, by its number or name; ret gets its number. 1, 0, or -1 as above. */
 int ces_live_find(const char *run, char ret[CES_RUN_DIGITS + 1]);
 
 #endif

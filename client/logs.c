@@ -17,18 +17,18 @@
 #include "common/num.h"
 #include "common/paths.h"
 
-/* A log, read from some place on. */
+/* A log from some offset on. */
 struct source {
-	int log;     /* -1: there is none */
-	FILE *times; /* NULL: they are not asked for, or not known */
-	uint64_t at; /* where in the log */
+	int log;     /* -1: none */
+	FILE *times; /* NULL: not wanted, or not known */
+	uint64_t at; /* in the log */
 	uint64_t ms, next_at, next_ms;
-	bool next;   /* there is a next one */
+	bool next;   /* there is another */
 	bool inside; /* a line has begun */
-	bool shown;  /* it is printed */
+	bool shown;  /* and it is printed */
 };
 
-/* The next line of the times. The file may grow while it is read, line by line. */
+/* Reads the next line of the times. The file may grow meanwhile. */
 static bool read_time(struct source *from)
 {
 	char line[64], *space;
@@ -45,7 +45,7 @@ static bool read_time(struct source *from)
 	       ces_num_parse(space + 1, 0, UINT64_MAX, &from->next_ms) == 0;
 }
 
-/* The time at this place, as far as it is known; 0: unknown. */
+/* Returns the time at this offset, if known; 0: unknown. */
 static uint64_t time_at(struct source *from)
 {
 	while (from->times != NULL) {
@@ -102,7 +102,7 @@ static int put_lines(const struct ces_options *options, struct source *from, con
 	return 0;
 }
 
-/* Copies to the present end. -1: stdout takes no more. */
+/* Copies up to the present end. -1: stdout takes no more. */
 static int copy(const struct ces_options *options, struct source *from)
 {
 	bool plain = options->since == 0 && !options->timestamps;
@@ -145,7 +145,7 @@ static bool same(int one, int other)
 	       a.st_dev == b.st_dev;
 }
 
-/* Goes on copying, also over a rotation: copies the open file to its end, then the new one. */
+/* Goes on copying across a rotation: copies the open file to its end, then the new one. */
 static int copy_on(const struct ces_options *options, int dir, const char *run, struct source *from)
 {
 	CES_CLEANUP_FD int now = ces_kept_log(dir, run, false, O_RDONLY);
@@ -176,7 +176,8 @@ static int follow(const struct ces_options *options, int dir, struct ces_kept *k
 	return result < 0 ? -1 : 0;
 }
 
-/* Goes *left line ends back from the end of fd. The number not found stays in *left. */
+/* Goes back by *left lines from the end of fd. *left becomes the number of lines that the file
+ * lacks. */
 static void seek_back(int fd, uint64_t *left)
 {
 	char bytes[65536];
@@ -202,11 +203,11 @@ static bool ends_a_line(int fd)
 	return end > 0 && pread(fd, &last, 1, end - 1) == 1 && last == '\n';
 }
 
-/* Skips to the last lines: of the log and, where the log is too short, of its older half. */
+/* Skips to the last lines of the log, or of its older half if the log is too short. */
 static void skip_to_tail(uint64_t lines, struct source *log, struct source *older)
 {
 	int newest = log->log >= 0 ? log->log : older->log;
-	/* a final line end begins no new line */
+	/* (a line feed at the very end begins no new line) */
 	uint64_t left = lines + (ends_a_line(newest) ? 1 : 0);
 
 	if (lines == 0)
@@ -224,7 +225,7 @@ static int show(const struct ces_options *options, int dir, struct ces_kept *kep
 	struct source log, older;
 	int result = 0;
 
-	/* the newer first: a rotation in between shows a part twice, and loses none */
+	/* the newer one first: a rotation meanwhile shows a part twice, and loses nothing */
 	open_source(options, dir, kept->run, false, &log);
 	open_source(options, dir, kept->run, true, &older);
 	if (log.log < 0 && older.log < 0) {

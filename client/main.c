@@ -1,5 +1,5 @@
-/* ces-client: what the caller types becomes a request to the helper, and the helper's answer
- * becomes lines, output and an exit status. It runs with the caller's rights only and decides
+/* ces-client: turns what the caller types into a request to the helper, and the helper's answer
+ * into lines, output and an exit status. It runs with the caller's rights only, and decides
  * nothing. */
 #include <signal.h>
 #include <stdio.h>
@@ -132,7 +132,7 @@ static const struct {
     {"container", "port", "port"}, {"container", "inspect", "inspect"},
 };
 
-/* NULL, with a message, when the second word makes no command of it. */
+/* NULL, with a message, if the second word does not make a command. */
 static const char *one_word(const char *group, const char *word)
 {
 	char words[128] = "";
@@ -164,7 +164,7 @@ static const struct ces_command *find(const char *name)
 	return NULL;
 }
 
-/* A run's number or name holds no '/' and no ':', an image's reference always one. */
+/* A run's number or name has no '/' and no ':'. An image's reference always has one. */
 static bool looks_like_run(const char *text)
 {
 	return ces_run_valid(text) || ces_run_name_valid(text);
@@ -248,7 +248,7 @@ static void add_live(const struct ces_event_run *run, void *context)
 		ces_say_failure(&err);
 }
 
-/* Acts on each operand in turn. A failure does not stop the rest. */
+/* Acts on each operand in turn. A failure does not stop it. */
 static int act_on_all(const struct ces_command *command, struct ces_options *options)
 {
 	bool every = options->all && command->verb == CES_VERB_STOP;

@@ -1,5 +1,5 @@
-/* The text of a Job. It must write every string that came from elsewhere as a quoted JSON string
- * (which is YAML too), or a value could add keys to the manifest. */
+/* Writes the text of a Job. It must write every foreign string as a quoted JSON string (which is
+ * YAML too): otherwise a value could add keys to the manifest. */
 #include "client/manifest.h"
 
 #include <stdlib.h>
@@ -51,8 +51,8 @@ static int quote(FILE *out, const char *text, const char *what, struct ces_error
 	return valid ? 0 : not_text(what, err);
 }
 
-/* Quotes a text so that it arrives as it was typed. Kubernetes expands $(NAME) in commands and
- * settings, and takes $$ for a $. */
+/* Quotes a text so that it arrives as the user typed it. Kubernetes expands $(NAME) in commands and
+ * settings, and reads $$ as a $. */
 static int quote_literal(FILE *out, const char *text, const char *what, struct ces_error *err)
 {
 	CES_CLEANUP_FREE char *doubled = malloc(2 * strlen(text) + 1);
@@ -71,7 +71,7 @@ static int quote_literal(FILE *out, const char *text, const char *what, struct c
 
 /* ---- names ---- */
 
-/* A DNS label made of the run's name, or of the last component of the repository. */
+/* Makes a DNS label from the run's name, or from the last component of the repository. */
 static void job_name(const struct ces_job *job, char ret[NAME_MOST + 2])
 {
 	const char *from = job->request->name;
@@ -106,7 +106,8 @@ static size_t put(char *ret, size_t at, const char *text, size_t length)
 	return at + length;
 }
 
-/* Fills in the user's and the project's names. Either may hold what a cluster's names cannot. */
+/* Fills in the names of the user and the project. Either may have characters that a cluster's names
+ * cannot have. */
 static int expand(const struct ces_job *job, const char *template, char ret[CLAIM_TEXT],
 		  struct ces_error *err)
 {
@@ -141,7 +142,7 @@ static int expand(const struct ces_job *job, const char *template, char ret[CLAI
 	    ret);
 }
 
-/* Names the image by the proxy's path: images come from the endpoint here. */
+/* Names the image by the proxy's path, because images come from the endpoint here. */
 static void image_name(const struct ces_decision *d, char *ret, size_t size)
 {
 	const char *digest = d->locked_digest[0] != '\0' ? d->locked_digest : d->image.digest;
@@ -178,7 +179,7 @@ static void put_head(const struct ces_job *job)
 		"  template:\n",
 		name, job->kubernetes->namespace, job->kubernetes->queue,
 		(unsigned long long)job->decision.limits.time);
-	/* a name that cannot be a label is left out: the cluster itself says that it wants one */
+	/* (it leaves out a name that cannot be a label: the cluster itself asks for one) */
 	if (ces_cluster_label_valid(job->user))
 		fprintf(job->out,
 			"    metadata:\n"
@@ -226,7 +227,7 @@ static int put_words(const struct ces_job *job, const char *key, const struct ce
 	return 0;
 }
 
-/* An empty --entrypoint means that the first word is the command. */
+/* With an empty --entrypoint the first word is the command. */
 static int put_command(const struct ces_job *job, struct ces_error *err)
 {
 	const struct ces_request *request = job->request;
@@ -279,8 +280,8 @@ static bool is_set(const struct ces_request *request, const char *pair)
 	return false;
 }
 
-/* A pod has no relay: it contacts the proxy itself, as the cluster's network lets it. The policy's
- * settings go before the caller's, as in a run. */
+/* A pod has no relay: it connects to the proxy itself, if the cluster's network lets it. The
+ * policy's settings come before the caller's, as in a run. */
 static int put_proxy(const struct ces_job *job, struct ces_error *err)
 {
 	char pair[CES_PROXY_TEXT + 16];
@@ -294,7 +295,7 @@ static int put_proxy(const struct ces_job *job, struct ces_error *err)
 	return 0;
 }
 
-/* A variable that CES sets where there is a proxy. */
+/* A variable that CES sets if there is a proxy. */
 static bool is_proxy_setting(const char *entry)
 {
 	char setting[64];

@@ -1,4 +1,4 @@
-/* Other tags of an image that is not here. It must not say anything of its own when it fails. */
+/* Lists other tags of a missing image. It must not print anything when it fails. */
 #include "client/missing.h"
 
 #include <stdio.h>

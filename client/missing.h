@@ -1,8 +1,8 @@
-/* Suggests what there is in place of an image that is missing. */
+/* Suggests images in place of a missing one. */
 #ifndef CES_CLIENT_MISSING_H
 #define CES_CLIENT_MISSING_H
 
-/* Says which other tags of the image the caller has; nothing when there is none. */
+/* Prints which other tags of the image the caller has, or nothing if there are none. */
 void ces_missing_image(const char *reference);
 
 #endif

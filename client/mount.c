@@ -1,6 +1,5 @@
-/* -v, --bind, --mount and -p: from the forms of podman, Docker and Apptainer to the lists of the
- * request. It must not look at a path that it is given: the helper opens it, with the caller's
- * rights. */
+/* -v, --bind, --mount and -p: turns the forms of podman, Docker and Apptainer into the lists of the
+ * request. It must not look at a path: the helper opens it, with the caller's rights. */
 #include "client/options.h"
 
 #include <arpa/inet.h>
@@ -23,8 +22,8 @@ struct mount {
 	bool tmpfs, bind, read_only;
 };
 
-/* Drops "." and empty components and resolves ".." by the text alone, as a shell's cd does. The
- * helper decides on this text, and opens it. */
+/* Drops "." and empty components and resolves ".." as text, as a shell's cd does. The helper
+ * decides on this text, and opens it. */
 static void tidy(char *path)
 {
 	CES_CLEANUP_FREE char *copy = strdup(path);
@@ -49,8 +48,8 @@ static void tidy(char *path)
 	*out = '\0';
 }
 
-/* The working directory, by the name that the policy has for it. Where the home is behind a link of
- * root's, the kernel says where that leads. malloc'd; NULL with errno. */
+/* The working directory, by the name that the policy uses. If the home is behind a link of root's,
+ * the kernel says where the link leads. malloc'd; NULL with errno. */
 static char *working_directory(void)
 {
 	const struct passwd *user = getpwuid(getuid());
@@ -65,7 +64,8 @@ static char *working_directory(void)
 	return named;
 }
 
-/* The helper has no working directory of the caller's, so a relative path is made absolute here. */
+/* The helper does not have the caller's working directory, so a relative path becomes absolute
+ * here. */
 static int source_path(struct ces_options *options, const char *text, char **ret,
 		       struct ces_error *err)
 {
@@ -97,7 +97,7 @@ static int source_path(struct ces_options *options, const char *text, char **ret
 	return ces_options_keep_text(options, joined, ret, err);
 }
 
-/* People bring a display into a container by its directory. */
+/* (people mount this directory to bring a display into a container) */
 static bool is_display(const char *path)
 {
 	return strncmp(path, CES_DISPLAY_DIR, strlen(CES_DISPLAY_DIR)) == 0;
@@ -269,7 +269,7 @@ static int publish_error(const char *value, struct ces_error *err)
 	    value);
 }
 
-/* Finds a port of the loopback that nobody has now. If another program takes it before the run
+/* Finds a port of the loopback that no program uses. If another program takes it before the run
  * does, the run is refused, with the advice to try again. */
 static int free_port(uint64_t *ret)
 {

@@ -1,4 +1,4 @@
-/* Reads the settings that an --env-file holds. It must expand nothing but HOME and USER. */
+/* Reads the settings of an --env-file. It must expand nothing but HOME and USER. */
 #include "client/optfile.h"
 
 #include <stdbool.h>
@@ -9,8 +9,8 @@
 #include "client/words.h"
 #include "common/cleanup.h"
 
-/* Takes one pair of quotes off the value of NAME=value, in place. Returns whether they were single
- * ones, in which everything is literal. */
+/* Removes one pair of quotes from the value of NAME=value, in place. Returns whether they were
+ * single quotes, in which everything is literal. */
 static bool unquote(char *pair)
 {
 	char *value = strchr(pair, '=');
@@ -29,7 +29,7 @@ static bool unquote(char *pair)
 	return quote == '\'';
 }
 
-/* NAME=value with HOME and USER put in, the caller's to free; NULL: no memory. */
+/* Copies NAME=value with HOME and USER expanded; the caller frees it. NULL: no memory. */
 static char *expand(const char *pair)
 {
 	const char *value = strchr(pair, '=');

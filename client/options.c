@@ -1,5 +1,5 @@
-/* The engine that reads options by a table, and the memory of the request that they make.
- * It must not know what any one option means. */
+/* Reads options by a table, and owns the memory of the request that they make. It must not know
+ * what any option means. */
 #include "client/options.h"
 #include "client/words.h"
 
@@ -12,7 +12,7 @@
 #include "common/name.h"
 #include "common/suggest.h"
 
-#define LIST_MAX   16384 /* far above what a request frame can hold */
+#define LIST_MAX   16384 /* far above what a request frame can carry */
 #define FIRST_LONG 256   /* getopt's values of long options, above every letter */
 
 static int no_memory(struct ces_error *err)
@@ -22,7 +22,7 @@ static int no_memory(struct ces_error *err)
 
 int ces_strings_append(struct ces_strings *list, char *value, struct ces_error *err)
 {
-	/* Room doubles when the count is a power of two, so no capacity needs to be kept. */
+	/* Room doubles when the count is a power of two, so nobody needs to keep a capacity. */
 	if ((list->n & (list->n - 1)) == 0) {
 		char **grown =
 		    reallocarray(list->v, list->n == 0 ? 1 : 2 * list->n, sizeof(*list->v));
@@ -219,8 +219,8 @@ static int unknown(const struct ces_option_table *table, const char *name, struc
 			     dashes, name, table->command);
 }
 
-/* Reports what getopt could not read. optopt is 0 for an unknown long option, else the option that
- * getopt knew, or the letter. */
+/* Reports what getopt could not read. optopt is 0 for an unknown long option; otherwise it is the
+ * option, or its letter. */
 static int complain(const struct ces_option_table *table, int value, const char *word,
 		    struct ces_error *err)
 {
@@ -251,7 +251,7 @@ static int walk(const struct ces_option_table *table, enum ces_option_phase phas
 
 	describe(table, &described);
 	opterr = 0;
-	optind = 0; /* glibc: start anew, with the flags of these letters */
+	optind = 0; /* glibc: starts anew, with the flags of these letters */
 	while ((value = getopt_long(argc, argv, described.letters, described.names, NULL)) != -1) {
 		const struct ces_option *option =
 		    value == '?' || value == ':' ? NULL : find(table, value);
@@ -303,7 +303,7 @@ int ces_options_parse(const struct ces_option_table *table, int argc, char **arg
 	if (walk(table, CES_PHASE_PROFILE, argc, argv, options, &first, err) < 0 ||
 	    walk(table, CES_PHASE_OPTION_FILE, argc, argv, options, &first, err) < 0)
 		return -1;
-	/* getopt has one state for the process: the files wait until its walk is over. */
+	/* getopt has one state for the whole process, so the files wait until its walk is over. */
 	for (size_t i = 0; i < options->option_files.n; i++) {
 		if (apply_option_file(table, options->option_files.v[i], options, err) < 0)
 			return -1;

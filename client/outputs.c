@@ -1,4 +1,5 @@
-/* The outputs directory after a run. It must not touch a file that the run has written. */
+/* Writes to the outputs directory after a run. It must not touch a file that the run has
+ * written. */
 #include "client/outputs.h"
 
 #include <errno.h>
@@ -64,7 +65,7 @@ static void put_time(struct json_object *object, const char *key, uint64_t secon
 	put(object, key, text);
 }
 
-/* The command as it was typed: the image's digest says what the image adds. Leaves out the
+/* The command as the user typed it: the image's digest says what the image adds. It leaves out the
  * environment, which may hold secrets. */
 static struct json_object *command(const struct ces_request *request)
 {
@@ -128,8 +129,8 @@ static bool may_be_written(int dir)
 	return ours;
 }
 
-/* The list of the outputs, in the form that was hashed; NULL when there is none. Anybody who writes
- * to the directory may have changed it: the digest in the journal shows it. */
+/* The list of the outputs, in the form that was hashed; NULL if there is none. Anybody who can
+ * write to the directory may have changed it: then the digest in the journal differs. */
 static struct json_object *take_manifest(int dir, const char *run, char name[64])
 {
 	struct json_object *manifest;
@@ -167,8 +168,8 @@ static int write_file(int dir, struct json_object *object)
 	return -1;
 }
 
-/* Whether CES made the directory for this run: it has the run's number, and the caller named no
- * other. */
+/* Returns whether CES made the directory for this run: it has the run's number, and the caller
+ * named no other. */
 static bool is_own(const struct ces_outputs *outputs, const struct ces_kept *kept)
 {
 	const struct ces_strings *binds = &outputs->request->bind_destinations;
@@ -234,7 +235,7 @@ void ces_outputs_settle(const struct ces_outputs *outputs, struct ces_kept *kept
 	/* a run that never started has none */
 	if (kept->outputs[0] == '\0')
 		return;
-	/* (what is not empty stays) */
+	/* (it fails, and the files stay, if the directory is not empty) */
 	if (is_own(outputs, kept) && rmdir(kept->outputs) == 0) {
 		kept->outputs[0] = '\0';
 		return;
@@ -246,7 +247,7 @@ void ces_outputs_settle(const struct ces_outputs *outputs, struct ces_kept *kept
 	manifest = take_manifest(dir, kept->run, name);
 	if (manifest != NULL)
 		json_object_object_add(object, "manifest", manifest);
-	/* (where it cannot be written, the list stays beside the outputs) */
+	/* (if that cannot be written, the list stays beside the outputs) */
 	if (write_file(dir, object) == 0 && manifest != NULL)
 		(void)unlinkat(dir, name, 0);
 	json_object_put(object);

@@ -1,4 +1,4 @@
-/* Leaves ces-run.json in a run's outputs directory, beside the run's files: it says where they come
+/* Leaves ces-run.json in a run's outputs directory, beside the run's files. It says where they come
  * from. */
 #ifndef CES_CLIENT_OUTPUTS_H
 #define CES_CLIENT_OUTPUTS_H
@@ -16,15 +16,14 @@ struct ces_outputs {
 void ces_outputs_begin(struct ces_outputs *outputs, const struct ces_request *request,
 		       const struct ces_event_started *started);
 
-/* The line that says where they are. */
+/* Prints the line that names the directory. */
 void ces_outputs_say(const struct ces_event_started *started);
 
-/* Puts into words what the project's check of the outputs found; "" where there is nothing to say.
- */
+/* Words the result of the project's check of the outputs; "" if there is nothing to say. */
 void ces_outputs_word(const struct ces_event_exited *exited, struct ces_kept *kept);
 
 /* After the end: removes a directory that was made for this run and is empty, and writes the file
- * into any other. A directory that is no longer there is not kept. Does not report a failure: it
+ * into any other. It does not make a directory again. It must not report a failure: a failure
  * changes nothing of the run. */
 void ces_outputs_settle(const struct ces_outputs *outputs, struct ces_kept *kept,
 			const struct ces_event_exited *exited);

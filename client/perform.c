@@ -1,4 +1,4 @@
-/* Sends one request, whichever command line it came from. It must not know any command line. */
+/* Sends one request, from any command line. It must not know a command line. */
 #include "client/perform.h"
 
 #include <stdio.h>
@@ -43,7 +43,7 @@ int ces_perform_check(struct ces_options *options, struct ces_error *err)
 	return ces_request_check(request, err);
 }
 
-/* The helper said that this registry wants a login. */
+/* The helper has answered that this registry wants a login. */
 static int again_with_login(struct ces_options *options)
 {
 	struct ces_error err;
@@ -56,8 +56,8 @@ static int again_with_login(struct ces_options *options)
 	return ces_ask(CES_HELPER_PATH, options);
 }
 
-/* Images of rocker's make a user with the number that USERID says, and their guides set it to the
- * caller's. */
+/* The images of rocker make a user with the number in USERID, and their guides set it to the
+ * caller's number. */
 static bool makes_user(const struct ces_request *request)
 {
 	char own[32];

@@ -1,6 +1,6 @@
-/* Runs by a name: reads a profile of the site's and sets what it says, as if its user had typed it.
- * It must trust no file that somebody else than root could have written: a colleague's profile
- * could send a user's results elsewhere, though never further than the policy lets that user go. */
+/* Runs by a name: reads a profile of the site and applies it, as if its user had typed it. It must
+ * trust no file that anybody but root could have written: a colleague's profile could send a user's
+ * results elsewhere, though only to where the policy lets that user go. */
 #include "client/profile.h"
 
 #include <dirent.h>
@@ -22,7 +22,7 @@
 
 #define PROFILES CES_POLICY_DIR "/" CES_PROFILES
 
-/* root's own, and nobody else can write it. */
+/* Returns whether the file is root's, and nobody else can write it. */
 static bool is_roots(const struct stat *st)
 {
 	return st->st_uid == 0 && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
@@ -48,7 +48,7 @@ static int open_directory(int *ret, struct ces_error *err)
 	return 0;
 }
 
-/* There is none of this name: says which there are. */
+/* Reports that there is no such profile, and which there are. */
 static int unknown(int dir, const char *name, struct ces_error *err)
 {
 	char known[CES_PROFILE_NAME_MAX + 1], nearest[CES_PROFILE_NAME_MAX + 1] = "";
@@ -80,7 +80,7 @@ static int unknown(int dir, const char *name, struct ces_error *err)
 	return ces_error_set(err, CES_E_USAGE, "there is no profile '%s' in " PROFILES, name);
 }
 
-/* The fd is looked at, and read: what its name leads to later does not matter. */
+/* Checks and reads the fd, so it does not matter where the name leads later. */
 static int read_file(const char *name, char **ret, size_t *ret_length, struct ces_error *err)
 {
 	CES_CLEANUP_FD int dir = -1, fd = -1;

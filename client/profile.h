@@ -4,8 +4,8 @@
 
 #include "client/setters.h"
 
-/* Reads /etc/ces/profiles.d/NAME.json, which root alone may have written, and sets what it says.
- * What is set later wins: so this comes before the options that the user types. Its image and
+/* Reads /etc/ces/profiles.d/NAME.json, which only root may have written, and applies it. What is
+ * set later wins, so call this before the options that the user types. The profile's image and
  * command go into options->profile. */
 ces_setter ces_set_profile;
 

@@ -1,5 +1,5 @@
-/* Draws a pull's progress. It must write to the terminal only text that is made here from numbers
- * and hex digits, so that no registry can put control characters into it. */
+/* Draws a pull's progress. It must write to the terminal only text made here from numbers and hex
+ * digits, so that no registry can write control characters. */
 #include "client/progress.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@
 #include "common/num.h"
 
 #define REDRAW_MS 100
-#define KNOWN_MS  1000 /* earlier a rate says nothing of the rest */
+#define KNOWN_MS  1000 /* (before that a rate says nothing about the rest) */
 #define BAR_LEAST 6
 #define BAR_MOST  40
 
@@ -52,7 +52,7 @@ static void take_id(const char *digest, char ret[13])
 	ces_text_clean(ret);
 }
 
-/* Per cent, 100 at most; a size of 0 is a layer that is there at once. */
+/* Per cent, at most 100. A size of 0 is a layer that is there at once. */
 static unsigned percent(uint64_t bytes, uint64_t size)
 {
 	if (bytes >= size)
@@ -69,8 +69,8 @@ static void draw_bar(unsigned done, size_t width, char *ret)
 	ret[width] = '\0';
 }
 
-/* "ces: NAME [=====>    ]  45%  TAIL", the bar as wide as the columns leave it; no bar when they do
- * not. */
+/* "ces: NAME [=====> ] 45% TAIL". The bar is as wide as the columns allow; without room there is no
+ * bar. */
 static void format_bar(const char *name, unsigned done, const char *tail, size_t columns,
 		       char ret[CES_PROGRESS_LINE])
 {
@@ -90,7 +90,7 @@ static void format_bar(const char *name, unsigned done, const char *tail, size_t
 		ret[columns] = '\0';
 }
 
-/* "  9.5/450.1 MiB": both in the unit of the whole, and as wide at every moment. */
+/* " 9.5/450.1 MiB": both in the unit of the whole, and always of the same width. */
 static void format_amount(uint64_t bytes, uint64_t size, char *ret, size_t ret_size)
 {
 	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
@@ -109,7 +109,7 @@ static void format_amount(uint64_t bytes, uint64_t size, char *ret, size_t ret_s
 		 (double)(bytes < size ? bytes : size) / divisor, whole, units[unit]);
 }
 
-/* "1m30s"; above an hour nobody waits for seconds. "" while it is too early to say. */
+/* "1m30s". Above an hour it leaves out the seconds. "" while it is too early to say. */
 static void format_left(double seconds, char ret[32])
 {
 	uint64_t left = (uint64_t)seconds;
@@ -189,8 +189,8 @@ void ces_progress_format_total(const struct ces_progress *progress, int64_t now_
 	format_bar(name, percent(bytes, size), tail, columns, ret);
 }
 
-/* Goes back to the first of our lines and writes all anew. The last column stays free: a terminal
- * would wrap there, and the count of lines would be wrong. */
+/* Goes back to the first of our lines and writes all of these anew. It leaves the last column free:
+ * a terminal would wrap there, and the count of lines would be wrong. */
 static void draw(struct ces_progress *progress, int64_t now_ms)
 {
 	bool fits = progress->n + 1 < progress->rows;

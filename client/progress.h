@@ -1,5 +1,5 @@
-/* How far a pull is: one line a layer redrawn in place on a terminal, a line for each finished
- * layer elsewhere. */
+/* Shows how far a pull is. On a terminal it redraws one line for each layer; elsewhere it prints a
+ * line for each finished layer. */
 #ifndef CES_CLIENT_PROGRESS_H
 #define CES_CLIENT_PROGRESS_H
 
@@ -25,7 +25,7 @@ struct ces_progress {
 	bool shown;    /* false: -q */
 	bool terminal; /* redraw in place */
 	size_t n;
-	size_t drawn; /* lines on the terminal that belong to us, above the cursor */
+	size_t drawn; /* our lines on the terminal, above the cursor */
 	size_t rows, columns;
 	int64_t last_drawn;
 	struct ces_progress_layer *layers;
@@ -35,11 +35,11 @@ void ces_progress_start(struct ces_progress *progress, bool shown, int fd);
 void ces_progress_update(struct ces_progress *progress, const struct ces_event_progress *event,
 			 int64_t now_ms);
 
-/* Draws again when it is time, also when there is no news: a pull that hangs must not look like one
- * that goes on. */
+/* Draws again when it is time, even without news: a pull that hangs must not look like one that
+ * goes on. */
 void ces_progress_tick(struct ces_progress *progress, int64_t now_ms);
 
-/* Draws the last state; lines printed after it do not disturb what was drawn. */
+/* Draws the last state. Lines printed after it do not disturb what was drawn. */
 void ces_progress_end(struct ces_progress *progress);
 void ces_progress_free(struct ces_progress *progress);
 
@@ -47,7 +47,7 @@ void ces_progress_free(struct ces_progress *progress);
 void ces_progress_format(const struct ces_progress_layer *layer, int64_t now_ms, size_t columns,
 			 char ret[CES_PROGRESS_LINE]);
 
-/* The same for all layers in one line, for when they do not fit the screen. */
+/* The same for all layers in one line, if they do not fit on the screen. */
 void ces_progress_format_total(const struct ces_progress *progress, int64_t now_ms, size_t columns,
 			       char ret[CES_PROGRESS_LINE]);
 

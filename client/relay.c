@@ -1,5 +1,5 @@
 /* Moves the container's stdio. It must not look at a byte, and must not change a flag of an fd that
- * it was given: the user's stdin and stdout are shared with other programs. */
+ * it was given: other programs share the user's stdin and stdout. */
 #include "client/relay.h"
 
 #include <errno.h>
@@ -19,9 +19,9 @@ void ces_stream_none(struct ces_stream *stream)
 	stream->to = -1;
 }
 
-/* Splice needs a pipe on one side (a stream always has one) and must not block on the other: a pipe
- * is asked with SPLICE_F_NONBLOCK, a file or /dev/null never blocks; terminals and sockets are
- * copied. */
+/* Splice needs a pipe on one side (a stream always has one), and must not block on the other.
+ * SPLICE_F_NONBLOCK keeps a pipe from blocking, and a file or /dev/null never blocks. Terminals and
+ * sockets are copied. */
 static bool spliceable(int fd)
 {
 	struct stat st;
@@ -92,14 +92,14 @@ static void step_splice(struct ces_stream *stream)
 	}
 	switch (errno) {
 	case EAGAIN:
-		/* `from` was ready, so it is `to` that is full; or `to` has room again, and `from`
-		 * is empty. */
+		/* `from` was ready, so `to` is full; or `to` has room again, and `from` is
+		 * empty. */
 		stream->full = !stream->full;
 		return;
 	case EINTR:
 		return;
 	case EINVAL:
-		/* A file opened for appending, or a file system that cannot. */
+		/* (a file opened for appending, or a file system that cannot splice) */
 		stream->splice = false;
 		return;
 	default:
@@ -108,7 +108,7 @@ static void step_splice(struct ces_stream *stream)
 	}
 }
 
-/* Writes without blocking where the kind of fd can; a file does not block, and a terminal that poll
+/* Writes without blocking, if the fd can do that. A file does not block, and a terminal that poll
  * reports writable has room for a buffer of this size. */
 static ssize_t write_now(int fd, const char *bytes, size_t length)
 {
@@ -140,7 +140,7 @@ static void step_read(struct ces_stream *stream)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	/* A pty whose other side is closed reads as EIO: that is its end of file. */
+	/* A pty whose other side is closed gives EIO: that is its end of file. */
 	if (n <= 0) {
 		ces_stream_close(stream);
 		return;

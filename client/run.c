@@ -1,6 +1,6 @@
-/* A run, attached: one poll loop over the events, the signals and the three streams. The helper
- * decides everything; this loop must not end before all that the container wrote has been passed
- * on. */
+/* An attached run: one poll loop over the events, the signals and the three streams. The helper
+ * decides everything. This loop must not end before it has passed on everything that the container
+ * wrote. */
 #include "client/run.h"
 
 #include <errno.h>
@@ -29,14 +29,14 @@ enum { EVENTS, SIGNALS, OUT, ERR, IN, POLLED };
 struct run {
 	struct ces_options *options;
 	struct ces_turn turn;
-	bool waits; /* --wait: nothing is read from stdin before the run starts */
-	bool again; /* there was no place: ask again */
+	bool waits; /* --wait: stdin is not read before the run starts */
+	bool again; /* there was no place, so ask again */
 	struct ces_session session;
 	struct ces_terminal terminal;
 	struct ces_stream out, err, in;
 	int signals;
 	int signal;   /* the last that came; 0: none */
-	bool final;   /* the helper has said its last word */
+	bool final;   /* the helper has sent its last event */
 	bool missing; /* the image is not here */
 	int status;
 	struct ces_kept kept;
@@ -69,15 +69,14 @@ static void on_signal(struct run *run)
 		ces_session_control(&run->session, CES_CONTROL_SIGNAL, (uint64_t)number);
 		return;
 	}
-	/* Nothing is left to signal: the one who reads our output is slow, and the user has had
-	 * enough.
-	 */
+	/* Nothing is left to signal: the reader of our output is slow, and the user wants to
+	 * stop. */
 	ces_stream_close(&run->out);
 	ces_stream_close(&run->err);
 }
 
-/* Begins to read stdin. With --wait that is not before the run has started: all that is read is the
- * program's. */
+/* Begins to read stdin. With --wait it must not begin before the run has started: everything that
+ * it reads is the program's. */
 static void open_input(struct run *run)
 {
 	bool terminal = run->terminal.master >= 0;
@@ -102,7 +101,7 @@ static void on_started(void *context, const struct ces_event_started *started)
 	ces_verbose_chosen(run->options);
 }
 
-/* For ps -a. A home that cannot be written is no reason to say anything. */
+/* For ps -a. If the home cannot be written, it stays silent. */
 static void keep(const struct ces_kept *kept)
 {
 	CES_CLEANUP_FD int dir = -1;
@@ -112,7 +111,7 @@ static void keep(const struct ces_kept *kept)
 		ces_kept_prune(dir);
 }
 
-/* The runtime has printed which command it could not execute, to the container's stderr. */
+/* The runtime has printed to the container's stderr which command it could not execute. */
 static void tell_command(const struct run *run)
 {
 	const struct ces_request *request = &run->options->request;
@@ -252,8 +251,8 @@ static void tell_lost_output(const struct ces_stream *stream, const char *name)
 		ces_say_error("cannot write %s: %s", name, strerror(stream->error));
 }
 
-/* Opt-files that also serve batch jobs ask for a terminal where there is none. Then the run goes on
- * without one, as elsewhere. */
+/* Opt-files that also serve batch jobs ask for a terminal where there is none. The run then goes on
+ * without one, as with other engines. */
 static void adapt_terminal(struct ces_options *options)
 {
 	if ((options->request.flags & CES_FLAG_TTY) == 0 ||
@@ -283,7 +282,8 @@ static void run_once(const char *helper, struct run *run)
 	ces_terminal_close(&run->terminal);
 }
 
-/* Whether to ask again: not after a signal, which may have come while the helper was asked. */
+/* Returns whether to ask again. It does not after a signal, which may have come while the helper
+ * was asked. */
 static bool pause_between(struct run *run)
 {
 	int number = run->signal;

@@ -4,8 +4,8 @@
 
 #include "client/options.h"
 
-/* Runs what options ask for, by the helper at this path. Returns the exit status of the client.
- * Blocks the forwarded signals for good, so call it last. */
+/* Runs what the options ask for, by the helper at this path. Returns the exit status of the client.
+ * It blocks the forwarded signals for good, so call it last. */
 int ces_run(const char *helper, struct ces_options *options);
 
 #endif

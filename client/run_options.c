@@ -1,4 +1,4 @@
-/* The tables of ces-client's options, and what to type instead of the ones that people know from
+/* The tables of ces-client's options, and what to type in place of the ones that people know from
  * elsewhere. */
 #include "client/options.h"
 
@@ -11,7 +11,7 @@
 #include "common/cleanup.h"
 
 static const struct {
-	const char *verbs; /* where people type it */
+	const char *verbs; /* for options that people type with this command */
 	const char *name, *instead;
 } elsewhere[] = {
     {"run", "privileged", "a container never holds rights on the host: leave it out"},

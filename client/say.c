@@ -25,7 +25,8 @@ void ces_say_clean(char *text)
 		ces_text_clean(text);
 }
 
-/* While the container has the terminal, a line feed alone would not lead to the line's start. */
+/* While the container has the terminal, a line feed alone does not go back to the start of the
+ * line. */
 static const char *line_end(void)
 {
 	struct termios modes;
@@ -45,7 +46,7 @@ __attribute__((format(printf, 1, 0))) static void print(const char *format, va_l
 	ces_say_clean(line);
 	length = strlen(line);
 	length = (size_t)(stpcpy(line + length, line_end()) - line);
-	/* A stderr that nobody reads any more is no reason to fail. */
+	/* (a stderr without a reader is no reason to fail) */
 	if (ces_write_full(STDERR_FILENO, line, length, -1) < 0)
 		return;
 }

@@ -1,6 +1,6 @@
-/* The client's own lines. They go to stderr, begin with "ces: " and are one line of UTF-8, whatever
- * a registry, an image or a path put into them: no terminal ever gets a control character from CES.
- */
+/* The client's own lines. They go to stderr, begin with "ces: ", and are one line of UTF-8,
+ * whatever a registry, an image or a path contains. CES must never send a control character to a
+ * terminal. */
 #ifndef CES_CLIENT_SAY_H
 #define CES_CLIENT_SAY_H
 
@@ -13,16 +13,18 @@
 /* After this only errors are printed (-q). */
 void ces_say_only_errors(bool quiet);
 
-/* One line of news. Each line is one write(2), so that lines of several processes do not mix. */
+/* Prints one line of news. Each line is one write(2), so that the lines of several processes do not
+ * mix. */
 void ces_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* One line that -q does not silence. */
+/* Prints one line that -q does not silence. */
 void ces_say_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Makes text printable ASCII, unless it is one line of UTF-8 that people can read. */
 void ces_say_clean(char *text);
 
-/* Says what failed here or what the helper answered; for a denial also the rule and whom to ask. */
+/* Prints what failed here or what the helper answered. For a denial it adds the rule and whom to
+ * ask. */
 void ces_say_failure(const struct ces_error *err);
 void ces_say_refusal(const struct ces_event_error *event);
 

@@ -1,4 +1,4 @@
-/* Starts the helper and speaks its protocol. It must not decide anything, and must not hand the
+/* Starts the helper and speaks its protocol. It must not decide anything, and must not give the
  * helper an fd that it did not make itself. */
 #include "client/session.h"
 
@@ -23,7 +23,7 @@
 #include "common/schema.h"
 
 #define HELPER_FDS 5
-#define SEND_MS    15000 /* longer than the helper waits for a whole request */
+#define SEND_MS    15000 /* (longer than the helper waits for a whole request) */
 #define EXIT_MS    2000
 
 int ces_session_prepare_fds(struct ces_error *err)
@@ -31,7 +31,7 @@ int ces_session_prepare_fds(struct ces_error *err)
 	for (int fd = 0; fd < HELPER_FDS; fd++) {
 		if (fcntl(fd, F_GETFD) >= 0)
 			continue;
-		/* The lowest free number is this one, since all below are open. */
+		/* This is the lowest free number, because all below are open. */
 		if (open("/dev/null", O_RDWR | (fd > STDERR_FILENO ? O_CLOEXEC : 0)) != fd)
 			return ces_error_errno(err, CES_E_HOST, "cannot open /dev/null");
 	}
@@ -69,7 +69,7 @@ int ces_session_check(const char *helper, struct ces_error *err)
 	return 0;
 }
 
-/* The ends of every pipe, for us or the helper: [0] to read, [1] to write. */
+/* The ends of every pipe, ours and the helper's: [0] to read, [1] to write. */
 struct pipes {
 	int request[2], events[2], in[2], out[2], err[2];
 	int null;
@@ -112,8 +112,8 @@ static int or_null(int fd, const struct ces_stdio *stdio, const struct pipes *pi
 	return fd >= 0 ? fd : pipes->null;
 }
 
-/* All sources are above fd 4 (ces_session_prepare_fds saw to it), so no dup2 can destroy the source
- * of another. */
+/* All sources are above fd 4 (by ces_session_prepare_fds), so no dup2 can overwrite the source of
+ * another. */
 static int spawn(const char *helper, const struct ces_stdio *stdio, const struct pipes *pipes,
 		 pid_t *ret)
 {
@@ -204,7 +204,7 @@ void ces_session_control(struct ces_session *session, enum ces_control_kind kind
 		return;
 	if (ces_wire_send(session->request, &ces_control_schema, &control, ces_now_ms() + 100,
 			  &ignored) < 0)
-		return; /* gone, or hanging: the event pipe will say */
+		return; /* it is gone, or it hangs: the event pipe shows which */
 }
 
 static const struct ces_wire_schema *schema_of(uint16_t type)

@@ -1,5 +1,5 @@
-/* Applies each option to the request: one small function an option, used by every table of options.
- * Nothing here decides whether a value is allowed. */
+/* Applies each option to the request: one small function for an option, used by every table. It
+ * must not decide whether a value is allowed. */
 #include "client/setters.h"
 
 #include <stdlib.h>
@@ -53,7 +53,7 @@ int ces_set_time(struct ces_options *options, const char *value, struct ces_erro
 	return 0;
 }
 
-/* For stop: plain seconds, as elsewhere, or a time as CES writes it. */
+/* For stop: plain seconds, as with other engines, or a time as CES writes it. */
 int ces_set_grace(struct ces_options *options, const char *value, struct ces_error *err)
 {
 	uint64_t *seconds = &options->request.time_seconds;
@@ -79,7 +79,7 @@ int ces_set_tail(struct ces_options *options, const char *value, struct ces_erro
 	return 0;
 }
 
-/* A day or a time of the day, here; seconds since 1970; or how long ago. */
+/* A date or a time, local; seconds since 1970; or an age. */
 static bool parse_moment(const char *value, uint64_t *ret)
 {
 	static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M",
@@ -239,8 +239,8 @@ BOOL_SETTER(ces_set_digests, digests)
 BOOL_SETTER(ces_set_follow, follow)
 BOOL_SETTER(ces_set_token_stdin, token_stdin)
 
-/* For an option of podman's that asks for what CES always does: accepts that, and refuses anything
- * else. */
+/* For an option of podman's that asks for what CES always does. It accepts that, and refuses
+ * anything else. */
 static int already_so(const char *option, const char *value, const char *only, const char *instead,
 		      struct ces_error *err)
 {
@@ -250,7 +250,7 @@ static int already_so(const char *option, const char *value, const char *only, c
 			     instead);
 }
 
-/* Where the policy has a proxy, no network at all is more than "already so". */
+/* If the policy has a proxy, "no network" changes something. */
 int ces_set_network(struct ces_options *options, const char *value, struct ces_error *err)
 {
 	options->request.flags |= CES_FLAG_NO_PROXY;

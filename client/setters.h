@@ -1,5 +1,5 @@
 /* Setters of options, for the rows of struct ces_option_table. Each puts one value into the
- * request, or refuses it as unreadable (CES_E_USAGE) with what to type instead. */
+ * request, or refuses it as unreadable (CES_E_USAGE) and says what to type instead. */
 #ifndef CES_CLIENT_SETTERS_H
 #define CES_CLIENT_SETTERS_H
 

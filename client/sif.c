@@ -1,4 +1,4 @@
-/* References to images, in files that are called like Apptainer's images. It must not follow a
+/* Files with the name of an Apptainer image that hold a reference to an image. It must not follow a
  * link, wait for a FIFO, or believe more than a name. */
 #include "client/sif.h"
 
@@ -28,7 +28,7 @@ bool ces_sif_is(const char *word)
 	return length > 4 && strcmp(word + length - 4, ".sif") == 0;
 }
 
-/* Opens a file of the caller's; *ret_length is what is in text, with a NUL behind it. */
+/* Opens a file of the caller's. *ret_length is the length of text, which has a NUL after it. */
 static int read_own(const char *path, char text[CES_SIF_MAX + 1], size_t *ret_length,
 		    struct ces_error *err)
 {
@@ -89,7 +89,7 @@ int ces_sif_read(const char *path, struct ces_options *options, struct ces_error
 	return ces_options_keep_text(options, image, &options->request.image, err);
 }
 
-/* hello:2.1.sif; the version of an image that was pulled by its digest is in the file alone. */
+/* hello:2.1.sif. Only the file has the version of an image that was pulled by its digest. */
 static void file_name(const struct ces_reference *reference, char *buffer, size_t size)
 {
 	const char *name = strrchr(reference->repository, '/');
@@ -101,7 +101,7 @@ static void file_name(const struct ces_reference *reference, char *buffer, size_
 		(void)snprintf(buffer, size, "%s.sif", name);
 }
 
-/* Writes the whole file under another name first, so that the file there is never half written. */
+/* Writes the whole file under another name first, so that the file is never half written. */
 static int write_file(const char *name, const char *text, struct ces_error *err)
 {
 	char fresh[CES_REFERENCE_MAX + 32];

@@ -1,6 +1,6 @@
-/* NAME:TAG.sif, which a pull for Apptainer leaves where it was typed: no image, but a small text
- * file that names one in CES's store. It grants nothing: running it needs the same policy and the
- * same pull as if the name had been typed. */
+/* NAME:TAG.sif: a pull for Apptainer leaves this file in the working directory. It is no image, but
+ * a small text file that names one in CES's store. It grants nothing: a run of it needs the same
+ * policy and the same pull as a run of the name. */
 #ifndef CES_CLIENT_SIF_H
 #define CES_CLIENT_SIF_H
 
@@ -10,14 +10,14 @@
 
 #define CES_SIF_MAX 4096 /* bytes of a file */
 
-/* Whether a word means such a file: it ends in ".sif". */
+/* Returns whether a word means such a file: it ends in ".sif". */
 bool ces_sif_is(const char *word);
 
-/* Writes it into the working directory, over an older one of CES's own and nothing else. */
+/* Writes the file into the working directory. It replaces only an older one of CES's own. */
 int ces_sif_write(const char *reference, const char *digest, struct ces_error *err);
 
-/* Puts the image that the file names into the request. Refuses, and says what to type, a real SIF,
- * a link, and a file of another user, who could change it meanwhile. */
+/* Puts the image that the file names into the request. It refuses, and says what to type, for a
+ * real SIF, a link, and a file of another user, who could change it meanwhile. */
 int ces_sif_read(const char *path, struct ces_options *options, struct ces_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* Signals by an fd, so that they come in turn with everything else. */
+/* Takes signals by an fd, so that they come in turn with everything else. */
 #include "client/signals.h"
 
 #include <sys/signalfd.h>

@@ -1,16 +1,16 @@
-/* The signals that a user sends to the client and that mean the run or the pull. */
+/* The signals that a user sends to the client, meant for the run or the pull. */
 #ifndef CES_CLIENT_SIGNALS_H
 #define CES_CLIENT_SIGNALS_H
 
 #include <signal.h>
 #include <stddef.h>
 
-/* Blocks these and gives an fd that reads them (non-blocking), -1 with errno. One that was ignored
- * when the client started (nohup, a background job of a script) stays ignored: a blocked signal
- * would be delivered in spite of SIG_IGN. */
+/* Blocks these and returns an fd that reads them (non-blocking), -1 with errno. A signal that was
+ * ignored when the client started (nohup, a background job of a script) stays ignored: if it were
+ * blocked, it would arrive in spite of SIG_IGN. */
 int ces_signals_take(const int *signals, size_t n);
 
-/* The next, 0: none. */
+/* The next signal; 0: none. */
 int ces_signals_next(int fd);
 
 #endif

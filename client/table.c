@@ -1,4 +1,5 @@
-/* Prints listings. Cells are printable ASCII, whatever was sent; JSON is one line of UTF-8. */
+/* Prints listings. Cells are printable ASCII, whatever the helper sent. JSON is one line of
+ * UTF-8. */
 #include "client/table.h"
 
 #include <stdio.h>
@@ -97,7 +98,7 @@ static void json_time(struct json_object *object, const char *key, uint64_t seco
 	json_text(object, key, text);
 }
 
-/* Copies a part of a configuration, which somebody else has written: only its strings, cleaned. */
+/* Copies a part of a foreign configuration: only its strings, made printable. */
 static struct json_object *clean_copy(struct json_object *value)
 {
 	struct json_object *copy = NULL;
@@ -274,7 +275,7 @@ void ces_table_add_run(struct ces_table *table, const struct ces_event_run *run)
 	set_json(table, object);
 }
 
-/* If its keeper was killed, nobody has noted how the run ended. */
+/* If the run's keeper was killed, nobody has noted how the run ended. */
 static void ended_json(struct ces_table *table, const struct ces_event_run *run,
 		       const struct ces_kept *kept)
 {
@@ -323,7 +324,7 @@ static size_t column_width(const struct ces_table *table, const char *const *hea
 	return width;
 }
 
-/* Whether any row has something there. */
+/* Returns whether any row has a value in this column. */
 static bool has_any(const struct ces_table *table, size_t column)
 {
 	for (size_t i = 0; i < table->n; i++) {
@@ -335,7 +336,7 @@ static bool has_any(const struct ces_table *table, size_t column)
 	return false;
 }
 
-/* The ports have a column only where a run has some: most have none, and 80 columns are few. */
+/* The ports have a column only if a run has some: most have none, and 80 columns are few. */
 static void print_rows(const struct ces_table *table, const char *const *header,
 		       const enum ces_fit *kinds)
 {

@@ -15,7 +15,7 @@ enum ces_table_kind {
 	CES_TABLE_IMAGES,
 	CES_TABLE_RUNS,
 	CES_TABLE_JSON,
-	CES_TABLE_NAMES, /* the first column alone, without its header: for $( ) */
+	CES_TABLE_NAMES, /* only the first column, without its header: for $( ) */
 };
 
 #define CES_TABLE_COLUMNS 8
@@ -38,7 +38,8 @@ void ces_table_add_run(struct ces_table *table, const struct ces_event_run *run)
 /* A run that the helper no longer lists. */
 void ces_table_add_ended(struct ces_table *table, const struct ces_kept *kept);
 
-/* On stdout, the newest first; an empty table still has its header, an empty JSON listing is []. */
+/* Prints on stdout, the newest first. An empty table still has its header, and an empty JSON
+ * listing is []. */
 void ces_table_print(struct ces_table *table);
 void ces_table_free(struct ces_table *table);
 

@@ -16,7 +16,7 @@ int ces_terminal_open(struct ces_terminal *ret, struct ces_error *err)
 
 	if (master < 0 || grantpt(master) < 0 || unlockpt(master) < 0)
 		return ces_error_errno(err, CES_E_HOST, "cannot make a terminal");
-	/* By the fd and not by the name: /dev/pts may be another one than the pty's. */
+	/* (by the fd and not by the name: /dev/pts may be another one than the pty's) */
 	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (slave < 0)
 		return ces_error_errno(err, CES_E_HOST, "cannot open the terminal");

@@ -1,5 +1,5 @@
-/* Reads the registry token. It must leave no copy of it behind: buffers are wiped, no core is
- * written. */
+/* Reads the registry token. It must leave no copy of it behind: it wipes buffers, and the process
+ * writes no core. */
 #include "client/token.h"
 
 #include <errno.h>
@@ -30,8 +30,8 @@ int ces_token_check(char *text, struct ces_error *err)
 	return 0;
 }
 
-/* Reads to the end of file, or of the first line: a terminal has no end of file. On a terminal
- * `interrupt` ends a line too; else it is a newline again. */
+/* Reads to the end of the file, or of the first line, because a terminal has no end of file. On a
+ * terminal the byte `interrupt` also ends a line; otherwise it is a newline again. */
 static int read_line(int fd, char interrupt, char *buffer, size_t size, struct ces_error *err)
 {
 	size_t length = 0;
@@ -105,8 +105,8 @@ bool ces_token_may_ask(void)
 	return tty >= 0;
 }
 
-/* One line from the terminal. ISIG is off, so that no signal can end the client with the echo still
- * off; the key that would have sent one ends the line instead. */
+/* Reads one line from the terminal. ISIG is off, so that no signal can end the client while the
+ * echo is off. The key that would send a signal ends the line instead. */
 static int ask(const char *prompt, bool echo, char *buffer, size_t size, struct ces_error *err)
 {
 	CES_CLEANUP_FD int tty = open_terminal();
@@ -146,7 +146,7 @@ static int from_prompt(struct ces_options *options, struct ces_error *err)
 	return result;
 }
 
-/* While a token is in memory: no core dump. */
+/* While a token is in memory there must be no core dump. */
 static int no_core_dump(struct ces_error *err)
 {
 	const struct rlimit none = {0, 0};

@@ -1,5 +1,5 @@
-/* Waiting for a place. It must not keep a helper alive meanwhile: each time is a request of its
- * own, decided by the policy of that moment. */
+/* Waits for a place. It must not keep a helper alive meanwhile: each try is a request of its own,
+ * decided by the policy of that moment. */
 #include "client/turn.h"
 
 #include <poll.h>
@@ -24,7 +24,7 @@ bool ces_turn_take(struct ces_turn *turn, struct ces_options *options,
 	if (error->ticket == 0)
 		return false;
 	options->request.ticket = error->ticket;
-	/* the last request does not ask to wait: that gives the ticket back */
+	/* the last request does not ask to wait, which gives the ticket back */
 	if (turn->until >= 0 && ces_now_ms() + PAUSE_MS >= turn->until)
 		options->request.flags &= ~(uint64_t)CES_FLAG_WAIT;
 	if (error->position != turn->position)

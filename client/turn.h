@@ -11,17 +11,17 @@
 
 struct ces_turn {
 	int64_t until;     /* of ces_now_ms; -1: for ever */
-	uint64_t position; /* the last one that was shown */
+	uint64_t position; /* the last number that was shown */
 };
 
 void ces_turn_begin(struct ces_turn *turn, const struct ces_options *options);
 
-/* Whether to wait after this refusal. If so, the ticket is in the request, and the user knows what
- * they wait for. If not, the caller shows the refusal. */
+/* Returns whether to wait after this refusal. If so, the ticket is in the request, and the user has
+ * seen what they wait for. If not, the caller shows the refusal. */
 bool ces_turn_take(struct ces_turn *turn, struct ces_options *options,
 		   const struct ces_event_error *error);
 
-/* Waits a moment. False when a signal came (signals: its fd, or -1): *ret_signal. */
+/* Waits for a moment. False if a signal came (signals: its fd, or -1): *ret_signal. */
 bool ces_turn_pause(int signals, int *ret_signal);
 
 #endif

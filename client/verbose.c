@@ -1,5 +1,5 @@
-/* Prints what a request holds. It must not print a token or the value of a setting: they may be
- * secrets, and what is printed here ends in job logs. */
+/* Prints the content of a request. It must not print a token or the value of a setting: they may be
+ * secrets, and the output ends in job logs. */
 #include "client/verbose.h"
 
 #include <string.h>

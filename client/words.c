@@ -1,5 +1,5 @@
-/* Text files as words. It must expand nothing but HOME and USER, which the guides of the service
- * write into these files: no other variable, no command, no pattern. */
+/* Splits text files into words. It must expand nothing but HOME and USER, which the service's
+ * guides write into these files: no other variable, no command, no pattern. */
 #include "client/words.h"
 
 #include <fcntl.h>
@@ -106,14 +106,14 @@ char *ces_words_expand(const char *text)
 	return expanded;
 }
 
-/* A text being split. */
+/* The state of splitting a text. */
 struct splitter {
 	const char *in;
 	char *out;
 	bool in_word;
 };
 
-/* Expands the variable at s->in. True where there was one. */
+/* Expands the variable at s->in. Returns whether there was one. */
 static bool expand(struct splitter *s, size_t (*what)(const char *, const char **))
 {
 	const char *value;
@@ -158,7 +158,7 @@ static int double_quoted(struct splitter *s, struct ces_error *err)
 	return 0;
 }
 
-/* One word: up to a blank outside of quotes. */
+/* Takes one word, up to a blank outside of quotes. */
 static int word(struct splitter *s, struct ces_error *err)
 {
 	(void)expand(s, ces_words_home);
@@ -185,7 +185,7 @@ static int word(struct splitter *s, struct ces_error *err)
 	return 0;
 }
 
-/* Skips blanks, joined lines and comment lines. A joined line does not begin a new line. */
+/* Skips blanks, joined lines and comment lines. A joined line begins no new line. */
 static void skip(struct splitter *s, bool comments, bool *line_start)
 {
 	for (;;) {
@@ -207,7 +207,7 @@ static int add(struct ces_words *words, char *start, struct ces_error *err)
 	char **grown = words->argv;
 	size_t n = (size_t)words->argc;
 
-	/* Room doubles at powers of two; there is always one place more for the NULL. */
+	/* Room doubles at powers of two. There is always room for the NULL at the end. */
 	if ((n & (n - 1)) == 0)
 		grown = reallocarray(words->argv, 2 * n + 1, sizeof(*grown));
 	if (grown == NULL)
@@ -245,7 +245,7 @@ int ces_words_split(const char *text, bool comments, struct ces_words *ret, stru
 {
 	struct ces_words words = {0};
 
-	/* A word's NUL takes the place of the blank after it; the last one needs a byte more. */
+	/* A word's NUL replaces the blank after it; the last word needs one byte more. */
 	words.size = ces_words_room(text) + 1;
 	words.memory = calloc(1, words.size);
 	if (words.memory == NULL)
