@@ -1,5 +1,5 @@
-/* Lengths, counts and character classes, by the table of a message. Must not read past a text's NUL
- * or a list's count: the maker of the struct has put those there. */
+/* Checks lengths, counts and character classes by the table of a message. It must not read past a
+ * text's NUL or a list's count, which the maker of the struct has put there. */
 #include "common/check.h"
 
 #include <stdbool.h>

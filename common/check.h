@@ -4,8 +4,8 @@
 
 #include "common/request.h"
 
-/* Checks that each text is within its field's cap and of its kind, and each list within its count,
- * as ces_wire_decode does. Refuses a missing required text too. */
+/* Checks that each text is within its field's cap and of its kind, and that each list is within its
+ * count, as ces_wire_decode does. It also refuses a missing required text. */
 int ces_check(const struct ces_wire_schema *schema, const void *object, struct ces_error *err);
 
 /* The same for a request. */

@@ -1,4 +1,4 @@
-/* Ownership by attribute: what a scope opens or allocates, it releases on every way out. */
+/* Ownership by attribute: a scope releases on every way out what it has opened or allocated. */
 #ifndef CES_COMMON_CLEANUP_H
 #define CES_COMMON_CLEANUP_H
 
@@ -32,7 +32,7 @@ static inline void ces_cleanup_closedir(DIR **dir)
 #define CES_CLEANUP_FREE __attribute__((cleanup(ces_cleanup_free)))
 #define CES_CLEANUP_DIR  __attribute__((cleanup(ces_cleanup_closedir)))
 
-/* Hands an fd over: the variable forgets it, the caller of the caller owns it. */
+/* Hands an fd over: the variable forgets it, and the receiver owns it. */
 static inline int ces_steal_fd(int *fd)
 {
 	int taken = *fd;
@@ -41,7 +41,7 @@ static inline int ces_steal_fd(int *fd)
 	return taken;
 }
 
-/* The same for memory; a macro, so that the pointer keeps its type. */
+/* The same for memory. It is a macro, so that the pointer keeps its type. */
 #define ces_steal_pointer(pointer)                                                                 \
 	__extension__({                                                                            \
 		__typeof__(*(pointer)) taken_ = *(pointer);                                        \

@@ -1,4 +1,4 @@
-/* Errors by value. Must not allocate, print or exit. */
+/* Errors by value. It must not allocate, print or exit. */
 #include "common/error.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@ void ces_text_clean(char *text)
 			*text = '?';
 }
 
-/* Builds the error aside and copies it last: the arguments may point into *err. */
+/* Builds the error aside and copies it last, because the arguments may point into *err. */
 static void set(struct ces_error *err, enum ces_code code, const char *rule, const char *format,
 		va_list arguments)
 {

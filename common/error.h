@@ -1,5 +1,5 @@
-/* One error, carried upwards by value: what kind, which rule, and one line for the caller.
- * No allocation, no printing: only main() functions print. */
+/* One error, passed upwards by value: its kind, its rule, and one line for the caller. It must not
+ * allocate or print: only main() functions print. */
 #ifndef CES_COMMON_ERROR_H
 #define CES_COMMON_ERROR_H
 
@@ -10,9 +10,8 @@ enum ces_code {
 	CES_E_USAGE,    /* the command line or the request is malformed: say what to type */
 	CES_E_DENIED,   /* the policy says no; `rule` names the rule, whom to ask is appended by the
 			   client side */
-	CES_E_POLICY,   /* the policy file itself cannot be trusted or understood: everything is
-			   denied */
-	CES_E_NOTFOUND, /* no such image, run, project or manifest (also: not yours) */
+	CES_E_POLICY,   /* the policy file cannot be trusted or understood: everything is denied */
+	CES_E_NOTFOUND, /* no such image, run, project or manifest (or it is not the caller's) */
 	CES_E_REGISTRY, /* the registry failed: down, slow, refused the login, redirected elsewhere
 			 */
 	CES_E_IMAGE,    /* bytes or configuration of the image are hostile, broken or unsupported */
@@ -61,11 +60,11 @@ void ces_error_put_rule(struct ces_error *err, enum ces_code code, const char *r
 void ces_error_put_context(struct ces_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* A short fixed word for the code ("denied", "policy", ...), as the journal and events carry it. */
+/* A short fixed word for the code ("denied", "policy", and so on), for the journal and events. */
 const char *ces_code_name(enum ces_code code);
 
-/* Turns every byte outside 0x20..0x7e into '?', in place: text that came from elsewhere never
- * reaches a terminal or a log as control characters. */
+/* Turns every byte outside 0x20..0x7e into '?', in place. Foreign text must never reach a terminal
+ * or a log as control characters. */
 void ces_text_clean(char *text);
 
 #endif

@@ -4,9 +4,9 @@
 
 #include "common/wire.h"
 
-/* Each message has its own frame type. The last one of every request is EXITED (an attached run),
- * DONE or ERROR. A detached run is DONE when it has started; a client that still listens then gets
- * its EXITED or ERROR too. */
+/* Each message has a frame type of its own. The last event of a request is EXITED (an attached
+ * run), DONE or ERROR. A detached run is DONE when it has started; a client that still listens then
+ * gets its EXITED or ERROR too. */
 struct ces_event_progress { /* about one layer of a pull */
 	void *memory;
 	uint64_t layer;  /* 0-based */
@@ -30,14 +30,14 @@ struct ces_event_started {
 	char *outputs; /* host path of the outputs directory */
 	char *project;
 	char *digest;       /* of the image */
-	uint64_t most_time; /* what the run may take: seconds */
+	uint64_t most_time; /* the run's limits: seconds */
 	uint64_t most_memory;
 	uint64_t most_cpus; /* in thousandths */
 };
 extern const struct ces_wire_schema ces_event_started_schema;
 
-/* The limit that a run reached. A limit of memory or processes is the run's own (+ 0), that of all
- * the user's runs (+ 1), of the batch job around it (+ 2) or of the machine (+ 3). */
+/* The limit that a run reached. A limit of memory or processes belongs to the run (+ 0), to all
+ * runs of the user (+ 1), to the batch job around it (+ 2) or to the machine (+ 3). */
 enum ces_limit {
 	CES_LIMIT_NONE = 0,
 	CES_LIMIT_TIME = 1,
@@ -85,13 +85,13 @@ struct ces_event_error {
 	uint64_t code; /* enum ces_code */
 	char *rule;    /* or NULL */
 	char *text;
-	char *contact;     /* whom to ask, from the policy; or NULL */
-	uint64_t ticket;   /* for a run that waits: the client sends it when it asks again; or 0 */
-	uint64_t position; /* among those who wait for the same, 1 for the first */
+	char *contact;     /* whom to ask, by the policy; or NULL */
+	uint64_t ticket;   /* for a run that waits: the client sends it with its next try; or 0 */
+	uint64_t position; /* among those who wait for the same; 1 is the first */
 };
 extern const struct ces_wire_schema ces_event_error_schema;
 
-struct ces_event_text { /* one line of an explanation, to be shown as it is */
+struct ces_event_text { /* one line of an explanation, to be shown unchanged */
 	void *memory;
 	char *text;
 };
@@ -107,7 +107,7 @@ struct ces_event_image { /* one row of `images`, also the answer to inspect IMAG
 	uint64_t pulled; /* seconds since 1970 */
 	uint64_t used;   /* last run; 0 = never */
 	uint64_t layers;
-	char *config; /* inspect: its configuration as fetched; nobody has read it; or NULL */
+	char *config; /* inspect: its configuration as fetched, which nobody has read; or NULL */
 };
 extern const struct ces_wire_schema ces_event_image_schema;
 
@@ -124,10 +124,10 @@ struct ces_event_run { /* one row of `ps`, also the answer to inspect RUN */
 };
 extern const struct ces_wire_schema ces_event_run_schema;
 
-struct ces_event_done { /* success of a verb other than an attached run */
+struct ces_event_done { /* success of a request other than an attached run */
 	void *memory;
-	char *digest;        /* pull: what the reference means now; else NULL */
-	uint64_t up_to_date; /* pull: 1 when nothing had to be fetched */
+	char *digest;        /* pull: the digest of the reference now; else NULL */
+	uint64_t up_to_date; /* pull: 1 if nothing had to be fetched */
 	char *run;           /* detached run: its number */
 };
 extern const struct ces_wire_schema ces_event_done_schema;

@@ -1,4 +1,4 @@
-/* The messages that root sends to workers, and the one answer that root reads itself, a relay's. */
+/* The messages from root to workers, and the one answer that root reads itself: a relay's. */
 #include "common/forms.h"
 #include "common/schema.h"
 #include "common/worker_order.h"

@@ -1,4 +1,4 @@
-/* CES's own records on the disk. */
+/* CES's own records on disk. */
 #include "common/record.h"
 
 #include "common/forms.h"

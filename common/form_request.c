@@ -1,4 +1,4 @@
-/* The request, and what may follow it on its pipe. */
+/* The request, and the frames that may follow it on its pipe. */
 #include "common/request.h"
 
 #include "common/forms.h"
@@ -7,7 +7,7 @@
 static const struct ces_wire_field request_fields[] = {
     FIELD(ces_request, 1, U64, 1, 8, 1, verb),
     FIELD(ces_request, 2, U64, 0, 8, 1, flags),
-    /* TEXT, so that a reference with control characters arrives, is refused and recorded */
+    /* TEXT, so that a reference with control characters arrives, and CES refuses and records it */
     FIELD(ces_request, 3, TEXT, 0, 512, 1, image),
     FIELD(ces_request, 4, NAME, 0, 64, 1, project),
     FIELD(ces_request, 5, NAME, 0, 128, 1, name),

@@ -1,5 +1,5 @@
-/* The messages between workers. Must not be linked into root's programs: no root program knows the
- * form of a manifest, of a layer or of a registry's answer. */
+/* The messages between workers. It must not be linked into root's programs: no program of root's
+ * knows the form of a manifest, of a layer or of a registry's answer. */
 #include "common/forms.h"
 #include "common/schema.h"
 #include "common/worker.h"

@@ -1,5 +1,5 @@
-/* Macros for the tables of messages: one line a field. A tag is never given a second meaning. Only
- * for the files form_*.c. */
+/* Macros for the tables of messages: one line for each field. A tag must never get a second
+ * meaning. Only for the files form_*.c. */
 #ifndef CES_COMMON_FORMS_H
 #define CES_COMMON_FORMS_H
 

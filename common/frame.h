@@ -1,4 +1,4 @@
-/* The types of all frames. A number is never given a second meaning. */
+/* The types of all frames. A number must never get a second meaning. */
 #ifndef CES_COMMON_FRAME_H
 #define CES_COMMON_FRAME_H
 

@@ -1,6 +1,7 @@
-/* The flat image record: all that a run needs to know of an image, made by ces-unpack from the
- * manifest and configuration, stored beside them, and read by the helper, which never parses JSON
- * of an image. Source of the meanings: OCI image-spec v1.0.2, config.md and manifest.md. */
+/* The flat image record: everything that a run needs to know about an image. ces-unpack makes it
+ * from the manifest and configuration, the store keeps it beside them, and the helper reads it. The
+ * helper must never parse JSON of an image. Source of the meanings: OCI image-spec v1.0.2,
+ * config.md and manifest.md. */
 #ifndef CES_COMMON_IMAGE_H
 #define CES_COMMON_IMAGE_H
 
@@ -19,7 +20,7 @@ struct ces_image_record {
 	char *user;             /* as written in the image, or NULL; for display */
 	uint64_t uid, gid;      /* resolved against the image's own passwd and group; 0..65535 */
 	struct ces_u64s groups; /* supplementary groups of that user in the image */
-	char *home;             /* of that user in the image; "/" when unknown */
+	char *home;             /* of that user in the image; "/" if unknown */
 	uint64_t stop_signal;   /* 0 = TERM */
 	uint64_t size;          /* unpacked bytes of all layers */
 };

@@ -18,7 +18,7 @@ int64_t ces_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* 0 when fd is ready or has an error to report by read or write; -1 with ETIMEDOUT. */
+/* 0 if fd is ready, or read or write will report its error; -1 with ETIMEDOUT. */
 static int await(int fd, short events, int64_t deadline_ms)
 {
 	struct pollfd poll_fd = {.fd = fd, .events = events};

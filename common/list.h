@@ -1,6 +1,7 @@
-/* What goes between ces-session and ces-list: fd 3 of ces-list is the outputs directory of one run,
- * fd 4 one end of a SOCK_STREAM socket pair. One job comes at once, one byte when the run has ended
- * and its files are the caller's, and one answer goes back. End of file on fd 4 ends ces-list. */
+/* The protocol between ces-session and ces-list. fd 3 of ces-list is the outputs directory of one
+ * run, and fd 4 one end of a SOCK_STREAM socket pair. ces-list gets one job at once, and one byte
+ * when the run has ended and its files are the caller's. It sends one answer back. End of file on
+ * fd 4 ends ces-list. */
 #ifndef CES_COMMON_LIST_H
 #define CES_COMMON_LIST_H
 
@@ -13,7 +14,8 @@
 #define CES_LIST_PATH CES_LIBEXECDIR "/ces-list"
 
 enum ces_list_state { CES_LIST_WHOLE, CES_LIST_CUT, CES_LIST_CHANGED, CES_LIST_STATES };
-/* Of a check of the outputs; the last is never an answer, but where none came. */
+/* The result of a check of the outputs. The last one is never an answer: it means that none
+ * came. */
 enum ces_list_checked { CES_LIST_UNASKED, CES_LIST_PASSED, CES_LIST_FAILED, CES_LIST_UNCHECKED };
 
 struct ces_list_job {
@@ -25,7 +27,7 @@ struct ces_list_job {
 
 struct ces_list_answer {
 	uint64_t state;                     /* enum ces_list_state */
-	uint64_t files, bytes;              /* listed; read */
+	uint64_t files, bytes;              /* listed; and read */
 	uint64_t check, findings;           /* enum ces_list_checked; files that did not pass */
 	char digest[CES_DIGEST_LENGTH + 1]; /* of the manifest */
 };

@@ -1,4 +1,4 @@
-/* Syntax of names from outside. Whether a name is allowed is not decided here. */
+/* The syntax of names from outside. It must not decide whether a name is allowed. */
 #include "common/name.h"
 
 #include <string.h>
@@ -25,7 +25,7 @@ bool ces_digest_valid(const char *text)
 	return text[CES_DIGEST_LENGTH] == '\0';
 }
 
-/* Letters, digits and "._-", starting with one of the characters that `first` allows. */
+/* Letters, digits and "._-". `first` says which characters may come first. */
 static bool plain_name(const char *text, size_t max, bool underscore_first)
 {
 	size_t length = strnlen(text, max + 1);

@@ -1,5 +1,5 @@
-/* Names that come from outside: image references, projects, runs, environment names. Pure syntax;
- * whether a name is allowed is the policy's business. */
+/* Names from outside: image references, projects, runs, environment names. Pure syntax: the policy
+ * says whether a name is allowed. */
 #ifndef CES_COMMON_NAME_H
 #define CES_COMMON_NAME_H
 
@@ -19,22 +19,22 @@
 #define CES_NAME_MAX      64 /* project names */
 #define CES_RUN_NAME_MAX  128
 
-/* A qualified image reference, split. Grammar: the distribution reference grammar
- * (github.com/distribution/reference), with the registry mandatory: the first component holds a '.'
- * or a ':' or is "localhost". At most one of tag and digest is needed; neither means tag "latest".
- * When both are written, the digest decides and the tag is only remembered. */
+/* A qualified image reference, split. The grammar is that of distribution references
+ * (github.com/distribution/reference), with a mandatory registry: the first component has a '.' or
+ * a ':' or is "localhost". Without a tag and a digest the tag is "latest". If both are written, the
+ * digest decides, and the tag is only remembered. */
 struct ces_reference {
 	char registry[256];                 /* host[:port], lower case */
 	char repository[256];               /* "epcced/tool", no leading or trailing slash */
-	char tag[129];                      /* "" when only a digest was given */
-	char digest[CES_DIGEST_LENGTH + 1]; /* "" when only a tag was given */
+	char tag[129];                      /* "" if there is only a digest */
+	char digest[CES_DIGEST_LENGTH + 1]; /* "" if there is only a tag */
 };
 
-/* Splits text. An unqualified name ("ubuntu") is an error whose text says what to type. */
+/* Splits text. An unqualified name ("ubuntu") is an error that says what to type. */
 int ces_reference_parse(const char *text, struct ces_reference *ret, struct ces_error *err);
 
-/* The parts of it: host[:port] (an IPv6 address is not supported), and one component of the
- * repository, up to a '/' or the end: lower-case words joined by '.', '_', '__' or dashes. */
+/* The parts of a reference. host[:port] (not an IPv6 address); and one component of the repository,
+ * up to a '/' or the end: lower-case words joined by '.', '_', '__' or dashes. */
 bool ces_reference_registry_valid(const char *text);
 bool ces_reference_part_valid(const char *text, size_t length);
 
@@ -44,15 +44,15 @@ void ces_reference_format(const struct ces_reference *reference, char *buffer, s
 /* "sha256:" and 64 lower-case hex digits, nothing else. */
 bool ces_digest_valid(const char *text);
 
-/* A project: 1 to 64 of [A-Za-z0-9._-], not starting with '.' or '-'. It becomes a path component.
- */
+/* A project: 1 to 64 of [A-Za-z0-9._-], not beginning with '.' or '-'. It becomes a path
+ * component. */
 bool ces_project_valid(const char *text);
 
 /* A run's number: exactly ten digits. */
 bool ces_run_valid(const char *text);
 
-/* A run's name given with --name: 1 to 64 of [A-Za-z0-9._-], starting with a letter or digit, and
- * not ten digits (that would be a run's number). */
+/* A run's name, given with --name: 1 to 64 of [A-Za-z0-9._-], beginning with a letter or digit, and
+ * not ten digits (that is a run's number). */
 bool ces_run_name_valid(const char *text);
 
 /* An environment name: 1 to 256 printable ASCII bytes without '=' and without space. */
@@ -62,8 +62,8 @@ bool ces_env_name_valid(const char *name, size_t length);
  * `left` bytes; 0 for anything else. *ret is the character. */
 size_t ces_utf8_next(const char *text, size_t left, uint32_t *ret);
 
-/* One line of UTF-8 that people can read: no control character, nothing invisible, nothing that
- * changes the direction of the text. */
+/* One line of UTF-8 that people can read, without control characters, invisible characters, or any
+ * that change the direction of the text. */
 bool ces_line_valid(const char *text, size_t length);
 
 /* A path inside the container: absolute, one line of UTF-8, at most 1024 bytes, no "." or ".."

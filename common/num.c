@@ -1,4 +1,4 @@
-/* Bounded numbers, and sizes and times for people. Must not depend on the locale. */
+/* Bounded numbers, and sizes and times for people. It must not depend on the locale. */
 #include "common/num.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* The one bounded parser for numbers, and one each for sizes, times, cpus and dates.
- * All take a NUL-terminated string, accept nothing before or after the value (no sign, no space, no
- * leading '+'), and write *ret only on success. Return 0, or -1 with errno EINVAL or ERANGE. */
+/* The one bounded parser for numbers, and one each for sizes, times, cpus and dates. All take a
+ * NUL-terminated string, accept nothing before or after the value (no sign, no space, no leading
+ * '+'), and write *ret only on success. They return 0, or -1 with errno EINVAL or ERANGE. */
 #ifndef CES_COMMON_NUM_H
 #define CES_COMMON_NUM_H
 
@@ -11,12 +11,13 @@
 /* Decimal digits only, min <= value <= max. A leading zero is refused unless the number is "0". */
 int ces_num_parse(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
 
-/* Reads the digits at *text and moves *text behind them. -1 with errno when there are none, or the
+/* Reads the digits at *text and moves *text past them. -1 with errno if there are none, or the
  * number is above max. */
 int ces_num_digits(const char **text, uint64_t max, uint64_t *ret);
 
 /* "512M", "16G": a whole number and one unit K, M, G or T (powers of 1024; lower case and a final
- * "B", "iB" as in "16GiB" are accepted). A bare number is refused: nobody knows its unit. Bytes. */
+ * "B", "iB" as in "16GiB" are accepted). It refuses a bare number, whose unit nobody knows.
+ * Bytes. */
 int ces_num_parse_size(const char *text, uint64_t *ret);
 
 /* "90s", "30m", "6h", "2d". Seconds; at most ten years. Zero is refused. */

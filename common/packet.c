@@ -1,4 +1,4 @@
-/* Packets with a descriptor. Must not wait longer than the socket does. */
+/* Packets with a descriptor. It must not wait longer than the socket does. */
 #include "common/packet.h"
 
 #include <errno.h>

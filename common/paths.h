@@ -1,5 +1,4 @@
-/* Every path of the host that CES knows by itself. Compiled in: no option or variable changes one.
- */
+/* Every path of the host that CES has built in. No option or variable changes one. */
 #ifndef CES_COMMON_PATHS_H
 #define CES_COMMON_PATHS_H
 
@@ -24,7 +23,7 @@
 #define CES_RESOLVE_PATH      CES_LIBEXECDIR "/ces-resolve"
 #define CES_UNPACK_PATH       CES_LIBEXECDIR "/ces-unpack"
 #define CES_RELAY_PATH        CES_LIBEXECDIR "/ces-relay"
-#define CES_SETPRIV_PATH      "/usr/bin/setpriv" /* util-linux; where SELinux is on */
+#define CES_SETPRIV_PATH      "/usr/bin/setpriv" /* util-linux; for SELinux */
 #define CES_SECCOMP_BPF_PATH  CES_LIBEXECDIR "/seccomp.bpf.base64"
 #define CES_SECCOMP_JSON_PATH CES_LIBEXECDIR "/seccomp.json"
 

@@ -1,4 +1,4 @@
-/* Sizes, times, cpus and dates, as people write them. Must not depend on the locale. */
+/* Sizes, times, cpus and dates as people write them. It must not depend on the locale. */
 #include "common/num.h"
 
 #include <errno.h>
@@ -111,7 +111,8 @@ int ces_num_parse_date(const char *text, time_t *ret)
 	date.tm_mon = month - 1;
 	date.tm_mday = day;
 	midnight = timegm(&date);
-	/* timegm makes 2 March of 30 February: a day that does not come back unchanged is no day */
+	/* timegm turns 30 February into 2 March: a day that does not come back unchanged does not
+	 * exist */
 	if (gmtime_r(&midnight, &check) == NULL || check.tm_mday != day ||
 	    check.tm_mon != month - 1)
 		return fail(EINVAL);

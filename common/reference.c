@@ -1,4 +1,4 @@
-/* Image references. Must accept nothing that the grammar does not have. */
+/* Image references. It must accept nothing that the grammar does not have. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 
 #define WORD "abcdefghijklmnopqrstuvwxyz0123456789"
 
-/* Labels of letters, digits and inner dashes, joined by '.'. What follows is ':' or the end. */
+/* Labels of letters, digits and inner dashes, joined by '.'. A ':' or the end follows. */
 static bool host_valid(const char *text, size_t length)
 {
 	for (const char *end = text + length;; text++) {
@@ -33,7 +33,7 @@ bool ces_reference_registry_valid(const char *text)
 
 bool ces_reference_part_valid(const char *text, size_t length)
 {
-	const char *end = text + length; /* a '/' or the end, which no span takes */
+	const char *end = text + length; /* (a '/' or the end, which no span takes) */
 
 	for (;;) {
 		size_t word = strspn(text, WORD), separator;
@@ -69,7 +69,7 @@ static bool tag_valid(const char *text)
 	       strspn(text, WORD "ABCDEFGHIJKLMNOPQRSTUVWXYZ._-") == length;
 }
 
-/* Copies length bytes of text into a buffer of size; false when they do not fit. */
+/* Copies length bytes of text into a buffer of size; false if they do not fit. */
 static bool take(char *buffer, size_t size, const char *text, size_t length)
 {
 	if (length >= size)
@@ -87,7 +87,7 @@ static int unqualified(const char *text, struct ces_error *err)
 	    text, strrchr(text, '/') != NULL ? strrchr(text, '/') + 1 : text);
 }
 
-/* "[:tag][@digest]" behind the repository. */
+/* "[:tag][@digest]" after the repository. */
 static bool suffix_parse(const char *text, struct ces_reference *reference)
 {
 	size_t length;
@@ -132,7 +132,7 @@ int ces_reference_parse(const char *text, struct ces_reference *ret, struct ces_
 		    text);
 	if (reference.tag[0] == '\0' && reference.digest[0] == '\0')
 		memcpy(reference.tag, "latest", sizeof("latest"));
-	/* The reference must fit with its tag: two names that are cut could become one. */
+	/* The reference must fit together with its tag: two names that are cut could become one. */
 	if (strlen(reference.registry) + 1 + strlen(reference.repository) + 1 +
 		strlen(reference.tag) + 1 + strlen(reference.digest) >=
 	    CES_REFERENCE_MAX)

@@ -1,6 +1,6 @@
-/* The messages of the request pipe, client to helper, fd 3: what a client may ask. The request has
- * no field for a uid, capability, namespace, device node, runtime, hook or policy; there is nothing
- * to forge. */
+/* The messages of the request pipe, client to helper, fd 3: everything that a client may ask. The
+ * request must have no field for a uid, capability, namespace, device node, runtime, hook or
+ * policy, so that there is nothing to forge. */
 #ifndef CES_COMMON_REQUEST_H
 #define CES_COMMON_REQUEST_H
 
@@ -12,18 +12,18 @@ struct ces_request {
 	uint64_t verb;  /* enum ces_verb */
 	uint64_t flags; /* enum ces_request_flag */
 	char *image;    /* reference; or NULL */
-	char *project;  /* or NULL: the only project the caller has */
+	char *project;  /* or NULL: the caller has only one project */
 	char *name;     /* --name */
 	char *run;      /* a run's number or name, for stop and inspect */
 	char *username; /* registry credential; both or neither */
 	char *token;
-	char *entrypoint;        /* with CES_FLAG_ENTRYPOINT; "" = no entrypoint */
+	char *entrypoint;        /* with CES_FLAG_ENTRYPOINT; "" = none */
 	char *workdir;           /* absolute path in the container */
-	struct ces_strings args; /* replace the image's CMD */
+	struct ces_strings args; /* they replace the image's CMD */
 	struct ces_strings env;  /* "NAME=value" */
 	uint64_t cpus;           /* thousandths; 0 = not asked */
 	uint64_t memory_bytes;
-	uint64_t time_seconds; /* run: its limit; stop: until it is killed, 0 = at once */
+	uint64_t time_seconds; /* run: its limit; stop: time before the kill, 0 = at once */
 	uint64_t shm_bytes;
 	char *gpu;                       /* "1", "all", or a device's name; NULL = none */
 	struct ces_strings publish;      /* "HOST:CONTAINER" */
@@ -32,7 +32,7 @@ struct ces_request {
 	struct ces_u64s bind_read_only;
 	struct ces_strings tmpfs_destinations; /* two lists of equal length */
 	struct ces_u64s tmpfs_sizes;           /* bytes; 0 = the policy's default */
-	uint64_t ticket;        /* with CES_FLAG_WAIT: the one that an error event brought, or 0 */
+	uint64_t ticket;        /* with CES_FLAG_WAIT: the one from an error event, or 0 */
 	uint64_t display;       /* the number of an X display of this machine, plus 1; 0: none */
 	struct ces_u64s cookie; /* the key to it, CES_COOKIE_WORDS */
 };

@@ -1,6 +1,6 @@
 /* The forms of what a caller, a registry, an image or a worker sends. Each turns a frame into a
- * struct (common/wire.h). A file that includes this reads foreign bytes. Root's programs do so in
- * few places, which `make size` counts; all their other code has flat values alone. */
+ * struct (common/wire.h). A file that includes this reads foreign bytes. Few places in root's
+ * programs may do so, and `make size` counts these; all their other code has only flat values. */
 #ifndef CES_COMMON_SCHEMA_H
 #define CES_COMMON_SCHEMA_H
 

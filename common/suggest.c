@@ -1,4 +1,4 @@
-/* Edit distance, for "did you mean". It must stay small: longer words are not looked at. */
+/* Edit distance, for "did you mean". It must stay small: it does not look at longer words. */
 #include "common/suggest.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@ static size_t least(size_t a, size_t b, size_t c)
 	return ab < c ? ab : c;
 }
 
-/* One row of the table at a time. */
+/* Computes one row of the table at a time. */
 size_t ces_suggest_distance(const char *a, const char *b)
 {
 	size_t row[CES_SUGGEST_MAX + 1];

@@ -1,4 +1,4 @@
-/* The nearest known word to a mistyped one. */
+/* Finds the known word nearest to a mistyped one. */
 #ifndef CES_COMMON_SUGGEST_H
 #define CES_COMMON_SUGGEST_H
 
@@ -6,7 +6,7 @@
 
 #define CES_SUGGEST_MAX 32 /* longer words are never suggested */
 
-/* Candidates are offered one by one; `word` is NULL until one is near enough. Zero-initialise. */
+/* Candidates are offered one by one. `word` is NULL until one is near enough. Zero it first. */
 struct ces_suggestion {
 	const char *word;
 	size_t distance;

@@ -1,4 +1,4 @@
-/* The words that a request and a decision share: what a client may ask for. */
+/* The words that a request and a decision share: everything that a client may ask for. */
 #ifndef CES_COMMON_VERB_H
 #define CES_COMMON_VERB_H
 
@@ -13,17 +13,18 @@ enum ces_verb {
 	CES_VERB_CLEAN = 8,   /* what dead runs of every user left: the janitor's; root only */
 };
 
-#define CES_GRACE_MAX     3600 /* seconds that a stop may give a run to end */
+#define CES_GRACE_MAX     3600 /* seconds that a run may have to end before stop kills it */
 #define CES_GRACE_DEFAULT 10
 
-/* An X display. Its socket is DIR/X and the number, here and in a container. Its key has 128 bits
- * and is a MIT-MAGIC-COOKIE-1 to X. The key's first byte is the highest byte of the first word. */
+/* An X display. Its socket is DIR/X and the number, here and in a container. Its key has 128 bits,
+ * and X calls it a MIT-MAGIC-COOKIE-1. The key's first byte is the highest byte of the first
+ * word. */
 #define CES_DISPLAY_DIR  "/tmp/.X11-unix"
 #define CES_DISPLAY_MAX  65535
 #define CES_COOKIE_WORDS 2
 
 enum ces_request_flag {
-	CES_FLAG_EXPLAIN = 1 << 0,     /* decide and say why, do nothing (also --dry-run) */
+	CES_FLAG_EXPLAIN = 1 << 0,     /* decide, say why, and do nothing (also --dry-run) */
 	CES_FLAG_INTERACTIVE = 1 << 1, /* stdin reaches the container */
 	CES_FLAG_TTY = 1 << 2,         /* fds 0-2 are a pty of the client's */
 	CES_FLAG_DETACH = 1 << 3,
@@ -31,8 +32,8 @@ enum ces_request_flag {
 	CES_FLAG_ENTRYPOINT =
 	    1 << 5,                 /* `entrypoint` replaces the image's; its CMD is dropped too */
 	CES_FLAG_SAME_UID = 1 << 6, /* ask for identity same-uid (ces-run apptainer) */
-	CES_FLAG_NO_PROXY = 1 << 7, /* no way out, even where the policy has a proxy */
-	CES_FLAG_WAIT = 1 << 8,     /* give a ticket to a run that finds no place */
+	CES_FLAG_NO_PROXY = 1 << 7, /* no network, even if the policy has a proxy */
+	CES_FLAG_WAIT = 1 << 8,     /* a run that finds no place gets a ticket */
 	CES_FLAG_OWN_IDS =
 	    1 << 9, /* the caller's own numbers are theirs inside, see session/idmap.h */
 	CES_FLAG_ALL = (1 << 10) - 1, /* every other bit is refused */

@@ -19,8 +19,9 @@
 
 #define LINKS_MAX 8
 
-/* Magic numbers of statfs(2): places where project data, homes and outputs live. Not here: FUSE,
- * which the caller can serve themselves and let hang or lie; proc, sysfs, cgroup and the like. */
+/* Magic numbers of statfs(2): file systems for project data, homes and outputs. FUSE is not one:
+ * the caller can serve it themselves, and let it hang or give false answers. Nor are proc, sysfs,
+ * cgroup and the like. */
 static const unsigned data_file_systems[] = {
     0xef53 /* ext */,        0x58465342 /* xfs */,      0x9123683e /* btrfs */,
     0x01021994 /* tmpfs */,  0x6969 /* nfs */,          0x19830326 /* beegfs */,
@@ -42,7 +43,7 @@ int ces_beneath_open(int dirfd, const char *path, int flags, mode_t mode)
 	return (int)syscall(SYS_openat2, dirfd, *path == '\0' ? "." : path, &how, sizeof(how));
 }
 
-/* A path that is being walked: done is an absolute path without links, and all of it is root's. */
+/* A path on the way: done is an absolute path without links, which belongs wholly to root. */
 struct way {
 	int root;
 	unsigned links;
@@ -55,7 +56,7 @@ static int too_long(void)
 	return -1;
 }
 
-/* Walks the link's target next, and then the rest. */
+/* Goes along the link's target next, and then along the rest. */
 static int follow(struct way *way, int link, size_t directory, const char *rest)
 {
 	char words[CES_WAY_MAX], next[CES_WAY_MAX];
@@ -71,8 +72,8 @@ static int follow(struct way *way, int link, size_t directory, const char *rest)
 	return 0;
 }
 
-/* Goes one name further. 1 when no name is left, or others than root can change what follows: no
- * link is followed there. -1 with errno: done ends with the name that failed. */
+/* Goes one name further. 1 if no name is left, or if others than root can change what follows,
+ * where no link is followed. -1 with errno: done ends with the name that failed. */
 static int step(struct way *way)
 {
 	char *name = way->rest + strspn(way->rest, "/"), *end = name + strcspn(name, "/");

@@ -57,8 +57,9 @@ struct ces_wire_schema {
 	size_t n_fields;
 };
 
-/* Decodes one whole frame (header included) into *object (any content; overwritten on success
- * only). Strings point into object->memory, one allocation, to be released with ces_wire_free. */
+/* Decodes one whole frame (header included) into *object, whose old content does not matter; it is
+ * overwritten on success only. Strings point into object->memory, one allocation, which
+ * ces_wire_free releases. */
 int ces_wire_decode(const struct ces_wire_schema *schema, const void *frame, size_t length,
 		    void *object, struct ces_error *err);
 
@@ -66,8 +67,8 @@ int ces_wire_decode(const struct ces_wire_schema *schema, const void *frame, siz
 int ces_wire_encode(const struct ces_wire_schema *schema, const void *object, uint8_t **ret,
 		    size_t *ret_length, struct ces_error *err);
 
-/* Wipes and frees what a decode allocated; the object is zeroed. Takes only decoded or zeroed
- * objects. (An object put together by hand for encoding has memory == NULL, and its strings are not
+/* Wipes and frees what a decode allocated, and zeroes the object. It takes only decoded or zeroed
+ * objects. (An object that was put together for encoding has memory == NULL: its strings are not
  * freed.) */
 void ces_wire_free(const struct ces_wire_schema *schema, void *object);
 
@@ -77,14 +78,14 @@ void ces_wire_free(const struct ces_wire_schema *schema, void *object);
 int ces_wire_read(int fd, size_t max, int64_t deadline_ms, uint8_t **ret, size_t *ret_length,
 		  uint16_t *ret_type, struct ces_error *err);
 
-/* Type of a frame in memory, or 0 when it has no valid header. */
+/* Returns the type of a frame in memory, or 0 if it has no valid header. */
 uint16_t ces_wire_type(const void *frame, size_t length);
 
-/* Encodes and writes in one go. */
+/* Encodes and writes. */
 int ces_wire_send(int fd, const struct ces_wire_schema *schema, const void *object,
 		  int64_t deadline_ms, struct ces_error *err);
 
-/* Reads one frame and decodes it as schema says. 1, 0 at end of file, -1. */
+/* Reads one frame and decodes it by schema. 1, 0 at end of file, -1. */
 int ces_wire_receive(int fd, const struct ces_wire_schema *schema, size_t max, int64_t deadline_ms,
 		     void *object, struct ces_error *err);
 

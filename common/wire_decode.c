@@ -92,8 +92,8 @@ _Static_assert(sizeof(char *) == sizeof(uint64_t) && offsetof(struct ces_u64s, v
 		   offsetof(struct ces_strings, v) == 0,
 	       "lists of strings and of numbers are alike");
 
-/* Lays out the lists at the start of memory (they need alignment); returns the first byte after
- * them. */
+/* Lays out the lists at the start of memory, since they need alignment. Returns the first byte
+ * after them. */
 static char *lay_out(const struct ces_wire_schema *schema, const struct census *census,
 		     char *object, char *memory)
 {
@@ -146,7 +146,7 @@ uint16_t ces_wire_type(const void *frame, size_t length)
 	return (uint16_t)get_u16(at + 4);
 }
 
-/* The first bytes of a decoded object's memory say how large it is, so that freeing can wipe it. */
+/* The first bytes of a decoded object's memory hold its size, so that freeing can wipe it. */
 struct block {
 	size_t size;
 	uint64_t bytes[];
@@ -219,7 +219,7 @@ int ces_wire_read(int fd, size_t max, int64_t deadline_ms, uint8_t **ret, size_t
 	length = get_u32(header + 6);
 	if (ces_wire_type(header, sizeof(header)) == 0)
 		return ces_error_set(err, CES_E_USAGE, "not a CES frame");
-	/* checks the cap before it allocates or reads a byte */
+	/* (checks the cap before it allocates or reads a byte) */
 	if (max < CES_WIRE_HEADER || length > max - CES_WIRE_HEADER)
 		return ces_error_set(err, CES_E_USAGE,
 				     "frame of %zu bytes; at most %zu are allowed",

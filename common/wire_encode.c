@@ -1,4 +1,4 @@
-/* Encodes a struct into a frame. Must not apply other caps than the decoder does. */
+/* Encodes a struct into a frame. It must apply the same caps as the decoder. */
 #include "common/wire_field.h"
 
 #include <stdbool.h>
@@ -25,7 +25,7 @@ static void put_u64(uint8_t *at, uint64_t value)
 	put_u32(at + 4, (uint32_t)(value >> 32));
 }
 
-/* Calls put for every value that the object holds of one field. */
+/* Calls put for every value of one field in the object. */
 static size_t field_values(const struct ces_wire_field *field, const void *object, size_t index,
 			   const uint8_t **ret_bytes, uint32_t *ret_length, uint8_t number[8])
 {
@@ -72,7 +72,7 @@ static size_t field_values(const struct ces_wire_field *field, const void *objec
 	return n;
 }
 
-/* Measures (out == NULL) or writes one field. Returns its size on the wire; 0 bytes and err when a
+/* Measures (out == NULL) or writes one field. Returns its size on the wire; 0 bytes and err if a
  * value breaks the field's rules. */
 static int encode_field(const struct ces_wire_schema *schema, const struct ces_wire_field *field,
 			const void *object, uint8_t *out, size_t *ret_size, struct ces_error *err)

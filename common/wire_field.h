@@ -1,4 +1,5 @@
-/* The checks that both sides of the codec make of a value, and common/check.c of a flat one. */
+/* The checks of one value, for both sides of the codec and for the flat values of
+ * common/check.c. */
 #ifndef CES_COMMON_WIRE_FIELD_H
 #define CES_COMMON_WIRE_FIELD_H
 
@@ -11,7 +12,7 @@
 bool ces_wire_is_number(const struct ces_wire_field *field);
 bool ces_wire_is_list(const struct ces_wire_field *field);
 
-/* Whether one value is what its field says. */
+/* Returns whether one value fits its field. */
 bool ces_wire_value_valid(const struct ces_wire_field *field, const uint8_t *bytes,
 			  uint32_t length);
 

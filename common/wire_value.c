@@ -1,4 +1,4 @@
-/* The checks of one value by its field. Must not know what a message means. */
+/* Checks one value by its field. It must not know what a message means. */
 #include "common/wire_field.h"
 
 #include <string.h>

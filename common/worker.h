@@ -48,9 +48,9 @@ struct ces_fetch_get {
 };
 
 /* The type that the registry gives a manifest (its Content-Type). OCI distribution-spec, "Pulling
- * manifests": it must be the type that the manifest gives itself. */
+ * manifests": it must be the type in the manifest itself. */
 enum ces_manifest_type {
-	CES_MANIFEST_UNSAID = 0, /* absent, or none of these: says nothing */
+	CES_MANIFEST_UNSAID = 0, /* absent, or none of these: it means nothing */
 	CES_MANIFEST_OCI_INDEX = 1,
 	CES_MANIFEST_OCI = 2,
 	CES_MANIFEST_DOCKER_LIST = 3,
@@ -61,7 +61,7 @@ enum ces_fetch_state {
 	CES_FETCH_BYTES = 1,
 	CES_FETCH_DONE = 2,
 	CES_FETCH_FAILED = 3,
-	CES_FETCH_UNREAD = 4, /* also failed, but only for want of a reader; the reader knows why */
+	CES_FETCH_UNREAD = 4, /* also failed, but only because its reader is gone */
 };
 
 struct ces_fetch_status {
@@ -96,8 +96,8 @@ struct ces_unpack_manifest {
 };
 
 /* A bag is documents in any order, each after its length (four bytes, the lowest first). A document
- * in it is found by its digest, as another names it. ces-resolve fills the bag, root keeps it as it
- * is, ces-verify alone looks into it. */
+ * is found in it by its digest, which another document names. ces-resolve fills the bag, root keeps
+ * it unchanged, and only ces-verify looks into it. */
 #define CES_BAG_DOCUMENTS 32
 #define CES_BAG_DOCUMENT  (256u * 1024) /* bytes of one */
 
@@ -118,7 +118,7 @@ struct ces_unpack_layer {
 				      their path in the layer; "" = its root */
 };
 
-/* As many as fit an answer frame. An image built with Docker may have one for every directory that
+/* As many as fit into an answer frame. An image from Docker may have one for every directory that
  * it adds. */
 #define CES_OPAQUE_MAX   65536
 #define CES_OPAQUE_BYTES (3u * 1024 * 1024)
