@@ -21,7 +21,7 @@ static int work(uint8_t **ret, size_t *ret_length, struct ces_error *err)
 		return ces_error_set(err, CES_E_USAGE, "no request came");
 	if (got < 0)
 		return -1;
-	request.memory = NULL; /* an address, which nobody else may see */
+	request.memory = NULL; /* (an address, which no other program may see) */
 	return ces_flat_pack(&ces_request_flat, &request, ret, ret_length, err);
 }
 

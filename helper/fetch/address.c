@@ -26,8 +26,8 @@ static bool literal_character(char c)
 	return (c >= 'a' && c <= 'f') || (c >= '0' && c <= '9') || c == ':' || c == '.';
 }
 
-/* Length of the host at the start of text, or 0. A host here has no zone ("%eth0"): a zone only
- * makes sense for link-local addresses. */
+/* Returns the length of the host at the start of text, or 0. A host here has no zone ("%eth0"): a
+ * zone only makes sense for link-local addresses. */
 static size_t host_length(const char *text)
 {
 	size_t n = 0;
@@ -130,7 +130,7 @@ struct block {
 	enum ces_address_kind kind;
 };
 
-/* IANA special-purpose registry (RFC 6890), the addresses that no registry can have. */
+/* IANA special-purpose registry (RFC 6890): the addresses that no registry can have. */
 static const struct block blocks4[] = {
     {0x00000000, 8, CES_ADDRESS_REFUSED},  /* "this network"; 0.0.0.0 reaches loopback on Linux */
     {0x7f000000, 8, CES_ADDRESS_LOOPBACK}, /* 127.0.0.0/8 */

@@ -1,4 +1,4 @@
-/* Where ces-fetch may connect to: hosts by name, and what kind of address a name gives. Pure. */
+/* Where ces-fetch may connect to: hosts by name, and the kinds of addresses. Pure. */
 #ifndef CES_FETCH_ADDRESS_H
 #define CES_FETCH_ADDRESS_H
 
@@ -13,16 +13,16 @@
 #define CES_ORIGIN_HOST 254
 #define CES_ORIGIN_TEXT (CES_ORIGIN_HOST + 16)
 
-/* One place to talk to. The scheme is https, always. */
+/* One place to talk to. The scheme is always https. */
 struct ces_origin {
 	char host[CES_ORIGIN_HOST]; /* lower case */
 	uint16_t port;
 };
 
-/* All the places of one pull, as the policy names them. */
+/* All the places of one pull, by the policy. */
 struct ces_hosts {
 	struct ces_origin
-	    endpoint; /* only the endpoint ever gets an Authorization header of the registry's */
+	    endpoint; /* only the endpoint ever gets an Authorization header for the registry */
 	struct ces_origin others[32];
 	size_t n_others;
 };
@@ -35,15 +35,16 @@ bool ces_origin_equal(const struct ces_origin *a, const struct ces_origin *b);
 /* Writes "https://host[:port]", with the port only if it is not 443. */
 void ces_origin_format(const struct ces_origin *origin, char ret[CES_ORIGIN_TEXT]);
 
-/* Whether the host is *written* as this very machine: "localhost", a name below it, or a loopback
- * literal. */
+/* Returns whether the host is *written* as this very machine: "localhost", a name below it, or a
+ * loopback literal. */
 bool ces_origin_is_loopback(const struct ces_origin *origin);
 
 /* Fills hosts from a FETCH_OPEN's fields: endpoint is "https://host[:port]". 0 or -1 with err. */
 int ces_hosts_fill(const char *endpoint, const struct ces_strings *others, struct ces_hosts *ret,
 		   struct ces_error *err);
 
-/* Whether origin is the endpoint or one of the others: the same host *and* the same port. */
+/* Returns whether origin is the endpoint or one of the others: the same host *and* the same
+ * port. */
 bool ces_hosts_allow(const struct ces_hosts *hosts, const struct ces_origin *origin);
 
 enum ces_address_kind {

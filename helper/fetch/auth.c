@@ -62,8 +62,8 @@ int ces_auth_realm(CURLU *url, const struct ces_challenge *challenge, const char
 	return 0;
 }
 
-/* RFC 6750 section 2.1, read generously: any visible character. The point is that no space and no
- * line end can get into our own header. */
+/* RFC 6750 section 2.1, read generously: any visible character. No space and no line end may get
+ * into our own header. */
 static bool sendable(const char *token, size_t length)
 {
 	if (length == 0 || length > CES_TOKEN_MAX)

@@ -23,8 +23,9 @@ void ces_auth_use_bearer(struct ces_auth *auth, char *token); /* takes token ove
 /* Wipes and frees. NULL is fine. */
 void ces_auth_wipe(char *secret);
 
-/* Sets url to the token server's address for pulling repository, as challenge says. Refuses a realm
- * that is not https or not among hosts. The scope is CES's own: the server cannot widen it. */
+/* Sets url to the token server's address for a pull of repository, by the challenge. It refuses a
+ * realm that is not https or not among hosts. The scope is CES's own: the server cannot widen
+ * it. */
 int ces_auth_realm(CURLU *url, const struct ces_challenge *challenge, const char *repository,
 		   const struct ces_hosts *hosts, struct ces_origin *ret, struct ces_error *err);
 

@@ -47,7 +47,7 @@ size_t ces_body_write(struct ces_body *body, const char *data, size_t length, st
 	ssize_t n;
 
 	body->ahead -= at;
-	/* Refused before the first excess byte is written, not after: the reader never sees one. */
+	/* It refuses before it writes the first excess byte, so that the reader never sees one. */
 	if (length - at > body->skip && length - at - body->skip > body->size - body->delivered) {
 		ces_error_set(err, CES_E_REGISTRY,
 			      "the registry sent more than the %llu bytes that were announced",

@@ -22,8 +22,8 @@ struct ces_body {
 /* Prepares for a new try: the response starts `skip` bytes before the wanted part. */
 void ces_body_begin(struct ces_body *body, uint64_t skip);
 
-/* A libcurl write callback: returns length, CURL_WRITEFUNC_PAUSE (the same bytes come again), or 0
- * with err when the body is longer than its size or the pipe is broken (length is never 0). */
+/* A libcurl write callback. Returns length; CURL_WRITEFUNC_PAUSE (the same bytes come again); or 0
+ * with err if the body is longer than its size or the pipe is broken (length is never 0). */
 size_t ces_body_write(struct ces_body *body, const char *data, size_t length,
 		      struct ces_error *err);
 

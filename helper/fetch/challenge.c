@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* The rest of the header. Every step checks `at < end` before it looks. */
+/* The rest of the header. Every step checks `at < end` before it reads. */
 struct scanner {
 	const char *at, *end;
 };
@@ -84,8 +84,8 @@ static bool take_value(struct scanner *s, char *value, size_t size)
 	return take(s, '"');
 }
 
-/* Takes "name = value", and copies the value where it is wanted. Refuses a parameter seen before:
- * an attacker would choose which of the two counts. */
+/* Takes "name = value", and copies the value if it is wanted. It refuses a parameter that occurred
+ * before: an attacker would choose which of the two counts. */
 static bool take_parameter(struct scanner *s, const struct word *name, struct ces_challenge *bearer,
 			   bool *seen_realm, bool *seen_service)
 {
@@ -107,8 +107,8 @@ static bool take_parameter(struct scanner *s, const struct word *name, struct ce
 	return take_value(s, ignored, sizeof(ignored));
 }
 
-/* Does "name =" (a parameter) follow, rather than a new scheme? Consumes it only then. The text
- * after a "=" at the end of a token68 ("Negotiate abc==") shows what it is. */
+/* Returns whether "name =" (a parameter) follows, and not a new scheme, and takes it only then. The
+ * text after a "=" at the end of a token68 ("Negotiate abc==") shows which it is. */
 static bool take_name(struct scanner *s, struct word *ret)
 {
 	struct scanner ahead = *s;

@@ -11,14 +11,14 @@
 struct ces_challenge {
 	bool basic;
 	bool bearer;
-	char realm[1024];  /* of Bearer: the URL of the token server; not checked at all */
-	char service[256]; /* of Bearer; "" when absent. The server's scope is never taken */
+	char realm[1024];  /* of Bearer: the URL of the token server; not checked here */
+	char service[256]; /* of Bearer; "" if absent. The server's scope is never used */
 };
 
 /* Parses the value of one header and adds what it offers to *ret (start from a zeroed one; a
- * response may have several such headers). Strict. These return -1 and leave *ret unchanged: a
- * syntax error, a parameter named twice, two Bearer challenges, a Bearer without realm, a control
- * or non-ASCII character, an overlong value. */
+ * response may have several such headers). It is strict. For these it returns -1 and leaves *ret
+ * unchanged: a syntax error, a parameter named twice, two Bearer challenges, a Bearer without
+ * realm, a control or non-ASCII character, an overlong value. */
 int ces_challenge_parse(const char *text, size_t length, struct ces_challenge *ret);
 
 #endif

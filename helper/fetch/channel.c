@@ -1,5 +1,5 @@
-/* Sends packets to the helper and receives them. Must take no more than one fd with each, and leak
- * none. */
+/* Sends packets to the helper and receives them. It must take no more than one fd with each, and
+ * leak none. */
 #include "helper/fetch/channel.h"
 
 #include <errno.h>

@@ -31,7 +31,7 @@ struct ask {
 
 struct answer {
 	uint32_t id;
-	struct ces_dialer_places places; /* for a connection only the error; the fd is beside it */
+	struct ces_dialer_places places; /* for a connection only the error; the fd comes with it */
 };
 
 struct dialer {
@@ -67,7 +67,7 @@ static void keep(struct ces_dialer_places *places, const struct ces_origin *orig
 		memcpy(&places->v[places->n++], address, size_of(address));
 }
 
-/* RFC 6761, 6.3: a name written as this machine is this machine; no server is asked. */
+/* RFC 6761, 6.3: a name written as this machine is this machine. It asks no server. */
 static const char *numeric(const struct ces_origin *origin, int family, char host[CES_ORIGIN_HOST])
 {
 	struct in_addr v4;
@@ -233,7 +233,7 @@ int ces_dialer_open(struct ces_dialer *dialer, const struct ces_hosts *hosts, st
 	return 0;
 }
 
-/* 1 with the answer to the last ask, 0 when there is none yet, or -1. */
+/* 1 with the answer to the last question, 0 if there is none yet, or -1. */
 static int take(struct ces_dialer *dialer, struct answer *ret, int *ret_fd)
 {
 	CES_CLEANUP_FD int fd = -1;
@@ -243,7 +243,7 @@ static int take(struct ces_dialer *dialer, struct answer *ret, int *ret_fd)
 	    (length != 0 && length != sizeof(*ret)))
 		return -1;
 	if (length == 0 || ret->id != dialer->last)
-		return 0; /* a late answer, to an earlier ask */
+		return 0; /* (a late answer, to an earlier question) */
 	*ret_fd = ces_steal_fd(&fd);
 	return 1;
 }

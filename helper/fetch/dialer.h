@@ -1,6 +1,6 @@
 /* The one process that finds addresses and begins connections for a ces-fetch, which can do neither
- * itself. It gets the places of the pull before the first byte of a stranger's. After that it can
- * be asked for two things: the addresses of a host, and a connection to one of these. */
+ * itself. It gets the places of the pull before it reads the first foreign byte. After that it
+ * answers two questions: the addresses of a host, and a connection to one of these. */
 #ifndef CES_FETCH_DIALER_H
 #define CES_FETCH_DIALER_H
 
@@ -28,7 +28,7 @@ struct ces_dialer {
 	int channel;
 	pid_t pid;
 	uint32_t last; /* the id of the last question */
-	bool busy;     /* the dialer has not answered it in time */
+	bool busy;     /* the dialer has not answered in time */
 };
 
 /* Forks the dialer. The child does not return; it ends with the caller. Call it after
@@ -39,15 +39,15 @@ int ces_dialer_start(int other, struct ces_dialer *ret, struct ces_error *err);
 int ces_dialer_open(struct ces_dialer *dialer, const struct ces_hosts *hosts,
 		    struct ces_error *err);
 
-/* Gets the addresses of hosts.endpoint (0) or hosts.others[place - 1]. Blocks, CES_DIALER_SECONDS
- * at most. */
+/* Gets the addresses of hosts.endpoint (0) or hosts.others[place - 1]. It blocks for at most
+ * CES_DIALER_SECONDS. */
 void ces_dialer_find(struct ces_dialer *dialer, uint32_t place, struct ces_dialer_places *ret);
 
-/* Gets a socket that is connecting to an address found before, without waiting; the caller owns it.
- * -1 with errno. */
+/* Gets a socket that is connecting to an address found before. It does not wait, and the caller
+ * owns the socket. -1 with errno. */
 int ces_dialer_connect(struct ces_dialer *dialer, const struct sockaddr *address, size_t length);
 
-/* Ends the dialer, and waits for its end unless it still asks a name server. */
+/* Ends the dialer. Waits for its end, unless it still asks a name server. */
 void ces_dialer_end(struct ces_dialer *dialer);
 
 #endif

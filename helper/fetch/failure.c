@@ -1,5 +1,5 @@
-/* Words failures. Must not pass on text of the registry's own: it could say anything, and the
- * reader could not distinguish its words from ours. */
+/* Words failures. It must not pass on the registry's own text: it could say anything, and the
+ * reader could not distinguish it from ours. */
 #include "helper/fetch/failure.h"
 
 #include <errno.h>
@@ -61,7 +61,7 @@ static const char *certificate_text(const struct ces_transfer *t)
 	for (size_t i = 0; i < CES_COUNT(certificate_errors); i++)
 		if (certificate_errors[i].number == number)
 			return certificate_errors[i].text;
-	/* libcurl compares names itself, after OpenSSL found the chain good. Then it leaves the
+	/* libcurl compares names itself, after OpenSSL has accepted the chain. Then it leaves the
 	 * number unset: 0, or 1 in versions that begin with "not yet good". */
 	return number == 0 || number == 1 ? "is for another name" : "is not trusted";
 }
@@ -88,7 +88,7 @@ static void timeout_text(const struct ces_transfer *t, const char *place, struct
 			      CES_SLOW_BYTES, CES_SLOW_SECONDS);
 }
 
-/* The place that no connection could be made to. */
+/* The place to which no connection could be made. */
 static const char *first_place(const struct ces_transfer *t, const char *place,
 			       char ret[CES_ORIGIN_TEXT + 16])
 {
@@ -98,7 +98,7 @@ static const char *first_place(const struct ces_transfer *t, const char *place,
 	return ret;
 }
 
-/* The status that a proxy answered instead of a tunnel; 0: none. */
+/* The status that a proxy answered in place of a tunnel; 0: none. */
 static long refused_by_proxy(const struct ces_transfer *t)
 {
 	long status = 0;

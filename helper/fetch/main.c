@@ -31,7 +31,7 @@ static int fill_standard_fds(struct ces_error *err)
 	return 0;
 }
 
-/* Fd 3 must be the helper's socket pair, and there must be no other. */
+/* Fd 3 must be the helper's socket pair, and there must be no other fd. */
 static int check_fds(struct ces_error *err)
 {
 	int type = 0;
@@ -43,13 +43,14 @@ static int check_fds(struct ces_error *err)
 		    "ces-fetch is started by ces-helper and does nothing by itself");
 	if (fcntl(CHANNEL, F_SETFD, FD_CLOEXEC) < 0)
 		return ces_error_errno(err, CES_E_INTERNAL, "fcntl");
-	/* Missing before kernel 5.9. The helper leaves nothing open; this is the second lock. */
+	/* (missing before kernel 5.9; the helper leaves nothing open, so this is the second
+	 * lock) */
 	(void)syscall(SYS_close_range, CHANNEL + 1, ~0U, 0);
 	return 0;
 }
 
-/* Clears the environment. The helper passes a constant one, and even that is not needed: libraries
- * look for proxies, key logs, resolver options and configuration files there. */
+/* Clears the environment. The helper passes a constant one, and even that is not needed. Libraries
+ * look there for proxies, key logs, resolver options and configuration files. */
 static int forget_surroundings(struct ces_error *err)
 {
 	if (clearenv() != 0 || chdir("/") < 0)
@@ -67,10 +68,10 @@ static int start(struct ces_session *session, struct ces_error *err)
 		return -1;
 	if (ces_sandbox_check_identity(err) < 0 || ces_sandbox_drop(err) < 0)
 		return -1;
-	/* Before this process has anything that the dialer should not have. */
+	/* Forks before this process has anything that the dialer should not have. */
 	if (ces_dialer_start(CHANNEL, &dialer, err) < 0)
 		return -1;
-	/* OpenSSL reads its configuration now. */
+	/* (OpenSSL reads its configuration now) */
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return ces_error_set(err, CES_E_INTERNAL, "libcurl does not start");
 	if (ces_session_init(session, CHANNEL, &dialer, err) < 0)
@@ -87,7 +88,7 @@ int main(void)
 	int result;
 
 	/* If the helper died before the death signal was set, its end is closed. The first look at
-	 * fd 3 finds that, so an orphan never goes on. */
+	 * fd 3 shows that, so that an orphan never goes on. */
 	if (start(&session, &err) < 0) {
 		(void)dprintf(STDERR_FILENO, "ces-fetch: %s\n", err.text);
 		_exit(1);

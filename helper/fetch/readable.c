@@ -48,8 +48,7 @@ struct port_rule {
 #define DIALER CES_SANDBOX_DIALER
 #define FETCH  CES_SANDBOX_FETCH
 
-/* Directories with everything below, and single files. Those that a machine does not have are
- * skipped. */
+/* Directories with everything below, and single files. Those that a machine lacks are skipped. */
 static const struct {
 	unsigned who;
 	const char *path;
@@ -78,7 +77,7 @@ static const struct {
     {FETCH | DIALER, "/lib64"},
 };
 
-/* All rights that this kernel knows, so that the rules leave none out. Those of version 1 are bits
+/* All rights that this kernel knows, so that the rules cover them all. Those of version 1 are bits
  * 0 to 12; versions 2, 3 and 5 add one each. */
 static uint64_t known_rights(long version)
 {
@@ -99,7 +98,7 @@ static int allow_fd(int ruleset, int fd)
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
-		return errno == EACCES ? 0 : -1; /* SELinux refuses: no rule, then */
+		return errno == EACCES ? 0 : -1; /* (SELinux refuses: then there is no rule) */
 	if (S_ISDIR(st.st_mode))
 		rule.allowed |= READ_DIR;
 	return (int)syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, &rule, 0);

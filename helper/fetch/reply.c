@@ -1,4 +1,4 @@
-/* Reads an answer that is not an image's. Must not believe anything in it. */
+/* Reads an answer that does not belong to an image. It must not believe anything in it. */
 #include "helper/fetch/reply.h"
 
 #define DEPTH 8

@@ -35,8 +35,8 @@ static size_t on_header(char *line, size_t one, size_t length, void *context)
 	return 0;
 }
 
-/* Does the head of a 200 or 206 fit the request? Checked before the first byte of the body goes
- * out. */
+/* Returns whether the head of a 200 or 206 fits the request. It is checked before the first byte of
+ * the body goes out. */
 static int admit(struct ces_transfer *t)
 {
 	const struct ces_response *r = &t->response;
@@ -132,8 +132,8 @@ static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
-/* Repository, reference and prefix become part of a path. Each has its own narrow grammar, so that
- * nothing in them can start a query, climb, or be encoded in two ways. */
+/* Repository, reference and prefix become part of a path. Each has a narrow grammar of its own, so
+ * that it cannot start a query, climb, or be encoded in two ways. */
 static bool path_words_valid(const char *text, const char *allowed)
 {
 	size_t length = strlen(text);
@@ -188,7 +188,7 @@ int ces_request_address(struct ces_transfer *transfer, struct ces_error *err)
 			      err);
 }
 
-/* Sets options one after another; the first failure makes the whole fail. */
+/* Sets options one after another. The first failure makes the whole fail. */
 #define SET(option, value)                                                                         \
 	(result = result != CURLE_OK ? result : curl_easy_setopt(easy, (option), (value)))
 
@@ -300,8 +300,9 @@ static int add_bearer(struct ces_transfer *t)
 	return result;
 }
 
-/* The registry's own origin gets the login that it asked for, the token server the password. No
- * other host ever gets anything: a redirect leads to requests without Authorization. */
+/* The registry's own origin gets the login that it asked for, and the token server gets the
+ * password. No other host may ever get anything: a redirect leads to requests without
+ * Authorization. */
 static CURLcode set_login(CURL *easy, struct ces_transfer *t)
 {
 	const struct ces_session *s = t->session;
@@ -404,7 +405,7 @@ CURLcode ces_request_locate(struct ces_transfer *transfer)
 		return CURLE_OPERATION_TIMEDOUT;
 	if (places.n == 0)
 		return CURLE_COULDNT_RESOLVE_HOST;
-	if (origin->host[0] == '[') /* libcurl reads these by itself */
+	if (origin->host[0] == '[') /* (libcurl reads these by itself) */
 		return CURLE_OK;
 	if (write_places(origin, &places, text, sizeof(text)) < 0)
 		return CURLE_COULDNT_RESOLVE_HOST;

@@ -32,7 +32,7 @@ static void take_content_encoding(struct ces_response *r, const char *value)
 		r->encoded = true;
 }
 
-/* Ignores parameters, as required (OCI distribution-spec, "Pulling manifests"). */
+/* Ignores parameters, as the standard requires (OCI distribution-spec, "Pulling manifests"). */
 static void take_content_type(struct ces_response *r, const char *value)
 {
 	static const char *const types[] = {
@@ -54,8 +54,8 @@ static void take_content_type(struct ces_response *r, const char *value)
 	r->type = type;
 }
 
-/* Accepts only chunked, which changes no byte of the content. libcurl undoes any transfer coding it
- * knows, compression included, without having offered it. */
+/* Accepts only chunked, which changes no byte of the content. libcurl undoes any transfer coding
+ * that it knows, also compression, though it offered none. */
 static void take_transfer_encoding(struct ces_response *r, const char *value)
 {
 	if (strcasecmp(value, "chunked") != 0)
@@ -80,7 +80,7 @@ static void take_content_range(struct ces_response *r, const char *value)
 		    ces_num_parse(total, r->range_end + 1, INT64_MAX, &r->range_total) == 0;
 }
 
-/* Reads seconds only; takes the other form, a date, as the longest wait. */
+/* Reads only seconds. It takes the other form, a date, as the longest wait. */
 static void take_retry_after(struct ces_response *r, const char *value)
 {
 	uint64_t seconds;
@@ -100,8 +100,8 @@ static const struct {
     {"WWW-Authenticate", take_challenge},
 };
 
-/* Begins a new response of the same request (after a 1xx): forgets the one before, but not how much
- * was read. */
+/* Begins a new response of the same request (after a 1xx): forgets the previous one, but not how
+ * much was read. */
 static int begin(struct ces_response *r, const char *line)
 {
 	size_t bytes = r->bytes;
@@ -143,13 +143,13 @@ int ces_response_line(struct ces_response *response, const char *line, size_t le
 	while (length > 0 && strchr(" \t\r\n", line[length - 1]) != NULL)
 		length--;
 	if (response->ended && response->status >= 200)
-		return 0; /* trailers: counted, never believed */
+		return 0; /* (trailers: counted, never believed) */
 	if (length == 0) {
 		response->ended = response->status != 0;
 		return 0;
 	}
 	if (length >= sizeof(copy))
-		return 0; /* longer than any header that is wanted */
+		return 0; /* (longer than any header that is wanted) */
 	memcpy(copy, line, length);
 	copy[length] = '\0';
 	if (strncmp(copy, "HTTP/", 5) == 0)

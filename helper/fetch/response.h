@@ -16,13 +16,13 @@
 
 struct ces_response {
 	size_t bytes;
-	unsigned status;    /* 0 until the status line was seen */
-	bool ended;         /* the blank line of a final (not 1xx) response was seen */
+	unsigned status;    /* 0 until the status line came */
+	bool ended;         /* the blank line of a final (not 1xx) response came */
 	bool encoded;       /* a Content-Encoding or Transfer-Encoding that nobody asked for */
 	bool odd_challenge; /* a WWW-Authenticate that the parser refuses */
 	struct ces_challenge challenge;
 	char location[CES_TARGET_MAX + 1]; /* "" when absent */
-	bool odd_location;                 /* two, or one too long */
+	bool odd_location;                 /* two, or one that is too long */
 	bool ranged;                       /* a well-formed Content-Range was seen */
 	uint64_t range_start, range_end;   /* first and last byte */
 	uint64_t range_total;              /* UINT64_MAX: "*" */

@@ -64,7 +64,7 @@ int ces_sandbox_drop(struct ces_error *err)
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return ces_error_errno(err, CES_E_INTERNAL, "prctl");
-	/* RLIMIT_FSIZE does not affect pipes and sockets; nothing else is ever written to. */
+	/* RLIMIT_FSIZE does not affect pipes and sockets, and nothing else may be written to. */
 	if (setrlimit(RLIMIT_CORE, &none) < 0 || setrlimit(RLIMIT_FSIZE, &none) < 0)
 		return ces_error_errno(err, CES_E_INTERNAL, "setrlimit");
 	return 0;
@@ -72,7 +72,7 @@ int ces_sandbox_drop(struct ces_error *err)
 
 /* Allowed with any arguments. */
 static const char *const allowed[] = {
-    /* bytes and fds that are there already */
+    /* bytes and fds that are already there */
     "read",
     "write",
     "readv",
@@ -156,7 +156,7 @@ static const char *const allowed[] = {
     "exit_group",
 };
 
-/* A process that calls one of these is not us. EPERM would let a payload look for another way. */
+/* This program calls none of these. With EPERM a payload could look for another way. */
 static const char *const fatal[] = {
     "execve",
     "execveat",
@@ -231,7 +231,7 @@ static const char *const absent[] = {"clone3", "openat2", "epoll_pwait2", "futex
 #define FETCH  CES_SANDBOX_FETCH
 #define BOTH   (FETCH | DIALER)
 
-/* Allowed with these arguments. If a call has several rows, any is enough. */
+/* Allowed with these arguments. If a call has several rows, one match is enough. */
 static const struct {
 	unsigned who;
 	const char *name;
@@ -245,7 +245,7 @@ static const struct {
     {BOTH, "mmap", 1, {MASKED(2, PROT_WRITE, 0)}},
     {BOTH, "mprotect", 1, {MASKED(2, PROT_EXEC, 0)}},
     /* Out to a registry, to DNS, to the machine's name service daemon. No netlink, no raw sockets.
-     * Nothing can come in, as nothing can bind, listen or accept. */
+     * Nothing can come in, because nothing can bind, listen or accept. */
     {DIALER, "socket", 3, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_STREAM), EQUALS(2, 0)}},
     {DIALER, "socket", 3, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_STREAM), EQUALS(2, TCP)}},
     {DIALER, "socket", 3, {EQUALS(0, AF_INET), MASKED(1, TYPE, SOCK_DGRAM), EQUALS(2, 0)}},
@@ -274,7 +274,7 @@ static const struct {
     {BOTH, "fcntl", 1, {EQUALS(1, F_SETFL)}},
     {BOTH, "fcntl", 1, {EQUALS(1, F_DUPFD_CLOEXEC)}},
     {BOTH, "fcntl", 1, {EQUALS(1, F_SETPIPE_SZ)}},
-    {BOTH, "prlimit64", 1, {EQUALS(2, 0)}}, /* read a limit, set none */
+    {BOTH, "prlimit64", 1, {EQUALS(2, 0)}}, /* reads a limit, sets none */
 };
 
 static int add(scmp_filter_ctx filter, uint32_t action, const char *name, unsigned n,
@@ -282,7 +282,7 @@ static int add(scmp_filter_ctx filter, uint32_t action, const char *name, unsign
 {
 	int number = seccomp_syscall_resolve_name(name);
 
-	/* This architecture or this libseccomp does not have the call: the default refuses it. */
+	/* This architecture or this libseccomp lacks the call: the default refuses it. */
 	if (number == __NR_SCMP_ERROR)
 		return 0;
 	return seccomp_rule_add_array(filter, action, number, n, arguments);

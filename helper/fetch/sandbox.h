@@ -1,4 +1,4 @@
-/* The rights that ces-fetch gives up before it talks to anyone. */
+/* The rights that ces-fetch gives up before it talks to any other machine. */
 #ifndef CES_FETCH_SANDBOX_H
 #define CES_FETCH_SANDBOX_H
 
@@ -15,10 +15,10 @@ enum ces_sandbox {
 int ces_sandbox_check_identity(struct ces_error *err);
 
 /* Forbids core dumps, ptrace by others of the same uid, privilege by exec, and growing a file. The
- * process dies with the parent. */
+ * process dies with its parent. */
 int ces_sandbox_drop(struct ces_error *err);
 
-/* Hides every file except those that OpenSSL, or else the resolver, reads, where the kernel can
+/* Hides every file except those that OpenSSL, or the resolver, reads, if the kernel can do that
  * (Landlock). Call it after ces_sandbox_drop and before the filter. */
 int ces_sandbox_hide_files(enum ces_sandbox who, struct ces_error *err);
 
@@ -30,8 +30,8 @@ int ces_sandbox_only_below(int dir, struct ces_error *err);
 int ces_sandbox_ports(const struct ces_hosts *hosts, struct ces_error *err);
 
 /* Loads the system call filter, for good. It leaves only reading of files, the fds that the process
- * has, and for the dialer sockets going out. ces-fetch has no way to an address: connect(2) answers
- * EINPROGRESS, since a socket that it gets is connecting already. Call it with one thread. */
+ * has, and for the dialer sockets going out. ces-fetch cannot reach an address: connect(2) answers
+ * EINPROGRESS, because a socket that it gets is already connecting. Call it with one thread. */
 int ces_sandbox_filter(enum ces_sandbox who, struct ces_error *err);
 
 #endif

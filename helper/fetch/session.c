@@ -1,5 +1,5 @@
-/* The loop: one thread that waits for the helper, the network and full pipes at once. Must not
- * decide anything about what is fetched: it passes each event to its transfer. */
+/* The loop: one thread that waits for the helper, the network and full pipes at once. It must not
+ * decide what is fetched: it passes each event to its transfer. */
 #include "helper/fetch/session.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 #define CA_MAX       (4 * 1024 * 1024)
 #define WAIT_MS      1000
-#define WAIT_BUSY_MS 100 /* while a transfer runs: progress is due that often */
+#define WAIT_BUSY_MS 100 /* (while a transfer runs, progress is due this often) */
 
 int ces_session_init(struct ces_session *ret, int channel, const struct ces_dialer *dialer,
 		     struct ces_error *err)
@@ -142,7 +142,8 @@ static int take_get(struct ces_session *s, const void *frame, size_t length, int
 	return 0;
 }
 
-/* Takes one packet, if there is one. The buffer may hold the credential: every way out wipes it. */
+/* Takes one packet, if there is one. The buffer may hold the credential, so every way out wipes
+ * it. */
 static int take_packet(struct ces_session *s, bool *ret_more, struct ces_error *err)
 {
 	static uint8_t buffer[CES_CHANNEL_PACKET_MAX];
@@ -179,8 +180,9 @@ static int take_packets(struct ces_session *s, struct ces_error *err)
 	return result;
 }
 
-/* Starts the transfers that are due, in the order of asking. A transfer that waits for another try
- * keeps its place: else a registry that fails each try would see all at once. */
+/* Starts the transfers that are due, in the order of their requests. A transfer that waits for
+ * another try keeps its place: otherwise a registry that fails each try would see all at
+ * once. */
 static void start_due(struct ces_session *s, int64_t now)
 {
 	size_t busy = 0;
@@ -204,7 +206,7 @@ static void reap(struct ces_session *s)
 		CURLcode result = message->data.result;
 		struct ces_transfer *t = NULL;
 
-		/* Asked before the handle is touched, which frees the message. */
+		/* (asked before the handle is touched, which frees the message) */
 		(void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
 		if (message->msg == CURLMSG_DONE && t != NULL)
 			ces_transfer_complete(t, result);
@@ -228,7 +230,7 @@ static void drop_finished(struct ces_session *s)
 	}
 }
 
-/* How long the loop may sleep when nothing happens. */
+/* How long the loop may sleep if nothing happens. */
 static int patience(const struct ces_session *s, int64_t now)
 {
 	int64_t wait = s->first != NULL ? WAIT_BUSY_MS : WAIT_MS;
@@ -243,7 +245,7 @@ static int patience(const struct ces_session *s, int64_t now)
 }
 
 /* Sleeps until a socket of libcurl's, the helper, or a full pipe has an event. Returns whether the
- * helper has. resume_paused looks at the pipes again, and sees a vanished reader as well. */
+ * helper has one. resume_paused looks at the pipes again, and also sees that a reader is gone. */
 static int wait_for_work(struct ces_session *s, bool *ret_helper, struct ces_error *err)
 {
 	struct curl_waitfd fds[1 + CES_FETCH_PARALLEL] = {

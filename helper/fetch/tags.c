@@ -1,6 +1,6 @@
-/* Finds the tags of a repository that may have been meant. The names are the registry's own words,
- * the only ones that CES ever shows. Must not show any but a few short names, in the characters of
- * tags alone. */
+/* Finds the tags of a repository that the user may have meant. The names are the registry's own
+ * words, the only ones that CES ever shows. It must show only a few short names, in the characters
+ * of tags. */
 #include "helper/fetch/tags.h"
 
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 #include "common/suggest.h"
 #include "helper/fetch/reply.h"
 
-#define TAGS_MAX       4096 /* more are not looked at */
+#define TAGS_MAX       4096 /* more are not read */
 #define TAG_MAX        40 /* longer ones are digests or numbers of builds, which nobody mistypes */
 #define TAG_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 
@@ -32,14 +32,14 @@ static bool is_tag(const char *text, size_t length)
 	       text[0] != '.' && text[0] != '-';
 }
 
-/* Keeps the nearest tags. Of equally near tags it keeps the later, since listings are in the order
- * of names and people mostly want the highest version. */
+/* Keeps the nearest tags. Of equally near tags it keeps the later one: listings are sorted by name,
+ * and people mostly want the highest version. */
 static void offer(struct nearest *nearest, const char *tag, const char *wanted)
 {
 	struct near new = {tag, ces_suggest_distance(wanted, tag)};
 
 	nearest->valid++;
-	/* no better than any other: a tag that shares nothing with the wanted one */
+	/* (no better than any other: it shares nothing with the wanted tag) */
 	if (2 * new.distance > strlen(wanted) + strlen(tag))
 		new.distance = strlen(wanted) + CES_SUGGEST_MAX;
 	for (size_t i = 0; i < CES_TAGS_SHOWN; i++) {

@@ -1,4 +1,5 @@
-/* The one gate for URLs. Must not connect or resolve: a refused host costs not even a DNS query. */
+/* The one gate for URLs. It must not connect or resolve: a refused host costs not even a DNS
+ * query. */
 #include "helper/fetch/target.h"
 
 #include <string.h>

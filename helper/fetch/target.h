@@ -10,9 +10,9 @@
 
 #define CES_TARGET_MAX 8192
 
-/* Sets url from text: absolute, or (if url holds one already) relative to it. Refuses, with a text
- * that names the place but not the rest: anything but https, a user or password inside, a host that
- * is not among hosts, control or non-ASCII characters. On failure url must not be used. */
+/* Sets url from text: absolute, or (if url already holds one) relative to it. It refuses, with a
+ * text that names the place and nothing else: anything but https, a user or password inside, a host
+ * that is not among hosts, control or non-ASCII characters. On failure url must not be used. */
 int ces_target_set(CURLU *url, const char *text, const struct ces_hosts *hosts,
 		   struct ces_origin *ret, struct ces_error *err);
 

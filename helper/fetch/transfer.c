@@ -16,7 +16,7 @@
 #include "helper/fetch/request.h"
 #include "helper/fetch/tags.h"
 
-#define PIPE_BYTES (1024 * 1024) /* what a process without privilege may have (pipe(7)) */
+#define PIPE_BYTES (1024 * 1024) /* (what a process without privilege may have, pipe(7)) */
 #define REPORT_MS  100
 
 static const int64_t pauses_ms[CES_TRANSFER_TRIES] = {0, 250, 500, 1000, 2000};
@@ -41,7 +41,7 @@ struct ces_transfer *ces_transfer_new(struct ces_session *session, struct ces_fe
 		ces_transfer_free(t);
 		return NULL;
 	}
-	/* A larger pipe wakes both ends less often; a smaller one works as well. */
+	/* A larger pipe wakes both ends less often. A smaller one works as well. */
 	(void)fcntl(pipe, F_SETPIPE_SZ, PIPE_BYTES);
 	return t;
 }
@@ -63,7 +63,8 @@ void ces_transfer_free(struct ces_transfer *transfer)
 	free(transfer);
 }
 
-/* Sends the status first: when the reader sees its pipe end, the helper already has the reason. */
+/* Sends the status first: the helper then has the reason before the reader sees the end of its
+ * pipe. */
 static void finish(struct ces_transfer *t, enum ces_fetch_state state, const struct ces_error *err)
 {
 	const struct ces_fetch_status status = {
@@ -111,7 +112,8 @@ void ces_transfer_start(struct ces_transfer *transfer)
 
 	transfer->redirects = 0;
 	transfer->asks = CES_ASKS_BODY;
-	/* Clears the old content: with it as base, a malformed URL would become a relative one. */
+	/* Clears the old content: with that as base, a malformed URL would become a relative
+	 * one. */
 	curl_url_cleanup(transfer->url);
 	transfer->url = curl_url();
 	if (transfer->url == NULL || ces_request_address(transfer, &err) < 0) {
@@ -121,9 +123,9 @@ void ces_transfer_start(struct ces_transfer *transfer)
 	send_request(transfer);
 }
 
-/* Makes another try after a pause, if any are left. Bytes gained since the last one win new tries:
- * a big blob over a bad line must be able to arrive, and a server cannot go on for ever with that
- * without sending. */
+/* Makes another try after a pause, if any are left. Bytes gained since the last try win new tries:
+ * a big blob must be able to arrive over a bad line, and a server cannot go on for ever without
+ * sending. */
 static void try_again(struct ces_transfer *t, const struct ces_error *why, unsigned cost)
 {
 	bool need_not_be =
@@ -135,8 +137,8 @@ static void try_again(struct ces_transfer *t, const struct ces_error *why, unsig
 		t->tries = 0;
 	}
 	t->tries += cost;
-	/* Half a manifest and half of what the tag means a moment later do not make a manifest. A
-	 * check that gets no answer needs no other try: the fetch follows, with all its tries. */
+	/* Half of a manifest cannot be completed: a moment later the tag may mean another one. A
+	 * check without an answer needs no other try: the fetch follows, with all its tries. */
 	if (t->tries >= (need_not_be ? CES_TRANSFER_SOME : CES_TRANSFER_TRIES) ||
 	    t->get.kind == CES_FETCH_CHECK || (ces_transfer_manifest(t) && t->body.delivered > 0)) {
 		ces_transfer_fail(t, why);
@@ -176,8 +178,8 @@ static void refused(struct ces_transfer *t)
 	ces_transfer_fail(t, &err);
 }
 
-/* There is no such tag: asks which tags there are. Asks the registry itself only, with the login
- * that it took, and once. Whatever the answer is, the transfer has failed. */
+/* There is no such tag, so it asks for the list of tags: only the registry itself, with the login
+ * that it took, and only once. Whatever the answer is, the transfer has failed. */
 static void ask_tags(struct ces_transfer *t, const struct ces_error *missing)
 {
 	struct ces_error ignored;
@@ -207,7 +209,7 @@ static void ask_token(struct ces_transfer *t)
 {
 	struct ces_error err = {0};
 
-	/* A fresh handle: a realm must be absolute, never relative to the registry's URL. */
+	/* (a fresh handle: a realm must be absolute, never relative to the registry's URL) */
 	curl_url_cleanup(t->url);
 	t->url = curl_url();
 	if (t->url == NULL ||
@@ -220,8 +222,8 @@ static void ask_token(struct ces_transfer *t)
 	send_request(t);
 }
 
-/* Handles a 401. Answers it once, unless another transfer has logged in since this request was
- * made. Only the registry itself may ask: a host that it redirected to gets no login. */
+/* Handles a 401. It answers once, unless another transfer has logged in since this request. Only
+ * the registry itself may ask: a host that it redirected to gets no login. */
 static void challenged(struct ces_transfer *t)
 {
 	struct ces_session *s = t->session;
@@ -271,7 +273,7 @@ static void token_answered(struct ces_transfer *t)
 	if (t->response.status == 429 || t->response.status >= 500)
 		try_again(t, &err, 1);
 	else
-		ces_transfer_fail(t, &err); /* also a redirect: a password is not carried further */
+		ces_transfer_fail(t, &err); /* (also a redirect: the password goes no further) */
 }
 
 /* Handles a whole 200 or 206. */
@@ -317,7 +319,7 @@ static void answered(struct ces_transfer *t)
 			ces_transfer_fail(t, &err);
 		break;
 	case 403:
-		/* Storage links expire; the registry makes a new one. */
+		/* Storage links expire. The registry makes a new one. */
 		if (!ces_origin_equal(&t->origin, &t->session->hosts.endpoint))
 			try_again(t, &err, 2);
 		else
@@ -333,7 +335,7 @@ static void answered(struct ces_transfer *t)
 	}
 }
 
-/* Nothing is written for an empty body, so its head has not been looked at yet. */
+/* An empty body writes nothing, so its head has not been checked yet. */
 static bool is_body(struct ces_transfer *t)
 {
 	return t->response.status == 200 || (t->response.status == 206 && t->body.delivered > 0);
@@ -374,7 +376,7 @@ void ces_transfer_resume(struct ces_transfer *transfer)
 	transfer->body.paused = false;
 	result = curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
 	/* libcurl passes the kept bytes to the callback at once, and does not itself end the
-	 * transfer when the callback refuses them. */
+	 * transfer if the callback refuses them. */
 	if (result != CURLE_OK)
 		ces_transfer_complete(transfer, result);
 }

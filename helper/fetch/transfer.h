@@ -8,7 +8,7 @@
 
 #define CES_TRANSFER_TRIES     5 /* without progress in between */
 #define CES_TRANSFER_REDIRECTS 3
-#define CES_TRANSFER_SOME      3             /* tries for what need not be there */
+#define CES_TRANSFER_SOME      3             /* tries for what may be missing */
 #define CES_TRANSFER_PROGRESS  (1024 * 1024) /* bytes that make a try count as progress */
 
 enum ces_transfer_state {
@@ -20,8 +20,8 @@ enum ces_transfer_state {
 
 /* The purpose of the request on the wire. */
 enum ces_transfer_asks {
-	CES_ASKS_BODY,  /* the thing itself */
-	CES_ASKS_TOKEN, /* a login, of the token server */
+	CES_ASKS_BODY,  /* the requested thing itself */
+	CES_ASKS_TOKEN, /* a login at the token server */
 	CES_ASKS_TAGS,  /* the repository's tags, for the words of a failure */
 };
 
@@ -50,7 +50,7 @@ struct ces_transfer {
 	struct ces_body body;
 	unsigned redirects;
 	unsigned generation; /* of the Authorization that was sent */
-	bool logged_in;      /* this transfer has logged in, and was not yet served */
+	bool logged_in;      /* this transfer has logged in, and has not been served since */
 	unsigned tries;
 	uint64_t mark; /* body.delivered at the last try that counted as progress */
 	int64_t start_at;
@@ -58,8 +58,8 @@ struct ces_transfer {
 	uint64_t reported;
 };
 
-/* Whether a manifest is asked for: of any length up to get.size, of a type that is in the answer's
- * head, and as it was at one moment. */
+/* Returns whether this is a manifest: of any length up to get.size, with a type in the answer's
+ * head, and complete in one answer. */
 static inline bool ces_transfer_manifest(const struct ces_transfer *transfer)
 {
 	return transfer->get.kind == CES_FETCH_MANIFEST ||
@@ -67,7 +67,7 @@ static inline bool ces_transfer_manifest(const struct ces_transfer *transfer)
 	       transfer->get.kind == CES_FETCH_REFERRERS;
 }
 
-/* Takes over pipe and the content of get (get is emptied). NULL: no memory. */
+/* Takes over pipe and the content of get (get becomes empty). NULL: no memory. */
 struct ces_transfer *ces_transfer_new(struct ces_session *session, struct ces_fetch_get *get,
 				      int pipe);
 
@@ -76,7 +76,7 @@ void ces_transfer_complete(struct ces_transfer *transfer,
 			   CURLcode result);             /* libcurl is done with it */
 void ces_transfer_resume(struct ces_transfer *transfer); /* its pipe may have room again */
 void ces_transfer_report(struct ces_transfer *transfer,
-			 int64_t now); /* progress, where it is due */
+			 int64_t now); /* sends progress, if it is due */
 void ces_transfer_fail(struct ces_transfer *transfer,
 		       const struct ces_error *err); /* the last status */
 void ces_transfer_free(struct ces_transfer *transfer);

@@ -1,6 +1,6 @@
-/* Holds each file against the policy's rules. Fails closed: a file that could not be read, or that
- * changed meanwhile, or is no file, has not passed; nor has the whole where some were left out.
- */
+/* Checks each file by the policy's rules. It fails closed: a file that could not be read, that
+ * changed meanwhile, or that is no file has not passed. The whole has not passed if any file was
+ * left out. */
 #include "helper/list/check.h"
 
 #include <stdlib.h>
@@ -11,9 +11,9 @@
 
 #define TYPE_MARKS 2
 
-/* By a file's name, and then by what it begins with. Text has no marks. */
+/* By a file's name, and then by its first bytes. Text has no such bytes. */
 static const struct {
-	const char *endings; /* each with a blank behind it */
+	const char *endings; /* each with a blank after it */
 	const char *marks[TYPE_MARKS];
 } types[CES_TYPES] = {
     [CES_TYPE_CSV] = {"csv ", {NULL}},
@@ -25,7 +25,7 @@ static const struct {
     [CES_TYPE_PNG] = {"png ", {"\x89PNG\r\n\x1a\n"}},
     [CES_TYPE_JPEG] = {"jpg jpeg ", {"\xff\xd8\xff"}},
     [CES_TYPE_GIF] = {"gif ", {"GIF8"}},
-    /* (the byte behind, a NUL, is the end of the mark) */
+    /* (the byte after it, a NUL, ends the mark) */
     [CES_TYPE_TIFF] = {"tif tiff ", {"II*", "MM"}},
     [CES_TYPE_PDF] = {"pdf ", {"%PDF-"}},
 };
@@ -193,7 +193,7 @@ void ces_list_check_first(struct ces_list_check *check, const unsigned char *byt
 				(const char *)bytes, length, found_fault, add_value, check);
 }
 
-/* What began as text must go on as text: what follows could be anything. */
+/* A file that begins as text must go on as text: what follows could be anything. */
 static void see_text(struct ces_list_check *check, const unsigned char *bytes, size_t length)
 {
 	for (size_t i = 0; check->plain && i < length; i++)
@@ -214,7 +214,7 @@ static void see_lines(struct ces_list_check *check, const unsigned char *bytes, 
 
 void ces_list_check_bytes(struct ces_list_check *check, const unsigned char *bytes, size_t length)
 {
-	size_t taken = 0; /* (what is behind a broken table is looked at by lines) */
+	size_t taken = 0; /* (what comes after a broken table is checked by lines) */
 
 	if (!check->wanted || !check->text)
 		return;

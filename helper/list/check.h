@@ -1,6 +1,6 @@
 /* The checks of outputs that a policy asks for, one file at a time, on the bytes that are hashed.
- * It must never write what it found: the manifest leaves with the outputs. A finding names the
- * rule, the policy's own word, and the place. */
+ * It must never write what it found, because the manifest leaves with the outputs. A finding names
+ * the rule, the policy's own word, and the place. */
 #ifndef CES_HELPER_LIST_CHECK_H
 #define CES_HELPER_LIST_CHECK_H
 
@@ -25,19 +25,19 @@ struct ces_list_check {
 	/* of one file: */
 	struct ces_finding findings[CES_FINDINGS];
 	size_t n, beyond;
-	int type;  /* by its name; -1: none of the kinds that are known */
-	bool text; /* it is read as text */
+	int type;  /* by its name; -1: none of the known kinds */
+	bool text; /* read as text */
 	bool plain, tabular;
 	uint64_t line;
 	struct ces_table table;
 	struct ces_values values;
 };
 
-/* text: of the policy; "" asks for nothing. -1: it is no check, so nothing may pass. */
+/* text: from the policy; "" asks for nothing. -1: it is no valid check, so nothing may pass. */
 int ces_list_check_begin(struct ces_list_check *check, const char *text,
 			 struct ces_list_answer *answer);
 
-/* One file: its name, its first bytes with the word for them, all of its bytes, and its end. */
+/* One file: its name; its first bytes and the word for them; all its bytes; its end. */
 void ces_list_check_file(struct ces_list_check *check, const char *path);
 void ces_list_check_first(struct ces_list_check *check, const unsigned char *bytes, size_t length,
 			  const char *content);
@@ -47,10 +47,10 @@ void ces_list_check_size(struct ces_list_check *check, uint64_t size);
 /* Adds a finding that has no place in a file. */
 void ces_list_check_note(struct ces_list_check *check, const char *rule);
 
-/* Writes ,"check":... of the file that ended; counts it. */
+/* Writes ,"check":... for the file that ended, and counts it. */
 void ces_list_check_end(struct ces_list_check *check, struct ces_list_text *text);
 
-/* Writes ,"check":... of all files. cut: the list lacks some, or they changed. */
+/* Writes ,"check":... for all files. cut: the list lacks some, or they changed. */
 void ces_list_check_all(struct ces_list_check *check, struct ces_list_text *text, const char *cut);
 
 #endif

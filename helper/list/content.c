@@ -1,6 +1,5 @@
 /* Says what a file is by its first bytes, in a few plain words for an output checker. It must never
- * go by a file's name, and never look for more than the kind: what is inside is the checker's to
- * read. */
+ * trust a file's name, and must look for nothing but the kind: the checker reads the content. */
 #include <string.h>
 
 #include "common/cleanup.h"
@@ -23,7 +22,7 @@ static const struct {
     MARK("image", 0, "MM\0*"),
     MARK("image", 128, "DICM"),
     MARK("pdf", 0, "%PDF-"),
-    MARK("archive", 0, "PK\3\4"), /* also documents of an office's, and R's and Python's packages */
+    MARK("archive", 0, "PK\3\4"), /* also office documents, and packages of R and Python */
     MARK("archive", 0, "\x1f\x8b"),
     MARK("archive", 0, "\x28\xb5\x2f\xfd"),
     MARK("archive", 0, "\xfd\x37zXZ\0"),
@@ -43,7 +42,7 @@ static const struct {
 #undef MARK
 };
 
-/* Text of people: UTF-8 without control characters. The last character may be cut. */
+/* Text for people: UTF-8 without control characters. The last character may be cut. */
 static bool is_text(const unsigned char *bytes, size_t length)
 {
 	for (size_t i = 0; i < length;) {

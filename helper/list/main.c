@@ -60,7 +60,7 @@ int main(void)
 	ces_list_confine(&job, FD_OUTPUTS);
 	if (ces_list_check_begin(&check, job.check, &answer) < 0)
 		return 1;
-	/* the run takes as long as it takes; when ces-session ends, this does */
+	/* (the run takes as long as it takes; this program ends with ces-session) */
 	if (ces_read_full(FD_CHANNEL, &byte, 1, -1) < 0)
 		return 1;
 	open_to_owner();

@@ -1,5 +1,5 @@
-/* The walls around ces-list. It starts as root of the run's user namespace, which is a stranger's
- * on the host. Every failure ends it. */
+/* Confines ces-list. It starts as root of the run's user namespace, which is no known user on the
+ * host. Every failure ends it. */
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -40,9 +40,8 @@ static bool set_limit(__rlimit_resource_t resource, uint64_t value)
 	return setrlimit(resource, &limit) == 0;
 }
 
-/* Files are the caller's by now, and file servers see the caller's uid. The uid of the process
- * itself is one that nobody on the host has: with the caller's own, the caller could stop or end
- * it. */
+/* Files are the caller's by now, and file servers see the caller's uid. The process itself has a
+ * uid that nobody on the host has: with the caller's own uid, the caller could stop or end it. */
 static void become(const struct ces_list_job *job)
 {
 	static const uid_t others[] = {SPAN - 2, SPAN - 3};
@@ -53,7 +52,7 @@ static void become(const struct ces_list_job *job)
 		       setresgid(job->group, job->group, job->group) == 0 &&
 		       setresuid(other, other, other) == 0);
 	(void)setfsuid(job->user);
-	/* (an impossible id changes nothing and returns the current id) */
+	/* (an impossible id changes nothing, and the call returns the current id) */
 	give_up_unless(setfsuid((uid_t)-1) == (int)job->user);
 }
 

@@ -1,5 +1,5 @@
-/* Reads a table byte by byte. It must never keep more of a field than a name or a number needs, nor
- * go on where two programs would read two tables: such a file has not passed. */
+/* Reads a table byte by byte. It must never keep more of a field than a name or a number needs. It
+ * must not go on if two programs could read two different tables: such a file has not passed. */
 #include "helper/list/table.h"
 
 #include <stdlib.h>
@@ -12,7 +12,8 @@ static char lower(char c)
 	return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
-/* Goes back to the last star alone: at most the product of both lengths, which are bounded. */
+/* It goes back only to the last star, so it takes at most the product of both lengths, which are
+ * bounded. */
 bool ces_table_named(const char *pattern, const char *name)
 {
 	const char *star = NULL, *back = NULL;
@@ -37,7 +38,7 @@ bool ces_table_named(const char *pattern, const char *name)
 	return *pattern == '\0';
 }
 
-/* Between thousands: 1,234. */
+/* In thousands: 1,234. */
 static bool is_comma(const char *text)
 {
 	return text[0] == ',' && strspn(text + 1, "0123456789") == 3;
@@ -65,7 +66,7 @@ static void fault(struct ces_table *table, enum ces_table_fault what, size_t whi
 	table->broken |= what <= CES_TABLE_LONG;
 }
 
-/* The separator is the one that the first line has most of, outside of quotes. */
+/* The separator is the one that occurs most often in the first line, outside of quotes. */
 static char tell_separator(const char *bytes, size_t length)
 {
 	static const char separators[] = ",;\t";
@@ -95,7 +96,7 @@ void ces_table_begin(struct ces_table *table, const struct ces_check *check, boo
 			       .lines = 1};
 }
 
-/* A name in the first row: whether it may be there, and whether its column states counts. */
+/* A name in the first row: checks whether it may be there, and whether its column states counts. */
 static void see_name(struct ces_table *table)
 {
 	const struct ces_check *check = table->check;
@@ -139,7 +140,7 @@ static void begin_field(struct ces_table *table)
 	table->line = table->lines;
 }
 
-/* Blanks around a name are no part of it. */
+/* Blanks around a name do not belong to it. */
 static void trim(struct ces_table *table)
 {
 	size_t blank;
@@ -170,7 +171,7 @@ static void end_field(struct ces_table *table)
 	table->state = CES_TABLE_START;
 }
 
-/* An empty line is no row. */
+/* An empty line is not a row. */
 static void end_row(struct ces_table *table)
 {
 	bool empty = table->column == 0 && table->state == CES_TABLE_START;
@@ -222,7 +223,7 @@ static void outside(struct ces_table *table, char c)
 
 static void add(struct ces_table *table, char c)
 {
-	bool second = table->carriage && c == '\n'; /* of the two bytes of one line's end */
+	bool second = table->carriage && c == '\n'; /* (of the two bytes at the end of one line) */
 
 	table->carriage = false;
 	if (second)

@@ -8,11 +8,11 @@
 
 #include "policy/outputs.h"
 
-#define CES_TABLE_FIELD (1u << 20) /* bytes of a field; a longer one is no field */
-#define CES_TABLE_KEPT  256        /* of these, for names and numbers */
+#define CES_TABLE_FIELD (1u << 20) /* bytes of a field; a longer one is an error */
+#define CES_TABLE_KEPT  256        /* of these, kept for names and numbers */
 
 enum ces_table_fault {
-	CES_TABLE_QUOTE,  /* a quote where none can be, or without an end */
+	CES_TABLE_QUOTE,  /* a quote in the wrong place, or without an end */
 	CES_TABLE_FIELDS, /* a row with more fields than the first one has */
 	CES_TABLE_LONG,   /* a field that is too long, or too many fields */
 	CES_TABLE_ROWS,   /* more than the check allows */
@@ -47,19 +47,20 @@ struct ces_table {
 	char field[CES_TABLE_KEPT + 1];
 };
 
-/* first: the first bytes of the file, which show the separator; of a .tsv it is a tab. */
+/* first: the first bytes of the file, which show the separator; in a .tsv it is a tab. */
 void ces_table_begin(struct ces_table *table, const struct ces_check *check, bool tabs,
 		     const char *first, size_t length, ces_table_found *found,
 		     ces_table_value *value, void *context);
-/* Returns how many bytes it took: fewer where the table broke. */
+/* Returns how many bytes it took: fewer if the table broke. */
 size_t ces_table_add(struct ces_table *table, const char *bytes, size_t length);
 void ces_table_end(struct ces_table *table);
 
-/* Whether name is as the pattern says, in any case; * is any characters, ? is one. */
+/* Returns whether name matches the pattern, in any case; * matches any characters, ? matches
+ * one. */
 bool ces_table_named(const char *pattern, const char *name);
 
-/* The number that a text begins with: 7, 1,234, 5.0, 7 (3%). false: it states none, as NA or <10.
- */
+/* The number that a text begins with: 7, 1,234, 5.0, 7 (3%). False if there is none, as in NA or
+ * <10. */
 bool ces_table_number(const char *text, double *ret);
 
 #endif

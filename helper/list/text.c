@@ -1,5 +1,5 @@
-/* The manifest's text: JSON without blanks, as json-c and jq -c write it, so that its digest can be
- * made again from a file that was laid out otherwise. It must never grow past its bound. */
+/* The manifest's text: JSON without blanks, as json-c and jq -c write it, so that anybody can make
+ * its digest again from a file with another layout. It must never grow past its bound. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Finds identifiers. Each form is matched by hand, from one place, over a bounded number of bytes:
- * no text can make it take long. It must never keep or repeat what it finds. */
+/* Finds identifiers. It matches each form by hand, from one place, over a bounded number of bytes,
+ * so that no text can make it slow. It must never keep or repeat what it finds. */
 #include "helper/list/values.h"
 
 #include <string.h>
@@ -21,8 +21,8 @@ static bool is_letter(char c)
 	return upper(c) >= 'A' && upper(c) <= 'Z';
 }
 
-/* Whether a longer word goes on with c; bytes of a character outside ASCII may be letters. A '_' is
- * none: id_9434765919 holds a number. */
+/* Returns whether c goes on with a longer word. Bytes of a character outside ASCII may be letters.
+ * A '_' does not: id_9434765919 holds a number. */
 static bool is_word(char c)
 {
 	return is_digit(c) || is_letter(c) || (c & 0x80) != 0;
@@ -33,15 +33,15 @@ static bool is_of(char c, const char *letters)
 	return c != '\0' && strchr(letters, upper(c)) != NULL;
 }
 
-/* A number may go on behind a point: 0.9434765919 is not an identifier. */
+/* A number may go on after a point: 0.9434765919 is not an identifier. */
 static bool ends(const char *text, size_t length, size_t at)
 {
 	return at == length || (!is_word(text[at]) &&
 				!(text[at] == '.' && at + 1 < length && is_digit(text[at + 1])));
 }
 
-/* Reads n digits with a blank or '-' perhaps before those of which the bit is set. Returns how many
- * bytes these are, or 0. */
+/* Reads n digits. A bit in the mask allows a blank or '-' before a digit. Returns the number of
+ * bytes, or 0. */
 static size_t take_digits(const char *text, size_t length, size_t n, unsigned breaks, char *ret)
 {
 	size_t at = 0;
@@ -69,7 +69,7 @@ static bool is_checked(const char digits[10])
 	return (check == 11 ? 0 : check) == digits[9];
 }
 
-/* Ten digits, as 943 476 5919 or without blanks; those from 0 to 2 are not given out. */
+/* Ten digits, such as 943 476 5919, with or without blanks. Those from 0 to 2 are not issued. */
 static size_t match_nhs(const char *text, size_t length)
 {
 	char digits[10];
@@ -85,7 +85,7 @@ static bool is_day(int day, int month)
 	return month >= 1 && month <= 12 && day >= 1 && day <= days[month - 1];
 }
 
-/* The day of birth in six digits and four more. A table of numbers loses a zero at the front. */
+/* The day of birth in six digits, and four more. A table of numbers loses a zero at the front. */
 static size_t match_chi(const char *text, size_t length)
 {
 	char digits[10] = {0};
@@ -99,7 +99,7 @@ static size_t match_chi(const char *text, size_t length)
 		   : 0;
 }
 
-/* Two letters, six digits, A to D; in pairs perhaps. Letters as HMRC gives them (NIM39110). */
+/* Two letters, six digits, A to D; perhaps in pairs. The letters are those of HMRC (NIM39110). */
 static size_t match_ni(const char *text, size_t length)
 {
 	static const char *const never[] = {"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"};
@@ -214,7 +214,7 @@ static bool is_year(const char *text)
 	return strncmp(text, "19", 2) == 0 || strncmp(text, "20", 2) == 0;
 }
 
-/* 2024-03-01, 2024/3/1 and, without anything between, 20240301. */
+/* 2024-03-01, 2024/3/1, and 20240301 without separators. */
 static size_t match_year_first(const char *text, size_t length)
 {
 	size_t month, day, at = 5;
@@ -295,8 +295,8 @@ static size_t match_pattern(const char *pattern, const char *text, size_t length
 	return length == n || !is_word(text[n]) ? n : 0;
 }
 
-/* The length of what was found at one place, or 0. Each form is looked for, since one place may be
- * of two: a CHI number is an NHS number. */
+/* The length of the identifier at one place, or 0. It looks for each form, because one place may
+ * have two: a CHI number is an NHS number. */
 static size_t match_at(const struct ces_values *values, const char *text, size_t length)
 {
 	const struct ces_strings *patterns = &values->check->patterns;
@@ -317,7 +317,7 @@ static size_t match_at(const struct ces_values *values, const char *text, size_t
 	return longest;
 }
 
-/* Looks at each place before `until` where a word begins. */
+/* Looks at each place before `until` at which a word begins. */
 static void look(struct ces_values *values, size_t until)
 {
 	while (values->done < until) {
@@ -342,7 +342,7 @@ void ces_values_begin(struct ces_values *values, const struct ces_check *check,
 				values->wanted |= 1u << j;
 }
 
-/* Two bytes before the next place stay, since a place is judged by these. */
+/* Two bytes before the next place stay: a place is judged by these. */
 void ces_values_add(struct ces_values *values, char c)
 {
 	size_t gone;

@@ -1,5 +1,5 @@
-/* Identifiers of people in a stream of text: those of enum ces_check_value, and patterns of a
- * site's own. It must never keep or repeat what it finds. */
+/* Finds identifiers of people in a stream of text: those of enum ces_check_value, and a site's own
+ * patterns. It must never keep or repeat what it finds. */
 #ifndef CES_HELPER_LIST_VALUES_H
 #define CES_HELPER_LIST_VALUES_H
 
@@ -11,8 +11,8 @@
 #define CES_VALUES_LONGEST 192 /* bytes that a form looks at */
 #define CES_VALUES_WINDOW  1024
 
-/* Called for each that was found, inside ces_values_add or ces_values_end. pattern: its place in
- * the list of patterns, or -1. */
+/* Called for each identifier, inside ces_values_add or ces_values_end. pattern: its place in the
+ * list of patterns, or -1. */
 typedef void ces_values_found(void *context, enum ces_check_value value, int pattern);
 
 struct ces_values {
@@ -20,7 +20,7 @@ struct ces_values {
 	ces_values_found *found;
 	void *context;
 	unsigned wanted;     /* a bit for each ces_check_value */
-	size_t length, done; /* of the window; of it, what begins no further match */
+	size_t length, done; /* the window's length; no match begins in its first bytes */
 	char before;         /* the window */
 	char window[CES_VALUES_WINDOW];
 };
@@ -29,7 +29,7 @@ void ces_values_begin(struct ces_values *values, const struct ces_check *check,
 		      ces_values_found *found, void *context);
 void ces_values_add(struct ces_values *values, char c);
 
-/* The end of a line or of a field: no identifier goes on behind it. */
+/* The end of a line or of a field: no identifier goes on after it. */
 void ces_values_end(struct ces_values *values);
 
 /* For tests: the length of the identifier at the beginning of text, or 0. */

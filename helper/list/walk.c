@@ -22,7 +22,7 @@
 
 #define CHUNK 262144
 
-#define END_BYTES 1024 /* bytes of the manifest behind the last entry */
+#define END_BYTES 1024 /* bytes of the manifest after the last entry */
 
 struct walk {
 	struct ces_list_text *text;
@@ -43,7 +43,7 @@ static void cut(struct walk *w, const char *why)
 		w->cut = why;
 }
 
-/* Whether the list may go on; what it leaves out, it says. */
+/* Returns whether the list may go on. If it stops, the manifest says so. */
 static bool goes_on(struct walk *w)
 {
 	if (w->text->full)
@@ -79,7 +79,7 @@ static void unread(struct walk *w, const char *why)
 	ces_list_check_note(w->check, "unread");
 }
 
-/* Returns how many bytes it has read, or -1. Stops at a bound: *ret_whole is false. */
+/* Returns how many bytes it has read, or -1. It stops at a bound: *ret_whole is false. */
 static int64_t digest_file(struct walk *w, int fd, char digest[CES_DIGEST_LENGTH + 1],
 			   const char **ret_content, bool *ret_whole)
 {
@@ -174,7 +174,7 @@ static const char *type_of(mode_t mode)
 	}
 }
 
-/* The entry of a list, with all but its end written. */
+/* Writes an entry of the list except for its end. */
 static void begin_entry(struct walk *w, const char *type)
 {
 	ces_list_print(w->text, "%s{", w->answer->files++ == 0 ? "" : ",");
@@ -199,7 +199,7 @@ static void list_one(struct walk *w, int parent, const char *name, const struct 
 	ces_list_add(w->text, "}", 1);
 	if (w->text->length > CES_LIST_TEXT - END_BYTES)
 		w->text->full = true;
-	if (w->text->full) { /* no half of an entry */
+	if (w->text->full) { /* (no half of an entry) */
 		w->text->length = start;
 		w->answer->files--;
 	}
@@ -222,7 +222,7 @@ static void free_names(struct names *names)
 	free(names->v);
 }
 
-/* Takes the name over, also where it has no room for it. */
+/* Takes the name over, even if there is no room for it. */
 static bool add_name(struct names *names, char *name)
 {
 	if (names->n == names->size) {
@@ -240,7 +240,8 @@ static bool add_name(struct names *names, char *name)
 	return true;
 }
 
-/* The names of a directory in order, up to the bound of files, which is for all levels together. */
+/* Reads the names of a directory in order, up to the bound of files, which is one for all
+ * levels. */
 static void read_names(struct walk *w, int fd, struct names *ret)
 {
 	CES_CLEANUP_FD int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -292,7 +293,7 @@ static void visit_directory(struct walk *w, int parent, const char *name, const 
 	list_one(w, parent, name, st, "it cannot be read");
 }
 
-/* The path of an entry, until the caller shortens it again. */
+/* The path of an entry. The caller shortens it again. */
 static bool enter(struct walk *w, const char *name)
 {
 	size_t length = strlen(w->path), more = strlen(name);

@@ -1,5 +1,5 @@
 /* Reads the evidence about one image. Each file must be what its name says, by the digest of the
- * very bytes that are read here, and a record must be as ces-policy writes it. */
+ * very bytes that are read here. Each record must be exactly as ces-policy writes it. */
 #include "helper/parse/evidence.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@ struct walk {
 	size_t left;
 };
 
-/* The next file: its name, its digest and its bytes. 1; 0 at the end. */
+/* Takes the next file: its name, its digest and its bytes. 1; 0 at the end. */
 static int next(struct walk *walk, struct ces_parse_file *ret, char digest[CES_DIGEST_LENGTH + 1],
 		const char **ret_bytes, struct ces_error *err)
 {
@@ -42,7 +42,7 @@ static int next(struct walk *walk, struct ces_parse_file *ret, char digest[CES_D
 	return 1;
 }
 
-/* First the set that was approved, since it says which records count. */
+/* The approved set comes first, because it says which records count. */
 static int take_set(struct ces_judge *judge, const struct ces_parse_evidence *head,
 		    struct walk walk, struct ces_error *err)
 {

@@ -7,7 +7,8 @@
 
 #include "policy/parsed.h"
 
-/* A struct ces_parse_evidence and its files, as bytes; gives a struct ces_evidence_facts. */
+/* Takes a struct ces_parse_evidence and its files, as bytes, and makes a struct
+ * ces_evidence_facts. */
 int ces_parse_evidence(const char *bytes, size_t length, uint8_t **ret, size_t *ret_length,
 		       struct ces_error *err);
 

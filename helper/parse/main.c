@@ -1,7 +1,7 @@
-/* ces-parse: turns JSON files of root's, the policy, specifications of devices and evidence, into
+/* ces-parse: turns root's JSON files (the policy, specifications of devices, and evidence) into
  * flat blocks, and a decision into sentences. It has an account of its own, no file, no network, no
- * exec. Each process does one job. Where that is a file, it must not be given a byte of a caller's,
- * a registry's or an image's: its word on a policy is believed. */
+ * exec. Each process does one job. If the job is a file, the process must not get a byte from a
+ * caller, a registry or an image: root's programs believe what it says of a policy. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ static int read_policy(const char *bytes, size_t length, uint8_t **ret, size_t *
 
 	if (ces_policy_parse(bytes, length, &policy, err) < 0)
 		return -1;
-	policy->memory = NULL; /* an address, which nobody else may see */
+	policy->memory = NULL; /* (an address, which no other program may see) */
 	return ces_flat_pack(&ces_policy_flat, policy, ret, ret_length, err);
 }
 

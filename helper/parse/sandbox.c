@@ -1,5 +1,5 @@
-/* Confines ces-parse and ces-decode. If a restriction fails, that is an error, and nothing is
- * read. */
+/* Confines ces-parse and ces-decode. It must not read anything if a restriction fails: that is an
+ * error. */
 #include "helper/parse/sandbox.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@
 #include "policy/parsed.h"
 
 #define MEMORY_MAX (512u << 20)
-#define SECONDS    60 /* ces-admit or ces-session ends it long before */
+#define SECONDS    60 /* (ces-admit or ces-session ends it long before) */
 
 #ifdef __SANITIZE_ADDRESS__
 #define SANITIZED 1
@@ -68,7 +68,7 @@ static int set_limits(struct ces_error *err)
 #define UNLESS(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, (skip))
 #define ALLOW(call)         UNLESS(SYS_##call, 1), RETURN(SECCOMP_RET_ALLOW)
 
-/* Written out by hand: a library would take longer than all the rest of a request. */
+/* Written by hand: a library would take longer than the rest of the request. */
 static const struct sock_filter filter[] = {
     LOAD(arch),
     UNLESS(ARCHITECTURE, 1),
@@ -104,11 +104,11 @@ static int confine(struct ces_error *err)
 
 	if (check_identity(err) < 0 || set_limits(err) < 0)
 		return -1;
-	/* dates are UTC's; without this timegm(3) looks for a file */
+	/* (dates are in UTC; without this timegm(3) looks for a file) */
 	if (clearenv() != 0 || setenv("TZ", "UTC0", 1) < 0)
 		return ces_error_errno(err, CES_E_HOST, "environment");
 	tzset();
-	/* (not by seccomp(2), which the janitor's unit leaves out) */
+	/* (not by seccomp(2), which the janitor's unit does not allow) */
 	if (!SANITIZED && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
 		return ces_error_errno(err, CES_E_INTERNAL, "the filter of system calls");
 	return 0;

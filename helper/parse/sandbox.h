@@ -11,8 +11,8 @@
 #define CES_PARSE_ANSWER 4
 
 /* Refuses to run as root or with capabilities. From then on this process can only read, write, have
- * memory and end; everything else kills it (seccomp(2)). In this state it does `work`, and answers
- * with the block (malloc'd) or the error of `work`. Returns an exit status. */
+ * memory and end; the kernel kills it for anything else (seccomp(2)). In this state it does `work`,
+ * and answers with the block (malloc'd) or the error of `work`. Returns an exit status. */
 int ces_parse_serve(int (*work)(uint8_t **ret, size_t *ret_length, struct ces_error *err));
 
 #endif

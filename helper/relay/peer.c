@@ -19,7 +19,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* include/net/tcp_states.h; not in the kernel's exported headers. */
+/* include/net/tcp_states.h, which the kernel does not export. */
 enum { ESTABLISHED = 1, FIN_WAIT1 = 4, FIN_WAIT2 = 5 };
 
 struct question {
@@ -46,7 +46,7 @@ static int ask(int diag, const struct sockaddr_in *peer, in_port_t port, unsigne
 	return send(diag, &question, sizeof(question), 0) == (ssize_t)sizeof(question) ? 0 : -1;
 }
 
-/* The kernel has answered before send returns. Skips an answer to an older question. */
+/* The kernel has answered before send returns. It skips the answer to an older question. */
 static bool take_answer(int diag, unsigned number, struct inet_diag_msg *ret)
 {
 	union {
@@ -64,7 +64,7 @@ static bool take_answer(int diag, unsigned number, struct inet_diag_msg *ret)
 		if (n < 0 && errno != EINTR)
 			return false;
 		if (n > 0 && from.nl_pid != 0)
-			n = 0; /* not the kernel */
+			n = 0; /* (not from the kernel) */
 	} while (n < (ssize_t)sizeof(answer.header) || answer.header.nlmsg_seq != number);
 	if (answer.header.nlmsg_type != SOCK_DIAG_BY_FAMILY ||
 	    n < (ssize_t)NLMSG_LENGTH(sizeof(*ret)))

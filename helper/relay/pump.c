@@ -1,4 +1,4 @@
-/* Moves bytes. Must not look at one, and must not wait. */
+/* Moves bytes. It must not look at one, and must not wait. */
 #include "helper/relay/pump.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "helper/relay/peer.h"
 
 #define PIPE_BYTES                                                                                 \
-	(256 * 1024)   /* a pipe may be smaller, where the user's pipes have used up theirs */
+	(256 * 1024)   /* (a pipe may be smaller if the user's pipes have used up their limit) */
 #define TURN_ROUNDS 16 /* before the others get their turn */
 
 static int start_flow(struct ces_flow *flow, int from, int to)
@@ -52,8 +52,7 @@ static short wanted(const struct ces_flow *reads, const struct ces_flow *writes)
 		       (writes->held > 0 ? POLLOUT : 0));
 }
 
-/* Leaves out a socket from which nothing is wanted: poll would report its hang-up again and again.
- */
+/* Leaves out a socket from which nothing is wanted: poll would report its hang-up for ever. */
 void ces_pump_poll(const struct ces_pump *pump, struct pollfd ret[2])
 {
 	short accepted = 0, connected = 0;

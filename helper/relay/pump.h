@@ -1,5 +1,5 @@
-/* One connection: splice(2) moves bytes from the accepted socket to the one connected for it, and
- * back. Nothing looks at them. */
+/* One connection: splice(2) moves bytes from the accepted socket to the connected one, and back. It
+ * must not look at them. */
 #ifndef CES_RELAY_PUMP_H
 #define CES_RELAY_PUMP_H
 
@@ -23,13 +23,13 @@ struct ces_pump {
 	struct ces_flow in, out;
 };
 
-/* Takes both sockets (non-blocking). When there are no pipes, closes both and returns -1. */
+/* Takes both sockets (non-blocking). If there are no pipes, it closes both and returns -1. */
 int ces_pump_start(struct ces_pump *pump, int accepted, int connected);
 
 /* Fills in what to wait for: [0] accepted, [1] connected; fd -1: nothing. */
 void ces_pump_poll(const struct ces_pump *pump, struct pollfd ret[2]);
 
-/* Moves what can be moved. The connection ends by itself; after that it is not `used`. */
+/* Moves what it can. The connection ends by itself; after that it is not `used`. */
 void ces_pump_step(struct ces_pump *pump, const struct pollfd ready[2]);
 
 #endif

@@ -121,8 +121,8 @@ static int allow(scmp_filter_ctx filter, int call, unsigned n, const struct scmp
 	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, n, arguments);
 }
 
-/* Adds the rules that depend on the addresses, and on how many there are. The fds that were given
- * are never closed, so nothing else takes their numbers. */
+/* Adds the rules that depend on the addresses and on their number. The given fds are never closed,
+ * so no other file gets their numbers. */
 static int allow_ways(scmp_filter_ctx filter, const union ces_relay_address *sealed, size_t n)
 {
 	const struct scmp_arg_cmp others[] = {ABOVE(0, CES_RELAY_LISTENER + n)};

@@ -18,7 +18,7 @@
 
 static struct ces_pump pumps[PUMPS];
 
-/* A helper that does not read loses reports; it never holds the relay up. */
+/* A helper that does not read loses reports. It must never delay the relay. */
 static void report_stranger(uint64_t port, uint64_t uid)
 {
 	const struct ces_relay_report report = {.port = port, .uid = uid};
@@ -40,8 +40,8 @@ static void set(int fd, int level, int option, int value)
 	(void)setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-/* The kernel keeps the deadlines (tcp(7)): 15 seconds until a connection is made, two minutes for a
- * peer that has vanished without a word. */
+/* The kernel keeps the deadlines (tcp(7)): 15 seconds to connect, and two minutes for a peer that
+ * has vanished. */
 static void set_deadlines(int fd)
 {
 	set(fd, IPPROTO_TCP, TCP_SYNCNT, 3);
@@ -69,7 +69,7 @@ static void carry(struct ces_pump *pump, int accepted, const union ces_relay_add
 	(void)ces_pump_start(pump, accepted, fd);
 }
 
-/* Whether the peer may be served; reports a stranger. */
+/* Returns whether to serve the peer, and reports a stranger. */
 static bool is_welcome(const struct ces_serve *serve, size_t i, int accepted,
 		       const struct sockaddr_in *peer)
 {
@@ -112,7 +112,7 @@ void ces_serve_run(const struct ces_serve *serve)
 	for (;;) {
 		bool room = free_pump() != NULL;
 
-		/* polled for its end only: when the helper ends, so does the relay */
+		/* (polled only for its end: the relay ends with the helper) */
 		fds[0] = (struct pollfd){.fd = CES_RELAY_CHANNEL};
 		for (size_t i = 0; i < CES_RELAY_PORTS; i++)
 			fds[1 + i] = (struct pollfd){

@@ -1,5 +1,5 @@
-/* The loop of ces-relay: accepts from listeners, and carries each connection to the address that
- * belongs to its listener. */
+/* The loop of ces-relay: accepts from the listeners, and carries each connection to the address of
+ * its listener. */
 #ifndef CES_RELAY_SERVE_H
 #define CES_RELAY_SERVE_H
 
@@ -12,12 +12,12 @@
 struct ces_serve {
 	size_t n;                          /* listeners, from CES_RELAY_LISTENER */
 	const union ces_relay_address *to; /* sealed, one for each */
-	bool owned;                        /* only the owner's connections to ports of the host's */
+	bool owned;                        /* serve only the owner at ports of the host */
 	uid_t owner;
 	in_port_t ports[CES_RELAY_PORTS];
 };
 
-/* Serves until the helper closes its end, or poll fails. */
+/* Serves until the helper closes its end or poll fails. */
 void ces_serve_run(const struct ces_serve *serve);
 
 #endif

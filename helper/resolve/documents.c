@@ -1,4 +1,4 @@
-/* Fetches documents. Must not read one itself: a ces-unpack does. */
+/* Fetches documents. It must not read one itself: a ces-unpack does. */
 #include "helper/resolve/documents.h"
 
 #include <errno.h>
@@ -130,7 +130,7 @@ int ces_document_read(const struct ces_document *document, const struct ces_smal
 		memcpy(wish.digest, document->reference, sizeof(wish.digest));
 	if (ces_talk_unpack(&wish, NULL, 0, &answer, &input, err) < 0)
 		return -1;
-	/* a ces-unpack that reads no more gives the reason in its answer */
+	/* (a ces-unpack that reads no more gives the reason in its answer) */
 	(void)ces_write_full(input, small->bytes, small->length, -1);
 	close(input);
 	return ces_talk_unpacked(&answer, ces_now_ms() + CES_DOCUMENT_MS, schema, ret, err);

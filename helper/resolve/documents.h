@@ -5,11 +5,11 @@
 
 #include "helper/resolve/talk.h"
 
-#define CES_DOCUMENT_MS 120000 /* for the fetch of one, or the reading */
+#define CES_DOCUMENT_MS 120000 /* for the fetch of a document, or for its reading */
 
-/* Gets one document. reference: a tag, or a digest, which is checked then; blob: of a blob. max:
+/* Gets one document. reference: a tag, or a digest, which is then checked; blob: of a blob. max:
  * the most bytes, or the exact number for a blob. layers: of the job, see common/worker.h. The
- * calling function frees the answer of ces-unpack. */
+ * caller frees the answer of ces-unpack. */
 struct ces_document {
 	enum ces_wish_document which;
 	enum ces_unpack_kind job;
@@ -19,9 +19,9 @@ struct ces_document {
 int ces_document_get(const struct ces_document *document, const struct ces_wire_schema *schema,
 		     void *ret, struct ces_error *err);
 
-/* The two halves of it, for a document that need not be there. deadline_ms: as in common/io.h. Free
- * small->bytes, also after a failure. Where the list of referrers is fetched, reference is not the
- * digest of what comes, and is not checked. */
+/* The two halves of it, for a document that may be missing. deadline_ms: as in common/io.h. Free
+ * small->bytes, also after a failure. For the list of referrers, reference is not the digest of the
+ * answer, and is not checked. */
 struct ces_small {
 	char *bytes;
 	size_t length, max;

@@ -33,7 +33,7 @@ static int check_manifest(const struct ces_unpack_manifest *found, struct ces_er
 	return 0;
 }
 
-/* Gets the manifest of this machine's platform: the one that the reference names, or the one that
+/* Gets the manifest for this machine's platform: the one that the reference names, or the one that
  * its index chooses. */
 static int get_manifest(const char *reference, struct ces_unpack_manifest *ret,
 			char ret_top[CES_DIGEST_LENGTH + 1], struct ces_error *err)
@@ -130,7 +130,7 @@ static int get_user(const struct image *image, struct ces_error *err)
 	return result;
 }
 
-/* Fetches the configuration and asks the registry for the layers each time, though all may be here:
+/* Fetches the configuration, and asks the registry for the layers each time, even if all are here:
  * the registry decides who may have them, see layers.c. */
 static int lead(const struct ces_resolve_order *order, struct image *image, struct ces_error *err)
 {

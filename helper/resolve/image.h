@@ -4,7 +4,7 @@
 
 #include "helper/resolve/talk.h"
 
-/* Leads the pull to its end; on success CES_WISH_DONE has been sent. */
+/* Takes the pull to its end. On success it has sent CES_WISH_DONE. */
 int ces_resolve_image(const struct ces_resolve_order *order, struct ces_error *err);
 
 /* Hands over what may hold signatures of the manifest, or of the index that led to it, and asks

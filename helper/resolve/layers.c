@@ -38,7 +38,7 @@ struct layer {
 	bool found;   /* here, before anything was fetched */
 	bool asked;   /* the registry was asked whether this caller may have it: */
 	bool allowed; /* the registry said so */
-	bool alone;   /* fetched without a claim: the other is too slow */
+	bool alone;   /* fetched without a claim: the other pull is too slow */
 };
 
 struct job {
@@ -47,7 +47,7 @@ struct job {
 	struct layer *layers;
 	size_t n;
 	uint64_t left;
-	bool shared; /* another pull has fetched some of it meanwhile */
+	bool shared; /* another pull has fetched some of it */
 };
 
 /* A wish about one layer. */
@@ -116,7 +116,7 @@ static int ask(struct job *job, size_t i, struct ces_error *err)
 			      job->manifest->layer_sizes.v[i], -1, &job->layers[i].id, err);
 }
 
-/* Asks for all at once: ces-fetch has as many on the wire as it wants. */
+/* Asks for all at once: ces-fetch limits how many are on the wire. */
 static int ask_all(struct job *job, struct ces_error *err)
 {
 	for (size_t i = 0; i < job->n; i++)
@@ -150,7 +150,7 @@ static int start(struct job *job, size_t i, struct ces_error *err)
 			      job->manifest->layer_sizes.v[i], input, &layer->id, err);
 }
 
-/* Takes a layer that is here, and that this caller may have. */
+/* Takes a layer that is here and that this caller may have. */
 static int have(struct job *job, size_t i, struct ces_error *err)
 {
 	job->layers[i].state = LAYER_PRESENT;
@@ -242,8 +242,8 @@ static int mark_opaque(size_t i, const struct ces_strings *paths, struct ces_err
 	return 0;
 }
 
-/* Commits a whole and verified layer. Others who wait for it have it from here, and if this pull
- * fails the collector takes it when nobody needs it. */
+/* Commits a whole and verified layer. Other pulls that wait for it get it from here. If this pull
+ * fails, the collector removes the layer unless another needs it. */
 static int commit(const struct job *job, size_t i, const struct ces_unpack_layer *answer,
 		  struct ces_error *err)
 {
@@ -278,8 +278,8 @@ static int finish_layer(struct job *job, size_t i, struct ces_error *err)
 	return result;
 }
 
-/* Takes the registry's answer for a layer. The reason why it may not be had from there does not
- * matter here, since the layer is fetched then, and that fails with the reason. */
+/* Takes the registry's answer for a layer. The reason of a refusal does not matter here: the layer
+ * is then fetched, and that fails with the reason. */
 static bool answered(struct job *job, const struct ces_fetch_status *status)
 {
 	for (size_t i = 0; i < job->n; i++) {
@@ -384,7 +384,7 @@ static int step(struct job *job, struct ces_error *err)
 }
 
 /* Reports the layers, but not before the registry has answered for those that are here: nobody may
- * hear of a layer that they may not have. */
+ * learn of a layer that they may not have. */
 static int report_all(const struct job *job, struct ces_error *err)
 {
 	for (size_t i = 0; i < job->n; i++)

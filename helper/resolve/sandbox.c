@@ -1,4 +1,4 @@
-/* Confines ces-resolve. If a restriction fails, that is an error, and nothing is read. */
+/* Confines ces-resolve. It must not read anything if a restriction fails: that is an error. */
 #include "helper/resolve/sandbox.h"
 
 #include <errno.h>

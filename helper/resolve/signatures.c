@@ -22,7 +22,7 @@ struct gathering {
 	int64_t deadline;
 	uint8_t *bag;
 	size_t length, n;
-	struct ces_error missed; /* why a document could not be had, the last time */
+	struct ces_error missed; /* why a document could not be fetched, the last time */
 };
 
 static bool is_full(const struct gathering *g)
@@ -44,7 +44,7 @@ static void put(struct gathering *g, const struct ces_small *small)
 }
 
 /* Gets one, and its list of others unless `others` is NULL. Returns 0; 1 if the registry does not
- * have it, or not in time; -1 when this pull cannot go on. */
+ * have it, or not in time; -1 if this pull cannot go on. */
 static int get(struct gathering *g, enum ces_fetch_kind kind, const char *reference, uint64_t size,
 	       struct ces_unpack_signatures *others, struct ces_error *err)
 {
@@ -66,7 +66,7 @@ static int get(struct gathering *g, enum ces_fetch_kind kind, const char *refere
 			result = 1;
 	}
 	free(small.bytes);
-	/* what was asked for may still come, and is nobody's any more */
+	/* (the requested documents may still come; nobody reads them) */
 	if (result == 1)
 		ces_talk_forget();
 	if (missed.code == CES_E_INTERNAL || missed.code == CES_E_HOST) {
@@ -95,8 +95,8 @@ static int get_manifest(struct gathering *g, const char *reference, struct ces_e
 	return result;
 }
 
-/* The manifests that name this digest as their subject. OCI distribution-spec 1.1, "Listing
- * Referrers": a registry without the API has the list under a tag. */
+/* Lists the manifests whose subject is this digest. OCI distribution-spec 1.1, "Listing Referrers":
+ * a registry without the API has the list under a tag. */
 static int get_referrers(struct gathering *g, const char *digest, const char *tag,
 			 struct ces_error *err)
 {
@@ -115,7 +115,7 @@ static int get_referrers(struct gathering *g, const char *digest, const char *ta
 	return result;
 }
 
-/* cosign's names for what belongs to a digest: its colon becomes a dash, with an ending. */
+/* cosign's names for what belongs to a digest: the colon becomes a dash, and an ending follows. */
 static int gather(struct gathering *g, const char *digest, struct ces_error *err)
 {
 	static const char *const endings[] = {".sig", ".att", ""};

@@ -1,5 +1,5 @@
-/* Sends and takes packets and pipes: ces-session, ces-fetch and ces-unpack. Must not believe
- * ces-fetch and ces-unpack further than the codec checks them. */
+/* Sends and takes packets and pipes: ces-session, ces-fetch and ces-unpack. It must not believe
+ * ces-fetch and ces-unpack more than the codec checks. */
 #include "helper/resolve/talk.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ static int gone(struct ces_error *err)
 	return ces_error_set(err, CES_E_INTERNAL, "ces-session ended this pull");
 }
 
-/* Takes one packet of n bytes from ces-session, and the fd with it if one is wanted. */
+/* Takes one packet of n bytes from ces-session, and its fd if one is wanted. */
 static int take(void *ret, size_t n, int *ret_fd, struct ces_error *err)
 {
 	struct pollfd wait = {.fd = CES_RESOLVE_SESSION, .events = POLLIN};
@@ -68,7 +68,7 @@ void ces_talk_failed(const struct ces_error *err)
 	(void)send_wish(&wish, err->text, strlen(err->text), &ignored);
 }
 
-/* The number of the next fetch, and the lowest that is not given up. */
+/* The number of the next fetch, and the lowest number that still counts. */
 static uint64_t next = 1, oldest = 1;
 
 void ces_talk_forget(void)
@@ -142,8 +142,8 @@ int ces_talk_unpack(struct ces_wish *wish, const void *bytes, size_t length, int
 	return 0;
 }
 
-/* Takes an answer: the one that was asked for, or an error in the worker's words (which the codec
- * keeps printable). */
+/* Takes an answer: the expected one, or an error in the worker's words (which the codec keeps
+ * printable). */
 static int take_answer(const uint8_t *frame, size_t length, const struct ces_wire_schema *schema,
 		       void *ret, struct ces_error *err)
 {

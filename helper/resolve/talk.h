@@ -1,5 +1,5 @@
 /* Talks to the three others: ces-session, which does what needs root; ces-fetch, by a socket that
- * ces-resolve was given; and each ces-unpack, by the two ends that ces-session hands over. */
+ * ces-resolve gets; and each ces-unpack, by the two ends that ces-session hands over. */
 #ifndef CES_HELPER_RESOLVE_TALK_H
 #define CES_HELPER_RESOLVE_TALK_H
 
@@ -8,14 +8,14 @@
 #include "common/worker.h"
 #include "helper/resolve/wish.h"
 
-/* Sends a wish, with length bytes behind it. answer: NULL where there is none. */
+/* Sends a wish, with length bytes after it. answer: NULL if there is none. */
 int ces_talk_wish(struct ces_wish *wish, const void *bytes, size_t length,
 		  struct ces_wish_answer *answer, struct ces_error *err);
 
 /* Sends the last wish. It gets no answer. */
 void ces_talk_failed(const struct ces_error *err);
 
-/* Asks ces-fetch for one body, to be written into the pipe body (still owned by the caller; -1:
+/* Asks ces-fetch for one body, to be written into the pipe body (still the caller's; -1:
  * CES_FETCH_CHECK). *ret_id comes back in each status. */
 int ces_talk_fetch(enum ces_fetch_kind kind, const char *reference, uint64_t size, int body,
 		   uint64_t *ret_id, struct ces_error *err);
@@ -23,15 +23,15 @@ int ces_talk_fetch(enum ces_fetch_kind kind, const char *reference, uint64_t siz
 /* Takes one status, also that of a failure. CES_E_HOST if ces-fetch is gone. */
 int ces_talk_status(struct ces_fetch_status *ret, struct ces_error *err);
 
-/* Gives up all that was asked for so far: a later status about that says nothing. */
+/* Gives up all requests so far: a later status about these means nothing. */
 void ces_talk_forget(void);
 
-/* Turns a failed status into err, 0 for any other. CES_E_INTERNAL only if nobody read the body any
- * more, so that the cause is the reader's. */
+/* Turns a failed status into err, 0 for any other. It is CES_E_INTERNAL only if the body has no
+ * reader: then the cause is the reader's. */
 int ces_talk_fetch_failed(const struct ces_fetch_status *status, struct ces_error *err);
 
-/* Sends a wish that starts a ces-unpack. Takes the fd of its answer, and (unless NULL) the fd of
- * its input. The calling function owns both. */
+/* Sends a wish that starts a ces-unpack. It takes the fd of the answer, and (unless NULL) the fd of
+ * the input. The caller owns both. */
 int ces_talk_unpack(struct ces_wish *wish, const void *bytes, size_t length, int *ret_answer,
 		    int *ret_input, struct ces_error *err);
 

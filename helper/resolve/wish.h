@@ -17,17 +17,17 @@
 #define CES_WISH_BYTES_MAX 16384
 
 enum ces_wish_kind {
-	/* while the manifest is looked for */
+	/* while it looks for the manifest */
 	CES_WISH_BYTES = 1, /* more of a document: number is an enum ces_wish_document */
 	CES_WISH_PARSE,     /* ces-unpack reads a document: kind of job in number, layers and size
 			       and digest as there. Answered twice: with the fd of its answer, and
 			       with the one that the document is written to */
 	CES_WISH_MANIFEST,  /* the manifest is whole, and the index, where there is one */
-	/* then, while the configuration is */
+	/* the same for the configuration */
 	CES_WISH_LAYER, /* the next layer: digest, diff_id, size; compression in number */
 	CES_WISH_NEED,  /* those were all. Answered: here */
-	/* then, while layers are fetched */
-	CES_WISH_ROOM,   /* is there room for size bytes */
+	/* the same while it fetches layers */
+	CES_WISH_ROOM,   /* is there room for size bytes? */
 	CES_WISH_CLAIM,  /* fetch it here? number 1: without asking others. Answered: state 1,
 			    nobody else fetches it; here */
 	CES_WISH_LOOK,   /* at what another fetches. Answered: state, enum ces_claim_state; size */
@@ -37,14 +37,14 @@ enum ces_wish_kind {
 	CES_WISH_PROGRESS, /* number: enum ces_progress_state; size: bytes so far */
 	CES_WISH_IMAGE,    /* all layers are there; number 1: another pull fetched some. Answered:
 			      state 1, the image is known already */
-	/* then, while the image is put together */
+	/* while it puts the image together */
 	CES_WISH_USER, /* ces-unpack reads the image's passwd for the user in bytes. Answered with
 			  the fd of its answer */
 	/* the end */
 	CES_WISH_DONE,
 	CES_WISH_FAILED, /* at any time: enum ces_code in number, its text in bytes; size 1: the
 			    registry wants a login, or another */
-	/* where the rule wants signatures: between the manifest and the configuration */
+	/* if the rule wants signatures: between the manifest and the configuration */
 	CES_WISH_SIGNED, /* the documents that may hold them are whole. bytes: why one could not be
 			    had, if so */
 	CES_WISH_KINDS
@@ -69,14 +69,14 @@ struct ces_wish {
 
 struct ces_wish_answer {
 	uint64_t state, size;
-	uint64_t here[(CES_LAYERS_MAX + 63) / 64]; /* a bit for each layer that the store has */
+	uint64_t here[(CES_LAYERS_MAX + 63) / 64]; /* a bit for each layer that is in the store */
 };
 
 /* The first packet, to ces-resolve. */
 struct ces_resolve_order {
 	char reference[257]; /* a tag, or a digest */
 	uint64_t left;       /* bytes that the image may take, for the words of an error */
-	uint64_t signatures; /* 1: they are wanted, too */
+	uint64_t signatures; /* 1: they are wanted as well */
 };
 
 #endif

@@ -1,4 +1,4 @@
-/* Compiles the table of policy.c with libseccomp. Must not decide about any call itself. */
+/* Compiles the table of policy.c with libseccomp. It must not decide about any call itself. */
 #include "helper/seccomp/policy.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@ static int fail(struct ces_error *err, const char *what, int code)
 }
 
 /* The number of a call here, 0 or above. -1: this architecture has no such call. An unknown name
- * stops the build: a misspelt allowance would be a silent refusal. */
+ * stops the build: with a misspelt name a call would be refused without a word. */
 static int resolve(const char *name, int number, int *ret, struct ces_error *err)
 {
 	int found = seccomp_syscall_resolve_name(name);
@@ -89,7 +89,7 @@ static int fill_and_export(scmp_filter_ctx filter, int fd, struct ces_error *err
 {
 	int result = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
-	/* 2: a binary tree of numbers, not a list of two hundred comparisons. */
+	/* 2: a binary tree of numbers and not a list of two hundred comparisons. */
 	if (result == 0)
 		result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (result < 0)

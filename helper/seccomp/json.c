@@ -1,4 +1,4 @@
-/* Writes the table of policy.c as JSON of the OCI runtime-spec. Must not decide about any call
+/* Writes the table of policy.c as JSON of the OCI runtime-spec. It must not decide about any call
  * itself. */
 #include "helper/seccomp/policy.h"
 
@@ -8,7 +8,7 @@
 #include <json-c/json.h>
 #include <seccomp.h>
 
-/* Makes one entry of `syscalls`; takes over names and args. */
+/* Makes one entry of `syscalls`. It takes over names and args. */
 static struct json_object *entry_of(struct json_object *names, const char *action, int code,
 				    struct json_object *args)
 {
@@ -43,7 +43,7 @@ static struct json_object *rule_of(const struct ces_seccomp_rule *rule, const ch
 		struct json_object *arg = json_object_new_object();
 
 		json_object_object_add(arg, "index", json_object_new_int((int)rule->args[i].index));
-		/* With MASKED_EQ, `value` is the mask and `valueTwo` is what must be left. */
+		/* With MASKED_EQ, `value` is the mask, and `valueTwo` is the result. */
 		json_object_object_add(arg, "value",
 				       json_object_new_int64((int64_t)rule->args[i].mask));
 		json_object_object_add(arg, "valueTwo",

@@ -105,7 +105,7 @@ const struct ces_seccomp_number ces_seccomp_allowed_new[] = {
 };
 const size_t ces_seccomp_n_allowed_new = CES_COUNT(ces_seccomp_allowed_new);
 
-#define INT 0xffffffffu /* an int or unsigned argument: the kernel sees the low half alone */
+#define INT 0xffffffffu /* an int or unsigned argument: the kernel sees only the low half */
 
 /* Every flag that makes a namespace, except CLONE_NEWTIME: in clone's flags that bit belongs to the
  * exit signal. */
@@ -133,8 +133,8 @@ _Static_assert(TIOCSTI == 0x5412 && TIOCLINUX == 0x541C,
 
 #define PERSONALITY(value) {"personality", 1, {{0, INT, value}}}
 
-/* Families, kinds and protocols that ordinary programs use. All others load kernel modules that
- * hardly anyone has looked at. The kind's other bits are SOCK_NONBLOCK and SOCK_CLOEXEC. */
+/* Families, kinds and protocols of ordinary programs. All others load kernel modules that hardly
+ * anyone has reviewed. The kind's other bits are SOCK_NONBLOCK and SOCK_CLOEXEC. */
 #define KIND 0xfu
 #define SOCKET(family, kind, protocol) \
 	{"socket", 3, {{0, INT, family}, {1, KIND, kind}, {2, INT, protocol}}}
@@ -142,7 +142,7 @@ _Static_assert(TIOCSTI == 0x5412 && TIOCLINUX == 0x541C,
 const struct ces_seccomp_rule ces_seccomp_rules[] = {
 	{"clone", 1, {{CLONE_FLAGS, NAMESPACES, 0}}},
 
-	/* The values that setarch and old programs ask for; not ADDR_NO_RANDOMIZE or
+	/* The values that setarch and old programs ask for, without ADDR_NO_RANDOMIZE and
 	 * READ_IMPLIES_EXEC. */
 	PERSONALITY(0),
 	PERSONALITY(0x8),        /* PER_LINUX32 */
@@ -176,8 +176,8 @@ const struct ces_seccomp_rule ces_seccomp_rules[] = {
 /* clang-format on */
 const size_t ces_seccomp_n_rules = CES_COUNT(ces_seccomp_rules);
 
-/* The container must not read or write the kernel's audit log. passwd, useradd and PAM take a
- * refused audit for an attack, and end; they accept an absent one. */
+/* The container must not read or write the kernel's audit log. passwd, useradd and PAM end if audit
+ * is refused, because they suspect an attack. They accept a kernel without audit. */
 const struct ces_seccomp_rule ces_seccomp_unsupported[] = {
     {"socket", 2, {{0, INT, AF_NETLINK}, {2, INT, NETLINK_AUDIT}}},
 };

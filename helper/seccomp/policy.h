@@ -11,15 +11,15 @@
 #define CES_SECCOMP_ARGS_MAX 3
 
 /* The only comparison: (argument & mask) == value. The kernel reads most arguments as 32-bit
- * numbers. So a mask of their low half decides about the bits that the kernel will look at, with
- * any bits above. */
+ * numbers. So a mask of their low half decides about the bits that the kernel looks at, whatever
+ * the bits above are. */
 struct ces_seccomp_arg {
 	unsigned index;
 	uint64_t mask, value;
 };
 
-/* Applies to a call when every argument matches. If a call has several rules, any is enough. No two
- * overlap with different answers, so the order in which a filter tries them decides nothing. */
+/* Applies to a call if every argument matches. If a call has several rules, one match is enough. No
+ * two overlap with different answers, so their order in a filter does not matter. */
 struct ces_seccomp_rule {
 	const char *name;
 	unsigned n_args;
@@ -27,7 +27,7 @@ struct ces_seccomp_rule {
 };
 
 /* A call newer than some libseccomp that CES is built with. Since Linux 5.1 a new call has the same
- * number on every architecture, so the number can stand for the name. */
+ * number on every architecture, so the number can take the name's place. */
 struct ces_seccomp_number {
 	const char *name;
 	int number;
@@ -43,13 +43,13 @@ extern const size_t ces_seccomp_n_allowed_new;
 extern const struct ces_seccomp_rule ces_seccomp_rules[];
 extern const size_t ces_seccomp_n_rules;
 
-/* Answered with EPROTONOSUPPORT, as by a kernel built without the family: programs that would end
- * at EPERM go on without it. */
+/* Answered with EPROTONOSUPPORT, as by a kernel without the family: programs that would end at
+ * EPERM go on without it. */
 extern const struct ces_seccomp_rule ces_seccomp_unsupported[];
 extern const size_t ces_seccomp_n_unsupported;
 
-/* Answered with ENOSYS: libraries take this for an older kernel and use the older call. They report
- * EPERM to the user. */
+/* Answered with ENOSYS: libraries then take the kernel for an older one and use the older call.
+ * EPERM they would report to the user. */
 extern const struct ces_seccomp_number ces_seccomp_absent[];
 extern const size_t ces_seccomp_n_absent;
 
@@ -62,8 +62,8 @@ extern const size_t ces_seccomp_n_absent;
 int ces_seccomp_compile(int fd, struct ces_error *err);
 
 /* Writes the same policy as the object `linux.seccomp` of the OCI runtime-spec (config-linux.md),
- * malloc'd. The calls that do not exist yet have no name and are not in it: runc itself answers
- * ENOSYS for numbers above all that it knows. */
+ * malloc'd. Future calls have no name and are not in it: runc itself answers ENOSYS for all numbers
+ * above those that it knows. */
 int ces_seccomp_json(char **ret, struct ces_error *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* Reads a tar's entries. Must not pass an entry on that its two readers see in different ways. */
+/* Reads a tar's entries. It must not pass on an entry that its two readers see in different
+ * ways. */
 #include "helper/unpack/archive.h"
 
 #include <errno.h>
@@ -10,7 +11,7 @@ static la_ssize_t read_block(struct archive *archive, void *context, const void 
 	size_t length = 0;
 	int more;
 
-	ces_headers_feed(&tar->headers, NULL, 0); /* the last block goes now */
+	ces_headers_feed(&tar->headers, NULL, 0); /* (the last block goes now) */
 	more = ces_stream_next(tar->stream, &block, &length, &tar->stream_error);
 	if (more > 0 && tar->limit != NULL &&
 	    tar->limit(tar->context, length, &tar->stream_error) < 0)

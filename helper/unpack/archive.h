@@ -9,10 +9,10 @@
 #include "helper/unpack/headers.h"
 #include "helper/unpack/stream.h"
 
-/* All zero at first, but for the first three. The stream stays the caller's. */
+/* Zero it, except for the first three. The stream stays the caller's. */
 struct ces_archive {
 	struct ces_stream *stream;
-	/* Asked for each block of so many bytes that has come; NULL: there is no limit. */
+	/* asked after so many bytes; NULL: there is no limit */
 	int (*limit)(void *context, size_t length, struct ces_error *err);
 	void *context;
 	struct archive *archive;
@@ -21,10 +21,10 @@ struct ces_archive {
 	struct ces_error stream_error;
 };
 
-/* Must not move in memory from here on. */
+/* It must not move in memory from here on. */
 int ces_archive_open(struct ces_archive *tar, struct ces_error *err);
 
-/* The next entry: 1, 0 at the end, -1. *ret is NULL at first, and stays the archive's. */
+/* The next entry: 1, 0 at the end, -1. *ret is NULL at first, and belongs to the archive. */
 int ces_archive_next(struct ces_archive *tar, struct archive_entry **ret, struct ces_error *err);
 
 /* Says why a call of libarchive's failed: the stream's error, or the tar's. Returns -1. */

@@ -1,5 +1,5 @@
-/* Reads an image configuration into the flat image record. Must not let through a value that the
- * record's schema refuses, nor keep anything of the image that a run does not need. */
+/* Reads an image configuration into the flat image record. It must not let through a value that the
+ * record's schema refuses, nor keep anything that a run does not need. */
 #include "helper/unpack/config.h"
 
 #include <signal.h>
@@ -58,7 +58,7 @@ int ces_config_signal(const char *text, uint64_t *ret)
 	return signal_by_name(text, ret);
 }
 
-/* The path as Docker would clean it: absolute, single slashes, no "." and no slash at the end. */
+/* Cleans the path as Docker does: absolute, single slashes, no "." and no slash at the end. */
 static int clean_workdir(const char *text, char *ret, size_t size, struct ces_error *err)
 {
 	size_t used = 0;

@@ -15,9 +15,8 @@ struct ces_config {
 	char workdir[CES_CONFIG_WORKDIR_MAX + 2];
 };
 
-/* Parses a configuration that must have `layers` diff_ids. Labels, volumes, ports, history and
- * health checks are ignored: nothing of that reaches a run. *ret is released with ces_config_free.
- * CES_E_IMAGE. */
+/* Parses a configuration that must have `layers` diff_ids. It ignores labels, volumes, ports,
+ * history and health checks: no run gets these. ces_config_free releases *ret. CES_E_IMAGE. */
 int ces_config_parse(const char *bytes, size_t length, uint64_t layers, struct ces_config *ret,
 		     struct ces_error *err);
 void ces_config_free(struct ces_config *config);

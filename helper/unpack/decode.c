@@ -11,7 +11,7 @@
 
 struct ces_decode {
 	enum ces_compression compression;
-	bool ended;   /* between members or frames, at least one behind us (or no compression) */
+	bool ended;   /* between members or frames, after at least one (or no compression) */
 	size_t magic; /* gzip: bytes of a next member's magic already taken, 0 or 1 */
 	ZSTD_DStream *zstd;
 	struct inflate_state gzip;
@@ -87,8 +87,8 @@ static size_t step_none(const uint8_t **in, size_t *in_length, uint8_t *out, siz
 	return n;
 }
 
-/* After a member only another member may follow, never garbage that some readers would skip: two
- * readers that disagree on where a layer ends could be shown two images. */
+/* After a member only another member may follow, never bytes that some readers would skip: two
+ * readers that disagree on where a layer ends could see two images. */
 static int next_member(struct ces_decode *decode, const uint8_t **in, size_t *in_length,
 		       struct ces_error *err)
 {
@@ -106,8 +106,8 @@ static int next_member(struct ces_decode *decode, const uint8_t **in, size_t *in
 		return 0;
 	decode->magic = 0;
 	begin_member(decode);
-	/* Gives the magic, which may have come in two reads, to the decoder: it keeps it in its own
-	 * buffer. */
+	/* Gives the magic, which may have come in two reads, to the decoder, which keeps it in its
+	 * own buffer. */
 	memcpy(magic, gzip_magic, sizeof(magic));
 	decode->gzip.next_in = magic;
 	decode->gzip.avail_in = sizeof(magic);
@@ -154,8 +154,7 @@ static int step_zstd(struct ces_decode *decode, const uint8_t **in, size_t *in_l
 				     ZSTD_getErrorName(left));
 	*in += input.pos;
 	*in_length -= input.pos;
-	/* If asked again after a frame, with no input, it would announce the next frame's header.
-	 */
+	/* (asked again after a frame, without input, it would announce the next frame's header) */
 	if (input.pos > 0 || output.pos > 0)
 		decode->ended = left == 0;
 	*ret_produced = output.pos;

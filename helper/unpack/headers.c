@@ -1,5 +1,5 @@
-/* Looks at headers as their bytes pass on the way to libarchive. Must not hold up a byte, nor
- * change one: it only says when a tar is refused. */
+/* Looks at headers as their bytes pass on the way to libarchive. It must not delay or change a
+ * byte: it only says when a tar is refused. */
 #include "helper/unpack/headers.h"
 
 #include <stdbool.h>
@@ -46,7 +46,7 @@ static bool fail(struct ces_headers *h, const char *fault)
 	return false;
 }
 
-/* Octal digits, in spaces and NULs; or, with the first bit set, 95 bits of a positive number. */
+/* Octal digits with spaces and NULs; or, with the first bit set, 95 bits of a positive number. */
 static int number(const struct ces_headers *h, const struct field *field, uint64_t *ret)
 {
 	const uint8_t *p = h->header + field->at, *end = p + field->length;
@@ -79,7 +79,7 @@ static bool all_zero(const uint8_t *bytes, size_t length)
 	return bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0;
 }
 
-/* The data begin where `next` is now. */
+/* The data begin at the present `next`. */
 static bool finish_entry(struct ces_headers *h)
 {
 	h->found = true;
@@ -88,9 +88,9 @@ static bool finish_entry(struct ces_headers *h)
 	return true;
 }
 
-/* The end of a header holds the beginning of the name in POSIX's format, times and a map of holes
- * in GNU's, and a shorter beginning of the name in star's. A reader that does not know a format by
- * its magic takes it for a third. */
+/* In POSIX's format the end of a header holds the beginning of the name; in GNU's it holds times
+ * and a map of holes; in star's a shorter beginning of the name. A reader that does not know a
+ * format by its magic takes it for another one. */
 static bool check_format(struct ces_headers *h)
 {
 	const uint8_t *magic = h->header + MAGIC;
@@ -132,8 +132,8 @@ static bool take_entry(struct ces_headers *h, uint64_t size, uint64_t mode)
 	return true;
 }
 
-/* Refuses two of a kind: one reader takes the first and another the last. So it is with names of
- * two kinds. */
+/* Refuses two of one kind: one reader takes the first, and another the last. The same is true of
+ * names of two kinds. */
 static bool see(struct ces_headers *h, enum seen which)
 {
 	unsigned before = h->seen;
@@ -145,7 +145,7 @@ static bool see(struct ces_headers *h, enum seen which)
 	return true;
 }
 
-/* Skips a body that is of no interest here. */
+/* Skips a body that does not matter here. */
 static bool skip(struct ces_headers *h, uint64_t size)
 {
 	h->next += whole_blocks(size);
@@ -188,7 +188,8 @@ static bool take_header(struct ces_headers *h)
 	}
 }
 
-/* A decimal number up to *at's first other character; false when there is none or it is too big. */
+/* A decimal number up to the first other character, to which *at moves; false if there is none or
+ * it is too big. */
 static bool decimal(const char **at, const char *end, uint64_t *ret)
 {
 	const char *first = *at;
@@ -206,8 +207,8 @@ static bool is(const char *text, size_t length, const char *what)
 	return length == strlen(what) && memcmp(text, what, length) == 0;
 }
 
-/* The records GNU.sparse.* describe one map, in one of the versions that there are (GNU tar manual,
- * "Storing Sparse Files"). Without a map libarchive takes the name, and others do not. */
+/* The records GNU.sparse.* describe one map, in one of the known versions (GNU tar manual, "Storing
+ * Sparse Files"). Without a map libarchive uses the name, and others do not. */
 static bool take_sparse_record(struct ces_headers *h, const char *key, size_t key_length,
 			       const char *value, size_t value_length)
 {
@@ -242,7 +243,7 @@ static bool check_sparse(struct ces_headers *h)
 static bool take_record(struct ces_headers *h, const char *key, size_t key_length,
 			const char *value, const char *end)
 {
-	/* one reader stops at a NUL */
+	/* (one reader stops at a NUL) */
 	if (memchr(key, '\0', key_length) != NULL ||
 	    ((is(key, key_length, "path") || is(key, key_length, "linkpath") ||
 	      is(key, key_length, "GNU.sparse.name")) &&
@@ -279,7 +280,7 @@ static bool take_pax(struct ces_headers *h)
 	return check_sparse(h);
 }
 
-/* Gathers `want` bytes from `next` on. False: they have not all passed yet. */
+/* Collects `want` bytes from `next` on. False: not all have passed yet. */
 static bool gather(struct ces_headers *h, uint8_t *into, size_t want)
 {
 	while (h->have < want) {

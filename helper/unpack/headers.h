@@ -19,10 +19,10 @@ enum ces_headers_want {
 	CES_HEADERS_NOTHING,
 	CES_HEADERS_HEADER,
 	CES_HEADERS_PAX,    /* the body of a pax header */
-	CES_HEADERS_SPARSE, /* a block that goes on with an old GNU map of holes */
+	CES_HEADERS_SPARSE, /* a block that continues an old GNU map of holes */
 };
 
-/* All zero at first. Positions count bytes of the tar. */
+/* Zero it. Positions count bytes of the tar. */
 struct ces_headers {
 	const uint8_t *block;
 	size_t length;
@@ -41,21 +41,21 @@ struct ces_headers {
 	bool found;    /* the entry's own */
 	uint64_t size; /* of its data, by a pax record; UINT64_MAX: by its header */
 	uint64_t end;  /* where the next entry begins */
-	/* as the header has them: libarchive's are changed by ACLs and by names */
+	/* as in the header: ACLs and names change those of libarchive */
 	mode_t mode;
 	uint8_t type;
 	const char *fault;
 };
 
-/* The next block of the tar, as libarchive gets it; it must stay until the next call (NULL and 0
- * when it cannot). */
+/* Takes the next block of the tar, as libarchive gets it. The block must stay until the next call
+ * (NULL and 0 if it cannot). */
 void ces_headers_feed(struct ces_headers *headers, const uint8_t *block, size_t length);
 
-/* Call it before libarchive reads another entry's headers, from `position`. CES_E_IMAGE. */
+/* Call it before libarchive reads the headers of another entry, from `position`. CES_E_IMAGE. */
 int ces_headers_begin(struct ces_headers *headers, uint64_t position, struct ces_error *err);
 
-/* Call it afterwards: `entry` when libarchive found an entry, and not the end. CES_E_IMAGE when
- * something there can be read in two ways. */
+/* Call it afterwards. entry: libarchive found an entry, and not the end. CES_E_IMAGE if what is
+ * there can be read in two ways. */
 int ces_headers_end(const struct ces_headers *headers, bool entry, struct ces_error *err);
 
 void ces_headers_free(struct ces_headers *headers);

@@ -1,4 +1,4 @@
-/* Strict parsing of untrusted JSON, and typed access to what it holds. Never prints, never guesses
+/* Strict parsing of untrusted JSON, and typed access to its values. It must never print, nor guess
  * a type. */
 #include "helper/unpack/json.h"
 
@@ -32,7 +32,7 @@ int ces_json_parse(const char *bytes, size_t length, struct json_object **ret,
 	return 0;
 }
 
-/* Whether name, which is UTF-8, is key (which is ASCII) in any case. */
+/* Returns whether name, which is UTF-8, is key (which is ASCII) in any case. */
 static bool folds_to(const char *name, const char *key)
 {
 	for (; *key != '\0'; key++) {
@@ -100,8 +100,7 @@ int ces_json_number(struct json_object *object, const char *key, uint64_t max, u
 		return -1;
 	if (member == NULL)
 		return ces_error_set(err, CES_E_IMAGE, "\"%s\" is missing", key);
-	/* json-c clamps what does not fit: the largest number is then above any max, the smallest
-	 * below 0. */
+	/* json-c clamps numbers: the largest is then above any max, and the smallest below 0. */
 	number = json_object_get_int64(member);
 	if (number < 0 || (uint64_t)number > max)
 		return ces_error_set(err, CES_E_IMAGE, "\"%s\" is out of range", key);

@@ -28,7 +28,7 @@ int ces_json_parse(const char *bytes, size_t length, struct json_object **ret,
 int ces_json_find(struct json_object *object, const char *key, bool *ret_there,
 		  struct json_object **ret, struct ces_error *err);
 
-/* The member `key` of an object, or NULL when it is absent or null. A member of another type is an
+/* The member `key` of an object, or NULL if it is absent or null. A member of another type is an
  * error. */
 int ces_json_member(struct json_object *object, const char *key, enum json_type type,
 		    struct json_object **ret, struct ces_error *err);
@@ -37,12 +37,12 @@ int ces_json_member(struct json_object *object, const char *key, enum json_type 
 int ces_json_text(struct json_object *object, const char *key, const char **ret,
 		  struct ces_error *err);
 
-/* A whole number, 0 to max; it must be there. */
+/* A whole number from 0 to max, which must be there. */
 int ces_json_number(struct json_object *object, const char *key, uint64_t max, uint64_t *ret,
 		    struct ces_error *err);
 
-/* An array of strings; absent is empty. ret->v is malloc'd, the strings live as long as the object.
- */
+/* An array of strings; an absent one is empty. ret->v is malloc'd, and the strings live as long as
+ * the object. */
 int ces_json_texts(struct json_object *object, const char *key, size_t max, struct ces_strings *ret,
 		   struct ces_error *err);
 

@@ -261,8 +261,8 @@ static int compare(const void *a, const void *b)
 	return (x->exact > y->exact) - (x->exact < y->exact);
 }
 
-/* Whether the object's keys are the image's own words, a map to every reader. In all other objects
- * a key may mean a member of that name in any case. */
+/* Returns whether the object's keys are the image's own words: a map to every reader. In all other
+ * objects a key may mean a member of that name in any case. */
 static bool is_map(const struct key *name)
 {
 	static const char *const maps[] = {"annotations", "ExposedPorts", "Labels", "Volumes"};
@@ -278,8 +278,8 @@ static bool is_map(const struct key *name)
 	return false;
 }
 
-/* Sorts the keys once, when their object closes: an object of a million keys costs no more than its
- * sorting. */
+/* Sorts the keys once, when their object closes: an object of a million keys costs only one
+ * sort. */
 static bool distinct(struct scan *scan, size_t first, bool map)
 {
 	size_t n = scan->n_keys - first;
@@ -345,7 +345,7 @@ static bool nested(struct scan *scan, bool (*inside)(struct scan *, const struct
 	return good;
 }
 
-/* name: the key that it is the value of, or that its array is. */
+/* name: the key of the value, or of its array. */
 static bool value(struct scan *scan, const struct key *name)
 {
 	struct key ignored;

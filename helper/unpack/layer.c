@@ -31,13 +31,13 @@ struct layer {
 
 void ces_layer_prepare(void)
 {
-	/* LC_CTYPE only: nothing else of the C library may change its ways. */
+	/* (only LC_CTYPE: nothing else of the C library may change) */
 	if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
 		setlocale(LC_CTYPE, "en_US.UTF-8");
 }
 
-/* Makes an owner beyond the 16 bits of a container's id map "nobody". Otherwise an image that
- * someone with a large uid built would be unusable. */
+/* Makes an owner beyond the 16 bits of a container's id map "nobody". Otherwise an image built by a
+ * user with a large uid would be unusable. */
 static unsigned fit_id(int64_t id)
 {
 	return id < 0 || id > ID_MAX ? ID_NOBODY : (unsigned)id;
@@ -74,11 +74,11 @@ static int write_at(int fd, const char *bytes, size_t length, int64_t offset, st
 	return 0;
 }
 
-/* Looks at the file system before so many bytes more are written: others write there too. An entry
- * counts as what it costs at least. */
+/* Looks at the file system each time before it writes so many bytes: others write there too. An
+ * entry counts as at least its cost. */
 #define LOOK_BYTES   (16u << 20)
 #define ENTRY_BYTES  (64u << 10)
-#define INODES_SHARE 64 /* of all inodes, one in so many stays free */
+#define INODES_SHARE 64 /* (one in so many of all inodes stays free) */
 
 static int check_room(struct layer *layer, uint64_t more, struct ces_error *err)
 {
@@ -98,8 +98,8 @@ static int check_room(struct layer *layer, uint64_t more, struct ces_error *err)
 	return 0;
 }
 
-/* How many bytes must come for a file of that size. They are fewer only where the entry has a map
- * of holes. */
+/* How many bytes must come for a file of that size. They are fewer only if the entry has a map of
+ * holes. */
 static int64_t bytes_due(struct archive_entry *entry, int64_t size)
 {
 	la_int64_t offset, length, sum = 0;
@@ -111,7 +111,7 @@ static int64_t bytes_due(struct archive_entry *entry, int64_t size)
 	return sum;
 }
 
-/* Holes of a sparse entry stay holes. No byte is written beyond the size that was counted. */
+/* Holes of a sparse entry stay holes. It must write no byte beyond the counted size. */
 static int write_data(struct layer *layer, struct archive_entry *entry, int fd, int64_t size,
 		      struct ces_error *err)
 {
@@ -154,7 +154,7 @@ static int extract_file(struct layer *layer, struct archive_entry *entry,
 	int64_t size = archive_entry_size(entry);
 	CES_CLEANUP_FD int fd = -1;
 
-	/* Before the first byte is written: a sparse file may claim 8 EiB. */
+	/* (before the first byte: a sparse file may claim 8 EiB) */
 	if (size < 0 || (uint64_t)size > layer->limits->max_bytes - layer->bytes)
 		return ces_error_set(err, CES_E_LIMIT, "the layer unpacks to more than %llu bytes",
 				     (unsigned long long)layer->limits->max_bytes);
@@ -176,8 +176,8 @@ static int extract_link(struct layer *layer, const char *linkname, const struct 
 	return ces_tree_link(layer->tree, path, &target, err);
 }
 
-/* libarchive makes a file a link if a record gives it a target, and a directory if its name ends in
- * a slash. Other readers go by the header alone. */
+/* libarchive turns a file into a link if a record gives it a target, and into a directory if its
+ * name ends in a slash. Other readers use only the header. */
 static bool is_as_typed(uint8_t type, struct archive_entry *entry)
 {
 	static const struct {
@@ -195,8 +195,8 @@ static bool is_as_typed(uint8_t type, struct archive_entry *entry)
 	return made == AE_IFREG && (type == '\0' || strchr("07S", type) != NULL);
 }
 
-/* Devices, FIFOs and sockets are not made: a run gets its own /dev, and a 0:0 device would be a
- * whiteout that nobody wrote. Extended attributes, ACLs and flags are never looked at. */
+/* It makes no devices, FIFOs and sockets: a run gets its own /dev, and a 0:0 device would be a
+ * whiteout that nobody wrote. It never looks at extended attributes, ACLs and flags. */
 static int extract_object(struct layer *layer, struct archive_entry *entry,
 			  const struct ces_path *path, struct ces_error *err)
 {
@@ -268,7 +268,7 @@ static int extract_all(struct layer *layer, struct ces_error *err)
 	int more;
 
 	while ((more = ces_archive_next(&layer->tar, &entry, err)) > 0) {
-		/* Headers that write nothing cost time too. */
+		/* Headers without data cost time too. */
 		if (headers++ >= layer->limits->max_entries)
 			return ces_error_set(err, CES_E_LIMIT,
 					     "the layer has more than %llu entries",

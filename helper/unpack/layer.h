@@ -18,8 +18,8 @@ struct ces_layer_limits {
 void ces_layer_prepare(void);
 
 /* Extracts, and compares digest and diff_id. root (borrowed) must be an empty directory, the umask
- * 0. On an error the written files stay for the caller to destroy: nothing of the layer may be
- * used. ret->diff_id stays NULL; ces_layer_free releases what is in *ret. */
+ * 0. After an error the caller destroys the written files, and must use nothing of the layer.
+ * ret->diff_id stays NULL; ces_layer_free releases the content of *ret. */
 int ces_layer_extract(struct ces_stream *stream, int root, const struct ces_layer_limits *limits,
 		      struct ces_unpack_layer *ret, struct ces_error *err);
 void ces_layer_free(struct ces_unpack_layer *answer);

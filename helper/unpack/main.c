@@ -39,7 +39,8 @@ static const char *label(const struct ces_unpack_job *job, char *buffer, size_t 
 	return buffer;
 }
 
-/* Reads all of fd 5, at most job->size bytes, and compares the digest before anyone parses. */
+/* Reads all of fd 5, at most job->size bytes, and compares the digest before any parser sees a
+ * byte. */
 static int read_document(const struct ces_unpack_job *job, uint64_t max, char **ret,
 			 size_t *ret_length, char digest[CES_DIGEST_LENGTH + 1],
 			 struct ces_error *err)
@@ -140,7 +141,7 @@ static int do_layer(const struct ces_unpack_job *job, int root, struct ces_error
 	struct ces_stream *stream;
 	int result;
 
-	/* The thread starts before the filter, which then covers both, and allows no other. */
+	/* The thread starts before the filter, which then covers both and allows no other. */
 	if (ces_stream_open(&source, &stream, err) < 0)
 		return -1;
 	if (ces_sandbox_close(CES_UNPACK_LAYER, err) < 0 ||
@@ -203,7 +204,7 @@ static int check_directory(int fd, struct ces_error *err)
 	return 0;
 }
 
-/* Refuses a directory that is not empty: the files of an earlier attempt would become part of the
+/* Refuses a directory that is not empty: the files of an earlier try would become part of the
  * layer. */
 static int check_empty(int fd, struct ces_error *err)
 {
@@ -222,7 +223,7 @@ static int check_empty(int fd, struct ces_error *err)
 	return 0;
 }
 
-/* Counts the directories that were given, from fd 6 upward, and closes all fds above. */
+/* Counts the given directories, from fd 6 upward, and closes all fds above. */
 static int count_directories(int *ret_fds, size_t *ret, struct ces_error *err)
 {
 	size_t n = 0;
@@ -275,7 +276,8 @@ static int do_job(const struct ces_unpack_job *job, struct ces_error *err)
 	}
 }
 
-/* Whether fds 3 and 4 are pipes and fd 5 is open. If not, the helper did not start this. */
+/* Returns whether fds 3 and 4 are pipes and fd 5 is open. If not, this was not started by the
+ * helper. */
 static bool fds_are_good(void)
 {
 	struct stat job, answer_st, input;

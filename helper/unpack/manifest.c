@@ -1,5 +1,5 @@
-/* Reads an image index or manifest. Must not accept a document that another reader could take for
- * the other kind, nor a layer that would need anything but tar, gzip and zstd. */
+/* Reads an image index or manifest. It must not accept a document that another reader could take
+ * for the other kind, nor a layer that needs anything but tar, gzip and zstd. */
 #include "helper/unpack/manifest.h"
 
 #include <stdio.h>
@@ -106,7 +106,7 @@ static bool platform_matches(const char *os, const char *architecture, const cha
 	return variant == NULL || variant[0] == '\0' || strcmp(variant, baseline) == 0;
 }
 
-/* Adds "linux/arm64/v8" to a list for the user; what does not fit is left out. */
+/* Adds "linux/arm64/v8" to a list for the user. It leaves out what does not fit. */
 static void offer(char *list, size_t size, const char *os, const char *architecture,
 		  const char *variant)
 {
@@ -120,7 +120,7 @@ static void offer(char *list, size_t size, const char *os, const char *architect
 			 variant != NULL ? variant : "");
 }
 
-/* 1 when the entry is this machine's, 0 when it is another's. */
+/* 1 if the entry is for this machine, 0 if it is for another. */
 static int check_entry(struct json_object *entry, char *offers, size_t size, struct descriptor *ret,
 		       struct ces_error *err)
 {
@@ -265,7 +265,7 @@ static int require_schema_2(struct json_object *json, struct ces_error *err)
 	return 0;
 }
 
-/* Which of the two it is by its members. Refuses any other spelling of their names. */
+/* Decides by its members which of the two it is. It refuses any other spelling of their names. */
 static int shape_of(struct json_object *json, enum document *ret, struct ces_error *err)
 {
 	static const char *const names[] = {"manifests", "layers", "config", "fsLayers"};

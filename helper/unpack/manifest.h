@@ -30,7 +30,7 @@ int ces_manifest_parse(const char *bytes, size_t length, enum ces_manifest_type 
 		       struct ces_manifest *ret, struct ces_error *err);
 void ces_manifest_free(struct ces_manifest *manifest);
 
-/* This machine's GOARCH word ("amd64"). Compiled in: a personality cannot change it. */
+/* This machine's word by GOARCH ("amd64"). Compiled in, so a personality cannot change it. */
 const char *ces_manifest_architecture(void);
 
 #endif

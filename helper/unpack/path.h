@@ -1,4 +1,4 @@
-/* Names of tar entries, taken apart. Pure text: nothing here touches a file. */
+/* Names of tar entries, taken apart. Pure text: it must not touch a file. */
 #ifndef CES_UNPACK_PATH_H
 #define CES_UNPACK_PATH_H
 
@@ -18,18 +18,18 @@ struct ces_path {
 	size_t depth;
 };
 
-/* Drops leading slashes and "." components as every tar does; refuses ".." anywhere. CES_E_IMAGE.
- */
+/* Drops leading slashes and "." components, as every tar does. It refuses ".." anywhere.
+ * CES_E_IMAGE. */
 int ces_path_parse(const char *raw, struct ces_path *ret, struct ces_error *err);
 
 /* "a/b" of "a/b/c"; the root stays the root. */
 void ces_path_parent(const struct ces_path *path, struct ces_path *ret);
 
-/* Appends one component (which must be valid by itself). CES_E_IMAGE when it grows too long or too
+/* Appends one component (which must be valid). CES_E_IMAGE if the path becomes too long or too
  * deep. */
 int ces_path_push(struct ces_path *path, const char *name, size_t length, struct ces_error *err);
 
-/* Takes the last component off. */
+/* Removes the last component. */
 void ces_path_pop(struct ces_path *path);
 
 #endif

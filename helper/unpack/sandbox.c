@@ -1,6 +1,5 @@
-/* The walls around ces-unpack. It starts as root of a user, mount, pid, network, ipc and uts
- * namespace of its own. Every failure here is fatal to the caller: a wall that does not stand is no
- * wall. */
+/* Confines ces-unpack. It starts as root of a user, mount, pid, network, ipc and uts namespace of
+ * its own. Every failure here is fatal to the caller, which must not go on with half a sandbox. */
 #include "helper/unpack/sandbox.h"
 
 #include <errno.h>
@@ -33,8 +32,8 @@
 /* The zstd window (128 MiB, twice while it moves), the ring, the list of a layer's directories. */
 #define MEMORY_MAX (UINT64_C(1) << 30)
 
-/* Processor time: a floor, and a second more for each MiB that comes in. A thousand times what it
- * takes. */
+/* Processor time: a minimum, and a second more for each MiB of input. That is a thousand times the
+ * usual. */
 #define CPU_SECONDS 300
 
 static int fail(struct ces_error *err, const char *what)
@@ -58,7 +57,8 @@ int ces_sandbox_begin(struct ces_error *err)
 		return fail(err, "set process attributes");
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return fail(err, "ignore SIGPIPE");
-	/* One heap for both threads: arenas would reserve address space that the limit counts. */
+	/* One heap for both threads: arenas would reserve address space that counts against the
+	 * limit. */
 	mallopt(M_ARENA_MAX, 1);
 	umask(0);
 	return 0;
@@ -89,7 +89,7 @@ static int change_root(int root, struct ces_error *err)
 	return 0;
 }
 
-/* Which capabilities (over its own user namespace only) each kind of job keeps, and why. */
+/* Which capabilities (only over its own user namespace) each kind of job keeps, and why. */
 static const struct {
 	enum ces_unpack_kind kind;
 	cap_value_t capability;
@@ -143,7 +143,7 @@ int ces_sandbox_enter(enum ces_unpack_kind kind, int root, uint64_t size, struct
 	return 0;
 }
 
-/* For every kind: bytes in and out, memory, the thread that decompresses, the end. */
+/* For every kind: bytes in and out, memory, the thread that decompresses, and the end. */
 static const int calls_all[] = {
     SCMP_SYS(read),
     SCMP_SYS(write),
@@ -178,7 +178,7 @@ static const int calls_layer[] = {
 };
 static const int calls_user[] = {SCMP_SYS(openat2), SCMP_SYS(fgetxattr)};
 
-/* The address sanitizer's own, in builds for tests only. */
+/* The address sanitizer's own calls, in builds for tests only. */
 static const int calls_sanitizer[] = {SCMP_SYS(sigaltstack), SCMP_SYS(gettid), SCMP_SYS(getpid),
 				      SCMP_SYS(sched_getaffinity)};
 
@@ -191,8 +191,8 @@ static int allow_all(scmp_filter_ctx filter, const int *calls, size_t n)
 	return 0;
 }
 
-/* Memory that is never both written and run; whiteouts, but no device; hard links that follow
- * nothing. */
+/* Memory that is never both writable and executable; whiteouts, but no device; hard links that
+ * follow nothing. */
 static int allow_by_argument(scmp_filter_ctx filter, enum ces_unpack_kind kind)
 {
 	if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,

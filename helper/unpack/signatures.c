@@ -1,5 +1,5 @@
-/* Lists what may hold signatures. It must not check one: nothing here is believed, and a document
- * that is left out can only make an image count as not signed. */
+/* Lists the documents that may hold signatures. It must not check one: nothing here is believed,
+ * and a document that is left out can only make an image count as not signed. */
 #include "helper/unpack/signatures.h"
 
 #include <string.h>
@@ -30,7 +30,7 @@ static bool is_one_of(const char *const *types, const char *type)
 	return false;
 }
 
-/* Adds the document that a descriptor is about, if key says that it is one of the types. */
+/* Adds the document of a descriptor if key gives it one of these types. */
 static int take(struct ces_signatures *to, struct json_object *descriptor, const char *key,
 		const char *const *types, struct ces_error *err)
 {

@@ -1,5 +1,5 @@
-/* Which documents of a registry may hold signatures: by a manifest, or an index of manifests.
- * Whether they are signatures, ces-verify says. */
+/* Finds which documents of a registry may hold signatures, by a manifest or by an index of
+ * manifests. Whether they are signatures, ces-verify decides. */
 #ifndef CES_UNPACK_SIGNATURES_H
 #define CES_UNPACK_SIGNATURES_H
 
@@ -14,10 +14,10 @@ struct ces_signatures {
 	uint64_t sizes[CES_BAG_DOCUMENTS];
 };
 
-/* Lists the layers of a manifest that are of a type in which cosign signs, or the manifests of an
- * index that are of such an artifact type; the first CES_BAG_DOCUMENTS, and none larger
- * than CES_BAG_DOCUMENT. Others are passed over: beside signatures a registry keeps scans, lists of
- * packages and more. *ret is released with ces_signatures_free. CES_E_IMAGE. */
+/* Lists the layers of a manifest whose type cosign uses for signatures, or the manifests of an
+ * index with such an artifact type: the first CES_BAG_DOCUMENTS, and none larger than
+ * CES_BAG_DOCUMENT. It skips others: beside signatures a registry keeps scans, lists of packages
+ * and more. ces_signatures_free releases *ret. CES_E_IMAGE. */
 int ces_signatures_parse(const char *bytes, size_t length, struct ces_signatures *ret,
 			 struct ces_error *err);
 void ces_signatures_free(struct ces_signatures *signatures);

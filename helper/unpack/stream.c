@@ -26,7 +26,7 @@
 #define RATIO_MAX  1000
 
 enum mode {
-	MODE_WAIT, /* nobody has asked for a block yet */
+	MODE_WAIT, /* no block has been asked for yet */
 	MODE_UNPACK,
 	MODE_DISCARD, /* the tar was bad: only the compressed bytes still matter */
 	MODE_STOP,
@@ -49,12 +49,13 @@ struct ces_stream {
 	size_t filled; /* blocks ready, from `first` on; the consumer holds `first` when `held` */
 	size_t first;
 	bool held;
-	bool done; /* the thread will publish nothing more; `result` and `error` are final */
+	bool done; /* the thread publishes nothing more; `result` and `error` are final */
 	int result;
-	bool wrong_bytes; /* the compressed bytes themselves are not what the digest says */
+	bool wrong_bytes; /* the compressed bytes do not match the digest */
 	struct ces_error error;
 
-	/* the consumer's own: hashing the tar here, not on the thread, keeps both equally busy */
+	/* the consumer's own: it hashes the tar here and not on the thread, so that both are
+	 * equally busy */
 	struct ces_digest_state plain;
 
 	/* the thread's own */
@@ -64,7 +65,7 @@ struct ces_stream {
 	const uint8_t *in;
 	size_t in_length;
 	bool input_ended;
-	bool input_failed; /* too long, too short or unreadable: nothing more is to be had */
+	bool input_failed; /* too long, too short or unreadable: no more bytes come */
 	uint8_t *input;
 	struct block blocks[BLOCKS];
 	uint8_t *memory;
@@ -80,7 +81,7 @@ static enum mode current_mode(struct ces_stream *stream)
 	return mode;
 }
 
-/* Waits in short turns: closing the stream must not wait for a registry that has fallen asleep. */
+/* Waits in short turns, so that closing the stream does not wait for a silent registry. */
 static ssize_t read_some(struct ces_stream *stream, size_t ask)
 {
 	struct pollfd ready = {.fd = stream->source.fd, .events = POLLIN};
@@ -133,7 +134,7 @@ static int check_ratio(const struct ces_stream *stream, struct ces_error *err)
 	return 0;
 }
 
-/* Fills one block as far as the input goes. */
+/* Fills one block as far as the input allows. */
 static int fill(struct ces_stream *stream, struct block *block, struct ces_error *err)
 {
 	size_t produced = 0, before;
@@ -158,7 +159,7 @@ static int fill(struct ces_stream *stream, struct block *block, struct ces_error
 	return check_ratio(stream, err);
 }
 
-/* Waits for an empty block; NULL when the consumer wants no more. */
+/* Waits for an empty block; NULL if the consumer wants no more. */
 static struct block *empty_block(struct ces_stream *stream)
 {
 	struct block *block = NULL;
@@ -199,7 +200,7 @@ static int unpack(struct ces_stream *stream, struct ces_error *err)
 	return 1;
 }
 
-/* Whether all the compressed bytes are what the digest says. */
+/* Returns whether all the compressed bytes match the digest. */
 static int check_compressed(struct ces_stream *stream, struct ces_error *err)
 {
 	char digest[CES_DIGEST_LENGTH + 1];
@@ -220,7 +221,7 @@ static int produce(struct ces_stream *stream, bool *ret_wrong_bytes, struct ces_
 	struct ces_error compressed_err = {0};
 	int result = unpack(stream, err);
 
-	/* A bomb is not read to its end. */
+	/* (it does not read a bomb to its end) */
 	if (result < 0 && err->code == CES_E_LIMIT)
 		return -1;
 	if (stream->input_failed) {
@@ -357,7 +358,7 @@ int ces_stream_finish(struct ces_stream *stream, int unpacked, struct ces_error 
 	size_t length = 0;
 	int more = 1;
 
-	/* The bytes after the end of the archive still belong to both digests. */
+	/* (both digests also cover the bytes after the end of the archive) */
 	while (unpacked == 0 && more == 1)
 		more = ces_stream_next(stream, &block, &length, err);
 	if (unpacked == 0)

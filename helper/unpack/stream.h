@@ -19,9 +19,9 @@ struct ces_stream_source {
 	enum ces_compression compression;
 };
 
-/* Makes the ring and the thread, which waits: it reads nothing before the first ces_stream_next, so
- * that the sandbox can be closed around both threads in between. `source` strings must outlive the
- * stream. */
+/* Makes the ring and the thread. The thread waits, and reads nothing before the first
+ * ces_stream_next, so that the sandbox can close around both threads. The strings of `source` must
+ * outlive the stream. */
 int ces_stream_open(const struct ces_stream_source *source, struct ces_stream **ret,
 		    struct ces_error *err);
 
@@ -29,13 +29,13 @@ int ces_stream_open(const struct ces_stream_source *source, struct ces_stream **
 int ces_stream_next(struct ces_stream *stream, const uint8_t **ret, size_t *ret_length,
 		    struct ces_error *err);
 
-/* Reads the rest and compares size, digest and diff_id. `unpacked` is 0 when the tar reader was
- * content. When it was not (and *err says why), the stream still reads the compressed bytes to
+/* Reads the rest and compares size, digest and diff_id. `unpacked` is 0 if the tar reader
+ * succeeded. If it did not (and *err says why), the stream still reads the compressed bytes to
  * their end: if they do not match the digest, that is the better explanation and replaces *err.
  * Returns -1 in both cases. */
 int ces_stream_finish(struct ces_stream *stream, int unpacked, struct ces_error *err);
 
-/* Ends the thread and frees everything. May be called at any time; NULL is allowed. */
+/* Ends the thread and frees everything. Call it at any time; NULL is allowed. */
 void ces_stream_close(struct ces_stream *stream);
 
 #endif

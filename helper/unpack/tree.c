@@ -18,7 +18,7 @@ struct directory {
 
 struct ces_tree {
 	struct ces_walk *walk;
-	struct directory *directories, **end; /* whose owner, mode and time are still to be set */
+	struct directory *directories, **end; /* its owner, mode and time are still to be set */
 };
 
 int ces_tree_open(int root, uint64_t max_entries, struct ces_tree **ret, struct ces_error *err)
@@ -81,8 +81,7 @@ static bool is_whiteout(const struct stat *st)
 	return S_ISCHR(st->st_mode) && st->st_rdev == 0;
 }
 
-/* Takes away what has the entry's name: something that is not a directory, or an empty directory.
- */
+/* Removes what has the entry's name: anything but a directory, or an empty directory. */
 static int clear(struct ces_tree *tree, const struct place *place, struct ces_error *err)
 {
 	struct stat st;
@@ -95,13 +94,13 @@ static int clear(struct ces_tree *tree, const struct place *place, struct ces_er
 					     "it replaces a directory that is not empty");
 		return ces_walk_failed(err, "replace an earlier entry");
 	}
-	/* Kept directories may have been reached through it. */
+	/* (the kept directories may have been reached through it) */
 	if (S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode))
 		ces_walk_forget(tree->walk);
 	return 0;
 }
 
-/* After clear() the place must be looked up again: its fd may be among those forgotten. */
+/* After clear() the place must be looked up again: its fd may be closed by then. */
 static int clear_and_find(struct ces_tree *tree, const struct ces_path *path, struct place *place,
 			  struct ces_error *err)
 {
@@ -144,7 +143,7 @@ int ces_tree_seal(int *fd, const struct ces_tree_meta *meta, struct ces_error *e
 	CES_CLEANUP_FD int file = ces_steal_fd(fd);
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, meta->mtime};
 
-	/* New files are root's already. */
+	/* (new files are already root's) */
 	if ((meta->uid != 0 || meta->gid != 0) && fchown(file, meta->uid, meta->gid) < 0)
 		return ces_walk_failed(err, "give a file its owner");
 	if (futimens(file, times) < 0)
@@ -238,7 +237,7 @@ int ces_tree_symlink(struct ces_tree *tree, const struct ces_path *path, const c
 	return 0;
 }
 
-/* The file that a hard link names: in this layer, and not by way of a final symlink. */
+/* The file that a hard link names: in this layer, and not through a final symlink. */
 static int find_target(struct ces_tree *tree, const struct ces_path *target, struct place *ret,
 		       struct stat *ret_st, struct ces_error *err)
 {
@@ -271,7 +270,7 @@ int ces_tree_link(struct ces_tree *tree, const struct ces_path *path, const stru
 		return 0;
 	if (errno != EEXIST)
 		return ces_walk_failed(err, "make a hard link");
-	/* A link to itself, or written twice: to replace the file would be to lose it. */
+	/* A link to itself, or written twice: replacing the file would lose it. */
 	if (fstatat(place.directory, place.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    st.st_ino == target_st.st_ino)
 		return 0;
@@ -324,7 +323,7 @@ static int settle(int fd, const struct ces_tree_meta *meta, struct ces_error *er
 {
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, meta->mtime};
 
-	/* Owner first: a change of owner may take mode bits away. */
+	/* Owner first: a change of owner may clear mode bits. */
 	if (fchown(fd, meta->uid, meta->gid) < 0 || fchmod(fd, meta->mode & MODE_KEPT) < 0 ||
 	    futimens(fd, times) < 0)
 		return ces_walk_failed(err, "give a directory its owner, mode and time");

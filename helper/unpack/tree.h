@@ -22,8 +22,7 @@ struct ces_tree_meta {
 int ces_tree_open(int root, uint64_t max_entries, struct ces_tree **ret, struct ces_error *err);
 void ces_tree_close(struct ces_tree *tree);
 
-/* An entry replaces an earlier one of the same name, but never a directory that has something in
- * it. */
+/* An entry replaces an earlier one of the same name, but never a directory with something in it. */
 
 /* Makes an empty file and returns it open for writing; ces_tree_seal gives it owner and time and
  * closes it. */
@@ -36,11 +35,11 @@ int ces_tree_seal(int *fd, const struct ces_tree_meta *meta, struct ces_error *e
 int ces_tree_directory(struct ces_tree *tree, const struct ces_path *path,
 		       const struct ces_tree_meta *meta, struct ces_error *err);
 
-/* The target is text: never looked at, never followed. */
+/* The target is text. It must never be looked at or followed. */
 int ces_tree_symlink(struct ces_tree *tree, const struct ces_path *path, const char *target,
 		     const struct ces_tree_meta *meta, struct ces_error *err);
 
-/* A second name for a file or symlink that this layer has made. */
+/* Makes a second name for a file or symlink of this layer. */
 int ces_tree_link(struct ces_tree *tree, const struct ces_path *path, const struct ces_path *target,
 		  struct ces_error *err);
 

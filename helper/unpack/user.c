@@ -18,7 +18,7 @@ struct line {
 	size_t n;
 };
 
-/* Takes the next line; lines that are too long to be one are skipped. False at the end. */
+/* Takes the next line, and skips lines that are too long. False at the end. */
 static bool next_line(const char **at, struct line *ret)
 {
 	while (**at != '\0') {
@@ -59,7 +59,7 @@ static int parse_id(const char *text, const char *what, uint64_t *ret, struct ce
 	return 0;
 }
 
-/* By name, or by number when `name` is NULL. */
+/* By name, or by number if `name` is NULL. */
 static bool find_passwd(const char *passwd, const char *name, uint64_t uid, struct line *ret)
 {
 	while (passwd != NULL && next_line(&passwd, ret)) {
@@ -139,7 +139,7 @@ static int take_passwd(struct line *line, bool with_group, struct ces_user *user
 	return 0;
 }
 
-/* name: of the user, "" for root; group_name: NULL when none was written. */
+/* name: of the user, "" for root; group_name: NULL if there is none. */
 static int resolve(const char *name, const char *group_name, const char *passwd, const char *group,
 		   struct ces_user *user, struct ces_error *err)
 {

@@ -16,15 +16,15 @@ struct ces_user {
 };
 
 /* user: "", "name", "uid", "name:group", "uid:gid" or NULL; passwd and group: the text of the two
- * files, or NULL. As Docker: all digits is always a number; the supplementary groups count only
- * when no group was written. CES_E_IMAGE for a name that is not there and an id above
- * CES_USER_ID_MAX. Pure. */
+ * files, or NULL. As in Docker, all digits is always a number, and the supplementary groups count
+ * only without a group in USER. CES_E_IMAGE for a missing name and for an id above CES_USER_ID_MAX.
+ * Pure. */
 int ces_user_resolve(const char *user, const char *passwd, const char *group, struct ces_user *ret,
 		     struct ces_error *err);
 
-/* The text of /etc/<name> as the layers (root directories, lowest first) make it together, or NULL
- * when there is none: hidden by a whiteout, or not a regular file, or reached through a symlink. At
- * most 1 MiB. Never blocks on what it finds there. *ret is malloc'd. */
+/* The text of /etc/<name> as the layers (root directories, lowest first) make it together. NULL if
+ * there is none: a whiteout hides it, it is not a regular file, or it is behind a symlink. At most
+ * 1 MiB. It must never block on what it finds there. *ret is malloc'd. */
 int ces_user_find_file(const int *layers, size_t n_layers, const char *name, char **ret,
 		       struct ces_error *err);
 

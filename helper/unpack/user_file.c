@@ -1,4 +1,4 @@
-/* Finds /etc/passwd and /etc/group in a stack of layers, as overlayfs would show them. Must not
+/* Finds /etc/passwd and /etc/group in a stack of layers, as overlayfs would show them. It must not
  * follow a symlink, open a device or FIFO, or read more than a cap. */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,8 +36,8 @@ static bool is_opaque(int directory)
 	       mark[0] == 'y';
 }
 
-/* Looks for `name` in one layer's directory `base`. The layer shows the thing, or nothing but what
- * is below, or a thing of another type (a whiteout is one), which hides what is below as well. */
+/* Looks for `name` in one layer's directory `base`. The layer shows the file, or only what is
+ * below, or something of another type (such as a whiteout), which also hides what is below. */
 static enum sight look(int base, const char *name, mode_t type)
 {
 	struct stat st;
@@ -60,14 +60,14 @@ static int read_file(int etc, const char *name, char **ret, struct ces_error *er
 		return ces_error_set(err, CES_E_IMAGE, "the image's /etc/%s is not a file", name);
 	if (ces_read_file(fd, FILE_MAX, &text, &length) < 0)
 		return ces_error_errno(err, CES_E_IMAGE, "cannot read the image's /etc/%s", name);
-	/* A NUL would make two readers see two files. */
+	/* (with a NUL two readers would see two files) */
 	if (memchr(text, '\0', length) != NULL)
 		return ces_error_set(err, CES_E_IMAGE, "the image's /etc/%s has a NUL in it", name);
 	*ret = ces_steal_pointer(&text);
 	return 0;
 }
 
-/* 1 when found, 0 when a lower layer must be asked, 2 when there is none; -1. */
+/* 1 if found, 0 if a lower layer must be asked, 2 if there is none; -1. */
 static int look_in_layer(int layer, const char *name, char **ret, struct ces_error *err)
 {
 	CES_CLEANUP_FD int etc = -1;

@@ -131,7 +131,7 @@ static int keep_opaque(struct ces_walk *walk, const struct ces_path *real, struc
 	return 0;
 }
 
-/* A layer may call a directory opaque any number of times; it is kept once. */
+/* A layer may make a directory opaque any number of times; it is kept once. */
 int ces_walk_make_opaque(struct ces_walk *walk, const struct ces_path *real, int directory,
 			 struct ces_error *err)
 {
@@ -159,7 +159,7 @@ void ces_walk_take_opaque(struct ces_walk *walk, struct ces_strings *ret)
 	ret->n = n;
 }
 
-/* Makes `name` in `directory` when nothing or only a whiteout is there. */
+/* Makes `name` in `directory` if there is nothing, or only a whiteout. */
 static int make(struct ces_walk *walk, int directory, const char *name, bool replaces_whiteout,
 		struct ces_error *err)
 {
@@ -173,7 +173,7 @@ static int make(struct ces_walk *walk, int directory, const char *name, bool rep
 }
 
 /* A directory that replaces a whiteout is new in this layer: the lower one of that name must not
- * shine through. */
+ * show. */
 static int hide_lower(struct ces_walk *walk, const struct ces_path *real, struct ces_error *err)
 {
 	CES_CLEANUP_FD int made = ces_walk_reopen(walk, real->text);
@@ -183,7 +183,7 @@ static int hide_lower(struct ces_walk *walk, const struct ces_path *real, struct
 	return ces_walk_make_opaque(walk, real, made, err);
 }
 
-/* Puts the target of a symlink before `rest`, which is the end of what is pending. */
+/* Puts the target of a symlink before `rest`, which is the end of the pending text. */
 static int substitute(struct ces_walk *walk, int directory, const char *name, const char *rest,
 		      struct ces_path *real, struct ces_error *err)
 {
@@ -218,8 +218,7 @@ static enum found look(int directory, const char *name)
 	return S_ISCHR(st.st_mode) && st.st_rdev == 0 ? FOUND_WHITEOUT : FOUND_OTHER;
 }
 
-/* One component of what is pending. 1: done, go on with *rest; 0: missing and not to be made; -1.
- */
+/* Handles one pending component. 1: done, go on with *rest; 0: missing and not to be made; -1. */
 static int step(struct ces_walk *walk, const char *name, const char **rest, bool create,
 		struct ces_path *real, unsigned *links, struct ces_error *err)
 {
@@ -260,7 +259,7 @@ static int step(struct ces_walk *walk, const char *name, const char **rest, bool
 	return 1;
 }
 
-/* Walks from the root, component by component. 1, 0 when missing, -1. */
+/* Walks from the root, component by component. 1, 0 if missing, -1. */
 static int walk_slowly(struct ces_walk *walk, const struct ces_path *path, bool create,
 		       struct ces_path *real, struct ces_error *err)
 {

@@ -1,4 +1,4 @@
-/* Distinguishes whiteouts from ordinary entries, by name alone. */
+/* Distinguishes whiteouts from ordinary entries, by name. */
 #include "helper/unpack/whiteout.h"
 
 #include <stdbool.h>
@@ -13,7 +13,7 @@ static bool starts(const char *text, const char *with)
 	return strncmp(text, with, strlen(with)) == 0;
 }
 
-/* A whiteout is a file: nothing can be below one. */
+/* A whiteout is a file, so nothing can be below it. */
 static int look_above(const struct ces_path *path, enum ces_whiteout *ret, struct ces_error *err)
 {
 	for (const char *at = path->text; at < path->text + path->name; at = strchr(at, '/') + 1) {

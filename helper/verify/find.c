@@ -11,12 +11,12 @@
 #include "helper/unpack/json.h"
 #include "policy/receipt/dsse.h"
 
-#define LAYERS_MAX 64 /* of one manifest: signatures, mostly */
+#define LAYERS_MAX 64 /* (of one manifest, mostly signatures) */
 
 struct document {
 	const char *bytes;
 	size_t length;
-	bool done; /* it was looked at as what it is; a signature beside it is another matter */
+	bool done; /* read as what it is; a signature beside it is another document */
 	char digest[CES_DIGEST_LENGTH + 1];
 };
 
@@ -25,7 +25,7 @@ struct bag {
 	size_t n;
 };
 
-/* What is torn or too long ends the bag: it has what came before. */
+/* A torn or overlong document ends the bag. What came before it counts. */
 static void open_bag(const uint8_t *bytes, size_t length, struct bag *ret)
 {
 	ret->n = 0;
@@ -62,7 +62,7 @@ static const struct {
     {"application/vnd.dev.sigstore.bundle.v0.3+json", ces_verify_bundle},
 };
 
-/* cosign, specs/SIGNATURE_SPEC.md: the signature is beside the payload, in the manifest. */
+/* cosign, specs/SIGNATURE_SPEC.md: the manifest has the signature beside the payload. */
 static void check_simple(struct ces_verify *verify, struct json_object *layer,
 			 const struct document *payload)
 {

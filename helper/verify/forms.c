@@ -32,9 +32,9 @@ static void note(struct ces_verify *verify, size_t key, const char *digest)
 			verify->found.by[d] |= (uint64_t)1 << key;
 }
 
-/* The digest that a payload of simple signing is about, copied; false when it is none of ours. Its
- * docker-reference says under which name the image was signed. Names change with mirrors, and the
- * digest does not, so the name is not compared: cosign verify does not, either. */
+/* Copies the digest that a payload of simple signing is about. False if it is not one of ours. Its
+ * docker-reference is the name under which the image was signed. Mirrors change names, but not the
+ * digest. So the name is not compared; cosign verify does not compare it either. */
 static bool payload_digest(const char *bytes, size_t length, char ret[CES_DIGEST_LENGTH + 1])
 {
 	struct json_object *payload, *critical;
@@ -81,8 +81,7 @@ static void check_subject(struct ces_verify *verify, size_t key, struct json_obj
 	note(verify, key, digest);
 }
 
-/* A statement of any predicate counts: who signs that one thing is so of an image has looked at
- * this image and no other. */
+/* A statement with any predicate counts: it is about this image and no other. */
 static void check_statement(struct ces_verify *verify, size_t key, const char *text)
 {
 	struct json_object *statement, *subjects;
@@ -135,8 +134,8 @@ static bool to_raw(const char *digest, unsigned char ret[SHA256_DIGEST_LENGTH])
 	return ces_digest_valid(digest);
 }
 
-/* A signature over the manifest itself. All that is known of the manifest here is its SHA-256,
- * which is enough for ECDSA, and too little for Ed25519. */
+/* A signature over the manifest itself. Only the manifest's SHA-256 is known here: that is enough
+ * for ECDSA, and too little for Ed25519. */
 static void check_message(struct ces_verify *verify, struct json_object *message)
 {
 	struct json_object *hash = part_of(message, "messageDigest");
@@ -162,7 +161,7 @@ static void check_message(struct ces_verify *verify, struct json_object *message
 				note(verify, i, verify->digests[d]);
 }
 
-/* A bundle that was signed by a certificate is not for keys. */
+/* A bundle that was signed by a certificate has no key. */
 static void check_bundle(struct ces_verify *verify, struct json_object *bundle)
 {
 	static const char *const types[] = {"application/vnd.dev.sigstore.bundle.v0.3+json",

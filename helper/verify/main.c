@@ -42,7 +42,7 @@ static int take_key(struct ces_verify_job *job, size_t i, EVP_PKEY **ret, struct
 	return ces_key_public(pem, job->keys[i], job->names[i], ret, err);
 }
 
-/* One key never counts twice, in however many files it is. */
+/* A key never counts twice, in however many files it is. */
 static int take_keys(struct ces_verify_job *job, struct ces_verify *verify, struct ces_error *err)
 {
 	char ids[CES_SIGNERS_MAX][CES_KEY_ID + 1];
@@ -69,7 +69,8 @@ static int work(uint8_t **ret, size_t *ret_length, struct ces_error *err)
 	struct ces_verify_answer *answer;
 	CES_CLEANUP_FREE uint8_t *bag = NULL;
 
-	/* (the library would look for files of settings, and these walls end it for that) */
+	/* (the library would look for configuration files, and this sandbox would kill the process
+	 * for it) */
 	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) != 1)
 		return ces_error_set(err, CES_E_HOST, "OpenSSL's library does not start");
 	if (take_job(&job, err) < 0 || take_keys(&job, &verify, err) < 0)
