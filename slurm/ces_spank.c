@@ -50,11 +50,11 @@ static struct spank_option options[OPTIONS] = {
 		  check},
 };
 
-/* What ces-client calls them; the image is its operand. */
+/* ces-client's names for them. The image is its operand. */
 static const char *const names[OPTIONS] = {NULL, "--profile", "--project", "--env-file",
 					   "--opt-file"};
 
-/* What a task knows of its place in the step. */
+/* A task's place in the step. */
 static const char *const settings[] = {
     "SLURM_JOB_ID",       "SLURM_STEP_ID",       "SLURM_PROCID",       "SLURM_LOCALID",
     "SLURM_NODEID",       "SLURM_NTASKS",        "SLURM_NNODES",       "SLURM_CPUS_PER_TASK",
@@ -63,7 +63,7 @@ static const char *const settings[] = {
 
 static bool typed[OPTIONS]; /* in srun, sbatch or salloc */
 
-/* On a node nobody would see a message, and ces-client looks again. */
+/* On a node nobody would see a message, and ces-client checks again. */
 static int check(int option, const char *value, int remote)
 {
 	size_t length;
@@ -268,7 +268,7 @@ static bool has_gpus(char **environment)
 	return false;
 }
 
-/* ces-client run OPTION... IMAGE COMMAND..., in the place of COMMAND. */
+/* Runs ces-client run OPTION... IMAGE COMMAND... in place of COMMAND. */
 __attribute__((noreturn)) static void become(char *values[OPTIONS], int argc, char **argv,
 					     char **environment)
 {
