@@ -1,5 +1,6 @@
-/* A ChainID is the digest of a stack of layers, each of which has the digest of its own content. So
- * who has another first layer has another ChainID, and a name or label can claim nothing here. */
+/* A ChainID is the digest of a stack of layers, each with the digest of its own content. So an
+ * image with another first layer has another ChainID, and a name or label can claim nothing
+ * here. */
 #include "policy/base.h"
 
 #include <stdio.h>

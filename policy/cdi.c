@@ -1,5 +1,5 @@
-/* The shape of a CDI specification. It must not pass on a key that it does not understand: it
- * leaves out by name keys that only describe, and refuses a file with any other unknown key. */
+/* The shape of a CDI specification. It must not pass on a key that it does not understand. It
+ * leaves out by name the keys that only describe, and refuses a file with any other unknown key. */
 #include "policy/cdi.h"
 
 #include <string.h>
@@ -76,7 +76,7 @@ static int read_major(struct ces_fields *in, const struct ces_field_at *at, void
 	return ces_field_number(in, at, &node->major);
 }
 
-/* A list of strings is a list whose elements are rows without a key. */
+/* A list of strings has elements that are rows without a key. */
 #define STRINGS(name, text)                                                                        \
 	static const struct ces_field_each name = {                                                \
 	    .size = sizeof(char *), .row = {.read = ces_field_string, .param = &(text)}}
@@ -100,7 +100,7 @@ static const struct ces_field node_rows[] = {
     ROW("major", read_major, 0, &majors),
     ROW("minor", ces_field_number, NODE(minor), &minors),
     ROW("permissions", ces_field_string, NODE(permissions), &as_permissions),
-    IGNORED("fileMode"), /* nodes are 0666, and the device program says who may what */
+    IGNORED("fileMode"), /* nodes are 0666, and the device program decides who may do what */
     IGNORED("uid"),
     IGNORED("gid"),
     CES_FIELD_END,
@@ -136,14 +136,14 @@ static const struct ces_field_each hooks = {
     .row = {.read = ces_field_object, .param = hook_rows},
 };
 
-/* Not here: netDevices (would move a network interface in) and intelRdt. */
+/* It leaves out netDevices (which would move a network interface in) and intelRdt. */
 #define EDITS(member) offsetof(struct ces_cdi_edits, member)
 static const struct ces_field edits_rows[] = {
     ROW("env", read_list, EDITS(env), &env),
     ROW("deviceNodes", read_list, EDITS(nodes), &nodes),
     ROW("mounts", read_list, EDITS(mounts), &mounts),
     ROW("hooks", read_list, EDITS(hooks), &hooks),
-    IGNORED("additionalGids"), /* nodes are open to all inside */
+    IGNORED("additionalGids"), /* every program inside may open the nodes */
     CES_FIELD_END,
 };
 
@@ -187,7 +187,7 @@ static int read_edits(struct ces_fields *in, const struct ces_field_at *at, void
 
 #define SPEC(member) offsetof(struct ces_cdi_spec, member)
 static const struct ces_field spec_rows[] = {
-    /* rows are read in this order: the kind decides whether the rest is looked at */
+    /* rows are read in this order: the kind decides whether the rest is read */
     ROW("kind", read_kind, SPEC(kind), &as_kind, .required = true),
     ROW("cdiVersion", ces_field_string, SPEC(version), &as_version, .required = true),
     ROW("devices", read_devices, SPEC(devices), &devices, .required = true),
@@ -196,7 +196,7 @@ static const struct ces_field spec_rows[] = {
     CES_FIELD_END,
 };
 
-/* Two devices of one name: which one is meant would depend on who reads. */
+/* Two devices of one name: readers would disagree on which one is meant. */
 static int check_names(const struct ces_cdi_spec *spec, struct ces_error *err)
 {
 	for (size_t i = 0; i < spec->n_devices; i++)

@@ -1,6 +1,6 @@
-/* Container Device Interface specifications, in which a driver's own tool says, as data, what a
- * container needs (https://github.com/cncf-tags/container-device-interface, SPEC.md). Pure: no file
- * is looked at here. */
+/* Container Device Interface specifications: a driver's own tool says there, as data, what a
+ * container needs (https://github.com/cncf-tags/container-device-interface, SPEC.md). Pure: it must
+ * not look at a file. */
 #ifndef CES_POLICY_CDI_H
 #define CES_POLICY_CDI_H
 
@@ -26,8 +26,8 @@ struct ces_cdi_mount {
 	char *host_path, *container_path;
 };
 
-/* A program that a runtime would start. CES does not start it: CES does itself what some are known
- * to do. */
+/* A program that a runtime would start. CES does not start it, but does itself what some known ones
+ * do. */
 struct ces_cdi_hook {
 	struct ces_strings args;
 };
@@ -55,27 +55,27 @@ struct ces_cdi_spec {
 	void *memory;               /* private to policy/cdi.c */
 };
 
-/* Reads one specification of root's, strictly. Refuses it for a key that the CDI specification does
- * not define, or that would change more of the container than CES knows how to. When its kind is
- * not one of kinds, *ret is NULL and nothing more is looked at; otherwise release it with
- * ces_cdi_free. Code CES_E_HOST on failure. */
+/* Reads one of root's specifications, strictly. It refuses a key that the CDI specification does
+ * not define, or that changes more of the container than CES can. If its kind is not one of kinds,
+ * *ret is NULL and the rest is not read; otherwise release it with ces_cdi_free. Code CES_E_HOST on
+ * failure. */
 int ces_cdi_parse(const char *bytes, size_t length, const struct ces_strings *kinds,
 		  struct ces_cdi_spec **ret, struct ces_error *err);
 
 void ces_cdi_free(struct ces_cdi_spec *spec);
 
-/* Where a node may appear in the container. */
+/* Returns whether a node may appear there in the container. */
 bool ces_cdi_place_valid(const char *path);
 
-/* A graphics card's own node is for display servers, and is left out; computing needs the render
+/* A graphics card's own node is for display servers, and is left out. Computing needs the render
  * node. */
 bool ces_cdi_node_left_out(const char *path);
 
-/* Whether a character device of this number is a GPU's, by the text of /proc/devices. */
+/* Returns whether a character device of this number is a GPU's, by the text of /proc/devices. */
 bool ces_cdi_number_valid(const char *majors, unsigned major, unsigned minor);
 
-/* The links that a hook of the tool's "create-symlinks" would make: number i as
- * "target::link", or NULL when there are no more (or it is another hook). */
+/* The links that the tool's hook "create-symlinks" would make: number i as "target::link", or NULL
+ * if there are no more (or it is another hook). */
 const char *ces_cdi_link(const struct ces_cdi_hook *hook, size_t i);
 
 #endif

@@ -21,8 +21,8 @@ bool ces_cdi_place_valid(const char *path)
 	       strncmp(path, "/dev/nvidia", strlen("/dev/nvidia")) == 0;
 }
 
-/* Whether the text of /proc/devices has a line "MAJOR NAME". Block devices come second there; none
- * is asked for. */
+/* Returns whether the text of /proc/devices has a line "MAJOR NAME". Block devices come second
+ * there, and nobody asks for one. */
 static bool has_driver(const char *majors, unsigned major, const char *name)
 {
 	const char *end = strstr(majors, "Block devices");

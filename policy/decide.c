@@ -1,6 +1,6 @@
-/* The decision, first half: who asks, for which project, which image, from which registry. It must
- * never make a system call, read a clock or keep anything between calls, and never say more to a
- * caller about a project that is not theirs than about one that does not exist. */
+/* The decision, first half: the caller, the project, the image and the registry. It must never make
+ * a system call, read a clock, or keep anything between calls. It must never say more about a
+ * foreign project than about one that does not exist. */
 #include "policy/decide.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "policy/rights.h"
 #include "policy/template.h"
 
-/* "a, b, c", cut off with "..." where the buffer ends. */
+/* "a, b, c", cut off with "..." at the end of the buffer. */
 struct list {
 	char text[256];
 	size_t used;
@@ -36,8 +36,8 @@ static void list_add(struct list *list, const char *item)
 }
 
 /* Checks the user name and the home. Both come from the user database, which may be a directory
- * that others write. A brace would be taken for a template later, a slash or ".." would lead out of
- * a source. */
+ * that others write. A brace would later be taken for a template, and a slash or ".." would lead
+ * out of a source. */
 static int check_caller(const struct ces_policy *policy, const struct ces_caller *caller,
 			struct ces_error *err)
 {
@@ -103,7 +103,7 @@ static int ambiguous(const struct ces_rights *rights, size_t n, struct ces_error
 			     projects.text);
 }
 
-/* Leaves in rights[0..*n) the rights that the request can mean. */
+/* Keeps in rights[0..*n) the rights that the request can mean. */
 static int narrow(const struct ces_caller *caller, const struct ces_request *request, time_t now,
 		  struct ces_rights *rights, size_t *n, struct ces_error *err)
 {
@@ -193,8 +193,8 @@ static void set_signers(const struct ces_policy_signers *signers, struct ces_dec
 
 enum match { MATCH_NONE, MATCH_DENIED, MATCH_ALLOWED };
 
-/* The first rule that covers the image and holds decides. If none holds, reports the first that
- * covers the image. */
+/* The first rule that covers the image and is valid decides. If none is valid, reports the first
+ * that covers the image. */
 static enum match match_image(const struct ces_rights *rights, time_t now, struct ces_decision *ret,
 			      struct ces_error *ret_denial)
 {
@@ -271,8 +271,8 @@ static const struct ces_rights *choose(const struct ces_rights *rights, size_t n
 	return NULL;
 }
 
-/* Checks that there is a login where the policy wants one, so that the registry is not asked in
- * vain. The registry says whether it is good. A question needs no login. */
+/* Checks that there is a login if the policy wants one, so that the registry is not asked in vain.
+ * The registry decides whether it is valid. A question needs no login. */
 static int check_login(const struct ces_request *request, const struct ces_decision *decision,
 		       struct ces_error *err)
 {

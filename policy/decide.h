@@ -24,8 +24,8 @@ struct ces_caller {
 	size_t n_groups;
 };
 
-/* The facts that the decision needs about the file system. The caller of ces_decide gathers them
- * before. */
+/* The facts about the file system that the decision needs. The caller of ces_decide collects them
+ * first. */
 struct ces_facts {
 	struct ces_strings inferred; /* project names p for which the caller is in group <prefix>p
 					and <base>/p exists */
@@ -62,7 +62,7 @@ struct ces_decision_names {
 	char v[CES_DECISION_NAMES][264];
 };
 
-/* The same as a list of pointers into it; v takes the pointers. */
+/* The same as a list of pointers into it; v gets the pointers. */
 static inline struct ces_strings ces_decision_list(const struct ces_decision_names *names,
 						   char *v[CES_DECISION_NAMES])
 {
@@ -71,7 +71,7 @@ static inline struct ces_strings ces_decision_list(const struct ces_decision_nam
 	return (struct ces_strings){v, names->n};
 }
 
-/* Copies one; CES_E_POLICY when it is too long. */
+/* Copies one; CES_E_POLICY if it is too long. */
 int ces_decision_names(const struct ces_strings *names, const char *key,
 		       struct ces_decision_names *ret, struct ces_error *err);
 
@@ -116,7 +116,7 @@ struct ces_decision {
 	struct ces_policy_demand demand;           /* of evidence about that digest */
 	char approved_by[CES_DIGEST_LENGTH + 1];   /* the records that the rule names; "" = none */
 	struct ces_decision_bases bases;
-	char evidence[CES_DIGEST_LENGTH + 1]; /* the record that met the demand; "" = none did */
+	char evidence[CES_DIGEST_LENGTH + 1]; /* the record that met the demand; "": none */
 	struct ces_decision_signers signed_by;
 	enum ces_retain retain;
 	uint64_t retain_seconds;
@@ -166,13 +166,13 @@ int ces_decide(const struct ces_policy *policy, const struct ces_caller *caller,
 	       const struct ces_request *request, const struct ces_facts *facts, time_t now,
 	       struct ces_decision *ret, struct ces_error *err);
 
-/* The names p of projects that group membership would infer (before <base>/p is looked at): for the
- * helper to gather facts. Up to max names of CES_NAME_MAX + 1 bytes; returns how many. */
+/* The names p of projects that group membership would infer (before <base>/p is looked at), for the
+ * helper to collect facts. Up to max names of CES_NAME_MAX + 1 bytes; returns how many. */
 size_t ces_decide_candidates(const struct ces_policy *policy, const struct ces_caller *caller,
 			     char (*ret)[CES_NAME_MAX + 1], size_t max);
 
 /* Explains an allowed decision in plain English, line by line (mounts, limits, devices, ports,
- * rule, approval). `emit` is called once a line. */
+ * rule, approval). It calls `emit` once for each line. */
 void ces_decision_explain(const struct ces_caller *caller, const struct ces_decision *decision,
 			  void (*emit)(void *, const char *), void *context);
 

@@ -1,5 +1,5 @@
-/* The last step of a decision: does the evidence meet what the rule demands? It compares numbers,
- * and must never make a system call or read a clock. */
+/* The last step of a decision: does the evidence meet the rule's demand? It compares numbers. It
+ * must never make a system call or read a clock. */
 #include "policy/demand.h"
 
 #include <stdio.h>
@@ -35,7 +35,7 @@ static int deny_age(const struct ces_decision *decision, int64_t age, struct ces
 	return ces_demand_deny(decision, "scan.max_age", text, err);
 }
 
-/* A scan beyond the age that is allowed says nothing any more, whatever it found. */
+/* A scan beyond the allowed age counts for nothing, whatever it found. */
 static int check_findings(const struct ces_decision *decision, const struct ces_scan_facts *scan,
 			  time_t now, struct ces_error *err)
 {
@@ -59,9 +59,9 @@ static int check_findings(const struct ces_decision *decision, const struct ces_
 	return 0;
 }
 
-/* The rule's own clock is root's: who moves a scan's date needs root's files, and who moves the
- * clock is root. A date in the future would never grow old, so it is refused. A day is left for
- * zones, which some tools leave out. */
+/* The rule's clock is root's: only root can move a scan's date or the clock. A date in the future
+ * would never grow old, so it is refused. One day is allowed for time zones, which some tools leave
+ * out. */
 static int check_scans(struct ces_decision *decision, const struct ces_evidence_facts *facts,
 		       time_t now, struct ces_error *err)
 {

@@ -10,7 +10,8 @@
 #define CES_DEMAND_TEXT  256
 #define CES_SCANS_MAX    4 /* one of each format of scanners */
 
-/* What a scan may find. The second four are those of the first four that a newer package mends. */
+/* The findings of a scan. The second four are those of the first four that a newer package
+ * mends. */
 enum ces_finding {
 	CES_FOUND_CRITICAL,
 	CES_FOUND_HIGH,
@@ -23,7 +24,7 @@ enum ces_finding {
 struct ces_scan_facts {
 	char record[CES_DIGEST_LENGTH + 1];
 	int64_t made;                   /* of the scan or of its database, whichever is older */
-	uint64_t found[CES_FINDINGS];   /* how many */
+	uint64_t found[CES_FINDINGS];   /* the number of findings */
 	uint64_t excused[CES_FINDINGS]; /* of these: a statement says fixed, or not affected */
 };
 
@@ -40,16 +41,16 @@ static inline bool ces_demand_any(const struct ces_policy_demand *demand)
 }
 
 /* Completes a decision that demands evidence: 0, and decision->evidence is the record that met it;
- * or -1 with CES_E_DENIED, the key of the rule that is not met, and what would meet it. Pure, as
- * ces_decide is. */
+ * or -1 with CES_E_DENIED, the key of the rule that is not met, and what would meet it. Pure, like
+ * ces_decide. */
 int ces_decide_demand(struct ces_decision *decision, const struct ces_evidence_facts *facts,
 		      time_t now, struct ces_error *err);
 
-/* Fills in an error as CES_E_DENIED by a key of the decision's rule. */
+/* Fills in an error as CES_E_DENIED with a key of the decision's rule. */
 int ces_demand_deny(const struct ces_decision *decision, const char *key, const char *text,
 		    struct ces_error *err);
 
-/* The finding that a word of a policy means: "high", "fixable high"; CES_FINDINGS for another. */
+/* The finding for a word of a policy: "high", "fixable high"; CES_FINDINGS for any other. */
 unsigned ces_finding_of(const char *word);
 extern const char *const ces_findings[CES_FINDINGS];
 

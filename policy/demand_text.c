@@ -1,5 +1,4 @@
-/* The words of demands: for those who write and read policies. Root's programs have no use for
- * them. */
+/* The words of demands, for people who write and read policies. Root's programs do not use them. */
 #include <stdio.h>
 #include <string.h>
 

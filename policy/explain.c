@@ -1,5 +1,5 @@
-/* An allowed decision in plain English, for explain, dry run and the policy's readers. It must
- * never say more than the decision holds: what is not in it does not happen. */
+/* Explains an allowed decision in plain English, for explain, dry run and the policy's readers. It
+ * must never say more than the decision holds: what is not in it does not happen. */
 #include "policy/demand.h"
 
 #include <stdarg.h>

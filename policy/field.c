@@ -1,5 +1,5 @@
 /* Reads values by tables. It must never skip a key or a value that it does not know. It knows
- * nothing of what the keys mean: that is in the tables of policy/parse.c. */
+ * nothing of the keys' meaning, which is in the tables of policy/parse.c. */
 #include "policy/field.h"
 
 #include <stdarg.h>
@@ -98,7 +98,7 @@ static int refuse_unknown(struct ces_fields *in, const struct ces_field_at *at)
 	return 0;
 }
 
-/* In the order of the table, not of the file, so that one key may build on another. */
+/* In the order of the table and not of the file, so that one key may build on another. */
 int ces_field_object(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
 	if (!json_object_is_type(at->value, json_type_object))
@@ -227,7 +227,7 @@ const struct ces_field_measure ces_as_size = {ces_num_parse_size, (uint64_t)1 <<
 					      "a size like \"16G\""};
 const struct ces_field_measure ces_as_time = {ces_num_parse_time, UINT64_MAX, "a time like \"6h\""};
 
-/* A number is read by its text, so that 0.5 cpus never pass through a float. */
+/* It reads a number by its text, so that 0.5 cpus never pass through a float. */
 int ces_field_quantity(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
 	const struct ces_field_measure *measure = at->row->param;

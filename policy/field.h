@@ -1,5 +1,5 @@
 /* Reads a JSON tree into structs by tables: which keys an object may have, how each is read, and
- * where it goes. A key that no table lists refuses the document. Internal to policy/. */
+ * where it goes. It refuses a document with a key in no table. Internal to policy/. */
 #ifndef CES_POLICY_FIELD_H
 #define CES_POLICY_FIELD_H
 
@@ -17,7 +17,7 @@ struct ces_field_block;
 struct ces_fields {
 	const char *bytes; /* the document, for line numbers */
 	size_t length;
-	struct ces_field_block *blocks; /* all that was allocated */
+	struct ces_field_block *blocks; /* every allocation */
 	unsigned own; /* the `own` bits of every row read since somebody cleared it */
 	void *user;
 	struct ces_error *err;
@@ -28,14 +28,14 @@ struct ces_fields {
 	void *context;
 };
 
-struct ces_field_at; /* one value, and where it is */
+struct ces_field_at; /* one value, and its place */
 typedef int ces_field_reader(struct ces_fields *in, const struct ces_field_at *at, void *ret);
 
 struct ces_field {
 	const char *key;
 	ces_field_reader *read;
 	size_t offset;
-	const void *param; /* what the reader needs, see each */
+	const void *param; /* the reader's parameter, see each */
 	unsigned own;
 	bool required;
 };
@@ -89,21 +89,21 @@ ces_field_reader ces_field_bool;     /* [-; bool] */
 ces_field_reader ces_field_version;  /* [-; nothing]: it must be 1 */
 ces_field_reader ces_field_word;     /* [NULL-terminated const char *[]; an enum, by index] */
 
-/* Reads one document by a table of rows, strictly (see policy/scan.h), onto what *ret holds. */
+/* Reads one document by a table of rows, strictly (see policy/scan.h), over the content of *ret. */
 int ces_field_document(struct ces_fields *in, const char *bytes, size_t length,
 		       const struct ces_field *rows, void *ret);
 
-/* The same for a document of its own, into *ret, which is zeroed. *ret_memory: what it points to;
- * free it with ces_field_free. On failure there is none, and *ret is good for nothing. */
+/* The same for a separate document, into *ret, which is zeroed. *ret_memory: what it points to;
+ * free it with ces_field_free. On failure there is none, and *ret must not be used. */
 int ces_field_read(const char *bytes, size_t length, const struct ces_field *rows, void *ret,
 		   struct ces_field_block **ret_memory, struct ces_error *err);
 
-/* Writes "line, column: key path must be ..." and returns -1; or what in->report says. */
+/* Writes "line, column: key path must be ..." and returns -1, or what in->report returns. */
 int ces_field_fault(struct ces_fields *in, const struct ces_field_at *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Zeroed memory, and a copied string, that live until ces_field_free. NULL with err set when there
- * is none. */
+/* Zeroed memory, and a copied string, until ces_field_free. NULL with err set if there is no
+ * memory. */
 void *ces_field_alloc(struct ces_fields *in, size_t n, size_t size);
 char *ces_field_copy(struct ces_fields *in, const char *text);
 void ces_field_free(struct ces_field_block *blocks);

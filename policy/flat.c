@@ -1,4 +1,4 @@
-/* Turns a block of bytes into a struct. Must not follow anything that it has not placed itself:
+/* Turns a block of bytes into a struct. It must not follow anything that it has not placed itself:
  * each text and each list begins where the one before it ended, or the block is refused. */
 #include "policy/flat.h"
 

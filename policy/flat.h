@@ -39,8 +39,8 @@ extern const struct ces_flat_type ces_cdi_flat;     /* struct ces_cdi_spec, the 
 int ces_flat_pack(const struct ces_flat_type *type, const void *object, uint8_t **ret,
 		  size_t *ret_length, struct ces_error *err);
 
-/* Turns a block (malloc'd, so that it is aligned) into the struct, in place: -1 with
- * CES_E_INTERNAL when it is not whole and exact. Numbers are taken as they are. */
+/* Turns a block (malloc'd, so that it is aligned) into the struct, in place. -1 with CES_E_INTERNAL
+ * if it is not whole and exact. It takes numbers as they are. */
 int ces_flat_load(const struct ces_flat_type *type, uint8_t *bytes, size_t length,
 		  struct ces_error *err);
 

@@ -1,5 +1,5 @@
-/* Packs a struct into a block of bytes, see flat.h. Must not be linked into root's programs: a
- * program that acts on a block did not make it. */
+/* Packs a struct into a block of bytes, see flat.h. It must not be linked into root's programs: a
+ * program that acts on a block must not make it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@ struct block {
 	size_t length, size;
 };
 
-/* Room for n bytes more, zeroed, at a multiple of `align`. */
+/* Makes room for n more bytes, zeroed, at a multiple of `align`. */
 static int extend(struct block *block, size_t n, size_t align, size_t *ret_start)
 {
 	size_t start = (block->length + align - 1) / align * align;
@@ -31,7 +31,7 @@ static int extend(struct block *block, size_t n, size_t align, size_t *ret_start
 	return 0;
 }
 
-/* A 1 for the pointer at `at`. */
+/* Writes a 1 for the pointer at `at`. */
 static void mark(struct block *block, size_t at)
 {
 	const uintptr_t one = 1;
@@ -39,7 +39,7 @@ static void mark(struct block *block, size_t at)
 	memcpy(block->bytes + at, &one, sizeof(one));
 }
 
-/* The struct itself is in the block already, at `at`; `object` is the original. */
+/* The struct itself is already in the block, at `at`; `object` is the original. */
 static int pack(struct block *block, const struct ces_flat_type *type, const uint8_t *object,
 		size_t at)
 {

@@ -1,5 +1,5 @@
-/* Reads what a policy says of outputs and scratch. It must take a check only as a whole: one that
- * was understood in part would let pass what somebody meant to stop. */
+/* Reads a policy's settings for outputs and scratch. It must take a check only as a whole: a
+ * half-understood check would pass what its author wanted to stop. */
 #include "policy/outputs.h"
 
 #include <assert.h>
@@ -41,8 +41,8 @@ static bool column_valid(const char *text)
 	return strnlen(text, CES_CHECK_WORD + 1) <= CES_CHECK_WORD && ces_valid_prose(text);
 }
 
-/* Begins and ends with a letter, a digit, # or ?: there it is seen not to be part of a longer word.
- */
+/* Begins and ends with a letter, a digit, # or ?. There one can see that it is not part of a longer
+ * word. */
 static bool pattern_valid(const char *text)
 {
 	static const char ends[] =
@@ -84,7 +84,7 @@ static const char *const on_fail_words[] = {"warn", "withhold", NULL};
 #define CHECK(member)   offsetof(struct ces_check, member)
 #define SETTING(member) offsetof(struct ces_policy_settings, member)
 
-/* An empty list would say nothing, and could be meant to say "none". */
+/* An empty list would mean nothing, although its author may have meant "none". */
 static int read_list(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
 	const struct ces_strings *list = ret;
@@ -122,8 +122,8 @@ static const struct ces_field check_rows[] = {
     CES_FIELD_END,
 };
 
-/* "none" takes back what the defaults say. A project's check replaces that of the defaults as a
- * whole: half of one and half of another would be a check that nobody wrote. */
+/* "none" cancels the defaults. A project's check replaces that of the defaults as a whole: half of
+ * each would be a check that nobody wrote. */
 static int read_check(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
 	static const struct ces_field row = {.param = check_rows};

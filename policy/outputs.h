@@ -1,6 +1,6 @@
-/* What a policy says of a run's outputs: where they are, how long their list may take, and the
- * checks that they should pass. The checks go as one text, the JSON of `outputs.check`, to
- * ces-list, which makes them; root's programs do not read it. */
+/* A policy's settings for a run's outputs: where they are, how long their list may take, and the
+ * checks that they should pass. The checks go to ces-list as one text, the JSON of `outputs.check`;
+ * root's programs must not read it. */
 #ifndef CES_POLICY_OUTPUTS_H
 #define CES_POLICY_OUTPUTS_H
 
@@ -28,7 +28,7 @@ enum ces_check_type {
 	CES_TYPES
 };
 
-/* Identifiers that a check can forbid, each with a form of its own. */
+/* Identifiers that a check can forbid. Each has a form of its own. */
 enum ces_check_value {
 	CES_VALUE_NHS,
 	CES_VALUE_CHI,
@@ -62,7 +62,7 @@ enum ces_on_fail { CES_ON_FAIL_WARN, CES_ON_FAIL_WITHHOLD };
 /* The keys of `outputs` and `scratch`, for policy/parse.c; onto struct ces_policy_settings. */
 extern const struct ces_field ces_outputs_rows[], ces_scratch_rows[];
 
-/* Reads the text of a check as a policy holds it. *ret is to be released with ces_check_free. */
+/* Reads the text of a check as a policy holds it. ces_check_free releases *ret. */
 int ces_check_read(const char *text, struct ces_check *ret, struct ces_error *err);
 void ces_check_free(struct ces_check *check);
 

@@ -1,5 +1,5 @@
-/* The shape of a policy file: tables of keys, the built-in defaults, and the few checks that span
- * keys. All or nothing: it must never hand out a policy of which one part was not understood. */
+/* The shape of a policy file: tables of keys, the built-in defaults, and the few checks across
+ * keys. All or nothing: it must never hand out a policy of which it did not understand a part. */
 #include "policy/policy.h"
 
 #include <assert.h>
@@ -17,7 +17,7 @@
 #include "policy/valid.h"
 #include "policy/valid_parse.h"
 
-/* The settings where the file is silent: the least. The tables of the file itself read them. */
+/* The settings if the file is silent: the least. The file's own tables read them. */
 static const char built_in[] =
     "{\"defaults\": {"
     "  \"data\": {\"source\": \"/safe_data/{project}\", \"access\": \"read-only\","
@@ -83,7 +83,7 @@ static const struct ces_field_range per_user_range = {65536, 16777216};
 		.key = (k), .read = (r), .offset = (o), .param = (p), ##__VA_ARGS__                \
 	}
 
-/* `defaults`, and what a project may say instead. */
+/* `defaults`, and the settings that a project may have instead. */
 #define SETTING(member) offsetof(struct ces_policy_settings, member)
 
 static int read_retain(struct ces_fields *in, const struct ces_field_at *at, void *ret)
@@ -122,7 +122,7 @@ static const struct ces_field limits_rows[] = {
     ROW("writable_layer", ces_field_quantity, SETTING(limits.writable_layer), &ces_as_size),
     CES_FIELD_END,
 };
-/* "none" takes back what the defaults say. */
+/* "none" cancels the defaults. */
 static int read_proxy(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
 	char **proxy = ret;
@@ -148,7 +148,7 @@ static const struct ces_field gpus_rows[] = {
     CES_FIELD_END,
 };
 
-/* base: where the settings lie in the struct that the rows are for. */
+/* base: the offset of the settings in the struct of the rows. */
 #define SETTINGS_ROWS(base)                                                                        \
 	ROW("data", ces_field_object, (base), data_rows),                                          \
 	    ROW("outputs", ces_field_object, (base), ces_outputs_rows),                            \
@@ -182,8 +182,7 @@ static const struct ces_field project_rows[] = {
     CES_FIELD_END,
 };
 
-/* Starts from the defaults, which are complete by now; each key that the project writes replaces
- * one. */
+/* Starts from the defaults, which are complete by now. Each key of the project replaces one. */
 static int read_project(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
 	const struct ces_policy *policy = in->user;
@@ -256,7 +255,7 @@ static const struct ces_field_each registries = {
     .row = {.read = read_registry, .param = registry_rows},
 };
 
-/* The rest of the top level. */
+/* The other keys of the top level. */
 #define POLICY(member) offsetof(struct ces_policy, member)
 
 /* A list is written as a pointer and the size_t after it. */
@@ -315,7 +314,7 @@ static const struct ces_field subids_rows[] = {
     CES_FIELD_END,
 };
 
-/* The kernel has 2^32 ids, of which the last means "no id"; slot 0, before the users', is CES's
+/* The kernel has 2^32 ids, the last of which means "no id"; slot 0, before the users', is CES's
  * own. */
 static int read_subids(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
@@ -332,8 +331,8 @@ static int read_subids(struct ces_fields *in, const struct ces_field_at *at, voi
 	return 0;
 }
 
-/* The limits of all runs of one user together, and of their images. There is no time: it is of a
- * run. */
+/* The limits of all runs of one user together, and of their images. There is no time limit, which
+ * belongs to a run. */
 #define TOTAL(member) offsetof(struct ces_policy, user_limits.member)
 
 static const struct ces_field user_limits_rows[] = {
@@ -347,7 +346,7 @@ static const struct ces_field user_limits_rows[] = {
     CES_FIELD_END,
 };
 
-/* A cgroup as /proc/PID/cgroup names it, since it is in several hierarchies. */
+/* A cgroup by its name in /proc/PID/cgroup, because it is in several hierarchies. */
 static int read_cgroup_parent(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
 	static const struct ces_field row = {.param = &as_path};

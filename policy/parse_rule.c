@@ -1,5 +1,5 @@
-/* The shape of an image rule, and of what it demands. A demand that could not be checked for the
- * very image that runs must be refused here. */
+/* The shape of an image rule, and of its demands. It must refuse a demand that could not be checked
+ * for the very image that runs. */
 #include "policy/parse_rule.h"
 #include "policy/rule_signed.h"
 
@@ -52,7 +52,7 @@ static int read_findings(struct ces_fields *in, const struct ces_field_at *at, v
 	return 0;
 }
 
-/* A list without an element would allow all, or nothing: neither is what somebody meant. */
+/* A list without an element would allow everything or nothing, and its author meant neither. */
 static int read_bases(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
 	const struct ces_strings *bases = ret;

@@ -29,15 +29,15 @@ struct ces_parse_job {
 	struct ces_decision_names kinds; /* of devices; CDI */
 };
 
-/* What CES_PARSE_EXPLAIN has in place of a file. */
+/* What CES_PARSE_EXPLAIN gets in place of a file. */
 struct ces_parse_explain {
 	uid_t uid;
 	char user[256];
 	struct ces_decision decision;
 };
 
-/* What CES_PARSE_EVIDENCE has in place of a file: this, then each file of evidence about the
- * digest, a struct ces_parse_file and its bytes. */
+/* What CES_PARSE_EVIDENCE gets in place of a file: this, then each file of evidence about the
+ * digest as a struct ces_parse_file and its bytes. */
 struct ces_parse_evidence {
 	char digest[CES_DIGEST_LENGTH + 1];
 	char approved_by[CES_DIGEST_LENGTH + 1]; /* or "" */

@@ -1,4 +1,4 @@
-/* Whether an image is one that a pattern of the policy allows. Must never match a part of a
+/* Decides whether a pattern of the policy covers an image. It must never match a part of a
  * component. */
 #include "policy/pattern.h"
 

@@ -62,7 +62,7 @@ struct ces_policy_store {
 	uint64_t images;  /* of one user */
 	uint64_t pulls;   /* of one user at once */
 	uint64_t space;   /* bytes of one user's layers; 0: half of the file system */
-	uint64_t reserve; /* bytes that no pull uses up */
+	uint64_t reserve; /* bytes that no pull may use */
 };
 
 /* The settings of `defaults` and of each project. A project's struct is already merged with the
@@ -91,7 +91,7 @@ struct ces_policy_settings {
 	unsigned own;            /* bits of enum ces_policy_own; 0 in `defaults` */
 };
 
-/* Which settings a project wrote itself: a denial names the rule where somebody wrote it. */
+/* The settings that a project wrote itself: a denial names the rule where somebody wrote it. */
 enum ces_policy_own {
 	CES_OWN_CPUS = 1 << 0,
 	CES_OWN_MEMORY = 1 << 1,
@@ -116,16 +116,16 @@ enum ces_selinux_rule {
 #define CES_SIGNERS_MAX 8
 #define CES_SIGNER_PATH 256 /* bytes of a path, with its NUL */
 
-/* The keys of which so many must have signed an image. */
+/* The keys, and how many must have signed an image. */
 struct ces_policy_signers {
 	struct ces_strings keys; /* paths of public keys: absolute, or below CES_POLICY_DIR */
 	uint64_t at_least;       /* 0: no signature is needed */
 };
 
-/* What an image rule demands of the evidence about its digest, see policy/demand.h. */
+/* An image rule's demand for evidence about its digest, see policy/demand.h. */
 struct ces_policy_demand {
 	uint64_t max_age; /* of the newest scan, in seconds; 0: no scan is demanded */
-	uint64_t no;      /* what a scan may not find: bits of enum ces_finding */
+	uint64_t no;      /* forbidden findings of a scan: bits of enum ces_finding */
 	bool unless_vex;  /* what a statement excuses does not count */
 	bool sbom;
 };
@@ -139,7 +139,7 @@ struct ces_policy_image_rule {
 	char *evidence; /* the digest of the records that it was approved by, or NULL */
 	time_t expires; /* first second after; 0 = never */
 	struct ces_policy_demand demand;
-	struct ces_strings base; /* ChainIDs of which one must begin the layers; none: any */
+	struct ces_strings base; /* ChainIDs, one of which must begin the layers; none: any */
 	struct ces_policy_signers signed_by;
 };
 
@@ -193,34 +193,35 @@ struct ces_policy {
 	void *memory;    /* private to policy/parse.c */
 };
 
-/* Opens path component by component from "/", every directory and the file itself root-owned and
- * not writable by others (a sticky directory is no excuse), no symlink, a regular file with one
- * link, at most 4 MiB, by fstat on the very fd that is read. Returns the bytes, malloc'd and
- * NUL-terminated. Who controls each input: path is compiled in; the bytes are root's. A rename
- * during the read changes nothing: one open file is read once. Code CES_E_POLICY on failure. */
+/* Opens path component by component from "/". Every directory and the file itself must be
+ * root-owned and not writable by others (a sticky directory is no excuse), no symlink, a regular
+ * file with one link, at most 4 MiB, by fstat on the very fd that is read. Returns the bytes,
+ * malloc'd and NUL-terminated. Who controls each input: path is compiled in; the bytes are root's.
+ * A rename during the read changes nothing: one open file is read once. Code CES_E_POLICY on
+ * failure. */
 int ces_policy_read(const char *path, char **ret, size_t *ret_length, struct ces_error *err);
 
-/* The same walk for a file that the policy names and that is not read here (the OCI runtime). Gives
- * an fd of it when every directory and the file are root's alone. */
+/* The same walk for a file that the policy names and that is not read here (the OCI runtime).
+ * Returns its fd if every directory and the file belong to root alone. */
 int ces_policy_open_trusted(const char *path, int *ret, struct ces_error *err);
 
-/* The same walk to a directory. 0 with *ret as it was when there is none. */
+/* The same walk to a directory. If there is none, 0 with *ret unchanged. */
 int ces_policy_open_directory(const char *path, int *ret, struct ces_error *err);
 
-/* Reads a file of that directory, of at most max bytes, with the same checks but for its links:
- * for files that are named by their digests. */
+/* Reads a file of that directory, of at most max bytes, with the same checks except for its links:
+ * for files with their digests as names. */
 int ces_policy_read_in(int dir, const char *name, size_t max, char **ret, size_t *ret_length,
 		       struct ces_error *err);
-/* The same walk to a directory of root's that nobody writes to, and that only its group reads. */
+/* The same walk to a directory of root's that nobody else writes to, and only its group reads. */
 int ces_policy_open_closed(const char *path, int *ret, struct ces_error *err);
 
-/* Parses and checks. All or nothing: any fault refuses the whole policy (CES_E_POLICY; the text
- * names line, column and key). *ret is to be released with ces_policy_free. */
+/* Parses and checks. All or nothing: any error refuses the whole policy (CES_E_POLICY; the text
+ * names line, column and key). ces_policy_free releases *ret. */
 int ces_policy_parse(const char *bytes, size_t length, struct ces_policy **ret,
 		     struct ces_error *err);
 
-/* Reports every fault instead of the first (report returns 0 to go on), and never hands out a
- * policy: for those who write one. 0 when the whole text was looked at; -1 with err when it is not
+/* Reports every error and not only the first (report returns 0 to go on), and never hands out a
+ * policy: for people who write one. 0 if it read the whole text; -1 with err if the text is not
  * JSON. */
 int ces_policy_problems(const char *bytes, size_t length,
 			int (*report)(void *context, const char *path, const char *text),

@@ -1,5 +1,5 @@
-/* The variables of a proxy. No standard names them: these are what curl, wget, pip, R, git and apt
- * look for, some in small letters only and some in capitals. */
+/* The variables of a proxy. No standard names them: curl, wget, pip, R, git and apt look for these,
+ * some only in small letters and some in capitals. */
 #include "policy/proxy.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* Opens the policy file so that nobody but root had a hand in what is read. It must never
- * resolve a path twice, follow a symlink or wait for a writer; it does not look into the bytes. */
+/* Opens the policy file so that only root can have changed what is read. It must never resolve a
+ * path twice, follow a symlink or wait for a writer. It does not look at the bytes. */
 #include "policy/policy.h"
 
 #include <errno.h>
@@ -62,7 +62,7 @@ static int check_file(int fd, const char *path, struct ces_error *err)
 
 	if (check_plain(fd, path, &st, err) != 0)
 		return -1;
-	/* A second name could be in a place where others than root may rename or replace it. */
+	/* A second name could be in a place where others than root can rename or replace it. */
 	if (st.st_nlink != 1)
 		return ces_error_set(err, CES_E_POLICY, "%s: has more than one hard link", path);
 	if (st.st_size > POLICY_MAX)

@@ -1,6 +1,6 @@
-/* Membership: which projects a caller is in, by the groups that the user database gives. It must
- * never grant a project by part of a name: names of groups, users and projects are compared whole.
- */
+/* Membership: which projects a caller is in, by the groups in the user database. It must never
+ * grant a project by a part of a name: it compares names of groups, users and projects as a
+ * whole. */
 #include "policy/rights.h"
 
 #include <stdio.h>
@@ -32,7 +32,7 @@ static bool is_written(const struct ces_policy *policy, const char *project)
 }
 
 /* The project that a group means under one prefix, or NULL. A written project of that name hides
- * it, whatever its members: a group does not widen what IG wrote down. */
+ * it, whatever its members: a group must not widen what IG wrote. */
 static const char *inferred_name(const struct ces_policy *policy, const char *prefix,
 				 const char *group)
 {
@@ -94,8 +94,8 @@ static bool held(const struct ces_rights *rights, size_t n, const char *project)
 	return false;
 }
 
-/* The facts say that a directory exists, not that the caller may: membership is looked at again
- * here. */
+/* The facts say that a directory exists, and not that the caller may use it: membership is checked
+ * again here. */
 int ces_rights_collect(const struct ces_policy *policy, const struct ces_caller *caller,
 		       const struct ces_facts *facts, struct ces_rights **ret, size_t *ret_n,
 		       struct ces_error *err)
@@ -131,7 +131,7 @@ int ces_rights_collect(const struct ces_policy *policy, const struct ces_caller 
 	return 0;
 }
 
-/* Group 0 is never handed on: it owns too much of any file system. */
+/* Group 0 is never passed on: it owns too much of any file system. */
 void ces_rights_groups(const struct ces_policy *policy, const struct ces_caller *caller,
 		       const struct ces_rights *rights, struct ces_decision *ret)
 {

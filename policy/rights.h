@@ -12,8 +12,8 @@ struct ces_rights {
 	time_t expires;
 };
 
-/* Projects of the caller, in the order of the policy, then the inferred ones; expired ones too.
- * *ret is malloc'd. */
+/* The caller's projects in the order of the policy, then the inferred ones; also expired ones. *ret
+ * is malloc'd. */
 int ces_rights_collect(const struct ces_policy *policy, const struct ces_caller *caller,
 		       const struct ces_facts *facts, struct ces_rights **ret, size_t *ret_n,
 		       struct ces_error *err);

@@ -1,5 +1,5 @@
-/* Reads whose signature an image rule demands: a list of keys, of which one is enough, or an object
- * that says how many. It must not look at a key: that is done when an image is pulled or run. */
+/* Reads whose signature an image rule demands: a list of keys, one of which is enough, or an object
+ * that says how many. It must not look at a key: that happens when an image is pulled or run. */
 #include "policy/rule_signed.h"
 
 #include <string.h>
@@ -14,7 +14,7 @@ static const struct ces_field_text as_signer = {
     ces_valid_signer, "a path of a public key, absolute or below /etc/ces, up to 255 characters"};
 static const struct ces_field_range to_most = {1, CES_SIGNERS_MAX};
 
-/* A key that is written twice would make "at_least" mean something else than it says. */
+/* With a key written twice, "at_least" would mean something else than it says. */
 static int read_keys(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
 	static const struct ces_field row = {.param = &as_signer};

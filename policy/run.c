@@ -1,6 +1,6 @@
 /* The decision, second half: what one run gets. It starts from the project's settings, which a
- * request can only make smaller or choose among; it refuses what no rule allows, and must never
- * trim it to fit. */
+ * request can only reduce or choose from. It refuses what no rule allows, and must never trim it to
+ * fit. */
 #include "policy/run_asked.h"
 
 #include <stdarg.h>
@@ -66,7 +66,8 @@ static int set_mounts(const struct ces_run_asked *run, const struct ces_facts *f
 	return set_mount(run, s->scratch_source, "/scratch", false, true, &run->ret->scratch);
 }
 
-/* What is to pass a check before the caller gets it cannot be written to a directory of theirs. */
+/* Outputs that must pass a check before the caller gets them cannot go to a directory of the
+ * caller's. */
 static int set_check(const struct ces_run_asked *run)
 {
 	const struct ces_policy_settings *s = run->rights->settings;
@@ -104,7 +105,7 @@ static const struct limit memory = {"limits.memory", "memory", CES_OWN_MEMORY, c
 static const struct limit run_time = {"limits.time", "time", CES_OWN_TIME, ces_num_format_time};
 static const struct limit shm = {"limits.shm", "shared memory", CES_OWN_SHM, ces_num_format_size};
 
-/* Lowers *value to what is asked, if something is. */
+/* Lowers *value to the requested one, if there is one. */
 static int lower(const struct ces_run_asked *run, const struct limit *limit, uint64_t asked,
 		 uint64_t *value)
 {
@@ -158,7 +159,7 @@ static int set_limits(const struct ces_run_asked *run)
  * of its image. */
 static const struct {
 	const char *path;
-	bool below; /* and all below it */
+	bool below; /* and everything below it */
 } reserved[] = {
     {"/proc", true},       {"/sys", true},           {"/dev", true},      {"/etc", false},
     {"/safe_data", false}, {"/safe_outputs", false}, {"/scratch", false},
@@ -210,7 +211,7 @@ static int check_source(const struct ces_run_asked *run, const struct ces_decisi
 		    run, CES_OWN_BINDS, "binds",
 		    "%s may not be bound: it is below no directory that the policy lists",
 		    bind->source);
-	/* Data that IG made read-only must not come in once more, writable, by another name. */
+	/* Data that IG made read-only must not come in again, writable, by another name. */
 	if (data->read_only && !bind->read_only &&
 	    (ces_path_within(bind->source, data->source) ||
 	     ces_path_within(data->source, bind->source)))
@@ -287,7 +288,7 @@ static int set_binds(const struct ces_run_asked *run)
 	return 0;
 }
 
-/* Their pages count as the run's memory, so that memory is their bound. */
+/* Their pages count as the run's memory, which bounds them. */
 static int set_tmpfs(const struct ces_run_asked *run)
 {
 	const struct ces_request *request = run->request;
@@ -314,8 +315,8 @@ static int set_tmpfs(const struct ces_run_asked *run)
 	return 0;
 }
 
-/* Whether source has the caller's own key to their display. With the key a program could read every
- * window and type into any: it must not come in beside the socket. */
+/* Returns whether source has the caller's own key to their display. With that key a program could
+ * read every window and type into any: it must not come in beside the socket. */
 static bool holds_key(const struct ces_run_asked *run, const char *source)
 {
 	char key[CES_PATH_TEXT];
@@ -392,15 +393,15 @@ static void set_home(const struct ces_run_asked *run)
 	memcpy(ret->home, home, strlen(home) + 1);
 }
 
-/* Whether CES itself says this to a driver's libraries. NVIDIA_TF32_OVERRIDE is a setting of
- * arithmetic. */
+/* Returns whether CES itself sets this for a driver's libraries. NVIDIA_TF32_OVERRIDE is a setting
+ * of arithmetic. */
 static bool env_reserved(const char *entry)
 {
 	return strncmp(entry, "NVIDIA_", 7) == 0 &&
 	       strncmp(entry, "NVIDIA_TF32_OVERRIDE=", 21) != 0;
 }
 
-/* Syntax of what is handed to the container as it is. */
+/* The syntax of values that go to the container unchanged. */
 static int check_words(const struct ces_run_asked *run)
 {
 	const struct ces_request *request = run->request;

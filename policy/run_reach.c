@@ -1,5 +1,5 @@
-/* Decides what a run reaches beside files: ports, the policy's proxy, GPUs. Must not allow what no
- * key of the policy lists. */
+/* Decides what a run reaches beside files: ports, the policy's proxy, GPUs. It must not allow what
+ * no key of the policy lists. */
 #include <stdio.h>
 #include <string.h>
 
@@ -51,7 +51,7 @@ static int set_port(const struct ces_run_asked *run, const char *text)
 	return 0;
 }
 
-/* No way out is the lesser right of the two, so a caller may always ask for it. */
+/* No network is the lesser right of the two, so a caller may always ask for it. */
 void ces_run_proxy(const struct ces_run_asked *run)
 {
 	const char *proxy = run->rights->settings->proxy;
@@ -78,7 +78,7 @@ static bool listed(const struct ces_strings *list, const char *text)
 	return false;
 }
 
-/* "2", "all" (as many as the policy allows), or one device by the name the driver gives it. */
+/* "2", "all" (as many as the policy allows), or one device by the driver's name for it. */
 int ces_run_gpus(const struct ces_run_asked *run)
 {
 	const struct ces_policy_settings *settings = run->rights->settings;

@@ -23,13 +23,13 @@ struct slice {
 struct scan {
 	const char *bytes;
 	size_t length, at, depth;
-	struct slice *keys; /* of all objects that are open, outermost first */
+	struct slice *keys; /* of all open objects, the outermost first */
 	size_t n_keys, cap_keys;
 	const struct ces_scan_place *path[CES_SCAN_DEPTH]; /* what ces_scan_locate looks for */
 	size_t n_path, found;
 	const char *fault;
 	size_t fault_at;
-	char duplicate[80]; /* room for the text that names a key written twice */
+	char duplicate[80]; /* room for the text that names a duplicate key */
 };
 
 static int value(struct scan *s, size_t level);
@@ -161,7 +161,7 @@ static bool same(const struct slice *a, const struct slice *b)
 	return a->length == b->length && memcmp(a->at, b->at, a->length) == 0;
 }
 
-/* Equal keys in the order of the file, so that the fault names the second one. */
+/* Equal keys in the order of the file, so that the error names the second one. */
 static int compare(const void *left, const void *right)
 {
 	const struct slice *a = left, *b = right;
@@ -180,7 +180,7 @@ static int fault_duplicate(struct scan *s, const struct slice *key)
 	return fault(s, (size_t)(key->at - s->bytes) - 1, s->duplicate);
 }
 
-/* Sorted, because a comparison of each with each would let 4 MiB of keys take minutes. */
+/* Sorted: comparing each with each would take minutes for 4 MiB of keys. */
 static int close_object(struct scan *s, size_t first)
 {
 	struct slice *keys = s->keys + first;
@@ -194,8 +194,7 @@ static int close_object(struct scan *s, size_t first)
 	return 0;
 }
 
-/* Follows the path that is looked for one step down; a hit on its last step is remembered at `at`.
- */
+/* Follows the wanted path one step down. A hit on its last step is remembered at `at`. */
 static size_t step(struct scan *s, size_t level, const struct slice *key, size_t index, size_t at)
 {
 	const struct ces_scan_place *want;

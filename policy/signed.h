@@ -1,4 +1,4 @@
-/* Whether enough keys have signed an image. */
+/* Decides whether enough keys have signed an image. */
 #ifndef CES_POLICY_SIGNED_H
 #define CES_POLICY_SIGNED_H
 

@@ -1,6 +1,6 @@
 /* Paths and templates as text. It must never compare paths as string prefixes (/safe_data/p and
- * /safe_data/p2 are strangers), and never make sense of a path that has "..": such a path is
- * refused, not normalised, because the checker and the kernel would have to agree on how. */
+ * /safe_data/p2 are unrelated). It must refuse a path with "..", and not normalise it: the checker
+ * and the kernel would have to agree on how. */
 #include "policy/template.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Paths and path templates of a policy: pure text, nothing here looks at the file system. */
+/* Paths and path templates of a policy. Pure text: it must not look at the file system. */
 #ifndef CES_POLICY_TEMPLATE_H
 #define CES_POLICY_TEMPLATE_H
 
@@ -11,16 +11,18 @@
  * or "..". */
 bool ces_path_valid(const char *path);
 
-/* path is dir or below it, component by component: /a/bc is not within /a/b. Both valid. */
+/* Returns whether path is dir or below it, component by component: /a/bc is not within /a/b. Both
+ * are valid. */
 bool ces_path_within(const char *path, const char *dir);
 
-/* Copies text without its one trailing slash; longer than the buffer gives "", which is no path. */
+/* Copies text without its one trailing slash. A text longer than the buffer gives "", which is no
+ * path. */
 void ces_path_copy(const char *text, char *ret, size_t size);
 
 bool ces_template_has_run(const char *text);
 
-/* Fills in all but {run}. Check the three values before: none may hold a brace, user and project no
- * slash; home is a valid path. Returns -1 when the result would not be a valid path. */
+/* Fills in all but {run}. Check the three values before: none may have a brace, user and project no
+ * slash; home is a valid path. Returns -1 if the result would not be a valid path. */
 int ces_template_expand(const char *text, const char *project, const char *user, const char *home,
 			char ret[CES_PATH_TEXT]);
 

@@ -74,8 +74,7 @@ bool ces_valid_host(const char *text)
 	return rest != NULL && *rest == '\0';
 }
 
-/* The grammar of references has the last word: a name that no reference can hold would never match.
- */
+/* The grammar of references decides: a name that no reference can hold would never match. */
 bool ces_valid_registry(const char *text)
 {
 	struct ces_reference reference;

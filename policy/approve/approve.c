@@ -1,5 +1,5 @@
-/* ces-policy approve: an image rule for one digest, with its approval, its end, and the evidence
- * that it goes by. It must not judge the evidence: it shows it to who approves. */
+/* ces-policy approve: adds an image rule for one digest, with its approval, its end, and its
+ * evidence. It must not judge the evidence: it shows it to the person who approves. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +92,7 @@ static int check_dates(const struct ces_change *change, const struct approval *a
 	return 0;
 }
 
-/* Before the first rule that would decide in its place; else at the end. */
+/* Before the first rule that would decide in its place; otherwise at the end. */
 static int find_index(const struct ces_change *change, struct approval *ret, struct ces_error *err)
 {
 	struct ces_policy_image_rule rule = {.allow = ret->allow, .digest = ret->reference.digest};
@@ -149,7 +149,7 @@ static int take_evidence(const struct ces_change *change, const struct approval 
 	return ces_store_records(change->evidence_dir, digest, print_record, NULL, err);
 }
 
-/* A wider rule that comes later takes over when this one has ended. */
+/* A wider rule that comes later decides when this one has ended. */
 static void warn_wider(const struct approval *approval)
 {
 	for (size_t i = 0; i < approval->rules->n; i++)

@@ -1,7 +1,7 @@
-/* Writes a changed policy in place of the old one. The text was read, changed and compared by a
- * child that has given up root; what it says is written as it is, with the rights of who called,
- * who sees what changes and commits it. Must never write a part of a policy, or over somebody
- * else's change. */
+/* Writes a changed policy in place of the old one. A child without root's rights has read, changed
+ * and compared the text. Its result is written unchanged, with the rights of the caller, who sees
+ * the change and commits it. It must never write a part of a policy, or over another person's
+ * change. */
 #include "policy/approve/change.h"
 
 #include <errno.h>
@@ -35,7 +35,7 @@ struct job {
 	ces_change_maker *maker;
 };
 
-/* The set, and behind it the policy, in one piece. */
+/* The set, and after it the policy, in one piece. */
 static int pack(const struct ces_change_result *result, struct ces_apart_result *ret,
 		struct ces_error *err)
 {
@@ -100,7 +100,7 @@ int ces_change_say(const struct ces_policy *old, const struct ces_change_result 
 			 : ces_error_set(err, CES_E_INTERNAL, "the change is not what was asked");
 }
 
-/* The directory and the file, which is no link: a rename would replace the link. */
+/* The directory and the file. The file is no link: a rename would replace the link. */
 static int open_place(struct ces_change *change, struct place *ret, struct ces_error *err)
 {
 	const char *slash = strrchr(change->policy, '/');
@@ -128,7 +128,7 @@ static int open_place(struct ces_change *change, struct place *ret, struct ces_e
 	return 0;
 }
 
-/* Has somebody written another policy since the old one was opened? */
+/* Returns whether somebody has written another policy since the old one was opened. */
 static bool same_file(const struct place *place)
 {
 	struct stat now;
@@ -139,7 +139,7 @@ static bool same_file(const struct place *place)
 	       now.st_mtim.tv_nsec == place->st.st_mtim.tv_nsec;
 }
 
-/* With the owner and mode of the old one; only root can give a file away. */
+/* With the owner and mode of the old one. Only root can give a file away. */
 static int write_beside(const struct place *place, const char *temporary, const char *bytes,
 			size_t length)
 {
@@ -182,7 +182,7 @@ static int replace(const struct ces_change *change, const struct place *place, c
 	return 0;
 }
 
-/* The set first: a rule never names evidence that is not there. */
+/* The set first: a rule must never name evidence that is not there. */
 static int write_all(const struct ces_change *change, const struct place *place,
 		     const struct ces_apart_result *result, struct ces_error *err)
 {

@@ -1,5 +1,5 @@
-/* Edits a policy as text. It knows where values begin and end, and nothing of what they mean: who
- * calls it parses what came of it. */
+/* Edits a policy as text. It knows where values begin and end, and nothing of their meaning: the
+ * caller parses the result. */
 #include "policy/approve/edit.h"
 
 #include <stdbool.h>
@@ -41,7 +41,7 @@ static int find_list(const struct ces_edit_text *text, size_t index, struct list
 	return 0;
 }
 
-/* The blanks from `at` on; with `lines`, only if there is a line feed among these. */
+/* The blanks from `at` on; with `lines`, only if there is a line feed in them. */
 static void copy_blanks(const char *at, const char *end, bool lines, char ret[BLANKS_MAX])
 {
 	size_t n = 0;
@@ -54,7 +54,7 @@ static void copy_blanks(const char *at, const char *end, bool lines, char ret[BL
 		ret[0] = '\0';
 }
 
-/* How the lines of the file end; "" where it has but one. */
+/* How the lines of the file end; "" if it has only one. */
 static const char *line_end(const struct ces_edit_text *text)
 {
 	const char *line = memchr(text->bytes, '\n', text->length);
@@ -64,7 +64,7 @@ static const char *line_end(const struct ces_edit_text *text)
 	return line > text->bytes && line[-1] == '\r' ? "\r\n" : "\n";
 }
 
-/* The blanks at the beginning of the line that `at` is in. *ret_line: where that line begins. */
+/* The blanks at the beginning of the line that holds `at`. *ret_line: where that line begins. */
 static size_t indent_of(const struct ces_edit_text *text, const char *at, const char **ret_line)
 {
 	const char *line = at;
@@ -94,7 +94,7 @@ static void step_of(const struct ces_edit_text *text, char ret[16])
 		snprintf(ret, 16, "%.*s", (int)n, line);
 }
 
-/* What comes between two rules: as between those that are there; else a line for each, below the
+/* The text between two rules: as between the existing ones; otherwise one line for each, below the
  * first. */
 static void gap_of(const struct ces_edit_text *text, const struct list *list, char ret[BLANKS_MAX])
 {
@@ -126,7 +126,7 @@ static void gap_of(const struct ces_edit_text *text, const struct list *list, ch
 	ret[n] = '\0';
 }
 
-/* `between` goes before each key, `after` before the closing bracket. */
+/* `between` comes before each key, `after` before the closing bracket. */
 static void put_rule(FILE *out, const struct ces_edit_rule *rule, const char *between,
 		     const char *after)
 {
@@ -149,7 +149,7 @@ static void put_rule(FILE *out, const struct ces_edit_rule *rule, const char *be
 	fprintf(out, "%s}", after);
 }
 
-/* A rule on one line, or with a line for each key, as the model has it. */
+/* A rule on one line, or with a line for each key, like the model. */
 static void put_like(FILE *out, const struct ces_edit_rule *rule, struct ces_part model)
 {
 	char between[BLANKS_MAX] = " ", after[BLANKS_MAX] = " ";

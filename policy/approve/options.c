@@ -1,4 +1,4 @@
-/* The command lines of approve and revoke: the same options, of which each command takes some. */
+/* The command lines of approve and revoke: one set of options, of which each command takes some. */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* ces-policy revoke: takes an image rule away. It must not guess which one: where several are meant
- * it lists these and changes nothing. */
+/* ces-policy revoke: removes an image rule. It must not guess which one: if several match, it lists
+ * these and changes nothing. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@ static const char help[] =
     "project. Shows what changes by meaning. Leaves every other line of the file as it is, and\n"
     "keeps the evidence. Exit status: 0 done, 2 refused.\n";
 
-/* The pattern as it is written in the rule, with its digest behind an "@". */
+/* The rule's pattern as written, with its digest after an "@". */
 static bool is_image(const struct ces_policy_image_rule *rule, const char *image)
 {
 	const char *at = strchr(image, '@');
@@ -72,7 +72,7 @@ static int find(const struct ces_change *change, const struct ces_policy *policy
 	    "%zu rules match: name one with --project, --approval or IMAGE@sha256:...", n);
 }
 
-/* Without this rule another one may decide. */
+/* (without this rule another one may decide) */
 static void warn_others(const struct ces_policy *policy, const struct ces_rules_walk *gone)
 {
 	struct ces_rules_walk walk = {0};

@@ -1,5 +1,5 @@
-/* From the index of a layout, or a tag of a registry, to one manifest: the machine's that is
- * wanted, through indexes inside of indexes. It must not follow more than a few of those. */
+/* Goes from the index of a layout, or a tag of a registry, to one manifest: that of the wanted
+ * machine, also through nested indexes. It must not follow more than a few of these. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +59,7 @@ static unsigned rank(const struct entry *entry, const struct ces_layout_choice *
 struct found {
 	struct entry entry;
 	unsigned rank;
-	size_t same; /* as good as the first one, and another image */
+	size_t same; /* fits as well as the first one, and is another image */
 	char names[200];
 };
 
@@ -159,8 +159,8 @@ static int descend(const struct ces_layout *layout, const struct ces_layout_choi
 	return result;
 }
 
-/* What a tag or a digest of a registry is: 1 an index, 0 a manifest. By the word of the registry,
- * or else by its members; whether both agree, the reader of the manifest looks. */
+/* What a registry's tag or digest is: 1 an index, 0 a manifest. The registry says so, or else its
+ * members; the reader of the manifest checks that both agree. */
 static int leads_on(const struct ces_layout *layout, const char *bytes, size_t length,
 		    struct ces_error *err)
 {
@@ -185,7 +185,7 @@ static int leads_on(const struct ces_layout *layout, const char *bytes, size_t l
 	return result;
 }
 
-/* The first document: 1 when it leads to another one, 0 when it is the manifest. */
+/* The first document: 1 if it leads to another one, 0 if it is the manifest. */
 static int read_first(const struct ces_layout *layout, char **ret, size_t *ret_length,
 		      char ret_digest[CES_DIGEST_LENGTH + 1], struct ces_error *err)
 {

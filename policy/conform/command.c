@@ -1,5 +1,6 @@
-/* ces-policy conform: opens what the command line names, gives up root, looks, and prints. It needs
- * no policy, changes nothing, and needs a network only for an image in a registry. */
+/* ces-policy conform: opens what the command line names, gives up root's rights, checks, and
+ * prints. It needs no policy and changes nothing. It needs a network only for an image in a
+ * registry. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -63,7 +64,7 @@ static int open_ignore(const char *path)
 	return fd;
 }
 
-/* A tar of an image, a compressed file, or anything else that is no text. */
+/* A tar of an image, a compressed file, or anything else that is not text. */
 static int check_kind(const char *path, const char *bytes, size_t length, struct ces_error *err)
 {
 	if ((length > 262 && memcmp(bytes + 257, "ustar", 5) == 0) ||
@@ -124,7 +125,7 @@ static int ask_registry(struct ces_conform *conform, const struct command *comma
 	return result;
 }
 
-/* A path that is not there may be the name of an image. */
+/* A path that does not exist may be the name of an image. */
 static int look_at_registry(struct ces_conform *conform, const struct command *command,
 			    struct ces_error *err)
 {

@@ -1,7 +1,7 @@
-/* ces-policy conform: whether a Dockerfile, or an image that was built from one, keeps the rules of
- * the service. What is read here comes from anywhere, and nothing of it is executed or fetched.
- * Sources of the rules: the container build guide of EPCC's service, and what CES itself refuses.
- */
+/* ces-policy conform: checks whether a Dockerfile, or an image built from one, keeps the rules of
+ * the service. Its input comes from anywhere. It must not execute or fetch anything from it.
+ * Sources of the rules: the container build guide of EPCC's service, and what CES itself
+ * refuses. */
 #ifndef CES_POLICY_CONFORM_CONFORM_H
 #define CES_POLICY_CONFORM_CONFORM_H
 
@@ -14,11 +14,11 @@
 
 enum ces_conform_severity {
 	CES_CONFORM_NOTE,    /* better otherwise */
-	CES_CONFORM_WARNING, /* a reviewer will ask; with --strict the answer is no */
+	CES_CONFORM_WARNING, /* a reviewer will ask; with --strict it is refused */
 	CES_CONFORM_ERROR,   /* it leaks something, is refused, or cannot work without a network */
 };
 
-/* In the order of their numbers. A number is never given to another rule. */
+/* In the order of their numbers. A number must never get another rule. */
 enum ces_conform_rule_index {
 	CES_CONFORM_BASE_TAG,
 	CES_CONFORM_BASE_DIGEST,
@@ -60,15 +60,15 @@ struct ces_conform_rule {
 	const char *name; /* "base-tag" */
 	enum ces_conform_severity severity;
 	const char *title; /* what must hold */
-	const char *why;   /* in a Trusted Research Environment */
-	const char *write; /* instead */
+	const char *why;   /* the reason, for a Trusted Research Environment */
+	const char *write; /* what to write instead */
 };
 extern const struct ces_conform_rule ces_conform_rules[CES_CONFORM_RULES];
 
-/* "note", "warning", "error": also the levels of SARIF. */
+/* "note", "warning", "error": these are also the levels of SARIF. */
 const char *ces_conform_severity_name(enum ces_conform_severity severity);
 
-/* Where something was found. All zero: the whole. */
+/* Where something was found. All zero: in the whole. */
 struct ces_conform_place {
 	size_t line;      /* of the Dockerfile, from 1; 0: an image's */
 	size_t layer;     /* from 1, lowest first; 0: none */
@@ -85,7 +85,7 @@ struct ces_conform_finding {
 	bool dropped;     /* does not count: a later layer mends it */
 };
 
-/* Of one rule so many are kept; the others are counted. */
+/* This many of one rule are kept; the others are counted. */
 #define CES_CONFORM_KEPT 50
 
 struct ces_conform_package {
@@ -116,16 +116,16 @@ struct ces_conform {
 	struct ces_conform_packages packages;
 };
 
-/* Adds a finding (printf style). Returns its index; SIZE_MAX when it is only counted. */
+/* Adds a finding (printf style). Returns its index; SIZE_MAX if it is only counted. */
 size_t ces_conform_add(struct ces_conform *conform, enum ces_conform_rule_index rule,
 		       const struct ces_conform_place *place, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* What to write instead of it, where the rule's own advice is too general. */
+/* What to write instead, if the rule's own advice is too general. */
 void ces_conform_write(struct ces_conform *conform, size_t finding, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* How many findings of a severity count. */
+/* The number of findings of a severity that count. */
 size_t ces_conform_count(const struct ces_conform *conform, enum ces_conform_severity severity);
 
 /* In the order of lines and layers. */
@@ -144,22 +144,22 @@ void ces_conform_sarif(const struct ces_conform *conform);
 
 struct ces_conform_options {
 	const char *ref;          /* which image of a layout that has several, or NULL */
-	const char *architecture; /* where it is to run: "amd64" */
+	const char *architecture; /* the platform that it is for: "amd64" */
 	uint64_t max_size;        /* bytes that the layers may unpack to */
 };
 
-/* Reads a Dockerfile. `ignore` is the .dockerignore beside it, or NULL. CES_E_USAGE when the bytes
+/* Reads a Dockerfile. `ignore` is the .dockerignore beside it, or NULL. CES_E_USAGE if the bytes
  * are no Dockerfile. */
 int ces_conform_dockerfile(struct ces_conform *conform, const char *bytes, size_t length,
 			   const char *ignore, struct ces_error *err);
 
-/* Reads a layout whose directory is open. A fault of a blob is a finding; -1 only when there is no
- * image to look at. */
+/* Reads a layout whose directory is open. An error in a blob is a finding; -1 only if there is no
+ * image to check. */
 int ces_conform_image(struct ces_conform *conform, int dir,
 		      const struct ces_conform_options *options, struct ces_error *err);
 
-/* The same for an image of a registry, by tag or digest. A fault of the registry is -1: nothing can
- * be said of an image that did not come whole. */
+/* The same for an image in a registry, by tag or digest. An error of the registry is -1: nothing
+ * can be said about an image that did not arrive whole. */
 struct ces_registry;
 int ces_conform_registry(struct ces_conform *conform, struct ces_registry *registry,
 			 const char *reference, const struct ces_conform_options *options,

@@ -1,4 +1,4 @@
-/* FROM: which images a Dockerfile begins with. Names are only read; nothing asks a registry. */
+/* FROM: which images a Dockerfile begins with. It only reads names, and must not ask a registry. */
 #include "policy/conform/docker_check.h"
 
 #include <stdio.h>

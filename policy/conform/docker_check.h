@@ -1,4 +1,4 @@
-/* The checks of a Dockerfile: each looks at all of it and adds what it finds. */
+/* The checks of a Dockerfile. Each looks at the whole file and adds its findings. */
 #ifndef CES_POLICY_CONFORM_DOCKER_CHECK_H
 #define CES_POLICY_CONFORM_DOCKER_CHECK_H
 
@@ -12,10 +12,10 @@ struct ces_docker_check {
 	bool final[CES_DOCKER_STAGES + 1]; /* stages whose layers the image has */
 };
 
-/* Whether what the step makes is in the image. */
+/* Returns whether the result of the step is in the image. */
 bool ces_docker_final(const struct ces_docker_check *check, const struct ces_docker_step *step);
 
-/* The words of a text of a step; free(ret->v). -1 without memory, which the report then says. */
+/* The words in the text of a step; free(ret->v). -1 without memory, which the report then says. */
 int ces_docker_check_words(struct ces_docker_check *check, const char *text,
 			   struct ces_strings *ret, bool *ret_exec);
 

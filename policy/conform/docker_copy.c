@@ -1,4 +1,4 @@
-/* COPY and ADD: what of the directory of the build comes into the image. */
+/* COPY and ADD: which files of the build directory get into the image. */
 #include "policy/conform/docker_check.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "common/cleanup.h"
 #include "policy/conform/signs.h"
 
-/* What a later RUN needs to install dependencies; everything else is taken for sources. */
+/* The files that a later RUN needs to install dependencies. All others are taken for sources. */
 static bool names_dependencies(const char *path)
 {
 	static const char *const beginnings[] = {
@@ -29,7 +29,7 @@ static bool is_whole(const char *path)
 	       strcmp(path, "*") == 0 || strcmp(path, "./*") == 0;
 }
 
-/* Whether a line of .dockerignore leaves .git out. */
+/* Returns whether a line of .dockerignore leaves .git out. */
 static bool ignores_git(const char *ignore)
 {
 	static const char *const lines[] = {".git",  ".git/", "**/.git", "**/.git/", "/.git",
@@ -101,8 +101,8 @@ struct seen {
 	size_t sources; /* the line of the first COPY of sources; 0: none yet */
 };
 
-/* What comes after "--chown=app" and the like. *ret_from: the files are another stage's or image's.
- */
+/* The text after "--chown=app" and the like. *ret_from: the files are another stage's or
+ * image's. */
 static const char *skip_flags(const char *text, bool *ret_from)
 {
 	while (strncmp(text, "--", 2) == 0) {
@@ -113,7 +113,7 @@ static const char *skip_flags(const char *text, bool *ret_from)
 	return text;
 }
 
-/* A stage that is not in the image leaves its files behind, but a secret in it was used without a
+/* A stage that is not in the image leaves its files behind, but its secret was used without
  * need. */
 static void check_step(struct ces_docker_check *check, const struct ces_docker_step *step,
 		       struct seen *seen)

@@ -1,4 +1,4 @@
-/* RUN, ENV and ARG: what is made, installed and set while the image is built. */
+/* RUN, ENV and ARG: what the build makes, installs and sets. */
 #include "policy/conform/docker_check.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@ struct built {
 	size_t hub_line;
 };
 
-/* "/scratch", "/{safe_data,scratch}": behind a slash, a brace or a comma. */
+/* "/scratch", "/{safe_data,scratch}": after a slash, a brace or a comma. */
 static bool names_directory(const char *text, const char *name)
 {
 	size_t n = strlen(name);
@@ -175,7 +175,7 @@ static void check_command(struct ces_docker_check *check, const struct ces_docke
 				"a command line holds a secret: %s", what);
 }
 
-/* In every stage: what a stage was given is in the history of its image, and in a cache that is
+/* In every stage: the arguments of a stage are in the history of its image, and in a cache that is
  * pushed. */
 void ces_docker_check_values(struct ces_docker_check *check)
 {

@@ -1,5 +1,5 @@
-/* ENTRYPOINT, CMD and USER as they are at the end; and the checks of a Dockerfile in their order.
- */
+/* ENTRYPOINT, CMD and USER as they are in the end; and the checks of a Dockerfile in their
+ * order. */
 #include "policy/conform/docker_check.h"
 
 #include <stdlib.h>
@@ -76,7 +76,7 @@ static void check_command(struct ces_docker_check *check, const struct start *st
 		(void)ces_docker_check_words(check, start->entrypoint->text, &entrypoint, &exec);
 	if (start->cmd != NULL)
 		(void)ces_docker_check_words(check, start->cmd->text, &cmd, &cmd_exec);
-	if (!exec) /* a shell has the ENTRYPOINT, and never sees the CMD */
+	if (!exec) /* ENTRYPOINT is run by a shell, which never sees the CMD */
 		cmd.n = 0;
 	if (entrypoint.n + cmd.n == 0)
 		ces_conform_add(check->conform, CES_CONFORM_NO_COMMAND, &place,
@@ -110,7 +110,7 @@ int ces_conform_dockerfile(struct ces_conform *conform, const char *bytes, size_
 	if (ces_docker_parse(bytes, length, &docker, err) < 0)
 		return -1;
 	check.docker = docker;
-	/* A parent comes before its child: the way ends. */
+	/* A parent comes before its child, so the way ends. */
 	for (size_t stage = docker->n_stages; stage > 0; stage = docker->stages[stage - 1].parent)
 		check.final[stage] = true;
 	ces_docker_check_bases(&check);

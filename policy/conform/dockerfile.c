@@ -1,5 +1,5 @@
-/* Reads a Dockerfile: lines to instructions, instructions to stages. It must not guess: a line that
- * begins with no instruction is an error, as it is for docker build. */
+/* Reads a Dockerfile: lines become instructions, and instructions stages. It must not guess: a line
+ * that begins with no instruction is an error, as for docker build. */
 #include "policy/conform/dockerfile.h"
 
 #include <stdio.h>
@@ -43,8 +43,8 @@ struct reader {
 	const char *at, *end;
 	size_t number; /* of the last line that was taken */
 	struct ces_docker *docker;
-	/* Where the next text goes. There is room for all: each is made of lines that the file has,
-	 * and is ended where one of those ended. */
+	/* Where the next text goes. There is room for all: each consists of lines of the file, and
+	 * ends where one of these ends. */
 	char *out;
 };
 
@@ -70,7 +70,7 @@ static bool take_line(struct reader *r, struct line *ret)
 	return true;
 }
 
-/* "# escape=`": only before the first line that is anything else. */
+/* "# escape=`": only before the first line of any other kind. */
 static void read_directives(struct reader *r)
 {
 	struct reader ahead = *r;
@@ -89,7 +89,7 @@ static void read_directives(struct reader *r)
 	}
 }
 
-/* Whether the line goes on in the next one; its mark is taken off. */
+/* Returns whether the line goes on in the next one, and removes its mark. */
 static bool goes_on(const struct reader *r, struct line *line)
 {
 	char escape = r->docker->escape;
@@ -107,7 +107,8 @@ static void put(struct reader *r, const char *bytes, size_t length)
 	r->out += length;
 }
 
-/* The lines of one instruction, joined by blanks; comments and empty lines between them go. */
+/* The lines of one instruction, joined by blanks, without the comments and empty lines between
+ * them. */
 static const char *join_lines(struct reader *r, struct line line)
 {
 	const char *text = r->out;
@@ -129,10 +130,10 @@ struct mark {
 	const char *word;
 	size_t length;
 	const char *after; /* the mark and its quotes */
-	bool tabs;         /* "<<-": tabs before the end are passed over */
+	bool tabs;         /* "<<-": tabs before the end are skipped */
 };
 
-/* "<<EOF", "<<-'EOF'" outside quotes, behind a blank or a digit. */
+/* "<<EOF", "<<-'EOF'" outside quotes, after a blank or a digit. */
 static bool read_mark(const char *text, const char *at, struct mark *ret)
 {
 	const char *word = at + 2;
@@ -232,7 +233,7 @@ static int find_word(const char *text, size_t length, enum ces_docker_word *ret)
 	return -1;
 }
 
-/* What is looked at word by word must have no more of these than can be looked at. */
+/* A text that is read word by word must have no more words than can be read. */
 static int check_words(const struct ces_docker *docker, const struct ces_docker_step *step,
 		       struct ces_error *err)
 {
@@ -270,7 +271,7 @@ static int add_step(struct reader *r, size_t line, const char *text, struct ces_
 	return read_bodies(r, step, err);
 }
 
-/* What BuildKit knows without being asked, for an ordinary build. */
+/* The variables that BuildKit sets by itself, for an ordinary build. */
 static const struct {
 	const char *name, *value;
 } built_in[] = {
@@ -314,7 +315,7 @@ static void add_arg(struct ces_docker *docker, const char *word)
 		docker->n_args++;
 		return;
 	}
-	/* What has no value leaves the variable without one. */
+	/* A word without a value leaves the variable without one. */
 	free(arg->value);
 	free(arg->name);
 }

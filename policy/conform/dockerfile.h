@@ -38,15 +38,15 @@ struct ces_docker_step {
 	enum ces_docker_word word;
 	size_t line;      /* of its first word, from 1 */
 	size_t stage;     /* from 1; 0: before the first FROM */
-	const char *text; /* what comes after the word: lines joined, comments gone */
+	const char *text; /* the text after the word: lines joined, without comments */
 	const char *body; /* of its here-documents, one after the other, or NULL */
 };
 
 struct ces_docker_stage {
 	size_t line;
 	char *name;    /* or NULL */
-	char *base;    /* with each ARG filled in that has a value */
-	size_t parent; /* the stage (from 1) that it goes on from; 0: base is an image */
+	char *base;    /* with each ARG that has a value filled in */
+	size_t parent; /* the stage (from 1) that it continues; 0: base is an image */
 	bool unknown;  /* base names an ARG that has no value here */
 };
 
@@ -64,24 +64,24 @@ struct ces_docker {
 	struct ces_docker_stage stages[CES_DOCKER_STAGES];
 };
 
-/* Takes any bytes. CES_E_USAGE, with the line, when they are no Dockerfile. *ret is released with
- * ces_docker_free. */
+/* Takes any bytes. CES_E_USAGE, with the line, if they are no Dockerfile. ces_docker_free releases
+ * *ret. */
 int ces_docker_parse(const char *bytes, size_t length, struct ces_docker **ret,
 		     struct ces_error *err);
 void ces_docker_free(struct ces_docker *docker);
 
 /* The words of a text, without quotes and escapes; a form like ["a", "b"] gives its strings.
- * *ret_exec: it was of that form. ret->v is malloc'd, with the words in it. CES_E_USAGE. */
+ * *ret_exec: it had that form. ret->v is malloc'd, with the words in it. CES_E_USAGE. */
 int ces_docker_words(const char *text, char escape, struct ces_strings *ret, bool *ret_exec,
 		     struct ces_error *err);
 
-/* The value of a variable; NULL without one. */
+/* The value of a variable; NULL if it has none. */
 typedef const char *(*ces_docker_lookup)(const void *context, const char *name, size_t length);
 
 #define CES_DOCKER_FILLED 4096
 
 /* Fills in $NAME, ${NAME}, ${NAME:-word} and ${NAME:+word}; malloc'd. *ret_unknown: one of these
- * has no value. NULL when it grows to more than CES_DOCKER_FILLED bytes. */
+ * has no value. NULL if the result has more than CES_DOCKER_FILLED bytes. */
 char *ces_docker_fill(const char *text, ces_docker_lookup lookup, const void *context,
 		      bool *ret_unknown);
 

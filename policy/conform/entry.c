@@ -1,5 +1,5 @@
-/* The entries of the layers: what each may give away, and what of it a later layer hides. A hidden
- * secret is a secret still: all who pull the image have its layer. */
+/* The entries of the layers: what each may reveal, and which a later layer hides. A hidden secret
+ * is still a secret: everybody who pulls the image has its layer. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,7 +56,7 @@ static void check_mode(struct ces_look *look, const char *path, mode_t mode, boo
 				 : "everyone may write to the file");
 }
 
-/* Whether this layer has reported the path before. */
+/* Returns whether this layer has reported the path before. */
 static bool is_reported(const struct ces_look *look, const char *path)
 {
 	const struct ces_mark *found = ces_marks_find(&look->marks, CES_MARK_FINDING, path);
@@ -64,7 +64,7 @@ static bool is_reported(const struct ces_look *look, const char *path)
 	return found != NULL && found->layer == look->layer;
 }
 
-/* The directory itself, or the first thing inside: a tar need not name it. */
+/* The directory itself, or the first file inside: a tar need not name the directory. */
 static void check_git(struct ces_look *look, const struct ces_path *path, bool directory)
 {
 	char whole[PATH_MAX];
@@ -170,7 +170,7 @@ static int check_file(struct ces_look *look, struct archive *archive, const char
 	return ces_sign_key_file(path) ? check_key(look, archive, path, err) : 0;
 }
 
-/* "safe_data" and "safe_data/x" both say that there is such a directory. */
+/* "safe_data" and "safe_data/x" both show that there is such a directory. */
 static void take_directory(struct ces_look *look, const struct ces_path *path, mode_t mode,
 			   bool directory)
 {
@@ -221,7 +221,7 @@ void ces_look_whiteout(struct ces_look *look, const char *path, bool inside)
 		look->kind = NULL;
 }
 
-/* What only the final image has is mended by a later layer; what a layer gives away is not. */
+/* A later layer mends what matters only in the final image, but not what a layer reveals. */
 void ces_look_end(struct ces_look *look)
 {
 	for (size_t i = 0; i < look->marks.n; i++) {

@@ -1,5 +1,5 @@
-/* The list of what was found. It keeps texts as they came: only a format knows what its reader can
- * bear. */
+/* The list of findings. It keeps texts as they came: only an output format knows what its reader
+ * can take. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,7 +87,7 @@ size_t ces_conform_count(const struct ces_conform *conform, enum ces_conform_sev
 	return n;
 }
 
-/* Lines in their order; then what has none, as of an image: errors first. */
+/* In the order of lines; then those without a line, as of an image: errors first. */
 static int by_place(const void *left, const void *right)
 {
 	const struct ces_conform_finding *a = left, *b = right;

@@ -1,5 +1,5 @@
-/* From a directory to findings: manifest, configuration, layers. What cannot be read is a finding
- * and not the end, as long as there is an image to speak of. */
+/* Goes from a directory to findings: manifest, configuration, layers. An unreadable part is a
+ * finding, and the check goes on as long as there is an image. */
 #include "policy/conform/image.h"
 
 #include <locale.h>
@@ -21,7 +21,7 @@
 static const struct ces_conform_place in_manifest = {.path = "manifest"};
 static const struct ces_conform_place in_config = {.path = "configuration"};
 
-/* More layers than any reader takes: said with their number. -1 when there are, or no JSON. */
+/* More layers than any reader takes: it reports their number. -1 if there are, or it is no JSON. */
 static int count_layers(struct ces_conform *conform, const char *bytes, size_t length)
 {
 	struct json_object *json = NULL, *layers = NULL;
@@ -63,8 +63,7 @@ static int read_manifest(struct ces_conform *conform, const char *bytes, size_t 
 	return -1;
 }
 
-/* Returns whether the layers may be read: what a registry says that it will send has a limit too.
- */
+/* Returns whether the layers may be read: the announced size of a registry also has a limit. */
 static bool check_size(struct ces_conform *conform, const struct ces_manifest *manifest,
 		       uint64_t max_size)
 {
@@ -100,7 +99,7 @@ static void check_platform(struct ces_conform *conform, const struct ces_image_c
 			  "Build it with --platform linux/%s.", wanted);
 }
 
-/* The number of diff_ids must be right: each layer is compared with its own. */
+/* The number of diff_ids must be right, because each layer is compared with its own. */
 static int check_diff_ids(struct ces_conform *conform, const struct ces_image_config *config,
 			  size_t layers)
 {
@@ -120,7 +119,7 @@ static int check_diff_ids(struct ces_conform *conform, const struct ces_image_co
 	return 0;
 }
 
-/* What a rule's "base" can name. */
+/* The values that a rule's "base" can name. */
 static void keep_chains(struct ces_conform *conform, const struct ces_strings *diff_ids)
 {
 	char chain[CES_DIGEST_LENGTH + 1] = "";
@@ -133,7 +132,7 @@ static void keep_chains(struct ces_conform *conform, const struct ces_strings *d
 	}
 }
 
-/* The very reader of ces-unpack, which only reads what is for its own machine. */
+/* The reader of ces-unpack itself, which only reads what is for its own machine. */
 static void ask_ces(struct ces_conform *conform, const char *bytes, size_t length, size_t layers,
 		    const char *architecture)
 {
@@ -176,7 +175,7 @@ static int look_at_layer(struct ces_look *look, const struct ces_layout *layout,
 			result = ces_look_layer(look, &source, &broken, &err);
 	}
 	ces_cleanup_close(&fd);
-	/* at a limit nothing more is to be read, nor this one to its end */
+	/* (at a limit it reads no further layer, and not this one to its end) */
 	if ((result == 0 || err.code != CES_E_LIMIT) && ces_layout_blob_end(layout, &err) < 0)
 		return -1;
 	if (result < 0)
@@ -185,7 +184,7 @@ static int look_at_layer(struct ces_look *look, const struct ces_layout *layout,
 	return result < 0 && err.code == CES_E_LIMIT ? -1 : result < 0;
 }
 
-/* What is missing can be said only when every layer was read. */
+/* A missing file can only be reported if every layer was read. */
 static void look_at_layers(struct ces_conform *conform, const struct ces_layout *layout,
 			   const struct ces_manifest *manifest,
 			   const struct ces_image_config *config, uint64_t max_size)

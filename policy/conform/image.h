@@ -1,4 +1,4 @@
-/* The configuration of an image, and what it says about each run. */
+/* The configuration of an image, and what it means for each run. */
 #ifndef CES_POLICY_CONFORM_IMAGE_H
 #define CES_POLICY_CONFORM_IMAGE_H
 
@@ -16,21 +16,21 @@ struct ces_image_config {
 	struct json_object *labels; /* or NULL */
 };
 
-/* Takes any bytes. *ret is released with ces_image_config_free. CES_E_IMAGE. */
+/* Takes any bytes. ces_image_config_free releases *ret. CES_E_IMAGE. */
 int ces_image_config_read(const char *bytes, size_t length, struct ces_image_config *ret,
 			  struct ces_error *err);
 void ces_image_config_free(struct ces_image_config *config);
 
-/* What can be said without the layers. */
+/* The findings that need no layers. */
 void ces_image_config_check(struct ces_conform *conform, const struct ces_image_config *config);
 
 /* The value of the variable, or NULL. */
 const char *ces_image_config_env(const struct ces_image_config *config, const char *name);
 
-/* The directories that TMPDIR and its like name, for the look at the layers. */
+/* The directories in TMPDIR and similar variables, for the check of the layers. */
 void ces_image_config_tmp(const struct ces_image_config *config, struct ces_look *look);
 
-/* What can be said when all layers were read. */
+/* The findings that need all layers. */
 void ces_image_check_end(struct ces_conform *conform, const struct ces_image_config *config,
 			 const struct ces_look *look);
 

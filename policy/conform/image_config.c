@@ -1,5 +1,5 @@
 /* Reads and judges the configuration of an image (OCI image-spec v1.0.2 config.md), for any
- * platform. Must not show the value of a secret. */
+ * platform. It must not show the value of a secret. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,7 +86,7 @@ static void check_env(struct ces_conform *conform, const struct ces_image_config
 	}
 }
 
-/* Each command of the build, with the ARGs that it was given. ENV was looked at by itself. */
+/* Each command of the build, with its ARGs. ENV is checked separately. */
 static void check_history(struct ces_conform *conform, const struct ces_image_config *config)
 {
 	static const struct ces_conform_place place = {.path = "history"};
@@ -148,7 +148,7 @@ void ces_image_config_check(struct ces_conform *conform, const struct ces_image_
 		ces_conform_add(conform, CES_CONFORM_ROOT, &configuration, "the USER is root");
 }
 
-/* Directories that each run has, and that everyone may write to. */
+/* Directories that each run has, and that every user may write to. */
 static bool is_always_there(const char *path)
 {
 	static const char *const known[] = {"/tmp", "/var/tmp", "/scratch", "/dev/shm",

@@ -1,5 +1,5 @@
-/* Opens what an image consists of. Names come from its documents: each is a digest, opened below
- * the one directory, and never through a link, or asked for at the one registry. */
+/* Opens the parts of an image. Names come from its documents: each is a digest. It is opened below
+ * the one directory, and never through a link, or requested from the one registry. */
 #include "policy/conform/layout.h"
 
 #include <errno.h>
@@ -81,7 +81,7 @@ static int read_whole(const struct ces_layout *layout, const char *path, char **
 	return 0;
 }
 
-/* Without these there is no image. */
+/* Without these it is no image. */
 int ces_layout_json(const struct ces_layout *layout, const char *path, char **ret,
 		    size_t *ret_length, struct ces_error *err)
 {

@@ -1,5 +1,5 @@
-/* Finds a login. It must start no credential helper, which is a program that a file names, and
- * leave no copy of the token behind. */
+/* Finds a login. It must start no credential helper (a program that a file names), and leave no
+ * copy of the token behind. */
 #include "policy/conform/login.h"
 
 #include <errno.h>
@@ -38,7 +38,7 @@ void ces_login_free(struct ces_login *login)
 
 /* ---- the files ---- */
 
-/* Opens PREFIX (of the environment) and what follows it. A file that is not there is no error. */
+/* Opens PREFIX (of the environment) and what follows it. A missing file is no error. */
 static int open_one(struct ces_login *login, const char *prefix, const char *path, bool must,
 		    struct ces_error *err)
 {
@@ -81,7 +81,7 @@ int ces_login_open(struct ces_login *ret, struct ces_error *err)
 	return 0;
 }
 
-/* "user:token" in base64. -1 when it is anything else. */
+/* "user:token" in base64. -1 for anything else. */
 static int take_auth(const char *auth, struct ces_login *login)
 {
 	size_t length = strlen(auth), decoded_length = 0;
@@ -109,7 +109,7 @@ static int take_auth(const char *auth, struct ces_login *login)
 	return result;
 }
 
-/* Whether a key is this registry: Docker writes https://index.docker.io/v1/. */
+/* Returns whether a key is this registry: Docker writes https://index.docker.io/v1/. */
 static bool is_registry(const char *key, const char *registry)
 {
 	size_t length;

@@ -1,5 +1,5 @@
-/* The login for a registry: of the command line, or of the files that podman, skopeo and Docker
- * write. They are only read. Source: containers-auth.json(5). */
+/* The login for a registry, from the command line or from the files of podman, skopeo and Docker.
+ * It must only read these. Source: containers-auth.json(5). */
 #ifndef CES_POLICY_CONFORM_LOGIN_H
 #define CES_POLICY_CONFORM_LOGIN_H
 
@@ -17,18 +17,19 @@ struct ces_login {
 	size_t n_files;
 };
 
-/* Opens what a login may come from, with the rights of the user who types. */
+/* Opens the files that may have a login, with the rights of the user. */
 int ces_login_open(struct ces_login *ret, struct ces_error *err);
 
 /* Reads the token for a user name from stdin. */
 int ces_login_ask(struct ces_login *login, const char *username, struct ces_error *err);
 
-/* Reads the files until one has a login for the image. None is no error. Call it without root. */
+/* Reads the files until one has a login for the image. None is no error. Call it without root's
+ * rights. */
 int ces_login_find(struct ces_login *login, const struct ces_reference *image,
 		   struct ces_error *err);
 
-/* The login that one document has for the image. -1 when it is no such document; *login stays as it
- * is when it has none. */
+/* The login that one document has for the image. -1 if it is no such document; *login stays as it
+ * is if there is none. */
 int ces_login_read(const char *bytes, size_t length, const struct ces_reference *image,
 		   struct ces_login *login, struct ces_error *err);
 

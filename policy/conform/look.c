@@ -1,5 +1,5 @@
-/* The tar loop, with the readers of ces-unpack: what those refuse is refused here. Must not hold
- * more of a layer than a few blocks, nor go on for ever. */
+/* The tar loop, with the readers of ces-unpack: it refuses what these refuse. It must not hold more
+ * of a layer than a few blocks, nor go on for ever. */
 #include "policy/conform/look.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* A sorted array: what is below a directory is one run of it. It must stay small: a hostile layer
- * has millions of paths. */
+/* A sorted array, in which everything below a directory is one run. It must stay small: a hostile
+ * layer has millions of paths. */
 #include "policy/conform/marks.h"
 
 #include <stdlib.h>
@@ -49,7 +49,7 @@ void ces_marks_add(struct ces_marks *marks, const struct ces_mark *mark)
 	}
 }
 
-/* `at_most`: also marks of this very layer, which a second entry of it replaces. */
+/* `at_most`: also marks of this same layer, which a second entry of it replaces. */
 static void hide_one(struct ces_mark *mark, size_t layer, size_t at_most)
 {
 	if (mark->hidden == 0 && mark->layer <= at_most)
@@ -67,7 +67,7 @@ static void hide_below(struct ces_marks *marks, const char *path, size_t layer, 
 	}
 	memcpy(prefix, path, length);
 	memcpy(prefix + length, "/", 2);
-	length = length == 0 ? 0 : length + 1; /* below the root is everything */
+	length = length == 0 ? 0 : length + 1; /* (below the root is everything) */
 	for (size_t i = length == 0 ? 0 : lower_bound(marks, prefix); i < marks->n; i++) {
 		if (strncmp(marks->v[i].path, prefix, length) != 0)
 			break;

@@ -1,5 +1,5 @@
-/* The paths that matter of the layers so far, and which ones later layers hide. Source: OCI
- * image-spec v1.0.2 layer.md, "Whiteouts". */
+/* The paths that matter in the layers so far, and which later layers hide. Source: OCI image-spec
+ * v1.0.2 layer.md, "Whiteouts". */
 #ifndef CES_POLICY_CONFORM_MARKS_H
 #define CES_POLICY_CONFORM_MARKS_H
 
@@ -33,15 +33,15 @@ struct ces_marks {
 
 void ces_marks_add(struct ces_marks *marks, const struct ces_mark *mark);
 
-/* The entry `path` of a layer: an earlier one of the same path is hidden, and what was below that
- * too, unless both are directories. */
+/* The entry `path` of a layer. An earlier one of the same path is hidden, and everything below it,
+ * unless both are directories. */
 void ces_marks_replace(struct ces_marks *marks, const char *path, size_t layer, bool directory);
 
 /* A whiteout in a layer: hides what lower layers have at `path` (itself as well, unless `inside`)
  * and below. */
 void ces_marks_hide(struct ces_marks *marks, const char *path, size_t layer, bool inside);
 
-/* One that nothing hides: the first of this kind, and of this path unless that is NULL. */
+/* The first mark of this kind that nothing hides, and of this path unless that is NULL. */
 const struct ces_mark *ces_marks_find(const struct ces_marks *marks, enum ces_mark_kind kind,
 				      const char *path);
 

@@ -27,7 +27,7 @@ static void put_rule(const struct ces_conform_rule *rule)
 	       ces_conform_severity_name(rule->severity));
 }
 
-/* RFC 3986: a path as a relative reference; what is not plain is percent-encoded. */
+/* RFC 3986: a path as a relative reference, percent-encoded. */
 static void put_uri(const char *path)
 {
 	putchar('"');
@@ -45,7 +45,7 @@ static void put_uri(const char *path)
 	putchar('"');
 }
 
-/* A file has lines; an image only places inside, which SARIF calls logical. */
+/* A file has lines. An image has only places inside, which SARIF calls logical. */
 static void put_location(const struct ces_conform *conform,
 			 const struct ces_conform_finding *finding)
 {

@@ -1,5 +1,5 @@
-/* Findings for people: where, what, and below it why and what to write. Names come from images and
- * files of others: no control character leaves here. */
+/* Findings for people: the place, the finding, and below it the reason and what to write. Names
+ * come from foreign images and files, so it must print no control character. */
 #include <stdio.h>
 #include <string.h>
 
@@ -54,7 +54,7 @@ static void put_count(const char *before, size_t n, const char *word)
 	printf("%s%zu %s%s", before, n, word, n == 1 ? "" : "s");
 }
 
-/* A base has a dozen setuid programs: of the notes of one rule a few are enough for people. */
+/* A base has a dozen setuid programs. For people a few notes of one rule are enough. */
 #define NOTES_SHOWN 5
 
 static void put_findings(const struct ces_conform *conform)

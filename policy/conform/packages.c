@@ -1,5 +1,5 @@
-/* Lists of packages are paragraphs of "Key: value" lines. Nothing in them is believed: they are
- * shown. */
+/* Lists of packages are paragraphs of "Key: value" lines. It must only show them, and believe
+ * nothing in them. */
 #include "policy/conform/packages.h"
 
 #include <stdlib.h>
@@ -45,7 +45,7 @@ bool ces_packages_below(const char *list, const char *path)
 struct paragraph {
 	const char *name, *version;
 	size_t name_length, version_length;
-	bool gone; /* removed, and only its settings are there */
+	bool gone; /* removed, so that only its settings are there */
 };
 
 static bool take(const char *line, size_t length, const char *key, const char **ret,

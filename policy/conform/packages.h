@@ -11,10 +11,10 @@ const char *ces_packages_kind(const char *path);
 /* The same path as a constant, for a path that is such a list. */
 const char *ces_packages_path(const char *path);
 
-/* Whether `path` is the list at `list`, or a directory above it. */
+/* Returns whether `path` is the list at `list`, or a directory above it. */
 bool ces_packages_below(const char *list, const char *path);
 
-/* Any bytes. What is not understood is passed over. *ret is released with the report. */
+/* Takes any bytes, and skips what it does not understand. *ret is released with the report. */
 void ces_packages_read(const char *kind, const char *bytes, size_t length,
 		       struct ces_conform_packages *ret);
 

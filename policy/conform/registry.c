@@ -1,6 +1,6 @@
 /* Plays the part of the helper for ces-fetch, without any privilege: one order, one body at a time.
- * ces-fetch confines itself before the registry sends its first byte. Must not read a body, nor
- * believe that one is what was asked for. */
+ * ces-fetch confines itself before the registry sends its first byte. It must not read a body, nor
+ * believe that it is the requested one. */
 #include "policy/conform/registry.h"
 
 #include <errno.h>
@@ -32,7 +32,7 @@ struct ces_registry {
 	pthread_t listener;
 	bool listens;
 	int64_t deadline_ms;
-	uint64_t last; /* the id of the last body that was asked for */
+	uint64_t last; /* the id of the last requested body */
 	struct ces_error failed;
 
 	/* under the lock */
@@ -72,7 +72,7 @@ static void take_loss(struct ces_registry *r, enum ces_code code, const char *te
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* -1 when there will be no other. */
+/* -1 if there will be no other. */
 static int listen_once(struct ces_registry *r)
 {
 	struct pollfd wait = {.fd = r->channel, .events = POLLIN};
@@ -82,7 +82,7 @@ static int listen_once(struct ces_registry *r)
 	ssize_t n;
 
 	if (left <= 0 || poll(&wait, 1, left > INT32_MAX ? INT32_MAX : (int)left) == 0) {
-		/* its pipe ends with it, and so does the reader's wait */
+		/* (its pipe ends with it, and so does the reader's wait) */
 		(void)kill(r->pid, SIGKILL);
 		take_loss(r, CES_E_LIMIT, "the registry takes too long");
 		return -1;
@@ -101,8 +101,7 @@ static int listen_once(struct ces_registry *r)
 	return 0;
 }
 
-/* Somebody must always take the statuses: if there is no room for the last one, ces-fetch gives up.
- */
+/* The statuses must always be taken: if there is no room for the last one, ces-fetch gives up. */
 static void *listen_always(void *context)
 {
 	while (listen_once(context) == 0)
@@ -112,8 +111,8 @@ static void *listen_always(void *context)
 
 /* ---- the order ---- */
 
-/* Beside this program, as in a build, or where it is installed. A person who can put a program
- * there can replace this one. */
+/* Beside this program, as in a build, or where it is installed. Anybody who can put a program there
+ * can replace this one. */
 static void find_worker(char *ret, size_t size)
 {
 	char self[4096];
@@ -261,7 +260,7 @@ int ces_registry_blob(struct ces_registry *registry, const char *digest, uint64_
 	return get(registry, CES_FETCH_BLOB, digest, size, ret_fd, err);
 }
 
-/* The words of ces-fetch are those of a pull, where a policy names the hosts. */
+/* The texts of ces-fetch are for a pull, in which a policy names the hosts. */
 static void remember(struct ces_registry *r, const struct ces_error *error)
 {
 	r->failed = *error;

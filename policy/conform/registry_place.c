@@ -1,5 +1,5 @@
-/* Where a registry answers, and which other hosts belong to it. ces-fetch contacts no other: what a
- * registry that is not in the table needs besides, the command line names. */
+/* Where a registry answers, and which other hosts belong to it. ces-fetch must contact no other:
+ * the command line names the other hosts of a registry that is not in the table. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>

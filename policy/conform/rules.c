@@ -1,5 +1,5 @@
-/* The rules, in one table: what must hold, why that matters in a Trusted Research Environment, and
- * what to write. It must not change what an id means: pipelines of others name them. */
+/* The rules, in one table: what must hold, why it matters in a Trusted Research Environment, and
+ * what to write. It must not change the meaning of an id, which other people's pipelines use. */
 #include "policy/conform/conform.h"
 
 #include "common/cleanup.h"

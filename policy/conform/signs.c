@@ -1,5 +1,4 @@
-/* Names and words, in tables. It must not open anything: it is asked about names that an image
- * brought. */
+/* Names and words, in tables. It must not open anything: its questions come from foreign images. */
 #include "policy/conform/signs.h"
 
 #include <ctype.h>
@@ -53,7 +52,7 @@ bool ces_sign_secret_file(const char *path)
 	return false;
 }
 
-/* The keys that a library brings for its own tests, or as an example, are public. */
+/* The keys that a library ships for its own tests, or as an example, are public. */
 bool ces_sign_key_file(const char *path)
 {
 	if (strncmp(path, "usr/share/doc/", 14) == 0 || strstr(path, "/examples/") != NULL ||

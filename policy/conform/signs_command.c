@@ -1,4 +1,4 @@
-/* What a command line does, as far as its words say. No shell is asked. */
+/* Finds what a command line does, by its words. It must not ask a shell. */
 #include "policy/conform/signs.h"
 
 #include <string.h>
@@ -54,7 +54,7 @@ struct tokens {
 	char text[TOKEN];
 };
 
-/* What is longer than a token is none of those that are looked for. */
+/* (none of the tokens that it looks for is longer) */
 static bool next_token(struct tokens *tokens)
 {
 	size_t n;
@@ -94,7 +94,7 @@ static bool goes_on(struct tokens after, const char *second)
 	return false;
 }
 
-/* What a command line says of itself that makes a download none. */
+/* The words by which a download is none. */
 static bool is_local(const char *text, const char *program)
 {
 	if (strcmp(program, "pip") == 0)
@@ -145,7 +145,7 @@ static bool is_wrapper(const char *word)
 	return false;
 }
 
-/* The text behind "-c", when that is only the name of a shell again. */
+/* The text after "-c", if that is again only the name of a shell. */
 static const char *shell_of_text(const char *text)
 {
 	struct tokens tokens = {.at = text};
@@ -181,7 +181,7 @@ const char *ces_sign_prompt(const struct ces_strings *command)
 			return i + 1 < command->n ? shell_of_text(command->v[i + 1]) : shell;
 		if (strcmp(command->v[i], "-i") == 0 || strcmp(command->v[i], "-l") == 0)
 			continue;
-		/* "-e", "-m", "-f" bring a program along */
+		/* ("-e", "-m", "-f" bring a program along) */
 		if (command->v[i][0] != '-' || strlen(command->v[i]) == 2)
 			return NULL;
 	}

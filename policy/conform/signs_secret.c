@@ -1,5 +1,5 @@
-/* What gives a secret away in a setting or on a command line: the name before the "=", or how the
- * value begins. Must not hand out a value. */
+/* Recognises a secret in a setting or on a command line: by the name before the "=", or by the
+ * beginning of the value. It must not pass on a value. */
 #include "policy/conform/signs.h"
 
 #include <stdio.h>
@@ -18,7 +18,7 @@ static bool ends(const char *text, const char *with)
 	return n >= w && strcasecmp(text + n - w, with) == 0;
 }
 
-/* "PGPASSWORD", "GITHUB_TOKEN", and not "TOKENIZERS_PARALLELISM" or "PASSWORD_FILE". */
+/* "PGPASSWORD", "GITHUB_TOKEN", but not "TOKENIZERS_PARALLELISM" or "PASSWORD_FILE". */
 static bool names_secret(const char *name)
 {
 	static const char *const endings[] = {
@@ -42,7 +42,7 @@ static bool names_secret(const char *name)
 	return false;
 }
 
-/* Tokens that say themselves whose they are. */
+/* Tokens that show by themselves whose they are. */
 static bool is_token(const char *value)
 {
 	static const char *const beginnings[] = {"ghp_", "gho_", "ghs_",  "github_pat_", "glpat-",
@@ -69,12 +69,12 @@ bool ces_sign_secret_value(const char *name, const char *value)
 	for (size_t i = 0; i < CES_COUNT(none); i++)
 		if (strcasecmp(none[i], value) == 0)
 			return false;
-	/* what a variable or a file gives is not written here */
+	/* (a value from a variable or a file is not written here) */
 	return names_secret(name) && strchr("$`<", value[0]) == NULL &&
 	       strncmp(value, "/run/secrets/", 13) != 0;
 }
 
-/* "user:password@host" behind "://", unless a variable gives the password. */
+/* "user:password@host" after "://", unless the password comes from a variable. */
 static bool has_login(const char *word)
 {
 	const char *at = strstr(word, "://"), *colon;

@@ -1,5 +1,5 @@
-/* Looks at a command as the runtime would execute it. It must not look into scripts: those are
- * reviewed, not guessed. */
+/* Looks at a command as the runtime would execute it. It must not look into scripts: people review
+ * those. */
 #include "policy/conform/start.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Words and variables of an instruction. No shell is asked: what only a shell could say stays as it
- * is. */
+/* Words and variables of an instruction. It must not ask a shell: what only a shell could expand
+ * stays as it is. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 
 #define SPACE " \t\r\n"
 
-/* The array of words, and behind it their bytes: a text has room for its own words. */
+/* The array of words, and after it their bytes: a text has room for its own words. */
 struct words {
 	char **v, *bytes;
 	size_t n;
@@ -28,8 +28,8 @@ static int make_room(struct words *words, const char *text, struct ces_error *er
 	return 0;
 }
 
-/* By the strict reader of manifests, which takes objects alone. false when the text is not of this
- * form: Docker then takes it for a command line. */
+/* Uses the strict reader of manifests, which takes only objects. False if the text does not have
+ * this form: Docker then takes it for a command line. */
 static bool read_exec(struct words *words, const char *text)
 {
 	struct ces_strings found = {NULL, 0};
@@ -53,7 +53,7 @@ static bool read_exec(struct words *words, const char *text)
 	return exec;
 }
 
-/* One word from *text, which then is behind it; its quotes go, what they hold stays. */
+/* Takes one word from *text, which then is after it. Its quotes go, and their content stays. */
 static size_t take_word(const char **text, char escape, char *out)
 {
 	const char *at = *text;
@@ -129,7 +129,7 @@ static size_t name_length(const char *text)
 	return text[0] >= '0' && text[0] <= '9' ? 0 : n;
 }
 
-/* `at` is behind "${". Returns what is behind the "}", or NULL when there is none. */
+/* `at` is after "${". Returns what is after the "}", or NULL if there is none. */
 static const char *fill_braced(struct filling *f, const char *at)
 {
 	size_t name = name_length(at);

@@ -20,7 +20,7 @@ struct job {
 	const char *digest;
 };
 
-/* What the parent learns beside the record's bytes: to be shown, and the image's digest. */
+/* What the parent learns beside the record's bytes: the text to show, and the image's digest. */
 struct note {
 	char digest[CES_DIGEST_LENGTH + 1];
 	char text[CES_APART_NOTE - CES_DIGEST_LENGTH - 1];

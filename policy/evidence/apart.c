@@ -29,7 +29,7 @@ struct head {
 	unsigned char note[CES_APART_NOTE];
 };
 
-/* Lives as long as its parent, and no longer than its share of the processor. */
+/* Lives as long as its parent, and no longer than its share of processor time. */
 static void child(ces_apart_work *work, void *context, int out, pid_t parent)
 {
 	const struct rlimit cpu = {CPU_SECONDS, CPU_SECONDS};
@@ -101,7 +101,7 @@ int ces_apart_run(ces_apart_work *work, void *context, size_t max, struct ces_ap
 	}
 	ces_cleanup_close(&out);
 	result = take(in, max, ret, err);
-	/* It has said all, or it is to end. */
+	/* (it has sent everything, or it must end) */
 	(void)kill(pid, SIGKILL);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;

@@ -1,5 +1,5 @@
-/* ces-policy evidence: keeps what scanners and builders say of an image, and shows it. It must not
- * say whether that is good enough: that is for people. */
+/* ces-policy evidence: keeps what scanners and builders say about an image, and shows it. It must
+ * not judge whether that is good enough: people do. */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>

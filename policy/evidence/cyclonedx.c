@@ -121,7 +121,7 @@ static int by_ref(const void *left, const void *right)
 	return a->ref < b->ref ? -1 : a->ref > b->ref;
 }
 
-/* The first version that is said to be unaffected; else the one that a recommendation ends with:
+/* The first version that is called unaffected; else the one at the end of a recommendation:
  * "Upgrade openssl to version 3.0.13". */
 static void take_fix(struct ces_part found, struct ces_part affects, char ret[CES_GATHER_TEXT])
 {

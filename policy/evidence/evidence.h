@@ -43,7 +43,7 @@ enum ces_evidence_severity {
 	CES_EVIDENCE_SEVERITIES,
 };
 
-/* What somebody says of a vulnerability in this image. The most careful first. */
+/* What a person says about a vulnerability in this image. The most careful first. */
 enum ces_evidence_status {
 	CES_EVIDENCE_FOUND, /* nothing but that it was found */
 	CES_EVIDENCE_AFFECTED,
@@ -90,7 +90,7 @@ struct ces_evidence {
 	bool by_caller;                     /* the report does not name it */
 	bool first_form; /* a record of OpenVEX as it was before statements had a product */
 	char report[CES_DIGEST_LENGTH + 1]; /* of the bytes of the report */
-	char tool[96], image[256];          /* "" where it is not said */
+	char tool[96], image[256];          /* "" if unknown */
 	char made[40], database[40];        /* times, as written there */
 	char predicate[160];                /* the type of an attestation, or "" */
 	uint64_t secrets;                   /* that a scanner found */
@@ -107,18 +107,17 @@ extern const char *const ces_evidence_formats[CES_EVIDENCE_FORMATS];
 extern const char *const ces_evidence_severities[CES_EVIDENCE_SEVERITIES];
 extern const char *const ces_evidence_statuses[CES_EVIDENCE_STATUSES];
 
-/* Reads a report by its content. `digest`: the image that the caller means, or NULL. Refused: a
- * text that is not strict JSON, of no known format or of two, about another image, about an image
- * that nobody names, or beyond the limits above. CES_E_IMAGE, CES_E_LIMIT, CES_E_USAGE. */
+/* Reads a report by its content. `digest`: the image that the caller means, or NULL. It refuses a
+ * text that is not strict JSON, is of no known format or of two, is about another image or about an
+ * unnamed one, or is beyond the limits above. CES_E_IMAGE, CES_E_LIMIT, CES_E_USAGE. */
 int ces_evidence_read(const char *bytes, size_t length, const char *digest,
 		      struct ces_evidence *ret, struct ces_error *err);
 
-/* Reads a record that was written before, and refuses it unless it is, byte for byte, what would be
- * written of it again. */
+/* Reads an existing record. It refuses it unless writing it again gives the same bytes. */
 int ces_evidence_load(const char *bytes, size_t length, struct ces_evidence *ret,
 		      struct ces_error *err);
 
-/* The record: JSON of which equal contents have equal bytes. *ret is malloc'd. */
+/* The record: JSON in which equal contents have equal bytes. *ret is malloc'd. */
 int ces_evidence_write(const struct ces_evidence *evidence, char **ret, size_t *ret_length,
 		       struct ces_error *err);
 
@@ -127,7 +126,7 @@ void ces_evidence_free(struct ces_evidence *evidence);
 /* One line of printable ASCII about it. */
 void ces_evidence_say(const struct ces_evidence *evidence, char *buffer, size_t size);
 
-/* Is it a scan, which counts vulnerabilities, or only a list? */
+/* Returns whether it is a scan, which counts vulnerabilities, or only a list. */
 bool ces_evidence_counts(const struct ces_evidence *evidence);
 
 #endif

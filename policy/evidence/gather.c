@@ -1,5 +1,5 @@
-/* Gathers what the readers find. Everything is copied as printable ASCII, and counted against its
- * limit. It must not drop a row in silence: what is beyond a limit refuses the report. */
+/* Collects what the readers find. It copies everything as printable ASCII, and counts it against
+ * its limit. It must not drop a row in silence: a report beyond a limit is refused. */
 #include "policy/evidence/gather.h"
 
 #include <stdio.h>
@@ -95,7 +95,7 @@ void ces_gather_digest(struct ces_evidence *evidence, const char *text)
 		at += 7;
 	else
 		return;
-	/* "pkg:oci/NAME@sha256%3A...?arch=amd64" goes on behind it. */
+	/* "pkg:oci/NAME@sha256%3A...?arch=amd64" goes on after it. */
 	snprintf(digest, sizeof(digest), "sha256:%.*s", (int)strcspn(at, "?#"), at);
 	if (!ces_digest_valid(digest) || strcspn(at, "?#") != 64)
 		return;
@@ -228,7 +228,7 @@ bool ces_evidence_counts(const struct ces_evidence *evidence)
 	       evidence->format == CES_EVIDENCE_SARIF;
 }
 
-/* What somebody has said to be fixed, or not to concern the image, is listed and not counted. */
+/* A finding that a person calls fixed, or not relevant to the image, is listed and not counted. */
 void ces_gather_count(struct ces_evidence *evidence)
 {
 	memset(evidence->counts, 0, sizeof(evidence->counts));

@@ -1,18 +1,18 @@
-/* What the readers of formats have in common. */
+/* What the readers of formats share. */
 #ifndef CES_POLICY_EVIDENCE_GATHER_H
 #define CES_POLICY_EVIDENCE_GATHER_H
 
 #include "policy/evidence/evidence.h"
 #include "policy/evidence/part.h"
 
-#define CES_GATHER_TEXT 256 /* of a name, version or id; what is longer is cut */
+#define CES_GATHER_TEXT 256 /* of a name, version or id; the rest is cut off */
 
 /* Copies words[0 .. n); the others become "". */
 void ces_gather_row(struct ces_evidence *evidence, struct ces_evidence_rows *rows,
 		    const char *const *words, size_t n, enum ces_evidence_severity severity,
 		    enum ces_evidence_status status);
 
-/* A package by the parts of its name and version. Nothing without a name. */
+/* A package by the parts of its name and version. It adds nothing without a name. */
 void ces_gather_package(struct ces_evidence *evidence, struct ces_part name,
 			struct ces_part version);
 
@@ -28,18 +28,18 @@ void ces_gather_tool(struct ces_evidence *evidence, struct ces_part name, struct
 
 enum ces_evidence_severity ces_gather_severity(struct ces_part word);
 
-/* By a score of CVSS: the ratings of CVSS 3.1, section 5. */
+/* By a CVSS score: the ratings of CVSS 3.1, section 5. */
 enum ces_evidence_severity ces_gather_score(double score);
 
-/* Sorts, drops what is there twice, and counts. */
+/* Sorts, drops duplicates, and counts. */
 void ces_gather_end(struct ces_evidence *evidence);
 
-/* Only counts; and whether sorting would change nothing. */
+/* Only counts, and returns whether sorting would change nothing. */
 void ces_gather_count(struct ces_evidence *evidence);
 bool ces_gather_sorted(const struct ces_evidence_rows *rows);
 
-/* A reader of a format fills in what the document says. It must not print, and must set `format`.
- */
+/* A reader of a format fills in the content of the document. It must not print, and must set
+ * `format`. */
 typedef int ces_evidence_reader(struct ces_evidence *evidence, struct ces_part document,
 				struct ces_error *err);
 
@@ -48,7 +48,7 @@ ces_evidence_reader ces_read_trivy, ces_read_grype, ces_read_sarif, ces_read_spd
     ces_read_record;
 
 /* Finds the reader by the document's own keys; NULL for none, or for more than one. *ret_known is
- * how many there are. */
+ * their number. */
 ces_evidence_reader *ces_gather_recognise(struct ces_part document, size_t *ret_known);
 
 #endif

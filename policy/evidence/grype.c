@@ -1,4 +1,4 @@
-/* Grype's own JSON: `grype -o json`. It lists what it found alone: no package without a match. */
+/* Grype's own JSON: `grype -o json`. It lists only findings: no package without a match. */
 #include <string.h>
 
 #include "policy/evidence/gather.h"

@@ -1,6 +1,6 @@
-/* Judges the records of an image. It must not believe less than the worst of what they say: where
- * two statements differ, the newer one counts, and of equal ones the more careful; a statement that
- * does not name this image, or this version of the package, excuses nothing. */
+/* Judges the records of an image. It must not believe less than the worst in them: of two different
+ * statements the newer one counts, and of equally new ones the more careful. A statement that does
+ * not name this image, or this version of the package, excuses nothing. */
 #include "policy/evidence/judge.h"
 
 #include <stdio.h>
@@ -35,7 +35,7 @@ static bool take(const char **at, char c)
 	return true;
 }
 
-/* "+01:00" or "+0100" in seconds; false when it is neither. A zone that is not written is UTC. */
+/* "+01:00" or "+0100" in seconds; false if it is neither. A missing zone is UTC. */
 static bool take_zone(const char **at, int *ret)
 {
 	int sign = **at == '-' ? -1 : 1, hours, minutes;
@@ -87,7 +87,7 @@ static bool is_sbom(const struct ces_evidence *evidence)
 	       evidence->packages.n > 0;
 }
 
-/* CycloneDX has what is said of a finding beside it. There the document must name the image. */
+/* CycloneDX has the statement beside the finding. There the document must name the image. */
 static bool is_statement(const struct ces_evidence *evidence)
 {
 	return evidence->format == CES_EVIDENCE_OPENVEX ||
@@ -95,7 +95,7 @@ static bool is_statement(const struct ces_evidence *evidence)
 		evidence->vulnerabilities.n > 0);
 }
 
-/* A scan knows what its database knew. */
+/* A scan knows only what its database knew. */
 int64_t ces_judge_made(const struct ces_evidence *evidence)
 {
 	int64_t made = ces_judge_time(evidence->made);
@@ -130,7 +130,7 @@ int ces_judge_set(struct ces_judge *judge, const char *bytes, size_t length, str
 	return 0;
 }
 
-/* Is the record one of those that were approved? Where nothing was chosen, all are. */
+/* Returns whether the record is one of the approved ones. If nothing was chosen, all are. */
 static bool approved(struct ces_judge *judge, const char *record)
 {
 	bool found = !judge->chosen;
@@ -158,8 +158,8 @@ static int keep_statement(struct ces_judge *judge, struct ces_evidence *evidence
 	return 0;
 }
 
-/* Newer ones replace older ones; of two of one moment the one with the greater digest stays, so
- * that the order of a directory does not matter. A scan without a date is none. */
+/* Newer ones replace older ones. Of two with the same time the one with the greater digest stays,
+ * so that the order of a directory does not matter. A scan without a date does not count. */
 static bool keep_scan(struct ces_judge *judge, const char *record, struct ces_evidence *evidence)
 {
 	const int64_t made = ces_judge_made(evidence);
@@ -181,7 +181,7 @@ static bool keep_scan(struct ces_judge *judge, const char *record, struct ces_ev
 	return true;
 }
 
-/* What a CycloneDX document says of its own findings it says as any statement. */
+/* A CycloneDX document speaks about its own findings like any statement. */
 static int copy_statement(struct ces_judge *judge, const struct ces_evidence *evidence,
 			  struct ces_error *err)
 {
@@ -232,7 +232,7 @@ static bool same_id(const struct ces_evidence_row *a, const struct ces_evidence_
 	return false;
 }
 
-/* Does the statement speak of this finding in this image? */
+/* Returns whether the statement is about this finding in this image. */
 static bool concerns(enum ces_evidence_format format, const struct ces_evidence_row *statement,
 		     const struct ces_evidence_row *finding)
 {
@@ -253,7 +253,7 @@ static bool concerns(enum ces_evidence_format format, const struct ces_evidence_
 	return package[0] != '\0' && same_package && (same_version || version[0] == '\0');
 }
 
-/* The newest word on the finding; of equal ones the most careful. */
+/* The newest statement about the finding; of equally new ones the most careful. */
 static bool excused(const struct ces_judge *judge, const struct ces_evidence_row *finding)
 {
 	enum ces_evidence_status status = CES_EVIDENCE_FOUND;

@@ -1,5 +1,5 @@
-/* From the records of one image to the few values that a decision compares (policy/demand.h). Both
- * ces-parse, for a start, and ces-policy, for those who ask before, come to them here. */
+/* Goes from the records of one image to the few values that a decision compares (policy/demand.h).
+ * Both ces-parse, for a start, and ces-policy, for people who ask before, use this. */
 #ifndef CES_POLICY_EVIDENCE_JUDGE_H
 #define CES_POLICY_EVIDENCE_JUDGE_H
 
@@ -10,7 +10,7 @@
 
 struct ces_judge {
 	const char *digest; /* the image's */
-	bool chosen;        /* somebody approved a set: */
+	bool chosen;        /* an approved set exists: */
 	size_t n_set;
 	char (*set)[CES_DIGEST_LENGTH + 1];
 	bool seen[CES_JUDGE_SET];
@@ -21,11 +21,11 @@ struct ces_judge {
 	char sbom[CES_DIGEST_LENGTH + 1];
 };
 
-/* Reads the set that was approved, before any record. Of those that are not in it only scans
- * count: what excuses a finding, or is an SBOM, is what somebody approved. */
+/* Reads the approved set, before any record. Of the records outside the set only scans count: an
+ * excuse or an SBOM must be approved. */
 int ces_judge_set(struct ces_judge *judge, const char *bytes, size_t length, struct ces_error *err);
 
-/* Takes over the evidence; `record` is its digest. */
+/* CES_E_IMAGE if a record of the set is missing. */
 int ces_judge_record(struct ces_judge *judge, const char *record, struct ces_evidence *evidence,
 		     struct ces_error *err);
 
@@ -34,10 +34,10 @@ int ces_judge_end(struct ces_judge *judge, struct ces_evidence_facts *ret, struc
 
 void ces_judge_free(struct ces_judge *judge);
 
-/* The date of a scan, or of its database if that is older; 0: it has none. */
+/* The date of a scan, or of its database if that is older; 0: none. */
 int64_t ces_judge_made(const struct ces_evidence *evidence);
 
-/* Seconds of a time as reports have it, "2026-11-20T09:30:00.5+01:00"; 0 when it is none. */
+/* Seconds of a time as in reports, "2026-11-20T09:30:00.5+01:00"; 0 if it is none. */
 int64_t ces_judge_time(const char *text);
 
 #endif

@@ -1,5 +1,5 @@
-/* OpenVEX 0.2.0: what somebody says of vulnerabilities in products. Statements about other images
- * are left out; about a product that is no image, they hold for this one. */
+/* OpenVEX 0.2.0: statements about vulnerabilities in products. It leaves out statements about other
+ * images. Statements about a product that is no image hold for this one. */
 #include <stdio.h>
 #include <string.h>
 
@@ -67,7 +67,7 @@ static void take_row(struct ces_evidence *evidence, struct ces_part statement,
 	    status_of(ces_part_member(statement, "status")));
 }
 
-/* By a digest: those of other images are left out before, see elsewhere(). */
+/* By a digest. Those of other images are left out earlier, see elsewhere(). */
 static bool names_image(struct ces_part product)
 {
 	struct ces_evidence one = {.format = CES_EVIDENCE_OPENVEX};
@@ -90,8 +90,7 @@ static void take_statement(struct ces_evidence *evidence, struct ces_part statem
 						 : CES_PRODUCT_OTHER;
 
 	while (ces_part_next(inside, &at)) {
-		/* "B in package A" is about B as A has it, which is nothing that a scan can show.
-		 */
+		/* "B in package A" is about B as A has it, which no scan can show. */
 		take_row(evidence, statement, at, package ? CES_PRODUCT_OTHER : about);
 		any = true;
 	}
@@ -101,7 +100,7 @@ static void take_statement(struct ces_evidence *evidence, struct ces_part statem
 		take_row(evidence, statement, (struct ces_part){NULL, NULL}, about);
 }
 
-/* Is the product another image than the one that is meant? */
+/* Returns whether the product is another image than the wanted one. */
 static bool elsewhere(const struct ces_evidence *evidence, struct ces_part product)
 {
 	struct ces_evidence one = {.format = CES_EVIDENCE_OPENVEX};
@@ -134,11 +133,11 @@ int ces_read_openvex(struct ces_evidence *evidence, struct ces_part document, st
 		while (ces_part_next(products, &at)) {
 			any = true;
 			take_product(evidence, at);
-			/* Before somebody chose an image there is none to compare with. */
+			/* (without a chosen image there is none to compare with) */
 			if (evidence->digest[0] == '\0' || !elsewhere(evidence, at))
 				take_statement(evidence, statement, at);
 		}
-		/* In an attestation, the subject is the product. */
+		/* In an attestation the subject is the product. */
 		if (!any)
 			take_row(evidence, statement, (struct ces_part){NULL, NULL},
 				 evidence->predicate[0] != '\0' ? CES_PRODUCT_IMAGE

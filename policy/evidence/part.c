@@ -1,5 +1,5 @@
 /* Finds values in a JSON text that is known to be whole. It must never read past the end of a part,
- * even in a text that is not. */
+ * even if the text is not. */
 #include "policy/evidence/part.h"
 
 #include <string.h>
@@ -98,7 +98,7 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The character that is meant behind a backslash; moves *at behind it. */
+/* The character after a backslash; moves *at past it. */
 static unsigned escaped(const char **at, const char *end)
 {
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -118,7 +118,7 @@ static unsigned escaped(const char **at, const char *end)
 	return sum;
 }
 
-/* The next character of a string, one '?' for each that is not ASCII. */
+/* The next character of a string; one '?' for each that is not ASCII. */
 static unsigned take(const char **at, const char *end)
 {
 	unsigned char c = (unsigned char)*(*at)++;
@@ -193,7 +193,7 @@ uint64_t ces_part_number(struct ces_part part)
 	return sum;
 }
 
-/* A key may be written with escapes: to other readers it is the same key. */
+/* A key may be written with escapes: other readers take it for the same key. */
 static bool key_is(struct ces_part key, const char *want)
 {
 	size_t length = strlen(want);

@@ -1,6 +1,6 @@
 /* Parts of a JSON text, by place: a report may have 256 MiB, and a tree of it would take many times
  * that. A text must have passed ces_json_scan first: then strings, brackets and escapes are whole,
- * and no key is written twice. Nothing is copied but the texts that somebody asks for. */
+ * and no key occurs twice. It copies only the requested texts. */
 #ifndef CES_POLICY_EVIDENCE_PART_H
 #define CES_POLICY_EVIDENCE_PART_H
 
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One value: [at, end). at NULL: there is none, and it has no members and no elements. */
+/* One value: [at, end). at NULL: there is none, without members and elements. */
 struct ces_part {
 	const char *at, *end;
 };
@@ -30,17 +30,17 @@ bool ces_part_next(struct ces_part array, struct ces_part *at);
 
 size_t ces_part_count(struct ces_part array);
 
-/* A string as one line of printable ASCII: all other bytes become '?', and what does not fit is
- * cut. False, and "", when it is no string. */
+/* A string as one line of printable ASCII: all other bytes become '?', and the rest is cut off.
+ * False, and "", if it is no string. */
 bool ces_part_text(struct ces_part part, char *buffer, size_t size);
 
 /* The same, but line feeds stay. */
 bool ces_part_lines(struct ces_part part, char *buffer, size_t size);
 
-/* Is it the string `text`? */
+/* Returns whether it is the string `text`. */
 bool ces_part_is(struct ces_part part, const char *text);
 
-/* Does the string begin with it? */
+/* Returns whether the string begins with it. */
 bool ces_part_begins(struct ces_part part, const char *text);
 
 /* A whole number from 0 to UINT32_MAX; 0 for anything else. */

@@ -1,5 +1,5 @@
-/* Which format a report has, and which image it is about. It must not guess: a document of two
- * formats is refused, and so is one about an image that nobody names. */
+/* Finds which format a report has, and which image it is about. It must not guess: it refuses a
+ * document of two formats, and one about an unnamed image. */
 #include <stdio.h>
 #include <string.h>
 
@@ -44,7 +44,7 @@ ces_evidence_reader *ces_gather_recognise(struct ces_part document, size_t *ret_
 	return *ret_known == 1 ? found : NULL;
 }
 
-/* Formats with a place for the digest of an image in a registry, which their tools fill in. */
+/* Formats with a place for an image's digest in a registry, which their tools fill in. */
 static bool names_images(enum ces_evidence_format format)
 {
 	return format == CES_EVIDENCE_TRIVY || format == CES_EVIDENCE_GRYPE ||

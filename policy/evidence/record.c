@@ -1,5 +1,5 @@
-/* The record of a report: written, and read back. It must have one form only, so that its digest
- * says what is in it. */
+/* Writes and reads the record of a report. It must have only one form, so that its digest fixes its
+ * content. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,7 +185,7 @@ int ces_read_record(struct ces_evidence *evidence, struct ces_part document, str
 	return 0;
 }
 
-/* Whether it would be written the same way again. */
+/* Returns whether writing it again gives the same text. */
 static int compare(const struct ces_evidence *evidence, const char *bytes, size_t length,
 		   struct ces_error *err)
 {

@@ -78,7 +78,7 @@ static int take_rules(struct ces_part list, struct rules *ret, struct ces_error 
 	return 0;
 }
 
-/* The rest of the line of `text` that begins with `key`. */
+/* The rest of the line in `text` that begins with `key`. */
 static void find_line(const char *text, const char *key, char ret[CES_GATHER_TEXT])
 {
 	size_t length = strlen(key);
@@ -122,7 +122,7 @@ static void take_result(struct ces_evidence *evidence, const struct rules *rules
 	struct rule key = {.severity = 0};
 	const struct rule *rule;
 
-	/* "none", "pass" and so on are results that are no findings */
+	/* ("none", "pass" and so on are results without a finding) */
 	if (ces_part_kind(ces_part_member(result, "kind")) == '"' &&
 	    !ces_part_is(ces_part_member(result, "kind"), "fail"))
 		return;
@@ -143,7 +143,7 @@ static void take_result(struct ces_evidence *evidence, const struct rules *rules
 			       CES_EVIDENCE_FOUND);
 }
 
-/* Trivy puts the image into the properties of its run; the format has no place for it. */
+/* Trivy puts the image into the properties of its run: the format has no place for it. */
 static void take_image(struct ces_evidence *evidence, struct ces_part run)
 {
 	struct ces_part properties = ces_part_member(run, "properties"), at = {NULL, NULL};

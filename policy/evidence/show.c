@@ -1,4 +1,4 @@
-/* ces-policy evidence list and show. Everything of a record is printable by its form. */
+/* ces-policy evidence list and show. A record has only printable text by its form. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX 2.2 and 2.3 as JSON. The image is the package that is a container, or one whose package URL
- * is of type oci; the others are what is in it. */
+ * has type oci; the others are its contents. */
 #include <stdio.h>
 #include <string.h>
 

@@ -27,7 +27,7 @@ static void take_subjects(struct ces_evidence *evidence, struct ces_part subject
 	}
 }
 
-/* cosign's predicate of a scan: about the scanner, and the scanner's own report inside. */
+/* cosign's predicate of a scan: about the scanner, with the scanner's own report inside. */
 static struct ces_part take_scan(struct ces_evidence *evidence, struct ces_part predicate)
 {
 	struct ces_part scanner = ces_part_member(predicate, "scanner");
@@ -39,7 +39,7 @@ static struct ces_part take_scan(struct ces_evidence *evidence, struct ces_part 
 	return ces_part_member(scanner, "result");
 }
 
-/* A predicate may name the image, too: then it must be the subject. So the subjects are put aside
+/* A predicate may name the image, too: then it must be the subject. So the subjects are kept apart
  * while it is read. */
 static int read_inner(struct ces_evidence *evidence, ces_evidence_reader *reader,
 		      struct ces_part inner, struct ces_error *err)
@@ -81,7 +81,7 @@ int ces_read_statement(struct ces_evidence *evidence, struct ces_part document,
 	reader = ces_gather_recognise(predicate, &known);
 	if (known > 1)
 		return ces_error_set(err, CES_E_IMAGE, "its predicate is of two formats at once");
-	/* No statement inside a statement. */
+	/* (no statement inside a statement) */
 	if (reader == NULL || reader == ces_read_statement || reader == ces_read_envelope ||
 	    reader == ces_read_bundle || reader == ces_read_record) {
 		evidence->format = CES_EVIDENCE_STATEMENT;

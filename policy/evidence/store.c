@@ -1,5 +1,5 @@
-/* Reads a directory of evidence. A directory may be written by others: only regular files count,
- * no link is followed, and a file is taken only if its digest is its name. */
+/* Reads a directory of evidence. Others may be able to write there: it must take only regular
+ * files, follow no link, and take a file only if its digest is its name. */
 #include "policy/evidence/store.h"
 
 #include <dirent.h>
@@ -69,7 +69,7 @@ static int open_folder(int dir, const char *digest)
 	return dir < 0 ? -1 : openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* A whole file, whose digest must be what its name says. */
+/* Reads a whole file, whose digest must be the one in its name. */
 static int take_file(int folder, const char *kind, const char *digest, size_t max, char **ret,
 		     size_t *ret_length, struct ces_error *err)
 {
@@ -107,7 +107,8 @@ static int by_text(const void *left, const void *right)
 	return strcmp(left, right);
 }
 
-/* The digests in the names "<before><64 hex><after>" of a directory, sorted. Takes over the fd. */
+/* The digests in the names "<before><64 hex><after>" of a directory, sorted. It takes over the
+ * fd. */
 static int list_names(int fd, const char *before, const char *after, size_t max,
 		      struct digests *ret, struct ces_error *err)
 {

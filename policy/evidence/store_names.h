@@ -8,7 +8,7 @@
 
 #define CES_STORE_NAME 96
 
-/* Both take a digest that is valid. */
+/* Both take a valid digest. */
 void ces_store_folder(const char *digest, char ret[CES_STORE_NAME]);
 void ces_store_name(const char *kind, const char *digest, char ret[CES_STORE_NAME]);
 

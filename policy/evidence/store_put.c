@@ -1,7 +1,6 @@
-/* Writes files of evidence, with the caller's own rights, which may be root's. The bytes came from
- * a process that read foreign text, and are opaque here: what is looked at is their digest, and
- * that of the image. It must never follow a link below the directory that it is given, nor replace
- * a file. */
+/* Writes files of evidence, with the caller's own rights, which may be root's. The bytes come from
+ * a process that read foreign text, and are opaque here: only their digest and that of the image
+ * are checked. It must never follow a link below the given directory, nor replace a file. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,7 +15,7 @@
 #include "policy/evidence/store.h"
 #include "policy/evidence/store_names.h"
 
-/* A directory that everyone may read: it is read without privilege later. */
+/* A directory that every user may read: it is read without privilege later. */
 static int make_folder(int dir, const char *name, const char *shown, int *ret,
 		       struct ces_error *err)
 {
@@ -37,7 +36,7 @@ static int make_folder(int dir, const char *name, const char *shown, int *ret,
 	return 0;
 }
 
-/* Under another name first: a file with the right name is whole. */
+/* (under another name first: a file with the right name is whole) */
 static int write_file(int folder, const char *name, const char *bytes, size_t length,
 		      struct ces_error *err)
 {

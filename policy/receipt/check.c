@@ -1,5 +1,5 @@
-/* ces-policy receipt verify. It must never print a word of a receipt before its signature was found
- * good, and nothing as a control character. */
+/* ces-policy receipt verify. It must never print a word of a receipt before it has checked the
+ * signature, and never a control character. */
 #include "policy/receipt/check.h"
 
 #include <json-c/json.h>
@@ -21,8 +21,8 @@ static int take(int fd, const char *path, size_t most, char **ret, size_t *ret_l
 	return 0;
 }
 
-/* Opens both files, gives up root, reads the public key. The caller releases what is there, also
- * after a failure. */
+/* Opens both files, gives up root's rights, and reads the public key. The caller releases what is
+ * there, also after a failure. */
 static int open_files(const char *key, const char *file, EVP_PKEY **ret_key, char **ret_bytes,
 		      size_t *ret_length, struct ces_error *err)
 {
@@ -87,7 +87,7 @@ static void print_text(const struct json_object *statement, const char *keyid)
 			       shown(ces_receipt_at(predicate, rows[i].way), text));
 }
 
-/* Says whether the file beside the outputs is the one of the receipt. */
+/* Prints whether the file beside the outputs is the receipt's. */
 static int compare_outputs(struct json_object *statement, const char *bytes, size_t length,
 			   struct ces_error *err)
 {
@@ -123,7 +123,7 @@ static int report(EVP_PKEY *key, const char *text, struct json_object *statement
 	return 0;
 }
 
-/* What it opens, this releases on every way out. */
+/* Releases on every way out what it has opened. */
 int ces_receipt_check(const char *key_path, const char *file, const char *outputs, bool json)
 {
 	CES_CLEANUP_FD int outputs_fd = -1;

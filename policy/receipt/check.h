@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* Checks the receipt in a file, and says what it says. outputs: a ces-run.json, or NULL. Returns
+/* Checks the receipt in a file, and prints its content. outputs: a ces-run.json, or NULL. Returns
  * the exit status. */
 int ces_receipt_check(const char *key, const char *file, const char *outputs, bool json);
 

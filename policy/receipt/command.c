@@ -1,5 +1,5 @@
-/* ces-policy receipt: a signed statement about one run, and its check elsewhere. It must never read
- * a journal with root's rights, nor sign one that is broken. */
+/* ces-policy receipt: makes a signed statement about one run, and checks one elsewhere. It must
+ * never read a journal with root's rights, nor sign a broken one. */
 #include <getopt.h>
 #include <string.h>
 
@@ -52,7 +52,7 @@ static int set_option(struct asked *asked, int option, const char *value)
 	return 0;
 }
 
-/* -1: a fault that has been reported; 1: help was. */
+/* -1: an error, already reported; 1: help was printed. */
 static int parse(int argc, char **argv, struct asked *ret)
 {
 	int option;
@@ -82,7 +82,7 @@ static int parse(int argc, char **argv, struct asked *ret)
 	return 0;
 }
 
-/* 1 is an answer: there is nothing that could be signed. */
+/* 1 is an answer: there is nothing to sign. */
 static int status_of(const struct ces_error *err)
 {
 	int status = ces_tool_fail(err);
@@ -116,7 +116,7 @@ static int issue_to(FILE *out, const struct asked *asked, struct ces_journal_rea
 	return ces_tool_finish(out, make(asked, reader, signer, out));
 }
 
-/* The signer is born while this process is root, and reads nothing but what it signs. */
+/* The signer starts while this process is root, and reads nothing but what it signs. */
 static int open_all(const struct asked *asked, struct ces_signer *signer,
 		    struct ces_journal_reader **reader, FILE **file, struct ces_error *err)
 {

@@ -91,7 +91,7 @@ static int send_line(const struct ces_anchor *anchor, const char *severity, cons
 	return 0;
 }
 
-/* *ret: the key to sign with, malloc'd; NULL: none is wanted. */
+/* *ret: the key to sign with, malloc'd; NULL: no signature is wanted. */
 static int find_key(const struct ces_anchor *anchor, char **ret, struct ces_error *err)
 {
 	CES_CLEANUP_FREE char *bytes = NULL;

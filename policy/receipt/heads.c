@@ -1,5 +1,5 @@
-/* Looks for signed heads in a journal: what root could make anew, cut or date back since they were
- * signed shows. It must never use a word of a head before its signature was found good. */
+/* Looks for signed heads in a journal. They show what root has remade, cut or dated back since they
+ * were signed. It must never use a word of a head before it has checked the signature. */
 #include "policy/receipt/heads.h"
 
 #include <json-c/json.h>
@@ -15,7 +15,7 @@
 #define KEY_MAX     65536
 #define FILE_MAX    ((size_t)32 << 20)
 #define HEADS_MAX   36525 /* a day each: a hundred years */
-#define CLOCK_SLACK 1     /* seconds; a clock that is kept right makes such steps */
+#define CLOCK_SLACK 1     /* seconds; a well-kept clock makes such steps */
 #define HOST_TEXT   256
 
 struct head {
@@ -28,7 +28,7 @@ struct ces_heads {
 	struct head *v;
 	size_t n, next; /* next: the first that the journal has not come to */
 	char host[HOST_TEXT];
-	time_t latest;                         /* of what was seen so far */
+	time_t latest;                         /* of the records so far */
 	char cut[300], other[300], clock[300]; /* what is wrong; "": nothing */
 };
 
@@ -174,7 +174,7 @@ static void note_other(struct ces_heads *heads, const struct head *head)
 			 (unsigned long long)head->seq, head->time);
 }
 
-/* A record that is dated before what was there when it was written. */
+/* Finds a record dated before records that were there when it was written. */
 static void see_time(struct ces_heads *heads, uint64_t seq, const struct ces_record *record)
 {
 	char text[CES_TIME_TEXT], before[CES_TIME_TEXT] = "";

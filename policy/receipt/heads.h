@@ -1,4 +1,4 @@
-/* Heads of a journal that were signed, and the search for them in a journal. */
+/* The signed heads of a journal, and the search for them in a journal. */
 #ifndef CES_POLICY_RECEIPT_HEADS_H
 #define CES_POLICY_RECEIPT_HEADS_H
 
@@ -15,21 +15,21 @@ struct ces_verify;
 struct ces_record;
 struct ces_heads;
 
-/* Reads a file of signed heads, oldest first, one a line; what syslog wrote before an envelope, and
- * lines without one, are passed over. key_fd is of a file with the public key. *ret is released
- * with ces_heads_free. CES_E_DENIED: a line is not signed by this key. */
+/* Reads a file of signed heads, oldest first, one a line. It skips what syslog wrote before an
+ * envelope, and lines without one. key_fd is a file with the public key. ces_heads_free releases
+ * *ret. CES_E_DENIED: a line is not signed by this key. */
 int ces_heads_read(int key_fd, int fd, const char *path, struct ces_heads **ret,
 		   struct ces_error *err);
 void ces_heads_free(struct ces_heads *heads);
 
-/* For each record of a journal in order, when its number and digest are in v. */
+/* For each record of a journal in order, once its number and digest are in v. */
 void ces_heads_see(struct ces_heads *heads, const struct ces_verify *v,
 		   const struct ces_record *record);
 
-/* After the last record: NULL, or what is wrong. */
+/* After the last record: NULL, or the error. */
 const char *ces_heads_judge(struct ces_heads *heads, const struct ces_verify *v);
 
-/* How many there are, and the time of the last. */
+/* Their number, and the time of the last. */
 size_t ces_heads_count(const struct ces_heads *heads);
 const char *ces_heads_last(const struct ces_heads *heads);
 

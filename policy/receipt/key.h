@@ -24,7 +24,7 @@ struct ces_signature {
  * no link. *ret is released with EVP_PKEY_free. */
 int ces_key_private(const char *uri, EVP_PKEY **ret, struct ces_error *err);
 
-/* Reads a public key from the bytes of a PEM file. name: the file's, for the words of an error. */
+/* Reads a public key from the bytes of a PEM file. name: of the file, for an error. */
 int ces_key_public(const char *pem, size_t length, const char *name, EVP_PKEY **ret,
 		   struct ces_error *err);
 
@@ -34,12 +34,11 @@ int ces_key_id(EVP_PKEY *key, char ret[CES_KEY_ID + 1], struct ces_error *err);
 int ces_key_sign(EVP_PKEY *key, const void *bytes, size_t length, struct ces_signature *ret,
 		 struct ces_error *err);
 
-/* 0 when the signature is this key's over these bytes; -1 when it is not. */
+/* 0 if the signature is this key's over these bytes; -1 if it is not. */
 int ces_key_check(EVP_PKEY *key, const void *bytes, size_t length, const unsigned char *signature,
 		  size_t signature_length);
 
-/* The same where only the SHA-256 of the bytes is known. An Ed25519 signature cannot
- * be checked so. */
+/* The same if only the SHA-256 of the bytes is known. An Ed25519 signature cannot be checked so. */
 int ces_key_check_digest(EVP_PKEY *key, const unsigned char digest[SHA256_DIGEST_LENGTH],
 			 const unsigned char *signature, size_t signature_length);
 

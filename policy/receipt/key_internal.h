@@ -8,7 +8,7 @@
 
 #define CES_PEM_MAX 65536
 
-/* Puts the last word of OpenSSL's into err. */
+/* Puts the last error of OpenSSL into err. */
 int ces_key_fail(struct ces_error *err, const char *what);
 
 /* Takes the first key of the wanted kind, OSSL_STORE_INFO_PKEY or _PUBKEY. Consumes store. */
@@ -19,7 +19,7 @@ int ces_key_take(OSSL_STORE_CTX *store, int kind, const char *name, EVP_PKEY **r
 int ces_key_from_bytes(const char *pem, size_t length, int kind, const char *name, EVP_PKEY **ret,
 		       struct ces_error *err);
 
-/* The hash that goes with the key's signatures; NULL for Ed25519, which has it inside. */
+/* The hash of the key's signatures; NULL for Ed25519, which has its own. */
 const char *ces_key_hash(EVP_PKEY *key);
 
 #endif

@@ -35,8 +35,8 @@ static int read_private(const char *path, char **ret, size_t *ret_length, struct
 	return 0;
 }
 
-/* A URI's scheme says which provider of OpenSSL's has the key; so does the label of a key that only
- * a TPM can use. */
+/* A URI's scheme chooses the provider of OpenSSL; so does the label of a key that only a TPM can
+ * use. */
 static int load_provider(const char *uri, const char *pem, struct ces_error *err)
 {
 	const char *name = NULL;
@@ -48,8 +48,7 @@ static int load_provider(const char *uri, const char *pem, struct ces_error *err
 		name = "tpm2";
 	if (name == NULL)
 		return 0;
-	/* The default one stays, for the digests: loading another ends its being there by itself.
-	 */
+	/* The default one stays, for the digests: loading another provider would unload it. */
 	if (OSSL_PROVIDER_load(NULL, name) == NULL || OSSL_PROVIDER_load(NULL, "default") == NULL)
 		return ces_key_fail(err, "the provider of OpenSSL's for this key");
 	return 0;

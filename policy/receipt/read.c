@@ -1,5 +1,5 @@
-/* From an envelope to a statement that has the parts of a receipt. It must not believe a word
- * before the signature was found good. */
+/* Goes from an envelope to a statement with the parts of a receipt. It must not believe a word
+ * before it has checked the signature. */
 #include "policy/receipt/read.h"
 
 #include <stdio.h>
@@ -34,7 +34,7 @@ bool ces_receipt_is(struct json_object *tree, const char *way, const char *text)
 	       strcmp(json_object_get_string(value), text) == 0;
 }
 
-/* What every receipt has; the rest the schema says. */
+/* The parts that every receipt has; the schema has the rest. */
 static int check_statement(struct json_object *statement, struct ces_error *err)
 {
 	static const char *const texts[] = {

@@ -1,5 +1,5 @@
-/* Finds what the journal says of one run. It must never take a record from a journal whose chain is
- * broken, nor guess at a record that is not there. */
+/* Finds the journal's records of one run. It must never take a record from a journal with a broken
+ * chain, nor guess a missing record. */
 #include <stdio.h>
 #include <string.h>
 
@@ -31,7 +31,7 @@ static int keep(struct search *s, struct ces_receipt_record *at, const struct ce
 	return 0;
 }
 
-/* The numbers of runs are random. If one came twice, the receipt is about the last run of it. */
+/* The numbers of runs are random. If one occurred twice, the receipt is about its last run. */
 static int take(void *context, const struct ces_verify *v, const struct ces_line *line)
 {
 	struct search *s = context;

@@ -18,7 +18,7 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 
-#define ASK_MS 600000 /* reading a journal comes first, which may be long */
+#define ASK_MS 600000 /* (before that comes the reading of a journal, which may be long) */
 #define KEY_MS 60000  /* a TPM takes seconds */
 
 static const char mark[] = "DSSEv1 ";

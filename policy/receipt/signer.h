@@ -1,5 +1,5 @@
 /* A process that holds a private key and signs once. ces-policy reads journals and policies as
- * nobody; the key stays where root is. */
+ * nobody, and the key stays with root. */
 #ifndef CES_POLICY_RECEIPT_SIGNER_H
 #define CES_POLICY_RECEIPT_SIGNER_H
 

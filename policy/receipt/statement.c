@@ -1,5 +1,5 @@
-/* Writes the statement about a run. It must never say more than the journal does: a key that the
- * records do not have is left out. */
+/* Writes the statement about a run. It must never say more than the journal does: it leaves out a
+ * key that the records do not have. */
 #include "policy/receipt/statement.h"
 
 #include <stdio.h>
@@ -83,7 +83,7 @@ static struct json_object *make_user(const struct ces_receipt_run *e)
 	return user;
 }
 
-/* What the decision let the run have. */
+/* What the decision granted the run. */
 static struct json_object *make_granted(const struct ces_receipt_run *e)
 {
 	static const char *const keys[] = {"mounts",    "limits",  "gpus",  "devices",
@@ -95,7 +95,7 @@ static struct json_object *make_granted(const struct ces_receipt_run *e)
 	return granted;
 }
 
-/* What the kernel said of the container: each key of the record that is not about the record. */
+/* What the kernel said about the container: each key that is not about the record itself. */
 static struct json_object *make_proof(const struct ces_receipt_run *e)
 {
 	static const char *const others[] = {"seq",    "time",  "prev",  "event", "outcome",

@@ -28,7 +28,7 @@ struct ces_receipt_run {
 };
 
 /* Reads the whole journal, checks its chain, and takes the records of the run. CES_E_NOTFOUND: it
- * has no such run, or one that has not ended; CES_E_DENIED: the journal is broken. */
+ * has no such run, or the run has not ended; CES_E_DENIED: the journal is broken. */
 int ces_receipt_find(struct ces_journal_reader *reader, const char *run,
 		     struct ces_receipt_run *ret, struct ces_error *err);
 void ces_receipt_free(struct ces_receipt_run *evidence);

@@ -1,5 +1,5 @@
-/* ces-policy audit: the record of what actually ran. Reads; it must never write to a journal, nor
- * touch a byte of one with more than an unknown user's rights. */
+/* ces-policy audit: shows the record of what ran. It must never write to a journal, nor read a byte
+ * of one with more than an unknown user's rights. */
 #include <getopt.h>
 #include <string.h>
 
@@ -79,7 +79,7 @@ static const struct option options[] = {
     {"receipt", required_argument, NULL, 'V'}, {"outputs", required_argument, NULL, 'O'},
     {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
 
-/* Which kind of command an option belongs to; 0: to all. */
+/* Which kind of command an option belongs to; 0: all. */
 static unsigned belongs(int option)
 {
 	if (strchr("upidrxst", option) != NULL)
@@ -155,7 +155,7 @@ static int set_option(struct ces_audit *audit, const struct command *command, in
 	return option == 'f' ? set_format(audit, command, value) : 0;
 }
 
-/* -1: a fault that has been reported; 1: help was. */
+/* -1: an error, already reported; 1: help was printed. */
 static int parse(int argc, char **argv, const struct command *command, struct ces_audit *ret)
 {
 	int option;

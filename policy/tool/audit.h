@@ -1,4 +1,4 @@
-/* The parts that the audit commands share: their options, and which records they are about. */
+/* What the audit commands share: their options, and the choice of records. */
 #ifndef CES_POLICY_TOOL_AUDIT_H
 #define CES_POLICY_TOOL_AUDIT_H
 
@@ -11,7 +11,7 @@
 
 struct ces_policy;
 
-/* The filter that the command line may ask for; NULL: not asked. */
+/* The filter of the command line; NULL: not given. */
 struct ces_audit_filter {
 	const char *user, *project, *image, *digest, *outcome, *since, *until, *run;
 };
@@ -24,7 +24,7 @@ struct ces_crate {
 	int from_fd, key_fd, outputs_fd;
 };
 
-/* The options of a review; NULL: not asked. */
+/* The options of a review; NULL: not given. */
 struct ces_review_asked {
 	const char *from, *to; /* days */
 	const char *note, *by;
@@ -34,7 +34,7 @@ struct ces_review_asked {
 	struct ces_policy *parsed; /* or NULL */
 };
 
-/* What signs a head, or finds signed ones again; NULL: not asked. */
+/* What signs a head, or checks signed ones; NULL: not given. */
 struct ces_anchor {
 	const char *key, *policy, *against;
 	bool sign, syslog;
@@ -71,8 +71,8 @@ struct ces_audit_row {
 	uint64_t gpus;
 };
 
-/* Calls `each` for every record that the filter lets pass, oldest first. Lines that are no records
- * are counted and reported on stderr. -1 with err when a file cannot be read, or `each` failed. */
+/* Calls `each` for every record that passes the filter, oldest first. It counts lines that are no
+ * records, and reports them on stderr. -1 with err if a file cannot be read, or `each` failed. */
 int ces_audit_select(struct ces_journal_reader *reader, const struct ces_audit_filter *filter,
 		     int (*each)(void *, const struct ces_audit_row *), void *context,
 		     struct ces_error *err);
@@ -87,8 +87,8 @@ struct ces_heads;
 struct ces_verify {
 	struct ces_journal_reader *reader;
 	const char *expect;      /* or NULL */
-	struct ces_heads *heads; /* signed before, to be found again; or NULL */
-	/* Called for each record that follows from the one before it; -1 ends it. Or NULL. */
+	struct ces_heads *heads; /* signed before, to be found in the journal; or NULL */
+	/* Called for each record that follows from the previous one; -1 ends it. Or NULL. */
 	int (*each)(void *context, const struct ces_verify *v, const struct ces_line *line);
 	void *context;
 	char digest[CES_DIGEST_LENGTH + 1]; /* of the line before; "" at the start */
@@ -100,7 +100,7 @@ struct ces_verify {
 	struct ces_line at;
 };
 
-/* Reads to the end, or to the first bad line. -1 when expect makes no sense; v->bad may point into
+/* Reads to the end, or to the first bad line. -1 if expect makes no sense; v->bad may point into
  * *err, which must outlive it. */
 int ces_audit_judge(struct ces_verify *v, struct ces_error *err);
 
@@ -111,16 +111,15 @@ int ces_audit_export(const struct ces_audit *audit);
 int ces_audit_crate(const struct ces_audit *audit);
 int ces_audit_review(const struct ces_audit *audit);
 
-/* Prints what a run has proven, for people. tree is a record of that event, which anybody may have
- * made. */
+/* Prints a run's proof for people. tree is a record of that event, which anybody may have made. */
 struct json_object;
 void ces_show_proof(FILE *out, struct json_object *tree);
 
-/* The first line of a table, and one for a record. */
+/* The first line of a table, and the line of a record. */
 void ces_export_head(FILE *out);
 void ces_export_row(FILE *out, const struct ces_audit_row *row);
 
-/* Is it a form of the export? -1 when it is not, after saying which there are. */
+/* Checks the form of the export. -1 if it is none, after listing the forms. */
 int ces_export_format(const char *word);
 
 int ces_crate_make(const char *path, struct ces_crate *ret, struct ces_error *err);

@@ -111,7 +111,7 @@ static const struct ces_field case_rows[] = {
     CES_FIELD_END,
 };
 
-/* A caller without a number is an ordinary one. */
+/* A caller without a number is an ordinary user. */
 static int read_case(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
 	struct ces_case *one = ret;

@@ -10,7 +10,7 @@ enum ces_case_verb { CES_CASE_RUN, CES_CASE_PULL };
 
 struct ces_case {
 	char *name;
-	/* who: the groups as names; every group of the file is given a number of its own */
+	/* who: the groups as names; every group of the file gets a number of its own */
 	char *user, *home;
 	uint64_t uid;
 	struct ces_strings groups;
@@ -47,8 +47,8 @@ struct ces_cases {
 /* Strict, like a policy: the text of an error names line, column and key. */
 int ces_cases_parse(const char *bytes, size_t length, struct ces_cases *ret, struct ces_error *err);
 
-/* What ces_decide says to a case (its name and what it expects do not matter): 0, or -1 with why.
- */
+/* The answer of ces_decide to a case (whatever its name and expectation): 0, or -1 with the
+ * reason. */
 int ces_case_decide(const struct ces_policy *policy, const struct ces_case *one, time_t now,
 		    struct ces_error *err);
 

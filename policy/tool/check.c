@@ -1,5 +1,5 @@
-/* ces-policy check: every problem of a policy, not only the first. The parser, the same that the
- * helper uses, says what is an error; this collects and shows. */
+/* ces-policy check: shows every problem of a policy, and not only the first. The parser, which is
+ * also the helper's, finds the errors; this collects and shows them. */
 #include "policy/tool/check.h"
 
 #include <fcntl.h>
@@ -47,7 +47,7 @@ static int add_error(void *context, const char *path, const char *text)
 	return check->problems.no_memory ? -1 : 0;
 }
 
-/* A number behind a word: "line 3". Moves *text behind it. */
+/* A number after a word: "line 3". Moves *text past it. */
 static size_t number_after(const char **text, const char *word)
 {
 	const char *at = strstr(*text, word);
@@ -61,7 +61,7 @@ static size_t number_after(const char **text, const char *word)
 	return n;
 }
 
-/* A text that is not JSON has one fault, "line 1, column 2: what", and no paths. */
+/* A text that is not JSON has one error, "line 1, column 2: what", and no paths. */
 static void add_syntax(struct check *check, const char *text)
 {
 	size_t line = number_after(&text, "line "), column = number_after(&text, ", column ");
@@ -154,7 +154,7 @@ static void open_directory(struct check *check)
 		check->dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Before root is given up. That there is none is an error only where somebody names it. */
+/* Before root's rights are given up. A missing file is an error only if somebody names it. */
 static int open_evidence(struct check *check, struct ces_error *err)
 {
 	CES_CLEANUP_FREE char *beside = ces_store_beside(check->path);

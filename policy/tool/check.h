@@ -38,21 +38,21 @@ void ces_check_warn(struct ces_problems *problems, const struct ces_policy *poli
 /* The same for data directories of projects that are not apart (warn_paths.c). */
 void ces_check_warn_paths(struct ces_problems *problems, const struct ces_policy *policy);
 
-/* And for what this machine has: members, files, ids of others (warn_host.c). */
+/* And for what this machine has: members, files, ids of other users (warn_host.c). */
 void ces_check_warn_host(struct ces_problems *problems, const struct ces_policy *policy);
 
 /* And for evidence that rules name or demand (warn_evidence.c). dir: the directory of evidence; -1:
- * there is none, and only demands are looked at. */
+ * none, so only demands are checked. */
 void ces_check_warn_evidence(struct ces_problems *problems, const struct ces_policy *policy,
 			     int dir, time_t now);
 
-/* And for run profiles (warn_profiles.c). host: also for who may write them. */
+/* And for run profiles (warn_profiles.c). host: also for their owners and modes. */
 struct ces_profiles;
 void ces_check_warn_profiles(struct ces_problems *problems, const struct ces_policy *policy,
 			     const struct ces_profiles *profiles, bool host, time_t now);
 
-/* Says what to write for a fault of the parser: an example of the key, or the key that was meant.
- * "" when nothing is known. */
+/* Says what to write for an error of the parser: an example of the key, or the intended key. "" if
+ * it knows nothing. */
 const char *ces_check_hint(const char *path, const char *text, char *buffer, size_t size);
 
 #endif

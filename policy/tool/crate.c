@@ -40,7 +40,7 @@ int ces_crate_make(const char *path, struct ces_crate *ret, struct ces_error *er
 	return 0;
 }
 
-/* 0 when all of it reached the files. */
+/* 0 if everything reached the files. */
 int ces_crate_close(struct ces_crate *crate)
 {
 	FILE *const files[] = {crate->metadata, crate->records, crate->table, crate->receipt,
@@ -185,7 +185,7 @@ static void describe_files(struct json_object *graph, const struct ces_crate *cr
 				     "text/csv", NULL});
 }
 
-/* The image is the program. Its digest is the version that ran. */
+/* The image is the program. Its digest is its version. */
 static void describe_image(struct json_object *graph, const struct run *run)
 {
 	char url[TEXT + 16];

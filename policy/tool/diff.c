@@ -1,4 +1,4 @@
-/* ces-policy diff: what a new policy changes, by meaning. Both files are parsed first, so that
+/* ces-policy diff: shows by meaning what a new policy changes. It parses both files first, so that
  * formatting, the order of keys, and a default that somebody has written out make no difference. */
 #include <getopt.h>
 #include <stdlib.h>

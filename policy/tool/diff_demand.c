@@ -1,5 +1,5 @@
-/* Differences between what two image rules demand. Whatever makes a demand easier to meet is wider,
- * since more may run. */
+/* Differences between the demands of two image rules. A demand that is easier to meet is wider,
+ * because more may run. */
 #include "policy/tool/diff_demand.h"
 
 #include <stdio.h>

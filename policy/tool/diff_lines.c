@@ -1,4 +1,4 @@
-/* The sentences of a diff, gathered. */
+/* Collects the sentences of a diff. */
 #include "policy/tool/diff_lines.h"
 
 #include <stdarg.h>

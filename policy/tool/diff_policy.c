@@ -1,5 +1,5 @@
 /* Differences between projects, image rules, registries and the rest of two policies. It must
- * report as a change, never leave out, what neither order nor rule makes comparable. */
+ * report as a change, and never leave out, what has no order. */
 #include <stdio.h>
 #include <string.h>
 #include <stdlib.h>
@@ -80,7 +80,7 @@ static void say_rule(struct ces_diff *diff, enum ces_diff_kind kind, const char 
 		     demand[0] != '\0' ? ", demands " : "", demand);
 }
 
-/* Neither covers the other when the keys are others: then it is wider, for who compares. */
+/* If the keys differ, neither covers the other: then it is wider, for the caller. */
 static void signers(struct ces_diff *diff, const char *name, const struct ces_policy_signers *old,
 		    const struct ces_policy_signers *new)
 {
@@ -112,7 +112,7 @@ static void same_rule(struct ces_diff *diff, const char *who,
 	ces_diff_demand(diff, name, old, new);
 }
 
-/* Which of two rules decides changes approval, digest and end of what both cover. */
+/* The rule that decides determines approval, digest and end for what both cover. */
 static bool reordered(const struct ces_policy_image_rules *old,
 		      const struct ces_policy_image_rules *new)
 {
@@ -168,7 +168,7 @@ static void project(struct ces_diff *diff, const struct ces_policy_project *old,
 			     or_none(new->title), or_none(old->title));
 }
 
-/* Shows what a project that is new or gone may do, in one line and a line for each image. */
+/* Shows what a new or removed project may do, in one line and a line for each image. */
 static void whole_project(struct ces_diff *diff, enum ces_diff_kind kind, const char *verb,
 			  const struct ces_policy_project *project)
 {
@@ -196,7 +196,7 @@ static int by_name(const void *left, const void *right)
 	return strcmp(a->project->name, b->project->name);
 }
 
-/* References to the projects, sorted by name: 10,000 projects are compared in no time. */
+/* References to the projects, sorted by name, so that 10,000 projects are compared quickly. */
 static struct ref *sorted(struct ces_diff *diff, const struct ces_policy *policy)
 {
 	struct ref *v = calloc(policy->n_projects + 1, sizeof(*v));
@@ -375,7 +375,8 @@ void ces_diff_policies(struct ces_diff *diff, const struct ces_policy *old,
 {
 	projects(diff, old, new);
 	inferred(diff, old, new);
-	/* The defaults of projects show in each project; alone they matter to inferred ones. */
+	/* The defaults of projects show in each project. By themselves they only matter to inferred
+	 * ones. */
 	if (old->infer && new->infer)
 		ces_diff_settings(diff, &(struct ces_diff_who){"any inferred project", NULL},
 				  &old->defaults, &new->defaults);

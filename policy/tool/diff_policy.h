@@ -10,7 +10,7 @@
 void ces_diff_policies(struct ces_diff *diff, const struct ces_policy *old,
 		       const struct ces_policy *new);
 
-/* Prints them, the wider ones first. CES_TOOL_FINDING when there is one of those. */
+/* Prints them, the wider ones first. CES_TOOL_FINDING if there is one of those. */
 int ces_diff_print(const struct ces_diff *diff, bool json);
 
 void ces_diff_free(struct ces_diff *diff);

@@ -1,4 +1,4 @@
-/* Differences in what a run gets. The kind depends on what a caller may do with it. It must never
+/* Differences in what a run gets. The kind depends on what a caller can do with it, and must never
  * depend on whether a number rose. */
 #include <stdio.h>
 #include <string.h>
@@ -48,7 +48,7 @@ void ces_diff_lists(struct ces_diff *diff, const char *who, const char *what,
 	lists(diff, who, what, old, new, same_text);
 }
 
-/* Skips the port that https has anyway, where it comes next. */
+/* Skips the default port of https if it comes next. */
 static const char *skip_port(const char *at)
 {
 	return strncmp(at, ":443", 4) == 0 && (at[4] == '\0' || at[4] == '/') ? at + 4 : at;
@@ -80,7 +80,7 @@ static void thousandths(uint64_t value, char *buffer, size_t size)
 	snprintf(buffer, size, "%g", (double)value / 1000);
 }
 
-/* A limit that rises is wider. */
+/* A higher limit is wider. */
 static void limit(struct ces_diff *diff, const char *who, const char *what, uint64_t old,
 		  uint64_t new, void (*format)(uint64_t, char *, size_t))
 {
@@ -108,7 +108,7 @@ static void limits(struct ces_diff *diff, const char *who, const struct ces_poli
 	      ces_num_format_size);
 }
 
-/* Totals, where 0 is no limit: the most. */
+/* Totals, in which 0 is no limit and so the most. */
 static void total(struct ces_diff *diff, const char *what, uint64_t old, uint64_t new,
 		  void (*format)(uint64_t, char *, size_t))
 {
@@ -126,7 +126,7 @@ static void total(struct ces_diff *diff, const char *what, uint64_t old, uint64_
 		     new == 0 ? "is no longer" : "is now", value);
 }
 
-/* 0: not written, so half of the file system. Its size is not known here and may be more than
+/* 0: not written, so half of the file system, whose size is unknown here and may be more than
  * anything. */
 static void space(struct ces_diff *diff, const char *what, uint64_t old, uint64_t new, bool wider)
 {
@@ -187,7 +187,7 @@ static void proxy(struct ces_diff *diff, const char *who, const char *old, const
 			     old != NULL ? " instead of " : "", old != NULL ? old : "");
 }
 
-/* A directory below the old one is less; any other holds something that was out of reach. */
+/* A directory below the old one is less. Any other holds something that was out of reach. */
 static void source(struct ces_diff *diff, const struct ces_diff_who *who, const char *what,
 		   const char *old, const char *new)
 {
@@ -201,7 +201,7 @@ static void source(struct ces_diff *diff, const struct ces_diff_who *who, const 
 			     "%s: %s are in %s instead of %s", who->name, what, new, old);
 }
 
-/* Whether one of list is dir or above it. */
+/* Returns whether one of list is dir or above it. */
 static bool reached(const struct ces_diff_who *who, const struct ces_strings *list, const char *dir)
 {
 	char path[CES_TOOL_FILLED], above[CES_TOOL_FILLED];
@@ -215,7 +215,7 @@ static bool reached(const struct ces_diff_who *who, const struct ces_strings *li
 	return false;
 }
 
-/* Any directory below one that can be bound can be bound. */
+/* Every directory below a bindable one is bindable. */
 static void binds(struct ces_diff *diff, const struct ces_diff_who *who,
 		  const struct ces_strings *old, const struct ces_strings *new)
 {
@@ -237,8 +237,8 @@ static void binds(struct ces_diff *diff, const struct ces_diff_who *who,
 	}
 }
 
-/* How long an image stays is no right of its own. But it counts when an image was to be destroyed
- * and now is not. */
+/* How long an image stays is no right of its own. But it counts if an image was to be destroyed and
+ * now is not. */
 static void retain(struct ces_diff *diff, const char *who, const struct ces_policy_settings *old,
 		   const struct ces_policy_settings *new)
 {

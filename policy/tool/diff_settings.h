@@ -12,7 +12,7 @@ struct ces_diff_who {
 	const char *project; /* "p"; NULL: any, so that {project} means itself */
 };
 
-/* Compares paths by what they mean for that project, and shows them as they are written. */
+/* Compares paths by their meaning for that project, and shows them as they are written. */
 void ces_diff_settings(struct ces_diff *diff, const struct ces_diff_who *who,
 		       const struct ces_policy_settings *old,
 		       const struct ces_policy_settings *new);

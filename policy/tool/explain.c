@@ -1,5 +1,5 @@
-/* ces-policy explain: who may run what on which data, until when, approved by whom. The functions
- * that decide also say which projects a user is in, and which rules cover an image. */
+/* ces-policy explain: who may run what on which data, until when, approved by whom. The deciding
+ * functions also say which projects a user is in, and which rules cover an image. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,7 +109,7 @@ static void print_registry(const struct explain *e)
 	       e->reference.registry);
 }
 
-/* Without a user: every project. Returns how many were printed. */
+/* Without a user: every project. Returns how many it printed. */
 static size_t explain_projects(const struct explain *e)
 {
 	char where[CES_NAME_MAX + 16];

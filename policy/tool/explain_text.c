@@ -1,5 +1,5 @@
-/* A policy in plain English, for those who approve it. Every sentence is made from the parsed
- * policy, the one that decides; it must never read the file's text instead. */
+/* Explains a policy in plain English to those who approve it. Every sentence comes from the parsed
+ * policy, which decides; it must never read the file's text instead. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* Forms in which records leave for other programs: a table, and events for a SIEM. */
+/* The forms in which other programs get records: a table, and events for a SIEM. */
 #ifndef CES_POLICY_TOOL_EXPORT_H
 #define CES_POLICY_TOOL_EXPORT_H
 
@@ -22,10 +22,10 @@ enum ces_export_kind ces_export_kind(const struct ces_record *record);
 /* Denied, failed, not as planned, refused. */
 bool ces_export_bad(const struct ces_record *record);
 
-/* Milliseconds since 1970 of a time of the journal; 0 when it is none. */
+/* Milliseconds since 1970 of a time in the journal; 0 if it is none. */
 int64_t ces_export_ms(const char *time);
 
-/* A whole number of a record by a key that struct ces_record lacks; -1 when it is absent. */
+/* A whole number of a record by a key that struct ces_record lacks; -1 if it is absent. */
 int64_t ces_export_number(const struct ces_line *line, const char *key);
 
 /* One event as one line: OCSF (JSON) and CEF. */

@@ -46,7 +46,7 @@ static const struct {
     {CES_RECORD_CPU_US, "cn3", "cpu microseconds"},
 };
 
-/* A field before the extension: a backslash before \ and |. Lines cannot be in one. */
+/* A field before the extension: a backslash before \ and |. Lines cannot occur in one. */
 static void put_field(FILE *out, const char *text)
 {
 	for (; *text != '\0'; text++) {

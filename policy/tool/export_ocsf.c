@@ -78,7 +78,7 @@ static void add_classification(struct json_object *event, enum ces_export_kind k
 	add_text(event, "message", kinds[kind].message);
 }
 
-/* The number of the record finds it again in the journal. */
+/* (the number of the record finds it in the journal) */
 static void add_metadata(struct json_object *event, const struct ces_record *record,
 			 enum ocsf_class class)
 {
@@ -99,7 +99,7 @@ static void add_metadata(struct json_object *event, const struct ces_record *rec
 	(void)json_object_object_add(metadata, "profiles", profiles);
 }
 
-/* Adds who acted: at a port that is the stranger, not the owner of the run. */
+/* Adds the actor: at a port that is the stranger, and not the owner of the run. */
 static void add_actor(struct json_object *event, const struct ces_audit_row *row, bool stranger)
 {
 	struct json_object *user = add_object(add_object(event, "actor"), "user");
@@ -125,7 +125,7 @@ static void add_status(struct json_object *event, const struct ces_record *recor
 	add_field(event, "status_detail", record, CES_RECORD_REASON);
 }
 
-/* The image is the application; its registry has made it, as far as anybody knows. */
+/* The image is the application. Its registry counts as its maker. */
 static void add_app(struct json_object *event, const struct ces_record *record)
 {
 	struct json_object *app = add_object(event, "app");

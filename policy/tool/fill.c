@@ -1,5 +1,5 @@
-/* Fills in a template for one project. It is not known here where {user}, {run} and ~ lead: they
- * stay as they are written, and mean the same in whatever they are compared with. */
+/* Fills in a template for one project. Where {user}, {run} and ~ lead is unknown here: they stay as
+ * they are written, and mean the same on both sides of a comparison. */
 #include <string.h>
 
 #include "policy/tool/tool.h"

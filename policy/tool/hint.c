@@ -1,4 +1,4 @@
-/* Says what to write instead. Guesses, for people: it must not decide what is right. */
+/* Suggests what to write instead. It guesses, for people, and must not decide what is right. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,7 +6,7 @@
 #include "common/suggest.h"
 #include "policy/tool/check.h"
 
-/* Every key, the object it is in ("" = top level), and how it is written. */
+/* Every key, its object ("" = top level), and its form. */
 static const struct known {
 	const char *in, *key, *example;
 } keys[] = {
@@ -139,7 +139,7 @@ static void split(const char *path, char *in, size_t size, char *key, size_t key
 	snprintf(key, key_size, "%.*s", (int)strcspn(last, "["), last);
 }
 
-/* Which kind of object a path names. Names of projects and registries hold dots, keys do not. */
+/* The kind of object that a path names. Names of projects and registries have dots, keys do not. */
 static const char *kind_of(const char *path)
 {
 	static const char *const named[] = {

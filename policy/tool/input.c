@@ -14,7 +14,7 @@
 #define NOBODY     65534
 #define POLICY_MAX (4 * 1024 * 1024)
 
-/* Groups, gid, uid; then proof that there is no way back. */
+/* Drops groups, gid, uid; then proves that there is no way back. */
 int ces_input_drop(struct ces_error *err)
 {
 	if (geteuid() != 0 && getuid() != 0)

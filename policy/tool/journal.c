@@ -1,6 +1,6 @@
-/* Reads journals, rotated and compressed ones included. All files are opened at once, so that root
- * can be given up before one of their bytes is looked at, and so that a rotation meanwhile changes
- * nothing. It must never hold more than one buffer of text. */
+/* Reads journals, also rotated and compressed ones. It opens all files at once, so that root's
+ * rights can be given up before it reads a byte, and a rotation meanwhile changes nothing. It must
+ * never hold more than one buffer of text. */
 #include "policy/tool/journal.h"
 
 #include <dirent.h>
@@ -18,7 +18,7 @@
 #include "policy/tool/input.h"
 #include "policy/tool/record.h"
 
-#define BUFFER    (256 * 1024) /* more than twice the longest record that is ever written */
+#define BUFFER    (256 * 1024) /* more than twice the longest record that CES writes */
 #define FILES_MAX 512
 
 struct file {
@@ -64,7 +64,7 @@ static int older_first(const void *left, const void *right)
 	return (a->order < b->order) == a->by_number ? 1 : -1;
 }
 
-/* The journal, when it was renamed between its opening and the reading of the directory. */
+/* The journal, if it was renamed after it was opened and before the directory was read. */
 static bool is_open_already(const struct ces_journal_reader *reader, int fd)
 {
 	struct stat st, other;
@@ -284,7 +284,7 @@ static int fill(struct ces_journal_reader *reader, struct ces_error *err)
 		reader->end += (size_t)n;
 		return 0;
 	}
-	/* A compressed file that was cut reads as if it ended, and says so only when asked. */
+	/* A compressed file that was cut seems to end, and says so only if asked. */
 	(void)gzerror(reader->gz, &code);
 	if (n < 0 || code != Z_OK)
 		return ces_error_set(err, CES_E_IMAGE, "%s: %s", path,
@@ -294,7 +294,7 @@ static int fill(struct ces_journal_reader *reader, struct ces_error *err)
 	return 0;
 }
 
-/* Hands out [start, start + length), then goes on behind it and its newline. */
+/* Hands out [start, start + length), then goes on after it and its newline. */
 static int hand_out(struct ces_journal_reader *reader, size_t length, bool ended, bool too_long,
 		    struct ces_line *ret)
 {
@@ -312,7 +312,7 @@ static int hand_out(struct ces_journal_reader *reader, size_t length, bool ended
 	return 1;
 }
 
-/* 1 and a line, 0 when the buffer holds no whole one. */
+/* 1 and a line, 0 if the buffer holds no whole one. */
 static int take_line(struct ces_journal_reader *reader, struct ces_line *ret)
 {
 	size_t held = reader->end - reader->start;

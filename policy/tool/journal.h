@@ -1,4 +1,5 @@
-/* The files of a journal, oldest first, as one stream of lines, in memory that does not grow. */
+/* The files of a journal, oldest first, as one stream of lines. Its memory must not grow with the
+ * journal. */
 #ifndef CES_POLICY_TOOL_JOURNAL_H
 #define CES_POLICY_TOOL_JOURNAL_H
 
@@ -19,16 +20,16 @@ struct ces_line {
 	bool too_long; /* longer than any record; only its beginning is here */
 };
 
-/* Opens path and what rotation has made of it: path.1, path.2.gz, path-20261001, ... Files that are
- * missing at the old end are no error here; a file that cannot be read is one. */
+/* Opens path and its rotated files: path.1, path.2.gz, path-20261001, and so on. Missing old files
+ * are no error here; an unreadable file is. */
 int ces_journal_reader_open(const char *path, struct ces_journal_reader **ret,
 			    struct ces_error *err);
 
-/* 1 and a line, 0 at the end, -1 when a file cannot be read on (damaged compression). */
+/* 1 and a line, 0 at the end, -1 if a file cannot be read on (damaged compression). */
 int ces_journal_reader_next(struct ces_journal_reader *reader, struct ces_line *ret,
 			    struct ces_error *err);
 
-/* How many files there are. */
+/* The number of files. */
 size_t ces_journal_reader_files(const struct ces_journal_reader *reader);
 
 void ces_journal_reader_close(struct ces_journal_reader *reader);

@@ -1,4 +1,4 @@
-/* ces-policy audit list: a line for each record that the filter lets pass. */
+/* ces-policy audit list: prints a line for each record that passes the filter. */
 #include <string.h>
 
 #include "policy/tool/audit.h"
@@ -34,7 +34,7 @@ static const char *colour_of(FILE *out, const struct ces_record *record)
 	return "";
 }
 
-/* "-" keeps the columns countable for programs that cut them. */
+/* "-" keeps the number of columns for programs that cut them. */
 static const char *or_dash(const char *text)
 {
 	return text[0] != '\0' ? text : "-";
@@ -51,7 +51,7 @@ static void print_row(FILE *out, const struct ces_audit_row *row)
 	(void)ces_record_text(row->record, CES_RECORD_RUN, run, sizeof(run));
 	(void)ces_record_text(row->record, CES_RECORD_IMAGE, image, sizeof(image));
 	(void)ces_audit_outcome(row->record, outcome, sizeof(outcome));
-	/* the reason why a pull failed is a sentence; 'show' and JSON have it */
+	/* (the reason of a failed pull is a sentence: 'show' and JSON have it) */
 	if (strchr(outcome, ' ') != NULL && ces_record_is(row->record, CES_RECORD_VERB, "pull"))
 		snprintf(outcome, sizeof(outcome), "failed");
 	if (row->user[0] != '\0')

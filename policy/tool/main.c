@@ -1,6 +1,5 @@
-/* ces-policy: reads a policy, and the record of what ran, for people. It decides nothing and
- * changes nothing; whatever rights it was started with are given up before the first byte is
- * parsed. */
+/* ces-policy: shows people a policy, and the record of what ran. It decides nothing and changes
+ * nothing. It must give up any rights that it started with before it parses the first byte. */
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>

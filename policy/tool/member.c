@@ -1,4 +1,4 @@
-/* Finds out who somebody is to a policy. It must not decide: the functions that do are asked. */
+/* Finds a person's place in a policy. It must not decide: it asks the deciding functions. */
 #include "policy/tool/member.h"
 
 #include <grp.h>
@@ -14,7 +14,7 @@ static void add_group(struct ces_member *member, gid_t gid, char *name)
 	member->names[member->caller.n_groups++] = name;
 }
 
-/* Names stay in one text that is the tool's until it ends. */
+/* The names are in one text that stays until the tool ends. */
 static int groups_given(struct ces_member *member, const char *groups, struct ces_error *err)
 {
 	char *save = NULL;

@@ -1,4 +1,4 @@
-/* A person and their groups, as this machine or the command line has them, and their projects. */
+/* A person and their groups, by this machine or by the command line, and their projects. */
 #ifndef CES_POLICY_TOOL_MEMBER_H
 #define CES_POLICY_TOOL_MEMBER_H
 
@@ -16,12 +16,12 @@ struct ces_member {
 	char *candidate_list[CES_MEMBER_GROUPS];
 };
 
-/* groups: "a,b", or NULL: those that this machine's user database gives. */
+/* groups: "a,b", or NULL: those in this machine's user database. */
 int ces_member_find(struct ces_member *member, const char *user, const char *groups,
 		    struct ces_error *err);
 
-/* Their projects. Takes every directory that a group could mean to exist: this machine is not
- * asked. *ret is malloc'd. */
+/* Their projects. It assumes that every directory exists that a group could mean, and does not ask
+ * this machine. *ret is malloc'd. */
 int ces_member_rights(struct ces_member *member, const struct ces_policy *policy,
 		      struct ces_rights **ret, size_t *ret_n, struct ces_error *err);
 

@@ -1,5 +1,5 @@
-/* Asks what a start would ask. It must not judge by itself: the functions that decide are called on
- * the evidence that is kept. */
+/* Asks what a start would ask. It must not judge by itself: it calls the deciding functions on the
+ * kept evidence. */
 #include "policy/tool/met.h"
 
 #include <stdio.h>

@@ -1,6 +1,5 @@
-/* Makes directories and files for what ces-policy writes, before root is given up. It must never
- * write over a file that is there, nor follow a link.
- */
+/* Makes directories and files for the output of ces-policy, before root's rights are given up. It
+ * must never replace an existing file, nor follow a link. */
 #include <fcntl.h>
 #include <sys/stat.h>
 

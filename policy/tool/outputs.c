@@ -1,5 +1,5 @@
-/* Words the checks of outputs, compares two, and warns. It must never call a check more
- * than it is: help for the people who check outputs. */
+/* Words the checks of outputs, compares two, and warns. It must never call a check more than it is:
+ * help for the people who check outputs. */
 #include "policy/tool/outputs.h"
 
 #include <stdio.h>
@@ -83,7 +83,7 @@ const char *ces_check_say(const struct ces_policy_settings *settings, char ret[C
 	return ret;
 }
 
-/* A list that is there confines (types) or forbids; without one nothing does. */
+/* An existing list confines (types) or forbids; without one nothing does. */
 static void lists(struct ces_diff *diff, const char *who, const char *what, bool allows,
 		  const struct ces_strings *old, const struct ces_strings *new)
 {
@@ -189,7 +189,7 @@ void ces_diff_outputs(struct ces_diff *diff, const char *who, const struct ces_p
 	compare_place(diff, who, old->withhold, new->withhold);
 }
 
-/* Files whose text a check does not read, though it allows them. */
+/* Files that a check allows and whose text it does not read. */
 static bool allows_unread(const struct ces_check *check)
 {
 	for (size_t i = 0; i < check->types.n; i++)

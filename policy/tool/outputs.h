@@ -1,4 +1,4 @@
-/* The checks of outputs that a policy asks for, in words and in differences. */
+/* The policy's checks of outputs, in words and in differences. */
 #ifndef CES_POLICY_TOOL_OUTPUTS_H
 #define CES_POLICY_TOOL_OUTPUTS_H
 
@@ -8,13 +8,13 @@
 
 #define CES_CHECK_SAID (2 * CES_CHECK_TEXT)
 
-/* Everything that the check demands, as one line; "nothing" for NULL. */
+/* All demands of the check, as one line; "nothing" for NULL. */
 const char *ces_check_say(const struct ces_policy_settings *settings, char ret[CES_CHECK_SAID]);
 
 void ces_diff_outputs(struct ces_diff *diff, const char *who, const struct ces_policy_settings *old,
 		      const struct ces_policy_settings *new);
 
-/* Warns of checks that refuse every run, or that stop less than they seem to. */
+/* Warns about checks that refuse every run, or that stop less than they seem to. */
 void ces_check_warn_outputs(struct ces_problems *problems, const char *path,
 			    const struct ces_policy_settings *settings);
 

@@ -1,4 +1,4 @@
-/* A growing list of the problems that were found. */
+/* A growing list of problems. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Reads the run profiles beside a policy, and asks ces_decide about each. Nothing here judges by
+/* Reads the run profiles beside a policy, and asks ces_decide about each. It must not judge by
  * itself. */
 #include "policy/tool/profiles.h"
 
@@ -14,7 +14,7 @@
 #include "common/io.h"
 #include "policy/tool/cases.h"
 
-#define MEMBER "member" /* a project that names no user has a member of this name */
+#define MEMBER "member" /* (a project that names no user has a member of this name) */
 
 int ces_profiles_open(const char *policy, int *ret_dir, struct ces_error *err)
 {
@@ -88,8 +88,8 @@ void ces_profiles_free(struct ces_profiles *profiles)
 	*profiles = (struct ces_profiles){0};
 }
 
-/* The profile's lists, in the form of a case. A mount that names the user by $ is left out: only
- * its user knows where that leads. */
+/* The profile's lists, in the form of a case. It leaves out a mount that names the user by $,
+ * because only its user knows where that leads. */
 struct lists {
 	char *binds[32], *ports[32], text[32][12], *groups[1], *directories[1];
 	char group[192];
@@ -114,7 +114,7 @@ static void set_lists(const struct ces_profile *profile, struct lists *lists, st
 	}
 }
 
-/* Somebody whom the policy lets into the project. */
+/* A person who is in the project by the policy. */
 static void set_member(const struct ces_policy *policy, const struct ces_policy_project *project,
 		       struct lists *lists, struct ces_case *ret)
 {

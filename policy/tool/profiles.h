@@ -22,16 +22,16 @@ struct ces_profiles {
 	size_t n;
 };
 
-/* Opens profiles.d beside the policy; -1 where there is none. To be called while root may still
- * read what nobody else may. */
+/* Opens profiles.d beside the policy; -1 if there is none. Call it while root can still read what
+ * nobody else may. */
 int ces_profiles_open(const char *policy, int *ret_dir, struct ces_error *err);
 
-/* Reads them all. Free with ces_profiles_free. */
+/* Reads all of these. Free with ces_profiles_free. */
 int ces_profiles_read(int dir, struct ces_profiles *ret, struct ces_error *err);
 void ces_profiles_free(struct ces_profiles *profiles);
 
-/* Whether a member of the project (NULL: of one that groups infer) may run it; err says why not. A
- * profile without an image asks for none: then only the project's end counts. */
+/* Returns whether a member of the project (NULL: of an inferred one) may run it; err gives the
+ * reason if not. A profile without an image asks for none: then only the project's end counts. */
 bool ces_profiles_allowed(const struct ces_profile *profile, const struct ces_policy *policy,
 			  const struct ces_policy_project *project, time_t now,
 			  struct ces_error *err);

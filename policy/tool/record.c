@@ -1,6 +1,6 @@
-/* Reads a line of the journal in place. It must never look past the end of the line, nor take a
- * line for a record that the writer could not have written: it reports a line that somebody else
- * made, and does not guess. */
+/* Reads a line of the journal in place. It must never read past the end of the line, nor take a
+ * line for a record that the writer could not have written: it reports a foreign line, and does not
+ * guess. */
 #include "policy/tool/record.h"
 
 #include <ctype.h>
@@ -83,8 +83,8 @@ static bool hex4(const struct walk *w)
 	return true;
 }
 
-/* Bytes that need no escape in a string; the table makes a journal of a gigabyte a matter of
- * a second. */
+/* Bytes that need no escape in a string. With this table a journal of a gigabyte takes about a
+ * second. */
 static const bool ordinary[256] = {
     [' '] = true, ['!'] = true, ['#' ... '['] = true, [']' ... '~'] = true};
 
@@ -210,7 +210,7 @@ static bool value(struct walk *w, unsigned depth)
 	return good;
 }
 
-/* The writer keeps to one order, so the search starts behind the key that was found last. */
+/* The writer keeps one order, so the search starts after the previous key. */
 static enum ces_record_key find_key(const struct ces_slice *name, enum ces_record_key from)
 {
 	for (unsigned i = 0; i < CES_RECORD_KEYS; i++) {
@@ -292,7 +292,7 @@ static const char *text_of(const struct ces_record *record, enum ces_record_key 
 	for (size_t i = 0; i < from->length && used + 1 < size; i++) {
 		char c = from->at[i];
 
-		/* The writer needs only \" and \\; none of the other escapes is printable. */
+		/* The writer needs only \" and \\; no other escape gives a printable character. */
 		if (c == '\\') {
 			c = from->at[++i];
 			if (c == 'u')

@@ -43,7 +43,7 @@ enum ces_record_key {
 	CES_RECORD_KEYS,
 };
 
-/* Bytes of the line. A string's lie between its quotes, escapes as they are written. */
+/* Bytes of the line. A string's are between its quotes, with escapes as written. */
 struct ces_slice {
 	const char *at; /* NULL: the record has no such key */
 	size_t length;
@@ -53,8 +53,8 @@ struct ces_record {
 	struct ces_slice field[CES_RECORD_KEYS];
 };
 
-/* Takes a line without its newline. -1 when it is not one JSON object (RFC 8259) of printable ASCII
- * in which the keys above appear at most once and with their types. Other keys are skipped. */
+/* Takes a line without its newline. -1 if it is not one JSON object (RFC 8259) of printable ASCII
+ * in which the keys above occur at most once and with their types. It skips other keys. */
 int ces_record_read(const char *line, size_t length, struct ces_record *ret);
 
 const char *ces_record_name(enum ces_record_key key);
@@ -67,17 +67,17 @@ const char *ces_record_text(const struct ces_record *record, enum ces_record_key
 /* 0 when absent. */
 uint64_t ces_record_number(const struct ces_record *record, enum ces_record_key key);
 
-/* Does the value consist of exactly these bytes? */
+/* Returns whether the value consists of exactly these bytes. */
 bool ces_record_is(const struct ces_record *record, enum ces_record_key key, const char *text);
 
-/* The number with which a line begins, whole or torn; 0 when there is none. As the writer reads it:
- * the next record has this number plus one. */
+/* The number at the beginning of a line, whole or torn; 0 if there is none. The writer reads it in
+ * the same way: the next record has this number plus one. */
 uint64_t ces_record_seq(const char *line, size_t length);
 
-/* Seconds since 1970 of a time of the journal; -1 when it is none. */
+/* Seconds since 1970 of a time in the journal; -1 if it is none. */
 time_t ces_record_seconds(const char *text);
 
-/* As ces_record_text, but line feeds and carriage returns stay: for a writer that escapes them. */
+/* As ces_record_text, but with line feeds and carriage returns, for a writer that escapes them. */
 const char *ces_record_lines(const struct ces_record *record, enum ces_record_key key, char *buffer,
 			     size_t size);
 

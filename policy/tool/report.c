@@ -1,6 +1,5 @@
-/* ces-policy report: one page for a governance meeting, and its tables for a spreadsheet. It must
- * never say more than the policy, this machine and the journal show.
- */
+/* ces-policy report: writes one page for a governance meeting, and its tables for a spreadsheet. It
+ * must never say more than the policy, this machine and the journal show. */
 #include "policy/tool/report.h"
 
 #include <getopt.h>
@@ -28,7 +27,7 @@ struct asked {
 	time_t now;
 };
 
-/* Two readers: one for the chain, one for what is in it. */
+/* Two readers: one for the chain, one for the records. */
 struct files {
 	struct ces_journal_reader *chain, *runs;
 	struct ces_tables tables;
@@ -50,7 +49,7 @@ static int open_files(const struct asked *asked, struct files *ret, struct ces_e
 	return ret->out != NULL ? 0 : ces_error_errno(err, CES_E_HOST, "%s", asked->output);
 }
 
-/* An unknown name is a slip of the pen, not an empty report. */
+/* (an unknown name is a typing error, and not an empty report) */
 static int check_projects(const struct ces_report *report, struct ces_error *err)
 {
 	for (size_t i = 0; i < report->filter.n_projects; i++) {

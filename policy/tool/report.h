@@ -1,4 +1,4 @@
-/* The parts of the report: what is known, and the sections of the page. */
+/* The parts of the report: the facts, and the sections of the page. */
 #ifndef CES_POLICY_TOOL_REPORT_H
 #define CES_POLICY_TOOL_REPORT_H
 
@@ -15,7 +15,7 @@
 #define CES_REPORT_PROJECTS 64
 #define CES_REPORT_SOON     90 /* days: what ends within them ends soon */
 
-/* Which months and projects the report is about; none: all. */
+/* The months and projects of the report; none: all. */
 struct ces_report_filter {
 	const char *months[CES_REPORT_MONTHS], *projects[CES_REPORT_PROJECTS];
 	size_t n_months, n_projects;
@@ -27,8 +27,8 @@ struct ces_report_bar {
 	uint64_t good, failed, denied;
 };
 
-/* The sums of a journal; bounded, however long it is. Only `records` counts what the filter leaves
- * out. */
+/* The sums of a journal, which are bounded, however long it is. Only `records` counts what the
+ * filter leaves out. */
 struct ces_report_runs {
 	bool read; /* a journal was given */
 	uint64_t records, chosen, runs, pulls, ends;
@@ -47,7 +47,7 @@ struct ces_report_runs {
 	struct ces_tally denied; /* project, user, image, reason */
 	uint64_t users;          /* different uids, of the first 4096 */
 	uint64_t policies;       /* different digests of policies that decided, of the first 64 */
-	bool this_policy;        /* one is this one */
+	bool this_policy;        /* one of these is this policy */
 };
 
 struct ces_report {
@@ -69,7 +69,7 @@ struct ces_report {
 	bool host;
 };
 
-/* Is the report about this project? */
+/* Returns whether the report is about this project. */
 bool ces_report_about(const struct ces_report *report, const char *project);
 
 size_t ces_report_gaps(const struct ces_report *report, enum ces_severity severity);
@@ -85,7 +85,7 @@ void ces_report_days(const struct ces_report *report);
 void ces_report_hours(const struct ces_report *report);
 void ces_report_dates(const struct ces_report *report);
 
-#define CES_SVG_WIDTH 360 /* of a picture: what a telephone shows without shrinking it */
+#define CES_SVG_WIDTH 360 /* of a picture: a telephone shows it without shrinking */
 
 /* A heading, and a picture up to its description, which the caller writes and ends. */
 void ces_svg_begin(FILE *out, const char *id, const char *title, size_t height);

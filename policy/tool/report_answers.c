@@ -1,7 +1,6 @@
 /* The questions of a panel, each with its table: what may run and who approved it, what ran, what
  * was denied, which images nobody used. An answer must never come from a journal that was not
- * given.
- */
+ * given. */
 #include <string.h>
 
 #include "policy/tool/met.h"
@@ -24,7 +23,7 @@ static const char *or_empty(const char *text)
 	return text != NULL ? text : "";
 }
 
-/* Its age, and what the rule says to it. */
+/* Its age, and whether it meets the rule. */
 static void say_scan(const struct ces_report *report, const struct ces_policy_image_rule *rule,
 		     char *buffer, size_t size)
 {

@@ -1,7 +1,6 @@
 /* Pictures of the report: inline SVG, which loads nothing. Each picture has its numbers in words
- * and in a table below it. Its parts differ by pattern, so that neither colour nor eyesight is
- * needed.
- */
+ * and in a table below it. Its parts differ by pattern, so that people need neither colour nor
+ * sight. */
 #include <string.h>
 
 #include "common/cleanup.h"

@@ -1,6 +1,5 @@
-/* Sums up a journal for the report. It must hold no more than a bounded sum of it, however long it
- * is.
- */
+/* Sums up a journal for the report. It must hold only a bounded sum, however long the journal
+ * is. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,7 +170,7 @@ static bool chosen(const struct ces_report *report, const struct ces_audit_row *
 	       ces_report_about(report, row->project);
 }
 
-/* A run counts once: when it was denied, or when it ended. */
+/* A run counts once: at its denial, or at its end. */
 static int count_row(void *context, const struct ces_audit_row *row)
 {
 	struct count *c = context;

@@ -1,6 +1,5 @@
-/* When approvals began, and when they end: a time line, its table, and what ends soon. It must
- * never show as valid what the policy no longer allows on the day of the report.
- */
+/* When approvals begin and end: a time line, its table, and what ends soon. It must never show as
+ * valid what the policy no longer allows on the day of the report. */
 #include <string.h>
 
 #include "policy/tool/report.h"

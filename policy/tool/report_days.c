@@ -33,7 +33,7 @@ static uint64_t all_of(const struct ces_tally_row *row)
 	return row->good + row->failed + row->denied;
 }
 
-/* The last days of the journal, as many as the picture has room for. */
+/* The last days of the journal that fit into the picture. */
 static struct span find_span(const struct ces_tally *days)
 {
 	struct span span = {.first = -1, .last = -1};

@@ -1,5 +1,5 @@
-/* Counts what a policy says, once for all sections of the report. It must not judge: the sections
- * do. */
+/* Counts the settings of a policy, once for all sections of the report. It must not judge: the
+ * sections do. */
 #include "policy/tool/report_facts.h"
 
 #include <fcntl.h>

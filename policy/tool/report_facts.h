@@ -1,4 +1,4 @@
-/* Numbers about a policy that several sections of the report name. */
+/* Numbers about a policy that several sections of the report use. */
 #ifndef CES_POLICY_TOOL_REPORT_FACTS_H
 #define CES_POLICY_TOOL_REPORT_FACTS_H
 
@@ -17,13 +17,13 @@ struct ces_report_facts {
 	size_t settings_good, settings_all; /* of this machine's kernel */
 };
 
-/* A setting of the kernel that CES relies on others to have made. */
+/* A kernel setting that CES relies on. */
 struct ces_report_setting {
 	const char *name, *file;
 	int least;
 };
 
-/* NULL behind the last one. */
+/* NULL after the last one. */
 const struct ces_report_setting *ces_report_setting(size_t index);
 
 /* Its first digit, or '?'. */

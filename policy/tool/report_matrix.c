@@ -28,7 +28,7 @@ static void append_rest(char cell[CELL], size_t rest)
 		append(cell, "none");
 }
 
-/* Up to a screenful: a matrix is to be seen at once. */
+/* At most a screenful: people must see a matrix at once. */
 static const char *list_cell(char cell[CELL], const struct ces_strings *first,
 			     const struct ces_strings *second)
 {
@@ -57,7 +57,7 @@ static const char *images_cell(char cell[CELL], const struct ces_policy_image_ru
 	return cell;
 }
 
-/* A row's own fields; the rest is in the settings. */
+/* A row's own fields. The rest is in the settings. */
 struct row {
 	const char *name, *title, *until;
 	const struct ces_strings *groups, *users;

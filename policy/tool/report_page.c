@@ -1,6 +1,5 @@
 /* The page of the report: its style, head, contents, gaps, and the order of its sections. It must
- * never load anything, nor hold a script.
- */
+ * never load anything, nor have a script. */
 #include <string.h>
 
 #include "common/cleanup.h"
@@ -8,7 +7,7 @@
 #include "policy/tool/tool.h"
 #include "policy/tool/where.h"
 
-/* Dark on white, at least 7:1; nothing is shown by colour alone. */
+/* Dark on white, at least 7:1. Colour alone must never carry meaning. */
 static const char style[] =
     "body{font:16px/1.5 system-ui,sans-serif;color:#111;background:#fff;margin:0 auto;"
     "max-width:56rem;padding:1rem;overflow-wrap:anywhere}\n"
@@ -81,7 +80,7 @@ static void journal_entry(const struct ces_report *report)
 	entry(report->out, "Journal", text);
 }
 
-/* A gap belongs to a project if its path says so. */
+/* A gap belongs to a project by its path. */
 static bool is_about(const struct ces_report *report, const struct ces_problem *one)
 {
 	static const char prefix[] = "projects.";
@@ -229,7 +228,7 @@ static void cluster_entry(const struct ces_report *report, const char *key, cons
 	entry(report->out, term, said);
 }
 
-/* Says who enforces what is in the output of `ces-run k8s`, which is a text. */
+/* Says who enforces the output of `ces-run k8s`, which is only a text. */
 static void cluster(const struct ces_report *report)
 {
 	const struct ces_policy_kubernetes *to = &report->policy->kubernetes;

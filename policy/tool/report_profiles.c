@@ -7,7 +7,7 @@
 
 #define CELL 1024
 
-/* A list of words in a cell; what does not fit is counted. */
+/* A list of words in a cell. It counts what does not fit. */
 struct words {
 	char text[CELL];
 	size_t used, left_out;
@@ -33,7 +33,7 @@ static const char *ended(struct words *words, const char *none)
 	return words->used > 0 || words->left_out > 0 ? words->text : none;
 }
 
-/* Names of settings, never their values: a value may be a secret that somebody left there. */
+/* Names of settings, never their values: somebody may have left a secret in a value. */
 static void add_setting(struct words *words, const char *pair)
 {
 	char name[128];

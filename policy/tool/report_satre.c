@@ -1,7 +1,6 @@
-/* The matrix of controls: a control of SATRE, how CES meets it, a command that shows it, and what
- * it shows now. A result must never claim what this report did not look at. Numbers, capabilities
- * and importance are those of the specification 2.0.1.
- */
+/* The matrix of controls: a control of SATRE, how CES meets it, a command that shows it, and the
+ * result now. A result must never claim what this report did not look at. Numbers, capabilities and
+ * importance are those of the specification 2.0.1. */
 #include <stdarg.h>
 
 #include "common/cleanup.h"
@@ -25,7 +24,7 @@ static void __attribute__((format(printf, 2, 3))) say(struct satre *s, const cha
 	va_end(args);
 }
 
-/* Whether there is a journal, for what only a journal shows. */
+/* Returns whether there is a journal, for what only a journal shows. */
 static bool has_journal(struct satre *s)
 {
 	if (!s->r->runs.read)

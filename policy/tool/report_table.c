@@ -1,6 +1,5 @@
 /* Writes a table to the page and to its file. Cells must never become markup on the page, nor
- * formulas in a spreadsheet: each goes through one writer of each kind.
- */
+ * formulas in a spreadsheet: each goes through one writer of each kind. */
 #include "policy/tool/report_table.h"
 
 #include <string.h>
@@ -145,7 +144,7 @@ static void csv_row(FILE *out, const struct form *form, const char *const cells[
 		fputs("\r\n", out);
 }
 
-/* The region takes the focus, so that a keyboard can move a table that is wider than the screen. */
+/* The region takes the focus, so that a keyboard can scroll a table wider than the screen. */
 static void page_head(FILE *out, const struct form *form)
 {
 	fprintf(out,

@@ -29,14 +29,14 @@ enum ces_table_name {
 
 #define CES_TABLE_CELL 32 /* room for a number */
 
-/* Files for the tables; NULL where none are asked for. */
+/* Files for the tables; NULL if none are wanted. */
 struct ces_tables {
 	FILE *csv[CES_TABLES];
 };
 
 struct ces_report;
 
-/* A table that is being written. Its rows have as many cells as its form has columns. */
+/* A table while it is written. Its rows have as many cells as its form has columns. */
 struct ces_table {
 	const struct ces_report *report;
 	enum ces_table_name name;
@@ -46,7 +46,7 @@ struct ces_table {
 /* A new directory with a file for each table. */
 int ces_tables_make(const char *path, struct ces_tables *ret, struct ces_error *err);
 
-/* 0 when all of it reached the files. */
+/* 0 if everything reached the files. */
 int ces_tables_close(struct ces_tables *tables);
 
 void ces_table_begin(const struct ces_report *report, enum ces_table_name name,
@@ -58,7 +58,7 @@ void ces_table_end(struct ces_table *table);
 const char *ces_table_hours(uint64_t seconds, char buffer[CES_TABLE_CELL]);
 const char *ces_table_number(uint64_t number, char buffer[CES_TABLE_CELL]);
 
-/* Text with what HTML would take for markup escaped, and '?' for control characters. */
+/* Text with HTML's markup escaped, and '?' for control characters. */
 void ces_report_text(FILE *out, const char *text);
 
 #endif

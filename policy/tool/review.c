@@ -1,5 +1,6 @@
-/* ces-policy audit review: the records that deserve a look, a record that somebody looked, and what
- * nobody has looked at since. It must never record a review of a journal that does not verify. */
+/* ces-policy audit review: shows the records that deserve a look, records that somebody looked, and
+ * lists what nobody has looked at since. It must never record a review of a journal that does not
+ * verify. */
 #include "policy/tool/review.h"
 
 #include <pwd.h>
@@ -55,7 +56,7 @@ static void print(FILE *out, const struct ces_review *review)
 	}
 }
 
-/* The login name; on a machine without one, that of the real user. */
+/* The login name; on a machine without one, the name of the real user. */
 static const char *login_name(void)
 {
 	const char *name = getlogin();
@@ -64,7 +65,7 @@ static const char *login_name(void)
 	return name != NULL ? name : user != NULL ? user->pw_name : NULL;
 }
 
-/* Asks on a terminal; else the command line must say. */
+/* Asks on a terminal. Without one, the command line must answer. */
 static int find_note(const struct ces_review_asked *asked, char note[NOTE_MAX + 2],
 		     struct ces_error *err)
 {
@@ -105,7 +106,7 @@ static int record(const struct ces_review_asked *asked, const struct ces_review 
 	return 0;
 }
 
-/* 0; 1 when the journal is broken, which has been said. */
+/* 0; 1 if the journal is broken, which it has reported. */
 static int check_chain(const struct ces_audit *audit)
 {
 	struct ces_verify chain = {.reader = audit->chain};
@@ -256,7 +257,7 @@ int ces_review_check(const struct ces_review_asked *asked)
 	return 0;
 }
 
-/* Before root is given up: the file of reviews, the second reader, the policy's bytes. */
+/* Before root's rights are given up: the file of reviews, the second reader, the policy's bytes. */
 int ces_review_prepare(struct ces_audit *audit, struct ces_error *err)
 {
 	struct ces_review_asked *asked = &audit->review;

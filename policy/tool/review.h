@@ -13,7 +13,7 @@ enum ces_review_kind {
 	CES_REVIEW_FIRST,   /* images that the journal did not have before */
 	CES_REVIEW_HOURS,   /* runs at night and at the weekend */
 	CES_REVIEW_PROOFS,  /* containers that were not as planned */
-	CES_REVIEW_REMOVED, /* runs of users who may not run any more */
+	CES_REVIEW_REMOVED, /* runs of users who are no longer allowed to */
 	CES_REVIEW_OUTPUTS, /* that did not pass a check, or were withheld */
 	CES_REVIEW_KINDS
 };
@@ -39,10 +39,10 @@ uint64_t ces_review_count(const struct ces_review *review, enum ces_review_kind 
 
 void ces_review_free(struct ces_review *review);
 
-/* Does the command line make sense? -1 when it does not, after saying so. */
+/* Checks the command line. -1 if it makes no sense, after saying so. */
 int ces_review_check(const struct ces_review_asked *asked);
 
-/* Opens what a review needs. Root is given up here if there is a policy to read. */
+/* Opens what a review needs. It gives up root's rights if there is a policy to read. */
 int ces_review_prepare(struct ces_audit *audit, struct ces_error *err);
 void ces_review_release(struct ces_audit *audit);
 
@@ -54,12 +54,12 @@ struct ces_review_entry {
 	char own[CES_DIGEST_LENGTH + 1]; /* the digest of this line */
 };
 
-/* Opens the file for reading and appending; makes it if it is not there. Call it before root is
- * given up. */
+/* Opens the file for reading and appending, and makes it if it is not there. Call it before root's
+ * rights are given up. */
 int ces_review_open(const char *path, int *ret_fd, struct ces_error *err);
 
-/* Calls `each` for every line, oldest first. -1 with err when a line does not follow from the one
- * before. *ret_last is the last one; its seq is 0 when the file is empty. */
+/* Calls `each` for every line, oldest first. -1 with err if a line does not follow from the
+ * previous one. *ret_last is the last one; its seq is 0 if the file is empty. */
 int ces_review_read(int fd, const char *path,
 		    int (*each)(void *context, const struct ces_review_entry *entry), void *context,
 		    struct ces_review_entry *ret_last, struct ces_error *err);

@@ -1,6 +1,5 @@
-/* The file of reviews: JSON lines, chained like the journal. It must never be written to when a
- * line in it does not follow from the one before.
- */
+/* The file of reviews: JSON lines, chained like the journal. It must never write to a file in which
+ * a line does not follow from the previous one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
@@ -16,7 +15,7 @@
 
 #define FILE_MAX (16 * 1024 * 1024)
 
-/* The lock holds until the file is closed: two reviews never get the same number. */
+/* The lock holds until the file is closed, so that two reviews never get the same number. */
 int ces_review_open(const char *path, int *ret_fd, struct ces_error *err)
 {
 	CES_CLEANUP_FD int fd =
@@ -37,7 +36,7 @@ int ces_review_open(const char *path, int *ret_fd, struct ces_error *err)
 	return 0;
 }
 
-/* One line of text without control characters: it is going to a terminal. */
+/* One line of text without control characters, because it goes to a terminal. */
 static bool text_of(struct json_object *tree, const char *key, char *ret, size_t size)
 {
 	struct json_object *value;

@@ -1,5 +1,5 @@
 /* Finds what deserves a look in a journal. It only points: people decide whether something was
- * wrong. It must hold no more than a bounded sum of the journal. */
+ * wrong. It must hold only a bounded sum of the journal. */
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
@@ -120,7 +120,7 @@ static int look_at_user(struct ces_review *review, const struct ces_audit_row *r
 	return 0;
 }
 
-/* Is this the first record of the image? It is remembered either way. */
+/* Returns whether this is the first record of the image, and remembers the image. */
 static int is_new(struct ces_review *review, const struct ces_audit_row *row, bool *ret)
 {
 	char image[WORD];

@@ -1,6 +1,5 @@
 /* Walks over the image rules of a policy, and finds the rule that allowed a record. It must not
- * decide: a record says what was decided.
- */
+ * decide: a record holds the decision. */
 #include "policy/pattern.h"
 #include "policy/tool/rules.h"
 

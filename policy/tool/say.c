@@ -1,4 +1,4 @@
-/* How ces-policy speaks: errors, colours, text of JSON and CSV. It must never send a control
+/* The output of ces-policy: errors, colours, text of JSON and CSV. It must never send a control
  * character to a terminal that it did not choose itself. */
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +90,7 @@ void ces_tool_csv(FILE *out, const char *text)
 
 	if (quote)
 		fputc('"', out);
-	/* A quote before them makes them text to a spreadsheet. */
+	/* (a spreadsheet takes a cell with a quote before these for text) */
 	if (*text != '\0' && strchr("=+-@\t\r", *text) != NULL)
 		fputc('\'', out);
 	for (; *text != '\0'; text++) {

@@ -1,6 +1,6 @@
-/* Finds which records of a journal are meant. A search for bytes passes over a record that cannot
- * match, without taking it apart; the rest is compared field by field. Its memory (whose runs are
- * open) must not grow with the journal. */
+/* Finds the wanted records of a journal. A search for bytes skips records that cannot match,
+ * without parsing them; the rest is compared field by field. Its memory (whose runs are open) must
+ * not grow with the journal. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,10 +35,10 @@ struct selection {
 	char needles[NEEDLES_MAX][CES_REFERENCE_MAX + 16];
 	size_t n_needles;
 	uint64_t age;
-	bool ends_by_join; /* ends do not name what is asked for */
+	bool ends_by_join; /* ends do not have the wanted field */
 };
 
-/* A literal that each match must hold: "key":"value, with the writer's escapes. */
+/* A literal that each match must contain: "key":"value, with the writer's escapes. */
 static void add_needle(struct selection *s, const char *key, const char *value, bool whole)
 {
 	char *needle = s->needles[s->n_needles];
@@ -89,7 +89,7 @@ static bool holds(const struct ces_line *line, const char *text)
 	return memmem(line->at, line->length, text, strlen(text)) != NULL;
 }
 
-/* Whether this line could match. Looks at an end whenever its decision may have matched. */
+/* Returns whether this line could match. It looks at an end if its decision may have matched. */
 static bool worth_reading(const struct selection *s, const struct ces_line *line)
 {
 	size_t i = 0;
@@ -145,7 +145,7 @@ struct who {
 	uint64_t gpus;
 };
 
-/* The record's own words first. */
+/* (the record's own words first) */
 static void find_who(struct selection *s, const struct ces_record *record, struct who *ret)
 {
 	char run[16];
@@ -188,7 +188,7 @@ static bool begins(const struct ces_record *record, enum ces_record_key key, con
 	       strncmp(ces_record_text(record, key, have, sizeof(have)), want, strlen(want)) == 0;
 }
 
-/* A whole reference, or what comes before its tag, or a pattern as in a policy. */
+/* A whole reference, or the part before its tag, or a pattern as in a policy. */
 static bool image_is(const struct ces_record *record, const char *want)
 {
 	struct ces_reference reference;
@@ -216,8 +216,8 @@ static bool outcome_is(const struct ces_record *record, const char *want)
 	return ces_record_is(record, CES_RECORD_OUTCOME, want);
 }
 
-/* The journal writes times in one form, so that they compare as text. "until" a day or a minute
- * includes all of it. */
+/* The journal writes times in one form, so that they compare as text. "until" with a day or a
+ * minute includes the whole day or minute. */
 static bool time_is(const struct ces_record *record, const char *since, const char *until)
 {
 	char have[40];
@@ -244,7 +244,7 @@ static bool matches(const struct ces_audit_filter *f, const struct ces_record *r
 	       time_is(record, f->since, f->until);
 }
 
-/* 0, 1 when the line is no record, -1 when `each` failed. */
+/* 0, 1 if the line is no record, -1 if `each` failed. */
 static int take(struct selection *s, const struct ces_line *line,
 		int (*each)(void *, const struct ces_audit_row *), void *context)
 {
@@ -259,7 +259,7 @@ static int take(struct selection *s, const struct ces_line *line,
 		return 0;
 	if (ces_record_read(line->at, line->length, &record) != 0)
 		return 1;
-	/* Before the filter: an end may be asked for, although its decision is not. */
+	/* Before the filter: somebody may ask for an end without its decision. */
 	if (ces_record_is(&record, CES_RECORD_EVENT, "decision"))
 		remember(s, &record);
 	find_who(s, &record, &who);

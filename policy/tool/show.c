@@ -1,4 +1,4 @@
-/* ces-policy audit show: all that the journal knows of one run, for people. */
+/* ces-policy audit show: prints for people everything that the journal has about one run. */
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,7 +86,7 @@ static bool is_empty_list(struct json_object *value)
 	return json_object_is_type(value, json_type_array) && json_object_array_length(value) == 0;
 }
 
-/* Shows the keys that newer helpers write, and this program does not know by name, as they are. */
+/* Shows unknown keys of newer helpers as they are. */
 static void print_rest(FILE *out, struct json_object *tree)
 {
 	json_object_object_foreach(tree, key, value)

@@ -1,5 +1,5 @@
-/* ces-policy audit show, of a proof: what the kernel said of a container before its program began.
- * Must show a field that it does not know, or one of an unexpected type, as it is. */
+/* ces-policy audit show, for a proof: what the kernel said about a container before its program
+ * began. It must show an unknown field, or one of an unexpected type, as it is. */
 #include <ctype.h>
 #include <json-c/json.h>
 #include <stdlib.h>
@@ -58,7 +58,7 @@ static void print_numbers(FILE *out, const char *label, struct json_object *obje
 	fputc('\n', out);
 }
 
-/* Words beside each other, or one a line. */
+/* Words on one line, or one on each. */
 static void print_list(FILE *out, const char *label, struct json_object *list, bool lines)
 {
 	size_t n = json_object_array_length(list);
@@ -75,7 +75,7 @@ static void print_list(FILE *out, const char *label, struct json_object *list, b
 		fputs(n == 0 ? "none\n" : "\n", out);
 }
 
-/* Whether the key is in every record, and was printed before. */
+/* Returns whether the key is in every record, and was printed before. */
 static bool is_common(const char *key)
 {
 	for (unsigned k = 0; k < CES_RECORD_KEYS; k++)

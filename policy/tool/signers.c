@@ -54,7 +54,7 @@ bool ces_signers_cover(const struct ces_policy_signers *wide,
 		return true;
 	for (size_t i = 0; i < narrow->keys.n; i++)
 		others += !has(&wide->keys, narrow->keys.v[i]);
-	/* the signatures that may be of keys which count nothing here */
+	/* signatures that may be of keys without meaning here */
 	return narrow->at_least >= wide->at_least + others;
 }
 
@@ -68,7 +68,7 @@ struct look {
 #define WARN(look, severity, path, hint, ...)                                                      \
 	ces_problems_add((look)->problems, CES_SEVERITY_##severity, path, hint, __VA_ARGS__)
 
-/* For a key that CES would read here, by the very function that CES opens it with. */
+/* For a key that CES would read here, by the function that CES itself opens it with. */
 static int read_key(const struct look *look, const char *name, char **ret, size_t *ret_length,
 		    struct ces_error *err)
 {
@@ -86,7 +86,7 @@ static int read_key(const struct look *look, const char *name, char **ret, size_
 	return 0;
 }
 
-/* The digits that identify the key; "" when it cannot be used. */
+/* The digits that identify the key; "" if it cannot be used. */
 static void look_at(const struct look *look, const char *place, const char *name,
 		    char id[CES_KEY_ID + 1])
 {
@@ -96,7 +96,7 @@ static void look_at(const struct look *look, const char *place, const char *name
 	size_t length = 0;
 
 	if (read_key(look, name, &pem, &length, &err) != 0) {
-		/* (this process has given root up: what it may not see, CES may) */
+		/* (this process has given up root's rights: CES may see what it does not) */
 		if (err.sys == EACCES)
 			return;
 		WARN(look, LOW, place,

@@ -1,6 +1,5 @@
-/* Sums of a journal by words. It must never grow with the journal: rows beyond a bound are summed
- * up in one row, which says so.
- */
+/* Sums of a journal by words. It must never grow with the journal: it sums up rows beyond a bound
+ * in one row, which says so. */
 #include "policy/tool/tally.h"
 
 #include <stdlib.h>
@@ -31,7 +30,7 @@ static int same(const struct ces_tally_row *row, const char *const words[CES_TAL
 	return i == CES_TALLY_WORDS;
 }
 
-/* A copy of the words, one behind the other, in one allocation. */
+/* A copy of the words, one after the other, in one allocation. */
 static char *join(const char *const words[CES_TALLY_WORDS])
 {
 	size_t all = 0, used = 0;

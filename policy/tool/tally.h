@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define CES_TALLY_WORDS 4
-#define CES_TALLY_MAX   5000 /* rows; what comes after them is summed up in one */
+#define CES_TALLY_MAX   5000 /* rows; further ones are summed up in one */
 
 struct ces_tally_row {
 	char *words[CES_TALLY_WORDS]; /* in one allocation, which words[0] owns */
@@ -16,21 +16,21 @@ struct ces_tally_row {
 	size_t next;                           /* private: row number + 1 in the same bucket */
 };
 
-/* Zero it to begin. */
+/* Zero it first. */
 struct ces_tally {
 	struct ces_tally_row *v;
 	size_t n, cap, *buckets;
 };
 
-/* The row with these words, made if it is new. NULL if there is no memory. The pointer holds until
- * the next call. */
+/* The row with these words; makes it if it is new. NULL if there is no memory. The pointer is valid
+ * until the next call. */
 struct ces_tally_row *ces_tally_find(struct ces_tally *tally,
 				     const char *const words[CES_TALLY_WORDS]);
 
 /* Adds the numbers of `from`, and widens the days. */
 void ces_tally_add(struct ces_tally_row *row, const struct ces_tally_row *from);
 
-/* Sorts by words. The row of all others comes last. No row can be found afterwards. */
+/* Sorts by words. The row of all others comes last. No row can be looked up afterwards. */
 void ces_tally_sort(struct ces_tally *tally);
 
 void ces_tally_free(struct ces_tally *tally);

@@ -1,5 +1,5 @@
-/* ces-policy test: a policy's own test suite. Each case goes through ces_decide, the function that
- * decides for real; nothing here judges by itself. */
+/* ces-policy test: runs a policy's own test suite. Each case goes through ces_decide, the function
+ * that really decides; it must not judge by itself. */
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +96,7 @@ static int set_request(struct asked *a, const struct ces_case *one, struct ces_e
 	return 0;
 }
 
-/* Where the case does not say which project directories exist, all do. */
+/* If the case does not say which project directories exist, all do. */
 static void set_facts(struct asked *a, const struct ces_policy *policy, const struct ces_case *one)
 {
 	a->facts.home_data = one->home_data;
@@ -144,13 +144,13 @@ static void add_findings(const struct ces_strings *words, uint64_t counts[CES_FI
 		unsigned finding = ces_finding_of(words->v[i]);
 
 		counts[finding]++;
-		/* What is fixable is found, too. */
+		/* (a fixable finding is also a finding) */
 		if (finding >= CES_FOUND_FIXABLE)
 			counts[finding - CES_FOUND_FIXABLE]++;
 	}
 }
 
-/* The evidence that a case describes, instead of this machine's. */
+/* The evidence that a case describes, in place of this machine's. */
 static int decide_demand(struct ces_decision *decision, const struct ces_case *one, time_t now,
 			 struct ces_error *err)
 {
@@ -248,7 +248,7 @@ static void print_case(const struct test *test, const struct ces_case *one,
 	}
 }
 
-/* A bit for each key of the rule that the case has, too. */
+/* A bit for each key of the rule that the case also has. */
 static uint64_t signers_of(const struct ces_decision_signers *keys, const struct ces_strings *have)
 {
 	uint64_t by = 0;
@@ -371,7 +371,7 @@ static void count_rules(struct test *test, const char *name,
 	(void)test, (void)name, (void)rules, (void)first, (void)argument;
 }
 
-/* Both files are opened before root is given up, and read after. */
+/* Opens both files before root's rights are given up, and reads them afterwards. */
 static int test_files(const char *policy_path, const char *cases_path, bool json, bool strict)
 {
 	CES_CLEANUP_FREE char *bytes = NULL;

@@ -33,33 +33,34 @@ int ces_tool_what_if(int argc, char **argv);
 /* "ces-policy: text" on stderr; CES_TOOL_ERROR. */
 int ces_tool_fail(const struct ces_error *err);
 
-/* Says on stderr what was wrong with the command line and where to look; CES_TOOL_ERROR. */
+/* Says on stderr what is wrong with the command line and where to look; CES_TOOL_ERROR. */
 int ces_tool_usage(const char *command);
 
-/* Checks that the output reached its reader, or says why not: `status` or CES_TOOL_ERROR. */
+/* Checks that the output reached its reader, or reports why not: `status` or CES_TOOL_ERROR. */
 int ces_tool_finish(FILE *out, int status);
 
 /* --format: table (or text) and json; anything else is an error. */
 int ces_tool_format(const char *word, bool *ret_json);
 
-/* Colours (SGR codes) only where a person looks: a terminal, unless NO_COLOR is set. "" else. */
+/* Colours (SGR codes) only for people: on a terminal, unless NO_COLOR is set. Otherwise "". */
 enum ces_colour { CES_PLAIN, CES_BOLD, CES_RED, CES_YELLOW, CES_GREEN };
 const char *ces_colour(FILE *out, enum ces_colour colour);
 
-/* The last day on which something holds: expires is the first second after it. */
+/* The last valid day: expires is the first second after it. */
 const char *ces_tool_day(time_t expires, char buffer[16]);
 
-/* Fills in {project}, unless project is NULL: then it may be any. Cuts what a path cannot hold. */
+/* Fills in {project}, unless project is NULL: then it may be any. It cuts off what a path cannot
+ * hold. */
 #define CES_TOOL_FILLED ((size_t)2 * CES_PATH_TEXT)
 void ces_tool_fill(const char *template, const char *project, char ret[CES_TOOL_FILLED]);
 
 /* "text" with JSON's escapes; bytes that are not valid UTF-8 text become '?'. */
 void ces_tool_json(FILE *out, const char *text);
 
-/* One cell of a table (CSV, RFC 4180). A spreadsheet never takes it for a formula. */
+/* One cell of a table (CSV, RFC 4180). A spreadsheet must never take it for a formula. */
 void ces_tool_csv(FILE *out, const char *text);
 
-/* Makes a directory for files of ours. It must be new: no file of somebody else is replaced. */
+/* Makes a new directory for our files. It must not replace another's file. */
 int ces_tool_make_dir(const char *path, int *ret_dir, struct ces_error *err);
 
 /* A new file in that directory, or NULL with errno. */

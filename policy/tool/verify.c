@@ -1,5 +1,5 @@
 /* ces-policy audit verify: is the journal the one that was written? It must never stop at what it
- * can explain (a line that a crash has torn), and never pass over what it cannot. */
+ * can explain (a line that a crash has torn), and never skip what it cannot. */
 #include <string.h>
 
 #include "common/digest.h"
@@ -45,7 +45,7 @@ static int check_link(struct ces_verify *v, const struct ces_line *line,
 	return 0;
 }
 
-/* Reports a clock that was set back. It happens now and then, but can also be a sign. */
+/* Reports a clock that was set back. That happens now and then, but can also be a sign. */
 static void check_time(struct ces_verify *v, const struct ces_record *record)
 {
 	char now[40];
@@ -68,8 +68,8 @@ static void remember(struct ces_verify *v, const struct ces_line *line)
 		v->expected_seen = true;
 }
 
-/* A line that is no record can only be one that a crash has torn. Then the next line says so by
- * carrying its digest. */
+/* A line that is no record can only be one that a crash has torn. Then the next line confirms it
+ * with its digest. */
 static int check_line(struct ces_verify *v, const struct ces_line *line)
 {
 	struct ces_record record;
@@ -190,8 +190,8 @@ static int parse_expect(struct ces_verify *v, struct ces_error *err)
 	return 0;
 }
 
-/* Checks what a chain alone cannot show: that its end was cut off, or that all of it was made anew.
- * A head that somebody noted, or signed, before shows it. */
+/* Checks what a chain alone cannot show: a cut end, or a journal that was remade. A head that
+ * somebody has noted or signed before shows it. */
 static void check_expected(struct ces_verify *v)
 {
 	if (v->bad == NULL && v->heads != NULL) {

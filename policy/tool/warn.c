@@ -1,5 +1,5 @@
-/* Warns of what a policy may say and probably should not. Nothing here changes what is allowed;
- * every remark ends with what would make it go away. */
+/* Warns about what a policy may say and probably should not. It must not change what is allowed;
+ * every remark ends with its remedy. */
 #include <stdio.h>
 #include <string.h>
 
@@ -173,7 +173,7 @@ static void warn_inferred(struct ces_problems *problems, const struct ces_policy
 	warn_rules(problems, policy, "infer_projects", &policy->infer_images, now);
 }
 
-/* A total that is less than what one run is promised. */
+/* A total below what one run may have. */
 static void warn_total(struct ces_problems *problems, const char *key, const char *project,
 		       uint64_t total, uint64_t each)
 {

@@ -1,5 +1,5 @@
-/* Warns of evidence that a rule names and that is not as it was, and of a demand that is not met,
- * or not for long. The functions that decide say what is met. */
+/* Warns about a rule's evidence that has changed, and about a demand that is not met, or not for
+ * long. The deciding functions say what is met. */
 #include <stdio.h>
 
 #include "common/num.h"
@@ -11,7 +11,7 @@
 #define WARN(problems, severity, path, hint, ...)                                                  \
 	ces_problems_add(problems, CES_SEVERITY_##severity, path, hint, __VA_ARGS__)
 
-/* How long before its end a demand that is met is worth a word. */
+/* How long before its end a demand that is met gets a warning. */
 static time_t soon(const struct ces_policy_demand *demand)
 {
 	const uint64_t week = UINT64_C(7) * 24 * 60 * 60;

@@ -1,5 +1,5 @@
-/* Warns of what the policy names and this machine has, or lacks. A policy is often written
- * elsewhere: `check --no-host` leaves all of this out. Looks at names and sizes only. */
+/* Warns about what the policy names and this machine has, or lacks. A policy is often written
+ * elsewhere: `check --no-host` leaves all of this out. It must look only at names and sizes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -18,10 +18,10 @@
 #define WARN(problems, severity, path, hint, ...)                                                  \
 	ces_problems_add(problems, CES_SEVERITY_##severity, path, hint, __VA_ARGS__)
 
-/* Where this many are missing, the policy is for another machine, and each look costs time. */
+/* If this many are missing, the policy is for another machine, and each look costs time. */
 #define MISSING_MAX 20
 
-/* One list of names, of groups or users; counts what is missing. */
+/* One list of names, of groups or users. It counts the missing ones. */
 static void warn_names(struct ces_problems *problems, const char *project, const char *what,
 		       const struct ces_strings *names, bool groups, size_t *missing)
 {
@@ -91,7 +91,7 @@ static void warn_subids(struct ces_problems *problems, const struct ids *ours, c
 		fclose(in);
 }
 
-/* Also checks the ids of the directory, where it lets itself be listed. */
+/* Also checks the ids of the directory, if the directory can be listed. */
 static void warn_ids(struct ces_problems *problems, const struct ces_policy *policy)
 {
 	const struct ids ours = {policy->subid_first,
@@ -113,7 +113,7 @@ static void warn_ids(struct ces_problems *problems, const struct ces_policy *pol
 	endpwent();
 }
 
-/* Where the name of a user is in the path, nothing can be looked at. */
+/* With a user's name in the path, nothing can be checked. */
 static void warn_data(struct ces_problems *problems, const struct ces_policy *policy)
 {
 	char data[CES_TOOL_FILLED], path[CES_NAME_MAX + 32];
@@ -138,8 +138,8 @@ static void warn_data(struct ces_problems *problems, const struct ces_policy *po
 	}
 }
 
-/* Outputs come to their user by a rename. Where a name of a user is in their path, nothing can be
- * looked at. */
+/* Outputs reach their user by a rename. With a user's name in their path, nothing can be
+ * checked. */
 static void warn_elsewhere(struct ces_problems *problems, const char *path,
 			   const struct ces_policy_project *project)
 {
@@ -160,7 +160,7 @@ static void warn_elsewhere(struct ces_problems *problems, const char *path,
 		     project->settings.withhold, outputs);
 }
 
-/* The directory for outputs that are withheld, where this process can see it. */
+/* The directory for withheld outputs, if this process can see it. */
 static void warn_withhold(struct ces_problems *problems, const char *path, const char *dir)
 {
 	struct stat st;

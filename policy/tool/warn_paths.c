@@ -1,5 +1,5 @@
-/* Warns of directories of projects that are not apart. Compares templates as text once {project} is
- * filled in: it is not known here where {user} and ~ lead. */
+/* Warns about projects whose directories overlap. It compares templates as text after filling in
+ * {project}: where {user} and ~ lead is unknown here. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static void say_overlap(struct ces_problems *problems, const struct place *inner
 			 inner->path, outer->path);
 }
 
-/* places are sorted. The stack holds the directories that the next one may lie in. */
+/* places are sorted. The stack holds the directories that the next one may be in. */
 static void find_overlaps(struct ces_problems *problems, const struct places *places)
 {
 	const struct place **stack = calloc(places->n + 1, sizeof(void *));
@@ -67,8 +67,7 @@ static void find_overlaps(struct ces_problems *problems, const struct places *pl
 	free(stack);
 }
 
-/* The first project, in the order of paths, other than `own`, whose data are reached through dir.
- */
+/* The first project, in the order of paths, other than `own`, whose data dir can reach. */
 static const struct place *reached(const struct places *places, const char *dir,
 				   const struct ces_policy_project *own)
 {
@@ -95,7 +94,7 @@ static void check_bind(struct ces_problems *problems, const struct places *place
 				 other->project->name, other->path);
 }
 
-/* Looks only once, with the first project, at binds that the defaults give to all. */
+/* Checks binds that the defaults give to all only once, with the first project. */
 static void check_binds(struct ces_problems *problems, const struct ces_policy *policy,
 			const struct places *places)
 {

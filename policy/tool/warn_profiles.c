@@ -1,4 +1,4 @@
-/* Warns of run profiles that nobody can use. */
+/* Warns about run profiles that nobody can use. */
 #include <stdio.h>
 
 #include "policy/tool/check.h"
@@ -7,7 +7,7 @@
 #define WARN(problems, severity, hint, ...)                                                        \
 	ces_problems_add(problems, CES_SEVERITY_##severity, "", hint, __VA_ARGS__)
 
-/* How many projects may run it; err: what the last of the others said. */
+/* How many projects may run it; err: the reason of the last other one. */
 static size_t allowed(const struct ces_profile *profile, const struct ces_policy *policy,
 		      time_t now, struct ces_error *err)
 {

@@ -1,6 +1,6 @@
-/* An index of a JSON text. Thousands of remarks about a large policy each need a line: searching
- * the text anew for each would take minutes. Only for what is shown to people: two paths with one
- * 64-bit hash would swap their lines, and nothing else. */
+/* An index of a JSON text. Thousands of remarks about a large policy each need a line, and
+ * searching the text anew for each would take minutes. Only for text shown to people: two paths
+ * with one 64-bit hash would swap their lines, and nothing else. */
 #include "policy/tool/where.h"
 
 #include <stdbool.h>

@@ -6,11 +6,11 @@
 
 struct ces_where;
 
-/* Walks the text once; it must have passed ces_scan_check. NULL when there is no memory. */
+/* Walks the text once. It must have passed ces_scan_check. NULL if there is no memory. */
 struct ces_where *ces_where_new(const char *bytes, size_t length);
 
 /* "projects.p.images[0].allow": where that key, or array element, begins, both from 1. If it is not
- * there, its nearest parent that is. */
+ * there, its nearest existing parent. */
 void ces_where_find(const struct ces_where *where, const char *path, size_t *ret_line,
 		    size_t *ret_column);
 

@@ -1,5 +1,5 @@
-/* ces-policy what-if: who and what a question is about, before anybody acts on it. It changes
- * nothing, and all that it reads is opened before root is given up. */
+/* ces-policy what-if: finds what a change would touch, before anybody makes it. It must change
+ * nothing, and opens everything that it reads before it gives up root's rights. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Which images have a package or a vulnerability, by the reports that are kept. Must not
- * say that an image has not: of what there is no report, nothing is known. */
+/* Finds which images have a package or a vulnerability, by the kept reports. It must not say that
+ * an image is free of it: without a report nothing is known. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,7 +142,7 @@ static int each_image(void *context, const char *digest)
 	return result;
 }
 
-/* Whether the name by which a report knows the image is one that a rule covers. */
+/* Returns whether a rule covers the name by which a report knows the image. */
 static bool may_cover(const struct ces_policy_image_rule *rule, const struct ces_what_image *image)
 {
 	struct ces_reference reference;
@@ -162,7 +162,7 @@ static int no_record(void *context, const char *record, const struct ces_evidenc
 	return 0;
 }
 
-/* The approvals of images that are touched, and how many nothing is known of. */
+/* The approvals of affected images, and the number of images without any report. */
 static int judge_rule(struct ces_what_if *what, const struct ces_rules_walk *walk,
 		      struct ces_error *err)
 {

@@ -1,5 +1,5 @@
-/* What has ended by a day, and what somebody has who is to go. The functions that decide say which
- * projects a person is in. */
+/* Finds what has ended by a day, and what a person has who is to leave. The deciding functions say
+ * which projects a person is in. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +28,7 @@ int ces_what_if_expire(struct ces_what_if *what, struct ces_error *err)
 	return 0;
 }
 
-/* Whether the user is all that a project has. */
+/* Returns whether the user is the project's only member. */
 static bool alone(const struct ces_policy_project *project, const char *user)
 {
 	return project->member_groups.n == 0 && project->member_users.n == 1 &&

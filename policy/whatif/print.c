@@ -1,4 +1,4 @@
-/* The answer to a question, for people and for programs, and what it is kept in. */
+/* Prints the answer to a question, for people and for programs, and the limits of what it knows. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,7 +102,7 @@ static void print_runs(const struct ces_what_if *what)
 	}
 }
 
-/* Nobody may take silence for a clean image. */
+/* (nobody may take silence for a clean image) */
 static void print_unknown(const struct ces_what_if *what)
 {
 	if (!by_evidence(what))

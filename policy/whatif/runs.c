@@ -1,11 +1,12 @@
-/* The past runs that a question is about, by the journal. Memory does not grow with it. */
+/* Finds past runs that a question is about, by the journal. Its memory must not grow with the
+ * journal. */
 #include <stdio.h>
 #include <string.h>
 
 #include "policy/tool/audit.h"
 #include "policy/whatif/what_if.h"
 
-/* Was it allowed by a rule that is touched? */
+/* Returns whether an affected rule allowed it. */
 static bool by_rule(const struct ces_what_if *what, const struct ces_audit_row *row)
 {
 	struct ces_rules_walk walk;

@@ -1,4 +1,4 @@
-/* What a question touches: approvals, images and past runs. */
+/* What a question affects: approvals, images and past runs. */
 #ifndef CES_POLICY_WHATIF_WHAT_IF_H
 #define CES_POLICY_WHATIF_WHAT_IF_H
 
@@ -13,11 +13,11 @@
 
 enum ces_what { CES_WHAT_PACKAGE, CES_WHAT_CVE, CES_WHAT_EXPIRE, CES_WHAT_REMOVE_USER };
 
-#define CES_WHAT_LINES 50 /* of one image that are kept; the others are counted */
+#define CES_WHAT_LINES 50 /* kept of one image; the others are counted */
 
 #define CES_WHAT_TEXT 512
 
-/* An image by its digest, and why it is touched. */
+/* An image by its digest, and why it is affected. */
 struct ces_what_image {
 	char digest[CES_DIGEST_LENGTH + 1];
 	char name[256]; /* as its reports have it; "" */
@@ -31,7 +31,7 @@ struct ces_what_rule {
 };
 
 struct ces_what_if {
-	/* what is asked */
+	/* the question */
 	enum ces_what what;
 	const char *word;    /* as it was typed */
 	const char *groups;  /* of the user, or NULL */
@@ -44,18 +44,18 @@ struct ces_what_if {
 	int evidence_dir;                   /* -1: none */
 	struct ces_journal_reader *journal; /* or NULL */
 
-	/* what was found */
+	/* the findings */
 	struct ces_what_rule *rules;
 	size_t n_rules;
 	struct ces_what_image *images;
 	size_t n_images;
 	struct ces_tally runs; /* by user, project, image and digest */
-	size_t without;        /* approvals for one image of which there is no evidence */
+	size_t without;        /* approvals of single images without evidence */
 	size_t open;           /* rules for any digest: no evidence can be of all they allow */
 	bool no_memory;
 };
 
-/* Each finds what is touched. */
+/* Each finds what is affected. */
 int ces_what_if_evidence(struct ces_what_if *what, struct ces_error *err); /* package, cve */
 int ces_what_if_expire(struct ces_what_if *what, struct ces_error *err);
 int ces_what_if_user(struct ces_what_if *what, struct ces_error *err);
