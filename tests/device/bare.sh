@@ -1,6 +1,6 @@
 #!/bin/bash
-# gpu.sh with fake devices, on a machine that lacks what gpu.sh brings: bare.sh ARCHIVE. As root. In a mount namespace of its own an
-# overlay covers /usr, and there the programs and libraries are taken away. It must not touch the machine's /usr.
+# Runs gpu.sh with fake devices on a machine that lacks what gpu.sh brings: bare.sh ARCHIVE, as root. In a mount namespace of its
+# own it covers /usr with an overlay, and removes the programs and libraries there. It must not change the machine's /usr.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 

@@ -1,10 +1,10 @@
 #!/bin/bash
-# CES with a real GPU, on a machine that has a driver and may have nothing else, without a network. As root.
-#   gpu.sh archive FILE           here: packs a build of CES, crun, a registry with one image, and the libraries that they need
-#   gpu.sh check FILE [--fake]    there: installs that into a private copy of the machine (tests/lib/lab/lab.sh), and checks
-# --fake: with the devices of tests/lib/lab/fake_gpus.sh, where there is no GPU. A check ends in under four minutes. Its last line
-# counts; lines with # are figures. The machine is left as it was: no GPU setting is changed, and nothing is installed outside
-# the copy.
+# Tests CES with a real GPU, as root, on a machine that has a driver and may have nothing else, not even a network.
+#   gpu.sh archive FILE           packs a build of CES, crun, a registry with one image, and the libraries that they need
+#   gpu.sh check FILE [--fake]    on the machine with the GPU: installs that into a private copy of the machine, and checks
+# With --fake it takes the devices of tests/lib/lab/fake_gpus.sh, for a machine without a GPU. A check ends in under four
+# minutes. Its last line counts; lines with # are figures. It must not change the machine: it changes no setting of a GPU, and
+# installs nothing outside the copy (tests/lib/lab/lab.sh).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 B=${B:-build}
@@ -12,14 +12,14 @@ largest=$((60 << 20)) # bytes of the archive
 # Programs that a bare machine may lack.
 tools=(crun docker-registry jq openssl ip)
 
-# The files of shared libraries that programs need, but for glibc's: those must be the machine's own.
+# Prints the shared libraries that programs need, without those of glibc, which must be the machine's own.
 libraries() # PROGRAM...
 {
 	ldd "$@" 2> /dev/null | awk '$3 ~ "^/" { print $3 }' | sort -u |
 		grep -vE '/(ld-linux[^/]*|lib(c|m|dl|rt|pthread|resolv|util|nss_[a-z]+))\.so\.[0-9]+$'
 }
 
-# Which packages they are of, for people: an archive says what is in it.
+# Prints the packages of these files, so that an archive says what is in it.
 packages() # FILE...
 {
 	local f
@@ -29,7 +29,7 @@ packages() # FILE...
 
 archive() # FILE
 {
-	local stage program tool
+	local stage program tool found
 	stage=$(mktemp -d)
 	# shellcheck disable=SC2064 # (now)
 	trap "rm -rf '$stage'" EXIT
@@ -60,7 +60,7 @@ archive() # FILE
 	echo "$1: $(($(stat -c %s "$1") >> 10)) KiB, with $(wc -l < "$stage/packages") packages' files"
 }
 
-# Removes blobs of images that are not carried: those of which no file that is left says the digest.
+# Removes the blobs that no image in the archive needs: no file of a repository names their digest.
 prune_blobs() # REGISTRY
 {
 	local blob digest wanted
@@ -71,7 +71,7 @@ prune_blobs() # REGISTRY
 	done
 }
 
-# What a bare machine has, so that a failure can be understood.
+# Prints what the machine has, so that a failure can be understood.
 describe()
 {
 	echo "# $(uname -sr), $(. /etc/os-release && echo "$PRETTY_NAME"), $(getconf GNU_LIBC_VERSION), /sys/fs/cgroup is $(stat -fc %T /sys/fs/cgroup)"
@@ -81,30 +81,29 @@ describe()
 
 check() # FILE [--fake]
 {
-	local place
+	local place lib
 	[ "$(id -u)" = 0 ] || { echo "gpu.sh: must be root" >&2; return 2; }
 	export PATH=$PATH:/usr/local/nvidia/bin:/usr/local/cuda/bin
 	describe
-	# Root's alone, and on the machine's own disk: CES refuses files that others could change.
+	# (root's alone, and on the machine's own disk: CES refuses files that others can change)
 	mkdir -p /opt
 	place=$(mktemp -d /opt/ces-device.XXXXXX)
 	# shellcheck disable=SC2064 # (now)
 	trap "rm -rf '$place'" EXIT
 	chmod 755 "$place"
 	tar -C "$place" -xzf "$1"
-	# What the machine has is used: its own programs need it just so.
-	local lib
+	# The machine's own libraries win: its own programs need them.
 	for lib in "$place"/lib/*; do
 		if /sbin/ldconfig -p | grep -qF "	${lib##*/} ("; then rm "$lib"; fi
 	done
 	build_program "$place" "${2:-}"
-	# (a separate mount below /usr is not in a lab's copy of /usr)
+	# (a lab's copy of /usr lacks what is mounted below /usr)
 	CES_DEVICE_FAKE=${2:-} CES_LAB_BINDS=$(findmnt -rno TARGET | grep -E '^/usr/(local/(nvidia|cuda)|(lib|lib64|bin)/.+)' | paste -sd' ' || true) \
 		CES_DEVICE_SMI=$(command -v nvidia-smi || true) PYTHON=$(command -v python3) B=build PATH=$PATH:$place/bin \
 		timeout --kill-after=5 220 "$place/tests/lib/lab/lab.sh" "$place/tests/device/inside.sh" < /dev/null
 }
 
-# The program of CUDA's, built there for the GPU that is there.
+# Builds the CUDA program for the GPU of this machine.
 build_program() # PLACE FAKE
 {
 	[ -z "$2" ] || return 0

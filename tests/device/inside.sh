@@ -1,6 +1,8 @@
 #!/bin/bash
-# Inside a lab on the machine with the GPU (gpu.sh): installs CES from the archive, and checks what a run gets of the GPU. The last
+# Checks what a run gets of a GPU, inside a lab on the machine with the GPU (gpu.sh). It installs CES from the archive. The last
 # line counts.
+#
+# $fake says that the devices are fakes, and $image is the image of all runs: constants. $passed and $failed count.
 # shellcheck disable=SC2154 # (lab is of services.sh)
 set -uo pipefail
 cd "$CES_TOP" || exit 1
@@ -9,15 +11,14 @@ export PATH=$PATH:$CES_TOP/bin # (what the machine lacks)
 fake=${CES_DEVICE_FAKE:-}
 passed=0 failed=0
 image=open.tre.test/epcced/tools:1
-pids=()
 
-# Instead of make install: the machine may have no make.
+# Installs CES. It replaces the function of services.sh, which runs make: the machine may have none.
 lab_install()
 {
 	cp -a root/. /
 	chown -R 0:0 /usr/bin/ces-client /usr/bin/ces-policy /usr/libexec/ces
 	chmod 4755 /usr/libexec/ces/ces-helper
-	# Beside the machine's own: the runtime is started without a cache of the linker's.
+	# (into the machine's own directory: the runtime starts without a cache of the linker)
 	cp -P lib/* "$(dirname "$(realpath "$(/sbin/ldconfig -p | awk '/libc.so.6 .*x86-64/ { print $NF; exit }')")")/" 2> /dev/null
 	/sbin/ldconfig
 	[ -e /usr/bin/crun ] || cp real/crun /usr/bin/crun
@@ -45,14 +46,15 @@ setup()
 	for user in alice bob; do as $user ces-client pull -q $image || return 1; done
 }
 
-# The libraries of programs and of the driver, but for the driver's own, and the loader.
+# Prints the loader and the libraries that programs and the driver's libraries need, without those of the driver itself.
 needed() # FILE...
 {
 	ldd "$@" 2> /dev/null | awk '$2 == "=>" && $3 ~ "^/" { print $3 } $1 ~ "^/.*ld-linux" && $2 ~ "^[(]" { print $1 }' |
 		grep -vE '/lib(cuda|nvidia)' | sort -u
 }
 
-# The images of the lab have no C library. The program comes with the data, and with the loader of the machine.
+# Puts the program, and the machine's loader and libraries, into the data of both projects: the images of the lab have no C
+# library.
 programs()
 {
 	local project to f smi=${CES_DEVICE_SMI:-/bin/true}
@@ -79,7 +81,8 @@ run() # USER [OPTION...] -- COMMAND...
 # shellcheck disable=SC2016 # (the container's own)
 compute='d=/safe_data/gpu; exec $d/loader --library-path $d:$LD_LIBRARY_PATH $d/compute'
 
-check() # TEXT COMMAND...: counts it, and shows its output where it fails
+# Runs COMMAND, counts it, and prints its output.
+check() # TEXT COMMAND...
 {
 	local text=$1 output
 	shift
@@ -129,25 +132,25 @@ none_without()
 	! grep -qE '^/dev/|devices: [1-9]|computed' <<< "$output"
 }
 
-# One run holds all GPUs there are; another user's finds none.
+# One run holds all GPUs, and the run of another user finds none.
 never_shared()
 {
-	local output status=0
+	local output client status=0
 	# (not by a function: its shell would get the signal)
 	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
 		ces-client run -q --gpu=all $image sh -c 'echo up; sleep 60' > $lab/up 2>&1 < /dev/null &
-	pids+=($!)
+	client=$!
 	for _ in {1..100}; do [ -s $lab/up ] && break; sleep 0.1; done
 	grep -qx up $lab/up || { cat $lab/up; return 1; }
 	output=$(run bob --gpu=1 -- true) && status=1
 	echo "$output"
-	kill "${pids[@]}"
-	wait "${pids[@]}"
-	pids=()
+	kill "$client"
+	wait "$client"
 	[ $status -eq 0 ] && grep -qE 'free|in use' <<< "$output"
 }
 
-middle() # COMMAND...: the median of eleven times, in milliseconds
+# Prints the median of eleven times of COMMAND, in milliseconds.
+middle() # COMMAND...
 {
 	local times=() from
 	for _ in {1..11}; do
@@ -166,7 +169,7 @@ start_is_quick()
 	awk -v a="$without" -v b="$with" 'BEGIN { exit (b > a + 500) }'
 }
 
-# CES does not clear a GPU's memory: the driver does, or does not. What the next user would see is said here.
+# Checks whether the next user sees what a run left in the GPU's memory. CES does not clear it: the driver must.
 memory_between_users()
 {
 	local output

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs what building and testing CES needs, and only what is missing: the one place for the list.
+# Installs the packages that building and testing CES needs and that are missing. This is the one list of them.
 # shellcheck disable=SC2034 # (the lists are used by name)
 # deps.sh [--list] [--build|--test|--bench|--lint|--package|--deb|--bare|--selinux|--vm|--workloads|--tree|--enforcing|--display|...]
 # Without an option: --build --test. --list only prints.
@@ -14,7 +14,7 @@
 #   --doc               make the guides
 #   --spank             build Slurm's plugin
 #   --formats           compare what is written for others, jobs and crates, with their published rules
-# Touches nothing if everything is there, so that it needs a network only the first time.
+# It changes nothing if every package is there, so it needs a network only the first time.
 set -euo pipefail
 
 apt_build="gcc make libc6-dev pkg-config libcap-dev libseccomp-dev libcurl4-openssl-dev libjson-c-dev nettle-dev
@@ -59,7 +59,8 @@ dnf_selinux="selinux-policy-devel checkpolicy policycoreutils m4"
 dnf_vm="qemu-system-x86-core mmdebstrap debian-keyring e2fsprogs"
 dnf_workloads="mmdebstrap debian-keyring chromium postgresql nginx"
 
-wanted()
+# Prints the packages of these parts.
+wanted() # MANAGER PART...
 {
 	local manager=$1 part list
 	shift
@@ -70,8 +71,8 @@ wanted()
 	done
 }
 
-# A package counts only when it is wholly installed, not when its configuration is left behind.
-missing_apt()
+# Prints the packages that are not installed. A package of which only the configuration is left is not installed.
+missing_apt() # PACKAGE...
 {
 	local p
 	for p in "$@"; do
@@ -79,7 +80,7 @@ missing_apt()
 	done
 }
 
-missing_dnf()
+missing_dnf() # PACKAGE...
 {
 	local p
 	for p in "$@"; do
@@ -87,11 +88,24 @@ missing_dnf()
 	done
 }
 
-need_root()
+install_apt() # PACKAGE...
 {
-	[ "$(id -u)" = 0 ] && return
-	echo "deps.sh: missing packages, and only root can install them: $*" >&2
-	exit 1
+	# The servers and timers of these packages must not start: the lab starts its own.
+	local policy=/usr/sbin/policy-rc.d
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' > $policy
+		chmod 755 $policy
+		# shellcheck disable=SC2064 # (now)
+		trap "rm -f $policy" EXIT
+	fi
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -qq
+	apt-get install -y -qq --no-install-recommends "$@" < /dev/null > /dev/null
+}
+
+install_dnf() # PACKAGE...
+{
+	dnf install -y -q --setopt=install_weak_deps=False "$@" < /dev/null
 }
 
 if [ "${1:-}" = --list ]; then
@@ -101,29 +115,16 @@ if [ "${1:-}" = --list ]; then
 fi
 [ $# -gt 0 ] || set -- --build --test
 if command -v apt-get > /dev/null; then
-	mapfile -t packages < <(wanted apt "$@")
-	mapfile -t missing < <(missing_apt "${packages[@]}")
-	[ ${#missing[@]} -gt 0 ] || exit 0
-	need_root "${missing[@]}"
-	echo "installing: ${missing[*]}"
-	export DEBIAN_FRONTEND=noninteractive
-	# The servers and timers of these packages must not start: the lab starts its own.
-	policy=/usr/sbin/policy-rc.d
-	if [ ! -e $policy ]; then
-		printf '#!/bin/sh\nexit 101\n' > $policy
-		chmod 755 $policy
-		trap 'rm -f $policy' EXIT
-	fi
-	apt-get update -qq
-	apt-get install -y -qq --no-install-recommends "${missing[@]}" < /dev/null > /dev/null
+	manager=apt
 elif command -v dnf > /dev/null; then
-	mapfile -t packages < <(wanted dnf "$@")
-	mapfile -t missing < <(missing_dnf "${packages[@]}")
-	[ ${#missing[@]} -gt 0 ] || exit 0
-	need_root "${missing[@]}"
-	echo "installing: ${missing[*]}"
-	dnf install -y -q --setopt=install_weak_deps=False "${missing[@]}" < /dev/null
+	manager=dnf
 else
 	echo "deps.sh: neither apt-get nor dnf here; needed are: $(wanted apt "$@" | tr '\n' ' ')" >&2
 	exit 1
 fi
+mapfile -t packages < <(wanted $manager "$@")
+mapfile -t missing < <(missing_$manager "${packages[@]}")
+[ ${#missing[@]} -gt 0 ] || exit 0
+[ "$(id -u)" = 0 ] || { echo "deps.sh: missing packages, and only root can install them: ${missing[*]}" >&2; exit 1; }
+echo "installing: ${missing[*]}"
+install_$manager "${missing[@]}"

@@ -1,18 +1,20 @@
 #!/bin/bash
-# Builds every tests/fuzz/*_fuzz.c with libFuzzer. Needs no root.
-#   fuzz.sh run SECONDS     runs each for some seconds, with the sanitizers; 0: the kept inputs alone. Its last line counts.
-#   fuzz.sh keep            puts what was found into tests/fuzz/corpus, minimised: one input for each thing that is reached
-#   fuzz.sh coverage        a table: how many lines of each parser the kept inputs reach
-# Words after these are names of fuzzers (policy, unpack_layer), all by default. What a fuzzer links beside common/ and policy/
-# it names in a line `/* links: FILE.c ... */`; the files of the parser itself in a line `/* parses: FILE.c ... */`. Inputs
-# come from tests/fuzz/<name>, tests/fuzz/corpus/<name>.tar.zst and tests/corpora; found ones are in build/fuzz/<name>_fuzz.
+# Builds every tests/fuzz/*_fuzz.c with libFuzzer. It needs no root.
+#   fuzz.sh run SECONDS     runs each fuzzer for SECONDS, with the sanitizers; 0: only the kept inputs. The last line counts.
+#   fuzz.sh keep            minimises what was found, one input for each thing that is reached, into tests/fuzz/corpus
+#   fuzz.sh coverage        prints how many lines of each parser the kept inputs reach
+# The words after these name fuzzers (policy, unpack_layer); without a name it takes all. A fuzzer names what it links beside
+# common/ and policy/ in a line `/* links: FILE.c ... */`, and the files of its parser in a line `/* parses: FILE.c ... */`.
+# The inputs are tests/fuzz/<name>, tests/fuzz/corpus/<name>.tar.zst and tests/corpora; what a fuzzer finds is in
+# build/fuzz/<name>_fuzz.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 top=$PWD
 out=build/fuzz
 largest=65536 # bytes of an input that is kept
 
-named() # NAME WORD: the files of the lines `/* WORD: ... */`
+# Prints the files that a fuzzer names in its lines `/* WORD: ... */`.
+named() # NAME WORD
 {
 	sed -n "s|^/\* $2: \(.*\) \*/\$|\1|p" "tests/fuzz/$1_fuzz.c" | tr ' ' '\n'
 }
@@ -25,7 +27,14 @@ build() # NAME PROGRAM CLANG-OPTION...
 		-ljson-c -lnettle -lcap -larchive -lisal -lz -lzstd -lcurl -lseccomp -lcrypto -lpthread
 }
 
-# The public samples that are of a fuzzer's kind. unpack_layer's inputs begin with a byte for the compression.
+# Puts OCTAL, one byte, before the content of the files that the arguments of find choose.
+begin_with() # OCTAL FIND-ARGUMENT...
+{
+	local f
+	find "${@:2}" -type f | while read -r f; do { printf '%b' "\\0$1"; cat "$f"; } > "$f.new" && mv "$f.new" "$f"; done
+}
+
+# Copies the public samples that a fuzzer can read. The inputs of unpack_layer begin with a byte for the compression.
 public() # NAME DIRECTORY
 {
 	local archive f
@@ -40,30 +49,36 @@ public() # NAME DIRECTORY
 	for f in $archive; do zstd -dcq "tests/corpora/$f.tar.zst" | tar -x -C "$2"; done
 	find "$2" -type f -size +$((largest / 1024))k -delete
 	[ "$1" = unpack_layer ] || return 0
-	find "$2" -type f ! -name '*.gz' ! -name '*.zst' | while read -r f; do { printf '\0'; cat "$f"; } > "$f.new" && mv "$f.new" "$f"; done
-	find "$2" -type f -name '*.gz' | while read -r f; do { printf '\1'; cat "$f"; } > "$f.new" && mv "$f.new" "$f"; done
-	find "$2" -type f -name '*.zst' | while read -r f; do { printf '\2'; cat "$f"; } > "$f.new" && mv "$f.new" "$f"; done
+	begin_with 0 "$2" ! -name '*.gz' ! -name '*.zst'
+	begin_with 1 "$2" -name '*.gz'
+	begin_with 2 "$2" -name '*.zst'
 }
 
-# Lays out all inputs of a fuzzer, and names their directories in $inputs.
-inputs() # NAME
+# Lays out all inputs of a fuzzer.
+lay_out() # NAME
 {
 	local d=$out/inputs/$1
 	rm -rf "$d"
 	mkdir -p "$d/kept" "$d/public" "$out/$1_fuzz"
 	[ ! -e "tests/fuzz/corpus/$1.tar.zst" ] || zstd -dcq "tests/fuzz/corpus/$1.tar.zst" | tar -x -C "$d/kept"
 	public "$1" "$d/public"
-	inputs=("$d/kept" "$d/public")
-	[ ! -d "tests/fuzz/$1" ] || inputs+=("tests/fuzz/$1")
+}
+
+# Prints the directories of a fuzzer's inputs, after lay_out.
+inputs_of() # NAME
+{
+	printf '%s\n' "$out/inputs/$1/kept" "$out/inputs/$1/public"
+	[ ! -d "tests/fuzz/$1" ] || echo "tests/fuzz/$1"
 }
 
 run() # SECONDS NAME...
 {
-	local name passed=0 failed=0 how=(-max_total_time="$1")
+	local name passed=0 failed=0 inputs how=(-max_total_time="$1")
 	[ "$1" != 0 ] || how=(-runs=0)
 	for name in "${@:2}"; do
 		build "$name" "$out/${name}_fuzz.run" -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-		inputs "$name"
+		lay_out "$name"
+		mapfile -t inputs < <(inputs_of "$name")
 		echo "--- $name, $1 s"
 		if "$out/${name}_fuzz.run" "${how[@]}" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
 			-artifact_prefix="$out/${name}_fuzz-" "$out/${name}_fuzz" "${inputs[@]}" 2> "$out/${name}_fuzz.log"; then
@@ -79,15 +94,17 @@ run() # SECONDS NAME...
 	[ $failed = 0 ]
 }
 
-# The same inputs make the same archive: names are digests, and there are no dates or owners.
+# Merges what was found with the kept inputs. The same inputs make the same archive: names are digests, and there are no
+# dates or owners.
 keep() # NAME...
 {
-	local name d f
+	local name inputs d f
 	mkdir -p tests/fuzz/corpus
 	for name in "$@"; do
 		# (without the sanitizers: what is reached does not depend on them)
 		build "$name" "$out/$name.merge" -fsanitize=fuzzer
-		inputs "$name"
+		lay_out "$name"
+		mapfile -t inputs < <(inputs_of "$name")
 		d=$out/merged/$name
 		rm -rf "$d" "$d.short"
 		mkdir -p "$d" "$d.short"
@@ -103,11 +120,12 @@ keep() # NAME...
 
 coverage() # NAME...
 {
-	local name profile files
+	local name inputs profile files
 	printf '%-18s %7s %8s %8s  %s\n' PARSER INPUTS LINES REACHED FILES
 	for name in "$@"; do
 		build "$name" "$out/$name.coverage" -fsanitize=fuzzer -fprofile-instr-generate -fcoverage-mapping
-		inputs "$name"
+		lay_out "$name"
+		mapfile -t inputs < <(inputs_of "$name")
 		profile=$out/$name.profile
 		LLVM_PROFILE_FILE=$profile.raw "$out/$name.coverage" -runs=0 -timeout=10 "$out/${name}_fuzz" "${inputs[@]}" \
 			2> "$out/$name.coverage.log" || { tail -n 20 "$out/$name.coverage.log"; return 1; }
