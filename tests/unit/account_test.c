@@ -75,7 +75,7 @@ static const struct {
     {none, {0, 0, 0, 0, 0, 0}},
 };
 
-START_TEST(requests_at_once_get_accounts_of_their_own_as_far_as_there_are_any)
+START_TEST(requests_at_once_get_an_account_each_while_there_are_any)
 {
 	int go[2];
 
@@ -120,8 +120,7 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tests, directory_begin, tear_down);
-	tcase_add_loop_test(tests,
-			    requests_at_once_get_accounts_of_their_own_as_far_as_there_are_any, 0,
+	tcase_add_loop_test(tests, requests_at_once_get_an_account_each_while_there_are_any, 0,
 			    CES_COUNT(cases));
 	tcase_add_test(tests, an_account_is_free_when_its_request_has_ended);
 	suite_add_tcase(suite, tests);

@@ -52,7 +52,7 @@ static struct ces_parse_answer good(size_t n)
 	return (struct ces_parse_answer){.magic = CES_PARSE_MAGIC, .length = n};
 }
 
-START_TEST(a_whole_answer_is_taken)
+START_TEST(a_whole_answer_is_accepted)
 {
 	struct ces_parse_answer answer = good(100);
 
@@ -63,7 +63,7 @@ START_TEST(a_whole_answer_is_taken)
 }
 END_TEST
 
-START_TEST(an_answer_without_a_block_is_taken)
+START_TEST(an_answer_without_a_block_is_accepted)
 {
 	struct ces_parse_answer answer = good(0);
 
@@ -92,7 +92,7 @@ START_TEST(an_answer_that_is_cut_short_late_or_too_long_is_refused)
 }
 END_TEST
 
-START_TEST(a_refusal_has_an_end_and_no_control_characters)
+START_TEST(a_refusal_is_terminated_and_has_no_control_characters)
 {
 	struct ces_parse_answer answer = good(0);
 
@@ -118,9 +118,9 @@ int main(void)
 	TCase *t = tcase_create("ask");
 
 	(void)signal(SIGPIPE, SIG_IGN);
-	tcase_add_test(t, a_whole_answer_is_taken);
-	tcase_add_test(t, an_answer_without_a_block_is_taken);
+	tcase_add_test(t, a_whole_answer_is_accepted);
+	tcase_add_test(t, an_answer_without_a_block_is_accepted);
 	tcase_add_test(t, an_answer_that_is_cut_short_late_or_too_long_is_refused);
-	tcase_add_test(t, a_refusal_has_an_end_and_no_control_characters);
+	tcase_add_test(t, a_refusal_is_terminated_and_has_no_control_characters);
 	return run_suite("ask", t);
 }

@@ -42,7 +42,7 @@ START_TEST(errno_survives)
 }
 END_TEST
 
-START_TEST(no_error_object_is_no_error)
+START_TEST(a_missing_error_object_is_accepted)
 {
 	ck_assert_int_eq(ces_error_set(NULL, CES_E_USAGE, "x"), -1);
 	ck_assert_int_eq(ces_error_errno(NULL, CES_E_USAGE, "x"), -1);
@@ -137,7 +137,7 @@ int main(void)
 
 	tcase_add_test(all, setting_an_error_returns_minus_one_and_forgets_the_last);
 	tcase_add_test(all, errno_survives);
-	tcase_add_test(all, no_error_object_is_no_error);
+	tcase_add_test(all, a_missing_error_object_is_accepted);
 	tcase_add_test(all, control_characters_never_reach_the_text);
 	tcase_add_test(all, context_comes_first_and_keeps_code_rule_and_errno);
 	tcase_add_test(all, a_text_of_its_own_error_may_be_reused);

@@ -181,7 +181,7 @@ START_TEST(two_locations_or_an_overlong_one_are_odd)
 }
 END_TEST
 
-START_TEST(codings_are_noticed)
+START_TEST(a_coding_that_was_not_requested_is_noticed)
 {
 	static const char *const lines[] = {
 	    "Content-Encoding: gzip\r\n", "content-encoding: br\r\n",
@@ -327,7 +327,7 @@ int main(void)
 	tcase_add_test(tcase, a_second_final_response_is_refused);
 	tcase_add_test(tcase, trailers_are_not_believed);
 	tcase_add_test(tcase, two_locations_or_an_overlong_one_are_odd);
-	tcase_add_test(tcase, codings_are_noticed);
+	tcase_add_test(tcase, a_coding_that_was_not_requested_is_noticed);
 	tcase_add_loop_test(tcase, a_malformed_content_range_counts_as_none, 0,
 			    (int)CES_COUNT(ranges));
 	tcase_add_test(tcase, a_long_wait_is_capped);

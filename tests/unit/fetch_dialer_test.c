@@ -141,7 +141,7 @@ static const struct {
     {"2130706433", EADDRNOTAVAIL, 0}, /* 127.0.0.1 as one number */
 };
 
-START_TEST(an_address_that_no_registry_has_is_not_one)
+START_TEST(an_address_that_no_registry_can_have_is_refused)
 {
 	struct ces_dialer_places places;
 
@@ -180,7 +180,7 @@ START_TEST(the_dialer_ends_with_the_other_end)
 }
 END_TEST
 
-START_TEST(a_host_that_is_no_host_ends_the_dialer)
+START_TEST(an_invalid_host_ends_the_dialer)
 {
 	int status = -1;
 
@@ -201,11 +201,11 @@ int main(void)
 	tcase_add_checked_fixture(tcase, set_up, NULL);
 	tcase_add_test(tcase, a_place_has_its_addresses_and_they_can_be_connected_to);
 	tcase_add_test(tcase, no_other_address_can_be_connected_to);
-	tcase_add_loop_test(tcase, an_address_that_no_registry_has_is_not_one, 0,
+	tcase_add_loop_test(tcase, an_address_that_no_registry_can_have_is_refused, 0,
 			    (int)CES_COUNT(known));
 	tcase_add_test(tcase, places_are_reported_once);
 	tcase_add_test(tcase, the_dialer_ends_with_the_other_end);
-	tcase_add_test(tcase, a_host_that_is_no_host_ends_the_dialer);
+	tcase_add_test(tcase, an_invalid_host_ends_the_dialer);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -225,7 +225,7 @@ static const struct {
     {"a device", bind_to_device},    {"connecting again", connect_again},
 };
 
-START_TEST(there_is_no_way_from_ces_fetch_to_another_address)
+START_TEST(a_connection_of_ces_fetch_to_another_address_is_refused)
 {
 	int fd = listen_on(&ports[0]);
 
@@ -239,7 +239,7 @@ START_TEST(there_is_no_way_from_ces_fetch_to_another_address)
 }
 END_TEST
 
-START_TEST(fetching_works)
+START_TEST(a_caged_process_can_fetch)
 {
 	int fd = listen_on(&ports[0]);
 
@@ -260,9 +260,9 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	tcase_add_loop_test(tcase, there_is_no_way_from_ces_fetch_to_another_address, 0,
+	tcase_add_loop_test(tcase, a_connection_of_ces_fetch_to_another_address_is_refused, 0,
 			    (int)CES_COUNT(ways));
-	tcase_add_loop_test(tcase, fetching_works, 0, (int)CES_COUNT(needed));
+	tcase_add_loop_test(tcase, a_caged_process_can_fetch, 0, (int)CES_COUNT(needed));
 	tcase_add_test(tcase, a_service_on_another_port_is_out_of_reach);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);

@@ -61,7 +61,7 @@ START_TEST(the_type_of_a_manifest_is_read_without_parameters_and_two_are_odd)
 }
 END_TEST
 
-START_TEST(an_interim_answer_says_nothing_of_the_type)
+START_TEST(an_interim_answer_does_not_set_the_type)
 {
 	static const char *const interim[] = {"HTTP/1.1 103 Early Hints\r\n",
 					      "Content-Type: " OCI "index.v1+json\r\n", "\r\n",
@@ -85,7 +85,7 @@ int main(void)
 	tcase_add_loop_test(tests,
 			    the_type_of_a_manifest_is_read_without_parameters_and_two_are_odd, 0,
 			    CES_COUNT(types));
-	tcase_add_test(tests, an_interim_answer_says_nothing_of_the_type);
+	tcase_add_test(tests, an_interim_answer_does_not_set_the_type);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

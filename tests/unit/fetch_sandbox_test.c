@@ -236,7 +236,7 @@ START_TEST(a_call_that_is_not_needed_is_refused)
 }
 END_TEST
 
-START_TEST(a_call_that_only_an_intruder_makes_kills)
+START_TEST(a_call_that_only_an_intruder_makes_kills_the_process)
 {
 	ck_assert_msg(caged(CES_SANDBOX_FETCH, fatal[_i].attempt) == 1000 + SIGSYS, "%s",
 		      fatal[_i].name);
@@ -304,7 +304,7 @@ int main(void)
 
 	tcase_add_loop_test(tcase, a_call_that_is_not_needed_is_refused, 0,
 			    (int)CES_COUNT(refused));
-	tcase_add_loop_test(tcase, a_call_that_only_an_intruder_makes_kills, 0,
+	tcase_add_loop_test(tcase, a_call_that_only_an_intruder_makes_kills_the_process, 0,
 			    (int)CES_COUNT(fatal));
 	tcase_add_loop_test(tcase, files_that_anyone_may_read_are_hidden, 0,
 			    (int)CES_COUNT(hidden));

@@ -65,7 +65,7 @@ static const struct {
     {"d\x7f", "\"path_hex\":\"647f\""},
 };
 
-START_TEST(a_name_is_json_or_hexadecimal)
+START_TEST(a_name_that_is_not_utf8_is_hexadecimal)
 {
 	struct ces_list_text text = {0};
 
@@ -153,7 +153,7 @@ static const struct {
     {CES_VALUE_DATE, "31/31/2024", 0},
 };
 
-START_TEST(what_only_looks_like_an_identifier_is_none)
+START_TEST(a_value_that_only_looks_like_an_identifier_is_not_found)
 {
 	/* (exactly as long as it is, so that a sanitizer sees a step too far) */
 	size_t n = strlen(values[_i].text);
@@ -309,7 +309,7 @@ static const struct {
     {"a.csv", "\x89PNG\r\n\x1a\n", ",\"check\":[{\"rule\":\"types\"}]"},
 };
 
-START_TEST(a_file_is_held_against_the_rules)
+START_TEST(a_file_is_checked_by_the_rules)
 {
 	size_t length = strlen(files[_i].bytes);
 
@@ -417,12 +417,13 @@ int main(void)
 	tcase_add_checked_fixture(t, directory_begin, directory_end);
 	tcase_add_loop_test(t, a_files_first_bytes_say_what_it_is, 0, CES_COUNT(contents));
 	tcase_add_test(t, a_character_that_the_sample_cuts_is_still_text);
-	tcase_add_loop_test(t, a_name_is_json_or_hexadecimal, 0, CES_COUNT(names));
+	tcase_add_loop_test(t, a_name_that_is_not_utf8_is_hexadecimal, 0, CES_COUNT(names));
 	tcase_add_test(t, a_text_ends_at_its_bound);
-	tcase_add_loop_test(t, what_only_looks_like_an_identifier_is_none, 0, CES_COUNT(values));
+	tcase_add_loop_test(t, a_value_that_only_looks_like_an_identifier_is_not_found, 0,
+			    CES_COUNT(values));
 	tcase_add_loop_test(t, a_columns_name_is_compared_as_a_pattern, 0, CES_COUNT(patterns));
 	tcase_add_loop_test(t, a_cell_states_a_number_or_none, 0, CES_COUNT(numbers));
-	tcase_add_loop_test(t, a_file_is_held_against_the_rules, 0, CES_COUNT(files));
+	tcase_add_loop_test(t, a_file_is_checked_by_the_rules, 0, CES_COUNT(files));
 	tcase_add_test(t, an_identifier_is_found_wherever_the_pieces_of_a_line_end);
 	tcase_add_test(t, a_tree_is_listed_in_order_and_to_its_bounds);
 	return run_suite("list", t);

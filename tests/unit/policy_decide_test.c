@@ -17,7 +17,7 @@ START_TEST(a_member_by_group_runs_an_allowed_image)
 }
 END_TEST
 
-START_TEST(the_group_of_root_is_never_handed_on)
+START_TEST(the_group_of_root_is_never_passed_on)
 {
 	gid_list[1] = 0;
 	allowed("projects.alpha.images[0]");
@@ -37,7 +37,7 @@ END_TEST
 static const char *const strangers[] = {"ann",     "g-alph", "g-alphas", "alpha",
 					"G-ALPHA", "?",      "xg-alpha"};
 
-START_TEST(a_group_name_that_only_resembles_gives_nothing)
+START_TEST(a_group_name_that_only_resembles_a_project_grants_nothing)
 {
 	in_groups(strangers[_i]);
 	refused(CES_E_NOTFOUND, "projects", "no project: you are in none of the groups");
@@ -102,7 +102,7 @@ START_TEST(an_expired_project_denies_what_it_covers)
 }
 END_TEST
 
-START_TEST(a_project_holds_through_its_last_day)
+START_TEST(a_project_is_valid_through_its_last_day)
 {
 	ck_assert_int_eq(ces_decide(policy, &caller, &request, &facts, 1798847999, &decision, &err),
 			 0); /* 2027-01-01 */
@@ -137,7 +137,7 @@ START_TEST(an_image_that_no_rule_covers_is_denied)
 }
 END_TEST
 
-START_TEST(a_locked_digest_is_handed_on)
+START_TEST(a_locked_digest_is_passed_on)
 {
 	request.image = (char *)"ghcr.io/locked/tool:latest";
 	allowed("projects.alpha.images[2]");
@@ -179,7 +179,7 @@ START_TEST(a_registry_that_requires_a_login_is_not_asked_without_one)
 }
 END_TEST
 
-START_TEST(a_pull_gets_where_to_go_and_nothing_of_a_run)
+START_TEST(a_pull_gets_its_registry_and_nothing_of_a_run)
 {
 	request.verb = CES_VERB_PULL;
 	request.flags = CES_FLAG_EXPLAIN;
@@ -384,21 +384,21 @@ static TCase *make_tests(void)
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, a_member_by_group_runs_an_allowed_image);
-	tcase_add_test(t, the_group_of_root_is_never_handed_on);
+	tcase_add_test(t, the_group_of_root_is_never_passed_on);
 	tcase_add_test(t, a_member_by_user_name_needs_no_group);
-	tcase_add_loop_test(t, a_group_name_that_only_resembles_gives_nothing, 0,
+	tcase_add_loop_test(t, a_group_name_that_only_resembles_a_project_grants_nothing, 0,
 			    CES_COUNT(strangers));
 	tcase_add_test(t, without_a_project_the_answer_names_the_callers_groups);
 	tcase_add_test(t, a_run_by_a_member_of_two_projects_must_name_one);
 	tcase_add_test(t, a_pull_takes_the_first_project_that_allows_the_image);
 	tcase_add_test(t, another_persons_project_is_denied_like_a_missing_one);
 	tcase_add_test(t, an_expired_project_denies_what_it_covers);
-	tcase_add_test(t, a_project_holds_through_its_last_day);
+	tcase_add_test(t, a_project_is_valid_through_its_last_day);
 	tcase_add_loop_test(t, an_image_that_no_rule_covers_is_denied, 0, CES_COUNT(images));
-	tcase_add_test(t, a_locked_digest_is_handed_on);
+	tcase_add_test(t, a_locked_digest_is_passed_on);
 	tcase_add_test(t, an_unqualified_reference_is_a_usage_error);
 	tcase_add_test(t, a_registry_that_requires_a_login_is_not_asked_without_one);
-	tcase_add_test(t, a_pull_gets_where_to_go_and_nothing_of_a_run);
+	tcase_add_test(t, a_pull_gets_its_registry_and_nothing_of_a_run);
 	tcase_add_loop_test(t, an_odd_entry_in_the_user_database_is_refused, 0, CES_COUNT(odd));
 	tcase_add_test(t, a_home_with_a_trailing_slash_is_the_same_home);
 	tcase_add_test(t, only_a_pull_or_a_run_is_decided);

@@ -42,7 +42,7 @@ static void denied(const char *rule, const char *says)
 	ck_assert_msg(strstr(err.text, says) != NULL, "%s", err.text);
 }
 
-START_TEST(a_scan_holds_to_its_last_second)
+START_TEST(a_scan_is_valid_to_its_last_second)
 {
 	allowed("sha256:aa");
 	facts.scans[0].made = NOW - DAY;
@@ -154,7 +154,7 @@ int main(void)
 	TCase *t = tcase_create("demand");
 
 	tcase_add_checked_fixture(t, set_up, NULL);
-	tcase_add_test(t, a_scan_holds_to_its_last_second);
+	tcase_add_test(t, a_scan_is_valid_to_its_last_second);
 	tcase_add_test(t, a_date_in_the_future_is_taken_for_a_day_and_no_longer);
 	tcase_add_test(t, without_a_scan_there_is_no_run);
 	tcase_add_test(t, each_scan_that_is_young_enough_may_object);

@@ -343,7 +343,7 @@ START_TEST(half_a_million_keys_are_refused_at_once)
 }
 END_TEST
 
-START_TEST(silence_means_the_least)
+START_TEST(a_missing_key_means_the_least)
 {
 	struct ces_policy *policy = good_policy(PROJECT(""));
 	const struct ces_policy_settings *s = &policy->projects[0].settings;
@@ -461,7 +461,7 @@ int main(void)
 	tcase_add_test(tests, a_key_that_is_written_twice_is_reported_at_the_second);
 	tcase_add_test(tests, bytes_after_a_nul_are_not_ignored);
 	tcase_add_test(tests, half_a_million_keys_are_refused_at_once);
-	tcase_add_test(tests, silence_means_the_least);
+	tcase_add_test(tests, a_missing_key_means_the_least);
 	tcase_add_test(tests, a_projects_keys_replace_those_of_defaults_one_by_one);
 	tcase_add_test(tests, the_digest_is_that_of_the_bytes);
 	tcase_add_test(tests, a_damaged_file_is_refused_or_understood);

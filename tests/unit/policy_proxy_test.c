@@ -160,7 +160,7 @@ static const struct {
      "data_claim must be a name in lower case; {project}, {user} and {user_first} are filled in"},
 };
 
-START_TEST(a_cluster_that_cannot_be_refuses_the_policy)
+START_TEST(an_impossible_cluster_refuses_the_policy)
 {
 	struct ces_error fault;
 
@@ -210,7 +210,7 @@ int main(void)
 	tcase_add_test(t, the_proxys_port_in_the_container_cannot_be_published);
 	tcase_add_test(t, an_explanation_names_the_proxy);
 	tcase_add_test(t, programs_find_the_proxy_in_every_spelling);
-	tcase_add_loop_test(t, a_cluster_that_cannot_be_refuses_the_policy, 0,
+	tcase_add_loop_test(t, an_impossible_cluster_refuses_the_policy, 0,
 			    CES_COUNT(bad_clusters));
 	tcase_add_test(t, a_cluster_has_a_queue_of_its_namespace_unless_it_says_so);
 	tcase_add_test(t, a_name_of_a_cluster_is_made_of_labels);

@@ -327,7 +327,7 @@ START_TEST(the_caller_cannot_set_the_variables_of_drivers)
 }
 END_TEST
 
-START_TEST(no_gpu_is_given_where_the_policy_has_none)
+START_TEST(without_gpus_in_the_policy_none_is_granted)
 {
 	static const char *const asked[] = {"1", "all", "GPU-5"};
 
@@ -396,7 +396,7 @@ static TCase *make_tests(void)
 	tcase_add_loop_test(t, gpus_are_counted_against_the_policy, 0, CES_COUNT(gpus));
 	tcase_add_test(t, a_device_outside_of_the_list_is_denied);
 	tcase_add_test(t, the_caller_cannot_set_the_variables_of_drivers);
-	tcase_add_test(t, no_gpu_is_given_where_the_policy_has_none);
+	tcase_add_test(t, without_gpus_in_the_policy_none_is_granted);
 	tcase_add_test(t, the_lesser_identity_may_always_be_asked_for);
 	tcase_add_test(t, words_for_the_container_are_checked);
 	return t;

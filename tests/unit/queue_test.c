@@ -59,7 +59,7 @@ START_TEST(a_users_projects_wait_in_lines_of_their_own)
 }
 END_TEST
 
-START_TEST(a_ticket_of_another_user_or_of_nobody_is_none)
+START_TEST(a_ticket_of_another_user_or_an_unknown_one_does_not_count)
 {
 	uint64_t one = wait_for(1000, 0, 0, 1), other = wait_for(1001, 0, 0, 1);
 
@@ -135,7 +135,7 @@ int main(void)
 	tcase_add_checked_fixture(t, directory_begin, tear_down);
 	tcase_add_test(t, one_users_runs_wait_in_order_and_other_users_do_not_count);
 	tcase_add_test(t, a_users_projects_wait_in_lines_of_their_own);
-	tcase_add_test(t, a_ticket_of_another_user_or_of_nobody_is_none);
+	tcase_add_test(t, a_ticket_of_another_user_or_an_unknown_one_does_not_count);
 	tcase_add_test(
 	    t, users_wait_for_gpus_in_one_line_and_one_that_cannot_be_served_lets_others_pass);
 	tcase_add_test(t, a_ticket_that_is_not_shown_is_lost);

@@ -38,7 +38,7 @@ static const struct {
     {"proxy.loc:99999", "10.0.0.1", false},
 };
 
-START_TEST(only_an_address_that_a_proxy_can_have_is_taken)
+START_TEST(an_address_that_no_proxy_can_have_is_refused)
 {
 	union ces_relay_address address = {0};
 	struct ces_error err;
@@ -71,7 +71,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
-	tcase_add_loop_test(tests, only_an_address_that_a_proxy_can_have_is_taken, 0,
+	tcase_add_loop_test(tests, an_address_that_no_proxy_can_have_is_refused, 0,
 			    CES_COUNT(cases));
 	tcase_add_test(tests, the_port_is_the_policys);
 	suite_add_tcase(suite, tests);

@@ -274,7 +274,7 @@ static const struct {
     {"{\"schemaVersion\":2," AS_MANIFEST "}", 1 << CES_MANIFEST_OCI | 1 << CES_MANIFEST_DOCKER},
 };
 
-START_TEST(a_manifest_is_what_the_registry_calls_it_or_is_refused)
+START_TEST(a_manifest_of_another_type_than_the_registry_says_is_refused)
 {
 	enum ces_manifest_type type = (enum ces_manifest_type)(_i % (CES_MANIFEST_DOCKER + 1));
 	size_t i = (size_t)_i / (CES_MANIFEST_DOCKER + 1);
@@ -456,7 +456,7 @@ int main(void)
 			    CES_COUNT(good_indexes));
 	tcase_add_loop_test(tests, a_hostile_or_foreign_manifest_is_refused_with_its_reason, 0,
 			    CES_COUNT(bad_manifests));
-	tcase_add_loop_test(tests, a_manifest_is_what_the_registry_calls_it_or_is_refused, 0,
+	tcase_add_loop_test(tests, a_manifest_of_another_type_than_the_registry_says_is_refused, 0,
 			    CES_COUNT(served) * (CES_MANIFEST_DOCKER + 1));
 	tcase_add_test(tests, more_layers_than_one_overlay_takes_are_refused);
 	tcase_add_test(tests, a_key_twice_among_a_hundred_thousand_is_found);

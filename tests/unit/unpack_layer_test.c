@@ -249,7 +249,7 @@ START_TEST(symlinks_of_the_layer_are_followed_inside_it_only)
 }
 END_TEST
 
-START_TEST(a_kept_directory_is_forgotten_when_its_way_changes)
+START_TEST(a_kept_directory_is_forgotten_when_its_path_changes)
 {
 	GOOD(ENTRY("a", '2', "b"), ENTRY("a/1", '0', "in b"), ENTRY("a", '2', "c"),
 	     ENTRY("a/2", '0', "in c"), ENTRY("d", '5'), ENTRY("d", '2', "c"),
@@ -325,7 +325,7 @@ static void add(TCase *tests)
 	tcase_add_test(tests, more_directories_than_an_answer_holds_are_refused);
 	tcase_add_test(tests, a_later_entry_replaces_an_earlier_one);
 	tcase_add_test(tests, symlinks_of_the_layer_are_followed_inside_it_only);
-	tcase_add_test(tests, a_kept_directory_is_forgotten_when_its_way_changes);
+	tcase_add_test(tests, a_kept_directory_is_forgotten_when_its_path_changes);
 }
 
 int main(void)

@@ -424,7 +424,7 @@ static const char *const bad_lists[] = {
     "{\"layers\":[{\"mediaType\":\"" SIMPLE "\",\"digest\":\"" IMAGE "\",\"size\":-1}]}",
 };
 
-START_TEST(a_list_that_is_none_is_refused)
+START_TEST(an_invalid_list_is_refused)
 {
 	ck_assert_int_eq(list(bad_lists[_i]), -1);
 	ck_assert_str_ne(err.text, "");
@@ -456,7 +456,7 @@ int main(void)
 	tcase_add_test(tcase, a_torn_bag_has_what_comes_before_the_tear);
 	tcase_add_test(tcase, a_bag_of_many_documents_is_read_to_its_most);
 	tcase_add_test(tcase, a_manifest_of_signatures_is_listed_without_what_is_none_or_too_large);
-	tcase_add_loop_test(tcase, a_list_that_is_none_is_refused, 0, CES_COUNT(bad_lists));
+	tcase_add_loop_test(tcase, an_invalid_list_is_refused, 0, CES_COUNT(bad_lists));
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -35,7 +35,7 @@ static int opens(const char *name)
 	return fd >= 0 ? 0 : errno;
 }
 
-START_TEST(a_path_without_links_stays_what_it_is)
+START_TEST(a_path_without_links_is_unchanged)
 {
 	ck_assert_int_eq(ces_way_plain("/usr/./share//", plain), 0);
 	ck_assert_str_eq(plain, "/usr/share");
@@ -46,7 +46,7 @@ START_TEST(a_path_without_links_stays_what_it_is)
 }
 END_TEST
 
-START_TEST(a_link_of_roots_is_followed)
+START_TEST(a_link_that_root_made_is_followed)
 {
 	struct stat st;
 
@@ -89,7 +89,7 @@ START_TEST(a_path_that_is_too_long_is_refused)
 }
 END_TEST
 
-START_TEST(a_directory_of_the_kernels_holds_no_data)
+START_TEST(a_kernel_file_system_holds_no_data)
 {
 	int proc = open("/proc", O_PATH), own = open(directory_path, O_PATH);
 	unsigned kind = 0;
@@ -108,11 +108,11 @@ int main(void)
 	TCase *t = tcase_create("way");
 
 	tcase_add_checked_fixture(t, directory_begin, tear_down);
-	tcase_add_test(t, a_path_without_links_stays_what_it_is);
-	tcase_add_test(t, a_link_of_roots_is_followed);
+	tcase_add_test(t, a_path_without_links_is_unchanged);
+	tcase_add_test(t, a_link_that_root_made_is_followed);
 	tcase_add_test(t, a_link_in_a_directory_that_others_can_write_is_not_followed);
 	tcase_add_test(t, a_path_that_leads_up_stays_below_the_root);
 	tcase_add_test(t, a_path_that_is_too_long_is_refused);
-	tcase_add_test(t, a_directory_of_the_kernels_holds_no_data);
+	tcase_add_test(t, a_kernel_file_system_holds_no_data);
 	return run_suite("way", t);
 }

@@ -86,7 +86,7 @@ START_TEST(a_frame_over_the_cap_is_refused_before_its_bytes_come)
 }
 END_TEST
 
-START_TEST(a_frame_of_exactly_the_cap_is_taken)
+START_TEST(a_frame_of_exactly_the_cap_is_accepted)
 {
 	ck_assert_int_eq(write(ends[1], frame, length), (ssize_t)length);
 	ck_assert_int_eq(receive(length, 5000, NULL), 1);
@@ -194,7 +194,7 @@ int main(void)
 	tcase_add_test(stream, a_frame_arrives_and_then_the_end);
 	tcase_add_loop_test(stream, a_frame_cut_at_any_byte_by_the_end_is_refused, 1, 38);
 	tcase_add_test(stream, a_frame_over_the_cap_is_refused_before_its_bytes_come);
-	tcase_add_test(stream, a_frame_of_exactly_the_cap_is_taken);
+	tcase_add_test(stream, a_frame_of_exactly_the_cap_is_accepted);
 	tcase_add_loop_test(stream, a_cap_holds_however_small_it_is, 0, CES_WIRE_HEADER + 1);
 	tcase_add_test(stream, bytes_that_are_no_frame_are_refused_at_once);
 	tcase_add_test(stream, a_frame_of_another_type_is_refused);

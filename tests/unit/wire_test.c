@@ -124,7 +124,7 @@ static int decode_with(unsigned tag, const void *bytes, size_t n)
 	return decode(&frame);
 }
 
-START_TEST(a_well_formed_frame_is_taken)
+START_TEST(a_well_formed_frame_is_accepted)
 {
 	struct bytes frame = begin();
 
@@ -388,7 +388,7 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	tcase_add_test(decoder, a_well_formed_frame_is_taken);
+	tcase_add_test(decoder, a_well_formed_frame_is_accepted);
 	tcase_add_test(decoder, a_wrong_magic_type_or_length_is_refused);
 	tcase_add_test(decoder, lengths_of_four_gigabytes_are_refused);
 	tcase_add_test(decoder, a_frame_cut_at_any_byte_is_refused);
