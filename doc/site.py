@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Makes the guides into pages that need no network: site.py OUT, from the top of the tree.
+"""Turns the guides into pages that need no network: site.py OUT, from the top of the tree.
 
 Each Markdown file of doc/, and SECURITY.md, becomes a page; each .dot of doc/pictures an SVG (by dot, of graphviz). A link to
 one of these becomes a link to its page. A link, anchor or picture that leads nowhere is an error.

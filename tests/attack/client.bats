@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The local caller against a helper that is already running: pipes, timers, signals.
+# A hostile local caller fights a running helper: by pipes, timers and signals.
 
 load ../lib/e2e.bash
 
@@ -61,7 +61,7 @@ odd_fd() { run as alice timeout 30 "$CES_TOP/tests/attack/odd_fds.py" "$@" $open
 @test "A07: the helper does not read a FIFO that the caller may only write to, even as a run's output" {
 	mkfifo -m 622 /srv/fifo
 	exec 8<> /srv/fifo
-	# a detached run, whose keeper is then killed: nobody reads its output, or the helper does
+	# (a detached run, whose keeper is then killed: its output has no reader, or the helper reads it)
 	as alice sh -c "exec '$CES_TOP/tests/lib/frame.py' u64:1:2 u64:2:8 field:3:$open/tools:1 field:11:sleep field:11:600 wrap:1 > /srv/fifo" \
 		3>&- 8>&- &
 	eventually pgrep -xf 'sleep 600'

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What code in a container can leave behind, hold or reach.
+# What code in a container can leave behind, keep open or reach.
 
 load ../lib/e2e.bash
 

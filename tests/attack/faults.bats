@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Each kind of call that ces-session makes for a run fails once. Whichever it is, nothing is released unrecorded,
-# nothing is left behind, and the journal is whole. (faults.py says how; with "all" it takes minutes.)
+# Each kind of call that ces-session makes for a run fails once. After any failure, nothing is released unrecorded, nothing
+# is left behind, and the journal is whole. (faults.py makes the failures; with "all" it takes minutes.)
 
 load ../lib/e2e.bash
 

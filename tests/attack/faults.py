@@ -19,7 +19,7 @@ SESSION = "/usr/libexec/ces/ces-session"
 REAL = SESSION + ".real"
 JOURNAL = "/var/log/ces/audit.jsonl"
 PLACE = "/run/faults"
-# Calls that cannot fail, and calls that the kernel always carries out and strace would not (a close closes).
+# Calls that cannot fail, and calls that the kernel always makes and strace would not (a close closes).
 NEVER = set("""close close_range munmap exit exit_group rt_sigreturn rt_sigaction rt_sigprocmask getpid gettid getuid geteuid getgid
 getegid getppid umask alarm execve restart_syscall sched_yield clock_gettime arch_prctl set_tid_address rseq set_robust_list brk
 """.split())
@@ -69,8 +69,8 @@ known = set()  # leftovers of an earlier fault, which this program has reported 
 
 
 def left():
-    """Returns what a run leaves, its outputs aside."""
-    # (an entry that is not whole is nobody's, and goes a minute later)
+    """Returns what a run leaves behind, without its outputs."""
+    # (an incomplete entry has no owner, and goes a minute later)
     found = [os.path.join("/run/ces", n) for n in os.listdir("/run/ces")
               if n[0] != "." and os.path.exists("/run/ces/%s/record" % n)]
     found += [os.path.join("/home/alice", n) for n in os.listdir("/home/alice") if n.startswith("scratch")]
@@ -90,7 +90,7 @@ def left():
 
 
 def clean():
-    """Runs the janitor, which must be enough; processes that are dying have five seconds."""
+    """Runs the janitor, which must be enough. Processes that are ending have five seconds."""
     arguments("")
     for _ in range(25):
         subprocess.run(["ces-client", "clean"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
@@ -103,7 +103,7 @@ def clean():
 
 
 def broken(image, call, n, error):
-    """Returns the promises that a fault broke; empty: none."""
+    """Returns the promises that a fault broke; empty if there are none."""
     start = journal_length()
     arguments("-e trace=%s -e inject=%s:%s:when=%d" % (call, call, error, n))
     status, ran, text = run(image)
@@ -122,7 +122,7 @@ def broken(image, call, n, error):
 
 
 def faults_of(tried, everything):
-    """What strace does to a call: one of ERRORS in turn; with ALL it also kills the process there."""
+    """Returns what strace does to a call: one of ERRORS in turn; with ALL it also kills the process there."""
     return ["error=" + ERRORS[tried % len(ERRORS)]] + (["signal=KILL"] if everything else [])
 
 

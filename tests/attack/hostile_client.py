@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 """A client that fights the helper: hostile_client.py TRICK SECONDS IMAGE
 
-Asks for a run of `sleep 600` with a time limit of two seconds, then does its TRICK to keep the helper from ending it:
+It asks for a run of `sleep 600` with a time limit of two seconds, then does its TRICK to keep the helper from ending it:
   full     fills the event pipe and makes it blocking again (a flag that all holders of a pipe share)
   slack    lets all timers be as late as they like (PR_SET_TIMERSLACK survives an exec)
   drip     sends a control frame a byte at a time
   silent   nothing, and never reads an answer
-Ends with 0 when the helper ended within SECONDS; kills nothing. Run it as an ordinary user.
+It ends with 0 if the helper ended within SECONDS. It must kill nothing. Run it as an ordinary user.
 """
 import ctypes
 import fcntl

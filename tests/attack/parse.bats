@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Root's programs do not read these themselves: ces-parse reads the policy, which is kept for the next start, and
-# ces-decode reads the request. Both have an account that sees nothing else.
+# Root's programs do not read a policy or a request themselves. ces-parse reads the policy, which is kept for the next start,
+# and ces-decode reads the request. Both have an account that can read nothing else.
 
 load ../lib/e2e.bash
 
@@ -18,15 +18,15 @@ teardown()
 
 runs() { ces alice run -q $open/tools:1 true; }
 
-# Makes a policy whose bytes nobody has seen yet.
+# Makes a policy whose bytes no program has read yet.
 another() { echo >> /etc/ces/policy.json; }
 
-# Whether the build has sanitizers: then it has no filter, and does not work under strace.
+# Succeeds if the build has sanitizers: then there is no filter, and the program does not work under strace.
 sanitized() { grep -aq __asan_init $decode; }
 
 enforcing() { [ "$(cat /sys/fs/selinux/enforce 2> /dev/null)" = 1 ]; }
 
-# Replaces one of the two by a script.
+# Replaces one of the two programs by a script.
 impostor() # BODY [PROGRAM]
 {
 	local p=${2:-$parse}
@@ -106,7 +106,7 @@ refuses() # WORDS
 	nothing_left_behind
 }
 
-# What a ces-parse that answers "yes", with these bytes, sends.
+# Prints what a ces-parse sends that answers "yes" with these bytes.
 words_of() # BYTES
 {
 	printf '#include <stdio.h>\n#include "policy/parsed.h"\nint main(void) { printf("%%zu", sizeof(struct ces_error)); }' > $lab/size.c
@@ -135,7 +135,7 @@ words_of() # BYTES
 	words_of "all is well"$'\n'
 	run --separate-stderr ces alice explain run $open/tools:1
 	[ "$output" = "all is well" ]
-	# nothing is decided by it
+	# (it decides nothing)
 	run --separate-stderr ces alice explain run --cpus 4000 $open/tools:1
 	[ "$status" -eq 125 ]
 	runs
@@ -146,7 +146,7 @@ words_of() # BYTES
 	rm $parse.answer
 }
 
-# Writes what a ces-parse sends that has found one scan, of today and without findings, in a report of this name.
+# Prints what a ces-parse sends that has found one scan, of today and without findings, in a report of this name.
 a_scan_of() # REPORT
 {
 	cat > $lab/facts.c <<- 'END'
@@ -205,7 +205,7 @@ a_scan_of() # REPORT
 	another
 	# (under SELinux a script in its domain can write none of this: tests/vm/selinux/selinux.bats says more)
 	enforcing || its_account
-	# this is the program itself: any call but reading, writing and memory ends it
+	# (this is the program itself: any call except reading, writing and memory ends it)
 	strace -f -qq -u ces-parse -o $lab/calls $parse 3< /dev/null 4> /dev/null || true
 	grep -q 'prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER' $lab/calls
 	no grep -vE '^[0-9]+ +(read|write|brk|mmap|munmap|mremap|madvise|getrandom|exit_group)\(|^[0-9]+ +\+\+\+ exited' \
@@ -245,7 +245,7 @@ sys.stdout.buffer.write(struct.pack("<QQ", 0x3453524150534543, int(sys.argv[1]))
 		[ "$status" -eq 125 ]
 		[[ $stderr == *"ces-decode gave no answer"* ]]
 	done
-	# (this is its own answer to no request: a header of 16 bytes and the error)
+	# (its own answer to an empty request: a header of 16 bytes and the error)
 	mv -f $decode.away $decode
 	setpriv --reuid=ces-parse --clear-groups $decode 3< /dev/null 4> $lab/none
 	error_size=$(($(stat -c %s $lab/none) - 16))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The power fails at each moment at which CES has made the disk keep something (power.py says how).
+# Cuts the power after each time that CES makes the disk keep something (power.py).
 
 load ../lib/e2e.bash
 

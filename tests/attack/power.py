@@ -43,7 +43,7 @@ def client(*words):
 
 
 def plug_in(number):
-    """A boot: the disk as it is in DISK, an empty /run/ces, another name of the boot."""
+    """Boots: the disk becomes the one in DISK, /run/ces is empty, and the boot gets another name."""
     command("mount", "-o", "loop,commit=600,noatime", DISK, MOUNT)
     for part, path in PARTS.items():
         command("mount", "--bind", MOUNT + "/" + part, path)
@@ -55,7 +55,7 @@ def plug_in(number):
 
 
 def alive(name="ces-"):
-    """The processes of CES."""
+    """Returns the processes of CES."""
     found = []
     for comm in glob.glob("/proc/[0-9]*/comm"):
         try:
@@ -140,7 +140,7 @@ def record_moments(words):
                     os.kill(pid, signal.SIGCONT)
         if marked() and not any(m[2] for m in moments):
             copy("the program's first step")
-        if process.poll() is not None and quiet is None:  # what settles on the disk goes on for a moment
+        if process.poll() is not None and quiet is None:  # (writes to the disk go on for a moment)
             quiet = time.monotonic() + 0.3
             another_sync()
             copy("another program's fsync")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The local caller attacks in the moments between two steps.
+# A hostile local caller attacks in the moments between two steps.
 
 load ../lib/e2e.bash
 
@@ -17,7 +17,7 @@ teardown()
 	lab_policy
 }
 
-# Exchanges ~/out with ~/other, for ever.
+# Exchanges ~/out with ~/other again and again.
 swap()
 {
 	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice swapper out other 3>&- &
@@ -87,7 +87,7 @@ canaries() { find /etc /safe_data /home/bob -printf '%p %u %g %m %s %T@\n' | sor
 	grep -q ' tries, nothing' $lab/robbed.ces-unpack
 }
 
-# Sends SIGNAL to all of alice's processes but the shell that sends it, until the run is over.
+# Sends SIGNAL to all of alice's processes except the sending shell, until the run is over.
 @test "K01: when signals reach all processes of the caller's uid, at any moment, nothing is left" {
 	for s in STOP KILL TERM HUP USR1 SEGV; do
 		for ms in 4 9 14 20 40; do
@@ -119,7 +119,7 @@ delegated() # COMMAND
 	swapper=$!
 }
 
-# Freezes alice's cgroup at a moment when CONDITION holds.
+# Freezes alice's cgroup at a moment at which CONDITION holds.
 freeze_when() # CONDITION
 {
 	for ((i = 0; i < 1500; i++)); do
@@ -153,7 +153,7 @@ store_is_held() { ! flock -s -w 0.05 $store/lock true; }
 
 @test "F14: a helper that is frozen while it collects does not keep others from the store" {
 	pull bob $open/tools:1 -q
-	# so many that the test can catch the helper while it looks at them
+	# (so many that the test can catch the helper while it looks at these)
 	seq 100000 130000 | (cd $store/grants && xargs mkdir -m 700)
 	delegated "ces-client pull -q $open/tools:1"
 	freeze_when store_is_held
@@ -170,7 +170,7 @@ subids_are_held() { ! flock -w 0.05 $store/subids true; }
 	pull bob $open/tools:1 -q
 	who=bob inside -- true
 	inside -- true
-	# many users, so that the test can catch it
+	# (so many users that the test can catch it)
 	seq 100000 200000 >> $store/subids
 	delegated "ces-client run -q $open/tools:1 true"
 	freeze_when subids_are_held

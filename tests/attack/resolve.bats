@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
-# A registry has taken over ces-resolve. It can have of root what wish.h lists, each in its turn, and nothing else.
+# A registry has taken over ces-resolve. It can ask root for what wish.h lists, each in its turn, and for nothing else.
 
 # bats file_tags=without-selinux
-# (under SELinux a script in the domain of ces-resolve could not even start)
+# (under SELinux a script cannot even start in the domain of ces-resolve)
 
 load ../lib/e2e.bash
 
@@ -35,7 +35,7 @@ plays() # CASE
 
 workers() { pgrep -U ces-fetch,ces-resolve,ces-unpack; }
 
-# A pull with that program is refused in these words, and nothing of the pull is left.
+# A pull by that program is refused in these words, and leaves nothing.
 ends() # CASE WORDS [IMAGE]
 {
 	echo "$1"

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Tries everything that a process may do to another of the same user: robber.py PID..., or --for ever NAME...
+"""Tries everything that a process can do to another process of the same user: robber.py PID..., or --for ever NAME...
 
-With names, it tries every process that has one, over and over until SIGTERM. It prints what it got, or of how many
-processes or tries it got nothing. Run it as an ordinary user.
+With names, it tries every process with such a name, again and again until SIGTERM. It prints what it got, or from how
+many processes or tries it got nothing. Run it as an ordinary user.
 """
 import ctypes
 import os
@@ -52,7 +52,7 @@ def named(names):
 
 
 def rob_quickly(pid):
-    """Tries to get an fd, or the process itself, in a moment."""
+    """Tries once to get an fd, or the process itself."""
     pidfd = libc.syscall(PIDFD_OPEN, pid, 0)
     if pidfd < 0:
         return []

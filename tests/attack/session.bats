@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# From ces-helper, which is setuid, to ces-admit, which decides, and to ces-session, which does.
+# The steps from ces-helper, which is setuid, to ces-admit, which decides, and to ces-session, which acts.
 
 load ../lib/e2e.bash
 
@@ -59,7 +59,7 @@ teardown() { for p in $admit $session; do [ ! -e $p.away ] || mv $p.away $p; don
 	[ "$(wc -l < $journal)" = "$before" ]
 }
 
-# What ces-helper and ces-admit do between the first instruction and the last, of the calls that change something outside it.
+# Prints the calls of ces-helper and ces-admit, from the first instruction to the last, that change something outside.
 helper_calls()
 {
 	awk '
@@ -79,7 +79,7 @@ helper_calls()
 		$1 == pid { print }
 		END { exit !done }' $lab/trace > $lab/trace.setuid
 	cat $lab/trace.setuid
-	# (of the loader: its settings, and libc)
+	# (the loader's: its settings, and libc)
 	no grep -vE '"/etc/(suid-debug|ld\.so\.(preload|cache))"|/libc\.so\.6"|stat(at)?\([0-9]+, ""|arch_prctl|"/dev/null"|"/proc/self/(fd/[34]|ns/user)"|chdir\("/"\)|execve\("[^"]*/ces-(helper|admit)"|<\.\.\. [a-z0-9_]+ resumed>' $lab/trace.setuid
 }
 
@@ -90,9 +90,9 @@ helper_calls()
 	helper_calls $lab/trace > $lab/trace.helper
 	cat $lab/trace.helper
 	grep -q 'policy.json' $lab/trace.helper
-	# (a call may be written as two lines)
+	# (strace may write a call as two lines)
 	no grep -vE 'open(at2?)?\(|execve\("[^"]*/ces-(helper|admit)"|<\.\.\. [a-z0-9_]+ resumed>|clone3\(|pidfd_send_signal\(' $lab/trace.helper
-	# (of what it starts: the programs that read for it)
+	# (the programs that read for it)
 	no grep -vE '/ces-(client|helper|admit|decode|parse|session)"' <(grep -E 'execve\("' $lab/trace)
 	no grep -E 'O_(WRONLY|RDWR|CREAT|TRUNC|APPEND)' <(grep -vE '"/dev/null"|"/proc/self/fd/4"' $lab/trace.helper)
 }

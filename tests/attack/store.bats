@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# One user's requests, and what another user's requests leave in the store, the register of runs and the journal.
+# What one user's requests do to another user's images, runs and records.
 
 load ../lib/e2e.bash
 
@@ -12,7 +12,7 @@ teardown()
 	lab_policy
 }
 
-# Starts a run of USER's that goes on until it is ordered to end.
+# Starts a run of USER's that goes on until it is stopped.
 stays() # USER IMAGE [COMMANDS]
 {
 	rm -f $lab/up
@@ -30,7 +30,7 @@ goes()
 }
 
 layers() { ls $store/layers/sha256 | wc -l; }
-# Whether the collector that a request started has finished, with this many layers left.
+# Succeeds if the collector that a request started has finished, with this many layers left.
 left() { test "$(layers)" "$1" "$2"; } # OPERATOR NUMBER
 
 @test "J04: a forgotten image leaves the disk, even while another user's run goes on" {
@@ -53,7 +53,7 @@ hangs() # IMAGE
 }
 
 @test "J04: a forgotten image leaves the disk, even while another user's pull goes on" {
-	# this registry takes the connection and says nothing
+	# (this registry accepts the connection and sends nothing)
 	/usr/bin/python3 -c 'import socket, time; s = socket.create_server(("'$lab_address'", 5999)); time.sleep(60)' 3>&- &
 	silent=$!
 	lab_wait_port 5999 /dev/null
@@ -96,10 +96,10 @@ hangs() # IMAGE
 	[ "$(inside -- echo ran)" = ran ]
 	ces alice rmi $open/stroke:1
 	ces-client clean
-	# only what alice gave up has gone
+	# (only what alice removed has gone)
 	[ "$(layers)" -ge 76200 ]
 	[ "$(ces bob images --format json | jq length)" -eq 600 ]
-	# and what bob gives up goes in the end, a part at a time
+	# (what bob removes goes in the end, a part at a time)
 	rm -r $store/grants/4402
 	ces-client clean
 	[ "$(layers)" -eq 1 ]
@@ -110,7 +110,7 @@ hangs() # IMAGE
 	have alice tools
 	tests/lib/make_store.py $store 300 2 4402 bob
 	rm -r $store/grants/4401
-	# what is read first takes eight seconds: nobody may hold the store's lock for so long
+	# (reading the first layers takes eight seconds: nobody may hold the store's lock for so long)
 	run strace -f -qq -o /dev/null -e trace=openat2 -e inject=openat2:delay_enter=20000:when=1..400 ces-client clean
 	echo "$output"
 	[ "$status" -eq 0 ]

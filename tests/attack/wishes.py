@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Plays a ces-resolve that a registry has taken over: wishes.py CASE, in its place, with its descriptors.
 
-Sends the wishes of one case to ces-session (helper/resolve/wish.h), and then waits for its end.
+It sends the wishes of one case to ces-session (helper/resolve/wish.h), and then waits for its end.
 """
 import array
 import hashlib
@@ -51,7 +51,7 @@ def looked(top=b"{}"):
 
 
 def named(layers=(), config_digest=None, diff_ids=None):
-    """A manifest and a configuration that name the parts: (digest, diff_id) each."""
+    """Makes a manifest and a configuration that name the parts, each (digest, diff_id)."""
     config = b" ".join(d for _, d in layers) if diff_ids is None else b" ".join(diff_ids)
     looked(b" ".join([config_digest or sha256(config)] + [d for d, _ in layers]))
     wish("BYTES", config or b" ", number=CONFIG)
@@ -105,7 +105,7 @@ def flood():
 
 
 def with_descriptor():
-    """ces-session does not take it, and refuses what follows for itself."""
+    """ces-session does not accept it, and refuses the wishes after it."""
     zero = open("/dev/zero", "rb")
     session.sendmsg([packet("BYTES", b"{}", number=TOP)],
                     [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [zero.fileno()]))])
@@ -118,7 +118,7 @@ def too_long():
 
 
 def opaque(path):
-    """Acts on a layer that is whole: an empty archive."""
+    """Acts on a whole layer: an empty archive."""
     tar = bytes(1024)
     name = sha256(tar)
     named([(name, name)])
@@ -201,5 +201,5 @@ CASES = {
 RECORD_TYPE = int(sys.argv[2])
 session.recv(4096) # the order
 CASES[sys.argv[1]]()
-# a wish that was not refused by then was accepted
+# (a wish that has not been refused by now was accepted)
 time.sleep(600 if sys.argv[1] == "silent" else 15)

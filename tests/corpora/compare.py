@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Gives each tar below a directory to ces-unpack as a layer, and to bsdtar, and compares what they make of it:
+"""Gives each tar below a directory to ces-unpack as a layer, and to bsdtar, and compares the results:
 
     compare.py BUILD SAMPLES WORK
 
-Prints a line for each sample: "NAME same", "NAME refused: REASON", or "NAME differs" with the entries that only one has, in the
-following lines. It must be root, for the owners. It must not run a sample's programs, and it leaves WORK empty.
+It prints a line for each sample: "NAME same", "NAME refused: REASON", or "NAME differs" and on the next lines the entries that
+only one has. It must be root, for the owners. It must not run a sample's programs, and it leaves WORK empty.
 """
 import concurrent.futures
 import hashlib
@@ -19,7 +19,7 @@ import sys
 BUILD, SAMPLES, WORK = map(pathlib.Path, sys.argv[1:])
 LIMIT = 200_000_000  # bytes of a layer: some samples have holes of 60 GB
 COMPRESSIONS = {".gz": ("gzip", "gzip"), ".zst": ("zstd", "zstd")}
-# CES drops set-user-id and set-group-id bits, and an id that the image's 65536 do not have becomes nobody's.
+# CES drops set-user-id and set-group-id bits, and an id beyond the image's 65536 becomes nobody's.
 KEPT_MODE, IDS, NOBODY = 0o1777, 65536, 65534
 KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
 
@@ -37,7 +37,7 @@ def digest_of(path):
 
 
 def shown(path):
-    """A name as text of one line, whatever its bytes are."""
+    """Returns a name as one line of text, whatever its bytes are."""
     return path.decode("latin-1").encode("unicode_escape").decode().replace(" ", "\\x20")
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Public corpora, given to CES's readers: JSONTestSuite, the tars of Go and libarchive, the documents of OCI. README.md says
-# where they are from. Needs no lab, but root for the owners in the tars.
+# Gives public corpora to CES's readers: JSONTestSuite, the tars of Go and libarchive, the documents of OCI. README.md has
+# their sources. It needs no lab, but root for the owners in the tars.
 bats_require_minimum_version 1.5.0
 
 setup_file()
@@ -21,7 +21,7 @@ setup()
 	chmod 711 "$BATS_FILE_TMPDIR" "$work"
 }
 
-# Fails, and shows the difference, unless a file is what the table says; lines with # are for people.
+# Fails, and shows the difference, unless a file matches the table. Lines with # are for people.
 as_expected() # TABLE FILE
 {
 	diff <(grep -v '^#' "tests/corpora/$1.expected") "$2"
@@ -32,26 +32,26 @@ read_json()
 	"$B/tests/corpus_driver" json "$BATS_FILE_TMPDIR"/json/*.json | sed 's/(line 1, /(/' > "$work/json"
 }
 
-@test "JSON that is wrong is refused by both readers" {
+@test "invalid JSON is refused by both readers" {
 	read_json
 	[ "$(grep -ac '^n_' "$work/json")" -eq 188 ]
 	run -1 grep -a '^n_.* taken' "$work/json"
 }
 
-@test "JSON that is right is taken by both readers, or refused for a reason of the table" {
+@test "valid JSON is accepted by both readers, or refused for a reason in the table" {
 	read_json
 	[ "$(grep -ac '^y_' "$work/json")" -eq 95 ]
 	grep -a '^y_' "$work/json" | grep -av ' taken taken$' > "$work/refused"
 	diff <(grep '^y_' tests/corpora/json.expected) "$work/refused"
 }
 
-@test "JSON that each reader may take or refuse is treated as the table says" {
+@test "JSON that the standard leaves open is treated as the table says" {
 	read_json
 	[ "$(grep -ac '^i_' "$work/json")" -eq 35 ]
 	diff <(grep '^i_' tests/corpora/json.expected) <(grep -a '^i_' "$work/json")
 }
 
-@test "a tar of Go's or libarchive's becomes the same files as with bsdtar, or is refused for a reason of the table" {
+@test "a tar of Go's or libarchive's gives the same files as with bsdtar, or is refused for a reason in the table" {
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	mkdir "$work/trees"
 	tests/corpora/compare.py "$B" "$BATS_FILE_TMPDIR/tar" "$work/trees" > "$work/all"
@@ -63,7 +63,7 @@ read_json()
 	[ -z "$(ls -A "$work/trees")" ]
 }
 
-@test "a document of OCI's specifications is taken, or refused for a reason of the table" {
+@test "a document of OCI's specifications is accepted, or refused for a reason in the table" {
 	[ "$(uname -m)" = x86_64 ] || skip "the table is of images for amd64"
 	(cd "$BATS_FILE_TMPDIR/oci" && "$OLDPWD/$B/tests/corpus_driver" oci ./*/*.json) > "$work/oci"
 	[ "$(wc -l < "$work/oci")" -eq 53 ]

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Makes the archives of this folder anew, from checkouts of the projects that README.md names:
+"""Makes the archives of this folder again, from checkouts of the projects that README.md names:
 
     gather.py JSONTESTSUITE LIBARCHIVE TAR-SPLIT IMAGE-SPEC DISTRIBUTION-SPEC
 
-Writes json.tar.zst, tar.tar.zst, oci.tar.zst and licences/ beside itself. It must not change a byte of a sample: libarchive's
+It writes json.tar.zst, tar.tar.zst, oci.tar.zst and licences/ beside itself. It must not change a byte of a sample: libarchive's
 are only taken out of uuencode and compress (.Z), and the documents of OCI out of Markdown and Go.
 """
 import io
@@ -15,15 +15,15 @@ import tarfile
 from urllib.parse import parse_qs
 
 HERE = pathlib.Path(__file__).resolve().parent
-# What libarchive's filters read, which no layer is compressed with; and what is no tar inside.
+# Samples that libarchive's filters read but no layer uses, and samples that hold no tar.
 OTHER = re.compile(r"lz4|lzop|grzip|lrzip|uudecode|\.7z|\.zip|\.rar|\.lzh|\.tar\.(lz|lzma|lzo|xz|bz2)\.|raw_")
 TARS = re.compile(r"\.(tar|pax|ustar)(\.(Z|gz|zst))?\.uu$")
-# Fields of OCI's test tables, and the document that each holds.
+# Fields of OCI's test tables, with the document in each.
 FIELDS = {"manifest": "manifest", "config": "config", "imageIndex": "index"}
 
 
 def pack(name, members):
-    """Members in the order of their names, with no date and no owner: the same samples make the same archive."""
+    """Sorts members by name, without dates and owners: the same samples make the same archive."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for path, content in sorted(members.items()):
@@ -41,7 +41,7 @@ def json_suite(top):
 
 
 def decoded(path):
-    """uuencode alone for gzip and Zstandard, which layers have too; compress as well, which they have not."""
+    """Undoes uuencode, and compress, which layers cannot have. gzip and Zstandard stay."""
     lines = path.read_bytes().split(b"\n")
     first = next(i for i, line in enumerate(lines) if line.startswith(b"begin "))
     content = b""
@@ -81,7 +81,7 @@ def kind(media):
 
 
 def examples(top, found, prefix):
-    """The documents between ```json and ``` of the specification. One with an ellipsis in it is no document."""
+    """Returns the documents between ```json and ``` in the specification, without those that have an ellipsis."""
     for page in sorted(top.glob("*.md")):
         pattern = r"^( *)```json(?:,(\S*))?\n(.*?)^ *```"
         for number, match in enumerate(re.finditer(pattern, page.read_text(), re.M | re.S)):
@@ -90,7 +90,7 @@ def examples(top, found, prefix):
 
 
 def tables(top, found):
-    """The documents of the tests of OCI's schemas, and whether the schema takes each."""
+    """Returns the documents of the tests of OCI's schemas, and whether the schema accepts each."""
     for path in sorted((top / "schema").glob("*_test.go")):
         entries = re.findall(r"(\w+):\s*`(.*?)`,\s*(?:fail:\s*(true|false),)?", path.read_text(), re.S)
         for number, (field, text, fail) in enumerate(entries):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Escapes that a user of the machine, or code in a container, achieved on other engines, tried on CES
-# (tests/cve/README.md): races on paths and mounts, prefixes of paths, system calls, and verbs that CES must not have.
+# Tries on CES the escapes that a user of the machine, or code in a container, achieved on other engines
+# (tests/cve/README.md): races on paths and mounts, prefixes of paths, system calls, and commands that CES must not have.
 
 load ../lib/e2e.bash
 load cve.bash
@@ -35,7 +35,7 @@ teardown()
 		[[ $stderr == *"may not be bound"* || $stderr == *".."* ]]
 	done
 	inside -v /srv/data/proj:/x -v /srv/data/proj/in:/y -- true
-	# the same for projects: the data of a project whose name begins like another's
+	# (the same for projects: the data of a project whose name begins like another's)
 	groupadd -g 4431 nsh-2024-00019
 	install -d -m 2770 -g nsh-2024-00019 /safe_data/nsh-2024-00019
 	run --separate-stderr ces alice run --project nsh-2024-00019 $open/tools:1 true
@@ -114,7 +114,7 @@ teardown()
 		[ "$status" -eq 0 ]
 		[ "$output" = "AF_ALG: EPERM" ]
 	done
-	# the files of the store, whose pages all containers share, are as they were
+	# (the files of the store, whose pages all containers share, are unchanged)
 	untouched
 }
 
@@ -133,8 +133,7 @@ teardown()
 		run as alice timeout 30 "$CES_TOP/tests/lib/frame.py" u64:1:$number field:6:live wrap:1
 		[ "$status" -eq 125 ]
 	done
-	# nobody can ask the runtime of a live run for anything: its state is in a mount namespace that is gone from the
-	# host
+	# (nobody can ask the runtime about a live run: its state is in a mount namespace that has left the host)
 	[ -z "$(find /run /var/lib /var/run /tmp -name state.json -o -path '*/run/live')" ]
 	run as alice "$(basename "${CES_TEST_RUNTIME:-crun}")" list
 	no grep -q live <<< "$output"

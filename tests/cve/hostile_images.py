@@ -42,7 +42,7 @@ class Images:
         self.rows.append({**descriptor, "annotations": {"org.opencontainers.image.ref.name": name}})
 
     def image(self, name, layers=(), **config):
-        """Tags an image of the common layer, these layers and this configuration."""
+        """Tags an image with the common layer, these layers and this configuration."""
         self.tag(name, manifest(self.layout, [self.common, *layers], {**PATH, "Cmd": ["sh"], **config}))
 
     def document(self, name, change=lambda body: None, image=None, **more):
@@ -65,7 +65,7 @@ class Images:
 
 
 def configurations(images):
-    """podman: values that must not get out of a configuration."""
+    """podman: values that must not leave a configuration."""
     labels = {"architecture": ARCH, "config": {**PATH, "Cmd": ["sh"], "Labels": ANNOTATIONS, "Annotations": ANNOTATIONS},
               "annotations": ANNOTATIONS}
 
@@ -160,7 +160,7 @@ def layers(images):
 
 
 def graphs(images):
-    """containerd: indexes that do not end, and texts that are no digests."""
+    """containerd: endless indexes, and texts that are no digests."""
     platform = {"platform": {"architecture": ARCH, "os": "linux"}}
     here = {**images.blob(images.document("plain")), **platform}
     inner = images.index([here])

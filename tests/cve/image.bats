@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Escapes that an image achieved on other engines, tried on CES (tests/cve/README.md): by its configuration, by its
-# files in the places where a runtime makes or mounts something, and by what it does to the files of a driver.
+# Tries on CES the escapes that an image achieved on other engines (tests/cve/README.md): by its configuration, by files in
+# the places where a runtime makes or mounts something, and by its effect on the files of a driver.
 
 load ../lib/e2e.bash
 load cve.bash
@@ -19,7 +19,7 @@ teardown()
 	cve_policy
 }
 
-# Makes this a machine with GPUs, until the end of the test.
+# Gives this machine fake GPUs until the end of the test.
 with_gpus()
 {
 	. tests/lib/lab/fake_gpus.sh
@@ -29,7 +29,7 @@ with_gpus()
 	gpus=1
 }
 
-# The image runs, and its program sees what the pattern says. `untouched` sees whether anything reached the host.
+# Fails unless the image runs and its program prints the pattern. `untouched` checks that nothing reached the host.
 harmless() # PATTERN TAG [OPTION...] -- COMMAND...
 {
 	local pattern=$1
@@ -40,7 +40,7 @@ harmless() # PATTERN TAG [OPTION...] -- COMMAND...
 	[[ $output =~ $pattern ]]
 }
 
-# CES itself saw no deviation either.
+# (CES itself saw no deviation either)
 untouched_and_proven()
 {
 	untouched
@@ -94,7 +94,7 @@ untouched_and_proven()
 		[ "$status" -ne 0 ] || [[ $output =~ ^(/way|/safe_outputs|/scratch|$decoy|/proc/.*)/made$ ]]
 		[ ! -e $decoy/made ]
 	done
-	# files made in outputs are the user's, whichever user the image names
+	# (files made in outputs are the user's, whatever user the image names)
 	[ -z "$(find /home -name made ! -user alice)" ]
 	[ -z "$(find /srv /etc /tmp /var/tmp /run /safe_data $store/staging /home/bob -name made)" ]
 	rm -rf /home/alice/outputs_*
@@ -165,7 +165,7 @@ untouched_and_proven()
 	untouched_and_proven
 }
 
-# Is every path that must be hidden, and is there, empty and a mount of its own?
+# Succeeds if every path that must be hidden, and exists, is empty and a mount of its own.
 hidden='for p in /proc/acpi /proc/asound /proc/interrupts /proc/kallsyms /proc/kcore /proc/keys /proc/key-users /proc/latency_stats \
 	/proc/sched_debug /proc/scsi /proc/timer_list /proc/kpagecount /proc/kpageflags /proc/sysrq-trigger \
 	/sys/devices/virtual/powercap /sys/dev/block /sys/firmware /sys/fs/cgroup /sys/fs/selinux /sys/kernel/debug /sys/kernel/security; do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# A hostile program tries the ideas of the public kits from inside (deepce, CDK, amicontained, the break-out tests of
-# containerd, try-syscall of bubblewrap). The table of SECURITY.md says what it gets. tests/lib/drivers/kit_driver.c is
-# the program.
+# A hostile program tries from inside the ideas of the public kits (deepce, CDK, amicontained, the break-out tests of
+# containerd, try-syscall of bubblewrap). The table of SECURITY.md has the answers that it must get. The program is
+# tests/lib/drivers/kit_driver.c.
 
 load ../lib/e2e.bash
 load cve.bash
@@ -21,13 +21,13 @@ teardown_file()
 setup() { remember_host; }
 teardown() { cve_teardown; }
 
-# Prints the rows of that table as they are written there: | what | root's answer | the others' |
+# Prints the rows of that table: | what | root's answer | the others' |
 documented()
 {
 	sed -n '/^## What a container tries, and what the kernel answers/,/^## /p' SECURITY.md | grep '^| ' | tail -n +3
 }
 
-# Prints the measured rows: both programs say the same things in the same order.
+# Prints the measured rows. Both programs try the same things in the same order.
 measured()
 {
 	inside -- /safe_data/kit > $lab/kit.root
@@ -37,7 +37,7 @@ measured()
 }
 
 @test "the answers to what a container tries are those of SECURITY.md, for its root and for its other users" {
-	# other runs, of the same user and of another, are there for it to find
+	# (so that there are other runs to find, of the same user and of another)
 	for user in alice bob; do
 		background $user ces-client run -q $open/tools:1 sh -c 'echo up; exec sleep 60'
 	done
@@ -61,7 +61,7 @@ measured()
 	[ -z "$(cat /sys/kernel/uevent_helper 2> /dev/null)" ]
 }
 
-@test "outside a container, as an ordinary user, the kit gets other answers: it would see a difference" {
+@test "outside a container, as an ordinary user, the kit gets other answers, so it sees a difference" {
 	as alice "$CES_TOP/${B:-build}/tests/kit_driver" > $lab/kit.outside
 	cat $lab/kit.outside
 	grep -q "^filter of system calls.*0$" $lab/kit.outside

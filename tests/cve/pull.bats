@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Escapes and stalls that a registry or a layer achieved on other engines, tried on CES (tests/cve/README.md).
+# Tries on CES the escapes and stalls that a registry or a layer achieved on other engines (tests/cve/README.md).
 
 load ../lib/e2e.bash
 load cve.bash
@@ -83,13 +83,13 @@ teardown() { rm -rf /home/*/outputs_*; }
 	untouched
 }
 
-@test "CVE-2026-122321: when a tag moves between check and use, nothing changes: it is asked for once, and what was pulled runs" {
+@test "CVE-2026-122321: when a tag moves between check and use, the pulled image runs: the tag is resolved once" {
 	: > $lab/cve.log
 	before_index=$(cat $lab/cve/index.json)
 	good=$(jq -r '.manifests[] | select(.annotations[] == "good") | .digest' $lab/cve/index.json)
 	pull alice $bad:good -q
 	[ "$(jq -s 'map(select(.path // "" | endswith("/manifests/good"))) | length' $lab/cve.log)" -eq 1 ]
-	# now the tag names another image
+	# (now the tag names another image)
 	jq '(.manifests[] | select(.annotations[] == "moved") | .annotations[]) |= "good" |
 		.manifests |= (map(select(.digest != $good)))' --arg good "$good" <<< "$before_index" > $lab/cve/index.new
 	mv $lab/cve/index.new $lab/cve/index.json
@@ -97,7 +97,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	run ces alice run -q $bad:good cat /moved
 	[ "$status" -ne 0 ]
 	[ "$(journal_new -r 'select(.event == "decision") | .digest' | head -n 1)" = "$good" ]
-	# and where the policy locks the digest, the other image is neither pulled nor run, by any name
+	# (if the policy locks the digest, the other image is neither pulled nor run, by any name)
 	cve_policy ".projects[\"nsh-2024-0001\"].images = [{allow: \"bad.tre.test/**\", digest: \"$good\"}]"
 	run --separate-stderr pull alice $bad:good
 	echo "$stderr"

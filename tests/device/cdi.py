@@ -3,9 +3,9 @@
 
     cdi.py [--smi PROGRAM] [--copy DIRECTORY] > FILE
 
-For machines that have the driver and not the vendor's tool. It looks at the nodes in /dev, and at the files of the driver's own
-version beside libcuda. CES takes files that are root's alone, in
-directories that are: with --copy, any others are copied to that directory, and listed there. It must not list a file of another version, a link, or a node that it does not know.
+For machines that have the driver but not the vendor's tool. It looks at the nodes in /dev, and at the files of the driver's own
+version beside libcuda. CES accepts only files of root's in directories of root's: with --copy it copies any others to that
+directory and lists the copies. It must not list a file of another version, a link, or a node that it does not know.
 """
 import argparse
 import glob
@@ -17,7 +17,7 @@ import stat
 import subprocess
 import sys
 
-# What programs need to compute and to look; not what draws.
+# The libraries that programs need to compute and to query the driver, without those that draw.
 LIBRARIES = ("cuda", "cudadebugger", "nvidia-ml", "nvidia-ptxjitcompiler", "nvidia-nvvm", "nvidia-gpucomp", "nvidia-opencl", "nvidia-cfg",
              "nvidia-allocator")
 PLACES = ("/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/local/nvidia/lib64", "/usr/local/nvidia/lib", "/usr/lib/wsl/lib",
@@ -33,7 +33,7 @@ def library_places():
 
 
 def driver(places):
-    """The directory and the version of libcuda."""
+    """Returns the directory and the version of libcuda."""
     for place in places:
         for path in sorted(glob.glob(f"{place}/libcuda.so.[0-9]*.[0-9]*")):
             if not os.path.islink(path):
@@ -61,7 +61,7 @@ def is_roots_alone(path):
 
 
 def settled(path, copy):
-    """The file, or its copy."""
+    """Returns the file, or its copy."""
     if copy is None or is_roots_alone(path):
         return path
     os.makedirs(copy, 0o755, exist_ok=True)
@@ -76,7 +76,7 @@ def mount(path):
 
 
 def uuids(smi):
-    """Index and UUID, as nvidia-smi -L has them; nothing where it says nothing."""
+    """Returns index and UUID as in nvidia-smi -L, or nothing if it prints nothing."""
     listed = subprocess.run([smi, "-L"], capture_output=True, text=True, check=False).stdout if smi else ""
     return dict(re.findall(r"^GPU (\d+):.*UUID: (GPU-[0-9a-f-]+)", listed, re.M))
 

@@ -67,7 +67,7 @@ teardown()
 	run inside -v ./work:/var/lib/db -- sh -c 'stat -c %u /var/lib/db /var/lib/db/f; cat /var/lib/db/f'
 	[ "$output" = $'999\n999\nkept' ]
 	nothing_left_behind
-	# and taken back
+	# (and CES takes them back)
 	inside -v ./work:/var/lib/db -- chown -R 0:0 /var/lib/db
 	as alice cat /home/alice/work/f
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
-# The whole chain, as doc/chain.md types it: conform, scan, approve, sign, pull, run, receipt, verify on a second machine.
+# The whole chain as in doc/chain.md: conform, scan, approve, sign, pull, run, receipt, and verify on a second machine.
 
 load ../lib/e2e.bash
 
-# The site of the guides, where nothing of the image is approved yet, and ghcr.io itself.
+# Sets up the site of the guides, where nothing of the image is approved yet, and ghcr.io itself.
 setup_file()
 {
 	jq --arg runtime "${CES_TEST_RUNTIME:-/usr/bin/crun}" --argjson r "$(jq '.registries["ghcr.io"]' tests/lib/lab/policy.json)" \
@@ -19,7 +19,7 @@ setup_file()
 	echo "$lab_address ghcr.io" >> /etc/hosts
 	lab_registry ghcr_io 443 "$lab_htpasswd" / ghcr_io
 	install -d -o nobody -g nogroup /media/usb
-	# (Debian has no cosign. This writes the same documents, by openssl.)
+	# (Debian has no cosign: this writes the same documents with openssl)
 	cat > /usr/local/bin/cosign <<- END
 	#!/bin/bash -e
 	case "\$*" in
@@ -43,7 +43,7 @@ teardown_file()
 	lab_policy
 }
 
-# What Trivy writes about this very image.
+# Writes what Trivy writes about this very image.
 scanned()
 {
 	local digest
@@ -60,7 +60,7 @@ scanned()
 	[ "$status" -eq 0 ]
 	# the crate that it made is whole
 	jq -e '.["@graph"] | any(.["@id"] == "manifest.json")' /root/crate/ro-crate-metadata.json
-	# and the second machine had nothing of this one
+	# (the second machine had nothing from this one)
 	run tests/lib/guide.py --type '%' 'ls -A /etc/ces /var/lib/ces /var/log/ces /home /root; id -u; ip -o addr'
 	[ "$output" = $'/etc/ces:\n\n/home:\n\n/root:\n\n/var/lib/ces:\n\n/var/log/ces:\n65534' ]
 }

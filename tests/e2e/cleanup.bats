@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Whatever happens to a run, nothing of it stays behind.
+# However a run ends, nothing of it stays behind.
 
 load ../lib/e2e.bash
 
@@ -11,11 +11,11 @@ teardown()
 	[ -z "${client:-}" ] || kill -KILL "$client" 2> /dev/null || true
 }
 
-# Starts a run of alice's that says when it is up and then stays. Sets client to the pid of ces-client.
+# Starts a run of alice's that makes a file when it is up, and then stays. Sets $client to the pid of ces-client.
 start_run() # [COMMAND]
 {
 	rm -f $lab/up
-	# bash starts background commands with SIGINT ignored, and the client would leave it so.
+	# (bash starts background commands with SIGINT ignored, and the client would leave it ignored)
 	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice --default-signal=INT,QUIT \
 		ces-client run -q $open/tools:1 sh -c "${1:-echo up; exec sleep 600}" > $lab/up 2> $lab/err 3>&- < /dev/null &
 	client=$!
@@ -32,7 +32,7 @@ gone()
 	no compgen -G '/home/alice/scratch_*'
 }
 
-# The helper that supervises the run: a child of the client's.
+# Prints the pid of the helper that supervises the run: a child of the client.
 helper_of() { pgrep -P "$1" -x 'ces-helper|ces-admit|ces-session'; }
 
 @test "SIGTERM, SIGHUP or Ctrl-C to the client ends the run" {
@@ -90,8 +90,8 @@ helper_of() { pgrep -P "$1" -x 'ces-helper|ces-admit|ces-session'; }
 	gone
 }
 
-# Starts a run of alice's, and kills its helper when COMMAND has done its work there. Sets $n and $scratch to its number
-# and scratch.
+# Starts a run of alice's, and kills its helper when COMMAND has done its work there. Sets $n to the run's number and
+# $scratch to its scratch.
 killed_run() # COMMAND
 {
 	start_run "$1; echo up; exec sleep 600"
@@ -114,7 +114,7 @@ killed_run() # COMMAND
 	[ -d $scratch ]
 	journal_new -s -e --arg n "$n" 'map(select(.event == "end" and .run == $n)) | length == 1 and .[0].reason == "helper died"'
 	[ "$(ces alice ps --format json)" = "[]" ]
-	# it holds nothing: no image, and no place among the user's runs
+	# (it holds nothing: no image, and no place among the user's runs)
 	[ "$(grep -c "$open" /run/ces/"$n"/record)" -eq 0 ]
 	umount $scratch/scratch/d
 	inside -- true
@@ -278,7 +278,7 @@ interrupted() # SIGNAL MILLISECONDS
 			ces-client run -q $open/tools:1 sleep 600 3>&- < /dev/null > /dev/null 2>&1 &
 		client=$!
 		sleep "$(printf '0.%03d' $ms)"
-		# on a busy machine it may not even be there yet
+		# (on a busy machine it may not exist yet)
 		eventually pkill -KILL -x -P $client 'ces-helper|ces-admit|ces-session'
 		wait $client || true
 	done

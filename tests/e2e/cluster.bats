@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The job that `ces-run k8s` writes is one that Kubernetes' own client takes: no key that its schema does not have, no
-# value of another type, nothing missing that it requires. (`kubectl` would ask a server for that schema.)
+# Kubernetes' own client accepts the job that `ces-run k8s` writes: no key outside its schema, no value of another type, no
+# missing key. (`kubectl` would ask a server for that schema.)
 
 load ../lib/e2e.bash
 load ../lib/compat.bash
@@ -45,7 +45,7 @@ is_job() { /usr/bin/python3 $lab/job.py; }
 	nothing_left_behind
 }
 
-@test "what is no job of Kubernetes' is found out" {
+@test "a job that Kubernetes would refuse is reported" {
 	as alice ces-run k8s $image/tools:1 > $lab/job.yaml
 	is_job < $lab/job.yaml
 	for change in 's/backoffLimit/backOffLimit/' 's/^    spec:/    spec:\n      hostsNetwork: true/' 's/mountPath/mountpath/'; do

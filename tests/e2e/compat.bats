@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Today's commands: everything in the guides still works, or says what to type instead.
+# Today's commands: everything in the guides still works, or is refused with what to type instead.
 
 load ../lib/e2e.bash
 load ../lib/compat.bash
@@ -13,7 +13,7 @@ setup_file()
 setup() { remember; }
 teardown() { rm -rf /home/*/outputs_* /home/alice/work/*; }
 
-# Prints what ces-run would ask for, one item a line.
+# Prints what ces-run would ask for, one item on a line.
 asked() # WORD...
 {
 	run --separate-stderr as alice ces-run --verbose --dry-run "$@"

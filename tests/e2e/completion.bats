@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Shell completion: what TAB offers. The programs are the real ones; only the list of images is replaced.
+# Shell completion: what TAB offers. The programs are the real ones, and only the list of images is a fake.
 
 load ../lib/e2e.bash
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# An X display in a container, where the policy allows it. The server is Xvfb. The programs are Debian's, bound with
-# their libraries; they run in an image that has nothing of X.
+# An X display in a container, if the policy allows it. The server is Xvfb. The programs are Debian's, bound with their
+# libraries into an image that has nothing of X.
 
 load ../lib/e2e.bash
 
@@ -23,7 +23,7 @@ teardown_file()
 }
 setup()
 {
-	# (each lab has its own /tmp for the programs of a test file; the servers make sockets in it)
+	# (each lab has a /tmp of its own for the programs of a test file, and the servers make sockets in it)
 	lab_policy '.defaults.display = true | .defaults.binds = ["~"]'
 	remember
 }
@@ -36,14 +36,13 @@ teardown()
 
 declare -gA number=([alice]=71 [bob]=72)
 
-# Starts the user's own X server. It does not start anew when its last client ends; the server of a desktop does not
-# either.
+# Starts the user's own X server. Like the server of a desktop, it does not restart when its last client ends.
 server() # USER
 {
 	local n=${number[$1]} key
 	key=$(mcookie)
 	as "$1" xauth -qf "/home/$1/.Xauthority" add ":$n" . "$key"
-	# (not by `as`: a test would end its shell, not the server)
+	# (without `as`: a test would end the shell of `as` and not the server)
 	setpriv --reuid="$1" --regid="$1" --init-groups --reset-env ${CES_AS_LABEL:+--selinux-label "$CES_AS_LABEL"} \
 		Xvfb ":$n" -auth "/home/$1/.Xauthority" -noreset -nolisten tcp > "$lab/xvfb.$1" 2>&1 3>&- &
 	echo $! >> $lab/servers
@@ -61,7 +60,7 @@ programs()
 	done
 }
 
-# Runs WORD... as in a terminal of the user's desktop.
+# Runs WORD... as from a terminal of the user's desktop.
 at_desktop() # USER WORD...
 {
 	as "$1" env DISPLAY=":${number[$1]}" XAUTHORITY="/home/$1/.Xauthority" "${@:2}"
@@ -191,7 +190,7 @@ x() { echo "/x/$(basename "$(ls /home/alice/x/ld-linux-*)") --library-path /x /x
 		run --separate-stderr at_desktop alice ces-client run --display -v "$bind" $open/tools:1 true
 		refused "holds your own key to the display"
 	done
-	# without a display, the policy decides
+	# (without a display the policy decides)
 	as alice ces-client run -q -v /home/alice:/mine:ro $open/tools:1 true
 }
 

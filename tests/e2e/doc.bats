@@ -3,7 +3,7 @@
 
 load ../lib/e2e.bash
 
-# Sets up the site that the guides describe: the example for desktops, with the lab's registry.
+# Sets up the site of the guides: the example for desktops, with the lab's registry.
 setup_file()
 {
 	jq --arg runtime "${CES_TEST_RUNTIME:-/usr/bin/crun}" --argjson r "$(jq '.registries["ghcr.io"]' tests/lib/lab/policy.json)" \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# doctor: its findings on a fit machine, and on an unfit one.
+# doctor: its findings on fit and unfit machines.
 
 load ../lib/e2e.bash
 
@@ -18,7 +18,7 @@ teardown()
 	lab_policy
 }
 
-# doctor, run by alice, finds a fault: status 1, this line, and a remedy below it.
+# Fails unless doctor, run by alice, finds a fault: status 1, this line, and a remedy below it.
 unfit() # PATTERN REMEDY
 {
 	remember # includes what the test has broken
@@ -197,7 +197,7 @@ warned() # PATTERN REMEDY
 	run --separate-stderr ces alice doctor
 	rmdir $unit ${unit%/*} 2> /dev/null || true
 	grep -qE "^ok +cgroups +runs are in $unit" <<< "$output"
-	# where the policy names another place, there is nothing to say
+	# (if the policy names another place, doctor is silent)
 	lab_policy '.host.cgroup_parent = "/ces.slice"'
 	run --separate-stderr ces alice doctor
 	no grep -E 'ces.service' <<< "$output"

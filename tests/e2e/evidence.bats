@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Image rules that demand a scan or an SBOM: the records of the very digest that would run are read at each pull and run.
+# Image rules that demand a scan or an SBOM: each pull and run reads the records of the very digest that would run.
 
 load ../lib/e2e.bash
 
@@ -29,7 +29,7 @@ demands()
 	lab_policy ".projects[\"nsh-2024-0001\"].images = [({\"allow\":\"open.tre.test/epcced/tools\",\"digest\":\"$d\",\"scan\":$1} | ${2:-.})]"
 }
 
-# reported NAME WHEN JQ-FILTER...: NAME.json is the report of that format about the image, of that time.
+# reported NAME WHEN JQ-FILTER...: makes NAME.json, the report of that format about the image at that time.
 reported()
 {
 	sed "s/5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef/${d#sha256:}/g" "$reports/$1.json" |
@@ -38,7 +38,7 @@ reported()
 
 harmless='del(.Results[].Vulnerabilities[]? | select(.Severity == "CRITICAL"))'
 
-# added NAME WHEN [JQ-FILTER]: it is kept.
+# added NAME WHEN [JQ-FILTER]: makes such a report and keeps it.
 added() { reported "$@"; ces-policy evidence add --digest "$d" "$1.json"; }
 
 allowed()
@@ -48,7 +48,7 @@ allowed()
 	[ "$output" = done ]
 }
 
-# denied KEY TEXT [VERB]: a run (or that verb), by that key of the rule, and it says so.
+# denied KEY TEXT [VERB]: fails unless a run (or that command) is denied by that key of the rule, with this text.
 denied()
 {
 	run --separate-stderr ces alice "${3:-run}" $open/tools:1
@@ -108,7 +108,7 @@ denied()
 	allowed
 }
 
-@test "what was approved must be there, unchanged; and of later reports only scans count" {
+@test "a missing or changed approved record denies; of later reports only scans count" {
 	added trivy '2 days ago'
 	lab_policy '.projects["nsh-2024-0001"].images = []'
 	ces-policy approve --project nsh-2024-0001 --approval IG-9 --expires 2090-01-01 /etc/ces/policy.json "$open/tools@$d"
@@ -140,7 +140,8 @@ denied()
 	denied scan "$name was changed"
 	head -c 1000 good > "$report"
 	denied scan "$name was changed"
-	# the right name for the wrong bytes: not as ces-policy writes, keys twice, escapes of terminals, another image
+	# (the right name for the wrong bytes: not as ces-policy writes, a duplicate key, escapes of terminals, another
+	# image)
 	for bad in 's/"secrets": /&0/' 's/"secrets": [0-9]*/"secrets": 1, "secrets": 1/' 's/"tool": "/&\x1b[31m/' 's/"tool": "/&\\u001b[31m/' \
 		"s/\"digest\": \"$d\"/\"digest\": \"sha256:$(printf '%064d' 1)\"/"; do
 		rm $folder/*
@@ -208,7 +209,7 @@ denied()
 	[[ $stderr == *"demands a base"* && -z $output ]]
 }
 
-# chain IMAGE N: the ChainID of its first N layers, by the image-spec.
+# chain IMAGE N: prints the ChainID of its first N layers, by the image-spec.
 chain()
 {
 	local c='' d
@@ -231,7 +232,7 @@ chain()
 	[ "$status" -eq 0 ]
 	run ces alice explain run $open/stroke:1
 	[[ $output == *"only on the base with ChainID $other"*"or $(chain stroke 2)"* ]]
-	# the digest of the second layer, a stack that does not begin at the bottom, another one
+	# (the digest of the second layer, a stack that does not begin at the bottom, another one)
 	for wrong in "$(skopeo inspect --config --no-tags --cert-dir $lab/trust docker://open.tre.test:5001/epcced/stroke:1 | jq -r '.rootfs.diff_ids[1]')" \
 		"$(chain layers64 3)" "$other"; do
 		base "$wrong"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
-# ces-fetch alone: its answers from good registries and over lines that drop, and its words when nobody answers.
+# ces-fetch alone: its answers with good registries and bad connections, and its messages when nobody answers.
 
 # shellcheck disable=SC2154 # load_image sets manifest, manifest_size, layer and size
 load ../lib/fetch.bash
 
-# Registries as they should be
+# Registries that behave well
 
 @test "a manifest and a blob come whole from a real registry, anonymously" {
 	fetch_ca "https://localhost:$anonymous" lab/tool "blob|$layer|$size" "manifest|1|4194304"
@@ -131,7 +131,7 @@ load ../lib/fetch.bash
 	[ "$(requests | jq -s 'map(.authorization) == [false, true, true, true]')" = true ]
 }
 
-# Lines that drop, servers that are busy
+# Connections that drop, servers that are busy
 
 @test "a dropped connection resumes by Range" {
 	fetch_bad drop-once
@@ -178,7 +178,7 @@ load ../lib/fetch.bash
 # bats test_tags=slow
 @test "a transfer of one byte a second is given up" { fetch_bad slow; failed registry "is too slow"; }
 
-# Nobody there, or somebody else
+# No server, or another one
 
 @test "a registry that is down is reported at once" {
 	fetch_ca "https://localhost:$none" lab/tool "manifest|1|4194304"
@@ -201,7 +201,7 @@ load ../lib/fetch.bash
 	# (-ff: a file for each process, so that no call is written as two lines)
 	run -1 strace -ff -e trace=file,seccomp -o "$out/trace" "$top/$B/tests/fetch_driver" -e "$top/$B/ces-fetch" \
 		-c "$dir/stranger.pem" "https://localhost:$bad" lab/tool "manifest|1|4194304"
-	# takes the process that executed ces-fetch: the other is its child, and has its own filter
+	# (the process that executed ces-fetch: the other one is its child, which has its own filter)
 	local trace
 	trace=$(grep -l 'execveat(' "$out"/trace.*)
 	grep -q 'seccomp(SECCOMP_SET_MODE_FILTER, .* = 0' "$trace"

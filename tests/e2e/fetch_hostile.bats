@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ces-fetch alone, facing a registry that wants to do harm: redirects, logins, wrong bodies.
+# ces-fetch alone against a hostile registry: redirects, logins, wrong bodies.
 
 # shellcheck disable=SC2154 # load_image sets manifest, manifest_size, layer and size
 load ../lib/fetch.bash
@@ -50,7 +50,7 @@ load ../lib/fetch.bash
 	[ "$(requests | jq -s 'map(select(.authorization)) | length')" -eq 0 ]
 }
 
-# Bodies that differ from what they promise
+# Bodies that differ from their headers
 
 @test "a body that is too long is cut at its size" { fetch_bad longer; failed registry "more than the $size bytes"; got_at_most "$size"; }
 @test "an endless body is cut at its size" { fetch_bad endless; failed registry "more than the $size bytes"; got_at_most "$size"; }
@@ -80,7 +80,7 @@ load ../lib/fetch.bash
 	run -1 whole
 }
 
-# False lists of tags: ces-fetch reports the missing tag, and none of the registry's own words
+# Forged lists of tags: ces-fetch reports the missing tag, and none of the registry's own words
 
 missing_tag() # MODE [OPTION...]
 {

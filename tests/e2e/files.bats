@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# A package manager uses the container's file system. Files of the image can be removed, moved and replaced, on every
-# kernel; their owners and modes still hold.
+# A package manager uses the container's file system: files of the image can be removed, moved and replaced, on every kernel,
+# and their owners and modes still count.
 
 load ../lib/e2e.bash
 
@@ -8,7 +8,7 @@ setup_file() { lab_policy; have alice tools rules opaque-root user-number; }
 setup() { remember; }
 teardown() { rm -rf /home/*/outputs_* /safe_data/nsh-2024-0001/watch*; }
 
-# In the image `rules`, /d has a file of the lowest layer, /o hides the files of lower layers, and /h is of the top one.
+# In the image `rules`, /d has a file of the lowest layer, /o hides the files of lower layers, and /h belongs to the top one.
 changed() # SCRIPT
 {
 	from=rules run inside -- sh -ec "exec 2>&1; $1"

@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
-# GPUs: which GPUs a run gets and which it does not, and which files of their driver. The driver is a fake
-# (tests/lib/lab/fake_gpus.sh).
+# GPUs: which GPUs a run gets, and which files of their driver. The driver is a fake (tests/lib/lab/fake_gpus.sh).
 
 load ../lib/e2e.bash
 . tests/lib/lab/fake_gpus.sh
@@ -160,7 +159,7 @@ in_run() # MODE(<, > or <>) NODE
 	echo "$output"
 	[ "$status" -eq 125 ]
 	[[ $output == *"ces: the run would be refused: this machine has 1 of the GPUs that are allowed, and 2 are asked for"* ]]
-	# CES does not guess about a file that she may not read
+	# (CES does not guess about a file that alice may not read)
 	chmod 600 $spec
 	run ces alice run --gpu=2 --dry-run $open/tools:1
 	[ "$status" -eq 0 ]
@@ -200,7 +199,7 @@ in_run() # MODE(<, > or <>) NODE
 
 @test "when many runs ask for GPUs at once, each GPU goes to one run" {
 	local i
-	# All runs wait at one lock and go through it together.
+	# (all runs wait at one lock and pass it together)
 	flock --no-fork /run/ces sleep 60 3>&- &
 	clients[0]=$!
 	for i in 1 2 3 4 5 6 7; do hold $i "$([ $((i % 2)) = 0 ] && echo alice || echo bob)" --gpu; done

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The lines of the safe haven's guides, as they are printed there, and hostile values in the files that they read.
+# The lines of the safe haven's guides as printed there, and hostile values in the files that they read.
 
 load ../lib/e2e.bash
 load ../lib/compat.bash
@@ -84,7 +84,7 @@ teardown() { rm -rf /home/*/outputs_* /home/alice/work/*; }
 	chown alice: /home/alice/sif/odd.sif
 	try odd.sif
 	client_refused 'odd.sif'
-	# a pull keeps the file that it would overwrite
+	# (a pull does not overwrite the file)
 	echo mine > /home/alice/sif/tools:1.sif
 	run --separate-stderr as alice sh -c "cd sif && ces-pull apptainer '' '' $open/tools:1"
 	client_refused 'move it away'
@@ -207,7 +207,7 @@ root:x:0:0:root:/root:/bin/sh" ]
 	[ "$(ls /home/alice/scratch/jupyter_app/1)" = $'after\nbefore\ntmp' ]
 	no compgen -G '/home/alice/outputs_*'
 	no compgen -G '/home/alice/scratch_*'
-	# when a program fails or a helper dies, none of the caller's files are removed
+	# (if a program fails or a helper dies, none of the caller's files are removed)
 	run as alice sh -c "env $places ces-run $open/tools:1 false"
 	[ "$status" -eq 1 ]
 	as alice sh -c "env $places ces-run -q $open/tools:1 sh -c 'echo up; exec sleep 600'" > $lab/up 2> /dev/null 3>&- &
@@ -217,7 +217,7 @@ root:x:0:0:root:/root:/bin/sh" ]
 	ces-client clean
 	[ "$(ls /home/alice/scratch/jupyter_app/1)" = $'after\nbefore\ntmp' ]
 	[ -e /home/alice/safe_outputs/jupyter_app/1/result ]
-	# an option that is typed wins
+	# (an option on the command line wins)
 	as alice mkdir -p typed
 	file opts <<< '-v ~/typed:/safe_outputs'
 	run as alice sh -c "env $places ces-run --opt-file work/opts $open/tools:1 touch /safe_outputs/here"
@@ -276,8 +276,8 @@ root:x:0:0:root:/root:/bin/sh" ]
 	ces alice rmi $image/tools:1
 }
 
-# A rocker image starts so with these settings: it makes a user with the numbers that it is given, and starts the
-# workbench as that user, who has the groups of the image's /etc/group and no others.
+# With these settings a rocker image makes a user with the given numbers, and starts the workbench as that user, who has the
+# groups of the image's /etc/group and no others.
 rocker='echo "rstudio:x:$USERID:$GROUPID::/home:/bin/sh" >> /etc/passwd; touch /safe_outputs/by_root
 	exec su rstudio -c "id -u; id -g; cat /safe_data/patients.csv | wc -l; touch /safe_outputs/by_rstudio /scratch/t; id -G"'
 

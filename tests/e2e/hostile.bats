@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Bad input through the pipe, the environment and the limits that a caller sets.
+# Hostile input through the pipe, the environment and the limits of a caller.
 
 load ../lib/e2e.bash
 
@@ -9,7 +9,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 
 frame() { as alice timeout 30 "$CES_TOP/tests/lib/frame.py" "$@"; }
 
-# The helper answered with an error event and 125. It left one record and nothing else.
+# Fails unless the helper answered with an error event and 125, left one record, and left nothing else.
 frame_refused()
 {
 	run frame "$@"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The journal records a decision before it takes effect, and how it ended. Nobody can rewrite it unnoticed.
+# The journal records each decision before it takes effect, and how it ended. Nobody can rewrite it unnoticed.
 
 load ../lib/e2e.bash
 
@@ -60,7 +60,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	journal_new -s -e 'length == 2 and .[1].uid == 4404'
 }
 
-# Writes a user's count of denials: level, time, left out.
+# Writes a user's count of denials: level, time, and the number left out.
 put_bucket() { python3 -c 'import struct, sys; sys.stdout.buffer.write(struct.pack("<3Q", *map(int, sys.argv[1:])))' "$@" > $bucket; }
 show_bucket() { python3 -c 'import struct, sys; print(*struct.unpack("<3Q", sys.stdin.buffer.read()))' < $bucket; }
 
@@ -109,7 +109,7 @@ show_bucket() { python3 -c 'import struct, sys; print(*struct.unpack("<3Q", sys.
 }
 
 @test "when the helper of a pull was killed, the next helper records the pull's end" {
-	# this registry takes the connection and says nothing
+	# (this registry accepts the connection and sends nothing)
 	/usr/bin/python3 -c 'import socket, time; s = socket.create_server(("'$lab_address'", 5999)); time.sleep(60)' 3>&- &
 	silent=$!
 	lab_wait_port 5999 /dev/null
@@ -153,7 +153,7 @@ show_bucket() { python3 -c 'import struct, sys; print(*struct.unpack("<3Q", sys.
 	done
 }
 
-# Rotates as logrotate does: it renames, and does nothing else.
+# Rotates like logrotate: renames the file, and does nothing else.
 rotate() { mv $journal $journal.1; }
 
 verified() # FILES

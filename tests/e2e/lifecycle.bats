@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Runs that go on while their user does something else: listing, naming, stopping, detaching, logs.
+# Runs that go on while their user does other things: listing, naming, stopping, detaching, logs.
 
 load ../lib/e2e.bash
 
@@ -30,11 +30,11 @@ detach() # USER [OPTION...] -- COMMAND...
 	ces "$user" run -q -d "${options[@]}" "$open/tools:1" "$@"
 }
 
-# A shell that ends at once when it is asked to.
+# A shell that ends at once on TERM.
 stays='trap "exit 0" TERM; echo up; while :; do sleep 0.1; done'
 
 says() { [[ $(ces "$1" logs "$2") == *"$3"* ]]; }
-# The client refused `run --separate-stderr ...`; it never reached the helper.
+# Fails unless the client itself refused `run --separate-stderr ...`, without the helper.
 refused_by_client() # PATTERN
 {
 	echo "status $status, stdout: $output, stderr: $stderr"
@@ -222,7 +222,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	done
 }
 
-@test "another user's run is as absent as none: it is not listed, shown, waited for, read or stopped" {
+@test "another user's run is treated as missing: it is not listed, shown, waited for, read or stopped" {
 	n=$(detach alice --name trial -- sh -c "$stays")
 	ces bob ps -a --format json | jq -e 'length == 0'
 	for verb in stop inspect wait logs; do
@@ -267,7 +267,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 @test "logs prints stdout and stderr, byte for byte, also after the end" {
 	n=$(detach alice -- sh -c 'head -c 300000 /dev/zero; printf "\\377\\033x"; echo err >&2')
 	[ "$(ces alice wait "$n")" = 0 ]
-	# there are two pipes: their order is not promised, but no byte is lost, added or torn from its write
+	# (there are two pipes: their order is not promised, but no byte is lost, added or moved out of its write)
 	ces alice logs "$n" | tr -d '\n' > $lab/whole
 	[ "$(grep -ac err $lab/whole)" = 1 ]
 	[ "$(LC_ALL=C sed 's/err//' $lab/whole | sha256sum)" = "$( (head -c 300000 /dev/zero; printf '\377\033x') | sha256sum)" ]
@@ -348,7 +348,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	ces alice ps --format json | jq -e 'length == 0'
 }
 
-# Does what systemd-logind does at logout with KillUserProcesses=yes: kills all processes of the session's cgroup.
+# Kills all processes of the session's cgroup, as systemd-logind does at logout with KillUserProcesses=yes.
 @test "when a logout kills the user's processes, a detached run goes on and goes on writing" {
 	local root=/sys/fs/cgroup
 	[ -d $root/unified ] && root=$root/unified
@@ -393,7 +393,7 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 }
 
 @test "a client leaves no process for others to reap" {
-	# the process that reaps here reaps only the clients
+	# (this reaper reaps only the clients)
 	run as alice python3 - $open/tools:1 <<-'PY'
 	import ctypes, os, subprocess, sys
 	ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER

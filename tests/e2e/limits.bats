@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Each limit holds, on cgroup v1, v2 and both. A run that reaches a limit ends or gets no more, CES says so in words,
-# and nothing is left.
+# Each limit works on cgroup v1, v2 and both. A run that reaches a limit ends or gets no more, CES says so, and nothing is
+# left.
 
 load ../lib/e2e.bash
 
@@ -21,8 +21,8 @@ teardown()
 	[ -z "${client:-}" ] || kill -KILL "$client" 2> /dev/null || true
 }
 
-# Prints a file of the cgroup of the only live run, in whichever hierarchy has it; empty where none has. It goes by the
-# run's number: cgroups are the machine's own, and another lab may be there.
+# Prints a file of the cgroup of the only live run, in the hierarchy that has it; empty if none has it. It looks for the
+# run's number, because cgroups are the machine's own and another lab may be there.
 setting() # FILE
 {
 	local found
@@ -32,7 +32,7 @@ setting() # FILE
 
 run_number() { find /run/ces -mindepth 1 -maxdepth 1 -name '[0-9]*' -printf '%f\n'; }
 
-# Starts a run of alice's that says when it is up and then stays. Sets client to the pid of ces-client.
+# Starts a run of alice's that makes a file when it is up, and then stays. Sets $client to the pid of ces-client.
 start_run() # [OPTION...] -- COMMAND...
 {
 	local options=()
@@ -286,7 +286,7 @@ at_the_memory_limit()
 	[ "$output" = free ]
 }
 
-# Starts N runs of alice's at once. Prints how many got a place; those that got one wait until the others are refused.
+# Starts N runs of alice's at once. Prints how many got a place. Those that got one wait until the others are refused.
 starts() # N
 {
 	local i
@@ -336,7 +336,7 @@ all_answered() # N
 # bats test_tags=cgroup
 @test "a device that was not granted cannot be opened, whatever node there is" {
 	start_run -- sh -c 'echo up; exec sleep 600'
-	# root, who may do everything else, steps into the cgroup of the device program
+	# (root, who may do everything else, enters the cgroup of the device program)
 	cgroup=$(find /sys/fs/cgroup -path "*/$(run_number)/cgroup.kill" -print -quit)
 	mknod /dev/shm/zero c 1 5
 	run bash -c "echo \$BASHPID > ${cgroup%/*}/cgroup.procs && exec 4< /dev/zero && head -c 1 <&4 > /dev/null && echo zero

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Symbolic links on the way to homes and data: CES follows root's own links, and nobody else's.
+# Symbolic links on the way to homes and data: CES follows only root's links.
 
 load ../lib/e2e.bash
 
@@ -59,7 +59,7 @@ teardown()
 }
 
 @test "a link that a user made, or that root made where others can write, is not followed" {
-	# LINK, who owns it, mode of the directory
+	# (the link, its owner, the mode of the directory)
 	lab_policy '.defaults.binds = ["/home/ways"]'
 	for case in alice:755 root:775 root:757; do
 		chmod "${case#*:}" /home/ways
@@ -71,13 +71,13 @@ teardown()
 		[[ $stderr == *"symbolic link that others than root can set"* ]]
 		rm /home/ways/link
 	done
-	# a link of root's in a directory of alice's: she may move the directory, and the link with it
+	# (root's link in a directory of alice's: she may move the directory, and the link with it)
 	lab_policy '.defaults.binds = ["~"]'
 	ln -s /mnt/far/data /mnt/far/home/alice/link
 	run --separate-stderr ces alice run -v ./link:/x $open/tools:1 true
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"symbolic link that others than root can set"* ]]
-	# a user's link below a link of root's
+	# (a user's link below root's link)
 	rm /mnt/far/home/alice/link
 	as alice ln -s work /home/alice/link
 	run --separate-stderr ces alice run -v ./link:/x $open/tools:1 true

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The manifest of a run's outputs: made inside the run's user namespace, written into ces-run.json, its digest in the journal
-# and in the receipt.
+# The manifest of a run's outputs. It is made inside the run's user namespace and written into ces-run.json; its digest is in
+# the journal and in the receipt.
 
 load ../lib/e2e.bash
 
@@ -25,7 +25,7 @@ key()
 	echo "$BATS_TEST_TMPDIR/key.pem"
 }
 
-# Runs a script in a container, and sets `about` to its ces-run.json and `end` to the record of its end.
+# Runs a script in a container. Sets $about to its ces-run.json and $end to the record of its end.
 leaves() # SCRIPT
 {
 	ces alice run -q $open/tools:1 sh -c "cd /safe_outputs; $1"
@@ -75,7 +75,7 @@ b" "q\"\\" "$(printf "\\033[31m")" "$(printf "\\377\\376")" "$(printf "d\\177")"
 	[ "$(jq -r .manifest <<< "$end")" = "sha256:$(jq -jc .manifest "$about" | sha256sum | cut -d' ' -f1)" ]
 }
 
-@test "files without rights for their owner are the caller's, and said to be unread" {
+@test "files without rights for their owner are the caller's, and listed as unread" {
 	leaves 'echo x > closed; chmod 0 closed; mkdir shut; echo x > shut/in; chmod 0 shut; echo y > open'
 	listed '.manifest.files[] | select(.path == "closed") | has("unread") and (has("sha256") | not)'
 	listed '.manifest.files[] | select(.path == "open") | has("sha256")'
@@ -94,7 +94,7 @@ b" "q\"\\" "$(printf "\\033[31m")" "$(printf "\\377\\376")" "$(printf "d\\177")"
 	[ "$(jq -r .manifest <<< "$end")" = "sha256:$(jq -jc .manifest "$about" | sha256sum | cut -d' ' -f1)" ]
 }
 
-@test "more files than the bound, and directories that are too deep, are said to be left out" {
+@test "when there are more files than the bound, or too deep directories, the list says that it left them out" {
 	leaves 'for i in $(seq 20100); do : > f$i; done'
 	listed '.manifest.cut == "number of files" and (.manifest.files | length) == 20000'
 	jq -e '.outputs == "cut" and .files == 20000' <<< "$end"
@@ -104,7 +104,7 @@ b" "q\"\\" "$(printf "\\033[31m")" "$(printf "\\377\\376")" "$(printf "d\\177")"
 	listed '.manifest.files | length == 1 and .[0].type == "directory"'
 }
 
-@test "a file that is written to while it is read is said to have changed" {
+@test "a file that is written to while it is read is listed as changed" {
 	as alice mkdir results
 	lab_policy '.defaults.outputs = {source: "~/results", check: {max_files: 100}}'
 	as alice truncate -s 500M results/grows
@@ -178,7 +178,7 @@ jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' statement.json
 	cd "$CES_TOP"
 }
 
-# In a /dev of its own: the machine's is not the lab's to change.
+# Uses a /dev of its own: the lab must not change the machine's.
 @test "the signed head goes to syslog, as the timer sends it, and a broken journal raises an alert" {
 	cd "$BATS_TEST_TMPDIR"
 	jq --arg k "$PWD/key.pem" '.host.audit_key = $k' /etc/ces/policy.json > policy.json

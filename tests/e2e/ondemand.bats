@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The apps of Open OnDemand: what the dashboard makes of a form, and what the job then does. Slurm and Open OnDemand are
-# not here: tests/lib/ondemand.rb and batch_connect.sh do what their documentation says.
+# The apps of Open OnDemand: what the dashboard makes of a form, and what the job then does. Slurm and Open OnDemand are not
+# installed: tests/lib/ondemand.rb and batch_connect.sh act as their documentation says.
 
 load ../lib/e2e.bash
 
@@ -43,7 +43,7 @@ dashboard() # USER COMMAND APP [DIR [FILE]]; values on stdin
 	as "$1" /usr/bin/ruby "$CES_TOP/tests/lib/ondemand.rb" "${@:2}"
 }
 
-# Stages a session of USER's. Sets dir.
+# Stages a session of USER's. Sets $dir.
 session() # USER APP VALUES
 {
 	count=$((count + 1))
@@ -51,7 +51,7 @@ session() # USER APP VALUES
 	dashboard "$1" stage "$2" "$dir" <<< "$3"
 }
 
-# Runs its job from start to end, as the batch system does. Sets status and last, the last line of its log.
+# Runs its job from start to end, as the batch system does. Sets $status, and $last to the last line of its log.
 run_job() # USER APP VALUES
 {
 	session "$@"
@@ -63,7 +63,7 @@ run_job() # USER APP VALUES
 	echo "status $status"
 }
 
-# Does the same in the background. Sets job.
+# Does the same in the background. Sets $job.
 start_job() # USER APP VALUES
 {
 	session "$@"
@@ -119,7 +119,7 @@ Environment variables
 Container-specific command-line arguments" ]
 	jq -e '.attributes | .container_arguments.value == "-d 5\n-n ${USER}\n" and .registry_token.widget == "password_field"
 		and .registry_token.cacheable == false' $lab/form
-	# the form offers a GPU where there is one
+	# (the form offers a GPU if there is one)
 	site 'site["gpu_clusters"] = ["slurm-gpu"]'
 	dashboard alice form batch_container_app | jq -e '.attributes.use_gpu.widget == "check_box"
 		and .attributes.cluster.options == [["slurm", "slurm", {"data-hide-use-gpu": true}], ["slurm-gpu", "slurm-gpu"]]'
@@ -203,7 +203,7 @@ Container-specific command-line arguments" ]
 	run_job bob batch_container_app "$(batch '{}')"
 	[ "$status" -eq 125 ]
 	[[ $last =~ ${dated}"before.sh ERROR: Cannot write to /safe_data/nsh-2024-0002"$ ]]
-	# where the policy allows reading only, nobody needs to write
+	# (if the policy allows only reading, nobody needs to write)
 	chmod 2750 /safe_data/nsh-2024-0001
 	run_job alice batch_container_app "$(batch '{container_arguments: "true"}')"
 	[ "$status" -eq 0 ]
@@ -243,7 +243,7 @@ Container-specific command-line arguments" ]
 }
 
 @test "no shell runs a form's value, whatever the field: it reaches CES letter by letter, or is refused" {
-	# stand-ins: this tests the shells before them
+	# (stand-ins: this tests the shells before the programs)
 	mkdir $lab/stubs
 	printf '#!/bin/sh\nprintf "%%s\\n" "$@"\n' | tee $lab/stubs/ces-run > $lab/stubs/ces-client
 	chmod 755 $lab/stubs/*
@@ -306,7 +306,7 @@ site['portal'] = ['$lab_outside']"
 	password=$(sed -n 's/^password: //p' "$dir/connection.yml")
 	[ ${#password} -eq 32 ]
 	cat "$dir/output.log"
-	# from another user, as the portal's web server is, and by its address
+	# (as another user, like the portal's web server, and by its address)
 	[ "$(curl -sf --max-time 5 --interface $lab_outside "http://$lab_outside:$port/token")" = "$password" ]
 	no curl -sf --max-time 5 "http://127.0.0.1:$port/token"
 	dashboard alice view jupyter_app "$dir" view.html.erb > $lab/view

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What a user has after a run: words at its start and end, ces-run.json, ps -a, inspect, logs with times.
+# What a user gets after a run: messages at its start and end, ces-run.json, ps -a, inspect, logs with times.
 
 load ../lib/e2e.bash
 

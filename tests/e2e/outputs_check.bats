@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
-# The checks that a policy asks for of a run's outputs: what they find, where it is said, and that nothing passes that was
-# not checked.
+# The policy's checks of a run's outputs: what they find, and where they report it. Unchecked outputs must not pass.
 
 load ../lib/e2e.bash
 airlock=/home/.airlock
@@ -29,7 +28,7 @@ checks() # JSON: what the project's outputs should pass
 	lab_policy ".contact = \"the airlock\" | .defaults.outputs.check = $1"
 }
 
-# Runs a script in a container; sets `about` to its ces-run.json and `end` to the record of its end.
+# Runs a script in a container. Sets $about to its ces-run.json and $end to the record of its end.
 leaves() # SCRIPT
 {
 	ces alice run -q $open/tools:1 sh -c "cd /safe_outputs; $1" 2> "$BATS_TEST_TMPDIR/said" || true
@@ -42,7 +41,7 @@ leaves() # SCRIPT
 
 found() { jq -e "$1" "$about" > /dev/null || { jq .manifest "$about"; return 1; }; }
 
-@test "outputs that pass are said to have passed: in ces-run.json, in the journal and in the receipt" {
+@test "outputs that pass are reported as passed in ces-run.json, in the journal and in the receipt" {
 	checks '{types: ["csv", "png"], max_files: 3, max_size: "1M", csv: {max_rows: 3, max_columns: 2, forbidden_columns: ["*name*"],
 		min_count: {columns: ["n"], at_least: 10}}, forbidden_values: ["nhs-number"], forbidden_patterns: ["S######"]}'
 	leaves 'printf "sex,n\r\nF,10\r\n\"M, other\",<10\r\nX,NA\r\n" > t.csv; printf "\\211PNG\\r\\n\\032\\nx" > p.PNG; mkdir d; : > d/none.csv'
@@ -95,7 +94,7 @@ jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' "$BATS_TEST_TM
 	found '.manifest.check.not_passed == 2'
 }
 
-@test "what was not looked at has not passed: cut lists, closed directories, files beyond the bound" {
+@test "unread outputs do not pass: cut lists, closed directories, files beyond the bound" {
 	checks '{types: ["csv"], max_files: 100} | .defaults.outputs.manifest = {max_files: 5, max_time: "2s", max_size: "1M"}'
 	leaves 'for i in 1 2 3 4 5 6; do echo x > $i.csv; done'
 	found '.manifest.cut == "number of files" and (.manifest.files | length) == 5'
@@ -127,7 +126,7 @@ line.csv"'
 	found '.manifest.files[] | select(.path == "ragged.csv") | .check[0].what == "more fields than names of columns"'
 }
 
-@test "without its checker a run's outputs are not checked, and its user reads so" {
+@test "when the checker is missing, a run's outputs are not checked, and its user reads so" {
 	checks '{types: ["csv"]}'
 	number=$(ces alice run -q -d $open/tools:1 sh -c 'echo x > /safe_outputs/f.csv; sleep 2')
 	kill -KILL "$(pgrep -x ces-list)"
@@ -136,7 +135,7 @@ line.csv"'
 	jq -e "select(.event == \"end\" and .run == \"$number\") | .check == \"not checked\" and .outputs == \"not listed\"" $journal
 }
 
-@test "without a check, or where a project takes it back, nothing is said of one" {
+@test "without a check, or if the project cancels it, no check is mentioned" {
 	checks '"none"'
 	leaves 'echo 943 476 5919 > f'
 	found '(.manifest | has("check") | not) and (.manifest.files[0] | has("check") | not)'
@@ -154,11 +153,11 @@ withholds() # JSON: the check, without its end
 	checks "($1 + {on_fail: \"withhold\", withhold: \"$airlock\"})"
 }
 
-# Writes a result, and ends when root says so.
+# Starts a run that writes a result, and ends when root makes a file.
 waits='cd /safe_outputs; echo a > a.csv; until [ -e go ]; do sleep 0.1; done; rm go'
 goes() { touch "$airlock/$1/go"; }
 
-@test "outputs that do not pass stay where their user cannot look, and the airlock's group can" {
+@test "outputs that do not pass stay where only the airlock's group can read" {
 	withholds '{types: ["csv"]}'
 	run ces alice run $open/tools:1 sh -c 'cd /safe_outputs; mkdir -m 700 d; umask 077; echo secret > d/f.txt; chmod 0 d/f.txt; ln -s /etc/shadow l; echo a > a.csv'
 	[[ $output == *"2 of 3 outputs did not pass the check of project nsh-2024-0001: all outputs of this run are withheld; ask the airlock"* ]]
@@ -225,7 +224,7 @@ forges='cd /safe_outputs; n=${HOSTNAME#ces-}; echo bad > x.exe
 	[ "$(cat /home/alice/outputs_*/mine)" = mine ]
 }
 
-@test "what was not checked is withheld: without its checker, or with its helper killed" {
+@test "unchecked outputs are withheld: without a checker, or after the helper was killed" {
 	withholds '{types: ["csv"]}'
 	number=$(ces alice run -q -d $open/tools:1 sh -c "$waits")
 	kill -KILL "$(pgrep -x ces-list)"

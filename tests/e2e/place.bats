@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# The place of a run's cgroup: below the caller's batch job, whose limits and devices hold for the run too; in the
-# cgroup that systemd delegated to CES; or in one of CES's own. Also the total that one user's runs may have together.
-# The jobs are fakes: cgroups of the names that Slurm makes, with a shell in them. On cgroup v1, hybrid and v2.
+# The place of a run's cgroup: below the caller's batch job, whose limits and devices then apply to the run; in the cgroup
+# that systemd delegated to CES; or in one of CES's own. Also the total for all runs of one user. The jobs are fakes: cgroups
+# with the names that Slurm makes, with a shell in each. On cgroup v1, hybrid and v2.
 
 load ../lib/e2e.bash
 
@@ -46,7 +46,7 @@ make() # DIRECTORY
 	mkdir -p "$1"
 }
 
-# On v2 a controller must be passed on at every level.
+# On v2 every level must pass a controller on.
 pass_on() # DIRECTORY: to its children, and all above to theirs
 {
 	local at=$v2 part
@@ -56,8 +56,8 @@ pass_on() # DIRECTORY: to its children, and all above to theirs
 	done
 }
 
-# Makes a job as Slurm does, with 64 MiB and all but one device. Sets job, of the hierarchy of memory, and places: where
-# a process of the job is, in each hierarchy.
+# Makes a job as Slurm does, with 64 MiB and all devices except one. Sets $job to its cgroup in the hierarchy of memory, and
+# $places to the cgroup of a process of the job in each hierarchy.
 slurm()
 {
 	local h
@@ -100,8 +100,8 @@ where()
 }
 
 clients=()
-# Starts a run in the background, in the cgroups of $places (none: those of the test), that says when it is up and
-# stays; or starts $command, which does so.
+# Starts a run in the background, in the cgroups of $places (none: those of the test). The run makes a file when it is up,
+# and stays. With $command it starts that instead.
 hold() # N USER [OPTION...]
 {
 	local n=$1 user=$2
@@ -299,7 +299,7 @@ places=()
 	[ -d $v2/research.slice/runs ]
 }
 
-# Limits what alice's runs may have together; one run alone may have more.
+# Limits all runs of alice's together below what one run alone may have.
 total() # JSON of user_limits
 {
 	lab_policy ".defaults.limits += {memory: \"128M\", pids: 80, cpus: 1, shm: \"256M\"} | .defaults.limits.runs = 8 | .host.user_limits = $1"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The policy: what it allows is allowed, everything else is denied, and a policy that cannot be trusted allows nothing.
+# The policy: what it allows is allowed, everything else is denied, and a policy that is not trustworthy allows nothing.
 
 load ../lib/e2e.bash
 
@@ -18,7 +18,7 @@ setup()
 teardown_file() { lab_policy; }
 teardown() { rm -rf /home/*/outputs_*; }
 
-# Prints how many requests reached the open registry so far.
+# Prints how many requests have reached the open registry.
 asked() { grep -c '"GET \|"HEAD ' $lab/open.log; }
 
 @test "an image that no rule allows is refused without asking its registry, and the message says whom to ask" {
@@ -212,7 +212,7 @@ asked() { grep -c '"GET \|"HEAD ' $lab/open.log; }
 	[ "$output" = kept ]
 }
 
-# --- a policy that cannot be trusted
+# --- a policy that is not trustworthy
 
 denied_all() # PATTERN
 {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Published ports lead inwards, for the run's own user, and to nothing else.
+# Published ports lead into the container, for the run's own user, and nowhere else.
 
 load ../lib/e2e.bash
 
@@ -23,7 +23,7 @@ teardown()
 	rm -rf /home/*/outputs_* /home/*/.local
 }
 
-# Starts a detached run of USER that answers each connection to 8080 with one line from `cat` behind it.
+# Starts a detached run of USER that answers each connection to 8080 with one line, and then runs `cat`.
 echoes='trap "exit 0" TERM; nc -ll -p 8080 -e cat & touch /safe_outputs/up; while :; do sleep 0.1; done'
 serve() # USER HOST-PORT
 {
@@ -40,7 +40,7 @@ talk() # USER PORT LINE
 }
 said() { [ "$(talk "$1" "$2" "$3")" = "$4" ]; } # USER PORT LINE ANSWER
 
-# Sends LINE as USER to 18080, from a port that the next connection takes too, and waits for the end; or resets the
+# Sends LINE as USER to 18080, from a port that the next connection uses too, and waits for the end, or resets the
 # connection.
 from_port() # USER LINE [reset]
 {
@@ -140,7 +140,7 @@ relay() { pgrep -x ces-relay; }
 @test "strangers do not fill the journal" {
 	serve alice 18080
 	since=$SECONDS
-	# (each stays until it is closed: a connection that ends before the relay can ask does not count)
+	# (each connection stays until it is closed: one that ends before the relay can ask does not count)
 	for i in {1..200}; do as bob bash -c 'read -t 10 < /dev/tcp/127.0.0.1/18080' || true; done 2> /dev/null
 	[ "$(talk alice 18080 still)" = still ]
 	ces alice stop "$n"

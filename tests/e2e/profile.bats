@@ -32,7 +32,7 @@ with() # NAME [WORD...]
 	echo "status $status, stdout: $output, stderr: $stderr"
 }
 
-# What the run would ask for.
+# Prints what the run would ask for.
 asked() # NAME [WORD...]
 {
 	run --separate-stderr ces alice explain run --profile "$@"
@@ -52,7 +52,7 @@ asked() # NAME [WORD...]
 	[[ $output == *"/home/alice/work"*"read-only"* ]]
 }
 
-@test "words behind a profile with an image are the command" {
+@test "words after a profile with an image are the command" {
 	profile work '"image": "'$open'/tools:1", "command": ["false"]'
 	with work echo these instead
 	[ "$status" -eq 0 ]
@@ -68,7 +68,7 @@ asked() # NAME [WORD...]
 	[ "$output" = run ]
 }
 
-@test "what the user types wins over the profile" {
+@test "an option that the user types wins over the profile" {
 	profile work '"image": "'$open'/tools:1", "env": ["A=profile", "B=profile"], "memory": "300M"'
 	with work -e A=typed --memory 200M sh -c 'echo $A $B'
 	[ "$output" = "typed profile" ]
@@ -77,7 +77,7 @@ asked() # NAME [WORD...]
 	[[ $output != *300* ]]
 }
 
-@test "a profile gives nothing that the policy does not allow" {
+@test "a profile that asks for more than the policy allows is refused" {
 	profile wide '"image": "'$open'/tools:1", "mounts": ["/etc:/mnt"]'
 	with wide
 	[ "$status" -eq 125 ]
@@ -89,7 +89,7 @@ asked() # NAME [WORD...]
 	journal_new -s -e 'length == 2 and all(.outcome == "denied")' > /dev/null
 }
 
-@test "an unknown profile: the message has the nearest name, or every name" {
+@test "an unknown profile is refused with the nearest name, or with every name" {
 	profile jupyter '"cpus": 1'
 	profile rstudio '"cpus": 1'
 	with jupytr

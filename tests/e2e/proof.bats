@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The proof of a run: the kernel's account of the container is on record before the program begins. A container that is
-# not as planned never runs anything.
+# The proof of a run: the kernel's account of the container is on record before the program begins. A container that differs
+# from its plan must never run a program.
 
 load ../lib/e2e.bash
 
@@ -44,7 +44,7 @@ deviate() # FILTER [COMMANDS]
 	CES_TEST_RUNTIME=$deviant/$(basename "${CES_TEST_RUNTIME:-/usr/bin/crun}") lab_policy
 }
 
-# A run under that runtime ends before its program begins, and CES says why.
+# Fails unless a run by that runtime ends before its program begins, and CES says why.
 ended_unbegun() # PATTERN [OPTION...]
 {
 	local pattern=$1

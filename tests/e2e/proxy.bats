@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The policy's proxy: one way out, to one address.
+# The policy's proxy: the only way out, to one address.
 
 load ../lib/e2e.bash
 

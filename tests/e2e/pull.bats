@@ -247,7 +247,7 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	nothing_left_behind
 }
 
-# Starts a pull of alice's that stops in the middle of a layer; the pid of its session is $standing.
+# Starts a pull of alice's that stops in the middle of a layer. Sets $standing to the pid of its session.
 standing_pull()
 {
 	empty_store

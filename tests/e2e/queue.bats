@@ -58,7 +58,7 @@ waits() # N USER [OPTION...] -- COMMAND...
 	wait $two
 	[ "$(cat $lab/out.1)" = one ]
 	[ "$(cat $lab/out.2)" = two ]
-	# one refusal on record for each that waited (and the first), and no more
+	# (one refusal on record for each run that waited, and for the first, and no more)
 	[ "$(journal_new -s '[.[] | select(.outcome == "denied")] | length')" -eq 3 ]
 	[ "$(journal_new -s '[.[] | select(.event == "decision" and .outcome == "allowed" and .verb == "run")] | length')" -eq 3 ]
 	nothing_left_behind
@@ -119,7 +119,7 @@ one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
 		kill -KILL $client
 		wait $client || true
 		eventually one_client # (the keeper of the first)
-		# and when the signal comes while the client asks the helper
+		# (the same if the signal comes while the client asks the helper)
 		waits 1 alice --wait -- true
 		for ((i = 0; i < 1000; i++)); do pgrep -P $client -x 'ces-helper|ces-admit|ces-session' && break; done
 		kill -$s $client
@@ -188,8 +188,7 @@ one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
 	first=$(ces alice run -q -d $open/tools:1 sleep 600)
 	waits 1 alice --wait -- true
 	eventually grep -q 'waiting, number 1' $lab/err.1
-	# another user who has alice's ticket (the first of this register is 1 and so on) is at the end of their own
-	# line
+	# (another user with alice's ticket, which is 1 as the first of this register, is at the end of their own line)
 	ces bob run -q -d $open/tools:1 sleep 600
 	run --separate-stderr ces bob run --wait=1s $open/tools:1 true
 	[[ $stderr == *"waiting, number 1 in line: you have 1 run in project nsh-2024-0002"* ]]

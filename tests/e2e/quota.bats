@@ -12,7 +12,7 @@ teardown()
 }
 teardown_file() { lab_policy; }
 
-# Starts a pull of USER's that goes on until it is ended.
+# Starts a pull of USER's that goes on until it is killed.
 hangs() # USER IMAGE
 {
 	setpriv --reuid="$1" --regid="$1" --init-groups --reset-env env -C "/home/$1" \
@@ -83,7 +83,7 @@ hangs() # USER IMAGE
 	run --separate-stderr pull alice $open/tools:1
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"no space for the image"* ]]
-	# it fits compressed, and not unpacked
+	# (it fits compressed, but not unpacked)
 	lab_policy ".host.store_reserve = \"$(((free - (24 << 20)) >> 10))K\""
 	run --separate-stderr pull alice $open/zeros:1
 	echo "$stderr"

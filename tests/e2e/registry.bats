@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
-# Registries that are down, slow or hostile, and images that no registry should have: each gives a clear line, 125 and
-# one record, and leaves nothing behind. tests/lib/lab/bad_registry.py misbehaves as the repository's first component
-# says.
+# Registries that are down, slow or hostile, and images that no registry should have. Each gives a clear line, 125 and one
+# record, and leaves nothing behind. The first component of the repository says how tests/lib/lab/bad_registry.py misbehaves.
 
 load ../lib/e2e.bash
 
@@ -10,7 +9,7 @@ setup() { remember; }
 
 bad=bad.tre.test
 
-# The file that the hostile images aim at is not there, and nothing of theirs was kept.
+# Fails if the file exists that the hostile images aim at, or if something of these images was kept.
 no_canary()
 {
 	[ ! -e /tmp/canary ]
@@ -27,7 +26,7 @@ pull_refused() # IMAGE PATTERN
 	no_canary
 }
 
-# Prints how many connections reached the registry that takes the place of another host.
+# Prints how many connections reached the registry that plays another host.
 strangers() { wc -l < $lab/open.log; }
 
 @test "a registry that is down is refused" {
@@ -145,7 +144,7 @@ strangers() { wc -l < $lab/open.log; }
 	[ $SECONDS -lt 150 ]
 }
 
-# killed_in_a_layer PROGRAM PATTERN: PROGRAM dies in the middle of a layer, and the pull says PATTERN.
+# killed_in_a_layer PROGRAM PATTERN: fails unless a pull prints PATTERN when PROGRAM dies in the middle of a layer.
 killed_in_a_layer()
 {
 	empty_store
@@ -273,7 +272,7 @@ killed_in_a_layer()
 	done
 }
 
-# Starts a forward proxy of the site: it knows names that this machine does not.
+# Starts a forward proxy of the site. It resolves names that this machine cannot.
 forward_proxy() # HOSTS-FILE
 {
 	unshare --mount sh -c 'mount --bind "$1" /etc/hosts && exec tests/lib/lab/little_proxy.py "$2" 8200 "$3"' - \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What a researcher sees of a run.
+# What a researcher gets from a run.
 
 load ../lib/e2e.bash
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# systemd understands the units, and they may do no more than they must.
+# systemd accepts the units, and they have no more rights than they need.
 
 load ../lib/e2e.bash
 
@@ -15,7 +15,7 @@ units=/usr/lib/systemd/system
 	systemd-tmpfiles --create --dry-run /usr/lib/tmpfiles.d/ces.conf || systemd-tmpfiles --create /usr/lib/tmpfiles.d/ces.conf
 }
 
-# systemd reports tenths: 100 is no hardening at all. No unit may pass its ceiling.
+# systemd reports tenths: 100 is no hardening at all. No unit may exceed its ceiling.
 @test "by systemd's own measure, ces.service has an exposure of 2.0 at most, and ces-janitor.service of 5.0" {
 	for u in ces:20 ces-janitor:50; do
 		run systemd-analyze security --offline=yes --threshold="${u#*:}" $units/${u%:*}.service
@@ -27,7 +27,7 @@ units=/usr/lib/systemd/system
 @test "every worker user that the code names has an account in sysusers.d, and the other way round" {
 	diff <(sed -nE 's/^#define CES_[A-Z]+_USER +"(.*)"/\1/p' common/paths.h | sort) \
 		<(awk '$1 == "u" { print $2 }' /usr/lib/sysusers.d/ces.conf | sed 's/-[2-4]$//' | sort -u)
-	# and three more for layers that several pulls want at once
+	# (and three more for layers that several pulls want at once)
 	[ "$(grep -cE '^u ces-(fetch|unpack)-[2-4] ' /usr/lib/sysusers.d/ces.conf)" -eq 6 ]
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Signatures of images: who must have signed, and when that is looked at.
+# Signatures of images: who must have signed, and when CES checks it.
 
 load ../lib/e2e.bash
 
@@ -16,7 +16,7 @@ setup_file()
 	hostile
 }
 
-# Starts a registry that has the API of OCI 1.1, and misbehaves where the repository says so.
+# Starts a registry that has the API of OCI 1.1. Its repository says how it misbehaves.
 hostile()
 {
 	cp -a $images/bad $lab/layout
@@ -40,7 +40,7 @@ public()
 	chmod 644 $keys/*
 }
 
-# The policy wants these signatures of the images of the open registry's epcced, or of the bad registry.
+# Makes the policy want these signatures for the images of the open registry's epcced, or of the bad registry.
 want() # SIGNERS [REGISTRY]
 {
 	lab_policy ".registries[\"bad.tre.test\"].endpoint = \"https://bad.tre.test:5444\"
@@ -55,10 +55,10 @@ signed() # KEY NAME [OPTION...]
 	sign --key $lab/$key.key "$@" https://open.tre.test:5001 "epcced/$name:1"
 }
 
-# A fresh name for an image, with no signature.
+# Makes a new name for an image, without a signature.
 fresh() { lab_push tools "epcced/$1:1"; }
 
-# Pulls a fresh image as alice, which must be denied.
+# Fails unless a pull of a new image by alice is denied.
 denied() # NAME PATTERN
 {
 	run --separate-stderr pull alice $open/$1:1
@@ -164,7 +164,7 @@ digest_of() # NAME
 	[ "$status" -eq 0 ]
 }
 
-@test "signatures are kept: an image runs though the registry has them no more" {
+@test "an image runs after the registry has lost its signatures: CES keeps them" {
 	fresh s-kept
 	signed lab s-kept
 	pull alice $open/s-kept:1 -q
@@ -241,7 +241,7 @@ digest_of() # NAME
 	pull alice $open/s-message:1 -q
 }
 
-@test "of an index, a signature of the index counts, and one of this machine's manifest" {
+@test "a signature of the index counts, and so does one of this machine's manifest in it" {
 	lab_push multi epcced/s-index:1 --all
 	denied s-index 'signed by none of'
 	signed lab s-index
@@ -297,7 +297,7 @@ digest_of() # NAME
 	[ "$(grep -cE 'x/api/manifests/sha256-[0-9a-f]{64}"' $lab/signatures.log)" -eq 1 ]
 }
 
-@test "a registry that hands out harm in place of signatures is refused, and its images without a rule are not" {
+@test "a registry that sends hostile signatures is refused, and its images without a rule run" {
 	want '["keys/second.pub"]' bad
 	for mode in huge redirect-loop garbage headers digest error-500; do
 		run --separate-stderr pull alice bad.tre.test/bad-signatures-$mode/x:good
@@ -338,7 +338,7 @@ digest_of() # NAME
 	[ "$(grep -c x/many $lab/signatures.log)" -lt 80 ]
 }
 
-@test "a registry that keeps its signatures back has half a minute, and a denial says so" {
+@test "when a registry does not send its signatures within half a minute, the denial says so" {
 	want '["keys/lab.pub"]' bad
 	run --separate-stderr pull alice bad.tre.test/bad-signatures-stall/x:good
 	refused 'denied: not all signatures could be read \(.*in time\).*signed by none of'
@@ -361,7 +361,7 @@ teardown() { [ ! -e $verify.away ] || mv -f $verify.away $verify; }
 	fresh s-verify
 	signed lab s-verify
 	pull alice $open/s-verify:1 -q
-	# (its own answer, with a length that is not)
+	# (its own answer, with a wrong length)
 	local answer='import struct, os, sys; os.write(4, struct.pack("<QQ", 0x3453524150534543, int(sys.argv[1])) + bytes(620) + b"\xff" * int(sys.argv[2]))'
 	for body in 'exit 0' 'kill -KILL $$' 'head -c 100000 /dev/urandom >&4' 'exec sleep 600' "python3 -c '$answer' 0 0" \
 		"python3 -c '$answer' 8 8" "python3 -c '$answer' 18446744073709551615 100000"; do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The look of a pull on a terminal of 80 columns, and the effect of keys. tmux is the terminal.
+# A pull on a terminal of 80 columns: how it looks, and what keys do. tmux is the terminal.
 
 load ../lib/e2e.bash
 

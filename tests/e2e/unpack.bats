@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The worker that unpacks, with tests/lib/drivers/unpack_driver.c in place of the helper: it refuses hostile layers, and
-# the files that it writes have raw image ids. It needs root for id-mapped mounts, but no registry and no network.
+# The worker that unpacks, with tests/lib/drivers/unpack_driver.c in place of the helper. It refuses hostile layers, and its
+# files have raw image ids. It needs root for id-mapped mounts, but no registry and no network.
 bats_require_minimum_version 1.5.0
 
 setup_file()

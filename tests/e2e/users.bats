@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Several users of one machine at once: each finds only their own things.
+# Several users of one machine at once. Each finds only their own things.
 
 load ../lib/e2e.bash
 
@@ -80,7 +80,7 @@ declare -gA project=([alice]=nsh-2024-0001 [bob]=nsh-2024-0002 [carol]=nsh-2024-
 		[ "$(stat -c %U "$p")" = alice ]
 		no as bob ls "$p"
 	done
-	# also where a home can be entered by everybody
+	# (also if everybody can enter a home)
 	chmod 711 /home/alice
 	while read -r f; do no as bob cat "$f" < /dev/null; done < <(find /home/alice/.local/state/ces -type f)
 	chmod 700 /home/alice

@@ -1,8 +1,8 @@
-# The table of escapes (tests/cve/README.md) names tests that exist, and each test of tests/cve has a row.
+# The table of escapes (tests/cve/README.md) names existing tests, and each test of tests/cve has a row.
 
 cd "${BATS_TEST_DIRNAME}/../.." || exit 1
 
-# Prints SUITE and NAME of each test of the table, with a TAB between.
+# Prints SUITE and NAME of each test in the table, with a TAB between.
 named()
 {
 	grep -E '^\| .*`[a-z2]+/[a-z_/2]+\.(bats|c)`: ' "$1" |
@@ -21,14 +21,14 @@ missing()
 	done < <(named "$1")
 }
 
-@test "each row of the table of escapes names tests that exist" {
+@test "each row of the table of escapes names existing tests" {
 	[ "$(named tests/cve/README.md | wc -l)" -ge 40 ]
 	run missing tests/cve/README.md
 	[ -z "$output" ]
 	[ "$(grep -cE '^\| [a-zA-Z-]+ (CVE|GHSA)-' tests/cve/README.md)" -ge 30 ]
 }
 
-@test "a row that names no existing test is found" {
+@test "a row that names no existing test is reported" {
 	sed 's/"CVE-2026-95838"/"CVE-2026-00000"/' tests/cve/README.md > "$BATS_TEST_TMPDIR/table"
 	run missing "$BATS_TEST_TMPDIR/table"
 	[ "$output" = "cve/pull.bats: CVE-2026-00000" ]

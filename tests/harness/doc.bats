@@ -18,7 +18,7 @@ cd "${BATS_TEST_DIRNAME}/../.." || exit 1
 	[ "$status" -eq 1 ]
 }
 
-@test "a missing page, a missing anchor, and a link outside are found" {
+@test "a missing page, a missing anchor, and a link outside are reported" {
 	cp -r doc SECURITY.md "$BATS_TEST_TMPDIR"
 	cd "$BATS_TEST_TMPDIR"
 	echo '[a](nowhere.md) [b](governance.md#nowhere) [c](https://example.org/)' >> doc/researchers.md

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# What a test or a fuzzer is linked with, it says in lines `/* links: FILE.c ... */`; what a fuzzer's parser is, in lines
-# `/* parses: FILE.c ... */`. A line that its reader cannot read links nothing, and a fuzzer that no longer builds finds nothing.
+# A test or a fuzzer names what it is linked with in lines `/* links: FILE.c ... */`, and a fuzzer names its parser in lines
+# `/* parses: FILE.c ... */`. An unreadable line links nothing, and a fuzzer that does not build finds nothing.
 
 cd "$BATS_TEST_DIRNAME/../.." || exit
 
@@ -24,14 +24,14 @@ missing() # FILE...: the lines of named() whose file is not there
 	[ -z "$output" ]
 }
 
-@test "a links line that was broken in two, and one with a missing file, are found" {
+@test "a links line that is broken in two, or names a missing file, is reported" {
 	printf '/* links: common/wire_encode.c\n * common/check.c */\n' > "$BATS_TEST_TMPDIR/broken.c"
 	printf '/* links: common/gone.c */\n' > "$BATS_TEST_TMPDIR/gone.c"
 	run missing "$BATS_TEST_TMPDIR/broken.c" "$BATS_TEST_TMPDIR/gone.c"
 	[ "$output" = "$BATS_TEST_TMPDIR/broken.c: ?"$'\n'"$BATS_TEST_TMPDIR/gone.c: common/gone.c" ]
 }
 
-# The names of fuzzers that do not say what they parse, or have no kept inputs.
+# Prints the names of fuzzers that name no parser or have no kept inputs.
 incomplete() # DIRECTORY
 {
 	local f name
@@ -47,7 +47,7 @@ incomplete() # DIRECTORY
 	[ -z "$output" ]
 }
 
-@test "a fuzzer without kept inputs is seen" {
+@test "a fuzzer without kept inputs is reported" {
 	mkdir "$BATS_TEST_TMPDIR/corpus"
 	cp tests/fuzz/name_fuzz.c "$BATS_TEST_TMPDIR/"
 	run incomplete "$BATS_TEST_TMPDIR"

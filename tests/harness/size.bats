@@ -1,6 +1,6 @@
 # The amount of code that runs as root (make size).
 
-@test "the setuid program, root's code, and root's code that knows foreign forms are within their limits" {
+@test "the three figures of make size are within their limits" {
 	cd "$BATS_TEST_DIRNAME/../.."
 	run make --no-print-directory size
 	echo "$output"
@@ -28,7 +28,7 @@
 	[ "$setuid" -gt 50 ]
 	run "$top/tests/lib/size.sh" $((setuid - 1)) 9999 9999 b two
 	[ "$status" -eq 1 ]
-	# in another program of root's it counts for the second figure alone
+	# (in another program of root's it counts only for the second figure)
 	run "$top/tests/lib/size.sh" 1 "$setuid" 9999 b one two
 	[ "$status" -eq 0 ]
 }

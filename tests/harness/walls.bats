@@ -1,5 +1,5 @@
-# SECURITY.md lists everything that goes from one process of CES to another, who could have forged it, and what stops
-# that.
+# SECURITY.md lists everything that goes from one process of CES to another, who could have forged it, and what stops a
+# forgery.
 
 setup() { top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd); }
 
@@ -9,7 +9,7 @@ setup() { top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd); }
 	[ "$status" -eq 0 ]
 }
 
-@test "a field without a line is found" {
+@test "a field without a line in SECURITY.md is reported" {
 	mkdir -p "$BATS_TEST_TMPDIR/common" "$BATS_TEST_TMPDIR/helper" "$BATS_TEST_TMPDIR/policy"
 	cp -r "$top/common/." "$BATS_TEST_TMPDIR/common"
 	cp -r "$top/helper/core" "$top/helper/resolve" "$top/helper/verify" "$BATS_TEST_TMPDIR/helper"

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Compares the table "What crosses a wall" of SECURITY.md with the structs that cross one: walls.py TOP.
 
-Prints each field that has no line, and each line that has no field.
+It prints each field without a line, and each line without a field.
 """
 import os
 import re

@@ -52,7 +52,7 @@ class Browser:
                 return answer["result"]
 
     def value(self, expression):
-        """Returns the value of a JavaScript expression in the page, if it is a plain value."""
+        """Returns the value of a JavaScript expression in the page. It must be a plain value."""
         return self.ask("Runtime.evaluate", expression=expression)["result"].get("value")
 
     def until(self, expression, seconds=10):
@@ -75,7 +75,7 @@ class Browser:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.answers.close()
-        # The browser's helpers may write to the profile a little longer.
+        # (the browser's helpers may still write to the profile)
         end = time.monotonic() + 10
         while os.path.exists(self.profile.name) and time.monotonic() < end:
             shutil.rmtree(self.profile.name, ignore_errors=True)

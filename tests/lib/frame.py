@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Speaks to ces-helper as a client that keeps to no rule: frame.py [--hold] [--close N] PART...
+"""Speaks to ces-helper as a client that breaks the rules: frame.py [--hold] [--close N] PART...
 
 Each PART becomes bytes of the request pipe: hex:..., text:..., zeros:N, or field:TAG:TEXT, u64:TAG:NUMBER and
 wrap:TYPE (a header around all fields so far). Without --hold the pipe is closed after the last byte.
-Prints the events as "type {tag: value}" and ends with the helper's exit status. Run it as an ordinary user.
+It prints the events as "type {tag: value}" and ends with the helper's exit status. Run it as an ordinary user.
 """
 import os
 import struct

@@ -5,8 +5,8 @@ guide.py --type PROMPT COMMAND types one.
 A block ```console has commands and their output. "$ " is USER in their home, with TOKEN of the environment; "# " is
 root; "% " is nobody on another machine, in /media/usb; "> " goes on with the command before. "..." stands for any lines,
 and within a line for any text. A command without output is not compared. The status must be 0 unless a line of CES's own
-("ces: ", "ces-policy: ") is shown. A block ```json PATH must be right at that place (a jq path) of the lab's policy.
-Other blocks are for the eye. It prints each difference; then the status is 1.
+("ces: ", "ces-policy: ") is shown. A block ```json PATH must be valid at that place (a jq path) of the lab's policy.
+Other blocks are not checked. It prints each difference; then the status is 1.
 """
 import json
 import os
@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 POLICY = "/etc/ces/policy.json"
-# Another machine: without a network, and without what CES, its users and root have here.
+# Another machine: no network, and nothing of what CES, its users and root have here.
 ELSEWHERE = """mount --make-rprivate / && for d in /etc/ces /var/lib/ces /var/log/ces /run/ces /home /root; do
 	mount -t tmpfs -o size=64k,mode=755 none $d || exit; done
 cd /media/usb && exec setpriv --reuid 65534 --regid 65534 --clear-groups --reset-env bash -o pipefail -c "$0"
@@ -28,7 +28,7 @@ def blocks(text):
 
 
 def commands(block):
-    """(prompt, command, expected lines)"""
+    """Returns (prompt, command, expected lines) of each command."""
     found = []
     for line in block.splitlines():
         if line[:2] in ("$ ", "# ", "% "):

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Writes a journal of N records in one right chain, as the helper would: make_journal.py N [--first SEQ:DIGEST] >
+"""Writes a journal of N records in one valid chain, as the helper does: make_journal.py N [--first SEQ:DIGEST] >
 FILE. Records come in pairs (a decision of a run and its end), now and then a denied pull. The same N gives the
-same bytes. With --proofs there is a proof in each pair, every seventh of a container that deviates, with a
-stranger after it."""
+same bytes. With --proofs each pair has a proof. Every seventh proof is of a container that deviates, and a stranger
+follows it."""
 import hashlib
 import json
 import sys

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Fills an image store: make_store.py STORE IMAGES LAYERS UID USER.
 
-Each image has layers of its own and a grant of USER's, as pulls would have left them. For tests of how a large store
-affects everybody.
+Each image has layers of its own and a grant of USER's, as pulls leave them. For tests of how a large store affects
+every user.
 """
 import fcntl
 import hashlib

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Lists each message that a user can see, one a line, from the source: messages.py, from the top of the tree.
+"""Lists each message that a user can see, one on a line, from the source: messages.py, from the top of the tree.
 
-A message is a text in a call of one of CALLS, with its formats as they are. tests/messages holds the list, so that
+A message is a text in a call of one of CALLS, with its formats unchanged. tests/messages holds the list, so that
 people can read it at once and see a change of words in a review; `messages.py --check` compares.
 """
 import re
@@ -12,7 +12,7 @@ CALLS = ("ces_error_set", "ces_error_rule", "ces_error_errno", "ces_error_contex
          "deny", "WARN", "ces_doctor_find", "ces_doctor_remedy", "ces_doctor_unknown", "ces_field_fault", "ces_diff_say",
          "say", "ces_unpack_refuse", "fault", "refuse", "ces_conform_add", "RULE")
 CALL = re.compile(r"\b(%s)\(" % "|".join(CALLS))
-# Literals stay; comments and lines of the preprocessor go.
+# Literals stay; comments and preprocessor lines go.
 PASSED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|/\*.*?\*/|^#(?:[^\n]*\\\n)*[^\n]*', re.S | re.M)
 TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Checks a report page for a reader who cannot see it, or has no colours: page.py PAGE.html. Headings are in order;
+"""Checks a report page for readers without sight or colours: page.py PAGE.html. Headings are in order;
 every table, picture, region and list of links has a name; the page loads nothing and has no scripts; every pair
 of colours has enough contrast. If chromium is installed, it also checks the accessibility tree that chromium
 makes of the page."""

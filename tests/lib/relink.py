@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Makes one right chain of the records on stdin, as the helper would: relink.py < RECORDS > JOURNAL. With it a test
-can change a journal with jq, and have one that is whole."""
+"""Makes one valid chain of the records on stdin, as the helper does: relink.py < RECORDS > JOURNAL. With it a test
+can change a journal with jq, and still have a valid chain."""
 import hashlib
 import json
 import sys

@@ -144,7 +144,7 @@ def anchored(node):
 
 
 def parser_says(program, texts):
-    """Asks about all at once: a process for each of some thousands would take a minute."""
+    """Asks about all at once: thousands of processes would take a minute."""
     with tempfile.TemporaryDirectory() as directory:
         names, out = [], []
         for i, text in enumerate(texts):

@@ -5,9 +5,9 @@
 
 FORM is sig (cosign 2, a payload of simple signing at the tag sha256-HEX.sig), att (an in-toto statement in a DSSE
 envelope at sha256-HEX.att), bundle (cosign 3, a bundle with such a statement, in the list of referrers at the tag
-sha256-HEX) or message (a bundle that signs the manifest's digest). --digest is what is signed, by default the tag's;
---at is whose signature it is stored as, by default the same. --payload is signed in place of what the form has;
-DIGEST in it is replaced. --add keeps the signatures that are there. REGISTRY may be
+sha256-HEX) or message (a bundle that signs the manifest's digest). --digest is the signed digest, by default the tag's;
+--at is the digest under which the signature is stored, by default the same. --payload is signed in place of the form's
+own text; DIGEST in it is replaced. --add keeps the existing signatures. REGISTRY may be
 the directory of an OCI layout: the list of referrers is then a file referrers/HEX.
 
 The forms are those of sigstore/cosign, specs/SIGNATURE_SPEC.md and specs/ATTESTATION_SPEC.md, of in-toto/attestation,
@@ -75,7 +75,7 @@ def bundle(content):
 
 
 def document(options, digest, manifest):
-    """The blob that is, or has, the signature: its type, its bytes, and its annotations."""
+    """Returns the blob that is, or has, the signature: its type, bytes and annotations."""
     key, form = options.key, options.form
     if form == "sig":
         payload = options.payload or simple(digest)

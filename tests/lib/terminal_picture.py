@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Text of a terminal, from stdin, as an SVG on stdout. Lines are folded at 96 characters, as a terminal does."""
+"""Draws the text of a terminal, from stdin, as an SVG on stdout. It folds lines at 96 characters, as a terminal does."""
 import html
 import sys
 import textwrap

@@ -10,7 +10,7 @@ debs=$CES_TOP/build/package-deb
 bare=/mnt/bare
 policy=/etc/ces/policy.json
 
-# Builds it twice: here by root, and from a copy of the sources elsewhere by a user whose umask keeps others out.
+# Builds it twice: here as root, and from a copy of the sources elsewhere as a user with a strict umask.
 setup_file()
 {
 	local version copy=/home/alice/elsewhere next=/home/next
@@ -42,14 +42,14 @@ setup_file()
 	cp "$(package)" "$(next)" $bare/debs
 }
 
-# Another suite tests that programs do not depend on where they are built: this one uses what is built already.
+# Another suite tests that programs do not depend on their build directory. This one uses the existing build.
 objects() # OUT
 {
 	mkdir -p "$1/objects"
 	[ "${B:-build}" != build ] || cp -a build/{client,common,helper,policy,*.a,ces-*,seccomp*} "$1/objects"
 }
 
-# Gives the suites that come after it the lab that it found.
+# Gives the next suites the lab that it found.
 teardown_file()
 {
 	rm -rf "$debs"
@@ -66,7 +66,7 @@ in_bare() # COMMAND...
 	chroot $bare env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@" < /dev/null
 }
 
-# Runs apt, which has the packages of bare.sh and nothing else.
+# Runs apt, which has only the packages of bare.sh.
 apt_() { in_bare apt-get -qq -o Dpkg::Use-Pty=0 -o Dir::Cache::archives=/debs -o Dpkg::Options::=--force-unsafe-io "$@"; }
 dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null; }
 

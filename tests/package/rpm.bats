@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The packages: their files, and the effect of installing, upgrading and removing them on a machine with runs alive. The
-# suite has a lab of its own (check.sh): it removes what the lab has installed. Its tests are one story, in order.
+# The packages: their files, and the effect of installing, upgrading and removing them on a machine with live runs. The suite
+# has a lab of its own (check.sh), because it removes what the lab has installed. The tests are one story, in order.
 
 load ../lib/e2e.bash
 load ../lib/package.bash
@@ -33,7 +33,7 @@ package() { find "$rpms/one" -name 'ces-[0-9]*-1.*.rpm' -not -name '*.src.rpm' -
 next() { find "$rpms/one" -name 'ces-[0-9]*-1.next.*.rpm'; }
 of() { rpm -qp --qf "$1" "$(package)"; }
 
-# Debian's rpm wants a flag that this is on purpose; its database knows nothing of Debian's packages.
+# Debian's rpm wants a flag that confirms its use: its database knows none of Debian's packages.
 rpm_() { rpm --force-debian --nodeps "$@"; }
 
 @test "the same sources give the same packages, byte for byte, wherever they are built" {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ces-policy approve and revoke: a rule for one image comes and goes, and nothing else of the file changes.
+# ces-policy approve and revoke: they add and remove a rule for one image, and change nothing else in the file.
 
 load common.bash
 load approve.bash
@@ -41,7 +41,7 @@ load approve.bash
 
 @test "in each form of file only the rule's own lines are new, and revoke gives the file back byte for byte" {
 	one='[{"allow":"ghcr.io/epcced/*","approval":"IG-1"}]'
-	# FORM|WHAT MAKES IT OF p.json
+	# FORM|THE FILTER THAT MAKES IT OF p.json
 	while IFS='|' read -r form most edit; do
 		for list in "$rules" "$one"; do
 			written "$list" --tab
@@ -85,7 +85,7 @@ load approve.bash
 	[ "$(wc -l < p.json)" -eq 1 ]
 }
 
-@test "a rule that would never decide behind a wider one comes before it" {
+@test "a rule that a wider one would shadow is written before it" {
 	approved
 	[ "$(jq -r '.projects.p.images | map(.allow) | join(" ")' p.json)" = "ghcr.io/epcced/* ghcr.io/lab/model ghcr.io/lab/**" ]
 	says "note: the rule ghcr.io/lab/** allows every image of this name"
@@ -115,7 +115,7 @@ load approve.bash
 	refused "infers no projects" approve --inferred --approval IG-3 --no-evidence p.json "$image"
 }
 
-@test "an approval's number with quotes is written so that it is the same again" {
+@test "an approval's number with quotes is the same when it is read again" {
 	run approve --project p --approval 'IG "20" \ 5' --no-evidence p.json "$image"
 	[ "$status" -eq 0 ]
 	[ "$(jq -r '.projects.p.images[2].approval' p.json)" = 'IG "20" \ 5' ]
@@ -162,7 +162,7 @@ load approve.bash
 	[ "$status" -eq 0 ]
 }
 
-@test "revoke changes nothing where several rules are meant, and lists these" {
+@test "when several rules match, revoke lists these and changes nothing" {
 	approved
 	run approve --project q --approval IG-2026-020 --expires 2089-01-01 --no-evidence p.json "$image"
 	[ "$status" -eq 0 ]

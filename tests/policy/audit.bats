@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ces-policy audit: it shows what ran, from a journal that may have been tampered with.
+# ces-policy audit: it shows what ran, from a journal that may have been changed.
 
 load common.bash
 
@@ -79,7 +79,7 @@ list() { policy audit list --journal "$j" "$@"; }
 	[ "$status" -eq 1 ]
 }
 
-@test "a line that is no record breaks the chain when nothing follows from it" {
+@test "a line that is no record breaks the chain if the next line does not confirm it" {
 	sed -i '20s/.*/not a record/' "$j"
 	run verify
 	[ "$status" -eq 1 ]
@@ -102,7 +102,7 @@ list() { policy audit list --journal "$j" "$@"; }
 	says "audit.jsonl.1, line 1"
 }
 
-@test "a journal that was rotated, and has no record since, is whole, and a note says so" {
+@test "a journal without a record since its rotation is whole, and a note says so" {
 	mv "$j" "$j.1"
 	run --separate-stderr verify
 	[ "$status" -eq 0 ]
@@ -227,7 +227,7 @@ list() { policy audit list --journal "$j" "$@"; }
 	[ "$(list --format json | jq -r '.[0].reason')" = "https://registry.example refused the login for a/b" ]
 }
 
-@test "each filter passes what jq would pass" {
+@test "each filter passes the records that jq passes" {
 	rows() { list --format json "$@" | jq -c '.[] | .seq'; }
 	diff <(rows --user bob) <(jq -c 'select(.uid == 4402) | .seq' "$j")
 	diff <(rows --user 4402) <(jq -c 'select(.uid == 4402) | .seq' "$j")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ces-policy check: it reports every error of a policy with its place and what to write, and warns of what is unwise.
+# ces-policy check: it reports every error of a policy with its place and what to write, and warns about what is unwise.
 
 load common.bash
 
@@ -12,7 +12,7 @@ setup()
 
 check() { policy check --no-host --on 2026-12-01 "$@"; }
 
-# made JQ-FILTER: checks the policy that the filter makes of a good one.
+# made JQ-FILTER: checks the policy that the filter makes from a good one.
 made()
 {
 	jq "$1" "$good" > "$p"
@@ -141,7 +141,7 @@ text()
 	says_not "user_limits.cpus"
 }
 
-@test "the directory of withheld outputs is looked at: whether it is there, closed, the airlock's and on their file system" {
+@test "a directory of withheld outputs that is missing, open, not the airlock's or on another file system is reported" {
 	local room # (the check gives up root, and does not enter the test's own directory)
 	room=$(mktemp -d)
 	chmod 755 "$room"
@@ -293,7 +293,7 @@ text()
 	echo "$took us"
 	[ "$status" -eq 0 ]
 	says "20000 warnings"
-	# The sanitizers and a busy machine take their share of the time.
+	# (the sanitizers and a busy machine need their share of the time)
 	[ "$took" -lt 3000000 ]
 }
 
@@ -327,14 +327,14 @@ text()
 	run ! grep -q 'ces_policy' <(sed '/setresuid/,$d' "$BATS_TEST_TMPDIR/trace")
 }
 
-# Checks the signatures' keys of a policy, whose directory has these.
+# Checks a policy whose directory has these keys for signatures.
 signers() # SIGNED_BY
 {
 	jq ".projects[\"nsh-2024-0001\"].images[0].signed_by = $1" "$good" > "$p"
 	run check "$p"
 }
 
-@test "a key that is missing, a link, no key, of another kind, or there twice is warned of" {
+@test "a key that is missing, a link, invalid, of another kind, or written twice gets a warning" {
 	at='warning: projects.nsh-2024-0001.images[0].signed_by names'
 	keys=$BATS_TEST_TMPDIR/keys
 	mkdir "$keys"

@@ -3,7 +3,7 @@
 
 load common.bash
 
-# Prints what bash offers for the words; the last word is being typed.
+# Prints what bash offers for the words. The last word is incomplete.
 tab() # WORD...
 {
 	run bash -c 'PATH=$1:$PATH; . policy/completions/ces-policy.bash; shift

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ces-policy conform, of a Dockerfile: each rule is tested where it is broken and where it is kept.
+# ces-policy conform, of a Dockerfile: each rule is tested once broken and once kept.
 
 load common.bash
 load conform.bash

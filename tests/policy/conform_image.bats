@@ -42,7 +42,7 @@ load conform.bash
 	says "no image has the name three"
 }
 
-@test "when an index is inside the index, the manifest for linux/amd64 is read, or for the platform that is asked for" {
+@test "when an index is inside the index, the manifest for linux/amd64 or for the requested platform is read" {
 	new
 	base
 	layer
@@ -137,7 +137,7 @@ load conform.bash
 	found_not C106
 }
 
-@test "diff_ids that do not fit the layers are an error" {
+@test "diff_ids that do not match the layers are an error" {
 	new
 	base
 	layer

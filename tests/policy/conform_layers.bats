@@ -185,7 +185,7 @@ load conform.bash
 	jq -e 'any(.findings[]; .layer == 1 and .severity == "error")' <<< "$output"
 }
 
-@test "a name of a layer that leaves it is refused, and one that a terminal would obey is shown as text" {
+@test "a name in a layer that leads out of it is refused, and control characters in a name are shown as text" {
 	new
 	base
 	python3 - <<- 'EOT'

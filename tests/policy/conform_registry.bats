@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# ces-policy conform, of an image in a registry: docker-registry with TLS, with a password and with tokens, and one that
-# misbehaves.
+# ces-policy conform, of an image in a registry: docker-registry with TLS, with a password and with tokens, and a registry
+# that misbehaves.
 
 load common.bash
 load conform.bash
@@ -84,7 +84,7 @@ login() { jq -n --arg k "$1" --arg a "$(printf '%s:%s' "$2" "$3" | base64 -w0)" 
 	[ "$(jq 'del(.file)' <<< "$output")" = "$of_registry" ]
 }
 
-@test "of an index the manifest for linux/amd64 is read, or for the platform that is asked for" {
+@test "the manifest of an index for linux/amd64, or for the requested platform, is read" {
 	asked --format json "localhost:$anonymous/lab/tool:1"
 	[ "$(jq -r .digest <<< "$output")" = "$(cat "$dir/amd")" ]
 	asked --format json --platform linux/arm64 "localhost:$anonymous/lab/tool@$(cat "$dir/index")"
@@ -94,7 +94,7 @@ login() { jq -n --arg k "$1" --arg a "$(printf '%s:%s' "$2" "$3" | base64 -w0)" 
 	found C103
 }
 
-@test "a registry that wants a login gets the one of the command line" {
+@test "a registry that wants a login gets the login of the command line" {
 	asked "localhost:$basic/lab/tool:1" < /dev/null
 	none "https://localhost:$basic needs a login for lab/tool: give --username and --token-stdin"
 	asked --username researcher --token-stdin "localhost:$basic/lab/tool:1" <<< s3cret
@@ -147,14 +147,14 @@ login() { jq -n --arg k "$1" --arg a "$(printf '%s:%s' "$2" "$3" | base64 -w0)" 
 	good
 }
 
-@test "an unknown tag is reported with those that there are" {
+@test "an unknown tag is reported with the existing ones" {
 	asked "localhost:$anonymous/lab/secret:1.0"
 	none "no such tag at https://localhost:$anonymous: lab/secret:1.0 (its tags: 0.9)"
 	asked "localhost:$anonymous/lab/absent:1"
 	none "no such image or tag"
 }
 
-@test "a registry is trusted by the authority that is named, or else by the machine's" {
+@test "a registry is trusted by the named authority, or else by the machine's" {
 	run conform "localhost:$anonymous/lab/tool:1"
 	none "the certificate of https://localhost:$anonymous "
 	asked "localhost:$(free_port)/lab/tool:1"
@@ -163,14 +163,14 @@ login() { jq -n --arg k "$1" --arg a "$(printf '%s:%s' "$2" "$3" | base64 -w0)" 
 	none "absent.pem: No such file"
 }
 
-@test "proxies of the environment are not asked, and one that is given is" {
+@test "a proxy in the environment is ignored, and one on the command line is used" {
 	https_proxy=http://127.0.0.1:1 ALL_PROXY=http://127.0.0.1:1 asked "localhost:$anonymous/lab/tool:1"
 	good
 	asked --proxy http://127.0.0.1:1 "localhost:$anonymous/lab/tool:1"
 	none "cannot reach the proxy http://127.0.0.1:1"
 }
 
-@test "a registry that sends other bytes, fewer, more, or none to the end is found out" {
+@test "a registry that sends other bytes, fewer, more, or none to the end is an error" {
 	asked --format json "localhost:$bad/bad-digest/a:1"
 	found C101 '.severity == "error" and (.text | contains("another digest"))'
 	[ "$status" -eq 1 ]

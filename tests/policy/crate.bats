@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The crate of a run, by the published rules of RO-Crate 1.2, Process Run Crate 0.5 and Five Safes RO-Crate 0.4 (crate/README.md)
-# and another project's validator.
+# The crate of a run, checked by the published rules of RO-Crate 1.2, Process Run Crate 0.5 and Five Safes RO-Crate 0.4
+# (crate/README.md) and by another project's validator.
 
 load common.bash
 load signed.bash
@@ -41,10 +41,10 @@ validate()
 	run timeout 100 "$top/tests/lib/crate/validate.py" "$1" "$BATS_FILE_TMPDIR/shapes" "$BATS_FILE_TMPDIR/context.jsonld"
 }
 
-# The one rule that a run of an image cannot keep: the crate is of no workflow.
+# The one rule that a run of an image cannot keep: its crate describes no workflow.
 workflow='./: The RootDataEntity MUST have exactly one mainEntity property that is an IRI.'
 
-@test "a crate with its receipt and manifest passes the published rules, but for the workflow that CES has not" {
+@test "a crate with its receipt and manifest passes the published rules, except the one about a workflow" {
 	make_keys
 	policy receipt --journal "$j" $run --key p256.pem -o receipt.json
 	crate --run $run --receipt receipt.json --key p256.pub --outputs ces-run.json
@@ -57,7 +57,7 @@ workflow='./: The RootDataEntity MUST have exactly one mainEntity property that 
 	[ "$output" = "$workflow" ]
 }
 
-@test "a crate that breaks a rule of each of the three is found out" {
+@test "a crate that breaks rules of each of the three specifications fails the check" {
 	crate --run $run
 	mkdir broken
 	jq '.["@graph"] |= map(

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Image rules that demand a scan or an SBOM: what is a valid demand, what meets it, and what ces-policy says of it.
+# Image rules that demand a scan or an SBOM: which demands are valid, what meets a demand, and what ces-policy prints.
 
 load common.bash
 load approve.bash
@@ -11,11 +11,11 @@ demanding() { written "[{\"allow\": \"ghcr.io/lab/model\", \"digest\": \"$digest
 
 check() { run policy check --no-host --on "${1:-$now}" p.json; }
 
-# met, unmet TEXT: by the evidence now.
+# met, unmet TEXT: fail unless the present evidence does, or does not, meet the demand.
 met() { check "$@"; says_not "denies its image"; }
 unmet() { check "${@:2}"; says "$1"; }
 
-# report NAME JQ-FILTER: report.json is that fixture after it, and kept.
+# report NAME JQ-FILTER: makes report.json from that fixture and keeps it.
 report() { jq "$2" "$reports/$1.json" > report.json && add --digest "$digest" report.json; }
 
 refused_policy() # KEYS TEXT
@@ -26,7 +26,7 @@ refused_policy() # KEYS TEXT
 	says "$2"
 }
 
-@test "a demand is refused without a digest, and with a word, an age or a key that is none" {
+@test "a demand without a digest, or with an unknown word, age or key, is refused" {
 	refused_policy '"scan": {}' 'projects.p.images[0].scan needs the key "max_age"'
 	refused_policy '"scan": {"max_age": "0d"}' 'must be a time like "30d"'
 	refused_policy '"scan": {"max_age": "4000d"}' 'at most 3650d'
@@ -81,7 +81,7 @@ refused_policy() # KEYS TEXT
 	unmet "no scan of this image with a date"
 }
 
-@test "of each scanner the newest report counts, and each that is young enough may object" {
+@test "the newest report of each scanner counts, and any recent one may deny" {
 	demanding '"scan": {"max_age": "30d", "no": ["critical"]}'
 	report trivy '.CreatedAt = "2026-11-20T00:00:00Z"'
 	unmet "finds 1 critical"
@@ -93,7 +93,7 @@ refused_policy() # KEYS TEXT
 	met
 }
 
-@test "high and fixable high are two things, and a finding of another severity is neither" {
+@test "a rule against high findings ignores other severities, and fixable high is a rule of its own" {
 	report trivy '.Results[0].Vulnerabilities |= map(select(.Severity == "HIGH"))'
 	for no in critical medium low "fixable high" "fixable critical"; do
 		demanding "\"scan\": {\"max_age\": \"30d\", \"no\": [\"$no\"]}"
@@ -108,7 +108,7 @@ refused_policy() # KEYS TEXT
 
 @test "a VEX statement excuses by its image, package, version and vulnerability, or excuses nothing" {
 	demanding '"scan": {"max_age": "30d", "no": ["critical"], "unless_vex": true}'
-	# WHAT IT EXCUSES|WHAT IS DONE TO THE STATEMENT
+	# WHAT IT EXCUSES|THE FILTER FOR THE STATEMENT
 	while IFS='|' read -r excuses edit; do
 		rm -rf evidence.d
 		add "$reports/trivy.json"
@@ -154,7 +154,7 @@ refused_policy() # KEYS TEXT
 	unmet "finds 1 critical"
 }
 
-@test "in CycloneDX, what the document says of its own findings excuses them" {
+@test "a CycloneDX document's own statement excuses its finding" {
 	demanding '"scan": {"max_age": "30d", "no": ["high"], "unless_vex": true}'
 	report cyclonedx '.metadata.timestamp = "2026-11-22T00:00:00Z"'
 	unmet "finds 1 high"
@@ -162,7 +162,7 @@ refused_policy() # KEYS TEXT
 	met
 	demanding '"scan": {"max_age": "30d", "no": ["high"]}'
 	unmet "finds 1 high"
-	# a document of statements alone is no scan
+	# (a document with only statements is no scan)
 	rm -r evidence.d
 	report cyclonedx '.metadata.timestamp = "2026-11-23T00:00:00Z" | del(.components)'
 	unmet "no scan of this image"

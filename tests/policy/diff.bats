@@ -10,7 +10,7 @@ setup()
 	one='.projects["nsh-2024-0001"]'
 }
 
-# changed JQ-FILTER: compares the example with what the filter makes of it.
+# changed JQ-FILTER: compares the example with the policy that the filter makes from it.
 changed()
 {
 	jq "$1" "$old" > "$new"
@@ -91,7 +91,7 @@ narrower() { changed "$1"; [ "$status" -eq 0 ]; says "- narrower $2"; says_not W
 	says "+ WIDER host: space that pulls leave free is 10 GiB instead of 20 GiB"
 }
 
-# differs OLD-FILTER NEW-FILTER: compares two policies made of the example.
+# differs OLD-FILTER NEW-FILTER: compares two policies made from the example.
 differs()
 {
 	jq "$1" "$examples/desktop.json" > "$old"
@@ -121,7 +121,7 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 		[ "$status" -eq 1 ]
 		says "+ WIDER project nsh-2024-0001: data are in"
 	done
-	# any project that a group means, not one: here the template has no second meaning
+	# (any project that a group means, and not one: here the template has no second meaning)
 	infer='.infer_projects = {base: "/safe_data", group_prefixes: [""], images: []}'
 	differs "$infer" "$infer | .defaults.data.source = \"/safe_data/nsh-2024-0001\""
 	[ "$status" -eq 1 ]

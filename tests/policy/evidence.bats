@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ces-policy evidence: reports about an image, of any tool, in one form.
+# ces-policy evidence: reports about an image, from any tool, in one form.
 
 load common.bash
 load evidence.bash
@@ -52,7 +52,7 @@ load evidence.bash
 	says "no scan was replaced by a newer one"
 	run evidence list --dry-run
 	[ "$status" -eq 2 ]
-	# what is not as it was, removes nothing
+	# (a changed record removes nothing)
 	changed trivy '.CreatedAt = "2026-11-24T00:00:00Z"'
 	add report.json
 	echo x >> "$folder/approved-$(sha256sum < set | cut -d' ' -f1).json"
@@ -202,7 +202,7 @@ load evidence.bash
 	refused report.json "does not name its image" --digest "$digest"
 	changed statement '.subject[0].digest = {sha512: "00"}'
 	refused report.json "does not name its image" --digest "$digest"
-	# A configuration's digest is no image's.
+	# (the digest of a configuration is no image's)
 	refused report.json "does not name its image" --digest "sha256:961769676411f082461f9ef46626dd7a2d1e2b2a38e6a44364bcbecf51e66dd4"
 	for bare in 'spdx|del(.packages[2])' 'cyclonedx|del(.metadata.component)' 'openvex|del(.statements[].products)' 'sarif|.'; do
 		changed "${bare%%|*}" "${bare#*|}"
@@ -214,7 +214,7 @@ load evidence.bash
 	done
 }
 
-@test "a report about something else than an image, or of an unknown version, is refused" {
+@test "a report that is not about an image, or is of an unknown version, is refused" {
 	changed trivy '.ArtifactType = "filesystem"'
 	refused report.json "something else than an image"
 	changed trivy '.SchemaVersion = 3'
@@ -237,7 +237,7 @@ load evidence.bash
 	refused own.json "a record of ces-policy itself"
 }
 
-@test "JSON that is cut off, empty, too deep or no text, or has a key twice or bytes behind it, is refused" {
+@test "JSON that is cut off, empty, too deep or not text, or has a duplicate key or trailing bytes, is refused" {
 	head -c 900 "$reports/trivy.json" > report.json
 	refused report.json "it "
 	: > report.json
@@ -269,7 +269,7 @@ load evidence.bash
 	refused link "No such file"
 }
 
-@test "nothing of a report reaches a terminal or a record as a control character" {
+@test "control characters of a report reach no terminal and no record" {
 	changed trivy '.ArtifactName = "a\u001b[31mb\u009b1m\u202e\u0007" | .CreatedAt = "2026-11-20\u001b]0;x\u0007" | .Trivy.Version = "\u001b[2J"
 		| .Results[0].Packages[0].Name = "open\u001b[31mssl\n\r\u0000" | .Results[0].Vulnerabilities[0].VulnerabilityID = "CVE\u001b[1A"
 		| .Results[0].Vulnerabilities[0].Severity = "\u001b[31m"' 2> /dev/null || true
@@ -327,7 +327,7 @@ load evidence.bash
 	says "0 packages"
 }
 
-@test "a report that is there already is kept once, and several are taken at once" {
+@test "a report that is already there is kept once; one command takes several reports" {
 	run add "$reports/trivy.json" "$reports/grype.json"
 	[ "$status" -eq 0 ]
 	run add "$reports/trivy.json"
@@ -384,7 +384,7 @@ load evidence.bash
 	run evidence list "$other"
 	[ "$status" -eq 2 ]
 	says "is about another image"
-	# by its digest it is right, but ces-policy would not have written it
+	# (its digest is right, but ces-policy would not have written it)
 	sed 's/"made": /"made":  /' "$file" > x
 	cp x "$folder/report-$(sha256sum < x | cut -d' ' -f1).json"
 	run evidence list "$digest"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ces-policy audit head, and audit verify --against: what a chain alone cannot show, found by heads that were signed before.
+# ces-policy audit head, and audit verify --against: heads that were signed before show what a chain alone cannot.
 
 load common.bash
 load signed.bash
@@ -19,7 +19,7 @@ against() { policy audit verify --journal "$j" --key p256.pub --against "$@"; }
 digest() { printf 'sha256:%s' "$(sed -n "$1p" "$j" | head -c -1 | sha256sum | cut -d' ' -f1)"; }
 time_of() { sed -n "$1p" "$j" | jq -r .time; }
 
-# The head of record N, as it would have been signed a second after it was written.
+# Prints the head of record N, as it would have been signed a second after the record.
 signed_at() # N [JQ-EDIT]
 {
 	jq -nc --arg d "$(digest "$1")" --arg t "$(time_of "$1" | cut -c 1-19)Z" --argjson n "$1" \
@@ -116,7 +116,7 @@ signed_at() # N [JQ-EDIT]
 	says "records 1 to 15 were there"
 }
 
-@test "a beginning that was away before the last head was signed is no fault" {
+@test "a beginning that was removed before the last head was signed is no fault" {
 	{ signed_at 10; signed_at 30 '.first = 6'; } > heads
 	sed -i 1,5d "$j"
 	run against heads
@@ -174,7 +174,7 @@ signed_at() # N [JQ-EDIT]
 	[ "$status" -eq 0 ]
 }
 
-@test "heads that somebody else signed, changed, or of two machines are refused" {
+@test "heads with another signature, changed heads, and heads of two machines are refused" {
 	signed_at 30 > heads
 	run policy audit verify --journal "$j" --key other.pub --against heads
 	[ "$status" -eq 1 ]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ces-policy receipt: a signed statement about one run, made from the journal, and checked with a public key.
+# ces-policy receipt: makes a signed statement about one run from the journal, and checks it with a public key.
 
 load common.bash
 load signed.bash
@@ -19,7 +19,7 @@ check() { policy receipt verify "$@"; }
 statement() { jq -r .payload "$1" | base64 -d; }
 refused() { run check --key "$2" "$3"; [ "$status" -eq "$1" ] || { echo "$status: $output"; return 1; }; }
 
-@test "a receipt by either kind of key is good with its public key" {
+@test "a receipt by either kind of key is verified with its public key" {
 	for k in p256 ed25519; do
 		receipt $run --key $k.pem -o $k.json
 		run check --key $k.pub $k.json
@@ -60,7 +60,7 @@ refused() { run check --key "$2" "$3"; [ "$status" -eq "$1" ] || { echo "$status
 	PY
 }
 
-@test "the schema refuses a statement with another type, a key it does not know or none of what must be there" {
+@test "a statement with another type, an unknown key or a missing one is refused by the schema" {
 	receipt $run --key p256.pem > r.json
 	for edit in '.predicateType = "x"' '.predicate.x = 1' 'del(.predicate.journal.head)' '.predicate.run = "1"' '.subject = []'; do
 		statement r.json | jq "$edit" > s.json
@@ -81,7 +81,7 @@ jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' s.json "$top/p
 	openssl pkeyutl -verify -pubin -inkey ed25519.pub -rawin -in signed -sigfile sig
 }
 
-@test "an envelope that OpenSSL's program made is good, also with URL-safe base64 and unknown keys" {
+@test "an envelope that OpenSSL's program made is verified, also with URL-safe base64 and unknown keys" {
 	receipt $run --key p256.pem > r.json
 	for k in p256 ed25519; do
 		statement r.json | seal $k.pem $type > sealed.json
@@ -92,7 +92,7 @@ jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' s.json "$top/p
 	done
 }
 
-@test "one signature by the key is enough, whatever others there are, and none is not" {
+@test "one signature by the key is enough, whatever others there are; without one the receipt is refused" {
 	receipt $run --key p256.pem > a.json
 	statement a.json | seal other.pem $type > b.json
 	jq -s '.[0].signatures = [.[1].signatures[0], .[0].signatures[0]] | .[0]' a.json b.json > both.json
@@ -106,7 +106,7 @@ jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' s.json "$top/p
 	refused 2 p256.pub many.json
 }
 
-@test "a changed payload, type or signature is not good, and no word of it is printed" {
+@test "a changed payload, type or signature is refused, and no word of it is printed" {
 	receipt $run --key p256.pem > r.json
 	statement r.json | sed 's/"status":3/"status":0/' | base64 -w 0 > payload
 	[ "$(base64 -d payload)" != "$(statement r.json)" ]
@@ -123,7 +123,7 @@ jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' s.json "$top/p
 	refused 1 p256.pub sig.json
 }
 
-@test "another key does not fit" {
+@test "a receipt by another key is refused" {
 	receipt $run --key p256.pem > r.json
 	for k in other ed25519; do
 		run check --key $k.pub r.json
@@ -131,7 +131,7 @@ jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' s.json "$top/p
 	done
 }
 
-@test "an envelope that is cut anywhere is none" {
+@test "an envelope that is cut anywhere is refused" {
 	receipt $run --key p256.pem > r.json
 	size=$(stat -c %s r.json)
 	for n in 0 1 10 $((size / 2)) $((size - 3)) $((size - 2)); do
@@ -143,7 +143,7 @@ jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' s.json "$top/p
 	done
 }
 
-@test "a key that is there twice is refused, in the envelope and in the statement" {
+@test "a duplicate key is refused, in the envelope and in the statement" {
 	receipt $run --key p256.pem > r.json
 	sed 's/^{/{"payload":"AAAA",/' r.json > twice.json
 	run check --key p256.pub twice.json
@@ -166,7 +166,7 @@ jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' s.json "$top/p
 	done
 }
 
-@test "something else that is well signed is no receipt" {
+@test "a signed document that is no receipt is refused" {
 	for text in '{}' '[]' 7 '{"_type":"https://in-toto.io/Statement/v1","predicateType":"https://slsa.dev/provenance/v1"}' \
 		'{"_type":"https://in-toto.io/Statement/v1","predicateType":"https://github.com/EPCCed/ces/receipt/v1","predicate":{}}'; do
 		printf %s "$text" | seal p256.pem $type > odd.json
@@ -188,7 +188,7 @@ jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' s.json "$top/p
 	printable
 }
 
-@test "a file of megabytes is no receipt" {
+@test "a receipt of megabytes is refused" {
 	head -c 20000000 /dev/zero | tr '\0' a > big.json
 	run check --key p256.pub big.json
 	[ "$status" -eq 2 ]
@@ -305,7 +305,7 @@ jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' s.json "$top/p
 	[ "$status" -eq 0 ]
 }
 
-# A TPM in software, as OpenSSL's provider reaches any other.
+# Starts a TPM in software, which OpenSSL's provider uses like any other.
 tpm()
 {
 	local port=$((20000 + RANDOM % 10000))
@@ -340,7 +340,7 @@ teardown() { [ -z "${tpm_pid:-}" ] || kill "$tpm_pid"; }
 	[ "$status" -eq 2 ]
 }
 
-@test "a token without its provider, and no token, are an error" {
+@test "a key of a token without its provider, or without the token, is an error" {
 	for key in pkcs11:object=none handle:0x81000001; do
 		run receipt $run --key $key
 		[ "$status" -eq 2 ]
@@ -348,7 +348,7 @@ teardown() { [ -z "${tpm_pid:-}" ] || kill "$tpm_pid"; }
 	done
 }
 
-# The commands of the manual that stand between two lines, without their prompts.
+# Prints the manual's commands between two lines, without their prompts.
 typed() # FIRST-WORDS LAST-WORDS
 {
 	sed -n "/$1/,/$2/p" "$top/man/ces-policy.1" | sed -n '/^\.Bd/,/^\.Ed/p' | grep -v '^\.' | sed 's/^[#$] //; s/\\e$/\\/; s/\\e/\\/g'

@@ -6,7 +6,7 @@ load report.bash
 
 report() { page --no-host "$@"; }
 
-@test "the page of each example is well-formed, loads nothing, and can be read without eyes or colours" {
+@test "the page of each example is well-formed, loads nothing, and can be read without sight or colour" {
 	for f in "$examples"/{desktop,gpu-cluster,ondemand,test-environment}.json; do
 		run policy report --on 2026-12-01 --journal "$j" -o "$r" "$f"
 		[ "$status" -eq 0 ]
@@ -17,7 +17,7 @@ report() { page --no-host "$@"; }
 	done
 }
 
-@test "the check of pages finds the faults of a bad page" {
+@test "a bad page fails the check of pages" {
 	report
 	for edit in 's/<h3>/<h4>/' 's/<caption>[^<]*<.caption>//' 's/scope="row"//' 's/lang="en"//' 's/#333/#999/g' 's/<main>/<main><script><\/script>/' \
 		's/aria-label="Contents"//' 's/#111/#888/g'; do
@@ -75,7 +75,7 @@ report() { page --no-host "$@"; }
 	says "time limit: $(jq -s '[.[] | select(.reason == "time limit")] | length' "$j")"
 }
 
-@test "proofs are counted, and are no runs; strangers are no pulls" {
+@test "a proof does not count as a run, nor a stranger as a pull" {
 	tests/lib/make_journal.py 401 --proofs > "$j"
 	report --journal "$j"
 	count() { jq -s "map(select($1)) | length" "$j"; }

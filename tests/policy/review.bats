@@ -12,7 +12,7 @@ setup()
 	journal 401 --proofs > "$j"
 }
 
-# Records are at noon of a working day, unless a test says otherwise.
+# Records are at noon of a working day, unless a test sets another time.
 at() { jq -nc --arg t "$1" '{time: ($t + ".000Z"), event: "decision", outcome: "allowed", uid: 0, user: "root", verb: "run",
 	image: "ghcr.io/epcced/a:1", project: "nsh-2024-0001", run: "0000000001"}'; }
 

@@ -9,7 +9,7 @@ setup()
 	c=$BATS_TEST_TMPDIR/cases.json
 }
 
-# Writes one case on 2026-12-01, asked by a member of the first project, with `rest`.
+# Writes one case on 2026-12-01, by a member of the first project, with `rest`.
 one_case() # REST
 {
 	printf '{"ces_cases": 1, "on": "2026-12-01", "cases": [{"name": "the case", "user": "ann", "groups": ["nsh-2024-0001"],

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ces-policy what-if: which approvals, images and past runs a package, a CVE, a day or a user touches.
+# ces-policy what-if: which approvals, images and past runs a package, a CVE, a day or a user affects.
 
 load common.bash
 
@@ -23,7 +23,7 @@ setup()
 add() { policy evidence add --evidence evidence.d "$@" > log; }
 what_if() { timeout 60 "$top/${B:-build}/ces-policy" what-if "$@"; }
 
-# asked JQ-CONDITION ARG...: the answer as JSON.
+# asked JQ-CONDITION ARG...: fails unless the answer, as JSON, meets the condition.
 asked()
 {
 	run what_if --format json --journal journal p.json "${@:2}"
@@ -31,7 +31,7 @@ asked()
 	jq -e "$1" <<< "$output" > /dev/null || { echo "not so: $1"; echo "$output"; return 1; }
 }
 
-# runs JQ-CONDITION: how many allowed runs of the journal it is true of.
+# runs JQ-CONDITION: prints how many allowed runs of the journal meet it.
 runs() { jq -s "map(select(.event == \"decision\" and .verb == \"run\" and .outcome == \"allowed\" and ($1))) | length" journal; }
 
 @test "a wrong argument is answered with what to type" {

@@ -1,5 +1,5 @@
-"""What the parts of the soak share: programs started as a user, with a deadline, and how a promise is seen to be broken. It must
-not hide a failure: a program that does not end in time is a violation, as any other."""
+"""What the parts of the soak share: it starts programs as a user, with a deadline, and reports broken promises. It must not
+hide a failure: a program that does not end in time is a violation like any other."""
 import os
 import signal
 import subprocess
@@ -49,5 +49,5 @@ def call(words, seconds=DEADLINE):
 
 
 def shell(text, seconds=DEADLINE):
-    """Commands with the lab's own functions."""
+    """Runs commands with the lab's own functions."""
     return call(["bash", "-c", f"cd {TOP}; . tests/lib/lab/services.sh; {text}"], seconds)

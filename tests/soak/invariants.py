@@ -1,5 +1,5 @@
-"""What must hold at every moment of a soak, and what must hold once all is quiet. Each check raises Violation. A check looks at the
-kernel and at files, and must not ask CES, but for the journal's own verifier."""
+"""Checks what must hold at every moment of a soak, and what must hold when all is quiet. A check that fails raises Violation. It
+looks at the kernel and at files, and must not ask CES, except the journal's own verifier."""
 import collections
 import glob
 import gzip
@@ -10,19 +10,19 @@ import re
 from common import as_user, call, must
 from machine import JOURNAL, STORE, is_run, processes
 
-FIRST_ID = 2_000_000_000  # ids above are of containers alone: CES's range of this machine
+FIRST_ID = 2_000_000_000  # only containers have higher ids: CES's range of this machine
 USERS = {"alice": 4401, "bob": 4402, "carol": 4403, "dave": 4404, "grace": 4407, "mallory": 4408}
 RUNS_MAX = 4             # the lab's policy
 PSS_MAX = 4096           # KiB of the process that watches a run
 GROWTH_MAX = 256         # KiB that it may grow while its run goes on
 
 
-# Where there is cgroup v2 alone a lab has no cgroups of its own, and sees those of the labs beside it.
+# With cgroup v2 alone a lab has no cgroups of its own, and sees those of other labs.
 CGROUPS_SHARED = not os.path.isdir("/sys/fs/cgroup/pids") and not os.path.isdir("/sys/fs/cgroup/unified")
 
 
 def run_cgroups():
-    """The cgroups of runs, by the run's number."""
+    """Returns the cgroups of runs, by the run's number."""
     found = collections.defaultdict(list)
     for path in glob.glob("/sys/fs/cgroup/**/ces/*/*/", recursive=True):
         if is_run(os.path.basename(path[:-1])):
@@ -47,7 +47,7 @@ def memory_of(pid):
 
 
 def lists_outputs(pid):
-    """Whether this is ces-list, which waits for its run's end outside of the run's cgroup, as a child of the run's session. A
+    """Returns whether this is ces-list, which waits for its run's end outside of the run's cgroup, as a child of the run's session. A
     process that goes meanwhile counts."""
     try:
         if os.readlink(f"/proc/{pid}/exe") != "/usr/libexec/ces/ces-list":
@@ -61,7 +61,7 @@ def lists_outputs(pid):
 
 
 class Always:
-    """Checks beside the work. Each is tried until it fails twice in a row: what is seen in the middle of a step is no fault."""
+    """Checks beside the work. A check fails only twice in a row: what it sees in the middle of a step is no fault."""
 
     def __init__(self, machine):
         self.machine, self.first = machine, {}
@@ -77,7 +77,7 @@ class Always:
         must(not strange, f"cgroups of runs that the register does not have: {sorted(strange)}")
 
     def ps_shows_what_runs(self):
-        """What the kernel has of a user's runs is listed, and what is listed is in the register."""
+        """Checks that each run of a user's in the kernel is listed, and that each listed run is in the register."""
         def busy(uid):
             return {run for run, paths in run_cgroups().items() if any(f"/ces/{uid}/" in path and is_busy(path) for path in paths)}
 
@@ -104,7 +104,7 @@ class Always:
         must(all(n <= RUNS_MAX for n in count.values()), f"more runs at a time than the policy has: {dict(count)}")
 
     def helpers_are_small(self):
-        """The process that watches a run neither is large nor grows."""
+        """Checks that the process that watches a run is small and does not grow."""
         seen = {}
         for pid, uid, name, _ in processes():
             if name == "ces-session":
@@ -150,7 +150,7 @@ def records():
 
 
 class Quiet:
-    """Checks when nothing is asked of CES, against what was there before the first request."""
+    """Checks while nobody uses CES, against the state before the first request."""
 
     def __init__(self, machine):
         self.machine = machine
@@ -208,7 +208,7 @@ class Quiet:
 
 
 def nothing_is_stored():
-    """When every user has removed every image."""
+    """Checks after every user has removed every image."""
     left = os.listdir(f"{STORE}/layers/sha256") if os.path.isdir(f"{STORE}/layers/sha256") else []
     images = os.listdir(f"{STORE}/images/sha256") if os.path.isdir(f"{STORE}/images/sha256") else []
     must(not left and not images, f"nobody's layers {left} and images {images}")

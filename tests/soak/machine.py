@@ -1,5 +1,5 @@
-"""What root does in a soak: policies change, programs are killed, disks are full, the registry is away, the journal is rotated, the
-janitor comes. Each disturbance ends before the operation returns. It must not touch anything outside the lab."""
+"""Acts as root in a soak: it changes policies, kills programs, fills disks, takes the registry away, rotates the journal, and runs
+the janitor. Each disturbance ends before the operation returns. It must not touch anything outside the lab."""
 import os
 import signal
 import time
@@ -20,7 +20,7 @@ FILLED = [STORE, JOURNAL, "/home", "/run"]
 
 
 def processes():
-    """(pid, uid, name, cgroup) of all in the lab; a process that goes meanwhile is left out."""
+    """Returns (pid, uid, name, cgroup) of all processes in the lab, without those that end meanwhile."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -56,14 +56,14 @@ class Machine:
         time.sleep(0.3 + self.random.random() * 1.5)
 
     def choose(self):
-        """The next disturbance."""
+        """Makes the next disturbance."""
         return getattr(self, self.random.choice(sorted(name for name in dir(self) if name.startswith("do_"))))
 
     def do_policy(self):
         self.policy(self.random.choice(POLICIES))
 
     def do_policy_broken(self):
-        """While the policy is none, nothing is begun."""
+        """Takes the policy away: meanwhile nothing begins."""
         with open("/etc/ces/policy.json", "wb") as file:
             file.write(self.random.randbytes(50))
         try:
@@ -103,7 +103,7 @@ class Machine:
                 pass
 
     def do_fill(self):
-        """A disk is full for a moment. While it is the journal's, nothing is begun."""
+        """Fills a disk for a moment. While it is the journal's, nothing begins."""
         place = self.random.choice(FILLED)
         filler = f"{place}/soak-filler"
         with open(filler, "wb", buffering=0) as file:
@@ -139,7 +139,7 @@ class Machine:
         must(outcome.status in (0, 125), f"the janitor: {outcome}")
 
     def do_clock(self):
-        """A run whose monotonic clocks are years from those of the others: the wall clock cannot differ inside a lab."""
+        """Starts a run whose monotonic clocks are years from the others': the wall clock cannot differ inside a lab."""
         offset = self.random.choice([10**6, 10**8, -1000])
         words = ["unshare", "--time", f"--monotonic={offset}", f"--boottime={offset}", "--fork"]
         outcome = call(words + as_user("grace", ["ces-client", "run", "-q", "--time", "8s", IMAGE + "tools:1", "sleep", "1"]))
@@ -147,7 +147,7 @@ class Machine:
 
 
 def settle(machine, seconds=30):
-    """Ends what goes on, as root would: the runs of each user, then what killed helpers left. Raises what does not end."""
+    """Ends everything: the runs of each user, then what killed helpers left. Raises what does not end."""
     deadline = time.monotonic() + seconds
     while True:
         for user in ("alice", "bob", "carol", "grace", "mallory"):

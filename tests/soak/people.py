@@ -1,6 +1,6 @@
-"""What users do in a soak: four who work, and two who attack. Which operation comes next, and with what, depends on the seed alone.
-An operation raises Violation when its end is none that CES may give. It must not judge a run that root disturbs by more than
-that: refused in words, or killed."""
+"""Acts as the users in a soak: four who work, and two who attack. Which operation comes next, and with what, depends on the seed alone.
+An operation raises Violation if it ends in a way that CES must not allow. It must accept that a run which root disturbs is
+refused with a message, or killed."""
 import json
 import signal
 import time
@@ -35,7 +35,7 @@ class User:
         return IMAGE + self.random.choice(IMAGES) + ":1"
 
     def choose(self):
-        """The next operation."""
+        """Does the next operation."""
         operations = [getattr(self, name) for name in sorted(dir(self)) if name.startswith("do_")]
         return self.random.choice([operation for operation in operations for _ in range(operation.__func__.weight)])
 
@@ -52,7 +52,7 @@ def refused_in_words(outcome, what):
 
 
 def ends_well(outcome, expected, what):
-    """As the program ended; or refused, or killed, as root's disturbances may have it."""
+    """The program's own end; or a refusal or a kill, by one of root's disturbances."""
     if outcome.status == REFUSED:
         refused_in_words(outcome, what)
     else:
@@ -158,7 +158,7 @@ class Worker(User):
 
 
 class Outsider(User):
-    """In no project: whatever they ask for is refused."""
+    """A user in no project, who is always refused."""
 
     @weight(2)
     def do_run(self):
@@ -171,7 +171,7 @@ class Outsider(User):
 
     @weight(3)
     def do_others(self):
-        """Somebody else's run is none, whatever is asked of it."""
+        """Asks about another user's run, which must look like none."""
         verb, number = self.random.choice(["stop", "logs", "inspect", "wait", "port"]), self.random.random()
         runs = self.machine.live_runs()
         if runs:
@@ -181,7 +181,7 @@ class Outsider(User):
 
     @weight(3)
     def do_frame(self):
-        """Bytes of no meaning, or a request that is wrong somewhere."""
+        """Sends random bytes, or a request with an error."""
         length = self.random.randrange(1, 200)
         noise = "hex:" + self.random.randbytes(length).hex()
         verb = self.random.randrange(12)
@@ -199,7 +199,7 @@ class Outsider(User):
 
 
 class Insider(User):
-    """In a project, and hostile: in the container and beside the client."""
+    """A hostile user in a project, who attacks in the container and beside the client."""
 
     def container(self, script, *options):
         outcome = self.ces("run", "-q", *options, IMAGE + "tools:1", "sh", "-c", script)
@@ -242,7 +242,7 @@ class Insider(User):
 
     @weight(2)
     def do_frozen_client(self):
-        """The client is stopped while its run goes on, and comes back or dies."""
+        """Stops the client while its run goes on; the client then continues or dies."""
         words = as_user(self.name, ["ces-client", "run", "-q", "--time", "4s", IMAGE + "tools:1", "sh", "-c", "yes | head -c 3000000"])
         after, back, process = self.random.random() * 0.3, self.random.random() < 0.5, start(words)
         time.sleep(after)

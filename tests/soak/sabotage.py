@@ -1,5 +1,5 @@
-"""Breaks each promise on purpose before a soak, and sees that its check says so. What is broken here is put right at once. It must not
-run while CES is at work."""
+"""Breaks each promise on purpose before a soak, and fails unless its check reports it. It repairs at once what it breaks. It must not
+run while CES works."""
 import contextlib
 import os
 import subprocess
@@ -73,7 +73,7 @@ def mounted():
 
 @contextlib.contextmanager
 def cgroup(user, number):
-    """A run's cgroup as CES would make it, with those above it. On cgroup v1 the hierarchy that counts processes."""
+    """Makes a run's cgroup as CES does, with those above it. On cgroup v1 it uses the hierarchy that counts processes."""
     path = f"/sys/fs/cgroup{'/pids' if os.path.isdir('/sys/fs/cgroup/pids') else ''}/ces/{user}/{number:010d}"
     os.makedirs(path)
     try:
@@ -108,7 +108,7 @@ def file_of_another():
 
 
 class Sabotage:
-    """Where there is cgroup v2 alone, cgroups are also those of other labs: what CES has not recorded is not looked at there."""
+    """With cgroup v2 alone there are also cgroups of other labs, so checks ignore what CES has not recorded."""
 
     def __init__(self, machine, quiet):
         always = invariants.Always(machine)

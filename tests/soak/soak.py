@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""An hour of everything at once, in a lab: soak.py --seconds N [--seed S] [--round R] [--log FILE] [--tap]. As root.
+"""Runs an hour of everything at once, in a lab: soak.py --seconds N [--seed S] [--round R] [--log FILE] [--tap]. As root.
 
-Goes in rounds. In a round four users work, two attack and root disturbs, each in a thread of their own, while invariants are
-checked beside. Then all is stopped, and what must hold in quiet is checked. What each does in a round depends on the seed and
-the round's number alone; how they meet in time does not. --round replays one round. The last line counts operations and
-checks; with --tap there is a test for each promise instead. It must not go on after the seconds are over, but to its quiet end.
+It goes in rounds. In a round four users work, two attack and root disturbs, each in a thread of their own, while other threads
+check the invariants. Then it stops all, and checks what must hold in quiet. What each does in a round depends only on the seed
+and the round's number; their timing does not. --round replays one round. The last line counts operations and
+checks; with --tap it prints a test for each promise instead. It must stop after the seconds, once all is quiet.
 """
 import argparse
 import collections
@@ -107,14 +107,14 @@ class Soak:
         self.attempt("quiet", "nothing_is_stored", invariants.nothing_is_stored, "invariant", number, tries=30)
 
     def most_runs_work(self):
-        """A soak in which all is refused shows nothing."""
+        """Fails if everything was refused: such a soak shows nothing."""
         for verb in ("run", "pull"):
             ends = collections.Counter(status for word, status in self.machine.ends if word == verb)
             print(f"# {verb}: " + ", ".join(f"{n} ended with {status}" for status, n in sorted(ends.items())))
             must(ends[0] >= 0.3 * ends.total(), f"few of verb {verb} worked: {dict(ends)}")
 
     def memory(self):
-        """Private memory alone: what processes share is divided by how many there are."""
+        """Counts private memory: shared memory would be divided by the number of processes."""
         sizes = self.always.watching
         if len(sizes) < 60:
             return

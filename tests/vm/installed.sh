@@ -162,13 +162,13 @@ removed()
 site_registry
 echo 1..10
 check "from nothing to a first run, by the lines of ces(7)" first_run
-check "doctor says fit, with every check of the package's answered" fit
-check "doctor finds each thing broken, and what it says to type mends it" broken_and_mended
-check "doctor finds what a command cannot mend: a nosuid mount, no runtime, dates, no policy, a setting of the kernel" broken
-check "runs are in the cgroup that systemd delegates" delegated
-check "an upgrade leaves the run alive, and the units as they were" upgraded
+check "after the installation doctor says fit, with an answer to each check" fit
+check "when one thing is broken, doctor finds it, and its remedy mends it" broken_and_mended
+check "a nosuid mount, a missing runtime or policy, past dates and a kernel setting are found by doctor, with advice" broken
+check "a run is in the cgroup that systemd delegates" delegated
+check "after an upgrade the run is alive, and the units are as they were" upgraded
 check "a detached run goes on through a logout that ends all else (logind, KillUserProcesses)" logged_in_and_out
-check "the end of ces.service is the end of the runs in it, whole" stopped
+check "when ces.service stops, the runs in it end whole" stopped
 check "the janitor, hardened by its unit, clears what a killed run left" janitor
-check "removal leaves the run to its end, and keeps store, journal and policy" removed
+check "after a removal the run goes on to its end, and store, journal and policy stay" removed
 finish

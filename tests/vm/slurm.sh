@@ -353,21 +353,21 @@ wrong_options()
 site_registry
 echo 1..18
 check "from nothing to a first run, by the lines of ces(7)" first_run
-check "a cluster of one node" cluster
+check "after the start of Slurm the node is idle" cluster
 check "a run in a batch job is in a cgroup below the job's, and the job ends with it" below_its_job
-check "a run as a job's step: its output and its status are the step's" step
+check "a run as a step of a job gives the step its output and its status" step
 check "a run in a job has the memory of the job and no more, and the message says so" memory
-check "scancel ends a run whole, and nothing of it or of the job is left" cancelled
-check "a warning that the job asked for reaches the program, and ends nothing" warned
-check "scancel of a script that dies first: no process is left, and the janitor clears the rest" script_cancelled
+check "after scancel the run has ended whole, and nothing of it or of the job is left" cancelled
+check "a warning signal of the job reaches the program and ends nothing" warned
+check "when scancel ends the script first, no process is left, and the janitor clears the rest" script_cancelled
 check "a detached run ends with the job that started it" detached
 check "a run gets the GPUs that the job may open and no others" devices
 check "a form of Open OnDemand becomes a job, which ends as its program does" portal
 check "with the plugin srun has an option for an image" plugin
 check "each task of a step runs in a container: ranks, status, stdin, settings" tasks_in_containers
 check "four tasks of a step fetch their image once" pulled_once
-check "steps take over the option of their batch script, which runs on the node" batch_with_option
-check "scancel ends a step in a container whole" step_cancelled
+check "steps inherit the option of their batch script, which itself runs on the node" batch_with_option
+check "after scancel a step in a container has ended whole" step_cancelled
 check "a job array runs each task in a container, and leaves no scratch" job_array
 check "a wrong option is refused before there is a job, or by CES with its reason" wrong_options
 finish

@@ -100,14 +100,14 @@ confined()
 }
 
 tools=ghcr.io/epcced/tools:1
-check "a site's registry" site_registry
+check "the registry of the site answers" site_registry
 check "from nothing to a first run, by the lines of ces(7)" first_run
-check "homes and data move to NFS with root_squash" serve
-check "doctor says that home and data are on NFS, and that AppArmor is on" doctor_knows
-check "data are read, outputs are the caller's, scratch goes" data_outputs_and_scratch
+check "after the move to NFS with root_squash root cannot list a home" serve
+check "with home and data on NFS and AppArmor on, doctor says so" doctor_knows
+check "with homes on NFS data are read, outputs are the caller's, and scratch is removed" data_outputs_and_scratch
 check "files of another user of an image keep their number on the server" other_users_of_an_image
 check "what a killed run left is cleared by the next start" killed_and_cleared
 check "a bind of a home on NFS works, and so does a pull" binds_and_pulls
-check "who is not in the project's group reads nothing" others_are_kept_out
-check "doctor names a profile that confines the session" confined
+check "a user who is not in the project's group reads nothing" others_are_kept_out
+check "a profile that confines the session is named by doctor" confined
 finish

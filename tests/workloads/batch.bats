@@ -12,7 +12,7 @@ teardown_file() { lab_policy; }
 setup() { remember; }
 teardown() { rm -rf /home/alice/outputs_*; }
 
-# Prints WIDTH HEIGHT COLOURS of a picture: it must be as big as was asked for, and not a blank sheet.
+# Prints WIDTH HEIGHT COLOURS of a picture: it must have the requested size, and not be blank.
 is_plot() # FILE
 {
 	local width height colours

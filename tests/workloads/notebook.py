@@ -23,7 +23,7 @@ def main(url, token, code):
         page.until(f"document.getElementById('password_input').value == '{token}'")
         press(page, "Enter", 13, text="\r")
         page.until("document.querySelector('#kernel-python3 a') != null", 30)
-        # Does what the menu's entry does, but in this tab.
+        # (what the menu's entry does, but in this tab)
         page.value("window.open = () => ({ set location(to) { window.location = to; } })")
         page.value("document.querySelector('#kernel-python3 a').click()")
         page.until("window.Jupyter && Jupyter.notebook && Jupyter.notebook.kernel && Jupyter.notebook.kernel.is_connected()", 60)

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Describes a picture: png.py FILE.png prints WIDTH HEIGHT COLOURS. It fails if the file is no whole PNG with eight
+"""Describes a picture: png.py FILE.png prints WIDTH HEIGHT COLOURS. It fails unless the file is a whole PNG with eight
 bits a sample. (PNG specification: 5 "Datastream structure", 9 "Filtering".)"""
 import struct
 import sys

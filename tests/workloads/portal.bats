@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Jupyter as an Open OnDemand portal shows it: the app's job, and a browser that comes through a web server's proxy.
-# nginx is in the place of the portal's Apache. As that does, it passes on the requests below /node/HOST/PORT/.
+# Jupyter as an Open OnDemand portal shows it: the app's job, and a browser that comes through a web server's proxy. nginx
+# plays the portal's Apache, and passes on the requests below /node/HOST/PORT/ as Apache does.
 
 load desktop.bash
 

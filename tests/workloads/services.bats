@@ -35,7 +35,7 @@ database() # [RUN-OPTION...]
 	# shared memory between its processes
 	[ "$(query 'set max_parallel_workers_per_gather = 2; set parallel_setup_cost = 0; set parallel_tuple_cost = 0;
 		set min_parallel_table_scan_size = 0; select sum(i) from visits')" = 5000050000 ]
-	# neither it nor its files are root's inside, nor anybody else's outside
+	# (neither it nor its files belong to root inside, or to another user outside)
 	server=$(pgrep -xo postgres)
 	[ "$(stat -c %u /proc/"$server")" -ge 2000000000 ]
 	[ "$(stat -c %u /home/alice/pgdata/PG_VERSION)" -ge 2000000000 ]
@@ -64,7 +64,7 @@ database() # [RUN-OPTION...]
 	journal_new -s -e 'map(select(.event == "stranger" and .uid == 4401 and .stranger == 4402)) | length >= 1'
 }
 
-@test "a database works as users type it today, with an opt-file and an env-file" {
+@test "a database with today's opt-file and env-file works" {
 	as alice sh -c 'umask 077; mkdir pgdata; echo POSTGRES_PASSWORD=letmein > db.env
 		printf "%s\n" "-d -p 5432:5432" "-v ./pgdata:/var/lib/postgresql/data" > db.opts'
 	as alice ces-run -q -n db --env-file db.env --opt-file db.opts $image/postgres:1
@@ -114,14 +114,14 @@ answers() { [ "$(page)" = 401 ]; }
 	eventually answers
 	[ "$(page -u rstudio:wrong)" = 401 ]
 	[[ $(as alice curl -s -u rstudio:letmein http://127.0.0.1:8787/) == *"Signed in"* ]]
-	# the master is root inside, that is alice; the processes that read from the network are not
+	# (the master is root inside, which is alice; the processes that read from the network are not)
 	[ "$(ps -C nginx -o user= | sort | uniq -c | awk '$2 == "alice" { print $1 }')" -eq 1 ]
 	[ "$(ps -C nginx -o uid= | awk '$1 >= 2000000000' | wc -l)" -eq 2 ]
 	ces alice stop -q "$n"
 	nothing_left_behind
 }
 
-@test "the same workbench works as users type it today" {
+@test "the same workbench with today's commands works" {
 	as alice tee opts > /dev/null <<- 'END'
 	-p 8787:8787 --mount type=tmpfs,destination=/run
 	--mount type=tmpfs,destination=/var/lib/rstudio-server

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 """Checks an RO-Crate by SHACL shapes that others publish, with Apache Jena's validator; no network.
 
-validate.py CRATE SHAPES CONTEXT: SHAPES is a directory of Turtle files, CONTEXT what the crate's @context is a name of.
-Prints a line for each thing that is wrong: the entity, and the message of its shape. Status 1 if there is any, 2 if
+validate.py CRATE SHAPES CONTEXT: SHAPES is a directory of Turtle files, CONTEXT the document that the crate's @context names.
+It prints a line for each error: the entity, and the message of its shape. Status 1 if there is any, 2 if
 nothing could be checked.
 
-Before it validates, it does what the shapes' rules (SHACL Advanced Features, sh:TripleRule) say, since Jena has no rules:
-they only add types to entities. A rule that has a condition is left out.
+First it applies the rules of the shapes (SHACL Advanced Features, sh:TripleRule), which Jena lacks: they only add types to
+entities. It leaves out a rule with a condition.
 """
 import glob
 import json
@@ -29,7 +29,7 @@ BESIDE = ["commons-cli", "commons-codec", "commons-compress", "commons-csv", "co
 
 
 def read_crate(path, context):
-    """the graph of the metadata, without asking anybody for its context"""
+    """Returns the graph of the metadata, without fetching its context."""
     with open(os.path.join(path, "ro-crate-metadata.json"), encoding="utf-8") as f:
         metadata = json.load(f)
     with open(context, encoding="utf-8") as f:
@@ -44,7 +44,7 @@ def read_shapes(directory):
     shapes = rdflib.Graph()
     for name in sorted(glob.glob(os.path.join(directory, "**", "*.ttl"), recursive=True)):
         shapes.parse(name, format="turtle", publicID=CRATE)
-    # some queries use the prefixes of their file, as its authors' validator lets them
+    # (some queries use the prefixes of their file, which its authors' validator allows)
     used = {word for text in shapes.objects(None, SH.select) for word in re.findall(r"\b([a-z-]+):", text)}
     for owner in set(shapes.subjects(SH.declare)):
         declared = {str(shapes.value(one, SH.prefix)) for one in shapes.objects(owner, SH.declare)}
@@ -58,7 +58,7 @@ def read_shapes(directory):
 
 
 def prepare(shapes):
-    """the queries for the targets of rules, by target: rdflib is slow to read one"""
+    """Returns the queries for the targets of rules, by target: rdflib is slow to read one."""
     found = {}
     for target in {t for shape in shapes.subjects(SH.rule) for t in shapes.objects(shape, SH.target)}:
         prefixes = {str(shapes.value(one, SH.prefix)): str(shapes.value(one, SH.namespace))
@@ -68,7 +68,7 @@ def prepare(shapes):
 
 
 def targets(shapes, queries, data, shape):
-    """the entities that a shape is about"""
+    """Returns the entities that a shape is about."""
     found = set()
     for cls in shapes.objects(shape, SH.targetClass):
         found.update(data.subjects(RDF.type, cls))
@@ -80,7 +80,7 @@ def targets(shapes, queries, data, shape):
 
 
 def apply_rules(shapes, data):
-    """until nothing is new"""
+    """Repeats until nothing is new."""
     queries, size = prepare(shapes), -1
     while size != len(data):
         size = len(data)
@@ -95,7 +95,7 @@ def apply_rules(shapes, data):
 
 
 def jars(work):
-    """the class path; Debian's package lacks a file of Jena's words for errors, without which it does not start"""
+    """Returns the class path. Debian's package lacks a file with Jena's error messages, without which Jena does not start."""
     words = os.path.join(work, "xerces/impl/xpath/regex")
     os.makedirs(words)
     with open(os.path.join(words, "message.properties"), "w", encoding="ascii"):

@@ -31,7 +31,7 @@ def raw(*entries):
 
 
 def climbing():
-    """Yields every way upwards that a name can hold. The canary of a test is called `canary`, beside and above."""
+    """Yields every way by which a name can lead upwards. The canary of a test is called `canary`, beside and above."""
     for i, name in enumerate(("../canary", "a/../../canary", "..", "a/..", "/../canary", "./../canary",
                               "a/b/../../../canary", "../root2/canary")):
         yield f"name-up-{i}", raw((name, FILE, "x")), "leaves the image"
@@ -89,7 +89,7 @@ def odd():
 
 
 def wrapped():
-    """Yields faults of the compression, around a good tar."""
+    """Yields good tars in faulty compression."""
     tar = Layer().file("f", "content " * 1000).finish()
     gz, zstd = compressed(tar, "gzip"), compressed(tar, "zstd")
     yield "gzip-good", "gzip", gz, tar, "good"

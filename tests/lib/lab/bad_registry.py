@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""A registry that serves an OCI layout, and misbehaves where the repository says so. For tests.
+"""Serves an OCI layout as a registry, and misbehaves as the repository says. For tests.
 
 The first component of the repository says how: "bad-MODE/..." treats blobs in that way and serves manifests
 well, "bad-manifest-MODE/..." the other way round, "bad-tags-MODE/..." treats its list of tags so, and
 "bad-signatures-MODE/..." the documents that belong to a digest (a tag sha256-HEX, with or without an ending, and the
 list of referrers, which the layout has as referrers/HEX); any other repository is served well. --mode MODE does it to every repository. What happens once ("drop-once") happens once
-for each path: use a fresh repository for each test. bad_modes.py says what each does. Listens on loopback.
+for each path: use a fresh repository for each test. bad_modes.py says what each does. It listens on loopback.
 
 Each connection and each request is logged as one JSON line: {"event": "connect"} and {"event": "request",
 "method", "path", "host", "authorization": true or false, "scheme": "Basic", "range": "bytes=5-" or null}.
@@ -87,7 +87,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
 
     def first(self):
-        """Whether this is the first time that this path is asked for."""
+        """Returns whether this is the first request for this path."""
         with self.server.lock:
             new = self.path not in self.server.seen
             self.server.seen.add(self.path)
@@ -154,7 +154,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return mode(self, thing)
 
     def do_HEAD(self):
-        """Says whether a blob is there. The modes are about fetching it, except no-layers."""
+        """Answers whether a blob is there. All modes except no-layers are about fetching it."""
         self.note()
         asked = re.fullmatch(r"(?:/[\w.-]+)?/v2/([\w./-]+)/blobs/(sha256:[0-9a-f]{64})", self.path)
         thing = self.server.blob(asked.group(2)) if asked else None
@@ -251,7 +251,7 @@ class Server(http.server.ThreadingHTTPServer):
         return request
 
     def finish_request(self, request, client_address):
-        # In the connection's own thread, so that a client that fails the handshake holds up nobody.
+        # (in the connection's own thread, so that a client that fails the handshake delays no other)
         if self.context:
             request = self.context.wrap_socket(request, server_side=True)
         super().finish_request(request, client_address)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A token server such as GHCR and GitLab have, for docker-registry with `auth: token`. For tests.
 
-Signs JSON web tokens (RS256) with the openssl command. Anyone may pull where --anonymous is given; the user
-may pull and push. Listens on loopback. Each request is logged as one JSON line, without the password.
+It signs JSON web tokens (RS256) with the openssl command. With --anonymous anyone may pull; the user may pull
+and push. It listens on loopback. Each request is logged as one JSON line, without the password.
 
 docker-registry needs:
     auth: { token: { realm: https://HOST:PORT/token, service: SERVICE, issuer: ISSUER,
@@ -116,7 +116,7 @@ class Server(http.server.ThreadingHTTPServer):
                 f.write(json.dumps(record) + "\n")
 
     def finish_request(self, request, client_address):
-        # In the connection's own thread, so that a client that fails the handshake holds up nobody.
+        # (in the connection's own thread, so that a client that fails the handshake delays no other)
         request.settimeout(60)
         super().finish_request(self.context.wrap_socket(request, server_side=True), client_address)
 

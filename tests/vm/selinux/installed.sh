@@ -92,9 +92,9 @@ without_module()
 site_registry
 echo 1..6
 check "from nothing to a first run, by the lines of ces(7), from both packages, with SELinux enforcing" from_nothing
-check "everything that the packages and the first run made has its label" labels
-check "doctor says fit, and of SELinux that it is enforcing and every label right" really_fit
-check "wrong labels: CES refuses, doctor finds each, and what it says to type mends it" wrong_labels
-check "the janitor's unit comes into the helper's domain" janitor
-check "without ces-selinux nothing is run; with it again, all is" without_module
+check "after the first run every file of the packages and of the run has its label" labels
+check "with the right labels doctor says fit, and that SELinux is enforcing" really_fit
+check "a file with a wrong label is refused, doctor finds it, and its remedy mends it" wrong_labels
+check "the janitor's unit enters the helper's domain" janitor
+check "without ces-selinux no run starts; with it again, runs start" without_module
 finish

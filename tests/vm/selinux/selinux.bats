@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# SELinux alone keeps each part of CES from these things: as root, with every capability, outside namespaces and system
-# call filters. It also separates runs.
+# SELinux alone keeps each part of CES from these things: each test acts as root, with every capability, outside namespaces
+# and system call filters. SELinux also separates runs.
 
 load ../../lib/e2e.bash
 
@@ -28,7 +28,7 @@ teardown()
 	rm -rf /root/scratch
 }
 
-# Logs in as a login does: where the policy keeps users apart, the home is of the same SELinux user.
+# Logs in as a login does. If the policy keeps users apart, the home belongs to the same SELinux user.
 logs_in_as() # SELINUX-USER
 {
 	chcon -R -u "$1" /home/alice
@@ -38,7 +38,7 @@ logs_in_as() # SELINUX-USER
 	esac
 }
 
-# Runs an applet in DOMAIN as root. The applet is no program of CES's: the machine's tests know its denials by its name.
+# Runs an applet in DOMAIN as root. The applet is no program of CES's, and its name marks its denials.
 as_domain() # DOMAIN[:LEVEL] APPLET...
 {
 	local domain=${1%%:*} level=s0
@@ -213,7 +213,7 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	# and the proof of the run has asked for exactly that
 	[ "$(journal_new -r --arg n "$n" 'select(.event == "proof" and .run == $n) | .selinux')" = "$one" ]
 	ces alice stop -q "$n"
-	# what stays is the user's, for other programs and runs
+	# (what stays is the user's, for other programs and runs)
 	[[ $(stat -c %C "/home/alice/outputs_$n/context") == *:ces_data_t:s0 ]]
 }
 
@@ -226,7 +226,7 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 
 @test "a confined user pulls and runs" {
 	logs_in_as user_u
-	# (through pipes: bats' own files are of another SELinux user)
+	# (through pipes: bats' own files belong to another SELinux user)
 	pull alice $open/stroke:1 2>&1 | cat
 	run ces alice run $open/stroke:1
 	echo "$output"
@@ -268,7 +268,7 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	grep -A1 'warning  *selinux  *project data in /safe_data/nsh-2024-0001 are labelled etc_t' <<< "$output" | grep -q '> as root: restorecon -RF /safe_data'
 	restorecon -RF /safe_data
 	ces alice doctor | no grep 'project data in'
-	# and a /safe_data that somebody makes has the label from the beginning
+	# (a new /safe_data has the label from the beginning)
 	mv /safe_data /safe_data.away
 	mkdir -p /safe_data/nsh-2024-0001
 	label=$(stat -c %C /safe_data/nsh-2024-0001)
