@@ -71,7 +71,7 @@ static void serve(const struct sockaddr_in *address)
 	}
 }
 
-/* Moves the bytes. A put ends with the other side's end of file: everything has arrived by then. */
+/* Moves the bytes. A put ends with the other side's end of file: by then everything has arrived. */
 static void transfer(const struct sockaddr_in *address, bool put, uint64_t bytes)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0);

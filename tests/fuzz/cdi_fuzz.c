@@ -1,5 +1,6 @@
-/* libFuzzer entry: any bytes are a specification or refused. Whatever is accepted must also be
- * usable: the walk over it finds every string ended and every list as long as it says. */
+/* libFuzzer entry: takes any bytes for a specification, which is accepted or refused. An accepted
+ * one must be usable: the walk over it finds that every string ends and that every list is as long
+ * as it says. */
 /* parses: policy/cdi.c policy/cdi_node.c policy/field.c policy/scan.c */
 #include <stdint.h>
 #include <stdlib.h>

@@ -36,7 +36,7 @@ static void look(struct ces_conform *conform, const uint8_t *bytes, size_t lengt
 		abort();
 	ces_look_begin(&state, conform, UINT64_C(16) << 20);
 	state.tmp[0] = "opt/tmp";
-	/* Reads it as two layers: the upper one hides what it has in the lower one. */
+	/* Reads it as two layers: the upper one hides what it has of the lower one. */
 	for (state.layer = 1; state.layer < 3; state.layer++) {
 		if (lseek(fd, 0, SEEK_SET) != 0)
 			abort();

@@ -1,5 +1,6 @@
-/* Any policy: a rule that is added to a list of it makes a policy with one rule more, and taking
- * this rule away gives the very bytes again, unless the list was empty and written with blanks. */
+/* Takes any bytes for a policy. Adding a rule to one of its lists makes a policy with one rule
+ * more. Removing this rule gives the same bytes again, unless the list was empty and written with
+ * blanks. */
 /* parses: policy/approve/edit.c */
 /* links: policy/approve/edit.c policy/evidence/part.c policy/tool/say.c */
 #include <stdint.h>

@@ -1,5 +1,6 @@
-/* Any bytes as a report: refused with a line of text, or made into a record that is printable,
- * within its limits, and the same when it is read and written again. The same bytes as a record. */
+/* Takes any bytes for a report, and for a record. A report is refused with a line of text, or
+ * becomes a record that is printable, within its limits, and the same when it is read and written
+ * again. */
 /* parses: policy/evidence/part.c policy/evidence/gather.c policy/evidence/read.c policy/evidence/record.c */
 /* parses: policy/evidence/trivy.c policy/evidence/grype.c policy/evidence/sarif.c policy/evidence/spdx.c */
 /* parses: policy/evidence/cyclonedx.c policy/evidence/openvex.c policy/evidence/statement.c */
@@ -45,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	static const char digest[] =
 	    "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
-	/* A copy without a NUL behind it: reading past the end is seen. */
+	/* Uses a copy without a NUL after it, so that a sanitizer sees a read past the end. */
 	char *text = malloc(length > 0 ? length : 1);
 	struct ces_evidence evidence;
 

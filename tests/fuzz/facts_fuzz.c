@@ -1,6 +1,6 @@
-/* Any bytes as the evidence that ces-admit hands to ces-parse: refused with a line of text, or made
- * into values within their bounds. Half of the inputs are records, each under its own digest, so
- * that the code behind the comparison of digests is reached. */
+/* Takes any bytes for the evidence that ces-admit hands to ces-parse. It is refused with a line of
+ * text, or becomes values within their bounds. Half of the inputs are records, each under its own
+ * digest, to reach the code after the comparison of digests. */
 /* parses: helper/parse/evidence.c policy/evidence/judge.c policy/evidence/record.c policy/evidence/part.c */
 /* links: helper/parse/evidence.c policy/evidence/judge.c policy/evidence/record.c policy/evidence/part.c */
 /* links: policy/evidence/gather.c helper/unpack/json_scan.c policy/tool/say.c */
@@ -15,7 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
-/* The bytes up to each NUL become a file; the first byte of a file says of which kind. */
+/* The bytes up to each NUL become a file. The first byte of a file gives its kind. */
 static char *make(const uint8_t *bytes, size_t length, size_t *ret_length)
 {
 	struct ces_parse_evidence head = {
@@ -79,7 +79,7 @@ static void check(const char *bytes, size_t length)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
-	/* A copy without a NUL behind it: reading past the end is seen. */
+	/* Uses a copy without a NUL after it, so that a sanitizer sees a read past the end. */
 	char *text = malloc(length > 0 ? length : 1), *made;
 	size_t made_length = 0;
 

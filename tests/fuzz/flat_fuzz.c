@@ -1,4 +1,5 @@
-/* Any bytes as a block of policy/flat.h: refused, or a struct that packs to the same block. */
+/* Takes any bytes for a block of policy/flat.h. It is refused, or gives a struct that packs to the
+ * same block. */
 /* parses: policy/flat.c policy/flat_cdi.c policy/flat_pack.c */
 /* parses: policy/flat_policy.c policy/flat_request.c */
 #include <stdint.h>

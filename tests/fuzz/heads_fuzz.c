@@ -1,6 +1,6 @@
-/* Any bytes as a file of signed heads, and each of its lines as a head that is well signed: refused
- * with a line of text, or a list that is compared with the records of a journal. What is said of
- * them can be shown on any terminal. */
+/* Takes any bytes for a file of signed heads, and each of its lines for a head with a good
+ * signature. It is refused with a line of text, or gives a list that is compared with the records
+ * of a journal. Its messages can be shown on any terminal. */
 /* parses: policy/receipt/heads.c */
 /* links: policy/receipt/heads.c policy/receipt/dsse.c policy/tool/record.c */
 #include <stdint.h>
@@ -60,7 +60,7 @@ static void read_file(int fd, const char *bytes, size_t length)
 	close(key);
 }
 
-/* Each line in an envelope, with what syslog writes before it. */
+/* Puts each line into an envelope, with what syslog writes before it. */
 static char *seal_lines(const char *text, size_t *ret_length)
 {
 	char *copy = strdup(text), *rest = copy, *line, *all = NULL;

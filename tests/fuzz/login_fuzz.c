@@ -1,5 +1,5 @@
-/* Any bytes as the file of logins that podman, skopeo and Docker write: refused, or without a login
- * for the image, or with a user name and a token that are not empty. */
+/* Takes any bytes for the file of logins that podman, skopeo and Docker write. It is refused, has
+ * no login for the image, or gives a user name and a token that are not empty. */
 /* parses: policy/conform/login.c */
 /* links: policy/conform/login.c policy/tool/input.c helper/unpack/json.c helper/unpack/json_scan.c */
 #include <stdint.h>
@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	    {.registry = "docker.io", .repository = "library/python", .tag = "1"},
 	    {.registry = "r.example:5000", .repository = "a/b", .tag = "1"},
 	};
-	/* A copy without a NUL behind it: reading past the end is seen. */
+	/* Uses a copy without a NUL after it, so that a sanitizer sees a read past the end. */
 	char *text = malloc(length > 0 ? length : 1);
 
 	if (text == NULL)

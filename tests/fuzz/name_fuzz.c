@@ -1,5 +1,5 @@
-/* Any text as every kind of name and number. A reference that is taken is written and read back the
- * same; a pattern that is one and holds no star covers exactly itself. */
+/* Takes any text for every kind of name and number. An accepted reference is written and read back
+ * the same. A valid pattern without a star covers exactly itself. */
 /* parses: common/name.c common/num.c common/reference.c */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* libFuzzer entry: any bytes are an output that is checked. The first byte chooses its name, the
- * second where it is cut: in whichever pieces a file is read, the same is found. */
+/* libFuzzer entry: takes any bytes for an output that is checked. The first byte chooses its name,
+ * and the second the place where it is cut: a file gives the same findings in any pieces. */
 /* links: helper/list/check.c helper/list/table.c helper/list/values.c helper/list/text.c helper/list/content.c */
 /* parses: helper/list/check.c helper/list/table.c helper/list/values.c */
 #include <stdint.h>

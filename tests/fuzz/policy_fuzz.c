@@ -25,7 +25,7 @@ static int count(void *context, const char *path, const char *text)
 	return 0;
 }
 
-/* Checks that reporting every fault finds one exactly when reporting the first does. */
+/* Checks that reporting every error finds one exactly when reporting the first does. */
 static void check_problems(const char *bytes, size_t length, bool good)
 {
 	struct ces_error err = {0};

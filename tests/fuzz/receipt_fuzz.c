@@ -1,6 +1,6 @@
-/* Any bytes as an envelope, as the statement inside one that is well signed, and as the file beside
- * a run's outputs: refused with a line of text, or a statement that is the very payload and has
- * what every receipt has, or a manifest that is the same when it is read again. */
+/* Takes any bytes for an envelope, for the statement in a well-signed one, and for the file beside
+ * a run's outputs. It is refused with a line of text, or gives a statement that is the exact
+ * payload with the parts of every receipt, or a manifest that is the same when it is read again. */
 /* parses: policy/receipt/dsse.c policy/receipt/read.c */
 /* links: policy/receipt/dsse.c policy/receipt/read.c */
 #include <stdint.h>
@@ -19,7 +19,7 @@ static void check_statement(struct json_object *statement)
 		abort();
 }
 
-/* payload: what the text must be; NULL: anything */
+/* payload: the expected text; NULL: anything */
 static void open_receipt(const char *envelope, size_t length, const char *payload)
 {
 	struct json_object *statement = NULL;
@@ -58,7 +58,7 @@ static void open_manifest(const char *text, size_t length)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
-	/* as files are read: with a NUL behind them */
+	/* (as files are read: with a NUL after it) */
 	char *text = malloc(length + 1), *envelope;
 
 	if (text == NULL || length > 1 << 16) {

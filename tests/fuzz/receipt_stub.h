@@ -1,5 +1,5 @@
-/* Replaces keys, so that the readers behind a signature are reached: a signature is good when
- * it begins with an 's'. */
+/* Replaces keys, to reach the readers after a signature: a signature is good if it begins with an
+ * 's'. */
 #ifndef CES_TESTS_RECEIPT_STUB_H
 #define CES_TESTS_RECEIPT_STUB_H
 
@@ -32,7 +32,7 @@ int ces_signer_sign(struct ces_signer *signer, const char *uri, const void *byte
 	return ces_error_set(err, CES_E_HOST, "no key signs here");
 }
 
-/* An envelope of these bytes on one line, malloc'd. */
+/* Makes an envelope of these bytes on one line, malloc'd. */
 static inline char *sealed(const char *type, const void *bytes, size_t length)
 {
 	unsigned char *base64 = malloc(length / 3 * 4 + 5);

@@ -1,4 +1,4 @@
-/* Takes any bytes for a layer. Nothing may appear beside the directory that it is unpacked into.
+/* Takes any bytes for a layer. Nothing may appear outside the directory that it is unpacked into.
  * The first byte chooses the compression. Without root it becomes root of a user namespace, in a
  * tmpfs of its own. */
 /* links: helper/unpack/layer.c helper/unpack/archive.c helper/unpack/headers.c helper/unpack/tree.c */

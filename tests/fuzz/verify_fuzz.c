@@ -1,6 +1,6 @@
-/* Any bytes as the documents of a registry: they count for a key only if they hold a signature that
- * is kept beside this fuzzer, and never for a key or digest that was not asked about. The same
- * bytes as a list of signatures: what comes of it is bounded. */
+/* Takes any bytes for the documents of a registry, and for a list of signatures. Documents count
+ * for a key only if they hold a signature that is kept beside this fuzzer, and never for another
+ * key or digest. The result for a list is bounded. */
 /* parses: helper/verify/find.c helper/verify/forms.c policy/receipt/dsse_open.c helper/unpack/signatures.c */
 /* links: helper/verify/find.c helper/verify/forms.c policy/receipt/dsse_open.c helper/unpack/signatures.c */
 /* links: policy/receipt/key.c helper/unpack/json.c helper/unpack/json_scan.c */
@@ -14,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
-/* The seeds are signed by the first. The private key of each is thrown away. */
+/* The first key signs the seeds. The private key of each was thrown away. */
 static const char signer[] = "-----BEGIN PUBLIC KEY-----\n"
 			     "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEsHF6PZpcMFbYT0fI5G8TzHCyK76C\n"
 			     "wQzn+/QdFK18NavlWijrd7am3rAHnxnOXG3bMO9H4QbRPFAuXvhrUN3U+w==\n"

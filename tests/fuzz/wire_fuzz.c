@@ -1,6 +1,6 @@
-/* Any bytes as a frame. The first byte picks the message, the rest is its frame (a wrong header is
- * put right when the second byte is odd, so that the fields are reached). What is taken must come
- * out the same. */
+/* Takes any bytes for a frame. The first byte picks the message, and the rest is its frame (if the
+ * second byte is odd, a wrong header is corrected, to reach the fields). An accepted frame must
+ * come out the same. */
 /* parses: common/wire_decode.c common/wire_encode.c */
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ static void must(int good)
 		abort();
 }
 
-/* Encodes and decodes once more: the second frame is the normal form of the first and must not
+/* Encodes and decodes once more: the second frame is the normal form of the first, and must not
  * change again. */
 static void again(const struct ces_wire_schema *schema, const void *object)
 {

@@ -11,7 +11,7 @@
 #include "helper/session/account.h"
 #include "tests/unit/directory.h"
 
-static const char *const *known; /* the accounts of this machine; uid 101 is the first one's */
+static const char *const *known; /* the accounts of this machine; uid 101 is the first */
 
 int ces_worker_ids(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct ces_error *err)
 {
@@ -29,8 +29,8 @@ static const char *const few[] = {"ces-fetch", "ces-fetch-2", NULL};
 static const char *const one[] = {"ces-fetch", NULL};
 static const char *const none[] = {NULL};
 
-/* Makes a request, as a process of its own: it holds its account until `go` is closed. Returns the
- * uid, or 0 if the request was refused. */
+/* Makes a request in a process of its own, which holds its account until `go` is closed. Returns
+ * the uid, or 0 if the request was refused. */
 static uid_t request(enum ces_account kind, const int go[2])
 {
 	int answer[2];

@@ -1,5 +1,5 @@
 /* Tests the answers of ces-parse and ces-decode: each is believed within its bounds, and nobody
- * waits for one that does not come. */
+ * waits for a missing one. */
 /* links: helper/core/ask.c helper/core/spawn.c */
 #include <check.h>
 #include <fcntl.h>
@@ -41,7 +41,7 @@ static int take(const struct ces_parse_answer *answer, size_t head, size_t n, bo
 	asking.answer = ends[0];
 	result = ces_ask_take(&asking, MAX, ces_now_ms() + (linger ? 300 : 10000), &block, &length,
 			      &err);
-	/* however it ended, it has been waited for */
+	/* (whatever its end, somebody has waited for it) */
 	ck_assert_int_eq(asking.process.pid, 0);
 	ck_assert_int_eq(asking.answer, -1);
 	return result;
@@ -102,11 +102,11 @@ START_TEST(a_refusal_is_terminated_and_has_no_control_characters)
 	ck_assert_int_eq(err.code, CES_E_USAGE);
 	ck_assert_uint_lt(strlen(err.text), sizeof(err.text));
 	ck_assert_ptr_null(strchr(err.text, '\033'));
-	/* a fault of the machine is not the caller's */
+	/* (a fault of the machine is not the caller's) */
 	answer.err.code = CES_E_INTERNAL;
 	ck_assert_int_eq(take(&answer, sizeof(answer), 0, false), 0);
 	ck_assert_int_eq(err.code, CES_E_HOST);
-	/* no code has this number */
+	/* (no error has this number) */
 	answer.err.code = (enum ces_code)77;
 	ck_assert_int_eq(take(&answer, sizeof(answer), 0, false), 0);
 	ck_assert_int_eq(err.code, CES_E_USAGE);

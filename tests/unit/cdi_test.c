@@ -1,5 +1,5 @@
 /* Tests the reader of CDI specifications: what it takes over, what it leaves out, and what makes it
- * refuse the whole file. */
+ * refuse a file. */
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -44,7 +44,7 @@ START_TEST(when_two_wait_one_takes_over)
 	ck_assert(ces_claim_take(directory, LAYER, &one));
 	ck_assert(!ces_claim_take(directory, LAYER, &two));
 	ck_assert(!ces_claim_take(directory, LAYER, &three));
-	close(one.fd); /* it died: its file is still there */
+	close(one.fd); /* it died, and its file is still there */
 	three.began_at -= 1000;
 	three.bytes = 77;
 	ck_assert_int_eq(ces_claim_look(directory, LAYER, SIZE, &two), CES_CLAIM_FREE);
@@ -74,10 +74,10 @@ START_TEST(a_slow_fetch_is_not_waited_for)
 	ck_assert_int_eq(ces_claim_look(directory, LAYER, CES_CLAIM_STALL_BYTES, &two),
 			 CES_CLAIM_WAIT);
 	ck_assert_uint_eq(two.mark, CES_CLAIM_STALL_BYTES - 1);
-	/* and nobody waits for ever */
+	/* and no pull waits for ever */
 	two.began_at = now - CES_CLAIM_MOST_MS - 1;
 	ck_assert_int_eq(ces_claim_look(directory, LAYER, SIZE, &two), CES_CLAIM_STALLED);
-	ces_claim_drop(directory, LAYER, &two); /* (it is not its own: the file stays) */
+	ces_claim_drop(directory, LAYER, &two); /* (it is another's file, so it stays) */
 	ck_assert(!ces_claim_take(directory, LAYER, &two));
 	ces_claim_drop(directory, LAYER, &two);
 	ces_claim_drop(directory, LAYER, &one);

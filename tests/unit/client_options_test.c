@@ -118,7 +118,7 @@ START_TEST(an_empty_entrypoint_is_asked_for)
 }
 END_TEST
 
-/* Words that podman takes, and that always hold with CES. */
+/* Options that podman has, and that always apply with CES. */
 static const char *const accepted[] = {
     "--rm x",
     "--rm=true x",

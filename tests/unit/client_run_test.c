@@ -1,4 +1,4 @@
-/* Tests what a user sees of a run: bytes, lines and the exit status. */
+/* Tests what a user gets from a run: bytes, lines and the exit status. */
 /* links: client/run.c client/ask.c client/listen.c client/signals.c client/relay.c */
 /* links: client/session.c client/terminal.c client/progress.c client/table.c client/say.c */
 /* links: client/fit.c */
@@ -143,7 +143,7 @@ START_TEST(the_helper_gets_five_fds_and_nothing_else_of_the_callers)
 }
 END_TEST
 
-/* When bit n of the loop's number is set, fd n is closed as the client starts. */
+/* If bit n of the loop's number is set, fd n is closed when the client starts. */
 START_TEST(closed_fds_do_not_send_bytes_astray)
 {
 	struct ces_options options = {

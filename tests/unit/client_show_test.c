@@ -1,4 +1,4 @@
-/* Tests what the client shows of a pull and in lists, and what it takes for a token. */
+/* Tests what the client shows of a pull and in lists, and what it accepts as a token. */
 /* links: client/progress.c client/fit.c client/table.c client/token.c client/say.c */
 /* links: client/options.c client/optfile.c client/words.c */
 #include <check.h>
@@ -110,8 +110,8 @@ START_TEST(a_layer_that_sends_more_than_its_size_stays_at_100)
 }
 END_TEST
 
-/* Returns what is written to fd while these events arrive. Every test runs in a process of its own.
- */
+/* Returns what is written to fd while these events arrive. Every test runs in a process of its
+ * own. */
 static char *shown(int from, int to, uint64_t layers, size_t rounds)
 {
 	static char text[65536];
@@ -136,8 +136,8 @@ static char *shown(int from, int to, uint64_t layers, size_t rounds)
 	}
 	ces_progress_end(&progress);
 	ces_progress_free(&progress);
-	/* A terminal passes its bytes on when it pleases: all have come when the writers have
-	 * ended. */
+	/* A terminal passes its bytes on with a delay. When the writers have ended, all bytes have
+	 * come. */
 	close(to);
 	close(STDERR_FILENO);
 	while (length < sizeof(text) - 1 &&

@@ -102,7 +102,7 @@ static void play_unread(void)
 	exited(errno == EPIPE ? 141 : 1, NULL);
 }
 
-/* Exits with 0 when exactly fds 0-4 are open, of the right kinds, with no environment and default
+/* Exits with 0 if exactly fds 0-4 are open, of the right kinds, with no environment and default
  * signals. */
 static void play_hygiene(void)
 {
@@ -154,7 +154,7 @@ static void play_explain(void)
 	ces_wire_send(EVENT_FD, &ces_event_done_schema, &done, -1, NULL);
 }
 
-/* Exits with 0 when it has a terminal of its own, with raw input unchanged and the window of the
+/* Exits with 0 if it has a terminal of its own, with raw input unchanged and the size of the
  * caller's. */
 static void play_terminal(void)
 {
@@ -243,7 +243,7 @@ static struct client start_client(const char *image, uint64_t verb, uint64_t fla
 		close(out[0]);
 		close(err[0]);
 		signal(SIGPIPE, SIG_IGN);
-		dup2(STDERR_FILENO, 77); /* an fd of the caller that no exec would close */
+		dup2(STDERR_FILENO, 77); /* an fd of the caller's that no exec closes */
 		if (ces_session_prepare_fds(&error) < 0)
 			_exit(99);
 		exit(ces_run("/proc/self/exe", &options));

@@ -1,5 +1,5 @@
-/* Tests SHA-256 by the examples of FIPS 180-4 (NIST's SHA256.pdf, and the long message of a million
- * 'a'). */
+/* Tests SHA-256 with the examples of FIPS 180-4 (NIST's SHA256.pdf, and the long message of a
+ * million 'a'). */
 #include <check.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* What ces-admit hands over, and the last words when that fails. */
+/* Tests what ces-admit hands over, and the last words if that fails. */
 /* links: helper/admit/hand_over.c helper/core/last_words.c */
 #include <check.h>
 #include <fcntl.h>
@@ -115,7 +115,7 @@ START_TEST(the_last_words_are_an_error_event)
 	int ends[2];
 
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-	/* keeps clear of the fd that the program writes to */
+	/* (away from the fd that the program writes to) */
 	for (int i = 0; i < 2; i++)
 		ends[i] = fcntl(ends[i], F_DUPFD_CLOEXEC, 10);
 	ck_assert_int_eq(dup2(ends[1], CES_FD_EVENT), CES_FD_EVENT);

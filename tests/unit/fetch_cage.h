@@ -43,7 +43,7 @@ static inline void become_nobody(void)
 		_exit(100);
 }
 
-/* Returns the exit status of a caged child: 0 when it did what it tried, otherwise errno; or 1000
+/* Returns the exit status of a caged child: 0 if it did what it tried, otherwise errno; or 1000
  * plus the signal that killed it. */
 static inline int caged(enum ces_sandbox who, int (*attempt)(void))
 {

@@ -94,7 +94,7 @@ START_TEST(an_overlong_challenge_is_refused)
 }
 END_TEST
 
-/* Cuts a header short at every place, at the end of readable memory: run it with the address
+/* Cuts a header at every place, at the end of readable memory: run it with the address
  * sanitizer. */
 START_TEST(a_challenge_cut_anywhere_is_read_within_bounds)
 {

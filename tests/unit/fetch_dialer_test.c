@@ -111,7 +111,7 @@ START_TEST(no_other_address_can_be_connected_to)
 				      .sin6_scope_id = 1};
 
 	ck_assert_int_eq(ces_dialer_open(&dialer, &hosts, NULL), 0);
-	ck_assert_int_eq(reached4("127.0.0.1", port), EPERM); /* not asked for yet */
+	ck_assert_int_eq(reached4("127.0.0.1", port), EPERM); /* not requested yet */
 	ces_dialer_find(&dialer, 0, &places);
 	ck_assert_int_eq(reached4("127.0.0.1", port ^ 1), EPERM);
 	ck_assert_int_eq(reached4("127.0.0.2", port), EPERM);

@@ -2,7 +2,7 @@
 /* links: helper/fetch/sandbox.c helper/fetch/readable.c */
 #include "tests/unit/fetch_cage.h"
 
-/* Ports of two listeners of this machine; one port is the pull's. */
+/* Ports of two listeners on this machine. One port belongs to the pull. */
 static uint16_t ports[2];
 
 static int listen_on(uint16_t *ret_port)

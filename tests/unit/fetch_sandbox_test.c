@@ -1,5 +1,5 @@
-/* Tests what a ces-fetch that was taken over could still do: read, and use the fds it has. Its
- * dialer can connect out as well. */
+/* Tests what a ces-fetch that was taken over can still do: read, and use its fds. Its dialer can
+ * also connect out. */
 /* links: helper/fetch/sandbox.c helper/fetch/readable.c */
 #include "tests/unit/fetch_cage.h"
 
@@ -125,8 +125,8 @@ static int thread(void)
 	return id < 0 ? -1 : 0;
 }
 
-/* Calls that the filter answers with EPERM: they do nothing, and a library that tries them gets
- * along. */
+/* Calls that the filter answers with EPERM: they do nothing, and a library that tries them goes
+ * on. */
 static const struct {
 	const char *name;
 	int (*attempt)(void);
@@ -220,7 +220,7 @@ START_TEST(files_that_anyone_may_read_are_hidden)
 {
 	if (syscall(444, NULL, 0, 1) < 1) /* landlock_create_ruleset: this kernel has no Landlock */
 		return;
-	ck_assert_int_eq(hidden[_i](), 0); /* outside the cage they work */
+	ck_assert_int_eq(hidden[_i](), 0); /* (outside the cage they work) */
 	ck_assert_int_eq(caged(CES_SANDBOX_FETCH, hidden[_i]), EACCES);
 	if (hidden[_i] != read_hosts)
 		ck_assert_int_eq(caged(CES_SANDBOX_DIALER, hidden[_i]), EACCES);
@@ -250,7 +250,7 @@ static int rejected(void)
 	return ces_sandbox_check_identity(NULL) < 0 ? 0 : -1;
 }
 
-/* Try each in a child that has root's rights: the test must find what is left of root there. */
+/* Tries each in a child with root's rights: the test must find what is left of root there. */
 static int root_by_user(void)
 {
 	return rejected();

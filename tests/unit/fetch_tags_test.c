@@ -1,4 +1,4 @@
-/* Tests which tags a user sees who asked for one that does not exist. */
+/* Tests which tags a user sees after asking for a missing one. */
 /* links: helper/fetch/tags.c helper/fetch/reply.c */
 #include <check.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Tests that a program is held at its first instruction, and let go. */
+/* Tests that a program is held at its first instruction, and then released. */
 /* links: helper/audit/hold.c */
 #include "helper/audit/hold.h"
 
@@ -28,7 +28,7 @@
 static char program[] = "/dev/shm/ces-hold-XXXXXX"; /* not below /usr: it is held */
 static struct ces_error err;
 
-/* Counts the threads that are let go. The victim dies before its last thread is. */
+/* Counts the threads that are released. The victim dies before its last thread is. */
 static pid_t victim;
 static int let_go;
 
@@ -52,11 +52,11 @@ long ptrace(enum __ptrace_request request, ...)
 	}
 	result = syscall(SYS_ptrace, request, pid, address, data);
 	if (request == PTRACE_INTERRUPT && pid == victim)
-		usleep(100000); /* it stops first */
+		usleep(100000); /* (it stops first) */
 	return result;
 }
 
-/* Makes a program on another mount than /usr, as an image's program is. */
+/* Makes a program on another mount than /usr, like an image's program. */
 static void make_program(void)
 {
 	CES_CLEANUP_FD int from = open("/bin/sleep", O_RDONLY | O_CLOEXEC);
@@ -86,7 +86,7 @@ static void *leave(void *unused)
 	return unused;
 }
 
-/* Starts one new thread after another, as runc's garbage collector and its waits do. */
+/* Starts one new thread after another, like runc's garbage collector. */
 static void *make_threads(void *unused)
 {
 	pthread_t thread;
@@ -135,8 +135,8 @@ static pid_t start(struct ces_hold *hold, void *(*work)(void *))
 	return pid;
 }
 
-/* Whether its end can be taken: the kernel refuses that while one of its threads is traced and not
- * waited for. */
+/* Returns whether its end can be taken: the kernel refuses that while one of its threads is traced
+ * and not waited for. */
 static bool ends(pid_t pid)
 {
 	siginfo_t info = {0};
@@ -162,7 +162,7 @@ START_TEST(a_program_is_held_and_let_go_with_the_runtime)
 }
 END_TEST
 
-/* It dies after its last thread has stopped and before that thread is let go. */
+/* It dies after its last thread has stopped and before that thread is released. */
 START_TEST(a_runtime_that_dies_while_it_is_let_go_is_seen_to_end)
 {
 	struct ces_hold hold = {0};

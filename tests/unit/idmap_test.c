@@ -1,5 +1,5 @@
-/* Tests id maps: every inside id comes once, no host id comes twice, none is root's or another
- * user's. */
+/* Tests id maps: every inside id occurs once, no host id occurs twice, and none belongs to root or
+ * another user. */
 /* links: helper/session/idmap.c helper/core/beneath.c helper/core/caller.c */
 /* links: helper/session/lock.c */
 #include <check.h>
@@ -96,7 +96,7 @@ START_TEST(a_user_made_with_the_callers_numbers_is_the_caller_in_the_projects_gr
 	check_extents(map.gid.v, map.gid.n);
 	ck_assert_uint_eq(ces_idmap_host_gid(&map, 4401), 4401);
 	ck_assert_uint_eq(map.group, 4401);
-	/* without a project group, and with one that is root's */
+	/* without a project group, and with one that belongs to root */
 	ck_assert_int_eq(ces_idmap_make_own(&ann, BASE, NULL, 0, &map, &err), 0);
 	ck_assert_uint_eq(map.group, 4401);
 	ck_assert_int_lt(ces_idmap_make_own(&ann, BASE, (gid_t[]){0}, 1, &map, &err), 0);

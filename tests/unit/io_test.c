@@ -1,4 +1,4 @@
-/* Tests whole reads and writes: all bytes in time, or an error that says what went wrong. */
+/* Tests whole reads and writes: all bytes in time, or an error with the reason. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>

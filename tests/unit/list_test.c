@@ -313,7 +313,7 @@ START_TEST(a_file_is_checked_by_the_rules)
 {
 	size_t length = strlen(files[_i].bytes);
 
-	/* (in whichever pieces it is read) */
+	/* (in any pieces) */
 	for (size_t step = 1; step < 16; step += 3) {
 		char *found = check_bytes(rules, files[_i].name, files[_i].bytes, length, step);
 

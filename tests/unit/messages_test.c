@@ -1,5 +1,5 @@
-/* Tests every message of common/form_*.c: its table is sound, and all its fields survive the trip.
- */
+/* Tests every message of common/form_*.c: its table is valid, and all its fields survive the
+ * trip. */
 #include <check.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static char *text_of(size_t length, bool printable)
 	return text;
 }
 
-/* Gives every field its largest value and lists as many as fit a frame. */
+/* Gives every field its largest value, and fills lists until the frame is full. */
 static void fill(const struct ces_wire_field *field, char *object, uint64_t seed)
 {
 	void *slot = object + field->offset;

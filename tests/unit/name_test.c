@@ -1,4 +1,4 @@
-/* Tests names from outside: what is a name, what only looks like one, and what a pattern covers. */
+/* Tests names from outside: which are valid, which only look so, and what a pattern covers. */
 #include <check.h>
 #include <stdio.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 
 struct number {
 	const char *text;
-	uint64_t expected; /* when code is 0 */
+	uint64_t expected; /* if code is 0 */
 	int code;
 };
 

@@ -160,7 +160,7 @@ START_TEST(a_registry_that_requires_a_login_is_not_asked_without_one)
 {
 	request.verb = CES_VERB_PULL;
 	refused(CES_E_DENIED, "registries.credentials", "ghcr.io wants a login");
-	/* a refusal that nothing could change is reported first */
+	/* (a refusal that nothing could change is reported first) */
 	request.image = (char *)"ghcr.io/other/tool";
 	refused(CES_E_DENIED, "projects.alpha.images", "no image rule");
 	request.image = (char *)"ghcr.io/lab/tool";
@@ -324,7 +324,7 @@ START_TEST(candidates_are_the_names_that_groups_could_mean)
 }
 END_TEST
 
-/* The same question gets the same answer, and the answer explains itself by what it holds. */
+/* The same question gets the same answer, and the answer explains itself from its content. */
 
 START_TEST(the_same_inputs_give_the_same_bytes)
 {

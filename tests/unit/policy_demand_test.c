@@ -1,4 +1,4 @@
-/* Tests the last step of a decision: what is demanded of evidence, and what it says. */
+/* Tests the last step of a decision: demands of evidence, and the evidence itself. */
 #include "policy/demand.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@ static struct ces_decision decision;
 static struct ces_evidence_facts facts;
 static struct ces_error err;
 
-/* A scan of yesterday is demanded, without criticals, and there is one of today. */
+/* A scan from yesterday without criticals is demanded, and there is one from today. */
 static void set_up(void)
 {
 	memset(&err, 0, sizeof(err));
@@ -96,7 +96,7 @@ START_TEST(an_excuse_counts_where_the_rule_takes_it)
 	denied("projects.p.images[0].scan.no", "finds 2 critical");
 	decision.demand.unless_vex = true;
 	allowed("sha256:aa");
-	/* numbers that make no sense come from a reader that was taken over */
+	/* senseless numbers come from a reader that was taken over */
 	facts.scans[0].excused[CES_FOUND_CRITICAL] = 3;
 	denied("projects.p.images[0].scan.no", "critical");
 }

@@ -39,7 +39,8 @@ static void pack_policy(const char *path)
 	ces_policy_free(policy);
 }
 
-/* Returns a copy that ends where its block does, so that a sanitizer sees a byte too many. */
+/* Returns a copy that ends where its block does, so that a sanitizer sees a read of one byte too
+ * many. */
 static uint8_t *copy(const uint8_t *bytes, size_t n)
 {
 	uint8_t *made = malloc(n > 0 ? n : 1);
@@ -144,7 +145,7 @@ START_TEST(a_block_with_a_byte_more_is_refused)
 }
 END_TEST
 
-/* A pointer must be 0 or 1, and a count must fit the block. */
+/* A pointer must be 0 or 1, and a count must fit into the block. */
 START_TEST(an_address_or_a_wrong_count_is_refused)
 {
 	static const uint64_t values[] = {77, 8, UINT64_MAX, 1ull << 63, 1ull << 32};
@@ -168,7 +169,7 @@ START_TEST(an_address_or_a_wrong_count_is_refused)
 		ck_assert_int_ne(loads(&ces_policy_flat, block, length), 0);
 		*policy = good;
 	}
-	/* there are elements, and no list for them */
+	/* there are elements, but no list */
 	policy->registries = NULL;
 	ck_assert_int_ne(loads(&ces_policy_flat, block, length), 0);
 	free(block);

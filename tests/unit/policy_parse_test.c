@@ -1,4 +1,4 @@
-/* Tests the policy's parser: which files it refuses as a whole, which place it names for a fault,
+/* Tests the policy's parser: which files it refuses as a whole, which place it names for an error,
  * and how it merges defaults and projects. */
 #include "tests/unit/policy_fixture.h"
 
@@ -380,7 +380,7 @@ END_TEST
 
 START_TEST(a_projects_keys_replace_those_of_defaults_one_by_one)
 {
-	/* projects before defaults in the file: the order of keys means nothing */
+	/* (projects come before defaults in the file: the order of keys means nothing) */
 	struct ces_policy *policy = good_policy(
 	    POLICY("'projects': {'p': {'members': {}, 'images': [], 'data': {'access': "
 		   "'read-write'}, 'limits': {'memory': '1G'},"

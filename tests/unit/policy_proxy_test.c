@@ -1,4 +1,4 @@
-/* Tests the one way out that a policy can name, and where jobs of a cluster go. */
+/* Tests the proxy, which is the only way out, and where jobs of a cluster go. */
 #include "policy/proxy.h"
 
 #include "common/cluster.h"
@@ -43,7 +43,7 @@ START_TEST(without_the_key_there_is_no_way_out)
 }
 END_TEST
 
-/* ann is in p, q and r; r takes back what the defaults say. */
+/* ann is in p, q and r; r cancels the defaults. */
 static const char proxies[] =
     "{'ces_policy': 1, 'registries': {'ghcr.io': {}},"
     " 'defaults': {'network': {'proxy': 'http://proxy.loc:3128', 'publish': ['3128', '80']}},"

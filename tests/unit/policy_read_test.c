@@ -1,4 +1,4 @@
-/* Tests reading the policy file: the tamper matrix. It needs root, as the reader does: chown gives
+/* Tests reading the policy file: the tamper matrix. It needs root, like the reader: chown gives
  * files to others, in a directory of root's own. */
 #include "tests/unit/policy_fixture.h"
 

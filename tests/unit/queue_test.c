@@ -1,4 +1,4 @@
-/* Tests the table of those who wait for a place. */
+/* Tests the table of users who wait for a place. */
 /* links: helper/session/queue.c */
 #include <check.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* Tests to which addresses a way out may lead. */
+/* Tests which addresses a way out may lead to. */
 /* links: helper/relay/outwards.c helper/relay/sandbox.c helper/fetch/address.c */
 /* links: helper/fetch/sandbox.c helper/fetch/readable.c */
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
-/* Tests the cage of ces-relay from inside: what a relay that was taken over could still do. Each
- * case is a child of another user, since a relay refuses to be root. */
+/* Tests the cage of ces-relay from inside: what a relay that was taken over can still do. Each case
+ * is a child of another user, because a relay refuses to be root. */
 /* links: helper/relay/sandbox.c */
 #include <arpa/inet.h>
 #include <check.h>
@@ -84,7 +84,7 @@ static int caged(int (*act)(void))
 	return WEXITSTATUS(status);
 }
 
-/* Returns 0 when the filter refused it. */
+/* Returns 0 if the filter refused it. */
 static int refused(long result)
 {
 	return result < 0 && errno == EPERM ? 0 : 1;
@@ -137,8 +137,7 @@ static int unsealing(void)
 	void *page = (void *)(uintptr_t)sealed;
 	int result = refused(mprotect(page, 4096, PROT_READ | PROT_WRITE));
 
-	/* the sanitizers map memory of their own: builds with them are for finding faults, not for
-	 * confinement */
+	/* (the sanitizers map memory of their own: builds with them are for finding faults) */
 #ifndef __SANITIZE_ADDRESS__
 	result |= refused(munmap(page, 4096));
 	if (mmap(page, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,

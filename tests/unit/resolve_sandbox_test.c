@@ -1,5 +1,5 @@
-/* Tests the cage of ces-resolve from inside: what a ces-resolve that was taken over could still do.
- * Each case is a child of another user, since ces-resolve refuses to be root. */
+/* Tests the cage of ces-resolve from inside: what a ces-resolve that was taken over can still do.
+ * Each case is a child of another user, because ces-resolve refuses to be root. */
 /* links: helper/resolve/sandbox.c helper/fetch/sandbox.c helper/fetch/readable.c helper/fetch/address.c */
 #include <check.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Lists every message there is. Put a new one here, or no test and no fuzzer sees it. */
+/* Lists every message. Put a new one here: otherwise no test and no fuzzer sees it. */
 #ifndef CES_TESTS_UNIT_SCHEMAS_H
 #define CES_TESTS_UNIT_SCHEMAS_H
 

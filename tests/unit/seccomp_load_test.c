@@ -1,5 +1,5 @@
 /* Tests processes under the loaded system call filter: they do what programs do, and try what they
- * must not. */
+ * must not do. */
 /* links: helper/seccomp/policy.c helper/seccomp/compile.c */
 #include <check.h>
 #include <errno.h>

@@ -29,8 +29,8 @@
 static struct sock_fprog program;
 static uint32_t native_arch;
 
-/* Runs one step of a classic BPF program: the instructions that seccomp allows and libseccomp uses.
- */
+/* Runs one step of a classic BPF program: the instructions that seccomp allows and libseccomp
+ * uses. */
 static size_t step(const struct sock_filter *at, const uint8_t *data, uint32_t *a)
 {
 	switch (at->code) {
@@ -249,7 +249,7 @@ START_TEST(sockets_are_of_the_listed_families_kinds_and_protocols_alone)
 					     (protocol == 0 || protocol == 17)) ||
 					    (family == AF_NETLINK && protocol == 0 &&
 					     (kind == SOCK_RAW || kind == SOCK_DGRAM));
-				/* the kernel's audit log answers as if it were not built in */
+				/* the kernel's audit log answers as if the kernel lacked it */
 				uint32_t refusal = family == AF_NETLINK && protocol == 9
 						       ? SECCOMP_RET_ERRNO | EPROTONOSUPPORT
 						       : REFUSE;

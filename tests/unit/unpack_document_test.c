@@ -1,5 +1,4 @@
-/* Tests which manifests and configurations of registries are understood, and which are refused and
- * why. */
+/* Tests which manifests and configurations are understood, and which are refused and why. */
 /* links: helper/unpack/json.c helper/unpack/json_scan.c */
 /* links: helper/unpack/manifest.c helper/unpack/config.c */
 #include <check.h>
@@ -260,7 +259,7 @@ END_TEST
 #define AS_MANIFEST       "\"config\":" CONFIG ",\"layers\":[" LAYER "]"
 #define AS_INDEX          "\"manifests\":[" ENTRY(OCI "manifest.v1+json", HERE) "]"
 
-/* The types under which each may be served; always under an unknown type too. */
+/* The types under which each may be served; always also under an unknown type. */
 static const struct {
 	const char *text;
 	unsigned types; /* bits of enum ces_manifest_type */
@@ -356,7 +355,7 @@ START_TEST(an_empty_configuration_is_accepted)
 	    IMAGE("null"),
 	    IMAGE("{\"Entrypoint\":null,\"Cmd\":null,\"Env\":null,\"WorkingDir\":\"\",\"User\":"
 		  "\"\"}"),
-	    /* words of the image's own; a map keeps apart those that differ in case */
+	    /* (words of the image's own; a map keeps words apart that differ in case) */
 	    IMAGE("{\"Labels\":{\"Name\":\"a\",\"name\":\"b\",\"user\":\"c\"},"
 		  "\"Volumes\":{\"/A\":{},\"/a\":{}},"
 		  "\"ExposedPorts\":{\"1/tcp\":{},\"1/TCP\":{}}}"),

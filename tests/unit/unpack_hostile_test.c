@@ -1,4 +1,4 @@
-/* Tests what a layer cannot do: reach anything outside its directory, or pass the caps. */
+/* Tests what a layer cannot do: reach anything outside its directory, or exceed the caps. */
 /* links: helper/unpack/layer.c helper/unpack/archive.c helper/unpack/headers.c helper/unpack/tree.c */
 /* links: helper/unpack/walk.c helper/unpack/path.c */
 /* links: helper/unpack/whiteout.c helper/unpack/stream.c helper/unpack/decode.c */
@@ -181,8 +181,8 @@ static const char odd_sizes[][12] = {
     "-0000001000", "0000x\0\0\0\0\0\0", "0x000000000", "00000000\0007", "\t\0\0\0\0\0\0\0\0\0\0"};
 static const char size_types[] = "0152SxgLKV7";
 
-/* Some readers take a size below 0 for none, so that what follows is an entry to one reader and not
- * to another. */
+/* Some readers take a size below 0 for none, so that what follows is an entry only to these
+ * readers. */
 START_TEST(a_size_that_is_negative_or_no_number_is_refused_in_any_place)
 {
 	size_t n = CES_COUNT(odd_sizes);
@@ -235,7 +235,7 @@ END_TEST
 		257, "ustar  ", 8                                                                  \
 	}
 
-/* libarchive takes each of these; another reader takes it in another way or not at all. */
+/* libarchive accepts each of these; another reader reads it in another way or not at all. */
 static const struct tar_entry unclear[][MOST] = {
     {PAX("12 path=one\n"), PAX("12 path=two\n"), {"f", '0', "x"}},
     {PAX("12 path=one\n"), {"name", 'L', "two"}, {"f", '0', "x"}},

@@ -88,7 +88,7 @@ START_TEST(extended_attributes_are_dropped)
 }
 END_TEST
 
-/* Go's readers know no such record; libarchive changes the mode by it. */
+/* Go's readers ignore such a record; libarchive changes the mode by it. */
 START_TEST(an_acl_is_dropped_and_changes_no_mode)
 {
 	static const char *const keys[] = {"SCHILY.acl.access", "SCHILY.acl.default",

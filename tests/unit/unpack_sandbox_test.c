@@ -65,7 +65,7 @@ static int become_unpack(enum ces_unpack_kind kind)
 											 : root;
 }
 
-/* Runs `inside` in a child behind the closed sandbox. It returns NULL, or a text that says what is
+/* Runs `inside` in a child in the closed sandbox. It returns NULL, or a text that says what is
  * wrong. */
 static void in_sandbox(enum ces_unpack_kind kind, const char *(*inside)(int root))
 {
@@ -154,7 +154,7 @@ START_TEST(the_system_calls_of_an_attack_are_refused)
 }
 END_TEST
 
-/* Tries what a document job does not need: it is refused, though a layer job may do it. */
+/* Tries what a document job does not need: it is refused, although a layer job may do it. */
 static const char *try_files(int root)
 {
 	struct open_how how = {.flags = O_RDONLY};

@@ -1,5 +1,5 @@
-/* Makes the directory into which the tests of ces-unpack extract layers, and looks at the result.
- */
+/* Makes the directory into which the tests of ces-unpack extract layers, and looks at the
+ * result. */
 #ifndef CES_TESTS_UNPACK_SCENE_H
 #define CES_TESTS_UNPACK_SCENE_H
 

@@ -1,5 +1,5 @@
-/* Tests how a layer's bytes are read: nothing is accepted that is not whole, exact and of the
- * promised digests. */
+/* Tests how a layer's bytes are read: only a whole and exact layer of the promised digests is
+ * accepted. */
 /* links: helper/unpack/stream.c helper/unpack/decode.c */
 #include <check.h>
 #include <stdio.h>
@@ -223,7 +223,7 @@ START_TEST(a_zstd_window_beyond_the_cap_is_refused)
 }
 END_TEST
 
-/* The promised facts about a layer; a test changes one of these. */
+/* The promised facts about a layer. A test changes one of these. */
 struct promise {
 	char digest[CES_DIGEST_LENGTH + 1], diff_id[CES_DIGEST_LENGTH + 1];
 	uint64_t size;

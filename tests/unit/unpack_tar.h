@@ -1,4 +1,4 @@
-/* Makes tars for tests, header by header, so that they can say what no tool would write. */
+/* Makes tars for tests, header by header, also such as no tool writes. */
 #ifndef CES_TESTS_UNPACK_TAR_H
 #define CES_TESTS_UNPACK_TAR_H
 

@@ -1,4 +1,4 @@
-/* Tests which user the USER of an image means, by the image's own files. */
+/* Tests which user an image's USER means, by the image's own files. */
 /* links: helper/unpack/user.c helper/unpack/user_file.c */
 #include <check.h>
 #include <fcntl.h>

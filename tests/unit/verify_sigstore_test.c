@@ -1,5 +1,4 @@
-/* Tests a document that others made: a bundle of Sigstore's own tests (tests/unit/data/sigstore).
- */
+/* Tests a foreign document: a bundle of Sigstore's own tests (tests/unit/data/sigstore). */
 /* links: helper/verify/find.c helper/verify/forms.c policy/receipt/key.c policy/receipt/dsse_open.c */
 /* links: helper/unpack/json.c helper/unpack/json_scan.c helper/unpack/signatures.c */
 #include <check.h>
@@ -26,7 +25,7 @@ static char *read_file(const char *path, size_t *ret_length)
 	return bytes;
 }
 
-/* Whether the key has signed the digest by Sigstore's own bundle. */
+/* Returns whether the key has signed the digest, by Sigstore's own bundle. */
 static bool has_signed(EVP_PKEY *key, const char *digest)
 {
 	struct ces_verify verify = {.n_keys = 1, .n_digests = 1, .keys = {key}};

@@ -145,7 +145,7 @@ static void add_bundle(const char *type, const char *material, const char *membe
 	free(text);
 }
 
-/* Who has signed digest d, of the keys in this order: EC, ED. */
+/* Returns which keys, in the order EC, ED, have signed digest d. */
 static uint64_t found(size_t d)
 {
 	struct ces_verify verify = {.n_keys = 2, .n_digests = 2, .keys = {keys[EC], keys[ED]}};

@@ -1,5 +1,4 @@
-/* Tests paths with links in them. For links that root made it uses this machine's own /bin or /lib.
- */
+/* Tests paths with links. For links that root made it uses this machine's own /bin or /lib. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -32,7 +32,7 @@ static void end(int status)
 	(void)syscall(SYS_exit_group, status);
 }
 
-/* Returns the errno of what a weakened child tried, or 0 when it succeeded. */
+/* Returns the errno of what a weakened child tried, or 0 if it succeeded. */
 static int weakened(int (*weaken)(struct ces_error *), int (*attempt)(void))
 {
 	int status;
@@ -270,8 +270,8 @@ START_TEST(set_up_has_no_rights_over_modules_clocks_or_packets)
 }
 END_TEST
 
-/* A host whose root has less (a service's bounding set) is no failure, and root gets nothing back.
- */
+/* A host whose root has less (a service's bounding set) is no failure, and root gets nothing
+ * back. */
 static int weaken_twice(struct ces_error *err)
 {
 	return ces_weaken_for_watch(err) < 0 ? -1 : ces_weaken_for_set_up(err);

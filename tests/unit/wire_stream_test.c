@@ -79,7 +79,7 @@ START_TEST(a_frame_over_the_cap_is_refused_before_its_bytes_come)
 {
 	struct ces_error err = {0};
 
-	/* the header alone: a reader that waited for the body would answer with the deadline */
+	/* the header alone: a reader that waited for the body would reach the deadline */
 	ck_assert_int_eq(write(ends[1], frame, CES_WIRE_HEADER), CES_WIRE_HEADER);
 	ck_assert_int_eq(receive(length - 1, 5000, &err), -1);
 	ck_assert_int_eq(err.code, CES_E_USAGE);

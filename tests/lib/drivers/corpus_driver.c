@@ -34,7 +34,8 @@ static void die(const char *what)
 	exit(2);
 }
 
-/* Into memory of just that size: a byte too far is seen by the sanitizers. */
+/* Copies it into memory of exactly its size, so that the sanitizers see a read of one byte too
+ * many. */
 static struct text read_all(const char *path)
 {
 	FILE *file = fopen(path, "re");
@@ -85,7 +86,7 @@ static int ignore(void *context, const char *path, const char *text)
 	return 0;
 }
 
-/* A fault of the JSON ends the reading at once; one of the policy is reported. */
+/* An error of the JSON ends the reading at once; one of the policy is reported. */
 static int policy_reader(const struct text *text, struct ces_error *err)
 {
 	static const struct ces_field none[] = {CES_FIELD_END};

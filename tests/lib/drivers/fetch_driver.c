@@ -144,7 +144,7 @@ static void take_body(struct job *job)
 		usleep(1000);
 }
 
-/* Returns false when ces-fetch has gone. */
+/* Returns false if ces-fetch has gone. */
 static bool take_status(int channel, bool *failed)
 {
 	static uint8_t buffer[65536];

@@ -46,7 +46,7 @@ static void say(const char *what, const struct answers *all)
 	printf("%s\t%s\n", what, all->text);
 }
 
-/* Adds a result. It names what was not refused, so that a difference says where it is. */
+/* Adds a result. It names what was not refused, so that a difference shows the place. */
 static void add_result(struct answers *all, const char *what, long result)
 {
 	char text[80];
@@ -219,8 +219,8 @@ static void descriptors(void)
 	say("descriptors that it was given beyond 0, 1 and 2", &all);
 }
 
-/* Whether the path opens. A directory does not count, nor a null device in the place of what is
- * hidden; for reading, the file must have bytes. */
+/* Returns whether the path opens. A directory does not count, nor a null device in place of a
+ * hidden file; for reading, the file must have bytes. */
 static bool opens(const char *path, int flags)
 {
 	int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
@@ -237,7 +237,7 @@ static bool opens(const char *path, int flags)
 	return result;
 }
 
-/* Opens files. Each is refused, empty or missing; which of these depends on the machine. */
+/* Opens files. Each is refused, empty or missing, which depends on the machine. */
 static void try_files(const char *what, const char *const *paths, size_t n, int flags)
 {
 	struct answers all = {0};
@@ -260,7 +260,7 @@ static void files(void)
 		  COUNT(devices), O_RDONLY);
 }
 
-/* Tries to write its own id maps, with root of the host in them. */
+/* Tries to write its own id maps with root of the host in them. */
 static void maps(void)
 {
 	static const char *const names[] = {"uid_map", "gid_map", "setgroups"};
@@ -309,7 +309,7 @@ static void services(void)
 	for (size_t i = 0; i < COUNT(places); i++)
 		if (lstat(places[i], &st) == 0)
 			add(&all, places[i]);
-	/* with a name, which somebody could connect to */
+	/* (with a name, to which another program could connect) */
 	while (sockets_file != NULL && fgets(line, sizeof(line), sockets_file) != NULL)
 		n += strpbrk(line, "/@") != NULL;
 	if (sockets_file != NULL)
@@ -321,7 +321,7 @@ static void services(void)
 	say("sockets and files of other engines, system services, X and CES", &all);
 }
 
-/* Checks for each process that it can see: is its root this root? */
+/* Checks for each visible process whether its root is this root. */
 static void processes(void)
 {
 	struct answers all = {0}, roots = {0}, traced = {0};

@@ -1,4 +1,4 @@
-/* The things that kit_driver tries. Must hold const tables only. */
+/* The things that kit_driver tries. It must hold only const tables. */
 #ifndef CES_TESTS_KIT_TABLES_H
 #define CES_TESTS_KIT_TABLES_H
 

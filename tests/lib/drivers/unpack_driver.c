@@ -65,7 +65,7 @@ static void write_text(pid_t pid, const char *name, const char *text)
 	close(fd);
 }
 
-/* Makes a user namespace, which its fd holds open. The child that makes it ends at once. */
+/* Makes a user namespace, which its fd keeps. The child that makes it ends at once. */
 static int make_user_namespace(void)
 {
 	bool root = geteuid() == 0;
@@ -349,5 +349,5 @@ int main(int argc, char **argv)
 	options.job.kind = word_number(argv[optind + 1], kinds, 5);
 	status = run_job();
 	fflush(stdout);
-	_exit(status); /* a leak in a test program's last moment does not matter */
+	_exit(status); /* (a leak at the end of a test program does not matter) */
 }
