@@ -1,39 +1,43 @@
 #!/bin/bash
-# Runs every test and counts: check.sh UNIT-PROGRAM... (called by `make check`, which has built them). It runs the unit
-# programs first. Then, in two lanes, it runs the end-to-end tests in labs, once for each runtime, the packages, and
-# ces-policy. The last line says what passed and failed. A program that dies without saying what it did is a failure,
-# and so is a suite that stops early. CES_EVERY=1: every suite with each runtime. CES_RUNTIMES and CES_TESTS (bats
-# files) narrow it down while you work on one thing; CES_PLAIN_TESTS='' leaves out the tests that need no lab.
-# CES_STORE=SIZE puts the images on an ext4 of that size.
+# Runs every test and counts: check.sh UNIT-PROGRAM... (`make check` calls it after the build). It runs the unit programs one
+# after another. Then it runs jobs in two lanes, side by side: the end-to-end tests in labs, once for each runtime, the
+# packages, ces-policy, and the soak. The last line counts. A program that dies without a count is a failure, and so is a
+# suite that stops early.
+#
+# For work on one thing: CES_RUNTIMES and CES_TESTS (bats files) narrow it down, and CES_PLAIN_TESTS='' leaves out the tests
+# that need no lab. CES_EVERY=1 runs every suite with each runtime. CES_STORE=SIZE puts the images on an ext4 of that size.
+#
+# $passed, $failed, $skipped and $unsteady (tests that needed a second try) count; only count_unit and count_tap change the
+# first three before the end. A lane's jobs are files in a directory: NAME.job has the command, NAME its output, NAME.status
+# its status.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 export B=${B:-build}
 passed=0 failed=0 skipped=0 unsteady=()
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-
-unit() # PROGRAM
+# Runs a program of unit tests, and counts its checks. LOG is a file for its output.
+count_unit() # PROGRAM LOG
 {
-	local status line found=0
+	local status line bad found=0
 	# Gives signals their defaults: a test must not notice what is ignored below nohup, or in the background. (A
 	# test may hang for so many seconds: 4 are few for a busy machine.)
-	env --default-signal CK_DEFAULT_TIMEOUT=60 "$1" < /dev/null 2>&1 | tee "$log"
+	env --default-signal CK_DEFAULT_TIMEOUT=60 "$1" < /dev/null 2>&1 | tee "$2"
 	status=${PIPESTATUS[0]}
 	while read -r line; do
 		[[ $line =~ Checks:\ ([0-9]+),\ Failures:\ ([0-9]+),\ Errors:\ ([0-9]+) ]] || continue
 		found=1
-		local bad=$((BASH_REMATCH[2] + BASH_REMATCH[3]))
+		bad=$((BASH_REMATCH[2] + BASH_REMATCH[3]))
 		failed=$((failed + bad))
 		passed=$((passed + BASH_REMATCH[1] - bad))
 		[ $bad -eq 0 ] || status=0
-	done < "$log"
+	done < "$2"
 	if [ "$found" = 0 ] || [ "$status" != 0 ]; then
 		echo "$1: ended with status $status without a full count"
 		failed=$((failed + 1))
 	fi
 }
 
+# Counts the tests of a job that has ended.
 count_tap() # STATUS NAME TAP-FILE
 {
 	local plan ok bad skip again
@@ -53,9 +57,12 @@ count_tap() # STATUS NAME TAP-FILE
 	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
 }
 
+# ---- the commands of jobs: `check.sh --job COMMAND...` runs one
+
 # Runs the suites that need no lab.
 plain() { tests/lib/again.sh bats --tap --print-output-on-failure tests/policy tests/harness tests/corpora; }
 
+# Runs suites in a lab, with one runtime.
 lab() # RUNTIME SUITE...
 {
 	local runtime
@@ -67,7 +74,7 @@ lab() # RUNTIME SUITE...
 # Runs the suites of the packages in a lab of their own: they remove the CES that the other suites need.
 packages() { CES_REGISTRIES=open tests/lib/lab/lab.sh tests/lib/lab/suite.sh tests/package/*.bats; }
 
-# A minute and a half of everything at once, in a lab of its own, from a seed that stays the same (make soak takes longer).
+# Runs a minute and a half of everything at once, in a lab of its own, always from the same seed (make soak takes longer).
 soak() # RUNTIME
 {
 	local runtime
@@ -76,25 +83,53 @@ soak() # RUNTIME
 	CES_TEST_RUNTIME=$runtime timeout --kill-after=10 600 tests/lib/lab/lab.sh tests/soak/soak.sh --seconds 90 --seed 1 --tap --log "$PWD/build/soak/check.log"
 }
 
-# These suites run with the first runtime alone. They test what CES decides, pulls or prints before a runtime starts, attacks
+# ---- the jobs
+
+# These suites run with the first runtime only. They test what CES decides, pulls or prints before a runtime starts, attacks
 # on CES's own steps, and what CES does beside a container or after it, which is the same for each runtime.
 first_alone='^tests/(cve/pull|attack/(client|faults|parse|power|resolve|session|store|race)|e2e/(compat|completion|doctor|fetch|fetch_hostile|hostile|journal|layout|manual|ondemand|policy|pull|quota|registry|unpack|chain|cluster|display|doc|guides|links|manifest|outputs_check|profile|queue|services|signed|users))\.bats$'
 
-# Runs the next job that no other lane has taken, for half an hour at most, prints it when it has ended, and goes on. Labs see
-# nothing of each other, and a test waits for most of its time: two lanes keep two cores busy.
-lane() # JOB...: names of $jobs, the longest first
+# Adds a job to DIRECTORY, and prints its name.
+job() # DIRECTORY NAME COMMAND...
 {
-	local name child
+	printf '%s\n' "${*:3}" > "$1/$2.job"
+	echo "$2"
+}
+
+# Makes the jobs, and prints their names, the longest job first.
+make_jobs() # DIRECTORY
+{
+	local suites early late runtimes runtime
+	read -ra suites <<< "${CES_TESTS:-$(echo tests/e2e/*.bats tests/attack/*.bats tests/cve/*.bats)}"
+	mapfile -t early < <(printf '%s\n' "${suites[@]}" | grep -E "$first_alone")
+	mapfile -t late < <(printf '%s\n' "${suites[@]}" | grep -vE "$first_alone")
+	[ -z "${CES_EVERY:-}" ] || early=() late=("${suites[@]}")
+	read -ra runtimes <<< "${CES_RUNTIMES:-crun runc}"
+	[ ${#early[@]} -eq 0 ] || job "$1" "end to end, with ${runtimes[0]}, alone" lab "${runtimes[0]}" "${early[@]}"
+	for runtime in "${runtimes[@]}"; do
+		[ ${#late[@]} -eq 0 ] || job "$1" "end to end, with $runtime" lab "$runtime" "${late[@]}"
+	done
+	[ "${CES_PLAIN_TESTS-all}" = '' ] || job "$1" ces-policy plain
+	[ -n "${CES_TESTS:-}" ] || job "$1" packages packages
+	# (with the sanitizers a helper is too large for it)
+	[ -n "${CES_TESTS:-}" ] || [ "$B" = build/sanitize ] || job "$1" soak soak "${runtimes[0]}"
+}
+
+# Runs the next job that no other lane has taken, for at most half an hour, prints its output when it has ended, and goes on.
+# Labs see nothing of each other, and a test waits for most of its time: two lanes keep two cores busy.
+lane() # DIRECTORY NAME...
+{
+	local name words child
 	trap 'kill "$child" 2> /dev/null; exit 143' TERM
-	for name in "$@"; do
-		mkdir "$logs/$name.taken" 2> /dev/null || continue
-		# shellcheck disable=SC2086 # (words)
-		timeout --kill-after=30 1800 tests/lib/check.sh --job ${jobs[$name]} < /dev/null > "$logs/$name" 2>&1 &
+	for name in "${@:2}"; do
+		mkdir "$1/$name.taken" 2> /dev/null || continue
+		read -ra words < "$1/$name.job"
+		timeout --kill-after=30 1800 tests/lib/check.sh --job "${words[@]}" < /dev/null > "$1/$name" 2>&1 &
 		child=$!
 		wait "$child"
-		echo $? > "$logs/$name.status"
-		[ "$(cat "$logs/$name.status")" != 124 ] || echo "$name: ended after half an hour" >> "$logs/$name"
-		flock "$logs" sh -c 'echo "# $1"; cat "$2"' - "$name" "$logs/$name"
+		echo $? > "$1/$name.status"
+		[ "$(cat "$1/$name.status")" != 124 ] || echo "$name: ended after half an hour" >> "$1/$name"
+		flock "$1" sh -c 'echo "# $1"; cat "$2"' - "$name" "$1/$name"
 	done
 }
 
@@ -104,39 +139,18 @@ if [ "${1:-}" = --job ]; then
 	exit
 fi
 
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
 for program in "$@"; do
-	unit "$program"
+	count_unit "$program" "$logs/unit"
 done
-
 tests/lib/images/images.sh || exit 1
 # (needs a network, and minutes)
 [ -z "${CES_EVERY:-}" ] || [ -n "${CES_TESTS:-}" ] || ! command -v apt-get > /dev/null || tests/package/bare.sh || exit 1
-read -ra suites <<< "${CES_TESTS:-$(echo tests/e2e/*.bats tests/attack/*.bats tests/cve/*.bats)}"
-mapfile -t early < <(printf '%s\n' "${suites[@]}" | grep -E "$first_alone")
-mapfile -t late < <(printf '%s\n' "${suites[@]}" | grep -vE "$first_alone")
-[ -z "${CES_EVERY:-}" ] || early=() late=("${suites[@]}")
-read -ra runtimes <<< "${CES_RUNTIMES:-crun runc}"
-declare -A jobs=()
-names=()
-job() # NAME WORD...
-{
-	names+=("$1")
-	jobs[$1]=${*:2}
-}
 
-[ ${#early[@]} -eq 0 ] || job "end to end, with ${runtimes[0]}, alone" lab "${runtimes[0]}" "${early[@]}"
-for runtime in "${runtimes[@]}"; do
-	[ ${#late[@]} -eq 0 ] || job "end to end, with $runtime" lab "$runtime" "${late[@]}"
-done
-[ "${CES_PLAIN_TESTS-all}" = '' ] || job ces-policy plain
-[ -n "${CES_TESTS:-}" ] || job packages packages
-# (with the sanitizers a helper is too large for it)
-[ -n "${CES_TESTS:-}" ] || [ "$B" = build/sanitize ] || job soak soak "${runtimes[0]}"
-
-logs=$(mktemp -d)
-trap 'rm -rf "$log" "$logs"' EXIT
-lane "${names[@]}" &
-lane "${names[@]}" &
+mapfile -t names < <(make_jobs "$logs")
+lane "$logs" "${names[@]}" &
+lane "$logs" "${names[@]}" &
 trap 'kill $(jobs -p) 2> /dev/null; exit 143' INT TERM HUP
 wait
 for name in "${names[@]}"; do
