@@ -1,11 +1,14 @@
-# The shared parts of the suites of escapes: the hostile images on a registry of their own, the decoy that they aim at,
-# and a runtime that says what it was given. Loaded after tests/lib/e2e.bash.
+# The shared parts of the suites of escapes: the hostile images on a registry of their own, the decoy that they aim at, and a
+# runtime that records its input. Suites load it after tests/lib/e2e.bash.
+#
+# `remember_host` sets $before_host for `untouched`. `recorded` sets $config and $environment. `pull_refused` counts in
+# $refusals, which `all_refused` reads. `background` adds to $clients, which `cve_teardown` kills.
 # shellcheck shell=bash disable=SC2154 # (status, output and stderr are bats')
 bad=bad.tre.test/cve/image
 decoy=/srv/decoy
 recorder=/usr/lib/ces-recorder
 
-# Writes the lab's policy, with that registry.
+# Writes the lab's policy with that registry.
 # shellcheck disable=SC2120 # (tests give one)
 cve_policy() # [FILTER]
 {
@@ -20,7 +23,7 @@ cve_begin()
 	echo $! > $lab/cve.pid
 	lab_wait_port 5444 $lab/cve-registry.log
 	cve_policy
-	# everybody may do everything there, so that anything which reaches it leaves a mark
+	# (open to every user, so that a program that reaches it can leave a mark)
 	install -d -m 777 $decoy $decoy/kernel
 	for f in ptmx console null zero tty stdin secret libcuda.so.1 smi; do echo "the host's" > $decoy/$f; done
 	chmod 666 $decoy/*
@@ -45,7 +48,7 @@ cve_end()
 	lab_policy
 }
 
-# Starts clients in the background, until the end of a test.
+# Starts COMMAND in the background until the end of the test.
 clients=()
 background() # USER COMMAND...
 {
@@ -53,7 +56,7 @@ background() # USER COMMAND...
 	clients+=($!)
 }
 
-# Leaves no client, run or output of a test. They are killed, so that none can say that it ended.
+# Removes the clients, runs and outputs of a test. It kills the clients, so that none can report an end.
 cve_teardown()
 {
 	[ -z "${clients[*]:-}" ] || kill -KILL "${clients[@]}" 2> /dev/null || true
@@ -61,27 +64,28 @@ cve_teardown()
 	rm -rf /home/*/outputs_*
 }
 
-# Prints the state of the decoy, and of what a redirected write or mount would change beside it.
+# Prints the state of the decoy, and of everything else that a redirected write or mount would change.
 host()
 {
 	find $decoy /etc $recorder -path /etc/ces -prune -o -printf '%p %y %u %g %m %s %T@\n' | sort
 	sysctl -en kernel.core_pattern kernel.sysrq kernel.modprobe kernel.randomize_va_space vm.overcommit_memory
 }
 
-# Remembers the host too; `untouched` compares.
+# Does what `remember` does, and remembers the host.
 remember_host()
 {
 	remember
 	before_host=$(host)
 }
 
+# Fails if a run is left behind, or if the host has changed since remember_host.
 untouched()
 {
 	nothing_left_behind
 	diff <(echo "$before_host") <(host)
 }
 
-# Pulls and runs one of the hostile images, as $who (alice). Prints nothing but what the program prints.
+# Pulls and runs a hostile image, as $who (alice). It must print only what the program prints.
 hostile() # TAG [OPTION...] -- [COMMAND...]
 {
 	local tag=$1 options=()
@@ -92,7 +96,7 @@ hostile() # TAG [OPTION...] -- [COMMAND...]
 	ces "${who:-alice}" run -q "${options[@]}" "$bad:$tag" "$@"
 }
 
-# Prints what the runtime was given in a run with that image: $config (JSON) and $environment.
+# Runs that image with the recording runtime. Sets $config (JSON) and $environment to what the runtime got.
 recorded() # TAG [OPTION...]
 {
 	local tag=$1
@@ -108,7 +112,7 @@ recorded() # TAG [OPTION...]
 	jq -e .process.args <<< "$config"
 }
 
-# A pull is refused because of the image, with a clear line. `untouched` at the end of a test sees what it left.
+# Fails unless a pull is refused because of the image, with a clear line. `untouched` then finds what the pull left.
 pull_refused() # TAG PATTERN
 {
 	run --separate-stderr timeout 60 setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
@@ -120,7 +124,7 @@ pull_refused() # TAG PATTERN
 	refusals=$((${refusals:-0} + 1))
 }
 
-# Checks these pulls: each is on record as allowed, then failed, and no image is there.
+# Fails unless each of these pulls is on record as allowed and then failed, and has left no image.
 all_refused()
 {
 	untouched

@@ -1,8 +1,8 @@
 #!/bin/bash
-# Runs a command that ends with arguments of bats: again.sh COMMAND... In CI a test that failed gets a second try, alone:
-# other work on the same machine can make a test miss its time. The failure stays in the output. The line "# again: NAME"
-# says that the second try passed; check.sh then counts the test as passed, and names it at the end. A test that fails
-# twice has failed. When more than three fail, none gets a second try.
+# Runs a command that ends with arguments of bats: again.sh COMMAND... In CI a failed test gets a second try, alone: other
+# work on the same machine can make a test miss its deadline. The failure stays in the output. The line "# again: NAME" says
+# that the second try passed; check.sh then counts the test as passed, and names it at the end. A test that fails twice has
+# failed. If more than three tests fail, none gets a second try.
 set -uo pipefail
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -14,7 +14,7 @@ mapfile -t failed < <(sed -nE 's/^not ok [0-9]+ //; t name; d; :name; s/ # timeo
 status=0
 for name in "${failed[@]}"; do
 	echo "# a second try: $name"
-	# shellcheck disable=SC2001 # (its \& is of sed)
+	# shellcheck disable=SC2001 # (its \& belongs to sed)
 	pattern=$(sed 's/[][\.*^$+?(){}|]/\\&/g' <<< "$name")
 	"$@" --filter "^$pattern\$" > "$log"
 	sed 's/^/# /' "$log"

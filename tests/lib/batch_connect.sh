@@ -1,6 +1,6 @@
 #!/bin/bash
-# The job script of batch connect's template "basic", as Open OnDemand documents it: batch_connect.sh DIR, as the user,
-# on the back-end. The helper functions are our own. A clean-up has only the statuses 0 and 1, as there.
+# Plays the job script of batch connect's template "basic", as Open OnDemand documents it: batch_connect.sh DIR, as the user,
+# on the back-end. The helper functions are our own. A clean-up has only the statuses 0 and 1, as in Open OnDemand.
 cd "$1" || exit
 
 find_port() # [HOST]

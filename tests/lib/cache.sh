@@ -1,6 +1,6 @@
-# Keeps directories that take minutes to make and depend on their recipe alone. They are outside the checkout, so that a
-# fresh clone finds them. Sourced. The cache is root's alone, and only tests read it. An entry appears whole, by rename,
-# and replaces the last one of its name. If the cache is missing, or not root's, things are made anew.
+# Keeps directories that take minutes to make and depend only on their recipe. Scripts source it. The cache is outside the
+# checkout, so that a fresh clone finds it. It belongs to root, and only tests read it. An entry appears whole, by rename,
+# and replaces the previous one of its name. If the cache is missing, or not root's, everything is made again.
 # CES_CACHE=DIRECTORY puts it elsewhere; CES_CACHE= leaves it out.
 # shellcheck shell=bash
 cache=${CES_CACHE-/var/cache/ces-tests}
@@ -24,7 +24,7 @@ cache_get() # NAME RECIPE DIRECTORY
 	cp -a --reflink=auto --sparse=always "$kept" "$3"
 }
 
-# Keeps a copy of DIRECTORY. It does not fail if it cannot.
+# Keeps a copy of DIRECTORY. It must not fail if it cannot.
 cache_put() # NAME RECIPE DIRECTORY
 {
 	local kept

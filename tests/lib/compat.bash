@@ -1,13 +1,15 @@
 # shellcheck shell=bash disable=SC2154 # (bats and the lab set these)
-# Functions of the suites of today's commands, beside e2e.bash.
+# The functions of the suites of today's commands, in addition to e2e.bash.
 
-file() # NAME; its text on stdin
+# Writes stdin to a file of alice's.
+file() # NAME
 {
 	cat > "/home/alice/work/$1"
 	chown alice: "/home/alice/work/$1"
 }
 
-client_refused() # PATTERN: status 125, and one line that begins with "ces: " and matches
+# Fails unless the client refused: status 125, and one line that begins with "ces: " and matches PATTERN.
+client_refused() # PATTERN
 {
 	echo "status $status, stdout: $output, stderr: $stderr"
 	[ "$status" -eq 125 ]

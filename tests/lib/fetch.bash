@@ -1,6 +1,9 @@
 # shellcheck shell=bash disable=SC2154 # load_image sets manifest, manifest_size, layer and size
-# Functions of the suites of ces-fetch: tests/lib/fetch_driver in place of the helper, real registries (anonymous,
-# basic, bearer tokens), and one that misbehaves. It needs root, to start ces-fetch as another user.
+# The functions of the suites of ces-fetch: tests/lib/drivers/fetch_driver.c plays the helper, with real registries
+# (anonymous, basic, bearer tokens), and one that misbehaves. They need root, to start ces-fetch as another user.
+#
+# setup_file exports the ports of the servers and $dir; load_image exports manifest, manifest_size, layer and size of the
+# image. `fetch_bad` sets $repository, which `requests` reads.
 bats_require_minimum_version 1.5.0
 
 setup_file()
@@ -8,7 +11,7 @@ setup_file()
 	top=${CES_TOP:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)}
 	B=${B:-build}
 	export top B dir=$BATS_FILE_TMPDIR
-	# `make check` has built them; a test by hand builds them here.
+	# (`make check` has built these; a single test builds them here)
 	[ -n "${CES_LAB:-}" ] || env -u MAKEFLAGS make -s -C "$top" "$B/tests/fetch_driver" "$B/ces-fetch" B="$B" >&2
 	cd "$dir" || return 1
 	certificates
@@ -138,8 +141,8 @@ load_image()
 fetch() { run timeout 80 "$top/$B/tests/fetch_driver" -e "$top/$B/ces-fetch" -o "$out" "$@"; echo "$status: $output"; }
 fetch_ca() { fetch -c "$dir/ca.pem" "$@"; }
 
-# Fetches the layer from a repository of the bad registry. Each test has a new repository: a mode that acts once acts
-# once for each.
+# Fetches the layer from a repository of the bad registry. Each test has a repository of its own, because some modes act
+# only once for each.
 fetch_bad() # MODE [OPTION...]
 {
 	local mode=$1
@@ -153,8 +156,8 @@ got_at_most() { [ "$(stat -c %s "$out/0")" -le "$1" ]; }
 requests() { jq -c "select(.event == \"request\" and (.path | contains(\"$repository/\")))" "$dir/bad.log"; }
 count() { wc -l < "$1" 2> /dev/null || echo 0; }
 
-# Runs the rest, and fails if the other host has seen anything at all, even a connection.
-elsewhere_untouched()
+# Runs COMMAND, and fails if the other host got anything, even a connection.
+elsewhere_untouched() # COMMAND...
 {
 	local before
 	before=$(count "$dir/elsewhere.log")
@@ -162,6 +165,7 @@ elsewhere_untouched()
 	[ "$(count "$dir/elsewhere.log")" = "$before" ]
 }
 
+# Fails unless the fetch failed with CODE and TEXT.
 failed() # CODE TEXT
 {
 	[ "$status" -eq 1 ]

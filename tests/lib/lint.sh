@@ -1,6 +1,8 @@
 #!/bin/bash
-# Checks the sources without running them (`make lint`): lint.sh COMPILER-FLAG... clang-tidy sees each file as the build
-# does. gcc's analyzer sees it without optimization: it takes inlining for faults. Every finding fails.
+# Checks the sources without running them (`make lint`): lint.sh COMPILER-FLAG... clang-tidy gets each file as the build
+# does. gcc's analyzer gets it without optimization, because it takes inlining for faults. Every finding is a failure.
+#
+# The steps read the lists of files and flags below, which are constants. $failed becomes 1 when a step fails.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 failed=0

@@ -1,14 +1,14 @@
 # shellcheck shell=bash disable=SC2154 # (the lab sets journal and open)
-# Functions of the suites of the packages, beside e2e.bash.
+# The functions of the suites of the packages, in addition to e2e.bash. `long_run` sets $number.
 
-# Alice's image runs, with the installed CES.
+# Fails unless alice's image runs with the installed CES.
 works()
 {
 	pull alice $open/tools:1 -q
 	[ "$(ces alice run -q $open/tools:1 sh -c 'id -u; cat /sys/class/net/*/address')" = $'0\n00:00:00:00:00:00' ]
 }
 
-# Starts a run that lives until its project's data have the file `go`; then it writes to its outputs.
+# Starts a run that lives until its project's data have the file `go`, and then writes to its outputs. Sets $number.
 long_run()
 {
 	rm -f /safe_data/nsh-2024-0001/go

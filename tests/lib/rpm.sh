@@ -1,7 +1,7 @@
 #!/bin/bash
-# Builds the packages of ces.spec from this checkout (`make rpm`). Source and binary packages come to build/rpm. The
-# same checkout gives the same bytes: they hold no date but that of the last commit, and no name of the machine or of a
-# path. It needs no root. CES_RPM_OUT: another place for them. VERSION must be that of the spec.
+# Builds the packages of ces.spec from this checkout (`make rpm`), source and binary, in build/rpm. The same checkout gives
+# the same bytes: the packages must have no date except that of the last commit, and no name of the machine or of a path. It
+# needs no root. CES_RPM_OUT is another place for the packages. VERSION must be that of the spec.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 out=$PWD/${CES_RPM_OUT:-build/rpm}
@@ -28,12 +28,12 @@ else
 fi > "$work/list"
 export SOURCE_DATE_EPOCH
 mkdir -p "$work/SOURCES" "$out"
-# (it leaves out a file that was removed and is not yet committed)
+# (it leaves out a file that was removed and not yet committed)
 while IFS= read -r -d '' f; do [ ! -e "$f" ] || printf '%s\0' "$f"; done < "$work/list" | LC_ALL=C sort -zu |
 	tar --create --null --files-from=- --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
 		--mode=u=rwX,go=rX --transform="s|^|$name/|" | gzip -n > "$work/SOURCES/$name.tar.gz"
 
-# Debian's rpm knows nothing of Debian's packages: deps.sh has installed what is needed.
+# (Debian's rpm knows none of Debian's packages: deps.sh has installed what is needed)
 nodeps=()
 [ -e /etc/redhat-release ] || nodeps=(--nodeps)
 with=()
@@ -48,7 +48,7 @@ build() # OPTION...
 		ces.spec > "$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 }
 build -ba --noclean
-# For tests of upgrades: builds the same once more as a later release, from what is built already.
+# For tests of upgrades: packs the same build once more, as a later release.
 [ -z "${CES_RPM_NEXT:-}" ] || build -bb --noprep --define 'dist .next'
 find "$work/RPMS" "$work/SRPMS" -name '*.rpm' -exec mv -t "$out" {} +
 ls "$out"/*.rpm

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes the pictures of doc/ that show CES at work: `tests/lib/lab/lab.sh tests/lib/screens.sh`, as root. terminal.svg
-# is what a user types and sees; report.png is the first screen of a report, by Chromium. They are in the repository,
-# since not every machine that makes the pages has a lab.
+# shows what a user types and sees; report.png is the first screen of a report, drawn by Chromium. The pictures are in the
+# repository, because not every machine that makes the pages has a lab.
 set -euo pipefail
 cd "$CES_TOP"
 . tests/lib/lab/services.sh
@@ -17,6 +17,7 @@ jq --argjson r "$(jq '.registries["ghcr.io"]' tests/lib/lab/policy.json)" '.regi
 	policy/examples/desktop.json > /etc/ces/policy.json
 install -o alice -g alice -m 600 /dev/stdin /home/alice/token <<< "$registry_token"
 
+# Prints COMMAND-LINE and what it prints in a shell of alice's.
 types() # COMMAND-LINE
 {
 	printf '$ %s\n' "$1"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Checks the British spelling of what a user reads: guides, README, manuals, messages. spelling.sh [--words] prints each
-# word that neither aspell's British dictionary nor tests/lib/spelling.txt has; status 1 if there is any. It leaves out
-# code, names and paths: text in backquotes, in a block of code, or in a macro of a manual that marks such things.
+# word that is neither in aspell's British dictionary nor in tests/lib/spelling.txt; status 1 if there is any. It leaves out
+# code, names and paths: text in backquotes, in a block of code, or in such a macro of a manual.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 

@@ -1,10 +1,10 @@
 #!/bin/bash
 # Goes from a machine without CES to a first run, by FIRST STEPS of ces(7) and nothing else. It takes the command lines from
-# the manual and types them, root's as root, the researcher's as the researcher.
+# the manual and types root's as root, and the researcher's as the researcher.
 #
 # first_run.sh MANUAL CA ENDPOINT RPM...    as root, on a machine that may be changed: it adds a user, a group, /safe_data.
-# It also does what a manual leaves to its reader: dnf where there is none, the two lines that vi changes, the site's own
-# certificate, the researcher's token, the project's data.
+# It also does what the manual leaves to its reader: it replaces dnf on a machine without it, edits the two lines for vi, and
+# brings the site's certificate, the researcher's token and the project's data.
 set -euo pipefail
 manual=$1 ca=$2 endpoint=$3
 shift 3

@@ -1,4 +1,4 @@
-# What the suites of approve and revoke share: a policy, evidence beside it, and forms of its list of rules.
+# The shared parts of the suites of approve and revoke: a policy, evidence beside it, and forms of its list of rules.
 # shellcheck shell=bash disable=SC2034,SC2154
 
 setup()
@@ -24,10 +24,10 @@ approve() { timeout 60 "$top/${B:-build}/ces-policy" approve "$@"; }
 revoke() { timeout 60 "$top/${B:-build}/ces-policy" revoke "$@"; }
 add() { timeout 60 "$top/${B:-build}/ces-policy" evidence add --evidence evidence.d "$@" > log; }
 
-# approved [ARG...]: the usual one, in project p.
+# approved [ARG...]: approves the usual image in project p.
 approved() { run approve --project p --approval IG-2026-020 --expires 2089-01-01 --no-evidence "$@" p.json "$image"; }
 
-# refused TEXT COMMAND...: an error that says so in a line, and nothing is written.
+# refused TEXT COMMAND...: fails unless COMMAND is an error with TEXT, and writes nothing.
 refused()
 {
 	run "${@:2}"
@@ -38,7 +38,7 @@ refused()
 	[ -z "$(find . -maxdepth 1 -name '.*.new')" ]
 }
 
-# only_added N: beside at most N lines more, and a comma or a bracket perhaps in the one before, the file is what it was.
+# only_added N: fails if the file has more than N new lines, or other changes than a comma or bracket before these.
 only_added()
 {
 	local gone more

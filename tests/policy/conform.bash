@@ -32,7 +32,7 @@ found_not()
 	jq -e --arg rule "CES-$1" "all(.findings[]; .rule != \$rule)" <<< "$output" > /dev/null || { echo "found: $1"; echo "$output"; return 1; }
 }
 
-# edited SED-EXPRESSION: reports on the good Dockerfile after that edit.
+# edited SED-EXPRESSION: makes the report about the good Dockerfile after that edit.
 edited()
 {
 	sed "$1" good > "$f"
@@ -42,7 +42,7 @@ edited()
 wrong() { edited "$2" && found "$1" "${3:-true}"; }
 right() { edited "$2" && found_not "$1"; }
 
-# The status of an error is 1, of a warning 1 with --strict, of a note 0.
+# Fails unless the findings have that severity: an error gives status 1, a warning 1 with --strict, a note 0.
 severity() # LEVEL
 {
 	run conform --strict "$f"
@@ -64,7 +64,7 @@ new()
 		"org.opencontainers.image.version": "1"}}'
 }
 
-# blob FILE: makes a blob of it; prints its descriptor.
+# Turns FILE into a blob, and prints its descriptor.
 blob() # FILE MEDIA-TYPE
 {
 	local hex
@@ -73,14 +73,16 @@ blob() # FILE MEDIA-TYPE
 	mv "$1" "img/blobs/sha256/$hex"
 }
 
-layer() # [none|gzip|zstd]: of $tree, which is empty afterwards
+# Packs $tree as the next layer, and empties it.
+layer() # [none|gzip|zstd]
 {
 	tar --owner=0 --group=0 --numeric-owner -C $tree -cf layer.tar "$(cd $tree && echo .)"
 	rm -rf $tree
 	mkdir $tree
 	packed "${1:-gzip}"
 }
-packed() # [none|gzip|zstd]: of layer.tar
+# Adds layer.tar as the next layer.
+packed() # [none|gzip|zstd]
 {
 	local type=application/vnd.oci.image.layer.v1.tar
 	diff_ids=$(jq -c --arg d "sha256:$(sha256sum < layer.tar | cut -d' ' -f1)" '. + [$d]' <<< "$diff_ids")

@@ -1,4 +1,4 @@
-# What the suites of evidence share: reports about one image, and a directory for them.
+# The shared parts of the suites of evidence: reports about one image, and a directory for them.
 # shellcheck shell=bash disable=SC2034,SC2154
 
 setup()
@@ -13,7 +13,7 @@ setup()
 evidence() { timeout 120 "$top/${B:-build}/ces-policy" evidence "$1" --evidence kept "${@:2}"; }
 add() { evidence add "$@"; }
 
-# refused FILE TEXT [ARG...]: it is an error that says so in one printable line, and nothing is kept.
+# refused FILE TEXT [ARG...]: fails unless adding FILE is an error with TEXT in one printable line, and keeps nothing.
 refused()
 {
 	run add "${@:3}" "$1"
@@ -24,10 +24,10 @@ refused()
 	[ ! -e kept ] || { echo "something was kept"; return 1; }
 }
 
-# changed REPORT JQ-FILTER: report.json is the fixture after it.
+# changed REPORT JQ-FILTER: makes report.json from the fixture with the filter.
 changed() { jq "$2" "$reports/$1.json" > report.json; }
 
-# shown JQ-CONDITION: the one record that there is.
+# shown JQ-CONDITION: fails unless the only record meets the condition.
 shown()
 {
 	run evidence show --format json "$digest"
@@ -35,7 +35,7 @@ shown()
 	jq -e ".[0] | $1" <<< "$output" > /dev/null || { echo "not so: $1"; echo "$output"; return 1; }
 }
 
-# enveloped FILE: a DSSE envelope of it.
+# enveloped FILE: prints a DSSE envelope around it.
 enveloped()
 {
 	jq -n --arg p "$(base64 -w0 < "$1")" '{payloadType: "application/vnd.in-toto+json", payload: $p,

@@ -11,7 +11,7 @@ setup()
 	journal 401 > "$j"
 }
 
-# page [OPTION...]: writes the page and its tables anew; $output is the page.
+# page [OPTION...]: writes the page and its tables again. Sets $output to the page.
 page()
 {
 	rm -rf "$c"

@@ -1,7 +1,7 @@
-# What the tests of receipts and signed heads share: keys, and envelopes that OpenSSL's own program makes and checks.
+# The shared parts of the tests of receipts and signed heads: keys, and envelopes that OpenSSL's program makes and checks.
 # shellcheck disable=SC2154
 
-# KIND.pem and KIND.pub, for p256, ed25519 and others, in the test's directory.
+# Makes KIND.pem and KIND.pub, for p256, ed25519 and others, in the test's directory.
 make_keys()
 {
 	cd "$BATS_TEST_TMPDIR" || return 1
@@ -16,7 +16,7 @@ make_keys()
 	for k in p256 ed25519 p384 rsa other; do openssl pkey -in $k.pem -pubout -out $k.pub; done
 }
 
-# The bytes that are signed, from a type and a text on stdin.
+# Prints the bytes to sign, from a type and a text on stdin.
 encoded() # TYPE
 {
 	cat > text
@@ -24,7 +24,7 @@ encoded() # TYPE
 	cat text
 }
 
-# An envelope around the text on stdin, by OpenSSL's program.
+# Prints an envelope around the text on stdin, made by OpenSSL's program.
 seal() # KEY.pem TYPE
 {
 	encoded "$2" > signed

@@ -25,7 +25,7 @@ get() # NAME...
 	done
 }
 
-# Starts a detached run of alice's. The end of the test stops and removes it.
+# Starts a detached run of alice's, which stop_all ends. Sets $n to its number.
 start() # RUN-OPTION... IMAGE-NAME [ARG...]
 {
 	local options=()

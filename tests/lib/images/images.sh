@@ -12,6 +12,6 @@ if [ "$(cat build/images/stamp 2>/dev/null)" != "$stamp" ]; then
 	mv build/images.new build/images
 fi
 
-# Makes the registry's copy of them too, before there are labs side by side that would all make it.
+# Makes the registry's copy as well, before several labs at once would each make it.
 [ -d build/images/registry ] || CES_REGISTRIES=open tests/lib/lab/lab.sh bash -ec \
 	'. tests/lib/lab/services.sh; lab_begin; lab_registries; lab_push_all' > /dev/null

@@ -1,11 +1,11 @@
-# A fake GPU driver, in a lab. Its nodes have the numbers of real ones and no driver: an open that is allowed fails with
-# ENXIO, one that is not with EPERM. Its files have the names that the specification gives. The machine has three
-# devices: GPU 1, and two slices (MIG) of GPU 0. Sourced by the tests and by the benchmarks.
+# Makes a fake GPU driver in a lab. Tests and benchmarks source it. The nodes have the numbers of real ones but no driver: an
+# open that is allowed fails with ENXIO, and one that is denied fails with EPERM. The driver's files have the names in the
+# specification. The machine has three devices: GPU 1, and two slices (MIG) of GPU 0.
 # shellcheck shell=bash disable=SC2154,SC2046 # lab is of services.sh; a number is two words
 driver=570.133.20
 sample=$CES_TOP/tests/lib/lab/cdi/nvidia.json
 
-# The lab must not change the machine's /dev: it covers it with another.
+# Covers /dev with another one: the lab must not change the machine's.
 fake_dev()
 {
 	local d=/srv/dev n
@@ -44,7 +44,7 @@ fake_driver()
 	while read -r f; do install -D /dev/null "$f"; done < $lab/driver-files
 	printf '#!/bin/sh\necho the driver says $1\n' > /usr/bin/nvidia-smi
 	install -m 755 "${B:-build}/tests/cuda_driver" /usr/lib64/libcuda.so.$driver
-	# ldconfig's links: nearly every library of the driver has version 1 in its name
+	# (ldconfig's links: nearly every library of the driver has version 1 in its name)
 	for f in /usr/lib64/*.so.$driver; do ln -sf "${f##*/}" "${f%.$driver}.1"; done
 	rm /usr/lib64/libnvidia-nvvm.so.1
 	ln -sf libnvidia-nvvm.so.$driver /usr/lib64/libnvidia-nvvm.so.4
@@ -54,7 +54,7 @@ fake_driver()
 	python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("/run/nvidia-persistenced/socket")'
 }
 
-# Takes all of it away again.
+# Removes all of this.
 fake_end()
 {
 	umount /proc/devices

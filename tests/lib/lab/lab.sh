@@ -1,16 +1,15 @@
 #!/bin/bash
 # A private copy of this machine to install CES into: tests/lib/lab/lab.sh [--ext4 SIZE] COMMAND [ARG...]
 #
-# COMMAND runs as root in mount, pid, network and uts namespaces of its own, still in the initial user
-# namespace (the helper refuses any other). Its root is an overlay of / with a tmpfs as its upper half. So all
-# that is installed, added to /etc or made in /safe_data is gone at the end. All processes die with the pid
-# namespace, also when this script is killed. It must never change a mount, a user or a cgroup setting of
-# the machine itself.
+# COMMAND runs as root in mount, pid, network and uts namespaces of its own, but in the initial user namespace (the
+# helper refuses any other). Its root is an overlay of / with a tmpfs as its upper half. So everything that is installed,
+# added to /etc or made in /safe_data is gone at the end. All processes die with the pid namespace, also when this script
+# is killed. It must never change a mount, a user or a cgroup setting of the machine itself.
 #
-# pivot_root, not chroot: the kernel refuses CLONE_NEWUSER to a process in a chroot.
-# CES_LAB_BINDS: paths of mounts below /usr and the like, which the copy is to show too.
-# --ext4 SIZE: /var/lib/ces is a fresh ext4 in a sparse file instead of a tmpfs, which is also done for a kernel that
-# cannot id-map a tmpfs.
+# It uses pivot_root and not chroot, because the kernel refuses CLONE_NEWUSER to a process in a chroot.
+# CES_LAB_BINDS names mounts below /usr and the like that the copy must show too.
+# With --ext4 SIZE /var/lib/ces is a fresh ext4 in a sparse file and not a tmpfs; so it is on a kernel that cannot id-map
+# a tmpfs.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd -P)
@@ -45,7 +44,7 @@ make_root()
 	for d in ${CES_LAB_BINDS:-}; do show "$d"; done
 }
 
-# A mount of the machine's that the overlays do not show, such as a driver's files: read-only.
+# Shows, read-only, a mount of the machine that the overlays hide, such as a driver's files.
 show() # PATH
 {
 	mkdir -p "/mnt/root$(dirname "$1")"
@@ -56,7 +55,7 @@ show() # PATH
 
 # Makes the store's file system. The kernel refuses an id-mapped mount of an overlay, and before 6.3 of a tmpfs: the
 # store must be on neither.
-make_store() # EXT4-SIZE; empty: on a tmpfs, where the kernel can
+make_store() # EXT4-SIZE (empty: on a tmpfs, if the kernel can)
 {
 	local store=/mnt/root/var/lib/ces size=$1
 	if [ -z "$size" ] && [ "$(printf '%s\n' 6.3 "$(uname -r)" | sort -V | head -n 1)" != 6.3 ]; then size=2G; fi
@@ -103,10 +102,9 @@ inside()
 	"$@"
 }
 
-# Prints the hierarchies of cgroups. Cgroups are the machine's own, not a copy. On v1 and hybrid hosts a lab works in a
-# child of its own in every hierarchy. A cgroup namespace shows that child as the root, so that labs beside each other
-# see nothing of each other. (Version 2 alone would not let the child of a namespace's root have controllers while it
-# has processes.)
+# Prints the hierarchies of cgroups. Cgroups are the machine's own and no copy. On v1 and hybrid hosts a lab works in a
+# child of its own in every hierarchy. A cgroup namespace shows that child as the root, so that labs see nothing of each
+# other. (With version 2 alone the child of a namespace's root cannot have controllers while it has processes.)
 hierarchies()
 {
 	findmnt -rno TARGET,FSTYPE --types cgroup,cgroup2 | awk '$1 ~ "^/sys/fs/cgroup/" { print $1 }'
@@ -117,7 +115,7 @@ make_cgroups() # NAME
 	local h
 	for h in $(hierarchies); do
 		mkdir "$h/$1"
-		# a child of cpuset takes no process before it has cpus and memory
+		# (a child of cpuset takes no process before it has cpus and memory)
 		if [ -e "$h/cpuset.cpus" ]; then
 			cat "$h/cpuset.cpus" > "$h/$1/cpuset.cpus"
 			cat "$h/cpuset.mems" > "$h/$1/cpuset.mems"
@@ -144,7 +142,7 @@ show_cgroups() # inside, in the namespace
 	done
 }
 
-# Removes the cgroups of a lab, deepest first, also those that a killed test left.
+# Removes the cgroups of a lab, the deepest first, also those that a killed test has left.
 remove_cgroups() # NAME
 {
 	local h d

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Inside a lab: makes users, registries and images once, then runs the given bats files (see check.sh).
+# Sets up a lab with users, registries and images, and runs the given bats files (see check.sh). Runs inside the lab.
 set -Eeuo pipefail
 cd "$CES_TOP"
 trap 'echo "the lab was not set up: $BASH_COMMAND failed (${BASH_SOURCE[0]}, line $LINENO)"' ERR
@@ -10,9 +10,9 @@ lab_push_all
 lab_policy
 # A test that hangs fails after a minute. The slowest test takes 20 seconds on a quiet machine.
 export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-60}
-# Leaves out the tests that cannot run on this machine: cgroup version 1 where there is version 2 alone, "without
-# SELinux" where there is SELinux, Debian's package where there is no apt. Any other test that cannot run is skipped,
-# and a skip counts as a failure in CI.
+# Leaves out the tests that cannot run on this machine: cgroup version 1 on a machine with version 2 alone, "without
+# SELinux" on one with SELinux, Debian's package on one without apt. Any other test that cannot run is skipped, and in CI
+# a skip counts as a failure.
 trap - ERR
 tags=()
 [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ] || tags+=('!cgroup-v1')
