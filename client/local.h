@@ -1,5 +1,5 @@
 /* The policy and the caller as any user may read them here, for a manifest and for doctor. Nothing
- * from this file is a permission: the helper reads and decides anew. */
+ * from this file is a permission: the helper reads and decides again. */
 #ifndef CES_CLIENT_LOCAL_H
 #define CES_CLIENT_LOCAL_H
 

@@ -251,7 +251,7 @@ static int walk(const struct ces_option_table *table, enum ces_option_phase phas
 
 	describe(table, &described);
 	opterr = 0;
-	optind = 0; /* glibc: starts anew, with the flags of these letters */
+	optind = 0; /* glibc: starts again, with the flags of these letters */
 	while ((value = getopt_long(argc, argv, described.letters, described.names, NULL)) != -1) {
 		const struct ces_option *option =
 		    value == '?' || value == ':' ? NULL : find(table, value);

@@ -3,7 +3,7 @@
  * the relay has been taken over. The filter allows connect(2) only with an address of a sealed page
  * as argument, and nothing may unseal or replace that page. So any socket here can only ever
  * connect to the published ports of the container's 127.0.0.1, or to the one proxy. (AF_UNSPEC
- * disconnects a socket, which can then connect anew, connect(2); that is an address too.) */
+ * disconnects a socket, which can then connect again, connect(2); that is an address too.) */
 #include "helper/relay/sandbox.h"
 
 #include <arpa/inet.h>

@@ -16,7 +16,7 @@ struct ces_archive {
 	int (*limit)(void *context, size_t length, struct ces_error *err);
 	void *context;
 	struct archive *archive;
-	struct ces_headers headers; /* of the entry at hand */
+	struct ces_headers headers; /* of the current entry */
 	bool stream_failed;         /* and not the tar: stream_error says how */
 	struct ces_error stream_error;
 };

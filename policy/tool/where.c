@@ -1,5 +1,5 @@
 /* An index of a JSON text. Thousands of remarks about a large policy each need a line, and
- * searching the text anew for each would take minutes. Only for text shown to people: two paths
+ * searching the text again for each would take minutes. Only for text shown to people: two paths
  * with one 64-bit hash would swap their lines, and nothing else. */
 #include "policy/tool/where.h"
 

@@ -111,7 +111,7 @@ take_out() # WHAT BLOCK
 	build || { verdict "$1" '' '' "does not build: $(grep -m 1 error "$logs/build.log" | cut -c1-80)"; return 1; }
 }
 
-# Takes a defence out and runs its tests. Fails if one of them does not fail.
+# Takes a defence out and runs its tests. Fails unless each test fails.
 mutate() # BLOCK
 {
 	local what test result missed=0

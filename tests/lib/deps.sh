@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs the packages that building and testing CES needs and that are missing. This is the one list of them.
+# Installs the packages that building and testing CES needs and that are missing. Only this file lists the packages.
 # shellcheck disable=SC2034 # (the lists are used by name)
 # deps.sh [--list] [--build|--test|--bench|--lint|--package|--deb|--bare|--selinux|--vm|--workloads|--tree|--enforcing|--display|...]
 # Without an option: --build --test. --list only prints.

@@ -3,7 +3,7 @@
 guide.py --type PROMPT COMMAND types one.
 
 A block ```console has commands and their output. "$ " is USER in their home, with TOKEN of the environment; "# " is
-root; "% " is nobody on another machine, in /media/usb; "> " goes on with the command before. "..." stands for any lines,
+root; "% " is nobody on another machine, in /media/usb; "> " goes on with the command before. "..." matches any lines,
 and within a line for any text. A command without output is not compared. The status must be 0 unless a line of CES's own
 ("ces: ", "ces-policy: ") is shown. A block ```json PATH must be valid at that place (a jq path) of the lab's policy.
 Other blocks are not checked. It prints each difference; then the status is 1.

@@ -19,7 +19,7 @@
 
 static const union ces_relay_address
     *sealed;             /* the one published port: the test has its listener */
-static int outside = -1; /* in the place of an accepted connection of the host */
+static int outside = -1; /* in place of an accepted connection of the host */
 
 static struct sockaddr_in address_of(int fd)
 {
