@@ -158,7 +158,7 @@ static bool client(const char *verb, const char *image, char **environment, bool
 
 /* Of a user's tasks on this node that want one image, the first pulls it, and the others wait for
  * it: those of a step, and those of a job array, which would be more pulls at once than a policy
- * allows. Who takes the name of a socket pulls; the kernel takes it from a task that dies. A
+ * allows. The task that takes the name of a socket pulls; the kernel frees the name when a task dies. A
  * stranger can take the name too, which is why its owner is looked at, and then each task pulls. */
 #define TRIES 100
 

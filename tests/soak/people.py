@@ -120,7 +120,8 @@ class Worker(User):
         if self.runs:
             outcome = self.ces("logs", self.runs[-1])
             ends_well(outcome, [0, 1], f"{self.name} reads the log of {self.runs[-1]}")
-            must(outcome.out in ("", "up\n"), f"{self.name}: somebody else's log: {outcome}")
+            # (its shell says so where root has killed the program in the container)
+            must(outcome.out in ("", "up\n", "up\nKilled\n"), f"{self.name}: somebody else's log: {outcome}")
 
     @weight(2)
     def do_ps(self):
@@ -238,7 +239,8 @@ class Insider(User):
         time.sleep(1 + seconds)
         process.terminate()
         outcome = finish(process, words)
-        must(outcome.out.strip().endswith(("nothing", "never saw one")), f"an insider robs: {outcome}")
+        # (ended before it had begun, on a busy machine)
+        must((outcome.status == -signal.SIGTERM and not outcome.out) or outcome.out.strip().endswith(("nothing", "never saw one")), f"an insider robs: {outcome}")
 
     @weight(2)
     def do_frozen_client(self):
