@@ -81,6 +81,32 @@ binds_and_pulls()
 	as_ada ces-client pull -q --username ada --token-file token ghcr.io/epcced/tools:1
 }
 
+# Prints how many operations the mount of the images has had.
+operations() { awk '/ mounted on \/srv\/images /{m = 1; next} / mounted on /{m = 0} m && $1 ~ /^[A-Z_0-9]+:$/{n += $2} END{print n + 0}' /proc/self/mountstats; }
+
+# Fills a directory on the server, as skopeo does, and has it in place of the registry.
+images_from_the_server()
+{
+	local before
+	mkdir -p /srv/images
+	cp -r build/images/tools /export/images
+	jq '.manifests[0].annotations["org.opencontainers.image.ref.name"] = "ghcr.io/epcced/tools:1"' build/images/tools/index.json \
+		> /export/images/index.json
+	chown -R root:root /export/images
+	chmod -R go-w,o+rX /export/images
+	mount -t nfs4 -o vers=4.2,sec=sys 127.0.0.1:/images /srv/images
+	jq '.registries["ghcr.io"] = {"endpoint": "oci:/srv/images"}' /etc/ces/policy.json > /tmp/policy.json
+	cp /tmp/policy.json /etc/ces/policy.json
+	as_ada ces-client doctor | grep -q 'ghcr.io comes from /srv/images'
+	as_ada ces-client rmi $tools
+	as_ada ces-client pull -q $tools
+	before=$(operations)
+	echo "operations: $before"
+	[ "$before" -gt 0 ]
+	run_tools $tools true
+	[ "$(operations)" = "$before" ]
+}
+
 # The server refuses a user who is not in the project's group.
 others_are_kept_out()
 {
@@ -108,6 +134,7 @@ check "with homes on NFS data are read, outputs are the caller's, and scratch is
 check "files of another user of an image keep their number on the server" other_users_of_an_image
 check "what a killed run left is cleared by the next start" killed_and_cleared
 check "a bind of a home on NFS works, and so does a pull" binds_and_pulls
+check "a directory on NFS takes the place of a registry, and a start asks nothing of the server" images_from_the_server
 check "a user who is not in the project's group reads nothing" others_are_kept_out
 check "a profile that confines the session is named by doctor" confined
 finish
