@@ -390,9 +390,8 @@ static void outputs(const struct ces_report *r)
 		check_of(r, path, &project->settings);
 		n++;
 	}
-	evidence(r,
-		 "A check by rules helps the people who check outputs for disclosure. It replaces "
-		 "nobody.");
+	evidence(r, "A check by rules helps the people who check outputs for disclosure. It does "
+		    "not replace them.");
 	end(r);
 }
 
