@@ -189,8 +189,8 @@ void ces_progress_format_total(const struct ces_progress *progress, int64_t now_
 	format_bar(name, percent(bytes, size), tail, columns, ret);
 }
 
-/* Goes back to the first of our lines and writes all of these again. It leaves the last column free:
- * a terminal would wrap there, and the count of lines would be wrong. */
+/* Goes back to the first of our lines and writes all of these again. It leaves the last column
+ * free: a terminal would wrap there, and the count of lines would be wrong. */
 static void draw(struct ces_progress *progress, int64_t now_ms)
 {
 	bool fits = progress->n + 1 < progress->rows;

@@ -58,8 +58,8 @@ bool ces_run_name_valid(const char *text);
 /* An environment name: 1 to 256 printable ASCII bytes without '=' and without space. */
 bool ces_env_name_valid(const char *name, size_t length);
 
-/* Bytes of the first character of well-formed UTF-8 (RFC 3629: no overlong form, no surrogate) in
- * `left` bytes; 0 for anything else. *ret is the character. */
+/* Returns the bytes of the first character of well-formed UTF-8 (RFC 3629: no overlong form, no
+ * surrogate) in `left` bytes; 0 for anything else. *ret is the character. */
 size_t ces_utf8_next(const char *text, size_t left, uint32_t *ret);
 
 /* One line of UTF-8 that people can read, without control characters, invisible characters, or any

@@ -16,7 +16,7 @@ struct ces_fetch_open {
 	char *username;           /* or NULL: anonymous */
 	char *token;
 	uint64_t ca; /* 1: trust only the CA bundle in the attached fd */
-	char *proxy; /* "http://host:port", which every connection goes through; or NULL */
+	char *proxy; /* "http://host:port" for every connection; or NULL */
 };
 
 enum ces_unpack_kind {
@@ -35,7 +35,7 @@ struct ces_unpack_job {
 			  manifest by tag */
 	uint64_t size; /* exact size of fd 5 for a layer and a config; largest for a manifest */
 	uint64_t compression; /* layer */
-	char *diff_id;        /* layer: expected digest of the tar */
+	char *diff_id;        /* layer: digest that the tar must have */
 	uint64_t layers;      /* config: how many diff_ids it must have */
 	char *user;           /* job USER: the image's USER, NULL = root */
 	uint64_t max_bytes;   /* layer: cap on unpacked bytes */
@@ -66,7 +66,7 @@ struct ces_relay_report {
 			  report */
 	uint64_t uid;  /* who */
 	char *address; /* RESOLVE's answer: a literal */
-	char *text;    /* instead of the first report, when it has given up: one line for people */
+	char *text;    /* instead of the first report, if it has given up: one line for people */
 };
 
 /* The most bytes of a layer, unpacked; of a manifest; and of a bag (common/worker.h). */

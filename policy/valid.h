@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* A valid path, or "~", or "~/..."; its braces are only {project}, {user} and, in the second kind,
+/* A valid path, or "~", or "~/...". Its braces are only {project}, {user} and, in the second kind,
  * {run}. */
 bool ces_template_valid(const char *text);
 bool ces_template_run_valid(const char *text);

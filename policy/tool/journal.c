@@ -247,7 +247,7 @@ static void order_by_records(struct ces_journal_reader *reader)
 		qsort(files, reader->n_files, sizeof(files[0]), older_first);
 }
 
-/* zlib reads a file that is not compressed as it is. 1, or 0 when there is no further file. */
+/* zlib reads a file that is not compressed unchanged. 1, or 0 if there is no further file. */
 static int begin_file(struct ces_journal_reader *reader, struct ces_error *err)
 {
 	struct file *file = &reader->files[reader->current];
