@@ -145,8 +145,8 @@ static bool check_ca_file(struct ces_doctor *doctor, const struct ces_policy_reg
 	return false;
 }
 
-/* Checks a directory in place of a registry: it must be root's alone, and others must be
- * able to read it, since CES reads it as an account that owns nothing. */
+/* Checks a directory in place of a registry: only root may change it, and every user must be able
+ * to read it, because CES reads it with an account that owns nothing. */
 static void check_layout(struct ces_doctor *doctor, const char *name, const char *path)
 {
 	char index[600];

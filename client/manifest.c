@@ -147,7 +147,7 @@ static void image_name(const struct ces_decision *d, char *ret, size_t size)
 {
 	const char *digest = d->locked_digest[0] != '\0' ? d->locked_digest : d->image.digest;
 	const char *host = ces_endpoint_layout(d->endpoint) != NULL
-			       ? d->image.registry /* a cluster has no such directory */
+			       ? d->image.registry /* (a cluster has no such directory) */
 			       : d->endpoint + strlen("https://");
 
 	if (*digest != '\0')

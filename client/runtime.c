@@ -1,5 +1,5 @@
-/* Words what a runtime wrote before it gave up. Must not believe it: image and caller chose words
- * in it, and the kernel's messages are those of the C library. */
+/* Words what a runtime wrote before it gave up. It must not believe the text: image and caller
+ * chose words in it, and the kernel's messages come from the C library. */
 #include "client/runtime.h"
 
 #include <stdio.h>
@@ -21,7 +21,7 @@ static const struct {
     {"open executable", CES_EXIT_NOEXEC, "not executable"}, /* crun, of a directory */
 };
 
-/* The log has a JSON object a line, of which the first counts. It may be cut off. */
+/* The log has one JSON object on a line. The first one counts, and it may be cut off. */
 static void find_message(char *text)
 {
 	char *log = strstr(text, ": {"), *message = log == NULL ? NULL : strstr(log, "\"msg\":"),

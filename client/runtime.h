@@ -4,8 +4,8 @@
 
 #include "client/kept.h"
 
-/* Completes the end of such a run: its text is the event's (common/event.h). Puts the runtime's own
- * message in place of its log. A command that is missing, or that cannot be executed, has the
+/* Completes the end of such a run: its text is the event's (common/event.h). It puts the runtime's
+ * own message in place of its log. A missing command, or one that cannot be executed, gets the
  * status that a shell would give. */
 void ces_runtime_word(struct ces_kept *kept);
 

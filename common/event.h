@@ -64,19 +64,19 @@ enum ces_limit_whose {
 
 struct ces_event_exited {
 	void *memory;
-	uint64_t status; /* exit status as section 10: 0..255 */
+	uint64_t status; /* exit status by section 10: 0..255 */
 	char *reason;    /* "exit", "signal", "memory limit", "time limit", "stopped", "runtime" */
 	uint64_t peak_memory; /* bytes; 0 = unknown */
 	uint64_t cpu_us;      /* microseconds of cpu time */
 	char *text;        /* "runtime": "cannot start COMMAND: " and the runtime's log; or NULL */
 	uint64_t limit;    /* enum ces_limit */
 	uint64_t value;    /* of that limit: seconds, bytes, processes, size; 0 = unknown */
-	uint64_t most;     /* memory: what could have been asked for */
+	uint64_t most;     /* memory: the most that the caller could have asked for */
 	uint64_t check;    /* of the outputs, enum ces_list_checked */
 	uint64_t withheld; /* 1: the caller does not get them */
-	uint64_t findings; /* how many did not pass */
-	uint64_t files;    /* of how many */
-	char *contact;     /* whom to ask then, from the policy; or NULL */
+	uint64_t findings; /* files that did not pass */
+	uint64_t files;    /* files that were checked */
+	char *contact;     /* whom to ask then, by the policy; or NULL */
 };
 extern const struct ces_wire_schema ces_event_exited_schema;
 

@@ -1,4 +1,4 @@
-/* Whole reads and writes on fds, with deadlines. No buffering, no stdio. */
+/* Whole reads and writes on fds, with deadlines. It must not buffer, or use stdio. */
 #ifndef CES_COMMON_IO_H
 #define CES_COMMON_IO_H
 
@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Milliseconds of CLOCK_MONOTONIC. Nobody can set that clock, so nobody can move a deadline. */
+/* Milliseconds of CLOCK_MONOTONIC. No process can set that clock, so none can move a deadline. */
 int64_t ces_now_ms(void);
 
 /* Reads exactly length bytes before deadline_ms (of ces_now_ms; -1: no deadline).
@@ -19,12 +19,12 @@ int ces_read_full(int fd, void *buffer, size_t length, int64_t deadline_ms);
  */
 int ces_write_full(int fd, const void *buffer, size_t length, int64_t deadline_ms);
 
-/* Reads a small file, or its first size - 1 bytes, and adds a NUL. dirfd: as in openat(2). Follows
- * no link at the end of the path. Returns the number of bytes, or -1 with errno. */
+/* Reads a small file, or its first size - 1 bytes, and adds a NUL. dirfd: as in openat(2). It must
+ * follow no link at the end of the path. Returns the number of bytes, or -1 with errno. */
 ssize_t ces_read_text(int dirfd, const char *path, char *buffer, size_t size);
 
-/* Reads a whole file of at most max bytes into a malloc'd, NUL-terminated buffer (the NUL not
- * counted in *ret_length). -1 with errno EFBIG when it is larger. */
+/* Reads a whole file of at most max bytes into a malloc'd, NUL-terminated buffer (*ret_length does
+ * not count the NUL). -1 with errno EFBIG if the file is larger. */
 int ces_read_file(int fd, size_t max, char **ret, size_t *ret_length);
 
 #endif

@@ -240,7 +240,7 @@ static int read_registry(struct ces_fields *in, const struct ces_field_at *at, v
 				    "has a directory as its endpoint: leave out ca_file, proxy and "
 				    "token_hosts") != 0)
 			return -1;
-		registry->credentials = CES_CREDENTIALS_NONE; /* nobody is there to ask */
+		registry->credentials = CES_CREDENTIALS_NONE; /* (there is no server to ask) */
 	}
 	snprintf(endpoint, sizeof(endpoint), "https://%s", name);
 	registry->name = ces_field_copy(in, name);

@@ -28,13 +28,13 @@ struct ces_policy_registry {
 };
 
 /* The directory of an endpoint that is an OCI image layout (OCI image-spec, "Image Layout"), in
- * skopeo's words oci:PATH; NULL for a registry on the network. */
+ * skopeo's form oci:PATH; NULL for a registry on the network. */
 static inline const char *ces_endpoint_layout(const char *endpoint)
 {
 	return strncmp(endpoint, "oci:", 4) == 0 ? endpoint + 4 : NULL;
 }
 
-/* What bounds the list of a run's outputs; the policy can only lower these. */
+/* Bounds of the list of a run's outputs. The policy can only lower these. */
 #define CES_MANIFEST_SECONDS 20
 #define CES_MANIFEST_SIZE    (UINT64_C(64) << 30)
 #define CES_MANIFEST_FILES   20000u

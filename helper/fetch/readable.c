@@ -113,8 +113,8 @@ static int allow(int ruleset, const char *path)
 	return allow_fd(ruleset, fd);
 }
 
-/* *ret: rules that allow nothing yet, with these rights to the network left out; or -1 where the
- * kernel has no Landlock. */
+/* *ret: rules that allow nothing yet, without these rights to the network; or -1 if the kernel has
+ * no Landlock. */
 static int begin_rules(uint64_t network, int *ret, struct ces_error *err)
 {
 	long version = syscall(CREATE_RULESET, NULL, 0, VERSION_FLAG);

@@ -25,8 +25,8 @@ int ces_sandbox_hide_files(enum ces_sandbox who, struct ces_error *err);
 /* The same for a worker that reads below this one directory and connects to nothing. */
 int ces_sandbox_only_below(int dir, struct ces_error *err);
 
-/* Allows, of all TCP ports, only those of these hosts, and DNS, where the kernel can. Call it after
- * the filter, since the hosts are known only then. It is for good. */
+/* Allows, of all TCP ports, only those of these hosts, and DNS, if the kernel can do that. Call it
+ * after the filter, because the hosts are known only then. It is for good. */
 int ces_sandbox_ports(const struct ces_hosts *hosts, struct ces_error *err);
 
 /* Loads the system call filter, for good. It leaves only reading of files, the fds that the process

@@ -18,7 +18,7 @@
 #define FD_CHANNEL 4
 #define JOB_MS     10000
 
-/* A program can close its outputs directory, which belongs to the caller, to the caller as well. */
+/* A program can close its outputs directory, which belongs to the caller, also to the caller. */
 static void open_to_owner(void)
 {
 	struct stat st;

@@ -70,8 +70,8 @@ static void drop_capabilities(void)
 			have[1].inheritable) == 0);
 }
 
-/* No socket, no process, no signal, no change of an id, an owner, or a mode but that of the outputs
- * directory; files can be made, below the root, which is that directory. */
+/* No socket, no process, no signal, no change of an id or an owner, and of a mode only that of the
+ * outputs directory. It can make files below the root, which is that directory. */
 static void load_filter(int outputs)
 {
 	static const int allowed[] = {

@@ -31,7 +31,7 @@ int main(void)
 	static struct ces_resolve_order order;
 	struct ces_error err = {0};
 
-	(void)signal(SIGPIPE, SIG_IGN); /* a ces-unpack that died gave the reason, or shows it */
+	(void)signal(SIGPIPE, SIG_IGN); /* (a ces-unpack that died gave the reason, or shows it) */
 	if (take_order(&order, &err) < 0 || ces_resolve_confine(NULL, 0, &err) < 0 ||
 	    ces_resolve_image(&order, &err) < 0) {
 		ces_talk_failed(&err);

@@ -177,7 +177,7 @@ int ces_read_record(struct ces_evidence *evidence, struct ces_part document, str
 	while (ces_part_next(found, &at))
 		if (read_vulnerability(evidence, at) != 0)
 			return ces_error_set(err, CES_E_IMAGE, "it is not a record of evidence");
-	/* What ces-policy wrote is in order. Sorting may take calls that ces-parse has not. */
+	/* ces-policy writes it sorted. Sorting may need calls that ces-parse does not have. */
 	if (!ces_gather_sorted(&evidence->packages) ||
 	    !ces_gather_sorted(&evidence->vulnerabilities))
 		return ces_error_set(err, CES_E_IMAGE, "it is not as ces-policy wrote it");

@@ -1,5 +1,5 @@
-/* Any bytes as the index of an image layout: refused, or each tag that it finds leads to a digest,
- * and no blob is given that no entry of the image names. */
+/* Takes any bytes for the index of an image layout. It is refused, or each of its tags leads to a
+ * digest, and no blob is given without an entry of the image that names it. */
 /* parses: helper/layout/index.c */
 /* links: helper/layout/index.c helper/fetch/tags.c helper/fetch/reply.c helper/unpack/json.c helper/unpack/json_scan.c */
 #include <stdint.h>
@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	struct ces_index index = {.dir = -1, .name = "r.example/a/tool"};
 	struct ces_error err = {0};
 	char digest[CES_DIGEST_LENGTH + 1];
-	/* A copy without a NUL behind it: reading past the end is seen. */
+	/* Uses a copy without a NUL after it, so that a sanitizer sees a read past the end. */
 	char *text = malloc(length > 0 ? length : 1);
 	uint64_t size;
 	int fd;

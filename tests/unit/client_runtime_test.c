@@ -1,4 +1,4 @@
-/* Tests what the client says of a run that the runtime did not start. */
+/* Tests what the client says about a run that the runtime did not start. */
 /* links: client/runtime.c */
 #include "client/runtime.h"
 

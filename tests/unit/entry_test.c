@@ -106,7 +106,7 @@ START_TEST(the_machines_settings_go_over_flat)
 }
 END_TEST
 
-/* The program puts its last words together by hand. They must be what the codec would send. */
+/* The program composes its last words by hand. They must be what the codec would send. */
 START_TEST(the_last_words_are_an_error_event)
 {
 	static const size_t lengths[] = {1, 40, CES_ERROR_TEXT - 1};

@@ -1,4 +1,5 @@
-/* Tests ces-layout: what of an image layout one pull may have, its answers, and its cage. */
+/* Tests ces-layout: the parts of an image layout that one pull may have, its answers, and its
+ * cage. */
 /* links: helper/layout/index.c helper/layout/serve.c helper/layout/sandbox.c helper/resolve/sandbox.c helper/fetch/channel.c helper/fetch/sandbox.c helper/fetch/readable.c helper/fetch/tags.c helper/fetch/reply.c helper/unpack/json.c helper/unpack/json_scan.c */
 #include <check.h>
 #include <errno.h>
@@ -101,7 +102,7 @@ START_TEST(only_blobs_of_the_image_are_given)
 	ck_assert_int_eq(code_of_blob(&index, A), CES_OK);
 	ck_assert_int_eq(code_of_blob(&index, B), CES_E_NOTFOUND);
 	ck_assert_int_eq(code_of_blob(&index, C), CES_E_NOTFOUND);
-	/* after its manifest was sent, a part is given too */
+	/* after its manifest was sent, a part is given, too */
 	ck_assert_int_eq(ces_index_blob(&index, A, &fd, &size, &err), 0);
 	ck_assert_int_eq(ces_index_note(&index, fd, &err), 0);
 	ck_assert_int_eq(lseek(fd, 0, SEEK_CUR), 0);
@@ -145,7 +146,7 @@ START_TEST(a_pull_remembers_so_many_manifests_and_no_more)
 }
 END_TEST
 
-/* Entries that are no image, and what is left of the index then. */
+/* Entries that are no image, and the rest of the index. */
 static const char *const odd[] = {
     "{\"manifests\":[]}",
     "{\"manifests\":[1,null,\"x\",[],{}]}",

@@ -1,5 +1,5 @@
 /* Tests that an unpacker's report about a layer marks directories of that layer and nothing else,
- * whatever the report says. */
+ * whatever it contains. */
 /* links: helper/launch/overlay.c helper/core/beneath.c helper/core/capability.c */
 #include <check.h>
 #include <fcntl.h>

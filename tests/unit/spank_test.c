@@ -256,7 +256,7 @@ START_TEST(when_a_task_dies_its_pull_does_and_the_next_task_pulls)
 }
 END_TEST
 
-/* Another user has the name of the turn, and listens or does not. */
+/* Another user has the name of the turn, and listens or does not listen. */
 START_TEST(a_stranger_holds_up_no_pull)
 {
 	struct sockaddr_un name;
