@@ -109,7 +109,7 @@ untouched_and_proven()
 	all_refused
 }
 
-@test "CVE-2026-50195: an image that names another one, in annotations, labels and configuration, is that one to nobody" {
+@test "CVE-2026-50195: an image that names another one, in annotations, labels and configuration, is not taken for that one" {
 	pull alice $bad:good -q
 	before_images=$(ces alice images --format json | jq -c 'sort_by(.reference) | map([.reference, .digest])')
 	hostile named -- true

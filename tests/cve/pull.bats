@@ -27,7 +27,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	untouched
 }
 
-@test "CVE-2026-41567: what unpacks a layer is CES's own: no program of the image runs, and a layer packed otherwise is refused" {
+@test "CVE-2026-41567: a layer is unpacked by CES's own program: no program of the image runs, and another packing is refused" {
 	for how in gzip zstd; do
 		run hostile unpackers-$how -- cat /packed
 		[ "$output" = 'as it was' ]

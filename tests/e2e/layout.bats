@@ -59,7 +59,7 @@ blob() { echo "$dir/blobs/sha256/${1#sha256:}"; }
 	journal_new -s -e '.[0] | .event == "decision" and .image == "ghcr.io/epcced/tools:1"' > /dev/null
 }
 
-@test "of an image for several machines, this machine's comes from the directory" {
+@test "when an image is for several machines, this machine's comes from the directory" {
 	keep ghcr.io/epcced/multi:1 multi --all
 	pulled ghcr.io/epcced/multi:1
 	echo "$stderr"
@@ -97,7 +97,7 @@ blob() { echo "$dir/blobs/sha256/${1#sha256:}"; }
 	[[ $stderr == *1.2* ]]
 }
 
-@test "an image of another name in the directory is not had by its digest" {
+@test "an image of another name in the directory is refused, also by its digest" {
 	keep ghcr.io/secret/cmd:1 cmd
 	remember
 	pulled "ghcr.io/epcced/tools@$(digest_of ghcr.io/secret/cmd:1)"

@@ -88,7 +88,7 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[ "$(find "$(outputs alice)" -printf '%u\n' | sort -u)" = alice ]
 }
 
-@test "a program that gives /safe_outputs itself away, or closes it, keeps its user from nothing there" {
+@test "when a program gives /safe_outputs itself away, or closes it, its user still reaches everything there" {
 	for way in 'chmod 700 .; chown 5:5 .' 'chmod 0 .; chown worker .' 'chmod 0 .' 'mkdir d; chmod 0 d; chown 5:5 d; chmod 555 .; chown 5 .'; do
 		run inside -- sh -c "cd /safe_outputs; echo x > f; $way"
 		[ "$status" -eq 0 ]

@@ -319,7 +319,7 @@ static const struct {
     {CES_FETCH_CHECK, A, 1, CES_E_REGISTRY},
 };
 
-START_TEST(what_is_not_the_images_is_refused)
+START_TEST(a_part_that_is_not_the_images_is_refused)
 {
 	struct talk talk = begin();
 	enum ces_code code;
@@ -352,7 +352,7 @@ START_TEST(a_layout_without_an_index_fails_each_question)
 }
 END_TEST
 
-START_TEST(what_breaks_the_protocol_ends_it)
+START_TEST(a_message_that_breaks_the_protocol_ends_it)
 {
 	struct talk talk = begin();
 	struct ces_error err = {0};
@@ -429,7 +429,7 @@ static const struct {
 } acts[] = {{open_outside, 0},     {open_below, 0},   {write_below, 0},
 	    {make_socket, SIGSYS}, {execute, SIGSYS}, {start_process, SIGSYS}};
 
-START_TEST(it_reads_below_the_directory_and_does_nothing_else)
+START_TEST(a_caged_process_reads_below_the_directory_and_does_nothing_else)
 {
 	pid_t pid = fork();
 	struct ces_error err;
@@ -466,14 +466,14 @@ int main(void)
 	tcase_add_loop_test(tests, an_odd_entry_is_no_image, 0, CES_COUNT(odd));
 	tcase_add_loop_test(tests, a_broken_index_is_refused, 0, CES_COUNT(broken));
 	tcase_add_test(tests, a_manifest_and_then_its_part_are_sent);
-	tcase_add_loop_test(tests, what_is_not_the_images_is_refused, 0, CES_COUNT(refused));
+	tcase_add_loop_test(tests, a_part_that_is_not_the_images_is_refused, 0, CES_COUNT(refused));
 	tcase_add_test(tests, a_layout_without_an_index_fails_each_question);
-	tcase_add_loop_test(tests, what_breaks_the_protocol_ends_it, 0, 4);
+	tcase_add_loop_test(tests, a_message_that_breaks_the_protocol_ends_it, 0, 4);
 #ifndef __SANITIZE_ADDRESS__ /* a sanitizer makes system calls of its own */
-	tcase_add_loop_test(tests, it_reads_below_the_directory_and_does_nothing_else, 0,
-			    CES_COUNT(acts));
+	tcase_add_loop_test(tests, a_caged_process_reads_below_the_directory_and_does_nothing_else,
+			    0, CES_COUNT(acts));
 #else
-	(void)it_reads_below_the_directory_and_does_nothing_else;
+	(void)a_caged_process_reads_below_the_directory_and_does_nothing_else;
 #endif
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);

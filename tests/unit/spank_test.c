@@ -214,7 +214,7 @@ START_TEST(four_tasks_pull_once)
 }
 END_TEST
 
-START_TEST(a_pull_that_fails_fails_those_who_wait_for_it)
+START_TEST(when_a_pull_fails_the_tasks_that_wait_for_it_fail)
 {
 	make(directory_path, "broken");
 	four(REFUSED);
@@ -257,7 +257,7 @@ START_TEST(when_a_task_dies_its_pull_does_and_the_next_task_pulls)
 END_TEST
 
 /* Another user has the name of the turn, and listens or does not listen. */
-START_TEST(a_stranger_holds_up_no_pull)
+START_TEST(a_stranger_delays_no_pull)
 {
 	struct sockaddr_un name;
 	socklen_t size = name_turn(&name, directory_path);
@@ -329,9 +329,9 @@ int main(int argc, char **argv)
 	tcase_add_test(t, a_value_of_100_kilobytes_is_one_word_too_and_a_longer_one_is_refused);
 	tcase_add_test(t, gpus_are_asked_for_where_the_job_has_some);
 	tcase_add_test(t, four_tasks_pull_once);
-	tcase_add_test(t, a_pull_that_fails_fails_those_who_wait_for_it);
+	tcase_add_test(t, when_a_pull_fails_the_tasks_that_wait_for_it_fail);
 	tcase_add_test(t, when_a_task_dies_its_pull_does_and_the_next_task_pulls);
-	tcase_add_loop_test(t, a_stranger_holds_up_no_pull, 0, 2);
+	tcase_add_loop_test(t, a_stranger_delays_no_pull, 0, 2);
 	tcase_add_test(t, when_slurmstepd_dies_its_tasks_do);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
