@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from common import IMAGE, TOP, Violation, as_user, call, must, shell
+from common import IMAGE, SLOWER, TOP, Violation, as_user, call, must, shell
 
 RUNS, STORE, JOURNAL = "/run/ces", "/var/lib/ces", "/var/log/ces"
 OF_CES = ("ces-session", "ces-helper", "ces-unpack", "ces-fetch", "ces-layout", "ces-resolve", "ces-parse", "ces-decode", "ces-verify", "crun", "runc")
@@ -54,6 +54,9 @@ class Machine:
 
     def pause(self):
         time.sleep(0.3 + self.random.random() * 1.5)
+
+    def put_right(self):
+        """What a disturbance may leave to the end of the round."""
 
     def choose(self):
         """Makes the next disturbance."""
@@ -148,7 +151,7 @@ class Machine:
 
 def settle(machine, seconds=30):
     """Ends everything: the runs of each user, then what killed helpers left. Raises what does not end."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * SLOWER
     while True:
         for user in ("alice", "bob", "carol", "grace", "mallory"):
             call(as_user(user, ["ces-client", "stop", "-q", "-t", "1", "-a"]))

@@ -229,14 +229,15 @@ class Insider(User):
     @weight(2)
     def do_trick(self):
         trick = self.random.choice(["full", "slack", "drip", "silent"])
-        outcome = call(as_user(self.name, [f"{TOP}/tests/attack/hostile_client.py", trick, "40", IMAGE + "tools:1"]))
+        words = [f"{TOP}/tests/attack/hostile_client.py", trick, str(round(40 * common.SLOWER)), IMAGE + "tools:1"]
+        outcome = call(as_user(self.name, words))
         must("still there" not in outcome.err, f"an insider's trick {trick}: {outcome}")
 
     @weight(1)
     def do_rob(self):
         words = as_user(self.name, [f"{TOP}/tests/attack/robber.py", "--for", "ever", "ces-session", "ces-helper", "ces-unpack", "ces-fetch"])
         seconds, process = self.random.random() * 3, start(words)
-        time.sleep(1 + seconds)
+        time.sleep(common.SLOWER + seconds)
         process.terminate()
         outcome = finish(process, words)
         # (ended before it had begun, on a busy machine)

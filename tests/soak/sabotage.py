@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import invariants
-from common import Violation, as_user, must
+from common import SLOWER, Violation, as_user, must
 from machine import JOURNAL, RUNS
 
 RUN = "0000000001"
@@ -18,7 +18,7 @@ BIG = ("import time; open('/proc/self/comm', 'w').write('ces-session'); x = byte
 @contextlib.contextmanager
 def process(*words):
     child = subprocess.Popen(words, stdin=subprocess.DEVNULL)
-    time.sleep(0.3)
+    time.sleep(0.3 * SLOWER)
     try:
         yield child
     finally:
@@ -134,10 +134,12 @@ class Sabotage:
         if check is not invariants.nothing_is_stored:
             check()
         with broken:
-            try:
-                check()
-            except Violation:
-                pass
+            for _ in range(round(20 * SLOWER)):  # (it may take a moment until it is)
+                try:
+                    check()
+                except Violation:
+                    break
+                time.sleep(0.1)
             else:
                 must(False, "the check did not see what was broken on purpose")
         if check is not invariants.nothing_is_stored:

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Runs an hour of everything at once, in a lab: soak.py --seconds N [--seed S] [--round R] [--log FILE] [--tap]. As root.
+"""Runs an hour of everything at once, in a lab: soak.py --seconds N [--seed S] [--round R] [--log FILE] [--tap] [--clock].
+As root.
 
 It goes in rounds. In a round four users work, two attack and root disturbs, each in a thread of their own, while other threads
 check the invariants. Then it stops all, and checks what must hold in quiet. What each does in a round depends only on the seed
 and the round's number; their timing does not. --round replays one round. The last line counts operations and
-checks; with --tap it prints a test for each promise instead. It must stop after the seconds, once all is quiet.
+checks; with --tap it prints a test for each promise instead. With --clock, in a virtual machine, root also sets the wall clock. It
+must stop after the seconds, once all is quiet.
 """
 import argparse
 import collections
@@ -15,14 +17,15 @@ import sys
 import threading
 import time
 
+import clock
 import invariants
 import machine
 import people
 import sabotage
-from common import Violation, as_user, call, must
+from common import SLOWER, Violation, as_user, call, must
 
-STEPS = {people.Worker: 6, people.Insider: 4, people.Outsider: 8, machine.Machine: 6}
-ROUND_MAX = 240  # seconds, before a round is one that hangs
+STEPS = {people.Worker: 6, people.Insider: 4, people.Outsider: 8, machine.Machine: 6, clock.Clock: 6}
+ROUND_MAX = 240 * SLOWER  # seconds, before a round is one that hangs
 
 
 class Soak:
@@ -30,7 +33,7 @@ class Soak:
         self.seed, self.lock = options.seed, threading.Lock()
         self.log = open(options.log, "w", encoding="utf-8", buffering=1)
         self.passed, self.failed, self.texts = collections.Counter(), collections.Counter(), {}
-        self.machine = machine.Machine()
+        self.machine = clock.Clock() if options.clock else machine.Machine()
         both = ["nsh-2024-0001", "nsh-2024-0002"]
         workers = [people.Worker("alice", self.machine), people.Worker("bob", self.machine),
                    people.Worker("carol", self.machine, both), people.Worker("grace", self.machine)]
@@ -66,7 +69,7 @@ class Soak:
     def work(self, actor, number):
         who = getattr(actor, "name", "root")
         actor.random = random.Random(f"{self.seed}/{number}/{who}")
-        for _ in range(STEPS[type(actor)]):
+        for _ in range(STEPS[type(actor)] // (1 if SLOWER == 1 or actor is self.machine else 2)):
             operation = actor.choose()
             self.attempt("operation", operation.__name__[3:], operation, who, number)
 
@@ -80,6 +83,7 @@ class Soak:
         for actor in self.actors:
             if isinstance(actor, people.Worker):
                 actor.runs = []
+        self.machine.put_right()
         self.machine.policy()
         threads = [threading.Thread(target=self.work, args=(actor, number), daemon=True) for actor in self.actors]
         watcher = threading.Thread(target=self.watch, args=(number,), daemon=True)
@@ -90,9 +94,10 @@ class Soak:
         for thread in threads:
             thread.join(max(deadline - time.monotonic(), 1))
         self.working.clear()
-        watcher.join(60)
+        watcher.join(60 * SLOWER)
         if any(thread.is_alive() for thread in [*threads, watcher]):
             self.count("quiet", "a_round_ends", "it did not", "soak", number)
+        self.machine.put_right()
         self.machine.policy()
         self.attempt("quiet", "all_ends", lambda: machine.settle(self.machine), "soak", number)
         for check in self.quiet.all():
@@ -111,7 +116,7 @@ class Soak:
         for verb in ("run", "pull"):
             ends = collections.Counter(status for word, status in self.machine.ends if word == verb)
             print(f"# {verb}: " + ", ".join(f"{n} ended with {status}" for status, n in sorted(ends.items())))
-            must(ends[0] >= 0.3 * ends.total(), f"few of verb {verb} worked: {dict(ends)}")
+            must(ends[0] >= 0.3 * ends.total() or ends.total() < 20, f"few of verb {verb} worked: {dict(ends)}")
 
     def memory(self):
         """Counts private memory: shared memory would be divided by the number of processes."""
@@ -141,7 +146,10 @@ def main():
     parser.add_argument("--round", type=int)
     parser.add_argument("--log", default="/dev/null")
     parser.add_argument("--tap", action="store_true")
+    parser.add_argument("--clock", action="store_true")
     options = parser.parse_args()
+    if options.clock and not clock.is_ours():
+        sys.exit("--clock sets the wall clock: type `make vm-check CES_TESTS=tests/vm/soak.sh`, which has a machine for that")
     print(f"# seed {options.seed}", flush=True)
     began, soak = time.monotonic(), Soak(options)
     for name, function in sabotage.Sabotage(soak.machine, soak.quiet).all():

@@ -17,7 +17,7 @@ tests/vm/tree.sh $name "${parts[@]}"
 vm_images
 vm_packages
 vm_checkout "CI=${CI:-}" "CES_EVERY=${CES_EVERY:-}" "CES_RUNTIMES=${CES_RUNTIMES:-crun}" "CES_TESTS=${CES_TESTS:-}" \
-	"CES_REGISTRIES=${CES_REGISTRIES:-open}" # one registry is enough for suites that only run what they pull
+	"CES_SOAK=${CES_SOAK:-}" "CES_REGISTRIES=${CES_REGISTRIES:-open}" # one is enough for suites that only run what they pull
 [ -n "${CES_TESTS:-}" ] && number=1 || number=$(tests/vm/shares.sh | wc -l)
 for ((i = 0; i < number; i++)); do vm_start tests/vm/guest.sh lsm=$modules audit=0; done
 vm_end

@@ -65,6 +65,7 @@ vm_packages()
 {
 	rm -rf build/vm-rpm
 	case ${CES_TESTS:-.sh} in
+	tests/vm/soak.sh) ;;
 	*.sh) CES_RPM_OUT=build/vm-rpm CES_RPM_NEXT=1 tests/lib/rpm.sh > /dev/null ;;
 	esac
 }
