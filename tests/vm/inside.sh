@@ -3,7 +3,7 @@
 # the machine.
 # shellcheck shell=bash disable=SC2034 # (for the script)
 modprobe virtio_console
-udevadm wait --timeout=60 /dev/virtio-ports/ces.results
+udevadm wait --timeout=300 /dev/virtio-ports/ces.results
 exec < /dev/null > /dev/virtio-ports/ces.results 2>&1
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 . build/vm.env

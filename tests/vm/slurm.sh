@@ -6,6 +6,8 @@
 # two functions set both. `in_image` sets $status. Everything else is an argument.
 # shellcheck source=tests/vm/site.sh
 . "$(dirname "${BASH_SOURCE[0]}")/site.sh"
+# shellcheck source=tests/vm/spank.sh
+. tests/vm/spank.sh
 
 cluster()
 {
@@ -26,11 +28,13 @@ cluster()
 	SelectType=select/cons_tres
 	SelectTypeParameters=CR_Core_Memory
 	GresTypes=gpu
+	JobCompType=jobcomp/filetxt
+	JobCompLoc=/var/log/slurm/jobcomp.log
 	MessageTimeout=60
 	NodeName=node1 CPUs=1 RealMemory=1500 Gres=gpu:2
-	PartitionName=all Nodes=ALL Default=YES OverSubscribe=FORCE:8
+	PartitionName=all Nodes=ALL Default=YES OverSubscribe=FORCE:10
 	EOF
-	printf 'CgroupPlugin=cgroup/v2\nConstrainRAMSpace=yes\nConstrainSwapSpace=yes\nConstrainDevices=yes\n' > /etc/slurm/cgroup.conf
+	printf 'CgroupPlugin=cgroup/v2\nConstrainRAMSpace=yes\nConstrainSwapSpace=yes\nConstrainDevices=yes\nConstrainCores=yes\n' > /etc/slurm/cgroup.conf
 	printf 'NodeName=node1 Name=gpu File=/dev/nvidia[0-1]\n' > /etc/slurm/gres.conf
 	install -d -o slurm -g slurm /var/spool/slurmctld
 	systemctl start dbus.socket munge slurmctld slurmd
@@ -237,11 +241,11 @@ portal()
 	scontrol show job "$job" | grep -w 'ExitCode=7:0'
 }
 
-# Installs the plugin: srun and sbatch then have the option --ces-image.
+# Installs the package ces-slurm: srun and sbatch then have the option --ces-image. (Debian's plugstack.conf includes the
+# package's line.)
 plugin()
 {
-	install -D -m 755 build/ces_spank.so /usr/libexec/ces/ces_spank.so
-	echo 'required /usr/libexec/ces/ces_spank.so' > /etc/slurm/plugstack.conf
+	rpm_ -i "$(find build/vm-rpm -name 'ces-slurm-*.rpm' -not -name '*.next.*')"
 	systemctl restart slurmd
 	eventually bash -c "sinfo --noheader --format %t | grep -x idle"
 	srun --help | grep -e --ces-image
@@ -351,7 +355,7 @@ wrong_options()
 }
 
 site_registry
-echo 1..18
+echo 1..27
 check "from nothing to a first run, by the lines of ces(7)" first_run
 check "after the start of Slurm the node is idle" cluster
 check "a run in a batch job is in a cgroup below the job's, and the job ends with it" below_its_job
@@ -363,11 +367,20 @@ check "when scancel ends the script first, no process is left, and the janitor c
 check "a detached run ends with the job that started it" detached
 check "a run gets the GPUs that the job may open and no others" devices
 check "a form of Open OnDemand becomes a job, which ends as its program does" portal
-check "with the plugin srun has an option for an image" plugin
+check "with the package ces-slurm srun has an option for an image" plugin
 check "each task of a step runs in a container: ranks, status, stdin, settings" tasks_in_containers
 check "four tasks of a step fetch their image once" pulled_once
 check "steps inherit the option of their batch script, which itself runs on the node" batch_with_option
 check "after scancel a step in a container has ended whole" step_cancelled
 check "a job array runs each task in a container, and leaves no scratch" job_array
 check "a wrong option is refused before there is a job, or by CES with its reason" wrong_options
+check "four tasks of a step pull once and run in the job's cgroup; the step has the status of the one that failed" four_tasks
+check "each task of an array has its status, one decision and one end, ten at once; one task pulls" array_of_many
+check "after scancel of an array half-way nothing is left" array_cancelled
+check "after a requeue no run and no scratch of the first start is left, and the job ends well" requeued
+check "when slurmstepd is killed, the run of its step ends whole" slurmstepd_killed
+check "when a node fails, its runs end, and the job begins again" node_failed
+check "a variable that imitates the option gives what its user could type" imitated_options
+check "a step refuses the files, names and images that ces-client refuses" files_of_options
+check "without the package Slurm is as it was" plugin_removed
 finish
