@@ -193,7 +193,7 @@ START_TEST(gpus_are_asked_for_where_the_job_has_some)
 }
 END_TEST
 
-/* Starts four tasks of a step; each looks before the pull ends. */
+/* Starts four tasks. The pull ends when three wait for it. */
 static void four(int wanted)
 {
 	pid_t tasks[4];
