@@ -67,7 +67,7 @@ int ces_caller_open(const struct ces_caller *caller, const char *path, bool crea
 {
 	const char *name = strrchr(path, '/');
 	CES_CLEANUP_FREE char *upper = NULL;
-	int parent = -1, fd = -1, saved;
+	int fd = -1, saved, result = 0;
 
 	if (ret_parent != NULL && (name == NULL || name == path))
 		return ces_error_set(err, CES_E_POLICY, "%s has no parent", path);
@@ -75,16 +75,11 @@ int ces_caller_open(const struct ces_caller *caller, const char *path, bool crea
 		return ces_error_set(err, CES_E_HOST, "out of memory");
 	ces_caller_enter(caller);
 	if (upper != NULL)
-		parent = open_directory(upper);
-	if (upper == NULL || parent >= 0)
-		fd = open_or_make(path, create ? parent : -1);
+		result = ces_caller_opened(upper, open_directory(upper), ret_parent, err);
+	if (result == 0)
+		fd = open_or_make(path, create && ret_parent != NULL ? *ret_parent : -1);
 	saved = errno;
 	ces_caller_leave();
 	errno = saved;
-	if (upper != NULL && ces_caller_opened(upper, parent, ret_parent, err) < 0) {
-		ces_cleanup_close(&fd);
-		return -1;
-	}
-	errno = saved;
-	return ces_caller_opened(path, fd, ret, err);
+	return result < 0 ? -1 : ces_caller_opened(path, fd, ret, err);
 }

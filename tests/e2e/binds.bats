@@ -174,3 +174,15 @@ teardown()
 	ces alice stop -q -t 0 "$n"
 	[ "$(ces alice ps -a --format json | jq -r --arg n "$n" '.[] | select(.run == $n).outputs')" = /home/alice/work/dätä ]
 }
+
+@test "a home on a file system that CES does not use is refused, and nothing is made in it" {
+	mount -t ramfs ces-lab /home/alice
+	chown alice: /home/alice
+	run ces alice run -q $open/tools:1 true
+	made=$(find /home/alice -name 'outputs*' -o -name 'scratch*')
+	umount -l /home/alice
+	echo "$output, $made"
+	[ "$status" -eq 125 ]
+	[[ $output == *"is on a kind of file system"* ]]
+	[ -z "$made" ]
+}
