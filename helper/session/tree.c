@@ -107,15 +107,17 @@ static int visit_done(struct walk *walk, visit each, void *context)
 	return each(parent, name, &st, context);
 }
 
-/* Goes on past a failure, and reports it at the end. */
+/* Goes on past a failure, and reports it at the end. The base itself, which a program may have
+ * given away or closed, is shown to each first, unless it is to be emptied. */
 static int walk_below(int base, visit each, void *context)
 {
 	CES_CLEANUP_FREE struct walk *walk = calloc(1, sizeof(*walk));
 	struct stat top;
-	int failed = 0;
+	int failed;
 
 	if (walk == NULL || fstat(base, &top) < 0 || descend(walk, base, ".") < 0)
 		return -1;
+	failed = each == remove_one ? 0 : each(base, ".", &top, context);
 	while (walk->depth > 0) {
 		const struct dirent *entry = readdir(walk->dir[walk->depth - 1]);
 
@@ -170,11 +172,7 @@ static int chown_one(int parent, const char *name, const struct stat *st, void *
 int ces_tree_chown(int dirfd, uid_t uid, gid_t gid)
 {
 	struct owner owner = {uid, gid};
-	struct stat st;
 
-	/* the directory itself may have been given away, and then its owner's files with it */
-	if (fstat(dirfd, &st) == 0 && st.st_uid != uid)
-		(void)!chown_one(dirfd, ".", &st, &owner);
 	return walk_below(dirfd, chown_one, &owner);
 }
 
@@ -202,5 +200,5 @@ static int share_one(int parent, const char *name, const struct stat *st, void *
 
 int ces_tree_share(int dirfd)
 {
-	return walk_below(dirfd, share_one, NULL) | share(dirfd);
+	return walk_below(dirfd, share_one, NULL);
 }
