@@ -55,6 +55,7 @@ def record_without_end():
     path = f"{JOURNAL}/audit.jsonl-sabotage"
     with open(path, "w", encoding="utf-8") as file:
         file.write('{"event":"decision","verb":"run","outcome":"allowed","run":"%s"}\n' % RUN)
+        file.write('{"event":"proof","verb":"run","outcome":"as planned","run":"%s"}\n' % RUN)
     try:
         yield
     finally:
