@@ -315,6 +315,7 @@ int main(int argc, char **argv)
 	if (readlink("/proc/self/exe", stand_in_path, sizeof(stand_in_path) - 1) < 0)
 		return 1;
 	tcase_add_checked_fixture(t, begin, end);
+	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, a_value_is_looked_at_where_it_is_typed, 0,
 			    sizeof(values) / sizeof(*values));
 	tcase_add_test(t, a_second_value_is_looked_at_as_the_first_is);
