@@ -35,8 +35,8 @@ load ../lib/fetch.bash
 
 @test "a token server without TLS gets no credential" { fetch_bad realm-http -u researcher -t s3cret; failed registry "not https"; }
 @test "a token server on a metadata address is refused" { fetch_bad realm-metadata -u a -t b; failed registry "not among"; }
-@test "a challenge with two realms is refused" { elsewhere_untouched fetch_bad realm-two -u a -t b; failed registry "not understood"; }
-@test "an unknown way to log in is refused" { fetch_bad login-odd -u a -t b; failed registry "not understood"; }
+@test "a challenge with two realms is refused" { elsewhere_untouched fetch_bad realm-two -u a -t b; failed registry "neither Bearer nor Basic"; }
+@test "an unknown way to log in is refused" { fetch_bad login-odd -u a -t b; failed registry "neither Bearer nor Basic"; }
 
 @test "a registry that always asks for a login gets it once" {
 	fetch_bad login-never -u researcher -t s3cret
@@ -64,7 +64,7 @@ load ../lib/fetch.bash
 
 @test "a manifest of 100 MB is refused unread" {
 	fetch_ca "https://localhost:$bad" bad-manifest-huge/t "manifest|1|4194304"
-	failed registry "announces more than the 4194304 bytes"
+	failed registry "announces more than the expected 4194304 bytes"
 	got_at_most 0
 }
 
