@@ -14,13 +14,15 @@ each_run_ended_once() # AFTER
 		($began | length) > 0 and ($began | sort | unique) == ($ended | sort) and ($began | unique | length) == ($began | length)'
 }
 
-# Whether no run has left a process, a cgroup, an entry in the register, scratch or a mount, and no job a cgroup.
+# Whether no run has left a process, a cgroup, an entry in the register, scratch or a mount, and no job a process. (Slurm may
+# leave an empty cgroup of a job that was killed.)
 nothing_left()
 {
-	! pgrep -U ada && ! pgrep -x 'ces-helper|ces-admit|ces-session|crun' && ! squeue --noheader | grep . &&
+	! pgrep -U ada && ! pgrep 'ces-helper|ces-admit|ces-session|crun' && ! squeue --noheader | grep . &&
 		! find /run/ces -maxdepth 1 -regextype egrep -regex '.*/[0-9]{10}' | grep . &&
 		! find /home/ada -maxdepth 1 -name 'scratch_*' | grep . &&
-		! find /sys/fs/cgroup -type d -regextype egrep -regex '.*/([0-9]{10}|job_[0-9]+)' | grep . &&
+		! find /sys/fs/cgroup -type d -regextype egrep -regex '.*/[0-9]{10}' | grep . &&
+		! find /sys/fs/cgroup -path '*/job_*' -name cgroup.events -exec grep -l 'populated 1' {} + | grep . &&
 		! grep -E ' /run/ces/| /home/ada/' /proc/self/mounts
 }
 
