@@ -205,7 +205,7 @@ warned() # PATTERN REMEDY
 
 @test "a policy whose review, projects or rules have ended gets a warning" {
 	lab_policy '.review_by = "2025-01-31" | .projects["nsh-2024-0001"].images[0].expires = "2025-02-28"'
-	warned 'policy .*review was due by 2025-01-31' 'reviewed'
+	warned 'policy .*review was due by 2025-01-31' 'review the policy, then set a new review_by'
 	[[ $output == *"projects.nsh-2024-0003 ended on 2024-12-31"* ]]
 	[[ $output == *"projects.nsh-2024-0001.images[0] (ghcr.io/epcced/*) ended on 2025-02-28"* ]]
 }
