@@ -46,7 +46,7 @@ broken()
 	jq '.review_by = "2025-01-31" | .projects["nsh-2024-0001"].expires = "2025-02-28"' /tmp/policy.json > /etc/ces/policy.json
 	finds warning policy 'nsh-2024-0001 ended on 2025-02-28'
 	remedy=$(finds warning policy 'review was due by 2025-01-31')
-	[[ $remedy == *reviewed* ]]
+	[[ $remedy == *"review the policy"* ]]
 	mv /etc/ces/policy.json /tmp/away
 	remedy=$(finds problem policy 'policy.json')
 	[[ $remedy == *"man 7 ces"* ]]
