@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "helper/session/idmap.h"
 
 /* The walk below a directory. It keeps a chain on the heap, with one open directory a level. A
  * directory deeper than LEVELS moves up to the top if it is to be removed, and is refused
@@ -156,17 +157,20 @@ struct owner {
 	gid_t gid;
 };
 
-/* In the run's namespace the project's groups begin at 65536 (helper/session/idmap.h), and a group
- * that is not in the map is shown as 65534. A shared directory gives such a group to what is made
- * in it. Such a group stays: it is who may read the file. */
+/* In the run's namespace the project's groups come after the ids of images
+ * (helper/session/idmap.h). A shared directory gives such a group to what is made in it, and the
+ * group stays: its members may read the file. A group that is in no map stays too: it is shown as
+ * 65534, and nobody here can change it. */
 static int chown_one(int parent, const char *name, const struct stat *st, void *context)
 {
 	const struct owner *owner = context;
-	gid_t gid = st->st_gid >= 65534 ? st->st_gid : owner->gid;
+	gid_t gid = st->st_gid >= CES_IDMAP_PROJECT_GID ? st->st_gid : owner->gid;
 
 	if (st->st_uid == owner->uid && st->st_gid == gid)
 		return 0;
-	return fchownat(parent, name, owner->uid, gid, AT_SYMLINK_NOFOLLOW);
+	if (fchownat(parent, name, owner->uid, gid, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	return st->st_gid == 65534 && st->st_uid == owner->uid ? 0 : -1;
 }
 
 int ces_tree_chown(int dirfd, uid_t uid, gid_t gid)
