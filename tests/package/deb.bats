@@ -132,8 +132,8 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 
 # bats test_tags=lintian
 @test "lintian finds nothing in Debian's packages that is not explained, and every explanation has its finding" {
-	run lintian --allow-root --display-info --show-overrides --tag-display-limit 0 --fail-on error,warning,info "$(package)" \
-		"$(slurm_package)"
+	# (findings that are explained would count for its status, too)
+	run lintian --allow-root --display-info --show-overrides --tag-display-limit 0 --fail-on none "$(package)" "$(slurm_package)"
 	[ "$status" -eq 0 ]
 	no grep -v '^[ON]: ' <<< "$output"
 	[ "$(grep -c '^O: ' <<< "$output")" -ge 13 ]
