@@ -7,6 +7,7 @@
 
 #include "common/cleanup.h"
 #include "common/request.h"
+#include "helper/session/runs.h"
 #include "helper/session/session.h"
 
 static void put(struct ces_json *to, const char *key, const char *text)
@@ -204,12 +205,17 @@ struct ces_json ces_journal_denials(uid_t uid, uint64_t count)
 	return record;
 }
 
+static const char *entry_key(const char *entry)
+{
+	return entry != NULL && ces_runs_is_pull(entry) ? "pull" : "run";
+}
+
 static void put_subject(struct ces_json *record, const struct ces_journal_subject *about)
 {
 	ces_json_number(record, "uid", about->uid);
 	put(record, "user", about->user);
 	put(record, "project", about->project);
-	put(record, "run", about->run);
+	put(record, entry_key(about->run), about->run);
 	put(record, "image", about->image);
 	put(record, "digest", about->digest);
 }

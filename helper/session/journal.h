@@ -32,10 +32,10 @@ void ces_journal_close(struct ces_journal *journal);
 int ces_journal_append(const struct ces_journal *journal, struct ces_json record, bool durable,
 		       struct ces_error *err);
 
-/* Whether the journal has the end of this run already: the helper may have been killed after it
- * recorded the end, and before it left the register. Looks at the newest records alone, which is
- * enough for that; false if it cannot. */
-bool ces_journal_has_end(const struct ces_journal *journal, const char *run);
+/* Whether the journal has the end of this entry of the register, a run or a pull, already: the
+ * helper may have been killed after it recorded the end, and before it left the register. Looks at
+ * the newest records alone, which is enough for that; false if it cannot. */
+bool ces_journal_has_end(const struct ces_journal *journal, const char *entry);
 
 /* Makes the record of a decision, allowed (decision != NULL) or denied (why != NULL). It names the
  * request and the caller; it counts argument and environment values and stores none. policy (its
@@ -63,7 +63,8 @@ void ces_journal_flush(const struct ces_journal *journal);
 /* Makes the record of such a count. */
 struct ces_json ces_journal_denials(uid_t uid, uint64_t count);
 
-/* The subject of a record; NULL where it is not known. */
+/* The subject of a record; NULL where it is not known. run: its name in the register, where a pull
+ * has one too. */
 struct ces_journal_subject {
 	uid_t uid;
 	const char *user, *project, *run, *image, *digest;

@@ -25,6 +25,7 @@
 #include "helper/session/journal.h"
 #include "helper/session/lock.h"
 #include "helper/session/object.h"
+#include "helper/session/runs.h"
 
 #define LINE_MAX_BYTES 98304 /* 35 mounts of 1.3 KiB and the rest */
 #define LINE_BYTES     4096  /* as a rule */
@@ -269,15 +270,16 @@ int ces_journal_append(const struct ces_journal *journal, struct ces_json record
 }
 
 /* No caller can write these marks: in a string, a quotation mark has a backslash before it. */
-bool ces_journal_has_end(const struct ces_journal *journal, const char *run)
+bool ces_journal_has_end(const struct ces_journal *journal, const char *entry)
 {
 	static char newest[NEWEST_BYTES];
-	char wanted[CES_RUN_DIGITS + 16];
+	char wanted[CES_RUN_DIGITS + 32];
 	struct ces_error ignored;
 	struct stat st;
 	ssize_t n = -1;
 
-	(void)snprintf(wanted, sizeof(wanted), "\"run\":\"%s\"", run);
+	(void)snprintf(wanted, sizeof(wanted), "\"%s\":\"%s\"",
+		       ces_runs_is_pull(entry) ? "pull" : "run", entry);
 	if (open_current(journal, &ignored) == 0 && fstat(journal->fd, &st) == 0)
 		n = pread(journal->fd, newest, sizeof(newest) - 1,
 			  st.st_size < NEWEST_BYTES ? 0 : st.st_size - NEWEST_BYTES + 1);

@@ -77,7 +77,8 @@ static int pull_or_run(struct ces_session *session, const struct ces_decision *d
 	else
 		result = ces_verb_pull(session, decision, err);
 	/* if the end could not be recorded, the entry stays, and the next start records the end */
-	if (result < 0 && session->recorded && ces_record_failure(session, run, err) < 0)
+	if (result < 0 && session->recorded &&
+	    ces_record_failure(session, session->pull[0] != '\0' ? session->pull : run, err) < 0)
 		return -1;
 	if (session->pull[0] != '\0')
 		ces_pull_give_up(session);

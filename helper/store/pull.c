@@ -30,7 +30,7 @@
 #include "helper/store/serve.h"
 #include "helper/watch/finish.h"
 
-#define SETTLE_SECONDS 1800       /* for the disk, afterwards */
+#define SETTLE_SECONDS 1800 /* for the disk, afterwards */
 
 static int grant(struct ces_pull *pull, struct ces_error *err)
 {
@@ -58,8 +58,8 @@ static int record_end(const struct ces_session *session, const struct ces_pull *
 						  .user = session->caller.user,
 						  .project = pull->decision->project,
 						  .image = session->request->image,
-						  .digest = pull->digest};
-
+						  .digest = pull->digest,
+						  .run = session->pull};
 	struct ces_json record =
 	    ces_journal_end("pull", &about, 0, pull->up_to_date ? "up to date" : "pulled", 0, 0);
 

@@ -333,14 +333,17 @@ static int end_dead(struct ces_session *session, const struct ces_run_record *re
 /* A dead pull leaves staging behind, which the collector clears. */
 static void finish_pull(const struct ces_session *session, const struct ces_run_record *record)
 {
-	struct ces_journal_subject about = {
-	    .uid = (uid_t)record->uid, .project = record->project, .image = record->image};
+	struct ces_journal_subject about = {.uid = (uid_t)record->uid,
+					    .project = record->project,
+					    .image = record->image,
+					    .run = record->run};
 	struct ces_caller owner = {0};
 	struct ces_error ignored;
 
 	if (ces_caller_load(about.uid, &owner, &ignored) == 0)
 		about.user = owner.user;
-	if (ces_journal_append(
+	if (ces_journal_has_end(&session->journal, record->run) ||
+	    ces_journal_append(
 		&session->journal,
 		ces_journal_end("pull", &about, CES_EXIT_REFUSED, "helper died", 0, 0), true,
 		&ignored) == 0)

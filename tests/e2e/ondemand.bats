@@ -56,7 +56,7 @@ run_job() # USER APP VALUES
 {
 	session "$@"
 	status=0
-	as "$1" ${stubs:+env "PATH=$stubs:/usr/bin:/bin"} \
+	as "$1" ${printers:+env "PATH=$printers:/usr/bin:/bin"} \
 		sh -c 'exec "$0" "$1" > "$1/output.log" 2>&1 < /dev/null' "$CES_TOP/tests/lib/batch_connect.sh" "$dir" 3>&- || status=$?
 	last=$(tail -n 1 "$dir/output.log")
 	cat "$dir/output.log"
@@ -243,15 +243,15 @@ Container-specific command-line arguments" ]
 }
 
 @test "no shell runs a form's value, whatever the field: it reaches CES letter by letter, or is refused" {
-	# (stand-ins: this tests the shells before the programs)
-	mkdir $lab/stubs
-	printf '#!/bin/sh\nprintf "%%s\\n" "$@"\n' | tee $lab/stubs/ces-run > $lab/stubs/ces-client
-	chmod 755 $lab/stubs/*
+	# (These print their words, for the shells before them are tried here. All other tests have the real programs.)
+	mkdir $lab/printers
+	printf '#!/bin/sh\nprintf "%%s\\n" "$@"\n' | tee $lab/printers/ces-run > $lab/printers/ces-client
+	chmod 755 $lab/printers/*
 	for value in "a[\$(touch $marker)] \`touch $marker\`" "'; touch $marker; '\"; touch $marker; \"" \
 		$'x\ntouch '"$marker"$'\n<%= %x(touch '"$marker) %> \${HOME:-\$(touch $marker)}"; do
 		for fields in image,reuse_sif,container_name,use_gpu,runner_arguments,environment,container_arguments \
 			registry_user registry_token runner cores memory; do
-			stubs=$lab/stubs run_job alice batch_container_app \
+			printers=$lab/printers run_job alice batch_container_app \
 				"$(batch '{}' | jq --arg v "$value" --arg fields $fields '. + ($fields / "," | map({(.): $v}) | add)')" > $lab/job
 			echo "$fields: $value"
 			cat $lab/job
@@ -269,7 +269,7 @@ Container-specific command-line arguments" ]
 			rm -rf "$dir"
 		done
 	done
-	rm -r $lab/stubs
+	rm -r $lab/printers
 }
 
 @test "a quoted value arrives, and \${NAME} is the back-end's value" {

@@ -483,3 +483,19 @@ small_store() # SIZE
 	run --separate-stderr ces alice pull -q $open/forged:1
 	refused 'layer'
 }
+
+@test "when the helper is killed after it recorded a pull's end, the journal has no second end" {
+	local entry
+	standing_pull
+	entry=$(cd /run/ces && echo pull-*)
+	cp -a /run/ces/"$entry" $lab/entry
+	kill -CONT "$standing"
+	pkill -CONT -x ces-fetch
+	wait $alices
+	# what is there if the helper is killed a moment before it leaves the register
+	cp -a $lab/entry /run/ces/"$entry"
+	have alice tools
+	[ ! -e /run/ces/"$entry" ]
+	journal_new -s -e --arg pull "$entry" 'map(select(.event == "end" and .pull == $pull)) | length == 1 and .[0].status == 0' > /dev/null
+	rm -rf $lab/entry
+}

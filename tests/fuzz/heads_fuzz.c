@@ -10,7 +10,7 @@
 #include "policy/receipt/heads.h"
 #include "policy/tool/audit.h"
 #include "policy/tool/record.h"
-#include "tests/fuzz/receipt_stub.h"
+#include "tests/fuzz/receipt_keys.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 

@@ -7,7 +7,7 @@
 
 #include "policy/receipt/read.h"
 #include "policy/receipt/statement.h"
-#include "tests/fuzz/receipt_stub.h"
+#include "tests/fuzz/receipt_keys.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 

@@ -1,7 +1,7 @@
 /* Replaces keys, to reach the readers after a signature: a signature is good if it begins with an
  * 's'. */
-#ifndef CES_TESTS_RECEIPT_STUB_H
-#define CES_TESTS_RECEIPT_STUB_H
+#ifndef CES_TESTS_RECEIPT_KEYS_H
+#define CES_TESTS_RECEIPT_KEYS_H
 
 #include <stdio.h>
 #include <stdlib.h>
