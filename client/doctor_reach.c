@@ -179,7 +179,7 @@ static void check_layout(struct ces_doctor *doctor, const char *name, const char
 void ces_doctor_registries(struct ces_doctor *doctor, const struct ces_policy *policy)
 {
 	size_t n = policy->n_registries < REGISTRIES_MAX ? policy->n_registries : REGISTRIES_MAX;
-	struct attempt attempts[REGISTRIES_MAX];
+	struct attempt attempts[REGISTRIES_MAX] = {0};
 	bool reached[REGISTRIES_MAX], any = false;
 	char way[600];
 

@@ -158,8 +158,9 @@ static bool client(const char *verb, const char *image, char **environment, bool
 
 /* Of a user's tasks on this node that want one image, the first pulls it, and the others wait for
  * it: those of a step, and those of a job array, which would be more pulls at once than a policy
- * allows. The task that takes the name of a socket pulls; the kernel frees the name when a task dies. A
- * stranger can take the name too, which is why its owner is looked at, and then each task pulls. */
+ * allows. The task that takes the name of a socket pulls; the kernel frees the name when a task
+ * dies. A stranger can take the name too, and listen or not. Then each task pulls: it looks at the
+ * owner of the other end before it waits, and does not wait to be connected. */
 #define TRIES 100
 
 enum turn { MINE, NONE, PULLED, FAILED, ENDED };
@@ -184,7 +185,8 @@ static enum turn await(int fd)
 	socklen_t size = sizeof(owner);
 	char outcome;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &owner, &size) < 0 || owner.uid != getuid())
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &owner, &size) < 0 || owner.uid != getuid() ||
+	    fcntl(fd, F_SETFL, 0) < 0)
 		return NONE;
 	if (read(fd, &outcome, 1) != 1)
 		return ENDED;
@@ -199,7 +201,7 @@ static enum turn take_turn(const char *image, int *ret_fd)
 	socklen_t size = name_turn(&name, image);
 
 	for (int i = 0; i < TRIES; i++) {
-		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 		enum turn turn = NONE;
 
 		if (fd < 0)
@@ -224,7 +226,6 @@ static void end_turn(int fd, bool pulled)
 {
 	int waiting;
 
-	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
 	for (int i = 0; i < SOMAXCONN && (waiting = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) >= 0;
 	     i++) {
 		(void)send(waiting, pulled ? "p" : "f", 1, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -256,7 +256,18 @@ START_TEST(when_a_task_dies_its_pull_does_and_the_next_task_pulls)
 }
 END_TEST
 
-/* Another user has the name of the turn, and listens or does not listen. */
+/* Connects until the queue of the listener is full. */
+static void fill(const struct sockaddr_un *name, socklen_t size)
+{
+	int fd;
+
+	do
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	while (fd >= 0 && connect(fd, (const struct sockaddr *)name, size) == 0);
+}
+
+/* Another user has the name of the turn, and does not listen, or listens, or listens and has filled
+ * the queue. */
 START_TEST(a_stranger_delays_no_pull)
 {
 	struct sockaddr_un name;
@@ -272,8 +283,11 @@ START_TEST(a_stranger_delays_no_pull)
 	stranger = fork();
 	if (stranger == 0) {
 		if (setresuid(65534, 65534, 65534) < 0 ||
-		    bind(fd, (struct sockaddr *)&name, size) < 0 ||
-		    (_i == 0 && listen(fd, 1) < 0) || write(ends[1], "u", 1) != 1)
+		    bind(fd, (struct sockaddr *)&name, size) < 0 || (_i > 0 && listen(fd, 1) < 0))
+			_exit(1);
+		if (_i == 2)
+			fill(&name, size);
+		if (write(ends[1], "u", 1) != 1)
 			_exit(1);
 		(void)pause();
 	}
@@ -332,7 +346,7 @@ int main(int argc, char **argv)
 	tcase_add_test(t, four_tasks_pull_once);
 	tcase_add_test(t, when_a_pull_fails_the_tasks_that_wait_for_it_fail);
 	tcase_add_test(t, when_a_task_dies_its_pull_does_and_the_next_task_pulls);
-	tcase_add_loop_test(t, a_stranger_delays_no_pull, 0, 2);
+	tcase_add_loop_test(t, a_stranger_delays_no_pull, 0, 3);
 	tcase_add_test(t, when_slurmstepd_dies_its_tasks_do);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
