@@ -48,7 +48,7 @@ int ces_idmap_make(const struct ces_caller *caller, uint32_t user, uint32_t grou
 		   const gid_t *project_gids, size_t n_project_gids, struct ces_idmap *ret,
 		   struct ces_error *err)
 {
-	struct ces_idmap map = {.user = user, .group = group};
+	struct ces_idmap map = {.user = user, .group = group, .n_project_gids = 0};
 	uint32_t inside = CES_IDMAP_PROJECT_GID;
 
 	if (caller->uid == 0 || caller->gid == 0 || base < CES_IDMAP_SPAN)

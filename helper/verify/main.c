@@ -66,7 +66,7 @@ static int work(uint8_t **ret, size_t *ret_length, struct ces_error *err)
 {
 	static struct ces_verify_job job;
 	static struct ces_verify verify;
-	struct ces_verify_answer *answer;
+	CES_CLEANUP_FREE struct ces_verify_answer *answer = NULL;
 	CES_CLEANUP_FREE uint8_t *bag = NULL;
 
 	/* (the library would look for configuration files, and this sandbox would kill the process
@@ -88,7 +88,7 @@ static int work(uint8_t **ret, size_t *ret_length, struct ces_error *err)
 		return ces_error_set(err, CES_E_HOST, "reading the documents");
 	ces_verify_find(&verify, bag, job.bag);
 	*answer = verify.found;
-	*ret = (uint8_t *)answer;
+	*ret = (uint8_t *)ces_steal_pointer(&answer);
 	*ret_length = sizeof(*answer);
 	return 0;
 }
