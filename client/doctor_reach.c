@@ -145,28 +145,30 @@ static bool check_ca_file(struct ces_doctor *doctor, const struct ces_policy_reg
 	return false;
 }
 
-/* Checks a directory in place of a registry: only root may change it, and every user must be able
- * to read it, because CES reads it with an account that owns nothing. */
+/* Checks a directory in place of a registry by the helper's rule: root's alone, with all
+ * directories above it. Others must be able to read it, since CES does that as an account that owns
+ * nothing. */
 static void check_layout(struct ces_doctor *doctor, const char *name, const char *path)
 {
-	char index[600];
-	struct stat dir, file;
+	CES_CLEANUP_FD int dir = -1;
+	struct ces_error err = {0};
+	struct stat at, index;
 
-	snprintf(index, sizeof(index), "%s/index.json", path);
-	if (stat(path, &dir) < 0 || stat(index, &file) < 0) {
-		ces_doctor_find(doctor, "registries", CES_GRADE_PROBLEM, "%s: %s: %s", name, index,
-				strerror(errno));
+	if (ces_policy_open_directory(path, &dir, &err) < 0) {
+		ces_doctor_find(doctor, "registries", CES_GRADE_PROBLEM, "%s: %s", name, err.text);
+		ces_doctor_remedy(doctor,
+				  "as root: chown -R root:root %s && chmod -R go-w,o+rX %s; do the "
+				  "same for the directories above it",
+				  path, path);
+	} else if (dir < 0 || fstatat(dir, "index.json", &index, AT_SYMLINK_NOFOLLOW) < 0) {
+		ces_doctor_find(doctor, "registries", CES_GRADE_PROBLEM, "%s: %s/index.json: %s",
+				name, path, strerror(errno));
 		ces_doctor_remedy(doctor,
 				  "as root: skopeo copy docker://%s/IMAGE oci:%s:%s/IMAGE, or "
 				  "change registries.endpoint in the policy",
 				  name, path, name);
-	} else if (dir.st_uid != 0 || file.st_uid != 0 ||
-		   ((dir.st_mode | file.st_mode) & (S_IWGRP | S_IWOTH)) != 0) {
-		ces_doctor_find(doctor, "registries", CES_GRADE_PROBLEM,
-				"%s: others than root can change %s", name, path);
-		ces_doctor_remedy(doctor, "as root: chown -R root:root %s && chmod -R go-w %s",
-				  path, path);
-	} else if ((dir.st_mode & S_IXOTH) == 0 || (file.st_mode & S_IROTH) == 0) {
+	} else if (fstat(dir, &at) < 0 || (at.st_mode & 05) != 05 ||
+		   (index.st_mode & S_IROTH) == 0) {
 		ces_doctor_find(doctor, "registries", CES_GRADE_PROBLEM,
 				"%s: %s is not readable by others, and CES reads it as ces-fetch",
 				name, path);

@@ -230,9 +230,16 @@ blob() { echo "$dir/blobs/sha256/${1#sha256:}"; }
 	[[ $output =~ "ghcr.io comes from $dir" ]]
 	chmod o+w $dir
 	run ces alice doctor
-	[[ $output =~ "ghcr.io: others than root can change $dir" ]]
-	[[ $output =~ "chmod -R go-w $dir" ]]
+	[[ $output =~ "ghcr.io: $dir: directory \"$dir\" is writable by others than root" ]]
+	[[ $output =~ "chmod -R go-w,o+rX $dir" ]]
 	chmod o-w $dir
+	chmod o+w /srv
+	run ces alice doctor
+	chmod o-w /srv
+	[[ $output =~ "ghcr.io: $dir: directory \"srv\" is writable by others than root" ]]
+	chmod o-r $dir/index.json
+	run ces alice doctor
+	[[ $output =~ "ghcr.io: $dir is not readable by others" ]]
 	rm $dir/index.json
 	run ces alice doctor
 	[[ $output =~ "ghcr.io: $dir/index.json: No such file" ]]
