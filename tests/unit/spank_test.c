@@ -320,12 +320,14 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-	TCase *t = tcase_create("spank");
-	Suite *s = suite_create("spank");
+	TCase *t;
+	Suite *s;
 	SRunner *r;
 
 	if (argc > 1 && getenv("CES_STAND_IN") != NULL)
 		return stand_in(getenv("CES_STAND_IN"), argv);
+	t = tcase_create("spank");
+	s = suite_create("spank");
 	if (readlink("/proc/self/exe", stand_in_path, sizeof(stand_in_path) - 1) < 0)
 		return 1;
 	tcase_add_checked_fixture(t, begin, end);
