@@ -130,7 +130,7 @@ int ces_talk_fetch_failed(const struct ces_fetch_status *status, struct ces_erro
 int ces_talk_unpack(struct ces_wish *wish, const void *bytes, size_t length, int *ret_answer,
 		    int *ret_input, struct ces_error *err)
 {
-	struct ces_wish_answer ready;
+	struct ces_wish_answer ready = {0};
 	CES_CLEANUP_FD int answer = -1;
 
 	if (send_wish(wish, bytes, length, err) < 0 ||

@@ -36,8 +36,8 @@ load evidence.bash
 	add "$reports/grype.json" && add "$reports/spdx.json" && add "$reports/openvex.json"
 	# an approval goes by the scan of the 21st
 	old=$(grep -l '"made": "2026-11-21T00' $folder/report-*)
-	printf '{\n"ces_evidence_set": 1,\n"digest": "%s",\n"records": [\n"sha256:%s"\n]\n}\n' "$digest" "$(sha256sum < "$old" | cut -d' ' -f1)" > set
-	cp set "$folder/approved-$(sha256sum < set | cut -d' ' -f1).json"
+	printf '{\n"ces_evidence_set": 1,\n"digest": "%s",\n"records": [\n"sha256:%s"\n]\n}\n' "$digest" "$(sha256sum < "$old" | cut -d' ' -f1)" > set.json
+	cp set.json "$folder/approved-$(sha256sum < set.json | cut -d' ' -f1).json"
 	ls $folder > before
 	run evidence prune --dry-run
 	[ "$status" -eq 0 ]
@@ -55,7 +55,7 @@ load evidence.bash
 	# (a changed record removes nothing)
 	changed trivy '.CreatedAt = "2026-11-24T00:00:00Z"'
 	add report.json
-	echo x >> "$folder/approved-$(sha256sum < set | cut -d' ' -f1).json"
+	echo x >> "$folder/approved-$(sha256sum < set.json | cut -d' ' -f1).json"
 	run evidence prune
 	[ "$status" -eq 2 ]
 	says "was changed"
