@@ -110,6 +110,11 @@ links = $(shell sed -n 's|^/\* links: \(.*\) \*/$$|\1|p' $(1))
 $(B)/tests/%: $(B)/tests/unit/%.o $(LIBS) $$(call obj,$$(call links,tests/unit/$$*.c))
 	$(CC) $(LINKHARD) -o $@ $(filter %.o,$^) $(LIBS) -lcheck -lsubunit -lm -lrt -lpthread -larchive -lisal -lz -lzstd -lcurl -ljson-c -lcap -lseccomp -lcrypto -lnettle
 
+# A fuzzer on the inputs that it keeps, without libFuzzer, so that every test run builds it.
+REPLAYS = $(patsubst tests/fuzz/%_fuzz.c,$(B)/tests/%_replay,$(wildcard tests/fuzz/*_fuzz.c))
+$(B)/tests/%_replay: $(B)/tests/fuzz/%_fuzz.o $(B)/tests/fuzz/replay.o $(LIBS) $$(call obj,$$(call links,tests/fuzz/$$*_fuzz.c))
+	$(CC) $(LINKHARD) -o $@ $(filter %.o,$^) $(LIBS) -larchive -lisal -lz -lzstd -lcurl -ljson-c -lcap -lseccomp -lcrypto -lnettle -lpthread
+
 # Drivers: programs that play one side of a pipe in the end-to-end tests. Each brings its rule.
 DRIVERS = $(patsubst tests/lib/drivers/%.c,$(B)/tests/%,$(wildcard tests/lib/drivers/*_driver.c))
 
@@ -236,7 +241,7 @@ demo:
 	@B=$(B) tests/lib/lab/lab.sh tests/lib/demo.sh
 check:
 	@tests/lib/deps.sh --build --test --display --doc --formats --deb --spank $(CES_EVERY:1=--bare)
-	$(SUBMAKE) all $(UNIT) $(DRIVERS)
+	$(SUBMAKE) all $(UNIT) $(REPLAYS) $(DRIVERS)
 	@B=$(B) tests/lib/check.sh $(UNIT)
 # Runs everything there is, which takes hours: each suite with the second runtime too, even if the runtime cannot
 # matter, and every machine.

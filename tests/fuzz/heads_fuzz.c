@@ -2,7 +2,7 @@
  * signature. It is refused with a line of text, or gives a list that is compared with the records
  * of a journal. Its messages can be shown on any terminal. */
 /* parses: policy/receipt/heads.c */
-/* links: policy/receipt/heads.c policy/receipt/dsse.c policy/tool/record.c */
+/* links: policy/receipt/heads.c policy/receipt/dsse.c policy/receipt/dsse_open.c policy/tool/record.c */
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>

@@ -2,7 +2,7 @@
  * a run's outputs. It is refused with a line of text, or gives a statement that is the exact
  * payload with the parts of every receipt, or a manifest that is the same when it is read again. */
 /* parses: policy/receipt/dsse.c policy/receipt/read.c */
-/* links: policy/receipt/dsse.c policy/receipt/read.c */
+/* links: policy/receipt/dsse.c policy/receipt/dsse_open.c policy/receipt/read.c */
 #include <stdint.h>
 
 #include "policy/receipt/read.h"

@@ -9,11 +9,13 @@
 
 #include <openssl/evp.h>
 
+#include "policy/receipt/key.h"
 #include "policy/receipt/signer.h"
 
-int ces_key_public(const char *pem, size_t length, EVP_PKEY **ret, struct ces_error *err)
+int ces_key_public(const char *pem, size_t length, const char *name, EVP_PKEY **ret,
+		   struct ces_error *err)
 {
-	(void)pem, (void)length, (void)err;
+	(void)pem, (void)length, (void)name, (void)err;
 	*ret = NULL;
 	return 0;
 }

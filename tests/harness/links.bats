@@ -53,3 +53,16 @@ incomplete() # DIRECTORY
 	run incomplete "$BATS_TEST_TMPDIR"
 	[ "${lines[-1]}" = name ]
 }
+
+@test "each fuzzer takes its kept inputs" {
+	local f name
+	for f in tests/fuzz/*_fuzz.c; do
+		name=$(basename "$f" _fuzz.c)
+		mkdir "$BATS_TEST_TMPDIR/$name"
+		zstd -dcq "tests/fuzz/corpus/$name.tar.zst" | tar -x -C "$BATS_TEST_TMPDIR/$name"
+		run timeout 60 "${B:-build}/tests/${name}_replay" "$BATS_TEST_TMPDIR/$name"
+		echo "$name: $output"
+		[ "$status" -eq 0 ]
+		[ "${lines[-1]}" = "$(find "$BATS_TEST_TMPDIR/$name" -type f | wc -l) inputs" ]
+	done
+}
