@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs every test and counts: check.sh UNIT-PROGRAM... (`make check` calls it after the build). It runs the unit programs one
-# after another. Then it runs jobs in two lanes, side by side: the end-to-end tests in labs, once for each runtime, the
+# after another. Then it runs jobs in three lanes, side by side: the end-to-end tests in labs, once for each runtime, the
 # packages, ces-policy, and the soak. The last line counts. A program that dies without a count is a failure, and so is a
 # suite that stops early.
 #
@@ -74,13 +74,13 @@ lab() # RUNTIME SUITE...
 # Runs the suites of the packages in a lab of their own: they remove the CES that the other suites need.
 packages() { CES_REGISTRIES=open tests/lib/lab/lab.sh tests/lib/lab/suite.sh tests/package/*.bats; }
 
-# Runs a minute and a half of everything at once, in a lab of its own, always from the same seed (make soak takes longer).
+# Runs five minutes of everything at once, in a lab of its own, always from the same seed (make soak takes longer).
 soak() # RUNTIME
 {
 	local runtime
 	runtime=$(command -v "$1")
 	mkdir -p build/soak
-	CES_TEST_RUNTIME=$runtime timeout --kill-after=10 600 tests/lib/lab/lab.sh tests/soak/soak.sh --seconds 90 --seed 1 --tap --log "$PWD/build/soak/check.log"
+	CES_TEST_RUNTIME=$runtime timeout --kill-after=10 900 tests/lib/lab/lab.sh tests/soak/soak.sh --seconds 300 --seed 1 --tap --log "$PWD/build/soak/check.log"
 }
 
 # ---- the jobs
@@ -99,13 +99,18 @@ job() # DIRECTORY NAME COMMAND...
 # Makes the jobs, and prints their names, the longest job first.
 make_jobs() # DIRECTORY
 {
-	local suites early late runtimes runtime
+	local suites early late runtimes runtime half some i
 	read -ra suites <<< "${CES_TESTS:-$(echo tests/e2e/*.bats tests/attack/*.bats tests/cve/*.bats)}"
 	mapfile -t early < <(printf '%s\n' "${suites[@]}" | grep -E "$first_alone")
 	mapfile -t late < <(printf '%s\n' "${suites[@]}" | grep -vE "$first_alone")
 	[ -z "${CES_EVERY:-}" ] || early=() late=("${suites[@]}")
 	read -ra runtimes <<< "${CES_RUNTIMES:-crun runc}"
-	[ ${#early[@]} -eq 0 ] || job "$1" "end to end, with ${runtimes[0]}, alone" lab "${runtimes[0]}" "${early[@]}"
+	# (in two labs, of which each has about half of the tests)
+	for half in 0 1; do
+		some=()
+		for ((i = half; i < ${#early[@]}; i += 2)); do some+=("${early[i]}"); done
+		[ ${#some[@]} -eq 0 ] || job "$1" "end to end, with ${runtimes[0]} alone, $((half + 1))" lab "${runtimes[0]}" "${some[@]}"
+	done
 	for runtime in "${runtimes[@]}"; do
 		[ ${#late[@]} -eq 0 ] || job "$1" "end to end, with $runtime" lab "$runtime" "${late[@]}"
 	done
@@ -116,7 +121,7 @@ make_jobs() # DIRECTORY
 }
 
 # Runs the next job that no other lane has taken, for at most half an hour, prints its output when it has ended, and goes on.
-# Labs see nothing of each other, and a test waits for most of its time: two lanes keep two cores busy.
+# Labs see nothing of each other, and a test waits for most of its time: three lanes keep two cores busy.
 lane() # DIRECTORY NAME...
 {
 	local name words child
@@ -149,8 +154,7 @@ tests/lib/images/images.sh || exit 1
 [ -z "${CES_EVERY:-}" ] || [ -n "${CES_TESTS:-}" ] || ! command -v apt-get > /dev/null || tests/package/bare.sh || exit 1
 
 mapfile -t names < <(make_jobs "$logs")
-lane "$logs" "${names[@]}" &
-lane "$logs" "${names[@]}" &
+for _ in 1 2 3; do lane "$logs" "${names[@]}" & done
 trap 'kill $(jobs -p) 2> /dev/null; exit 143' INT TERM HUP
 wait
 for name in "${names[@]}"; do

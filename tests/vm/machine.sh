@@ -100,7 +100,7 @@ vm_start() # SCRIPT KERNEL-ARGUMENT...
 		for i in "${!running[@]}"; do [ "${running[i]}" != "$ended" ] || unset "running[i]"; done
 	fi
 	: > "$vm/results-$n.log"
-	setpriv --pdeathsig TERM timeout --kill-after=10 "${CES_VM_SECONDS:-1500}" \
+	setpriv --pdeathsig TERM timeout --kill-after=10 "${CES_VM_SECONDS:-2000}" \
 		qemu-system-x86_64 -nodefaults -no-user-config \
 		-accel "${CES_VM_ACCEL:-tcg}" -machine q35 -cpu max -m 3072 -no-reboot \
 		-display none -monitor none -nic none -serial "file:$vm/console-$n.log" \
@@ -132,7 +132,7 @@ vm_end()
 		status=$(sed -n 's/^vm-status: \([0-9]*\)$/\1/p' "$vm/results-$n.log" | tail -n 1)
 		if [ -z "$status" ]; then
 			tail -n 40 "$vm/console-$n.log"
-			echo "machine $n ended, or ran into its limit of ${CES_VM_SECONDS:-1500} s, before its tests did"
+			echo "machine $n ended, or ran into its limit of ${CES_VM_SECONDS:-2000} s, before its tests did"
 			failed=$((failed + 1))
 		elif [ "$status" != 0 ] && [ "$failed" = "$before" ]; then
 			echo "machine $n ended with status $status"
