@@ -20,7 +20,8 @@ static void replay(const char *path)
 		err(1, "%s", path);
 	rewind(file);
 	bytes = malloc((size_t)length);
-	if ((bytes == NULL && length > 0) || fread(bytes, 1, (size_t)length, file) != (size_t)length)
+	if ((bytes == NULL && length > 0) ||
+	    fread(bytes, 1, (size_t)length, file) != (size_t)length)
 		err(1, "%s", path);
 	fclose(file);
 	LLVMFuzzerTestOneInput(bytes, (size_t)length);
