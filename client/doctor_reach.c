@@ -73,8 +73,19 @@ static void reach(const char *url, const char *ca_file, const char *proxy,
 		snprintf(why, CURL_ERROR_SIZE, "%s", words(code));
 }
 
-/* Starts each attempt in a process of its own: nothing else limits how long a name server takes.
- * All attempts run at once. */
+/* Opens a directory of images and asks for its index. This process only shows that the file server
+ * answers. The one that waits looks again, and reports. */
+static void look(const char *path)
+{
+	CES_CLEANUP_FD int dir = -1;
+	struct stat index;
+
+	if (ces_policy_open_directory(path, &dir, NULL) == 0 && dir >= 0)
+		(void)fstatat(dir, "index.json", &index, AT_SYMLINK_NOFOLLOW);
+}
+
+/* Starts each attempt in a process of its own: nothing else limits how long a name server or a file
+ * server takes. All attempts run at once. */
 static void start(const char *url, const char *ca_file, const char *proxy, struct attempt *ret)
 {
 	int ends[2];
@@ -89,7 +100,10 @@ static void start(const char *url, const char *ca_file, const char *proxy, struc
 
 		signal(SIGALRM, SIG_DFL);
 		alarm(REACH_SECONDS + 1);
-		reach(url, ca_file, proxy, why);
+		if (ces_endpoint_layout(url) != NULL)
+			look(ces_endpoint_layout(url));
+		else
+			reach(url, ca_file, proxy, why);
 		_exit(write(ends[1], why, strlen(why)) < 0);
 	}
 	close(ends[1]);
@@ -178,45 +192,51 @@ static void check_layout(struct ces_doctor *doctor, const char *name, const char
 	}
 }
 
+static void check_registry(struct ces_doctor *doctor, const struct ces_policy_registry *registry,
+			   bool reached, const struct attempt *attempt, enum ces_grade otherwise)
+{
+	const char *layout = ces_endpoint_layout(registry->endpoint);
+	char way[600];
+
+	if (layout != NULL && reached) {
+		check_layout(doctor, registry->name, layout);
+		return;
+	}
+	if (layout == NULL && !check_ca_file(doctor, registry))
+		return;
+	name_way(registry, way, sizeof(way));
+	if (reached) {
+		ces_doctor_find(doctor, "registries", CES_GRADE_OK, "%s is reached at %s",
+				registry->name, way);
+		return;
+	}
+	ces_doctor_find(doctor, "registries", otherwise, "%s is not reached at %s: %s",
+			registry->name, way, attempt->why);
+	ces_doctor_remedy(doctor, layout != NULL
+				      ? "as root: check the file server of that directory"
+				      : "as root: check the network, the certificate, and the "
+					"endpoint in the policy");
+}
+
+/* Makes it a warning and no problem if a pull from another registry would work. */
 void ces_doctor_registries(struct ces_doctor *doctor, const struct ces_policy *policy)
 {
 	size_t n = policy->n_registries < REGISTRIES_MAX ? policy->n_registries : REGISTRIES_MAX;
 	struct attempt attempts[REGISTRIES_MAX] = {0};
-	bool reached[REGISTRIES_MAX], any = false;
-	char way[600];
+	enum ces_grade otherwise = CES_GRADE_PROBLEM;
+	bool reached[REGISTRIES_MAX];
 
 	fflush(stdout);
 	for (size_t i = 0; i < n; i++)
-		if (ces_endpoint_layout(policy->registries[i].endpoint) == NULL)
-			start(policy->registries[i].endpoint, policy->registries[i].ca_file,
-			      policy->registries[i].proxy, &attempts[i]);
+		start(policy->registries[i].endpoint, policy->registries[i].ca_file,
+		      policy->registries[i].proxy, &attempts[i]);
 	for (size_t i = 0; i < n; i++) {
-		reached[i] = ces_endpoint_layout(policy->registries[i].endpoint) == NULL &&
-			     finish(&attempts[i]);
-		any = any || reached[i];
+		reached[i] = finish(&attempts[i]);
+		if (reached[i] && ces_endpoint_layout(policy->registries[i].endpoint) == NULL)
+			otherwise = CES_GRADE_WARNING;
 	}
-	for (size_t i = 0; i < n; i++) {
-		const struct ces_policy_registry *registry = &policy->registries[i];
-
-		const char *layout = ces_endpoint_layout(registry->endpoint);
-
-		if (layout != NULL)
-			check_layout(doctor, registry->name, layout);
-		if (layout != NULL || !check_ca_file(doctor, registry))
-			continue;
-		name_way(registry, way, sizeof(way));
-		if (reached[i]) {
-			ces_doctor_find(doctor, "registries", CES_GRADE_OK, "%s is reached at %s",
-					registry->name, way);
-			continue;
-		}
-		ces_doctor_find(doctor, "registries", any ? CES_GRADE_WARNING : CES_GRADE_PROBLEM,
-				"%s is not reached at %s: %s", registry->name, way,
-				attempts[i].why);
-		ces_doctor_remedy(
-		    doctor,
-		    "as root: check the network, the certificate, and the endpoint in the policy");
-	}
+	for (size_t i = 0; i < n; i++)
+		check_registry(doctor, &policy->registries[i], reached[i], &attempts[i], otherwise);
 }
 
 static void add_proxy(const char *proxy, const char **list, size_t *n)
