@@ -4,7 +4,7 @@
 #include "common/worker_order.h"
 
 static const struct ces_wire_field fetch_open_fields[] = {
-    FIELD(ces_fetch_open, 1, NAME, 1, 300, 1, scheme_host_port),
+    FIELD(ces_fetch_open, 1, NAME, 1, 511, 1, scheme_host_port),
     FIELD(ces_fetch_open, 2, NAME, 0, 256, 1, prefix),
     FIELD(ces_fetch_open, 3, NAME, 1, 256, 1, repository),
     FIELD(ces_fetch_open, 4, NAMES, 0, 262, 32, hosts),

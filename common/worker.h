@@ -7,8 +7,8 @@
  * most ten a second for each), then one final status of another kind for each GET. End of file on
  * fd 3 ends ces-fetch.
  *
- * ces-layout: the same, with an image layout as its fd 4 in place of a network. It gets no login,
- * and opens files only when a FETCH_GET asks for them.
+ * ces-layout: the same, with a directory in place of a network. It gets no login. It opens the
+ * directory when FETCH_OPEN names it, and its files only when a FETCH_GET asks for them.
  *
  * ces-unpack: fd 3 is a pipe with exactly one UNPACK_JOB frame, fd 4 a pipe for exactly one answer
  * frame, fd 5 the bytes to read (manifest, config or layer), fd 6 a directory: for a layer the

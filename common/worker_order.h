@@ -8,9 +8,10 @@
 struct ces_fetch_open {
 	void *memory;
 	char *scheme_host_port; /* "https://tre-ghcr-proxy.nsh.loc:5000", no trailing slash; https,
-				   always. For ces-layout the registry's name: "ghcr.io" */
-	char *prefix;           /* path prefix of the endpoint ("/ghcr"), or NULL */
-	char *repository;       /* "epcced/tool" */
+				   always. For ces-layout "oci:/directory" */
+	char *prefix;     /* path prefix of the endpoint ("/ghcr"), or NULL. For ces-layout the
+			     registry's name ("ghcr.io"): the names of images begin with it */
+	char *repository; /* "epcced/tool" */
 	struct ces_strings hosts; /* other hosts (token servers, blob stores) that it may contact:
 				     "host" or "host:port" */
 	char *username;           /* or NULL: anonymous */

@@ -154,7 +154,7 @@ int ces_sandbox_only_below(int dir, struct ces_error *err)
 
 	if (begin_rules(BIND_TCP | CONNECT_TCP, &ruleset, err) < 0)
 		return -1;
-	if (ruleset >= 0 && allow_fd(ruleset, dir) < 0)
+	if (ruleset >= 0 && dir >= 0 && allow_fd(ruleset, dir) < 0)
 		return ces_error_errno(err, CES_E_HOST, "landlock: the image layout");
 	return end_rules(ruleset, err);
 }

@@ -22,7 +22,8 @@ int ces_sandbox_drop(struct ces_error *err);
  * (Landlock). Call it after ces_sandbox_drop and before the filter. */
 int ces_sandbox_hide_files(enum ces_sandbox who, struct ces_error *err);
 
-/* The same for a worker that reads below this one directory and connects to nothing. */
+/* The same for a worker that reads below this one directory (-1: no file) and connects to nothing.
+ */
 int ces_sandbox_only_below(int dir, struct ces_error *err);
 
 /* Allows, of all TCP ports, only those of these hosts, and DNS, if the kernel can do that. Call it

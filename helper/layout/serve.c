@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include "common/schema.h"
 #include "helper/fetch/channel.h"
 #include "helper/layout/index.h"
+#include "policy/policy.h"
 
 #define TRANSFERS_MAX (CES_LAYERS_MAX + 1)
 #define PIECE         (1u << 20)
@@ -29,8 +31,7 @@ struct transfer {
 };
 
 struct serving {
-	int channel, dir;
-	bool opened;
+	int channel;
 	struct ces_error broken; /* code is set when the layout cannot be read */
 	struct ces_index index;
 	struct transfer v[TRANSFERS_MAX];
@@ -54,18 +55,6 @@ static void finish(struct serving *s, size_t i, const struct ces_error *err)
 	close(s->v[i].pipe); /* its reader sees the end before the answer */
 	s->v[i] = s->v[--s->n];
 	answer(s, id, err);
-}
-
-static int take_open(struct serving *s, const void *frame, size_t length, struct ces_error *err)
-{
-	struct ces_fetch_open open = {0};
-
-	if (s->opened || ces_wire_decode(&ces_fetch_open_schema, frame, length, &open, err) < 0)
-		return ces_error_set(err, CES_E_INTERNAL, "not one FETCH_OPEN");
-	s->opened = true;
-	(void)ces_index_open(s->dir, open.scheme_host_port, open.repository, &s->index, &s->broken);
-	ces_wire_free(&ces_fetch_open_schema, &open);
-	return 0;
 }
 
 /* Finds what is asked for. A list of referrers is none of a layout's files: ces-resolve asks for
@@ -111,7 +100,7 @@ static int start(struct serving *s, const struct ces_fetch_get *get, int *pipe,
 	struct ces_error missing = {0};
 	uint64_t size = 0;
 
-	if (!s->opened || s->n == TRANSFERS_MAX ||
+	if (s->n == TRANSFERS_MAX ||
 	    (get->kind == CES_FETCH_CHECK ? *pipe >= 0 : *pipe < 0 || !is_write_end(*pipe)))
 		return ces_error_set(err, CES_E_INTERNAL, "a FETCH_GET that does not fit");
 	if (find(s, get, &file, &size, &missing) < 0) {
@@ -151,17 +140,9 @@ static int take_packet(struct serving *s, struct ces_error *err)
 
 	if (result != 1 || length == 0)
 		return result;
-	switch (ces_wire_type(buffer, length)) {
-	case CES_FRAME_FETCH_OPEN:
-		result = take_open(s, buffer, length, err);
-		break;
-	case CES_FRAME_FETCH_GET:
-		result = take_get(s, buffer, length, &fd, err);
-		break;
-	default:
+	if (ces_wire_type(buffer, length) != CES_FRAME_FETCH_GET)
 		return ces_error_set(err, CES_E_INTERNAL, "an unknown packet");
-	}
-	return result < 0 ? -1 : 1;
+	return take_get(s, buffer, length, &fd, err) < 0 ? -1 : 1;
 }
 
 /* Moves as much as the pipe takes now. Returns 1 while there is more. */
@@ -203,13 +184,46 @@ static void go_on(struct serving *s, size_t i)
 			   NULL, false);
 }
 
-int ces_layout_serve(int channel, int dir, struct ces_error *err)
+/* The policy names the directory, and the rule for it is the policy's own: only root can put
+ * another in its place. The index and the blobs are opened below this fd. */
+static int open_directory(const struct ces_fetch_open *names, int *ret, struct ces_error *err)
+{
+	const char *path = ces_endpoint_layout(names->scheme_host_port);
+
+	if (path == NULL || names->prefix == NULL)
+		return ces_error_set(err, CES_E_INTERNAL, "no directory is named");
+	if (ces_policy_open_directory(path, ret, err) < 0) {
+		err->code = CES_E_HOST; /* (ces-resolve passes this on) */
+		return ces_error_context(err, "the registry's endpoint");
+	}
+	return *ret < 0 ? ces_error_set(err, CES_E_HOST, "%s: no such directory", path) : 0;
+}
+
+int ces_layout_take_order(int channel, struct ces_layout_order *ret, struct ces_error *err)
+{
+	uint8_t frame[CES_CHANNEL_PACKET_MAX];
+	ssize_t n = recv(channel, frame, sizeof(frame), 0);
+
+	*ret = (struct ces_layout_order){.dir = -1};
+	if (n <= 0 ||
+	    ces_wire_decode(&ces_fetch_open_schema, frame, (size_t)n, &ret->names, err) < 0)
+		return ces_error_set(err, CES_E_USAGE,
+				     "ces-layout is started by CES and does nothing by itself");
+	(void)alarm(STUCK_SECONDS);
+	(void)open_directory(&ret->names, &ret->dir, &ret->broken);
+	return 0;
+}
+
+int ces_layout_serve(int channel, const struct ces_layout_order *order, struct ces_error *err)
 {
 	static struct serving s;
 	struct pollfd fds[1 + TRANSFERS_MAX];
 	int result = 1;
 
-	s = (struct serving){.channel = channel, .dir = dir};
+	s = (struct serving){.channel = channel, .broken = order->broken};
+	if (s.broken.code == CES_OK)
+		(void)ces_index_open(order->dir, order->names.prefix, order->names.repository,
+				     &s.index, &s.broken);
 	while (result == 1) {
 		fds[0] = (struct pollfd){.fd = channel, .events = POLLIN};
 		for (size_t i = 0; i < s.n; i++)

@@ -20,7 +20,8 @@ static int take_order(struct ces_resolve_order *ret, struct ces_error *err)
 {
 	ssize_t n = recv(CES_RESOLVE_SESSION, ret, sizeof(*ret), 0);
 
-	return n == (ssize_t)sizeof(*ret) && ret->reference[sizeof(ret->reference) - 1] == '\0'
+	return n == (ssize_t)sizeof(*ret) && ret->reference[sizeof(ret->reference) - 1] == '\0' &&
+		       ret->layout[sizeof(ret->layout) - 1] == '\0'
 		   ? 0
 		   : ces_error_set(err, CES_E_USAGE,
 				   "ces-resolve is started by CES and does nothing by itself");
@@ -32,8 +33,12 @@ int main(void)
 	struct ces_error err = {0};
 
 	(void)signal(SIGPIPE, SIG_IGN); /* (a ces-unpack that died gave the reason, or shows it) */
-	if (take_order(&order, &err) < 0 || ces_resolve_confine(NULL, 0, &err) < 0 ||
-	    ces_resolve_image(&order, &err) < 0) {
+	if (take_order(&order, &err) < 0 || ces_resolve_confine(NULL, 0, &err) < 0) {
+		ces_talk_failed(&err);
+		_exit(1);
+	}
+	ces_talk_layout(order.layout);
+	if (ces_resolve_image(&order, &err) < 0) {
 		ces_talk_failed(&err);
 		_exit(1);
 	}

@@ -68,6 +68,21 @@ void ces_talk_failed(const struct ces_error *err)
 	(void)send_wish(&wish, err->text, strlen(err->text), &ignored);
 }
 
+static const char *layout = "";
+
+void ces_talk_layout(const char *directory)
+{
+	layout = directory;
+}
+
+static int fetch_gone(struct ces_error *err)
+{
+	return layout[0] != '\0'
+		   ? ces_error_set(err, CES_E_HOST,
+				   "%s does not answer; its file server may be down", layout)
+		   : ces_error_set(err, CES_E_HOST, "ces-fetch ended unexpectedly");
+}
+
 /* The number of the next fetch, and the lowest number that still counts. */
 static uint64_t next = 1, oldest = 1;
 
@@ -84,7 +99,7 @@ int ces_talk_fetch(enum ces_fetch_kind kind, const char *reference, uint64_t siz
 
 	if (ces_packet_send_frame(CES_RESOLVE_FETCH, &ces_fetch_get_schema, &get, body, "ces-fetch",
 				  err) < 0)
-		return -1;
+		return fetch_gone(err);
 	*ret_id = next++;
 	return 0;
 }
@@ -98,7 +113,7 @@ int ces_talk_status(struct ces_fetch_status *ret, struct ces_error *err)
 		n = recv(CES_RESOLVE_FETCH, frame, sizeof(frame), 0);
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
-		return ces_error_set(err, CES_E_HOST, "ces-fetch ended unexpectedly");
+		return fetch_gone(err);
 	if (ces_wire_decode(&ces_fetch_status_schema, frame, (size_t)n, ret, err) < 0)
 		return -1;
 	if (ret->id < oldest)

@@ -15,12 +15,16 @@ int ces_talk_wish(struct ces_wish *wish, const void *bytes, size_t length,
 /* Sends the last wish. It gets no answer. */
 void ces_talk_failed(const struct ces_error *err);
 
+/* Names the directory whose ces-layout takes the place of ces-fetch; "" if there is none. */
+void ces_talk_layout(const char *directory);
+
 /* Asks ces-fetch for one body, to be written into the pipe body (still the caller's; -1:
  * CES_FETCH_CHECK). *ret_id comes back in each status. */
 int ces_talk_fetch(enum ces_fetch_kind kind, const char *reference, uint64_t size, int body,
 		   uint64_t *ret_id, struct ces_error *err);
 
-/* Takes one status, also that of a failure. CES_E_HOST if ces-fetch is gone. */
+/* Takes one status, also that of a failure. CES_E_HOST if ces-fetch is gone: ces-layout goes when a
+ * file server does not answer (helper/layout/serve.c). */
 int ces_talk_status(struct ces_fetch_status *ret, struct ces_error *err);
 
 /* Gives up all requests so far: a later status about these means nothing. */

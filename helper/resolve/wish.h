@@ -12,7 +12,7 @@
 #include "common/name.h"
 
 #define CES_RESOLVE_SESSION 3 /* the socket to ces-session */
-#define CES_RESOLVE_FETCH   4 /* the socket to ces-fetch */
+#define CES_RESOLVE_FETCH   4 /* the socket to ces-fetch, or ces-layout */
 
 #define CES_WISH_BYTES_MAX 16384
 
@@ -77,6 +77,7 @@ struct ces_resolve_order {
 	char reference[257]; /* a tag, or a digest */
 	uint64_t left;       /* bytes that the image may take, for the words of an error */
 	uint64_t signatures; /* 1: they are wanted as well */
+	char layout[512];    /* the directory, if CES_RESOLVE_FETCH leads to ces-layout; or "" */
 };
 
 #endif

@@ -21,10 +21,9 @@
 #include "helper/session/frames.h"
 #include "helper/session/userns.h"
 
-#define LAYOUT_SECONDS 30
-#define JOB_MS         30000
-#define END_MS         10000 /* for a worker that has answered */
-#define PIPE_BYTES     (1 << 20)
+#define JOB_MS     30000
+#define END_MS     10000 /* for a worker that has answered */
+#define PIPE_BYTES (1 << 20)
 
 static int open_ca(const struct ces_decision *decision, int *ret, struct ces_error *err)
 {
@@ -62,11 +61,12 @@ static int send_open(const struct ces_session *session, const struct ces_decisio
 	memcpy(proxy, decision->proxy, sizeof(proxy));
 	order.proxy = proxy[0] != '\0' ? proxy : NULL;
 	memcpy(repository, decision->image.repository, sizeof(repository));
-	if (ces_endpoint_layout(decision->endpoint) != NULL) { /* for ces-layout: whose images */
-		(void)snprintf(endpoint, sizeof(endpoint), "%s", decision->image.registry);
+	memcpy(endpoint, decision->endpoint, sizeof(endpoint));
+	if (ces_endpoint_layout(endpoint) != NULL) {
+		(void)snprintf(prefix, sizeof(prefix), "%s", decision->image.registry);
+		order.prefix = prefix;
 		return ces_fetch_open_send(socket_fd, &order, -1, err);
 	}
-	memcpy(endpoint, decision->endpoint, sizeof(endpoint));
 	path = strchr(endpoint + strlen("https://"), '/');
 	if (path != NULL) {
 		memcpy(prefix, path, strlen(path) + 1);
@@ -100,27 +100,13 @@ static int start(const struct ces_session *session, enum ces_account account, co
 	return ces_spawn_worker(&how, &ret->process, err);
 }
 
-/* The policy names the directory, and root alone can put another in its place. Its files may come
- * and go: ces-layout opens them, below this fd. */
-static int open_layout(const char *path, int *ret, struct ces_error *err)
-{
-	ces_deadline(LAYOUT_SECONDS); /* a server that is gone */
-	if (ces_policy_open_directory(path, ret, err) < 0)
-		return ces_error_context(err, "the registry's endpoint");
-	ces_deadline(PULL_SECONDS);
-	return *ret >= 0 ? 0 : ces_error_set(err, CES_E_HOST, "%s: no such directory", path);
-}
-
 int ces_fetcher_start(const struct ces_session *session, const struct ces_decision *decision,
 		      struct ces_worker *ret, struct ces_error *err)
 {
 	const char *layout = ces_endpoint_layout(decision->endpoint);
-	CES_CLEANUP_FD int dir = -1;
 
-	if (layout != NULL && open_layout(layout, &dir, err) < 0)
-		return -1;
 	return start(session, CES_ACCOUNT_FETCH, layout != NULL ? CES_LAYOUT_PATH : CES_FETCH_PATH,
-		     dir, ret, err) < 0
+		     -1, ret, err) < 0
 		   ? -1
 		   : send_open(session, decision, ret->socket, err);
 }
@@ -130,6 +116,7 @@ int ces_resolver_start(const struct ces_session *session, const struct ces_decis
 		       struct ces_error *err)
 {
 	const struct ces_reference *image = &decision->image;
+	const char *layout = ces_endpoint_layout(decision->endpoint);
 	struct ces_resolve_order order = {.left = left, .signatures = decision->signed_by.n > 0};
 	int result =
 	    start(session, CES_ACCOUNT_RESOLVE, CES_RESOLVE_PATH, fetcher->socket, ret, err);
@@ -139,6 +126,7 @@ int ces_resolver_start(const struct ces_session *session, const struct ces_decis
 		return -1;
 	(void)snprintf(order.reference, sizeof(order.reference), "%s",
 		       image->digest[0] != '\0' ? image->digest : image->tag);
+	(void)snprintf(order.layout, sizeof(order.layout), "%s", layout != NULL ? layout : "");
 	return ces_packet_send(ret->socket, &order, sizeof(order), -1, MSG_DONTWAIT) == 0
 		   ? 0
 		   : ces_error_errno(err, CES_E_HOST, "talking to ces-resolve");
