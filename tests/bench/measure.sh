@@ -3,6 +3,7 @@
 set -euo pipefail
 cd "$CES_TOP"
 . tests/lib/lab/services.sh
+. tests/bench/nodes.sh
 timeit=$CES_TOP/$B/timeit
 result=$CES_TOP/build/bench/result
 open=open.tre.test/epcced

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Tests CES from its package on a cluster of one node (site.sh; `make vm-slurm`). The cluster is Debian's Slurm with munge,
-# systemd and cgroup v2; task/cgroup confines each job to its memory and devices.
+# Tests CES from its package on a cluster of one node (site.sh; `make vm-slurm`), and at the end of two. The cluster is
+# Debian's Slurm with munge, its accounting in MariaDB, systemd and cgroup v2; task/cgroup confines each job to its memory
+# and devices.
 #
 # A check that submits a job by `batch` or `from_portal` gets its number in $job and the path of its output in $said: these
 # two functions set both. `in_image` sets $status. Everything else is an argument.
@@ -8,6 +9,25 @@
 . "$(dirname "${BASH_SOURCE[0]}")/site.sh"
 # shellcheck source=tests/vm/spank.sh
 . tests/vm/spank.sh
+
+# Keeps what becomes of jobs, for sacct.
+accounting()
+{
+	install -o slurm -m 600 /dev/stdin /etc/slurm/slurmdbd.conf <<-EOF
+	AuthType=auth/munge
+	DbdHost=node1
+	SlurmUser=slurm
+	StorageType=accounting_storage/mysql
+	StorageUser=slurm
+	StorageLoc=slurm
+	PidFile=/run/slurmdbd.pid
+	EOF
+	systemctl start mariadb
+	mariadb -e 'create database slurm; create user slurm@localhost identified via unix_socket; grant all on slurm.* to slurm@localhost'
+	systemctl start slurmdbd
+	eventually sacctmgr --noheader list cluster || { journalctl -u slurmdbd; return 1; }
+	sacctmgr --immediate add cluster ces
+}
 
 cluster()
 {
@@ -20,9 +40,9 @@ cluster()
 	SlurmctldHost=node1
 	SlurmUser=slurm
 	StateSaveLocation=/var/spool/slurmctld
-	SlurmdSpoolDir=/var/spool/slurmd
+	SlurmdSpoolDir=/var/spool/slurmd.%n
 	SlurmctldPidFile=/run/slurmctld.pid
-	SlurmdPidFile=/run/slurmd.pid
+	SlurmdPidFile=/run/slurmd.%n.pid
 	ProctrackType=proctrack/cgroup
 	TaskPlugin=task/cgroup
 	SelectType=select/cons_tres
@@ -30,14 +50,19 @@ cluster()
 	GresTypes=gpu
 	JobCompType=jobcomp/filetxt
 	JobCompLoc=/var/log/slurm/jobcomp.log
+	AccountingStorageType=accounting_storage/slurmdbd
+	AccountingStorageHost=node1
 	MessageTimeout=60
 	NodeName=node1 CPUs=1 RealMemory=1500 Gres=gpu:2
+	NodeName=node2 NodeHostname=node1 Port=17002 CPUs=1 RealMemory=1000
 	PartitionName=all Nodes=ALL Default=YES OverSubscribe=FORCE:10
 	EOF
 	printf 'CgroupPlugin=cgroup/v2\nConstrainRAMSpace=yes\nConstrainSwapSpace=yes\nConstrainDevices=yes\nConstrainCores=yes\n' > /etc/slurm/cgroup.conf
 	printf 'NodeName=node1 Name=gpu File=/dev/nvidia[0-1]\n' > /etc/slurm/gres.conf
 	install -d -o slurm -g slurm /var/spool/slurmctld
-	systemctl start dbus.socket munge slurmctld slurmd
+	systemctl start dbus.socket munge
+	accounting
+	systemctl start slurmctld slurmd
 	eventually bash -c "sinfo --noheader --format %t | grep -x idle" || { tail -n 30 /var/log/slurm/*.log; return 1; }
 }
 
@@ -380,7 +405,9 @@ check "after scancel of an array half-way nothing is left" array_cancelled
 check "after a requeue no run and no scratch of the first start is left, and the job ends well" requeued
 check "when slurmstepd is killed, the run of its step ends whole" slurmstepd_killed
 check "when a node fails, its runs end, and the job begins again" node_failed
+check "the exit status of a step in a container reaches sacct" sacct_knows
 check "a variable that imitates the option gives what its user could type" imitated_options
 check "a step refuses the files, names and images that ces-client refuses" files_of_options
+check "a step on two nodes takes its image from one directory, once a node, without a registry" two_nodes
 check "without the package Slurm is as it was" plugin_removed
 finish

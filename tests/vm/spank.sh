@@ -230,6 +230,58 @@ files_of_options()
 	eventually nothing_left
 }
 
+in_sacct() { sacct --noheader --parsable2 --format=JobID,State,ExitCode | grep -xF "$1"; } # LINE
+
+sacct_knows()
+{
+	batch --ces-image=$tools --mem=200 -- 'srun sh -c "exit 7"; exec srun true'
+	becomes "$job" COMPLETED "$said"
+	eventually in_sacct "$job.0|FAILED|7:0" || { sacct; return 1; }
+	eventually in_sacct "$job.1|COMPLETED|0:0"
+	eventually in_sacct "$job|COMPLETED|0:0"
+}
+
+# The second node has a store, a register and a journal of its own, in a mount namespace of its slurmd's.
+second_node()
+{
+	install -d -m 700 /srv/node2/{lib,log}
+	install -d /srv/node2/run
+	systemd-run --unit=node2 --property=Delegate=yes --property=KillMode=process \
+		--property="BindPaths=/srv/node2/lib:/var/lib/ces /srv/node2/log:/var/log/ces /srv/node2/run:/run/ces" slurmd -D -N node2
+	eventually bash -c "sinfo --noheader --nodes=node2 --format %t | grep -x idle" || { journalctl -u node2; return 1; }
+}
+
+# Whether the records after so many are of one pull and two runs that ended well.
+one_pull_and_two_runs() # LOG AFTER
+{
+	tail -n +$(($2 + 1)) "$1" | jq -c '[.event, .verb, .outcome, .status]'
+	tail -n +$(($2 + 1)) "$1" | jq -s -e 'map(select(.event == "decision" and .outcome == "allowed").verb) | sort == ["pull", "run", "run"]'
+	tail -n +$(($2 + 1)) "$1" | jq -s -e 'map(select(.event == "end" and .verb == "run").status) == [0, 0]'
+}
+
+two_nodes()
+{
+	local before
+	mkdir -p /srv/images
+	cp -r build/images/tools/. /srv/images
+	jq --arg name $tools '.manifests[0].annotations["org.opencontainers.image.ref.name"] = $name' build/images/tools/index.json \
+		> /srv/images/index.json
+	chown -R root:root /srv/images
+	chmod -R go-w,o+rX /srv/images
+	kill "$(cat $lab/open.pid)"
+	without_the_image
+	jq '.registries["ghcr.io"] = {endpoint: "oci:/srv/images"}' /etc/ces/policy.json > /tmp/policy.json
+	cp /tmp/policy.json /etc/ces/policy.json
+	second_node
+	before=$(records)
+	as_ada srun --nodes=2 --ntasks=4 --overcommit --mem=200 --ces-image=$tools sh -c 'echo $SLURMD_NODENAME' > /tmp/out 2> /tmp/err || true
+	cat /tmp/out /tmp/err
+	[ "$(sort /tmp/out | uniq -c | tr -s ' ')" = $' 2 node1\n 2 node2' ]
+	one_pull_and_two_runs $journal "$before"
+	one_pull_and_two_runs /srv/node2/log/audit.jsonl 0
+	systemctl stop node2
+}
+
 plugin_removed()
 {
 	rpm_ -e ces-slurm

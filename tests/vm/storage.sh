@@ -7,11 +7,13 @@
 # Copies the homes and the data to the server's disk, and mounts them from there.
 serve()
 {
+	local how=rw,sync,root_squash,no_subtree_check,fsid=0
 	install -d /export/home /export/data
 	chmod 700 /home/ada
 	cp -a /home/. /export/home
 	cp -a /safe_data/. /export/data
-	printf '/export %s/32(rw,sync,root_squash,no_subtree_check,fsid=0)\n' 127.0.0.1 > /etc/exports
+	ip addr add $images_server/32 dev lo
+	printf '/export 127.0.0.1/32(%s) %s/32(%s)\n' $how $images_server $how > /etc/exports
 	modprobe nfsd
 	systemctl start rpcbind.socket nfs-server.service
 	exportfs -ra
@@ -94,7 +96,7 @@ images_from_the_server()
 		> /export/images/index.json
 	chown -R root:root /export/images
 	chmod -R go-w,o+rX /export/images
-	mount -t nfs4 -o vers=4.2,sec=sys,nosharecache 127.0.0.1:/images /srv/images # (or it counts with the homes)
+	mount -t nfs4 -o vers=4.2,sec=sys $images_server:/images /srv/images
 	jq '.registries["ghcr.io"] = {"endpoint": "oci:/srv/images"}' /etc/ces/policy.json > /tmp/policy.json
 	cp /tmp/policy.json /etc/ces/policy.json
 	as_ada ces-client doctor | grep -q 'ghcr.io comes from /srv/images'
@@ -105,6 +107,27 @@ images_from_the_server()
 	[ "$before" -gt 0 ]
 	run_tools $tools true
 	[ "$(operations)" = "$before" ]
+}
+
+# Takes the address of the images' server away: nobody gets an answer from it any more. A pull says so in good time, and
+# does not hang; a run, and the start of one, do not notice.
+images_server_goes_away()
+{
+	local number status
+	number=$(as_ada ces-client run -d $tools sleep 600)
+	as_ada ces-client rmi $tools
+	ip addr del $images_server/32 dev lo
+	as_ada timeout 300 ces-client pull -q $tools > /tmp/said 2>&1 && status=0 || status=$?
+	cat /tmp/said
+	[ "$status" = 125 ]
+	grep '/srv/images' /tmp/said
+	as_ada ces-client ps -q | grep -x "$number"
+	ip addr add $images_server/32 dev lo
+	eventually as_ada ces-client pull -q $tools
+	ip addr del $images_server/32 dev lo
+	run_tools $tools true
+	ip addr add $images_server/32 dev lo
+	as_ada ces-client stop -q --time 0 "$number"
 }
 
 # The server refuses a user who is not in the project's group.
@@ -126,6 +149,7 @@ confined()
 }
 
 tools=ghcr.io/epcced/tools:1
+images_server=10.99.0.1 # (an address of the machine's own that can be taken away)
 check "the registry of the site answers" site_registry
 check "from nothing to a first run, by the lines of ces(7)" first_run
 check "after the move to NFS with root_squash root cannot list a home" serve
@@ -135,6 +159,7 @@ check "files of another user of an image keep their number on the server" other_
 check "what a killed run left is cleared by the next start" killed_and_cleared
 check "a bind of a home on NFS works, and so does a pull" binds_and_pulls
 check "a directory on NFS takes the place of a registry, and a start asks nothing of the server" images_from_the_server
+check "when that server goes away a pull ends with a clear error, and runs go on" images_server_goes_away
 check "a user who is not in the project's group reads nothing" others_are_kept_out
 check "a profile that confines the session is named by doctor" confined
 finish
