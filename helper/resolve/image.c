@@ -153,8 +153,10 @@ static int lead(const struct ces_resolve_order *order, struct image *image, stru
 int ces_resolve_image(const struct ces_resolve_order *order, struct ces_error *err)
 {
 	struct image image = {0};
-	int result = lead(order, &image, err);
+	int result;
 
+	ces_talk_layout(order->layout);
+	result = lead(order, &image, err);
 	ces_wire_free(&ces_unpack_manifest_schema, &image.manifest);
 	ces_wire_free(&ces_image_record_schema, &image.record);
 	return result;

@@ -33,12 +33,8 @@ int main(void)
 	struct ces_error err = {0};
 
 	(void)signal(SIGPIPE, SIG_IGN); /* (a ces-unpack that died gave the reason, or shows it) */
-	if (take_order(&order, &err) < 0 || ces_resolve_confine(NULL, 0, &err) < 0) {
-		ces_talk_failed(&err);
-		_exit(1);
-	}
-	ces_talk_layout(order.layout);
-	if (ces_resolve_image(&order, &err) < 0) {
+	if (take_order(&order, &err) < 0 || ces_resolve_confine(NULL, 0, &err) < 0 ||
+	    ces_resolve_image(&order, &err) < 0) {
 		ces_talk_failed(&err);
 		_exit(1);
 	}
