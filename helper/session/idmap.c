@@ -48,8 +48,8 @@ int ces_idmap_make(const struct ces_caller *caller, uint32_t user, uint32_t grou
 		   const gid_t *project_gids, size_t n_project_gids, struct ces_idmap *ret,
 		   struct ces_error *err)
 {
-	struct ces_idmap map = {.user = user, .group = group, .n_project_gids = 0};
-	uint32_t inside = CES_IDMAP_PROJECT_GID;
+	struct ces_idmap map = {.user = user, .group = group};
+	uint32_t inside = CES_IDMAP_PROJECT_GID, n = 0;
 
 	if (caller->uid == 0 || caller->gid == 0 || base < CES_IDMAP_SPAN)
 		return ces_error_set(err, CES_E_HOST,
@@ -62,11 +62,11 @@ int ces_idmap_make(const struct ces_caller *caller, uint32_t user, uint32_t grou
 		/* a gid may stand in a map once only, and the primary group is already there */
 		if (project_gids[i] == caller->gid)
 			continue;
-		if (inside == group)
-			inside++;
+		inside += inside == group;
 		add(&map.gid, inside, project_gids[i], 1);
-		map.project_gids[map.n_project_gids++] = inside++;
+		map.project_gids[n++] = inside++;
 	}
+	map.n_project_gids = n;
 	*ret = map;
 	return 0;
 }
