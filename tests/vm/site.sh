@@ -35,10 +35,10 @@ finish()
 	exit $((failed > 0))
 }
 
-# Waits until COMMAND succeeds, for at most a minute: the machine is emulated.
+# Waits until COMMAND succeeds, for at most a minute, or $patience seconds: the machine is emulated.
 eventually() # COMMAND...
 {
-	local last=$((SECONDS + 60))
+	local last=$((SECONDS + ${patience:-60}))
 	while [ "$SECONDS" -lt "$last" ]; do
 		if "$@" > /tmp/tried 2>&1; then return 0; fi
 		sleep 0.2

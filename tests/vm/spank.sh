@@ -50,7 +50,7 @@ four_tasks()
 	before=$(records)
 	batch --ces-image=$tools --mem=400 -- \
 		"exec srun --ntasks=4 --overcommit sh -c '$until_go; echo cpus \$(nproc); exit \$((SLURM_PROCID == 2 ? 5 : 0))'"
-	eventually tasks_up 4 || eventually tasks_up 4 || eventually tasks_up 4 || { cat "$said"; scancel "$job"; return 1; }
+	patience=180 eventually tasks_up 4 || { cat "$said"; scancel "$job"; return 1; }
 	runs=$(find "$(job_cgroups "$job")/step_0" -type d -regextype egrep -regex ".*/ces/$(id -u ada)/[0-9]{10}")
 	echo "$runs"
 	[ "$(wc -l <<< "$runs")" = 4 ]
@@ -73,13 +73,14 @@ jobs_ended() { wc -l < /var/log/slurm/jobcomp.log; }
 
 one_more() { [ "$(jobs_ended)" -gt "$1" ] || ! squeue --noheader | grep .; }
 
-# Waits until no job is there, as long as some job ends every minute.
+# Waits until no job is there, as long as some job ends every five minutes: the ten that begin at once share one emulated
+# processor.
 all_jobs_end()
 {
 	local before=0 now
 	while squeue --noheader | grep -q .; do
 		now=$(jobs_ended)
-		[ "$now" -gt "$before" ] || eventually one_more "$before"
+		[ "$now" -gt "$before" ] || patience=300 eventually one_more "$before"
 		before=$now
 		sleep 1
 	done
@@ -117,7 +118,7 @@ array_cancelled()
 	before=$(records)
 	job=$(printf '#!/bin/sh\nexec srun sh -c "[ \\$SLURM_ARRAY_TASK_ID -lt 4 ] || { echo up > /safe_outputs/up; sleep 3000; }"\n' |
 		as_ada sbatch --parsable --array=0-29%5 --ces-image=$tools --mem=100 --output=/dev/null)
-	eventually tasks_up 5 || eventually tasks_up 5 || eventually tasks_up 5 || { scancel "$job"; return 1; }
+	patience=180 eventually tasks_up 5 || { scancel "$job"; return 1; }
 	scancel "$job"
 	eventually nothing_left
 	each_run_ended_once "$before"
