@@ -183,7 +183,7 @@ node_failed()
 	before=$(records)
 	begins_twice
 	number=$(started "$said")
-	pkill -KILL 'slurmd|slurmstepd'
+	pkill -KILL -x 'slurmd|slurmstepd' # (and not slurmdbd)
 	eventually nothing_of_it "$number"
 	scontrol update nodename=node1 state=down reason=crash
 	systemctl restart slurmd
@@ -245,8 +245,7 @@ sacct_knows()
 # The second node has a store, a register and a journal of its own, in a mount namespace of its slurmd's.
 second_node()
 {
-	install -d -m 700 /srv/node2/{lib,log}
-	install -d /srv/node2/run
+	install -d -m 700 /srv/node2/{lib,log,run}
 	systemd-run --unit=node2 --property=Delegate=yes --property=KillMode=process \
 		--property="BindPaths=/srv/node2/lib:/var/lib/ces /srv/node2/log:/var/log/ces /srv/node2/run:/run/ces" slurmd -D -N node2
 	eventually bash -c "sinfo --noheader --nodes=node2 --format %t | grep -x idle" || { journalctl -u node2; return 1; }
