@@ -274,9 +274,9 @@ two_nodes()
 	cp /tmp/policy.json /etc/ces/policy.json
 	second_node
 	before=$(records)
-	as_ada srun --nodes=2 --ntasks=4 --overcommit --mem=200 --ces-image=$tools sh -c 'echo $SLURMD_NODENAME' > /tmp/out 2> /tmp/err || true
+	as_ada srun --nodes=2 --ntasks=4 --overcommit --mem=200 --ces-image=$tools sh -c 'echo "node $SLURM_NODEID"' > /tmp/out 2> /tmp/err || true
 	cat /tmp/out /tmp/err
-	[ "$(sort /tmp/out | uniq -c | tr -s ' ')" = $' 2 node1\n 2 node2' ]
+	[ "$(sort /tmp/out | uniq -c | tr -s ' ')" = $' 2 node 0\n 2 node 1' ]
 	one_pull_and_two_runs $journal "$before"
 	one_pull_and_two_runs /srv/node2/log/audit.jsonl 0
 	systemctl stop node2
