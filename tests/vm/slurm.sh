@@ -380,7 +380,7 @@ wrong_options()
 }
 
 site_registry
-echo 1..27
+echo 1..29
 check "from nothing to a first run, by the lines of ces(7)" first_run
 check "after the start of Slurm the node is idle" cluster
 check "a run in a batch job is in a cgroup below the job's, and the job ends with it" below_its_job
