@@ -17,7 +17,6 @@
 #include "common/cleanup.h"
 #include "common/image.h"
 #include "helper/core/beneath.h"
-#include "helper/core/spawn.h"
 #include "helper/session/userns.h"
 
 #define SECONDS 10

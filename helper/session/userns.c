@@ -12,8 +12,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "common/cleanup.h"
-
 int ces_process_namespace(const struct ces_process *process, const char *name, int *ret,
 			  struct ces_error *err)
 {

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/digest.h"
 #include "common/io.h"
 #include "helper/core/beneath.h"
 #include "helper/store/store_internal.h"

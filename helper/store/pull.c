@@ -14,7 +14,6 @@
 
 #include "common/cleanup.h"
 #include "common/event.h"
-#include "common/io.h"
 #include "common/record.h"
 #include "common/request.h"
 #include "helper/core/deadline.h"

@@ -16,7 +16,6 @@
 
 #include "common/cleanup.h"
 #include "common/digest.h"
-#include "common/io.h"
 #include "common/packet.h"
 #include "common/request.h"
 #include "helper/core/order.h"

@@ -15,7 +15,6 @@
 #include "common/packet.h"
 #include "common/paths.h"
 #include "common/request.h"
-#include "helper/core/deadline.h"
 #include "helper/resolve/wish.h"
 #include "helper/session/account.h"
 #include "helper/session/frames.h"

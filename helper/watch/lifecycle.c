@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/cleanup.h"
 #include "common/event.h"
 #include "common/io.h"
 #include "common/record.h"

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/cleanup.h"
 #include "common/event.h"
 #include "common/image.h"
 #include "common/io.h"

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Measures CES beside its peers, in one run (`make bench`): start, pull, many runs, many layers, a GPU, memory, output,
 # listing, relays. BENCH="start pull layers gpus many memory stream listing relay" narrows it down, and BENCH=nodes measures
-# many machines with one directory of images; ROUNDS, PULLS, RELAYS and NODES say how often. It writes build/bench/result.md and result.json. It measures and compares; it asserts nothing.
+# many machines with one directory of images; ROUNDS, PULLS, RELAYS and NODES say how often. It writes
+# build/bench/result.md and result.json. It measures and compares; it asserts nothing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export B=${B:-build} BENCH=${BENCH:-start layers gpus many memory stream listing relay pull}

@@ -251,3 +251,16 @@ blob() { echo "$dir/blobs/sha256/${1#sha256:}"; }
 	[ "$status" -eq 0 ]
 	[[ $output == *"from oci:$dir"* ]]
 }
+
+# Ends each process of ces-layout at once. The kernel does that too when a file server does not answer.
+end_layouts() { while :; do pkill -KILL -x ces-layout || true; done; }
+
+@test "when nothing comes from the directory any more, the pull's error names it" {
+	local ender
+	end_layouts > /dev/null 2>&1 3>&- &
+	ender=$!
+	pulled ghcr.io/epcced/tools:1
+	kill $ender
+	wait $ender || true
+	refused "$dir does not answer; its file server may be down"
+}

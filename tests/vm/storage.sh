@@ -125,7 +125,7 @@ images_server_goes_away()
 	as_ada timeout 300 ces-client pull -q $tools > /tmp/said 2>&1 && status=0 || status=$?
 	cat /tmp/said
 	[ "$status" = 125 ]
-	grep '/srv/images' /tmp/said
+	grep '/srv/images does not answer; its file server may be down' /tmp/said
 	as_ada ces-client ps -q | grep -x "$number"
 	ip addr add $images_server/32 dev lo
 	eventually as_ada ces-client pull -q $tools
