@@ -14,7 +14,7 @@ suite=bookworm
 
 stamp() # FILE-OR-DIRECTORY...
 {
-	find "$@" tests/workloads/images.sh tests/workloads/images.py -type f -printf '%p %m\n' -exec cat {} + | sha256sum
+	find "$@" tests/workloads/images.sh tests/workloads/images.py tests/lib/images/images.py -type f -printf '%p %m\n' -exec cat {} + | sha256sum
 }
 
 base_stamp() { stamp tests/workloads/images.sh; }
