@@ -291,10 +291,12 @@ vm-selinux:
 	$(SUBMAKE) all selinux $(DRIVERS)
 	@VERSION=$(VERSION) B=$(B) tests/vm/selinux/check.sh
 bench:
-	@tests/lib/deps.sh --build --test --bench $(if $(findstring nodes,$(BENCH)),--workloads)
-	$(SUBMAKE) all $(B)/timeit $(B)/stream $(B)/tests/cuda_driver
+	@tests/lib/deps.sh --build --test --bench $(if $(filter nodes formats,$(BENCH)),--workloads)
+	$(SUBMAKE) all $(B)/timeit $(B)/stream $(B)/layers $(B)/tests/cuda_driver
 	@B=$(B) tests/bench/bench.sh
 $(B)/timeit: $(call obj,tests/bench/timeit.c)
+	$(CC) $(LINKHARD) -o $@ $^
+$(B)/layers: $(call obj,tests/bench/layers.c)
 	$(CC) $(LINKHARD) -o $@ $^
 # It also runs in a container that has no libraries.
 $(B)/stream: $(call obj,tests/bench/stream.c)

@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$CES_TOP"
 . tests/lib/lab/services.sh
 . tests/bench/nodes.sh
+. tests/bench/formats.sh
 timeit=$CES_TOP/$B/timeit
 result=$CES_TOP/build/bench/result
 open=open.tre.test/epcced

@@ -23,7 +23,7 @@ apt_test="check libsubunit-dev bats docker-registry crun runc skopeo apache2-uti
 	busybox-static libarchive-tools jq iproute2 util-linux e2fsprogs zstd procps passwd ca-certificates curl strace
 	python3-yaml zsh fish tmux rpm rpmlint logrotate systemd mandoc ruby swtpm tpm2-openssl"
 apt_display="xvfb xauth x11-utils x11-apps"
-apt_bench="bubblewrap podman uidmap isal tar socat squashfuse squashfs-tools fuse3"
+apt_bench="bubblewrap podman uidmap isal tar socat squashfuse squashfs-tools fuse3 erofs-utils"
 apt_package="rpm"
 apt_deb="dpkg-dev"
 apt_doc="python3-markdown graphviz"
@@ -47,7 +47,7 @@ dnf_test="check-devel subunit-devel bats docker-distribution crun runc skopeo ht
 	busybox bsdtar jq iproute util-linux e2fsprogs zstd procps-ng shadow-utils ca-certificates curl strace
 	python3-pyyaml zsh fish tmux rpm-build rpmlint logrotate systemd mandoc ruby swtpm tpm2-openssl"
 dnf_display="xorg-x11-server-Xvfb xorg-x11-xauth xorg-x11-utils xorg-x11-apps"
-dnf_bench="bubblewrap podman shadow-utils-subid isa-l-tools tar socat squashfuse squashfs-tools fuse3 glibc-static"
+dnf_bench="bubblewrap podman shadow-utils-subid isa-l-tools tar socat squashfuse squashfs-tools fuse3 erofs-utils glibc-static"
 dnf_package="rpm-build systemd-rpm-macros"
 dnf_doc="python3-markdown graphviz"
 dnf_formats="python3-kubernetes python3-rdflib"
