@@ -30,7 +30,6 @@ blobs_served() { grep -c 'GET /v2/[^ ]*/blobs/sha256:' $lab/open.log || true; }
 
 @test "a pull with a bearer token works, from an endpoint whose port the user does not write" {
 	run --separate-stderr pull alice git.ecdf.ed.ac.uk/epcced/tools:1
-	echo "$stderr"
 	[ "$status" -eq 0 ]
 	run inside -- true
 	[ "$status" -eq 0 ]

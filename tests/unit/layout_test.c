@@ -1,18 +1,12 @@
-/* Tests ces-layout: the parts of an image layout that one pull may have, its answers, and its
- * cage. */
-/* links: helper/layout/index.c helper/layout/serve.c helper/layout/sandbox.c helper/resolve/sandbox.c helper/fetch/channel.c helper/fetch/sandbox.c helper/fetch/readable.c helper/fetch/tags.c helper/fetch/reply.c helper/unpack/json.c helper/unpack/json_scan.c */
+/* Tests ces-layout: the parts of an image layout that one pull may have, and its answers. */
+/* links: helper/layout/index.c helper/layout/serve.c helper/fetch/channel.c helper/fetch/tags.c helper/fetch/reply.c helper/unpack/json.c helper/unpack/json_scan.c */
 #include <check.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,10 +15,8 @@
 #include "common/schema.h"
 #include "helper/fetch/channel.h"
 #include "helper/layout/index.h"
-#include "helper/layout/sandbox.h"
 #include "helper/layout/serve.h"
 
-#define NOBODY 65534
 #define HEX_A  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define HEX_B  "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define HEX_C  "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
@@ -411,73 +403,6 @@ START_TEST(a_directory_that_is_not_roots_alone_fails_each_question)
 }
 END_TEST
 
-/* ---- the cage ---- */
-
-static void open_outside(void)
-{
-	struct open_how how = {.flags = O_RDONLY};
-
-	/* Landlock refuses it; a kernel without Landlock lets it read what everybody may */
-	if (syscall(SYS_openat2, AT_FDCWD, "/etc/passwd", &how, sizeof(how)) >= 0 ||
-	    errno != EACCES)
-		syscall(SYS_exit_group, 97);
-}
-static void open_below(void)
-{
-	struct open_how how = {.flags = O_RDONLY};
-
-	if (syscall(SYS_openat2, layout, "index.json", &how, sizeof(how)) < 0)
-		syscall(SYS_exit_group, 97);
-}
-static void write_below(void)
-{
-	struct open_how how = {.flags = O_WRONLY};
-
-	if (syscall(SYS_openat2, layout, "index.json", &how, sizeof(how)) >= 0)
-		syscall(SYS_exit_group, 97);
-}
-static void make_socket(void)
-{
-	(void)!socket(AF_INET, SOCK_STREAM, 0);
-}
-static void execute(void)
-{
-	(void)!execl("/bin/true", "true", (char *)NULL);
-}
-static void start_process(void)
-{
-	(void)!fork();
-}
-
-static const struct {
-	void (*act)(void);
-	int signal; /* that ends it; 0: it may */
-} acts[] = {{open_outside, 0},     {open_below, 0},   {write_below, 0},
-	    {make_socket, SIGSYS}, {execute, SIGSYS}, {start_process, SIGSYS}};
-
-START_TEST(a_caged_process_reads_below_the_directory_and_does_nothing_else)
-{
-	pid_t pid = fork();
-	struct ces_error err;
-	int status = -1;
-
-	if (pid == 0) {
-		if (geteuid() == 0 &&
-		    (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-		     setresuid(NOBODY, NOBODY, NOBODY) < 0))
-			syscall(SYS_exit_group, 99);
-		/* as CES starts a worker */
-		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-		    ces_layout_confine(layout, &err) < 0)
-			syscall(SYS_exit_group, 98);
-		acts[_i].act();
-		syscall(SYS_exit_group, 0);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_int_eq(status, acts[_i].signal);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("layout");
@@ -497,12 +422,6 @@ int main(void)
 	tcase_add_loop_test(tests, a_message_that_breaks_the_protocol_ends_it, 0, 4);
 	tcase_add_loop_test(tests, a_directory_that_is_not_roots_alone_fails_each_question, 0,
 			    CES_COUNT(unusable));
-#ifndef __SANITIZE_ADDRESS__ /* a sanitizer makes system calls of its own */
-	tcase_add_loop_test(tests, a_caged_process_reads_below_the_directory_and_does_nothing_else,
-			    0, CES_COUNT(acts));
-#else
-	(void)a_caged_process_reads_below_the_directory_and_does_nothing_else;
-#endif
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
