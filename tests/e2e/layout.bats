@@ -264,3 +264,31 @@ end_layouts() { while :; do pkill -KILL -x ces-layout || true; done; }
 	wait $ender || true
 	refused "$dir does not answer; its file server may be down"
 }
+
+# Mounts at DIRECTORY what answers nothing, as a directory of a file server that went away. The kernel gives up when fd 7 is
+# closed.
+silent_at() # DIRECTORY
+{
+	[ -c /dev/fuse ] || skip "this machine has no FUSE"
+	exec 7<> /dev/fuse
+	mount --internal-only -t fuse -o fd=7,rootmode=40000,user_id=0,group_id=0,allow_other silent "$1"
+}
+
+answers_again() { exec 7>&-; umount "$1"; } # DIRECTORY
+
+@test "when the directory does not answer, ces-client doctor and ces-policy check go on, and a pull can be interrupted" {
+	local doctor check
+	local alice=(setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice --default-signal=INT)
+	silent_at $dir
+	doctor=$(timeout 30 "${alice[@]}" ces-client doctor 2>&1) || [ $? -ne 124 ] || doctor=hangs
+	check=$(timeout 10 ces-policy check /etc/ces/policy.json 2>&1) || [ $? -ne 124 ] || check=hangs
+	run --separate-stderr timeout --signal INT --kill-after 30 2 "${alice[@]}" ces-client pull ghcr.io/epcced/tools:1 < /dev/null
+	answers_again $dir
+	echo "$doctor"
+	echo "$check"
+	echo "$status: $stderr"
+	[[ $doctor == *"ghcr.io is not reached at oci:$dir: no answer in 3 seconds"* ]]
+	[ "$check" != hangs ]
+	[[ $status != 137 ]]
+	nothing_left_behind
+}
