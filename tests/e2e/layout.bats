@@ -246,6 +246,14 @@ blob() { echo "$dir/blobs/sha256/${1#sha256:}"; }
 	[[ $output == *"skopeo copy docker://ghcr.io/IMAGE oci:$dir:ghcr.io/IMAGE"* ]]
 }
 
+@test "when the directory's machine is an hour ahead, an image comes from it all the same" {
+	find $dir -exec touch -d '+1 hour' {} +
+	pulled ghcr.io/epcced/tools:1
+	[ "$status" -eq 0 ]
+	run ces alice run -q ghcr.io/epcced/tools:1 true
+	[ "$status" -eq 0 ]
+}
+
 @test "explain and the plan of a pull name the directory" {
 	run ces alice pull --dry-run ghcr.io/epcced/tools:1
 	[ "$status" -eq 0 ]
