@@ -278,8 +278,10 @@ end_layouts() { while :; do pkill -KILL -x ces-layout || true; done; }
 silent_at() # DIRECTORY
 {
 	[ -c /dev/fuse ] || skip "this machine has no FUSE"
+	local options=fd=7,rootmode=40000,user_id=0,group_id=0,allow_other
+	! lab_has_selinux || options+=,context=system_u:object_r:ces_registry_t:s0
 	exec 7<> /dev/fuse
-	mount --internal-only -t fuse -o fd=7,rootmode=40000,user_id=0,group_id=0,allow_other silent "$1"
+	mount --internal-only -t fuse -o $options silent "$1"
 }
 
 answers_again() { exec 7>&-; umount "$1"; } # DIRECTORY
