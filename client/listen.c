@@ -42,15 +42,11 @@ static void tell(const struct ces_event *event, const struct ces_listener *to, v
 		break;
 	case CES_FRAME_REQUEST:
 	case CES_FRAME_CONTROL:
-	case CES_FRAME_FETCH_OPEN:
 	case CES_FRAME_FETCH_GET:
 	case CES_FRAME_FETCH_STATUS:
-	case CES_FRAME_UNPACK_JOB:
 	case CES_FRAME_UNPACK_MANIFEST:
 	case CES_FRAME_UNPACK_LAYER:
 	case CES_FRAME_UNPACK_ERROR:
-	case CES_FRAME_RELAY_JOB:
-	case CES_FRAME_RELAY_REPORT:
 	case CES_FRAME_UNPACK_SIGNATURES:
 	case CES_FRAME_IMAGE_RECORD:
 	case CES_FRAME_GRANT:

@@ -1,4 +1,4 @@
-/* The types of all frames. A number must never get a second meaning. */
+/* The types of all frames. A number must never get a second meaning: 30, 40, 44 and 45 had one. */
 #ifndef CES_COMMON_FRAME_H
 #define CES_COMMON_FRAME_H
 
@@ -13,15 +13,11 @@ enum ces_frame {
 	CES_FRAME_IMAGE = 15,
 	CES_FRAME_RUN = 16,
 	CES_FRAME_DONE = 17,
-	CES_FRAME_FETCH_OPEN = 30,
 	CES_FRAME_FETCH_GET = 31,
 	CES_FRAME_FETCH_STATUS = 32,
-	CES_FRAME_UNPACK_JOB = 40,
 	CES_FRAME_UNPACK_MANIFEST = 41,
 	CES_FRAME_UNPACK_LAYER = 42,
 	CES_FRAME_UNPACK_ERROR = 43,
-	CES_FRAME_RELAY_JOB = 44,
-	CES_FRAME_RELAY_REPORT = 45,
 	CES_FRAME_UNPACK_SIGNATURES = 46,
 	CES_FRAME_IMAGE_RECORD = 50,
 	CES_FRAME_GRANT = 51,

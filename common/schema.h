@@ -11,16 +11,12 @@ extern const struct ces_wire_schema ces_request_schema;
 extern const struct ces_wire_schema ces_control_schema;
 /* common/image.h */
 extern const struct ces_wire_schema ces_image_record_schema;
-/* common/worker.h and common/worker_order.h */
-extern const struct ces_wire_schema ces_fetch_open_schema;
+/* common/worker.h */
 extern const struct ces_wire_schema ces_fetch_get_schema;
 extern const struct ces_wire_schema ces_fetch_status_schema;
-extern const struct ces_wire_schema ces_unpack_job_schema;
 extern const struct ces_wire_schema ces_unpack_manifest_schema;
 extern const struct ces_wire_schema ces_unpack_layer_schema;
 extern const struct ces_wire_schema ces_unpack_error_schema;
 extern const struct ces_wire_schema ces_unpack_signatures_schema;
-extern const struct ces_wire_schema ces_relay_job_schema;
-extern const struct ces_wire_schema ces_relay_report_schema;
 
 #endif

@@ -1,28 +1,28 @@
 /* The messages between the helper and its unprivileged workers.
  *
- * ces-fetch: fd 3 is one end of a SOCK_SEQPACKET socket pair; every message is one frame. The
- * helper sends one FETCH_OPEN (with the CA bundle as an SCM_RIGHTS fd when `ca` is 1), then
- * FETCH_GETs, each with the fd to write the body to (a pipe; it is closed when the body is whole or
- * has failed). ces-fetch answers with FETCH_STATUS messages: `bytes` grows while a body streams (at
- * most ten a second for each), then one final status of another kind for each GET. End of file on
- * fd 3 ends ces-fetch.
+ * ces-fetch: fd 3 is one end of a SOCK_SEQPACKET socket pair. The first message is a struct
+ * ces_fetch_open (with the CA bundle as an SCM_RIGHTS fd when `ca` is 1). Every other message is one
+ * frame: FETCH_GETs come, each with the fd to write the body to (a pipe; it is closed when the body
+ * is whole or has failed). ces-fetch answers with FETCH_STATUS messages: `bytes` grows while a body
+ * streams (at most ten a second for each), then one final status of another kind for each GET. End
+ * of file on fd 3 ends ces-fetch.
  *
  * ces-layout: the same, with a directory in place of a network. It gets no login. It opens the
- * directory when FETCH_OPEN names it, and its files only when a FETCH_GET asks for them.
+ * directory when its order names it, and its files only when a FETCH_GET asks for them.
  *
- * ces-unpack: fd 3 is a pipe with exactly one UNPACK_JOB frame, fd 4 a pipe for exactly one answer
- * frame, fd 5 the bytes to read (manifest, config or layer), fd 6 a directory: for a layer the
- * empty staging directory (read-write), for a config nothing (/dev/null); fds from 6 upward in job
- * USER: the layers' root directories, lowest first, read-only. All directories are id-mapped to its
- * user namespace. The exit status is 0 when the job is done and its answer is written, and
+ * ces-unpack: fd 3 is a pipe with exactly one struct ces_unpack_job, fd 4 a pipe for exactly one
+ * answer frame, fd 5 the bytes to read (manifest, config or layer), fd 6 a directory: for a layer
+ * the empty staging directory (read-write), for a config nothing (/dev/null); fds from 6 upward in
+ * job USER: the layers' root directories, lowest first, read-only. All directories are id-mapped to
+ * its user namespace. The exit status is 0 when the job is done and its answer is written, and
  * CES_UNPACK_FAILED when the answer is an error; anything else is a crash.
  *
- * ces-relay: fd 3 is one end of a SOCK_SEQPACKET socket pair; ces-relay receives one RELAY_JOB and
- * sends RELAY_REPORTs. INWARDS runs in the container's network namespace: fd 4 is a
- * NETLINK_SOCK_DIAG socket of the host's, fds from 5 are listeners of the host's, one for each
- * port. OUTWARDS runs in the host's: fd 4 is nothing, fd 5 is a listener of the container's. Their
- * first report says that they are confined, or why not. RESOLVE has no other fd, answers once and
- * ends. End of file on fd 3 ends ces-relay. */
+ * ces-relay: fd 3 is one end of a SOCK_SEQPACKET socket pair; ces-relay receives one struct
+ * ces_relay_job and sends structs ces_relay_report. INWARDS runs in the container's network
+ * namespace: fd 4 is a NETLINK_SOCK_DIAG socket of the host's, fds from 5 are listeners of the
+ * host's, one for each port. OUTWARDS runs in the host's: fd 4 is nothing, fd 5 is a listener of
+ * the container's. Their first report says that they are confined, or why not. RESOLVE has no other
+ * fd, answers once and ends. End of file on fd 3 ends ces-relay. */
 #ifndef CES_COMMON_WORKER_H
 #define CES_COMMON_WORKER_H
 

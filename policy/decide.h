@@ -62,15 +62,6 @@ struct ces_decision_names {
 	char v[CES_DECISION_NAMES][264];
 };
 
-/* The same as a list of pointers into it; v gets the pointers. */
-static inline struct ces_strings ces_decision_list(const struct ces_decision_names *names,
-						   char *v[CES_DECISION_NAMES])
-{
-	for (size_t i = 0; i < names->n; i++)
-		v[i] = (char *)(uintptr_t)names->v[i];
-	return (struct ces_strings){v, names->n};
-}
-
 /* Copies one; CES_E_POLICY if it is too long. */
 int ces_decision_names(const struct ces_strings *names, const char *key,
 		       struct ces_decision_names *ret, struct ces_error *err);

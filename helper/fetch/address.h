@@ -39,7 +39,7 @@ void ces_origin_format(const struct ces_origin *origin, char ret[CES_ORIGIN_TEXT
  * loopback literal. */
 bool ces_origin_is_loopback(const struct ces_origin *origin);
 
-/* Fills hosts from a FETCH_OPEN's fields: endpoint is "https://host[:port]". 0 or -1 with err. */
+/* Fills hosts from an order's fields: endpoint is "https://host[:port]". 0 or -1 with err. */
 int ces_hosts_fill(const char *endpoint, const struct ces_strings *others, struct ces_hosts *ret,
 		   struct ces_error *err);
 

@@ -71,6 +71,25 @@ int ces_channel_receive(int channel, void *buffer, size_t size, size_t *ret_leng
 	return 1;
 }
 
+int ces_channel_order(const void *bytes, size_t length, struct ces_fetch_open *ret)
+{
+	if (length != sizeof(*ret))
+		return -1;
+	memcpy(ret, bytes, length);
+	for (size_t i = 0; i < ret->hosts.n; i++)
+		if (i == CES_DECISION_NAMES ||
+		    memchr(ret->hosts.v[i], '\0', sizeof(ret->hosts.v[i])) == NULL)
+			return -1;
+	return memchr(ret->scheme_host_port, '\0', sizeof(ret->scheme_host_port)) != NULL &&
+		       memchr(ret->prefix, '\0', sizeof(ret->prefix)) != NULL &&
+		       memchr(ret->repository, '\0', sizeof(ret->repository)) != NULL &&
+		       memchr(ret->username, '\0', sizeof(ret->username)) != NULL &&
+		       memchr(ret->token, '\0', sizeof(ret->token)) != NULL &&
+		       memchr(ret->proxy, '\0', sizeof(ret->proxy)) != NULL
+		   ? 0
+		   : -1;
+}
+
 static ssize_t push(int channel, const void *frame, size_t length, int64_t patience)
 {
 	for (;;) {

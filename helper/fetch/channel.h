@@ -8,6 +8,10 @@
 
 #define CES_CHANNEL_PACKET_MAX (64 * 1024)
 
+/* Takes the first packet, root's order. -1 if it is not one of this version, or if a text has no
+ * end. */
+int ces_channel_order(const void *bytes, size_t length, struct ces_fetch_open *ret);
+
 /* Takes one packet into buffer, and the fd that came with it (-1: none), which the caller then
  * owns. 1: a packet; 0: the helper has closed its end; -1 with err: a packet that the helper would
  * not send. With a result of 1, *ret_length is 0 if there is no packet now. */

@@ -92,7 +92,7 @@ static void timeout_text(const struct ces_transfer *t, const char *place, struct
 static const char *first_place(const struct ces_transfer *t, const char *place,
 			       char ret[CES_ORIGIN_TEXT + 16])
 {
-	if (t->session->open.proxy == NULL)
+	if (t->session->open.proxy[0] == '\0')
 		return place;
 	(void)snprintf(ret, CES_ORIGIN_TEXT + 16, "the proxy %.250s", t->session->open.proxy);
 	return ret;
@@ -103,7 +103,7 @@ static long refused_by_proxy(const struct ces_transfer *t)
 {
 	long status = 0;
 
-	if (t->session->open.proxy != NULL)
+	if (t->session->open.proxy[0] != '\0')
 		(void)curl_easy_getinfo(t->easy, CURLINFO_HTTP_CONNECTCODE, &status);
 	return status / 100 == 2 ? 0 : status;
 }
@@ -171,8 +171,8 @@ static void missing_text(const struct ces_transfer *t, const char *place, struct
 	else
 		ces_error_set(ret, CES_E_NOTFOUND, "no such image or tag at %s: %s%s%s (or %s)",
 			      place, repository, between, t->get.reference,
-			      t->session->open.username != NULL ? "your token does not allow it"
-								: "it needs a login");
+			      t->session->open.username[0] != '\0' ? "your token does not allow it"
+								   : "it needs a login");
 }
 
 void ces_failure_status(const struct ces_transfer *transfer, struct ces_error *ret)
@@ -189,7 +189,7 @@ void ces_failure_status(const struct ces_transfer *transfer, struct ces_error *r
 			ces_error_set(ret, CES_E_REGISTRY,
 				      "the registry's storage %s refuses to send %s", place,
 				      repository);
-		else if (transfer->session->open.username == NULL)
+		else if (transfer->session->open.username[0] == '\0')
 			ces_error_set(ret, CES_E_DENIED,
 				      "%s needs a login for %s: give --username and --token-stdin",
 				      place, repository);

@@ -152,7 +152,7 @@ static bool job_valid(const struct ces_transfer *t)
 	const struct ces_fetch_open *open = &t->session->open;
 	const char *reference = t->get.reference;
 
-	if (open->prefix != NULL &&
+	if (open->prefix[0] != '\0' &&
 	    (open->prefix[0] != '/' || !path_words_valid(open->prefix, LOWER UPPER "-._~/")))
 		return false;
 	if (!path_words_valid(open->repository, LOWER "-._/") || open->repository[0] == '/' ||
@@ -178,8 +178,8 @@ int ces_request_address(struct ces_transfer *transfer, struct ces_error *err)
 	if (!job_valid(transfer))
 		return ces_error_set(err, CES_E_INTERNAL, "this is not an image name: %s %s",
 				     open->repository, transfer->get.reference);
-	n = snprintf(text, sizeof(text), "%s%s/v2/%s/%s%s", open->scheme_host_port,
-		     open->prefix != NULL ? open->prefix : "", open->repository,
+	n = snprintf(text, sizeof(text), "%s%s/v2/%s/%s%s", open->scheme_host_port, open->prefix,
+		     open->repository,
 		     places[transfer->asks == CES_ASKS_TAGS ? 0 : transfer->get.kind],
 		     transfer->asks == CES_ASKS_TAGS ? "" : transfer->get.reference);
 	if (n < 0 || (size_t)n >= sizeof(text))
@@ -207,8 +207,8 @@ static CURLcode set_network(CURL *easy, struct ces_transfer *t)
 #endif
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	/* a tunnel: the proxy sees the names of hosts and bytes of TLS */
-	SET(CURLOPT_PROXY, proxy != NULL ? proxy : "");
-	SET(CURLOPT_NOPROXY, proxy != NULL ? "" : "*");
+	SET(CURLOPT_PROXY, proxy);
+	SET(CURLOPT_NOPROXY, proxy[0] != '\0' ? "" : "*");
 	SET(CURLOPT_HTTPPROXYTUNNEL, 1L);
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
@@ -276,7 +276,7 @@ static CURLcode set_password(CURL *easy, const struct ces_fetch_open *open)
 
 	SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
 	SET(CURLOPT_USERNAME, open->username);
-	SET(CURLOPT_PASSWORD, open->token != NULL ? open->token : "");
+	SET(CURLOPT_PASSWORD, open->token);
 	return result;
 }
 
@@ -309,7 +309,7 @@ static CURLcode set_login(CURL *easy, struct ces_transfer *t)
 	CURLcode result = CURLE_OK;
 
 	if (t->asks == CES_ASKS_TOKEN)
-		return s->open.username != NULL ? set_password(easy, &s->open) : CURLE_OK;
+		return s->open.username[0] != '\0' ? set_password(easy, &s->open) : CURLE_OK;
 	t->generation = s->auth.generation;
 	if (ces_origin_equal(&t->origin, &s->hosts.endpoint)) {
 		if (s->auth.kind == CES_AUTH_BASIC)
@@ -393,7 +393,7 @@ CURLcode ces_request_locate(struct ces_transfer *transfer)
 	const struct ces_session *session = transfer->session;
 	const struct ces_hosts *hosts = &session->dialled;
 	const struct ces_origin *origin =
-	    session->open.proxy != NULL ? &hosts->endpoint : &transfer->origin;
+	    session->open.proxy[0] != '\0' ? &hosts->endpoint : &transfer->origin;
 	char text[CES_ORIGIN_TEXT + CES_DIALER_ADDRESSES * INET6_ADDRSTRLEN];
 	struct ces_dialer_places places;
 

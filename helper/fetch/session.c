@@ -9,12 +9,12 @@
 #include <sys/stat.h>
 
 #include "common/cleanup.h"
-#include "common/frame.h"
 #include "common/io.h"
 #include "common/request.h"
 #include "common/schema.h"
 #include "helper/fetch/channel.h"
 #include "helper/fetch/transfer.h"
+#include "policy/names.h"
 
 #define CA_MAX       (4 * 1024 * 1024)
 #define WAIT_MS      1000
@@ -47,9 +47,8 @@ void ces_session_end(struct ces_session *session)
 	curl_multi_cleanup(session->multi);
 	ces_dialer_end(&session->dialer);
 	ces_auth_wipe(session->auth.bearer);
-	ces_wire_free(&ces_fetch_open_schema, &session->open);
 	free(session->ca);
-	memset(session, 0, sizeof(*session));
+	explicit_bzero(session, sizeof(*session));
 }
 
 /* With a proxy, ces-fetch connects to no other place and looks up no other name: the proxy does
@@ -59,7 +58,7 @@ static int open_dialer(struct ces_session *s, struct ces_error *err)
 	static const char scheme[] = "http://";
 
 	s->dialled = s->hosts;
-	if (s->open.proxy != NULL) {
+	if (s->open.proxy[0] != '\0') {
 		s->dialled.n_others = 0;
 		if (strncmp(s->open.proxy, scheme, strlen(scheme)) != 0 ||
 		    ces_origin_parse(s->open.proxy + strlen(scheme), &s->dialled.endpoint) < 0)
@@ -71,11 +70,14 @@ static int open_dialer(struct ces_session *s, struct ces_error *err)
 
 static int check_open(struct ces_session *s, int ca_fd, struct ces_error *err)
 {
-	if (ces_hosts_fill(s->open.scheme_host_port, &s->open.hosts, &s->hosts, err) < 0 ||
+	char *names[CES_DECISION_NAMES];
+	const struct ces_strings hosts = ces_decision_list(&s->open.hosts, names);
+
+	if (ces_hosts_fill(s->open.scheme_host_port, &hosts, &s->hosts, err) < 0 ||
 	    open_dialer(s, err) < 0)
 		return -1;
 	/* RFC 7617: the user is the text before the first colon. */
-	if (s->open.username != NULL && strchr(s->open.username, ':') != NULL)
+	if (strchr(s->open.username, ':') != NULL)
 		return ces_error_set(err, CES_E_USAGE, "a user name cannot have a colon");
 	if (s->open.ca != 1)
 		return 0;
@@ -84,14 +86,14 @@ static int check_open(struct ces_session *s, int ca_fd, struct ces_error *err)
 	return 0;
 }
 
-static int take_open(struct ces_session *s, const void *frame, size_t length, int fd,
+static int take_open(struct ces_session *s, const void *bytes, size_t length, int fd,
 		     struct ces_error *err)
 {
-	if (s->opened || ces_wire_decode(&ces_fetch_open_schema, frame, length, &s->open, err) < 0)
-		return ces_error_set(err, CES_E_INTERNAL, "not one FETCH_OPEN");
+	if (ces_channel_order(bytes, length, &s->open) < 0)
+		return ces_error_set(err, CES_E_INTERNAL, "not an order of this version");
 	s->opened = true;
 	if (s->open.ca > 1 || (s->open.ca == 1) != (fd >= 0))
-		return ces_error_set(err, CES_E_INTERNAL, "a FETCH_OPEN without its CA bundle");
+		return ces_error_set(err, CES_E_INTERNAL, "an order without its CA bundle");
 	(void)check_open(s, fd, &s->broken);
 	return 0;
 }
@@ -121,7 +123,7 @@ static int take_get(struct ces_session *s, const void *frame, size_t length, int
 	struct ces_fetch_get get = {0};
 	struct ces_transfer *t, **end = &s->first;
 
-	if (!s->opened || s->n_transfers == CES_FETCH_TRANSFERS_MAX)
+	if (s->n_transfers == CES_FETCH_TRANSFERS_MAX)
 		return ces_error_set(err, CES_E_INTERNAL, "a FETCH_GET out of turn");
 	if (ces_wire_decode(&ces_fetch_get_schema, frame, length, &get, err) < 0)
 		return -1;
@@ -154,17 +156,8 @@ static int take_packet(struct ces_session *s, bool *ret_more, struct ces_error *
 	*ret_more = result == 1 && length > 0;
 	if (!*ret_more)
 		return result;
-	switch (ces_wire_type(buffer, length)) {
-	case CES_FRAME_FETCH_OPEN:
-		result = take_open(s, buffer, length, fd, err);
-		break;
-	case CES_FRAME_FETCH_GET:
-		result = take_get(s, buffer, length, &fd, err);
-		break;
-	default:
-		result = ces_error_set(err, CES_E_INTERNAL, "an unknown packet");
-		break;
-	}
+	result = s->opened ? take_get(s, buffer, length, &fd, err)
+			   : take_open(s, buffer, length, fd, err);
 	explicit_bzero(buffer, length);
 	return result < 0 ? -1 : 1;
 }

@@ -19,7 +19,7 @@ struct ces_session {
 	CURLM *multi;
 	bool opened;
 	struct ces_error
-	    broken; /* code is set if FETCH_OPEN was not usable: every GET then fails with this */
+	    broken; /* code is set if the order was not usable: every GET then fails with this */
 	struct ces_fetch_open open;
 	struct ces_hosts hosts;
 	struct ces_hosts dialled; /* the same, or only the proxy */

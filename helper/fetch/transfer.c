@@ -244,7 +244,7 @@ static void challenged(struct ces_transfer *t)
 		ces_transfer_fail(t, &err);
 	} else if (t->response.challenge.bearer) {
 		ask_token(t);
-	} else if (s->open.username == NULL || s->auth.kind == CES_AUTH_BASIC) {
+	} else if (s->open.username[0] == '\0' || s->auth.kind == CES_AUTH_BASIC) {
 		refused(t);
 	} else {
 		ces_auth_use_basic(&s->auth);

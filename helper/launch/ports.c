@@ -9,7 +9,6 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
-#include "helper/session/frames.h"
 #include "helper/session/journal.h"
 
 #define RECORD_MS 10000
@@ -32,17 +31,14 @@ static int listen_on(uint16_t port, int *ret, struct ces_error *err)
 static int start_relay(const struct ces_plan *plan, const struct ces_container *container,
 		       const int *fds, size_t n_fds, struct ces_relay *ret, struct ces_error *err)
 {
-	uint64_t host[CES_PORTS_MAX], inside[CES_PORTS_MAX];
-	size_t n = plan->decision->n_ports;
-	const struct ces_relay_job job = {.kind = CES_RELAY_INWARDS,
-					  .uid = plan->session->uid,
-					  .host_ports = {host, n},
-					  .container_ports = {inside, n}};
+	struct ces_relay_job job = {.kind = CES_RELAY_INWARDS,
+				    .uid = plan->session->uid,
+				    .n_ports = plan->decision->n_ports};
 	CES_CLEANUP_FD int netns = -1;
 
-	for (size_t i = 0; i < n; i++) {
-		host[i] = plan->decision->ports[i].host;
-		inside[i] = plan->decision->ports[i].container;
+	for (size_t i = 0; i < job.n_ports; i++) {
+		job.host_ports[i] = plan->decision->ports[i].host;
+		job.container_ports[i] = plan->decision->ports[i].container;
 	}
 	if (ces_relay_netns(container, &netns, err) < 0)
 		return -1;
@@ -96,7 +92,6 @@ void ces_ports_listen(const struct ces_plan *plan, struct ces_ports *ports)
 		ports->refused++;
 		ports->port = report.port;
 		ports->uid = report.uid;
-		ces_relay_report_free(&report);
 	}
 	if (ces_now_ms() >= ports->next)
 		record(plan, ports);

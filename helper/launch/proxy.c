@@ -20,30 +20,23 @@
 
 #include "common/cleanup.h"
 #include "common/paths.h"
-#include "helper/session/frames.h"
-
-#define HOST_TEXT 256
 
 static const char scheme[] = "http://";
 
-/* An address, as text, of the proxy's host. */
-static int resolve(const char *proxy, char *ret, size_t size, struct ces_error *err)
+/* An address, as text, of the proxy's host; "" if none came, which the next worker refuses. */
+static int resolve(struct ces_relay_job *job, struct ces_error *err)
 {
-	const struct ces_relay_job job = {.kind = CES_RELAY_RESOLVE,
-					  .proxy = (char *)(uintptr_t)proxy};
 	struct ces_relay relay = CES_RELAY_NONE;
-	struct ces_relay_report report = {0};
-	int result = ces_relay_start(-1, NULL, 0, &job, &relay, err);
+	struct ces_relay_report report;
+	int result;
 
+	job->kind = CES_RELAY_RESOLVE;
+	result = ces_relay_start(-1, NULL, 0, job, &relay, err);
 	if (result == 0)
 		result = ces_relay_wait(&relay, &report, err);
-	if (result == 0 && report.address == NULL)
-		result = ces_error_set(err, CES_E_HOST, "no address came");
-	if (result == 0) {
-		(void)snprintf(ret, size, "%s", report.address);
-		ces_relay_report_free(&report);
-	}
 	ces_relay_end(&relay);
+	if (result == 0)
+		memcpy(job->address, report.address, sizeof(job->address));
 	return result;
 }
 
@@ -70,34 +63,32 @@ static int make_listener(const struct ces_container *container, int *ret, struct
 	return result;
 }
 
-static int start(const struct ces_container *container, const char *proxy, const char *address,
+static int start(const struct ces_container *container, struct ces_relay_job *job,
 		 struct ces_relay *ret, struct ces_error *err)
 {
-	const struct ces_relay_job job = {.kind = CES_RELAY_OUTWARDS,
-					  .proxy = (char *)(uintptr_t)proxy,
-					  .address = (char *)(uintptr_t)address};
 	CES_CLEANUP_FD int listener = -1;
 
+	job->kind = CES_RELAY_OUTWARDS;
 	if (make_listener(container, &listener, err) < 0)
 		return -1;
-	return ces_relay_start(-1, (int[]){-1, listener}, 2, &job, ret, err);
+	return ces_relay_start(-1, (int[]){-1, listener}, 2, job, ret, err);
 }
 
 int ces_proxy_start(const struct ces_plan *plan, const struct ces_container *container,
 		    struct ces_relay *ret, struct ces_error *err)
 {
-	const char *proxy = plan->decision->proxy;
-	char address[HOST_TEXT];
+	const char *proxy = plan->decision->proxy + strlen(scheme);
+	struct ces_relay_job job = {.uid = plan->session->uid};
 	struct in_addr literal;
 	int result = 0;
 
-	if (proxy[0] == '\0')
+	if (plan->decision->proxy[0] == '\0')
 		return 0;
-	proxy += strlen(scheme);
-	(void)snprintf(address, sizeof(address), "%.*s", (int)strcspn(proxy, ":"), proxy);
-	if (inet_pton(AF_INET, address, &literal) != 1)
-		result = resolve(proxy, address, sizeof(address), err);
+	(void)snprintf(job.proxy, sizeof(job.proxy), "%s", proxy);
+	(void)snprintf(job.address, sizeof(job.address), "%.*s", (int)strcspn(proxy, ":"), proxy);
+	if (inet_pton(AF_INET, job.address, &literal) != 1)
+		result = resolve(&job, err);
 	if (result == 0)
-		result = start(container, proxy, address, ret, err);
+		result = start(container, &job, ret, err);
 	return result == 0 ? 0 : ces_error_context(err, "the proxy of the policy, %s", proxy);
 }

@@ -11,9 +11,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/io.h"
 #include "common/paths.h"
-#include "helper/session/frames.h"
 #include "helper/session/userns.h"
 
 #define READY_MS 10000
@@ -75,19 +73,20 @@ int ces_relay_start(int netns, const int *fds, size_t n_fds, const struct ces_re
 		all[1 + i] = fds[i];
 	if (spawn(netns, all, 1 + n_fds, &ret->process, err) < 0)
 		return -1;
-	return ces_relay_job_send(ret->channel, job, ces_now_ms() + READY_MS, err);
+	return send(ret->channel, job, sizeof(*job), MSG_NOSIGNAL) == (ssize_t)sizeof(*job)
+		   ? 0
+		   : ces_error_errno(err, CES_E_HOST, "talking to ces-relay");
 }
 
 int ces_relay_receive(const struct ces_relay *relay, int flags, struct ces_relay_report *ret)
 {
-	struct ces_error ignored;
-	uint8_t frame[1024];
-	ssize_t n = recv(relay->channel, frame, sizeof(frame), flags);
+	ssize_t n = recv(relay->channel, ret, sizeof(*ret), flags);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
-	if (n <= 0 || ces_relay_report_decode(frame, (size_t)n, ret, &ignored) < 0)
+	if (n != (ssize_t)sizeof(*ret))
 		return -1;
+	ret->address[sizeof(ret->address) - 1] = ret->text[sizeof(ret->text) - 1] = '\0';
 	return 1;
 }
 
@@ -104,11 +103,7 @@ int ces_relay_wait(const struct ces_relay *relay, struct ces_relay_report *ret,
 				     READY_MS / 1000);
 	if (got < 0)
 		return ces_error_set(err, CES_E_HOST, "ces-relay did not start");
-	if (ret->text == NULL)
-		return 0;
-	(void)ces_error_set(err, CES_E_HOST, "%s", ret->text);
-	ces_relay_report_free(ret);
-	return -1;
+	return ret->text[0] == '\0' ? 0 : ces_error_set(err, CES_E_HOST, "%s", ret->text);
 }
 
 int ces_relay_ready(const struct ces_relay *relay, const char *what, struct ces_error *err)
@@ -117,10 +112,7 @@ int ces_relay_ready(const struct ces_relay *relay, const char *what, struct ces_
 
 	if (relay->channel < 0)
 		return 0;
-	if (ces_relay_wait(relay, &report, err) < 0)
-		return ces_error_context(err, "%s", what);
-	ces_relay_report_free(&report);
-	return 0;
+	return ces_relay_wait(relay, &report, err) < 0 ? ces_error_context(err, "%s", what) : 0;
 }
 
 void ces_relay_end(struct ces_relay *relay)

@@ -28,12 +28,12 @@ int ces_relay_netns(const struct ces_container *container, int *ret, struct ces_
 int ces_relay_start(int netns, const int *fds, size_t n_fds, const struct ces_relay_job *job,
 		    struct ces_relay *ret, struct ces_error *err);
 
-/* Reads one report, strictly decoded, to be freed: 1; 0 when there is none now; -1 when there will
- * be none. flags: of recv(2). */
+/* Reads one report, whose texts have an end: 1; 0 when there is none now; -1 when there will be
+ * none. flags: of recv(2). */
 int ces_relay_receive(const struct ces_relay *relay, int flags, struct ces_relay_report *ret);
 
-/* Waits ten seconds at most for the first report, to be freed: the relay is confined. Call it
- * before leaving the host's tree, since the relay has to load libraries. -1 with the relay's own
+/* Waits ten seconds at most for the first report: the relay is confined. Call it before leaving
+ * the host's tree, since the relay has to load libraries. -1 with the relay's own
  * words when it has given up. */
 int ces_relay_wait(const struct ces_relay *relay, struct ces_relay_report *ret,
 		   struct ces_error *err);

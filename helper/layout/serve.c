@@ -190,7 +190,7 @@ static int open_directory(const struct ces_fetch_open *names, int *ret, struct c
 {
 	const char *path = ces_endpoint_layout(names->scheme_host_port);
 
-	if (path == NULL || names->prefix == NULL)
+	if (path == NULL || names->prefix[0] == '\0')
 		return ces_error_set(err, CES_E_INTERNAL, "no directory is named");
 	if (ces_policy_open_directory(path, ret, err) < 0) {
 		err->code = CES_E_HOST; /* (ces-resolve passes this on) */
@@ -205,8 +205,7 @@ int ces_layout_take_order(int channel, struct ces_layout_order *ret, struct ces_
 	ssize_t n = recv(channel, frame, sizeof(frame), 0);
 
 	*ret = (struct ces_layout_order){.dir = -1};
-	if (n <= 0 ||
-	    ces_wire_decode(&ces_fetch_open_schema, frame, (size_t)n, &ret->names, err) < 0)
+	if (n <= 0 || ces_channel_order(frame, (size_t)n, &ret->names) < 0)
 		return ces_error_set(err, CES_E_USAGE,
 				     "ces-layout is started by CES and does nothing by itself");
 	(void)alarm(STUCK_SECONDS);

@@ -14,6 +14,7 @@
 #include "helper/parse/sandbox.h"
 #include "policy/cdi.h"
 #include "policy/flat.h"
+#include "policy/names.h"
 #include "policy/parsed.h"
 
 static int read_policy(const char *bytes, size_t length, uint8_t **ret, size_t *ret_length,

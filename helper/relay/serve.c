@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/schema.h"
+#include "common/io.h"
 #include "helper/relay/peer.h"
 #include "helper/relay/pump.h"
 
@@ -22,9 +22,8 @@ static struct ces_pump pumps[PUMPS];
 static void report_stranger(uint64_t port, uint64_t uid)
 {
 	const struct ces_relay_report report = {.port = port, .uid = uid};
-	struct ces_error ignored;
 
-	(void)ces_wire_send(CES_RELAY_CHANNEL, &ces_relay_report_schema, &report, 0, &ignored);
+	(void)ces_write_full(CES_RELAY_CHANNEL, &report, sizeof(report), 0);
 }
 
 static struct ces_pump *free_pump(void)

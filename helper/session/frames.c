@@ -2,7 +2,6 @@
 #include "helper/session/frames.h"
 
 #include "common/io.h"
-#include "common/packet.h"
 #include "common/schema.h"
 #include "helper/session/object.h"
 
@@ -45,33 +44,4 @@ int ces_image_record_write(int dir, const char *name, const struct ces_image_rec
 			   struct ces_error *err)
 {
 	return ces_object_write(dir, name, &ces_image_record_schema, record, err);
-}
-
-int ces_fetch_open_send(int socket, const struct ces_fetch_open *open, int ca,
-			struct ces_error *err)
-{
-	return ces_packet_send_frame(socket, &ces_fetch_open_schema, open, ca, "ces-fetch", err);
-}
-
-int ces_unpack_job_send(int fd, const struct ces_unpack_job *job, int64_t deadline_ms,
-			struct ces_error *err)
-{
-	return ces_wire_send(fd, &ces_unpack_job_schema, job, deadline_ms, err);
-}
-
-int ces_relay_job_send(int fd, const struct ces_relay_job *job, int64_t deadline_ms,
-		       struct ces_error *err)
-{
-	return ces_wire_send(fd, &ces_relay_job_schema, job, deadline_ms, err);
-}
-
-int ces_relay_report_decode(const void *frame, size_t length, struct ces_relay_report *ret,
-			    struct ces_error *err)
-{
-	return ces_wire_decode(&ces_relay_report_schema, frame, length, ret, err);
-}
-
-void ces_relay_report_free(struct ces_relay_report *report)
-{
-	ces_wire_free(&ces_relay_report_schema, report);
 }

@@ -5,7 +5,6 @@
 
 #include "common/image.h"
 #include "common/request.h"
-#include "common/worker_order.h"
 
 /* Reads one control frame from the client, within a second. Returns 1, 0 at the end of the pipe, or
  * -1. */
@@ -21,18 +20,5 @@ int ces_image_record_read(int dir, const char *name, struct ces_image_record *re
 			  struct ces_error *err);
 int ces_image_record_write(int dir, const char *name, const struct ces_image_record *record,
 			   struct ces_error *err);
-
-/* To workers: ca is an fd or -1. */
-int ces_fetch_open_send(int socket, const struct ces_fetch_open *open, int ca,
-			struct ces_error *err);
-int ces_unpack_job_send(int fd, const struct ces_unpack_job *job, int64_t deadline_ms,
-			struct ces_error *err);
-int ces_relay_job_send(int fd, const struct ces_relay_job *job, int64_t deadline_ms,
-		       struct ces_error *err);
-
-/* Decodes a relay's report, one packet in memory. Release it with ces_relay_report_free. */
-int ces_relay_report_decode(const void *frame, size_t length, struct ces_relay_report *ret,
-			    struct ces_error *err);
-void ces_relay_report_free(struct ces_relay_report *report);
 
 #endif

@@ -85,18 +85,15 @@ static int start_reader(struct ces_serving *s, const struct ces_unpack_job *job,
 
 static int parse(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
-	const struct ces_unpack_job job = {
-	    .kind = wish->number,
-	    .digest = wish->digest[0] != '\0' ? (char *)(uintptr_t)wish->digest : NULL,
-	    .size = wish->size,
-	    .layers = wish->layers,
-	    .type = wish->type};
+	struct ces_unpack_job job = {
+	    .kind = wish->number, .size = wish->size, .layers = wish->layers, .type = wish->type};
 
 	if (wish->number != (s->phase == CES_LOOKING   ? CES_UNPACK_MANIFEST
 			     : s->phase == CES_SIGNING ? CES_UNPACK_SIGNATURES
 						       : CES_UNPACK_CONFIG) ||
-	    (job.digest != NULL && !ces_digest_valid(job.digest)))
+	    (wish->digest[0] != '\0' && !ces_digest_valid(wish->digest)))
 		return ces_serve_refuse(err);
+	memcpy(job.digest, wish->digest, sizeof(job.digest));
 	return start_reader(s, &job, NULL, 0, err) < 0
 		   ? -1
 		   : ces_serve_hand_out(s, &s->reader.input, err);
@@ -232,15 +229,14 @@ static int have_layers(struct ces_serving *s, const struct ces_wish *wish, struc
  * mounts. */
 static int find_user(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
-	char user[CES_WISH_BYTES_MAX + 1];
-	const struct ces_unpack_job job = {.kind = CES_UNPACK_FIND_USER,
-					   .user = wish->length > 0 ? user : NULL};
+	struct ces_unpack_job job = {.kind = CES_UNPACK_FIND_USER};
 	int mounts[CES_LAYERS_MAX];
 	size_t n = 0;
 	int result = 0;
 
-	memcpy(user, wish->bytes, wish->length);
-	user[wish->length] = '\0';
+	if (wish->length >= sizeof(job.user))
+		return ces_serve_refuse(err);
+	memcpy(job.user, wish->bytes, wish->length);
 	for (; n < s->pull->n && result == 0; n += result == 0) {
 		CES_CLEANUP_FD int layer = -1;
 

@@ -78,18 +78,18 @@ int ces_serve_unpack(struct ces_serving *s, const struct ces_wish *wish, struct 
 {
 	struct ces_pull *pull = s->pull;
 	struct ces_pull_layer *layer = &pull->layers[wish->layer];
-	const struct ces_unpack_job job = {
+	struct ces_unpack_job job = {
 	    .kind = CES_UNPACK_LAYER,
-	    .digest = layer->digest,
 	    .size = layer->size,
 	    .compression = layer->compression,
-	    .diff_id = layer->diff_id,
 	    .max_bytes = pull->left < CES_LAYER_BYTES_MAX ? pull->left : CES_LAYER_BYTES_MAX,
 	    .max_entries = LAYER_ENTRIES_MAX,
 	    .reserve = pull->session->host->store.reserve};
 	CES_CLEANUP_FD int fs = -1;
 	CES_CLEANUP_FD int mount = -1;
 
+	memcpy(job.digest, layer->digest, sizeof(job.digest));
+	memcpy(job.diff_id, layer->diff_id, sizeof(job.diff_id));
 	if (layer->name[0] != '\0' || unpackers(pull) >= UNPACKERS_MAX)
 		return ces_serve_refuse(err);
 	if (ces_store_stage(pull->store, layer->name, &layer->staging, &fs, err) < 0 ||

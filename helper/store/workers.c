@@ -17,10 +17,8 @@
 #include "common/request.h"
 #include "helper/resolve/wish.h"
 #include "helper/session/account.h"
-#include "helper/session/frames.h"
 #include "helper/session/userns.h"
 
-#define JOB_MS     30000
 #define END_MS     10000 /* for a worker that has answered */
 #define PIPE_BYTES (1 << 20)
 
@@ -43,39 +41,33 @@ static int open_ca(const struct ces_decision *decision, int *ret, struct ces_err
 static int send_open(const struct ces_session *session, const struct ces_decision *decision,
 		     int socket_fd, struct ces_error *err)
 {
-	char endpoint[sizeof(decision->endpoint)], repository[sizeof(decision->image.repository)];
-	char *hosts[CES_DECISION_NAMES];
-	char proxy[sizeof(decision->proxy)];
-	/* a registry that takes no login gets none, even if the caller gave one */
-	bool login = decision->credentials != CES_CREDENTIALS_NONE;
-	struct ces_fetch_open order = {.scheme_host_port = endpoint,
-				       .repository = repository,
-				       .hosts = ces_decision_list(&decision->token_hosts, hosts),
-				       .username = login ? session->request->username : NULL,
-				       .token = login ? session->request->token : NULL};
+	const struct ces_request *request = session->request;
+	struct ces_fetch_open order = {.hosts = decision->token_hosts};
 	CES_CLEANUP_FD int ca = -1;
-	char prefix[sizeof(endpoint)];
-	char *path;
+	char *path = NULL;
+	int result;
 
-	memcpy(proxy, decision->proxy, sizeof(proxy));
-	order.proxy = proxy[0] != '\0' ? proxy : NULL;
-	memcpy(repository, decision->image.repository, sizeof(repository));
-	memcpy(endpoint, decision->endpoint, sizeof(endpoint));
-	if (ces_endpoint_layout(endpoint) != NULL) {
-		(void)snprintf(prefix, sizeof(prefix), "%s", decision->image.registry);
-		order.prefix = prefix;
-		return ces_fetch_open_send(socket_fd, &order, -1, err);
+	memcpy(order.scheme_host_port, decision->endpoint, sizeof(order.scheme_host_port));
+	memcpy(order.repository, decision->image.repository, sizeof(order.repository));
+	memcpy(order.proxy, decision->proxy, sizeof(order.proxy));
+	/* a registry that takes no login gets none, even if the caller gave one */
+	if (decision->credentials != CES_CREDENTIALS_NONE && request->username != NULL) {
+		(void)snprintf(order.username, sizeof(order.username), "%s", request->username);
+		(void)snprintf(order.token, sizeof(order.token), "%s",
+			       request->token != NULL ? request->token : "");
 	}
-	path = strchr(endpoint + strlen("https://"), '/');
-	if (path != NULL) {
-		memcpy(prefix, path, strlen(path) + 1);
-		order.prefix = prefix;
+	if (ces_endpoint_layout(decision->endpoint) != NULL)
+		memcpy(order.prefix, decision->image.registry, sizeof(decision->image.registry));
+	else if ((path = strchr(order.scheme_host_port + strlen("https://"), '/')) != NULL)
+		(void)snprintf(order.prefix, sizeof(order.prefix), "%s", path);
+	if (path != NULL)
 		*path = '\0';
-	}
 	if (open_ca(decision, &ca, err) < 0)
 		return -1;
 	order.ca = ca >= 0;
-	return ces_fetch_open_send(socket_fd, &order, ca, err);
+	result = ces_packet_send(socket_fd, &order, sizeof(order), ca, 0);
+	explicit_bzero(&order, sizeof(order));
+	return result == 0 ? 0 : ces_error_errno(err, CES_E_HOST, "talking to ces-fetch");
 }
 
 /* Starts a worker of an account of its own, in the host's namespaces. Its end of the socket is its
@@ -181,7 +173,9 @@ int ces_unpacker_start(const struct ces_unpack_job *job, int userns, const int *
 		memcpy(fds + 3, dirs, n_dirs * sizeof(int));
 	if (ces_spawn_worker(&how, &ret->process, err) < 0)
 		return -1;
-	return ces_unpack_job_send(order_write, job, ces_now_ms() + JOB_MS, err);
+	return ces_write_full(order_write, job, sizeof(*job), -1) == 0
+		   ? 0
+		   : ces_error_errno(err, CES_E_HOST, "talking to ces-unpack");
 }
 
 void ces_unpacker_kill(struct ces_unpacker *unpacker)

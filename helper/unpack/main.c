@@ -25,7 +25,6 @@
 #define INPUT_FD  5
 #define FIRST_DIR 6
 
-#define JOB_MAX       (16 * 1024)
 #define JOB_WITHIN_MS 10000
 
 static const char *label(const struct ces_unpack_job *job, char *buffer, size_t size)
@@ -33,7 +32,7 @@ static const char *label(const struct ces_unpack_job *job, char *buffer, size_t 
 	static const char *const names[] = {"",      "manifest", "image configuration",
 					    "layer", "user",     "list of signatures"};
 
-	if (job->digest == NULL)
+	if (job->digest[0] == '\0')
 		return names[job->kind];
 	snprintf(buffer, size, "%s %.19s", names[job->kind], job->digest);
 	return buffer;
@@ -56,7 +55,7 @@ static int read_document(const struct ces_unpack_job *job, uint64_t max, char **
 					   (unsigned long long)max)
 			   : ces_error_errno(err, CES_E_INTERNAL, "cannot read");
 	ces_digest_of(bytes, length, digest);
-	if (job->digest != NULL && strcmp(job->digest, digest) != 0)
+	if (job->digest[0] != '\0' && strcmp(job->digest, digest) != 0)
 		return ces_error_set(err, CES_E_IMAGE, "its bytes have another digest, %.19s...",
 				     digest);
 	*ret = ces_steal_pointer(&bytes);
@@ -150,7 +149,7 @@ static int do_layer(const struct ces_unpack_job *job, int root, struct ces_error
 		return -1;
 	}
 	ces_stream_close(stream);
-	layer.diff_id = job->diff_id;
+	layer.diff_id = (char *)(uintptr_t)job->diff_id;
 	result = answer(&ces_unpack_layer_schema, &layer, err);
 	ces_layer_free(&layer);
 	return result;
@@ -166,7 +165,8 @@ static int do_user(const struct ces_unpack_job *job, const int *layers, size_t n
 	if (ces_sandbox_close(CES_UNPACK_FIND_USER, err) < 0 ||
 	    ces_user_find_file(layers, n_layers, "passwd", &passwd, err) < 0 ||
 	    ces_user_find_file(layers, n_layers, "group", &group, err) < 0 ||
-	    ces_user_resolve(job->user, passwd, group, &user, err) < 0)
+	    ces_user_resolve(job->user[0] != '\0' ? job->user : NULL, passwd, group, &user, err) <
+		0)
 		return -1;
 	record.uid = user.uid;
 	record.gid = user.gid;
@@ -183,11 +183,10 @@ static int check_job(const struct ces_unpack_job *job, struct ces_error *err)
 
 	if (!document && !layer && job->kind != CES_UNPACK_FIND_USER)
 		return ces_error_set(err, CES_E_INTERNAL, "unknown job");
-	if (job->digest != NULL ? !ces_digest_valid(job->digest)
-				: layer || job->kind == CES_UNPACK_CONFIG)
+	if (job->digest[0] != '\0' ? !ces_digest_valid(job->digest)
+				   : layer || job->kind == CES_UNPACK_CONFIG)
 		return ces_error_set(err, CES_E_INTERNAL, "the job has no digest");
-	if (layer && (job->diff_id == NULL || !ces_digest_valid(job->diff_id) ||
-		      job->compression > CES_COMPRESSION_ZSTD))
+	if (layer && (!ces_digest_valid(job->diff_id) || job->compression > CES_COMPRESSION_ZSTD))
 		return ces_error_set(err, CES_E_INTERNAL,
 				     "the job has no diff_id or no compression");
 	if (job->type > CES_MANIFEST_DOCKER)
@@ -297,6 +296,20 @@ static int tell(const struct ces_error *what)
 	return answer(&ces_unpack_error_schema, &message, &err);
 }
 
+/* Takes the job, which is all that comes. */
+static int take_job(struct ces_unpack_job *ret)
+{
+	int64_t deadline = ces_now_ms() + JOB_WITHIN_MS;
+	char more;
+
+	if (ces_read_full(JOB_FD, ret, sizeof(*ret), deadline) < 0 ||
+	    ces_read_full(JOB_FD, &more, 1, deadline) == 0 || errno != ENODATA)
+		return -1;
+	ret->digest[CES_DIGEST_LENGTH] = ret->diff_id[CES_DIGEST_LENGTH] = '\0';
+	ret->user[sizeof(ret->user) - 1] = '\0';
+	return 0;
+}
+
 int main(void)
 {
 	struct ces_unpack_job job = {0};
@@ -306,8 +319,7 @@ int main(void)
 
 	if (!fds_are_good() || ces_sandbox_begin(&err) < 0)
 		_exit(1);
-	if (ces_wire_receive(JOB_FD, &ces_unpack_job_schema, JOB_MAX, ces_now_ms() + JOB_WITHIN_MS,
-			     &job, &err) != 1)
+	if (take_job(&job) < 0)
 		_exit(1);
 	close(JOB_FD);
 	result = check_job(&job, &err);

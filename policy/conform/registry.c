@@ -175,20 +175,31 @@ static int start(struct ces_registry *r, struct ces_error *err)
 	return 0;
 }
 
+/* Copies text, or "" for NULL; false when it is too long. */
+static bool fits(const char *text, char *ret, size_t size)
+{
+	return snprintf(ret, size, "%s", text != NULL ? text : "") < (int)size;
+}
+
 static int order(struct ces_registry *r, struct ces_registry_way *way, struct ces_error *err)
 {
+	const struct ces_strings hosts = {(char **)(uintptr_t)way->hosts, way->n_hosts};
 	struct ces_registry_place place = {.endpoint = ""};
-	struct ces_fetch_open open = {.username = (char *)(uintptr_t)way->username,
-				      .token = (char *)(uintptr_t)way->token,
-				      .proxy = (char *)(uintptr_t)way->proxy,
-				      .ca = way->ca >= 0};
+	struct ces_fetch_open open = {.ca = way->ca >= 0};
+	int result;
 
 	ces_registry_find(way, &place);
-	open.scheme_host_port = place.endpoint;
-	open.repository = place.repository;
-	open.hosts = (struct ces_strings){(char **)(uintptr_t)way->hosts, way->n_hosts};
-	return ces_packet_send_frame(r->channel, &ces_fetch_open_schema, &open, way->ca,
-				     "ces-fetch", err);
+	if (!fits(place.endpoint, open.scheme_host_port, sizeof(open.scheme_host_port)) ||
+	    !fits(place.repository, open.repository, sizeof(open.repository)) ||
+	    !fits(way->username, open.username, sizeof(open.username)) ||
+	    !fits(way->token, open.token, sizeof(open.token)) ||
+	    !fits(way->proxy, open.proxy, sizeof(open.proxy)))
+		return ces_error_set(err, CES_E_USAGE, "a name, token or address is too long");
+	if (ces_decision_names(&hosts, "token_hosts", &open.hosts, err) < 0)
+		return -1;
+	result = ces_packet_send(r->channel, &open, sizeof(open), way->ca, 0);
+	explicit_bzero(&open, sizeof(open));
+	return result == 0 ? 0 : ces_error_errno(err, CES_E_HOST, "talking to ces-fetch");
 }
 
 int ces_registry_open(struct ces_registry_way *way, int64_t patience_ms, struct ces_registry **ret,

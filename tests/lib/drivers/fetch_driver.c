@@ -1,4 +1,4 @@
-/* Plays the helper for ces-fetch: starts it as user nobody, sends one FETCH_OPEN and some
+/* Plays the helper for ces-fetch: starts it as user nobody, sends one order and some
  * FETCH_GETs, keeps what comes through the pipes, and prints the statuses. For tests only.
  *
  *   fetch_driver [option...] ENDPOINT REPOSITORY GET...
@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "common/num.h"
+#include "common/packet.h"
 #include "common/request.h"
 #include "common/schema.h"
 #include "common/worker.h"
@@ -207,13 +208,17 @@ static int relay(int channel)
 	return failed ? 1 : 0;
 }
 
+static void put(char *to, size_t size, const char *text)
+{
+	if (snprintf(to, size, "%s", text) >= (int)size)
+		errx(2, "too long: %s", text);
+}
+
 static void options(int argc, char **argv, struct ces_fetch_open *open_frame, int *ca)
 {
-	static char *hosts[32];
 	uint64_t n;
 	int c;
 
-	open_frame->hosts.v = hosts;
 	while ((c = getopt(argc, argv, "e:c:u:t:a:p:o:r:v")) != -1) {
 		switch (c) {
 		case 'e':
@@ -226,16 +231,16 @@ static void options(int argc, char **argv, struct ces_fetch_open *open_frame, in
 			open_frame->ca = 1;
 			break;
 		case 'u':
-			open_frame->username = optarg;
+			put(open_frame->username, sizeof(open_frame->username), optarg);
 			break;
 		case 't':
-			open_frame->token = optarg;
+			put(open_frame->token, sizeof(open_frame->token), optarg);
 			break;
 		case 'a':
-			hosts[open_frame->hosts.n++] = optarg;
+			put(open_frame->hosts.v[open_frame->hosts.n++], 264, optarg);
 			break;
 		case 'p':
-			open_frame->prefix = optarg;
+			put(open_frame->prefix, sizeof(open_frame->prefix), optarg);
 			break;
 		case 'o':
 			directory = optarg;
@@ -254,8 +259,8 @@ static void options(int argc, char **argv, struct ces_fetch_open *open_frame, in
 	}
 	if (argc - optind < 3 || argc - optind - 2 > GETS_MAX)
 		errx(2, "ENDPOINT REPOSITORY GET...");
-	open_frame->scheme_host_port = argv[optind];
-	open_frame->repository = argv[optind + 1];
+	put(open_frame->scheme_host_port, sizeof(open_frame->scheme_host_port), argv[optind]);
+	put(open_frame->repository, sizeof(open_frame->repository), argv[optind + 1]);
 }
 
 int main(int argc, char **argv)
@@ -269,7 +274,8 @@ int main(int argc, char **argv)
 		err(2, "socketpair");
 	pid = start(ends[1]);
 	close(ends[1]);
-	send_frame(ends[0], &ces_fetch_open_schema, &open_frame, ca);
+	if (ces_packet_send(ends[0], &open_frame, sizeof(open_frame), ca, 0) < 0)
+		err(2, "sending the order");
 	for (n_jobs = 0; optind + 2 + (int)n_jobs < argc; n_jobs++)
 		ask(ends[0], n_jobs, argv[optind + 2 + (int)n_jobs]);
 	result = relay(ends[0]);

@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "common/io.h"
 #include "common/worker.h"
 #include "common/schema.h"
 
@@ -266,7 +267,7 @@ static int run_job(void)
 		become_unpack(user_namespace, fds, 3 + options.n_directories);
 	for (int i = 0; i < 3 + options.n_directories; i++)
 		close(fds[i]);
-	if (ces_wire_send(job[1], &ces_unpack_job_schema, &options.job, -1, &err) < 0)
+	if (ces_write_full(job[1], &options.job, sizeof(options.job), -1) < 0)
 		fprintf(stderr, "unpack_driver: %s\n", err.text);
 	close(job[1]);
 	got = ces_wire_read(answer[0], CES_WIRE_RECORD_MAX, -1, &frame, &length, &type, &err);
@@ -303,7 +304,8 @@ static void parse_options(int argc, char **argv)
 			options.plain = true;
 			break;
 		case 'd':
-			options.job.digest = optarg;
+			(void)snprintf(options.job.digest, sizeof(options.job.digest), "%s",
+				       optarg);
 			break;
 		case 's':
 			options.job.size = strtoull(optarg, NULL, 10);
@@ -312,13 +314,14 @@ static void parse_options(int argc, char **argv)
 			options.job.compression = word_number(optarg, compressions, 3);
 			break;
 		case 'i':
-			options.job.diff_id = optarg;
+			(void)snprintf(options.job.diff_id, sizeof(options.job.diff_id), "%s",
+				       optarg);
 			break;
 		case 'l':
 			options.job.layers = strtoull(optarg, NULL, 10);
 			break;
 		case 'u':
-			options.job.user = optarg;
+			(void)snprintf(options.job.user, sizeof(options.job.user), "%s", optarg);
 			break;
 		case 'b':
 			options.job.max_bytes = strtoull(optarg, NULL, 10);
