@@ -197,13 +197,16 @@ int ces_session_send(struct ces_session *session, const struct ces_request *requ
 
 void ces_session_control(struct ces_session *session, enum ces_control_kind kind, uint64_t value)
 {
-	const struct ces_control control = {.kind = kind, .value = value};
-	struct ces_error ignored;
+	const uint64_t kind_bytes = htole64(kind), value_bytes = htole64(value);
+	struct ces_control control;
 
+	memcpy(control.head, CES_CONTROL_HEAD, sizeof(control.head));
+	memcpy(control.kind, &kind_bytes, sizeof(control.kind));
+	memcpy(control.between, CES_CONTROL_BETWEEN, sizeof(control.between));
+	memcpy(control.value, &value_bytes, sizeof(control.value));
 	if (session->request < 0)
 		return;
-	if (ces_wire_send(session->request, &ces_control_schema, &control, ces_now_ms() + 100,
-			  &ignored) < 0)
+	if (ces_write_full(session->request, &control, sizeof(control), ces_now_ms() + 100) < 0)
 		return; /* it is gone, or it hangs: the event pipe shows which */
 }
 

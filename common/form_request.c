@@ -1,4 +1,4 @@
-/* The request, and the frames that may follow it on its pipe. */
+/* The request. */
 #include "common/request.h"
 
 #include "common/forms.h"
@@ -34,9 +34,3 @@ static const struct ces_wire_field request_fields[] = {
     FIELD(ces_request, 26, U64S, 0, 8, CES_COOKIE_WORDS, cookie),
 };
 SCHEMA(ces_request_schema, "request", CES_FRAME_REQUEST, ces_request, request_fields);
-
-static const struct ces_wire_field control_fields[] = {
-    FIELD(ces_control, 1, U64, 1, 8, 1, kind),
-    FIELD(ces_control, 2, U64, 0, 8, 1, value),
-};
-SCHEMA(ces_control_schema, "control frame", CES_FRAME_CONTROL, ces_control, control_fields);

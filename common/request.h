@@ -42,10 +42,12 @@ enum ces_control_kind {
 	CES_CONTROL_SIGNAL = 1, /* value: signal number, one of HUP INT QUIT TERM USR1 USR2 KILL */
 	CES_CONTROL_WINDOW = 2, /* value: rows << 16 | columns */
 };
+/* All of these frames (common/wire.h) are alike but for two numbers, which have the lowest byte
+ * first. So a program that reads one needs no table. */
 struct ces_control {
-	void *memory;
-	uint64_t kind;
-	uint64_t value;
+	char head[16], kind[8], between[6], value[8];
 };
+#define CES_CONTROL_HEAD    "CES1\2\0\34\0\0\0\1\0\10\0\0\0" /* fields 1 and 2, of eight bytes */
+#define CES_CONTROL_BETWEEN "\2\0\10\0\0\0"
 
 #endif

@@ -8,7 +8,6 @@
 
 /* common/request.h */
 extern const struct ces_wire_schema ces_request_schema;
-extern const struct ces_wire_schema ces_control_schema;
 /* common/image.h */
 extern const struct ces_wire_schema ces_image_record_schema;
 /* common/worker.h */

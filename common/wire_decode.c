@@ -7,12 +7,9 @@
  * before the whole frame is valid. */
 #include "common/wire_field.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "common/io.h"
 
 static uint32_t get_u16(const uint8_t *at)
 {
@@ -196,65 +193,4 @@ void ces_wire_free(const struct ces_wire_schema *schema, void *object)
 		free(block);
 	}
 	memset(object, 0, schema->size);
-}
-
-static int late(struct ces_error *err)
-{
-	return ces_error_set(err, CES_E_LIMIT, "no complete frame came in time");
-}
-
-int ces_wire_read(int fd, size_t max, int64_t deadline_ms, uint8_t **ret, size_t *ret_length,
-		  uint16_t *ret_type, struct ces_error *err)
-{
-	uint8_t header[CES_WIRE_HEADER];
-	uint8_t *frame;
-	size_t length;
-
-	if (ces_read_full(fd, header, sizeof(header), deadline_ms) < 0) {
-		if (errno == ENODATA)
-			return 0;
-		return errno == ETIMEDOUT ? late(err)
-					  : ces_error_errno(err, CES_E_USAGE, "reading a frame");
-	}
-	length = get_u32(header + 6);
-	if (ces_wire_type(header, sizeof(header)) == 0)
-		return ces_error_set(err, CES_E_USAGE, "not a CES frame");
-	/* (checks the cap before it allocates or reads a byte) */
-	if (max < CES_WIRE_HEADER || length > max - CES_WIRE_HEADER)
-		return ces_error_set(err, CES_E_USAGE,
-				     "frame of %zu bytes; at most %zu are allowed",
-				     length + CES_WIRE_HEADER, max);
-	frame = calloc(1, CES_WIRE_HEADER + length);
-	if (frame == NULL)
-		return ces_error_set(err, CES_E_HOST, "out of memory");
-	memcpy(frame, header, sizeof(header));
-	if (length > 0 && ces_read_full(fd, frame + CES_WIRE_HEADER, length, deadline_ms) < 0) {
-		int failed = errno;
-
-		explicit_bzero(frame, CES_WIRE_HEADER + length);
-		free(frame);
-		return failed == ETIMEDOUT
-			   ? late(err)
-			   : ces_error_set(err, CES_E_USAGE, "a frame is cut short");
-	}
-	*ret = frame;
-	*ret_length = CES_WIRE_HEADER + length;
-	*ret_type = (uint16_t)get_u16(header + 4);
-	return 1;
-}
-
-int ces_wire_receive(int fd, const struct ces_wire_schema *schema, size_t max, int64_t deadline_ms,
-		     void *object, struct ces_error *err)
-{
-	uint8_t *frame;
-	size_t length;
-	uint16_t type;
-	int result = ces_wire_read(fd, max, deadline_ms, &frame, &length, &type, err);
-
-	if (result <= 0)
-		return result;
-	result = ces_wire_decode(schema, frame, length, object, err) < 0 ? -1 : 1;
-	explicit_bzero(frame, length);
-	free(frame);
-	return result;
 }

@@ -1,26 +1,29 @@
 /* Converts foreign frames to and from structs. Must not judge the content of a frame. */
 #include "helper/session/frames.h"
 
+#include <endian.h>
+#include <string.h>
+
 #include "common/io.h"
 #include "common/schema.h"
 #include "helper/session/object.h"
 
-#define CONTROL_MS  1000
-#define CONTROL_MAX 256
+#define CONTROL_MS 1000
 
-int ces_control_receive(int fd, struct ces_control *ret, struct ces_error *err)
+int ces_control_receive(int fd, enum ces_control_kind *ret_kind, uint64_t *ret_value)
 {
-	int got = ces_wire_receive(fd, &ces_control_schema, CONTROL_MAX, ces_now_ms() + CONTROL_MS,
-				   ret, err);
+	struct ces_control control;
+	uint64_t kind, value;
 
-	if (got > 0) { /* numbers alone: nothing stays in memory */
-		struct ces_control copy = *ret;
-
-		ces_wire_free(&ces_control_schema, ret);
-		copy.memory = NULL;
-		*ret = copy;
-	}
-	return got;
+	if (ces_read_full(fd, &control, sizeof(control), ces_now_ms() + CONTROL_MS) < 0 ||
+	    memcmp(control.head, CES_CONTROL_HEAD, sizeof(control.head)) != 0 ||
+	    memcmp(control.between, CES_CONTROL_BETWEEN, sizeof(control.between)) != 0)
+		return -1;
+	memcpy(&kind, control.kind, sizeof(kind));
+	memcpy(&value, control.value, sizeof(value));
+	*ret_kind = (enum ces_control_kind)le64toh(kind);
+	*ret_value = le64toh(value);
+	return 0;
 }
 
 int ces_image_record_decode(const void *frame, size_t length, struct ces_image_record *ret,

@@ -6,9 +6,9 @@
 #include "common/image.h"
 #include "common/request.h"
 
-/* Reads one control frame from the client, within a second. Returns 1, 0 at the end of the pipe, or
- * -1. */
-int ces_control_receive(int fd, struct ces_control *ret, struct ces_error *err);
+/* Reads one control frame from the client, within a second. -1 at the end of the pipe, and if
+ * something else comes. A kind that this version does not know means nothing. */
+int ces_control_receive(int fd, enum ces_control_kind *ret_kind, uint64_t *ret_value);
 
 /* Decodes an image's record. Release it with ces_image_record_free. */
 int ces_image_record_decode(const void *frame, size_t length, struct ces_image_record *ret,

@@ -361,11 +361,10 @@ static int serve_one(struct ces_serving *s, struct ces_error *err)
 
 static int cancelled(struct ces_error *err)
 {
-	struct ces_control frame;
-	struct ces_error ignored;
-	int got = ces_control_receive(CES_FD_REQUEST, &frame, &ignored);
+	enum ces_control_kind kind;
+	uint64_t value;
 
-	if (got > 0 && frame.kind == CES_CONTROL_WINDOW)
+	if (ces_control_receive(CES_FD_REQUEST, &kind, &value) == 0 && kind == CES_CONTROL_WINDOW)
 		return 0;
 	return ces_error_set(err, CES_E_USAGE, "the pull was interrupted; nothing was kept");
 }

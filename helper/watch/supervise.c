@@ -177,19 +177,18 @@ static void resize(const struct watch *watch, uint64_t window)
 
 static void listen_to_client(struct watch *watch)
 {
-	struct ces_control control;
-	struct ces_error ignored;
-	int got = ces_control_receive(CES_FD_REQUEST, &control, &ignored);
+	enum ces_control_kind kind;
+	uint64_t value;
 
-	if (got <= 0) {
+	if (ces_control_receive(CES_FD_REQUEST, &kind, &value) < 0) {
 		watch->client = false;
 		stop(watch, "client gone", GRACE_GONE_MS);
 		return;
 	}
-	if (control.kind == CES_CONTROL_WINDOW)
-		resize(watch, control.value);
-	else if (control.kind == CES_CONTROL_SIGNAL)
-		obey(watch, control.value);
+	if (kind == CES_CONTROL_WINDOW)
+		resize(watch, value);
+	else if (kind == CES_CONTROL_SIGNAL)
+		obey(watch, value);
 }
 
 static int64_t next_deadline(const struct watch *watch)

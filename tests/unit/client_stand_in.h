@@ -85,11 +85,10 @@ static void play_cat(void)
 static void play_signals(void)
 {
 	struct ces_control control;
-	struct ces_error err;
 
 	ces_write_full(STDOUT_FILENO, "ready", 5, -1);
-	if (ces_wire_receive(REQUEST_FD, &ces_control_schema, 4096, -1, &control, &err) == 1)
-		exited(128 + (unsigned)control.value, NULL);
+	if (ces_read_full(REQUEST_FD, &control, sizeof(control), -1) == 0)
+		exited(128 + (unsigned)(unsigned char)control.value[0], NULL);
 }
 
 static void play_unread(void)
