@@ -16,7 +16,7 @@
 #include "common/num.h"
 #include "common/schema.h"
 #include "helper/resolve/image.h"
-#include "helper/store/claim.h"
+#include "helper/resolve/patience.h"
 
 #define AT_ONCE 3
 #define LOOK_MS 300 /* between two looks at a layer that another pull fetches */
@@ -39,6 +39,7 @@ struct layer {
 	bool asked;   /* the registry was asked whether this caller may have it: */
 	bool allowed; /* the registry said so */
 	bool alone;   /* fetched without a claim: the other pull is too slow */
+	struct ces_patience patience;
 };
 
 struct job {
@@ -180,6 +181,7 @@ static int claim(struct job *job, size_t i, struct ces_error *err)
 	if (answer.state != 0)
 		return have(job, i, err);
 	layer->state = LAYER_ELSEWHERE;
+	ces_patience_begin(&layer->patience, ces_now_ms());
 	return 0;
 }
 
@@ -207,28 +209,22 @@ static int look_elsewhere(struct job *job, struct ces_error *err)
 	for (size_t i = 0; i < job->n; i++) {
 		struct layer *layer = &job->layers[i];
 		struct ces_wish_answer answer;
+		uint64_t before;
 
 		if (layer->state != LAYER_ELSEWHERE)
 			continue;
 		if (ces_talk_wish(about(i, CES_WISH_LOOK, 0, 0), NULL, 0, &answer, err) < 0)
 			return -1;
-		switch ((enum ces_claim_state)answer.state) {
-		case CES_CLAIM_MOVED:
-			if (report(i, CES_PROGRESS_FETCHING, answer.size, err) < 0)
-				return -1;
-			break;
-		case CES_CLAIM_STALLED:
-			layer->alone = true;
+		before = layer->patience.bytes;
+		layer->held = answer.state == 1;
+		layer->alone = !layer->held &&
+			       ces_patience_ends(&layer->patience, job->manifest->layer_sizes.v[i],
+						 answer.size, ces_now_ms());
+		if (layer->held || layer->alone)
 			layer->state = LAYER_WAITING;
-			break;
-		case CES_CLAIM_FREE:
-			layer->held = true;
-			layer->state = LAYER_WAITING;
-			break;
-		case CES_CLAIM_WAIT:
-		default:
-			break;
-		}
+		else if (layer->patience.bytes > before &&
+			 report(i, CES_PROGRESS_FETCHING, layer->patience.bytes, err) < 0)
+			return -1;
 	}
 	return 0;
 }

@@ -2,7 +2,7 @@
  *
  * Who controls what: the files are root's, in root's own directory. Callers control which digests
  * are claimed, by their pulls, and how fast their own pulls are. A pull that is held back (by its
- * cgroup) delays others by a few times CES_CLAIM_STALL_MS. */
+ * cgroup) delays others for as long as their own ces-resolve waits for it. */
 #include "helper/store/claim.h"
 
 #include <errno.h>
@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/io.h"
 #include "helper/core/beneath.h"
 #include "helper/store/store_internal.h"
 
@@ -37,10 +36,6 @@ bool ces_claim_take(int runs, const char *digest, struct ces_claim *claim)
 {
 	char name[80];
 
-	claim->bytes = claim->mark = 0;
-	claim->marked_at = ces_now_ms();
-	if (claim->began_at == 0)
-		claim->began_at = claim->marked_at;
 	do {
 		ces_cleanup_close(&claim->fd);
 		claim->fd = ces_beneath_open(runs, name_of(digest, name), O_RDWR | O_CREAT, 0600);
@@ -49,36 +44,13 @@ bool ces_claim_take(int runs, const char *digest, struct ces_claim *claim)
 	return claim->held || claim->fd < 0;
 }
 
-static bool is_slow(struct ces_claim *claim, uint64_t size)
+bool ces_claim_look(int runs, const char *digest, struct ces_claim *claim, uint64_t *ret_bytes)
 {
-	uint64_t wanted = size / 8 < CES_CLAIM_STALL_BYTES ? size / 8 : CES_CLAIM_STALL_BYTES;
-	int64_t now = ces_now_ms();
-
-	if (now - claim->began_at > CES_CLAIM_MOST_MS)
-		return true;
-	if (now - claim->marked_at <= CES_CLAIM_STALL_MS)
-		return false;
-	if (claim->bytes < claim->mark + wanted)
-		return true;
-	claim->mark = claim->bytes;
-	claim->marked_at = now;
-	return false;
-}
-
-enum ces_claim_state ces_claim_look(int runs, const char *digest, uint64_t size,
-				    struct ces_claim *claim)
-{
-	uint64_t bytes = 0;
-
+	*ret_bytes = 0;
 	if (flock(claim->fd, LOCK_EX | LOCK_NB) == 0 && ces_claim_take(runs, digest, claim))
-		return CES_CLAIM_FREE;
-	if (is_slow(claim, size))
-		return CES_CLAIM_STALLED;
-	if (pread(claim->fd, &bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes) ||
-	    bytes <= claim->bytes)
-		return CES_CLAIM_WAIT;
-	claim->bytes = bytes;
-	return CES_CLAIM_MOVED;
+		return true;
+	(void)!pread(claim->fd, ret_bytes, sizeof(*ret_bytes), 0);
+	return false;
 }
 
 void ces_claim_note(const struct ces_claim *claim, uint64_t bytes)

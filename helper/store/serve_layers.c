@@ -59,8 +59,7 @@ int ces_serve_look(struct ces_serving *s, const struct ces_wish *wish, struct ce
 	if (layer->claim.fd < 0 || layer->claim.held)
 		return ces_serve_refuse(err);
 	seen.state =
-	    ces_claim_look(s->pull->session->runs, layer->digest, layer->size, &layer->claim);
-	seen.size = layer->claim.bytes;
+	    ces_claim_look(s->pull->session->runs, layer->digest, &layer->claim, &seen.size);
 	return ces_serve_answer(s, &seen, -1, err);
 }
 
