@@ -59,7 +59,7 @@ static void grant_seen(const struct ces_grant *grant, void *context)
 	bool over = grant->retain > 0 && turn->now > last && turn->now - last > grant->retain;
 
 	if (!over || !ces_store_expire_grant(turn->store, turn->uid, grant->reference))
-		ces_digests_add(turn->keep, grant->digest);
+		(void)ces_digests_add(turn->keep, grant->digest);
 }
 
 static void user_seen(int parent, const char *name, void *context)
@@ -80,7 +80,7 @@ static void entry_seen(const struct ces_run_record *record, bool alive, void *co
 
 	(void)alive;
 	if (record->digest != NULL)
-		ces_digests_add(turn->keep, record->digest);
+		(void)ces_digests_add(turn->keep, record->digest);
 }
 
 static void layers_seen(const struct ces_run_record *record, bool alive, void *context)
@@ -149,7 +149,7 @@ static void look_ahead(const struct ces_store *store)
 
 	(void)ces_beneath_each(store->grants, user_seen, &turn);
 	(void)ces_beneath_each(store->images, image_seen, &turn);
-	free(learnt.v);
+	ces_digests_free(&learnt);
 }
 
 /* Takes one turn under the lock. It takes first the images that no grant, run or pull names, then
@@ -166,15 +166,13 @@ static bool take_turn(const struct ces_store *store, int runs)
 	(void)ces_beneath_each(store->staging, discard_stale, &turn);
 	images.failed |= ces_beneath_each(store->grants, user_seen, &turn) < 0;
 	images.failed |= ces_runs_each(runs, CES_EACH_RUN | CES_EACH_PULL, entry_seen, &turn) < 0;
-	ces_digests_sort(&images);
 	(void)ces_beneath_each(store->images, discard_unkept, &turn);
 	turn.keep = &layers;
 	layers.failed |= ces_beneath_each(store->images, image_seen, &turn) < 0;
 	layers.failed |= ces_runs_each(runs, CES_EACH_PULL, layers_seen, &turn) < 0;
-	ces_digests_sort(&layers);
 	(void)ces_beneath_each(store->layers, discard_unkept, &turn);
-	free(images.v);
-	free(layers.v);
+	ces_digests_free(&images);
+	ces_digests_free(&layers);
 	return turn.more;
 }
 

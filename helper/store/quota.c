@@ -16,9 +16,17 @@
 struct tally {
 	const struct ces_session *session;
 	const char *reference; /* of the image that is to come; the grant that it replaces goes */
-	uint64_t images;
-	struct ces_digests layers;
+	uint64_t images, bytes;
+	struct ces_digests layers; /* which count once */
 };
+
+static void add_layers(struct tally *tally, const struct ces_strings *diff_ids)
+{
+	for (size_t i = 0; i < diff_ids->n; i++)
+		if (ces_digests_add(&tally->layers, diff_ids->v[i]))
+			tally->bytes +=
+			    ces_store_layer_size(&tally->session->store, diff_ids->v[i]);
+}
 
 static void grant_seen(const struct ces_grant *grant, void *context)
 {
@@ -36,21 +44,8 @@ static void grant_seen(const struct ces_grant *grant, void *context)
 	tally->images++;
 	if (ces_store_load_image(store, grant->digest, &image, &ignored) < 0)
 		return; /* it takes no space that the collector could not free */
-	ces_digests_add_all(&tally->layers, &image.diff_ids);
+	add_layers(tally, &image.diff_ids);
 	ces_image_record_free(&image);
-}
-
-static uint64_t sum(const struct ces_store *store, struct ces_digests *layers)
-{
-	char digest[CES_DIGEST_LENGTH + 1] = "sha256:";
-	uint64_t bytes = 0;
-
-	ces_digests_sort(layers);
-	for (size_t i = 0; i < layers->n; i++) {
-		memcpy(digest + strlen("sha256:"), layers->v[i], sizeof(layers->v[i]));
-		bytes += ces_store_layer_size(store, digest);
-	}
-	return bytes;
 }
 
 static int most(const struct ces_session *session, uint64_t *ret, struct ces_error *err)
@@ -66,7 +61,7 @@ static int most(const struct ces_session *session, uint64_t *ret, struct ces_err
 	return 0;
 }
 
-static int compare(const struct tally *tally, uint64_t used, uint64_t allowed, uint64_t *ret_left,
+static int compare(const struct tally *tally, uint64_t allowed, uint64_t *ret_left,
 		   struct ces_error *err)
 {
 	unsigned long long images = tally->session->host->store.images;
@@ -77,14 +72,14 @@ static int compare(const struct tally *tally, uint64_t used, uint64_t allowed, u
 				      "you have %llu images already, and %llu are allowed; remove "
 				      "one with 'ces-client rmi'",
 				      (unsigned long long)tally->images, images);
-	ces_num_format_size(used, used_text, sizeof(used_text));
+	ces_num_format_size(tally->bytes, used_text, sizeof(used_text));
 	ces_num_format_size(allowed, allowed_text, sizeof(allowed_text));
-	if (used > allowed)
+	if (tally->bytes > allowed)
 		return ces_error_rule(err, CES_E_LIMIT, "host.user_limits.store",
 				      "your images would take %s, and %s are allowed; remove some "
 				      "with 'ces-client rmi'",
 				      used_text, allowed_text);
-	*ret_left = allowed - used;
+	*ret_left = allowed - tally->bytes;
 	return 0;
 }
 
@@ -92,19 +87,18 @@ int ces_quota_check(const struct ces_session *session, const char *reference,
 		    const struct ces_strings *layers, uint64_t *ret_left, struct ces_error *err)
 {
 	struct tally tally = {.session = session, .reference = reference};
-	uint64_t allowed = 0, used;
+	uint64_t allowed = 0;
 	int result = ces_store_each_grant(&session->store, session->uid, grant_seen, &tally);
 
 	if (result < 0)
 		ces_error_errno(err, CES_E_HOST, "reading your images");
-	ces_digests_add_all(&tally.layers, layers);
-	used = sum(&session->store, &tally.layers);
+	add_layers(&tally, layers);
 	if (result == 0 && tally.layers.failed)
 		result = ces_error_set(err, CES_E_HOST, "out of memory");
-	free(tally.layers.v);
+	ces_digests_free(&tally.layers);
 	if (result < 0 || most(session, &allowed, err) < 0)
 		return -1;
-	return compare(&tally, used, allowed, ret_left, err);
+	return compare(&tally, allowed, ret_left, err);
 }
 
 int ces_quota_room(const struct ces_session *session, uint64_t needed, struct ces_error *err)
