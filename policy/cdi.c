@@ -6,6 +6,7 @@
 
 #include "common/cleanup.h"
 #include "common/name.h"
+#include "policy/cdi_place.h"
 #include "policy/field.h"
 #include "policy/template.h"
 #include "policy/valid.h"
@@ -208,6 +209,15 @@ static int check_names(const struct ces_cdi_spec *spec, struct ces_error *err)
 	return 0;
 }
 
+static int settle(struct ces_fields *in, struct ces_cdi_spec *spec)
+{
+	int result = ces_cdi_settle(in, &spec->edits);
+
+	for (size_t i = 0; i < spec->n_devices && result == 0; i++)
+		result = ces_cdi_settle(in, &spec->devices[i].edits);
+	return result;
+}
+
 int ces_cdi_parse(const char *bytes, size_t length, const struct ces_strings *kinds,
 		  struct ces_cdi_spec **ret, struct ces_error *err)
 {
@@ -217,7 +227,7 @@ int ces_cdi_parse(const char *bytes, size_t length, const struct ces_strings *ki
 
 	*ret = NULL;
 	if (spec == NULL || ces_field_document(&in, bytes, length, spec_rows, spec) != 0 ||
-	    check_names(spec, err) != 0) {
+	    check_names(spec, err) != 0 || settle(&in, spec) != 0) {
 		ces_field_free(in.blocks);
 		if (err != NULL)
 			err->code = CES_E_HOST;

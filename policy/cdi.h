@@ -22,12 +22,30 @@ struct ces_cdi_node {
 	char *permissions; /* of "rwm"; NULL: all */
 };
 
-struct ces_cdi_mount {
-	char *host_path, *container_path;
+/* The directory of the container that the driver's files are in, at the paths that the
+ * specifications give. */
+#define CES_GPU_DIR "/usr/lib/ces-gpu"
+
+enum ces_cdi_place {
+	CES_CDI_REFUSED,  /* CES puts nothing there: no run can have the device */
+	CES_CDI_LEFT_OUT, /* no run needs it */
+	CES_CDI_LIBRARY,  /* LD_LIBRARY_PATH leads to it */
+	CES_CDI_LINKED,   /* a link at the path leads to it */
 };
 
-/* A program that a runtime would start. CES does not start it, but does itself what some known ones
- * do. */
+struct ces_cdi_mount {
+	char *host_path, *container_path;
+	uint64_t place; /* enum ces_cdi_place */
+};
+
+/* A link that a hook would make. */
+struct ces_cdi_link {
+	char *target, *path; /* refused: the target is all that was written, for an error */
+	uint64_t place;      /* enum ces_cdi_place */
+};
+
+/* A program that a runtime would start. CES does not start it, but makes the links that some known
+ * ones would make. No program of root's sees it. */
 struct ces_cdi_hook {
 	struct ces_strings args;
 };
@@ -40,6 +58,8 @@ struct ces_cdi_edits {
 	size_t n_mounts;
 	struct ces_cdi_hook *hooks;
 	size_t n_hooks;
+	struct ces_cdi_link *links; /* of all hooks */
+	size_t n_links;
 };
 
 struct ces_cdi_device {
@@ -73,9 +93,5 @@ bool ces_cdi_node_left_out(const char *path);
 
 /* Returns whether a character device of this number is a GPU's, by the text of /proc/devices. */
 bool ces_cdi_number_valid(const char *majors, unsigned major, unsigned minor);
-
-/* The links that the tool's hook "create-symlinks" would make: number i as "target::link", or NULL
- * if there are no more (or it is another hook). */
-const char *ces_cdi_link(const struct ces_cdi_hook *hook, size_t i);
 
 #endif

@@ -1,5 +1,5 @@
-/* Which device nodes of a CDI specification may be given to a run, and which links its hooks would
- * make. Pure: ces-session and `doctor` look at the nodes, and both ask here. */
+/* Which device nodes of a CDI specification may be given to a run. Pure: ces-session and `doctor`
+ * look at the nodes, and both ask here. */
 #include <stdio.h>
 #include <string.h>
 
@@ -51,22 +51,4 @@ bool ces_cdi_number_valid(const char *majors, unsigned major, unsigned minor)
 		if (has_driver(majors, major, drivers[i]))
 			return true;
 	return false;
-}
-
-/* "nvidia-cdi-hook NAME ..." or, from older tools, "nvidia-ctk hook NAME ...". */
-static bool is_hook(const struct ces_cdi_hook *hook, const char *name)
-{
-	size_t at = hook->args.n > 1 && strcmp(hook->args.v[1], "hook") == 0 ? 2 : 1;
-
-	return hook->args.n > at && strcmp(hook->args.v[at], name) == 0;
-}
-
-const char *ces_cdi_link(const struct ces_cdi_hook *hook, size_t i)
-{
-	if (!is_hook(hook, "create-symlinks"))
-		return NULL;
-	for (size_t at = 2; at + 1 < hook->args.n; at++)
-		if (strcmp(hook->args.v[at], "--link") == 0 && i-- == 0)
-			return hook->args.v[at + 1];
-	return NULL;
 }

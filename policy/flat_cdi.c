@@ -11,12 +11,13 @@ static const struct ces_flat_field mount_fields[] = {TEXT(ces_cdi_mount, host_pa
 						     TEXT(ces_cdi_mount, container_path)};
 static const struct ces_flat_type mount = TYPE(struct ces_cdi_mount, mount_fields);
 
-static const struct ces_flat_field hook_fields[] = {STRINGS(ces_cdi_hook, args)};
-static const struct ces_flat_type hook = TYPE(struct ces_cdi_hook, hook_fields);
+static const struct ces_flat_field link_fields[] = {TEXT(ces_cdi_link, target),
+						    TEXT(ces_cdi_link, path)};
+static const struct ces_flat_type made = TYPE(struct ces_cdi_link, link_fields);
 
 static const struct ces_flat_field edits_fields[] = {
     STRINGS(ces_cdi_edits, env), LIST(ces_cdi_edits, nodes, n_nodes, node),
-    LIST(ces_cdi_edits, mounts, n_mounts, mount), LIST(ces_cdi_edits, hooks, n_hooks, hook)};
+    LIST(ces_cdi_edits, mounts, n_mounts, mount), LIST(ces_cdi_edits, links, n_links, made)};
 static const struct ces_flat_type edits = TYPE(struct ces_cdi_edits, edits_fields);
 
 static const struct ces_flat_field device_fields[] = {TEXT(ces_cdi_device, name),

@@ -67,7 +67,6 @@ int ces_gpu_node(int dev, const char *majors, const struct ces_cdi_node *node,
  * CES_GPU_DIR. A file that is no library has a link in the top layer at its expected place.
  * Libraries have no link: CES changes no directory of the image's, and LD_LIBRARY_PATH leads to
  * them. */
-#define CES_GPU_DIR "/usr/lib/ces-gpu"
 int ces_gpu_files(const struct ces_gpus *gpus, int root, const struct ces_idmap *map,
 		  struct ces_error *err);
 

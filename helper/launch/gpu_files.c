@@ -1,6 +1,6 @@
 /* Puts a driver's files into the container. Must not follow a symbolic link, on the host or in the
  * tree that it makes, nor run a program that a specification names: of hooks it makes only the
- * links that they would make.
+ * links that they would make. ces-parse gives the places, as it reads a specification.
  *
  * Who controls what: the specifications and the files are root's. The image and the caller control
  * nothing: the tree is CES's own, and the top layer is filled before the container exists. */
@@ -17,8 +17,6 @@
 #include "helper/session/mounts.h"
 #include "policy/template.h"
 
-enum place { PLACE_REFUSED, PLACE_LEFT_OUT, PLACE_LIBRARY, PLACE_LINKED };
-
 struct where {
 	int host; /* "/" */
 	int tree; /* what the container sees as CES_GPU_DIR */
@@ -26,39 +24,6 @@ struct where {
 	uid_t uid;
 	gid_t gid; /* container root */
 };
-
-static bool within_any(const char *path, const char *const *dirs, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (ces_path_within(path, dirs[i]))
-			return true;
-	return false;
-}
-
-static bool is_library(const char *path)
-{
-	return strstr(strrchr(path, '/'), ".so") != NULL;
-}
-
-/* Leaves out sockets of services that several users share (persistence, MPS, fabric manager), and
- * files that only the kernel reads. */
-static enum place place_of(const char *path)
-{
-	static const char *const out[] = {"/run", "/var/run", "/tmp", "/lib/firmware", "/dev/dri"};
-	static const char *const good[] = {"/etc/nvidia", "/etc/vulkan", "/etc/OpenCL",
-					   "/etc/glvnd"};
-
-	if (!ces_path_valid(path))
-		return PLACE_REFUSED;
-	if (within_any(path, out, CES_COUNT(out)))
-		return PLACE_LEFT_OUT;
-	/* nothing that would hide a whole /usr/bin */
-	if (!within_any(path, good, CES_COUNT(good)) &&
-	    (!ces_path_within(path, "/usr") || strlen(path) < 6 || strchr(path + 5, '/') == NULL ||
-	     ces_path_within(path, CES_GPU_DIR)))
-		return PLACE_REFUSED;
-	return is_library(path) ? PLACE_LIBRARY : PLACE_LINKED;
-}
 
 static int refuse(struct ces_error *err, const char *path, const char *why)
 {
@@ -108,7 +73,7 @@ static int make_above(int base, const char *path, uid_t uid, gid_t gid, int *ret
 
 /* Makes the directory for a file in the tree, and its link in the top layer where it needs one. A
  * file that is there already (a mount of the caller's own) stays. */
-static int make_place(const struct where *where, const char *path, enum place place, int *ret,
+static int make_place(const struct where *where, const char *path, uint64_t place, int *ret,
 		      struct ces_error *err)
 {
 	const char *name = strrchr(path, '/') + 1;
@@ -117,7 +82,7 @@ static int make_place(const struct where *where, const char *path, enum place pl
 
 	if (make_above(where->tree, path, 0, 0, ret, err) < 0)
 		return -1;
-	if (place == PLACE_LIBRARY)
+	if (place == CES_CDI_LIBRARY)
 		return 0;
 	(void)snprintf(text, sizeof(text), CES_GPU_DIR "%s", path);
 	if (make_above(where->top, path, where->uid, where->gid, &top, err) < 0 ||
@@ -180,18 +145,18 @@ static int make_point(int dir, const char *name, bool directory)
 static int mount_file(const struct where *where, const struct ces_cdi_mount *mount,
 		      struct ces_error *err)
 {
-	const char *name = strrchr(mount->container_path, '/') + 1;
-	enum place place = place_of(mount->container_path);
+	const char *name;
 	CES_CLEANUP_FD int file = -1;
 	CES_CLEANUP_FD int dir = -1;
 	CES_CLEANUP_FD int clone = -1;
 	struct stat st;
 
-	if (place == PLACE_LEFT_OUT)
+	if (mount->place == CES_CDI_LEFT_OUT)
 		return 0;
-	if (place == PLACE_REFUSED)
+	if (mount->place == CES_CDI_REFUSED || !ces_path_valid(mount->container_path))
 		return refuse(err, mount->container_path,
 			      "CES does not put anything there in a container");
+	name = strrchr(mount->container_path, '/') + 1;
 	if (open_file(where, mount->host_path, &file, &st, err) < 0)
 		return -1;
 	if (S_ISSOCK(st.st_mode))
@@ -200,7 +165,7 @@ static int mount_file(const struct where *where, const struct ces_cdi_mount *mou
 		return refuse(err, mount->host_path, "neither a file nor a directory");
 	if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return refuse(err, mount->host_path, "not root's alone to write");
-	if (make_place(where, mount->container_path, place, &dir, err) < 0)
+	if (make_place(where, mount->container_path, mount->place, &dir, err) < 0)
 		return -1;
 	if (make_point(dir, name, S_ISDIR(st.st_mode)) < 0)
 		return errno == EEXIST ? 0
@@ -208,28 +173,25 @@ static int mount_file(const struct where *where, const struct ces_cdi_mount *mou
 	if (ces_mount_clone(file, true, -1, &clone, err) < 0 ||
 	    ces_mount_attach(clone, dir, name, err) < 0)
 		return -1;
-	if (place == PLACE_LIBRARY && S_ISREG(st.st_mode))
+	if (mount->place == CES_CDI_LIBRARY && S_ISREG(st.st_mode))
 		link_plain_name(where, mount, dir);
 	return 0;
 }
 
-/* "target::link"; the target is text, which only the container will follow, below its own root. */
-static int make_link(const struct where *where, const char *text, struct ces_error *err)
+/* The target is text, which only the container will follow, below its own root. */
+static int make_link(const struct where *where, const struct ces_cdi_link *link,
+		     struct ces_error *err)
 {
-	const char *colons = strstr(text, "::"), *link = colons == NULL ? "" : colons + 2;
 	CES_CLEANUP_FD int dir = -1;
-	enum place place = place_of(link);
-	char target[256];
 
-	if (place == PLACE_LEFT_OUT)
+	if (link->place == CES_CDI_LEFT_OUT)
 		return 0;
-	if (place == PLACE_REFUSED || colons == text || (size_t)(colons - text) >= sizeof(target))
-		return refuse(err, text, "not a link that CES makes");
-	(void)snprintf(target, sizeof(target), "%.*s", (int)(colons - text), text);
-	if (make_place(where, link, place, &dir, err) < 0)
+	if (link->place == CES_CDI_REFUSED || !ces_path_valid(link->path))
+		return refuse(err, link->target, "not a link that CES makes");
+	if (make_place(where, link->path, link->place, &dir, err) < 0)
 		return -1;
-	if (symlinkat(target, dir, strrchr(link, '/') + 1) < 0 && errno != EEXIST)
-		return ces_error_errno(err, CES_E_HOST, "making the link %s", link);
+	if (symlinkat(link->target, dir, strrchr(link->path, '/') + 1) < 0 && errno != EEXIST)
+		return ces_error_errno(err, CES_E_HOST, "making the link %s", link->path);
 	return 0;
 }
 
@@ -239,13 +201,9 @@ static int apply(const struct where *where, const struct ces_cdi_edits *edits,
 	for (size_t i = 0; i < edits->n_mounts; i++)
 		if (mount_file(where, &edits->mounts[i], err) < 0)
 			return -1;
-	for (size_t i = 0; i < edits->n_hooks; i++) {
-		const char *link;
-
-		for (size_t j = 0; (link = ces_cdi_link(&edits->hooks[i], j)) != NULL; j++)
-			if (make_link(where, link, err) < 0)
-				return -1;
-	}
+	for (size_t i = 0; i < edits->n_links; i++)
+		if (make_link(where, &edits->links[i], err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -293,9 +251,9 @@ void ces_gpu_library_path(const struct ces_gpus *gpus, char *buffer, size_t size
 	buffer[0] = '\0';
 	for (size_t i = 0; i < gpus->n_edits; i++)
 		for (size_t j = 0; j < gpus->edits[i]->n_mounts; j++) {
-			const char *path = gpus->edits[i]->mounts[j].container_path;
+			const struct ces_cdi_mount *mount = &gpus->edits[i]->mounts[j];
 
-			if (place_of(path) == PLACE_LIBRARY)
-				add_directory(path, buffer, size);
+			if (mount->place == CES_CDI_LIBRARY)
+				add_directory(mount->container_path, buffer, size);
 		}
 }

@@ -28,6 +28,12 @@ static int read_policy(const char *bytes, size_t length, uint8_t **ret, size_t *
 	return ces_flat_pack(&ces_policy_flat, policy, ret, ret_length, err);
 }
 
+static void forget_hooks(struct ces_cdi_edits *edits)
+{
+	edits->hooks = NULL;
+	edits->n_hooks = 0;
+}
+
 static int read_cdi(struct ces_parse_job *job, const char *bytes, size_t length, uint8_t **ret,
 		    size_t *ret_length, struct ces_error *err)
 {
@@ -40,6 +46,9 @@ static int read_cdi(struct ces_parse_job *job, const char *bytes, size_t length,
 	if (spec == NULL)
 		return 0;
 	spec->memory = NULL;
+	forget_hooks(&spec->edits);
+	for (size_t i = 0; i < spec->n_devices; i++)
+		forget_hooks(&spec->devices[i].edits);
 	return ces_flat_pack(&ces_cdi_flat, spec, ret, ret_length, err);
 }
 

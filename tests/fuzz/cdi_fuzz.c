@@ -1,7 +1,7 @@
 /* libFuzzer entry: takes any bytes for a specification, which is accepted or refused. An accepted
  * one must be usable: the walk over it finds that every string ends and that every list is as long
  * as it says. */
-/* parses: policy/cdi.c policy/cdi_node.c policy/field.c policy/scan.c */
+/* parses: policy/cdi.c policy/cdi_node.c policy/cdi_place.c policy/field.c policy/scan.c */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +27,8 @@ static size_t walk(const struct ces_cdi_edits *edits)
 		if (edits->mounts[i].host_path[0] != '/' ||
 		    edits->mounts[i].container_path[0] != '/')
 			abort();
-	for (size_t i = 0; i < edits->n_hooks; i++) {
-		const char *link;
-
-		for (size_t j = 0; (link = ces_cdi_link(&edits->hooks[i], j)) != NULL; j++)
-			sum += strlen(link);
-	}
+	for (size_t i = 0; i < edits->n_links; i++)
+		sum += strlen(edits->links[i].target) + strlen(edits->links[i].path);
 	return sum;
 }
 

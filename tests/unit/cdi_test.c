@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "policy/cdi.h"
+#include "policy/cdi_place.h"
 
 static char *kind_list[] = {(char *)"nvidia.com/gpu", (char *)"amd.com/gpu"};
 static const struct ces_strings kinds = {kind_list, 2};
@@ -101,7 +102,7 @@ START_TEST(a_specification_of_a_drivers_tool_is_taken_over)
 	CES_CLEANUP_FREE char *bytes = NULL;
 	struct ces_cdi_spec *spec = NULL;
 	struct ces_error err = {0};
-	size_t length, links = 0;
+	size_t length;
 
 	ck_assert_int_eq(ces_read_file(fd, 1 << 20, &bytes, &length), 0);
 	ck_assert_msg(ces_cdi_parse(bytes, length, &kinds, &spec, &err) == 0, "%s", err.text);
@@ -116,12 +117,11 @@ START_TEST(a_specification_of_a_drivers_tool_is_taken_over)
 	ck_assert_str_eq(spec->devices[2].edits.nodes[1].permissions, "r");
 	ck_assert_str_eq(spec->edits.mounts[0].host_path, "/usr/lib64/libcuda.so.570.133.20");
 	ck_assert_str_eq(spec->edits.env.v[0], "NVIDIA_VISIBLE_DEVICES=void");
-	while (ces_cdi_link(&spec->edits.hooks[0], links) != NULL)
-		links++;
-	ck_assert_uint_eq(links, 2);
-	ck_assert_str_eq(ces_cdi_link(&spec->edits.hooks[0], 0),
-			 "libcuda.so.1::/usr/lib64/libcuda.so");
-	ck_assert_ptr_null(ces_cdi_link(&spec->edits.hooks[2], 0));
+	ck_assert_uint_eq(spec->edits.mounts[0].place, CES_CDI_LIBRARY);
+	ck_assert_uint_eq(spec->edits.n_links, 2);
+	ck_assert_str_eq(spec->edits.links[0].target, "libcuda.so.1");
+	ck_assert_str_eq(spec->edits.links[0].path, "/usr/lib64/libcuda.so");
+	ck_assert_uint_eq(spec->edits.links[0].place, CES_CDI_LIBRARY);
 	ces_cdi_free(spec);
 }
 END_TEST
@@ -139,8 +139,52 @@ START_TEST(a_node_may_leave_its_number_to_the_host)
 	    0);
 	ck_assert(!spec->edits.nodes[0].numbered);
 	ck_assert_ptr_null(spec->edits.nodes[0].permissions);
-	ck_assert_str_eq(ces_cdi_link(&spec->edits.hooks[0], 0), "a::/usr/b/c");
-	ck_assert_ptr_null(ces_cdi_link(&spec->edits.hooks[0], 1));
+	ck_assert_uint_eq(spec->edits.n_links, 1);
+	ck_assert_str_eq(spec->edits.links[0].target, "a");
+	ck_assert_str_eq(spec->edits.links[0].path, "/usr/b/c");
+	ck_assert_uint_eq(spec->edits.links[0].place, CES_CDI_LINKED);
+	ces_cdi_free(spec);
+}
+END_TEST
+
+static const struct {
+	const char *path;
+	enum ces_cdi_place place;
+} places[] = {
+    {"/usr/lib64/libcuda.so.570", CES_CDI_LIBRARY},
+    {"/usr/bin/nvidia-smi", CES_CDI_LINKED},
+    {"/etc/vulkan/icd.d/nvidia_icd.json", CES_CDI_LINKED},
+    {"/run/nvidia-persistenced/socket", CES_CDI_LEFT_OUT},
+    {"/lib/firmware/nvidia/gsp.bin", CES_CDI_LEFT_OUT},
+    {"/usr/bin", CES_CDI_REFUSED},
+    {"/usr", CES_CDI_REFUSED},
+    {"/etc/passwd", CES_CDI_REFUSED},
+    {"/usr/lib/ces-gpu/x", CES_CDI_REFUSED},
+    {"/usr/lib/../../etc/x", CES_CDI_REFUSED},
+    {"usr/lib/x", CES_CDI_REFUSED},
+    {"", CES_CDI_REFUSED},
+};
+
+START_TEST(a_file_of_a_driver_has_its_place)
+{
+	ck_assert_uint_eq(ces_cdi_place_of(places[_i].path), places[_i].place);
+}
+END_TEST
+
+START_TEST(a_link_that_is_refused_keeps_its_text)
+{
+	static const char *const links[] = {"a", "::/usr/b/c", "a::/etc/passwd", "a::b"};
+	struct ces_cdi_spec *spec = NULL;
+	struct ces_error err = {0};
+	char text[512];
+
+	(void)snprintf(text, sizeof(text),
+		       EDITS("'hooks': [{'args': ['nvidia-ctk', 'hook', 'create-symlinks', "
+			     "'--link', '%s']}]"),
+		       links[_i]);
+	ck_assert_msg(parse(text, &spec, &err) == 0, "%s", err.text);
+	ck_assert_uint_eq(spec->edits.links[0].place, CES_CDI_REFUSED);
+	ck_assert_str_eq(spec->edits.links[0].target, links[_i]);
 	ces_cdi_free(spec);
 }
 END_TEST
@@ -154,6 +198,8 @@ int main(void)
 
 	tcase_add_loop_test(t, a_specification_is_refused, 0, CES_COUNT(refused));
 	tcase_add_test(t, a_kind_that_is_not_asked_for_is_not_read);
+	tcase_add_loop_test(t, a_file_of_a_driver_has_its_place, 0, CES_COUNT(places));
+	tcase_add_loop_test(t, a_link_that_is_refused_keeps_its_text, 0, 4);
 	tcase_add_test(t, a_specification_of_a_drivers_tool_is_taken_over);
 	tcase_add_test(t, a_node_may_leave_its_number_to_the_host);
 	suite_add_tcase(suite, t);
