@@ -57,34 +57,6 @@ int ces_weaken_for_set_up(struct ces_error *err)
 	return ces_capability_keep(set_up, set_up, err);
 }
 
-/* The filter allows files, pipes and time, and also ending processes and the ones that clean up (a
- * child in the run's user namespace, with the ids of one user of it). clone3 keeps its flags where
- * a filter cannot look. It could make a user namespace, but that gives nothing without mount(2) and
- * its like. Any other call answers EPERM. */
-static const unsigned allowed[] = {
-    /* clang-format off */
-    SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_close, SYS_close_range,
-    SYS_lseek, SYS_dup, SYS_dup3, SYS_fcntl, SYS_flock, SYS_fsync, SYS_fdatasync, SYS_ftruncate, SYS_fallocate,
-    SYS_ppoll, SYS_pipe2, SYS_signalfd4, SYS_sendto, SYS_recvfrom, SYS_recvmsg,
-    SYS_openat, SYS_openat2, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_statfs, SYS_fstatfs, SYS_faccessat2,
-    SYS_readlinkat, SYS_getdents64, SYS_mkdirat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_linkat,
-    SYS_fchmod, SYS_fchmodat, SYS_fchown, SYS_fchownat, SYS_utimensat,
-    SYS_wait4, SYS_waitid, SYS_pidfd_send_signal, SYS_kill, SYS_clone3, SYS_setns,
-    SYS_setuid, SYS_setresuid, SYS_setresgid, SYS_setgroups, SYS_setfsuid, SYS_setfsgid, SYS_capget,
-    SYS_capset, SYS_prctl, SYS_getpid, SYS_gettid, SYS_getppid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid,
-    SYS_getresuid, SYS_getresgid, SYS_getgroups, SYS_umask,
-    SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_futex, SYS_set_robust_list,
-    SYS_rseq, SYS_set_tid_address, SYS_getrandom, SYS_sched_yield, SYS_prlimit64,
-    SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigtimedwait, SYS_rt_sigreturn, SYS_setitimer,
-    SYS_nanosleep, SYS_clock_nanosleep, SYS_clock_gettime, SYS_gettimeofday, SYS_restart_syscall,
-    SYS_exit, SYS_exit_group,
-#ifdef __x86_64__ /* older forms of some of these, which other architectures never had */
-    SYS_open, SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_mkdir, SYS_rmdir, SYS_unlink, SYS_rename,
-    SYS_dup2, SYS_poll, SYS_alarm, SYS_getrlimit, SYS_time,
-#endif
-    /* clang-format on */
-};
-
 #if defined(__x86_64__)
 #define ARCHITECTURE AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
@@ -94,77 +66,66 @@ static const unsigned allowed[] = {
 #define NAMESPACES                                                                                 \
 	(CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | \
 	 CLONE_NEWCGROUP)
-#define DENY (SECCOMP_RET_ERRNO | EPERM)
+#define YES SECCOMP_RET_ALLOW
+#define NO  (SECCOMP_RET_ERRNO | EPERM)
 
-struct program {
-	struct sock_filter code[2 * CES_COUNT(allowed) + 40];
-	unsigned short n;
+#define RETURN(action)   BPF_STMT(BPF_RET | BPF_K, (action))
+#define LOAD(member)     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member))
+#define UNLESS(value, n) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, (n)) /* skips n */
+#define IF_SET(bits, n)  BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (bits), (n), 0) /* the same */
+
+/* Allows a call; or a call if none of these bits is set in the lower half of an argument. */
+#define ALLOW(call) UNLESS(SYS_##call, 1), RETURN(YES)
+#define ALLOW_WITHOUT(call, argument, bits)                                                        \
+	UNLESS(SYS_##call, 4), LOAD(args[argument]), IF_SET(bits, 1), RETURN(YES), RETURN(NO)
+
+/* Begins n values of an argument with which the call is allowed. RETURN(NO) ends them. */
+#define ALLOW_WITH(call, argument, n) UNLESS(SYS_##call, 2 * (n) + 2), LOAD(args[argument])
+#define VALUE(value)                  UNLESS(value, 1), RETURN(YES)
+
+/* The filter allows files, pipes and time, and also ending processes and the ones that clean up (a
+ * child in the run's user namespace, with the ids of one user of it). clone3 keeps its flags where
+ * a filter cannot look. It could make a user namespace, but that gives nothing without mount(2) and
+ * its like. Any other call answers EPERM. */
+static const struct sock_filter filter[] = {
+    /* clang-format off */
+    LOAD(arch), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0), RETURN(SECCOMP_RET_KILL_PROCESS),
+    LOAD(nr),
+    ALLOW(read), ALLOW(write), ALLOW(readv), ALLOW(writev), ALLOW(pread64), ALLOW(pwrite64), ALLOW(close),
+    ALLOW(close_range), ALLOW(lseek), ALLOW(dup), ALLOW(dup3), ALLOW(fcntl), ALLOW(flock), ALLOW(fsync),
+    ALLOW(fdatasync), ALLOW(ftruncate), ALLOW(fallocate), ALLOW(ppoll), ALLOW(pipe2), ALLOW(signalfd4),
+    ALLOW(sendto), ALLOW(recvfrom), ALLOW(recvmsg), ALLOW(openat), ALLOW(openat2), ALLOW(fstat), ALLOW(newfstatat),
+    ALLOW(statx), ALLOW(statfs), ALLOW(fstatfs), ALLOW(faccessat2), ALLOW(readlinkat), ALLOW(getdents64),
+    ALLOW(mkdirat), ALLOW(unlinkat), ALLOW(renameat), ALLOW(renameat2), ALLOW(linkat), ALLOW(fchmod),
+    ALLOW(fchmodat), ALLOW(fchown), ALLOW(fchownat), ALLOW(utimensat), ALLOW(wait4), ALLOW(waitid),
+    ALLOW(pidfd_send_signal), ALLOW(kill), ALLOW(clone3), ALLOW(setns), ALLOW(setuid), ALLOW(setresuid),
+    ALLOW(setresgid), ALLOW(setgroups), ALLOW(setfsuid), ALLOW(setfsgid), ALLOW(capget), ALLOW(capset),
+    ALLOW(prctl), ALLOW(getpid), ALLOW(gettid), ALLOW(getppid), ALLOW(getuid), ALLOW(geteuid), ALLOW(getgid),
+    ALLOW(getegid), ALLOW(getresuid), ALLOW(getresgid), ALLOW(getgroups), ALLOW(umask), ALLOW(brk), ALLOW(munmap),
+    ALLOW(mremap), ALLOW(madvise), ALLOW(futex), ALLOW(set_robust_list), ALLOW(rseq), ALLOW(set_tid_address),
+    ALLOW(getrandom), ALLOW(sched_yield), ALLOW(prlimit64), ALLOW(rt_sigaction), ALLOW(rt_sigprocmask),
+    ALLOW(rt_sigtimedwait), ALLOW(rt_sigreturn), ALLOW(setitimer), ALLOW(nanosleep), ALLOW(clock_nanosleep),
+    ALLOW(clock_gettime), ALLOW(gettimeofday), ALLOW(restart_syscall), ALLOW(exit), ALLOW(exit_group),
+    ALLOW_WITHOUT(mmap, 2, PROT_EXEC), ALLOW_WITHOUT(mprotect, 2, PROT_EXEC), ALLOW_WITHOUT(clone, 0, NAMESPACES),
+    /* to detach from a process that was traced to hold it */
+    ALLOW_WITH(ptrace, 0, 3), VALUE(PTRACE_DETACH), VALUE(PTRACE_INTERRUPT), VALUE(PTRACE_GETEVENTMSG), RETURN(NO),
+    /* the size of the container's terminal, see helper/watch/supervise.c */
+    ALLOW_WITH(ioctl, 1, 1), VALUE(TIOCSWINSZ), RETURN(NO),
+#ifdef __x86_64__ /* older forms of some of these, which other architectures never had */
+    ALLOW(open), ALLOW(stat), ALLOW(lstat), ALLOW(access), ALLOW(readlink), ALLOW(mkdir), ALLOW(rmdir),
+    ALLOW(unlink), ALLOW(rename), ALLOW(dup2), ALLOW(poll), ALLOW(alarm), ALLOW(getrlimit), ALLOW(time),
+#endif
+    RETURN(NO),
+    /* clang-format on */
 };
-
-static void add(struct program *program, unsigned short code, unsigned k, unsigned char yes,
-		unsigned char no)
-{
-	program->code[program->n++] = (struct sock_filter)BPF_JUMP(code, k, yes, no);
-}
-
-static void add_load(struct program *program, size_t offset)
-{
-	add(program, BPF_LD | BPF_W | BPF_ABS, (unsigned)offset, 0, 0);
-}
-
-static void add_return_if(struct program *program, unsigned value, unsigned action)
-{
-	add(program, BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
-	add(program, BPF_RET | BPF_K, action, 0, 0);
-}
-
-/* Allows the call with this number if none of these bits is set in the lower half of an
- * argument. */
-static void add_without(struct program *program, unsigned number, size_t argument, unsigned bits)
-{
-	add(program, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4);
-	add_load(program, offsetof(struct seccomp_data, args) + argument * sizeof(__u64));
-	add(program, BPF_JMP | BPF_JSET | BPF_K, bits, 1, 0);
-	add(program, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
-	add(program, BPF_RET | BPF_K, DENY, 0, 0);
-}
-
-/* Allows the call with this number if an argument is one of these values. */
-static void add_with(struct program *program, unsigned number, size_t argument,
-		     const unsigned *values, size_t n)
-{
-	add(program, BPF_JMP | BPF_JEQ | BPF_K, number, 0, (unsigned char)(2 + 2 * n));
-	add_load(program, offsetof(struct seccomp_data, args) + argument * sizeof(__u64));
-	for (size_t i = 0; i < n; i++)
-		add_return_if(program, values[i], SECCOMP_RET_ALLOW);
-	add(program, BPF_RET | BPF_K, DENY, 0, 0);
-}
-
-/* to detach from a process that was traced to hold it */
-static const unsigned traces[] = {PTRACE_DETACH, PTRACE_INTERRUPT, PTRACE_GETEVENTMSG};
-/* the size of the container's terminal, see helper/watch/supervise.c */
-static const unsigned controls[] = {TIOCSWINSZ};
 
 static int load_filter(void)
 {
-	struct program program = {.n = 0};
-	struct sock_fprog loaded;
+	const struct sock_fprog program = {CES_COUNT(filter),
+					   (struct sock_filter *)(uintptr_t)filter};
 
-	add_load(&program, offsetof(struct seccomp_data, arch));
-	add(&program, BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0);
-	add(&program, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
-	add_load(&program, offsetof(struct seccomp_data, nr));
-	for (size_t i = 0; i < CES_COUNT(allowed); i++)
-		add_return_if(&program, allowed[i], SECCOMP_RET_ALLOW);
-	add_without(&program, SYS_mmap, 2, PROT_EXEC);
-	add_without(&program, SYS_mprotect, 2, PROT_EXEC);
-	add_without(&program, SYS_clone, 0, NAMESPACES);
-	add_with(&program, SYS_ptrace, 0, traces, CES_COUNT(traces));
-	add_with(&program, SYS_ioctl, 1, controls, CES_COUNT(controls));
-	add(&program, BPF_RET | BPF_K, DENY, 0, 0);
-	loaded = (struct sock_fprog){program.n, program.code};
 	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-			    &loaded);
+			    &program);
 }
 
 int ces_weaken_for_watch(struct ces_error *err)
