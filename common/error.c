@@ -27,15 +27,6 @@ static void set(struct ces_error *err, enum ces_code code, const char *rule, con
 	*err = made;
 }
 
-void ces_error_put(struct ces_error *err, enum ces_code code, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	set(err, code, "", format, arguments);
-	va_end(arguments);
-}
-
 void ces_error_put_errno(struct ces_error *err, enum ces_code code, const char *format, ...)
 {
 	int saved = errno;
@@ -80,31 +71,4 @@ void ces_error_put_context(struct ces_error *err, const char *format, ...)
 		       err->text);
 	ces_text_clean(made);
 	memcpy(err->text, made, sizeof(made));
-}
-
-const char *ces_code_name(enum ces_code code)
-{
-	switch (code) {
-	case CES_OK:
-		return "ok";
-	case CES_E_USAGE:
-		return "usage";
-	case CES_E_DENIED:
-		return "denied";
-	case CES_E_POLICY:
-		return "policy";
-	case CES_E_NOTFOUND:
-		return "not found";
-	case CES_E_REGISTRY:
-		return "registry";
-	case CES_E_IMAGE:
-		return "image";
-	case CES_E_HOST:
-		return "host";
-	case CES_E_LIMIT:
-		return "limit";
-	case CES_E_INTERNAL:
-		return "internal";
-	}
-	return "unknown";
 }

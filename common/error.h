@@ -44,15 +44,13 @@ static inline int ces_error_failed(void)
 	return -1;
 }
 
-#define ces_error_set(err, code, ...) (ces_error_put(err, code, __VA_ARGS__), ces_error_failed())
+#define ces_error_set(err, code, ...) ces_error_rule(err, code, "", __VA_ARGS__)
 #define ces_error_errno(err, code, ...)                                                            \
 	(ces_error_put_errno(err, code, __VA_ARGS__), ces_error_failed())
 #define ces_error_rule(err, code, rule, ...)                                                       \
 	(ces_error_put_rule(err, code, rule, __VA_ARGS__), ces_error_failed())
 #define ces_error_context(err, ...) (ces_error_put_context(err, __VA_ARGS__), ces_error_failed())
 
-void ces_error_put(struct ces_error *err, enum ces_code code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 void ces_error_put_errno(struct ces_error *err, enum ces_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void ces_error_put_rule(struct ces_error *err, enum ces_code code, const char *rule,

@@ -38,12 +38,12 @@ static void take(int dir, const char *name, void *context)
 	(void)snprintf(file.name, sizeof(file.name), "%s", name);
 	file.length = length;
 	if (sizeof(file) + length > files->left)
-		ces_error_put(&files->err, CES_E_LIMIT,
-			      "it has more than %u MiB: type ces-policy evidence prune",
-			      CES_PARSE_FILES >> 20);
+		(void)ces_error_set(&files->err, CES_E_LIMIT,
+				    "it has more than %u MiB: type ces-policy evidence prune",
+				    CES_PARSE_FILES >> 20);
 	else if (fwrite(&file, sizeof(file), 1, files->out) != 1 ||
 		 fwrite(bytes, 1, length, files->out) != length)
-		ces_error_put(&files->err, CES_E_HOST, "out of memory");
+		(void)ces_error_set(&files->err, CES_E_HOST, "out of memory");
 	else
 		files->left -= sizeof(file) + length;
 }

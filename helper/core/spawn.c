@@ -165,6 +165,20 @@ int ces_spawn_worker(const struct ces_spawn *how, struct ces_process *ret, struc
 	return 0;
 }
 
+bool ces_process_detach(uint64_t flags)
+{
+	struct ces_process child = CES_PROCESS_NONE;
+	int side = ces_process_clone(flags, -1, &child);
+
+	if (side > 0)
+		(void)ces_process_end(&child, false);
+	if (side != 0)
+		return false;
+	if (fork() != 0) /* (a grandchild has init for its parent) */
+		_exit(0);
+	return true;
+}
+
 int ces_process_end(struct ces_process *process, bool kill_it)
 {
 	int status;

@@ -38,6 +38,10 @@ int ces_spawn_worker(const struct ces_spawn *how, struct ces_process *ret, struc
 /* The ids of a worker's system user. */
 int ces_worker_ids(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct ces_error *err);
 
+/* Begins a process that nobody has to wait for, with these namespaces of its own (clone3(2)).
+ * Returns true in it, which must exit by itself, and false here, also if it could not begin. */
+bool ces_process_detach(uint64_t flags);
+
 /* Waits for the end, and kills first if kill_it is set. Returns the exit status, or -1 if the
  * process was killed or crashed. */
 int ces_process_end(struct ces_process *process, bool kill_it);

@@ -90,9 +90,9 @@ int ces_parse_evidence(const char *bytes, size_t length, uint8_t **ret, size_t *
 	int result = -1;
 
 	if (facts == NULL) {
-		ces_error_put(err, CES_E_HOST, "out of memory");
+		(void)ces_error_set(err, CES_E_HOST, "out of memory");
 	} else if (length < sizeof(head)) {
-		ces_error_put(err, CES_E_INTERNAL, "not evidence");
+		(void)ces_error_set(err, CES_E_INTERNAL, "not evidence");
 	} else {
 		struct walk walk = {bytes + sizeof(head), length - sizeof(head)};
 

@@ -231,15 +231,8 @@ static void collect_soon(const struct ces_store *store, int runs)
 
 void ces_collect_soon(const struct ces_store *store, int runs)
 {
-	struct ces_process child = CES_PROCESS_NONE;
-	int side = ces_process_clone(0, -1, &child);
-
-	if (side > 0)
-		(void)ces_process_end(&child, false);
-	if (side != 0)
+	if (!ces_process_detach(0))
 		return;
-	/* a grandchild, so that nobody has to wait for it */
-	if (fork() == 0)
-		collect_soon(store, runs);
+	collect_soon(store, runs);
 	_exit(0);
 }

@@ -138,19 +138,13 @@ static int admit(struct ces_session *session, const struct ces_decision *decisio
 static void settle(const struct ces_pull *pull)
 {
 	const struct ces_strings diff_ids = {(char **)(uintptr_t)pull->diff_ids, pull->n};
-	struct ces_process child = CES_PROCESS_NONE;
-	int side = pull->up_to_date ? -1 : ces_process_clone(0, -1, &child);
 
-	if (side > 0)
-		(void)ces_process_end(&child, false);
-	if (side != 0)
+	if (pull->up_to_date || !ces_process_detach(0))
 		return;
-	if (fork() == 0) {
-		(void)close_range(0, CES_FD_EVENT, 0);
-		(void)prctl(PR_SET_NAME, "ces-settle");
-		ces_deadline(SETTLE_SECONDS);
-		ces_store_settle(pull->store, &diff_ids);
-	}
+	(void)close_range(0, CES_FD_EVENT, 0);
+	(void)prctl(PR_SET_NAME, "ces-settle");
+	ces_deadline(SETTLE_SECONDS);
+	ces_store_settle(pull->store, &diff_ids);
 	_exit(0);
 }
 

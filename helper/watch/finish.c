@@ -412,24 +412,15 @@ static void finish_left(struct ces_session *session)
 
 void ces_finish_dead(struct ces_session *session)
 {
-	struct ces_process child = CES_PROCESS_NONE;
 	struct dead dead = {.session = session, .own = true};
-	int side;
 
 	ces_kept_restore(&session->store, session->runs);
 	(void)ces_runs_each(session->runs, CES_EACH_RUN | CES_EACH_PULL, finish_one, &dead);
-	if (!dead.left)
-		return;
 	/* Another user's directories may hang or be huge, and a run that could not be cleaned
 	 * before may fail again: no start of this caller's waits for them. The process is born in a
-	 * mount namespace of its own, since this one's root is about to change. It is a grandchild,
-	 * so that nobody has to wait for it. */
-	side = ces_process_clone(CLONE_NEWNS, -1, &child);
-	if (side > 0)
-		(void)ces_process_end(&child, false);
-	if (side != 0)
+	 * mount namespace of its own, since this one's root is about to change. */
+	if (!dead.left || !ces_process_detach(CLONE_NEWNS))
 		return;
-	if (fork() == 0)
-		finish_left(session);
+	finish_left(session);
 	_exit(0);
 }

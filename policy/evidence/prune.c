@@ -102,7 +102,7 @@ static int find(void *context, struct ces_apart_result *ret, struct ces_error *e
 	int result = -1;
 
 	if (scans == NULL || prune.out == NULL)
-		ces_error_put(err, CES_E_HOST, "out of memory");
+		(void)ces_error_set(err, CES_E_HOST, "out of memory");
 	else
 		result = ces_store_images(prune.dir, take_image, &prune, err);
 	free(scans);

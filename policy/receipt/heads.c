@@ -143,7 +143,7 @@ int ces_heads_read(int key_fd, int fd, const char *path, struct ces_heads **ret,
 	int result = -1;
 
 	if (heads == NULL || (heads->v = calloc(HEADS_MAX, sizeof(*heads->v))) == NULL)
-		ces_error_put(err, CES_E_HOST, "out of memory");
+		(void)ces_error_set(err, CES_E_HOST, "out of memory");
 	else if (ces_read_file(key_fd, KEY_MAX, &pem, &pem_length) != 0)
 		ces_error_put_errno(err, CES_E_USAGE, "--key");
 	else if (ces_read_file(fd, FILE_MAX, &bytes, &length) != 0)
