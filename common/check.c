@@ -8,47 +8,26 @@
 #include "common/schema.h"
 #include "common/wire_field.h"
 
-static bool text_fits(const struct ces_wire_field *field, const char *text)
+static bool field_fits(const struct ces_wire_field *field, const void *object)
 {
-	return ces_wire_value_valid(field, (const uint8_t *)text, (uint32_t)strlen(text));
-}
+	const struct ces_wire_values values = ces_wire_values_of(field, object);
 
-static bool list_fits(const struct ces_wire_field *field, const struct ces_strings *list)
-{
-	if (list->n > field->count)
+	if ((values.n == 0 && field->required) || !ces_wire_count_valid(field, values.n))
 		return false;
-	for (size_t i = 0; i < list->n; i++)
-		if (list->v[i] == NULL || !text_fits(field, list->v[i]))
+	for (size_t i = 0; values.texts != NULL && i < values.n; i++) {
+		const char *text = values.texts[i];
+
+		if (text == NULL ||
+		    !ces_wire_value_valid(field, (const uint8_t *)text, (uint32_t)strlen(text)))
 			return false;
-	return true;
-}
-
-static bool field_fits(const struct ces_wire_field *field, const char *at)
-{
-	const char *const *text = (const char *const *)(const void *)at;
-
-	switch ((enum ces_wire_kind)field->kind) {
-	case CES_WIRE_U64:
-		return true;
-	case CES_WIRE_NAME:
-	case CES_WIRE_TEXT:
-	case CES_WIRE_LINE:
-		return *text == NULL ? field->required == 0 : text_fits(field, *text);
-	case CES_WIRE_U64S:
-		return ((const struct ces_u64s *)(const void *)at)->n <= field->count;
-	case CES_WIRE_NAMES:
-	case CES_WIRE_TEXTS:
-	case CES_WIRE_LINES:
-		return list_fits(field, (const struct ces_strings *)(const void *)at);
 	}
-	return false;
+	return true;
 }
 
 int ces_check(const struct ces_wire_schema *schema, const void *object, struct ces_error *err)
 {
 	for (size_t i = 0; i < schema->n_fields; i++)
-		if (!field_fits(&schema->fields[i],
-				(const char *)object + schema->fields[i].offset))
+		if (!field_fits(&schema->fields[i], object))
 			return ces_error_set(err, CES_E_USAGE, "malformed %s: field %u",
 					     schema->name, schema->fields[i].tag);
 	return 0;

@@ -64,7 +64,7 @@ static int check(const struct ces_wire_schema *schema, const uint8_t *at, size_t
 			return ces_error_set(err, CES_E_USAGE,
 					     "malformed %s: field %u is cut short", schema->name,
 					     field->tag);
-		if (++ret->count[index] > (ces_wire_is_list(field) ? field->count : 1))
+		if (!ces_wire_count_valid(field, ++ret->count[index]))
 			return ces_error_set(err, CES_E_USAGE,
 					     "malformed %s: field %u is given too often",
 					     schema->name, field->tag);

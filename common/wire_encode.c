@@ -1,6 +1,7 @@
 /* Encodes a struct into a frame. It must apply the same caps as the decoder. */
 #include "common/wire_field.h"
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,87 +20,35 @@ static void put_u32(uint8_t *at, uint32_t value)
 	put_u16(at + 2, value >> 16);
 }
 
-static void put_u64(uint8_t *at, uint64_t value)
-{
-	put_u32(at, (uint32_t)value);
-	put_u32(at + 4, (uint32_t)(value >> 32));
-}
-
-/* Calls put for every value of one field in the object. */
-static size_t field_values(const struct ces_wire_field *field, const void *object, size_t index,
-			   const uint8_t **ret_bytes, uint32_t *ret_length, uint8_t number[8])
-{
-	const void *slot = (const char *)object + field->offset;
-	const char *text = NULL;
-	uint64_t value = 0;
-	size_t n;
-
-	switch ((enum ces_wire_kind)field->kind) {
-	case CES_WIRE_U64:
-		value = *(const uint64_t *)slot;
-		n = value != 0 || field->required;
-		break;
-	case CES_WIRE_U64S:
-		n = ((const struct ces_u64s *)slot)->n;
-		if (index < n)
-			value = ((const struct ces_u64s *)slot)->v[index];
-		break;
-	case CES_WIRE_NAMES:
-	case CES_WIRE_TEXTS:
-	case CES_WIRE_LINES:
-		n = ((const struct ces_strings *)slot)->n;
-		if (index < n)
-			text = ((const struct ces_strings *)slot)->v[index];
-		break;
-	case CES_WIRE_NAME:
-	case CES_WIRE_TEXT:
-	case CES_WIRE_LINE:
-	default:
-		text = *(char *const *)slot;
-		n = text != NULL;
-		break;
-	}
-	if (text != NULL) {
-		size_t length = strlen(text);
-
-		*ret_bytes = (const uint8_t *)text;
-		*ret_length = length > UINT32_MAX ? UINT32_MAX : (uint32_t)length;
-	} else {
-		put_u64(number, value);
-		*ret_bytes = number;
-		*ret_length = 8;
-	}
-	return n;
-}
-
 /* Measures (out == NULL) or writes one field. Returns its size on the wire; 0 bytes and err if a
  * value breaks the field's rules. */
 static int encode_field(const struct ces_wire_schema *schema, const struct ces_wire_field *field,
 			const void *object, uint8_t *out, size_t *ret_size, struct ces_error *err)
 {
-	uint8_t number[8];
-	const uint8_t *bytes;
-	uint32_t length;
-	size_t size = 0, n = 1;
+	const struct ces_wire_values values = ces_wire_values_of(field, object);
+	size_t size = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		n = field_values(field, object, i, &bytes, &length, number);
-		if (n == 0 && field->required)
-			return ces_error_set(err, CES_E_USAGE, "%s: field %u is missing",
-					     schema->name, field->tag);
-		if (i >= n)
-			break;
-		if (n > (ces_wire_is_list(field) ? field->count : 1))
-			return ces_error_set(err, CES_E_USAGE, "%s: field %u: more than %u values",
-					     schema->name, field->tag, field->count);
-		if (!ces_wire_value_valid(field, bytes, length))
+	if (values.n == 0 && field->required)
+		return ces_error_set(err, CES_E_USAGE, "%s: field %u is missing", schema->name,
+				     field->tag);
+	if (!ces_wire_count_valid(field, values.n))
+		return ces_error_set(err, CES_E_USAGE, "%s: field %u: more than %u values",
+				     schema->name, field->tag, field->count);
+	for (size_t i = 0; i < values.n; i++) {
+		uint64_t number = values.texts == NULL ? htole64(values.numbers[i]) : 0;
+		const void *bytes = values.texts == NULL ? (void *)&number : values.texts[i];
+		size_t length = values.texts == NULL ? sizeof(number)
+				: bytes == NULL      ? SIZE_MAX
+						     : strlen(bytes);
+
+		if (length > UINT32_MAX || !ces_wire_value_valid(field, bytes, (uint32_t)length))
 			return ces_error_set(
 			    err, CES_E_USAGE,
 			    "%s: field %u is too long or holds a forbidden character", schema->name,
 			    field->tag);
 		if (out != NULL) {
 			put_u16(out + size, field->tag);
-			put_u32(out + size + 2, length);
+			put_u32(out + size + 2, (uint32_t)length);
 			memcpy(out + size + CES_WIRE_FIELD_HEADER, bytes, length);
 		}
 		size += CES_WIRE_FIELD_HEADER + length;

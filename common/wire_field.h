@@ -12,6 +12,18 @@
 bool ces_wire_is_number(const struct ces_wire_field *field);
 bool ces_wire_is_list(const struct ces_wire_field *field);
 
+/* The values that an object has for a field: numbers, or texts. A number that is 0, and a text that
+ * is NULL, count as none; a required number is always there. */
+struct ces_wire_values {
+	const uint64_t *numbers; /* NULL: they are texts */
+	char *const *texts;
+	size_t n;
+};
+struct ces_wire_values ces_wire_values_of(const struct ces_wire_field *field, const void *object);
+
+/* Returns whether they are as many as the field may have. */
+bool ces_wire_count_valid(const struct ces_wire_field *field, size_t n);
+
 /* Returns whether one value fits its field. */
 bool ces_wire_value_valid(const struct ces_wire_field *field, const uint8_t *bytes,
 			  uint32_t length);
