@@ -125,8 +125,7 @@ static bool edits_are_sound(struct search *search, const struct ces_cdi_edits *e
 	bool sound = true;
 
 	for (size_t i = 0; i < edits->n_nodes; i++)
-		sound &= ces_cdi_node_left_out(edits->nodes[i].path) ||
-			 node_is_sound(search, &edits->nodes[i]);
+		sound &= node_is_sound(search, &edits->nodes[i]);
 	for (size_t i = 0; i < edits->n_hooks; i++) {
 		const struct ces_strings *args = &edits->hooks[i].args;
 

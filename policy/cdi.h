@@ -76,7 +76,8 @@ struct ces_cdi_spec {
 };
 
 /* Reads one of root's specifications, strictly. It refuses a key that the CDI specification does
- * not define, or that changes more of the container than CES can. If its kind is not one of kinds,
+ * not define, or that changes more of the container than CES can. It leaves out the own nodes of
+ * graphics cards. If its kind is not one of kinds,
  * *ret is NULL and the rest is not read; otherwise release it with ces_cdi_free. Code CES_E_HOST on
  * failure. */
 int ces_cdi_parse(const char *bytes, size_t length, const struct ces_strings *kinds,
@@ -86,10 +87,6 @@ void ces_cdi_free(struct ces_cdi_spec *spec);
 
 /* Returns whether a node may appear there in the container. */
 bool ces_cdi_place_valid(const char *path);
-
-/* A graphics card's own node is for display servers, and is left out. Computing needs the render
- * node. */
-bool ces_cdi_node_left_out(const char *path);
 
 /* Returns whether a character device of this number is a GPU's, by the text of /proc/devices. */
 bool ces_cdi_number_valid(const char *majors, unsigned major, unsigned minor);

@@ -10,11 +10,6 @@
 #define NVIDIA_MAJOR 195 /* Documentation/admin-guide/devices.txt */
 #define DRM_MAJOR    226
 
-bool ces_cdi_node_left_out(const char *path)
-{
-	return strncmp(path, "/dev/dri/card", strlen("/dev/dri/card")) == 0;
-}
-
 bool ces_cdi_place_valid(const char *path)
 {
 	return strcmp(path, "/dev/kfd") == 0 || ces_path_within(path, "/dev/dri") ||

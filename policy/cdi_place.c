@@ -87,8 +87,21 @@ static int read_link(struct ces_fields *in, const char *text, struct ces_cdi_lin
 	return 0;
 }
 
+/* A graphics card's own node is for display servers. Computing needs the render node. */
+static void leave_out_cards(struct ces_cdi_edits *edits)
+{
+	static const char card[] = "/dev/dri/card";
+	size_t n = 0;
+
+	for (size_t i = 0; i < edits->n_nodes; i++)
+		if (strncmp(edits->nodes[i].path, card, strlen(card)) != 0)
+			edits->nodes[n++] = edits->nodes[i];
+	edits->n_nodes = n;
+}
+
 int ces_cdi_settle(struct ces_fields *in, struct ces_cdi_edits *edits)
 {
+	leave_out_cards(edits);
 	for (size_t i = 0; i < edits->n_mounts; i++)
 		edits->mounts[i].place = ces_cdi_place_of(edits->mounts[i].container_path);
 	edits->links = ces_field_alloc(in, count_links(edits) + 1, sizeof(*edits->links));

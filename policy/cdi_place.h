@@ -8,7 +8,8 @@
 /* The place of a file at this path. */
 enum ces_cdi_place ces_cdi_place_of(const char *path);
 
-/* Gives each mount its place, and makes the list of links from the hooks. -1 without memory. */
+/* Leaves out the nodes that no run gets, gives each mount its place, and makes the list of links
+ * from the hooks. -1 without memory. */
 int ces_cdi_settle(struct ces_fields *in, struct ces_cdi_edits *edits);
 
 #endif

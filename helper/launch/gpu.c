@@ -131,16 +131,14 @@ static int look_at(const struct ces_gpus *gpus, struct ces_gpu *gpu, struct ces_
 
 	for (size_t i = 0; i < edits->n_nodes; i++) {
 		bool closed = false;
-		int result;
 
 		if (gpu->n_nodes == DEVICE_NODES)
 			return ces_error_set(err, CES_E_HOST, "too many nodes");
-		result = ces_gpu_node(gpus->dev, gpus->majors, &edits->nodes[i],
-				      &gpu->nodes[gpu->n_nodes], &closed, err);
-		if (result < 0)
+		if (ces_gpu_node(gpus->dev, gpus->majors, &edits->nodes[i],
+				 &gpu->nodes[gpu->n_nodes], &closed, err) < 0)
 			return -1;
 		gpu->closed |= closed;
-		gpu->n_nodes += result == 0;
+		gpu->n_nodes++;
 	}
 	make_marks(gpu);
 	return gpu->n_marks > 0 ? 0 : ces_error_set(err, CES_E_HOST, "it has no node of its own");
@@ -265,12 +263,12 @@ static int add_spec(struct ces_gpus *gpus, const struct ces_cdi_edits *edits, st
 	for (size_t i = 0; i < edits->n_nodes; i++) {
 		struct ces_device node;
 		bool closed;
-		int result =
-		    ces_gpu_node(gpus->dev, gpus->majors, &edits->nodes[i], &node, &closed, err);
 
-		if (result < 0 || (result == 0 && add_node(gpus, &node, err) < 0))
+		if (ces_gpu_node(gpus->dev, gpus->majors, &edits->nodes[i], &node, &closed, err) <
+			0 ||
+		    add_node(gpus, &node, err) < 0)
 			return -1;
-		if (result == 0 && closed)
+		if (closed)
 			return ces_error_set(err, CES_E_DENIED, "%s is not open to your job",
 					     edits->nodes[i].path);
 	}

@@ -58,7 +58,7 @@ void ces_gpus_free(struct ces_gpus *gpus);
 
 /* helper/launch/gpu_nodes.c: looks at a node of a specification on the host. It must be a character
  * device with the stated number, of a kind that CES gives. *ret_closed: the caller's cgroup (a
- * batch job's) may not open it. 1: a node that CES leaves out. */
+ * batch job's) may not open it. */
 int ces_gpu_node(int dev, const char *majors, const struct ces_cdi_node *node,
 		 struct ces_device *ret, bool *ret_closed, struct ces_error *err);
 
