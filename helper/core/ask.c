@@ -83,7 +83,7 @@ static int take(int fd, size_t max, int64_t deadline, uint8_t **ret, size_t *ret
 	*ret_length = answer.length;
 	if (answer.length == 0)
 		return 1;
-	block = malloc(answer.length);
+	block = calloc(1, answer.length + 1);
 	if (block == NULL || ces_read_full(fd, block, answer.length, deadline) < 0) {
 		free(block);
 		return -1;

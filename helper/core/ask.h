@@ -17,8 +17,9 @@ struct ces_asking {
 int ces_ask_begin(const char *path, int input, struct ces_asking *ret, struct ces_error *err);
 
 /* Takes the answer before deadline_ms (common/io.h), and then ends the program. *ret is the block,
- * malloc'd, to be loaded by policy/flat.h, or NULL if there is none. Returns 1; 0 with err if the
- * program refuses its input; -1 with CES_E_HOST if it gave no answer. */
+ * malloc'd and with a NUL after it, to be loaded by policy/flat.h, or NULL if there is none.
+ * Returns 1; 0 with err if the program refuses its input; -1 with CES_E_HOST if it gave no answer.
+ */
 int ces_ask_take(struct ces_asking *asking, size_t max, int64_t deadline_ms, uint8_t **ret,
 		 size_t *ret_length, struct ces_error *err);
 

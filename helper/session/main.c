@@ -45,14 +45,9 @@ static int explain(const struct ces_session *session, const struct ces_decision 
 	if (ces_ask(CES_PARSE_EXPLAIN, NULL, (const char *)&what, sizeof(what), CES_E_HOST, &text,
 		    &length, err) < 0)
 		return -1;
-	for (char *line = (char *)text, *end; length > 0; line = end + 1) {
-		end = memchr(line, '\n', length);
-		if (end == NULL)
-			break;
-		*end = '\0';
-		length -= (size_t)(end + 1 - line);
+	for (char *next = (char *)text, *line;
+	     (line = strsep(&next, "\n")) != NULL && next != NULL;)
 		ces_report_text(line);
-	}
 	return ces_report_done();
 }
 
