@@ -1,11 +1,11 @@
 /* The messages between the helper and its unprivileged workers.
  *
  * ces-fetch: fd 3 is one end of a SOCK_SEQPACKET socket pair. The first message is a struct
- * ces_fetch_open (with the CA bundle as an SCM_RIGHTS fd when `ca` is 1). Every other message is one
- * frame: FETCH_GETs come, each with the fd to write the body to (a pipe; it is closed when the body
- * is whole or has failed). ces-fetch answers with FETCH_STATUS messages: `bytes` grows while a body
- * streams (at most ten a second for each), then one final status of another kind for each GET. End
- * of file on fd 3 ends ces-fetch.
+ * ces_fetch_open (with the CA bundle as an SCM_RIGHTS fd when `ca` is 1). Every other message is
+ * one frame: FETCH_GETs come, each with the fd to write the body to (a pipe; it is closed when the
+ * body is whole or has failed). ces-fetch answers with FETCH_STATUS messages: `bytes` grows while a
+ * body streams (at most ten a second for each), then one final status of another kind for each GET.
+ * End of file on fd 3 ends ces-fetch.
  *
  * ces-layout: the same, with a directory in place of a network. It gets no login. It opens the
  * directory when its order names it, and its files only when a FETCH_GET asks for them.

@@ -1,6 +1,6 @@
 /* The orders that root gives its workers, and the one report that it reads, a relay's. Each is one
- * struct of fixed size; a text is "" if there is none. Who speaks with whom is in common/worker.h,
- * with the messages that no program of root's knows. */
+ * struct of fixed size; a text is "" if there is none. common/worker.h says who speaks with whom,
+ * and has the messages that no program of root's knows. */
 #ifndef CES_COMMON_WORKER_ORDER_H
 #define CES_COMMON_WORKER_ORDER_H
 

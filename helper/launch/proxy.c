@@ -78,7 +78,7 @@ int ces_proxy_start(const struct ces_plan *plan, const struct ces_container *con
 		    struct ces_relay *ret, struct ces_error *err)
 {
 	const char *proxy = plan->decision->proxy + strlen(scheme);
-	struct ces_relay_job job = {.uid = plan->session->uid};
+	struct ces_relay_job job = {0};
 	struct in_addr literal;
 	int result = 0;
 
