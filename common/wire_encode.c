@@ -37,10 +37,10 @@ static int encode_field(const struct ces_wire_schema *schema, const struct ces_w
 	for (size_t i = 0; i < values.n; i++) {
 		uint64_t number = values.texts == NULL ? htole64(values.numbers[i]) : 0;
 		const void *bytes = values.texts == NULL ? (void *)&number : values.texts[i];
-		size_t length = values.texts == NULL ? sizeof(number)
-				: bytes == NULL      ? SIZE_MAX
-						     : strlen(bytes);
+		size_t most = (size_t)UINT32_MAX + 1, length = sizeof(number);
 
+		if (values.texts != NULL)
+			length = bytes == NULL ? most : strnlen(bytes, most);
 		if (length > UINT32_MAX || !ces_wire_value_valid(field, bytes, (uint32_t)length))
 			return ces_error_set(
 			    err, CES_E_USAGE,

@@ -2,6 +2,7 @@
 #include "helper/store/digests.h"
 
 #include <search.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,14 +15,14 @@ static int compare(const void *a, const void *b)
 
 bool ces_digests_add(struct ces_digests *set, const char *digest)
 {
-	char *hex = strdup(ces_store_hex(digest));
-	char **place = hex == NULL ? NULL : tsearch(hex, &set->root, compare);
+	const char *hex = ces_store_hex(digest);
+	char *copy;
 
-	set->failed = set->failed || place == NULL;
-	if (place != NULL && *place == hex)
-		return true;
-	free(hex);
-	return false;
+	if (ces_digests_has(set, hex))
+		return false;
+	/* (without memory for its node, the copy stays to the end of this process) */
+	set->failed |= asprintf(&copy, "%s", hex) < 0 || tsearch(copy, &set->root, compare) == NULL;
+	return true;
 }
 
 void ces_digests_add_all(struct ces_digests *set, const struct ces_strings *digests)
