@@ -30,8 +30,8 @@ enum ces_wish_kind {
 	CES_WISH_ROOM,   /* is there room for size bytes? */
 	CES_WISH_CLAIM,  /* fetch it here? number 1: without asking others. Answered: state 1,
 			    nobody else fetches it; here */
-	CES_WISH_LOOK,   /* at what another fetches. Answered: state 1, the other has let go of it,
-			    and it is fetched here; size,   the bytes that have come */
+	CES_WISH_LOOK,   /* at what another fetches. Answered: state 1, the other has let go of it;
+			    size, the bytes that have come */
 	CES_WISH_UNPACK, /* ces-unpack, on a staging directory. Answered as CES_WISH_PARSE is */
 	CES_WISH_OPAQUE, /* bytes: a directory in it, which hides what is below */
 	CES_WISH_COMMIT, /* it is whole, and takes size bytes */

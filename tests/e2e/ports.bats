@@ -149,6 +149,27 @@ relay() { pgrep -x ces-relay; }
 	journal_new -s -e --argjson most $most 'map(select(.event == "stranger")) | length <= $most and (map(.count) | add) == 200'
 }
 
+@test "when nobody reads the reports of strangers, the owner's connections go on" {
+	serve alice 18080
+	helper=$(pgrep -x ces-session)
+	kill -STOP $helper
+	as bob python3 - <<-'PY'
+	import socket
+	for i in range(1000):
+	    s = socket.create_connection(("127.0.0.1", 18080), timeout=1)
+	    try:
+	        s.recv(1)
+	    except TimeoutError:
+	        break
+	    except ConnectionResetError:
+	        pass
+	    s.close()
+	PY
+	still=$(talk alice 18080 still) || true
+	kill -CONT $helper
+	[ "$still" = still ]
+}
+
 @test "nothing leads outwards: the container reaches no address but its own" {
 	lab_wait_port 5001 /dev/null
 	n=$(ces alice run -q -d -p 18080:8080 $open/tools:1 sh -c "
