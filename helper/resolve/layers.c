@@ -240,7 +240,7 @@ static int mark_opaque(size_t i, const struct ces_strings *paths, struct ces_err
 
 /* Commits a whole and verified layer. Other pulls that wait for it get it from here. If this pull
  * fails, the collector removes the layer unless another needs it. */
-static int commit(const struct job *job, size_t i, const struct ces_unpack_layer *answer,
+static int commit(struct job *job, size_t i, const struct ces_unpack_layer *answer,
 		  struct ces_error *err)
 {
 	if (strcmp(answer->diff_id, job->diff_ids->v[i]) != 0)
@@ -249,6 +249,7 @@ static int commit(const struct job *job, size_t i, const struct ces_unpack_layer
 	if (mark_opaque(i, &answer->opaque, err) < 0 ||
 	    ces_talk_wish(about(i, CES_WISH_COMMIT, 0, answer->bytes), NULL, 0, NULL, err) < 0)
 		return -1;
+	job->left -= answer->bytes < job->left ? answer->bytes : job->left;
 	return report(i, CES_PROGRESS_DONE, job->manifest->layer_sizes.v[i], err);
 }
 

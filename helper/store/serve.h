@@ -22,7 +22,8 @@ struct ces_pull {
 	struct ces_signers *signers;   /* the session's */
 	const struct ces_store *store; /* the session's */
 	char reference[CES_REFERENCE_MAX];
-	uint64_t left; /* bytes that the caller's images may take more */
+	uint64_t left; /* bytes that the caller's images may take more, without those that this
+			  pull has committed */
 	int entry;     /* its entry in the register of runs and pulls; the fd */
 	int userns;    /* of the unpackers */
 	struct ces_worker fetcher, resolver;

@@ -136,6 +136,7 @@ int ces_serve_commit(struct ces_serving *s, const struct ces_wish *wish, struct 
 	    ces_store_note_layer(layer->staging, wish->size, layer->digest, err) < 0 ||
 	    ces_store_commit_layer(store, layer->name, layer->diff_id, err) < 0)
 		return -1;
+	s->pull->left -= wish->size < s->pull->left ? wish->size : s->pull->left;
 	ces_cleanup_close(&layer->staging);
 	layer->name[0] = '\0';
 	ces_claim_drop(s->pull->session->runs, layer->digest, &layer->claim);

@@ -67,6 +67,17 @@ hangs() # USER IMAGE
 	ces alice run -q $open/tools:1 true
 }
 
+@test "an image whose layers together are above the space that the policy allows a user is refused before all are here" {
+	empty_store
+	lab_policy '.host.user_limits.store = "9M"'
+	run --separate-stderr pull alice $open/big:1 # four layers of 6 MiB, besides the layer of tools
+	echo "$stderr"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"are left of the space for your images (host.user_limits.store)"*"unpacks to more than"* ]]
+	eventually rmdir $store/layers/sha256
+	mkdir -m 700 $store/layers/sha256
+}
+
 @test "a layer counts once for a user, in however many images it is" {
 	empty_store
 	pull alice $open/shared-a:1 -q
