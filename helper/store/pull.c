@@ -17,7 +17,6 @@
 #include "common/record.h"
 #include "common/request.h"
 #include "helper/core/deadline.h"
-#include "helper/core/order.h"
 #include "helper/session/journal.h"
 #include "helper/session/lock.h"
 #include "helper/session/record.h"
@@ -34,19 +33,17 @@
 static int grant(struct ces_pull *pull, struct ces_error *err)
 {
 	const struct ces_decision *decision = pull->decision;
-	char project[CES_NAME_MAX + 1];
 	struct ces_grant given = {
 	    .reference = pull->reference,
 	    .user = pull->session->caller.user,
 	    .top_digest = pull->top_digest,
 	    .digest = pull->digest,
-	    .project = project,
+	    .project = (char *)(uintptr_t)decision->project,
 	    .size = pull->bytes,
 	    .layers = pull->n,
 	    .pulled = (uint64_t)time(NULL),
 	    .retain = decision->retain == CES_RETAIN_TIME ? decision->retain_seconds : 0};
 
-	memcpy(project, decision->project, sizeof(project));
 	return ces_store_write_grant(pull->store, pull->session->uid, &given, err);
 }
 
@@ -134,17 +131,21 @@ static int admit(struct ces_session *session, const struct ces_decision *decisio
 }
 
 /* Settles the layers after the user has the answer. The disk may take its time, and nobody waits
- * for that: neither does the client wait for this process. */
+ * for that: neither does the client wait for this process. So it keeps none of the pull's fds but
+ * two: the pull's accounts are free for another. */
 static void settle(const struct ces_pull *pull)
 {
 	const struct ces_strings diff_ids = {(char **)(uintptr_t)pull->diff_ids, pull->n};
+	const struct ces_store own = {.dir = 3, .layers = 4};
+	const int fds[] = {pull->store->dir, pull->store->layers};
 
 	if (pull->up_to_date || !ces_process_detach(0))
 		return;
-	(void)close_range(0, CES_FD_EVENT, 0);
+	ces_process_arrange(fds, CES_COUNT(fds));
+	(void)close_range(0, 2, 0);
 	(void)prctl(PR_SET_NAME, "ces-settle");
 	ces_deadline(SETTLE_SECONDS);
-	ces_store_settle(pull->store, &diff_ids);
+	ces_store_settle(&own, &diff_ids);
 	_exit(0);
 }
 

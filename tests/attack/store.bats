@@ -133,6 +133,26 @@ hangs() # IMAGE
 	client=
 }
 
+# Pulls tools as alice, on a disk that takes five seconds to write what the pull left. Sets $slow to what waits for the disk.
+slow_disk()
+{
+	eventually no pgrep -x ces-settle
+	empty_store
+	strace -f -qq -u alice -e signal=none -o /dev/null -e trace=syncfs -e inject=syncfs:delay_exit=5000000 \
+		ces-client pull -q $open/tools:1 < /dev/null 3>&- &
+	slow=$!
+	eventually pgrep -x ces-settle
+}
+
+@test "X: while the disk writes what a pull left, the accounts of the pull's workers are free for the next pull" {
+	slow_disk
+	for worker in fetch resolve unpack; do flock -n /run/ces/.account-ces-$worker true; done
+	ls -l "/proc/$(pgrep -n -x ces-settle)/fd"
+	[ "$(find "/proc/$(pgrep -n -x ces-settle)/fd" -lname "$store*" -printf . | wc -c)" -le 3 ]
+	wait $slow
+	no compgen -G "$store/layers/sha256/*/unsettled"
+}
+
 @test "F13: a user who only names a layer does not get it: the registry of the pull must have it for them" {
 	empty_store
 	pull alice bad.tre.test/x/own:good -q
