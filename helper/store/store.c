@@ -248,16 +248,17 @@ bool ces_store_layer_from(const struct ces_store *store, const char *diff_id, co
 	       strcmp(from, digest) == 0;
 }
 
+/* Opens the layers first: one that has taken the place of another meanwhile is not on the disk. */
 void ces_store_settle(const struct ces_store *store, const struct ces_strings *diff_ids)
 {
-	char path[96];
+	int layers[CES_LAYERS_MAX];
 
+	for (size_t i = 0; i < diff_ids->n; i++)
+		layers[i] = open_part(store->layers, diff_ids->v[i], ".", O_DIRECTORY);
 	if (syncfs(store->dir) < 0)
 		return; /* the marks stay, and after the next boot the layers are fetched again */
-	for (size_t i = 0; i < diff_ids->n; i++) {
-		(void)snprintf(path, sizeof(path), "%s/unsettled", ces_store_hex(diff_ids->v[i]));
-		(void)unlinkat(store->layers, path, 0);
-	}
+	for (size_t i = 0; i < diff_ids->n; i++)
+		(void)unlinkat(layers[i], "unsettled", 0);
 }
 
 uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id)

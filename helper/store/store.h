@@ -52,7 +52,8 @@ int ces_store_note_layer(int staging, uint64_t bytes, const char *digest, struct
  * this caller, see layers.c. */
 bool ces_store_layer_from(const struct ces_store *store, const char *diff_id, const char *digest);
 
-/* Waits until the store is on the disk, then takes the marks off these layers. */
+/* Waits until the store is on the disk, then takes the marks off these layers, CES_LAYERS_MAX at
+ * most. Leaves fds open: its process is to end. */
 void ces_store_settle(const struct ces_store *store, const struct ces_strings *diff_ids);
 
 /* Unpacked size of a layer in the store (0 = unknown). */

@@ -144,6 +144,19 @@ slow_disk()
 	eventually pgrep -x ces-settle
 }
 
+@test "M03: a layer that was fetched again while the disk wrote the one before it still counts as torn after a power cut" {
+	slow_disk
+	ces alice rmi $open/tools:1
+	ces-client clean
+	[ "$(layers)" -eq 0 ]
+	pull alice $open/tools:1 -q
+	eventually no compgen -G "$store/layers/sha256/*/unsettled"
+	# (as if the disk had not taken the second one either)
+	touch "$(echo $store/layers/sha256/*)/unsettled"
+	wait $slow
+	[ -e $store/layers/sha256/*/unsettled ]
+}
+
 @test "X: while the disk writes what a pull left, the accounts of the pull's workers are free for the next pull" {
 	slow_disk
 	for worker in fetch resolve unpack; do flock -n /run/ces/.account-ces-$worker true; done
