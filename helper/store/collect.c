@@ -2,10 +2,11 @@
  * process of its own collects at a user's request.
  *
  * Who controls what: users choose how many images and grants there are, within the policy's limits,
- * and how often the collector is called. The names are digests and uids. Nothing that it looks at
- * can change in the meantime: a process puts a thing in its place under the store's lock only, and
- * a process that counts on a thing enters it in the register, and waits for the lock, before it
- * looks for the thing. */
+ * and how often the collector is called. The names are digests and uids. What it looks at may
+ * change in the meantime, but no thing that is needed is missed: a process puts a thing in its
+ * place under the store's lock only, and a process that counts on a thing enters it in the
+ * register, and waits for the lock, before it looks for the thing. A pull leaves the register after
+ * it has its grant, so the register is read before the grants. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -164,8 +165,8 @@ static bool take_turn(const struct ces_store *store, int runs)
 			    .until = ces_now_ms() + TURN_MS};
 
 	(void)ces_beneath_each(store->staging, discard_stale, &turn);
-	images.failed |= ces_beneath_each(store->grants, user_seen, &turn) < 0;
 	images.failed |= ces_runs_each(runs, CES_EACH_RUN | CES_EACH_PULL, entry_seen, &turn) < 0;
+	images.failed |= ces_beneath_each(store->grants, user_seen, &turn) < 0;
 	(void)ces_beneath_each(store->images, discard_unkept, &turn);
 	turn.keep = &layers;
 	layers.failed |= ces_beneath_each(store->images, image_seen, &turn) < 0;

@@ -166,6 +166,34 @@ slow_disk()
 	no compgen -G "$store/layers/sha256/*/unsettled"
 }
 
+@test "M03: an image whose pull ends while the collector works is kept" {
+	empty_store
+	rm -f $lab/go
+	hangs bad.tre.test/bad-wait-layers/own:good
+	eventually compgen -G '/run/ces/.layer-*'
+	entry=$(echo /run/ces/pull-*)
+	cp "$entry/record" $lab/record
+	touch $lab/go
+	wait $client
+	client=
+	# (the same, just before its grant: another grant for the image has gone)
+	grant=$(echo $store/grants/4401/*)
+	mv "$grant" $lab/grant
+	mkdir -p -m 700 /run/ces/0000000001 && mkfifo /run/ces/0000000001/record
+	mkdir -m 700 "$entry" && cp $lab/record "$entry/record"
+	mkdir -p -m 700 /run/ces/0000000002 && mkfifo /run/ces/0000000002/record
+	flock "$entry" sleep 600 3>&- &
+	holder=$!
+	run timeout 60 "$CES_TOP/tests/attack/meanwhile.py" $store/lock "$entry" $lab/grant "$grant" /run/ces/000000000[12]/record
+	pkill -KILL -P $holder || true
+	rm -rf /run/ces/000000000[12] "$entry"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	ces alice run -q bad.tre.test/bad-wait-layers/own:good true
+	empty_store
+	have alice tools
+}
+
 @test "F13: a user who only names a layer does not get it: the registry of the pull must have it for them" {
 	empty_store
 	pull alice bad.tre.test/x/own:good -q
