@@ -56,12 +56,14 @@ static int load_image(struct ces_plan *plan, struct ces_grant *grant, struct ces
 		    err, CES_E_DENIED, decision->rule,
 		    "your copy of %s is not the version that was approved; pull it again",
 		    reference);
-	if (ces_store_load_image(&plan->session->store, grant->digest, plan->image, err) < 0)
+	if (ces_store_load_image(&plan->session->store, grant->digest, plan->image, err) < 0 &&
+	    err->code == CES_E_HOST)
 		return -1;
-	if (strcmp(plan->image->digest, grant->digest) != 0 ||
+	if (plan->image->digest == NULL || strcmp(plan->image->digest, grant->digest) != 0 ||
 	    plan->image->diff_ids.n > CES_LAYERS_MAX || plan->image->uid >= CES_IDMAP_SPAN ||
 	    plan->image->gid >= CES_IDMAP_SPAN || plan->image->stop_signal >= NSIG)
-		return ces_error_set(err, CES_E_HOST, "the stored record of %s is damaged",
+		return ces_error_set(err, CES_E_NOTFOUND,
+				     "your copy of %s is damaged or gone: pull it again",
 				     reference);
 	/* The very layers that are mounted. */
 	return ces_base_check(decision, &plan->image->diff_ids, err);

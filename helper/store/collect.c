@@ -75,6 +75,7 @@ static void user_seen(int parent, const char *name, void *context)
 	turn->keep->failed |= ces_store_each_grant(turn->store, turn->uid, grant_seen, turn) < 0;
 }
 
+/* An image and a layer never have one digest, so that both can be in one set. */
 static void entry_seen(const struct ces_run_record *record, bool alive, void *context)
 {
 	struct turn *turn = context;
@@ -82,13 +83,6 @@ static void entry_seen(const struct ces_run_record *record, bool alive, void *co
 	(void)alive;
 	if (record->digest != NULL)
 		(void)ces_digests_add(turn->keep, record->digest);
-}
-
-static void layers_seen(const struct ces_run_record *record, bool alive, void *context)
-{
-	struct turn *turn = context;
-
-	(void)alive;
 	ces_digests_add_all(turn->keep, &record->layers);
 }
 
@@ -170,7 +164,7 @@ static bool take_turn(const struct ces_store *store, int runs)
 	(void)ces_beneath_each(store->images, discard_unkept, &turn);
 	turn.keep = &layers;
 	layers.failed |= ces_beneath_each(store->images, image_seen, &turn) < 0;
-	layers.failed |= ces_runs_each(runs, CES_EACH_PULL, layers_seen, &turn) < 0;
+	layers.failed |= ces_runs_each(runs, CES_EACH_PULL, entry_seen, &turn) < 0;
 	(void)ces_beneath_each(store->layers, discard_unkept, &turn);
 	ces_digests_free(&images);
 	ces_digests_free(&layers);

@@ -265,6 +265,7 @@ slow_disk()
 	[ "$(layers)" -eq "$n" ]
 	run --separate-stderr ces bob run $open/suid:1 true
 	[ "$status" -eq 125 ]
+	[[ $stderr == *"your copy of $open/suid:1 is damaged or gone: pull it again"* ]]
 	pull bob $open/suid:1 -q
 	ces bob run -q $open/suid:1 true
 	ces alice run -q $open/tools:1 true
