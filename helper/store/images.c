@@ -31,8 +31,10 @@ static void report_image(const struct ces_grant *grant, void *context)
 
 int ces_verb_images(struct ces_session *session, struct ces_error *err)
 {
-	(void)err;
-	(void)ces_store_each_grant(&session->store, session->uid, report_image, &session->caller);
+	const struct ces_store *store = &session->store;
+
+	if (ces_store_each_grant(store, session->uid, report_image, &session->caller) < 0)
+		return ces_error_set(err, CES_E_HOST, "not all of your images can be read");
 	return ces_report_done();
 }
 
@@ -75,8 +77,7 @@ int ces_verb_inspect(struct ces_session *session, struct ces_error *err)
 	    ces_store_read_grant(&session->store, &session->caller, reference, &grant, err) < 0)
 		return -1;
 	/* (passes the bytes on without a look at them) */
-	if (ces_store_read_config(&session->store, grant.digest, CES_EVENT_CONFIG_MAX, &config) < 0)
-		config = NULL;
+	(void)ces_store_read_config(&session->store, grant.digest, CES_EVENT_CONFIG_MAX, &config);
 	report(&grant, &session->caller, config);
 	ces_wire_free(&ces_grant_schema, &grant);
 	return ces_report_done();

@@ -231,9 +231,8 @@ int ces_store_note_layer(int staging, uint64_t bytes, const char *digest, struct
 	int length = snprintf(text, sizeof(text), "%llu", (unsigned long long)bytes);
 
 	if (ces_object_boot(boot, err) < 0 ||
-	    write_file(staging, "size", text, (size_t)length, err) < 0)
-		return -1;
-	if (write_file(staging, "digest", digest, strlen(digest), err) < 0)
+	    write_file(staging, "size", text, (size_t)length, err) < 0 ||
+	    write_file(staging, "digest", digest, strlen(digest), err) < 0)
 		return -1;
 	return write_file(staging, "unsettled", boot, strlen(boot), err);
 }

@@ -340,6 +340,18 @@ future()
 	goes
 }
 
+@test "M02: a list of images of which not all can be read is a failure, and no list" {
+	have alice tools
+	chmod 755 $store/grants/4401 # (not as root left it)
+	run --separate-stderr ces alice images
+	chmod 700 $store/grants/4401
+	echo "$output $stderr"
+	[ "$status" -eq 125 ]
+	[ -z "$output" ]
+	[[ $stderr == *"not all of your images can be read"* ]]
+	[[ $(ces alice images -q) == *$open/tools:1* ]]
+}
+
 @test "J04: with retain_images run, the image leaves the disk with its run, even while another user's goes on" {
 	pull bob $open/tools:1 -q
 	lab_policy '.defaults.retain_images = "run"'
