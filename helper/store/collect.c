@@ -192,15 +192,17 @@ void ces_collect(const struct ces_store *store, int runs)
 }
 
 /* Lets one process wait, however often the collector is called, until a second has passed since the
- * last turn. No other is needed in the meantime. */
+ * last turn. No other is needed in the meantime. Later, one that still waits was stopped by its
+ * caller, and counts no more. */
 static bool is_next(const struct ces_store *store)
 {
 	CES_CLEANUP_FD int next = ces_beneath_open(store->dir, "next", O_RDWR | O_CREAT, 0600);
 	struct stat last;
+	bool just = fstat(store->lock, &last) == 0 && labs(time(NULL) - last.st_mtime) < 2;
 
-	if (next < 0 || flock(next, LOCK_EX | LOCK_NB) < 0)
+	if (next < 0 || (flock(next, LOCK_EX | LOCK_NB) < 0 && just))
 		return false;
-	if (fstat(store->lock, &last) == 0 && labs(time(NULL) - last.st_mtime) < 2)
+	if (just)
 		(void)usleep(1000000);
 	return true;
 }

@@ -352,6 +352,19 @@ future()
 	[[ $(ces alice images -q) == *$open/tools:1* ]]
 }
 
+@test "J04: a forgotten image leaves the disk, even while another user stops their collector before its turn" {
+	have alice tools stroke
+	n=$(layers)
+	eventually no pgrep -x ces-collect
+	flock $store/next sleep 600 3>&- &
+	holder=$!
+	eventually no flock -n $store/next true
+	touch -d '-3 seconds' $store/lock # (no collector had its turn just now)
+	ces alice rmi $open/stroke:1
+	eventually left -lt "$n"
+	pkill -KILL -P $holder
+}
+
 @test "J04: with retain_images run, the image leaves the disk with its run, even while another user's goes on" {
 	pull bob $open/tools:1 -q
 	lab_policy '.defaults.retain_images = "run"'
