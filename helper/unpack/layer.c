@@ -92,7 +92,7 @@ static int check_room(struct layer *layer, uint64_t more, struct ces_error *err)
 		return ces_error_errno(err, CES_E_HOST, "the image store");
 	if ((uint64_t)fs.f_bavail * (uint64_t)fs.f_frsize < layer->limits->reserve + LOOK_BYTES ||
 	    fs.f_ffree < fs.f_files / INODES_SHARE)
-		return ces_error_set(err, CES_E_LIMIT,
+		return ces_error_set(err, CES_E_HOST,
 				     "no space for the image: this machine keeps the rest of its "
 				     "image store free (rule host.store_reserve)");
 	return 0;
