@@ -183,7 +183,6 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 	static struct ces_pull pull;
 	CES_CLEANUP_FD int entry = -1;
 	struct ces_event_done done = {0};
-	struct ces_error ignored;
 
 	ces_finish_dead(session);
 	if (admit(session, decision, &entry, err) < 0)
@@ -201,10 +200,12 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 	ces_reference_format(&decision->image, pull.reference, sizeof(pull.reference));
 	if (work(&pull, err) < 0)
 		return -1;
-	if (record_end(session, &pull, err) < 0) {
-		/* a failed pull leaves no grant */
-		(void)ces_store_remove_grant(&session->store, session->uid, pull.reference,
-					     &ignored);
+	/* pulls that end at once could not see one another before; a failed one leaves no grant */
+	if (ces_quota_check(session, pull.reference,
+			    &(const struct ces_strings){pull.diff_ids, pull.n}, &pull.left,
+			    err) < 0 ||
+	    record_end(session, &pull, err) < 0) {
+		(void)ces_store_remove_grant(&session->store, session->uid, pull.reference, NULL);
 		return -1;
 	}
 	ces_runs_leave(session->runs, session->pull);

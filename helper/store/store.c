@@ -157,10 +157,9 @@ int ces_store_stage(const struct ces_store *store, char *name, int *ret, int *re
 	(void)snprintf(name, 32, "%016llx", (unsigned long long)random);
 	if (make_staging(store, name, &dir, err) < 0)
 		return -1;
-	if (mkdirat(dir, "fs", 0755) < 0)
-		return ces_error_errno(err, CES_E_HOST, "staging directory");
 	if (ret_fs != NULL) {
-		*ret_fs = ces_beneath_open(dir, "fs", O_RDONLY | O_DIRECTORY, 0);
+		if (mkdirat(dir, "fs", 0755) == 0)
+			*ret_fs = ces_beneath_open(dir, "fs", O_RDONLY | O_DIRECTORY, 0);
 		/* the umask is 077; a layer's root is open to all ids of the container */
 		if (*ret_fs < 0 || fchmod(*ret_fs, 0755) < 0)
 			return ces_error_errno(err, CES_E_HOST, "staging directory");
@@ -293,7 +292,6 @@ int ces_store_commit_image(const struct ces_store *store, const struct ces_image
 
 	if (ces_store_stage(store, name, &dir, NULL, err) < 0)
 		return -1;
-	(void)unlinkat(dir, "fs", AT_REMOVEDIR);
 	if (write_file(dir, "manifest", manifest->bytes, manifest->length, err) < 0 ||
 	    write_file(dir, "config", config->bytes, config->length, err) < 0 ||
 	    ces_image_record_write(dir, "record", record, err) < 0 ||

@@ -38,7 +38,8 @@ int ces_store_open_layer(const struct ces_store *store, const char *diff_id, int
 			 struct ces_error *err);
 
 /* Makes a staging directory (locked for the life of *ret, so that the janitor leaves it alone).
- * name takes 32 bytes. The layer's content goes into its directory "fs", *ret_fs (mode 0755). */
+ * name takes 32 bytes. A layer's content goes into its directory "fs", *ret_fs (mode 0755), which
+ * is -1 before. NULL: it is for no layer. */
 int ces_store_stage(const struct ces_store *store, char *name, int *ret, int *ret_fs,
 		    struct ces_error *err);
 

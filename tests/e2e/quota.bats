@@ -78,6 +78,22 @@ hangs() # USER IMAGE
 	mkdir -m 700 $store/layers/sha256
 }
 
+@test "of two images that fit one by one, but not together, not both stay when their pulls end at once" {
+	empty_store
+	rm -f $lab/both
+	lab_policy '.host.user_limits.store = "28M"'
+	# (each pull waits for a while after its last check, before its grant)
+	for image in big zeros; do
+		strace -f -qq -u alice -e signal=none -o /dev/null -e trace=pidfd_send_signal \
+			-e inject=pidfd_send_signal:delay_enter=2000000 ces-client pull -q $open/$image:1 < /dev/null 2>> $lab/both 3>&- &
+		pids+=($!)
+	done
+	for p in "${pids[@]}"; do wait "$p" || true; done
+	cat $lab/both
+	[ "$(ces alice images --format json | jq length)" -le 1 ]
+	grep -q "your images would take .*(rule host.user_limits.store)" $lab/both
+}
+
 @test "a layer counts once for a user, in however many images it is" {
 	empty_store
 	pull alice $open/shared-a:1 -q
