@@ -47,6 +47,7 @@
 struct turn {
 	const struct ces_store *store;
 	struct ces_digests *keep; /* being gathered, or decided by */
+	struct ces_digests busy;  /* images of live runs and pulls */
 	uid_t uid;
 	uint64_t now; /* 0: this turn only looks */
 	int64_t until;
@@ -59,7 +60,9 @@ static void grant_seen(const struct ces_grant *grant, void *context)
 	uint64_t last = grant->used > grant->pulled ? grant->used : grant->pulled;
 	bool over = grant->retain > 0 && turn->now > last && turn->now - last > grant->retain;
 
-	if (!over || !ces_store_expire_grant(turn->store, turn->uid, grant->reference))
+	if (!over || turn->busy.failed ||
+	    ces_digests_has(&turn->busy, ces_store_hex(grant->digest)) ||
+	    !ces_store_expire_grant(turn->store, turn->uid, grant->reference))
 		(void)ces_digests_add(turn->keep, grant->digest);
 }
 
@@ -81,8 +84,10 @@ static void entry_seen(const struct ces_run_record *record, bool alive, void *co
 	struct turn *turn = context;
 
 	(void)alive;
-	if (record->digest != NULL)
+	if (record->digest != NULL) {
 		(void)ces_digests_add(turn->keep, record->digest);
+		(void)ces_digests_add(&turn->busy, record->digest);
+	}
 	ces_digests_add_all(turn->keep, &record->layers);
 }
 
@@ -168,6 +173,7 @@ static bool take_turn(const struct ces_store *store, int runs)
 	(void)ces_beneath_each(store->layers, discard_unkept, &turn);
 	ces_digests_free(&images);
 	ces_digests_free(&layers);
+	ces_digests_free(&turn.busy);
 	return turn.more;
 }
 

@@ -144,10 +144,9 @@ bool ces_store_expire_grant(const struct ces_store *store, uid_t uid, const char
 {
 	CES_CLEANUP_FD int dir = -1;
 	char name[CES_DIGEST_LENGTH + 1];
-	struct ces_error ignored;
 
 	grant_name(reference, name);
-	return open_grants(store, uid, &dir, &ignored) == 0 && flock(dir, LOCK_EX | LOCK_NB) == 0 &&
+	return open_grants(store, uid, &dir, NULL) == 0 && flock(dir, LOCK_EX | LOCK_NB) == 0 &&
 	       unlinkat(dir, name, 0) == 0;
 }
 
@@ -179,9 +178,8 @@ int ces_store_each_grant(const struct ces_store *store, uid_t uid,
 {
 	struct listing listing = {each, context, false};
 	CES_CLEANUP_FD int dir = -1;
-	struct ces_error ignored;
 
-	if (open_grants(store, uid, &dir, &ignored) < 0 ||
+	if (open_grants(store, uid, &dir, NULL) < 0 ||
 	    ces_beneath_each(dir, show_grant, &listing) < 0)
 		return -1;
 	return listing.failed ? -1 : 0;

@@ -295,8 +295,6 @@ static int end(struct ces_serving *s, const struct ces_wish *wish, struct ces_er
 
 static int failed(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
-	static const char *const login = "registries.credentials";
-
 	(void)s;
 	switch (wish->number) {
 	case CES_E_NOTFOUND:
@@ -306,8 +304,8 @@ static int failed(struct ces_serving *s, const struct ces_wish *wish, struct ces
 	case CES_E_LIMIT:
 	case CES_E_INTERNAL:
 		return ces_error_rule(err, (enum ces_code)wish->number,
-				      wish->size == 1 ? login : "", "%.*s", (int)wish->length,
-				      wish->bytes);
+				      wish->size == 1 ? "registries.credentials" : "", "%.*s",
+				      (int)wish->length, wish->bytes);
 	default:
 		return ces_serve_refuse(err);
 	}

@@ -23,10 +23,9 @@ static bool is_here(const struct ces_pull *pull, size_t i)
 {
 	const struct ces_pull_layer *layer = &pull->layers[i];
 	CES_CLEANUP_FD int fd = -1;
-	struct ces_error ignored;
 
 	return ces_store_layer_from(pull->store, layer->diff_id, layer->digest) &&
-	       ces_store_open_layer(pull->store, layer->diff_id, &fd, &ignored) == 0;
+	       ces_store_open_layer(pull->store, layer->diff_id, &fd, NULL) == 0;
 }
 
 void ces_serve_here(const struct ces_pull *pull, size_t i, struct ces_wish_answer *ret)

@@ -321,6 +321,23 @@ future()
 	[ "$(layers)" -eq 0 ]
 }
 
+@test "J04: an image that a run uses for longer than unused images are kept stays for the next run" {
+	lab_policy '.defaults.retain_images = "10m"'
+	empty_store
+	pull alice $open/tools:1 -q
+	stays alice $open/tools:1
+	touch -d '-20 minutes' $store/grants/4401/*
+	ces-client clean
+	goes
+	ces-client clean
+	ces alice run -q $open/tools:1 true
+	touch -d '-20 minutes' $store/grants/4401/*
+	ces-client clean
+	[ "$(layers)" -eq 0 ]
+	lab_policy
+	have alice tools
+}
+
 @test "M02: a collection that cannot read everything removes nothing" {
 	empty_store
 	have alice stroke
