@@ -136,6 +136,7 @@ hangs() # IMAGE
 # Pulls tools as alice, on a disk that takes five seconds to write what the pull left. Sets $slow to what waits for the disk.
 slow_disk()
 {
+	grep -aq __asan_init /usr/libexec/ces/ces-session && skip "a build with sanitizers" # (strace and they exclude each other)
 	eventually no pgrep -x ces-settle
 	empty_store
 	strace -f -qq -u alice -e signal=none -o /dev/null -e trace=syncfs -e inject=syncfs:delay_exit=5000000 \
@@ -154,7 +155,7 @@ slow_disk()
 	# (as if the disk had not taken the second one either)
 	touch "$(echo $store/layers/sha256/*)/unsettled"
 	wait $slow
-	[ -e $store/layers/sha256/*/unsettled ]
+	compgen -G "$store/layers/sha256/*/unsettled"
 }
 
 @test "X: while the disk writes what a pull left, the accounts of the pull's workers are free for the next pull" {
