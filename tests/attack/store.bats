@@ -180,9 +180,9 @@ slow_disk()
 	# (the same, just before its grant: another grant for the image has gone)
 	grant=$(echo $store/grants/4401/*)
 	mv "$grant" $lab/grant
-	mkdir -p -m 700 /run/ces/0000000001 && mkfifo /run/ces/0000000001/record
+	mkdir -m 700 /run/ces/0000000001 && mkfifo /run/ces/0000000001/record
 	mkdir -m 700 "$entry" && cp $lab/record "$entry/record"
-	mkdir -p -m 700 /run/ces/0000000002 && mkfifo /run/ces/0000000002/record
+	mkdir -m 700 /run/ces/0000000002 && mkfifo /run/ces/0000000002/record
 	flock "$entry" sleep 600 3>&- &
 	holder=$!
 	run timeout 60 "$CES_TOP/tests/attack/meanwhile.py" $store/lock "$entry" $lab/grant "$grant" /run/ces/000000000[12]/record
