@@ -134,7 +134,10 @@ static void on_error(void *context, const struct ces_event_error *error)
 	struct keeper *keeper = context;
 
 	keeper->again = !keeper->started && ces_turn_take(&keeper->turn, keeper->options, error);
-	if (!keeper->answered && !keeper->again)
+	keeper->final = true;
+	if (keeper->again)
+		return;
+	if (!keeper->answered)
 		ces_say_refusal(error);
 	on_failure(keeper, "refused", error->text);
 }

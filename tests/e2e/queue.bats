@@ -102,6 +102,25 @@ waits() # N USER [OPTION...] -- COMMAND...
 	ces alice stop -q "$(ces alice ps -q)"
 }
 
+@test "while a detached run that has waited for its place lives, wait and logs -f wait for its end" {
+	first=$(ces alice run -q -d $open/tools:1 sleep 600)
+	waits 1 alice -d --wait --name later -- sh -c 'echo begun; until [ -e /safe_outputs/go ]; do sleep 0.1; done; exit 7'
+	eventually grep -q 'waiting, number 1' $lab/err.1
+	ces alice stop -q "$first"
+	wait $client
+	run=$(ces alice ps -q)
+	jq -e '.ended == null and .status == null' /home/alice/.local/state/ces/"$run".json
+	ces alice logs -f later > $lab/out.logs 3>&- &
+	logs=$!
+	ces alice wait later > $lab/out.wait 3>&- &
+	waiting=$!
+	eventually grep -q begun $lab/out.logs
+	as alice touch /home/alice/outputs_"$run"/go
+	wait $waiting
+	wait $logs
+	[ "$(cat $lab/out.wait)" = 7 ]
+}
+
 one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
 
 @test "Ctrl-C and TERM end the waiting; a client that died does not delay others for long" {
