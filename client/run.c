@@ -198,6 +198,11 @@ static void loop(struct run *run)
 			ces_stream_step(&run->err);
 		if (polled[IN].revents != 0)
 			ces_stream_step(&run->in);
+		/* the user's terminal is gone, and its HUP has not ended the program: the helper
+		 * then ends the run, as it does when this process is gone */
+		if (run->terminal.master >= 0 &&
+		    (run->out.failed || (polled[IN].revents != 0 && !ces_stream_open(&run->in))))
+			ces_cleanup_close(&run->session.request);
 		if (polled[EVENTS].revents != 0)
 			run->final = !ces_listen(&run->session, &listener, run);
 		if (run->final)

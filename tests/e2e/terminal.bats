@@ -159,6 +159,19 @@ shows() # PATTERN
 	shows '^opost$'
 }
 
+# (as a server does for which HUP means to read its configuration again)
+@test "when the terminal is gone, the run ends, also if HUP does not end its program" {
+	have alice tools
+	for program in yes wc; do
+		terminal
+		type_line "ces-client run -q -it $open/tools:1 sh -c 'trap \"\" HUP; $program'"
+		eventually pgrep -x $program
+		tmux -L ces kill-server
+		eventually no pgrep -x "$program|ces-client|ces-session"
+	done
+	nothing_left_behind
+}
+
 @test "ps and images fit 80 columns, and a terminal of any other width; through a pipe they are whole" {
 	have alice tools missing
 	ces alice run -d --name a-name-that-is-much-longer-than-any-column-of-a-listing "$open/tools:1" sleep 60
