@@ -77,7 +77,7 @@ static int pull_or_run(struct ces_session *session, const struct ces_decision *d
 		return -1;
 	if (session->pull[0] != '\0')
 		ces_pull_give_up(session);
-	return result;
+	return result == 0 ? 0 : -1;
 }
 
 static int dispatch(struct ces_session *session, const struct ces_order *order,

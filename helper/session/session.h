@@ -33,7 +33,8 @@ struct ces_session {
 };
 
 /* The verbs. Each answers the client itself. If it returns -1 with err, main() sends the error.
- * Each returns 0 when the request was done. */
+ * Each returns 0 when the request was done; 1 with err if it failed and needs no record any more.
+ */
 int ces_verb_pull(struct ces_session *session, const struct ces_decision *decision,
 		  struct ces_error *err);
 

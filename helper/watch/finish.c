@@ -24,6 +24,7 @@
 #include "helper/core/caller.h"
 #include "helper/session/caller_bind.h"
 #include "helper/session/journal.h"
+#include "helper/session/record.h"
 #include "helper/session/runs.h"
 #include "helper/session/tree.h"
 #include "helper/session/userns.h"
@@ -224,7 +225,7 @@ static bool clean_run(struct ces_finish *finish, bool started)
 int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 {
 	const struct ces_plan *plan = finish->plan;
-	bool ran, clean;
+	bool ran, clean, recorded;
 
 	ces_cgroup_kill(&finish->cgroup);
 	ces_ports_end(plan, &finish->ports);
@@ -244,21 +245,16 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 		settle_outputs(finish);
 		result = record_end(finish, err);
 	}
-	/* (the failure already records the end of a run that did not start) */
+	recorded = ran ? result == 0 : ces_record_failure(plan->session, plan->run, err) == 0;
 	(void)ces_process_end(&finish->list, true);
 	ces_cleanup_close(&finish->list_channel);
 	/* (ces-list may be in the cgroup of the helpers) */
 	ces_cgroup_remove(&finish->cgroup);
-	settle_image(finish, result == 0, !ran || result == 0, clean);
+	settle_image(finish, result == 0, recorded, clean);
 	ces_cleanup_close(&finish->record);
-	ces_cleanup_close(&finish->stop);
-	ces_cleanup_close(&finish->container.report);
-	ces_cleanup_close(&finish->container.userns);
-	ces_cleanup_close(&finish->container.terminal);
-	ces_cleanup_close(&finish->container.shm);
 	if (result == 0)
 		ces_outcome_exited(plan, &finish->end);
-	return result;
+	return result < 0 ? 1 : 0;
 }
 
 /* Empties and removes the scratch of a dead run, with its owner's rights. Returns whether it is

@@ -20,7 +20,9 @@ struct ces_finish {
 	struct ces_end end;
 };
 
-/* result < 0: setting up failed with err, nothing ran. Otherwise reports the exit to the client. */
+/* result < 0: setting up failed with err, nothing ran. Otherwise reports the exit to the client.
+ * Records the end before it forgets the run. Returns 0, or 1 with err: the end is on record, or
+ * left to the next helper. */
 int ces_finish(struct ces_finish *finish, int result, struct ces_error *err);
 
 /* Cleans up after runs whose helper died: their processes, cgroups, scratch, records. Writes their

@@ -5,11 +5,12 @@
 load ../lib/e2e.bash
 
 setup_file() { lab_policy; have alice tools; }
-teardown() { rm -rf /home/*/outputs_* /run/faults; }
+setup() { remember; }
+teardown() { chmod u+w /home/alice; rm -rf /home/*/outputs_* /run/faults; }
 
-whichever_fails() # PATTERN of calls [PROGRAM]
+whichever_fails() # PATTERN of calls [PROGRAM [all]]
 {
-	run "$CES_TOP/tests/attack/${2:-faults.py}" $open/tools:1 "$1"
+	run "$CES_TOP/tests/attack/${2:-faults.py}" $open/tools:1 "$1" ${3:+"$3"}
 	echo "$output"
 	[ "$status" -eq 0 ]
 	ces-policy audit verify
@@ -21,6 +22,13 @@ whichever_fails() # PATTERN of calls [PROGRAM]
 @test "when a call of a run fails, pidfd to ptrace, nothing is released unrecorded and nothing is left behind" { whichever_fails 'p.*'; }
 @test "when a call of a run fails, read to setuid, nothing is released unrecorded and nothing is left behind" { whichever_fails 'r.*|se.*'; }
 @test "when a call of a run fails, signalfd to write, nothing is released unrecorded and nothing is left behind" { whichever_fails 's[^e].*|[t-z].*'; }
+
+# (there is no place for its outputs)
+@test "when any read or write of a file fails in a run that cannot start, nothing is left behind, and its end is on record" {
+	chmod u-w /home/alice
+	whichever_fails 'flock|pread64|write' faults.py all
+	journal_new -s -e 'map(select(.event == "end" and .status == 125)) | length > 9' > /dev/null
+}
 
 @test "when a call of a pull fails, accept to mkdir, no half of an image is left, and the pull's end is on record" { whichever_fails '[a-l].*|m[a-k].*' pull_faults.py; }
 @test "when a call of a pull fails, mount to write, no half of an image is left, and the pull's end is on record" { whichever_fails 'm[l-z].*|[n-z].*' pull_faults.py; }

@@ -4,8 +4,8 @@
 It replaces ces-session by a script that starts the real one under strace(1). strace answers one chosen call with an
 error instead of making it: each kind of call whose name the pattern matches, at its first, middle and last time; with
 ALL, at every time, and once more by killing ces-session there. After each run these must hold: the run has ended; its decision and its proof are on record before
-anything ran in its container; and after the janitor nothing of the run is left. It prints each try, and each fault that
-broke a promise; its status says whether one did.
+anything ran in its container; after the janitor nothing of the run is left; and it has one end on record, also if it
+could not be started. It prints each try, and each fault that broke a promise; its status says whether one did.
 """
 import collections
 import json
@@ -118,6 +118,13 @@ def broken(image, call, n, error):
     rest = clean()
     if rest:
         problems.append("left behind: " + ", ".join(rest))
+    new = records(start)
+    # (a decision whose own record failed is denied after it; a killed helper may have had no time to enter the run)
+    denied = any(r["event"] == "decision" and r["outcome"] == "denied" for r in new)
+    ends = [r.get("run") for r in new if r["event"] == "end"]
+    for run_number in [r["run"] for r in new if r["event"] == "decision" and r["outcome"] == "allowed"]:
+        if ends.count(run_number) != 1 and not (ends == [] and (denied or "KILL" in error)):
+            problems.append("the run has %d ends on record" % ends.count(run_number))
     return status, ran, problems
 
 
@@ -136,7 +143,7 @@ def main(image, pattern, everything):
     try:
         arguments("-e trace=all")
         status, ran, text = run(image)
-        if status != 0 or not ran:
+        if (status, ran) not in ((0, True), (125, False)):
             print("the run without a fault failed: %s %s" % (status, text))
             return 1
         with open(PLACE + "/trace") as f:
