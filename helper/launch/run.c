@@ -464,13 +464,7 @@ int ces_verb_run(struct ces_session *session, const struct ces_decision *decisio
 		result = make_map(&plan, err);
 	if (result == 0)
 		result = run(session, &plan, &grant, err);
-	for (size_t i = 0; i < plan.n_mounts; i++)
-		close(plan.mounts[i].fd);
-	ces_cleanup_close(&plan.withheld);
-	ces_cleanup_close(&plan.outputs_parent);
-	ces_cleanup_close(&plan.scratch_parent);
-	ces_cleanup_close(&plan.scratch_dir);
-	ces_cleanup_close(&plan.kept);
+	/* (the plan's descriptors close with this process, which ends soon) */
 	free(plan.filter);
 	ces_gpus_free(&plan.gpus);
 	ces_image_record_free(&image);

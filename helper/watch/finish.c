@@ -297,10 +297,11 @@ static bool clean_dead(struct ces_session *session, const struct ces_run_record 
 	return clean_scratch(record, owner, &map, userns);
 }
 
+/* One pass over the register: it ends dead runs, or cleans those that were ended. */
 struct dead {
 	struct ces_session *session;
-	bool own, others; /* whose runs this finishes */
-	bool kept;        /* only runs that just need cleaning, and no others */
+	bool own, others; /* whose runs */
+	bool kept;        /* clean */
 	bool left;        /* some dead runs were not finished here */
 };
 
@@ -368,8 +369,9 @@ static void finish_one(const struct ces_run_record *record, bool alive, void *co
 	}
 	/* while the user database does not answer, nobody knows whose directories they are */
 	known = ces_caller_load((uid_t)record->uid, &owner, &ignored) == 0;
-	if ((dead->kept || end_dead(session, record, owner.user) == 0) && known &&
-	    clean_dead(session, record, &owner))
+	if (!dead->kept)
+		dead->left = end_dead(session, record, owner.user) == 0 || dead->left;
+	else if (known && clean_dead(session, record, &owner))
 		forget(session, record->run);
 	ces_caller_free(&owner);
 }
@@ -390,8 +392,9 @@ void ces_finish_all_dead(struct ces_session *session)
  * shares), and with nothing of the caller's. */
 static void finish_left(struct ces_session *session)
 {
-	struct dead others = {.session = session, .others = true};
-	struct dead kept = {.session = session, .own = true, .kept = true};
+	struct dead passes[] = {{.session = session, .others = true},
+				{.session = session, .own = true, .kept = true},
+				{.session = session, .others = true, .kept = true}};
 	struct ces_error ignored;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -402,8 +405,8 @@ static void finish_left(struct ces_session *session)
 	ces_journal_close(&session->journal);
 	if (ces_journal_open(&session->journal, &ignored) < 0)
 		return;
-	(void)ces_runs_each(session->runs, CES_EACH_RUN, finish_one, &others);
-	(void)ces_runs_each(session->runs, CES_EACH_RUN, finish_one, &kept);
+	for (size_t i = 0; i < CES_COUNT(passes); i++)
+		(void)ces_runs_each(session->runs, CES_EACH_RUN, finish_one, &passes[i]);
 }
 
 void ces_finish_dead(struct ces_session *session)
@@ -412,9 +415,9 @@ void ces_finish_dead(struct ces_session *session)
 
 	ces_kept_restore(&session->store, session->runs);
 	(void)ces_runs_each(session->runs, CES_EACH_RUN | CES_EACH_PULL, finish_one, &dead);
-	/* Another user's directories may hang or be huge, and a run that could not be cleaned
-	 * before may fail again: no start of this caller's waits for them. The process is born in a
-	 * mount namespace of its own, since this one's root is about to change. */
+	/* Directories may hang or be huge, also the caller's own: no start waits for them. The
+	 * process is born in a mount namespace of its own, since this one's root is about to
+	 * change. */
 	if (!dead.left || !ces_process_detach(CLONE_NEWNS))
 		return;
 	finish_left(session);

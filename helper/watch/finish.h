@@ -25,8 +25,8 @@ struct ces_finish {
  * left to the next helper. */
 int ces_finish(struct ces_finish *finish, int result, struct ces_error *err);
 
-/* Cleans up after runs whose helper died: their processes, cgroups, scratch, records. Writes their
- * end into the journal. Cheap when there is none. */
+/* Cleans up after runs whose helper died: their processes, cgroups, records; another process cleans
+ * their directories. Writes their end into the journal. Cheap when there is none. */
 void ces_finish_dead(struct ces_session *session);
 
 /* Does the same for every user's runs, here and now: for the janitor, for whom nobody waits. */
