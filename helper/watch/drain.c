@@ -34,12 +34,6 @@ void ces_drain_open(struct ces_drain *drain, const struct ces_caller *caller, bo
 	}
 }
 
-void ces_drain_close(struct ces_drain *drain)
-{
-	ces_cleanup_close(&drain->out[0]);
-	ces_cleanup_close(&drain->out[1]);
-}
-
 /* The keeper reads the event pipe as long as it lives: poll reports POLLERR without being asked. */
 struct pollfd ces_drain_poll(const struct ces_drain *drain, int i)
 {

@@ -16,7 +16,6 @@ struct ces_drain {
 /* Opens a second read end of fds 1 and 2, if the caller may read them, so that a write of the
  * container does not fail when the keeper goes. Not wanted, or not pipes: an empty drain. */
 void ces_drain_open(struct ces_drain *drain, const struct ces_caller *caller, bool wanted);
-void ces_drain_close(struct ces_drain *drain);
 
 /* What to poll for output i (0 or 1), and what to do with the result of poll. */
 struct pollfd ces_drain_poll(const struct ces_drain *drain, int i);

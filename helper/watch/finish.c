@@ -227,12 +227,11 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	const struct ces_plan *plan = finish->plan;
 	bool ran, clean, recorded;
 
+	ces_deadline(3 * CLEAN_SECONDS);
 	ces_cgroup_kill(&finish->cgroup);
 	ces_ports_end(plan, &finish->ports);
 	ces_relay_end(&finish->outward);
-	ces_cleanup_close(&finish->container.gate);
-	if (finish->container.process.pid != 0)
-		(void)ces_process_end(&finish->container.process, true);
+	(void)ces_process_end(&finish->container.process, true);
 	if (result == 0)
 		result = ces_container_failure(&finish->container, err);
 	if (result == 0)
@@ -247,7 +246,6 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	}
 	recorded = ran ? result == 0 : ces_record_failure(plan->session, plan->run, err) == 0;
 	(void)ces_process_end(&finish->list, true);
-	ces_cleanup_close(&finish->list_channel);
 	/* (ces-list may be in the cgroup of the helpers) */
 	ces_cgroup_remove(&finish->cgroup);
 	settle_image(finish, result == 0, recorded, clean);

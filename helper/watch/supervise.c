@@ -21,6 +21,7 @@
 #include "common/event.h"
 #include "common/io.h"
 #include "common/request.h"
+#include "helper/core/deadline.h"
 #include "helper/core/order.h"
 #include "helper/session/frames.h"
 #include "helper/watch/drain.h"
@@ -30,6 +31,7 @@
 #define SENT_MS       3000
 #define SENT_TICK_MS  100
 #define CONTROL_MS    2000
+#define END_SECONDS   1800
 #define FULL_BYTES    (1 << 20) /* a place with less room than this is full */
 
 struct watch {
@@ -381,8 +383,8 @@ void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 	let_stdio_go();
 	take_signals(&watch);
 	wait_for_end(&watch);
-	ces_cleanup_close(&watch.signals);
-	ces_drain_close(&watch.drain);
+	/* from here on this process looks at directories whose file server may be gone */
+	ces_deadline(END_SECONDS);
 	(void)waitpid(container->process.pid, &status, 0);
 	container->process.pid = 0;
 	ces_cgroup_kill(cgroup);

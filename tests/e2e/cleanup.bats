@@ -192,6 +192,23 @@ stop_cleaning()
 	gone
 }
 
+is_traced() { ! grep -q '^TracerPid:[[:space:]]*0$' /proc/"$1"/status; }
+
+# (a file server may be gone, and its directories hang)
+@test "once its program has ended, a helper looks at no directory without a deadline" {
+	start_run 'echo up; until [ -e /safe_outputs/go ]; do sleep 0.1; done; touch /scratch/file; exit 3'
+	session=$(helper_of $client)
+	strace -qq -o $lab/trace -e signal=none -e trace=alarm,fstatfs,getdents64,unlinkat -p "$session" 3>&- &
+	eventually is_traced "$session"
+	as alice touch "$(echo /home/alice/outputs_*)/go"
+	wait $! || true
+	cat $lab/trace
+	grep -q ^fstatfs $lab/trace
+	grep -q ^unlinkat $lab/trace
+	[ -z "$(awk -F '[()]' '$1 == "alarm" { seconds = $2; next } !seconds' $lab/trace)" ]
+	gone
+}
+
 @test "the user cannot stop or kill the process that empties their scratch" {
 	killed_run 'mkdir /scratch/d; cd /scratch/d; seq 30000 | xargs touch'
 	as alice sh -c 'until [ -e /tmp/over ]; do pkill -STOP -x "ces-helper|ces-admit|ces-session"; pkill -KILL -x "ces-helper|ces-admit|ces-session"; done 2> /dev/null' 3>&- &
