@@ -280,6 +280,7 @@ static bool clean_dead(struct ces_session *session, const struct ces_run_record 
 {
 	CES_CLEANUP_FD int userns = -1;
 	CES_CLEANUP_FD int outputs = -1;
+	CES_CLEANUP_FD int parent = -1;
 	struct ces_error ignored;
 	struct ces_idmap map;
 	uint32_t base;
@@ -290,8 +291,11 @@ static bool clean_dead(struct ces_session *session, const struct ces_run_record 
 	    ces_userns_make(&map, &userns, &ignored) < 0)
 		return false;
 	if (record->outputs != NULL &&
-	    ces_caller_open(owner, record->outputs, false, NULL, &outputs, &ignored) == 0)
+	    ces_caller_open(owner, record->outputs, false, &parent, &outputs, &ignored) == 0)
 		clean_directories(userns, map.user, map.group, outputs, -1);
+	/* (it fails, and the files stay, if the directory is not empty) */
+	if (parent >= 0 && strstr(record->outputs, record->run) != NULL)
+		(void)remove_directory(owner, parent, record->outputs);
 	return clean_scratch(record, owner, &map, userns);
 }
 

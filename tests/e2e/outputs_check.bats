@@ -234,10 +234,13 @@ forges='cd /safe_outputs; n=${HOSTNAME#ces-}; echo bad > x.exe
 	[ "$(as carl cat "$airlock/$number/a.csv")" = a ]
 	number=$(ces alice run -q -d $open/tools:1 sh -c 'echo a > /safe_outputs/a.csv; sleep 60')
 	eventually [ -e "$airlock/$number/a.csv" ]
+	[ -d "/home/alice/outputs_$number" ]
 	kill -KILL "$(pgrep -x ces-session)"
 	ces-client clean
 	[ -e "$airlock/$number/a.csv" ]
 	no as alice ls "$airlock/$number"
+	# (the directory that kept the name)
+	[ ! -e "/home/alice/outputs_$number" ]
 }
 
 @test "a directory that is open, missing or elsewhere refuses the run before it begins" {
