@@ -384,7 +384,6 @@ static int run(struct ces_session *session, struct ces_plan *plan, const struct 
 	ces_deadline(START_SECONDS);
 	if (result == 0)
 		result = start(plan, &finish, err);
-	ces_deadline(0);
 	if (result == 0) {
 		ces_outcome_started(plan, finish.container.began);
 		ces_supervise(plan, &finish.cgroup, &finish.container, finish.stop, &finish.ports,

@@ -31,7 +31,7 @@
 #define SENT_MS       3000
 #define SENT_TICK_MS  100
 #define CONTROL_MS    2000
-#define END_SECONDS   1800
+#define END_SECONDS   1800      /* beyond the time limit */
 #define FULL_BYTES    (1 << 20) /* a place with less room than this is full */
 
 struct watch {
@@ -376,15 +376,18 @@ void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 	    .stop = stop_fd,
 	    .ports = ports,
 	};
+	const uint64_t most = plan->decision->limits.time;
 	int status = 0;
 
+	/* a caller can freeze this process by a cgroup of theirs, and no time limit would hold. An
+	 * alarm ends even a frozen process, and the run with it; and one that waits, after the
+	 * run's end, for a file server that is gone */
+	ces_deadline(most < INT32_MAX ? (unsigned)most + END_SECONDS : 0);
 	ces_drain_open(&watch.drain, &plan->session->caller,
 		       (plan->session->request->flags & CES_FLAG_DETACH) != 0);
 	let_stdio_go();
 	take_signals(&watch);
 	wait_for_end(&watch);
-	/* from here on this process looks at directories whose file server may be gone */
-	ces_deadline(END_SECONDS);
 	(void)waitpid(container->process.pid, &status, 0);
 	container->process.pid = 0;
 	ces_cgroup_kill(cgroup);
