@@ -93,6 +93,9 @@ struct ces_verify {
 	void *context;
 	char digest[CES_DIGEST_LENGTH + 1]; /* of the line before; "" at the start */
 	uint64_t seq, first_seq;            /* of the line before; of the first */
+	/* The same of the line before a torn one, while no record has confirmed that. */
+	char sure_digest[CES_DIGEST_LENGTH + 1];
+	uint64_t sure_seq;
 	uint64_t records, torn, restarts, expected_seq;
 	char first_time[40], time[40], backwards[40];
 	bool expected_seen, open_torn;

@@ -8,8 +8,21 @@
 #include "policy/tool/audit.h"
 #include "policy/tool/tool.h"
 
+/* A torn line that nothing has confirmed is neither counted nor the head. */
+static void forget_torn(struct ces_verify *v)
+{
+	if (!v->open_torn)
+		return;
+	v->open_torn = false;
+	v->torn--;
+	v->records--;
+	v->seq = v->sure_seq;
+	memcpy(v->digest, v->sure_digest, sizeof(v->digest));
+}
+
 static int blame(struct ces_verify *v, const struct ces_line *line, const char *what)
 {
+	forget_torn(v);
 	v->bad = what;
 	v->at = *line;
 	return -1;
@@ -94,6 +107,8 @@ static int check_line(struct ces_verify *v, const struct ces_line *line)
 		return blame(v, line, "it is not a record");
 	if (!line->ended)
 		return blame(v, line, "it is not a whole record: the journal was cut off here");
+	v->sure_seq = v->seq;
+	memcpy(v->sure_digest, v->digest, sizeof(v->sure_digest));
 	v->open_torn = true;
 	v->torn++;
 	remember(v, line);
@@ -129,10 +144,9 @@ static void print_notes(FILE *out, const struct ces_verify *v)
 		fprintf(out, "%snote%s: records before number %llu are not here\n", yellow, plain,
 			(unsigned long long)v->first_seq);
 	if (v->torn > 0)
-		fprintf(out,
-			"%snote%s: %llu lines were torn by a crash; the chain goes on over "
-			"them\n",
-			yellow, plain, (unsigned long long)v->torn);
+		fprintf(out, "%snote%s: %llu %s torn by a crash; the chain goes on over %s\n",
+			yellow, plain, (unsigned long long)v->torn,
+			v->torn == 1 ? "line was" : "lines were", v->torn == 1 ? "it" : "them");
 	if (v->restarts > 0)
 		fprintf(out,
 			"%snote%s: %llu files begin a new chain: nothing proves that no record "
@@ -220,6 +234,10 @@ int ces_audit_judge(struct ces_verify *v, struct ces_error *err)
 		v->at = (struct ces_line){0};
 		v->bad = err->text;
 	}
+	if (more == 0 && v->open_torn)
+		blame(v, &v->at,
+		      "it is not a record, and no record after it confirms that a crash has torn "
+		      "it");
 	check_expected(v);
 	return 0;
 }

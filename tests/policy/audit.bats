@@ -74,9 +74,27 @@ list() { policy audit list --journal "$j" "$@"; }
 	mv "$BATS_TEST_TMPDIR/torn" "$j"
 	run verify
 	[ "$status" -eq 0 ]
-	says "1 lines were torn"
+	says "1 line was torn by a crash; the chain goes on over it"
 	run verify --strict
 	[ "$status" -eq 1 ]
+}
+
+@test "a last line that is no record is broken, and the head is that of the record before it" {
+	head=$(verify | sed -n 's/^head //p')
+	echo garbage >> "$j"
+	run verify
+	[ "$status" -eq 1 ]
+	says "BROKEN: $j, line 41: it is not a record"
+	says "40 records before it are intact"
+	says "head $head"
+	says_not "line was torn"
+	run verify --format json
+	jq -e --arg head "$head" '.intact == false and .records == 40 and .torn == 0 and .last == 40 and .head == $head' <<< "$output"
+	echo more >> "$j"
+	run verify
+	[ "$status" -eq 1 ]
+	says "line 42"
+	says "head $head"
 }
 
 @test "a line that is no record breaks the chain if the next line does not confirm it" {
