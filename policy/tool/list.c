@@ -52,14 +52,16 @@ static void print_row(FILE *out, const struct ces_audit_row *row)
 	(void)ces_record_text(row->record, CES_RECORD_IMAGE, image, sizeof(image));
 	(void)ces_audit_outcome(row->record, outcome, sizeof(outcome));
 	/* (the reason of a failed pull is a sentence: 'show' and JSON have it) */
-	if (strchr(outcome, ' ') != NULL && ces_record_is(row->record, CES_RECORD_VERB, "pull"))
+	if (ces_record_is(row->record, CES_RECORD_EVENT, "end") &&
+	    ces_record_is(row->record, CES_RECORD_VERB, "pull") &&
+	    ces_record_number(row->record, CES_RECORD_STATUS) != 0)
 		snprintf(outcome, sizeof(outcome), "failed");
 	if (row->user[0] != '\0')
 		snprintf(user, sizeof(user), "%s", row->user);
 	else
 		snprintf(user, sizeof(user), "uid:%llu",
 			 (unsigned long long)ces_record_number(row->record, CES_RECORD_UID));
-	fprintf(out, "%-19s  %-10s  %-14s  %-4s  %s%-12s%s  %-10s  %s\n", or_dash(when), user,
+	fprintf(out, "%-19s  %-10s  %-14s  %-7s  %s%-12s%s  %-10s  %s\n", or_dash(when), user,
 		or_dash(row->project), or_dash(verb), colour, or_dash(outcome),
 		*colour != '\0' ? ces_colour(out, CES_PLAIN) : "", or_dash(run), or_dash(image));
 }
@@ -73,7 +75,7 @@ static int each(void *context, const struct ces_audit_row *row)
 		fwrite(row->line->at, 1, row->line->length, list->out);
 	} else {
 		if (list->n == 0)
-			fprintf(list->out, "%-19s  %-10s  %-14s  %-4s  %-12s  %-10s  %s\n",
+			fprintf(list->out, "%-19s  %-10s  %-14s  %-7s  %-12s  %-10s  %s\n",
 				"TIME (UTC)", "USER", "PROJECT", "WHAT", "OUTCOME", "RUN", "IMAGE");
 		print_row(list->out, row);
 	}

@@ -239,10 +239,14 @@ list() { policy audit list --journal "$j" "$@"; }
 }
 
 @test "a pull that failed is listed as failed, and its reason is in the JSON" {
-	printf '%s\n' '{"seq":1,"time":"2026-10-01T00:00:00.000Z","prev":"","event":"end","verb":"pull","uid":4401,"user":"alice","project":"p","image":"ghcr.io/a/b:1","status":125,"reason":"https://registry.example refused the login for a/b"}' > "$j"
+	printf '%s\n' '{"seq":1,"time":"2026-10-01T00:00:00.000Z","prev":"","event":"end","verb":"pull","uid":4401,"user":"alice","project":"p","image":"ghcr.io/a/b:1","status":125,"reason":"https://ghcr-proxy.safe-haven.example:5000 refused the login for a/b"}' > "$j"
 	run list
-	[[ $output == *"pull  failed        -           ghcr.io/a/b:1"* ]]
-	[ "$(list --format json | jq -r '.[0].reason')" = "https://registry.example refused the login for a/b" ]
+	[[ $output == *"pull     failed        -           ghcr.io/a/b:1"* ]]
+	[[ $(list --format json | jq -r '.[0].reason') == "https://ghcr-proxy.safe-haven.example:5000 refused "* ]]
+	# the columns of a longer verb are below the same headings
+	printf '%s\n' '{"seq":1,"time":"2026-10-01T00:00:00.000Z","prev":"","event":"decision","outcome":"denied","uid":4401,"verb":"inspect"}' > "$j"
+	run list
+	[ "$(awk '{ print index($0, NR == 1 ? "OUTCOME" : "denied") }' <<< "$output" | uniq | wc -l)" = 1 ]
 }
 
 @test "each filter passes the records that jq passes" {
