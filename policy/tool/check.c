@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/cleanup.h"
 #include "common/num.h"
+#include "common/paths.h"
 #include "policy/evidence/store.h"
 #include "policy/tool/input.h"
 #include "policy/tool/profiles.h"
@@ -170,13 +172,42 @@ static int open_evidence(struct check *check, struct ces_error *err)
 	return 0;
 }
 
+/* The policy in force, by any name, must be one that CES takes. A draft may belong to anyone.
+ * Before root's rights are given up, since the directory may be closed to others. */
+static void look_at_file(const struct check *check, struct ces_error *ret)
+{
+	CES_CLEANUP_FREE char *bytes = NULL;
+	struct stat file, used;
+	size_t length;
+
+	if (check->host && stat(check->path, &file) == 0 && stat(CES_POLICY_PATH, &used) == 0 &&
+	    file.st_dev == used.st_dev && file.st_ino == used.st_ino)
+		(void)ces_policy_read(CES_POLICY_PATH, &bytes, &length, ret);
+}
+
+static void add_distrust(struct check *check, const struct ces_error *err)
+{
+	const char *path = CES_POLICY_PATH ": ";
+	size_t skip = strncmp(err->text, path, strlen(path)) == 0 ? strlen(path) : 0;
+
+	if (err->text[0] == '\0')
+		return;
+	ces_problems_add(&check->problems, CES_SEVERITY_ERROR, "",
+			 "type: chown root:root " CES_POLICY_DIR " " CES_POLICY_PATH
+			 " && chmod go-w " CES_POLICY_DIR " " CES_POLICY_PATH
+			 "; CES follows no link",
+			 "is refused by CES: %s", err->text + skip);
+	check->errors++;
+}
+
 static int run(struct check *check)
 {
 	CES_CLEANUP_FREE char *bytes = NULL;
 	struct ces_policy *policy = NULL;
-	struct ces_error err = {0};
+	struct ces_error err = {0}, distrust = {0};
 	size_t length = 0;
 
+	look_at_file(check, &distrust);
 	if (open_evidence(check, &err) != 0 ||
 	    ces_profiles_open(check->path, &check->profiles_dir, &err) != 0 ||
 	    ces_input_read(check->path, &bytes, &length, &err) != 0 ||
@@ -191,6 +222,7 @@ static int run(struct check *check)
 		check->policy = policy;
 		if (policy != NULL)
 			warn(check);
+		add_distrust(check, &distrust);
 		ces_problems_locate(&check->problems, bytes, length);
 	}
 	if (check->problems.no_memory)

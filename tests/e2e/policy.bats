@@ -268,6 +268,48 @@ denied_all() # PATTERN
 	rm /etc/ces/second
 }
 
+@test "check finds fault with the policy in force if CES refuses its owner, mode, links or directory, and with no draft" {
+	local policy=/etc/ces/policy.json
+	faulty() # TEXT
+	{
+		local name
+		for name in $policy /etc/ces/../ces/policy.json; do
+			run ces-policy check $name
+			echo "$output"
+			[ "$status" -eq 2 ]
+			[[ $output == *"error: the policy is refused by CES: $1"*"type: chown root:root /etc/ces $policy"*"1 error: CES would refuse"* ]]
+		done
+		run ces-policy check --no-host $policy
+		[ "$status" -eq 0 ]
+		run ces alice images
+		[ "$status" -eq 125 ]
+	}
+	ces-policy check $policy
+	chown alice $policy
+	faulty "it is not owned by root"
+	chown root $policy
+	chmod 666 $policy
+	faulty "it is writable by others than root (mode 0666)"
+	cp $policy /etc/ces/draft.json
+	chown alice /etc/ces/draft.json
+	run ces-policy check /etc/ces/draft.json
+	[ "$status" -eq 0 ]
+	chmod 644 $policy
+	ln $policy /etc/ces/second
+	faulty "has more than one hard link"
+	rm /etc/ces/second
+	mv $policy /etc/ces/second
+	ln -s second $policy
+	faulty "policy.json is a symbolic link"
+	rm /etc/ces/second /etc/ces/draft.json
+	lab_policy
+	chmod 777 /etc/ces
+	faulty 'directory "ces" is writable by others than root'
+	chmod 755 /etc/ces
+	run as alice ces-policy check $policy
+	[ "$status" -eq 0 ]
+}
+
 @test "a policy with an unknown key denies everything, and the message names it" {
 	lab_policy '.projects["nsh-2024-0001"].allowed_image = "x"'
 	denied_all 'allowed_image'
