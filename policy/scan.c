@@ -92,7 +92,7 @@ static int number(struct scan *s)
 		(void)(take(s, '+') || take(s, '-'));
 		good = digits(s);
 	}
-	return good ? 0 : fault(s, start, "not a JSON value");
+	return good ? 0 : fault(s, start, "this is not a JSON value");
 }
 
 /* After the backslash; json-c knows the escapes. But \u0000 would end a C string early, and json-c
@@ -139,6 +139,18 @@ static int string(struct scan *s, bool key, struct slice *ret)
 	}
 	*ret = (struct slice){s->bytes + start, s->at - 1 - start};
 	return 0;
+}
+
+/* After a comma: the most common slip of people who write JSON. */
+static bool ends_after_comma(struct scan *s, char end)
+{
+	size_t comma = s->at - 1;
+
+	blanks(s);
+	if (peek(s) != (unsigned char)end)
+		return false;
+	(void)fault(s, comma, "nothing follows this comma: leave it out");
+	return true;
 }
 
 static int push(struct scan *s, struct slice key)
@@ -219,7 +231,7 @@ static int object(struct scan *s, size_t level)
 	blanks(s);
 	if (take(s, '}'))
 		return 0;
-	do {
+	for (;;) {
 		size_t at;
 
 		blanks(s);
@@ -231,7 +243,11 @@ static int object(struct scan *s, size_t level)
 			return fault(s, s->at, "expected ':' after the key");
 		if (value(s, step(s, level, &key, 0, at)) != 0)
 			return -1;
-	} while (take(s, ','));
+		if (!take(s, ','))
+			break;
+		if (ends_after_comma(s, '}'))
+			return -1;
+	}
 	if (!take(s, '}'))
 		return fault(s, s->at, "expected ',' or '}'");
 	return close_object(s, first);
@@ -248,6 +264,8 @@ static int array(struct scan *s, size_t level)
 			return -1;
 		if (!take(s, ','))
 			break;
+		if (ends_after_comma(s, ']'))
+			return -1;
 	}
 	return take(s, ']') ? 0 : fault(s, s->at, "expected ',' or ']'");
 }

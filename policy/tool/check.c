@@ -70,7 +70,7 @@ static void add_syntax(struct check *check, const char *text)
 
 	text += strspn(text, ": ");
 	ces_problems_add(&check->problems, CES_SEVERITY_ERROR, "",
-			 "correct this first: CES read nothing after it", "%s", text);
+			 "correct this first: CES read nothing after it", "is not JSON: %s", text);
 	check->errors++;
 	if (check->problems.n > 0) {
 		check->problems.v[check->problems.n - 1].line = line;

@@ -32,7 +32,7 @@ static void warn_names(struct ces_problems *problems, const char *project, const
 			continue;
 		snprintf(path, sizeof(path), "projects.%s.members.%ss[%zu]", project, what, i);
 		WARN(problems, LOW, path, "correct the name, or check on the machine it is for",
-		     "there is no %s %s on this machine", what, names->v[i]);
+		     "names the %s %s, which this machine does not have", what, names->v[i]);
 		if (++*missing == MISSING_MAX)
 			WARN(problems, LOW, "projects",
 			     "check on the machine it is for, or with --no-host",

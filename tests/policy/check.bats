@@ -168,8 +168,8 @@ text()
 	jq "$one.members = {groups: [\"no-group-of-a-machine\"], users: [\"no-user-of-a-machine\"]}" "$good" > "$p" # (no machine has these names)
 	run policy check --on 2026-12-01 "$p"
 	[ "$status" -eq 0 ]
-	says "projects.nsh-2024-0001.members.users[0] there is no user no-user-of-a-machine on this machine"
-	says "members.groups[0] there is no group no-group-of-a-machine"
+	says "projects.nsh-2024-0001.members.users[0] names the user no-user-of-a-machine, which this machine does not have"
+	says "members.groups[0] names the group no-group-of-a-machine,"
 	run check "$p"
 	says_not "on this machine"
 	jq "$one.members.users = [\"root\"] | .registries[\"r.example\"] = {endpoint: \"oci:/nowhere/images\"} | .host.runtime = \"/nowhere/crun\" | .host.subordinate_ids.first = 65536 | .host.subordinate_ids.users = 30000" "$good" > "$p"
@@ -251,6 +251,21 @@ text()
 		}
 	EOT
 	[ "$n" -gt 45 ]
+}
+
+@test "an error of JSON is a sentence; a comma too many is named at its own place" {
+	text '{"ces_policy": 1,\n "registries": {},\n}\n'
+	says "policy.json:2:18: error: the policy is not JSON: nothing follows this comma: leave it out"
+	text '{"a": [1, 2,\n\n ]}'
+	says "policy.json:1:12: error: the policy is not JSON: nothing follows this comma: leave it out"
+	text '{"a": 1, "a": 2}'
+	says 'error: the policy is not JSON: the key "a" is written twice'
+	text '\357\273\277{}'
+	says 'error: the policy is not JSON: the file begins with a byte order mark'
+	text ''
+	says 'error: the policy is not JSON: this is not a JSON value'
+	run policy explain "$p"
+	says 'line 1, column 1: this is not a JSON value'
 }
 
 @test "an empty file, and JSON that is not an object, are refused" {

@@ -13,7 +13,7 @@ static const struct {
     {"a second document", POLICY("'projects': {}") "{}", "follows the end"},
     {"a byte order mark", "\xef\xbb\xbf" POLICY("'projects': {}"), "byte order mark"},
     {"a comment", "/* */" POLICY("'projects': {}"), "not a JSON value"},
-    {"a comma at the end", POLICY("'projects': {},"), "expected a key"},
+    {"a comma at the end", POLICY("'projects': {},"), "nothing follows this comma"},
     {"a control character in a string", POLICY("'projects': {}, 'site': 'a\x01'"),
      "control character"},
     {"a line break in a string", POLICY("'projects': {}, 'site': 'a\nb'"), "control character"},
