@@ -250,10 +250,14 @@ static int start(const char *helper, struct run *run, struct ces_options *option
 	return 0;
 }
 
-static void tell_lost_output(const struct ces_stream *stream, const char *name)
+/* A program that ended well, and whose results did not arrive, has not ended well for a script. */
+static void tell_lost_output(struct run *run, const struct ces_stream *stream, const char *name)
 {
-	if (stream->failed)
-		ces_say_error("cannot write %s: %s", name, strerror(stream->error));
+	if (!stream->failed)
+		return;
+	ces_say_error("cannot write %s: %s", name, strerror(stream->error));
+	if (run->status == 0)
+		run->status = CES_EXIT_REFUSED;
 }
 
 /* Opt-files that also serve batch jobs ask for a terminal where there is none. The run then goes on
@@ -281,8 +285,8 @@ static void run_once(const char *helper, struct run *run)
 	if (!run->waits)
 		open_input(run);
 	loop(run);
-	tell_lost_output(&run->out, "stdout");
-	tell_lost_output(&run->err, "stderr");
+	tell_lost_output(run, &run->out, "stdout");
+	tell_lost_output(run, &run->err, "stderr");
 	ces_session_end(&run->session);
 	ces_terminal_close(&run->terminal);
 }

@@ -281,6 +281,17 @@ teardown() { rm -rf /home/*/outputs_*; }
 	rm /home/alice/bytes $lab/stdout $lab/stderr
 }
 
+@test "a run whose output finds a full disk does not end with 0, and CES says so" {
+	run --separate-stderr as alice sh -c "ces-client run -q $open/tools:1 echo result > /dev/full"
+	[ "$status" -eq 125 ]
+	[ "$stderr" = "ces: cannot write stdout: No space left on device" ]
+	run as alice sh -c "ces-client run -q $open/tools:1 sh -c 'echo result >&2' 2> /dev/full"
+	[ "$status" -eq 125 ]
+	run as alice sh -c "ces-client run -q $open/tools:1 sh -c 'echo result; exit 3' > /dev/full"
+	[ "$status" -eq 3 ]
+	nothing_left_behind
+}
+
 @test "a reader that goes away ends the run as SIGPIPE does" {
 	run as alice bash -c "set -o pipefail; ces-client run -q $open/tools:1 sh -c 'while echo y; do :; done' | head -n 1"
 	[[ $output == y* ]]
