@@ -76,7 +76,7 @@ static const struct {
     {"kill", "type 'ces-client stop --time 0 RUN'"},
     {"pause", "a run cannot be paused: type 'ces-client stop RUN'"},
     {"unpause", "a run cannot be paused"},
-    {"rm", "a container is always removed when it ends; 'ces-client rmi IMAGE' removes an image"},
+    {"rm", "a run goes when it ends: type 'ces-client stop RUN', or for an image 'ces-client rmi'"},
     {"prune", "what nobody needs is removed by itself; 'ces-client rmi IMAGE' removes an image"},
     {"list", "type 'ces-client images' or 'ces-client ps'"},
     {"ls", "type 'ces-client images' or 'ces-client ps'"},
@@ -89,7 +89,7 @@ static const struct {
     {"pod", "a run is one container: type 'ces-client run IMAGE'"},
     {"compose", "a run is one container: type 'ces-client run IMAGE' for each"},
     {"kube", "type 'ces-run k8s IMAGE', which writes a Kubernetes Job"},
-    {"system", "type 'ces-client doctor'"},
+    {"system", "type 'ces-client doctor'; what nobody needs is removed by itself"},
     {"info", "type 'ces-client doctor'"},
     {"cache", "what nobody needs is removed by itself; 'ces-client rmi IMAGE' removes an image"},
     {"version", "type 'ces-client --version'"},
@@ -104,6 +104,11 @@ static int usage_error(const char *name)
 			ces_say_error("there is no command '%s': %s", name, elsewhere[i].instead);
 			return CES_EXIT_REFUSED;
 		}
+	}
+	if (name[0] == '-') {
+		ces_say_error("%s comes before the command: type ces-client COMMAND %s", name,
+			      name);
+		return CES_EXIT_REFUSED;
 	}
 	for (size_t i = 0; i < CES_COUNT(commands); i++) {
 		if (commands[i].options != NULL)
@@ -356,12 +361,17 @@ int main(int argc, char **argv)
 		ces_say_error("type ces-client COMMAND; 'ces-client --help' lists the commands");
 		return CES_EXIT_REFUSED;
 	}
+	if (argc == 3 && strcmp(argv[1], "help") == 0) {
+		char help[] = "--help", *words[] = {argv[2], help, NULL};
+
+		return dispatch(2, words);
+	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
 		ces_help_commands(commands, CES_COUNT(commands));
 		return ces_perform_printed();
 	}
-	if (strcmp(argv[1], "--version") == 0) {
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-v") == 0) {
 		printf("ces-client %s\n", CES_VERSION);
 		return ces_perform_printed();
 	}

@@ -169,3 +169,33 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	run --separate-stderr ces alice run --privileged $open/tools:1
 	[[ $stderr == *"a container never holds rights on the host: leave it out" ]]
 }
+
+@test "what other engines call something else is refused with what to type here, and the advice is true" {
+	local words
+	while IFS='|' read -r words advice; do
+		# shellcheck disable=SC2086 # (the words of a command)
+		run --separate-stderr ces alice $words
+		echo "$words: $stderr"
+		[ "$status" -eq 125 ]
+		[[ $stderr == "ces: "*"$advice"* ]]
+		[ -z "$output" ]
+	done <<- EOT
+		pull --password-stdin -u me $open/tools:1|: type --token-stdin
+		pull -u me -p secret $open/tools:1|never typed on the command line
+		rmi -f $open/tools:1|leave it out: an image is removed while a run uses it, too
+		rmi --force $open/tools:1|leave it out: an image is removed
+		rmi -a|type 'ces-client rmi \$(ces-client images -q)'
+		stop -f web|'ces-client stop --time 0 RUN' kills at once
+		images --no-trunc|type --digests
+		rm -f web|type 'ces-client stop RUN'
+		-q images|-q comes before the command: type ces-client COMMAND -q
+		--log-level=debug ps|--log-level=debug comes before the command
+	EOT
+	[ "$(ces alice help run)" = "$(ces alice run --help)" ]
+	[ "$(ces alice -v)" = "$(ces alice --version)" ]
+	have alice cmd
+	run=$(ces alice run -q -d --entrypoint sleep $open/cmd:1 300)
+	ces alice rmi $open/cmd:1
+	[ "$(ces alice ps -q)" = "$run" ]
+	ces alice stop -t 0 "$run"
+}
