@@ -14,6 +14,7 @@
 #include "client/say.h"
 #include "client/setters.h"
 #include "client/sif.h"
+#include "client/spelled.h"
 #include "client/token.h"
 #include "client/version.h"
 #include "common/cleanup.h"
@@ -246,9 +247,11 @@ static int take_pull(struct compat *compat, int argc, char **argv, struct ces_er
 	const char *user = argc > 1 ? argv[0] : "";
 	char *token = argc > 2 ? argv[1] : NULL;
 
-	if (argc < 1 || argc > 3)
+	/* (of USER TOKEN without an image, the token must not be shown as a wrong image) */
+	if (argc < 1 || argc > 3 || (argc == 2 && strchr(argv[1], '/') == NULL))
 		return usage_error(compat, err);
-	if (ces_options_keep_text(options, argv[argc - 1], &options->request.image, err) < 0)
+	if (ces_options_keep_text(options, ces_spelled_bare(argv[argc - 1]),
+				  &options->request.image, err) < 0)
 		return -1;
 	if (*user == '\0' && token != NULL && *token != '\0')
 		return ces_error_set(err, CES_E_USAGE, "a token needs a user name before it");
@@ -315,7 +318,7 @@ static int take_run(struct compat *compat, int argc, char **argv, struct ces_err
 		    "-o names the file for a manifest: type ces-run k8s -o FILE ...");
 	if (ces_sif_is(argv[0]))
 		return ces_sif_read(argv[0], options, err);
-	return ces_options_keep_text(options, argv[0], &request->image, err);
+	return ces_options_keep_text(options, ces_spelled_bare(argv[0]), &request->image, err);
 }
 
 static int parse(struct compat *compat, int argc, char **argv, struct ces_error *err)
@@ -349,11 +352,11 @@ static int parse(struct compat *compat, int argc, char **argv, struct ces_error 
 /* "apptainer run [OPTION...] FILE.sif [ARG...]", with the options of ces-client run. */
 static int parse_apptainer(struct compat *compat, int argc, char **argv, struct ces_error *err)
 {
-	static const char scheme[] = "docker://";
 	int first;
 
 	if (argc > 1 && strcmp(argv[1], "pull") == 0)
-		return ces_error_set(err, CES_E_USAGE, "type ces-pull apptainer USER TOKEN IMAGE");
+		return ces_error_set(err, CES_E_USAGE,
+				     "type ces-pull apptainer USER IMAGE; it asks for the token");
 	if (argc > 1 && (strcmp(argv[1], "exec") == 0 || strcmp(argv[1], "shell") == 0))
 		return ces_error_set(err, CES_E_USAGE,
 				     "type ces-client run --entrypoint PROGRAM IMAGE");
@@ -368,8 +371,6 @@ static int parse_apptainer(struct compat *compat, int argc, char **argv, struct 
 		return 0;
 	argc -= 1 + first;
 	argv += 1 + first;
-	if (argc > 0 && strncmp(argv[0], scheme, strlen(scheme)) == 0)
-		argv[0] += strlen(scheme);
 	compat->options.request.verb = CES_VERB_RUN;
 	if (take_run(compat, argc, argv, err) < 0)
 		return -1;

@@ -17,6 +17,7 @@
 #include "client/listen.h"
 #include "client/outputs.h"
 #include "client/say.h"
+#include "client/spelled.h"
 #include "client/turn.h"
 #include "client/verbose.h"
 #include "common/cleanup.h"
@@ -138,7 +139,7 @@ static void on_error(void *context, const struct ces_event_error *error)
 	if (keeper->again)
 		return;
 	if (!keeper->answered)
-		ces_say_refusal(error);
+		ces_spelled_refusal(error, keeper->options->request.image);
 	on_failure(keeper, "refused", error->text);
 }
 

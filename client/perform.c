@@ -11,8 +11,10 @@
 #include "client/run.h"
 #include "client/say.h"
 #include "client/session.h"
+#include "client/spelled.h"
 #include "client/token.h"
 #include "client/verbose.h"
+#include "common/name.h"
 #include "common/paths.h"
 
 /* "--gpu 2 IMAGE" reads as an image called 2: getopt's optional values need a '='. */
@@ -34,8 +36,15 @@ static int check_gpu(const struct ces_options *options, struct ces_error *err)
 int ces_perform_check(struct ces_options *options, struct ces_error *err)
 {
 	const struct ces_request *request = &options->request;
+	struct ces_reference reference;
 
 	if (check_gpu(options, err) < 0)
+		return -1;
+	if ((request->verb == CES_VERB_PULL || request->verb == CES_VERB_RUN) &&
+	    request->image != NULL && ces_spelled_check(request->image, err) < 0)
+		return -1;
+	/* (before a user types a token for nothing) */
+	if (request->username != NULL && ces_reference_parse(request->image, &reference, err) < 0)
 		return -1;
 	if (request->verb == CES_VERB_PULL && (request->flags & CES_FLAG_EXPLAIN) == 0 &&
 	    ces_token_take(options, err) < 0)

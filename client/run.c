@@ -17,6 +17,7 @@
 #include "client/relay.h"
 #include "client/say.h"
 #include "client/signals.h"
+#include "client/spelled.h"
 #include "client/terminal.h"
 #include "client/turn.h"
 #include "client/verbose.h"
@@ -149,7 +150,7 @@ static void on_error(void *context, const struct ces_event_error *error)
 	run->again = ces_turn_take(&run->turn, run->options, error);
 	if (run->again)
 		return;
-	ces_say_refusal(error);
+	ces_spelled_refusal(error, run->options->request.image);
 	run->missing = error->code == CES_E_NOTFOUND && error->text != NULL &&
 		       strncmp(error->text, "you have no image", strlen("you have no image")) == 0;
 }

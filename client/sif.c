@@ -41,9 +41,9 @@ static int read_own(const char *path, char text[CES_SIF_MAX + 1], size_t *ret_le
 		return ces_error_set(err, CES_E_USAGE,
 				     "%s is a link: type the path that it leads to", path);
 	if (fd < 0 && errno == ENOENT)
-		return ces_error_set(
-		    err, CES_E_USAGE,
-		    "%s does not exist: 'ces-pull apptainer USER TOKEN IMAGE' writes it", path);
+		return ces_error_set(err, CES_E_USAGE,
+				     "%s does not exist: 'ces-pull apptainer USER IMAGE' writes it",
+				     path);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return ces_error_errno(err, CES_E_USAGE, "cannot open %s", path);
 	if (!S_ISREG(st.st_mode))
@@ -58,7 +58,7 @@ static int read_own(const char *path, char text[CES_SIF_MAX + 1], size_t *ret_le
 	    memcmp(text + SIF_MAGIC_AT, SIF_MAGIC, strlen(SIF_MAGIC)) == 0)
 		return ces_error_set(err, CES_E_USAGE,
 				     "%s is an Apptainer image, and CES runs only images of "
-				     "registries: type ces-pull apptainer USER TOKEN IMAGE",
+				     "registries: type ces-pull apptainer USER IMAGE",
 				     path);
 	if (n > CES_SIF_MAX || memchr(text, '\0', (size_t)n) != NULL ||
 	    (size_t)n < strlen(first_line) || memcmp(text, first_line, strlen(first_line)) != 0)

@@ -114,9 +114,10 @@ static int ask(const char *prompt, bool echo, char *buffer, size_t size, struct 
 	int result;
 
 	if (tty < 0 || tcgetattr(tty, &saved) < 0)
-		return ces_error_set(
-		    err, CES_E_USAGE,
-		    "--username needs a token: type --token-file F or --token-stdin");
+		return ces_error_set(err, CES_E_USAGE,
+				     "a user name needs a token, and there is no terminal to ask "
+				     "on: type ces-client "
+				     "pull --username USER with --token-file F or --token-stdin");
 	modes = saved;
 	modes.c_lflag &= ~(tcflag_t)(echo ? ISIG : ISIG | ECHO);
 	modes.c_lflag |= ICANON | (echo ? ECHO : ECHONL);

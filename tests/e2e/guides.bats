@@ -58,7 +58,7 @@ teardown() { rm -rf /home/*/outputs_* /home/alice/work/*; }
 	{ head -c 32 /dev/zero; printf 'SIF_MAGIC\0'; head -c 100000 /dev/zero; } > /home/alice/sif/real.sif
 	chown alice: /home/alice/sif/real.sif
 	try real.sif
-	client_refused 'ces-pull apptainer USER TOKEN IMAGE'
+	client_refused 'ces-pull apptainer USER IMAGE'
 	as alice ln -s tools:1.sif sif/link.sif
 	try link.sif
 	client_refused 'is a link'
@@ -75,7 +75,7 @@ teardown() { rm -rf /home/*/outputs_* /home/alice/work/*; }
 	try dir.sif
 	client_refused 'not a file'
 	try none.sif
-	client_refused 'ces-pull apptainer USER TOKEN IMAGE'
+	client_refused 'ces-pull apptainer USER IMAGE'
 	sed "s|^image=.*|image=$image/develop:1|" /home/alice/sif/tools:1.sif > /home/alice/sif/never.sif
 	chown alice: /home/alice/sif/never.sif
 	try never.sif
@@ -127,7 +127,7 @@ guide() # WORD...
 	guide 'apptainer run docker://${CR_URL} echo by reference'
 	[ "$output" = "by reference" ]
 	guide apptainer pull docker://x/y:1
-	client_refused 'ces-pull apptainer USER TOKEN IMAGE'
+	client_refused 'ces-pull apptainer USER IMAGE'
 	guide apptainer exec tools:1.sif id
 	client_refused 'ces-client run --entrypoint PROGRAM'
 	guide apptainer

@@ -199,3 +199,62 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	[ "$(ces alice ps -q)" = "$run" ]
 	ces alice stop -t 0 "$run"
 }
+
+@test "an image with docker:// before it is the same image, and a file or another kind of name is refused with what to type" {
+	local typed advice
+	ces alice pull -q docker://$open/tools:1
+	[ "$(ces alice run -q docker://$open/tools:1 echo fine)" = fine ]
+	[ "$(as alice ces-run docker://$open/tools:1 echo fine 2> /dev/null)" = fine ]
+	as alice ces-pull -q docker://$open/tools:1
+	ces alice inspect docker://$open/tools:1 | jq -e ".[0].reference == \"$open/tools:1\""
+	ces alice rmi -q docker://$open/tools:1
+	have alice tools
+	while IFS='|' read -r typed advice; do
+		for verb in run pull "explain run"; do
+			# shellcheck disable=SC2086 # (two words)
+			run --separate-stderr ces alice $verb "$typed"
+			echo "$verb $typed: $stderr"
+			[ "$status" -eq 125 ]
+			[[ $stderr == "ces: "*"$advice"* ]]
+		done
+	done <<- EOT
+		oras://$open/tools:1|leave out 'oras://': type $open/tools:1
+		https://$open/tools:1|leave out 'https://': type $open/tools:1
+		./tools.sif|is a file: type ces-run apptainer ./tools.sif
+		tools.sif|is a file: type ces-run apptainer tools.sif
+		image.tar|'image.tar' is a file, and CES runs images of registries
+		/tmp/image.tar.gz|is a file, and CES runs images of registries
+	EOT
+}
+
+@test "a registry with its port, or by the address of its proxy, is refused with the name that the policy has" {
+	local typed name
+	while IFS='|' read -r typed name; do
+		for verb in run "run -d" pull; do
+			# shellcheck disable=SC2086 # (two words)
+			run --separate-stderr ces alice $verb $typed
+			echo "$verb $typed: $stderr"
+			[ "$status" -eq 125 ]
+			[[ $stderr == *"(rule registries)"*"ces: the policy has this registry under another name: type $name" ]]
+		done
+	done <<- EOT
+		git.ecdf.ed.ac.uk:5050/epcced/tools:1|git.ecdf.ed.ac.uk/epcced/tools:1
+		ghcr-proxy.tre.test:5000/epcced/tools:1|ghcr.io/epcced/tools:1
+		prefix.tre.test:5003/ghcr/epcced/tools|prefix.tre.test/epcced/tools:latest
+		open.tre.test:5005/epcced/tools:1|open.tre.test/epcced/tools:1
+	EOT
+	run --separate-stderr ces alice pull docker.io/library/busybox:1
+	[[ $stderr == *"(rule registries)"*"ces: ask your research coordinator" ]]
+	[[ $stderr != *"another name"* ]]
+}
+
+@test "a pull with a user name and no terminal says what to type, and a wrong image name is refused before the token" {
+	run --separate-stderr as alice setsid -w ces-pull me $image/tools:1
+	[ "$status" -eq 125 ]
+	[ "$stderr" = "ces: a user name needs a token, and there is no terminal to ask on: type ces-client pull --username USER with --token-file F or --token-stdin" ]
+	run --separate-stderr as alice ces-pull podman me secret
+	[ "$status" -eq 125 ]
+	[ "$stderr" = "ces: type ces-pull [podman|apptainer|k8s] [OPTION...] [USER [TOKEN]] IMAGE" ]
+	run --separate-stderr as alice ces-client pull -u me tools
+	[[ $stderr == "ces: the image 'tools' names no registry"* ]]
+}

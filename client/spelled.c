@@ -1,0 +1,113 @@
+/* Recognises what people write in place of an image's name. It must not change what is asked for,
+ * except for "docker://", which has no other meaning. */
+#include "client/spelled.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "client/local.h"
+#include "client/say.h"
+#include "common/cleanup.h"
+#include "common/name.h"
+#include "common/paths.h"
+
+#define SCHEME "docker://"
+
+const char *ces_spelled_bare(const char *word)
+{
+	return strncmp(word, SCHEME, strlen(SCHEME)) == 0 ? word + strlen(SCHEME) : word;
+}
+
+static bool ends_in(const char *word, const char *ending)
+{
+	size_t length = strlen(word), tail = strlen(ending);
+
+	return length > tail && strcmp(word + length - tail, ending) == 0;
+}
+
+static bool is_file(const char *word)
+{
+	return (*word != '\0' && strchr("/.~", *word) != NULL) || ends_in(word, ".tar") ||
+	       ends_in(word, ".tar.gz") || ends_in(word, ".tgz");
+}
+
+int ces_spelled_check(const char *image, struct ces_error *err)
+{
+	const char *scheme = strstr(image, "://");
+	struct ces_reference reference;
+	struct ces_error ignored;
+
+	if (ces_reference_parse(image, &reference, &ignored) == 0)
+		return 0;
+	if (scheme != NULL)
+		return ces_error_set(err, CES_E_USAGE, "leave out '%.*s': type %s",
+				     (int)(scheme + 3 - image), image, scheme + 3);
+	if (ends_in(image, ".sif"))
+		return ces_error_set(err, CES_E_USAGE,
+				     "'%s' is a file: type ces-run apptainer %s, if ces-pull wrote "
+				     "it, or the name of an image",
+				     image, image);
+	if (is_file(image))
+		return ces_error_set(err, CES_E_USAGE,
+				     "'%s' is a file, and CES runs images of registries: type a "
+				     "name such as ghcr.io/OWNER/NAME:TAG",
+				     image);
+	return 0;
+}
+
+/* Gives a reference the registry's own name, if the caller means this one. At the address of a
+ * proxy, the path of the endpoint belongs to the proxy. */
+static bool means(const struct ces_policy_registry *registry, struct ces_reference *typed)
+{
+	const char *address = registry->endpoint, *path;
+	size_t name = strlen(registry->name), host, length;
+
+	if (strncmp(address, "https://", 8) == 0)
+		address += 8;
+	host = strcspn(address, "/");
+	path = address[host] == '/' ? address + host + 1 : "";
+	length = strlen(path);
+	if (strlen(typed->registry) == host && strncmp(typed->registry, address, host) == 0) {
+		if (length > 0 && strncmp(typed->repository, path, length) == 0 &&
+		    typed->repository[length] == '/')
+			memmove(typed->repository, typed->repository + length + 1,
+				strlen(typed->repository + length + 1) + 1);
+	} else if (strncmp(typed->registry, registry->name, name) != 0 ||
+		   typed->registry[name] != ':') {
+		return false;
+	}
+	snprintf(typed->registry, sizeof(typed->registry), "%s", registry->name);
+	return true;
+}
+
+static bool find_registry(const char *image, struct ces_reference *ret)
+{
+	struct ces_local local = {0};
+	struct ces_error ignored;
+	bool found = false;
+
+	if (ces_reference_parse(image, ret, &ignored) < 0 ||
+	    ces_local_load(CES_POLICY_PATH, &local, &ignored) < 0)
+		return false;
+	for (size_t i = 0; !found && i < local.policy->n_registries; i++)
+		found = means(&local.policy->registries[i], ret);
+	ces_local_free(&local);
+	return found;
+}
+
+void ces_spelled_refusal(const struct ces_event_error *refusal, const char *image)
+{
+	struct ces_event_error shown = *refusal;
+	struct ces_reference known;
+	char name[CES_REFERENCE_MAX];
+	bool found = refusal->rule != NULL && strcmp(refusal->rule, "registries") == 0 &&
+		     image != NULL && find_registry(image, &known);
+
+	if (found)
+		shown.contact = NULL;
+	ces_say_refusal(&shown);
+	if (found) {
+		ces_reference_format(&known, name, sizeof(name));
+		ces_say_error("the policy has this registry under another name: type %s", name);
+	}
+}
