@@ -82,6 +82,14 @@ of_synopsis() # COMMAND
 	done
 }
 
+@test "every manual fits 80 columns, as man prints it" {
+	for page in $man/ces*.1 $man/../man[578]/ces*; do
+		run groff -mdoc -Tutf8 -rLL=78n "$page"
+		[ "$status" -eq 0 ]
+		no grep "can't break line" <<< "$output"
+	done
+}
+
 @test "every manual that another names exists" {
 	for name in $(cat $man/ces*.1 $man/../man[578]/ces* | sed -n 's/^\.Xr \(ces[a-z.-]*\) \([0-9]\).*/\1.\2/p' | sort -u); do
 		[ -e "$man/../man${name##*.}/$name" ] || { echo "$name" >&2; false; }

@@ -21,7 +21,7 @@ apt_build="gcc make libc6-dev pkg-config libcap-dev libseccomp-dev libcurl4-open
 	libarchive-dev libisal-dev zlib1g-dev libzstd-dev libssl-dev"
 apt_test="check libsubunit-dev bats docker-registry crun runc skopeo apache2-utils openssl python3 python3-jsonschema
 	busybox-static libarchive-tools jq iproute2 util-linux e2fsprogs zstd procps passwd ca-certificates curl strace
-	python3-yaml zsh fish tmux rpm rpmlint logrotate systemd mandoc ruby swtpm tpm2-openssl"
+	python3-yaml zsh fish tmux rpm rpmlint logrotate systemd mandoc groff-base ruby swtpm tpm2-openssl"
 apt_display="xvfb xauth x11-utils x11-apps"
 apt_bench="bubblewrap podman uidmap isal tar socat squashfuse squashfs-tools fuse3 erofs-utils"
 apt_package="rpm"
@@ -45,7 +45,7 @@ dnf_build="gcc make glibc-devel pkgconf-pkg-config libcap-devel libseccomp-devel
 	nettle-devel libarchive-devel isa-l-devel zlib-devel libzstd-devel openssl-devel"
 dnf_test="check-devel subunit-devel bats docker-distribution crun runc skopeo httpd-tools openssl python3 python3-jsonschema
 	busybox bsdtar jq iproute util-linux e2fsprogs zstd procps-ng shadow-utils ca-certificates curl strace
-	python3-pyyaml zsh fish tmux rpm-build rpmlint logrotate systemd mandoc ruby swtpm tpm2-openssl"
+	python3-pyyaml zsh fish tmux rpm-build rpmlint logrotate systemd mandoc groff-base ruby swtpm tpm2-openssl"
 dnf_display="xorg-x11-server-Xvfb xorg-x11-xauth xorg-x11-utils xorg-x11-apps"
 dnf_bench="bubblewrap podman shadow-utils-subid isa-l-tools tar socat squashfuse squashfs-tools fuse3 erofs-utils glibc-static"
 dnf_package="rpm-build systemd-rpm-macros"
