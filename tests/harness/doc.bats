@@ -29,3 +29,9 @@ cd "${BATS_TEST_DIRNAME}/../.." || exit 1
 	[[ $output == *"there is no governance.html#nowhere"* ]]
 	[[ $output == *"https://example.org/ is outside"* ]]
 }
+
+@test "each package that a guide or a manual names is built" {
+	for name in $(grep -rhoE 'package (`|\.Li )?ces-[a-z]+' doc man README.md ondemand/README.md | grep -o 'ces-.*' | sort -u); do
+		grep -qE "^%package ${name#ces-}\$" ces.spec || { echo "there is no package $name"; false; }
+	done
+}
