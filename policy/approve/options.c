@@ -57,7 +57,7 @@ int ces_change_options(int argc, char **argv, const struct ces_change_command *c
 		if (option == '?')
 			return -1;
 		if (strchr(command->takes, option) == NULL) {
-			fprintf(stderr, "ces-policy: %s takes no such option\n", argv[0]);
+			fprintf(stderr, "%s takes no such option\n", argv[0]);
 			return -1;
 		}
 		take(change, option);

@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/name.h"
 #include "common/paths.h"
+#include "common/suggest.h"
 #include "policy/tool/input.h"
 #include "policy/tool/review.h"
 #include "policy/tool/tool.h"
@@ -261,13 +262,21 @@ static int run(const struct command *command, int argc, char **argv)
 
 int ces_tool_audit(int argc, char **argv)
 {
+	struct ces_suggestion best = {0};
+
 	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
 		fputs(help, stdout);
 		return CES_TOOL_GOOD;
 	}
-	for (size_t i = 0; argc > 1 && i < CES_COUNT(commands); i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
+	for (size_t i = 0; argc > 1 && i < CES_COUNT(commands); i++) {
+		if (strcmp(argv[1], commands[i].name) == 0) {
+			argv[1] = argv[0]; /* (getopt begins its complaints with it) */
 			return run(&commands[i], argc - 1, argv + 1);
+		}
+		ces_suggest(&best, argv[1], commands[i].name);
+	}
+	if (argc > 1)
+		return ces_tool_no_command("ces-policy audit", argv[1], best.word);
 	fputs(help, stderr);
 	return CES_TOOL_ERROR;
 }

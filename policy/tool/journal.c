@@ -147,8 +147,11 @@ static int add_all(struct ces_journal_reader *reader, const char *path, struct c
 		*err = none;
 		return -1;
 	}
-	if (add_rotated(reader, path, err) != 0)
+	if (add_rotated(reader, path, err) != 0) {
+		if (none.sys != 0)
+			*err = none; /* (its directory is not there either) */
 		return -1;
+	}
 	if (none.sys == 0)
 		return 0;
 	if (reader->n_files == 0) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/suggest.h"
 #include "policy/tool/tool.h"
 
 static const struct command {
@@ -38,14 +39,34 @@ static int give_usage(FILE *out, int status)
 	return status;
 }
 
+static int complain(const char *word)
+{
+	struct ces_suggestion best = {0};
+
+	for (size_t i = 0; i < CES_COUNT(commands); i++)
+		ces_suggest(&best, word, commands[i].name);
+	return ces_tool_no_command("ces-policy", word, best.word);
+}
+
+/* getopt begins its complaints with the first word. */
+static int run(const struct command *command, int argc, char **argv)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "ces-policy %s", command->name);
+	argv[0] = name;
+	return command->run(argc, argv);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2)
 		return give_usage(stderr, CES_TOOL_ERROR);
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0)
 		return give_usage(stdout, CES_TOOL_GOOD);
 	for (size_t i = 0; i < CES_COUNT(commands); i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
-	return give_usage(stderr, CES_TOOL_ERROR);
+			return run(&commands[i], argc - 1, argv + 1);
+	return complain(argv[1]);
 }

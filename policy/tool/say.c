@@ -20,6 +20,20 @@ int ces_tool_usage(const char *command)
 	return CES_TOOL_ERROR;
 }
 
+int ces_tool_no_command(const char *program, const char *word, const char *nearest)
+{
+	char shown[64];
+
+	snprintf(shown, sizeof(shown), "%s", word);
+	ces_text_clean(shown);
+	fprintf(stderr, "ces-policy: there is no command '%s': ", shown);
+	if (nearest != NULL)
+		fprintf(stderr, "did you mean '%s %s'?\n", program, nearest);
+	else
+		fprintf(stderr, "'%s --help' lists them\n", program);
+	return CES_TOOL_ERROR;
+}
+
 int ces_tool_finish(FILE *out, int status)
 {
 	if (fflush(out) == 0 && !ferror(out))

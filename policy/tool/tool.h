@@ -36,6 +36,9 @@ int ces_tool_fail(const struct ces_error *err);
 /* Says on stderr what is wrong with the command line and where to look; CES_TOOL_ERROR. */
 int ces_tool_usage(const char *command);
 
+/* The same for a word that is no command of program; nearest: one that is, or NULL. */
+int ces_tool_no_command(const char *program, const char *word, const char *nearest);
+
 /* Checks that the output reached its reader, or reports why not: `status` or CES_TOOL_ERROR. */
 int ces_tool_finish(FILE *out, int status);
 

@@ -249,6 +249,28 @@ list() { policy audit list --journal "$j" "$@"; }
 	[ "$(awk '{ print index($0, NR == 1 ? "OUTCOME" : "denied") }' <<< "$output" | uniq | wc -l)" = 1 ]
 }
 
+@test "a wrong command, a wrong option and a journal that is not there are named" {
+	run policy chek x
+	[ "$status" -eq 2 ]
+	[ "$output" = "ces-policy: there is no command 'chek': did you mean 'ces-policy check'?" ]
+	run policy frobnicate
+	[ "$output" = "ces-policy: there is no command 'frobnicate': 'ces-policy --help' lists them" ]
+	run policy audit lst
+	[ "$status" -eq 2 ]
+	[ "$output" = "ces-policy: there is no command 'lst': did you mean 'ces-policy audit list'?" ]
+	run policy $'\e[31m'
+	printable
+	for command in check "audit list"; do
+		# shellcheck disable=SC2086 # (two words)
+		run policy $command --nope x
+		[ "${lines[0]}" = "ces-policy ${command%% *}: unrecognized option '--nope'" ]
+	done
+	[ "$(policy help)" = "$(policy --help)" ]
+	run policy audit list --journal "$BATS_TEST_TMPDIR/no/audit.jsonl"
+	[ "$status" -eq 2 ]
+	[ "$output" = "ces-policy: $BATS_TEST_TMPDIR/no/audit.jsonl: No such file or directory" ]
+}
+
 @test "each filter passes the records that jq passes" {
 	rows() { list --format json "$@" | jq -c '.[] | .seq'; }
 	diff <(rows --user bob) <(jq -c 'select(.uid == 4402) | .seq' "$j")
