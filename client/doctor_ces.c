@@ -26,9 +26,10 @@
 #define GIB           ((uint64_t)1 << 30)
 #define INSTALL_AGAIN "as root: install CES again"
 
-/* Checks that a file or directory of CES exists, belongs to root, and is writable by root only. */
+/* Checks that a file or directory of CES exists, belongs to root, and is writable by root only.
+ * mode: what chmod takes to make it so, with the setuid bit, which chown removes. */
 static bool check_owned(struct ces_doctor *doctor, const char *check, const char *path,
-			struct stat *ret)
+			const char *mode, struct stat *ret)
 {
 	if (stat(path, ret) < 0) {
 		ces_doctor_find(doctor, check, CES_GRADE_PROBLEM, "%s: %s", path, strerror(errno));
@@ -39,8 +40,24 @@ static bool check_owned(struct ces_doctor *doctor, const char *check, const char
 		return true;
 	ces_doctor_find(doctor, check, CES_GRADE_PROBLEM, "%s can be changed by others than root",
 			path);
-	ces_doctor_remedy(doctor, "as root: chown root:root %s && chmod go-w %s", path, path);
+	ces_doctor_remedy(doctor, "as root: chown root:root %s && chmod %s %s", path, mode, path);
 	return false;
+}
+
+/* The same for what only root may even read. It need not exist: CES makes it. */
+static void check_closed(struct ces_doctor *doctor, const char *path, const char *mode)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return;
+	if (st.st_uid == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)) == 0) {
+		ces_doctor_find(doctor, "directories", CES_GRADE_OK, "%s", path);
+		return;
+	}
+	ces_doctor_find(doctor, "directories", CES_GRADE_PROBLEM,
+			"%s is open to others than root, and CES does not use it", path);
+	ces_doctor_remedy(doctor, "as root: chown root:root %s && chmod %s %s", path, mode, path);
 }
 
 void ces_doctor_helper(struct ces_doctor *doctor, const char *helper)
@@ -48,9 +65,9 @@ void ces_doctor_helper(struct ces_doctor *doctor, const char *helper)
 	struct statvfs fs;
 	struct stat st;
 
-	if (!check_owned(doctor, "helper", CES_ADMIT_PATH, &st) ||
-	    !check_owned(doctor, "helper", CES_SESSION_PATH, &st) ||
-	    !check_owned(doctor, "helper", helper, &st))
+	if (!check_owned(doctor, "helper", CES_ADMIT_PATH, "700", &st) ||
+	    !check_owned(doctor, "helper", CES_SESSION_PATH, "700", &st) ||
+	    !check_owned(doctor, "helper", helper, "4755", &st))
 		return;
 	if ((st.st_mode & S_ISUID) == 0) {
 		ces_doctor_find(doctor, "helper", CES_GRADE_PROBLEM, "%s is not setuid", helper);
@@ -112,8 +129,8 @@ void ces_doctor_answer(struct ces_doctor *doctor, const char *helper)
 			ces_doctor_remedy(doctor, "as root: ces-policy check %s", CES_POLICY_PATH);
 		else
 			ces_doctor_remedy(doctor,
-					  "as root: see the last lines of %s and of the "
-					  "system's log",
+					  "as root: ces-client doctor; then see the last "
+					  "lines of %s and of the system's log",
 					  CES_JOURNAL_PATH);
 	}
 }
@@ -153,7 +170,7 @@ void ces_doctor_workers(struct ces_doctor *doctor)
 	check_user(doctor, CES_UNPACK_USER);
 	check_user(doctor, CES_RELAY_USER);
 	for (size_t i = 0; i < CES_COUNT(programs); i++) {
-		if (check_owned(doctor, "workers", programs[i], &st))
+		if (check_owned(doctor, "workers", programs[i], "go-w", &st))
 			ces_doctor_find(doctor, "workers", CES_GRADE_OK, "%s", programs[i]);
 	}
 }
@@ -305,11 +322,12 @@ void ces_doctor_store(struct ces_doctor *doctor)
 
 void ces_doctor_directories(struct ces_doctor *doctor)
 {
-	static const char *const paths[] = {CES_RUN_DIR, CES_JOURNAL_DIR};
 	struct stat st;
 
-	for (size_t i = 0; i < CES_COUNT(paths); i++) {
-		if (check_owned(doctor, "directories", paths[i], &st))
-			ces_doctor_find(doctor, "directories", CES_GRADE_OK, "%s", paths[i]);
-	}
+	if (check_owned(doctor, "directories", CES_RUN_DIR, "go-w", &st))
+		ces_doctor_find(doctor, "directories", CES_GRADE_OK, "%s", CES_RUN_DIR);
+	check_closed(doctor, CES_STORE_DIR, "700");
+	check_closed(doctor, CES_JOURNAL_DIR, "700");
+	if (getuid() == 0)
+		check_closed(doctor, CES_JOURNAL_PATH, "600");
 }

@@ -86,7 +86,7 @@ void ces_doctor_journal(struct ces_doctor *doctor)
 	uint64_t bytes;
 
 	if (statvfs(CES_JOURNAL_DIR, &fs) < 0)
-		return;                             /* reported already: check_owned */
+		return;                             /* (CES makes it) */
 	bytes = (uint64_t)fs.f_bfree * fs.f_frsize; /* with root's reserve: root writes it */
 	ces_num_format_size(bytes, space, sizeof(space));
 	if (bytes >= 100 * MIB && (fs.f_files == 0 || fs.f_ffree > 1000)) {

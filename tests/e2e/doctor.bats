@@ -79,8 +79,12 @@ warned() # PATTERN REMEDY
 	chmod 755 $helper
 	unfit 'helper .* is not setuid' "chmod 4755 $helper"
 	chmod 4775 $helper
-	unfit 'helper .* changed by others' 'chmod go-w'
-	chmod 4755 $helper
+	unfit 'helper .* changed by others' "chmod 4755 $helper"
+	chown alice $helper
+	unfit 'helper .* changed by others' "chown root:root $helper && chmod 4755 $helper"
+	# the advice is enough, though chown takes the setuid bit away
+	eval "$(sed -n 's/^ *-> as root: \(chown.*ces-helper\)$/\1/p' <<< "$output")"
+	ces alice doctor > /dev/null
 	for p in ces-admit ces-session; do
 		mv /usr/libexec/ces/$p /usr/libexec/ces/away
 		unfit "helper .*$p: No such file" 'install CES again'
@@ -91,6 +95,24 @@ warned() # PATTERN REMEDY
 	run --separate-stderr ces alice doctor
 	[ "$status" -eq 1 ]
 	[[ $output == *"mounted nosuid"* ]]
+}
+
+@test "a store or journal that is open to others is a problem, and the advice mends it" {
+	local path=/var/log/ces/audit.jsonl
+	mended() { eval "$(grep -A1 "^problem  directories $1 is open" <<< "$output" | sed -n 's/^ *-> as root: //p')"; ces alice doctor > /dev/null; }
+	for dir in /var/lib/ces /var/log/ces; do
+		chmod 755 $dir
+		unfit "directories $dir is open to others" "chown root:root $dir && chmod 700 $dir"
+		mended $dir
+		chown alice $dir
+		unfit "directories $dir is open to others" "chown root:root $dir && chmod 700 $dir"
+		mended $dir
+	done
+	chmod 644 $path
+	unfit 'answer .*the journal must be' 'as root: ces-client doctor; then see the last lines'
+	run --separate-stderr ces-client doctor
+	[ "$status" -eq 1 ]
+	mended $path
 }
 
 @test "a session that may not start setuid programs is a problem" {
