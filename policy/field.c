@@ -202,12 +202,14 @@ int ces_field_number(struct ces_fields *in, const struct ces_field_at *at, void 
 {
 	const struct ces_field_range *range = at->row->param;
 
-	if (!json_object_is_type(at->value, json_type_int) ||
-	    ces_num_parse(json_object_get_string(at->value), range->min, range->max, ret) != 0)
-		return ces_field_fault(in, at, "must be a whole number from %llu to %llu",
-				       (unsigned long long)range->min,
-				       (unsigned long long)range->max);
-	return 0;
+	if (json_object_is_type(at->value, json_type_int) &&
+	    ces_num_parse(json_object_get_string(at->value), range->min, range->max, ret) == 0)
+		return 0;
+	if (range->min == range->max)
+		return ces_field_fault(in, at, "must be the number %llu",
+				       (unsigned long long)range->min);
+	return ces_field_fault(in, at, "must be a whole number from %llu to %llu",
+			       (unsigned long long)range->min, (unsigned long long)range->max);
 }
 
 int ces_field_version(struct ces_fields *in, const struct ces_field_at *at, void *ret)

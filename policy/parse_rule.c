@@ -18,7 +18,8 @@ static bool finding_valid(const char *text)
 }
 
 static const struct ces_field_text as_pattern = {
-    ces_pattern_valid, "a pattern like registry/group/* or registry/group/**"};
+    ces_pattern_valid, "a pattern like registry/group/* or registry/group/**, in lower "
+		       "case, without a tag, with * for whole parts only"};
 static const struct ces_field_text as_digest = {ces_digest_valid,
 						"sha256: and 64 lower-case hex digits"};
 static const struct ces_field_text as_chain = {

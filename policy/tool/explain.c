@@ -193,7 +193,8 @@ static int explain(struct explain *e, struct ces_error *err)
 	if (e->project != NULL)
 		return ces_error_set(err, CES_E_NOTFOUND, "the policy has no project %s%s",
 				     e->project, e->image != NULL ? " for this image" : "");
-	printf("no project may run it\n");
+	puts(e->image != NULL ? "no project may run it"
+			      : "The policy has no project: it allows nothing");
 	return 0;
 }
 

@@ -62,7 +62,7 @@ text()
 	JSON
 	run check "$p"
 	[ "$status" -eq 2 ]
-	says 'policy.json:2:3: error: ces_policy must be a whole number from 1 to 1'
+	says 'policy.json:2:3: error: ces_policy must be the number 1'
 	says 'policy.json:3:19: error: registries.GHCR.io is not the name of a registry'
 	says 'policy.json:3:32: error: registries.GHCR.io.endpoint must be https://'
 	says 'policy.json:5:5: error: projects.p needs the key "members"'
@@ -79,6 +79,12 @@ text()
 	says '"memory" belongs into "limits"'
 	says '12 errors'
 	grep -o 'json:[0-9]\+' <<< "$output" | cut -d: -f2 | sort -nc
+}
+
+@test "of a rule with a tag, capitals or a star in a word, check says what a pattern is" {
+	for allow in ghcr.io/lab/tool:1 ghcr.io/Lab/tool 'ghcr.io/lab/tool*' docker://ghcr.io/lab/tool; do
+		wrong "$one.images[0].allow = \"$allow\"" "projects.nsh-2024-0001.images[0].allow must be a pattern like registry/group/* or registry/group/**, in lower case, without a tag, with * for whole parts only"
+	done
 }
 
 @test "the helper's parser accepts each policy in which check finds no error, and the other way round" {

@@ -107,6 +107,10 @@ setup() { p=$examples/desktop.json; }
 	run policy explain --image docker.io/library/alpine "$p"
 	says "nobody can pull it"
 	says "no project may run it"
+	run policy explain policy/default.json
+	[ "$status" -eq 0 ]
+	says "The policy has no project: it allows nothing"
+	says_not "may run it"
 }
 
 @test "explain of one user and one image shows the answer for both" {
