@@ -87,4 +87,6 @@ void ces_say_refusal(const struct ces_event_error *event)
 		ces_say_error("%s%s", denied, text);
 	if (event->contact != NULL && *event->contact != '\0')
 		ces_say_error("ask %s", event->contact);
+	else if (event->code == CES_E_POLICY)
+		ces_say_error("ask the administrator of this machine to type ces-client doctor");
 }

@@ -223,6 +223,8 @@ denied_all() # PATTERN
 @test "a missing policy denies everything" {
 	rm /etc/ces/policy.json
 	denied_all 'policy'
+	run --separate-stderr ces alice images
+	[[ $stderr == "ces: /etc/ces/policy.json: "*$'\n'"ces: ask the administrator of this machine to type ces-client doctor" ]]
 }
 
 @test "a policy that others may write denies everything" {
