@@ -10,11 +10,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/advice.h"
 #include "client/listen.h"
 #include "client/progress.h"
 #include "client/say.h"
 #include "client/signals.h"
-#include "client/spelled.h"
 #include "client/table.h"
 #include "common/cleanup.h"
 #include "common/event.h"
@@ -147,7 +147,7 @@ static void on_error(void *context, const struct ces_event_error *error)
 	}
 	if (login)
 		refusal.contact = NULL; /* has no token to give */
-	ces_spelled_refusal(&refusal, options->request.image);
+	ces_advice_refusal(&refusal, options);
 	if (login) {
 		tell_token(options);
 		tell_how(options->request.image);

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/advice.h"
 #include "client/help.h"
 #include "client/k8s.h"
 #include "client/perform.h"
 #include "client/say.h"
 #include "client/setters.h"
 #include "client/sif.h"
-#include "client/spelled.h"
 #include "client/token.h"
 #include "client/version.h"
 #include "common/cleanup.h"
@@ -250,8 +250,8 @@ static int take_pull(struct compat *compat, int argc, char **argv, struct ces_er
 	/* (of USER TOKEN without an image, the token must not be shown as a wrong image) */
 	if (argc < 1 || argc > 3 || (argc == 2 && strchr(argv[1], '/') == NULL))
 		return usage_error(compat, err);
-	if (ces_options_keep_text(options, ces_spelled_bare(argv[argc - 1]),
-				  &options->request.image, err) < 0)
+	if (ces_options_keep_text(options, ces_advice_bare(argv[argc - 1]), &options->request.image,
+				  err) < 0)
 		return -1;
 	if (*user == '\0' && token != NULL && *token != '\0')
 		return ces_error_set(err, CES_E_USAGE, "a token needs a user name before it");
@@ -318,7 +318,7 @@ static int take_run(struct compat *compat, int argc, char **argv, struct ces_err
 		    "-o names the file for a manifest: type ces-run k8s -o FILE ...");
 	if (ces_sif_is(argv[0]))
 		return ces_sif_read(argv[0], options, err);
-	return ces_options_keep_text(options, ces_spelled_bare(argv[0]), &request->image, err);
+	return ces_options_keep_text(options, ces_advice_bare(argv[0]), &request->image, err);
 }
 
 static int parse(struct compat *compat, int argc, char **argv, struct ces_error *err)

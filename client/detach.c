@@ -13,11 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/advice.h"
 #include "client/kept.h"
 #include "client/listen.h"
 #include "client/outputs.h"
 #include "client/say.h"
-#include "client/spelled.h"
 #include "client/turn.h"
 #include "client/verbose.h"
 #include "common/cleanup.h"
@@ -139,7 +139,7 @@ static void on_error(void *context, const struct ces_event_error *error)
 	if (keeper->again)
 		return;
 	if (!keeper->answered)
-		ces_spelled_refusal(error, keeper->options->request.image);
+		ces_advice_refusal(error, keeper->options);
 	on_failure(keeper, "refused", error->text);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/advice.h"
 #include "client/check.h"
 #include "client/compat.h"
 #include "client/doctor.h"
@@ -16,7 +17,6 @@
 #include "client/perform.h"
 #include "client/say.h"
 #include "client/session.h"
-#include "client/spelled.h"
 #include "client/version.h"
 #include "common/cleanup.h"
 #include "common/event.h"
@@ -182,7 +182,7 @@ static int take_operand(const struct ces_command *command, const char *word,
 	bool run = command->operand == CES_OPERAND_RUN ||
 		   (command->operand == CES_OPERAND_EITHER && looks_like_run(word));
 
-	return ces_options_keep_text(options, run ? word : ces_spelled_bare(word),
+	return ces_options_keep_text(options, run ? word : ces_advice_bare(word),
 				     run ? &options->request.run : &options->request.image, err);
 }
 

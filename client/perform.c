@@ -5,13 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/advice.h"
 #include "client/ask.h"
-#include "client/display.h"
 #include "client/check.h"
+#include "client/display.h"
 #include "client/run.h"
 #include "client/say.h"
 #include "client/session.h"
-#include "client/spelled.h"
 #include "client/token.h"
 #include "client/verbose.h"
 #include "common/name.h"
@@ -41,7 +41,7 @@ int ces_perform_check(struct ces_options *options, struct ces_error *err)
 	if (check_gpu(options, err) < 0)
 		return -1;
 	if ((request->verb == CES_VERB_PULL || request->verb == CES_VERB_RUN) &&
-	    request->image != NULL && ces_spelled_check(request->image, err) < 0)
+	    request->image != NULL && ces_advice_check(request->image, err) < 0)
 		return -1;
 	/* (before a user types a token for nothing) */
 	if (request->username != NULL && ces_reference_parse(request->image, &reference, err) < 0)

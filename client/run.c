@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/advice.h"
 #include "client/ask.h"
 #include "client/detach.h"
 #include "client/kept.h"
@@ -17,7 +18,6 @@
 #include "client/relay.h"
 #include "client/say.h"
 #include "client/signals.h"
-#include "client/spelled.h"
 #include "client/terminal.h"
 #include "client/turn.h"
 #include "client/verbose.h"
@@ -150,7 +150,7 @@ static void on_error(void *context, const struct ces_event_error *error)
 	run->again = ces_turn_take(&run->turn, run->options, error);
 	if (run->again)
 		return;
-	ces_spelled_refusal(error, run->options->request.image);
+	ces_advice_refusal(error, run->options);
 	run->missing = error->code == CES_E_NOTFOUND && error->text != NULL &&
 		       strncmp(error->text, "you have no image", strlen("you have no image")) == 0;
 }

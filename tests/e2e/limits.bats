@@ -278,6 +278,8 @@ at_the_memory_limit()
 	run --separate-stderr ces alice run $open/tools:1 true
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"you have 1 run in project nsh-2024-0001 already; 1 at once are allowed"*"limits.runs"* ]]
+	[[ $stderr == *$'\n'"ces: type ces-client run --wait ... to wait for a place, or ces-client stop RUN to end one of yours" ]]
+	[[ $stderr != *"ask your"* ]]
 	for p in 1 2; do
 		run ces carol run -q --project nsh-2024-000$p $open/tools:1 echo mine
 		[ "$output" = mine ]

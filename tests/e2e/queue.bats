@@ -85,6 +85,7 @@ waits() # N USER [OPTION...] -- COMMAND...
 		[ "$status" -eq 125 ]
 		[[ ${stderr_lines[0]} == "ces: waiting, number 1 in line"* ]]
 		[[ $stderr == *"ces: you have 1 run in project nsh-2024-0001 already; 1 at once are allowed (rule limits.runs)"* ]]
+		[[ $stderr != *"type ces-client run --wait"* ]]
 	done
 	run --separate-stderr ces alice run --wait=soon $open/tools:1 true
 	[[ $stderr == *"type a whole number and a unit, such as --wait=30m"* ]]

@@ -3,7 +3,7 @@
 /* links: client/session.c client/terminal.c client/progress.c client/table.c client/say.c */
 /* links: client/fit.c */
 /* links: client/detach.c client/verbose.c client/kept.c client/limit.c client/runtime.c */
-/* links: client/outputs.c client/turn.c client/missing.c client/spelled.c client/local.c */
+/* links: client/outputs.c client/turn.c client/missing.c client/advice.c client/local.c */
 #include "tests/unit/client_stand_in.h"
 
 static const int stdout_types[] = {0, SOCK_STREAM};

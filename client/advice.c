@@ -1,6 +1,6 @@
-/* Recognises what people write in place of an image's name. It must not change what is asked for,
- * except for "docker://", which has no other meaning. */
-#include "client/spelled.h"
+/* Says what to type instead. It must not change what is asked for, except for "docker://" before an
+ * image's name, which has no other meaning. */
+#include "client/advice.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 
 #define SCHEME "docker://"
 
-const char *ces_spelled_bare(const char *word)
+const char *ces_advice_bare(const char *word)
 {
 	return strncmp(word, SCHEME, strlen(SCHEME)) == 0 ? word + strlen(SCHEME) : word;
 }
@@ -22,7 +22,7 @@ static bool ends_in(const char *word, const char *ending)
 {
 	size_t length = strlen(word), tail = strlen(ending);
 
-	return length > tail && strcmp(word + length - tail, ending) == 0;
+	return length >= tail && strcmp(word + length - tail, ending) == 0;
 }
 
 static bool is_file(const char *word)
@@ -31,7 +31,7 @@ static bool is_file(const char *word)
 	       ends_in(word, ".tar.gz") || ends_in(word, ".tgz");
 }
 
-int ces_spelled_check(const char *image, struct ces_error *err)
+int ces_advice_check(const char *image, struct ces_error *err)
 {
 	const char *scheme = strstr(image, "://");
 	struct ces_reference reference;
@@ -95,19 +95,31 @@ static bool find_registry(const char *image, struct ces_reference *ret)
 	return found;
 }
 
-void ces_spelled_refusal(const struct ces_event_error *refusal, const char *image)
+/* Returns whether the caller has as many runs as they may have, and did not ask to wait. */
+static bool may_wait(const struct ces_event_error *refusal, const struct ces_options *options)
 {
+	return refusal->rule != NULL && ends_in(refusal->rule, "limits.runs") &&
+	       (options->request.flags & CES_FLAG_WAIT) == 0 && options->wait_for == 0;
+}
+
+void ces_advice_refusal(const struct ces_event_error *refusal, const struct ces_options *options)
+{
+	const char *image = options->request.image;
 	struct ces_event_error shown = *refusal;
 	struct ces_reference known;
 	char name[CES_REFERENCE_MAX];
 	bool found = refusal->rule != NULL && strcmp(refusal->rule, "registries") == 0 &&
 		     image != NULL && find_registry(image, &known);
+	bool wait = may_wait(refusal, options);
 
-	if (found)
+	if (found || wait)
 		shown.contact = NULL;
 	ces_say_refusal(&shown);
 	if (found) {
 		ces_reference_format(&known, name, sizeof(name));
 		ces_say_error("the policy has this registry under another name: type %s", name);
 	}
+	if (wait)
+		ces_say_error("type ces-client run --wait ... to wait for a place, or ces-client "
+			      "stop RUN to end one of yours");
 }
