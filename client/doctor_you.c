@@ -89,7 +89,9 @@ void ces_doctor_you(struct ces_doctor *doctor, const struct ces_local *local)
 		ces_doctor_find(doctor, "you", CES_GRADE_WARNING,
 				"%s is in no project of the policy; the user's groups: %.300s",
 				you.user, you.groups);
-		ces_doctor_remedy(doctor, "ask your research coordinator to add %s to a project",
+		ces_doctor_remedy(doctor, "ask %s to add %s to a project",
+				  local->policy->contact != NULL ? local->policy->contact
+								 : "your administrator",
 				  you.user);
 	}
 	for (size_t i = 0; i < you.n; i++)

@@ -298,6 +298,12 @@ warned() # PATTERN REMEDY
 	echo "$output"
 	[ "$status" -eq 0 ]
 	grep -A1 -E '^warning +you +dave is in no project of the policy; the user.s groups: dave' <<< "$output" | grep -q 'coordinator to add dave'
+	lab_policy '.contact = "the data office"'
+	run --separate-stderr ces dave doctor
+	[[ $output == *"-> ask the data office to add dave to a project"* ]]
+	lab_policy 'del(.contact)'
+	run --separate-stderr ces dave doctor
+	[[ $output == *"-> ask your administrator to add dave to a project"* ]]
 	run ces erin doctor
 	grep -qE '^warning +you +erin is in project nsh-2024-0003, which has ended' <<< "$output"
 	run ces frank doctor
