@@ -103,6 +103,15 @@ static bool is_display(const char *path)
 	return strncmp(path, CES_DISPLAY_DIR, strlen(CES_DISPLAY_DIR)) == 0;
 }
 
+static int check_destination(const char *path, struct ces_error *err)
+{
+	if (path[0] == '/')
+		return 0;
+	return ces_error_set(err, CES_E_USAGE,
+			     "'%s' is a place in the container, which begins with '/': type /%s",
+			     path, path + (strncmp(path, "./", 2) == 0 ? 2 : 0));
+}
+
 static int add_bind(struct ces_options *options, const struct mount *mount, struct ces_error *err)
 {
 	struct ces_request *request = &options->request;
@@ -112,7 +121,8 @@ static int add_bind(struct ces_options *options, const struct mount *mount, stru
 		return ces_error_set(err, CES_E_USAGE,
 				     "%s: type --display instead of a mount of the display",
 				     mount->source);
-	if (source_path(options, mount->source, &source, err) < 0 ||
+	if (check_destination(mount->destination, err) < 0 ||
+	    source_path(options, mount->source, &source, err) < 0 ||
 	    ces_strings_append(&request->bind_sources, source, err) < 0 ||
 	    ces_options_append(options, &request->bind_destinations, mount->destination, err) < 0)
 		return -1;
@@ -123,7 +133,8 @@ static int add_tmpfs(struct ces_options *options, const struct mount *mount, str
 {
 	struct ces_request *request = &options->request;
 
-	if (ces_options_append(options, &request->tmpfs_destinations, mount->destination, err) < 0)
+	if (check_destination(mount->destination, err) < 0 ||
+	    ces_options_append(options, &request->tmpfs_destinations, mount->destination, err) < 0)
 		return -1;
 	return ces_u64s_append(&request->tmpfs_sizes, mount->size, err);
 }
