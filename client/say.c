@@ -85,8 +85,9 @@ void ces_say_refusal(const struct ces_event_error *event)
 		ces_say_error("%s%s (rule %s)", denied, text, event->rule);
 	else
 		ces_say_error("%s%s", denied, text);
-	if (event->contact != NULL && *event->contact != '\0')
-		ces_say_error("ask %s", event->contact);
-	else if (event->code == CES_E_POLICY)
+	/* (what is wrong with the machine or its policy is not for those who approve images) */
+	if (event->code == CES_E_POLICY)
 		ces_say_error("ask the administrator of this machine to type ces-client doctor");
+	else if (event->contact != NULL && *event->contact != '\0')
+		ces_say_error("ask %s", event->contact);
 }

@@ -70,8 +70,7 @@ int ces_selinux_admit(bool required, bool *ret_on, struct ces_error *err)
 		enforcing[0] = '0';
 	if (required && enforcing[0] != '1')
 		return ces_error_rule(err, CES_E_POLICY, "host.selinux",
-				      "SELinux is %s on this machine, and the policy requires it; "
-				      "your administrator can see why with: ces-client doctor",
+				      "SELinux is %s on this machine, and the policy requires it",
 				      on ? "permissive" : "off");
 	on = on && in_own_domain();
 	/* without the domains the kernel of an enforcing host confines no part of CES, whatever the
@@ -81,11 +80,9 @@ int ces_selinux_admit(bool required, bool *ret_on, struct ces_error *err)
 				     "SELinux is enforcing, but CES is not in its domain there; "
 				     "your administrator can see why with: ces-client doctor");
 	if (enforcing[0] == '1' && !policy_has_label())
-		return ces_error_set(
-		    err, CES_E_POLICY,
-		    "SELinux is enforcing, but %s is not labelled as CES's policy; "
-		    "your administrator can see why with: ces-client doctor",
-		    CES_POLICY_PATH);
+		return ces_error_set(err, CES_E_POLICY,
+				     "SELinux is enforcing, but %s is not labelled as CES's policy",
+				     CES_POLICY_PATH);
 	*ret_on = on;
 	return 0;
 }

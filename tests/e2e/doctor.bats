@@ -59,6 +59,7 @@ warned() # PATTERN REMEDY
 	remember
 	run --separate-stderr pull alice $open/tools:1
 	refused 'SELinux is off on this machine, and the policy requires it'
+	[ "$(grep -c 'ces-client doctor' <<< "$stderr")" -eq 1 ]
 	journal_new -e '.outcome == "denied" and .rule == "host.selinux"'
 	run --separate-stderr ces alice run $open/tools:1
 	[ "$status" -eq 125 ]
