@@ -13,6 +13,7 @@
 #include "client/help.h"
 #include "client/lifecycle.h"
 #include "client/live.h"
+#include "client/missing.h"
 #include "client/options.h"
 #include "client/perform.h"
 #include "client/say.h"
@@ -276,6 +277,19 @@ static int act_on_all(const struct ces_command *command, struct ces_options *opt
 	return status;
 }
 
+/* After the helper has explained a run that the policy allows. */
+static int foresee(const struct ces_options *options)
+{
+	struct ces_error err;
+
+	if (ces_foresee(options, &err) < 0) {
+		ces_say_error("the run would be refused: %s", err.text);
+		return CES_EXIT_REFUSED;
+	}
+	ces_missing_note(options->request.image);
+	return 0;
+}
+
 static int perform(const struct ces_command *command, bool explain, int argc, char **argv)
 {
 	struct ces_options options = {0};
@@ -292,11 +306,8 @@ static int perform(const struct ces_command *command, bool explain, int argc, ch
 	} else {
 		status = act_on_all(command, &options);
 		if (status == 0 && command->verb == CES_VERB_RUN &&
-		    (options.request.flags & CES_FLAG_EXPLAIN) != 0 &&
-		    ces_foresee(&options, &err) < 0) {
-			ces_say_error("the run would be refused: %s", err.text);
-			status = CES_EXIT_REFUSED;
-		}
+		    (options.request.flags & CES_FLAG_EXPLAIN) != 0)
+			status = foresee(&options);
 	}
 	ces_options_free(&options);
 	return status;

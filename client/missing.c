@@ -50,3 +50,32 @@ void ces_missing_image(const char *reference)
 	if (tags.used > 0)
 		ces_say_error("of that image you have: %s", tags.text);
 }
+
+struct look {
+	char wanted[CES_REFERENCE_MAX];
+	bool found;
+};
+
+static void compare(void *context, const struct ces_event_image *image)
+{
+	struct look *look = context;
+
+	look->found = look->found || strcmp(image->reference, look->wanted) == 0;
+}
+
+void ces_missing_note(const char *reference)
+{
+	static const struct ces_listener listener = {.image = compare, .lost = on_lost};
+	const struct ces_request request = {.verb = CES_VERB_IMAGES};
+	struct ces_reference wanted;
+	struct look look = {.found = false};
+	struct ces_error ignored;
+
+	if (ces_reference_parse(reference, &wanted, &ignored) < 0)
+		return;
+	ces_reference_format(&wanted, look.wanted, sizeof(look.wanted));
+	if (ces_listen_to(CES_HELPER_PATH, &request, &listener, &look, &ignored) == 0 &&
+	    !look.found)
+		ces_say("you have no image %s here yet: first type ces-client pull %s", look.wanted,
+			look.wanted);
+}

@@ -200,6 +200,28 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	ces alice stop -t 0 "$run"
 }
 
+@test "a dry run of an image that is allowed and not here says that it must be pulled" {
+	for verb in "run --dry-run" "explain run"; do
+		# shellcheck disable=SC2086 # (two words)
+		run --separate-stderr ces alice $verb $open/stroke:1
+		[ "$status" -eq 0 ]
+		[[ $output == "allowed: run by alice"* ]]
+		[ "$stderr" = "ces: you have no image $open/stroke:1 here yet: first type ces-client pull $open/stroke:1" ]
+		# shellcheck disable=SC2086
+		run --separate-stderr ces alice $verb $open/tools:1
+		[ "$status" -eq 0 ]
+		[ -z "$stderr" ]
+	done
+	[ -z "$(ces alice run -q --dry-run $open/stroke:1 2>&1 > /dev/null)" ]
+	[ "$(journal_new -r 'select(.verb == "images")' | wc -l)" -eq 0 ]
+	have alice stroke
+	digest=$(ces alice inspect $open/stroke:1 | jq -r '.[0].digest')
+	ces alice pull -q "$open/stroke@$digest"
+	run --separate-stderr ces alice run --dry-run "$open/stroke@$digest"
+	[ -z "$stderr" ]
+	ces alice rmi -q $open/stroke:1 "$open/stroke@$digest"
+}
+
 @test "an image with docker:// before it is the same image, and a file or another kind of name is refused with what to type" {
 	local typed advice
 	ces alice pull -q docker://$open/tools:1
