@@ -145,7 +145,11 @@ static int add_all(struct ces_journal_reader *reader, const char *path, struct c
 
 	if (add_file(reader, path, &live, &none) != 0 && none.sys != ENOENT) {
 		*err = none;
-		return -1;
+		return none.sys != EACCES ? -1
+					  : ces_error_set(err, CES_E_HOST,
+							  "%s: you may not read it: type this as "
+							  "root",
+							  path);
 	}
 	if (add_rotated(reader, path, err) != 0) {
 		if (none.sys != 0)

@@ -280,3 +280,12 @@ touched() { stat -c %y /run/ces $store/staging; }
 	nothing_left_behind
 	[ -z "$(outputs alice)" ]
 }
+
+@test "a user may not read the journal, and ces-policy says who may" {
+	for command in "audit list" "audit verify" "audit show 1234567890" "receipt --key x 1234567890"; do
+		# shellcheck disable=SC2086 # (words)
+		run as alice ces-policy $command
+		[ "$status" -eq 2 ]
+		[ "$output" = "ces-policy: $journal: you may not read it: type this as root" ]
+	done
+}
