@@ -129,15 +129,15 @@ static int check_runs(const struct ces_plan *plan, bool *ret_place, struct ces_e
 	*ret_place = true;
 	if (all > 0 && count.all >= all)
 		return ces_error_rule(err, CES_E_LIMIT, "host.user_limits.runs",
-				      "you have %llu run%s already; %llu at once are allowed",
+				      "you have %llu run%s already, and may have %llu at once",
 				      (unsigned long long)count.all, count.all == 1 ? "" : "s",
 				      all);
 	if (count.n < most)
 		return 0;
-	return ces_error_rule(err, CES_E_LIMIT, "limits.runs",
-			      "you have %llu run%s in project %s already; %llu at once are allowed",
-			      (unsigned long long)count.n, count.n == 1 ? "" : "s",
-			      plan->decision->project, most);
+	return ces_error_rule(
+	    err, CES_E_LIMIT, "limits.runs",
+	    "you have %llu run%s in project %s already, and may have %llu at once",
+	    (unsigned long long)count.n, count.n == 1 ? "" : "s", plan->decision->project, most);
 }
 
 static int enter_run(struct ces_plan *plan, const struct ces_grant *grant,

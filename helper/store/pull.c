@@ -85,7 +85,7 @@ static int check_pulls(const struct ces_session *session, struct ces_error *err)
 	if (count.n < most)
 		return 0;
 	return ces_error_rule(err, CES_E_LIMIT, "host.user_limits.pulls",
-			      "you have %llu pulls under way already; %llu at once are allowed",
+			      "pulls under way: you have %llu, and may have %llu at once",
 			      (unsigned long long)count.n, most);
 }
 

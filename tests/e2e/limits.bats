@@ -277,7 +277,7 @@ at_the_memory_limit()
 	start_run -- sh -c 'echo up; exec sleep 600'
 	run --separate-stderr ces alice run $open/tools:1 true
 	[ "$status" -eq 125 ]
-	[[ $stderr == *"you have 1 run in project nsh-2024-0001 already; 1 at once are allowed"*"limits.runs"* ]]
+	[[ $stderr == *"you have 1 run in project nsh-2024-0001 already, and may have 1 at once"*"limits.runs"* ]]
 	[[ $stderr == *$'\n'"ces: type ces-client run --wait ... to wait for a place, or ces-client stop RUN to end one of yours" ]]
 	[[ $stderr != *"ask your"* ]]
 	for p in 1 2; do

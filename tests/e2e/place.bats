@@ -376,7 +376,7 @@ total() # JSON of user_limits
 	run --separate-stderr ces carol run --project nsh-2024-0001 $open/tools:1 true
 	echo "$stderr"
 	[ "$status" -eq 125 ]
-	[[ $stderr == *"you have 2 runs already; 2 at once are allowed"* ]]
+	[[ $stderr == *"you have 2 runs already, and may have 2 at once"* ]]
 	run ces alice run -q $open/tools:1 echo fine
 	[ "$output" = fine ]
 	end 1

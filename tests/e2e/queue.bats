@@ -84,7 +84,7 @@ waits() # N USER [OPTION...] -- COMMAND...
 		echo "$stderr"
 		[ "$status" -eq 125 ]
 		[[ ${stderr_lines[0]} == "ces: waiting, number 1 in line"* ]]
-		[[ $stderr == *"ces: you have 1 run in project nsh-2024-0001 already; 1 at once are allowed (rule limits.runs)"* ]]
+		[[ $stderr == *"ces: you have 1 run in project nsh-2024-0001 already, and may have 1 at once (rule limits.runs)"* ]]
 		[[ $stderr != *"type ces-client run --wait"* ]]
 	done
 	run --separate-stderr ces alice run --wait=soon $open/tools:1 true

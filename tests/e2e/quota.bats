@@ -28,7 +28,7 @@ hangs() # USER IMAGE
 	remember
 	run --separate-stderr pull alice $open/tools:1
 	[ "$status" -eq 125 ]
-	[[ $stderr == *"you have 1 pulls under way already; 1 at once are allowed (rule host.user_limits.pulls)"* ]]
+	[[ $stderr == *"pulls under way: you have 1, and may have 1 at once (rule host.user_limits.pulls)"* ]]
 	journal_new -s -e 'length == 1 and .[0].outcome == "denied" and .[0].rule == "host.user_limits.pulls"'
 	pull bob $open/tools:1 -q
 	touch $lab/go
