@@ -103,7 +103,8 @@ static void count_run(const struct ces_run_record *record, bool alive, void *con
 {
 	struct count *count = context;
 
-	if (!alive || record->uid != count->uid)
+	/* (one that is kept is being cleaned) */
+	if (!alive || ces_runs_is_kept(record) || record->uid != count->uid)
 		return;
 	count->all++;
 	count->n += record->project != NULL && strcmp(record->project, count->project) == 0;

@@ -40,7 +40,7 @@ static void look(const struct ces_run_record *record, bool alive, void *context)
 				      .outputs = record->outputs,
 				      .ports = record->ports};
 
-	if (!alive || record->uid != search->uid)
+	if (!alive || ces_runs_is_kept(record) || record->uid != search->uid)
 		return;
 	if (search->wanted != NULL && strcmp(record->run, search->wanted) != 0 &&
 	    (record->name == NULL || strcmp(record->name, search->wanted) != 0))

@@ -7,6 +7,7 @@ setup_file() { lab_policy; have alice tools; pull bob $open/tools:1 -q; }
 setup() { remember; }
 teardown()
 {
+	: > $lab/over
 	rm -rf /home/*/outputs_*
 	[ -z "${client:-}" ] || kill -KILL "$client" 2> /dev/null || true
 }
@@ -179,14 +180,21 @@ stop_cleaning()
 
 @test "a scratch that is slow to delete delays no start of its user's" {
 	killed_run 'cd /scratch; seq 20000 | xargs touch'
+	rm -f $lab/over
 	stop_cleaning 3>&- &
 	run inside -- echo fine
 	echo "$output"
 	[ "$output" = fine ]
 	eventually bash -c "grep -l '^State:.*stopped' /proc/*/status"
+	# (nor does it count as a run meanwhile)
+	lab_policy '.host.user_limits.runs = 1'
+	run --separate-stderr inside -- echo fine
+	lab_policy
+	echo "$stderr"
+	[ "$output" = fine ]
+	[ "$(ces alice ps --format json)" = "[]" ]
 	touch $lab/over
 	wait $! || true
-	rm $lab/over
 	pkill -CONT -x ces-session
 	eventually no test -e "$scratch"
 	gone
