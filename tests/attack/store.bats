@@ -185,6 +185,7 @@ slow_disk()
 	mkdir -m 700 /run/ces/0000000002 && mkfifo /run/ces/0000000002/record
 	flock "$entry" sleep 600 3>&- &
 	holder=$!
+	eventually no flock -n "$entry" true
 	run timeout 60 "$CES_TOP/tests/attack/meanwhile.py" $store/lock "$entry" $lab/grant "$grant" /run/ces/000000000[12]/record
 	pkill -KILL -P $holder || true
 	rm -rf /run/ces/000000000[12] "$entry"
