@@ -17,12 +17,12 @@
 #include "helper/layout/index.h"
 #include "helper/layout/serve.h"
 
-#define HEX_A  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define HEX_B  "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
-#define HEX_C  "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
-#define A      "sha256:" HEX_A
-#define B      "sha256:" HEX_B
-#define C      "sha256:" HEX_C
+#define HEX_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define HEX_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define HEX_C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+#define A     "sha256:" HEX_A
+#define B     "sha256:" HEX_B
+#define C     "sha256:" HEX_C
 #define ENTRY(digest, name)                                                                        \
 	"{\"digest\":\"" digest                                                                    \
 	"\",\"annotations\":{\"org.opencontainers.image.ref.name\":\"" name "\"}}"
