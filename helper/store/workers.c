@@ -159,9 +159,12 @@ int ces_unpacker_start(const struct ces_unpack_job *job, int userns, const int *
 	if (pipe2(order, O_CLOEXEC) < 0 || pipe2(answer, O_CLOEXEC) < 0 ||
 	    pipe2(input, O_CLOEXEC) < 0)
 		return ces_error_errno(err, CES_E_HOST, "pipe");
-	fds[0] = order_read = order[0];
-	fds[1] = answer_write = answer[1];
-	fds[2] = input_read = input[0];
+	order_read = order[0];
+	answer_write = answer[1];
+	input_read = input[0];
+	fds[0] = order_read;
+	fds[1] = answer_write;
+	fds[2] = input_read;
 	order_write = order[1];
 	*ret = (struct ces_unpacker){CES_PROCESS_NONE, answer[0], input[1]};
 	/* fewer wake-ups; the default works too */
