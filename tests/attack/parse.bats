@@ -112,7 +112,7 @@ words_of() # BYTES
 	printf '#include <stdio.h>\n#include "policy/parsed.h"\nint main(void) { printf("%%zu", sizeof(struct ces_error)); }' > $lab/size.c
 	gcc -I"$CES_TOP" -D_GNU_SOURCE -o $lab/size $lab/size.c
 	{
-		printf 'CESPARS4'
+		python3 -c "import struct, sys; sys.stdout.buffer.write(struct.pack('<Q', $parse_magic))"
 		printf "\\x$(printf %02x $((${#1} % 256)))\\x$(printf %02x $((${#1} / 256)))\0\0\0\0\0\0"
 		head -c "$($lab/size)" /dev/zero
 		printf %s "$1"
@@ -231,8 +231,8 @@ its_account()
 answer() # SAID FILE
 {
 	python3 -c 'import struct, sys
-sys.stdout.buffer.write(struct.pack("<QQ", 0x3453524150534543, int(sys.argv[1])) + bytes(int(sys.argv[3])) + open(sys.argv[2], "rb").read())' \
-		"$1" "$2" "$error_size"
+sys.stdout.buffer.write(struct.pack("<QQ", int(sys.argv[4], 16), int(sys.argv[1])) + bytes(int(sys.argv[3])) + open(sys.argv[2], "rb").read())' \
+		"$1" "$2" "$error_size" "$parse_magic"
 }
 
 @test "when ces-decode says nothing, dies, talks nonsense, gives a wrong length or never ends, the request is refused" {

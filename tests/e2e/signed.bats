@@ -362,7 +362,7 @@ teardown() { [ ! -e $verify.away ] || mv -f $verify.away $verify; }
 	signed lab s-verify
 	pull alice $open/s-verify:1 -q
 	# (its own answer, with a wrong length)
-	local answer='import struct, os, sys; os.write(4, struct.pack("<QQ", 0x3453524150534543, int(sys.argv[1])) + bytes(620) + b"\xff" * int(sys.argv[2]))'
+	local answer='import struct, os, sys; os.write(4, struct.pack("<QQ", '"$parse_magic"', int(sys.argv[1])) + bytes(620) + b"\xff" * int(sys.argv[2]))'
 	for body in 'exit 0' 'kill -KILL $$' 'head -c 100000 /dev/urandom >&4' 'exec sleep 600' "python3 -c '$answer' 0 0" \
 		"python3 -c '$answer' 8 8" "python3 -c '$answer' 18446744073709551615 100000"; do
 		impostor "$body"

@@ -13,6 +13,8 @@ store=/var/lib/ces
 helper=/usr/libexec/ces/ces-helper
 image=ghcr.io/epcced      # basic login
 open=open.tre.test/epcced # no login
+# The first number of each answer of ces-parse, ces-decode and ces-verify.
+parse_magic=$(sed -nE 's/^#define CES_PARSE_MAGIC +(0x[0-9a-f]+)ull.*/\1/p' "$CES_TOP/policy/parsed.h")
 
 ces() # USER VERB [ARG...]
 {
