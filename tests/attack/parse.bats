@@ -7,6 +7,7 @@ load ../lib/e2e.bash
 parse=/usr/libexec/ces/ces-parse
 decode=/usr/libexec/ces/ces-decode
 kept=/run/ces/.policy
+magic=$(python3 -c "import struct; print(struct.pack('<Q', $parse_magic).decode())")
 
 setup_file() { lab_policy; have alice tools; }
 setup() { lab_policy; remember; }
@@ -93,10 +94,11 @@ refuses() # WORDS
 }
 
 @test "when ces-parse says nothing, dies, talks nonsense or never ends, everything is refused, and recorded" {
+	rm -rf $kept
 	for body in 'exit 0' 'kill -KILL $$' 'head -c 100000 /dev/urandom >&4' 'exec sleep 600' \
-		"printf 'CESPARS4\\377\\377\\377\\377\\377\\377\\377\\377%0600d' 0 >&4" \
-		"{ printf 'CESPARS4\\144\\0\\0\\0\\0\\0\\0\\0'; head -c 700 /dev/zero; } >&4" \
-		"{ printf 'CESPARS4\\210\\023\\0\\0\\0\\0\\0\\0'; head -c 20000 /dev/zero; } >&4"; do
+		"printf '$magic\\377\\377\\377\\377\\377\\377\\377\\377%0600d' 0 >&4" \
+		"{ printf '$magic\\144\\0\\0\\0\\0\\0\\0\\0'; head -c 700 /dev/zero; } >&4" \
+		"{ printf '$magic\\210\\023\\0\\0\\0\\0\\0\\0'; head -c 20000 /dev/zero; } >&4"; do
 		echo "$body"
 		another
 		impostor "$body"
@@ -112,7 +114,7 @@ words_of() # BYTES
 	printf '#include <stdio.h>\n#include "policy/parsed.h"\nint main(void) { printf("%%zu", sizeof(struct ces_error)); }' > $lab/size.c
 	gcc -I"$CES_TOP" -D_GNU_SOURCE -o $lab/size $lab/size.c
 	{
-		python3 -c "import struct, sys; sys.stdout.buffer.write(struct.pack('<Q', $parse_magic))"
+		printf %s "$magic"
 		printf "\\x$(printf %02x $((${#1} % 256)))\\x$(printf %02x $((${#1} / 256)))\0\0\0\0\0\0"
 		head -c "$($lab/size)" /dev/zero
 		printf %s "$1"
