@@ -394,8 +394,7 @@ void ces_finish_all_dead(struct ces_session *session)
  * shares), and with nothing of the caller's. */
 static void finish_left(struct ces_session *session)
 {
-	struct dead passes[] = {{.session = session, .others = true},
-				{.session = session, .own = true, .kept = true},
+	struct dead passes[] = {{.session = session, .own = true, .kept = true},
 				{.session = session, .others = true, .kept = true}};
 	struct ces_error ignored;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -413,13 +412,13 @@ static void finish_left(struct ces_session *session)
 
 void ces_finish_dead(struct ces_session *session)
 {
-	struct dead dead = {.session = session, .own = true};
+	struct dead dead = {.session = session, .own = true, .others = true};
 
 	ces_kept_restore(&session->store, session->runs);
 	(void)ces_runs_each(session->runs, CES_EACH_RUN | CES_EACH_PULL, finish_one, &dead);
-	/* Directories may hang or be huge, also the caller's own: no start waits for them. The
-	 * process is born in a mount namespace of its own, since this one's root is about to
-	 * change. */
+	/* Every dead run has ended, and holds no GPU or place any more. Directories may hang or be
+	 * huge, also the caller's own: no start waits for them. The process is born in a mount
+	 * namespace of its own, since this one's root is about to change. */
 	if (!dead.left || !ces_process_detach(CLONE_NEWNS))
 		return;
 	finish_left(session);
