@@ -99,12 +99,12 @@ journal_new() # [JQ-OPTION...] FILTER
 }
 
 # Fails if the machine has something that `remember` did not see (other than a run's outputs), or has lost data or
-# programs. It waits up to five seconds for processes that are still ending. Anything else may be gone: a start clears
-# what a killed run has left.
+# programs. It waits as long as eventually does for processes that are still ending. Anything else may be gone: a start
+# clears what a killed run has left.
 nothing_left_behind()
 {
 	local i changes
-	for ((i = 0; i < 50; i++)); do
+	for ((i = 0; i < ${CES_PATIENCE:-100}; i++)); do
 		changes=$(diff <(echo "$before") <(machine) | grep -E '^> |^< /(safe_data|etc|usr)') || return 0
 		sleep 0.1
 	done
