@@ -133,7 +133,7 @@ b" "q\"\\" "$(printf "\\033[31m")" "$(printf "\\377\\376")" "$(printf "d\\177")"
 
 @test "ces-list has the caller's rights, no capability, and a user that the caller cannot stop" {
 	number=$(ces alice run -q -d $open/tools:1 sleep 60)
-	list=$(pgrep -x ces-list)
+	list=$(process ces-list)
 	eventually grep -q 'Seccomp:.2' "/proc/$list/status"
 	grep -E '^(Uid|Gid|Cap|NoNewPrivs|Seccomp:|Groups)' "/proc/$list/status"
 	[ "$(grep -c -E '^Cap(Prm|Eff|Inh|Bnd|Amb):.0000000000000000$' "/proc/$list/status")" -eq 5 ]
@@ -154,7 +154,7 @@ b" "q\"\\" "$(printf "\\033[31m")" "$(printf "\\377\\376")" "$(printf "d\\177")"
 
 @test "without its lister a run ends as it would, and the record says that nothing was listed" {
 	number=$(ces alice run -q -d $open/tools:1 sh -c 'echo x > /safe_outputs/f; sleep 2')
-	kill -KILL "$(pgrep -x ces-list)"
+	kill -KILL "$(process ces-list)"
 	ces alice wait "$number"
 	jq -e "select(.event == \"end\" and .run == \"$number\") | .outputs == \"not listed\" and (has(\"manifest\") | not)" $journal
 	[ -e "/home/alice/outputs_$number/f" ]

@@ -129,7 +129,7 @@ line.csv"'
 @test "when the checker is missing, a run's outputs are not checked, and its user reads so" {
 	checks '{types: ["csv"]}'
 	number=$(ces alice run -q -d $open/tools:1 sh -c 'echo x > /safe_outputs/f.csv; sleep 2')
-	kill -KILL "$(pgrep -x ces-list)"
+	kill -KILL "$(process ces-list)"
 	run ces alice wait "$number"
 	[[ $output == *"the outputs could not be checked, as project nsh-2024-0001 asks for: run it again, or ask the airlock"* ]]
 	jq -e "select(.event == \"end\" and .run == \"$number\") | .check == \"not checked\" and .outputs == \"not listed\"" $journal
@@ -227,7 +227,7 @@ forges='cd /safe_outputs; n=${HOSTNAME#ces-}; echo bad > x.exe
 @test "unchecked outputs are withheld: without a checker, or after the helper was killed" {
 	withholds '{types: ["csv"]}'
 	number=$(ces alice run -q -d $open/tools:1 sh -c "$waits")
-	kill -KILL "$(pgrep -x ces-list)"
+	kill -KILL "$(process ces-list)"
 	goes "$number"
 	run ces alice wait "$number"
 	[[ $output == *"could not be checked, as project nsh-2024-0001 asks for, and are withheld"* ]]

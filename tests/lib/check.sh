@@ -8,17 +8,17 @@
 # that need no lab. CES_EVERY=1 runs every suite with each runtime. CES_STORE=SIZE puts the images on an ext4 of that size.
 #
 # $passed, $failed, $skipped and $unsteady (tests that needed a second try) count; only count_unit and count_tap change the
-# first three before the end. A lane's jobs are files in a directory: NAME.job has the command, NAME its output, NAME.status
-# its status.
+# first three before the end. $bad_news repeats at the end what each failed test said. A lane's jobs are files in a
+# directory: NAME.job has the command, NAME its output, NAME.status its status.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 export B=${B:-build}
-passed=0 failed=0 skipped=0 unsteady=()
+passed=0 failed=0 skipped=0 unsteady=() bad_news=()
 
 # Runs a program of unit tests, and counts its checks. LOG is a file for its output.
 count_unit() # PROGRAM LOG
 {
-	local status line bad found=0
+	local status line bad found=0 before=$failed
 	# Gives signals their defaults: a test must not notice what is ignored below nohup, or in the background. (A
 	# test may hang for so many seconds: 4 are few for a busy machine.)
 	env --default-signal CK_DEFAULT_TIMEOUT=60 "$1" < /dev/null 2>&1 | tee "$2"
@@ -35,6 +35,13 @@ count_unit() # PROGRAM LOG
 		echo "$1: ended with status $status without a full count"
 		failed=$((failed + 1))
 	fi
+	[ "$failed" = "$before" ] || mapfile -t -O ${#bad_news[@]} bad_news < <(tail -n 20 "$2" | sed "s|^|failed: $1: |")
+}
+
+# Prints each failed test of a TAP file, with the first lines of what it said.
+failures() # NAME TAP-FILE
+{
+	awk -v name="$1" '/^not ok / { left = 12 } /^ok / { left = 0 } left-- > 0 { print "failed: " name ": " $0 }' "$2"
 }
 
 # Counts the tests of a job that has ended.
@@ -51,9 +58,10 @@ count_tap() # STATUS NAME TAP-FILE
 		unsteady+=("${again[@]}")
 	fi
 	if [ -z "$plan" ] || [ $((ok + bad + skip)) -lt "$plan" ] || { [ "$1" != 0 ] && [ "$bad" = 0 ]; }; then
-		echo "$2: ended early, or failed outside a test (status $1)"
+		bad_news+=("failed: $2: ended early, or failed outside a test (status $1)")
 		bad=$((bad + 1))
 	fi
+	[ "$bad" = 0 ] || mapfile -t -O ${#bad_news[@]} bad_news < <(failures "$2" "$3")
 	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
 }
 
@@ -166,6 +174,7 @@ if [ "${CI:-}" = true ] && [ "$skipped" -gt 0 ]; then
 	failed=$((failed + skipped)) skipped=0
 fi
 [ ${#unsteady[@]} -eq 0 ] || printf '%s\n' "${unsteady[@]}"
+[ ${#bad_news[@]} -eq 0 ] || printf '%s\n' "${bad_news[@]}"
 summary="$passed passed, $failed failed"
 [ "$skipped" = 0 ] || summary="$summary, $skipped skipped"
 echo "$summary"

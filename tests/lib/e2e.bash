@@ -165,3 +165,10 @@ eventually() # COMMAND...
 	echo "never came true: $*; it says: $("$@" 2>&1 | tail -n 5)" >&2
 	return 1
 }
+
+# Prints the process of the one program NAME, as soon as it has started: `run -d` answers before some have.
+process() # NAME
+{
+	eventually pgrep -x "$1"
+	pgrep -x "$1"
+}
