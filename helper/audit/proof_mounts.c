@@ -63,6 +63,11 @@ static void add_paths(struct table *table, const char *const *paths, unsigned lo
 	}
 }
 
+static unsigned long flags_of(bool read_only)
+{
+	return MS_NOSUID | MS_NODEV | (read_only ? MS_RDONLY : 0ul);
+}
+
 static int make_table(const struct ces_plan *plan, struct table *ret, struct ces_error *err)
 {
 	static const size_t others = 64; /* the root, /dev/shm, /dev/console, GPUs, both lists */
@@ -72,25 +77,23 @@ static int make_table(const struct ces_plan *plan, struct table *ret, struct ces
 			sizeof(*ret->v));
 	if (ret->v == NULL)
 		return ces_error_set(err, CES_E_HOST, "out of memory");
-	(void)add(ret, "/", "overlay",
-		  MS_NOSUID | MS_NODEV | (decision->read_only ? MS_RDONLY : 0ul));
+	(void)add(ret, "/", "overlay", flags_of(decision->read_only));
 	for (size_t i = 0; i < ces_profile_n_mounts; i++) {
 		const struct ces_profile_mount *it = &ces_profile_mounts[i];
 
 		(void)add(ret, it->destination, strcmp(it->type, "bind") == 0 ? "tmpfs" : it->type,
 			  it->flags);
 	}
-	(void)add(ret, "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV);
+	(void)add(ret, "/dev/shm", "tmpfs", flags_of(false));
 	if (plan->tty)
 		(void)add(ret, "/dev/console", "devpts", 0);
 	if (plan->gpus.n_names > 0)
-		add(ret, CES_GPU_DIR, NULL, ces_plan_mount_flags(true))->below = true;
+		add(ret, CES_GPU_DIR, NULL, flags_of(true))->below = true;
 	for (size_t i = 0; i < plan->n_mounts; i++)
-		add(ret, plan->mounts[i].destination, NULL,
-		    ces_plan_mount_flags(plan->mounts[i].read_only))
+		add(ret, plan->mounts[i].destination, NULL, flags_of(plan->mounts[i].read_only))
 		    ->below = true;
 	for (size_t i = 0; i < decision->n_tmpfs; i++)
-		(void)add(ret, decision->tmpfs[i].destination, "tmpfs", MS_NOSUID | MS_NODEV);
+		(void)add(ret, decision->tmpfs[i].destination, "tmpfs", flags_of(false));
 	add_paths(ret, ces_profile_masked, 0, true);
 	add_paths(ret, ces_profile_read_only, MS_RDONLY, false);
 	return 0;

@@ -312,22 +312,6 @@ int ces_cgroup_join(const struct ces_cgroup *cgroup)
 	return 0;
 }
 
-/* In a cgroup namespace or a job, more comes before the name. */
-bool ces_cgroup_holds(const struct ces_cgroup *cgroup, const char *text)
-{
-	size_t tail = strlen(cgroup->name), length;
-
-	for (enum ces_hierarchy i = 0; i < CES_HIERARCHIES; i++) {
-		const char *path = cgroup->dir[i] < 0 ? NULL : ces_parent_path(text, i, &length);
-
-		if (cgroup->dir[i] >= 0 &&
-		    (path == NULL || length < tail || path[length - tail - 1] != '/' ||
-		     strncmp(path + length - tail, cgroup->name, tail) != 0))
-			return false;
-	}
-	return true;
-}
-
 void ces_cgroup_kill(const struct ces_cgroup *cgroup)
 {
 	if (cgroup->dir[CES_HIERARCHY_V2] >= 0)

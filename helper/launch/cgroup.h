@@ -52,9 +52,6 @@ int ces_cgroup_leave_session(struct ces_cgroup *cgroup, struct ces_error *err);
  * milliseconds. 0, or -1 with errno. */
 int ces_cgroup_join(const struct ces_cgroup *cgroup);
 
-/* Is the process in the cgroup, in every hierarchy that the run has? text: its /proc/PID/cgroup. */
-bool ces_cgroup_holds(const struct ces_cgroup *cgroup, const char *text);
-
 /* Kills every process in it. */
 void ces_cgroup_kill(const struct ces_cgroup *cgroup);
 

@@ -2,10 +2,8 @@
  * helper/launch/gpu_nodes.c. */
 #include "helper/launch/devices.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/bpf.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -92,87 +90,6 @@ int ces_devices_make(int dev, uid_t owner, gid_t group, const struct ces_device 
 		if (mkdirat(dev, directories[i].name, directories[i].mode) < 0)
 			return ces_error_errno(err, CES_E_HOST, "/dev/%s", directories[i].name);
 	return make_console(dev, owner, group, err);
-}
-
-/* Is this a node of the table, or of the run's own? */
-static bool is_granted(const char *path, const struct stat *st, const struct ces_device *more,
-		       size_t n)
-{
-	unsigned major_number = major(st->st_rdev), minor_number = minor(st->st_rdev);
-
-	if (!S_ISCHR(st->st_mode))
-		return false;
-	for (size_t i = 0; i < CES_COUNT(nodes); i++)
-		if (strcmp(nodes[i].name, path) == 0)
-			return nodes[i].major == major_number && nodes[i].minor == minor_number;
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(more[i].path, path) == 0)
-			return more[i].major == major_number && more[i].minor == minor_number;
-	return strcmp(path, "console") == 0 && major_number == PTY_MAJOR;
-}
-
-struct inventory {
-	const struct ces_device *more;
-	size_t n, count;
-	dev_t file_system; /* that of /dev: a mount below it holds no nodes of CES's */
-	struct ces_json *found;
-};
-
-/* Lists one directory; prefix: "" or "dri/". */
-static int take_inventory(struct inventory *of, int dir, const char *prefix, struct ces_error *err)
-{
-	CES_CLEANUP_DIR DIR *list = NULL;
-	const struct dirent *entry;
-	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	list = copy < 0 ? NULL : fdopendir(copy);
-	if (list == NULL) {
-		ces_cleanup_close(&copy);
-		return ces_error_errno(err, CES_E_HOST, "/dev");
-	}
-	while ((entry = readdir(list)) != NULL) {
-		char path[sizeof(of->more->path) + NAME_MAX];
-		struct stat st;
-
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		(void)snprintf(path, sizeof(path), "%s%s", prefix, entry->d_name);
-		if (fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return ces_error_errno(err, CES_E_HOST, "/dev/%s", path);
-		if (S_ISDIR(st.st_mode) && st.st_dev == of->file_system && prefix[0] == '\0') {
-			CES_CLEANUP_FD int below = openat(
-			    dir, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-			char more[sizeof(path) + 1];
-
-			(void)snprintf(more, sizeof(more), "%s/", path);
-			if (take_inventory(of, below, more, err) < 0)
-				return -1;
-		}
-		if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
-			continue;
-		ces_text_clean(path);
-		ces_json_text(of->found, NULL, path);
-		if (!is_granted(path, &st, of->more, of->n))
-			return ces_error_set(err, CES_E_HOST, "it has a device /dev/%s", path);
-		of->count += strcmp(path, "console") != 0;
-	}
-	return 0;
-}
-
-int ces_devices_check(int dev, const struct ces_device *more, size_t n, struct ces_json *found,
-		      struct ces_error *err)
-{
-	struct inventory of = {.more = more, .n = n, .found = found};
-	struct stat st;
-
-	if (fstat(dev, &st) < 0)
-		return ces_error_errno(err, CES_E_HOST, "/dev");
-	of.file_system = st.st_dev;
-	if (take_inventory(&of, dev, "", err) < 0)
-		return -1;
-	return of.count == CES_COUNT(nodes) + n
-		   ? 0
-		   : ces_error_set(err, CES_E_HOST, "a device is missing in /dev");
 }
 
 #define INSN(op, dst, src, offset, value)                                                          \

@@ -6,7 +6,6 @@
 #include <sys/types.h>
 
 #include "common/error.h"
-#include "helper/session/json.h"
 
 /* A character device in addition to those that every container has. */
 struct ces_device {
@@ -25,10 +24,5 @@ int ces_devices_confine(int cgroup, const struct ces_device *more, size_t n, str
  * of the run's user, whose console file a terminal is bound to. */
 int ces_devices_make(int dev, uid_t owner, gid_t group, const struct ces_device *more, size_t n,
 		     struct ces_error *err);
-
-/* Checks a container's /dev: it must have the standard nodes and the n given, with these numbers,
- * and no other device (except a terminal at /dev/console). Adds the names found to the array. */
-int ces_devices_check(int dev, const struct ces_device *more, size_t n, struct ces_json *found,
-		      struct ces_error *err);
 
 #endif

@@ -145,7 +145,8 @@ uint32_t ces_idmap_host_gid(const struct ces_idmap *map, uint32_t inside)
 	return host_id(&map->gid, inside);
 }
 
-size_t ces_idmap_format(const struct ces_idmap_side *side, char *buffer, size_t size)
+/* As the kernel shows it in /proc/PID/uid_map (kernel/user_namespace.c, uid_m_show). */
+static size_t format(const struct ces_idmap_side *side, char *buffer, size_t size)
 {
 	size_t used = 0;
 
@@ -161,7 +162,7 @@ static int write_one(pid_t pid, const char *file, const struct ces_idmap_side *s
 		     struct ces_error *err)
 {
 	char path[64], wanted[CES_IDMAP_EXTENTS * 34 + 1], found[sizeof(wanted) + 1];
-	size_t length = ces_idmap_format(side, wanted, sizeof(wanted));
+	size_t length = format(side, wanted, sizeof(wanted));
 	CES_CLEANUP_FD int fd = -1;
 	ssize_t got;
 

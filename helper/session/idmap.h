@@ -59,10 +59,6 @@ int ces_idmap_write(pid_t pid, const struct ces_idmap *map, struct ces_error *er
  * pass over the mode of a file (capable_wrt_inode_uidgid, kernel/capability.c). */
 bool ces_idmap_holds(const struct ces_idmap *map, uid_t uid, gid_t gid);
 
-/* Formats one of the two sides as the kernel shows it in /proc/PID/uid_map and gid_map
- * (kernel/user_namespace.c, uid_m_show). Returns the length. */
-size_t ces_idmap_format(const struct ces_idmap_side *side, char *buffer, size_t size);
-
 /* The host id behind an inside id. */
 uint32_t ces_idmap_host_uid(const struct ces_idmap *map, uint32_t inside);
 uint32_t ces_idmap_host_gid(const struct ces_idmap *map, uint32_t inside);

@@ -146,19 +146,6 @@ int ces_selinux_exec_runtime(const struct ces_selinux *selinux)
 	return set_attribute("/proc/thread-self/attr/exec", context);
 }
 
-bool ces_selinux_holds(const struct ces_selinux *selinux, const char *context)
-{
-	static const char *const types[] = {"container_t", "ces_container_t"};
-	char wanted[CES_SELINUX_CONTEXT];
-
-	for (size_t i = 0; selinux->on && i < CES_COUNT(types); i++) {
-		format(selinux, "system_r", types[i], wanted);
-		if (strcmp(context, wanted) == 0)
-			return true;
-	}
-	return !selinux->on;
-}
-
 int ces_selinux_create_private(const struct ces_selinux *selinux, bool begin)
 {
 	char context[CES_SELINUX_CONTEXT];

@@ -38,10 +38,6 @@ int ces_selinux_share_stdio(const struct ces_selinux *selinux);
  * which the container's domain inherits. Needs a /proc. Does nothing where SELinux is off. */
 int ces_selinux_exec_runtime(const struct ces_selinux *selinux);
 
-/* Says whether context is that of a program of the run's container. The policy's own transition
- * (selinux/ces.te) sets the domain, so the domain is compared. True where SELinux is off. */
-bool ces_selinux_holds(const struct ces_selinux *selinux, const char *context);
-
 /* Gives the directories that this process makes the context of the container's own files, until it
  * is called with false. Does nothing where SELinux is off. */
 int ces_selinux_create_private(const struct ces_selinux *selinux, bool begin);
