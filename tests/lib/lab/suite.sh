@@ -23,5 +23,6 @@ command -v lintian > /dev/null || tags+=('!lintian')
 [ -e build/bare/tree.tar ] || tags+=('!bare') # `make check-all` makes it
 ! lab_has_selinux || tags+=('!without-selinux')
 [ -z "${CES_TAG:-}" ] || tags+=("$CES_TAG")
+[ -z "${CES_FILTER:-}" ] || set -- --filter "$CES_FILTER" "$@"
 [ ${#tags[@]} -eq 0 ] || set -- --filter-tags "$(IFS=,; echo "${tags[*]}")" "$@"
 tests/lib/again.sh tests/lib/lab/watch.sh $((BATS_TEST_TIMEOUT + 30)) --tap ${CES_TIMING:+--timing} --print-output-on-failure "$@"
