@@ -3,7 +3,6 @@
 #define CES_COMMON_DIGEST_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include <nettle/sha2.h>
 

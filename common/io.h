@@ -2,7 +2,6 @@
 #ifndef CES_COMMON_IO_H
 #define CES_COMMON_IO_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>

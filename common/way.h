@@ -4,7 +4,6 @@
 #define CES_COMMON_WAY_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <sys/types.h>
 
 #define CES_WAY_MAX 4096 /* the kernel's PATH_MAX */

@@ -7,7 +7,6 @@
  * before the whole frame is valid. */
 #include "common/wire_field.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 

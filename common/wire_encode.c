@@ -2,7 +2,6 @@
 #include "common/wire_field.h"
 
 #include <endian.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 

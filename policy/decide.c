@@ -4,7 +4,6 @@
 #include "policy/decide.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"

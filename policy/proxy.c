@@ -3,7 +3,6 @@
 #include "policy/proxy.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "common/cleanup.h"
 

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
-#include <unistd.h>
 
 #include "common/io.h"
 #include "common/paths.h"

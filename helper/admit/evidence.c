@@ -8,7 +8,6 @@
 #include "helper/admit/evidence.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"

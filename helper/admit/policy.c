@@ -5,9 +5,7 @@
  * changes after it was read has another digest the next time. */
 #include "helper/admit/policy.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

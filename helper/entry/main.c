@@ -3,7 +3,6 @@
  *
  * A program that was executed has memory of its own, which no caller's argument, variable or limit
  * had a part in. All that thinks about a request is therefore in the next program. */
-#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <unistd.h>

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +13,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/event.h"
 #include "common/io.h"
-#include "common/record.h"
 #include "helper/core/beneath.h"
 
 #define CGROUP        "/sys/fs/cgroup"

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/xattr.h>
-#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "helper/core/beneath.h"

@@ -2,7 +2,6 @@
  * like are theirs to set), and must not make anything. */
 #include "helper/launch/parent.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

@@ -6,7 +6,6 @@
  * descriptor from then on. */
 #include "helper/launch/places.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

@@ -11,7 +11,6 @@
 #include "helper/launch/proxy.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>

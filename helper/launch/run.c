@@ -1,5 +1,4 @@
 /* Starts a run, step by step. Must not decide anything: the decision is made, and recorded. */
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>

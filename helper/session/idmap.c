@@ -3,12 +3,10 @@
  * supplies only the two inside ids, which are bounded. */
 #include "helper/session/idmap.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"

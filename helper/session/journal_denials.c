@@ -5,10 +5,8 @@
  * a minute. A bucket that cannot be read counts as full: in doubt a denial is recorded. The lock on
  * a user's bucket, which only root can take, orders concurrent requests of that user. The journal's
  * lock is taken within it. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>

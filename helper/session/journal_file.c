@@ -6,7 +6,6 @@
  * concurrent writers; only root can take it, since only root can open the head. Rotation may rename
  * the journal at any moment, and the name then means a new file. So each record opens the journal
  * anew, by its name in a directory that is held open. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,6 @@
  * reports what ces-admit refused. It alone has effects, from here to the end of the request.
  *
  * order -> journal -> the verb */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,6 @@
 #define CES_HELPER_SESSION_MOUNTS_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "common/error.h"

@@ -15,7 +15,6 @@
 
 #include "common/cleanup.h"
 #include "common/paths.h"
-#include "common/record.h"
 #include "helper/core/beneath.h"
 #include "helper/session/object.h"
 #include "helper/session/tree.h"

@@ -9,7 +9,6 @@
 #define CES_HELPER_SESSION_SELINUX_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "common/error.h"

@@ -5,7 +5,6 @@
  * cgroup) delays others for as long as their own ces-resolve waits for it. */
 #include "helper/store/claim.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>

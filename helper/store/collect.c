@@ -7,7 +7,6 @@
  * place under the store's lock only, and a process that counts on a thing enters it in the
  * register, and waits for the lock, before it looks for the thing. A pull leaves the register after
  * it has its grant, so the register is read before the grants. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

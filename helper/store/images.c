@@ -1,6 +1,4 @@
 /* Lists and removes the caller's images. Must not say anything about anyone else's. */
-#include <stdio.h>
-#include <string.h>
 
 #include "common/cleanup.h"
 #include "common/event.h"

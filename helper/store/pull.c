@@ -3,10 +3,7 @@
  *
  * Who controls what: the caller controls the reference (already decided) and the credential, which
  * goes to ces-fetch and nowhere else. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <time.h>

@@ -2,11 +2,9 @@
  * the same uid: it drops those. */
 #include "helper/store/quota.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include "common/digest.h"
 #include "common/image.h"
 #include "common/num.h"
 #include "common/record.h"

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -13,14 +12,12 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/digest.h"
 #include "common/image.h"
 #include "common/io.h"
 #include "common/num.h"
 #include "common/paths.h"
 #include "helper/core/beneath.h"
 #include "helper/session/frames.h"
-#include "helper/session/lock.h"
 #include "helper/session/object.h"
 #include "helper/session/tree.h"
 #include "helper/store/store_internal.h"

@@ -1,7 +1,6 @@
 /* Starts workers. Must not read anything that they send. */
 #include "helper/store/workers.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>

@@ -10,19 +10,16 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/paths.h"
-#include "common/record.h"
 #include "helper/core/beneath.h"
 #include "helper/core/caller_open.h"
 #include "helper/core/deadline.h"
 #include "helper/core/order.h"
 #include "helper/core/caller.h"
-#include "helper/session/caller_bind.h"
 #include "helper/session/journal.h"
 #include "helper/session/record.h"
 #include "helper/session/runs.h"

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "common/name.h"
-#include "common/record.h"
 #include "helper/core/beneath.h"
 #include "helper/session/object.h"
 #include "helper/session/runs.h"

@@ -11,8 +11,6 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
-#include "common/list.h"
-#include "common/paths.h"
 
 #define LIST_MS 45000 /* within END_SECONDS of helper/watch/finish.c */
 
