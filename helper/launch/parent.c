@@ -18,72 +18,29 @@
 
 const char *const ces_hierarchy_names[CES_HIERARCHIES] = {"", "memory", "cpu", "pids"};
 
-static size_t part_length(const char *part)
-{
-	return strcspn(part, "/");
-}
-
-/* "PREFIX" and digits, or any text if `any` is set; up to the next slash. */
-static bool named(const char *part, const char *prefix, bool any)
-{
-	size_t n = strlen(prefix), length = part_length(part);
-
-	if (length <= n || strncmp(part, prefix, n) != 0)
-		return false;
-	return any || strspn(part + n, "0123456789") == length - n;
-}
-
-static bool is_scope(const char *part)
-{
-	static const char scope[] = "slurmstepd.scope";
-	size_t n = strlen(scope), length = part_length(part);
-
-	return length >= n && strncmp(part + length - n, scope, n) == 0 &&
-	       (length == n || part[length - n - 1] == '_');
-}
-
-static const char *next_part(const char *part)
-{
-	part += strcspn(part, "/");
-	return part + strspn(part, "/");
-}
-
-/* Takes the parts of a job from where the job's own name is expected. */
-static size_t job_ends(const char *path, const char *part, bool v2,
-		       size_t ret_ends[CES_PARENT_DEPTHS])
-{
-	size_t n = 0;
-
-	if (!named(part, "job_", false))
-		return 0;
-	ret_ends[n++] = (size_t)(part - path) + part_length(part);
-	part = next_part(part);
-	if (!named(part, "step_", true))
-		return n;
-	ret_ends[n++] = (size_t)(part - path) + part_length(part);
-	part = next_part(part);
-	/* slurmstepd's own is beside it */
-	if (v2 && part_length(part) == 4 && strncmp(part, "user", 4) == 0)
-		ret_ends[n++] = (size_t)(part - path) + part_length(part);
-	return n;
-}
-
+/* (%n stores how far the text is as written here, and stores nothing where it ended before) */
 size_t ces_parent_is_job(const char *path, bool v2, size_t ret_ends[CES_PARENT_DEPTHS])
 {
-	const char *part = path + strspn(path, "/"), *second;
+	const char *at = v2 ? strstr(path, "slurmstepd.scope/") : path + strspn(path, "/");
+	int ends[CES_PARENT_DEPTHS] = {0};
+	size_t n = 0;
 
+	if (at == NULL || (at > path && strchr("/_", at[-1]) == NULL))
+		return 0;
 	if (v2) {
-		while (*part != '\0' && !is_scope(part))
-			part = next_part(part);
-		return job_ends(path, next_part(part), true, ret_ends);
+		/* slurmstepd's own is beside the user's */
+		(void)sscanf(at, "slurmstepd.scope/job_%*[0-9]%n/step_%*[^/]%n/user%n", &ends[0],
+			     &ends[1], &ends[2]);
+	} else {
+		(void)sscanf(at, "slurm/uid_%*[0-9]/job_%*[0-9]%n/step_%*[^/]%n", &ends[0],
+			     &ends[1]);
+		(void)sscanf(at, "slurm_%*[^/]/uid_%*[0-9]/job_%*[0-9]%n/step_%*[^/]%n", &ends[0],
+			     &ends[1]);
 	}
-	second = next_part(part);
-	if (!(part_length(part) == 5 && strncmp(part, "slurm", 5) == 0) &&
-	    !named(part, "slurm_", true))
-		return 0;
-	if (!named(second, "uid_", false))
-		return 0;
-	return job_ends(path, next_part(second), false, ret_ends);
+	/* each must be the end of a name (strchr finds the NUL as well) */
+	for (; n < CES_PARENT_DEPTHS && ends[n] > 0 && strchr("/", at[ends[n]]) != NULL; n++)
+		ret_ends[n] = (size_t)(at - path) + (size_t)ends[n];
+	return n;
 }
 
 /* Whether root alone can change this cgroup or move processes in or out of it. */
