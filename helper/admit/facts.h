@@ -5,9 +5,8 @@
 
 #include "policy/decide.h"
 
-/* Looks with the caller's own rights. Release with ces_facts_free. */
-int ces_facts_gather(const struct ces_policy *policy, const struct ces_caller *caller,
-		     struct ces_facts *ret, struct ces_error *err);
-void ces_facts_free(struct ces_facts *facts);
+/* Looks with the caller's own rights. Call it once: *ret points to static memory. */
+void ces_facts_gather(const struct ces_policy *policy, const struct ces_caller *caller,
+		      struct ces_facts *ret);
 
 #endif
