@@ -374,14 +374,3 @@ void ces_gpus_count(const struct ces_gpus *gpus, size_t *ret_all, size_t *ret_fr
 		*ret_free += !again && !gpu->busy;
 	}
 }
-
-void ces_gpus_free(struct ces_gpus *gpus)
-{
-	reset(gpus);
-	for (size_t i = 0; i < gpus->n_specs; i++)
-		free(gpus->specs[i]);
-	free(gpus->found);
-	free(gpus->majors);
-	ces_cleanup_close(&gpus->dev);
-	*gpus = CES_GPUS_NONE;
-}

@@ -54,8 +54,6 @@ int ces_gpus_choose(struct ces_gpus *gpus, const struct ces_decision *decision, 
  * closed to the caller's job does not count. */
 void ces_gpus_count(const struct ces_gpus *gpus, size_t *ret_all, size_t *ret_free);
 
-void ces_gpus_free(struct ces_gpus *gpus);
-
 /* helper/launch/gpu_nodes.c: looks at a node of a specification on the host. It must be a character
  * device with the stated number, of a kind that CES gives. *ret_closed: the caller's cgroup (a
  * batch job's) may not open it. */

@@ -3,13 +3,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/image.h"
 #include "common/record.h"
 #include "common/request.h"
 #include "helper/audit/proof.h"
@@ -20,7 +20,6 @@
 #include "helper/launch/places.h"
 #include "helper/launch/proxy.h"
 #include "helper/launch/rootfs.h"
-#include "helper/session/frames.h"
 #include "helper/session/journal.h"
 #include "helper/session/lock.h"
 #include "helper/session/queue.h"
@@ -440,33 +439,28 @@ static int prepare(struct ces_session *session, struct ces_plan *plan, struct ce
 int ces_verb_run(struct ces_session *session, const struct ces_decision *decision,
 		 const char *number, struct ces_error *err)
 {
-	struct ces_image_record image = {0};
-	struct ces_plan plan = {.run = number,
-				.session = session,
-				.image = &image,
-				.decision = decision,
-				.runtime = session->host->runtime,
-				.withheld = -1,
-				.outputs_parent = -1,
-				.scratch_parent = -1,
-				.scratch_dir = -1,
-				.kept = -1,
-				.gpus = CES_GPUS_NONE};
-	struct ces_grant grant = {0};
+	static struct ces_image_record image;
+	static struct ces_grant grant;
+	static struct ces_plan plan;
 	int result;
 
+	/* (its memory and its descriptors go with this process, which ends soon) */
+	plan = (struct ces_plan){.run = number,
+				 .session = session,
+				 .image = &image,
+				 .decision = decision,
+				 .runtime = session->host->runtime,
+				 .withheld = -1,
+				 .outputs_parent = -1,
+				 .scratch_parent = -1,
+				 .scratch_dir = -1,
+				 .kept = -1,
+				 .gpus = CES_GPUS_NONE};
 	ces_deadline(SETUP_SECONDS);
 	result = prepare(session, &plan, &grant, err);
 	if (result == 0)
 		ces_finish_dead(session);
 	if (result == 0)
 		result = make_map(&plan, err);
-	if (result == 0)
-		result = run(session, &plan, &grant, err);
-	/* (the plan's descriptors close with this process, which ends soon) */
-	free(plan.filter);
-	ces_gpus_free(&plan.gpus);
-	ces_image_record_free(&image);
-	ces_wire_free(&ces_grant_schema, &grant);
-	return result;
+	return result == 0 ? run(session, &plan, &grant, err) : -1;
 }
