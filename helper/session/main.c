@@ -237,7 +237,6 @@ int main(void)
 				     ? order.host.contact
 				     : NULL,
 				 session.ticket, session.position);
-	ces_store_close(&session.store);
 	/* the request may hold a token */
 	if (session.request != NULL)
 		explicit_bzero((void *)(uintptr_t)session.request, order.words);

@@ -39,25 +39,15 @@ static int open_own(int dir, const char *upper, const char *name, int *ret, stru
 
 int ces_store_open(struct ces_store *ret, struct ces_error *err)
 {
-	struct ces_store store = {-1, -1, -1, -1, -1, -1, -1};
-
-	if (ces_beneath_own_dir(CES_AT_ROOT, CES_STORE_DIR, &store.dir, err) < 0 ||
-	    open_own(store.dir, "layers", "sha256", &store.layers, err) < 0 ||
-	    open_own(store.dir, "images", "sha256", &store.images, err) < 0 ||
-	    ces_beneath_own_dir(store.dir, "grants", &store.grants, err) < 0 ||
-	    ces_beneath_own_dir(store.dir, "staging", &store.staging, err) < 0 ||
-	    ces_beneath_own_dir(store.dir, "runs", &store.runs, err) < 0) {
-		ces_store_close(&store);
+	if (ces_beneath_own_dir(CES_AT_ROOT, CES_STORE_DIR, &ret->dir, err) < 0 ||
+	    open_own(ret->dir, "layers", "sha256", &ret->layers, err) < 0 ||
+	    open_own(ret->dir, "images", "sha256", &ret->images, err) < 0 ||
+	    ces_beneath_own_dir(ret->dir, "grants", &ret->grants, err) < 0 ||
+	    ces_beneath_own_dir(ret->dir, "staging", &ret->staging, err) < 0 ||
+	    ces_beneath_own_dir(ret->dir, "runs", &ret->runs, err) < 0)
 		return -1;
-	}
-	store.lock = ces_beneath_open(store.dir, "lock", O_RDWR | O_CREAT, 0600);
-	if (store.lock < 0) {
-		ces_error_errno(err, CES_E_HOST, "the store's lock");
-		ces_store_close(&store);
-		return -1;
-	}
-	*ret = store;
-	return 0;
+	ret->lock = ces_beneath_open(ret->dir, "lock", O_RDWR | O_CREAT, 0600);
+	return ret->lock < 0 ? ces_error_errno(err, CES_E_HOST, "the store's lock") : 0;
 }
 
 int ces_store_lock(const struct ces_store *store, struct ces_lock *ret, struct ces_error *err)
@@ -72,17 +62,6 @@ int ces_store_await_collector(const struct ces_store *store, struct ces_error *e
 	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
 
 	return ces_store_lock(store, &lock, err);
-}
-
-void ces_store_close(struct ces_store *store)
-{
-	ces_cleanup_close(&store->dir);
-	ces_cleanup_close(&store->layers);
-	ces_cleanup_close(&store->images);
-	ces_cleanup_close(&store->grants);
-	ces_cleanup_close(&store->staging);
-	ces_cleanup_close(&store->runs);
-	ces_cleanup_close(&store->lock);
 }
 
 /* Opens a file or directory of a layer's or image's own, by its name there. */

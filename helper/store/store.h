@@ -19,9 +19,8 @@ struct ces_store {
 	int lock; /* see below */
 };
 
-/* Opens (makes) the store; takes no lock. */
+/* Opens (makes) the store; takes no lock. A failure ends the request. */
 int ces_store_open(struct ces_store *ret, struct ces_error *err);
-void ces_store_close(struct ces_store *store);
 
 /* The store's one lock is held for moments: while one thing is put in its place, and while the
  * collector works. It is never held during a wait. A process that holds it for longer than
