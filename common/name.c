@@ -5,44 +5,27 @@
 
 #include "common/cleanup.h"
 
-static bool is_lower_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-static bool is_alnum(char c)
-{
-	return is_lower_alnum(c) || (c >= 'A' && c <= 'Z');
-}
+#define ALNUM "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 bool ces_digest_valid(const char *text)
 {
-	if (strncmp(text, "sha256:", 7) != 0)
-		return false;
-	for (size_t i = 7; i < CES_DIGEST_LENGTH; i++)
-		if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f')))
-			return false;
-	return text[CES_DIGEST_LENGTH] == '\0';
+	return strncmp(text, "sha256:", 7) == 0 &&
+	       strspn(text + 7, "0123456789abcdef") == CES_DIGEST_LENGTH - 7 &&
+	       text[CES_DIGEST_LENGTH] == '\0';
 }
 
-/* Letters, digits and "._-". `first` says which characters may come first. */
-static bool plain_name(const char *text, size_t max, bool underscore_first)
+/* 1 to max of `all`, but the first is none of `not_first`. */
+static bool plain_name(const char *text, size_t max, const char *all, const char *not_first)
 {
 	size_t length = strnlen(text, max + 1);
 
-	if (length == 0 || length > max)
-		return false;
-	if (!is_alnum(text[0]) && !(underscore_first && text[0] == '_'))
-		return false;
-	for (size_t i = 1; i < length; i++)
-		if (!is_alnum(text[i]) && strchr("._-", text[i]) == NULL)
-			return false;
-	return true;
+	return length > 0 && length <= max && strspn(text, all) == length &&
+	       strchr(not_first, *text) == NULL;
 }
 
 bool ces_project_valid(const char *text)
 {
-	return plain_name(text, CES_NAME_MAX, true);
+	return plain_name(text, CES_NAME_MAX, ALNUM "._-", ".-");
 }
 
 bool ces_run_valid(const char *text)
@@ -53,7 +36,7 @@ bool ces_run_valid(const char *text)
 
 bool ces_run_name_valid(const char *text)
 {
-	return plain_name(text, CES_RUN_NAME_MAX, false) && !ces_run_valid(text);
+	return plain_name(text, CES_RUN_NAME_MAX, ALNUM "._-", "._-") && !ces_run_valid(text);
 }
 
 bool ces_env_name_valid(const char *name, size_t length)
@@ -138,8 +121,5 @@ bool ces_container_path_valid(const char *path)
 
 bool ces_device_valid(const char *text)
 {
-	return *text != '\0' && strchr("_-.:", *text) == NULL && strnlen(text, 128) < 128 &&
-	       text[strspn(text,
-			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:")] ==
-		   '\0';
+	return plain_name(text, 127, ALNUM "_-.:", "_-.:");
 }
