@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool listed(const struct ces_strings *list, const char *name)
+bool ces_listed(const struct ces_strings *list, const char *text)
 {
 	for (size_t i = 0; i < list->n; i++)
-		if (name != NULL && strcmp(list->v[i], name) == 0)
+		if (text != NULL && strcmp(list->v[i], text) == 0)
 			return true;
 	return false;
 }
@@ -18,9 +18,9 @@ static bool listed(const struct ces_strings *list, const char *name)
 static bool is_member(const struct ces_policy_project *project, const struct ces_caller *caller)
 {
 	for (size_t i = 0; i < caller->n_groups; i++)
-		if (listed(&project->member_groups, caller->group_names[i]))
+		if (ces_listed(&project->member_groups, caller->group_names[i]))
 			return true;
-	return listed(&project->member_users, caller->user);
+	return ces_listed(&project->member_users, caller->user);
 }
 
 static bool is_written(const struct ces_policy *policy, const char *project)
@@ -141,7 +141,7 @@ void ces_rights_groups(const struct ces_policy *policy, const struct ces_caller 
 
 		if (group == NULL || caller->groups[i] == 0)
 			continue;
-		if (rights->written != NULL ? !listed(&rights->written->member_groups, group)
+		if (rights->written != NULL ? !ces_listed(&rights->written->member_groups, group)
 					    : !group_infers(policy, group, rights->project))
 			continue;
 		ret->project_gids[n] = caller->groups[i];

@@ -18,6 +18,9 @@ int ces_rights_collect(const struct ces_policy *policy, const struct ces_caller 
 		       const struct ces_facts *facts, struct ces_rights **ret, size_t *ret_n,
 		       struct ces_error *err);
 
+/* Returns whether the list has this very text; NULL is in no list. */
+bool ces_listed(const struct ces_strings *list, const char *text);
+
 /* The groups through which the caller is in the project. */
 void ces_rights_groups(const struct ces_policy *policy, const struct ces_caller *caller,
 		       const struct ces_rights *rights, struct ces_decision *ret);

@@ -70,14 +70,6 @@ int ces_run_ports(const struct ces_run_asked *run)
 	return 0;
 }
 
-static bool listed(const struct ces_strings *list, const char *text)
-{
-	for (size_t i = 0; i < list->n; i++)
-		if (strcmp(list->v[i], text) == 0)
-			return true;
-	return false;
-}
-
 /* "2", "all" (as many as the policy allows), or one device by the driver's name for it. */
 int ces_run_gpus(const struct ces_run_asked *run)
 {
@@ -109,7 +101,7 @@ int ces_run_gpus(const struct ces_run_asked *run)
 				    "%llu GPUs are more than the %llu that are allowed",
 				    (unsigned long long)asked, (unsigned long long)allowed);
 	if (ret->gpu_id[0] != '\0' && settings->gpu_devices.n > 0 &&
-	    !listed(&settings->gpu_devices, gpu))
+	    !ces_listed(&settings->gpu_devices, gpu))
 		return ces_run_deny(run, CES_OWN_GPU_DEVICES, "gpus.devices",
 				    "the device %s is not one that may be used", gpu);
 	ret->gpus = asked;
