@@ -24,16 +24,13 @@ static bool field_fits(const struct ces_wire_field *field, const void *object)
 	return true;
 }
 
-int ces_check(const struct ces_wire_schema *schema, const void *object, struct ces_error *err)
-{
-	for (size_t i = 0; i < schema->n_fields; i++)
-		if (!field_fits(&schema->fields[i], object))
-			return ces_error_set(err, CES_E_USAGE, "malformed %s: field %u",
-					     schema->name, schema->fields[i].tag);
-	return 0;
-}
-
 int ces_request_check(const struct ces_request *request, struct ces_error *err)
 {
-	return ces_check(&ces_request_schema, request, err);
+	const struct ces_wire_field *fields = ces_request_schema.fields;
+
+	for (size_t i = 0; i < ces_request_schema.n_fields; i++)
+		if (!field_fits(&fields[i], request))
+			return ces_error_set(err, CES_E_USAGE, "malformed request: field %u",
+					     fields[i].tag);
+	return 0;
 }

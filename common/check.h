@@ -1,4 +1,4 @@
-/* Checks a message that came as a struct and not as a frame, by the same caps. */
+/* Checks a request that came as a struct and not as a frame, by the same caps. */
 #ifndef CES_COMMON_CHECK_H
 #define CES_COMMON_CHECK_H
 
@@ -6,9 +6,6 @@
 
 /* Checks that each text is within its field's cap and of its kind, and that each list is within its
  * count, as ces_wire_decode does. It also refuses a missing required text. */
-int ces_check(const struct ces_wire_schema *schema, const void *object, struct ces_error *err);
-
-/* The same for a request. */
 int ces_request_check(const struct ces_request *request, struct ces_error *err);
 
 #endif

@@ -14,7 +14,7 @@ static struct ces_request request;
 static int checked(void)
 {
 	struct ces_error err = {0};
-	int result = ces_check(&ces_request_schema, &request, &err);
+	int result = ces_request_check(&request, &err);
 
 	ck_assert(result == 0 || err.code == CES_E_USAGE);
 	return result;
@@ -110,7 +110,7 @@ START_TEST(a_request_comes_out_of_its_block_the_same)
 	ck_assert_int_eq(ces_flat_pack(&ces_request_flat, &request, &block, &length, &err), 0);
 	ck_assert_int_eq(ces_flat_load(&ces_request_flat, block, length, &err), 0);
 	loaded = (const struct ces_request *)(const void *)block;
-	ck_assert_int_eq(ces_check(&ces_request_schema, loaded, &err), 0);
+	ck_assert_int_eq(ces_request_check(loaded, &err), 0);
 	ck_assert_int_eq(ces_wire_encode(&ces_request_schema, &request, &frame, &n, &err), 0);
 	ck_assert_int_eq(ces_wire_encode(&ces_request_schema, loaded, &again, &m, &err), 0);
 	ck_assert_uint_eq(n, m);
