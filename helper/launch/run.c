@@ -22,13 +22,13 @@
 #include "helper/launch/rootfs.h"
 #include "helper/session/journal.h"
 #include "helper/session/lock.h"
+#include "helper/session/object.h"
 #include "helper/session/queue.h"
 #include "helper/session/record.h"
 #include "helper/session/runs.h"
 #include "helper/session/weaken.h"
 #include "helper/store/signed.h"
 #include "helper/watch/finish.h"
-#include "helper/watch/kept.h"
 #include "helper/watch/list.h"
 #include "helper/watch/outcome.h"
 #include "helper/watch/supervise.h"
@@ -168,7 +168,9 @@ static int enter_run(struct ces_plan *plan, const struct ces_grant *grant,
 	ces_cgroup_record(&finish->cgroup, cgroups, &record.cgroups);
 	if (ces_runs_enter(plan->session->runs, &record, &finish->record, &finish->stop, err) < 0)
 		return -1;
-	if (ces_kept_write(&plan->session->store, &record, &plan->kept, err) == 0)
+	/* (synced before the run begins) */
+	if (ces_object_write(plan->session->store.runs, plan->run, &ces_run_record_schema, &record,
+			     &plan->kept, err) == 0)
 		return 0;
 	ces_runs_leave(plan->session->runs, plan->run);
 	return -1;

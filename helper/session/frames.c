@@ -46,5 +46,5 @@ int ces_image_record_read(int dir, const char *name, struct ces_image_record *re
 int ces_image_record_write(int dir, const char *name, const struct ces_image_record *record,
 			   struct ces_error *err)
 {
-	return ces_object_write(dir, name, &ces_image_record_schema, record, err);
+	return ces_object_write(dir, name, &ces_image_record_schema, record, NULL, err);
 }

@@ -22,8 +22,8 @@ int ces_object_boot(char ret[CES_BOOT_LENGTH + 1], struct ces_error *err)
 	return 0;
 }
 
-int ces_object_put(int dir, const char *name, const struct ces_wire_schema *schema,
-		   const void *object, int *ret, struct ces_error *err)
+int ces_object_write(int dir, const char *name, const struct ces_wire_schema *schema,
+		     const void *object, int *ret, struct ces_error *err)
 {
 	CES_CLEANUP_FREE uint8_t *frame = NULL;
 	CES_CLEANUP_FD int fd = -1;
@@ -40,12 +40,6 @@ int ces_object_put(int dir, const char *name, const struct ces_wire_schema *sche
 	if (ret != NULL)
 		*ret = ces_steal_fd(&fd);
 	return 0;
-}
-
-int ces_object_write(int dir, const char *name, const struct ces_wire_schema *schema,
-		     const void *object, struct ces_error *err)
-{
-	return ces_object_put(dir, name, schema, object, NULL, err);
 }
 
 int ces_object_read(int dir, const char *name, const struct ces_wire_schema *schema, void *object,

@@ -10,12 +10,11 @@ int ces_object_boot(char ret[CES_BOOT_LENGTH + 1], struct ces_error *err);
 
 /* One flat object as the file dir/name. Writing uses a temporary name first, and the object reaches
  * the disk before it gets its own name, so that a reader sees all or nothing, also after a power
- * cut. put leaves the syncing to the function that gets *ret. Reading gives CES_E_NOTFOUND if there
- * is none, CES_E_INTERNAL if it is damaged, CES_E_HOST if it cannot be read now. */
-int ces_object_put(int dir, const char *name, const struct ces_wire_schema *schema,
-		   const void *object, int *ret, struct ces_error *err);
+ * cut. Unless ret is NULL, it leaves the syncing to the function that gets *ret. Reading gives
+ * CES_E_NOTFOUND if there is none, CES_E_INTERNAL if it is damaged, CES_E_HOST if it cannot be read
+ * now. */
 int ces_object_write(int dir, const char *name, const struct ces_wire_schema *schema,
-		     const void *object, struct ces_error *err);
+		     const void *object, int *ret, struct ces_error *err);
 int ces_object_read(int dir, const char *name, const struct ces_wire_schema *schema, void *object,
 		    struct ces_error *err);
 

@@ -55,7 +55,7 @@ int ces_runs_enter(int runs, const struct ces_run_record *record, int *ret, int 
 	/* any process that sees the run's name also sees it locked and with its record */
 	if (dir < 0 || flock(dir, LOCK_EX | LOCK_NB) < 0)
 		return ces_error_errno(err, CES_E_HOST, "locking the run directory");
-	if (ces_object_write(dir, "record", &ces_run_record_schema, record, err) < 0)
+	if (ces_object_write(dir, "record", &ces_run_record_schema, record, NULL, err) < 0)
 		return -1;
 	/* opened for writing too: without a writer the FIFO would always be at its end */
 	if (mkfifoat(dir, STOP, 0600) == 0)
@@ -80,7 +80,7 @@ int ces_runs_need(int entry, const char *digest, const struct ces_strings *layer
 	more = record;
 	more.digest = (char *)(uintptr_t)digest;
 	more.layers = *layers;
-	result = ces_object_write(entry, "record", &ces_run_record_schema, &more, err);
+	result = ces_object_write(entry, "record", &ces_run_record_schema, &more, NULL, err);
 	ces_wire_free(&ces_run_record_schema, &record);
 	return result;
 }
@@ -112,23 +112,21 @@ void ces_runs_leave(int runs, const char *run)
 	(void)ces_tree_remove(runs, run);
 }
 
-int ces_runs_restore(int runs, const struct ces_run_record *record, struct ces_error *err)
+void ces_runs_restore(int runs, const struct ces_run_record *record)
 {
+	CES_CLEANUP_FD int dir = -1;
+	struct ces_error ignored;
 	char making[32];
 
 	/* (if two processes do this at once, the second finds the name taken) */
 	(void)snprintf(making, sizeof(making), ".new-%d.old", (int)getpid());
 	(void)ces_tree_remove(runs, making);
-	if (mkdirat(runs, making, 0700) == 0) {
-		CES_CLEANUP_FD int dir = ces_beneath_open(runs, making, O_RDONLY | O_DIRECTORY, 0);
-
-		if (dir >= 0 &&
-		    ces_object_write(dir, "record", &ces_run_record_schema, record, err) == 0 &&
-		    renameat2(runs, making, runs, record->run, RENAME_NOREPLACE) == 0)
-			return 0;
-	}
+	if (mkdirat(runs, making, 0700) == 0)
+		dir = ces_beneath_open(runs, making, O_RDONLY | O_DIRECTORY, 0);
+	if (dir >= 0 &&
+	    ces_object_write(dir, "record", &ces_run_record_schema, record, NULL, &ignored) == 0)
+		(void)renameat2(runs, making, runs, record->run, RENAME_NOREPLACE);
 	(void)ces_tree_remove(runs, making);
-	return ces_error_set(err, CES_E_HOST, "an earlier run cannot be entered again");
 }
 
 void ces_runs_keep(int runs, int kept, const char *run)
@@ -146,8 +144,8 @@ void ces_runs_keep(int runs, int kept, const char *run)
 				       .scratch = record.scratch,
 				       .user = record.user,
 				       .group = record.group};
-	(void)ces_object_write(kept, run, &ces_run_record_schema, &rest, &ignored);
-	(void)ces_object_write(dir, "record", &ces_run_record_schema, &rest, &ignored);
+	(void)ces_object_write(kept, run, &ces_run_record_schema, &rest, NULL, &ignored);
+	(void)ces_object_write(dir, "record", &ces_run_record_schema, &rest, NULL, &ignored);
 	ces_wire_free(&ces_run_record_schema, &record);
 }
 

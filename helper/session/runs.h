@@ -37,8 +37,8 @@ void ces_runs_leave(int runs, const char *run);
  * cleaning could not be done yet. Keeps the data also in kept, see kept.h. */
 void ces_runs_keep(int runs, int kept, const char *run);
 
-/* Enters a run that has no live process. */
-int ces_runs_restore(int runs, const struct ces_run_record *record, struct ces_error *err);
+/* Enters a run that has no live process. If this fails, the next helper tries again. */
+void ces_runs_restore(int runs, const struct ces_run_record *record);
 
 /* Says whether the record is of such a run. */
 bool ces_runs_is_kept(const struct ces_run_record *record);

@@ -58,7 +58,7 @@ int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct
 	grant_name(grant->reference, name);
 	return lock_grants(store, uid, &dir, &lock, err) < 0
 		   ? -1
-		   : ces_object_write(dir, name, &ces_grant_schema, grant, err);
+		   : ces_object_write(dir, name, &ces_grant_schema, grant, NULL, err);
 }
 
 /* The file's time says when the grant was last used: no part of a grant is written anew for

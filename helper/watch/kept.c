@@ -10,15 +10,10 @@
 #include <unistd.h>
 
 #include "common/name.h"
+#include "common/record.h"
 #include "helper/core/beneath.h"
 #include "helper/session/object.h"
 #include "helper/session/runs.h"
-
-int ces_kept_write(const struct ces_store *store, const struct ces_run_record *record, int *ret,
-		   struct ces_error *err)
-{
-	return ces_object_put(store->runs, record->run, &ces_run_record_schema, record, ret, err);
-}
 
 void ces_kept_forget(const struct ces_store *store, const char *run)
 {
@@ -40,7 +35,7 @@ static void restore(int kept, const char *name, void *context)
 			(void)unlinkat(kept, name, 0);
 		return;
 	}
-	(void)ces_runs_restore(runs, &record, &err);
+	ces_runs_restore(runs, &record);
 	ces_wire_free(&ces_run_record_schema, &record);
 }
 

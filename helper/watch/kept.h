@@ -3,13 +3,9 @@
 #ifndef CES_HELPER_WATCH_KEPT_H
 #define CES_HELPER_WATCH_KEPT_H
 
-#include "common/record.h"
 #include "helper/store/store.h"
 
-/* Writes the record, or replaces it. *ret: to be synced before the run begins; NULL: the function
- * syncs it. */
-int ces_kept_write(const struct ces_store *store, const struct ces_run_record *record, int *ret,
-		   struct ces_error *err);
+/* Removes one. (A run's start writes it, and ces_runs_keep what is left to clean.) */
 void ces_kept_forget(const struct ces_store *store, const char *run);
 
 /* Enters, as dead, each run that the register does not have, for the helper that clears dead runs.
