@@ -120,18 +120,17 @@ static struct ces_json begin(const char *event)
 	return record;
 }
 
-struct ces_json ces_journal_decision(const char *policy, const struct ces_caller *caller, uid_t uid,
-				     const struct ces_request *request,
+struct ces_json ces_journal_decision(const struct ces_session *session,
 				     const struct ces_decision *decision, const char *run,
 				     const char *digest, const struct ces_strings *devices,
 				     const struct ces_error *why)
 {
+	const struct ces_request *request = session->request;
 	struct ces_json record = begin("decision");
 
 	put(&record, "outcome", why == NULL ? "allowed" : "denied");
-	ces_json_number(&record, "uid", uid);
-	if (caller != NULL)
-		put(&record, "user", caller->user);
+	ces_json_number(&record, "uid", session->uid);
+	put(&record, "user", session->caller.user);
 	if (request != NULL) {
 		put(&record, "verb", verb_name(request->verb));
 		put(&record, "image", request->image);
@@ -141,7 +140,7 @@ struct ces_json ces_journal_decision(const char *policy, const struct ces_caller
 	}
 	put(&record, "run", run);
 	put(&record, "digest", digest);
-	put(&record, "policy", policy);
+	put(&record, "policy", session->host->digest);
 	if (decision != NULL) {
 		put(&record, "rule", decision->rule);
 		put(&record, "approval", decision->approval);

@@ -37,16 +37,16 @@ int ces_journal_append(const struct ces_journal *journal, struct ces_json record
  * the newest records alone, which is enough for that; false if it cannot. */
 bool ces_journal_has_end(const struct ces_journal *journal, const char *entry);
 
+struct ces_session; /* helper/session/session.h */
+struct ces_signers;
+
 /* Makes the record of a decision, allowed (decision != NULL) or denied (why != NULL). It names the
- * request and the caller; it counts argument and environment values and stores none. policy (its
- * digest) and caller may be NULL when the request did not get that far. */
-struct ces_json ces_journal_decision(const char *policy, const struct ces_caller *caller, uid_t uid,
-				     const struct ces_request *request,
+ * request and the caller, as far as the session has them; it counts argument and environment values
+ * and stores none. */
+struct ces_json ces_journal_decision(const struct ces_session *session,
 				     const struct ces_decision *decision, const char *run,
 				     const char *digest, const struct ces_strings *devices,
 				     const struct ces_error *why);
-
-struct ces_signers; /* helper/session/session.h */
 
 /* Adds to a record who has signed the image, unless nobody had to. */
 void ces_journal_signers(struct ces_json *record, const struct ces_signers *signers);

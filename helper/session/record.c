@@ -11,11 +11,8 @@ int ces_record_decision(struct ces_session *session, const struct ces_decision *
 			const char *run, const char *digest, const struct ces_strings *devices,
 			const struct ces_error *why, struct ces_error *err)
 {
-	const struct ces_caller *caller = session->caller.user != NULL ? &session->caller : NULL;
-	struct ces_json record;
+	struct ces_json record = ces_journal_decision(session, decision, run, digest, devices, why);
 
-	record = ces_journal_decision(session->host->digest, caller, session->uid, session->request,
-				      decision, run, digest, devices, why);
 	ces_journal_signers(&record, &session->signers);
 	if (why == NULL
 		? ces_journal_append(&session->journal, record, false, err) < 0
