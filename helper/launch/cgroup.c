@@ -188,19 +188,17 @@ static int with(const int dirs[CES_HIERARCHIES], enum ces_hierarchy controller)
 }
 
 /* v1 refuses a memory limit above that of memory and swap together: the latter must go down after
- * the former, and up before it. Without swap accounting its file is absent, and then there is
- * nothing to swap to. */
-static int limit_memory(const int dirs[CES_HIERARCHIES], uint64_t bytes, bool fresh)
+ * the former, and up before it, so it is written before and after. Without swap accounting its file
+ * is absent, and then there is nothing to swap to. */
+static int limit_memory(const int dirs[CES_HIERARCHIES], uint64_t bytes)
 {
 	int memory = dirs[CES_HIERARCHY_MEMORY], v2 = dirs[CES_HIERARCHY_V2];
 
 	if (memory < 0) {
-		if (fresh)
-			(void)write_number(v2, "memory.swap.max", 0);
+		(void)write_number(v2, "memory.swap.max", 0);
 		return write_number(v2, "memory.max", bytes);
 	}
-	if (!fresh)
-		(void)write_number(memory, "memory.memsw.limit_in_bytes", bytes);
+	(void)write_number(memory, "memory.memsw.limit_in_bytes", bytes);
 	if (write_number(memory, "memory.limit_in_bytes", bytes) < 0)
 		return -1;
 	(void)write_number(memory, "memory.memsw.limit_in_bytes", bytes);
@@ -223,12 +221,11 @@ static int limit_cpu(const int dirs[CES_HIERARCHIES], uint64_t thousandths)
 }
 
 /* Sets each limit in v1 where v1 has the controller, otherwise in v2. A limit that neither takes is
- * an error: a run without its limits is not what the policy says. 0 is no limit. fresh: these are
- * the run's own directories, which had no limit before. */
+ * an error: a run without its limits is not what the policy says. 0 is no limit. */
 static int set_limits(const int dirs[CES_HIERARCHIES], const struct ces_policy_limits *limits,
-		      bool fresh, struct ces_error *err)
+		      struct ces_error *err)
 {
-	if (limits->memory > 0 && limit_memory(dirs, limits->memory, fresh) < 0)
+	if (limits->memory > 0 && limit_memory(dirs, limits->memory) < 0)
 		return ces_error_errno(err, CES_E_HOST, "setting the memory limit of the cgroup");
 	if (limits->pids > 0 &&
 	    write_number(with(dirs, CES_HIERARCHY_PIDS), "pids.max", limits->pids) < 0)
@@ -267,7 +264,7 @@ static int set_user_limits(struct ces_cgroup *cgroup, const struct ces_policy_li
 	if (limits->memory == 0 && limits->pids == 0 && limits->cpus == 0)
 		return 0;
 	open_user(cgroup, user);
-	result = set_limits(user, limits, false, err);
+	result = set_limits(user, limits, err);
 	cgroup->user_refused = forks_refused(user);
 	close_all(user);
 	return result < 0 ? ces_error_context(err, "all your runs together") : 0;
@@ -283,8 +280,7 @@ int ces_cgroup_make(struct ces_cgroup *cgroup, const struct ces_policy_limits *l
 	/* the runtime, nobody on the host, looks at its own cgroup through a read-only mount */
 	if (fchmod(cgroup->dir[CES_HIERARCHY_V2], 0755) < 0)
 		return ces_error_errno(err, CES_E_HOST, "mode of the cgroup");
-	return set_user_limits(cgroup, user, err) < 0 ? -1
-						      : set_limits(cgroup->dir, limits, true, err);
+	return set_user_limits(cgroup, user, err) < 0 ? -1 : set_limits(cgroup->dir, limits, err);
 }
 
 int ces_cgroup_leave_session(struct ces_cgroup *cgroup, struct ces_error *err)
