@@ -98,15 +98,16 @@ void ces_process_become(uid_t uid, gid_t gid)
 		ces_process_give_up();
 }
 
-static void stdio_to_null(void)
+bool ces_process_forget(int last)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	bool done = null >= 0;
 
-	for (int fd = 0; fd < FD_BASE; fd++)
-		if (null < 0 || dup2(null, fd) < 0)
-			ces_process_give_up();
-	if (null >= FD_BASE)
+	for (int fd = 0; fd <= last && done; fd++)
+		done = dup2(null, fd) >= 0;
+	if (null > last)
 		close(null);
+	return done;
 }
 
 static void run_worker(const struct ces_spawn *how)
@@ -120,7 +121,8 @@ static void run_worker(const struct ces_spawn *how)
 	const struct rlimit any = {RLIM_INFINITY, RLIM_INFINITY};
 
 	(void)snprintf(title, sizeof(title), "%s", name);
-	stdio_to_null();
+	if (!ces_process_forget(STDERR_FILENO))
+		ces_process_give_up();
 	(void)setrlimit(RLIMIT_NPROC, &any);
 	/* a worker that makes itself an empty root needs a mount namespace that belongs to the user
 	 * namespace */

@@ -54,6 +54,9 @@ int ces_process_clone(uint64_t flags, int cgroup, struct ces_process *ret);
  * everything above them and sets default signals. Exits the child on failure. */
 void ces_process_arrange(const int *fds, size_t n_fds);
 
+/* Turns fds 0 to last into /dev/null. Returns whether it could. */
+bool ces_process_forget(int last);
+
 /* Ends a child that cannot become what it should. */
 void ces_process_give_up(void) __attribute__((noreturn));
 

@@ -394,11 +394,9 @@ static void finish_left(struct ces_session *session)
 	struct dead passes[] = {{.session = session, .own = true, .kept = true},
 				{.session = session, .others = true, .kept = true}};
 	struct ces_error ignored;
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	for (int fd = 0; fd <= CES_FD_EVENT; fd++)
-		if (null < 0 || dup2(null, fd) < 0)
-			return;
+	if (!ces_process_forget(CES_FD_EVENT))
+		return;
 	ces_deadline(3 * CLEAN_SECONDS);
 	ces_journal_close(&session->journal);
 	if (ces_journal_open(&session->journal, &ignored) < 0)

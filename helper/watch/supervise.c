@@ -352,16 +352,6 @@ static void judge(const struct watch *watch, int status, struct ces_end *ret)
 	}
 }
 
-static void let_stdio_go(void)
-{
-	CES_CLEANUP_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	/* the container holds its own copies: once these are closed too, the client reads end of
-	 * file when the container ends */
-	for (int fd = 0; fd <= STDERR_FILENO && null >= 0; fd++)
-		(void)dup2(null, fd);
-}
-
 void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 		   struct ces_container *container, int stop_fd, struct ces_ports *ports,
 		   struct ces_end *ret)
@@ -385,7 +375,9 @@ void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 	ces_deadline(most < INT32_MAX ? (unsigned)most + END_SECONDS : 0);
 	ces_drain_open(&watch.drain, &plan->session->caller,
 		       (plan->session->request->flags & CES_FLAG_DETACH) != 0);
-	let_stdio_go();
+	/* the container holds its own copies: once these are closed too, the client reads end of
+	 * file when the container ends */
+	(void)ces_process_forget(STDERR_FILENO);
 	take_signals(&watch);
 	wait_for_end(&watch);
 	(void)waitpid(container->process.pid, &status, 0);
