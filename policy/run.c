@@ -233,12 +233,10 @@ static int set_place(const struct ces_run_asked *run, const char *destination,
 	struct ces_decision_mount *place = NULL;
 	char at[CES_PATH_TEXT];
 
-	if (strlen(destination) < sizeof(at)) {
-		ces_path_copy(destination, at, sizeof(at));
-		for (size_t i = 0; i < CES_COUNT(places); i++)
-			if (strcmp(at, places[i]->destination) == 0)
-				place = places[i];
-	}
+	ces_path_copy(destination, at, sizeof(at));
+	for (size_t i = 0; i < CES_COUNT(places); i++)
+		if (strcmp(at, places[i]->destination) == 0)
+			place = places[i];
 	if (place == NULL || strcmp(bind->source, place->source) == 0)
 		return place != NULL;
 	if (place == &ret->data)
@@ -370,14 +368,11 @@ static void set_home(const struct ces_run_asked *run)
 	struct ces_decision_tmpfs *tmpfs = &ret->tmpfs[ret->n_tmpfs];
 	struct ces_run_asked quiet = *run;
 	struct ces_error ignored;
-	char home[CES_PATH_TEXT];
+	const char *home = run->caller->home; /* (a path, as check_caller in decide.c has found) */
 
 	if (ret->identity != CES_IDENTITY_SAME_UID)
 		return;
 	(void)snprintf(ret->home, sizeof(ret->home), "/scratch");
-	if (run->caller->home == NULL || strlen(run->caller->home) >= sizeof(home))
-		return;
-	ces_path_copy(run->caller->home, home, sizeof(home));
 	quiet.err = &ignored;
 	if (strcmp(home, "/root") == 0 || strlen(home) >= sizeof(ret->home))
 		return;
