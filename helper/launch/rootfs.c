@@ -46,20 +46,14 @@ static int make_dir(int root, const char *path, uid_t uid, gid_t gid, struct ces
 	return 0;
 }
 
-static int make_whole(int root, const char *path, const void *bytes, size_t length, uid_t uid,
-		      gid_t gid, struct ces_error *err)
+static int make_file(int root, const char *path, const void *bytes, size_t length, uid_t uid,
+		     gid_t gid, struct ces_error *err)
 {
 	CES_CLEANUP_FD int fd = ces_beneath_open(root, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 
 	if (fd < 0 || ces_write_full(fd, bytes, length, -1) < 0 || fchown(fd, uid, gid) < 0)
 		return ces_error_errno(err, CES_E_HOST, "making %s", path);
 	return 0;
-}
-
-static int make_file(int root, const char *path, const char *text, uid_t uid, gid_t gid,
-		     struct ces_error *err)
-{
-	return make_whole(root, path, text, strlen(text), uid, gid, err);
 }
 
 /* The directories of the tree itself belong to root, whom the container cannot be. */
@@ -103,7 +97,8 @@ static int make_mount_point(int top, const char *destination, bool file, uid_t u
 	}
 	if (path[strlen(path) - 1] == '/')
 		path[strlen(path) - 1] = '\0';
-	return file ? make_file(top, path, "", uid, gid, err) : make_dir(top, path, uid, gid, err);
+	return file ? make_file(top, path, "", 0, uid, gid, err)
+		    : make_dir(top, path, uid, gid, err);
 }
 
 /* Opens a directory to every user inside. A tmpfs needs this too: runc gives it the mode of the
@@ -124,7 +119,7 @@ static int make_display_key(int top, const struct ces_plan *plan, uid_t uid, gid
 	if (plan->decision->display == 0)
 		return 0;
 	ces_display_key(plan->decision->cookie, key);
-	return make_whole(top, CES_DISPLAY_KEY, key, sizeof(key), uid, gid, err);
+	return make_file(top, CES_DISPLAY_KEY, key, sizeof(key), uid, gid, err);
 }
 
 /* Makes the layer above the image's: a fresh directory or file hides whatever the image has at
@@ -158,11 +153,11 @@ static int make_top(int root, const struct ces_plan *plan, struct ces_error *err
 	(void)snprintf(hosts, sizeof(hosts), "127.0.0.1\tlocalhost %s\n::1\tlocalhost\n",
 		       plan->hostname);
 	(void)snprintf(name, sizeof(name), "%s\n", plan->hostname);
-	if (make_file(top, "etc/hosts", hosts, uid, gid, err) < 0 ||
-	    make_file(top, "etc/hostname", name, uid, gid, err) < 0 ||
+	if (make_file(top, "etc/hosts", hosts, strlen(hosts), uid, gid, err) < 0 ||
+	    make_file(top, "etc/hostname", name, strlen(name), uid, gid, err) < 0 ||
 	    make_display_key(top, plan, uid, gid, err) < 0)
 		return -1;
-	return make_file(top, "etc/resolv.conf", "", uid, gid, err);
+	return make_file(top, "etc/resolv.conf", "", 0, uid, gid, err);
 }
 
 static int attach_new(int root, int mount, const char *path, struct ces_error *err)
@@ -212,7 +207,7 @@ static int attach_data(int root, const struct ces_plan *plan, struct ces_error *
 		char path[32];
 
 		(void)snprintf(path, sizeof(path), "d/%zu", i);
-		if ((plan->mounts[i].file ? make_file(root, path, "", 0, 0, err)
+		if ((plan->mounts[i].file ? make_file(root, path, "", 0, 0, 0, err)
 					  : make_dir(root, path, 0, 0, err)) < 0 ||
 		    attach_copy(root, plan->mounts[i].fd, plan->mounts[i].read_only, -1, path,
 				err) < 0)
