@@ -71,8 +71,7 @@ static int is_spec(const struct dirent *entry)
 static int read_directory(struct ces_gpus *gpus, const struct ces_decision_names *kinds,
 			  const char *path, struct ces_error *err)
 {
-	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	CES_CLEANUP_FD int dir = ces_beneath_open(root, path, O_RDONLY | O_DIRECTORY, 0);
+	CES_CLEANUP_FD int dir = ces_beneath_open(CES_AT_ROOT, path, O_RDONLY | O_DIRECTORY, 0);
 	struct dirent **list = NULL;
 	int result = 0, n;
 

@@ -18,7 +18,6 @@
 #include "policy/template.h"
 
 struct where {
-	int host; /* "/" */
 	int tree; /* what the container sees as CES_GPU_DIR */
 	int top;  /* the layer above the image's */
 	uid_t uid;
@@ -95,7 +94,7 @@ static int make_place(const struct where *where, const char *path, uint64_t plac
 
 /* Makes ldconfig's link from a library's plain name to its file ("libcuda.so.1"), as the host has
  * it: programs ask for libraries by these names, and the image's ldconfig does not run. */
-static void link_plain_name(const struct where *where, const struct ces_cdi_mount *mount, int dir)
+static void link_plain_name(const struct ces_cdi_mount *mount, int dir)
 {
 	const char *file = strrchr(mount->host_path, '/') + 1, *end = strstr(file, ".so.");
 	CES_CLEANUP_FD int beside = -1;
@@ -103,7 +102,7 @@ static void link_plain_name(const struct where *where, const struct ces_cdi_moun
 
 	(void)snprintf(path, sizeof(path), "%.*s", (int)(file - mount->host_path),
 		       mount->host_path);
-	beside = ces_beneath_open(where->host, path, O_PATH | O_DIRECTORY, 0);
+	beside = ces_beneath_open(CES_AT_ROOT, path, O_PATH | O_DIRECTORY, 0);
 	for (unsigned i = 0; end != NULL && beside >= 0 && i < 10; i++) {
 		char name[256], text[256];
 		ssize_t n;
@@ -118,10 +117,9 @@ static void link_plain_name(const struct where *where, const struct ces_cdi_moun
 	}
 }
 
-static int open_file(const struct where *where, const char *path, int *ret, struct stat *ret_st,
-		     struct ces_error *err)
+static int open_file(const char *path, int *ret, struct stat *ret_st, struct ces_error *err)
 {
-	CES_CLEANUP_FD int fd = ces_beneath_open(where->host, path, O_PATH, 0);
+	CES_CLEANUP_FD int fd = ces_beneath_open(CES_AT_ROOT, path, O_PATH, 0);
 
 	if (fd < 0 && (errno == ELOOP || errno == EXDEV))
 		return refuse(err, path, "it is, or is reached by, a symbolic link");
@@ -157,7 +155,7 @@ static int mount_file(const struct where *where, const struct ces_cdi_mount *mou
 		return refuse(err, mount->container_path,
 			      "CES does not put anything there in a container");
 	name = strrchr(mount->container_path, '/') + 1;
-	if (open_file(where, mount->host_path, &file, &st, err) < 0)
+	if (open_file(mount->host_path, &file, &st, err) < 0)
 		return -1;
 	if (S_ISSOCK(st.st_mode))
 		return 0;
@@ -174,7 +172,7 @@ static int mount_file(const struct where *where, const struct ces_cdi_mount *mou
 	    ces_mount_attach(clone, dir, name, err) < 0)
 		return -1;
 	if (mount->place == CES_CDI_LIBRARY && S_ISREG(st.st_mode))
-		link_plain_name(where, mount, dir);
+		link_plain_name(mount, dir);
 	return 0;
 }
 
@@ -210,7 +208,6 @@ static int apply(const struct where *where, const struct ces_cdi_edits *edits,
 int ces_gpu_files(const struct ces_gpus *gpus, int root, const struct ces_idmap *map,
 		  struct ces_error *err)
 {
-	CES_CLEANUP_FD int host = -1;
 	CES_CLEANUP_FD int top = -1;
 	CES_CLEANUP_FD int tree = -1;
 	CES_CLEANUP_FD int point = -1;
@@ -218,9 +215,8 @@ int ces_gpu_files(const struct ces_gpus *gpus, int root, const struct ces_idmap 
 
 	if (gpus->n_names == 0)
 		return 0;
-	where.host = host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	where.top = top = ces_beneath_open(root, "t", O_RDONLY | O_DIRECTORY, 0);
-	if (host < 0 || top < 0 || mkdirat(root, "g", 0755) < 0 ||
+	if (top < 0 || mkdirat(root, "g", 0755) < 0 ||
 	    (where.tree = tree = ces_beneath_open(root, "g", O_RDONLY | O_DIRECTORY, 0)) < 0 ||
 	    fchmod(tree, 0755) < 0)
 		return ces_error_errno(err, CES_E_HOST, "the directory of the GPU's driver");
