@@ -6,9 +6,8 @@
 #include "policy/decide.h"
 
 /* Fills *ret from the user database by uid. Refuses uid 0 (container root would be host root), and
- * a uid without an entry. Release with ces_caller_free. */
+ * a uid without an entry. What *ret points to is static, and goes at the next call. */
 int ces_caller_load(uid_t uid, struct ces_caller *ret, struct ces_error *err);
-void ces_caller_free(struct ces_caller *caller);
 
 /* Between enter and leave the kernel checks every file operation with the caller's uid, gid and
  * groups (fsuid, so root-squashed file systems work and the caller gets no right to signal this

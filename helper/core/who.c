@@ -6,39 +6,26 @@
 
 #include <grp.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "helper/core/order.h"
 
-static int load_groups(struct ces_caller *caller, struct ces_error *err)
+/* Replaces a text of the one before by a copy of this one; NULL stays NULL. */
+static int keep(char **ret, const char *text, struct ces_error *err)
 {
-	gid_t groups[CES_GROUPS_MAX];
-	int n = CES_GROUPS_MAX;
-
-	if (getgrouplist(caller->user, caller->gid, groups, &n) < 0)
-		return ces_error_set(err, CES_E_HOST, "you are in more than %d groups",
-				     CES_GROUPS_MAX);
-	caller->groups = calloc((size_t)n, sizeof(*caller->groups));
-	caller->group_names = calloc((size_t)n, sizeof(*caller->group_names));
-	if (caller->groups == NULL || caller->group_names == NULL)
-		return ces_error_set(err, CES_E_HOST, "out of memory");
-	for (int i = 0; i < n; i++) {
-		const struct group *group = getgrgid(groups[i]);
-
-		caller->groups[i] = groups[i];
-		if (group != NULL && asprintf(&caller->group_names[i], "%s", group->gr_name) < 0)
-			return ces_error_set(err, CES_E_HOST, "out of memory");
-		caller->n_groups++;
-	}
-	return 0;
+	free(*ret);
+	*ret = text != NULL ? strdup(text) : NULL;
+	return text != NULL && *ret == NULL ? ces_error_set(err, CES_E_HOST, "out of memory") : 0;
 }
 
 int ces_caller_load(uid_t uid, struct ces_caller *ret, struct ces_error *err)
 {
-	struct ces_caller caller = {.uid = uid};
+	static gid_t groups[CES_GROUPS_MAX];
+	static char *user, *home, *names[CES_GROUPS_MAX];
 	const struct passwd *entry;
+	gid_t gid;
+	int n = CES_GROUPS_MAX;
 
 	if (uid == 0)
 		return ces_error_set(err, CES_E_USAGE,
@@ -47,24 +34,18 @@ int ces_caller_load(uid_t uid, struct ces_caller *ret, struct ces_error *err)
 	entry = getpwuid(uid);
 	if (entry == NULL)
 		return ces_error_set(err, CES_E_HOST, "uid %u is not in the user database", uid);
-	caller.gid = entry->pw_gid;
-	caller.user = strdup(entry->pw_name);
-	caller.home = strdup(entry->pw_dir);
-	if (caller.user == NULL || caller.home == NULL || load_groups(&caller, err) < 0) {
-		ces_caller_free(&caller);
+	gid = entry->pw_gid;
+	if (keep(&user, entry->pw_name, err) < 0 || keep(&home, entry->pw_dir, err) < 0)
 		return -1;
-	}
-	*ret = caller;
-	return 0;
-}
+	if (getgrouplist(user, gid, groups, &n) < 0)
+		return ces_error_set(err, CES_E_HOST, "you are in more than %d groups",
+				     CES_GROUPS_MAX);
+	for (int i = 0; i < n; i++) {
+		const struct group *group = getgrgid(groups[i]);
 
-void ces_caller_free(struct ces_caller *caller)
-{
-	for (size_t i = 0; i < caller->n_groups; i++)
-		free(caller->group_names[i]);
-	free(caller->group_names);
-	free(caller->groups);
-	free(caller->home);
-	free(caller->user);
-	memset(caller, 0, sizeof(*caller));
+		if (keep(&names[i], group != NULL ? group->gr_name : NULL, err) < 0)
+			return -1;
+	}
+	*ret = (struct ces_caller){uid, gid, user, home, groups, names, (size_t)n};
+	return 0;
 }

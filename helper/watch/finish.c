@@ -344,7 +344,6 @@ static void finish_pull(const struct ces_session *session, const struct ces_run_
 		ces_journal_end("pull", &about, CES_EXIT_REFUSED, "helper died", 0, 0), true,
 		&ignored) == 0)
 		ces_runs_leave(session->runs, record->run);
-	ces_caller_free(&owner);
 }
 
 static void finish_one(const struct ces_run_record *record, bool alive, void *context)
@@ -372,7 +371,6 @@ static void finish_one(const struct ces_run_record *record, bool alive, void *co
 		dead->left = end_dead(session, record, owner.user) == 0 || dead->left;
 	else if (known && clean_dead(session, record, &owner))
 		forget(session, record->run);
-	ces_caller_free(&owner);
 }
 
 /* The janitor is root, who has no runs: all are others'. Runs that could not be cleaned before come
