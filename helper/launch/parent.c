@@ -43,27 +43,21 @@ size_t ces_parent_is_job(const char *path, bool v2, size_t ret_ends[CES_PARENT_D
 	return n;
 }
 
-/* Whether root alone can change this cgroup or move processes in or out of it. */
-static bool is_roots(int dir)
-{
-	struct stat st;
-
-	return fstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == 0 &&
-	       (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
-}
-
-/* Checks every directory on the way to path. A directory that is root's now stays so: only root
- * could give it away, rename it or put another in its place. */
+/* Whether root alone can change this cgroup or move processes in or out of it. Checks every
+ * directory on the way to path. A directory that is root's now stays so: only root could give it
+ * away, rename it or put another in its place. */
 static bool path_is_roots(int root, const char *path)
 {
 	char part[CES_PARENT_MAX];
+	struct stat st;
 
 	for (size_t end = strcspn(path, "/");; end += 1 + strcspn(path + end + 1, "/")) {
 		CES_CLEANUP_FD int dir = -1;
 
 		(void)snprintf(part, sizeof(part), "%.*s", (int)end, path);
 		dir = ces_beneath_open(root, part, O_RDONLY | O_DIRECTORY, 0);
-		if (dir < 0 || !is_roots(dir))
+		if (dir < 0 || fstat(dir, &st) < 0 || st.st_uid != 0 ||
+		    (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 			return false;
 		if (path[end] == '\0')
 			return true;

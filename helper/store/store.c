@@ -144,11 +144,6 @@ int ces_store_stage(const struct ces_store *store, char *name, int *ret, int *re
 	return 0;
 }
 
-void ces_store_unstage(const struct ces_store *store, const char *name)
-{
-	(void)ces_tree_remove(store->staging, name);
-}
-
 /* The same layer may be discarded twice before the first one is removed: hence the number. */
 bool ces_store_discard(const struct ces_store *store, int parent, const char *name)
 {
@@ -180,7 +175,7 @@ static int commit(const struct ces_store *store, const char *name, int parent, c
 	if (errno != EEXIST)
 		return ces_error_errno(err, CES_E_HOST, "storing %.19s", digest);
 	ces_lock_release(&lock);
-	ces_store_unstage(store, name);
+	(void)ces_tree_remove(store->staging, name);
 	return 0;
 }
 
@@ -272,7 +267,7 @@ int ces_store_commit_image(const struct ces_store *store, const struct ces_image
 	    write_file(dir, "config", config->bytes, config->length, err) < 0 ||
 	    ces_image_record_write(dir, "record", record, err) < 0 ||
 	    commit(store, name, store->images, record->digest, image_spoilt, err) < 0) {
-		ces_store_unstage(store, name);
+		(void)ces_tree_remove(store->staging, name);
 		return -1;
 	}
 	return 0;

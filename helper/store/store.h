@@ -64,9 +64,6 @@ uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id
 int ces_store_commit_layer(const struct ces_store *store, const char *name, const char *diff_id,
 			   struct ces_error *err);
 
-/* Removes a staging directory. */
-void ces_store_unstage(const struct ces_store *store, const char *name);
-
 struct ces_bytes {
 	char *bytes;
 	size_t length;
