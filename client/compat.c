@@ -20,6 +20,7 @@
 #include "common/cleanup.h"
 #include "common/num.h"
 #include "common/paths.h"
+#include "common/quantity.h"
 
 enum runtime { PODMAN, APPTAINER, K8S };
 

@@ -10,6 +10,7 @@
 #include "client/words.h"
 #include "common/cleanup.h"
 #include "common/num.h"
+#include "common/quantity.h"
 
 int ces_options_size(const char *option, const char *value, uint64_t *ret, struct ces_error *err)
 {

@@ -1,8 +1,10 @@
 /* Sizes, times, cpus and dates as people write them. It must not depend on the locale. */
-#include "common/num.h"
+#include "common/quantity.h"
 
 #include <errno.h>
 #include <string.h>
+
+#include "common/num.h"
 
 #define YEARS_10 (10ull * 366 * 86400)
 

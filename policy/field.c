@@ -10,6 +10,7 @@
 
 #include "common/cleanup.h"
 #include "common/num.h"
+#include "common/quantity.h"
 
 struct ces_field_block {
 	struct ces_field_block *next;

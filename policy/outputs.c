@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "common/num.h"
+#include "common/quantity.h"
 #include "policy/template.h"
 #include "policy/valid.h"
 

@@ -9,7 +9,7 @@
 #include "common/digest.h"
 #include "common/cluster.h"
 #include "common/name.h"
-#include "common/num.h"
+#include "common/quantity.h"
 #include "policy/field.h"
 #include "policy/outputs.h"
 #include "policy/parse_rule.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/name.h"
-#include "common/num.h"
+#include "common/quantity.h"
 #include "policy/demand.h"
 #include "policy/pattern.h"
 #include "policy/policy.h"

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/num.h"
+#include "common/quantity.h"
 #include "policy/approve/change.h"
 #include "policy/evidence/store.h"
 #include "policy/tool/rules.h"

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/num.h"
+#include "common/quantity.h"
 #include "policy/conform/conform.h"
 #include "policy/conform/login.h"
 #include "policy/conform/registry.h"

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 
 #include "common/cleanup.h"
-#include "common/num.h"
 #include "common/paths.h"
+#include "common/quantity.h"
 #include "policy/evidence/store.h"
 #include "policy/tool/input.h"
 #include "policy/tool/profiles.h"

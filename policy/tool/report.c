@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/num.h"
+#include "common/quantity.h"
 #include "policy/evidence/store.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"

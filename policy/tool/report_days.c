@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "common/num.h"
+#include "common/quantity.h"
 #include "policy/tool/report.h"
 #include "policy/tool/tool.h"
 

@@ -9,8 +9,8 @@
 
 #include "common/cleanup.h"
 #include "common/digest.h"
-#include "common/num.h"
 #include "common/paths.h"
+#include "common/quantity.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"
 

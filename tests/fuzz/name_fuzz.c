@@ -8,6 +8,7 @@
 
 #include "common/name.h"
 #include "common/num.h"
+#include "common/quantity.h"
 #include "policy/pattern.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

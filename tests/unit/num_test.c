@@ -5,6 +5,7 @@
 
 #include "common/cleanup.h"
 #include "common/num.h"
+#include "common/quantity.h"
 
 struct number {
 	const char *text;
