@@ -21,6 +21,7 @@
 #include "common/frame.h"
 #include "common/io.h"
 #include "common/schema.h"
+#include "common/wire_stream.h"
 
 #define HELPER_FDS 5
 #define SEND_MS    15000 /* (longer than the helper waits for a whole request) */

@@ -2,6 +2,7 @@
 #include "common/packet.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 

@@ -1,10 +1,11 @@
 /* Packets of one frame each. It must not be linked into root's programs, whose packets are structs.
  */
-#include "common/packet.h"
+#include "common/packet_frame.h"
 
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/packet.h"
 
 int ces_packet_send_frame(int socket, const struct ces_wire_schema *schema, const void *object,
 			  int fd, const char *peer, struct ces_error *err)

@@ -15,7 +15,6 @@
 
 #define CES_WIRE_HEADER       10
 #define CES_WIRE_FIELD_HEADER 6
-#define CES_WIRE_REQUEST_MAX  (256 * 1024)      /* a request frame, header included */
 #define CES_WIRE_RECORD_MAX   (4 * 1024 * 1024) /* records and worker replies */
 
 enum ces_wire_kind {
@@ -72,21 +71,11 @@ int ces_wire_encode(const struct ces_wire_schema *schema, const void *object, ui
  * freed.) */
 void ces_wire_free(const struct ces_wire_schema *schema, void *object);
 
-/* Reads one frame from a stream fd: header first, then at most max bytes in all, before deadline_ms
- * (see common/io.h). *ret is malloc'd; *ret_type is the frame's type. Returns 1, 0 at a clean end
- * of file before the first byte, -1 with err set. */
-int ces_wire_read(int fd, size_t max, int64_t deadline_ms, uint8_t **ret, size_t *ret_length,
-		  uint16_t *ret_type, struct ces_error *err);
-
 /* Returns the type of a frame in memory, or 0 if it has no valid header. */
 uint16_t ces_wire_type(const void *frame, size_t length);
 
 /* Encodes and writes. */
 int ces_wire_send(int fd, const struct ces_wire_schema *schema, const void *object,
 		  int64_t deadline_ms, struct ces_error *err);
-
-/* Reads one frame and decodes it by schema. 1, 0 at end of file, -1. */
-int ces_wire_receive(int fd, const struct ces_wire_schema *schema, size_t max, int64_t deadline_ms,
-		     void *object, struct ces_error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* Reads a frame from a stream. It must not be linked into root's programs, which read a frame
  * whole: from a file of root's, or from memory. */
-#include "common/wire_field.h"
+#include "common/wire_stream.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/io.h"
+#include "common/wire_field.h"
 
 static int late(struct ces_error *err)
 {

@@ -7,6 +7,7 @@
 #include "common/io.h"
 #include "common/request.h"
 #include "common/schema.h"
+#include "common/wire_stream.h"
 #include "helper/parse/sandbox.h"
 #include "policy/flat.h"
 #include "policy/parsed.h"

@@ -10,7 +10,9 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/packet.h"
+#include "common/packet_frame.h"
 #include "common/schema.h"
+#include "common/wire_stream.h"
 #include "helper/fetch/channel.h"
 
 static int gone(struct ces_error *err)

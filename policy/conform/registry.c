@@ -20,6 +20,7 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/packet.h"
+#include "common/packet_frame.h"
 #include "common/paths.h"
 #include "common/schema.h"
 #include "helper/fetch/channel.h"

@@ -26,6 +26,7 @@
 #include "common/event.h"
 #include "common/schema.h"
 #include "common/io.h"
+#include "common/wire_stream.h"
 
 #define BIG        (3u << 20)
 #define REQUEST_FD 3

@@ -10,6 +10,7 @@
 #include "common/frame.h"
 #include "common/io.h"
 #include "common/request.h"
+#include "common/wire_stream.h"
 #include "helper/admit/hand_over.h"
 #include "helper/core/last_words.h"
 #include "tests/unit/policy_fixture.h"

@@ -12,6 +12,7 @@
 
 #include "common/cleanup.h"
 #include "common/packet.h"
+#include "common/packet_frame.h"
 #include "common/schema.h"
 #include "helper/fetch/channel.h"
 #include "helper/layout/index.h"

@@ -14,6 +14,7 @@
 #include "common/io.h"
 #include "common/request.h"
 #include "common/schema.h"
+#include "common/wire_stream.h"
 
 struct pair {
 	void *memory;

@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 
 #include "common/io.h"
+#include "common/wire_stream.h"
 #include "common/worker.h"
 #include "common/schema.h"
 
