@@ -17,6 +17,7 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "policy/cdi.h"
+#include "policy/cdi_parse.h"
 
 #define KINDS_MAX 64
 #define AGAIN                                                                                      \

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "policy/parse.h"
 #include "policy/rights.h"
 
 #define CALLER_GROUPS 1024

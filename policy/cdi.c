@@ -6,6 +6,7 @@
 
 #include "common/cleanup.h"
 #include "common/name.h"
+#include "policy/cdi_parse.h"
 #include "policy/cdi_place.h"
 #include "policy/field.h"
 #include "policy/template.h"

@@ -44,19 +44,13 @@ struct ces_cdi_link {
 	uint64_t place;      /* enum ces_cdi_place */
 };
 
-/* A program that a runtime would start. CES does not start it, but makes the links that some known
- * ones would make. No program of root's sees it. */
-struct ces_cdi_hook {
-	struct ces_strings args;
-};
-
 struct ces_cdi_edits {
 	struct ces_strings env; /* "NAME=value" */
 	struct ces_cdi_node *nodes;
 	size_t n_nodes;
 	struct ces_cdi_mount *mounts;
 	size_t n_mounts;
-	struct ces_cdi_hook *hooks;
+	struct ces_cdi_hook *hooks; /* policy/cdi_parse.h; none in root's programs */
 	size_t n_hooks;
 	struct ces_cdi_link *links; /* of all hooks */
 	size_t n_links;
@@ -74,16 +68,6 @@ struct ces_cdi_spec {
 	struct ces_cdi_edits edits; /* of every device */
 	void *memory;               /* private to policy/cdi.c */
 };
-
-/* Reads one of root's specifications, strictly. It refuses a key that the CDI specification does
- * not define, or that changes more of the container than CES can. It leaves out the own nodes of
- * graphics cards. If its kind is not one of kinds,
- * *ret is NULL and the rest is not read; otherwise release it with ces_cdi_free. Code CES_E_HOST on
- * failure. */
-int ces_cdi_parse(const char *bytes, size_t length, const struct ces_strings *kinds,
-		  struct ces_cdi_spec **ret, struct ces_error *err);
-
-void ces_cdi_free(struct ces_cdi_spec *spec);
 
 /* Returns whether a node may appear there in the container. */
 bool ces_cdi_place_valid(const char *path);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "policy/cdi_parse.h"
 #include "policy/cdi_place.h"
 #include "policy/template.h"
 

@@ -162,9 +162,4 @@ int ces_decide(const struct ces_policy *policy, const struct ces_caller *caller,
 size_t ces_decide_candidates(const struct ces_policy *policy, const struct ces_caller *caller,
 			     char (*ret)[CES_NAME_MAX + 1], size_t max);
 
-/* Explains an allowed decision in plain English, line by line (mounts, limits, devices, ports,
- * rule, approval). It calls `emit` once for each line. */
-void ces_decision_explain(const struct ces_caller *caller, const struct ces_decision *decision,
-			  void (*emit)(void *, const char *), void *context);
-
 #endif

@@ -6,8 +6,6 @@
 #include "policy/decide.h"
 
 #define CES_EVIDENCE_DIR "/etc/ces/evidence.d"
-#define CES_SCAN_AGE_MAX (UINT64_C(3650) * 24 * 60 * 60)
-#define CES_DEMAND_TEXT  256
 #define CES_SCANS_MAX    4 /* one of each format of scanners */
 
 /* The findings of a scan. The second four are those of the first four that a newer package
@@ -50,11 +48,7 @@ int ces_decide_demand(struct ces_decision *decision, const struct ces_evidence_f
 int ces_demand_deny(const struct ces_decision *decision, const char *key, const char *text,
 		    struct ces_error *err);
 
-/* The finding for a word of a policy: "high", "fixable high"; CES_FINDINGS for any other. */
-unsigned ces_finding_of(const char *word);
+/* The words of a policy for them. */
 extern const char *const ces_findings[CES_FINDINGS];
-
-/* "a scan at most 30d old without critical, and an SBOM", or "". */
-void ces_demand_say(const struct ces_policy_demand *demand, char *buffer, size_t size);
 
 #endif

@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/num.h"
 #include "policy/demand.h"
+#include "policy/demand_text.h"
 
 unsigned ces_finding_of(const char *word)
 {

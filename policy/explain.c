@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "common/num.h"
+#include "policy/demand_text.h"
+#include "policy/explain.h"
 
 struct out {
 	void (*emit)(void *, const char *);

@@ -12,6 +12,7 @@
 #include "common/quantity.h"
 #include "policy/field.h"
 #include "policy/outputs.h"
+#include "policy/parse.h"
 #include "policy/parse_rule.h"
 #include "policy/template.h"
 #include "policy/valid.h"

@@ -8,6 +8,7 @@
 #include "common/name.h"
 #include "common/quantity.h"
 #include "policy/demand.h"
+#include "policy/demand_text.h"
 #include "policy/pattern.h"
 #include "policy/policy.h"
 #include "policy/valid.h"

@@ -13,8 +13,11 @@
 #include "helper/parse/evidence.h"
 #include "helper/parse/sandbox.h"
 #include "policy/cdi.h"
+#include "policy/cdi_parse.h"
+#include "policy/explain.h"
 #include "policy/flat.h"
 #include "policy/names.h"
+#include "policy/parse.h"
 #include "policy/parsed.h"
 
 static int read_policy(const char *bytes, size_t length, uint8_t **ret, size_t *ret_length,

@@ -17,6 +17,7 @@
 #include "common/io.h"
 #include "policy/evidence/apart.h"
 #include "policy/evidence/store.h"
+#include "policy/parse.h"
 #include "policy/tool/diff_policy.h"
 #include "policy/tool/input.h"
 #include "policy/tool/rules.h"

@@ -15,6 +15,7 @@
 
 #include "common/cleanup.h"
 #include "common/paths.h"
+#include "policy/parse.h"
 #include "policy/policy.h"
 #include "policy/receipt/dsse.h"
 #include "policy/receipt/heads.h"

@@ -5,6 +5,7 @@
 
 #include "common/num.h"
 #include "policy/demand.h"
+#include "policy/demand_text.h"
 #include "policy/template.h"
 #include "policy/valid.h"
 

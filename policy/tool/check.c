@@ -13,6 +13,7 @@
 #include "common/paths.h"
 #include "common/quantity.h"
 #include "policy/evidence/store.h"
+#include "policy/parse.h"
 #include "policy/tool/input.h"
 #include "policy/tool/profiles.h"
 #include "policy/tool/signers.h"

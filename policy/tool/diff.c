@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "policy/parse.h"
 #include "policy/tool/diff_policy.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"

@@ -12,6 +12,7 @@
 #include "policy/tool/diff_settings.h"
 #include "policy/tool/signers.h"
 #include "policy/tool/tool.h"
+#include "policy/demand_text.h"
 
 /* 0 is never: the latest of all. */
 static bool later(time_t a, time_t b)

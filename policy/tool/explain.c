@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/demand_text.h"
+#include "policy/parse.h"
 #include "policy/pattern.h"
 #include "policy/evidence/store.h"
 #include "policy/tool/explain.h"

@@ -6,6 +6,7 @@
 #include "common/name.h"
 #include "common/num.h"
 #include "policy/demand.h"
+#include "policy/demand_text.h"
 #include "policy/template.h"
 #include "policy/tool/explain.h"
 #include "policy/tool/outputs.h"

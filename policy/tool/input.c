@@ -10,6 +10,7 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "policy/parse.h"
 
 #define NOBODY     65534
 #define POLICY_MAX (4 * 1024 * 1024)

@@ -11,6 +11,7 @@
 #include "common/digest.h"
 #include "common/paths.h"
 #include "common/quantity.h"
+#include "policy/parse.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"
 

@@ -7,6 +7,8 @@
 #include "common/cleanup.h"
 #include "common/request.h"
 #include "policy/demand.h"
+#include "policy/demand_text.h"
+#include "policy/parse.h"
 #include "policy/signed.h"
 #include "policy/tool/cases.h"
 #include "policy/tool/input.h"

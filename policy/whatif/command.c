@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/quantity.h"
 #include "policy/evidence/store.h"
+#include "policy/parse.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"
 #include "policy/valid.h"

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "policy/cdi.h"
+#include "policy/cdi_parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 

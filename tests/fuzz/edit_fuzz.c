@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "policy/approve/edit.h"
+#include "policy/parse.h"
 #include "policy/policy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/parse.h"
 #include "policy/policy.h"
 #include "policy/scan.h"
 #include "policy/tool/where.h"

@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "policy/cdi.h"
+#include "policy/cdi_parse.h"
 #include "policy/cdi_place.h"
 
 static char *kind_list[] = {(char *)"nvidia.com/gpu", (char *)"amd.com/gpu"};

@@ -3,6 +3,7 @@
 #define CES_TESTS_POLICY_ASK_H
 
 #include "common/request.h"
+#include "policy/parse.h"
 #include "tests/unit/policy_fixture.h"
 
 #define NOW 1796083200 /* 2026-12-01 00:00:00 UTC */

@@ -1,5 +1,6 @@
 /* Tests the decision: who may do what, by which rule. policy_run_test.c tests what a run is given.
  */
+#include "policy/explain.h"
 #include "tests/unit/policy_ask.h"
 
 /* Members and projects. */

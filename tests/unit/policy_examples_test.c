@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "common/io.h"
+#include "policy/parse.h"
 
 #define NOW 1796083200 /* 2026-12-01 */
 

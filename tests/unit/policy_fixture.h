@@ -10,6 +10,7 @@
 
 #include "common/cleanup.h"
 #include "policy/decide.h"
+#include "policy/parse.h"
 #include "policy/policy.h"
 
 #define D1 "sha256:1111111111111111111111111111111111111111111111111111111111111111"

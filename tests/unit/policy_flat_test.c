@@ -7,7 +7,9 @@
 
 #include "common/io.h"
 #include "policy/cdi.h"
+#include "policy/cdi_parse.h"
 #include "policy/flat.h"
+#include "policy/parse.h"
 
 static uint8_t *block;
 static size_t length;

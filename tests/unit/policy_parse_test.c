@@ -1,5 +1,6 @@
 /* Tests the policy's parser: which files it refuses as a whole, which place it names for an error,
  * and how it merges defaults and projects. */
+#include "policy/parse.h"
 #include "tests/unit/policy_fixture.h"
 
 static const struct {

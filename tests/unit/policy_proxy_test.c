@@ -3,6 +3,7 @@
 
 #include "common/cluster.h"
 #include "common/name.h"
+#include "policy/explain.h"
 #include "policy/valid.h"
 #include "tests/unit/policy_ask.h"
 
