@@ -8,17 +8,11 @@
 
 #include "common/name.h"
 
-struct ces_digest_state {
-	struct sha256_ctx context;
-};
+/* Writes "sha256:<64 hex>" and a NUL into ret (CES_DIGEST_LENGTH + 1 bytes), for bytes that came in
+ * pieces, by sha256_init and sha256_update. */
+void ces_digest_end(struct sha256_ctx *context, char ret[CES_DIGEST_LENGTH + 1]);
 
-void ces_digest_begin(struct ces_digest_state *state);
-void ces_digest_add(struct ces_digest_state *state, const void *bytes, size_t length);
-
-/* Writes "sha256:<64 hex>" and a NUL into ret (CES_DIGEST_LENGTH + 1 bytes). */
-void ces_digest_end(struct ces_digest_state *state, char ret[CES_DIGEST_LENGTH + 1]);
-
-/* All three in one. */
+/* The same for bytes in memory. */
 void ces_digest_of(const void *bytes, size_t length, char ret[CES_DIGEST_LENGTH + 1]);
 
 #endif

@@ -56,11 +56,11 @@ struct ces_stream {
 
 	/* the consumer's own: it hashes the tar here and not on the thread, so that both are
 	 * equally busy */
-	struct ces_digest_state plain;
+	struct sha256_ctx plain;
 
 	/* the thread's own */
 	struct ces_decode *decode;
-	struct ces_digest_state compressed;
+	struct sha256_ctx compressed;
 	uint64_t taken, produced;
 	const uint8_t *in;
 	size_t in_length;
@@ -112,7 +112,7 @@ static int read_checked(struct ces_stream *stream, struct ces_error *err)
 		return ces_error_set(err, CES_E_IMAGE, "it ended after %llu of %llu bytes",
 				     (unsigned long long)stream->taken,
 				     (unsigned long long)stream->source.size);
-	ces_digest_add(&stream->compressed, stream->input, (size_t)n);
+	sha256_update(&stream->compressed, (size_t)n, stream->input);
 	stream->taken += (uint64_t)n;
 	stream->in = stream->input;
 	stream->in_length = (size_t)n;
@@ -285,8 +285,8 @@ int ces_stream_open(const struct ces_stream_source *source, struct ces_stream **
 	stream->source = *source;
 	pthread_mutex_init(&stream->lock, NULL);
 	pthread_cond_init(&stream->changed, NULL);
-	ces_digest_begin(&stream->compressed);
-	ces_digest_begin(&stream->plain);
+	sha256_init(&stream->compressed);
+	sha256_init(&stream->plain);
 	stream->memory = malloc(INPUT_SIZE + BLOCKS * (size_t)BLOCK_SIZE);
 	stream->input = stream->memory;
 	for (size_t i = 0; i < BLOCKS && stream->memory != NULL; i++)
@@ -336,7 +336,7 @@ int ces_stream_next(struct ces_stream *stream, const uint8_t **ret, size_t *ret_
 	}
 	pthread_mutex_unlock(&stream->lock);
 	if (result == 1)
-		ces_digest_add(&stream->plain, *ret, *ret_length);
+		sha256_update(&stream->plain, *ret_length, *ret);
 	return result;
 }
 
