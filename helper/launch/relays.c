@@ -40,25 +40,16 @@ int ces_relay_netns(const struct ces_container *container, int *ret, struct ces_
 		   : ces_process_namespace(&container->process, "net", ret, err);
 }
 
-static int spawn(int netns, const int *fds, size_t n_fds, struct ces_process *ret,
-		 struct ces_error *err)
-{
-	struct ces_spawn how = {.path = CES_RELAY_PATH,
-				.userns = -1,
-				.netns = netns > 0 ? netns : 0,
-				.fds = fds,
-				.n_fds = n_fds};
-
-	if (ces_worker_ids(CES_RELAY_USER, &how.uid, &how.gid, err) < 0)
-		return -1;
-	return ces_spawn_worker(&how, ret, err);
-}
-
 int ces_relay_start(int netns, const int *fds, size_t n_fds, const struct ces_relay_job *job,
 		    struct ces_relay *ret, struct ces_error *err)
 {
 	CES_CLEANUP_FD int theirs = -1;
 	int all[2 + CES_RELAY_PORTS], pair[2];
+	struct ces_spawn how = {.path = CES_RELAY_PATH,
+				.userns = -1,
+				.netns = netns > 0 ? netns : 0,
+				.fds = all,
+				.n_fds = 1 + n_fds};
 
 	if (n_fds >= CES_COUNT(all))
 		return ces_error_set(err, CES_E_INTERNAL, "too many fds for ces-relay");
@@ -69,7 +60,8 @@ int ces_relay_start(int netns, const int *fds, size_t n_fds, const struct ces_re
 	all[0] = theirs;
 	for (size_t i = 0; i < n_fds; i++)
 		all[1 + i] = fds[i];
-	if (spawn(netns, all, 1 + n_fds, &ret->process, err) < 0)
+	if (ces_worker_ids(CES_RELAY_USER, &how.uid, &how.gid, err) < 0 ||
+	    ces_spawn_worker(&how, &ret->process, err) < 0)
 		return -1;
 	return send(ret->channel, job, sizeof(*job), MSG_NOSIGNAL) == (ssize_t)sizeof(*job)
 		   ? 0

@@ -22,7 +22,7 @@ struct ces_journal {
 
 #define CES_JOURNAL_NONE ((struct ces_journal){-1, -1, -1, -1})
 
-/* Opens (makes) and checks the journal. */
+/* Opens (makes) and checks the journal. A failure ends the request, or the process. */
 int ces_journal_open(struct ces_journal *ret, struct ces_error *err);
 void ces_journal_close(struct ces_journal *journal);
 

@@ -67,16 +67,11 @@ static int open_checked(int dir, const char *name, int flags, int *ret, struct c
 
 int ces_journal_open(struct ces_journal *ret, struct ces_error *err)
 {
-	struct ces_journal journal = CES_JOURNAL_NONE;
-
-	if (ces_beneath_own_dir(CES_AT_ROOT, CES_JOURNAL_DIR, &journal.dir, err) < 0 ||
-	    open_checked(journal.dir, "head", 0, &journal.head, err) < 0 ||
-	    open_checked(journal.dir, "audit.jsonl", O_APPEND, &journal.fd, err) < 0) {
-		ces_journal_close(&journal);
+	if (ces_beneath_own_dir(CES_AT_ROOT, CES_JOURNAL_DIR, &ret->dir, err) < 0 ||
+	    open_checked(ret->dir, "head", 0, &ret->head, err) < 0 ||
+	    open_checked(ret->dir, "audit.jsonl", O_APPEND, &ret->fd, err) < 0)
 		return -1;
-	}
-	journal.syslog = open_syslog();
-	*ret = journal;
+	ret->syslog = open_syslog();
 	return 0;
 }
 

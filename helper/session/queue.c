@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/io.h"
 #include "common/name.h"
 #include "helper/core/beneath.h"
 
@@ -33,20 +33,12 @@ struct queue {
 	struct entry v[MOST];
 };
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* Reads the table and returns an fd to write it back to; -1. A table that cannot be read whole is
  * empty. */
 static int load(int runs, struct queue *queue)
 {
 	int fd = ces_beneath_open(runs, QUEUE, O_RDWR | O_CREAT, 0600);
-	uint64_t now = now_ms();
+	uint64_t now = (uint64_t)ces_now_ms();
 
 	if (fd < 0 || pread(fd, queue, sizeof(*queue), 0) != (ssize_t)sizeof(*queue))
 		memset(queue, 0, sizeof(*queue));
@@ -112,7 +104,7 @@ uint64_t ces_queue_wait(int runs, const struct ces_queue_wish *wish, uint64_t *r
 		return 0;
 	entry->uid = wish->uid;
 	entry->gpus = wish->gpus;
-	entry->seen_ms = now_ms();
+	entry->seen_ms = (uint64_t)ces_now_ms();
 	(void)snprintf(entry->project, sizeof(entry->project), "%s", wish->project);
 	*ret_position = count(&queue, wish, entry->ticket, UINT64_MAX) + 1;
 	return pwrite(fd, &queue, sizeof(queue), 0) == (ssize_t)sizeof(queue) ? entry->ticket : 0;

@@ -182,24 +182,18 @@ int ces_tree_chown(int dirfd, uid_t uid, gid_t gid)
 
 /* Only a regular file or a directory gets another mode, and by its own descriptor: a link could
  * lead to a file that its owner keeps to themselves. */
-static int share(int fd)
-{
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
-		return -1;
-	return fchmod(fd, (st.st_mode & 0777) | (S_ISDIR(st.st_mode) ? 0555 : 0444));
-}
-
 static int share_one(int parent, const char *name, const struct stat *st, void *context)
 {
 	CES_CLEANUP_FD int fd = -1;
+	struct stat its;
 
 	(void)context;
 	if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
 		return 0;
 	fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	return share(fd);
+	if (fd < 0 || fstat(fd, &its) < 0 || !(S_ISREG(its.st_mode) || S_ISDIR(its.st_mode)))
+		return -1;
+	return fchmod(fd, (its.st_mode & 0777) | (S_ISDIR(its.st_mode) ? 0555 : 0444));
 }
 
 int ces_tree_share(int dirfd)
