@@ -6,10 +6,12 @@
 
 #include <check.h>
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -71,6 +73,25 @@ static inline size_t steps_count(const char *words)
 	for (size_t i = 0; i < steps->n; i++)
 		n += strncmp(steps->v[i], words, strlen(words)) == 0;
 	return n;
+}
+
+/* Makes the system call, in a test that defines syscall(2) itself. */
+static inline long real_syscall(long number, const long v[6])
+{
+	static long (*real)(long, ...);
+
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "syscall");
+	return real(number, v[0], v[1], v[2], v[3], v[4], v[5]);
+}
+
+/* Removes all that is in a directory. */
+static inline void clear_directory(const char *path)
+{
+	char command[120];
+
+	(void)snprintf(command, sizeof(command), "find %s -mindepth 1 -delete", path);
+	ck_assert_int_eq(system(command), 0);
 }
 
 /* How many descriptors this process has. */
