@@ -27,6 +27,7 @@ static struct {
 	dev_t number;
 } nodes[300];
 static size_t n_nodes;
+static bool mounted; /* something is mounted at pts */
 
 static void remember(int dir, const char *path, mode_t mode, dev_t number)
 {
@@ -52,6 +53,7 @@ int fstatat(int dir, const char *restrict path, struct stat *restrict st, int fl
 	if (step("stat %s %x", path, flags) ||
 	    syscall(SYS_newfstatat, dir, path, st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -1;
+	st->st_dev += mounted && strcmp(path, "pts") == 0;
 	for (size_t i = 0; i < n_nodes; i++)
 		if (nodes[i].inode == st->st_ino) {
 			st->st_mode = nodes[i].mode;
@@ -121,6 +123,7 @@ static void set_up(void)
 	directory_begin();
 	(void)umask(0);
 	n_nodes = 0;
+	mounted = false;
 	err = (struct ces_error){0};
 	steps_begin(0, 0);
 }
@@ -276,14 +279,28 @@ static const struct {
 
 START_TEST(a_node_more_is_found_and_named)
 {
-	char expected[80];
+	char expected[80], *found;
 
 	ck_assert_int_eq(make(), 0);
 	remember(directory, wrong[_i].path, wrong[_i].mode | 0600,
 		 makedev(wrong[_i].major, wrong[_i].minor));
-	(void)check(GPU, -1);
+	found = strdup(check(GPU, -1));
 	(void)snprintf(expected, sizeof(expected), "it has a device /dev/%s", wrong[_i].shown);
 	ck_assert_str_eq(err.text, expected);
+	(void)snprintf(expected, sizeof(expected), "\"%s\"]", wrong[_i].shown);
+	ck_assert_msg(strstr(found, expected) != NULL, "%s", found);
+	free(found);
+}
+END_TEST
+
+START_TEST(what_the_containers_own_mounts_hold_is_not_of_this_dev)
+{
+	ck_assert_int_eq(make(), 0);
+	remember(directory, "pts/0", S_IFCHR | 0620, makedev(136, 0));
+	mounted = true;
+	(void)check(GPU, 0);
+	mounted = false;
+	(void)check(GPU, -1);
 }
 END_TEST
 
@@ -508,6 +525,7 @@ int main(void)
 	tcase_add_test(t, what_was_made_passes_the_check_and_is_listed);
 	tcase_add_test(t, a_terminal_is_at_the_console_and_nowhere_else);
 	tcase_add_loop_test(t, a_node_more_is_found_and_named, 0, CES_COUNT(wrong));
+	tcase_add_test(t, what_the_containers_own_mounts_hold_is_not_of_this_dev);
 	tcase_add_test(t, a_node_with_another_number_or_kind_is_found);
 	tcase_add_test(t, a_node_that_is_missing_is_noticed);
 	tcase_add_test(t, a_directory_that_cannot_be_read_is_an_error);
