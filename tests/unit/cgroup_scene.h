@@ -50,20 +50,9 @@ static const char *const memory_files[] = {"tasks",
 static const char *const cpu_files[] = {"tasks", "cpu.cfs_quota_us", NULL};
 static const char *const pids_files[] = {"tasks", "pids.max", "pids.events", "pids.peak", NULL};
 
-/* The path of an fd below the scene's directory; of the scene itself ".". */
 static const char *path_at(int fd)
 {
-	static char path[1024];
-	char name[40];
-	size_t length = strlen(directory_path);
-	ssize_t n;
-
-	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	n = readlink(name, path, sizeof(path) - 1);
-	path[n < 0 ? 0 : n] = '\0';
-	if (strncmp(path, directory_path, length) != 0)
-		return path;
-	return path[length] == '\0' ? "." : path + length + 1;
+	return path_below(directory_path, fd);
 }
 
 static const char *const *files_of(const char *path)

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define STEPS_MAX 400
 
@@ -92,6 +93,22 @@ static inline void clear_directory(const char *path)
 
 	(void)snprintf(command, sizeof(command), "find %s -mindepth 1 -delete", path);
 	ck_assert_int_eq(system(command), 0);
+}
+
+/* The path of an fd below a directory, "." for itself; absolute if it is elsewhere. */
+static inline const char *path_below(const char *base, int fd)
+{
+	static char path[4096];
+	char name[40];
+	size_t length = strlen(base);
+	ssize_t n;
+
+	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	n = readlink(name, path, sizeof(path) - 1);
+	path[n < 0 ? 0 : n] = '\0';
+	if (strncmp(path, base, length) != 0 || (path[length] != '/' && path[length] != '\0'))
+		return path;
+	return path[length] == '\0' ? "." : path + length + 1;
 }
 
 /* How many descriptors this process has. */
