@@ -108,7 +108,7 @@ int mkdirat(int dir, const char *path, mode_t mode)
 	CES_CLEANUP_FD int fd = -1;
 	char at[300];
 
-	(void)snprintf(at, sizeof(at), "%s", path_at(dir));
+	(void)snprintf(at, sizeof(at), "%.299s", path_at(dir));
 	if (step("mkdir %s:%s %o", at, path, mode) || syscall(SYS_mkdirat, dir, path, 0755) < 0)
 		return -1;
 	fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -154,7 +154,7 @@ int unlinkat(int dir, const char *path, int flags)
 	CES_CLEANUP_FD int fd = -1;
 	char at[300];
 
-	(void)snprintf(at, sizeof(at), "%s", path_at(dir));
+	(void)snprintf(at, sizeof(at), "%.299s", path_at(dir));
 	ck_assert_int_eq(flags, AT_REMOVEDIR);
 	if (step("rmdir %s:%s", at, path))
 		return -1;
