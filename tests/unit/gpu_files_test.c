@@ -294,8 +294,8 @@ START_TEST(no_link_in_the_tree_or_the_top_layer_is_followed)
 }
 END_TEST
 
-static const char *const plain[] = {"libcuda.so.550.2", "./libcuda.so.550.1", "libcuda.so.550.10",
-				    "x"};
+static const char *const plain[] = {"libcuda.so.550.2", "libcuda.so.550", "./libcuda.so.550.1",
+				    "libcuda.so.550.10", "x"};
 
 START_TEST(only_a_link_to_this_very_file_gives_it_its_plain_name)
 {
