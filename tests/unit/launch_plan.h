@@ -33,8 +33,12 @@ static inline void plan_map(uint32_t uid, uint32_t gid)
 
 	plan.uid = uid;
 	plan.gid = gid;
+#ifndef PLAN_WITHOUT_MAP /* (a suite that plays helper/session/idmap.c) */
 	ck_assert_int_eq(
 	    ces_idmap_make(&session.caller, uid, gid, BASE, groups, 1, &plan.map, &err), 0);
+#else
+	(void)groups;
+#endif
 }
 
 static inline void plan_begin(void)
