@@ -1,0 +1,483 @@
+/* All that helper/launch/run.c calls, each call noted as a step. The parts themselves have suites
+ * of their own. */
+#ifndef CES_TESTS_UNIT_RUN_SCENE_H
+#define CES_TESTS_UNIT_RUN_SCENE_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/record.h"
+#include "helper/audit/proof.h"
+#include "helper/launch/config.h"
+#include "helper/launch/places.h"
+#include "helper/launch/proxy.h"
+#include "helper/launch/rootfs.h"
+#include "helper/session/frames.h"
+#include "helper/session/journal.h"
+#include "helper/session/lock.h"
+#include "helper/session/queue.h"
+#include "helper/session/record.h"
+#include "helper/session/runs.h"
+#include "helper/session/weaken.h"
+#include "helper/store/signed.h"
+#include "helper/watch/finish.h"
+#include "helper/watch/kept.h"
+#include "helper/watch/list.h"
+#include "helper/watch/outcome.h"
+#include "helper/watch/supervise.h"
+#define PLAN_WITHOUT_MAP
+#include "tests/unit/launch_plan.h"
+#include "tests/unit/steps.h"
+
+/* What the parts answer. */
+static struct {
+	const char *grant_digest, *top_digest;
+	struct ces_image_record image;
+	bool image_damaged;
+	struct ces_run_record runs[8]; /* of the register */
+	bool alive[8];
+	size_t n_runs, before; /* how many wait for longer */
+	enum ces_code gpus;    /* CES_OK: there are some */
+	size_t all, idle;      /* GPUs */
+	size_t tries;          /* so many before they are free */
+	const char *command;
+	bool ended; /* the container, in the middle of the start */
+	pid_t held;
+} world;
+
+/* Notes a step that may fail. */
+#define PLAY(...)                                                                                  \
+	(step(__VA_ARGS__) ? ces_error_errno(ret_err, CES_E_HOST, "failing") : ces_succeeded())
+
+static int ces_succeeded(void)
+{
+	return 0;
+}
+
+unsigned alarm(unsigned seconds)
+{
+	(void)step("deadline %u", seconds);
+	return 0;
+}
+
+int usleep(useconds_t us)
+{
+	(void)step("sleep %u", us);
+	return 0;
+}
+
+int poll(struct pollfd *fds, nfds_t n, int ms)
+{
+	(void)fds;
+	(void)step("poll %lu %d", (unsigned long)n, ms);
+	return world.ended;
+}
+
+int ces_store_read_grant(const struct ces_store *store, const struct ces_caller *caller,
+			 const char *reference, struct ces_grant *ret, struct ces_error *ret_err)
+{
+	ck_assert(store == &session.store && caller == &session.caller);
+	ret->digest = (char *)(uintptr_t)world.grant_digest;
+	ret->top_digest = (char *)(uintptr_t)world.top_digest;
+	ret->reference = "ghcr.io/lab/tool:1";
+	return PLAY("grant %s", reference);
+}
+
+int ces_store_load_image(const struct ces_store *store, const char *digest,
+			 struct ces_image_record *ret, struct ces_error *ret_err)
+{
+	ck_assert_ptr_eq(store, &session.store);
+	ck_assert_str_eq(digest, world.grant_digest);
+	if (world.image_damaged)
+		return ces_error_set(ret_err, CES_E_IMAGE, "damaged");
+	*ret = world.image;
+	return PLAY("image");
+}
+
+int ces_signed_check_kept(const struct ces_store *store, const struct ces_decision *by,
+			  const struct ces_grant *grant, struct ces_signers *ret,
+			  struct ces_error *ret_err)
+{
+	ck_assert(store == &session.store && by == &decision && ret == &session.signers);
+	ck_assert_str_eq(grant->digest, world.grant_digest);
+	return PLAY("signatures");
+}
+
+int ces_policy_open_trusted(const char *path, int *ret, struct ces_error *ret_err)
+{
+	*ret = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return PLAY("trusted %s", path);
+}
+
+int ces_config_filter(char **ret, struct ces_error *ret_err)
+{
+	*ret = strdup("RklMVEVS");
+	return PLAY("filter");
+}
+
+const char *ces_config_command(const struct ces_plan *of)
+{
+	ck_assert_str_eq(of->run, "0123456789");
+	return world.command;
+}
+
+int ces_gpus_find(const struct ces_host *on, const struct ces_decision *by, struct ces_gpus *ret,
+		  struct ces_error *ret_err)
+{
+	ck_assert(on == &host && by == &decision && ret->dev == -1);
+	return PLAY("find gpus");
+}
+
+int ces_gpus_choose(struct ces_gpus *gpus, const struct ces_decision *by, int runs,
+		    struct ces_error *ret_err)
+{
+	static char *name = "nvidia.com/gpu=0";
+
+	ck_assert(by == &decision && runs == session.runs);
+	gpus->names[0] = name;
+	gpus->n_names = 1;
+	gpus->marks[0] = 77;
+	gpus->n_marks = 1;
+	if (world.gpus != CES_OK || world.tries > 0) {
+		world.tries -= world.tries > 0;
+		(void)step("choose no gpus");
+		return ces_error_set(ret_err, world.gpus == CES_OK ? CES_E_LIMIT : world.gpus,
+				     "no gpus");
+	}
+	return PLAY("choose gpus");
+}
+
+void ces_gpus_count(const struct ces_gpus *gpus, size_t *ret_all, size_t *ret_free)
+{
+	(void)gpus;
+	*ret_all = world.all;
+	*ret_free = world.idle;
+}
+
+void ces_gpus_free(struct ces_gpus *gpus)
+{
+	(void)gpus;
+	(void)step("free gpus");
+}
+
+void ces_finish_dead(struct ces_session *of)
+{
+	ck_assert_ptr_eq(of, &session);
+	(void)step("clear dead runs");
+}
+
+int ces_idmap_base(const struct ces_host *on, int store, uid_t uid, uint32_t *ret,
+		   struct ces_error *ret_err)
+{
+	ck_assert(on == &host && store == session.store.dir);
+	*ret = BASE;
+	return PLAY("base %u", uid);
+}
+
+int ces_idmap_make(const struct ces_caller *caller, uint32_t user, uint32_t group, uint32_t base,
+		   const gid_t *gids, size_t n, struct ces_idmap *ret, struct ces_error *ret_err)
+{
+	ck_assert(caller == &session.caller && gids == decision.project_gids);
+	*ret = (struct ces_idmap){.user = user, .group = group};
+	return PLAY("map %u:%u %u groups %zu", user, group, base, n);
+}
+
+int ces_idmap_make_own(const struct ces_caller *caller, uint32_t base, const gid_t *gids, size_t n,
+		       struct ces_idmap *ret, struct ces_error *ret_err)
+{
+	ck_assert(caller == &session.caller && gids == decision.project_gids);
+	*ret = (struct ces_idmap){.user = 1000, .group = 1000};
+	return PLAY("own map %u groups %zu", base, n);
+}
+
+int ces_cgroup_find(const struct ces_host *on, uid_t uid, const char *run, struct ces_cgroup *ret,
+		    struct ces_error *ret_err)
+{
+	ck_assert(on == &host && ret->root[0] == -1 && ret->dir[0] == -1);
+	ret->dir[CES_HIERARCHY_V2] = 55;
+	return PLAY("cgroup %u %s", uid, run);
+}
+
+void ces_cgroup_record(const struct ces_cgroup *cgroup, char *v[], struct ces_strings *ret)
+{
+	(void)cgroup;
+	v[0] = "place";
+	*ret = (struct ces_strings){v, 1};
+}
+
+int ces_lock_take(int fd, unsigned seconds, struct ces_lock *ret)
+{
+	ck_assert_int_eq(fd, session.runs);
+	if (step("lock %u", seconds))
+		return -1;
+	ret->fd = 99;
+	return 0;
+}
+
+void ces_lock_release(struct ces_lock *lock)
+{
+	if (lock->fd >= 0)
+		(void)step("unlock");
+	lock->fd = -1;
+}
+
+int ces_runs_each(int fd, unsigned which,
+		  void (*each)(const struct ces_run_record *, bool alive, void *), void *context)
+{
+	ck_assert(fd == session.runs && which == CES_EACH_RUN);
+	for (size_t i = 0; i < world.n_runs; i++)
+		each(&world.runs[i], world.alive[i], context);
+	return step("count runs") ? -1 : 0;
+}
+
+bool ces_runs_is_kept(const struct ces_run_record *record)
+{
+	return record->outputs == NULL;
+}
+
+size_t ces_queue_before(int fd, const struct ces_queue_wish *wish, uint64_t idle)
+{
+	ck_assert_int_eq(fd, session.runs);
+	(void)step("turn %u %s ticket %llu gpus %llu of %llu", wish->uid, wish->project,
+		   (unsigned long long)wish->ticket, (unsigned long long)wish->gpus,
+		   (unsigned long long)idle);
+	return world.before;
+}
+
+uint64_t ces_queue_wait(int fd, const struct ces_queue_wish *wish, uint64_t *ret_position)
+{
+	ck_assert_int_eq(fd, session.runs);
+	(void)step("wait ticket %llu gpus %llu", (unsigned long long)wish->ticket,
+		   (unsigned long long)wish->gpus);
+	*ret_position = 3;
+	return wish->ticket != 0 ? wish->ticket : 8;
+}
+
+void ces_queue_leave(int fd, const struct ces_queue_wish *wish)
+{
+	ck_assert_int_eq(fd, session.runs);
+	(void)step("leave ticket %llu", (unsigned long long)wish->ticket);
+}
+
+int ces_selinux_choose(bool on, int runs, struct ces_selinux *ret, struct ces_error *ret_err)
+{
+	ck_assert(on == session.selinux && runs == session.runs);
+	ret->pair = 5;
+	return PLAY("categories");
+}
+
+int ces_selinux_share_stdio(const struct ces_selinux *selinux)
+{
+	(void)selinux;
+	return step("share streams") ? -1 : 0;
+}
+
+int ces_record_decision(struct ces_session *of, const struct ces_decision *by, const char *run,
+			const char *digest, const struct ces_strings *devices,
+			const struct ces_error *why, struct ces_error *ret_err)
+{
+	ck_assert(of == &session && by == &decision && why == NULL);
+	return PLAY("record %s %s devices %zu", run, digest, devices->n);
+}
+
+static struct ces_run_record entered;
+static uint64_t entered_port;
+
+int ces_runs_enter(int fd, const struct ces_run_record *record, int *ret, int *ret_stop,
+		   struct ces_error *ret_err)
+{
+	ck_assert_int_eq(fd, session.runs);
+	entered = *record;
+	entered_port = record->ports.n > 0 ? record->ports.v[0] : 0;
+	*ret = 71;
+	*ret_stop = 72;
+	return PLAY("enter %s %s cgroups %zu gpus %zu", record->run,
+		    record->scratch != NULL ? record->scratch : "-", record->cgroups.n,
+		    record->gpus.n);
+}
+
+void ces_runs_leave(int fd, const char *run)
+{
+	ck_assert_int_eq(fd, session.runs);
+	(void)step("leave the register %s", run);
+}
+
+int ces_kept_write(const struct ces_store *store, const struct ces_run_record *record, int *ret,
+		   struct ces_error *ret_err)
+{
+	ck_assert_ptr_eq(store, &session.store);
+	*ret = 73;
+	return PLAY("keep %s", record->run);
+}
+
+int ces_store_await_collector(const struct ces_store *store, struct ces_error *ret_err)
+{
+	ck_assert_ptr_eq(store, &session.store);
+	return PLAY("collector");
+}
+
+int ces_places_open(struct ces_plan *of, struct ces_error *ret_err)
+{
+	return PLAY("places %s %s", of->outputs, of->scratch);
+}
+
+int ces_cgroup_make(struct ces_cgroup *cgroup, const struct ces_policy_limits *limits,
+		    const struct ces_policy_limits *user, struct ces_error *ret_err)
+{
+	ck_assert(cgroup->dir[0] == 55 && limits == &decision.limits && user == &decision.together);
+	return PLAY("limit");
+}
+
+int ces_devices_confine(int cgroup, const struct ces_device *more, size_t n,
+			struct ces_error *ret_err)
+{
+	(void)more;
+	return PLAY("confine %d devices %zu", cgroup, n);
+}
+
+int ces_cgroup_leave_session(struct ces_cgroup *cgroup, struct ces_error *ret_err)
+{
+	(void)cgroup;
+	return PLAY("leave the session");
+}
+
+int ces_container_start(const struct ces_plan *of, const struct ces_cgroup *cgroup,
+			struct ces_container *ret, struct ces_error *ret_err)
+{
+	(void)cgroup;
+	ret->userns = 44;
+	return PLAY("start %s %u:%u", of->hostname, of->uid, of->gid);
+}
+
+int ces_ports_start(const struct ces_plan *of, const struct ces_container *container,
+		    struct ces_ports *ret, struct ces_error *ret_err)
+{
+	(void)of;
+	(void)ret;
+	ck_assert_int_eq(container->userns, 44);
+	return PLAY("ports");
+}
+
+int ces_proxy_start(const struct ces_plan *of, const struct ces_container *container,
+		    struct ces_relay *ret, struct ces_error *ret_err)
+{
+	(void)of;
+	(void)ret;
+	ck_assert_int_eq(container->userns, 44);
+	return PLAY("proxy");
+}
+
+void ces_list_start(const struct ces_plan *of, const struct ces_container *container,
+		    struct ces_process *ret, int *ret_channel)
+{
+	(void)of;
+	(void)container;
+	(void)ret;
+	ck_assert_int_eq(*ret_channel, -1);
+	(void)step("list");
+}
+
+int ces_rootfs_build(const struct ces_plan *of, int userns, const struct ces_cgroup *cgroup,
+		     int *ret_root, struct ces_error *ret_err)
+{
+	(void)of;
+	ck_assert_int_eq(cgroup->dir[0], 55);
+	if (step("tree %d", userns))
+		return ces_error_errno(ret_err, CES_E_HOST, "failing");
+	*ret_root = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return 0;
+}
+
+int ces_relay_ready(const struct ces_relay *relay, const char *what, struct ces_error *ret_err)
+{
+	(void)relay;
+	return PLAY("ready %s", what);
+}
+
+int ces_rootfs_enter(int root, struct ces_error *ret_err)
+{
+	ck_assert_int_ge(root, 0);
+	return PLAY("enter the tree");
+}
+
+int ces_proof_begin(const struct ces_container *container, struct ces_proof *ret,
+		    struct ces_error *ret_err)
+{
+	(void)container;
+	ret->hold.held = world.held;
+	return PLAY("begin proof");
+}
+
+int ces_container_release(struct ces_container *container, struct ces_error *ret_err)
+{
+	(void)container;
+	return PLAY("release");
+}
+
+int ces_proof_of(const struct ces_plan *of, const struct ces_cgroup *cgroup,
+		 struct ces_proof *proof, struct ces_error *ret_err)
+{
+	(void)of;
+	(void)cgroup;
+	(void)proof;
+	return PLAY("proof");
+}
+
+int ces_proof_end(const struct ces_cgroup *cgroup, struct ces_proof *proof, int result,
+		  struct ces_error *ret_err)
+{
+	(void)cgroup;
+	(void)proof;
+	return PLAY("end proof %d", result) < 0 ? -1 : result;
+}
+
+int ces_weaken_for_watch(struct ces_error *ret_err)
+{
+	return PLAY("weaken");
+}
+
+void ces_outcome_started(const struct ces_plan *of, bool began)
+{
+	(void)of;
+	(void)step("say that it started %d", began);
+}
+
+void ces_supervise(const struct ces_plan *of, const struct ces_cgroup *cgroup,
+		   struct ces_container *container, int stop_fd, struct ces_ports *ports,
+		   struct ces_end *ret)
+{
+	(void)of;
+	(void)cgroup;
+	(void)ports;
+	(void)ret;
+	(void)step("supervise %d %d %d", stop_fd, container->shm >= 0, container->terminal >= 0);
+}
+
+static struct ces_plan finished; /* as it was then */
+
+int ces_finish(struct ces_finish *finish, int result, struct ces_error *ret_err)
+{
+	(void)ret_err;
+	finished = *finish->plan;
+	ck_assert_int_eq(finish->record, 71);
+	ck_assert_int_eq(finish->plan->kept, 73);
+	ces_cleanup_close(&finish->container.shm);
+	ces_cleanup_close(&finish->container.terminal);
+	(void)step("finish %d", result);
+	return result < 0;
+}
+
+void ces_journal_fill_run(const char *source, const char *run, char *buffer, size_t size)
+{
+	(void)snprintf(buffer, size, "%s/%s", source, run);
+}
+
+void ces_image_record_free(struct ces_image_record *record)
+{
+	memset(record, 0, sizeof(*record));
+}
+
+#endif
