@@ -1,51 +1,11 @@
 /* Tests the start of a run: the order of its steps, what each fault on the way leaves undone and
  * gives back, who gets the last place, and that nothing runs that is not on record. */
 /* links: helper/launch/run.c helper/core/beneath.c */
-#include "tests/unit/run_scene.h"
+#include "tests/unit/run_start.h"
 
 #include <pty.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-
-static void set_up(void)
-{
-	static char *layers[] = {D1};
-
-	plan_begin();
-	steps_begin(0, 0);
-	memset(&world, 0, sizeof(world));
-	session.runs = 91;
-	session.store.dir = 92;
-	strcpy(host.runtime, "/usr/bin/crun");
-	world.grant_digest = world.top_digest = D1;
-	world.image =
-	    (struct ces_image_record){.digest = D1, .uid = 33, .gid = 44, .diff_ids = {layers, 1}};
-	world.command = "sh";
-	world.all = world.idle = 2;
-	world.held = getpid();
-	strcpy(decision.image.registry, "ghcr.io");
-	strcpy(decision.image.repository, "lab/tool");
-	strcpy(decision.image.tag, "1");
-	strcpy(decision.outputs.source, "/home/ann/outputs");
-	strcpy(decision.scratch.source, "/tmp");
-	decision.scratch.per_run = true;
-}
-
-static void tear_down(void)
-{
-}
-
-static int run(void)
-{
-	size_t before = open_fds();
-	int result;
-
-	steps->n = 0;
-	err = (struct ces_error){0};
-	result = ces_verb_run(&session, &decision, "0123456789", &err);
-	ck_assert_uint_eq(open_fds(), before);
-	return result;
-}
 
 static const char *const all[] = {
     "deadline 60", "trusted /usr/bin/crun", "filter", "grant ghcr.io/lab/tool:1", "image",
@@ -339,7 +299,7 @@ int main(void)
 {
 	TCase *t = tcase_create("run");
 
-	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_checked_fixture(t, run_begin, NULL);
 	tcase_add_test(t, a_run_starts_step_by_step);
 	tcase_add_loop_test(t, a_step_that_fails_is_followed_by_the_end_alone, 0,
 			    CES_COUNT(all) - 1);
