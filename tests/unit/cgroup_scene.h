@@ -74,11 +74,17 @@ static void populate(int dir)
 
 int open(const char *path, int flags, ...)
 {
+	va_list rest;
+	mode_t mode;
+
+	va_start(rest, flags);
+	mode = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0;
+	va_end(rest);
 	if (strcmp(path, "/proc/self/cgroup") == 0)
 		path = "self";
 	else if (strncmp(path, MOUNT, strlen(MOUNT)) == 0)
 		path = path[strlen(MOUNT)] == '\0' ? "." : path + sizeof(MOUNT);
-	return openat(directory, path, flags);
+	return openat(directory, path, flags, mode);
 }
 
 int fstatfs(int fd, struct statfs *ret)

@@ -183,6 +183,12 @@ int fchmodat(int dir, const char *path, mode_t mode, int flags)
 int open(const char *path, int flags, ...)
 {
 	static const char *const inside[] = {"/m", "/l/", "/proc/sys/"};
+	va_list rest;
+	mode_t mode;
+
+	va_start(rest, flags);
+	mode = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0;
+	va_end(rest);
 
 	for (size_t i = 0; i < CES_COUNT(inside) && child; i++)
 		if (strncmp(path, inside[i], strlen(inside[i])) == 0) {
@@ -190,7 +196,7 @@ int open(const char *path, int flags, ...)
 				return -1;
 			return openat(directory, path + 1, flags);
 		}
-	return openat(AT_FDCWD, path, flags);
+	return openat(AT_FDCWD, path, flags, mode);
 }
 
 ssize_t write(int fd, const void *bytes, size_t n)

@@ -31,11 +31,19 @@ static size_t n_files;
 
 int open(const char *path, int flags, ...)
 {
-	ck_assert_int_eq(flags & O_CREAT, 0);
-	if (strcmp(path, directory_path) == 0)
-		return openat(AT_FDCWD, path, flags);
-	path += strspn(path, "/");
-	return openat(directory, *path == '\0' ? "." : path, flags);
+	static const char *const machine[] = {"/dev", "/proc/devices", "/etc/cdi", "/run/cdi"};
+	bool here = strcmp(path, "/") == 0;
+	va_list rest;
+	mode_t mode;
+
+	va_start(rest, flags);
+	mode = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0;
+	va_end(rest);
+	for (size_t i = 0; i < CES_COUNT(machine); i++)
+		here = here || strncmp(path, machine[i], strlen(machine[i])) == 0;
+	if (here)
+		path += strspn(path, "/");
+	return openat(here ? directory : AT_FDCWD, *path == '\0' ? "." : path, flags, mode);
 }
 
 static size_t file_of(int fd)
