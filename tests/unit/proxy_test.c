@@ -1,5 +1,5 @@
 /* Tests the one way out of a container: in which namespace its listener is made, which relays are
- * started, and what is believed of them. */
+ * started, and which answers are believed. */
 /* links: helper/launch/proxy.c helper/launch/relays.c helper/session/idmap.c helper/session/lock.c helper/core/beneath.c */
 #include "tests/unit/relay_scene.h"
 

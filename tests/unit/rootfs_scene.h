@@ -1,5 +1,5 @@
 /* The system calls that make a run's tree, each noted as a step. Directories, links and files are
- * real, in a temporary directory that stands for the run's root; mounts, owners and nodes are not.
+ * real, in a temporary directory that plays the run's root; mounts, owners and nodes are not.
  */
 #ifndef CES_TESTS_UNIT_ROOTFS_SCENE_H
 #define CES_TESTS_UNIT_ROOTFS_SCENE_H

@@ -241,7 +241,7 @@ START_TEST(without_a_display_there_is_no_key)
 }
 END_TEST
 
-/* Each of them in turn: nothing is done after it, and no descriptor stays. */
+/* Each step in turn: nothing is done after it, and no descriptor stays. */
 START_TEST(a_step_that_fails_is_the_last)
 {
 	static char all[STEPS_MAX][sizeof(steps->v[0])];

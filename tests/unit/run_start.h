@@ -1,4 +1,4 @@
-/* A run of ann's that nothing stands against, and its start. */
+/* A run of ann's that nothing is against, and its start. */
 #ifndef CES_TESTS_UNIT_RUN_START_H
 #define CES_TESTS_UNIT_RUN_START_H
 
