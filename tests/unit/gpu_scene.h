@@ -79,7 +79,7 @@ int fstat(int fd, struct stat *st)
 long syscall(long number, ...)
 {
 	va_list rest;
-	long v[6];
+	long v[5];
 
 	va_start(rest, number);
 	for (size_t i = 0; i < CES_COUNT(v); i++)

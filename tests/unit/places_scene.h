@@ -112,7 +112,7 @@ long syscall(long number, ...)
 	static const char x11[] = "tmp/.X11-unix";
 	char path[1200];
 	va_list rest;
-	long v[6];
+	long v[5];
 
 	va_start(rest, number);
 	for (size_t i = 0; i < CES_COUNT(v); i++)

@@ -154,7 +154,7 @@ int chdir(const char *path)
 long syscall(long number, ...)
 {
 	va_list rest;
-	long v[6];
+	long v[5];
 
 	va_start(rest, number);
 	for (size_t i = 0; i < CES_COUNT(v); i++)
