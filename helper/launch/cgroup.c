@@ -39,12 +39,13 @@ static int write_text(int dir, const char *file, const char *text)
 	return fd >= 0 && write(fd, text, (size_t)length) == length ? 0 : -1;
 }
 
-static int write_number(int dir, const char *file, uint64_t value)
+/* none: what takes a limit away, for 0. */
+static int write_limit(int dir, const char *file, uint64_t value, const char *none)
 {
 	char text[32];
 
 	(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
-	return write_text(dir, file, text);
+	return write_text(dir, file, value > 0 ? text : none);
 }
 
 /* The number behind key ("" for a file with one number only). */
@@ -195,13 +196,13 @@ static int limit_memory(const int dirs[CES_HIERARCHIES], uint64_t bytes)
 	int memory = dirs[CES_HIERARCHY_MEMORY], v2 = dirs[CES_HIERARCHY_V2];
 
 	if (memory < 0) {
-		(void)write_number(v2, "memory.swap.max", 0);
-		return write_number(v2, "memory.max", bytes);
+		(void)write_text(v2, "memory.swap.max", "0");
+		return write_limit(v2, "memory.max", bytes, "max");
 	}
-	(void)write_number(memory, "memory.memsw.limit_in_bytes", bytes);
-	if (write_number(memory, "memory.limit_in_bytes", bytes) < 0)
+	(void)write_limit(memory, "memory.memsw.limit_in_bytes", bytes, "-1");
+	if (write_limit(memory, "memory.limit_in_bytes", bytes, "-1") < 0)
 		return -1;
-	(void)write_number(memory, "memory.memsw.limit_in_bytes", bytes);
+	(void)write_limit(memory, "memory.memsw.limit_in_bytes", bytes, "-1");
 	return 0;
 }
 
@@ -213,24 +214,26 @@ static int limit_cpu(const int dirs[CES_HIERARCHIES], uint64_t thousandths)
 	int cpu = dirs[CES_HIERARCHY_CPU];
 	char text[64];
 
-	us = us < 1000 ? 1000 : us;
+	us = us < 1000 && thousandths > 0 ? 1000 : us;
 	if (cpu >= 0)
-		return write_number(cpu, "cpu.cfs_quota_us", us) < 0 && errno != EINVAL ? -1 : 0;
+		return write_limit(cpu, "cpu.cfs_quota_us", us, "-1") < 0 && errno != EINVAL ? -1
+											     : 0;
 	(void)snprintf(text, sizeof(text), "%llu %llu", (unsigned long long)us, CPU_PERIOD_US);
-	return write_text(dirs[CES_HIERARCHY_V2], "cpu.max", text);
+	return write_text(dirs[CES_HIERARCHY_V2], "cpu.max", us > 0 ? text : "max");
 }
 
 /* Sets each limit in v1 where v1 has the controller, otherwise in v2. A limit that neither takes is
- * an error: a run without its limits is not what the policy says. 0 is no limit. */
+ * an error: a run without its limits is not what the policy says. 0 is no limit: one of an earlier
+ * policy goes. */
 static int set_limits(const int dirs[CES_HIERARCHIES], const struct ces_policy_limits *limits,
 		      struct ces_error *err)
 {
-	if (limits->memory > 0 && limit_memory(dirs, limits->memory) < 0)
+	if (limit_memory(dirs, limits->memory) < 0 && limits->memory > 0)
 		return ces_error_errno(err, CES_E_HOST, "setting the memory limit of the cgroup");
-	if (limits->pids > 0 &&
-	    write_number(with(dirs, CES_HIERARCHY_PIDS), "pids.max", limits->pids) < 0)
+	if (write_limit(with(dirs, CES_HIERARCHY_PIDS), "pids.max", limits->pids, "max") < 0 &&
+	    limits->pids > 0)
 		return ces_error_errno(err, CES_E_HOST, "setting the process limit of the cgroup");
-	if (limits->cpus > 0 && limit_cpu(dirs, limits->cpus) < 0)
+	if (limit_cpu(dirs, limits->cpus) < 0 && limits->cpus > 0)
 		return ces_error_errno(err, CES_E_HOST, "setting the cpu limit of the cgroup");
 	return 0;
 }
@@ -261,8 +264,6 @@ static int set_user_limits(struct ces_cgroup *cgroup, const struct ces_policy_li
 {
 	int user[CES_HIERARCHIES], result;
 
-	if (limits->memory == 0 && limits->pids == 0 && limits->cpus == 0)
-		return 0;
 	open_user(cgroup, user);
 	result = set_limits(user, limits, err);
 	cgroup->user_refused = forks_refused(user);

@@ -358,6 +358,15 @@ total() # JSON of user_limits
 	end 1
 }
 
+@test "a total that the policy no longer has is lifted, though a run that began under it lives" {
+	total '{memory: "150M"}'
+	command='dd if=/dev/zero of=/dev/shm/x bs=1M count=100 2> /dev/null; echo up; exec sleep 600' hold 1 alice
+	total '{}'
+	run ces alice run -q $open/tools:1 /safe_data/hog heap 100
+	[ "$output" = "took it all" ]
+	end 1
+}
+
 @test "a wish above the total is refused, and without a wish a run gets no more" {
 	total '{memory: "100M", cpus: 0.5}'
 	run --separate-stderr ces alice run --memory 128M $open/tools:1 true

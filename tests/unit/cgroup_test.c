@@ -87,11 +87,51 @@ START_TEST(a_limit_that_does_not_take_is_an_error_and_its_step_the_last)
 }
 END_TEST
 
-START_TEST(without_limits_none_is_written)
+static const char *const lifted[] = {
+    "write ces/1000/memory.max max",        "write ces/1000/pids.max max",
+    "write ces/1000/cpu.max max",           "write " NAME "/memory.swap.max 0",
+    "write " NAME "/memory.max 1048576",    "write " NAME "/pids.max 10",
+    "write " NAME "/cpu.max 150000 100000", NULL};
+
+/* Another run of the user's lives, so that their cgroup has the limits of the policy before. */
+START_TEST(a_total_that_the_policy_no_longer_has_is_lifted)
+{
+	struct ces_cgroup other = CES_CGROUP_NONE;
+
+	ck_assert_int_eq(ces_cgroup_find(&host, 1000, "1111111111", &other, &err), 0);
+	ck_assert_int_eq(ces_cgroup_make(&other, &some, &all, &err), 0);
+	find();
+	ck_assert_int_eq(ces_cgroup_make(&cgroup, &some, &none, &err), 0);
+	memmove(steps->v[0], steps->v[13], 7 * sizeof(steps->v[0]));
+	ck_assert_uint_eq(steps->n, 13 + 7);
+	steps->n = 7;
+	steps_check(lifted, 0);
+}
+END_TEST
+
+/* Where there is no such controller, there was no such limit. */
+START_TEST(a_total_that_is_not_asked_for_may_fail_to_be_lifted)
 {
 	find();
-	ck_assert_int_eq(ces_cgroup_make(&cgroup, &none, &none, &err), 0);
-	steps_check(made, 13);
+	steps_begin(14 + (size_t)_i, ENOENT);
+	ck_assert_msg(ces_cgroup_make(&cgroup, &some, &none, &err) == 0, "%s", err.text);
+	ck_assert_uint_eq(steps->n, 13 + 7);
+}
+END_TEST
+
+START_TEST(with_four_hierarchies_a_total_is_lifted_too)
+{
+	static const char *const expected[] = {
+	    "write memory/ces/1000/memory.memsw.limit_in_bytes -1",
+	    "write memory/ces/1000/memory.limit_in_bytes -1",
+	    "write memory/ces/1000/memory.memsw.limit_in_bytes -1",
+	    "write pids/ces/1000/pids.max max", "write cpu/ces/1000/cpu.cfs_quota_us -1"};
+
+	scene_hybrid();
+	find();
+	ck_assert_int_eq(ces_cgroup_make(&cgroup, &some, &none, &err), 0);
+	for (size_t i = 0; i < CES_COUNT(expected); i++)
+		ck_assert_str_eq(steps->v[13 + i], expected[i]);
 }
 END_TEST
 
@@ -201,7 +241,7 @@ START_TEST(a_parent_that_vanishes_is_made_again_but_not_for_ever)
 	find();
 	steps_begin(8, ENOENT);
 	ck_assert_int_eq(ces_cgroup_make(&cgroup, &none, &none, &err), 0);
-	ck_assert_uint_eq(steps->n, 8 + 13);
+	ck_assert_uint_eq(steps->n, 8 + 20);
 	ces_cgroup_remove(&cgroup);
 	find();
 	close(cgroup.root[0]); /* a directory that is gone: each try fails */
@@ -424,7 +464,9 @@ int main(void)
 	tcase_add_test(t, a_cgroup_is_made_step_by_step_with_the_limits_of_user_and_run);
 	tcase_add_loop_test(t, a_limit_that_does_not_take_is_an_error_and_its_step_the_last, 0,
 			    CES_COUNT(made) - 1);
-	tcase_add_test(t, without_limits_none_is_written);
+	tcase_add_test(t, a_total_that_the_policy_no_longer_has_is_lifted);
+	tcase_add_loop_test(t, a_total_that_is_not_asked_for_may_fail_to_be_lifted, 0, 3);
+	tcase_add_test(t, with_four_hierarchies_a_total_is_lifted_too);
 	tcase_add_loop_test(t, a_cpu_quota_is_a_millisecond_at_least, 0, CES_COUNT(cpus));
 	tcase_add_test(t, the_largest_limits_are_written_whole);
 	tcase_add_test(t, with_four_hierarchies_v1_has_the_limits_and_v2_the_processes);
