@@ -1,7 +1,7 @@
-/* Tests the device nodes of a run: which are made, which are found to be in order, and the program
+/* Tests the device nodes of a run: which are made, which the auditor takes, and the program
  * that the kernel runs at each use of a device, here by an interpreter of its instructions. */
-/* links: helper/launch/devices.c helper/session/json.c */
-#include "helper/launch/devices.h"
+/* links: helper/launch/devices.c helper/audit/proof_nodes.c helper/session/json.c */
+#include "helper/audit/proof_nodes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -216,7 +216,7 @@ static const char *check(const struct ces_device *more, size_t n, int expected)
 	ces_json_list(&found, NULL);
 	steps_begin(0, 0);
 	err = (struct ces_error){0};
-	ck_assert_msg(ces_devices_check(directory, more, n, &found, &err) == expected, "%s",
+	ck_assert_msg(ces_proof_nodes(directory, more, n, &found, &err) == expected, "%s",
 		      err.text);
 	ck_assert_uint_eq(open_fds(), before);
 	for (size_t i = 0; i < steps->n; i++) /* never a link's target */
@@ -342,12 +342,12 @@ START_TEST(a_directory_that_cannot_be_read_is_an_error)
 
 	ck_assert_int_eq(make(), 0);
 	steps_begin(3, EIO);
-	ck_assert_int_lt(ces_devices_check(directory, GPU, &found, &err), 0);
+	ck_assert_int_lt(ces_proof_nodes(directory, GPU, &found, &err), 0);
 	ck_assert_int_eq(err.sys, EIO);
-	ck_assert_int_lt(ces_devices_check(-1, GPU, &found, &err), 0);
+	ck_assert_int_lt(ces_proof_nodes(-1, GPU, &found, &err), 0);
 	ck_assert_int_eq(err.sys, EBADF);
 	file = openat(directory, "null", O_RDONLY | O_CLOEXEC);
-	ck_assert_int_lt(ces_devices_check(file, GPU, &found, &err), 0);
+	ck_assert_int_lt(ces_proof_nodes(file, GPU, &found, &err), 0);
 	ck_assert_int_eq(err.sys, ENOTDIR);
 	ces_json_free(&found);
 }

@@ -159,11 +159,13 @@ static void gpu_scene_begin(void)
 	(void)umask(0);
 	ck_assert_int_eq(mkdirat(directory, "dev", 0755), 0);
 	ck_assert_int_eq(mkdirat(directory, "proc", 0755), 0);
+	ck_assert_int_eq(fchdir(directory), 0); /* CES_AT_ROOT */
 	steps_begin(0, 0);
 }
 
 static void gpu_scene_end(void)
 {
+	ck_assert_int_eq(chdir("/"), 0);
 	clear_directory(directory_path);
 	directory_end();
 }

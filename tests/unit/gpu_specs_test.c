@@ -29,7 +29,7 @@ static void find_not(const char *text)
 	ck_assert_int_lt(ces_gpus_find(&host, &decision, &gpus, &err), 0);
 	ck_assert_int_eq(err.code, CES_E_HOST);
 	ck_assert_msg(strstr(err.text, text) != NULL, "%s", err.text);
-	ces_gpus_free(&gpus);
+	let_go();
 	ck_assert_uint_eq(open_fds(), before);
 }
 
@@ -52,7 +52,7 @@ START_TEST(more_specifications_than_sixteen_are_refused)
 	}
 	find();
 	ck_assert_uint_eq(gpus.n_specs, CES_GPU_SPECS);
-	ces_gpus_free(&gpus);
+	let_go();
 	put_spec("run/cdi/more.json", "nvidia.com/gpu", "", "");
 	find_not("more than 16 specifications");
 }
@@ -112,7 +112,7 @@ START_TEST(a_device_has_sixteen_nodes_at_most)
 {
 	put_many(1, 16);
 	ck_assert_str_eq(choose(0), "d0");
-	ces_gpus_free(&gpus);
+	let_go();
 	put_many(1, 17);
 	(void)choose(-1);
 	ck_assert_str_eq(err.text, "nvidia.com/gpu=d0: too many nodes");
@@ -124,7 +124,7 @@ START_TEST(a_run_has_a_hundred_and_twenty_eight_nodes_at_most)
 	put_many(8, 16);
 	(void)choose(0);
 	ck_assert_uint_eq(gpus.n_nodes, CES_GPU_NODES);
-	ces_gpus_free(&gpus);
+	let_go();
 	put_many(9, 16);
 	(void)choose(-1);
 	ck_assert_str_eq(err.text, "more than 128 device nodes");
@@ -136,7 +136,7 @@ START_TEST(a_run_has_sixty_four_gpus_at_most)
 	put_many(64, 1);
 	(void)choose(0);
 	ck_assert_uint_eq(gpus.n_names, CES_GPU_MAX);
-	ces_gpus_free(&gpus);
+	let_go();
 	put_many(65, 1);
 	(void)choose(-1);
 	ck_assert_str_eq(err.text, "more than 64 GPUs");

@@ -24,7 +24,7 @@
 #include "helper/session/weaken.h"
 #include "helper/store/signed.h"
 #include "helper/watch/finish.h"
-#include "helper/watch/kept.h"
+#include "helper/session/object.h"
 #include "helper/watch/list.h"
 #include "helper/watch/outcome.h"
 #include "helper/watch/supervise.h"
@@ -155,12 +155,6 @@ void ces_gpus_count(const struct ces_gpus *gpus, size_t *ret_all, size_t *ret_fr
 	(void)gpus;
 	*ret_all = world.all;
 	*ret_free = world.idle;
-}
-
-void ces_gpus_free(struct ces_gpus *gpus)
-{
-	(void)gpus;
-	(void)step("free gpus");
 }
 
 void ces_finish_dead(struct ces_session *of)
@@ -305,12 +299,14 @@ void ces_runs_leave(int fd, const char *run)
 	(void)step("leave the register %s", run);
 }
 
-int ces_kept_write(const struct ces_store *store, const struct ces_run_record *record, int *ret,
-		   struct ces_error *ret_err)
+int ces_object_write(int dir, const char *name, const struct ces_wire_schema *schema,
+		     const void *object, int *ret, struct ces_error *ret_err)
 {
-	ck_assert_ptr_eq(store, &session.store);
+	ck_assert_int_eq(dir, session.store.runs);
+	ck_assert_ptr_eq(schema, &ces_run_record_schema);
+	ck_assert_str_eq(name, ((const struct ces_run_record *)object)->run);
 	*ret = 73;
-	return PLAY("keep %s", record->run);
+	return PLAY("keep %s", name);
 }
 
 int ces_store_await_collector(const struct ces_store *store, struct ces_error *ret_err)
