@@ -87,13 +87,10 @@ void ces_journal_close(struct ces_journal *journal)
 static int open_current(const struct ces_journal *journal, struct ces_error *err)
 {
 	CES_CLEANUP_FD int fd = -1;
-	struct stat now, before;
 
 	if (open_checked(journal->dir, "audit.jsonl", O_APPEND, &fd, err) < 0)
 		return -1;
-	if (fstat(fd, &now) < 0 || fstat(journal->fd, &before) < 0 ||
-	    ((now.st_ino != before.st_ino || now.st_dev != before.st_dev) &&
-	     dup3(fd, journal->fd, O_CLOEXEC) < 0))
+	if (dup3(fd, journal->fd, O_CLOEXEC) < 0)
 		return ces_error_errno(err, CES_E_HOST, "opening the journal");
 	return 0;
 }
@@ -223,22 +220,21 @@ static int append_locked(const struct ces_journal *journal, const char *record, 
 {
 	char boot[CES_BOOT_LENGTH + 1], when[40];
 	struct place last;
-	int length, start;
+	int length;
 
 	if (open_current(journal, err) < 0 || ces_object_boot(boot, err) < 0 ||
 	    find_place(journal, boot, &last, err) < 0)
 		return -1;
 	set_aside(journal->fd);
 	format_time(when, sizeof(when));
-	start = last.torn;
 	length = snprintf(line, size, "%s{\"seq\":%llu,\"time\":\"%s\",\"prev\":\"%s\",%s\n",
-			  start ? "\n" : "", (unsigned long long)++last.seq, when, last.digest,
+			  last.torn ? "\n" : "", (unsigned long long)++last.seq, when, last.digest,
 			  record + 1);
 	if (length < 0 || (size_t)length >= size)
 		return ces_error_set(err, CES_E_INTERNAL, "a journal record is too long");
 	if (ces_write_full(journal->fd, line, (size_t)length, ces_now_ms() + 5000) < 0)
 		return ces_error_errno(err, CES_E_HOST, "writing the journal");
-	ces_digest_of(line + start, (size_t)(length - start - 1), last.digest);
+	ces_digest_of(line + last.torn, (size_t)(length - last.torn - 1), last.digest);
 	return write_head(journal, &last, boot, err);
 }
 
@@ -263,7 +259,9 @@ int ces_journal_append(const struct ces_journal *journal, struct ces_json record
 	return result;
 }
 
-/* No caller can write these marks: in a string, a quotation mark has a backslash before it. */
+/* No caller can write these marks: in a string, a quotation mark has a backslash before it. A torn
+ * line may have them, but not a record's last character, and after a power cut a file may have
+ * zeros. */
 bool ces_journal_has_end(const struct ces_journal *journal, const char *entry)
 {
 	static char newest[NEWEST_BYTES];
@@ -278,8 +276,12 @@ bool ces_journal_has_end(const struct ces_journal *journal, const char *entry)
 		n = pread(journal->fd, newest, sizeof(newest) - 1,
 			  st.st_size < NEWEST_BYTES ? 0 : st.st_size - NEWEST_BYTES + 1);
 	newest[n < 0 ? 0 : n] = '\0';
-	for (char *next = newest, *line; (line = strsep(&next, "\n")) != NULL;)
-		if (strstr(line, wanted) != NULL && strstr(line, "\"event\":\"end\"") != NULL)
+	for (char *line = newest, *end; line < newest + n; line = end + 1) {
+		end = line + strcspn(line, "\n");
+		*end = '\0';
+		if (strstr(line, wanted) != NULL && strstr(line, "\"event\":\"end\"") != NULL &&
+		    end[-1] == '}')
 			return true;
+	}
 	return false;
 }
