@@ -215,6 +215,20 @@ START_TEST(after_a_power_cut_the_chain_goes_on_with_the_lines_that_are_there)
 }
 END_TEST
 
+START_TEST(after_a_power_cut_a_new_file_goes_on_after_the_head)
+{
+	struct link last;
+
+	append("one");
+	append("two");
+	last = follow(JOURNAL, none);
+	restart();
+	ck_assert_int_eq(rename(JOURNAL, "old"), 0);
+	append("three");
+	head_is(follow(JOURNAL, last));
+}
+END_TEST
+
 START_TEST(a_line_that_the_head_does_not_have_yet_is_followed)
 {
 	CES_CLEANUP_FREE char *head = NULL;
@@ -348,6 +362,7 @@ int main(void)
 			    CES_COUNT(heads));
 	tcase_add_loop_test(t, a_journal_that_was_cut_off_or_changed_shows_it, 0, 2);
 	tcase_add_test(t, after_a_power_cut_the_chain_goes_on_with_the_lines_that_are_there);
+	tcase_add_test(t, after_a_power_cut_a_new_file_goes_on_after_the_head);
 	tcase_add_test(t, a_line_that_the_head_does_not_have_yet_is_followed);
 	tcase_add_loop_test(t, a_torn_line_is_ended_and_the_next_record_has_its_digest, 0,
 			    CES_COUNT(tears));

@@ -145,39 +145,51 @@ START_TEST(syslog_gets_a_copy_of_each_record_that_the_journal_has)
 }
 END_TEST
 
-/* Several processes write, and the file is moved away meanwhile. */
+/* Writes records when the gate opens. */
+static void write_many(int gate, int n)
+{
+	struct ces_journal own = CES_JOURNAL_NONE;
+	int failed = ces_journal_open(&own, &err);
+	char byte;
+
+	failed |= read(gate, &byte, 1) != 0;
+	for (int i = 0; i < n; i++)
+		failed |= append_to(&own, "x", false);
+	_exit(failed != 0);
+}
+
 START_TEST(records_of_several_writers_make_one_chain_over_rotations)
 {
-	enum { WRITERS = 4, EACH = 50 };
+	enum { WRITERS = 4, EACH = 200, ROTATIONS = 20 };
+	int gate[2], status, left = WRITERS, n = 0;
 	struct link link = none;
-	int status, n = 0;
 	char name[16];
 
+	ck_assert_int_eq(pipe2(gate, O_CLOEXEC), 0);
 	for (int i = 0; i < WRITERS; i++)
 		if (fork() == 0) {
-			struct ces_journal own = CES_JOURNAL_NONE;
-			int failed = ces_journal_open(&own, &err);
-
-			for (int j = 0; j < EACH; j++)
-				failed |= append_to(&own, "x", false);
-			_exit(failed != 0);
+			close(gate[1]);
+			write_many(gate[0], EACH);
 		}
-	for (; n < 20; n++) {
+	close(gate[1]);
+	while (left > 0) {
+		pid_t pid = waitpid(-1, &status, n < ROTATIONS ? WNOHANG : 0);
+
+		ck_assert_int_ge(pid, 0);
+		ck_assert(pid == 0 || status == 0);
+		left -= pid > 0;
 		(void)snprintf(name, sizeof(name), "old-%d", n);
-		while (rename(JOURNAL, name) < 0 && waitpid(-1, NULL, WNOHANG) >= 0)
-			usleep(200);
+		n += n < ROTATIONS && rename(JOURNAL, name) == 0;
 	}
-	while (wait(&status) > 0)
-		ck_assert_int_eq(status, 0);
 	for (int i = 0; i < n; i++) {
 		(void)snprintf(name, sizeof(name), "old-%d", i);
-		if (access(name, F_OK) == 0)
-			link = follow(name, link);
+		link = follow(name, link);
 	}
 	if (access(JOURNAL, F_OK) == 0)
 		link = follow(JOURNAL, link);
 	ck_assert_uint_eq(link.seq, WRITERS * EACH);
 	head_is(link);
+	close(gate[0]);
 }
 END_TEST
 
