@@ -232,11 +232,14 @@ END_TEST
 
 START_TEST(denials_of_one_user_at_once_are_all_recorded_or_counted)
 {
-	enum { WRITERS = 4, EACH = 20 };
+	enum { WRITERS = 4, EACH = 500 };
 	uint64_t bucket[3] = {60 * 5, 1000000, 0}; /* five more are recorded */
-	int fd = open(DIR_PATH "/denied-1000", O_RDWR | O_CREAT | O_CLOEXEC, 0600), status;
+	int fd = open(DIR_PATH "/denied-1000", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int gate[2], status;
+	char byte;
 
 	ck_assert_int_eq(write(fd, bucket, sizeof(bucket)), sizeof(bucket));
+	ck_assert_int_eq(pipe2(gate, O_CLOEXEC), 0);
 	for (int i = 0; i < WRITERS; i++)
 		if (fork() == 0) {
 			struct ces_journal inherited = journal;
@@ -244,18 +247,22 @@ START_TEST(denials_of_one_user_at_once_are_all_recorded_or_counted)
 			if (ces_journal_open(&journal, &err) < 0)
 				_exit(1);
 			ces_journal_close(&inherited);
+			close(gate[1]);
+			(void)!read(gate[0], &byte, 1);
 			for (int j = 0; j < EACH; j++)
 				if (try_to_deny(1000) < 0)
 					_exit(1);
 			_exit(0);
 		}
+	close(gate[0]);
+	close(gate[1]);
 	while (wait(&status) > 0)
 		ck_assert_int_eq(status, 0);
 	has(5, NULL);
 	ck_assert_int_eq(flock(fd, LOCK_EX | LOCK_NB), 0);
 	ck_assert_int_eq(flock(fd, LOCK_UN), 0);
 	ces_journal_flush(&journal);
-	has(6, COUNTED("1000", "75"));
+	has(6, COUNTED("1000", "1995"));
 	close(fd);
 }
 END_TEST
