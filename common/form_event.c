@@ -38,7 +38,7 @@ static const struct ces_wire_field exited_fields[] = {
     FIELD(ces_event_exited, 9, U64, 0, 8, 1, check),
     FIELD(ces_event_exited, 10, U64, 0, 8, 1, findings),
     FIELD(ces_event_exited, 11, U64, 0, 8, 1, files),
-    FIELD(ces_event_exited, 12, NAME, 0, 256, 1, contact),
+    FIELD(ces_event_exited, 12, LINE, 0, 256, 1, contact),
     FIELD(ces_event_exited, 13, U64, 0, 8, 1, withheld),
 };
 SCHEMA(ces_event_exited_schema, "exited event", CES_FRAME_EXITED, ces_event_exited, exited_fields);
@@ -47,7 +47,7 @@ static const struct ces_wire_field error_fields[] = {
     FIELD(ces_event_error, 1, U64, 1, 8, 1, code),
     FIELD(ces_event_error, 2, NAME, 0, 128, 1, rule),
     FIELD(ces_event_error, 3, NAME, 1, 1024, 1, text),
-    FIELD(ces_event_error, 4, NAME, 0, 256, 1, contact),
+    FIELD(ces_event_error, 4, LINE, 0, 256, 1, contact),
     FIELD(ces_event_error, 5, U64, 0, 8, 1, ticket),
     FIELD(ces_event_error, 6, U64, 0, 8, 1, position),
 };

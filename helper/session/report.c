@@ -9,13 +9,14 @@
 void ces_report_send(const struct ces_wire_schema *schema, const void *event, bool matters)
 {
 	/* a client that let an event that matters time out gets no more events: CES does not wait
-	 * for it again and again, and never sends it a frame with a hole */
+	 * for it again and again, and never sends it a frame with a hole (an event that is none is
+	 * not begun) */
 	static bool given_up;
-	struct ces_error ignored;
+	struct ces_error failed;
 
 	if (!given_up && ces_wire_send(CES_FD_EVENT, schema, event,
-				       ces_now_ms() + (matters ? 10000 : 0), &ignored) < 0)
-		given_up = matters;
+				       ces_now_ms() + (matters ? 10000 : 0), &failed) < 0)
+		given_up = matters && failed.code != CES_E_USAGE;
 }
 
 void ces_report_error(const struct ces_error *err, const char *contact, uint64_t ticket,
