@@ -1,0 +1,403 @@
+/* Tests the walk below a directory that somebody else may be changing: it empties, hands over and
+ * shares all that is there, follows no link, crosses no mount, and needs no more fds for a deeper
+ * tree. */
+/* links: helper/session/tree.c */
+#include "helper/session/tree.h"
+
+#include <check.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "helper/session/idmap.h"
+#include "tests/unit/policy_fixture.h"
+#include "tests/unit/session_scene.h"
+
+/* ---- the kernel's part that is the test's own ---- */
+
+/* An owner in a name: "b_5_6" belongs to 5:6. */
+static bool owners_by_name;
+/* What comes in the place of "victim" after it was looked at. */
+static void (*swap)(int dir);
+static char chowned[4096];
+static const char *stays;
+
+int fstatat(int dir, const char *name, struct stat *st, int flags)
+{
+	int result = (int)syscall(SYS_newfstatat, dir, name, st, flags);
+	unsigned uid, gid;
+
+	ck_assert_int_eq(flags, AT_SYMLINK_NOFOLLOW);
+	if (owners_by_name && sscanf(name, "%*[a-z]_%u_%u", &uid, &gid) == 2) {
+		st->st_uid = uid;
+		st->st_gid = gid;
+	}
+	if (swap != NULL && strcmp(name, "victim") == 0) {
+		swap(dir);
+		swap = NULL;
+	}
+	return result;
+}
+
+int fchownat(int dir, const char *name, uid_t uid, gid_t gid, int flags)
+{
+	size_t used = strlen(chowned);
+
+	ck_assert_int_eq(flags, AT_SYMLINK_NOFOLLOW);
+	ck_assert_int_eq(faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW), 0);
+	(void)snprintf(chowned + used, sizeof(chowned) - used, "%s=%u:%u\n", name, uid, gid);
+	errno = EPERM;
+	return stays != NULL && strcmp(name, stays) == 0 ? -1 : 0;
+}
+
+int unlinkat(int dir, const char *name, int flags)
+{
+	errno = EPERM;
+	return stays != NULL && strcmp(name, stays) == 0
+		   ? -1
+		   : (int)syscall(SYS_unlinkat, dir, name, flags);
+}
+
+/* ---- the tree ---- */
+
+static int tree = -1;
+
+static void set_up(void)
+{
+	directory_begin();
+	become(0);
+	ck_assert_int_eq(chdir(directory_path), 0);
+	close(directory); /* (it is of the namespace before) */
+	directory = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_eq(mkdir("tree", 0700), 0);
+	ck_assert_int_eq(mkdir("outside", 0700), 0);
+	write_text("outside/file", "others' words");
+	tree = open("tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static void tear_down(void)
+{
+	close(tree);
+	swap = NULL;
+	stays = NULL;
+	ck_assert_str_eq(content("outside/file"), "others' words");
+	ck_assert_int_eq(mode_of("outside/file"), S_IFREG | 0600);
+	ck_assert_int_eq(mode_of("outside"), S_IFDIR | 0700);
+	ck_assert_int_eq(chdir("/"), 0);
+	ck_assert_int_eq(ces_tree_empty(directory), 0);
+	directory_end();
+}
+
+static size_t entries(const char *path)
+{
+	CES_CLEANUP_DIR DIR *dir = opendir(path);
+	size_t n = 0;
+
+	ck_assert_ptr_nonnull(dir);
+	while (readdir(dir) != NULL)
+		n++;
+	return n - 2;
+}
+
+/* Everything that a program can leave. */
+static void make_all_kinds(void)
+{
+	const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "tree/socket"};
+	CES_CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	write_text("tree/file", "x");
+	ck_assert_int_eq(mkdir("tree/a", 0700), 0);
+	ck_assert_int_eq(mkdir("tree/a/b", 0700), 0);
+	write_text("tree/a/b/file", "x");
+	ck_assert_int_eq(chmod("tree/a/b/file", 0), 0);
+	ck_assert_int_eq(symlink("../outside", "tree/link"), 0);
+	ck_assert_int_eq(symlink("../../outside/file", "tree/a/link"), 0);
+	ck_assert_int_eq(mkfifo("tree/a/fifo", 0600), 0);
+	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+	ck_assert_int_eq(chmod("tree/a/b", 0), 0);
+	ck_assert_int_eq(chmod("tree/a", 0), 0);
+}
+
+START_TEST(a_tree_of_everything_is_emptied_and_stays_itself)
+{
+	size_t fds = open_fds();
+
+	make_all_kinds();
+	ck_assert_int_eq(ces_tree_empty(tree), 0);
+	ck_assert_uint_eq(entries("tree"), 0);
+	ck_assert_int_eq(ces_tree_empty(tree), 0);
+	ck_assert_uint_eq(open_fds(), fds);
+}
+END_TEST
+
+START_TEST(a_thing_of_any_kind_is_removed_by_its_name)
+{
+	size_t fds = open_fds();
+
+	make_all_kinds();
+	ck_assert_int_eq(ces_tree_remove(tree, "link"), 0);
+	ck_assert_int_eq(ces_tree_remove(tree, "socket"), 0);
+	ck_assert_int_eq(ces_tree_remove(tree, "file"), 0);
+	ck_assert_int_eq(ces_tree_remove(tree, "a"), 0);
+	ck_assert_uint_eq(entries("tree"), 0);
+	ck_assert_int_eq(ces_tree_remove(tree, "a"), -1);
+	ck_assert_int_eq(errno, ENOENT);
+	ck_assert_uint_eq(open_fds(), fds);
+}
+END_TEST
+
+START_TEST(what_stays_is_reported_and_the_rest_is_gone)
+{
+	make_all_kinds();
+	stays = _i == 0 ? "fifo" : "file"; /* one, or one in each directory */
+	ck_assert_int_eq(ces_tree_empty(tree), -1);
+	ck_assert_uint_eq(entries("tree"), _i == 0 ? 1 : 2);
+	ck_assert_uint_eq(entries("tree/a"), 1);
+	ck_assert_int_eq(ces_tree_remove(directory, "tree"), -1);
+	stays = NULL;
+	ck_assert_int_eq(ces_tree_remove(directory, "tree"), 0);
+}
+END_TEST
+
+START_TEST(what_is_mounted_below_is_not_touched)
+{
+	ck_assert_int_eq(mkdir("tree/mount", 0700), 0);
+	ck_assert_int_eq(mount("none", "tree/mount", "tmpfs", 0, "mode=700"), 0);
+	write_text("tree/mount/file", "x");
+	write_text("tree/file", "x");
+	ck_assert_int_eq(chmod("tree/mount/file", 0600), 0);
+	ck_assert_int_eq(_i == 0   ? ces_tree_empty(tree)
+			 : _i == 1 ? ces_tree_remove(directory, "tree")
+			 : _i == 2 ? ces_tree_chown(tree, 7, 8)
+				   : ces_tree_share(tree),
+			 _i < 2 ? -1 : 0);
+	ck_assert_int_eq(access("tree/file", F_OK), _i < 2 ? -1 : 0);
+	ck_assert_int_eq(mode_of("tree/mount/file"), S_IFREG | 0600);
+	ck_assert_int_eq(umount("tree/mount"), 0);
+	if (_i == 2)
+		ck_assert_uint_eq(strlen(chowned), strlen(".=7:8\nfile=7:8\nmount=7:8\n"));
+}
+END_TEST
+
+static void make_deep(size_t levels)
+{
+	int at = dup(tree), next;
+
+	for (size_t i = 0; i < levels; i++) {
+		ck_assert_int_eq(mkdirat(at, "d", 0700), 0);
+		next = openat(at, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		ck_assert_int_ge(next, 0);
+		close(at);
+		at = next;
+	}
+	ck_assert_int_eq(symlinkat("nowhere", at, "link"), 0);
+	close(at);
+}
+
+START_TEST(a_tree_of_any_depth_is_emptied_with_a_bounded_number_of_fds)
+{
+	static const size_t depths[] = {510, 511, 512, 513, 1100, 1600};
+	struct rlimit few;
+	size_t fds = open_fds();
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &few), 0);
+	few.rlim_cur = 560;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	make_deep(depths[_i]);
+	ck_assert_int_eq(ces_tree_empty(tree), 0);
+	ck_assert_uint_eq(entries("tree"), 0);
+	ck_assert_uint_eq(open_fds(), fds);
+}
+END_TEST
+
+START_TEST(what_is_too_deep_to_be_handed_over_is_reported)
+{
+	make_deep(511);
+	ck_assert_int_eq(ces_tree_chown(tree, 7, 8), 0);
+	ck_assert_int_eq(ces_tree_empty(tree), 0);
+	make_deep(512);
+	ck_assert_int_eq(ces_tree_chown(tree, 7, 8), -1);
+	ck_assert_int_eq(ces_tree_share(tree), -1);
+	ck_assert_uint_eq(entries("tree"), 1); /* nothing was moved */
+}
+END_TEST
+
+/* ---- somebody changes it meanwhile ---- */
+
+static void to_link(int dir)
+{
+	ck_assert_int_eq(renameat(dir, "victim", directory, "moved"), 0);
+	ck_assert_int_eq(symlinkat("../outside", dir, "victim"), 0);
+}
+
+static void to_file_link(int dir)
+{
+	ck_assert_int_eq(renameat(dir, "victim", directory, "moved"), 0);
+	ck_assert_int_eq(symlinkat("../outside/file", dir, "victim"), 0);
+}
+
+static void to_fifo(int dir)
+{
+	ck_assert_int_eq(renameat(dir, "victim", directory, "moved"), 0);
+	ck_assert_int_eq(mkfifoat(dir, "victim", 0600), 0);
+}
+
+static void to_nothing(int dir)
+{
+	ck_assert_int_eq(renameat(dir, "victim", directory, "moved"), 0);
+}
+
+static void (*const swaps[])(int) = {to_link, to_file_link, to_fifo, to_nothing};
+
+START_TEST(a_directory_that_becomes_something_else_is_not_walked_into)
+{
+	size_t fds;
+
+	ck_assert_int_eq(mkdir("tree/victim", 0700), 0);
+	write_text("tree/victim/file", "x");
+	write_text("tree/other", "x");
+	fds = open_fds();
+	swap = swaps[_i];
+	ck_assert_int_eq(ces_tree_empty(tree), -1);
+	ck_assert_ptr_null(swap);
+	ck_assert_int_eq(access("tree/other", F_OK), -1);
+	ck_assert_int_eq(access("moved/file", F_OK), 0);
+	ck_assert_uint_eq(open_fds(), fds);
+	ck_assert_int_eq(ces_tree_empty(tree), 0);
+}
+END_TEST
+
+START_TEST(a_file_that_becomes_something_else_is_not_shared)
+{
+	write_text("tree/victim", "x");
+	write_text("tree/other", "x");
+	ck_assert_int_eq(chmod("tree/other", 0600), 0);
+	swap = swaps[_i];
+	ck_assert_int_eq(ces_tree_share(tree), -1);
+	ck_assert_ptr_null(swap);
+	ck_assert_int_eq(mode_of("tree/other"), S_IFREG | 0644);
+	if (_i == 2)
+		ck_assert_int_eq(mode_of("tree/victim"), S_IFIFO | 0600);
+}
+END_TEST
+
+/* ---- handing over ---- */
+
+#define GROUP "65536"
+
+START_TEST(everything_goes_to_its_owner_and_a_projects_group_stays)
+{
+	static const char *const names[] = {"a_7_8",      "b_5_8",      "c_7_9",    "d_5_6",
+					    "e_7_" GROUP, "f_5_" GROUP, "g_7_65535"};
+	static const char *const lines[] = {".=7:8\n",
+					    "b_5_8=7:8\n",
+					    "c_7_9=7:8\n",
+					    "d_5_6=7:8\n",
+					    "f_5_" GROUP "=7:" GROUP "\n",
+					    "g_7_65535=7:8\n",
+					    "h_5_6=7:8\n",
+					    "i_5_6=7:8\n",
+					    "j_5_6=7:8\n"};
+	size_t fds = open_fds(), length = 0;
+
+	ck_assert_uint_eq(CES_IDMAP_PROJECT_GID, strtoul(GROUP, NULL, 10));
+	for (size_t i = 0; i < CES_COUNT(names); i++)
+		write_text(names[i], "x");
+	for (size_t i = 0; i < CES_COUNT(names); i++)
+		ck_assert_int_eq(renameat(directory, names[i], tree, names[i]), 0);
+	ck_assert_int_eq(mkdir("tree/h_5_6", 0), 0);
+	ck_assert_int_eq(symlink("../../outside/file", "tree/h_5_6/i_5_6"), 0);
+	ck_assert_int_eq(mkfifo("tree/h_5_6/j_5_6", 0600), 0);
+	owners_by_name = true;
+	ck_assert_int_eq(ces_tree_chown(tree, 7, 8), 0);
+	for (size_t i = 0; i < CES_COUNT(lines); i++) {
+		ck_assert_msg(strstr(chowned, lines[i]) != NULL, "%s", lines[i]);
+		length += strlen(lines[i]);
+	}
+	ck_assert_uint_eq(strlen(chowned), length);
+	ck_assert_int_eq(strncmp(chowned, ".=", 2), 0); /* the directory itself is the first */
+	ck_assert_uint_eq(open_fds(), fds);
+}
+END_TEST
+
+/* A group in no map is shown as 65534. Only that is no failure. */
+static const struct {
+	const char *name;
+	int result;
+} refusals[] = {{"a_7_65534", 0}, {"a_5_65534", -1}, {"a_7_9", -1}, {"a_5_6", -1}};
+
+START_TEST(what_cannot_be_handed_over_is_reported_and_the_rest_is)
+{
+	write_text("tree/b_5_6", "x");
+	ck_assert_int_eq(mknodat(tree, refusals[_i].name, S_IFREG | 0600, 0), 0);
+	owners_by_name = true;
+	stays = refusals[_i].name;
+	ck_assert_int_eq(ces_tree_chown(tree, 7, 8), refusals[_i].result);
+	ck_assert_ptr_nonnull(strstr(chowned, "b_5_6=7:8\n"));
+}
+END_TEST
+
+/* ---- sharing ---- */
+
+static const struct {
+	mode_t before, after;
+} modes[] = {
+    {S_IFREG | 0600, S_IFREG | 0644},  {S_IFREG | 0, S_IFREG | 0444},
+    {S_IFREG | 0711, S_IFREG | 0755},  {S_IFREG | 04755, S_IFREG | 0755},
+    {S_IFREG | 02711, S_IFREG | 0755}, {S_IFDIR | 0700, S_IFDIR | 0755},
+    {S_IFDIR | 0, S_IFDIR | 0555},     {S_IFDIR | 03777, S_IFDIR | 0777},
+    {S_IFIFO | 0600, S_IFIFO | 0600},
+};
+
+START_TEST(everybody_may_read_and_a_file_gets_no_other_right)
+{
+	size_t fds = open_fds();
+
+	ck_assert_int_eq(S_ISREG(modes[_i].before)   ? mknod("tree/x", S_IFREG | 0600, 0)
+			 : S_ISDIR(modes[_i].before) ? mkdir("tree/x", 0700)
+						     : mkfifo("tree/x", 0600),
+			 0);
+	ck_assert_int_eq(chmod("tree/x", modes[_i].before & 07777), 0);
+	ck_assert_int_eq(symlink("../outside/file", "tree/link"), 0);
+	ck_assert_int_eq(symlink("../outside", "tree/directory"), 0);
+	ck_assert_int_eq(ces_tree_share(tree), 0);
+	ck_assert_int_eq(mode_of("tree/x"), modes[_i].after);
+	ck_assert_int_eq(mode_of("tree"), S_IFDIR | 0755);
+	ck_assert_uint_eq(open_fds(), fds);
+}
+END_TEST
+
+START_TEST(what_is_no_directory_has_nothing_below_it)
+{
+	CES_CLEANUP_FD int file = open("outside/file", O_RDONLY | O_CLOEXEC);
+
+	ck_assert_int_eq(ces_tree_empty(file), -1);
+	ck_assert_int_eq(ces_tree_chown(file, 7, 8), -1);
+	ck_assert_int_eq(ces_tree_share(file), -1);
+	ck_assert_int_eq(ces_tree_empty(-1), -1);
+	ck_assert_str_eq(chowned, "");
+}
+END_TEST
+
+int main(void)
+{
+	TCase *t = tcase_create("tree");
+
+	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_test(t, a_tree_of_everything_is_emptied_and_stays_itself);
+	tcase_add_test(t, a_thing_of_any_kind_is_removed_by_its_name);
+	tcase_add_loop_test(t, what_stays_is_reported_and_the_rest_is_gone, 0, 2);
+	tcase_add_loop_test(t, what_is_mounted_below_is_not_touched, 0, 4);
+	tcase_add_loop_test(t, a_tree_of_any_depth_is_emptied_with_a_bounded_number_of_fds, 0, 6);
+	tcase_add_test(t, what_is_too_deep_to_be_handed_over_is_reported);
+	tcase_add_loop_test(t, a_directory_that_becomes_something_else_is_not_walked_into, 0,
+			    CES_COUNT(swaps));
+	tcase_add_loop_test(t, a_file_that_becomes_something_else_is_not_shared, 0,
+			    CES_COUNT(swaps));
+	tcase_add_test(t, everything_goes_to_its_owner_and_a_projects_group_stays);
+	tcase_add_loop_test(t, what_cannot_be_handed_over_is_reported_and_the_rest_is, 0,
+			    CES_COUNT(refusals));
+	tcase_add_loop_test(t, everybody_may_read_and_a_file_gets_no_other_right, 0,
+			    CES_COUNT(modes));
+	tcase_add_test(t, what_is_no_directory_has_nothing_below_it);
+	return run_suite("tree", t);
+}
