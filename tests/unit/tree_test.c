@@ -51,10 +51,16 @@ int fchownat(int dir, const char *name, uid_t uid, gid_t gid, int flags)
 
 int unlinkat(int dir, const char *name, int flags)
 {
-	errno = EPERM;
-	return stays != NULL && strcmp(name, stays) == 0
-		   ? -1
-		   : (int)syscall(SYS_unlinkat, dir, name, flags);
+	bool kept = stays != NULL && strcmp(name, stays) == 0;
+	int result = kept ? -1 : (int)syscall(SYS_unlinkat, dir, name, flags);
+	int saved = kept ? EPERM : errno;
+
+	if (swap != NULL && strcmp(name, "victim") == 0) {
+		swap(dir);
+		swap = NULL;
+	}
+	errno = saved;
+	return result;
 }
 
 /* ---- the tree ---- */
@@ -266,6 +272,18 @@ START_TEST(a_directory_that_becomes_something_else_is_not_walked_into)
 }
 END_TEST
 
+START_TEST(a_directory_that_becomes_a_link_while_it_is_removed_is_not_followed)
+{
+	ck_assert_int_eq(mkdir("tree/victim", 0700), 0);
+	write_text("tree/victim/file", "x");
+	swap = to_link;
+	ck_assert_int_eq(ces_tree_remove(tree, "victim"), -1);
+	ck_assert_ptr_null(swap);
+	ck_assert_int_eq(access("moved/file", F_OK), 0);
+	ck_assert_int_eq(access("tree/victim", F_OK), 0);
+}
+END_TEST
+
 START_TEST(a_file_that_becomes_something_else_is_not_shared)
 {
 	write_text("tree/victim", "x");
@@ -391,6 +409,7 @@ int main(void)
 	tcase_add_test(t, what_is_too_deep_to_be_handed_over_is_reported);
 	tcase_add_loop_test(t, a_directory_that_becomes_something_else_is_not_walked_into, 0,
 			    CES_COUNT(swaps));
+	tcase_add_test(t, a_directory_that_becomes_a_link_while_it_is_removed_is_not_followed);
 	tcase_add_loop_test(t, a_file_that_becomes_something_else_is_not_shared, 0,
 			    CES_COUNT(swaps));
 	tcase_add_test(t, everything_goes_to_its_owner_and_a_projects_group_stays);

@@ -1,0 +1,394 @@
+/* Tests user namespaces: that one is made with its map or not at all, and what a process gives up,
+ * and in which order, before it works in one. The steps that need more ids than a user's own are
+ * noted, and as root they are really taken too. */
+/* links: helper/session/userns.c helper/core/spawn.c helper/session/tree.c */
+#include "helper/session/userns.h"
+
+#include <check.h>
+#include <grp.h>
+#include <linux/nsfs.h>
+#include <signal.h>
+#include <sys/fsuid.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "tests/unit/policy_fixture.h"
+#include "tests/unit/session_scene.h"
+#include "tests/unit/session_steps.h"
+
+static struct ces_error err;
+static bool real;
+static int map_result;
+static unsigned map_ids = 1;
+
+/* A map of the ids that the test has. (helper/session/idmap.c needs root.) */
+int ces_idmap_write(pid_t pid, const struct ces_idmap *map, struct ces_error *error)
+{
+	char path[64], text[64];
+
+	ck_assert_uint_eq(map->user, 77);
+	if (map_result == -2)
+		(void)kill(getpid(), SIGKILL);
+	if (map_result < 0)
+		return ces_error_set(error, CES_E_HOST, "no map");
+	(void)snprintf(text, sizeof(text), "0 %u %u", geteuid(), map_ids);
+	(void)snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	write_text(path, text);
+	if (map_ids == 1) {
+		(void)snprintf(path, sizeof(path), "/proc/%d/setgroups", pid);
+		write_text(path, "deny");
+	}
+	(void)snprintf(text, sizeof(text), "0 %u %u", getegid(), map_ids);
+	(void)snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
+	write_text(path, text);
+	return 0;
+}
+
+static const struct ces_idmap map = {.user = 77};
+
+/* ---- stand-ins ---- */
+
+int setns(int fd, int kind)
+{
+	if (!real && step("setns%s", kind == CLONE_NEWUSER ? " user" : "") < 0)
+		return -1;
+	return (int)syscall(SYS_setns, fd, kind);
+}
+
+int prctl(int option, ...)
+{
+	unsigned long value;
+	va_list rest;
+
+	va_start(rest, option);
+	value = va_arg(rest, unsigned long) & UINT32_MAX; /* (the callers pass int) */
+	va_end(rest);
+	if (!real && step("prctl %d %lu", option, value) < 0)
+		return -1;
+	return (int)syscall(SYS_prctl, option, value, 0, 0, 0);
+}
+
+int setgroups(size_t n, const gid_t *groups)
+{
+	return real ? (int)syscall(SYS_setgroups, n, groups) : step("setgroups %zu", n);
+}
+
+int setresgid(gid_t r, gid_t e, gid_t s)
+{
+	return real ? (int)syscall(SYS_setresgid, r, e, s) : step("setresgid %u %u %u", r, e, s);
+}
+
+int setresuid(uid_t r, uid_t e, uid_t s)
+{
+	return real ? (int)syscall(SYS_setresuid, r, e, s) : step("setresuid %u %u %u", r, e, s);
+}
+
+int setfsuid(uid_t uid)
+{
+	static uid_t now;
+	uid_t before = now;
+
+	if (real)
+		return (int)syscall(SYS_setfsuid, uid);
+	if (uid != (uid_t)-1 && step("setfsuid %u", uid) == 0)
+		now = uid;
+	return (int)before;
+}
+
+static void set_up(void)
+{
+	directory_begin();
+	steps_begin(0, EPERM);
+	map_result = 0;
+	map_ids = 1;
+	real = false;
+}
+
+static void tear_down(void)
+{
+	directory_end();
+}
+
+/* ---- making one ---- */
+
+static void no_child_is_left(void)
+{
+	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+	ck_assert_int_eq(errno, ECHILD);
+}
+
+static int make(void)
+{
+	int fd = -1;
+
+	ck_assert_msg(ces_userns_make(&map, &fd, &err) == 0, "%s", err.text);
+	return fd;
+}
+
+START_TEST(a_namespace_with_its_map_is_made_and_nothing_runs_in_it)
+{
+	size_t fds = open_fds();
+	int fd = make();
+
+	ck_assert_int_eq(ioctl(fd, NS_GET_NSTYPE), CLONE_NEWUSER);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	ck_assert_uint_eq(open_fds(), fds + 1);
+	no_child_is_left();
+	close(fd);
+}
+END_TEST
+
+START_TEST(without_its_map_there_is_no_namespace)
+{
+	size_t fds = open_fds();
+	int fd = -7;
+
+	map_result = -1;
+	ck_assert_int_eq(ces_userns_make(&map, &fd, &err), -1);
+	ck_assert_str_eq(err.text, "no map");
+	ck_assert_int_eq(fd, -7);
+	ck_assert_uint_eq(open_fds(), fds);
+	no_child_is_left();
+}
+END_TEST
+
+/* (the kernel makes none for a process with another root) */
+START_TEST(a_host_without_user_namespaces_is_an_error)
+{
+	int fd = -7, status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		become(0);
+		_exit(chroot("/tmp") < 0 || ces_userns_make(&map, &fd, &err) != -1 ||
+		      err.code != CES_E_HOST || err.sys != EPERM || fd != -7);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+/* Kills the maker. Then the pipe has no writer left: no copy of it holds its locks. */
+static void ends_with_its_maker(void (*make_it)(int end))
+{
+	int ends[2], status;
+	char byte;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(ends[0]);
+		make_it(ends[1]);
+		_exit(1);
+	}
+	close(ends[1]);
+	if (read(ends[0], &byte, 1) == 1) { /* it is at work */
+		ck_assert_int_eq(kill(pid, SIGKILL), 0);
+		ck_assert_int_eq(read(ends[0], &byte, 1), 0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status));
+	close(ends[0]);
+}
+
+static void die_while_making(int end)
+{
+	int fd;
+
+	(void)end;
+	map_result = -2;
+	(void)ces_userns_make(&map, &fd, &err);
+}
+
+START_TEST(a_namespace_in_the_making_ends_with_its_maker)
+{
+	ends_with_its_maker(die_while_making);
+}
+END_TEST
+
+START_TEST(a_namespace_of_a_process_is_opened_by_its_name)
+{
+	const struct ces_process self = {getpid(), -1}, nobody = {0, -1};
+	int fd = -1;
+
+	ck_assert_int_eq(ces_process_namespace(&self, "net", &fd, &err), 0);
+	ck_assert_int_eq(ioctl(fd, NS_GET_NSTYPE), CLONE_NEWNET);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	close(fd);
+	ck_assert_int_eq(ces_process_namespace(&nobody, "user", &fd, &err), -1);
+	ck_assert_str_eq(err.text, "user namespace: No such file or directory");
+}
+END_TEST
+
+/* ---- working in one ---- */
+
+#define STEPS(group, others, user)                                                                 \
+	"setns user\nprctl 28 4\nsetgroups 0\nsetresgid " group " " group " " group "\n"           \
+	"setresuid " others " " others " " others "\nsetfsuid " user "\nprctl 1 9\nprctl 4 0\n"    \
+	"work\n"
+
+static const struct {
+	uid_t user;
+	gid_t group;
+	const char *steps;
+} users[] = {
+    {0, 0, STEPS("0", "65534", "0")},
+    {1000, 100, STEPS("100", "65534", "1000")},
+    {65534, 65534, STEPS("65534", "65533", "65534")}, /* never the process's own uid */
+    {65533, 1, STEPS("1", "65534", "65533")},
+};
+
+/* Checks that fds 3 and 4 are what was given, and that nothing above is open. */
+static int work(const void *context)
+{
+	struct stat st;
+
+	(void)step("work");
+	return *(const int *)context == 5 && fstat(3, &st) == 0 && S_ISDIR(st.st_mode) &&
+		       fstat(4, &st) == 0 && S_ISCHR(st.st_mode) && fcntl(5, F_GETFD) < 0 &&
+		       open_fds() == 2 + 3 + 2 + 1
+		   ? 0
+		   : 1;
+}
+
+static int call(int userns, uid_t user, gid_t group, int (*what)(const void *), int context)
+{
+	const int fds[] = {directory, -1};
+
+	return ces_userns_call(userns, user, group, 60, fds, 2, what, &context);
+}
+
+START_TEST(a_process_works_in_it_with_the_callers_files_and_nobodys_uid)
+{
+	size_t fds = open_fds();
+	int userns = make();
+	unsigned n;
+
+	steps_begin(0, 0);
+	ck_assert_int_eq(call(userns, users[_i].user, users[_i].group, work, 5), 0);
+	steps_are(users[_i].steps, 0);
+	n = steps->n;
+	for (unsigned fail = 1; fail < n; fail++) {
+		steps_begin(fail, EPERM);
+		ck_assert_int_eq(call(userns, users[_i].user, users[_i].group, work, 5),
+				 users[_i].user == 0 && fail == 6 ? 0 : -1);
+		if (users[_i].user != 0 || fail != 6) /* (0 is what it was) */
+			steps_are(users[_i].steps, fail);
+	}
+	no_child_is_left();
+	close(userns);
+	ck_assert_uint_eq(open_fds(), fds);
+}
+END_TEST
+
+static int fails(const void *context)
+{
+	return *(const int *)context;
+}
+
+static int crashes(const void *context)
+{
+	(void)context;
+	return kill(getpid(), SIGKILL);
+}
+
+static int never_ends(const void *context)
+{
+	(void)context;
+	(void)!write(4, "x", 1);
+	while (pause() != 0)
+		;
+	return 0;
+}
+
+START_TEST(work_that_fails_or_dies_or_takes_too_long_is_not_done)
+{
+	int userns = make();
+
+	ck_assert_int_eq(call(userns, 1, 1, fails, 0), 0);
+	ck_assert_int_eq(call(userns, 1, 1, fails, 1), -1);
+	ck_assert_int_eq(call(userns, 1, 1, fails, -1), -1);
+	ck_assert_int_eq(call(userns, 1, 1, fails, 256), -1);
+	ck_assert_int_eq(call(userns, 1, 1, crashes, 0), -1);
+	ck_assert_int_eq(ces_userns_call(userns, 1, 1, 0, NULL, 0, never_ends, NULL), -1);
+	no_child_is_left();
+	steps_begin(0, 0);
+	ck_assert_int_eq(call(directory, 1, 1, work, 5), -1); /* it is no namespace */
+	steps_are("setns user\n", 0);
+	close(userns);
+}
+END_TEST
+
+static void die_while_working(int end)
+{
+	const int fds[] = {directory, end};
+	int userns = make();
+
+	(void)ces_userns_call(userns, 1, 1, 60, fds, 2, never_ends, NULL);
+}
+
+START_TEST(work_ends_with_the_process_that_waits_for_it)
+{
+	ends_with_its_maker(die_while_working);
+}
+END_TEST
+
+/* ---- really ---- */
+
+/* Makes a file, and hands it to another id, which takes a capability. */
+static int make_a_file(const void *context)
+{
+	CES_CLEANUP_FD int fd = openat(3, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	CES_CLEANUP_FD int given = openat(3, "given", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	uid_t r, e, s;
+
+	(void)context;
+	return fd >= 0 && given >= 0 && fchown(given, 7, 8) == 0 && getresuid(&r, &e, &s) == 0 &&
+		       r == 65534 && e == 65534 && s == 65534 && getgroups(0, NULL) == 0
+		   ? 0
+		   : 1;
+}
+
+START_TEST(as_root_the_process_really_becomes_that)
+{
+	struct stat st;
+	int userns;
+
+	if (geteuid() != 0) /* (an ordinary user has one id) */
+		return;
+	real = true;
+	map_ids = 65536;
+	userns = make();
+	ck_assert_int_eq(fchmod(directory, 0777), 0);
+	ck_assert_int_eq(call(userns, 1000, 100, make_a_file, 0), 0);
+	ck_assert_int_eq(fstatat(directory, "file", &st, 0), 0);
+	ck_assert_uint_eq(st.st_uid, 1000);
+	ck_assert_uint_eq(st.st_gid, 100);
+	ck_assert_int_eq(fstatat(directory, "given", &st, 0), 0);
+	ck_assert_uint_eq(st.st_uid, 7);
+	ck_assert_uint_eq(st.st_gid, 8);
+	ck_assert_int_eq(ces_tree_empty(directory), 0);
+	close(userns);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *t = tcase_create("userns");
+
+	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_test(t, a_namespace_with_its_map_is_made_and_nothing_runs_in_it);
+	tcase_add_test(t, without_its_map_there_is_no_namespace);
+	tcase_add_test(t, a_host_without_user_namespaces_is_an_error);
+	tcase_add_test(t, a_namespace_in_the_making_ends_with_its_maker);
+	tcase_add_test(t, a_namespace_of_a_process_is_opened_by_its_name);
+	tcase_add_loop_test(t, a_process_works_in_it_with_the_callers_files_and_nobodys_uid, 0,
+			    CES_COUNT(users));
+	tcase_add_test(t, work_that_fails_or_dies_or_takes_too_long_is_not_done);
+	tcase_add_test(t, work_ends_with_the_process_that_waits_for_it);
+	tcase_add_test(t, as_root_the_process_really_becomes_that);
+	return run_suite("userns", t);
+}
