@@ -45,7 +45,7 @@ int ces_caller_open_bind(const struct ces_caller *caller, const struct ces_idmap
 	errno = saved;
 	if (way >= 0)
 		fd = open_given(map, way);
-	if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !(S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)))) {
 		close(fd);
 		return ces_error_set(err, CES_E_NOTFOUND,
 				     "%s is neither a directory nor an ordinary file", path);
