@@ -271,6 +271,7 @@ int main(void)
 {
 	TCase *t = tcase_create("journal denials");
 
+	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, journal_begin, journal_end);
 	tcase_add_test(t, a_thousand_denials_are_recorded_and_more_are_counted);
 	tcase_add_test(t, ten_a_minute_are_recorded_and_the_count_comes_before_the_next);

@@ -295,6 +295,7 @@ int main(void)
 {
 	TCase *t = tcase_create("journal write");
 
+	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, journal_begin, journal_end);
 	tcase_add_loop_test(
 	    t, a_record_that_does_not_fit_on_the_disk_is_an_error_and_the_chain_goes_on, 0, 3);
