@@ -170,7 +170,8 @@ START_TEST(a_host_without_user_namespaces_is_an_error)
 }
 END_TEST
 
-/* Kills the maker. Then the pipe has no writer left: no copy of it holds its locks. */
+/* Kills the maker. Then the pipe has no writer left: no copy of it holds its locks. (This process
+ * gets the copy as its child, and takes its end.) */
 static void ends_with_its_maker(void (*make_it)(int end))
 {
 	int ends[2], status;
@@ -178,6 +179,7 @@ static void ends_with_its_maker(void (*make_it)(int end))
 	pid_t pid;
 
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	ck_assert_int_eq(syscall(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
 	pid = fork();
 	if (pid == 0) {
 		close(ends[0]);
@@ -191,6 +193,7 @@ static void ends_with_its_maker(void (*make_it)(int end))
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFSIGNALED(status));
+	ck_assert_int_gt(wait(&status), 0);
 	close(ends[0]);
 }
 
