@@ -121,7 +121,12 @@ static const char *at(const char *name)
 
 static void set_up(void)
 {
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	CES_CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
 	directory_begin();
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", at("socket"));
+	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
 	steps_begin(0, EPERM);
 	map = (struct ces_idmap){.uid = {.v = {{1, geteuid(), 1}}, .n = 1},
 				 .gid = {.v = {{1, getegid(), 1}}, .n = 1}};
@@ -139,6 +144,7 @@ static void tear_down(void)
 	fail_fstat = 0;
 	ck_assert_int_eq(unlink(at("file")), 0);
 	ck_assert_int_eq(unlink(at("fifo")), 0);
+	ck_assert_int_eq(unlink(at("socket")), 0);
 	ck_assert_int_eq(unlink(at("link")), 0);
 	ck_assert_int_eq(rmdir(at("directory")), 0);
 	directory_end();
@@ -229,6 +235,7 @@ static const struct {
     {"link", CES_E_HOST, "a symbolic link that others than root can set"},
     {"link/x", CES_E_HOST, "a symbolic link that others than root can set"},
     {"directory/../../../../../../x", CES_E_HOST, "a symbolic link that others"},
+    {"socket", CES_E_HOST, "No such device or address"},
     {"/dev/null", CES_E_NOTFOUND, "is neither a directory nor an ordinary file"},
     {"/proc", CES_E_HOST, "is on a kind of file system (0x9fa0) that CES does not use"},
 };

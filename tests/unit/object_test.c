@@ -349,6 +349,7 @@ START_TEST(without_it_nothing_is_made_up)
 	}
 	ck_assert_int_eq(err.code, CES_E_HOST);
 	ck_assert_str_eq(boot, "untouched");
+	ck_assert_int_eq(umount("/proc"), 0);
 }
 END_TEST
 

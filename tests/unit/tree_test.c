@@ -82,10 +82,13 @@ static void set_up(void)
 
 static void tear_down(void)
 {
+	CES_CLEANUP_FREE char *others = NULL;
+
 	close(tree);
 	swap = NULL;
 	stays = NULL;
-	ck_assert_str_eq(content("outside/file"), "others' words");
+	others = content("outside/file");
+	ck_assert_str_eq(others, "others' words");
 	ck_assert_int_eq(mode_of("outside/file"), S_IFREG | 0600);
 	ck_assert_int_eq(mode_of("outside"), S_IFDIR | 0700);
 	ck_assert_int_eq(chdir("/"), 0);
