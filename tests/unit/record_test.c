@@ -66,7 +66,7 @@ START_TEST(an_allowance_is_on_record_before_the_request_knows_of_it)
 	    ces_record_decision(&session, &decision, "pull-" RUN, D1, NULL, NULL, &err), 0);
 	ck_assert(session.recorded);
 	ck_assert_str_eq(session.project, "p");
-	ck_assert_int_eq(syncs, 0); /* (whoever acts on it waits for the disk) */
+	ck_assert_int_eq(syncs, 0); /* (its run waits for the disk) */
 	last_is("'event':'decision','outcome':'allowed','uid':1000,'user':'ann','verb':'pull',"
 		"'image':'ghcr.io/lab/tool:1','project':'p','args':0,'env':0,'run':'pull-" RUN
 		"','digest':'" D1 "','policy':'" D2 "','rule':'projects.p.images[0]','signed_by':"
