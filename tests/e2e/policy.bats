@@ -29,6 +29,13 @@ asked() { grep -c '"GET \|"HEAD ' $lab/open.log; }
 	[ "$(asked)" -eq "$n" ]
 }
 
+@test "a denial names a contact in any language" {
+	lab_policy '.contact = "das Büro für Daten"'
+	run --separate-stderr pull alice open.tre.test/other/tools:1
+	refused 'nsh-2024-0001'
+	[[ $stderr == *"ces: ask das Büro für Daten" ]]
+}
+
 @test "a denied run leaves no trace" {
 	run --separate-stderr ces alice run open.tre.test/other/tools:1 true
 	refused 'open.tre.test/other/tools'
