@@ -35,8 +35,10 @@ int ces_object_write(int dir, const char *name, const struct ces_wire_schema *sc
 	(void)snprintf(temporary, sizeof(temporary), "%s.%d", name, (int)getpid());
 	fd = ces_beneath_open(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0 || ces_write_full(fd, frame, length, -1) < 0 ||
-	    (ret == NULL && fdatasync(fd) < 0) || renameat(dir, temporary, dir, name) < 0)
+	    (ret == NULL && fdatasync(fd) < 0) || renameat(dir, temporary, dir, name) < 0) {
+		(void)(fd >= 0 && unlinkat(dir, temporary, 0)); /* (errno stays) */
 		return ces_error_errno(err, CES_E_HOST, "storing %s", name);
+	}
 	if (ret != NULL)
 		*ret = ces_steal_fd(&fd);
 	return 0;

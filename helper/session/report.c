@@ -35,15 +35,12 @@ void ces_report_error(const struct ces_error *err, const char *contact, uint64_t
 
 int ces_report_done(void)
 {
-	struct ces_event_done done = {0};
-
-	ces_report_send(&ces_event_done_schema, &done, true);
+	ces_report_send(&ces_event_done_schema, &(struct ces_event_done){0}, true);
 	return 0;
 }
 
 void ces_report_text(const char *text)
 {
-	struct ces_event_text event = {.text = (char *)(uintptr_t)text};
-
-	ces_report_send(&ces_event_text_schema, &event, true);
+	ces_report_send(&ces_event_text_schema,
+			&(struct ces_event_text){.text = (char *)(uintptr_t)text}, true);
 }

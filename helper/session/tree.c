@@ -175,9 +175,7 @@ static int chown_one(int parent, const char *name, const struct stat *st, void *
 
 int ces_tree_chown(int dirfd, uid_t uid, gid_t gid)
 {
-	struct owner owner = {uid, gid};
-
-	return walk_below(dirfd, chown_one, &owner);
+	return walk_below(dirfd, chown_one, &(struct owner){uid, gid});
 }
 
 /* Only a regular file or a directory gets another mode, and by its own descriptor: a link could

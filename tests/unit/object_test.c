@@ -122,6 +122,17 @@ START_TEST(the_rest_of_a_process_that_died_is_no_part_of_a_record)
 }
 END_TEST
 
+static size_t names(void)
+{
+	CES_CLEANUP_DIR DIR *dir = opendir(directory_path);
+	size_t n = 0;
+
+	ck_assert_ptr_nonnull(dir);
+	while (readdir(dir) != NULL)
+		n++;
+	return n - 2;
+}
+
 static const char kinds[] = "wsr";
 
 START_TEST(a_record_that_cannot_be_written_leaves_the_one_before)
@@ -136,6 +147,7 @@ START_TEST(a_record_that_cannot_be_written_leaves_the_one_before)
 	ck_assert_int_eq(steps[strlen(steps) - 1], kinds[_i]); /* nothing after it */
 	ck_assert_uint_eq(open_fds(), fds);
 	is("one");
+	ck_assert_uint_eq(names(), 1); /* nothing else is left */
 	fail = 0;
 	ck_assert_int_eq(write_record("three"), 0);
 	is("three");
