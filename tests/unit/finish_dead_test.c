@@ -1,0 +1,395 @@
+/* Tests what is done about runs whose helper died: what ends at once, what is cleaned by another
+ * process, and what is left alone. */
+/* links: helper/watch/finish.c helper/watch/kept.c helper/watch/outcome.c helper/watch/list.c helper/core/beneath.c helper/core/caller.c helper/core/caller_open.c helper/session/runs.c helper/session/object.c helper/session/tree.c helper/session/journal.c helper/session/json.c helper/session/record.c helper/session/report.c */
+#include "tests/unit/finish_scene.h"
+
+#define OTHER "0000000002"
+#define PULL  "pull-0000000003"
+
+static char outputs[200], scratch[200];
+
+static void begin(void)
+{
+	set_up();
+	make_directory("o");
+	make_directory("o/" RUN);
+	make_directory("s");
+	make_directory("s/" RUN);
+	put("s/" RUN "/big", "0");
+	(void)snprintf(outputs, sizeof(outputs), "%s/o/" RUN, directory_path);
+	(void)snprintf(scratch, sizeof(scratch), "%s/s/" RUN, directory_path);
+	noted->text[0] = '\0';
+}
+
+static struct ces_run_record record_of(const char *run, uid_t uid)
+{
+	return (struct ces_run_record){.run = (char *)(uintptr_t)run,
+				       .uid = uid,
+				       .project = (char *)(uintptr_t) "p",
+				       .image = grant.reference,
+				       .digest = grant.digest,
+				       .user = getuid(),
+				       .group = getgid()};
+}
+
+/* Enters a run. Its helper lives, or has died. */
+static void enter(const struct ces_run_record *record, bool alive)
+{
+	int lock = -1, stop = -1;
+
+	ck_assert_int_eq(ces_runs_enter(session.runs, record, &lock, &stop, &err), 0);
+	close(stop);
+	if (!alive)
+		close(lock);
+	noted->text[0] = '\0';
+}
+
+static void enter_own(void)
+{
+	struct ces_run_record record = record_of(RUN, 1000);
+
+	record.outputs = outputs;
+	record.scratch = scratch;
+	enter(&record, false);
+}
+
+#define ENDED_FIRST(run, uid, user)                                                                \
+	"the cgroup of " run " is cleared\n"                                                       \
+	"record for good: {\"event\":\"end\",\"verb\":\"run\",\"uid\":" uid ",\"user\":\"" user    \
+	"\",\"project\":\"p\",\"run\":\"" run "\",\"image\":\"ghcr.io/a/b:1\",\"digest\":\"" IMAGE \
+	"\",\"status\":125,\"reason\":\"helper died\"}\n"
+#define DETACHED                                                                                   \
+	"starts a process with a mount namespace\n1800 seconds\ncloses the journal\n"              \
+	"opens a journal of its own\n"
+#define FORGOTTEN                                                                                  \
+	"root removes /kept/" RUN "\nroot removes /runs/" RUN ": no\n"                             \
+	"root removes directory /runs/" RUN "\n"
+
+/* The number of the namespace's fd is any. */
+static void anonymous(void)
+{
+	for (char *at = noted->text; (at = strstr(at, "\nin ")) != NULL;) {
+		char *end = strchr(at + 4, ' ');
+
+		memmove(at + 5, end, strlen(end) + 1);
+		at[4] = 'N';
+		at += 5;
+	}
+}
+
+START_TEST(nothing_is_done_where_nobody_died)
+{
+	struct ces_run_record mine = record_of(RUN, 1000), theirs = record_of(OTHER, 1001),
+			      pull = record_of(PULL, 1001);
+
+	enter(&mine, true);
+	enter(&theirs, true);
+	enter(&pull, true);
+	ces_finish_dead(&session);
+	NOTED("");
+	ces_finish_all_dead(&session);
+	NOTED("");
+	ck_assert(is_there("runs/" RUN) && is_there("runs/" OTHER) && is_there("runs/" PULL));
+}
+END_TEST
+
+/* What the run used up is free at once. Its directories are another process's work. */
+START_TEST(a_dead_run_ends_here_and_is_cleaned_elsewhere)
+{
+	enter_own();
+	ces_finish_dead(&session);
+	anonymous();
+	NOTED(ENDED_FIRST(RUN, "1000", "ann") DETACHED
+	      "the ids of 1000\nmakes a namespace\n"
+	      "caller 1000:100+1 removes directory /o/" RUN "\n"
+	      "in N for 600: /s/" RUN "/\nroot removes /s/" RUN "/big\n"
+	      "caller 1000:100+1 removes directory /s/" RUN "\n" FORGOTTEN);
+	ck_assert(!is_there("runs/" RUN) && !is_there("kept/" RUN) && !is_there("s/" RUN));
+}
+END_TEST
+
+START_TEST(outputs_that_are_not_empty_stay_and_are_given_to_the_caller)
+{
+	put("o/" RUN "/result", "42");
+	enter_own();
+	ces_finish_dead(&session);
+	anonymous();
+	ck_assert_ptr_nonnull(strstr(noted->text,
+				     "in N for 600: /o/" RUN "/\n"
+				     "caller 1000:100+1 removes directory /o/" RUN ": no\n"));
+	ck_assert(is_there("o/" RUN "/result") && !is_there("runs/" RUN));
+}
+END_TEST
+
+/* A directory of outputs without the run's number is the caller's, also when it is empty. */
+START_TEST(a_shared_directory_of_outputs_is_not_removed)
+{
+	struct ces_run_record record = record_of(RUN, 1000);
+
+	*strrchr(outputs, '/') = '\0';
+	(void)unlinkat(directory, "o/" RUN, AT_REMOVEDIR);
+	record.outputs = outputs;
+	enter(&record, false);
+	ces_finish_dead(&session);
+	ck_assert(is_there("o") && !is_there("runs/" RUN));
+}
+END_TEST
+
+START_TEST(an_end_that_is_on_record_is_not_recorded_again)
+{
+	has_end = true;
+	enter_own();
+	ces_finish_dead(&session);
+	ck_assert_ptr_null(strstr(noted->text, "record"));
+	ck_assert(!is_there("runs/" RUN));
+}
+END_TEST
+
+START_TEST(a_run_whose_end_cannot_be_recorded_stays_as_it_is)
+{
+	fails = "record";
+	enter_own();
+	ces_finish_dead(&session);
+	NOTED(ENDED_FIRST(RUN, "1000", "ann"));
+	ck_assert(is_there("runs/" RUN) && !is_there("kept/" RUN) && is_there("s/" RUN "/big"));
+}
+END_TEST
+
+START_TEST(the_image_of_one_run_goes_with_a_dead_one)
+{
+	struct ces_run_record record = record_of(OTHER, 1001);
+
+	record.retain_run = 1;
+	enter(&record, false);
+	ces_finish_dead(&session);
+	ck_assert_ptr_nonnull(strstr(noted->text, "the cgroup of " OTHER " is cleared\n"
+						  "the grant of 1001 for ghcr.io/a/b:1 is "
+						  "removed\nrecord for good: "));
+	ck_assert(!is_there("runs/" OTHER));
+}
+END_TEST
+
+/* The caller's own directories are cleaned first: they may wait for them. */
+START_TEST(ones_own_runs_are_cleaned_before_others)
+{
+	struct ces_run_record theirs = record_of(OTHER, 1001);
+	const char *mine_gone, *theirs_gone;
+
+	enter(&theirs, false);
+	enter_own();
+	ces_finish_dead(&session);
+	mine_gone = strstr(noted->text, "removes /kept/" RUN);
+	theirs_gone = strstr(noted->text, "removes /kept/" OTHER);
+	ck_assert_ptr_nonnull(mine_gone);
+	ck_assert_ptr_nonnull(theirs_gone);
+	ck_assert(mine_gone < theirs_gone);
+}
+END_TEST
+
+START_TEST(nobodys_directories_are_cleaned_while_the_user_database_is_silent)
+{
+	nobody_known = true;
+	enter_own();
+	ces_finish_dead(&session);
+	ck_assert(is_there("runs/" RUN) && is_there("kept/" RUN) && is_there("s/" RUN "/big"));
+	ck_assert_ptr_null(strstr(noted->text, "namespace\nin"));
+	/* (without a user: the record has the uid) */
+	ck_assert_ptr_nonnull(strstr(noted->text, "\"uid\":1000,\"project\""));
+}
+END_TEST
+
+static const char *const faults[] = {"ids", "makes a namespace", "in the namespace",
+				     "opens a journal of its own"};
+
+START_TEST(a_run_that_cannot_be_cleaned_is_kept_for_the_next_time)
+{
+	fails = faults[_i];
+	enter_own();
+	ces_finish_dead(&session);
+	ck_assert(is_there("runs/" RUN) && is_there("kept/" RUN) && is_there("s/" RUN "/big"));
+	/* the next time: it has ended, and is only cleaned */
+	noted->text[0] = '\0';
+	fails = "";
+	ces_finish_dead(&session);
+	ck_assert_ptr_null(strstr(noted->text, "record"));
+	ck_assert(!is_there("runs/" RUN) && !is_there("kept/" RUN) && !is_there("s/" RUN));
+}
+END_TEST
+
+/* Moved away, or closed by its owner: it is theirs. */
+START_TEST(a_scratch_that_its_owner_moved_away_is_theirs)
+{
+	ck_assert_int_eq((int)syscall(SYS_renameat2, directory, "s/" RUN, directory, "s/mine", 0),
+			 0);
+	enter_own();
+	ces_finish_dead(&session);
+	ck_assert(is_there("s/mine/big") && !is_there("runs/" RUN));
+}
+END_TEST
+
+START_TEST(a_scratch_that_is_a_link_now_is_not_followed)
+{
+	ck_assert_int_eq((int)syscall(SYS_renameat2, directory, "s/" RUN, directory, "s/mine", 0),
+			 0);
+	ck_assert_int_eq(symlinkat("mine", directory, "s/" RUN), 0);
+	enter_own();
+	ces_finish_dead(&session);
+	ck_assert(is_there("s/mine/big"));
+	if (getuid() != 0) /* (root's own link would be followed) */
+		ck_assert(is_there("runs/" RUN) && is_there("kept/" RUN));
+}
+END_TEST
+
+/* ---- pulls ---- */
+
+#define PULL_ENDED(user)                                                                           \
+	"record for good: {\"event\":\"end\",\"verb\":\"pull\",\"uid\":1001," user                 \
+	"\"project\":\"p\",\"pull\":\"" PULL                                                       \
+	"\",\"image\":\"ghcr.io/a/b:1\",\"status\":125,\"reason\":\"helper died\"}\n"
+
+#define PULL_LEFT "root removes /runs/" PULL ": no\nroot removes directory /runs/" PULL "\n"
+
+START_TEST(a_dead_pull_ends_and_leaves_the_register)
+{
+	struct ces_run_record pull = record_of(PULL, 1001);
+
+	nobody_known = _i == 1;
+	enter(&pull, false);
+	ces_finish_dead(&session);
+	if (_i == 1)
+		NOTED(PULL_ENDED("") PULL_LEFT);
+	else
+		NOTED(PULL_ENDED("\"user\":\"bob\",") PULL_LEFT);
+}
+END_TEST
+
+START_TEST(a_pull_whose_end_cannot_be_recorded_stays)
+{
+	struct ces_run_record pull = record_of(PULL, 1001);
+
+	fails = "record";
+	enter(&pull, false);
+	ces_finish_dead(&session);
+	ck_assert(is_there("runs/" PULL));
+	fails = "";
+	has_end = true;
+	noted->text[0] = '\0';
+	ces_finish_dead(&session);
+	ck_assert_ptr_null(strstr(noted->text, "record"));
+	ck_assert(!is_there("runs/" PULL));
+}
+END_TEST
+
+/* ---- the janitor ---- */
+
+START_TEST(the_janitor_ends_and_cleans_here_and_now)
+{
+	struct ces_run_record theirs = record_of(OTHER, 1001);
+
+	session.uid = 0;
+	enter_own();
+	enter(&theirs, false);
+	ces_finish_all_dead(&session);
+	ck_assert_ptr_null(strstr(noted->text, "a process"));
+	ck_assert(!is_there("runs/" RUN) && !is_there("runs/" OTHER) && !is_there("s/" RUN));
+}
+END_TEST
+
+/* ---- after a crash of the machine ---- */
+
+static void keep(const char *run, uid_t uid)
+{
+	struct ces_run_record record = record_of(run, uid);
+
+	ck_assert_int_eq(ces_kept_write(&session.store, &record, NULL, &err), 0);
+	noted->text[0] = '\0';
+}
+
+START_TEST(a_run_that_is_kept_alone_is_one_that_a_crash_ended)
+{
+	keep(OTHER, 1001);
+	ces_finish_dead(&session);
+	ck_assert_ptr_nonnull(strstr(noted->text, ENDED_FIRST(OTHER, "1001", "bob")));
+	ck_assert(!is_there("runs/" OTHER) && !is_there("kept/" OTHER));
+}
+END_TEST
+
+START_TEST(a_run_that_lives_is_not_entered_again)
+{
+	struct ces_run_record mine = record_of(RUN, 1000);
+
+	keep(RUN, 1000);
+	enter(&mine, true);
+	ces_finish_dead(&session);
+	NOTED("");
+	ck_assert(is_there("kept/" RUN));
+}
+END_TEST
+
+START_TEST(a_damaged_record_goes_and_other_files_stay)
+{
+	put("kept/" RUN, "this is torn");
+	put("kept/" OTHER, "");
+	put("kept/notes", "mine");
+	put("kept/" RUN "0", "eleven digits");
+	ces_kept_restore(&session.store, session.runs);
+	ck_assert(!is_there("kept/" RUN) && !is_there("kept/" OTHER));
+	ck_assert(is_there("kept/notes") && is_there("kept/" RUN "0"));
+	ck_assert(!is_there("runs/" RUN) && !is_there("runs/" OTHER));
+}
+END_TEST
+
+/* A record that cannot be read now may be read the next time. */
+START_TEST(a_record_that_cannot_be_read_stays)
+{
+	make_directory("kept/" RUN);
+	ck_assert_int_eq(symlinkat("/etc/passwd", directory, "kept/" OTHER), 0);
+	ces_kept_restore(&session.store, session.runs);
+	ck_assert(is_there("kept/" RUN) && is_there("kept/" OTHER));
+	ck_assert(!is_there("runs/" RUN) && !is_there("runs/" OTHER));
+}
+END_TEST
+
+START_TEST(a_record_may_be_left_to_be_synced)
+{
+	struct ces_run_record record = record_of(RUN, 1000);
+	int fd = -1;
+
+	ck_assert_int_eq(ces_kept_write(&session.store, &record, &fd, &err), 0);
+	ck_assert_int_eq(fdatasync(fd), 0);
+	close(fd);
+	ck_assert(is_there("kept/" RUN));
+	ces_kept_forget(&session.store, RUN);
+	ces_kept_forget(&session.store, RUN);
+	ck_assert(!is_there("kept/" RUN));
+}
+END_TEST
+
+int main(void)
+{
+	TCase *t = tcase_create("finish_dead");
+
+	tcase_add_checked_fixture(t, begin, tear_down);
+	tcase_add_test(t, nothing_is_done_where_nobody_died);
+	tcase_add_test(t, a_dead_run_ends_here_and_is_cleaned_elsewhere);
+	tcase_add_test(t, outputs_that_are_not_empty_stay_and_are_given_to_the_caller);
+	tcase_add_test(t, a_shared_directory_of_outputs_is_not_removed);
+	tcase_add_test(t, an_end_that_is_on_record_is_not_recorded_again);
+	tcase_add_test(t, a_run_whose_end_cannot_be_recorded_stays_as_it_is);
+	tcase_add_test(t, the_image_of_one_run_goes_with_a_dead_one);
+	tcase_add_test(t, ones_own_runs_are_cleaned_before_others);
+	tcase_add_test(t, nobodys_directories_are_cleaned_while_the_user_database_is_silent);
+	tcase_add_loop_test(t, a_run_that_cannot_be_cleaned_is_kept_for_the_next_time, 0,
+			    CES_COUNT(faults));
+	tcase_add_test(t, a_scratch_that_its_owner_moved_away_is_theirs);
+	tcase_add_test(t, a_scratch_that_is_a_link_now_is_not_followed);
+	tcase_add_loop_test(t, a_dead_pull_ends_and_leaves_the_register, 0, 2);
+	tcase_add_test(t, a_pull_whose_end_cannot_be_recorded_stays);
+	tcase_add_test(t, the_janitor_ends_and_cleans_here_and_now);
+	tcase_add_test(t, a_run_that_is_kept_alone_is_one_that_a_crash_ended);
+	tcase_add_test(t, a_run_that_lives_is_not_entered_again);
+	tcase_add_test(t, a_damaged_record_goes_and_other_files_stay);
+	tcase_add_test(t, a_record_that_cannot_be_read_stays);
+	tcase_add_test(t, a_record_may_be_left_to_be_synced);
+	return run_suite("finish_dead", t);
+}

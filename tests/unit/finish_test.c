@@ -1,0 +1,371 @@
+/* Tests the end of a run: what is removed, in which order and with whose rights, and what stays
+ * when a step fails. */
+/* links: helper/watch/finish.c helper/watch/kept.c helper/watch/outcome.c helper/watch/list.c helper/core/beneath.c helper/core/caller.c helper/core/caller_open.c helper/session/runs.c helper/session/object.c helper/session/tree.c helper/session/journal.c helper/session/json.c helper/session/record.c helper/session/report.c */
+#include "tests/unit/finish_scene.h"
+
+static struct ces_image_record image;
+static struct ces_plan plan;
+static struct ces_finish finish;
+static int list[2];
+
+/* A run with outputs and scratch of its own, in the register and on the disk. */
+static void begin(void)
+{
+	struct ces_run_record record = {.run = (char *)(uintptr_t)RUN,
+					.uid = 1000,
+					.image = grant.reference,
+					.digest = grant.digest};
+
+	set_up();
+	make_directory("o");
+	make_directory("o/" RUN);
+	put("o/" RUN "/result", "42");
+	make_directory("s");
+	make_directory("s/" RUN);
+	make_directory("s/" RUN "/scratch");
+	put("s/" RUN "/scratch/big", "0");
+	plan = (struct ces_plan){.run = RUN,
+				 .session = &session,
+				 .decision = &decision,
+				 .image = &image,
+				 .n_mounts = 3,
+				 .map = {.user = getuid(), .group = getgid()},
+				 .outputs = "/home/ann/o/" RUN,
+				 .scratch = "/scratch/s/" RUN,
+				 .withheld = -1,
+				 .kept = -1};
+	plan.mounts[CES_PLAN_OUTPUTS].fd = open_directory("o/" RUN);
+	plan.outputs_parent = open_directory("o");
+	plan.scratch_parent = open_directory("s");
+	plan.scratch_dir = open_directory("s/" RUN);
+	decision.scratch.per_run = decision.outputs.per_run = true;
+	decision.retain = CES_RETAIN_TIME;
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, list), 0);
+	finish = (struct ces_finish){.plan = &plan,
+				     .grant = &grant,
+				     .record = -1,
+				     .stop = -1,
+				     .container.userns = 77,
+				     .container.process.pid = 5,
+				     .list.pid = 6,
+				     .list_channel = list[0],
+				     .end = {.status = 3, .reason = "exit"}};
+	ck_assert_int_eq(ces_runs_enter(session.runs, &record, &finish.record, &finish.stop, &err),
+			 0);
+	ck_assert_int_eq(ces_kept_write(&session.store, &record, NULL, &err), 0);
+	close(finish.stop);
+	noted->text[0] = '\0';
+}
+
+static void answer(uint64_t check)
+{
+	struct ces_list_answer sent = {
+	    .state = CES_LIST_WHOLE, .files = 1, .bytes = 2, .check = check, .digest = IMAGE};
+
+	ck_assert_int_eq(write(list[1], &sent, sizeof(sent)), sizeof(sent));
+}
+
+/* The client reads how the run ended; NULL: nothing. */
+static void heard(const char *reason)
+{
+	struct ces_event_exited event;
+	int got;
+
+	close(CES_FD_EVENT);
+	got = ces_wire_receive(events[0], &ces_event_exited_schema, 4096, -1, &event, &err);
+	ck_assert_int_eq(got, reason != NULL);
+	if (reason == NULL)
+		return;
+	ck_assert_str_eq(event.reason, reason);
+	ck_assert_uint_eq(event.withheld, finish.end.withheld);
+	ces_wire_free(&ces_event_exited_schema, &event);
+}
+
+#define STOPPED                                                                                    \
+	"1800 seconds\nthe cgroup is killed\nthe ports are free\nthe way out is closed\nkills 5\n"
+#define LOG "did it start?\nreads the log\n"
+#define CLEANED                                                                                    \
+	"caller 1000:100+2 removes directory /s/" RUN "/scratch: no\n"                             \
+	"in 77 for 600: /o/" RUN "/\n"                                                             \
+	"in 77 for 600: /s/" RUN "/\n"                                                             \
+	"root removes /s/" RUN "/scratch/big\n"                                                    \
+	"root removes directory /s/" RUN "/scratch\n"                                              \
+	"caller 1000:100+2 removes directory /s/" RUN "\n"                                         \
+	"60 seconds\n"
+#define RECORD(outputs)                                                                            \
+	"record: {\"event\":\"end\",\"verb\":\"run\",\"uid\":1000,\"user\":\"ann\","               \
+	"\"project\":\"p\",\"run\":\"" RUN "\",\"image\":\"ghcr.io/a/b:1\",\"digest\":\"" IMAGE    \
+	"\",\"status\":3,\"reason\":\"exit\"," outputs "}\n"
+#define LISTED "\"outputs\":\"listed\",\"manifest\":\"" IMAGE "\",\"files\":1,\"bytes\":2"
+#define ENDED  "kills 6\nthe cgroup is removed\n"
+#define USED   "1000 used ghcr.io/a/b:1\n"
+#define FORGOTTEN                                                                                  \
+	"root removes /kept/" RUN "\nroot removes /runs/" RUN ": no\n"                             \
+	"root removes directory /runs/" RUN "\n"
+
+START_TEST(a_run_that_ended_leaves_its_outputs_and_its_record_and_nothing_else)
+{
+	answer(CES_LIST_UNASKED);
+	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
+	NOTED(STOPPED LOG CLEANED RECORD(LISTED) ENDED USED FORGOTTEN);
+	ck_assert(is_there("o/" RUN "/result"));
+	ck_assert(!is_there("s/" RUN) && !is_there("runs/" RUN) && !is_there("kept/" RUN));
+	ck_assert_int_eq(finish.record, -1);
+	ck_assert_int_eq(finish.end.status, 3);
+	heard("exit");
+}
+END_TEST
+
+START_TEST(an_image_for_one_run_goes_after_the_entry_that_would_keep_it)
+{
+	decision.retain = CES_RETAIN_RUN;
+	answer(CES_LIST_UNASKED);
+	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
+	NOTED(STOPPED LOG CLEANED RECORD(LISTED) ENDED
+	      "the grant of 1000 for ghcr.io/a/b:1 is removed\n" FORGOTTEN "collects\n");
+}
+END_TEST
+
+/* The register keeps the run for the next helper, which records an end. */
+START_TEST(an_end_that_cannot_be_recorded_leaves_the_run_in_the_register)
+{
+	decision.retain = CES_RETAIN_RUN;
+	fails = "record";
+	answer(CES_LIST_UNASKED);
+	ck_assert_int_eq(ces_finish(&finish, 0, &err), 1);
+	NOTED(STOPPED LOG CLEANED RECORD(LISTED) ENDED);
+	ck_assert(is_there("runs/" RUN "/record") && is_there("kept/" RUN));
+	ck_assert_str_eq(err.text, "no journal");
+	heard(NULL);
+}
+END_TEST
+
+static bool shown;
+
+static void show(const struct ces_run_record *record, bool alive, void *context)
+{
+	(void)context;
+	ck_assert(!alive && ces_runs_is_kept(record));
+	ck_assert_uint_eq(record->uid, 1000);
+	ck_assert_ptr_null(record->image);
+	shown = true;
+}
+
+START_TEST(a_scratch_that_stays_is_kept_to_be_cleaned_later)
+{
+	fails = "in the namespace";
+	answer(CES_LIST_UNASKED);
+	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
+	NOTED(STOPPED LOG "caller 1000:100+2 removes directory /s/" RUN "/scratch: no\n"
+			  "in 77 for 600: /o/" RUN "/\n"
+			  "in 77 for 600: /s/" RUN "/\n"
+			  "caller 1000:100+2 removes directory /s/" RUN ": no\n"
+			  "60 seconds\n" RECORD(LISTED) ENDED USED);
+	ck_assert(is_there("s/" RUN "/scratch/big") && is_there("kept/" RUN));
+	ck_assert_int_eq(ces_runs_each(session.runs, CES_EACH_RUN, show, NULL), 0);
+	ck_assert(shown);
+	heard("exit");
+}
+END_TEST
+
+START_TEST(an_empty_scratch_costs_no_process)
+{
+	ck_assert_int_eq((int)syscall(SYS_unlinkat, directory, "s/" RUN "/scratch/big", 0), 0);
+	ck_assert_int_eq((int)syscall(SYS_unlinkat, directory, "o/" RUN "/result", 0), 0);
+	answer(CES_LIST_UNASKED);
+	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
+	NOTED(STOPPED LOG "caller 1000:100+2 removes directory /s/" RUN "/scratch\n"
+			  "caller 1000:100+2 removes directory /s/" RUN "\n"
+			  "60 seconds\n" RECORD(LISTED) ENDED USED FORGOTTEN);
+	/* (the caller's, although it is empty: the run did start) */
+	ck_assert(is_there("o/" RUN));
+}
+END_TEST
+
+/* The caller put a link there meanwhile. It is not followed, and nothing of theirs is removed. */
+START_TEST(a_scratch_that_was_replaced_by_a_link_counts_as_gone)
+{
+	ck_assert_int_eq((int)syscall(SYS_renameat2, directory, "s/" RUN, directory, "s/mine", 0),
+			 0);
+	ck_assert_int_eq(symlinkat("../o", directory, "s/" RUN), 0);
+	answer(CES_LIST_UNASKED);
+	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
+	ck_assert(is_there("s/" RUN) && is_there("o/" RUN "/result") && !is_there("runs/" RUN));
+	ck_assert(!is_there("s/mine/scratch")); /* (by its fd) */
+}
+END_TEST
+
+START_TEST(a_shared_scratch_is_not_removed)
+{
+	decision.scratch.per_run = decision.outputs.per_run = false;
+	close(plan.scratch_dir);
+	plan.scratch_dir = -1;
+	answer(CES_LIST_UNASKED);
+	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
+	NOTED(STOPPED LOG "in 77 for 600: /o/" RUN "/\n"
+			  "60 seconds\n" RECORD(LISTED) ENDED USED FORGOTTEN);
+	ck_assert(is_there("s/" RUN "/scratch/big"));
+}
+END_TEST
+
+/* ---- a run that did not start ---- */
+
+#define REFUSED(why)                                                                               \
+	"record: {\"event\":\"end\",\"verb\":\"run\",\"uid\":1000,\"user\":\"ann\","               \
+	"\"run\":\"" RUN "\",\"status\":125,\"reason\":\"" why "\"}\n"
+
+START_TEST(a_run_that_was_not_set_up_leaves_no_outputs_and_a_record_of_the_reason)
+{
+	ck_assert_int_eq((int)syscall(SYS_unlinkat, directory, "o/" RUN "/result", 0), 0);
+	(void)ces_error_set(&err, CES_E_HOST, "no mount");
+	ck_assert_int_eq(ces_finish(&finish, -1, &err), 1);
+	NOTED(STOPPED "caller 1000:100+2 removes directory /s/" RUN "/scratch: no\n"
+		      "in 77 for 600: /s/" RUN "/\n"
+		      "root removes /s/" RUN "/scratch/big\n"
+		      "root removes directory /s/" RUN "/scratch\n"
+		      "caller 1000:100+2 removes directory /s/" RUN "\n"
+		      "caller 1000:100+2 removes directory /o/" RUN "\n"
+		      "60 seconds\n" REFUSED("no mount") ENDED FORGOTTEN);
+	ck_assert_str_eq(err.text, "no mount");
+	heard(NULL);
+}
+END_TEST
+
+START_TEST(a_container_that_failed_before_the_runtime_is_a_run_that_did_not_start)
+{
+	decision.retain = CES_RETAIN_RUN;
+	fails = "did it start?";
+	ck_assert_int_eq(ces_finish(&finish, 0, &err), 1);
+	ck_assert_ptr_nonnull(strstr(noted->text, REFUSED("no container") ENDED FORGOTTEN));
+	ck_assert_ptr_null(strstr(noted->text, "grant"));
+	ck_assert(is_there("o/" RUN "/result"));
+	heard(NULL);
+}
+END_TEST
+
+START_TEST(nothing_that_was_not_made_is_touched)
+{
+	plan.n_mounts = 0;
+	plan.outputs_parent = plan.scratch_parent = plan.scratch_dir = -1;
+	(void)ces_error_set(&err, CES_E_HOST, "early");
+	ck_assert_int_eq(ces_finish(&finish, -1, &err), 1);
+	NOTED(STOPPED "60 seconds\n" REFUSED("early") ENDED FORGOTTEN);
+	ck_assert(is_there("o/" RUN "/result") && is_there("s/" RUN "/scratch/big"));
+}
+END_TEST
+
+START_TEST(a_failure_that_cannot_be_recorded_leaves_the_run_in_the_register)
+{
+	fails = "record";
+	(void)ces_error_set(&err, CES_E_HOST, "no mount");
+	ck_assert_int_eq(ces_finish(&finish, -1, &err), 1);
+	ck_assert(is_there("runs/" RUN) && is_there("kept/" RUN));
+	ck_assert_str_eq(err.text, "no mount");
+}
+END_TEST
+
+/* ---- outputs that wait for their check ---- */
+
+static void withhold(void)
+{
+	close(plan.mounts[CES_PLAN_OUTPUTS].fd);
+	make_directory("w");
+	make_directory("w/" RUN);
+	put("w/" RUN "/result", "43");
+	plan.withheld = open_directory("w");
+	plan.mounts[CES_PLAN_OUTPUTS].fd = open_directory("w/" RUN);
+	ck_assert_int_eq((int)syscall(SYS_unlinkat, directory, "o/" RUN "/result", 0), 0);
+	strcpy(decision.check, "{}");
+	strcpy(decision.withhold, "/srv/withheld");
+}
+
+START_TEST(outputs_that_pass_take_the_place_of_the_empty_directory)
+{
+	withhold();
+	answer(CES_LIST_PASSED);
+	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
+	ck_assert_ptr_nonnull(strstr(noted->text,
+				     "60 seconds\nroot moves /w/" RUN " to /o/" RUN
+				     "\n" RECORD(LISTED ",\"check\":\"passed\",\"findings\":0")
+					 ENDED USED FORGOTTEN));
+	ck_assert(is_there("o/" RUN "/result") && !is_there("w/" RUN));
+	heard("exit");
+}
+END_TEST
+
+#define KEPT_BACK(check)                                                                           \
+	"caller 1000:100+2 removes directory /o/" RUN "\n660 seconds\n"                            \
+	"in 77 for 600: /w/" RUN "/\n60 seconds\n" RECORD(                                         \
+	    LISTED ",\"check\":\"" check "\",\"findings\":0,\"withheld\":\"/srv/withheld\"")       \
+	    ENDED USED FORGOTTEN
+
+static const struct {
+	uint64_t check;
+	const char *noted;
+} others[] = {{CES_LIST_FAILED, KEPT_BACK("failed")},
+	      {CES_LIST_UNASKED, KEPT_BACK("not checked")},
+	      {CES_LIST_UNCHECKED, KEPT_BACK("not checked")},
+	      {UINT64_MAX, KEPT_BACK("not checked")}};
+
+START_TEST(any_other_outputs_stay_where_they_were_written)
+{
+	withhold();
+	answer(others[_i].check);
+	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
+	ck_assert_ptr_nonnull(strstr(noted->text, others[_i].noted));
+	ck_assert_ptr_null(strstr(noted->text, "root moves"));
+	ck_assert(!is_there("o/" RUN) && is_there("w/" RUN "/result"));
+	heard("exit");
+}
+END_TEST
+
+START_TEST(outputs_do_not_go_where_the_caller_put_something_else)
+{
+	withhold();
+	if (_i == 0) {
+		put("o/" RUN "/mine", "x");
+	} else {
+		ck_assert_int_eq((int)syscall(SYS_unlinkat, directory, "o/" RUN, AT_REMOVEDIR), 0);
+		ck_assert_int_eq(symlinkat("/tmp", directory, "o/" RUN), 0);
+	}
+	answer(CES_LIST_PASSED);
+	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
+	ck_assert_ptr_nonnull(strstr(noted->text, "moves /w/" RUN " to /o/" RUN ": no\n"));
+	ck_assert(finish.end.withheld && is_there("w/" RUN "/result") && is_there("o/" RUN));
+	heard("exit");
+}
+END_TEST
+
+START_TEST(a_run_that_did_not_start_leaves_nothing_that_waits)
+{
+	withhold();
+	ck_assert_int_eq((int)syscall(SYS_unlinkat, directory, "w/" RUN "/result", 0), 0);
+	(void)ces_error_set(&err, CES_E_HOST, "no mount");
+	ck_assert_int_eq(ces_finish(&finish, -1, &err), 1);
+	ck_assert(!is_there("w/" RUN) && !is_there("o/" RUN));
+}
+END_TEST
+
+int main(void)
+{
+	TCase *t = tcase_create("finish");
+
+	tcase_add_checked_fixture(t, begin, tear_down);
+	tcase_add_test(t, a_run_that_ended_leaves_its_outputs_and_its_record_and_nothing_else);
+	tcase_add_test(t, an_image_for_one_run_goes_after_the_entry_that_would_keep_it);
+	tcase_add_test(t, an_end_that_cannot_be_recorded_leaves_the_run_in_the_register);
+	tcase_add_test(t, a_scratch_that_stays_is_kept_to_be_cleaned_later);
+	tcase_add_test(t, an_empty_scratch_costs_no_process);
+	tcase_add_test(t, a_scratch_that_was_replaced_by_a_link_counts_as_gone);
+	tcase_add_test(t, a_shared_scratch_is_not_removed);
+	tcase_add_test(t, a_run_that_was_not_set_up_leaves_no_outputs_and_a_record_of_the_reason);
+	tcase_add_test(t, a_container_that_failed_before_the_runtime_is_a_run_that_did_not_start);
+	tcase_add_test(t, nothing_that_was_not_made_is_touched);
+	tcase_add_test(t, a_failure_that_cannot_be_recorded_leaves_the_run_in_the_register);
+	tcase_add_test(t, outputs_that_pass_take_the_place_of_the_empty_directory);
+	tcase_add_loop_test(t, any_other_outputs_stay_where_they_were_written, 0,
+			    CES_COUNT(others));
+	tcase_add_loop_test(t, outputs_do_not_go_where_the_caller_put_something_else, 0, 2);
+	tcase_add_test(t, a_run_that_did_not_start_leaves_nothing_that_waits);
+	return run_suite("finish", t);
+}
