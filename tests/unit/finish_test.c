@@ -126,6 +126,18 @@ START_TEST(an_image_for_one_run_goes_after_the_entry_that_would_keep_it)
 }
 END_TEST
 
+static bool shown, whole;
+
+static void show(const struct ces_run_record *record, bool alive, void *context)
+{
+	(void)context;
+	ck_assert(!alive);
+	ck_assert_uint_eq(record->uid, 1000);
+	whole = !ces_runs_is_kept(record);
+	ck_assert_int_eq(record->image != NULL, whole);
+	shown = true;
+}
+
 /* The register keeps the run for the next helper, which records an end. */
 START_TEST(an_end_that_cannot_be_recorded_leaves_the_run_in_the_register)
 {
@@ -134,22 +146,12 @@ START_TEST(an_end_that_cannot_be_recorded_leaves_the_run_in_the_register)
 	answer(CES_LIST_UNASKED);
 	ck_assert_int_eq(ces_finish(&finish, 0, &err), 1);
 	NOTED(STOPPED LOG CLEANED RECORD(LISTED) ENDED);
-	ck_assert(is_there("runs/" RUN "/record") && is_there("kept/" RUN));
+	ck_assert_int_eq(ces_runs_each(session.runs, CES_EACH_RUN, show, NULL), 0);
+	ck_assert(shown && whole && is_there("kept/" RUN));
 	ck_assert_str_eq(err.text, "no journal");
 	heard(NULL);
 }
 END_TEST
-
-static bool shown;
-
-static void show(const struct ces_run_record *record, bool alive, void *context)
-{
-	(void)context;
-	ck_assert(!alive && ces_runs_is_kept(record));
-	ck_assert_uint_eq(record->uid, 1000);
-	ck_assert_ptr_null(record->image);
-	shown = true;
-}
 
 START_TEST(a_scratch_that_stays_is_kept_to_be_cleaned_later)
 {
@@ -163,7 +165,7 @@ START_TEST(a_scratch_that_stays_is_kept_to_be_cleaned_later)
 			  "60 seconds\n" RECORD(LISTED) ENDED USED);
 	ck_assert(is_there("s/" RUN "/scratch/big") && is_there("kept/" RUN));
 	ck_assert_int_eq(ces_runs_each(session.runs, CES_EACH_RUN, show, NULL), 0);
-	ck_assert(shown);
+	ck_assert(shown && !whole);
 	heard("exit");
 }
 END_TEST
@@ -254,6 +256,16 @@ START_TEST(nothing_that_was_not_made_is_touched)
 }
 END_TEST
 
+START_TEST(a_shared_directory_of_outputs_stays_although_nothing_ran)
+{
+	decision.outputs.per_run = false;
+	ck_assert_int_eq((int)syscall(SYS_unlinkat, directory, "o/" RUN "/result", 0), 0);
+	(void)ces_error_set(&err, CES_E_HOST, "no mount");
+	ck_assert_int_eq(ces_finish(&finish, -1, &err), 1);
+	ck_assert(is_there("o/" RUN) && !is_there("runs/" RUN));
+}
+END_TEST
+
 START_TEST(a_failure_that_cannot_be_recorded_leaves_the_run_in_the_register)
 {
 	fails = "record";
@@ -309,12 +321,19 @@ static const struct {
 
 START_TEST(any_other_outputs_stay_where_they_were_written)
 {
+	struct stat st;
+
 	withhold();
 	answer(others[_i].check);
 	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
 	ck_assert_ptr_nonnull(strstr(noted->text, others[_i].noted));
 	ck_assert_ptr_null(strstr(noted->text, "root moves"));
-	ck_assert(!is_there("o/" RUN) && is_there("w/" RUN "/result"));
+	ck_assert(!is_there("o/" RUN));
+	/* (those who may enter the directory above can read them) */
+	ck_assert_int_eq(fstatat(directory, "w/" RUN "/result", &st, 0), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0644);
+	ck_assert_int_eq(fstatat(directory, "w/" RUN, &st, 0), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0755);
 	heard("exit");
 }
 END_TEST
@@ -361,6 +380,7 @@ int main(void)
 	tcase_add_test(t, a_run_that_was_not_set_up_leaves_no_outputs_and_a_record_of_the_reason);
 	tcase_add_test(t, a_container_that_failed_before_the_runtime_is_a_run_that_did_not_start);
 	tcase_add_test(t, nothing_that_was_not_made_is_touched);
+	tcase_add_test(t, a_shared_directory_of_outputs_stays_although_nothing_ran);
 	tcase_add_test(t, a_failure_that_cannot_be_recorded_leaves_the_run_in_the_register);
 	tcase_add_test(t, outputs_that_pass_take_the_place_of_the_empty_directory);
 	tcase_add_loop_test(t, any_other_outputs_stay_where_they_were_written, 0,
