@@ -256,7 +256,20 @@ unsigned alarm(unsigned seconds)
 /* ---- the scene ---- */
 
 /* What an fd is. Each has a partner, which the child does not have. */
-enum kind { READ, WRITE, BOTH, REGULAR, PTY, SOCKET, DIRECTORY, NULL_DEVICE, CLOSED, KINDS };
+enum kind {
+	READ,
+	WRITE,
+	BOTH,
+	REGULAR,
+	PTY,
+	PTY_IN,
+	PTY_OUT,
+	SOCKET,
+	DIRECTORY,
+	ZEROS,
+	CLOSED,
+	KINDS
+};
 
 static const enum kind ordinary[] = {READ, WRITE, WRITE, READ, WRITE};
 
@@ -280,20 +293,24 @@ static int make(enum kind kind)
 	}
 	case REGULAR:
 		return memfd_create("file", 0);
-	case PTY: {
+	case PTY:
+	case PTY_IN:
+	case PTY_OUT: {
 		int master = posix_openpt(O_RDWR | O_NOCTTY);
 
 		ck_assert_int_ge(master, 0);
 		ck_assert_int_eq(unlockpt(master), 0);
-		return open(ptsname(master), O_RDWR | O_NOCTTY);
+		return open(ptsname(master), O_NOCTTY | (kind == PTY_IN    ? O_RDONLY
+							 : kind == PTY_OUT ? O_WRONLY
+									   : O_RDWR));
 	}
 	case SOCKET:
 		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 		return pair[0];
 	case DIRECTORY:
 		return open("/", O_RDONLY | O_DIRECTORY);
-	case NULL_DEVICE:
-		return open("/dev/null", O_RDWR);
+	case ZEROS:
+		return open("/dev/zero", O_RDWR);
 	case CLOSED:
 	case KINDS:
 		break;

@@ -128,7 +128,7 @@ START_TEST(only_pipes_and_terminals_go_on_as_standard_files)
 	for (int fd = 0; fd < CES_FD_REQUEST; fd++) {
 		enum kind kinds[5];
 		int fds[5];
-		bool kept = _i == READ || _i == WRITE || _i == BOTH || _i == PTY;
+		bool kept = _i <= BOTH || (_i >= PTY && _i <= PTY_OUT);
 		CES_CLEANUP_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 		memcpy(kinds, ordinary, sizeof(kinds));
