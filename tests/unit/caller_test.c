@@ -360,10 +360,13 @@ static const struct {
 
 START_TEST(what_went_wrong_is_said_and_nothing_stays_open)
 {
-	int fd = -1, open = count_fds();
+	int fd = -1, parent = -1, open = count_fds();
 
 	fails_with = errors[_i].number;
-	ck_assert_int_eq(ces_caller_open(&caller, at("x"), false, NULL, &fd, &err), -1);
+	ck_assert_int_eq(
+	    ces_caller_open(&caller, at("x"), fails_with != ENOENT, &parent, &fd, &err), -1);
+	ck_assert_ptr_null(strstr(noted->text, "makes"));
+	close(parent);
 	ck_assert_int_eq(err.code, errors[_i].code);
 	ck_assert_ptr_nonnull(strstr(err.text, errors[_i].says));
 	ck_assert_int_eq(fd, -1);

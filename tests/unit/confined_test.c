@@ -57,6 +57,7 @@ ssize_t getxattr(const char *path, const char *name, void *value, size_t size)
 
 	ck_assert_str_eq(path, CES_POLICY_PATH);
 	ck_assert_str_eq(name, "security.selinux");
+	ck_assert_uint_eq(size, 255); /* (and a NUL behind it) */
 	if (host.label == NULL) {
 		errno = ENODATA;
 		return -1;
@@ -108,6 +109,7 @@ static const struct {
     {false, true, "1", "system_u:system_r:unconfined_t:s0", POLICY_LABEL, DOMAIN_REFUSED},
     {true, true, "1", "system_u:system_r:unconfined_t:s0", POLICY_LABEL, DOMAIN_REFUSED},
     {false, true, "1", "u:r:ces_helper_t2:s0", POLICY_LABEL, DOMAIN_REFUSED},
+    {false, true, "1", "u:r:ces_helped_t:s0", POLICY_LABEL, DOMAIN_REFUSED},
     {false, true, "1", "u:r:xces_helper_t:s0", POLICY_LABEL, DOMAIN_REFUSED},
     {false, true, "1", "u:r:ces_helper_", POLICY_LABEL, DOMAIN_REFUSED},
     {false, true, "1", "ces_helper_t:ces_helper_t:x_t:s0", POLICY_LABEL, DOMAIN_REFUSED},
