@@ -1,4 +1,4 @@
-/* Tests the order of ces-admit's steps, and what it hands over when one of them fails: main() is
+/* Tests the order of ces-admit's steps, and what it hands over when a step fails: main() is
  * its own. */
 /* links: helper/admit/main.c */
 #include <check.h>

@@ -1,5 +1,5 @@
-/* A process as a caller leaves it: the calls that only root may make are noted, and one of them may
- * fail; all others are the kernel's. A child of the test enters the clean room, and says in shared
+/* A process as a caller leaves it: the calls that only root may make are noted, and each may fail
+ * once; all others are the kernel's. A child of the test enters the clean room, and says in shared
  * memory what became of it. */
 #ifndef CES_TESTS_UNIT_CLEANROOM_SCENE_H
 #define CES_TESTS_UNIT_CLEANROOM_SCENE_H
@@ -31,7 +31,8 @@
 #include "helper/entry/cleanroom.h"
 #include "tests/unit/policy_fixture.h"
 
-#define OPEN_FDS 1024
+#define OPEN_FDS   1024
+#define NULL_LIMIT ((struct rlimit *)NULL)
 
 static struct entered {
 	char steps[8192];
@@ -163,7 +164,7 @@ int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
 	entered->limits[resource] = *limit;
 	(void)getrlimit(resource, &now);
 	now.rlim_cur = limit->rlim_cur < now.rlim_max ? limit->rlim_cur : now.rlim_max;
-	return (int)syscall(SYS_prlimit64, 0, resource, &now, NULL);
+	return (int)syscall(SYS_prlimit64, 0, resource, &now, NULL_LIMIT);
 }
 
 /* ---- calls of anybody's, noted for their order ---- */

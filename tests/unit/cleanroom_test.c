@@ -26,7 +26,7 @@ static void spoil(void)
 	(void)syscall(SYS_chdir, "/tmp");
 	if (getrlimit(RLIMIT_FSIZE, &low) == 0) {
 		low.rlim_cur = 4096;
-		(void)syscall(SYS_prlimit64, 0, RLIMIT_FSIZE, &low, NULL);
+		(void)syscall(SYS_prlimit64, 0, RLIMIT_FSIZE, &low, NULL_LIMIT);
 	}
 	(void)dup2(0, 5);
 	(void)dup2(0, 77);
@@ -94,7 +94,7 @@ static void limit_all(void)
 		    resource == RLIMIT_AS || resource == RLIMIT_DATA ? 1u << 30 : 150};
 
 		if (resource != RLIMIT_STACK)
-			(void)syscall(SYS_prlimit64, 0, resource, &low, NULL);
+			(void)syscall(SYS_prlimit64, 0, resource, &low, NULL_LIMIT);
 	}
 }
 

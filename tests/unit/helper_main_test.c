@@ -78,7 +78,7 @@ START_TEST(ces_admit_gets_the_real_uid_and_no_word_of_the_callers)
 	child(fds, NULL, become);
 	ck_assert_str_eq(strstr(entered->steps, "session\n"), callers[_i].exec);
 	ck_assert_str_eq(entered->directory, CES_ADMIT_PATH);
-	/* a program that is not there: the caller is told, by a constant */
+	/* a program that is not there: the caller reads a constant text */
 	ck_assert_int_eq(entered->result, CES_EXIT_REFUSED);
 	(void)snprintf(text, sizeof(text),
 		       "%s; CES is not fully installed: No such file or directory", CES_ADMIT_PATH);

@@ -29,7 +29,7 @@ static struct ces_error problem;
 static int events, stop_fd;
 static int lock = -1;       /* of RUN */
 static int64_t ahead;       /* of the clock, us */
-static int ends_after = -1; /* looks of the one who waits; -1: never */
+static int ends_after = -1; /* so many looks later the run is gone; -1: never */
 
 /* ---- stand-ins ---- */
 

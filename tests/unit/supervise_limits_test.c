@@ -198,6 +198,21 @@ START_TEST(the_output_is_dropped_when_the_keeper_is_gone)
 }
 END_TEST
 
+/* Nobody can write any more: reading on would cost a cpu for nothing. */
+START_TEST(an_output_that_is_closed_is_read_no_more)
+{
+	scene->hush = true;
+	request.flags = CES_FLAG_DETACH;
+	start('c');
+	close(out[0]);
+	close(to_client[0]);
+	order('q');
+	settle();
+	order('4');
+	ends_as(4, "exit");
+}
+END_TEST
+
 START_TEST(an_attached_run_writes_to_its_client_alone)
 {
 	char what = 'w';
@@ -257,6 +272,7 @@ int main(void)
 	tcase_add_test(t, a_limit_of_memory_goes_before_a_full_place);
 	tcase_add_test(t, nobody_else_reads_while_the_keeper_lives);
 	tcase_add_test(t, the_output_is_dropped_when_the_keeper_is_gone);
+	tcase_add_test(t, an_output_that_is_closed_is_read_no_more);
 	tcase_add_test(t, an_attached_run_writes_to_its_client_alone);
 	tcase_add_test(t, a_pipe_that_the_caller_may_not_read_is_not_read);
 	tcase_add_test(t, an_output_that_is_no_pipe_is_not_read);

@@ -41,7 +41,7 @@ static struct scene {
 	_Atomic int64_t ahead; /* of the clock, ms */
 	_Atomic unsigned idle; /* looks at the clock that found nothing to do */
 	_Atomic int waits;     /* the last timeout that poll was given */
-	_Atomic bool break_poll, linger, ended;
+	_Atomic bool break_poll, linger, hush, ended;
 	_Atomic unsigned alarm, listened;
 	_Atomic int size_flags; /* with which the terminal was opened */
 	_Atomic pid_t runtime, program;
@@ -180,6 +180,12 @@ static void chatter(int fd)
 		_exit(9);
 }
 
+static void close_output(void)
+{
+	(void)close(STDOUT_FILENO);
+	(void)close(STDERR_FILENO);
+}
+
 /* The program does what the test orders, one byte each. */
 static void be_the_program(void)
 {
@@ -202,7 +208,9 @@ static void be_the_program(void)
 		else if (order == 'w') {
 			chatter(STDOUT_FILENO);
 			chatter(STDERR_FILENO);
-		} else
+		} else if (order == 'q')
+			close_output();
+		else
 			_exit(order - '0');
 		if (write(ready[1], "", 1) != 1)
 			_exit(1);
@@ -233,12 +241,12 @@ static void be_the_runtime(bool starts)
 	pid = fork();
 	if (pid == 0)
 		be_the_program();
+	if (scene->hush)
+		close_output();
 	while (waitpid(pid, &status, 0) < 0)
 		;
-	if (scene->linger) {
-		(void)close(STDOUT_FILENO);
-		(void)close(STDERR_FILENO);
-	}
+	if (scene->linger)
+		close_output();
 	while (scene->linger)
 		(void)usleep(1000);
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
@@ -317,19 +325,19 @@ static int place(void)
 	return fd;
 }
 
+/* The kernel's files, and what they say at first. */
+static const char *const files[][2] = {{"user/pids.max", "max\n"},
+				       {"user/pids.events", "max 0\n"},
+				       {"user/run/pids.events", "max 0\n"},
+				       {"user/run/pids.peak", "3\n"},
+				       {"user/run/cpu.stat", "usage_usec 1234\n"},
+				       {"user/run/memory.peak", "5678\n"},
+				       {"user/run/memory.events", "oom 0\noom_kill 0\n"},
+				       {"user/run/memory.events.local", "oom 0\noom_kill 0\n"},
+				       {"user/memory.events.local", "oom 0\noom_kill 0\n"}};
+
 static void set_up(void)
 {
-	static const char *const files[][2] = {
-	    {"user/pids.max", "max\n"},
-	    {"user/pids.events", "max 0\n"},
-	    {"user/run/pids.events", "max 0\n"},
-	    {"user/run/pids.peak", "3\n"},
-	    {"user/run/cpu.stat", "usage_usec 1234\n"},
-	    {"user/run/memory.peak", "5678\n"},
-	    {"user/run/memory.events", "oom 0\noom_kill 0\n"},
-	    {"user/run/memory.events.local", "oom 0\noom_kill 0\n"},
-	    {"user/memory.events.local", "oom 0\noom_kill 0\n"}};
-
 	directory_begin();
 	noted_begin();
 	scene =
@@ -363,15 +371,6 @@ static void set_up(void)
 	container = (struct ces_container)CES_CONTAINER_NONE;
 	container.shm = place();
 	ports = (struct ces_ports)CES_PORTS_NONE;
-}
-
-static void until(_Atomic bool *what)
-{
-	int64_t most = ces_now_ms() + MOST_MS;
-
-	while (!*what && ces_now_ms() < most)
-		(void)usleep(1000);
-	ck_assert(*what);
 }
 
 static void is_ready(void)
@@ -456,9 +455,12 @@ static void killed(void)
 
 static const struct ces_end *ends(void)
 {
+	int64_t most = ces_now_ms() + MOST_MS;
 	int status;
 
-	until(&scene->ended);
+	while (!scene->ended && ces_now_ms() < most)
+		(void)usleep(1000);
+	ck_assert(scene->ended);
 	ck_assert_int_eq(waitpid(watcher, &status, 0), watcher);
 	ck_assert_int_eq(status, 0);
 	watcher = 0;
@@ -477,18 +479,13 @@ static void ends_as(int status, const char *reason)
 
 static void tear_down(void)
 {
-	static const char *const names[] = {
-	    "user/pids.max",          "user/pids.events",         "user/run/pids.events",
-	    "user/run/pids.peak",     "user/run/cpu.stat",        "user/run/memory.peak",
-	    "user/run/memory.events", "user/memory.events.local", "user/run/memory.events.local",
-	    "user/run/cgroup.kill"};
-
 	if (watcher > 0) {
 		(void)kill(watcher, SIGKILL);
 		(void)waitpid(watcher, NULL, 0);
 	}
-	for (size_t i = 0; i < CES_COUNT(names); i++)
-		(void)unlinkat(directory, names[i], 0);
+	for (size_t i = 0; i < CES_COUNT(files); i++)
+		(void)unlinkat(directory, files[i][0], 0);
+	(void)unlinkat(directory, "user/run/cgroup.kill", 0);
 	(void)unlinkat(directory, "user/run", AT_REMOVEDIR);
 	(void)unlinkat(directory, "user", AT_REMOVEDIR);
 	directory_end();
