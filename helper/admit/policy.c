@@ -66,8 +66,8 @@ static int read_anew(struct ces_read_policy *ret, const char *bytes, size_t leng
 		return -1;
 	/* one copy is kept as it is, the other is loaded */
 	block = malloc(ret->length + 1);
-	if (block == NULL)
-		return ces_error_set(err, CES_E_HOST, "out of memory");
+	if (block == NULL || ret->block == NULL)
+		return ces_error_set(err, CES_E_HOST, "ces-parse gave no answer");
 	memcpy(block, ret->block, ret->length);
 	ret->policy = (const struct ces_policy *)(const void *)block;
 	return ces_flat_load(&ces_policy_flat, block, ret->length, err);

@@ -235,7 +235,7 @@ static const struct {
     {REFUSED, CES_E_POLICY, "the policy " CES_POLICY_PATH ": line 3: no"},
     {OTHER_FILE, CES_E_INTERNAL, "ces-parse read another file than the policy"},
     {TORN, CES_E_INTERNAL, "the policy " CES_POLICY_PATH ": "},
-    {EMPTY, CES_E_INTERNAL, "the policy " CES_POLICY_PATH ": "},
+    {EMPTY, CES_E_HOST, "the policy " CES_POLICY_PATH ": ces-parse gave no answer"},
 };
 
 START_TEST(an_answer_that_is_not_this_policy_is_refused)
