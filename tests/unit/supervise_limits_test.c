@@ -255,6 +255,21 @@ START_TEST(an_output_that_is_no_pipe_is_not_read)
 }
 END_TEST
 
+/* It has ended and nobody has waited for it: what the kernel shows of its handlers stays. */
+START_TEST(a_program_that_is_not_waited_for_yet_is_not_killed)
+{
+	start('c');
+	ck_assert_int_eq(kill(scene->runtime, SIGSTOP), 0);
+	tell(CES_CONTROL_SIGNAL, SIGTERM);
+	order('4');
+	later(200);
+	later(200);
+	ck_assert(!asked_to_kill());
+	ck_assert_int_eq(kill(-scene->runtime, SIGKILL), 0);
+	ck_assert_int_eq(ends()->status, 128 + SIGKILL);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("supervise_limits");
@@ -276,5 +291,6 @@ int main(void)
 	tcase_add_test(t, an_attached_run_writes_to_its_client_alone);
 	tcase_add_test(t, a_pipe_that_the_caller_may_not_read_is_not_read);
 	tcase_add_test(t, an_output_that_is_no_pipe_is_not_read);
+	tcase_add_test(t, a_program_that_is_not_waited_for_yet_is_not_killed);
 	return run_suite("supervise_limits", t);
 }
