@@ -201,7 +201,7 @@ long syscall(long number, ...)
 		     {SYS_set_mempolicy, "memory policy"},
 		     {SYS_keyctl, "keyring"}};
 	static long (*real)(long, ...);
-	long v[6];
+	long v[5]; /* (a sixth would not come in a register) */
 	va_list values;
 
 	va_start(values, number);
@@ -213,7 +213,7 @@ long syscall(long number, ...)
 	for (size_t i = 0; i < CES_COUNT(named); i++)
 		if (number == named[i].number && step("%s %ld", named[i].name, v[0]))
 			return -1;
-	return real(number, v[0], v[1], v[2], v[3], v[4], v[5]);
+	return real(number, v[0], v[1], v[2], v[3], v[4]);
 }
 
 int clearenv(void)
