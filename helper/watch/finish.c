@@ -263,9 +263,10 @@ static bool clean_scratch(const struct ces_run_record *record, const struct ces_
 
 	if (record->scratch == NULL)
 		return true;
-	/* a directory that its owner has moved away or closed to themselves is theirs */
+	/* a directory that its owner has moved away or closed to themselves is theirs; where its
+	 * parent is not there either, a file server may not be mounted yet */
 	if (ces_caller_open(owner, record->scratch, false, &parent, &scratch, &err) < 0)
-		return err.code == CES_E_NOTFOUND;
+		return parent >= 0 && err.code == CES_E_NOTFOUND;
 	clean_directories(userns, map->user, map->group, -1, scratch);
 	return remove_directory(owner, parent, record->scratch);
 }

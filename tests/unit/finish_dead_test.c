@@ -227,6 +227,19 @@ START_TEST(a_scratch_that_its_owner_moved_away_is_theirs)
 }
 END_TEST
 
+/* After a crash of the machine a start may be earlier than the mount of a file server. */
+START_TEST(a_scratch_whose_parent_is_not_there_is_cleaned_later)
+{
+	ck_assert_int_eq((int)syscall(SYS_renameat2, directory, "s", directory, "later", 0), 0);
+	enter_own();
+	ces_finish_dead(&session);
+	ck_assert(is_there("runs/" RUN) && is_there("kept/" RUN));
+	ck_assert_int_eq((int)syscall(SYS_renameat2, directory, "later", directory, "s", 0), 0);
+	ces_finish_dead(&session);
+	ck_assert(!is_there("runs/" RUN) && !is_there("kept/" RUN) && !is_there("s/" RUN));
+}
+END_TEST
+
 START_TEST(a_scratch_that_is_a_link_now_is_not_followed)
 {
 	ck_assert_int_eq((int)syscall(SYS_renameat2, directory, "s/" RUN, directory, "s/mine", 0),
@@ -381,6 +394,7 @@ int main(void)
 	tcase_add_loop_test(t, a_run_that_cannot_be_cleaned_is_kept_for_the_next_time, 0,
 			    CES_COUNT(faults));
 	tcase_add_test(t, a_scratch_that_its_owner_moved_away_is_theirs);
+	tcase_add_test(t, a_scratch_whose_parent_is_not_there_is_cleaned_later);
 	tcase_add_test(t, a_scratch_that_is_a_link_now_is_not_followed);
 	tcase_add_loop_test(t, a_dead_pull_ends_and_leaves_the_register, 0, 2);
 	tcase_add_test(t, a_pull_whose_end_cannot_be_recorded_stays);
