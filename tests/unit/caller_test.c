@@ -82,10 +82,6 @@ START_TEST(a_caller_is_what_the_database_says)
 	ck_assert_str_eq(caller.group_names[0], "g100");
 	ck_assert_ptr_null(caller.group_names[1]);
 	ck_assert_str_eq(caller.group_names[2], "g102");
-	ces_caller_free(&caller);
-	ck_assert_ptr_null(caller.user);
-	ck_assert_uint_eq(caller.n_groups, 0);
-	ces_caller_free(&caller);
 }
 END_TEST
 
@@ -113,7 +109,7 @@ START_TEST(a_caller_has_at_most_1024_groups)
 	ck_assert_int_eq(ces_caller_load(1000, &caller, &err), 0);
 	ck_assert_uint_eq(caller.n_groups, CES_GROUPS_MAX);
 	ck_assert_uint_eq(caller.groups[CES_GROUPS_MAX - 1], 100 + CES_GROUPS_MAX - 1);
-	ces_caller_free(&caller);
+	caller = (struct ces_caller){0};
 	n_groups++;
 	ck_assert_int_eq(ces_caller_load(1000, &caller, &err), -1);
 	ck_assert_str_eq(err.text, "you are in more than 1024 groups");
@@ -406,7 +402,7 @@ START_TEST(facts_are_looked_at_with_the_callers_rights)
 	caller.n_groups = 4;
 	ck_assert_int_eq(mkdirat(directory, "x", 0700), 0);
 	noted->text[0] = '\0';
-	ck_assert_int_eq(ces_facts_gather(&policy, &caller, &facts, &err), 0);
+	ces_facts_gather(&policy, &caller, &facts);
 	ck_assert(!facts.home_data);
 	ck_assert_uint_eq(facts.inferred.n, _i == 0 ? 1 : 0);
 	if (_i == 0) {
@@ -416,8 +412,6 @@ START_TEST(facts_are_looked_at_with_the_callers_rights)
 	} else {
 		NOTED("caller 1000:100+4 opens /safe_data\n");
 	}
-	ces_facts_free(&facts);
-	ck_assert_uint_eq(facts.inferred.n, 0);
 	ck_assert_int_eq(count_fds(), open);
 }
 END_TEST

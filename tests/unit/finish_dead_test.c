@@ -313,7 +313,9 @@ static void keep(const char *run, uid_t uid)
 {
 	struct ces_run_record record = record_of(run, uid);
 
-	ck_assert_int_eq(ces_kept_write(&session.store, &record, NULL, &err), 0);
+	ck_assert_int_eq(ces_object_write(session.store.runs, record.run, &ces_run_record_schema,
+					  &record, NULL, &err),
+			 0);
 	noted->text[0] = '\0';
 }
 
@@ -367,7 +369,9 @@ START_TEST(a_record_may_be_left_to_be_synced)
 	struct ces_run_record record = record_of(RUN, 1000);
 	int fd = -1;
 
-	ck_assert_int_eq(ces_kept_write(&session.store, &record, &fd, &err), 0);
+	ck_assert_int_eq(ces_object_write(session.store.runs, record.run, &ces_run_record_schema,
+					  &record, &fd, &err),
+			 0);
 	ck_assert_int_eq(fdatasync(fd), 0);
 	close(fd);
 	ck_assert(is_there("kept/" RUN));

@@ -20,8 +20,11 @@
 #include "common/image.h"
 #include "common/io.h"
 #include "common/paths.h"
+#include "common/record.h"
 #include "common/request.h"
+#include "common/wire_stream.h"
 #include "helper/launch/config.h"
+#include "helper/session/object.h"
 #include "helper/session/record.h"
 #include "helper/session/runs.h"
 #include "helper/session/tree.h"
@@ -297,6 +300,18 @@ void ces_journal_close(struct ces_journal *journal)
 }
 
 /* (the child of a child, in truth) */
+bool ces_process_forget(int last)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	ck_assert_int_ge(null, 0);
+	for (int fd = 0; fd <= last; fd++)
+		ck_assert_int_eq(dup2(null, fd), fd);
+	if (null > last)
+		close(null);
+	return true;
+}
+
 bool ces_process_detach(uint64_t flags)
 {
 	int status;
@@ -316,14 +331,8 @@ int ces_caller_load(uid_t uid, struct ces_caller *ret, struct ces_error *err)
 	if (nobody_known)
 		return ces_error_set(err, CES_E_HOST, "the user database does not answer");
 	*ret = (struct ces_caller){.uid = uid, .gid = 100, .n_groups = 1};
-	ret->user = strdup(uid == 1000 ? "ann" : "bob");
+	ret->user = (char *)(uintptr_t)(uid == 1000 ? "ann" : "bob");
 	return 0;
-}
-
-void ces_caller_free(struct ces_caller *caller)
-{
-	free(caller->user);
-	*caller = (struct ces_caller){0};
 }
 
 /* ---- the scene ---- */

@@ -52,7 +52,9 @@ static void begin(void)
 				     .end = {.status = 3, .reason = "exit"}};
 	ck_assert_int_eq(ces_runs_enter(session.runs, &record, &finish.record, &finish.stop, &err),
 			 0);
-	ck_assert_int_eq(ces_kept_write(&session.store, &record, NULL, &err), 0);
+	ck_assert_int_eq(ces_object_write(session.store.runs, record.run, &ces_run_record_schema,
+					  &record, NULL, &err),
+			 0);
 	close(finish.stop);
 	noted->text[0] = '\0';
 }

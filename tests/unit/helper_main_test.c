@@ -7,6 +7,7 @@
 #include "common/event.h"
 #include "common/io.h"
 #include "common/paths.h"
+#include "common/wire_stream.h"
 
 int main(int argc, char **argv);
 

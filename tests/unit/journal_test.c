@@ -17,6 +17,8 @@ static const struct ces_caller ann = {
     .uid = 1000, .user = (char *)"ann", .home = (char *)"/home/ann"};
 static struct ces_request request;
 static struct ces_decision decision;
+static struct ces_host host;
+static struct ces_session session;
 
 static void mount(struct ces_decision_mount *to, const char *source, const char *destination,
 		  bool read_only)
@@ -35,6 +37,9 @@ static void set_up(void)
 				       .username = (char *)"secret",
 				       .args = {(char **)(uintptr_t)words, 2},
 				       .env = {(char **)(uintptr_t)words, 1}};
+	strcpy(host.digest, D2);
+	session =
+	    (struct ces_session){.uid = 1000, .caller = ann, .request = &request, .host = &host};
 	memset(&decision, 0, sizeof(decision));
 	decision.verb = CES_VERB_RUN;
 	strcpy(decision.project, "p");
@@ -70,7 +75,7 @@ static void is(struct ces_json record, const char *expected)
 
 START_TEST(an_allowed_run_is_recorded_with_all_that_it_gets_and_no_word_of_its_command)
 {
-	is(ces_journal_decision(D2, &ann, 1000, &request, &decision, RUN, D1, NULL, NULL),
+	is(ces_journal_decision(&session, &decision, RUN, D1, NULL, NULL),
 	   "{'event':'decision','outcome':'allowed'," SEEN
 	   "'rule':'projects.p.images[0]'," MOUNTS LIMITS "'gpus':0,'ports':0,'published':[]}");
 }
@@ -92,7 +97,7 @@ START_TEST(devices_ports_binds_and_approvals_are_recorded)
 	decision.n_ports = 2;
 	decision.display = 1;
 	strcpy(decision.proxy, "http://proxy:3128");
-	is(ces_journal_decision(D2, &ann, 1000, &request, &decision, RUN, D1, &devices, NULL),
+	is(ces_journal_decision(&session, &decision, RUN, D1, &devices, NULL),
 	   "{'event':'decision','outcome':'allowed'," SEEN
 	   "'rule':'projects.p.images[0]','approval':'IG-1','evidence':'" D2 "'," MOUNTS
 	   ",{'source':'/home/ann/a','destination':'/a','access':'read-write'}"
@@ -106,7 +111,7 @@ END_TEST
 START_TEST(a_pull_has_no_mounts)
 {
 	request.verb = decision.verb = CES_VERB_PULL;
-	is(ces_journal_decision(D2, &ann, 1000, &request, &decision, NULL, D1, NULL, NULL),
+	is(ces_journal_decision(&session, &decision, NULL, D1, NULL, NULL),
 	   "{'event':'decision','outcome':'allowed','uid':1000,'user':'ann','verb':'pull',"
 	   "'image':'ghcr.io/lab/tool:1','project':'p','args':2,'env':1,'digest':'" D1
 	   "','policy':'" D2 "','rule':'projects.p.images[0]'}");
@@ -118,12 +123,14 @@ START_TEST(a_denial_has_what_was_asked_and_why_it_was_denied)
 	const struct ces_error why = {CES_E_DENIED, 0, "projects.p.images",
 				      "no rule \"allows\" it"};
 
-	is(ces_journal_decision(D2, &ann, 1000, &request, NULL, NULL, NULL, NULL, &why),
+	is(ces_journal_decision(&session, NULL, NULL, NULL, NULL, &why),
 	   "{'event':'decision','outcome':'denied','uid':1000,'user':'ann','verb':'run',"
 	   "'image':'ghcr.io/lab/tool:1','project':'asked','args':2,'env':1,'policy':'" D2
 	   "','code':'denied','rule':'projects.p.images','reason':'no rule \\'allows\\' it'}");
 	/* neither policy, nor caller, nor request could be read */
-	is(ces_journal_decision("", NULL, UINT32_MAX, NULL, NULL, NULL, NULL, NULL, &why),
+	session = (struct ces_session){.uid = UINT32_MAX, .host = &host};
+	host.digest[0] = '\0';
+	is(ces_journal_decision(&session, NULL, NULL, NULL, NULL, &why),
 	   "{'event':'decision','outcome':'denied','uid':4294967295,'code':'denied',"
 	   "'rule':'projects.p.images','reason':'no rule \\'allows\\' it'}");
 }
@@ -158,7 +165,9 @@ START_TEST(each_verb_has_its_name_and_any_other_number_has_none)
 		       "'code':'usage','reason':'x'}",
 		       name != NULL ? "'verb':" : "", name != NULL ? name : "",
 		       name != NULL ? "," : "");
-	is(ces_journal_decision(NULL, NULL, 0, &request, NULL, NULL, NULL, NULL, &why), expected);
+	session = (struct ces_session){.request = &request, .host = &host};
+	host.digest[0] = '\0';
+	is(ces_journal_decision(&session, NULL, NULL, NULL, NULL, &why), expected);
 }
 END_TEST
 
@@ -252,8 +261,7 @@ START_TEST(a_path_is_recorded_exactly_and_in_ascii)
 	decision.data.source[used] = '\0';
 	fputs("\",\"destination\":", out);
 	ck_assert_int_eq(fclose(out), 0);
-	struct ces_json record =
-	    ces_journal_decision(D2, &ann, 1000, &request, &decision, RUN, D1, NULL, NULL);
+	struct ces_json record = ces_journal_decision(&session, &decision, RUN, D1, NULL, NULL);
 
 	ck_assert_ptr_nonnull(strstr(ces_json_end(&record), expected));
 	ces_json_free(&record);
@@ -267,7 +275,7 @@ START_TEST(the_longest_path_is_recorded_whole)
 	size_t n = 0;
 
 	memset(decision.data.source, 0xff, sizeof(decision.data.source) - 1);
-	record = ces_journal_decision(D2, &ann, 1000, &request, &decision, RUN, D1, NULL, NULL);
+	record = ces_journal_decision(&session, &decision, RUN, D1, NULL, NULL);
 	text = ces_json_end(&record);
 	for (const char *at = text; (at = strstr(at, "\\\\377")) != NULL; at += 5)
 		n++;
@@ -291,8 +299,7 @@ START_TEST(no_text_of_a_callers_changes_the_form_of_a_record)
 	request.image = request.project = hostile;
 	memcpy(why.text, hostile, sizeof(why.text) - 1);
 	(void)snprintf(why.rule, sizeof(why.rule), "\"}\n{\"");
-	record =
-	    ces_journal_decision(hostile, &ann, 1000, &request, NULL, hostile, hostile, NULL, &why);
+	record = ces_journal_decision(&session, NULL, hostile, hostile, NULL, &why);
 	line = ces_json_end(&record);
 	for (const char *p = line; *p != '\0'; p++)
 		ck_assert(*p >= ' ' && *p <= '~');

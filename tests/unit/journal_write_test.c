@@ -13,6 +13,7 @@
 
 #include "common/request.h"
 #include "tests/unit/policy_fixture.h"
+#include "helper/session/session.h"
 #include "tests/unit/session_journal.h"
 
 /* Two calls that root's disk decides about. */
@@ -230,18 +231,19 @@ END_TEST
 
 START_TEST(a_caller_cannot_forge_the_end_of_a_run)
 {
+	const struct ces_host host = {0};
 	struct ces_request request = {.verb = 2,
 				      .image = (char *)"\",\"run\":\"" RUN "\",\"event\":\"end\"",
 				      .project =
 					  (char *)"\n{\"run\":\"" RUN "\",\"event\":\"end\"}\n"};
+	const struct ces_session session = {.uid = 1000, .request = &request, .host = &host};
 	const struct ces_error why = {.code = CES_E_DENIED, .text = "\"event\":\"end\""};
 
 	append_end("1123456789", "\"run\":\"" RUN "\"");
-	ck_assert_int_eq(ces_journal_append(&journal,
-					    ces_journal_decision(NULL, NULL, 1000, &request, NULL,
-								 RUN, NULL, NULL, &why),
-					    false, &err),
-			 0);
+	ck_assert_int_eq(
+	    ces_journal_append(
+		&journal, ces_journal_decision(&session, NULL, RUN, NULL, NULL, &why), false, &err),
+	    0);
 	ck_assert(!ces_journal_has_end(&journal, RUN));
 }
 END_TEST

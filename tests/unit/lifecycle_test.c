@@ -9,6 +9,7 @@
 #include "common/cleanup.h"
 #include "common/event.h"
 #include "common/request.h"
+#include "common/wire_stream.h"
 #include "helper/core/fds.h"
 #include "helper/session/runs.h"
 #include "helper/session/session.h"

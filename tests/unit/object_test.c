@@ -73,7 +73,7 @@ static int write_record(const char *image)
 	struct ces_run_record record = record_of(image);
 
 	steps[0] = '\0';
-	return ces_object_write(directory, NAME, &ces_run_record_schema, &record, &err);
+	return ces_object_write(directory, NAME, &ces_run_record_schema, &record, NULL, &err);
 }
 
 /* Checks what the file is; NULL: there is none. */
@@ -161,7 +161,7 @@ START_TEST(the_function_that_gets_the_file_syncs_it)
 	int fd = -1;
 
 	ck_assert_int_eq(
-	    ces_object_put(directory, NAME, &ces_run_record_schema, &record, &fd, &err), 0);
+	    ces_object_write(directory, NAME, &ces_run_record_schema, &record, &fd, &err), 0);
 	ck_assert_str_eq(steps, "wr");
 	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	ck_assert_int_eq(fstat(fd, &st), 0);
@@ -171,7 +171,7 @@ START_TEST(the_function_that_gets_the_file_syncs_it)
 	fd = -7;
 	fail = 'r';
 	ck_assert_int_eq(
-	    ces_object_put(directory, NAME, &ces_run_record_schema, &record, &fd, &err), -1);
+	    ces_object_write(directory, NAME, &ces_run_record_schema, &record, &fd, &err), -1);
 	ck_assert_int_eq(fd, -7);
 }
 END_TEST
@@ -181,14 +181,14 @@ START_TEST(what_is_no_record_is_not_written)
 	struct ces_run_record record = record_of("one\n");
 	char longer[514];
 
-	ck_assert_int_eq(ces_object_write(directory, NAME, &ces_run_record_schema, &record, &err),
-			 -1);
+	ck_assert_int_eq(
+	    ces_object_write(directory, NAME, &ces_run_record_schema, &record, NULL, &err), -1);
 	memset(longer, 'a', 513);
 	longer[513] = '\0';
 	ck_assert_int_eq(write_record(longer), -1);
 	record.run = NULL;
-	ck_assert_int_eq(ces_object_write(directory, NAME, &ces_run_record_schema, &record, &err),
-			 -1);
+	ck_assert_int_eq(
+	    ces_object_write(directory, NAME, &ces_run_record_schema, &record, NULL, &err), -1);
 	ck_assert_str_eq(steps, "");
 	is(NULL);
 	longer[512] = '\0';
@@ -258,7 +258,8 @@ START_TEST(a_record_of_another_kind_is_damaged)
 				  .digest = (char *)D1,
 				  .pulled = 1};
 
-	ck_assert_int_eq(ces_object_write(directory, NAME, &ces_grant_schema, &grant, &err), 0);
+	ck_assert_int_eq(ces_object_write(directory, NAME, &ces_grant_schema, &grant, NULL, &err),
+			 0);
 	is_damaged(CES_E_INTERNAL);
 }
 END_TEST

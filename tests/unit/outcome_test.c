@@ -14,6 +14,7 @@
 #include "common/image.h"
 #include "common/io.h"
 #include "common/request.h"
+#include "common/wire_stream.h"
 #include "helper/core/fds.h"
 #include "helper/launch/config.h"
 #include "helper/watch/list.h"

@@ -14,6 +14,7 @@
 
 #include "common/event.h"
 #include "common/schema.h"
+#include "common/wire_stream.h"
 #include "helper/core/fds.h"
 #include "helper/session/frames.h"
 #include "helper/session/object.h"

@@ -10,6 +10,7 @@
 
 #include "common/event.h"
 #include "common/request.h"
+#include "common/wire_stream.h"
 #include "helper/core/ask.h"
 #include "helper/launch/rootfs.h"
 #include "helper/session/record.h"
@@ -122,11 +123,6 @@ int ces_store_open(struct ces_store *ret, struct ces_error *to)
 {
 	must(ret->dir == -1);
 	return step("store") < 0 ? ces_error_errno(to, CES_E_HOST, "store") : 0;
-}
-
-void ces_store_close(struct ces_store *store)
-{
-	must(store->dir == -1);
 }
 
 int ces_ask(enum ces_parse_kind kind, const struct ces_decision_names *kinds, const char *bytes,
