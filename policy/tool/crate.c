@@ -91,7 +91,7 @@ static int each(void *context, const struct ces_audit_row *row)
 		f->run.failed = ces_record_number(row->record, CES_RECORD_STATUS) != 0;
 		(void)ces_record_text(row->record, CES_RECORD_MANIFEST, f->run.manifest,
 				      sizeof(f->run.manifest));
-	} else {
+	} else if (ces_record_is(row->record, CES_RECORD_EVENT, "decision")) {
 		take_decision(&f->run, row);
 	}
 	fwrite(row->line->at, 1, row->line->length, f->crate->records);

@@ -95,3 +95,20 @@ workflow='./: The RootDataEntity MUST have exactly one mainEntity property that 
 	[ "$status" -eq 2 ]
 	says "--outputs needs --crate"
 }
+
+@test "the crate of a run whose container was compared says what its decision says" {
+	journal 40 --proofs > "$j"
+	run=$(jq -r 'select(.event == "stranger") | .run' "$j" | head -n 1)
+	crate --run "$run"
+	jq -se --arg r "$run" '(.[1:] | map(select(.run == $r))) as $all | ($all | map(select(.event == "decision"))[0]) as $d
+		| .[0]["@graph"][] | select(.["@id"] == "#run")
+		| .startTime == $d.time and (.description | startswith("Allowed by \($d.rule), approval \($d.approval), of the policy \($d.policy)."))' \
+		crate/ro-crate-metadata.json "$j"
+	jq -e '.["@graph"][] | select(.["@id"] == "#image") | .identifier | startswith("sha256:")' crate/ro-crate-metadata.json
+	# (a run that has not ended has not failed)
+	grep -v '"event":"end"' "$j" | "$top/tests/lib/relink.py" > open.jsonl
+	rm -r crate
+	j=open.jsonl crate --run "$run"
+	jq -e '.["@graph"][] | select(.["@id"] == "#run") | .actionStatus == "http://schema.org/ActiveActionStatus" and has("error") == false' \
+		crate/ro-crate-metadata.json
+}
