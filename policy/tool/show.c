@@ -17,9 +17,9 @@ static const char *text_of(struct json_object *object, const char *key)
 {
 	struct json_object *value;
 
-	if (!json_object_object_get_ex(object, key, &value))
-		return "-";
-	return json_object_get_string(value);
+	return json_object_object_get_ex(object, key, &value) && value != NULL
+		   ? json_object_get_string(value)
+		   : "-";
 }
 
 static void print_field(FILE *out, const char *label, const struct ces_record *record,
@@ -151,11 +151,35 @@ static void print_end(FILE *out, const struct ces_record *record)
 	print_field(out, "withheld", record, CES_RECORD_WITHHELD);
 }
 
+/* The writer needs only \" and \\; no other escape gives a printable character. */
+static void drop_escapes(char *json)
+{
+	char *to = json;
+
+	for (const char *at = json; *at != '\0'; at++) {
+		bool escape = *at == '\\';
+
+		if (escape && strchr("\"\\/", at[1]) == NULL) {
+			at += at[1] == 'u' ? 5 : 1;
+			*to++ = '?';
+			continue;
+		}
+		*to++ = *at;
+		if (escape)
+			*to++ = *++at;
+	}
+	*to = '\0';
+}
+
 static void print_parsed(FILE *out, const struct ces_line *line, bool proof)
 {
 	char *copy = strndup(line->at, line->length);
-	struct json_object *tree = copy == NULL ? NULL : json_tokener_parse(copy);
+	struct json_object *tree = NULL;
 
+	if (copy != NULL) {
+		drop_escapes(copy);
+		tree = json_tokener_parse(copy);
+	}
 	if (proof && tree != NULL)
 		ces_show_proof(out, tree);
 	else if (json_object_is_type(tree, json_type_object))

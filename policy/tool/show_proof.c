@@ -21,7 +21,7 @@ static void print_capabilities(FILE *out, const char *label, struct json_object 
 	struct json_object *set;
 	uint64_t bits;
 
-	if (!json_object_object_get_ex(sets, key, &set))
+	if (!json_object_object_get_ex(sets, key, &set) || set == NULL)
 		return;
 	bits = strtoull(json_object_get_string(set), NULL, 16);
 	print_label(out, label);

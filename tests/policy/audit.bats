@@ -429,6 +429,22 @@ list() { policy audit list --journal "$j" "$@"; }
 	for wrong in "list --since yesterday" "list --outcome maybe" "verify --user bob" "show" "show abc" "verify --expect 3" \
 		"list extra" "list --format xml" "nothing"; do
 		# shellcheck disable=SC2086
+@test "show prints no control character of a run, and takes any value for a key that it does not know" {
+	{
+		jq -nca '{time: "2026-10-01T12:00:00.000Z", event: "decision", outcome: "allowed", uid: 1, user: "x", verb: "run", run: "0000000001",
+			mounts: [{source: "\u001b[2J/a\"\\b", destination: "/safe_data", access: null}], signed_by: [{name: "\u001b]0;x\u0007", key: "k"}],
+			"new\u001bkey": "\u009b1m\ud83d\ude00"}'
+		jq -nca '{time: "2026-10-01T12:00:01.000Z", event: "proof", outcome: "as planned", uid: 1, verb: "run", run: "0000000001",
+			capabilities: {effective: null, bounding: 7}, namespaces: {"\u001b[1m": "\u001b[31m"}, mounted: ["\u001b[2J", null], "\u001b": "\n"}'
+	} | tests/lib/relink.py > "$j"
+	run policy audit show --journal "$j" 0000000001
+	[ "$status" -eq 0 ]
+	printable
+	says '?[2J/a"\b at /safe_data, -'
+	says "bounding CAP_CHOWN"
+}
+
+
 		run policy audit $wrong --journal "$j"
 		echo "$wrong"
 		[ "$status" -eq 2 ]
