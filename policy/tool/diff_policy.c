@@ -10,6 +10,7 @@
 #include "policy/demand.h"
 #include "policy/tool/diff_demand.h"
 #include "policy/tool/diff_settings.h"
+#include "policy/tool/rules.h"
 #include "policy/tool/signers.h"
 #include "policy/tool/tool.h"
 #include "policy/demand_text.h"
@@ -131,6 +132,56 @@ static bool reordered(const struct ces_policy_image_rules *old,
 	return false;
 }
 
+static bool demands_less(const struct ces_policy_image_rule *rule,
+			 const struct ces_policy_image_rule *than)
+{
+	struct ces_diff quiet = {0};
+	bool less;
+
+	signers(&quiet, "", &than->signed_by, &rule->signed_by);
+	ces_diff_demand(&quiet, "", than, rule);
+	less = quiet.no_memory;
+	for (size_t i = 0; i < quiet.n; i++)
+		less = less || quiet.v[i].kind == CES_DIFF_WIDER;
+	ces_diff_free(&quiet);
+	return less;
+}
+
+static bool other_digest(const struct ces_policy_image_rule *a,
+			 const struct ces_policy_image_rule *b)
+{
+	return a->digest != NULL && b->digest != NULL && strcmp(a->digest, b->digest) != 0;
+}
+
+/* A rule whose demand is not met denies, and later rules are not tried. So where such a rule goes,
+ * or ends earlier, a later one that demands less allows more. */
+static void uncovered(struct ces_diff *diff, const char *who,
+		      const struct ces_policy_image_rules *old,
+		      const struct ces_policy_image_rules *new, size_t index)
+{
+	const struct ces_policy_image_rule *gone = &old->v[index];
+	const struct ces_policy_image_rule *left = counterpart(new, old, index);
+	time_t from = left != NULL ? left->expires : time(NULL);
+
+	if ((left != NULL && !later(gone->expires, left->expires)) ||
+	    (gone->expires != 0 && gone->expires <= from))
+		return;
+	for (size_t i = 0; i < new->n; i++) {
+		const struct ces_policy_image_rule *rule = &new->v[i];
+		const struct ces_policy_image_rule *before = counterpart(old, new, i);
+
+		/* (a new rule is a gain already; an earlier one decided before, too) */
+		if (before == NULL || before <= gone || other_digest(rule, gone) ||
+		    (rule->expires != 0 && rule->expires <= from) ||
+		    !ces_rules_meet(rule->allow, gone->allow) || !demands_less(rule, gone))
+			continue;
+		ces_diff_say(diff, CES_DIFF_WIDER,
+			     "%s: %s decides in place of %s%s%s, and demands less", who,
+			     rule->allow, gone->allow, gone->digest != NULL ? " at " : "",
+			     gone->digest != NULL ? gone->digest : "");
+	}
+}
+
 static void images(struct ces_diff *diff, const char *who, const struct ces_policy_image_rules *old,
 		   const struct ces_policy_image_rules *new)
 {
@@ -142,9 +193,11 @@ static void images(struct ces_diff *diff, const char *who, const struct ces_poli
 		else
 			same_rule(diff, who, before, &new->v[i]);
 	}
-	for (size_t i = 0; i < old->n; i++)
+	for (size_t i = 0; i < old->n; i++) {
 		if (counterpart(new, old, i) == NULL)
 			say_rule(diff, CES_DIFF_NARROWER, who, "loses", &old->v[i]);
+		uncovered(diff, who, old, new, i);
+	}
 	if (reordered(old, new))
 		ces_diff_say(diff, CES_DIFF_WIDER,
 			     "%s: image rules are in another order (the first that covers an "

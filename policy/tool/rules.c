@@ -100,4 +100,21 @@ bool ces_rules_shadow(const struct ces_policy_image_rule *first,
 	    first->expires == 0 || (second->expires != 0 && first->expires >= second->expires);
 
 	return digest && lasts && ces_rules_cover(first->allow, second->allow);
+bool ces_rules_meet(const char *one, const char *other)
+{
+	for (;;) {
+		size_t a = strcspn(one, "/"), b = strcspn(other, "/");
+		bool any = (a == 1 && *one == '*') || (b == 1 && *other == '*');
+
+		if (strcmp(one, "**") == 0 || strcmp(other, "**") == 0)
+			return true;
+		if (!any && (a != b || strncmp(one, other, a) != 0))
+			return false;
+		if (one[a] == '\0' || other[b] == '\0')
+			return one[a] == other[b];
+		one += a + 1;
+		other += b + 1;
+	}
+}
+
 }

@@ -23,6 +23,9 @@ time_t ces_rules_end(const struct ces_rules_walk *walk);
  * in ces_pattern_match. */
 bool ces_rules_cover(const char *wide, const char *narrow);
 
+/* Returns whether an image can match both. */
+bool ces_rules_meet(const char *one, const char *other);
+
 /* Returns whether an earlier rule takes everything that a later one could decide: same images, any
  * digest or the same, and it does not end sooner. */
 bool ces_rules_shadow(const struct ces_policy_image_rule *first,

@@ -272,3 +272,27 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 	[ "$status" -eq 0 ]
 	says "no difference in meaning"
 }
+
+@test "where a rule with a demand goes or ends earlier, a later rule that demands less is wider" {
+	old=$BATS_TEST_TMPDIR/old.json
+	d=sha256:$(printf '%064d' 7)
+	rules() { jq "$one.images = $1" "$examples/desktop.json" > "$old"; }
+	rules '[{allow: "ghcr.io/lab/*", signed_by: ["a.pub"], approval: "1", expires: "2090-01-01"}, {allow: "ghcr.io/**", approval: "2", expires: "2091-01-01"}]'
+	wider "del($one.images[0])" "project nsh-2024-0001: ghcr.io/** decides in place of ghcr.io/lab/*, and demands less"
+	says "- narrower project nsh-2024-0001 loses ghcr.io/lab/*"
+	wider "$one.images[0].expires = \"2089-01-01\"" "project nsh-2024-0001: ghcr.io/** decides in place of ghcr.io/lab/*"
+	narrower "$one.images[0].expires = \"2089-01-01\" | $one.images[1].expires = \"2088-01-01\"" "project nsh-2024-0001: ghcr.io/lab/* expires earlier"
+	narrower "del($one.images[])" "project nsh-2024-0001 loses ghcr.io/lab/*"
+	narrower "del($one.images[1])" "project nsh-2024-0001 loses ghcr.io/**"
+	rules "[{allow: \"ghcr.io/lab/a\", digest: \"$d\", scan: {max_age: \"30d\"}}, {allow: \"ghcr.io/*/a\"}, {allow: \"ghcr.io/lab/b\"}]"
+	wider "del($one.images[0])" "project nsh-2024-0001: ghcr.io/*/a decides in place of ghcr.io/lab/a at $d, and demands less"
+	says_not "ghcr.io/lab/b decides"
+	# a rule that demands as much, is about another image, or came first leaves it narrower
+	rules '[{allow: "ghcr.io/lab/*", base: ["'"$d"'"]}, {allow: "ghcr.io/lab/b", base: ["'"$d"'"]}, {allow: "ghcr.io/x/b"}]'
+	narrower "del($one.images[0])" "project nsh-2024-0001 loses ghcr.io/lab/*"
+	rules '[{allow: "ghcr.io/lab/a"}, {allow: "ghcr.io/lab/*", signed_by: ["a.pub"]}]'
+	narrower "del($one.images[1])" "project nsh-2024-0001 loses ghcr.io/lab/*"
+	# a rule that has ended decided nothing
+	rules '[{allow: "ghcr.io/lab/*", signed_by: ["a.pub"], expires: "2020-01-01"}, {allow: "ghcr.io/**"}]'
+	narrower "del($one.images[0])" "project nsh-2024-0001 loses ghcr.io/lab/*"
+}
