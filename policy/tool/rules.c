@@ -41,16 +41,27 @@ const char *ces_rules_project(const struct ces_rules_walk *walk)
 	return walk->owner != NULL ? walk->owner->name : "(inferred)";
 }
 
+/* By a policy that may not be this one. The journal has the digest of the image that ran; a rule
+ * may have that of the index which led to it, and then its approval says the same. */
+static bool may_have_allowed(const struct ces_policy_image_rule *rule,
+			     const struct ces_reference *image, const struct ces_record *record)
+{
+	return ces_pattern_match(rule->allow, image->registry, image->repository) &&
+	       (rule->digest == NULL || ces_record_is(record, CES_RECORD_DIGEST, rule->digest) ||
+		strcmp(image->digest, rule->digest) == 0 ||
+		(rule->approval != NULL &&
+		 ces_record_is(record, CES_RECORD_APPROVAL, rule->approval)));
+}
+
 bool ces_rules_find(const struct ces_policy *policy, const struct ces_audit_row *row,
 		    struct ces_rules_walk *ret)
 {
 	struct ces_rules_walk walk = {0};
 	struct ces_reference reference;
-	char image[WORD], digest[CES_DIGEST_LENGTH + 1], name[CES_NAME_MAX + 48];
+	char image[WORD], name[CES_NAME_MAX + 48];
 	bool same = ces_record_is(row->record, CES_RECORD_POLICY, policy->digest);
 	bool owned = false;
 
-	(void)ces_record_text(row->record, CES_RECORD_DIGEST, digest, sizeof(digest));
 	(void)ces_record_text(row->record, CES_RECORD_IMAGE, image, sizeof(image));
 	if (ces_reference_parse(image, &reference, NULL) != 0)
 		return false;
@@ -63,9 +74,7 @@ bool ces_rules_find(const struct ces_policy *policy, const struct ces_audit_row 
 		snprintf(name, sizeof(name), "%s%s.images[%zu]", own ? "projects." : "",
 			 own ? row->project : "infer_projects", walk.index);
 		if (same ? !ces_record_is(row->record, CES_RECORD_RULE, name)
-			 : !ces_pattern_match(walk.at->allow, reference.registry,
-					      reference.repository) ||
-			       (walk.at->digest != NULL && strcmp(walk.at->digest, digest) != 0))
+			 : !may_have_allowed(walk.at, &reference, row->record))
 			continue;
 		*ret = walk;
 		return true;
@@ -91,15 +100,6 @@ bool ces_rules_cover(const char *wide, const char *narrow)
 	}
 }
 
-bool ces_rules_shadow(const struct ces_policy_image_rule *first,
-		      const struct ces_policy_image_rule *second)
-{
-	bool digest = first->digest == NULL ||
-		      (second->digest != NULL && strcmp(first->digest, second->digest) == 0);
-	bool lasts =
-	    first->expires == 0 || (second->expires != 0 && first->expires >= second->expires);
-
-	return digest && lasts && ces_rules_cover(first->allow, second->allow);
 bool ces_rules_meet(const char *one, const char *other)
 {
 	for (;;) {
@@ -117,4 +117,13 @@ bool ces_rules_meet(const char *one, const char *other)
 	}
 }
 
+bool ces_rules_shadow(const struct ces_policy_image_rule *first,
+		      const struct ces_policy_image_rule *second)
+{
+	bool digest = first->digest == NULL ||
+		      (second->digest != NULL && strcmp(first->digest, second->digest) == 0);
+	bool lasts =
+	    first->expires == 0 || (second->expires != 0 && first->expires >= second->expires);
+
+	return digest && lasts && ces_rules_cover(first->allow, second->allow);
 }

@@ -7,7 +7,7 @@
 #include "policy/whatif/what_if.h"
 
 /* Returns whether an affected rule allowed it. */
-static bool by_rule(const struct ces_what_if *what, const struct ces_audit_row *row)
+static bool by_rule(const struct ces_what_if *what, const struct ces_audit_row *row, bool one_image)
 {
 	struct ces_rules_walk walk;
 
@@ -15,8 +15,22 @@ static bool by_rule(const struct ces_what_if *what, const struct ces_audit_row *
 		return false;
 	for (size_t i = 0; i < what->n_rules; i++)
 		if (what->rules[i].at.at == walk.at)
-			return true;
+			return !one_image || walk.at->digest != NULL;
 	return false;
+}
+
+/* By the digest that ran, or by that of an index, which the reference or the rule names. */
+static bool is_affected(const struct ces_what_if *what, const struct ces_audit_row *row,
+			const char *digest)
+{
+	struct ces_reference reference;
+	char image[CES_REFERENCE_MAX];
+
+	(void)ces_record_text(row->record, CES_RECORD_IMAGE, image, sizeof(image));
+	return ces_what_if_has(what, digest) ||
+	       (ces_reference_parse(image, &reference, NULL) == 0 &&
+		ces_what_if_has(what, reference.digest)) ||
+	       by_rule(what, row, true);
 }
 
 static bool is_meant(const struct ces_what_if *what, const struct ces_audit_row *row,
@@ -25,9 +39,9 @@ static bool is_meant(const struct ces_what_if *what, const struct ces_audit_row 
 	switch (what->what) {
 	case CES_WHAT_PACKAGE:
 	case CES_WHAT_CVE:
-		return ces_what_if_has(what, digest);
+		return is_affected(what, row, digest);
 	case CES_WHAT_EXPIRE:
-		return by_rule(what, row);
+		return by_rule(what, row, false);
 	case CES_WHAT_REMOVE_USER: /* the filter asked for no others */
 	default:
 		return true;

@@ -165,3 +165,24 @@ runs() { jq -s "map(select(.event == \"decision\" and .verb == \"run\" and .outc
 	run what_if --format json --journal journal p.json package $'open\033[31mssl'
 	printable
 }
+
+@test "the runs of an image that a rule names by its index are found, under this policy and others" {
+	index=sha256:$(printf '%064d' 9)
+	sed -i "s/$one/$index/" p.json
+	sed "s/${one#sha256:}/${index#sha256:}/g" trivy.json > index.json
+	add index.json
+	# the journal has the digest of the image for this machine
+	jq -c 'if .image == "ghcr.io/epcced/tool0:1" and .project == "nsh-2024-0001" then .approval = "IG-1" else . end' journal | "$top/tests/lib/relink.py" > j
+	mv j journal
+	n=$(runs '.approval == "IG-1"')
+	[ "$n" -gt 0 ]
+	asked ".images[0].digest == \"$index\" and (.runs | map(.runs) | add) == $n" package openssl
+	asked "(.runs | map(.runs) | add) == $n" expire 2089-01-01
+	d=sha256:$(sha256sum < p.json | cut -d' ' -f1)
+	jq -c --arg d "$d" 'if .approval == "IG-1" then .policy = $d | .approval = "x" else . end' journal | "$top/tests/lib/relink.py" > j
+	mv j journal
+	asked "(.runs | map(.runs) | add) == $n" package openssl
+	jq -c --arg i "ghcr.io/epcced/tool0@$index" 'if .approval == "x" then .image = $i | .policy = "" else . end' journal | "$top/tests/lib/relink.py" > j
+	mv j journal
+	asked "(.runs | map(.runs) | add) == $n" package openssl
+}
