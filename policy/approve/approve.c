@@ -92,13 +92,12 @@ static int check_dates(const struct ces_change *change, const struct approval *a
 	return 0;
 }
 
-/* Before the first rule that would decide in its place; otherwise at the end. */
-static int find_index(const struct ces_change *change, struct approval *ret, struct ces_error *err)
+/* Before the first rule that would decide in its place, if only until that one ends; otherwise at
+ * the end. */
+static int find_index(struct approval *ret, struct ces_error *err)
 {
 	struct ces_policy_image_rule rule = {.allow = ret->allow, .digest = ret->reference.digest};
 
-	if (change->expires != NULL)
-		(void)ces_num_parse_date(change->expires, &rule.expires);
 	ret->index = ret->rules->n;
 	for (size_t i = ret->rules->n; i > 0; i--) {
 		const struct ces_policy_image_rule *one = &ret->rules->v[i - 1];
@@ -110,7 +109,8 @@ static int find_index(const struct ces_change *change, struct approval *ret, str
 					     "type ces-policy revoke first",
 					     i - 1,
 					     one->approval != NULL ? one->approval : "no approval");
-		if (ces_rules_shadow(one, &rule))
+		if ((one->digest == NULL || strcmp(one->digest, rule.digest) == 0) &&
+		    ces_rules_cover(one->allow, rule.allow))
 			ret->index = i - 1;
 	}
 	return 0;
@@ -150,14 +150,18 @@ static int take_evidence(const struct ces_change *change, const struct approval 
 }
 
 /* A wider rule that comes later decides when this one has ended. */
-static void warn_wider(const struct approval *approval)
+static void warn_wider(const struct approval *approval, time_t now)
 {
-	for (size_t i = 0; i < approval->rules->n; i++)
-		if (approval->rules->v[i].digest == NULL &&
-		    ces_rules_cover(approval->rules->v[i].allow, approval->allow))
+	for (size_t i = 0; i < approval->rules->n; i++) {
+		const struct ces_policy_image_rule *rule = &approval->rules->v[i];
+
+		if (rule->digest == NULL && rule->signed_by.keys.n == 0 && rule->base.n == 0 &&
+		    (rule->expires == 0 || rule->expires > now) &&
+		    ces_rules_cover(rule->allow, approval->allow))
 			printf("note: the rule %s allows every image of this name, with or without "
 			       "this one\n",
-			       approval->rules->v[i].allow);
+			       rule->allow);
+	}
 }
 
 static int make(const struct ces_change *change, const char *bytes, size_t length,
@@ -172,7 +176,7 @@ static int make(const struct ces_change *change, const char *bytes, size_t lengt
 
 	if (find_rules(change, policy, &approval, err) != 0 ||
 	    check_image(change, policy, &approval, err) != 0 ||
-	    check_dates(change, &approval, err) != 0 || find_index(change, &approval, err) != 0 ||
+	    check_dates(change, &approval, err) != 0 || find_index(&approval, err) != 0 ||
 	    take_evidence(change, &approval, ret, set, err) != 0)
 		return -1;
 	rule.allow = approval.allow;
@@ -180,7 +184,7 @@ static int make(const struct ces_change *change, const char *bytes, size_t lengt
 	rule.evidence = set[0] != '\0' ? set : NULL;
 	if (ces_edit_add(&text, approval.index, &rule, &ret->policy, &ret->policy_length, err) != 0)
 		return -1;
-	warn_wider(&approval);
+	warn_wider(&approval, change->now);
 	return ces_change_say(policy, ret, 1, err);
 }
 

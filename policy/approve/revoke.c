@@ -73,7 +73,8 @@ static int find(const struct ces_change *change, const struct ces_policy *policy
 }
 
 /* (without this rule another one may decide) */
-static void warn_others(const struct ces_policy *policy, const struct ces_rules_walk *gone)
+static void warn_others(const struct ces_policy *policy, const struct ces_rules_walk *gone,
+			time_t now)
 {
 	struct ces_rules_walk walk = {0};
 
@@ -81,6 +82,7 @@ static void warn_others(const struct ces_policy *policy, const struct ces_rules_
 		const struct ces_policy_image_rule *rule = walk.at;
 
 		if (rule == gone->at || walk.owner != gone->owner ||
+		    (ces_rules_end(&walk) != 0 && ces_rules_end(&walk) <= now) ||
 		    !ces_rules_cover(rule->allow, gone->at->allow) ||
 		    (rule->digest != NULL &&
 		     (gone->at->digest == NULL || strcmp(rule->digest, gone->at->digest) != 0)))
@@ -102,7 +104,7 @@ static int make(const struct ces_change *change, const char *bytes, size_t lengt
 	text.project = walk.owner != NULL ? walk.owner->name : NULL;
 	if (ces_edit_remove(&text, walk.index, &ret->policy, &ret->policy_length, err) != 0)
 		return -1;
-	warn_others(policy, &walk);
+	warn_others(policy, &walk, change->now);
 	return ces_change_say(policy, ret, -1, err);
 }
 

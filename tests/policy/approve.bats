@@ -97,6 +97,29 @@ load approve.bash
 	says "- narrower project p loses ghcr.io/lab/model at $digest"
 }
 
+@test "a rule is written before a wider one that decides for a time only" {
+	written '[{"allow":"ghcr.io/lab/**","approval":"IG-2","expires":"2088-01-01"}]' --tab
+	approved
+	[ "$(jq -r '.projects.p.images | map(.allow) | join(" ")' p.json)" = "ghcr.io/lab/model ghcr.io/lab/**" ]
+	run policy explain --image "$image" p.json
+	says "images[0] (ghcr.io/lab/model) allows it"
+}
+
+@test "no rule that has ended, or demands more, is said to allow the image" {
+	written '[{"allow":"ghcr.io/lab/**","expires":"2020-01-01"},{"allow":"ghcr.io/*/model","signed_by":["a.pub"]}]' --tab
+	approved
+	says_not "allows every image of this name"
+	run revoke --approval IG-2026-020 p.json
+	[ "$status" -eq 0 ]
+	says "ghcr.io/*/model"
+	says_not "images[1]: ghcr.io/lab/**"
+	written '[{"allow":"ghcr.io/lab/**","expires":"2020-01-01"}]' --tab
+	approved
+	run revoke --approval IG-2026-020 p.json
+	says_not "stays allowed"
+}
+
+
 @test "rules of inferred projects come and go too" {
 	jq --tab '.infer_projects = {base: "/safe_data", group_prefixes: [""], images: []}' before.json > p.json
 	cp p.json before.json
@@ -118,7 +141,7 @@ load approve.bash
 @test "an approval's number with quotes is the same when it is read again" {
 	run approve --project p --approval 'IG "20" \ 5' --no-evidence p.json "$image"
 	[ "$status" -eq 0 ]
-	[ "$(jq -r '.projects.p.images[2].approval' p.json)" = 'IG "20" \ 5' ]
+	[ "$(jq -r '.projects.p.images[1].approval' p.json)" = 'IG "20" \ 5' ]
 	run revoke --approval 'IG "20" \ 5' p.json
 	[ "$status" -eq 0 ]
 	cmp p.json before.json
@@ -234,16 +257,16 @@ load approve.bash
 	sed -i 's/critical/low/' "$report"
 	run policy check --strict --no-host p.json
 	[ "$status" -eq 1 ]
-	says "projects.p.images[2].evidence has a report that was changed"
+	says "projects.p.images[1].evidence has a report that was changed"
 	rm "$report"
 	run policy check --no-host p.json
-	says "projects.p.images[2].evidence lacks a report that was there"
+	says "projects.p.images[1].evidence lacks a report that was there"
 	echo >> "$(echo "$folder"/approved-*.json)"
 	run policy check --no-host p.json
-	says "projects.p.images[2].evidence was changed"
+	says "projects.p.images[1].evidence was changed"
 	rm -r "$folder"
 	run policy check --no-host p.json
-	says "projects.p.images[2].evidence is missing"
+	says "projects.p.images[1].evidence is missing"
 	# elsewhere it is whole; where there is no directory at all, nobody asks
 	run policy check --no-host --evidence kept p.json
 	says_not "evidence"
@@ -270,14 +293,14 @@ load approve.bash
 	run policy report --no-host p.json
 	says "IG-2026-020, with evidence"
 	cp p.json before.json
-	jq --arg d "$other" '.projects.p.images[2].evidence = $d' before.json > p.json
+	jq --arg d "$other" '.projects.p.images[1].evidence = $d' before.json > p.json
 	run policy diff before.json p.json
 	[ "$status" -eq 0 ]
 	says "* changed project p: ghcr.io/lab/model: evidence $other instead of sha256:"
-	jq 'del(.projects.p.images[2].digest)' before.json > p.json
+	jq 'del(.projects.p.images[1].digest)' before.json > p.json
 	run policy check --no-host p.json
 	says "is about one image, but the rule allows any"
-	jq '.projects.p.images[2].evidence = "x"' before.json > p.json
+	jq '.projects.p.images[1].evidence = "x"' before.json > p.json
 	run policy check --no-host p.json
 	[ "$status" -eq 2 ]
 	says '"evidence": "sha256:<64 hex digits>"'
