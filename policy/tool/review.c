@@ -4,6 +4,7 @@
 #include "policy/tool/review.h"
 
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -147,7 +148,7 @@ static int review_days(const struct ces_audit *audit)
 struct rest {
 	const struct ces_review_entry *last;
 	uint64_t first, records, end;
-	bool seen, changed;
+	bool seen;
 };
 
 static int count_rest(void *context, const struct ces_audit_row *row)
@@ -156,12 +157,14 @@ static int count_rest(void *context, const struct ces_audit_row *row)
 	uint64_t seq = ces_record_number(row->record, CES_RECORD_SEQ);
 	char digest[CES_DIGEST_LENGTH + 1];
 
-	if (seq == rest->last->position) {
+	if (seq == rest->last->position && !rest->seen) {
 		ces_digest_of(row->line->at, row->line->length, digest);
-		rest->seen = true;
-		rest->changed = strcmp(digest, rest->last->digest) != 0;
+		rest->seen = strcmp(digest, rest->last->digest) == 0;
+		rest->records = 0;
+		return 0;
 	}
-	if (seq <= rest->last->position)
+	/* (after a new chain has begun, numbers say nothing) */
+	if (!rest->seen && seq < rest->last->position)
 		return 0;
 	rest->first = rest->records++ == 0 ? seq : rest->first;
 	rest->end = seq;
@@ -182,30 +185,86 @@ static int print_rest(const struct ces_audit *audit, const struct ces_review_ent
 			(unsigned long long)rest.end);
 	else
 		fputs("no record since the last review\n", audit->out);
-	if (!rest.changed && (rest.seen || last->position == 0))
+	if (rest.seen || last->position == 0)
 		return CES_TOOL_GOOD;
 	fprintf(audit->out, "record %llu is not the one that was reviewed\n",
 		(unsigned long long)last->position);
 	return CES_TOOL_FINDING;
 }
 
+/* Days as seconds: the first of them, and the first after them. */
+struct days {
+	time_t from, to;
+};
+
 struct list {
 	FILE *out;
+	struct days *all; /* of all reviews; later by their beginning */
+	size_t n;
 	time_t after; /* the first second after the last day that was reviewed */
 };
+
+static int days_of(const struct ces_review_entry *entry, struct days *ret)
+{
+	if (ces_num_parse_date(entry->from, &ret->from) != 0 ||
+	    ces_num_parse_date(entry->to, &ret->to) != 0)
+		return -1;
+	ret->from -= 86400;
+	return 0;
+}
+
+static int take_days(void *context, const struct ces_review_entry *entry)
+{
+	struct list *list = context;
+	struct days *all = reallocarray(list->all, list->n + 1, sizeof(*all));
+
+	if (all == NULL)
+		return -1;
+	list->all = all;
+	if (days_of(entry, &all[list->n]) != 0)
+		return -1;
+	list->n++;
+	return 0;
+}
+
+static int by_from(const void *left, const void *right)
+{
+	const struct days *a = left, *b = right;
+
+	return a->from < b->from ? -1 : a->from > b->from;
+}
+
+static void print_gap(const struct list *list, time_t from, time_t to)
+{
+	char day[16], last[16];
+
+	if (from < to)
+		fprintf(list->out, "not reviewed: %s to %s\n", ces_tool_day(from + 1, day),
+			ces_tool_day(to, last));
+}
+
+/* Of the days between two reviews, those that no other one is about: somebody may be late. */
+static void print_gaps(const struct list *list, time_t from, time_t to)
+{
+	for (size_t i = 0; i < list->n && list->all[i].from < to; i++) {
+		if (list->all[i].to <= from)
+			continue;
+		print_gap(list, from, list->all[i].from);
+		from = list->all[i].to;
+	}
+	print_gap(list, from, to);
+}
 
 static int print_entry(void *context, const struct ces_review_entry *entry)
 {
 	struct list *list = context;
-	time_t from, to;
-	char day[16], next[16];
+	struct days days;
 
-	if (ces_num_parse_date(entry->from, &from) != 0 || ces_num_parse_date(entry->to, &to) != 0)
+	if (days_of(entry, &days) != 0)
 		return -1;
-	if (list->after != 0 && from - 86400 > list->after)
-		fprintf(list->out, "not reviewed: %s to %s\n", ces_tool_day(list->after + 1, day),
-			ces_tool_day(from - 86400, next));
-	list->after = to > list->after ? to : list->after;
+	if (list->after != 0)
+		print_gaps(list, list->after, days.from);
+	list->after = days.to > list->after ? days.to : list->after;
 	fprintf(list->out, "%llu  %s  %s  %s to %s, up to record %llu: %s\n",
 		(unsigned long long)entry->seq, entry->time, entry->by, entry->from, entry->to,
 		(unsigned long long)entry->position, entry->note);
@@ -217,9 +276,16 @@ static int list_reviews(const struct ces_audit *audit)
 	struct list list = {.out = audit->out};
 	struct ces_review_entry last;
 	struct ces_error err = {0};
+	const struct ces_review_asked *asked = &audit->review;
+	int result = ces_review_read(asked->fd, asked->list, take_days, &list, &last, &err);
 
-	if (ces_review_read(audit->review.fd, audit->review.list, print_entry, &list, &last,
-			    &err) != 0) {
+	if (list.n > 0)
+		qsort(list.all, list.n, sizeof(list.all[0]), by_from);
+	/* (a file that was changed shows what is whole of it) */
+	if (lseek(asked->fd, 0, SEEK_SET) == 0)
+		result = ces_review_read(asked->fd, asked->list, print_entry, &list, &last, &err);
+	free(list.all);
+	if (result != 0) {
 		(void)ces_tool_fail(&err);
 		return CES_TOOL_FINDING;
 	}

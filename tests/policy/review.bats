@@ -101,6 +101,41 @@ part() { sed -n "/^$1/,/^$/p" <<< "$output" | tail -n +2; }
 	[ "${lines[3]}" = "not reviewed: $((401 - last)) records, $((last + 1)) to 401" ]
 }
 
+@test "records of a new chain are not reviewed, whatever their numbers" {
+	review --from 2026-09-01 --to 2026-09-30 --no-host --record "$f" --note x --by x
+	mv "$j" "$j.1"
+	journal 30 > "$j"
+	run policy audit review --journal "$j" --list "$f"
+	[ "$status" -eq 0 ]
+	says "not reviewed: 30 records, 1 to 30"
+	journal 420 > "$j"
+	run policy audit review --journal "$j" --list "$f"
+	[ "$status" -eq 0 ]
+	says "not reviewed: 420 records, 1 to 420"
+	# (the review is of the second chain)
+	rm "$f"
+	review --from 2026-09-01 --to 2026-09-30 --no-host --record "$f" --note x --by x
+	run policy audit review --journal "$j" --list "$f"
+	[ "$status" -eq 0 ]
+	says "no record since the last review"
+}
+
+@test "days that a later line of the file is about are reviewed" {
+	n=0
+	for days in "2026-06-01 2026-06-30" "2026-08-01 2026-08-31" "2026-07-05 2026-07-20"; do
+		# shellcheck disable=SC2086 # (two words)
+		set -- $days
+		jq -nc --arg f "$1" --arg t "$2" '{seq: 1, time: "2026-09-01T00:00:00Z", event: "review", by: "a", from: $f, to: $t, record: 401,
+			digest: "sha256:'"$(tail -n 1 "$j" | tr -d '\n' | sha256sum | cut -d' ' -f1)"'", note: "x"}'
+	done | tests/lib/relink.py > "$f"
+	run policy audit review --journal "$j" --list "$f"
+	[ "$status" -eq 0 ]
+	[ "$(grep -c '^not reviewed' <<< "$output")" -eq 2 ]
+	says "not reviewed: 2026-07-01 to 2026-07-04"
+	says "not reviewed: 2026-07-21 to 2026-07-31"
+}
+
+
 @test "a changed file of reviews is found, and not written to" {
 	for note in one two three; do
 		review --from 2026-09-01 --to 2026-09-30 --no-host --record "$f" --note $note --by x
