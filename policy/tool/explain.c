@@ -181,14 +181,14 @@ static int explain(struct explain *e, struct ces_error *err)
 {
 	if (e->image != NULL && ces_reference_parse(e->image, &e->reference, err) != 0)
 		return -1;
+	if (e->image != NULL)
+		print_registry(e);
 	if (e->user != NULL) {
 		if (ces_member_find(&e->member, e->user, e->groups, err) != 0)
 			return -1;
 		return explain_user(e, err);
 	}
-	if (e->image != NULL)
-		print_registry(e);
-	else if (e->project == NULL)
+	if (e->image == NULL && e->project == NULL)
 		ces_explain_head(e->policy);
 	if (explain_projects(e) > 0)
 		return 0;

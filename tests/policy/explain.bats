@@ -136,3 +136,10 @@ setup() { p=$examples/desktop.json; }
 	run policy explain --image ghcr.io/epcced/tool "$BATS_TEST_TMPDIR/p.json"
 	says "only if signed by keys/lab.pub"
 }
+
+@test "explain of one user says that an image has no registry in the policy" {
+	jq '.projects["nsh-2024-0002"].images = [{allow: "docker.io/library/*"}]' "$p" > "$BATS_TEST_TMPDIR/p.json"
+	run policy explain --user ann --groups nsh-2024-0002 --image docker.io/library/alpine "$BATS_TEST_TMPDIR/p.json"
+	[ "$status" -eq 0 ]
+	says "nobody can pull it, its registry docker.io is not in the policy"
+}
