@@ -78,7 +78,7 @@ static const struct place *reached(const struct places *places, const char *dir,
 	return NULL;
 }
 
-static void check_bind(struct ces_problems *problems, const struct places *places,
+static bool check_bind(struct ces_problems *problems, const struct places *places,
 		       const struct ces_policy_project *project, size_t index)
 {
 	char dir[CES_TOOL_FILLED], path[CES_NAME_MAX + 48];
@@ -92,26 +92,48 @@ static void check_bind(struct ces_problems *problems, const struct places *place
 				 "bind a directory of the project's own",
 				 "%s reaches the data of project %s (%s)", dir,
 				 other->project->name, other->path);
+	return other != NULL;
 }
 
-/* Checks binds that the defaults give to all only once, with the first project. */
+/* A bind is the same for all inferred projects, unless it has their name. */
+static void check_inferred(struct ces_problems *problems, const struct ces_policy *policy)
+{
+	const struct ces_strings *binds = &policy->defaults.binds;
+	const char *data = policy->defaults.data_source;
+	char path[48];
+
+	for (size_t i = 0; policy->infer && i < binds->n; i++) {
+		if (strstr(data, "{project}") == NULL || strstr(binds->v[i], "{project}") != NULL ||
+		    !ces_path_within(data, binds->v[i]))
+			continue;
+		snprintf(path, sizeof(path), "defaults.binds[%zu]", i);
+		ces_problems_add(
+		    problems, CES_SEVERITY_HIGH, path, "bind a directory of the project's own",
+		    "%s reaches the data of every inferred project (%s)", binds->v[i], data);
+	}
+}
+
+/* Checks binds that the defaults give to all only once: with the first project, whose own data they
+ * may reach, and then with another. */
 static void check_binds(struct ces_problems *problems, const struct ces_policy *policy,
 			const struct places *places)
 {
-	bool defaults_done = false;
+	size_t defaults = 0;
 
 	for (size_t i = 0; i < policy->n_projects; i++) {
 		const struct ces_policy_project *project = &policy->projects[i];
+		bool own = (project->settings.own & CES_OWN_BINDS) != 0, told = false;
 
-		if ((project->settings.own & CES_OWN_BINDS) == 0) {
-			if (defaults_done)
-				continue;
-			defaults_done = true;
-		}
+		if (!own && defaults >= 2)
+			continue;
 		for (size_t j = 0; j < project->settings.binds.n; j++)
-			if (project->settings.binds.v[j][0] == '/')
-				check_bind(problems, places, project, j);
+			if (project->settings.binds.v[j][0] == '/' &&
+			    check_bind(problems, places, project, j))
+				told = true;
+		if (!own)
+			defaults += told ? 2 : 1;
 	}
+	check_inferred(problems, policy);
 }
 
 void ces_check_warn_paths(struct ces_problems *problems, const struct ces_policy *policy)

@@ -129,6 +129,19 @@ text()
 }
 
 @test "a directory whose name only begins like another does not overlap with it" {
+@test "a directory that all projects may bind is no project's data, nor above that of inferred ones" {
+	made '.defaults.binds = ["/safe_data/nsh-2024-0001"] | .projects[].binds |= null | del(.projects[].binds)'
+	says "projects.nsh-2024-0002.binds[0] /safe_data/nsh-2024-0001 reaches the data of project nsh-2024-0001"
+	made '.defaults.binds = ["/safe_data/{project}"] | del(.projects[].binds)'
+	says_not "reaches the data"
+	infer='del(.projects) | .infer_projects = {base: "/safe_data", group_prefixes: [""], images: []}'
+	made "$infer | .defaults.binds = [\"/safe_data\"]"
+	says "defaults.binds[0] /safe_data reaches the data of every inferred project (/safe_data/{project})"
+	made "$infer | .defaults.binds = [\"/safe_data/{project}\", \"~\", \"/srv\"]"
+	says_not "reaches the data"
+}
+
+
 	made "$one.data.source = \"/safe_data/nsh-2024-0002-b\""
 	says_not overlaps
 }
