@@ -223,4 +223,7 @@ void ces_check_warn(struct ces_problems *problems, const struct ces_policy *poli
 		warn_project(problems, policy, &policy->projects[i], now);
 	warn_inferred(problems, policy, now);
 	warn_user_limits(problems, policy);
+	if (!ces_path_within(policy->runtime, "/usr"))
+		WARN(problems, MEDIUM, "host.runtime", "write \"/usr/bin/crun\"",
+		     "is not below /usr: CES refuses every run");
 }

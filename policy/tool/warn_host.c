@@ -198,6 +198,21 @@ static void warn_outputs(struct ces_problems *problems, const struct ces_policy 
 	}
 }
 
+/* By the function that CES itself opens it with. */
+static void warn_runtime(struct ces_problems *problems, const char *runtime)
+{
+	CES_CLEANUP_FD int fd = -1;
+	struct ces_error err = {0};
+
+	if (!exists(runtime))
+		WARN(problems, LOW, "host.runtime", "install it, or correct the path",
+		     "%s is not on this machine: every run would fail", runtime);
+	else if (ces_policy_open_trusted(runtime, &fd, &err) != 0 && err.sys != EACCES)
+		WARN(problems, MEDIUM, "host.runtime",
+		     "name the file itself; let root own it and all directories above it",
+		     "is a file that CES does not start, so it refuses every run: %s", err.text);
+}
+
 void ces_check_warn_host(struct ces_problems *problems, const struct ces_policy *policy)
 {
 	char path[320];
@@ -219,8 +234,6 @@ void ces_check_warn_host(struct ces_problems *problems, const struct ces_policy 
 			WARN(problems, LOW, path, "put the certificate there, or correct the path",
 			     "%s is not on this machine: every pull would fail", registry->ca_file);
 	}
-	if (!exists(policy->runtime))
-		WARN(problems, LOW, "host.runtime", "install it, or correct the path",
-		     "%s is not on this machine: every run would fail", policy->runtime);
+	warn_runtime(problems, policy->runtime);
 	warn_ids(problems, policy);
 }

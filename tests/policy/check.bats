@@ -122,13 +122,13 @@ text()
 	unwise "$one.data.source = \"/safe_data\"" "projects.nsh-2024-0002.data overlaps with the data of project nsh-2024-0001"
 	unwise "$one.binds = [\"/safe_data\"]" "projects.nsh-2024-0001.binds[0] /safe_data reaches the data of project nsh-2024-0002"
 	unwise "$one.network.proxy = \"http://p.loc:1\"" "projects.nsh-2024-0001 has a way out by the proxy http://p.loc:1"
+	unwise ".host.runtime = \"/opt/bin/crun\"" "host.runtime is not below /usr: CES refuses every run"
 	unwise ".review_by = \"2026-11-30\"" "review_by has passed"
 	unwise "del(.review_by)" "the policy does not say when it is to be reviewed"
 	unwise "del(.approved_by)" "the policy does not say who approved it"
 	unwise ".approved_on = \"2026-12-02\"" "approved_on is in the future"
 }
 
-@test "a directory whose name only begins like another does not overlap with it" {
 @test "a directory that all projects may bind is no project's data, nor above that of inferred ones" {
 	made '.defaults.binds = ["/safe_data/nsh-2024-0001"] | .projects[].binds |= null | del(.projects[].binds)'
 	says "projects.nsh-2024-0002.binds[0] /safe_data/nsh-2024-0001 reaches the data of project nsh-2024-0001"
@@ -142,6 +142,7 @@ text()
 }
 
 
+@test "a directory whose name only begins like another does not overlap with it" {
 	made "$one.data.source = \"/safe_data/nsh-2024-0002-b\""
 	says_not overlaps
 }
@@ -196,6 +197,17 @@ text()
 	says "registries.r.example.endpoint /nowhere/images is not on this machine: every pull would fail"
 	says "/nowhere/crun is not on this machine"
 	says_not "no user root"
+}
+
+@test "a runtime that is a link, or that others than root own, is reported" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	run policy check --on 2026-12-01 "$good"
+	says_not "host.runtime is a file"
+	link=$(find /usr/bin -maxdepth 1 -type l | head -n 1)
+	jq --arg l "$link" '.host.runtime = $l' "$good" > "$p"
+	run policy check --on 2026-12-01 "$p"
+	says "warning: host.runtime is a file that CES does not start, so it refuses every run: $link: "
+	says "is a symbolic link"
 }
 
 @test "problems for machines are JSON" {
