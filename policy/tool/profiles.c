@@ -28,6 +28,11 @@ int ces_profiles_open(const char *policy, int *ret_dir, struct ces_error *err)
 	return *ret_dir < 0 && errno != ENOENT ? ces_error_errno(err, CES_E_HOST, "%s", path) : 0;
 }
 
+static bool is_foreign(const struct stat *st)
+{
+	return st->st_uid != 0 || (st->st_mode & (S_IWGRP | S_IWOTH)) != 0;
+}
+
 static void read_one(int dir, const char *file, struct ces_profiles_one *one)
 {
 	CES_CLEANUP_FD int fd = openat(dir, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -43,7 +48,7 @@ static void read_one(int dir, const char *file, struct ces_profiles_one *one)
 	else if (ces_read_file(fd, CES_PROFILE_MAX, &bytes, &length) < 0)
 		(void)ces_error_errno(&err, CES_E_HOST, "it cannot be read");
 	else if (ces_profile_parse(bytes, length, &one->profile, &err) == 0)
-		one->foreign = st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+		one->foreign = is_foreign(&st);
 	memcpy(one->fault, err.text, sizeof(one->fault));
 }
 
@@ -56,10 +61,11 @@ static int by_name(const void *left, const void *right)
 
 int ces_profiles_read(int dir, struct ces_profiles *ret, struct ces_error *err)
 {
-	struct ces_profiles profiles = {calloc(CES_PROFILES_MAX, sizeof(*profiles.v)), 0};
+	struct ces_profiles profiles = {.v = calloc(CES_PROFILES_MAX, sizeof(*profiles.v))};
 	char name[CES_PROFILE_NAME_MAX + 1];
 	const struct dirent *entry;
 	DIR *stream = fdopendir(fcntl(dir, F_DUPFD_CLOEXEC, 0));
+	struct stat st;
 
 	if (stream == NULL || profiles.v == NULL) {
 		if (stream != NULL)
@@ -75,6 +81,7 @@ int ces_profiles_read(int dir, struct ces_profiles *ret, struct ces_error *err)
 		read_one(dir, entry->d_name, &profiles.v[profiles.n++]);
 	}
 	closedir(stream);
+	profiles.foreign = fstat(dir, &st) == 0 && is_foreign(&st);
 	qsort(profiles.v, profiles.n, sizeof(*profiles.v), by_name);
 	*ret = profiles;
 	return 0;
@@ -155,6 +162,10 @@ bool ces_profiles_allowed(const struct ces_profile *profile, const struct ces_po
 	    .home_data = true,
 	};
 
+	if (project == NULL && policy->infer_prefixes.n == 0) {
+		(void)ces_error_set(err, CES_E_DENIED, "no group infers a project");
+		return false;
+	}
 	if (project != NULL && profile->project != NULL &&
 	    strcmp(profile->project, project->name) != 0) {
 		(void)ces_error_set(err, CES_E_DENIED, "it is for project %s", profile->project);

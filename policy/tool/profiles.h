@@ -20,6 +20,7 @@ struct ces_profiles_one {
 struct ces_profiles {
 	struct ces_profiles_one *v; /* by name */
 	size_t n;
+	bool foreign; /* others than root could write their directory */
 };
 
 /* Opens profiles.d beside the policy; -1 if there is none. Call it while root can still read what

@@ -153,6 +153,10 @@ static void warn_inferred(struct ces_problems *problems, const struct ces_policy
 
 	if (!policy->infer)
 		return;
+	if (policy->infer_prefixes.n == 0)
+		WARN(problems, LOW, "infer_projects.group_prefixes",
+		     "write \"group_prefixes\": [\"\"] or [\"nsh-\"], or remove it",
+		     "is empty: no group infers a project");
 	if (endless(&policy->infer_images) > 0)
 		WARN(problems, MEDIUM, "infer_projects", end_hint,
 		     "never expires: %zu of its image rules have no \"expires\"",
@@ -219,11 +223,11 @@ void ces_check_warn(struct ces_problems *problems, const struct ces_policy *poli
 	if (policy->approved_by == NULL)
 		WARN(problems, MEDIUM, "", "write \"approved_by\": \"IG panel\"",
 		     "does not say who approved it");
+	if (!ces_path_within(policy->runtime, "/usr"))
+		WARN(problems, MEDIUM, "host.runtime", "write \"/usr/bin/crun\"",
+		     "is not below /usr: CES refuses every run");
 	for (size_t i = 0; i < policy->n_projects; i++)
 		warn_project(problems, policy, &policy->projects[i], now);
 	warn_inferred(problems, policy, now);
 	warn_user_limits(problems, policy);
-	if (!ces_path_within(policy->runtime, "/usr"))
-		WARN(problems, MEDIUM, "host.runtime", "write \"/usr/bin/crun\"",
-		     "is not below /usr: CES refuses every run");
 }

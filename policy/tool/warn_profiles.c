@@ -41,6 +41,11 @@ void ces_check_warn_profiles(struct ces_problems *problems, const struct ces_pol
 			     "refuses it",
 			     one->name);
 	}
+	if (host && profiles->foreign)
+		WARN(problems, MEDIUM, "type: chown root:root DIRECTORY; chmod 755 DIRECTORY",
+		     "has a directory of run profiles that others than root can write: %s: "
+		     "ces-client refuses all that is in it",
+		     CES_PROFILES);
 	if (profiles->n == CES_PROFILES_MAX)
 		WARN(problems, LOW, "remove profiles that nobody needs",
 		     "has more than %d run profiles: the others were not checked",

@@ -78,6 +78,30 @@ row() # NAME
 	[[ $output != *"known"* ]]
 }
 
+@test "where no group infers a project, nobody may run a profile there" {
+	jq 'del(.projects) | .infer_projects.group_prefixes = []' "$examples/ondemand.json" > "$t/policy.json"
+	image=$(jq -r '.infer_projects.images[0].allow' "$t/policy.json" | sed 's/\*\*\?/tool/')
+	profile known "\"image\": \"$image\""
+	run policy check --no-host --on 2026-12-01 "$t/policy.json"
+	[ "$status" -eq 0 ]
+	says "has a run profile that no project may run: known: no group infers a project"
+	says "infer_projects.group_prefixes is empty: no group infers a project"
+	[[ $(row known) == *,none* ]]
+}
+
+@test "check warns of a directory of profiles that others than root can write" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	profile rstudio '"image": "ghcr.io/epcced/rstudio"'
+	run policy check --on 2026-12-01 "$t/policy.json"
+	says_not profile
+	chmod 775 "$t/profiles.d"
+	run policy check --on 2026-12-01 "$t/policy.json"
+	says "has a directory of run profiles that others than root can write: profiles.d"
+	check
+	[[ $output != *profile* ]]
+}
+
+
 @test "the report lists profiles, what they ask for, and who may run them; never the value of a setting" {
 	profile rstudio '"description": "RStudio <b>", "image": "ghcr.io/epcced/rstudio", "publish": ["8787"], "env": ["PASSWORD=canary"]'
 	profile bad '"imge": "x"'
