@@ -2,7 +2,6 @@
  * also the helper's, finds the errors; this collects and shows them. */
 #include "policy/tool/check.h"
 
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,17 +145,6 @@ static void warn(struct check *check)
 		ces_check_warn_host(&check->problems, check->policy);
 }
 
-/* For the keys beside the policy. */
-static void open_directory(struct check *check)
-{
-	const char *slash = strrchr(check->path, '/');
-	CES_CLEANUP_FREE char *dir = NULL;
-
-	dir = slash != NULL ? strndup(check->path, (size_t)(slash + 1 - check->path)) : strdup(".");
-	if (dir != NULL)
-		check->dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
 /* Before root's rights are given up. A missing file is an error only if somebody names it. */
 static int open_evidence(struct check *check, struct ces_error *err)
 {
@@ -165,7 +153,7 @@ static int open_evidence(struct check *check, struct ces_error *err)
 
 	if (path == NULL)
 		return ces_error_set(err, CES_E_HOST, "out of memory");
-	open_directory(check);
+	check->dir = ces_input_beside(check->path); /* for the keys there */
 	if (ces_store_open(path, &check->evidence_dir, err) != 0)
 		return -1;
 	if (check->evidence_dir < 0 && check->evidence != NULL)

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
@@ -40,6 +42,15 @@ int ces_input_open(const char *path, int *ret_fd, struct ces_error *err)
 		return ces_error_set(err, CES_E_USAGE, "%s: not a regular file", path);
 	*ret_fd = ces_steal_fd(&fd);
 	return 0;
+}
+
+int ces_input_beside(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	CES_CLEANUP_FREE char *dir =
+	    slash != NULL ? strndup(path, (size_t)(slash + 1 - path)) : strdup(".");
+
+	return dir != NULL ? open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 }
 
 int ces_input_take(int fd, const char *path, char **ret, size_t *ret_length, struct ces_error *err)

@@ -10,6 +10,9 @@
 /* Opens a regular file for reading. */
 int ces_input_open(const char *path, int *ret_fd, struct ces_error *err);
 
+/* The directory of a file, as a place (O_PATH); -1: it cannot be opened. */
+int ces_input_beside(const char *path);
+
 /* Call it when every file is open that needs root. After it nothing can be opened with more than an
  * unknown user's rights. It does nothing if the caller is not root. */
 int ces_input_drop(struct ces_error *err);

@@ -11,6 +11,7 @@
 #include "policy/evidence/store.h"
 #include "policy/parse.h"
 #include "policy/tool/input.h"
+#include "policy/tool/signers.h"
 #include "policy/tool/tool.h"
 #include "policy/tool/where.h"
 
@@ -96,7 +97,8 @@ static void release(struct ces_report *report)
 }
 
 static int fill(struct ces_report *report, const struct asked *asked, struct files *files,
-		const char *bytes, size_t length, struct ces_error *err, struct ces_error *broken)
+		const char *bytes, size_t length, int keys, struct ces_error *err,
+		struct ces_error *broken)
 {
 	report->chain.reader = files->chain;
 	if (files->chain != NULL) {
@@ -113,6 +115,7 @@ static int fill(struct ces_report *report, const struct asked *asked, struct fil
 	ces_check_warn_profiles(&report->problems, report->policy, &report->profiles, asked->host,
 				asked->now);
 	ces_check_warn_evidence(&report->problems, report->policy, report->evidence, asked->now);
+	ces_check_warn_signers(&report->problems, report->policy, keys, asked->host);
 	if (asked->host)
 		ces_check_warn_host(&report->problems, report->policy);
 	ces_problems_locate(&report->problems, bytes, length);
@@ -135,7 +138,7 @@ static int make(const struct asked *asked, struct files *files, struct ces_error
 	char *bytes = NULL;
 	size_t length = 0;
 	CES_CLEANUP_FREE char *beside = ces_store_beside(asked->policy);
-	CES_CLEANUP_FD int dir = -1;
+	CES_CLEANUP_FD int dir = -1, keys = ces_input_beside(asked->policy);
 	int result = -1;
 
 	/* before root is given up */
@@ -152,7 +155,7 @@ static int make(const struct asked *asked, struct files *files, struct ces_error
 		report.policy = policy;
 		result = prepare(&report, err);
 		if (result == 0)
-			result = fill(&report, asked, files, bytes, length, err, &broken);
+			result = fill(&report, asked, files, bytes, length, keys, err, &broken);
 		if (result == 0)
 			ces_report_page(&report);
 	}

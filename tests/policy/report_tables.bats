@@ -179,3 +179,9 @@ rows() { tail -n +2 "$c/$1.csv" | wc -l; }
 	report
 	grep -q 'IG-2026-014, only if signed by keys/lab.pub' "$c/may-run.csv"
 }
+
+@test "a key that CES does not accept is a gap" {
+	jq '.projects["nsh-2024-0001"].images[0].signed_by = ["keys/none.pub"]' "$p" > "$p.new" && mv "$p.new" "$p"
+	report
+	grep -q 'projects.nsh-2024-0001.images\[0\].signed_by.*names a key that CES does not accept' "$c/gaps-by-severity.csv"
+}
