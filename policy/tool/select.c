@@ -35,7 +35,7 @@ struct selection {
 	char needles[NEEDLES_MAX][CES_REFERENCE_MAX + 16];
 	size_t n_needles;
 	uint64_t age;
-	bool ends_by_join; /* ends do not have the wanted field */
+	bool ends_by_join; /* ends, strangers and denials left out lack the wanted field */
 };
 
 /* A literal that each match must contain: "key":"value, with the writer's escapes. */
@@ -89,14 +89,17 @@ static bool holds(const struct ces_line *line, const char *text)
 	return memmem(line->at, line->length, text, strlen(text)) != NULL;
 }
 
-/* Returns whether this line could match. It looks at an end if its decision may have matched. */
+/* Returns whether this line could match. It looks at an end, and the like, if a decision before it
+ * may have matched. */
 static bool worth_reading(const struct selection *s, const struct ces_line *line)
 {
 	size_t i = 0;
 
 	while (i < s->n_needles && holds(line, s->needles[i]))
 		i++;
-	return i == s->n_needles || (s->ends_by_join && holds(line, "\"event\":\"end\""));
+	return i == s->n_needles || (s->ends_by_join && (holds(line, "\"event\":\"end\"") ||
+							 holds(line, "\"event\":\"denials\"") ||
+							 holds(line, "\"event\":\"stranger\"")));
 }
 
 static struct open_run *run_set(struct selection *s, const char *run)
@@ -124,8 +127,11 @@ static void remember(struct selection *s, const struct ces_record *record)
 	uint64_t uid = ces_record_number(record, CES_RECORD_UID);
 	struct known_user *user = &s->users[uid % USERS];
 
-	user->uid = uid;
-	(void)ces_record_text(record, CES_RECORD_USER, user->name, sizeof(user->name));
+	/* (a request that was refused early has no name) */
+	if (record->field[CES_RECORD_USER].at != NULL) {
+		user->uid = uid;
+		(void)ces_record_text(record, CES_RECORD_USER, user->name, sizeof(user->name));
+	}
 	if (!ces_run_valid(ces_record_text(record, CES_RECORD_RUN, run, sizeof(run))))
 		return;
 	set = oldest = run_set(s, run);
@@ -157,14 +163,15 @@ static void find_who(struct selection *s, const struct ces_record *record, struc
 	(void)ces_record_text(record, CES_RECORD_PROJECT, ret->project, sizeof(ret->project));
 	ret->started[0] = '\0';
 	ret->gpus = ces_record_number(record, CES_RECORD_GPUS);
-	if (!ces_record_is(record, CES_RECORD_EVENT, "end"))
-		return;
-	open = find_run(s, ces_record_text(record, CES_RECORD_RUN, run, sizeof(run)));
-	if (open != NULL && run[0] != '\0') {
+	(void)ces_record_text(record, CES_RECORD_RUN, run, sizeof(run));
+	open = run[0] != '\0' ? find_run(s, run) : NULL;
+	if (open != NULL) {
 		if (ret->user[0] == '\0')
 			memcpy(ret->user, open->user, sizeof(ret->user));
 		if (ret->project[0] == '\0')
 			memcpy(ret->project, open->project, sizeof(ret->project));
+	}
+	if (open != NULL && ces_record_is(record, CES_RECORD_EVENT, "end")) {
 		memcpy(ret->started, open->started, sizeof(ret->started));
 		ret->gpus = open->gpus;
 		open->age = 0;

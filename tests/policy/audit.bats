@@ -303,6 +303,19 @@ list() { policy audit list --journal "$j" "$@"; }
 }
 
 @test "show has the outputs of a run by number and digest" {
+@test "denials left out and strangers belong to their user, and to the project of the run" {
+	journal 45 --proofs > "$j.more"
+	jq -nc '{time: "2027-01-01T00:00:00.000Z", event: "denials", outcome: "denied", uid: 4402, count: 990, reason: "too many"}' >> "$j.more"
+	tests/lib/relink.py < "$j.more" > "$j"
+	rows() { list --format json "$@" | jq -c '.[] | .seq'; }
+	diff <(rows --user bob) <(jq -c 'select(.uid == 4402) | .seq' "$j")
+	[ "$(list --user bob --outcome denied --format json | jq '.[-1].count')" = 990 ]
+	list --user bob --outcome denied | tail -n 1 | grep -q ' bob '
+	jq -sc '(map(select(.event == "decision" and .run != null) | {(.run): .project}) | add) as $of
+		| .[] | select((.project // $of[.run // ""]) == "nsh-2024-0002") | .seq' "$j" > "$BATS_TEST_TMPDIR/wanted"
+	diff <(rows --project nsh-2024-0002) "$BATS_TEST_TMPDIR/wanted"
+}
+
 	run policy audit show --journal "$j" 0000023757
 	[ "$status" -eq 0 ]
 	says "3 files"
