@@ -166,6 +166,34 @@ static int add_all(struct ces_journal_reader *reader, const char *path, struct c
 	return 0;
 }
 
+/* X.gz, of X */
+static bool is_half(const struct file *file, const struct file *whole)
+{
+	size_t n = strlen(whole->path);
+
+	return strncmp(file->path, whole->path, n) == 0 && strcmp(file->path + n, ".gz") == 0;
+}
+
+/* While a file is being compressed both are there, and the compressed one is not whole yet. Which
+ * of the two comes first is not known: they have one order. */
+static void drop_halves(struct ces_journal_reader *reader)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < reader->n_files; i++) {
+		struct file *file = &reader->files[i];
+
+		if ((i + 1 < reader->n_files && is_half(file, file + 1)) ||
+		    (n > 0 && is_half(file, &reader->files[n - 1]))) {
+			ces_cleanup_close(&file->fd);
+			free(file->path);
+			continue;
+		}
+		reader->files[n++] = *file;
+	}
+	reader->n_files = n;
+}
+
 int ces_journal_reader_open(const char *path, struct ces_journal_reader **ret,
 			    struct ces_error *err)
 {
@@ -180,6 +208,7 @@ int ces_journal_reader_open(const char *path, struct ces_journal_reader **ret,
 		return -1;
 	}
 	qsort(reader->files, reader->n_files, sizeof(reader->files[0]), older_first);
+	drop_halves(reader);
 	*ret = reader;
 	return 0;
 }

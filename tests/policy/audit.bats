@@ -141,6 +141,23 @@ list() { policy audit list --journal "$j" "$@"; }
 	says "40 records in 1 file"
 }
 
+@test "a file that is being compressed is read once, from the file that is whole" {
+	sed -n 1,20p "$j" > "$j.1"
+	gzip -c < "$j.1" | head -c 300 > "$j.1.gz"
+	sed -i 1,20d "$j"
+	run verify
+	[ "$status" -eq 0 ]
+	says "40 records in 2 files, numbers 1 to 40"
+	mv "$j.1" "$j-20261001" && mv "$j.1.gz" "$j-20261001.gz"
+	run verify
+	[ "$status" -eq 0 ]
+	# (another file is not left out)
+	gzip -c < "$j-20261001" > "$j-20261002.gz"
+	run verify
+	says "60 records in 3 files"
+}
+
+
 @test "files rotated by date are read in order" {
 	mv "$j" "$BATS_TEST_TMPDIR/all"
 	sed -n 1,10p "$BATS_TEST_TMPDIR/all" > "$j-20260930"
@@ -286,6 +303,19 @@ list() { policy audit list --journal "$j" "$@"; }
 	[ "$(rows --user bob | wc -l)" -gt 4 ]
 }
 
+@test "denials left out and strangers belong to their user, and to the project of the run" {
+	journal 45 --proofs > "$j.more"
+	jq -nc '{time: "2027-01-01T00:00:00.000Z", event: "denials", outcome: "denied", uid: 4402, count: 990, reason: "too many"}' >> "$j.more"
+	tests/lib/relink.py < "$j.more" > "$j"
+	rows() { list --format json "$@" | jq -c '.[] | .seq'; }
+	diff <(rows --user bob) <(jq -c 'select(.uid == 4402) | .seq' "$j")
+	[ "$(list --user bob --outcome denied --format json | jq '.[-1].count')" = 990 ]
+	list --user bob --outcome denied | tail -n 1 | grep -q ' bob '
+	jq -sc '(map(select(.event == "decision" and .run != null) | {(.run): .project}) | add) as $of
+		| .[] | select((.project // $of[.run // ""]) == "nsh-2024-0002") | .seq' "$j" > "$BATS_TEST_TMPDIR/wanted"
+	diff <(rows --project nsh-2024-0002) "$BATS_TEST_TMPDIR/wanted"
+}
+
 @test "the end of a run belongs to the user and project of its decision" {
 	run list --user bob --project nsh-2024-0002
 	says "exit 3"
@@ -303,19 +333,6 @@ list() { policy audit list --journal "$j" "$@"; }
 }
 
 @test "show has the outputs of a run by number and digest" {
-@test "denials left out and strangers belong to their user, and to the project of the run" {
-	journal 45 --proofs > "$j.more"
-	jq -nc '{time: "2027-01-01T00:00:00.000Z", event: "denials", outcome: "denied", uid: 4402, count: 990, reason: "too many"}' >> "$j.more"
-	tests/lib/relink.py < "$j.more" > "$j"
-	rows() { list --format json "$@" | jq -c '.[] | .seq'; }
-	diff <(rows --user bob) <(jq -c 'select(.uid == 4402) | .seq' "$j")
-	[ "$(list --user bob --outcome denied --format json | jq '.[-1].count')" = 990 ]
-	list --user bob --outcome denied | tail -n 1 | grep -q ' bob '
-	jq -sc '(map(select(.event == "decision" and .run != null) | {(.run): .project}) | add) as $of
-		| .[] | select((.project // $of[.run // ""]) == "nsh-2024-0002") | .seq' "$j" > "$BATS_TEST_TMPDIR/wanted"
-	diff <(rows --project nsh-2024-0002) "$BATS_TEST_TMPDIR/wanted"
-}
-
 	run policy audit show --journal "$j" 0000023757
 	[ "$status" -eq 0 ]
 	says "3 files"
@@ -412,6 +429,22 @@ list() { policy audit list --journal "$j" "$@"; }
 	[ "$status" -le 2 ]
 }
 
+@test "show prints no control character of a run, and takes any value for a key that it does not know" {
+	{
+		jq -nca '{time: "2026-10-01T12:00:00.000Z", event: "decision", outcome: "allowed", uid: 1, user: "x", verb: "run", run: "0000000001",
+			mounts: [{source: "\u001b[2J/a\"\\b", destination: "/safe_data", access: null}], signed_by: [{name: "\u001b]0;x\u0007", key: "k"}],
+			"new\u001bkey": "\u009b1m\ud83d\ude00"}'
+		jq -nca '{time: "2026-10-01T12:00:01.000Z", event: "proof", outcome: "as planned", uid: 1, verb: "run", run: "0000000001",
+			capabilities: {effective: null, bounding: 7}, namespaces: {"\u001b[1m": "\u001b[31m"}, mounted: ["\u001b[2J", null], "\u001b": "\n"}'
+	} | tests/lib/relink.py > "$j"
+	run policy audit show --journal "$j" 0000000001
+	[ "$status" -eq 0 ]
+	printable
+	says '?[2J/a"\b at /safe_data, -'
+	says "bounding CAP_CHOWN"
+}
+
+
 @test "a line of megabytes is no record, and costs no memory" {
 	{ printf '{"seq":1,"time":"'; head -c 50000000 /dev/zero | tr '\0' a; printf '"}\n'; } > "$j"
 	run verify
@@ -442,22 +475,6 @@ list() { policy audit list --journal "$j" "$@"; }
 	for wrong in "list --since yesterday" "list --outcome maybe" "verify --user bob" "show" "show abc" "verify --expect 3" \
 		"list extra" "list --format xml" "nothing"; do
 		# shellcheck disable=SC2086
-@test "show prints no control character of a run, and takes any value for a key that it does not know" {
-	{
-		jq -nca '{time: "2026-10-01T12:00:00.000Z", event: "decision", outcome: "allowed", uid: 1, user: "x", verb: "run", run: "0000000001",
-			mounts: [{source: "\u001b[2J/a\"\\b", destination: "/safe_data", access: null}], signed_by: [{name: "\u001b]0;x\u0007", key: "k"}],
-			"new\u001bkey": "\u009b1m\ud83d\ude00"}'
-		jq -nca '{time: "2026-10-01T12:00:01.000Z", event: "proof", outcome: "as planned", uid: 1, verb: "run", run: "0000000001",
-			capabilities: {effective: null, bounding: 7}, namespaces: {"\u001b[1m": "\u001b[31m"}, mounted: ["\u001b[2J", null], "\u001b": "\n"}'
-	} | tests/lib/relink.py > "$j"
-	run policy audit show --journal "$j" 0000000001
-	[ "$status" -eq 0 ]
-	printable
-	says '?[2J/a"\b at /safe_data, -'
-	says "bounding CAP_CHOWN"
-}
-
-
 		run policy audit $wrong --journal "$j"
 		echo "$wrong"
 		[ "$status" -eq 2 ]
