@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/cleanup.h"
 #include "policy/evidence/apart.h"
@@ -18,6 +19,7 @@
 #include "policy/evidence/store_names.h"
 #include "policy/tool/tool.h"
 
+#define DAY  (24 * 60 * 60)
 #define LINE (2 * (CES_DIGEST_LENGTH + 1)) /* "IMAGE RECORD\n" */
 #define MOST (CES_EVIDENCE_RECORDS * 1000 * LINE)
 
@@ -46,12 +48,14 @@ static int take_record(void *context, const char *record, const struct ces_evide
 {
 	struct prune *prune = context;
 	struct scan *scan = &prune->scans[prune->n];
+	const int64_t made = ces_judge_made(evidence);
 
 	if (!is_scan(evidence->format) || prune->n == CES_EVIDENCE_RECORDS)
 		return 0;
+	/* a scan without a date, or with one to come, replaces none: no start takes it */
 	scan->format = evidence->format;
-	scan->made = ces_judge_made(evidence);
-	scan->kept = scan->made <= 0;
+	scan->made = made > 0 && made <= (int64_t)time(NULL) + DAY ? made : 0;
+	scan->kept = scan->made == 0;
 	snprintf(scan->record, sizeof(scan->record), "%s", record);
 	prune->n++;
 	return 0;

@@ -62,6 +62,20 @@ load evidence.bash
 	[ "$(ls $folder | wc -l)" -eq "$(($(wc -l < before) - 1))" ]
 }
 
+@test "a scan with a date to come replaces none, and is not removed" {
+	for when in "10 days ago" "1 day ago" "40 days"; do
+		changed trivy ".CreatedAt = \"$(date -u -d "$when" +%FT%TZ)\""
+		add report.json
+	done
+	run evidence prune
+	[ "$status" -eq 0 ]
+	[ "$(grep -c ' removed' <<< "$output")" -eq 1 ]
+	cat $folder/report-* > all
+	grep -q "\"made\": \"$(date -u -d "1 day ago" +%F)" all
+	grep -q "\"made\": \"$(date -u -d "40 days" +%F)" all
+}
+
+
 @test "a report of Trivy gives packages, versions, counts, fixes, secrets and dates" {
 	run add "$reports/trivy.json"
 	[ "$status" -eq 0 ]
