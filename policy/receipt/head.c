@@ -127,7 +127,7 @@ static char *describe(const struct ces_verify *v)
 	(void)json_object_object_add(head, "ces_head", json_object_new_int(1));
 	(void)json_object_object_add(head, "host", json_object_new_string(host));
 	(void)json_object_object_add(head, "time", json_object_new_string(when));
-	(void)json_object_object_add(head, "first", json_object_new_uint64(v->first_seq));
+	(void)json_object_object_add(head, "first", json_object_new_uint64(v->chain_first));
 	(void)json_object_object_add(head, "seq", json_object_new_uint64(v->seq));
 	(void)json_object_object_add(head, "digest", json_object_new_string(v->digest));
 	(void)json_object_object_add(head, "written", json_object_new_string(v->time));

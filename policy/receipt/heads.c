@@ -27,9 +27,11 @@ struct head {
 struct ces_heads {
 	struct head *v;
 	size_t n, next; /* next: the first that the journal has not come to */
+	size_t before;  /* those that are of before its first record */
+	uint64_t restarts;
 	char host[HOST_TEXT];
-	time_t latest;                         /* of the records so far */
-	char cut[300], other[300], clock[300]; /* what is wrong; "": nothing */
+	time_t latest;                                       /* of the records so far */
+	char cut[300], other[300], clock[300], between[300]; /* what is wrong; "": nothing */
 };
 
 static bool text_of(struct json_object *tree, const char *key, char *ret, size_t size)
@@ -86,8 +88,8 @@ static void compare_neighbours(struct ces_heads *heads, const struct head *befor
 			 "was made anew between them",
 			 before->time, (unsigned long long)before->seq, head->time,
 			 (unsigned long long)head->seq);
-	if (head->seconds + CLOCK_SLACK < before->seconds && heads->clock[0] == '\0')
-		snprintf(heads->clock, sizeof(heads->clock),
+	if (head->seconds + CLOCK_SLACK < before->seconds && heads->between[0] == '\0')
+		snprintf(heads->between, sizeof(heads->between),
 			 "the clock was set back: a head of %s follows one of %s", head->time,
 			 before->time);
 }
@@ -115,12 +117,16 @@ static int add(struct ces_heads *heads, EVP_PKEY *key, const char *line, struct 
 	return 0;
 }
 
-static int add_all(struct ces_heads *heads, EVP_PKEY *key, char *bytes, const char *path,
-		   struct ces_error *err)
+static int add_all(struct ces_heads *heads, EVP_PKEY *key, char *bytes, size_t length,
+		   const char *path, struct ces_error *err)
 {
 	size_t number = 0;
 	char *rest = bytes, *line;
 
+	/* (what follows would be left out) */
+	if (memchr(bytes, '\0', length) != NULL)
+		return ces_error_set(err, CES_E_USAGE, "%s: it is not a text: it has a NUL byte",
+				     path);
 	while ((line = strsep(&rest, "\n")) != NULL) {
 		char *envelope = strstr(line, "{\"payload\":");
 
@@ -149,7 +155,7 @@ int ces_heads_read(int key_fd, int fd, const char *path, struct ces_heads **ret,
 	else if (ces_read_file(fd, FILE_MAX, &bytes, &length) != 0)
 		ces_error_put_errno(err, CES_E_USAGE, "%s", path);
 	else if (ces_key_public(pem, pem_length, "--key", &key, err) == 0)
-		result = add_all(heads, key, bytes, path, err);
+		result = add_all(heads, key, bytes, length, path, err);
 	EVP_PKEY_free(key);
 	if (result == 0)
 		*ret = heads;
@@ -203,10 +209,19 @@ static void pass(struct ces_heads *heads)
 void ces_heads_see(struct ces_heads *heads, const struct ces_verify *v,
 		   const struct ces_record *record)
 {
+	/* (if all are of before an older chain, they are of this one) */
+	if (v->restarts > heads->restarts && heads->before == heads->n) {
+		heads->next = heads->before = 0;
+		heads->latest = 0;
+		heads->clock[0] = '\0';
+	}
+	heads->restarts = v->restarts;
 	/* (those before the journal's first record are judged by where it begins) */
 	while (heads->next < heads->n && heads->v[heads->next].seq < v->seq) {
-		if (v->records > 1)
+		if (v->seq > v->first_seq || v->restarts > 0)
 			note_other(heads, &heads->v[heads->next]);
+		else
+			heads->before++;
 		pass(heads);
 	}
 	see_time(heads, v->seq, record);
@@ -228,14 +243,16 @@ const char *ces_heads_judge(struct ces_heads *heads, const struct ces_verify *v)
 			 "it ends with record %llu, and the head of %s has record %llu: its end "
 			 "was cut off",
 			 (unsigned long long)v->seq, last->time, (unsigned long long)last->seq);
-	else if (v->first_seq > last->first)
+	else if (v->chain_first > last->first)
 		snprintf(heads->cut, sizeof(heads->cut),
 			 "records %llu to %llu were there at the head of %s, and are not here: its "
 			 "beginning was cut off",
-			 (unsigned long long)last->first, (unsigned long long)v->first_seq - 1,
+			 (unsigned long long)last->first, (unsigned long long)v->chain_first - 1,
 			 last->time);
 	if (heads->cut[0] != '\0')
 		return heads->cut;
+	if (heads->between[0] != '\0')
+		return heads->between;
 	return heads->clock[0] != '\0' ? heads->clock : NULL;
 }
 

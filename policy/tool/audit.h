@@ -93,6 +93,7 @@ struct ces_verify {
 	void *context;
 	char digest[CES_DIGEST_LENGTH + 1]; /* of the line before; "" at the start */
 	uint64_t seq, first_seq;            /* of the line before; of the first */
+	uint64_t chain_first;               /* of the first of the chain that it is in */
 	/* The same of the line before a torn one, while no record has confirmed that. */
 	char sure_digest[CES_DIGEST_LENGTH + 1];
 	uint64_t sure_seq;

@@ -42,11 +42,12 @@ static int check_link(struct ces_verify *v, const struct ces_line *line,
 	bool fresh = seq == 1 && prev_matches(record, "");
 
 	if (v->records == 0) {
-		v->first_seq = seq;
+		v->first_seq = v->chain_first = seq;
 		return seq > 1 || fresh ? 0 : blame(v, line, "the first record is not numbered 1");
 	}
 	if (line->first && fresh) {
 		v->restarts++;
+		v->chain_first = 1;
 		return 0;
 	}
 	if (!prev_matches(record, v->digest))
@@ -64,7 +65,7 @@ static void check_time(struct ces_verify *v, const struct ces_record *record)
 	char now[40];
 
 	(void)ces_record_text(record, CES_RECORD_TIME, now, sizeof(now));
-	if (v->records == 0)
+	if (v->first_time[0] == '\0')
 		memcpy(v->first_time, now, sizeof(now));
 	else if (strcmp(now, v->time) < 0 && v->backwards[0] == '\0')
 		memcpy(v->backwards, now, sizeof(now));
@@ -95,6 +96,9 @@ static int check_line(struct ces_verify *v, const struct ces_line *line)
 			return blame(v, line, "it has no end: the journal was cut off here");
 		if (check_link(v, line, &record) != 0)
 			return -1;
+		/* (no number of a torn line is sure) */
+		if (v->first_seq == 0)
+			v->first_seq = v->chain_first = ces_record_number(&record, CES_RECORD_SEQ);
 		check_time(v, &record);
 		v->open_torn = false;
 		remember(v, line);

@@ -135,6 +135,78 @@ signed_at() # N [JQ-EDIT]
 	says "made anew"
 }
 
+@test "a journal that begins with a torn line has a head, and a beginning that was cut off up to that line is found" {
+	sed -n 1,20p "$j" > all
+	printf '{"seq":21,"time":"2026-' >> all
+	printf '\n' >> all
+	torn=$(sed -n 21p all | tr -d '\n' | sha256sum | cut -d' ' -f1)
+	journal 10 --first "21:sha256:$torn" >> all
+	cp all "$j"
+	policy audit verify --journal "$j"
+	head_of --key p256.pem > heads
+	against heads
+	sed -i 1,20d "$j"
+	run against heads
+	[ "$status" -eq 1 ]
+	says "records 1 to 21 were there"
+	run policy audit verify --journal "$j"
+	[ "$status" -eq 0 ]
+	says "numbers 22 to 31, 2"
+	says "records before number 22 are not here"
+	# (a head of the rest is one that verify takes)
+	head_of --key p256.pem > heads
+	against heads
+}
+
+@test "a head of a new chain beside older files is one of that chain" {
+	sed -n '11,$p' "$j" > "$j.1"
+	journal 8 > "$j"
+	head_of --key p256.pem > heads
+	run against heads
+	[ "$status" -eq 0 ]
+	says "agrees with 1 signed head"
+	says "begin a new chain"
+	cp "$j" good
+	journal 8 --proofs > "$j"
+	run against heads
+	[ "$status" -eq 1 ]
+	says "record 8 is not the one"
+	sed 8d good > "$j"
+	run against heads
+	[ "$status" -eq 1 ]
+	says "its end was cut off"
+	cp good "$j"
+	rm "$j.1"
+	against heads
+	sed -i 1d "$j"
+	run against heads
+	[ "$status" -eq 1 ]
+	says "its beginning was cut off"
+	# (nor does an older chain hide what the heads name)
+	cp good "$j"
+	journal 3 --first "8:$(digest 8)" > "$j.1"
+	: > "$j"
+	run against heads
+	[ "$status" -eq 1 ]
+}
+
+@test "a head is asked for on each day, also before the first record after a rotation" {
+	run ! grep -qE '^Condition.*audit.jsonl' "$top/systemd/ces-anchor.service"
+	grep -qx 'ConditionPathExists=/var/log/ces/head' "$top/systemd/ces-anchor.service"
+	mv "$j" "$j.1"
+	head_of --key p256.pem > heads
+	mv "$j.1" "$j"
+	against heads
+}
+
+@test "a file of heads with a NUL is refused, not read to there" {
+	{ signed_at 10; printf '\0\n'; signed_at 30 '.digest |= sub("^sha256:."; "sha256:0")'; } > heads
+	run against heads
+	[ "$status" -eq 2 ]
+	says "it has a NUL byte"
+}
+
+
 @test "a clock that goes back is found between records, after a head and between heads" {
 	signed_at 30 '.time = "2027-01-01T00:00:00Z"' > heads
 	run against heads
