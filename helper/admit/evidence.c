@@ -32,7 +32,7 @@ static void take(int dir, const char *name, void *context)
 	if (files->err.code != CES_OK ||
 	    (strncmp(name, "report-", 7) != 0 && strncmp(name, "approved-", 9) != 0))
 		return;
-	if (ces_policy_read_in(dir, name, files->left, &bytes, &length, &files->err) < 0)
+	if (ces_policy_read_in(dir, name, CES_PARSE_FILES, &bytes, &length, &files->err) < 0)
 		return;
 	(void)snprintf(file.name, sizeof(file.name), "%s", name);
 	file.length = length;

@@ -99,6 +99,18 @@ denied()
 	allowed
 }
 
+@test "more evidence than CES reads denies with the command that removes old scans, and check says so before" {
+	added trivy '2 days ago' "$harmless"
+	allowed
+	remember
+	truncate -s 40M $folder/report-1.json $folder/report-2.json
+	denied scan 'more than 64 MiB: type ces-policy evidence prune'
+	mv $folder/report-1.json "$folder/report-$(printf '%064d' 1).json" && mv $folder/report-2.json "$folder/report-$(printf '%064d' 2).json"
+	run ces-policy check --no-host /etc/ces/policy.json
+	[[ $output == *"denies its image now"*"more than 64 MiB: type ces-policy evidence prune"* ]]
+}
+
+
 @test "an SBOM that the rule demands must be kept" {
 	demands null 'del(.scan) | .sbom = true'
 	denied sbom 'no SBOM of this image'
