@@ -26,6 +26,30 @@ refused_policy() # KEYS TEXT
 	says "$2"
 }
 
+@test "what ces-admit would refuse in the directory of an image meets no demand" {
+	demanding '"scan": {"max_age": "30d"}'
+	add "$reports/trivy.json"
+	met
+	folder=evidence.d/sha256-${digest#sha256:}
+	cp $folder/report-*.json $folder/report-old.json
+	unmet "report-old.json: no report has such a name: remove it"
+	rm $folder/report-old.json
+	met
+	for f in $folder/report-*.json; do cp "$f" "$f~"; done
+	unmet "no report has such a name"
+	run policy explain --image "ghcr.io/lab/model" p.json
+	says "NOT MET"
+	rm $folder/*~
+	echo x > "$folder/approved-$(printf '%064d' 1).json"
+	unmet "was changed"
+	rm $folder/approved-*
+	met
+	# a scan each night, and nobody prunes
+	truncate -s 40M $folder/report-"$(printf '%064d' 1)".json $folder/report-"$(printf '%064d' 2)".json
+	unmet "it has more than 64 MiB: type ces-policy evidence prune"
+}
+
+
 @test "a demand without a digest, or with an unknown word, age or key, is refused" {
 	refused_policy '"scan": {}' 'projects.p.images[0].scan needs the key "max_age"'
 	refused_policy '"scan": {"max_age": "0d"}' 'must be a time like "30d"'
