@@ -136,6 +136,47 @@ static void check_binds(struct ces_problems *problems, const struct ces_policy *
 	check_inferred(problems, policy);
 }
 
+/* A run can write to these two, whatever its access to the data is. */
+static void check_written(struct ces_problems *problems, const struct places *places,
+			  const struct ces_policy_project *project,
+			  const struct ces_policy_settings *settings, bool outputs)
+{
+	const char *name = project != NULL ? project->name : NULL;
+	char dir[CES_TOOL_FILLED], data[CES_TOOL_FILLED], path[CES_NAME_MAX + 48];
+	const struct place *other;
+
+	ces_tool_fill(outputs ? settings->outputs_source : settings->scratch_source, name, dir);
+	ces_tool_fill(settings->data_source, name, data);
+	snprintf(path, sizeof(path), "%s%s.%s.source", name != NULL ? "projects." : "defaults",
+		 name != NULL ? name : "", outputs ? "outputs" : "scratch");
+	other = dir[0] == '/' ? reached(places, dir, project) : NULL;
+	if (settings->data_access == CES_ACCESS_READ_ONLY && ces_path_within(data, dir))
+		ces_problems_add(problems, CES_SEVERITY_HIGH, path,
+				 "name a directory that does not hold the data",
+				 "%s holds the data, %s, which are read-only: a run can write to "
+				 "them there",
+				 dir, data);
+	else if (other != NULL)
+		ces_problems_add(problems, CES_SEVERITY_HIGH, path,
+				 "name a directory of the project's own",
+				 "%s reaches the data of project %s (%s)", dir,
+				 other->project->name, other->path);
+}
+
+static void check_all_written(struct ces_problems *problems, const struct ces_policy *policy,
+			      const struct places *places)
+{
+	for (size_t i = 0; i < policy->n_projects + policy->infer; i++) {
+		const struct ces_policy_project *project =
+		    i < policy->n_projects ? &policy->projects[i] : NULL;
+		const struct ces_policy_settings *settings =
+		    project != NULL ? &project->settings : &policy->defaults;
+
+		check_written(problems, places, project, settings, true);
+		check_written(problems, places, project, settings, false);
+	}
+}
+
 void ces_check_warn_paths(struct ces_problems *problems, const struct ces_policy *policy)
 {
 	struct places places = {calloc(policy->n_projects + 1, sizeof(*places.v)), 0};
@@ -155,5 +196,6 @@ void ces_check_warn_paths(struct ces_problems *problems, const struct ces_policy
 		qsort(places.v, places.n, sizeof(*places.v), by_path);
 	find_overlaps(problems, &places);
 	check_binds(problems, policy, &places);
+	check_all_written(problems, policy, &places);
 	free(places.v);
 }

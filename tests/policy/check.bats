@@ -142,6 +142,23 @@ text()
 }
 
 
+@test "outputs and scratch that hold read-only data, or reach another project's, are reported" {
+	two='.projects["nsh-2024-0002"]'
+	unwise "$two.outputs.source = \"/safe_data/{project}\"" \
+		"projects.nsh-2024-0002.outputs.source /safe_data/nsh-2024-0002 holds the data, /safe_data/nsh-2024-0002, which are read-only"
+	unwise "$two.data.source = \"~/data\" | $two.scratch.source = \"~\"" "projects.nsh-2024-0002.scratch.source ~ holds the data, ~/data, which are read-only"
+	unwise "$two.data.access = \"read-write\" | $two.outputs.source = \"/safe_data\"" \
+		"projects.nsh-2024-0002.outputs.source /safe_data reaches the data of project nsh-2024-0001"
+	unwise "$two.outputs.source = \"/safe_data/nsh-2024-0001/{run}\"" "projects.nsh-2024-0002.outputs.source /safe_data/nsh-2024-0001/{run} reaches the data of"
+	unwise 'del(.projects) | .infer_projects = {base: "/safe_data", group_prefixes: [""], images: []} | .defaults.outputs.source = "/safe_data/{project}"' \
+		"defaults.outputs.source /safe_data/{project} holds the data"
+	made "$two.outputs.source = \"/safe_data/{project}/{run}\""
+	says_not "which are read-only"
+	says_not "reaches the data"
+	made "$two.data.access = \"read-write\" | $two.outputs.source = \"/safe_data/{project}\""
+	says_not "outputs.source"
+}
+
 @test "a directory whose name only begins like another does not overlap with it" {
 	made "$one.data.source = \"/safe_data/nsh-2024-0002-b\""
 	says_not overlaps
