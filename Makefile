@@ -41,8 +41,13 @@ UNIT = $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*_test.c))
 
 all: $(PROGRAMS) $(B)/seccomp.bpf.base64 $(B)/seccomp.json
 
+# Programs have the paths of their installation in them: another LIBEXECDIR or BINDIR makes them anew.
+$(B)/%.place: always
+	@mkdir -p $(@D)
+	@echo '$($*)' | cmp -s - $@ || echo '$($*)' > $@
+
 # (depends on the Makefile, since the flags are here)
-$(B)/%.o: %.c Makefile
+$(B)/%.o: %.c Makefile $(B)/LIBEXECDIR.place
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
@@ -124,14 +129,15 @@ unit: $(UNIT)
 # Installs what a site gets. ces-helper is setuid root; without root only its mode bits are set (a package sets the
 # owner). Nobody can read the workers: from execve on, the kernel lets nobody trace a program that its user cannot read,
 # while the program itself could only ask for that a moment later. A policy that is there stays; the one that comes
-# along denies everything.
+# along denies everything. A directory of others that is there, such as /usr/local/bin, keeps its owner and mode.
 INSTALL ?= install
 ROOT_OWNED = $(if $(filter 0,$(shell id -u)),-o root -g root)
 PUT = $(INSTALL) $(ROOT_OWNED) -D -m 644
 COMPLETIONS = $(DESTDIR)$(DATADIR)/bash-completion/completions $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
 TODAY = ces-pull ces-run ces-pm-pull ces-pm-run ces-dk-run ces-app-pull ces-gpu-run
 install: all
-	$(INSTALL) $(ROOT_OWNED) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)/etc/ces $(COMPLETIONS)
+	for d in $(DESTDIR)$(BINDIR) $(COMPLETIONS); do [ -d $$d ] || $(INSTALL) $(ROOT_OWNED) -d $$d || exit 1; done
+	$(INSTALL) $(ROOT_OWNED) -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)/etc/ces
 	$(INSTALL) $(ROOT_OWNED) -m 755 $(B)/ces-client $(B)/ces-policy $(DESTDIR)$(BINDIR)
 	for n in $(TODAY); do ln -sf ces-client $(DESTDIR)$(BINDIR)/$$n || exit 1; done
 	$(INSTALL) $(ROOT_OWNED) -d $(DESTDIR)$(LIBEXECDIR)/compat
@@ -182,7 +188,7 @@ SPANKDIR ?= $(LIBEXECDIR)
 spank:
 	@tests/lib/deps.sh --build --spank
 	@$(MAKE) --no-print-directory $(B)/ces_spank.so
-$(B)/ces_spank.so: slurm/ces_spank.c Makefile
+$(B)/ces_spank.so: slurm/ces_spank.c Makefile $(B)/BINDIR.place
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -fPIE -MMD -MP,$(CFLAGS_ALL)) -DCES_CLIENT='"$(BINDIR)/ces-client"' -fPIC -shared \
 		-Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS) -o $@ $<
@@ -190,17 +196,22 @@ install-slurm: $(B)/ces_spank.so
 	$(PUT) -t $(DESTDIR)$(SPANKDIR) $<
 	$(PUT) slurm/plugstack.conf $(DESTDIR)$(DATADIR)/ces-slurm/plugstack.conf
 	sed -i 's|@SPANKDIR@|$(SPANKDIR)|' $(DESTDIR)$(DATADIR)/ces-slurm/plugstack.conf
-	$(INSTALL) $(ROOT_OWNED) -d $(DESTDIR)/etc/slurm/plugstack.conf.d
+	[ -d $(DESTDIR)/etc/slurm/plugstack.conf.d ] || $(INSTALL) $(ROOT_OWNED) -d $(DESTDIR)/etc/slurm/plugstack.conf.d
 	ln -sf $(DATADIR)/ces-slurm/plugstack.conf $(DESTDIR)/etc/slurm/plugstack.conf.d/ces.conf
 
 # Removes what an installation puts, so that there is no second list. Policy, store and journal are the site's and stay.
+# Runs go on: ces.service is not stopped.
+DISABLE = systemctl --no-reload disable
 uninstall: all
 	rm -rf $(B)/installed
+	[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || \
+		{ $(DISABLE) ces.service; $(DISABLE) --now ces-janitor.timer ces-anchor.timer; } || :
 	@$(MAKE) --no-print-directory -s install DESTDIR=$(abspath $(B)/installed)
 	cd $(B)/installed && find . -not -type d -not -path './etc/ces/*' -printf '%P\0' | (cd $(or $(DESTDIR),/) && xargs -0 rm -f)
-	[ ! -d $(DESTDIR)$(DOCDIR)/html ] || rmdir $(DESTDIR)$(DOCDIR)/html/pictures $(DESTDIR)$(DOCDIR)/html
+	rm -rf $(DESTDIR)$(DOCDIR)/html
 	-rmdir $(DESTDIR)$(LIBEXECDIR)/compat $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DOCDIR)/examples $(DESTDIR)$(DOCDIR)
 	rm -rf $(B)/installed
+	[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload || :
 	@echo 'kept: /etc/ces (the policy), /var/lib/ces (images), /var/log/ces (the journal)'
 
 # The guides as pages that need no network, in build/doc; doc/site.py makes them. The packages have them too.
@@ -223,7 +234,7 @@ deb:
 # selinux-policy-devel). A site loads it: semodule -i ces.pp, then restorecon -RF on the paths in selinux/ces.fc.
 SELINUX_DEVEL = /usr/share/selinux/devel/Makefile
 selinux: $(B)/selinux/ces.pp
-$(B)/selinux/ces.pp: $(wildcard selinux/ces.*)
+$(B)/selinux/ces.pp: $(wildcard selinux/ces.*) $(B)/LIBEXECDIR.place
 	@mkdir -p $(@D)
 	cp selinux/ces.te selinux/ces.if $(@D)
 	sed 's|^/usr/libexec/ces/|$(LIBEXECDIR)/|' selinux/ces.fc > $(@D)/ces.fc
@@ -357,4 +368,4 @@ clean:
 
 -include tests/lib/drivers/*.mk
 -include $(shell find $(B) -name 'vm*' -prune -o -name '*.d' -print 2>/dev/null)
-.PHONY: all unit install install-ondemand spank install-slurm uninstall doc rpm deb deps demo check check-all check-mutations check-workloads soak device-archive device-check fuzz-keep fuzz-coverage selinux vm-check vm-slurm vm-storage vm-selinux bench size format lint fuzz help clean
+.PHONY: all always unit install install-ondemand spank install-slurm uninstall doc rpm deb deps demo check check-all check-mutations check-workloads soak device-archive device-check fuzz-keep fuzz-coverage selinux vm-check vm-slurm vm-storage vm-selinux bench size format lint fuzz help clean

@@ -46,7 +46,7 @@ setup_file()
 objects() # OUT
 {
 	mkdir -p "$1/objects"
-	[ "${B:-build}" != build ] || cp -a build/{client,common,helper,policy,*.a,ces-*,seccomp*} "$1/objects"
+	[ "${B:-build}" != build ] || cp -a build/{client,common,helper,policy,*.a,*.place,ces-*,seccomp*} "$1/objects"
 }
 
 # Gives the next suites the lab that it found.

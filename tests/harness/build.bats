@@ -1,0 +1,55 @@
+#!/usr/bin/env bats
+# What make builds, installs and removes, without root.
+
+setup()
+{
+	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	b=$BATS_TEST_TMPDIR/b root=$BATS_TEST_TMPDIR/root
+}
+
+# The build that is there, in a place of this test's own.
+copy_build()
+{
+	local from=${B:-build}
+	mkdir -p "$b"
+	cp -a "$from"/{client,common,helper,policy} "$from"/*.a "$from"/ces-* "$from"/seccomp* "$b"
+	[ ! -e "$from/LIBEXECDIR.place" ] || cp -a "$from"/*.place "$b"
+}
+
+make_() { env -u MAKEFLAGS make -s B="$b" "$@"; }
+
+@test "a program that was built for one place is built again for another, and not for the same" {
+	make_ "$b/helper/entry/main.o"
+	grep -q /usr/libexec/ces/ces-admit "$b/helper/entry/main.o"
+	[ -z "$(env -u MAKEFLAGS make B="$b" "$b/helper/entry/main.o" | grep -v 'up to date')" ]
+	make_ PREFIX=/usr/local "$b/helper/entry/main.o"
+	grep -q /usr/local/libexec/ces/ces-admit "$b/helper/entry/main.o"
+	[ ! -e /usr/include/slurm/spank.h ] && return
+	make_ "$b/ces_spank.so"
+	make_ BINDIR=/opt/bin "$b/ces_spank.so"
+	grep -qa /opt/bin/ces-client "$b/ces_spank.so"
+}
+
+@test "make install leaves the directories of others as they are" {
+	copy_build
+	mkdir -p "$root/usr/bin" "$root/usr/share/bash-completion/completions"
+	chmod 2775 "$root/usr/bin" "$root/usr/share/bash-completion/completions"
+	make_ install DESTDIR="$root"
+	[ "$(stat -c %a "$root/usr/bin" "$root/usr/share/bash-completion/completions" | sort -u)" = 2775 ]
+	[ "$(stat -c %a "$root/usr/libexec/ces" "$root/etc/ces" | sort -u)" = 755 ]
+}
+
+@test "make uninstall removes all that make install put, also pages that are no longer built" {
+	copy_build
+	mkdir -p "$b/doc/pictures"
+	touch "$b/doc/index.html" "$b/doc/pictures/a.svg"
+	make_ install DESTDIR="$root"
+	[ -e "$root/usr/share/doc/ces/html/index.html" ]
+	rm -r "$b/doc"
+	make_ uninstall DESTDIR="$root"
+	find "$root" -not -type d > "$BATS_TEST_TMPDIR/left"
+	cat "$BATS_TEST_TMPDIR/left"
+	[ "$(cat "$BATS_TEST_TMPDIR/left")" = "$root/etc/ces/policy.json" ]
+	[ ! -e "$root/usr/share/doc/ces" ] && [ ! -e "$root/usr/libexec/ces" ]
+	[ ! -e "$b/installed" ]
+}
