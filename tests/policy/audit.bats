@@ -168,6 +168,30 @@ list() { policy audit list --journal "$j" "$@"; }
 	says "40 records in 3 files"
 }
 
+# logrotate.conf holds for every file of logrotate.d that does not say otherwise.
+@test "whatever logrotate.conf says for other logs, the journal's rotation leaves files that are read, and loses none" {
+	local conf=$BATS_TEST_TMPDIR/logrotate.conf
+	chmod 700 "$BATS_TEST_TMPDIR"
+	mkdir "$BATS_TEST_TMPDIR/old"
+	printf '%s\n' dateext 'dateformat -%Y-%m-%d' 'compresscmd /usr/bin/xz' 'uncompresscmd /usr/bin/unxz' 'compressext .xz' \
+		'compressoptions -T1' "olddir $BATS_TEST_TMPDIR/old" copytruncate create 'maxage 1' > "$conf"
+	sed "s|/var/log/ces|$BATS_TEST_TMPDIR|" systemd/logrotate >> "$conf"
+	mv "$j" "$BATS_TEST_TMPDIR/all"
+	sed -n 1,20p "$BATS_TEST_TMPDIR/all" > "$j-20260901"
+	sed -n 21,30p "$BATS_TEST_TMPDIR/all" > "$j"
+	touch -d '2026-09-01' "$j-20260901"
+	/usr/sbin/logrotate --force --state "$BATS_TEST_TMPDIR/state" "$conf"
+	ls "$BATS_TEST_TMPDIR"
+	[ ! -e "$j" ] && [ -z "$(ls "$BATS_TEST_TMPDIR/old")" ]
+	[ -e "$j-20260901.gz" ]
+	sed -n '31,$p' "$BATS_TEST_TMPDIR/all" > "$j"
+	run --separate-stderr verify
+	echo "$stderr"
+	[ "$status" -eq 0 ]
+	says "40 records in 3 files"
+	[ -z "$stderr" ]
+}
+
 # The first of these was rotated while the clock was a year ahead.
 @test "after a clock was set back, files rotated by date are read in the order of their records" {
 	mv "$j" "$BATS_TEST_TMPDIR/all"
