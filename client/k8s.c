@@ -28,6 +28,10 @@ static int check_request(const struct ces_request *request, struct ces_error *er
 		    err, CES_E_USAGE,
 		    "k8s: the cluster does not see this machine's directories; leave -v and --bind "
 		    "out and use /safe_data and /safe_outputs");
+	if (request->display > 0)
+		return ces_error_set(err, CES_E_USAGE,
+				     "k8s: a job reaches no display of this machine; leave "
+				     "--display out");
 	return 0;
 }
 

@@ -405,6 +405,12 @@ as_json()
 	file opts <<< '-v /home/alice:/x'
 	manifest --opt-file work/opts $image/tools:1
 	[[ $stderr == *"leave -v"* ]]
+	file opts <<< '--display'
+	lab_policy "$kubernetes"
+	run --separate-stderr as alice env DISPLAY=:7 ces-run k8s --opt-file work/opts $image/tools:1
+	lab_policy '.defaults.network.publish = ["8787"]'
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"leave --display out"* ]]
 	run --separate-stderr as alice ces-run k8s $image/tools:1
 	client_refused 'no Kubernetes cluster'
 }
