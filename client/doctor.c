@@ -19,24 +19,26 @@ static const char *const grade_words[] = {
 static void examine(struct ces_doctor *doctor)
 {
 	struct ces_local local = {0};
+	const struct ces_policy *policy;
 	bool readable;
 
 	ces_doctor_helper(doctor, CES_HELPER_PATH);
 	ces_doctor_workers(doctor);
 	readable = ces_doctor_policy(doctor, CES_POLICY_PATH, &local);
+	policy = readable ? local.policy : NULL;
 	ces_doctor_answer(doctor, CES_HELPER_PATH);
 	ces_doctor_kernel(doctor);
 	ces_doctor_namespaces(doctor);
 	ces_doctor_cgroups(doctor);
-	ces_doctor_services(doctor);
-	ces_doctor_selinux(doctor, readable ? local.policy : NULL);
+	ces_doctor_services(doctor, policy);
+	ces_doctor_selinux(doctor, policy);
 	if (readable) {
 		ces_doctor_runtime(doctor, local.policy->runtime);
 		ces_doctor_delegation(doctor, local.policy);
 		ces_doctor_subids(doctor, local.policy);
 		ces_doctor_gpus(doctor, local.policy);
 	}
-	ces_doctor_store(doctor);
+	ces_doctor_store(doctor, policy);
 	ces_doctor_directories(doctor);
 	ces_doctor_journal(doctor);
 	if (readable) {
@@ -99,11 +101,9 @@ static void print_json(const struct ces_doctor *doctor)
 
 int ces_doctor(struct ces_options *options)
 {
-	struct ces_doctor doctor = {.findings = calloc(CES_FINDINGS_MAX, sizeof(*doctor.findings))};
-	int status = CES_EXIT_REFUSED;
+	struct ces_doctor doctor = {0};
+	int status;
 
-	if (doctor.findings == NULL)
-		return status;
 	examine(&doctor);
 	if (options->json)
 		print_json(&doctor);

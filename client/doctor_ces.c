@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #include "common/num.h"
 #include "common/list.h"
 #include "common/paths.h"
+#include "common/way.h"
 
 #define GIB           ((uint64_t)1 << 30)
 #define INSTALL_AGAIN "as root: install CES again"
@@ -44,12 +46,23 @@ static bool check_owned(struct ces_doctor *doctor, const char *check, const char
 	return false;
 }
 
-/* The same for what only root may even read. It need not exist: CES makes it. */
+/* The same for what only root may even read, which CES opens without following a link. It need not
+ * exist: CES makes it. */
 static void check_closed(struct ces_doctor *doctor, const char *path, const char *mode)
 {
+	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CES_CLEANUP_FD int fd = ces_beneath_open(root, path, O_PATH, 0);
 	struct stat st;
 
-	if (lstat(path, &st) < 0)
+	if (fd < 0 && errno == ELOOP) {
+		ces_doctor_find(doctor, "directories", CES_GRADE_PROBLEM,
+				"%s: a part of this path is a symbolic link, and CES follows none",
+				path);
+		ces_doctor_remedy(doctor, "as root: put a directory in the link's place, and mount "
+					  "or bind there what the link leads to (mount --bind)");
+		return;
+	}
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return;
 	if (st.st_uid == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)) == 0) {
 		ces_doctor_find(doctor, "directories", CES_GRADE_OK, "%s", path);
@@ -138,22 +151,27 @@ void ces_doctor_answer(struct ces_doctor *doctor, const char *helper)
 static void check_user(struct ces_doctor *doctor, const char *name)
 {
 	const struct passwd *entry = getpwnam(name);
+	bool group = getgrnam(name) != NULL;
 
-	if (entry != NULL && entry->pw_uid != 0 && entry->pw_uid != getuid()) {
+	if (entry != NULL && entry->pw_uid != 0 && entry->pw_gid != 0 &&
+	    entry->pw_uid != getuid()) {
 		ces_doctor_find(doctor, "workers", CES_GRADE_OK, "user %s (%u)", name,
 				(unsigned)entry->pw_uid);
 		return;
 	}
-	if (entry == NULL)
-		ces_doctor_find(doctor, "workers", CES_GRADE_PROBLEM, "there is no user %s", name);
-	else
+	if (entry != NULL)
 		ces_doctor_find(doctor, "workers", CES_GRADE_PROBLEM,
-				"user %s (%u) is not an account of its own", name,
-				(unsigned)entry->pw_uid);
+				"user %s (%u, group %u) is not an account of its own", name,
+				(unsigned)entry->pw_uid, (unsigned)entry->pw_gid);
+	else
+		ces_doctor_find(doctor, "workers", CES_GRADE_PROBLEM, "there is no user %s", name);
+	/* (useradd takes no name that is a user's, and without --gid none that is a group's) */
 	ces_doctor_remedy(doctor,
-			  "as root: useradd --system --no-create-home --home-dir / --shell "
-			  "/usr/sbin/nologin %s",
-			  name);
+			  "as root: %suseradd --system --no-create-home --home-dir / --shell "
+			  "/usr/sbin/nologin%s%s %s",
+			  entry != NULL ? "give that user another name (usermod --login), then: "
+					: "",
+			  group ? " --gid " : "", group ? name : "", name);
 }
 
 void ces_doctor_workers(struct ces_doctor *doctor)
@@ -162,6 +180,7 @@ void ces_doctor_workers(struct ces_doctor *doctor)
 	    CES_DECODE_PATH, CES_PARSE_PATH,       CES_VERIFY_PATH,      CES_FETCH_PATH,
 	    CES_LAYOUT_PATH, CES_RESOLVE_PATH,     CES_UNPACK_PATH,      CES_RELAY_PATH,
 	    CES_LIST_PATH,   CES_SECCOMP_BPF_PATH, CES_SECCOMP_JSON_PATH};
+#define FILES 2 /* of these that nobody executes, the last */
 	struct stat st;
 
 	check_user(doctor, CES_PARSE_USER);
@@ -170,8 +189,15 @@ void ces_doctor_workers(struct ces_doctor *doctor)
 	check_user(doctor, CES_UNPACK_USER);
 	check_user(doctor, CES_RELAY_USER);
 	for (size_t i = 0; i < CES_COUNT(programs); i++) {
-		if (check_owned(doctor, "workers", programs[i], "go-w", &st))
+		if (!check_owned(doctor, "workers", programs[i], "go-w", &st))
+			continue;
+		if (i >= CES_COUNT(programs) - FILES || (st.st_mode & S_IXOTH) != 0) {
 			ces_doctor_find(doctor, "workers", CES_GRADE_OK, "%s", programs[i]);
+			continue;
+		}
+		ces_doctor_find(doctor, "workers", CES_GRADE_PROBLEM,
+				"%s cannot be executed by the worker's account", programs[i]);
+		ces_doctor_remedy(doctor, "as root: chmod 711 %s", programs[i]);
 	}
 }
 
@@ -277,26 +303,52 @@ bool ces_doctor_policy(struct ces_doctor *doctor, const char *path, struct ces_l
 
 static void check_store_kind(struct ces_doctor *doctor, const char *path)
 {
+	static const struct {
+		unsigned magic;
+		const char *name;
+	} kinds[] = {{NFS_SUPER_MAGIC, "NFS"}, {OVERLAYFS_SUPER_MAGIC, "an overlay"},
+		     {0xff534d42, "CIFS"},     {0xfe534d42, "CIFS"},
+		     {0x0bd00bd0, "Lustre"},   {0x19830326, "BeeGFS"},
+		     {0x47504653, "GPFS"}};
 	struct statfs fs;
 
 	if (statfs(path, &fs) < 0)
 		return;
-	if (fs.f_type != NFS_SUPER_MAGIC && fs.f_type != OVERLAYFS_SUPER_MAGIC)
-		return;
-	ces_doctor_find(doctor, "store", CES_GRADE_PROBLEM,
-			"%s is on %s, which has no id-mapped mounts", path,
-			fs.f_type == NFS_SUPER_MAGIC ? "NFS" : "an overlay");
-	ces_doctor_remedy(doctor, "as root: mount a local ext4 or xfs file system on %s",
-			  CES_STORE_DIR);
+	for (size_t i = 0; i < CES_COUNT(kinds); i++) {
+		if ((unsigned)fs.f_type != kinds[i].magic)
+			continue;
+		ces_doctor_find(doctor, "store", CES_GRADE_PROBLEM,
+				"%s is on %s, which has no id-mapped mounts", path, kinds[i].name);
+		ces_doctor_remedy(doctor, "as root: mount a local ext4 or xfs file system on %s",
+				  CES_STORE_DIR);
+	}
 }
 
-void ces_doctor_store(struct ces_doctor *doctor)
+/* Judges by what a pull may use. */
+static void check_store_space(struct ces_doctor *doctor, const char *path, uint64_t bytes,
+			      uint64_t reserve)
+{
+	uint64_t left = bytes > reserve ? bytes - reserve : 0;
+	bool problem = bytes < GIB || left == 0;
+	char space[32], kept[32];
+
+	ces_num_format_size(bytes, space, sizeof(space));
+	ces_num_format_size(reserve, kept, sizeof(kept));
+	if (!problem && left >= 9 * GIB) {
+		ces_doctor_find(doctor, "store", CES_GRADE_OK, "%s has %s free", path, space);
+		return;
+	}
+	ces_doctor_find(doctor, "store", problem ? CES_GRADE_PROBLEM : CES_GRADE_WARNING,
+			"%s has %s free, of which %s stay free (host.store_reserve)", path, space,
+			kept);
+	ces_doctor_remedy(doctor, "remove images with ces-client rmi; as root: make room%s",
+			  reserve > GIB ? ", or lower host.store_reserve in the policy" : "");
+}
+
+void ces_doctor_store(struct ces_doctor *doctor, const struct ces_policy *policy)
 {
 	const char *path = access(CES_STORE_DIR, F_OK) == 0 ? CES_STORE_DIR : "/var/lib";
-	enum ces_grade grade = CES_GRADE_OK;
 	struct statvfs fs;
-	char space[32];
-	uint64_t bytes;
 
 	check_store_kind(doctor, path);
 	if (statvfs(path, &fs) < 0) {
@@ -305,13 +357,8 @@ void ces_doctor_store(struct ces_doctor *doctor)
 		ces_doctor_remedy(doctor, INSTALL_AGAIN);
 		return;
 	}
-	bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-	if (bytes < 10 * GIB)
-		grade = bytes < GIB ? CES_GRADE_PROBLEM : CES_GRADE_WARNING;
-	ces_num_format_size(bytes, space, sizeof(space));
-	ces_doctor_find(doctor, "store", grade, "%s has %s free", path, space);
-	if (grade != CES_GRADE_OK)
-		ces_doctor_remedy(doctor, "remove images with ces-client rmi; as root: make room");
+	check_store_space(doctor, path, (uint64_t)fs.f_bavail * fs.f_frsize,
+			  policy != NULL ? policy->store.reserve : 0);
 	/* 0 files in all: this file system does not count them. */
 	if (fs.f_files == 0 || fs.f_favail >= 100000)
 		return;
@@ -322,12 +369,11 @@ void ces_doctor_store(struct ces_doctor *doctor)
 
 void ces_doctor_directories(struct ces_doctor *doctor)
 {
-	struct stat st;
-
-	if (check_owned(doctor, "directories", CES_RUN_DIR, "go-w", &st))
-		ces_doctor_find(doctor, "directories", CES_GRADE_OK, "%s", CES_RUN_DIR);
+	check_closed(doctor, CES_RUN_DIR, "700");
 	check_closed(doctor, CES_STORE_DIR, "700");
 	check_closed(doctor, CES_JOURNAL_DIR, "700");
-	if (getuid() == 0)
-		check_closed(doctor, CES_JOURNAL_PATH, "600");
+	if (getuid() != 0)
+		return;
+	check_closed(doctor, CES_JOURNAL_PATH, "600");
+	check_closed(doctor, CES_JOURNAL_DIR "/head", "600");
 }

@@ -7,7 +7,8 @@
 
 struct ces_local;
 
-/* ces_doctor_policy returns whether it filled *ret. ces_doctor_selinux takes NULL if it did not. */
+/* ces_doctor_policy returns whether it filled *ret. The checks of services, SELinux and the store
+ * take NULL if it did not. */
 void ces_doctor_helper(struct ces_doctor *doctor, const char *helper);
 void ces_doctor_answer(struct ces_doctor *doctor, const char *helper);
 void ces_doctor_workers(struct ces_doctor *doctor);
@@ -21,10 +22,10 @@ void ces_doctor_gpus(struct ces_doctor *doctor, const struct ces_policy *policy)
  * the specifications. */
 size_t ces_doctor_count_gpus(const struct ces_policy *policy, const struct ces_decision *decision);
 void ces_doctor_subids(struct ces_doctor *doctor, const struct ces_policy *policy);
-void ces_doctor_services(struct ces_doctor *doctor);
+void ces_doctor_services(struct ces_doctor *doctor, const struct ces_policy *policy);
 void ces_doctor_delegation(struct ces_doctor *doctor, const struct ces_policy *policy);
 void ces_doctor_selinux(struct ces_doctor *doctor, const struct ces_policy *policy);
-void ces_doctor_store(struct ces_doctor *doctor);
+void ces_doctor_store(struct ces_doctor *doctor, const struct ces_policy *policy);
 void ces_doctor_directories(struct ces_doctor *doctor);
 void ces_doctor_journal(struct ces_doctor *doctor);
 void ces_doctor_you(struct ces_doctor *doctor, const struct ces_local *local);

@@ -16,6 +16,7 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "common/way.h"
 #include "policy/cdi.h"
 #include "policy/cdi_parse.h"
 
@@ -232,11 +233,19 @@ static int is_spec(const struct dirent *entry)
 /* Users who can write to an empty directory can also fill it. */
 static void check_directory(struct search *search, const char *path)
 {
+	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CES_CLEANUP_FD int fd = ces_beneath_open(root, path, O_PATH, 0);
 	struct dirent **list = NULL;
 	char file[1100], remedy[400];
 	struct stat st;
 	int n;
 
+	/* (also where nothing is behind the link) */
+	if (fd < 0 && errno == ELOOP) {
+		fault(search, "as root: name the directory that it leads to in host.cdi_dirs",
+		      "%s: a part of this path is a symbolic link: no run gets a GPU", path);
+		return;
+	}
 	if (lstat(path, &st) < 0 && errno == ENOENT)
 		return;
 	if (S_ISDIR(st.st_mode) && (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)) {
@@ -274,11 +283,9 @@ static void look(struct search *search, const struct ces_policy *policy)
 
 size_t ces_doctor_count_gpus(const struct ces_policy *policy, const struct ces_decision *decision)
 {
-	struct ces_doctor doctor = {.findings = calloc(CES_FINDINGS_MAX, sizeof(*doctor.findings))};
+	struct ces_doctor doctor = {0};
 	struct search search = {.doctor = &doctor, .decision = decision};
 
-	if (doctor.findings == NULL)
-		return 0;
 	search.wanted.v = search.kinds;
 	for (size_t i = 0; i < decision->gpu_kinds.n && i < KINDS_MAX; i++)
 		search.kinds[search.wanted.n++] = (char *)(uintptr_t)decision->gpu_kinds.v[i];

@@ -186,7 +186,7 @@ void ces_doctor_namespaces(struct ces_doctor *doctor)
 		ces_doctor_find(doctor, "namespaces", CES_GRADE_PROBLEM,
 				"%s namespaces are switched off", kinds[i]);
 		ces_doctor_remedy(doctor,
-				  "as root: echo user.max_%s_namespaces = 15000 > "
+				  "as root: echo user.max_%s_namespaces = 15000 >> "
 				  "/etc/sysctl.d/90-ces.conf && sysctl --system",
 				  kinds[i]);
 	}

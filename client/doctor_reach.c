@@ -17,6 +17,7 @@
 #include "common/cleanup.h"
 #include "common/error.h"
 #include "common/io.h"
+#include "common/way.h"
 
 #define REACH_SECONDS  3
 #define REGISTRIES_MAX 32
@@ -159,16 +160,49 @@ static bool check_ca_file(struct ces_doctor *doctor, const struct ces_policy_reg
 	return false;
 }
 
+static bool others_may(int dir, const char *name, mode_t what)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && (st.st_mode & what) == what;
+}
+
+/* Returns whether an account that owns nothing can read what is there. Root itself could always. */
+static bool others_read(int dir, const char *path)
+{
+	char above[CES_WAY_MAX];
+
+	snprintf(above, sizeof(above), "%s", path);
+	for (char *slash = above; slash != NULL && *slash != '\0'; slash = strchr(slash + 1, '/')) {
+		char next = slash[1];
+
+		slash[1] = '\0'; /* "/", "/srv/" */
+		if (!others_may(AT_FDCWD, above, S_IXOTH))
+			return false;
+		slash[1] = next;
+	}
+	return others_may(dir, ".", S_IROTH | S_IXOTH) && others_may(dir, "index.json", S_IROTH) &&
+	       others_may(dir, "blobs", S_IXOTH) && others_may(dir, "blobs/sha256", S_IXOTH);
+}
+
 /* Checks a directory in place of a registry by the helper's rule: root's alone, with all
  * directories above it. Others must be able to read it, since CES does that as an account that owns
  * nothing. */
 static void check_layout(struct ces_doctor *doctor, const char *name, const char *path)
 {
 	CES_CLEANUP_FD int dir = -1;
+	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CES_CLEANUP_FD int plain = ces_beneath_open(root, path, O_PATH, 0);
+	bool link = plain < 0 && errno == ELOOP;
 	struct ces_error err = {0};
-	struct stat at, index;
+	bool refused = ces_policy_open_directory(path, &dir, &err) < 0;
+	struct stat index;
 
-	if (ces_policy_open_directory(path, &dir, &err) < 0) {
+	if (refused && link) {
+		ces_doctor_find(doctor, "registries", CES_GRADE_PROBLEM, "%s: %s", name, err.text);
+		ces_doctor_remedy(doctor, "as root: name the directory itself, and no link, as "
+					  "registries.endpoint in the policy");
+	} else if (refused) {
 		ces_doctor_find(doctor, "registries", CES_GRADE_PROBLEM, "%s: %s", name, err.text);
 		ces_doctor_remedy(doctor,
 				  "as root: chown -R root:root %s && chmod -R go-w,o+rX %s; do the "
@@ -181,12 +215,13 @@ static void check_layout(struct ces_doctor *doctor, const char *name, const char
 				  "as root: skopeo copy docker://%s/IMAGE oci:%s:%s/IMAGE, or "
 				  "change registries.endpoint in the policy",
 				  name, path, name);
-	} else if (fstat(dir, &at) < 0 || (at.st_mode & 05) != 05 ||
-		   (index.st_mode & S_IROTH) == 0) {
+	} else if (!others_read(dir, path)) {
 		ces_doctor_find(doctor, "registries", CES_GRADE_PROBLEM,
 				"%s: %s is not readable by others, and CES reads it as ces-fetch",
 				name, path);
-		ces_doctor_remedy(doctor, "as root: chmod -R o+rX %s", path);
+		ces_doctor_remedy(
+		    doctor, "as root: chmod -R o+rX %s, and chmod o+x each directory above it",
+		    path);
 	} else {
 		ces_doctor_find(doctor, "registries", CES_GRADE_OK, "%s comes from %s", name, path);
 	}

@@ -14,6 +14,7 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "policy/policy.h"
 
 #define RUNTIME_MS 5000
 
@@ -25,25 +26,30 @@ static const struct {
     {"crun", 1, 8, "+SECCOMP"},
     {"runc", 1, 1, NULL},
 };
+#define RUNC 1
+
+#define MISLED                                                                                     \
+	"can be misled when containers that share a mount start at once (CVE-2025-31133, "         \
+	"CVE-2025-52565, CVE-2025-52881)"
 
 /* Known faults of older versions, and why CES is safe from each or not. A distribution may have
  * mended one without a new number. From the projects' own release notes. */
 static const struct {
 	const char *name;
+	unsigned since;               /* 1.SINCE is the first that has it; 0: all do */
 	unsigned major, minor, patch; /* fixed in this one */
 	enum ces_grade grade;
 	const char *what;
 } known[] = {
-    {"crun", 1, 8, 7, CES_GRADE_OK,
+    {"crun", 0, 1, 8, 7, CES_GRADE_OK,
      "does not pass on the size of a terminal that changes; CES does it itself"},
-    {"crun", 1, 14, 1, CES_GRADE_OK,
+    {"crun", 0, 1, 14, 1, CES_GRADE_OK,
      "lets a working directory reach descriptors that are left open; CES leaves it none"},
-    {"runc", 1, 1, 12, CES_GRADE_OK,
+    {"runc", 0, 1, 1, 12, CES_GRADE_OK,
      "leaves a descriptor open to the container (CVE-2024-21626); CES gives it namespaces of its "
      "own, where that leads nowhere else"},
-    {"runc", 1, 2, 8, CES_GRADE_WARNING,
-     "can be misled when containers that share a mount start at once (CVE-2025-31133, "
-     "CVE-2025-52565, CVE-2025-52881)"},
+    {"runc", 0, 1, 2, 8, CES_GRADE_WARNING, MISLED},
+    {"runc", 3, 1, 3, 3, CES_GRADE_WARNING, MISLED},
 };
 
 /* Reads what the runtime prints for --version. The runtime gets no environment, no input, and five
@@ -85,6 +91,7 @@ static void tell_known(struct ces_doctor *doctor, const char *name, const char *
 {
 	for (size_t i = 0; i < CES_COUNT(known); i++) {
 		if (strcmp(known[i].name, name) != 0 ||
+		    (known[i].since > 0 && !ces_doctor_version(text, 1, known[i].since, 0)) ||
 		    ces_doctor_version(text, known[i].major, known[i].minor, known[i].patch))
 			continue;
 		ces_doctor_find(doctor, "runtime", known[i].grade, "%s before %u.%u.%u %s", name,
@@ -106,6 +113,15 @@ static void judge_version(struct ces_doctor *doctor, const char *runtime, char *
 		if (strncmp(text, runtimes[i].name, strlen(runtimes[i].name)) != 0)
 			continue;
 		text[strcspn(text, "\n")] = '\0';
+		/* CES has nothing else to tell them apart */
+		if ((i == RUNC) != (strcmp(strrchr(runtime, '/') + 1, "runc") == 0)) {
+			ces_doctor_find(doctor, "runtime", CES_GRADE_PROBLEM,
+					"%s is %s: CES starts a file named runc as runc, and any "
+					"other as crun",
+					runtime, runtimes[i].name);
+			ces_doctor_remedy(doctor, "as root: rename it to %s", runtimes[i].name);
+			return;
+		}
 		if (ces_doctor_version(text, runtimes[i].major, runtimes[i].minor, 0) && !lacks) {
 			ces_doctor_find(doctor, "runtime", CES_GRADE_OK, "%s: %s", runtime, text);
 			tell_known(doctor, runtimes[i].name, text);
@@ -129,6 +145,8 @@ static void judge_version(struct ces_doctor *doctor, const char *runtime, char *
 
 void ces_doctor_runtime(struct ces_doctor *doctor, const char *runtime)
 {
+	CES_CLEANUP_FD int fd = -1;
+	struct ces_error err = {0};
 	char text[4096] = "";
 	struct stat st;
 
@@ -142,6 +160,18 @@ void ces_doctor_runtime(struct ces_doctor *doctor, const char *runtime)
 				"%s can be changed by others than root", runtime);
 		ces_doctor_remedy(doctor, "as root: chown root:root %s && chmod 755 %s", runtime,
 				  runtime);
+	} else if (strncmp(runtime, "/usr/", 5) != 0) {
+		ces_doctor_find(doctor, "runtime", CES_GRADE_PROBLEM,
+				"%s is not below /usr, and a runtime sees nothing else", runtime);
+		ces_doctor_remedy(doctor, "as root: install it below /usr, and name it there as "
+					  "host.runtime in the policy");
+	} else if (ces_policy_open_trusted(runtime, &fd, &err) < 0 && err.sys != EACCES) {
+		/* (root can read what this user cannot) */
+		ces_doctor_find(doctor, "runtime", CES_GRADE_PROBLEM, "CES does not start %s",
+				err.text);
+		ces_doctor_remedy(doctor, "as root: name the file itself and no link as "
+					  "host.runtime in the policy, and let root alone write to "
+					  "the directories above it");
 	} else if (ask_version(runtime, text, sizeof(text)) < 0) {
 		ces_doctor_find(doctor, "runtime", CES_GRADE_PROBLEM, "%s cannot be started: %s",
 				runtime, strerror(errno));

@@ -16,7 +16,16 @@
 /* sd_booted(3) looks at the same directory. */
 #define BOOTED "/run/systemd/system"
 
-void ces_doctor_services(struct ces_doctor *doctor)
+/* Returns whether `enable` has made its link. */
+static bool is_enabled(const char *timer)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/etc/systemd/system/timers.target.wants/%s", timer);
+	return access(path, F_OK) == 0;
+}
+
+void ces_doctor_services(struct ces_doctor *doctor, const struct ces_policy *policy)
 {
 	if (access(BOOTED, F_OK) < 0) {
 		ces_doctor_find(
@@ -25,13 +34,18 @@ void ces_doctor_services(struct ces_doctor *doctor)
 		ces_doctor_remedy(doctor, "as root: run ces-client clean at boot and every day");
 		return;
 	}
-	/* the name that `enable` gives the link */
-	if (access("/etc/systemd/system/timers.target.wants/ces-janitor.timer", F_OK) < 0) {
+	if (!is_enabled("ces-janitor.timer")) {
 		ces_doctor_find(doctor, "services", CES_GRADE_WARNING,
 				"the janitor is not enabled: ces-janitor.timer");
 		ces_doctor_remedy(doctor, "as root: systemctl enable --now ces-janitor.timer");
 	} else {
 		ces_doctor_find(doctor, "services", CES_GRADE_OK, "ces-janitor.timer is enabled");
+	}
+	if (policy != NULL && policy->audit_key != NULL && !is_enabled("ces-anchor.timer")) {
+		ces_doctor_find(doctor, "services", CES_GRADE_WARNING,
+				"the policy names a key for the journal (host.audit_key), and "
+				"nothing signs with it: ces-anchor.timer is not enabled");
+		ces_doctor_remedy(doctor, "as root: systemctl enable --now ces-anchor.timer");
 	}
 }
 
@@ -89,7 +103,16 @@ void ces_doctor_journal(struct ces_doctor *doctor)
 		return;                             /* (CES makes it) */
 	bytes = (uint64_t)fs.f_bfree * fs.f_frsize; /* with root's reserve: root writes it */
 	ces_num_format_size(bytes, space, sizeof(space));
-	if (bytes >= 100 * MIB && (fs.f_files == 0 || fs.f_ffree > 1000)) {
+	if (bytes >= 100 * MIB && fs.f_files != 0 && fs.f_ffree <= 1000) {
+		ces_doctor_find(doctor, "journal", CES_GRADE_WARNING,
+				"%s has room for %llu files only: the journal needs a new one "
+				"after each rotation",
+				CES_JOURNAL_DIR, (unsigned long long)fs.f_ffree);
+		ces_doctor_remedy(doctor, "as root: remove files there, or make a new file system "
+					  "with more inodes");
+		return;
+	}
+	if (bytes >= 100 * MIB) {
 		ces_doctor_find(doctor, "journal", CES_GRADE_OK, "%s has %s free", CES_JOURNAL_DIR,
 				space);
 		return;

@@ -9,14 +9,26 @@
 #include "common/cleanup.h"
 #include "common/name.h"
 
+/* None may be lost: a problem may come after any number of warnings. */
+static void grow(struct ces_doctor *doctor)
+{
+	size_t room = 2 * doctor->room + 64;
+	struct ces_finding *more = reallocarray(doctor->findings, room, sizeof(*more));
+
+	if (more == NULL)
+		abort();
+	doctor->findings = more;
+	doctor->room = room;
+}
+
 void ces_doctor_find(struct ces_doctor *doctor, const char *check, enum ces_grade grade,
 		     const char *format, ...)
 {
 	struct ces_finding *finding;
 	va_list args;
 
-	if (doctor->n >= CES_FINDINGS_MAX)
-		return;
+	if (doctor->n == doctor->room)
+		grow(doctor);
 	finding = &doctor->findings[doctor->n++];
 	*finding = (struct ces_finding){.check = check, .grade = grade};
 	va_start(args, format);

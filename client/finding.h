@@ -5,8 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CES_FINDINGS_MAX 256
-
 enum ces_grade {
 	CES_GRADE_OK,
 	CES_GRADE_WARNING, /* works, but somebody should look */
@@ -20,9 +18,10 @@ struct ces_finding {
 	char remedy[512]; /* "" if there is nothing to do */
 };
 
+/* All zero at first; the caller frees the list. */
 struct ces_doctor {
 	struct ces_finding *findings;
-	size_t n;
+	size_t n, room;
 };
 
 /* Adds a finding; its text is printf style. */

@@ -14,7 +14,7 @@ teardown()
 	chmod 711 /usr/libexec/ces/ces-fetch
 	chmod 755 /etc/ces
 	rm -rf /run/systemd/system /etc/systemd/system/timers.target.wants/ces-janitor.timer
-	rm -f /usr/local/bin/crun-old
+	rm -rf /usr/local/bin/{crun-old,old}
 	lab_policy
 }
 
@@ -242,11 +242,14 @@ warned() # PATTERN REMEDY
 	unfit 'runtime .*too old: crun version 1.5' 'crun 1.8 or later'
 	printf '#!/bin/sh\necho crun version 1.20\necho +CAP\n' > /usr/local/bin/crun-old
 	unfit 'runtime .*without seccomp' 'install crun'
-	printf '#!/bin/sh\necho runc version 1.2.7\n' > /usr/local/bin/crun-old
+	lab_policy '.host.runtime = "/usr/local/bin/old/runc"'
+	install -D -m 755 /usr/local/bin/crun-old /usr/local/bin/old/runc
+	printf '#!/bin/sh\necho runc version 1.2.7\n' > /usr/local/bin/old/runc
 	warned 'runtime +runc before 1.2.8 .*CVE-2025-31133' 'install runc 1.2.8 or later'
-	printf '#!/bin/sh\necho runc version 1.2.8\n' > /usr/local/bin/crun-old
+	printf '#!/bin/sh\necho runc version 1.2.8\n' > /usr/local/bin/old/runc
 	run ces alice doctor
 	no grep -q 'runc before' <<< "$output"
+	lab_policy '.host.runtime = "/usr/local/bin/crun-old"'
 	printf '#!/bin/sh\nprintf "youki \\033[31m version 0.1\\n"\n' > /usr/local/bin/crun-old
 	warned 'runtime .*neither crun nor runc.*youki .\[31m' 'name crun or runc'
 	chmod 777 /usr/local/bin/crun-old

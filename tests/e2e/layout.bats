@@ -246,6 +246,28 @@ blob() { echo "$dir/blobs/sha256/${1#sha256:}"; }
 	[[ $output == *"skopeo copy docker://ghcr.io/IMAGE oci:$dir:ghcr.io/IMAGE"* ]]
 }
 
+@test "doctor finds what ces-fetch cannot read or CES does not follow, for root too" {
+	for closed in $dir/blobs /srv; do
+		chmod o-x $closed
+		pulled ghcr.io/epcced/tools:1
+		[ "$status" -eq 125 ]
+		run ces-client doctor
+		chmod o+x $closed
+		echo "$output"
+		[ "$status" -eq 1 ]
+		[[ $output == *"ghcr.io: $dir is not readable by others"*"chmod o+x each directory above it"* ]]
+	done
+	mv $dir $dir.here
+	ln -s "$(basename $dir).here" $dir
+	run ces-client doctor
+	rm $dir
+	mv $dir.here $dir
+	echo "$output"
+	[[ $output == *"symbolic link"*"name the directory itself, and no link"* ]]
+	run ces-client doctor
+	[[ $output == *"ghcr.io comes from $dir"* ]]
+}
+
 @test "when the directory's machine is an hour ahead, an image comes from it all the same" {
 	find $dir -exec touch -d '+1 hour' {} +
 	pulled ghcr.io/epcced/tools:1
