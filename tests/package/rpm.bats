@@ -92,6 +92,8 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	p=$(find "$rpms/two" -name 'ces-selinux-*.noarch.rpm')
 	rpm -qp --qf '[%{FILENAMES}\n]' "$p" | grep -q '/selinux/packages/ces.pp$'
 	of '[%{REQUIRES}\n]' | grep -q 'ces-selinux .*if selinux-policy-targeted'
+	# (where that policy is installed, dnf wants both)
+	grep -qE '^    sudo dnf install \S+/ces-0\S+ \S+/ces-selinux-' README.md
 }
 
 @test "the apps of Open OnDemand are in a package of their own, for a portal that has nothing else of CES" {
