@@ -19,7 +19,8 @@ B ?= build
 ifeq ($(origin CC),default)
 CC = gcc
 endif
-WARN = -Wall -Wextra -Werror -Wconversion -Wshadow -Wformat=2 -Wswitch-enum -Wstrict-prototypes -Wmissing-prototypes
+# A warning is an error, but not with CFLAGS of a site's or a distribution's own: these bring others.
+WARN = $(if $(CFLAGS),,-Werror) -Wall -Wextra -Wconversion -Wshadow -Wformat=2 -Wswitch-enum -Wstrict-prototypes -Wmissing-prototypes
 HARDEN = -fstack-protector-strong -fPIE -fzero-call-used-regs=used
 # The same sources give the same bytes in whichever directory they are.
 OPT = -O2 -g -ffile-prefix-map=$(CURDIR)=. -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3

@@ -53,3 +53,18 @@ make_() { env -u MAKEFLAGS make -s B="$b" "$@"; }
 	[ ! -e "$root/usr/share/doc/ces" ] && [ ! -e "$root/usr/libexec/ces" ]
 	[ ! -e "$b/installed" ]
 }
+
+@test "a site's own flags of the compiler give programs, even if they bring warnings" {
+	make_ "$b/common/wire_encode.o" "$b/helper/admit/facts.o"
+	for flags in -O0 -O3; do
+		rm -rf "$b"
+		make_ CFLAGS=$flags "$b/common/wire_encode.o" "$b/helper/admit/facts.o"
+	done
+	# (without them a warning is an error)
+	mkdir -p "$b/top"
+	cp -r Makefile common tests "$b/top"
+	echo 'static int unused;' >> "$b/top/common/num.c"
+	run env -u MAKEFLAGS make -s -C "$b/top" build/common/num.o
+	echo "$output"
+	[ "$status" -ne 0 ]
+}
