@@ -146,7 +146,8 @@ static inline void scene_end(void)
 }
 
 /* Runs the suite as root of a user namespace. A machine that gives none fails the suite. */
-static inline int run_scenes(const char *name, TCase *tests)
+static inline int run_scenes_between(const char *name, TCase *tests, void (*begin)(void),
+				     void (*end)(void))
 {
 	char boot[CES_BOOT_LENGTH + 1];
 
@@ -154,9 +155,14 @@ static inline int run_scenes(const char *name, TCase *tests)
 		perror("this suite needs a user namespace (kernel.unprivileged_userns_clone)");
 		return EXIT_FAILURE;
 	}
-	tcase_add_checked_fixture(tests, scene_begin, scene_end);
+	tcase_add_checked_fixture(tests, begin, end);
 	tcase_set_timeout(tests, 60);
 	return run_suite(name, tests);
+}
+
+static inline int run_scenes(const char *name, TCase *tests)
+{
+	return run_scenes_between(name, tests, scene_begin, scene_end);
 }
 
 /* ---- what is in it ---- */
