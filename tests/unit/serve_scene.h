@@ -82,7 +82,8 @@ int execve(const char *path, char *const arguments[], char *const environment[])
 		job->n_fds += fcntl(fd, F_GETFD) >= 0;
 	if (read(3, &job->order, sizeof(job->order)) != sizeof(job->order))
 		_exit(99);
-	while ((n = read(5, job->input, sizeof(job->input) - 1)) > 0)
+	while (job->order.kind != CES_UNPACK_FIND_USER &&
+	       (n = read(5, job->input, sizeof(job->input) - 1)) > 0)
 		;
 	if (job->order.kind == CES_UNPACK_LAYER &&
 	    (mkdirat(6, "directory", 0755) < 0 || symlinkat("directory", 6, "link") < 0))
@@ -232,6 +233,7 @@ static void be_resolve(void)
 
 	for (size_t i = 0; i < n_script; i++) {
 		int late = -1;
+		char late_byte;
 
 		send_wish(&script[i]);
 		if (reads_no_answers || script[i].kind >= CES_WISH_KINDS)
@@ -239,6 +241,8 @@ static void be_resolve(void)
 		for (unsigned n = answers[script[i].kind]; n > 0; n--)
 			if (!take_answer(&late))
 				_exit(0);
+		if (late >= 0)
+			(void)!read(late, &late_byte, 1);
 		ces_cleanup_close(&late);
 	}
 	_exit(0);
