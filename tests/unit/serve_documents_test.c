@@ -1,5 +1,5 @@
 /* Tests the documents of a pull, against a ces-resolve that has been taken over: which bytes root
- * takes, and which image they are. */
+ * takes, which image they are, and which layers they name. */
 /* links: helper/store/serve.c helper/store/serve_layers.c helper/store/workers.c helper/store/claim.c helper/store/quota.c helper/store/digests.c helper/store/store.c helper/store/grants.c helper/core/beneath.c helper/core/spawn.c helper/core/capability.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c helper/session/runs.c helper/session/mounts.c helper/session/report.c helper/session/account.c helper/session/userns.c helper/session/idmap.c helper/launch/overlay.c */
 #include "tests/unit/serve_scene.h"
 
@@ -95,16 +95,11 @@ static const char *const no_digests[] = {
     "sha256:",
     "../../../etc/passwd",
     "sha256:000000000000000000000000000000000000000000000000000000000000000A",
-    /* as long as the field, with no NUL */
-    "sha256:00000000000000000000000000000000000000000000000000000000000000000",
     "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/",
 };
 
-/* (of a field without a NUL the last byte does not count: what is left is a digest) */
 START_TEST(a_text_that_is_no_digest_ends_the_pull)
 {
-	if (_i == 4)
-		return;
 	make_image(1);
 	SAY(.kind = CES_WISH_PARSE, .number = CES_UNPACK_MANIFEST, .digest = no_digests[_i]);
 	refused();
@@ -113,6 +108,15 @@ START_TEST(a_text_that_is_no_digest_ends_the_pull)
 	SAY(.kind = CES_WISH_BYTES, .number = CES_WISH_CONFIG, .bytes = no_digests[_i]);
 	SAY(.kind = CES_WISH_LAYER, .digest = blob(0), .diff_id = no_digests[_i]);
 	refused();
+}
+END_TEST
+
+START_TEST(a_digest_ends_with_its_field)
+{
+	SAY(.kind = CES_WISH_PARSE, .number = CES_UNPACK_MANIFEST, .digest = D1 "1",
+	    .diff_id = D2 "2");
+	served();
+	ck_assert_str_eq(shared->jobs[0].order.digest, D1);
 }
 END_TEST
 
@@ -238,6 +242,61 @@ START_TEST(the_reason_that_signatures_are_missing_is_cut)
 }
 END_TEST
 
+/* ---- which layers there are ---- */
+
+START_TEST(a_layer_is_one_that_manifest_and_configuration_name)
+{
+	static const char *const digests[][2] = {
+	    {D1, NULL}, {NULL, D1}, {"", NULL}, {NULL, ""}, {D1, D1}};
+
+	make_image(2);
+	reach(CES_CONFIGURING);
+	SAY(.kind = CES_WISH_BYTES, .number = CES_WISH_CONFIG, .bytes = config);
+	SAY(.kind = CES_WISH_LAYER, .digest = digests[_i][0] ?: blob(0),
+	    .diff_id = digests[_i][1] ?: diff_id(0));
+	refused();
+}
+END_TEST
+
+START_TEST(an_image_has_at_most_127_layers)
+{
+	make_image(1);
+	reach(CES_FETCHING);
+	n_script--; /* without the end of the list */
+	while (n_script < 3 + CES_LAYERS_MAX)
+		script[n_script] = script[n_script - 1], n_script++;
+	served();
+	ck_assert_uint_eq(pull.n, CES_LAYERS_MAX);
+	pull.n = 0;
+	script[n_script] = script[n_script - 1];
+	n_script++;
+	refused();
+}
+END_TEST
+
+START_TEST(a_configuration_that_the_manifest_does_not_name_ends_the_pull)
+{
+	make_image(1);
+	reach(CES_CONFIGURING);
+	SAY(.kind = CES_WISH_BYTES, .number = CES_WISH_CONFIG, .bytes = config);
+	SAY(.kind = CES_WISH_BYTES, .number = CES_WISH_CONFIG, .bytes = " ");
+	SAY(.kind = CES_WISH_NEED);
+	refused();
+}
+END_TEST
+
+START_TEST(the_last_of_127_layers_has_its_bit)
+{
+	make_image(CES_LAYERS_MAX);
+	have_layer(diff_id(126), 1000, blob(126));
+	have_layer(diff_id(64), 1000, blob(64));
+	reach(CES_FETCHING);
+	served();
+	ck_assert_uint_eq(shared->answers[0].here[0], 0);
+	ck_assert_uint_eq(shared->answers[0].here[1], 1 | 1ull << 62);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("documents");
@@ -247,10 +306,15 @@ int main(void)
 	tcase_add_loop_test(t, a_reader_gets_its_job_and_no_directory, 0, CES_COUNT(jobs));
 	tcase_add_loop_test(t, a_reader_of_another_kind_is_not_started, 0, 3 * 8);
 	tcase_add_loop_test(t, a_text_that_is_no_digest_ends_the_pull, 0, CES_COUNT(no_digests));
+	tcase_add_test(t, a_digest_ends_with_its_field);
 	tcase_add_loop_test(t, the_image_is_the_one_that_was_named_and_that_was_approved, 0,
 			    CES_COUNT(images));
 	tcase_add_loop_test(t, nothing_is_fetched_before_enough_keys_have_signed, 0,
 			    CES_COUNT(checks));
 	tcase_add_test(t, the_reason_that_signatures_are_missing_is_cut);
+	tcase_add_loop_test(t, a_layer_is_one_that_manifest_and_configuration_name, 0, 5);
+	tcase_add_test(t, an_image_has_at_most_127_layers);
+	tcase_add_test(t, a_configuration_that_the_manifest_does_not_name_ends_the_pull);
+	tcase_add_test(t, the_last_of_127_layers_has_its_bit);
 	return run_pulls("documents of a pull", t);
 }

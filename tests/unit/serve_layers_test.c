@@ -5,47 +5,6 @@
 
 /* ---- which layers there are ---- */
 
-START_TEST(a_layer_is_one_that_manifest_and_configuration_name)
-{
-	static const char *const digests[][2] = {
-	    {D1, NULL}, {NULL, D1}, {"", NULL}, {NULL, ""}, {D1, D1}};
-
-	make_image(2);
-	reach(CES_CONFIGURING);
-	SAY(.kind = CES_WISH_BYTES, .number = CES_WISH_CONFIG, .bytes = config);
-	SAY(.kind = CES_WISH_LAYER, .digest = digests[_i][0] ?: blob(0),
-	    .diff_id = digests[_i][1] ?: diff_id(0));
-	refused();
-}
-END_TEST
-
-START_TEST(an_image_has_at_most_127_layers)
-{
-	make_image(1);
-	reach(CES_FETCHING);
-	n_script--; /* without the end of the list */
-	while (n_script < 3 + CES_LAYERS_MAX)
-		script[n_script] = script[n_script - 1], n_script++;
-	served();
-	ck_assert_uint_eq(pull.n, CES_LAYERS_MAX);
-	pull.n = 0;
-	script[n_script] = script[n_script - 1];
-	n_script++;
-	refused();
-}
-END_TEST
-
-START_TEST(a_configuration_that_the_manifest_does_not_name_ends_the_pull)
-{
-	make_image(1);
-	reach(CES_CONFIGURING);
-	SAY(.kind = CES_WISH_BYTES, .number = CES_WISH_CONFIG, .bytes = config);
-	SAY(.kind = CES_WISH_BYTES, .number = CES_WISH_CONFIG, .bytes = " ");
-	SAY(.kind = CES_WISH_NEED);
-	refused();
-}
-END_TEST
-
 /* The layers of the entry, when the lock that the collector holds is taken. */
 static size_t entered;
 
@@ -70,6 +29,8 @@ START_TEST(layers_are_looked_for_after_the_collector_knows_of_them)
 {
 	make_image(3);
 	have_layer(diff_id(0), 1000, blob(0));
+	have_layer(diff_id(1), 1000, blob(1));
+	put_text(store.layers, part(diff_id(1), "unsettled"), "an earlier boot");
 	have_layer(diff_id(2), 1000, D1); /* from another blob */
 	reach(CES_FETCHING);
 	note_steps(0);
@@ -78,18 +39,6 @@ START_TEST(layers_are_looked_for_after_the_collector_knows_of_them)
 	ck_assert_uint_eq(entered, 3);
 	ck_assert_uint_eq(shared->answers[0].here[0], 1);
 	ck_assert_uint_eq(shared->answers[0].here[1], 0);
-}
-END_TEST
-
-START_TEST(the_last_of_127_layers_has_its_bit)
-{
-	make_image(CES_LAYERS_MAX);
-	have_layer(diff_id(126), 1000, blob(126));
-	have_layer(diff_id(64), 1000, blob(64));
-	reach(CES_FETCHING);
-	served();
-	ck_assert_uint_eq(shared->answers[0].here[0], 0);
-	ck_assert_uint_eq(shared->answers[0].here[1], 1 | 1ull << 62);
 }
 END_TEST
 
@@ -255,13 +204,15 @@ END_TEST
 
 START_TEST(a_layer_is_unpacked_once_at_a_time_and_three_layers_at_once)
 {
+	static const uint64_t unpacked[] = {3, 1}, again[] = {3, 0};
+
 	make_image(4);
 	reach(CES_FETCHING);
-	for (uint64_t i = 0; i < 3; i++)
+	for (uint64_t i = 0; i < unpacked[_i]; i++)
 		SAY(.kind = CES_WISH_UNPACK, .layer = i);
 	served();
 	pull.n = 0;
-	SAY(.kind = CES_WISH_UNPACK, .layer = _i == 0 ? 3 : 1);
+	SAY(.kind = CES_WISH_UNPACK, .layer = again[_i]);
 	refused();
 }
 END_TEST
@@ -276,6 +227,17 @@ START_TEST(what_was_committed_can_be_unpacked_anew_and_must_be_whole_anew)
 	served();
 	ck_assert_uint_eq(ces_store_layer_size(&store, diff_id(0)), 10);
 	ck_assert_uint_eq(shared->n_jobs, 2);
+	pull.n = 0;
+	shared->worker_end = WORKER_FAILS;
+	shared->first_bad = 5; /* of the next two pulls, each the second worker */
+	SAY(.kind = CES_WISH_COMMIT);
+	ck_assert_int_eq(serve(), -1);
+	ck_assert_uint_eq(shared->n_jobs, 4);
+	ck_assert_str_eq(err.text, "ces-resolve ended unexpectedly");
+	pull.n = 0;
+	ck_assert_int_eq(serve(), -1);
+	ck_assert_uint_eq(shared->n_jobs, 6);
+	ck_assert(is_refusal());
 }
 END_TEST
 
@@ -415,21 +377,57 @@ START_TEST(progress_goes_to_the_client_with_the_layers_own_digest)
 }
 END_TEST
 
+/* The next wish is answered when the one before it is done. */
+static void say_look_now(void)
+{
+	SAY(.kind = CES_WISH_CLAIM, .layer = 2, .number = 1);
+}
+
 START_TEST(progress_is_in_the_claim_and_its_end_lets_the_claim_go)
 {
-	int fd;
-
-	make_image(1);
+	make_image(3);
 	reach(CES_FETCHING);
 	SAY(.kind = CES_WISH_CLAIM);
+	SAY(.kind = CES_WISH_CLAIM, .layer = 1);
 	SAY(.kind = CES_WISH_PROGRESS, .number = CES_PROGRESS_FETCHING, .size = 50);
-	SAY(.kind = CES_WISH_PROGRESS, .number = CES_PROGRESS_DONE, .size = 100);
-	SAY(.kind = CES_WISH_CLAIM); /* (free again) */
-	SAY(.kind = CES_WISH_PROGRESS, .number = CES_PROGRESS_FETCHING, .size = 60);
+	SAY(.kind = CES_WISH_PROGRESS, .layer = 1, .number = CES_PROGRESS_WAITING, .size = 60);
+	say_look_now();
 	served();
-	ck_assert_uint_eq(shared->answers[2].state, 1);
-	fd = take_claim(blob(0));
-	drop_claim(blob(0), fd);
+	ck_assert_uint_eq(shared->claims, 2);
+	ck_assert_uint_eq(shared->claimed[0], 50);
+	ck_assert_uint_eq(shared->claimed[1], 0);
+	pull.n = 0;
+	SAY(.kind = CES_WISH_PROGRESS, .number = CES_PROGRESS_DONE);
+	say_look_now();
+	served();
+	ck_assert_uint_eq(shared->claims, 1);
+}
+END_TEST
+
+START_TEST(a_committed_layer_is_claimed_no_more)
+{
+	make_image(3);
+	reach(CES_FETCHING);
+	SAY(.kind = CES_WISH_CLAIM);
+	SAY(.kind = CES_WISH_CLAIM, .layer = 1);
+	SAY(.kind = CES_WISH_UNPACK);
+	SAY(.kind = CES_WISH_COMMIT);
+	say_look_now();
+	served();
+	ck_assert_uint_eq(shared->claims, 1);
+}
+END_TEST
+
+START_TEST(a_short_path_has_nothing_of_a_longer_one_before_it)
+{
+	make_image(1);
+	reach(CES_FETCHING);
+	SAY(.kind = CES_WISH_UNPACK);
+	SAY(.kind = CES_WISH_OPAQUE, .bytes = "directory/..");
+	SAY(.kind = CES_WISH_OPAQUE, .bytes = "directory");
+	note_steps(0);
+	served();
+	ck_assert_str_eq(strrchr(steps, ' ') + 1, "directory\n");
 }
 END_TEST
 
@@ -437,11 +435,7 @@ int main(void)
 {
 	TCase *t = tcase_create("layers");
 
-	tcase_add_loop_test(t, a_layer_is_one_that_manifest_and_configuration_name, 0, 5);
-	tcase_add_test(t, an_image_has_at_most_127_layers);
-	tcase_add_test(t, a_configuration_that_the_manifest_does_not_name_ends_the_pull);
 	tcase_add_test(t, layers_are_looked_for_after_the_collector_knows_of_them);
-	tcase_add_test(t, the_last_of_127_layers_has_its_bit);
 	tcase_add_test(
 	    t, an_image_that_is_not_built_on_an_allowed_base_is_denied_before_anything_is_fetched);
 	tcase_add_loop_test(t, a_layer_that_the_image_does_not_have_ends_the_pull, 0,
@@ -461,5 +455,7 @@ int main(void)
 	tcase_add_test(t, the_longest_path_is_too_long_and_an_empty_one_is_the_layers_root);
 	tcase_add_loop_test(t, progress_goes_to_the_client_with_the_layers_own_digest, 0, 6);
 	tcase_add_test(t, progress_is_in_the_claim_and_its_end_lets_the_claim_go);
+	tcase_add_test(t, a_committed_layer_is_claimed_no_more);
+	tcase_add_test(t, a_short_path_has_nothing_of_a_longer_one_before_it);
 	return run_pulls("layers of a pull", t);
 }
