@@ -2,6 +2,7 @@
 /* links: helper/store/collect.c helper/store/digests.c helper/store/grants.c helper/store/store.c helper/core/beneath.c helper/core/spawn.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c helper/session/runs.c */
 #include "helper/store/collect.h"
 
+#include <dlfcn.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/prctl.h>
@@ -76,6 +77,21 @@ int utimensat(int dir, const char *name, const struct timespec times[2], int fla
 	static const struct timespec now[2] = {{NOW, 0}, {NOW, 0}};
 
 	return (int)syscall(SYS_utimensat, dir, name, times == NULL ? now : times, flags);
+}
+
+static int unreadable = -1; /* a directory that cannot be listed */
+
+struct dirent *readdir(DIR *dir)
+{
+	struct dirent *(*next)(DIR *) = (struct dirent * (*)(DIR *)) dlsym(RTLD_NEXT, "readdir");
+	struct stat of, its;
+
+	if (unreadable >= 0 && fstat(dirfd(dir), &of) == 0 && fstat(unreadable, &its) == 0 &&
+	    of.st_ino == its.st_ino) {
+		errno = EIO;
+		return NULL;
+	}
+	return next(dir);
 }
 
 /* ---- what is in the store ---- */
@@ -328,6 +344,23 @@ START_TEST(what_cannot_be_read_now_may_need_anything)
 }
 END_TEST
 
+START_TEST(a_directory_that_cannot_be_listed_may_have_anything)
+{
+	const int directories[] = {store.grants, store.images, runs};
+	int entry = enter("pull-0123456789", digest(9), digest(99));
+
+	have_layer(digest(99), 1, D1);
+	have_image(1);
+	give(1, NOW, NOW, 0);
+	unreadable = directories[_i];
+	ces_collect(&store, runs);
+	unreadable = -1;
+	ck_assert(has_image(1));
+	ck_assert(is_there(store.layers, ces_store_hex(digest(99))));
+	close(entry);
+}
+END_TEST
+
 START_TEST(names_that_are_no_users_and_no_digests_are_nobodys)
 {
 	ck_assert_int_eq(mkdirat(store.grants, "nobody", 0755), 0);
@@ -402,6 +435,7 @@ int main(void)
 	tcase_add_test(t, a_damaged_image_goes_although_somebody_has_it_and_its_layers_too);
 	tcase_add_test(t, staging_of_a_dead_pull_and_old_trash_go_and_a_live_pulls_staging_stays);
 	tcase_add_loop_test(t, what_cannot_be_read_now_may_need_anything, 0, 5);
+	tcase_add_loop_test(t, a_directory_that_cannot_be_listed_may_have_anything, 0, 3);
 	tcase_add_test(t, names_that_are_no_users_and_no_digests_are_nobodys);
 	tcase_add_test(t, a_turn_ends_when_its_time_is_up_and_others_come_in_between);
 	tcase_add_loop_test(t, one_collector_at_a_time_waits_for_its_turn, 0, 4);
