@@ -36,12 +36,12 @@ int ces_verb_images(struct ces_session *session, struct ces_error *err)
 	return ces_report_done();
 }
 
-/* The canonical name that a grant is kept under: the reference as written, but without the tag if
- * it has a digest. */
-static int canonical(const struct ces_session *session, char *buffer, size_t size,
-		     struct ces_error *err)
+/* Finds the caller's own grant by its canonical name: the reference as written, but without the tag
+ * if it has a digest. */
+static int find(const struct ces_session *session, struct ces_grant *ret, struct ces_error *err)
 {
 	struct ces_reference reference;
+	char name[CES_REFERENCE_MAX];
 
 	if (session->request->image == NULL)
 		return ces_error_set(err, CES_E_USAGE,
@@ -50,29 +50,29 @@ static int canonical(const struct ces_session *session, char *buffer, size_t siz
 		return -1;
 	if (reference.digest[0] != '\0')
 		reference.tag[0] = '\0';
-	ces_reference_format(&reference, buffer, size);
-	return 0;
+	ces_reference_format(&reference, name, sizeof(name));
+	return ces_store_read_grant(&session->store, &session->caller, name, ret, err);
 }
 
 int ces_verb_remove(struct ces_session *session, struct ces_error *err)
 {
-	char reference[CES_REFERENCE_MAX];
+	struct ces_grant grant;
+	int result = find(session, &grant, err);
 
-	if (canonical(session, reference, sizeof(reference), err) < 0 ||
-	    ces_store_remove_grant(&session->store, session->uid, reference, err) < 0)
+	if (result < 0)
 		return -1;
+	result = ces_store_remove_grant(&session->store, session->uid, grant.reference, err);
+	ces_wire_free(&ces_grant_schema, &grant);
 	ces_collect_soon(&session->store, session->runs);
-	return ces_report_done();
+	return result < 0 ? -1 : ces_report_done();
 }
 
 int ces_verb_inspect(struct ces_session *session, struct ces_error *err)
 {
-	char reference[CES_REFERENCE_MAX];
 	CES_CLEANUP_FREE char *config = NULL;
 	struct ces_grant grant;
 
-	if (canonical(session, reference, sizeof(reference), err) < 0 ||
-	    ces_store_read_grant(&session->store, &session->caller, reference, &grant, err) < 0)
+	if (find(session, &grant, err) < 0)
 		return -1;
 	/* (passes the bytes on without a look at them) */
 	(void)ces_store_read_config(&session->store, grant.digest, CES_EVENT_CONFIG_MAX, &config);
