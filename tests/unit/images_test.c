@@ -1,0 +1,198 @@
+/* Tests what a user is told of their images, and how they remove one. */
+/* links: helper/store/images.c helper/store/grants.c helper/store/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c */
+#include <stdint.h>
+
+#include "common/event.h"
+#include "common/image.h"
+#include "common/record.h"
+#include "common/request.h"
+#include "helper/session/report.h"
+#include "helper/session/session.h"
+#include "helper/store/collect.h"
+#include "tests/unit/store_scene.h"
+
+/* ---- the client, and the collector ---- */
+
+static size_t config_length;
+
+void ces_report_send(const struct ces_wire_schema *schema, const void *event, bool matters)
+{
+	const struct ces_event_image *image = event;
+
+	ck_assert_ptr_eq(schema, &ces_event_image_schema);
+	ck_assert(matters);
+	config_length = image->config == NULL ? 0 : strlen(image->config);
+	(void)step("%s %.10s %lu bytes %lu layers pulled %lu%s", image->reference,
+		   image->digest + 7, image->size, image->layers, image->pulled,
+		   image->config == NULL ? "" : " with its configuration");
+}
+
+int ces_report_done(void)
+{
+	(void)step("done");
+	return 0;
+}
+
+void ces_collect_soon(const struct ces_store *where, int the_runs)
+{
+	ck_assert_int_eq(where->dir, store.dir);
+	ck_assert_int_eq(the_runs, runs);
+	(void)step("collect");
+}
+
+/* ---- the user ---- */
+
+static struct ces_request request;
+static struct ces_session session;
+
+static void begin(void)
+{
+	static char me[] = "me";
+
+	scene_begin();
+	request = (struct ces_request){0};
+	session = (struct ces_session){.uid = 1234,
+				       .caller = {.uid = 1234, .user = me},
+				       .request = &request,
+				       .runs = runs,
+				       .store = store};
+	note_steps(0);
+}
+
+static void give(const char *reference, const char *user, uint64_t pulled)
+{
+	const struct ces_grant grant = {.reference = (char *)(uintptr_t)reference,
+					.user = (char *)(uintptr_t)user,
+					.top_digest = digest(2),
+					.digest = digest(1),
+					.size = 7,
+					.layers = 3,
+					.pulled = pulled};
+
+	ck_assert_int_eq(ces_store_write_grant(&store, 1234, &grant, &err), 0);
+}
+
+static void ask(const char *image)
+{
+	request.image = (char *)(uintptr_t)image;
+}
+
+#define TOOL "ghcr.io/lab/tool:1"
+#define SAYS TOOL " 0000000000 7 bytes 3 layers pulled 5\n"
+
+START_TEST(a_user_sees_their_own_images_and_those_of_no_other_with_the_same_number)
+{
+	give("ghcr.io/lab/other:1", "other", 5);
+	ck_assert_int_eq(ces_verb_images(&session, &err), 0);
+	ck_assert_str_eq(steps, "done\n");
+	give(TOOL, "me", 5);
+	note_steps(0);
+	ck_assert_int_eq(ces_verb_images(&session, &err), 0);
+	ck_assert_str_eq(steps, SAYS "done\n");
+}
+END_TEST
+
+START_TEST(a_list_that_is_not_whole_is_an_error)
+{
+	give(TOOL, "me", 5);
+	ck_assert_int_eq(fchmodat(store.grants, "1234", 0755, 0), 0);
+	ck_assert_int_eq(ces_verb_images(&session, &err), -1);
+	ck_assert_int_eq(err.code, CES_E_HOST);
+	ck_assert_str_eq(steps, "");
+}
+END_TEST
+
+static void have_config(size_t length)
+{
+	const struct ces_image_record record = {.digest = digest(1)};
+	CES_CLEANUP_FREE char *text = malloc(length + 1);
+	const struct ces_bytes none = {text, 0}, config = {text, length};
+
+	memset(text, 'c', length);
+	steps_noted = false;
+	ck_assert_int_eq(ces_store_commit_image(&store, &record, &none, &config, &err), 0);
+	note_steps(0);
+}
+
+START_TEST(an_image_is_inspected_with_its_configuration_if_that_fits)
+{
+	give(TOOL, "me", 5);
+	have_config(CES_EVENT_CONFIG_MAX + (unsigned)_i);
+	ask(TOOL);
+	ck_assert_int_eq(ces_verb_inspect(&session, &err), 0);
+	ck_assert_uint_eq(config_length, _i == 0 ? CES_EVENT_CONFIG_MAX : 0);
+	ck_assert_ptr_nonnull(strstr(steps, "done\n"));
+	note_steps(0);
+	ck_assert_int_eq(ces_verb_images(&session, &err), 0);
+	ck_assert_str_eq(steps, SAYS "done\n"); /* without it */
+}
+END_TEST
+
+static const char *const names[] = {
+    NULL, "ubuntu", "", "ghcr.io/../x:1", "ghcr.io/lab/tool:2", "ghcr.io/lab/other:1"};
+static const enum ces_code refusals[] = {CES_E_USAGE, CES_E_USAGE,    CES_E_USAGE,
+					 CES_E_USAGE, CES_E_NOTFOUND, CES_E_NOTFOUND};
+
+START_TEST(an_image_that_is_no_image_or_not_theirs_is_not_inspected)
+{
+	give(TOOL, "me", 5);
+	give("ghcr.io/lab/other:1", "other", 5);
+	ask(names[_i]);
+	ck_assert_int_eq(ces_verb_inspect(&session, &err), -1);
+	ck_assert_int_eq(err.code, refusals[_i]);
+	ck_assert_str_eq(steps, "");
+}
+END_TEST
+
+START_TEST(an_image_that_is_removed_is_collected_and_one_that_is_not_there_is_not)
+{
+	give(TOOL, "me", 5);
+	ask(TOOL);
+	ck_assert_int_eq(ces_verb_remove(&session, &err), 0);
+	ck_assert_str_eq(steps, "collect\ndone\n");
+	note_steps(0);
+	ck_assert_int_eq(ces_verb_remove(&session, &err), -1);
+	ck_assert_int_eq(err.code, CES_E_NOTFOUND);
+	ask(NULL);
+	ck_assert_int_eq(ces_verb_remove(&session, &err), -1);
+	ck_assert_int_eq(err.code, CES_E_USAGE);
+	ck_assert_str_eq(steps, "");
+}
+END_TEST
+
+START_TEST(a_removal_says_nothing_of_another_account_with_the_same_number)
+{
+	give(TOOL, "other", 5);
+	ask(TOOL);
+	ck_assert_int_eq(ces_verb_remove(&session, &err), -1);
+	ck_assert_int_eq(err.code, CES_E_NOTFOUND);
+	ck_assert_str_eq(steps, "");
+}
+END_TEST
+
+START_TEST(a_reference_with_a_digest_names_the_image_whatever_its_tag_is)
+{
+	give("ghcr.io/lab/tool@" D1, "me", 5);
+	ask("ghcr.io/lab/tool:7@" D1);
+	ck_assert_int_eq(ces_verb_inspect(&session, &err), 0);
+	ck_assert_int_eq(ces_verb_remove(&session, &err), 0);
+	give("ghcr.io/lab/tool:latest", "me", 5);
+	ask("ghcr.io/lab/tool");
+	ck_assert_int_eq(ces_verb_remove(&session, &err), 0);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *t = tcase_create("images");
+
+	tcase_add_test(t, a_user_sees_their_own_images_and_those_of_no_other_with_the_same_number);
+	tcase_add_test(t, a_list_that_is_not_whole_is_an_error);
+	tcase_add_loop_test(t, an_image_is_inspected_with_its_configuration_if_that_fits, 0, 2);
+	tcase_add_loop_test(t, an_image_that_is_no_image_or_not_theirs_is_not_inspected, 0,
+			    CES_COUNT(names));
+	tcase_add_test(t, an_image_that_is_removed_is_collected_and_one_that_is_not_there_is_not);
+	tcase_add_test(t, a_removal_says_nothing_of_another_account_with_the_same_number);
+	tcase_add_test(t, a_reference_with_a_digest_names_the_image_whatever_its_tag_is);
+	return run_scenes_between("images", t, begin, scene_end);
+}
