@@ -1,0 +1,405 @@
+/* Tests a pull from its admission to its grant: the order of its steps, and for each step that
+ * fails what is left. The workers, what they fetch, and the journal's file are the test's. */
+/* links: helper/store/pull.c helper/store/quota.c helper/store/digests.c helper/store/grants.c helper/store/store.c helper/core/beneath.c helper/core/spawn.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c helper/session/runs.c helper/session/journal.c helper/session/json.c */
+#include <signal.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "common/event.h"
+#include "common/record.h"
+#include "common/request.h"
+#include "helper/session/journal.h"
+#include "helper/session/record.h"
+#include "helper/session/report.h"
+#include "helper/store/collect.h"
+#include "helper/store/serve.h"
+#include "helper/watch/finish.h"
+#include "tests/unit/store_scene.h"
+
+static struct ces_decision decision;
+static struct ces_request request;
+static struct ces_host host;
+static struct ces_session session;
+
+/* ---- the parts around a pull ---- */
+
+static int cannot(const char *text, struct ces_error *ret_err)
+{
+	return ces_error_set(ret_err, CES_E_HOST, "%s", text);
+}
+
+void ces_finish_dead(struct ces_session *of)
+{
+	ck_assert_ptr_eq(of, &session);
+	(void)step("finish the dead");
+}
+
+int ces_record_decision(struct ces_session *of, const struct ces_decision *what, const char *run,
+			const char *image, const struct ces_strings *devices,
+			const struct ces_error *why, struct ces_error *ret_err)
+{
+	ck_assert(of == &session && what == &decision && run == NULL && image == NULL &&
+		  devices == NULL && why == NULL);
+	return step("record the decision%s", is_locked(runs, ".") ? ", counted" : "")
+		   ? cannot("no record", ret_err)
+		   : 0;
+}
+
+int ces_journal_append(const struct ces_journal *journal, struct ces_json record, bool durable,
+		       struct ces_error *ret_err)
+{
+	const char *text = ces_json_end(&record);
+	bool bad;
+
+	ck_assert(journal == &session.journal && !durable);
+	ck_assert_ptr_nonnull(strstr(text, session.pull));
+	ck_assert_ptr_nonnull(strstr(text, D1));
+	bad = step("record the end: %s",
+		   strstr(text, "\"up to date\"") != NULL ? "up to date" : "pulled");
+	ces_json_free(&record);
+	return bad ? cannot("no end", ret_err) : 0;
+}
+
+int fdatasync(int fd)
+{
+	if (fd == session.journal.fd)
+		return step("sync the journal%s", is_locked(runs, ".") ? ", locked" : "") ? -1 : 0;
+	return step("sync %.5s", name_of_fd(fd)) ? -1 : 0; /* a record, or a grant by its digits */
+}
+
+unsigned alarm(unsigned seconds)
+{
+	if (seconds > 60)
+		(void)step("deadline %u", seconds);
+	return 0;
+}
+
+void ces_collect_soon(const struct ces_store *where, int the_runs)
+{
+	ck_assert(where == &session.store && the_runs == runs);
+	(void)step("collect");
+}
+
+int ces_unpacker_userns(const struct ces_session *of, int *ret, struct ces_error *ret_err)
+{
+	(void)of;
+	if (step("namespace"))
+		return cannot("no namespace", ret_err);
+	*ret = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return 0;
+}
+
+int ces_fetcher_start(const struct ces_session *of, const struct ces_decision *what,
+		      struct ces_worker *ret, struct ces_error *ret_err)
+{
+	(void)of, (void)what, (void)ret;
+	return step("ces-fetch") ? cannot("no ces-fetch", ret_err) : 0;
+}
+
+int ces_resolver_start(const struct ces_session *of, const struct ces_decision *what, uint64_t left,
+		       struct ces_worker *fetcher, struct ces_worker *ret,
+		       struct ces_error *ret_err)
+{
+	(void)of, (void)what, (void)fetcher, (void)ret;
+	return step("ces-resolve, %lu left", left) ? cannot("no ces-resolve", ret_err) : 0;
+}
+
+void ces_worker_stop(struct ces_worker *worker)
+{
+	(void)worker;
+	(void)step("stop a worker");
+}
+
+static bool up_to_date;
+static unsigned alive; /* pulls, as others see them meanwhile */
+
+static void count_pull(const struct ces_run_record *record, bool is_alive, void *context)
+{
+	(void)record, (void)context;
+	alive += is_alive;
+}
+
+int ces_serve_pull(struct ces_pull *pull, struct ces_error *ret_err)
+{
+	static char layer[CES_DIGEST_LENGTH + 1];
+
+	ck_assert_int_eq(ces_runs_each(runs, CES_EACH_PULL, count_pull, NULL), 0);
+	if (step("serve %s", pull->reference))
+		return cannot("no image", ret_err);
+	(void)strcpy(pull->digest, D1);
+	(void)strcpy(pull->top_digest, D2);
+	(void)strcpy(layer, digest(7));
+	pull->diff_ids[pull->n++] = layer;
+	pull->bytes = 600;
+	pull->up_to_date = up_to_date;
+	return 0;
+}
+
+void ces_report_send(const struct ces_wire_schema *schema, const void *event, bool matters)
+{
+	const struct ces_event_done *done = event;
+
+	ck_assert(schema == &ces_event_done_schema && matters);
+	ck_assert_str_eq(done->digest, D1);
+	(void)step("tell the user%s", done->up_to_date ? " that it is up to date" : "");
+}
+
+/* ---- a pull ---- */
+
+static void begin(void)
+{
+	static char me[] = "me", image[] = "ghcr.io/lab/tool:1";
+
+	scene_begin();
+	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	decision = (struct ces_decision){
+	    .rule = "projects.p.images[0]",
+	    .project = "p",
+	    .retain = CES_RETAIN_TIME,
+	    .retain_seconds = 86400,
+	    .image = {.registry = "ghcr.io", .repository = "lab/tool", .tag = "1"}};
+	request = (struct ces_request){.verb = CES_VERB_PULL, .image = image};
+	host = (struct ces_host){.store = {.space = 1000, .images = 2, .pulls = 2}};
+	session = (struct ces_session){.uid = 1234,
+				       .caller = {.uid = 1234, .user = me},
+				       .request = &request,
+				       .host = &host,
+				       .journal = CES_JOURNAL_NONE,
+				       .runs = runs,
+				       .store = store};
+	session.journal.fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	up_to_date = false;
+	alive = 0;
+	have_layer(digest(7), 600, D1);
+	note_steps(0);
+}
+
+static void end(void)
+{
+	steps_noted = false;
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	ck_assert_int_eq(errno, ECHILD);
+	close(session.journal.fd);
+	scene_end();
+}
+
+static bool has_grant(struct ces_grant *ret)
+{
+	struct ces_error ignored;
+
+	return ces_store_read_grant(&store, &session.caller, "ghcr.io/lab/tool:1", ret, &ignored) ==
+	       0;
+}
+
+static const char pull_steps[] = "finish the dead\n"
+				 "record the decision, counted\n"
+				 "sync recor\n"
+				 "sync the journal\n"
+				 "deadline 21600\n"
+				 "collect\n"
+				 "namespace\n"
+				 "ces-fetch\n"
+				 "ces-resolve, 1000 left\n"
+				 "serve ghcr.io/lab/tool:1\n"
+				 "stop a worker\n"
+				 "stop a worker\n"
+				 "sync grant\n"
+				 "record the end: pulled\n"
+				 "tell the user\n";
+
+/* The name of a grant's file is a digest. */
+static const char *steps_of_a_pull(void)
+{
+	char *sync = strstr(steps, "stop a worker\nsync ");
+
+	if (sync != NULL)
+		memcpy(sync + 19, "grant", 5);
+	return steps;
+}
+
+START_TEST(the_steps_of_a_pull_have_their_order_and_its_layers_are_settled)
+{
+	struct ces_grant grant;
+
+	ck_assert_msg(ces_verb_pull(&session, &decision, &err) == 0, "%s", err.text);
+	ck_assert_str_eq(steps_of_a_pull(), pull_steps);
+	ck_assert_uint_eq(alive, 1);
+	ck_assert_str_eq(session.pull, "");
+	ck_assert_uint_eq(count(runs), 0);
+	ck_assert(has_grant(&grant));
+	ck_assert_str_eq(grant.digest, D1);
+	ck_assert_str_eq(grant.top_digest, D2);
+	ck_assert_str_eq(grant.project, "p");
+	ck_assert_uint_eq(grant.size, 600);
+	ck_assert_uint_eq(grant.layers, 1);
+	ck_assert_uint_eq(grant.retain, 86400);
+	ces_wire_free(&ces_grant_schema, &grant);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	ck_assert(!is_there(store.layers, part(digest(7), "unsettled")));
+}
+END_TEST
+
+START_TEST(a_pull_that_fetched_nothing_settles_nothing)
+{
+	up_to_date = true;
+	ck_assert_int_eq(ces_verb_pull(&session, &decision, &err), 0);
+	ck_assert_ptr_nonnull(strstr(steps, "record the end: up to date\n"
+					    "tell the user that it is up to date\n"));
+	ck_assert_int_eq(waitpid(-1, NULL, 0), -1);
+	ck_assert(is_there(store.layers, part(digest(7), "unsettled")));
+}
+END_TEST
+
+static const struct {
+	int step;
+	const char *text, *then; /* the last step that is done */
+} faults[] = {
+    {2, "no record", "record the decision, counted\n"},
+    {3, "storing record", "sync recor\n"},
+    {4, "the journal did not reach the disk", "sync the journal\n"},
+    {7, "no namespace", "namespace\nstop a worker\nstop a worker\n"},
+    {8, "no ces-fetch", "namespace\nces-fetch\nstop a worker\nstop a worker\n"},
+    {9, "no ces-resolve", "ces-resolve, 1000 left\nstop a worker\nstop a worker\n"},
+    {10, "no image", "serve ghcr.io/lab/tool:1\nstop a worker\nstop a worker\n"},
+    {13, "storing", "stop a worker\nsync grant\n"},
+    {14, "no end", "record the end: pulled\n"},
+};
+
+START_TEST(when_a_step_of_a_pull_fails_nobody_has_the_image_and_no_later_step_is_done)
+{
+	struct ces_grant grant;
+	const char *then = faults[_i].then;
+
+	note_steps(faults[_i].step);
+	ck_assert_int_eq(ces_verb_pull(&session, &decision, &err), -1);
+	ck_assert_msg(strncmp(err.text, faults[_i].text, strlen(faults[_i].text)) == 0, "%s",
+		      err.text);
+	ck_assert_str_eq(steps_of_a_pull() + strlen(steps) - strlen(then), then);
+	ck_assert(!has_grant(&grant));
+	ck_assert(is_there(store.layers, part(digest(7), "unsettled")));
+	ck_assert(!is_locked(runs, "."));
+	if (faults[_i].step < 4)
+		return; /* (it was not entered) */
+	/* the entry is there until the failure is on record, but it belongs to nobody */
+	ck_assert_uint_eq(count(runs), 1);
+	ck_assert(!ces_runs_alive(runs, session.pull));
+	note_steps(0);
+	ces_pull_give_up(&session);
+	ck_assert_str_eq(steps, "collect\n");
+	ck_assert_uint_eq(count(runs), 0);
+}
+END_TEST
+
+/* ---- limits ---- */
+
+/* Enters a pull of a user; it lives as long as *ret is open. */
+static void enter(unsigned number, uid_t uid, int *ret)
+{
+	char name[32];
+	const struct ces_run_record record = {.run = name, .uid = uid};
+	int stop = -1;
+
+	(void)snprintf(name, sizeof(name), CES_RUNS_PULL "%010u", number);
+	ck_assert_int_eq(ces_runs_enter(runs, &record, ret, &stop, &err), 0);
+	close(stop);
+}
+
+static const struct {
+	unsigned mine, others, ended, most;
+	bool admitted;
+} limits[] = {{0, 0, 0, 1, true},  {1, 0, 0, 1, false}, {1, 0, 0, 2, true},
+	      {2, 0, 0, 2, false}, {3, 0, 0, 2, false}, {0, 3, 0, 1, true},
+	      {0, 0, 3, 1, true},  {1, 3, 3, 2, true},  {0, 0, 0, 0, false}};
+
+START_TEST(a_user_has_as_many_pulls_at_once_as_the_policy_says)
+{
+	unsigned mine = limits[_i].mine, others = limits[_i].others, ended = limits[_i].ended;
+	int entries[16];
+
+	steps_noted = false;
+	for (unsigned i = 0; i < mine + others + ended; i++)
+		enter(i, i < mine || i >= mine + others ? 1234 : 1235, &entries[i]);
+	for (unsigned i = mine + others; i < mine + others + ended; i++)
+		close(entries[i]);
+	host.store.pulls = limits[_i].most;
+	note_steps(10); /* (it need not go on to the image) */
+	ck_assert_int_eq(ces_verb_pull(&session, &decision, &err), -1);
+	ck_assert_str_eq(err.rule, limits[_i].admitted ? "" : "host.user_limits.pulls");
+	ck_assert_int_eq(err.code, limits[_i].admitted ? CES_E_HOST : CES_E_LIMIT);
+	if (!limits[_i].admitted)
+		ck_assert_str_eq(steps, "finish the dead\n");
+	for (unsigned i = 0; i < mine + others; i++)
+		close(entries[i]);
+}
+END_TEST
+
+START_TEST(a_register_that_cannot_be_read_admits_nobody)
+{
+	ck_assert_int_eq(mkdirat(runs, CES_RUNS_PULL "0000000001", 0700), 0);
+	ck_assert_int_eq(mkdirat(runs, CES_RUNS_PULL "0000000001/record", 0700), 0);
+	ck_assert_int_eq(ces_verb_pull(&session, &decision, &err), -1);
+	ck_assert_int_eq(err.code, CES_E_HOST);
+	ck_assert_str_eq(steps, "finish the dead\n");
+}
+END_TEST
+
+/* Another pull of the user's ends at the same time, and each could have been within the limit. */
+START_TEST(a_pull_that_is_over_the_limit_at_its_end_leaves_no_grant)
+{
+	struct ces_grant grant;
+
+	host.store.space = _i == 0 ? 600 : 599;
+	ck_assert_int_eq(ces_verb_pull(&session, &decision, &err), _i == 0 ? 0 : -1);
+	if (_i == 0)
+		return;
+	ck_assert_int_eq(err.code, CES_E_LIMIT);
+	ck_assert(!has_grant(&grant));
+	ck_assert_ptr_null(strstr(steps, "record the end"));
+}
+END_TEST
+
+START_TEST(a_user_who_has_all_their_images_starts_no_worker)
+{
+	host.store.images = 0;
+	ck_assert_int_eq(ces_verb_pull(&session, &decision, &err), -1);
+	ck_assert_str_eq(err.rule, "host.user_limits.images");
+	ck_assert_ptr_null(strstr(steps, "namespace"));
+}
+END_TEST
+
+static const enum ces_retain retains[] = {CES_RETAIN_RUN, CES_RETAIN_TIME, CES_RETAIN_ALWAYS};
+
+START_TEST(a_grant_has_a_time_only_where_the_policy_has_one)
+{
+	struct ces_grant grant;
+
+	decision.retain = retains[_i];
+	ck_assert_int_eq(ces_verb_pull(&session, &decision, &err), 0);
+	ck_assert(has_grant(&grant));
+	ck_assert_uint_eq(grant.retain, retains[_i] == CES_RETAIN_TIME ? 86400 : 0);
+	ces_wire_free(&ces_grant_schema, &grant);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *t = tcase_create("pull");
+
+	tcase_add_test(t, the_steps_of_a_pull_have_their_order_and_its_layers_are_settled);
+	tcase_add_test(t, a_pull_that_fetched_nothing_settles_nothing);
+	tcase_add_loop_test(
+	    t, when_a_step_of_a_pull_fails_nobody_has_the_image_and_no_later_step_is_done, 0,
+	    CES_COUNT(faults));
+	tcase_add_loop_test(t, a_user_has_as_many_pulls_at_once_as_the_policy_says, 0,
+			    CES_COUNT(limits));
+	tcase_add_test(t, a_register_that_cannot_be_read_admits_nobody);
+	tcase_add_loop_test(t, a_pull_that_is_over_the_limit_at_its_end_leaves_no_grant, 0, 2);
+	tcase_add_test(t, a_user_who_has_all_their_images_starts_no_worker);
+	tcase_add_loop_test(t, a_grant_has_a_time_only_where_the_policy_has_one, 0,
+			    CES_COUNT(retains));
+	return run_scenes_between("pull", t, begin, end);
+}
