@@ -2,6 +2,8 @@
 /* links: helper/store/quota.c helper/store/digests.c helper/store/grants.c helper/store/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c */
 #include "helper/store/quota.h"
 
+#include <dlfcn.h>
+#include <search.h>
 #include <stdint.h>
 #include <sys/statvfs.h>
 
@@ -20,6 +22,20 @@ int fstatvfs(int fd, struct statvfs *ret)
 	*ret = disk;
 	errno = EIO;
 	return disk.f_frsize == 0 ? -1 : 0;
+}
+
+static bool no_memory; /* for the nodes of a set */
+
+void *tsearch(const void *key, void **root, int (*compare)(const void *, const void *))
+{
+	void *(*real)(const void *, void **, int (*)(const void *, const void *)) =
+	    (void *(*)(const void *, void **, int (*)(const void *, const void *)))dlsym(RTLD_NEXT,
+											 "tsearch");
+
+	if (!no_memory)
+		return real(key, root, compare);
+	free((void *)(uintptr_t)key); /* (it would stay to the end of the process) */
+	return NULL;
 }
 
 /* ---- users and images ---- */
@@ -186,6 +202,20 @@ START_TEST(what_cannot_be_read_allows_nothing)
 }
 END_TEST
 
+START_TEST(without_memory_nothing_is_allowed)
+{
+	uint64_t left = 77;
+
+	have_image(1, "me", 100, 200);
+	no_memory = true;
+	ck_assert_int_eq(check("ghcr.io/lab/tool:9", &left), -1);
+	no_memory = false;
+	ck_assert_int_eq(err.code, CES_E_HOST);
+	ck_assert_str_eq(err.text, "out of memory");
+	ck_assert_uint_eq(left, 77);
+}
+END_TEST
+
 static const struct {
 	uint64_t blocks, reserve, needed;
 	int result;
@@ -262,6 +292,7 @@ int main(void)
 	tcase_add_test(t, a_user_has_as_many_images_as_the_policy_says);
 	tcase_add_test(t, an_image_without_its_record_takes_no_space_but_a_place);
 	tcase_add_loop_test(t, what_cannot_be_read_allows_nothing, 0, 2);
+	tcase_add_test(t, without_memory_nothing_is_allowed);
 	tcase_add_loop_test(t, there_is_room_for_what_the_disk_has_beside_the_reserve, 0,
 			    CES_COUNT(rooms));
 	tcase_add_test(t, a_set_has_each_digest_once_and_no_other_text);

@@ -163,7 +163,7 @@ static int serve_packet(const void *packet, size_t length)
 
 START_TEST(a_packet_of_another_length_than_it_says_ends_the_pull)
 {
-	static char buffer[40000];
+	static char buffer[HEAD + 40000];
 	struct ces_wish *wish = (struct ces_wish *)buffer;
 
 	wish->kind = CES_WISH_BYTES;

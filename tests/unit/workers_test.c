@@ -80,6 +80,7 @@ int poll(struct pollfd *fds, nfds_t n, int ms)
 }
 
 /* (what explicit_bzero is with _FORTIFY_SOURCE) */
+void __explicit_bzero_chk(void *bytes, size_t length, size_t size);
 void __explicit_bzero_chk(void *bytes, size_t length, size_t size)
 {
 	(void)size;
