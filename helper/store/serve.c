@@ -108,10 +108,10 @@ static const struct ces_bytes *manifest(const struct ces_serving *s)
 
 /* Does a document hold this digest as text? Every index, manifest and configuration has those of
  * its parts in it. So the bytes that were approved lead to their own parts alone, whatever
- * ces-resolve says is in them, and root need not read them. */
+ * ces-resolve says is in them, and root need not read them. One that never came has no bytes. */
 static bool names(const struct ces_bytes *document, const char *digest)
 {
-	return memmem(document->bytes, document->length, digest, CES_DIGEST_LENGTH) != NULL;
+	return memmem(document->bytes ?: "", document->length, digest, CES_DIGEST_LENGTH) != NULL;
 }
 
 static bool is_approved(const struct ces_pull *pull)

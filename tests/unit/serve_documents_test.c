@@ -197,6 +197,20 @@ START_TEST(the_image_is_the_one_that_was_named_and_that_was_approved)
 }
 END_TEST
 
+START_TEST(a_document_that_never_came_names_nothing)
+{
+	make_image(1);
+	if (_i == 0)
+		SAY(.kind = CES_WISH_BYTES, .number = CES_WISH_CHOSEN, .bytes = manifest);
+	SAY(.kind = CES_WISH_MANIFEST);
+	if (_i == 1)
+		SAY(.kind = CES_WISH_NEED);
+	if (_i == 2)
+		SAY(.kind = CES_WISH_LAYER, .digest = blob(0), .diff_id = diff_id(0));
+	refused();
+}
+END_TEST
+
 static const struct {
 	enum ces_code code;
 	const char *bytes, *text;
@@ -309,6 +323,7 @@ int main(void)
 	tcase_add_test(t, a_digest_ends_with_its_field);
 	tcase_add_loop_test(t, the_image_is_the_one_that_was_named_and_that_was_approved, 0,
 			    CES_COUNT(images));
+	tcase_add_loop_test(t, a_document_that_never_came_names_nothing, 0, 3);
 	tcase_add_loop_test(t, nothing_is_fetched_before_enough_keys_have_signed, 0,
 			    CES_COUNT(checks));
 	tcase_add_test(t, the_reason_that_signatures_are_missing_is_cut);
