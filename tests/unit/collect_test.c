@@ -16,7 +16,7 @@
 #include "tests/unit/store_scene.h"
 
 #define NOW 2000000000u
-#define UID 1234
+#define UID 1234u
 
 /* ---- system calls: time is the test's, and every removal is looked at ---- */
 

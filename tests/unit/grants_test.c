@@ -1,4 +1,4 @@
-/* Tests grants: who has which image, since when, and that nobody waits for a change of them. */
+/* Tests grants: who has which image, since when, and that nobody waits for a change. */
 /* links: helper/store/grants.c helper/store/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c */
 #include <signal.h>
 #include <stdint.h>
@@ -391,7 +391,7 @@ START_TEST(when_a_step_of_a_grant_fails_the_old_one_stays)
 }
 END_TEST
 
-/* Another process changes the user's grants, and is slow. It ends, when told, by a signal. */
+/* Another process changes the user's grants, and is slow. A signal ends it. */
 static pid_t begin_change(void)
 {
 	int ready[2];

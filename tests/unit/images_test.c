@@ -1,4 +1,4 @@
-/* Tests what a user is told of their images, and how they remove one. */
+/* Tests what a user can see of their images, and how they remove one. */
 /* links: helper/store/images.c helper/store/grants.c helper/store/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c */
 #include <stdint.h>
 

@@ -25,7 +25,7 @@ int flock(int fd, int operation)
 	return (int)syscall(SYS_flock, fd, operation);
 }
 
-START_TEST(layers_are_looked_for_after_the_collector_knows_of_them)
+START_TEST(layers_are_looked_for_after_the_collector_knows_their_names)
 {
 	make_image(3);
 	have_layer(diff_id(0), 1000, blob(0));
@@ -435,7 +435,7 @@ int main(void)
 {
 	TCase *t = tcase_create("layers");
 
-	tcase_add_test(t, layers_are_looked_for_after_the_collector_knows_of_them);
+	tcase_add_test(t, layers_are_looked_for_after_the_collector_knows_their_names);
 	tcase_add_test(
 	    t, an_image_that_is_not_built_on_an_allowed_base_is_denied_before_anything_is_fetched);
 	tcase_add_loop_test(t, a_layer_that_the_image_does_not_have_ends_the_pull, 0,

@@ -135,7 +135,7 @@ int fsetxattr(int fd, const char *name, const void *value, size_t size, int flag
 
 /* ---- signatures ---- */
 
-static enum ces_code signatures; /* CES_OK: enough of them */
+static enum ces_code signatures; /* CES_OK: there are enough */
 
 int ces_signed_check(const struct ces_decision *decision, const char *image, const char *top,
 		     const struct ces_bytes *bag, struct ces_signers *ret,

@@ -1,6 +1,6 @@
 /* Makes a store and a register for one test. The test is root of a user namespace of its own, so
- * that what it makes is root's, whoever runs it. It also has the notes of the suites that take the
- * place of a system call: one line for each step, and one step that fails. */
+ * that what it makes is root's, whichever user runs it. It also has the notes of the suites that
+ * take the place of a system call: one line for each step, and one step that fails. */
 #ifndef CES_TESTS_STORE_SCENE_H
 #define CES_TESTS_STORE_SCENE_H
 

@@ -1,5 +1,5 @@
-/* Tests how the workers of a pull are started, and what each is told: the test takes the place of
- * the processes, and reads their orders. */
+/* Tests how the workers of a pull are started, and which order each gets: the test takes the place
+ * of the processes, and reads their orders. */
 /* links: helper/store/workers.c helper/session/idmap.c helper/core/beneath.c helper/session/object.c helper/session/lock.c helper/session/tree.c helper/session/runs.c helper/store/store.c helper/session/frames.c */
 #include "helper/store/workers.h"
 
@@ -158,7 +158,7 @@ static int take_order(void *ret, size_t size)
 
 START_TEST(ces_fetch_gets_one_registry_one_repository_and_the_login)
 {
-	struct ces_fetch_open order;
+	struct ces_fetch_open order = {0};
 
 	ck_assert_int_eq(ces_fetcher_start(&session, &decision, &fetcher, &err), 0);
 	ck_assert_str_eq(steps, "account 0\nstart ces-fetch as 900:900 with 1 fds\n"
@@ -188,7 +188,7 @@ static const struct {
 
 START_TEST(an_endpoint_is_an_address_and_a_prefix_or_a_directory)
 {
-	struct ces_fetch_open order;
+	struct ces_fetch_open order = {0};
 
 	(void)strcpy(decision.endpoint, endpoints[_i].endpoint);
 	ck_assert_int_eq(ces_fetcher_start(&session, &decision, &fetcher, &err), 0);
@@ -202,7 +202,7 @@ END_TEST
 START_TEST(the_longest_texts_fit_and_longer_ones_are_cut)
 {
 	static char longest[9000];
-	struct ces_fetch_open order;
+	struct ces_fetch_open order = {0};
 
 	memset(longest, 'x', sizeof(longest) - 1);
 	request.username = request.token = longest;
@@ -228,7 +228,7 @@ static const struct {
 
 START_TEST(a_registry_gets_the_login_only_if_it_takes_one)
 {
-	struct ces_fetch_open order;
+	struct ces_fetch_open order = {0};
 
 	decision.credentials = logins[_i].wanted;
 	request.username = (char *)(uintptr_t)logins[_i].username;
@@ -251,7 +251,7 @@ static const struct {
 
 START_TEST(the_bundle_of_a_registry_is_a_file_of_roots_alone)
 {
-	struct ces_fetch_open order;
+	struct ces_fetch_open order = {0};
 	CES_CLEANUP_FD int ca = -1;
 	char byte = 0;
 
@@ -301,7 +301,7 @@ START_TEST(ces_resolve_gets_the_way_to_ces_fetch_and_no_login)
 	    "sha256:"
 	    "111111111111111111111111111111111111111111111111111111111111"
 	    "1111";
-	struct ces_resolve_order order;
+	struct ces_resolve_order order = {0};
 	CES_CLEANUP_FD int fetch = -1;
 	char byte = 0;
 
