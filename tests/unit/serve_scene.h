@@ -18,6 +18,7 @@
 
 #include "common/event.h"
 #include "common/paths.h"
+#include "common/wire_stream.h"
 #include "helper/core/fds.h"
 #include "helper/session/frames.h"
 #include "helper/store/serve_internal.h"

@@ -132,13 +132,25 @@ static inline void scene_begin(void)
 	ck_assert_int_ge(runs, 0);
 }
 
+#define STORE_NONE ((struct ces_store){-1, -1, -1, -1, -1, -1, -1})
+
+/* (in a program they go with its process) */
+static inline void close_store(struct ces_store *it)
+{
+	int *const fds[] = {&it->dir,     &it->layers, &it->images, &it->grants,
+			    &it->staging, &it->runs,   &it->lock};
+
+	for (size_t i = 0; i < CES_COUNT(fds); i++)
+		ces_cleanup_close(fds[i]);
+}
+
 /* Fails if the test left a descriptor open. */
 static inline void scene_end(void)
 {
 	CES_CLEANUP_FD int fd = -1;
 
 	steps_noted = false;
-	ces_store_close(&store);
+	close_store(&store);
 	close(runs);
 	ck_assert_int_eq(open_fds(), scene_fds);
 	fd = open(scene_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -84,7 +84,7 @@ static const unsigned open_modes[] = {0701, 0710, 0704, 0740, 0702, 0720, 0777};
 START_TEST(a_store_of_which_others_can_see_a_part_is_refused)
 {
 	const char *path = directories[_i];
-	struct ces_store again = {0};
+	struct ces_store again = STORE_NONE;
 	int before = open_fds();
 
 	for (size_t i = 0; i < CES_COUNT(open_modes); i++) {
@@ -92,24 +92,27 @@ START_TEST(a_store_of_which_others_can_see_a_part_is_refused)
 		ck_assert_int_eq(ces_store_open(&again, &err), -1);
 		ck_assert_int_eq(err.code, CES_E_HOST);
 		ck_assert_ptr_nonnull(strstr(err.text, "mode 0700"));
+		close_store(&again);
 	}
 	ck_assert_int_eq(chmod(path, 0700), 0);
 	ck_assert_int_eq(rename(path, "elsewhere"), 0);
 	ck_assert_int_eq(symlink("/elsewhere", path), 0);
 	ck_assert_int_eq(ces_store_open(&again, &err), -1);
 	ck_assert_int_eq(err.sys, ELOOP);
+	close_store(&again);
 	ck_assert_int_eq(unlink(path), 0);
 	put_text(AT_FDCWD, path, "");
 	ck_assert_int_eq(ces_store_open(&again, &err), -1);
 	ck_assert_int_eq(err.sys, ENOTDIR);
-	ck_assert_int_eq(again.dir, 0); /* nothing was handed out */
+	ck_assert_int_eq(again.lock, -1);
+	close_store(&again);
 	ck_assert_int_eq(open_fds(), before);
 }
 END_TEST
 
 START_TEST(a_store_without_its_lock_is_refused)
 {
-	struct ces_store again = {0};
+	struct ces_store again = STORE_NONE;
 	int before = open_fds();
 
 	ck_assert_int_eq(unlinkat(store.dir, "lock", 0), 0);
@@ -117,6 +120,7 @@ START_TEST(a_store_without_its_lock_is_refused)
 	ck_assert_int_eq(ces_store_open(&again, &err), -1);
 	ck_assert_ptr_nonnull(strstr(err.text, "the store's lock"));
 	ck_assert(!is_there(store.dir, "other"));
+	close_store(&again);
 	ck_assert_int_eq(open_fds(), before);
 }
 END_TEST
@@ -170,7 +174,7 @@ START_TEST(a_staging_directory_is_locked_before_the_collector_can_see_it)
 	ces_cleanup_close(&dir);
 	ck_assert(!is_locked(store.staging, name));
 	put_text(fs, "file", "");
-	ces_store_unstage(&store, name);
+	(void)ces_tree_remove(store.staging, name);
 	ck_assert_uint_eq(count(store.staging), 0);
 }
 END_TEST
@@ -197,7 +201,7 @@ START_TEST(when_a_step_of_staging_fails_no_later_one_is_done_and_the_lock_is_fre
 	ck_assert_ptr_nonnull(strstr(err.text, staging_errors[_i]));
 	ck_assert_int_eq(dir, -1);
 	ck_assert(!is_locked(store.dir, "lock"));
-	ces_store_unstage(&store, name);
+	(void)ces_tree_remove(store.staging, name);
 	ck_assert_uint_eq(count(store.staging), 0);
 }
 END_TEST

@@ -62,7 +62,10 @@ int ces_userns_make(const struct ces_idmap *map, int *ret, struct ces_error *ret
 {
 	char text[512];
 
-	(void)ces_idmap_format(&map->uid, text, sizeof(text));
+	text[0] = '\0';
+	for (size_t i = 0; i < map->uid.n; i++)
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%10u %10u %10u\n",
+			       map->uid.v[i].inside, map->uid.v[i].outside, map->uid.v[i].count);
 	if (step("user namespace: %s", text))
 		return ces_error_set(ret_err, CES_E_HOST, "no namespace");
 	*ret = fcntl(0, F_DUPFD_CLOEXEC, 300);
