@@ -74,7 +74,9 @@ static int check_fds(struct ces_error *err)
 {
 	for (int fd = 0; fd <= CES_FD_EVENT; fd++) {
 		struct stat st;
-		bool fits = fstat(fd, &st) == 0 &&
+		/* (a mere name, O_PATH, needs no right to what it names, and would be opened here)
+		 */
+		bool fits = (fcntl(fd, F_GETFL) & O_PATH) == 0 && fstat(fd, &st) == 0 &&
 			    (S_ISFIFO(st.st_mode) || (fd < CES_FD_REQUEST && is_pty(&st)));
 		int null;
 
@@ -107,8 +109,8 @@ static void reset_signals(void)
 	for (int number = 1; number < NSIG; number++)
 		(void)sigaction(number, &action, NULL);
 	action.sa_handler = SIG_IGN;
-	(void)sigaction(SIGPIPE, &action,
-			NULL); /* a client that went away is an error code, not a death */
+	/* a client that went away is an error code, not a death */
+	(void)sigaction(SIGPIPE, &action, NULL);
 	(void)sigaction(SIGXFSZ, &action, NULL);
 	sigemptyset(&empty);
 	(void)sigprocmask(SIG_SETMASK, &empty, NULL);

@@ -33,6 +33,7 @@ odd_fd() { run as alice timeout 30 "$CES_TOP/tests/attack/odd_fds.py" "$@" $open
 	odd_fd 1 file
 	[ "$status" -eq 0 ]
 	[[ $output == *"bytes 0"* ]]
+	grep -q '1 -> /dev/null' "$(outputs alice)"/fds
 	no grep -q /tmp "$(outputs alice)"/fds
 }
 
@@ -41,6 +42,7 @@ odd_fd() { run as alice timeout 30 "$CES_TOP/tests/attack/odd_fds.py" "$@" $open
 		odd_fd $n socket
 		[ "$status" -eq 0 ]
 		[[ $output == *"bytes 0"* ]]
+		grep -q "$n -> /dev/null" "$(outputs alice)"/fds
 		no grep -q socket "$(outputs alice)"/fds
 	done
 	for n in 3 4; do
@@ -55,6 +57,26 @@ odd_fd() { run as alice timeout 30 "$CES_TOP/tests/attack/odd_fds.py" "$@" $open
 		odd_fd $n reversed
 		[ "$status" -eq 125 ]
 	done
+	nothing_left_behind
+}
+
+@test "A07: the helper does not open a FIFO of others' that the caller may only name" {
+	rm -f /srv/closed
+	mkfifo -m 600 /srv/closed
+	exec 8<> /srv/closed
+	echo "of others'" >&8
+	for n in 3 4; do
+		odd_fd $n /srv/closed
+		[ "$status" -eq 125 ]
+	done
+	for n in 0 1; do
+		odd_fd $n /srv/closed
+		[ "$status" -eq 0 ]
+		grep -q "$n -> /dev/null" "$(outputs alice)"/fds
+	done
+	run timeout 2 head -n 1 <&8
+	exec 8>&-
+	[ "$output" = "of others'" ]
 	nothing_left_behind
 }
 

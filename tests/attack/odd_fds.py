@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Starts the helper with an fd that it must not take: odd_fds.py N KIND IMAGE
 
-The request is a run of `echo x; cat`. KIND of fd N: file (a new file, opened for writing), socket (one end of a pair),
-reversed (the other end of a pipe). Prints what came out of it on this side. Run it as an ordinary user.
+The request is a run that lists its fds and prints x. KIND of fd N: file (a new file, opened for writing), socket (one end of a pair),
+reversed (the other end of a pipe), or a path, which is opened without a right to read or write (O_PATH). Prints what came
+out of it on this side. Run it as an ordinary user.
 """
 import os
 import socket
@@ -21,6 +22,8 @@ def make(kind):
         ours, theirs = socket.socketpair()
         ours.settimeout(5)
         return ours.detach(), theirs.detach()
+    if kind.startswith("/"):
+        return None, os.open(kind, os.O_PATH)
     return None, None
 
 
@@ -38,8 +41,8 @@ def main(number, kind, image):
             os.dup2(fd, i)
         os.closerange(5, 256)
         os.execv(frame.HELPER, [frame.HELPER])
-    request = ["u64:1:2", "u64:2:2", "field:3:" + image, "field:11:sh", "field:11:-c", "field:11:echo x; readlink "
-               "/proc/self/fd/0 /proc/self/fd/1 > /safe_outputs/fds", "wrap:1"]
+    request = ["u64:1:2", "u64:2:2", "field:3:" + image, "field:11:sh", "field:11:-c", "field:11:exec 9> /safe_outputs/fds; "
+               "(ls -l /proc/$$/fd) >&9; echo x", "wrap:1"]
     try:
         os.write(pipes[3][1], frame.build(request))
     except BrokenPipeError:
