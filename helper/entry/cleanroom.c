@@ -24,6 +24,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -102,7 +103,6 @@ static void reset_signals(void)
 {
 	struct sigaction action = {.sa_handler = SIG_DFL};
 	struct itimerval none = {0};
-	sigset_t empty;
 
 	for (int timer = ITIMER_REAL; timer <= ITIMER_PROF; timer++)
 		(void)setitimer((__itimer_which_t)timer, &none, NULL);
@@ -112,8 +112,7 @@ static void reset_signals(void)
 	/* a client that went away is an error code, not a death */
 	(void)sigaction(SIGPIPE, &action, NULL);
 	(void)sigaction(SIGXFSZ, &action, NULL);
-	sigemptyset(&empty);
-	(void)sigprocmask(SIG_SETMASK, &empty, NULL);
+	(void)sigprocmask(SIG_SETMASK, &action.sa_mask, NULL); /* (which is empty) */
 }
 
 /* Limits below which the helper would leave half-written state. Raising a hard limit needs
@@ -223,6 +222,10 @@ int ces_cleanroom_enter(int argc, uid_t *ret_uid, struct ces_error *err)
 	if (argc != 1)
 		return ces_error_set(err, CES_E_USAGE,
 				     "ces-helper takes no arguments; type: ces-client --help");
+	/* children, and traced processes, stay over an exec: a caller's own would pass for the
+	 * container's */
+	if (waitid(P_ALL, 0, NULL, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 || errno != ECHILD)
+		return not_ours(err);
 	if (check_privilege(err) < 0)
 		return -1;
 	/* the slack outlives an exec: with a slack of centuries no poll of this process would ever

@@ -98,3 +98,18 @@ odd_fd() { run as alice timeout 30 "$CES_TOP/tests/attack/odd_fds.py" "$@" $open
 	ces alice stop "$(ces alice ps --format json | jq -r '.[0].run')"
 	[ "$output" = "of others' 1"$'\n'"of others' 2"$'\n'"of others' 3" ]
 }
+
+@test "A07: a process that has children already, or traces one, cannot become the helper" {
+	for kind in child stopped traced; do
+		run as alice timeout 15 "$CES_TOP/tests/attack/followers.py" $kind $open/tools:1
+		echo "$kind: $status $output"
+		refusals+="$status "
+		pkill -KILL -u alice -x followers.py || true
+		pkill -KILL -u alice -x sleep || true
+	done
+	# (no record says that the runtime made another container than planned)
+	journal_new -c 'select(.event == "proof")'
+	[ "$(journal_new -s '[.[] | select(.event == "proof")] | length')" -eq 0 ]
+	[ "$refusals" = '125 125 125 ' ]
+	nothing_left_behind
+}
