@@ -36,8 +36,9 @@ int ces_object_write(int dir, const char *name, const struct ces_wire_schema *sc
 	fd = ces_beneath_open(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0 || ces_write_full(fd, frame, length, -1) < 0 ||
 	    (ret == NULL && fdatasync(fd) < 0) || renameat(dir, temporary, dir, name) < 0) {
-		(void)(fd >= 0 && unlinkat(dir, temporary, 0)); /* (errno stays) */
-		return ces_error_errno(err, CES_E_HOST, "storing %s", name);
+		ces_error_errno(err, CES_E_HOST, "storing %s", name);
+		(void)unlinkat(dir, temporary, 0);
+		return -1;
 	}
 	if (ret != NULL)
 		*ret = ces_steal_fd(&fd);

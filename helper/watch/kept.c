@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/name.h"
@@ -20,17 +22,21 @@ void ces_kept_forget(const struct ces_store *store, const char *run)
 	(void)unlinkat(store->runs, run, 0);
 }
 
-/* A damaged record belongs to a run of which the power cut has taken everything else too. */
+/* A damaged record belongs to a run of which the power cut has taken everything else too. A longer
+ * name is of a record that a killed helper did not finish. */
 static void restore(int kept, const char *name, void *context)
 {
 	int runs = *(const int *)context;
 	struct ces_run_record record;
-	struct ces_error err;
+	struct ces_error err = {.code = CES_E_INTERNAL};
+	char run[CES_RUN_DIGITS + 1];
 
-	if (!ces_run_valid(name) || faccessat(runs, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	(void)snprintf(run, sizeof(run), "%s", name);
+	if (!ces_run_valid(run) || faccessat(runs, run, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
 	    errno != ENOENT)
 		return;
-	if (ces_object_read(kept, name, &ces_run_record_schema, &record, &err) < 0) {
+	if (strcmp(name, run) != 0 ||
+	    ces_object_read(kept, name, &ces_run_record_schema, &record, &err) < 0) {
 		if (err.code == CES_E_INTERNAL)
 			(void)unlinkat(kept, name, 0);
 		return;

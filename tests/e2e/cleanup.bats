@@ -354,6 +354,48 @@ interrupted() # SIGNAL MILLISECONDS
 	gone
 }
 
+# Fills the file system at DIRECTORY, whose pages then have no room left.
+fill() { cat /dev/zero > "$1"/filler 2> /dev/null || true; }
+
+@test "when the store's disk is full, runs and pulls that fail leave no file in the store" {
+	grants=$store/grants/$(id -u alice)
+	for d in $store/runs "$grants"; do
+		mount -t tmpfs -o mode=700,size=64k ces-full "$d"
+	done
+	lab_label
+	fill "$grants"
+	for i in 1 2 3; do
+		run --separate-stderr pull alice $open/tools:1
+		echo "$stderr"
+		[ "$status" -eq 125 ]
+		[[ $stderr == *"No space left"* ]]
+	done
+	[ "$(ls -A "$grants")" = filler ]
+	umount "$grants"
+	fill $store/runs
+	for i in 1 2 3; do
+		run --separate-stderr inside -- true
+		echo "$stderr"
+		[ "$status" -eq 125 ]
+		[[ $stderr == *"No space left"* ]]
+	done
+	[ "$(ls -A $store/runs)" = filler ]
+	umount $store/runs
+	gone
+}
+
+@test "what a helper was writing when it was killed is cleared by the next start, but not what another writes" {
+	start_run
+	n=$(ces alice ps -q)
+	touch $store/runs/"$n".77 $store/runs/1234567890.77
+	inside -- true
+	[ "$(ls $store/runs)" = "$n"$'\n'"$n.77" ]
+	rm $store/runs/"$n".77
+	kill -TERM $client
+	wait $client || true
+	gone
+}
+
 # (that of a killed helper is named so, and is not locked)
 @test "an entry that was never made is cleared after a minute, also if the clock was ahead when it was begun" {
 	mkdir -m 700 /run/ces/.new-000000000{1,2,3}
