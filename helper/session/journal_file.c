@@ -221,6 +221,7 @@ static int append_locked(const struct ces_journal *journal, const char *record, 
 	char boot[CES_BOOT_LENGTH + 1], when[40];
 	struct place last;
 	int length;
+	off_t end;
 
 	if (open_current(journal, err) < 0 || ces_object_boot(boot, err) < 0 ||
 	    find_place(journal, boot, &last, err) < 0)
@@ -232,8 +233,13 @@ static int append_locked(const struct ces_journal *journal, const char *record, 
 			  record + 1);
 	if (length < 0 || (size_t)length >= size)
 		return ces_error_set(err, CES_E_INTERNAL, "a journal record is too long");
-	if (ces_write_full(journal->fd, line, (size_t)length, ces_now_ms() + 5000) < 0)
-		return ces_error_errno(err, CES_E_HOST, "writing the journal");
+	end = lseek(journal->fd, 0, SEEK_END);
+	if (ces_write_full(journal->fd, line, (size_t)length, ces_now_ms() + 5000) < 0) {
+		ces_error_errno(err, CES_E_HOST, "writing the journal");
+		/* (two lines that a full disk has cut short would look like forged ones) */
+		(void)!ftruncate(journal->fd, end);
+		return -1;
+	}
 	ces_digest_of(line + last.torn, (size_t)(length - last.torn - 1), last.digest);
 	return write_head(journal, &last, boot, err);
 }

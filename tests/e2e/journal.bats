@@ -268,6 +268,39 @@ touched() { stat -c %y /run/ces $store/staging; }
 	[ "$status" -eq 0 ]
 }
 
+# A record of more than a page: one with many binds.
+long_record()
+{
+	local binds=() i
+	for i in {1..32}; do binds+=(-v "./many:/$(printf 'a%.0s' {1..200})$i"); done
+	ces alice run "${binds[@]}" $open/tools:1 true
+}
+
+@test "records that a full disk has cut short, one after the other, do not make the journal look forged" {
+	lab_policy '.defaults.binds = ["~"]'
+	as alice mkdir -p many
+	mount -t tmpfs -o mode=700,size=256k ces-full /var/log/ces
+	lab_label
+	inside -- true
+	cat /dev/zero > /var/log/ces/filler 2> /dev/null || true
+	for i in 1 2 3; do
+		run --separate-stderr long_record
+		echo "$stderr"
+		[ "$status" -eq 125 ] || break
+		truncate -s -4096 /var/log/ces/filler # (one page more)
+	done
+	rm /var/log/ces/filler
+	run inside -- true
+	verified=$(ces-policy audit verify --journal $journal 2>&1) || true
+	umount /var/log/ces
+	lab_policy
+	rmdir /home/alice/many
+	echo "$verified"
+	[[ $verified == intact* ]]
+	[ "$status" -eq 0 ]
+	nothing_left_behind
+}
+
 @test "without a journal no run starts" {
 	mv $journal $lab/kept
 	mkdir $journal
