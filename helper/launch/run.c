@@ -421,10 +421,8 @@ static int prepare(struct ces_session *session, struct ces_plan *plan, struct ce
 		plan->columns = size.ws_col;
 	}
 	(void)snprintf(plan->hostname, sizeof(plan->hostname), "ces-%s", plan->run);
-	ces_journal_fill_run(decision->outputs.source, plan->run, plan->outputs,
-			     sizeof(plan->outputs));
-	ces_journal_fill_run(decision->scratch.source, plan->run, plan->scratch,
-			     sizeof(plan->scratch));
+	ces_journal_fill(&decision->outputs, plan->run, plan->outputs, sizeof(plan->outputs));
+	ces_journal_fill(&decision->scratch, plan->run, plan->scratch, sizeof(plan->scratch));
 	if (check_runtime(plan, err) < 0 || ces_config_filter(&plan->filter, err) < 0 ||
 	    load_image(plan, grant, err) < 0 ||
 	    ces_signed_check_kept(&session->store, decision, grant, &session->signers, err) < 0 ||

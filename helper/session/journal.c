@@ -29,14 +29,14 @@ static const char *verb_name(uint64_t verb)
 	return verb < CES_COUNT(names) ? names[verb] : "";
 }
 
-void ces_journal_fill_run(const char *source, const char *run, char *buffer, size_t size)
+void ces_journal_fill(const struct ces_decision_mount *of, const char *run, char *ret, size_t size)
 {
-	const char *mark = strstr(source, "{run}");
+	const char *source = of->source, *mark = of->per_run ? strstr(source, "{run}") : NULL;
 
 	if (mark == NULL)
-		(void)snprintf(buffer, size, "%s", source);
+		(void)snprintf(ret, size, "%s", source);
 	else
-		(void)snprintf(buffer, size, "%.*s%s%s", (int)(mark - source), source, run,
+		(void)snprintf(ret, size, "%.*s%s%s", (int)(mark - source), source, run,
 			       mark + strlen("{run}"));
 }
 
@@ -62,7 +62,7 @@ static void put_mount(struct ces_json *mounts, const struct ces_decision_mount *
 {
 	char source[1100];
 
-	ces_journal_fill_run(mount->source, run, source, sizeof(source));
+	ces_journal_fill(mount, run, source, sizeof(source));
 	ces_json_object(mounts, NULL);
 	put_path(mounts, "source", source);
 	put_path(mounts, "destination", mount->destination);

@@ -70,8 +70,9 @@ struct ces_journal_subject {
 	const char *user, *project, *run, *image, *digest;
 };
 
-/* Fills in {run}, the one template that a decision leaves open. */
-void ces_journal_fill_run(const char *source, const char *run, char *buffer, size_t size);
+/* Writes the source with {run} filled in, the one template that a decision leaves open. A caller's
+ * own directory may have such a name. */
+void ces_journal_fill(const struct ces_decision_mount *of, const char *run, char *ret, size_t size);
 
 /* Makes the record of strangers who connected to a published port of a run and whose connections
  * were closed: how many since the last record, and the uid of the last. */

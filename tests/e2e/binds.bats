@@ -141,6 +141,16 @@ teardown()
 	[[ $stderr == *"/grün"* ]]
 }
 
+@test "a directory with {run} in its name is itself, in the container and in the journal" {
+	install -d -o alice -g alice '/home/alice/work/a{run}b'
+	run inside -v './work/a{run}b:/d' -v './work/a{run}b:/safe_outputs' -v './work/a{run}b:/scratch' -- \
+		sh -c 'touch /d/one /safe_outputs/two /scratch/three'
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$(ls '/home/alice/work/a{run}b' | grep -v ces-run.json | paste -sd ' ')" = 'one three two' ]
+	[ "$(journal_new -r 'select(.event == "decision") | .mounts[1:][].source' | sort -u)" = '/home/alice/work/a{run}b' ]
+}
+
 @test "bytes that are not UTF-8 are refused with 125, and the message names the value" {
 	refused_by() # NAME OPTION...
 	{
