@@ -114,14 +114,6 @@ static bool is_runtimes(pid_t pid, const char *runtime)
 				     file.st_ino == its.st_ino);
 }
 
-/* A process that cannot go on stays stopped for ever, unless it is dead. */
-static int go_on(int request, pid_t pid, int signal, struct ces_error *err)
-{
-	return ptrace((enum __ptrace_request)request, pid, NULL, (long)signal) < 0 && errno != ESRCH
-		   ? ces_error_errno(err, CES_E_HOST, "letting the runtime go on")
-		   : 0;
-}
-
 /* Still traced, or dead with its end not yet taken. */
 static bool is_ours(pid_t pid)
 {
@@ -131,8 +123,9 @@ static bool is_ours(pid_t pid)
 	       errno != ECHILD;
 }
 
-/* A dying process cannot be let go. It stays traced until its end has been taken: otherwise the end
- * of its process would never come. A thread that an exec has removed has no end. */
+/* A process that cannot go on stays stopped for ever. A dying one cannot be let go. It stays traced
+ * until its end has been taken: otherwise the end of its process would never come. A thread that an
+ * exec has removed has no end. */
 static int let_go(struct ces_hold *hold, pid_t pid, int request, int signal, struct ces_error *err)
 {
 	if (ptrace((enum __ptrace_request)request, pid, NULL, (long)signal) == 0) {
@@ -184,7 +177,7 @@ static int on_stop(struct ces_hold *hold, const char *runtime, pid_t pid, int st
 	}
 	if (hold->leaving)
 		return let_go(hold, pid, PTRACE_DETACH, signal, err);
-	return go_on(PTRACE_CONT, pid, signal, err) < 0 ? -1 : keep(hold, pid, err);
+	return let_go(hold, pid, PTRACE_CONT, signal, err) < 0 ? -1 : keep(hold, pid, err);
 }
 
 /* Handles events until the program is held (1) or, when leaving, until nobody is traced any more. 0
@@ -229,11 +222,10 @@ static int handle_blocked(struct ces_hold *hold, const char *runtime, int64_t de
 int ces_hold_wait(struct ces_hold *hold, const char *runtime, int64_t deadline_ms,
 		  struct ces_error *err)
 {
-	if (hold->leader == 0)
-		return 0;
-	if (keep(hold, hold->leader, err) < 0)
+	if (hold->leader != 0 && (keep(hold, hold->leader, err) < 0 ||
+				  handle_blocked(hold, runtime, deadline_ms, err) < 0))
 		return -1;
-	return handle_blocked(hold, runtime, deadline_ms, err) < 0 ? -1 : 0;
+	return 0;
 }
 
 int ces_hold_release(struct ces_hold *hold, int64_t deadline_ms, struct ces_error *err)

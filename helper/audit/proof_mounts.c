@@ -132,8 +132,6 @@ static unsigned long parse_flags(const char *options)
 			    strncmp(at, words[i].word, length) == 0)
 				flags |= words[i].flag;
 		at += length;
-		if (*at == '\0')
-			break;
 	}
 	return flags;
 }

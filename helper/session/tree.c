@@ -166,9 +166,8 @@ static int chown_one(int parent, const char *name, const struct stat *st, void *
 	const struct owner *owner = context;
 	gid_t gid = st->st_gid >= CES_IDMAP_PROJECT_GID ? st->st_gid : owner->gid;
 
-	if (st->st_uid == owner->uid && st->st_gid == gid)
-		return 0;
-	if (fchownat(parent, name, owner->uid, gid, AT_SYMLINK_NOFOLLOW) == 0)
+	if ((st->st_uid == owner->uid && st->st_gid == gid) ||
+	    fchownat(parent, name, owner->uid, gid, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
 	return st->st_gid == 65534 && st->st_uid == owner->uid ? 0 : -1;
 }

@@ -132,29 +132,23 @@ static void stop(struct watch *watch, const char *why, int64_t grace)
 		send_signal(watch, number);
 }
 
+/* What a client may pass on; the first ENDS ask for an end. */
+static const int known[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGKILL};
+#define ENDS 4
+
 /* Does what the client passes on, as if the container's process were the client's child. */
 static void obey(struct watch *watch, uint64_t number)
 {
-	switch (number) {
-	case SIGKILL:
-		end_by(watch, SIGKILL);
-		break;
-	case SIGHUP:
-	case SIGINT:
-	case SIGQUIT:
-	case SIGTERM:
-	case SIGUSR1:
-	case SIGUSR2:
-		if (would_end(watch, (int)number, true)) {
-			end_by(watch, (int)number);
-			break;
+	for (size_t i = 0; i < CES_COUNT(known); i++) {
+		if ((uint64_t)known[i] != number)
+			continue;
+		if (would_end(watch, known[i], true)) {
+			end_by(watch, known[i]);
+			return;
 		}
-		send_signal(watch, (int)number);
-		watch->sent = (int)number;
+		send_signal(watch, known[i]);
+		watch->sent = known[i];
 		watch->sent_at = ces_now_ms();
-		break;
-	default:
-		break;
 	}
 }
 
@@ -197,9 +191,7 @@ static int64_t next_deadline(const struct watch *watch)
 {
 	if (watch->sent != 0)
 		return ces_now_ms() + SENT_TICK_MS;
-	if (watch->kill_at >= 0)
-		return watch->kill_at;
-	return watch->time_limit;
+	return watch->kill_at >= 0 ? watch->kill_at : watch->time_limit;
 }
 
 /* Does what is due by the clock. */
@@ -239,12 +231,11 @@ static void on_stop(struct watch *watch)
  * except ALRM: see ces_deadline. */
 static void take_signals(struct watch *watch)
 {
-	static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 	sigset_t asked, all;
 
 	sigemptyset(&asked);
-	for (size_t i = 0; i < CES_COUNT(ends); i++)
-		sigaddset(&asked, ends[i]);
+	for (size_t i = 0; i < ENDS; i++)
+		sigaddset(&asked, known[i]);
 	sigfillset(&all);
 	sigdelset(&all, SIGALRM);
 	watch->signals = signalfd(-1, &asked, SFD_CLOEXEC | SFD_NONBLOCK);
