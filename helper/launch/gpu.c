@@ -360,16 +360,20 @@ int ces_gpus_choose(struct ces_gpus *gpus, const struct ces_decision *decision, 
 	return 0;
 }
 
-void ces_gpus_count(const struct ces_gpus *gpus, size_t *ret_all, size_t *ret_free)
+struct ces_gpu_count ces_gpus_count(const struct ces_gpus *gpus)
 {
-	*ret_all = *ret_free = 0;
+	struct ces_gpu_count count = {0};
+
 	for (size_t i = 0; i < gpus->n_found; i++) {
 		const struct ces_gpu *gpu = &gpus->found[i];
-		bool again = gpu->closed;
+		uint64_t bit = gpu->closed ? 0 : 1ull << gpu->marks[gpu->n_marks - 1] % 64;
 
-		for (size_t j = 0; j < i && !again; j++)
-			again = meets(gpu, gpus->found[j].marks, gpus->found[j].n_marks);
-		*ret_all += !again;
-		*ret_free += !again && !gpu->busy;
+		for (size_t j = 0; j < i && bit != 0; j++)
+			bit = meets(gpu, gpus->found[j].marks, gpus->found[j].n_marks) ? 0 : bit;
+		count.all += bit != 0;
+		count.idle += bit != 0 && !gpu->busy;
+		count.devices |= bit;
+		count.idle_devices |= gpu->busy ? 0 : bit;
 	}
+	return count;
 }

@@ -51,8 +51,14 @@ int ces_gpus_choose(struct ces_gpus *gpus, const struct ces_decision *decision, 
 
 /* Call after ces_gpus_choose, whether it failed or not. Counts the devices of this machine that the
  * decision allows, each once under whatever names, and the free ones among these. A device that is
- * closed to the caller's job does not count. */
-void ces_gpus_count(const struct ces_gpus *gpus, size_t *ret_all, size_t *ret_free);
+ * closed to the caller's job does not count.
+ *
+ * The sets of devices have a bit for each, which two devices may share. */
+struct ces_gpu_count {
+	size_t all, idle;
+	uint64_t devices, idle_devices;
+};
+struct ces_gpu_count ces_gpus_count(const struct ces_gpus *gpus);
 
 /* helper/launch/gpu_nodes.c: looks at a node of a specification on the host. It must be a character
  * device with the stated number, of a kind that CES gives. *ret_closed: the caller's cgroup (a

@@ -202,9 +202,9 @@ static int record_and_enter(struct ces_session *session, struct ces_plan *plan,
 
 /* Whether others have waited for longer. */
 static int check_turn(const struct ces_session *session, const struct ces_queue_wish *wish,
-		      uint64_t idle, struct ces_error *err)
+		      const struct ces_gpu_count *n, struct ces_error *err)
 {
-	size_t before = ces_queue_before(session->runs, wish, idle);
+	size_t before = ces_queue_before(session->runs, wish, n->idle, n->idle_devices);
 
 	return before == 0
 		   ? 0
@@ -217,12 +217,13 @@ static int choose_gpus(struct ces_plan *plan, struct ces_queue_wish *wish, bool 
 		       struct ces_error *err)
 {
 	int result = ces_gpus_choose(&plan->gpus, plan->decision, plan->session->runs, err);
-	size_t all, idle;
+	const struct ces_gpu_count count = ces_gpus_count(&plan->gpus);
 
-	ces_gpus_count(&plan->gpus, &all, &idle);
-	wish->gpus = plan->decision->gpus;
-	*ret_place = all > 0 && (plan->decision->gpus <= all || plan->decision->gpus_all);
-	return result == 0 ? check_turn(plan->session, wish, idle, err) : -1;
+	/* (a run that wants all takes as many as are free) */
+	wish->gpus = plan->decision->gpus_all ? 1 : plan->decision->gpus;
+	wish->devices = count.devices;
+	*ret_place = wish->gpus <= count.all;
+	return result == 0 ? check_turn(plan->session, wish, &count, err) : -1;
 }
 
 /* Gives a ticket to a run that lacks a place and wants to wait for one. Otherwise the run gives its
@@ -250,7 +251,7 @@ static int reserve_once(struct ces_session *session, struct ces_plan *plan,
 
 	/* (this request may have got one at an earlier try) */
 	uint64_t ticket = session->ticket != 0 ? session->ticket : session->request->ticket;
-	struct ces_queue_wish wish = {session->uid, plan->decision->project, ticket, 0};
+	struct ces_queue_wish wish = {session->uid, plan->decision->project, ticket, 0, 0};
 	bool place;
 
 	*ret_again = false;
@@ -258,7 +259,7 @@ static int reserve_once(struct ces_session *session, struct ces_plan *plan,
 		return ces_error_errno(err, CES_E_HOST, "locking the runs");
 	result = check_runs(plan, &place, err);
 	if (result == 0)
-		result = check_turn(session, &wish, 0, err);
+		result = check_turn(session, &wish, &(const struct ces_gpu_count){0}, err);
 	if (result == 0 && plan->decision->gpus > 0) {
 		result = choose_gpus(plan, &wish, &place, err);
 		*ret_again = result < 0 && err->code == CES_E_LIMIT;
@@ -371,17 +372,15 @@ static int run(struct ces_session *session, struct ces_plan *plan, const struct 
 				    .list = CES_PROCESS_NONE,
 				    .list_channel = -1,
 				    .grant = grant};
-	int result;
+	int result = 0;
 
 	if (ces_cgroup_find(session->host, session->uid, plan->run, &finish.cgroup, err) < 0 ||
 	    reserve(session, plan, grant, &finish, err) < 0)
 		return -1;
 	/* from here on the entry keeps the image */
-	result = ces_store_await_collector(&plan->session->store, err);
-	if (result == 0)
-		result = ces_places_open(plan, err);
-	if (result == 0)
-		result = set_up(plan, &finish, err);
+	if (ces_store_await_collector(&plan->session->store, err) < 0 ||
+	    ces_places_open(plan, err) < 0 || set_up(plan, &finish, err) < 0)
+		result = -1;
 	ces_deadline(START_SECONDS);
 	if (result == 0)
 		result = start(plan, &finish, err);

@@ -24,7 +24,7 @@
 struct entry {
 	uint64_t ticket; /* 0: free */
 	uint64_t gpus, seen_ms;
-	uint64_t uid;
+	uint64_t uid, devices;
 	char project[CES_NAME_MAX + 1]; /* ended by NUL */
 };
 
@@ -65,25 +65,34 @@ static bool same(const struct entry *entry, const struct ces_queue_wish *wish)
 				    strcmp(entry->project, wish->project) == 0;
 }
 
-/* Counts the tickets before `ticket` that wait for the same, and want no more than most. */
+/* A wish for other GPUs begins to wait anew. Otherwise a ticket that had long waited for a device
+ * that is never free would come before all who wait for others. */
+static bool is_unchanged(const struct entry *entry, const struct ces_queue_wish *wish)
+{
+	return wish->gpus == 0 || (entry->gpus == wish->gpus && entry->devices == wish->devices);
+}
+
+/* Counts the tickets before `ticket` that wait for the same, want no more than most, and would take
+ * one of these devices. */
 static size_t count(const struct queue *queue, const struct ces_queue_wish *wish, uint64_t ticket,
-		    uint64_t most)
+		    uint64_t most, uint64_t set)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < MOST; i++)
-		n += queue->v[i].ticket != 0 && queue->v[i].ticket < ticket &&
-		     same(&queue->v[i], wish) && queue->v[i].gpus <= most;
+	for (const struct entry *it = queue->v; it < queue->v + MOST; it++)
+		n += it->ticket != 0 && it->ticket < ticket && same(it, wish) && it->gpus <= most &&
+		     (it->gpus == 0 || (it->devices & set) != 0);
 	return n;
 }
 
-size_t ces_queue_before(int runs, const struct ces_queue_wish *wish, uint64_t idle)
+size_t ces_queue_before(int runs, const struct ces_queue_wish *wish, uint64_t idle, uint64_t set)
 {
 	struct queue queue;
 	CES_CLEANUP_FD int fd = load(runs, &queue);
 	const struct entry *own = find(&queue, wish);
 
-	return count(&queue, wish, own != NULL ? own->ticket : UINT64_MAX, idle);
+	return count(&queue, wish,
+		     own != NULL && is_unchanged(own, wish) ? own->ticket : UINT64_MAX, idle, set);
 }
 
 uint64_t ces_queue_wait(int runs, const struct ces_queue_wish *wish, uint64_t *ret_position)
@@ -96,17 +105,18 @@ uint64_t ces_queue_wait(int runs, const struct ces_queue_wish *wish, uint64_t *r
 	for (size_t i = 0; i < MOST && entry == NULL; i++)
 		own += queue.v[i].ticket != 0 && queue.v[i].uid == wish->uid;
 	for (size_t i = 0; i < MOST && entry == NULL && own < MOST_OWN; i++)
-		if (queue.v[i].ticket == 0) {
+		if (queue.v[i].ticket == 0)
 			entry = &queue.v[i];
-			entry->ticket = ++queue.last;
-		}
 	if (fd < 0 || entry == NULL)
 		return 0;
+	if (entry->ticket == 0 || !is_unchanged(entry, wish))
+		entry->ticket = ++queue.last;
 	entry->uid = wish->uid;
 	entry->gpus = wish->gpus;
+	entry->devices = wish->devices;
 	entry->seen_ms = (uint64_t)ces_now_ms();
 	(void)snprintf(entry->project, sizeof(entry->project), "%s", wish->project);
-	*ret_position = count(&queue, wish, entry->ticket, UINT64_MAX) + 1;
+	*ret_position = count(&queue, wish, entry->ticket, UINT64_MAX, UINT64_MAX) + 1;
 	return pwrite(fd, &queue, sizeof(queue), 0) == (ssize_t)sizeof(queue) ? entry->ticket : 0;
 }
 

@@ -15,16 +15,18 @@ struct ces_queue_wish {
 	uid_t uid;
 	const char *project; /* a name */
 	uint64_t ticket;     /* as the caller shows it; 0: none */
-	uint64_t gpus; /* to wait for; 0: a place among the caller's own runs in the project */
+	uint64_t gpus;    /* to wait for; 0: a place among the caller's own runs in the project */
+	uint64_t devices; /* of these GPUs, see ces_gpus_count */
 };
 
 /* Counts the earlier tickets that come before this wish: the caller's own tickets for the same
- * place, and among the tickets for GPUs those that could be served now from the `idle` free
- * GPUs. */
-size_t ces_queue_before(int runs, const struct ces_queue_wish *wish, uint64_t idle);
+ * place, and among the tickets for GPUs those that could be served now from the `idle` free GPUs,
+ * which are this set of devices. */
+size_t ces_queue_before(int runs, const struct ces_queue_wish *wish, uint64_t idle, uint64_t set);
 
-/* Takes a ticket, or shows the one that exists. Returns its number, or 0 if there is no room for
- * it. *ret_position: how many wait for the same before it, and itself. */
+/* Takes a ticket, or shows the one that exists; if the wish has changed, the ticket gets a new
+ * number. Returns its number, or 0 if there is no room for it. *ret_position: how many wait for the
+ * same before it, and itself. */
 uint64_t ces_queue_wait(int runs, const struct ces_queue_wish *wish, uint64_t *ret_position);
 
 /* Removes a ticket that was used, or is not needed any more. */

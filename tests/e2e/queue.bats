@@ -8,9 +8,6 @@ setup_file()
 {
 	fake_dev
 	fake_driver
-	rm -rf /etc/cdi
-	install -d -m 755 /etc/cdi
-	jq '.devices |= map(select(.name == "1" or (.name | startswith("GPU-"))))' "$sample" > /etc/cdi/nvidia.json
 	one_run
 	have alice tools
 	pull bob $open/tools:1 -q
@@ -20,7 +17,20 @@ teardown_file()
 	fake_end
 	lab_policy
 }
-one_run() { lab_policy '.defaults.gpus.max = 8 | .defaults.limits.runs = 1'; }
+
+# Writes the specification with some of the sample's devices.
+specify() # FILTER
+{
+	rm -rf /etc/cdi
+	install -d -m 755 /etc/cdi
+	jq ".devices |= map(select($1))" "$sample" > /etc/cdi/nvidia.json
+}
+
+one_run()
+{
+	specify '.name == "1" or (.name | startswith("GPU-"))'
+	lab_policy '.defaults.gpus.max = 8 | .defaults.limits.runs = 1'
+}
 setup() { remember; }
 teardown()
 {
@@ -175,6 +185,47 @@ one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
 	ces bob stop -q "$first"
 	wait $one
 	wait $two
+}
+
+two_gpus()
+{
+	specify '.name == "0:0" or (.name | startswith("GPU-"))'
+	lab_policy '.defaults.gpus.max = 8 | .defaults.limits.runs = 5'
+}
+
+@test "a run that waits for one device keeps no other device idle" {
+	two_gpus
+	first=$(ces bob run -q -d --gpu=1 $open/tools:1 sh -c 'echo $NVIDIA_VISIBLE_DEVICES; exec sleep 600')
+	logged() { [ -n "$(ces bob logs "$first")" ]; }
+	eventually logged
+	busy=$(ces bob logs "$first")
+	waits 1 alice --gpu="$busy" --wait -- true
+	one=$client
+	eventually grep -q 'waiting, number 1 in line: the device .* is in use by another run' $lab/err.1
+	run ces bob run -q --gpu=1 $open/tools:1 sh -c 'echo $NVIDIA_VISIBLE_DEVICES'
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$output" != "$busy" ]
+	ces bob stop -q "$first"
+	wait $one
+}
+
+@test "a run that wants all GPUs that are free has its turn when one is free" {
+	two_gpus
+	first=$(ces bob run -q -d --gpu=2 $open/tools:1 sleep 600)
+	second=$(ces bob run -q -d $open/tools:1 sleep 600)
+	waits 1 alice --gpu=all --wait -- sleep 3
+	one=$client
+	eventually grep -q 'waiting, number 1' $lab/err.1
+	kill -STOP $one # (its ticket holds)
+	ces bob stop -q "$first"
+	run --separate-stderr ces bob run --gpu=1 $open/tools:1 true
+	echo "$stderr"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"1 run waits for a place already; type --wait"* ]]
+	kill -CONT $one
+	wait $one
+	ces bob stop -q "$second"
 }
 
 @test "a name that is taken, and more GPUs than there are, are refused at once" {

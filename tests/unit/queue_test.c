@@ -16,10 +16,11 @@ static void tear_down(void)
 }
 
 static const char *project = "p";
+static uint64_t devices = 1; /* that would do, for a wish for GPUs */
 
 static uint64_t wait_for(uid_t uid, uint64_t ticket, uint64_t gpus, uint64_t position)
 {
-	const struct ces_queue_wish wish = {uid, project, ticket, gpus};
+	const struct ces_queue_wish wish = {uid, project, ticket, gpus, gpus > 0 ? devices : 0};
 	uint64_t got = 0;
 
 	ticket = ces_queue_wait(directory, &wish, &got);
@@ -30,9 +31,9 @@ static uint64_t wait_for(uid_t uid, uint64_t ticket, uint64_t gpus, uint64_t pos
 
 static size_t before(uid_t uid, uint64_t ticket, uint64_t gpus, uint64_t idle)
 {
-	const struct ces_queue_wish wish = {uid, project, ticket, gpus};
+	const struct ces_queue_wish wish = {uid, project, ticket, gpus, gpus > 0 ? devices : 0};
 
-	return ces_queue_before(directory, &wish, idle);
+	return ces_queue_before(directory, &wish, idle, wish.devices);
 }
 
 START_TEST(one_users_runs_wait_in_order_and_other_users_do_not_count)
@@ -44,7 +45,7 @@ START_TEST(one_users_runs_wait_in_order_and_other_users_do_not_count)
 	ck_assert_uint_eq(before(1000, one, 0, 0), 0);
 	ck_assert_uint_eq(before(1000, two, 0, 0), 1);
 	ck_assert_uint_eq(before(1000, 0, 0, 0), 2); /* they ask for the first time */
-	ces_queue_leave(directory, &(struct ces_queue_wish){1000, "p", one, 0});
+	ces_queue_leave(directory, &(struct ces_queue_wish){1000, "p", one, 0, 0});
 	ck_assert_uint_eq(before(1000, two, 0, 0), 0);
 }
 END_TEST
@@ -65,7 +66,7 @@ START_TEST(a_ticket_of_another_user_or_an_unknown_one_does_not_count)
 
 	ck_assert_uint_ne(wait_for(1001, one, 0, 2), one);
 	ck_assert_uint_ne(wait_for(1000, 12345, 0, 2), 12345);
-	ces_queue_leave(directory, &(struct ces_queue_wish){1001, "p", one, 0});
+	ces_queue_leave(directory, &(struct ces_queue_wish){1001, "p", one, 0, 0});
 	ck_assert_uint_eq(before(1000, one, 0, 0), 0);
 	ck_assert_uint_eq(before(1000, 0, 0, 0), 2);
 	ck_assert_uint_eq(before(1001, other, 0, 0), 0);
@@ -81,6 +82,40 @@ START_TEST(users_wait_for_gpus_in_one_line_and_one_that_cannot_be_served_lets_ot
 	ck_assert_uint_eq(before(1002, 0, 1, 1), 1);
 	ck_assert_uint_eq(before(1000, four, 4, 4), 0);
 	ck_assert_uint_eq(before(1000, 0, 0, 0), 0); /* they want no GPU */
+}
+END_TEST
+
+START_TEST(who_waits_for_a_device_that_is_not_free_lets_those_pass_who_want_another)
+{
+	uint64_t one = wait_for(1000, 0, 1, 1);
+
+	ck_assert_uint_eq(before(1001, 0, 1, 1), 1);
+	devices = 6; /* two others */
+	ck_assert_uint_eq(before(1001, 0, 1, 2), 0);
+	(void)wait_for(1002, 0, 1, 2); /* in the one line all the same */
+	ck_assert_uint_eq(before(1001, 0, 1, 2), 1);
+	devices = 1;
+	ck_assert_uint_eq(before(1000, one, 1, 1), 0);
+}
+END_TEST
+
+START_TEST(a_ticket_keeps_its_place_only_for_what_it_was_given_for)
+{
+	uint64_t place = wait_for(1000, 0, 0, 1), many = wait_for(1001, 0, 4, 1),
+		 one = wait_for(1002, 0, 1, 2), again;
+
+	/* neither comes before one that has waited for a GPU */
+	ck_assert_uint_eq(before(1000, place, 1, 1), 1);
+	ck_assert_uint_eq(before(1001, many, 1, 1), 1);
+	again = wait_for(1001, many, 1, 2);
+	ck_assert_uint_gt(again, one);
+	ck_assert_uint_eq(wait_for(1001, again, 1, 2), again);
+	devices = 2;
+	ck_assert_uint_gt(wait_for(1001, again, 1, 2), again);
+	devices = 1;
+	/* (a run that waited for a GPU may have to wait for a place among its user's) */
+	ck_assert_uint_eq(wait_for(1002, one, 0, 1), one);
+	ck_assert_uint_eq(before(1002, one, 0, 0), 0);
 }
 END_TEST
 
@@ -102,7 +137,7 @@ END_TEST
 
 START_TEST(a_user_has_sixteen_tickets_and_the_table_has_an_end)
 {
-	const struct ces_queue_wish more = {1000, "p", 0, 0}, last = {2000, "p", 0, 0};
+	const struct ces_queue_wish more = {1000, "p", 0, 0, 0}, last = {2000, "p", 0, 0, 0};
 	uint64_t position;
 
 	for (uint64_t i = 1; i <= 16; i++)
@@ -138,6 +173,8 @@ int main(void)
 	tcase_add_test(t, a_ticket_of_another_user_or_an_unknown_one_does_not_count);
 	tcase_add_test(
 	    t, users_wait_for_gpus_in_one_line_and_one_that_cannot_be_served_lets_others_pass);
+	tcase_add_test(t, who_waits_for_a_device_that_is_not_free_lets_those_pass_who_want_another);
+	tcase_add_test(t, a_ticket_keeps_its_place_only_for_what_it_was_given_for);
 	tcase_add_test(t, a_ticket_that_is_not_shown_is_lost);
 	tcase_add_test(t, a_user_has_sixteen_tickets_and_the_table_has_an_end);
 	tcase_add_test(t, a_damaged_table_is_an_empty_one);
