@@ -49,13 +49,15 @@ int usleep(useconds_t us)
 
 int flock(int fd, int operation)
 {
+	int result = (int)syscall(SYS_flock, fd, operation);
 	struct stat st;
 
-	if (getpid() == self && fd == store.lock)
-		(void)step((operation & LOCK_UN) != 0 ? "unlock" : "lock");
+	/* (this suite itself looks at the lock by reading) */
+	if (getpid() == self && is_lock(fd) && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR)
+		(void)step("lock");
 	else if (getpid() == self && at_entry != NULL && fstatat(fd, "record", &st, 0) == 0)
 		at_entry();
-	return (int)syscall(SYS_flock, fd, operation);
+	return result;
 }
 
 int renameat(int from_dir, const char *from, int dir, const char *to)
@@ -422,10 +424,10 @@ START_TEST(a_turn_ends_when_its_time_is_up_and_others_come_in_between)
 	tick = 1000;
 	collect();
 	/* four layers and three images, one a turn; the last turn finds nothing more */
-	ck_assert_str_eq(steps, "lock\nunlock\npause 100000\nlock\nunlock\npause 100000\n"
-				"lock\nunlock\npause 100000\nlock\nunlock\npause 100000\n"
-				"lock\nunlock\npause 100000\nlock\nunlock\npause 100000\n"
-				"lock\nunlock\npause 100000\nlock\nunlock\n");
+	ck_assert_str_eq(steps, "lock\npause 100000\nlock\npause 100000\n"
+				"lock\npause 100000\nlock\npause 100000\n"
+				"lock\npause 100000\nlock\npause 100000\n"
+				"lock\npause 100000\nlock\n");
 	ck_assert_uint_eq(count(store.layers) + count(store.images), 0);
 }
 END_TEST

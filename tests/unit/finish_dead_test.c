@@ -345,10 +345,10 @@ START_TEST(a_damaged_record_goes_and_other_files_stay)
 	put("kept/" RUN, "this is torn");
 	put("kept/" OTHER, "");
 	put("kept/notes", "mine");
-	put("kept/" RUN "0", "eleven digits");
+	put("kept/" RUN ".77", "of a process that was killed"); /* which has no name yet */
 	ces_kept_restore(&session.store, session.runs);
 	ck_assert(!is_there("kept/" RUN) && !is_there("kept/" OTHER));
-	ck_assert(is_there("kept/notes") && is_there("kept/" RUN "0"));
+	ck_assert(is_there("kept/notes") && !is_there("kept/" RUN ".77"));
 	ck_assert(!is_there("runs/" RUN) && !is_there("runs/" OTHER));
 }
 END_TEST

@@ -25,13 +25,10 @@ END_TEST
 
 START_TEST(one_gpu_under_two_names_is_one_gpu)
 {
-	size_t all, idle;
-
 	decision.gpus = 4;
 	ck_assert_str_eq(choose(0), "0 1 2 3");
-	ces_gpus_count(&gpus, &all, &idle);
-	ck_assert_uint_eq(all, 4);
-	ck_assert_uint_eq(idle, 4);
+	ck_assert_uint_eq(ces_gpus_count(&gpus).all, 4);
+	ck_assert_uint_eq(ces_gpus_count(&gpus).idle, 4);
 	ck_assert_uint_eq(gpus.n_nodes, 5); /* nvidiactl once */
 	decision.gpus = 5;
 	(void)choose(-1);
@@ -61,16 +58,13 @@ END_TEST
 
 START_TEST(a_gpu_of_ones_own_is_nobody_elses)
 {
-	size_t all, idle;
-
 	decision.gpu_exclusive = true;
 	ck_assert_str_eq(choose(0), "0");
 	ck_assert_uint_eq(gpus.marks[0], 3ull << 62 | 195ull << 32);
 	another_run();
 	ck_assert_str_eq(choose(0), "1");
-	ces_gpus_count(&gpus, &all, &idle);
-	ck_assert_uint_eq(all, 4);
-	ck_assert_uint_eq(idle, 3);
+	ck_assert_uint_eq(ces_gpus_count(&gpus).all, 4);
+	ck_assert_uint_eq(ces_gpus_count(&gpus).idle, 3);
 	/* a run that shares does not get it either, */
 	decision.gpu_exclusive = false;
 	decision.gpus = 4;
@@ -130,16 +124,13 @@ END_TEST
 
 START_TEST(a_device_that_is_closed_to_the_job_does_not_count)
 {
-	size_t all, idle;
-
 	files[put_node("dev/nvidia0", 195, 0)].closed = true;
 	decision.gpus = 4;
 	(void)choose(-1);
 	ck_assert_str_eq(err.text, "you asked for 4 of this machine's GPUs, and 3 are free "
 				   "(some are not open to your job)");
-	ces_gpus_count(&gpus, &all, &idle);
-	ck_assert_uint_eq(all, 3);
-	ck_assert_uint_eq(idle, 3);
+	ck_assert_uint_eq(ces_gpus_count(&gpus).all, 3);
+	ck_assert_uint_eq(ces_gpus_count(&gpus).idle, 3);
 }
 END_TEST
 

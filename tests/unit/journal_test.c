@@ -47,6 +47,7 @@ static void set_up(void)
 	mount(&decision.data, "/safe_data/p", "/safe_data", true);
 	mount(&decision.outputs, "/home/ann/outputs_{run}", "/safe_outputs", false);
 	mount(&decision.scratch, "/tmp/{run}x", "/scratch", false);
+	decision.outputs.per_run = decision.scratch.per_run = true;
 	decision.limits.cpus = 4000;
 	decision.limits.memory = 1 << 30;
 	decision.limits.pids = 64;
@@ -231,11 +232,16 @@ static const struct {
 START_TEST(the_runs_number_takes_its_place_in_a_path)
 {
 	char buffer[64], small[8];
+	struct ces_decision_mount of = {.per_run = true};
 
-	ces_journal_fill_run(templates[_i].source, RUN, buffer, sizeof(buffer));
+	(void)snprintf(of.source, sizeof(of.source), "%s", templates[_i].source);
+	ces_journal_fill(&of, RUN, buffer, sizeof(buffer));
 	ck_assert_str_eq(buffer, templates[_i].filled);
-	ces_journal_fill_run(templates[_i].source, RUN, small, sizeof(small));
+	ces_journal_fill(&of, RUN, small, sizeof(small));
 	ck_assert_int_eq(strncmp(small, templates[_i].filled, 7), 0);
+	of.per_run = false; /* (a caller's own) */
+	ces_journal_fill(&of, RUN, buffer, sizeof(buffer));
+	ck_assert_str_eq(buffer, templates[_i].source);
 }
 END_TEST
 

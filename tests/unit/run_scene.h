@@ -150,11 +150,10 @@ int ces_gpus_choose(struct ces_gpus *gpus, const struct ces_decision *by, int ru
 	return PLAY("choose gpus");
 }
 
-void ces_gpus_count(const struct ces_gpus *gpus, size_t *ret_all, size_t *ret_free)
+struct ces_gpu_count ces_gpus_count(const struct ces_gpus *gpus)
 {
 	(void)gpus;
-	*ret_all = world.all;
-	*ret_free = world.idle;
+	return (struct ces_gpu_count){world.all, world.idle, 15, 3};
 }
 
 void ces_finish_dead(struct ces_session *of)
@@ -232,9 +231,11 @@ bool ces_runs_is_kept(const struct ces_run_record *record)
 	return record->outputs == NULL;
 }
 
-size_t ces_queue_before(int fd, const struct ces_queue_wish *wish, uint64_t idle)
+size_t ces_queue_before(int fd, const struct ces_queue_wish *wish, uint64_t idle, uint64_t set)
 {
 	ck_assert_int_eq(fd, session.runs);
+	ck_assert_uint_eq(wish->devices, wish->gpus > 0 ? 15 : 0);
+	ck_assert_uint_eq(set, wish->gpus > 0 ? 3 : 0);
 	(void)step("turn %u %s ticket %llu gpus %llu of %llu", wish->uid, wish->project,
 		   (unsigned long long)wish->ticket, (unsigned long long)wish->gpus,
 		   (unsigned long long)idle);
@@ -466,9 +467,9 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *ret_err)
 	return result < 0;
 }
 
-void ces_journal_fill_run(const char *source, const char *run, char *buffer, size_t size)
+void ces_journal_fill(const struct ces_decision_mount *of, const char *run, char *ret, size_t size)
 {
-	(void)snprintf(buffer, size, "%s/%s", source, run);
+	(void)snprintf(ret, size, "%s/%s", of->source, run);
 }
 
 void ces_image_record_free(struct ces_image_record *record)

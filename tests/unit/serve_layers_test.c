@@ -12,7 +12,7 @@ int flock(int fd, int operation)
 {
 	struct ces_run_record record = {0};
 
-	if (steps_noted && fd == store.lock && operation == (LOCK_EX | LOCK_NB)) {
+	if (steps_noted && is_lock(fd) && operation == (LOCK_EX | LOCK_NB)) {
 		ck_assert_int_eq(
 		    ces_object_read(pull.entry, "record", &ces_run_record_schema, &record, &err),
 		    0);

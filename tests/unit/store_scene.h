@@ -132,6 +132,15 @@ static inline void scene_begin(void)
 	ck_assert_int_ge(runs, 0);
 }
 
+/* (a lock is taken on an open file of its own) */
+static inline bool is_lock(int fd)
+{
+	struct stat its, wanted;
+
+	return fstat(fd, &its) == 0 && fstat(store.lock, &wanted) == 0 &&
+	       its.st_dev == wanted.st_dev && its.st_ino == wanted.st_ino;
+}
+
 #define STORE_NONE ((struct ces_store){-1, -1, -1, -1, -1, -1, -1})
 
 /* (in a program they go with its process) */
