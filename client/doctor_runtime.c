@@ -113,7 +113,7 @@ static void judge_version(struct ces_doctor *doctor, const char *runtime, char *
 		if (strncmp(text, runtimes[i].name, strlen(runtimes[i].name)) != 0)
 			continue;
 		text[strcspn(text, "\n")] = '\0';
-		/* CES has nothing else to tell them apart */
+		/* CES goes by the name alone */
 		if ((i == RUNC) != (strcmp(strrchr(runtime, '/') + 1, "runc") == 0)) {
 			ces_doctor_find(doctor, "runtime", CES_GRADE_PROBLEM,
 					"%s is %s: CES starts a file named runc as runc, and any "

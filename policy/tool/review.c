@@ -192,7 +192,7 @@ static int print_rest(const struct ces_audit *audit, const struct ces_review_ent
 	return CES_TOOL_FINDING;
 }
 
-/* Days as seconds: the first of them, and the first after them. */
+/* Days as seconds: the first day, and the day after the last. */
 struct days {
 	time_t from, to;
 };
