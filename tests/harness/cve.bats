@@ -52,3 +52,25 @@ missing()
 	cat "$BATS_TEST_TMPDIR/without"
 	[ ! -s "$BATS_TEST_TMPDIR/without" ]
 }
+
+# Prints each line of a file of mutations (tests/cve/mutate.sh) that changes nothing.
+idle()
+{
+	local file change
+	grep -E '^[a-z_/]+\.[ch] ' "$1" | while read -r file change; do
+		! sed -E "$change" "$file" | cmp -s - "$file" || echo "$file $change"
+	done
+}
+
+@test "each mutation takes something out of the sources" {
+	[ "$(grep -cE '^[a-z_/]+\.[ch] ' tests/cve/mutations)" -gt 20 ]
+	run idle tests/cve/mutations
+	echo "$output"
+	[ -z "$output" ]
+}
+
+@test "a mutation that changes nothing is reported" {
+	echo 'helper/launch/rootfs.c s/no such text/x/' > "$BATS_TEST_TMPDIR/mutations"
+	run idle "$BATS_TEST_TMPDIR/mutations"
+	[ "$output" = "helper/launch/rootfs.c s/no such text/x/" ]
+}
