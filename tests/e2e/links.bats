@@ -55,7 +55,7 @@ teardown()
 	kill -KILL "$(pgrep -P "$client" -x ces-session)"
 	wait $client || true
 	inside -- true
-	no compgen -G '/mnt/far/home/alice/scratch_*'
+	eventually no compgen -G '/mnt/far/home/alice/scratch_*'
 }
 
 @test "a link that a user made, or that root made where others can write, is not followed" {
