@@ -65,8 +65,8 @@ static int read_anew(struct ces_read_policy *ret, const char *bytes, size_t leng
 		    err) < 0)
 		return -1;
 	/* one copy is kept as it is, the other is loaded */
-	block = malloc(ret->length + 1);
-	if (block == NULL || ret->block == NULL)
+	block = ret->block == NULL ? NULL : malloc(ret->length + 1);
+	if (block == NULL)
 		return ces_error_set(err, CES_E_HOST, "ces-parse gave no answer");
 	memcpy(block, ret->block, ret->length);
 	ret->policy = (const struct ces_policy *)(const void *)block;

@@ -317,11 +317,12 @@ static bool is_map(char *text, const struct ces_idmap_side *planned)
 
 	for (char *line = strtok_r(text, ",", &save); line != NULL;
 	     line = strtok_r(NULL, ",", &save), n++) {
-		struct ces_idmap_extent its;
+		uint32_t its[3]; /* as struct ces_idmap_extent has them */
+		char *at = line;
 
-		if (n == planned->n ||
-		    sscanf(line, "%u %u %u", &its.inside, &its.outside, &its.count) != 3 ||
-		    memcmp(&its, &planned->v[n], sizeof(its)) != 0)
+		for (size_t i = 0; i < CES_COUNT(its); i++)
+			its[i] = (uint32_t)strtoul(at, &at, 10);
+		if (n == planned->n || *at != '\0' || memcmp(its, &planned->v[n], sizeof(its)) != 0)
 			return false;
 	}
 	return n == planned->n;

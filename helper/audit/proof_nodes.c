@@ -13,7 +13,6 @@
 #include <sys/sysmacros.h>
 
 #include "common/cleanup.h"
-#include "common/io.h"
 
 #define PTY_MAJOR 136 /* Documentation/admin-guide/devices.txt */
 

@@ -293,44 +293,47 @@ const char *ces_store_verify(int dir, const char *digest, const char *set)
 	return verify_set(folder, digest, bytes, length);
 }
 
-/* Takes and refuses what ces-admit does: every file of these names, up to a sum. */
+/* Takes one file, or refuses it, as ces-admit does. *left: the bytes that all may still have. */
+static int check_one(int folder, const char *name, size_t *left, struct ces_error *err)
+{
+	bool set = strncmp(name, "approved-", 9) == 0;
+	char digest[CES_DIGEST_LENGTH + 1];
+	CES_CLEANUP_FREE char *bytes = NULL;
+	size_t length = 0;
+	struct stat st;
+
+	if (!set && strncmp(name, "report-", 7) != 0)
+		return 0;
+	if (!ces_store_digest(name, set ? "approved-" : "report-", ".json", digest))
+		return ces_error_set(err, CES_E_IMAGE, "%s: no report has such a name: remove it",
+				     name);
+	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return ces_error_errno(err, CES_E_HOST, "%s", name);
+	if (sizeof(struct ces_parse_file) + (size_t)st.st_size > *left)
+		return ces_error_set(err, CES_E_LIMIT,
+				     "it has more than %u MiB: type ces-policy evidence prune",
+				     CES_PARSE_FILES >> 20);
+	*left -= sizeof(struct ces_parse_file) + (size_t)st.st_size;
+	return set ? take_file(folder, "approved", digest, CES_SET_BYTES, &bytes, &length, err) : 0;
+}
+
+/* The same for every file of these names. */
 static int check_files(int folder, struct ces_error *err)
 {
-	int copy = fcntl(folder, F_DUPFD_CLOEXEC, 3);
-	CES_CLEANUP_DIR DIR *list = copy < 0 ? NULL : fdopendir(copy);
+	CES_CLEANUP_DIR DIR *list = NULL;
+	int copy = fcntl(folder, F_DUPFD_CLOEXEC, 3), result = 0;
 	size_t left = CES_PARSE_FILES - sizeof(struct ces_parse_evidence);
 	const struct dirent *entry;
 
-	if (list == NULL)
+	list = copy < 0 ? NULL : fdopendir(copy);
+	if (list == NULL) {
+		ces_cleanup_close(&copy);
 		return ces_error_errno(err, CES_E_HOST, "the directory of evidence");
-	rewinddir(list);
-	while ((entry = readdir(list)) != NULL) {
-		bool set = strncmp(entry->d_name, "approved-", 9) == 0;
-		char digest[CES_DIGEST_LENGTH + 1];
-		CES_CLEANUP_FREE char *bytes = NULL;
-		size_t length = 0;
-		struct stat st;
-
-		if (!set && strncmp(entry->d_name, "report-", 7) != 0)
-			continue;
-		if (!ces_store_digest(entry->d_name, set ? "approved-" : "report-", ".json",
-				      digest))
-			return ces_error_set(err, CES_E_IMAGE,
-					     "%s: no report has such a name: remove it",
-					     entry->d_name);
-		if (fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-			return ces_error_errno(err, CES_E_HOST, "%s", entry->d_name);
-		if (sizeof(struct ces_parse_file) + (size_t)st.st_size > left)
-			return ces_error_set(err, CES_E_LIMIT,
-					     "it has more than %u MiB: type ces-policy evidence "
-					     "prune",
-					     CES_PARSE_FILES >> 20);
-		left -= sizeof(struct ces_parse_file) + (size_t)st.st_size;
-		if (set &&
-		    take_file(folder, "approved", digest, CES_SET_BYTES, &bytes, &length, err) != 0)
-			return -1;
 	}
-	return 0;
+	rewinddir(list);
+	while (result == 0 && (entry = readdir(list)) != NULL)
+		result = check_one(folder, entry->d_name, &left, err);
+	return result;
 }
 
 static int judge_all(struct ces_judge *judge, int folder, const char *set, struct ces_error *err)

@@ -276,6 +276,8 @@ long_record()
 	ces alice run "${binds[@]}" $open/tools:1 true
 }
 
+# (where SELinux is enforcing, the journal can only be appended to)
+# bats test_tags=without-selinux
 @test "records that a full disk has cut short, one after the other, do not make the journal look forged" {
 	lab_policy '.defaults.binds = ["~"]'
 	as alice mkdir -p many
