@@ -40,8 +40,10 @@ tidy()
 
 step "gcc -fanalyzer" analyze
 step "clang-tidy" tidy
+# (a suite's stand-in has the name of the function whose place it takes, and not all of its callers)
 step "cppcheck" cppcheck --quiet --std=c11 --language=c -I. --inline-suppr --error-exitcode=1 \
-	--enable=warning,portability --suppress=missingInclude --suppress=missingIncludeSystem "${sources[@]}" "${tests[@]}"
+	--enable=warning,portability --suppress=missingInclude --suppress=missingIncludeSystem \
+	--suppress=ctunullpointer:'tests/unit/*' "${sources[@]}" "${tests[@]}"
 step "shellcheck" shellcheck -x -S warning -s bash -e SC1091 "${scripts[@]}"
 mapfile -t suites < <(git ls-files '*.bats')
 step "shellcheck, suites" shellcheck -x -S warning -e SC1091,SC2154,SC2034,SC2030,SC2031,SC1010 "${suites[@]}"
