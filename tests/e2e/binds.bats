@@ -147,7 +147,7 @@ teardown()
 		sh -c 'touch /d/one /safe_outputs/two /scratch/three'
 	echo "$output"
 	[ "$status" -eq 0 ]
-	[ "$(ls '/home/alice/work/a{run}b' | grep -v ces-run.json | paste -sd ' ')" = 'one three two' ]
+	[ "$(find '/home/alice/work/a{run}b' -mindepth 1 -not -name ces-run.json -printf '%f\n' | sort | paste -sd ' ')" = 'one three two' ]
 	[ "$(journal_new -r 'select(.event == "decision") | .mounts[1:][].source' | sort -u)" = '/home/alice/work/a{run}b' ]
 }
 
