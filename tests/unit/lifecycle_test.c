@@ -9,15 +9,12 @@
 #include "common/cleanup.h"
 #include "common/event.h"
 #include "common/request.h"
-#include "common/wire_stream.h"
-#include "helper/core/fds.h"
 #include "helper/session/runs.h"
 #include "helper/session/session.h"
 #include "helper/session/tree.h"
 #include "helper/store/collect.h"
 #include "helper/watch/finish.h"
-#include "tests/unit/directory.h"
-#include "tests/unit/noted.h"
+#include "tests/unit/hearing.h"
 #include "tests/unit/policy_fixture.h"
 
 #define RUN    "0123456789"
@@ -27,7 +24,7 @@
 static struct ces_request request;
 static struct ces_session session;
 static struct ces_error problem;
-static int events, stop_fd;
+static int stop_fd;
 static int lock = -1;       /* of RUN */
 static int64_t ahead;       /* of the clock, us */
 static int ends_after = -1; /* so many looks later the run is gone; -1: never */
@@ -103,20 +100,7 @@ static int enter(const char *run, uid_t uid, const char *name, const char *diges
 
 static void set_up(void)
 {
-	int low[2], old;
-
-	directory_begin();
-	old = directory;
-	directory = fcntl(old, F_DUPFD_CLOEXEC, 50);
-	close(old);
-	noted_begin();
-	ck_assert_int_eq(pipe2(low, O_CLOEXEC | O_NONBLOCK), 0);
-	events = fcntl(low[0], F_DUPFD_CLOEXEC, 40);
-	old = fcntl(low[1], F_DUPFD_CLOEXEC, 40);
-	close(low[0]);
-	close(low[1]);
-	ck_assert_int_eq(dup2(old, CES_FD_EVENT), CES_FD_EVENT);
-	close(old);
+	hearing_begin();
 	session = (struct ces_session){.uid = 1000, .request = &request, .runs = directory};
 	lock = enter(RUN, 1000, "mine", D1, &stop_fd);
 	noted->text[0] = '\0';
@@ -128,11 +112,6 @@ static void tear_down(void)
 
 	ck_assert_int_eq(ces_tree_empty(own), 0);
 	directory_end();
-}
-
-static void hear(const struct ces_wire_schema *schema, void *event)
-{
-	ck_assert_int_eq(ces_wire_receive(events, schema, 8192, -1, event, &problem), 1);
 }
 
 static void hear_run(const char *run, const char *name)

@@ -14,12 +14,9 @@
 #include "common/image.h"
 #include "common/io.h"
 #include "common/request.h"
-#include "common/wire_stream.h"
-#include "helper/core/fds.h"
 #include "helper/launch/config.h"
 #include "helper/watch/list.h"
-#include "tests/unit/directory.h"
-#include "tests/unit/noted.h"
+#include "tests/unit/hearing.h"
 #include "tests/unit/policy_fixture.h"
 
 #define RUN "0123456789"
@@ -30,7 +27,6 @@ static struct ces_decision decision;
 static struct ces_session session;
 static struct ces_image_record image;
 static struct ces_plan plan;
-static int events; /* what the client reads */
 static const char *command = "/usr/bin/true";
 static int64_t ahead; /* of the clock, ms */
 
@@ -89,20 +85,7 @@ int ces_spawn_worker(const struct ces_spawn *asked, struct ces_process *ret, str
 
 static void set_up(void)
 {
-	int low[2], old;
-
-	directory_begin();
-	old = directory;
-	directory = fcntl(old, F_DUPFD_CLOEXEC, 50);
-	close(old);
-	noted_begin();
-	ck_assert_int_eq(pipe2(low, O_CLOEXEC | O_NONBLOCK), 0);
-	events = fcntl(low[0], F_DUPFD_CLOEXEC, 40);
-	old = fcntl(low[1], F_DUPFD_CLOEXEC, 40);
-	close(low[0]);
-	close(low[1]);
-	ck_assert_int_eq(dup2(old, CES_FD_EVENT), CES_FD_EVENT);
-	close(old);
+	hearing_begin();
 	session = (struct ces_session){.request = &request, .host = &host};
 	image.digest = (char *)(uintptr_t)D1;
 	plan = (struct ces_plan){.run = RUN,
@@ -127,13 +110,6 @@ static void log_is(const char *text, size_t length)
 
 	ck_assert_int_eq(write(fd, text, length), (ssize_t)length);
 	close(fd);
-}
-
-static void hear(const struct ces_wire_schema *schema, void *event)
-{
-	struct ces_error err;
-
-	ck_assert_int_eq(ces_wire_receive(events, schema, 8192, -1, event, &err), 1);
 }
 
 /* No more comes. */
