@@ -65,8 +65,10 @@ int close(int fd)
 
 ssize_t getrandom(void *buffer, size_t n, unsigned flags)
 {
-	ck_assert_uint_eq(flags, 0);
-	if (n != sizeof(random_pairs[0]) || drawn == n_pairs)
+	/* (libc draws numbers of its own) */
+	if (flags != 0 || n != sizeof(random_pairs[0]))
+		return syscall(SYS_getrandom, buffer, n, flags);
+	if (drawn == n_pairs)
 		return -1;
 	memcpy(buffer, random_pairs[drawn++], n);
 	return (ssize_t)n;
