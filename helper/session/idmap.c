@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -201,13 +200,14 @@ static int find_slot(char *text, uid_t uid, uint64_t *ret_slot, uint64_t *ret_li
 	return 0;
 }
 
-static int append_slot(int fd, int store, uid_t uid, struct ces_error *err)
+/* whole: the length of the lines before it. */
+static int append_slot(int fd, size_t whole, int store, uid_t uid, struct ces_error *err)
 {
 	char line[16];
 	int length = snprintf(line, sizeof(line), "%u\n", uid);
 
-	if (lseek(fd, 0, SEEK_END) < 0 || write(fd, line, (size_t)length) != length ||
-	    fsync(fd) < 0 || fsync(store) < 0)
+	if (ftruncate(fd, (off_t)whole) < 0 || lseek(fd, 0, SEEK_END) < 0 ||
+	    write(fd, line, (size_t)length) != length || fsync(fd) < 0 || fsync(store) < 0)
 		return ces_error_errno(err, CES_E_HOST, "writing the subordinate ids");
 	return 0;
 }
@@ -228,12 +228,14 @@ int ces_idmap_base(const struct ces_host *host, int store, uid_t uid, uint32_t *
 	/* a lock, since two first runs at once must not take one slot. It is held for five seconds
 	 * at most, since every start comes here, and a caller may freeze this process by the cgroup
 	 * that it is in */
-	if (fd < 0 || ces_lock_take(fd, CES_LOCK_SECONDS, &lock) < 0)
+	if (fd < 0 || ces_lock_take(fd, CES_LOCK_SECONDS, &lock) < 0 ||
+	    ces_read_file(fd, 1 << 20, &text, &length) < 0)
 		return ces_error_errno(err, CES_E_HOST, "reading the subordinate ids");
-	if (ces_read_file(fd, 1 << 20, &text, &length) < 0)
-		return ces_error_errno(err, CES_E_HOST, "reading the subordinate ids");
-	/* a crash may leave a NUL, and the lines after it would not be seen: a slot would be given
-	 * twice */
+	/* a line that a crash or a full disk has cut short gave nobody a slot. If the next line
+	 * were written behind it, both would count as one, and a slot would be given twice */
+	while (length > 0 && text[length - 1] != '\n')
+		text[--length] = '\0';
+	/* a crash may leave a NUL, and the lines after it would not be seen */
 	if (strlen(text) != length || find_slot(text, uid, &slot, &lines) < 0)
 		return ces_error_set(err, CES_E_HOST, "the list of subordinate ids is damaged");
 	if (slot == 0) {
@@ -242,7 +244,7 @@ int ces_idmap_base(const struct ces_host *host, int store, uid_t uid, uint32_t *
 			    err, CES_E_LIMIT,
 			    "all %llu subordinate id ranges are taken (host.subordinate_ids.users)",
 			    (unsigned long long)host->subid_users);
-		if (append_slot(fd, store, uid, err) < 0)
+		if (append_slot(fd, length, store, uid, err) < 0)
 			return -1;
 		slot = lines + 1;
 	}
