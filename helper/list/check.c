@@ -200,8 +200,6 @@ static void see_text(struct ces_list_check *check, const unsigned char *bytes, s
 		check->plain = bytes[i] >= ' '
 				   ? bytes[i] != 0x7f
 				   : bytes[i] != 0 && strchr("\t\n\r\f", bytes[i]) != NULL;
-	if (!check->plain)
-		find(check, "types", "text", 0, 0);
 }
 
 static void see_lines(struct ces_list_check *check, const unsigned char *bytes, size_t length)
@@ -218,8 +216,7 @@ void ces_list_check_bytes(struct ces_list_check *check, const unsigned char *byt
 
 	if (!check->wanted || !check->text)
 		return;
-	if (check->plain)
-		see_text(check, bytes, length);
+	see_text(check, bytes, length);
 	if (check->tabular && !check->table.broken) {
 		taken = ces_table_add(&check->table, (const char *)bytes, length);
 		check->line = check->table.lines;
@@ -265,6 +262,9 @@ void ces_list_check_end(struct ces_list_check *check, struct ces_list_text *text
 		ces_table_end(&check->table);
 	if (check->text)
 		add_value(check, '\0', true);
+	/* (last: its place among the findings must not depend on the pieces that were read) */
+	if (check->text && !check->plain)
+		find(check, "types", "text", 0, 0);
 	check->tabular = check->text = false;
 	if (check->n == 0) {
 		ces_list_print(text, ",\"check\":\"passed\"");

@@ -301,6 +301,10 @@ static const struct {
     {"id_9434765919.txt", "x",
      ",\"check\":[{\"rule\":\"forbidden_values\",\"what\":\"nhs-number\"}]"},
     {"a.txt", "x\x01", ",\"check\":[{\"rule\":\"types\"}]"},
+    /* (it begins as a script: what is no text comes last, wherever the pieces end) */
+    {"a.csv", "#!;2;3;4\n\x01",
+     ",\"check\":[{\"rule\":\"csv.max_columns\",\"line\":1,\"column\":4},{\"rule\":\"types\","
+     "\"what\":\"text\"}]"},
     {"a", "x", ",\"check\":[{\"rule\":\"types\"}]"},
     {".csv", "x", ",\"check\":[{\"rule\":\"types\"}]"},
     {"d.csv/a", "x", ",\"check\":[{\"rule\":\"types\"}]"},
