@@ -22,6 +22,7 @@ enum ces_verb {
 #define CES_DISPLAY_DIR  "/tmp/.X11-unix"
 #define CES_DISPLAY_MAX  65535
 #define CES_COOKIE_WORDS 2
+#define CES_DISPLAY_KEY  "etc/ces.Xauthority" /* in a container, for XAUTHORITY */
 
 enum ces_request_flag {
 	CES_FLAG_EXPLAIN = 1 << 0,     /* decide, say why, and do nothing (also --dry-run) */

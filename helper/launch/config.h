@@ -1,5 +1,4 @@
-/* The OCI configuration of a run: a template filled from the plan. OCI runtime-spec v1.0.2,
- * config.md. */
+/* What root has to know of the runtime's configuration, and tells ces-inside, which writes it. */
 #ifndef CES_HELPER_LAUNCH_CONFIG_H
 #define CES_HELPER_LAUNCH_CONFIG_H
 
@@ -9,10 +8,10 @@
  * one. */
 const char *ces_config_command(const struct ces_plan *plan);
 
-/* Writes /bundle/config.json below root. */
-int ces_config_write(const struct ces_plan *plan, int root, struct ces_error *err);
+/* The order of common/inside.h, in a sealed memory file. */
+int ces_config_order(const struct ces_plan *plan, int *ret, struct ces_error *err);
 
-/* The compiled system call filter of this installation, in base64; malloc'd. */
+/* The compiled system call filter of this installation, in base64, for the proof; malloc'd. */
 int ces_config_filter(char **ret, struct ces_error *err);
 
 #endif

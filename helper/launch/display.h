@@ -6,8 +6,6 @@
 #include "common/verb.h"
 #include "helper/launch/plan.h"
 
-#define CES_DISPLAY_KEY "etc/ces.Xauthority" /* in the container, for XAUTHORITY */
-
 /* Xau's format (Xau(3), libXau's AuRead.c): family, address, number, name and data. Each but the
  * first has its length before it; every number has two bytes, the higher first. */
 #define CES_DISPLAY_KEY_SIZE (10 + 18 + 8 * CES_COOKIE_WORDS)

@@ -74,7 +74,4 @@ int ces_gpu_node(int dev, const char *majors, const struct ces_cdi_node *node,
 int ces_gpu_files(const struct ces_gpus *gpus, int root, const struct ces_idmap *map,
 		  struct ces_error *err);
 
-/* The directories of the libraries, as the container sees them, separated by ':'. */
-void ces_gpu_library_path(const struct ces_gpus *gpus, char *buffer, size_t size);
-
 #endif

@@ -227,29 +227,3 @@ int ces_gpu_files(const struct ces_gpus *gpus, int root, const struct ces_idmap 
 			return -1;
 	return 0;
 }
-
-static void add_directory(const char *path, char *buffer, size_t size)
-{
-	char dir[CES_PATH_TEXT + sizeof(CES_GPU_DIR)];
-	size_t used = strlen(buffer), length;
-
-	length = (size_t)snprintf(dir, sizeof(dir), "%s" CES_GPU_DIR "%.*s", used > 0 ? ":" : "",
-				  (int)(strrchr(path, '/') - path), path);
-	for (const char *at = buffer; (at = strstr(at, dir + (used > 0))) != NULL; at++)
-		if (strchr(":", at[length - (used > 0)]) != NULL)
-			return; /* it is in the list; strchr finds the NUL as well */
-	if (used + length < size)
-		memcpy(buffer + used, dir, length + 1);
-}
-
-void ces_gpu_library_path(const struct ces_gpus *gpus, char *buffer, size_t size)
-{
-	buffer[0] = '\0';
-	for (size_t i = 0; i < gpus->n_edits; i++)
-		for (size_t j = 0; j < gpus->edits[i]->n_mounts; j++) {
-			const struct ces_cdi_mount *mount = &gpus->edits[i]->mounts[j];
-
-			if (mount->place == CES_CDI_LIBRARY)
-				add_directory(mount->container_path, buffer, size);
-		}
-}

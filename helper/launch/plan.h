@@ -20,12 +20,6 @@ struct ces_plan_mount {
 /* CES's three places, the binds, and the socket of a display. */
 #define CES_PLAN_MOUNTS (3 + CES_BINDS_MAX + 1)
 
-/* The flags of each mount. */
-static inline unsigned long ces_plan_mount_flags(bool read_only)
-{
-	return MS_NOSUID | MS_NODEV | (read_only ? MS_RDONLY : 0ul);
-}
-
 /* The first three of the mounts. */
 enum { CES_PLAN_DATA, CES_PLAN_OUTPUTS, CES_PLAN_SCRATCH };
 

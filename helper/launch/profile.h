@@ -1,4 +1,4 @@
-/* What every container has, with any image, caller or runtime. helper/launch/config.c asks the
+/* What every container has, with any image, caller or runtime. helper/inside/config.c asks the
  * runtime for it, and helper/audit/proof.c checks it. */
 #ifndef CES_HELPER_LAUNCH_PROFILE_H
 #define CES_HELPER_LAUNCH_PROFILE_H

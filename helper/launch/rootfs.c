@@ -21,11 +21,9 @@
 #include "common/io.h"
 #include "common/paths.h"
 #include "helper/core/beneath.h"
-#include "helper/launch/config.h"
 #include "helper/launch/devices.h"
 #include "helper/launch/display.h"
 #include "helper/launch/overlay.h"
-#include "helper/launch/settle.h"
 #include "helper/session/mounts.h"
 
 #define ROOT_BYTES  (16u << 20)
@@ -59,8 +57,7 @@ static int make_file(int root, const char *path, const void *bytes, size_t lengt
 /* The directories of the tree itself belong to root, whom the container cannot be. */
 static int make_skeleton(int root, const struct ces_plan *plan, struct ces_error *err)
 {
-	static const char *const own[] = {"l",   "t",    "u",   "m",   "d",
-					  "dev", "proc", "sys", "usr", "bundle"};
+	static const char *const own[] = {"l", "t", "u", "m", "d", "dev", "proc", "sys", "usr"};
 	static const char *const links[] = {"lib", "lib64", "bin", "sbin"};
 	uid_t uid = ces_idmap_host_uid(&plan->map, 0);
 	gid_t gid = ces_idmap_host_gid(&plan->map, 0);
@@ -68,8 +65,9 @@ static int make_skeleton(int root, const struct ces_plan *plan, struct ces_error
 	for (size_t i = 0; i < CES_COUNT(own); i++)
 		if (mkdirat(root, own[i], 0755) < 0)
 			return ces_error_errno(err, CES_E_HOST, "making %s", own[i]);
-	/* the runtime keeps its state and its log here */
-	if (make_dir(root, "run", uid, gid, err) < 0)
+	/* the runtime keeps its state and its log in the first, and ces-inside writes config.json
+	 * into the other */
+	if (make_dir(root, "run", uid, gid, err) < 0 || make_dir(root, "bundle", uid, gid, err) < 0)
 		return -1;
 	for (size_t i = 0; i < CES_COUNT(links); i++) {
 		char target[32];
@@ -288,11 +286,8 @@ int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_c
 	    ces_gpu_files(&plan->gpus, root, &plan->map, err) < 0 ||
 	    attach_layers(root, plan, userns, &lowest, err) < 0 ||
 	    attach_upper(root, plan, err) < 0 ||
-	    ces_overlay_mount(CES_RUN_DIR, context, lowest, plan->image->diff_ids.n, err) < 0)
-		return -1;
-	ces_settle(plan, userns, root);
-	if (attach_data(root, plan, err) < 0 || attach_runtime_view(root, cgroup, err) < 0 ||
-	    ces_config_write(plan, root, err) < 0)
+	    ces_overlay_mount(CES_RUN_DIR, context, lowest, plan->image->diff_ids.n, err) < 0 ||
+	    attach_data(root, plan, err) < 0 || attach_runtime_view(root, cgroup, err) < 0)
 		return -1;
 	*ret_root = ces_steal_fd(&root);
 	return 0;

@@ -100,6 +100,13 @@ void ces_selinux_file_context(const struct ces_selinux *selinux, char ret[CES_SE
 		format(selinux, "object_r", selinux->file_type, ret);
 }
 
+void ces_selinux_runtime_context(const struct ces_selinux *selinux, char ret[CES_SELINUX_CONTEXT])
+{
+	ret[0] = '\0';
+	if (selinux->on)
+		format(selinux, "system_r", "ces_runtime_t", ret);
+}
+
 /* Who controls it: the caller chose the pipes and has their other ends. They may pass something
  * else here (a FIFO with a name, of somebody else's), but that has the label of a file, and the
  * policy lets this domain relabel only objects with the label of a user's process. */
@@ -134,16 +141,6 @@ static int set_attribute(const char *path, const char *context)
 
 	/* an empty line clears the attribute (proc_pid_attr(5)) */
 	return fd >= 0 && write(fd, context, strlen(context)) > 0 ? 0 : -1;
-}
-
-int ces_selinux_exec_runtime(const struct ces_selinux *selinux)
-{
-	char context[CES_SELINUX_CONTEXT];
-
-	if (!selinux->on)
-		return 0;
-	format(selinux, "system_r", "ces_runtime_t", context);
-	return set_attribute("/proc/thread-self/attr/exec", context);
 }
 
 int ces_selinux_create_private(const struct ces_selinux *selinux, bool begin)

@@ -28,14 +28,14 @@ int ces_selinux_choose(bool on, int runs, struct ces_selinux *ret, struct ces_er
 /* The context of the container's own files, for a mount option; "" where SELinux is off. */
 void ces_selinux_file_context(const struct ces_selinux *selinux, char ret[CES_SELINUX_CONTEXT]);
 
+/* The context of the OCI runtime's process, with the run's categories, which the container's domain
+ * inherits; "" where SELinux is off. */
+void ces_selinux_runtime_context(const struct ces_selinux *selinux, char ret[CES_SELINUX_CONTEXT]);
+
 /* Gives the pipes at fds 0 to 2 the context of the container's own files. The caller's session made
  * them, so they have its level, which a container may not reach. Does nothing where SELinux is
  * off. */
 int ces_selinux_share_stdio(const struct ces_selinux *selinux);
-
-/* The next execve of this process enters the domain of the OCI runtime, with the run's categories,
- * which the container's domain inherits. Needs a /proc. Does nothing where SELinux is off. */
-int ces_selinux_exec_runtime(const struct ces_selinux *selinux);
 
 /* Gives the directories that this process makes the context of the container's own files, until it
  * is called with false. Does nothing where SELinux is off. */

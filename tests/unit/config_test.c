@@ -1,6 +1,5 @@
-/* Tests the runtime's config.json: what it says for a plan, field by field, and that nothing but a
- * new file is written. */
-/* links: helper/launch/config.c helper/launch/profile.c helper/launch/gpu_files.c helper/session/json.c helper/session/idmap.c helper/session/lock.c helper/session/mounts.c helper/core/beneath.c */
+/* Tests the runtime's config.json: what it says for a plan, field by field. */
+/* links: helper/launch/config.c helper/inside/order.c helper/inside/config.c helper/inside/environment.c helper/launch/profile.c helper/session/json.c helper/session/idmap.c helper/session/lock.c */
 #include "tests/unit/config_scene.h"
 
 #define PROC_AND_DEV                                                                               \
@@ -61,17 +60,19 @@ START_TEST(runc_gets_the_filter_as_json_and_crun_as_an_annotation)
 }
 END_TEST
 
-START_TEST(without_its_filter_runc_gets_no_document)
+START_TEST(without_its_filter_a_runtime_gets_no_document)
 {
-	plan.runc = true;
-	ck_assert_int_eq(unlinkat(directory, "seccomp.json", 0), 0);
-	ck_assert_int_lt(ces_config_write(&plan, directory, &err), 0);
-	ck_assert_ptr_nonnull(strstr(err.text, "CES is not fully installed"));
+	static const char *const files[] = {"seccomp.bpf.base64", "seccomp.json"};
+
+	plan.runc = _i == 1;
+	ck_assert_int_eq(unlinkat(directory, files[_i], 0), 0);
+	ck_assert_ptr_null(compose());
+	ck_assert_int_eq(failed, CES_STEP_FILTER);
 	/* nor is a link followed to one */
-	ck_assert_int_eq(unlinkat(directory, "bundle/config.json", 0), 0);
-	ck_assert_int_eq(symlinkat("/dev/null", directory, "seccomp.json"), 0);
-	ck_assert_int_lt(ces_config_write(&plan, directory, &err), 0);
-	ck_assert_int_eq(err.sys, ELOOP);
+	ck_assert_int_eq(symlinkat("/dev/null", directory, files[_i]), 0);
+	ck_assert_ptr_null(compose());
+	ck_assert_int_eq(failed, CES_STEP_FILTER);
+	ck_assert_int_eq(errno, ELOOP);
 }
 END_TEST
 
@@ -125,53 +126,12 @@ START_TEST(mounts_come_in_this_order_with_these_flags)
 }
 END_TEST
 
-static const char *const in_the_way[] = {"file", "link", "dangling link", "no bundle",
-					 "bundle is a link"};
-
-START_TEST(only_a_new_file_in_the_bundle_is_written)
-{
-	const char *kind = in_the_way[_i];
-	size_t before = open_fds();
-
-	put_file("seccomp.bpf.base64", "kept", 4);
-	if (strcmp(kind, "file") == 0)
-		put_file("bundle/config.json", "kept", 4);
-	if (strcmp(kind, "link") == 0)
-		ck_assert_int_eq(
-		    symlinkat("../seccomp.bpf.base64", directory, "bundle/config.json"), 0);
-	if (strcmp(kind, "dangling link") == 0)
-		ck_assert_int_eq(symlinkat("../new", directory, "bundle/config.json"), 0);
-	if (strstr(kind, "bundle") != NULL)
-		ck_assert_int_eq(unlinkat(directory, "bundle", AT_REMOVEDIR), 0);
-	if (strcmp(kind, "bundle is a link") == 0)
-		ck_assert_int_eq(symlinkat(".", directory, "bundle"), 0);
-	ck_assert_int_lt(ces_config_write(&plan, directory, &err), 0);
-	ck_assert_msg(strncmp(err.text, "config.json: ", 13) == 0, "%s", err.text);
-	ck_assert_int_eq(err.code, CES_E_HOST);
-	ck_assert_uint_eq(open_fds(), before);
-	ck_assert_int_lt(faccessat(directory, "new", F_OK, 0), 0);
-	ck_assert_int_lt(faccessat(directory, "config.json", F_OK, 0), 0);
-	if (strcmp(kind, "bundle is a link") == 0)
-		(void)unlinkat(directory, "bundle", 0);
-}
-END_TEST
-
-START_TEST(a_document_that_is_not_written_whole_is_an_error)
-{
-	const struct rlimit small = {1000, 1000};
-
-	(void)signal(SIGXFSZ, SIG_IGN);
-	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
-	ck_assert_int_lt(ces_config_write(&plan, directory, &err), 0);
-	ck_assert_int_eq(err.sys, EFBIG);
-}
-END_TEST
-
 START_TEST(the_compiled_filter_is_one_line_of_a_file_of_bounded_size)
 {
 	static char big[(1u << 20) + 1];
 	char *filter = NULL;
 
+	ck_assert_int_eq(unlinkat(directory, "seccomp.bpf.base64", 0), 0);
 	ck_assert_int_lt(ces_config_filter(&filter, &err), 0);
 	ck_assert_ptr_nonnull(strstr(err.text, "CES is not fully installed"));
 	put_file("seccomp.bpf.base64", "QUJD\nmore\n", 10);
@@ -204,12 +164,10 @@ int main(void)
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, the_smallest_plan_gives_this_document_and_nothing_more);
 	tcase_add_test(t, runc_gets_the_filter_as_json_and_crun_as_an_annotation);
-	tcase_add_test(t, without_its_filter_runc_gets_no_document);
+	tcase_add_loop_test(t, without_its_filter_a_runtime_gets_no_document, 0, 2);
 	tcase_add_test(t, a_terminal_has_its_size);
 	tcase_add_test(t, a_root_that_is_asked_for_as_read_only_is_so);
 	tcase_add_test(t, mounts_come_in_this_order_with_these_flags);
-	tcase_add_loop_test(t, only_a_new_file_in_the_bundle_is_written, 0, CES_COUNT(in_the_way));
-	tcase_add_test(t, a_document_that_is_not_written_whole_is_an_error);
 	tcase_add_test(t, the_compiled_filter_is_one_line_of_a_file_of_bounded_size);
 	tcase_add_test(t, the_mask_has_the_bits_of_the_eight_capabilities);
 	return run_suite("config", t);

@@ -1,6 +1,6 @@
 /* Tests what becomes of the words of an image and a caller in the runtime's config.json: none
  * leaves its place. */
-/* links: helper/launch/config.c helper/launch/profile.c helper/launch/gpu_files.c helper/session/json.c helper/session/idmap.c helper/session/lock.c helper/session/mounts.c helper/core/beneath.c */
+/* links: helper/launch/config.c helper/inside/order.c helper/inside/config.c helper/inside/environment.c helper/launch/profile.c helper/session/json.c helper/session/idmap.c helper/session/lock.c */
 #include "tests/unit/config_scene.h"
 
 static const char *const hostile[] = {"\"],\"cwd\":\"/\",\"x\":[\"",
@@ -173,6 +173,25 @@ START_TEST(a_run_with_gpus_has_the_drivers_variables_libraries_and_mount)
 }
 END_TEST
 
+START_TEST(the_library_path_has_each_directory_once)
+{
+	struct ces_cdi_mount mounts[] = {
+	    {"/a", "/usr/lib/x/a.so", CES_CDI_LIBRARY}, {"/a", "/usr/lib/x/b.so", CES_CDI_LIBRARY},
+	    {"/a", "/usr/lib/a.so", CES_CDI_LIBRARY},   {"/a", "/usr/lib/b.so", CES_CDI_LIBRARY},
+	    {"/a", "/usr/bin/a", CES_CDI_LINKED},       {"/a", "/usr/lib/xy/a.so", CES_CDI_LIBRARY},
+	    {"/a", "/usr/lib/z/a.so", CES_CDI_LEFT_OUT}};
+	struct ces_cdi_edits edits = {.mounts = mounts, .n_mounts = CES_COUNT(mounts)};
+
+	plan.gpus.names[plan.gpus.n_names++] = "nvidia.com/gpu=0";
+	plan.gpus.edits[plan.gpus.n_edits++] = &edits;
+	plan.gpus.edits[plan.gpus.n_edits++] = &edits;
+	fill();
+	ck_assert_str_eq(variable("LD_LIBRARY_PATH"),
+			 "/usr/lib/ces-gpu/usr/lib/x:/usr/lib/ces-gpu/usr/lib:"
+			 "/usr/lib/ces-gpu/usr/lib/xy");
+}
+END_TEST
+
 START_TEST(as_many_gpus_as_a_run_may_have_are_all_named)
 {
 	static char names[CES_GPU_MAX][160];
@@ -284,6 +303,7 @@ int main(void)
 	tcase_add_test(t, the_proxy_and_the_display_win_over_the_callers_variables);
 	tcase_add_test(t, nothing_of_an_image_says_which_gpus_there_are);
 	tcase_add_test(t, a_run_with_gpus_has_the_drivers_variables_libraries_and_mount);
+	tcase_add_test(t, the_library_path_has_each_directory_once);
 	tcase_add_test(t, as_many_gpus_as_a_run_may_have_are_all_named);
 	tcase_add_loop_test(t, arguments_replace_the_images_command_and_an_entrypoint_both, 0,
 			    CES_COUNT(commands));

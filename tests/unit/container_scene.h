@@ -1,5 +1,5 @@
-/* The system calls of the process that becomes a container, each noted as a step. The child is a
- * real one, and its root is the test's directory. */
+/* The system calls of the process that becomes ces-inside, each noted as a step. The child is a
+ * real one. */
 #ifndef CES_TESTS_UNIT_CONTAINER_SCENE_H
 #define CES_TESTS_UNIT_CONTAINER_SCENE_H
 
@@ -12,7 +12,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -21,18 +20,20 @@
 
 #include "common/cleanup.h"
 #include "common/paths.h"
+#include "helper/inside/inside.h"
+#include "helper/launch/config.h"
 #include "helper/session/userns.h"
 #include "tests/unit/directory.h"
 #define PLAN_WITHOUT_MAP
 #include "tests/unit/launch_plan.h"
 #include "tests/unit/steps.h"
 
-#define EXECUTED 42 /* the exit status of a child that would be the runtime now */
+#define EXECUTED 42 /* the exit status of a child that would be ces-inside now */
 
 static struct ces_cgroup cgroup = CES_CGROUP_NONE;
 static struct ces_container container;
 static bool child;  /* this process is it */
-static bool orphan; /* the test's process "dies" as soon as it has opened the gate */
+static bool orphan; /* the test's process "dies" as soon as it has written the id map */
 static size_t synced;
 
 /* In the child Check's own descriptors are gone: what is wrong is a step more than expected. */
@@ -47,7 +48,17 @@ static const char *at(int fd)
 	return path_below(directory_path, fd);
 }
 
-/* Forks, and returns in the parent when the child is at the gate or has ended. */
+/* (of helper/launch/config.c, which has suites of its own) */
+int ces_config_order(const struct ces_plan *of, int *ret, struct ces_error *ret_err)
+{
+	ck_assert_ptr_eq(of, &plan);
+	if (step("order"))
+		return ces_error_errno(ret_err, CES_E_HOST, "order");
+	*ret = openat(directory, "order", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	return 0;
+}
+
+/* Forks, and returns in the parent when the child waits for its id map or has ended. */
 int ces_process_clone(uint64_t flags, int dir, struct ces_process *ret)
 {
 	siginfo_t info = {0};
@@ -81,7 +92,7 @@ void ces_process_arrange(const int *fds, size_t n_fds)
 /* (waits, if this is the test for it, until the other end of the gate is closed) */
 void ces_process_become(uid_t uid, gid_t gid)
 {
-	struct pollfd gate = {.fd = 3, .events = POLLIN};
+	struct pollfd gate = {.fd = CES_INSIDE_GATE, .events = POLLIN};
 
 	(void)step("become %u:%u", uid, gid);
 	if (orphan)
@@ -101,20 +112,22 @@ int ces_idmap_write(pid_t pid, const struct ces_idmap *map, struct ces_error *re
 	return step("map") ? ces_error_errno(ret_err, CES_E_HOST, "map") : 0;
 }
 
+/* (when the child has noted all that it will) */
 int ces_process_namespace(const struct ces_process *process, const char *name, int *ret,
 			  struct ces_error *ret_err)
 {
+	siginfo_t info = {0};
+
 	ck_assert_ptr_eq(process, &container.process);
+	while (info.si_pid == 0 && !(orphan && steps_count("become") > 0)) {
+		usleep(1000);
+		ck_assert_int_eq(
+		    waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG | WNOWAIT), 0);
+	}
 	if (step("namespace %s", name))
 		return ces_error_errno(ret_err, CES_E_HOST, "namespace");
 	*ret = fcntl(directory, F_DUPFD_CLOEXEC, 0);
 	return 0;
-}
-
-int ces_selinux_exec_runtime(const struct ces_selinux *selinux)
-{
-	must(selinux == &plan.selinux, "selinux");
-	return step("context") ? -1 : 0;
 }
 
 int unshare(int flags)
@@ -144,69 +157,11 @@ int ioctl(int fd, unsigned long number, ...)
 
 int fdatasync(int fd)
 {
-	must(fd == 5 + (int)synced++, "fdatasync");
+	must(fd == 6 + (int)synced++, "fdatasync");
 	return step("fdatasync %s", at(fd)) ? -1 : 0;
 }
 
-int chdir(const char *path)
-{
-	return child && step("chdir %s", path) ? -1 : 0;
-}
-
-int mount(const char *source, const char *target, const char *type, unsigned long flags,
-	  const void *options)
-{
-	must(options == NULL, "options");
-	return step("mount %s %s %s %lx", source, target, type, flags) ? -1 : 0;
-}
-
-int sethostname(const char *name, size_t length)
-{
-	return step("hostname %.*s", (int)length, name) ? -1 : 0;
-}
-
-int fchownat(int dir, const char *path, uid_t uid, gid_t gid, int flags)
-{
-	return step("chown %s/%s %s %x", at(dir), path,
-		    uid == geteuid() && gid == getegid() ? "alike" : "otherwise", flags)
-		   ? -1
-		   : 0;
-}
-
-int fchmodat(int dir, const char *path, mode_t mode, int flags)
-{
-	(void)flags;
-	return step("chmod %s/%s %o", at(dir), path, mode) ? -1 : 0;
-}
-
-/* The run's root is the test's directory. */
-int open(const char *path, int flags, ...)
-{
-	static const char *const inside[] = {"/m", "/l/", "/proc/sys/"};
-	va_list rest;
-	mode_t mode;
-
-	va_start(rest, flags);
-	mode = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0;
-	va_end(rest);
-
-	for (size_t i = 0; i < CES_COUNT(inside) && child; i++)
-		if (strncmp(path, inside[i], strlen(inside[i])) == 0) {
-			if ((flags & O_ACCMODE) == O_WRONLY && step("open %s", path))
-				return -1;
-			return openat(directory, path + 1, flags);
-		}
-	return openat(AT_FDCWD, path, flags, mode);
-}
-
-ssize_t write(int fd, const void *bytes, size_t n)
-{
-	if (child && strncmp(at(fd), "proc/sys/", 9) == 0 &&
-	    step("write %s %.*s", at(fd), (int)n, (const char *)bytes))
-		return -1;
-	return syscall(SYS_write, fd, bytes, n);
-}
-
+/* (and sends the byte of ces-inside) */
 int execve(const char *path, char *const arguments[], char *const environment[])
 {
 	char text[1000];
@@ -225,6 +180,7 @@ int execve(const char *path, char *const arguments[], char *const environment[])
 		(void)step("stdin %s", S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)
 					   ? "null"
 					   : "as it was");
+	must(write(CES_INSIDE_GATE, "", 1) == 1, "gate");
 	_exit(EXECUTED);
 }
 

@@ -319,27 +319,6 @@ START_TEST(a_name_that_is_too_long_is_refused)
 }
 END_TEST
 
-START_TEST(the_library_path_has_each_directory_once_and_is_cut_at_a_directory)
-{
-	char text[80];
-
-	add("/a", "/usr/lib/x/a.so", CES_CDI_LIBRARY);
-	add("/a", "/usr/lib/x/b.so", CES_CDI_LIBRARY);
-	add("/a", "/usr/lib/a.so", CES_CDI_LIBRARY);
-	add("/a", "/usr/lib/b.so", CES_CDI_LIBRARY);
-	add("/a", "/usr/bin/a", CES_CDI_LINKED);
-	add("/a", "/usr/lib/xy/a.so", CES_CDI_LIBRARY);
-	add("/a", "/usr/lib/xy/a.so", CES_CDI_LEFT_OUT);
-	ces_gpu_library_path(&gpus, text, sizeof(text));
-	ck_assert_str_eq(text, "/usr/lib/ces-gpu/usr/lib/x:/usr/lib/ces-gpu/usr/lib:"
-			       "/usr/lib/ces-gpu/usr/lib/xy");
-	ces_gpu_library_path(&gpus, text, strlen(text)); /* one byte too few */
-	ck_assert_str_eq(text, "/usr/lib/ces-gpu/usr/lib/x:/usr/lib/ces-gpu/usr/lib");
-	ces_gpu_library_path(&gpus, text, 1);
-	ck_assert_str_eq(text, "");
-}
-END_TEST
-
 START_TEST(without_a_top_layer_or_with_a_tree_already_there_it_fails)
 {
 	if (_i == 0)
@@ -372,7 +351,6 @@ int main(void)
 	tcase_add_loop_test(t, only_a_link_to_this_very_file_gives_it_its_plain_name, 0,
 			    CES_COUNT(plain));
 	tcase_add_test(t, a_name_that_is_too_long_is_refused);
-	tcase_add_test(t, the_library_path_has_each_directory_once_and_is_cut_at_a_directory);
 	tcase_add_loop_test(t, without_a_top_layer_or_with_a_tree_already_there_it_fails, 0, 3);
 	return run_suite("gpu_files", t);
 }

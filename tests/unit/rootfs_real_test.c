@@ -1,7 +1,7 @@
 /* Tests the file tree of a run with real mounts, in a user namespace of the test's own: what a
  * process sees of the host once the tree is its root, and which flags hold. The kernel gives such a
  * namespace no device nodes and no owners, so these are played. */
-/* links: helper/launch/rootfs.c helper/launch/overlay.c helper/launch/devices.c helper/launch/display.c helper/launch/config.c helper/launch/profile.c helper/launch/gpu_files.c helper/session/json.c helper/session/mounts.c helper/session/idmap.c helper/session/lock.c helper/core/beneath.c helper/core/capability.c */
+/* links: helper/launch/rootfs.c helper/launch/overlay.c helper/launch/devices.c helper/launch/display.c helper/launch/gpu_files.c helper/session/mounts.c helper/session/idmap.c helper/session/lock.c helper/core/beneath.c helper/core/capability.c */
 #include "helper/launch/rootfs.h"
 
 #include <errno.h>
@@ -18,7 +18,6 @@
 #include "common/cleanup.h"
 #include "common/paths.h"
 #include "helper/core/caller.h"
-#include "helper/launch/settle.h"
 #include "tests/unit/launch_plan.h"
 
 #define HERE "/run/ces-test" /* in the test's own tmpfs */
@@ -93,13 +92,6 @@ int mount_setattr(int fd, const char *path, unsigned flags, struct mount_attr *a
 	rest.userns_fd = 0;
 	n_mapped += mapped;
 	return (int)syscall(SYS_mount_setattr, fd, path, flags, &rest, size);
-}
-
-void ces_settle(const struct ces_plan *of, int userns, int root)
-{
-	(void)of;
-	(void)userns;
-	(void)root;
 }
 
 void ces_caller_enter(const struct ces_caller *caller)

@@ -1,21 +1,13 @@
 /* Tests the file tree of a run: the steps that make it, in order, with the flags of each mount; the
  * owners and modes of what is in it; and that a step that fails is the last. */
-/* links: helper/launch/rootfs.c helper/launch/overlay.c helper/launch/devices.c helper/launch/display.c helper/launch/config.c helper/launch/profile.c helper/launch/gpu_files.c helper/session/json.c helper/session/mounts.c helper/session/idmap.c helper/session/lock.c helper/core/beneath.c */
+/* links: helper/launch/rootfs.c helper/launch/overlay.c helper/launch/devices.c helper/launch/display.c helper/launch/gpu_files.c helper/session/mounts.c helper/session/idmap.c helper/session/lock.c helper/core/beneath.c */
 #include "tests/unit/rootfs_scene.h"
 
 #include "helper/core/caller.h"
 #include "helper/launch/overlay.h"
-#include "helper/launch/settle.h"
 
 static struct ces_cgroup cgroup = CES_CGROUP_NONE;
 static int places[5];
-
-/* (of helper/launch/settle.c, which has a suite of its own) */
-void ces_settle(const struct ces_plan *settled, int userns, int root)
-{
-	ck_assert_ptr_eq(settled, &plan);
-	(void)step("settle %d %s", userns, at(root));
-}
 
 /* (of helper/core/who.c; no display is opened here) */
 void ces_caller_enter(const struct ces_caller *caller)
@@ -39,7 +31,7 @@ static int make_place(const char *name)
 
 static void set_up(void)
 {
-	static char *layers[] = {"layer0", "layer1"}, *sh[] = {"sh"};
+	static char *layers[] = {"layer0", "layer1"};
 
 	directory_begin();
 	steps_begin(0, 0);
@@ -50,7 +42,6 @@ static void set_up(void)
 	close(make_place("layer0"));
 	close(make_place("layer1"));
 	image.diff_ids = (struct ces_strings){layers, 2};
-	image.cmd = (struct ces_strings){sh, 1};
 	plan_map(5, 6);
 	plan_mount("/safe_data", places[1] = make_place("data"), true, false);
 	plan_mount("/safe_outputs", places[2] = make_place("outputs"), false, false);
@@ -102,14 +93,14 @@ static const char *const mounts[] = {
     "capabilities 20001b",
     "mount overlay /run/ces/m overlay 6 redirect_dir=nofollow,metacopy=off,index=off,"
     "upperdir=/run/ces/u/u,workdir=/run/ces/u/w,lowerdir=/run/ces/t:/run/ces/l/1:/run/ces/l/0",
-    "capabilities ffffffffffffffff", "settle 33 tree", "clone data 89001",
-    "flags data 7 40000 9000 userns 0", "attach tree:d/0 4", "clone outputs 89001",
-    "flags outputs 6 40000 9000 userns 0", "attach tree:d/1 4", "clone scratch 89001",
-    "flags scratch 6 40000 9000 userns 0", "attach tree:d/2 4", "clone bind 89001",
-    "flags bind 7 40000 9000 userns 0", "attach tree:d/3 4", "clone /usr 89001",
-    "flags /usr 7 40000 9000 userns 0", "attach tree:usr 4", "clone /proc 80001",
-    "attach tree:proc 4", "clone /sys 80001", "attach tree:sys 4", "clone cgroup 89001",
-    "flags cgroup 7 40000 9000 userns 0", "attach tree:sys/fs/cgroup 4", NULL};
+    "capabilities ffffffffffffffff", "clone data 89001", "flags data 7 40000 9000 userns 0",
+    "attach tree:d/0 4", "clone outputs 89001", "flags outputs 6 40000 9000 userns 0",
+    "attach tree:d/1 4", "clone scratch 89001", "flags scratch 6 40000 9000 userns 0",
+    "attach tree:d/2 4", "clone bind 89001", "flags bind 7 40000 9000 userns 0",
+    "attach tree:d/3 4", "clone /usr 89001", "flags /usr 7 40000 9000 userns 0",
+    "attach tree:usr 4", "clone /proc 80001", "attach tree:proc 4", "clone /sys 80001",
+    "attach tree:sys 4", "clone cgroup 89001", "flags cgroup 7 40000 9000 userns 0",
+    "attach tree:sys/fs/cgroup 4", NULL};
 
 /* Leaves out the steps that make a directory, a link or a node, or give it away. */
 static void leave_out_names(void)
@@ -148,6 +139,7 @@ START_TEST(what_the_container_may_change_is_its_roots_and_the_rest_is_roots)
 	ck_assert_int_eq(build(), 0);
 	/* (5 and 6 are the caller inside, 0 is 200000) */
 	ck_assert(is_step("chown tree/run 200000:200000 100"));
+	ck_assert(is_step("chown tree/bundle 200000:200000 100"));
 	ck_assert(is_step("chown tree/t 200000:200000"));
 	ck_assert(is_step("chown tree/t/etc 200000:200000 100"));
 	ck_assert(is_step("chown tree/t/safe_data 200000:200000 100"));
@@ -159,7 +151,6 @@ START_TEST(what_the_container_may_change_is_its_roots_and_the_rest_is_roots)
 	ck_assert(is_step("chown tree/dev/console 1000:1000"));
 	ck_assert_uint_eq(steps_count("chown tree/l"), 0);
 	ck_assert_uint_eq(steps_count("chown tree/m"), 0);
-	ck_assert_uint_eq(steps_count("chown tree/bundle"), 0);
 	ck_assert_uint_eq(steps_count("chown tree/usr"), 0);
 	ck_assert_uint_eq(steps_count("chown tree/proc"), 0);
 	ck_assert(is_step("chown tree/d/3 0:0")); /* the point of a file, which is hidden */
@@ -185,7 +176,7 @@ static const struct {
 	    {"t/var", S_IFDIR | 0755},
 	    {"d/0", S_IFDIR | 0755},
 	    {"d/3", S_IFREG | 0644},
-	    {"bundle/config.json", S_IFREG | 0644},
+	    {"bundle", S_IFDIR | 0755},
 	    {"dev/pts", S_IFDIR | 0755},
 	    {"dev/console", S_IFREG | 0620},
 	    {"run", S_IFDIR | 0755},
@@ -252,8 +243,8 @@ START_TEST(a_step_that_fails_is_the_last)
 	memcpy(all, steps->v, sizeof(all));
 	ck_assert_uint_gt(n, 100);
 	for (size_t i = 0; i < n; i++) {
-		if (strncmp(all[i], "settle", 6) == 0 || strncmp(all[i], "bottom", 6) == 0)
-			continue; /* (their failure is not one of the run's) */
+		if (strncmp(all[i], "bottom", 6) == 0)
+			continue; /* (its failure is not one of the run's) */
 		clear_directory(strcat(strcpy((char[80]){0}, directory_path), "/tree"));
 		err = (struct ces_error){0};
 		steps->failing = i + 1;
@@ -267,7 +258,7 @@ START_TEST(a_step_that_fails_is_the_last)
 		ck_assert_int_eq(err.sys, EDQUOT);
 		tried++;
 	}
-	ck_assert_uint_eq(tried, n - 3);
+	ck_assert_uint_eq(tried, n - 2);
 }
 END_TEST
 
