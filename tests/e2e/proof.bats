@@ -199,6 +199,22 @@ ended_unbegun() # PATTERN [OPTION...]
 	ended_unbegun 'it is in the group'
 }
 
+# (One inside, startContainer, has the rights of the program and no more.)
+@test "a hook beside the container that is a file of the image's ends the run before the program begins" {
+	for hook in prestart createRuntime createContainer; do
+		deviate ".hooks.$hook = [{path: \"/m/bin/busybox\", args: [\"sh\", \"-c\", \"echo ran\"]}]"
+		ended_unbegun 'its mnt namespace is|capabilities are'
+	done
+}
+
+@test "a terminal that nobody asked for ends the run before the program begins" {
+	[ "$(basename "${CES_TEST_RUNTIME:-crun}")" = crun ] || return 0 # (runc wants a controlling one)
+	# (the runtime itself needs one, or may end before the program is held)
+	deviate '.process.terminal = true' \
+		'mkdir /run/pts; mount -t devpts -o newinstance,ptmxmode=666 pts /run/pts; exec < /run/pts/ptmx'
+	ended_unbegun '/dev/console is mounted, and is not in the plan'
+}
+
 @test "a network other than the empty one ends the run before the program begins" {
 	deviate '.linux.namespaces += [{type: "network"}]'
 	ended_unbegun 'its net namespace is not the one made for it'
