@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/inside.h"
 #include "common/list.h"
 #include "common/paths.h"
 #include "policy/proxy.h"
@@ -22,14 +23,23 @@
 static const struct {
 	const char *path, *type;
 } labels[] = {
-    {CES_HELPER_PATH, "ces_helper_exec_t"},   {CES_ADMIT_PATH, "ces_admit_exec_t"},
-    {CES_SESSION_PATH, "ces_session_exec_t"}, {CES_DECODE_PATH, "ces_parse_exec_t"},
-    {CES_PARSE_PATH, "ces_parse_exec_t"},     {CES_VERIFY_PATH, "ces_parse_exec_t"},
-    {CES_FETCH_PATH, "ces_fetch_exec_t"},     {CES_LAYOUT_PATH, "ces_layout_exec_t"},
-    {CES_RESOLVE_PATH, "ces_resolve_exec_t"}, {CES_UNPACK_PATH, "ces_unpack_exec_t"},
-    {CES_RELAY_PATH, "ces_relay_exec_t"},     {CES_LIST_PATH, "ces_list_exec_t"},
-    {CES_POLICY_PATH, "ces_etc_t"},           {CES_STORE_DIR, "ces_store_t"},
-    {CES_JOURNAL_DIR, "ces_log_t"},           {CES_RUN_DIR, "ces_run_t"},
+    {CES_HELPER_PATH, "ces_helper_exec_t"},
+    {CES_ADMIT_PATH, "ces_admit_exec_t"},
+    {CES_SESSION_PATH, "ces_session_exec_t"},
+    {CES_DECODE_PATH, "ces_parse_exec_t"},
+    {CES_PARSE_PATH, "ces_parse_exec_t"},
+    {CES_VERIFY_PATH, "ces_parse_exec_t"},
+    {CES_FETCH_PATH, "ces_fetch_exec_t"},
+    {CES_LAYOUT_PATH, "ces_layout_exec_t"},
+    {CES_RESOLVE_PATH, "ces_resolve_exec_t"},
+    {CES_UNPACK_PATH, "ces_unpack_exec_t"},
+    {CES_RELAY_PATH, "ces_relay_exec_t"},
+    {CES_LIST_PATH, "ces_list_exec_t"},
+    {CES_INSIDE_PATH, "ces_inside_exec_t"},
+    {CES_POLICY_PATH, "ces_etc_t"},
+    {CES_STORE_DIR, "ces_store_t"},
+    {CES_JOURNAL_DIR, "ces_log_t"},
+    {CES_RUN_DIR, "ces_run_t"},
 };
 
 /* Finds the third part of user:role:type:level. Returns false if the file has no label or does not

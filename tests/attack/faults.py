@@ -80,7 +80,7 @@ def left():
                 name = f.read().strip()
         except OSError:
             continue
-        if re.match(r"(ces-helper|ces-admit|ces-session|ces-relay|crun|runc)", name):
+        if re.match(r"(ces-helper|ces-admit|ces-session|ces-inside|ces-relay|crun|runc)", name):
             found.append("%s (%s)" % (name, process))
     with open("/proc/mounts") as f:
         found += [line.split()[1] for line in f if line.startswith("ces ") or "/run/ces/" in line]
