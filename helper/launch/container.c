@@ -27,6 +27,7 @@
 #include "helper/launch/config.h"
 #include "helper/session/userns.h"
 
+#define AWAIT_MS   20000 /* for each of two bytes */
 #define FD_JOURNAL 6
 #define FD_KEPT    7
 
@@ -142,13 +143,18 @@ int ces_container_ready(const struct ces_container *container, struct ces_error 
 		   : ces_error_set(err, CES_E_HOST, "the container has no network namespace");
 }
 
-void ces_container_await(const struct ces_container *container)
+int ces_container_await(const struct ces_container *container, struct ces_error *err)
 {
+	struct pollfd gate = {.fd = container->gate, .events = POLLIN};
 	char byte;
 
-	/* the byte for the network, and then the one of ces-inside, which stays */
-	(void)!read(container->gate, &byte, 1);
-	(void)recv(container->gate, &byte, 1, MSG_PEEK);
+	/* the byte for the network, and then the one of ces-inside, which stays; a process that has
+	 * ended is no error here */
+	if ((ces_read_full(container->gate, &byte, 1, ces_now_ms() + AWAIT_MS) < 0 &&
+	     errno == ETIMEDOUT) ||
+	    poll(&gate, 1, AWAIT_MS) == 0)
+		return ces_error_set(err, CES_E_HOST, "ces-inside did not start in time");
+	return 0;
 }
 
 int ces_container_release(struct ces_container *container, struct ces_error *err)

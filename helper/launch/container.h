@@ -34,8 +34,9 @@ int ces_container_start(const struct ces_plan *plan, const struct ces_cgroup *cg
 int ces_container_ready(const struct ces_container *container, struct ces_error *err);
 
 /* Waits until ces-inside needs nothing of the host's tree any more, or the process has ended, which
- * the next ces_container_ready says. Call it once, before that tree goes. */
-void ces_container_await(const struct ces_container *container);
+ * the next ces_container_ready says. Call it once, before that tree goes. It fails if the process
+ * does neither. */
+int ces_container_await(const struct ces_container *container, struct ces_error *err);
 
 /* Opens the gate. */
 int ces_container_release(struct ces_container *container, struct ces_error *err);

@@ -306,9 +306,9 @@ static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct
 	ces_list_start(plan, container, &finish->list, &finish->list_channel);
 	if (ces_rootfs_build(plan, container->userns, cgroup, &root, err) < 0 ||
 	    ces_relay_ready(&finish->ports.relay, "published ports", err) < 0 ||
-	    ces_relay_ready(&finish->outward, "the proxy of the policy", err) < 0)
+	    ces_relay_ready(&finish->outward, "the proxy of the policy", err) < 0 ||
+	    ces_container_await(container, err) < 0)
 		return -1;
-	ces_container_await(container);
 	return ces_rootfs_enter(root, err);
 }
 

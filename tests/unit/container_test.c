@@ -15,7 +15,7 @@ static void set_up(void)
 	steps_begin(0, 0);
 	plan_begin();
 	synced = 0;
-	child = orphan = false;
+	child = orphan = stopped = false;
 	ck_assert_int_eq(mkdirat(directory, "cg", 0755), 0);
 	session.journal.fd = open_file("journal");
 	plan.kept = open_file("kept");
@@ -116,7 +116,7 @@ START_TEST(a_step_of_the_child_that_fails_is_the_last_and_is_reported)
 		return;
 	steps_begin((size_t)_i + 1, EMFILE);
 	(void)start();
-	ces_container_await(&container);
+	ck_assert_int_eq(ces_container_await(&container, &err), 0);
 	if (_i < 7) {
 		/* this process must not take the host's network for the container's */
 		ck_assert_int_lt(ces_container_ready(&container, &err), 0);
@@ -146,11 +146,28 @@ START_TEST(what_needs_the_hosts_tree_is_waited_for)
 	ck_assert_int_eq(start(), 0);
 	ck_assert_int_eq(ces_container_ready(&container, &err), 0);
 	ck_assert_int_eq(ces_container_ready(&container, &err), 0);
-	ces_container_await(&container);
+	ck_assert_int_eq(ces_container_await(&container, &err), 0);
 	ck_assert_int_eq(ces_container_ready(&container, &err), 0);
 	ck_assert_int_eq(read(container.gate, &byte, 1), 1);
 	ck_assert_int_eq(end(), EXECUTED);
 	ck_assert_int_lt(ces_container_ready(&container, &err), 0);
+}
+END_TEST
+
+/* Its user has stopped it, before the network is there or after that. */
+START_TEST(a_process_that_does_not_answer_is_waited_for_with_a_deadline)
+{
+	CES_CLEANUP_FD int inside = -1;
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	container.gate = pair[0];
+	inside = pair[1];
+	if (_i == 1)
+		ck_assert_int_eq(write(inside, "", 1), 1);
+	stopped = true;
+	ck_assert_int_lt(ces_container_await(&container, &err), 0);
+	ck_assert_str_eq(err.text, "ces-inside did not start in time");
 }
 END_TEST
 
@@ -289,6 +306,7 @@ int main(void)
 	tcase_add_loop_test(t, a_step_of_the_child_that_fails_is_the_last_and_is_reported, 0,
 			    CES_COUNT(says));
 	tcase_add_test(t, what_needs_the_hosts_tree_is_waited_for);
+	tcase_add_loop_test(t, a_process_that_does_not_answer_is_waited_for_with_a_deadline, 0, 2);
 	tcase_add_test(t, without_an_order_there_is_no_process);
 	tcase_add_test(t, without_a_clone_there_is_no_process);
 	tcase_add_test(t, a_process_whose_map_is_not_written_does_nothing_more);
