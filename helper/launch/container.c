@@ -27,9 +27,7 @@
 #include "helper/launch/config.h"
 #include "helper/session/userns.h"
 
-#define AWAIT_MS   20000 /* for each of two bytes */
-#define FD_JOURNAL 6
-#define FD_KEPT    7
+#define AWAIT_MS 20000 /* for each of two bytes */
 
 static void fail(enum ces_inside_step step)
 {
@@ -73,7 +71,7 @@ static void child(const struct ces_plan *plan, const struct ces_cgroup *cgroup, 
 		  int report, int order)
 {
 	static char *const argv[] = {"ces-inside", NULL}, *const environment[] = {NULL};
-	const int fds[] = {gate, report, order, plan->session->journal.fd, plan->kept};
+	const int fds[] = {gate, report, order};
 	int joined = ces_cgroup_join(cgroup);
 
 	if ((plan->session->request->flags & CES_FLAG_INTERACTIVE) == 0 && !plan->tty) {
@@ -89,10 +87,6 @@ static void child(const struct ces_plan *plan, const struct ces_cgroup *cgroup, 
 		if (fcntl(fd, F_SETFD, 0) < 0)
 			_exit(125);
 	make_network();
-	/* no run without a durable record, nor one that nobody would clear after a power cut */
-	if (fdatasync(FD_JOURNAL) < 0 || close(FD_JOURNAL) < 0 || fdatasync(FD_KEPT) < 0 ||
-	    close(FD_KEPT) < 0)
-		_exit(125);
 	become_root();
 	execve(CES_INSIDE_PATH, argv, environment);
 	fail(CES_STEP_INSIDE);

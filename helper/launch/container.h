@@ -24,8 +24,8 @@ struct ces_container {
 		CES_PROCESS_NONE, -1, -1, -1, -1, -1, false, NULL                                  \
 	}
 
-/* Starts the process in the cgroup and in namespaces of its own. It makes the journal durable,
- * becomes ces-inside, and waits at the gate. */
+/* Starts the process in the cgroup and in namespaces of its own. It becomes ces-inside, and waits
+ * at the gate. */
 int ces_container_start(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 			struct ces_container *ret, struct ces_error *err);
 

@@ -285,6 +285,15 @@ static int reserve(struct ces_session *session, struct ces_plan *plan,
 	return result;
 }
 
+/* No run without a durable record, nor one that nobody would clear after a power cut. Meanwhile the
+ * container's process makes its network and starts ces-inside. */
+static int sync_records(const struct ces_plan *plan, struct ces_error *err)
+{
+	return fdatasync(plan->session->journal.fd) < 0 || fdatasync(plan->kept) < 0
+		   ? ces_error_errno(err, CES_E_HOST, "the run's record did not reach the disk")
+		   : 0;
+}
+
 static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct ces_error *err)
 {
 	struct ces_container *container = &finish->container;
@@ -305,6 +314,7 @@ static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct
 		return -1;
 	ces_list_start(plan, container, &finish->list, &finish->list_channel);
 	if (ces_rootfs_build(plan, container->userns, cgroup, &root, err) < 0 ||
+	    sync_records(plan, err) < 0 ||
 	    ces_relay_ready(&finish->ports.relay, "published ports", err) < 0 ||
 	    ces_relay_ready(&finish->outward, "the proxy of the policy", err) < 0 ||
 	    ces_container_await(container, err) < 0)

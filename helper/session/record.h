@@ -5,7 +5,7 @@
 #include "helper/session/session.h"
 
 /* Appends the decision: allowed (why NULL) or refused. A run's record becomes durable while its
- * tree is built (see helper/launch/container.c), every other at once. After an allowance
+ * container starts (see helper/launch/run.c), every other at once. After an allowance
  * session->recorded is set. */
 int ces_record_decision(struct ces_session *session, const struct ces_decision *decision,
 			const char *run, const char *digest, const struct ces_strings *devices,
