@@ -244,6 +244,37 @@ START_TEST(an_order_that_is_not_exact_or_out_of_bounds_is_refused)
 }
 END_TEST
 
+/* (there are as many bytes, each the end of an empty word) */
+START_TEST(an_order_has_eight_mebibytes_of_words_at_most)
+{
+	CES_CLEANUP_FD int fd = memfd_create("order", MFD_CLOEXEC);
+	const size_t most = 8u << 20;
+
+	memset(order.words, 0, sizeof(order.words));
+	order.words[CES_INSIDE_ROW_TEXTS] = CES_INSIDE_TEXTS;
+	order.words[CES_INSIDE_ROW_COMMAND] = (uint32_t)(most - CES_INSIDE_TEXTS) + (uint32_t)_i;
+	order.length = most + (size_t)_i;
+	ck_assert_int_eq(write(fd, &order, sizeof(order)), (ssize_t)sizeof(order));
+	ck_assert_int_eq(ftruncate(fd, (off_t)(sizeof(order) + order.length)), 0);
+	ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
+	ck_assert_int_eq(take(fd), _i == 0);
+}
+END_TEST
+
+/* Such a count would be of memory, before anybody saw that the words are not there. */
+START_TEST(a_count_is_bounded_by_the_bytes_before_any_is_read)
+{
+	CES_CLEANUP_FD int fd = memfd_create("order", MFD_CLOEXEC);
+
+	order.words[CES_INSIDE_ROW_COMMAND] = _i == 0 ? UINT32_MAX : (uint32_t)used;
+	ck_assert_int_eq(write(fd, &order, sizeof(order)), (ssize_t)sizeof(order));
+	ck_assert_int_eq(write(fd, words, used), (ssize_t)used);
+	ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
+	ck_assert(!take(fd));
+	ck_assert_int_eq(lseek(fd, 0, SEEK_CUR), (off_t)sizeof(order));
+}
+END_TEST
+
 START_TEST(the_most_of_each_is_taken)
 {
 	static const struct {
@@ -340,6 +371,8 @@ int main(void)
 	tcase_add_test(t, an_order_that_is_cut_anywhere_is_refused);
 	tcase_add_loop_test(t, an_order_that_is_not_exact_or_out_of_bounds_is_refused, 0,
 			    CES_COUNT(damages));
+	tcase_add_loop_test(t, an_order_has_eight_mebibytes_of_words_at_most, 0, 2);
+	tcase_add_loop_test(t, a_count_is_bounded_by_the_bytes_before_any_is_read, 0, 2);
 	tcase_add_loop_test(t, the_most_of_each_is_taken, 0, 3);
 	tcase_add_test(t, the_largest_plan_is_read_as_it_was_sent);
 	tcase_add_test(t, of_a_request_and_an_image_only_what_the_program_gets_is_sent);

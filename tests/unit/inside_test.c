@@ -45,6 +45,7 @@ static void set_up(void)
 	put_file("m/etc/passwd", "");
 	image.cmd = (struct ces_strings){sh, 1};
 	image.diff_ids.n = 2;
+	(void)umask(077); /* (it has one of its own) */
 	plan_mount("/safe_data", -1, true, false);
 	plan_mount("/home/x/bind", -1, true, false);
 }
