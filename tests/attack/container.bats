@@ -29,6 +29,33 @@ dig='i=0; while [ $i -lt 1200 ]; do mkdir d && cd d || exit; echo patient > f; i
 	[ "$output" = "4 processes, nothing" ]
 }
 
+@test "D06: nor from ces-inside, which waits at the gate as root of the container" {
+	lab_has_selinux && skip "strace is in no domain of CES's"
+	mv /usr/libexec/ces/ces-session $lab/real
+	# (it is kept there for as long as this call takes)
+	printf '#!/bin/bash\nexec strace -D -qq -e signal=none -o /dev/null -e trace=pivot_root -e inject=pivot_root:delay_enter=3000000 %s\n' \
+		$lab/real > /usr/libexec/ces/ces-session
+	chmod 700 /usr/libexec/ces/ces-session
+	inside -- sh -c 'echo ran' > $lab/ran 3>&- &
+	client=$!
+	eventually pgrep -x ces-inside
+	mv $lab/real /usr/libexec/ces/ces-session
+	pid=$(pgrep -x ces-inside)
+	run as alice "$CES_TOP/tests/attack/robber.py" "$pid"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$output" = "1 processes, nothing" ]
+	[ "$(readlink "/proc/$pid/exe")" = /usr/libexec/ces/ces-inside ] # (still)
+	# the gate, the report, the order, and nothing of root's
+	[ "$(find "/proc/$pid/fd" -mindepth 1 -printf '%f\n' | sort | paste -sd ' ')" = "0 1 2 3 4 5" ]
+	find "/proc/$pid/fd" -name '[3-9]' -printf '%l\n' | grep -vE '^(socket|pipe):|^/memfd:ces-order' > $lab/others || true
+	[ ! -s $lab/others ]
+	grep -qxP 'CapEff:\t[0-9a-f]*ff' "/proc/$pid/status"
+	[ "$(awk '{ print $2 }' "/proc/$pid/uid_map" | head -n 1)" -eq 4401 ]
+	wait "$client"
+	[ "$(cat $lab/ran)" = ran ]
+}
+
 # KILL, SETUID, SETGID, DAC_OVERRIDE and FOWNER; helper/session/weaken.h says why
 @test "the process that watches a run has five capabilities, no way to more, a filter, nothing of /etc open, and little memory" {
 	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
