@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <pwd.h>
 #include <sched.h>
@@ -98,6 +99,23 @@ void ces_process_become(uid_t uid, gid_t gid)
 		ces_process_give_up();
 }
 
+/* The same, but hands capabilities over its user namespace on to the program (capabilities(7),
+ * "Ambient"). The ids that it had are not of that namespace: so their change takes none away. */
+static void become_capable(uid_t uid, gid_t gid, uint32_t set)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	const struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{set, set, set}};
+	bool good = setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 &&
+		    setresuid(uid, uid, uid) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+		    syscall(SYS_capset, &header, data) == 0;
+
+	for (unsigned bit = 0; good && bit < 32; bit++)
+		good = (set >> bit & 1) == 0 ||
+		       prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, bit, 0, 0) == 0;
+	if (!good)
+		ces_process_give_up();
+}
+
 bool ces_process_forget(int last)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -135,7 +153,10 @@ static void run_worker(const struct ces_spawn *how)
 	ces_process_arrange(how->fds, how->n_fds);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		ces_process_give_up();
-	ces_process_become(how->uid, how->gid);
+	if (how->userns >= 0 && how->capabilities != 0)
+		become_capable(how->uid, how->gid, how->capabilities);
+	else
+		ces_process_become(how->uid, how->gid);
 	execve(how->path, arguments, environment);
 	ces_process_give_up();
 }

@@ -29,6 +29,8 @@ struct ces_spawn {
 		       userns, no other namespaces beside a mount namespace */
 	const int *fds; /* become 3, 4, ...; -1 becomes /dev/null */
 	size_t n_fds;
+	uint32_t capabilities; /* over userns, that the program gets although uid is not its root;
+				0: none */
 };
 
 /* Runs a worker. It has no groups and no new privileges, fds 0-2 are /dev/null, and only fds[] are

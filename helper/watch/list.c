@@ -19,7 +19,11 @@ void ces_list_start(const struct ces_plan *plan, const struct ces_container *con
 {
 	struct ces_list_job job = {.user = plan->map.user, .group = plan->map.group};
 	int pair[2], fds[2] = {plan->mounts[CES_PLAN_OUTPUTS].fd};
-	struct ces_spawn how = {CES_LIST_PATH, 0, 0, container->userns, -1, fds, CES_COUNT(fds)};
+	struct ces_spawn how = {.path = CES_LIST_PATH,
+				.userns = container->userns,
+				.netns = -1,
+				.fds = fds,
+				.n_fds = CES_COUNT(fds)};
 	struct ces_error ignored;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)

@@ -1,7 +1,9 @@
 /* Tests user namespaces: that one is made with its map or not at all, and what a process gives up,
  * and in which order, before it works in one. The steps that need more ids than a user's own are
  * noted, and as root they are really taken too. */
-/* links: helper/session/userns.c helper/core/spawn.c helper/session/tree.c */
+/* links: helper/session/userns.c helper/core/spawn.c helper/clean/tree.c */
+#include "common/clean.h"
+#include "common/paths.h"
 #include "helper/session/userns.h"
 
 #include <check.h>
@@ -59,15 +61,41 @@ int setns(int fd, int kind)
 
 int prctl(int option, ...)
 {
-	unsigned long value;
+	unsigned long value, which = 0;
 	va_list rest;
 
 	va_start(rest, option);
 	value = va_arg(rest, unsigned long) & UINT32_MAX; /* (the callers pass int) */
+	if (option == PR_CAP_AMBIENT)
+		which = va_arg(rest, unsigned long) & UINT32_MAX;
 	va_end(rest);
-	if (!real && step("prctl %d %lu", option, value) < 0)
+	if (!real && step("prctl %d %lu", option, option == PR_CAP_AMBIENT ? which : value) < 0)
 		return -1;
-	return (int)syscall(SYS_prctl, option, value, 0, 0, 0);
+	return (int)syscall(SYS_prctl, option, value, which, 0, 0);
+}
+
+int unshare(int flags)
+{
+	return flags == CLONE_NEWNS ? step("unshare mounts") : (int)syscall(SYS_unshare, flags);
+}
+
+/* What the program would have. */
+int execve(const char *path, char *const arguments[], char *const environment[])
+{
+	static const char *const sets[] = {"\nCapInh:\t", "\nCapPrm:\t", "\nCapEff:\t",
+					   "\nCapAmb:\t"};
+	CES_CLEANUP_FREE char *status = content("/proc/self/status");
+	struct stat st;
+
+	(void)step("execve %s %s %s", path, arguments[0], environment[0]);
+	for (size_t i = 0; i < CES_COUNT(sets); i++) {
+		const char *at = strstr(status, sets[i]);
+
+		if (at == NULL ||
+		    strtoull(at + strlen(sets[i]), NULL, 16) != CES_CLEAN_CAPABILITIES)
+			_exit(1);
+	}
+	_exit(fstat(3, &st) < 0 || !S_ISDIR(st.st_mode) || fcntl(4, F_GETFD) >= 0 ? 2 : 0);
 }
 
 int setgroups(size_t n, const gid_t *groups)
@@ -339,6 +367,48 @@ START_TEST(work_ends_with_the_process_that_waits_for_it)
 }
 END_TEST
 
+/* ---- a program in one, with capabilities ---- */
+
+#define PROGRAM                                                                                    \
+	"setns user\nunshare mounts\nprctl 38 1\nsetgroups 0\nsetresgid 5 5 5\n"                   \
+	"setresuid 65534 65534 65534\nprctl 1 9\nprctl 47 0\nprctl 47 1\nprctl 47 3\n"             \
+	"prctl 47 7\nprctl 47 8\nprctl 47 18\nexecve /usr/libexec/x x PATH=/usr/bin:/bin\n"
+
+static int spawn(int userns)
+{
+	const struct ces_spawn how = {.path = "/usr/libexec/x",
+				      .uid = 65534,
+				      .gid = 5,
+				      .userns = userns,
+				      .netns = -1,
+				      .fds = &directory,
+				      .n_fds = 1,
+				      .capabilities = CES_CLEAN_CAPABILITIES};
+	struct ces_process process = CES_PROCESS_NONE;
+
+	ck_assert_int_eq(ces_spawn_worker(&how, &process, &err), 0);
+	return ces_process_end(&process, false);
+}
+
+/* It never has the uid of the namespace's root, who may be the caller. */
+START_TEST(a_program_gets_its_capabilities_without_being_root_of_the_namespace)
+{
+	int userns = make();
+	unsigned n;
+
+	steps_begin(0, 0);
+	ck_assert_int_eq(spawn(userns), 0);
+	steps_are(PROGRAM, 0);
+	n = steps->n;
+	for (unsigned fail = 1; fail < n; fail++) {
+		steps_begin(fail, EPERM);
+		ck_assert_int_eq(spawn(userns), CES_EXIT_REFUSED);
+		steps_are(PROGRAM, fail);
+	}
+	close(userns);
+}
+END_TEST
+
 /* ---- really ---- */
 
 /* Makes a file, and hands it to another id, which takes a capability. */
@@ -392,6 +462,7 @@ int main(void)
 			    CES_COUNT(users));
 	tcase_add_test(t, work_that_fails_or_dies_or_takes_too_long_is_not_done);
 	tcase_add_test(t, work_ends_with_the_process_that_waits_for_it);
+	tcase_add_test(t, a_program_gets_its_capabilities_without_being_root_of_the_namespace);
 	tcase_add_test(t, as_root_the_process_really_becomes_that);
 	return run_suite("userns", t);
 }
