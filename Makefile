@@ -37,7 +37,7 @@ COMMON = $(wildcard common/*.c)
 POLICY = $(wildcard policy/*.c)
 obj = $(sort $(patsubst %.c,$(B)/%.o,$(1)))
 
-PROGRAMS = $(B)/ces-client $(B)/ces-helper $(B)/ces-admit $(B)/ces-session $(B)/ces-decode $(B)/ces-parse $(B)/ces-verify $(B)/ces-fetch $(B)/ces-layout $(B)/ces-resolve $(B)/ces-unpack $(B)/ces-relay $(B)/ces-list $(B)/ces-inside $(B)/ces-policy
+PROGRAMS = $(B)/ces-client $(B)/ces-helper $(B)/ces-admit $(B)/ces-session $(B)/ces-decode $(B)/ces-parse $(B)/ces-verify $(B)/ces-fetch $(B)/ces-layout $(B)/ces-resolve $(B)/ces-unpack $(B)/ces-relay $(B)/ces-list $(B)/ces-inside $(B)/ces-clean $(B)/ces-policy
 UNIT = $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*_test.c))
 
 all: $(PROGRAMS) $(B)/seccomp.bpf.base64 $(B)/seccomp.json
@@ -99,6 +99,8 @@ $(B)/ces-list: $(call obj,$(wildcard helper/list/*.c)) $(LIBS)
 # It starts for each run, so it loads nothing but libc.
 $(B)/ces-inside: $(call obj,$(wildcard helper/inside/*.c) helper/launch/profile.c helper/session/json.c) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^
+$(B)/ces-clean: $(call obj,$(wildcard helper/clean/*.c)) $(LIBS)
+	$(CC) $(LINKHARD) -o $@ $^ -lseccomp
 # Its conform reads images as ces-unpack does, with the same parts; nothing of these rooms but what ces-verify
 # takes is in another program. What a registry sends comes from ces-fetch, which it starts: so it
 # has no code that knows TLS or HTTP.
@@ -147,7 +149,7 @@ install: all
 	$(INSTALL) $(ROOT_OWNED) -d $(DESTDIR)$(LIBEXECDIR)/compat
 	for n in podman apptainer; do \
 		ln -srf $(DESTDIR)$(BINDIR)/ces-client $(DESTDIR)$(LIBEXECDIR)/compat/$$n || exit 1; done
-	$(INSTALL) $(ROOT_OWNED) -m 711 $(B)/ces-decode $(B)/ces-parse $(B)/ces-verify $(B)/ces-fetch $(B)/ces-layout $(B)/ces-resolve $(B)/ces-unpack $(B)/ces-relay $(B)/ces-list $(B)/ces-inside $(DESTDIR)$(LIBEXECDIR)
+	$(INSTALL) $(ROOT_OWNED) -m 711 $(B)/ces-decode $(B)/ces-parse $(B)/ces-verify $(B)/ces-fetch $(B)/ces-layout $(B)/ces-resolve $(B)/ces-unpack $(B)/ces-relay $(B)/ces-list $(B)/ces-inside $(B)/ces-clean $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) $(ROOT_OWNED) -m 644 $(B)/seccomp.bpf.base64 $(B)/seccomp.json $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) $(ROOT_OWNED) -m 4755 $(B)/ces-helper $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) $(ROOT_OWNED) -m 700 $(B)/ces-admit $(B)/ces-session $(DESTDIR)$(LIBEXECDIR)

@@ -296,6 +296,7 @@ static int sync_records(const struct ces_plan *plan, struct ces_error *err)
 
 static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct ces_error *err)
 {
+	const struct ces_clean_job owner = {plan->map.user, plan->map.group};
 	struct ces_container *container = &finish->container;
 	struct ces_cgroup *cgroup = &finish->cgroup;
 	CES_CLEANUP_FD int root = -1;
@@ -313,6 +314,8 @@ static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct
 	    ces_proxy_start(plan, container, &finish->outward, err) < 0)
 		return -1;
 	ces_list_start(plan, container, &finish->list, &finish->list_channel);
+	ces_cleaner_start(container->userns, &owner, plan->mounts[CES_PLAN_OUTPUTS].fd,
+			  plan->scratch_dir, false, &finish->cleaner);
 	if (ces_rootfs_build(plan, container->userns, cgroup, &root, err) < 0 ||
 	    sync_records(plan, err) < 0 ||
 	    ces_relay_ready(&finish->ports.relay, "published ports", err) < 0 ||
@@ -381,6 +384,7 @@ static int run(struct ces_session *session, struct ces_plan *plan, const struct 
 				    .outward = CES_RELAY_NONE,
 				    .list = CES_PROCESS_NONE,
 				    .list_channel = -1,
+				    .cleaner = CES_CLEANER_NONE,
 				    .grant = grant};
 	int result = 0;
 

@@ -63,3 +63,18 @@ int ces_object_read(int dir, const char *name, const struct ces_wire_schema *sch
 	}
 	return ces_error_errno(err, CES_E_HOST, "reading the %s", schema->name);
 }
+
+static void remove_file(int dir, const char *name, void *context)
+{
+	(void)context;
+	(void)unlinkat(dir, name, 0);
+}
+
+int ces_object_clear(int dir, const char *name)
+{
+	CES_CLEANUP_FD int fd = ces_beneath_open(dir, name, O_RDONLY | O_DIRECTORY, 0);
+
+	return fd < 0 || ces_beneath_each(fd, remove_file, NULL) < 0
+		   ? -1
+		   : unlinkat(dir, name, AT_REMOVEDIR);
+}

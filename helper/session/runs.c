@@ -17,7 +17,6 @@
 #include "common/paths.h"
 #include "helper/core/beneath.h"
 #include "helper/session/object.h"
-#include "helper/session/tree.h"
 
 #define STOP "stop"
 
@@ -109,7 +108,7 @@ int ces_runs_stop(int runs, const char *run, uint32_t grace, struct ces_error *e
 
 void ces_runs_leave(int runs, const char *run)
 {
-	(void)ces_tree_remove(runs, run);
+	(void)ces_object_clear(runs, run);
 }
 
 void ces_runs_restore(int runs, const struct ces_run_record *record)
@@ -120,13 +119,13 @@ void ces_runs_restore(int runs, const struct ces_run_record *record)
 
 	/* (if two processes do this at once, the second finds the name taken) */
 	(void)snprintf(making, sizeof(making), ".new-%d.old", (int)getpid());
-	(void)ces_tree_remove(runs, making);
+	(void)ces_object_clear(runs, making);
 	if (mkdirat(runs, making, 0700) == 0)
 		dir = ces_beneath_open(runs, making, O_RDONLY | O_DIRECTORY, 0);
 	if (dir >= 0 &&
 	    ces_object_write(dir, "record", &ces_run_record_schema, record, NULL, &ignored) == 0)
 		(void)renameat2(runs, making, runs, record->run, RENAME_NOREPLACE);
-	(void)ces_tree_remove(runs, making);
+	(void)ces_object_clear(runs, making);
 }
 
 void ces_runs_keep(int runs, int kept, const char *run)

@@ -28,7 +28,7 @@
 #include "helper/core/spawn.h"
 #include "helper/session/frames.h"
 #include "helper/session/runs.h"
-#include "helper/session/tree.h"
+#include "helper/store/clean.h"
 #include "helper/store/digests.h"
 #include "helper/store/store_internal.h"
 
@@ -107,16 +107,8 @@ static void discard_stale(int parent, const char *name, void *context)
 	const struct turn *turn = context;
 	CES_CLEANUP_FD int fd = ces_beneath_open(parent, name, O_RDONLY | O_DIRECTORY, 0);
 
-	if (strncmp(name, CES_STORE_TRASH, strlen(CES_STORE_TRASH)) != 0 && fd >= 0 &&
-	    flock(fd, LOCK_EX | LOCK_NB) == 0)
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
 		(void)ces_store_discard(turn->store, parent, name);
-}
-
-static void remove_trash(int parent, const char *name, void *context)
-{
-	(void)context;
-	if (strncmp(name, CES_STORE_TRASH, strlen(CES_STORE_TRASH)) == 0)
-		(void)ces_tree_remove(parent, name);
 }
 
 /* An image with a damaged record serves nobody, and names no layer. An image that cannot be read
@@ -176,8 +168,9 @@ static bool take_turn(const struct ces_store *store, int runs)
 	return turn.more;
 }
 
-void ces_collect(const struct ces_store *store, int runs)
+void ces_collect(const struct ces_session *session, bool empties)
 {
+	const struct ces_store *store = &session->store;
 	struct ces_error ignored;
 	bool more = true;
 
@@ -188,12 +181,16 @@ void ces_collect(const struct ces_store *store, int runs)
 		if (ces_store_lock(store, &lock, &ignored) < 0)
 			return;
 		(void)futimens(store->lock, NULL);
-		more = take_turn(store, runs);
+		more = take_turn(store, session->runs);
 		ces_lock_release(&lock);
 		if (more)
 			(void)usleep(PAUSE_US);
 	}
-	(void)ces_beneath_each(store->staging, remove_trash, NULL);
+	if (!empties)
+		return;
+	(void)ces_clean_tree(session, store->dir, CES_STORE_TRASH);
+	/* (a disk that fills up later may have no room for it) */
+	(void)mkdirat(store->dir, CES_STORE_TRASH, 0700);
 }
 
 /* Lets one process wait, however often the collector is called, until a second has passed since the
@@ -214,27 +211,31 @@ static bool is_next(const struct ces_store *store)
 
 /* Works on fds of its own. A lock belongs to the open file, which a fork shares, and a locked entry
  * of a run or a pull counts as alive. */
-static void collect_soon(const struct ces_store *store, int runs)
+static void collect_soon(const struct ces_session *session, bool empties)
 {
+	const struct ces_store *store = &session->store;
 	const int fds[] = {store->dir,    store->layers,  store->images,
-			   store->grants, store->staging, runs};
-	struct ces_store own = {3, 4, 5, 6, 7, -1, -1};
+			   store->grants, store->staging, session->runs};
+	static struct ces_session own;
 
+	own = (struct ces_session){
+	    .host = session->host, .runs = 8, .store = {3, 4, 5, 6, 7, -1, -1}};
 	ces_process_arrange(fds, CES_COUNT(fds));
-	(void)close_range(0, 2, 0);
+	if (!ces_process_forget(STDERR_FILENO))
+		return;
 	(void)prctl(PR_SET_NAME, "ces-collect");
 	ces_deadline(NEXT_SECONDS);
-	own.lock = ces_beneath_open(own.dir, "lock", O_RDWR, 0);
-	if (own.lock < 0 || !is_next(&own))
+	own.store.lock = ces_beneath_open(own.store.dir, "lock", O_RDWR, 0);
+	if (own.store.lock < 0 || !is_next(&own.store))
 		return;
 	ces_deadline(REMOVE_SECONDS);
-	ces_collect(&own, 8);
+	ces_collect(&own, empties);
 }
 
-void ces_collect_soon(const struct ces_store *store, int runs)
+void ces_collect_soon(const struct ces_session *session, bool empties)
 {
 	if (!ces_process_detach(0))
 		return;
-	collect_soon(store, runs);
+	collect_soon(session, empties);
 	_exit(0);
 }

@@ -3,12 +3,13 @@
 #ifndef CES_HELPER_STORE_COLLECT_H
 #define CES_HELPER_STORE_COLLECT_H
 
-#include "helper/store/store.h"
+#include "helper/session/session.h"
 
-/* Collects, and returns when it is done. runs is an fd of /run/ces. */
-void ces_collect(const struct ces_store *store, int runs);
+/* Collects, and returns when it is done. empties: it also removes what was taken out of its place.
+ * The process that watches a run cannot, since that takes a program: the next one does. */
+void ces_collect(const struct ces_session *session, bool empties);
 
 /* Starts a process of its own that collects, and returns at once. */
-void ces_collect_soon(const struct ces_store *store, int runs);
+void ces_collect_soon(const struct ces_session *session, bool empties);
 
 #endif

@@ -63,7 +63,7 @@ int ces_verb_remove(struct ces_session *session, struct ces_error *err)
 		return -1;
 	result = ces_store_remove_grant(&session->store, session->uid, grant.reference, err);
 	ces_wire_free(&ces_grant_schema, &grant);
-	ces_collect_soon(&session->store, session->runs);
+	ces_collect_soon(session, true);
 	return result < 0 ? -1 : ces_report_done();
 }
 

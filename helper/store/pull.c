@@ -151,7 +151,7 @@ static void settle(const struct ces_pull *pull)
 void ces_pull_give_up(const struct ces_session *session)
 {
 	ces_runs_leave(session->runs, session->pull);
-	ces_collect_soon(&session->store, session->runs);
+	ces_collect_soon(session, true);
 }
 
 static int work(struct ces_pull *pull, struct ces_error *err)
@@ -185,7 +185,7 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 	if (admit(session, decision, &entry, err) < 0)
 		return -1;
 	ces_deadline(PULL_SECONDS);
-	ces_collect_soon(&session->store, session->runs);
+	ces_collect_soon(session, true);
 	pull = (struct ces_pull){.decision = decision,
 				 .session = session,
 				 .signers = &session->signers,

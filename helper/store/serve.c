@@ -23,7 +23,7 @@
 #include "helper/session/idmap.h"
 #include "helper/session/mounts.h"
 #include "helper/session/runs.h"
-#include "helper/session/tree.h"
+#include "helper/store/clean.h"
 #include "helper/store/quota.h"
 #include "helper/store/signed.h"
 #include "policy/base.h"
@@ -391,7 +391,7 @@ static void clear(struct ces_serving *s)
 		ces_unpacker_kill(&layer->unpacker);
 		ces_cleanup_close(&layer->staging);
 		if (layer->name[0] != '\0')
-			(void)ces_tree_remove(pull->store->staging, layer->name);
+			(void)ces_clean_tree(pull->session, pull->store->staging, layer->name);
 	}
 	ces_unpacker_kill(&s->reader);
 	for (size_t i = 0; i < CES_WISH_DOCUMENTS; i++)

@@ -13,6 +13,7 @@
 #include "helper/launch/overlay.h"
 #include "helper/session/mounts.h"
 #include "helper/session/report.h"
+#include "helper/store/clean.h"
 #include "helper/store/quota.h"
 #include "helper/store/serve_internal.h"
 
@@ -135,6 +136,8 @@ int ces_serve_commit(struct ces_serving *s, const struct ces_wish *wish, struct 
 	    ces_store_note_layer(layer->staging, wish->size, layer->digest, err) < 0 ||
 	    ces_store_commit_layer(store, layer->name, layer->diff_id, err) < 0)
 		return -1;
+	/* (it is still there if another pull was first) */
+	(void)ces_clean_tree(s->pull->session, store->staging, layer->name);
 	s->pull->left -= wish->size < s->pull->left ? wish->size : s->pull->left;
 	ces_cleanup_close(&layer->staging);
 	layer->name[0] = '\0';

@@ -19,7 +19,6 @@
 #include "helper/core/beneath.h"
 #include "helper/session/frames.h"
 #include "helper/session/object.h"
-#include "helper/session/tree.h"
 #include "helper/store/store_internal.h"
 
 /* The hex part of a digest that was checked: a safe file name. */
@@ -152,9 +151,11 @@ bool ces_store_discard(const struct ces_store *store, int parent, const char *na
 
 	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
 		return false;
-	(void)snprintf(trash, sizeof(trash), CES_STORE_TRASH "%016llx-%.200s",
+	(void)snprintf(trash, sizeof(trash), CES_STORE_TRASH "/%016llx-%.200s",
 		       (unsigned long long)number, name);
-	return renameat(parent, name, store->staging, trash) == 0;
+	return renameat(parent, name, store->dir, trash) == 0 ||
+	       (mkdirat(store->dir, CES_STORE_TRASH, 0700) == 0 &&
+		renameat(parent, name, store->dir, trash) == 0);
 }
 
 /* Puts a staged thing in its place. spoilt says whether the thing in the place already may make
@@ -170,13 +171,10 @@ static int commit(const struct ces_store *store, const char *name, int parent, c
 		return -1;
 	if (spoilt(store, digest))
 		(void)ces_store_discard(store, parent, place);
-	if (renameat2(store->staging, name, parent, place, RENAME_NOREPLACE) == 0)
-		return 0;
-	if (errno != EEXIST)
-		return ces_error_errno(err, CES_E_HOST, "storing %.19s", digest);
-	ces_lock_release(&lock);
-	(void)ces_tree_remove(store->staging, name);
-	return 0;
+	return renameat2(store->staging, name, parent, place, RENAME_NOREPLACE) == 0 ||
+		       errno == EEXIST
+		   ? 0
+		   : ces_error_errno(err, CES_E_HOST, "storing %.19s", digest);
 }
 
 int ces_store_commit_layer(const struct ces_store *store, const char *name, const char *diff_id,
@@ -260,17 +258,17 @@ int ces_store_commit_image(const struct ces_store *store, const struct ces_image
 {
 	CES_CLEANUP_FD int dir = -1;
 	char name[32];
+	int result = 0;
 
 	if (ces_store_stage(store, name, &dir, NULL, err) < 0)
 		return -1;
 	if (write_file(dir, "manifest", manifest->bytes, manifest->length, err) < 0 ||
 	    write_file(dir, "config", config->bytes, config->length, err) < 0 ||
 	    ces_image_record_write(dir, "record", record, err) < 0 ||
-	    commit(store, name, store->images, record->digest, image_spoilt, err) < 0) {
-		(void)ces_tree_remove(store->staging, name);
-		return -1;
-	}
-	return 0;
+	    commit(store, name, store->images, record->digest, image_spoilt, err) < 0)
+		result = -1;
+	(void)ces_object_clear(store->staging, name); /* unless it is in its place */
+	return result;
 }
 
 int ces_store_load_image(const struct ces_store *store, const char *digest,

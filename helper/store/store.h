@@ -60,7 +60,7 @@ void ces_store_settle(const struct ces_store *store, const struct ces_strings *d
 uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id);
 
 /* Renames a staged layer to its place. If another came there in the meantime it stays, unless a
- * power cut may have torn it, and the staged one is removed. */
+ * power cut may have torn it. Then the staged one stays too, and is for the caller to remove. */
 int ces_store_commit_layer(const struct ces_store *store, const char *name, const char *diff_id,
 			   struct ces_error *err);
 

@@ -1,9 +1,9 @@
-/* Cleans up. Must not remove by a path: it works on output and scratch directories through fds that
- * were opened with the caller's rights, in a process that has power over the run's own ids only.
+/* Cleans up. Must not remove by a path, nor open anything in a directory of outputs or scratch:
+ * ces-clean does that, on directories that were opened with the caller's rights.
  *
  * Who controls what: the caller and the container control everything inside these directories, also
- * during the walk. The walk follows nothing. Wherever it is led, it can only do what the owner of
- * the run's ids could do themselves: no file of anyone else's has an id in that namespace. */
+ * while ces-clean is at work. Wherever its walk is led, it can only do what the owner of the run's
+ * ids could do themselves: no file of anyone else's has an id in that namespace. */
 #include "helper/watch/finish.h"
 
 #include <errno.h>
@@ -23,7 +23,6 @@
 #include "helper/session/journal.h"
 #include "helper/session/record.h"
 #include "helper/session/runs.h"
-#include "helper/session/tree.h"
 #include "helper/session/userns.h"
 #include "helper/store/collect.h"
 #include "helper/watch/kept.h"
@@ -32,38 +31,6 @@
 
 #define CLEAN_SECONDS 600
 #define END_SECONDS   60
-
-struct owner {
-	uid_t user;
-	gid_t group;
-};
-
-/* In the run's user namespace; fd 3: outputs. */
-static int chown_outputs(const void *context)
-{
-	const struct owner *owner = context;
-
-	return ces_tree_chown(3, owner->user, owner->group);
-}
-
-/* The same, for those who may enter the directory above. */
-static int share_outputs(const void *context)
-{
-	(void)context;
-	return ces_tree_share(3);
-}
-
-/* fd 3: scratch. */
-static int empty_scratch(const void *context)
-{
-	(void)context;
-	/* a directory that changes while it is read may show an entry late: two rounds are enough
-	 * for one that no longer changes */
-	for (int attempt = 0; attempt < 2; attempt++)
-		if (ces_tree_empty(3) == 0)
-			return 0;
-	return -1;
-}
 
 static void count(int dirfd, const char *name, void *n)
 {
@@ -96,18 +63,10 @@ static bool remove_directory(const struct ces_caller *caller, int parent, const 
 	return gone;
 }
 
-/* outputs, scratch: fds, or -1. It is no fault if the caller cannot get all outputs: where these
- * are shared, some are others'. */
-static void clean_directories(int userns, uint32_t user, uint32_t group, int outputs, int scratch)
+static void ask(struct ces_cleaner *cleaner, enum ces_clean_task task, int dir)
 {
-	struct owner owner = {user, group};
-
-	if (outputs >= 0 && !is_empty(outputs))
-		(void)ces_userns_call(userns, user, group, CLEAN_SECONDS, &outputs, 1,
-				      chown_outputs, &owner);
-	if (scratch >= 0 && !is_empty(scratch))
-		(void)ces_userns_call(userns, user, group, CLEAN_SECONDS, &scratch, 1,
-				      empty_scratch, &owner);
+	if (dir >= 0 && !is_empty(dir))
+		(void)ces_cleaner_ask(cleaner, task);
 }
 
 /* Gives outputs that have passed their check to the caller. All others stay where they were
@@ -122,7 +81,6 @@ static void clean_directories(int userns, uint32_t user, uint32_t group, int out
 static void settle_outputs(struct ces_finish *finish)
 {
 	const struct ces_plan *plan = finish->plan;
-	int outputs = plan->mounts[CES_PLAN_OUTPUTS].fd;
 
 	if (plan->withheld < 0 || (finish->end.outputs.check == CES_LIST_PASSED &&
 				   renameat(plan->withheld, plan->run, plan->outputs_parent,
@@ -131,8 +89,7 @@ static void settle_outputs(struct ces_finish *finish)
 	finish->end.withheld = true;
 	(void)remove_directory(&plan->session->caller, plan->outputs_parent, plan->outputs);
 	ces_deadline(CLEAN_SECONDS + END_SECONDS);
-	(void)ces_userns_call(finish->container.userns, plan->map.user, plan->map.group,
-			      CLEAN_SECONDS, &outputs, 1, share_outputs, NULL);
+	(void)ces_cleaner_ask(&finish->cleaner, CES_CLEAN_SHARE);
 	ces_deadline(END_SECONDS);
 }
 
@@ -190,7 +147,7 @@ static void settle_image(struct ces_finish *finish, bool ran, bool recorded, boo
 				    finish->grant->digest);
 	settle_entry(finish, recorded, clean);
 	if (forget)
-		ces_collect_soon(&session->store, session->runs);
+		ces_collect_soon(session, false);
 }
 
 /* The fds in the plan still reach the directories: the helper left the host's tree, but did not
@@ -204,10 +161,12 @@ static bool clean_run(struct ces_finish *finish, bool started)
 	int scratch = plan->scratch_dir;
 	bool gone = true;
 
-	/* usually it is empty, and then needs no process to empty it */
+	/* usually it is empty, and then nobody is asked to empty it */
 	(void)remove_directory(&plan->session->caller, scratch, CES_PLAN_SHARED);
-	clean_directories(finish->container.userns, plan->map.user, plan->map.group, outputs,
-			  scratch);
+	/* it is no fault if the caller cannot get all outputs: where these are shared, some are
+	 * others' */
+	ask(&finish->cleaner, CES_CLEAN_GIVE, outputs);
+	ask(&finish->cleaner, CES_CLEAN_EMPTY, scratch);
 	/* (also a directory that was made and could not be opened) */
 	if (decision->scratch.per_run && plan->scratch_parent >= 0)
 		gone =
@@ -243,13 +202,28 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	}
 	recorded = ran ? result == 0 : ces_record_failure(plan->session, plan->run, err) == 0;
 	(void)ces_process_end(&finish->list, true);
-	/* (ces-list may be in the cgroup of the helpers) */
+	ces_cleaner_end(&finish->cleaner);
+	/* (both may be in the cgroup of the helpers) */
 	ces_cgroup_remove(&finish->cgroup);
 	settle_image(finish, result == 0, recorded, clean);
 	ces_cleanup_close(&finish->record);
 	if (result == 0)
 		ces_outcome_exited(plan, &finish->end);
 	return result < 0 ? 1 : 0;
+}
+
+/* Has one task done by a ces-clean of its own: another may hang. */
+static void clean_by(int userns, const struct ces_idmap *map, enum ces_clean_task task, int dir)
+{
+	const struct ces_clean_job owner = {map->user, map->group};
+	struct ces_cleaner cleaner = CES_CLEANER_NONE;
+
+	if (is_empty(dir))
+		return;
+	ces_cleaner_start(userns, &owner, task == CES_CLEAN_GIVE ? dir : -1,
+			  task == CES_CLEAN_EMPTY ? dir : -1, false, &cleaner);
+	(void)ces_cleaner_ask(&cleaner, task);
+	ces_cleaner_end(&cleaner);
 }
 
 /* Empties and removes the scratch of a dead run, with its owner's rights. Returns whether it is
@@ -267,7 +241,7 @@ static bool clean_scratch(const struct ces_run_record *record, const struct ces_
 	 * parent is not there either, a file server may not be mounted yet */
 	if (ces_caller_open(owner, record->scratch, false, &parent, &scratch, &err) < 0)
 		return parent >= 0 && err.code == CES_E_NOTFOUND;
-	clean_directories(userns, map->user, map->group, -1, scratch);
+	clean_by(userns, map, CES_CLEAN_EMPTY, scratch);
 	return remove_directory(owner, parent, record->scratch);
 }
 
@@ -290,7 +264,7 @@ static bool clean_dead(struct ces_session *session, const struct ces_run_record 
 		return false;
 	if (record->outputs != NULL &&
 	    ces_caller_open(owner, record->outputs, false, &parent, &outputs, &ignored) == 0)
-		clean_directories(userns, map.user, map.group, outputs, -1);
+		clean_by(userns, &map, CES_CLEAN_GIVE, outputs);
 	/* (it fails, and the files stay, if the directory is not empty) */
 	if (parent >= 0 && strstr(record->outputs, record->run) != NULL)
 		(void)remove_directory(owner, parent, record->outputs);

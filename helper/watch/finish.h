@@ -4,6 +4,7 @@
 
 #include "common/record.h"
 #include "helper/launch/ports.h"
+#include "helper/session/clean.h"
 #include "helper/watch/supervise.h"
 
 struct ces_finish {
@@ -17,6 +18,7 @@ struct ces_finish {
 	struct ces_relay outward;
 	struct ces_process list; /* ces-list */
 	int list_channel;
+	struct ces_cleaner cleaner;
 	struct ces_end end;
 };
 

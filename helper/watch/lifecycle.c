@@ -128,6 +128,6 @@ int ces_verb_clean(struct ces_session *session, struct ces_error *err)
 	ces_deadline(CLEAN_SECONDS);
 	ces_finish_all_dead(session);
 	ces_journal_flush(&session->journal);
-	ces_collect(&session->store, session->runs);
+	ces_collect(session, true);
 	return ces_report_done();
 }

@@ -21,12 +21,12 @@ dig='i=0; while [ $i -lt 1200 ]; do mkdir d && cd d || exit; echo patient > f; i
 	eventually test -s $lab/up
 	h=$(pgrep -P $client -x 'ces-helper|ces-admit|ces-session')
 	mapfile -t pids < <(echo "$h"; pgrep -P "$h"; pgrep -xf 'sleep 599')
-	[ ${#pids[@]} -eq 4 ] # with ces-list
+	[ ${#pids[@]} -eq 5 ] # with ces-list and ces-clean
 	run as alice "$CES_TOP/tests/attack/robber.py" "${pids[@]}"
 	kill -KILL "$client"
 	echo "$output"
 	[ "$status" -eq 0 ]
-	[ "$output" = "4 processes, nothing" ]
+	[ "$output" = "5 processes, nothing" ]
 }
 
 @test "D06: nor from ces-inside, which waits at the gate as root of the container" {

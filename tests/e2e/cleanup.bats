@@ -167,14 +167,11 @@ cleared_by_a_start() # RUN
 	gone
 }
 
-# Stops each process that empties a scratch: its user is one that nobody on the host is.
+# Stops each process that empties a dead run's scratch. Its parent has init for a parent.
 stop_cleaning()
 {
-	local p
 	until [ -e $lab/over ]; do
-		for p in $(pgrep -x ces-session); do
-			[ "$(awk '$1 == "Uid:" { print $2 }' /proc/"$p"/status)" -lt 100000 ] || kill -STOP "$p" || true
-		done
+		pkill -STOP -x ces-clean -P "$(pgrep -d , -x ces-session -P 1)" || true
 	done 2> /dev/null
 }
 
@@ -195,7 +192,7 @@ stop_cleaning()
 	[ "$(ces alice ps --format json)" = "[]" ]
 	touch $lab/over
 	wait $! || true
-	pkill -CONT -x ces-session
+	pkill -CONT -x ces-clean
 	eventually no test -e "$scratch"
 	gone
 }
@@ -221,12 +218,70 @@ is_traced() { ! grep -q '^TracerPid:[[:space:]]*0$' /proc/"$1"/status; }
 
 @test "the user cannot stop or kill the process that empties their scratch" {
 	killed_run 'mkdir /scratch/d; cd /scratch/d; seq 30000 | xargs touch'
-	as alice sh -c 'until [ -e /tmp/over ]; do pkill -STOP -x "ces-helper|ces-admit|ces-session"; pkill -KILL -x "ces-helper|ces-admit|ces-session"; done 2> /dev/null' 3>&- &
+	as alice sh -c 'until [ -e /tmp/over ]; do pkill -STOP -x "ces-helper|ces-admit|ces-session|ces-clean"; pkill -KILL -x "ces-helper|ces-admit|ces-session|ces-clean"; done 2> /dev/null' 3>&- &
 	ces-client clean
 	touch /tmp/over
 	wait $! || true
 	rm /tmp/over
 	[ ! -e "/run/ces/$n" ]
+	gone
+}
+
+@test "ces-clean has the caller's rights to files, three capabilities, and a user that the caller cannot stop" {
+	start_run
+	clean=$(process ces-clean)
+	eventually grep -q 'Seccomp:.2' "/proc/$clean/status"
+	grep -E '^(Uid|Gid|Cap|NoNewPrivs|Seccomp:|Groups)' "/proc/$clean/status"
+	# CHOWN, DAC_OVERRIDE, FOWNER
+	[ "$(grep -c -E '^Cap(Prm|Eff):.000000000000000b$' "/proc/$clean/status")" -eq 2 ]
+	[ "$(grep -c -E '^Cap(Inh|Bnd|Amb):.0000000000000000$' "/proc/$clean/status")" -eq 3 ]
+	grep -q 'NoNewPrivs:.1' "/proc/$clean/status"
+	read -r _ real effective saved fs < <(grep ^Uid "/proc/$clean/status")
+	[ "$fs" = "$(id -u alice)" ]
+	for id in $real $effective $saved; do
+		[ "$id" != 0 ]
+		[ "$id" != "$(id -u alice)" ]
+	done
+	[ "$(stat -L -c %d:%i "/proc/$clean/root")" = "$(stat -c %d:%i /home/alice/outputs_*)" ]
+	[ "$(readlink "/proc/$clean/ns/user")" != "$(readlink /proc/self/ns/user)" ]
+	[ "$(grep -c . "/proc/$clean/cgroup")" -gt 0 ]
+	no grep -E '/ces/[0-9]+/[0-9]{10}' "/proc/$clean/cgroup"
+	run ! as alice kill -KILL "$clean"
+	run ! as alice kill -STOP "$clean"
+	kill -TERM $client
+	wait $client || true
+	eventually no pgrep -x ces-clean
+	gone
+}
+
+# (in its first moment ces-list is the caller's, and the caller may well kill that one)
+@test "the user cannot kill ces-clean in its first moment either" {
+	as alice sh -c 'until [ -e /tmp/over ]; do pkill -KILL -x ces-clean; done 2> /dev/null' 3>&- &
+	for i in 1 2 3; do
+		inside -- sh -c "mkdir /scratch/d; echo $i > /scratch/d/file"
+	done
+	touch /tmp/over
+	wait $! || true
+	rm /tmp/over
+	gone
+}
+
+@test "without its ces-clean a run ends as it would, and its scratch is emptied by the next start or the janitor" {
+	for next in "inside -- true" "ces-client clean"; do
+		start_run 'mkdir /scratch/d; echo secret > /scratch/d/file; echo x > /safe_outputs/f; echo up; until [ -e /safe_outputs/go ]; do sleep 0.1; done; exit 3'
+		n=$(ces alice ps -q)
+		kill -KILL "$(process ces-clean)"
+		as alice touch "/home/alice/outputs_$n/go"
+		wait $client || status=$?
+		[ "$status" -eq 3 ]
+		[ -s "/home/alice/outputs_$n/f" ]
+		[ -e "/home/alice/scratch_$n/scratch/d/file" ]
+		[ -d "/run/ces/$n" ]
+		$next
+		eventually no test -e "/run/ces/$n"
+		[ ! -e "/home/alice/scratch_$n" ]
+		rm -r "/home/alice/outputs_$n"
+	done
 	gone
 }
 

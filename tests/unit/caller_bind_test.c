@@ -3,7 +3,7 @@
  * this process are noted and not changed. */
 /* links: helper/session/caller_bind.c helper/core/caller.c helper/core/caller_open.c */
 /* links: helper/core/beneath.c helper/session/idmap.c helper/session/lock.c */
-/* links: helper/session/tree.c */
+/* links: helper/clean/tree.c */
 #include "helper/session/caller_bind.h"
 
 #include <check.h>

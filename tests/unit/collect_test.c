@@ -1,5 +1,5 @@
 /* Tests the collector: what it removes, what it keeps, and that nobody waits for it. */
-/* links: helper/store/collect.c helper/store/digests.c helper/store/grants.c helper/store/store.c helper/core/beneath.c helper/core/spawn.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c helper/session/runs.c */
+/* links: helper/store/collect.c helper/store/digests.c helper/store/grants.c helper/store/store.c helper/core/beneath.c helper/core/spawn.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c helper/session/runs.c */
 #include "helper/store/collect.h"
 
 #include <signal.h>
@@ -13,6 +13,7 @@
 
 #include "common/image.h"
 #include "common/record.h"
+#include "tests/unit/clean_stand_in.h"
 #include "tests/unit/store_scene.h"
 
 #define NOW 2000000000u
@@ -62,7 +63,7 @@ int flock(int fd, int operation)
 
 int renameat(int from_dir, const char *from, int dir, const char *to)
 {
-	if (getpid() == self && dir == store.staging)
+	if (getpid() == self && dir == store.dir)
 		ck_assert(is_locked(store.dir, "lock"));
 	return (int)syscall(SYS_renameat2, from_dir, from, dir, to, 0);
 }
@@ -70,7 +71,7 @@ int renameat(int from_dir, const char *from, int dir, const char *to)
 /* (a big tree takes its time: it goes when nobody is kept waiting) */
 int unlinkat(int dir, const char *name, int flags)
 {
-	if (getpid() == self && strncmp(name, CES_STORE_TRASH, strlen(CES_STORE_TRASH)) == 0)
+	if (getpid() == self && store.dir >= 0 && strcmp(name, CES_STORE_TRASH) == 0)
 		ck_assert(!is_locked(store.dir, "lock"));
 	return (int)syscall(SYS_unlinkat, dir, name, flags);
 }
@@ -177,9 +178,12 @@ static int enter(const char *name, const char *image, char *layer)
 	return entry;
 }
 
+static struct ces_session session;
+
 static void begin(void)
 {
 	scene_begin();
+	session = (struct ces_session){.runs = runs, .store = store};
 	self = getpid();
 	tick = 0;
 	at_entry = NULL;
@@ -187,9 +191,9 @@ static void begin(void)
 
 static void collect(void)
 {
-	ces_collect(&store, runs);
+	ces_collect(&session, true);
 	ck_assert(!is_locked(store.dir, "lock"));
-	ck_assert_uint_eq(count(store.staging), 0);
+	ck_assert_uint_eq(count(store.staging) + discarded(), 0);
 }
 
 /* ---- what goes ---- */
@@ -303,13 +307,30 @@ START_TEST(staging_of_a_dead_pull_and_old_trash_go_and_a_live_pulls_staging_stay
 	ck_assert_int_eq(ces_store_stage(&store, other, &dead, NULL, &err), 0);
 	put_text(dead, "file", "");
 	ces_cleanup_close(&dead);
-	ck_assert_int_eq(mkdirat(store.staging, CES_STORE_TRASH "1", 0700), 0);
-	put_text(store.staging, CES_STORE_TRASH "1/file", "");
-	put_text(store.staging, CES_STORE_TRASH "2", "");
-	ces_collect(&store, runs);
+	ck_assert_int_eq(mkdirat(store.dir, CES_STORE_TRASH, 0700), 0);
+	ck_assert_int_eq(mkdirat(store.dir, CES_STORE_TRASH "/1", 0700), 0);
+	put_text(store.dir, CES_STORE_TRASH "/1/file", "");
+	put_text(store.dir, CES_STORE_TRASH "/2", "");
+	ces_collect(&session, true);
 	ck_assert_uint_eq(count(store.staging), 1);
+	ck_assert_uint_eq(discarded(), 0);
 	ck_assert(is_there(store.staging, name));
-	ck_assert_int_eq(ces_tree_remove(store.staging, name), 0);
+	ck_assert_ptr_eq(cleaning, &session);
+	ck_assert_uint_eq(cleanings, 1); /* (the store may lose thousands at once) */
+	ck_assert_int_eq(unlinkat(store.staging, name, AT_REMOVEDIR), 0);
+}
+END_TEST
+
+/* (the process that watches a run can start no program) */
+START_TEST(a_collector_that_cannot_empty_takes_things_out_and_leaves_them_to_the_next)
+{
+	have_image(1);
+	ces_collect(&session, false);
+	ck_assert(!has_image(1));
+	ck_assert_uint_eq(count(store.images) + count(store.layers), 0);
+	ck_assert_uint_eq(discarded(), 3);
+	ck_assert_ptr_null(cleaning);
+	collect();
 }
 END_TEST
 
@@ -354,7 +375,7 @@ START_TEST(what_cannot_be_read_now_may_need_anything)
 	have_image(2);
 	give(2, NOW, NOW, 0);
 	spoil(_i, &image, &layer);
-	ces_collect(&store, runs);
+	ces_collect(&session, true);
 	ck_assert_int_eq(is_there(store.images, ces_store_hex(digest(1))), image);
 	ck_assert_int_eq(is_there(store.layers, ces_store_hex(digest(101))), layer);
 	ck_assert(is_there(store.layers, ces_store_hex(digest(102))));
@@ -370,7 +391,7 @@ START_TEST(a_directory_that_cannot_be_listed_may_have_anything)
 	have_image(1);
 	give(1, NOW, NOW, 0);
 	unreadable = directories[_i];
-	ces_collect(&store, runs);
+	ces_collect(&session, true);
 	unreadable = -1;
 	ck_assert(has_image(1));
 	ck_assert(is_there(store.layers, ces_store_hex(digest(99))));
@@ -388,7 +409,7 @@ START_TEST(without_memory_nothing_goes)
 	have_image(2);
 	give(2, 1, 1, 1); /* past its time, but a run needs it */
 	no_memory = true;
-	ces_collect(&store, runs);
+	ces_collect(&session, true);
 	no_memory = false;
 	close(entry);
 	ck_assert(has_image(1));
@@ -453,7 +474,7 @@ START_TEST(one_collector_at_a_time_waits_for_its_turn)
 	if (_i >= 2)
 		ck_assert_int_eq(flock(next, LOCK_EX | LOCK_NB), 0);
 	have_image(1);
-	ces_collect_soon(&store, runs);
+	ces_collect_soon(&session, true);
 	wait_for_all();
 	ck_assert_int_eq(has_image(1), _i == 3);
 	ck_assert(!is_locked(store.dir, "lock"));
@@ -471,6 +492,8 @@ int main(void)
 	tcase_add_test(t, a_pull_that_ends_meanwhile_is_seen_in_one_place_or_the_other);
 	tcase_add_test(t, a_damaged_image_goes_although_somebody_has_it_and_its_layers_too);
 	tcase_add_test(t, staging_of_a_dead_pull_and_old_trash_go_and_a_live_pulls_staging_stays);
+	tcase_add_test(t,
+		       a_collector_that_cannot_empty_takes_things_out_and_leaves_them_to_the_next);
 	tcase_add_loop_test(t, what_cannot_be_read_now_may_need_anything, 0, 5);
 	tcase_add_loop_test(t, a_directory_that_cannot_be_listed_may_have_anything, 0, 3);
 	tcase_add_test(t, without_memory_nothing_goes);

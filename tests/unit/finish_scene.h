@@ -27,7 +27,7 @@
 #include "helper/session/object.h"
 #include "helper/session/record.h"
 #include "helper/session/runs.h"
-#include "helper/session/tree.h"
+#include "helper/clean/tree.h"
 #include "helper/session/userns.h"
 #include "helper/store/collect.h"
 #include "helper/watch/finish.h"
@@ -165,28 +165,38 @@ int ces_spawn_worker(const struct ces_spawn *how, struct ces_process *ret, struc
 	return 0;
 }
 
-/* In place of the run's user namespace: a child, with the fds where the work wants them. */
-int ces_userns_call(int userns, uid_t user, gid_t group, unsigned seconds, const int *fds,
-		    size_t n_fds, int (*work)(const void *), const void *context)
-{
-	char name[64];
-	int status = -1;
-	pid_t pid;
+/* In place of ces-clean: this process does the walk. */
+static int cleaned[2]; /* outputs, scratch */
 
-	(void)snprintf(name, sizeof(name), "in %d for %u:", userns, seconds);
-	note("%s %s%s", name, where(fds[0], ""),
-	     user == getuid() && group == getgid() ? "" : " as another");
-	if (strcmp(fails, "in the namespace") == 0)
+void ces_cleaner_start(int userns, const struct ces_clean_job *owner, int outputs, int scratch,
+		       bool stored, struct ces_cleaner *ret)
+{
+	(void)userns;
+	(void)stored;
+	cleaned[0] = outputs;
+	cleaned[1] = scratch;
+	ret->channel = step("starts ces-clean") ? -1 : 9;
+	if (owner->user != getuid() || owner->group != getgid())
+		note("as another");
+}
+
+int ces_cleaner_ask(struct ces_cleaner *cleaner, enum ces_clean_task task)
+{
+	static const char *const words[] = {"gives", "shares", "empties"};
+	int dir = cleaned[task == CES_CLEAN_EMPTY];
+
+	note("ces-clean %s %s", words[task], where(dir, ""));
+	if (cleaner->channel < 0 || strcmp(fails, "ces-clean") == 0)
 		return -1;
-	pid = fork();
-	if (pid == 0) {
-		for (size_t i = 0; i < n_fds; i++)
-			if (dup2(fds[i], 3 + (int)i) < 0)
-				_exit(99);
-		_exit(work(context) == 0 ? 0 : 1);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	return status == 0 ? 0 : -1;
+	return task == CES_CLEAN_GIVE    ? ces_tree_chown(dir, getuid(), getgid())
+	       : task == CES_CLEAN_SHARE ? ces_tree_share(dir)
+					 : ces_tree_empty(dir);
+}
+
+void ces_cleaner_end(struct ces_cleaner *cleaner)
+{
+	(void)step("ends ces-clean");
+	cleaner->channel = -1;
 }
 
 int ces_userns_make(const struct ces_idmap *map, int *ret, struct ces_error *err)
@@ -238,11 +248,10 @@ void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *r
 	note("%u used %s%s", uid, reference, strcmp(digest, IMAGE) == 0 ? "" : " of another");
 }
 
-void ces_collect_soon(const struct ces_store *store, int runs)
+void ces_collect_soon(const struct ces_session *of, bool empties)
 {
-	(void)store;
-	(void)runs;
-	step("collects");
+	(void)of;
+	step(empties ? "collects and empties" : "collects");
 }
 
 int ces_journal_append(const struct ces_journal *journal, struct ces_json record, bool durable,

@@ -1,6 +1,6 @@
 /* Tests the end of a run: what is removed, in which order and with whose rights, and what stays
  * when a step fails. */
-/* links: helper/watch/finish.c helper/watch/kept.c helper/watch/outcome.c helper/watch/list.c helper/core/beneath.c helper/core/caller.c helper/core/caller_open.c helper/session/runs.c helper/session/object.c helper/session/tree.c helper/session/journal.c helper/session/json.c helper/session/record.c helper/session/report.c */
+/* links: helper/watch/finish.c helper/watch/kept.c helper/watch/outcome.c helper/watch/list.c helper/core/beneath.c helper/core/caller.c helper/core/caller_open.c helper/session/runs.c helper/session/object.c helper/clean/tree.c helper/session/journal.c helper/session/json.c helper/session/record.c helper/session/report.c */
 #include "tests/unit/finish_scene.h"
 
 static struct ces_image_record image;
@@ -40,6 +40,8 @@ static void begin(void)
 	plan.scratch_dir = open_directory("s/" RUN);
 	decision.scratch.per_run = decision.outputs.per_run = true;
 	decision.retain = CES_RETAIN_TIME;
+	cleaned[0] = plan.mounts[CES_PLAN_OUTPUTS].fd;
+	cleaned[1] = plan.scratch_dir;
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, list), 0);
 	finish = (struct ces_finish){.plan = &plan,
 				     .grant = &grant,
@@ -48,6 +50,7 @@ static void begin(void)
 				     .container.userns = 77,
 				     .container.process.pid = 5,
 				     .list.pid = 6,
+				     .cleaner.channel = 9,
 				     .list_channel = list[0],
 				     .end = {.status = 3, .reason = "exit"}};
 	ck_assert_int_eq(ces_runs_enter(session.runs, &record, &finish.record, &finish.stop, &err),
@@ -88,8 +91,8 @@ static void heard(const char *reason)
 #define LOG "did it start?\nreads the log\n"
 #define CLEANED                                                                                    \
 	"caller 1000:100+2 removes directory /s/" RUN "/scratch: no\n"                             \
-	"in 77 for 600: /o/" RUN "/\n"                                                             \
-	"in 77 for 600: /s/" RUN "/\n"                                                             \
+	"ces-clean gives /o/" RUN "/\n"                                                            \
+	"ces-clean empties /s/" RUN "/\n"                                                          \
 	"root removes /s/" RUN "/scratch/big\n"                                                    \
 	"root removes directory /s/" RUN "/scratch\n"                                              \
 	"caller 1000:100+2 removes directory /s/" RUN "\n"                                         \
@@ -99,10 +102,10 @@ static void heard(const char *reason)
 	"\"project\":\"p\",\"run\":\"" RUN "\",\"image\":\"ghcr.io/a/b:1\",\"digest\":\"" IMAGE    \
 	"\",\"status\":3,\"reason\":\"exit\"," outputs "}\n"
 #define LISTED "\"outputs\":\"listed\",\"manifest\":\"" IMAGE "\",\"files\":1,\"bytes\":2"
-#define ENDED  "kills 6\nthe cgroup is removed\n"
+#define ENDED  "kills 6\nends ces-clean\nthe cgroup is removed\n"
 #define USED   "1000 used ghcr.io/a/b:1\n"
 #define FORGOTTEN                                                                                  \
-	"root removes /kept/" RUN "\nroot removes /runs/" RUN ": no\n"                             \
+	"root removes /kept/" RUN "\n"                                                             \
 	"root removes directory /runs/" RUN "\n"
 
 START_TEST(a_run_that_ended_leaves_its_outputs_and_its_record_and_nothing_else)
@@ -157,12 +160,12 @@ END_TEST
 
 START_TEST(a_scratch_that_stays_is_kept_to_be_cleaned_later)
 {
-	fails = "in the namespace";
+	fails = "ces-clean";
 	answer(CES_LIST_UNASKED);
 	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
 	NOTED(STOPPED LOG "caller 1000:100+2 removes directory /s/" RUN "/scratch: no\n"
-			  "in 77 for 600: /o/" RUN "/\n"
-			  "in 77 for 600: /s/" RUN "/\n"
+			  "ces-clean gives /o/" RUN "/\n"
+			  "ces-clean empties /s/" RUN "/\n"
 			  "caller 1000:100+2 removes directory /s/" RUN ": no\n"
 			  "60 seconds\n" RECORD(LISTED) ENDED USED);
 	ck_assert(is_there("s/" RUN "/scratch/big") && is_there("kept/" RUN));
@@ -206,7 +209,7 @@ START_TEST(a_shared_scratch_is_not_removed)
 	plan.scratch_dir = -1;
 	answer(CES_LIST_UNASKED);
 	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
-	NOTED(STOPPED LOG "in 77 for 600: /o/" RUN "/\n"
+	NOTED(STOPPED LOG "ces-clean gives /o/" RUN "/\n"
 			  "60 seconds\n" RECORD(LISTED) ENDED USED FORGOTTEN);
 	ck_assert(is_there("s/" RUN "/scratch/big"));
 }
@@ -224,7 +227,7 @@ START_TEST(a_run_that_was_not_set_up_leaves_no_outputs_and_a_record_of_the_reaso
 	(void)ces_error_set(&err, CES_E_HOST, "no mount");
 	ck_assert_int_eq(ces_finish(&finish, -1, &err), 1);
 	NOTED(STOPPED "caller 1000:100+2 removes directory /s/" RUN "/scratch: no\n"
-		      "in 77 for 600: /s/" RUN "/\n"
+		      "ces-clean empties /s/" RUN "/\n"
 		      "root removes /s/" RUN "/scratch/big\n"
 		      "root removes directory /s/" RUN "/scratch\n"
 		      "caller 1000:100+2 removes directory /s/" RUN "\n"
@@ -287,7 +290,7 @@ static void withhold(void)
 	make_directory("w/" RUN);
 	put("w/" RUN "/result", "43");
 	plan.withheld = open_directory("w");
-	plan.mounts[CES_PLAN_OUTPUTS].fd = open_directory("w/" RUN);
+	plan.mounts[CES_PLAN_OUTPUTS].fd = cleaned[0] = open_directory("w/" RUN);
 	ck_assert_int_eq((int)syscall(SYS_unlinkat, directory, "o/" RUN "/result", 0), 0);
 	strcpy(decision.check, "{}");
 	strcpy(decision.withhold, "/srv/withheld");
@@ -309,7 +312,7 @@ END_TEST
 
 #define KEPT_BACK(check)                                                                           \
 	"caller 1000:100+2 removes directory /o/" RUN "\n660 seconds\n"                            \
-	"in 77 for 600: /w/" RUN "/\n60 seconds\n" RECORD(                                         \
+	"ces-clean shares /w/" RUN "/\n60 seconds\n" RECORD(                                       \
 	    LISTED ",\"check\":\"" check "\",\"findings\":0,\"withheld\":\"/srv/withheld\"")       \
 	    ENDED USED FORGOTTEN
 

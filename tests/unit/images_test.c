@@ -1,5 +1,5 @@
 /* Tests what a user can see of their images, and how they remove one. */
-/* links: helper/store/images.c helper/store/grants.c helper/store/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c */
+/* links: helper/store/images.c helper/store/grants.c helper/store/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c */
 #include <stdint.h>
 
 #include "common/event.h"
@@ -33,10 +33,11 @@ int ces_report_done(void)
 	return 0;
 }
 
-void ces_collect_soon(const struct ces_store *where, int the_runs)
+void ces_collect_soon(const struct ces_session *of, bool empties)
 {
-	ck_assert_int_eq(where->dir, store.dir);
-	ck_assert_int_eq(the_runs, runs);
+	ck_assert_int_eq(of->store.dir, store.dir);
+	ck_assert_int_eq(of->runs, runs);
+	ck_assert(empties);
 	(void)step("collect");
 }
 

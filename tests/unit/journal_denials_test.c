@@ -2,7 +2,7 @@
  * count, hides a denial. The clock is the test's own. */
 /* links: helper/session/journal_denials.c helper/session/journal_file.c */
 /* links: helper/session/journal.c helper/session/json.c helper/session/lock.c */
-/* links: helper/session/object.c helper/session/runs.c helper/session/tree.c */
+/* links: helper/session/object.c helper/session/runs.c helper/clean/tree.c */
 /* links: helper/core/beneath.c */
 #include <check.h>
 #include <sys/file.h>

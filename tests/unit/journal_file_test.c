@@ -1,12 +1,13 @@
 /* Tests the file of the journal: who may have it, its chain over rotations and crashes, and what is
  * left when a write fails. */
 /* links: helper/session/journal_file.c helper/session/json.c helper/session/lock.c */
-/* links: helper/session/object.c helper/session/runs.c helper/session/tree.c */
+/* links: helper/session/object.c helper/session/runs.c helper/clean/tree.c */
 /* links: helper/core/beneath.c */
 #include <check.h>
 #include <errno.h>
 
 #include "tests/unit/policy_fixture.h"
+#include "tests/unit/remove_tree.h"
 #include "tests/unit/session_journal.h"
 
 #define MOST 98304 /* bytes of a line */
@@ -16,7 +17,7 @@
 START_TEST(the_journal_and_its_head_are_made_for_root_alone)
 {
 	ces_journal_close(&journal);
-	ck_assert_int_eq(ces_tree_remove(AT_FDCWD, "var/log/ces"), 0);
+	ck_assert_int_eq(remove_tree(AT_FDCWD, "var/log/ces"), 0);
 	(void)umask(0);
 	ck_assert_int_eq(ces_journal_open(&journal, &err), 0);
 	ck_assert_int_eq(mode_of(DIR_PATH), S_IFDIR | 0700);
@@ -62,7 +63,7 @@ START_TEST(a_journal_that_is_not_roots_alone_is_refused_and_not_touched)
 	ces_journal_close(&journal);
 	ck_assert_int_eq(mkdir("other", 0700), 0);
 	write_text("other/x", "others' words\n");
-	ck_assert_int_eq(ces_tree_remove(AT_FDCWD, wrong[_i].path), 0);
+	ck_assert_int_eq(remove_tree(AT_FDCWD, wrong[_i].path), 0);
 	make(wrong[_i].path, wrong[_i].kind, wrong[_i].mode);
 	fds = open_fds();
 	ck_assert_int_eq(ces_journal_open(&journal, &err), -1);

@@ -1,7 +1,7 @@
 /* Tests the records of the journal, byte by byte: what each has, what it never has, and that no
  * text of a caller's changes its form. */
 /* links: helper/session/journal.c helper/session/json.c helper/session/runs.c */
-/* links: helper/session/object.c helper/session/tree.c helper/core/beneath.c */
+/* links: helper/session/object.c helper/clean/tree.c helper/core/beneath.c */
 #include <check.h>
 #include <json-c/json.h>
 

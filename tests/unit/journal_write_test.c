@@ -1,7 +1,7 @@
 /* Tests what the journal does when a write fails, when several write at once, and whom it gives a
  * copy; and whether it finds the end of a run. */
 /* links: helper/session/journal_file.c helper/session/json.c helper/session/lock.c */
-/* links: helper/session/object.c helper/session/runs.c helper/session/tree.c */
+/* links: helper/session/object.c helper/session/runs.c helper/clean/tree.c */
 /* links: helper/session/journal.c helper/core/beneath.c */
 #include <check.h>
 #include <errno.h>

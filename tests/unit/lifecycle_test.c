@@ -1,5 +1,5 @@
 /* Tests listing, showing and ending runs: each caller sees and ends their own live runs alone. */
-/* links: helper/watch/lifecycle.c helper/session/runs.c helper/session/object.c helper/session/tree.c helper/session/report.c helper/core/beneath.c */
+/* links: helper/watch/lifecycle.c helper/session/runs.c helper/session/object.c helper/clean/tree.c helper/session/report.c helper/core/beneath.c */
 #include <check.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -11,7 +11,7 @@
 #include "common/request.h"
 #include "helper/session/runs.h"
 #include "helper/session/session.h"
-#include "helper/session/tree.h"
+#include "helper/clean/tree.h"
 #include "helper/store/collect.h"
 #include "helper/watch/finish.h"
 #include "tests/unit/hearing.h"
@@ -72,10 +72,10 @@ void ces_journal_flush(const struct ces_journal *journal)
 	note("denials are counted");
 }
 
-void ces_collect(const struct ces_store *store, int runs)
+void ces_collect(const struct ces_session *of, bool empties)
 {
-	(void)store;
-	note("collects%s", runs == session.runs ? "" : " elsewhere");
+	note("collects%s%s", of == &session ? "" : " elsewhere",
+	     empties ? "" : " and empties nothing");
 }
 
 /* ---- the scene ---- */

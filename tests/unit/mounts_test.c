@@ -1,6 +1,6 @@
 /* Tests mounts by fd: the flags and the order of each step, and what the kernel then shows of such
  * a mount in a namespace of the test's own. */
-/* links: helper/session/mounts.c helper/session/tree.c */
+/* links: helper/session/mounts.c helper/clean/tree.c */
 #include "helper/session/mounts.h"
 
 #include <check.h>

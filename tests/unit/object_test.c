@@ -1,6 +1,6 @@
 /* Tests records on disk: each is whole or is not there, whatever happens while it is written, and
  * what is no record is not taken for one. */
-/* links: helper/session/object.c helper/core/beneath.c helper/session/tree.c */
+/* links: helper/session/object.c helper/core/beneath.c helper/clean/tree.c */
 #include "helper/session/object.h"
 
 #include <check.h>
@@ -366,6 +366,27 @@ START_TEST(without_it_nothing_is_made_up)
 }
 END_TEST
 
+/* It goes with its files. Where there is more than files, somebody else has been there. */
+START_TEST(a_directory_of_files_is_cleared_and_nothing_else)
+{
+	ck_assert_int_eq(mkdirat(directory, "d", 0700), 0);
+	ck_assert_int_eq(mkdirat(directory, "other", 0700), 0);
+	ck_assert_int_eq(mknodat(directory, "other/file", S_IFREG | 0600, 0), 0);
+	ck_assert_int_eq(mknodat(directory, "d/record", S_IFREG | 0600, 0), 0);
+	ck_assert_int_eq(mkfifoat(directory, "d/stop", 0600), 0);
+	ck_assert_int_eq(symlinkat("../other", directory, "d/link"), 0);
+	ck_assert_int_eq(symlinkat("other", directory, "to-other"), 0);
+	if (_i == 1)
+		ck_assert_int_eq(mkdirat(directory, "d/more", 0700), 0);
+	ck_assert_int_eq(ces_object_clear(directory, "d"), -_i);
+	ck_assert_int_eq(faccessat(directory, "d", F_OK, 0), _i == 1 ? 0 : -1);
+	ck_assert_int_eq(ces_object_clear(directory, "to-other"), -1);
+	ck_assert_int_eq(ces_object_clear(directory, "other/file"), -1);
+	ck_assert_int_eq(ces_object_clear(directory, "none"), -1);
+	ck_assert_int_eq(faccessat(directory, "other/file", F_OK, 0), 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("object");
@@ -383,5 +404,6 @@ int main(void)
 	tcase_add_test(t, two_writers_at_once_leave_one_whole_record);
 	tcase_add_test(t, the_name_of_this_boot_is_the_kernels);
 	tcase_add_test(t, without_it_nothing_is_made_up);
+	tcase_add_loop_test(t, a_directory_of_files_is_cleared_and_nothing_else, 0, 2);
 	return run_suite("object", t);
 }

@@ -1,6 +1,6 @@
 /* Tests a pull from its admission to its grant: the order of its steps, and for each step that
  * fails what is left. The workers, what they fetch, and the journal's file are the test's. */
-/* links: helper/store/pull.c helper/store/quota.c helper/store/digests.c helper/store/grants.c helper/store/store.c helper/core/beneath.c helper/core/spawn.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c helper/session/runs.c helper/session/journal.c helper/session/json.c */
+/* links: helper/store/pull.c helper/store/quota.c helper/store/digests.c helper/store/grants.c helper/store/store.c helper/core/beneath.c helper/core/spawn.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c helper/session/runs.c helper/session/journal.c helper/session/json.c */
 #include <signal.h>
 #include <stdint.h>
 #include <sys/prctl.h>
@@ -76,9 +76,9 @@ unsigned alarm(unsigned seconds)
 	return 0;
 }
 
-void ces_collect_soon(const struct ces_store *where, int the_runs)
+void ces_collect_soon(const struct ces_session *of, bool empties)
 {
-	ck_assert(where == &session.store && the_runs == runs);
+	ck_assert(of == &session && empties);
 	(void)step("collect");
 }
 

@@ -2,7 +2,7 @@
 /* links: helper/session/record.c helper/session/journal_denials.c */
 /* links: helper/session/journal_file.c helper/session/journal.c helper/session/json.c */
 /* links: helper/session/lock.c helper/session/object.c helper/session/runs.c */
-/* links: helper/session/tree.c helper/core/beneath.c */
+/* links: helper/clean/tree.c helper/core/beneath.c */
 #include "helper/session/record.h"
 
 #include <check.h>

@@ -2,7 +2,7 @@
  * slow or is gone, and the control frames. The clock is the test's own: it goes on when a poll
  * waits. */
 /* links: helper/session/report.c helper/session/frames.c helper/session/object.c */
-/* links: helper/session/tree.c helper/core/beneath.c */
+/* links: helper/clean/tree.c helper/core/beneath.c */
 #include "helper/session/report.h"
 
 #include <check.h>

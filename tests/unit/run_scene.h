@@ -379,6 +379,16 @@ void ces_list_start(const struct ces_plan *of, const struct ces_container *conta
 	(void)step("list");
 }
 
+void ces_cleaner_start(int userns, const struct ces_clean_job *owner, int outputs, int scratch,
+		       bool stored, struct ces_cleaner *ret)
+{
+	(void)outputs;
+	(void)scratch;
+	ck_assert_int_eq(ret->channel, -1);
+	(void)step("cleaner %d as %u:%u%s", userns, owner->user, owner->group,
+		   stored ? " of the store" : "");
+}
+
 int ces_rootfs_build(const struct ces_plan *of, int userns, const struct ces_cgroup *cgroup,
 		     int *ret_root, struct ces_error *ret_err)
 {

@@ -19,8 +19,8 @@ static const char *const all[] = {
     "places /home/ann/outputs/0123456789 /tmp/0123456789", "limit",
     "confine 55 devices 0", /* before a process is in the cgroup */
     "leave the session", "share streams", "start ces-0123456789 33:44", "ports", "proxy", "list",
-    "tree 44", "sync 0", "sync 73", /* journal and entry */
-    "ready published ports",        /* before the host's tree is gone */
+    "cleaner 44 as 33:44", "tree 44", "sync 0", "sync 73", /* journal and entry */
+    "ready published ports",                               /* before the host's tree is gone */
     "ready the proxy of the policy", "await", "enter the tree", "deadline 120", "begin proof",
     "release", "proof", "weaken", "end proof 0", /* the program begins */
     "say that it started 1", "supervise 72 1 0", "finish 0", NULL};
@@ -51,9 +51,8 @@ START_TEST(a_run_starts_step_by_step)
 END_TEST
 
 /* These have no answer. */
-static const char *const silent[] = {"deadline",  "clear",  "turn",  "leave ticket",
-				     "unlock",    "list",   "await", "say",
-				     "supervise", "finish", "free"};
+static const char *const silent[] = {"deadline", "clear", "turn", "leave ticket", "unlock", "list",
+				     "cleaner",  "await", "say",  "supervise",    "finish", "free"};
 
 START_TEST(a_step_that_fails_is_followed_by_the_end_alone)
 {

@@ -1,5 +1,5 @@
 /* Tests the names of runs, and whose the register must be. */
-/* links: helper/session/runs.c helper/session/object.c helper/session/tree.c */
+/* links: helper/session/runs.c helper/session/object.c helper/clean/tree.c */
 /* links: helper/core/beneath.c */
 #include "helper/session/runs.h"
 

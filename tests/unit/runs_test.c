@@ -1,6 +1,6 @@
 /* Tests the register of runs: an entry is whole, locked and shown, or it is not there; and what is
  * left of helpers that died is cleared, and nothing else. */
-/* links: helper/session/runs.c helper/session/object.c helper/session/tree.c */
+/* links: helper/session/runs.c helper/session/object.c helper/clean/tree.c */
 /* links: helper/core/beneath.c */
 #include "helper/session/runs.h"
 

@@ -1,7 +1,7 @@
 /* Tests the contexts of a run: which categories it gets, what is written where, and that nothing is
  * written where SELinux is off. The kernel's files are the test's own. */
 /* links: helper/session/selinux.c helper/session/runs.c helper/session/object.c */
-/* links: helper/session/tree.c helper/core/beneath.c */
+/* links: helper/clean/tree.c helper/core/beneath.c */
 #include "helper/session/selinux.h"
 
 #include <check.h>

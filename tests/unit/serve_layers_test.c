@@ -1,6 +1,6 @@
 /* Tests root's steps for the layers of a pull, against a ces-resolve that has been taken over: what
  * is unpacked where, and what is committed. */
-/* links: helper/store/serve.c helper/store/serve_layers.c helper/store/workers.c helper/store/claim.c helper/store/quota.c helper/store/digests.c helper/store/store.c helper/store/grants.c helper/core/beneath.c helper/core/spawn.c helper/core/capability.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c helper/session/runs.c helper/session/mounts.c helper/session/report.c helper/session/account.c helper/session/userns.c helper/session/idmap.c helper/launch/overlay.c */
+/* links: helper/store/serve.c helper/store/serve_layers.c helper/store/workers.c helper/store/claim.c helper/store/quota.c helper/store/digests.c helper/store/store.c helper/store/grants.c helper/core/beneath.c helper/core/spawn.c helper/core/capability.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c helper/session/runs.c helper/session/mounts.c helper/session/report.c helper/session/account.c helper/session/userns.c helper/session/idmap.c helper/launch/overlay.c */
 #include "tests/unit/serve_scene.h"
 
 /* ---- which layers there are ---- */
@@ -241,6 +241,20 @@ START_TEST(what_was_committed_can_be_unpacked_anew_and_must_be_whole_anew)
 }
 END_TEST
 
+START_TEST(a_layer_that_another_pull_has_stored_stays_and_the_second_is_removed)
+{
+	make_image(1);
+	have_layer(diff_id(0), 7, D1);
+	reach(CES_FETCHING);
+	SAY(.kind = CES_WISH_UNPACK);
+	SAY(.kind = CES_WISH_COMMIT, .size = 10);
+	served();
+	ck_assert_uint_eq(ces_store_layer_size(&store, diff_id(0)), 7);
+	ck_assert_uint_eq(count(store.staging), 0);
+	ck_assert_ptr_eq(cleaning, pull.session);
+}
+END_TEST
+
 START_TEST(a_layer_is_committed_when_its_worker_has_done_its_job)
 {
 	make_image(2);
@@ -447,6 +461,7 @@ int main(void)
 	tcase_add_loop_test(t, when_a_step_of_unpacking_fails_nothing_is_started, 0, 2);
 	tcase_add_loop_test(t, a_layer_is_unpacked_once_at_a_time_and_three_layers_at_once, 0, 2);
 	tcase_add_test(t, what_was_committed_can_be_unpacked_anew_and_must_be_whole_anew);
+	tcase_add_test(t, a_layer_that_another_pull_has_stored_stays_and_the_second_is_removed);
 	tcase_add_loop_test(t, a_layer_is_committed_when_its_worker_has_done_its_job, 0, 2);
 	tcase_add_loop_test(t, a_layer_whose_worker_did_not_do_its_job_is_not_committed, 0, 4);
 	tcase_add_loop_test(

@@ -23,6 +23,7 @@
 #include "helper/session/frames.h"
 #include "helper/store/serve_internal.h"
 #include "helper/store/signed.h"
+#include "tests/unit/clean_stand_in.h"
 #include "tests/unit/store_scene.h"
 
 /* ---- what the processes of one test share ---- */

@@ -3,7 +3,7 @@
 /* links: helper/session/main.c helper/session/record.c helper/session/report.c */
 /* links: helper/session/journal_denials.c helper/session/journal_file.c */
 /* links: helper/session/journal.c helper/session/json.c helper/session/lock.c */
-/* links: helper/session/object.c helper/session/runs.c helper/session/tree.c */
+/* links: helper/session/object.c helper/session/runs.c helper/clean/tree.c */
 /* links: helper/core/beneath.c */
 #include "tests/unit/session_program.h"
 

@@ -19,7 +19,7 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
-#include "helper/session/tree.h"
+#include "helper/clean/tree.h"
 #include "tests/unit/directory.h"
 
 static inline void write_text(const char *path, const char *text)

@@ -23,7 +23,7 @@
 #include "common/io.h"
 #include "helper/session/object.h"
 #include "helper/session/runs.h"
-#include "helper/session/tree.h"
+#include "helper/clean/tree.h"
 #include "helper/store/store.h"
 #include "helper/store/store_internal.h"
 #include "tests/unit/policy_fixture.h"
@@ -210,6 +210,15 @@ static inline size_t count(int dir)
 	while (readdir(listing) != NULL)
 		n++;
 	return n - 2;
+}
+
+/* What was taken out of its place. */
+static inline size_t discarded(void)
+{
+	CES_CLEANUP_FD int fd =
+	    openat(store.dir, CES_STORE_TRASH, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? 0 : count(fd);
 }
 
 static inline bool is_there(int dir, const char *name)

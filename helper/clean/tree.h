@@ -1,17 +1,18 @@
 /* Works on everything below a directory: fd-relative, no symlink followed, no mount crossed,
  * iterative, so that depth costs no stack. */
-#ifndef CES_HELPER_SESSION_TREE_H
-#define CES_HELPER_SESSION_TREE_H
+#ifndef CES_HELPER_CLEAN_TREE_H
+#define CES_HELPER_CLEAN_TREE_H
 
 #include <sys/types.h>
+
+/* The walk has one open directory a level. This bounds its descriptors (ces-unpack caps images at
+ * less). */
+#define CES_TREE_LEVELS 512
 
 /* Removes the content of the directory dirfd (not the directory itself): fd-relative, no symlink
  * followed, no mount crossed, iterative, so that depth costs no stack. Goes on past an entry that
  * it cannot remove. Returns 0, or -1 with errno if an entry stayed. */
 int ces_tree_empty(int dirfd);
-
-/* Removes name below dirfd, of any kind. */
-int ces_tree_remove(int dirfd, const char *name);
 
 /* Gives everything below dirfd (dirfd itself included) to uid:gid, unless they have it already, by
  * the same walk. */

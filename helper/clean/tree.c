@@ -1,6 +1,6 @@
 /* Empties and hands over trees that somebody else may be changing at the same time. Must not follow
  * a link, nor cross a mount. */
-#include "helper/session/tree.h"
+#include "helper/clean/tree.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,14 +15,11 @@
 #include "common/cleanup.h"
 #include "helper/session/idmap.h"
 
-/* The walk below a directory. It keeps a chain on the heap, with one open directory a level. A
- * directory deeper than LEVELS moves up to the top if it is to be removed, and is refused
- * otherwise; this bounds the fds (ces-unpack caps images at less). */
-#define LEVELS 512
-
+/* The walk below a directory. It keeps a chain on the heap. A directory deeper than CES_TREE_LEVELS
+ * moves up to the top if it is to be removed, and is refused otherwise. */
 struct walk {
-	DIR *dir[LEVELS];
-	char *name[LEVELS]; /* of dir[i] in dir[i - 1] */
+	DIR *dir[CES_TREE_LEVELS];
+	char *name[CES_TREE_LEVELS]; /* of dir[i] in dir[i - 1] */
 	size_t depth;
 	unsigned moved; /* directories moved up to the top, see raise_deep */
 	bool again;     /* a directory was not seen yet */
@@ -37,7 +34,7 @@ static int descend(struct walk *walk, int dirfd, const char *name)
 	CES_CLEANUP_FD int fd =
 	    openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd < 0 || walk->depth == LEVELS)
+	if (fd < 0 || walk->depth == CES_TREE_LEVELS)
 		return -1;
 	walk->name[walk->depth] = strdup(name);
 	if (walk->name[walk->depth] == NULL)
@@ -87,7 +84,7 @@ static int visit_entry(struct walk *walk, dev_t device, const char *name, visit 
 		return -1;
 	if (!S_ISDIR(st.st_mode) || st.st_dev != device)
 		return each(parent, name, &st, context);
-	if (walk->depth == LEVELS && each == remove_one)
+	if (walk->depth == CES_TREE_LEVELS && each == remove_one)
 		return raise_deep(walk, parent, name);
 	return descend(walk, parent, name);
 }
@@ -136,20 +133,6 @@ static int walk_below(int base, visit each, void *context)
 int ces_tree_empty(int dirfd)
 {
 	return walk_below(dirfd, remove_one, NULL);
-}
-
-int ces_tree_remove(int dirfd, const char *name)
-{
-	CES_CLEANUP_FD int fd = -1;
-
-	if (unlinkat(dirfd, name, 0) == 0)
-		return 0;
-	if (errno != EISDIR && errno != EPERM)
-		return -1;
-	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || ces_tree_empty(fd) < 0)
-		return -1;
-	return unlinkat(dirfd, name, AT_REMOVEDIR);
 }
 
 struct owner {

@@ -1,0 +1,133 @@
+/* Confines ces-clean. It starts as a user that nobody on the host is, with capabilities over a user
+ * namespace. Every failure ends it.
+ *
+ * What is left to one that a tree has taken over: it can remove and rename what is in its two
+ * directories, and give it another owner of the namespace or another mode. It can read and write no
+ * file, make none, and name nothing elsewhere. Both directories are mounts of their own, so that
+ * `..` leads nowhere. */
+#include <fcntl.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/fsuid.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "helper/clean/clean.h"
+#include "helper/clean/tree.h"
+
+/* readdir(3) has a buffer for each level of the walk, of 1 MiB at most. */
+#define MEMORY_MAX ((CES_TREE_LEVELS + UINT64_C(64)) << 20)
+
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
+static void give_up_unless(bool good)
+{
+	if (!good)
+		_exit(2);
+}
+
+static bool set_limit(__rlimit_resource_t resource, uint64_t value)
+{
+	const struct rlimit limit = {value, value};
+
+	return setrlimit(resource, &limit) == 0;
+}
+
+/* It works on files as the owner: file servers see the owner's uid. */
+static void become(const struct ces_clean_job *job)
+{
+	(void)setfsuid(job->user);
+	/* (an impossible id changes nothing, and the call returns the current id) */
+	give_up_unless(setfsuid((uid_t)-1) == (int)job->user && getgroups(0, NULL) == 0 &&
+		       getegid() == job->group && geteuid() != job->user);
+}
+
+static void keep_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	const struct __user_cap_data_struct want[2] = {{CES_CLEAN_WALKS, CES_CLEAN_WALKS, 0}};
+	struct __user_cap_data_struct have[2];
+
+	for (int bit = 0; prctl(PR_CAPBSET_READ, bit) >= 0; bit++)
+		give_up_unless(prctl(PR_CAPBSET_DROP, bit) == 0);
+	give_up_unless(
+	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 &&
+	    syscall(SYS_capset, &header, want) == 0 && syscall(SYS_capget, &header, have) == 0 &&
+	    have[0].effective == CES_CLEAN_WALKS && have[0].permitted == CES_CLEAN_WALKS &&
+	    (have[1].effective | have[1].permitted | have[0].inheritable | have[1].inheritable) ==
+		0);
+}
+
+/* The calls of the walk, and of memory for it. */
+static const int calls[] = {SCMP_SYS(close),      SCMP_SYS(fstat),  SCMP_SYS(newfstatat),
+			    SCMP_SYS(getdents64), SCMP_SYS(lseek),  SCMP_SYS(unlinkat),
+			    SCMP_SYS(renameat),   SCMP_SYS(getpid), SCMP_SYS(brk),
+			    SCMP_SYS(munmap),     SCMP_SYS(mremap), SCMP_SYS(madvise),
+			    SCMP_SYS(exit_group)};
+
+/* Calls with one argument that has these bits as they are here. */
+static const struct {
+	int call;
+	unsigned argument;
+	scmp_datum_t mask, bits;
+} parts[] = {
+    /* the channel is all that it reads and writes */
+    {SCMP_SYS(read), 0, UINT32_MAX, CES_CLEAN_CHANNEL},
+    {SCMP_SYS(write), 0, UINT32_MAX, CES_CLEAN_CHANNEL},
+    /* it makes no file, and cuts none */
+    {SCMP_SYS(openat), 2, O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY), O_RDONLY},
+    /* no mode under which a program gets another id */
+    {SCMP_SYS(fchmod), 1, ~(scmp_datum_t)0777, 0},
+    {SCMP_SYS(fcntl), 1, ~(scmp_datum_t)F_GETFL, 0}, /* flags, for fdopendir(3) */
+    {SCMP_SYS(fchownat), 4, UINT32_MAX, AT_SYMLINK_NOFOLLOW},
+};
+
+static void load_filter(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	bool good = filter != NULL;
+
+	for (size_t i = 0; good && i < CES_COUNT(calls); i++)
+		good = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0) == 0;
+	for (size_t i = 0; good && i < CES_COUNT(parts); i++)
+		good = seccomp_rule_add(filter, SCMP_ACT_ALLOW, parts[i].call, 1,
+					SCMP_CMP(parts[i].argument, SCMP_CMP_MASKED_EQ,
+						 parts[i].mask, parts[i].bits)) == 0;
+	/* memory, and no file in it */
+	good = good &&
+	       seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
+				SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
+				SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS)) == 0;
+	good = good && seccomp_load(filter) == 0;
+	seccomp_release(filter);
+	give_up_unless(good);
+}
+
+void ces_clean_confine(const struct ces_clean_job *job)
+{
+	give_up_unless(clearenv() == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
+		       prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && set_limit(RLIMIT_CORE, 0) &&
+		       set_limit(RLIMIT_NOFILE, CES_TREE_LEVELS + 16) &&
+		       (SANITIZED || set_limit(RLIMIT_AS, MEMORY_MAX)) &&
+		       signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+	become(job);
+	/* (/dev/null is no directory) */
+	give_up_unless((fchdir(CES_CLEAN_OUTPUTS) == 0 || fchdir(CES_CLEAN_SCRATCH) == 0) &&
+		       chroot(".") == 0 && chdir("/") == 0);
+	keep_capabilities();
+	/* (a change of ids clears it) */
+	give_up_unless(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0);
+	if (!SANITIZED)
+		load_filter();
+}
