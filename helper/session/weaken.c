@@ -48,8 +48,8 @@ static const uint64_t watch =
     CES_CAPABILITY(CAP_KILL) |         /* the run's processes and its relays */
     CES_CAPABILITY(CAP_SETUID) |       /* to remove a run's directory with the caller's rights */
     CES_CAPABILITY(CAP_SETGID) |       /* the same */
-    CES_CAPABILITY(CAP_DAC_OVERRIDE) | /* a cgroup of the caller's session; layers of an image that goes */
-    CES_CAPABILITY(CAP_FOWNER);        /* files of these with the sticky bit */
+    CES_CAPABILITY(CAP_DAC_OVERRIDE) | /* a cgroup of the caller's session; the place that outputs are given to */
+    CES_CAPABILITY(CAP_FOWNER);        /* the same place, if it has the sticky bit */
 /* clang-format on */
 
 int ces_weaken_for_set_up(struct ces_error *err)
@@ -83,10 +83,10 @@ int ces_weaken_for_set_up(struct ces_error *err)
 #define ALLOW_WITH(call, argument, n) UNLESS(SYS_##call, 2 * (n) + 2), LOAD(args[argument])
 #define VALUE(value)                  UNLESS(value, 1), RETURN(YES)
 
-/* The filter allows files, pipes and time, and also ending processes and the ones that clean up (a
- * child in the run's user namespace, with the ids of one user of it). clone3 keeps its flags where
- * a filter cannot look. It could make a user namespace, but that gives nothing without mount(2) and
- * its like. Any other call answers EPERM. */
+/* The filter allows files, pipes and time, and also ending processes and starting the collector. It
+ * allows nothing that gives a file another owner or mode. clone3 keeps its flags where a filter
+ * cannot look. It could make a user namespace, but that gives nothing without mount(2) and its
+ * like. Any other call answers EPERM. */
 static const struct sock_filter filter[] = {
     /* clang-format off */
     LOAD(arch), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0), RETURN(SECCOMP_RET_KILL_PROCESS),
@@ -96,10 +96,9 @@ static const struct sock_filter filter[] = {
     ALLOW(fdatasync), ALLOW(ftruncate), ALLOW(fallocate), ALLOW(ppoll), ALLOW(pipe2), ALLOW(signalfd4),
     ALLOW(sendto), ALLOW(recvfrom), ALLOW(recvmsg), ALLOW(openat), ALLOW(openat2), ALLOW(fstat), ALLOW(newfstatat),
     ALLOW(statx), ALLOW(statfs), ALLOW(fstatfs), ALLOW(faccessat2), ALLOW(readlinkat), ALLOW(getdents64),
-    ALLOW(mkdirat), ALLOW(unlinkat), ALLOW(renameat), ALLOW(renameat2), ALLOW(linkat), ALLOW(fchmod),
-    ALLOW(fchmodat), ALLOW(fchown), ALLOW(fchownat), ALLOW(utimensat), ALLOW(wait4), ALLOW(waitid),
-    ALLOW(pidfd_send_signal), ALLOW(kill), ALLOW(clone3), ALLOW(setns), ALLOW(setuid), ALLOW(setresuid),
-    ALLOW(setresgid), ALLOW(setgroups), ALLOW(setfsuid), ALLOW(setfsgid), ALLOW(capget), ALLOW(capset),
+    ALLOW(mkdirat), ALLOW(unlinkat), ALLOW(renameat), ALLOW(renameat2), ALLOW(utimensat), ALLOW(wait4), ALLOW(waitid),
+    ALLOW(pidfd_send_signal), ALLOW(kill), ALLOW(clone3), ALLOW(setgroups), ALLOW(setfsuid), ALLOW(setfsgid),
+    ALLOW(capget), ALLOW(capset),
     ALLOW(prctl), ALLOW(getpid), ALLOW(gettid), ALLOW(getppid), ALLOW(getuid), ALLOW(geteuid), ALLOW(getgid),
     ALLOW(getegid), ALLOW(getresuid), ALLOW(getresgid), ALLOW(getgroups), ALLOW(umask), ALLOW(brk), ALLOW(munmap),
     ALLOW(mremap), ALLOW(madvise), ALLOW(futex), ALLOW(set_robust_list), ALLOW(rseq), ALLOW(set_tid_address),

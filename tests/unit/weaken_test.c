@@ -158,6 +158,26 @@ static int set_label(void)
 	return (int)syscall(SYS_setxattr, "/tmp", "trusted.x", "y", 1, 0);
 }
 
+static int enter_namespace(void)
+{
+	return setns(open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC), CLONE_NEWUSER);
+}
+
+static int become_another(void)
+{
+	return setresuid(1, 1, 1);
+}
+
+static int give_away(void)
+{
+	return fchown(0, 1, 1);
+}
+
+static int open_to_all(void)
+{
+	return fchmod(0, 0777);
+}
+
 static const struct {
 	const char *name;
 	int (*attempt)(void);
@@ -182,6 +202,10 @@ static const struct {
     {"new code", new_code},
     {"code of data", code_of_data},
     {"setxattr", set_label},
+    {"setns", enter_namespace},
+    {"setresuid", become_another},
+    {"fchown", give_away},
+    {"fchmod", open_to_all},
 };
 
 START_TEST(privileges_that_the_watcher_does_not_need_are_gone)
