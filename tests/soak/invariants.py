@@ -46,11 +46,11 @@ def memory_of(pid):
         return {line.split(":")[0]: int(line.split()[1]) for line in file if line.endswith("kB\n")}
 
 
-def lists_outputs(pid):
-    """Returns whether this is ces-list, which waits for its run's end outside of the run's cgroup, as a child of the run's session. A
-    process that goes meanwhile counts."""
+def waits_for_end(pid):
+    """Returns whether this is ces-list or ces-clean, which wait for their run's end outside of the run's cgroup, as children of the
+    run's session. A process that goes meanwhile counts."""
     try:
-        if os.readlink(f"/proc/{pid}/exe") != "/usr/libexec/ces/ces-list":
+        if os.readlink(f"/proc/{pid}/exe") not in ("/usr/libexec/ces/ces-list", "/usr/libexec/ces/ces-clean"):
             return False
         with open(f"/proc/{pid}/status", encoding="utf-8") as file:
             parent = re.search(r"^PPid:\t(\d+)$", file.read(), re.M).group(1)
@@ -92,7 +92,7 @@ class Always:
 
     def processes_are_registered(self):
         for pid, uid, name, cgroup in processes():
-            if uid >= FIRST_ID and not lists_outputs(pid):
+            if uid >= FIRST_ID and not waits_for_end(pid):
                 runs = set(re.findall(r"/ces/\d+/(\d{10})", cgroup))
                 must(runs and runs <= set(self.machine.live_runs()), f"process {pid} ({name}) of {uid} is of no run: {cgroup}")
 
@@ -174,7 +174,7 @@ class Quiet:
         must(not left, f"processes: {left}")
 
     def no_directory_is_left(self):
-        staging = os.listdir(f"{STORE}/staging") if os.path.isdir(f"{STORE}/staging") else []
+        staging = glob.glob(f"{STORE}/staging/*") + glob.glob(f"{STORE}/trash/*")
         scratch = glob.glob("/home/*/scratch_*")
         pulls = glob.glob("/run/ces/pull-*")
         must(not staging and not scratch and not pulls, f"staging {staging}, scratch {scratch}, pulls {pulls}")

@@ -41,6 +41,7 @@ labels()
 	labelled /usr/libexec/ces/ces-relay ces_relay_exec_t
 	labelled /usr/libexec/ces/ces-list ces_list_exec_t
 	labelled /usr/libexec/ces/ces-inside ces_inside_exec_t
+	labelled /usr/libexec/ces/ces-clean ces_clean_exec_t
 	labelled /etc/ces/policy.json ces_etc_t
 	labelled /var/lib/ces ces_store_t
 	labelled /var/log/ces/audit.jsonl ces_log_t
