@@ -1,7 +1,8 @@
-/* The protocol between ces-session and ces-clean. fd 3 of ces-clean is a directory of outputs, fd 4
- * one of scratch (or a layer that nobody needs), either of them /dev/null where there is none, and
- * fd 5 one end of a SOCK_STREAM socket pair. ces-clean gets one job at once, then a byte for each
- * task. It answers each with a byte: 0 when all was done. End of file on fd 5 ends ces-clean. */
+/* The protocol between ces-session and ces-clean. fd 3 of ces-clean is the outputs directory of one
+ * run. fd 4 is its scratch directory, or a directory of the store that nobody needs. Where there is
+ * none, the fd is /dev/null. fd 5 is one end of a SOCK_STREAM socket pair. ces-clean gets one job
+ * at once, then a byte for each task. It answers each with a byte: 0 when all was done. End of file
+ * on fd 5 ends ces-clean. */
 #ifndef CES_COMMON_CLEAN_H
 #define CES_COMMON_CLEAN_H
 

@@ -5,7 +5,7 @@
 #include "common/clean.h"
 
 /* Gives up everything but the walk below the two directories. Ends the process on failure. From
- * here on `/` is one of them. */
+ * here on `/` is the outputs directory, or the scratch where there are no outputs. */
 void ces_clean_confine(const struct ces_clean_job *job);
 
 #endif
