@@ -8,7 +8,7 @@
  *
  * Who controls what: the order is root's, but words in it are the caller's or the image's. They are
  * data: each has its place in config.json. ces-inside has no right over anything but its own
- * namespaces. Whoever takes it over can do what the runtime could do with the same identity, and
+ * namespaces. What takes it over can do what the runtime could do with the same identity, and
  * has read no byte of a file of the image's. ces-session believes nothing of it but two numbers for
  * an error, and compares the container with the plan (helper/audit/) whatever config.json says. */
 #ifndef CES_COMMON_INSIDE_H

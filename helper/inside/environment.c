@@ -9,7 +9,7 @@
 #include "policy/proxy.h"
 
 /* An environment is a row of "NAME=value", each ended by NUL; each name occurs once. */
-static const char *env_next(const struct ces_bytes_out *env, const char *at)
+static char *env_next(const struct ces_bytes_out *env, char *at)
 {
 	at = at == NULL ? env->text : at + strlen(at) + 1;
 	return at < env->text + env->used ? at : NULL;
@@ -19,11 +19,11 @@ static void env_put(struct ces_bytes_out *env, const char *entry)
 {
 	size_t name = strcspn(entry, "=") + 1;
 
-	for (const char *at = env_next(env, NULL); at != NULL; at = env_next(env, at))
+	for (char *at = env_next(env, NULL); at != NULL; at = env_next(env, at))
 		if (strncmp(at, entry, name) == 0) {
-			size_t from = (size_t)(at - env->text), old = strlen(at) + 1;
+			size_t old = strlen(at) + 1;
 
-			memmove(env->text + from, at + old, env->used - from - old);
+			memmove(at, at + old, env->used - (size_t)(at - env->text) - old);
 			env->used -= old;
 			break;
 		}
@@ -109,7 +109,7 @@ static void library_path(const struct ces_inside *inside, struct ces_bytes_out *
 		add(&entry, i > 0 ? ":" CES_GPU_DIR : CES_GPU_DIR);
 		ces_bytes_add(&entry, paths->v[i], length);
 	}
-	for (const char *at = env_next(env, NULL); at != NULL; at = env_next(env, at))
+	for (char *at = env_next(env, NULL); at != NULL; at = env_next(env, at))
 		if (strncmp(at, name, strlen(name)) == 0 && at[strlen(name)] != '\0') {
 			add(&entry, ":");
 			add(&entry, at + strlen(name));
@@ -179,7 +179,7 @@ void ces_inside_environment(const struct ces_inside *inside, struct ces_json *to
 	struct ces_bytes_out env = {0};
 
 	fill(inside, &env);
-	for (const char *at = env_next(&env, NULL); at != NULL; at = env_next(&env, at))
+	for (char *at = env_next(&env, NULL); at != NULL; at = env_next(&env, at))
 		ces_json_text(to, NULL, at);
 	free(env.text);
 	to->out.failed = to->out.failed || env.failed;

@@ -18,8 +18,6 @@
 #define FILTER_MAX (1u << 20)
 #define SEALS      (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
 
-_Static_assert(CES_INSIDE_MOUNTS == CES_PLAN_MOUNTS, "the order has a place for each mount");
-
 /* Makes the two parts of the command line by Docker's rule: arguments replace CMD; a new entrypoint
  * replaces the image's and drops its CMD. */
 static void command_parts(const struct ces_plan *plan, struct ces_strings parts[2])

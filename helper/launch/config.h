@@ -1,4 +1,4 @@
-/* What root has to know of the runtime's configuration, and tells ces-inside, which writes it. */
+/* The few things of the runtime's configuration that root knows, and sends to ces-inside. */
 #ifndef CES_HELPER_LAUNCH_CONFIG_H
 #define CES_HELPER_LAUNCH_CONFIG_H
 

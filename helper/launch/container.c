@@ -163,7 +163,7 @@ int ces_container_failure(struct ces_container *container, struct ces_error *err
 	    [CES_STEP_CGROUPS] = "joining the cgroups",
 	    [CES_STEP_NETWORK] = "network namespace",
 	    [CES_STEP_LOOPBACK] = "bringing lo up",
-	    [CES_STEP_INSIDE] = CES_INSIDE_PATH,
+	    [CES_STEP_INSIDE] = "starting ces-inside",
 	    [CES_STEP_ORDER] = "the order for ces-inside",
 	    [CES_STEP_FILTER] = "the system call filter; CES is not fully installed",
 	    [CES_STEP_CONFIG] = "config.json",

@@ -4,6 +4,7 @@
 
 #include <sys/mount.h>
 
+#include "common/inside.h"
 #include "helper/launch/cgroup.h"
 #include "helper/launch/gpu.h"
 #include "helper/session/idmap.h"
@@ -17,8 +18,7 @@ struct ces_plan_mount {
 	bool file; /* not a directory */
 };
 
-/* CES's three places, the binds, and the socket of a display. */
-#define CES_PLAN_MOUNTS (3 + CES_BINDS_MAX + 1)
+#define CES_PLAN_MOUNTS CES_INSIDE_MOUNTS
 
 /* The first three of the mounts. */
 enum { CES_PLAN_DATA, CES_PLAN_OUTPUTS, CES_PLAN_SCRATCH };

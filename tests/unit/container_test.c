@@ -90,7 +90,7 @@ END_TEST
  * own. */
 static const char *const says[] = {
     "", "", "joining the cgroups", "", "network namespace", "bringing lo up", "bringing lo up",
-    "", "", CES_INSIDE_PATH};
+    "", "", "starting ces-inside"};
 
 START_TEST(a_step_of_the_child_that_fails_is_the_last_and_is_reported)
 {
@@ -232,7 +232,7 @@ END_TEST
 static const char *const words[] = {"joining the cgroups",
 				    "network namespace",
 				    "bringing lo up",
-				    CES_INSIDE_PATH,
+				    "starting ces-inside",
 				    "the order for ces-inside",
 				    "the system call filter; CES is not fully installed",
 				    "config.json",
