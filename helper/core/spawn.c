@@ -208,8 +208,10 @@ int ces_process_end(struct ces_process *process, bool kill_it)
 
 	if (process->pid == 0)
 		return -1;
-	/* nobody else can get this pid before the wait, so kill is as good as the pidfd */
-	if (kill_it && syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0) < 0)
+	/* nobody else can get this pid before the wait, so kill is as good as the pidfd; unless the
+	 * wait is over (helper/hold/hold.c takes the end of any child), which ESRCH says */
+	if (kill_it && syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0) < 0 &&
+	    errno != ESRCH)
 		(void)kill(process->pid, SIGKILL);
 	do
 		got = waitpid(process->pid, &status, 0);

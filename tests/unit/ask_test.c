@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/io.h"
@@ -17,6 +19,14 @@
 static struct ces_error err;
 static uint8_t *block;
 static size_t length;
+
+static size_t kills; /* by a process's number */
+
+int kill(pid_t pid, int number)
+{
+	kills++;
+	return (int)syscall(SYS_kill, pid, number);
+}
 
 /* Takes an answer of a child: a header, then n bytes, then silence for a while or the end. */
 static int take(const struct ces_parse_answer *answer, size_t head, size_t n, bool linger)
@@ -113,6 +123,20 @@ START_TEST(a_refusal_is_terminated_and_has_no_control_characters)
 }
 END_TEST
 
+START_TEST(a_process_whose_end_was_taken_is_not_killed_by_its_number)
+{
+	struct ces_process process = CES_PROCESS_NONE;
+	int side = ces_process_clone(0, -1, &process);
+
+	ck_assert_int_ge(side, 0);
+	if (side == 0)
+		_exit(0);
+	ck_assert_int_eq(waitpid(process.pid, NULL, 0), process.pid);
+	ck_assert_int_eq(ces_process_end(&process, true), -1);
+	ck_assert_uint_eq(kills, 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("ask");
@@ -122,5 +146,6 @@ int main(void)
 	tcase_add_test(t, an_answer_without_a_block_is_accepted);
 	tcase_add_test(t, an_answer_that_is_cut_short_late_or_too_long_is_refused);
 	tcase_add_test(t, a_refusal_is_terminated_and_has_no_control_characters);
+	tcase_add_test(t, a_process_whose_end_was_taken_is_not_killed_by_its_number);
 	return run_suite("ask", t);
 }
