@@ -5,6 +5,7 @@
 #ifndef CES_COMMON_LIST_H
 #define CES_COMMON_LIST_H
 
+#include <linux/capability.h>
 #include <stdint.h>
 
 #include "common/name.h"
@@ -13,6 +14,10 @@
 
 #define CES_LIST_PATH CES_LIBEXECDIR "/ces-list"
 
+/* It starts with these over its user namespace, and gives them up: for the uid that file servers
+ * see, and for giving up the rest. */
+#define CES_LIST_CAPABILITIES (1u << CAP_SETUID | 1u << CAP_SETPCAP | 1u << CAP_SYS_CHROOT)
+
 enum ces_list_state { CES_LIST_WHOLE, CES_LIST_CUT, CES_LIST_CHANGED, CES_LIST_STATES };
 /* The result of a check of the outputs. The last one is never an answer: it means that none
  * came. */
@@ -20,7 +25,8 @@ enum ces_list_checked { CES_LIST_UNASKED, CES_LIST_PASSED, CES_LIST_FAILED, CES_
 
 struct ces_list_job {
 	char run[CES_RUN_DIGITS + 1];
-	uint32_t user, group; /* the caller, in the run's user namespace */
+	uint32_t user, group; /* the caller, in the run's user namespace. (ces-list itself starts
+				 with this group, and with another user.) */
 	struct ces_policy_manifest most;
 	char check[CES_CHECK_TEXT]; /* of the policy, as policy/outputs.h says; "": none */
 };

@@ -144,7 +144,8 @@ static void run_worker(const struct ces_spawn *how)
 	(void)setrlimit(RLIMIT_NPROC, &any);
 	/* a worker that makes itself an empty root needs a mount namespace that belongs to the user
 	 * namespace */
-	if (how->userns >= 0 && (setns(how->userns, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNS) < 0))
+	if (how->userns >= 0 && (setns(how->userns, CLONE_NEWUSER) < 0 ||
+				 (how->netns >= 0 && unshare(CLONE_NEWNS) < 0)))
 		ces_process_give_up();
 	/* while root: the namespace belongs to the container's user namespace, over which host root
 	 * has every capability (user_namespaces(7)) */
@@ -177,7 +178,7 @@ int ces_worker_ids(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct ces_
 int ces_spawn_worker(const struct ces_spawn *how, struct ces_process *ret, struct ces_error *err)
 {
 	const uint64_t own = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
-	uint64_t flags = how->userns < 0 || how->netns < 0 ? 0 : own;
+	uint64_t flags = how->userns < 0 ? 0 : how->netns < 0 ? (uint64_t)CLONE_NEWNS : own;
 	int side = ces_process_clone(flags, -1, ret);
 
 	if (side < 0)

@@ -26,7 +26,8 @@ struct ces_spawn {
 	int userns; /* -1: the host's, and its network; otherwise also fresh mount, pid, network,
 		       ipc, uts namespaces */
 	int netns;  /* the network namespace to enter instead of this process's; 0: none; -1: with
-		       userns, no other namespaces beside a mount namespace */
+		       userns, no other namespaces beside a mount namespace, which it has from its
+		       first moment: this process may leave the host's tree at once */
 	const int *fds; /* become 3, 4, ...; -1 becomes /dev/null */
 	size_t n_fds;
 	uint32_t capabilities; /* over userns, that the program gets although uid is not its root;

@@ -313,11 +313,13 @@ static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct
 	    ces_ports_start(plan, container, &finish->ports, err) < 0 ||
 	    ces_proxy_start(plan, container, &finish->outward, err) < 0)
 		return -1;
+	if (ces_rootfs_build(plan, container->userns, cgroup, &root, err) < 0)
+		return -1;
+	/* (both are executed from the host's tree, while ces-inside starts) */
 	ces_list_start(plan, container, &finish->list, &finish->list_channel);
 	ces_cleaner_start(container->userns, &owner, plan->mounts[CES_PLAN_OUTPUTS].fd,
 			  plan->scratch_dir, false, &finish->cleaner);
-	if (ces_rootfs_build(plan, container->userns, cgroup, &root, err) < 0 ||
-	    sync_records(plan, err) < 0 ||
+	if (sync_records(plan, err) < 0 ||
 	    ces_relay_ready(&finish->ports.relay, "published ports", err) < 0 ||
 	    ces_relay_ready(&finish->outward, "the proxy of the policy", err) < 0 ||
 	    ces_container_await(container, err) < 0)

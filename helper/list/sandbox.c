@@ -1,9 +1,7 @@
-/* Confines ces-list. It starts as root of the run's user namespace, which is no known user on the
- * host. Every failure ends it. */
+/* Confines ces-list. It starts as a user that nobody on the host is, with capabilities over the
+ * run's user namespace. Every failure ends it. */
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/capability.h>
-#include <linux/securebits.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,7 +17,6 @@
 #include "helper/list/list.h"
 
 #define MEMORY_MAX (UINT64_C(256) << 20)
-#define SPAN       65536u /* ids of the namespace that an image may use (helper/session/idmap.h) */
 
 #ifdef __SANITIZE_ADDRESS__
 #define SANITIZED 1
@@ -40,20 +37,13 @@ static bool set_limit(__rlimit_resource_t resource, uint64_t value)
 	return setrlimit(resource, &limit) == 0;
 }
 
-/* Files are the caller's by now, and file servers see the caller's uid. The process itself has a
- * uid that nobody on the host has: with the caller's own uid, the caller could stop or end it. */
+/* Files are the caller's by now, and file servers see the caller's uid. */
 static void become(const struct ces_list_job *job)
 {
-	static const uid_t others[] = {SPAN - 2, SPAN - 3};
-	uid_t other = others[job->user == others[0]];
-
-	give_up_unless(prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) == 0 &&
-		       setgroups(0, NULL) == 0 &&
-		       setresgid(job->group, job->group, job->group) == 0 &&
-		       setresuid(other, other, other) == 0);
 	(void)setfsuid(job->user);
 	/* (an impossible id changes nothing, and the call returns the current id) */
-	give_up_unless(setfsuid((uid_t)-1) == (int)job->user);
+	give_up_unless(setfsuid((uid_t)-1) == (int)job->user && getgroups(0, NULL) == 0 &&
+		       getegid() == job->group && geteuid() != job->user);
 }
 
 static void drop_capabilities(void)

@@ -23,16 +23,14 @@ static int mount_of(int dir, bool stored, int userns, int *ret)
 	return dir < 0 ? 0 : ces_mount_clone(dir, false, stored ? userns : -1, ret, &ignored);
 }
 
-/* Its real, effective and saved uid is one of the namespace's other ids, from its first moment:
- * nobody on the host has it. With the caller's own uid, the caller could stop or kill it (kill(2)),
- * keep the files that it removes, or hold up the process that waits for it. */
+/* Its real, effective and saved uid is nobody's from its first moment. A caller who could stop or
+ * kill it could keep the files that it removes, or hold up the process that waits for it. */
 void ces_cleaner_start(int userns, const struct ces_clean_job *owner, int outputs, int scratch,
 		       bool stored, struct ces_cleaner *ret)
 {
-	static const uid_t others[] = {CES_IDMAP_SPAN - 2, CES_IDMAP_SPAN - 3};
 	int pair[2] = {-1, -1}, fds[3] = {-1, -1, -1};
 	struct ces_spawn how = {.path = CES_CLEAN_PATH,
-				.uid = others[owner->user == others[0]],
+				.uid = ces_idmap_other(owner->user),
 				.gid = owner->group,
 				.userns = userns,
 				.netns = -1,

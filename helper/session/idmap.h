@@ -51,6 +51,13 @@ int ces_idmap_make_own(const struct ces_caller *caller, uint32_t base, const gid
 int ces_idmap_worker(uid_t uid, gid_t gid, uint32_t base, struct ces_idmap *ret,
 		     struct ces_error *err);
 
+/* An id of the map that nobody on the host has, and that is not user's. With the caller's own uid,
+ * the caller could stop or kill a process (kill(2)). */
+static inline uid_t ces_idmap_other(uid_t user)
+{
+	return user == CES_IDMAP_SPAN - 2 ? CES_IDMAP_SPAN - 3 : CES_IDMAP_SPAN - 2;
+}
+
 /* Writes both maps of the process pid, reads them back and compares. A partial or foreign map is
  * fatal. */
 int ces_idmap_write(pid_t pid, const struct ces_idmap *map, struct ces_error *err);

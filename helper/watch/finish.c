@@ -194,6 +194,8 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 		ces_outcome_read_log(plan, &finish->end);
 	ran = result == 0;
 	clean = clean_run(finish, ran);
+	if (plan->withheld < 0) /* (ces-clean has no more to do: it ends meanwhile) */
+		ces_cleanup_close(&finish->cleaner.channel);
 	ces_deadline(END_SECONDS);
 	if (ran) {
 		ces_list_take(finish->list_channel, plan, &finish->end.outputs);

@@ -1,9 +1,9 @@
 /* Has a run's outputs listed. Must not look at a file, nor believe more of the answer than
  * a few numbers and the form of a digest.
  *
- * Who controls what: the caller and their program control what is listed, and the caller could end
- * ces-list in its first moment. So the answer may be missing, late or wrong about files, which are
- * the caller's own anyway; then the record says that they were not listed. */
+ * Who controls what: the caller and their program control what is listed, and a file may have taken
+ * ces-list over. So the answer may be missing, late or wrong about files, which are the caller's
+ * own anyway; then the record says that they were not listed. */
 #include "helper/watch/list.h"
 
 #include <string.h>
@@ -20,6 +20,9 @@ void ces_list_start(const struct ces_plan *plan, const struct ces_container *con
 	struct ces_list_job job = {.user = plan->map.user, .group = plan->map.group};
 	int pair[2], fds[2] = {plan->mounts[CES_PLAN_OUTPUTS].fd};
 	struct ces_spawn how = {.path = CES_LIST_PATH,
+				.uid = ces_idmap_other(job.user),
+				.gid = job.group,
+				.capabilities = CES_LIST_CAPABILITIES,
 				.userns = container->userns,
 				.netns = -1,
 				.fds = fds,

@@ -254,15 +254,15 @@ is_traced() { ! grep -q '^TracerPid:[[:space:]]*0$' /proc/"$1"/status; }
 	gone
 }
 
-# (in its first moment ces-list is the caller's, and the caller may well kill that one)
-@test "the user cannot kill ces-clean in its first moment either" {
-	as alice sh -c 'until [ -e /tmp/over ]; do pkill -KILL -x ces-clean; done 2> /dev/null' 3>&- &
+@test "the user cannot kill ces-clean or ces-list in its first moment either" {
+	as alice sh -c 'until [ -e /tmp/over ]; do pkill -KILL -x "ces-(clean|list)"; done 2> /dev/null' 3>&- &
 	for i in 1 2 3; do
 		inside -- sh -c "mkdir /scratch/d; echo $i > /scratch/d/file"
 	done
 	touch /tmp/over
 	wait $! || true
 	rm /tmp/over
+	[ "$(jq -r 'select(.event == "end") | .outputs' $journal | tail -n 3 | sort -u)" = listed ]
 	gone
 }
 

@@ -236,6 +236,7 @@ forges='cd /safe_outputs; n=${HOSTNAME#ces-}; echo bad > x.exe
 	eventually [ -e "$airlock/$number/a.csv" ]
 	[ -d "/home/alice/outputs_$number" ]
 	kill -KILL "$(pgrep -x ces-session)"
+	eventually no pgrep -x ces-session
 	ces-client clean
 	[ -e "$airlock/$number/a.csv" ]
 	no as alice ls "$airlock/$number"

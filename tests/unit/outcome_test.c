@@ -277,8 +277,9 @@ START_TEST(the_lister_gets_its_job_in_the_runs_namespace_and_nothing_else)
 	ck_assert_str_eq(how.path, CES_LIST_PATH);
 	ck_assert_int_eq(how.userns, 33);
 	ck_assert_int_eq(how.netns, -1);
-	ck_assert_uint_eq(how.uid, 0);
-	ck_assert_uint_eq(how.gid, 0);
+	ck_assert_uint_eq(how.uid, 65534);
+	ck_assert_uint_eq(how.gid, 8);
+	ck_assert_uint_eq(how.capabilities, CES_LIST_CAPABILITIES);
 	ck_assert_int_eq(process.pid, 77);
 	ck_assert_int_eq(ces_read_full(theirs, &job, sizeof(job), -1), 0);
 	ck_assert_str_eq(job.run, RUN);
@@ -292,6 +293,20 @@ START_TEST(the_lister_gets_its_job_in_the_runs_namespace_and_nothing_else)
 	ck_assert_int_eq(send(channel, "", 1, MSG_NOSIGNAL), -1);
 	ck_assert_int_eq(errno, EPIPE);
 	close(channel);
+}
+END_TEST
+
+START_TEST(the_lister_never_has_the_callers_uid)
+{
+	struct ces_container container = {.userns = 33};
+	struct ces_process process = CES_PROCESS_NONE;
+	int channel = -1;
+
+	plan.map.user = 65534;
+	ces_list_start(&plan, &container, &process, &channel);
+	ck_assert_uint_eq(how.uid, 65533);
+	close(channel);
+	close(theirs);
 }
 END_TEST
 
@@ -430,6 +445,7 @@ int main(void)
 			    an_end_has_its_figures_and_whom_to_ask_where_there_is_something_to_ask,
 			    0, CES_COUNT(contacts));
 	tcase_add_test(t, the_lister_gets_its_job_in_the_runs_namespace_and_nothing_else);
+	tcase_add_test(t, the_lister_never_has_the_callers_uid);
 	tcase_add_loop_test(t, outputs_are_not_listed_where_the_lister_did_not_start, 0, 2);
 	tcase_add_loop_test(t, an_answer_is_believed_in_its_numbers_and_its_form_alone, 0,
 			    CES_COUNT(answers));

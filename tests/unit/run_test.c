@@ -18,9 +18,9 @@ static const char *const all[] = {
     "enter 0123456789 /tmp/0123456789 cgroups 1 gpus 1", "keep 0123456789", "unlock", "collector",
     "places /home/ann/outputs/0123456789 /tmp/0123456789", "limit",
     "confine 55 devices 0", /* before a process is in the cgroup */
-    "leave the session", "share streams", "start ces-0123456789 33:44", "ports", "proxy", "list",
-    "cleaner 44 as 33:44", "tree 44", "sync 0", "sync 73", /* journal and entry */
-    "ready published ports",                               /* before the host's tree is gone */
+    "leave the session", "share streams", "start ces-0123456789 33:44", "ports", "proxy", "tree 44",
+    "list", "cleaner 44 as 33:44", "sync 0", "sync 73", /* journal and entry */
+    "ready published ports",                            /* before the host's tree is gone */
     "ready the proxy of the policy", "await", "enter the tree", "deadline 120", "begin proof",
     "release", "proof", "weaken", "end proof 0", /* the program begins */
     "say that it started 1", "supervise 72 1 0", "finish 0", NULL};
