@@ -33,6 +33,7 @@
 #include "helper/launch/profile.h"
 #include "helper/session/journal.h"
 
+#define STATUS_MAX 8192
 #define HOLD_MS    60000 /* until the program is held */
 #define RELEASE_MS 10000
 
@@ -261,7 +262,7 @@ static bool has_group(const struct ces_plan *plan, uint32_t gid)
 static int check_ids(const struct look *look, const char *status, struct ces_error *err)
 {
 	const struct ces_plan *plan = look->plan;
-	char text[2048], *save = NULL;
+	char text[STATUS_MAX], *save = NULL;
 
 	ces_json_text(look->record, "uids", status_of(status, "Uid", text, sizeof(text)));
 	if (check_id("uid", text, outside(&plan->map.uid, plan->uid), err) < 0)
@@ -285,7 +286,7 @@ static int check_ids(const struct look *look, const char *status, struct ces_err
 
 static int check_status(const struct look *look, struct ces_error *err)
 {
-	char status[8192];
+	char status[STATUS_MAX];
 
 	if (ces_proc_read(look->proc, "status", status, sizeof(status), err) < 0 ||
 	    check_ids(look, status, err) < 0 || check_capabilities(look, status, err) < 0)

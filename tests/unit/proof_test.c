@@ -104,6 +104,18 @@ START_TEST(groups_of_the_images_user_are_for_that_user_alone)
 }
 END_TEST
 
+START_TEST(the_last_of_many_groups_is_compared_too)
+{
+	char groups[4096] = "Groups:\t";
+
+	for (int i = 0; i < 500; i++)
+		strcat(groups, "4411 ");
+	strcat(groups, "7");
+	change("100/status", "Groups:\t4411", groups);
+	deviates("it is in the group 7 of the host");
+}
+END_TEST
+
 START_TEST(each_namespace_is_the_one_that_was_made)
 {
 	static const char *const made[] = {"cgroup", "ipc", "net", "user", "uts"};
@@ -308,6 +320,7 @@ int main(void)
 			    CES_COUNT(lines));
 	tcase_add_test(tests, a_user_who_is_not_root_has_no_capability);
 	tcase_add_test(tests, groups_of_the_images_user_are_for_that_user_alone);
+	tcase_add_test(tests, the_last_of_many_groups_is_compared_too);
 	tcase_add_loop_test(tests, each_namespace_is_the_one_that_was_made, 0, 5);
 	tcase_add_loop_test(tests, mounts_and_processes_are_neither_the_hosts_nor_the_runtimes, 0,
 			    2);
