@@ -86,7 +86,8 @@ refused_run() # TEXT
 	finds problem 'runtime +CES does not start .*writable by others' 'directories above'
 	cp "$(command -v runc || echo /usr/sbin/runc)" /usr/bin/zz-runc
 	lab_policy '.host.runtime = "/usr/bin/zz-runc"'
-	refused_run ''
+	pull alice $open/tools:1
+	run ! inside -- true
 	finds problem 'runtime +/usr/bin/zz-runc is runc' 'rename it to runc'
 }
 
