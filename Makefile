@@ -37,7 +37,7 @@ COMMON = $(wildcard common/*.c)
 POLICY = $(wildcard policy/*.c)
 obj = $(sort $(patsubst %.c,$(B)/%.o,$(1)))
 
-PROGRAMS = $(B)/ces-client $(B)/ces-helper $(B)/ces-admit $(B)/ces-session $(B)/ces-decode $(B)/ces-parse $(B)/ces-verify $(B)/ces-fetch $(B)/ces-layout $(B)/ces-resolve $(B)/ces-unpack $(B)/ces-relay $(B)/ces-list $(B)/ces-inside $(B)/ces-clean $(B)/ces-policy
+PROGRAMS = $(B)/ces-client $(B)/ces-helper $(B)/ces-admit $(B)/ces-session $(B)/ces-decode $(B)/ces-parse $(B)/ces-verify $(B)/ces-store $(B)/ces-fetch $(B)/ces-layout $(B)/ces-resolve $(B)/ces-unpack $(B)/ces-relay $(B)/ces-list $(B)/ces-inside $(B)/ces-clean $(B)/ces-policy
 UNIT = $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*_test.c))
 
 all: $(PROGRAMS) $(B)/seccomp.bpf.base64 $(B)/seccomp.json
@@ -60,7 +60,7 @@ $(B)/libces-policy.a: $(call obj,$(POLICY))
 LIBS = $(B)/libces-policy.a $(B)/libces-common.a
 # The rooms of root's three programs, of which the first alone is setuid: helper/README.md says who is in which.
 ADMIT = $(addprefix helper/,admit core)
-SESSION = $(addprefix helper/,core session launch watch audit store)
+SESSION = $(addprefix helper/,core session launch watch audit pull)
 # The reader of records of evidence: for a start in ces-parse, for a job of a cluster in ces-client.
 EVIDENCE_READS = $(addprefix policy/evidence/,judge.c record.c gather.c part.c) helper/unpack/json_scan.c policy/tool/say.c
 $(B)/ces-client: $(call obj,$(wildcard client/*.c) policy/evidence/store.c $(EVIDENCE_READS)) $(LIBS)
@@ -80,6 +80,10 @@ $(B)/ces-decode: $(call obj,$(wildcard helper/decode/*.c) helper/parse/sandbox.c
 VERIFY_READS = $(addprefix policy/receipt/,key.c dsse_open.c) $(addprefix helper/unpack/,json.c json_scan.c)
 $(B)/ces-verify: $(call obj,$(wildcard helper/verify/*.c) helper/parse/sandbox.c $(VERIFY_READS)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lcrypto -ljson-c -lnettle
+# It reads the store and its records as ces-session does, and is confined as a ces-unpack without directories is.
+STORE_READS = $(addprefix helper/session/,store.c lock.c object.c report.c frames.c) helper/core/beneath.c helper/fetch/channel.c helper/unpack/sandbox.c
+$(B)/ces-store: $(call obj,$(wildcard helper/store/*.c) $(STORE_READS)) $(LIBS)
+	$(CC) $(LINKHARD) -o $@ $^ -lseccomp -lcap -lnettle
 $(B)/ces-fetch: $(call obj,$(wildcard helper/fetch/*.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lcurl -ljson-c -lseccomp -lnettle
 # It is confined as ces-fetch is, and its packets come in the same way.
@@ -149,10 +153,11 @@ install: all
 	$(INSTALL) $(ROOT_OWNED) -d $(DESTDIR)$(LIBEXECDIR)/compat
 	for n in podman apptainer; do \
 		ln -srf $(DESTDIR)$(BINDIR)/ces-client $(DESTDIR)$(LIBEXECDIR)/compat/$$n || exit 1; done
-	$(INSTALL) $(ROOT_OWNED) -m 711 $(B)/ces-decode $(B)/ces-parse $(B)/ces-verify $(B)/ces-fetch $(B)/ces-layout $(B)/ces-resolve $(B)/ces-unpack $(B)/ces-relay $(B)/ces-list $(B)/ces-inside $(B)/ces-clean $(DESTDIR)$(LIBEXECDIR)
+	$(INSTALL) $(ROOT_OWNED) -m 711 $(B)/ces-decode $(B)/ces-parse $(B)/ces-verify $(B)/ces-store $(B)/ces-fetch $(B)/ces-layout $(B)/ces-resolve $(B)/ces-unpack $(B)/ces-relay $(B)/ces-list $(B)/ces-inside $(B)/ces-clean $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) $(ROOT_OWNED) -m 644 $(B)/seccomp.bpf.base64 $(B)/seccomp.json $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) $(ROOT_OWNED) -m 4755 $(B)/ces-helper $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) $(ROOT_OWNED) -m 700 $(B)/ces-admit $(B)/ces-session $(DESTDIR)$(LIBEXECDIR)
+	$(INSTALL) $(ROOT_OWNED) -m 755 packaging/upgrade-store $(DESTDIR)$(LIBEXECDIR)
 	[ -e $(DESTDIR)/etc/ces/policy.json ] || $(PUT) policy/default.json $(DESTDIR)/etc/ces/policy.json
 	$(PUT) systemd/logrotate $(DESTDIR)/etc/logrotate.d/ces
 	$(PUT) systemd/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/ces.conf
@@ -174,6 +179,7 @@ install: all
 	$(PUT) client/completions/_ces-client $(DESTDIR)$(DATADIR)/zsh/site-functions/_ces-client
 	for n in $(TODAY); do ln -sf ces-client $(word 1,$(COMPLETIONS))/$$n && \
 		ln -sf ces-client.fish $(word 2,$(COMPLETIONS))/$$n.fish || exit 1; done
+	[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || $(LIBEXECDIR)/upgrade-store || :
 
 # The apps for the portal, which is another machine and needs nothing else of CES. Each app has a copy of the shared
 # files: Open OnDemand takes an app's directory as it is, and sends its template/ to the back-end.
@@ -321,7 +327,7 @@ $(B)/stream: $(call obj,tests/bench/stream.c)
 
 # The limits are what there is, rounded up: they only ever go down. Where they are to arrive: 3000, 7500 and 600.
 size: $(B)/ces-helper $(B)/ces-admit $(B)/ces-session
-	@tests/lib/size.sh $(V:1=-v) 526 14807 459 $(B) ces-helper ces-admit ces-session
+	@tests/lib/size.sh $(V:1=-v) 526 14320 448 $(B) ces-helper ces-admit ces-session
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 lint:

@@ -25,6 +25,7 @@
 #include "common/num.h"
 #include "common/list.h"
 #include "common/paths.h"
+#include "common/store.h"
 #include "common/way.h"
 
 #define GIB           ((uint64_t)1 << 30)
@@ -187,6 +188,7 @@ void ces_doctor_workers(struct ces_doctor *doctor)
 	struct stat st;
 
 	check_user(doctor, CES_PARSE_USER);
+	check_user(doctor, CES_STORE_USER);
 	check_user(doctor, CES_FETCH_USER);
 	check_user(doctor, CES_RESOLVE_USER);
 	check_user(doctor, CES_UNPACK_USER);

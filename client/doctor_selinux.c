@@ -14,6 +14,7 @@
 #include "common/inside.h"
 #include "common/list.h"
 #include "common/paths.h"
+#include "common/store.h"
 #include "policy/proxy.h"
 #include "policy/template.h"
 
@@ -29,6 +30,7 @@ static const struct {
     {CES_DECODE_PATH, "ces_parse_exec_t"},
     {CES_PARSE_PATH, "ces_parse_exec_t"},
     {CES_VERIFY_PATH, "ces_parse_exec_t"},
+    {CES_STORE_PATH, "ces_images_exec_t"},
     {CES_FETCH_PATH, "ces_fetch_exec_t"},
     {CES_LAYOUT_PATH, "ces_layout_exec_t"},
     {CES_RESOLVE_PATH, "ces_resolve_exec_t"},

@@ -179,8 +179,11 @@ int ces_spawn_worker(const struct ces_spawn *how, struct ces_process *ret, struc
 {
 	const uint64_t own = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 	uint64_t flags = how->userns < 0 ? 0 : how->netns < 0 ? (uint64_t)CLONE_NEWNS : own;
-	int side = ces_process_clone(flags, -1, ret);
+	int side;
 
+	if (how->same_pids)
+		flags &= ~(uint64_t)CLONE_NEWPID;
+	side = ces_process_clone(flags, -1, ret);
 	if (side < 0)
 		return ces_error_errno(err, CES_E_HOST, "starting %s", how->path);
 	if (side == 0)

@@ -28,6 +28,8 @@ struct ces_spawn {
 	int netns;  /* the network namespace to enter instead of this process's; 0: none; -1: with
 		       userns, no other namespaces beside a mount namespace, which it has from its
 		       first moment: this process may leave the host's tree at once */
+	bool same_pids; /* with userns: stays in this process's pid namespace. The first process of
+			   a new one survives its own alarms (pid_namespaces(7)) */
 	const int *fds; /* become 3, 4, ...; -1 becomes /dev/null */
 	size_t n_fds;
 	uint32_t capabilities; /* over userns, that the program gets although uid is not its root;

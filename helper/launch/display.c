@@ -13,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "common/way.h"
+#include "helper/core/caller.h"
 
 int ces_display_open(struct ces_plan *plan, struct ces_error *err)
 {

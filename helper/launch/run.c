@@ -27,7 +27,7 @@
 #include "helper/session/record.h"
 #include "helper/session/runs.h"
 #include "helper/session/weaken.h"
-#include "helper/store/signed.h"
+#include "helper/session/signed.h"
 #include "helper/watch/finish.h"
 #include "helper/watch/list.h"
 #include "helper/watch/outcome.h"
@@ -44,8 +44,8 @@ static int load_image(struct ces_plan *plan, struct ces_grant *grant, struct ces
 	char reference[CES_REFERENCE_MAX];
 
 	ces_reference_format(&decision->image, reference, sizeof(reference));
-	if (ces_store_read_grant(&plan->session->store, &plan->session->caller, reference, grant,
-				 err) < 0)
+	if (ces_store_read_grant(&plan->session->store, plan->session->uid,
+				 plan->session->caller.user, reference, grant, err) < 0)
 		return -1;
 	if (decision->locked_digest[0] != '\0' &&
 	    strcmp(decision->locked_digest, grant->digest) != 0 &&
@@ -59,7 +59,8 @@ static int load_image(struct ces_plan *plan, struct ces_grant *grant, struct ces
 		return -1;
 	if (plan->image->digest == NULL || strcmp(plan->image->digest, grant->digest) != 0 ||
 	    plan->image->diff_ids.n > CES_LAYERS_MAX || plan->image->uid >= CES_IDMAP_SPAN ||
-	    plan->image->gid >= CES_IDMAP_SPAN || plan->image->stop_signal >= NSIG)
+	    plan->image->gid >= CES_IDMAP_SPAN || plan->image->stop_signal >= NSIG ||
+	    !ces_store_proves(&plan->session->store, plan->image))
 		return ces_error_set(err, CES_E_NOTFOUND,
 				     "your copy of %s is damaged or gone: pull it again",
 				     reference);

@@ -1,5 +1,5 @@
 /* The small documents of a pull, manifests and the configuration. ces-resolve fetches them into
- * memory, hashes them and hands them to ces-session; a ces-unpack reads them. */
+ * memory, hashes them and hands them to ces-store; a ces-unpack reads them. */
 #ifndef CES_HELPER_RESOLVE_DOCUMENTS_H
 #define CES_HELPER_RESOLVE_DOCUMENTS_H
 
@@ -33,7 +33,7 @@ int ces_document_fetch(const struct ces_document *document, enum ces_fetch_kind 
 int ces_document_read(const struct ces_document *document, const struct ces_small *small,
 		      const struct ces_wire_schema *schema, void *ret, struct ces_error *err);
 
-/* Hands bytes to ces-session, as one document. */
+/* Hands bytes to ces-store, as one document. */
 int ces_document_hand_over(enum ces_wish_document which, const void *bytes, size_t length,
 			   struct ces_error *err);
 

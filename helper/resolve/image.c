@@ -1,5 +1,5 @@
 /* Goes from a reference to an image's record. Must not hand over anything that it has not checked
- * itself, though ces-session checks it again.
+ * itself, though ces-store checks it again.
  *
  * Who controls what: the registry controls every byte behind the answers of ces-unpack. The codec
  * bounds them, and they are lists, numbers and digests. */
@@ -107,7 +107,7 @@ static int hand_over_record(const struct ces_image_record *record, struct ces_er
 	return ces_document_hand_over(CES_WISH_RECORD, frame, length, err);
 }
 
-/* Finds the image's USER: ces-unpack reads it from the image's own passwd file. ces-session itself
+/* Finds the image's USER: ces-unpack reads it from the image's own passwd file. ces-store itself
  * puts into the record what it knows better: the digests and the size. */
 static int get_user(const struct image *image, struct ces_error *err)
 {

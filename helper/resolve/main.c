@@ -1,7 +1,7 @@
 /* ces-resolve: leads one pull, from the reference to the last layer. It reads the answers that
- * ces-unpack made from a registry's documents, says what is to be fetched, and asks ces-session for
- * each step that needs root (wish.h). It has an account of its own, no file, no network, no exec.
- * Must not be believed: ces-session hashes the documents, and checks each wish.
+ * ces-unpack made from a registry's documents, says what is to be fetched, and asks ces-store for
+ * each step (wish.h). It has an account of its own, no file, no network, no exec.
+ * Must not be believed: ces-store hashes the documents, and checks each wish.
  *
  * A hijacked ces-resolve gains this: it may lie about the content of its own image, as ces-unpack
  * could before it. It never has the login. */

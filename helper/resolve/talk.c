@@ -1,4 +1,4 @@
-/* Sends and takes packets and pipes: ces-session, ces-fetch and ces-unpack. It must not believe
+/* Sends and takes packets and pipes: ces-store, ces-fetch and ces-unpack. It must not believe
  * ces-fetch and ces-unpack more than the codec checks. */
 #include "helper/resolve/talk.h"
 
@@ -17,10 +17,10 @@
 
 static int gone(struct ces_error *err)
 {
-	return ces_error_set(err, CES_E_INTERNAL, "ces-session ended this pull");
+	return ces_error_set(err, CES_E_INTERNAL, "ces-store ended this pull");
 }
 
-/* Takes one packet of n bytes from ces-session, and its fd if one is wanted. */
+/* Takes one packet of n bytes from ces-store, and its fd if one is wanted. */
 static int take(void *ret, size_t n, int *ret_fd, struct ces_error *err)
 {
 	struct pollfd wait = {.fd = CES_RESOLVE_SESSION, .events = POLLIN};

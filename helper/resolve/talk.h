@@ -1,5 +1,5 @@
-/* Talks to the three others: ces-session, which does what needs root; ces-fetch, by a socket that
- * ces-resolve gets; and each ces-unpack, by the two ends that ces-session hands over. */
+/* Talks to the three others: ces-store, which has the image store; ces-fetch, by a socket that
+ * ces-resolve gets; and each ces-unpack, by the two ends that ces-store hands over. */
 #ifndef CES_HELPER_RESOLVE_TALK_H
 #define CES_HELPER_RESOLVE_TALK_H
 

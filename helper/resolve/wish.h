@@ -1,8 +1,8 @@
-/* The wishes that ces-resolve may send to ces-session in a pull, and nothing else. Each wish is one
+/* The wishes that ces-resolve may send to ces-store in a pull, and nothing else. Each wish is one
  * packet on a SOCK_SEQPACKET socket: flat, of fixed size but for the bytes at its end, with no
  * descriptor and no name of a file in it. The place in the image, from the lowest, names a layer.
  *
- * ces-session answers the wishes that say so, each with one packet. If it refuses a wish, that ends
+ * ces-store answers the wishes that say so, each with one packet. If it refuses a wish, that ends
  * the pull, so no answer is an error. */
 #ifndef CES_HELPER_RESOLVE_WISH_H
 #define CES_HELPER_RESOLVE_WISH_H
@@ -11,7 +11,7 @@
 
 #include "common/name.h"
 
-#define CES_RESOLVE_SESSION 3 /* the socket to ces-session */
+#define CES_RESOLVE_SESSION 3 /* the socket to ces-store; its first packet is root's order */
 #define CES_RESOLVE_FETCH   4 /* the socket to ces-fetch, or ces-layout */
 
 #define CES_WISH_BYTES_MAX 16384

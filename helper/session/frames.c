@@ -26,25 +26,12 @@ int ces_control_receive(int fd, enum ces_control_kind *ret_kind, uint64_t *ret_v
 	return 0;
 }
 
-int ces_image_record_decode(const void *frame, size_t length, struct ces_image_record *ret,
-			    struct ces_error *err)
+int ces_image_record_take(int fd, struct ces_image_record *ret, struct ces_error *err)
 {
-	return ces_wire_decode(&ces_image_record_schema, frame, length, ret, err);
+	return ces_object_take(fd, &ces_image_record_schema, ret, err);
 }
 
 void ces_image_record_free(struct ces_image_record *record)
 {
 	ces_wire_free(&ces_image_record_schema, record);
-}
-
-int ces_image_record_read(int dir, const char *name, struct ces_image_record *ret,
-			  struct ces_error *err)
-{
-	return ces_object_read(dir, name, &ces_image_record_schema, ret, err);
-}
-
-int ces_image_record_write(int dir, const char *name, const struct ces_image_record *record,
-			   struct ces_error *err)
-{
-	return ces_object_write(dir, name, &ces_image_record_schema, record, NULL, err);
 }

@@ -1,4 +1,4 @@
-/* The frames of common/schema.h that ces-session reads and writes, with a function for each. No
+/* The frames of common/schema.h that ces-session reads, with a function for each. No
  * other file of root's knows these forms. */
 #ifndef CES_HELPER_SESSION_FRAMES_H
 #define CES_HELPER_SESSION_FRAMES_H
@@ -10,15 +10,9 @@
  * something else comes. A kind that this version does not know means nothing. */
 int ces_control_receive(int fd, enum ces_control_kind *ret_kind, uint64_t *ret_value);
 
-/* Decodes an image's record. Release it with ces_image_record_free. */
-int ces_image_record_decode(const void *frame, size_t length, struct ces_image_record *ret,
-			    struct ces_error *err);
+/* Reads an image's record from a file that is open, see ces_object_take. Release it with
+ * ces_image_record_free. */
+int ces_image_record_take(int fd, struct ces_image_record *ret, struct ces_error *err);
 void ces_image_record_free(struct ces_image_record *record);
-
-/* Reads the same from a file in a directory of root's, see object.h. */
-int ces_image_record_read(int dir, const char *name, struct ces_image_record *ret,
-			  struct ces_error *err);
-int ces_image_record_write(int dir, const char *name, const struct ces_image_record *record,
-			   struct ces_error *err);
 
 #endif

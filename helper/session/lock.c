@@ -23,9 +23,12 @@ int ces_lock_take(int fd, unsigned seconds, struct ces_lock *ret)
 	char path[32];
 
 	/* A lock belongs to the open file. A child that was forked before has that file too, and
-	 * may be frozen: with an open file of its own, the lock ends with this process. */
+	 * may be frozen: with an open file of its own, the lock ends with this process. A directory
+	 * needs no /proc for that: ces-store has none. */
+	own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	own = open(path, (fcntl(fd, F_GETFL) & O_ACCMODE) | O_CLOEXEC);
+	if (own < 0)
+		own = open(path, (fcntl(fd, F_GETFL) & O_ACCMODE) | O_CLOEXEC);
 
 	/* not by a flock that blocks: an alarm set after its return would come a moment too late */
 	while (ces_now_ms() <= deadline) {

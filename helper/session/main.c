@@ -217,7 +217,7 @@ int main(void)
 {
 	static struct ces_order order;
 	struct ces_session session = {
-	    .runs = -1, .journal = CES_JOURNAL_NONE, .store = {-1, -1, -1, -1, -1, -1, -1}};
+	    .runs = -1, .journal = CES_JOURNAL_NONE, .store = CES_STORE_NONE};
 	struct ces_error err = {0}, unrecorded;
 	int result;
 

@@ -45,10 +45,9 @@ int ces_object_write(int dir, const char *name, const struct ces_wire_schema *sc
 	return 0;
 }
 
-int ces_object_read(int dir, const char *name, const struct ces_wire_schema *schema, void *object,
+int ces_object_take(int fd, const struct ces_wire_schema *schema, void *object,
 		    struct ces_error *err)
 {
-	CES_CLEANUP_FD int fd = ces_beneath_open(dir, name, O_RDONLY, 0);
 	CES_CLEANUP_FREE char *bytes = NULL;
 	size_t length;
 
@@ -62,6 +61,14 @@ int ces_object_read(int dir, const char *name, const struct ces_wire_schema *sch
 			   : ces_error_set(err, CES_E_INTERNAL, "the %s is damaged", schema->name);
 	}
 	return ces_error_errno(err, CES_E_HOST, "reading the %s", schema->name);
+}
+
+int ces_object_read(int dir, const char *name, const struct ces_wire_schema *schema, void *object,
+		    struct ces_error *err)
+{
+	CES_CLEANUP_FD int fd = ces_beneath_open(dir, name, O_RDONLY, 0);
+
+	return ces_object_take(fd, schema, object, err);
 }
 
 static void remove_file(int dir, const char *name, void *context)

@@ -18,6 +18,10 @@ int ces_object_write(int dir, const char *name, const struct ces_wire_schema *sc
 int ces_object_read(int dir, const char *name, const struct ces_wire_schema *schema, void *object,
 		    struct ces_error *err);
 
+/* Reads it from a file that is open. fd: -1 with the errno of its opening; stays the caller's. */
+int ces_object_take(int fd, const struct ces_wire_schema *schema, void *object,
+		    struct ces_error *err);
+
 /* Removes a directory of root's with nothing but files in it. Returns 0, or -1 if it is still there
  * or was not. */
 int ces_object_clear(int dir, const char *name);

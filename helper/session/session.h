@@ -4,7 +4,7 @@
 
 #include "helper/core/order.h"
 #include "helper/session/journal.h"
-#include "helper/store/store.h"
+#include "helper/session/store.h"
 
 /* The keys that have signed the image, by their names in the policy; digest: what they signed. */
 struct ces_signers {

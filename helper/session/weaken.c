@@ -48,7 +48,7 @@ static const uint64_t watch =
     CES_CAPABILITY(CAP_KILL) |         /* the run's processes and its relays */
     CES_CAPABILITY(CAP_SETUID) |       /* to remove a run's directory with the caller's rights */
     CES_CAPABILITY(CAP_SETGID) |       /* the same */
-    CES_CAPABILITY(CAP_DAC_OVERRIDE) | /* a cgroup of the caller's session; the place that outputs are given to */
+    CES_CAPABILITY(CAP_DAC_OVERRIDE) | /* a cgroup of the caller's session; the place that outputs are given to; the run's grant, which is ces-store's */
     CES_CAPABILITY(CAP_FOWNER);        /* the same place, if it has the sticky bit */
 /* clang-format on */
 

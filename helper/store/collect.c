@@ -1,5 +1,6 @@
-/* Decides what the collector removes from the store, and when. Must not keep a request waiting: a
- * process of its own collects at a user's request.
+/* Decides what the collector removes from the store, and when: staging of dead pulls, grants that
+ * are past their time, and then images and layers that no grant, run or pull names. Must not keep a
+ * request waiting: a process of its own collects at a user's request.
  *
  * Who controls what: users choose how many images and grants there are, within the policy's limits,
  * and how often the collector is called. The names are digests and uids. What it looks at may
@@ -7,17 +8,16 @@
  * place under the store's lock only, and a process that counts on a thing enters it in the
  * register, and waits for the lock, before it looks for the thing. A pull leaves the register after
  * it has its grant, so the register is read before the grants. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "helper/store/collect.h"
 #include "common/cleanup.h"
 #include "common/image.h"
 #include "common/io.h"
@@ -25,12 +25,10 @@
 #include "common/record.h"
 #include "helper/core/beneath.h"
 #include "helper/core/deadline.h"
-#include "helper/core/spawn.h"
 #include "helper/session/frames.h"
-#include "helper/session/runs.h"
-#include "helper/store/clean.h"
 #include "helper/store/digests.h"
-#include "helper/store/store_internal.h"
+#include "helper/store/modes.h"
+#include "helper/store/root.h"
 
 /* Nobody starts or pulls anything while the lock is held. The next turn takes the things that this
  * time is too short for. */
@@ -77,17 +75,27 @@ static void user_seen(int parent, const char *name, void *context)
 	turn->keep->failed |= ces_store_each_grant(turn->store, turn->uid, grant_seen, turn) < 0;
 }
 
-/* An image and a layer never have one digest, so that both can be in one set. */
-static void entry_seen(const struct ces_run_record *record, bool alive, void *context)
+/* Keeps what live runs and pulls have: root reads its register. An image and a layer never have one
+ * digest, so that both can be in one set. */
+static void keep_busy(struct turn *turn, bool pulls_alone)
 {
-	struct turn *turn = context;
+	static struct ces_step_answer part;
+	static struct ces_step step;
+	struct ces_error ignored;
+	int result;
 
-	(void)alive;
-	if (record->digest != NULL) {
-		(void)ces_digests_add(turn->keep, record->digest);
-		(void)ces_digests_add(&turn->busy, record->digest);
+	step = (struct ces_step){.kind = CES_STEP_BUSY, .number = pulls_alone};
+	result = ces_root_ask(&step, NULL, 0, &part, NULL, &ignored);
+	for (;;) {
+		for (size_t i = 0; result == 0 && i < part.n; i++) {
+			(void)ces_digests_add(turn->keep, part.digests[i]);
+			(void)ces_digests_add(&turn->busy, part.digests[i]);
+		}
+		if (result < 0 || part.state != CES_BUSY_MORE)
+			break;
+		result = ces_root_take(&part, NULL, &ignored);
 	}
-	ces_digests_add_all(turn->keep, &record->layers);
+	turn->keep->failed |= result < 0 || part.state == CES_BUSY_UNKNOWN;
 }
 
 static void discard_unkept(int parent, const char *name, void *context)
@@ -107,8 +115,15 @@ static void discard_stale(int parent, const char *name, void *context)
 	const struct turn *turn = context;
 	CES_CLEANUP_FD int fd = ces_beneath_open(parent, name, O_RDONLY | O_DIRECTORY, 0);
 
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+	/* (nobody stages anything but a directory) */
+	if (fd >= 0 ? flock(fd, LOCK_EX | LOCK_NB) == 0 : errno == ENOTDIR || errno == ELOOP)
 		(void)ces_store_discard(turn->store, parent, name);
+}
+
+static void trash_seen(int parent, const char *name, void *there)
+{
+	(void)parent, (void)name;
+	*(bool *)there = true;
 }
 
 /* An image with a damaged record serves nobody, and names no layer. An image that cannot be read
@@ -146,7 +161,7 @@ static void look_ahead(const struct ces_store *store)
 /* Takes one turn under the lock. It takes first the images that no grant, run or pull names, then
  * the layers that no image or pull names. If the time ends before the work, the store is whole all
  * the same, since everything goes by rename. */
-static bool take_turn(const struct ces_store *store, int runs)
+static bool take_turn(const struct ces_store *store)
 {
 	struct ces_digests images = {0}, layers = {0};
 	struct turn turn = {.store = store,
@@ -155,12 +170,12 @@ static bool take_turn(const struct ces_store *store, int runs)
 			    .until = ces_now_ms() + TURN_MS};
 
 	(void)ces_beneath_each(store->staging, discard_stale, &turn);
-	images.failed |= ces_runs_each(runs, CES_EACH_RUN | CES_EACH_PULL, entry_seen, &turn) < 0;
+	keep_busy(&turn, false);
 	images.failed |= ces_beneath_each(store->grants, user_seen, &turn) < 0;
 	(void)ces_beneath_each(store->images, discard_unkept, &turn);
 	turn.keep = &layers;
 	layers.failed |= ces_beneath_each(store->images, image_seen, &turn) < 0;
-	layers.failed |= ces_runs_each(runs, CES_EACH_PULL, entry_seen, &turn) < 0;
+	keep_busy(&turn, true);
 	(void)ces_beneath_each(store->layers, discard_unkept, &turn);
 	ces_digests_free(&images);
 	ces_digests_free(&layers);
@@ -168,74 +183,46 @@ static bool take_turn(const struct ces_store *store, int runs)
 	return turn.more;
 }
 
-void ces_collect(const struct ces_session *session, bool empties)
-{
-	const struct ces_store *store = &session->store;
-	struct ces_error ignored;
-	bool more = true;
-
-	look_ahead(store);
-	while (more) {
-		struct ces_lock lock;
-
-		if (ces_store_lock(store, &lock, &ignored) < 0)
-			return;
-		(void)futimens(store->lock, NULL);
-		more = take_turn(store, session->runs);
-		ces_lock_release(&lock);
-		if (more)
-			(void)usleep(PAUSE_US);
-	}
-	if (!empties)
-		return;
-	(void)ces_clean_tree(session, store->dir, CES_STORE_TRASH);
-	/* (a disk that fills up later may have no room for it) */
-	(void)mkdirat(store->dir, CES_STORE_TRASH, 0700);
-}
-
 /* Lets one process wait, however often the collector is called, until a second has passed since the
  * last turn. No other is needed in the meantime. Later, one that still waits was stopped by its
  * caller, and counts no more. */
-static bool is_next(const struct ces_store *store)
+static bool is_next(int next)
 {
-	CES_CLEANUP_FD int next = ces_beneath_open(store->dir, "next", O_RDWR | O_CREAT, 0600);
 	struct stat last;
-	bool just = fstat(store->lock, &last) == 0 && labs(time(NULL) - last.st_mtime) < 2;
+	bool just = fstat(next, &last) == 0 && labs(time(NULL) - last.st_mtime) < 2;
 
-	if (next < 0 || (flock(next, LOCK_EX | LOCK_NB) < 0 && just))
+	if (flock(next, LOCK_EX | LOCK_NB) < 0 && just)
 		return false;
 	if (just)
 		(void)usleep(1000000);
 	return true;
 }
 
-/* Works on fds of its own. A lock belongs to the open file, which a fork shares, and a locked entry
- * of a run or a pull counts as alive. */
-static void collect_soon(const struct ces_session *session, bool empties)
+int ces_mode_collect(const struct ces_store_order *order, const struct ces_store *store,
+		     struct ces_error *err)
 {
-	const struct ces_store *store = &session->store;
-	const int fds[] = {store->dir,    store->layers,  store->images,
-			   store->grants, store->staging, session->runs};
-	static struct ces_session own;
+	CES_CLEANUP_FD int next = ces_beneath_open(store->locks, "next", O_RDWR | O_CREAT, 0600);
+	static struct ces_step empty = {.kind = CES_STEP_EMPTY};
+	bool more = true, there = false;
 
-	own = (struct ces_session){
-	    .host = session->host, .runs = 8, .store = {3, 4, 5, 6, 7, -1, -1}};
-	ces_process_arrange(fds, CES_COUNT(fds));
-	if (!ces_process_forget(STDERR_FILENO))
-		return;
-	(void)prctl(PR_SET_NAME, "ces-collect");
-	ces_deadline(NEXT_SECONDS);
-	own.store.lock = ces_beneath_open(own.store.dir, "lock", O_RDWR, 0);
-	if (own.store.lock < 0 || !is_next(&own.store))
-		return;
+	if (order->soon != 0) {
+		ces_deadline(NEXT_SECONDS);
+		if (next < 0 || !is_next(next))
+			return 0;
+	}
 	ces_deadline(REMOVE_SECONDS);
-	ces_collect(&own, empties);
-}
+	look_ahead(store);
+	while (more) {
+		struct ces_lock lock;
 
-void ces_collect_soon(const struct ces_session *session, bool empties)
-{
-	if (!ces_process_detach(0))
-		return;
-	collect_soon(session, empties);
-	_exit(0);
+		if (ces_store_lock(store, &lock, err) < 0)
+			return -1;
+		(void)futimens(next, NULL);
+		more = take_turn(store);
+		ces_lock_release(&lock);
+		if (more)
+			(void)usleep(PAUSE_US);
+	}
+	(void)ces_beneath_each(store->trash, trash_seen, &there);
+	return there ? ces_root_ask(&empty, NULL, 0, NULL, NULL, err) : 0;
 }

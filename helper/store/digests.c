@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "helper/store/store_internal.h"
+#include "helper/session/store.h"
 
 static int compare(const void *a, const void *b)
 {

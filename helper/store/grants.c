@@ -1,21 +1,18 @@
-/* Grants: the images that a user may run, each a file named by the hash of its reference. Must not
- * believe that a uid is still the same person: accounts go, and their numbers are given again. */
+/* Changes grants: the images that a user may run, each a file named by the hash of its reference.
+ * Must not believe that a uid is still the same person: accounts go, and their numbers are given
+ * again. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/digest.h"
 #include "common/record.h"
 #include "helper/core/beneath.h"
 #include "helper/session/lock.h"
 #include "helper/session/object.h"
 #include "helper/store/store.h"
-#include "helper/store/store_internal.h"
 
 static int open_grants(const struct ces_store *store, uid_t uid, int *ret, struct ces_error *err)
 {
@@ -39,15 +36,6 @@ static int lock_grants(const struct ces_store *store, uid_t uid, int *ret,
 		   : 0;
 }
 
-/* A grant's file is named by the hash of its reference: no byte of a reference becomes a path. */
-static void grant_name(const char *reference, char name[CES_DIGEST_LENGTH + 1])
-{
-	char digest[CES_DIGEST_LENGTH + 1];
-
-	ces_digest_of(reference, strlen(reference), digest);
-	memcpy(name, ces_store_hex(digest), 65);
-}
-
 int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct ces_grant *grant,
 			  struct ces_error *err)
 {
@@ -55,72 +43,10 @@ int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct
 	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
 	char name[CES_DIGEST_LENGTH + 1];
 
-	grant_name(grant->reference, name);
+	ces_grant_name(grant->reference, name);
 	return lock_grants(store, uid, &dir, &lock, err) < 0
 		   ? -1
 		   : ces_object_write(dir, name, &ces_grant_schema, grant, NULL, err);
-}
-
-/* The file's time says when the grant was last used: no part of a grant is written anew for
- * that. A time that is still to come is of a clock that was ahead: the grant counts as used now, or
- * its image would be kept until then. A file older than its pull was used after that. */
-static int load(int dir, const char *name, struct ces_grant *ret, struct ces_error *err)
-{
-	struct stat st;
-
-	if (ces_object_read(dir, name, &ces_grant_schema, ret, err) < 0)
-		return -1;
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	if (st.st_mtime > time(NULL))
-		(void)utimensat(dir, name, NULL, AT_SYMLINK_NOFOLLOW);
-	ret->used = st.st_mtime > (time_t)ret->pulled + 1 ? (uint64_t)st.st_mtime : 0;
-	ret->pulled = st.st_mtime < (time_t)ret->pulled ? (uint64_t)st.st_mtime : ret->pulled;
-	return 0;
-}
-
-bool ces_grant_is_of(const struct ces_grant *grant, const char *user)
-{
-	return grant->user != NULL && strcmp(grant->user, user) == 0;
-}
-
-int ces_store_read_grant(const struct ces_store *store, const struct ces_caller *caller,
-			 const char *reference, struct ces_grant *ret, struct ces_error *err)
-{
-	CES_CLEANUP_FD int dir = -1;
-	char name[CES_DIGEST_LENGTH + 1];
-
-	if (open_grants(store, caller->uid, &dir, err) < 0)
-		return -1;
-	grant_name(reference, name);
-	if (load(dir, name, ret, err) == 0) {
-		if (ces_grant_is_of(ret, caller->user))
-			return 0;
-		ces_wire_free(&ces_grant_schema, ret);
-	} else if (err->code == CES_E_HOST) {
-		return -1;
-	}
-	return ces_error_set(err, CES_E_NOTFOUND,
-			     "you have no image %s here; type: ces-client pull %s", reference,
-			     reference);
-}
-
-void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *reference,
-			 const char *digest)
-{
-	CES_CLEANUP_FD int dir = -1;
-	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
-	char name[CES_DIGEST_LENGTH + 1];
-	struct ces_error ignored;
-	struct ces_grant grant;
-
-	grant_name(reference, name);
-	if (lock_grants(store, uid, &dir, &lock, &ignored) < 0 ||
-	    load(dir, name, &grant, &ignored) < 0)
-		return;
-	if (strcmp(grant.digest, digest) == 0)
-		(void)utimensat(dir, name, NULL, AT_SYMLINK_NOFOLLOW);
-	ces_wire_free(&ces_grant_schema, &grant);
 }
 
 int ces_store_remove_grant(const struct ces_store *store, uid_t uid, const char *reference,
@@ -130,7 +56,7 @@ int ces_store_remove_grant(const struct ces_store *store, uid_t uid, const char 
 	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
 	char name[CES_DIGEST_LENGTH + 1];
 
-	grant_name(reference, name);
+	ces_grant_name(reference, name);
 	if (lock_grants(store, uid, &dir, &lock, err) < 0)
 		return -1;
 	if (unlinkat(dir, name, 0) == 0)
@@ -145,7 +71,7 @@ bool ces_store_expire_grant(const struct ces_store *store, uid_t uid, const char
 	CES_CLEANUP_FD int dir = -1;
 	char name[CES_DIGEST_LENGTH + 1];
 
-	grant_name(reference, name);
+	ces_grant_name(reference, name);
 	return open_grants(store, uid, &dir, NULL) == 0 && flock(dir, LOCK_EX | LOCK_NB) == 0 &&
 	       unlinkat(dir, name, 0) == 0;
 }
@@ -159,13 +85,15 @@ struct listing {
 static void show_grant(int dir, const char *name, void *context)
 {
 	struct listing *listing = context;
+	CES_CLEANUP_FD int fd = -1;
 	struct ces_grant grant;
 	struct ces_error err;
 
 	/* 64 hex digits; temporary names are longer */
 	if (strlen(name) != 64)
 		return;
-	if (load(dir, name, &grant, &err) < 0) {
+	fd = ces_store_open_file(dir, name);
+	if (ces_grant_load(fd, &grant, &err) < 0) {
 		listing->failed |= err.code == CES_E_HOST;
 		return;
 	}

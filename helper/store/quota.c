@@ -12,8 +12,9 @@
 #include "helper/store/digests.h"
 
 struct tally {
-	const struct ces_session *session;
-	const char *reference; /* of the image that is to come; the grant that it replaces goes */
+	const struct ces_store_order *order; /* with the image that is to come: the grant that it
+						replaces does not count */
+	const struct ces_store *store;
 	uint64_t images, bytes;
 	struct ces_digests layers; /* which count once */
 };
@@ -22,38 +23,37 @@ static void add_layers(struct tally *tally, const struct ces_strings *diff_ids)
 {
 	for (size_t i = 0; i < diff_ids->n; i++)
 		if (ces_digests_add(&tally->layers, diff_ids->v[i]))
-			tally->bytes +=
-			    ces_store_layer_size(&tally->session->store, diff_ids->v[i]);
+			tally->bytes += ces_store_layer_size(tally->store, diff_ids->v[i]);
 }
 
 static void grant_seen(const struct ces_grant *grant, void *context)
 {
 	struct tally *tally = context;
-	const struct ces_store *store = &tally->session->store;
+	const struct ces_store_order *order = tally->order;
 	struct ces_image_record image;
 	struct ces_error ignored;
 
-	if (!ces_grant_is_of(grant, tally->session->caller.user)) {
-		(void)ces_store_expire_grant(store, tally->session->uid, grant->reference);
+	if (!ces_grant_is_of(grant, order->user)) {
+		(void)ces_store_expire_grant(tally->store, (uid_t)order->uid, grant->reference);
 		return;
 	}
-	if (strcmp(grant->reference, tally->reference) == 0)
+	if (strcmp(grant->reference, order->image) == 0)
 		return;
 	tally->images++;
-	if (ces_store_load_image(store, grant->digest, &image, &ignored) < 0)
+	if (ces_store_load_image(tally->store, grant->digest, &image, &ignored) < 0)
 		return; /* it takes no space that the collector could not free */
 	add_layers(tally, &image.diff_ids);
 	ces_image_record_free(&image);
 }
 
-static int most(const struct ces_session *session, uint64_t *ret, struct ces_error *err)
+static int most(const struct tally *tally, uint64_t *ret, struct ces_error *err)
 {
 	struct statvfs fs;
 
-	*ret = session->host->store.space;
+	*ret = tally->order->space;
 	if (*ret > 0)
 		return 0;
-	if (fstatvfs(session->store.dir, &fs) < 0)
+	if (fstatvfs(tally->store->layers, &fs) < 0)
 		return ces_error_errno(err, CES_E_HOST, "the image store");
 	*ret = (uint64_t)fs.f_blocks * fs.f_frsize / 2;
 	return 0;
@@ -62,7 +62,7 @@ static int most(const struct ces_session *session, uint64_t *ret, struct ces_err
 static int compare(const struct tally *tally, uint64_t allowed, uint64_t *ret_left,
 		   struct ces_error *err)
 {
-	unsigned long long images = tally->session->host->store.images;
+	unsigned long long images = tally->order->images;
 	char used_text[32], allowed_text[32];
 
 	if (tally->images >= images)
@@ -81,12 +81,12 @@ static int compare(const struct tally *tally, uint64_t allowed, uint64_t *ret_le
 	return 0;
 }
 
-int ces_quota_check(const struct ces_session *session, const char *reference,
+int ces_quota_check(const struct ces_store_order *order, const struct ces_store *store,
 		    const struct ces_strings *layers, uint64_t *ret_left, struct ces_error *err)
 {
-	struct tally tally = {.session = session, .reference = reference};
+	struct tally tally = {.order = order, .store = store};
 	uint64_t allowed = 0;
-	int result = ces_store_each_grant(&session->store, session->uid, grant_seen, &tally);
+	int result = ces_store_each_grant(store, (uid_t)order->uid, grant_seen, &tally);
 
 	if (result < 0)
 		ces_error_errno(err, CES_E_HOST, "reading your images");
@@ -94,18 +94,19 @@ int ces_quota_check(const struct ces_session *session, const char *reference,
 	if (result == 0 && tally.layers.failed)
 		result = ces_error_set(err, CES_E_HOST, "out of memory");
 	ces_digests_free(&tally.layers);
-	if (result < 0 || most(session, &allowed, err) < 0)
+	if (result < 0 || most(&tally, &allowed, err) < 0)
 		return -1;
 	return compare(&tally, allowed, ret_left, err);
 }
 
-int ces_quota_room(const struct ces_session *session, uint64_t needed, struct ces_error *err)
+int ces_quota_room(const struct ces_store *store, uint64_t reserve, uint64_t needed,
+		   struct ces_error *err)
 {
-	uint64_t room, reserve = session->host->store.reserve;
+	uint64_t room;
 	char needed_text[32], room_text[32];
 	struct statvfs fs;
 
-	if (fstatvfs(session->store.dir, &fs) < 0)
+	if (fstatvfs(store->layers, &fs) < 0)
 		return ces_error_errno(err, CES_E_HOST, "the image store");
 	room = (uint64_t)fs.f_bavail * fs.f_frsize;
 	room -= room < reserve ? room : reserve;

@@ -2,17 +2,18 @@
 #ifndef CES_HELPER_STORE_QUOTA_H
 #define CES_HELPER_STORE_QUOTA_H
 
-#include "helper/session/session.h"
+#include "helper/store/store.h"
 
-/* Checks that the caller may have the image that is granted as reference, with these layers
- * (diff_ids; none before they are known), beside the images that they have. CES_E_LIMIT if there
+/* Checks that the caller may have the image of the order, with these layers (diff_ids; none before
+ * they are known), beside the images that they have. CES_E_LIMIT if there
  * would be too many, or too much. *ret_left: bytes that they may have more. */
-int ces_quota_check(const struct ces_session *session, const char *reference,
+int ces_quota_check(const struct ces_store_order *order, const struct ces_store *store,
 		    const struct ces_strings *layers, uint64_t *ret_left, struct ces_error *err);
 
 /* Checks that there is room at all for layers of so many bytes, compressed. That is the least that
  * they can need unpacked, and the only figure that is known before anything is fetched. Unpacking
  * finds out how much more they take. CES_E_HOST, in figures, if there is no room. */
-int ces_quota_room(const struct ces_session *session, uint64_t needed, struct ces_error *err);
+int ces_quota_room(const struct ces_store *store, uint64_t reserve, uint64_t needed,
+		   struct ces_error *err);
 
 #endif

@@ -1,5 +1,4 @@
-/* Root's side of ces-resolve. Must not look into a document, nor take from it a name, a path on the
- * host or a descriptor.
+/* Serves ces-resolve. Must not take from a document a name or a path.
  *
  * Who controls what: the registry controls the documents, and a hijacker of ces-resolve controls
  * every field of a wish. A digest is checked before it becomes a name, a layer's number is below
@@ -9,24 +8,21 @@
 #include "helper/store/serve_internal.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "common/packet.h"
-#include "common/request.h"
-#include "helper/core/order.h"
+#include "common/schema.h"
+#include "common/worker_order.h"
 #include "helper/session/frames.h"
-#include "helper/session/idmap.h"
-#include "helper/session/mounts.h"
-#include "helper/session/runs.h"
-#include "helper/store/clean.h"
 #include "helper/store/quota.h"
-#include "helper/store/signed.h"
-#include "policy/base.h"
+
+#define IDS 65536u /* that an image may use */
 
 int ces_serve_refuse(struct ces_error *err)
 {
@@ -37,9 +33,18 @@ int ces_serve_answer(const struct ces_serving *s, const struct ces_wish_answer *
 		     struct ces_error *err)
 {
 	/* does not wait for a ces-resolve that reads no answers */
-	return ces_packet_send(s->pull->resolver.socket, what, sizeof(*what), fd, MSG_DONTWAIT) < 0
+	return ces_packet_send(s->pull->resolver, what, sizeof(*what), fd, MSG_DONTWAIT) < 0
 		   ? ces_error_errno(err, CES_E_HOST, "talking to ces-resolve")
 		   : 0;
+}
+
+int ces_serve_two(const struct ces_serving *s, struct ces_step *step, struct ces_error *err)
+{
+	int fd = -1;
+
+	if (ces_root_ask(step, NULL, 0, NULL, &fd, err) < 0 || ces_serve_hand_out(s, &fd, err) < 0)
+		return -1;
+	return ces_root_take(NULL, &fd, err) < 0 ? -1 : ces_serve_hand_out(s, &fd, err);
 }
 
 int ces_serve_hand_out(const struct ces_serving *s, int *fd, struct ces_error *err)
@@ -75,29 +80,22 @@ static int take_bytes(struct ces_serving *s, const struct ces_wish *wish, struct
 	return 0;
 }
 
-static int start_reader(struct ces_serving *s, const struct ces_unpack_job *job, const int *dirs,
-			size_t n, struct ces_error *err)
-{
-	ces_unpacker_kill(&s->reader);
-	return ces_unpacker_start(job, s->pull->userns, dirs, n, &s->reader, err) < 0
-		   ? -1
-		   : ces_serve_hand_out(s, &s->reader.answer, err);
-}
-
 static int parse(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
-	struct ces_unpack_job job = {
-	    .kind = wish->number, .size = wish->size, .layers = wish->layers, .type = wish->type};
+	static struct ces_step step;
 
+	step = (struct ces_step){.kind = CES_STEP_READ,
+				 .number = wish->number,
+				 .size = wish->size,
+				 .layers = wish->layers,
+				 .type = wish->type};
 	if (wish->number != (s->phase == CES_LOOKING   ? CES_UNPACK_MANIFEST
 			     : s->phase == CES_SIGNING ? CES_UNPACK_SIGNATURES
 						       : CES_UNPACK_CONFIG) ||
 	    (wish->digest[0] != '\0' && !ces_digest_valid(wish->digest)))
 		return ces_serve_refuse(err);
-	memcpy(job.digest, wish->digest, sizeof(job.digest));
-	return start_reader(s, &job, NULL, 0, err) < 0
-		   ? -1
-		   : ces_serve_hand_out(s, &s->reader.input, err);
+	memcpy(step.digest, wish->digest, sizeof(step.digest));
+	return ces_serve_two(s, &step, err);
 }
 
 static const struct ces_bytes *manifest(const struct ces_serving *s)
@@ -108,26 +106,20 @@ static const struct ces_bytes *manifest(const struct ces_serving *s)
 
 /* Does a document hold this digest as text? Every index, manifest and configuration has those of
  * its parts in it. So the bytes that were approved lead to their own parts alone, whatever
- * ces-resolve says is in them, and root need not read them. One that never came has no bytes. */
+ * ces-resolve says is in them, and nobody here need read them. One that never came has no bytes. */
 static bool names(const struct ces_bytes *document, const char *digest)
 {
 	return memmem(document->bytes ?: "", document->length, digest, CES_DIGEST_LENGTH) != NULL;
 }
 
-static bool is_approved(const struct ces_pull *pull)
-{
-	const char *locked = pull->decision->locked_digest;
-
-	return locked[0] == '\0' || strcmp(locked, pull->digest) == 0 ||
-	       strcmp(locked, pull->top_digest) == 0;
-}
-
-/* Checks that this is the image that the caller named, and that was approved. */
+/* Checks that this is the image that the caller named; root compares it with the one that was
+ * approved. */
 static int found(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
+	static struct ces_step step;
 	const struct ces_bytes *top = &s->documents[CES_WISH_TOP];
-	const char *named = s->pull->decision->image.digest;
 	struct ces_pull *pull = s->pull;
+	const char *named = pull->order->named;
 
 	(void)wish;
 	ces_digest_of(top->bytes, top->length, pull->top_digest);
@@ -135,28 +127,30 @@ static int found(struct ces_serving *s, const struct ces_wish *wish, struct ces_
 	if ((named[0] != '\0' && strcmp(named, pull->top_digest) != 0) ||
 	    (manifest(s) != top && !names(top, pull->digest)))
 		return ces_serve_refuse(err);
-	s->phase = pull->decision->signed_by.n > 0 ? CES_SIGNING : CES_CONFIGURING;
-	return is_approved(pull)
-		   ? 0
-		   : ces_error_rule(err, CES_E_DENIED, pull->decision->rule,
-				    "the registry's image is not the one that was approved (%.19s)",
-				    pull->decision->locked_digest);
+	s->phase = pull->order->signers[0] != '\0' ? CES_SIGNING : CES_CONFIGURING;
+	step = (struct ces_step){.kind = CES_STEP_FOUND};
+	memcpy(step.digest, pull->digest, sizeof(step.digest));
+	memcpy(step.top, pull->top_digest, sizeof(step.top));
+	return ces_root_ask(&step, NULL, 0, NULL, NULL, err);
 }
 
-/* Nothing of the image is fetched before enough keys have signed it. If they have not, the reason
- * may be that the registry did not hand the signatures out: ces-resolve says why. */
+/* Nothing of the image is fetched before enough keys have signed it: root asks ces-verify about the
+ * documents, with the policy's keys. wish: why not all documents could be read, if so. */
 static int check_signed(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
-	const struct ces_pull *pull = s->pull;
+	const struct ces_bytes *bag = &s->documents[CES_WISH_SIGNATURES];
+	static struct ces_step step;
 
 	s->phase = CES_CONFIGURING;
-	if (ces_signed_check(pull->decision, pull->digest, pull->top_digest,
-			     &s->documents[CES_WISH_SIGNATURES], pull->signers, err) == 0)
-		return 0;
-	return wish->length > 0 && err->code == CES_E_DENIED
-		   ? ces_error_context(err, "not all signatures could be read (%.*s)",
-				       wish->length < 120 ? (int)wish->length : 120, wish->bytes)
-		   : -1;
+	if (ces_store_stage(s->pull->store, s->bag_name, &s->bag, err) < 0) {
+		s->bag_name[0] = '\0';
+		return -1;
+	}
+	step = (struct ces_step){.kind = CES_STEP_SIGNED};
+	memcpy(step.name, s->bag_name, sizeof(step.name));
+	return ces_store_write_file(s->bag, "bag", bag->bytes, bag->length, err) < 0
+		   ? -1
+		   : ces_root_ask(&step, wish->bytes, wish->length, NULL, NULL, err);
 }
 
 static int add_layer(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
@@ -171,7 +165,6 @@ static int add_layer(struct ces_serving *s, const struct ces_wish *wish, struct 
 	*layer = (struct ces_pull_layer){.size = wish->size,
 					 .compression = wish->number,
 					 .staging = -1,
-					 .unpacker = CES_UNPACKER_NONE,
 					 .claim = CES_CLAIM_NONE};
 	memcpy(layer->digest, wish->digest, sizeof(layer->digest));
 	memcpy(layer->diff_id, wish->diff_id, sizeof(layer->diff_id));
@@ -179,12 +172,13 @@ static int add_layer(struct ces_serving *s, const struct ces_wish *wish, struct 
 	return 0;
 }
 
-/* Names the layers in the pull's entry before it looks for them, so that the collector leaves
- * them. */
+/* Has root name the layers in the pull's entry before it looks for them, so that the collector
+ * leaves them. */
 static int need_layers(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
+	static char diff_ids[CES_LAYERS_MAX][CES_DIGEST_LENGTH + 1];
+	static struct ces_step step;
 	struct ces_pull *pull = s->pull;
-	const struct ces_strings diff_ids = {pull->diff_ids, pull->n};
 	const struct ces_bytes *config = &s->documents[CES_WISH_CONFIG];
 	struct ces_wish_answer here = {0};
 
@@ -193,10 +187,11 @@ static int need_layers(struct ces_serving *s, const struct ces_wish *wish, struc
 	if (!names(manifest(s), pull->config_digest))
 		return ces_serve_refuse(err);
 	/* These layers, in this order, are what is committed (same_layers), whatever ces-resolve
-	 * read in the configuration. */
-	if (ces_base_check(pull->decision, &diff_ids, err) < 0)
-		return -1;
-	if (ces_runs_need(pull->entry, pull->digest, &diff_ids, err) < 0 ||
+	 * read in the configuration. Root compares them with the bases that the rule allows. */
+	for (size_t i = 0; i < pull->n; i++)
+		memcpy(diff_ids[i], pull->diff_ids[i], sizeof(diff_ids[i]));
+	step = (struct ces_step){.kind = CES_STEP_NEED};
+	if (ces_root_ask(&step, diff_ids, pull->n * sizeof(diff_ids[0]), NULL, NULL, err) < 0 ||
 	    ces_store_await_collector(pull->store, err) < 0)
 		return -1;
 	for (size_t i = 0; i < pull->n; i++)
@@ -216,40 +211,29 @@ static int have_layers(struct ces_serving *s, const struct ces_wish *wish, struc
 
 	for (size_t i = 0; i < pull->n; i++)
 		pull->bytes += ces_store_layer_size(pull->store, pull->layers[i].diff_id);
-	if (ces_quota_check(pull->session, pull->reference, &diff_ids, &pull->left, err) < 0)
+	if (ces_quota_check(pull->order, pull->store, &diff_ids, &pull->left, err) < 0)
 		return -1;
-	known.state = ces_store_load_image(pull->store, pull->digest, &record, &unknown) == 0;
-	if (known.state == 1)
+	if (ces_store_load_image(pull->store, pull->digest, &record, &unknown) == 0) {
+		known.state = ces_store_proves(pull->store, &record);
 		ces_image_record_free(&record);
+	}
 	pull->up_to_date = known.state == 1 && !s->fetched && wish->number == 0;
 	s->phase = known.state == 1 ? CES_ENDING : CES_ASSEMBLING;
 	return ces_serve_answer(s, &known, -1, err);
 }
 
-/* Finds the image's user in its own passwd file: ces-unpack reads it through read-only id-mapped
- * mounts. */
+/* Root has ces-unpack find the image's user in its own passwd file. */
 static int find_user(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
-	struct ces_unpack_job job = {.kind = CES_UNPACK_FIND_USER};
-	int mounts[CES_LAYERS_MAX];
-	size_t n = 0;
-	int result = 0;
+	static struct ces_step step;
+	int fd = -1;
 
-	if (wish->length >= sizeof(job.user))
+	step = (struct ces_step){.kind = CES_STEP_USER};
+	if (wish->length >= sizeof(((struct ces_unpack_job *)NULL)->user))
 		return ces_serve_refuse(err);
-	memcpy(job.user, wish->bytes, wish->length);
-	for (; n < s->pull->n && result == 0; n += result == 0) {
-		CES_CLEANUP_FD int layer = -1;
-
-		result = ces_store_open_layer(s->pull->store, s->pull->diff_ids[n], &layer, err);
-		if (result == 0)
-			result = ces_mount_clone(layer, true, s->pull->userns, &mounts[n], err);
-	}
-	if (result == 0)
-		result = start_reader(s, &job, mounts, n, err);
-	for (size_t i = 0; i < n; i++)
-		close(mounts[i]);
-	return result;
+	return ces_root_ask(&step, wish->bytes, wish->length, NULL, &fd, err) < 0
+		   ? -1
+		   : ces_serve_hand_out(s, &fd, err);
 }
 
 static bool same_layers(const struct ces_pull *pull, const struct ces_image_record *record)
@@ -268,7 +252,8 @@ static int commit_image(const struct ces_serving *s, struct ces_error *err)
 	struct ces_image_record record, whole;
 	int result;
 
-	if (ces_image_record_decode(frame->bytes, frame->length, &record, err) < 0)
+	if (ces_wire_decode(&ces_image_record_schema, frame->bytes, frame->length, &record, err) <
+	    0)
 		return -1;
 	whole = record;
 	whole.digest = s->pull->digest;
@@ -276,12 +261,29 @@ static int commit_image(const struct ces_serving *s, struct ces_error *err)
 	whole.size = s->pull->bytes;
 	if (!same_layers(s->pull, &record))
 		result = ces_serve_refuse(err);
-	else if (record.uid >= CES_IDMAP_SPAN || record.gid >= CES_IDMAP_SPAN)
+	else if (record.uid >= IDS || record.gid >= IDS)
 		result = ces_error_set(err, CES_E_IMAGE, "the image's user has an id above 65535");
 	else
 		result = ces_store_commit_image(s->pull->store, &whole, manifest(s), config, err);
 	ces_image_record_free(&record);
 	return result;
+}
+
+/* Keeps the documents that may hold signatures beside the image, in place of those kept before. A
+ * run that reads at the same time has the old ones whole or the new ones. Torn by a power cut, they
+ * hold fewer signatures, and the image is to be pulled again. */
+static int keep_bag(const struct ces_serving *s, struct ces_error *err)
+{
+	const struct ces_pull *pull = s->pull;
+	char place[160];
+
+	if (pull->order->signers[0] == '\0')
+		return 0;
+	(void)snprintf(place, sizeof(place), "%s/signed-%s", ces_store_hex(pull->digest),
+		       ces_store_hex(pull->order->signers));
+	return renameat(s->bag, "bag", pull->store->images, place) < 0
+		   ? ces_error_errno(err, CES_E_HOST, "writing %s", place + 65)
+		   : 0;
 }
 
 static int end(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
@@ -290,8 +292,7 @@ static int end(struct ces_serving *s, const struct ces_wish *wish, struct ces_er
 	s->done = true;
 	if (s->phase == CES_ASSEMBLING && commit_image(s, err) < 0)
 		return -1;
-	return ces_signed_keep(s->pull->store, s->pull->decision, s->pull->digest,
-			       &s->documents[CES_WISH_SIGNATURES], err);
+	return keep_bag(s, err);
 }
 
 static int failed(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
@@ -343,9 +344,9 @@ static bool names_a_layer(uint64_t kind)
 static int serve_one(struct ces_serving *s, struct ces_error *err)
 {
 	static struct ces_wish wish;
-	ssize_t n = recv(s->pull->resolver.socket, &wish, sizeof(wish), MSG_DONTWAIT);
+	ssize_t n = recv(s->pull->resolver, &wish, sizeof(wish), 0);
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n < 0 && errno == EINTR)
 		return 0;
 	if (n <= 0)
 		return ces_error_set(err, CES_E_HOST, "ces-resolve ended unexpectedly");
@@ -358,28 +359,6 @@ static int serve_one(struct ces_serving *s, struct ces_error *err)
 	return wishes[wish.kind].serve(s, &wish, err);
 }
 
-static int cancelled(struct ces_error *err)
-{
-	enum ces_control_kind kind;
-	uint64_t value;
-
-	if (ces_control_receive(CES_FD_REQUEST, &kind, &value) == 0 && kind == CES_CONTROL_WINDOW)
-		return 0;
-	return ces_error_set(err, CES_E_USAGE, "the pull was interrupted; nothing was kept");
-}
-
-static int step(struct ces_serving *s, struct ces_error *err)
-{
-	struct pollfd fds[2] = {{.fd = s->pull->resolver.socket, .events = POLLIN},
-				{.fd = CES_FD_REQUEST, .events = POLLIN}};
-
-	if (poll(fds, 2, -1) < 0)
-		return errno == EINTR ? 0 : ces_error_errno(err, CES_E_HOST, "poll");
-	if (fds[1].revents != 0 && cancelled(err) < 0)
-		return -1;
-	return fds[0].revents != 0 ? serve_one(s, err) : 0;
-}
-
 static void clear(struct ces_serving *s)
 {
 	struct ces_pull *pull = s->pull;
@@ -387,24 +366,25 @@ static void clear(struct ces_serving *s)
 	for (size_t i = 0; i < pull->n; i++) {
 		struct ces_pull_layer *layer = &pull->layers[i];
 
-		ces_claim_drop(pull->session->runs, layer->digest, &layer->claim);
-		ces_unpacker_kill(&layer->unpacker);
+		ces_claim_drop(pull->store->locks, layer->digest, &layer->claim);
 		ces_cleanup_close(&layer->staging);
 		if (layer->name[0] != '\0')
-			(void)ces_clean_tree(pull->session, pull->store->staging, layer->name);
+			ces_store_drop(pull->store, layer->name);
 	}
-	ces_unpacker_kill(&s->reader);
+	ces_cleanup_close(&s->bag);
+	if (s->bag_name[0] != '\0')
+		ces_store_drop(pull->store, s->bag_name);
 	for (size_t i = 0; i < CES_WISH_DOCUMENTS; i++)
 		free(s->documents[i].bytes);
 }
 
 int ces_serve_pull(struct ces_pull *pull, struct ces_error *err)
 {
-	struct ces_serving s = {.pull = pull, .phase = CES_LOOKING, .reader = CES_UNPACKER_NONE};
+	struct ces_serving s = {.pull = pull, .phase = CES_LOOKING, .bag = -1};
 	int result = 0;
 
 	while (result == 0 && !s.done)
-		result = step(&s, err);
+		result = serve_one(&s, err);
 	clear(&s);
 	return result;
 }

@@ -1,32 +1,27 @@
-/* Root's steps of a pull, which ces-resolve asks for one by one. */
+/* ces-store's side of ces-resolve, which leads a pull and asks for its steps one by one. */
 #ifndef CES_HELPER_STORE_SERVE_H
 #define CES_HELPER_STORE_SERVE_H
 
 #include "helper/store/claim.h"
-#include "helper/store/workers.h"
+#include "helper/store/store.h"
 
 /* One layer of the image. */
 struct ces_pull_layer {
 	char digest[CES_DIGEST_LENGTH + 1], diff_id[CES_DIGEST_LENGTH + 1];
-	uint64_t size, compression; /* of the blob */
-	char name[32];              /* of its staging directory; "" if none */
-	int staging;                /* the staging directory, locked */
-	struct ces_unpacker unpacker;
-	bool whole; /* ces-unpack has unpacked and verified it */
+	uint64_t size, compression;   /* of the blob */
+	char name[CES_STEP_NAME + 1]; /* of its staging directory; "" if none */
+	int staging;                  /* the staging directory, locked */
+	bool ended;                   /* its ces-unpack; root has said so */
+	bool whole;                   /* ces-unpack has unpacked and verified it */
 	struct ces_claim claim;
 };
 
 struct ces_pull {
-	const struct ces_decision *decision;
-	const struct ces_session *session;
-	struct ces_signers *signers;   /* the session's */
-	const struct ces_store *store; /* the session's */
-	char reference[CES_REFERENCE_MAX];
+	const struct ces_store_order *order;
+	const struct ces_store *store;
 	uint64_t left; /* bytes that the caller's images may take more, without those that this
 			  pull has committed */
-	int entry;     /* its entry in the register of runs and pulls; the fd */
-	int userns;    /* of the unpackers */
-	struct ces_worker fetcher, resolver;
+	int resolver;  /* socket to ces-resolve */
 	struct ces_pull_layer layers[CES_LAYERS_MAX];
 	char *diff_ids[CES_LAYERS_MAX]; /* of the layers above */
 	size_t n;

@@ -3,6 +3,7 @@
 #define CES_HELPER_STORE_SERVE_INTERNAL_H
 
 #include "helper/resolve/wish.h"
+#include "helper/store/root.h"
 #include "helper/store/serve.h"
 
 /* One bit for each phase. */
@@ -20,8 +21,10 @@ struct ces_serving {
 	struct ces_pull *pull;
 	enum ces_phase phase;
 	struct ces_bytes documents[CES_WISH_DOCUMENTS];
-	struct ces_unpacker reader; /* of a document */
-	bool fetched;               /* a layer was fetched */
+	char
+	    bag_name[CES_STEP_NAME + 1]; /* the staging directory of what may hold signatures; "" */
+	int bag;
+	bool fetched; /* a layer was fetched */
 	bool done;
 };
 
@@ -34,6 +37,9 @@ int ces_serve_answer(const struct ces_serving *s, const struct ces_wish_answer *
 
 /* Sends *fd alone, and closes it here. */
 int ces_serve_hand_out(const struct ces_serving *s, int *fd, struct ces_error *err);
+
+/* Asks root for two fds, as for a document or a layer, and hands them on. */
+int ces_serve_two(const struct ces_serving *s, struct ces_step *step, struct ces_error *err);
 
 /* Notes in ret whether the store has layer i. */
 void ces_serve_here(const struct ces_pull *pull, size_t i, struct ces_wish_answer *ret);

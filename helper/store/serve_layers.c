@@ -1,32 +1,26 @@
-/* Root's steps for the layers of a pull. Must not look into a layer, nor take from a wish a name, a
- * path on the host or a descriptor.
+/* Serves ces-resolve's wishes about the layers of a pull. Must not take from a wish a name or a
+ * path.
  *
  * Who controls what: a hijacker of ces-resolve controls every field of a wish. Its layer is below
  * the number of layers (serve.c), and the digests of a layer were checked when it was named. What
  * is unpacked can change until its ces-unpack has ended, and is committed after that. */
-#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/cleanup.h"
 #include "common/event.h"
-#include "helper/core/beneath.h"
-#include "helper/launch/overlay.h"
-#include "helper/session/mounts.h"
 #include "helper/session/report.h"
-#include "helper/store/clean.h"
 #include "helper/store/quota.h"
 #include "helper/store/serve_internal.h"
 
-#define UNPACKERS_MAX     3
-#define LAYER_ENTRIES_MAX 4000000ull
+#define STAGED_MAX 3 /* at once; root has no more */
 
 static bool is_here(const struct ces_pull *pull, size_t i)
 {
 	const struct ces_pull_layer *layer = &pull->layers[i];
-	CES_CLEANUP_FD int fd = -1;
 
 	return ces_store_layer_from(pull->store, layer->diff_id, layer->digest) &&
-	       ces_store_open_layer(pull->store, layer->diff_id, &fd, NULL) == 0;
+	       !ces_store_is_torn(pull->store, layer->diff_id);
 }
 
 void ces_serve_here(const struct ces_pull *pull, size_t i, struct ces_wish_answer *ret)
@@ -37,7 +31,7 @@ void ces_serve_here(const struct ces_pull *pull, size_t i, struct ces_wish_answe
 
 int ces_serve_room(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
-	return ces_quota_room(s->pull->session, wish->size, err);
+	return ces_quota_room(s->pull->store, s->pull->order->reserve, wish->size, err);
 }
 
 int ces_serve_claim(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
@@ -46,7 +40,7 @@ int ces_serve_claim(struct ces_serving *s, const struct ces_wish *wish, struct c
 	struct ces_wish_answer taken = {0};
 
 	taken.state = wish->number == 1 || layer->claim.held ||
-		      ces_claim_take(s->pull->session->runs, layer->digest, &layer->claim);
+		      ces_claim_take(s->pull->store->locks, layer->digest, &layer->claim);
 	ces_serve_here(s->pull, wish->layer, &taken);
 	return ces_serve_answer(s, &taken, -1, err);
 }
@@ -59,72 +53,76 @@ int ces_serve_look(struct ces_serving *s, const struct ces_wish *wish, struct ce
 	if (layer->claim.fd < 0 || layer->claim.held)
 		return ces_serve_refuse(err);
 	seen.state =
-	    ces_claim_look(s->pull->session->runs, layer->digest, &layer->claim, &seen.size);
+	    ces_claim_look(s->pull->store->locks, layer->digest, &layer->claim, &seen.size);
 	return ces_serve_answer(s, &seen, -1, err);
 }
 
-static size_t unpackers(const struct ces_pull *pull)
+static size_t staged(const struct ces_pull *pull)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < pull->n; i++)
-		n += pull->layers[i].unpacker.process.pid != 0;
+		n += pull->layers[i].name[0] != '\0';
 	return n;
+}
+
+/* A step of root's about a layer. */
+static struct ces_step *step_of(enum ces_step_kind kind, const struct ces_pull_layer *layer)
+{
+	static struct ces_step step;
+
+	step = (struct ces_step){.kind = kind};
+	memcpy(step.name, layer->name, sizeof(step.name));
+	return &step;
 }
 
 /* Root, and not ces-resolve, sets the limits of a layer. */
 int ces_serve_unpack(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
-	struct ces_pull *pull = s->pull;
-	struct ces_pull_layer *layer = &pull->layers[wish->layer];
-	struct ces_unpack_job job = {
-	    .kind = CES_UNPACK_LAYER,
-	    .size = layer->size,
-	    .compression = layer->compression,
-	    .max_bytes = pull->left < CES_LAYER_BYTES_MAX ? pull->left : CES_LAYER_BYTES_MAX,
-	    .max_entries = LAYER_ENTRIES_MAX,
-	    .reserve = pull->session->host->store.reserve};
-	CES_CLEANUP_FD int fs = -1;
-	CES_CLEANUP_FD int mount = -1;
+	struct ces_pull_layer *layer = &s->pull->layers[wish->layer];
+	char name[CES_STEP_NAME + 1];
+	struct ces_step *step;
 
-	memcpy(job.digest, layer->digest, sizeof(job.digest));
-	memcpy(job.diff_id, layer->diff_id, sizeof(job.diff_id));
-	if (layer->name[0] != '\0' || unpackers(pull) >= UNPACKERS_MAX)
+	if (layer->name[0] != '\0' || staged(s->pull) >= STAGED_MAX)
 		return ces_serve_refuse(err);
-	if (ces_store_stage(pull->store, layer->name, &layer->staging, &fs, err) < 0 ||
-	    ces_mount_clone(fs, false, pull->userns, &mount, err) < 0 ||
-	    ces_unpacker_start(&job, pull->userns, &mount, 1, &layer->unpacker, err) < 0 ||
-	    ces_serve_hand_out(s, &layer->unpacker.answer, err) < 0)
+	if (ces_store_stage(s->pull->store, name, &layer->staging, err) < 0)
 		return -1;
-	return ces_serve_hand_out(s, &layer->unpacker.input, err);
+	memcpy(layer->name, name, sizeof(layer->name));
+	layer->ended = layer->whole = false;
+	step = step_of(CES_STEP_UNPACK, layer);
+	step->size = layer->size;
+	step->number = layer->compression;
+	step->left = s->pull->left;
+	memcpy(step->digest, layer->digest, sizeof(step->digest));
+	memcpy(step->diff_id, layer->diff_id, sizeof(step->diff_id));
+	return ces_serve_two(s, step, err);
 }
 
-/* Checks that the layer's ces-unpack did its job. It is dead from here on: nothing changes below fs
- * any more. Its exit, and not ces-resolve, says that the bytes were those of both digests. */
+/* Checks that the layer's ces-unpack did its job. It is dead from here on. Its exit, and not
+ * ces-resolve, says that the bytes were those of both digests. */
 static int settled(struct ces_serving *s, size_t i, struct ces_error *err)
 {
 	struct ces_pull_layer *layer = &s->pull->layers[i];
+	struct ces_step_answer answer;
 
 	if (layer->staging < 0)
 		return ces_serve_refuse(err);
-	if (layer->unpacker.process.pid != 0)
-		layer->whole = ces_unpacker_done(&layer->unpacker);
+	if (!layer->ended) {
+		if (ces_root_ask(step_of(CES_STEP_UNPACKED, layer), NULL, 0, &answer, NULL, err) <
+		    0)
+			return -1;
+		layer->ended = true;
+		layer->whole = answer.state == 1;
+	}
 	return layer->whole ? 0 : ces_serve_refuse(err);
 }
 
 int ces_serve_opaque(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
-	char path[CES_WISH_BYTES_MAX + 1];
-	CES_CLEANUP_FD int fs = -1;
-
-	if (settled(s, wish->layer, err) < 0)
-		return -1;
-	memcpy(path, wish->bytes, wish->length);
-	path[wish->length] = '\0';
-	fs =
-	    ces_beneath_open(s->pull->layers[wish->layer].staging, "fs", O_RDONLY | O_DIRECTORY, 0);
-	return fs < 0 ? ces_error_errno(err, CES_E_HOST, "staging directory")
-		      : ces_overlay_mark(fs, path, err);
+	return settled(s, wish->layer, err) < 0
+		   ? -1
+		   : ces_root_ask(step_of(CES_STEP_MARK, &s->pull->layers[wish->layer]),
+				  wish->bytes, wish->length, NULL, NULL, err);
 }
 
 int ces_serve_commit(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
@@ -134,14 +132,13 @@ int ces_serve_commit(struct ces_serving *s, const struct ces_wish *wish, struct 
 
 	if (settled(s, wish->layer, err) < 0 ||
 	    ces_store_note_layer(layer->staging, wish->size, layer->digest, err) < 0 ||
+	    ces_root_ask(step_of(CES_STEP_COMMIT, layer), NULL, 0, NULL, NULL, err) < 0 ||
 	    ces_store_commit_layer(store, layer->name, layer->diff_id, err) < 0)
 		return -1;
-	/* (it is still there if another pull was first) */
-	(void)ces_clean_tree(s->pull->session, store->staging, layer->name);
 	s->pull->left -= wish->size < s->pull->left ? wish->size : s->pull->left;
 	ces_cleanup_close(&layer->staging);
 	layer->name[0] = '\0';
-	ces_claim_drop(s->pull->session->runs, layer->digest, &layer->claim);
+	ces_claim_drop(s->pull->store->locks, layer->digest, &layer->claim);
 	s->fetched = true;
 	return 0;
 }
@@ -161,7 +158,7 @@ int ces_serve_progress(struct ces_serving *s, const struct ces_wish *wish, struc
 	if (wish->number == CES_PROGRESS_FETCHING)
 		ces_claim_note(&layer->claim, wish->size);
 	if (wish->number == CES_PROGRESS_DONE)
-		ces_claim_drop(s->pull->session->runs, layer->digest, &layer->claim);
+		ces_claim_drop(s->pull->store->locks, layer->digest, &layer->claim);
 	ces_report_send(&ces_event_progress_schema, &event, wish->number != CES_PROGRESS_FETCHING);
 	return 0;
 }

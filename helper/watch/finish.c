@@ -24,7 +24,6 @@
 #include "helper/session/record.h"
 #include "helper/session/runs.h"
 #include "helper/session/userns.h"
-#include "helper/store/collect.h"
 #include "helper/watch/kept.h"
 #include "helper/watch/list.h"
 #include "helper/watch/outcome.h"
@@ -131,23 +130,19 @@ static void settle_entry(const struct ces_finish *finish, bool recorded, bool cl
 		ces_runs_keep(plan->session->runs, plan->session->store.runs, plan->run);
 }
 
-/* Settles what the run leaves in the store. With retain_images "run" its image goes with it. Its
- * entry in the register must go first, since the entry would keep the image. */
+/* Settles what the run leaves in the store. With retain_images "run" nobody has the image any more:
+ * its bytes go with the next collection, since this process can start none. */
 static void settle_image(struct ces_finish *finish, bool ran, bool recorded, bool clean)
 {
 	const struct ces_session *session = finish->plan->session;
 	bool forget = ran && finish->plan->decision->retain == CES_RETAIN_RUN;
-	struct ces_error ignored;
 
 	if (forget)
-		(void)ces_store_remove_grant(&session->store, session->uid,
-					     finish->grant->reference, &ignored);
+		ces_store_end_grant(&session->store, session->uid, finish->grant->reference);
 	else if (ran)
 		ces_store_use_grant(&session->store, session->uid, finish->grant->reference,
 				    finish->grant->digest);
 	settle_entry(finish, recorded, clean);
-	if (forget)
-		ces_collect_soon(session, false);
 }
 
 /* The fds in the plan still reach the directories: the helper left the host's tree, but did not
@@ -291,8 +286,7 @@ static int end_dead(struct ces_session *session, const struct ces_run_record *re
 
 	ces_cgroup_clear(record);
 	if (record->retain_run != 0 && record->image != NULL)
-		(void)ces_store_remove_grant(&session->store, (uid_t)record->uid, record->image,
-					     &ignored);
+		ces_store_end_grant(&session->store, (uid_t)record->uid, record->image);
 	if (!ces_journal_has_end(&session->journal, record->run) &&
 	    ces_journal_append(
 		&session->journal,

@@ -13,7 +13,7 @@
 #include "helper/session/report.h"
 #include "helper/session/runs.h"
 #include "helper/session/session.h"
-#include "helper/store/collect.h"
+#include "helper/pull/collect.h"
 #include "helper/watch/finish.h"
 
 #define CLEAN_SECONDS 1800  /* directories of many users, some slow */
@@ -128,6 +128,6 @@ int ces_verb_clean(struct ces_session *session, struct ces_error *err)
 	ces_deadline(CLEAN_SECONDS);
 	ces_finish_all_dead(session);
 	ces_journal_flush(&session->journal);
-	ces_collect(session, true);
+	ces_collect(session, false);
 	return ces_report_done();
 }

@@ -31,4 +31,5 @@ whichever_fails() # PATTERN of calls [PROGRAM [all]]
 }
 
 @test "when a call of a pull fails, accept to mkdir, no half of an image is left, and the pull's end is on record" { whichever_fails '[a-l].*|m[a-k].*' pull_faults.py; }
-@test "when a call of a pull fails, mount to write, no half of an image is left, and the pull's end is on record" { whichever_fails 'm[l-z].*|[n-z].*' pull_faults.py; }
+@test "when a call of a pull fails, mount to pwrite, no half of an image is left, and the pull's end is on record" { whichever_fails 'm[l-z].*|[n-q].*' pull_faults.py; }
+@test "when a call of a pull fails, read to write, no half of an image is left, and the pull's end is on record" { whichever_fails '[r-z].*' pull_faults.py; }

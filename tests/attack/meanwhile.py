@@ -2,7 +2,7 @@
 """Ends a pull between two looks of the collector: meanwhile.py LOCK ENTRY GRANT PLACE FIFO...
 
 Runs ces-client clean. The FIFOs are records of runs, in the register before and after the pull's ENTRY: a process that reads the
-register stops at one. While the collector stops there and has the store's LOCK, the file GRANT goes to its PLACE and
+register stops at one. While the collector stops there and has the store's LOCK (a directory), the file GRANT goes to its PLACE and
 the entry goes, as at the end of a pull.
 """
 import fcntl
@@ -32,11 +32,13 @@ def stopped_at(fifos):
 
 
 def held(lock):
-    with open(lock) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    directory = os.open(lock, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(directory)
     return False
 
 
@@ -49,7 +51,8 @@ def main(lock, entry, grant, place, *fifos):
         if fifo is None:
             continue
         if not ended and held(lock):
-            shutil.move(grant, place)
+            shutil.copyfile(grant, place)
+            shutil.chown(place, "ces-store", "ces-store")
             shutil.rmtree(entry)
             ended = True
         with open(fifo, "wb") as file:

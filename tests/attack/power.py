@@ -192,7 +192,7 @@ def after(moment, image, tree, number):
         problems.append("the image " + broken)
     for _ in range(50):
         command("ces-client", "clean", check=False)
-        left = glob.glob(PARTS["store"] + "/staging/*") + [r for r in glob.glob("/run/ces/*") if re.match(r"(pull-)?\d+$", os.path.basename(r))]
+        left = glob.glob(PARTS["store"] + "/staging/*") + glob.glob(PARTS["store"] + "/trash/*") + [r for r in glob.glob("/run/ces/*") if re.match(r"(pull-)?\d+$", os.path.basename(r))]
         if not left:
             break
         time.sleep(0.1)

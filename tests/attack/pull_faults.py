@@ -16,7 +16,7 @@ import sys
 import faults
 
 STORE = "/var/lib/ces"
-WORKERS = "ces-(fetch|resolve|unpack|session|helper)"
+WORKERS = "ces-(store|fetch|resolve|unpack|session|helper)"
 
 
 def client(*words, seconds=50):
@@ -32,7 +32,7 @@ def forget(image):
 
 
 def left():
-    found = glob.glob(STORE + "/staging/*") + glob.glob("/run/ces/pull-*")
+    found = glob.glob(STORE + "/staging/*") + glob.glob(STORE + "/trash/*") + glob.glob("/run/ces/pull-*")
     for process in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open("/proc/%s/comm" % process) as f:

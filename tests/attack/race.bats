@@ -149,7 +149,7 @@ journal_is_held() { ! flock -w 0.05 "${journal%/*}/head" true; }
 	tests/lib/chain.py $journal
 }
 
-store_is_held() { ! flock -s -w 0.05 $store/lock true; }
+store_is_held() { ! flock -s -w 0.05 $store/locks true; }
 
 @test "F14: a helper that is frozen while it collects does not keep others from the store" {
 	pull bob $open/tools:1 -q

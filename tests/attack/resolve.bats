@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# A registry has taken over ces-resolve. It can ask root for what wish.h lists, each in its turn, and for nothing else.
+# A registry has taken over ces-resolve. It can ask ces-store for what wish.h lists, each in its turn, and for nothing else.
 
 # bats file_tags=without-selinux
 # (under SELinux a script cannot even start in the domain of ces-resolve)
@@ -44,9 +44,9 @@ ends() # CASE WORDS [IMAGE]
 	run --separate-stderr pull alice "${3:-$open/tools:1}"
 	refused "$2"
 	no workers
-	[ -z "$(find $store/staging $store/layers/sha256 $store/images/sha256 $store/grants -mindepth 1 ! -path "$store/grants/[0-9]*")" ]
+	[ -z "$(find $store/staging $store/trash $store/layers/sha256 $store/images/sha256 $store/grants -mindepth 1 ! -path "$store/grants/[0-9]*")" ]
 	[ -z "$(find $store/grants -type f)" ]
-	[ -z "$(find /run/ces -name '.layer-*' -o -name 'pull-*')" ]
+	[ -z "$(find /run/ces $store/locks -name 'layer-*' -o -name 'pull-*')" ]
 }
 
 @test "a wish out of turn, of an unknown kind, cut short or longer than it says ends the pull" {

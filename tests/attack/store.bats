@@ -171,7 +171,7 @@ slow_disk()
 	empty_store
 	rm -f $lab/go
 	hangs bad.tre.test/bad-wait-layers/own:good
-	eventually compgen -G '/run/ces/.layer-*'
+	eventually compgen -G "$store/locks/layer-*"
 	entry=$(echo /run/ces/pull-*)
 	cp "$entry/record" $lab/record
 	touch $lab/go
@@ -186,7 +186,7 @@ slow_disk()
 	flock "$entry" sleep 600 3>&- &
 	holder=$!
 	eventually no flock -n "$entry" true
-	run timeout 60 "$CES_TOP/tests/attack/meanwhile.py" $store/lock "$entry" $lab/grant "$grant" /run/ces/000000000[12]/record
+	run timeout 60 "$CES_TOP/tests/attack/meanwhile.py" $store/locks "$entry" $lab/grant "$grant" /run/ces/000000000[12]/record
 	pkill -KILL -P $holder || true
 	rm -rf /run/ces/000000000[12] "$entry"
 	echo "$output"
@@ -219,7 +219,7 @@ slow_disk()
 	empty_store
 	rm -f $lab/go
 	hangs bad.tre.test/bad-wait-layers/own:good
-	eventually compgen -G '/run/ces/.layer-*'
+	eventually compgen -G "$store/locks/layer-*"
 	asked=$(grep -c '"HEAD".*bad-no-layers' $lab/bad.log || true)
 	run --separate-stderr ces carol pull --project nsh-2024-0001 bad.tre.test/bad-no-layers/own:good
 	[ "$status" -eq 125 ]
@@ -375,22 +375,24 @@ future()
 	have alice tools stroke
 	n=$(layers)
 	eventually no pgrep -x ces-collect
-	flock $store/next sleep 600 3>&- &
+	flock $store/locks/next sleep 600 3>&- &
 	holder=$!
-	eventually no flock -n $store/next true
-	touch -d '-3 seconds' $store/lock # (no collector had its turn just now)
+	eventually no flock -n $store/locks/next true
+	touch -d '-3 seconds' $store/locks/next # (no collector had its turn just now)
 	ces alice rmi $open/stroke:1
 	eventually left -lt "$n"
 	pkill -KILL -P $holder
 }
 
-@test "J04: with retain_images run, the image leaves the disk with its run, even while another user's goes on" {
+@test "J04: with retain_images run, the image is gone with its run, and its bytes with the next collection, even while another user's goes on" {
 	pull bob $open/tools:1 -q
 	lab_policy '.defaults.retain_images = "run"'
 	have alice stroke
 	n=$(layers)
 	stays bob $open/tools:1
 	ces alice run -q $open/stroke:1 true
+	[[ $(ces alice images -q) != *stroke* ]]
+	ces-client clean
 	eventually left -lt "$n"
 	lab_policy
 	goes

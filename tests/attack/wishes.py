@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Plays a ces-resolve that a registry has taken over: wishes.py CASE, in its place, with its descriptors.
 
-It sends the wishes of one case to ces-session (helper/resolve/wish.h), and then waits for its end.
+It sends the wishes of one case to ces-store (helper/resolve/wish.h), and then waits for its end.
 """
 import array
 import hashlib
@@ -105,7 +105,7 @@ def flood():
 
 
 def with_descriptor():
-    """ces-session does not accept it, and refuses the wishes after it."""
+    """ces-store does not accept it, and refuses the wishes after it."""
     zero = open("/dev/zero", "rb")
     session.sendmsg([packet("BYTES", b"{}", number=TOP)],
                     [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [zero.fileno()]))])

@@ -20,7 +20,7 @@ synced() # COMMAND...
 # The same file system again, with nothing of it in memory.
 cold() { umount /var/lib/ces; mount -o loop /srv/fresh.img /var/lib/ces; }
 
-make_images() { local l; for l in $layers_dir/*; do mkfs.erofs --quiet "$l.erofs" "$l/fs" || return; done; }
+make_images() { local l; for l in $layers_dir/*; do mkfs.erofs --quiet "$l.erofs" "$l/root/fs" || return; done; }
 remove_directories() { find $layers_dir -mindepth 1 -maxdepth 1 -type d -exec rm -rf {} +; }
 remove_images() { rm $layers_dir/*.erofs; }
 
@@ -32,7 +32,7 @@ mount_layers() # FORMAT RUN
 	for l in $layers_dir/*; do
 		n=$((n + 1))
 		mkdir -p $root/"$2"/$n
-		if [ "$1" = image ]; then "$CES_TOP/$B/layers" at "$l" $root/"$2"/$n; else mount --bind "$l/fs" $root/"$2"/$n; fi
+		if [ "$1" = image ]; then "$CES_TOP/$B/layers" at "$l" $root/"$2"/$n; else mount --bind "$l/root/fs" $root/"$2"/$n; fi
 		lower+=${lower:+:}$root/$2/$n
 	done
 	mount -t overlay -o "ro,lowerdir=$lower" overlay $root/"$2"/all
@@ -73,7 +73,7 @@ ask() # FORMAT
 	unmount_layers first
 	unmount_layers second
 	l=$(find $layers_dir -mindepth 1 -maxdepth 1 | head -n 1)
-	[ "$1" = image ] || l+=/fs
+	[ "$1" = image ] || l+=/root/fs
 	"$CES_TOP/$B/layers" time "$ROUNDS" "$1" "$l" | cut -d' ' -f1,4 >> "$lab/formats.ready.$1"
 	printf '%s 0\n' $(($(du -sk $layers_dir | cut -f1) * 1000)) >> "$lab/formats.disk.$1"
 }

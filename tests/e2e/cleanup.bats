@@ -415,7 +415,7 @@ fill() { cat /dev/zero > "$1"/filler 2> /dev/null || true; }
 @test "when the store's disk is full, runs and pulls that fail leave no file in the store" {
 	grants=$store/grants/$(id -u alice)
 	for d in $store/runs "$grants"; do
-		mount -t tmpfs -o mode=700,size=64k ces-full "$d"
+		mount -t tmpfs -o "mode=700,size=64k,uid=$(stat -c %u "$d"),gid=$(stat -c %g "$d")" ces-full "$d"
 	done
 	lab_label
 	fill "$grants"

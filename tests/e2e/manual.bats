@@ -63,7 +63,7 @@ of_synopsis() # COMMAND
 }
 
 @test "the programs that nobody types take no option, as their manual says" {
-	for program in ces-helper ces-admit ces-session ces-decode ces-parse ces-verify ces-fetch ces-resolve ces-unpack ces-relay; do
+	for program in ces-helper ces-admit ces-session ces-decode ces-parse ces-verify ces-store ces-fetch ces-resolve ces-unpack ces-relay; do
 		# (fds 3 and 4, where they would speak, are bats' own)
 		run --separate-stderr as alice /usr/libexec/ces/$program --help < /dev/null 3>&- 4>&-
 		[ "$status" -ne 0 ]

@@ -241,7 +241,7 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	# and a configuration for each
 	echo "$layers layers, $(($(blobs_served) - before_blobs)) blobs"
 	[ $(($(blobs_served) - before_blobs)) -eq $((6 + layers)) ]
-	[ -z "$(find /run/ces -name '.layer-*')" ]
+	[ -z "$(find $store/locks -name 'layer-*')" ]
 	from=big inside -- true
 	nothing_left_behind
 }
@@ -250,10 +250,10 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 standing_pull()
 {
 	empty_store
-	rm -f /run/ces/.layer-* # (of a killed pull)
+	rm -f $store/locks/layer-* # (of a killed pull)
 	pull alice $open/big:1 -q 3>&- &
 	alices=$!
-	eventually bash -c "compgen -G '/run/ces/.layer-*'"
+	eventually bash -c "compgen -G '$store/locks/layer-*'"
 	pkill -STOP -x ces-fetch
 	standing=$(pgrep -o -x ces-session)
 	kill -STOP "$standing"
@@ -317,7 +317,7 @@ standing_pull()
 	[ -z "$(ls -A $store/images/sha256 2> /dev/null)" ]
 	pull alice $open/big:1 -q
 	eventually rmdir $store/staging
-	mkdir -m 700 $store/staging
+	install -d -m 700 -o ces-store -g ces-store $store/staging
 }
 
 # Makes a small store. (ext4: not every kernel can id-map a tmpfs)
@@ -423,7 +423,7 @@ small_store() # SIZE
 	eventually bash -c "! compgen -G '$store/layers/sha256/*/unsettled'"
 	layer=$(ls -d $store/layers/sha256/*)
 	printf 00000000-0000-0000-0000-000000000000 > "$layer/unsettled"
-	truncate -s 0 "$layer/fs/bin/busybox"
+	truncate -s 0 "$layer/root/fs/bin/busybox"
 	run --separate-stderr ces alice run -q $open/tools:1 true
 	[ "$status" -eq 125 ]
 	[[ $stderr == *pull* ]]
@@ -442,14 +442,14 @@ small_store() # SIZE
 	ces alice rmi $open/stroke:1
 	ces alice rmi $open/tools:1
 	eventually bash -c "[ \$(ls $store/layers/sha256 | wc -l) -lt $layers ]"
-	[ -e "$(ls -d $store/layers/sha256/*/fs/bin/busybox)" ]
+	[ -e "$(ls -d $store/layers/sha256/*/root/fs/bin/busybox)" ]
 	[ -z "$(ls -A $store/staging)" ]
 	kill -TERM $client
 	wait $client || true
 	pull alice $open/stroke:1 -q
 	ces alice rmi $open/stroke:1
 	eventually rmdir $store/layers/sha256
-	mkdir -m 700 $store/layers/sha256
+	install -d -m 700 -o ces-store -g ces-store $store/layers/sha256
 }
 
 @test "an image that names the diff_id of a layer that it does not bring gets nothing of it" {

@@ -75,7 +75,7 @@ hangs() # USER IMAGE
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"are left of the space for your images (host.user_limits.store)"*"unpacks to more than"* ]]
 	eventually rmdir $store/layers/sha256
-	mkdir -m 700 $store/layers/sha256
+	install -d -m 700 -o ces-store -g ces-store $store/layers/sha256
 }
 
 @test "of two images that fit one by one, but not together, not both stay when their pulls end at once" {
@@ -118,7 +118,7 @@ hangs() # USER IMAGE
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"keeps the rest of its image store free (rule host.store_reserve)"* && $stderr != *user_limits* ]]
 	eventually rmdir $store/staging
-	mkdir -m 700 $store/staging
+	install -d -m 700 -o ces-store -g ces-store $store/staging
 	lab_policy
 	pull alice $open/zeros:1 -q
 }

@@ -12,7 +12,7 @@ setup() { top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd); }
 @test "a field without a line in SECURITY.md is reported" {
 	mkdir -p "$BATS_TEST_TMPDIR/common" "$BATS_TEST_TMPDIR/helper" "$BATS_TEST_TMPDIR/policy"
 	cp -r "$top/common/." "$BATS_TEST_TMPDIR/common"
-	cp -r "$top/helper/core" "$top/helper/resolve" "$top/helper/verify" "$BATS_TEST_TMPDIR/helper"
+	cp -r "$top/helper/core" "$top/helper/resolve" "$top/helper/store" "$top/helper/verify" "$BATS_TEST_TMPDIR/helper"
 	cp "$top"/policy/*.h "$BATS_TEST_TMPDIR/policy"
 	cp "$top/SECURITY.md" "$BATS_TEST_TMPDIR"
 	sed -i 's/^\tchar \*gpu; .*/&\n\tuint64_t capabilities;/' "$BATS_TEST_TMPDIR/common/request.h"

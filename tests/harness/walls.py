@@ -9,7 +9,7 @@ import sys
 
 HEADERS = ["common/request.h", "helper/core/order.h", "policy/decide.h", "policy/parsed.h", "policy/demand.h",
            "common/worker.h", "common/worker_order.h", "common/list.h", "common/clean.h", "common/inside.h", "common/image.h",
-           "helper/resolve/wish.h", "helper/verify/job.h"]
+           "helper/resolve/wish.h", "helper/store/step.h", "helper/verify/job.h"]
 # Parts of ces_decision: the line of ces_decision speaks for their fields. And structs that stay in their own process.
 INSIDE = {"ces_decision_mount", "ces_decision_bases", "ces_decision_port", "ces_decision_tmpfs", "ces_decision_names", "ces_caller", "ces_facts"}
 

@@ -95,7 +95,7 @@ soak() # RUNTIME
 
 # These suites run with the first runtime only. They test what CES decides, pulls or prints before a runtime starts, attacks
 # on CES's own steps, and what CES does beside a container or after it, which is the same for each runtime.
-first_alone='^tests/(cve/pull|attack/(client|faults|parse|power|resolve|session|store|race)|e2e/(compat|completion|doctor|doctor_admin|fetch|fetch_hostile|hostile|journal|layout|manual|ondemand|policy|pull|quota|registry|unpack|chain|cluster|display|doc|guides|links|manifest|outputs_check|profile|queue|services|signed|users))\.bats$'
+first_alone='^tests/(cve/pull|attack/(client|faults|parse|power|resolve|session|steps|store|race)|e2e/(compat|completion|doctor|doctor_admin|fetch|fetch_hostile|hostile|journal|layout|manual|ondemand|policy|pull|quota|registry|unpack|chain|cluster|display|doc|guides|links|manifest|outputs_check|profile|queue|services|signed|users))\.bats$'
 
 # Adds a job to DIRECTORY, and prints its name.
 job() # DIRECTORY NAME COMMAND...

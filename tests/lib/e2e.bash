@@ -139,6 +139,19 @@ empty_store()
 	find $store -mindepth 1 -delete
 }
 
+# Gives the store the form that it had when it was root's.
+old_store()
+{
+	local layer
+	for layer in $store/layers/sha256/*; do
+		mv $layer/root/fs $layer/fs
+		rm -r $layer/root
+	done
+	rm -rf $store/locks $store/trash
+	touch $store/lock $store/next
+	find $store -path '*/fs' -prune -o -exec chown -h root:root {} +
+}
+
 # Prints the newest outputs directory of USER.
 outputs() # USER
 {

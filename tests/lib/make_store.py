@@ -7,7 +7,9 @@ every user.
 import fcntl
 import hashlib
 import os
+import pwd
 import struct
+import subprocess
 import sys
 import time
 
@@ -30,10 +32,12 @@ def write(path, data):
 def main(store, images, layers, uid, user):
     now = int(time.time()).to_bytes(8, "little")
     os.umask(0o077)
-    lock = open(os.path.join(store, "lock"), "w", encoding="ascii")
+    owner = pwd.getpwnam("ces-store")
+    lock = os.open(os.path.join(store, "locks"), os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
     grants = os.path.join(store, "grants", uid)
     os.makedirs(grants, exist_ok=True)
+    os.chown(grants, owner.pw_uid, owner.pw_gid)
     for i in range(int(images)):
         digests = [hashlib.sha256(f"{i} {n}".encode()).hexdigest() for n in range(int(layers))]
         image = hashlib.sha256(f"image {i}".encode()).hexdigest()
@@ -48,7 +52,9 @@ def main(store, images, layers, uid, user):
         for digest in digests:
             layer = os.path.join(store, "layers/sha256", digest)
             os.mkdir(layer)
-            os.mkdir(layer + "/fs", 0o755)
+            os.makedirs(layer + "/root/fs")
+            os.chown(layer, owner.pw_uid, owner.pw_gid)
+    subprocess.run(["chown", "-R", "ces-store:ces-store", grants, os.path.join(store, "images/sha256")], check=True)
 
 
 main(*sys.argv[1:])

@@ -7,7 +7,7 @@ import time
 from common import IMAGE, SLOWER, TOP, Violation, as_user, call, must, shell
 
 RUNS, STORE, JOURNAL = "/run/ces", "/var/lib/ces", "/var/log/ces"
-OF_CES = ("ces-session", "ces-helper", "ces-unpack", "ces-fetch", "ces-layout", "ces-resolve", "ces-parse", "ces-decode", "ces-verify", "crun", "runc")
+OF_CES = ("ces-session", "ces-helper", "ces-unpack", "ces-fetch", "ces-layout", "ces-resolve", "ces-parse", "ces-decode", "ces-verify", "ces-store", "crun", "runc")
 POLICIES = [
     ".",
     ".defaults.limits.runs = 2",

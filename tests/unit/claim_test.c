@@ -5,13 +5,13 @@
 #include <unistd.h>
 
 #include "helper/store/claim.h"
-#include "helper/store/store_internal.h"
+#include "helper/session/store.h"
 #include "tests/unit/directory.h"
 #include "tests/unit/policy_fixture.h"
 
 #define LAYER "sha256:0000000000000000000000000000000000000000000000000000000000000001"
 
-/* (of helper/store/store.c) */
+/* (of helper/session/store.c) */
 const char *ces_store_hex(const char *digest)
 {
 	return strchr(digest, ':') + 1;

@@ -23,13 +23,13 @@
 #include "common/record.h"
 #include "common/request.h"
 #include "common/wire_stream.h"
+#include "helper/core/caller.h"
 #include "helper/launch/config.h"
 #include "helper/session/object.h"
 #include "helper/session/record.h"
 #include "helper/session/runs.h"
 #include "helper/clean/tree.h"
 #include "helper/session/userns.h"
-#include "helper/store/collect.h"
 #include "helper/watch/finish.h"
 #include "helper/watch/kept.h"
 #include "tests/unit/directory.h"
@@ -232,13 +232,10 @@ int ces_idmap_make(const struct ces_caller *caller, uint32_t user, uint32_t grou
 	return 0;
 }
 
-int ces_store_remove_grant(const struct ces_store *store, uid_t uid, const char *reference,
-			   struct ces_error *err)
+void ces_store_end_grant(const struct ces_store *store, uid_t uid, const char *reference)
 {
 	(void)store;
-	(void)err;
 	note("the grant of %u for %s is removed", uid, reference);
-	return 0;
 }
 
 void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *reference,
@@ -246,12 +243,6 @@ void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *r
 {
 	(void)store;
 	note("%u used %s%s", uid, reference, strcmp(digest, IMAGE) == 0 ? "" : " of another");
-}
-
-void ces_collect_soon(const struct ces_session *of, bool empties)
-{
-	(void)of;
-	step(empties ? "collects and empties" : "collects");
 }
 
 int ces_journal_append(const struct ces_journal *journal, struct ces_json record, bool durable,

@@ -1,17 +1,15 @@
 /* Tests what a user can see of their images, and how they remove one. */
-/* links: helper/store/images.c helper/store/grants.c helper/store/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c */
+/* links: helper/store/images.c helper/store/grants.c helper/store/store.c helper/session/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c */
 #include <stdint.h>
 
 #include "common/event.h"
 #include "common/image.h"
 #include "common/record.h"
-#include "common/request.h"
 #include "helper/session/report.h"
-#include "helper/session/session.h"
-#include "helper/store/collect.h"
+#include "helper/store/modes.h"
 #include "tests/unit/store_scene.h"
 
-/* ---- the client, and the collector ---- */
+/* ---- the client ---- */
 
 static size_t config_length;
 
@@ -27,36 +25,14 @@ void ces_report_send(const struct ces_wire_schema *schema, const void *event, bo
 		   image->config == NULL ? "" : " with its configuration");
 }
 
-int ces_report_done(void)
-{
-	(void)step("done");
-	return 0;
-}
-
-void ces_collect_soon(const struct ces_session *of, bool empties)
-{
-	ck_assert_int_eq(of->store.dir, store.dir);
-	ck_assert_int_eq(of->runs, runs);
-	ck_assert(empties);
-	(void)step("collect");
-}
-
 /* ---- the user ---- */
 
-static struct ces_request request;
-static struct ces_session session;
+static struct ces_store_order order;
 
 static void begin(void)
 {
-	static char me[] = "me";
-
 	scene_begin();
-	request = (struct ces_request){0};
-	session = (struct ces_session){.uid = 1234,
-				       .caller = {.uid = 1234, .user = me},
-				       .request = &request,
-				       .runs = runs,
-				       .store = store};
+	order = (struct ces_store_order){.uid = 1234, .user = "me"};
 	note_steps(0);
 }
 
@@ -75,7 +51,7 @@ static void give(const char *reference, const char *user, uint64_t pulled)
 
 static void ask(const char *image)
 {
-	request.image = (char *)(uintptr_t)image;
+	(void)snprintf(order.image, sizeof(order.image), "%s", image == NULL ? "" : image);
 }
 
 #define TOOL "ghcr.io/lab/tool:1"
@@ -84,12 +60,12 @@ static void ask(const char *image)
 START_TEST(a_user_sees_their_own_images_and_those_of_no_other_with_the_same_number)
 {
 	give("ghcr.io/lab/other:1", "other", 5);
-	ck_assert_int_eq(ces_verb_images(&session, &err), 0);
-	ck_assert_str_eq(steps, "done\n");
+	ck_assert_int_eq(ces_mode_list(&order, &store, &err), 0);
+	ck_assert_str_eq(steps, "");
 	give(TOOL, "me", 5);
 	note_steps(0);
-	ck_assert_int_eq(ces_verb_images(&session, &err), 0);
-	ck_assert_str_eq(steps, SAYS "done\n");
+	ck_assert_int_eq(ces_mode_list(&order, &store, &err), 0);
+	ck_assert_str_eq(steps, SAYS);
 }
 END_TEST
 
@@ -97,7 +73,7 @@ START_TEST(a_list_that_is_not_whole_is_an_error)
 {
 	give(TOOL, "me", 5);
 	ck_assert_int_eq(fchmodat(store.grants, "1234", 0755, 0), 0);
-	ck_assert_int_eq(ces_verb_images(&session, &err), -1);
+	ck_assert_int_eq(ces_mode_list(&order, &store, &err), -1);
 	ck_assert_int_eq(err.code, CES_E_HOST);
 	ck_assert_str_eq(steps, "");
 }
@@ -120,12 +96,11 @@ START_TEST(an_image_is_inspected_with_its_configuration_if_that_fits)
 	give(TOOL, "me", 5);
 	have_config(CES_EVENT_CONFIG_MAX + (unsigned)_i);
 	ask(TOOL);
-	ck_assert_int_eq(ces_verb_inspect(&session, &err), 0);
+	ck_assert_int_eq(ces_mode_inspect(&order, &store, &err), 0);
 	ck_assert_uint_eq(config_length, _i == 0 ? CES_EVENT_CONFIG_MAX : 0);
-	ck_assert_ptr_nonnull(strstr(steps, "done\n"));
 	note_steps(0);
-	ck_assert_int_eq(ces_verb_images(&session, &err), 0);
-	ck_assert_str_eq(steps, SAYS "done\n"); /* without it */
+	ck_assert_int_eq(ces_mode_list(&order, &store, &err), 0);
+	ck_assert_str_eq(steps, SAYS); /* without it */
 }
 END_TEST
 
@@ -139,23 +114,23 @@ START_TEST(an_image_that_is_no_image_or_not_theirs_is_not_inspected)
 	give(TOOL, "me", 5);
 	give("ghcr.io/lab/other:1", "other", 5);
 	ask(names[_i]);
-	ck_assert_int_eq(ces_verb_inspect(&session, &err), -1);
+	ck_assert_int_eq(ces_mode_inspect(&order, &store, &err), -1);
 	ck_assert_int_eq(err.code, refusals[_i]);
 	ck_assert_str_eq(steps, "");
 }
 END_TEST
 
-START_TEST(an_image_that_is_removed_is_collected_and_one_that_is_not_there_is_not)
+START_TEST(an_image_is_removed_once)
 {
 	give(TOOL, "me", 5);
 	ask(TOOL);
-	ck_assert_int_eq(ces_verb_remove(&session, &err), 0);
-	ck_assert_str_eq(steps, "collect\ndone\n");
+	ck_assert_int_eq(ces_mode_remove(&order, &store, &err), 0);
+	ck_assert_str_eq(steps, "");
 	note_steps(0);
-	ck_assert_int_eq(ces_verb_remove(&session, &err), -1);
+	ck_assert_int_eq(ces_mode_remove(&order, &store, &err), -1);
 	ck_assert_int_eq(err.code, CES_E_NOTFOUND);
 	ask(NULL);
-	ck_assert_int_eq(ces_verb_remove(&session, &err), -1);
+	ck_assert_int_eq(ces_mode_remove(&order, &store, &err), -1);
 	ck_assert_int_eq(err.code, CES_E_USAGE);
 	ck_assert_str_eq(steps, "");
 }
@@ -165,7 +140,7 @@ START_TEST(a_removal_says_nothing_of_another_account_with_the_same_number)
 {
 	give(TOOL, "other", 5);
 	ask(TOOL);
-	ck_assert_int_eq(ces_verb_remove(&session, &err), -1);
+	ck_assert_int_eq(ces_mode_remove(&order, &store, &err), -1);
 	ck_assert_int_eq(err.code, CES_E_NOTFOUND);
 	ck_assert_str_eq(steps, "");
 }
@@ -175,11 +150,11 @@ START_TEST(a_reference_with_a_digest_names_the_image_whatever_its_tag_is)
 {
 	give("ghcr.io/lab/tool@" D1, "me", 5);
 	ask("ghcr.io/lab/tool:7@" D1);
-	ck_assert_int_eq(ces_verb_inspect(&session, &err), 0);
-	ck_assert_int_eq(ces_verb_remove(&session, &err), 0);
+	ck_assert_int_eq(ces_mode_inspect(&order, &store, &err), 0);
+	ck_assert_int_eq(ces_mode_remove(&order, &store, &err), 0);
 	give("ghcr.io/lab/tool:latest", "me", 5);
 	ask("ghcr.io/lab/tool");
-	ck_assert_int_eq(ces_verb_remove(&session, &err), 0);
+	ck_assert_int_eq(ces_mode_remove(&order, &store, &err), 0);
 }
 END_TEST
 
@@ -192,7 +167,7 @@ int main(void)
 	tcase_add_loop_test(t, an_image_is_inspected_with_its_configuration_if_that_fits, 0, 2);
 	tcase_add_loop_test(t, an_image_that_is_no_image_or_not_theirs_is_not_inspected, 0,
 			    CES_COUNT(names));
-	tcase_add_test(t, an_image_that_is_removed_is_collected_and_one_that_is_not_there_is_not);
+	tcase_add_test(t, an_image_is_removed_once);
 	tcase_add_test(t, a_removal_says_nothing_of_another_account_with_the_same_number);
 	tcase_add_test(t, a_reference_with_a_digest_names_the_image_whatever_its_tag_is);
 	return run_scenes_between("images", t, begin, scene_end);

@@ -12,7 +12,7 @@
 #include "helper/session/runs.h"
 #include "helper/session/session.h"
 #include "helper/clean/tree.h"
-#include "helper/store/collect.h"
+#include "helper/pull/collect.h"
 #include "helper/watch/finish.h"
 #include "tests/unit/hearing.h"
 #include "tests/unit/policy_fixture.h"
@@ -72,10 +72,10 @@ void ces_journal_flush(const struct ces_journal *journal)
 	note("denials are counted");
 }
 
-void ces_collect(const struct ces_session *of, bool empties)
+void ces_collect(const struct ces_session *of, bool soon)
 {
-	note("collects%s%s", of == &session ? "" : " elsewhere",
-	     empties ? "" : " and empties nothing");
+	ck_assert(!soon);
+	note("collects%s", of == &session ? "" : " elsewhere");
 }
 
 /* ---- the scene ---- */

@@ -1,5 +1,5 @@
 /* Tests how much of the store a user has, and sets of digests. */
-/* links: helper/store/quota.c helper/store/digests.c helper/store/grants.c helper/store/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c */
+/* links: helper/store/quota.c helper/store/digests.c helper/store/grants.c helper/store/store.c helper/session/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c */
 #include "helper/store/quota.h"
 
 #include <dlfcn.h>
@@ -18,7 +18,7 @@ static struct statvfs disk; /* f_frsize 0: the real one's error */
 
 int fstatvfs(int fd, struct statvfs *ret)
 {
-	ck_assert_int_eq(fd, store.dir);
+	ck_assert_int_eq(fd, store.layers);
 	*ret = disk;
 	errno = EIO;
 	return disk.f_frsize == 0 ? -1 : 0;
@@ -40,18 +40,14 @@ void *tsearch(const void *key, void **root, int (*compare)(const void *, const v
 
 /* ---- users and images ---- */
 
-static struct ces_host host;
-static struct ces_session session;
+static struct ces_store_order order;
 
 static void begin(void)
 {
-	static char me[] = "me";
-
 	scene_begin();
 	disk = (struct statvfs){.f_frsize = 4096, .f_blocks = 1000, .f_bavail = 100};
-	host = (struct ces_host){.store = {.space = 1000, .images = 3, .reserve = 4096}};
-	session = (struct ces_session){
-	    .uid = 1234, .caller = {.uid = 1234, .user = me}, .host = &host, .store = store};
+	order = (struct ces_store_order){
+	    .uid = 1234, .user = "me", .space = 1000, .images = 3, .reserve = 4096};
 }
 
 /* Gives the user an image of two layers. Its layers' sizes are their numbers. */
@@ -81,7 +77,8 @@ static int check(const char *reference, uint64_t *ret_left)
 {
 	const struct ces_strings none = {0};
 
-	return ces_quota_check(&session, reference, &none, ret_left, &err);
+	(void)snprintf(order.image, sizeof(order.image), "%s", reference);
+	return ces_quota_check(&order, &store, &none, ret_left, &err);
 }
 
 START_TEST(a_layer_in_two_images_counts_once)
@@ -97,7 +94,7 @@ START_TEST(a_layer_in_two_images_counts_once)
 	ck_assert_int_eq(check("ghcr.io/lab/tool:9", &left), 0);
 	ck_assert_uint_eq(left, 400);
 	have_layer(digest(5), 5, D1);
-	ck_assert_int_eq(ces_quota_check(&session, "ghcr.io/lab/tool:9", &layers, &left, &err), 0);
+	ck_assert_int_eq(ces_quota_check(&order, &store, &layers, &left, &err), 0);
 	ck_assert_uint_eq(left, 395);
 }
 END_TEST
@@ -147,7 +144,7 @@ START_TEST(a_user_has_as_much_as_the_policy_says)
 
 	have_image(1, "me", 100, 200);
 	have_image(2, "me", 200, 300);
-	host.store.space = spaces[_i].space;
+	order.space = spaces[_i].space;
 	ck_assert_int_eq(check("ghcr.io/lab/tool:9", &left), spaces[_i].result);
 	ck_assert_uint_eq(left, spaces[_i].left);
 	if (spaces[_i].result == 0)
@@ -167,7 +164,7 @@ START_TEST(a_user_has_as_many_images_as_the_policy_says)
 	ck_assert_int_eq(check("ghcr.io/lab/tool:9", &left), -1);
 	ck_assert_int_eq(err.code, CES_E_LIMIT);
 	ck_assert_str_eq(err.rule, "host.user_limits.images");
-	host.store.images = 0;
+	order.images = 0;
 	ck_assert_int_eq(ces_store_remove_grant(&store, 1234, "ghcr.io/lab/tool:2", &err), 0);
 	ck_assert_int_eq(check("ghcr.io/lab/tool:9", &left), -1);
 }
@@ -181,7 +178,7 @@ START_TEST(an_image_without_its_record_takes_no_space_but_a_place)
 	put_text(store.images, part(digest(0x10001), "record"), "torn");
 	ck_assert_int_eq(check("ghcr.io/lab/tool:9", &left), 0);
 	ck_assert_uint_eq(left, 1000);
-	host.store.images = 1;
+	order.images = 1;
 	ck_assert_int_eq(check("ghcr.io/lab/tool:9", &left), -1);
 }
 END_TEST
@@ -191,7 +188,7 @@ START_TEST(what_cannot_be_read_allows_nothing)
 	uint64_t left;
 
 	if (_i == 0) {
-		host.store.space = 0;
+		order.space = 0;
 		disk.f_frsize = 0;
 	} else {
 		have_image(1, "me", 100, 200);
@@ -230,12 +227,13 @@ static const struct {
 START_TEST(there_is_room_for_what_the_disk_has_beside_the_reserve)
 {
 	disk.f_bavail = rooms[_i].blocks;
-	host.store.reserve = rooms[_i].reserve;
-	ck_assert_int_eq(ces_quota_room(&session, rooms[_i].needed, &err), rooms[_i].result);
+	order.reserve = rooms[_i].reserve;
+	ck_assert_int_eq(ces_quota_room(&store, order.reserve, rooms[_i].needed, &err),
+			 rooms[_i].result);
 	if (rooms[_i].result < 0)
 		ck_assert_int_eq(err.code, CES_E_HOST);
 	disk.f_frsize = 0;
-	ck_assert_int_eq(ces_quota_room(&session, 0, &err), -1);
+	ck_assert_int_eq(ces_quota_room(&store, order.reserve, 0, &err), -1);
 }
 END_TEST
 

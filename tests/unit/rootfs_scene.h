@@ -184,7 +184,7 @@ void ces_selinux_file_context(const struct ces_selinux *selinux, char ret[CES_SE
 	strcpy(ret, context_is);
 }
 
-/* (of helper/store/store.c: a layer is a directory of the test's) */
+/* (of helper/session/store_open.c: a layer is a directory of the test's) */
 int ces_store_open_layer(const struct ces_store *store, const char *diff_id, int *ret,
 			 struct ces_error *ret_err)
 {

@@ -22,7 +22,7 @@
 #include "helper/session/record.h"
 #include "helper/session/runs.h"
 #include "helper/session/weaken.h"
-#include "helper/store/signed.h"
+#include "helper/session/signed.h"
 #include "helper/watch/finish.h"
 #include "helper/session/object.h"
 #include "helper/watch/list.h"
@@ -37,6 +37,7 @@ static struct {
 	const char *grant_digest, *top_digest;
 	struct ces_image_record image;
 	bool image_damaged;
+	bool image_unproven;           /* its record is not what its documents say */
 	struct ces_run_record runs[8]; /* of the register */
 	bool alive[8];
 	size_t n_runs, before; /* how many wait for longer */
@@ -76,10 +77,10 @@ int poll(struct pollfd *fds, nfds_t n, int ms)
 	return world.ended;
 }
 
-int ces_store_read_grant(const struct ces_store *store, const struct ces_caller *caller,
+int ces_store_read_grant(const struct ces_store *store, uid_t uid, const char *user,
 			 const char *reference, struct ces_grant *ret, struct ces_error *ret_err)
 {
-	ck_assert(store == &session.store && caller == &session.caller);
+	ck_assert(store == &session.store && uid == session.uid && user == session.caller.user);
 	ret->digest = (char *)(uintptr_t)world.grant_digest;
 	ret->top_digest = (char *)(uintptr_t)world.top_digest;
 	ret->reference = "ghcr.io/lab/tool:1";
@@ -95,6 +96,12 @@ int ces_store_load_image(const struct ces_store *store, const char *digest,
 		return ces_error_set(ret_err, CES_E_IMAGE, "damaged");
 	*ret = world.image;
 	return PLAY("image");
+}
+
+bool ces_store_proves(const struct ces_store *store, const struct ces_image_record *record)
+{
+	ck_assert(store == &session.store && record->digest != NULL);
+	return !world.image_unproven;
 }
 
 int ces_signed_check_kept(const struct ces_store *store, const struct ces_decision *by,

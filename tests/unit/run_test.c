@@ -187,6 +187,15 @@ START_TEST(an_image_whose_record_is_damaged_does_not_run)
 }
 END_TEST
 
+START_TEST(an_image_whose_record_its_documents_do_not_prove_does_not_run)
+{
+	world.image_unproven = true;
+	ck_assert_int_lt(run(), 0);
+	ck_assert_int_eq(err.code, CES_E_NOTFOUND);
+	ck_assert_uint_eq(steps_count("signatures"), 0);
+}
+END_TEST
+
 static const struct {
 	const char *locked, *digest, *top;
 	bool good;
@@ -308,6 +317,7 @@ int main(void)
 	tcase_add_test(t, a_scratch_of_the_sites_own_is_not_to_be_removed);
 	tcase_add_loop_test(t, the_map_is_that_of_the_identity, 0, CES_COUNT(maps));
 	tcase_add_loop_test(t, an_image_whose_record_is_damaged_does_not_run, 0, CES_COUNT(images));
+	tcase_add_test(t, an_image_whose_record_its_documents_do_not_prove_does_not_run);
 	tcase_add_loop_test(t, a_locked_image_runs_at_its_digest_alone, 0, CES_COUNT(locks));
 	tcase_add_test(t, layers_that_are_on_no_base_of_the_rule_do_not_run);
 	tcase_add_test(t, without_a_command_there_is_no_run);

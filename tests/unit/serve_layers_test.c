@@ -1,6 +1,6 @@
 /* Tests root's steps for the layers of a pull, against a ces-resolve that has been taken over: what
  * is unpacked where, and what is committed. */
-/* links: helper/store/serve.c helper/store/serve_layers.c helper/store/workers.c helper/store/claim.c helper/store/quota.c helper/store/digests.c helper/store/store.c helper/store/grants.c helper/core/beneath.c helper/core/spawn.c helper/core/capability.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c helper/session/runs.c helper/session/mounts.c helper/session/report.c helper/session/account.c helper/session/userns.c helper/session/idmap.c helper/launch/overlay.c */
+/* links: helper/store/serve.c helper/store/serve_layers.c helper/store/claim.c helper/store/quota.c helper/store/digests.c helper/store/store.c helper/session/store.c helper/session/store_open.c helper/store/grants.c helper/pull/steps.c helper/pull/layers.c helper/pull/workers.c helper/core/beneath.c helper/core/spawn.c helper/core/capability.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c helper/session/runs.c helper/session/mounts.c helper/session/report.c helper/session/account.c helper/session/userns.c helper/session/idmap.c helper/launch/overlay.c */
 #include "tests/unit/serve_scene.h"
 
 /* ---- which layers there are ---- */
@@ -14,8 +14,7 @@ int flock(int fd, int operation)
 
 	if (steps_noted && is_lock(fd) && operation == (LOCK_EX | LOCK_NB)) {
 		ck_assert_int_eq(
-		    ces_object_read(pull.entry, "record", &ces_run_record_schema, &record, &err),
-		    0);
+		    ces_object_read(entry, "record", &ces_run_record_schema, &record, &err), 0);
 		entered = record.digest != NULL && strcmp(record.digest, top_digest) == 0
 			      ? record.layers.n
 			      : 0;
@@ -87,7 +86,7 @@ START_TEST(room_is_what_the_file_system_has_beside_the_reserve)
 	ck_assert_int_eq(serve(), -1);
 	ck_assert_ptr_nonnull(strstr(err.text, "no space for the image"));
 	n_script--;
-	host.store.reserve = UINT64_MAX;
+	order.reserve = UINT64_MAX;
 	pull.n = 0;
 	ck_assert_int_eq(serve(), -1);
 	ck_assert_ptr_nonnull(strstr(err.text, "no space for the image"));
@@ -99,8 +98,8 @@ static int take_claim(const char *of) /* as another pull does */
 	char name[80];
 	int fd;
 
-	(void)snprintf(name, sizeof(name), ".layer-%s", of + 7);
-	fd = openat(runs, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	(void)snprintf(name, sizeof(name), "layer-%s", of + 7);
+	fd = openat(store.locks, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	ck_assert_int_eq(flock(fd, LOCK_EX), 0);
 	return fd;
 }
@@ -109,8 +108,8 @@ static void drop_claim(const char *of, int fd)
 {
 	char name[80];
 
-	(void)snprintf(name, sizeof(name), ".layer-%s", of + 7);
-	ck_assert_int_eq(unlinkat(runs, name, 0), 0);
+	(void)snprintf(name, sizeof(name), "layer-%s", of + 7);
+	ck_assert_int_eq(unlinkat(store.locks, name, 0), 0);
 	close(fd);
 }
 
@@ -241,20 +240,6 @@ START_TEST(what_was_committed_can_be_unpacked_anew_and_must_be_whole_anew)
 }
 END_TEST
 
-START_TEST(a_layer_that_another_pull_has_stored_stays_and_the_second_is_removed)
-{
-	make_image(1);
-	have_layer(diff_id(0), 7, D1);
-	reach(CES_FETCHING);
-	SAY(.kind = CES_WISH_UNPACK);
-	SAY(.kind = CES_WISH_COMMIT, .size = 10);
-	served();
-	ck_assert_uint_eq(ces_store_layer_size(&store, diff_id(0)), 7);
-	ck_assert_uint_eq(count(store.staging), 0);
-	ck_assert_ptr_eq(cleaning, pull.session);
-}
-END_TEST
-
 START_TEST(a_layer_is_committed_when_its_worker_has_done_its_job)
 {
 	make_image(2);
@@ -266,7 +251,10 @@ START_TEST(a_layer_is_committed_when_its_worker_has_done_its_job)
 	note_steps(0);
 	served();
 	ck_assert_str_eq(steps, "lock\n" UNPACKED "trusted.overlay.opaque=y directory\nlock\n");
-	ck_assert(is_there(store.layers, part(diff_id(1), "fs/directory")));
+	ck_assert(is_there(store.layers, part(diff_id(1), "root/fs/directory")));
+	has_text(store.layers, part(diff_id(1), "root/diff_id"), diff_id(1));
+	ck_assert_uint_eq(mode_of(store.layers, part(diff_id(1), "root")), 0700);
+	ck_assert_uint_eq(mode_of(store.layers, part(diff_id(1), "root/fs")), 0755);
 	ck_assert(ces_store_layer_from(&store, diff_id(1), blob(1)));
 	ck_assert(is_there(store.layers, part(diff_id(1), "unsettled")));
 	ck_assert_uint_eq(count(store.layers), 1);
@@ -461,7 +449,6 @@ int main(void)
 	tcase_add_loop_test(t, when_a_step_of_unpacking_fails_nothing_is_started, 0, 2);
 	tcase_add_loop_test(t, a_layer_is_unpacked_once_at_a_time_and_three_layers_at_once, 0, 2);
 	tcase_add_test(t, what_was_committed_can_be_unpacked_anew_and_must_be_whole_anew);
-	tcase_add_test(t, a_layer_that_another_pull_has_stored_stays_and_the_second_is_removed);
 	tcase_add_loop_test(t, a_layer_is_committed_when_its_worker_has_done_its_job, 0, 2);
 	tcase_add_loop_test(t, a_layer_whose_worker_did_not_do_its_job_is_not_committed, 0, 4);
 	tcase_add_loop_test(

@@ -1,8 +1,8 @@
 /* Makes a pull for one test, and a ces-resolve that sends wishes from a script. The store, the
- * register, the socket, the client's pipes and the processes are real. The test takes the place of
- * what needs the host's root: of the mounts, of marks on directories, of a change into another user
- * namespace, and of the program that a worker executes. It also takes the place of
- * helper/store/signed.c, which has a suite of its own. */
+ * register, the sockets, the client's pipe, root's side and the processes are real. The test takes
+ * the place of what needs the host's root: of the mounts, of marks on directories, of a change into
+ * another user namespace, and of the program that a worker executes. It also takes the place of
+ * helper/session/signed.c, which has a suite of its own. */
 #ifndef CES_TESTS_SERVE_SCENE_H
 #define CES_TESTS_SERVE_SCENE_H
 
@@ -21,10 +21,12 @@
 #include "common/wire_stream.h"
 #include "helper/core/fds.h"
 #include "helper/session/frames.h"
+#include "helper/session/signed.h"
 #include "helper/store/serve_internal.h"
-#include "helper/store/signed.h"
-#include "tests/unit/clean_stand_in.h"
+#define SCENE_HAS_ROOT
 #include "tests/unit/store_scene.h"
+
+#include "tests/unit/root_line.h"
 
 /* ---- what the processes of one test share ---- */
 
@@ -148,13 +150,6 @@ int ces_signed_check(const struct ces_decision *decision, const char *image, con
 	return signatures == CES_OK ? 0 : ces_error_set(ret_err, signatures, "too few have signed");
 }
 
-int ces_signed_keep(const struct ces_store *where, const struct ces_decision *decision,
-		    const char *image, const struct ces_bytes *bag, struct ces_error *ret_err)
-{
-	(void)where, (void)decision, (void)ret_err;
-	return step("keep %zu bytes of %.10s", bag->length, image + 7) ? -1 : 0;
-}
-
 /* ---- the script of ces-resolve ---- */
 
 struct wish {
@@ -249,8 +244,8 @@ static void look_at_claims(void)
 	for (unsigned i = 0; i < 2; i++) {
 		CES_CLEANUP_FD int fd = -1;
 
-		(void)snprintf(name, sizeof(name), ".layer-%s", blob(i) + strlen("sha256:"));
-		fd = openat(runs, name, O_RDONLY | O_CLOEXEC);
+		(void)snprintf(name, sizeof(name), "layer-%s", blob(i) + strlen("sha256:"));
+		fd = openat(store.locks, name, O_RDONLY | O_CLOEXEC);
 		shared->claims += fd >= 0;
 		(void)!read(fd, &shared->claimed[i], sizeof(shared->claimed[i]));
 	}
@@ -286,9 +281,10 @@ static struct ces_decision decision;
 static struct ces_host host;
 static struct ces_request request;
 static struct ces_session session;
-static struct ces_signers signers;
+static struct ces_store_order order;
 static struct ces_pull pull;
-static int client, events; /* the client's ends of its pipes */
+static int entry;  /* of the pull in the register */
+static int events; /* the client's end of its pipe */
 
 #define PULL_NAME "pull-0123456789"
 
@@ -302,32 +298,23 @@ static void pull_begin(void)
 	    mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(shared, MAP_FAILED);
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-	client = ends[1];
-	ck_assert_int_eq(dup2(ends[0], CES_FD_REQUEST), CES_FD_REQUEST);
-	close(ends[0]);
-	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
 	events = ends[0];
 	ck_assert_int_eq(dup2(ends[1], CES_FD_EVENT), CES_FD_EVENT);
 	close(ends[1]);
-	host = (struct ces_host){.store = {.space = 1 << 20, .images = 5, .reserve = 4096}};
-	session = (struct ces_session){.uid = 1234,
-				       .caller = {.uid = 1234, .user = (char[]){"me"}},
-				       .request = &request,
-				       .host = &host,
-				       .runs = runs,
-				       .store = store};
+	host = (struct ces_host){.store = {.reserve = 4096}};
+	session = (struct ces_session){
+	    .uid = 1234, .request = &request, .host = &host, .runs = runs, .store = store};
 	decision = (struct ces_decision){.rule = "projects.p.images[0]"};
+	order = (struct ces_store_order){.uid = 1234,
+					 .user = "me",
+					 .image = "ghcr.io/lab/tool:1",
+					 .space = 1 << 20,
+					 .images = 5,
+					 .reserve = 4096};
 	userns = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	pull = (struct ces_pull){.decision = &decision,
-				 .session = &session,
-				 .signers = &signers,
-				 .store = &session.store,
-				 .reference = "ghcr.io/lab/tool:1",
-				 .left = 1 << 20,
-				 .userns = userns,
-				 .fetcher = CES_WORKER_NONE,
-				 .resolver = CES_WORKER_NONE};
-	ck_assert_int_eq(ces_runs_enter(runs, &record, &pull.entry, &stop, &err), 0);
+	pull = (struct ces_pull){
+	    .order = &order, .store = &session.store, .left = 1 << 20, .resolver = -1};
+	ck_assert_int_eq(ces_runs_enter(runs, &record, &entry, &stop, &err), 0);
 	close(stop);
 	n_script = 0;
 	signatures = CES_OK;
@@ -340,19 +327,35 @@ static void pull_end(void)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	steps_noted = false;
-	ck_assert_uint_eq(count(store.staging), 0);
+	ck_assert_uint_eq(count(store.staging) + count(store.trash) + count(store.locks), 0);
 	ck_assert_uint_eq(count(runs), 1); /* the entry itself */
 	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
 	ck_assert_int_eq(errno, ECHILD);
-	close(pull.entry);
+	close(entry);
 	close(userns);
-	ces_cleanup_close(&client);
 	close(events);
-	ck_assert_int_eq(dup2(null, CES_FD_REQUEST), CES_FD_REQUEST);
 	ck_assert_int_eq(dup2(null, CES_FD_EVENT), CES_FD_EVENT);
 	close(null);
 	ck_assert_int_eq(munmap(shared, sizeof(*shared)), 0);
 	scene_end();
+}
+
+/* Begins root's side anew, after the start of the workers, and gives ces-store its order. */
+static void begin_root(void)
+{
+	line_begin(&session.store, runs, CES_TURN_LOOK);
+	at_root.session = &session;
+	at_root.decision = &decision;
+	at_root.entry = entry;
+	at_root.userns = userns;
+	memcpy(order.named, decision.image.digest, sizeof(order.named));
+	(void)strcpy(order.signers, decision.signed_by.n > 0 ? D2 : "");
+}
+
+static void end_root(void)
+{
+	at_root.userns = -1;
+	line_end();
 }
 
 /* Serves the script. */
@@ -365,14 +368,15 @@ static int serve(void)
 	pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
-		close(client);
 		to_session = pair[1];
 		be_resolve();
 	}
 	close(pair[1]);
-	pull.resolver.socket = pair[0];
+	pull.resolver = pair[0];
 	err = (struct ces_error){0};
+	begin_root();
 	result = ces_serve_pull(&pull, &err);
+	end_root();
 	close(pair[0]);
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
 	return result;
@@ -404,7 +408,7 @@ static inline void refused(void)
 	ck_assert_msg(is_refusal(), "%s", err.text);
 }
 
-/* Reserves the numbers of the client's pipes before Check opens anything. */
+/* Reserves the number of the client's pipe before Check opens anything. */
 static int run_pulls(const char *name, TCase *tests)
 {
 	for (int fd = CES_FD_REQUEST; fd <= CES_FD_EVENT; fd++)
@@ -420,7 +424,7 @@ static char manifest[16384], config[16384], top_digest[CES_DIGEST_LENGTH + 1],
     config_digest[CES_DIGEST_LENGTH + 1];
 static unsigned n_layers;
 
-static void make_image(unsigned layers)
+static inline void make_image(unsigned layers)
 {
 	size_t used = 0;
 
@@ -437,7 +441,7 @@ static void make_image(unsigned layers)
 }
 
 /* Says the wishes of a pull up to a phase. */
-static void reach(enum ces_phase phase)
+static inline void reach(enum ces_phase phase)
 {
 	static char digests[2 * CES_LAYERS_MAX][CES_DIGEST_LENGTH + 1];
 

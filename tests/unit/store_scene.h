@@ -1,6 +1,7 @@
 /* Makes a store and a register for one test. The test is root of a user namespace of its own, so
- * that what it makes is root's, whichever user runs it. It also has the notes of the suites that
- * take the place of a system call: one line for each step, and one step that fails. */
+ * that what it makes is root's, whichever user runs it. There root and ces-store are one user. It
+ * also has the notes of the suites that take the place of a system call: one line for each step,
+ * and one step that fails. */
 #ifndef CES_TESTS_STORE_SCENE_H
 #define CES_TESTS_STORE_SCENE_H
 
@@ -23,9 +24,9 @@
 #include "common/io.h"
 #include "helper/session/object.h"
 #include "helper/session/runs.h"
-#include "helper/clean/tree.h"
+#include "helper/session/tree.h"
+#include "helper/store/root.h"
 #include "helper/store/store.h"
-#include "helper/store/store_internal.h"
 #include "tests/unit/policy_fixture.h"
 
 static char scene_path[40];
@@ -114,6 +115,16 @@ static inline int open_fds(void)
 	return n;
 }
 
+static inline int scene_open(const char *path)
+{
+	int fd;
+
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
 static inline void scene_begin(void)
 {
 	scene_fds = open_fds();
@@ -125,11 +136,18 @@ static inline void scene_begin(void)
 		       access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(scene_path));
 	ck_assert_int_eq(chdir(scene_path), 0);
-	ck_assert_int_eq(mkdir("var", 0700) | mkdir("var/lib", 0700) | mkdir("run", 0700), 0);
-	ck_assert_msg(ces_store_open(&store, &err) == 0, "%s", err.text);
-	ck_assert_int_eq(mkdir("run/ces", 0700), 0);
-	runs = open("run/ces", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_ge(runs, 0);
+	ck_assert_int_eq(mkdir("run", 0700), 0);
+	ck_assert_int_eq(mkdir("store", 0700), 0);
+	store = (struct ces_store)CES_STORE_NONE;
+	runs = scene_open("run/ces");
+	store.dir = open("store", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	store.layers = scene_open("store/layers");
+	store.images = scene_open("store/images");
+	store.grants = scene_open("store/grants");
+	store.staging = scene_open("store/staging");
+	store.trash = scene_open("store/trash");
+	store.locks = scene_open("store/locks");
+	store.runs = scene_open("store/runs");
 }
 
 /* (a lock is taken on an open file of its own) */
@@ -137,17 +155,15 @@ static inline bool is_lock(int fd)
 {
 	struct stat its, wanted;
 
-	return fstat(fd, &its) == 0 && fstat(store.lock, &wanted) == 0 &&
+	return fstat(fd, &its) == 0 && fstat(store.locks, &wanted) == 0 &&
 	       its.st_dev == wanted.st_dev && its.st_ino == wanted.st_ino;
 }
-
-#define STORE_NONE ((struct ces_store){-1, -1, -1, -1, -1, -1, -1})
 
 /* (in a program they go with its process) */
 static inline void close_store(struct ces_store *it)
 {
 	int *const fds[] = {&it->dir,     &it->layers, &it->images, &it->grants,
-			    &it->staging, &it->runs,   &it->lock};
+			    &it->staging, &it->trash,  &it->locks,  &it->runs};
 
 	for (size_t i = 0; i < CES_COUNT(fds); i++)
 		ces_cleanup_close(fds[i]);
@@ -210,15 +226,6 @@ static inline size_t count(int dir)
 	while (readdir(listing) != NULL)
 		n++;
 	return n - 2;
-}
-
-/* What was taken out of its place. */
-static inline size_t discarded(void)
-{
-	CES_CLEANUP_FD int fd =
-	    openat(store.dir, CES_STORE_TRASH, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 ? 0 : count(fd);
 }
 
 static inline bool is_there(int dir, const char *name)
@@ -287,14 +294,36 @@ static inline bool is_locked(int dir, const char *name)
 	return flock(fd, LOCK_EX | LOCK_NB) < 0;
 }
 
+/* The store's lock is on its directory. */
+static inline bool is_store_locked(void)
+{
+	return is_locked(store.locks, ".");
+}
+
+/* ---- root's part ---- */
+
+#ifndef SCENE_HAS_ROOT
+/* Removes what is discarded, as root does. Nothing else is asked for here. */
+int ces_root_ask(struct ces_step *step_asked, const void *bytes, size_t length,
+		 struct ces_step_answer *ret, int *ret_fd, struct ces_error *ret_err)
+{
+	(void)bytes, (void)length, (void)ret_err;
+	ck_assert_uint_eq(step_asked->kind, CES_STEP_EMPTY);
+	ck_assert(ret == NULL && ret_fd == NULL);
+	(void)ces_tree_remove(store.trash, step_asked->name);
+	return 0;
+}
+#endif
+
 /* Puts a layer of so many bytes into the store, as a pull does. */
 static inline void have_layer(const char *diff_id, uint64_t bytes, const char *blob)
 {
 	CES_CLEANUP_FD int staging = -1;
-	CES_CLEANUP_FD int fs = -1;
-	char name[32];
+	char name[CES_STEP_NAME + 1];
 
-	ck_assert_int_eq(ces_store_stage(&store, name, &staging, &fs, &err), 0);
+	ck_assert_int_eq(ces_store_stage(&store, name, &staging, &err), 0);
+	ck_assert_int_eq(mkdirat(staging, "root", 0700) | mkdirat(staging, "root/fs", 0755), 0);
+	put_text(staging, "root/diff_id", diff_id);
 	ck_assert_int_eq(ces_store_note_layer(staging, bytes, blob, &err), 0);
 	ck_assert_int_eq(ces_store_commit_layer(&store, name, diff_id, &err), 0);
 }

@@ -1,7 +1,7 @@
 /* Tests how the workers of a pull are started, and which order each gets: the test takes the place
  * of the processes, and reads their orders. */
-/* links: helper/store/workers.c helper/session/idmap.c helper/core/beneath.c helper/session/object.c helper/session/lock.c helper/clean/tree.c helper/session/runs.c helper/store/store.c helper/session/frames.c */
-#include "helper/store/workers.h"
+/* links: helper/pull/workers.c helper/session/idmap.c helper/core/beneath.c helper/session/object.c helper/session/lock.c helper/session/tree.c helper/session/runs.c helper/store/store.c helper/session/store.c helper/session/frames.c */
+#include "helper/pull/workers.h"
 
 #include <poll.h>
 #include <stdint.h>
@@ -17,7 +17,7 @@
 
 /* ---- what starts processes ---- */
 
-static int theirs[4]; /* the descriptors that the last worker got */
+static int theirs[8]; /* the descriptors that the last worker got */
 static size_t n_theirs;
 static int exit_status;
 
@@ -36,12 +36,15 @@ int ces_spawn_worker(const struct ces_spawn *how, struct ces_process *ret,
 {
 	if (step("start %s as %u:%u with %zu fds%s%s", strrchr(how->path, '/') + 1, how->uid,
 		 how->gid, how->n_fds, how->userns < 0 ? "" : " in a user namespace",
-		 how->netns == 0 ? "" : " and a network"))
+		 how->same_pids    ? " with its alarms"
+		 : how->netns == 0 ? ""
+				   : " and a network"))
 		return ces_error_set(ret_err, CES_E_HOST, "no process");
 	n_theirs = 0;
 	for (size_t i = 0; i < how->n_fds && i < CES_COUNT(theirs); i++) {
-		ck_assert_int_eq(fcntl(how->fds[i], F_GETFD), FD_CLOEXEC);
-		theirs[n_theirs++] = fcntl(how->fds[i], F_DUPFD_CLOEXEC, 300);
+		ck_assert(how->fds[i] < 0 || fcntl(how->fds[i], F_GETFD) == FD_CLOEXEC);
+		theirs[n_theirs++] =
+		    how->fds[i] < 0 ? -1 : fcntl(how->fds[i], F_DUPFD_CLOEXEC, 300);
 	}
 	ret->pid = 4321;
 	ret->pidfd = fcntl(0, F_DUPFD_CLOEXEC, 300);
@@ -127,7 +130,7 @@ static void begin(void)
 static void close_theirs(void)
 {
 	while (n_theirs > 0)
-		close(theirs[--n_theirs]);
+		ces_cleanup_close(&theirs[--n_theirs]);
 }
 
 static void end(void)
@@ -156,6 +159,63 @@ static int take_order(void *ret, size_t size)
 		memcpy(&fd, CMSG_DATA((struct cmsghdr *)control), sizeof(fd));
 	return fd;
 }
+
+/* ---- ces-store ---- */
+
+static bool is_same(int one, int other)
+{
+	struct stat first, second;
+
+	return fstat(one, &first) == 0 && fstat(other, &second) == 0 &&
+	       first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+START_TEST(ces_store_is_alone_in_its_namespaces_with_the_directories_of_the_store_and_its_order)
+{
+	static struct ces_store_order sent, got;
+	const int directories[] = {store.layers,  store.images, store.grants,
+				   store.staging, store.trash,  store.locks};
+	int event = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	store.uid = 950;
+	store.gid = 951;
+	sent = (struct ces_store_order){.mode = CES_STORE_PULL, .user = "me", .n = CES_LAYERS_MAX};
+	(void)strcpy(sent.layers[CES_LAYERS_MAX - 1], D2);
+	ck_assert_int_eq(ces_store_start(&store, &sent, event, &fetcher, &err), 0);
+	ck_assert_str_eq(steps,
+			 "user namespace:          0        950          1\n\n"
+			 "start ces-store as 0:0 with 8 fds in a user namespace with its alarms\n");
+	ck_assert_int_eq(take_order(&got, sizeof(got)), -1);
+	ck_assert_int_eq(memcmp(&got, &sent, sizeof(got)), 0);
+	ck_assert(is_same(theirs[CES_STORE_EVENT - 3], event));
+	for (size_t i = 0; i < CES_COUNT(directories); i++)
+		ck_assert(is_same(theirs[CES_STORE_LAYERS - 3 + (int)i], directories[i]));
+	close(event);
+}
+END_TEST
+
+START_TEST(a_ces_store_that_needs_no_directory_gets_none)
+{
+	static const struct ces_store_order order = {.mode = CES_STORE_SETTLE};
+	struct ces_store none = CES_STORE_NONE;
+
+	none.uid = none.gid = 950;
+	ck_assert_int_eq(ces_store_start(&none, &order, -1, &fetcher, &err), 0);
+	for (int i = 1; i < 8; i++)
+		ck_assert_int_eq(theirs[i], -1);
+}
+END_TEST
+
+START_TEST(when_a_step_to_ces_store_fails_no_later_one_is_done)
+{
+	static const struct ces_store_order order = {.mode = CES_STORE_LIST};
+
+	note_steps(_i);
+	ck_assert_int_eq(ces_store_start(&store, &order, -1, &fetcher, &err), -1);
+	ck_assert_int_eq(step_number, _i);
+	ck_assert_int_eq(err.code, CES_E_HOST);
+}
+END_TEST
 
 /* ---- ces-fetch ---- */
 
@@ -410,6 +470,11 @@ int main(void)
 {
 	TCase *t = tcase_create("workers");
 
+	tcase_add_test(
+	    t,
+	    ces_store_is_alone_in_its_namespaces_with_the_directories_of_the_store_and_its_order);
+	tcase_add_test(t, a_ces_store_that_needs_no_directory_gets_none);
+	tcase_add_loop_test(t, when_a_step_to_ces_store_fails_no_later_one_is_done, 1, 3);
 	tcase_add_test(t, ces_fetch_gets_one_registry_one_repository_and_the_login);
 	tcase_add_loop_test(t, an_endpoint_is_an_address_and_a_prefix_or_a_directory, 0,
 			    CES_COUNT(endpoints));

@@ -57,7 +57,7 @@ lab_label()
 lab_forget() # ETC
 {
 	local etc=$1 users groups file
-	local people='alice|bob|carol|dave|erin|frank' workers='ces-(parse|relay|(fetch|resolve|unpack)(-[2-4])?)'
+	local people='alice|bob|carol|dave|erin|frank' workers='ces-(parse|relay|store|(fetch|resolve|unpack)(-[2-4])?)'
 	users=$(awk -F: -v names="^($people|$workers)\$" '$1 ~ names || $3 >= 4401 && $3 <= 4409 { print $1 }' "$etc/passwd" |
 		paste -sd'|')
 	groups=$(awk -F: -v names="^($people|$workers|nsh-2024-000[1-4]|nsh-inferred)\$" '$1 ~ names ||
@@ -75,7 +75,7 @@ lab_forget() # ETC
 lab_users()
 {
 	local p u
-	for u in ces-parse ces-fetch ces-resolve ces-unpack ces-relay; do
+	for u in ces-parse ces-store ces-fetch ces-resolve ces-unpack ces-relay; do
 		useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin $u
 	done
 	for p in 1 2 3 4; do groupadd -g 441$p nsh-2024-000$p; done

@@ -1,6 +1,6 @@
 /* The signatures that an image rule wants, at a pull and at each run. */
-#ifndef CES_HELPER_STORE_SIGNED_H
-#define CES_HELPER_STORE_SIGNED_H
+#ifndef CES_HELPER_SESSION_SIGNED_H
+#define CES_HELPER_SESSION_SIGNED_H
 
 #include "helper/session/session.h"
 
@@ -18,8 +18,9 @@ int ces_signed_check_kept(const struct ces_store *store, const struct ces_decisi
 			  const struct ces_grant *grant, struct ces_signers *ret,
 			  struct ces_error *err);
 
-/* Keeps the documents beside the image's record. */
-int ces_signed_keep(const struct ces_store *store, const struct ces_decision *decision,
-		    const char *digest, const struct ces_bytes *bag, struct ces_error *err);
+/* The name under which ces-store keeps the documents: the digest of the repository. Documents of
+ * one repository leave those of another alone, which may have the same image, and other signatures
+ * of it. */
+void ces_signed_name(const struct ces_decision *decision, char ret[CES_DIGEST_LENGTH + 1]);
 
 #endif

@@ -1,11 +1,12 @@
-/* Starts the workers of a pull: ces-fetch, ces-resolve and each ces-unpack. Must not read anything
- * that they send. */
-#ifndef CES_HELPER_STORE_WORKERS_H
-#define CES_HELPER_STORE_WORKERS_H
+/* Starts ces-store, and the workers of a pull: ces-fetch, ces-resolve and each ces-unpack. Must not
+ * read anything that they send. */
+#ifndef CES_HELPER_PULL_WORKERS_H
+#define CES_HELPER_PULL_WORKERS_H
 
 #include "common/worker_order.h"
 #include "helper/core/spawn.h"
 #include "helper/session/session.h"
+#include "helper/store/step.h"
 
 #define PULL_SECONDS (6 * 3600) /* for the whole of a pull */
 
@@ -17,6 +18,12 @@ struct ces_worker {
 	{                                                                                          \
 		CES_PROCESS_NONE, -1                                                               \
 	}
+
+/* Starts a ces-store with its order. It has the directories of the store that are open (others -1),
+ * and event, unless -1. It is root of a user namespace of its own, in which there is nobody else.
+ */
+int ces_store_start(const struct ces_store *store, const struct ces_store_order *order, int event,
+		    struct ces_worker *ret, struct ces_error *err);
 
 /* Starts ces-fetch for the one registry and repository that the decision names, with the caller's
  * login; or ces-layout, where the policy names a directory in place of the registry. */

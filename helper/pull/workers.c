@@ -1,5 +1,5 @@
 /* Starts workers. Must not read anything that they send. */
-#include "helper/store/workers.h"
+#include "helper/pull/workers.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -14,6 +14,7 @@
 #include "common/packet.h"
 #include "common/paths.h"
 #include "common/request.h"
+#include "common/store.h"
 #include "helper/resolve/wish.h"
 #include "helper/session/account.h"
 #include "helper/session/userns.h"
@@ -88,6 +89,34 @@ static int start(const struct ces_session *session, enum ces_account account, co
 	fds[1] = beside;
 	how.fds = fds;
 	return ces_spawn_worker(&how, &ret->process, err);
+}
+
+int ces_store_start(const struct ces_store *store, const struct ces_store_order *order, int event,
+		    struct ces_worker *ret, struct ces_error *err)
+{
+	const struct ces_idmap map = {.uid = {{{0, store->uid, 1}}, 1},
+				      .gid = {{{0, store->gid, 1}}, 1}};
+	struct ces_spawn how = {.path = CES_STORE_PATH,
+				.n_fds = CES_STORE_FDS - CES_STORE_SESSION,
+				.same_pids = true}; /* for its locks, see lock.h */
+	CES_CLEANUP_FD int theirs = -1;
+	CES_CLEANUP_FD int userns = -1;
+	int pair[2];
+
+	if (ces_userns_make(&map, &userns, err) < 0)
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return ces_error_errno(err, CES_E_HOST, "socket pair");
+	ret->socket = pair[0];
+	theirs = pair[1];
+	how.userns = userns;
+	how.fds = (const int[]){theirs,        event,          store->layers, store->images,
+				store->grants, store->staging, store->trash,  store->locks};
+	if (ces_spawn_worker(&how, &ret->process, err) < 0)
+		return -1;
+	return ces_packet_send(ret->socket, order, sizeof(*order), -1, MSG_DONTWAIT) == 0
+		   ? 0
+		   : ces_error_errno(err, CES_E_HOST, "talking to ces-store");
 }
 
 int ces_fetcher_start(const struct ces_session *session, const struct ces_decision *decision,

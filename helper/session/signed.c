@@ -6,7 +6,7 @@
  * documents, which are kept and passed on as they came. The digests were made here, of the stored
  * bytes. A key that was replaced since the pull takes its signatures with it: nothing that was
  * found out at a pull is believed at a run. */
-#include "helper/store/signed.h"
+#include "helper/session/signed.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,9 +120,7 @@ int ces_signed_check(const struct ces_decision *decision, const char *digest,
 	return ces_decide_signed(decision, digest, answer.by[0] | answer.by[1], err);
 }
 
-/* Documents of one repository leave those of another alone, which may have the same image, and
- * other signatures of it. */
-static void kept_name(const struct ces_decision *decision, char ret[CES_DIGEST_LENGTH + 1])
+void ces_signed_name(const struct ces_decision *decision, char ret[CES_DIGEST_LENGTH + 1])
 {
 	char repository[CES_REFERENCE_MAX];
 
@@ -136,29 +134,19 @@ int ces_signed_check_kept(const struct ces_store *store, const struct ces_decisi
 			  struct ces_error *err)
 {
 	CES_CLEANUP_FREE char *bytes = NULL;
-	char name[CES_DIGEST_LENGTH + 1];
+	char name[CES_DIGEST_LENGTH + 1], path[160];
 	struct ces_bytes bag = {0};
 
 	if (decision->signed_by.n == 0)
 		return 0;
-	kept_name(decision, name);
-	if (ces_store_read_signed(store, grant->digest, name, CES_BAG_MAX, &bytes, &bag.length) ==
-	    0)
+	ces_signed_name(decision, name);
+	(void)snprintf(path, sizeof(path), "%s/signed-%s", ces_store_hex(grant->digest),
+		       ces_store_hex(name));
+	if (ces_store_read(store->images, path, CES_BAG_MAX, &bytes, &bag.length) == 0)
 		bag.bytes = bytes;
 	if (ces_signed_check(decision, grant->digest, grant->top_digest, &bag, ret, err) == 0)
 		return 0;
 	return err->code == CES_E_DENIED ? ces_error_rule(err, err->code, err->rule,
 							  "%.480s; then pull it again", err->text)
 					 : -1;
-}
-
-int ces_signed_keep(const struct ces_store *store, const struct ces_decision *decision,
-		    const char *digest, const struct ces_bytes *bag, struct ces_error *err)
-{
-	char name[CES_DIGEST_LENGTH + 1];
-
-	if (decision->signed_by.n == 0)
-		return 0;
-	kept_name(decision, name);
-	return ces_store_keep_signed(store, digest, name, bag, err);
 }
