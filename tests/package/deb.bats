@@ -147,7 +147,7 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 	for p in /usr/bin/ces-{client,policy} /usr/libexec/ces/ces-{helper,fetch,unpack,relay}; do in_bare ldd $p; done > $lab/ldd
 	[ "$(grep -c 'libc\.so\.6 => /' $lab/ldd)" -eq 6 ]
 	no grep 'not found' $lab/ldd
-	for u in ces-parse ces-fetch ces-resolve ces-unpack ces-relay; do
+	for u in ces-parse ces-store ces-fetch ces-resolve ces-unpack ces-relay; do
 		in_bare getent passwd $u | grep -q ':/usr/sbin/nologin$'
 		[ "$(in_bare passwd -S $u | cut -d' ' -f2)" = L ]
 	done
@@ -222,9 +222,11 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 @test "after an upgrade by dpkg a live run ends as it would have, and CES works" {
 	long_run
 	sum=$(sha256sum $policy)
+	old_store
 	dpkg_ --force-confdef -i "$(next)"
 	[ "$(sha256sum $policy)" = "$sum" ]
 	[ "$(ces alice ps --format json | jq -r '.[].run')" = "$number" ]
+	ces alice run -q $open/tools:1 true # (without another pull)
 	works
 	long_run_ends_well
 }

@@ -49,7 +49,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 		cmp "$p" "$CES_TOP/build/$(basename "$p")"
 		no grep -aqF "$CES_TOP" "$p"
 	done
-	[ "$(find "$rpms/programs" -name 'ces-*' | wc -l)" -eq 14 ]
+	[ "$(find "$rpms/programs" -name 'ces-*' | wc -l)" -eq 15 ]
 }
 
 @test "one file is privileged, the helper; root owns all files, and nobody else can change them" {
@@ -165,13 +165,13 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	[ -e $policy ]
 	[ -n "$(ls -A $store/layers/sha256)" ]
 	[ "$(journal_lines)" -eq "$records" ]
-	for u in ces-parse ces-fetch ces-resolve ces-unpack ces-relay; do userdel $u; done
+	for u in ces-parse ces-store ces-fetch ces-resolve ces-unpack ces-relay; do userdel $u; done
 	rm -rf "${store:?}"/* "$journal" $policy /run/ces /home/alice/outputs_*
 }
 
 @test "on a fresh machine the package makes accounts and directories, and everything is denied until there is a policy" {
 	rpm_ -i "$(package)"
-	for u in ces-parse ces-fetch ces-resolve ces-unpack ces-relay; do
+	for u in ces-parse ces-store ces-fetch ces-resolve ces-unpack ces-relay; do
 		getent passwd $u | grep -qE ':/usr/sbin/nologin$|:/sbin/nologin$'
 		[ "$(passwd -S $u | cut -d' ' -f2)" = L ]
 	done
@@ -209,10 +209,12 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 @test "after an upgrade runs are alive, the policy is the site's, and CES works" {
 	long_run
 	sum=$(sha256sum $policy)
+	old_store
 	rpm_ -U "$(next)"
 	rpm -q ces | grep -q '\.next'
 	[ "$(sha256sum $policy)" = "$sum" ]
 	[ "$(ces alice ps --format json | jq -r '.[].run')" = "$number" ]
+	ces alice run -q $open/tools:1 true # (without another pull)
 	works
 	long_run_ends_well
 }

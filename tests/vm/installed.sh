@@ -13,7 +13,7 @@ broken_and_mended()
 	found_and_mended problem helper 'is not setuid'
 	chmod 775 /usr/libexec/ces/ces-fetch
 	found_and_mended problem workers 'ces-fetch can be changed by others'
-	for user in ces-parse ces-fetch ces-resolve ces-unpack ces-relay; do
+	for user in ces-parse ces-store ces-fetch ces-resolve ces-unpack ces-relay; do
 		userdel $user
 		found_and_mended problem workers "there is no user $user"
 	done

@@ -36,6 +36,7 @@ labels()
 	labelled /usr/libexec/ces/ces-verify ces_parse_exec_t
 	labelled /usr/libexec/ces/ces-fetch ces_fetch_exec_t
 	labelled /usr/libexec/ces/ces-layout ces_layout_exec_t
+	labelled /usr/libexec/ces/ces-store ces_images_exec_t
 	labelled /usr/libexec/ces/ces-resolve ces_resolve_exec_t
 	labelled /usr/libexec/ces/ces-unpack ces_unpack_exec_t
 	labelled /usr/libexec/ces/ces-relay ces_relay_exec_t

@@ -87,6 +87,16 @@ layer() { find $store/layers -name patients -o -type f -path '*/fs/*' | head -n 
 	may_not ces_layout_t ls /run/ces
 }
 
+@test "ces-store reads no layer, policy, journal, data or home, and has no network" {
+	may_not ces_images_t nc -w 10 $lab_address 5001
+	may_not ces_images_t cat "$(layer)"
+	may_not ces_images_t cat /etc/ces/policy.json
+	may_not ces_images_t cat $journal
+	may_not ces_images_t ls /run/ces
+	may_not ces_images_t ls /safe_data/nsh-2024-0001
+	may_not ces_images_t ls /home/alice
+}
+
 @test "ces-resolve opens no policy, journal, store, layer, data, home or socket" {
 	may_not ces_resolve_t nc -w 10 $lab_address 5001
 	may_not ces_resolve_t cat /etc/ces/policy.json
