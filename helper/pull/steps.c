@@ -313,7 +313,7 @@ static const struct {
     [CES_STEP_USER] = {find_user, CES_TURN_FETCH, false},
     [CES_STEP_GRANT] = {announce_grant, CES_TURN_FETCH, false},
     [CES_STEP_BUSY] = {list_busy, CES_TURN_COLLECT, false},
-    [CES_STEP_EMPTY] = {empty, READS | CES_TURN_FETCH | CES_TURN_COLLECT, false},
+    [CES_STEP_EMPTY] = {empty, READS | CES_TURN_FETCH | CES_TURN_COLLECT, true},
     [CES_STEP_END] = {end, ENDS, false},
     [CES_STEP_FAILED] = {failed, ANY, false},
 };

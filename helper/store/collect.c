@@ -224,5 +224,7 @@ int ces_mode_collect(const struct ces_store_order *order, const struct ces_store
 			(void)usleep(PAUSE_US);
 	}
 	(void)ces_beneath_each(store->trash, trash_seen, &there);
-	return there ? ces_root_ask(&empty, NULL, 0, NULL, NULL, err) : 0;
+	return there && ces_store_name(empty.name) /* (that nothing has) */
+		   ? ces_root_ask(&empty, NULL, 0, NULL, NULL, err)
+		   : 0;
 }

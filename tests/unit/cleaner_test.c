@@ -1,6 +1,5 @@
-/* Tests root's side of ces-clean: what it is started with, that nobody waits for it for ever, and
- * that a directory of the store goes by its hand and then by root's. */
-/* links: helper/session/clean.c helper/store/clean.c helper/core/beneath.c */
+/* Tests root's side of ces-clean: what it is started with, and that nobody waits for it for ever. */
+/* links: helper/session/clean.c helper/core/beneath.c */
 #include "helper/session/clean.h"
 
 #include <check.h>
@@ -14,8 +13,6 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "helper/session/mounts.h"
-#include "helper/store/clean.h"
-#include "helper/store/workers.h"
 #include "tests/unit/directory.h"
 #include "tests/unit/noted.h"
 #include "tests/unit/policy_fixture.h"
@@ -30,7 +27,7 @@ static const char *fails = "";
 static int theirs = -1; /* the end of ces-clean */
 static struct ces_spawn how;
 static unsigned char answer;
-static bool answers, empties;
+static bool answers;
 
 int ces_mount_clone(int fd, bool read_only, int userns, int *ret, struct ces_error *err)
 {
@@ -68,15 +65,6 @@ int ces_process_end(struct ces_process *process, bool kill_it)
 	return 0;
 }
 
-int ces_unpacker_userns(const struct ces_session *session, int *ret, struct ces_error *err)
-{
-	(void)session;
-	if (strcmp(fails, "namespace") == 0)
-		return ces_error_set(err, CES_E_HOST, "no namespace");
-	*ret = fcntl(directory, F_DUPFD_CLOEXEC, USERNS);
-	return 0;
-}
-
 /* What ces-clean does, when somebody waits for it; or the time is over at once. */
 static int64_t ahead;
 
@@ -94,8 +82,6 @@ int poll(struct pollfd *fds, nfds_t n, int timeout)
 
 	ck_assert_int_eq(recv(theirs, &task, 1, MSG_DONTWAIT), 1);
 	note("task %u for %d s", task, (timeout + 999) / 1000);
-	if (empties)
-		(void)syscall(SYS_unlinkat, directory, "thing/file", 0);
 	if (!answers) {
 		ahead += timeout / 1000 + 1;
 		return 0;
@@ -107,23 +93,12 @@ int poll(struct pollfd *fds, nfds_t n, int timeout)
 	return (int)syscall(SYS_poll, fds, n, 0);
 }
 
-int unlinkat(int dir, const char *name, int flags)
-{
-	int result = (int)syscall(SYS_unlinkat, dir, name, flags), saved = errno;
-
-	note("remove%s %s%s", flags == AT_REMOVEDIR ? " directory" : "", name,
-	     result == 0 ? "" : ": no");
-	errno = saved;
-	return result;
-}
-
 static void set_up(void)
 {
 	directory_begin();
 	noted_begin();
 	answers = true;
 	answer = 0;
-	empties = true;
 }
 
 static void tear_down(void)
@@ -213,70 +188,6 @@ START_TEST(one_that_could_not_be_started_does_nothing)
 }
 END_TEST
 
-/* ---- the store's ---- */
-
-static struct ces_session session;
-
-static void put(const char *path)
-{
-	CES_CLEANUP_FD int fd = openat(directory, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-	ck_assert_int_ge(fd, 0);
-}
-
-static void make(void)
-{
-	ck_assert_int_eq(mkdirat(directory, "thing", 0700), 0);
-	put("thing/file");
-}
-
-START_TEST(a_directory_of_the_store_is_emptied_by_it_and_removed_by_root)
-{
-	size_t fds = open_fds();
-
-	make();
-	ck_assert_int_eq(ces_clean_tree(&session, directory, "thing"), 0);
-	ck_assert_ptr_nonnull(
-	    strstr(noted->text, "remove thing: no\nremove directory thing: no\nmount "));
-	ck_assert_ptr_nonnull(strstr(noted->text, " by owners\nstart ces-clean as 65534:0 with "
-						  "-1 8"));
-	ck_assert_uint_eq(open_fds(), fds);
-	ck_assert_int_eq(faccessat(directory, "thing", F_OK, 0), -1);
-}
-END_TEST
-
-/* Whatever it answers, only an empty directory goes. */
-START_TEST(what_it_did_not_empty_stays)
-{
-	static const char *const which[] = {"", "mount", "start", "namespace"};
-	size_t fds = open_fds();
-
-	make();
-	empties = false;
-	fails = which[_i];
-	ck_assert_int_eq(ces_clean_tree(&session, directory, "thing"), -1);
-	ck_assert_uint_eq(open_fds(), fds);
-	ck_assert_int_eq((int)syscall(SYS_unlinkat, directory, "thing/file", 0), 0);
-	ck_assert_int_eq((int)syscall(SYS_unlinkat, directory, "thing", AT_REMOVEDIR), 0);
-}
-END_TEST
-
-START_TEST(a_file_a_link_or_an_empty_directory_of_the_store_needs_no_process)
-{
-	make();
-	put("file");
-	ck_assert_int_eq(symlinkat("thing", directory, "link"), 0);
-	ck_assert_int_eq(ces_clean_tree(&session, directory, "file"), 0);
-	ck_assert_int_eq(ces_clean_tree(&session, directory, "link"), 0);
-	ck_assert_int_eq(ces_clean_tree(&session, directory, "none"), -1);
-	ck_assert_int_eq(mkdirat(directory, "empty", 0700), 0);
-	ck_assert_int_eq(ces_clean_tree(&session, directory, "empty"), 0);
-	NOTED("remove file\nremove link\nremove none: no\nremove empty: no\n"
-	      "remove directory empty\n");
-	ck_assert_int_eq(ces_clean_tree(&session, directory, "thing"), 0);
-}
-END_TEST
-
 int main(void)
 {
 	TCase *t = tcase_create("cleaner");
@@ -287,8 +198,5 @@ int main(void)
 	tcase_add_test(t, it_does_its_tasks_one_after_another);
 	tcase_add_loop_test(t, one_that_does_not_answer_is_ended_and_not_asked_again, 0, 2);
 	tcase_add_loop_test(t, one_that_could_not_be_started_does_nothing, 0, 2);
-	tcase_add_test(t, a_directory_of_the_store_is_emptied_by_it_and_removed_by_root);
-	tcase_add_loop_test(t, what_it_did_not_empty_stays, 0, 4);
-	tcase_add_test(t, a_file_a_link_or_an_empty_directory_of_the_store_needs_no_process);
 	return run_suite("cleaner", t);
 }

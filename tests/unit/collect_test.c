@@ -1,5 +1,5 @@
 /* Tests the collector: what it removes, what it keeps, and that nobody waits for it. */
-/* links: helper/store/collect.c helper/store/digests.c helper/store/grants.c helper/store/store.c helper/session/store.c helper/session/store_open.c helper/pull/steps.c helper/pull/layers.c helper/pull/workers.c helper/core/beneath.c helper/core/spawn.c helper/core/capability.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c helper/session/runs.c helper/session/mounts.c helper/session/account.c helper/session/userns.c helper/session/idmap.c helper/launch/overlay.c */
+/* links: helper/store/collect.c helper/store/digests.c helper/store/grants.c helper/store/store.c helper/session/store.c helper/session/store_open.c helper/pull/steps.c helper/pull/layers.c helper/pull/workers.c helper/core/beneath.c helper/core/spawn.c helper/core/capability.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c helper/session/runs.c helper/session/mounts.c helper/session/idmap.c helper/launch/overlay.c */
 #include "helper/store/modes.h"
 
 #include <dlfcn.h>
@@ -216,8 +216,11 @@ static void begin(void)
 static void run_collector(bool soon)
 {
 	const struct ces_store_order order = {.mode = CES_STORE_COLLECT, .soon = soon};
+	static const struct ces_host host = {.subid_first = 2000000000};
+	static struct ces_session session;
 
-	line_begin(&store, runs, CES_TURN_COLLECT);
+	session = (struct ces_session){.host = &host, .runs = runs, .store = store};
+	line_begin(&session, CES_TURN_COLLECT);
 	collecting = true;
 	(void)ces_mode_collect(&order, &store, &err);
 	collecting = false;
@@ -331,6 +334,14 @@ START_TEST(a_damaged_image_goes_although_somebody_has_it_and_its_layers_too)
 }
 END_TEST
 
+START_TEST(a_collector_that_has_nothing_to_remove_starts_no_ces_clean)
+{
+	cleanings = 0;
+	collect();
+	ck_assert_uint_eq(cleanings, 0);
+}
+END_TEST
+
 START_TEST(staging_of_a_dead_pull_and_old_trash_go_and_a_live_pulls_staging_stays)
 {
 	CES_CLEANUP_FD int live = -1;
@@ -344,14 +355,15 @@ START_TEST(staging_of_a_dead_pull_and_old_trash_go_and_a_live_pulls_staging_stay
 	ck_assert_int_eq(mkdirat(store.trash, "0123456789abcdef", 0700), 0);
 	put_text(store.trash, "0123456789abcdef/file", "");
 	put_text(store.trash, "fedcba9876543210", "");
-	put_text(store.trash, "no-name-of-ours-", ""); /* root is not asked about it */
+	put_text(store.trash, "no-name-of-ours-", "");
 	put_text(store.staging, "0000000000000000", "");
 	ck_assert_int_eq(symlinkat("../layers", store.staging, "1111111111111111"), 0);
 	run_collector(false);
 	ck_assert_uint_eq(count(store.staging), 1);
-	ck_assert_uint_eq(count(store.trash), 1);
+	ck_assert_uint_eq(count(store.trash), 0);
+	ck_assert_uint_eq(cleanings, 1); /* one ces-clean for all */
 	ck_assert(is_there(store.staging, name));
-	ck_assert_int_eq(ces_tree_remove(store.staging, name), 0);
+	ck_assert_int_eq(remove_tree(store.staging, name), 0);
 }
 END_TEST
 
@@ -502,6 +514,7 @@ int main(void)
 	tcase_add_loop_test(t, a_live_run_or_pull_keeps_its_image_and_its_grant, 0, 2);
 	tcase_add_test(t, a_pull_that_ends_meanwhile_is_seen_in_one_place_or_the_other);
 	tcase_add_test(t, a_damaged_image_goes_although_somebody_has_it_and_its_layers_too);
+	tcase_add_test(t, a_collector_that_has_nothing_to_remove_starts_no_ces_clean);
 	tcase_add_test(t, staging_of_a_dead_pull_and_old_trash_go_and_a_live_pulls_staging_stays);
 	tcase_add_loop_test(t, what_cannot_be_read_now_may_need_anything, 0, 5);
 	tcase_add_loop_test(t, a_directory_that_cannot_be_listed_may_have_anything, 0, 3);

@@ -1,5 +1,5 @@
 /* Tests grants: who has which image, since when, and that nobody waits for a change. */
-/* links: helper/store/grants.c helper/store/store.c helper/session/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c */
+/* links: helper/store/grants.c helper/store/store.c helper/session/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c */
 #include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>

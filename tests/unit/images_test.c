@@ -1,5 +1,5 @@
 /* Tests what a user can see of their images, and how they remove one. */
-/* links: helper/store/images.c helper/store/grants.c helper/store/store.c helper/session/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c */
+/* links: helper/store/images.c helper/store/grants.c helper/store/store.c helper/session/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c */
 #include <stdint.h>
 
 #include "common/event.h"

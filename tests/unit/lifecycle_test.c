@@ -72,7 +72,7 @@ void ces_journal_flush(const struct ces_journal *journal)
 	note("denials are counted");
 }
 
-void ces_collect(const struct ces_session *of, bool soon)
+void ces_collect(struct ces_session *of, bool soon)
 {
 	ck_assert(!soon);
 	note("collects%s", of == &session ? "" : " elsewhere");

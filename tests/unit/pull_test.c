@@ -1,7 +1,7 @@
 /* Tests a pull from its admission to its end on record: the order of root's steps, and for each
  * step that fails what is left. ces-store, what it asks for, and the journal's file are the test's.
  */
-/* links: helper/pull/pull.c helper/store/grants.c helper/store/store.c helper/session/store.c helper/session/store_open.c helper/core/beneath.c helper/core/spawn.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c helper/session/runs.c helper/session/journal.c helper/session/json.c */
+/* links: helper/pull/pull.c helper/store/grants.c helper/store/store.c helper/session/store.c helper/session/store_open.c helper/core/beneath.c helper/core/spawn.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c helper/session/runs.c helper/session/journal.c helper/session/json.c */
 #include <signal.h>
 #include <stdint.h>
 #include <sys/prctl.h>
@@ -78,9 +78,9 @@ unsigned alarm(unsigned seconds)
 	return 0;
 }
 
-void ces_collect_soon(const struct ces_store *where, int the_runs)
+void ces_collect_soon(const struct ces_session *of)
 {
-	ck_assert(where == &session.store && the_runs == runs);
+	ck_assert_ptr_eq(of, &session);
 	(void)step("collect");
 }
 
@@ -115,12 +115,11 @@ int ces_store_start(const struct ces_store *of, const struct ces_store_order *or
 	return step("ces-store") ? cannot("no ces-store", ret_err) : 0;
 }
 
-void ces_steps_begin(struct ces_steps *s, const struct ces_store *of, int the_runs,
-		     enum ces_turn turn)
+void ces_steps_begin(struct ces_steps *s, struct ces_session *of, enum ces_turn turn)
 {
 	if (getpid() == self)
-		ck_assert(of == &session.store && the_runs == runs && turn == CES_TURN_BEGIN);
-	*s = (struct ces_steps){.store = of};
+		ck_assert(of == &session && turn == CES_TURN_BEGIN);
+	*s = (struct ces_steps){.session = of, .store = &of->store};
 }
 
 void ces_steps_end(struct ces_steps *s)

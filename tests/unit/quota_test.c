@@ -1,5 +1,5 @@
 /* Tests how much of the store a user has, and sets of digests. */
-/* links: helper/store/quota.c helper/store/digests.c helper/store/grants.c helper/store/store.c helper/session/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c */
+/* links: helper/store/quota.c helper/store/digests.c helper/store/grants.c helper/store/store.c helper/session/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c */
 #include "helper/store/quota.h"
 
 #include <dlfcn.h>

@@ -7,17 +7,43 @@
 #include <sys/socket.h>
 
 #include "helper/pull/steps.h"
+#include "helper/session/account.h"
+#include "helper/session/userns.h"
 #include "helper/store/root.h"
+#include "tests/unit/clean_stand_in.h"
 
 static struct ces_steps at_root;
 static int line = -1; /* ces-store's end */
+static bool notes_accounts;
 
-static inline void line_begin(const struct ces_store *of, int register_fd, enum ces_turn turn)
+/* ---- the accounts of workers, and their user namespace ---- */
+
+int ces_account_take(int where, enum ces_account kind, uid_t *ret_uid, gid_t *ret_gid,
+		     struct ces_error *ret_err)
+{
+	ck_assert_int_eq(where, runs);
+	/* (a process can become no other user here, but a map needs one) */
+	*ret_uid = *ret_gid = kind == CES_ACCOUNT_UNPACK ? 900 : 0;
+	return notes_accounts && step("account %d", kind)
+		   ? ces_error_set(ret_err, CES_E_HOST, "no account")
+		   : 0;
+}
+
+int ces_userns_make(const struct ces_idmap *map, int *ret, struct ces_error *ret_err)
+{
+	(void)map, (void)ret_err;
+	*ret = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+	return 0;
+}
+
+/* ---- root's side ---- */
+
+static inline void line_begin(struct ces_session *of, enum ces_turn turn)
 {
 	int pair[2];
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	ces_steps_begin(&at_root, of, register_fd, turn);
+	ces_steps_begin(&at_root, of, turn);
 	at_root.worker.socket = pair[0];
 	line = pair[1];
 }
@@ -56,7 +82,7 @@ int ces_root_ask(struct ces_step *asked, const void *bytes, size_t length,
 {
 	if (line < 0) { /* while the test fills the store */
 		ck_assert_uint_eq(asked->kind, CES_STEP_EMPTY);
-		return ces_tree_remove(store.trash, asked->name);
+		return ces_tree_empty(store.trash);
 	}
 	ck_assert_uint_le(length, sizeof(asked->bytes));
 	asked->length = length;

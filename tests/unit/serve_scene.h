@@ -301,7 +301,7 @@ static void pull_begin(void)
 	events = ends[0];
 	ck_assert_int_eq(dup2(ends[1], CES_FD_EVENT), CES_FD_EVENT);
 	close(ends[1]);
-	host = (struct ces_host){.store = {.reserve = 4096}};
+	host = (struct ces_host){.subid_first = 2000000000, .store = {.reserve = 4096}};
 	session = (struct ces_session){
 	    .uid = 1234, .request = &request, .host = &host, .runs = runs, .store = store};
 	decision = (struct ces_decision){.rule = "projects.p.images[0]"};
@@ -343,8 +343,7 @@ static void pull_end(void)
 /* Begins root's side anew, after the start of the workers, and gives ces-store its order. */
 static void begin_root(void)
 {
-	line_begin(&session.store, runs, CES_TURN_LOOK);
-	at_root.session = &session;
+	line_begin(&session, CES_TURN_LOOK);
 	at_root.decision = &decision;
 	at_root.entry = entry;
 	at_root.userns = userns;
@@ -354,7 +353,8 @@ static void begin_root(void)
 
 static void end_root(void)
 {
-	at_root.userns = -1;
+	if (at_root.userns == userns) /* (one of a request's own goes with it) */
+		at_root.userns = -1;
 	line_end();
 }
 

@@ -1,6 +1,6 @@
 /* Tests ces-store's side of a pull against a ces-resolve that says anything at any time: each wish
  * in each phase, packets of each length, and each way to the end. */
-/* links: helper/store/serve.c helper/store/serve_layers.c helper/store/claim.c helper/store/quota.c helper/store/digests.c helper/store/store.c helper/session/store.c helper/session/store_open.c helper/store/grants.c helper/pull/steps.c helper/pull/layers.c helper/pull/workers.c helper/core/beneath.c helper/core/spawn.c helper/core/capability.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c helper/session/runs.c helper/session/mounts.c helper/session/report.c helper/session/account.c helper/session/userns.c helper/session/idmap.c helper/launch/overlay.c */
+/* links: helper/store/serve.c helper/store/serve_layers.c helper/store/claim.c helper/store/quota.c helper/store/digests.c helper/store/store.c helper/session/store.c helper/session/store_open.c helper/store/grants.c helper/pull/steps.c helper/pull/layers.c helper/pull/workers.c helper/core/beneath.c helper/core/spawn.c helper/core/capability.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c helper/session/runs.c helper/session/mounts.c helper/session/report.c helper/session/idmap.c helper/launch/overlay.c */
 #include "tests/unit/serve_scene.h"
 
 /* ---- order ---- */

@@ -1,7 +1,7 @@
 /* Tests who is asked about an image's signatures, with which keys, and what the answer allows. The
  * test takes the place of ces-verify: it looks at each question, and gives the answer of its
  * choice. */
-/* links: helper/session/signed.c helper/core/spawn.c helper/store/store.c helper/session/store.c helper/session/store_open.c helper/session/json.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c */
+/* links: helper/session/signed.c helper/core/spawn.c helper/store/store.c helper/session/store.c helper/session/store_open.c helper/session/json.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c */
 #include "helper/session/signed.h"
 
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* Tests root's steps for the documents and layers of a pull, against a ces-store that was taken
  * over: digests of each form, and staged directories that are not what they should be. */
-/* links: helper/pull/steps.c helper/pull/layers.c helper/pull/workers.c helper/store/serve.c helper/store/serve_layers.c helper/store/claim.c helper/store/quota.c helper/store/digests.c helper/store/store.c helper/session/store.c helper/session/store_open.c helper/store/grants.c helper/core/beneath.c helper/core/spawn.c helper/core/capability.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c helper/session/runs.c helper/session/mounts.c helper/session/report.c helper/session/idmap.c helper/launch/overlay.c */
+/* links: helper/pull/steps.c helper/pull/layers.c helper/pull/workers.c helper/store/serve.c helper/store/serve_layers.c helper/store/claim.c helper/store/quota.c helper/store/digests.c helper/store/store.c helper/session/store.c helper/session/store_open.c helper/store/grants.c helper/core/beneath.c helper/core/spawn.c helper/core/capability.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c helper/session/runs.c helper/session/mounts.c helper/session/report.c helper/session/idmap.c helper/launch/overlay.c */
 #include "tests/unit/steps_scene.h"
 
 /* ---- documents ---- */
@@ -86,7 +86,7 @@ START_TEST(documents_are_checked_whatever_ces_store_has_staged_and_nobody_is_wai
 	if (_i > 0)
 		ck_assert_int_eq(err.code, CES_E_HOST);
 	end_all();
-	ck_assert_uint_eq(count(store.staging), 0);
+	ck_assert_int_eq(remove_tree(store.staging, NAME), 0); /* (as the collector does) */
 }
 END_TEST
 
@@ -168,7 +168,7 @@ START_TEST(a_staged_name_that_is_no_new_directory_is_not_unpacked_into)
 	ck_assert_uint_eq(shared->n_jobs, 0);
 	ck_assert_uint_eq(count(store.layers), 0);
 	end_all();
-	(void)ces_tree_remove(store.staging, NAME);
+	(void)remove_tree(store.staging, NAME);
 }
 END_TEST
 
@@ -201,6 +201,7 @@ START_TEST(a_directory_that_takes_the_place_of_roots_own_is_not_unpacked_into)
 	ck_assert_int_eq(refused_by_root(), _i == 0);
 	ck_assert_uint_eq(shared->n_jobs, 0);
 	end_all();
+	ck_assert_int_eq(remove_tree(store.staging, NAME), 0);
 }
 END_TEST
 
@@ -218,8 +219,8 @@ START_TEST(three_layers_are_unpacked_at_once_each_under_a_name_of_its_own)
 	ck_assert_int_eq(unpack(_i == 0 ? names[3] : names[1]), -1);
 	ck_assert(refused_by_root());
 	end_all();
-	ck_assert_int_eq(ces_tree_remove(store.staging, names[3]), 0);
-	ck_assert_uint_eq(count(store.staging), 0);
+	for (size_t i = 0; i < CES_COUNT(names); i++)
+		ck_assert_int_eq(remove_tree(store.staging, names[i]), 0);
 }
 END_TEST
 
@@ -234,7 +235,7 @@ START_TEST(a_layer_without_two_digests_is_not_unpacked)
 	ck_assert_int_eq(ask_with(wanted, NULL, 0), -1);
 	ck_assert(refused_by_root());
 	end_all();
-	ck_assert_int_eq(ces_tree_remove(store.staging, NAME), 0);
+	ck_assert_int_eq(remove_tree(store.staging, NAME), 0);
 }
 END_TEST
 
@@ -257,8 +258,8 @@ START_TEST(a_layer_is_sealed_once_with_the_name_that_its_worker_has_checked)
 	ck_assert_int_eq(ASK(.kind = _i == 0 ? CES_STEP_COMMIT : CES_STEP_MARK, .name = NAME), -1);
 	ck_assert(refused_by_root());
 	end_all();
-	ck_assert_int_eq(ces_tree_remove(store.staging, NAME), 0);
-	ck_assert_int_eq(ces_tree_remove(store.staging, "1111111111111111"), 0);
+	ck_assert_int_eq(remove_tree(store.staging, NAME), 0);
+	ck_assert_int_eq(remove_tree(store.staging, "1111111111111111"), 0);
 }
 END_TEST
 
@@ -277,7 +278,7 @@ START_TEST(a_layer_that_is_not_whole_is_neither_marked_nor_sealed)
 	ck_assert_int_eq(ASK(.kind = _i < 2 ? CES_STEP_COMMIT : CES_STEP_MARK, .name = NAME), -1);
 	ck_assert(refused_by_root());
 	end_all();
-	ck_assert_uint_eq(count(store.staging), 0);
+	ck_assert_int_eq(remove_tree(store.staging, NAME), 0);
 }
 END_TEST
 
@@ -307,7 +308,7 @@ START_TEST(only_the_trash_is_emptied_and_no_link_is_followed)
 	ck_assert_uint_eq(count(store.trash), 0);
 	ck_assert_int_eq(ASK(.kind = CES_STEP_EMPTY, .name = NAME), 0); /* (it is gone) */
 	end_all();
-	ck_assert_int_eq(ces_tree_remove(store.staging, NAME), 0);
+	ck_assert_int_eq(remove_tree(store.staging, NAME), 0);
 }
 END_TEST
 

@@ -5,27 +5,6 @@
 
 #include "tests/unit/serve_scene.h"
 
-#include "helper/session/account.h"
-#include "helper/session/userns.h"
-
-/* ---- the accounts of workers, and their user namespace ---- */
-
-int ces_account_take(int where, enum ces_account kind, uid_t *ret_uid, gid_t *ret_gid,
-		     struct ces_error *ret_err)
-{
-	ck_assert_int_eq(where, runs);
-	/* (a process can become no other user here, but a map needs one) */
-	*ret_uid = *ret_gid = kind == CES_ACCOUNT_UNPACK ? 900 : 0;
-	return step("account %d", kind) ? ces_error_set(ret_err, CES_E_HOST, "no account") : 0;
-}
-
-int ces_userns_make(const struct ces_idmap *map, int *ret, struct ces_error *ret_err)
-{
-	(void)map, (void)ret_err;
-	*ret = dup(userns);
-	return 0;
-}
-
 /* ---- ces-store ---- */
 
 static struct ces_step step_sent;
@@ -79,6 +58,7 @@ static inline bool refused_by_root(void)
 static inline void begin_at(enum ces_turn turn)
 {
 	begin_root();
+	notes_accounts = true;
 	at_root.turn = turn;
 	(void)strcpy(at_root.digest, D1);
 	(void)strcpy(at_root.top_digest, D2);

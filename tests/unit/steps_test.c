@@ -1,6 +1,6 @@
 /* Tests root's side of a ces-store that was taken over: each step at each time, packets of each
  * length, names of each form, and each way to the end. */
-/* links: helper/pull/steps.c helper/pull/layers.c helper/pull/workers.c helper/store/serve.c helper/store/serve_layers.c helper/store/claim.c helper/store/quota.c helper/store/digests.c helper/store/store.c helper/session/store.c helper/session/store_open.c helper/store/grants.c helper/core/beneath.c helper/core/spawn.c helper/core/capability.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c helper/session/runs.c helper/session/mounts.c helper/session/report.c helper/session/idmap.c helper/launch/overlay.c */
+/* links: helper/pull/steps.c helper/pull/layers.c helper/pull/workers.c helper/store/serve.c helper/store/serve_layers.c helper/store/claim.c helper/store/quota.c helper/store/digests.c helper/store/store.c helper/session/store.c helper/session/store_open.c helper/store/grants.c helper/core/beneath.c helper/core/spawn.c helper/core/capability.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c helper/session/runs.c helper/session/mounts.c helper/session/report.c helper/session/idmap.c helper/launch/overlay.c */
 #include "tests/unit/steps_scene.h"
 
 /* ---- order ---- */
@@ -56,7 +56,7 @@ START_TEST(each_step_has_its_time_and_any_other_time_ends_the_request)
 	ck_assert_msg(refused_by_root() == (may_come[kind][turn] != 'x'), "%s", err.text);
 done:
 	end_all();
-	(void)ces_tree_remove(store.staging, NAME); /* (sealed, and not moved) */
+	(void)remove_tree(store.staging, NAME); /* (sealed, and not moved) */
 }
 END_TEST
 
@@ -263,7 +263,7 @@ START_TEST(the_images_and_layers_of_runs_and_pulls_are_named)
 	close(pulls);
 	ces_runs_leave(runs, "0123456789");
 	ces_runs_leave(runs, "pull-0000000001");
-	ces_runs_leave(runs, "9999999999");
+	ck_assert_int_eq(remove_tree(runs, "9999999999"), 0);
 }
 END_TEST
 

@@ -1,6 +1,6 @@
 /* Tests how root has a ces-store do what needs no pull: collecting, with a process of its own or
  * without, and what a user asks of their images. */
-/* links: helper/pull/collect.c helper/pull/images.c helper/core/spawn.c helper/store/store.c helper/session/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c */
+/* links: helper/pull/collect.c helper/pull/images.c helper/core/spawn.c helper/store/store.c helper/session/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c */
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -49,14 +49,13 @@ int ces_store_start(const struct ces_store *of, const struct ces_store_order *or
 	return result < -1 ? ces_error_set(ret_err, CES_E_HOST, "no ces-store") : 0;
 }
 
-void ces_steps_begin(struct ces_steps *s, const struct ces_store *of, int the_runs,
-		     enum ces_turn turn)
+void ces_steps_begin(struct ces_steps *s, struct ces_session *of, enum ces_turn turn)
 {
 	struct stat st;
 
-	*s = (struct ces_steps){.store = of, .runs = the_runs, .turn = turn};
+	*s = (struct ces_steps){.session = of, .store = &of->store, .turn = turn};
 	ck_assert(turn == CES_TURN_COLLECT || turn == CES_TURN_OTHER);
-	ck_assert(fstat(the_runs, &st) == 0 && S_ISDIR(st.st_mode));
+	ck_assert(fstat(of->runs, &st) == 0 && S_ISDIR(st.st_mode));
 }
 
 int ces_steps_serve(struct ces_steps *s, struct ces_error *ret_err)
@@ -79,21 +78,24 @@ int ces_report_done(void)
 
 /* ---- collecting ---- */
 
+static struct ces_session its;
+
 static void begin(void)
 {
 	scene_begin();
 	result = 0;
 	self = getpid();
+	its = (struct ces_session){.runs = runs, .store = store};
 	note_steps(0);
 }
 
 START_TEST(the_janitor_waits_for_the_collector)
 {
-	ces_collect(&store, runs, false);
+	ces_collect(&its, false);
 	ck_assert_str_eq(steps, "start mode 3\nserve a collector\nend\n");
 	note_steps(0);
 	result = -2;
-	ces_collect(&store, runs, true);
+	ces_collect(&its, true);
 	ck_assert_str_eq(steps, "start mode 3 in its turn\nend\n");
 }
 END_TEST
@@ -103,7 +105,7 @@ START_TEST(a_user_does_not_wait_and_the_other_process_has_only_what_it_needs)
 	int status = -1, last = -1;
 
 	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
-	ces_collect_soon(&store, runs);
+	ces_collect_soon(&its);
 	ck_assert_str_eq(steps, "");
 	while (waitpid(-1, &status, 0) > 0)
 		last = WEXITSTATUS(status);

@@ -1,5 +1,5 @@
 /* Tests what the store keeps of an image: its record and its configuration. */
-/* links: helper/store/store.c helper/session/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c */
+/* links: helper/store/store.c helper/session/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c */
 #include <stdint.h>
 #include <sys/syscall.h>
 

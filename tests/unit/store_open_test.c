@@ -1,6 +1,6 @@
 /* Tests what root does in the image store, where everything but /var/lib/ces itself and the inside
  * of layers is ces-store's, and may be anything. */
-/* links: helper/session/store_open.c helper/session/store.c helper/store/store.c helper/store/grants.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c */
+/* links: helper/session/store_open.c helper/session/store.c helper/store/store.c helper/store/grants.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c */
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <time.h>

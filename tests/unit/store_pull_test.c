@@ -1,6 +1,6 @@
 /* Tests ces-store's part of a pull: the order of its steps, and that a pull that failed or is over
  * the user's limits leaves no grant. What ces-resolve asks for in between is the test's. */
-/* links: helper/store/pull.c helper/store/quota.c helper/store/digests.c helper/store/grants.c helper/store/store.c helper/session/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c */
+/* links: helper/store/pull.c helper/store/quota.c helper/store/digests.c helper/store/grants.c helper/store/store.c helper/session/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c */
 #include <stdint.h>
 #include <sys/syscall.h>
 

@@ -1,5 +1,5 @@
 /* Tests how the image store is filled: staging, layers, and what is out of its place. */
-/* links: helper/store/store.c helper/session/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/session/tree.c */
+/* links: helper/store/store.c helper/session/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c */
 #include "helper/store/store.h"
 
 #include <stdint.h>
@@ -95,7 +95,7 @@ START_TEST(a_staging_directory_is_locked_before_the_collector_can_see_it)
 	ck_assert(!is_store_locked());
 	ces_cleanup_close(&dir);
 	ck_assert(!is_locked(store.staging, name));
-	(void)ces_tree_remove(store.staging, name);
+	(void)remove_tree(store.staging, name);
 	ck_assert_uint_eq(count(store.staging), 0);
 }
 END_TEST
@@ -117,7 +117,7 @@ START_TEST(when_a_step_of_staging_fails_no_later_one_is_done_and_the_lock_is_fre
 	ck_assert_ptr_nonnull(strstr(err.text, staging_errors[_i]));
 	ck_assert_int_eq(dir, -1);
 	ck_assert(!is_store_locked());
-	(void)ces_tree_remove(store.staging, name);
+	(void)remove_tree(store.staging, name);
 	ck_assert_uint_eq(count(store.staging), 0);
 }
 END_TEST

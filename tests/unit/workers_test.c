@@ -1,6 +1,6 @@
 /* Tests how the workers of a pull are started, and which order each gets: the test takes the place
  * of the processes, and reads their orders. */
-/* links: helper/pull/workers.c helper/session/idmap.c helper/core/beneath.c helper/session/object.c helper/session/lock.c helper/session/tree.c helper/session/runs.c helper/store/store.c helper/session/store.c helper/session/frames.c */
+/* links: helper/pull/workers.c helper/session/idmap.c helper/core/beneath.c helper/session/object.c helper/session/lock.c helper/clean/tree.c helper/session/runs.c helper/store/store.c helper/session/store.c helper/session/frames.c */
 #include "helper/pull/workers.h"
 
 #include <poll.h>
