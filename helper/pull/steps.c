@@ -122,7 +122,8 @@ static int check_signed(struct ces_steps *s, const struct ces_step *step, struct
 	struct ces_bytes bag = {0};
 	char path[32];
 
-	(void)snprintf(path, sizeof(path), "%s/bag", step->name);
+	memcpy(s->bag, step->name, sizeof(s->bag));
+	(void)snprintf(path, sizeof(path), "%s/bag", s->bag);
 	if (ces_store_read(s->store->staging, path, CES_BAG_MAX, &bytes, &bag.length) < 0)
 		return ces_error_errno(err, CES_E_HOST, "reading what may hold signatures");
 	bag.bytes = bytes;
@@ -233,25 +234,30 @@ static int list_busy(struct ces_steps *s, const struct ces_step *step, struct ce
 	return listing.failed ? ces_error_errno(err, CES_E_HOST, "talking to ces-store") : 0;
 }
 
-/* Empties the trash. Who controls what: the images chose every name below a layer, and ces-store
- * those above; both, and a ces-unpack that an image has taken over, may change them meanwhile.
- * ces-clean sees one mount, of this directory. The mount shows owners as they are on the disk, as
- * ids of the namespace of workers (helper/session/idmap.h). So ces-clean has power over everything
- * in there, and over nothing else of any owner. Its own uid is none of the workers' accounts: if
- * another request has the same account, its workers have no right over this ces-clean. */
-static int empty(struct ces_steps *s, const struct ces_step *step, struct ces_error *err)
+/* Who controls what: the images chose every name below a layer, and ces-store those above; both,
+ * and a ces-unpack that an image has taken over, may change them meanwhile. ces-clean sees one
+ * mount, of this directory. The mount shows owners as they are on the disk, as ids of the namespace
+ * of workers (helper/session/idmap.h). So ces-clean has power over everything in there, and over
+ * nothing else of any owner. Its own uid is none of the workers' accounts: if another request has
+ * the same account, its workers have no right over this ces-clean. */
+static void empty_trash(const struct ces_steps *s)
 {
 	const struct ces_clean_job root = {0, 0};
 	struct ces_cleaner cleaner = CES_CLEANER_NONE;
 	CES_CLEANUP_FD int userns = -1;
 	struct ces_error ignored;
 
+	if (ces_unpacker_userns(s->session, &userns, &ignored) < 0)
+		return;
+	ces_cleaner_start(userns, &root, -1, s->store->trash, true, &cleaner);
+	(void)ces_cleaner_ask(&cleaner, CES_CLEAN_EMPTY);
+	ces_cleaner_end(&cleaner);
+}
+
+static int empty(struct ces_steps *s, const struct ces_step *step, struct ces_error *err)
+{
 	ces_layers_forget(s, step->name);
-	if (ces_unpacker_userns(s->session, &userns, &ignored) == 0) {
-		ces_cleaner_start(userns, &root, -1, s->store->trash, true, &cleaner);
-		(void)ces_cleaner_ask(&cleaner, CES_CLEAN_EMPTY);
-		ces_cleaner_end(&cleaner);
-	}
+	empty_trash(s);
 	return ces_steps_answer(s, 1, err);
 }
 
@@ -391,13 +397,26 @@ void ces_steps_begin(struct ces_steps *s, struct ces_session *session, enum ces_
 		s->staged[i] = none;
 }
 
+/* Moves a staged thing to the trash. No ces-store is there any more. */
+static bool give_up(const struct ces_steps *s, const char *name)
+{
+	return name[0] != '\0' && renameat(s->store->staging, name, s->store->trash, name) == 0;
+}
+
 void ces_steps_end(struct ces_steps *s)
 {
+	bool left;
+
 	ces_worker_stop(&s->worker);
 	ces_worker_stop(&s->resolver);
 	ces_worker_stop(&s->fetcher);
 	ces_unpacker_kill(&s->reader);
-	for (size_t i = 0; i < CES_STAGED_MAX; i++)
+	left = give_up(s, s->bag);
+	for (size_t i = 0; i < CES_STAGED_MAX; i++) {
+		left |= give_up(s, s->staged[i].name);
 		ces_layers_forget(s, s->staged[i].name);
+	}
+	if (left)
+		empty_trash(s);
 	ces_cleanup_close(&s->userns);
 }

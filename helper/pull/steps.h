@@ -46,7 +46,8 @@ struct ces_steps {
 	char layers[CES_LAYERS_MAX][CES_DIGEST_LENGTH + 1]; /* that the pull counts on */
 	char *diff_ids[CES_LAYERS_MAX];                     /* the same */
 	size_t n;
-	bool up_to_date; /* nothing had to be fetched */
+	bool up_to_date;             /* nothing had to be fetched */
+	char bag[CES_STEP_NAME + 1]; /* staged, with what may hold signatures; "": none */
 };
 
 /* decision and entry are the pull's, which sets them. */
@@ -60,7 +61,7 @@ int ces_steps_serve(struct ces_steps *s, struct ces_error *err);
 /* The next step alone; it has come. */
 int ces_steps_serve_one(struct ces_steps *s, struct ces_error *err);
 
-/* Ends all processes. What they leave in staging is the collector's. */
+/* Ends all processes, and removes what was staged. */
 void ces_steps_end(struct ces_steps *s);
 
 #endif

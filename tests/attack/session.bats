@@ -92,8 +92,8 @@ helper_calls()
 	grep -q 'policy.json' $lab/trace.helper
 	# (strace may write a call as two lines)
 	no grep -vE 'open(at2?)?\(|execve\("[^"]*/ces-(helper|admit)"|<\.\.\. [a-z0-9_]+ resumed>|clone3\(|pidfd_send_signal\(' $lab/trace.helper
-	# (the programs that read for it)
-	no grep -vE '/ces-(client|helper|admit|decode|parse|session)"' <(grep -E 'execve\("' $lab/trace)
+	# (the programs that read for it; ces-client also asks which images there are)
+	no grep -vE '/ces-(client|helper|admit|decode|parse|session|store)"' <(grep -E 'execve\("' $lab/trace)
 	no grep -E 'O_(WRONLY|RDWR|CREAT|TRUNC|APPEND)' <(grep -vE '"/dev/null"|"/proc/self/fd/4"' $lab/trace.helper)
 }
 

@@ -25,7 +25,7 @@ units=/usr/lib/systemd/system
 }
 
 @test "every worker user that the code names has an account in sysusers.d, and the other way round" {
-	diff <(sed -nE 's/^#define CES_[A-Z]+_USER +"(.*)"/\1/p' common/paths.h | sort) \
+	diff <(sed -nE 's/^#define CES_[A-Z]+_USER +"(.*)"/\1/p' common/*.h | sort) \
 		<(awk '$1 == "u" { print $2 }' /usr/lib/sysusers.d/ces.conf | sed 's/-[2-4]$//' | sort -u)
 	# (and three more for layers that several pulls want at once)
 	[ "$(grep -cE '^u ces-(fetch|unpack)-[2-4] ' /usr/lib/sysusers.d/ces.conf)" -eq 6 ]
