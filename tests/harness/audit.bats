@@ -13,12 +13,12 @@ taken() # DIRECTORY OBJECT...
 }
 
 @test "the auditor takes from what sets a run up only the constants, the wait for namespaces and the kill" {
-	run taken "$b/audit" "$b"/launch/*.o "$b"/session/{idmap,mounts,runs,selinux,tree,userns}.o
+	run taken "$b/audit" "$b"/launch/*.o "$b"/session/{clean,idmap,mounts,runs,selinux,userns}.o
 	[ "$output" = "ces_cgroup_kill ces_container_ready ces_profile_capability_mask ces_profile_masked ces_profile_mounts ces_profile_n_mounts ces_profile_read_only" ]
 }
 
 @test "no room but the order of a run's steps calls the auditor" {
-	for room in session watch store core; do
+	for room in session watch pull core; do
 		run taken "$b/$room" "$b"/audit/*.o
 		[ "$output" = '' ]
 	done

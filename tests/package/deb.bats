@@ -84,7 +84,7 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 	done
 	no grep -v ' root/root ' $lab/files
 	no grep -E '^[-d].{4}w|^[-d].{7}w' $lab/files
-	[ "$(grep -cE '^-rwx--x--x .* \./usr/libexec/ces/ces-(fetch|layout|resolve|unpack|relay|inside)$' $lab/files)" -eq 6 ]
+	[ "$(grep -cE '^-rwx--x--x .* \./usr/libexec/ces/ces-(fetch|layout|resolve|unpack|relay|inside|clean|list|store)$' $lab/files)" -eq 9 ]
 	[ "$(grep -cE '^drwx------ .* \./var/(lib|log)/ces/$' $lab/files)" -eq 2 ]
 }
 

@@ -49,7 +49,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 		cmp "$p" "$CES_TOP/build/$(basename "$p")"
 		no grep -aqF "$CES_TOP" "$p"
 	done
-	[ "$(find "$rpms/programs" -name 'ces-*' | wc -l)" -eq 15 ]
+	[ "$(find "$rpms/programs" -name 'ces-*' | wc -l)" -eq 17 ]
 }
 
 @test "one file is privileged, the helper; root owns all files, and nobody else can change them" {
