@@ -171,10 +171,12 @@ static void check_user(struct ces_doctor *doctor, const char *name)
 	/* (useradd takes no name that is a user's, and without --gid none that is a group's) */
 	ces_doctor_remedy(doctor,
 			  "as root: %suseradd --system --no-create-home --home-dir / --shell "
-			  "/usr/sbin/nologin%s%s %s",
+			  "/usr/sbin/nologin%s%s %s%s",
 			  entry != NULL ? "give that user another name (usermod --login), then: "
 					: "",
-			  group ? " --gid " : "", group ? name : "", name);
+			  group ? " --gid " : "", group ? name : "", name,
+			  /* (the account may have another number now) */
+			  strcmp(name, CES_STORE_USER) == 0 ? " && " CES_UPGRADE_PATH : "");
 }
 
 void ces_doctor_workers(struct ces_doctor *doctor)

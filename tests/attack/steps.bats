@@ -227,6 +227,25 @@ several() { [ "$(pgrep -U ces-store -f silent | wc -l)" -ge 2 ]; }
 	[ "$(find $store/layers/sha256 -mindepth 1 -maxdepth 1 | wc -l)" -eq 2 ]
 }
 
+@test "when the account of ces-store was made anew, a start says what to do, and after that the images are there" {
+	have alice tools
+	before=$(id -u ces-store)
+	layers=$(find $store/layers -path '*/root*' -printf '%p %U:%G\n' | sort | sha256sum)
+	usermod --uid 5987 ces-store
+	run --separate-stderr ces alice run $open/tools:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"must belong to ces-store"*"/usr/libexec/ces/upgrade-store"* ]]
+	/usr/libexec/ces/upgrade-store
+	inside -- true
+	pull alice $open/suid:1 -q
+	ces alice rmi $open/suid:1
+	ces-client clean
+	[ "$(find $store/layers -path '*/root*' -printf '%p %U:%G\n' | sort | sha256sum)" = "$layers" ]
+	usermod --uid "$before" ces-store
+	/usr/libexec/ces/upgrade-store
+	inside -- true
+}
+
 @test "when its own ces-store is back, the same image is pulled" {
 	empty_store
 	pull alice $open/tools:1 -q
