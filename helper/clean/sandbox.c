@@ -8,17 +8,15 @@
 #include <fcntl.h>
 #include <seccomp.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
-#include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/confine.h"
 #include "helper/clean/clean.h"
 #include "helper/clean/tree.h"
 
@@ -30,44 +28,6 @@
 #else
 #define SANITIZED 0
 #endif
-
-static void give_up_unless(bool good)
-{
-	if (!good)
-		_exit(2);
-}
-
-static bool set_limit(__rlimit_resource_t resource, uint64_t value)
-{
-	const struct rlimit limit = {value, value};
-
-	return setrlimit(resource, &limit) == 0;
-}
-
-/* It works on files as the owner: file servers see the owner's uid. */
-static void become(const struct ces_clean_job *job)
-{
-	(void)setfsuid(job->user);
-	/* (an impossible id changes nothing, and the call returns the current id) */
-	give_up_unless(setfsuid((uid_t)-1) == (int)job->user && getgroups(0, NULL) == 0 &&
-		       getegid() == job->group && geteuid() != job->user);
-}
-
-static void keep_capabilities(void)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	const struct __user_cap_data_struct want[2] = {{CES_CLEAN_WALKS, CES_CLEAN_WALKS, 0}};
-	struct __user_cap_data_struct have[2];
-
-	for (int bit = 0; prctl(PR_CAPBSET_READ, bit) >= 0; bit++)
-		give_up_unless(prctl(PR_CAPBSET_DROP, bit) == 0);
-	give_up_unless(
-	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 &&
-	    syscall(SYS_capset, &header, want) == 0 && syscall(SYS_capget, &header, have) == 0 &&
-	    have[0].effective == CES_CLEAN_WALKS && have[0].permitted == CES_CLEAN_WALKS &&
-	    (have[1].effective | have[1].permitted | have[0].inheritable | have[1].inheritable) ==
-		0);
-}
 
 /* The calls of the walk, and of memory for it. */
 static const int calls[] = {SCMP_SYS(close),      SCMP_SYS(fstat),  SCMP_SYS(newfstatat),
@@ -111,23 +71,24 @@ static void load_filter(void)
 				SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS)) == 0;
 	good = good && seccomp_load(filter) == 0;
 	seccomp_release(filter);
-	give_up_unless(good);
+	ces_confine_unless(good);
 }
 
 void ces_clean_confine(const struct ces_clean_job *job)
 {
-	give_up_unless(clearenv() == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
-		       prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && set_limit(RLIMIT_CORE, 0) &&
-		       set_limit(RLIMIT_NOFILE, CES_TREE_LEVELS + 16) &&
-		       (SANITIZED || set_limit(RLIMIT_AS, MEMORY_MAX)) &&
-		       signal(SIGPIPE, SIG_IGN) != SIG_ERR);
-	become(job);
+	ces_confine_unless(clearenv() == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
+			   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+			   ces_confine_limit(RLIMIT_CORE, 0) &&
+			   ces_confine_limit(RLIMIT_NOFILE, CES_TREE_LEVELS + 16) &&
+			   (SANITIZED || ces_confine_limit(RLIMIT_AS, MEMORY_MAX)) &&
+			   signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+	ces_confine_owner(job->user, job->group);
 	/* (/dev/null is no directory) */
-	give_up_unless((fchdir(CES_CLEAN_OUTPUTS) == 0 || fchdir(CES_CLEAN_SCRATCH) == 0) &&
-		       chroot(".") == 0 && chdir("/") == 0);
-	keep_capabilities();
+	ces_confine_unless((fchdir(CES_CLEAN_OUTPUTS) == 0 || fchdir(CES_CLEAN_SCRATCH) == 0) &&
+			   chroot(".") == 0 && chdir("/") == 0);
+	ces_confine_capabilities(CES_CLEAN_WALKS);
 	/* (a change of ids clears it) */
-	give_up_unless(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0);
+	ces_confine_unless(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0);
 	if (!SANITIZED)
 		load_filter();
 }

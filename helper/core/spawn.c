@@ -179,11 +179,9 @@ int ces_spawn_worker(const struct ces_spawn *how, struct ces_process *ret, struc
 {
 	const uint64_t own = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 	uint64_t flags = how->userns < 0 ? 0 : how->netns < 0 ? (uint64_t)CLONE_NEWNS : own;
-	int side;
+	uint64_t pids = how->same_pids ? CLONE_NEWPID : 0;
+	int side = ces_process_clone(flags & ~pids, -1, ret);
 
-	if (how->same_pids)
-		flags &= ~(uint64_t)CLONE_NEWPID;
-	side = ces_process_clone(flags, -1, ret);
 	if (side < 0)
 		return ces_error_errno(err, CES_E_HOST, "starting %s", how->path);
 	if (side == 0)
@@ -213,7 +211,7 @@ int ces_process_end(struct ces_process *process, bool kill_it)
 	if (process->pid == 0)
 		return -1;
 	/* nobody else can get this pid before the wait, so kill is as good as the pidfd; unless the
-	 * wait is over (helper/hold/hold.c takes the end of any child), which ESRCH says */
+	 * wait is over (helper/audit/hold.c takes the end of any child), which ESRCH says */
 	if (kill_it && syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0) < 0 &&
 	    errno != ESRCH)
 		(void)kill(process->pid, SIGKILL);

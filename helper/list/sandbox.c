@@ -1,19 +1,17 @@
 /* Confines ces-list. It starts as a user that nobody on the host is, with capabilities over the
  * run's user namespace. Every failure ends it. */
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/confine.h"
 #include "helper/list/list.h"
 
 #define MEMORY_MAX (UINT64_C(256) << 20)
@@ -23,42 +21,6 @@
 #else
 #define SANITIZED 0
 #endif
-
-static void give_up_unless(bool good)
-{
-	if (!good)
-		_exit(2);
-}
-
-static bool set_limit(__rlimit_resource_t resource, uint64_t value)
-{
-	const struct rlimit limit = {value, value};
-
-	return setrlimit(resource, &limit) == 0;
-}
-
-/* Files are the caller's by now, and file servers see the caller's uid. */
-static void become(const struct ces_list_job *job)
-{
-	(void)setfsuid(job->user);
-	/* (an impossible id changes nothing, and the call returns the current id) */
-	give_up_unless(setfsuid((uid_t)-1) == (int)job->user && getgroups(0, NULL) == 0 &&
-		       getegid() == job->group && geteuid() != job->user);
-}
-
-static void drop_capabilities(void)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[2] = {0}, have[2];
-
-	for (int bit = 0; prctl(PR_CAPBSET_READ, bit) >= 0; bit++)
-		give_up_unless(prctl(PR_CAPBSET_DROP, bit) == 0);
-	give_up_unless(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 &&
-		       syscall(SYS_capset, &header, none) == 0 &&
-		       syscall(SYS_capget, &header, have) == 0 &&
-		       (have[0].permitted | have[1].permitted | have[0].inheritable |
-			have[1].inheritable) == 0);
-}
 
 /* No socket, no process, no signal, no change of an id or an owner, and of a mode only that of the
  * outputs directory. It can make files below the root, which is that directory. */
@@ -84,23 +46,25 @@ static void load_filter(int outputs)
 					SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0;
 	good = good && seccomp_load(filter) == 0;
 	seccomp_release(filter);
-	give_up_unless(good);
+	ces_confine_unless(good);
 }
 
 void ces_list_confine(const struct ces_list_job *job, int fd)
 {
-	give_up_unless(clearenv() == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
-		       prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && set_limit(RLIMIT_CORE, 0) &&
-		       set_limit(RLIMIT_NOFILE, 2 * CES_LIST_LEVELS + 16) &&
-		       set_limit(RLIMIT_FSIZE, CES_LIST_TEXT) &&
-		       (SANITIZED || set_limit(RLIMIT_AS, MEMORY_MAX)) &&
-		       signal(SIGPIPE, SIG_IGN) != SIG_ERR && signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+	ces_confine_unless(
+	    clearenv() == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ces_confine_limit(RLIMIT_CORE, 0) &&
+	    ces_confine_limit(RLIMIT_NOFILE, 2 * CES_LIST_LEVELS + 16) &&
+	    ces_confine_limit(RLIMIT_FSIZE, CES_LIST_TEXT) &&
+	    (SANITIZED || ces_confine_limit(RLIMIT_AS, MEMORY_MAX)) &&
+	    signal(SIGPIPE, SIG_IGN) != SIG_ERR && signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
 	(void)umask(022);
-	become(job);
-	give_up_unless(fchdir(fd) == 0 && chroot(".") == 0 && chdir("/") == 0);
-	drop_capabilities();
+	/* (files are theirs by now) */
+	ces_confine_owner(job->user, job->group);
+	ces_confine_unless(fchdir(fd) == 0 && chroot(".") == 0 && chdir("/") == 0);
+	ces_confine_capabilities(0);
 	/* (a change of ids clears it) */
-	give_up_unless(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0);
+	ces_confine_unless(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0);
 	if (!SANITIZED)
 		load_filter(fd);
 }

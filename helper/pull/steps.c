@@ -234,30 +234,35 @@ static int list_busy(struct ces_steps *s, const struct ces_step *step, struct ce
 	return listing.failed ? ces_error_errno(err, CES_E_HOST, "talking to ces-store") : 0;
 }
 
-/* Who controls what: the images chose every name below a layer, and ces-store those above; both,
+/* Removes one thing of the trash; or all of it, where nothing has that name.
+ *
+ * Who controls what: the images chose every name below a layer, and ces-store those above; both,
  * and a ces-unpack that an image has taken over, may change them meanwhile. ces-clean sees one
- * mount, of this directory. The mount shows owners as they are on the disk, as ids of the namespace
+ * mount, of that directory. The mount shows owners as they are on the disk, as ids of the namespace
  * of workers (helper/session/idmap.h). So ces-clean has power over everything in there, and over
  * nothing else of any owner. Its own uid is none of the workers' accounts: if another request has
  * the same account, its workers have no right over this ces-clean. */
-static void empty_trash(const struct ces_steps *s)
+static void remove_trash(const struct ces_steps *s, const char *name)
 {
-	const struct ces_clean_job root = {0, 0};
 	struct ces_cleaner cleaner = CES_CLEANER_NONE;
+	int trash = s->store->trash;
+	CES_CLEANUP_FD int one = ces_beneath_open(trash, name, O_RDONLY | O_DIRECTORY, 0);
 	CES_CLEANUP_FD int userns = -1;
 	struct ces_error ignored;
 
 	if (ces_unpacker_userns(s->session, &userns, &ignored) < 0)
 		return;
-	ces_cleaner_start(userns, &root, -1, s->store->trash, true, &cleaner);
+	ces_cleaner_start(userns, &(const struct ces_clean_job){0, 0}, -1, one >= 0 ? one : trash,
+			  true, &cleaner);
 	(void)ces_cleaner_ask(&cleaner, CES_CLEAN_EMPTY);
 	ces_cleaner_end(&cleaner);
+	(void)unlinkat(trash, name, AT_REMOVEDIR);
 }
 
 static int empty(struct ces_steps *s, const struct ces_step *step, struct ces_error *err)
 {
 	ces_layers_forget(s, step->name);
-	empty_trash(s);
+	remove_trash(s, step->name);
 	return ces_steps_answer(s, 1, err);
 }
 
@@ -397,26 +402,25 @@ void ces_steps_begin(struct ces_steps *s, struct ces_session *session, enum ces_
 		s->staged[i] = none;
 }
 
-/* Moves a staged thing to the trash. No ces-store is there any more. */
-static bool give_up(const struct ces_steps *s, const char *name)
+/* Removes a staged thing. No ces-store is there any more. */
+static void give_up(struct ces_steps *s, const char *staged)
 {
-	return name[0] != '\0' && renameat(s->store->staging, name, s->store->trash, name) == 0;
+	char name[CES_STEP_NAME + 1];
+
+	memcpy(name, staged, sizeof(name));
+	ces_layers_forget(s, name);
+	if (name[0] != '\0' && renameat(s->store->staging, name, s->store->trash, name) == 0)
+		remove_trash(s, name);
 }
 
 void ces_steps_end(struct ces_steps *s)
 {
-	bool left;
-
 	ces_worker_stop(&s->worker);
 	ces_worker_stop(&s->resolver);
 	ces_worker_stop(&s->fetcher);
 	ces_unpacker_kill(&s->reader);
-	left = give_up(s, s->bag);
-	for (size_t i = 0; i < CES_STAGED_MAX; i++) {
-		left |= give_up(s, s->staged[i].name);
-		ces_layers_forget(s, s->staged[i].name);
-	}
-	if (left)
-		empty_trash(s);
+	give_up(s, s->bag);
+	for (size_t i = 0; i < CES_STAGED_MAX; i++)
+		give_up(s, s->staged[i].name);
 	ces_cleanup_close(&s->userns);
 }

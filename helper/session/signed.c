@@ -3,9 +3,9 @@
  *
  * Who controls what: root controls the keys, by the same walk as the policy; each is read once, so
  * the bytes whose digest goes on record are those that ces-verify has. The registry controls the
- * documents, which are kept and passed on as they came. The digests were made here, of the stored
- * bytes. A key that was replaced since the pull takes its signatures with it: nothing that was
- * found out at a pull is believed at a run. */
+ * documents, which are kept and passed on as they came. The digests are those of the pull, or of
+ * the user's grant; a run compares them with the stored bytes. A key that was replaced since the
+ * pull takes its signatures with it: nothing that was found out at a pull is believed at a run. */
 #include "helper/session/signed.h"
 
 #include <stdio.h>

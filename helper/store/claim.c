@@ -1,8 +1,8 @@
 /* Claims on layers. Must not wait for the holder of a claim.
  *
- * Who controls what: the files are ces-store's. Callers control which digests
- * are claimed, by their pulls, and how fast their own pulls are. A pull that is held back (by its
- * cgroup) delays others for as long as their own ces-resolve waits for it. */
+ * Who controls what: the files are ces-store's. Callers control which digests are claimed, by their
+ * pulls, and how fast their own pulls are. A pull that is held back (by its cgroup) delays others
+ * for as long as their own ces-resolve waits for it. */
 #include "helper/store/claim.h"
 
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 
 static const char *name_of(const char *digest, char ret[80])
 {
-	(void)snprintf(ret, 80, "layer-%s", ces_store_hex(digest));
+	(void)snprintf(ret, 80, CES_CLAIM_PREFIX "%s", ces_store_hex(digest));
 	return ret;
 }
 

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define CES_CLAIM_PREFIX "layer-" /* of the file's name */
+
 /* Zeroed, with fd -1: none. */
 struct ces_claim {
 	int fd;

@@ -26,6 +26,7 @@
 #include "helper/core/beneath.h"
 #include "helper/core/deadline.h"
 #include "helper/session/frames.h"
+#include "helper/store/claim.h"
 #include "helper/store/digests.h"
 #include "helper/store/modes.h"
 #include "helper/store/root.h"
@@ -118,6 +119,21 @@ static void discard_stale(int parent, const char *name, void *context)
 	/* (nobody stages anything but a directory) */
 	if (fd >= 0 ? flock(fd, LOCK_EX | LOCK_NB) == 0 : errno == ENOTDIR || errno == ELOOP)
 		(void)ces_store_discard(turn->store, parent, name);
+}
+
+/* A claim whose pull was killed is nobody's. (ces_claim_take looks whether its file is still
+ * there.)
+ */
+static void release_claim(int parent, const char *name, void *context)
+{
+	CES_CLEANUP_FD int fd = -1;
+
+	(void)context;
+	if (strncmp(name, CES_CLAIM_PREFIX, strlen(CES_CLAIM_PREFIX)) != 0)
+		return;
+	fd = ces_store_open_file(parent, name);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		(void)unlinkat(parent, name, 0);
 }
 
 static void trash_seen(int parent, const char *name, void *there)
@@ -223,6 +239,7 @@ int ces_mode_collect(const struct ces_store_order *order, const struct ces_store
 		if (more)
 			(void)usleep(PAUSE_US);
 	}
+	(void)ces_beneath_each(store->locks, release_claim, NULL);
 	(void)ces_beneath_each(store->trash, trash_seen, &there);
 	return there && ces_store_name(empty.name) /* (that nothing has) */
 		   ? ces_root_ask(&empty, NULL, 0, NULL, NULL, err)

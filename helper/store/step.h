@@ -80,7 +80,8 @@ enum ces_step_kind {
 	CES_STEP_BUSY, /* the images and layers of live runs and pulls, number 1: of pulls alone.
 			  Answered until state is not CES_BUSY_MORE */
 	/* of a collector, and of a pull that gives up */
-	CES_STEP_EMPTY, /* empties the trash; ends the ces-unpack of name first, if it has one */
+	CES_STEP_EMPTY, /* removes trash/name, and ends its ces-unpack first; where there is none of
+			   that name: all of the trash */
 	/* the end */
 	CES_STEP_END,    /* of a pull: number 1: nothing had to be fetched */
 	CES_STEP_FAILED, /* enum ces_code in number, its text in bytes; size: enum ces_step_rule */

@@ -66,7 +66,8 @@ bool ces_store_discard(const struct ces_store *store, int parent, const char *na
 	return ces_store_name(trash) && renameat(parent, name, store->trash, trash) == 0;
 }
 
-/* What cannot be removed now is the collector's. */
+/* Usually nothing is in it, and then root is not asked. What cannot be removed now is the
+ * collector's. */
 void ces_store_drop(const struct ces_store *store, const char *name)
 {
 	static struct ces_step step;
@@ -74,7 +75,8 @@ void ces_store_drop(const struct ces_store *store, const char *name)
 
 	step = (struct ces_step){.kind = CES_STEP_EMPTY};
 	memcpy(step.name, name, sizeof(step.name));
-	if (renameat(store->staging, name, store->trash, name) == 0)
+	if (unlinkat(store->staging, name, AT_REMOVEDIR) < 0 &&
+	    renameat(store->staging, name, store->trash, name) == 0)
 		(void)ces_root_ask(&step, NULL, 0, NULL, NULL, &ignored);
 }
 

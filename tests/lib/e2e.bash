@@ -23,6 +23,19 @@ ces() # USER VERB [ARG...]
 	as "$user" ces-client "$@"
 }
 
+# A worker has alice's rights to files; its user is neither alice nor root, so she cannot stop it.
+works_for_alice() # PID
+{
+	local real effective saved fs id
+	read -r _ real effective saved fs < <(grep ^Uid "/proc/$1/status")
+	[ "$fs" = "$(id -u alice)" ] || return
+	for id in $real $effective $saved; do
+		[ "$id" != 0 ] && [ "$id" != "$(id -u alice)" ] || return
+	done
+	[ "$(readlink "/proc/$1/ns/user")" != "$(readlink /proc/self/ns/user)" ] || return
+	no as alice kill -KILL "$1" && no as alice kill -STOP "$1"
+}
+
 # Pulls as a user does, with the lab's credential if the registry wants one.
 pull() # USER IMAGE [OPTION...]
 {

@@ -1,238 +1,6 @@
 /* Tests the collector: what it removes, what it keeps, and that nobody waits for it. */
 /* links: helper/store/collect.c helper/store/digests.c helper/store/grants.c helper/store/store.c helper/session/store.c helper/session/store_open.c helper/pull/steps.c helper/pull/layers.c helper/pull/workers.c helper/core/beneath.c helper/core/spawn.c helper/core/capability.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c helper/session/runs.c helper/session/mounts.c helper/session/idmap.c helper/launch/overlay.c */
-#include "helper/store/modes.h"
-
-#include <dlfcn.h>
-#include <search.h>
-#include <stdint.h>
-#include <sys/syscall.h>
-#include <time.h>
-
-#include "common/image.h"
-#include "common/record.h"
-#include "helper/session/signed.h"
-#define SCENE_HAS_ROOT
-#include "tests/unit/store_scene.h"
-
-#include "tests/unit/root_line.h"
-
-int ces_signed_check(const struct ces_decision *decision, const char *image, const char *top,
-		     const struct ces_bytes *bag, struct ces_signers *ret,
-		     struct ces_error *ret_err)
-{
-	(void)decision, (void)image, (void)top, (void)bag, (void)ret;
-	return ces_error_set(ret_err, CES_E_INTERNAL, "a collector asks for no signatures");
-}
-
-#define NOW 2000000000u
-#define UID 1234u
-
-/* ---- system calls: time is the test's, and every removal is looked at ---- */
-
-static pid_t self;
-static int64_t tick;           /* how much later each look at the clock is, in ms */
-static void (*at_entry)(void); /* when an entry of the register is looked at */
-
-time_t time(time_t *ret)
-{
-	if (ret != NULL)
-		*ret = NOW;
-	return NOW;
-}
-
-int clock_gettime(clockid_t clock, struct timespec *ret)
-{
-	static int64_t later;
-	int result = (int)syscall(SYS_clock_gettime, clock, ret);
-
-	later += tick;
-	ret->tv_sec += later / 1000;
-	return result;
-}
-
-int usleep(useconds_t us)
-{
-	(void)step("pause %u", us);
-	return 0;
-}
-
-static bool looks;      /* this suite itself, at the lock */
-static bool collecting; /* (a pull lets go of what is staged without the lock) */
-
-int flock(int fd, int operation)
-{
-	int result = (int)syscall(SYS_flock, fd, operation);
-	struct stat st;
-
-	if (getpid() == self && !looks && is_lock(fd) && result == 0)
-		(void)step("lock");
-	else if (getpid() == self && at_entry != NULL && fstatat(fd, "record", &st, 0) == 0)
-		at_entry();
-	return result;
-}
-
-static bool locked(void)
-{
-	bool result;
-
-	looks = true;
-	result = is_store_locked();
-	looks = false;
-	return result;
-}
-
-int renameat(int from_dir, const char *from, int dir, const char *to)
-{
-	if (collecting && dir == store.trash)
-		ck_assert(locked());
-	return (int)syscall(SYS_renameat2, from_dir, from, dir, to, 0);
-}
-
-/* (a big tree takes its time: it goes when nobody is kept waiting) */
-int unlinkat(int dir, const char *name, int flags)
-{
-	if (collecting && dir == store.trash)
-		ck_assert(!locked());
-	return (int)syscall(SYS_unlinkat, dir, name, flags);
-}
-
-int futimens(int fd, const struct timespec times[2])
-{
-	static const struct timespec now[2] = {{NOW, 0}, {NOW, 0}};
-
-	return (int)syscall(SYS_utimensat, fd, NULL, times == NULL ? now : times, 0);
-}
-
-int utimensat(int dir, const char *name, const struct timespec times[2], int flags)
-{
-	static const struct timespec now[2] = {{NOW, 0}, {NOW, 0}};
-
-	return (int)syscall(SYS_utimensat, dir, name, times == NULL ? now : times, flags);
-}
-
-static int unreadable = -1; /* a directory that cannot be listed */
-
-struct dirent *readdir(DIR *dir)
-{
-	struct dirent *(*next)(DIR *) = (struct dirent * (*)(DIR *)) dlsym(RTLD_NEXT, "readdir");
-	struct stat of, its;
-
-	if (unreadable >= 0 && fstat(dirfd(dir), &of) == 0 && fstat(unreadable, &its) == 0 &&
-	    of.st_ino == its.st_ino) {
-		errno = EIO;
-		return NULL;
-	}
-	return next(dir);
-}
-
-static bool no_memory; /* for the nodes of a set */
-
-void *tsearch(const void *key, void **root, int (*compare)(const void *, const void *))
-{
-	void *(*real)(const void *, void **, int (*)(const void *, const void *)) =
-	    (void *(*)(const void *, void **, int (*)(const void *, const void *)))dlsym(RTLD_NEXT,
-											 "tsearch");
-
-	if (!no_memory)
-		return real(key, root, compare);
-	free((void *)(uintptr_t)key); /* (it would stay to the end of the process) */
-	return NULL;
-}
-
-/* ---- what is in the store ---- */
-
-/* An image has a layer of its own, 100 and its number, and layer 50. */
-static void have_image(unsigned image)
-{
-	char layers[2][CES_DIGEST_LENGTH + 1], of[CES_DIGEST_LENGTH + 1];
-	char *diff_ids[] = {layers[0], layers[1]};
-	const struct ces_image_record record = {.digest = of, .diff_ids = {diff_ids, 2}};
-	const struct ces_bytes none = {of, 0};
-
-	(void)strcpy(of, digest(image));
-	(void)strcpy(layers[0], digest(50));
-	(void)strcpy(layers[1], digest(100 + image));
-	have_layer(layers[0], 1, D1);
-	have_layer(layers[1], 1, D1);
-	ck_assert_int_eq(ces_store_commit_image(&store, &record, &none, &none, &err), 0);
-}
-
-static const char *reference_of(unsigned image)
-{
-	static char text[64];
-
-	(void)snprintf(text, sizeof(text), "ghcr.io/lab/tool:%u", image);
-	return text;
-}
-
-static void give(unsigned image, uint64_t pulled, uint64_t used, uint64_t retain)
-{
-	const char *reference = reference_of(image);
-	const struct timespec times[2] = {{(time_t)used, 0}, {(time_t)used, 0}};
-	struct ces_grant grant = {.reference = (char *)(uintptr_t)reference,
-				  .user = (char *)(uintptr_t) "me",
-				  .top_digest = digest(image),
-				  .digest = digest(image),
-				  .pulled = pulled,
-				  .retain = retain};
-	char of[CES_DIGEST_LENGTH + 1], path[100];
-
-	ck_assert_int_eq(ces_store_write_grant(&store, UID, &grant, &err), 0);
-	ces_digest_of(reference, strlen(reference), of);
-	(void)snprintf(path, sizeof(path), "%u/%s", UID, of + 7);
-	ck_assert_int_eq(utimensat(store.grants, path, times, 0), 0);
-}
-
-static bool has_image(unsigned image)
-{
-	bool layer = is_there(store.layers, ces_store_hex(digest(100 + image)));
-
-	ck_assert_int_eq(is_there(store.images, ces_store_hex(digest(image))), layer);
-	return layer;
-}
-
-/* Enters a run or a pull in the register; it lives as long as the descriptor is open. */
-static int enter(const char *name, const char *image, char *layer)
-{
-	const struct ces_run_record record = {.run = (char *)(uintptr_t)name,
-					      .uid = UID,
-					      .digest = (char *)(uintptr_t)image,
-					      .layers = {&layer, layer != NULL}};
-	int entry = -1, stop = -1;
-
-	ck_assert_msg(ces_runs_enter(runs, &record, &entry, &stop, &err) == 0, "%s", err.text);
-	close(stop);
-	return entry;
-}
-
-static void begin(void)
-{
-	scene_begin();
-	self = getpid();
-	tick = 0;
-	at_entry = NULL;
-}
-
-static void run_collector(bool soon)
-{
-	const struct ces_store_order order = {.mode = CES_STORE_COLLECT, .soon = soon};
-	static const struct ces_host host = {.subid_first = 2000000000};
-	static struct ces_session session;
-
-	session = (struct ces_session){.host = &host, .runs = runs, .store = store};
-	line_begin(&session, CES_TURN_COLLECT);
-	collecting = true;
-	(void)ces_mode_collect(&order, &store, &err);
-	collecting = false;
-	line_end();
-}
-
-static void collect(void)
-{
-	run_collector(false);
-	ck_assert(!locked());
-	ck_assert_uint_eq(count(store.staging) + count(store.trash), 0);
-}
+#include "tests/unit/collect_scene.h"
 
 /* ---- what goes ---- */
 
@@ -364,6 +132,23 @@ START_TEST(staging_of_a_dead_pull_and_old_trash_go_and_a_live_pulls_staging_stay
 	ck_assert_uint_eq(cleanings, 1); /* one ces-clean for all */
 	ck_assert(is_there(store.staging, name));
 	ck_assert_int_eq(remove_tree(store.staging, name), 0);
+}
+END_TEST
+
+START_TEST(a_claim_of_a_killed_pull_goes_and_that_of_a_live_one_stays)
+{
+	CES_CLEANUP_FD int live = -1;
+	struct stat st;
+
+	put_text(store.locks, "layer-dead", "");
+	put_text(store.locks, "layer-live", "");
+	put_text(store.locks, "next", "");
+	live = openat(store.locks, "layer-live", O_RDWR | O_CLOEXEC);
+	ck_assert_int_eq((int)syscall(SYS_flock, live, LOCK_EX | LOCK_NB), 0);
+	collect();
+	ck_assert_int_lt(fstatat(store.locks, "layer-dead", &st, 0), 0);
+	ck_assert(is_there(store.locks, "layer-live"));
+	ck_assert(is_there(store.locks, "next"));
 }
 END_TEST
 
@@ -516,6 +301,7 @@ int main(void)
 	tcase_add_test(t, a_damaged_image_goes_although_somebody_has_it_and_its_layers_too);
 	tcase_add_test(t, a_collector_that_has_nothing_to_remove_starts_no_ces_clean);
 	tcase_add_test(t, staging_of_a_dead_pull_and_old_trash_go_and_a_live_pulls_staging_stays);
+	tcase_add_test(t, a_claim_of_a_killed_pull_goes_and_that_of_a_live_one_stays);
 	tcase_add_loop_test(t, what_cannot_be_read_now_may_need_anything, 0, 5);
 	tcase_add_loop_test(t, a_directory_that_cannot_be_listed_may_have_anything, 0, 3);
 	tcase_add_test(t, without_memory_nothing_goes);

@@ -320,6 +320,10 @@ START_TEST(a_worker_enters_its_namespaces_before_it_has_the_ids_there)
 	how.netns = 0;
 	enters(&how, user, 3);
 	ck_assert_uint_eq(namespaces, own);
+	how.same_pids = true; /* all but the processes' */
+	enters(&how, user, 3);
+	ck_assert_uint_eq(namespaces, own & ~(uint64_t)CLONE_NEWPID);
+	how.same_pids = false;
 	how.netns = -1;
 	enters(&how, mounts_first, 2);
 	ck_assert_uint_eq(namespaces, CLONE_NEWNS);

@@ -296,6 +296,26 @@ START_TEST(what_is_given_up_is_removed_with_its_worker)
 }
 END_TEST
 
+/* (a pull waits for its own trash, and not for that of others) */
+START_TEST(one_thing_of_the_trash_is_removed_or_all_of_it_where_nothing_has_that_name)
+{
+	begin_at(CES_TURN_COLLECT);
+	for (int i = 0; i < 3; i++) {
+		static const char *const names[] = {NAME, "0123456789abcdee", "0123456789abcdea"};
+
+		ck_assert_int_eq(mkdirat(store.trash, names[i], 0700), 0);
+	}
+	put_text(store.trash, NAME "/file", "");
+	put_text(store.trash, "0123456789abcdee/file", "");
+	ck_assert_int_eq(ASK(.kind = CES_STEP_EMPTY, .name = NAME), 0);
+	ck_assert_uint_eq(count(store.trash), 2);
+	ck_assert(!is_there(store.trash, NAME));
+	ck_assert_int_eq(ASK(.kind = CES_STEP_EMPTY, .name = NAME), 0);
+	ck_assert_uint_eq(count(store.trash), 0);
+	end_all();
+}
+END_TEST
+
 START_TEST(only_the_trash_is_emptied_and_no_link_is_followed)
 {
 	begin_at(CES_TURN_COLLECT);
@@ -330,6 +350,8 @@ int main(void)
 			    2);
 	tcase_add_loop_test(t, a_layer_that_is_not_whole_is_neither_marked_nor_sealed, 0, 4);
 	tcase_add_test(t, what_is_given_up_is_removed_with_its_worker);
+	tcase_add_test(t,
+		       one_thing_of_the_trash_is_removed_or_all_of_it_where_nothing_has_that_name);
 	tcase_add_test(t, only_the_trash_is_emptied_and_no_link_is_followed);
 	return run_pulls("steps of root for layers", t);
 }
