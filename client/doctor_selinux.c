@@ -10,6 +10,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "common/clean.h"
 #include "common/cleanup.h"
 #include "common/inside.h"
 #include "common/list.h"
@@ -38,6 +39,7 @@ static const struct {
     {CES_RELAY_PATH, "ces_relay_exec_t"},
     {CES_LIST_PATH, "ces_list_exec_t"},
     {CES_INSIDE_PATH, "ces_inside_exec_t"},
+    {CES_CLEAN_PATH, "ces_clean_exec_t"},
     {CES_POLICY_PATH, "ces_etc_t"},
     {CES_STORE_DIR, "ces_store_t"},
     {CES_JOURNAL_DIR, "ces_log_t"},

@@ -230,7 +230,7 @@ several() { [ "$(pgrep -U ces-store -f silent | wc -l)" -ge 2 ]; }
 @test "when the account of ces-store was made anew, a start says what to do, and after that the images are there" {
 	have alice tools
 	before=$(id -u ces-store)
-	layers=$(find $store/layers -path '*/root*' -printf '%p %U:%G\n' | sort | sha256sum)
+	owners=$(find $store/layers -path '*/root*' -printf '%p %U:%G\n' | sort | sha256sum)
 	usermod --uid 5987 ces-store
 	run --separate-stderr ces alice run $open/tools:1 true
 	[ "$status" -eq 125 ]
@@ -240,7 +240,7 @@ several() { [ "$(pgrep -U ces-store -f silent | wc -l)" -ge 2 ]; }
 	pull alice $open/suid:1 -q
 	ces alice rmi $open/suid:1
 	ces-client clean
-	[ "$(find $store/layers -path '*/root*' -printf '%p %U:%G\n' | sort | sha256sum)" = "$layers" ]
+	[ "$(find $store/layers -path '*/root*' -printf '%p %U:%G\n' | sort | sha256sum)" = "$owners" ]
 	usermod --uid "$before" ces-store
 	/usr/libexec/ces/upgrade-store
 	inside -- true

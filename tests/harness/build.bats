@@ -69,3 +69,15 @@ make_() { env -u MAKEFLAGS -u MAKELEVEL make -s B="$b" "$@"; }
 	echo "$output"
 	[ "$status" -ne 0 ]
 }
+
+@test "doctor looks at the label of each program that selinux/ces.fc labels" {
+	local programs
+	programs=$(sed -nE 's|^/usr/libexec/ces/ces-([a-z()\|]+).*:(ces_[a-z]+_exec_t),s0\)$|\1 \2|p' selinux/ces.fc |
+		while read -r names type; do
+			for name in ${names//[()|]/ }; do echo "{CES_${name^^}_PATH, \"$type\"}"; done
+		done | sort)
+	[ "$(wc -l <<< "$programs")" -gt 10 ]
+	run comm -23 <(echo "$programs") <(grep -oE '\{CES_[A-Z]+_PATH, "ces_[a-z]+_exec_t"\}' client/doctor_selinux.c | sort)
+	echo "$output"
+	[ "$output" = '' ]
+}

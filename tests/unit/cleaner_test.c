@@ -1,4 +1,5 @@
-/* Tests root's side of ces-clean: what it is started with, and that nobody waits for it for ever. */
+/* Tests root's side of ces-clean: what it is started with, and that nobody waits for it for ever.
+ */
 /* links: helper/session/clean.c helper/core/beneath.c */
 #include "helper/session/clean.h"
 

@@ -18,7 +18,7 @@ static inline int ask_with(struct ces_step wanted, const void *bytes, size_t len
 	err = (struct ces_error){0};
 	answer = (struct ces_step_answer){0};
 	step_sent.length = length;
-	if (length > 0)
+	if (bytes != NULL)
 		memcpy(step_sent.bytes, bytes, length);
 	ck_assert_int_ge(send(line, &step_sent, offsetof(struct ces_step, bytes) + length, 0), 0);
 	return ces_steps_serve_one(&at_root, &err);
