@@ -19,6 +19,7 @@
 
 #include "common/name.h"
 #include "common/paths.h"
+#include "common/verb.h"
 #include "policy/decide.h"
 
 #define CES_INSIDE_PATH CES_LIBEXECDIR "/ces-inside"
@@ -57,26 +58,27 @@ enum ces_inside_row {
 	CES_INSIDE_ROW_CALLER_ENV,
 	CES_INSIDE_ROW_GPUS,      /* the names of devices */
 	CES_INSIDE_ROW_LIBRARIES, /* paths of the driver's libraries, below CES_GPU_DIR */
+	CES_INSIDE_ROW_LINKS,     /* paths of the driver's other files */
 	CES_INSIDE_ROWS,
 };
 
-#define CES_INSIDE_MAGIC 0x31534e4953454331ull /* changes with the meaning of a field */
+#define CES_INSIDE_MAGIC 0x32534e4953454331ull /* changes with the meaning of a field */
 
 struct ces_inside_order {
 	uint64_t magic, size; /* of this struct */
 	uint64_t length;      /* of the words */
 	uint64_t shm, cpus;   /* limits: bytes, and thousandths */
 	uint64_t display;     /* its number, plus 1; 0: none */
+	uint64_t cookie[CES_COOKIE_WORDS];
 	uint64_t sizes[CES_TMPFS_MAX];
 	uint32_t words[CES_INSIDE_ROWS]; /* how many each row has */
 	uint32_t uid, gid;               /* of the program, in the container */
 	uint32_t gids[CES_INSIDE_GIDS], n_gids;
-	uint32_t layers;        /* of the image, at /l/0 and so on */
 	uint32_t rows, columns; /* of the terminal */
 	bool runc;              /* the runtime is runc, not crun */
 	bool tty, root_read_only, proxy;
 	bool same_uid; /* the caller keeps their uid: the image is to be fitted to them */
-	bool read_only[CES_INSIDE_MOUNTS];
+	bool read_only[CES_INSIDE_MOUNTS], file[CES_INSIDE_MOUNTS]; /* not a directory */
 };
 
 /* The steps that can fail; helper/launch/container.c has the words for them. The first four are
@@ -93,7 +95,9 @@ enum ces_inside_step {
 	CES_STEP_PROC,
 	CES_STEP_HOSTNAME,
 	CES_STEP_USERNS,
-	CES_STEP_PARENTS,
+	CES_STEP_POINTS,
+	CES_STEP_FILES,
+	CES_STEP_LINKS,
 	CES_STEP_CONTEXT,
 	CES_STEP_SETPRIV,
 	CES_STEP_RUNTIME,

@@ -33,6 +33,9 @@ void ces_inside_environment(const struct ces_inside *inside, struct ces_json *to
 /* Makes the rest of the container, when the run's tree is the root directory. */
 void ces_inside_set_up(const struct ces_inside *inside);
 
+/* Makes the mount points in the image's tree, and the files and links that are CES's there. */
+void ces_inside_tree(const struct ces_inside *inside);
+
 /* Fits an image made for root to a user who keeps their uid: a line in its /etc/passwd and
  * /etc/group, and a working directory that they can write to. Where the image makes a step
  * impossible (a link, a device, no such file), everything stays as it is. */

@@ -58,6 +58,7 @@ int main(void)
 	config = ces_inside_config(&inside);
 	wait_at_gate();
 	ces_inside_set_up(&inside);
+	ces_inside_tree(&inside);
 	ces_inside_settle(&inside);
 	write_config(config);
 	ces_inside_execute(&inside);

@@ -26,7 +26,7 @@ static bool numbers_are_bounded(const struct ces_inside_order *order)
 	       order->words[CES_INSIDE_ROW_TEXTS] == CES_INSIDE_TEXTS &&
 	       order->words[CES_INSIDE_ROW_MOUNTS] <= CES_INSIDE_MOUNTS &&
 	       order->words[CES_INSIDE_ROW_TMPFS] <= CES_TMPFS_MAX &&
-	       order->n_gids <= CES_INSIDE_GIDS && order->layers <= CES_LAYERS_MAX;
+	       order->n_gids <= CES_INSIDE_GIDS;
 }
 
 /* Each word begins where the one before it ended, and the last ends with the bytes. */
@@ -76,7 +76,8 @@ static int read_order(int fd, struct ces_inside *ret)
 	return read(fd, &(char){0}, 1) == 0 && split(order, bytes, words, ret->rows) &&
 		       are_absolute(&ret->rows[CES_INSIDE_ROW_MOUNTS]) &&
 		       are_absolute(&ret->rows[CES_INSIDE_ROW_TMPFS]) &&
-		       are_absolute(&ret->rows[CES_INSIDE_ROW_LIBRARIES])
+		       are_absolute(&ret->rows[CES_INSIDE_ROW_LIBRARIES]) &&
+		       are_absolute(&ret->rows[CES_INSIDE_ROW_LINKS])
 		   ? 0
 		   : -1;
 }

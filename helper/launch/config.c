@@ -82,7 +82,6 @@ static void put_numbers(const struct ces_plan *plan, struct ces_inside_order *re
 	    .display = decision->display,
 	    .uid = plan->uid,
 	    .gid = plan->gid,
-	    .layers = (uint32_t)plan->image->diff_ids.n,
 	    .rows = plan->rows,
 	    .columns = plan->columns,
 	    .runc = plan->runc,
@@ -91,9 +90,13 @@ static void put_numbers(const struct ces_plan *plan, struct ces_inside_order *re
 	    .proxy = decision->proxy[0] != '\0',
 	    .same_uid = decision->identity == CES_IDENTITY_SAME_UID,
 	};
+	if (decision->display > 0)
+		memcpy(ret->cookie, decision->cookie, sizeof(ret->cookie));
 	put_gids(plan, ret);
-	for (size_t i = 0; i < plan->n_mounts; i++)
+	for (size_t i = 0; i < plan->n_mounts; i++) {
 		ret->read_only[i] = plan->mounts[i].read_only;
+		ret->file[i] = plan->mounts[i].file;
+	}
 	for (size_t i = 0; i < decision->n_tmpfs; i++)
 		ret->sizes[i] = decision->tmpfs[i].size;
 }
@@ -137,11 +140,20 @@ static void put_texts(const struct ces_plan *plan, struct words *to)
 		put(to, CES_INSIDE_ROW_TEXTS, texts[i]);
 }
 
-static void put_libraries(const struct ces_cdi_edits *edits, struct words *to)
+/* Puts the paths of the driver's files that have this place. */
+static void put_driver(const struct ces_gpus *gpus, enum ces_cdi_place place,
+		       enum ces_inside_row row, struct words *to)
 {
-	for (size_t i = 0; i < edits->n_mounts; i++)
-		if (edits->mounts[i].place == CES_CDI_LIBRARY)
-			put(to, CES_INSIDE_ROW_LIBRARIES, edits->mounts[i].container_path);
+	for (size_t i = 0; i < gpus->n_edits; i++) {
+		const struct ces_cdi_edits *edits = gpus->edits[i];
+
+		for (size_t j = 0; j < edits->n_mounts; j++)
+			if (edits->mounts[j].place == place)
+				put(to, row, edits->mounts[j].container_path);
+		for (size_t j = 0; j < edits->n_links && place == CES_CDI_LINKED; j++)
+			if (edits->links[j].place == place)
+				put(to, row, edits->links[j].path);
+	}
 }
 
 static void put_words(const struct ces_plan *plan, struct words *to)
@@ -163,8 +175,8 @@ static void put_words(const struct ces_plan *plan, struct words *to)
 	put_all(to, CES_INSIDE_ROW_CALLER_ENV, &plan->session->request->env);
 	for (size_t i = 0; i < gpus->n_names; i++)
 		put(to, CES_INSIDE_ROW_GPUS, strchr(gpus->names[i], '=') + 1);
-	for (size_t i = 0; i < gpus->n_edits; i++)
-		put_libraries(gpus->edits[i], to);
+	put_driver(gpus, CES_CDI_LIBRARY, CES_INSIDE_ROW_LIBRARIES, to);
+	put_driver(gpus, CES_CDI_LINKED, CES_INSIDE_ROW_LINKS, to);
 }
 
 int ces_config_order(const struct ces_plan *plan, int *ret, struct ces_error *err)

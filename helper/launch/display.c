@@ -42,14 +42,3 @@ int ces_display_open(struct ces_plan *plan, struct ces_error *err)
 	plan->n_mounts++;
 	return 0;
 }
-
-void ces_display_key(const uint64_t cookie[CES_COOKIE_WORDS], uint8_t ret[CES_DISPLAY_KEY_SIZE])
-{
-	/* FamilyWild, 0xffff: any address */
-	static const char head[] = "\xff\xff\0\0\0\0\0\x12MIT-MAGIC-COOKIE-1\0\x10";
-	size_t used = sizeof(head) - 1;
-
-	memcpy(ret, head, used);
-	for (size_t i = 0; i < 8 * CES_COOKIE_WORDS; i++)
-		ret[used + i] = (uint8_t)(cookie[i / 8] >> (56 - 8 * (i % 8)));
-}

@@ -68,10 +68,9 @@ int ces_gpu_node(int dev, const char *majors, const struct ces_cdi_node *node,
 
 /* helper/launch/gpu_files.c. CES mounts the driver's files, read-only, below one directory of the
  * run's root ("g"), at the paths that the specifications give; the container sees that directory as
- * CES_GPU_DIR. A file that is no library has a link in the top layer at its expected place.
+ * CES_GPU_DIR. A file that is no library gets a link at its expected place from ces-inside.
  * Libraries have no link: CES changes no directory of the image's, and LD_LIBRARY_PATH leads to
  * them. */
-int ces_gpu_files(const struct ces_gpus *gpus, int root, const struct ces_idmap *map,
-		  struct ces_error *err);
+int ces_gpu_files(const struct ces_gpus *gpus, int root, struct ces_error *err);
 
 #endif

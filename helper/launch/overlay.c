@@ -60,14 +60,16 @@ int ces_overlay_mount(const char *root, const char *context, size_t lowest, size
 	/* in quotes, because of the comma between the categories */
 	int used = snprintf(options, sizeof(options),
 			    "%s%s%sredirect_dir=nofollow,metacopy=off,index=off,"
-			    "upperdir=%s/u/u,workdir=%s/u/w,lowerdir=%s/t",
+			    "upperdir=%s/u/u,workdir=%s/u/w,lowerdir=",
 			    *context != '\0' ? "context=\"" : "", context,
-			    *context != '\0' ? "\"," : "", root, root, root);
+			    *context != '\0' ? "\"," : "", root, root);
 
 	/* the manifest lists the lowest layer first, overlay wants the highest first */
 	for (size_t i = n; i > lowest && (size_t)used < sizeof(options); i--)
-		used += snprintf(options + used, sizeof(options) - (size_t)used, ":%s/l/%zu", root,
+		used += snprintf(options + used, sizeof(options) - (size_t)used, "%s/l/%zu:", root,
 				 i - 1);
+	if ((size_t)used < sizeof(options)) /* (an image may have no layer) */
+		used += snprintf(options + used, sizeof(options) - (size_t)used, "%s/e", root);
 	(void)snprintf(target, sizeof(target), "%s/m", root);
 	return (size_t)used < sizeof(options)
 		   ? mount_with_few(target, options, err)

@@ -36,38 +36,29 @@ int ces_rootfs_unshare(struct ces_error *err)
 	return 0;
 }
 
-static int make_dir(int root, const char *path, uid_t uid, gid_t gid, struct ces_error *err)
+/* Makes a directory that belongs to the root of the container. */
+static int make_theirs(int root, const char *path, const struct ces_plan *plan,
+		       struct ces_error *err)
 {
-	if ((mkdirat(root, path, 0755) < 0 && errno != EEXIST) ||
-	    (uid != 0 && fchownat(root, path, uid, gid, AT_SYMLINK_NOFOLLOW) < 0))
-		return ces_error_errno(err, CES_E_HOST, "making %s", path);
-	return 0;
-}
-
-static int make_file(int root, const char *path, const void *bytes, size_t length, uid_t uid,
-		     gid_t gid, struct ces_error *err)
-{
-	CES_CLEANUP_FD int fd = ces_beneath_open(root, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-
-	if (fd < 0 || ces_write_full(fd, bytes, length, -1) < 0 || fchown(fd, uid, gid) < 0)
-		return ces_error_errno(err, CES_E_HOST, "making %s", path);
-	return 0;
+	return mkdirat(root, path, 0755) < 0 ||
+		       fchownat(root, path, ces_idmap_host_uid(&plan->map, 0),
+				ces_idmap_host_gid(&plan->map, 0), AT_SYMLINK_NOFOLLOW) < 0
+		   ? ces_error_errno(err, CES_E_HOST, "making %s", path)
+		   : 0;
 }
 
 /* The directories of the tree itself belong to root, whom the container cannot be. */
 static int make_skeleton(int root, const struct ces_plan *plan, struct ces_error *err)
 {
-	static const char *const own[] = {"l", "t", "u", "m", "d", "dev", "proc", "sys", "usr"};
+	static const char *const own[] = {"l", "e", "u", "m", "d", "dev", "proc", "sys", "usr"};
 	static const char *const links[] = {"lib", "lib64", "bin", "sbin"};
-	uid_t uid = ces_idmap_host_uid(&plan->map, 0);
-	gid_t gid = ces_idmap_host_gid(&plan->map, 0);
 
 	for (size_t i = 0; i < CES_COUNT(own); i++)
 		if (mkdirat(root, own[i], 0755) < 0)
 			return ces_error_errno(err, CES_E_HOST, "making %s", own[i]);
 	/* the runtime keeps its state and its log in the first, and ces-inside writes config.json
 	 * into the other */
-	if (make_dir(root, "run", uid, gid, err) < 0 || make_dir(root, "bundle", uid, gid, err) < 0)
+	if (make_theirs(root, "run", plan, err) < 0 || make_theirs(root, "bundle", plan, err) < 0)
 		return -1;
 	for (size_t i = 0; i < CES_COUNT(links); i++) {
 		char target[32];
@@ -77,85 +68,6 @@ static int make_skeleton(int root, const struct ces_plan *plan, struct ces_error
 			return ces_error_errno(err, CES_E_HOST, "making %s", links[i]);
 	}
 	return 0;
-}
-
-/* Makes a mount point in the top layer, and the directories above it, each component in turn. */
-static int make_mount_point(int top, const char *destination, bool file, uid_t uid, gid_t gid,
-			    struct ces_error *err)
-{
-	char path[300];
-
-	(void)snprintf(path, sizeof(path), "%s", destination + 1);
-	for (char *slash = strchr(path, '/'); slash != NULL && slash[1] != '\0';
-	     slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (make_dir(top, path, uid, gid, err) < 0)
-			return -1;
-		*slash = '/';
-	}
-	if (path[strlen(path) - 1] == '/')
-		path[strlen(path) - 1] = '\0';
-	return file ? make_file(top, path, "", 0, uid, gid, err)
-		    : make_dir(top, path, uid, gid, err);
-}
-
-/* Opens a directory to every user inside. A tmpfs needs this too: runc gives it the mode of the
- * directory that it hides. */
-static int open_to_all(int top, const char *path, struct ces_error *err)
-{
-	return fchmodat(top, path, 01777, 0) < 0
-		   ? ces_error_errno(err, CES_E_HOST, "making %s", path)
-		   : 0;
-}
-
-/* Lets every user inside read it: some images change to another user. */
-static int make_display_key(int top, const struct ces_plan *plan, uid_t uid, gid_t gid,
-			    struct ces_error *err)
-{
-	uint8_t key[CES_DISPLAY_KEY_SIZE];
-
-	if (plan->decision->display == 0)
-		return 0;
-	ces_display_key(plan->decision->cookie, key);
-	return make_file(top, CES_DISPLAY_KEY, key, sizeof(key), uid, gid, err);
-}
-
-/* Makes the layer above the image's: a fresh directory or file hides whatever the image has at
- * these places (a symlink out, a FIFO, a file), so that mount points are CES's own (CVE-2015-1335,
- * CVE-2019-16884). */
-static int make_top(int root, const struct ces_plan *plan, struct ces_error *err)
-{
-	static const char *const fixed[] = {"/dev", "/proc", "/sys", "/etc"};
-	uid_t uid = ces_idmap_host_uid(&plan->map, 0);
-	gid_t gid = ces_idmap_host_gid(&plan->map, 0);
-	CES_CLEANUP_FD int top = ces_beneath_open(root, "t", O_RDONLY | O_DIRECTORY, 0);
-	char hosts[160], name[40];
-
-	if (top < 0 || fchown(top, uid, gid) < 0)
-		return ces_error_errno(err, CES_E_HOST, "the top layer");
-	for (size_t i = 0; i < CES_COUNT(fixed); i++)
-		if (make_mount_point(top, fixed[i], false, uid, gid, err) < 0)
-			return -1;
-	for (size_t i = 0; i < plan->n_mounts; i++)
-		if (make_mount_point(top, plan->mounts[i].destination, plan->mounts[i].file, uid,
-				     gid, err) < 0)
-			return -1;
-	for (size_t i = 0; i < plan->decision->n_tmpfs; i++)
-		if (make_mount_point(top, plan->decision->tmpfs[i].destination, false, uid, gid,
-				     err) < 0 ||
-		    open_to_all(top, plan->decision->tmpfs[i].destination + 1, err) < 0)
-			return -1;
-	/* small images lack it, and programs that ignore TMPDIR want it */
-	if (make_dir(top, "tmp", uid, gid, err) < 0 || open_to_all(top, "tmp", err) < 0)
-		return -1;
-	(void)snprintf(hosts, sizeof(hosts), "127.0.0.1\tlocalhost %s\n::1\tlocalhost\n",
-		       plan->hostname);
-	(void)snprintf(name, sizeof(name), "%s\n", plan->hostname);
-	if (make_file(top, "etc/hosts", hosts, strlen(hosts), uid, gid, err) < 0 ||
-	    make_file(top, "etc/hostname", name, strlen(name), uid, gid, err) < 0 ||
-	    make_display_key(top, plan, uid, gid, err) < 0)
-		return -1;
-	return make_file(top, "etc/resolv.conf", "", 0, uid, gid, err);
 }
 
 static int attach_new(int root, int mount, const char *path, struct ces_error *err)
@@ -190,9 +102,11 @@ static int attach_layers(int root, const struct ces_plan *plan, int userns, size
 
 		(void)snprintf(path, sizeof(path), "l/%zu", i);
 		if (ces_store_open_layer(&plan->session->store, plan->image->diff_ids.v[i], &layer,
-					 err) < 0 ||
-		    make_dir(root, path, 0, 0, err) < 0 ||
-		    attach_copy(root, layer, true, userns, path, err) < 0)
+					 err) < 0)
+			return -1;
+		if (mkdirat(root, path, 0755) < 0)
+			return ces_error_errno(err, CES_E_HOST, "making %s", path);
+		if (attach_copy(root, layer, true, userns, path, err) < 0)
 			return -1;
 		bottom = ces_overlay_is_bottom(layer);
 	}
@@ -202,13 +116,14 @@ static int attach_layers(int root, const struct ces_plan *plan, int userns, size
 static int attach_data(int root, const struct ces_plan *plan, struct ces_error *err)
 {
 	for (size_t i = 0; i < plan->n_mounts; i++) {
+		const struct ces_plan_mount *mount = &plan->mounts[i];
 		char path[32];
 
 		(void)snprintf(path, sizeof(path), "d/%zu", i);
-		if ((plan->mounts[i].file ? make_file(root, path, "", 0, 0, 0, err)
-					  : make_dir(root, path, 0, 0, err)) < 0 ||
-		    attach_copy(root, plan->mounts[i].fd, plan->mounts[i].read_only, -1, path,
-				err) < 0)
+		if ((mount->file ? mknodat(root, path, S_IFREG | 0644, 0)
+				 : mkdirat(root, path, 0755)) < 0)
+			return ces_error_errno(err, CES_E_HOST, "making %s", path);
+		if (attach_copy(root, mount->fd, mount->read_only, -1, path, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -218,15 +133,14 @@ static int attach_data(int root, const struct ces_plan *plan, struct ces_error *
  * size that the policy gives. */
 static int attach_upper(int root, const struct ces_plan *plan, struct ces_error *err)
 {
-	uid_t uid = ces_idmap_host_uid(&plan->map, 0);
-	gid_t gid = ces_idmap_host_gid(&plan->map, 0);
 	uint64_t bytes = plan->decision->limits.writable_layer;
 	int mount;
 
-	if (ces_mount_tmpfs(bytes, bytes / 4096 + 1024, uid, gid, false, &mount, err) < 0 ||
-	    attach_new(root, mount, "u", err) < 0 || make_dir(root, "u/u", uid, gid, err) < 0)
-		return -1;
-	return make_dir(root, "u/w", uid, gid, err);
+	return ces_mount_tmpfs(bytes, bytes / 4096 + 1024, false, &mount, err) < 0 ||
+		       attach_new(root, mount, "u", err) < 0 ||
+		       make_theirs(root, "u/u", plan, err) < 0
+		   ? -1
+		   : make_theirs(root, "u/w", plan, err);
 }
 
 /* Binds one directory of the host, which the runtime sees and the container does not. proc and
@@ -275,15 +189,14 @@ int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_c
 	/* files made here get exactly the mode that is asked for; see ces_rootfs_enter */
 	(void)umask(0);
 	ces_selinux_file_context(&plan->selinux, context);
-	if (ces_mount_tmpfs(ROOT_BYTES, ROOT_INODES, 0, 0, true, &root, err) < 0)
+	if (ces_mount_tmpfs(ROOT_BYTES, ROOT_INODES, true, &root, err) < 0)
 		return -1;
 	/* attached over CES's own run directory, a mount point that surely exists; only this
 	 * namespace sees it */
 	if (ces_mount_attach(root, AT_FDCWD, CES_RUN_DIR, err) < 0)
 		return -1;
 	if (make_skeleton(root, plan, err) < 0 || make_devices(root, plan, err) < 0 ||
-	    make_top(root, plan, err) < 0 ||
-	    ces_gpu_files(&plan->gpus, root, &plan->map, err) < 0 ||
+	    ces_gpu_files(&plan->gpus, root, err) < 0 ||
 	    attach_layers(root, plan, userns, &lowest, err) < 0 ||
 	    attach_upper(root, plan, err) < 0 ||
 	    ces_overlay_mount(CES_RUN_DIR, context, lowest, plan->image->diff_ids.n, err) < 0 ||

@@ -2,7 +2,7 @@
  * else is left.
  *
  *   /l/0 ..  the image's layers, id-mapped, read-only       /d/0 ..  data, outputs, scratch, binds
- *   /t       CES's own top layer: mount points, /etc/hosts  /dev     the nodes granted
+ *   /e       an empty directory, below all layers           /dev     the nodes granted
  *   /u       tmpfs of limited size: upper and work          /bundle  config.json
  *   /m       the overlay of these                           /usr     the host's, for the runtime
  */

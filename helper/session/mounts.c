@@ -47,15 +47,12 @@ static int set(int fs, const char *key, uint64_t value, bool octal)
 	return fsconfig(fs, FSCONFIG_SET_STRING, key, text, 0);
 }
 
-int ces_mount_tmpfs(uint64_t bytes, uint64_t inodes, uint32_t uid, uint32_t gid, bool dev, int *ret,
-		    struct ces_error *err)
+int ces_mount_tmpfs(uint64_t bytes, uint64_t inodes, bool dev, int *ret, struct ces_error *err)
 {
 	CES_CLEANUP_FD int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
 
 	if (fs < 0 || set(fs, "size", bytes, false) < 0 ||
-	    set(fs, "nr_inodes", inodes, false) < 0 ||
-	    (uid != 0 && set(fs, "uid", uid, false) < 0) ||
-	    (gid != 0 && set(fs, "gid", gid, false) < 0) || set(fs, "mode", 0755, true) < 0 ||
+	    set(fs, "nr_inodes", inodes, false) < 0 || set(fs, "mode", 0755, true) < 0 ||
 	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return ces_error_errno(err, CES_E_HOST, "making a tmpfs");
 	*ret = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | (dev ? 0u : MOUNT_ATTR_NODEV));

@@ -186,7 +186,7 @@ ended_unbegun() # PATTERN [OPTION...]
 }
 
 @test "a root other than the one that was made ends the run before the program begins" {
-	deviate '.root.path = "/run/deviant/root"' 'mkdir /run/deviant/root; mount -t overlay -o lowerdir=/l/0:/t,userxattr x /run/deviant/root'
+	deviate '.root.path = "/run/deviant/root"' 'cd /run/deviant; mkdir root t; for d in dev proc sys safe_data safe_outputs scratch; do mkdir t/$d; done; mount -t overlay -o lowerdir=/l/0:t,userxattr x root'
 	ended_unbegun '/ is mounted without its flags|its SELinux context is' # (or by the label of the mount)
 	deviate '.root.path = "/m/other"' 'mkdir -p /m/other/bin; cp /m/bin/busybox /m/other/bin/sh'
 	ended_unbegun 'its root is another directory'

@@ -185,10 +185,6 @@ static void groups_beyond_all(void)
 {
 	order.n_gids = UINT32_MAX;
 }
-static void a_layer_too_many(void)
-{
-	order.layers = CES_LAYERS_MAX + 1;
-}
 static void make_relative(enum ces_inside_row row)
 {
 	fill_row(row, 1);
@@ -205,6 +201,10 @@ static void a_relative_tmpfs(void)
 static void a_relative_library(void)
 {
 	make_relative(CES_INSIDE_ROW_LIBRARIES);
+}
+static void a_relative_link(void)
+{
+	make_relative(CES_INSIDE_ROW_LINKS);
 }
 static void an_empty_mount(void)
 {
@@ -231,10 +231,10 @@ static void (*const damages[])(void) = {another_version,
 					a_tmpfs_without_a_size,
 					a_group_without_a_place,
 					groups_beyond_all,
-					a_layer_too_many,
 					a_relative_mount,
 					a_relative_tmpfs,
 					a_relative_library,
+					a_relative_link,
 					an_empty_mount};
 
 START_TEST(an_order_that_is_not_exact_or_out_of_bounds_is_refused)
@@ -286,7 +286,6 @@ START_TEST(the_most_of_each_is_taken)
 
 	fill_row(rows[_i].row, rows[_i].n);
 	order.n_gids = CES_INSIDE_GIDS;
-	order.layers = CES_LAYERS_MAX;
 	ck_assert(is_taken(sizeof(order) + used));
 	ck_assert_uint_eq(inside.rows[rows[_i].row].n, rows[_i].n);
 }
@@ -319,7 +318,7 @@ START_TEST(the_largest_plan_is_read_as_it_was_sent)
 		plan.map.project_gids[i] = 65536 + (uint32_t)i;
 	for (size_t i = 0; i < CES_PLAN_MOUNTS; i++) {
 		memset(destinations[i], '/', sizeof(destinations[i]) - 1);
-		plan_mount(destinations[i], -1, i % 2 == 0, false);
+		plan_mount(destinations[i], -1, i % 2 == 0, i % 3 == 0);
 	}
 	decision.n_tmpfs = CES_TMPFS_MAX;
 	for (size_t i = 0; i < CES_TMPFS_MAX; i++) {
@@ -327,6 +326,8 @@ START_TEST(the_largest_plan_is_read_as_it_was_sent)
 		decision.tmpfs[i].size = UINT64_MAX - i;
 	}
 	plan.selinux.on = true;
+	decision.display = 1;
+	decision.cookie[1] = UINT64_MAX;
 	send_plan();
 	/* (a record of an image has 32 groups at most) */
 	ck_assert_uint_eq(inside.order.n_gids, CES_INSIDE_GIDS);
@@ -335,6 +336,8 @@ START_TEST(the_largest_plan_is_read_as_it_was_sent)
 	ck_assert_uint_eq(inside.rows[CES_INSIDE_ROW_MOUNTS].n, CES_PLAN_MOUNTS);
 	ck_assert_str_eq(inside.rows[CES_INSIDE_ROW_MOUNTS].v[5], destinations[5]);
 	ck_assert(inside.order.read_only[34] && !inside.order.read_only[35]);
+	ck_assert(inside.order.file[33] && !inside.order.file[34]);
+	ck_assert_mem_eq(inside.order.cookie, decision.cookie, sizeof(decision.cookie));
 	ck_assert_uint_eq(inside.order.sizes[32], UINT64_MAX - 32);
 	ck_assert_str_eq(ces_inside_text(&inside, CES_INSIDE_CONTEXT), "u:r:t:s0:c1,c2");
 	ck_assert_str_eq(ces_inside_text(&inside, CES_INSIDE_HOSTNAME), "ces-0123456789");

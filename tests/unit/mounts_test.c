@@ -140,38 +140,35 @@ END_TEST
 
 static const struct {
 	uint64_t bytes, inodes;
-	uint32_t uid, gid;
 	bool dev;
 	const char *steps;
 } memory[] = {
-    {4096, 10, 0, 0, true,
+    {4096, 10, true,
      "fsopen tmpfs cloexec\nsize=4096\nnr_inodes=10\nmode=755\ncreate\nfsmount cloexec attributes "
      "2\n"},
-    {UINT64_MAX, UINT64_MAX, UINT32_MAX - 1, 1, false,
+    {UINT64_MAX, UINT64_MAX, false,
      "fsopen tmpfs "
-     "cloexec\nsize=18446744073709551615\nnr_inodes=18446744073709551615\nuid=4294967294\ngid=1\n"
+     "cloexec\nsize=18446744073709551615\nnr_inodes=18446744073709551615\n"
      "mode=755\ncreate\nfsmount cloexec attributes 6\n"},
 };
 
-START_TEST(a_tmpfs_has_its_bounds_and_owner_before_it_is_made)
+START_TEST(a_tmpfs_has_its_bounds_before_it_is_made)
 {
 	size_t fds = open_fds();
 	unsigned n = 0;
 	int fd = -7;
 
 	steps_begin(0, 0);
-	ck_assert_int_eq(ces_mount_tmpfs(memory[_i].bytes, memory[_i].inodes, memory[_i].uid,
-					 memory[_i].gid, memory[_i].dev, &fd, &err),
-			 0);
+	ck_assert_int_eq(
+	    ces_mount_tmpfs(memory[_i].bytes, memory[_i].inodes, memory[_i].dev, &fd, &err), 0);
 	steps_are(memory[_i].steps, 0);
 	close(fd);
 	n = steps->n;
 	for (unsigned fail = 1; fail <= n; fail++) {
 		steps_begin(fail, ENOSPC);
-		ck_assert_int_eq(ces_mount_tmpfs(memory[_i].bytes, memory[_i].inodes,
-						 memory[_i].uid, memory[_i].gid, memory[_i].dev,
-						 &fd, &err),
-				 -1);
+		ck_assert_int_eq(
+		    ces_mount_tmpfs(memory[_i].bytes, memory[_i].inodes, memory[_i].dev, &fd, &err),
+		    -1);
 		steps_are(memory[_i].steps, fail);
 		ck_assert_int_eq(err.code, CES_E_HOST);
 		ck_assert_int_eq(err.sys, ENOSPC);
@@ -215,7 +212,7 @@ START_TEST(the_kernel_makes_such_a_tmpfs)
 	int fd = -1;
 
 	ck_assert_int_eq(mkdir("at", 0700), 0);
-	ck_assert_msg(ces_mount_tmpfs(1 << 20, 20, 0, 0, false, &fd, &err) == 0, "%s", err.text);
+	ck_assert_msg(ces_mount_tmpfs(1 << 20, 20, false, &fd, &err) == 0, "%s", err.text);
 	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	ck_assert_int_eq(ces_mount_attach(fd, AT_FDCWD, "at", &err), 0);
 	ck_assert_int_eq(mode_of("at"), S_IFDIR | 0755);
@@ -272,8 +269,7 @@ int main(void)
 	tcase_add_loop_test(t, a_copy_is_private_and_has_its_flags_before_anybody_gets_it, 0,
 			    CES_COUNT(clones));
 	tcase_add_test(t, a_file_system_without_id_maps_is_named_as_the_cause);
-	tcase_add_loop_test(t, a_tmpfs_has_its_bounds_and_owner_before_it_is_made, 0,
-			    CES_COUNT(memory));
+	tcase_add_loop_test(t, a_tmpfs_has_its_bounds_before_it_is_made, 0, CES_COUNT(memory));
 	tcase_add_test(t, a_mount_is_attached_below_its_directory_by_its_fd);
 	tcase_add_checked_fixture(kernel, set_up, scene_end);
 	tcase_add_test(kernel, the_kernel_makes_such_a_tmpfs);

@@ -129,8 +129,9 @@ int symlinkat(const char *target, int dir, const char *path)
 
 int mknodat(int dir, const char *path, mode_t mode, dev_t number)
 {
-	return step("mknod %s/%s %o %u:%u", at(dir), path, mode, major(number), minor(number)) ? -1
-											       : 0;
+	if (step("mknod %s/%s %o %u:%u", at(dir), path, mode, major(number), minor(number)))
+		return -1;
+	return S_ISREG(mode) ? (int)syscall(SYS_mknodat, dir, path, mode, 0) : 0;
 }
 
 ssize_t fgetxattr(int fd, const char *name, void *value, size_t size)

@@ -300,8 +300,11 @@ def images(out):
     image("big", [Layer().file(f"noise{i}", noise(10 + i, 6 << 20)) for i in range(4)])
     image("zeros", [Layer().file("zeros", bytes(24 << 20))])
     image("reserved", [Layer().symlink("safe_data", "/etc").symlink("safe_outputs", "../../../etc")
-                       .file("scratch", "a file").symlink("dev", "/proc/self").symlink("etc/hosts", "/bin/busybox")],
+                       .file("scratch", "a file").symlink("dev", "/proc/self").symlink("etc/hosts", "/bin/busybox")
+                       .file("etc/other", "mine\n").hardlink("etc/hostname", "etc/other").symlink("tmp", "/opt")
+                       .dir("home").dir("home/worker", 0o711, uid=1000, gid=1000).symlink("srv", "/etc")],
           {"Cmd": ["ls"]})
+    image("hosts-dir", [Layer().dir("etc/hosts").file("etc/hosts/file", "x")], {"Cmd": ["ls"]})
     image("stop", config={"Cmd": ["sh", "-c", "trap 'exit 7' USR1; while :; do sleep 0.1; done"],
                           "StopSignal": "SIGUSR1"})
 
