@@ -43,6 +43,8 @@ int prctl(int option, ...)
 	va_start(values, option);
 	value = va_arg(values, unsigned long);
 	va_end(values);
+	if (steps == NULL)
+		return 0; /* (a library's, before main) */
 	return step("prctl %s %lu",
 		    option == PR_SET_NO_NEW_PRIVS ? "no new privileges"
 		    : option == PR_SET_PDEATHSIG  ? "dies with its parent"
@@ -85,6 +87,8 @@ int unshare(int flags)
 
 int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
 {
+	if (steps == NULL)
+		return 0; /* (a sanitizer's, before main) */
 	(void)step("setrlimit %s", resource == RLIMIT_NPROC && limit->rlim_max == RLIM_INFINITY
 				       ? "any number of processes"
 				       : "?");
