@@ -228,6 +228,7 @@ is_traced() { ! grep -q '^TracerPid:[[:space:]]*0$' /proc/"$1"/status; }
 }
 
 @test "ces-clean has the caller's rights to files, three capabilities, and a user that the caller cannot stop" {
+	grep -aq __asan_init /usr/libexec/ces/ces-clean && skip "a build with sanitizers has no filter"
 	start_run
 	clean=$(process ces-clean)
 	eventually grep -q 'Seccomp:.2' "/proc/$clean/status"

@@ -132,6 +132,7 @@ b" "q\"\\" "$(printf "\\033[31m")" "$(printf "\\377\\376")" "$(printf "d\\177")"
 }
 
 @test "ces-list has the caller's rights, no capability, and a user that the caller cannot stop" {
+	grep -aq __asan_init /usr/libexec/ces/ces-list && skip "a build with sanitizers has no filter"
 	number=$(ces alice run -q -d $open/tools:1 sleep 60)
 	list=$(process ces-list)
 	eventually grep -q 'Seccomp:.2' "/proc/$list/status"
