@@ -43,15 +43,17 @@ static int enter(int dir, const char *name)
 		   : ces_beneath_open(dir, name, O_PATH | O_DIRECTORY, 0);
 }
 
-/* Walks from tree to the last name of the path. */
+/* Walks from tree to the last name of the path, and makes the directories above it. */
 static struct place find(int tree, const char *path, enum ces_inside_step step)
 {
 	struct place at = {.dir = ces_beneath_open(tree, "", O_PATH | O_DIRECTORY, 0)};
 
 	for (;;) {
-		size_t length = strcspn(path += strspn(path, "/"), "/");
 		int above = at.dir;
+		size_t length;
 
+		path += strspn(path, "/");
+		length = strcspn(path, "/");
 		errno = ENAMETOOLONG;
 		if (length > NAME_MAX)
 			ces_inside_fail(step);
@@ -95,8 +97,8 @@ static void put_text(int tree, const char *path, const char *text)
 	put_file(tree, path, text, strlen(text), CES_STEP_FILES);
 }
 
-/* A file of the driver that is no library has a link at its place. Not all that the specifications
- * name are there. */
+/* A file of the driver that is no library has a link at its place. Not every file that the
+ * specifications name is there. */
 static void put_links(int tree, const struct ces_strings *paths)
 {
 	CES_CLEANUP_FD int driver = open("/g", O_PATH | O_DIRECTORY | O_CLOEXEC);
