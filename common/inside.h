@@ -9,8 +9,9 @@
  * Who controls what: the order is root's, but words in it are the caller's or the image's. They are
  * data: each has its place in config.json. ces-inside has no right over anything but its own
  * namespaces. What takes it over can do what the runtime could do with the same identity, and
- * has read no byte of a file of the image's. ces-session believes nothing of it but two numbers for
- * an error, and compares the container with the plan (helper/audit/) whatever config.json says. */
+ * has read no byte of a file of the image's. ces-session believes nothing of it but three numbers
+ * for an error, and compares the container with the plan (helper/audit/) whatever config.json says.
+ */
 #ifndef CES_COMMON_INSIDE_H
 #define CES_COMMON_INSIDE_H
 
@@ -108,6 +109,7 @@ enum ces_inside_step {
 struct ces_inside_report {
 	uint32_t step;  /* enum ces_inside_step */
 	int32_t number; /* errno */
+	uint32_t place; /* CES_STEP_POINTS: which of the mounts, plus 1; 0: none of them */
 };
 
 #endif

@@ -17,8 +17,11 @@ static inline const char *ces_inside_text(const struct ces_inside *inside, enum 
 	return inside->rows[CES_INSIDE_ROW_TEXTS].v[n];
 }
 
-/* Reports the step with errno, and ends the process. */
+/* Reports the step with errno and the place, and ends the process. */
 void ces_inside_fail(enum ces_inside_step step) __attribute__((noreturn));
+
+/* The place of a report (common/inside.h). */
+extern uint32_t ces_inside_place;
 
 /* Reads the order from fd. The memory of the words is never freed. */
 void ces_inside_read(int fd, struct ces_inside *ret);

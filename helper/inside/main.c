@@ -11,9 +11,12 @@
 #include "common/io.h"
 #include "helper/inside/inside.h"
 
+uint32_t ces_inside_place;
+
 void ces_inside_fail(enum ces_inside_step step)
 {
-	struct ces_inside_report report = {.step = step, .number = errno};
+	struct ces_inside_report report = {
+	    .step = step, .number = errno, .place = ces_inside_place};
 
 	(void)ces_write_full(CES_INSIDE_REPORT, &report, sizeof(report), -1);
 	_exit(125);

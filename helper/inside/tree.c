@@ -161,11 +161,14 @@ void ces_inside_tree(const struct ces_inside *inside)
 		put_directory(tree, always[i], false);
 	if (inside->rows[CES_INSIDE_ROW_GPUS].n > 0)
 		put_directory(tree, CES_GPU_DIR, false);
-	for (size_t i = 0; i < mounts->n; i++)
+	for (size_t i = 0; i < mounts->n; i++) {
+		ces_inside_place = (uint32_t)i + 1;
 		if (inside->order.file[i])
 			put_file(tree, mounts->v[i], "", 0, CES_STEP_POINTS);
 		else
 			put_directory(tree, mounts->v[i], false);
+	}
+	ces_inside_place = 0;
 	for (size_t i = 0; i < tmpfs->n; i++)
 		put_directory(tree, tmpfs->v[i], true);
 	/* small images lack it, and programs that ignore TMPDIR want it */

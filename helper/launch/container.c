@@ -102,7 +102,6 @@ int ces_container_start(const struct ces_plan *plan, const struct ces_cgroup *cg
 	CES_CLEANUP_FD int order = -1;
 	int gate[2], report[2], side;
 
-	ret->runtime = plan->runtime;
 	if (ces_config_order(plan, &order, err) < 0)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gate) < 0)
@@ -157,7 +156,8 @@ int ces_container_release(struct ces_container *container, struct ces_error *err
 		   : ces_error_errno(err, CES_E_HOST, "starting the container");
 }
 
-int ces_container_failure(struct ces_container *container, struct ces_error *err)
+int ces_container_failure(const struct ces_plan *plan, const struct ces_container *container,
+			  struct ces_error *err)
 {
 	static const char *const words[CES_STEPS] = {
 	    [CES_STEP_CGROUPS] = "joining the cgroups",
@@ -179,11 +179,12 @@ int ces_container_failure(struct ces_container *container, struct ces_error *err
 	};
 	struct ces_inside_report report;
 
-	if (container->report < 0 ||
-	    ces_read_full(container->report, &report, sizeof(report), ces_now_ms() + 1000) < 0)
+	if (ces_read_full(container->report, &report, sizeof(report), ces_now_ms() + 1000) < 0)
 		return 0;
 	errno = report.number;
+	if (report.step == CES_STEP_POINTS && report.place - 1 < plan->n_mounts)
+		return ces_error_errno(err, CES_E_HOST, "mounting at %s, in the image",
+				       plan->mounts[report.place - 1].destination);
 	return ces_error_errno(err, CES_E_HOST, "setting up the container: %s",
-			       report.step < CES_STEP_RUNTIME ? words[report.step]
-							      : container->runtime);
+			       report.step < CES_STEP_RUNTIME ? words[report.step] : plan->runtime);
 }

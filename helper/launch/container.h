@@ -13,15 +13,14 @@ struct ces_container {
 	int report; /* read end: what went wrong before the runtime was executed; end of file =
 		       executed */
 	int userns;
-	int terminal;        /* the program's, by O_PATH; -1: it has none */
-	int shm;             /* its /dev/shm, by O_PATH */
-	bool began;          /* its program was executed */
-	const char *runtime; /* its path, for an error */
+	int terminal; /* the program's, by O_PATH; -1: it has none */
+	int shm;      /* its /dev/shm, by O_PATH */
+	bool began;   /* its program was executed */
 };
 
 #define CES_CONTAINER_NONE                                                                         \
 	{                                                                                          \
-		CES_PROCESS_NONE, -1, -1, -1, -1, -1, false, NULL                                  \
+		CES_PROCESS_NONE, -1, -1, -1, -1, -1, false                                        \
 	}
 
 /* Starts the process in the cgroup and in namespaces of its own. It becomes ces-inside, and waits
@@ -42,6 +41,7 @@ int ces_container_await(const struct ces_container *container, struct ces_error 
 int ces_container_release(struct ces_container *container, struct ces_error *err);
 
 /* After the end: 0 when the runtime was executed, -1 with what went wrong before. */
-int ces_container_failure(struct ces_container *container, struct ces_error *err);
+int ces_container_failure(const struct ces_plan *plan, const struct ces_container *container,
+			  struct ces_error *err);
 
 #endif

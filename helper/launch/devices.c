@@ -58,16 +58,6 @@ static int make_more(int dev, const struct ces_device *more, struct ces_error *e
 	return make_node(dev, more->path, more->major, more->minor, err);
 }
 
-static int make_console(int dev, uid_t owner, gid_t group, struct ces_error *err)
-{
-	CES_CLEANUP_FD int fd =
-	    openat(dev, "console", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0620);
-
-	if (fd < 0 || fchown(fd, owner, group) < 0)
-		return ces_error_errno(err, CES_E_HOST, "/dev/console");
-	return 0;
-}
-
 int ces_devices_make(int dev, uid_t owner, gid_t group, const struct ces_device *more, size_t n,
 		     struct ces_error *err)
 {
@@ -89,7 +79,10 @@ int ces_devices_make(int dev, uid_t owner, gid_t group, const struct ces_device 
 	for (size_t i = 0; i < CES_COUNT(directories); i++)
 		if (mkdirat(dev, directories[i].name, directories[i].mode) < 0)
 			return ces_error_errno(err, CES_E_HOST, "/dev/%s", directories[i].name);
-	return make_console(dev, owner, group, err);
+	return mknodat(dev, "console", S_IFREG | 0620, 0) < 0 ||
+		       fchownat(dev, "console", owner, group, AT_SYMLINK_NOFOLLOW) < 0
+		   ? ces_error_errno(err, CES_E_HOST, "/dev/console")
+		   : 0;
 }
 
 #define INSN(op, dst, src, offset, value)                                                          \

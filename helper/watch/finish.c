@@ -184,7 +184,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	ces_relay_end(&finish->outward);
 	(void)ces_process_end(&finish->container.process, true);
 	if (result == 0)
-		result = ces_container_failure(&finish->container, err);
+		result = ces_container_failure(plan, &finish->container, err);
 	if (result == 0)
 		ces_outcome_read_log(plan, &finish->end);
 	ran = result == 0;

@@ -6,7 +6,7 @@ load ../lib/e2e.bash
 setup_file()
 {
 	lab_policy '.defaults.binds = ["~"]'
-	have alice tools user-number
+	have alice tools user-number reserved hosts-dir
 	pull bob $open/tools:1 -q
 }
 teardown_file() { lab_policy; }
@@ -195,4 +195,34 @@ teardown()
 	[ "$status" -eq 125 ]
 	[[ $output == *"is on a kind of file system"* ]]
 	[ -z "$made" ]
+}
+
+@test "what an image has in the way of CES's files goes in this run alone, and nothing else changes" {
+	for i in 1 2; do
+		from=reserved run inside -v ./work:/home/worker/bound:ro -v ./work:/srv/bound:ro -- sh -c 'cat /etc/hostname /etc/other; stat -c %A,%u:%g /tmp /home/worker /srv; wc -c < /etc/resolv.conf; test -L /etc/hosts || echo plain'
+		echo "$output"
+		[ "$status" -eq 0 ]
+		[[ ${lines[0]} == ces-[0-9]* ]]
+		[ "${lines[1]}" = mine ]
+		[ "${lines[2]}" = drwxrwxrwt,0:0 ]
+		[ "${lines[3]}" = drwx--x--x,1000:1000 ]
+		[ "${lines[4]}" = drwxr-xr-x,0:0 ]
+		[ "${lines[5]}" = 0 ]
+		[ "${lines[6]}" = plain ]
+		[[ $output != *bound* ]]
+	done
+	nothing_left_behind
+}
+
+@test "a file that is bound onto a directory of the image's is named, and the run does not start" {
+	install -o alice -m 600 /dev/null /home/alice/work/file
+	run -125 --separate-stderr inside -v ./work/file:/opt/file -v ./work/file:/bin -- ls
+	[[ $stderr == "ces: mounting at /bin, in the image: Is a directory" ]]
+	nothing_left_behind
+}
+
+@test "an image with a directory at /etc/hosts does not start, and the message says why" {
+	from=hosts-dir run -125 --separate-stderr inside -- ls
+	[[ $stderr == *"setting up the container: a file of CES's in the image's /etc: Is a directory"* ]]
+	nothing_left_behind
 }

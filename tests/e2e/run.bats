@@ -7,7 +7,7 @@ setup_file()
 {
 	lab_policy
 	have alice tools stroke entry cmd nothing newdir missing notexec user-number user-name user-pair \
-		volumes reserved hosts-dir bare
+		volumes reserved bare
 	pull bob $open/tools:1 -q
 	for i in user-number user-name user-pair; do pull bob $open/$i:1 -q; done
 }
@@ -345,34 +345,6 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[ "${lines[0]}" = patients.csv ]
 	[[ $output == *localhost* ]]
 	[ -e "$(outputs alice)/ok" ]
-	nothing_left_behind
-}
-
-@test "what an image has in the way of CES's files goes in this run alone, and nothing else changes" {
-	lab_policy '.defaults.binds = ["~"]'
-	mkdir -p /home/alice/bound
-	chown alice: /home/alice/bound
-	for i in 1 2; do
-		from=reserved run inside -v ./bound:/home/worker/bound:ro -v ./bound:/srv/bound:ro -- sh -c 'cat /etc/hostname /etc/other; stat -c %A,%u:%g /tmp /home/worker /srv; wc -c < /etc/resolv.conf; test -L /etc/hosts || echo plain'
-		echo "$output"
-		[ "$status" -eq 0 ]
-		[[ ${lines[0]} == ces-[0-9]* ]]
-		[ "${lines[1]}" = mine ]
-		[ "${lines[2]}" = drwxrwxrwt,0:0 ]
-		[ "${lines[3]}" = drwx--x--x,1000:1000 ]
-		[ "${lines[4]}" = drwxr-xr-x,0:0 ]
-		[ "${lines[5]}" = 0 ]
-		[ "${lines[6]}" = plain ]
-		[[ $output != *bound* ]]
-	done
-	rmdir /home/alice/bound
-	lab_policy
-	nothing_left_behind
-}
-
-@test "an image with a directory at /etc/hosts does not start, and the message says why" {
-	from=hosts-dir run -125 --separate-stderr inside -- ls
-	[[ $stderr == *"setting up the container: a file of CES's in the image's /etc: Is a directory"* ]]
 	nothing_left_behind
 }
 

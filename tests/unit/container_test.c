@@ -82,7 +82,7 @@ START_TEST(a_container_is_started_step_by_step)
 	ck_assert_int_eq(end(), EXECUTED);
 	steps_check(expected, 0);
 	ck_assert_int_eq(ces_container_ready(&container, &err), 0);
-	ck_assert_int_eq(ces_container_failure(&container, &err), 0);
+	ck_assert_int_eq(ces_container_failure(&plan, &container, &err), 0);
 }
 END_TEST
 
@@ -111,7 +111,7 @@ START_TEST(a_step_of_the_child_that_fails_is_the_last_and_is_reported)
 		if (_i > 7 || strcmp(expected[i], "map") != 0)
 			ck_assert_uint_eq(steps_count(expected[i]), 1);
 	ck_assert_uint_eq(steps_count("exec"), _i == 9);
-	ck_assert_int_lt(ces_container_failure(&container, &err), 0);
+	ck_assert_int_lt(ces_container_failure(&plan, &container, &err), 0);
 	(void)snprintf(text, sizeof(text), "setting up the container: %s: Too many open files",
 		       says[_i]);
 	ck_assert_str_eq(err.text, text);
@@ -178,7 +178,7 @@ START_TEST(a_process_whose_map_is_not_written_does_nothing_more)
 	ces_cleanup_close(&container.gate);
 	ck_assert_int_eq(end(), 125);
 	steps_check(expected, 8);
-	ck_assert_int_eq(ces_container_failure(&container, &err), 0);
+	ck_assert_int_eq(ces_container_failure(&plan, &container, &err), 0);
 }
 END_TEST
 
@@ -250,32 +250,57 @@ static const char *const words[] = {"joining the cgroups",
 static const struct {
 	uint32_t step;
 	size_t length;
-} reports[] = {{0, 0},  {0, 3},  {0, 7},  {0, 8},  {1, 8},  {2, 8},  {3, 8},
-	       {4, 8},  {5, 8},  {6, 8},  {7, 8},  {8, 8},  {9, 8},  {10, 8},
-	       {11, 8}, {12, 8}, {13, 8}, {14, 8}, {15, 8}, {16, 8}, {UINT32_MAX, 8}};
+} reports[] = {{0, 0},   {0, 3},   {0, 11},  {0, 12},  {1, 12},  {2, 12},  {3, 12},
+	       {4, 12},  {5, 12},  {6, 12},  {7, 12},  {8, 12},  {9, 12},  {10, 12},
+	       {11, 12}, {12, 12}, {13, 12}, {14, 12}, {15, 12}, {16, 12}, {UINT32_MAX, 12}};
 
 /* One that is torn says nothing; a step that nobody knows is the runtime's. */
-START_TEST(a_report_is_two_numbers_and_the_words_are_roots)
+START_TEST(a_report_is_numbers_and_the_words_are_roots)
 {
 	struct ces_inside_report report = {.step = reports[_i].step, .number = EPERM};
 	char text[160];
 	int pair[2];
 
 	ck_assert_uint_eq(CES_COUNT(words), CES_STEPS);
-	ck_assert_int_eq(ces_container_failure(&container, &err), 0); /* there is none */
+	ck_assert_int_eq(ces_container_failure(&plan, &container, &err), 0); /* there is none */
 	ck_assert_int_eq(pipe2(pair, O_CLOEXEC), 0);
 	container.report = pair[0];
-	container.runtime = plan.runtime;
 	ck_assert_int_eq(write(pair[1], &report, reports[_i].length), (ssize_t)reports[_i].length);
 	close(pair[1]);
 	if (reports[_i].length < sizeof(report)) {
-		ck_assert_int_eq(ces_container_failure(&container, &err), 0);
+		ck_assert_int_eq(ces_container_failure(&plan, &container, &err), 0);
 		return;
 	}
-	ck_assert_int_lt(ces_container_failure(&container, &err), 0);
+	ck_assert_int_lt(ces_container_failure(&plan, &container, &err), 0);
 	(void)snprintf(text, sizeof(text), "setting up the container: %s: Operation not permitted",
 		       words[report.step < CES_STEPS ? report.step : CES_STEP_RUNTIME]);
 	ck_assert_str_eq(err.text, text);
+}
+END_TEST
+
+static const struct {
+	uint32_t step, place;
+	const char *says;
+} places[] = {{CES_STEP_POINTS, 1, "mounting at /first, in the image: Is a directory"},
+	      {CES_STEP_POINTS, 2, "mounting at /second, in the image: Is a directory"},
+	      {CES_STEP_POINTS, 0, "a mount point in the image"},
+	      {CES_STEP_POINTS, 3, "a mount point in the image"},
+	      {CES_STEP_POINTS, UINT32_MAX, "a mount point in the image"},
+	      {CES_STEP_FILES, 1, "a file of CES's in the image's /etc"}};
+
+START_TEST(the_mount_that_cannot_be_made_is_named_if_there_is_such_a_mount)
+{
+	struct ces_inside_report report = {places[_i].step, EISDIR, places[_i].place};
+	int pair[2];
+
+	plan_mount("/first", -1, true, true);
+	plan_mount("/second", -1, true, true);
+	ck_assert_int_eq(pipe2(pair, O_CLOEXEC), 0);
+	container.report = pair[0];
+	ck_assert_int_eq(write(pair[1], &report, sizeof(report)), (ssize_t)sizeof(report));
+	close(pair[1]);
+	ck_assert_int_lt(ces_container_failure(&plan, &container, &err), 0);
+	ck_assert_msg(strstr(err.text, places[_i].says) != NULL, "%s", err.text);
 }
 END_TEST
 
@@ -295,7 +320,8 @@ int main(void)
 	tcase_add_test(t, a_process_without_a_parent_does_not_go_on);
 	tcase_add_loop_test(t, standard_input_is_the_callers_when_they_ask_for_it, 0, 2);
 	tcase_add_test(t, the_release_is_the_second_byte_that_the_process_gets);
-	tcase_add_loop_test(t, a_report_is_two_numbers_and_the_words_are_roots, 0,
-			    CES_COUNT(reports));
+	tcase_add_loop_test(t, a_report_is_numbers_and_the_words_are_roots, 0, CES_COUNT(reports));
+	tcase_add_loop_test(t, the_mount_that_cannot_be_made_is_named_if_there_is_such_a_mount, 0,
+			    CES_COUNT(places));
 	return run_suite("container", t);
 }

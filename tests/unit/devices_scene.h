@@ -46,6 +46,8 @@ int mknodat(int dir, const char *path, mode_t mode, dev_t number)
 {
 	if (step("mknod %s %o %u:%u", path, mode, major(number), minor(number)))
 		return -1;
+	if (S_ISREG(mode))
+		return (int)syscall(SYS_mknodat, dir, path, mode, 0);
 	remember(dir, path, mode, number);
 	return 0;
 }
@@ -75,13 +77,12 @@ int mkdirat(int dir, const char *path, mode_t mode)
 	return step("mkdir %s %o", path, mode) ? -1 : (int)syscall(SYS_mkdirat, dir, path, mode);
 }
 
-int fchown(int fd, uid_t uid, gid_t gid)
+int fchownat(int dir, const char *path, uid_t uid, gid_t gid, int flags)
 {
 	struct stat st;
 
-	ck_assert_int_eq(fstat(fd, &st), 0);
-	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
-	return step("chown %o %u:%u", st.st_mode, uid, gid) ? -1 : 0;
+	ck_assert_int_eq(syscall(SYS_newfstatat, dir, path, &st, flags), 0);
+	return step("chown %s %o %u:%u %x", path, st.st_mode, uid, gid, flags) ? -1 : 0;
 }
 
 static struct bpf_insn program[1000];
@@ -163,7 +164,8 @@ static const char *const made[] = {"mknod null 20666 1:3",
 				   "mkdir pts 755",
 				   "mkdir shm 1777",
 				   "mkdir mqueue 755",
-				   "chown 100620 201000:202000",
+				   "mknod console 100620 0:0",
+				   "chown console 100620 201000:202000 100",
 				   NULL};
 
 static int make(void)

@@ -151,8 +151,10 @@ int ces_process_end(struct ces_process *process, bool kill_it)
 	return 0;
 }
 
-int ces_container_failure(struct ces_container *container, struct ces_error *err)
+int ces_container_failure(const struct ces_plan *of, const struct ces_container *container,
+			  struct ces_error *err)
 {
+	(void)of;
 	(void)container;
 	return step("did it start?") ? ces_error_set(err, CES_E_HOST, "no container") : 0;
 }

@@ -22,6 +22,7 @@
 static struct ces_inside inside;
 static char *texts_are[CES_INSIDE_TEXTS], *mounts_are[8], *tmpfs_are[2], *links_are[4];
 static jmp_buf failed;
+uint32_t ces_inside_place;
 static enum ces_inside_step step_is;
 static int number_is;
 
@@ -290,6 +291,7 @@ START_TEST(a_directory_in_the_place_of_a_file_is_an_error)
 	}
 	ck_assert(!make());
 	ck_assert_uint_eq(step_is, _i == 0 ? CES_STEP_FILES : CES_STEP_POINTS);
+	ck_assert_uint_eq(ces_inside_place, _i == 0 ? 0 : 3);
 	ck_assert_msg(number_is == EISDIR || number_is == EPERM, "%d", number_is);
 }
 END_TEST
