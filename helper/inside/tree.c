@@ -28,7 +28,8 @@ struct place {
 	char name[NAME_MAX + 1];
 };
 
-static int remove_other(int dir, const char *name)
+/* Removes what is there, if it is no directory. */
+static int clear(int dir, const char *name)
 {
 	return unlinkat(dir, name, 0) == 0 || errno == ENOENT ? 0 : -1;
 }
@@ -38,8 +39,10 @@ static int enter(int dir, const char *name)
 {
 	int fd = ces_beneath_open(dir, name, O_PATH | O_DIRECTORY, 0);
 
-	return fd >= 0 || remove_other(dir, name) < 0 || mkdirat(dir, name, 0755) < 0
-		   ? fd
+	if (fd >= 0 || (errno != ENOENT && errno != ENOTDIR && errno != ELOOP))
+		return fd;
+	return clear(dir, name) < 0 || mkdirat(dir, name, 0755) < 0
+		   ? -1
 		   : ces_beneath_open(dir, name, O_PATH | O_DIRECTORY, 0);
 }
 
@@ -85,7 +88,7 @@ static void put_file(int tree, const char *path, const void *bytes, size_t lengt
 	struct place at = find(tree, path, step);
 	CES_CLEANUP_FD int fd = -1;
 
-	if (remove_other(at.dir, at.name) == 0)
+	if (clear(at.dir, at.name) == 0)
 		fd = ces_beneath_open(at.dir, at.name, O_WRONLY | O_CREAT | O_EXCL, 0644);
 	if (fd < 0 || ces_write_full(fd, bytes, length, -1) < 0)
 		ces_inside_fail(step);
@@ -97,8 +100,8 @@ static void put_text(int tree, const char *path, const char *text)
 	put_file(tree, path, text, strlen(text), CES_STEP_FILES);
 }
 
-/* A file of the driver that is no library has a link at its place. Not every file that the
- * specifications name is there. */
+/* A file of the driver that is no library has a link at its place, unless the image has a directory
+ * there. Not every file that the specifications name is there. */
 static void put_links(int tree, const struct ces_strings *paths)
 {
 	CES_CLEANUP_FD int driver = open("/g", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -112,14 +115,15 @@ static void put_links(int tree, const struct ces_strings *paths)
 			continue;
 		at = find(tree, path, CES_STEP_LINKS);
 		(void)snprintf(target, sizeof(target), CES_GPU_DIR "%s", path);
-		if (remove_other(at.dir, at.name) < 0 || symlinkat(target, at.dir, at.name) < 0)
+		if (clear(at.dir, at.name) < 0 ? errno != EISDIR
+					       : symlinkat(target, at.dir, at.name) < 0)
 			ces_inside_fail(CES_STEP_LINKS);
 		close(at.dir);
 	}
 }
 
-/* The key of the display, for any address. Every user inside may read it: some images change to
- * another user.
+/* The key of the display, for any address, and any user inside: some images change to another
+ * user.
  *
  * Xau's format (Xau(3), libXau's AuRead.c): family (FamilyWild is 0xffff), address, number, name
  * and data. Each but the first has its length before it; every number has two bytes, the higher
@@ -149,10 +153,24 @@ static void put_files(int tree, const struct ces_inside *inside)
 		put_key(tree, inside->order.cookie);
 }
 
+/* Makes the mount points that are directories, or the others. */
+static void put_mounts(int tree, const struct ces_inside *inside, bool files)
+{
+	const struct ces_strings *mounts = &inside->rows[CES_INSIDE_ROW_MOUNTS];
+
+	for (size_t i = 0; i < mounts->n; i++) {
+		ces_inside_place = (uint32_t)i + 1;
+		if (inside->order.file[i] && files)
+			put_file(tree, mounts->v[i], "", 0, CES_STEP_POINTS);
+		if (!inside->order.file[i] && !files)
+			put_directory(tree, mounts->v[i], false);
+	}
+	ces_inside_place = 0;
+}
+
 void ces_inside_tree(const struct ces_inside *inside)
 {
 	static const char *const always[] = {"dev", "proc", "sys"};
-	const struct ces_strings *mounts = &inside->rows[CES_INSIDE_ROW_MOUNTS];
 	const struct ces_strings *tmpfs = &inside->rows[CES_INSIDE_ROW_TMPFS];
 	CES_CLEANUP_FD int tree = open("/m", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -161,17 +179,12 @@ void ces_inside_tree(const struct ces_inside *inside)
 		put_directory(tree, always[i], false);
 	if (inside->rows[CES_INSIDE_ROW_GPUS].n > 0)
 		put_directory(tree, CES_GPU_DIR, false);
-	for (size_t i = 0; i < mounts->n; i++) {
-		ces_inside_place = (uint32_t)i + 1;
-		if (inside->order.file[i])
-			put_file(tree, mounts->v[i], "", 0, CES_STEP_POINTS);
-		else
-			put_directory(tree, mounts->v[i], false);
-	}
-	ces_inside_place = 0;
 	for (size_t i = 0; i < tmpfs->n; i++)
 		put_directory(tree, tmpfs->v[i], true);
 	/* small images lack it, and programs that ignore TMPDIR want it */
 	put_directory(tree, "tmp", true);
+	/* (a file has no directory's place, also if that is the place of another mount) */
+	put_mounts(tree, inside, false);
+	put_mounts(tree, inside, true);
 	put_files(tree, inside);
 }

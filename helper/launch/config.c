@@ -1,5 +1,5 @@
-/* Says what ces-inside is to write into the runtime's config.json. Must not write any of it: root
- * only copies values of the plan, and words of the caller and the image as data. */
+/* Says what ces-inside is to make, and to write into the runtime's config.json. Must not do any of
+ * it: root only copies values of the plan, and words of the caller and the image as data. */
 #include "helper/launch/config.h"
 
 #include <fcntl.h>

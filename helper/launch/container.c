@@ -171,7 +171,7 @@ int ces_container_failure(const struct ces_plan *plan, const struct ces_containe
 	    [CES_STEP_PROC] = "mounting /proc",
 	    [CES_STEP_HOSTNAME] = "hostname",
 	    [CES_STEP_USERNS] = "/proc/sys/user/max_user_namespaces",
-	    [CES_STEP_POINTS] = "a mount point in the image",
+	    [CES_STEP_POINTS] = "a mount point, or /tmp, in the image",
 	    [CES_STEP_FILES] = "a file of CES's in the image's /etc",
 	    [CES_STEP_LINKS] = "a link to a file of the GPU's driver",
 	    [CES_STEP_CONTEXT] = "SELinux context of the runtime",

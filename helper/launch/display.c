@@ -8,10 +8,10 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "common/cleanup.h"
+#include "common/verb.h"
 #include "common/way.h"
 #include "helper/core/caller.h"
 

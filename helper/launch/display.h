@@ -3,7 +3,6 @@
 #ifndef CES_HELPER_LAUNCH_DISPLAY_H
 #define CES_HELPER_LAUNCH_DISPLAY_H
 
-#include "common/verb.h"
 #include "helper/launch/plan.h"
 
 /* Opens the socket with the caller's rights, and adds it to the mounts. Takes only a socket that

@@ -25,7 +25,7 @@ static int refuse(struct ces_error *err, const char *path, const char *why)
 /* Most of a driver's files are in one or two directories, which the first file made. */
 static int open_above(int base, const char *path)
 {
-	char above[CES_PATH_TEXT + sizeof(CES_GPU_DIR)];
+	char above[CES_PATH_TEXT];
 
 	(void)snprintf(above, sizeof(above), "%.*s", (int)(strrchr(path, '/') - path), path + 1);
 	return ces_beneath_open(base, above, O_RDONLY | O_DIRECTORY, 0);

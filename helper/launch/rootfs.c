@@ -6,11 +6,9 @@
  * code here walks a path below them. */
 #include "helper/launch/rootfs.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,11 +16,9 @@
 
 #include "common/cleanup.h"
 #include "common/image.h"
-#include "common/io.h"
 #include "common/paths.h"
 #include "helper/core/beneath.h"
 #include "helper/launch/devices.h"
-#include "helper/launch/display.h"
 #include "helper/launch/overlay.h"
 #include "helper/session/mounts.h"
 
@@ -136,7 +132,7 @@ static int attach_upper(int root, const struct ces_plan *plan, struct ces_error 
 	uint64_t bytes = plan->decision->limits.writable_layer;
 	int mount;
 
-	return ces_mount_tmpfs(bytes, bytes / 4096 + 1024, false, &mount, err) < 0 ||
+	return ces_mount_tmpfs(bytes, bytes / 4096 + 8192, false, &mount, err) < 0 ||
 		       attach_new(root, mount, "u", err) < 0 ||
 		       make_theirs(root, "u/u", plan, err) < 0
 		   ? -1

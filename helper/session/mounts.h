@@ -13,8 +13,8 @@
  * (single) mount shows its ids through that namespace's map. */
 int ces_mount_clone(int fd, bool read_only, int userns, int *ret, struct ces_error *err);
 
-/* Makes a new tmpfs, detached: at most bytes and inodes, mode 0755. dev: device
- * nodes work on it. */
+/* Makes a new tmpfs, detached: at most bytes and inodes, mode 0755. dev: device nodes work on
+ * it. */
 int ces_mount_tmpfs(uint64_t bytes, uint64_t inodes, bool dev, int *ret, struct ces_error *err);
 
 /* Attaches a detached mount at path below dirfd. */

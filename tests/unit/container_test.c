@@ -240,7 +240,7 @@ static const char *const words[] = {"joining the cgroups",
 				    "mounting /proc",
 				    "hostname",
 				    "/proc/sys/user/max_user_namespaces",
-				    "a mount point in the image",
+				    "a mount point, or /tmp, in the image",
 				    "a file of CES's in the image's /etc",
 				    "a link to a file of the GPU's driver",
 				    "SELinux context of the runtime",
@@ -283,9 +283,9 @@ static const struct {
 	const char *says;
 } places[] = {{CES_STEP_POINTS, 1, "mounting at /first, in the image: Is a directory"},
 	      {CES_STEP_POINTS, 2, "mounting at /second, in the image: Is a directory"},
-	      {CES_STEP_POINTS, 0, "a mount point in the image"},
-	      {CES_STEP_POINTS, 3, "a mount point in the image"},
-	      {CES_STEP_POINTS, UINT32_MAX, "a mount point in the image"},
+	      {CES_STEP_POINTS, 0, "a mount point, or /tmp, in the image"},
+	      {CES_STEP_POINTS, 3, "a mount point, or /tmp, in the image"},
+	      {CES_STEP_POINTS, UINT32_MAX, "a mount point, or /tmp, in the image"},
 	      {CES_STEP_FILES, 1, "a file of CES's in the image's /etc"}};
 
 START_TEST(the_mount_that_cannot_be_made_is_named_if_there_is_such_a_mount)

@@ -349,14 +349,28 @@ START_TEST(a_place_of_the_callers_own_is_theirs_and_no_link)
 }
 END_TEST
 
-START_TEST(a_directory_in_the_place_of_a_link_is_an_error)
+START_TEST(a_directory_of_the_images_stays_in_the_place_of_a_link)
 {
 	put_driver();
 	make_directory("m/usr", 0755);
 	make_directory("m/usr/bin", 0755);
 	make_directory("m/usr/bin/smi", 0755);
+	ck_assert(make());
+	ck_assert_uint_eq(mode_of("m/usr/bin/smi"), S_IFDIR | 0755);
+	ck_assert_str_eq(target_of("m/usr/bin/link"), CES_GPU_DIR "/usr/bin/link");
+}
+END_TEST
+
+/* A place of one mount's is below, or is, that of another. */
+START_TEST(a_file_has_no_place_of_a_directory_of_cess)
+{
+	static const char *const taken[] = {"/safe_data", "/home/x", "/tmp", "/var/cache", "/dev"};
+
+	mounts_are[2] = (char *)(uintptr_t)taken[_i];
 	ck_assert(!make());
-	ck_assert_uint_eq(step_is, CES_STEP_LINKS);
+	ck_assert_uint_eq(step_is, CES_STEP_POINTS);
+	ck_assert_uint_eq(ces_inside_place, 3);
+	ck_assert_uint_eq(mode_of("m/tmp"), S_IFDIR | 01777);
 }
 END_TEST
 
@@ -448,7 +462,8 @@ int main(void)
 	tcase_add_loop_test(t, a_directory_in_the_place_of_a_file_is_an_error, 0, 2);
 	tcase_add_loop_test(t, a_file_of_the_driver_has_a_link_at_its_place, 0, 2);
 	tcase_add_test(t, a_place_of_the_callers_own_is_theirs_and_no_link);
-	tcase_add_test(t, a_directory_in_the_place_of_a_link_is_an_error);
+	tcase_add_test(t, a_directory_of_the_images_stays_in_the_place_of_a_link);
+	tcase_add_loop_test(t, a_file_has_no_place_of_a_directory_of_cess, 0, 5);
 	tcase_add_test(t, a_step_that_fails_is_the_last_and_is_reported);
 	tcase_add_test(t, the_longest_destination_is_made_whole);
 	tcase_add_test(t, a_trailing_slash_changes_nothing);
