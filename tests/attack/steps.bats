@@ -190,7 +190,7 @@ several() { [ "$(pgrep -U ces-store -f silent | wc -l)" -ge 2 ]; }
 @test "when the directory of ces-store is full, the message says so, and what is there still runs" {
 	empty_store
 	have alice tools
-	mount -t tmpfs -o "mode=700,size=64k,nr_inodes=1,uid=$(id -u ces-store),gid=$(id -g ces-store)" ces-full $store/staging
+	mount -t tmpfs -o "mode=700,size=64k,nr_inodes=1,uid=$(id -u ces-store),gid=$(id -g ces-store)$(lab_label_option $store/staging)" ces-full $store/staging
 	run --separate-stderr ces alice pull $open/stroke:1
 	echo "$stderr"
 	eventually umount $store/staging

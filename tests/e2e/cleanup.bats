@@ -408,9 +408,8 @@ fill() { cat /dev/zero > "$1"/filler 2> /dev/null || true; }
 @test "when the store's disk is full, runs and pulls that fail leave no file in the store" {
 	grants=$store/grants/$(id -u alice)
 	for d in $store/runs "$grants"; do
-		mount -t tmpfs -o "mode=700,size=64k,uid=$(stat -c %u "$d"),gid=$(stat -c %g "$d")" ces-full "$d"
+		mount -t tmpfs -o "mode=700,size=64k,uid=$(stat -c %u "$d"),gid=$(stat -c %g "$d")$(lab_label_option "$d")" ces-full "$d"
 	done
-	lab_label
 	fill "$grants"
 	for i in 1 2 3; do
 		run --separate-stderr pull alice $open/tools:1

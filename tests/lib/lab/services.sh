@@ -46,6 +46,12 @@ as() # USER COMMAND [ARG...]
 # context "kernel".)
 lab_has_selinux() { [ -e /sys/fs/selinux/enforce ] && grep -q : /proc/self/attr/current; }
 
+# Prints the option by which a tmpfs that is mounted on a directory gets its label.
+lab_label_option() # DIRECTORY
+{
+	! lab_has_selinux || stat -c ,rootcontext=%C "$1"
+}
+
 # Labels the files as a package does.
 lab_label()
 {
