@@ -31,9 +31,11 @@ struct ces_clean_job {
 };
 
 enum ces_clean_task {
-	CES_CLEAN_GIVE,  /* gives the outputs to the owner */
-	CES_CLEAN_SHARE, /* lets everybody read the outputs */
-	CES_CLEAN_EMPTY, /* removes what is in the scratch */
+	CES_CLEAN_GIVE,    /* gives the outputs to the owner */
+	CES_CLEAN_SHARE,   /* lets everybody read the outputs */
+	CES_CLEAN_EMPTY,   /* removes what is in the scratch */
+	CES_CLEAN_DISCARD, /* removes what is in a directory of the store. Opens each directory to
+			      its group first, so that it is no whole layer any more */
 	CES_CLEAN_TASKS
 };
 

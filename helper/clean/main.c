@@ -14,9 +14,9 @@
 
 /* A directory that changes while it is read may show an entry late: two rounds are enough for one
  * that no longer changes. */
-static int empty(int dirfd)
+static int twice(int (*remove)(int), int dirfd)
 {
-	return ces_tree_empty(dirfd) == 0 ? 0 : ces_tree_empty(dirfd);
+	return remove(dirfd) == 0 ? 0 : remove(dirfd);
 }
 
 static int work(const struct ces_clean_job *job, unsigned char task)
@@ -27,7 +27,9 @@ static int work(const struct ces_clean_job *job, unsigned char task)
 	case CES_CLEAN_SHARE:
 		return ces_tree_share(CES_CLEAN_OUTPUTS);
 	case CES_CLEAN_EMPTY:
-		return empty(CES_CLEAN_SCRATCH);
+		return twice(ces_tree_empty, CES_CLEAN_SCRATCH);
+	case CES_CLEAN_DISCARD:
+		return twice(ces_tree_discard, CES_CLEAN_SCRATCH);
 	default:
 		return -1;
 	}

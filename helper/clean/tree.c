@@ -23,6 +23,7 @@ struct walk {
 	size_t depth;
 	unsigned moved; /* directories moved up to the top, see raise_deep */
 	bool again;     /* a directory was not seen yet */
+	bool discard;   /* each directory gets another mode first */
 };
 
 typedef int (*visit)(int dirfd, const char *name, const struct stat *st, void *context);
@@ -34,7 +35,8 @@ static int descend(struct walk *walk, int dirfd, const char *name)
 	CES_CLEANUP_FD int fd =
 	    openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd < 0 || walk->depth == CES_TREE_LEVELS)
+	if (fd < 0 || walk->depth == CES_TREE_LEVELS ||
+	    (walk->discard && walk->depth > 0 && fchmod(fd, CES_TREE_DISCARDED) < 0))
 		return -1;
 	walk->name[walk->depth] = strdup(name);
 	if (walk->name[walk->depth] == NULL)
@@ -107,7 +109,7 @@ static int visit_done(struct walk *walk, visit each, void *context)
 
 /* Goes on past a failure, and reports it at the end. The base itself, which a program may have
  * given away or closed, is shown to each first, unless it is to be emptied. */
-static int walk_below(int base, visit each, void *context)
+static int walk_below(int base, bool discard, visit each, void *context)
 {
 	CES_CLEANUP_FREE struct walk *walk = calloc(1, sizeof(*walk));
 	struct stat top;
@@ -115,6 +117,7 @@ static int walk_below(int base, visit each, void *context)
 
 	if (walk == NULL || fstat(base, &top) < 0 || descend(walk, base, ".") < 0)
 		return -1;
+	walk->discard = discard;
 	failed = each == remove_one ? 0 : each(base, ".", &top, context);
 	while (walk->depth > 0) {
 		const struct dirent *entry = readdir(walk->dir[walk->depth - 1]);
@@ -132,7 +135,12 @@ static int walk_below(int base, visit each, void *context)
 
 int ces_tree_empty(int dirfd)
 {
-	return walk_below(dirfd, remove_one, NULL);
+	return walk_below(dirfd, false, remove_one, NULL);
+}
+
+int ces_tree_discard(int dirfd)
+{
+	return walk_below(dirfd, true, remove_one, NULL);
 }
 
 struct owner {
@@ -157,7 +165,7 @@ static int chown_one(int parent, const char *name, const struct stat *st, void *
 
 int ces_tree_chown(int dirfd, uid_t uid, gid_t gid)
 {
-	return walk_below(dirfd, chown_one, &(struct owner){uid, gid});
+	return walk_below(dirfd, false, chown_one, &(struct owner){uid, gid});
 }
 
 /* Only a regular file or a directory gets another mode, and by its own descriptor: a link could
@@ -178,5 +186,5 @@ static int share_one(int parent, const char *name, const struct stat *st, void *
 
 int ces_tree_share(int dirfd)
 {
-	return walk_below(dirfd, share_one, NULL);
+	return walk_below(dirfd, false, share_one, NULL);
 }

@@ -7,12 +7,17 @@
 
 /* The walk has one open directory a level. This bounds its descriptors (ces-unpack caps images at
  * less). */
-#define CES_TREE_LEVELS 512
+#define CES_TREE_LEVELS    512
+#define CES_TREE_DISCARDED 0710
 
 /* Removes the content of the directory dirfd (not the directory itself): fd-relative, no symlink
  * followed, no mount crossed, iterative, so that depth costs no stack. Goes on past an entry that
  * it cannot remove. Returns 0, or -1 with errno if an entry stayed. */
 int ces_tree_empty(int dirfd);
+
+/* The same, but gives each directory below dirfd the mode CES_TREE_DISCARDED before anything in it
+ * goes. */
+int ces_tree_discard(int dirfd);
 
 /* Gives everything below dirfd (dirfd itself included) to uid:gid, unless they have it already, by
  * the same walk. */

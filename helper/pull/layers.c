@@ -4,7 +4,7 @@
  * Who controls what: ces-store controls the staged directory and every field of a step. Root makes
  * a directory of its own in there, which keeps ces-store out, and works below that descriptor from
  * then on. What is unpacked can change until its ces-unpack has ended, and is sealed after that:
- * the file diff_id is written once, and no mark comes after it. */
+ * the file diff_id and the seal are made once, and no mark comes after them. */
 #include "helper/pull/layers.h"
 
 #include <fcntl.h>
@@ -13,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "common/store.h"
 #include "helper/core/beneath.h"
 #include "helper/launch/overlay.h"
 #include "helper/session/mounts.h"
@@ -142,7 +143,8 @@ int ces_layers_commit(struct ces_steps *s, const struct ces_step *step, struct c
 	if (staged == NULL || !staged->whole)
 		return ces_steps_refuse(err);
 	fd = ces_beneath_open(staged->own, "diff_id", O_WRONLY | O_CREAT | O_EXCL, 0600);
-	if (fd < 0 || ces_write_full(fd, staged->diff_id, CES_DIGEST_LENGTH, -1) < 0)
+	if (fd < 0 || ces_write_full(fd, staged->diff_id, CES_DIGEST_LENGTH, -1) < 0 ||
+	    mknodat(staged->own, CES_STORE_SEAL, S_IFCHR, CES_STORE_SEAL_NUMBER) < 0)
 		return ces_error_errno(err, CES_E_HOST, "writing diff_id");
 	ces_layers_forget(s, step->name);
 	return ces_steps_answer(s, 1, err);

@@ -254,7 +254,7 @@ static void remove_trash(const struct ces_steps *s, const char *name)
 		return;
 	ces_cleaner_start(userns, &(const struct ces_clean_job){0, 0}, -1, one >= 0 ? one : trash,
 			  true, &cleaner);
-	(void)ces_cleaner_ask(&cleaner, CES_CLEAN_EMPTY);
+	(void)ces_cleaner_ask(&cleaner, CES_CLEAN_DISCARD);
 	ces_cleaner_end(&cleaner);
 	(void)unlinkat(trash, name, AT_REMOVEDIR);
 }

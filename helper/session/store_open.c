@@ -3,9 +3,10 @@
  *
  * Who controls what: ces-store controls all of it but /var/lib/ces itself, runs/, and what is below
  * root/ in a layer, at any moment. Root follows no link, waits for no file, and works on what it
- * has opened. ces-store cannot make a directory of root's, nor move one to another parent
- * (rename(2) asks for write permission on it), nor enter one. So the file diff_id in the directory
- * of root's says which bytes the content beside it was made of, wherever ces-store has put it. */
+ * has opened. ces-store cannot move a directory of root's to another parent (rename(2) asks for
+ * write permission on it), nor enter one, nor make the seal in one. So where there is the seal, the
+ * file diff_id says which bytes the content beside both was made of, wherever ces-store has put
+ * them. A ces-clean that empties such a directory opens it to others first: it counts no more. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -87,13 +88,15 @@ int ces_store_open(struct ces_store *ret, struct ces_error *err)
 	return 0;
 }
 
-/* Is this directory root's, and made for this diff_id? */
+/* Is this directory root's, sealed, and made for this diff_id? */
 static bool is_content_of(int fd, const char *diff_id)
 {
 	char made[CES_DIGEST_LENGTH + 2];
-	struct stat st;
+	struct stat st, seal;
 
 	return fstat(fd, &st) == 0 && st.st_uid == 0 && (st.st_mode & 077) == 0 &&
+	       fstatat(fd, CES_STORE_SEAL, &seal, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISCHR(seal.st_mode) && seal.st_rdev == CES_STORE_SEAL_NUMBER &&
 	       ces_read_text(fd, "diff_id", made, sizeof(made)) == CES_DIGEST_LENGTH &&
 	       strcmp(made, diff_id) == 0;
 }

@@ -102,7 +102,7 @@ several() { [ "$(pgrep -U ces-store -f silent | wc -l)" -ge 2 ]; }
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"list a layer: PermissionError"*"the network: "* ]]
 	[[ $stderr != *": could"* ]]
-	[ "$(grep -o ': [A-Za-z]*Error' <<< "$stderr" | wc -l)" -eq 13 ]
+	[ "$(grep -o ': [A-Za-z]*Error' <<< "$stderr" | wc -l)" -eq 14 ]
 }
 
 # The system calls after the filter, of a program that is started as ces-store is.
@@ -115,6 +115,31 @@ several() { [ "$(pgrep -U ces-store -f silent | wc -l)" -ge 2 ]; }
 	[ "$(wc -l < $lab/after)" -gt 3 ]
 	no grep -E '^[0-9]+ +(execve|socket|connect|clone|fork|kill|mount|chmod|chown|open)\(' $lab/after
 	grep "^$thread " $lab/calls | grep -q 'chroot'
+}
+
+@test "a directory of an image's that has come into the place of root's is no layer, nor one that is being emptied" {
+	have alice tools
+	layer=$(echo $store/layers/sha256/*)
+	layer=${layer%% *}
+	mv "$layer/root" $lab/root
+	# (as an image can have it, with any owner and mode)
+	install -d -m 700 "$layer/root" "$layer/root/fs"
+	cp $lab/root/diff_id "$layer/root"
+	for node in none 'c 0 0' p; do
+		[ "$node" = none ] || mknod "$layer/root/sealed" $node
+		run --separate-stderr ces alice run -q $open/tools:1 true
+		echo "$node: $stderr"
+		[ "$status" -eq 125 ]
+		[[ $stderr == *"is not in the store: pull the image again"* ]]
+		rm -f "$layer/root/sealed"
+	done
+	rm -r "$layer/root"
+	mv $lab/root "$layer/root"
+	ces alice run -q $open/tools:1 true
+	chmod 710 "$layer/root"
+	run -125 ces alice run -q $open/tools:1 true
+	chmod 700 "$layer/root"
+	ces alice run -q $open/tools:1 true
 }
 
 @test "O, X: no account of the machine reaches or executes what a layer has" {

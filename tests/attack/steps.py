@@ -7,6 +7,7 @@ import array
 import hashlib
 import os
 import socket
+import stat
 import struct
 import sys
 import threading
@@ -120,6 +121,7 @@ def tries():
         "enter a layer": lambda: os.open("root/fs", os.O_PATH, dir_fd=below),
         "read a layer": lambda: os.open("root/fs/bin/busybox", os.O_RDONLY, dir_fd=below),
         "forge a layer": lambda: os.open("root/diff_id", os.O_WRONLY | os.O_CREAT, dir_fd=below),
+        "make a seal": lambda: os.mknod("sealed", 0o600 | stat.S_IFCHR, os.makedev(1, 3), dir_fd=STAGING),
         "move its content": grow,
         "open it to others": lambda: os.chmod("root", 0o755, dir_fd=below),
         "the runs": lambda: os.listdir(os.open("../runs", os.O_RDONLY, dir_fd=STAGING)),

@@ -22,9 +22,9 @@ void ces_cleaner_start(int userns, const struct ces_clean_job *owner, int output
 int ces_cleaner_ask(struct ces_cleaner *cleaner, enum ces_clean_task task)
 {
 	ck_assert_int_eq(cleaner->channel, 1);
-	ck_assert_int_eq(task, CES_CLEAN_EMPTY);
+	ck_assert_int_eq(task, CES_CLEAN_DISCARD);
 	cleanings++;
-	return ces_tree_empty(cleaning);
+	return ces_tree_discard(cleaning);
 }
 
 void ces_cleaner_end(struct ces_cleaner *cleaner)

@@ -184,6 +184,9 @@ START_TEST(it_does_what_it_is_asked_until_its_channel_ends)
 	put("scratch/late", "");
 	ck_assert_int_eq(ask(CES_CLEAN_EMPTY), 0);
 	ck_assert(!is_there("scratch/late"));
+	put("scratch/later", "");
+	ck_assert_int_eq(ask(CES_CLEAN_DISCARD), 0);
+	ck_assert(is_there("scratch") && !is_there("scratch/later"));
 	ck_assert_int_eq(ended(), 0);
 }
 END_TEST

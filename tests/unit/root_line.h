@@ -11,6 +11,7 @@
 #include "helper/session/userns.h"
 #include "helper/store/root.h"
 #include "tests/unit/clean_stand_in.h"
+#include "tests/unit/seal.h"
 
 static struct ces_steps at_root;
 static int line = -1; /* ces-store's end */

@@ -5,7 +5,9 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "helper/clean/tree.h"
 #include "helper/core/spawn.h"
+#include "tests/unit/seal.h"
 #include "tests/unit/store_scene.h"
 
 /* ---- the account, and what belongs to it ---- */
@@ -208,7 +210,21 @@ static void spoil(int how)
 		    renameat(store.layers, part(D1, "root/fs"), store.layers, part(D1, "root/old")),
 		    0);
 		break;
-	case 10:
+	case 10: /* a directory of an image's */
+		ck_assert_int_eq(unlinkat(store.layers, part(D1, "root/sealed"), 0), 0);
+		break;
+	case 11:
+		ck_assert_int_eq(unlinkat(store.layers, part(D1, "root/sealed"), 0), 0);
+		ck_assert_int_eq(mkfifoat(store.layers, part(D1, "root/sealed"), 0600), 0);
+		break;
+	case 12:
+		seal_is_a_whiteout = true;
+		break;
+	case 13: /* a ces-clean is in it */
+		ck_assert_int_eq(
+		    fchmodat(store.layers, part(D1, "root"), CES_TREE_DISCARDED, 0), 0);
+		break;
+	case 14:
 		exchange(part(D1, "root"), part(D1, "size"));
 		break;
 	default:
@@ -225,7 +241,7 @@ START_TEST(a_layer_is_the_one_that_root_has_sealed_or_none)
 	ck_assert_int_eq(open_layer(D1), 0);
 	spoil(_i);
 	ck_assert_int_eq(open_layer(D1), -1);
-	ck_assert_int_eq(err.code, _i < 10 ? CES_E_NOTFOUND : CES_E_HOST);
+	ck_assert_int_eq(err.code, _i < 14 ? CES_E_NOTFOUND : CES_E_HOST);
 	ck_assert_int_eq(open_layer("sha256:../../x"), -1);
 	ck_assert_int_eq(open_layer(digest(3)), -1);
 	ck_assert_int_eq(err.code, CES_E_NOTFOUND);
@@ -369,7 +385,7 @@ int main(void)
 			    CES_COUNT(directories));
 	tcase_add_test(t, a_store_of_an_older_version_is_refused_and_the_message_says_what_to_do);
 	tcase_add_loop_test(t, a_directory_of_roots_that_is_ces_stores_is_refused, 0, OWN);
-	tcase_add_loop_test(t, a_layer_is_the_one_that_root_has_sealed_or_none, 0, 12);
+	tcase_add_loop_test(t, a_layer_is_the_one_that_root_has_sealed_or_none, 0, 16);
 	tcase_add_loop_test(t, a_grant_of_another_reference_or_without_two_digests_is_none, 0,
 			    CES_COUNT(lies));
 	tcase_add_test(t, a_use_counts_for_the_image_that_was_used_alone);

@@ -22,6 +22,7 @@
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "common/io.h"
+#include "common/store.h"
 #include "helper/session/object.h"
 #include "helper/session/runs.h"
 #include "tests/unit/remove_tree.h"
@@ -324,6 +325,7 @@ static inline void have_layer(const char *diff_id, uint64_t bytes, const char *b
 	ck_assert_int_eq(ces_store_stage(&store, name, &staging, &err), 0);
 	ck_assert_int_eq(mkdirat(staging, "root", 0700) | mkdirat(staging, "root/fs", 0755), 0);
 	put_text(staging, "root/diff_id", diff_id);
+	put_text(staging, "root/" CES_STORE_SEAL, "");
 	ck_assert_int_eq(ces_store_note_layer(staging, bytes, blob, &err), 0);
 	ck_assert_int_eq(ces_store_commit_layer(&store, name, diff_id, &err), 0);
 }

@@ -138,6 +138,20 @@ START_TEST(a_tree_of_everything_is_emptied_and_stays_itself)
 }
 END_TEST
 
+/* The store's layers count only while their directory is closed to others. */
+START_TEST(a_directory_that_is_discarded_is_open_to_its_group_before_anything_in_it_goes)
+{
+	make_all_kinds();
+	stays = "fifo";
+	ck_assert_int_eq(_i == 0 ? ces_tree_discard(tree) : ces_tree_empty(tree), -1);
+	ck_assert_int_eq(mode_of("tree/a"), S_IFDIR | (_i == 0 ? CES_TREE_DISCARDED : 0));
+	ck_assert_int_eq(mode_of("tree"), S_IFDIR | 0700);
+	stays = NULL;
+	ck_assert_int_eq(ces_tree_discard(tree), 0);
+	ck_assert_uint_eq(entries("tree"), 0);
+}
+END_TEST
+
 START_TEST(what_stays_is_reported_and_the_rest_is_gone)
 {
 	make_all_kinds();
@@ -377,6 +391,8 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, a_tree_of_everything_is_emptied_and_stays_itself);
+	tcase_add_loop_test(
+	    t, a_directory_that_is_discarded_is_open_to_its_group_before_anything_in_it_goes, 0, 2);
 	tcase_add_loop_test(t, what_stays_is_reported_and_the_rest_is_gone, 0, 2);
 	tcase_add_loop_test(t, what_is_mounted_below_is_not_touched, 0, 3);
 	tcase_add_loop_test(t, a_tree_of_any_depth_is_emptied_with_a_bounded_number_of_fds, 0, 5);
