@@ -244,8 +244,9 @@ static int deny_image(const struct ces_rights *rights, size_t n, const struct ce
 		snprintf(rule, sizeof(rule), "infer_projects.images");
 	else if (n == 1)
 		snprintf(rule, sizeof(rule), "projects.%s.images", rights->project);
-	return ces_error_rule(err, CES_E_DENIED, rule, "no image rule of project %s allows %s/%s",
-			      projects.text, image->registry, image->repository);
+	return ces_error_rule(err, CES_E_DENIED, rule, "no image rule of %s %s allows %s/%s",
+			      n == 1 ? "project" : "your projects", projects.text, image->registry,
+			      image->repository);
 }
 
 /* The first project, in the order of the policy, whose rules allow the image. NULL with err set. */

@@ -113,6 +113,11 @@ static int lower(const struct ces_run_asked *run, const struct limit *limit, uin
 	if (asked > *value) {
 		limit->format(asked, asked_text, sizeof(asked_text));
 		limit->format(*value, value_text, sizeof(value_text));
+		if (strcmp(asked_text, value_text) == 0) { /* (rounded) */
+			snprintf(asked_text, sizeof(asked_text), "%llu", (unsigned long long)asked);
+			snprintf(value_text, sizeof(value_text), "%llu",
+				 (unsigned long long)*value);
+		}
 		return ces_run_deny(run, limit->own, limit->key,
 				    "%s: %s is more than the %s that is allowed", limit->say,
 				    asked_text, value_text);

@@ -230,14 +230,13 @@ int ces_cleanroom_enter(int argc, uid_t *ret_uid, struct ces_error *err)
 		return -1;
 	/* the slack outlives an exec: with a slack of centuries no poll of this process would ever
 	 * end by its timeout, and no run by its time limit */
-	if (prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS) < 0 || prctl(PR_SET_PDEATHSIG, 0) < 0)
+	if (prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS) < 0 || prctl(PR_SET_PDEATHSIG, 0) < 0 ||
+	    prctl(PR_SET_CHILD_SUBREAPER, 0) < 0)
 		return ces_error_errno(err, CES_E_HOST, "prctl");
 	umask(077);
 	if (chdir("/") < 0)
 		return ces_error_errno(err, CES_E_HOST, "/");
-	if (reset_limits(err) < 0)
-		return -1;
-	if (become_root(err) < 0)
+	if (reset_limits(err) < 0 || become_root(err) < 0)
 		return -1;
 	reset_scheduling();
 	/* job control and terminal signals follow the session: leave the caller's */

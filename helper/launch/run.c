@@ -37,6 +37,8 @@
 #define SETUP_SECONDS 60
 #define START_SECONDS 120 /* for the runtime and the proof, which have deadlines of their own */
 
+#define GONE "your copy of %s is damaged or gone: pull it again"
+
 /* Loads the image that the caller was granted, and only at the digest that the rule locks. */
 static int load_image(struct ces_plan *plan, struct ces_grant *grant, struct ces_error *err)
 {
@@ -61,9 +63,7 @@ static int load_image(struct ces_plan *plan, struct ces_grant *grant, struct ces
 	    plan->image->diff_ids.n > CES_LAYERS_MAX || plan->image->uid >= CES_IDMAP_SPAN ||
 	    plan->image->gid >= CES_IDMAP_SPAN || plan->image->stop_signal >= NSIG ||
 	    !ces_store_proves(&plan->session->store, plan->image))
-		return ces_error_set(err, CES_E_NOTFOUND,
-				     "your copy of %s is damaged or gone: pull it again",
-				     reference);
+		return ces_error_set(err, CES_E_NOTFOUND, GONE, reference);
 	/* The very layers that are mounted. */
 	return ces_base_check(decision, &plan->image->diff_ids, err);
 }
@@ -375,6 +375,21 @@ static int start(const struct ces_plan *plan, struct ces_finish *finish, struct 
 	return ces_proof_end(&finish->cgroup, &proof, result, err);
 }
 
+/* From here on the entry keeps the image, if no collector has taken it before. */
+static int keep_image(const struct ces_plan *plan, const struct ces_grant *grant,
+		      struct ces_error *err)
+{
+	const struct ces_store *store = &plan->session->store;
+	char path[80];
+
+	(void)snprintf(path, sizeof(path), "%s/record", ces_store_hex(grant->digest));
+	if (ces_store_await_collector(store, err) < 0)
+		return -1;
+	return faccessat(store->images, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0
+		   ? 0
+		   : ces_error_set(err, CES_E_NOTFOUND, GONE, grant->reference);
+}
+
 static int run(struct ces_session *session, struct ces_plan *plan, const struct ces_grant *grant,
 	       struct ces_error *err)
 {
@@ -394,9 +409,8 @@ static int run(struct ces_session *session, struct ces_plan *plan, const struct 
 	if (ces_cgroup_find(session->host, session->uid, plan->run, &finish.cgroup, err) < 0 ||
 	    reserve(session, plan, grant, &finish, err) < 0)
 		return -1;
-	/* from here on the entry keeps the image */
-	if (ces_store_await_collector(&plan->session->store, err) < 0 ||
-	    ces_places_open(plan, err) < 0 || set_up(plan, &finish, err) < 0)
+	if (keep_image(plan, grant, err) < 0 || ces_places_open(plan, err) < 0 ||
+	    set_up(plan, &finish, err) < 0)
 		result = -1;
 	ces_deadline(START_SECONDS);
 	if (result == 0)

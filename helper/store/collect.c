@@ -96,7 +96,8 @@ static void keep_busy(struct turn *turn, bool pulls_alone)
 			break;
 		result = ces_root_take(&part, NULL, &ignored);
 	}
-	turn->keep->failed |= result < 0 || part.state == CES_BUSY_UNKNOWN;
+	turn->busy.failed |= result < 0 || part.state == CES_BUSY_UNKNOWN;
+	turn->keep->failed |= turn->busy.failed;
 }
 
 static void discard_unkept(int parent, const char *name, void *context)

@@ -42,18 +42,16 @@ static int take_key(struct ces_verify_job *job, size_t i, EVP_PKEY **ret, struct
 	return ces_key_public(pem, job->keys[i], job->names[i], ret, err);
 }
 
-/* A key never counts twice, in however many files it is. */
+/* A key never counts twice, in however many files and forms it is. */
 static int take_keys(struct ces_verify_job *job, struct ces_verify *verify, struct ces_error *err)
 {
-	char ids[CES_SIGNERS_MAX][CES_KEY_ID + 1];
-
 	for (size_t i = 0; i < job->n_keys; i++) {
-		if (take_key(job, i, &verify->keys[i], err) < 0 ||
-		    ces_key_id(verify->keys[i], ids[i], err) < 0)
+		if (take_key(job, i, &verify->keys[i], err) < 0)
 			return -1;
 		verify->n_keys++;
 		for (size_t j = 0; j < i; j++)
-			if (strcmp(ids[j], ids[i]) == 0) {
+			if (verify->keys[j] != NULL &&
+			    EVP_PKEY_eq(verify->keys[j], verify->keys[i]) == 1) {
 				EVP_PKEY_free(verify->keys[i]);
 				verify->keys[i] = NULL;
 				break;

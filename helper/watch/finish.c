@@ -183,7 +183,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	ces_ports_end(plan, &finish->ports);
 	ces_relay_end(&finish->outward);
 	(void)ces_process_end(&finish->container.process, true);
-	if (result == 0)
+	if (result == 0 && !finish->container.began) /* (no report is believed after that) */
 		result = ces_container_failure(plan, &finish->container, err);
 	if (result == 0)
 		ces_outcome_read_log(plan, &finish->end);
@@ -346,14 +346,14 @@ static void finish_one(const struct ces_run_record *record, bool alive, void *co
 
 /* The janitor is root, who has no runs: all are others'. Runs that could not be cleaned before come
  * last, since they may take all the time there is. */
-void ces_finish_all_dead(struct ces_session *session)
+void ces_finish_all_dead(struct ces_session *session, bool kept)
 {
-	struct dead dead = {.session = session, .others = true};
+	struct dead dead = {.session = session, .others = true, .kept = kept};
 
-	ces_kept_restore(&session->store, session->runs);
-	(void)ces_runs_each(session->runs, CES_EACH_RUN | CES_EACH_PULL, finish_one, &dead);
-	dead.kept = true;
-	(void)ces_runs_each(session->runs, CES_EACH_RUN, finish_one, &dead);
+	if (!kept)
+		ces_kept_restore(&session->store, session->runs);
+	(void)ces_runs_each(session->runs, CES_EACH_RUN | (kept ? 0 : CES_EACH_PULL), finish_one,
+			    &dead);
 }
 
 /* Runs in a process of its own, with its own locks (a flock belongs to the open file, which a fork

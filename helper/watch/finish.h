@@ -31,7 +31,8 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err);
  * their directories. Writes their end into the journal. Cheap when there is none. */
 void ces_finish_dead(struct ces_session *session);
 
-/* Does the same for every user's runs, here and now: for the janitor, for whom nobody waits. */
-void ces_finish_all_dead(struct ces_session *session);
+/* Does the same for every user's runs, here and now: for the janitor, for whom nobody waits. kept:
+ * instead it cleans what is kept, which may take long. */
+void ces_finish_all_dead(struct ces_session *session, bool kept);
 
 #endif

@@ -126,8 +126,10 @@ int ces_verb_clean(struct ces_session *session, struct ces_error *err)
 				     "clean is for root (the janitor); when you start a run, CES "
 				     "removes what your runs left");
 	ces_deadline(CLEAN_SECONDS);
-	ces_finish_all_dead(session);
+	ces_finish_all_dead(session, false);
 	ces_journal_flush(&session->journal);
 	ces_collect(session, false);
+	/* the slowest last: users may go on filling what is to be emptied */
+	ces_finish_all_dead(session, true);
 	return ces_report_done();
 }

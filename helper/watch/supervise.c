@@ -26,6 +26,7 @@
 #include "helper/session/frames.h"
 #include "helper/watch/drain.h"
 
+#define JUDGE_SECONDS 60    /* a file server may not answer */
 #define GRACE_MS      10000 /* between the request to stop and the kill */
 #define GRACE_GONE_MS 3000  /* when nobody is left to see the end */
 #define SENT_MS       3000
@@ -112,20 +113,22 @@ static void end_by(struct watch *watch, int number)
 	ces_cgroup_kill(watch->cgroup);
 }
 
-/* Asks the run to stop: sends the signal now, kills after the grace. */
+/* Asks the run to stop: sends the signal now, kills after the grace. No grace passes the limit of
+ * time. */
 static void stop(struct watch *watch, const char *why, int64_t grace)
 {
+	int64_t at = ces_now_ms() + grace, last = watch->time_limit + GRACE_MS;
 	int number =
 	    watch->plan->image->stop_signal != 0 ? (int)watch->plan->image->stop_signal : SIGTERM;
 
 	/* asked already: a second request may shorten the wait, and none lengthens it */
+	at = at < last ? at : last;
 	if (watch->kill_at >= 0) {
-		if (ces_now_ms() + grace < watch->kill_at)
-			watch->kill_at = ces_now_ms() + grace;
+		watch->kill_at = at < watch->kill_at ? at : watch->kill_at;
 		return;
 	}
 	watch->why = why;
-	watch->kill_at = ces_now_ms() + grace;
+	watch->kill_at = at;
 	if (would_end(watch, number, true))
 		end_by(watch, number);
 	else
@@ -223,7 +226,8 @@ static void on_stop(struct watch *watch)
 		stop(watch, "stopped", (int64_t)grace * 1000);
 }
 
-/* Only root can signal this process, and means all of a cgroup: systemd-logind at the end of a
+/* Only root can signal this process (a user to whom a cgroup is delegated can kill all of it, by
+ * cgroup.kill), and means all of a cgroup: systemd-logind at the end of a
  * session, systemd at shutdown, a batch system that ends a job or warns it. By the default actions
  * of these signals a run would be left as after a crash: outputs not handed over, scratch not
  * removed, no end on record. So a signal that asks for an end leads to a complete one, and a signal
@@ -374,5 +378,6 @@ void ces_supervise(const struct ces_plan *plan, const struct ces_cgroup *cgroup,
 	(void)waitpid(container->process.pid, &status, 0);
 	container->process.pid = 0;
 	ces_cgroup_kill(cgroup);
+	ces_deadline(JUDGE_SECONDS);
 	judge(&watch, status, ret);
 }

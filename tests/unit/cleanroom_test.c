@@ -37,7 +37,7 @@ static void spoil(void)
  * The flag against dumps comes after each change of ids. */
 #define BEFORE_IDS                                                                                 \
 	"alarm 20\nenvironment\nclose from 5 to ffffffff\n"                                        \
-	"prctl 29 50000\nprctl 1 0\ndirectory /\n"                                                 \
+	"prctl 29 50000\nprctl 1 0\nprctl 36 0\ndirectory /\n"                                     \
 	"limit 1\nlimit 0\nlimit 9\nlimit 2\nlimit 3\nlimit 7\nlimit 6\nlimit 4\n"
 #define IDS "groups: 0\ngids: 0 0 0\nuids: 0 0 0\nprctl 4 0\n"
 #define AFTER_IDS                                                                                  \
@@ -262,6 +262,7 @@ static const struct {
     {"close from 5 to ffffffff", "close_range"},
     {"prctl 29 50000", "prctl"},
     {"prctl 1 0", "prctl"},
+    {"prctl 36 0", "prctl"},
     {"directory /", "/: "},
     {"limit 1", "your limit on file size is too low (ulimit); raise it and try again"},
     {"limit 0", "your limit on cpu time is too low (ulimit); raise it and try again"},

@@ -75,7 +75,8 @@ START_TEST(nothing_is_done_where_nobody_died)
 	enter(&pull, true);
 	ces_finish_dead(&session);
 	NOTED("");
-	ces_finish_all_dead(&session);
+	ces_finish_all_dead(&session, false);
+	ces_finish_all_dead(&session, true);
 	NOTED("");
 	ck_assert(is_there("runs/" RUN) && is_there("runs/" OTHER) && is_there("runs/" PULL));
 }
@@ -288,7 +289,8 @@ START_TEST(the_janitor_ends_and_cleans_here_and_now)
 	session.uid = 0;
 	enter_own();
 	enter(&theirs, false);
-	ces_finish_all_dead(&session);
+	ces_finish_all_dead(&session, false);
+	ces_finish_all_dead(&session, true);
 	ck_assert_ptr_null(strstr(noted->text, "a process"));
 	ck_assert(!is_there("runs/" RUN) && !is_there("runs/" OTHER) && !is_there("s/" RUN));
 }

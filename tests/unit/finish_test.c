@@ -250,6 +250,18 @@ START_TEST(a_container_that_failed_before_the_runtime_is_a_run_that_did_not_star
 }
 END_TEST
 
+/* (a ces-inside that was taken over may have kept its pipe) */
+START_TEST(a_report_after_the_program_began_is_not_believed)
+{
+	finish.container.began = true;
+	fails = "did it start?";
+	answer(CES_LIST_UNASKED);
+	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
+	ck_assert_ptr_null(strstr(noted->text, "did it start?"));
+	ck_assert_ptr_null(strstr(noted->text, "no container"));
+}
+END_TEST
+
 START_TEST(nothing_that_was_not_made_is_touched)
 {
 	plan.n_mounts = 0;
@@ -384,6 +396,7 @@ int main(void)
 	tcase_add_test(t, a_shared_scratch_is_not_removed);
 	tcase_add_test(t, a_run_that_was_not_set_up_leaves_no_outputs_and_a_record_of_the_reason);
 	tcase_add_test(t, a_container_that_failed_before_the_runtime_is_a_run_that_did_not_start);
+	tcase_add_test(t, a_report_after_the_program_began_is_not_believed);
 	tcase_add_test(t, nothing_that_was_not_made_is_touched);
 	tcase_add_test(t, a_shared_directory_of_outputs_stays_although_nothing_ran);
 	tcase_add_test(t, a_failure_that_cannot_be_recorded_leaves_the_run_in_the_register);

@@ -60,10 +60,10 @@ int usleep(unsigned us)
 	return 0;
 }
 
-void ces_finish_all_dead(struct ces_session *of)
+void ces_finish_all_dead(struct ces_session *of, bool kept)
 {
 	(void)of;
-	note("dead runs are finished");
+	note(kept ? "kept runs are cleaned" : "dead runs are finished");
 }
 
 void ces_journal_flush(const struct ces_journal *journal)
@@ -310,7 +310,8 @@ START_TEST(the_janitor_finishes_counts_and_collects_in_this_order)
 {
 	session.uid = 0;
 	ck_assert_int_eq(ces_verb_clean(&session, &problem), 0);
-	NOTED("1800 seconds\ndead runs are finished\ndenials are counted\ncollects\n");
+	NOTED("1800 seconds\ndead runs are finished\ndenials are counted\ncollects\nkept runs are "
+	      "cleaned\n");
 	hear_done();
 	silence();
 }

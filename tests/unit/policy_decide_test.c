@@ -72,7 +72,7 @@ START_TEST(a_pull_takes_the_first_project_that_allows_the_image)
 	allowed("projects.alpha.images[0]");
 	request.image = (char *)"ghcr.io/other/tool";
 	refused(CES_E_DENIED, "projects",
-		"no image rule of project alpha, beta allows ghcr.io/other/tool");
+		"no image rule of your projects alpha, beta allows ghcr.io/other/tool");
 	request.project = (char *)"beta";
 	refused(CES_E_DENIED, "projects.beta.images", "project beta allows");
 }

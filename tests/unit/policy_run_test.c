@@ -115,7 +115,7 @@ static const struct {
     {.cpus = 2001, .rule = "projects.alpha.limits.cpus", .says = "2.001 is more than the 2 that"},
     {.memory = 8 * GIB + 1,
      .rule = "defaults.limits.memory",
-     .says = "more than the 8 GiB that is allowed"},
+     .says = "8589934593 is more than the 8589934592 that is allowed"},
     {.time = 6 * 3600 + 1,
      .rule = "defaults.limits.time",
      .says = "more than the 6h that is allowed"},

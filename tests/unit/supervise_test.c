@@ -265,6 +265,19 @@ START_TEST(a_second_stop_may_shorten_the_grace_and_not_lengthen_it)
 }
 END_TEST
 
+START_TEST(no_grace_passes_the_limit_of_time)
+{
+	start('i');
+	later(TIME * 1000 - 5000);
+	stop_in(3600);
+	later(14900);
+	ck_assert(!asked_to_kill());
+	later(100);
+	killed();
+	ends_as(128 + SIGKILL, "stopped");
+}
+END_TEST
+
 START_TEST(a_stop_at_once_kills_at_once)
 {
 	start('i');
@@ -477,6 +490,7 @@ int main(void)
 	tcase_add_test(t, a_stop_sends_the_images_signal_and_kills_after_the_grace);
 	tcase_add_test(t, a_stop_kills_after_the_grace_and_again_every_ten_seconds);
 	tcase_add_test(t, a_second_stop_may_shorten_the_grace_and_not_lengthen_it);
+	tcase_add_test(t, no_grace_passes_the_limit_of_time);
 	tcase_add_test(t, a_stop_at_once_kills_at_once);
 	tcase_add_test(t, a_value_that_is_not_whole_stops_nothing);
 	tcase_add_test(t, the_first_reason_is_on_record);
