@@ -200,6 +200,15 @@ static int need_layers(struct ces_serving *s, const struct ces_wish *wish, struc
 	return ces_serve_answer(s, &here, -1, err);
 }
 
+static bool same_layers(const struct ces_pull *pull, const struct ces_image_record *record)
+{
+	bool same = record->diff_ids.n == pull->n;
+
+	for (size_t i = 0; same && i < pull->n; i++)
+		same = strcmp(record->diff_ids.v[i], pull->diff_ids[i]) == 0;
+	return same;
+}
+
 /* Grants no image that is over the user's limit; the collector then has its layers. */
 static int have_layers(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
@@ -214,7 +223,7 @@ static int have_layers(struct ces_serving *s, const struct ces_wish *wish, struc
 	if (ces_quota_check(pull->order, pull->store, &diff_ids, &pull->left, err) < 0)
 		return -1;
 	if (ces_store_load_image(pull->store, pull->digest, &record, &unknown) == 0) {
-		known.state = ces_store_proves(pull->store, &record);
+		known.state = ces_store_proves(pull->store, &record) && same_layers(pull, &record);
 		ces_image_record_free(&record);
 	}
 	pull->up_to_date = known.state == 1 && !s->fetched && wish->number == 0;
@@ -234,15 +243,6 @@ static int find_user(struct ces_serving *s, const struct ces_wish *wish, struct 
 	return ces_root_ask(&step, wish->bytes, wish->length, NULL, &fd, err) < 0
 		   ? -1
 		   : ces_serve_hand_out(s, &fd, err);
-}
-
-static bool same_layers(const struct ces_pull *pull, const struct ces_image_record *record)
-{
-	bool same = record->diff_ids.n == pull->n;
-
-	for (size_t i = 0; same && i < pull->n; i++)
-		same = strcmp(record->diff_ids.v[i], pull->diff_ids[i]) == 0;
-	return same;
 }
 
 static int commit_image(const struct ces_serving *s, struct ces_error *err)
