@@ -35,6 +35,7 @@
 #include "policy/base.h"
 
 #define SETUP_SECONDS 60
+#define KEPT_MOST     64
 #define START_SECONDS 120 /* for the runtime and the proof, which have deadlines of their own */
 
 #define GONE "your copy of %s is damaged or gone: pull it again"
@@ -95,6 +96,7 @@ struct count {
 	const char *name; /* NULL: not named */
 	uint64_t n;       /* in this project */
 	uint64_t all;     /* in any */
+	uint64_t kept;    /* that have ended, and are to be cleaned */
 	bool taken;
 };
 
@@ -102,8 +104,13 @@ static void count_run(const struct ces_run_record *record, bool alive, void *con
 {
 	struct count *count = context;
 
-	/* (one that is kept is being cleaned) */
-	if (!alive || ces_runs_is_kept(record) || record->uid != count->uid)
+	if (record->uid != count->uid)
+		return;
+	if (ces_runs_is_kept(record)) {
+		count->kept++;
+		return;
+	}
+	if (!alive)
 		return;
 	count->all++;
 	count->n += record->project != NULL && strcmp(record->project, count->project) == 0;
@@ -126,6 +133,12 @@ static int check_runs(const struct ces_plan *plan, bool *ret_place, struct ces_e
 		return ces_error_set(err, CES_E_LIMIT,
 				     "you have a live run named %s already; choose another --name",
 				     count.name);
+	/* each costs every start of everyone's a little */
+	if (count.kept >= KEPT_MOST)
+		return ces_error_set(err, CES_E_LIMIT,
+				     "CES cannot remove the scratch of %llu of your runs; make the "
+				     "directories above them writable for you, and start again",
+				     (unsigned long long)count.kept);
 	*ret_place = true;
 	if (all > 0 && count.all >= all)
 		return ces_error_rule(err, CES_E_LIMIT, "host.user_limits.runs",

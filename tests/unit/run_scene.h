@@ -38,8 +38,8 @@ static struct {
 	struct ces_image_record image;
 	bool image_damaged;
 	bool image_unproven;           /* its record is not what its documents say */
-	struct ces_run_record runs[8]; /* of the register */
-	bool alive[8];
+	struct ces_run_record runs[80]; /* of the register */
+	bool alive[80];
 	size_t n_runs, before; /* how many wait for longer */
 	enum ces_code gpus;    /* CES_OK: there are some */
 	size_t all, idle;      /* GPUs */

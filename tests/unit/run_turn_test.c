@@ -25,6 +25,19 @@ static void refused(const char *rule, const char *text)
 	ck_assert_uint_eq(steps_count("lock"), steps_count("unlock"));
 }
 
+START_TEST(a_user_whose_runs_cannot_be_cleaned_starts_no_more_in_the_end)
+{
+	decision.limits.runs = 1;
+	add_run(1001, "p", NULL, false, true);
+	for (int i = 0; i < 63; i++)
+		add_run(1000, "p", NULL, i % 2 == 0, true);
+	ck_assert_int_eq(run(), 0);
+	add_run(1000, "q", NULL, false, true);
+	refused("", "CES cannot remove the scratch of 64 of your runs; make the directories above "
+		    "them writable for you, and start again");
+}
+END_TEST
+
 START_TEST(as_many_runs_as_the_policy_says_may_live_at_once)
 {
 	add_run(1000, "p", NULL, true, false);
@@ -207,6 +220,7 @@ int main(void)
 	TCase *t = tcase_create("turn");
 
 	tcase_add_checked_fixture(t, run_begin, NULL);
+	tcase_add_test(t, a_user_whose_runs_cannot_be_cleaned_starts_no_more_in_the_end);
 	tcase_add_test(t, as_many_runs_as_the_policy_says_may_live_at_once);
 	tcase_add_test(t, only_this_users_live_runs_in_this_project_count);
 	tcase_add_test(t, all_of_a_users_runs_together_have_a_limit);
