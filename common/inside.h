@@ -110,7 +110,7 @@ enum ces_inside_step {
 struct ces_inside_report {
 	uint32_t step;  /* enum ces_inside_step */
 	int32_t number; /* errno */
-	uint32_t place; /* CES_STEP_POINTS: which of the mounts, plus 1; 0: none of them */
+	uint32_t place; /* CES_STEP_POINTS: which of the mounts, plus 1; 0: another place */
 };
 
 #endif

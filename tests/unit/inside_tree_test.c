@@ -216,7 +216,7 @@ START_TEST(with_a_display_its_key_is_there_for_every_user)
 }
 END_TEST
 
-/* Each of them where a directory or a file of CES's has to be. */
+/* Each is where a directory or a file of CES's has to be. */
 static const char *const in_the_way[] = {"file", "link", "dangling link", "fifo"};
 static const char *const ways[] = {"m/proc", "m/home", "m/tmp", "m/etc/hosts", "m/home/x/file"};
 

@@ -1,4 +1,4 @@
-/* The seal of a layer in a suite that runs without root: a file stands for the device. */
+/* The seal of a layer in a suite that runs without root: a file is in the place of the device. */
 #ifndef CES_TESTS_UNIT_SEAL_H
 #define CES_TESTS_UNIT_SEAL_H
 
