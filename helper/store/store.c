@@ -84,14 +84,15 @@ void ces_store_drop(const struct ces_store *store, const char *name)
  * room. It is asked under the lock: of two pulls that find it spoilt, the second must not take away
  * the one that the first has put there. */
 static int commit(const struct ces_store *store, const char *name, int parent, const char *digest,
-		  bool (*spoilt)(const struct ces_store *, const char *), struct ces_error *err)
+		  bool (*spoilt)(const struct ces_store *, const char *, const void *),
+		  const void *wanted, struct ces_error *err)
 {
 	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
 	const char *place = ces_store_hex(digest);
 
 	if (ces_store_lock(store, &lock, err) < 0)
 		return -1;
-	if (spoilt(store, digest))
+	if (spoilt(store, digest, wanted))
 		(void)ces_store_discard(store, parent, place);
 	if (renameat2(store->staging, name, parent, place, RENAME_NOREPLACE) == 0)
 		return 0;
@@ -102,10 +103,20 @@ static int commit(const struct ces_store *store, const char *name, int parent, c
 	return 0;
 }
 
+/* A mark that cannot be read for want of a descriptor or memory is no damaged one: live runs may
+ * have the layer. */
+static bool layer_spoilt(const struct ces_store *store, const char *diff_id, const void *wanted)
+{
+	(void)wanted;
+	errno = 0;
+	return ces_store_is_torn(store, diff_id) && errno != ENFILE && errno != EMFILE &&
+	       errno != ENOMEM && errno != EIO;
+}
+
 int ces_store_commit_layer(const struct ces_store *store, const char *name, const char *diff_id,
 			   struct ces_error *err)
 {
-	return commit(store, name, store->layers, diff_id, ces_store_is_torn, err);
+	return commit(store, name, store->layers, diff_id, layer_spoilt, NULL, err);
 }
 
 int ces_store_write_file(int dir, const char *name, const void *bytes, size_t length,
@@ -167,15 +178,27 @@ uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id
 	return bytes;
 }
 
-static bool image_spoilt(const struct ces_store *store, const char *digest)
+static bool same_layers(const struct ces_strings *one, const struct ces_strings *other)
 {
+	bool same = one->n == other->n;
+
+	for (size_t i = 0; same && i < one->n; i++)
+		same = strcmp(one->v[i], other->v[i]) == 0;
+	return same;
+}
+
+/* One of other layers was made by a pull that was misled, or this one is: the later counts. */
+static bool image_spoilt(const struct ces_store *store, const char *digest, const void *wanted)
+{
+	const struct ces_image_record *new = wanted;
 	struct ces_image_record record;
 	struct ces_error err;
 	bool spoilt;
 
 	if (ces_store_load_image(store, digest, &record, &err) < 0)
 		return err.code != CES_E_HOST; /* an unreadable record is not a damaged one */
-	spoilt = !ces_store_proves(store, &record);
+	spoilt =
+	    !ces_store_proves(store, &record) || !same_layers(&record.diff_ids, &new->diff_ids);
 	ces_image_record_free(&record);
 	return spoilt;
 }
@@ -204,7 +227,7 @@ int ces_store_commit_image(const struct ces_store *store, const struct ces_image
 	if (write_document(dir, "manifest", manifest, err) < 0 ||
 	    write_document(dir, "config", config, err) < 0 ||
 	    ces_object_write(dir, "record", &ces_image_record_schema, record, NULL, err) < 0 ||
-	    commit(store, name, store->images, record->digest, image_spoilt, err) < 0) {
+	    commit(store, name, store->images, record->digest, image_spoilt, record, err) < 0) {
 		ces_store_drop(store, name);
 		return -1;
 	}

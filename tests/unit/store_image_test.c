@@ -44,7 +44,8 @@ int fdatasync(int fd)
 /* ---- images ---- */
 
 /* Its documents: the manifest names the configuration, and that names the layer. */
-#define CONFIG "{\0onfig " D2 "}"
+#define D4     "sha256:4444444444444444444444444444444444444444444444444444444444444444"
+#define CONFIG "{\0onfig " D2 " " D4 "}"
 static char manifest_text[200], image[CES_DIGEST_LENGTH + 1], config_digest[CES_DIGEST_LENGTH + 1];
 
 static void make_documents(void)
@@ -54,9 +55,11 @@ static void make_documents(void)
 	ces_digest_of(manifest_text, strlen(manifest_text), image);
 }
 
+static const char *layer_is = D2;
+
 static int commit(uint64_t size)
 {
-	char *diff_ids[] = {(char[]){D2}};
+	char *diff_ids[] = {(char *)(uintptr_t)layer_is};
 	const struct ces_image_record record = {.digest = image,
 						.config_digest = config_digest,
 						.diff_ids = {diff_ids, 1},
@@ -88,6 +91,19 @@ static uint64_t loaded(void)
 	ces_image_record_free(&record);
 	return size;
 }
+
+/* (of two pulls with one configuration, one was misled: a start of the other's user must not pay)
+ */
+START_TEST(an_image_of_other_layers_makes_room)
+{
+	layer_is = D4;
+	ck_assert_int_eq(commit(7), 0);
+	layer_is = D2;
+	ck_assert_int_eq(commit(8), 0);
+	ck_assert_uint_eq(loaded(), 8);
+	ck_assert_uint_eq(count(store.images), 1);
+}
+END_TEST
 
 START_TEST(an_image_is_stored_as_it_came_and_the_first_stays)
 {
@@ -258,6 +274,7 @@ int main(void)
 {
 	TCase *t = tcase_create("images");
 
+	tcase_add_test(t, an_image_of_other_layers_makes_room);
 	tcase_add_test(t, an_image_is_stored_as_it_came_and_the_first_stays);
 	tcase_add_test(t, a_configuration_is_read_with_its_nul_up_to_a_bound);
 	tcase_add_loop_test(t, an_image_with_a_damaged_record_makes_room_for_the_next, 0, 6);
