@@ -261,7 +261,7 @@ killed_in_a_layer()
 		run --separate-stderr pull alice $bad/x/y:layer-$t
 		echo "$t: $status $stderr"
 		[ "$status" -eq 0 ] || refused 'ces: '
-		[ -z "$(find $store/layers -type b -o -type c -o -type p 2> /dev/null)" ]
+		[ -z "$(find $store/layers/sha256/*/root/fs -type b -o -type c -o -type p 2> /dev/null)" ]
 	done
 }
 
