@@ -1,4 +1,5 @@
-/* In place of helper/session/clean.c: empties a directory as ces-clean does, but in this process. */
+/* In place of helper/session/clean.c: empties a directory as ces-clean does, but in this process.
+ */
 #ifndef CES_TESTS_UNIT_CLEAN_STAND_IN_H
 #define CES_TESTS_UNIT_CLEAN_STAND_IN_H
 
