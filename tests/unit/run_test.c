@@ -1,6 +1,6 @@
 /* Tests the start of a run: the order of its steps, what each fault on the way leaves undone and
  * gives back, who gets the last place, and that nothing runs that is not on record. */
-/* links: helper/launch/run.c helper/core/beneath.c */
+/* links: helper/launch/run.c helper/launch/reserve.c helper/core/beneath.c */
 #include "tests/unit/run_start.h"
 
 #include <pty.h>

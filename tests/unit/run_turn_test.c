@@ -1,6 +1,6 @@
 /* Tests who gets a place: which other runs count, who waits with which ticket, and how often a GPU
  * is asked for. */
-/* links: helper/launch/run.c helper/core/beneath.c */
+/* links: helper/launch/run.c helper/launch/reserve.c helper/core/beneath.c */
 #include "tests/unit/run_start.h"
 
 static void add_run(uid_t uid, const char *project, const char *name, bool alive, bool kept)
