@@ -26,7 +26,7 @@
 #include "helper/session/frames.h"
 #include "helper/watch/drain.h"
 
-#define JUDGE_SECONDS 60    /* a file server may not answer */
+#define JUDGE_SECONDS 1800  /* a file server may not answer, or be back in minutes */
 #define GRACE_MS      10000 /* between the request to stop and the kill */
 #define GRACE_GONE_MS 3000  /* when nobody is left to see the end */
 #define SENT_MS       3000
