@@ -8,11 +8,10 @@
  *
  * Who controls what: the order is root's, but words in it are the caller's or the image's. They are
  * data: each has its place in config.json, is a path in the image's tree, or is written to a file
- * there. ces-inside has no right over anything but its own
- * namespaces. What takes it over can do what the runtime could do with the same identity, and
- * has read no byte of a file of the image's. ces-session believes nothing of it but three numbers
- * for an error, and compares the container with the plan (helper/audit/) whatever config.json says.
- */
+ * there. ces-inside has no right over anything but its own namespaces. What takes it over can do
+ * what the runtime could do with the same identity, and has read no byte of a file of the image's.
+ * ces-session believes nothing of it but three numbers for an error, and compares the container
+ * with the plan (helper/audit/) whatever config.json says. */
 #ifndef CES_COMMON_INSIDE_H
 #define CES_COMMON_INSIDE_H
 

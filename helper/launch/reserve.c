@@ -36,11 +36,8 @@ static void count_run(const struct ces_run_record *record, bool alive, void *con
 
 	if (record->uid != count->uid)
 		return;
-	if (ces_runs_is_kept(record)) {
-		count->kept++;
-		return;
-	}
-	if (!alive)
+	count->kept += ces_runs_is_kept(record);
+	if (!alive || ces_runs_is_kept(record))
 		return;
 	count->all++;
 	count->n += record->project != NULL && strcmp(record->project, count->project) == 0;
@@ -65,10 +62,11 @@ static int check_runs(const struct ces_plan *plan, bool *ret_place, struct ces_e
 				     count.name);
 	/* each costs every start of everyone's a little */
 	if (count.kept >= KEPT_MOST)
-		return ces_error_set(err, CES_E_LIMIT,
-				     "CES cannot remove the scratch of %llu of your runs; make the "
-				     "directories above them writable for you, and start again",
-				     (unsigned long long)count.kept);
+		return ces_error_set(
+		    err, CES_E_LIMIT,
+		    "the scratch of %llu of your runs is still there; if it stays, "
+		    "make the directories above them writable for you",
+		    (unsigned long long)count.kept);
 	*ret_place = true;
 	if (all > 0 && count.all >= all)
 		return ces_error_rule(err, CES_E_LIMIT, "host.user_limits.runs",

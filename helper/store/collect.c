@@ -122,9 +122,7 @@ static void discard_stale(int parent, const char *name, void *context)
 		(void)ces_store_discard(turn->store, parent, name);
 }
 
-/* A claim whose pull was killed is nobody's. (ces_claim_take looks whether its file is still
- * there.)
- */
+/* A claim whose pull was killed is nobody's. (ces_claim_take looks whether its file is there.) */
 static void release_claim(int parent, const char *name, void *context)
 {
 	CES_CLEANUP_FD int fd = -1;

@@ -186,7 +186,7 @@ static int need_layers(struct ces_serving *s, const struct ces_wish *wish, struc
 	ces_digest_of(config->bytes, config->length, pull->config_digest);
 	if (!names(manifest(s), pull->config_digest))
 		return ces_serve_refuse(err);
-	/* These layers, in this order, are what is committed (same_layers), whatever ces-resolve
+	/* These layers, in this order, are what is committed (commit_image), whatever ces-resolve
 	 * read in the configuration. Root compares them with the bases that the rule allows. */
 	for (size_t i = 0; i < pull->n; i++)
 		memcpy(diff_ids[i], pull->diff_ids[i], sizeof(diff_ids[i]));
@@ -198,15 +198,6 @@ static int need_layers(struct ces_serving *s, const struct ces_wish *wish, struc
 		ces_serve_here(pull, i, &here);
 	s->phase = CES_FETCHING;
 	return ces_serve_answer(s, &here, -1, err);
-}
-
-static bool same_layers(const struct ces_pull *pull, const struct ces_image_record *record)
-{
-	bool same = record->diff_ids.n == pull->n;
-
-	for (size_t i = 0; same && i < pull->n; i++)
-		same = strcmp(record->diff_ids.v[i], pull->diff_ids[i]) == 0;
-	return same;
 }
 
 /* Grants no image that is over the user's limit; the collector then has its layers. */
@@ -223,7 +214,8 @@ static int have_layers(struct ces_serving *s, const struct ces_wish *wish, struc
 	if (ces_quota_check(pull->order, pull->store, &diff_ids, &pull->left, err) < 0)
 		return -1;
 	if (ces_store_load_image(pull->store, pull->digest, &record, &unknown) == 0) {
-		known.state = ces_store_proves(pull->store, &record) && same_layers(pull, &record);
+		known.state = ces_store_proves(pull->store, &record) &&
+			      ces_store_same_layers(&diff_ids, &record.diff_ids);
 		ces_image_record_free(&record);
 	}
 	pull->up_to_date = known.state == 1 && !s->fetched && wish->number == 0;
@@ -249,6 +241,7 @@ static int commit_image(const struct ces_serving *s, struct ces_error *err)
 {
 	const struct ces_bytes *frame = &s->documents[CES_WISH_RECORD];
 	const struct ces_bytes *config = &s->documents[CES_WISH_CONFIG];
+	const struct ces_strings diff_ids = {s->pull->diff_ids, s->pull->n};
 	struct ces_image_record record, whole;
 	int result;
 
@@ -259,7 +252,7 @@ static int commit_image(const struct ces_serving *s, struct ces_error *err)
 	whole.digest = s->pull->digest;
 	whole.config_digest = s->pull->config_digest;
 	whole.size = s->pull->bytes;
-	if (!same_layers(s->pull, &record))
+	if (!ces_store_same_layers(&diff_ids, &record.diff_ids))
 		result = ces_serve_refuse(err);
 	else if (record.uid >= IDS || record.gid >= IDS)
 		result = ces_error_set(err, CES_E_IMAGE, "the image's user has an id above 65535");

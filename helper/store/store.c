@@ -178,7 +178,7 @@ uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id
 	return bytes;
 }
 
-static bool same_layers(const struct ces_strings *one, const struct ces_strings *other)
+bool ces_store_same_layers(const struct ces_strings *one, const struct ces_strings *other)
 {
 	bool same = one->n == other->n;
 
@@ -197,8 +197,8 @@ static bool image_spoilt(const struct ces_store *store, const char *digest, cons
 
 	if (ces_store_load_image(store, digest, &record, &err) < 0)
 		return err.code != CES_E_HOST; /* an unreadable record is not a damaged one */
-	spoilt =
-	    !ces_store_proves(store, &record) || !same_layers(&record.diff_ids, &new->diff_ids);
+	spoilt = !ces_store_proves(store, &record) ||
+		 !ces_store_same_layers(&record.diff_ids, &new->diff_ids);
 	ces_image_record_free(&record);
 	return spoilt;
 }

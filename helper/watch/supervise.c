@@ -226,13 +226,13 @@ static void on_stop(struct watch *watch)
 		stop(watch, "stopped", (int64_t)grace * 1000);
 }
 
-/* Only root can signal this process (a user to whom a cgroup is delegated can kill all of it, by
- * cgroup.kill), and means all of a cgroup: systemd-logind at the end of a
+/* Only root can signal this process, and means all of a cgroup: systemd-logind at the end of a
  * session, systemd at shutdown, a batch system that ends a job or warns it. By the default actions
  * of these signals a run would be left as after a crash: outputs not handed over, scratch not
  * removed, no end on record. So a signal that asks for an end leads to a complete one, and a signal
  * for the program (USR1) changes nothing here. All signals stay blocked to the end of this process,
- * except ALRM: see ces_deadline. */
+ * except ALRM: see ces_deadline. (A user to whom a cgroup is delegated can kill all of it by
+ * cgroup.kill: that is a crash.) */
 static void take_signals(struct watch *watch)
 {
 	sigset_t asked, all;

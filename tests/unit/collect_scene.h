@@ -5,7 +5,6 @@
 #include "helper/store/modes.h"
 
 #include <dlfcn.h>
-#include <search.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -16,6 +15,7 @@
 #define SCENE_HAS_ROOT
 #include "tests/unit/store_scene.h"
 
+#include "tests/unit/no_memory.h"
 #include "tests/unit/root_line.h"
 
 int ces_signed_check(const struct ces_decision *decision, const char *image, const char *top,
@@ -125,20 +125,6 @@ struct dirent *readdir(DIR *dir)
 		return NULL;
 	}
 	return next(dir);
-}
-
-static bool no_memory; /* for the nodes of a set */
-
-void *tsearch(const void *key, void **root, int (*compare)(const void *, const void *))
-{
-	void *(*real)(const void *, void **, int (*)(const void *, const void *)) =
-	    (void *(*)(const void *, void **, int (*)(const void *, const void *)))dlsym(RTLD_NEXT,
-											 "tsearch");
-
-	if (!no_memory)
-		return real(key, root, compare);
-	free((void *)(uintptr_t)key); /* (it would stay to the end of the process) */
-	return NULL;
 }
 
 /* ---- what is in the store ---- */

@@ -4,31 +4,18 @@
 #include "helper/inside/inside.h"
 
 #include <fcntl.h>
-#include <stdarg.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "tests/unit/directory.h"
+#include "tests/unit/image_open.h"
 #include "tests/unit/policy_fixture.h"
 #include "tests/unit/steps.h"
 
 static uid_t workdir_owner;
 static char *texts_are[CES_INSIDE_TEXTS];
 static struct ces_inside inside;
-
-/* The run's root is the test's directory. */
-int open(const char *path, int flags, ...)
-{
-	bool ours = strcmp(path, "/m") == 0;
-	va_list rest;
-	mode_t mode;
-
-	va_start(rest, flags);
-	mode = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0;
-	va_end(rest);
-	return openat(ours ? directory : AT_FDCWD, path + ours, flags, mode);
-}
 
 int fchown(int fd, uid_t uid, gid_t gid)
 {

@@ -6,7 +6,6 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
-#include <stdarg.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include "common/cleanup.h"
 #include "policy/cdi.h"
 #include "tests/unit/directory.h"
+#include "tests/unit/image_open.h"
 #include "tests/unit/policy_fixture.h"
 #include "tests/unit/steps.h"
 
@@ -31,19 +31,6 @@ void ces_inside_fail(enum ces_inside_step which)
 	number_is = errno;
 	step_is = which;
 	longjmp(failed, 1);
-}
-
-/* The image's tree and the driver's files are in the test's directory. */
-int open(const char *path, int flags, ...)
-{
-	bool ours = strcmp(path, "/m") == 0 || strcmp(path, "/g") == 0;
-	va_list rest;
-	mode_t mode;
-
-	va_start(rest, flags);
-	mode = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0;
-	va_end(rest);
-	return openat(ours ? directory : AT_FDCWD, path + ours, flags, mode);
 }
 
 static const char *at(int dir)

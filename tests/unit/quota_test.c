@@ -2,14 +2,13 @@
 /* links: helper/store/quota.c helper/store/digests.c helper/store/grants.c helper/store/store.c helper/session/store.c helper/core/beneath.c helper/session/frames.c helper/session/lock.c helper/session/object.c helper/clean/tree.c */
 #include "helper/store/quota.h"
 
-#include <dlfcn.h>
-#include <search.h>
 #include <stdint.h>
 #include <sys/statvfs.h>
 
 #include "common/image.h"
 #include "common/record.h"
 #include "helper/store/digests.h"
+#include "tests/unit/no_memory.h"
 #include "tests/unit/store_scene.h"
 
 /* ---- a file system of the test's choice ---- */
@@ -22,20 +21,6 @@ int fstatvfs(int fd, struct statvfs *ret)
 	*ret = disk;
 	errno = EIO;
 	return disk.f_frsize == 0 ? -1 : 0;
-}
-
-static bool no_memory; /* for the nodes of a set */
-
-void *tsearch(const void *key, void **root, int (*compare)(const void *, const void *))
-{
-	void *(*real)(const void *, void **, int (*)(const void *, const void *)) =
-	    (void *(*)(const void *, void **, int (*)(const void *, const void *)))dlsym(RTLD_NEXT,
-											 "tsearch");
-
-	if (!no_memory)
-		return real(key, root, compare);
-	free((void *)(uintptr_t)key); /* (it would stay to the end of the process) */
-	return NULL;
 }
 
 /* ---- users and images ---- */

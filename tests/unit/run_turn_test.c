@@ -33,8 +33,8 @@ START_TEST(a_user_whose_runs_cannot_be_cleaned_starts_no_more_in_the_end)
 		add_run(1000, "p", NULL, i % 2 == 0, true);
 	ck_assert_int_eq(run(), 0);
 	add_run(1000, "q", NULL, false, true);
-	refused("", "CES cannot remove the scratch of 64 of your runs; make the directories above "
-		    "them writable for you, and start again");
+	refused("", "the scratch of 64 of your runs is still there; if it stays, make the "
+		    "directories above them writable for you");
 }
 END_TEST
 
