@@ -133,6 +133,10 @@ several() { [ "$(pgrep -U ces-store -f silent | wc -l)" -ge 2 ]; }
 		[[ $stderr == *"is not in the store: pull the image again"* ]]
 		rm -f "$layer/root/sealed"
 	done
+	# (a pull could not see it, so the administrator reads it here)
+	run --separate-stderr /usr/libexec/ces/upgrade-store
+	[ "$status" -eq 0 ]
+	[ "$stderr" = "upgrade-store: no run can use the layer $layer; when no run is alive, remove it, and pull its images again" ]
 	rm -r "$layer/root"
 	mv $lab/root "$layer/root"
 	ces alice run -q $open/tools:1 true

@@ -211,6 +211,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	sum=$(sha256sum $policy)
 	old_store
 	rpm_ -U "$(next)"
+	[ ! -e /run/ces/.policy ] # (what the older version read)
 	rpm -q ces | grep -q '\.next'
 	[ "$(sha256sum $policy)" = "$sum" ]
 	[ "$(ces alice ps --format json | jq -r '.[].run')" = "$number" ]

@@ -217,6 +217,23 @@ START_TEST(a_directory_that_cannot_be_listed_may_have_anything)
 }
 END_TEST
 
+/* (a run that the register does not show may have it) */
+START_TEST(no_grant_expires_while_the_register_cannot_be_read)
+{
+	struct ces_grant grant;
+
+	have_image(1);
+	give(1, 1, 1, 1);
+	unreadable = runs;
+	run_collector(false);
+	unreadable = -1;
+	ck_assert_int_eq(ces_store_read_grant(&store, UID, "me", reference_of(1), &grant, &err), 0);
+	ces_wire_free(&ces_grant_schema, &grant);
+	collect();
+	ck_assert(!has_image(1));
+}
+END_TEST
+
 START_TEST(without_memory_nothing_goes)
 {
 	int entry = enter("0123456789", digest(2), NULL);
@@ -304,6 +321,7 @@ int main(void)
 	tcase_add_test(t, a_claim_of_a_killed_pull_goes_and_that_of_a_live_one_stays);
 	tcase_add_loop_test(t, what_cannot_be_read_now_may_need_anything, 0, 5);
 	tcase_add_loop_test(t, a_directory_that_cannot_be_listed_may_have_anything, 0, 3);
+	tcase_add_test(t, no_grant_expires_while_the_register_cannot_be_read);
 	tcase_add_test(t, without_memory_nothing_goes);
 	tcase_add_test(t, names_that_are_no_users_and_no_digests_are_nobodys);
 	tcase_add_test(t, a_turn_ends_when_its_time_is_up_and_others_come_in_between);

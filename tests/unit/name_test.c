@@ -281,17 +281,26 @@ static const struct {
 } lines[] = {
     {"", true},
     {"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80", true},
-    {"a\tb", false},             /* control */
-    {"\x7f", false},             /* control */
-    {"\xc2\x9b", false},         /* control of the upper half */
-    {"\xe2\x80\xae", false},     /* turns the direction */
-    {"\xe2\x80\x8b", false},     /* invisible */
-    {"\xc3", false},             /* ends too early */
-    {"\xf0\x9f\x98", false},     /* the same */
-    {"\xbc", false},             /* begins in the middle */
-    {"\xc0\xaf", false},         /* a longer form than needed */
-    {"\xed\xa0\x80", false},     /* half of a pair */
-    {"\xf4\x90\x80\x80", false}, /* beyond Unicode */
+    {"a\tb", false},         /* control */
+    {"\x7f", false},         /* control */
+    {"\xc2\x9b", false},     /* control of the upper half */
+    {"\xe2\x80\xae", false}, /* turns the direction */
+    {"\xe2\x80\x8b", false}, /* invisible */
+    {"\xc2\xad", false},     /* a hyphen that is not seen */
+    {"\xd8\x9c", false},     /* turns the direction */
+    {"\xe1\x85\x9f", false}, /* these fill a place with nothing */
+    {"\xe1\x85\xa0", false},
+    {"\xe1\xa0\x8e", false},
+    {"\xe3\x85\xa4", false},
+    {"\xef\xbf\xb9", false}, /* annotations */
+    {"\xef\xbf\xbb", false},
+    {"\xc2\xac\xc2\xae\xef\xbf\xbc", true}, /* the neighbours of some */
+    {"\xc3", false},                        /* ends too early */
+    {"\xf0\x9f\x98", false},                /* the same */
+    {"\xbc", false},                        /* begins in the middle */
+    {"\xc0\xaf", false},                    /* a longer form than needed */
+    {"\xed\xa0\x80", false},                /* half of a pair */
+    {"\xf4\x90\x80\x80", false},            /* beyond Unicode */
     {"\xff", false},
 };
 START_TEST(a_line_is_utf8_that_can_be_seen)

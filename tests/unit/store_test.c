@@ -3,6 +3,7 @@
 #include "helper/store/store.h"
 
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "tests/unit/store_scene.h"
@@ -228,6 +229,44 @@ START_TEST(a_layer_of_an_earlier_boot_that_was_not_settled_is_absent_and_makes_r
 }
 END_TEST
 
+/* Takes all descriptors but one, which the lock gets. */
+static size_t take_descriptors(int taken[], size_t most)
+{
+	size_t n = 0;
+
+	while (n < most && (taken[n] = dup(store.dir >= 0 ? store.dir : store.layers)) >= 0)
+		n++;
+	ck_assert_uint_lt(n, most);
+	close(taken[--n]);
+	return n;
+}
+
+/* Live runs may have a layer whose mark cannot be read just now. */
+START_TEST(a_layer_makes_no_room_for_want_of_a_descriptor)
+{
+	static int taken[64];
+	char name[CES_STEP_NAME + 1];
+	struct rlimit limit, few;
+	size_t n;
+	int dir;
+
+	have_layer(D1, 7, D2);
+	ck_assert_int_eq(ces_store_stage(&store, name, &dir, &err), 0);
+	ck_assert_int_eq(ces_store_note_layer(dir, 8, D2, &err), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	few = (struct rlimit){(rlim_t)dir + 40, limit.rlim_max};
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	n = take_descriptors(taken, CES_COUNT(taken));
+	(void)ces_store_commit_layer(&store, name, D1, &err);
+	while (n > 0)
+		close(taken[--n]);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_uint_eq(ces_store_layer_size(&store, D1), 7);
+	ck_assert_uint_eq(count(store.layers), 1);
+	close(dir);
+}
+END_TEST
+
 static const struct {
 	const char *text;
 	uint64_t bytes;
@@ -357,6 +396,7 @@ int main(void)
 	tcase_add_loop_test(
 	    t, a_layer_of_an_earlier_boot_that_was_not_settled_is_absent_and_makes_room, 0,
 	    CES_COUNT(marks));
+	tcase_add_test(t, a_layer_makes_no_room_for_want_of_a_descriptor);
 	tcase_add_loop_test(t, a_size_that_is_no_number_is_unknown, 0, CES_COUNT(sizes));
 	tcase_add_test(t, the_size_of_a_layer_that_is_not_there_is_unknown);
 	tcase_add_test(t, a_layer_is_only_from_the_blob_that_gave_it);
