@@ -37,7 +37,7 @@ static struct {
 	const char *grant_digest, *top_digest;
 	struct ces_image_record image;
 	bool image_damaged;
-	bool image_unproven;           /* its record is not what its documents say */
+	bool image_unproven;            /* its record is not what its documents say */
 	struct ces_run_record runs[80]; /* of the register */
 	bool alive[80];
 	size_t n_runs, before; /* how many wait for longer */

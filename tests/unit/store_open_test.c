@@ -221,8 +221,8 @@ static void spoil(int how)
 		seal_is_a_whiteout = true;
 		break;
 	case 13: /* a ces-clean is in it */
-		ck_assert_int_eq(
-		    fchmodat(store.layers, part(D1, "root"), CES_TREE_DISCARDED, 0), 0);
+		ck_assert_int_eq(fchmodat(store.layers, part(D1, "root"), CES_TREE_DISCARDED, 0),
+				 0);
 		break;
 	case 14:
 		exchange(part(D1, "root"), part(D1, "size"));
