@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/request.h"
 #include "policy/parse.h"
 #include "policy/rights.h"
 
@@ -113,15 +114,20 @@ static void gather_facts(const struct ces_policy *policy, struct me *me)
 int ces_local_decide(const struct ces_local *local, const struct ces_request *request,
 		     struct ces_decision *ret, char *ret_user, struct ces_error *err)
 {
-	struct me *me = calloc(1, sizeof(*me));
+	struct ces_request asked = *request;
+	struct me *me;
 	int result = -1;
 
+	if (request->image != NULL &&
+	    ces_reference_parse(request->image, &asked.reference, err) < 0)
+		return -1;
+	me = calloc(1, sizeof(*me));
 	if (me == NULL)
 		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
 	if (load_me(me, err) == 0) {
 		gather_facts(local->policy, me);
-		result = ces_decide(local->policy, &me->caller, request, &me->facts, time(NULL),
-				    ret, err);
+		result = ces_decide(local->policy, &me->caller, &asked, &me->facts, time(NULL), ret,
+				    err);
 	}
 	if (result == 0)
 		snprintf(ret_user, CES_LOCAL_USER, "%s", me->caller.user);

@@ -33,10 +33,21 @@ struct ces_reference {
 /* Splits text. An unqualified name ("ubuntu") is an error that says what to type. */
 int ces_reference_parse(const char *text, struct ces_reference *ret, struct ces_error *err);
 
-/* The parts of a reference. host[:port] (not an IPv6 address); and one component of the repository,
- * up to a '/' or the end: lower-case words joined by '.', '_', '__' or dashes. */
+#define CES_REFERENCE_ERROR                                                                        \
+	"'%.200s' is not an image name; write REGISTRY/OWNER/NAME[:TAG] or "                       \
+	"REGISTRY/OWNER/NAME@sha256:DIGEST, in lower case"
+
+/* Says whether this is text split, as ces_reference_parse does it: for one that another process has
+ * split. */
+bool ces_reference_is(const struct ces_reference *reference, const char *text);
+
+/* The parts of a reference. host[:port] (not an IPv6 address); one component of the repository, up
+ * to a '/' or the end: lower-case words joined by '.', '_', '__' or dashes; all of its components;
+ * and a tag. */
 bool ces_reference_registry_valid(const char *text);
 bool ces_reference_part_valid(const char *text, size_t length);
+bool ces_reference_repository_valid(const char *text);
+bool ces_reference_tag_valid(const char *text);
 
 /* Writes the canonical form "registry/repository[:tag][@digest]" (CES_REFERENCE_MAX is enough). */
 void ces_reference_format(const struct ces_reference *reference, char *buffer, size_t size);

@@ -1,4 +1,5 @@
-/* Image references. It must accept nothing that the grammar does not have. */
+/* The parts of an image's name. It must accept nothing that the grammar does not have. Programs of
+ * root's do not split a name: reference_parse.c does, for others. */
 #include <stdio.h>
 #include <string.h>
 
@@ -48,7 +49,7 @@ bool ces_reference_part_valid(const char *text, size_t length)
 	}
 }
 
-static bool repository_valid(const char *text)
+bool ces_reference_repository_valid(const char *text)
 {
 	for (;;) {
 		size_t length = strcspn(text, "/");
@@ -61,7 +62,7 @@ static bool repository_valid(const char *text)
 	}
 }
 
-static bool tag_valid(const char *text)
+bool ces_reference_tag_valid(const char *text)
 {
 	size_t length = strlen(text);
 
@@ -69,81 +70,34 @@ static bool tag_valid(const char *text)
 	       strspn(text, WORD "ABCDEFGHIJKLMNOPQRSTUVWXYZ._-") == length;
 }
 
-/* Copies length bytes of text into a buffer of size; false if they do not fit. */
-static bool take(char *buffer, size_t size, const char *text, size_t length)
-{
-	if (length >= size)
-		return false;
-	memcpy(buffer, text, length);
-	buffer[length] = '\0';
-	return true;
-}
-
-static int unqualified(const char *text, struct ces_error *err)
-{
-	return ces_error_set(
-	    err, CES_E_USAGE,
-	    "the image '%.100s' names no registry; write it in full, such as ghcr.io/OWNER/%.60s",
-	    text, strrchr(text, '/') != NULL ? strrchr(text, '/') + 1 : text);
-}
-
-/* "[:tag][@digest]" after the repository. */
-static bool suffix_parse(const char *text, struct ces_reference *reference)
-{
-	size_t length;
-
-	if (*text == ':') {
-		length = strcspn(++text, "@");
-		if (!take(reference->tag, sizeof(reference->tag), text, length) ||
-		    !tag_valid(reference->tag))
-			return false;
-		text += length;
-	}
-	if (*text == '@') {
-		if (!ces_digest_valid(++text))
-			return false;
-		memcpy(reference->digest, text, CES_DIGEST_LENGTH + 1);
-		return true;
-	}
-	return *text == '\0';
-}
-
-int ces_reference_parse(const char *text, struct ces_reference *ret, struct ces_error *err)
-{
-	struct ces_reference reference = {0};
-	size_t first = strcspn(text, "/"), path;
-
-	if (strnlen(text, CES_REFERENCE_MAX) >= CES_REFERENCE_MAX)
-		return ces_error_set(err, CES_E_USAGE, "the image name is too long");
-	if (text[first] == '\0' ||
-	    (memchr(text, '.', first) == NULL && memchr(text, ':', first) == NULL &&
-	     !(first == 9 && memcmp(text, "localhost", 9) == 0)))
-		return unqualified(text, err);
-	path = strcspn(text + first + 1, ":@");
-	if (!take(reference.registry, sizeof(reference.registry), text, first) ||
-	    !take(reference.repository, sizeof(reference.repository), text + first + 1, path) ||
-	    !ces_reference_registry_valid(reference.registry) ||
-	    !repository_valid(reference.repository) ||
-	    !suffix_parse(text + first + 1 + path, &reference))
-		return ces_error_set(
-		    err, CES_E_USAGE,
-		    "'%.200s' is not an image name; write REGISTRY/OWNER/NAME[:TAG] or "
-		    "REGISTRY/OWNER/NAME@sha256:DIGEST, in lower case",
-		    text);
-	if (reference.tag[0] == '\0' && reference.digest[0] == '\0')
-		memcpy(reference.tag, "latest", sizeof("latest"));
-	/* The reference must fit together with its tag: two names that are cut could become one. */
-	if (strlen(reference.registry) + 1 + strlen(reference.repository) + 1 +
-		strlen(reference.tag) + 1 + strlen(reference.digest) >=
-	    CES_REFERENCE_MAX)
-		return ces_error_set(err, CES_E_USAGE, "the image name is too long");
-	*ret = reference;
-	return 0;
-}
-
 void ces_reference_format(const struct ces_reference *reference, char *buffer, size_t size)
 {
 	(void)snprintf(buffer, size, "%s/%s%s%s%s%s", reference->registry, reference->repository,
 		       reference->tag[0] != '\0' ? ":" : "", reference->tag,
 		       reference->digest[0] != '\0' ? "@" : "", reference->digest);
+}
+
+bool ces_reference_is(const struct ces_reference *reference, const char *text)
+{
+	const char *tag = reference->tag, *digest = reference->digest;
+	char name[2 * CES_REFERENCE_MAX]; /* (longer than all parts) */
+	size_t length;
+
+	if (reference->registry[sizeof(reference->registry) - 1] != '\0' ||
+	    reference->repository[sizeof(reference->repository) - 1] != '\0' ||
+	    tag[sizeof(reference->tag) - 1] != '\0' ||
+	    digest[sizeof(reference->digest) - 1] != '\0')
+		return false;
+	ces_reference_format(reference, name, sizeof(name));
+	length = strlen(name);
+	if (length >= CES_REFERENCE_MAX || !ces_reference_registry_valid(reference->registry) ||
+	    !ces_reference_repository_valid(reference->repository) ||
+	    (digest[0] != '\0' && !ces_digest_valid(digest)) ||
+	    ((digest[0] == '\0' || tag[0] != '\0') && !ces_reference_tag_valid(tag)))
+		return false;
+	if (strcmp(name, text) == 0)
+		return true;
+	/* the tag that a name without one has */
+	name[length - (strcmp(tag, "latest") == 0 ? strlen(":latest") : 0)] = '\0';
+	return digest[0] == '\0' && strcmp(name, text) == 0;
 }

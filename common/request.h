@@ -4,6 +4,7 @@
 #ifndef CES_COMMON_REQUEST_H
 #define CES_COMMON_REQUEST_H
 
+#include "common/name.h"
 #include "common/verb.h"
 #include "common/wire.h"
 
@@ -35,6 +36,8 @@ struct ces_request {
 	uint64_t ticket;        /* with CES_FLAG_WAIT: the one from an error event, or 0 */
 	uint64_t display;       /* the number of an X display of this machine, plus 1; 0: none */
 	struct ces_u64s cookie; /* the key to it, CES_COOKIE_WORDS */
+	struct ces_reference reference; /* the image's name, split by the program that reads the
+					   request; never sent */
 };
 
 /* After the request: control frames, client to helper. End of file ends an attached run. */

@@ -297,8 +297,9 @@ static int decide(const struct ces_policy *policy, const struct ces_caller *call
 		return -1;
 	if (request->image == NULL)
 		return ces_error_set(err, CES_E_USAGE, "no image is named");
-	if (ces_reference_parse(request->image, &ret->image, err) != 0)
-		return -1;
+	if (!ces_reference_is(&request->reference, request->image))
+		return ces_error_set(err, CES_E_USAGE, CES_REFERENCE_ERROR, request->image);
+	ret->image = request->reference;
 	if (ces_rights_collect(policy, caller, facts, &rights, &n, err) != 0 ||
 	    narrow(caller, request, now, rights, &n, err) != 0 ||
 	    set_registry(policy, request->verb, ret, err) != 0)

@@ -23,6 +23,9 @@ static int work(uint8_t **ret, size_t *ret_length, struct ces_error *err)
 	if (got < 0)
 		return -1;
 	request.memory = NULL; /* (an address, which no other program may see) */
+	/* (what has no good name has an empty one here, and ces-admit says so) */
+	if (request.image != NULL)
+		(void)ces_reference_parse(request.image, &request.reference, NULL);
 	return ces_flat_pack(&ces_request_flat, &request, ret, ret_length, err);
 }
 

@@ -90,6 +90,8 @@ static int set_request(struct asked *a, const struct ces_case *one, struct ces_e
 	    .bind_destinations = {a->destination_list, one->binds.n},
 	    .bind_read_only = {a->read_only, one->binds.n},
 	};
+	if (one->image != NULL)
+		(void)ces_reference_parse(one->image, &a->request.reference, NULL);
 	if (one->binds.n > GROUPS_MAX)
 		return ces_error_set(err, CES_E_USAGE, "more than %d binds", GROUPS_MAX);
 	for (size_t i = 0; i < one->binds.n; i++)

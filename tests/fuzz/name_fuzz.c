@@ -30,6 +30,7 @@ static void try_reference(const char *text)
 		return;
 	}
 	ces_reference_format(&reference, written, sizeof(written));
+	must(ces_reference_is(&reference, text));
 	must(ces_reference_parse(written, &again, NULL) == 0);
 	must(memcmp(&reference, &again, sizeof(again)) == 0);
 	must(reference.tag[0] != '\0' || reference.digest[0] != '\0');

@@ -60,6 +60,14 @@ static inline void use_policy(const char *text)
 	policy = good_policy(text);
 }
 
+/* Splits the image's name, as ces-decode does. */
+static inline void split_name(void)
+{
+	request.reference = (struct ces_reference){0};
+	if (request.image != NULL)
+		(void)ces_reference_parse(request.image, &request.reference, NULL);
+}
+
 static inline void set_up(void)
 {
 	policy = NULL;
@@ -72,6 +80,7 @@ static inline void set_up(void)
 				     .group_names = name_list};
 	in_groups("ann,g-alpha");
 	request = (struct ces_request){.verb = CES_VERB_RUN, .image = (char *)"ghcr.io/lab/tool:1"};
+	split_name();
 	facts = (struct ces_facts){0};
 	memset(&decision, 0xaa, sizeof(decision));
 	err = (struct ces_error){0};
@@ -86,6 +95,7 @@ static inline void tear_down(void)
 static inline int ask(void)
 {
 	err = (struct ces_error){0};
+	split_name();
 	return ces_decide(policy, &caller, &request, &facts, NOW, &decision, &err);
 }
 

@@ -157,6 +157,17 @@ START_TEST(an_unqualified_reference_is_a_usage_error)
 }
 END_TEST
 
+/* (a ces-decode that was taken over would have one image recorded, and another pulled) */
+START_TEST(a_name_that_was_split_into_another_is_a_usage_error)
+{
+	request.image = (char *)"ghcr.io/lab/tool:1";
+	ck_assert_int_eq(ces_reference_parse("ghcr.io/lab/other:1", &request.reference, &err), 0);
+	ck_assert_int_eq(ces_decide(policy, &caller, &request, &facts, NOW, &decision, &err), -1);
+	ck_assert_int_eq(err.code, CES_E_USAGE);
+	ck_assert_ptr_nonnull(strstr(err.text, "'ghcr.io/lab/tool:1' is not an image name"));
+}
+END_TEST
+
 START_TEST(a_registry_that_requires_a_login_is_not_asked_without_one)
 {
 	request.verb = CES_VERB_PULL;
@@ -398,6 +409,7 @@ static TCase *make_tests(void)
 	tcase_add_loop_test(t, an_image_that_no_rule_covers_is_denied, 0, CES_COUNT(images));
 	tcase_add_test(t, a_locked_digest_is_passed_on);
 	tcase_add_test(t, an_unqualified_reference_is_a_usage_error);
+	tcase_add_test(t, a_name_that_was_split_into_another_is_a_usage_error);
 	tcase_add_test(t, a_registry_that_requires_a_login_is_not_asked_without_one);
 	tcase_add_test(t, a_pull_gets_its_registry_and_nothing_of_a_run);
 	tcase_add_loop_test(t, an_odd_entry_in_the_user_database_is_refused, 0, CES_COUNT(odd));

@@ -59,7 +59,10 @@ static int decide(int i, const char *image, struct ces_decision *ret, struct ces
 	struct ces_request request = {.verb = CES_VERB_RUN, .image = (char *)image};
 	struct ces_facts facts = {.inferred = {&inferred, inferred != NULL},
 				  .home_data = layouts[i].home_data};
-	int result = ces_decide(policy, &caller, &request, &facts, NOW, ret, err);
+	int result;
+
+	(void)ces_reference_parse(image, &request.reference, NULL);
+	result = ces_decide(policy, &caller, &request, &facts, NOW, ret, err);
 
 	ces_policy_free(policy);
 	return result;
