@@ -1,6 +1,6 @@
 /* The flat image record: everything that a run needs to know about an image. ces-unpack makes it
- * from the manifest and configuration, the store keeps it beside them, and the helper reads it. The
- * helper must never parse JSON of an image. Source of the meanings: OCI image-spec v1.0.2,
+ * from the manifest and configuration, the store keeps it in the user's grant, and the helper reads
+ * it. The helper must never parse JSON of an image. Source of the meanings: OCI image-spec v1.0.2,
  * config.md and manifest.md. */
 #ifndef CES_COMMON_IMAGE_H
 #define CES_COMMON_IMAGE_H

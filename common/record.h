@@ -2,10 +2,12 @@
 #ifndef CES_COMMON_RECORD_H
 #define CES_COMMON_RECORD_H
 
-#include "common/wire.h"
+#include "common/image.h"
 
 /* A grant: one user pulled this reference (with a credential if the policy requires one), and then
- * it meant this image. Without a grant, the user has no image, though the store may hold it. */
+ * it meant this image. Without a grant, the user has no image, though the store may hold it. Its
+ * file has two frames: the grant, and the image's record. So what one user's pull says of an image
+ * counts for that user alone. */
 struct ces_grant {
 	void *memory;
 	char *reference; /* canonical */
@@ -19,6 +21,7 @@ struct ces_grant {
 	uint64_t pulled; /* seconds since 1970 */
 	uint64_t used;   /* last run; 0 = never. Not stored here: see helper/store/grants.c */
 	uint64_t retain; /* seconds after its last use (or the pull) until it may go; 0 = never */
+	struct ces_image_record image; /* the second frame; not in the schema */
 };
 extern const struct ces_wire_schema ces_grant_schema;
 
@@ -44,7 +47,7 @@ struct ces_run_record {
 	struct ces_strings
 	    cgroups;         /* its places in the hierarchies, as helper/launch/parent.h has them */
 	uint64_t categories; /* SELinux's, see helper/session/selinux.h; 0: none */
-	struct ces_strings layers; /* of a pull: diff_ids that must stay in the store meanwhile */
+	struct ces_strings layers; /* diff_ids that must stay in the store meanwhile */
 };
 extern const struct ces_wire_schema ces_run_record_schema;
 

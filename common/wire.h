@@ -71,9 +71,6 @@ int ces_wire_encode(const struct ces_wire_schema *schema, const void *object, ui
  * freed.) */
 void ces_wire_free(const struct ces_wire_schema *schema, void *object);
 
-/* Returns the type of a frame in memory, or 0 if it has no valid header. */
-uint16_t ces_wire_type(const void *frame, size_t length);
-
 /* Encodes and writes. */
 int ces_wire_send(int fd, const struct ces_wire_schema *schema, const void *object,
 		  int64_t deadline_ms, struct ces_error *err);

@@ -142,6 +142,15 @@ uint16_t ces_wire_type(const void *frame, size_t length)
 	return (uint16_t)get_u16(at + 4);
 }
 
+size_t ces_wire_length(const void *bytes, size_t length)
+{
+	const uint8_t *at = bytes;
+	size_t whole =
+	    ces_wire_type(bytes, length) != 0 ? CES_WIRE_HEADER + (size_t)get_u32(at + 6) : 0;
+
+	return whole < length ? whole : length;
+}
+
 /* The first bytes of a decoded object's memory hold its size, so that freeing can wipe it. */
 struct block {
 	size_t size;

@@ -1,5 +1,5 @@
-/* The checks of one value, for both sides of the codec and for the flat values of
- * common/check.c. */
+/* The header of a frame, and the checks of one value, for both sides of the codec and for the flat
+ * values of common/check.c. */
 #ifndef CES_COMMON_WIRE_FIELD_H
 #define CES_COMMON_WIRE_FIELD_H
 
@@ -8,6 +8,13 @@
 #include "common/wire.h"
 
 #define CES_WIRE_MAGIC "CES1" /* without its NUL */
+
+/* Returns the type of a frame in memory, or 0 if it has no valid header. */
+uint16_t ces_wire_type(const void *frame, size_t length);
+
+/* Returns the length of the first frame of these bytes, header included: 0 if they have no valid
+ * header, and never more than length. */
+size_t ces_wire_length(const void *bytes, size_t length);
 
 bool ces_wire_is_number(const struct ces_wire_field *field);
 bool ces_wire_is_list(const struct ces_wire_field *field);

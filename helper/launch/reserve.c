@@ -103,6 +103,7 @@ static int enter_run(struct ces_plan *plan, const struct ces_grant *grant,
 	    .ports = {ports, decision->n_ports},
 	    .gpus = {(uint64_t *)(uintptr_t)plan->gpus.marks, plan->gpus.n_marks},
 	    .categories = plan->selinux.pair,
+	    .layers = grant->image.diff_ids,
 	};
 
 	for (size_t i = 0; i < decision->n_ports; i++)

@@ -50,9 +50,7 @@ static int load_image(struct ces_plan *plan, struct ces_grant *grant, struct ces
 		    err, CES_E_DENIED, decision->rule,
 		    "your copy of %s is not the version that was approved; pull it again",
 		    reference);
-	if (ces_store_load_image(&plan->session->store, grant->digest, plan->image, err) < 0 &&
-	    err->code == CES_E_HOST)
-		return -1;
+	plan->image = &grant->image;
 	if (plan->image->digest == NULL || strcmp(plan->image->digest, grant->digest) != 0 ||
 	    plan->image->diff_ids.n > CES_LAYERS_MAX || plan->image->uid >= CES_IDMAP_SPAN ||
 	    plan->image->gid >= CES_IDMAP_SPAN || plan->image->stop_signal >= NSIG ||
@@ -179,7 +177,7 @@ static int keep_image(const struct ces_plan *plan, const struct ces_grant *grant
 	const struct ces_store *store = &plan->session->store;
 	char path[80];
 
-	(void)snprintf(path, sizeof(path), "%s/record", ces_store_hex(grant->digest));
+	(void)snprintf(path, sizeof(path), "%s/manifest", ces_store_hex(grant->digest));
 	if (ces_store_await_collector(store, err) < 0)
 		return -1;
 	return faccessat(store->images, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0
@@ -266,7 +264,6 @@ static int prepare(struct ces_session *session, struct ces_plan *plan, struct ce
 int ces_verb_run(struct ces_session *session, const struct ces_decision *decision,
 		 const char *number, struct ces_error *err)
 {
-	static struct ces_image_record image;
 	static struct ces_grant grant;
 	static struct ces_plan plan;
 	int result;
@@ -274,7 +271,6 @@ int ces_verb_run(struct ces_session *session, const struct ces_decision *decisio
 	/* (its memory and its descriptors go with this process, which ends soon) */
 	plan = (struct ces_plan){.run = number,
 				 .session = session,
-				 .image = &image,
 				 .decision = decision,
 				 .runtime = session->host->runtime,
 				 .withheld = -1,

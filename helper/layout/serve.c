@@ -15,6 +15,7 @@
 #include "common/frame.h"
 #include "common/io.h"
 #include "common/schema.h"
+#include "common/wire_field.h"
 #include "helper/fetch/channel.h"
 #include "helper/layout/index.h"
 #include "policy/policy.h"

@@ -188,7 +188,7 @@ static int find_user(struct ces_steps *s, const struct ces_step *step, struct ce
 struct listing {
 	const struct ces_steps *s;
 	struct ces_step_answer *part;
-	bool failed;
+	bool failed, unknown; /* unknown: the layers of a run */
 };
 
 static void send_part(struct listing *listing)
@@ -213,23 +213,28 @@ static void add_busy(struct listing *listing, const char *digest)
 
 static void entry_seen(const struct ces_run_record *record, bool alive, void *context)
 {
+	struct listing *listing = context;
+
 	(void)alive;
 	if (record->digest != NULL)
-		add_busy(context, record->digest);
+		add_busy(listing, record->digest);
+	/* (a run that an older CES has entered) */
+	listing->unknown |= record->digest != NULL && record->layers.n == 0;
 	for (size_t i = 0; i < record->layers.n; i++)
-		add_busy(context, record->layers.v[i]);
+		add_busy(listing, record->layers.v[i]);
 }
 
 static int list_busy(struct ces_steps *s, const struct ces_step *step, struct ces_error *err)
 {
 	static struct ces_step_answer part;
 	struct listing listing = {.s = s, .part = &part};
-	unsigned which = CES_EACH_PULL | (step->number == 1 ? 0 : CES_EACH_RUN);
 	int result;
 
+	(void)step;
 	part = (struct ces_step_answer){.state = CES_BUSY_MORE};
-	result = ces_runs_each(s->session->runs, which, entry_seen, &listing);
-	part.state = result < 0 ? CES_BUSY_UNKNOWN : CES_BUSY_ALL;
+	result =
+	    ces_runs_each(s->session->runs, CES_EACH_PULL | CES_EACH_RUN, entry_seen, &listing);
+	part.state = result < 0 || listing.unknown ? CES_BUSY_UNKNOWN : CES_BUSY_ALL;
 	send_part(&listing);
 	return listing.failed ? ces_error_errno(err, CES_E_HOST, "talking to ces-store") : 0;
 }

@@ -135,7 +135,6 @@ static int get_user(const struct image *image, struct ces_error *err)
 static int lead(const struct ces_resolve_order *order, struct image *image, struct ces_error *err)
 {
 	static struct ces_wish wish;
-	struct ces_wish_answer answer;
 	bool shared = false;
 
 	if (resolve(order, &image->manifest, err) < 0 || get_config(image, err) < 0 ||
@@ -143,8 +142,7 @@ static int lead(const struct ces_resolve_order *order, struct image *image, stru
 			       err) < 0)
 		return -1;
 	wish = (struct ces_wish){.kind = CES_WISH_IMAGE, .number = shared};
-	if (ces_talk_wish(&wish, NULL, 0, &answer, err) < 0 ||
-	    (answer.state == 0 && get_user(image, err) < 0))
+	if (ces_talk_wish(&wish, NULL, 0, NULL, err) < 0 || get_user(image, err) < 0)
 		return -1;
 	wish = (struct ces_wish){.kind = CES_WISH_DONE};
 	return ces_talk_wish(&wish, NULL, 0, NULL, err);

@@ -12,6 +12,7 @@
 #include "common/packet.h"
 #include "common/packet_frame.h"
 #include "common/schema.h"
+#include "common/wire_field.h"
 #include "common/wire_stream.h"
 #include "helper/fetch/channel.h"
 

@@ -36,8 +36,7 @@ enum ces_wish_kind {
 	CES_WISH_OPAQUE, /* bytes: a directory in it, which hides what is below */
 	CES_WISH_COMMIT, /* it is whole, and takes size bytes */
 	CES_WISH_PROGRESS, /* number: enum ces_progress_state; size: bytes so far */
-	CES_WISH_IMAGE,    /* all layers are there; number 1: another pull fetched some. Answered:
-			      state 1, the image is known already */
+	CES_WISH_IMAGE,    /* all layers are there; number 1: another pull fetched some */
 	/* while it puts the image together */
 	CES_WISH_USER, /* ces-unpack reads the image's passwd for the user in bytes. Answered with
 			  the fd of its answer */

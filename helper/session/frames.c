@@ -4,8 +4,10 @@
 #include <endian.h>
 #include <string.h>
 
+#include "common/cleanup.h"
 #include "common/io.h"
 #include "common/schema.h"
+#include "common/wire_field.h"
 #include "helper/session/object.h"
 
 #define CONTROL_MS 1000
@@ -26,12 +28,25 @@ int ces_control_receive(int fd, enum ces_control_kind *ret_kind, uint64_t *ret_v
 	return 0;
 }
 
-int ces_image_record_take(int fd, struct ces_image_record *ret, struct ces_error *err)
+int ces_grant_take(int fd, struct ces_grant *ret, struct ces_error *err)
 {
-	return ces_object_take(fd, &ces_image_record_schema, ret, err);
+	CES_CLEANUP_FREE char *bytes = NULL;
+	size_t length, first;
+
+	if (ces_object_take(fd, "grant", &bytes, &length, err) < 0)
+		return -1;
+	first = ces_wire_length(bytes, length);
+	if (ces_object_decode(&ces_grant_schema, bytes, first, ret, err) < 0)
+		return -1;
+	if (ces_object_decode(&ces_image_record_schema, bytes + first, length - first, &ret->image,
+			      err) == 0)
+		return 0;
+	ces_wire_free(&ces_grant_schema, ret);
+	return -1;
 }
 
-void ces_image_record_free(struct ces_image_record *record)
+void ces_grant_free(struct ces_grant *grant)
 {
-	ces_wire_free(&ces_image_record_schema, record);
+	ces_wire_free(&ces_image_record_schema, &grant->image);
+	ces_wire_free(&ces_grant_schema, grant);
 }

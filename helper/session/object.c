@@ -45,30 +45,35 @@ int ces_object_write(int dir, const char *name, const struct ces_wire_schema *sc
 	return 0;
 }
 
-int ces_object_take(int fd, const struct ces_wire_schema *schema, void *object,
-		    struct ces_error *err)
+int ces_object_take(int fd, const char *what, char **ret, size_t *ret_length, struct ces_error *err)
 {
-	CES_CLEANUP_FREE char *bytes = NULL;
-	size_t length;
-
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return ces_error_set(err, CES_E_NOTFOUND, "no %s", schema->name);
-	if (fd >= 0 && ces_read_file(fd, CES_WIRE_RECORD_MAX, &bytes, &length) == 0) {
-		if (ces_wire_decode(schema, bytes, length, object, err) == 0)
-			return 0;
-		return err->code == CES_E_HOST
-			   ? -1
-			   : ces_error_set(err, CES_E_INTERNAL, "the %s is damaged", schema->name);
-	}
-	return ces_error_errno(err, CES_E_HOST, "reading the %s", schema->name);
+		return ces_error_set(err, CES_E_NOTFOUND, "no %s", what);
+	return fd < 0 || ces_read_file(fd, CES_WIRE_RECORD_MAX, ret, ret_length) < 0
+		   ? ces_error_errno(err, CES_E_HOST, "reading the %s", what)
+		   : 0;
+}
+
+int ces_object_decode(const struct ces_wire_schema *schema, const char *bytes, size_t length,
+		      void *object, struct ces_error *err)
+{
+	if (ces_wire_decode(schema, bytes, length, object, err) == 0)
+		return 0;
+	return err->code == CES_E_HOST
+		   ? -1
+		   : ces_error_set(err, CES_E_INTERNAL, "the %s is damaged", schema->name);
 }
 
 int ces_object_read(int dir, const char *name, const struct ces_wire_schema *schema, void *object,
 		    struct ces_error *err)
 {
 	CES_CLEANUP_FD int fd = ces_beneath_open(dir, name, O_RDONLY, 0);
+	CES_CLEANUP_FREE char *bytes = NULL;
+	size_t length;
 
-	return ces_object_take(fd, schema, object, err);
+	return ces_object_take(fd, schema->name, &bytes, &length, err) < 0
+		   ? -1
+		   : ces_object_decode(schema, bytes, length, object, err);
 }
 
 static void remove_file(int dir, const char *name, void *context)

@@ -18,9 +18,12 @@ int ces_object_write(int dir, const char *name, const struct ces_wire_schema *sc
 int ces_object_read(int dir, const char *name, const struct ces_wire_schema *schema, void *object,
 		    struct ces_error *err);
 
-/* Reads it from a file that is open. fd: -1 with the errno of its opening; stays the caller's. */
-int ces_object_take(int fd, const struct ces_wire_schema *schema, void *object,
+/* The two parts of reading. fd: -1 with the errno of its opening; stays the caller's. *ret is
+ * malloc'd. */
+int ces_object_take(int fd, const char *what, char **ret, size_t *ret_length,
 		    struct ces_error *err);
+int ces_object_decode(const struct ces_wire_schema *schema, const char *bytes, size_t length,
+		      void *object, struct ces_error *err);
 
 /* Removes a directory of root's with nothing but files in it. Returns 0, or -1 if it is still there
  * or was not. */

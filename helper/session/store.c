@@ -11,12 +11,9 @@
 
 #include "common/cleanup.h"
 #include "common/digest.h"
-#include "common/image.h"
 #include "common/io.h"
 #include "common/worker_order.h"
 #include "helper/core/beneath.h"
-#include "helper/session/frames.h"
-#include "helper/session/object.h"
 
 const char *ces_store_hex(const char *digest)
 {
@@ -64,17 +61,6 @@ bool ces_store_is_torn(const struct ces_store *store, const char *diff_id)
 		return errno != ENOENT;
 	return ces_read_file(fd, CES_BOOT_LENGTH, &made, &length) < 0 ||
 	       ces_object_boot(boot, &ignored) < 0 || strcmp(made, boot) != 0;
-}
-
-int ces_store_load_image(const struct ces_store *store, const char *digest,
-			 struct ces_image_record *ret, struct ces_error *err)
-{
-	CES_CLEANUP_FD int fd = -1;
-	char path[80];
-
-	(void)snprintf(path, sizeof(path), "%s/record", ces_store_hex(digest));
-	fd = ces_store_open_file(store->images, path);
-	return ces_image_record_take(fd, ret, err);
 }
 
 /* Reads a document of an image if it has this digest: malloc'd. */
@@ -138,7 +124,7 @@ int ces_grant_load(int fd, struct ces_grant *ret, struct ces_error *err)
 {
 	struct stat st;
 
-	if (ces_object_take(fd, &ces_grant_schema, ret, err) < 0)
+	if (ces_grant_take(fd, ret, err) < 0)
 		return -1;
 	if (fstat(fd, &st) < 0)
 		return 0;
@@ -162,7 +148,7 @@ int ces_store_read_grant(const struct ces_store *store, uid_t uid, const char *u
 		if (ces_grant_is_of(ret, user) && strcmp(ret->reference, reference) == 0 &&
 		    ces_digest_valid(ret->digest) && ces_digest_valid(ret->top_digest))
 			return 0;
-		ces_wire_free(&ces_grant_schema, ret);
+		ces_grant_free(ret);
 	} else if (err->code == CES_E_HOST) {
 		return -1;
 	}

@@ -8,8 +8,8 @@
  *     root/              root's, mode 0700: ces-store can move a layer, and never enter it
  *       diff_id          of the bytes that ces-unpack has checked
  *       fs/              the content, with the ids and modes of the image
- *   images/sha256/HEX/   manifest config record signed-HEX
- *   grants/UID/HEX       by the hash of the reference
+ *   images/sha256/HEX/   manifest config signed-HEX
+ *   grants/UID/HEX       by the hash of the reference; with the image's record
  *   staging/NAME/        a layer or an image in the making; locked by the pull that makes it
  *   trash/NAME           out of its place, to be removed by root
  *   locks/               the store's lock is on this directory; claims on layers
@@ -22,9 +22,15 @@
 
 #include "common/name.h"
 #include "common/record.h"
+#include "helper/session/frames.h"
 #include "helper/session/lock.h"
+#include "helper/session/object.h"
 
-struct ces_image_record; /* common/image.h */
+/* A document of a registry's: opaque. */
+struct ces_bytes {
+	char *bytes;
+	size_t length;
+};
 
 struct ces_store {
 	int dir, runs;                                     /* root's; in ces-store -1 */
@@ -36,12 +42,6 @@ struct ces_store {
 	{                                                                                          \
 		-1, -1, -1, -1, -1, -1, -1, -1, 0, 0                                               \
 	}
-
-/* A document of a registry's: opaque. */
-struct ces_bytes {
-	char *bytes;
-	size_t length;
-};
 
 /* ---- for root and for ces-store ---- */
 
@@ -66,18 +66,13 @@ int ces_store_await_collector(const struct ces_store *store, struct ces_error *e
  * power cut may have torn it. */
 bool ces_store_is_torn(const struct ces_store *store, const char *diff_id);
 
-/* Loads an image's record. CES_E_NOTFOUND if it is not here, CES_E_INTERNAL if its record is
- * damaged (a power cut tore it), CES_E_HOST if it cannot be read now. */
-int ces_store_load_image(const struct ces_store *store, const char *digest,
-			 struct ces_image_record *ret, struct ces_error *err);
-
 /* Do the stored manifest and configuration, by their digests, name the configuration and the layers
  * of the record? If not, somebody has put the record together: it is of no image. */
 bool ces_store_proves(const struct ces_store *store, const struct ces_image_record *record);
 
 /* Grants. reference is canonical (ces_reference_format). A grant belongs to an account: to a uid
  * and the name that the user database had for it. If another account gets the uid later, it has no
- * grant. CES_E_NOTFOUND if there is none. */
+ * grant. CES_E_NOTFOUND if there is none, or a damaged one. Release it with ces_grant_free. */
 int ces_store_read_grant(const struct ces_store *store, uid_t uid, const char *user,
 			 const char *reference, struct ces_grant *ret, struct ces_error *err);
 

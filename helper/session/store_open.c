@@ -144,7 +144,7 @@ void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *r
 		return;
 	if (grant.digest != NULL && strcmp(grant.digest, digest) == 0)
 		(void)futimens(fd, NULL);
-	ces_wire_free(&ces_grant_schema, &grant);
+	ces_grant_free(&grant);
 }
 
 void ces_store_end_grant(const struct ces_store *store, uid_t uid, const char *reference)

@@ -58,10 +58,12 @@ static void grant_seen(const struct ces_grant *grant, void *context)
 	uint64_t last = grant->used > grant->pulled ? grant->used : grant->pulled;
 	bool over = grant->retain > 0 && turn->now > last && turn->now - last > grant->retain;
 
-	if (!over || turn->busy.failed ||
-	    ces_digests_has(&turn->busy, ces_store_hex(grant->digest)) ||
-	    !ces_store_expire_grant(turn->store, turn->uid, grant->reference))
-		(void)ces_digests_add(turn->keep, grant->digest);
+	if (over && !turn->busy.failed &&
+	    !ces_digests_has(&turn->busy, ces_store_hex(grant->digest)) &&
+	    ces_store_expire_grant(turn->store, turn->uid, grant->reference))
+		return;
+	(void)ces_digests_add(turn->keep, grant->digest);
+	ces_digests_add_all(turn->keep, &grant->image.diff_ids);
 }
 
 static void user_seen(int parent, const char *name, void *context)
@@ -78,14 +80,14 @@ static void user_seen(int parent, const char *name, void *context)
 
 /* Keeps what live runs and pulls have: root reads its register. An image and a layer never have one
  * digest, so that both can be in one set. */
-static void keep_busy(struct turn *turn, bool pulls_alone)
+static void keep_busy(struct turn *turn)
 {
 	static struct ces_step_answer part;
 	static struct ces_step step;
 	struct ces_error ignored;
 	int result;
 
-	step = (struct ces_step){.kind = CES_STEP_BUSY, .number = pulls_alone};
+	step = (struct ces_step){.kind = CES_STEP_BUSY};
 	result = ces_root_ask(&step, NULL, 0, &part, NULL, &ignored);
 	for (;;) {
 		for (size_t i = 0; result == 0 && i < part.n; i++) {
@@ -141,26 +143,6 @@ static void trash_seen(int parent, const char *name, void *there)
 	*(bool *)there = true;
 }
 
-/* An image with a damaged record serves nobody, and names no layer. An image that cannot be read
- * now may need any layer. */
-static void image_seen(int parent, const char *name, void *context)
-{
-	struct turn *turn = context;
-	struct ces_image_record record;
-	struct ces_error err;
-	char digest[CES_DIGEST_LENGTH + 1];
-
-	(void)snprintf(digest, sizeof(digest), "sha256:%.64s", name);
-	if (ces_store_load_image(turn->store, digest, &record, &err) == 0) {
-		ces_digests_add_all(turn->keep, &record.diff_ids);
-		ces_image_record_free(&record);
-	} else if (err.code == CES_E_HOST) {
-		turn->keep->failed = true;
-	} else if (turn->now > 0) {
-		(void)ces_store_discard(turn->store, parent, name);
-	}
-}
-
 /* Reads ahead without the lock, so that a turn finds its data in memory. A disk may need longer
  * than anybody may hold the lock. The results may change, and are forgotten. */
 static void look_ahead(const struct ces_store *store)
@@ -169,31 +151,26 @@ static void look_ahead(const struct ces_store *store)
 	struct turn turn = {.store = store, .keep = &learnt};
 
 	(void)ces_beneath_each(store->grants, user_seen, &turn);
-	(void)ces_beneath_each(store->images, image_seen, &turn);
 	ces_digests_free(&learnt);
 }
 
-/* Takes one turn under the lock. It takes first the images that no grant, run or pull names, then
- * the layers that no image or pull names. If the time ends before the work, the store is whole all
- * the same, since everything goes by rename. */
+/* Takes one turn under the lock: first the images, then the layers that no grant, run or pull
+ * names. If the time ends before the work, the store is whole all the same, since everything goes
+ * by rename. */
 static bool take_turn(const struct ces_store *store)
 {
-	struct ces_digests images = {0}, layers = {0};
+	struct ces_digests keep = {0};
 	struct turn turn = {.store = store,
-			    .keep = &images,
+			    .keep = &keep,
 			    .now = (uint64_t)time(NULL),
 			    .until = ces_now_ms() + TURN_MS};
 
 	(void)ces_beneath_each(store->staging, discard_stale, &turn);
-	keep_busy(&turn, false);
-	images.failed |= ces_beneath_each(store->grants, user_seen, &turn) < 0;
+	keep_busy(&turn);
+	keep.failed |= ces_beneath_each(store->grants, user_seen, &turn) < 0;
 	(void)ces_beneath_each(store->images, discard_unkept, &turn);
-	turn.keep = &layers;
-	layers.failed |= ces_beneath_each(store->images, image_seen, &turn) < 0;
-	keep_busy(&turn, true);
 	(void)ces_beneath_each(store->layers, discard_unkept, &turn);
-	ces_digests_free(&images);
-	ces_digests_free(&layers);
+	ces_digests_free(&keep);
 	ces_digests_free(&turn.busy);
 	return turn.more;
 }

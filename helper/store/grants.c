@@ -3,16 +3,19 @@
  * again. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/record.h"
+#include "common/schema.h"
 #include "helper/core/beneath.h"
 #include "helper/session/lock.h"
-#include "helper/session/object.h"
 #include "helper/store/store.h"
+
+#define TEMPORARY "new"
 
 static int open_grants(const struct ces_store *store, uid_t uid, int *ret, struct ces_error *err)
 {
@@ -36,17 +39,51 @@ static int lock_grants(const struct ces_store *store, uid_t uid, int *ret,
 		   : 0;
 }
 
+/* Encodes both frames of a grant's file. */
+static int encode(const struct ces_grant *grant, struct ces_bytes *ret, struct ces_error *err)
+{
+	CES_CLEANUP_FREE uint8_t *first = NULL;
+	CES_CLEANUP_FREE uint8_t *second = NULL;
+	size_t length, more;
+
+	if (ces_wire_encode(&ces_grant_schema, grant, &first, &length, err) < 0 ||
+	    ces_wire_encode(&ces_image_record_schema, &grant->image, &second, &more, err) < 0)
+		return -1;
+	ret->bytes = malloc(length + more);
+	if (ret->bytes == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+	memcpy(ret->bytes, first, length);
+	memcpy(ret->bytes + length, second, more);
+	ret->length = length + more;
+	return 0;
+}
+
+/* (under the lock, so that the temporary name is this process's) */
+static int put(int dir, const char *name, const struct ces_bytes *both, struct ces_error *err)
+{
+	if (ces_store_write_document(dir, TEMPORARY, both, NULL) == 0 &&
+	    renameat(dir, TEMPORARY, dir, name) == 0)
+		return 0;
+	ces_error_errno(err, CES_E_HOST, "storing the grant");
+	(void)unlinkat(dir, TEMPORARY, 0);
+	return -1;
+}
+
 int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct ces_grant *grant,
 			  struct ces_error *err)
 {
 	CES_CLEANUP_FD int dir = -1;
 	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
 	char name[CES_DIGEST_LENGTH + 1];
+	struct ces_bytes both;
+	int result;
 
+	if (encode(grant, &both, err) < 0)
+		return -1;
 	ces_grant_name(grant->reference, name);
-	return lock_grants(store, uid, &dir, &lock, err) < 0
-		   ? -1
-		   : ces_object_write(dir, name, &ces_grant_schema, grant, NULL, err);
+	result = lock_grants(store, uid, &dir, &lock, err) < 0 ? -1 : put(dir, name, &both, err);
+	free(both.bytes);
+	return result;
 }
 
 int ces_store_remove_grant(const struct ces_store *store, uid_t uid, const char *reference,
@@ -98,7 +135,7 @@ static void show_grant(int dir, const char *name, void *context)
 		return;
 	}
 	listing->each(&grant, listing->context);
-	ces_wire_free(&ces_grant_schema, &grant);
+	ces_grant_free(&grant);
 }
 
 int ces_store_each_grant(const struct ces_store *store, uid_t uid,

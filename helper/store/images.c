@@ -65,7 +65,7 @@ int ces_mode_remove(const struct ces_store_order *order, const struct ces_store 
 	if (find(order, store, &grant, err) < 0)
 		return -1;
 	result = ces_store_remove_grant(store, (uid_t)order->uid, grant.reference, err);
-	ces_wire_free(&ces_grant_schema, &grant);
+	ces_grant_free(&grant);
 	return result;
 }
 
@@ -82,6 +82,6 @@ int ces_mode_inspect(const struct ces_store_order *order, const struct ces_store
 	(void)ces_store_read_config(store, grant.digest, CES_EVENT_CONFIG_MAX, &config);
 	one.config = config;
 	report(&grant, &one);
-	ces_wire_free(&ces_grant_schema, &grant);
+	ces_grant_free(&grant);
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "common/cleanup.h"
 #include "common/record.h"
+#include "common/schema.h"
 #include "helper/store/modes.h"
 #include "helper/store/quota.h"
 #include "helper/store/root.h"
@@ -34,7 +35,8 @@ static int grant(struct ces_pull *pull, struct ces_error *err)
 				  .size = pull->bytes,
 				  .layers = pull->n,
 				  .pulled = (uint64_t)time(NULL),
-				  .retain = order->retain};
+				  .retain = order->retain,
+				  .image = pull->image};
 
 	step = (struct ces_step){.kind = CES_STEP_GRANT};
 	return ces_root_ask(&step, NULL, 0, NULL, NULL, err) < 0
@@ -56,7 +58,10 @@ int ces_mode_pull(const struct ces_store_order *order, const struct ces_store *s
 	if (result == 0)
 		result = ces_serve_pull(&pull, err);
 	ces_cleanup_close(&pull.resolver);
-	if (result < 0 || grant(&pull, err) < 0)
+	if (result == 0)
+		result = grant(&pull, err);
+	ces_wire_free(&ces_image_record_schema, &pull.image);
+	if (result < 0)
 		return -1;
 	/* pulls that end at once could not see one another before; a failed one leaves no grant */
 	if (ces_quota_check(order, store, &(const struct ces_strings){pull.diff_ids, pull.n},

@@ -5,10 +5,8 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include "common/image.h"
 #include "common/num.h"
 #include "common/record.h"
-#include "helper/session/frames.h"
 #include "helper/store/digests.h"
 
 struct tally {
@@ -30,8 +28,6 @@ static void grant_seen(const struct ces_grant *grant, void *context)
 {
 	struct tally *tally = context;
 	const struct ces_store_order *order = tally->order;
-	struct ces_image_record image;
-	struct ces_error ignored;
 
 	if (!ces_grant_is_of(grant, order->user)) {
 		(void)ces_store_expire_grant(tally->store, (uid_t)order->uid, grant->reference);
@@ -40,10 +36,7 @@ static void grant_seen(const struct ces_grant *grant, void *context)
 	if (strcmp(grant->reference, order->image) == 0)
 		return;
 	tally->images++;
-	if (ces_store_load_image(tally->store, grant->digest, &image, &ignored) < 0)
-		return; /* it takes no space that the collector could not free */
-	add_layers(tally, &image.diff_ids);
-	ces_image_record_free(&image);
+	add_layers(tally, &grant->image.diff_ids);
 }
 
 static int most(const struct tally *tally, uint64_t *ret, struct ces_error *err)

@@ -200,27 +200,23 @@ static int need_layers(struct ces_serving *s, const struct ces_wish *wish, struc
 	return ces_serve_answer(s, &here, -1, err);
 }
 
-/* Grants no image that is over the user's limit; the collector then has its layers. */
+/* Grants no image that is over the user's limit; the collector then has its layers. What earlier
+ * pulls said of the same image does not count: this one puts its record together anew. */
 static int have_layers(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
 	struct ces_pull *pull = s->pull;
 	const struct ces_strings diff_ids = {pull->diff_ids, pull->n};
-	struct ces_wish_answer known = {0};
-	struct ces_image_record record;
-	struct ces_error unknown;
+	const struct ces_image_record wanted = {
+	    .digest = pull->digest, .config_digest = pull->config_digest, .diff_ids = diff_ids};
 
 	for (size_t i = 0; i < pull->n; i++)
 		pull->bytes += ces_store_layer_size(pull->store, pull->layers[i].diff_id);
 	if (ces_quota_check(pull->order, pull->store, &diff_ids, &pull->left, err) < 0)
 		return -1;
-	if (ces_store_load_image(pull->store, pull->digest, &record, &unknown) == 0) {
-		known.state = ces_store_proves(pull->store, &record) &&
-			      ces_store_same_layers(&diff_ids, &record.diff_ids);
-		ces_image_record_free(&record);
-	}
-	pull->up_to_date = known.state == 1 && !s->fetched && wish->number == 0;
-	s->phase = known.state == 1 ? CES_ENDING : CES_ASSEMBLING;
-	return ces_serve_answer(s, &known, -1, err);
+	pull->up_to_date =
+	    !s->fetched && wish->number == 0 && ces_store_proves(pull->store, &wanted);
+	s->phase = CES_ASSEMBLING;
+	return 0;
 }
 
 /* Root has ces-unpack find the image's user in its own passwd file. */
@@ -242,24 +238,18 @@ static int commit_image(const struct ces_serving *s, struct ces_error *err)
 	const struct ces_bytes *frame = &s->documents[CES_WISH_RECORD];
 	const struct ces_bytes *config = &s->documents[CES_WISH_CONFIG];
 	const struct ces_strings diff_ids = {s->pull->diff_ids, s->pull->n};
-	struct ces_image_record record, whole;
-	int result;
+	struct ces_image_record *image = &s->pull->image;
 
-	if (ces_wire_decode(&ces_image_record_schema, frame->bytes, frame->length, &record, err) <
-	    0)
+	if (ces_wire_decode(&ces_image_record_schema, frame->bytes, frame->length, image, err) < 0)
 		return -1;
-	whole = record;
-	whole.digest = s->pull->digest;
-	whole.config_digest = s->pull->config_digest;
-	whole.size = s->pull->bytes;
-	if (!ces_store_same_layers(&diff_ids, &record.diff_ids))
-		result = ces_serve_refuse(err);
-	else if (record.uid >= IDS || record.gid >= IDS)
-		result = ces_error_set(err, CES_E_IMAGE, "the image's user has an id above 65535");
-	else
-		result = ces_store_commit_image(s->pull->store, &whole, manifest(s), config, err);
-	ces_image_record_free(&record);
-	return result;
+	image->digest = s->pull->digest;
+	image->config_digest = s->pull->config_digest;
+	image->size = s->pull->bytes;
+	if (!ces_store_same_layers(&diff_ids, &image->diff_ids))
+		return ces_serve_refuse(err);
+	if (image->uid >= IDS || image->gid >= IDS)
+		return ces_error_set(err, CES_E_IMAGE, "the image's user has an id above 65535");
+	return ces_store_commit_image(s->pull->store, image, manifest(s), config, err);
 }
 
 /* Keeps the documents that may hold signatures beside the image, in place of those kept before. A
@@ -283,9 +273,7 @@ static int end(struct ces_serving *s, const struct ces_wish *wish, struct ces_er
 {
 	(void)wish;
 	s->done = true;
-	if (s->phase == CES_ASSEMBLING && commit_image(s, err) < 0)
-		return -1;
-	return keep_bag(s, err);
+	return commit_image(s, err) < 0 ? -1 : keep_bag(s, err);
 }
 
 static int failed(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
@@ -325,7 +313,7 @@ static const struct {
     [CES_WISH_PROGRESS] = {ces_serve_progress, CES_FETCHING},
     [CES_WISH_IMAGE] = {have_layers, CES_FETCHING},
     [CES_WISH_USER] = {find_user, CES_ASSEMBLING},
-    [CES_WISH_DONE] = {end, CES_ASSEMBLING | CES_ENDING},
+    [CES_WISH_DONE] = {end, CES_ASSEMBLING},
     [CES_WISH_FAILED] = {failed, CES_ANY_PHASE},
 };
 

@@ -29,14 +29,15 @@ struct ces_pull {
 						   index, or the manifest */
 	char digest[CES_DIGEST_LENGTH + 1];     /* of the manifest */
 	char config_digest[CES_DIGEST_LENGTH + 1];
-	uint64_t bytes;  /* unpacked, of all layers */
-	bool up_to_date; /* nothing had to be fetched */
+	struct ces_image_record image; /* for the grant; its digests may point here */
+	uint64_t bytes;                /* unpacked, of all layers */
+	bool up_to_date;               /* nothing had to be fetched */
 };
 
-/* Serves the wishes of pull->resolver until the image is in the store, with its digests, bytes and
- * up_to_date in *pull. Each wish is possible in one phase of a pull only. No wish can decide what
- * is approved, how much space there is, or where anything goes. On failure nothing of this pull
- * stays in staging. */
+/* Serves the wishes of pull->resolver until the image is in the store, with its digests, record,
+ * bytes and up_to_date in *pull. Each wish is possible in one phase of a pull only. No wish can
+ * decide what is approved, how much space there is, or where anything goes. On failure nothing of
+ * this pull stays in staging. */
 int ces_serve_pull(struct ces_pull *pull, struct ces_error *err);
 
 #endif

@@ -12,9 +12,8 @@ enum ces_phase {
 	CES_CONFIGURING = 2,
 	CES_FETCHING = 4,
 	CES_ASSEMBLING = 8,
-	CES_ENDING = 16,
-	CES_SIGNING = 32, /* after CES_LOOKING, where the rule wants signatures */
-	CES_ANY_PHASE = 63
+	CES_SIGNING = 16, /* after CES_LOOKING, where the rule wants signatures */
+	CES_ANY_PHASE = 31
 };
 
 struct ces_serving {

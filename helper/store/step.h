@@ -77,8 +77,8 @@ enum ces_step_kind {
 			  bytes. Answered with the fd of its answer */
 	CES_STEP_GRANT, /* the grant is written next, and after that comes the end alone */
 	/* of a collector */
-	CES_STEP_BUSY, /* the images and layers of live runs and pulls, number 1: of pulls alone.
-			  Answered until state is not CES_BUSY_MORE */
+	CES_STEP_BUSY, /* the images and layers of live runs and pulls. Answered until state is not
+			  CES_BUSY_MORE */
 	/* of a collector, and of a pull that gives up */
 	CES_STEP_EMPTY, /* removes trash/name, and ends its ces-unpack first; where there is none of
 			   that name: all of the trash */

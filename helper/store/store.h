@@ -23,6 +23,11 @@ void ces_store_drop(const struct ces_store *store, const char *name);
 int ces_store_write_file(int dir, const char *name, const void *bytes, size_t length,
 			 struct ces_error *err);
 
+/* The same, and waits until it is on the disk: a run compares the documents of an image with their
+ * digests, so they are there before the grant is. */
+int ces_store_write_document(int dir, const char *name, const struct ces_bytes *document,
+			     struct ces_error *err);
+
 /* Keeps beside a staged layer its unpacked size, the compressed digest that it came from, and the
  * boot that it was made in. The boot is a mark: the layer may not have reached the disk yet. A
  * layer with the mark of an earlier boot counts as absent (a power cut may have torn it).
@@ -49,8 +54,8 @@ int ces_store_commit_layer(const struct ces_store *store, const char *name, cons
 /* Says whether these are the same layers in the same order. */
 bool ces_store_same_layers(const struct ces_strings *one, const struct ces_strings *other);
 
-/* Stores manifest, config and record of an image as one directory, by rename. If another came there
- * in the meantime it stays, unless its record is damaged or has other layers. */
+/* Stores manifest and config of an image as one directory, by rename. If another came there in the
+ * meantime it stays, unless its documents do not prove the record. */
 int ces_store_commit_image(const struct ces_store *store, const struct ces_image_record *record,
 			   const struct ces_bytes *manifest, const struct ces_bytes *config,
 			   struct ces_error *err);

@@ -23,12 +23,12 @@ teardown()
 }
 
 # Replaces the program by one that plays a case of wishes.py.
-plays() # CASE
+plays() # CASE [DIRECTORY]
 {
 	local type
 	type=$(sed -n "s/.*CES_FRAME_IMAGE_RECORD = \([0-9]*\).*/\1/p" "$CES_TOP/common/frame.h")
 	[ -e $resolve.away ] || mv $resolve $resolve.away
-	printf '#!/bin/bash\nexec %s/tests/attack/wishes.py %s %s\n' "$CES_TOP" "$1" "$type" > $resolve
+	printf '#!/bin/bash\nexec %s/tests/attack/wishes.py %s %s %s\n' "$CES_TOP" "$1" "$type" "${2:-}" > $resolve
 	chmod 755 $resolve
 	if lab_has_selinux; then chcon --reference=$resolve.away $resolve; fi
 }
@@ -86,6 +86,24 @@ ends() # CASE WORDS [IMAGE]
 	ends record 'image record'
 	ends record-layers "$may_not"
 	ends record-uid 'an id above 65535'
+}
+
+@test "what it says of an image counts for the user of that pull alone, and until they pull it again" {
+	pull alice $open/entry:1 -q
+	says=$(ces alice run -q $open/entry:1)
+	rm -rf $lab/documents
+	cp -r $store/images/sha256/* $lab/documents
+	chmod -R a+rX $lab/documents
+	plays record-lied $lab/documents
+	pull bob $open/entry:1 -q
+	mv $resolve.away $resolve
+	[ "$(ces bob run -q $open/entry:1)" = 'taken over' ]
+	pull carol $open/entry:1 -q --project nsh-2024-0001
+	for user in alice carol; do [ "$(ces $user run -q --project nsh-2024-0001 $open/entry:1)" = "$says" ]; done
+	pull bob $open/entry:1 -q
+	[ "$(ces bob run -q $open/entry:1)" = "$says" ]
+	for user in alice bob carol; do ces $user rmi $open/entry:1; done
+	empty_store
 }
 
 @test "an image of another digest than was named, or approved, is refused" {

@@ -254,20 +254,25 @@ slow_disk()
 	ces bob run -q $open/stroke:1 true
 }
 
-@test "M03: a damaged image is collected, and keeps nothing of others" {
+@test "M03: a damaged grant is nobody's, and its image is collected; one with damaged documents does not run" {
 	empty_store
 	have alice tools stroke
 	n=$(layers)
 	pull bob $open/suid:1 -q
-	for r in $store/images/sha256/*/record; do
-		grep -qF "$(ces bob inspect --format json $open/suid:1 | jq -r '.. | .digest? // empty' | head -n 1)" "$r" || continue
-		printf 'CES1' > "$r"
+	for file in $store/images/sha256/*/manifest; do
+		[ "sha256:$(sha256sum < "$file" | cut -c 1-64)" != "$(ces bob inspect --format json $open/suid:1 | jq -r '.. | .digest? // empty' | head -n 1)" ] || printf '{}' > "$file"
 	done
+	run --separate-stderr ces bob run $open/suid:1 true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"your copy of $open/suid:1 is damaged or gone: pull it again"* ]]
+	pull bob $open/suid:1 -q
+	ces bob run -q $open/suid:1 true
+	for file in $store/grants/4402/*; do printf 'CES1' > "$file"; done
 	ces-client clean
 	[ "$(layers)" -eq "$n" ]
 	run --separate-stderr ces bob run $open/suid:1 true
 	[ "$status" -eq 125 ]
-	[[ $stderr == *"your copy of $open/suid:1 is damaged or gone: pull it again"* ]]
+	[[ $stderr == *"you have no image $open/suid:1 here; type: ces-client pull $open/suid:1"* ]]
 	pull bob $open/suid:1 -q
 	ces bob run -q $open/suid:1 true
 	ces alice run -q $open/tools:1 true

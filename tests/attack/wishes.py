@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""Plays a ces-resolve that a registry has taken over: wishes.py CASE, in its place, with its descriptors.
+"""Plays a ces-resolve that a registry has taken over: wishes.py CASE TYPE [DIRECTORY], in its place, with its descriptors.
 
 It sends the wishes of one case to ces-store (helper/resolve/wish.h), and then waits for its end.
 """
 import array
 import hashlib
+import json
 import os
 import socket
 import struct
@@ -82,12 +83,12 @@ def unpacking(layer=0):
 def assembling():
     needed(0)
     wish("IMAGE")
-    answer()
 
 
-def record(diff_ids=(), uid=0):
+def record(diff_ids=(), uid=0, command=()):
     """Returns a frame of ces_image_record_schema."""
     fields = b"".join(struct.pack("<HI", 3, len(d)) + d for d in diff_ids)
+    fields += b"".join(struct.pack("<HI", 5, len(word)) + word for word in command)
     fields += struct.pack("<HIQ", 9, 8, uid)
     return b"CES1" + struct.pack("<HI", RECORD_TYPE, len(fields)) + fields
 
@@ -95,6 +96,21 @@ def record(diff_ids=(), uid=0):
 def assembled(frame):
     assembling()
     wish("BYTES", frame, number=RECORD)
+    wish("DONE")
+
+
+def lied():
+    """Says of an image that is in the store that it starts something else. DIRECTORY has its documents."""
+    with open(sys.argv[3] + "/manifest", "rb") as one, open(sys.argv[3] + "/config", "rb") as other:
+        manifest, config = one.read(), other.read()
+    diff_ids = [d.encode() for d in json.loads(config)["rootfs"]["diff_ids"]]
+    looked(manifest)
+    wish("BYTES", config, number=CONFIG)
+    add(zip([layer["digest"].encode() for layer in json.loads(manifest)["layers"]], diff_ids))
+    wish("NEED")
+    answer()
+    wish("IMAGE")
+    wish("BYTES", record(diff_ids, command=[b"echo", b"taken over"]), number=RECORD)
     wish("DONE")
 
 
@@ -182,6 +198,7 @@ CASES = {
     "unassembled": lambda: in_turn(needed, lambda: wish("DONE")),
     "record": lambda: assembled(b"nothing of the kind"),
     "record-layers": lambda: assembled(record([digest(1)])),
+    "record-lied": lied,
     "record-uid": lambda: assembled(record(uid=70000)),
     "code": lambda: wish("FAILED", b"of course", number=2),
     "words": lambda: wish("FAILED", b"\x1b[31mred\nces: all is well", number=5),

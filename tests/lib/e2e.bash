@@ -155,10 +155,16 @@ empty_store()
 # Gives the store the form that it had when it was root's.
 old_store()
 {
-	local layer
+	local layer grant length
 	for layer in $store/layers/sha256/*; do
 		mv $layer/root/fs $layer/fs
 		rm -r $layer/root
+	done
+	for grant in $store/grants/*/*; do
+		length=$((10 + $(od -An -tu4 -j 6 -N 4 $grant)))
+		tail -c +$((length + 1)) $grant > $lab/record
+		mv $lab/record $store/images/sha256/"$(grep -aoE '[0-9a-f]{64}' $lab/record | head -n 1)"/record
+		truncate -s $length $grant
 	done
 	rm -rf $store/locks $store/trash
 	touch $store/lock $store/next

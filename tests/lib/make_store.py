@@ -44,11 +44,9 @@ def main(store, images, layers, uid, user):
         reference = f"open.tre.test/epcced/made{i}:1".encode()
         write(os.path.join(grants, hashlib.sha256(reference).hexdigest()),
               frame(51, [(1, reference), (2, b"sha256:" + image.encode()), (3, b"sha256:" + image.encode()),
-                         (7, now), (10, user.encode())]))
-        place = os.path.join(store, "images/sha256", image)
-        os.mkdir(place)
-        write(place + "/record", frame(50, [(1, b"sha256:" + image.encode())] +
-                                       [(3, b"sha256:" + d.encode()) for d in digests]))
+                         (7, now), (10, user.encode())]) +
+              frame(50, [(1, b"sha256:" + image.encode())] + [(3, b"sha256:" + d.encode()) for d in digests]))
+        os.mkdir(os.path.join(store, "images/sha256", image))
         for digest in digests:
             layer = os.path.join(store, "layers/sha256", digest)
             os.mkdir(layer)

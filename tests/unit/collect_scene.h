@@ -130,18 +130,24 @@ struct dirent *readdir(DIR *dir)
 /* ---- what is in the store ---- */
 
 /* An image has a layer of its own, 100 and its number, and layer 50. */
-static void have_image(unsigned image)
+static struct ces_image_record record_of(unsigned image)
 {
-	char layers[2][CES_DIGEST_LENGTH + 1], of[CES_DIGEST_LENGTH + 1];
-	char *diff_ids[] = {layers[0], layers[1]};
-	const struct ces_image_record record = {.digest = of, .diff_ids = {diff_ids, 2}};
-	const struct ces_bytes none = {of, 0};
+	static char layers[2][CES_DIGEST_LENGTH + 1], of[CES_DIGEST_LENGTH + 1];
+	static char *diff_ids[] = {layers[0], layers[1]};
 
 	(void)strcpy(of, digest(image));
 	(void)strcpy(layers[0], digest(50));
 	(void)strcpy(layers[1], digest(100 + image));
-	have_layer(layers[0], 1, D1);
-	have_layer(layers[1], 1, D1);
+	return (struct ces_image_record){.digest = of, .diff_ids = {diff_ids, 2}};
+}
+
+static void have_image(unsigned image)
+{
+	const struct ces_image_record record = record_of(image);
+	const struct ces_bytes none = {record.digest, 0};
+
+	have_layer(record.diff_ids.v[0], 1, D1);
+	have_layer(record.diff_ids.v[1], 1, D1);
 	ck_assert_int_eq(ces_store_commit_image(&store, &record, &none, &none, &err), 0);
 }
 
@@ -162,7 +168,8 @@ static void give(unsigned image, uint64_t pulled, uint64_t used, uint64_t retain
 				  .top_digest = digest(image),
 				  .digest = digest(image),
 				  .pulled = pulled,
-				  .retain = retain};
+				  .retain = retain,
+				  .image = record_of(image)};
 	char of[CES_DIGEST_LENGTH + 1], path[100];
 
 	ck_assert_int_eq(ces_store_write_grant(&store, UID, &grant, &err), 0);

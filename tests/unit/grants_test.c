@@ -138,7 +138,7 @@ START_TEST(a_grant_is_read_as_it_was_given_and_no_byte_of_its_reference_becomes_
 	ck_assert_uint_eq(grant.retain, UINT64_MAX);
 	ck_assert_uint_eq(grant.pulled, when);
 	ck_assert_uint_eq(grant.used, 0);
-	ces_wire_free(&ces_grant_schema, &grant);
+	ces_grant_free(&grant);
 	ck_assert_int_eq(ces_store_remove_grant(&store, UID, references[_i], &err), 0);
 	has_none(&me, references[_i]);
 }
@@ -164,7 +164,7 @@ START_TEST(another_account_with_the_same_number_has_no_grant)
 	has_none(&other, REFERENCE);
 	has_none(&me, "ghcr.io/lab/tool:2");
 	ck_assert_int_eq(take(&me, REFERENCE, &grant), 0); /* (it is still there) */
-	ces_wire_free(&ces_grant_schema, &grant);
+	ces_grant_free(&grant);
 	ck_assert_int_eq(give(REFERENCE, NULL, now()), 0);
 	has_none(&me, REFERENCE);
 	has_none(&other, REFERENCE);
@@ -184,7 +184,7 @@ START_TEST(each_number_has_a_directory_of_its_own)
 
 	ck_assert_int_eq(ces_store_write_grant(&store, uids[_i], &grant, &err), 0);
 	ck_assert_int_eq(take(&caller, REFERENCE, &grant), 0);
-	ces_wire_free(&ces_grant_schema, &grant);
+	ces_grant_free(&grant);
 	has_none(&me, REFERENCE);
 }
 END_TEST
@@ -321,7 +321,7 @@ START_TEST(a_grant_was_used_when_its_file_says_so_and_never_in_the_time_to_come)
 	set_time(REFERENCE, (uint64_t)(start - times[_i].file));
 	if (times[_i].file < 0) { /* what is read first mends the file's time */
 		ck_assert_int_eq(take(&me, REFERENCE, &grant), 0);
-		ces_wire_free(&ces_grant_schema, &grant);
+		ces_grant_free(&grant);
 	}
 	ck_assert_int_eq(take(&me, REFERENCE, &grant), 0);
 	late = (int64_t)now() - start + 1; /* (a file gets the time of the last tick) */
@@ -330,7 +330,7 @@ START_TEST(a_grant_was_used_when_its_file_says_so_and_never_in_the_time_to_come)
 	else
 		ck_assert_int_le(llabs((int64_t)grant.used - (start - times[_i].used)), late);
 	ck_assert_int_le(llabs((int64_t)grant.pulled - (start - times[_i].shown)), late);
-	ces_wire_free(&ces_grant_schema, &grant);
+	ces_grant_free(&grant);
 }
 END_TEST
 
@@ -361,7 +361,7 @@ START_TEST(when_a_step_of_a_grant_fails_the_old_one_stays)
 	ck_assert_int_eq(err.sys, EIO);
 	ck_assert(!is_locked(store.grants, user_directory));
 	ck_assert_int_eq(take(&me, REFERENCE, &grant), 0);
-	ces_wire_free(&ces_grant_schema, &grant);
+	ces_grant_free(&grant);
 }
 END_TEST
 
@@ -419,7 +419,7 @@ START_TEST(nobody_who_only_reads_waits_for_a_change)
 	ck_assert_int_eq(give(REFERENCE, "me", 100), 0);
 	pid = begin_change();
 	ck_assert_int_eq(take(&me, REFERENCE, &grant), 0);
-	ces_wire_free(&ces_grant_schema, &grant);
+	ces_grant_free(&grant);
 	ck_assert_int_eq(ces_store_each_grant(&store, UID, see, &seen), 0);
 	ck_assert_int_eq(seen.n, 1);
 	end_change(pid);

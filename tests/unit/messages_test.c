@@ -7,6 +7,7 @@
 
 #include "common/cleanup.h"
 #include "common/wire.h"
+#include "common/wire_field.h"
 #include "tests/unit/schemas.h"
 
 static char *text_of(size_t length, bool printable)

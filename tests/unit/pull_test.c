@@ -281,7 +281,7 @@ START_TEST(a_pull_by_tag_has_these_steps)
 	ck_assert_str_eq(got.named, "");
 	ck_assert_str_eq(got.signers, "");
 	ck_assert(has_grant(&grant));
-	ces_wire_free(&ces_grant_schema, &grant);
+	ces_grant_free(&grant);
 	ck_assert_int_eq(wait_for_settling(), 77);
 }
 END_TEST

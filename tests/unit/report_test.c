@@ -277,59 +277,75 @@ START_TEST(half_a_frame_is_waited_for_for_a_second)
 }
 END_TEST
 
-/* ---- an image's record ---- */
+/* ---- a grant, and the record of its image ---- */
 
-static int take_record(struct ces_image_record *ret)
+static int take_grant(struct ces_grant *ret)
 {
-	CES_CLEANUP_FD int fd = openat(directory, "record", O_RDONLY | O_CLOEXEC);
+	CES_CLEANUP_FD int fd = openat(directory, "grant", O_RDONLY | O_CLOEXEC);
 
-	return ces_image_record_take(fd, ret, &err);
+	return ces_grant_take(fd, ret, &err);
 }
 
-static void put_record(const uint8_t *frame, size_t length)
+static void put_grant(const uint8_t *bytes, size_t length)
 {
 	CES_CLEANUP_FD int fd =
-	    openat(directory, "record", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	    openat(directory, "grant", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-	ck_assert_int_eq(write(fd, frame, length), (ssize_t)length);
+	ck_assert_int_eq(write(fd, bytes, length), (ssize_t)length);
 }
 
-START_TEST(an_images_record_is_kept_and_read_again)
+START_TEST(a_grant_is_two_frames_and_neither_is_read_if_one_is_not_whole)
 {
 	char *layers[] = {(char *)D1, (char *)D2};
-	const struct ces_image_record record = {.digest = (char *)D1,
-						.config_digest = (char *)D2,
-						.diff_ids = {layers, 2},
-						.uid = 65535,
-						.home = (char *)"/root",
-						.size = UINT64_MAX};
-	CES_CLEANUP_FREE uint8_t *frame = NULL;
-	struct ces_image_record read;
-	size_t length;
+	const struct ces_image_record record = {
+	    .digest = (char *)D1, .diff_ids = {layers, 2}, .uid = 65535, .size = UINT64_MAX};
+	const struct ces_grant grant = {.reference = (char *)"ghcr.io/lab/tool:1",
+					.user = (char *)"me",
+					.top_digest = (char *)D2,
+					.digest = (char *)D1,
+					.pulled = 1};
+	CES_CLEANUP_FREE uint8_t *first = NULL;
+	CES_CLEANUP_FREE uint8_t *second = NULL;
+	uint8_t both[1024];
+	struct ces_grant read;
+	size_t length, more;
 
-	ck_assert_int_eq(take_record(&read), -1);
+	ck_assert_int_eq(take_grant(&read), -1);
 	ck_assert_int_eq(err.code, CES_E_NOTFOUND);
-	ck_assert_msg(ces_object_write(directory, "record", &ces_image_record_schema, &record, NULL,
-				       &err) == 0,
-		      "%s", err.text);
-	ck_assert_int_eq(take_record(&read), 0);
-	ck_assert_str_eq(read.digest, D1);
-	ck_assert_uint_eq(read.diff_ids.n, 2);
-	ck_assert_str_eq(read.diff_ids.v[1], D2);
-	ck_assert_uint_eq(read.uid, 65535);
-	ck_assert_uint_eq(read.size, UINT64_MAX);
-	ces_image_record_free(&read);
-	ck_assert_ptr_null(read.digest);
-	ck_assert_int_eq(ces_wire_encode(&ces_image_record_schema, &record, &frame, &length, &err),
+	ck_assert_int_eq(ces_wire_encode(&ces_grant_schema, &grant, &first, &length, &err), 0);
+	ck_assert_int_eq(ces_wire_encode(&ces_image_record_schema, &record, &second, &more, &err),
 			 0);
-	for (size_t n = 0; n < length; n++) {
-		put_record(frame, n);
-		ck_assert_int_eq(take_record(&read), -1);
+	memcpy(both, first, length);
+	memcpy(both + length, second, more);
+	both[length + more] = 0;
+	for (size_t n = 0; n <= length + more + 1; n++) {
+		put_grant(both, n);
+		if (n == length + more)
+			continue;
+		ck_assert_int_eq(take_grant(&read), -1);
 		ck_assert_int_eq(err.code, CES_E_INTERNAL);
 	}
-	put_record(frame, length);
-	ck_assert_int_eq(take_record(&read), 0);
-	ces_image_record_free(&read);
+	put_grant(both, length + more);
+	ck_assert_int_eq(take_grant(&read), 0);
+	ck_assert_str_eq(read.digest, D1);
+	ck_assert_str_eq(read.image.digest, D1);
+	ck_assert_uint_eq(read.image.diff_ids.n, 2);
+	ck_assert_str_eq(read.image.diff_ids.v[1], D2);
+	ck_assert_uint_eq(read.image.uid, 65535);
+	ck_assert_uint_eq(read.image.size, UINT64_MAX);
+	ces_grant_free(&read);
+	ck_assert_ptr_null(read.digest);
+	ck_assert_ptr_null(read.image.digest);
+	/* the other order, and a first frame that says it is longer than the file */
+	memcpy(both, second, more);
+	memcpy(both + more, first, length);
+	put_grant(both, length + more);
+	ck_assert_int_eq(take_grant(&read), -1);
+	memcpy(both, first, length);
+	memset(both + 6, 0xff, 4);
+	put_grant(both, length);
+	ck_assert_int_eq(take_grant(&read), -1);
+	ck_assert_int_eq(err.code, CES_E_INTERNAL);
 }
 END_TEST
 
@@ -348,6 +364,6 @@ int main(void)
 	tcase_add_test(t, a_control_frame_is_read_and_the_next_after_it);
 	tcase_add_test(t, any_other_frame_is_refused);
 	tcase_add_loop_test(t, half_a_frame_is_waited_for_for_a_second, 0, 2);
-	tcase_add_test(t, an_images_record_is_kept_and_read_again);
+	tcase_add_test(t, a_grant_is_two_frames_and_neither_is_read_if_one_is_not_whole);
 	return run_suite("report", t);
 }

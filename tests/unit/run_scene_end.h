@@ -155,9 +155,4 @@ void ces_journal_fill(const struct ces_decision_mount *of, const char *run, char
 	(void)snprintf(ret, size, "%s/%s", of->source, run);
 }
 
-void ces_image_record_free(struct ces_image_record *record)
-{
-	memset(record, 0, sizeof(*record));
-}
-
 #endif

@@ -8,8 +8,8 @@
 #include <sys/ioctl.h>
 
 static const char *const all[] = {
-    "deadline 60", "trusted /usr/bin/crun", "filter", "grant ghcr.io/lab/tool:1", "image",
-    "signatures", "find gpus", "clear dead runs", "base 1000", "map 33:44 200000 groups 0",
+    "deadline 60", "trusted /usr/bin/crun", "filter", "grant ghcr.io/lab/tool:1", "signatures",
+    "find gpus", "clear dead runs", "base 1000", "map 33:44 200000 groups 0",
     "cgroup 1000 0123456789",
     /* one step for all others: */
     "lock 10", "count runs", "turn 1000 p ticket 7 gpus 0 of 0", "choose gpus",
@@ -159,25 +159,23 @@ END_TEST
 /* An image record that a torn disk or another version could have left. */
 static const struct {
 	struct ces_image_record image;
-	bool damaged, good;
+	bool good;
 } images[] = {
-    {{.digest = D1}, false, true},
-    {{.digest = D1, .uid = 65535, .gid = 65535, .stop_signal = 64}, false, true},
-    {{.digest = D1}, true, false},
-    {{.digest = NULL}, false, false},
-    {{.digest = D2}, false, false},
-    {{.digest = D1, .uid = 65536}, false, false},
-    {{.digest = D1, .gid = 65536}, false, false},
-    {{.digest = D1, .uid = 1ull << 32}, false, false},
-    {{.digest = D1, .stop_signal = 65}, false, false},
-    {{.digest = D1, .stop_signal = UINT64_MAX}, false, false},
-    {{.digest = D1, .diff_ids = {NULL, CES_LAYERS_MAX + 1}}, false, false},
+    {{.digest = D1}, true},
+    {{.digest = D1, .uid = 65535, .gid = 65535, .stop_signal = 64}, true},
+    {{.digest = NULL}, false},
+    {{.digest = D2}, false},
+    {{.digest = D1, .uid = 65536}, false},
+    {{.digest = D1, .gid = 65536}, false},
+    {{.digest = D1, .uid = 1ull << 32}, false},
+    {{.digest = D1, .stop_signal = 65}, false},
+    {{.digest = D1, .stop_signal = UINT64_MAX}, false},
+    {{.digest = D1, .diff_ids = {NULL, CES_LAYERS_MAX + 1}}, false},
 };
 
 START_TEST(an_image_whose_record_is_damaged_does_not_run)
 {
 	world.image = images[_i].image;
-	world.image_damaged = images[_i].damaged;
 	if (images[_i].good) {
 		ck_assert_msg(run() == 0, "%s", err.text);
 		return;
@@ -217,7 +215,6 @@ START_TEST(a_locked_image_runs_at_its_digest_alone)
 	ck_assert_int_lt(run(), 0);
 	ck_assert_int_eq(err.code, CES_E_DENIED);
 	ck_assert_str_eq(err.rule, "projects.p.images[0]");
-	ck_assert_uint_eq(steps_count("image"), 0);
 }
 END_TEST
 

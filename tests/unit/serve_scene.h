@@ -254,8 +254,8 @@ static void look_at_claims(void)
 static void be_resolve(void)
 {
 	static const unsigned answers[CES_WISH_KINDS] = {
-	    [CES_WISH_PARSE] = 2,  [CES_WISH_NEED] = 1,  [CES_WISH_CLAIM] = 1, [CES_WISH_LOOK] = 1,
-	    [CES_WISH_UNPACK] = 2, [CES_WISH_IMAGE] = 1, [CES_WISH_USER] = 1};
+	    [CES_WISH_PARSE] = 2, [CES_WISH_NEED] = 1,   [CES_WISH_CLAIM] = 1,
+	    [CES_WISH_LOOK] = 1,  [CES_WISH_UNPACK] = 2, [CES_WISH_USER] = 1};
 
 	for (size_t i = 0; i < n_script; i++) {
 		int late = -1;

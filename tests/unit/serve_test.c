@@ -5,29 +5,29 @@
 
 /* ---- order ---- */
 
-static const enum ces_phase phases[] = {CES_LOOKING,  CES_SIGNING,    CES_CONFIGURING,
-					CES_FETCHING, CES_ASSEMBLING, CES_ENDING};
+static const enum ces_phase phases[] = {CES_LOOKING, CES_SIGNING, CES_CONFIGURING, CES_FETCHING,
+					CES_ASSEMBLING};
 
 /* When each wish may come: one letter for each phase above. */
 static const char *const allowed[CES_WISH_KINDS] = {
-    [0] = "------",
-    [CES_WISH_BYTES] = "xxx-x-",
-    [CES_WISH_PARSE] = "xxx---",
-    [CES_WISH_MANIFEST] = "x-----",
-    [CES_WISH_SIGNED] = "-x----",
-    [CES_WISH_LAYER] = "--x---",
-    [CES_WISH_NEED] = "--x---",
-    [CES_WISH_ROOM] = "---x--",
-    [CES_WISH_CLAIM] = "---x--",
-    [CES_WISH_LOOK] = "---x--",
-    [CES_WISH_UNPACK] = "---x--",
-    [CES_WISH_OPAQUE] = "---x--",
-    [CES_WISH_COMMIT] = "---x--",
-    [CES_WISH_PROGRESS] = "---x--",
-    [CES_WISH_IMAGE] = "---x--",
-    [CES_WISH_USER] = "----x-",
-    [CES_WISH_DONE] = "----xx",
-    [CES_WISH_FAILED] = "xxxxxx",
+    [0] = "-----",
+    [CES_WISH_BYTES] = "xxx-x",
+    [CES_WISH_PARSE] = "xxx--",
+    [CES_WISH_MANIFEST] = "x----",
+    [CES_WISH_SIGNED] = "-x---",
+    [CES_WISH_LAYER] = "--x--",
+    [CES_WISH_NEED] = "--x--",
+    [CES_WISH_ROOM] = "---x-",
+    [CES_WISH_CLAIM] = "---x-",
+    [CES_WISH_LOOK] = "---x-",
+    [CES_WISH_UNPACK] = "---x-",
+    [CES_WISH_OPAQUE] = "---x-",
+    [CES_WISH_COMMIT] = "---x-",
+    [CES_WISH_PROGRESS] = "---x-",
+    [CES_WISH_IMAGE] = "---x-",
+    [CES_WISH_USER] = "----x",
+    [CES_WISH_DONE] = "----x",
+    [CES_WISH_FAILED] = "xxxxx",
 };
 
 /* Says the wish with fields that are right in that phase. */
@@ -64,20 +64,6 @@ static void say_right(uint64_t kind, enum ces_phase phase)
 	script[n_script++] = wish;
 }
 
-static void store_image(void)
-{
-	char texts[2][CES_DIGEST_LENGTH + 1], *diff_ids[] = {texts[0], texts[1]};
-	const struct ces_image_record record = {
-	    .digest = top_digest, .config_digest = config_digest, .diff_ids = {diff_ids, 2}};
-	const struct ces_bytes of_manifest = {manifest, strlen(manifest)},
-			       of_config = {config, strlen(config)};
-
-	for (unsigned i = 0; i < 2; i++)
-		(void)strcpy(texts[i], diff_id(i));
-	ck_assert_int_eq(ces_store_commit_image(&store, &record, &of_manifest, &of_config, &err),
-			 0);
-}
-
 START_TEST(each_wish_has_its_turn_and_any_other_turn_ends_the_pull)
 {
 	uint64_t kind = (unsigned)_i % CES_WISH_KINDS;
@@ -87,8 +73,6 @@ START_TEST(each_wish_has_its_turn_and_any_other_turn_ends_the_pull)
 	decision.signed_by.n = phase == CES_SIGNING;
 	make_image(2);
 	have_layers();
-	if (phase == CES_ENDING)
-		store_image();
 	if (kind == CES_WISH_LOOK && phase == CES_FETCHING) { /* another pull has the claim */
 		char name[80];
 		CES_CLEANUP_FD int fd = -1;
@@ -113,8 +97,6 @@ START_TEST(each_wish_has_its_turn_and_any_other_turn_ends_the_pull)
 	say_right(kind, phase);
 	(void)serve();
 	ck_assert_msg(!is_refusal(), "%s", err.text);
-	if (kind == CES_WISH_DONE && phase == CES_ENDING)
-		ck_assert_int_eq(err.code, CES_OK);
 }
 END_TEST
 
@@ -237,7 +219,7 @@ int main(void)
 	TCase *t = tcase_create("serve");
 
 	tcase_add_loop_test(t, each_wish_has_its_turn_and_any_other_turn_ends_the_pull, 0,
-			    CES_WISH_KINDS * 6);
+			    CES_WISH_KINDS * 5);
 	tcase_add_loop_test(t, a_wish_of_an_unknown_kind_ends_the_pull, 0, CES_COUNT(unknown));
 	tcase_add_loop_test(t, a_packet_of_another_length_than_it_says_ends_the_pull, 0,
 			    CES_COUNT(packets));

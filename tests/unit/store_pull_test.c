@@ -41,6 +41,7 @@ int ces_serve_pull(struct ces_pull *pull, struct ces_error *ret_err)
 	(void)strcpy(layer, digest(7));
 	pull->diff_ids[pull->n++] = layer;
 	pull->bytes = 600;
+	pull->image = (struct ces_image_record){.digest = pull->digest, .uid = 33};
 	pull->up_to_date = up_to_date;
 	return 0;
 }
@@ -98,7 +99,9 @@ START_TEST(the_grant_is_the_last_step_and_has_what_the_order_says)
 	ck_assert_uint_eq(grant.size, 600);
 	ck_assert_uint_eq(grant.layers, 1);
 	ck_assert_uint_eq(grant.retain, order.retain);
-	ces_wire_free(&ces_grant_schema, &grant);
+	ck_assert_str_eq(grant.image.digest, D1);
+	ck_assert_uint_eq(grant.image.uid, 33);
+	ces_grant_free(&grant);
 }
 END_TEST
 

@@ -9,6 +9,7 @@
 #include "common/event.h"
 #include "common/request.h"
 #include "common/wire.h"
+#include "common/wire_field.h"
 
 /* One field of every kind, with small caps. */
 struct sample {
