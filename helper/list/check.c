@@ -139,6 +139,7 @@ void ces_list_check_file(struct ces_list_check *check, const char *path)
 	check->n = check->beyond = 0;
 	check->text = check->tabular = false;
 	check->plain = true;
+	check->more = 0;
 	check->line = 1;
 	check->type = type_of(path);
 	if (!check->wanted)
@@ -193,13 +194,31 @@ void ces_list_check_first(struct ces_list_check *check, const unsigned char *byt
 				(const char *)bytes, length, found_fault, add_value, check);
 }
 
+/* The first byte of a character in UTF-8. It says how many more there are, and what the second may
+ * be (RFC 3629, section 4). */
+static bool begins_character(struct ces_list_check *check, unsigned char c)
+{
+	if (c < 0x80)
+		return c >= ' ' ? c != 0x7f : c != 0 && strchr("\t\n\r\f", c) != NULL;
+	check->more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
+	check->low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+	check->high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+	return c >= 0xc2 && c <= 0xf4;
+}
+
 /* A file that begins as text must go on as text: what follows could be anything. */
 static void see_text(struct ces_list_check *check, const unsigned char *bytes, size_t length)
 {
-	for (size_t i = 0; check->plain && i < length; i++)
-		check->plain = bytes[i] >= ' '
-				   ? bytes[i] != 0x7f
-				   : bytes[i] != 0 && strchr("\t\n\r\f", bytes[i]) != NULL;
+	for (size_t i = 0; check->plain && i < length; i++) {
+		if (check->more == 0) {
+			check->plain = begins_character(check, bytes[i]);
+			continue;
+		}
+		check->plain = bytes[i] >= check->low && bytes[i] <= check->high;
+		check->low = 0x80;
+		check->high = 0xbf;
+		check->more--;
+	}
 }
 
 static void see_lines(struct ces_list_check *check, const unsigned char *bytes, size_t length)
@@ -263,7 +282,7 @@ void ces_list_check_end(struct ces_list_check *check, struct ces_list_text *text
 	if (check->text)
 		add_value(check, '\0', true);
 	/* (last: its place among the findings must not depend on the pieces that were read) */
-	if (check->text && !check->plain)
+	if (check->text && (!check->plain || check->more > 0))
 		find(check, "types", "text", 0, 0);
 	check->tabular = check->text = false;
 	if (check->n == 0) {

@@ -28,6 +28,7 @@ struct ces_list_check {
 	int type;  /* by its name; -1: none of the known kinds */
 	bool text; /* read as text */
 	bool plain, tabular;
+	unsigned char more, low, high; /* bytes that the character lacks; the bounds of the next */
 	uint64_t line;
 	struct ces_table table;
 	struct ces_values values;

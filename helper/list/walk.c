@@ -34,7 +34,6 @@ struct walk {
 	const char *cut; /* NULL: nothing was left out */
 	bool changed;
 	char path[PATH_MAX * 2];
-	size_t names; /* in memory, of all levels */
 };
 
 static void cut(struct walk *w, const char *why)
@@ -193,7 +192,7 @@ static void list_one(struct walk *w, int parent, const char *name, const struct 
 		unread(w, why_unread);
 	else if (S_ISREG(st->st_mode))
 		list_file(w, parent, name, st);
-	else
+	else if (!S_ISDIR(st->st_mode))
 		ces_list_check_note(w->check, "no file");
 	ces_list_check_end(w->check, w->text);
 	ces_list_add(w->text, "}", 1);
@@ -205,66 +204,13 @@ static void list_one(struct walk *w, int parent, const char *name, const struct 
 	}
 }
 
-static int by_name(const void *a, const void *b)
+static size_t names; /* in memory, of all levels */
+
+/* Takes an entry's name if there is room. (More are counted, and forgotten.) */
+static int has_room(const struct dirent *entry)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-struct names {
-	char **v;
-	size_t n, size;
-};
-
-static void free_names(struct names *names)
-{
-	for (size_t i = 0; i < names->n; i++)
-		free(names->v[i]);
-	free(names->v);
-}
-
-/* Takes the name over, even if there is no room for it. */
-static bool add_name(struct names *names, char *name)
-{
-	if (names->n == names->size) {
-		size_t size = names->size == 0 ? 64 : names->size * 2;
-		char **bigger = realloc(names->v, size * sizeof(*bigger));
-
-		if (bigger == NULL) {
-			free(name);
-			return false;
-		}
-		names->v = bigger;
-		names->size = size;
-	}
-	names->v[names->n++] = name;
-	return true;
-}
-
-/* Reads the names of a directory in order, up to the bound of files, which is one for all
- * levels. */
-static void read_names(struct walk *w, int fd, struct names *ret)
-{
-	CES_CLEANUP_FD int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	CES_CLEANUP_DIR DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
-	char *name;
-
-	if (dir == NULL) {
-		cut(w, "a directory that cannot be read");
-		return;
-	}
-	(void)ces_steal_fd(&copy);
-	while ((entry = readdir(dir)) != NULL) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		name = w->names++ < CES_MANIFEST_FILES ? strdup(entry->d_name) : NULL;
-		if (name == NULL || !add_name(ret, name)) {
-			cut(w, "number of files");
-			break;
-		}
-	}
-	if (ret->n > 0)
-		qsort(ret->v, ret->n, sizeof(*ret->v), by_name);
+	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+	       names++ < CES_MANIFEST_FILES;
 }
 
 static void list_directory(struct walk *w, int fd, size_t level);
@@ -306,28 +252,41 @@ static bool enter(struct walk *w, const char *name)
 	return true;
 }
 
+/* Reads the names of a directory in order, up to the bound of files, which is one for all levels.
+ */
 static void list_directory(struct walk *w, int fd, size_t level)
 {
-	size_t length = strlen(w->path);
-	struct names names = {0};
-	struct stat st;
+	size_t length = strlen(w->path), before = names;
+	struct stat st = {.st_mode = S_IFDIR};
+	struct dirent **list = NULL;
+	int n = scandirat(fd, ".", &list, has_room, alphasort);
 
-	read_names(w, fd, &names);
-	for (size_t i = 0; i < names.n; i++) {
-		if (!goes_on(w))
-			break;
-		if (fstatat(fd, names.v[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (n < 0)
+		cut(w, "a directory that cannot be read");
+	else if (names > CES_MANIFEST_FILES)
+		cut(w, "number of files");
+	if (n <= 0 && length > 0 && goes_on(w)) /* (its name is an output too) */
+		list_one(w, fd, ".", &st,
+			 n < 0            ? "it cannot be read"
+			 : names > before ? "a bound was reached"
+					  : NULL);
+	for (int i = 0; i < n && goes_on(w); i++) {
+		const char *name = list[i]->d_name;
+
+		if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			w->changed = true; /* it is gone */
-		else if (!enter(w, names.v[i]))
+		else if (!enter(w, name))
 			cut(w, "length of a path");
 		else if (S_ISDIR(st.st_mode))
-			visit_directory(w, fd, names.v[i], &st, level);
+			visit_directory(w, fd, name, &st, level);
 		else
-			list_one(w, fd, names.v[i], &st, NULL);
+			list_one(w, fd, name, &st, NULL);
 		w->path[length] = '\0';
 	}
-	w->names -= names.n;
-	free_names(&names);
+	for (int i = 0; i < n; i++)
+		free(list[i]);
+	free(list);
+	names = before;
 }
 
 void ces_list_walk(int dirfd, const struct ces_list_job *job, struct ces_list_check *check,

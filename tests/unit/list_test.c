@@ -2,6 +2,9 @@
  * a table and a tree. */
 /* links: helper/list/content.c helper/list/text.c helper/list/walk.c helper/list/check.c helper/list/table.c helper/list/values.c */
 #include <check.h>
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -257,7 +260,8 @@ static char *check_bytes(const char *policy, const char *name, const char *bytes
 	return text.bytes;
 }
 
-#define PASSED ",\"check\":\"passed\""
+#define PASSED   ",\"check\":\"passed\""
+#define NOT_TEXT ",\"check\":[{\"rule\":\"types\",\"what\":\"text\"}]"
 static const struct {
 	const char *name, *bytes, *found;
 } files[] = {
@@ -305,6 +309,20 @@ static const struct {
     {"a.csv", "#!;2;3;4\n\x01",
      ",\"check\":[{\"rule\":\"csv.max_columns\",\"line\":1,\"column\":4},{\"rule\":\"types\","
      "\"what\":\"text\"}]"},
+    {"a.txt", "#!\xc3\xa9\xe2\x82\xac\xed\x9f\xbf\xf0\x9f\x98\x80\xf4\x8f\xbf\xbf", PASSED},
+    {"a.txt", "#!\xff", NOT_TEXT},
+    {"a.txt", "#!\x80", NOT_TEXT},
+    {"a.txt", "#!\xc1\xbf", NOT_TEXT},
+    {"a.txt", "#!\xc3", NOT_TEXT},
+    {"a.txt", "#!\xc3x", NOT_TEXT},
+    {"a.txt", "#!\xc3\xc3\xa9", NOT_TEXT},
+    {"a.txt", "#!\xe0\x9f\xbf", NOT_TEXT},
+    {"a.txt", "#!\xe2\x82", NOT_TEXT},
+    {"a.txt", "#!\xed\xa0\x80", NOT_TEXT},
+    {"a.txt", "#!\xf0\x8f\xbf\xbf", NOT_TEXT},
+    {"a.txt", "#!\xf4\x90\x80\x80", NOT_TEXT},
+    {"a.txt", "#!\xf5\x80\x80\x80", NOT_TEXT},
+    {"a.txt", "#!\x7f", NOT_TEXT},
     {"a", "x", ",\"check\":[{\"rule\":\"types\"}]"},
     {".csv", "x", ",\"check\":[{\"rule\":\"types\"}]"},
     {"d.csv/a", "x", ",\"check\":[{\"rule\":\"types\"}]"},
@@ -414,6 +432,65 @@ START_TEST(a_tree_is_listed_in_order_and_to_its_bounds)
 }
 END_TEST
 
+/* (its name is an output too) */
+START_TEST(an_empty_directory_is_listed_and_its_name_is_checked)
+{
+	struct ces_list_job job = {.run = "0123456789",
+				   .most = {5, 100, 4},
+				   .check = "{\"forbidden_values\":[\"nhs-number\"]}"};
+	struct ces_list_answer answer = {0};
+	struct json_object *manifest;
+
+	ck_assert_int_eq(mkdirat(directory, "a", 0700), 0);
+	ck_assert_int_eq(mkdirat(directory, "a/plots", 0700), 0);
+	manifest = walk_of(directory, &job, &answer);
+	ck_assert_uint_eq(answer.files, 1);
+	ck_assert_uint_eq(answer.check, CES_LIST_PASSED);
+	ck_assert_str_eq(
+	    json_object_to_json_string_ext(json_object_object_get(manifest, "files"),
+					   JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
+	    "[{\"path\":\"a/plots\",\"type\":\"directory\",\"check\":\"passed\"}]");
+	json_object_put(manifest);
+	ck_assert_int_eq(renameat(directory, "a/plots", directory, "a/9434765919"), 0);
+	answer = (struct ces_list_answer){0};
+	json_object_put(walk_of(directory, &job, &answer));
+	ck_assert_uint_eq(answer.check, CES_LIST_FAILED);
+	ck_assert_uint_eq(answer.findings, 1);
+	ck_assert_int_eq(unlinkat(directory, "a/9434765919", AT_REMOVEDIR), 0);
+	ck_assert_int_eq(unlinkat(directory, "a", AT_REMOVEDIR), 0);
+}
+END_TEST
+
+static bool fails;
+
+int scandirat(int dir, const char *path, struct dirent ***ret, int (*filter)(const struct dirent *),
+	      int (*compare)(const struct dirent **, const struct dirent **))
+{
+	int (*next)(int, const char *, struct dirent ***, int (*)(const struct dirent *),
+		    int (*)(const struct dirent **, const struct dirent **)) =
+	    (int (*)(int, const char *, struct dirent ***, int (*)(const struct dirent *),
+		     int (*)(const struct dirent **, const struct dirent **)))dlsym(RTLD_NEXT,
+										    "scandirat");
+
+	errno = EIO;
+	return fails ? -1 : next(dir, path, ret, filter, compare);
+}
+
+START_TEST(a_directory_that_cannot_be_read_is_no_whole_list)
+{
+	struct ces_list_job job = {.run = "0123456789", .most = {5, 100, 4}, .check = "{}"};
+	struct ces_list_answer answer = {0};
+
+	put_file(directory, "a", "");
+	fails = true;
+	json_object_put(walk_of(directory, &job, &answer));
+	fails = false;
+	ck_assert_uint_eq(answer.state, CES_LIST_CUT);
+	ck_assert_uint_eq(answer.check, CES_LIST_FAILED);
+	ck_assert_int_eq(unlinkat(directory, "a", 0), 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("list");
@@ -430,5 +507,7 @@ int main(void)
 	tcase_add_loop_test(t, a_file_is_checked_by_the_rules, 0, CES_COUNT(files));
 	tcase_add_test(t, an_identifier_is_found_wherever_the_pieces_of_a_line_end);
 	tcase_add_test(t, a_tree_is_listed_in_order_and_to_its_bounds);
+	tcase_add_test(t, an_empty_directory_is_listed_and_its_name_is_checked);
+	tcase_add_test(t, a_directory_that_cannot_be_read_is_no_whole_list);
 	return run_suite("list", t);
 }
