@@ -112,7 +112,7 @@ struct ces_unpack_signatures {
 struct ces_unpack_layer {
 	void *memory;
 	char *diff_id;
-	uint64_t bytes; /* unpacked: sum of file sizes */
+	uint64_t bytes; /* unpacked: each entry in blocks of 4 KiB, one at least */
 	uint64_t entries;
 	struct ces_strings opaque; /* directories that hide what lower layers have in them, by
 				      their path in the layer; "" = its root */

@@ -34,7 +34,7 @@ struct ces_unpack_job {
 	uint64_t size; /* exact size of fd 5 for a layer and a config; largest for a manifest */
 	uint64_t compression; /* layer */
 	uint64_t layers;      /* config: how many diff_ids it must have */
-	uint64_t max_bytes;   /* layer: cap on unpacked bytes */
+	uint64_t max_bytes;   /* layer: cap on its unpacked bytes, as ces-unpack counts them */
 	uint64_t max_entries; /* layer: cap on entries */
 	uint64_t reserve;     /* layer: bytes of the file system that stay free */
 	uint64_t type;        /* manifest, what the registry calls it: enum ces_manifest_type */

@@ -25,7 +25,7 @@ struct layer {
 	const struct ces_layer_limits *limits;
 	struct ces_tree *tree;
 	int root;
-	uint64_t bytes;
+	uint64_t bytes, entries;
 	uint64_t unlooked; /* bytes since the last look at the file system */
 };
 
@@ -98,6 +98,28 @@ static int check_room(struct layer *layer, uint64_t more, struct ces_error *err)
 	return 0;
 }
 
+/* What an entry counts for at least, and a file in multiples of it: it takes an inode, and blocks
+ * of a file system. */
+#define BLOCK 4096u
+
+static int count(struct layer *layer, uint64_t bytes, struct ces_error *err)
+{
+	if (bytes > layer->limits->max_bytes - layer->bytes)
+		return ces_error_set(err, CES_E_LIMIT, "the layer unpacks to more than %llu bytes",
+				     (unsigned long long)layer->limits->max_bytes);
+	layer->bytes += bytes;
+	return 0;
+}
+
+/* Counts the entries that have come since: a path also makes the directories above it. */
+static int count_entries(struct layer *layer, struct ces_error *err)
+{
+	uint64_t before = layer->entries;
+
+	layer->entries = ces_tree_entries(layer->tree);
+	return count(layer, (layer->entries - before) * BLOCK, err);
+}
+
 /* How many bytes must come for a file of that size. They are fewer only if the entry has a map of
  * holes. */
 static int64_t bytes_due(struct archive_entry *entry, int64_t size)
@@ -152,13 +174,13 @@ static int extract_file(struct layer *layer, struct archive_entry *entry,
 {
 	struct ces_tree_meta meta = meta_of(layer, entry);
 	int64_t size = archive_entry_size(entry);
+	uint64_t whole = size < 0 ? UINT64_MAX : ((uint64_t)size + BLOCK - 1) / BLOCK * BLOCK;
 	CES_CLEANUP_FD int fd = -1;
 
 	/* (before the first byte: a sparse file may claim 8 EiB) */
-	if (size < 0 || (uint64_t)size > layer->limits->max_bytes - layer->bytes)
-		return ces_error_set(err, CES_E_LIMIT, "the layer unpacks to more than %llu bytes",
-				     (unsigned long long)layer->limits->max_bytes);
-	layer->bytes += (uint64_t)size;
+	if (count(layer, whole, err) < 0)
+		return -1;
+	layer->bytes -= whole > 0 ? BLOCK : 0; /* (the entry itself counts for one) */
 	if (ces_tree_file(layer->tree, path, &meta, &fd, err) < 0)
 		return -1;
 	if (write_data(layer, entry, fd, size, err) < 0)
@@ -273,7 +295,8 @@ static int extract_all(struct layer *layer, struct ces_error *err)
 			return ces_error_set(err, CES_E_LIMIT,
 					     "the layer has more than %llu entries",
 					     (unsigned long long)layer->limits->max_entries);
-		if (check_room(layer, ENTRY_BYTES, err) < 0 || extract_entry(layer, entry, err) < 0)
+		if (check_room(layer, ENTRY_BYTES, err) < 0 ||
+		    extract_entry(layer, entry, err) < 0 || count_entries(layer, err) < 0)
 			return -1;
 	}
 	return more < 0 ? -1 : ces_tree_finish(layer->tree, err);
@@ -292,7 +315,7 @@ int ces_layer_extract(struct ces_stream *stream, int root, const struct ces_laye
 	result = ces_stream_finish(stream, result, err);
 	if (result == 0) {
 		ret->bytes = layer.bytes;
-		ret->entries = ces_tree_entries(layer.tree);
+		ret->entries = layer.entries;
 		ces_tree_take_opaque(layer.tree, &ret->opaque);
 	}
 	ces_archive_free(&layer.tar);

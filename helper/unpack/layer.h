@@ -6,7 +6,7 @@
 #include "helper/unpack/stream.h"
 
 struct ces_layer_limits {
-	uint64_t max_bytes;   /* sum of the sizes of all files */
+	uint64_t max_bytes;   /* sum of all entries, see layer.c, count */
 	uint64_t max_entries; /* files, directories, symlinks, whiteouts, and directories made on
 				 the way */
 	uint64_t reserve;     /* bytes of the file system that stay free, and with them a part of

@@ -124,11 +124,45 @@ START_TEST(a_sparse_file_keeps_its_holes_and_cannot_exceed_the_cap)
 	ck_assert_msg(extract(&tar) == 0, "%s", err.text);
 	ck_assert_int_eq(look("root/sparse").st_size, 1000000000);
 	ck_assert_int_lt(look("root/sparse").st_blocks, 1000);
-	ck_assert_uint_eq(answer.bytes, 1000000000);
+	ck_assert_uint_eq(answer.bytes, 1000001536); /* whole blocks */
 	ck_assert_int_eq(truncate("root/sparse", 0), 0);
 	limits.max_bytes = 999999999;
 	ck_assert_int_eq(extract(&tar), -1);
 	ck_assert_int_eq(look("root/sparse").st_size, 0);
+	ck_assert_int_eq(err.code, CES_E_LIMIT);
+	free(tar.bytes);
+}
+END_TEST
+
+static const struct {
+	char type;
+	const char *name;
+	size_t length, blocks; /* of the file; that it counts for */
+} counted[] = {
+    {'0', "f", 0, 1},        {'0', "f", 1, 1},   {'0', "f", 4096, 1}, {'0', "f", 4097, 2},
+    {'0', "f", 8192, 2},     {'5', "d", 0, 1},   {'2', "l", 0, 1},    {'0', "a/b/c/f", 1, 4},
+    {'0', ".wh.gone", 0, 1}, {'5', "a/b", 0, 2},
+};
+
+/* (a user's limit would not hold against millions of small files) */
+START_TEST(an_entry_counts_in_whole_blocks_and_for_one_at_least)
+{
+	static char text[8193];
+	struct tar tar = {NULL, 0};
+
+	memset(text, 'x', counted[_i].length);
+	text[counted[_i].length] = '\0';
+	tar_add(&tar, &(struct tar_entry){.name = counted[_i].name,
+					  .type = counted[_i].type,
+					  .mode = 0755,
+					  .text = counted[_i].type == '2' ? "x" : text});
+	tar_end(&tar);
+	limits.max_bytes = counted[_i].blocks * 4096;
+	ck_assert_msg(extract(&tar) == 0, "%s", err.text);
+	ck_assert_uint_eq(answer.bytes, counted[_i].blocks * 4096);
+	ck_assert_int_eq(system("rm -rf root && mkdir root"), 0);
+	limits.max_bytes--;
+	ck_assert_int_eq(extract(&tar), -1);
 	ck_assert_int_eq(err.code, CES_E_LIMIT);
 	free(tar.bytes);
 }
@@ -328,6 +362,8 @@ END_TEST
 
 static void add(TCase *tests)
 {
+	tcase_add_loop_test(tests, an_entry_counts_in_whole_blocks_and_for_one_at_least, 0,
+			    CES_COUNT(counted));
 	tcase_add_loop_test(tests, a_hostile_layer_is_refused_with_its_reason, 0, CES_COUNT(bad));
 	tcase_add_test(tests, an_error_names_the_entry_in_printable_characters);
 	tcase_add_loop_test(tests, too_many_entries_are_stopped_whatever_they_are, 0, 7);
