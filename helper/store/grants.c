@@ -17,6 +17,10 @@
 
 #define TEMPORARY "new"
 
+/* Of one file. A collector reads all grants while it holds the store's lock, and removes nothing if
+ * it cannot read one. No program starts with more words than this (execve(2)). */
+#define GRANT_MAX (1024u * 1024)
+
 static int open_grants(const struct ces_store *store, uid_t uid, int *ret, struct ces_error *err)
 {
 	char name[16];
@@ -49,6 +53,8 @@ static int encode(const struct ces_grant *grant, struct ces_bytes *ret, struct c
 	if (ces_wire_encode(&ces_grant_schema, grant, &first, &length, err) < 0 ||
 	    ces_wire_encode(&ces_image_record_schema, &grant->image, &second, &more, err) < 0)
 		return -1;
+	if (length + more > GRANT_MAX)
+		return ces_error_set(err, CES_E_IMAGE, "the image's configuration is too long");
 	ret->bytes = malloc(length + more);
 	if (ret->bytes == NULL)
 		return ces_error_set(err, CES_E_HOST, "out of memory");

@@ -300,6 +300,37 @@ START_TEST(a_name_that_is_not_a_grants_is_passed_over)
 }
 END_TEST
 
+/* (an image with megabytes of environment: a grant that cannot be read would keep every layer of
+ * everyone's) */
+START_TEST(a_grant_that_would_be_too_long_to_read_is_not_given)
+{
+	static char value[65536], *env[16];
+	struct ces_grant grant = {.reference = (char[]){REFERENCE},
+				  .user = (char[]){"me"},
+				  .top_digest = (char[]){D1},
+				  .digest = (char[]){D1},
+				  .pulled = 1,
+				  .image = {.env = {env, CES_COUNT(env)}}};
+	struct seen seen = {0};
+	int given = 0;
+
+	memset(value, 'x', sizeof(value) - 1);
+	for (size_t i = 0; i < CES_COUNT(env); i++)
+		env[i] = value;
+	env[0] = value + 1000; /* (the record alone fits) */
+	for (int tries = 0; given == 0; tries++) {
+		ck_assert_int_lt(tries, 10);
+		given = ces_store_write_grant(&store, UID, &grant, &err);
+		seen.n = 0;
+		ck_assert_int_eq(ces_store_each_grant(&store, UID, see, &seen), 0);
+		ck_assert_int_eq(seen.n, 1);
+		env[0] -= 100;
+	}
+	ck_assert_int_eq(err.code, CES_E_IMAGE);
+	ck_assert(!is_there(store.grants, "1234/new"));
+}
+END_TEST
+
 /* ---- time ---- */
 
 static const struct {
@@ -434,6 +465,7 @@ int main(void)
 	    t, a_grant_is_read_as_it_was_given_and_no_byte_of_its_reference_becomes_a_path, 0,
 	    CES_COUNT(references));
 	tcase_add_test(t, a_reference_that_is_too_long_is_given_to_nobody);
+	tcase_add_test(t, a_grant_that_would_be_too_long_to_read_is_not_given);
 	tcase_add_test(t, another_account_with_the_same_number_has_no_grant);
 	tcase_add_loop_test(t, each_number_has_a_directory_of_its_own, 0, CES_COUNT(uids));
 	tcase_add_test(t, nothing_is_changed_in_a_users_directory_that_others_can_enter);
