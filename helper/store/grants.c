@@ -18,7 +18,7 @@
 #define TEMPORARY "new"
 
 /* Of one file. A collector reads all grants while it holds the store's lock, and removes nothing if
- * it cannot read one. No program starts with more words than this (execve(2)). */
+ * it cannot read one. The words and the environment of an image are a few KiB. */
 #define GRANT_MAX (1024u * 1024)
 
 static int open_grants(const struct ces_store *store, uid_t uid, int *ret, struct ces_error *err)
