@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/wire.h"
+#include "common/wire_field.h"
 #include "tests/unit/schemas.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -58,7 +58,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (int i = 0; i < 4; i++)
 			frame[6 + i] = (uint8_t)(rest >> 8 * i);
 	}
+	must(ces_wire_length(frame, size - 2) <= size - 2);
 	if (ces_wire_decode(schema, frame, size - 2, &object, &err) == 0) {
+		must(ces_wire_length(frame, size - 2) == size - 2);
 		again(schema, &object);
 		ces_wire_free(schema, &object);
 	} else {

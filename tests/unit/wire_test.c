@@ -329,6 +329,27 @@ START_TEST(the_type_of_a_frame_needs_a_whole_header)
 }
 END_TEST
 
+START_TEST(the_first_frame_of_bytes_ends_where_its_header_says_or_with_the_bytes)
+{
+	struct bytes frame = begin();
+	size_t whole = frame.n;
+	uint8_t two[2 * sizeof(frame.at)] = {0};
+
+	memcpy(two, frame.at, whole);
+	ck_assert_uint_eq(ces_wire_length(two, whole), whole);
+	ck_assert_uint_eq(ces_wire_length(two, whole + 9), whole);
+	two[6] = 5;
+	ck_assert_uint_eq(ces_wire_length(two, CES_WIRE_HEADER + 9), CES_WIRE_HEADER + 5);
+	ck_assert_uint_eq(ces_wire_length(two, CES_WIRE_HEADER + 5), CES_WIRE_HEADER + 5);
+	ck_assert_uint_eq(ces_wire_length(two, CES_WIRE_HEADER + 4), CES_WIRE_HEADER + 4);
+	ck_assert_uint_eq(ces_wire_length(two, CES_WIRE_HEADER - 1), 0);
+	memset(two + 6, 0xff, 4);
+	ck_assert_uint_eq(ces_wire_length(two, CES_WIRE_HEADER + 9), CES_WIRE_HEADER + 9);
+	two[0] = 'X';
+	ck_assert_uint_eq(ces_wire_length(two, CES_WIRE_HEADER + 9), 0);
+}
+END_TEST
+
 /* ---- the encoder ---- */
 
 static int encode(const struct sample *object)
@@ -402,6 +423,8 @@ int main(void)
 	tcase_add_test(decoder, a_name_is_printable_ascii_a_line_utf8_and_a_text_has_no_nul);
 	tcase_add_test(decoder, interleaved_lists_keep_their_order);
 	tcase_add_test(decoder, the_type_of_a_frame_needs_a_whole_header);
+	tcase_add_test(decoder,
+		       the_first_frame_of_bytes_ends_where_its_header_says_or_with_the_bytes);
 	tcase_add_test(decoder, the_encoder_applies_the_same_caps);
 	tcase_add_test(decoder, the_encoder_refuses_what_the_decoder_would_miss);
 	suite_add_tcase(suite, decoder);
