@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,6 +35,7 @@ struct walk {
 	const char *cut; /* NULL: nothing was left out */
 	bool changed;
 	char path[PATH_MAX * 2];
+	size_t names; /* in memory, of all levels */
 };
 
 static void cut(struct walk *w, const char *why)
@@ -204,13 +206,71 @@ static void list_one(struct walk *w, int parent, const char *name, const struct 
 	}
 }
 
-static size_t names; /* in memory, of all levels */
+/* The names of a directory, one after the other, each with its NUL. */
+struct names {
+	char *bytes, **v;
+	size_t length, n;
+};
 
-/* Takes an entry's name if there is room. (More are counted, and forgotten.) */
-static int has_room(const struct dirent *entry)
+static int by_name(const void *a, const void *b)
 {
-	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-	       names++ < CES_MANIFEST_FILES;
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void free_names(struct names *names)
+{
+	free(names->bytes);
+	free(names->v);
+}
+
+/* Copies the names, up to the bound of files, which is one for all levels. Returns whether the
+ * directory could be read. */
+static bool copy_names(struct walk *w, DIR *dir, FILE *to, size_t *ret_n)
+{
+	const struct dirent *entry;
+
+	for (;;) {
+		errno = 0;
+		entry = readdir(dir);
+		if (entry == NULL)
+			return errno == 0;
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (w->names == CES_MANIFEST_FILES || ces_now_ms() > w->until) {
+			cut(w, w->names == CES_MANIFEST_FILES ? "number of files" : "time");
+			return true;
+		}
+		if (fwrite(entry->d_name, strlen(entry->d_name) + 1, 1, to) != 1)
+			return false;
+		w->names++;
+		++*ret_n;
+	}
+}
+
+/* Reads the names of a directory in order. -1 if it cannot be read. */
+static int read_names(struct walk *w, int fd, struct names *ret)
+{
+	CES_CLEANUP_FD int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CES_CLEANUP_DIR DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	FILE *to = dir == NULL ? NULL : open_memstream(&ret->bytes, &ret->length);
+	bool whole;
+	char *at;
+
+	if (dir != NULL)
+		(void)ces_steal_fd(&copy);
+	if (to == NULL)
+		return -1;
+	whole = copy_names(w, dir, to, &ret->n);
+	if (fclose(to) != 0 || !whole)
+		return -1;
+	ret->v = calloc(ret->n + 1, sizeof(*ret->v));
+	if (ret->v == NULL)
+		return -1;
+	at = ret->bytes;
+	for (size_t i = 0; i < ret->n; i++, at += strlen(at) + 1)
+		ret->v[i] = at;
+	qsort(ret->v, ret->n, sizeof(*ret->v), by_name);
+	return 0;
 }
 
 static void list_directory(struct walk *w, int fd, size_t level);
@@ -252,41 +312,33 @@ static bool enter(struct walk *w, const char *name)
 	return true;
 }
 
-/* Reads the names of a directory in order, up to the bound of files, which is one for all levels.
- */
 static void list_directory(struct walk *w, int fd, size_t level)
 {
-	size_t length = strlen(w->path), before = names;
+	size_t length = strlen(w->path), before = w->names;
 	struct stat st = {.st_mode = S_IFDIR};
-	struct dirent **list = NULL;
-	int n = scandirat(fd, ".", &list, has_room, alphasort);
+	struct names names = {0};
+	bool unread = read_names(w, fd, &names) < 0;
 
-	if (n < 0)
+	if (unread)
 		cut(w, "a directory that cannot be read");
-	else if (names > CES_MANIFEST_FILES)
-		cut(w, "number of files");
-	if (n <= 0 && length > 0 && goes_on(w)) /* (its name is an output too) */
+	if ((unread || names.n == 0) && length > 0 && goes_on(w)) /* (its name is an output too) */
 		list_one(w, fd, ".", &st,
-			 n < 0            ? "it cannot be read"
-			 : names > before ? "a bound was reached"
+			 unread           ? "it cannot be read"
+			 : w->cut != NULL ? "a bound was reached"
 					  : NULL);
-	for (int i = 0; i < n && goes_on(w); i++) {
-		const char *name = list[i]->d_name;
-
-		if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	for (size_t i = 0; names.v != NULL && i < names.n && goes_on(w); i++) {
+		if (fstatat(fd, names.v[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
 			w->changed = true; /* it is gone */
-		else if (!enter(w, name))
+		else if (!enter(w, names.v[i]))
 			cut(w, "length of a path");
 		else if (S_ISDIR(st.st_mode))
-			visit_directory(w, fd, name, &st, level);
+			visit_directory(w, fd, names.v[i], &st, level);
 		else
-			list_one(w, fd, name, &st, NULL);
+			list_one(w, fd, names.v[i], &st, NULL);
 		w->path[length] = '\0';
 	}
-	for (int i = 0; i < n; i++)
-		free(list[i]);
-	free(list);
-	names = before;
+	w->names = before;
+	free_names(&names);
 }
 
 void ces_list_walk(int dirfd, const struct ces_list_job *job, struct ces_list_check *check,

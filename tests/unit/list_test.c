@@ -461,19 +461,20 @@ START_TEST(an_empty_directory_is_listed_and_its_name_is_checked)
 }
 END_TEST
 
-static bool fails;
+static int reads = -1; /* that a directory gives before it fails */
+static bool endless;   /* it goes on for ever */
 
-int scandirat(int dir, const char *path, struct dirent ***ret, int (*filter)(const struct dirent *),
-	      int (*compare)(const struct dirent **, const struct dirent **))
+struct dirent *readdir(DIR *dir)
 {
-	int (*next)(int, const char *, struct dirent ***, int (*)(const struct dirent *),
-		    int (*)(const struct dirent **, const struct dirent **)) =
-	    (int (*)(int, const char *, struct dirent ***, int (*)(const struct dirent *),
-		     int (*)(const struct dirent **, const struct dirent **)))dlsym(RTLD_NEXT,
-										    "scandirat");
+	static struct dirent one = {.d_name = "a"};
+	struct dirent *(*next)(DIR *) = (struct dirent * (*)(DIR *)) dlsym(RTLD_NEXT, "readdir");
 
+	if (endless)
+		return &one;
+	if (reads < 0 || reads-- > 0)
+		return next(dir);
 	errno = EIO;
-	return fails ? -1 : next(dir, path, ret, filter, compare);
+	return NULL;
 }
 
 START_TEST(a_directory_that_cannot_be_read_is_no_whole_list)
@@ -482,12 +483,25 @@ START_TEST(a_directory_that_cannot_be_read_is_no_whole_list)
 	struct ces_list_answer answer = {0};
 
 	put_file(directory, "a", "");
-	fails = true;
+	reads = _i;
 	json_object_put(walk_of(directory, &job, &answer));
-	fails = false;
+	reads = -1;
 	ck_assert_uint_eq(answer.state, CES_LIST_CUT);
 	ck_assert_uint_eq(answer.check, CES_LIST_FAILED);
 	ck_assert_int_eq(unlinkat(directory, "a", 0), 0);
+}
+END_TEST
+
+START_TEST(a_directory_without_end_is_read_up_to_the_bound)
+{
+	struct ces_list_job job = {.run = "0123456789", .most = {100000, 100, 4}, .check = "{}"};
+	struct ces_list_answer answer = {0};
+
+	endless = true;
+	json_object_put(walk_of(directory, &job, &answer));
+	endless = false;
+	ck_assert_uint_eq(answer.state, CES_LIST_CUT);
+	ck_assert_uint_eq(answer.files, 0); /* (there is no such file) */
 }
 END_TEST
 
@@ -508,6 +522,7 @@ int main(void)
 	tcase_add_test(t, an_identifier_is_found_wherever_the_pieces_of_a_line_end);
 	tcase_add_test(t, a_tree_is_listed_in_order_and_to_its_bounds);
 	tcase_add_test(t, an_empty_directory_is_listed_and_its_name_is_checked);
-	tcase_add_test(t, a_directory_that_cannot_be_read_is_no_whole_list);
+	tcase_add_loop_test(t, a_directory_that_cannot_be_read_is_no_whole_list, 0, 3);
+	tcase_add_test(t, a_directory_without_end_is_read_up_to_the_bound);
 	return run_suite("list", t);
 }
