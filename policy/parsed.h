@@ -9,7 +9,7 @@
 
 #include "policy/decide.h"
 
-#define CES_PARSE_MAGIC  0x3553524150534543ull /* changes with the meaning of a field */
+#define CES_PARSE_MAGIC  0x3653524150534543ull /* changes with the meaning of a field */
 #define CES_PARSE_BYTES  (4u * 1024 * 1024)    /* the longest file */
 #define CES_PARSE_FILES  (64u * 1024 * 1024)   /* all the evidence of a digest */
 #define CES_DECODE_MS    10000                 /* for a request to come */

@@ -26,7 +26,7 @@ struct ces_host {
 	bool audit_syslog;
 };
 
-#define CES_ORDER_MAGIC 0x3452445253454331ull /* changes with the meaning of a field */
+#define CES_ORDER_MAGIC 0x3552445253454331ull /* changes with the meaning of a field */
 
 struct ces_order {
 	uint64_t magic, size; /* of this struct */

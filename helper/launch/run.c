@@ -51,8 +51,9 @@ static int load_image(struct ces_plan *plan, struct ces_grant *grant, struct ces
 		    "your copy of %s is not the version that was approved; pull it again",
 		    reference);
 	plan->image = &grant->image;
+	/* (its layers: none, or too many) */
 	if (plan->image->digest == NULL || strcmp(plan->image->digest, grant->digest) != 0 ||
-	    plan->image->diff_ids.n > CES_LAYERS_MAX || plan->image->uid >= CES_IDMAP_SPAN ||
+	    plan->image->diff_ids.n - 1 >= CES_LAYERS_MAX || plan->image->uid >= CES_IDMAP_SPAN ||
 	    plan->image->gid >= CES_IDMAP_SPAN || plan->image->stop_signal >= NSIG ||
 	    !ces_store_proves(&plan->session->store, plan->image))
 		return ces_error_set(err, CES_E_NOTFOUND, GONE, reference);

@@ -143,7 +143,8 @@ static int need(struct ces_steps *s, const struct ces_step *step, struct ces_err
 {
 	struct ces_strings diff_ids = {s->diff_ids, step->length / sizeof(s->layers[0])};
 
-	if (step->length % sizeof(s->layers[0]) != 0 || step->length > sizeof(s->layers))
+	/* (none, or too many) */
+	if (step->length % sizeof(s->layers[0]) != 0 || step->length - 1 >= sizeof(s->layers))
 		return ces_steps_refuse(err);
 	memcpy(s->layers, step->bytes, step->length);
 	for (s->n = 0; s->n < diff_ids.n; s->n++) {

@@ -19,7 +19,7 @@
 
 /* Of one file. A collector reads all grants while it holds the store's lock, and removes nothing if
  * it cannot read one. The words and the environment of an image are a few KiB. */
-#define GRANT_MAX (1024u * 1024)
+#define GRANT_MAX (256u * 1024)
 
 static int open_grants(const struct ces_store *store, uid_t uid, int *ret, struct ces_error *err)
 {
@@ -132,7 +132,7 @@ static void show_grant(int dir, const char *name, void *context)
 	struct ces_grant grant;
 	struct ces_error err;
 
-	/* 64 hex digits; temporary names are longer */
+	/* 64 hex digits; a temporary name has others */
 	if (strlen(name) != 64)
 		return;
 	fd = ces_store_open_file(dir, name);

@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/event.h"
+#include "common/worker_order.h"
 #include "helper/session/report.h"
 #include "helper/store/quota.h"
 #include "helper/store/serve_internal.h"
@@ -130,6 +131,8 @@ int ces_serve_commit(struct ces_serving *s, const struct ces_wish *wish, struct 
 	const struct ces_store *store = s->pull->store;
 	struct ces_pull_layer *layer = &s->pull->layers[wish->layer];
 
+	if (wish->size > CES_LAYER_BYTES_MAX)
+		return ces_serve_refuse(err);
 	if (settled(s, wish->layer, err) < 0 ||
 	    ces_store_note_layer(layer->staging, wish->size, layer->digest, err) < 0 ||
 	    ces_root_ask(step_of(CES_STEP_COMMIT, layer), NULL, 0, NULL, NULL, err) < 0 ||

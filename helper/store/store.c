@@ -103,14 +103,17 @@ static int commit(const struct ces_store *store, const char *name, int parent, c
 	return 0;
 }
 
-/* A mark that cannot be read for want of a descriptor or memory is no damaged one: live runs may
- * have the layer. */
+/* What cannot be read for want of a descriptor or memory is not damaged: live runs may have it. */
+static bool is_shortage(void)
+{
+	return errno == ENFILE || errno == EMFILE || errno == ENOMEM || errno == EIO;
+}
+
 static bool layer_spoilt(const struct ces_store *store, const char *diff_id, const void *wanted)
 {
 	(void)wanted;
 	errno = 0;
-	return ces_store_is_torn(store, diff_id) && errno != ENFILE && errno != EMFILE &&
-	       errno != ENOMEM && errno != EIO;
+	return ces_store_is_torn(store, diff_id) && !is_shortage();
 }
 
 int ces_store_commit_layer(const struct ces_store *store, const char *name, const char *diff_id,
@@ -191,7 +194,8 @@ bool ces_store_same_layers(const struct ces_strings *one, const struct ces_strin
 static bool image_spoilt(const struct ces_store *store, const char *digest, const void *wanted)
 {
 	(void)digest;
-	return !ces_store_proves(store, wanted);
+	errno = 0;
+	return !ces_store_proves(store, wanted) && !is_shortage();
 }
 
 int ces_store_write_document(int dir, const char *name, const struct ces_bytes *document,

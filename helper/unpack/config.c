@@ -14,8 +14,8 @@
 #define ARGS_MAX   256
 #define ENV_MAX    512
 #define VALUE_MAX  65536
-#define RECORD_MAX (2 * 1024 * 1024) /* all strings together: the record must fit a frame */
-#define RTMIN      34                /* as Docker counts: the C library's, not the kernel's */
+#define RECORD_MAX (192 * 1024) /* all strings together: the record must fit a grant */
+#define RTMIN      34           /* as Docker counts: the C library's, not the kernel's */
 #define RTMAX      64
 
 static int signal_by_name(const char *name, uint64_t *ret)

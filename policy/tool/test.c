@@ -90,8 +90,6 @@ static int set_request(struct asked *a, const struct ces_case *one, struct ces_e
 	    .bind_destinations = {a->destination_list, one->binds.n},
 	    .bind_read_only = {a->read_only, one->binds.n},
 	};
-	if (one->image != NULL)
-		(void)ces_reference_parse(one->image, &a->request.reference, NULL);
 	if (one->binds.n > GROUPS_MAX)
 		return ces_error_set(err, CES_E_USAGE, "more than %d binds", GROUPS_MAX);
 	for (size_t i = 0; i < one->binds.n; i++)
@@ -263,6 +261,18 @@ static uint64_t signers_of(const struct ces_decision_signers *keys, const struct
 	return by;
 }
 
+static int decide(const struct ces_policy *policy, struct asked *asked, time_t now,
+		  struct ces_error *err)
+{
+	struct ces_request *request = &asked->request;
+
+	if (request->image != NULL &&
+	    ces_reference_parse(request->image, &request->reference, err) != 0)
+		return -1;
+	return ces_decide(policy, &asked->caller, request, &asked->facts, now,
+			  &asked->answer.decision, err);
+}
+
 static int decide_case(struct test *test, size_t i, struct asked *asked, struct ces_error *err)
 {
 	const struct ces_case *one = &test->cases->v[i];
@@ -271,8 +281,7 @@ static int decide_case(struct test *test, size_t i, struct asked *asked, struct 
 
 	if (set_asked(asked, test->policy, one, err) != 0)
 		return ces_error_context(err, "case \"%s\"", one->name);
-	answer->allowed = ces_decide(test->policy, &asked->caller, &asked->request, &asked->facts,
-				     now, &answer->decision, &answer->err) == 0;
+	answer->allowed = decide(test->policy, asked, now, &answer->err) == 0;
 	if (answer->allowed)
 		answer->allowed = decide_demand(&answer->decision, one, now, &answer->err) == 0;
 	if (answer->allowed)
@@ -298,8 +307,7 @@ int ces_case_decide(const struct ces_policy *policy, const struct ces_case *one,
 				   : set_asked(asked, policy, one, err);
 
 	if (result == 0)
-		result = ces_decide(policy, &asked->caller, &asked->request, &asked->facts, now,
-				    &asked->answer.decision, err);
+		result = decide(policy, asked, now, err);
 	free(asked);
 	return result;
 }

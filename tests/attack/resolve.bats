@@ -62,8 +62,9 @@ ends() # CASE WORDS [IMAGE]
 	for c in job job-digest; do ends $c "$may_not"; done
 }
 
-@test "a layer without two digests, or beyond the 127th, ends the pull" {
-	for c in digest diff-id layers layer layer-far look; do ends $c "$may_not"; done
+@test "a layer without two digests, or beyond the 127th, or of 1 TiB, and an image without a layer end the pull" {
+	for c in digest diff-id layers layer layer-far layer-size look; do ends $c "$may_not"; done
+	ends no-layers 'ces-store asked for what it may not have'
 }
 
 @test "a part that the documents do not name is refused: a manifest, a configuration, a layer, a diff_id" {

@@ -65,11 +65,7 @@ def add(layers):
 
 def needed(n=1):
     layers = [(digest(i), digest(1000 + i)) for i in range(n)]
-    if n == 0:
-        looked(sha256(b" "))
-        wish("BYTES", b" ", number=CONFIG)
-    else:
-        named(layers)
+    named(layers)
     add(layers)
     wish("NEED")
     answer()
@@ -80,9 +76,19 @@ def unpacking(layer=0):
     return answer()[1] + answer()[1]
 
 
-def assembling():
-    needed(0)
-    wish("IMAGE")
+def fetched():
+    """Has a whole layer: an empty archive. Returns its digest."""
+    tar = bytes(1024)
+    name = sha256(tar)
+    named([(name, name)])
+    wish("LAYER", digest=name, diff_id=name, size=len(tar))
+    wish("NEED")
+    answer()
+    out, into = unpacking()
+    os.write(into, tar)
+    os.close(into)
+    os.read(out, 65536)
+    return name
 
 
 def record(diff_ids=(), uid=0, command=()):
@@ -94,8 +100,10 @@ def record(diff_ids=(), uid=0, command=()):
 
 
 def assembled(frame):
-    assembling()
-    wish("BYTES", frame, number=RECORD)
+    name = fetched()
+    wish("COMMIT", size=1)
+    wish("IMAGE")
+    wish("BYTES", frame(name), number=RECORD)
     wish("DONE")
 
 
@@ -134,17 +142,7 @@ def too_long():
 
 
 def opaque(path):
-    """Acts on a whole layer: an empty archive."""
-    tar = bytes(1024)
-    name = sha256(tar)
-    named([(name, name)])
-    wish("LAYER", digest=name, diff_id=name, size=len(tar))
-    wish("NEED")
-    answer()
-    out, into = unpacking()
-    os.write(into, tar)
-    os.close(into)
-    os.read(out, 65536)
+    fetched()
     wish("OPAQUE", path)
 
 
@@ -177,6 +175,8 @@ CASES = {
     "digest": lambda: in_turn(looked, lambda: wish("LAYER", digest=b"../../../etc", diff_id=digest(1))),
     "diff-id": lambda: in_turn(looked, lambda: wish("LAYER", digest=digest(1), diff_id=b"sha256:../x")),
     "layers": lambda: needed(128),
+    "no-layers": lambda: in_turn(lambda: looked(sha256(b" ")), lambda: wish("BYTES", b" ", number=CONFIG), lambda: wish("NEED")),
+    "layer-size": lambda: in_turn(fetched, lambda: wish("COMMIT", size=1 << 40)),
     "foreign-manifest": lambda: in_turn(lambda: wish("BYTES", b"{}", number=CHOSEN), looked),
     "foreign-config": lambda: in_turn(lambda: named([(digest(1), digest(2))], config_digest=digest(9)),
                                       lambda: add([(digest(1), digest(2))]), lambda: wish("NEED")),
@@ -196,10 +196,10 @@ CASES = {
     "progress": lambda: in_turn(needed, lambda: wish("PROGRESS", number=9)),
     "flood": flood,
     "unassembled": lambda: in_turn(needed, lambda: wish("DONE")),
-    "record": lambda: assembled(b"nothing of the kind"),
-    "record-layers": lambda: assembled(record([digest(1)])),
+    "record": lambda: assembled(lambda name: b"nothing of the kind"),
+    "record-layers": lambda: assembled(lambda name: record([digest(1)])),
     "record-lied": lied,
-    "record-uid": lambda: assembled(record(uid=70000)),
+    "record-uid": lambda: assembled(lambda name: record([name], uid=70000)),
     "code": lambda: wish("FAILED", b"of course", number=2),
     "words": lambda: wish("FAILED", b"\x1b[31mred\nces: all is well", number=5),
     "dead": lambda: sys.exit(0),

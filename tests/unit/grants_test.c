@@ -304,7 +304,7 @@ END_TEST
  * everyone's) */
 START_TEST(a_grant_that_would_be_too_long_to_read_is_not_given)
 {
-	static char value[65536], *env[16];
+	static char value[65536], *env[4];
 	struct ces_grant grant = {.reference = (char[]){REFERENCE},
 				  .user = (char[]){"me"},
 				  .top_digest = (char[]){D1},

@@ -156,20 +156,27 @@ START_TEST(the_map_is_that_of_the_identity)
 }
 END_TEST
 
+static char *one_layer[] = {(char *)D2};
+#define ONE                                                                                        \
+	{                                                                                          \
+		one_layer, 1                                                                       \
+	}
+
 /* An image record that a torn disk or another version could have left. */
 static const struct {
 	struct ces_image_record image;
 	bool good;
 } images[] = {
-    {{.digest = D1}, true},
-    {{.digest = D1, .uid = 65535, .gid = 65535, .stop_signal = 64}, true},
-    {{.digest = NULL}, false},
-    {{.digest = D2}, false},
-    {{.digest = D1, .uid = 65536}, false},
-    {{.digest = D1, .gid = 65536}, false},
-    {{.digest = D1, .uid = 1ull << 32}, false},
-    {{.digest = D1, .stop_signal = 65}, false},
-    {{.digest = D1, .stop_signal = UINT64_MAX}, false},
+    {{.digest = D1, .diff_ids = ONE}, true},
+    {{.digest = D1, .diff_ids = ONE, .uid = 65535, .gid = 65535, .stop_signal = 64}, true},
+    {{.digest = NULL, .diff_ids = ONE}, false},
+    {{.digest = D1}, false},
+    {{.digest = D2, .diff_ids = ONE}, false},
+    {{.digest = D1, .diff_ids = ONE, .uid = 65536}, false},
+    {{.digest = D1, .diff_ids = ONE, .gid = 65536}, false},
+    {{.digest = D1, .diff_ids = ONE, .uid = 1ull << 32}, false},
+    {{.digest = D1, .diff_ids = ONE, .stop_signal = 65}, false},
+    {{.digest = D1, .diff_ids = ONE, .stop_signal = UINT64_MAX}, false},
     {{.digest = D1, .diff_ids = {NULL, CES_LAYERS_MAX + 1}}, false},
 };
 

@@ -324,16 +324,14 @@ START_TEST(a_record_that_is_no_record_is_not_stored)
 }
 END_TEST
 
-START_TEST(an_image_of_no_layers_takes_nothing)
+/* (a run of it would look like one that an older CES has entered) */
+START_TEST(an_image_of_no_layers_is_refused)
 {
 	make_image(0);
-	good_record();
-	reach(CES_ASSEMBLING);
-	say_record();
-	SAY(.kind = CES_WISH_DONE);
-	ck_assert_msg(serve() == 0, "%s", err.text);
-	ck_assert_uint_eq(pull.bytes, 0);
-	ck_assert_uint_eq(count(store.images), 1);
+	reach(CES_FETCHING);
+	ck_assert_int_eq(serve(), -1);
+	ck_assert_str_eq(err.text, "ces-store asked for what it may not have");
+	ck_assert_uint_eq(count(store.images), 0);
 }
 END_TEST
 
@@ -372,7 +370,7 @@ int main(void)
 	tcase_add_loop_test(t, a_record_of_other_layers_or_of_a_user_out_of_bounds_is_not_stored, 0,
 			    9);
 	tcase_add_loop_test(t, a_record_that_is_no_record_is_not_stored, 0, 4);
-	tcase_add_test(t, an_image_of_no_layers_takes_nothing);
+	tcase_add_test(t, an_image_of_no_layers_is_refused);
 	tcase_add_test(t, when_the_signatures_cannot_be_kept_the_pull_fails);
 	return run_pulls("image of a pull", t);
 }

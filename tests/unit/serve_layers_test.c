@@ -240,6 +240,20 @@ START_TEST(what_was_committed_can_be_unpacked_anew_and_must_be_whole_anew)
 }
 END_TEST
 
+/* (its size counts for all who have it) */
+START_TEST(a_layer_larger_than_any_may_be_is_not_committed)
+{
+	make_image(2);
+	reach(CES_FETCHING);
+	SAY(.kind = CES_WISH_CLAIM, .layer = 1);
+	SAY(.kind = CES_WISH_UNPACK, .layer = 1);
+	SAY(.kind = CES_WISH_COMMIT, .layer = 1,
+	    .size = _i == 0 ? CES_LAYER_BYTES_MAX + 1 : UINT64_MAX);
+	refused();
+	ck_assert_uint_eq(count(store.layers), 0);
+}
+END_TEST
+
 START_TEST(a_layer_is_committed_when_its_worker_has_done_its_job)
 {
 	make_image(2);
@@ -247,7 +261,7 @@ START_TEST(a_layer_is_committed_when_its_worker_has_done_its_job)
 	SAY(.kind = CES_WISH_CLAIM, .layer = 1);
 	SAY(.kind = CES_WISH_UNPACK, .layer = 1);
 	SAY(.kind = CES_WISH_OPAQUE, .layer = 1, .bytes = "directory");
-	SAY(.kind = CES_WISH_COMMIT, .layer = 1, .size = _i == 0 ? 1000 : UINT64_MAX);
+	SAY(.kind = CES_WISH_COMMIT, .layer = 1, .size = _i == 0 ? 1000 : CES_LAYER_BYTES_MAX);
 	note_steps(0);
 	served();
 	ck_assert_str_eq(steps, "lock\n" UNPACKED "trusted.overlay.opaque=y directory\nlock\n");
@@ -449,6 +463,7 @@ int main(void)
 	tcase_add_loop_test(t, when_a_step_of_unpacking_fails_nothing_is_started, 0, 2);
 	tcase_add_loop_test(t, a_layer_is_unpacked_once_at_a_time_and_three_layers_at_once, 0, 2);
 	tcase_add_test(t, what_was_committed_can_be_unpacked_anew_and_must_be_whole_anew);
+	tcase_add_loop_test(t, a_layer_larger_than_any_may_be_is_not_committed, 0, 2);
 	tcase_add_loop_test(t, a_layer_is_committed_when_its_worker_has_done_its_job, 0, 2);
 	tcase_add_loop_test(t, a_layer_whose_worker_did_not_do_its_job_is_not_committed, 0, 4);
 	tcase_add_loop_test(

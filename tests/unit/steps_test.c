@@ -51,8 +51,11 @@ START_TEST(each_step_has_its_time_and_any_other_time_ends_the_request)
 		if (kind == CES_STEP_UNPACK)
 			goto done;
 	}
-	(void)ask_with(wanted, kind == CES_STEP_MARK ? "directory" : NULL,
-		       kind == CES_STEP_MARK ? 9 : 0);
+	if (kind == CES_STEP_NEED)
+		(void)ask_with(wanted, D1, sizeof(D1));
+	else
+		(void)ask_with(wanted, kind == CES_STEP_MARK ? "directory" : NULL,
+			       kind == CES_STEP_MARK ? 9 : 0);
 	ck_assert_msg(refused_by_root() == (may_come[kind][turn] != 'x'), "%s", err.text);
 done:
 	end_all();

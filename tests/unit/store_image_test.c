@@ -36,6 +36,17 @@ int renameat2(int from_dir, const char *from, int dir, const char *to, unsigned 
 	return (int)syscall(SYS_renameat2, from_dir, from, dir, to, flags);
 }
 
+static bool shortage; /* of memory, when a manifest is read */
+
+int fstat(int fd, struct stat *ret)
+{
+	if (shortage && strcmp(name_of_fd(fd), "manifest") == 0) {
+		errno = ENOMEM;
+		return -1;
+	}
+	return (int)syscall(SYS_fstat, fd, ret);
+}
+
 int fdatasync(int fd)
 {
 	return step("sync") ? -1 : (int)syscall(SYS_fdatasync, fd);
@@ -135,6 +146,17 @@ START_TEST(an_image_whose_documents_are_not_those_of_its_digests_makes_room_for_
 }
 END_TEST
 
+START_TEST(an_image_that_cannot_be_read_now_stays)
+{
+	ck_assert_int_eq(commit(), 0);
+	shortage = true;
+	ck_assert_int_eq(commit(), 0);
+	shortage = false;
+	ck_assert(is_whole());
+	ck_assert_uint_eq(count(store.staging) + count(store.trash), 0);
+}
+END_TEST
+
 /* What a ces-store that was taken over could put together. */
 static const struct {
 	const char *digest, *config, *layer;
@@ -203,6 +225,7 @@ int main(void)
 	tcase_add_test(t, a_configuration_is_read_with_its_nul_up_to_a_bound);
 	tcase_add_loop_test(
 	    t, an_image_whose_documents_are_not_those_of_its_digests_makes_room_for_the_next, 0, 2);
+	tcase_add_test(t, an_image_that_cannot_be_read_now_stays);
 	tcase_add_loop_test(t, a_record_is_of_the_documents_that_its_digests_are_of, 0,
 			    CES_COUNT(records));
 	tcase_add_loop_test(t, when_a_step_of_storing_an_image_fails_nothing_of_it_stays, 0, 7);

@@ -421,6 +421,33 @@ START_TEST(a_hostile_or_foreign_configuration_is_refused_with_its_reason)
 }
 END_TEST
 
+/* (a grant has room for so much) */
+START_TEST(all_words_of_a_configuration_together_have_192_kib)
+{
+	size_t all = 192 * 1024;
+	char *text = malloc(all + 1000), *at;
+	struct ces_config config;
+
+	at = text + sprintf(text, "{\"os\":\"linux\",\"architecture\":\"@\",\"rootfs\":{\"type\":"
+				  "\"layers\",\"diff_ids\":[\"" A "\"]},\"config\":{\"Env\":[");
+	for (int i = 0; i < 4; i++) {
+		size_t length = all / 4 + (i == 3 ? (size_t)_i : 0);
+
+		at += sprintf(at, "%s\"A=", i > 0 ? "," : "");
+		memset(at, 'x', length - 2);
+		at = stpcpy(at + length - 2, "\"");
+	}
+	strcpy(at, "]}}");
+	if (_i == 0) {
+		ck_assert_msg(parse_config(text, 1, &config) == 0, "%s", err.text);
+		ces_config_free(&config);
+	} else {
+		refused(parse_config(text, 1, &config), "\"Env\" is too long");
+	}
+	free(text);
+}
+END_TEST
+
 static const struct {
 	const char *text;
 	int number; /* -1: refused */
@@ -463,6 +490,7 @@ int main(void)
 	tcase_add_loop_test(tests, an_empty_configuration_is_accepted, 0, 4);
 	tcase_add_loop_test(tests, a_hostile_or_foreign_configuration_is_refused_with_its_reason, 0,
 			    CES_COUNT(bad_configs));
+	tcase_add_loop_test(tests, all_words_of_a_configuration_together_have_192_kib, 0, 2);
 	tcase_add_loop_test(tests, stop_signals_are_read_in_all_their_forms, 0, CES_COUNT(signals));
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_NORMAL);
