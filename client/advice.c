@@ -107,11 +107,16 @@ void ces_advice_refusal(const struct ces_event_error *refusal, const struct ces_
 	const char *image = options->request.image;
 	struct ces_event_error shown = *refusal;
 	struct ces_reference known;
+	struct ces_error why;
 	char name[CES_REFERENCE_MAX];
 	bool found = refusal->rule != NULL && strcmp(refusal->rule, "registries") == 0 &&
 		     image != NULL && find_registry(image, &known);
 	bool wait = may_wait(refusal, options);
 
+	/* (CES itself says no more than that it is no name) */
+	if (refusal->code == CES_E_USAGE && image != NULL &&
+	    ces_reference_parse(image, &known, &why) < 0)
+		shown.text = why.text;
 	if (found || wait)
 		shown.contact = NULL;
 	ces_say_refusal(&shown);

@@ -40,11 +40,11 @@ int ces_perform_check(struct ces_options *options, struct ces_error *err)
 
 	if (check_gpu(options, err) < 0)
 		return -1;
-	/* (before a user types a token for nothing) */
 	if ((request->verb == CES_VERB_PULL || request->verb == CES_VERB_RUN) &&
-	    request->image != NULL &&
-	    (ces_advice_check(request->image, err) < 0 ||
-	     ces_reference_parse(request->image, &reference, err) < 0))
+	    request->image != NULL && ces_advice_check(request->image, err) < 0)
+		return -1;
+	/* (before a user types a token for nothing) */
+	if (request->username != NULL && ces_reference_parse(request->image, &reference, err) < 0)
 		return -1;
 	if (request->verb == CES_VERB_PULL && (request->flags & CES_FLAG_EXPLAIN) == 0 &&
 	    ces_token_take(options, err) < 0)
