@@ -210,6 +210,7 @@ static void list_one(struct walk *w, int parent, const char *name, const struct 
 struct names {
 	char *bytes, **v;
 	size_t length, n;
+	bool cut; /* there are more */
 };
 
 static int by_name(const void *a, const void *b)
@@ -225,7 +226,7 @@ static void free_names(struct names *names)
 
 /* Copies the names, up to the bound of files, which is one for all levels. Returns whether the
  * directory could be read. */
-static bool copy_names(struct walk *w, DIR *dir, FILE *to, size_t *ret_n)
+static bool copy_names(struct walk *w, DIR *dir, FILE *to, struct names *names)
 {
 	const struct dirent *entry;
 
@@ -238,12 +239,13 @@ static bool copy_names(struct walk *w, DIR *dir, FILE *to, size_t *ret_n)
 			continue;
 		if (w->names == CES_MANIFEST_FILES || ces_now_ms() > w->until) {
 			cut(w, w->names == CES_MANIFEST_FILES ? "number of files" : "time");
+			names->cut = true;
 			return true;
 		}
 		if (fwrite(entry->d_name, strlen(entry->d_name) + 1, 1, to) != 1)
 			return false;
 		w->names++;
-		++*ret_n;
+		names->n++;
 	}
 }
 
@@ -260,7 +262,7 @@ static int read_names(struct walk *w, int fd, struct names *ret)
 		(void)ces_steal_fd(&copy);
 	if (to == NULL)
 		return -1;
-	whole = copy_names(w, dir, to, &ret->n);
+	whole = copy_names(w, dir, to, ret);
 	if (fclose(to) != 0 || !whole)
 		return -1;
 	ret->v = calloc(ret->n + 1, sizeof(*ret->v));
@@ -323,9 +325,9 @@ static void list_directory(struct walk *w, int fd, size_t level)
 		cut(w, "a directory that cannot be read");
 	if ((unread || names.n == 0) && length > 0 && goes_on(w)) /* (its name is an output too) */
 		list_one(w, fd, ".", &st,
-			 unread           ? "it cannot be read"
-			 : w->cut != NULL ? "a bound was reached"
-					  : NULL);
+			 unread      ? "it cannot be read"
+			 : names.cut ? "a bound was reached"
+				     : NULL);
 	for (size_t i = 0; names.v != NULL && i < names.n && goes_on(w); i++) {
 		if (fstatat(fd, names.v[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
 			w->changed = true; /* it is gone */

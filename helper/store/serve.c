@@ -233,11 +233,19 @@ static int find_user(struct ces_serving *s, const struct ces_wish *wish, struct 
 		   : ces_serve_hand_out(s, &fd, err);
 }
 
+static bool same_layers(const struct ces_pull *pull, const struct ces_strings *diff_ids)
+{
+	bool same = diff_ids->n == pull->n;
+
+	for (size_t i = 0; same && i < pull->n; i++)
+		same = strcmp(diff_ids->v[i], pull->diff_ids[i]) == 0;
+	return same;
+}
+
 static int commit_image(const struct ces_serving *s, struct ces_error *err)
 {
 	const struct ces_bytes *frame = &s->documents[CES_WISH_RECORD];
 	const struct ces_bytes *config = &s->documents[CES_WISH_CONFIG];
-	const struct ces_strings diff_ids = {s->pull->diff_ids, s->pull->n};
 	struct ces_image_record *image = &s->pull->image;
 
 	if (ces_wire_decode(&ces_image_record_schema, frame->bytes, frame->length, image, err) < 0)
@@ -245,7 +253,7 @@ static int commit_image(const struct ces_serving *s, struct ces_error *err)
 	image->digest = s->pull->digest;
 	image->config_digest = s->pull->config_digest;
 	image->size = s->pull->bytes;
-	if (!ces_store_same_layers(&diff_ids, &image->diff_ids))
+	if (!same_layers(s->pull, &image->diff_ids))
 		return ces_serve_refuse(err);
 	if (image->uid >= IDS || image->gid >= IDS)
 		return ces_error_set(err, CES_E_IMAGE, "the image's user has an id above 65535");

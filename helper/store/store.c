@@ -181,15 +181,6 @@ uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id
 	return bytes;
 }
 
-bool ces_store_same_layers(const struct ces_strings *one, const struct ces_strings *other)
-{
-	bool same = one->n == other->n;
-
-	for (size_t i = 0; same && i < one->n; i++)
-		same = strcmp(one->v[i], other->v[i]) == 0;
-	return same;
-}
-
 /* The documents may be torn, or of a pull that was misled. */
 static bool image_spoilt(const struct ces_store *store, const char *digest, const void *wanted)
 {

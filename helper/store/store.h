@@ -51,9 +51,6 @@ uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id
 int ces_store_commit_layer(const struct ces_store *store, const char *name, const char *diff_id,
 			   struct ces_error *err);
 
-/* Says whether these are the same layers in the same order. */
-bool ces_store_same_layers(const struct ces_strings *one, const struct ces_strings *other);
-
 /* Stores manifest and config of an image as one directory, by rename. If another came there in the
  * meantime it stays, unless its documents do not prove the record. */
 int ces_store_commit_image(const struct ces_store *store, const struct ces_image_record *record,
