@@ -415,7 +415,9 @@ static void give_up(struct ces_steps *s, const char *staged)
 
 	memcpy(name, staged, sizeof(name));
 	ces_layers_forget(s, name);
-	if (name[0] != '\0' && renameat(s->store->staging, name, s->store->trash, name) == 0)
+	/* (ces-store may have moved it before it was stopped) */
+	if (name[0] != '\0' && (renameat(s->store->staging, name, s->store->trash, name) == 0 ||
+				faccessat(s->store->trash, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0))
 		remove_trash(s, name);
 }
 

@@ -281,6 +281,21 @@ START_TEST(a_layer_that_is_not_whole_is_neither_marked_nor_sealed)
 }
 END_TEST
 
+/* (the two move it at once when a pull fails) */
+START_TEST(what_is_staged_goes_when_a_pull_ends_if_either_moves_it)
+{
+	begin_at(CES_TURN_FETCH);
+	stage(NAME);
+	ck_assert_int_eq(unpack(NAME), 0);
+	(void)take_all();
+	if (_i == 1) /* ces-store, before it is stopped */
+		ck_assert_int_eq(renameat(store.staging, NAME, store.trash, NAME), 0);
+	end_all();
+	ck_assert_uint_eq(count(store.staging), 0);
+	ck_assert_uint_eq(count(store.trash), 0);
+}
+END_TEST
+
 START_TEST(what_is_given_up_is_removed_with_its_worker)
 {
 	begin_at(CES_TURN_FETCH);
@@ -349,6 +364,7 @@ int main(void)
 	tcase_add_loop_test(t, a_layer_is_sealed_once_with_the_name_that_its_worker_has_checked, 0,
 			    2);
 	tcase_add_loop_test(t, a_layer_that_is_not_whole_is_neither_marked_nor_sealed, 0, 4);
+	tcase_add_loop_test(t, what_is_staged_goes_when_a_pull_ends_if_either_moves_it, 0, 2);
 	tcase_add_test(t, what_is_given_up_is_removed_with_its_worker);
 	tcase_add_test(t,
 		       one_thing_of_the_trash_is_removed_or_all_of_it_where_nothing_has_that_name);
