@@ -31,6 +31,7 @@ static const struct ces_wire_field run_record_fields[] = {
     FIELD(ces_run_record, 10, U64, 0, 8, 1, user),
     FIELD(ces_run_record, 11, U64, 0, 8, 1, group),
     FIELD(ces_run_record, 12, U64, 0, 8, 1, retain_run),
+    FIELD(ces_run_record, 13, U64S, 0, 8, 16, project_gids),
     FIELD(ces_run_record, 20, U64S, 0, 8, 256, gpus),
     FIELD(ces_run_record, 21, NAMES, 0, 400, 5, cgroups),
     FIELD(ces_run_record, 22, U64, 0, 8, 1, categories),

@@ -38,12 +38,13 @@ struct ces_run_record {
 	char *image;
 	char *digest;
 	uint64_t started;
-	char *outputs;         /* host path */
-	char *scratch;         /* host path; NULL: do not delete it */
-	uint64_t user, group;  /* these ids inside are the caller */
-	uint64_t retain_run;   /* 1: the image goes with the run */
-	struct ces_u64s ports; /* published: host port << 16 | container port */
-	struct ces_u64s gpus;  /* the device nodes it has, see helper/launch/gpu.c */
+	char *outputs;                /* host path */
+	char *scratch;                /* host path; NULL: do not delete it */
+	uint64_t user, group;         /* these ids inside are the caller */
+	struct ces_u64s project_gids; /* on the host */
+	uint64_t retain_run;          /* 1: the image goes with the run */
+	struct ces_u64s ports;        /* published: host port << 16 | container port */
+	struct ces_u64s gpus;         /* the device nodes it has, see helper/launch/gpu.c */
 	struct ces_strings
 	    cgroups;         /* its places in the hierarchies, as helper/launch/parent.h has them */
 	uint64_t categories; /* SELinux's, see helper/session/selinux.h; 0: none */

@@ -86,7 +86,7 @@ static int enter_run(struct ces_plan *plan, const struct ces_grant *grant,
 {
 	const struct ces_decision *decision = plan->decision;
 	char *cgroups[CES_HIERARCHIES];
-	uint64_t ports[CES_PORTS_MAX];
+	uint64_t ports[CES_PORTS_MAX], gids[CES_DECISION_GROUPS];
 	struct ces_run_record record = {
 	    .run = (char *)(uintptr_t)plan->run,
 	    .name = plan->session->request->name,
@@ -99,6 +99,7 @@ static int enter_run(struct ces_plan *plan, const struct ces_grant *grant,
 	    .scratch = decision->scratch.per_run ? (char *)(uintptr_t)plan->scratch : NULL,
 	    .user = plan->map.user,
 	    .group = plan->map.group,
+	    .project_gids = {gids, decision->n_project_gids},
 	    .retain_run = decision->retain == CES_RETAIN_RUN,
 	    .ports = {ports, decision->n_ports},
 	    .gpus = {(uint64_t *)(uintptr_t)plan->gpus.marks, plan->gpus.n_marks},
@@ -108,6 +109,8 @@ static int enter_run(struct ces_plan *plan, const struct ces_grant *grant,
 
 	for (size_t i = 0; i < decision->n_ports; i++)
 		ports[i] = (uint64_t)decision->ports[i].host << 16 | decision->ports[i].container;
+	for (size_t i = 0; i < decision->n_project_gids; i++)
+		gids[i] = decision->project_gids[i];
 	ces_cgroup_record(&finish->cgroup, cgroups, &record.cgroups);
 	if (ces_runs_enter(plan->session->runs, &record, &finish->record, &finish->stop, err) < 0)
 		return -1;

@@ -142,7 +142,8 @@ void ces_runs_keep(int runs, int kept, const char *run)
 				       .outputs = record.outputs,
 				       .scratch = record.scratch,
 				       .user = record.user,
-				       .group = record.group};
+				       .group = record.group,
+				       .project_gids = record.project_gids};
 	(void)ces_object_write(kept, run, &ces_run_record_schema, &rest, NULL, &ignored);
 	(void)ces_object_write(dir, "record", &ces_run_record_schema, &rest, NULL, &ignored);
 	ces_wire_free(&ces_run_record_schema, &record);

@@ -251,11 +251,15 @@ static bool clean_dead(struct ces_session *session, const struct ces_run_record 
 	CES_CLEANUP_FD int outputs = -1;
 	CES_CLEANUP_FD int parent = -1;
 	struct ces_error ignored;
+	gid_t gids[CES_DECISION_GROUPS];
 	struct ces_idmap map;
 	uint32_t base;
+	size_t n = 0;
 
+	for (; n < record->project_gids.n && n < CES_DECISION_GROUPS; n++)
+		gids[n] = (gid_t)record->project_gids.v[n];
 	if (ces_idmap_base(session->host, session->store.dir, owner->uid, &base, &ignored) < 0 ||
-	    ces_idmap_make(owner, (uint32_t)record->user, (uint32_t)record->group, base, NULL, 0,
+	    ces_idmap_make(owner, (uint32_t)record->user, (uint32_t)record->group, base, gids, n,
 			   &map, &ignored) < 0 ||
 	    ces_userns_make(&map, &userns, &ignored) < 0)
 		return false;

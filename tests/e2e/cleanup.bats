@@ -109,6 +109,14 @@ cleared_by_a_start() # RUN
 	[ ! -e "/run/ces/$1" ]
 }
 
+@test "a dead run's scratch goes with what it gave to the project's group, when another user of the image owns it" {
+	killed_run 'mkdir /scratch/d; echo secret > /scratch/d/file; chmod 600 /scratch/d/file; chown -R 33:65536 /scratch/d; chmod 2700 /scratch/d'
+	[ "$(stat -c %G $scratch/scratch/d/file)" = nsh-2024-0001 ]
+	eventually cleared_by_a_start "$n"
+	[ ! -e $scratch ]
+	gone
+}
+
 @test "a scratch that cannot be emptied is remembered until it can be, with one end on record" {
 	killed_run 'mkdir /scratch/d; echo secret > /scratch/d/file'
 	mount -t tmpfs none $scratch/scratch/d

@@ -227,8 +227,8 @@ int ces_idmap_make(const struct ces_caller *caller, uint32_t user, uint32_t grou
 	(void)caller;
 	(void)err;
 	ck_assert_uint_eq(base, 100000);
-	ck_assert_ptr_null(project_gids);
-	ck_assert_uint_eq(n_project_gids, 0);
+	ck_assert_uint_eq(n_project_gids, 2);
+	ck_assert(project_gids[0] == 4411 && project_gids[1] == 4412);
 	ret->user = user;
 	ret->group = group;
 	return 0;

@@ -42,6 +42,8 @@ static void tear_down(void)
 
 static struct ces_run_record record_of(const char *run)
 {
+	static uint64_t gids[] = {4411, 4412};
+
 	return (struct ces_run_record){.run = (char *)(uintptr_t)run,
 				       .name = (char *)"mine",
 				       .uid = 1000,
@@ -53,6 +55,7 @@ static struct ces_run_record record_of(const char *run)
 				       .scratch = (char *)"/home/ann/scratch",
 				       .user = 1,
 				       .group = 2,
+				       .project_gids = {gids, 2},
 				       .retain_run = 1,
 				       .categories = 7};
 }
@@ -354,6 +357,8 @@ START_TEST(a_kept_run_has_what_cleaning_needs_and_no_more)
 		ck_assert_str_eq(record.scratch, "/home/ann/scratch");
 		ck_assert_uint_eq(record.user, 1);
 		ck_assert_uint_eq(record.group, 2);
+		ck_assert_uint_eq(record.project_gids.n, 2);
+		ck_assert_uint_eq(record.project_gids.v[1], 4412);
 		ck_assert(ces_runs_is_kept(&record));
 		ck_assert(record.image == NULL && record.name == NULL && record.categories == 0 &&
 			  record.started == 0 && record.project == NULL && record.retain_run == 0);
