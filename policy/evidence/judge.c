@@ -74,10 +74,17 @@ int64_t ces_judge_time(const char *text)
 	return timegm(&tm) - zone;
 }
 
+/* A CycloneDX document in which a person speaks about every vulnerability (VEX) lists those, not
+ * all that the image has. It must not pass for the newest scan. */
 static bool is_scan(const struct ces_evidence *evidence)
 {
+	size_t found = 0;
+
+	for (size_t i = 0; i < evidence->vulnerabilities.n; i++)
+		found += evidence->vulnerabilities.v[i].status == CES_EVIDENCE_FOUND;
 	return ces_evidence_counts(evidence) &&
-	       (evidence->format != CES_EVIDENCE_CYCLONEDX || evidence->packages.n > 0);
+	       (evidence->format != CES_EVIDENCE_CYCLONEDX ||
+		(evidence->packages.n > 0 && (found > 0 || evidence->vulnerabilities.n == 0)));
 }
 
 static bool is_sbom(const struct ces_evidence *evidence)

@@ -186,10 +186,25 @@ refused_policy() # KEYS TEXT
 	met
 	demanding '"scan": {"max_age": "30d", "no": ["high"]}'
 	unmet "finds 1 high"
-	# (a document with only statements is no scan)
+	# (a document with only statements is no scan, with components or without)
 	rm -r evidence.d
+	report cyclonedx '.metadata.timestamp = "2026-11-23T00:00:00Z" | .vulnerabilities |= map(.analysis = {state: "not_affected"})'
+	unmet "no scan of this image"
 	report cyclonedx '.metadata.timestamp = "2026-11-23T00:00:00Z" | del(.components)'
 	unmet "no scan of this image"
+}
+
+@test "a newer CycloneDX statement neither hides what scans found nor makes them newer" {
+	vex='.metadata.timestamp = "2026-11-25T00:00:00Z" | .vulnerabilities = [.vulnerabilities[0] | .id = "CVE-9" | .ratings = [{severity: "low"}] | .analysis = {state: "not_affected"}]'
+	demanding '"scan": {"max_age": "30d", "no": ["high"], "unless_vex": true}'
+	report cyclonedx '.metadata.timestamp = "2026-11-22T00:00:00Z"'
+	report cyclonedx "$vex"
+	unmet "finds 1 high"
+	rm -r evidence.d
+	report cyclonedx '.metadata.timestamp = "2026-10-01T00:00:00Z" | .vulnerabilities[].ratings = [{severity: "low"}]'
+	unmet "is 61 days old"
+	report cyclonedx "$vex"
+	unmet "is 61 days old"
 }
 
 @test "a record of OpenVEX that was made before products were kept is read, and excuses nothing" {
