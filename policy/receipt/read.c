@@ -75,7 +75,8 @@ int ces_receipt_manifest(const char *bytes, size_t length, char **ret,
 	if (ces_scan_check(bytes, length, err) != 0)
 		return -1;
 	tree = json_tokener_parse(bytes);
-	manifest = ces_receipt_at(tree, "manifest");
+	manifest =
+	    ces_receipt_at(tree, "ces_manifest") != NULL ? tree : ces_receipt_at(tree, "manifest");
 	*ret = NULL;
 	if (json_object_is_type(manifest, json_type_object))
 		*ret = strdup(json_object_to_json_string_ext(

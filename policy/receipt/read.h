@@ -23,8 +23,8 @@ bool ces_receipt_is(struct json_object *tree, const char *way, const char *text)
 /* The largest ces-run.json. */
 #define CES_MANIFEST_FILE_MAX ((size_t)64 << 20)
 
-/* The manifest of a ces-run.json on one line, as its writer wrote it and hashed it. *ret is
- * malloc'd. */
+/* The manifest of a ces-run.json, or of a file that has the manifest alone, on one line, as its
+ * writer wrote it and hashed it. *ret is malloc'd. */
 int ces_receipt_manifest(const char *bytes, size_t length, char **ret,
 			 char ret_digest[CES_DIGEST_LENGTH + 1], struct ces_error *err);
 

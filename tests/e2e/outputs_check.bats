@@ -171,6 +171,14 @@ goes() { touch "$airlock/$1/go"; }
 	[ "$(as carl jq -r '.files[] | select(.path == "d/f.txt") | .check[0].rule' "$airlock/$run/ces-manifest-$run.json")" = unread ]
 	[ "$(stat -c %a /etc/shadow)" != 644 ]
 	ces-policy audit show "$run" | grep -E "^  withheld +$airlock$"
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$BATS_TEST_TMPDIR/key.pem" 2> /dev/null
+	openssl pkey -in "$BATS_TEST_TMPDIR/key.pem" -pubout -out "$BATS_TEST_TMPDIR/key.pub"
+	ces-policy receipt "$run" --key "$BATS_TEST_TMPDIR/key.pem" -o "$BATS_TEST_TMPDIR/receipt.json"
+	list=$airlock/$run/ces-manifest-$run.json
+	ces-policy receipt verify --key "$BATS_TEST_TMPDIR/key.pub" --outputs "$list" "$BATS_TEST_TMPDIR/receipt.json"
+	[ "$(sha256sum < "$list" | cut -d' ' -f1)" = "$(jq -rs 'map(select(.event == "end")) | last | .manifest[7:]' $journal)" ]
+	sed -i s/a.csv/b.csv/ "$list"
+	no ces-policy receipt verify --key "$BATS_TEST_TMPDIR/key.pub" --outputs "$list" "$BATS_TEST_TMPDIR/receipt.json"
 }
 
 # (a container's host name has the run's number)
