@@ -201,13 +201,13 @@ static int check_source(const struct ces_run_asked *run, const struct ces_decisi
 {
 	const struct ces_strings *binds = &run->rights->settings->binds;
 	const struct ces_decision_mount *data = &run->ret->data;
-	char allowed[CES_PATH_TEXT];
+	char filled[CES_PATH_TEXT];
 	size_t i = 0;
 
 	for (; i < binds->n; i++) {
-		if (expand(run, binds->v[i], allowed) != 0)
+		if (expand(run, binds->v[i], filled) != 0)
 			return -1;
-		if (ces_path_within(bind->source, allowed))
+		if (ces_path_within(bind->source, filled))
 			break;
 	}
 	if (i == binds->n)
@@ -215,10 +215,12 @@ static int check_source(const struct ces_run_asked *run, const struct ces_decisi
 		    run, CES_OWN_BINDS, "binds",
 		    "%s may not be bound: it is below no directory that the policy lists",
 		    bind->source);
-	/* Data that IG made read-only must not come in again, writable, by another name. */
+	/* Data that IG made read-only must not come in again, writable, by another name. A caller's
+	 * ~/safe_data takes the place of these at /safe_data, and protects them no less. */
+	if (expand(run, run->rights->settings->data_source, filled) != 0)
+		return -1;
 	if (data->read_only && !bind->read_only &&
-	    (ces_path_within(bind->source, data->source) ||
-	     ces_path_within(data->source, bind->source)))
+	    (ces_path_meets(bind->source, data->source) || ces_path_meets(bind->source, filled)))
 		return ces_run_deny(
 		    run, CES_OWN_ACCESS, "data.access",
 		    "%s holds the project's data, which is read-only: bind it with :ro",
@@ -226,10 +228,10 @@ static int check_source(const struct ces_run_asked *run, const struct ces_decisi
 	return 0;
 }
 
-/* Returns 1 for a bind onto one of CES's own three places. A bind of what is there without it
- * changes nothing: the guides bind the project's data by hand. An existing directory takes the
- * place of a new one for outputs or scratch, and then nobody removes it. Refuses other data than
- * the project's. */
+/* Returns 1 for a bind onto one of CES's own three places. A bind of what is there without it can
+ * only make it read-only: the guides bind the project's data by hand. An existing directory takes
+ * the place of a new one for outputs or scratch, and then nobody removes it. Refuses other data
+ * than the project's. */
 static int set_place(const struct ces_run_asked *run, const char *destination,
 		     const struct ces_decision_mount *bind)
 {
@@ -242,8 +244,12 @@ static int set_place(const struct ces_run_asked *run, const char *destination,
 	for (size_t i = 0; i < CES_COUNT(places); i++)
 		if (strcmp(at, places[i]->destination) == 0)
 			place = places[i];
-	if (place == NULL || strcmp(bind->source, place->source) == 0)
-		return place != NULL;
+	if (place == NULL)
+		return 0;
+	if (strcmp(bind->source, place->source) == 0) {
+		place->read_only |= bind->read_only;
+		return 1;
+	}
 	if (place == &ret->data)
 		return USAGE(run, "/safe_data is %s, the project's data: bind %s somewhere else",
 			     place->source, bind->source);

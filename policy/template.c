@@ -33,6 +33,11 @@ bool ces_path_within(const char *path, const char *dir)
 	return strncmp(path, dir, length) == 0 && (path[length] == '\0' || path[length] == '/');
 }
 
+bool ces_path_meets(const char *a, const char *b)
+{
+	return ces_path_within(a, b) || ces_path_within(b, a);
+}
+
 void ces_path_copy(const char *text, char *ret, size_t size)
 {
 	size_t length = strlen(text);

@@ -15,6 +15,9 @@ bool ces_path_valid(const char *path);
  * are valid. */
 bool ces_path_within(const char *path, const char *dir);
 
+/* Returns whether one is within the other. */
+bool ces_path_meets(const char *a, const char *b);
+
 /* Copies text without its one trailing slash. A text longer than the buffer gives "", which is no
  * path. */
 void ces_path_copy(const char *text, char *ret, size_t size);

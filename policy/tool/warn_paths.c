@@ -72,8 +72,7 @@ static const struct place *reached(const struct places *places, const char *dir,
 				   const struct ces_policy_project *own)
 {
 	for (size_t i = 0; i < places->n; i++)
-		if (places->v[i].project != own && (ces_path_within(places->v[i].path, dir) ||
-						    ces_path_within(dir, places->v[i].path)))
+		if (places->v[i].project != own && ces_path_meets(places->v[i].path, dir))
 			return &places->v[i];
 	return NULL;
 }

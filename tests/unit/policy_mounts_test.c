@@ -158,6 +158,43 @@ START_TEST(read_only_data_do_not_come_in_writable_by_another_name)
 }
 END_TEST
 
+START_TEST(data_of_the_policys_stay_read_only_where_the_callers_own_stand_for_them)
+{
+	static const char *const sources[] = {"/safe_data", "/safe_data/p", "/safe_data/p/x",
+					      "/home/ann/safe_data", "/home/ann"};
+	static const char *const places[] = {"/x", "/safe_outputs", "/scratch"};
+
+	use_policy(PROJECT(", 'data': {'home_override': true}, 'binds': ['/safe_data', '~']"));
+	in_groups("p");
+	facts.home_data = true;
+	for (size_t i = 0; i < CES_COUNT(sources) * CES_COUNT(places); i++) {
+		request.bind_sources =
+		    (struct ces_strings)LIST((char *)sources[i / CES_COUNT(places)]);
+		request.bind_destinations =
+		    (struct ces_strings)LIST((char *)places[i % CES_COUNT(places)]);
+		request.bind_read_only = (struct ces_u64s)NUMBERS(0);
+		refused(CES_E_DENIED, "defaults.data.access", "bind it with :ro");
+		request.bind_read_only = (struct ces_u64s)NUMBERS(1);
+		allowed("projects.p.images[0]");
+	}
+}
+END_TEST
+
+START_TEST(a_place_of_cess_can_be_asked_for_read_only)
+{
+	use_policy(PROJECT(", 'data': {'access': 'read-write'}"));
+	in_groups("p");
+	request.bind_sources = (struct ces_strings)LIST((char *)"/safe_data/p");
+	request.bind_destinations = (struct ces_strings)LIST((char *)"/safe_data");
+	request.bind_read_only = (struct ces_u64s)NUMBERS(0);
+	allowed("projects.p.images[0]");
+	ck_assert(!decision.data.read_only);
+	request.bind_read_only = (struct ces_u64s)NUMBERS(1);
+	allowed("projects.p.images[0]");
+	ck_assert(decision.data.read_only && decision.n_binds == 0);
+}
+END_TEST
+
 START_TEST(lists_that_do_not_pair_up_are_refused)
 {
 	request.bind_sources = (struct ces_strings)LIST((char *)"/home/ann/s3");
@@ -201,6 +238,8 @@ static TCase *make_tests(void)
 	tcase_add_test(t, a_bind_at_or_below_an_allowed_directory_is_taken);
 	tcase_add_test(t, without_binds_in_the_policy_nothing_is_bound);
 	tcase_add_test(t, read_only_data_do_not_come_in_writable_by_another_name);
+	tcase_add_test(t, data_of_the_policys_stay_read_only_where_the_callers_own_stand_for_them);
+	tcase_add_test(t, a_place_of_cess_can_be_asked_for_read_only);
 	tcase_add_test(t, lists_that_do_not_pair_up_are_refused);
 	tcase_add_test(t, a_tmpfs_gets_its_size_or_the_policys);
 	return t;
