@@ -87,6 +87,7 @@ static void found_fault(void *context, enum ces_table_fault fault, size_t which)
 	} says[CES_TABLE_FAULTS] = {
 	    [CES_TABLE_QUOTE] = {"csv", "quotes that do not pair"},
 	    [CES_TABLE_FIELDS] = {"csv", "more fields than names of columns"},
+	    [CES_TABLE_UNCLEAR] = {"csv", "columns that cannot be separated"},
 	    [CES_TABLE_LONG] = {"csv", "a field or a row that is too long"},
 	    [CES_TABLE_ROWS] = {"csv.max_rows", NULL},
 	    [CES_TABLE_COLUMNS] = {"csv.max_columns", NULL},

@@ -27,22 +27,32 @@ static void open_to_owner(void)
 		(void)fchmod(FD_OUTPUTS, (st.st_mode & 07777) | 0700);
 }
 
-/* ces-client puts it into ces-run.json and removes it; without a client it stays. The name has the
- * number of this run: only the run itself can have taken it, so that its own words were read as
- * what was found. Its file goes; what was in it is in the list. */
-static void write_file(const char *run, const struct ces_list_text *text)
+/* The name has the number of this run: only the run itself can have taken it, so that its own words
+ * were read as what was found. A file of that name goes when the list is written, and is in the
+ * list. A directory, which cannot go, gets another name first. */
+static void move_directory(const char *name)
 {
-	char name[40];
-	int fd;
+	char other[64];
+	struct stat st;
 
-	(void)snprintf(name, sizeof(name), "ces-manifest-%s.json", run);
+	(void)snprintf(other, sizeof(other), "%s.moved", name);
+	if (fstatat(FD_OUTPUTS, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+		(void)renameat2(FD_OUTPUTS, name, FD_OUTPUTS, other, RENAME_NOREPLACE);
+}
+
+/* ces-client puts it into ces-run.json and removes it; without a client it stays. */
+static int write_file(const char *name, const struct ces_list_text *text)
+{
+	CES_CLEANUP_FD int fd = -1;
+
 	(void)unlinkat(FD_OUTPUTS, name, 0);
 	fd = openat(FD_OUTPUTS, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
-		return;
-	if (ces_write_full(fd, text->bytes, text->length, -1) < 0)
-		(void)unlinkat(FD_OUTPUTS, name, 0);
-	(void)close(fd);
+		return -1;
+	if (ces_write_full(fd, text->bytes, text->length, -1) == 0)
+		return 0;
+	(void)unlinkat(FD_OUTPUTS, name, 0);
+	return -1;
 }
 
 int main(void)
@@ -51,7 +61,7 @@ int main(void)
 	struct ces_list_text text = {0};
 	struct ces_list_job job;
 	struct ces_list_check check;
-	char byte;
+	char byte, name[40];
 
 	if (ces_read_full(FD_CHANNEL, &job, sizeof(job), ces_now_ms() + JOB_MS) < 0 ||
 	    memchr(job.run, '\0', sizeof(job.run)) == NULL || !ces_run_valid(job.run) ||
@@ -63,9 +73,12 @@ int main(void)
 	/* (the run takes as long as it takes; this program ends with ces-session) */
 	if (ces_read_full(FD_CHANNEL, &byte, 1, -1) < 0)
 		return 1;
+	(void)snprintf(name, sizeof(name), "ces-manifest-%s.json", job.run);
 	open_to_owner();
+	move_directory(name);
 	ces_list_walk(FD_OUTPUTS, &job, &check, &text, &answer);
-	if (answer.files > 0)
-		write_file(job.run, &text);
+	/* (a digest of a list that nobody has says nothing) */
+	if (answer.files > 0 && write_file(name, &text) < 0)
+		return 1;
 	return ces_write_full(FD_CHANNEL, &answer, sizeof(answer), -1) < 0;
 }

@@ -27,14 +27,14 @@
 static void load_filter(int outputs)
 {
 	static const int allowed[] = {
-	    SCMP_SYS(read),       SCMP_SYS(write),        SCMP_SYS(close),
-	    SCMP_SYS(openat),     SCMP_SYS(fstat),        SCMP_SYS(newfstatat),
-	    SCMP_SYS(getdents64), SCMP_SYS(lseek),        SCMP_SYS(fcntl),
-	    SCMP_SYS(unlinkat),   SCMP_SYS(poll),         SCMP_SYS(ppoll),
-	    SCMP_SYS(brk),        SCMP_SYS(munmap),       SCMP_SYS(mremap),
-	    SCMP_SYS(madvise),    SCMP_SYS(futex),        SCMP_SYS(getrandom),
-	    SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(clock_gettime),
-	    SCMP_SYS(sysinfo) /* qsort(3) */};
+	    SCMP_SYS(read),          SCMP_SYS(write),      SCMP_SYS(close),
+	    SCMP_SYS(openat),        SCMP_SYS(fstat),      SCMP_SYS(newfstatat),
+	    SCMP_SYS(getdents64),    SCMP_SYS(lseek),      SCMP_SYS(fcntl),
+	    SCMP_SYS(unlinkat),      SCMP_SYS(renameat2),  SCMP_SYS(poll),
+	    SCMP_SYS(ppoll),         SCMP_SYS(brk),        SCMP_SYS(munmap),
+	    SCMP_SYS(mremap),        SCMP_SYS(madvise),    SCMP_SYS(futex),
+	    SCMP_SYS(getrandom),     SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),
+	    SCMP_SYS(clock_gettime), SCMP_SYS(sysinfo) /* qsort(3) */};
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	bool good = filter != NULL;
 

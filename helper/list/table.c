@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/cleanup.h"
 
@@ -66,19 +67,25 @@ static void fault(struct ces_table *table, enum ces_table_fault what, size_t whi
 	table->broken |= what <= CES_TABLE_LONG;
 }
 
-/* The separator is the one that occurs most often in the first line, outside of quotes. */
+#define MARK       "\xEF\xBB\xBF" /* the byte order mark, which many programs write first */
+#define SEPARATORS ",;\t|"
+
+/* The separator is the one that occurs most often in the first line that is not empty, outside of
+ * quotes. */
 static char tell_separator(const char *bytes, size_t length)
 {
-	static const char separators[] = ",;\t";
-	size_t n[3] = {0}, best = 0;
+	static const char separators[] = SEPARATORS;
+	size_t n[sizeof(separators) - 1] = {0}, best = 0, i = 0;
 	bool quoted = false;
 
-	for (size_t i = 0; i < length && (quoted || (bytes[i] != '\n' && bytes[i] != '\r')); i++) {
+	while (i < length && (bytes[i] == '\n' || bytes[i] == '\r'))
+		i++;
+	for (; i < length && (quoted || (bytes[i] != '\n' && bytes[i] != '\r')); i++) {
 		quoted ^= bytes[i] == '"';
-		for (size_t j = 0; !quoted && j < 3; j++)
+		for (size_t j = 0; !quoted && j < CES_COUNT(n); j++)
 			n[j] += bytes[i] == separators[j];
 	}
-	for (size_t j = 1; j < 3; j++)
+	for (size_t j = 1; j < CES_COUNT(n); j++)
 		best = n[j] > n[best] ? j : best;
 	return separators[best];
 }
@@ -87,13 +94,17 @@ void ces_table_begin(struct ces_table *table, const struct ces_check *check, boo
 		     const char *first, size_t length, ces_table_found *found,
 		     ces_table_value *value, void *context)
 {
-	*table =
-	    (struct ces_table){.check = check,
-			       .found = found,
-			       .value = value,
-			       .context = context,
-			       .separator = (char)(tabs ? '\t' : tell_separator(first, length)),
-			       .lines = 1};
+	size_t skip =
+	    length >= strlen(MARK) && memcmp(first, MARK, strlen(MARK)) == 0 ? strlen(MARK) : 0;
+
+	*table = (struct ces_table){
+	    .check = check,
+	    .found = found,
+	    .value = value,
+	    .context = context,
+	    .separator = (char)(tabs ? '\t' : tell_separator(first + skip, length - skip)),
+	    .skip = skip,
+	    .lines = 1};
 }
 
 /* A name in the first row: checks whether it may be there, and whether its column states counts. */
@@ -101,9 +112,15 @@ static void see_name(struct ces_table *table)
 {
 	const struct ces_check *check = table->check;
 
-	for (size_t i = 0; i < check->columns.n; i++)
-		if (ces_table_named(check->columns.v[i], table->field))
-			fault(table, CES_TABLE_COLUMN, i);
+	/* (with this, the file says to some programs what separates its columns) */
+	if (table->column == 1 && strncasecmp(table->field, "sep=", 4) == 0)
+		fault(table, CES_TABLE_UNCLEAR, 0);
+	for (size_t i = 0; i < check->columns.n; i++) {
+		if (!ces_table_named(check->columns.v[i], table->field))
+			continue;
+		fault(table, CES_TABLE_COLUMN, i);
+		table->known = true;
+	}
 	if (table->column > table->marks) {
 		size_t marks = table->marks * 2 + 64;
 		unsigned char *counts = realloc(table->counts, marks);
@@ -119,6 +136,19 @@ static void see_name(struct ces_table *table)
 	for (size_t i = check->counts.n; i > 0; i--)
 		if (ces_table_named(check->counts.v[i - 1], table->field))
 			table->counts[table->column - 1] = (unsigned char)i;
+	table->known |= table->counts[table->column - 1] != 0;
+}
+
+/* What looks like one column may be several, between which is something else than this program
+ * expects. Then nobody has compared their names. */
+static void see_names(struct ces_table *table)
+{
+	const struct ces_check *check = table->check;
+
+	if (table->column == 1 && !table->known && check->columns.n + check->counts.n > 0 &&
+	    strpbrk(table->field, SEPARATORS " ") != NULL)
+		fault(table, CES_TABLE_UNCLEAR, 0);
+	table->columns = table->column;
 }
 
 static void see_number(struct ces_table *table)
@@ -140,16 +170,32 @@ static void begin_field(struct ces_table *table)
 	table->line = table->lines;
 }
 
+/* The length of the blank at the beginning or end of a text; 0: there is none. */
+static size_t blank_at(const char *text, size_t length, bool end)
+{
+	static const char *const blanks[] = {" ", "\t", "\xC2\xA0" /* (no-break space) */, MARK};
+
+	for (size_t i = 0; i < CES_COUNT(blanks); i++) {
+		size_t n = strlen(blanks[i]);
+
+		if (n <= length && memcmp(end ? text + length - n : text, blanks[i], n) == 0)
+			return n;
+	}
+	return 0;
+}
+
 /* Blanks around a name do not belong to it. */
 static void trim(struct ces_table *table)
 {
-	size_t blank;
+	size_t from = 0, n;
 
-	while (table->kept > 0 && strchr(" \t", table->field[table->kept - 1]) != NULL)
-		table->kept--;
+	while ((n = blank_at(table->field, table->kept, true)) > 0)
+		table->kept -= n;
+	while ((n = blank_at(table->field + from, table->kept - from, false)) > 0)
+		from += n;
+	table->kept -= from;
+	memmove(table->field, table->field + from, table->kept);
 	table->field[table->kept] = '\0';
-	blank = strspn(table->field, " \t");
-	memmove(table->field, table->field + blank, table->kept + 1 - blank);
 }
 
 static void end_field(struct ces_table *table)
@@ -179,7 +225,7 @@ static void end_row(struct ces_table *table)
 	if (!empty) {
 		end_field(table);
 		if (table->columns == 0)
-			table->columns = table->column;
+			see_names(table);
 		else if (++table->rows == table->check->max_rows + 1 && table->check->max_rows > 0)
 			fault(table, CES_TABLE_ROWS, 0);
 	}
@@ -225,6 +271,10 @@ static void add(struct ces_table *table, char c)
 {
 	bool second = table->carriage && c == '\n'; /* (of the two bytes at the end of one line) */
 
+	if (table->skip > 0) {
+		table->skip--;
+		return;
+	}
 	table->carriage = false;
 	if (second)
 		return;

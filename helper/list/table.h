@@ -12,10 +12,11 @@
 #define CES_TABLE_KEPT  256        /* of these, kept for names and numbers */
 
 enum ces_table_fault {
-	CES_TABLE_QUOTE,  /* a quote in the wrong place, or without an end */
-	CES_TABLE_FIELDS, /* a row with more fields than the first one has */
-	CES_TABLE_LONG,   /* a field that is too long, or too many fields */
-	CES_TABLE_ROWS,   /* more than the check allows */
+	CES_TABLE_QUOTE,   /* a quote in the wrong place, or without an end */
+	CES_TABLE_FIELDS,  /* a row with more fields than the first one has */
+	CES_TABLE_UNCLEAR, /* programs could see other columns than this one does */
+	CES_TABLE_LONG,    /* a field that is too long, or too many fields */
+	CES_TABLE_ROWS,    /* more than the check allows */
 	CES_TABLE_COLUMNS,
 	CES_TABLE_COLUMN, /* a forbidden one; `which` is its place in the check */
 	CES_TABLE_COUNT,  /* one that is too small; `which` likewise */
@@ -35,6 +36,8 @@ struct ces_table {
 	enum { CES_TABLE_START, CES_TABLE_PLAIN, CES_TABLE_QUOTED, CES_TABLE_BEHIND } state;
 	bool carriage; /* the last byte was a CR that ended a row */
 	bool broken;   /* it is no table, and no longer read as one */
+	bool known;    /* the check names a column of the first row */
+	size_t skip;   /* bytes of a byte order mark that are still to come */
 	uint64_t lines, rows;
 	uint64_t line;  /* where the field began, from 1 */
 	size_t column;  /* of the field, from 1; 0: before the first of a row */

@@ -194,6 +194,9 @@ forges='cd /safe_outputs; n=${HOSTNAME#ces-}; echo bad > x.exe
 		[ "$(sha256sum < "$airlock/$run/ces-manifest-$run.json" | cut -d' ' -f1)" = \
 			"$(jq -rs 'map(select(.event == "end")) | last | .manifest[7:]' $journal)" ]
 	done
+	ces alice run -q $open/tools:1 sh -c "cd /safe_outputs; mkdir ces-manifest-\${HOSTNAME#ces-}.json; echo bad > ces-manifest-\${HOSTNAME#ces-}.json/x.exe" || true
+	run=$(jq -rs 'map(select(.event == "end")) | last | .run' $journal)
+	as carl jq -e '.check.result == "failed" and .files[0].path == "ces-manifest-'$run'.json.moved/x.exe"' "$airlock/$run/ces-manifest-$run.json"
 	checks '{types: ["csv", "json"]}'
 	leaves "$forges"
 	found '.manifest.check.result == "failed" and (.manifest.files | length) == 2'

@@ -250,6 +250,9 @@ static char *check_bytes(const char *policy, const char *name, const char *bytes
 	return text.bytes;
 }
 
+#define UNCLEAR                                                                                    \
+	",\"check\":[{\"rule\":\"csv\",\"what\":\"columns that cannot be separated\",\"line\":1,"  \
+	"\"column\":1}]"
 #define PASSED   ",\"check\":\"passed\""
 #define NOT_TEXT ",\"check\":[{\"rule\":\"types\",\"what\":\"text\"}]"
 static const struct {
@@ -273,6 +276,21 @@ static const struct {
      ",\"check\":[{\"rule\":\"forbidden_patterns\",\"what\":\"S###\",\"line\":3,\"column\":2}]"},
     {"a.csv", " Name \n1\n",
      ",\"check\":[{\"rule\":\"csv.forbidden_columns\",\"what\":\"name\",\"line\":1,\"column\":1}]"},
+    {"a.csv", "\xEF\xBB\xBFname,n\n",
+     ",\"check\":[{\"rule\":\"csv.forbidden_columns\",\"what\":\"name\",\"line\":1,\"column\":1}]"},
+    {"a.csv", "\xEF\xBB\xBF\"n\"\n9\n",
+     ",\"check\":[{\"rule\":\"csv.min_count\",\"what\":\"n\",\"line\":2,\"column\":1}]"},
+    {"a.csv", "\xEF\xBB\xBF\r\nx;n\r\n1;9\r\n",
+     ",\"check\":[{\"rule\":\"csv.min_count\",\"what\":\"n\",\"line\":3,\"column\":2}]"},
+    {"a.csv", "\n\nname;n\n1;30\n",
+     ",\"check\":[{\"rule\":\"csv.forbidden_columns\",\"what\":\"name\",\"line\":3,\"column\":1}]"},
+    {"a.csv", "x|name\n1|30\n",
+     ",\"check\":[{\"rule\":\"csv.forbidden_columns\",\"what\":\"name\",\"line\":1,\"column\":2}]"},
+    {"a.csv", "\xC2\xA0name\xC2\xA0 ,n\n",
+     ",\"check\":[{\"rule\":\"csv.forbidden_columns\",\"what\":\"name\",\"line\":1,\"column\":1}]"},
+    {"a.csv", "sep=;\nname;n\n1;3\n", UNCLEAR},
+    {"a.csv", "name n\n1 3\n", UNCLEAR},
+    {"a.tsv", "name,n\n1,3\n", UNCLEAR},
     {"a.csv", "a;b;c;d\n", ",\"check\":[{\"rule\":\"csv.max_columns\",\"line\":1,\"column\":4}]"},
     {"a.csv", "a\n1\n2\n3\n4\n5\n",
      ",\"check\":[{\"rule\":\"csv.max_rows\",\"line\":5,\"column\":1}]"},
