@@ -1,4 +1,4 @@
-/* Fits an image made for root to a user. Must not read the image's files, except the last byte of
+/* Fits an image to its user here. Must not read the image's files, except the last byte of
  * two, nor follow a link.
  *
  * Who controls what: the image chose the files at /etc/passwd, /etc/group and its working
@@ -14,6 +14,7 @@
 #include "common/cleanup.h"
 #include "common/way.h"
 #include "helper/inside/inside.h"
+#include "helper/session/idmap.h"
 
 /* Appends the line: an entry of the image's own with the same name or number comes first. */
 static void add_line(int tree, const char *path, const char *line)
@@ -42,6 +43,21 @@ static void give_workdir(int tree, const char *workdir, uid_t uid, gid_t gid)
 		(void)!fchown(dir, uid, gid);
 }
 
+/* The project's groups. A program that logs a user in takes the user's groups from this file
+ * (initgroups(3)), and without these it could not read the data. */
+static void add_groups(int tree, const struct ces_inside_order *order, const char *user)
+{
+	char line[400];
+
+	for (uint32_t i = 0; i < order->n_gids; i++) {
+		if (order->gids[i] < CES_IDMAP_PROJECT_GID)
+			continue;
+		(void)snprintf(line, sizeof(line), "project%u:x:%u:%s\n", order->gids[i],
+			       order->gids[i], user);
+		add_line(tree, "etc/group", line);
+	}
+}
+
 void ces_inside_settle(const struct ces_inside *inside)
 {
 	const struct ces_inside_order *order = &inside->order;
@@ -49,10 +65,13 @@ void ces_inside_settle(const struct ces_inside *inside)
 	CES_CLEANUP_FD int tree = -1;
 	char line[1400];
 
-	if (!order->same_uid)
+	if (!order->same_uid && order->uid != 0)
 		return;
 	tree = open("/m", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (tree < 0)
+		return;
+	add_groups(tree, order, order->same_uid ? user : "root");
+	if (!order->same_uid)
 		return;
 	(void)snprintf(line, sizeof(line), "%s:x:%u:%u::%s:/bin/sh\n", user, order->uid, order->gid,
 		       ces_inside_text(inside, CES_INSIDE_HOME));

@@ -276,6 +276,16 @@ root:x:0:0:root:/root:/bin/sh" ]
 	ces alice rmi $image/tools:1
 }
 
+@test "a user who logs in as root of the container, as in RStudio, reads the data" {
+	run --separate-stderr ces alice run -q $open/tools:1 su root -c 'wc -l < /safe_data/patients.csv; id -G'
+	echo "$output $stderr"
+	[ "$status" -eq 0 ]
+	[ "$output" = $'5\n0 65536' ]
+	ces alice run -q $open/tools:1 su root -c 'touch /safe_outputs/by_root'
+	[ "$(stat -c %U "$(outputs alice)"/by_root)" = alice ]
+	nothing_left_behind
+}
+
 # With these settings a rocker image makes a user with the given numbers, and starts the workbench as that user, who has the
 # groups of the image's /etc/group and no others.
 rocker='echo "rstudio:x:$USERID:$GROUPID::/home:/bin/sh" >> /etc/passwd; touch /safe_outputs/by_root

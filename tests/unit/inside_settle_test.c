@@ -102,6 +102,28 @@ START_TEST(another_identity_changes_nothing)
 }
 END_TEST
 
+START_TEST(who_logs_in_has_the_projects_groups)
+{
+	inside.order.gids[0] = 27; /* (of the image) */
+	inside.order.gids[1] = 65536;
+	inside.order.gids[2] = 65537;
+	inside.order.n_gids = 3;
+	settle();
+	ck_assert_str_eq(text_of("m/etc/group"),
+			 "root:x:0:\nproject65536:x:65536:ann\nproject65537:x:65537:ann\n" GROUP);
+	put_text("m/etc/group", "root:x:0:\n");
+	put_text("m/etc/passwd", "");
+	inside.order.same_uid = false;
+	settle();
+	ck_assert_str_eq(text_of("m/etc/group"), "root:x:0:\n");
+	inside.order.uid = 0;
+	settle();
+	ck_assert_str_eq(text_of("m/etc/group"),
+			 "root:x:0:\nproject65536:x:65536:root\nproject65537:x:65537:root\n");
+	ck_assert_str_eq(text_of("m/etc/passwd"), "");
+}
+END_TEST
+
 static const struct {
 	const char *before, *after;
 } texts[] = {{"", PASSWD}, {"a", "a\n" PASSWD}, {"a\n", "a\n" PASSWD}, {"\n", "\n" PASSWD}};
@@ -230,6 +252,7 @@ int main(void)
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, a_line_in_passwd_and_group_and_the_working_directory_are_theirs);
 	tcase_add_test(t, another_identity_changes_nothing);
+	tcase_add_test(t, who_logs_in_has_the_projects_groups);
 	tcase_add_loop_test(t, the_line_is_a_line_of_its_own, 0, CES_COUNT(texts));
 	tcase_add_loop_test(t, what_is_no_file_stays_and_the_other_steps_are_done, 0,
 			    CES_COUNT(odd));
