@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,10 +16,27 @@
 
 _Static_assert(CES_PORTS_MAX <= CES_RELAY_PORTS, "ces-relay takes too few ports");
 
-/* In the network namespace of the host, where this process still is. */
-static int listen_on(uint16_t port, int *ret, struct ces_error *err)
+/* Keeps the port of ::1, which programs that are given "localhost" may try first: another user's
+ * server there would get this run's connections. Nobody listens, so they try 127.0.0.1 next. */
+static int hold(uint16_t port, struct ces_ports *ports)
 {
-	if (ces_relay_listen(port, ret) < 0)
+	const struct sockaddr_in6 address = {
+	    .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+
+	if (fd < 0)
+		return errno == EAFNOSUPPORT ? 0 : -1;
+	ports->held[ports->n_held++] = fd;
+	return bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ||
+		       errno == EADDRNOTAVAIL
+		   ? 0
+		   : -1;
+}
+
+/* In the network namespace of the host, where this process still is. */
+static int listen_on(uint16_t port, struct ces_ports *ports, int *ret, struct ces_error *err)
+{
+	if (ces_relay_listen(port, ret) < 0 || hold(port, ports) < 0)
 		return errno == EADDRINUSE
 			   ? ces_error_set(err, CES_E_LIMIT,
 					   "port %u of this machine is in use; choose another: "
@@ -56,8 +74,10 @@ int ces_ports_start(const struct ces_plan *plan, const struct ces_container *con
 	/* for asking who a peer is */
 	fds[0] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	result = fds[0] < 0 ? ces_error_errno(err, CES_E_HOST, "sock_diag") : 0;
-	for (size_t i = 0; i < plan->decision->n_ports && result == 0; i++, n += result == 0)
-		result = listen_on(plan->decision->ports[i].host, &fds[n], err);
+	for (size_t i = 0; i < plan->decision->n_ports && result == 0; i++, n++) {
+		fds[n] = -1;
+		result = listen_on(plan->decision->ports[i].host, ret, &fds[n], err);
+	}
 	if (result == 0)
 		result = start_relay(plan, container, fds, n, &ret->relay, err);
 	for (size_t i = 0; i < n; i++)
@@ -100,5 +120,7 @@ void ces_ports_listen(const struct ces_plan *plan, struct ces_ports *ports)
 void ces_ports_end(const struct ces_plan *plan, struct ces_ports *ports)
 {
 	ces_relay_end(&ports->relay);
+	while (ports->n_held > 0)
+		ces_cleanup_close(&ports->held[--ports->n_held]);
 	record(plan, ports);
 }

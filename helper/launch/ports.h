@@ -6,14 +6,16 @@
 
 struct ces_ports {
 	struct ces_relay relay;
-	uint64_t refused;   /* strangers not yet in the journal */
-	uint64_t port, uid; /* of the last */
-	int64_t next;       /* when they may go there, of ces_now_ms */
+	uint64_t refused;        /* strangers not yet in the journal */
+	uint64_t port, uid;      /* of the last */
+	int64_t next;            /* when they may go there, of ces_now_ms */
+	int held[CES_PORTS_MAX]; /* sockets that keep the same ports of ::1 from others */
+	size_t n_held;
 };
 
 #define CES_PORTS_NONE                                                                             \
 	{                                                                                          \
-		CES_RELAY_NONE, 0, 0, 0, 0                                                         \
+		CES_RELAY_NONE, 0, 0, 0, 0, {0}, 0                                                 \
 	}
 
 /* Listens, and starts ces-relay in the container's network namespace. Nothing to do without ports.

@@ -211,6 +211,27 @@ s = socket.socket(); s.bind((\"127.0.0.1\", 18081)); s.listen(); time.sleep(60)"
 	nothing_left_behind
 }
 
+@test "another user cannot have the port at ::1, where localhost may lead first" {
+	hold() { as bob python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_INET6); s.bind(("::1", 18080)); s.listen(); print("has it", flush=True); time.sleep(float(sys.argv[1]))' "$1"; }
+	hold 60 > "$BATS_TEST_TMPDIR/has" 3>&- &
+	squatter=$!
+	eventually test -s "$BATS_TEST_TMPDIR/has"
+	remember
+	run --separate-stderr ces alice run -p 18080:8080 $open/tools:1 true
+	refused 'port 18080 of this machine is in use; choose another'
+	kill $squatter
+	pkill -u bob -f '::1.*18080'
+	eventually no pgrep -u bob -f '::1.*18080'
+	serve alice 18080
+	run hold 0
+	[ "$status" -ne 0 ]
+	[[ $output == *"Address already in use"* ]]
+	said alice 18080 hello hello
+	ces alice stop "$n"
+	hold 0
+}
+
 @test "privileged ports, ranges, other addresses and ports outside the policy's list are refused" {
 	for p in 80:8080 1023:8080 8080-8090:8080 0.0.0.0:18080:8080 ::1:18080:8080 18080:22 \
 		18080:8080/udp 65536:8080 18080:0 '18080:8080 '; do

@@ -38,6 +38,8 @@ static void set_up(void)
 static void tear_down(void)
 {
 	ces_cleanup_close(&ports.relay.channel);
+	while (ports.n_held > 0)
+		ces_cleanup_close(&ports.held[--ports.n_held]);
 	relay_end();
 }
 
@@ -48,13 +50,17 @@ static int start(void)
 
 	steps->n = 0;
 	result = ces_ports_start(&plan, &container, &ports, &err);
-	/* the channel and its other end here; the listeners are the relay's alone */
-	ck_assert_uint_eq(open_fds(), before + (ports.relay.channel >= 0) + n_relays);
+	/* the channel and its other end here, and the places of ::1; the listeners are the relay's
+	 * alone */
+	ck_assert_uint_eq(open_fds(),
+			  before + (ports.relay.channel >= 0) + n_relays + ports.n_held);
 	return result;
 }
 
 static const char *const started[] = {"bind 127.0.0.1:8080 again",
+				      "hold 8080",
 				      "bind 127.0.0.1:65535 again",
+				      "hold 65535",
 				      "ready",
 				      "namespace net",
 				      "ids ces-relay",
@@ -88,8 +94,8 @@ START_TEST(a_step_that_fails_is_the_last)
 	ck_assert_int_lt(start(), 0);
 	steps_check(started, (size_t)_i + 1);
 	ck_assert_int_eq(err.sys, EACCES);
-	if (_i < 2)
-		ck_assert_msg(strncmp(err.text, _i == 0 ? "port 8080: " : "port 65535: ", 11) == 0,
+	if (_i < 4)
+		ck_assert_msg(strncmp(err.text, _i < 2 ? "port 8080: " : "port 65535: ", 11) == 0,
 			      "%s", err.text);
 }
 END_TEST
@@ -102,6 +108,14 @@ START_TEST(a_port_that_is_in_use_is_named_and_nothing_is_started)
 	ck_assert_str_eq(err.text, "port 65535 of this machine is in use; choose another: -p "
 				   "HOST:CONTAINER with another HOST");
 	ck_assert_uint_eq(n_relays, 0);
+	ces_ports_end(&plan, &ports);
+	in_use = 0;
+	in_use6 = 8080;
+	ck_assert_int_lt(start(), 0);
+	ck_assert_int_eq(err.code, CES_E_LIMIT);
+	ck_assert_uint_eq(n_relays, 0);
+	ces_ports_end(&plan, &ports);
+	ck_assert_uint_eq(ports.n_held, 0);
 }
 END_TEST
 

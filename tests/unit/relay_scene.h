@@ -113,12 +113,31 @@ int setns(int fd, int flags)
 }
 
 /* (any free port takes the place of the one that is asked for) */
+/* The port that another program has at ::1. */
+static uint16_t in_use6;
+
+static int bind6(int fd, const struct sockaddr_in6 *to)
+{
+	int on = 1;
+	socklen_t size = sizeof(on);
+
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, &size), 0);
+	ck_assert(on == 0 &&
+		  memcmp(&to->sin6_addr, &in6addr_loopback, sizeof(in6addr_loopback)) == 0);
+	if (step("hold %u", ntohs(to->sin6_port)))
+		return -1;
+	errno = ntohs(to->sin6_port) == in_use6 ? EADDRINUSE : EADDRNOTAVAIL;
+	return -1;
+}
+
 int bind(int fd, const struct sockaddr *address, socklen_t length)
 {
 	struct sockaddr_in to = *(const struct sockaddr_in *)(const void *)address;
 	int on = 0;
 	socklen_t size = sizeof(on);
 
+	if (address->sa_family == AF_INET6)
+		return bind6(fd, (const struct sockaddr_in6 *)(const void *)address);
 	ck_assert_uint_eq(length, sizeof(to));
 	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, &size), 0);
 	if (step("bind %s:%u %s", inet_ntoa(to.sin_addr), ntohs(to.sin_port),
@@ -154,7 +173,7 @@ static void relay_begin(void)
 	steps_begin(0, 0);
 	memset(relays, 0, sizeof(relays));
 	n_relays = 0;
-	in_use = 0;
+	in_use = in_use6 = 0;
 }
 
 static void relay_end(void)
