@@ -53,8 +53,7 @@ static int mount_with_few(const char *target, const char *options, struct ces_er
 
 /* A site's module parameters enable nothing: no file of a layer is ever a redirect to another, or
  * data without its metadata. */
-int ces_overlay_mount(const char *root, const char *context, size_t lowest, size_t n,
-		      struct ces_error *err)
+int ces_overlay_mount(const char *root, const char *context, size_t n, struct ces_error *err)
 {
 	char options[OPTIONS_SIZE], target[64];
 	/* in quotes, because of the comma between the categories */
@@ -64,10 +63,9 @@ int ces_overlay_mount(const char *root, const char *context, size_t lowest, size
 			    *context != '\0' ? "context=\"" : "", context,
 			    *context != '\0' ? "\"," : "", root, root);
 
-	/* the manifest lists the lowest layer first, overlay wants the highest first */
-	for (size_t i = n; i > lowest && (size_t)used < sizeof(options); i--)
-		used += snprintf(options + used, sizeof(options) - (size_t)used, "%s/l/%zu:", root,
-				 i - 1);
+	for (size_t i = 0; i < n && (size_t)used < sizeof(options); i++)
+		used +=
+		    snprintf(options + used, sizeof(options) - (size_t)used, "%s/l/%zu:", root, i);
 	if ((size_t)used < sizeof(options)) /* (an image may have no layer) */
 		used += snprintf(options + used, sizeof(options) - (size_t)used, "%s/e", root);
 	(void)snprintf(target, sizeof(target), "%s/m", root);

@@ -19,10 +19,9 @@ int ces_overlay_mark(int fs, const char *path, struct ces_error *err);
 /* Does the root of this layer hide everything below it? overlayfs itself ignores the mark there. */
 bool ces_overlay_is_bottom(int layer);
 
-/* Mounts, in the tree below root (an absolute path), at m: the layers l/<lowest> to l/<n-1> above
- * the empty e, upper directory u/u, work directory u/w. context: SELinux's for every file of the
- * mount, or "". */
-int ces_overlay_mount(const char *root, const char *context, size_t lowest, size_t n,
-		      struct ces_error *err);
+/* Mounts, in the tree below root (an absolute path), at m: the n layers l/0, the highest, l/1 and
+ * so on above the empty e, upper directory u/u, work directory u/w. context: SELinux's for every
+ * file of the mount, or "". */
+int ces_overlay_mount(const char *root, const char *context, size_t n, struct ces_error *err);
 
 #endif

@@ -84,19 +84,30 @@ static int attach_copy(int root, int fd, bool read_only, int userns, const char 
 		   : attach_new(root, mount, path, err);
 }
 
-/* Attaches the layers from the top down to the lowest visible one, *ret_lowest. */
-static int attach_layers(int root, const struct ces_plan *plan, int userns, size_t *ret_lowest,
+/* An image may have a layer twice. A lower copy adds nothing to the higher one, and the kernel
+ * refuses an overlay that has one directory twice (fs/overlayfs/super.c, ovl_setup_trap). */
+static bool is_above(const struct ces_strings *diff_ids, size_t i)
+{
+	for (size_t above = i + 1; above < diff_ids->n; above++)
+		if (strcmp(diff_ids->v[above], diff_ids->v[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Attaches the layers at l/0, l/1 and so on, from the top down to the lowest visible one. */
+static int attach_layers(int root, const struct ces_plan *plan, int userns, size_t *ret_n,
 			 struct ces_error *err)
 {
 	bool bottom = false;
 
-	*ret_lowest = plan->image->diff_ids.n;
-	while (*ret_lowest > 0 && !bottom) {
+	*ret_n = 0;
+	for (size_t i = plan->image->diff_ids.n; i-- > 0 && !bottom;) {
 		CES_CLEANUP_FD int layer = -1;
-		size_t i = --*ret_lowest;
 		char path[32];
 
-		(void)snprintf(path, sizeof(path), "l/%zu", i);
+		if (is_above(&plan->image->diff_ids, i))
+			continue;
+		(void)snprintf(path, sizeof(path), "l/%zu", (*ret_n)++);
 		if (ces_store_open_layer(&plan->session->store, plan->image->diff_ids.v[i], &layer,
 					 err) < 0)
 			return -1;
@@ -180,7 +191,7 @@ int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_c
 {
 	CES_CLEANUP_FD int root = -1;
 	char context[CES_SELINUX_CONTEXT];
-	size_t lowest;
+	size_t n;
 
 	/* files made here get exactly the mode that is asked for; see ces_rootfs_enter */
 	(void)umask(0);
@@ -193,9 +204,8 @@ int ces_rootfs_build(const struct ces_plan *plan, int userns, const struct ces_c
 		return -1;
 	if (make_skeleton(root, plan, err) < 0 || make_devices(root, plan, err) < 0 ||
 	    ces_gpu_files(&plan->gpus, root, err) < 0 ||
-	    attach_layers(root, plan, userns, &lowest, err) < 0 ||
-	    attach_upper(root, plan, err) < 0 ||
-	    ces_overlay_mount(CES_RUN_DIR, context, lowest, plan->image->diff_ids.n, err) < 0 ||
+	    attach_layers(root, plan, userns, &n, err) < 0 || attach_upper(root, plan, err) < 0 ||
+	    ces_overlay_mount(CES_RUN_DIR, context, n, err) < 0 ||
 	    attach_data(root, plan, err) < 0 || attach_runtime_view(root, cgroup, err) < 0)
 		return -1;
 	*ret_root = ces_steal_fd(&root);

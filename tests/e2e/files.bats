@@ -4,7 +4,7 @@
 
 load ../lib/e2e.bash
 
-setup_file() { lab_policy; have alice tools rules opaque-root user-number; }
+setup_file() { lab_policy; have alice tools rules opaque-root twice user-number; }
 setup() { remember; }
 teardown() { rm -rf /home/*/outputs_* /safe_data/nsh-2024-0001/watch*; }
 
@@ -75,6 +75,12 @@ changed() # SCRIPT
 	[[ $'\n'$output != *$'\nold'* && $output != *home* && $output != *srv* ]]
 	from=opaque-root run inside -- cat /etc/passwd
 	[ "$output" = "root:x:0:0:root:/:/bin/sh" ]
+}
+
+@test "an image that has a layer twice runs, and the higher copy counts" {
+	from=twice run inside -- sh -c 'cat /d/f /d/kept /d/mid'
+	echo "$output"
+	[ "$output" = herelowmid ]
 }
 
 @test "with --read-only nothing of the image changes" {

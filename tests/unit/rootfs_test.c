@@ -69,16 +69,16 @@ static const char *const mounts[] = {
     "fsopen tmpfs 1", "fsconfig 1 size=16777216", "fsconfig 1 nr_inodes=8192",
     "fsconfig 1 mode=755", "fsconfig 6 =", "fsmount 1 2", /* nosuid; device nodes work */
     "attach :/run/ces 4", "layer layer1", "clone layer1 81001",
-    "flags layer1 100007 40000 1000 userns 33", "attach tree:l/1 4", "bottom layer1",
+    "flags layer1 100007 40000 1000 userns 33", "attach tree:l/0 4", "bottom layer1",
     "layer layer0", "clone layer0 81001", "flags layer0 100007 40000 1000 userns 33",
-    "attach tree:l/0 4", "bottom layer0", "fsopen tmpfs 1", "fsconfig 1 size=1073741824",
+    "attach tree:l/1 4", "bottom layer0", "fsopen tmpfs 1", "fsconfig 1 size=1073741824",
     "fsconfig 1 nr_inodes=270336", "fsconfig 1 mode=755",
     "fsconfig 6 =", "fsmount 1 6", /* nosuid, nodev */
     "attach tree:u 4",
     /* CHOWN 0, DAC_OVERRIDE 1, FOWNER 3, FSETID 4, SYS_ADMIN 21 */
     "capabilities 20001b",
     "mount overlay /run/ces/m overlay 6 redirect_dir=nofollow,metacopy=off,index=off,"
-    "upperdir=/run/ces/u/u,workdir=/run/ces/u/w,lowerdir=/run/ces/l/1:/run/ces/l/0:/run/ces/e",
+    "upperdir=/run/ces/u/u,workdir=/run/ces/u/w,lowerdir=/run/ces/l/0:/run/ces/l/1:/run/ces/e",
     "capabilities ffffffffffffffff", "clone data 89001", "flags data 7 40000 9000 userns 0",
     "attach tree:d/0 4", "clone outputs 89001", "flags outputs 6 40000 9000 userns 0",
     "attach tree:d/1 4", "clone scratch 89001", "flags scratch 6 40000 9000 userns 0",
@@ -199,9 +199,25 @@ START_TEST(layers_below_one_that_hides_them_are_not_mounted)
 	ck_assert_uint_eq(
 	    steps_count("mount overlay /run/ces/m overlay 6 redirect_dir=nofollow,metacopy=off,"
 			"index=off,upperdir=/run/ces/u/u,workdir=/run/ces/u/w,"
-			"lowerdir=/run/ces/l/1:/run/ces/e"),
+			"lowerdir=/run/ces/l/0:/run/ces/e"),
 	    1);
-	ck_assert_ptr_null(strstr(steps->v[steps->n - 1], "l/0"));
+	ck_assert_ptr_null(strstr(steps->v[steps->n - 1], "l/1"));
+}
+END_TEST
+
+START_TEST(of_a_layer_that_an_image_has_twice_the_higher_one_is_mounted)
+{
+	static char *v[] = {"layer0", "layer1", "layer0", "layer1", "layer1"};
+
+	image.diff_ids = (struct ces_strings){v, CES_COUNT(v)};
+	ck_assert_int_eq(build(), 0);
+	ck_assert_uint_eq(steps_count("layer layer0"), 1);
+	ck_assert_uint_eq(steps_count("layer layer1"), 1);
+	ck_assert_uint_eq(
+	    steps_count("mount overlay /run/ces/m overlay 6 redirect_dir=nofollow,metacopy=off,"
+			"index=off,upperdir=/run/ces/u/u,workdir=/run/ces/u/w,"
+			"lowerdir=/run/ces/l/0:/run/ces/l/1:/run/ces/e"),
+	    1);
 }
 END_TEST
 
@@ -234,7 +250,7 @@ START_TEST(more_layers_than_one_mount_takes_are_refused_before_it)
 	for (size_t i = 0; i < CES_COUNT(many); i++)
 		many[i] = "layer0";
 	/* (fewer steps than the list can have) */
-	ck_assert_int_lt(ces_overlay_mount("/run/ces", "", 0, CES_COUNT(many), &err), 0);
+	ck_assert_int_lt(ces_overlay_mount("/run/ces", "", CES_COUNT(many), &err), 0);
 	ck_assert_str_eq(err.text, "mounting the overlay: too many layers");
 	ck_assert_uint_eq(steps->n, 0);
 }
@@ -291,6 +307,7 @@ int main(void)
 	tcase_add_test(t, modes_do_not_depend_on_the_mask_of_the_caller);
 	tcase_add_test(t, a_step_that_fails_is_the_last);
 	tcase_add_test(t, layers_below_one_that_hides_them_are_not_mounted);
+	tcase_add_test(t, of_a_layer_that_an_image_has_twice_the_higher_one_is_mounted);
 	tcase_add_test(t, an_image_without_layers_is_an_empty_directory);
 	tcase_add_test(t, a_context_is_in_quotes_before_the_other_options);
 	tcase_add_test(t, more_layers_than_one_mount_takes_are_refused_before_it);

@@ -294,6 +294,10 @@ def images(out):
     image("rules", layer_rules(), {"Cmd": ["sh"]})
     image("rules-zstd", layer_rules(), {"Cmd": ["sh"]}, "zstd")
     image("rules-plain", layer_rules(), {"Cmd": ["sh"]}, "none")
+    # Layers that are there twice: an empty one, as WORKDIR makes, and one that the layer between undoes.
+    gone, empty = Layer().dir("d").file("d/f", "here").file("d/kept", "low").finish(), Layer().finish()
+    image("twice", [empty, gone, Layer().dir("d").file("d/.wh.f").file("d/kept", "mid").file("d/mid", "mid"), empty, gone],
+          {"Cmd": ["sh"]})
     image("opaque-root", opaque_root_layers(), {"Cmd": ["sh"]})
     image("shared-a", [Layer().file("a", noise(1, 100000))])
     image("shared-b", [Layer().file("b", noise(2, 100000))])
