@@ -142,12 +142,12 @@ static const struct ces_policy_registry *find_registry(const struct ces_policy *
 int ces_decision_names(const struct ces_strings *names, const char *key,
 		       struct ces_decision_names *ret, struct ces_error *err)
 {
-	if (names->n > CES_COUNT(ret->v))
-		return ces_error_set(err, CES_E_POLICY, "%s has more than %zu names", key,
-				     CES_COUNT(ret->v));
-	for (size_t i = 0; i < names->n; i++)
-		snprintf(ret->v[i], sizeof(ret->v[i]), "%s", names->v[i]);
-	ret->n = names->n;
+	for (ret->n = 0; ret->n < names->n; ret->n++)
+		if (ret->n == CES_COUNT(ret->v) ||
+		    snprintf(ret->v[ret->n], sizeof(*ret->v), "%s", names->v[ret->n]) >=
+			(int)sizeof(*ret->v))
+			return ces_error_set(err, CES_E_POLICY, "%s has too many or too long names",
+					     key);
 	return 0;
 }
 

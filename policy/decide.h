@@ -62,7 +62,7 @@ struct ces_decision_names {
 	char v[CES_DECISION_NAMES][264];
 };
 
-/* Copies one; CES_E_POLICY if it is too long. */
+/* Copies one; CES_E_POLICY if it has too many names, or one that is too long. */
 int ces_decision_names(const struct ces_strings *names, const char *key,
 		       struct ces_decision_names *ret, struct ces_error *err);
 

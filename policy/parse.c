@@ -10,6 +10,7 @@
 #include "common/cluster.h"
 #include "common/name.h"
 #include "common/quantity.h"
+#include "policy/decide.h"
 #include "policy/field.h"
 #include "policy/outputs.h"
 #include "policy/parse.h"
@@ -53,6 +54,8 @@ static const struct ces_field_text as_host = {ces_valid_host, "host or host:port
 static const struct ces_field_text as_endpoint = {
     ces_valid_endpoint, "https://host[:port][/prefix] without a final slash, or oci:/directory"};
 static const struct ces_field_text as_path = {ces_valid_path, "an absolute path without \"..\""};
+static const struct ces_field_text as_short_path = {
+    ces_valid_short_path, "an absolute path without \"..\", of at most 263 bytes"};
 static const struct ces_field_text as_key = {
     ces_valid_key, "an absolute path, or a URI of a key (pkcs11:... or handle:...)"};
 static const struct ces_field_text as_port = {ces_valid_port, "a port number like \"8787\""};
@@ -136,6 +139,18 @@ static int read_proxy(struct ces_fields *in, const struct ces_field_at *at, void
 	return ces_field_string(in, at, proxy);
 }
 
+/* A decision has room for so many, and a longer list would deny every request. */
+static int read_names(struct ces_fields *in, const struct ces_field_at *at, void *ret)
+{
+	const struct ces_strings *names = ret;
+
+	if (ces_field_strings(in, at, ret) != 0)
+		return -1;
+	if (names->n > CES_DECISION_NAMES)
+		return ces_field_fault(in, at, "must have at most %d entries", CES_DECISION_NAMES);
+	return 0;
+}
+
 static const struct ces_field network_rows[] = {
     ROW("publish", ces_field_strings, SETTING(publish), &as_port, .own = CES_OWN_PUBLISH),
     ROW("proxy", read_proxy, SETTING(proxy), &as_proxy),
@@ -143,8 +158,8 @@ static const struct ces_field network_rows[] = {
 };
 static const struct ces_field gpus_rows[] = {
     ROW("max", ces_field_number, SETTING(gpus_max), &from_0_to_1024, .own = CES_OWN_GPUS),
-    ROW("kinds", ces_field_strings, SETTING(gpu_kinds), &as_kind),
-    ROW("devices", ces_field_strings, SETTING(gpu_devices), &as_device, .own = CES_OWN_GPU_DEVICES),
+    ROW("kinds", read_names, SETTING(gpu_kinds), &as_kind),
+    ROW("devices", read_names, SETTING(gpu_devices), &as_device, .own = CES_OWN_GPU_DEVICES),
     ROW("exclusive", ces_field_bool, SETTING(gpu_exclusive), NULL),
     CES_FIELD_END,
 };
@@ -217,7 +232,7 @@ static const struct ces_field registry_rows[] = {
     ROW("endpoint", ces_field_string, REGISTRY(endpoint), &as_endpoint),
     ROW("ca_file", ces_field_string, REGISTRY(ca_file), &as_path),
     ROW("credentials", ces_field_word, REGISTRY(credentials), credentials_words),
-    ROW("token_hosts", ces_field_strings, REGISTRY(token_hosts), &as_host),
+    ROW("token_hosts", read_names, REGISTRY(token_hosts), &as_host),
     ROW("proxy", ces_field_string, REGISTRY(proxy), &as_way),
     CES_FIELD_END,
 };
@@ -374,7 +389,7 @@ static const struct ces_field host_rows[] = {
     ROW("user_limits", ces_field_object, 0, user_limits_rows),
     ROW("store_reserve", ces_field_quantity, POLICY(store.reserve), &ces_as_size),
     ROW("subordinate_ids", read_subids, 0, subids_rows),
-    ROW("cdi_dirs", ces_field_strings, POLICY(cdi_dirs), &as_path),
+    ROW("cdi_dirs", read_names, POLICY(cdi_dirs), &as_short_path),
     ROW("audit_syslog", ces_field_bool, POLICY(audit_syslog), NULL),
     ROW("audit_key", ces_field_string, POLICY(audit_key), &as_key),
     ROW("selinux", ces_field_word, POLICY(selinux), selinux_words),

@@ -6,7 +6,7 @@
 
 #include "common/cluster.h"
 #include "common/name.h"
-#include "policy/policy.h"
+#include "policy/decide.h"
 #include "policy/valid.h"
 
 bool ces_valid_secret(const char *text)
@@ -22,6 +22,12 @@ bool ces_valid_label(const char *text)
 bool ces_valid_namespace(const char *text)
 {
 	return ces_valid_label(text) && strchr(text, '.') == NULL;
+}
+
+bool ces_valid_short_path(const char *text)
+{
+	return ces_valid_path(text) &&
+	       strlen(text) < sizeof(((struct ces_decision_names *)NULL)->v[0]);
 }
 
 bool ces_valid_signer(const char *text)

@@ -102,6 +102,26 @@ text()
 	done
 }
 
+@test "a list with more entries than a decision can hold, and a path that is too long, are errors" {
+	many() { jq -cn "[range($1) | \"$2\" + tostring + \"$3\"]"; }
+	for n in 64 65; do
+		for list in "$one.gpus.devices = $(many $n MIG-)" "$one.gpus.kinds = $(many $n v. /gpu)" \
+			".registries[\"ghcr.io\"].token_hosts = $(many $n h .loc)" ".host.cdi_dirs = $(many $n /d)"; do
+			if [ $n = 65 ]; then
+				wrong "$list" ""
+				says "must have at most 64 entries"
+			else
+				made "$list"
+				[ "$status" -eq 0 ]
+			fi
+		done
+	done
+	long=$(printf '/%0262d' 0)
+	made ".host.cdi_dirs = [\"$long\"]"
+	[ "$status" -eq 0 ]
+	wrong ".host.cdi_dirs = [\"${long}0\"]" "host.cdi_dirs[0] must be an absolute path without \"..\", of at most 263 bytes"
+}
+
 @test "each kind of unwise rule is reported" {
 	unwise "del($one.expires)" "projects.nsh-2024-0001 never expires"
 	unwise "$one.images[0].allow = \"gcr.io/x\"" "projects.nsh-2024-0001.images[0].allow can never match: the registry gcr.io"

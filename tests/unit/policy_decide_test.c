@@ -317,6 +317,29 @@ START_TEST(without_infer_projects_no_group_makes_a_project)
 }
 END_TEST
 
+START_TEST(a_name_that_does_not_fit_is_refused_and_never_cut)
+{
+	static struct ces_decision_names copy;
+	char most[264], *list[65];
+	struct ces_strings given = {list, 64};
+
+	snprintf(most, sizeof(most), "/%0262d", 0);
+	for (size_t i = 0; i < CES_COUNT(list); i++)
+		list[i] = most;
+	ck_assert_int_eq(ces_decision_names(&given, "host.cdi_dirs", &copy, &err), 0);
+	ck_assert_uint_eq(copy.n, 64);
+	ck_assert_str_eq(copy.v[63], most);
+	given.n = 65;
+	ck_assert_int_eq(ces_decision_names(&given, "host.cdi_dirs", &copy, &err), -1);
+	ck_assert_int_eq(err.code, CES_E_POLICY);
+	given.n = 1;
+	list[0] = (char[265]){0};
+	memset(list[0], '/', 264);
+	ck_assert_int_eq(ces_decision_names(&given, "host.cdi_dirs", &copy, &err), -1);
+	ck_assert_str_eq(err.text, "host.cdi_dirs has too many or too long names");
+}
+END_TEST
+
 START_TEST(candidates_are_the_names_that_groups_could_mean)
 {
 	char found[8][CES_NAME_MAX + 1];
@@ -419,6 +442,7 @@ static TCase *make_tests(void)
 	tcase_add_test(t, a_directory_without_the_group_makes_no_project);
 	tcase_add_test(t, a_written_project_hides_the_inferred_one);
 	tcase_add_test(t, without_infer_projects_no_group_makes_a_project);
+	tcase_add_test(t, a_name_that_does_not_fit_is_refused_and_never_cut);
 	tcase_add_test(t, candidates_are_the_names_that_groups_could_mean);
 	tcase_add_test(t, the_same_inputs_give_the_same_bytes);
 	tcase_add_test(t, an_explanation_says_what_is_given);
