@@ -18,7 +18,6 @@
 #include "policy/rights.h"
 
 #define CALLER_GROUPS 1024
-#define CANDIDATES    64
 
 /* ---- the policy ---- */
 
@@ -48,8 +47,8 @@ struct me {
 	struct ces_caller caller;
 	gid_t groups[CALLER_GROUPS];
 	char *group_names[CALLER_GROUPS];
-	char candidates[CANDIDATES][CES_NAME_MAX + 1];
-	char *inferred[CANDIDATES];
+	char (*candidates)[CES_NAME_MAX + 1];
+	char **inferred;
 	struct ces_facts facts;
 };
 
@@ -59,6 +58,8 @@ static void free_me(struct me *me)
 		free(me->group_names[i]);
 	free(me->caller.user);
 	free(me->caller.home);
+	free(me->candidates);
+	free(me->inferred);
 	free(me);
 }
 
@@ -90,17 +91,21 @@ static int load_me(struct me *me, struct ces_error *err)
 	return 0;
 }
 
-static void gather_facts(const struct ces_policy *policy, struct me *me)
+static int gather_facts(const struct ces_policy *policy, struct me *me, struct ces_error *err)
 {
-	size_t n = policy->infer
-		       ? ces_decide_candidates(policy, &me->caller, me->candidates, CANDIDATES)
-		       : 0;
-	CES_CLEANUP_FD int base =
-	    n > 0 ? open(policy->infer_base, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	size_t max = me->caller.n_groups * policy->infer_prefixes.n + 1, n;
 	struct ces_strings *inferred = &me->facts.inferred;
+	CES_CLEANUP_FD int base = -1;
 	CES_CLEANUP_FREE char *data = NULL;
 	struct stat st;
 
+	me->candidates = calloc(max, sizeof(*me->candidates));
+	me->inferred = calloc(max, sizeof(*me->inferred));
+	if (me->candidates == NULL || me->inferred == NULL)
+		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
+	n = ces_decide_candidates(policy, &me->caller, me->candidates, max);
+	if (n > 0)
+		base = open(policy->infer_base, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (asprintf(&data, "%s/safe_data", me->caller.home) < 0)
 		data = NULL;
 	me->facts.home_data = data != NULL && stat(data, &st) == 0 && S_ISDIR(st.st_mode);
@@ -109,6 +114,7 @@ static void gather_facts(const struct ces_policy *policy, struct me *me)
 		if (fstatat(base, me->candidates[i], &st, 0) == 0 && S_ISDIR(st.st_mode))
 			inferred->v[inferred->n++] = me->candidates[i];
 	}
+	return 0;
 }
 
 int ces_local_decide(const struct ces_local *local, const struct ces_request *request,
@@ -124,11 +130,9 @@ int ces_local_decide(const struct ces_local *local, const struct ces_request *re
 	me = calloc(1, sizeof(*me));
 	if (me == NULL)
 		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
-	if (load_me(me, err) == 0) {
-		gather_facts(local->policy, me);
+	if (load_me(me, err) == 0 && gather_facts(local->policy, me, err) == 0)
 		result = ces_decide(local->policy, &me->caller, &asked, &me->facts, time(NULL), ret,
 				    err);
-	}
 	if (result == 0)
 		snprintf(ret_user, CES_LOCAL_USER, "%s", me->caller.user);
 	free_me(me);
@@ -175,8 +179,7 @@ int ces_local_you(const struct ces_local *local, struct ces_local_you *ret, stru
 	*ret = (struct ces_local_you){0};
 	if (me == NULL)
 		return ces_error_set(err, CES_E_INTERNAL, "out of memory");
-	if (load_me(me, err) == 0) {
-		gather_facts(local->policy, me);
+	if (load_me(me, err) == 0 && gather_facts(local->policy, me, err) == 0) {
 		result =
 		    ces_rights_collect(local->policy, &me->caller, &me->facts, &rights, &n, err);
 		snprintf(ret->user, sizeof(ret->user), "%s", me->caller.user);

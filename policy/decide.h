@@ -35,6 +35,7 @@ struct ces_facts {
 #define CES_DECISION_GROUPS 8
 #define CES_DESTINATION     256
 #define CES_DECISION_NAMES  64
+#define CES_PREFIXES_MAX    16 /* of infer_projects */
 #define CES_BINDS_MAX       32 /* as many as a request can have */
 #define CES_TMPFS_MAX       33 /* and one for a home */
 #define CES_PORTS_MAX       32
@@ -158,7 +159,8 @@ int ces_decide(const struct ces_policy *policy, const struct ces_caller *caller,
 	       struct ces_decision *ret, struct ces_error *err);
 
 /* The names p of projects that group membership would infer (before <base>/p is looked at), for the
- * helper to collect facts. Up to max names of CES_NAME_MAX + 1 bytes; returns how many. */
+ * helper to collect facts. Returns how many: at most one for each group and prefix. The caller has
+ * room for so many names of CES_NAME_MAX + 1 bytes: of those after max, nothing would be known. */
 size_t ces_decide_candidates(const struct ces_policy *policy, const struct ces_caller *caller,
 			     char (*ret)[CES_NAME_MAX + 1], size_t max);
 

@@ -291,7 +291,12 @@ static int read_infer(struct ces_fields *in, const struct ces_field_at *at, void
 	struct ces_policy *policy = ret;
 
 	policy->infer = true;
-	return ces_field_object(in, at, policy);
+	if (ces_field_object(in, at, policy) != 0)
+		return -1;
+	if (policy->infer_prefixes.n > CES_PREFIXES_MAX)
+		return ces_field_fault(in, at, "must have at most %d group_prefixes",
+				       CES_PREFIXES_MAX);
+	return 0;
 }
 
 #define KUBERNETES(member) offsetof(struct ces_policy_kubernetes, member)

@@ -69,9 +69,7 @@ size_t ces_decide_candidates(const struct ces_policy *policy, const struct ces_c
 {
 	size_t n = 0;
 
-	if (!policy->infer)
-		return 0;
-	for (size_t i = 0; i < caller->n_groups; i++) {
+	for (size_t i = 0; policy->infer && i < caller->n_groups; i++) {
 		for (size_t j = 0; j < policy->infer_prefixes.n; j++) {
 			const char *name = inferred_name(policy, policy->infer_prefixes.v[j],
 							 caller->group_names[i]);

@@ -5,8 +5,7 @@
 
 #include "common/cleanup.h"
 #include "helper/core/caller_open.h"
-
-#define CANDIDATES_MAX 64
+#include "helper/core/order.h"
 
 static bool is_there(const struct ces_caller *caller, const char *base, const char *name)
 {
@@ -21,8 +20,10 @@ static bool is_there(const struct ces_caller *caller, const char *base, const ch
 void ces_facts_gather(const struct ces_policy *policy, const struct ces_caller *caller,
 		      struct ces_facts *ret)
 {
-	static char names[CANDIDATES_MAX][CES_NAME_MAX + 1], *there[CANDIDATES_MAX];
-	size_t n = ces_decide_candidates(policy, caller, names, CANDIDATES_MAX);
+	/* one for each group and prefix: a project that is left out would be denied */
+	static char names[CES_GROUPS_MAX * CES_PREFIXES_MAX][CES_NAME_MAX + 1];
+	static char *there[CES_COUNT(names)];
+	size_t n = ces_decide_candidates(policy, caller, names, CES_COUNT(names));
 
 	*ret = (struct ces_facts){.inferred.v = there};
 	for (size_t i = 0; i < n; i++)

@@ -6,10 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cleanup.h"
+
+static int too_many(struct ces_error *err)
+{
+	return ces_error_set(err, CES_E_HOST, "more than %d groups: CES refuses such a user",
+			     CES_MEMBER_GROUPS);
+}
+
 static void add_group(struct ces_member *member, gid_t gid, char *name)
 {
-	if (member->caller.n_groups == CES_MEMBER_GROUPS || name == NULL || *name == '\0')
-		return;
 	member->gids[member->caller.n_groups] = gid;
 	member->names[member->caller.n_groups++] = name;
 }
@@ -23,8 +29,11 @@ static int groups_given(struct ces_member *member, const char *groups, struct ce
 	if (member->text == NULL)
 		return ces_error_set(err, CES_E_HOST, "out of memory");
 	for (char *name = strtok_r(member->text, ",", &save); name != NULL;
-	     name = strtok_r(NULL, ",", &save))
+	     name = strtok_r(NULL, ",", &save)) {
+		if (member->caller.n_groups == CES_MEMBER_GROUPS)
+			return too_many(err);
 		add_group(member, (gid_t)(60000 - member->caller.n_groups), name);
+	}
 	return 0;
 }
 
@@ -33,22 +42,23 @@ static int groups_known(struct ces_member *member, const char *user_name, struct
 	const struct passwd *user = getpwnam(user_name);
 	gid_t gids[CES_MEMBER_GROUPS];
 	int n = CES_MEMBER_GROUPS;
-	size_t used = 0, size = CES_MEMBER_GROUPS * 64;
+	size_t used = 0, size = (size_t)CES_MEMBER_GROUPS * 256;
 
 	if (user == NULL)
 		return ces_error_set(err, CES_E_NOTFOUND,
 				     "there is no user %s on this machine: say which groups with "
 				     "--groups",
 				     user_name);
-	(void)getgrouplist(user_name, user->pw_gid, gids, &n);
+	if (getgrouplist(user_name, user->pw_gid, gids, &n) < 0)
+		return too_many(err);
 	member->text = calloc(1, size);
 	if (member->text == NULL)
 		return ces_error_set(err, CES_E_HOST, "out of memory");
-	for (int i = 0; i < n && i < CES_MEMBER_GROUPS; i++) {
+	for (int i = 0; i < n; i++) {
 		const struct group *group = getgrgid(gids[i]);
 		size_t length = group == NULL ? 0 : strlen(group->gr_name) + 1;
 
-		if (length == 0 || used + length > size)
+		if (length <= 1 || used + length > size)
 			continue;
 		memcpy(member->text + used, group->gr_name, length);
 		add_group(member, gids[i], member->text + used);
@@ -71,12 +81,16 @@ int ces_member_find(struct ces_member *member, const char *user, const char *gro
 int ces_member_rights(struct ces_member *member, const struct ces_policy *policy,
 		      struct ces_rights **ret, size_t *ret_n, struct ces_error *err)
 {
-	struct ces_facts facts = {.inferred = {.v = member->candidate_list}};
+	const size_t max = member->caller.n_groups * policy->infer_prefixes.n + 1;
+	CES_CLEANUP_FREE char(*names)[CES_NAME_MAX + 1] = calloc(max, sizeof(*names));
+	CES_CLEANUP_FREE char **list = calloc(max, sizeof(*list));
+	struct ces_facts facts = {.inferred = {.v = list}};
 
-	facts.inferred.n =
-	    ces_decide_candidates(policy, &member->caller, member->candidates, CES_MEMBER_GROUPS);
+	if (names == NULL || list == NULL)
+		return ces_error_set(err, CES_E_HOST, "out of memory");
+	facts.inferred.n = ces_decide_candidates(policy, &member->caller, names, max);
 	for (size_t i = 0; i < facts.inferred.n; i++)
-		member->candidate_list[i] = member->candidates[i];
+		list[i] = names[i];
 	return ces_rights_collect(policy, &member->caller, &facts, ret, ret_n, err);
 }
 

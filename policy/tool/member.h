@@ -4,7 +4,7 @@
 
 #include "policy/rights.h"
 
-#define CES_MEMBER_GROUPS 256
+#define CES_MEMBER_GROUPS 1024
 
 /* Zero it to begin. */
 struct ces_member {
@@ -12,8 +12,6 @@ struct ces_member {
 	gid_t gids[CES_MEMBER_GROUPS];
 	char *names[CES_MEMBER_GROUPS];
 	char *text; /* which the names are in */
-	char candidates[CES_MEMBER_GROUPS][CES_NAME_MAX + 1];
-	char *candidate_list[CES_MEMBER_GROUPS];
 };
 
 /* groups: "a,b", or NULL: those in this machine's user database. */

@@ -14,7 +14,8 @@
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"
 
-#define GROUPS_MAX 64
+#define GROUPS_MAX 1024 /* as a caller */
+#define BINDS_MAX  64
 
 static const char help[] =
     "usage: ces-policy test [--strict] [--format json] POLICY CASES\n"
@@ -46,11 +47,11 @@ struct asked {
 	struct ces_facts facts;
 	gid_t gids[GROUPS_MAX];
 	char home[300];
-	char sources[GROUPS_MAX][1200], destinations[GROUPS_MAX][300];
-	char *source_list[GROUPS_MAX], *destination_list[GROUPS_MAX];
-	uint64_t read_only[GROUPS_MAX];
-	char candidates[GROUPS_MAX][CES_NAME_MAX + 1];
-	char *candidate_list[GROUPS_MAX];
+	char sources[BINDS_MAX][1200], destinations[BINDS_MAX][300];
+	char *source_list[BINDS_MAX], *destination_list[BINDS_MAX];
+	uint64_t read_only[BINDS_MAX];
+	char candidates[GROUPS_MAX * CES_PREFIXES_MAX][CES_NAME_MAX + 1];
+	char *candidate_list[GROUPS_MAX * CES_PREFIXES_MAX];
 };
 
 /* "~/x:/x:ro", as on the command line. */
@@ -90,8 +91,8 @@ static int set_request(struct asked *a, const struct ces_case *one, struct ces_e
 	    .bind_destinations = {a->destination_list, one->binds.n},
 	    .bind_read_only = {a->read_only, one->binds.n},
 	};
-	if (one->binds.n > GROUPS_MAX)
-		return ces_error_set(err, CES_E_USAGE, "more than %d binds", GROUPS_MAX);
+	if (one->binds.n > BINDS_MAX)
+		return ces_error_set(err, CES_E_USAGE, "more than %d binds", BINDS_MAX);
 	for (size_t i = 0; i < one->binds.n; i++)
 		if (set_bind(a, i, one->binds.v[i], err) != 0)
 			return -1;
@@ -106,7 +107,8 @@ static void set_facts(struct asked *a, const struct ces_policy *policy, const st
 	if (one->directories_written)
 		return;
 	a->facts.inferred.v = a->candidate_list;
-	a->facts.inferred.n = ces_decide_candidates(policy, &a->caller, a->candidates, GROUPS_MAX);
+	a->facts.inferred.n =
+	    ces_decide_candidates(policy, &a->caller, a->candidates, CES_COUNT(a->candidates));
 	for (size_t i = 0; i < a->facts.inferred.n; i++)
 		a->candidate_list[i] = a->candidates[i];
 }

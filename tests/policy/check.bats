@@ -116,6 +116,10 @@ text()
 			fi
 		done
 	done
+	infer='.infer_projects = {base: "/safe_data", images: [], group_prefixes: '
+	made "$infer $(many 16 a)}"
+	[ "$status" -eq 0 ]
+	wrong "$infer $(many 17 a)}" "infer_projects must have at most 16 group_prefixes"
 	long=$(printf '/%0262d' 0)
 	made ".host.cdi_dirs = [\"$long\"]"
 	[ "$status" -eq 0 ]

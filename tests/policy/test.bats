@@ -9,11 +9,11 @@ setup()
 	c=$BATS_TEST_TMPDIR/cases.json
 }
 
-# Writes one case on 2026-12-01, by a member of the first project, with `rest`.
-one_case() # REST
+# Writes one case on 2026-12-01, by a member of the first project or of GROUPS, with REST.
+one_case() # REST [GROUPS]
 {
-	printf '{"ces_cases": 1, "on": "2026-12-01", "cases": [{"name": "the case", "user": "ann", "groups": ["nsh-2024-0001"],
-		"image": "ghcr.io/epcced/tool", %s}]}' "$1" > "$c"
+	printf '{"ces_cases": 1, "on": "2026-12-01", "cases": [{"name": "the case", "user": "ann", "groups": %s,
+		"image": "ghcr.io/epcced/tool", %s}]}' "${2:-[\"nsh-2024-0001\"]}" "$1" > "$c"
 	run policy test "$p" "$c"
 }
 
@@ -45,6 +45,19 @@ one_case() # REST
 	[ "$status" -eq 1 ]
 	one_case '"expect": "allow", "expect_data": "read-write"'
 	[ "$status" -eq 0 ]
+}
+
+@test "a user in many groups has the project of the last one, with each prefix" {
+	jq '.infer_projects = {base: "/safe_data", group_prefixes: ["", "safe-"], images: [{allow: "ghcr.io/epcced/tool"}]}' "$p" > "$BATS_TEST_TMPDIR/many.json"
+	p=$BATS_TEST_TMPDIR/many.json
+	groups=$(jq -cn '[range(70) | "safe-g" + tostring] + ["safe-heart"]')
+	one_case "\"project\": \"heart\", \"expect\": \"allow\", \"expect_project\": \"heart\"" "$groups"
+	[ "$status" -eq 0 ]
+	run policy explain --user ann --groups "$(jq -r 'join(",")' <<< "$groups")" "$p"
+	says heart
+	run policy explain --user ann --groups "$(seq -s, 1025)" "$p"
+	[ "$status" -eq 2 ]
+	says "more than 1024 groups"
 }
 
 @test "a case has its own day" {

@@ -416,6 +416,30 @@ START_TEST(facts_are_looked_at_with_the_callers_rights)
 }
 END_TEST
 
+START_TEST(the_last_of_many_groups_is_looked_at_too)
+{
+	static char *names[70], text[70][16];
+	static gid_t ids[70];
+	char *prefixes[] = {(char *)(uintptr_t) "", (char *)(uintptr_t) "safe_"};
+	struct ces_policy policy = {
+	    .infer = true, .infer_base = directory_path, .infer_prefixes = {prefixes, 2}};
+	struct ces_facts facts;
+
+	for (size_t i = 0; i < 70; i++) {
+		ck_assert_int_gt(snprintf(text[i], sizeof(text[i]), "safe_%zu", i), 0);
+		names[i] = text[i];
+	}
+	caller.groups = ids;
+	caller.group_names = names;
+	caller.n_groups = 70;
+	ck_assert_int_eq(mkdirat(directory, "69", 0700), 0);
+	ces_facts_gather(&policy, &caller, &facts);
+	ck_assert_uint_eq(facts.inferred.n, 1);
+	ck_assert_str_eq(facts.inferred.v[0], "69");
+	ck_assert_int_eq(unlinkat(directory, "69", AT_REMOVEDIR), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("caller");
@@ -442,6 +466,7 @@ int main(void)
 			    CES_COUNT(errors));
 	tcase_add_loop_test(files, a_file_system_that_a_caller_can_make_is_refused, 0, 2);
 	tcase_add_loop_test(files, facts_are_looked_at_with_the_callers_rights, 0, 2);
+	tcase_add_test(files, the_last_of_many_groups_is_looked_at_too);
 	suite_add_tcase(suite, t);
 	suite_add_tcase(suite, files);
 	runner = srunner_create(suite);
