@@ -56,6 +56,26 @@ static void base(struct ces_diff *diff, const char *name, const struct ces_strin
 				     old->v[i]);
 }
 
+/* Where a rule has a demand, its evidence is the list of reports that were approved: without it, a
+ * statement or an SBOM counts that nobody approved. */
+static void evidence(struct ces_diff *diff, const char *name,
+		     const struct ces_policy_image_rule *old,
+		     const struct ces_policy_image_rule *new)
+{
+	const char *before = old->evidence, *after = new->evidence;
+	enum ces_diff_kind kind = CES_DIFF_OTHER;
+
+	if (before == after || (before != NULL && after != NULL && strcmp(before, after) == 0))
+		return;
+	if (ces_demand_any(&old->demand) && ces_demand_any(&new->demand) && after == NULL)
+		kind = CES_DIFF_WIDER;
+	else if (ces_demand_any(&new->demand) && before == NULL)
+		kind = CES_DIFF_NARROWER;
+	ces_diff_say(diff, kind, "%s: evidence %s instead of %s%s", name,
+		     after != NULL ? after : "none", before != NULL ? before : "none",
+		     kind == CES_DIFF_WIDER ? ": reports count that nobody approved" : "");
+}
+
 void ces_diff_demand(struct ces_diff *diff, const char *name,
 		     const struct ces_policy_image_rule *old,
 		     const struct ces_policy_image_rule *new)
@@ -76,6 +96,7 @@ void ces_diff_demand(struct ces_diff *diff, const char *name,
 		ces_diff_say(diff, after->unless_vex ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
 			     "%s: a VEX statement %s a finding", name,
 			     after->unless_vex ? "excuses" : "no longer excuses");
+	evidence(diff, name, old, new);
 	base(diff, name, &old->base, &new->base);
 	if (before->sbom != after->sbom)
 		ces_diff_say(diff, before->sbom ? CES_DIFF_WIDER : CES_DIFF_NARROWER,

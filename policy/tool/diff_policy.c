@@ -108,9 +108,6 @@ static void same_rule(struct ces_diff *diff, const char *who,
 	if (!same_text(old->approval, new->approval))
 		ces_diff_say(diff, CES_DIFF_OTHER, "%s: approval %s instead of %s", name,
 			     or_none(new->approval), or_none(old->approval));
-	if (!same_text(old->evidence, new->evidence))
-		ces_diff_say(diff, CES_DIFF_OTHER, "%s: evidence %s instead of %s", name,
-			     or_none(new->evidence), or_none(old->evidence));
 	ces_diff_demand(diff, name, old, new);
 }
 
@@ -316,7 +313,8 @@ static void registry(struct ces_diff *diff, const struct ces_policy_registry *ol
 		    diff, new->credentials > old->credentials ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
 		    "%s: a login %s", who, words[new->credentials]);
 	if (!same_text(old->proxy, new->proxy))
-		ces_diff_say(diff, CES_DIFF_OTHER, "%s: reached through %s instead of %s", who,
+		ces_diff_say(diff, new->proxy != NULL ? CES_DIFF_WIDER : CES_DIFF_OTHER,
+			     "%s: reached through %s instead of %s", who,
 			     new->proxy != NULL ? new->proxy : "no proxy",
 			     old->proxy != NULL ? old->proxy : "no proxy");
 	ces_diff_hosts(diff, who, "the token host", &old->token_hosts, &new->token_hosts);

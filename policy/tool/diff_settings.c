@@ -237,6 +237,26 @@ static void binds(struct ces_diff *diff, const struct ces_diff_who *who,
 	}
 }
 
+/* A bind within read-only data is read-only. What is no longer data can be bound for writing. */
+static void left_open(struct ces_diff *diff, const struct ces_diff_who *who,
+		      const struct ces_policy_settings *old, const struct ces_policy_settings *new)
+{
+	char before[CES_TOOL_FILLED], after[CES_TOOL_FILLED], bind[CES_TOOL_FILLED];
+
+	ces_tool_fill(old->data_source, who->project, before);
+	ces_tool_fill(new->data_source, who->project, after);
+	if (old->data_access != CES_ACCESS_READ_ONLY || ces_path_within(before, after))
+		return;
+	for (size_t i = 0; i < new->binds.n; i++) {
+		ces_tool_fill(new->binds.v[i], who->project, bind);
+		if (ces_path_meets(bind, before))
+			ces_diff_say(diff, CES_DIFF_WIDER,
+				     "%s: %s was read-only, and can be bound for writing, by "
+				     "the bindable directory %s",
+				     who->name, before, new->binds.v[i]);
+	}
+}
+
 /* How long an image stays is no right of its own. But it counts if an image was to be destroyed and
  * now is not. */
 static void retain(struct ces_diff *diff, const char *who, const struct ces_policy_settings *old,
@@ -285,6 +305,7 @@ void ces_diff_settings(struct ces_diff *diff, const struct ces_diff_who *whose,
 	ces_diff_lists(diff, who, "the published port", &old->publish, &new->publish);
 	proxy(diff, who, old->proxy, new->proxy);
 	binds(diff, whose, &old->binds, &new->binds);
+	left_open(diff, whose, old, new);
 	if (old->display != new->display)
 		ces_diff_say(diff, new->display ? CES_DIFF_WIDER : CES_DIFF_NARROWER,
 			     "%s: runs may %s windows on their user's display", who,

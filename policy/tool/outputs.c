@@ -149,8 +149,8 @@ static void compare_place(struct ces_diff *diff, const char *who, const char *ol
 	if (new == NULL)
 		ces_diff_say(diff, CES_DIFF_WIDER,
 			     "%s: outputs that do not pass are no longer withheld", who);
-	else if (old == NULL || strcmp(old, new) != 0)
-		ces_diff_say(diff, CES_DIFF_NARROWER,
+	else if (old == NULL || strcmp(old, new) != 0) /* (other people may read another place) */
+		ces_diff_say(diff, old == NULL ? CES_DIFF_NARROWER : CES_DIFF_WIDER,
 			     "%s: outputs that do not pass are withheld, in %s%s%s", who, new,
 			     old != NULL ? " instead of " : "", old != NULL ? old : "");
 }

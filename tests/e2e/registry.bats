@@ -320,8 +320,8 @@ forward_proxy() # HOSTS-FILE
 @test "diff, explain and report of a policy name a forward proxy" {
 	jq '.registries["ghcr.io"].proxy = "http://proxy.tre.test:3128"' tests/lib/lab/policy.json > $lab/new.json
 	run ces-policy diff tests/lib/lab/policy.json $lab/new.json
-	[ "$status" -eq 0 ]
-	[[ $output == *"registry ghcr.io: reached through http://proxy.tre.test:3128 instead of no proxy"* ]]
+	[ "$status" -eq 1 ]
+	[[ $output == *"WIDER registry ghcr.io: reached through http://proxy.tre.test:3128 instead of no proxy"* ]]
 	run ces-policy explain $lab/new.json
 	[[ $output == *"at https://ghcr-proxy.tre.test:5000 through the proxy http://proxy.tre.test:3128, login required"* ]]
 	ces-policy report $lab/new.json | grep -q 'ghcr-proxy.tre.test:5000, through the proxy http://proxy.tre.test:3128'

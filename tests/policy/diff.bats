@@ -56,6 +56,7 @@ narrower() { changed "$1"; [ "$status" -eq 0 ]; says "- narrower $2"; says_not W
 	wider '.infer_projects = {base: "/safe_data", group_prefixes: [""], images: []}' "projects are now inferred"
 	wider '.host.audit_syslog = false' "host: the journal is no longer copied"
 	wider '.defaults.identity = "same-uid" | .defaults.limits.time = "12h"' "project nsh-2024-0001: time of a run rises"
+	wider '.registries["ghcr.io"].proxy = "http://p.loc:1"' "registry ghcr.io: reached through http://p.loc:1 instead of no proxy"
 	jq '.host.selinux = "required" | .host.audit_key = "/etc/ces/key.pem"' "$old" > "$BATS_TEST_TMPDIR/old.json"
 	old=$BATS_TEST_TMPDIR/old.json
 	wider 'del(.host.audit_key)' "host: the key that signs the journal's head"
@@ -155,6 +156,20 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 	says "- narrower project nsh-2024-0001 loses the bindable directory /opt/nsh-2024-0001"
 }
 
+@test "read-only data that a bind can reach as soon as they are no longer data are a gain" {
+	old=$BATS_TEST_TMPDIR/old.json
+	data() { echo "$one.data = {source: \"/d/p$1\", access: \"$2\"} | $one.binds = [\"$3\"]"; }
+	for bind in /d/p /d /d/p/other; do
+		differs "$(data '' read-only $bind)" "$(data /raw read-only $bind)"
+		[ "$status" -eq 1 ]
+		says "+ WIDER project nsh-2024-0001: /d/p was read-only, and can be bound for writing, by the bindable directory $bind"
+		differs "$(data '' read-write $bind)" "$(data /raw read-only $bind)"
+		[ "$status" -eq 0 ]
+	done
+	differs "$(data '' read-only /e)" "$(data /raw read-only /e)"
+	[ "$status" -eq 0 ]
+}
+
 @test "a host with its default port written out makes no difference" {
 	old=$BATS_TEST_TMPDIR/old.json
 	registry() { echo ".registries[\"ghcr.io\"] |= (.endpoint = \"https://$1\" | .token_hosts = [\"$2\"])"; }
@@ -191,6 +206,9 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 	differs "$one.outputs.check = ($check + {on_fail: \"withhold\", withhold: \"/srv/a\"})" "$one.outputs.check = $check"
 	[ "$status" -eq 1 ]
 	says "+ WIDER project nsh-2024-0001: outputs that do not pass are no longer withheld"
+	differs "$one.outputs.check = ($check + {on_fail: \"withhold\", withhold: \"/srv/a\"})" "$one.outputs.check = ($check + {on_fail: \"withhold\", withhold: \"/srv/b\"})"
+	[ "$status" -eq 1 ]
+	says "+ WIDER project nsh-2024-0001: outputs that do not pass are withheld, in /srv/b instead of /srv/a"
 	same_both "$one.outputs.check = $check" "$one.outputs.check = ($check | to_entries | reverse | from_entries)"
 }
 
@@ -271,6 +289,28 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 	changed "$by = {keys: [\"b.pub\", \"a.pub\"], at_least: 1}"
 	[ "$status" -eq 0 ]
 	says "no difference in meaning"
+}
+
+@test "without the list of approved reports, a rule with a demand counts reports that nobody approved" {
+	old=$BATS_TEST_TMPDIR/old.json
+	e=sha256:$(printf '%064d' 8)
+	rule() { echo "$one.images = [{allow: \"ghcr.io/lab/a\", digest: \"$e\" $1}]"; }
+	for demand in ', scan: {max_age: "30d"}' ', sbom: true'; do
+		differs "$(rule "$demand, evidence: \"$e\"")" "$(rule "$demand")"
+		[ "$status" -eq 1 ]
+		says "+ WIDER project nsh-2024-0001: ghcr.io/lab/a: evidence none instead of $e: reports count that nobody approved"
+		differs "$(rule "$demand")" "$(rule "$demand, evidence: \"$e\"")"
+		[ "$status" -eq 0 ]
+		says "- narrower project nsh-2024-0001: ghcr.io/lab/a: evidence $e instead of none"
+	done
+	differs "$(rule ", evidence: \"$e\"")" "$(rule '')"
+	[ "$status" -eq 0 ]
+	says "* changed project nsh-2024-0001: ghcr.io/lab/a: evidence none instead of $e"
+	# where such a rule goes, a later one without the list demands less
+	scan='scan: {max_age: "30d"}'
+	differs "$(rule ", $scan, evidence: \"$e\"") | $one.images += [{allow: \"ghcr.io/*/a\", digest: \"$e\", $scan}]" "$(rule '') | $one.images = [{allow: \"ghcr.io/*/a\", digest: \"$e\", $scan}]"
+	[ "$status" -eq 1 ]
+	says "ghcr.io/*/a decides in place of ghcr.io/lab/a at $e, and demands less"
 }
 
 @test "where a rule with a demand goes or ends earlier, a later rule that demands less is wider" {
