@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/name.h"
 #include "policy/demand.h"
+#include "policy/parse.h"
 #include "policy/tool/diff_demand.h"
 #include "policy/tool/diff_settings.h"
 #include "policy/tool/rules.h"
@@ -219,10 +220,16 @@ static void project(struct ces_diff *diff, const struct ces_policy_project *old,
 			     or_none(new->title), or_none(old->title));
 }
 
-/* Shows what a new or removed project may do, in one line and a line for each image. */
-static void whole_project(struct ces_diff *diff, enum ces_diff_kind kind, const char *verb,
+/* Shows what a new or removed project may do: its members, its images, and what a new one has more
+ * than the least. */
+static void whole_project(struct ces_diff *diff, const struct ces_policy *least,
+			  enum ces_diff_kind kind, const char *verb,
 			  const struct ces_policy_project *project)
 {
+	const struct ces_strings nobody = {NULL, 0}, *groups = &project->member_groups,
+				 *users = &project->member_users;
+	const bool gone = kind == CES_DIFF_NARROWER;
+	struct ces_policy_settings base = least->defaults;
 	char who[CES_NAME_MAX + 16], until[16];
 
 	snprintf(who, sizeof(who), "project %s", project->name);
@@ -234,6 +241,15 @@ static void whole_project(struct ces_diff *diff, enum ces_diff_kind kind, const 
 	for (size_t i = 0; i < project->images.n; i++)
 		say_rule(diff, kind, who, kind == CES_DIFF_WIDER ? "gains" : "loses",
 			 &project->images.v[i]);
+	ces_diff_lists(diff, who, "the member group", gone ? groups : &nobody,
+		       gone ? &nobody : groups);
+	ces_diff_lists(diff, who, "the member", gone ? users : &nobody, gone ? &nobody : users);
+	/* (the line above has these two) */
+	base.data_source = project->settings.data_source;
+	base.data_access = project->settings.data_access;
+	if (!gone)
+		ces_diff_new_settings(diff, &(struct ces_diff_who){who, project->name}, &base,
+				      &project->settings);
 }
 
 struct ref {
@@ -260,8 +276,8 @@ static struct ref *sorted(struct ces_diff *diff, const struct ces_policy *policy
 	return v;
 }
 
-static void projects(struct ces_diff *diff, const struct ces_policy *old,
-		     const struct ces_policy *new)
+static void projects(struct ces_diff *diff, const struct ces_policy *least,
+		     const struct ces_policy *old, const struct ces_policy *new)
 {
 	CES_CLEANUP_FREE struct ref *before = sorted(diff, old);
 	CES_CLEANUP_FREE struct ref *after = sorted(diff, new);
@@ -280,9 +296,9 @@ static void projects(struct ces_diff *diff, const struct ces_policy *old,
 			    "project %s is no longer written, so that a group may imply it",
 			    before[i].project->name);
 		if (order < 0)
-			whole_project(diff, CES_DIFF_NARROWER, "gone", before[i].project);
+			whole_project(diff, least, CES_DIFF_NARROWER, "gone", before[i].project);
 		else if (order > 0)
-			whole_project(diff, CES_DIFF_WIDER, "new", after[j].project);
+			whole_project(diff, least, CES_DIFF_WIDER, "new", after[j].project);
 		else
 			project(diff, before[i].project, after[j].project);
 		i += order <= 0;
@@ -425,13 +441,24 @@ static void kubernetes(struct ces_diff *diff, const struct ces_policy_kubernetes
 void ces_diff_policies(struct ces_diff *diff, const struct ces_policy *old,
 		       const struct ces_policy *new)
 {
-	projects(diff, old, new);
+	static const char empty[] = "{\"ces_policy\":1,\"registries\":{},\"projects\":{}}";
+	const struct ces_diff_who any = {"any inferred project", NULL};
+	struct ces_policy *least = NULL;
+	struct ces_error err;
+
+	if (ces_policy_parse(empty, strlen(empty), &least, &err) != 0) {
+		diff->no_memory = true;
+		return;
+	}
+	projects(diff, least, old, new);
 	inferred(diff, old, new);
 	/* The defaults of projects show in each project. By themselves they only matter to inferred
 	 * ones. */
 	if (old->infer && new->infer)
-		ces_diff_settings(diff, &(struct ces_diff_who){"any inferred project", NULL},
-				  &old->defaults, &new->defaults);
+		ces_diff_settings(diff, &any, &old->defaults, &new->defaults);
+	else if (new->infer)
+		ces_diff_new_settings(diff, &any, &least->defaults, &new->defaults);
+	ces_policy_free(least);
 	registries(diff, old, new);
 	kubernetes(diff, &old->kubernetes, &new->kubernetes);
 	host(diff, old, new);

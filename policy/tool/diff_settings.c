@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "policy/tool/diff_policy.h"
 #include "policy/tool/diff_settings.h"
 #include "common/num.h"
 #include "policy/template.h"
@@ -325,4 +326,18 @@ void ces_diff_settings(struct ces_diff *diff, const struct ces_diff_who *whose,
 			     "%s: inside, the user is %s", who,
 			     new->identity == CES_IDENTITY_ROOT_IS_USER ? "root" : "the same user");
 	retain(diff, who, old, new);
+}
+
+void ces_diff_new_settings(struct ces_diff *diff, const struct ces_diff_who *who,
+			   const struct ces_policy_settings *least,
+			   const struct ces_policy_settings *new)
+{
+	struct ces_diff all = {.no_memory = diff->no_memory};
+
+	ces_diff_settings(&all, who, least, new);
+	for (size_t i = 0; i < all.n; i++)
+		if (all.v[i].kind == CES_DIFF_WIDER)
+			ces_diff_say(diff, CES_DIFF_WIDER, "%s", all.v[i].text);
+	diff->no_memory = diff->no_memory || all.no_memory;
+	ces_diff_free(&all);
 }

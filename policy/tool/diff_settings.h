@@ -17,6 +17,11 @@ void ces_diff_settings(struct ces_diff *diff, const struct ces_diff_who *who,
 		       const struct ces_policy_settings *old,
 		       const struct ces_policy_settings *new);
 
+/* Says what settings that are new give beyond the least, the built-in ones. */
+void ces_diff_new_settings(struct ces_diff *diff, const struct ces_diff_who *who,
+			   const struct ces_policy_settings *least,
+			   const struct ces_policy_settings *new);
+
 void ces_diff_user_limits(struct ces_diff *diff, const struct ces_policy_limits *old,
 			  const struct ces_policy_limits *new);
 

@@ -246,6 +246,30 @@ same_both() { same "$1" "$2"; same "$2" "$1"; }
 	wider 'del(.projects["nsh-2024-0002"])' "project nsh-2024-0002 is no longer written"
 }
 
+@test "a new project shows its members and all that it has more than the least" {
+	new_one='{members: {groups: ["staff"], users: ["eve"]}, images: [], network: {proxy: "http://p.loc:1", publish: ["8888"]}, binds: ["~"],
+		gpus: {max: 4}, display: true, data: {access: "read-write"}, limits: {memory: "1G"}, outputs: {source: "/out"}}'
+	wider ".projects.new = $new_one" "project new is new: groups 1, users 1, data /safe_data/{project}, read-write"
+	for line in " gains the member group staff" " gains the member eve" ": the proxy http://p.loc:1 is a way out" " gains the published port 8888" \
+		" gains the bindable directory ~" ": runs may open windows on their user's display" ": GPUs of a run rises from 0 to 4" ": outputs are in /out"; do
+		says "+ WIDER project new$line"
+	done
+	says_not narrower
+	says_not "data becomes"
+	jq ".projects.new = $new_one" "$old" > "$BATS_TEST_TMPDIR/old.json"
+	old=$BATS_TEST_TMPDIR/old.json
+	narrower 'del(.projects.new)' "project new loses the member group staff"
+	says_not proxy
+}
+
+@test "defaults show what they give as soon as projects are inferred" {
+	jq '.defaults.network.proxy = "http://p.loc:1" | .defaults.display = true | .defaults.data.access = "read-write"' "$old" > "$BATS_TEST_TMPDIR/old.json"
+	old=$BATS_TEST_TMPDIR/old.json
+	wider '.infer_projects = {base: "/safe_data", group_prefixes: [""], images: []}' "any inferred project: the proxy http://p.loc:1 is a way out"
+	says "+ WIDER any inferred project: runs may open windows"
+	says "+ WIDER any inferred project: data becomes read-write"
+}
+
 @test "the difference for machines is JSON" {
 	jq "$one.members.users = [\"eve\"]" "$old" > "$new"
 	run policy diff --format json "$old" "$new"
