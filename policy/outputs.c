@@ -53,6 +53,15 @@ static bool pattern_valid(const char *text)
 	       strchr(ends, text[0]) != NULL && strchr(ends, text[length - 1]) != NULL;
 }
 
+/* CES makes the last part of the path only, and fills in {run} once. */
+static bool run_template_valid(const char *text)
+{
+	const char *run = strstr(text, "{run}");
+
+	return ces_template_run_valid(text) &&
+	       (run == NULL || (strchr(run, '/') == NULL && strstr(run + 1, "{run}") == NULL));
+}
+
 static const struct ces_field_text as_type = {
     type_valid, "one of csv, tsv, text, json, html, svg, png, jpeg, gif, tiff, pdf"};
 static const struct ces_field_text as_value = {
@@ -64,7 +73,8 @@ static const struct ces_field_text as_pattern = {
 		   "digit, ? any letter"};
 static const struct ces_field_text as_path = {ces_valid_path, "an absolute path without \"..\""};
 static const struct ces_field_text as_run_template = {
-    ces_template_run_valid, "an absolute or ~ path; {project}, {user} and {run} are filled in"};
+    run_template_valid, "an absolute or ~ path; {project} and {user} are filled in, and {run}, "
+			"once and in the last part"};
 static const struct ces_field_measure as_size = {ces_num_parse_size, (uint64_t)1 << 60,
 						 "a size like \"10M\""};
 static const struct ces_field_measure as_listed = {ces_num_parse_size, CES_MANIFEST_SIZE,
@@ -182,4 +192,20 @@ void ces_check_free(struct ces_check *check)
 {
 	ces_field_free(check->memory);
 	*check = (struct ces_check){0};
+}
+
+int ces_outputs_apart(struct ces_fields *in, const struct ces_field_at *at, const char *project,
+		      const struct ces_policy_settings *settings)
+{
+	char outputs[CES_PATH_TEXT], scratch[CES_PATH_TEXT];
+
+	/* (no path of a policy has these as home and user) */
+	if (!ces_template_has_run(settings->scratch_source) ||
+	    ces_template_expand(settings->scratch_source, project, "{user}", "/~", scratch) != 0 ||
+	    ces_template_expand(settings->outputs_source, project, "{user}", "/~", outputs) != 0 ||
+	    strcmp(outputs, scratch) != 0)
+		return 0;
+	return ces_field_fault(in, at,
+			       "has one directory as outputs and scratch: CES would delete the "
+			       "outputs when the run ends");
 }

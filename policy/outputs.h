@@ -62,6 +62,11 @@ enum ces_on_fail { CES_ON_FAIL_WARN, CES_ON_FAIL_WITHHOLD };
 /* The keys of `outputs` and `scratch`, for policy/parse.c; onto struct ces_policy_settings. */
 extern const struct ces_field ces_outputs_rows[], ces_scratch_rows[];
 
+/* Refuses settings whose outputs would be deleted as scratch. project: as for ces_template_expand.
+ */
+int ces_outputs_apart(struct ces_fields *in, const struct ces_field_at *at, const char *project,
+		      const struct ces_policy_settings *settings);
+
 /* Reads the text of a check as a policy holds it. ces_check_free releases *ret. */
 int ces_check_read(const char *text, struct ces_check *ret, struct ces_error *err);
 void ces_check_free(struct ces_check *check);

@@ -181,6 +181,16 @@ static const struct ces_field gpus_rows[] = {
 
 static const struct ces_field defaults_rows[] = {SETTINGS_ROWS(0), CES_FIELD_END};
 
+static int read_defaults(struct ces_fields *in, const struct ces_field_at *at, void *ret)
+{
+	static const struct ces_field row = {.param = defaults_rows};
+	const struct ces_field_at object = {.place = at->place, .value = at->value, .row = &row};
+
+	if (ces_field_object(in, &object, ret) != 0)
+		return -1;
+	return ces_outputs_apart(in, at, "{project}", ret);
+}
+
 /* Projects. */
 #define PROJECT(member) offsetof(struct ces_policy_project, member)
 
@@ -213,7 +223,8 @@ static int read_project(struct ces_fields *in, const struct ces_field_at *at, vo
 		return -1;
 	project->settings = policy->defaults;
 	in->own = 0;
-	if (ces_field_object(in, at, project) != 0)
+	if (ces_field_object(in, at, project) != 0 ||
+	    ces_outputs_apart(in, at, project->name, &project->settings) != 0)
 		return -1;
 	project->settings.own = in->own;
 	return 0;
@@ -401,7 +412,7 @@ static const struct ces_field host_rows[] = {
     CES_FIELD_END,
 };
 
-#define DEFAULTS_ROW ROW("defaults", ces_field_object, POLICY(defaults), defaults_rows)
+#define DEFAULTS_ROW ROW("defaults", read_defaults, POLICY(defaults), NULL)
 #define HOST_ROW     ROW("host", ces_field_object, 0, host_rows)
 
 /* Defaults before projects: see read_project. */

@@ -126,6 +126,21 @@ text()
 	wrong ".host.cdi_dirs = [\"${long}0\"]" "host.cdi_dirs[0] must be an absolute path without \"..\", of at most 263 bytes"
 }
 
+@test "a directory for each run that CES cannot make, or would delete with its outputs, is an error" {
+	for source in '~/runs/{run}/out' '/srv/{run}/{run}' '~/{run}_{run}'; do
+		for kind in outputs scratch; do
+			wrong "$one.$kind.source = \"$source\"" "projects.nsh-2024-0001.$kind.source must be an absolute or ~ path; {project} and {user} are filled in, and {run}, once and in the last part"
+		done
+	done
+	lost="has one directory as outputs and scratch: CES would delete the outputs when the run ends"
+	wrong "$one |= (.outputs.source = \"~/run_{run}\" | .scratch.source = \"~/run_{run}\")" "projects.nsh-2024-0001 $lost"
+	wrong "$one.outputs.source = \"~/scratch_{run}\"" "projects.nsh-2024-0001 $lost"
+	wrong "$one |= (.outputs.source = \"/o/{user}/nsh-2024-0001_{run}\" | .scratch.source = \"/o/{user}/{project}_{run}\")" "projects.nsh-2024-0001 $lost"
+	wrong '.defaults.scratch.source = "~/outputs_{run}"' "defaults $lost"
+	made "$one |= (.outputs.source = \"~/out\" | .scratch.source = \"~/out/{run}\")"
+	[ "$status" -eq 0 ]
+}
+
 @test "each kind of unwise rule is reported" {
 	unwise "del($one.expires)" "projects.nsh-2024-0001 never expires"
 	unwise "$one.images[0].allow = \"gcr.io/x\"" "projects.nsh-2024-0001.images[0].allow can never match: the registry gcr.io"
