@@ -167,8 +167,8 @@ static void own_data(const struct ces_report *r)
 		 "project: %zu.",
 		 f.overlaps, f.reaching);
 	if (r->policy->infer)
-		evidence(r, "Inferred projects are not compared: their directories are %s/NAME.",
-			 r->policy->infer_base);
+		evidence(r, "The data of each project that a group infers are %s.",
+			 r->policy->defaults.data_source);
 	if (r->runs.read)
 		evidence(r,
 			 "CES read the mounts of %llu containers from the kernel, before their "

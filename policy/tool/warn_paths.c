@@ -77,8 +77,63 @@ static const struct place *reached(const struct places *places, const char *dir,
 	return NULL;
 }
 
-static bool check_bind(struct ces_problems *problems, const struct places *places,
-		       const struct ces_policy_project *project, size_t index)
+static bool is_written(const struct ces_policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->n_projects; i++)
+		if (strcmp(policy->projects[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* The project that dir would be of, if defaults.data.source were its data; a written one is not
+ * inferred. */
+static bool implied(const struct ces_policy *policy, const char *dir, char ret[CES_NAME_MAX + 1])
+{
+	static const char word[] = "{project}";
+	const char *data = policy->defaults.data_source, *mark = strstr(data, word);
+	size_t before = mark == NULL ? 0 : (size_t)(mark - data), after, length;
+
+	if (mark == NULL || strncmp(data, dir, before) != 0)
+		return false;
+	after = strcspn(mark + strlen(word), "/");
+	length = strcspn(dir + before, "/");
+	if (length <= after || length - after > CES_NAME_MAX)
+		return false;
+	snprintf(ret, CES_NAME_MAX + 1, "%.*s", (int)(length - after), dir + before);
+	return ces_project_valid(ret) && !is_written(policy, ret);
+}
+
+/* project: whose directory it is; NULL: any inferred one's. */
+static void check_implied(struct ces_problems *problems, const struct ces_policy *policy,
+			  const struct ces_policy_project *project, const char *path,
+			  const char *dir)
+{
+	const char *data = policy->defaults.data_source;
+	char name[CES_NAME_MAX + 1], filled[CES_TOOL_FILLED];
+	bool each = strstr(data, "{project}") != NULL;
+
+	if (!policy->infer || (!each && (project == NULL || data[0] != '/')))
+		return;
+	if (ces_path_within(data, dir) || (!each && ces_path_within(dir, data))) {
+		ces_problems_add(problems, CES_SEVERITY_HIGH, path,
+				 "name a directory of the project's own",
+				 "%s reaches the data of every inferred project (%s)", dir, data);
+		return;
+	}
+	if (!implied(policy, dir, name))
+		return;
+	ces_tool_fill(data, name, filled);
+	if (ces_path_meets(dir, filled))
+		ces_problems_add(problems, CES_SEVERITY_HIGH, path,
+				 "name a directory of the project's own, or write that project "
+				 "into \"projects\"",
+				 "%s reaches the data of project %s, which a group can infer (%s)",
+				 dir, name, filled);
+}
+
+static bool check_bind(struct ces_problems *problems, const struct ces_policy *policy,
+		       const struct places *places, const struct ces_policy_project *project,
+		       size_t index)
 {
 	char dir[CES_TOOL_FILLED], path[CES_NAME_MAX + 48];
 	const struct place *other;
@@ -91,6 +146,8 @@ static bool check_bind(struct ces_problems *problems, const struct places *place
 				 "bind a directory of the project's own",
 				 "%s reaches the data of project %s (%s)", dir,
 				 other->project->name, other->path);
+	else if ((project->settings.own & CES_OWN_BINDS) != 0)
+		check_implied(problems, policy, project, path, dir);
 	return other != NULL;
 }
 
@@ -98,17 +155,12 @@ static bool check_bind(struct ces_problems *problems, const struct places *place
 static void check_inferred(struct ces_problems *problems, const struct ces_policy *policy)
 {
 	const struct ces_strings *binds = &policy->defaults.binds;
-	const char *data = policy->defaults.data_source;
 	char path[48];
 
-	for (size_t i = 0; policy->infer && i < binds->n; i++) {
-		if (strstr(data, "{project}") == NULL || strstr(binds->v[i], "{project}") != NULL ||
-		    !ces_path_within(data, binds->v[i]))
-			continue;
+	for (size_t i = 0; i < binds->n; i++) {
 		snprintf(path, sizeof(path), "defaults.binds[%zu]", i);
-		ces_problems_add(
-		    problems, CES_SEVERITY_HIGH, path, "bind a directory of the project's own",
-		    "%s reaches the data of every inferred project (%s)", binds->v[i], data);
+		if (strstr(binds->v[i], "{project}") == NULL)
+			check_implied(problems, policy, NULL, path, binds->v[i]);
 	}
 }
 
@@ -127,7 +179,7 @@ static void check_binds(struct ces_problems *problems, const struct ces_policy *
 			continue;
 		for (size_t j = 0; j < project->settings.binds.n; j++)
 			if (project->settings.binds.v[j][0] == '/' &&
-			    check_bind(problems, places, project, j))
+			    check_bind(problems, policy, places, project, j))
 				told = true;
 		if (!own)
 			defaults += told ? 2 : 1;
@@ -136,8 +188,8 @@ static void check_binds(struct ces_problems *problems, const struct ces_policy *
 }
 
 /* A run can write to these two, whatever its access to the data is. */
-static void check_written(struct ces_problems *problems, const struct places *places,
-			  const struct ces_policy_project *project,
+static void check_written(struct ces_problems *problems, const struct ces_policy *policy,
+			  const struct places *places, const struct ces_policy_project *project,
 			  const struct ces_policy_settings *settings, bool outputs)
 {
 	const char *name = project != NULL ? project->name : NULL;
@@ -160,6 +212,8 @@ static void check_written(struct ces_problems *problems, const struct places *pl
 				 "name a directory of the project's own",
 				 "%s reaches the data of project %s (%s)", dir,
 				 other->project->name, other->path);
+	else if (dir[0] == '/')
+		check_implied(problems, policy, project, path, dir);
 }
 
 static void check_all_written(struct ces_problems *problems, const struct ces_policy *policy,
@@ -171,13 +225,14 @@ static void check_all_written(struct ces_problems *problems, const struct ces_po
 		const struct ces_policy_settings *settings =
 		    project != NULL ? &project->settings : &policy->defaults;
 
-		check_written(problems, places, project, settings, true);
-		check_written(problems, places, project, settings, false);
+		check_written(problems, policy, places, project, settings, true);
+		check_written(problems, policy, places, project, settings, false);
 	}
 }
 
 void ces_check_warn_paths(struct ces_problems *problems, const struct ces_policy *policy)
 {
+	char path[CES_NAME_MAX + 32];
 	struct places places = {calloc(policy->n_projects + 1, sizeof(*places.v)), 0};
 
 	if (places.v == NULL) {
@@ -189,7 +244,9 @@ void ces_check_warn_paths(struct ces_problems *problems, const struct ces_policy
 
 		ces_tool_fill(project->settings.data_source, project->name,
 			      places.v[places.n].path);
-		places.v[places.n++].project = project;
+		places.v[places.n].project = project;
+		snprintf(path, sizeof(path), "projects.%s.data", project->name);
+		check_implied(problems, policy, project, path, places.v[places.n++].path);
 	}
 	if (places.n > 0)
 		qsort(places.v, places.n, sizeof(*places.v), by_path);

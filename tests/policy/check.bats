@@ -198,6 +198,27 @@ text()
 	says_not "outputs.source"
 }
 
+@test "a written project that reaches the data of projects that groups infer is reported" {
+	infer='.infer_projects = {base: "/safe_data", group_prefixes: [""], images: []}'
+	inferred="which a group can infer (/safe_data/heart)"
+	unwise "$infer | $one.data.source = \"/safe_data/heart\"" "projects.nsh-2024-0001.data /safe_data/heart reaches the data of project heart, $inferred"
+	unwise "$infer | $one.data.source = \"/safe_data/heart/part\"" "projects.nsh-2024-0001.data /safe_data/heart/part reaches the data of project heart, $inferred"
+	unwise "$infer | $one.data.source = \"/safe_data\"" "projects.nsh-2024-0001.data /safe_data reaches the data of every inferred project (/safe_data/{project})"
+	unwise "$infer | $one.binds = [\"/srv\", \"/safe_data/heart\"]" "projects.nsh-2024-0001.binds[1] /safe_data/heart reaches the data of project heart, $inferred"
+	unwise "$infer | $one.outputs.source = \"/safe_data/heart/out_{run}\"" "projects.nsh-2024-0001.outputs.source /safe_data/heart/out_{run} reaches the data of project heart, $inferred"
+	unwise "$infer | .defaults.outputs.source = \"/safe_data/heart\"" "defaults.outputs.source /safe_data/heart reaches the data of project heart, $inferred"
+	unwise "$infer | .defaults.binds = [\"/safe_data/heart\"]" "defaults.binds[0] /safe_data/heart reaches the data of project heart, $inferred"
+	unwise "$infer | .defaults.data.source = \"/d/nsh-{project}-x/raw\" | $one.data.source = \"/d/nsh-heart-x/raw\"" \
+		"projects.nsh-2024-0001.data /d/nsh-heart-x/raw reaches the data of project heart, which a group can infer (/d/nsh-heart-x/raw)"
+	unwise "$infer | .defaults.data.source = \"/shared\" | $one.data.source = \"/shared/part\"" "projects.nsh-2024-0001.data /shared/part reaches the data of every inferred project (/shared)"
+	for apart in . "$one.outputs.source = \"/safe_data/{project}/out\"" "$one.binds = [\"/safe_data/nsh-2024-0001/x\", \"~\", \"/srv\"]" "$one.data.source = \"/safe/heart\"" \
+		"$one.outputs.source = \"/safe_data_2/heart\"" ".defaults.data.source = \"/safe_data/{project}/raw\" | $one.scratch.source = \"/safe_data/heart/other\"" \
+		'.defaults.data.source = "~/safe_data"' '.defaults.outputs.source = "/safe_data/{project}/out"'; do
+		made "$infer | $apart"
+		says_not "reaches the data"
+	done
+}
+
 @test "a directory whose name only begins like another does not overlap with it" {
 	made "$one.data.source = \"/safe_data/nsh-2024-0002-b\""
 	says_not overlaps
