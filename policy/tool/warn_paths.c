@@ -194,6 +194,8 @@ static void check_written(struct ces_problems *problems, const struct ces_policy
 {
 	const char *name = project != NULL ? project->name : NULL;
 	char dir[CES_TOOL_FILLED], data[CES_TOOL_FILLED], path[CES_NAME_MAX + 48];
+	static const char own[] = "~/safe_data";
+	const char *held = NULL;
 	const struct place *other;
 
 	ces_tool_fill(outputs ? settings->outputs_source : settings->scratch_source, name, dir);
@@ -201,12 +203,16 @@ static void check_written(struct ces_problems *problems, const struct ces_policy
 	snprintf(path, sizeof(path), "%s%s.%s.source", name != NULL ? "projects." : "defaults",
 		 name != NULL ? name : "", outputs ? "outputs" : "scratch");
 	other = dir[0] == '/' ? reached(places, dir, project) : NULL;
-	if (settings->data_access == CES_ACCESS_READ_ONLY && ces_path_within(data, dir))
+	if (ces_path_within(data, dir))
+		held = data;
+	else if (settings->data_home_override && ces_path_within(own, dir))
+		held = own;
+	if (settings->data_access == CES_ACCESS_READ_ONLY && held != NULL)
 		ces_problems_add(problems, CES_SEVERITY_HIGH, path,
 				 "name a directory that does not hold the data",
 				 "%s holds the data, %s, which are read-only: a run can write to "
 				 "them there",
-				 dir, data);
+				 dir, held);
 	else if (other != NULL)
 		ces_problems_add(problems, CES_SEVERITY_HIGH, path,
 				 "name a directory of the project's own",

@@ -191,6 +191,13 @@ text()
 	unwise "$two.outputs.source = \"/safe_data/nsh-2024-0001/{run}\"" "projects.nsh-2024-0002.outputs.source /safe_data/nsh-2024-0001/{run} reaches the data of"
 	unwise 'del(.projects) | .infer_projects = {base: "/safe_data", group_prefixes: [""], images: []} | .defaults.outputs.source = "/safe_data/{project}"' \
 		"defaults.outputs.source /safe_data/{project} holds the data"
+	home="$two.data.home_override = true"
+	for dir in '~' '~/safe_data'; do
+		unwise "$home | $two.outputs.source = \"$dir\"" "projects.nsh-2024-0002.outputs.source $dir holds the data, ~/safe_data, which are read-only"
+	done
+	unwise "$home | $two.scratch.source = \"/safe_data/{project}\"" "projects.nsh-2024-0002.scratch.source /safe_data/nsh-2024-0002 holds the data, /safe_data/nsh-2024-0002, which"
+	made "$home | $two.outputs.source = \"~/safe_data/x\" | $two.scratch.source = \"~/safe\""
+	says_not "which are read-only"
 	made "$two.outputs.source = \"/safe_data/{project}/{run}\""
 	says_not "which are read-only"
 	says_not "reaches the data"
