@@ -8,6 +8,7 @@
 #include "policy/tool/check.h"
 #include "policy/tool/outputs.h"
 #include "policy/tool/rules.h"
+#include "policy/tool/signers.h"
 #include "policy/tool/tool.h"
 
 #define WARN(problems, severity, path, hint, ...)                                                  \
@@ -50,7 +51,7 @@ static void warn_registry(struct ces_problems *problems, const struct ces_policy
 	     "can never match: the registry %s is not in \"registries\"", name);
 }
 
-static void warn_shadowed(struct ces_problems *problems, const char *path,
+static bool warn_shadowed(struct ces_problems *problems, const char *path,
 			  const struct ces_policy_image_rules *rules, size_t index)
 {
 	const struct ces_policy_image_rule *rule = &rules->v[index];
@@ -64,6 +65,31 @@ static void warn_shadowed(struct ces_problems *problems, const char *path,
 		     rule->digest != NULL && rules->v[i].digest == NULL
 			 ? ", so the digest is not required"
 			 : "");
+		return true;
+	}
+	return false;
+}
+
+/* A rule for one digest does not deny the others: later rules are tried for these. */
+static void warn_undone(struct ces_problems *problems, const char *path,
+			const struct ces_policy_image_rules *rules, size_t index, time_t now)
+{
+	const struct ces_policy_image_rule *rule = &rules->v[index];
+
+	for (size_t i = index + 1; i < rules->n; i++) {
+		const struct ces_policy_image_rule *later = &rules->v[i];
+		bool any = later->signed_by.keys.n == 0 && later->base.n == 0;
+		bool less = rule->signed_by.keys.n > 0 &&
+			    !ces_signers_cover(&rule->signed_by, &later->signed_by);
+
+		if (later->digest != NULL || over(later->expires, now) || !(any || less) ||
+		    !ces_rules_cover(later->allow, rule->allow))
+			continue;
+		WARN(problems, LOW, path,
+		     "remove the later rule, or write narrower ones in its place",
+		     "does not hold other digests back: images[%zu] (%s) comes later, allows them "
+		     "and demands less",
+		     i, later->allow);
 		return;
 	}
 }
@@ -76,7 +102,9 @@ static void warn_rule(struct ces_problems *problems, const struct ces_policy *po
 	char day[16];
 
 	warn_registry(problems, policy, path, rule->allow);
-	warn_shadowed(problems, path, rules, index);
+	if (!warn_shadowed(problems, path, rules, index) && rule->digest != NULL &&
+	    !over(rule->expires, now))
+		warn_undone(problems, path, rules, index, now);
 	if (over(rule->expires, now))
 		WARN(problems, LOW, path, "remove the rule, or renew its \"expires\"",
 		     "can never match any more: it expired on %s",

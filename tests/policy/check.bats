@@ -238,6 +238,22 @@ text()
 	says_not "never decides"
 }
 
+@test "a later rule that allows the other digests of an image, and demands less, is reported" {
+	d="digest: \"sha256:$(printf '%064d' 7)\""
+	rules() { echo "$one.images = [{allow: \"ghcr.io/lab/x\", $d, approval: \"1\" $1}, {allow: \"ghcr.io/$2\", approval: \"2\" $3}]"; }
+	undone="projects.nsh-2024-0001.images[0] does not hold other digests back: images[1]"
+	unwise "$(rules '' 'lab/*' '')" "$undone (ghcr.io/lab/*) comes later, allows them and demands less"
+	unwise "$(rules ', signed_by: ["a.pub"]' '**' '')" "$undone (ghcr.io/**)"
+	unwise "$(rules ', signed_by: ["a.pub"]' '**' ', signed_by: ["b.pub"]')" "$undone"
+	unwise "$(rules ', signed_by: {keys: ["a.pub", "b.pub"], at_least: 2}' '**' ', signed_by: ["a.pub"]')" "$undone"
+	for held in "$(rules ', signed_by: ["a.pub"]' '**' ', signed_by: ["a.pub"]')" "$(rules '' '**' ', signed_by: ["a.pub"]')" \
+		"$(rules '' 'other/*' '')" "$(rules '' '**' ', expires: "2026-11-30"')" "$(rules '' 'lab/x' ", $d")" \
+		"$(rules ', expires: "2026-11-30"' 'lab/*' '')" "$(rules '' 'lab/*' '') | $one.images |= reverse"; do
+		made "$held"
+		says_not "does not hold other digests back"
+	done
+}
+
 @test "a user's total that is less than one run may have is reported" {
 	jq '.host.user_limits = {memory: "1G", cpus: 100}' "$good" > "$p"
 	run check "$p"
