@@ -118,9 +118,9 @@ static void endings(const struct ces_report *r)
 	      f.rule_ends == f.rules && f.project_ends == f.projects ? YES
 	      : f.rule_ends + f.project_ends > 0                     ? PARTLY
 								     : NO,
-	      "%zu of %zu projects have an end. %zu of %zu image rules have an end, by their own "
+	      "%zu of %zu projects%s have an end. %zu of %zu image rules have an end, by their own "
 	      "date or their project's.",
-	      f.project_ends, f.projects, f.rule_ends, f.rules);
+	      f.project_ends, f.projects, f.counted, f.rule_ends, f.rules);
 	evidence(r, "A rule or project whose day has passed denies what it covers.");
 	end(r);
 }
@@ -308,12 +308,16 @@ static void read_only(const struct ces_report *r)
 	const struct ces_policy *p = r->policy;
 	const struct ces_report_facts f = ces_report_find_facts(r);
 
-	begin(
-	    r, "3.1.11", "Are data unchanged, or changes to them recorded?",
-	    f.writable == 0 ? YES : PARTLY,
-	    "%zu of %zu projects have their data read-only. Where data are read-write, CES records "
-	    "that a run could write, not what it wrote.",
-	    f.projects - f.writable, f.projects);
+	begin(r, "3.1.11", "Are data unchanged, or changes to them recorded?",
+	      f.writable + f.exposed == 0 ? YES : PARTLY,
+	      "%zu of %zu projects%s have their data read-only. Where data are read-write, CES "
+	      "records that a run could write, not what it wrote.",
+	      f.projects - f.writable, f.projects, f.counted);
+	if (f.exposed > 0)
+		evidence(r,
+			 "Directories of outputs or scratch that hold read-only data: %zu; see "
+			 "Gaps.",
+			 f.exposed);
 	for (size_t i = 0, n = 0; i < p->n_projects && n < 20; i++) {
 		char path[CES_NAME_MAX + 32];
 
@@ -323,7 +327,27 @@ static void read_only(const struct ces_report *r)
 		rule(r, path, "read-write");
 		n++;
 	}
+	if (p->infer && p->defaults.data_access == CES_ACCESS_READ_WRITE)
+		rule(r, "defaults.data.access", "read-write, for inferred projects");
 	end(r);
+}
+
+/* The directories to bind, and the display. where: "projects.p". */
+static void ways_of(const struct ces_report *r, const char *where,
+		    const struct ces_policy_settings *settings)
+{
+	char path[CES_NAME_MAX + 32], list[1200] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < settings->binds.n && used < sizeof(list); i++)
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s",
+					 i > 0 ? ", " : "", settings->binds.v[i]);
+	snprintf(path, sizeof(path), "%s.binds", where);
+	if (used > 0)
+		rule(r, path, list);
+	snprintf(path, sizeof(path), "%s.display", where);
+	if (settings->display)
+		rule(r, path, "runs may open windows on their user's display");
 }
 
 static void ways_in_and_out(const struct ces_report *r)
@@ -332,19 +356,22 @@ static void ways_in_and_out(const struct ces_report *r)
 	const struct ces_report_facts f = ces_report_find_facts(r);
 
 	begin(r, "3.1.12", "Are unauthorised ways in and out prevented?",
-	      f.binds + f.proxies == 0 ? YES : PARTLY,
-	      "A run has no network%s, and no directory but the project's own%s.",
+	      f.binds + f.proxies + f.displays == 0 ? YES : PARTLY,
+	      "A run has no network%s, and no directory but the project's own%s. %zu of %zu "
+	      "projects%s may open windows on a display.",
 	      f.proxies == 0 ? "" : " but the proxies above",
-	      f.binds == 0 ? "" : " and those that users may bind, below");
+	      f.binds == 0 ? "" : " and those that users may bind, below", f.displays, f.projects,
+	      f.counted);
 	for (size_t i = 0, listed = 0; i < p->n_projects && listed < 20; i++) {
-		const struct ces_strings *binds = &p->projects[i].settings.binds;
-		char path[CES_NAME_MAX + 32];
+		const struct ces_policy_settings *settings = &p->projects[i].settings;
+		char where[CES_NAME_MAX + 16];
 
-		snprintf(path, sizeof(path), "projects.%s.binds", p->projects[i].name);
-		listed += binds->n > 0;
-		if (binds->n > 0)
-			rule(r, path, binds->v[0]);
+		snprintf(where, sizeof(where), "projects.%s", p->projects[i].name);
+		listed += settings->binds.n > 0 || settings->display;
+		ways_of(r, where, settings);
 	}
+	if (p->infer)
+		ways_of(r, "defaults", &p->defaults);
 	evidence(r, "CES opens a bind with the user's own rights.");
 	end(r);
 }
@@ -401,13 +428,13 @@ static void scratch(const struct ces_report *r)
 	const struct ces_report_facts f = ces_report_find_facts(r);
 
 	begin(r, "3.1.10", "Is scratch wiped?",
-	      f.wiped == f.scratch ? YES
-	      : f.wiped > 0        ? PARTLY
-				   : NO,
-	      "In %zu of %zu projects (the inferred ones count as one) each run has a scratch "
-	      "directory of its own, which CES deletes when the run ends. In other projects "
-	      "scratch lasts, and CES does not empty it.",
-	      f.wiped, f.scratch);
+	      f.wiped == f.projects ? YES
+	      : f.wiped > 0         ? PARTLY
+				    : NO,
+	      "In %zu of %zu projects%s each run has a scratch directory of its own, which CES "
+	      "deletes when the run ends. In other projects scratch lasts, and CES does not empty "
+	      "it.",
+	      f.wiped, f.projects, f.counted);
 	rule(r, "defaults.scratch.source", p->defaults.scratch_source);
 	for (size_t i = 0, n = 0; i < p->n_projects && n < 20; i++) {
 		const char *source = p->projects[i].settings.scratch_source;

@@ -57,10 +57,15 @@ static void count_rules(const struct ces_policy *p, struct ces_report_facts *f)
 
 static void count_rights(const struct ces_policy_settings *s, struct ces_report_facts *f)
 {
+	f->projects++;
+	f->writable += s->data_access == CES_ACCESS_READ_WRITE;
+	f->binds += s->binds.n > 0;
+	f->checked += s->check != NULL;
+	f->withheld += s->withhold != NULL;
 	f->publish += s->publish.n > 0;
 	f->proxies += s->proxy != NULL;
 	f->gpus += s->gpus_max > 0;
-	f->scratch++;
+	f->displays += s->display;
 	f->wiped += ces_template_has_run(s->scratch_source);
 }
 
@@ -76,7 +81,7 @@ static size_t count_gaps(const struct ces_report *report, const char *words)
 struct ces_report_facts ces_report_find_facts(const struct ces_report *report)
 {
 	const struct ces_policy *p = report->policy;
-	struct ces_report_facts f = {.projects = p->n_projects};
+	struct ces_report_facts f = {.counted = ""};
 
 	for (size_t i = 0; i < p->n_projects; i++) {
 		const struct ces_policy_project *project = &p->projects[i];
@@ -84,17 +89,16 @@ struct ces_report_facts ces_report_find_facts(const struct ces_report *report)
 		f.project_ends += project->expires != 0;
 		f.groups += project->member_groups.n;
 		f.users += project->member_users.n;
-		f.writable += project->settings.data_access == CES_ACCESS_READ_WRITE;
-		f.binds += project->settings.binds.n > 0;
-		f.checked += project->settings.check != NULL;
-		f.withheld += project->settings.withhold != NULL;
 		count_rights(&project->settings, &f);
 	}
-	if (p->infer)
+	if (p->infer) {
 		count_rights(&p->defaults, &f);
+		f.counted = " (the inferred ones count as one)";
+	}
 	count_rules(p, &f);
 	f.overlaps = count_gaps(report, "overlaps with the data of");
 	f.reaching = count_gaps(report, "reaches the data of");
+	f.exposed = count_gaps(report, "which are read-only: a run can write");
 	if (report->host)
 		count_settings(&f);
 	return f;

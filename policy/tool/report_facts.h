@@ -5,15 +5,19 @@
 #include "policy/tool/report.h"
 
 struct ces_report_facts {
-	size_t projects, project_ends; /* and those that have an end */
+	/* projects, the inferred ones as one; those that have an end, which inferred ones never
+	 * have */
+	size_t projects, project_ends;
+	const char *counted;           /* says so, or "" */
 	size_t rules, rule_ends;       /* image rules; their own end or their project's */
 	size_t approved, locked, wide; /* rules: name an approval, one digest, all of a path */
 	size_t groups, users;          /* that are members */
-	size_t writable, binds;        /* projects: write to their data, may bind */
-	size_t publish, proxies, gpus; /* projects, and the inferred ones as one */
-	size_t scratch, wiped;         /* projects, the inferred ones as one; deleted after a run */
-	size_t checked, withheld;      /* projects: outputs are checked, withheld until they pass */
-	size_t overlaps, reaching;     /* directories of projects that are not apart */
+	size_t writable, binds;        /* of the projects: write to their data, may bind */
+	size_t publish, proxies, gpus, displays;
+	size_t wiped;                       /* scratch is deleted after a run */
+	size_t checked, withheld;           /* outputs are checked, withheld until they pass */
+	size_t overlaps, reaching;          /* directories of projects that are not apart */
+	size_t exposed;                     /* directories to write to that hold read-only data */
 	size_t settings_good, settings_all; /* of this machine's kernel */
 };
 

@@ -81,7 +81,7 @@ static void endings(struct satre *s)
 
 static void project_ends(struct satre *s)
 {
-	say(s, "%zu of %zu projects have an end", s->f.project_ends, s->f.projects);
+	say(s, "%zu of %zu projects%s have an end", s->f.project_ends, s->f.projects, s->f.counted);
 }
 
 static void members(struct satre *s)
@@ -201,30 +201,41 @@ static void denials(struct satre *s)
 static void outputs(struct satre *s)
 {
 	say(s,
-	    "outputs go to %s, unless a project says otherwise; %zu of %zu projects have them "
+	    "outputs go to %s, unless a project says otherwise; %zu of %zu projects%s have them "
 	    "checked by rules, %zu withhold them until they pass",
-	    s->r->policy->defaults.outputs_source, s->f.checked, s->f.projects, s->f.withheld);
+	    s->r->policy->defaults.outputs_source, s->f.checked, s->f.projects, s->f.counted,
+	    s->f.withheld);
 }
 
 static void scratch(struct satre *s)
 {
-	say(s, "CES deletes scratch after a run in %zu of %zu projects", s->f.wiped, s->f.scratch);
+	say(s, "CES deletes scratch after a run in %zu of %zu projects%s", s->f.wiped,
+	    s->f.projects, s->f.counted);
 }
 
 static void writable(struct satre *s)
 {
-	say(s, "%zu of %zu projects have their data read-only", s->f.projects - s->f.writable,
-	    s->f.projects);
+	char but[80] = "";
+
+	if (s->f.exposed > 0)
+		snprintf(but, sizeof(but), "; %zu directories of outputs or scratch hold them",
+			 s->f.exposed);
+	say(s, "%zu of %zu projects%s have their data read-only%s", s->f.projects - s->f.writable,
+	    s->f.projects, s->f.counted, but);
 }
 
 static void ways(struct satre *s)
 {
-	say(s, "%zu projects have a proxy, %zu may bind directories", s->f.proxies, s->f.binds);
+	say(s,
+	    "of %zu projects%s, %zu have a proxy, %zu may bind directories, %zu may open windows "
+	    "on a display",
+	    s->f.projects, s->f.counted, s->f.proxies, s->f.binds, s->f.displays);
 }
 
 static void projects(struct satre *s)
 {
-	say(s, "%zu projects, each with its own settings or the defaults", s->f.projects);
+	say(s, "%zu projects%s, each with its own settings or the defaults", s->f.projects,
+	    s->f.counted);
 }
 
 #define POLICY "/etc/ces/policy.json"

@@ -89,3 +89,43 @@ result() { python3 -c 'import csv, sys; print(*[r[6] for r in csv.reader(open(sy
 		[ "$(result $control)" = "not checked (--no-host)" ]
 	done
 }
+
+# Prints the answer to a control, and what follows it.
+answer() { python3 -c 'import html, re, sys; print(html.unescape(re.sub("<[^>]+>", " ", re.search(r"SATRE " + re.escape(sys.argv[2]) + "<.*?</article>", open(sys.argv[1]).read(), re.S)[0])))' "$r" "$1"; }
+answers() { output=$(answer "$1"); says "$2"; }
+
+@test "what inferred projects get is in the answers, as if they were one project" {
+	jq 'del(.projects) | .infer_projects = {base: "/safe_data", group_prefixes: [""], images: [{allow: "ghcr.io/x", approval: "1", expires: "2027-01-01"}]}' "$examples/desktop.json" > "$p"
+	report
+	[ "$(result 1.4.04)" = "0 of 1 projects (the inferred ones count as one) have an end" ]
+	answers "1.4.02, 1.4.04" Partly
+	answers 3.1.11 "Yes 1 of 1 projects"
+	answers 3.1.12 Yes
+	jq '.defaults += {binds: ["~", "/srv"], display: true} | .defaults.data.access = "read-write"' "$p" > "$p.wide"
+	mv "$p.wide" "$p"
+	report
+	[ "$(result 3.1.11)" = "0 of 1 projects (the inferred ones count as one) have their data read-only" ]
+	[ "$(result 3.1.12)" = "of 1 projects (the inferred ones count as one), 0 have a proxy, 1 may bind directories, 1 may open windows on a display" ]
+	answers 3.1.11 Partly
+	says "defaults.data.access (line"
+	answers 3.1.12 Partly
+	says "): ~, /srv"
+	says "runs may open windows on their user's display"
+}
+
+@test "an answer is not yes while read-only data can be written as outputs, or a run has a display" {
+	jq '.projects["nsh-2024-0002"].outputs.source = "/safe_data/{project}" | .projects["nsh-2024-0001"] |= (.data.access = "read-only" | .display = true)' "$examples/desktop.json" > "$p"
+	report
+	answers 3.1.11 "Partly 2 of 2 projects have their data read-only"
+	says "Directories of outputs or scratch that hold read-only data: 1; see Gaps."
+	[ "$(result 3.1.11)" = "2 of 2 projects have their data read-only; 1 directories of outputs or scratch hold them" ]
+	answers 3.1.12 Partly
+	says "projects.nsh-2024-0001.display (line"
+}
+
+@test "a written project in the data of inferred ones is no separation" {
+	jq '.infer_projects = {base: "/safe_data", group_prefixes: [""], images: []} | .projects["nsh-2024-0001"].data.source = "/safe_data/heart"' "$examples/desktop.json" > "$p"
+	report
+	answers "3.2.03, 2.1.14" "No Some projects"
+	[ "$(result 3.2.03)" = "1 project directories overlap" ]
+}
