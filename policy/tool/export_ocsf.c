@@ -4,6 +4,7 @@
  * knows is in "unmapped".
  */
 #include <json-c/json.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/version.h"
@@ -201,6 +202,69 @@ static void fill_network(struct json_object *event, const struct ces_audit_row *
 	add_number(event, "count", (int64_t)ces_record_number(row->record, CES_RECORD_COUNT));
 }
 
+/* (the writer has no other key) */
+static bool is_key(const char *key)
+{
+	while (*key > ' ' && *key <= '~')
+		key++;
+	return *key == '\0';
+}
+
+/* A copy in printable ASCII, as ces_record_text gives it. */
+static struct json_object *plain(struct json_object *value)
+{
+	struct json_object *copy;
+	char *text;
+
+	if (json_object_is_type(value, json_type_array)) {
+		copy = json_object_new_array();
+		for (size_t i = 0; i < json_object_array_length(value); i++)
+			(void)json_object_array_add(copy,
+						    plain(json_object_array_get_idx(value, i)));
+		return copy;
+	}
+	if (json_object_is_type(value, json_type_object)) {
+		copy = json_object_new_object();
+		json_object_object_foreach(value, key, member)
+		{
+			if (is_key(key))
+				(void)json_object_object_add(copy, key, plain(member));
+		}
+		return copy;
+	}
+	if (!json_object_is_type(value, json_type_string))
+		return json_object_get(value);
+	text = strdup(json_object_get_string(value));
+	for (char *at = text; at != NULL && *at != '\0'; at++)
+		if (*at < ' ' || *at > '~')
+			*at = '?';
+	copy = json_object_new_string(text != NULL ? text : "");
+	free(text);
+	return copy;
+}
+
+/* All other keys of the record: its lists and objects, and what a later version writes. */
+static void add_rest(struct json_object *rest, const struct ces_line *line)
+{
+	static const char *const placed[] = {"seq",  "time",  "user", "reason",
+					     "code", "count", "port", "stranger"};
+	CES_CLEANUP_FREE char *copy = strndup(line->at, line->length);
+	struct json_object *tree = copy == NULL ? NULL : json_tokener_parse(copy);
+
+	if (json_object_is_type(tree, json_type_object)) {
+		json_object_object_foreach(tree, key, value)
+		{
+			bool known = !is_key(key) || json_object_object_get_ex(rest, key, NULL);
+
+			for (size_t i = 0; i < CES_COUNT(placed) && !known; i++)
+				known = strcmp(key, placed[i]) == 0;
+			if (!known)
+				(void)json_object_object_add(rest, key, plain(value));
+		}
+	}
+	json_object_put(tree);
+}
+
 static void add_unmapped(struct json_object *event, const struct ces_audit_row *row)
 {
 	static const enum ces_record_key texts[] = {
@@ -221,6 +285,7 @@ static void add_unmapped(struct json_object *event, const struct ces_audit_row *
 		if (row->record->field[numbers[i]].at != NULL)
 			add_number(rest, ces_record_name(numbers[i]),
 				   (int64_t)ces_record_number(row->record, numbers[i]));
+	add_rest(rest, row->line);
 }
 
 void ces_export_ocsf(FILE *out, const struct ces_audit_row *row)

@@ -9,6 +9,8 @@ setup()
 	journal 401 --proofs > "$j"
 	jq -nc '{time: "2026-10-01T00:00:00.000Z", event: "denials", outcome: "denied", reason: "too many", uid: 4401, count: 17},
 		{time: "2026-10-01T00:00:01.000Z", event: "end", verb: "pull", uid: 4401, user: "alice", image: "ghcr.io/a/b:1", status: 125, reason: "no login"},
+		{time: "2026-10-01T00:00:01.000Z", event: "end", verb: "pull", uid: 4401, user: "alice", image: "ghcr.io/a/b:1", status: 0, reason: "pulled",
+		 signed_by: [{name: "a.pub", key: "sha256:1", digest: "sha256:2"}], proxy: "http://p.loc:1", evidence: "sha256:3"},
 		{time: "2026-10-01T00:00:02.000Z", event: "decision", outcome: "denied", verb: "k8s", uid: 4401, user: "alice", image: "not an image"}' > "$j.more"
 	cat "$j" "$j.more" | tests/lib/relink.py > "$j.new"
 	mv "$j.new" "$j"
@@ -24,7 +26,7 @@ export_as() { run policy audit export --journal "$j" --format "$@"; [ "$status" 
 		schema = json.load(open(sys.argv[1]))
 		records = [json.loads(l) for l in open(sys.argv[2])]
 		events = [json.loads(l) for l in os.fdopen(3)]
-		assert len(events) == len(records) == 404
+		assert len(events) == len(records) == 405
 		profiles = {"cloud", "osint"}
 		def check(value, attributes, where, skip=()):
 		    for key in value:
@@ -48,10 +50,13 @@ export_as() { run policy audit export --journal "$j" --format "$@"; [ "$status" 
 		    assert event["metadata"]["sequence"] == record["seq"]
 		    for key in ("outputs", "manifest", "files", "bytes"):
 		        assert event["unmapped"].get(key) == record.get(key), (key, record)
+		    placed = {"seq", "time", "user", "reason", "code", "count", "port", "stranger"}
+		    for key in record.keys() - placed:
+		        assert event["unmapped"].get(key) == record[key], (key, record)
 		    assert event["unmapped"]["event"] == record["event"] and event["unmapped"].get("run") == record.get("run")
 		    seen.add((record["event"], record.get("verb"), event["class_uid"], event["activity_id"], event["severity_id"]))
 		assert {("decision", "run", 6002, 3, 1), ("decision", "pull", 6002, 1, 3), ("end", "run", 6002, 4, 1), ("end", "run", 6002, 4, 2),
-		        ("end", "pull", 6002, 99, 2), ("denials", None, 6002, 99, 3), ("proof", "run", 2003, 1, 1), ("proof", "run", 2003, 1, 4),
+		        ("end", "pull", 6002, 99, 2), ("end", "pull", 6002, 99, 1), ("denials", None, 6002, 99, 3), ("proof", "run", 2003, 1, 1), ("proof", "run", 2003, 1, 4),
 		        ("stranger", "port", 4001, 5, 3), ("decision", "k8s", 6002, 99, 3)} == seen, seen
 	PY
 }
@@ -84,7 +89,7 @@ export_as() { run policy audit export --journal "$j" --format "$@"; [ "$status" 
 		from cef import read
 		records = [json.loads(l) for l in open(sys.argv[1])]
 		lines = os.fdopen(3).read().splitlines()
-		assert len(lines) == len(records) == 404
+		assert len(lines) == len(records) == 405
 		for line, r in zip(lines, records):
 		    head, e = read(line)
 		    assert head[1] == "CES" and head[4] == r["event"] and 0 <= int(head[6]) <= 10
@@ -99,7 +104,7 @@ export_as() { run policy audit export --journal "$j" --format "$@"; [ "$status" 
 
 @test "a record cannot begin a field, a key or a line of its own" {
 	jq -nc '{time: "2026-10-01T00:00:00.000Z", event: "dec|is\\ion\nCEF:0|x", outcome: "denied", uid: 1, user: "a=b|c\\d", verb: "run",
-		image: "x\ncs1=forged", reason: "one\r\ntwo suid=0 \\ = | \u001b[31m\u202e"}' | tests/lib/relink.py > "$j"
+		mounts: [{source: "/\u202e\u001b[31m", "\u202e": 1}], "a\u007f": 1, image: "x\ncs1=forged", reason: "one\r\ntwo suid=0 \\ = | \u001b[31m\u202e"}' | tests/lib/relink.py > "$j"
 	export_as cef
 	[ "${#lines[@]}" -eq 1 ]
 	says '|dec\|is\\ion CEF:0\|x|other request|5|'
