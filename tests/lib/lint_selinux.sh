@@ -1,6 +1,7 @@
 #!/bin/bash
 # Runs SELinux's own tools on selinux/ (part of `make lint`). It fails unless the module compiles without a warning, its
-# documentation is valid by the reference policy's own definition, and a site's module can call each interface.
+# documentation is valid by the reference policy's own definition, a site's module can call each interface, and each domain
+# of a program's may begin with that program.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 devel=/usr/share/selinux/devel
@@ -35,3 +36,30 @@ for interface in $(interfaces); do
 	grep -q "<interface name=\"$interface\"" "$work/doc/policy.xml" ||
 		{ echo "selinux/ces.if: $interface has no documentation"; exit 1; }
 done
+# A domain that a program cannot enter stops that program, or leaves it in its caller's domain. Nothing warns of that when
+# the module is built or loaded. (The blocks for types of other policies count too.)
+/usr/libexec/selinux/hll/pp "$work/ces.pp" "$work/ces.cil"
+awk '
+	{ gsub(/[()]/, "") }
+	$1 == "typetransition" && $3 ~ /^ces_.*_exec_t$/ && $4 == "process" { change[$2 " " $3] = $5 }
+	$1 == "allow" && $4 == "file" && / entrypoint( |$)/ { entry[$2 " " $3] = 1 }
+	END {
+		for (key in change) {
+			split(key, part)
+			if (!(change[key] " " part[2] in entry)) {
+				print "selinux/ces.te: " part[1] " enters " change[key] " by " part[2] ", which is no entrypoint of it"
+				bad = 1
+			}
+			if (part[2] == "ces_helper_exec_t" && change[key] != "ces_helper_t") {
+				print "selinux/ces.te: " part[1] " starts ces-helper in " change[key] " instead of ces_helper_t"
+				bad = 1
+			}
+		}
+		split("init_t initrc_t unconfined_service_t userdomain", caller)
+		for (i in caller)
+			if (!(caller[i] " ces_helper_exec_t" in change)) {
+				print "selinux/ces.te: " caller[i] " cannot start ces-helper"
+				bad = 1
+			}
+		exit bad
+	}' "$work/ces.cil"
