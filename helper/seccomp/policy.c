@@ -22,9 +22,9 @@ const char *const ces_seccomp_allowed[] = {
 	"arch_prctl", "capget", "capset", "execve", "execveat", "exit", "exit_group", "fork",
 	"futex", "get_robust_list", "get_thread_area", "getpgid", "getpgrp", "getpid", "getppid",
 	"getsid", "gettid", "kill", "membarrier", "pause", "pidfd_open", "pidfd_send_signal",
-	"prctl", "process_mrelease", "ptrace", "restart_syscall", "rseq", "seccomp",
-	"set_robust_list", "set_thread_area", "set_tid_address", "setpgid", "setsid", "tgkill",
-	"tkill", "vfork", "wait4", "waitid", "waitpid",
+	"prctl", "ptrace", "restart_syscall", "rseq", "seccomp", "set_robust_list",
+	"set_thread_area", "set_tid_address", "setpgid", "setsid", "tgkill", "tkill", "vfork",
+	"wait4", "waitid", "waitpid",
 
 	/* Identity: inside the container's own id map only. */
 	"getegid", "geteuid", "getgid", "getgroups", "getresgid", "getresuid", "getuid",
@@ -97,11 +97,12 @@ const char *const ces_seccomp_allowed[] = {
 const size_t ces_seccomp_n_allowed = CES_COUNT(ces_seccomp_allowed);
 
 const struct ces_seccomp_number ces_seccomp_allowed_new[] = {
-    {"epoll_pwait2", 441},  {"futex_waitv", 449},      {"cachestat", 451},
-    {"fchmodat2", 452},     {"map_shadow_stack", 453}, {"futex_wake", 454},
-    {"futex_wait", 455},    {"futex_requeue", 456},    {"mseal", 462},
-    {"setxattrat", 463},    {"getxattrat", 464},       {"listxattrat", 465},
-    {"removexattrat", 466}, {"file_getattr", 468},     {"file_setattr", 469},
+    {"epoll_pwait2", 441}, {"process_mrelease", 448}, {"futex_waitv", 449},
+    {"cachestat", 451},    {"fchmodat2", 452},        {"map_shadow_stack", 453},
+    {"futex_wake", 454},   {"futex_wait", 455},       {"futex_requeue", 456},
+    {"mseal", 462},        {"setxattrat", 463},       {"getxattrat", 464},
+    {"listxattrat", 465},  {"removexattrat", 466},    {"file_getattr", 468},
+    {"file_setattr", 469},
 };
 const size_t ces_seccomp_n_allowed_new = CES_COUNT(ces_seccomp_allowed_new);
 

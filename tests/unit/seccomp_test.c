@@ -168,6 +168,15 @@ START_TEST(a_newer_call_has_the_number_that_libseccomp_knows)
 }
 END_TEST
 
+/* libseccomp 2.5.2, which is RHEL 9's, knows the calls up to memfd_secret, 447. */
+START_TEST(a_call_is_listed_by_name_only_if_an_old_libseccomp_knows_it)
+{
+	for (size_t i = 0; i < ces_seccomp_n_allowed; i++)
+		ck_assert_msg(number_of(ces_seccomp_allowed[i]) <= 447, "%s",
+			      ces_seccomp_allowed[i]);
+}
+END_TEST
+
 START_TEST(a_call_that_does_not_exist_yet_is_answered_as_an_older_kernel_would)
 {
 	for (int number = CES_SECCOMP_FUTURE_FIRST; number <= CES_SECCOMP_FUTURE_LAST; number++)
@@ -429,6 +438,7 @@ int main(void)
 	tcase_add_test(answers, every_allowance_is_a_real_call_and_answers_allow);
 	tcase_add_test(answers, a_call_that_nobody_named_is_refused);
 	tcase_add_test(answers, a_newer_call_has_the_number_that_libseccomp_knows);
+	tcase_add_test(answers, a_call_is_listed_by_name_only_if_an_old_libseccomp_knows_it);
 	tcase_add_test(answers,
 		       a_call_that_does_not_exist_yet_is_answered_as_an_older_kernel_would);
 	tcase_add_test(answers, a_call_of_another_abi_ends_the_process);
