@@ -23,7 +23,9 @@ endif
 WARN = $(if $(CFLAGS),,-Werror) -Wall -Wextra -Wconversion -Wshadow -Wformat=2 -Wswitch-enum -Wstrict-prototypes -Wmissing-prototypes
 HARDEN = -fstack-protector-strong -fPIE -fzero-call-used-regs=used
 # The same sources give the same bytes in whichever directory they are.
-OPT = -O2 -g -ffile-prefix-map=$(CURDIR)=. -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+# (gcc before 12 and glibc before 2.35 have no level 3, and warn)
+FORTIFY := $(shell echo '\#include <stdio.h>' | $(CC) -O2 -Werror -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -E -o /dev/null - 2>/dev/null && echo 3 || echo 2)
+OPT = -O2 -g -ffile-prefix-map=$(CURDIR)=. -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY)
 LINKHARD = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
 ifdef SANITIZE
 B := build/sanitize
@@ -31,7 +33,7 @@ OPT = -O1 -g -fno-omit-frame-pointer
 HARDEN = -fstack-protector-strong -fPIE -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 LINKHARD = -pie -fsanitize=$(SANITIZE)
 endif
-CFLAGS_ALL = -std=gnu17 -I. -D_GNU_SOURCE -DCES_LIBEXECDIR='"$(LIBEXECDIR)"' $(WARN) $(HARDEN) $(OPT) -MMD -MP $(CFLAGS)
+CFLAGS_ALL = -std=gnu17 -I. -isystem common/old -D_GNU_SOURCE -DCES_LIBEXECDIR='"$(LIBEXECDIR)"' $(WARN) $(HARDEN) $(OPT) -MMD -MP $(CFLAGS)
 
 COMMON = $(wildcard common/*.c)
 POLICY = $(wildcard policy/*.c)
@@ -84,8 +86,10 @@ $(B)/ces-verify: $(call obj,$(wildcard helper/verify/*.c) helper/parse/sandbox.c
 STORE_READS = $(addprefix helper/session/,store.c lock.c object.c report.c frames.c) helper/core/beneath.c helper/fetch/channel.c helper/unpack/sandbox.c
 $(B)/ces-store: $(call obj,$(wildcard helper/store/*.c) $(STORE_READS)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp -lcap -lnettle
+# With a libcurl before 7.77 it gives OpenSSL the registry's CAs itself. (Otherwise the linker leaves these two out.)
+OLD_CURL = -lssl -lcrypto
 $(B)/ces-fetch: $(call obj,$(wildcard helper/fetch/*.c)) $(LIBS)
-	$(CC) $(LINKHARD) -o $@ $^ -lcurl -ljson-c -lseccomp -lnettle
+	$(CC) $(LINKHARD) -o $@ $^ -lcurl -ljson-c -lseccomp -lnettle $(OLD_CURL)
 # It is confined as ces-fetch is, and its packets come in the same way.
 $(B)/ces-resolve: $(call obj,$(wildcard helper/resolve/*.c) $(addprefix helper/fetch/,channel.c sandbox.c readable.c address.c)) $(LIBS)
 	$(CC) $(LINKHARD) -o $@ $^ -lseccomp -lnettle

@@ -10,6 +10,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#if LIBCURL_VERSION_NUM < 0x074d00
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#endif
+
 #include "common/name.h"
 #include "helper/fetch/reply.h"
 
@@ -224,7 +230,36 @@ static CURLcode set_network(CURL *easy, struct ces_transfer *t)
 	return result;
 }
 
-static CURLcode set_tls(CURL *easy, const struct ces_session *session)
+#if LIBCURL_VERSION_NUM < 0x074d00
+/* Makes the registry's CAs the only ones of a connection. This libcurl can take them from a file
+ * alone, and there is none: the process has no path to it. As with CURLOPT_CAINFO_BLOB, an
+ * intermediate CA among them is trusted for itself. */
+static CURLcode on_tls(CURL *easy, void *tls, void *context)
+{
+	const struct ces_session *session = context;
+	BIO *text = BIO_new_mem_buf(session->ca, (int)session->ca_length);
+	X509_STORE *store = X509_STORE_new();
+	X509 *ca = NULL;
+	int n = 0;
+
+	(void)easy;
+	while (text != NULL && store != NULL && n >= 0 &&
+	       (ca = PEM_read_bio_X509(text, NULL, NULL, NULL)) != NULL) {
+		n = X509_STORE_add_cert(store, ca) == 1 ? n + 1 : -1;
+		X509_free(ca);
+	}
+	BIO_free(text);
+	ERR_clear_error(); /* (the end of the text counts as one) */
+	if (n <= 0 || X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) != 1) {
+		X509_STORE_free(store);
+		return CURLE_SSL_CACERT_BADFILE;
+	}
+	SSL_CTX_set_cert_store(tls, store);
+	return CURLE_OK;
+}
+#endif
+
+static CURLcode set_tls(CURL *easy, struct ces_session *session)
 {
 	CURLcode result = CURLE_OK;
 
@@ -232,12 +267,17 @@ static CURLcode set_tls(CURL *easy, const struct ces_session *session)
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	if (session->open.ca == 1) {
-		struct curl_blob blob = {session->ca, session->ca_length, CURL_BLOB_NOCOPY};
-
 		/* Otherwise libcurl would also trust the directory of the system's CAs. */
 		SET(CURLOPT_CAINFO, NULL);
 		SET(CURLOPT_CAPATH, NULL);
+#if LIBCURL_VERSION_NUM < 0x074d00
+		SET(CURLOPT_SSL_CTX_DATA, session);
+		SET(CURLOPT_SSL_CTX_FUNCTION, on_tls);
+#else
+		struct curl_blob blob = {session->ca, session->ca_length, CURL_BLOB_NOCOPY};
+
 		SET(CURLOPT_CAINFO_BLOB, &blob);
+#endif
 	}
 	return result;
 }

@@ -31,6 +31,52 @@ make_() { env -u MAKEFLAGS -u MAKELEVEL make -s B="$b" "$@"; }
 	grep -qa /opt/bin/ces-client "$b/ces_spank.so"
 }
 
+# A compiler, and headers, that know no more than those of RHEL 9: gcc 11, glibc 2.34, libcurl 7.76.
+make_old_compiler()
+{
+	local old=$BATS_TEST_TMPDIR/old curl
+	mkdir -p "$old/sys"
+	cat > "$old/sys/mount.h" <<-'EOF'
+		#ifndef OLD_SYS_MOUNT_H
+		#define OLD_SYS_MOUNT_H
+		#include <fcntl.h>
+		#include <sys/ioctl.h>
+		#undef __GLIBC_MINOR__
+		#define __GLIBC_MINOR__ 34
+		enum { MS_RDONLY = 1, MS_NOSUID = 2, MS_NODEV = 4, MS_NOEXEC = 8, MS_REMOUNT = 32, MS_BIND = 4096,
+		#define MS_RDONLY MS_RDONLY
+		       MS_REC = 16384, MS_PRIVATE = 1 << 18 };
+		enum { MNT_DETACH = 2 };
+		int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
+		int umount(const char *target);
+		int umount2(const char *target, int flags);
+		#endif
+	EOF
+	curl=$(echo '#include <curl/curl.h>' | gcc -E - | sed -n 's|^# [0-9]* "\(.*\)/curl.h".*|\1|p' | head -n 1)
+	cp -r "$curl" "$old/curl"
+	sed -i -E 's/^(#define LIBCURL_VERSION_NUM) .*/\1 0x074c01/' "$old/curl/curlver.h"
+	sed -i -E '/CURLOPT\(CURLOPT_(CAINFO_BLOB|(REDIR_)?PROTOCOLS_STR),/d' "$old/curl/curl.h"
+	cat > "$old/gcc" <<-EOF
+		#!/bin/bash
+		if [[ \$* == *-D_FORTIFY_SOURCE=3* ]]; then
+			echo 'warning: _FORTIFY_SOURCE > 2 is treated like 2 on this platform' >&2
+			[[ \$* != *-Werror* ]] || exit 1
+		fi
+		exec gcc "\$@" -DCURL_DISABLE_TYPECHECK -DCURL_DISABLE_DEPRECATION -isystem "$old"
+	EOF
+	chmod +x "$old/gcc"
+}
+
+@test "CES builds with the compiler and the libraries of RHEL 9" {
+	make_old_compiler
+	make_ CC="$BATS_TEST_TMPDIR/old/gcc" "$b"/common/mount_calls.o "$b"/helper/{session/mounts,launch/rootfs,unpack/sandbox,fetch/request}.o
+	[ "$(nm "$b/common/mount_calls.o" | grep -c ' T ')" -eq 6 ]
+	nm "$b/helper/fetch/request.o" | grep -q ' U SSL_CTX_set_cert_store'
+	# (and has nothing of it here)
+	make_ "$b/here/common/mount_calls.o" B="$b/here"
+	[ "$(nm "$b/here/common/mount_calls.o" | grep -c ' T ')" -eq 0 ]
+}
+
 @test "make install leaves the directories of others as they are" {
 	copy_build
 	mkdir -p "$root/usr/bin" "$root/usr/share/bash-completion/completions"
