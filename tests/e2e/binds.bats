@@ -194,7 +194,10 @@ teardown()
 	echo "$output, $made"
 	[ "$status" -eq 125 ]
 	# (SELinux lets no helper look into such a one)
-	[[ $output == *"is on a kind of file system"* ]] || { lab_has_selinux && [[ $output == *"or is not open to you"* ]]; }
+	if [[ $output != *"is on a kind of file system"* ]]; then
+		lab_has_selinux
+		[[ $output == *"or is not open to you"* ]]
+	fi
 	[ -z "$made" ]
 }
 

@@ -121,7 +121,9 @@ rules() { from=$1 inside -- sh -c "$listing"; }
 	for f in "${found[@]}"; do
 		attributes=$(/usr/bin/python3 -c 'import os, sys; print(*os.listxattr(sys.argv[1]))' "$f")
 		echo "$f: $attributes"
-		[ -z "$attributes" ] || { [ "$attributes" = security.selinux ] && [[ $(stat -c %C "$f") == *:ces_layer_t:s0 ]]; }
+		[ -n "$attributes" ] || continue
+		[ "$attributes" = security.selinux ]
+		[[ $(stat -c %C "$f") == *:ces_layer_t:s0 ]]
 	done
 }
 

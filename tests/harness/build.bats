@@ -97,7 +97,8 @@ make_old_compiler()
 	find "$root" -not -type d > "$BATS_TEST_TMPDIR/left"
 	cat "$BATS_TEST_TMPDIR/left"
 	[ "$(cat "$BATS_TEST_TMPDIR/left")" = "$root/etc/ces/policy.json" ]
-	[ ! -e "$root/usr/share/doc/ces" ] && [ ! -e "$root/usr/libexec/ces" ]
+	[ ! -e "$root/usr/share/doc/ces" ]
+	[ ! -e "$root/usr/libexec/ces" ]
 	[ ! -e "$b/installed" ]
 }
 

@@ -202,7 +202,8 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 	grep -qa /usr/bin/ces-client "$plugin"
 	rpm_ -e ces-slurm
 	# (the directories above are Slurm's own)
-	[ ! -e /etc/slurm/plugstack.conf.d ] && [ ! -e /usr/share/ces-slurm ]
+	[ ! -e /etc/slurm/plugstack.conf.d ]
+	[ ! -e /usr/share/ces-slurm ]
 	diff $lab/before <(find /etc /usr -xdev -not -type d -not -path "$CES_TOP/*" -printf '%p %l\n' | sort)
 }
 

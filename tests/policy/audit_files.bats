@@ -91,7 +91,8 @@ list() { policy audit list --journal "$j" "$@"; }
 	touch -d '2026-09-01' "$j-20260901"
 	/usr/sbin/logrotate --force --state "$BATS_TEST_TMPDIR/state" "$conf"
 	ls "$BATS_TEST_TMPDIR"
-	[ ! -e "$j" ] && [ -z "$(ls "$BATS_TEST_TMPDIR/old")" ]
+	[ ! -e "$j" ]
+	[ -z "$(ls "$BATS_TEST_TMPDIR/old")" ]
 	[ -e "$j-20260901.gz" ]
 	sed -n '31,$p' "$BATS_TEST_TMPDIR/all" > "$j"
 	run --separate-stderr verify

@@ -281,7 +281,7 @@ load conform.bash
 	for format in json sarif; do
 		conform --format $format "$f" > out || true
 		jq -e . out > /dev/null
-		! LC_ALL=C grep -qP '[^\n\x20-\x7e]' out
+		[ "$(LC_ALL=C grep -cP '[^\n\x20-\x7e]' out)" -eq 0 ]
 	done
 }
 

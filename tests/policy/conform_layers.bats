@@ -203,7 +203,7 @@ load conform.bash
 	found C007
 	for format in text json sarif; do
 		conform --format $format img > out || true
-		! LC_ALL=C grep -qP '[^\n\x20-\x7e]' out
+		[ "$(LC_ALL=C grep -cP '[^\n\x20-\x7e]' out)" -eq 0 ]
 	done
 	[ "$(conform img | grep -c 'a?b?\[31m?')" -eq 1 ]
 	for name in ../x /a/../../x; do

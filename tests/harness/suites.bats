@@ -1,0 +1,55 @@
+#!/usr/bin/env bats
+# A check that cannot fail its test tests nothing: bash goes on after `! COMMAND`, and after `[ A ] && [ B ]` or
+# `{ [ A ] && [ B ]; }` where A fails, unless it is the last command of the test or function. (Write `no COMMAND`, and a line
+# for each `[`.)
+
+cd "$BATS_TEST_DIRNAME/../.." || exit
+
+# Prints each line with such a check that is not the last of a body.
+idle() # FILE...
+{
+	awk '
+		FNR == 1 { line = "" }
+		line != "" && !/^[[:space:]]*(#|$)/ { if (!/^}/) print line; line = "" }
+		/^[[:space:]]*(if|elif|while|until|#)/ { next }
+		/\|\| \{ .* && .*\}$/ { line = FILENAME ":" FNR ":" $0 }
+		/\|\|/ { next }
+		/^[[:space:]]*! / || /\]\]? && (\[|!|no |grep |diff |cmp )/ { line = FILENAME ":" FNR ":" $0 }
+	' "$@"
+}
+
+@test "each check in a suite can fail its test" {
+	local suites
+	mapfile -t suites < <(git ls-files '*.bats' 'tests/lib/*.bash' | grep -v harness/suites.bats)
+	[ ${#suites[@]} -gt 100 ]
+	run idle "${suites[@]}"
+	echo "$output"
+	[ "$output" = '' ]
+}
+
+@test "a check that cannot fail its test is found, and one that can is not" {
+	cat > "$BATS_TEST_TMPDIR/a.bats" <<- 'EOF'
+		bad()
+		{
+			for f in a b; do
+				[ -e $f ] && [ -s $f ] # 1
+			done
+			! grep -q x a # 2
+			[ ! -e a ] || { [ -s a ] && [[ $b == c ]]; }
+			# (the last command is below)
+			echo
+		}
+		good()
+		{
+			[ -e a ] && [ -s a ] || return 0
+			! mountpoint -q a || umount a
+			[ -e a ] && return
+			if ! grep -q x a; then echo; fi
+			! diff a b
+			# (the end)
+		}
+	EOF
+	run idle "$BATS_TEST_TMPDIR/a.bats"
+	echo "$output"
+	[ "$(cut -d: -f2 <<< "$output" | xargs)" = '4 6 7' ]
+}
