@@ -83,7 +83,7 @@ list() { policy audit list --journal "$j" "$@"; }
 	chmod 700 "$BATS_TEST_TMPDIR"
 	mkdir "$BATS_TEST_TMPDIR/old"
 	printf '%s\n' dateext 'dateformat -%Y-%m-%d' 'compresscmd /usr/bin/xz' 'uncompresscmd /usr/bin/unxz' 'compressext .xz' \
-		'compressoptions -T1' "olddir $BATS_TEST_TMPDIR/old" copytruncate create 'maxage 1' > "$conf"
+		'compressoptions -T1' "olddir $BATS_TEST_TMPDIR/old" copytruncate create copy 'maxage 1' > "$conf"
 	sed "s|/var/log/ces|$BATS_TEST_TMPDIR|" systemd/logrotate >> "$conf"
 	mv "$j" "$BATS_TEST_TMPDIR/all"
 	sed -n 1,20p "$BATS_TEST_TMPDIR/all" > "$j-20260901"
@@ -100,6 +100,19 @@ list() { policy audit list --journal "$j" "$@"; }
 	[ "$status" -eq 0 ]
 	says "40 records in 3 files"
 	[ -z "$stderr" ]
+}
+
+@test "a size or a first number in logrotate.conf changes neither when the journal is rotated nor its files' names" {
+	local conf=$BATS_TEST_TMPDIR/logrotate.conf
+	chmod 700 "$BATS_TEST_TMPDIR"
+	printf '%s\n' 'maxsize 1' 'start 0' > "$conf"
+	sed "s|/var/log/ces|$BATS_TEST_TMPDIR|" systemd/logrotate >> "$conf"
+	printf 'logrotate state -- version 2\n"%s" %s\n' "$j" "$(date +%Y-%-m-%-d-%-H:0:0)" > "$BATS_TEST_TMPDIR/state"
+	/usr/sbin/logrotate --state "$BATS_TEST_TMPDIR/state" "$conf"
+	ls "$BATS_TEST_TMPDIR"
+	[ -e "$j" ]
+	/usr/sbin/logrotate --force --state "$BATS_TEST_TMPDIR/state" "$conf"
+	[ -e "$j.1" ]
 }
 
 # The first of these was rotated while the clock was a year ahead.
