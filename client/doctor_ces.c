@@ -182,10 +182,10 @@ static void check_user(struct ces_doctor *doctor, const char *name)
 void ces_doctor_workers(struct ces_doctor *doctor)
 {
 	static const char *const programs[] = {
-	    CES_DECODE_PATH,      CES_PARSE_PATH,   CES_VERIFY_PATH, CES_FETCH_PATH,
-	    CES_LAYOUT_PATH,      CES_RESOLVE_PATH, CES_UNPACK_PATH, CES_RELAY_PATH,
-	    CES_LIST_PATH,        CES_INSIDE_PATH,  CES_CLEAN_PATH,  CES_SECCOMP_BPF_PATH,
-	    CES_SECCOMP_JSON_PATH};
+	    CES_DECODE_PATH,      CES_PARSE_PATH,       CES_VERIFY_PATH,  CES_STORE_PATH,
+	    CES_FETCH_PATH,       CES_LAYOUT_PATH,      CES_RESOLVE_PATH, CES_UNPACK_PATH,
+	    CES_RELAY_PATH,       CES_LIST_PATH,        CES_INSIDE_PATH,  CES_CLEAN_PATH,
+	    CES_SECCOMP_BPF_PATH, CES_SECCOMP_JSON_PATH};
 #define FILES 2 /* of these that nobody executes, the last */
 	struct stat st;
 

@@ -117,6 +117,16 @@ make_old_compiler()
 	[ "$status" -ne 0 ]
 }
 
+@test "doctor looks at each worker that is built" {
+	local workers
+	workers=$(sed -n 's/^PROGRAMS = //p' Makefile | grep -oE 'ces-[a-z]+' | grep -vE '^ces-(client|policy|helper|admit|session)$')
+	[ "$(wc -l <<< "$workers")" -gt 10 ]
+	run comm -3 <(sed 's/^ces-\(.*\)/CES_\U\1_PATH/' <<< "$workers" | sort) \
+		<(sed -n '/^void ces_doctor_workers/,/};/p' client/doctor_ces.c | grep -oE 'CES_[A-Z]+_PATH' | sort)
+	echo "$output"
+	[ "$output" = '' ]
+}
+
 @test "doctor looks at the label of each program that selinux/ces.fc labels" {
 	local programs
 	programs=$(sed -nE 's|^/usr/libexec/ces/ces-([a-z()\|]+).*:(ces_[a-z]+_exec_t),s0\)$|\1 \2|p' selinux/ces.fc |
