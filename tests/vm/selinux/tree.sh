@@ -22,6 +22,9 @@ label() # DIRECTORY MODULE
 	printf 'SELINUX=enforcing\nSELINUXTYPE=default\n' > $tree/etc/selinux/config
 	# (so that the audit daemon records every denial, at any rate)
 	printf -- '-D\n-b 65536\n-r 0\n' > $tree/etc/audit/rules.d/audit.rules
+	# (and keeps the first ones, however many there are)
+	sed -i 's/^max_log_file_action *=.*/max_log_file_action = IGNORE/' $tree/etc/audit/auditd.conf
+	grep -qx 'max_log_file_action = IGNORE' $tree/etc/audit/auditd.conf
 	cp $module tests/vm/selinux/lab.cil $tree/root/
 	chroot $tree semodule --noreload --store default --install /root/ces.pp --install /root/lab.cil
 	rm $tree/root/ces.pp $tree/root/lab.cil
