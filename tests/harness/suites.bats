@@ -20,11 +20,30 @@ idle() # FILE...
 
 @test "each check in a suite can fail its test" {
 	local suites
-	mapfile -t suites < <(git ls-files '*.bats' 'tests/lib/*.bash' | grep -v harness/suites.bats)
+	mapfile -t suites < <(find tests -name '*.bats' -o -name '*.bash' | grep -v harness/suites.bats)
 	[ ${#suites[@]} -gt 100 ]
 	run idle "${suites[@]}"
 	echo "$output"
 	[ "$output" = '' ]
+}
+
+@test "make check installs the browser and the tools that the tests of pages need" {
+	local parts
+	parts=$(sed -n '/^check:/,/^[^\t]/p' Makefile | sed -n 's/.*deps.sh \(.*\) \$.*/\1/p')
+	[ -n "$parts" ]
+	# shellcheck disable=SC2086 # (words)
+	tests/lib/deps.sh --list $parts > "$BATS_TEST_TMPDIR/list"
+	grep -qx chromium "$BATS_TEST_TMPDIR/list"
+	grep -qx libxml2-utils "$BATS_TEST_TMPDIR/list"
+}
+
+@test "in CI a page is not called good without the browser's check of it" {
+	printf '%s\n' '<!DOCTYPE html><html lang="en"><head><title>t</title></head><body><h1>h</h1></body></html>' > "$BATS_TEST_TMPDIR/p.html"
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	ln -s "$(command -v python3)" "$BATS_TEST_TMPDIR/bin/python3"
+	PATH=$BATS_TEST_TMPDIR/bin CI=true run /usr/bin/python3 tests/lib/page.py "$BATS_TEST_TMPDIR/p.html"
+	[[ $output == *"chromium is missing"* ]]
+	[ "$status" -eq 1 ]
 }
 
 @test "a check that cannot fail its test is found, and one that can is not" {

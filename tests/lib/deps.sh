@@ -13,6 +13,7 @@
 #   --display           an X server and programs for it
 #   --doc               make the guides
 #   --spank             build Slurm's plugin
+#   --pages             look at pages as a browser does
 #   --formats           compare what is written for others, jobs and crates, with their published rules
 # It changes nothing if every package is there, so it needs a network only the first time.
 set -euo pipefail
@@ -28,6 +29,7 @@ apt_package="rpm"
 apt_deb="dpkg-dev"
 apt_doc="python3-markdown graphviz"
 apt_formats="python3-kubernetes python3-rdflib libapache-jena-java default-jre-headless"
+apt_pages="chromium libxml2-utils"
 apt_spank="libslurm-dev"
 apt_bare="mmdebstrap debian-archive-keyring"
 apt_lint="clang llvm clang-tidy clang-format cppcheck shellcheck libxml2-utils lintian aspell aspell-en"
@@ -51,6 +53,7 @@ dnf_bench="bubblewrap podman shadow-utils-subid isa-l-tools tar socat squashfuse
 dnf_package="rpm-build systemd-rpm-macros"
 dnf_doc="python3-markdown graphviz"
 dnf_formats="python3-kubernetes python3-rdflib"
+dnf_pages="chromium libxml2"
 dnf_spank="slurm-devel"
 dnf_deb="" # (that package is Debian's alone)
 dnf_bare=""
