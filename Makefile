@@ -3,6 +3,11 @@
 # Programs are made from folders: every .c file of a folder belongs to that folder's program, so a new file needs no
 # line here. Code that several programs share is in common/ (libces-common.a) and policy/ (libces-policy.a).
 
+# (make splits lists of files at spaces)
+ifneq ($(words $(CURDIR)),1)
+$(error the path of this checkout has a space, and make cannot build there: move it, $(CURDIR))
+endif
+
 # The places of an installation. /etc/ces, /var/lib/ces, /var/log/ces and /run/ces are compiled in: if a variable could
 # change such a path, somebody else could choose it.
 PREFIX ?= /usr

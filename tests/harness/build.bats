@@ -86,6 +86,16 @@ make_old_compiler()
 	[ "$(stat -c %a "$root/usr/libexec/ces" "$root/etc/ces" | sort -u)" = 755 ]
 }
 
+@test "a checkout below a directory with a space is refused in one line" {
+	mkdir -p "$BATS_TEST_TMPDIR/a b"
+	cp Makefile "$BATS_TEST_TMPDIR/a b"
+	run env -u MAKEFLAGS -u MAKELEVEL make -s -C "$BATS_TEST_TMPDIR/a b"
+	echo "$output"
+	[ "$status" -ne 0 ]
+	[ "$(wc -l <<< "$output")" -eq 1 ]
+	[[ $output == *"has a space"* ]]
+}
+
 @test "make uninstall removes all that make install put, also pages that are no longer built" {
 	copy_build
 	mkdir -p "$b/doc/pictures"
