@@ -148,15 +148,16 @@ unit: $(UNIT)
 # Installs what a site gets. ces-helper is setuid root; without root only its mode bits are set (a package sets the
 # owner). Nobody can read the workers: from execve on, the kernel lets nobody trace a program that its user cannot read,
 # while the program itself could only ask for that a moment later. A policy that is there stays; the one that comes
-# along denies everything. A directory of others that is there, such as /usr/local/bin, keeps its owner and mode.
+# along denies everything. A log rotation that the site has changed stays too. A directory of others that is there, such as
+# /usr/local/bin, keeps its owner and mode, as /etc/ces does.
 INSTALL ?= install
 ROOT_OWNED = $(if $(filter 0,$(shell id -u)),-o root -g root)
 PUT = $(INSTALL) $(ROOT_OWNED) -D -m 644
 COMPLETIONS = $(DESTDIR)$(DATADIR)/bash-completion/completions $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
 TODAY = ces-pull ces-run ces-pm-pull ces-pm-run ces-dk-run ces-app-pull ces-gpu-run
 install: all
-	for d in $(DESTDIR)$(BINDIR) $(COMPLETIONS); do [ -d $$d ] || $(INSTALL) $(ROOT_OWNED) -d $$d || exit 1; done
-	$(INSTALL) $(ROOT_OWNED) -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)/etc/ces
+	for d in $(DESTDIR)$(BINDIR) $(DESTDIR)/etc/ces $(COMPLETIONS); do [ -d $$d ] || $(INSTALL) $(ROOT_OWNED) -d $$d || exit 1; done
+	$(INSTALL) $(ROOT_OWNED) -d $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) $(ROOT_OWNED) -m 755 $(B)/ces-client $(B)/ces-policy $(DESTDIR)$(BINDIR)
 	for n in $(TODAY); do ln -sf ces-client $(DESTDIR)$(BINDIR)/$$n || exit 1; done
 	$(INSTALL) $(ROOT_OWNED) -d $(DESTDIR)$(LIBEXECDIR)/compat
@@ -168,7 +169,8 @@ install: all
 	$(INSTALL) $(ROOT_OWNED) -m 700 $(B)/ces-admit $(B)/ces-session $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) $(ROOT_OWNED) -m 755 packaging/upgrade-store $(DESTDIR)$(LIBEXECDIR)
 	[ -e $(DESTDIR)/etc/ces/policy.json ] || $(PUT) policy/default.json $(DESTDIR)/etc/ces/policy.json
-	$(PUT) systemd/logrotate $(DESTDIR)/etc/logrotate.d/ces
+	f=$(DESTDIR)/etc/logrotate.d/ces; [ -e $$f ] || $(PUT) systemd/logrotate $$f || exit 1; \
+		cmp -s systemd/logrotate $$f || echo "kept: $$f, which differs from systemd/logrotate"
 	$(PUT) systemd/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/ces.conf
 	$(PUT) systemd/tmpfiles.conf $(DESTDIR)$(TMPFILESDIR)/ces.conf
 	for u in $(notdir $(wildcard systemd/*.service systemd/*.timer)); do \

@@ -86,6 +86,22 @@ make_old_compiler()
 	[ "$(stat -c %a "$root/usr/libexec/ces" "$root/etc/ces" | sort -u)" = 755 ]
 }
 
+@test "make install over itself keeps the site's policy, log rotation and modes" {
+	copy_build
+	make_ install DESTDIR="$root"
+	chmod 750 "$root/etc/ces"
+	echo '{}' > "$root/etc/ces/policy.json"
+	run make_ install DESTDIR="$root"
+	[ "$output" = '' ]
+	echo '# monthly' > "$root/etc/logrotate.d/ces"
+	run make_ install DESTDIR="$root"
+	[ "$status" -eq 0 ]
+	echo "$output"
+	[ "$output" = "kept: $root/etc/logrotate.d/ces, which differs from systemd/logrotate" ]
+	[ "$(cat "$root/etc/logrotate.d/ces" "$root/etc/ces/policy.json")" = $'# monthly\n{}' ]
+	[ "$(stat -c %a "$root/etc/ces")" = 750 ]
+}
+
 @test "a checkout below a directory with a space is refused in one line" {
 	mkdir -p "$BATS_TEST_TMPDIR/a b"
 	cp Makefile "$BATS_TEST_TMPDIR/a b"
