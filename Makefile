@@ -222,6 +222,12 @@ install-slurm: $(B)/ces_spank.so
 	[ -d $(DESTDIR)/etc/slurm/plugstack.conf.d ] || $(INSTALL) $(ROOT_OWNED) -d $(DESTDIR)/etc/slurm/plugstack.conf.d
 	ln -sf $(DATADIR)/ces-slurm/plugstack.conf $(DESTDIR)/etc/slurm/plugstack.conf.d/ces.conf
 
+# (the link first: with it and without the plugin no job starts)
+uninstall-slurm:
+	rm -f $(DESTDIR)/etc/slurm/plugstack.conf.d/ces.conf
+	rm -f $(DESTDIR)$(SPANKDIR)/ces_spank.so $(DESTDIR)$(DATADIR)/ces-slurm/plugstack.conf
+	[ ! -d $(DESTDIR)$(DATADIR)/ces-slurm ] || rmdir $(DESTDIR)$(DATADIR)/ces-slurm
+
 # Removes what an installation puts, so that there is no second list. Policy, store and journal are the site's and stay.
 # Runs go on: ces.service is not stopped.
 DISABLE = systemctl --no-reload disable
@@ -367,6 +373,7 @@ help:
 	@echo 'make rpm                     make the packages for dnf, in build/rpm'
 	@echo 'make deb                     make the package for apt, in build/deb'
 	@echo 'make spank                   build the plugin for Slurm, which gives srun --ces-image'
+	@echo 'sudo make install-slurm      install this plugin; uninstall-slurm removes it'
 	@echo 'make selinux                 make the SELinux policy module, build/selinux/ces.pp'
 	@echo 'make clean                   remove build/'
 	@echo 'sudo make demo               show CES at work: a registry, a pull, a run, three denials, the journal'
@@ -391,4 +398,4 @@ clean:
 
 -include tests/lib/drivers/*.mk
 -include $(shell find $(B) -name 'vm*' -prune -o -name '*.d' -print 2>/dev/null)
-.PHONY: all always unit install install-ondemand spank install-slurm uninstall doc rpm deb deps demo check check-all check-mutations check-workloads soak device-archive device-check fuzz-keep fuzz-coverage selinux vm-check vm-slurm vm-storage vm-selinux bench size format lint fuzz help clean
+.PHONY: all always unit install install-ondemand spank install-slurm uninstall-slurm uninstall doc rpm deb deps demo check check-all check-mutations check-workloads soak device-archive device-check fuzz-keep fuzz-coverage selinux vm-check vm-slurm vm-storage vm-selinux bench size format lint fuzz help clean

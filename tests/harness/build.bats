@@ -102,6 +102,21 @@ make_old_compiler()
 	[ "$(stat -c %a "$root/etc/ces")" = 750 ]
 }
 
+@test "make uninstall-slurm removes what make install-slurm put, the link first" {
+	copy_build
+	make_ "$b/BINDIR.place"
+	touch "$b/ces_spank.so"
+	make_ install DESTDIR="$root"
+	find "$root" | sort > "$BATS_TEST_TMPDIR/before"
+	make_ install-slurm DESTDIR="$root"
+	[ -L "$root/etc/slurm/plugstack.conf.d/ces.conf" ]
+	[ "$(make_ -n uninstall-slurm DESTDIR="$root" | head -n 1)" = "rm -f $root/etc/slurm/plugstack.conf.d/ces.conf" ]
+	make_ uninstall-slurm DESTDIR="$root"
+	# (the directories above are Slurm's own)
+	rmdir "$root/etc/slurm/plugstack.conf.d" "$root/etc/slurm"
+	diff "$BATS_TEST_TMPDIR/before" <(find "$root" | sort)
+}
+
 @test "a checkout below a directory with a space is refused in one line" {
 	mkdir -p "$BATS_TEST_TMPDIR/a b"
 	cp Makefile "$BATS_TEST_TMPDIR/a b"
