@@ -50,3 +50,23 @@ again() # BATS-ARGUMENT...
 	[ "$status" -ne 0 ]
 	[[ $output != *"# again"* ]]
 }
+
+@test "without a directory for temporary files nothing runs, and nothing is written elsewhere" {
+	cd "$BATS_TEST_DIRNAME/../.."
+	export TMPDIR=$t/none
+	run tests/lib/again.sh touch "$t/ran"
+	[ "$status" -eq 1 ]
+	[ ! -e "$t/ran" ]
+	run .ci/run nothing:5
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ $output != *"make nothing"* ]]
+	# (in a tree of its own, whose images would come next)
+	mkdir -p "$t/tree/tests/lib/images"
+	cp tests/lib/check.sh "$t/tree/tests/lib"
+	printf '#!/bin/sh\ntouch "%s"\nexit 1\n' "$t/ran" > "$t/tree/tests/lib/images/images.sh"
+	chmod +x "$t/tree/tests/lib/images/images.sh"
+	run "$t/tree/tests/lib/check.sh"
+	[ "$status" -eq 1 ]
+	[ ! -e "$t/ran" ]
+}

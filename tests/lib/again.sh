@@ -10,7 +10,7 @@ failed() { sed -nE 's/^not ok [0-9]+ //; t name; d; :name; s/ # timeout after.*/
 pattern() { sed 's/[][\.*^$+?(){}|]/\\&/g; s/.*/^&$/' <<< "$1"; } # NAME
 
 case "${1:-}" in --failed) failed "$2"; exit ;; --pattern) pattern "$2"; exit ;; esac
-log=$(mktemp)
+log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 "$@" | tee "$log"
 status=${PIPESTATUS[0]}

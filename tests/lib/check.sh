@@ -174,7 +174,7 @@ if [ "${1:-}" = --job ]; then
 	exit
 fi
 
-logs=$(mktemp -d)
+logs=$(mktemp -d) || exit 1
 trap 'rm -rf "$logs"' EXIT
 for program in "$@"; do
 	count_unit "$program" "$logs/unit"

@@ -9,7 +9,7 @@ cd "$CES_TOP" || exit 1
 
 bold='' plain='' dim=''
 if [ -t 1 ]; then bold=$'\e[1m' plain=$'\e[0m' dim=$'\e[2m'; fi
-out=$(mktemp)
+out=$(mktemp) || exit 1
 chmod 644 "$out"
 
 say()
