@@ -280,7 +280,7 @@ demo:
 	@tests/lib/images/images.sh
 	@B=$(B) tests/lib/lab/lab.sh tests/lib/demo.sh
 check:
-	@tests/lib/deps.sh --build --test --display --doc --pages --formats --deb --spank $(CES_EVERY:1=--bare)
+	@tests/lib/deps.sh --build --test --display --doc --pages --formats --deb --selinux --spank $(CES_EVERY:1=--bare)
 	$(SUBMAKE) all $(UNIT) $(REPLAYS) $(DRIVERS)
 	@B=$(B) tests/lib/check.sh $(UNIT)
 # Runs everything there is, which takes hours: each suite with the second runtime too, even if the runtime cannot

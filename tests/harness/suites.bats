@@ -27,7 +27,7 @@ idle() # FILE...
 	[ "$output" = '' ]
 }
 
-@test "make check installs the browser and the tools that the tests of pages need" {
+@test "make check installs the browser, the tools and the headers without which tests are skipped" {
 	local parts
 	parts=$(sed -n '/^check:/,/^[^\t]/p' Makefile | sed -n 's/.*deps.sh \(.*\) \$.*/\1/p')
 	[ -n "$parts" ]
@@ -35,6 +35,7 @@ idle() # FILE...
 	tests/lib/deps.sh --list $parts > "$BATS_TEST_TMPDIR/list"
 	grep -qx chromium "$BATS_TEST_TMPDIR/list"
 	grep -qx libxml2-utils "$BATS_TEST_TMPDIR/list"
+	grep -qx selinux-policy-dev "$BATS_TEST_TMPDIR/list"
 }
 
 @test "in CI a page is not called good without the browser's check of it" {

@@ -88,7 +88,7 @@ rpm_() { rpm --force-debian --nodeps "$@"; }
 }
 
 @test "the module of SELinux is in a package of its own, where it can be built" {
-	[ -e selinux/ces.te ] && [ -e /usr/share/selinux/devel/Makefile ] || return 0
+	[ -e /usr/share/selinux/devel/Makefile ] || skip "needs the headers of the SELinux policy"
 	p=$(find "$rpms/two" -name 'ces-selinux-*.noarch.rpm')
 	rpm -qp --qf '[%{FILENAMES}\n]' "$p" | grep -q '/selinux/packages/ces.pp$'
 	of '[%{REQUIRES}\n]' | grep -q 'ces-selinux .*if selinux-policy-targeted'
