@@ -45,6 +45,9 @@ step "cppcheck" cppcheck --quiet --std=c11 --language=c -I. --inline-suppr --err
 	--enable=warning,portability --suppress=missingInclude --suppress=missingIncludeSystem \
 	--suppress=ctunullpointer:'tests/unit/*' "${sources[@]}" "${tests[@]}"
 step "shellcheck" shellcheck -x -S warning -s bash -e SC1091 "${scripts[@]}"
+# (each in the shell that its first line names)
+mapfile -t programs < <(git ls-files packaging/upgrade-store tests/workloads/recipes | xargs -d '\n' grep -lE '^#!.*/(ba)?sh$')
+step "shellcheck, programs" shellcheck -x -S warning -e SC1091 "${programs[@]}"
 mapfile -t suites < <(git ls-files '*.bats')
 step "shellcheck, suites" shellcheck -x -S warning -e SC1091,SC2154,SC2034,SC2030,SC2031,SC1010 "${suites[@]}"
 [ ${#pages[@]} -eq 0 ] || step "mandoc" mandoc -T lint -W warning "${pages[@]}"
