@@ -27,6 +27,17 @@ idle() # FILE...
 	[ "$output" = '' ]
 }
 
+@test "README.md and tests/README.md name each folder of tests" {
+	local folder
+	for folder in tests/*/; do
+		folder=$(basename "$folder")
+		[ "$folder" != __pycache__ ] || continue
+		echo "$folder"
+		grep -q "^| .tests/. .*\`$folder/\`" README.md
+		grep -q "^| .*\`$folder/\`" tests/README.md
+	done
+}
+
 @test "make check installs the browser, the tools and the headers without which tests are skipped" {
 	local parts
 	parts=$(sed -n '/^check:/,/^[^\t]/p' Makefile | sed -n 's/.*deps.sh \(.*\) \$.*/\1/p')
