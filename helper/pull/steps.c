@@ -291,7 +291,8 @@ static int failed(struct ces_steps *s, const struct ces_step *step, struct ces_e
 {
 	static const char *const rules[CES_STEP_RULES] = CES_STEP_RULE_NAMES;
 
-	(void)s;
+	s->turn =
+	    CES_TURN_OTHER; /* no grant of this pull is there: that step is ces-store's last */
 	if (step->size >= CES_STEP_RULES)
 		return ces_steps_refuse(err);
 	switch (step->number) {
@@ -312,6 +313,9 @@ static int failed(struct ces_steps *s, const struct ces_step *step, struct ces_e
 #define READS (CES_TURN_LOOK | CES_TURN_SIGN | CES_TURN_CONFIGURE)
 #define ENDS  (CES_TURN_GRANT | CES_TURN_COLLECT | CES_TURN_OTHER)
 #define ANY   255
+
+/* The client can end a pull until its grant is written. From then on nothing need be taken back. */
+#define INTERRUPTIBLE (CES_TURN_BEGIN | READS | CES_TURN_FETCH)
 
 static const struct {
 	int (*serve)(struct ces_steps *s, const struct ces_step *step, struct ces_error *err);
@@ -372,12 +376,11 @@ static int cancelled(struct ces_error *err)
 
 int ces_steps_serve(struct ces_steps *s, struct ces_error *err)
 {
-	bool pull = s->turn == CES_TURN_BEGIN;
-	struct pollfd fds[2] = {{.fd = s->worker.socket, .events = POLLIN},
-				{.fd = pull ? CES_FD_REQUEST : -1, .events = POLLIN}};
+	struct pollfd fds[2] = {{.fd = s->worker.socket, .events = POLLIN}, {.events = POLLIN}};
 	int result = 0;
 
 	while (result == 0 && !s->done) {
+		fds[1].fd = (s->turn & INTERRUPTIBLE) != 0 ? CES_FD_REQUEST : -1;
 		if (poll(fds, 2, -1) < 0) {
 			if (errno != EINTR)
 				return ces_error_errno(err, CES_E_HOST, "poll");

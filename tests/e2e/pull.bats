@@ -322,6 +322,30 @@ standing_pull()
 	install -d -m 700 -o ces-store -g ces-store $store/staging
 }
 
+# Pulls as alice, and interrupts the pull while the disk takes its time for the grant. (strace delays it.)
+interrupt_at_grant() # IMAGE
+{
+	strace -f -qq -u alice -e signal=none -o /dev/null -e trace=fdatasync -e inject=fdatasync:delay_enter=1200000 \
+		ces-client pull -q "$1" < /dev/null > $lab/up 2>&1 3>&- &
+	eventually test -e $store/grants/4401/new
+	pkill -TERM -x ces-client # (a shell starts it with INT ignored)
+	wait $! || true
+	cat $lab/up
+}
+
+@test "a pull that is interrupted at its last step takes no image away" {
+	grep -aq __asan_init /usr/libexec/ces/ces-session && skip "a build with sanitizers" # (strace and they exclude each other)
+	lab_push tools epcced/moving:1
+	pull alice $open/moving:1 -q
+	lab_push stroke epcced/moving:1
+	interrupt_at_grant $open/moving:1
+	remember
+	[[ $(ces alice images -q) == *"$open/moving:1"* ]]
+	from=moving run inside -- true
+	[ "$status" -eq 0 ]
+	nothing_left_behind
+}
+
 # Makes a small store. (ext4: not every kernel can id-map a tmpfs)
 small_store() # SIZE
 {

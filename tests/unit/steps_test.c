@@ -369,6 +369,39 @@ START_TEST(the_client_ends_a_pull_by_anything_but_a_new_window)
 }
 END_TEST
 
+/* ces-store says that it has ended: only a pull that has its grant, or no pull, takes that. */
+START_TEST(a_client_that_goes_ends_a_pull_until_its_grant_is_written)
+{
+	const enum ces_turn turn = turns[_i];
+	bool ends = turn != CES_TURN_GRANT && turn != CES_TURN_COLLECT && turn != CES_TURN_OTHER;
+	int gone[2], null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	ck_assert_int_eq(pipe2(gone, O_CLOEXEC), 0);
+	ck_assert_int_eq(dup2(gone[0], CES_FD_REQUEST), CES_FD_REQUEST);
+	close(gone[0]);
+	close(gone[1]);
+	step_sent = (struct ces_step){.kind = CES_STEP_END};
+	begin_at(turn);
+	ck_assert_int_eq(send(line, &step_sent, HEAD, 0), (ssize_t)HEAD);
+	ck_assert_int_eq(ces_steps_serve(&at_root, &err), ends ? -1 : 0);
+	if (ends)
+		ck_assert_str_eq(err.text, "the pull was interrupted; nothing was kept");
+	ck_assert_int_eq(dup2(null, CES_FD_REQUEST), CES_FD_REQUEST);
+	close(null);
+	end_all();
+}
+END_TEST
+
+/* (a pull that could not write its grant: what the user had before stays) */
+START_TEST(a_ces_store_that_fails_has_given_no_grant)
+{
+	begin_at(CES_TURN_GRANT);
+	ck_assert_int_eq(ASK(.kind = CES_STEP_FAILED, .number = CES_E_HOST), -1);
+	ck_assert_int_ne(at_root.turn, CES_TURN_GRANT);
+	end_all();
+}
+END_TEST
+
 START_TEST(a_request_is_served_until_ces_store_has_ended)
 {
 	step_sent = (struct ces_step){.kind = CES_STEP_END, .number = (uint64_t)_i};
@@ -403,6 +436,9 @@ int main(void)
 	tcase_add_loop_test(t, a_rule_that_is_none_of_four_ends_the_request, 0,
 			    CES_COUNT(no_rules));
 	tcase_add_loop_test(t, the_client_ends_a_pull_by_anything_but_a_new_window, 0, 4);
+	tcase_add_loop_test(t, a_client_that_goes_ends_a_pull_until_its_grant_is_written, 0,
+			    CES_COUNT(turns));
+	tcase_add_test(t, a_ces_store_that_fails_has_given_no_grant);
 	tcase_add_loop_test(t, a_request_is_served_until_ces_store_has_ended, 0, 2);
 	return run_pulls("steps of root", t);
 }
