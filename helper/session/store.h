@@ -103,7 +103,9 @@ int ces_store_read(int dir, const char *path, size_t max, char **ret, size_t *re
 void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *reference,
 			 const char *digest);
 
-/* Removes a grant. Does not wait for a process that changes the user's grants. */
-void ces_store_end_grant(const struct ces_store *store, uid_t uid, const char *reference);
+/* Removes a grant, if it still means this image. Does not wait for a process that changes the
+ * user's grants. */
+void ces_store_end_grant(const struct ces_store *store, uid_t uid, const char *reference,
+			 const char *digest);
 
 #endif

@@ -129,32 +129,35 @@ int ces_store_read(int dir, const char *path, size_t max, char **ret, size_t *re
 	return fd < 0 ? -1 : ces_read_file(fd, max, ret, ret_length);
 }
 
-void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *reference,
-			 const char *digest)
+/* Ends a grant, or notes its use, if it still means this image: it may have been pulled anew. */
+static void change_grant(const struct ces_store *store, uid_t uid, const char *reference,
+			 const char *digest, bool ends)
 {
+	CES_CLEANUP_FD int dir = -1;
 	CES_CLEANUP_FD int fd = -1;
-	char name[CES_DIGEST_LENGTH + 1], path[96];
+	char name[CES_DIGEST_LENGTH + 1], user[16];
 	struct ces_error ignored;
 	struct ces_grant grant;
 
 	ces_grant_name(reference, name);
-	(void)snprintf(path, sizeof(path), "%u/%s", uid, name);
-	fd = ces_store_open_file(store->grants, path);
-	if (ces_grant_load(fd, &grant, &ignored) < 0)
+	(void)snprintf(user, sizeof(user), "%u", uid);
+	dir = ces_beneath_open(store->grants, user, O_RDONLY | O_DIRECTORY, 0);
+	fd = dir < 0 ? -1 : ces_store_open_file(dir, name);
+	if (fd < 0 || ces_grant_load(fd, &grant, &ignored) < 0)
 		return;
 	if (grant.digest != NULL && strcmp(grant.digest, digest) == 0)
-		(void)futimens(fd, NULL);
+		(void)(ends ? unlinkat(dir, name, 0) : futimens(fd, NULL));
 	ces_grant_free(&grant);
 }
 
-void ces_store_end_grant(const struct ces_store *store, uid_t uid, const char *reference)
+void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *reference,
+			 const char *digest)
 {
-	CES_CLEANUP_FD int dir = -1;
-	char name[CES_DIGEST_LENGTH + 1], user[16];
+	change_grant(store, uid, reference, digest, false);
+}
 
-	ces_grant_name(reference, name);
-	(void)snprintf(user, sizeof(user), "%u", uid);
-	dir = ces_beneath_open(store->grants, user, O_RDONLY | O_DIRECTORY, 0);
-	if (dir >= 0)
-		(void)unlinkat(dir, name, 0);
+void ces_store_end_grant(const struct ces_store *store, uid_t uid, const char *reference,
+			 const char *digest)
+{
+	change_grant(store, uid, reference, digest, true);
 }

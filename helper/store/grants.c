@@ -76,6 +76,7 @@ static int put(int dir, const char *name, const struct ces_bytes *both, struct c
 }
 
 int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct ces_grant *grant,
+			  int (*fits)(void *context, struct ces_error *err), void *context,
 			  struct ces_error *err)
 {
 	CES_CLEANUP_FD int dir = -1;
@@ -87,7 +88,10 @@ int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct
 	if (encode(grant, &both, err) < 0)
 		return -1;
 	ces_grant_name(grant->reference, name);
-	result = lock_grants(store, uid, &dir, &lock, err) < 0 ? -1 : put(dir, name, &both, err);
+	result = lock_grants(store, uid, &dir, &lock, err) < 0 ||
+			 (fits != NULL && fits(context, err) < 0)
+		     ? -1
+		     : put(dir, name, &both, err);
 	free(both.bytes);
 	return result;
 }

@@ -1,4 +1,5 @@
-/* A pull, from the user's limits to the grant. Must not leave a grant of a pull that failed.
+/* A pull, from the user's limits to the grant. Must not leave a grant of a pull that failed, nor
+ * take away the one that the user had before.
  *
  * Who controls what: the caller controls the reference (already decided), and by other pulls at the
  * same time how much of their limits is left. */
@@ -23,6 +24,16 @@ static int start(struct ces_pull *pull, struct ces_error *err)
 	return ces_root_ask(&step, NULL, 0, NULL, &pull->resolver, err);
 }
 
+/* (pulls that end at once could not see one another before) */
+static int fits(void *context, struct ces_error *err)
+{
+	struct ces_pull *pull = context;
+
+	return ces_quota_check(pull->order, pull->store,
+			       &(const struct ces_strings){pull->diff_ids, pull->n}, &pull->left,
+			       err);
+}
+
 static int grant(struct ces_pull *pull, struct ces_error *err)
 {
 	static struct ces_step step;
@@ -41,7 +52,7 @@ static int grant(struct ces_pull *pull, struct ces_error *err)
 	step = (struct ces_step){.kind = CES_STEP_GRANT};
 	return ces_root_ask(&step, NULL, 0, NULL, NULL, err) < 0
 		   ? -1
-		   : ces_store_write_grant(pull->store, (uid_t)order->uid, &given, err);
+		   : ces_store_write_grant(pull->store, (uid_t)order->uid, &given, fits, pull, err);
 }
 
 int ces_mode_pull(const struct ces_store_order *order, const struct ces_store *store,
@@ -63,12 +74,6 @@ int ces_mode_pull(const struct ces_store_order *order, const struct ces_store *s
 	ces_wire_free(&ces_image_record_schema, &pull.image);
 	if (result < 0)
 		return -1;
-	/* pulls that end at once could not see one another before; a failed one leaves no grant */
-	if (ces_quota_check(order, store, &(const struct ces_strings){pull.diff_ids, pull.n},
-			    &pull.left, err) < 0) {
-		(void)ces_store_remove_grant(store, (uid_t)order->uid, order->image, NULL);
-		return -1;
-	}
 	*ret_up_to_date = pull.up_to_date;
 	return 0;
 }

@@ -62,7 +62,11 @@ int ces_store_commit_image(const struct ces_store *store, const struct ces_image
 int ces_store_read_config(const struct ces_store *store, const char *digest, size_t max,
 			  char **ret);
 
+/* Writes a grant, in place of the user's other one for that reference. fits (or NULL) is asked
+ * under the user's lock: what it sees of their grants is still so when this one is there. If
+ * anything fails, the other one stays. */
 int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct ces_grant *grant,
+			  int (*fits)(void *context, struct ces_error *err), void *context,
 			  struct ces_error *err);
 int ces_store_remove_grant(const struct ces_store *store, uid_t uid, const char *reference,
 			   struct ces_error *err);

@@ -138,7 +138,8 @@ static void settle_image(struct ces_finish *finish, bool ran, bool recorded, boo
 	bool forget = ran && finish->plan->decision->retain == CES_RETAIN_RUN;
 
 	if (forget)
-		ces_store_end_grant(&session->store, session->uid, finish->grant->reference);
+		ces_store_end_grant(&session->store, session->uid, finish->grant->reference,
+				    finish->grant->digest);
 	else if (ran)
 		ces_store_use_grant(&session->store, session->uid, finish->grant->reference,
 				    finish->grant->digest);
@@ -289,8 +290,9 @@ static int end_dead(struct ces_session *session, const struct ces_run_record *re
 	struct ces_error ignored;
 
 	ces_cgroup_clear(record);
-	if (record->retain_run != 0 && record->image != NULL)
-		ces_store_end_grant(&session->store, (uid_t)record->uid, record->image);
+	if (record->retain_run != 0 && record->image != NULL && record->digest != NULL)
+		ces_store_end_grant(&session->store, (uid_t)record->uid, record->image,
+				    record->digest);
 	if (!ces_journal_has_end(&session->journal, record->run) &&
 	    ces_journal_append(
 		&session->journal,

@@ -172,7 +172,7 @@ static void give(unsigned image, uint64_t pulled, uint64_t used, uint64_t retain
 				  .image = record_of(image)};
 	char of[CES_DIGEST_LENGTH + 1], path[100];
 
-	ck_assert_int_eq(ces_store_write_grant(&store, UID, &grant, &err), 0);
+	ck_assert_int_eq(ces_store_write_grant(&store, UID, &grant, NULL, NULL, &err), 0);
 	ces_digest_of(reference, strlen(reference), of);
 	(void)snprintf(path, sizeof(path), "%u/%s", UID, of + 7);
 	ck_assert_int_eq(utimensat(store.grants, path, times, 0), 0);

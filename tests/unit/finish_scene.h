@@ -234,10 +234,12 @@ int ces_idmap_make(const struct ces_caller *caller, uint32_t user, uint32_t grou
 	return 0;
 }
 
-void ces_store_end_grant(const struct ces_store *store, uid_t uid, const char *reference)
+void ces_store_end_grant(const struct ces_store *store, uid_t uid, const char *reference,
+			 const char *digest)
 {
 	(void)store;
-	note("the grant of %u for %s is removed", uid, reference);
+	note("the grant of %u for %s is removed%s", uid, reference,
+	     strcmp(digest, IMAGE) == 0 ? "" : ", of another");
 }
 
 void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *reference,

@@ -58,7 +58,7 @@ static int give(const char *reference, const char *user, uint64_t pulled)
 					.used = 99,
 					.retain = UINT64_MAX};
 
-	return ces_store_write_grant(&store, UID, &grant, &err);
+	return ces_store_write_grant(&store, UID, &grant, NULL, NULL, &err);
 }
 
 static int take(const struct ces_caller *caller, const char *reference, struct ces_grant *ret)
@@ -182,7 +182,7 @@ START_TEST(each_number_has_a_directory_of_its_own)
 				  .digest = (char[]){D1},
 				  .pulled = 1};
 
-	ck_assert_int_eq(ces_store_write_grant(&store, uids[_i], &grant, &err), 0);
+	ck_assert_int_eq(ces_store_write_grant(&store, uids[_i], &grant, NULL, NULL, &err), 0);
 	ck_assert_int_eq(take(&caller, REFERENCE, &grant), 0);
 	ces_grant_free(&grant);
 	has_none(&me, REFERENCE);
@@ -320,7 +320,7 @@ START_TEST(a_grant_that_would_be_too_long_to_read_is_not_given)
 	env[0] = value + 1000; /* (the record alone fits) */
 	for (int tries = 0; given == 0; tries++) {
 		ck_assert_int_lt(tries, 10);
-		given = ces_store_write_grant(&store, UID, &grant, &err);
+		given = ces_store_write_grant(&store, UID, &grant, NULL, NULL, &err);
 		seen.n = 0;
 		ck_assert_int_eq(ces_store_each_grant(&store, UID, see, &seen), 0);
 		ck_assert_int_eq(seen.n, 1);

@@ -46,7 +46,7 @@ static void give(const char *reference, const char *user, uint64_t pulled)
 					.layers = 3,
 					.pulled = pulled};
 
-	ck_assert_int_eq(ces_store_write_grant(&store, 1234, &grant, &err), 0);
+	ck_assert_int_eq(ces_store_write_grant(&store, 1234, &grant, NULL, NULL, &err), 0);
 }
 
 static void ask(const char *image)

@@ -129,7 +129,8 @@ void ces_steps_end(struct ces_steps *s)
 }
 
 static bool up_to_date;
-static unsigned alive; /* pulls, as others see them meanwhile */
+static bool of_another; /* the grant that is there at the end is of another pull */
+static unsigned alive;  /* pulls, as others see them meanwhile */
 
 static void count_pull(const struct ces_run_record *record, bool is_alive, void *context)
 {
@@ -152,13 +153,13 @@ int ces_steps_serve(struct ces_steps *s, struct ces_error *ret_err)
 	if (step("serve %s", got.image))
 		return cannot("no image", ret_err);
 	steps_noted = false;
-	ck_assert_int_eq(ces_store_write_grant(&store, 1234, &grant, &err), 0);
+	ck_assert_int_eq(ces_store_write_grant(&store, 1234, &grant, NULL, NULL, &err), 0);
 	steps_noted = true;
 	s->turn = CES_TURN_GRANT;
+	(void)strcpy(s->digest, of_another ? D2 : D1);
+	(void)strcpy(s->top_digest, D2);
 	if (step("last packet"))
 		return cannot("no last packet", ret_err);
-	(void)strcpy(s->digest, D1);
-	(void)strcpy(s->top_digest, D2);
 	(void)strcpy(s->layers[s->n++], digest(7));
 	s->up_to_date = up_to_date;
 	return 0;
@@ -199,7 +200,7 @@ static void begin(void)
 				       .runs = runs,
 				       .store = store};
 	session.journal.fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	up_to_date = false;
+	up_to_date = of_another = false;
 	alive = 0;
 	have_layer(digest(7), 600, D1);
 	note_steps(0);
@@ -333,6 +334,20 @@ START_TEST(when_a_step_of_a_pull_fails_nobody_has_the_image_and_no_later_step_is
 }
 END_TEST
 
+/* (of two pulls of one tag, which has moved in between) */
+START_TEST(a_pull_that_fails_at_its_end_leaves_the_grant_of_another)
+{
+	struct ces_grant grant;
+
+	of_another = true;
+	note_steps(9);
+	ck_assert_int_eq(ces_verb_pull(&session, &decision, &err), -1);
+	ck_assert_str_eq(err.text, "no last packet");
+	ck_assert(has_grant(&grant));
+	ces_grant_free(&grant);
+}
+END_TEST
+
 /* ---- limits ---- */
 
 /* Enters a pull of a user; it lives as long as *ret is open. */
@@ -406,6 +421,7 @@ int main(void)
 	tcase_add_loop_test(
 	    t, when_a_step_of_a_pull_fails_nobody_has_the_image_and_no_later_step_is_done, 0,
 	    CES_COUNT(faults));
+	tcase_add_test(t, a_pull_that_fails_at_its_end_leaves_the_grant_of_another);
 	tcase_add_loop_test(t, a_user_has_as_many_pulls_at_once_as_the_policy_says, 0,
 			    CES_COUNT(limits));
 	tcase_add_test(t, a_register_that_cannot_be_read_admits_nobody);

@@ -56,7 +56,7 @@ static void have_image(unsigned image, const char *user, unsigned one, unsigned 
 	have_layer(layers[0], one, D1);
 	have_layer(layers[1], two, D1);
 	ck_assert_int_eq(ces_store_commit_image(&store, &record, &none, &none, &err), 0);
-	ck_assert_int_eq(ces_store_write_grant(&store, 1234, &grant, &err), 0);
+	ck_assert_int_eq(ces_store_write_grant(&store, 1234, &grant, NULL, NULL, &err), 0);
 }
 
 static int check(const char *reference, uint64_t *ret_left)

@@ -263,7 +263,7 @@ static void give(const char *reference, const char *image, const char *top)
 					.pulled = 100};
 	char name[CES_DIGEST_LENGTH + 1];
 
-	ck_assert_int_eq(ces_store_write_grant(&store, 1234, &grant, &err), 0);
+	ck_assert_int_eq(ces_store_write_grant(&store, 1234, &grant, NULL, NULL, &err), 0);
 	ces_grant_name(REFERENCE, name);
 	(void)snprintf(path, sizeof(path), "1234/%s", name);
 }
@@ -344,16 +344,17 @@ START_TEST(a_grant_ends_without_waiting_and_by_no_link)
 	give(REFERENCE, D1, D2);
 	dir = openat(store.grants, "1234", O_RDONLY | O_CLOEXEC);
 	ck_assert_int_eq(flock(dir, LOCK_EX | LOCK_NB), 0);
-	ces_store_end_grant(&store, 1234, "ghcr.io/lab/tool:2");
-	ces_store_end_grant(&store, 1235, REFERENCE);
+	ces_store_end_grant(&store, 1234, "ghcr.io/lab/tool:2", D1);
+	ces_store_end_grant(&store, 1235, REFERENCE, D1);
+	ces_store_end_grant(&store, 1234, REFERENCE, D2); /* it was pulled anew meanwhile */
 	ck_assert(is_there(store.grants, path));
 	ck_assert_int_eq(renameat(store.grants, "1234", store.dir, "elsewhere"), 0);
 	ck_assert_int_eq(symlinkat("../elsewhere", store.grants, "1234"), 0);
-	ces_store_end_grant(&store, 1234, REFERENCE);
+	ces_store_end_grant(&store, 1234, REFERENCE, D1);
 	ck_assert_uint_eq(count(dir), 1);
 	ck_assert_int_eq(unlinkat(store.grants, "1234", 0), 0);
 	ck_assert_int_eq(renameat(store.dir, "elsewhere", store.grants, "1234"), 0);
-	ces_store_end_grant(&store, 1234, REFERENCE);
+	ces_store_end_grant(&store, 1234, REFERENCE, D1);
 	ck_assert_uint_eq(count(dir), 0);
 }
 END_TEST

@@ -122,10 +122,16 @@ START_TEST(when_a_step_fails_nobody_has_the_image_and_no_later_step_is_done)
 END_TEST
 
 /* Another pull of the user's ends at the same time, and each could have been within the limit. */
-START_TEST(a_pull_that_is_over_the_limit_at_its_end_leaves_no_grant)
+START_TEST(a_pull_that_is_over_the_limit_at_its_end_gives_no_grant_and_takes_none)
 {
-	struct ces_grant grant;
+	struct ces_grant grant = {.reference = order.image,
+				  .user = order.user,
+				  .top_digest = (char[]){D2},
+				  .digest = (char[]){D2},
+				  .pulled = 1};
 	bool ignored;
+
+	ck_assert_int_eq(ces_store_write_grant(&store, 1234, &grant, NULL, NULL, &err), 0);
 
 	order.space = _i == 0 ? 600 : 599;
 	ck_assert_int_eq(pull_it(&ignored), _i == 0 ? 0 : -1);
@@ -133,7 +139,9 @@ START_TEST(a_pull_that_is_over_the_limit_at_its_end_leaves_no_grant)
 		return;
 	ck_assert_int_eq(err.code, CES_E_LIMIT);
 	ck_assert_str_eq(err.rule, "host.user_limits.store");
-	ck_assert(!has_grant(&grant));
+	ck_assert(has_grant(&grant));
+	ck_assert_str_eq(grant.digest, D2); /* the one that the user had before */
+	ces_grant_free(&grant);
 }
 END_TEST
 
@@ -155,7 +163,8 @@ int main(void)
 	tcase_add_loop_test(t, the_grant_is_the_last_step_and_has_what_the_order_says, 0, 2);
 	tcase_add_loop_test(t, when_a_step_fails_nobody_has_the_image_and_no_later_step_is_done, 0,
 			    CES_COUNT(texts));
-	tcase_add_loop_test(t, a_pull_that_is_over_the_limit_at_its_end_leaves_no_grant, 0, 2);
+	tcase_add_loop_test(
+	    t, a_pull_that_is_over_the_limit_at_its_end_gives_no_grant_and_takes_none, 0, 2);
 	tcase_add_test(t, a_user_who_has_all_their_images_starts_no_worker);
 	return run_scenes_between("pull, in ces-store", t, begin, scene_end);
 }
