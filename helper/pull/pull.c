@@ -112,7 +112,8 @@ static int admit(struct ces_session *session, const struct ces_decision *decisio
 
 /* Settles the layers after the user has the answer. The disk may take its time, and nobody waits
  * for that: neither does the client wait for this process. So it keeps none of the pull's fds but
- * one: the pull's accounts are free for another. */
+ * one: the pull's accounts are free for another. A process that was to settle them before may have
+ * been killed with its caller's job: a pull that had nothing to fetch looks as well. */
 static void settle(const struct ces_steps *pull)
 {
 	static struct ces_store_order order = {.mode = CES_STORE_SETTLE};
@@ -120,7 +121,7 @@ static void settle(const struct ces_steps *pull)
 	struct ces_steps steps;
 	struct ces_error ignored;
 
-	if (pull->up_to_date || !ces_process_detach(0))
+	if (pull->settled || !ces_process_detach(0))
 		return;
 	own.store.uid = pull->store->uid;
 	own.store.gid = pull->store->gid;

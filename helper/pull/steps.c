@@ -282,7 +282,8 @@ static int announce_grant(struct ces_steps *s, const struct ces_step *step, stru
 static int end(struct ces_steps *s, const struct ces_step *step, struct ces_error *err)
 {
 	(void)err;
-	s->up_to_date = step->number == 1;
+	s->up_to_date = (step->number & CES_END_UP_TO_DATE) != 0;
+	s->settled = (step->number & CES_END_SETTLED) != 0;
 	s->done = true;
 	return 0;
 }

@@ -69,19 +69,39 @@ int ces_mode_remove(const struct ces_store_order *order, const struct ces_store 
 	return result;
 }
 
+/* Checks that the layers of a grant are there. A job that pulls an image only where inspect finds
+ * none pulls this one again. */
+static int check_whole(const struct ces_grant *grant, const struct ces_store *store,
+		       struct ces_error *err)
+{
+	const struct ces_strings *diff_ids = &grant->image.diff_ids;
+
+	for (size_t i = 0; i < diff_ids->n; i++)
+		if (!ces_store_has_layer(store, diff_ids->v[i]))
+			return ces_error_set(err, CES_E_NOTFOUND,
+					     "your copy of %s is damaged or gone; type: ces-client "
+					     "pull %s",
+					     grant->reference, grant->reference);
+	return 0;
+}
+
 int ces_mode_inspect(const struct ces_store_order *order, const struct ces_store *store,
 		     struct ces_error *err)
 {
 	CES_CLEANUP_FREE char *config = NULL;
 	struct listing one = {.order = order};
 	struct ces_grant grant;
+	int result;
 
 	if (find(order, store, &grant, err) < 0)
 		return -1;
-	/* (passes the bytes on without a look at them) */
-	(void)ces_store_read_config(store, grant.digest, CES_EVENT_CONFIG_MAX, &config);
-	one.config = config;
-	report(&grant, &one);
+	result = check_whole(&grant, store, err);
+	if (result == 0) {
+		/* (passes the bytes on without a look at them) */
+		(void)ces_store_read_config(store, grant.digest, CES_EVENT_CONFIG_MAX, &config);
+		one.config = config;
+		report(&grant, &one);
+	}
 	ces_grant_free(&grant);
-	return 0;
+	return result;
 }

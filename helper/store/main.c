@@ -34,11 +34,11 @@ static int take_order(struct ces_store_order *ret, struct ces_error *err)
 				   "ces-store is started by CES and does nothing by itself");
 }
 
-static int work(const struct ces_store_order *order, bool *ret_up_to_date, struct ces_error *err)
+static int work(const struct ces_store_order *order, uint64_t *ret_end, struct ces_error *err)
 {
 	switch ((enum ces_store_mode)order->mode) {
 	case CES_STORE_PULL:
-		return ces_mode_pull(order, &store, ret_up_to_date, err);
+		return ces_mode_pull(order, &store, ret_end, err);
 	case CES_STORE_SETTLE:
 		ces_store_settle(&store, order);
 		return 0;
@@ -61,15 +61,15 @@ int main(void)
 	static struct ces_step step;
 	char boot[CES_BOOT_LENGTH + 1];
 	struct ces_error err = {0};
-	bool up_to_date = false;
+	uint64_t end = 0;
 
 	/* (the name of this boot is in /proc, which is out of reach soon) */
 	if (take_order(&order, &err) < 0 || ces_object_boot(boot, &err) < 0 ||
-	    ces_store_confine(&err) < 0 || work(&order, &up_to_date, &err) < 0) {
+	    ces_store_confine(&err) < 0 || work(&order, &end, &err) < 0) {
 		ces_root_end(&step, &err);
 		_exit(1);
 	}
-	step.number = up_to_date;
+	step.number = end;
 	ces_root_end(&step, NULL);
 	_exit(0);
 }

@@ -9,8 +9,8 @@ typedef int ces_mode_fn(const struct ces_store_order *order, const struct ces_st
 			struct ces_error *err);
 ces_mode_fn ces_mode_collect, ces_mode_list, ces_mode_inspect, ces_mode_remove;
 
-/* *ret_up_to_date: nothing had to be fetched. */
+/* *ret_end: bits of enum ces_pull_end. */
 int ces_mode_pull(const struct ces_store_order *order, const struct ces_store *store,
-		  bool *ret_up_to_date, struct ces_error *err);
+		  uint64_t *ret_end, struct ces_error *err);
 
 #endif

@@ -55,8 +55,17 @@ static int grant(struct ces_pull *pull, struct ces_error *err)
 		   : ces_store_write_grant(pull->store, (uid_t)order->uid, &given, fits, pull, err);
 }
 
+static bool is_settled(const struct ces_pull *pull)
+{
+	bool settled = true;
+
+	for (size_t i = 0; settled && i < pull->n; i++)
+		settled = ces_store_is_settled(pull->store, pull->diff_ids[i]);
+	return settled;
+}
+
 int ces_mode_pull(const struct ces_store_order *order, const struct ces_store *store,
-		  bool *ret_up_to_date, struct ces_error *err)
+		  uint64_t *ret_end, struct ces_error *err)
 {
 	static struct ces_pull pull;
 	const struct ces_strings none = {0};
@@ -74,6 +83,7 @@ int ces_mode_pull(const struct ces_store_order *order, const struct ces_store *s
 	ces_wire_free(&ces_image_record_schema, &pull.image);
 	if (result < 0)
 		return -1;
-	*ret_up_to_date = pull.up_to_date;
+	*ret_end =
+	    (pull.up_to_date ? CES_END_UP_TO_DATE : 0) | (is_settled(&pull) ? CES_END_SETTLED : 0);
 	return 0;
 }

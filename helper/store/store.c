@@ -168,6 +168,20 @@ void ces_store_settle(const struct ces_store *store, const struct ces_store_orde
 		(void)unlinkat(layers[i], "unsettled", 0);
 }
 
+bool ces_store_is_settled(const struct ces_store *store, const char *diff_id)
+{
+	CES_CLEANUP_FD int fd = open_part(store->layers, diff_id, "unsettled");
+
+	return fd < 0 && errno == ENOENT;
+}
+
+bool ces_store_has_layer(const struct ces_store *store, const char *diff_id)
+{
+	CES_CLEANUP_FD int fd = open_part(store->layers, diff_id, "digest");
+
+	return fd >= 0 && !ces_store_is_torn(store, diff_id);
+}
+
 uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id)
 {
 	CES_CLEANUP_FREE char *text = NULL;

@@ -43,6 +43,12 @@ bool ces_store_layer_from(const struct ces_store *store, const char *diff_id, co
  * fds open: its process is to end. */
 void ces_store_settle(const struct ces_store *store, const struct ces_store_order *order);
 
+/* Says whether a layer has no such mark. */
+bool ces_store_is_settled(const struct ces_store *store, const char *diff_id);
+
+/* Says whether a layer is in the store, and no power cut may have torn it. */
+bool ces_store_has_layer(const struct ces_store *store, const char *diff_id);
+
 /* Unpacked size of a layer in the store (0 = unknown). */
 uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id);
 

@@ -453,8 +453,22 @@ small_store() # SIZE
 	run --separate-stderr ces alice run -q $open/tools:1 true
 	[ "$status" -eq 125 ]
 	[[ $stderr == *pull* ]]
+	run --separate-stderr ces alice inspect $open/tools:1 # (a Slurm job asks so whether to pull)
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"type: ces-client pull $open/tools:1"* ]]
 	pull alice $open/tools:1
 	ces alice run -q $open/tools:1 true
+}
+
+@test "an image whose ces-settle was killed is settled by its next pull, which is up to date" {
+	empty_store
+	pull alice $open/tools:1 -q
+	eventually bash -c "! compgen -G '$store/layers/sha256/*/unsettled'"
+	for layer in $store/layers/sha256/*; do printf %s "$(cat /proc/sys/kernel/random/boot_id)" > "$layer/unsettled"; done
+	run --separate-stderr pull alice $open/tools:1
+	[ "$status" -eq 0 ]
+	[[ $stderr == *"is up to date"* ]]
+	eventually bash -c "! compgen -G '$store/layers/sha256/*/unsettled'"
 }
 
 @test "rmi frees the space, even while another image runs, and never removes what runs" {

@@ -104,6 +104,40 @@ START_TEST(an_image_is_inspected_with_its_configuration_if_that_fits)
 }
 END_TEST
 
+/* The layer is there, is gone, or was made in a boot that a power cut may have ended. */
+START_TEST(an_image_without_one_of_its_layers_is_not_inspected)
+{
+	char *layers[] = {digest(7), digest(8)};
+	const struct ces_grant grant = {.reference = (char[]){TOOL},
+					.user = (char[]){"me"},
+					.top_digest = digest(2),
+					.digest = digest(1),
+					.size = 7,
+					.layers = 3,
+					.pulled = 5,
+					.image = {.diff_ids = {layers, 2}}};
+
+	steps_noted = false;
+	ck_assert_int_eq(ces_store_write_grant(&store, 1234, &grant, NULL, NULL, &err), 0);
+	have_layer(layers[0], 1, D1);
+	if (_i != 1)
+		have_layer(layers[1], 1, D1);
+	if (_i == 2)
+		put_text(store.layers, part(layers[1], "unsettled"), "of another boot");
+	ask(TOOL);
+	note_steps(0);
+	ck_assert_int_eq(ces_mode_inspect(&order, &store, &err), _i == 0 ? 0 : -1);
+	ck_assert_str_eq(steps, _i == 0 ? SAYS : "");
+	if (_i > 0) {
+		ck_assert_int_eq(err.code, CES_E_NOTFOUND);
+		ck_assert_ptr_nonnull(strstr(err.text, "type: ces-client pull " TOOL));
+	}
+	note_steps(0);
+	ck_assert_int_eq(ces_mode_list(&order, &store, &err), 0);
+	ck_assert_str_eq(steps, SAYS); /* (so that it can be removed) */
+}
+END_TEST
+
 static const char *const names[] = {
     NULL, "ubuntu", "", "ghcr.io/../x:1", "ghcr.io/lab/tool:2", "ghcr.io/lab/other:1"};
 static const enum ces_code refusals[] = {CES_E_USAGE, CES_E_USAGE,    CES_E_USAGE,
@@ -165,6 +199,7 @@ int main(void)
 	tcase_add_test(t, a_user_sees_their_own_images_and_those_of_no_other_with_the_same_number);
 	tcase_add_test(t, a_list_that_is_not_whole_is_an_error);
 	tcase_add_loop_test(t, an_image_is_inspected_with_its_configuration_if_that_fits, 0, 2);
+	tcase_add_loop_test(t, an_image_without_one_of_its_layers_is_not_inspected, 0, 3);
 	tcase_add_loop_test(t, an_image_that_is_no_image_or_not_theirs_is_not_inspected, 0,
 			    CES_COUNT(names));
 	tcase_add_test(t, an_image_is_removed_once);

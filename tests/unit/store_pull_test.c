@@ -77,7 +77,7 @@ static bool has_grant(struct ces_grant *ret)
 	return ces_store_read_grant(&store, 1234, "me", "ghcr.io/lab/tool:1", ret, &ignored) == 0;
 }
 
-static int pull_it(bool *ret)
+static int pull_it(uint64_t *ret)
 {
 	return ces_mode_pull(&order, &store, ret, &err);
 }
@@ -85,13 +85,13 @@ static int pull_it(bool *ret)
 START_TEST(the_grant_is_the_last_step_and_has_what_the_order_says)
 {
 	struct ces_grant grant;
-	bool nothing_fetched = false;
+	uint64_t ended = 77;
 
 	up_to_date = _i == 1;
 	order.retain = _i == 0 ? 86400 : 0;
-	ck_assert_msg(pull_it(&nothing_fetched) == 0, "%s", err.text);
+	ck_assert_msg(pull_it(&ended) == 0, "%s", err.text);
 	ck_assert_str_eq(steps, "start, 1000 left\nserve ghcr.io/lab/tool:1\ngrant\nsync\n");
-	ck_assert_int_eq(nothing_fetched, up_to_date);
+	ck_assert_uint_eq(ended, up_to_date ? CES_END_UP_TO_DATE : 0);
 	ck_assert(has_grant(&grant));
 	ck_assert_str_eq(grant.digest, D1);
 	ck_assert_str_eq(grant.top_digest, D2);
@@ -110,7 +110,7 @@ static const char *const texts[] = {"no start", "no image", "no end", "storing"}
 START_TEST(when_a_step_fails_nobody_has_the_image_and_no_later_step_is_done)
 {
 	struct ces_grant grant;
-	bool ignored;
+	uint64_t ignored;
 
 	note_steps(_i + 1);
 	ck_assert_int_eq(pull_it(&ignored), -1);
@@ -129,7 +129,7 @@ START_TEST(a_pull_that_is_over_the_limit_at_its_end_gives_no_grant_and_takes_non
 				  .top_digest = (char[]){D2},
 				  .digest = (char[]){D2},
 				  .pulled = 1};
-	bool ignored;
+	uint64_t ignored;
 
 	ck_assert_int_eq(ces_store_write_grant(&store, 1234, &grant, NULL, NULL, &err), 0);
 
@@ -145,9 +145,22 @@ START_TEST(a_pull_that_is_over_the_limit_at_its_end_gives_no_grant_and_takes_non
 }
 END_TEST
 
+START_TEST(an_image_is_settled_when_each_of_its_layers_is)
+{
+	uint64_t ended = 77;
+
+	up_to_date = true;
+	ck_assert_int_eq(pull_it(&ended), 0);
+	ck_assert_uint_eq(ended, CES_END_UP_TO_DATE);
+	ck_assert_int_eq(unlinkat(store.layers, part(digest(7), "unsettled"), 0), 0);
+	ck_assert_int_eq(pull_it(&ended), 0);
+	ck_assert_uint_eq(ended, CES_END_UP_TO_DATE | CES_END_SETTLED);
+}
+END_TEST
+
 START_TEST(a_user_who_has_all_their_images_starts_no_worker)
 {
-	bool ignored;
+	uint64_t ignored;
 
 	order.images = 0;
 	ck_assert_int_eq(pull_it(&ignored), -1);
@@ -165,6 +178,7 @@ int main(void)
 			    CES_COUNT(texts));
 	tcase_add_loop_test(
 	    t, a_pull_that_is_over_the_limit_at_its_end_gives_no_grant_and_takes_none, 0, 2);
+	tcase_add_test(t, an_image_is_settled_when_each_of_its_layers_is);
 	tcase_add_test(t, a_user_who_has_all_their_images_starts_no_worker);
 	return run_scenes_between("pull, in ces-store", t, begin, scene_end);
 }
