@@ -28,10 +28,10 @@ static int start(struct ces_pull *pull, struct ces_error *err)
 static int fits(void *context, struct ces_error *err)
 {
 	struct ces_pull *pull = context;
+	const struct ces_image_record image = {.digest = pull->digest,
+					       .diff_ids = {pull->diff_ids, pull->n}};
 
-	return ces_quota_check(pull->order, pull->store,
-			       &(const struct ces_strings){pull->diff_ids, pull->n}, &pull->left,
-			       err);
+	return ces_quota_check(pull->order, pull->store, &image, &pull->left, err);
 }
 
 static int grant(struct ces_pull *pull, struct ces_error *err)
@@ -68,7 +68,7 @@ int ces_mode_pull(const struct ces_store_order *order, const struct ces_store *s
 		  uint64_t *ret_end, struct ces_error *err)
 {
 	static struct ces_pull pull;
-	const struct ces_strings none = {0};
+	const struct ces_image_record none = {0};
 	int result;
 
 	pull = (struct ces_pull){.order = order, .store = store, .resolver = -1};

@@ -14,13 +14,16 @@ struct tally {
 						replaces does not count */
 	const struct ces_store *store;
 	uint64_t images, bytes;
-	struct ces_digests layers; /* which count once */
+	struct ces_digests parts; /* layers and images, which count once */
 };
 
-static void add_layers(struct tally *tally, const struct ces_strings *diff_ids)
+/* (no image has the digest of a layer) */
+static void add_image(struct tally *tally, const char *digest, const struct ces_strings *diff_ids)
 {
+	if (digest != NULL && ces_digests_add(&tally->parts, digest))
+		tally->bytes += ces_store_documents_size(tally->store, digest);
 	for (size_t i = 0; i < diff_ids->n; i++)
-		if (ces_digests_add(&tally->layers, diff_ids->v[i]))
+		if (ces_digests_add(&tally->parts, diff_ids->v[i]))
 			tally->bytes += ces_store_layer_size(tally->store, diff_ids->v[i]);
 }
 
@@ -36,7 +39,7 @@ static void grant_seen(const struct ces_grant *grant, void *context)
 	if (strcmp(grant->reference, order->image) == 0)
 		return;
 	tally->images++;
-	add_layers(tally, &grant->image.diff_ids);
+	add_image(tally, grant->digest, &grant->image.diff_ids);
 }
 
 static int most(const struct tally *tally, uint64_t *ret, struct ces_error *err)
@@ -75,7 +78,7 @@ static int compare(const struct tally *tally, uint64_t allowed, uint64_t *ret_le
 }
 
 int ces_quota_check(const struct ces_store_order *order, const struct ces_store *store,
-		    const struct ces_strings *layers, uint64_t *ret_left, struct ces_error *err)
+		    const struct ces_image_record *image, uint64_t *ret_left, struct ces_error *err)
 {
 	struct tally tally = {.order = order, .store = store};
 	uint64_t allowed = 0;
@@ -83,17 +86,17 @@ int ces_quota_check(const struct ces_store_order *order, const struct ces_store 
 
 	if (result < 0)
 		ces_error_errno(err, CES_E_HOST, "reading your images");
-	add_layers(&tally, layers);
-	if (result == 0 && tally.layers.failed)
+	add_image(&tally, image->digest, &image->diff_ids);
+	if (result == 0 && tally.parts.failed)
 		result = ces_error_set(err, CES_E_HOST, "out of memory");
-	ces_digests_free(&tally.layers);
+	ces_digests_free(&tally.parts);
 	if (result < 0 || most(&tally, &allowed, err) < 0)
 		return -1;
 	return compare(&tally, allowed, ret_left, err);
 }
 
 int ces_quota_room(const struct ces_store *store, uint64_t reserve, uint64_t needed,
-		   struct ces_error *err)
+		   const char *what, struct ces_error *err)
 {
 	uint64_t room;
 	char needed_text[32], room_text[32];
@@ -108,7 +111,7 @@ int ces_quota_room(const struct ces_store *store, uint64_t reserve, uint64_t nee
 	ces_num_format_size(needed, needed_text, sizeof(needed_text));
 	ces_num_format_size(room, room_text, sizeof(room_text));
 	return ces_error_set(err, CES_E_HOST,
-			     "no space for the image: its missing layers are %s compressed, and "
-			     "this machine's image store has %s free; 'ces-client rmi' frees space",
-			     needed_text, room_text);
+			     "no space for the image: its %s take at least %s, and this machine's "
+			     "image store has %s free; 'ces-client rmi' frees space",
+			     what, needed_text, room_text);
 }

@@ -148,7 +148,9 @@ static int check_signed(struct ces_serving *s, const struct ces_wish *wish, stru
 	}
 	step = (struct ces_step){.kind = CES_STEP_SIGNED};
 	memcpy(step.name, s->bag_name, sizeof(step.name));
-	return ces_store_write_file(s->bag, "bag", bag->bytes, bag->length, err) < 0
+	return ces_quota_room(s->pull->store, s->pull->order->reserve, bag->length, "signatures",
+			      err) < 0 ||
+		       ces_store_write_file(s->bag, "bag", bag->bytes, bag->length, err) < 0
 		   ? -1
 		   : ces_root_ask(&step, wish->bytes, wish->length, NULL, NULL, err);
 }
@@ -205,13 +207,13 @@ static int need_layers(struct ces_serving *s, const struct ces_wish *wish, struc
 static int have_layers(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
 	struct ces_pull *pull = s->pull;
-	const struct ces_strings diff_ids = {pull->diff_ids, pull->n};
-	const struct ces_image_record wanted = {
-	    .digest = pull->digest, .config_digest = pull->config_digest, .diff_ids = diff_ids};
+	const struct ces_image_record wanted = {.digest = pull->digest,
+						.config_digest = pull->config_digest,
+						.diff_ids = {pull->diff_ids, pull->n}};
 
 	for (size_t i = 0; i < pull->n; i++)
 		pull->bytes += ces_store_layer_size(pull->store, pull->layers[i].diff_id);
-	if (ces_quota_check(pull->order, pull->store, &diff_ids, &pull->left, err) < 0)
+	if (ces_quota_check(pull->order, pull->store, &wanted, &pull->left, err) < 0)
 		return -1;
 	pull->up_to_date =
 	    !s->fetched && wish->number == 0 && ces_store_proves(pull->store, &wanted);
@@ -257,6 +259,11 @@ static int commit_image(const struct ces_serving *s, struct ces_error *err)
 		return ces_serve_refuse(err);
 	if (image->uid >= IDS || image->gid >= IDS)
 		return ces_error_set(err, CES_E_IMAGE, "the image's user has an id above 65535");
+	if (!ces_store_proves(s->pull->store, image) &&
+	    ces_quota_room(s->pull->store, s->pull->order->reserve,
+			   manifest(s)->length + config->length, "manifest and configuration",
+			   err) < 0)
+		return -1;
 	return ces_store_commit_image(s->pull->store, image, manifest(s), config, err);
 }
 

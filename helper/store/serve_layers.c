@@ -32,7 +32,8 @@ void ces_serve_here(const struct ces_pull *pull, size_t i, struct ces_wish_answe
 
 int ces_serve_room(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)
 {
-	return ces_quota_room(s->pull->store, s->pull->order->reserve, wish->size, err);
+	return ces_quota_room(s->pull->store, s->pull->order->reserve, wish->size, "missing layers",
+			      err);
 }
 
 int ces_serve_claim(struct ces_serving *s, const struct ces_wish *wish, struct ces_error *err)

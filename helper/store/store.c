@@ -20,6 +20,8 @@
 #include "helper/session/object.h"
 #include "helper/store/root.h"
 
+#define BLOCK 4096u /* that a file counts in */
+
 bool ces_store_name(char name[CES_STEP_NAME + 1])
 {
 	uint64_t random;
@@ -192,6 +194,21 @@ uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id
 	if (fd < 0 || ces_read_file(fd, 32, &text, &length) < 0)
 		return 0;
 	(void)ces_num_parse(text, 0, UINT64_MAX / 2, &bytes);
+	return bytes;
+}
+
+uint64_t ces_store_documents_size(const struct ces_store *store, const char *digest)
+{
+	static const char *const names[] = {"manifest", "config"};
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < CES_COUNT(names); i++) {
+		CES_CLEANUP_FD int fd = open_part(store->images, digest, names[i]);
+		struct stat st;
+
+		if (fd >= 0 && fstat(fd, &st) == 0)
+			bytes += ((uint64_t)st.st_size + BLOCK - 1) / BLOCK * BLOCK;
+	}
 	return bytes;
 }
 

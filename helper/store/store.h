@@ -52,6 +52,9 @@ bool ces_store_has_layer(const struct ces_store *store, const char *diff_id);
 /* Unpacked size of a layer in the store (0 = unknown). */
 uint64_t ces_store_layer_size(const struct ces_store *store, const char *diff_id);
 
+/* Bytes of an image's manifest and configuration in the store, in blocks as layers are counted. */
+uint64_t ces_store_documents_size(const struct ces_store *store, const char *digest);
+
 /* Renames a staged layer to its place. If another came there in the meantime it stays, unless a
  * power cut may have torn it, and the staged one is removed. */
 int ces_store_commit_layer(const struct ces_store *store, const char *name, const char *diff_id,

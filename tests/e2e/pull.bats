@@ -366,7 +366,7 @@ small_store() # SIZE
 	run --separate-stderr pull alice $open/big:1
 	eventually umount $store # an earlier pull may still wait for the disk
 	lab_policy
-	refused 'no space for the image: its missing layers are 25 MiB compressed, .* has [0-9.]+ MiB free'
+	refused 'no space for the image: its missing layers take at least 25 MiB, .* has [0-9.]+ MiB free'
 	[ $(($(blobs_served) - before_blobs)) -eq 1 ] # the configuration
 }
 

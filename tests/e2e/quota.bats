@@ -104,6 +104,60 @@ hangs() # USER IMAGE
 	[ "$(ces alice images --format json | jq length)" -eq 2 ]
 }
 
+# Pushes tools as epcced/heavy:NUMBER, with a configuration of its own of nearly 4 MiB.
+push_heavy() # NUMBER
+{
+	/usr/bin/python3 - "$images/tools" $lab/heavy "$1" <<-'PY'
+	import hashlib, json, shutil, sys
+	own, out, number = sys.argv[1:]
+	shutil.rmtree(out, ignore_errors=True)
+	shutil.copytree(own, out)
+	def blob(of): return f"{out}/blobs/sha256/{of['digest'][7:]}"
+	def replace(of, what):
+	    data = json.dumps(what).encode()
+	    of.update(digest="sha256:" + hashlib.sha256(data).hexdigest(), size=len(data))
+	    open(blob(of), "wb").write(data)
+	index = json.load(open(out + "/index.json"))
+	top = index["manifests"][0]
+	manifest = json.load(open(blob(top)))
+	config = json.load(open(blob(manifest["config"])))
+	config["config"]["Labels"] = {"heavy": number * 4000000}
+	replace(manifest["config"], config)
+	replace(top, manifest)
+	json.dump(index, open(out + "/index.json", "w"))
+	PY
+	lab_push $lab/heavy "epcced/heavy:$1" --preserve-digests
+}
+
+@test "images that differ in their configuration alone take the space of a user, and not the store's reserve" {
+	empty_store
+	have alice tools
+	for n in 1 2; do push_heavy $n; done
+	size=$(ces alice images --format json | jq '.[0].size')
+	lab_policy ".host.user_limits.store = \"$(((size >> 10) + 6000))K\""
+	pull alice $open/heavy:1 -q
+	run --separate-stderr pull alice $open/heavy:2
+	echo "$stderr"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"your images would take"*"(rule host.user_limits.store)"* ]]
+	# (on a disk of its own: a part of it fills up)
+	empty_store
+	truncate -s 48M $lab/store.img
+	mke2fs -q -F -t ext4 -O ^has_journal -m 0 $lab/store.img
+	mount -o loop $lab/store.img $store
+	rmdir $store/lost+found
+	chmod 700 $store
+	lab_label
+	lab_policy '.host.store_reserve = "4M"'
+	have alice tools
+	head -c $(($(stat -f -c '%a * %S' $store) - (6 << 20))) /dev/zero > $store/filler
+	run --separate-stderr pull alice $open/heavy:1
+	eventually umount $store
+	echo "$stderr"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"no space for the image: its manifest and configuration take at least 3.8 MiB, and "* ]]
+}
+
 @test "a pull that would use up the store's reserve is refused before it starts, or stopped on the way" {
 	empty_store
 	free=$(($(stat -f -c '%a * %S' $store)))

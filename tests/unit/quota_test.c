@@ -61,7 +61,7 @@ static void have_image(unsigned image, const char *user, unsigned one, unsigned 
 
 static int check(const char *reference, uint64_t *ret_left)
 {
-	const struct ces_strings none = {0};
+	const struct ces_image_record none = {0};
 
 	(void)snprintf(order.image, sizeof(order.image), "%s", reference);
 	return ces_quota_check(&order, &store, &none, ret_left, &err);
@@ -70,7 +70,7 @@ static int check(const char *reference, uint64_t *ret_left)
 START_TEST(a_layer_in_two_images_counts_once)
 {
 	char *more[] = {digest(300), digest(5), digest(300)};
-	const struct ces_strings layers = {more, 3};
+	const struct ces_image_record image = {.diff_ids = {more, 3}};
 	uint64_t left = 77;
 
 	ck_assert_int_eq(check("ghcr.io/lab/tool:9", &left), 0);
@@ -80,8 +80,34 @@ START_TEST(a_layer_in_two_images_counts_once)
 	ck_assert_int_eq(check("ghcr.io/lab/tool:9", &left), 0);
 	ck_assert_uint_eq(left, 400);
 	have_layer(digest(5), 5, D1);
-	ck_assert_int_eq(ces_quota_check(&order, &store, &layers, &left, &err), 0);
+	ck_assert_int_eq(ces_quota_check(&order, &store, &image, &left, &err), 0);
 	ck_assert_uint_eq(left, 395);
+}
+END_TEST
+
+/* A file counts in blocks of 4 KiB. Both references mean one image. */
+START_TEST(the_documents_of_an_image_count_once)
+{
+	static const struct ces_image_record none;
+	struct ces_image_record image = {.digest = digest(0x10001)};
+	uint64_t left;
+
+	order.space = 100000;
+	have_image(1, "me", 100, 200);
+	put_text(store.images, part(image.digest, "manifest"), "x");
+	put_bytes(store.images, part(image.digest, "config"), (char[4097]){0}, 4097);
+	ck_assert_int_eq(ces_quota_check(&order, &store, &none, &left, &err), 0);
+	ck_assert_uint_eq(left, 100000 - 300 - 4096 - 8192);
+	ck_assert_int_eq(ces_quota_check(&order, &store, &image, &left, &err), 0);
+	ck_assert_uint_eq(left, 100000 - 300 - 4096 - 8192);
+	order.space = 300 + 4096 + 8191;
+	ck_assert_int_eq(ces_quota_check(&order, &store, &none, &left, &err), -1);
+	ck_assert_str_eq(err.rule, "host.user_limits.store");
+	/* before it has a grant */
+	ck_assert_int_eq(ces_store_remove_grant(&store, 1234, "ghcr.io/lab/tool:1", &err), 0);
+	order.space = 4096 + 8191;
+	ck_assert_int_eq(ces_quota_check(&order, &store, &none, &left, &err), 0);
+	ck_assert_int_eq(ces_quota_check(&order, &store, &image, &left, &err), -1);
 }
 END_TEST
 
@@ -215,12 +241,12 @@ START_TEST(there_is_room_for_what_the_disk_has_beside_the_reserve)
 {
 	disk.f_bavail = rooms[_i].blocks;
 	order.reserve = rooms[_i].reserve;
-	ck_assert_int_eq(ces_quota_room(&store, order.reserve, rooms[_i].needed, &err),
+	ck_assert_int_eq(ces_quota_room(&store, order.reserve, rooms[_i].needed, "layers", &err),
 			 rooms[_i].result);
 	if (rooms[_i].result < 0)
 		ck_assert_int_eq(err.code, CES_E_HOST);
 	disk.f_frsize = 0;
-	ck_assert_int_eq(ces_quota_room(&store, order.reserve, 0, &err), -1);
+	ck_assert_int_eq(ces_quota_room(&store, order.reserve, 0, "layers", &err), -1);
 }
 END_TEST
 
@@ -271,6 +297,7 @@ int main(void)
 	TCase *t = tcase_create("quota");
 
 	tcase_add_test(t, a_layer_in_two_images_counts_once);
+	tcase_add_test(t, the_documents_of_an_image_count_once);
 	tcase_add_test(t, the_image_that_is_replaced_does_not_count);
 	tcase_add_test(t, images_of_another_account_with_the_same_number_go);
 	tcase_add_loop_test(t, a_user_has_as_much_as_the_policy_says, 0, CES_COUNT(spaces));

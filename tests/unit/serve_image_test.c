@@ -335,6 +335,42 @@ START_TEST(an_image_of_no_layers_is_refused)
 }
 END_TEST
 
+/* The documents of an image take space too. Those that are there already take none. */
+START_TEST(documents_that_would_use_up_the_reserve_are_not_stored)
+{
+	make_image(1);
+	have_layers();
+	good_record();
+	if (_i == 0)
+		store_image();
+	order.reserve = UINT64_MAX;
+	reach(CES_ASSEMBLING);
+	say_record();
+	SAY(.kind = CES_WISH_DONE);
+	ck_assert_int_eq(serve(), _i == 0 ? 0 : -1);
+	if (_i == 0)
+		return;
+	ck_assert_int_eq(err.code, CES_E_HOST);
+	ck_assert_ptr_nonnull(strstr(err.text, "no space for the image: its manifest and conf"));
+	ck_assert_uint_eq(count(store.images) + count(store.staging), 0);
+}
+END_TEST
+
+START_TEST(signatures_that_would_use_up_the_reserve_are_not_stored)
+{
+	make_image(1);
+	decision.signed_by.n = 1;
+	order.reserve = UINT64_MAX;
+	reach(CES_SIGNING);
+	SAY(.kind = CES_WISH_BYTES, .number = CES_WISH_SIGNATURES, .bytes = "bag");
+	SAY(.kind = CES_WISH_SIGNED);
+	ck_assert_int_eq(serve(), -1);
+	ck_assert_int_eq(err.code, CES_E_HOST);
+	ck_assert_ptr_nonnull(strstr(err.text, "no space for the image: its signatures"));
+	ck_assert_uint_eq(count(store.staging), 0);
+}
+END_TEST
+
 START_TEST(when_the_signatures_cannot_be_kept_the_pull_fails)
 {
 	make_image(1);
@@ -371,6 +407,8 @@ int main(void)
 			    9);
 	tcase_add_loop_test(t, a_record_that_is_no_record_is_not_stored, 0, 4);
 	tcase_add_test(t, an_image_of_no_layers_is_refused);
+	tcase_add_loop_test(t, documents_that_would_use_up_the_reserve_are_not_stored, 0, 2);
+	tcase_add_test(t, signatures_that_would_use_up_the_reserve_are_not_stored);
 	tcase_add_test(t, when_the_signatures_cannot_be_kept_the_pull_fails);
 	return run_pulls("image of a pull", t);
 }
