@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/digest.h"
 #include "common/image.h"
 #include "common/io.h"
 #include "common/num.h"
@@ -41,6 +42,8 @@
 #define NEXT_SECONDS   20
 #define REMOVE_SECONDS 1800
 
+#define SIGNED "signed-"
+
 /* One turn under the lock. */
 struct turn {
 	const struct ces_store *store;
@@ -49,8 +52,34 @@ struct turn {
 	uid_t uid;
 	uint64_t now; /* 0: this turn only looks */
 	int64_t until;
-	bool more; /* the time was up */
+	bool more;         /* the time was up */
+	const char *image; /* whose files are being looked at */
 };
+
+/* Makes one digest of an image and of the file for what may hold its signatures in one repository:
+ * helper/session/signed.c names that file by the repository. */
+static void digest_signed(const char *image, const char *name, char ret[CES_DIGEST_LENGTH + 1])
+{
+	char path[160];
+
+	ces_digest_of(path, (size_t)snprintf(path, sizeof(path), "%.64s/%.80s", image, name), ret);
+}
+
+static void keep_signed(struct turn *turn, const struct ces_grant *grant)
+{
+	char repository[CES_REFERENCE_MAX], digest[CES_DIGEST_LENGTH + 1], name[80];
+	struct ces_reference reference;
+	struct ces_error ignored;
+
+	if (ces_reference_parse(grant->reference, &reference, &ignored) < 0)
+		return;
+	(void)snprintf(repository, sizeof(repository), "%s/%s", reference.registry,
+		       reference.repository);
+	ces_digest_of(repository, strlen(repository), digest);
+	(void)snprintf(name, sizeof(name), SIGNED "%s", ces_store_hex(digest));
+	digest_signed(ces_store_hex(grant->digest), name, digest);
+	(void)ces_digests_add(turn->keep, digest);
+}
 
 static void grant_seen(const struct ces_grant *grant, void *context)
 {
@@ -64,6 +93,7 @@ static void grant_seen(const struct ces_grant *grant, void *context)
 		return;
 	(void)ces_digests_add(turn->keep, grant->digest);
 	ces_digests_add_all(turn->keep, &grant->image.diff_ids);
+	keep_signed(turn, grant);
 }
 
 static void user_seen(int parent, const char *name, void *context)
@@ -110,6 +140,35 @@ static void discard_unkept(int parent, const char *name, void *context)
 		return;
 	/* (a thing that cannot be taken out would otherwise be tried for ever) */
 	turn->more = ces_store_discard(turn->store, parent, name) && ces_now_ms() > turn->until;
+}
+
+static void signed_seen(int parent, const char *name, void *context)
+{
+	const struct turn *turn = context;
+	char digest[CES_DIGEST_LENGTH + 1];
+
+	if (strncmp(name, SIGNED, strlen(SIGNED)) != 0)
+		return;
+	digest_signed(turn->image, name, digest);
+	if (!ces_digests_has(turn->keep, ces_store_hex(digest)))
+		(void)unlinkat(parent, name, 0);
+}
+
+/* Removes what may hold signatures of an image in repositories that no grant of it names any more.
+ * A live pull may have put it there just now, and a live run may be about to read it. (The images
+ * that this turn has no time for are the next collector's.) */
+static void forget_signed(int parent, const char *name, void *context)
+{
+	struct turn *turn = context;
+	CES_CLEANUP_FD int dir = -1;
+
+	if (turn->keep->failed || !ces_digests_has(turn->keep, name) ||
+	    ces_digests_has(&turn->busy, name) || ces_now_ms() > turn->until)
+		return;
+	dir = ces_beneath_open(parent, name, O_RDONLY | O_DIRECTORY, 0);
+	turn->image = name;
+	if (dir >= 0)
+		(void)ces_beneath_each(dir, signed_seen, turn);
 }
 
 /* A staging directory belongs to nobody any more if its lock is free: its pull locks it before it
@@ -170,6 +229,7 @@ static bool take_turn(const struct ces_store *store)
 	keep.failed |= ces_beneath_each(store->grants, user_seen, &turn) < 0;
 	(void)ces_beneath_each(store->images, discard_unkept, &turn);
 	(void)ces_beneath_each(store->layers, discard_unkept, &turn);
+	(void)ces_beneath_each(store->images, forget_signed, &turn);
 	ces_digests_free(&keep);
 	ces_digests_free(&turn.busy);
 	return turn.more;

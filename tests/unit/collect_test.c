@@ -67,6 +67,57 @@ START_TEST(a_live_run_or_pull_keeps_its_image_and_its_grant)
 }
 END_TEST
 
+/* The name of what may hold signatures, by its repository. */
+static const char *signed_in(const char *repository)
+{
+	static char texts[2][80];
+	static unsigned next;
+	char digest_of[CES_DIGEST_LENGTH + 1];
+
+	next = 1 - next;
+	ces_digest_of(repository, strlen(repository), digest_of);
+	(void)snprintf(texts[next], sizeof(texts[next]), "signed-%s", digest_of + 7);
+	return texts[next];
+}
+
+/* (the image is in the store for another repository's sake, or for that of a run or pull) */
+START_TEST(what_may_hold_signatures_goes_with_the_last_grant_of_its_repository)
+{
+	const char *own = signed_in("ghcr.io/lab/tool"), *other = signed_in("ghcr.io/lab/other");
+	int entry = -1;
+
+	have_image(1);
+	have_image(2);
+	give(1, NOW, NOW, 0);
+	give(2, NOW, NOW, 0);
+	put_text(store.images, part(digest(1), own), "");
+	put_text(store.images, part(digest(1), other), "");
+	if (_i == 1)
+		entry = enter("0123456789", digest(1), digest(101));
+	collect();
+	ck_assert(has_image(1));
+	ck_assert(is_there(store.images, part(digest(1), own)));
+	ck_assert(is_there(store.images, part(digest(1), "manifest")));
+	ck_assert(is_there(store.images, part(digest(1), "config")));
+	ck_assert_int_eq(is_there(store.images, part(digest(1), other)), _i == 1);
+	ces_cleanup_close(&entry);
+}
+END_TEST
+
+START_TEST(what_cannot_be_read_keeps_what_may_hold_signatures)
+{
+	const char *other = signed_in("ghcr.io/lab/other");
+
+	have_image(1);
+	give(1, NOW, NOW, 0);
+	put_text(store.images, part(digest(1), other), "");
+	unreadable = runs;
+	run_collector(false);
+	unreadable = -1;
+	ck_assert(is_there(store.images, part(digest(1), other)));
+}
+END_TEST
+
 static int pull_entry;
 
 static void the_pull_ends(void)
@@ -323,6 +374,9 @@ int main(void)
 	tcase_add_loop_test(t, a_grant_ends_when_its_time_after_the_last_use_is_over, 0,
 			    CES_COUNT(ages));
 	tcase_add_loop_test(t, a_live_run_or_pull_keeps_its_image_and_its_grant, 0, 2);
+	tcase_add_loop_test(t, what_may_hold_signatures_goes_with_the_last_grant_of_its_repository,
+			    0, 2);
+	tcase_add_test(t, what_cannot_be_read_keeps_what_may_hold_signatures);
 	tcase_add_test(t, a_pull_that_ends_meanwhile_is_seen_in_one_place_or_the_other);
 	tcase_add_test(t, a_damaged_grant_is_nobodys_and_its_layers_go);
 	tcase_add_test(t, the_layers_of_a_live_run_that_an_older_ces_has_entered_stay);
