@@ -17,9 +17,22 @@
 #define RECORD_MAX (192 * 1024) /* all strings together: the record must fit a grant */
 #define RTMIN      34           /* as Docker counts: the C library's, not the kernel's */
 #define RTMAX      64
+#define SIGNAL_MAX 15 /* letters */
+
+/* Names that have a number already, under another name. */
+static const struct {
+	const char *name;
+	uint64_t number;
+} aliases[] = {{"IO", SIGIO}, {"IOT", SIGIOT}, {"CLD", SIGCLD}};
 
 static int signal_by_name(const char *name, uint64_t *ret)
 {
+	for (size_t i = 0; i < CES_COUNT(aliases); i++) {
+		if (strcmp(name, aliases[i].name) == 0) {
+			*ret = aliases[i].number;
+			return 0;
+		}
+	}
 	for (int number = 1; number < 32; number++) {
 		const char *known = sigabbrev_np(number);
 
@@ -31,12 +44,20 @@ static int signal_by_name(const char *name, uint64_t *ret)
 	return -1;
 }
 
-int ces_config_signal(const char *text, uint64_t *ret)
+/* Builders write "sigterm" too: other engines take it, and so does this. */
+int ces_config_signal(const char *word, uint64_t *ret)
 {
+	char upper[SIGNAL_MAX + 1] = "";
+	const char *text = upper;
 	uint64_t offset = 0;
 
-	if (ces_num_parse(text, 1, RTMAX, ret) == 0)
+	if (ces_num_parse(word, 1, RTMAX, ret) == 0)
 		return 0;
+	for (size_t i = 0; word[i] != '\0'; i++) {
+		if (i == SIGNAL_MAX)
+			return -1;
+		upper[i] = word[i] >= 'a' && word[i] <= 'z' ? (char)(word[i] - 'a' + 'A') : word[i];
+	}
 	if (strncmp(text, "SIG", 3) == 0)
 		text += 3;
 	if (strncmp(text, "RTMIN", 5) == 0) {

@@ -157,26 +157,50 @@ static int require_manifest(const struct descriptor *entry, struct ces_error *er
 	return 0;
 }
 
+/* Is this entry a manifest that names no platform? Some tools make such an index of one image. */
+static bool is_unsaid(struct json_object *entry)
+{
+	struct json_object *platform = NULL;
+	const char *type = NULL;
+	struct ces_error ignored;
+
+	return ces_json_member(entry, "platform", json_type_object, &platform, &ignored) == 0 &&
+	       platform == NULL && ces_json_text(entry, "mediaType", &type, &ignored) == 0 &&
+	       type != NULL && documents[type_of(type)].document == DOCUMENT_MANIFEST;
+}
+
+static int take_entry(const struct descriptor *entry, struct ces_manifest *manifest,
+		      struct ces_error *err)
+{
+	if (require_manifest(entry, err) < 0)
+		return -1;
+	manifest->answer.chosen = (char *)(uintptr_t)entry->digest;
+	manifest->answer.chosen_size = entry->size;
+	return 0;
+}
+
+/* The last choice is an entry that names no platform. The configuration of that image names one,
+ * and is refused if it is another machine's. */
 static int choose(struct json_object *entries, struct ces_manifest *manifest, struct ces_error *err)
 {
 	struct descriptor found = {"", "", 0};
+	struct json_object *last = NULL;
 	char offers[256] = "";
 	size_t n = json_object_array_length(entries);
 
 	for (size_t i = 0; i < n; i++) {
-		int matched = check_entry(json_object_array_get_idx(entries, i), offers,
-					  sizeof(offers), &found, err);
+		struct json_object *entry = json_object_array_get_idx(entries, i);
+		int matched = check_entry(entry, offers, sizeof(offers), &found, err);
 
-		if (matched < 0)
-			return -1;
-		if (matched == 0)
-			continue;
-		if (require_manifest(&found, err) < 0)
-			return -1;
-		manifest->answer.chosen = (char *)(uintptr_t)found.digest;
-		manifest->answer.chosen_size = found.size;
-		return 0;
+		if (matched != 0)
+			return matched < 0 ? -1 : take_entry(&found, manifest, err);
+		if (last == NULL && is_unsaid(entry))
+			last = entry;
 	}
+	if (last != NULL)
+		return read_descriptor(last, CES_MANIFEST_MAX, &found, err) < 0
+			   ? -1
+			   : take_entry(&found, manifest, err);
 	return ces_error_set(err, CES_E_IMAGE,
 			     "no image for linux/%s; it offers: %s; build it with --platform "
 			     "linux/%s",

@@ -10,10 +10,11 @@
 #include "helper/unpack/config.h"
 #include "helper/unpack/manifest.h"
 
-#define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define A   "sha256:" HEX
-#define OCI "application/vnd.oci.image."
-#define DOC "application/vnd.docker."
+#define HEX     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define A       "sha256:" HEX
+#define ANOTHER "sha256:eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
+#define OCI     "application/vnd.oci.image."
+#define DOC     "application/vnd.docker."
 
 #define DESC(type, size) "{\"mediaType\":\"" type "\",\"digest\":\"" A "\",\"size\":" size "}"
 #define CONFIG           DESC(OCI "config.v1+json", "100")
@@ -125,7 +126,14 @@ START_TEST(a_manifest_of_today_is_understood)
 }
 END_TEST
 
+#define OTHER(type)  "{\"mediaType\":\"" OCI type "\",\"digest\":\"" ANOTHER "\",\"size\":9}"
+#define UNSAID(type) DESC(type, "300")
+
 static const char *const good_indexes[] = {
+    INDEX(UNSAID(OCI "manifest.v1+json")),
+    INDEX(ENTRY(OCI "manifest.v1+json", THERE) "," UNSAID(DOC "distribution.manifest.v2+json")),
+    INDEX(UNSAID(OCI "index.v1+json") "," UNSAID(OCI "manifest.v1+json") "," UNSAID("text/plain")),
+    INDEX(OTHER("manifest.v1+json") "," ENTRY(OCI "manifest.v1+json", HERE)),
     INDEX(ENTRY(OCI "manifest.v1+json", HERE)),
     INDEX(
 	ENTRY(OCI "manifest.v1+json", THERE) "," ENTRY(DOC "distribution.manifest.v2+json", HERE)),
@@ -245,6 +253,12 @@ static const struct {
     {INDEX(ENTRY(OCI "manifest.v1+json", "{\"os\":\"windows\",\"architecture\":\"@\"}")),
      "windows/"},
     {INDEX("3"), "descriptor"},
+    {INDEX(UNSAID(OCI "index.v1+json")), "no image for linux/"},
+    {INDEX(UNSAID("text/plain")), "no image for linux/"},
+    {INDEX("{\"digest\":\"" A "\",\"size\":1}"), "no image for linux/"},
+    {INDEX(DESC(OCI "manifest.v1+json", "-1")), "out of range"},
+    {INDEX("{\"mediaType\":\"" OCI "manifest.v1+json\",\"digest\":\"x\",\"size\":1}"),
+     "not a sha256"},
 };
 
 START_TEST(a_hostile_or_foreign_manifest_is_refused_with_its_reason)
@@ -452,9 +466,30 @@ static const struct {
 	const char *text;
 	int number; /* -1: refused */
 } signals[] = {
-    {"SIGTERM", 15}, {"TERM", 15},       {"15", 15},        {"SIGRTMIN+3", 37},  {"SIGRTMIN", 34},
-    {"RTMAX", 64},   {"SIGRTMAX-1", 63}, {"0", -1},         {"65", -1},          {"-1", -1},
-    {"sigterm", -1}, {"SIG", -1},        {"SIGRTMIN+", -1}, {"SIGRTMIN+99", -1}, {"15 ", -1},
+    {"SIGTERM", 15},
+    {"TERM", 15},
+    {"15", 15},
+    {"SIGRTMIN+3", 37},
+    {"SIGRTMIN", 34},
+    {"RTMAX", 64},
+    {"SIGRTMAX-1", 63},
+    {"0", -1},
+    {"65", -1},
+    {"-1", -1},
+    {"sigterm", 15},
+    {"Term", 15},
+    {"sigrtmin+3", 37},
+    {"SIGIO", 29},
+    {"iot", 6},
+    {"SIGCLD", 17},
+    {"sigsigterm", -1},
+    {"SIGRTMIN+0000003", -1},
+    {"SIGTERMSIGTERMSIGTERM", -1},
+    {"", -1},
+    {"SIG", -1},
+    {"SIGRTMIN+", -1},
+    {"SIGRTMIN+99", -1},
+    {"15 ", -1},
 };
 
 START_TEST(stop_signals_are_read_in_all_their_forms)
