@@ -29,6 +29,7 @@ struct transfer {
 	uint64_t id, sent, size;
 	int64_t reported;
 	int file, pipe;
+	bool unread; /* its reader is gone, and says why */
 };
 
 struct serving {
@@ -39,10 +40,10 @@ struct serving {
 	size_t n;
 };
 
-static void answer(const struct serving *s, uint64_t id, const struct ces_error *err)
+static void answer(const struct serving *s, uint64_t id, enum ces_fetch_state state,
+		   const struct ces_error *err)
 {
-	const struct ces_fetch_status status = {
-	    .id = id, .state = err != NULL ? CES_FETCH_FAILED : CES_FETCH_DONE};
+	const struct ces_fetch_status status = {.id = id, .state = state};
 
 	ces_channel_report(s->channel, &status, err, true);
 }
@@ -51,11 +52,14 @@ static void answer(const struct serving *s, uint64_t id, const struct ces_error 
 static void finish(struct serving *s, size_t i, const struct ces_error *err)
 {
 	uint64_t id = s->v[i].id;
+	enum ces_fetch_state state = err == NULL      ? CES_FETCH_DONE
+				     : s->v[i].unread ? CES_FETCH_UNREAD
+						      : CES_FETCH_FAILED;
 
 	close(s->v[i].file);
 	close(s->v[i].pipe); /* its reader sees the end before the answer */
 	s->v[i] = s->v[--s->n];
-	answer(s, id, err);
+	answer(s, id, state, err);
 }
 
 /* Finds what is asked for. A list of referrers is none of a layout's files: ces-resolve asks for
@@ -106,9 +110,9 @@ static int start(struct serving *s, const struct ces_fetch_get *get, int *pipe,
 		return ces_error_set(err, CES_E_INTERNAL, "a FETCH_GET that does not fit");
 	if (find(s, get, &file, &size, &missing) < 0) {
 		ces_cleanup_close(pipe);
-		answer(s, get->id, &missing);
+		answer(s, get->id, CES_FETCH_FAILED, &missing);
 	} else if (get->kind == CES_FETCH_CHECK) {
-		answer(s, get->id, NULL);
+		answer(s, get->id, CES_FETCH_DONE, NULL);
 	} else {
 		s->v[s->n++] = (struct transfer){.id = get->id,
 						 .size = size,
@@ -154,7 +158,8 @@ static int move(struct transfer *t, struct ces_error *err)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 1;
-	if (n < 0 && errno == EPIPE)
+	t->unread = n < 0 && errno == EPIPE;
+	if (t->unread)
 		return ces_error_set(err, CES_E_INTERNAL, "nobody takes the bytes of a blob");
 	if (n < 0)
 		return ces_error_errno(err, CES_E_HOST, "reading the image layout");

@@ -299,6 +299,29 @@ START_TEST(a_manifest_and_then_its_part_are_sent)
 }
 END_TEST
 
+/* (a ces-unpack that found the blob damaged: the user is to see its reason, not this one) */
+START_TEST(a_blob_that_nobody_takes_is_unread_and_has_not_failed)
+{
+	static char large[3 << 20];
+	struct talk talk = begin(false);
+	CES_CLEANUP_FD int file = openat(layout, "blobs/sha256/" HEX_C, O_WRONLY | O_CLOEXEC);
+	enum ces_code code;
+	int body;
+
+	ck_assert_int_eq(write(file, large, sizeof(large)), sizeof(large));
+	say_open(&talk, "oci:/srv/images");
+	body = ask(&talk, CES_FETCH_MANIFEST, "1", CES_MANIFEST_MAX);
+	ck_assert_int_eq(answer(&talk, &code), CES_FETCH_DONE);
+	close(body);
+	body = ask(&talk, CES_FETCH_BLOB, C, sizeof(large));
+	ck_assert_int_eq(read(body, large, 1), 1);
+	close(body);
+	ck_assert_int_eq(answer(&talk, &code), CES_FETCH_UNREAD);
+	ck_assert_int_eq(code, CES_E_INTERNAL);
+	ck_assert_int_eq(end(&talk), 0);
+}
+END_TEST
+
 static const struct {
 	enum ces_fetch_kind kind;
 	const char *reference;
@@ -415,6 +438,7 @@ int main(void)
 	tcase_add_loop_test(tests, an_odd_entry_is_no_image, 0, CES_COUNT(odd));
 	tcase_add_loop_test(tests, a_broken_index_is_refused, 0, CES_COUNT(broken));
 	tcase_add_test(tests, a_manifest_and_then_its_part_are_sent);
+	tcase_add_test(tests, a_blob_that_nobody_takes_is_unread_and_has_not_failed);
 	tcase_add_loop_test(tests, a_part_that_is_not_the_images_is_refused, 0, CES_COUNT(refused));
 	tcase_add_test(tests, a_layout_without_an_index_fails_each_question);
 	tcase_add_loop_test(tests, a_message_that_breaks_the_protocol_ends_it, 0, 4);
