@@ -341,9 +341,17 @@ static bool is_body(struct ces_transfer *t)
 	return t->response.status == 200 || (t->response.status == 206 && t->body.delivered > 0);
 }
 
+/* Has all come? Some registries end a connection badly after the last byte of a blob, and no range
+ * is left to ask for again. Its reader knows the digest. */
+static bool is_whole(const struct ces_transfer *t, CURLcode result)
+{
+	return result == CURLE_OK || (t->asks == CES_ASKS_BODY && t->get.kind == CES_FETCH_BLOB &&
+				      t->body.delivered == t->get.size);
+}
+
 void ces_transfer_complete(struct ces_transfer *transfer, CURLcode result)
 {
-	bool whole = result == CURLE_OK;
+	bool whole = is_whole(transfer, result);
 	struct ces_error err = {0};
 
 	(void)curl_multi_remove_handle(transfer->session->multi, transfer->easy);

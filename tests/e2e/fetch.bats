@@ -146,6 +146,13 @@ load ../lib/fetch.bash
 	whole
 }
 
+@test "a blob that came whole is taken, even if its connection ended badly" {
+	fetch_bad drop-end
+	[ "$status" -eq 0 ]
+	whole
+	[ "$(requests | wc -l)" -eq 1 ]
+}
+
 @test "a resume at the wrong place is refused" { fetch_bad drop-wrongrange; failed registry "resumed at the wrong place"; }
 
 @test "a connection that always drops is given up after five tries" {

@@ -103,6 +103,12 @@ def mode_drop_wrongrange(h, thing):
         h.put(thing.data[10:])
 
 
+def mode_drop_end(h, thing):
+    """all of it, chunked, but the connection ends without the last chunk"""
+    h.chunked(thing, [thing.data], ended=False)
+    h.drop()
+
+
 def mode_drop_always(h, thing):
     """a thousand bytes from the requested place, then the connection ends"""
     start = h.range_start(len(thing.data)) or 0

@@ -56,14 +56,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def chunked(self, thing, parts, coding="chunked"):
+    def chunked(self, thing, parts, coding="chunked", ended=True):
         self.send_response(200)
         self.send_header("Content-Type", thing.media_type)
         self.send_header("Transfer-Encoding", coding)
         self.end_headers()
         for part in parts:
             self.put(b"%x\r\n%b\r\n" % (len(part), part))
-        self.put(b"0\r\n\r\n")
+        if ended:
+            self.put(b"0\r\n\r\n")
 
     def redirect(self, where):
         self.send_response(307)
