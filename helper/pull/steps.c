@@ -240,7 +240,7 @@ static int list_busy(struct ces_steps *s, const struct ces_step *step, struct ce
 	return listing.failed ? ces_error_errno(err, CES_E_HOST, "talking to ces-store") : 0;
 }
 
-/* Removes one thing of the trash; or all of it, where nothing has that name.
+/* Removes one thing of the trash; or all of it, for a collector, where nothing has that name.
  *
  * Who controls what: the images chose every name below a layer, and ces-store those above; both,
  * and a ces-unpack that an image has taken over, may change them meanwhile. ces-clean sees one
@@ -256,7 +256,8 @@ static void remove_trash(const struct ces_steps *s, const char *name)
 	CES_CLEANUP_FD int userns = -1;
 	struct ces_error ignored;
 
-	if (ces_unpacker_userns(s->session, &userns, &ignored) < 0)
+	if ((one < 0 && s->turn != CES_TURN_COLLECT) ||
+	    ces_unpacker_userns(s->session, &userns, &ignored) < 0)
 		return;
 	ces_cleaner_start(userns, &(const struct ces_clean_job){0, 0}, -1, one >= 0 ? one : trash,
 			  true, &cleaner);

@@ -80,8 +80,8 @@ enum ces_step_kind {
 	CES_STEP_BUSY, /* the images and layers of live runs and pulls. Answered until state is not
 			  CES_BUSY_MORE */
 	/* of a collector, and of a pull that gives up */
-	CES_STEP_EMPTY, /* removes trash/name, and ends its ces-unpack first; where there is none of
-			   that name: all of the trash */
+	CES_STEP_EMPTY, /* removes trash/name, and ends its ces-unpack first; for a collector, where
+			   there is none of that name: all of the trash */
 	/* the end */
 	CES_STEP_END,    /* of a pull: bits of enum ces_pull_end in number */
 	CES_STEP_FAILED, /* enum ces_code in number, its text in bytes; size: enum ces_step_rule */

@@ -82,7 +82,9 @@ void ces_store_drop(const struct ces_store *store, const char *name)
 		(void)ces_root_ask(&step, NULL, 0, NULL, NULL, &ignored);
 }
 
-/* Puts a staged thing in its place. spoilt says whether the thing in the place already may make
+/* Puts a staged thing in its place. If another has that, the staged one goes to the trash, and the
+ * next collector removes it: that takes minutes for a large layer, and this pull has more layers,
+ * whose registry does not wait. spoilt says whether the thing in the place already may make
  * room. It is asked under the lock: of two pulls that find it spoilt, the second must not take away
  * the one that the first has put there. */
 static int commit(const struct ces_store *store, const char *name, int parent, const char *digest,
@@ -100,8 +102,7 @@ static int commit(const struct ces_store *store, const char *name, int parent, c
 		return 0;
 	if (errno != EEXIST)
 		return ces_error_errno(err, CES_E_HOST, "storing %.19s", digest);
-	ces_lock_release(&lock);
-	ces_store_drop(store, name);
+	(void)ces_store_discard(store, store->staging, name);
 	return 0;
 }
 

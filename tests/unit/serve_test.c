@@ -97,6 +97,7 @@ START_TEST(each_wish_has_its_turn_and_any_other_turn_ends_the_pull)
 	say_right(kind, phase);
 	(void)serve();
 	ck_assert_msg(!is_refusal(), "%s", err.text);
+	for_collector = kind == CES_WISH_COMMIT; /* (the layer was there) */
 }
 END_TEST
 

@@ -167,6 +167,7 @@ START_TEST(a_staged_name_that_is_no_new_directory_is_not_unpacked_into)
 	ck_assert_ptr_nonnull(strstr(err.text, "staging directory"));
 	ck_assert_uint_eq(shared->n_jobs, 0);
 	ck_assert_uint_eq(count(store.layers), 0);
+	for_collector = _i == 1 || _i == 2; /* (it is no directory) */
 	end_all();
 	(void)remove_tree(store.staging, NAME);
 }
@@ -331,6 +332,17 @@ START_TEST(one_thing_of_the_trash_is_removed_or_all_of_it_where_nothing_has_that
 }
 END_TEST
 
+START_TEST(a_pull_whose_trash_another_has_removed_does_not_empty_the_rest)
+{
+	begin_at(CES_TURN_FETCH);
+	ck_assert_int_eq(mkdirat(store.trash, "0123456789abcdee", 0700), 0);
+	ck_assert_int_eq(ASK(.kind = CES_STEP_EMPTY, .name = NAME), 0);
+	ck_assert_uint_eq(count(store.trash), 1);
+	for_collector = 1;
+	end_all();
+}
+END_TEST
+
 START_TEST(only_the_trash_is_emptied_and_no_link_is_followed)
 {
 	begin_at(CES_TURN_COLLECT);
@@ -368,6 +380,7 @@ int main(void)
 	tcase_add_test(t, what_is_given_up_is_removed_with_its_worker);
 	tcase_add_test(t,
 		       one_thing_of_the_trash_is_removed_or_all_of_it_where_nothing_has_that_name);
+	tcase_add_test(t, a_pull_whose_trash_another_has_removed_does_not_empty_the_rest);
 	tcase_add_test(t, only_the_trash_is_emptied_and_no_link_is_followed);
 	return run_pulls("steps of root for layers", t);
 }
