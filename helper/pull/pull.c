@@ -193,8 +193,8 @@ int ces_verb_pull(struct ces_session *session, const struct ces_decision *decisi
 		result = record_end(session, &pull, err);
 	if (result < 0) {
 		if (pull.turn == CES_TURN_GRANT) /* whatever failed after that */
-			ces_store_end_grant(&session->store, session->uid, order.image,
-					    pull.digest);
+			ces_store_change_grant(&session->store, session->uid, order.image,
+					       pull.digest, true);
 		return -1;
 	}
 	ces_runs_leave(session->runs, session->pull);

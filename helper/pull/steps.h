@@ -46,7 +46,7 @@ struct ces_steps {
 	char layers[CES_LAYERS_MAX][CES_DIGEST_LENGTH + 1]; /* that the pull counts on */
 	char *diff_ids[CES_LAYERS_MAX];                     /* the same */
 	size_t n;
-	bool up_to_date, settled;    /* enum ces_pull_end */
+	bool up_to_date, settled;    /* CES_END_* */
 	char bag[CES_STEP_NAME + 1]; /* staged, with what may hold signatures; "": none */
 };
 

@@ -98,14 +98,9 @@ int ces_store_open_layer(const struct ces_store *store, const char *diff_id, int
 /* Reads a file of ces-store's of at most max bytes: malloc'd. -1 if there is none, or a longer. */
 int ces_store_read(int dir, const char *path, size_t max, char **ret, size_t *ret_length);
 
-/* Notes that the grant was used now, if it still means this image: it may have been pulled anew, or
- * removed. */
-void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *reference,
-			 const char *digest);
-
-/* Removes a grant, if it still means this image. Does not wait for a process that changes the
- * user's grants. */
-void ces_store_end_grant(const struct ces_store *store, uid_t uid, const char *reference,
-			 const char *digest);
+/* Notes that a grant was used now, or removes it, if it still means this image: it may have been
+ * pulled anew, or removed. Does not wait for a process that changes the user's grants. */
+void ces_store_change_grant(const struct ces_store *store, uid_t uid, const char *reference,
+			    const char *digest, bool ends);
 
 #endif

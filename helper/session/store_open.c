@@ -129,9 +129,8 @@ int ces_store_read(int dir, const char *path, size_t max, char **ret, size_t *re
 	return fd < 0 ? -1 : ces_read_file(fd, max, ret, ret_length);
 }
 
-/* Ends a grant, or notes its use, if it still means this image: it may have been pulled anew. */
-static void change_grant(const struct ces_store *store, uid_t uid, const char *reference,
-			 const char *digest, bool ends)
+void ces_store_change_grant(const struct ces_store *store, uid_t uid, const char *reference,
+			    const char *digest, bool ends)
 {
 	CES_CLEANUP_FD int dir = -1;
 	CES_CLEANUP_FD int fd = -1;
@@ -148,16 +147,4 @@ static void change_grant(const struct ces_store *store, uid_t uid, const char *r
 	if (grant.digest != NULL && strcmp(grant.digest, digest) == 0)
 		(void)(ends ? unlinkat(dir, name, 0) : futimens(fd, NULL));
 	ces_grant_free(&grant);
-}
-
-void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *reference,
-			 const char *digest)
-{
-	change_grant(store, uid, reference, digest, false);
-}
-
-void ces_store_end_grant(const struct ces_store *store, uid_t uid, const char *reference,
-			 const char *digest)
-{
-	change_grant(store, uid, reference, digest, true);
 }

@@ -9,7 +9,7 @@ typedef int ces_mode_fn(const struct ces_store_order *order, const struct ces_st
 			struct ces_error *err);
 ces_mode_fn ces_mode_collect, ces_mode_list, ces_mode_inspect, ces_mode_remove;
 
-/* *ret_end: bits of enum ces_pull_end. */
+/* *ret_end: bits of CES_END_*. */
 int ces_mode_pull(const struct ces_store_order *order, const struct ces_store *store,
 		  uint64_t *ret_end, struct ces_error *err);
 

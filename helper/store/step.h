@@ -83,15 +83,14 @@ enum ces_step_kind {
 	CES_STEP_EMPTY, /* removes trash/name, and ends its ces-unpack first; for a collector, where
 			   there is none of that name: all of the trash */
 	/* the end */
-	CES_STEP_END,    /* of a pull: bits of enum ces_pull_end in number */
+	CES_STEP_END,    /* of a pull: CES_END_* in number */
 	CES_STEP_FAILED, /* enum ces_code in number, its text in bytes; size: enum ces_step_rule */
 	CES_STEP_KINDS
 };
 
-enum ces_pull_end {
-	CES_END_UP_TO_DATE = 1, /* nothing had to be fetched */
-	CES_END_SETTLED = 2     /* every layer of the image is on the disk: none has the mark */
-};
+/* How a pull has ended. */
+#define CES_END_UP_TO_DATE 1 /* nothing had to be fetched */
+#define CES_END_SETTLED    2 /* every layer of the image is on the disk: none has the mark */
 
 enum ces_busy { CES_BUSY_MORE, CES_BUSY_ALL, CES_BUSY_UNKNOWN /* not all could be read */ };
 

@@ -135,14 +135,11 @@ static void settle_entry(const struct ces_finish *finish, bool recorded, bool cl
 static void settle_image(struct ces_finish *finish, bool ran, bool recorded, bool clean)
 {
 	const struct ces_session *session = finish->plan->session;
-	bool forget = ran && finish->plan->decision->retain == CES_RETAIN_RUN;
 
-	if (forget)
-		ces_store_end_grant(&session->store, session->uid, finish->grant->reference,
-				    finish->grant->digest);
-	else if (ran)
-		ces_store_use_grant(&session->store, session->uid, finish->grant->reference,
-				    finish->grant->digest);
+	if (ran)
+		ces_store_change_grant(&session->store, session->uid, finish->grant->reference,
+				       finish->grant->digest,
+				       finish->plan->decision->retain == CES_RETAIN_RUN);
 	settle_entry(finish, recorded, clean);
 }
 
@@ -291,8 +288,8 @@ static int end_dead(struct ces_session *session, const struct ces_run_record *re
 
 	ces_cgroup_clear(record);
 	if (record->retain_run != 0 && record->image != NULL && record->digest != NULL)
-		ces_store_end_grant(&session->store, (uid_t)record->uid, record->image,
-				    record->digest);
+		ces_store_change_grant(&session->store, (uid_t)record->uid, record->image,
+				       record->digest, true);
 	if (!ces_journal_has_end(&session->journal, record->run) &&
 	    ces_journal_append(
 		&session->journal,

@@ -234,19 +234,16 @@ int ces_idmap_make(const struct ces_caller *caller, uint32_t user, uint32_t grou
 	return 0;
 }
 
-void ces_store_end_grant(const struct ces_store *store, uid_t uid, const char *reference,
-			 const char *digest)
+void ces_store_change_grant(const struct ces_store *store, uid_t uid, const char *reference,
+			    const char *digest, bool ends)
 {
-	(void)store;
-	note("the grant of %u for %s is removed%s", uid, reference,
-	     strcmp(digest, IMAGE) == 0 ? "" : ", of another");
-}
+	const char *other = strcmp(digest, IMAGE) == 0 ? "" : " of another";
 
-void ces_store_use_grant(const struct ces_store *store, uid_t uid, const char *reference,
-			 const char *digest)
-{
 	(void)store;
-	note("%u used %s%s", uid, reference, strcmp(digest, IMAGE) == 0 ? "" : " of another");
+	if (ends)
+		note("the grant of %u for %s%s is removed", uid, reference, other);
+	else
+		note("%u used %s%s", uid, reference, other);
 }
 
 int ces_journal_append(const struct ces_journal *journal, struct ces_json record, bool durable,

@@ -309,10 +309,11 @@ START_TEST(a_use_counts_for_the_image_that_was_used_alone)
 {
 	give(REFERENCE, D1, D2);
 	set_old();
-	ces_store_use_grant(&store, 1234, REFERENCE, D2); /* it was pulled anew meanwhile */
-	ces_store_use_grant(&store, 1234, "ghcr.io/lab/tool:2", D1);
+	ces_store_change_grant(&store, 1234, REFERENCE, D2,
+			       false); /* it was pulled anew meanwhile */
+	ces_store_change_grant(&store, 1234, "ghcr.io/lab/tool:2", D1, false);
 	ck_assert_int_eq(last_use(), 200);
-	ces_store_use_grant(&store, 1234, REFERENCE, D1);
+	ces_store_change_grant(&store, 1234, REFERENCE, D1, false);
 	ck_assert_int_gt(last_use(), 200);
 }
 END_TEST
@@ -330,7 +331,7 @@ START_TEST(what_is_in_the_place_of_a_grant_is_not_touched_and_not_waited_for)
 	else
 		ck_assert_int_eq(mkdirat(store.grants, path, 0700), 0);
 	set_old();
-	ces_store_use_grant(&store, 1234, REFERENCE, D1);
+	ces_store_change_grant(&store, 1234, REFERENCE, D1, false);
 	ck_assert_int_eq(last_use(), 200);
 	ck_assert_int_eq(ces_store_read_grant(&store, 1234, "me", REFERENCE, &grant, &err), -1);
 	ck_assert_int_eq(err.code, CES_E_HOST);
@@ -344,17 +345,18 @@ START_TEST(a_grant_ends_without_waiting_and_by_no_link)
 	give(REFERENCE, D1, D2);
 	dir = openat(store.grants, "1234", O_RDONLY | O_CLOEXEC);
 	ck_assert_int_eq(flock(dir, LOCK_EX | LOCK_NB), 0);
-	ces_store_end_grant(&store, 1234, "ghcr.io/lab/tool:2", D1);
-	ces_store_end_grant(&store, 1235, REFERENCE, D1);
-	ces_store_end_grant(&store, 1234, REFERENCE, D2); /* it was pulled anew meanwhile */
+	ces_store_change_grant(&store, 1234, "ghcr.io/lab/tool:2", D1, true);
+	ces_store_change_grant(&store, 1235, REFERENCE, D1, true);
+	ces_store_change_grant(&store, 1234, REFERENCE, D2,
+			       true); /* it was pulled anew meanwhile */
 	ck_assert(is_there(store.grants, path));
 	ck_assert_int_eq(renameat(store.grants, "1234", store.dir, "elsewhere"), 0);
 	ck_assert_int_eq(symlinkat("../elsewhere", store.grants, "1234"), 0);
-	ces_store_end_grant(&store, 1234, REFERENCE, D1);
+	ces_store_change_grant(&store, 1234, REFERENCE, D1, true);
 	ck_assert_uint_eq(count(dir), 1);
 	ck_assert_int_eq(unlinkat(store.grants, "1234", 0), 0);
 	ck_assert_int_eq(renameat(store.dir, "elsewhere", store.grants, "1234"), 0);
-	ces_store_end_grant(&store, 1234, REFERENCE, D1);
+	ces_store_change_grant(&store, 1234, REFERENCE, D1, true);
 	ck_assert_uint_eq(count(dir), 0);
 }
 END_TEST
