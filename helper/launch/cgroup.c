@@ -130,7 +130,8 @@ static int remove_one(int root, const char *path)
 	return result;
 }
 
-static void remove_way(const struct ces_cgroup *cgroup, enum ces_hierarchy which)
+/* Returns whether the run has no cgroup there any more. */
+static bool remove_way(const struct ces_cgroup *cgroup, enum ces_hierarchy which)
 {
 	int root = cgroup->root[which];
 	char way[WAY_MAX], *slash;
@@ -138,13 +139,14 @@ static void remove_way(const struct ces_cgroup *cgroup, enum ces_hierarchy which
 
 	path_of(cgroup, which, cgroup->name, way);
 	if (remove_one(root, way) < 0 && errno != ENOENT)
-		return;
+		return false;
 	/* a parent goes with its last run; where others are in it, this fails */
 	while ((slash = strrchr(way, '/')) != NULL && (size_t)(slash - way) > place) {
 		*slash = '\0';
 		if (unlinkat(root, way, AT_REMOVEDIR) < 0)
-			return;
+			break;
 	}
+	return true;
 }
 
 static int open_roots(struct ces_cgroup *cgroup, struct ces_error *err)
@@ -369,10 +371,11 @@ void ces_cgroup_read(const struct ces_cgroup *cgroup, const struct ces_policy_li
 	close_all(user);
 }
 
-void ces_cgroup_remove(struct ces_cgroup *cgroup)
+bool ces_cgroup_remove(struct ces_cgroup *cgroup)
 {
 	int v2 = cgroup->root[CES_HIERARCHY_V2];
 	char helpers[WAY_MAX];
+	bool gone = true;
 
 	close_all(cgroup->dir);
 	/* a cgroup that this process or another is in cannot be removed */
@@ -381,18 +384,19 @@ void ces_cgroup_remove(struct ces_cgroup *cgroup)
 		(void)unlinkat(v2, helpers, AT_REMOVEDIR);
 	for (enum ces_hierarchy i = 0; i < CES_HIERARCHIES; i++)
 		if (cgroup->root[i] >= 0)
-			remove_way(cgroup, i);
+			gone &= remove_way(cgroup, i);
 	close_all(cgroup->root);
+	return gone;
 }
 
-void ces_cgroup_clear(const struct ces_run_record *record)
+bool ces_cgroup_clear(const struct ces_run_record *record)
 {
 	struct ces_cgroup cgroup = CES_CGROUP_NONE;
 	struct ces_error ignored;
 	char way[WAY_MAX];
 
 	if (open_roots(&cgroup, &ignored) < 0)
-		return;
+		return false;
 	(void)snprintf(cgroup.name, sizeof(cgroup.name), "ces/%u/%s", (uid_t)record->uid,
 		       record->run);
 	for (size_t i = 0; i < record->cgroups.n && i < CES_HIERARCHIES; i++)
@@ -404,5 +408,5 @@ void ces_cgroup_clear(const struct ces_run_record *record)
 	path_of(&cgroup, CES_HIERARCHY_V2, HELPERS, way);
 	/* when the last process in it was killed */
 	(void)unlinkat(cgroup.root[CES_HIERARCHY_V2], way, AT_REMOVEDIR);
-	ces_cgroup_remove(&cgroup);
+	return ces_cgroup_remove(&cgroup);
 }

@@ -67,10 +67,12 @@ void ces_cgroup_read(const struct ces_cgroup *cgroup, const struct ces_policy_li
 		     struct ces_cgroup_usage *ret);
 
 /* Removes the cgroup (its processes are gone), and its parents when they are empty, up to the
- * place. */
-void ces_cgroup_remove(struct ces_cgroup *cgroup);
+ * place. Returns whether it is gone from each hierarchy. */
+bool ces_cgroup_remove(struct ces_cgroup *cgroup);
 
-/* For a run that died: kills and removes what is left. */
-void ces_cgroup_clear(const struct ces_run_record *record);
+/* For a run that died: kills and removes what is left. Returns whether it is gone: a process that
+ * the kernel cannot end yet, such as one that waits in a driver, keeps its cgroup and its open
+ * devices. */
+bool ces_cgroup_clear(const struct ces_run_record *record);
 
 #endif

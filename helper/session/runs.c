@@ -128,7 +128,7 @@ void ces_runs_restore(int runs, const struct ces_run_record *record)
 	(void)ces_object_clear(runs, making);
 }
 
-void ces_runs_keep(int runs, int kept, const char *run)
+void ces_runs_keep(int runs, int kept, const char *run, bool cgroup)
 {
 	CES_CLEANUP_FD int dir = ces_beneath_open(runs, run, O_RDONLY | O_DIRECTORY, 0);
 	struct ces_run_record record, rest;
@@ -144,6 +144,11 @@ void ces_runs_keep(int runs, int kept, const char *run)
 				       .user = record.user,
 				       .group = record.group,
 				       .project_gids = record.project_gids};
+	if (cgroup) {
+		rest.gpus = record.gpus;
+		rest.cgroups = record.cgroups;
+		rest.categories = record.categories;
+	}
 	(void)ces_object_write(kept, run, &ces_run_record_schema, &rest, NULL, &ignored);
 	(void)ces_object_write(dir, "record", &ces_run_record_schema, &rest, NULL, &ignored);
 	ces_wire_free(&ces_run_record_schema, &record);

@@ -34,8 +34,9 @@ int ces_runs_stop(int runs, const char *run, uint32_t grace, struct ces_error *e
 void ces_runs_leave(int runs, const char *run);
 
 /* Forgets an ended run, whose end is on record, except the data for cleaning its directories: the
- * cleaning could not be done yet. Keeps the data also in kept, see kept.h. */
-void ces_runs_keep(int runs, int kept, const char *run);
+ * cleaning could not be done yet. cgroup: its cgroup is still there, so it keeps this too, and the
+ * devices that its processes may have open. Keeps the data also in kept, see kept.h. */
+void ces_runs_keep(int runs, int kept, const char *run, bool cgroup);
 
 /* Enters a run that has no live process. If this fails, the next helper tries again. */
 void ces_runs_restore(int runs, const struct ces_run_record *record);

@@ -127,7 +127,7 @@ static void settle_entry(const struct ces_finish *finish, bool recorded, bool cl
 	if (recorded && clean)
 		forget(plan->session, plan->run);
 	else if (recorded)
-		ces_runs_keep(plan->session->runs, plan->session->store.runs, plan->run);
+		ces_runs_keep(plan->session->runs, plan->session->store.runs, plan->run, false);
 }
 
 /* Settles what the run leaves in the store. With retain_images "run" nobody has the image any more:
@@ -278,15 +278,16 @@ struct dead {
 	bool left;        /* some dead runs were not finished here */
 };
 
-/* Runs once for each dead run: frees what it used up, and records its end. */
+/* Runs once for each dead run: frees what it used up, and records its end. A process that cannot be
+ * ended yet may have a device open: the run keeps its devices and its cgroup until it has gone. */
 static int end_dead(struct ces_session *session, const struct ces_run_record *record,
 		    const char *user)
 {
 	struct ces_journal_subject about = {(uid_t)record->uid, user,          record->project,
 					    record->run,        record->image, record->digest};
+	bool gone = ces_cgroup_clear(record);
 	struct ces_error ignored;
 
-	ces_cgroup_clear(record);
 	if (record->retain_run != 0 && record->image != NULL && record->digest != NULL)
 		ces_store_change_grant(&session->store, (uid_t)record->uid, record->image,
 				       record->digest, true);
@@ -296,8 +297,19 @@ static int end_dead(struct ces_session *session, const struct ces_run_record *re
 		ces_journal_end("run", &about, CES_EXIT_REFUSED, "helper died", 0, 0), true,
 		&ignored) < 0)
 		return -1;
-	ces_runs_keep(session->runs, session->store.runs, record->run);
+	ces_runs_keep(session->runs, session->store.runs, record->run, !gone);
 	return 0;
+}
+
+/* Tries again to end what was left of a kept run. Returns whether nothing is left. */
+static bool clear_kept(const struct ces_session *session, const struct ces_run_record *record)
+{
+	if (record->cgroups.n == 0)
+		return true;
+	if (!ces_cgroup_clear(record))
+		return false;
+	ces_runs_keep(session->runs, session->store.runs, record->run, false);
+	return true;
 }
 
 /* A dead pull leaves staging behind, which the collector clears. */
@@ -326,7 +338,7 @@ static void finish_one(const struct ces_run_record *record, bool alive, void *co
 	struct ces_session *session = dead->session;
 	struct ces_caller owner = {0};
 	struct ces_error ignored;
-	bool known;
+	bool known, gone;
 
 	if (alive)
 		return;
@@ -341,9 +353,12 @@ static void finish_one(const struct ces_run_record *record, bool alive, void *co
 	}
 	/* while the user database does not answer, nobody knows whose directories they are */
 	known = ces_caller_load((uid_t)record->uid, &owner, &ignored) == 0;
-	if (!dead->kept)
+	if (!dead->kept) {
 		dead->left = end_dead(session, record, owner.user) == 0 || dead->left;
-	else if (known && clean_dead(session, record, &owner))
+		return;
+	}
+	gone = clear_kept(session, record);
+	if (known && clean_dead(session, record, &owner) && gone)
 		forget(session, record->run);
 }
 
@@ -383,9 +398,10 @@ void ces_finish_dead(struct ces_session *session)
 
 	ces_kept_restore(&session->store, session->runs);
 	(void)ces_runs_each(session->runs, CES_EACH_RUN | CES_EACH_PULL, finish_one, &dead);
-	/* Every dead run has ended, and holds no GPU or place any more. Directories may hang or be
-	 * huge, also the caller's own: no start waits for them. The process is born in a mount
-	 * namespace of its own, since this one's root is about to change. */
+	/* Every dead run has ended. It holds no place any more, and no GPU if its processes are
+	 * gone. Directories may hang or be huge, also the caller's own: no start waits for them.
+	 * The process is born in a mount namespace of its own, since this one's root is about to
+	 * change. */
 	if (!dead.left || !ces_process_detach(CLONE_NEWNS))
 		return;
 	finish_left(session);

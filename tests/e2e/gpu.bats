@@ -22,8 +22,19 @@ gpu_policy() # [FILTER]
 	lab_policy ".defaults.gpus.max = 8 | .defaults.limits.runs = 20 | ${1:-.}"
 }
 
+# Gives bob a file system that can be frozen. (The other /dev has no loop devices.)
+make_disk()
+{
+	truncate -s 16M $lab/disk
+	mkfs.ext4 -q -F $lab/disk
+	mkdir /home/bob/results
+	mount -o loop $lab/disk /home/bob/results
+	chown bob:bob /home/bob/results
+}
+
 setup_file()
 {
+	make_disk
 	fake_dev
 	fake_driver
 	specify
@@ -35,6 +46,8 @@ setup_file()
 teardown_file()
 {
 	fake_end
+	umount /home/bob/results
+	rmdir /home/bob/results
 	lab_policy
 }
 
@@ -239,6 +252,27 @@ in_run() # MODE(<, > or <>) NODE
 		[ "$output" = $uuid ]
 	done
 	eventually test -z "$(ls /run/ces)"
+}
+
+# (a process that waits for a frozen file system, as others wait in a driver, does not end when it is killed)
+@test "while a process of a killed helper's run cannot end, nobody else gets its GPU" {
+	gpu_policy '.defaults.outputs = {source: "~/results"}'
+	setpriv --reuid=bob --regid=bob --init-groups --reset-env env -C /home/bob ces-client run -q --gpu=1 $open/tools:1 \
+		sh -c 'while :; do echo x > /safe_outputs/up; done' 3>&- < /dev/null &
+	clients[1]=$!
+	eventually test -e /home/bob/results/up
+	fsfreeze -f /home/bob/results
+	kill -KILL "$(pgrep -P ${clients[1]} -x 'ces-helper|ces-admit|ces-session')"
+	run --separate-stderr inside --gpu=$uuid -- true
+	fsfreeze -u /home/bob/results
+	gpu_policy
+	echo "$stderr"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"in use by another run"* ]]
+	had() { [ "$(inside --gpu=$uuid -- sh -c 'echo $NVIDIA_VISIBLE_DEVICES')" = $uuid ]; }
+	eventually had
+	cleared() { [ -z "$(ls /run/ces)" ]; }
+	eventually cleared
 }
 
 @test "GPUs that are not exclusive are shared evenly, but not with a run that has one alone" {

@@ -328,14 +328,44 @@ START_TEST(a_dead_run_is_killed_first_and_then_removed_where_its_record_says)
 		ces_cleanup_close(&cgroup.root[i]);
 	}
 	steps_begin(0, 0);
-	ces_cgroup_clear(&record);
+	ck_assert(ces_cgroup_clear(&record));
 	steps_check(expected, 0);
 	ck_assert(!there(JOB "/ces") && there(JOB));
 	ck_assert_uint_eq(open_fds(), before);
 	/* and again, when it is gone: nothing is killed */
 	steps_begin(0, 0);
-	ces_cgroup_clear(&record);
+	ck_assert(ces_cgroup_clear(&record));
 	ck_assert_uint_eq(steps_count("write"), 0);
+}
+END_TEST
+
+/* One hierarchy is enough: what is in it has not ended. */
+START_TEST(a_dead_run_with_a_process_that_stays_is_not_cleared)
+{
+	static const char *const stays[] = {"unified/" NAME "/cgroup.procs",
+					    "pids/" NAME "/cgroup.procs"};
+	char *v[] = {"", "", "", ""};
+	struct ces_run_record record = {.run = RUN, .uid = 1000, .cgroups = {v, 4}};
+
+	scene_hybrid();
+	find();
+	ck_assert_int_eq(ces_cgroup_make(&cgroup, &none, &none, &err), 0);
+	put_text(stays[_i], "77\n");
+	ck_assert(!ces_cgroup_clear(&record));
+	ck_assert(there(stays[_i]) && !there("memory/" NAME));
+	ck_assert_int_eq(syscall(SYS_unlinkat, directory, stays[_i], 0), 0);
+	ck_assert(ces_cgroup_clear(&record));
+	ck_assert(!there("unified/ces") && !there("pids/ces"));
+	ces_cgroup_remove(&cgroup);
+}
+END_TEST
+
+START_TEST(where_no_cgroup_can_be_seen_none_is_gone)
+{
+	struct ces_run_record record = {.run = RUN, .uid = 1000};
+
+	hybrid = true; /* (and there is no directory "unified") */
+	ck_assert(!ces_cgroup_clear(&record));
 }
 END_TEST
 
@@ -445,6 +475,8 @@ int main(void)
 	tcase_add_test(t, a_run_in_a_job_is_made_below_it_and_ends_with_nothing_else);
 	tcase_add_test(t, a_record_has_the_places_of_a_run);
 	tcase_add_test(t, a_dead_run_is_killed_first_and_then_removed_where_its_record_says);
+	tcase_add_loop_test(t, a_dead_run_with_a_process_that_stays_is_not_cleared, 0, 2);
+	tcase_add_test(t, where_no_cgroup_can_be_seen_none_is_gone);
 	tcase_add_test(t, other_runs_and_users_keep_their_cgroups);
 	tcase_add_test(t, a_cgroup_that_is_busy_for_a_moment_is_removed_after_it);
 	tcase_add_test(t, a_cgroup_with_a_process_stays_and_so_do_its_parents);

@@ -207,6 +207,82 @@ START_TEST(a_run_that_cannot_be_cleaned_is_kept_for_the_next_time)
 }
 END_TEST
 
+static uint64_t marks[] = {7};
+static char *places[] = {"job"};
+
+static void enter_with_gpu(void)
+{
+	struct ces_run_record record = record_of(RUN, 1000);
+
+	record.scratch = scratch;
+	record.gpus = (struct ces_u64s){marks, 1};
+	record.cgroups = (struct ces_strings){places, 1};
+	enter(&record, false);
+}
+
+/* How many GPUs and cgroups the run has, in the register and on the disk. */
+static void has(size_t n)
+{
+	const int dirs[] = {session.runs, session.store.runs};
+
+	for (size_t i = 0; i < CES_COUNT(dirs); i++) {
+		struct ces_run_record record;
+
+		ck_assert_int_eq(ces_object_read(dirs[i], i == 0 ? RUN "/record" : RUN,
+						 &ces_run_record_schema, &record, &err),
+				 0);
+		ck_assert(ces_runs_is_kept(&record));
+		ck_assert_uint_eq(record.gpus.n, n);
+		ck_assert_uint_eq(record.cgroups.n, n);
+		ces_wire_free(&ces_run_record_schema, &record);
+	}
+}
+
+static size_t times(const char *text)
+{
+	size_t n = 0;
+
+	for (const char *at = noted->text; (at = strstr(at, text)) != NULL; at++)
+		n++;
+	return n;
+}
+
+/* A process that the kernel cannot end yet has its GPU open. */
+START_TEST(a_run_whose_process_stays_keeps_its_gpu_until_that_is_gone_and_ends_once)
+{
+	fails = "cgroup";
+	enter_with_gpu();
+	for (int i = 0; i < 2; i++) {
+		ces_finish_dead(&session);
+		has(1);
+		ck_assert(!is_there("s/" RUN)); /* its data wait for nothing */
+	}
+	ck_assert_uint_eq(times("record for good"), 1);
+	ck_assert_uint_eq(times("is cleared"), 3);
+	fails = "";
+	ces_finish_dead(&session);
+	ck_assert(!is_there("runs/" RUN) && !is_there("kept/" RUN));
+	ck_assert_uint_eq(times("record for good"), 1);
+}
+END_TEST
+
+START_TEST(a_gpu_is_free_once_its_process_is_gone_also_if_the_scratch_is_not)
+{
+	fails = "cgroup";
+	nobody_known = true;
+	enter_with_gpu();
+	ces_finish_dead(&session);
+	has(1);
+	fails = "";
+	ces_finish_dead(&session);
+	has(0);
+	ck_assert(is_there("s/" RUN "/big"));
+	noted->text[0] = '\0';
+	ces_finish_dead(&session);
+	ck_assert_uint_eq(times("is cleared"), 0);
+}
+END_TEST
+
 /* Moved away, or closed by its owner: it is theirs. */
 START_TEST(a_scratch_that_its_owner_moved_away_is_theirs)
 {
@@ -389,6 +465,8 @@ int main(void)
 	tcase_add_test(t, nobodys_directories_are_cleaned_while_the_user_database_is_silent);
 	tcase_add_loop_test(t, a_run_that_cannot_be_cleaned_is_kept_for_the_next_time, 0,
 			    CES_COUNT(faults));
+	tcase_add_test(t, a_run_whose_process_stays_keeps_its_gpu_until_that_is_gone_and_ends_once);
+	tcase_add_test(t, a_gpu_is_free_once_its_process_is_gone_also_if_the_scratch_is_not);
 	tcase_add_test(t, a_scratch_that_its_owner_moved_away_is_theirs);
 	tcase_add_test(t, a_scratch_whose_parent_is_not_there_is_cleaned_later);
 	tcase_add_test(t, a_scratch_that_is_a_link_now_is_not_followed);

@@ -341,10 +341,10 @@ START_TEST(a_kept_run_has_what_cleaning_needs_and_no_more)
 	ck_assert_int_eq(mkdirat(directory, "kept", 0700), 0);
 	kept = openat(directory, "kept", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	fds = open_fds();
-	ces_runs_keep(directory, kept, RUN); /* there is none: nothing is made */
+	ces_runs_keep(directory, kept, RUN, false); /* there is none: nothing is made */
 	ck_assert_int_ne(faccessat(kept, RUN, F_OK, 0), 0);
 	enter_dead(RUN);
-	ces_runs_keep(directory, kept, RUN);
+	ces_runs_keep(directory, kept, RUN, false);
 	ck_assert_str_eq(each(CES_EACH_RUN), RUN " dead kept ");
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(ces_object_read(i == 0 ? kept : directory,
@@ -362,9 +362,39 @@ START_TEST(a_kept_run_has_what_cleaning_needs_and_no_more)
 		ck_assert(ces_runs_is_kept(&record));
 		ck_assert(record.image == NULL && record.name == NULL && record.categories == 0 &&
 			  record.started == 0 && record.project == NULL && record.retain_run == 0);
+		ck_assert_uint_eq(record.gpus.n + record.cgroups.n, 0);
 		ces_wire_free(&ces_run_record_schema, &record);
 	}
 	ck_assert_uint_eq(open_fds(), fds);
+}
+END_TEST
+
+START_TEST(a_kept_run_whose_cgroup_is_there_has_its_devices_until_it_is_kept_without)
+{
+	struct ces_run_record record = record_of(RUN);
+	uint64_t marks[] = {3, 4};
+	char *places[] = {"job"};
+	int dir, stop;
+
+	record.gpus = (struct ces_u64s){marks, 2};
+	record.cgroups = (struct ces_strings){places, 1};
+	ck_assert_int_eq(ces_runs_enter(directory, &record, &dir, &stop, &err), 0);
+	for (int i = 2; i >= 0; i--) { /* (twice with, then without) */
+		ces_runs_keep(directory, dir, RUN, i > 0);
+		ck_assert_int_eq(ces_object_read(directory, RUN "/record", &ces_run_record_schema,
+						 &record, &err),
+				 0);
+		ck_assert(ces_runs_is_kept(&record));
+		ck_assert_uint_eq(record.gpus.n, i > 0 ? 2 : 0);
+		ck_assert(i == 0 || (record.gpus.v[0] == 3 && record.gpus.v[1] == 4));
+		ck_assert_uint_eq(record.cgroups.n, i > 0 ? 1 : 0);
+		ck_assert(i == 0 || strcmp(record.cgroups.v[0], "job") == 0);
+		ck_assert_uint_eq(record.categories, i > 0 ? 7 : 0);
+		ck_assert_str_eq(record.scratch, "/home/ann/scratch");
+		ces_wire_free(&ces_run_record_schema, &record);
+	}
+	close(dir);
+	close(stop);
 }
 END_TEST
 
@@ -408,6 +438,8 @@ int main(void)
 	tcase_add_test(t, a_stop_reaches_the_helper_with_its_grace);
 	tcase_add_test(t, a_run_that_is_gone_needs_no_stop);
 	tcase_add_test(t, a_kept_run_has_what_cleaning_needs_and_no_more);
+	tcase_add_test(t,
+		       a_kept_run_whose_cgroup_is_there_has_its_devices_until_it_is_kept_without);
 	tcase_add_test(t, a_run_is_restored_once_and_takes_no_ones_place);
 	return run_suite("runs", t);
 }
