@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "client/local.h"
@@ -35,6 +36,21 @@ static void find_link(struct ces_doctor *doctor, const char *check, const char *
 			  "write");
 }
 
+/* Inside, mounts are nosuid. On the host, a member who executes a setuid file in shared data gets
+ * the id of the member whose run made it, who may be in other projects too. */
+static void check_nosuid(struct ces_doctor *doctor, const char *check, const char *path, int fd)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(fd, &fs) < 0 || (fs.f_flag & ST_NOSUID) != 0)
+		return;
+	ces_doctor_find(doctor, check, CES_GRADE_WARNING,
+			"%s can be written by runs and is not mounted nosuid: a setuid file that "
+			"a run makes there lets others act as the run's user",
+			path);
+	ces_doctor_remedy(doctor, "as root: mount its file system with nosuid (/etc/fstab)");
+}
+
 static void check_kind(struct ces_doctor *doctor, const char *check, const char *path, int fd)
 {
 	char plain[CES_WAY_MAX];
@@ -59,12 +75,15 @@ static void check_kind(struct ces_doctor *doctor, const char *check, const char 
 			"files of a container's other users keep their ids on the server");
 }
 
-static void check_directory(struct ces_doctor *doctor, const char *check, const char *path)
+static void check_directory(struct ces_doctor *doctor, const char *check, const char *path,
+			    bool writable)
 {
 	CES_CLEANUP_FD int fd = ces_way_open(path, O_RDONLY | O_DIRECTORY);
 
 	if (fd >= 0) {
 		check_kind(doctor, check, path, fd);
+		if (writable)
+			check_nosuid(doctor, check, path, fd);
 	} else if (errno == ELOOP) {
 		find_link(doctor, check, path);
 	} else {
@@ -99,7 +118,7 @@ void ces_doctor_you(struct ces_doctor *doctor, const struct ces_local *local)
 				you.projects[i].ended ? CES_GRADE_WARNING : CES_GRADE_OK,
 				"%s is in project %s%s", you.user, you.projects[i].name,
 				you.projects[i].ended ? ", which has ended" : "");
-	check_directory(doctor, "home", you.home);
+	check_directory(doctor, "home", you.home, false);
 	for (size_t i = 0; i < you.n; i++)
-		check_directory(doctor, "data", you.projects[i].data);
+		check_directory(doctor, "data", you.projects[i].data, you.projects[i].writable);
 }

@@ -163,6 +163,7 @@ static void add_project(const struct me *me, const struct ces_rights *rights,
 		return;
 	*to = (struct ces_local_project){.ended =
 					     rights->expires != 0 && time(NULL) >= rights->expires};
+	to->writable = settings->data_access == CES_ACCESS_READ_WRITE;
 	snprintf(to->name, sizeof(to->name), "%s", rights->project);
 	if (ces_template_expand(data, rights->project, me->caller.user, me->caller.home,
 				to->data) == 0)

@@ -24,7 +24,7 @@ int ces_local_decide(const struct ces_local *local, const struct ces_request *re
 #define CES_LOCAL_PROJECTS 32
 struct ces_local_project {
 	char name[CES_NAME_MAX + 1], data[CES_PATH_TEXT];
-	bool ended;
+	bool ended, writable; /* (the data) */
 };
 struct ces_local_you {
 	char user[CES_LOCAL_USER], home[CES_PATH_TEXT];

@@ -143,10 +143,33 @@ int ces_tree_discard(int dirfd)
 	return walk_below(dirfd, true, remove_one, NULL);
 }
 
+/* Only a regular file or a directory gets another mode, and by its own descriptor: a link could
+ * lead to a file that its owner keeps to themselves. No file keeps a setuid or setgid bit. */
+static int set_mode(int parent, const char *name, mode_t file, mode_t directory)
+{
+	CES_CLEANUP_FD int fd =
+	    openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
+		return -1;
+	return fchmod(fd, (st.st_mode & 0777) | (S_ISDIR(st.st_mode) ? directory : file));
+}
+
 struct owner {
 	uid_t uid;
 	gid_t gid;
 };
+
+/* Inside, a container's root is the user, and its mounts are nosuid. On the host, a setuid file of
+ * the user's would make anybody who may execute it the user. The kernel takes such a bit from a
+ * file that gets another owner (chown(2)). */
+static int lose_bits(int parent, const char *name, const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && (st->st_mode & (S_ISUID | S_ISGID)) != 0
+		   ? set_mode(parent, name, 0, 0)
+		   : 0;
+}
 
 /* In the run's namespace the project's groups come after the ids of images
  * (helper/session/idmap.h). A shared directory gives such a group to what is made in it, and the
@@ -159,7 +182,7 @@ static int chown_one(int parent, const char *name, const struct stat *st, void *
 
 	if ((st->st_uid == owner->uid && st->st_gid == gid) ||
 	    fchownat(parent, name, owner->uid, gid, AT_SYMLINK_NOFOLLOW) == 0)
-		return 0;
+		return lose_bits(parent, name, st);
 	return st->st_gid == 65534 && st->st_uid == owner->uid ? 0 : -1;
 }
 
@@ -168,20 +191,12 @@ int ces_tree_chown(int dirfd, uid_t uid, gid_t gid)
 	return walk_below(dirfd, false, chown_one, &(struct owner){uid, gid});
 }
 
-/* Only a regular file or a directory gets another mode, and by its own descriptor: a link could
- * lead to a file that its owner keeps to themselves. */
 static int share_one(int parent, const char *name, const struct stat *st, void *context)
 {
-	CES_CLEANUP_FD int fd = -1;
-	struct stat its;
-
 	(void)context;
 	if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
 		return 0;
-	fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &its) < 0 || !(S_ISREG(its.st_mode) || S_ISDIR(its.st_mode)))
-		return -1;
-	return fchmod(fd, (its.st_mode & 0777) | (S_ISDIR(its.st_mode) ? 0555 : 0444));
+	return set_mode(parent, name, 0444, 0555);
 }
 
 int ces_tree_share(int dirfd)

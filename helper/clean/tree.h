@@ -20,7 +20,7 @@ int ces_tree_empty(int dirfd);
 int ces_tree_discard(int dirfd);
 
 /* Gives everything below dirfd (dirfd itself included) to uid:gid, unless they have it already, by
- * the same walk. */
+ * the same walk. Takes the setuid and setgid bits from files; a directory keeps its setgid bit. */
 int ces_tree_chown(int dirfd, uid_t uid, gid_t gid);
 
 /* Lets everybody read what is below dirfd, and dirfd, by the same walk. */

@@ -33,7 +33,7 @@ unfit() # PATTERN REMEDY
 
 warned() # PATTERN REMEDY
 {
-	run --separate-stderr ces alice doctor
+	run --separate-stderr ces "${who:-alice}" doctor
 	echo "$output"
 	[ "$status" -eq 0 ]
 	grep -A1 -E "^warning +$1" <<< "$output" | grep -qE "^ +-> .*$2"
@@ -313,6 +313,18 @@ warned() # PATTERN REMEDY
 	run ces frank doctor
 	[ "$status" -eq 1 ]
 	grep -A1 -E '^problem +data +/safe_data/nsh-2024-0004: No such file' <<< "$output" | grep -q 'change the policy'
+}
+
+@test "data that runs can write and that are not mounted nosuid get a warning" {
+	who=bob warned 'data +/safe_data/nsh-2024-0002 can be written by runs and is not mounted nosuid' 'mount its file system with nosuid'
+	no grep -q 'nsh-2024-0001.*nosuid' <<< "$output"
+	mount -o remount,bind,nosuid /safe_data
+	run --separate-stderr ces bob doctor
+	mount -o remount,bind,suid /safe_data
+	echo "$output"
+	[ "$status" -eq 0 ]
+	grep -qE '^ok +data +/safe_data/nsh-2024-0002$' <<< "$output"
+	no grep -q nosuid <<< "$output"
 }
 
 @test "links on the way to home and data are reported: root's links, and links that are not followed" {

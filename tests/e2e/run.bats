@@ -88,6 +88,16 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[ "$(find "$(outputs alice)" -printf '%u\n' | sort -u)" = alice ]
 }
 
+@test "what a container makes setuid or setgid in /safe_outputs is so no more when it belongs to the caller" {
+	run inside -- sh -c 'cd /safe_outputs; mkdir -m 2775 d; cp /bin/busybox d/own; cp /bin/busybox d/other; chown worker d/other
+		cp /bin/busybox dead; chmod 6755 d/own d/other; chmod 2711 dead; ls -l d/own'
+	[ "$status" -eq 0 ]
+	[[ $output == *rwsr-sr-x* ]]
+	[ -x "$(outputs alice)/d/own" ]
+	[ -z "$(find "$(outputs alice)" -type f -perm /6000)" ]
+	[ "$(stat -c %a "$(outputs alice)/d")" = 2775 ]
+}
+
 @test "when a program gives /safe_outputs itself away, or closes it, its user still reaches everything there" {
 	for way in 'chmod 700 .; chown 5:5 .' 'chmod 0 .; chown worker .' 'chmod 0 .' 'mkdir d; chmod 0 d; chown 5:5 d; chmod 555 .; chown 5 .'; do
 		run inside -- sh -c "cd /safe_outputs; echo x > f; $way"

@@ -342,6 +342,36 @@ START_TEST(what_cannot_be_handed_over_is_reported_and_the_rest_is)
 }
 END_TEST
 
+/* On the host such a file would make anybody who executes it the user. A file that gets another
+ * owner loses the bits by that. */
+START_TEST(a_file_that_has_its_owner_loses_its_setuid_and_setgid_bits)
+{
+	static const struct {
+		const char *name;
+		mode_t before, after;
+	} files[] = {{"tree/a_7_8", 06755, 0755},  {"tree/b_7_8", 04711, 0711},
+		     {"tree/c_7_8", 02700, 0700},  {"tree/d_7_8", 0644, 0644},
+		     {"tree/e_7_8", 04000, 0},     {"tree/f_7_" GROUP, 02771, 0771},
+		     {"outside/file", 0600, 0600}, {"tree/g_7_8", 01666, 01666}};
+
+	for (size_t i = 0; i < CES_COUNT(files); i++) {
+		if (strncmp(files[i].name, "tree", 4) == 0)
+			ck_assert_int_eq(mknod(files[i].name, S_IFREG | 0600, 0), 0);
+		ck_assert_int_eq(chmod(files[i].name, files[i].before), 0);
+	}
+	ck_assert_int_eq(mkdir("tree/d", 0700), 0);
+	ck_assert_int_eq(chmod("tree/d", 02770), 0);
+	ck_assert_int_eq(symlink("../../outside/file", "tree/d/l_7_8"), 0);
+	ck_assert_int_eq(mknod("tree/d/p_7_8", S_IFIFO | 0600, 0), 0);
+	ck_assert_int_eq(chmod("tree/d/p_7_8", 06777), 0);
+	owners_by_name = true;
+	ck_assert_int_eq(ces_tree_chown(tree, 7, 8), 0);
+	for (size_t i = 0; i < CES_COUNT(files); i++)
+		ck_assert_int_eq(mode_of(files[i].name), S_IFREG | files[i].after);
+	ck_assert_int_eq(mode_of("tree/d"), S_IFDIR | 02770);
+}
+END_TEST
+
 /* ---- sharing ---- */
 
 static const struct {
@@ -404,6 +434,7 @@ int main(void)
 	tcase_add_test(t, everything_goes_to_its_owner_and_a_projects_group_stays);
 	tcase_add_loop_test(t, what_cannot_be_handed_over_is_reported_and_the_rest_is, 0,
 			    CES_COUNT(refusals));
+	tcase_add_test(t, a_file_that_has_its_owner_loses_its_setuid_and_setgid_bits);
 	tcase_add_loop_test(t, everybody_may_read_and_a_file_gets_no_other_right, 0,
 			    CES_COUNT(modes));
 	tcase_add_test(t, what_is_no_directory_has_nothing_below_it);
