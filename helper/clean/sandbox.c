@@ -2,10 +2,12 @@
  * namespace. Every failure ends it.
  *
  * What is left to one that a tree has taken over: it can remove and rename what is in its two
- * directories, and give it another owner of the namespace or another mode. It can read and write no
- * file, make none, and name nothing elsewhere. Both directories are mounts of their own, so that
+ * directories, give it another owner of the namespace or another mode, and let a read-only
+ * subvolume be written. It can read and write no file, make none, and name nothing elsewhere. Both
+ * directories are mounts of their own, so that
  * `..` leads nowhere. */
 #include <fcntl.h>
+#include <linux/btrfs.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -30,11 +32,11 @@
 #endif
 
 /* The calls of the walk, and of memory for it. */
-static const int calls[] = {SCMP_SYS(close),      SCMP_SYS(fstat),  SCMP_SYS(newfstatat),
-			    SCMP_SYS(getdents64), SCMP_SYS(lseek),  SCMP_SYS(unlinkat),
-			    SCMP_SYS(renameat),   SCMP_SYS(getpid), SCMP_SYS(brk),
-			    SCMP_SYS(munmap),     SCMP_SYS(mremap), SCMP_SYS(madvise),
-			    SCMP_SYS(exit_group)};
+static const int calls[] = {SCMP_SYS(close),      SCMP_SYS(fstat),     SCMP_SYS(newfstatat),
+			    SCMP_SYS(getdents64), SCMP_SYS(lseek),     SCMP_SYS(unlinkat),
+			    SCMP_SYS(statx),      SCMP_SYS(renameat),  SCMP_SYS(getpid),
+			    SCMP_SYS(brk),        SCMP_SYS(munmap),    SCMP_SYS(mremap),
+			    SCMP_SYS(madvise),    SCMP_SYS(exit_group)};
 
 /* Calls with one argument that has these bits as they are here. */
 static const struct {
@@ -49,6 +51,8 @@ static const struct {
     {SCMP_SYS(openat), 2, O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY), O_RDONLY},
     /* no mode under which a program gets another id */
     {SCMP_SYS(fchmod), 1, ~(scmp_datum_t)0777, 0},
+    /* a subvolume that was set read-only can be removed after this */
+    {SCMP_SYS(ioctl), 1, UINT32_MAX, BTRFS_IOC_SUBVOL_SETFLAGS},
     {SCMP_SYS(fcntl), 1, ~(scmp_datum_t)F_GETFL, 0}, /* flags, for fdopendir(3) */
     {SCMP_SYS(fchownat), 4, UINT32_MAX, AT_SYMLINK_NOFOLLOW},
 };

@@ -5,10 +5,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/btrfs.h>
+#include <linux/btrfs_tree.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,19 +24,30 @@ struct walk {
 	DIR *dir[CES_TREE_LEVELS];
 	char *name[CES_TREE_LEVELS]; /* of dir[i] in dir[i - 1] */
 	size_t depth;
-	unsigned moved; /* directories moved up to the top, see raise_deep */
-	bool again;     /* a directory was not seen yet */
-	bool discard;   /* each directory gets another mode first */
+	unsigned moved;              /* directories moved up, see raise_deep */
+	bool again[CES_TREE_LEVELS]; /* a directory in dir[i] was not seen yet */
+	bool remove;                 /* it removes what it finds */
+	bool discard;                /* each directory gets another mode first */
 };
 
 typedef int (*visit)(int dirfd, const char *name, const struct stat *st, void *context);
 
-/* Opens a directory for the walk. CAP_DAC_OVERRIDE opens a directory without rights for its
- * owner. */
+/* Opens a directory for the walk. CAP_DAC_OVERRIDE opens a directory without rights for its owner.
+ * In a subvolume that was set read-only nobody can remove, but its owner may set it back. */
+static int open_directory(const struct walk *walk, int dirfd, const char *name)
+{
+	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (walk->remove && fd >= 0 && fstat(fd, &st) == 0 &&
+	    st.st_ino == BTRFS_FIRST_FREE_OBJECTID) /* (a subvolume has this inode) */
+		(void)ioctl(fd, BTRFS_IOC_SUBVOL_SETFLAGS, &(uint64_t){0});
+	return fd;
+}
+
 static int descend(struct walk *walk, int dirfd, const char *name)
 {
-	CES_CLEANUP_FD int fd =
-	    openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	CES_CLEANUP_FD int fd = open_directory(walk, dirfd, name);
 
 	if (fd < 0 || walk->depth == CES_TREE_LEVELS ||
 	    (walk->discard && walk->depth > 0 && fchmod(fd, CES_TREE_DISCARDED) < 0))
@@ -41,6 +55,7 @@ static int descend(struct walk *walk, int dirfd, const char *name)
 	walk->name[walk->depth] = strdup(name);
 	if (walk->name[walk->depth] == NULL)
 		return -1;
+	walk->again[walk->depth] = false;
 	walk->dir[walk->depth] = fdopendir(fd);
 	if (walk->dir[walk->depth] == NULL) {
 		free(walk->name[walk->depth]);
@@ -65,28 +80,46 @@ static int remove_one(int parent, const char *name, const struct stat *st, void 
 }
 
 /* Moves a directory that is deeper than the walk goes up to the top, to be walked from there. A
- * container may have buried data so deep, and data that should be gone must not stay because of
- * it. */
+ * container may have buried data so deep, and data that should be gone must not stay because of it.
+ * Out of a subvolume nothing moves: then the highest directory of that takes it. */
 static int raise_deep(struct walk *walk, int parent, const char *name)
 {
 	char top[40];
+	int result = -1;
+	size_t to = 0;
 
 	(void)snprintf(top, sizeof(top), ".ces-deep-%d-%u", (int)getpid(), walk->moved++);
-	walk->again = renameat(parent, name, dirfd(walk->dir[0]), top) == 0;
-	return walk->again ? 0 : -1;
+	for (; to + 1 < walk->depth; to++)
+		if ((result = renameat(parent, name, dirfd(walk->dir[to]), top)) == 0 ||
+		    errno != EXDEV)
+			break;
+	walk->again[to] |= result == 0;
+	return result;
 }
 
-/* Walks into a directory. Shows anything else, and a directory of another file system, to each. */
-static int visit_entry(struct walk *walk, dev_t device, const char *name, visit each, void *context)
+/* A subvolume of Btrfs has a device number of its own, and is no mount: any program can make one.
+ * (The attribute is Linux 5.8's, statx(2).) */
+static bool is_mount(int parent, const char *name)
+{
+	struct statx st;
+
+	return statx(parent, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, &st) < 0 ||
+	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+/* Walks into a directory that is no mount. Shows anything else to each. */
+static int visit_entry(struct walk *walk, const char *name, visit each, void *context)
 {
 	int parent = dirfd(walk->dir[walk->depth - 1]);
 	struct stat st;
 
 	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -1;
-	if (!S_ISDIR(st.st_mode) || st.st_dev != device)
+	if (!S_ISDIR(st.st_mode))
 		return each(parent, name, &st, context);
-	if (walk->depth == CES_TREE_LEVELS && each == remove_one)
+	if (is_mount(parent, name))
+		return -1;
+	if (walk->depth == CES_TREE_LEVELS && walk->remove)
 		return raise_deep(walk, parent, name);
 	return descend(walk, parent, name);
 }
@@ -115,20 +148,23 @@ static int walk_below(int base, bool discard, visit each, void *context)
 	struct stat top;
 	int failed;
 
-	if (walk == NULL || fstat(base, &top) < 0 || descend(walk, base, ".") < 0)
+	if (walk == NULL)
 		return -1;
+	walk->remove = each == remove_one;
 	walk->discard = discard;
-	failed = each == remove_one ? 0 : each(base, ".", &top, context);
+	if (fstat(base, &top) < 0 || descend(walk, base, ".") < 0)
+		return -1;
+	failed = walk->remove ? 0 : each(base, ".", &top, context);
 	while (walk->depth > 0) {
 		const struct dirent *entry = readdir(walk->dir[walk->depth - 1]);
 
-		if (entry == NULL && walk->depth == 1 && walk->again) {
-			walk->again = false;
-			rewinddir(walk->dir[0]);
+		if (entry == NULL && walk->again[walk->depth - 1]) {
+			walk->again[walk->depth - 1] = false;
+			rewinddir(walk->dir[walk->depth - 1]);
 		} else if (entry == NULL)
 			failed |= visit_done(walk, each, context);
 		else if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			failed |= visit_entry(walk, top.st_dev, entry->d_name, each, context);
+			failed |= visit_entry(walk, entry->d_name, each, context);
 	}
 	return failed;
 }

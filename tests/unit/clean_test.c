@@ -4,6 +4,7 @@
 /* links: helper/clean/sandbox.c helper/clean/tree.c */
 #include <check.h>
 #include <errno.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -359,6 +360,7 @@ static const struct {
     {SYS_fchmodat, {CES_CLEAN_OUTPUTS}},
     {SYS_fsetxattr, {CES_CLEAN_OUTPUTS}},
     {SYS_ioctl, {CES_CLEAN_OUTPUTS}},
+    {SYS_ioctl, {CES_CLEAN_OUTPUTS, FS_IOC_SETFLAGS}},
     {SYS_ftruncate, {CES_CLEAN_OUTPUTS}},
     {SYS_pread64, {CES_CLEAN_OUTPUTS}},
     {SYS_sendfile, {CES_CLEAN_CHANNEL, CES_CLEAN_OUTPUTS}},

@@ -31,11 +31,24 @@ int fstatat(int dir, const char *name, struct stat *st, int flags)
 		st->st_uid = uid;
 		st->st_gid = gid;
 	}
+	if (strcmp(name, "subvolume") == 0)
+		st->st_dev++;
 	if (swap != NULL && strcmp(name, "victim") == 0) {
 		swap(dir);
 		swap = NULL;
 	}
 	return result;
+}
+
+/* Out of a subvolume nothing moves. */
+static bool in_subvolume;
+
+int renameat(int dir, const char *name, int to, const char *other)
+{
+	bool out = in_subvolume && faccessat(to, "subvolume", F_OK, 0) == 0;
+
+	errno = EXDEV;
+	return out ? -1 : (int)syscall(SYS_renameat2, dir, name, to, other, 0);
 }
 
 int fchownat(int dir, const char *name, uid_t uid, gid_t gid, int flags)
@@ -171,15 +184,51 @@ START_TEST(what_is_mounted_below_is_not_touched)
 	write_text("tree/mount/file", "x");
 	write_text("tree/file", "x");
 	ck_assert_int_eq(chmod("tree/mount/file", 0600), 0);
+	/* (what it leaves out, it reports) */
 	ck_assert_int_eq(_i == 0   ? ces_tree_empty(tree)
 			 : _i == 1 ? ces_tree_chown(tree, 7, 8)
 				   : ces_tree_share(tree),
-			 _i < 1 ? -1 : 0);
+			 -1);
 	ck_assert_int_eq(access("tree/file", F_OK), _i < 1 ? -1 : 0);
 	ck_assert_int_eq(mode_of("tree/mount/file"), S_IFREG | 0600);
 	ck_assert_int_eq(umount("tree/mount"), 0);
 	if (_i == 1)
-		ck_assert_uint_eq(strlen(chowned), strlen(".=7:8\nfile=7:8\nmount=7:8\n"));
+		ck_assert_uint_eq(strlen(chowned), strlen(".=7:8\nfile=7:8\n"));
+}
+END_TEST
+
+/* A mount of the same file system has the same device number. */
+START_TEST(what_is_bound_below_is_not_touched_either)
+{
+	ck_assert_int_eq(mkdir("tree/mount", 0700), 0);
+	ck_assert_int_eq(mount("outside", "tree/mount", NULL, MS_BIND, NULL), 0);
+	ck_assert_int_eq(_i == 0   ? ces_tree_empty(tree)
+			 : _i == 1 ? ces_tree_chown(tree, 7, 8)
+				   : ces_tree_share(tree),
+			 -1);
+	ck_assert_int_eq(access("tree/mount/file", F_OK), 0);
+	ck_assert_int_eq(mode_of("tree/mount/file"), S_IFREG | 0600);
+	ck_assert_int_eq(umount("tree/mount"), 0);
+}
+END_TEST
+
+/* Any program can make a subvolume. It has a device number of its own, and is no mount. */
+START_TEST(a_directory_with_another_device_number_that_is_no_mount_is_walked)
+{
+	ck_assert_int_eq(mkdir("tree/subvolume", 0700), 0);
+	ck_assert_int_eq(mkdir("tree/subvolume/d", 0700), 0);
+	write_text("tree/subvolume/d/file", "x");
+	ck_assert_int_eq(chmod("tree/subvolume/d/file", 0600), 0);
+	ck_assert_int_eq(_i == 0   ? ces_tree_empty(tree)
+			 : _i == 1 ? ces_tree_chown(tree, 7, 8)
+				   : ces_tree_share(tree),
+			 0);
+	if (_i == 0)
+		ck_assert_uint_eq(entries("tree"), 0);
+	else if (_i == 1)
+		ck_assert_ptr_nonnull(strstr(chowned, "file=7:8\n"));
+	else
+		ck_assert_int_eq(mode_of("tree/subvolume/d/file"), S_IFREG | 0644);
 }
 END_TEST
 
@@ -212,6 +261,22 @@ START_TEST(a_tree_of_any_depth_is_emptied_with_a_bounded_number_of_fds)
 	ck_assert_int_eq(ces_tree_empty(tree), 0);
 	ck_assert_uint_eq(entries("tree"), 0);
 	ck_assert_uint_eq(open_fds(), fds);
+}
+END_TEST
+
+START_TEST(what_is_deep_in_a_subvolume_is_emptied_too)
+{
+	int top = tree;
+
+	ck_assert_int_eq(mkdir("tree/subvolume", 0700), 0);
+	tree = open("tree/subvolume", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	make_deep(1700);
+	close(tree);
+	tree = top;
+	in_subvolume = true;
+	ck_assert_int_eq(ces_tree_empty(tree), 0);
+	ck_assert_uint_eq(entries("tree"), 0);
+	in_subvolume = false;
 }
 END_TEST
 
@@ -425,6 +490,10 @@ int main(void)
 	    t, a_directory_that_is_discarded_is_open_to_its_group_before_anything_in_it_goes, 0, 2);
 	tcase_add_loop_test(t, what_stays_is_reported_and_the_rest_is_gone, 0, 2);
 	tcase_add_loop_test(t, what_is_mounted_below_is_not_touched, 0, 3);
+	tcase_add_loop_test(t, what_is_bound_below_is_not_touched_either, 0, 3);
+	tcase_add_loop_test(t, a_directory_with_another_device_number_that_is_no_mount_is_walked, 0,
+			    3);
+	tcase_add_test(t, what_is_deep_in_a_subvolume_is_emptied_too);
 	tcase_add_loop_test(t, a_tree_of_any_depth_is_emptied_with_a_bounded_number_of_fds, 0, 5);
 	tcase_add_test(t, what_is_too_deep_to_be_handed_over_is_reported);
 	tcase_add_loop_test(t, a_directory_that_becomes_something_else_is_not_walked_into, 0,
