@@ -73,6 +73,10 @@ static void load_filter(void)
 	       seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
 				SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
 				SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS)) == 0;
+	/* the same modes, and through no link */
+	good = good && seccomp_rule_add(filter, SCMP_ACT_ALLOW, CES_TREE_FCHMODAT2, 2,
+					SCMP_A2(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)0777, 0),
+					SCMP_A3(SCMP_CMP_EQ, AT_SYMLINK_NOFOLLOW)) == 0;
 	good = good && seccomp_load(filter) == 0;
 	seccomp_release(filter);
 	ces_confine_unless(good);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -32,16 +33,33 @@ struct walk {
 
 typedef int (*visit)(int dirfd, const char *name, const struct stat *st, void *context);
 
-/* Opens a directory for the walk. CAP_DAC_OVERRIDE opens a directory without rights for its owner.
- * In a subvolume that was set read-only nobody can remove, but its owner may set it back. */
-static int open_directory(const struct walk *walk, int dirfd, const char *name)
+/* Has a directory that is open for reading let its owner remove what is in it: CAP_DAC_OVERRIDE is
+ * enough for that, but not on NFS, where the server goes by the mode. In a subvolume that was set
+ * read-only nobody can remove, but its owner may set it back. A failure shows later. */
+static void let_remove(int fd)
 {
-	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
-	if (walk->remove && fd >= 0 && fstat(fd, &st) == 0 &&
-	    st.st_ino == BTRFS_FIRST_FREE_OBJECTID) /* (a subvolume has this inode) */
+	if (fstat(fd, &st) < 0)
+		return;
+	if (st.st_ino == BTRFS_FIRST_FREE_OBJECTID) /* (a subvolume has this inode) */
 		(void)ioctl(fd, BTRFS_IOC_SUBVOL_SETFLAGS, &(uint64_t){0});
+	if ((st.st_mode & 0700) != 0700)
+		(void)fchmod(fd, 0700);
+}
+
+/* Opens a directory for the walk. CAP_DAC_OVERRIDE opens one without rights for its owner; on NFS,
+ * the mode must change first. (Before Linux 6.6 there is no such call that follows no link.) */
+static int open_directory(const struct walk *walk, int dirfd, const char *name)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(dirfd, name, flags);
+
+	if (fd < 0 && errno == EACCES && walk->remove &&
+	    syscall(CES_TREE_FCHMODAT2, dirfd, name, 0700, AT_SYMLINK_NOFOLLOW) == 0)
+		fd = openat(dirfd, name, flags);
+	if (fd >= 0 && walk->remove)
+		let_remove(fd);
 	return fd;
 }
 

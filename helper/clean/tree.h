@@ -9,10 +9,12 @@
  * less). */
 #define CES_TREE_LEVELS    512
 #define CES_TREE_DISCARDED 0710
+#define CES_TREE_FCHMODAT2 452 /* fchmodat2(2), which some headers lack */
 
 /* Removes the content of the directory dirfd (not the directory itself): fd-relative, no symlink
- * followed, no mount crossed, iterative, so that depth costs no stack. Goes on past an entry that
- * it cannot remove. Returns 0, or -1 with errno if an entry stayed. */
+ * followed, no mount crossed, iterative, so that depth costs no stack. Gives its owner all rights
+ * to a directory that lacks some. Goes on past an entry that it cannot remove. Returns 0, or -1
+ * with errno if an entry stayed. */
 int ces_tree_empty(int dirfd);
 
 /* The same, but gives each directory below dirfd the mode CES_TREE_DISCARDED before anything in it

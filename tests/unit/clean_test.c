@@ -358,6 +358,8 @@ static const struct {
     {SYS_symlinkat, {0}},
     {SYS_fchown, {CES_CLEAN_OUTPUTS}},
     {SYS_fchmodat, {CES_CLEAN_OUTPUTS}},
+    {CES_TREE_FCHMODAT2, {CES_CLEAN_OUTPUTS, 0, 0700, 0}},
+    {CES_TREE_FCHMODAT2, {CES_CLEAN_OUTPUTS, 0, 04700, AT_SYMLINK_NOFOLLOW}},
     {SYS_fsetxattr, {CES_CLEAN_OUTPUTS}},
     {SYS_ioctl, {CES_CLEAN_OUTPUTS}},
     {SYS_ioctl, {CES_CLEAN_OUTPUTS, FS_IOC_SETFLAGS}},
@@ -455,6 +457,8 @@ static int remains(void)
 	int fd = openat(CES_CLEAN_OUTPUTS, "result", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
 	return fd >= 0 && fchmod(fd, 0777) == 0 &&
+		       syscall(CES_TREE_FCHMODAT2, CES_CLEAN_OUTPUTS, "result", 0700,
+			       AT_SYMLINK_NOFOLLOW) == 0 &&
 		       fchownat(CES_CLEAN_OUTPUTS, "result", 0, 0, AT_SYMLINK_NOFOLLOW) == 0 &&
 		       renameat(CES_CLEAN_OUTPUTS, "result", CES_CLEAN_OUTPUTS, "other") == 0 &&
 		       unlinkat(CES_CLEAN_OUTPUTS, "other", 0) == 0

@@ -5,6 +5,7 @@
 #include "helper/clean/tree.h"
 
 #include <check.h>
+#include <linux/capability.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -157,7 +158,7 @@ START_TEST(a_directory_that_is_discarded_is_open_to_its_group_before_anything_in
 	make_all_kinds();
 	stays = "fifo";
 	ck_assert_int_eq(_i == 0 ? ces_tree_discard(tree) : ces_tree_empty(tree), -1);
-	ck_assert_int_eq(mode_of("tree/a"), S_IFDIR | (_i == 0 ? CES_TREE_DISCARDED : 0));
+	ck_assert_int_eq(mode_of("tree/a"), S_IFDIR | (_i == 0 ? CES_TREE_DISCARDED : 0700));
 	ck_assert_int_eq(mode_of("tree"), S_IFDIR | 0700);
 	stays = NULL;
 	ck_assert_int_eq(ces_tree_discard(tree), 0);
@@ -194,6 +195,28 @@ START_TEST(what_is_mounted_below_is_not_touched)
 	ck_assert_int_eq(umount("tree/mount"), 0);
 	if (_i == 1)
 		ck_assert_uint_eq(strlen(chowned), strlen(".=7:8\nfile=7:8\n"));
+}
+END_TEST
+
+/* On NFS the server goes by the mode, whatever this process may do here. */
+START_TEST(closed_directories_of_ones_own_are_emptied_without_a_right_over_modes)
+{
+	struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct none[2] = {{0}};
+
+	make_all_kinds();
+	ck_assert_int_eq(mkdir("tree/c", 0700), 0);
+	write_text("tree/c/file", "x");
+	ck_assert_int_eq(chmod("tree/c", 0555), 0);
+	ck_assert_int_eq(mkdir("tree/d", 0700), 0);
+	write_text("tree/d/file", "x");
+	ck_assert_int_eq(chmod("tree/d", 0300), 0);
+	ck_assert_int_eq(chmod("tree", 0500), 0);
+	ck_assert_int_eq((int)syscall(SYS_capset, &head, none), 0);
+	ck_assert_int_eq(unlink("tree/c/file"), -1);
+	ck_assert_int_eq(errno, EACCES);
+	ck_assert_int_eq(ces_tree_empty(tree), 0);
+	ck_assert_uint_eq(entries("tree"), 0);
 }
 END_TEST
 
@@ -490,6 +513,7 @@ int main(void)
 	    t, a_directory_that_is_discarded_is_open_to_its_group_before_anything_in_it_goes, 0, 2);
 	tcase_add_loop_test(t, what_stays_is_reported_and_the_rest_is_gone, 0, 2);
 	tcase_add_loop_test(t, what_is_mounted_below_is_not_touched, 0, 3);
+	tcase_add_test(t, closed_directories_of_ones_own_are_emptied_without_a_right_over_modes);
 	tcase_add_loop_test(t, what_is_bound_below_is_not_touched_either, 0, 3);
 	tcase_add_loop_test(t, a_directory_with_another_device_number_that_is_no_mount_is_walked, 0,
 			    3);

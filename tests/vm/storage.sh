@@ -61,6 +61,14 @@ other_users_of_an_image()
 	rm -rf /export/home/ada/outputs_*
 }
 
+# The server decides who may remove from a directory, and goes by its mode.
+scratch_with_closed_directories()
+{
+	run_tools $tools sh -c 'cd /scratch; mkdir a; touch a/f; chmod 555 a .'
+	run_tools $tools true
+	eventually no as_ada sh -c 'ls -d ~/scratch_*'
+}
+
 killed_and_cleared()
 {
 	local number
@@ -161,6 +169,7 @@ check "after the move to NFS with root_squash root cannot list a home" serve
 check "with home and data on NFS and AppArmor on, doctor says so" doctor_knows
 check "with homes on NFS data are read, outputs are the caller's, and scratch is removed" data_outputs_and_scratch
 check "files of another user of an image keep their number on the server" other_users_of_an_image
+check "a scratch goes with the directories that a program has closed in it" scratch_with_closed_directories
 check "what a killed run left is cleared by the next start" killed_and_cleared
 check "a bind of a home on NFS works, and so does a pull" binds_and_pulls
 check "a directory on NFS takes the place of a registry, and a start asks nothing of the server" images_from_the_server
