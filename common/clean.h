@@ -28,6 +28,7 @@
 struct ces_clean_job {
 	uint32_t user, group; /* the owner, in the user namespace of ces-clean. (ces-clean itself
 				 starts with this group, and with another user.) */
+	uint32_t shared;      /* files keep this group, if the outputs directory has it; 0: none */
 };
 
 enum ces_clean_task {

@@ -23,7 +23,7 @@ static int work(const struct ces_clean_job *job, unsigned char task)
 {
 	switch (task) {
 	case CES_CLEAN_GIVE:
-		return ces_tree_chown(CES_CLEAN_OUTPUTS, job->user, job->group);
+		return ces_tree_chown(CES_CLEAN_OUTPUTS, job->user, job->group, job->shared);
 	case CES_CLEAN_SHARE:
 		return ces_tree_share(CES_CLEAN_OUTPUTS);
 	case CES_CLEAN_EMPTY:

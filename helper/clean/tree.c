@@ -212,7 +212,7 @@ static int set_mode(int parent, const char *name, mode_t file, mode_t directory)
 
 struct owner {
 	uid_t uid;
-	gid_t gid;
+	gid_t gid, shared;
 };
 
 /* Inside, a container's root is the user, and its mounts are nosuid. On the host, a setuid file of
@@ -228,11 +228,15 @@ static int lose_bits(int parent, const char *name, const struct stat *st)
 /* In the run's namespace the project's groups come after the ids of images
  * (helper/session/idmap.h). A shared directory gives such a group to what is made in it, and the
  * group stays: its members may read the file. A group that is in no map stays too: it is shown as
- * 65534, and nobody here can change it. */
+ * 65534, and nobody here can change it. A group of the project's that has another place in the map
+ * (ces_idmap_make_own) stays where the directory of the outputs has it: such files may be older
+ * than the run. */
 static int chown_one(int parent, const char *name, const struct stat *st, void *context)
 {
 	const struct owner *owner = context;
-	gid_t gid = st->st_gid >= CES_IDMAP_PROJECT_GID ? st->st_gid : owner->gid;
+	bool stays = st->st_gid >= CES_IDMAP_PROJECT_GID ||
+		     (owner->shared != 0 && st->st_gid == owner->shared);
+	gid_t gid = stays ? st->st_gid : owner->gid;
 
 	if ((st->st_uid == owner->uid && st->st_gid == gid) ||
 	    fchownat(parent, name, owner->uid, gid, AT_SYMLINK_NOFOLLOW) == 0)
@@ -240,9 +244,15 @@ static int chown_one(int parent, const char *name, const struct stat *st, void *
 	return st->st_gid == 65534 && st->st_uid == owner->uid ? 0 : -1;
 }
 
-int ces_tree_chown(int dirfd, uid_t uid, gid_t gid)
+int ces_tree_chown(int dirfd, uid_t uid, gid_t gid, gid_t shared)
 {
-	return walk_below(dirfd, false, chown_one, &(struct owner){uid, gid});
+	struct stat top;
+
+	if (fstat(dirfd, &top) < 0)
+		return -1;
+	if (top.st_gid != shared)
+		shared = 0;
+	return walk_below(dirfd, false, chown_one, &(struct owner){uid, gid, shared});
 }
 
 static int share_one(int parent, const char *name, const struct stat *st, void *context)

@@ -22,8 +22,9 @@ int ces_tree_empty(int dirfd);
 int ces_tree_discard(int dirfd);
 
 /* Gives everything below dirfd (dirfd itself included) to uid:gid, unless they have it already, by
- * the same walk. Takes the setuid and setgid bits from files; a directory keeps its setgid bit. */
-int ces_tree_chown(int dirfd, uid_t uid, gid_t gid);
+ * the same walk. Takes the setuid and setgid bits from files; a directory keeps its setgid bit.
+ * shared: where dirfd has this group, what has it too keeps it; 0: no such group. */
+int ces_tree_chown(int dirfd, uid_t uid, gid_t gid, gid_t shared);
 
 /* Lets everybody read what is below dirfd, and dirfd, by the same walk. */
 int ces_tree_share(int dirfd);

@@ -93,7 +93,9 @@ static int sync_records(const struct ces_plan *plan, struct ces_error *err)
 
 static int set_up(const struct ces_plan *plan, struct ces_finish *finish, struct ces_error *err)
 {
-	const struct ces_clean_job owner = {plan->map.user, plan->map.group};
+	const struct ces_clean_job owner = {
+	    plan->map.user, plan->map.group,
+	    plan->decision->outputs.per_run ? 0 : plan->map.project_gids[0]};
 	struct ces_container *container = &finish->container;
 	struct ces_cgroup *cgroup = &finish->cgroup;
 	CES_CLEANUP_FD int root = -1;

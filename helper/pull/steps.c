@@ -259,7 +259,7 @@ static void remove_trash(const struct ces_steps *s, const char *name)
 	if ((one < 0 && s->turn != CES_TURN_COLLECT) ||
 	    ces_unpacker_userns(s->session, &userns, &ignored) < 0)
 		return;
-	ces_cleaner_start(userns, &(const struct ces_clean_job){0, 0}, -1, one >= 0 ? one : trash,
+	ces_cleaner_start(userns, &(const struct ces_clean_job){0}, -1, one >= 0 ? one : trash,
 			  true, &cleaner);
 	(void)ces_cleaner_ask(&cleaner, CES_CLEAN_DISCARD);
 	ces_cleaner_end(&cleaner);

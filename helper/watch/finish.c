@@ -210,7 +210,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 /* Has one task done by a ces-clean of its own: another may hang. */
 static void clean_by(int userns, const struct ces_idmap *map, enum ces_clean_task task, int dir)
 {
-	const struct ces_clean_job owner = {map->user, map->group};
+	const struct ces_clean_job owner = {map->user, map->group, 0};
 	struct ces_cleaner cleaner = CES_CLEANER_NONE;
 
 	if (is_empty(dir))

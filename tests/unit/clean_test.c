@@ -140,7 +140,7 @@ static void start(const char *outputs, const char *scratch)
 
 static void give_job(uid_t user)
 {
-	const struct ces_clean_job job = {user, 0};
+	const struct ces_clean_job job = {.user = user};
 
 	ck_assert_int_eq(send(channel, &job, sizeof(job), MSG_NOSIGNAL), sizeof(job));
 }
@@ -384,7 +384,7 @@ static int caged(int (*what)(void), int call)
 	pid = fork();
 	if (pid == 0) {
 		enter("outputs", "scratch", pair[1]);
-		ces_clean_confine(&(const struct ces_clean_job){0, 0});
+		ces_clean_confine(&(const struct ces_clean_job){0});
 		if (what != NULL)
 			status = what();
 		else

@@ -109,7 +109,7 @@ static void tear_down(void)
 
 /* ---- a run's ---- */
 
-static const struct ces_clean_job owner = {33, 44};
+static const struct ces_clean_job owner = {33, 44, 55};
 
 static void start(struct ces_cleaner *cleaner)
 {
@@ -118,7 +118,8 @@ static void start(struct ces_cleaner *cleaner)
 
 START_TEST(it_gets_two_mounts_and_the_owner_and_runs_as_nobody_of_the_host)
 {
-	static const struct ces_clean_job owners[] = {{33, 44}, {0, 0}, {65534, 1}, {65533, 2}};
+	static const struct ces_clean_job owners[] = {
+	    {33, 44, 0}, {0, 0, 0}, {65534, 1, 7}, {65533, 2, 0}};
 	struct ces_cleaner cleaner = CES_CLEANER_NONE;
 	struct ces_clean_job job;
 	size_t fds = open_fds();
@@ -129,7 +130,8 @@ START_TEST(it_gets_two_mounts_and_the_owner_and_runs_as_nobody_of_the_host)
 	ck_assert_int_eq(how.userns, USERNS);
 	ck_assert_str_eq(how.path, CES_CLEAN_PATH);
 	ck_assert_int_eq(recv(theirs, &job, sizeof(job), MSG_DONTWAIT), sizeof(job));
-	ck_assert(job.user == owners[_i].user && job.group == owners[_i].group);
+	ck_assert(job.user == owners[_i].user && job.group == owners[_i].group &&
+		  job.shared == owners[_i].shared);
 	ck_assert_int_eq(fcntl(cleaner.channel, F_GETFD), FD_CLOEXEC);
 	/* (no second holder of its end, nor of its mounts) */
 	ck_assert_uint_eq(open_fds(), fds + 2);

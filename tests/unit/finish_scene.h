@@ -191,7 +191,7 @@ int ces_cleaner_ask(struct ces_cleaner *cleaner, enum ces_clean_task task)
 	note("ces-clean %s %s", words[task], where(dir, ""));
 	if (cleaner->channel < 0 || strcmp(fails, "ces-clean") == 0)
 		return -1;
-	return task == CES_CLEAN_GIVE    ? ces_tree_chown(dir, getuid(), getgid())
+	return task == CES_CLEAN_GIVE    ? ces_tree_chown(dir, getuid(), getgid(), 0)
 	       : task == CES_CLEAN_SHARE ? ces_tree_share(dir)
 					 : ces_tree_empty(dir);
 }

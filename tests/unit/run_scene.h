@@ -180,7 +180,7 @@ int ces_idmap_make_own(const struct ces_caller *caller, uint32_t base, const gid
 		       struct ces_idmap *ret, struct ces_error *ret_err)
 {
 	ck_assert(caller == &session.caller && gids == decision.project_gids);
-	*ret = (struct ces_idmap){.user = 1000, .group = 1000};
+	*ret = (struct ces_idmap){.user = 1000, .group = 65536, .project_gids = {1000}};
 	return PLAY("own map %u groups %zu", base, n);
 }
 

@@ -44,7 +44,10 @@ void ces_cleaner_start(int userns, const struct ces_clean_job *owner, int output
 	(void)outputs;
 	(void)scratch;
 	ck_assert_int_eq(ret->channel, -1);
-	(void)step("cleaner %d as %u:%u%s", userns, owner->user, owner->group,
+	(void)step("cleaner %d as %u:%u%s%s", userns, owner->user, owner->group,
+		   owner->shared == 1000 ? " shared 1000"
+		   : owner->shared != 0  ? " shared by another"
+					 : "",
 		   stored ? " of the store" : "");
 }
 

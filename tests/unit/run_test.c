@@ -156,6 +156,20 @@ START_TEST(the_map_is_that_of_the_identity)
 }
 END_TEST
 
+/* What is in them may be older, and the project's. */
+START_TEST(shared_outputs_keep_the_projects_group_also_at_the_callers_own_number)
+{
+	decision.own_ids = true;
+	decision.n_project_gids = 1;
+	decision.outputs.per_run = _i == 1;
+	ck_assert_int_eq(run(), 0);
+	ck_assert_uint_eq(steps_count(_i == 0 ? "cleaner 44 as 1000:65536 shared 1000"
+					      : "cleaner 44 as 1000:65536"),
+			  1);
+	ck_assert_uint_eq(steps_count("cleaner 44 as 1000:65536 shared"), _i == 0);
+}
+END_TEST
+
 static char *one_layer[] = {(char *)D2};
 #define ONE                                                                                        \
 	{                                                                                          \
@@ -323,6 +337,8 @@ int main(void)
 	tcase_add_test(t, the_record_has_what_clearing_up_needs);
 	tcase_add_test(t, a_scratch_of_the_sites_own_is_not_to_be_removed);
 	tcase_add_loop_test(t, the_map_is_that_of_the_identity, 0, CES_COUNT(maps));
+	tcase_add_loop_test(
+	    t, shared_outputs_keep_the_projects_group_also_at_the_callers_own_number, 0, 2);
 	tcase_add_loop_test(t, an_image_whose_record_is_damaged_does_not_run, 0, CES_COUNT(images));
 	tcase_add_test(t, an_image_whose_record_its_documents_do_not_prove_does_not_run);
 	tcase_add_loop_test(t, a_locked_image_runs_at_its_digest_alone, 0, CES_COUNT(locks));

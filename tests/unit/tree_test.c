@@ -41,6 +41,18 @@ int fstatat(int dir, const char *name, struct stat *st, int flags)
 	return result;
 }
 
+/* The group of the directory that is handed over; 0: its own. */
+static gid_t top_group;
+
+int fstat(int fd, struct stat *st)
+{
+	int result = (int)syscall(SYS_fstat, fd, st);
+
+	if (top_group != 0 && S_ISDIR(st->st_mode))
+		st->st_gid = top_group;
+	return result;
+}
+
 /* Out of a subvolume nothing moves. */
 static bool in_subvolume;
 
@@ -187,7 +199,7 @@ START_TEST(what_is_mounted_below_is_not_touched)
 	ck_assert_int_eq(chmod("tree/mount/file", 0600), 0);
 	/* (what it leaves out, it reports) */
 	ck_assert_int_eq(_i == 0   ? ces_tree_empty(tree)
-			 : _i == 1 ? ces_tree_chown(tree, 7, 8)
+			 : _i == 1 ? ces_tree_chown(tree, 7, 8, 0)
 				   : ces_tree_share(tree),
 			 -1);
 	ck_assert_int_eq(access("tree/file", F_OK), _i < 1 ? -1 : 0);
@@ -226,7 +238,7 @@ START_TEST(what_is_bound_below_is_not_touched_either)
 	ck_assert_int_eq(mkdir("tree/mount", 0700), 0);
 	ck_assert_int_eq(mount("outside", "tree/mount", NULL, MS_BIND, NULL), 0);
 	ck_assert_int_eq(_i == 0   ? ces_tree_empty(tree)
-			 : _i == 1 ? ces_tree_chown(tree, 7, 8)
+			 : _i == 1 ? ces_tree_chown(tree, 7, 8, 0)
 				   : ces_tree_share(tree),
 			 -1);
 	ck_assert_int_eq(access("tree/mount/file", F_OK), 0);
@@ -243,7 +255,7 @@ START_TEST(a_directory_with_another_device_number_that_is_no_mount_is_walked)
 	write_text("tree/subvolume/d/file", "x");
 	ck_assert_int_eq(chmod("tree/subvolume/d/file", 0600), 0);
 	ck_assert_int_eq(_i == 0   ? ces_tree_empty(tree)
-			 : _i == 1 ? ces_tree_chown(tree, 7, 8)
+			 : _i == 1 ? ces_tree_chown(tree, 7, 8, 0)
 				   : ces_tree_share(tree),
 			 0);
 	if (_i == 0)
@@ -306,10 +318,10 @@ END_TEST
 START_TEST(what_is_too_deep_to_be_handed_over_is_reported)
 {
 	make_deep(511);
-	ck_assert_int_eq(ces_tree_chown(tree, 7, 8), 0);
+	ck_assert_int_eq(ces_tree_chown(tree, 7, 8, 0), 0);
 	ck_assert_int_eq(ces_tree_empty(tree), 0);
 	make_deep(512);
-	ck_assert_int_eq(ces_tree_chown(tree, 7, 8), -1);
+	ck_assert_int_eq(ces_tree_chown(tree, 7, 8, 0), -1);
 	ck_assert_int_eq(ces_tree_share(tree), -1);
 	ck_assert_uint_eq(entries("tree"), 1); /* nothing was moved */
 }
@@ -402,7 +414,7 @@ START_TEST(everything_goes_to_its_owner_and_a_projects_group_stays)
 	ck_assert_int_eq(symlink("../../outside/file", "tree/h_5_6/i_5_6"), 0);
 	ck_assert_int_eq(mkfifo("tree/h_5_6/j_5_6", 0600), 0);
 	owners_by_name = true;
-	ck_assert_int_eq(ces_tree_chown(tree, 7, 8), 0);
+	ck_assert_int_eq(ces_tree_chown(tree, 7, 8, 0), 0);
 	for (size_t i = 0; i < CES_COUNT(lines); i++) {
 		ck_assert_msg(strstr(chowned, lines[i]) != NULL, "%s", lines[i]);
 		length += strlen(lines[i]);
@@ -410,6 +422,24 @@ START_TEST(everything_goes_to_its_owner_and_a_projects_group_stays)
 	ck_assert_uint_eq(strlen(chowned), length);
 	ck_assert_int_eq(strncmp(chowned, ".=", 2), 0); /* the directory itself is the first */
 	ck_assert_uint_eq(open_fds(), fds);
+}
+END_TEST
+
+/* The group that the outputs directory has: files of it may be older than the run. */
+START_TEST(a_projects_group_at_another_number_stays_where_the_directory_has_it)
+{
+	static const char *const names[] = {"a_7_9", "b_5_9", "c_7_10", "d_7_8"};
+
+	top_group = _i == 1 ? 8 : 9;
+	for (size_t i = 0; i < CES_COUNT(names); i++)
+		ck_assert_int_eq(mknodat(tree, names[i], S_IFREG | 0600, 0), 0);
+	owners_by_name = true;
+	ck_assert_int_eq(ces_tree_chown(tree, 7, 8, _i == 2 ? 0 : 9), 0);
+	ck_assert(_i == 0 ? strstr(chowned, "a_7_9") == NULL
+			  : strstr(chowned, "a_7_9=7:8\n") != NULL);
+	ck_assert_ptr_nonnull(strstr(chowned, _i == 0 ? "b_5_9=7:9\n" : "b_5_9=7:8\n"));
+	ck_assert_ptr_nonnull(strstr(chowned, "c_7_10=7:8\n"));
+	ck_assert_ptr_null(strstr(chowned, "d_7_8"));
 }
 END_TEST
 
@@ -425,7 +455,7 @@ START_TEST(what_cannot_be_handed_over_is_reported_and_the_rest_is)
 	ck_assert_int_eq(mknodat(tree, refusals[_i].name, S_IFREG | 0600, 0), 0);
 	owners_by_name = true;
 	stays = refusals[_i].name;
-	ck_assert_int_eq(ces_tree_chown(tree, 7, 8), refusals[_i].result);
+	ck_assert_int_eq(ces_tree_chown(tree, 7, 8, 0), refusals[_i].result);
 	ck_assert_ptr_nonnull(strstr(chowned, "b_5_6=7:8\n"));
 }
 END_TEST
@@ -453,7 +483,7 @@ START_TEST(a_file_that_has_its_owner_loses_its_setuid_and_setgid_bits)
 	ck_assert_int_eq(mknod("tree/d/p_7_8", S_IFIFO | 0600, 0), 0);
 	ck_assert_int_eq(chmod("tree/d/p_7_8", 06777), 0);
 	owners_by_name = true;
-	ck_assert_int_eq(ces_tree_chown(tree, 7, 8), 0);
+	ck_assert_int_eq(ces_tree_chown(tree, 7, 8, 0), 0);
 	for (size_t i = 0; i < CES_COUNT(files); i++)
 		ck_assert_int_eq(mode_of(files[i].name), S_IFREG | files[i].after);
 	ck_assert_int_eq(mode_of("tree/d"), S_IFDIR | 02770);
@@ -495,7 +525,7 @@ START_TEST(what_is_no_directory_has_nothing_below_it)
 	CES_CLEANUP_FD int file = open("outside/file", O_RDONLY | O_CLOEXEC);
 
 	ck_assert_int_eq(ces_tree_empty(file), -1);
-	ck_assert_int_eq(ces_tree_chown(file, 7, 8), -1);
+	ck_assert_int_eq(ces_tree_chown(file, 7, 8, 0), -1);
 	ck_assert_int_eq(ces_tree_share(file), -1);
 	ck_assert_int_eq(ces_tree_empty(-1), -1);
 	ck_assert_str_eq(chowned, "");
@@ -525,6 +555,8 @@ int main(void)
 	tcase_add_loop_test(t, a_file_that_becomes_something_else_is_not_shared, 0,
 			    CES_COUNT(swaps));
 	tcase_add_test(t, everything_goes_to_its_owner_and_a_projects_group_stays);
+	tcase_add_loop_test(t, a_projects_group_at_another_number_stays_where_the_directory_has_it,
+			    0, 3);
 	tcase_add_loop_test(t, what_cannot_be_handed_over_is_reported_and_the_rest_is, 0,
 			    CES_COUNT(refusals));
 	tcase_add_test(t, a_file_that_has_its_owner_loses_its_setuid_and_setgid_bits);
