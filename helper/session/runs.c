@@ -228,3 +228,34 @@ int ces_runs_each(int runs, unsigned which,
 
 	return ces_beneath_each(runs, show, &listing) < 0 || listing.failed ? -1 : 0;
 }
+
+struct sharing {
+	int runs;
+	uid_t uid;
+	const char *outputs;
+	bool found;
+};
+
+/* A run that was killed counts no more, and a run that ends has no FIFO any more. */
+static void find_sharing(const struct ces_run_record *record, bool alive, void *context)
+{
+	struct sharing *sharing = context;
+	char stop[32];
+
+	(void)snprintf(stop, sizeof(stop), "%s/" STOP, record->run);
+	sharing->found |= alive && !ces_runs_is_kept(record) && record->uid == sharing->uid &&
+			  record->outputs != NULL &&
+			  strcmp(record->outputs, sharing->outputs) == 0 &&
+			  faccessat(sharing->runs, stop, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+bool ces_runs_end_shared(int runs, const char *run, uid_t uid, const char *outputs)
+{
+	struct sharing sharing = {runs, uid, outputs, false};
+	char stop[32];
+
+	(void)snprintf(stop, sizeof(stop), "%s/" STOP, run);
+	(void)unlinkat(runs, stop, 0);
+	(void)ces_runs_each(runs, CES_EACH_RUN, find_sharing, &sharing);
+	return sharing.found;
+}

@@ -54,4 +54,8 @@ enum { CES_EACH_RUN = 1, CES_EACH_PULL = 2 };
 int ces_runs_each(int runs, unsigned which,
 		  void (*each)(const struct ces_run_record *, bool alive, void *), void *context);
 
+/* Says whether another live run of the user's has the same outputs. This run ends: from here on it
+ * does not count for the others, so that of two runs that end at once one finds nobody. */
+bool ces_runs_end_shared(int runs, const char *run, uid_t uid, const char *outputs);
+
 #endif

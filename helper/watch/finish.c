@@ -156,10 +156,13 @@ static bool clean_run(struct ces_finish *finish, bool started)
 
 	/* usually it is empty, and then nobody is asked to empty it */
 	(void)remove_directory(&plan->session->caller, scratch, CES_PLAN_SHARED);
-	/* it is no fault if the caller cannot get all outputs: where these are shared, some are
-	 * others' */
-	ask(&finish->cleaner, CES_CLEAN_GIVE, outputs);
+	/* first: a walk through the outputs may end ces-clean by its deadline */
 	ask(&finish->cleaner, CES_CLEAN_EMPTY, scratch);
+	/* it is no fault if the caller cannot get all outputs: where these are shared, some are
+	 * others'. Those of a service that runs on must not change hands; the last run gives all */
+	if (decision->outputs.per_run ||
+	    !ces_runs_end_shared(plan->session->runs, plan->run, plan->session->uid, plan->outputs))
+		ask(&finish->cleaner, CES_CLEAN_GIVE, outputs);
 	/* (also a directory that was made and could not be opened) */
 	if (decision->scratch.per_run && plan->scratch_parent >= 0)
 		gone =
@@ -262,7 +265,8 @@ static bool clean_dead(struct ces_session *session, const struct ces_run_record 
 	    ces_userns_make(&map, &userns, &ignored) < 0)
 		return false;
 	if (record->outputs != NULL &&
-	    ces_caller_open(owner, record->outputs, false, &parent, &outputs, &ignored) == 0)
+	    ces_caller_open(owner, record->outputs, false, &parent, &outputs, &ignored) == 0 &&
+	    !ces_runs_end_shared(session->runs, record->run, owner->uid, record->outputs))
 		clean_by(userns, &map, CES_CLEAN_GIVE, outputs);
 	/* (it fails, and the files stay, if the directory is not empty) */
 	if (parent >= 0 && strstr(record->outputs, record->run) != NULL)

@@ -126,6 +126,30 @@ teardown() { rm -rf /home/*/outputs_*; }
 	done
 }
 
+@test "where runs share outputs, the files of a service that runs on are the user's when it ends, and no sooner" {
+	lab_policy '.defaults.outputs = {source: "~/results"}'
+	as alice mkdir results
+	ces alice run -q -d --name db $open/tools:1 sh -c 'cd /safe_outputs; mkdir -m 700 db; chown worker db; su worker -c "echo x > db/f"
+		touch up; exec sleep 600'
+	eventually test -e /home/alice/results/up
+	run inside -- sh -c 'echo x > /safe_outputs/f; touch /scratch/f'
+	[ "$status" -eq 0 ]
+	[ "$(stat -c %U /home/alice/results/f)" = alice ]
+	[ "$(stat -c %u /home/alice/results/db)" -ge 2000000000 ]
+	[ "$(stat -c %u /home/alice/results/db/f)" -ge 2000000000 ]
+	# (nor when the other run is killed, and the next start cleans up after it)
+	number=$(ces alice run -q -d $open/tools:1 sleep 600)
+	pkill -KILL -n -x ces-session
+	run inside -- true
+	eventually no test -e /run/ces/"$number"
+	[ "$(stat -c %u /home/alice/results/db)" -ge 2000000000 ]
+	ces alice stop db
+	lab_policy
+	find /home/alice/results -printf '%P %u\n'
+	[ -z "$(find /home/alice/results ! -user alice)" ]
+	rm -r /home/alice/results
+}
+
 @test "an image's user writes /safe_data of a read-write project as the caller" {
 	run ces bob run -q $open/user-number:1 sh -c 'echo x > /safe_data/from-1000'
 	[ "$status" -eq 0 ]

@@ -126,6 +126,21 @@ START_TEST(a_shared_directory_of_outputs_is_not_removed)
 }
 END_TEST
 
+START_TEST(shared_outputs_of_a_dead_run_stay_as_they_are_while_another_run_has_them)
+{
+	struct ces_run_record record = record_of(RUN, 1000), other = record_of(OTHER, 1000);
+
+	put("o/" RUN "/result", "42");
+	*strrchr(outputs, '/') = '\0';
+	record.outputs = other.outputs = outputs;
+	enter(&other, _i == 0);
+	enter(&record, false);
+	ces_finish_dead(&session);
+	ck_assert_int_eq(strstr(noted->text, "ces-clean gives") != NULL, _i == 1);
+	ck_assert(!is_there("runs/" RUN));
+}
+END_TEST
+
 START_TEST(an_end_that_is_on_record_is_not_recorded_again)
 {
 	has_end = true;
@@ -458,6 +473,8 @@ int main(void)
 	tcase_add_test(t, a_dead_run_ends_here_and_is_cleaned_elsewhere);
 	tcase_add_test(t, outputs_that_are_not_empty_stay_and_are_given_to_the_caller);
 	tcase_add_test(t, a_shared_directory_of_outputs_is_not_removed);
+	tcase_add_loop_test(
+	    t, shared_outputs_of_a_dead_run_stay_as_they_are_while_another_run_has_them, 0, 2);
 	tcase_add_test(t, an_end_that_is_on_record_is_not_recorded_again);
 	tcase_add_test(t, a_run_whose_end_cannot_be_recorded_stays_as_it_is);
 	tcase_add_test(t, the_image_of_one_run_goes_with_a_dead_one);

@@ -77,7 +77,8 @@ int unlinkat(int dir, const char *name, int flags)
 {
 	int result = (int)syscall(SYS_unlinkat, dir, name, flags), saved = errno;
 
-	if (strchr(name, '.') == NULL && strcmp(name, "record") != 0 && strcmp(name, "stop") != 0)
+	if (strchr(name, '.') == NULL && strcmp(name, "record") != 0 &&
+	    strstr(name, "stop") == NULL)
 		note("%s removes%s %s%s", by(), flags == AT_REMOVEDIR ? " directory" : "",
 		     where(dir, name), result == 0 ? "" : ": no");
 	errno = saved;
@@ -189,6 +190,8 @@ int ces_cleaner_ask(struct ces_cleaner *cleaner, enum ces_clean_task task)
 	int dir = cleaned[task == CES_CLEAN_EMPTY];
 
 	note("ces-clean %s %s", words[task], where(dir, ""));
+	if (strcmp(fails, words[task]) == 0) /* it did not answer in time, and is ended */
+		cleaner->channel = -1;
 	if (cleaner->channel < 0 || strcmp(fails, "ces-clean") == 0)
 		return -1;
 	return task == CES_CLEAN_GIVE    ? ces_tree_chown(dir, getuid(), getgid(), 0)

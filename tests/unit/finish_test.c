@@ -91,10 +91,10 @@ static void heard(const char *reason)
 #define LOG "did it start?\nreads the log\n"
 #define CLEANED                                                                                    \
 	"caller 1000:100+2 removes directory /s/" RUN "/scratch: no\n"                             \
-	"ces-clean gives /o/" RUN "/\n"                                                            \
 	"ces-clean empties /s/" RUN "/\n"                                                          \
 	"root removes /s/" RUN "/scratch/big\n"                                                    \
 	"root removes directory /s/" RUN "/scratch\n"                                              \
+	"ces-clean gives /o/" RUN "/\n"                                                            \
 	"caller 1000:100+2 removes directory /s/" RUN "\n"                                         \
 	"60 seconds\n"
 #define RECORD(outputs)                                                                            \
@@ -164,14 +164,64 @@ START_TEST(a_scratch_that_stays_is_kept_to_be_cleaned_later)
 	answer(CES_LIST_UNASKED);
 	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
 	NOTED(STOPPED LOG "caller 1000:100+2 removes directory /s/" RUN "/scratch: no\n"
-			  "ces-clean gives /o/" RUN "/\n"
 			  "ces-clean empties /s/" RUN "/\n"
+			  "ces-clean gives /o/" RUN "/\n"
 			  "caller 1000:100+2 removes directory /s/" RUN ": no\n"
 			  "60 seconds\n" RECORD(LISTED) ENDED USED);
 	ck_assert(is_there("s/" RUN "/scratch/big") && is_there("kept/" RUN));
 	ck_assert_int_eq(ces_runs_each(session.runs, CES_EACH_RUN, show, NULL), 0);
 	ck_assert(shown && !whole);
 	heard("exit");
+}
+END_TEST
+
+/* A walk through many files on a slow server may take all the time that it has. */
+START_TEST(outputs_that_take_too_long_keep_no_scratch)
+{
+	fails = "gives";
+	answer(CES_LIST_UNASKED);
+	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
+	ck_assert(!is_there("s/" RUN) && !is_there("runs/" RUN));
+}
+END_TEST
+
+#define OTHER "0000000002"
+
+static const struct {
+	uid_t uid;
+	const char *outputs;
+	enum { ALIVE, ENDING, DEAD, KEPT } state;
+	bool per_run, gives;
+} sharers[] = {
+    {1000, "/home/ann/o", ALIVE, false, false}, {1000, "/home/ann/o", ALIVE, true, true},
+    {1001, "/home/ann/o", ALIVE, false, true},  {1000, "/home/ann/other", ALIVE, false, true},
+    {1000, NULL, ALIVE, false, true},           {1000, "/home/ann/o", ENDING, false, true},
+    {1000, "/home/ann/o", DEAD, false, true},   {1000, "/home/ann/o", KEPT, false, true},
+};
+
+/* A service that runs on must keep its files. Of two runs that end at once one gives both theirs.
+ */
+START_TEST(shared_outputs_change_hands_with_the_last_run_that_has_them)
+{
+	struct ces_run_record record = {.run = (char *)(uintptr_t)OTHER,
+					.uid = sharers[_i].uid,
+					.image = grant.reference,
+					.digest = sharers[_i].state == KEPT ? NULL : grant.digest,
+					.outputs = (char *)(uintptr_t)sharers[_i].outputs};
+	int lock = -1, stop = -1;
+
+	strcpy(plan.outputs, "/home/ann/o");
+	decision.outputs.per_run = sharers[_i].per_run;
+	ck_assert_int_eq(ces_runs_enter(session.runs, &record, &lock, &stop, &err), 0);
+	close(stop);
+	if (sharers[_i].state == DEAD)
+		close(lock);
+	if (sharers[_i].state == ENDING)
+		(void)ces_runs_end_shared(session.runs, OTHER, 1000, "/home/ann/o");
+	answer(CES_LIST_UNASKED);
+	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
+	ck_assert_int_eq(strstr(noted->text, "ces-clean gives") != NULL, sharers[_i].gives);
+	ck_assert(!is_there("s/" RUN) && !is_there("runs/" RUN));
 }
 END_TEST
 
@@ -391,6 +441,9 @@ int main(void)
 	tcase_add_test(t, an_image_for_one_run_goes_after_the_entry_that_would_keep_it);
 	tcase_add_test(t, an_end_that_cannot_be_recorded_leaves_the_run_in_the_register);
 	tcase_add_test(t, a_scratch_that_stays_is_kept_to_be_cleaned_later);
+	tcase_add_test(t, outputs_that_take_too_long_keep_no_scratch);
+	tcase_add_loop_test(t, shared_outputs_change_hands_with_the_last_run_that_has_them, 0,
+			    CES_COUNT(sharers));
 	tcase_add_test(t, an_empty_scratch_costs_no_process);
 	tcase_add_test(t, a_scratch_that_was_replaced_by_a_link_counts_as_gone);
 	tcase_add_test(t, a_shared_scratch_is_not_removed);
