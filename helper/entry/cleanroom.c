@@ -149,8 +149,11 @@ static int reset_limits(struct ces_error *err)
 			    "your limit on %s is too low (ulimit); raise it and try again",
 			    limits[i].name);
 	}
-	return setrlimit(RLIMIT_CORE, &none) < 0 ? ces_error_errno(err, CES_E_HOST, "core limit")
-						 : 0;
+	/* a core would hold the token; and no quota of a cgroup binds a real-time program */
+	return setrlimit(RLIMIT_CORE, &none) < 0 || setrlimit(RLIMIT_RTPRIO, &none) < 0 ||
+		       setrlimit(RLIMIT_NICE, &none) < 0
+		   ? ces_error_errno(err, CES_E_HOST, "limits to 0")
+		   : 0;
 }
 
 /* Gives the container and its workers the default scheduling instead of the caller's. Best effort,

@@ -38,13 +38,15 @@ static void spoil(void)
 #define BEFORE_IDS                                                                                 \
 	"alarm 20\nenvironment\nclose from 5 to ffffffff\n"                                        \
 	"prctl 29 50000\nprctl 1 0\nprctl 36 0\ndirectory /\n"                                     \
-	"limit 1\nlimit 0\nlimit 9\nlimit 2\nlimit 3\nlimit 7\nlimit 6\nlimit 4\n"
+	"limit 1\nlimit 0\nlimit 9\nlimit 2\nlimit 3\nlimit 7\nlimit 6\nlimit 4\n"                 \
+	"limit 14\nlimit 13\n"
 #define IDS "groups: 0\ngids: 0 0 0\nuids: 0 0 0\nprctl 4 0\n"
 #define AFTER_IDS                                                                                  \
 	"scheduler 0 0 0\npriority 0 0 0\nio priority 1\nmemory policy 0\nsession\nkeyring 1\n"
 
 _Static_assert(RLIMIT_FSIZE == 1 && RLIMIT_CPU == 0 && RLIMIT_AS == 9 && RLIMIT_DATA == 2 &&
-		   RLIMIT_STACK == 3 && RLIMIT_NOFILE == 7 && RLIMIT_NPROC == 6 && RLIMIT_CORE == 4,
+		   RLIMIT_STACK == 3 && RLIMIT_NOFILE == 7 && RLIMIT_NPROC == 6 &&
+		   RLIMIT_CORE == 4 && RLIMIT_RTPRIO == 14 && RLIMIT_NICE == 13,
 	       "the numbers of BEFORE_IDS");
 
 START_TEST(nothing_that_a_caller_left_is_there_afterwards)
@@ -118,6 +120,9 @@ START_TEST(limits_below_which_files_would_be_torn_are_raised)
 	/* no core: it would hold the token */
 	ck_assert_uint_eq(entered->limits[RLIMIT_CORE].rlim_cur, 0);
 	ck_assert_uint_eq(entered->limits[RLIMIT_CORE].rlim_max, 0);
+	/* no quota of a cgroup binds a real-time program */
+	ck_assert_uint_eq(entered->limits[RLIMIT_RTPRIO].rlim_max, 0);
+	ck_assert_uint_eq(entered->limits[RLIMIT_NICE].rlim_max, 0);
 }
 END_TEST
 
@@ -271,7 +276,9 @@ static const struct {
     {"limit 3", "your limit on stack size is too low (ulimit); raise it and try again"},
     {"limit 7", "your limit on open files is too low (ulimit); raise it and try again"},
     {"limit 6", "your limit on processes is too low (ulimit); raise it and try again"},
-    {"limit 4", "core limit"},
+    {"limit 4", "limits to 0"},
+    {"limit 14", "limits to 0"},
+    {"limit 13", "limits to 0"},
     {"groups: 0", "becoming root: "},
     {"gids: 0 0 0", "becoming root: "},
     {"uids: 0 0 0", "becoming root: "},
