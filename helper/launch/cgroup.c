@@ -283,6 +283,9 @@ int ces_cgroup_make(struct ces_cgroup *cgroup, const struct ces_policy_limits *l
 	/* the runtime, nobody on the host, looks at its own cgroup through a read-only mount */
 	if (fchmod(cgroup->dir[CES_HIERARCHY_V2], 0755) < 0)
 		return ces_error_errno(err, CES_E_HOST, "mode of the cgroup");
+	/* the caller may have had this process, and so the run, killed first when memory is short
+	 */
+	(void)write_text(AT_FDCWD, "/proc/self/oom_score_adj", "0");
 	return set_user_limits(cgroup, user, err) < 0 ? -1 : set_limits(cgroup->dir, limits, err);
 }
 

@@ -107,6 +107,28 @@ dig='i=0; while [ $i -lt 1200 ]; do mkdir d && cd d || exit; echo patient > f; i
 	[ "$output" = $'tried\ntried\nnew\n/d\n/etc' ]
 }
 
+@test "A09: a caller who is the first to be killed when memory is short does not make their run's helper so" {
+	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice choom -n 1000 -- \
+		ces-client run -q $open/tools:1 sh -c 'cat /proc/self/oom_score_adj; exec sleep 600' > $lab/up 3>&- < /dev/null &
+	client=$!
+	eventually test -s $lab/up
+	helper=$(cat /proc/"$(pgrep -n -x ces-session)"/oom_score_adj)
+	kill -KILL $client
+	eventually no pgrep -x ces-session
+	echo "$helper $(cat $lab/up)"
+	[ "$helper" -eq 0 ]
+	[ "$(cat $lab/up)" -eq 0 ]
+}
+
+# bats test_tags=cap-sys-resource
+@test "J05: a program has no real-time priority, and no better one, whatever limits its user has" {
+	run prlimit --rtprio=50:50 --nice=40:40 -- setpriv --reuid=alice --regid=alice --init-groups --reset-env \
+		env -C /home/alice ces-client run -q "$open/tools:1" sh -c 'grep -E "^Max (realtime|nice) priority" /proc/self/limits; nice -n -5 true'
+	echo "$output"
+	[ "$(grep -cE '^Max (realtime|nice) priority +0 +0' <<< "$output")" -eq 2 ]
+	[ "$status" -ne 0 ]
+}
+
 # bats test_tags=cap-sys-resource
 @test "A10: the caller's limit of processes does not stop the workers, even when their user has many already" {
 	setpriv --reuid=ces-fetch --regid=ces-fetch --clear-groups bash -c 'for i in {1..300}; do sleep 600 & done; wait' 3>&- > /dev/null &
