@@ -17,7 +17,8 @@ static const char help[] =
     "A receipt says what ran, on whose data, by which approval, and where the journal has it. It\n"
     "is an in-toto statement in a DSSE envelope. KEY is a PEM file that only you can read, or a\n"
     "URI (pkcs11:..., or handle:... for a TPM): ECDSA P-256 or Ed25519. To verify a receipt, the\n"
-    "public key is enough. With --outputs, verify also compares the run's ces-run.json.\n"
+    "public key is enough. With --outputs, verify also compares the run's ces-run.json, or the\n"
+    "ces-manifest-RUN.json that withheld outputs have.\n"
     "The journal is " CES_JOURNAL_PATH " with its rotated files; only root can read it.\n";
 
 struct asked {

@@ -23,7 +23,7 @@ static const char help[] =
     "       ces-policy audit export [--journal FILE] [FILTER]... [--format csv|ocsf|cef] [-o "
     "FILE]\n"
     "       ces-policy audit export [--journal FILE] --crate DIRECTORY --run RUN\n"
-    "                               [--receipt FILE --key PUBLIC.pem] [--outputs ces-run.json]\n"
+    "                               [--receipt FILE --key PUBLIC.pem] [--outputs FILE]\n"
     "       ces-policy audit review [--journal FILE] --from DATE --to DATE [--policy FILE]\n"
     "                               [--no-host] [--record FILE [--note TEXT] [--by NAME]]\n"
     "       ces-policy audit review [--journal FILE] --list FILE\n"
