@@ -16,7 +16,7 @@ static const char help[] =
     "Keeps reports about an image by its digest: Trivy, Grype, SARIF, SPDX, CycloneDX, OpenVEX\n"
     "and in-toto, as JSON. DIR is /etc/ces/evidence.d unless --evidence names another one.\n"
     "--digest names the image if a report does not. add refuses a report about another image.\n"
-    "prune removes scans that a newer scan of the same tool replaced, unless an approval names\n"
+    "prune removes scans that a newer scan of the same format replaced, unless an approval names\n"
     "them. Exit status: 0 good, 1 nothing found, 2 an error.\n";
 
 /* "NAME@sha256:..." is as good as its digest. */

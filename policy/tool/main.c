@@ -23,7 +23,7 @@ static const struct command {
     {"approve", ces_tool_approve, "FILE IMAGE@DIGEST",
      "Add a rule for one image, with its evidence"},
     {"revoke", ces_tool_revoke, "FILE IMAGE", "Remove a rule"},
-    {"what-if", ces_tool_what_if, "FILE QUESTION", "Say what a package, CVE, day or user touches"},
+    {"what-if", ces_tool_what_if, "FILE QUESTION", "Say what a package, CVE, day or user affects"},
     {"receipt", ces_tool_receipt, "RUN | verify RECEIPT",
      "Sign a statement about a run, or verify one"},
     {"audit", ces_tool_audit, "verify|list|show|...", "Read the journal of what ran"},

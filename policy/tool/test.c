@@ -21,7 +21,8 @@ static const char help[] =
     "usage: ces-policy test [--strict] [--format json] POLICY CASES\n"
     "Decides each case of the file CASES by POLICY, and compares the answer. Exit status: 0 all "
     "as\n"
-    "expected, 1 a case fails (with --strict also: no case reaches an image rule), 2 an error.\n"
+    "expected, 1 a case fails (with --strict also: some image rule is reached by no case), 2 an\n"
+    "error.\n"
     "The form of CASES is in ces-policy(1); examples are beside the example policies.\n";
 
 struct answer {

@@ -1,4 +1,4 @@
-/* ces-policy what-if: finds what a change would touch, before anybody makes it. It must change
+/* ces-policy what-if: finds what a change would affect, before anybody makes it. It must change
  * nothing, and opens everything that it reads before it gives up root's rights. */
 #include <getopt.h>
 #include <stdio.h>
@@ -17,15 +17,14 @@
 static const char help[] =
     "usage: ces-policy what-if [OPTION...] FILE package NAME[@VERSION] | cve CVE-...\n"
     "                                           | expire DATE | remove-user USER\n"
-    "Says which approvals of the policy FILE, which images and which past runs a question "
-    "touches:\n"
-    "images with a package or a vulnerability, by their evidence; approvals that end by a day;\n"
-    "what a user may run.\n"
+    "Says what a change would affect: approvals in the policy FILE, images, and past runs. Ask\n"
+    "about a package or a vulnerability in images, by their evidence; about a day by which\n"
+    "approvals end; or about a user who leaves.\n"
     "  --journal FILE   look for past runs too\n"
     "  --evidence DIR   where the evidence is (default: evidence.d beside the policy)\n"
     "  --groups G,...   remove-user: the user's groups, instead of those on this machine\n"
     "  --format json    print JSON\n"
-    "Exit status: 0 it touches nothing, 1 it touches something, 2 an error.\n";
+    "Exit status: 0 nothing is affected, 1 something is affected, 2 an error.\n";
 
 struct asked {
 	const char *policy, *directory, *journal;
