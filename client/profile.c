@@ -75,8 +75,9 @@ static int unknown(int dir, const char *name, struct ces_error *err)
 				     "there is no profile '%s': did you mean --profile %s?", name,
 				     nearest);
 	if (used > 0)
-		return ces_error_set(err, CES_E_USAGE, "there is no profile '%s': there are %s",
-				     name, names);
+		return ces_error_set(err, CES_E_USAGE,
+				     "there is no profile '%s': the profiles here are %s", name,
+				     names);
 	return ces_error_set(err, CES_E_USAGE, "there is no profile '%s' in " PROFILES, name);
 }
 

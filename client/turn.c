@@ -28,7 +28,7 @@ bool ces_turn_take(struct ces_turn *turn, struct ces_options *options,
 	if (turn->until >= 0 && ces_now_ms() + PAUSE_MS >= turn->until)
 		options->request.flags &= ~(uint64_t)CES_FLAG_WAIT;
 	if (error->position != turn->position)
-		ces_say("waiting, number %llu in line: %s", (unsigned long long)error->position,
+		ces_say("waiting, place %llu in the queue: %s", (unsigned long long)error->position,
 			error->text != NULL ? error->text : "no place");
 	turn->position = error->position;
 	return true;

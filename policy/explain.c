@@ -74,7 +74,7 @@ static void say_image(const struct out *out, const struct ces_decision *d)
 		    credentials_text[d->credentials]);
 	switch (d->retain) {
 	case CES_RETAIN_RUN:
-		say(out, "  destroyed after the run that uses it");
+		say(out, "  removed from your images after the run that uses it");
 		break;
 	case CES_RETAIN_TIME:
 		ces_num_format_time(d->retain_seconds, time, sizeof(time));
@@ -163,7 +163,7 @@ static void say_run(const struct out *out, const struct ces_caller *caller,
 	else
 		say(out, "GPUs: %s%llu%s%s%s", d->gpus_all ? "up to " : "",
 		    (unsigned long long)d->gpus, d->gpu_id[0] != '\0' ? ", device " : "", d->gpu_id,
-		    d->gpu_exclusive ? "" : ", perhaps shared with other runs");
+		    d->gpu_exclusive ? "" : ", may be shared with other runs");
 	if (d->identity == CES_IDENTITY_SAME_UID)
 		say(out, "identity: you are %s (%u) inside too, with your home in %s", caller->user,
 		    (unsigned)caller->uid, d->home);

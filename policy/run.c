@@ -213,7 +213,7 @@ static int check_source(const struct ces_run_asked *run, const struct ces_decisi
 	if (i == binds->n)
 		return ces_run_deny(
 		    run, CES_OWN_BINDS, "binds",
-		    "%s may not be bound: it is below no directory that the policy lists",
+		    "you may not bind %s: it is in no directory that the policy lists",
 		    bind->source);
 	/* Data that IG made read-only must not come in again, writable, by another name. A caller's
 	 * ~/safe_data takes the place of these at /safe_data, and protects them no less. */

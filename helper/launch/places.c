@@ -119,8 +119,9 @@ static int open_withheld(struct ces_plan *plan, struct ces_error *err)
 	    renameat(plan->withheld, tried_name, plan->outputs_parent,
 		     strrchr(plan->outputs, '/') + 1) < 0 ||
 	    make_waiting(plan, plan->run, &outputs) < 0) {
-		(void)ces_error_errno(err, CES_E_POLICY, "%s cannot hand outputs over to %s", place,
-				      plan->outputs);
+		(void)ces_error_errno(err, CES_E_POLICY,
+				      "outputs cannot go from %s to %s (both must be in one mount)",
+				      place, plan->outputs);
 		(void)unlinkat(plan->withheld, tried_name, AT_REMOVEDIR);
 		return -1;
 	}

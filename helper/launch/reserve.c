@@ -64,8 +64,8 @@ static int check_runs(const struct ces_plan *plan, bool *ret_place, struct ces_e
 	if (count.kept >= KEPT_MOST)
 		return ces_error_set(
 		    err, CES_E_LIMIT,
-		    "the scratch of %llu of your runs is still there; if it stays, "
-		    "make the directories above them writable for you",
+		    "CES could not delete the scratch of %llu of your runs: make the directories "
+		    "above writable for you",
 		    (unsigned long long)count.kept);
 	*ret_place = true;
 	if (all > 0 && count.all >= all)
@@ -152,10 +152,9 @@ static int check_turn(const struct ces_session *session, const struct ces_queue_
 {
 	size_t before = ces_queue_before(session->runs, wish, n->idle, n->idle_devices);
 
-	return before == 0
-		   ? 0
-		   : ces_error_set(err, CES_E_LIMIT, "%zu run%s for a place already; type --wait",
-				   before, before == 1 ? " waits" : "s wait");
+	return before == 0 ? 0
+			   : ces_error_set(err, CES_E_LIMIT, "%zu run%s ahead of you: type --wait",
+					   before, before == 1 ? " is" : "s are");
 }
 
 /* Chooses the GPUs, when it is this run's turn. *ret_place: a later try could get them. */

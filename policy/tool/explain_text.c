@@ -71,7 +71,7 @@ static void print_retain(const struct ces_policy_settings *settings)
 
 	switch (settings->retain) {
 	case CES_RETAIN_RUN:
-		printf("  Images are destroyed after the run that used them\n");
+		printf("  A user no longer has an image after the run that used it\n");
 		break;
 	case CES_RETAIN_TIME:
 		ces_num_format_time(settings->retain_seconds, text, sizeof(text));

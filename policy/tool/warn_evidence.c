@@ -31,7 +31,7 @@ static void warn_demand(struct ces_problems *problems, const char *path,
 	} else if (ces_rule_met(dir, path, rule, now + soon(&rule->demand), record, &err) != 0) {
 		ces_num_format_time((uint64_t)soon(&rule->demand), when, sizeof(when));
 		WARN(problems, LOW, err.rule, hint,
-		     "denies its image in less than %s: its scan is too old then", when);
+		     "will deny its image within %s, because its scan will be too old", when);
 	}
 }
 

@@ -32,7 +32,7 @@ teardown()
 		run --separate-stderr ces alice run -v $source:/x $open/tools:1 true
 		echo "$source: $status $stderr"
 		[ "$status" -eq 125 ]
-		[[ $stderr == *"may not be bound"* || $stderr == *".."* ]]
+		[[ $stderr == *"you may not bind"* || $stderr == *".."* ]]
 	done
 	inside -v /srv/data/proj:/x -v /srv/data/proj/in:/y -- true
 	# (the same for projects: the data of a project whose name begins like another's)

@@ -107,7 +107,7 @@ teardown()
 	for source in /etc /var/lib/ces /home/bob ..; do
 		remember
 		run --separate-stderr ces alice run -v $source:/x $open/tools:1 true
-		refused 'may not be bound|\.\.'
+		refused 'you may not bind|\.\.'
 	done
 	as alice ln -s /etc work/link
 	run --separate-stderr ces alice run -v ./work/link:/x $open/tools:1 true

@@ -226,9 +226,9 @@ root:x:0:0:root:/root:/bin/sh" ]
 	client_refused 'does not exist or is not open to you'
 	lab_policy '.defaults.network.publish = ["8787"]'
 	run --separate-stderr as alice sh -c "env $places ces-run $open/tools:1 true"
-	client_refused 'may not be bound'
+	client_refused 'you may not bind'
 	run --separate-stderr as alice sh -c "CES_SCRATCH=/home/bob ces-run $open/tools:1 true"
-	client_refused 'may not be bound'
+	client_refused 'you may not bind'
 	rm -r /home/alice/safe_outputs /home/alice/scratch /home/alice/typed
 }
 

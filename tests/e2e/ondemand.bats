@@ -100,7 +100,7 @@ dated='^[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} UTC [0-9]{4} '
 	policy
 	run_job alice batch_container_app "$(batch '{container_arguments: "true"}')"
 	[ "$status" -eq 125 ]
-	[[ $last == *"may not be bound"* ]]
+	[[ $last == *"you may not bind"* ]]
 	rm -r /home/alice/safe_outputs /home/alice/scratch
 }
 

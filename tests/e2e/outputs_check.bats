@@ -266,11 +266,11 @@ forges='cd /safe_outputs; n=${HOSTNAME#ces-}; echo bad > x.exe
 	local label=
 	! lab_has_selinux || label=,context=system_u:object_r:ces_data_t:s0
 	mount -t tmpfs -o mode=750$label none $airlock
-	refused "$airlock cannot hand outputs over to /home/alice/outputs_"
+	refused "outputs cannot go from $airlock to /home/alice/outputs_"
 	[ -z "$(ls -A $airlock)" ]
 	umount $airlock
 	mount --bind $airlock $airlock
-	refused "$airlock cannot hand outputs over to /home/alice/outputs_"
+	refused "outputs cannot go from $airlock to /home/alice/outputs_"
 	umount $airlock
 	rmdir $airlock
 	refused "$airlock: not a directory of root's with mode 0750 or less"

@@ -81,7 +81,7 @@ asked() # NAME [WORD...]
 	profile wide '"image": "'$open'/tools:1", "mounts": ["/etc:/mnt"]'
 	with wide
 	[ "$status" -eq 125 ]
-	[[ $stderr == *"/etc may not be bound"* ]]
+	[[ $stderr == *"you may not bind /etc"* ]]
 	profile other '"image": "docker.io/library/alpine"'
 	with other
 	[ "$status" -eq 125 ]

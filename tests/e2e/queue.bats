@@ -53,16 +53,16 @@ waits() # N USER [OPTION...] -- COMMAND...
 	client=$!
 }
 
-@test "--wait waits for a place among one's runs, in order, and prints the number in line" {
+@test "--wait waits for a place among one's runs, in order, and prints the place in the queue" {
 	first=$(ces alice run -q -d $open/tools:1 sleep 600)
 	run --separate-stderr ces alice run $open/tools:1 true
 	[ "$status" -eq 125 ]
 	waits 1 alice --wait -- echo one
-	eventually grep -q '^ces: waiting, number 1 in line: you have 1 run in project nsh-2024-0001 already' $lab/err.1
+	eventually grep -q '^ces: waiting, place 1 in the queue: you have 1 run in project nsh-2024-0001 already' $lab/err.1
 	one=$client
 	waits 2 alice --wait=5m -- sh -c 'cat /safe_data/patients.csv > /safe_outputs/x; echo two'
 	two=$client
-	eventually grep -q '^ces: waiting, number 2 in line' $lab/err.2
+	eventually grep -q '^ces: waiting, place 2 in the queue' $lab/err.2
 	ces alice stop -q "$first"
 	wait $one
 	wait $two
@@ -77,12 +77,12 @@ waits() # N USER [OPTION...] -- COMMAND...
 @test "a run without --wait is refused while another waits for the place" {
 	first=$(ces alice run -q -d $open/tools:1 sleep 600)
 	waits 1 alice --wait -- sleep 1
-	eventually grep -q 'waiting, number 1' $lab/err.1
+	eventually grep -q 'waiting, place 1' $lab/err.1
 	kill -STOP $client # (its ticket holds)
 	ces alice stop -q "$first"
 	run --separate-stderr ces alice run $open/tools:1 true
 	[ "$status" -eq 125 ]
-	[[ $stderr == *"1 run waits for a place already; type --wait"* ]]
+	[[ $stderr == *"1 run is ahead of you: type --wait"* ]]
 	kill -CONT $client
 	wait $client
 }
@@ -93,7 +93,7 @@ waits() # N USER [OPTION...] -- COMMAND...
 		run --separate-stderr ces alice run $d --wait=3s $open/tools:1 true
 		echo "$stderr"
 		[ "$status" -eq 125 ]
-		[[ ${stderr_lines[0]} == "ces: waiting, number 1 in line"* ]]
+		[[ ${stderr_lines[0]} == "ces: waiting, place 1 in the queue"* ]]
 		[[ $stderr == *"ces: you have 1 run in project nsh-2024-0001 already, and may have 1 at once (rule limits.runs)"* ]]
 		[[ $stderr != *"type ces-client run --wait"* ]]
 	done
@@ -105,7 +105,7 @@ waits() # N USER [OPTION...] -- COMMAND...
 @test "run -d --wait prints the number when its turn has come" {
 	first=$(ces alice run -q -d $open/tools:1 sleep 600)
 	waits 1 alice -d --wait -- sleep 600
-	eventually grep -q 'waiting, number 1' $lab/err.1
+	eventually grep -q 'waiting, place 1' $lab/err.1
 	[ ! -s $lab/out.1 ]
 	ces alice stop -q "$first"
 	wait $client
@@ -116,7 +116,7 @@ waits() # N USER [OPTION...] -- COMMAND...
 @test "while a detached run that has waited for its place lives, wait and logs -f wait for its end" {
 	first=$(ces alice run -q -d $open/tools:1 sleep 600)
 	waits 1 alice -d --wait --name later -- sh -c 'echo begun; until [ -e /safe_outputs/go ]; do sleep 0.1; done; exit 7'
-	eventually grep -q 'waiting, number 1' $lab/err.1
+	eventually grep -q 'waiting, place 1' $lab/err.1
 	ces alice stop -q "$first"
 	wait $client
 	run=$(ces alice ps -q)
@@ -138,14 +138,14 @@ one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
 	first=$(ces alice run -q -d $open/tools:1 sleep 600)
 	for s in INT TERM; do
 		waits 1 alice --wait -- true
-		eventually grep -q 'waiting, number' $lab/err.1
+		eventually grep -q 'waiting, place' $lab/err.1
 		kill -$s $client
 		status=0
 		wait $client || status=$?
 		[ "$status" -eq $((128 + $(kill -l $s))) ]
 		# the same for a detached run: nothing goes on in the background
 		waits 1 alice -d --wait -- true
-		eventually grep -q 'waiting, number' $lab/err.1
+		eventually grep -q 'waiting, place' $lab/err.1
 		kill -KILL $client
 		wait $client || true
 		eventually one_client # (the keeper of the first)
@@ -177,10 +177,10 @@ one_client() { [ "$(pgrep -c -x ces-client)" -eq 1 ]; }
 	first=$(ces bob run -q -d --gpu=1 $open/tools:1 sleep 600)
 	waits 1 alice --gpu=1 --wait -- sleep 2
 	one=$client
-	eventually grep -q 'waiting, number 1 in line: .* 0 are free' $lab/err.1
+	eventually grep -q 'waiting, place 1 in the queue: .* 0 are free' $lab/err.1
 	waits 2 bob --gpu=1 --wait -- true
 	two=$client
-	eventually grep -q 'waiting, number 2' $lab/err.2
+	eventually grep -q 'waiting, place 2' $lab/err.2
 	ces alice run -q $open/tools:1 true
 	ces bob stop -q "$first"
 	wait $one
@@ -201,7 +201,7 @@ two_gpus()
 	busy=$(ces bob logs "$first")
 	waits 1 alice --gpu="$busy" --wait -- true
 	one=$client
-	eventually grep -q 'waiting, number 1 in line: the device .* is in use by another run' $lab/err.1
+	eventually grep -q 'waiting, place 1 in the queue: the device .* is in use by another run' $lab/err.1
 	run ces bob run -q --gpu=1 $open/tools:1 sh -c 'echo $NVIDIA_VISIBLE_DEVICES'
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -216,13 +216,13 @@ two_gpus()
 	second=$(ces bob run -q -d $open/tools:1 sleep 600)
 	waits 1 alice --gpu=all --wait -- sleep 3
 	one=$client
-	eventually grep -q 'waiting, number 1' $lab/err.1
+	eventually grep -q 'waiting, place 1' $lab/err.1
 	kill -STOP $one # (its ticket holds)
 	ces bob stop -q "$first"
 	run --separate-stderr ces bob run --gpu=1 $open/tools:1 true
 	echo "$stderr"
 	[ "$status" -eq 125 ]
-	[[ $stderr == *"1 run waits for a place already; type --wait"* ]]
+	[[ $stderr == *"1 run is ahead of you: type --wait"* ]]
 	kill -CONT $one
 	wait $one
 	ces bob stop -q "$second"
@@ -236,10 +236,10 @@ two_gpus()
 	[[ $stderr == "ces: you have a live run named x already; choose another --name" ]]
 	run --separate-stderr ces alice run --wait --gpu=2 $open/tools:1 true
 	[ "$status" -eq 125 ]
-	[[ $stderr == *"you asked for 2 of this machine's GPUs, and 0 are free"* && $stderr != *"in line"* ]]
+	[[ $stderr == *"you asked for 2 of this machine's GPUs, and 0 are free"* && $stderr != *"in the queue"* ]]
 	# (the one GPU has two names)
 	waits 1 alice --gpu=1 --wait -- true
-	eventually grep -q 'waiting, number 1' $lab/err.1
+	eventually grep -q 'waiting, place 1' $lab/err.1
 	ces alice stop -q "$first"
 	wait $client
 }
@@ -248,7 +248,7 @@ two_gpus()
 	ces carol pull -q --project nsh-2024-0001 $open/tools:1
 	first=$(ces carol run -q -d --project nsh-2024-0001 $open/tools:1 sleep 600)
 	waits 1 carol --project nsh-2024-0001 --wait -- true
-	eventually grep -q 'waiting, number 1' $lab/err.1
+	eventually grep -q 'waiting, place 1' $lab/err.1
 	ces carol pull -q --project nsh-2024-0002 $open/tools:1
 	ces carol run -q --project nsh-2024-0002 $open/tools:1 true
 	ces carol stop -q "$first"
@@ -258,11 +258,11 @@ two_gpus()
 @test "a ticket works for its user alone, and the policy of the moment decides" {
 	first=$(ces alice run -q -d $open/tools:1 sleep 600)
 	waits 1 alice --wait -- true
-	eventually grep -q 'waiting, number 1' $lab/err.1
+	eventually grep -q 'waiting, place 1' $lab/err.1
 	# (another user with alice's ticket, which is 1 as the first of this register, is at the end of their own line)
 	ces bob run -q -d $open/tools:1 sleep 600
 	run --separate-stderr ces bob run --wait=1s $open/tools:1 true
-	[[ $stderr == *"waiting, number 1 in line: you have 1 run in project nsh-2024-0002"* ]]
+	[[ $stderr == *"waiting, place 1 in the queue: you have 1 run in project nsh-2024-0002"* ]]
 	lab_policy '.defaults.limits.runs = 1 | .projects["nsh-2024-0001"].expires = "2024-01-01"'
 	status=0
 	wait $client || status=$?
@@ -276,7 +276,7 @@ two_gpus()
 @test "the table of the line is root's alone, and a damaged one is an empty line" {
 	first=$(ces alice run -q -d $open/tools:1 sleep 600)
 	waits 1 alice --wait -- true
-	eventually grep -q 'waiting, number 1' $lab/err.1
+	eventually grep -q 'waiting, place 1' $lab/err.1
 	[ "$(stat -c '%U %a' /run/ces/.queue)" = 'root 600' ]
 	head -c 100 /dev/urandom > /run/ces/.queue
 	ces alice stop -q "$first"

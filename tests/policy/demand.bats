@@ -79,7 +79,7 @@ refused_policy() # KEYS TEXT
 	add report.json
 	met
 	met 2026-12-11
-	unmet "denies its image in less than 7d: its scan is too old then" 2026-12-14
+	unmet "will deny its image within 7d, because its scan will be too old" 2026-12-14
 	unmet "denies its image now: the newest scan of sha256:5f70bf18a086... is 31 days old, and its rule allows 30d" 2026-12-21
 	run policy check --strict --no-host --on 2026-12-21 p.json
 	[ "$status" -eq 1 ]

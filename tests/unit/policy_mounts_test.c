@@ -7,13 +7,13 @@ static const struct {
 	const char *source, *destination, *rule, *says;
 	enum ces_code code;
 } bad_binds[] = {
-    {"/home/ann", "/x", "projects.alpha.binds", "may not be bound", CES_E_DENIED},
-    {"/home/ann/s3x", "/x", "projects.alpha.binds", "may not be bound", CES_E_DENIED},
-    {"/home/ann/s", "/x", "projects.alpha.binds", "may not be bound", CES_E_DENIED},
-    {"/home/anna/s3", "/x", "projects.alpha.binds", "may not be bound", CES_E_DENIED},
-    {"/shared/beta", "/x", "projects.alpha.binds", "may not be bound", CES_E_DENIED},
-    {"/shared/alpha2", "/x", "projects.alpha.binds", "may not be bound", CES_E_DENIED},
-    {"/etc", "/x", "projects.alpha.binds", "may not be bound", CES_E_DENIED},
+    {"/home/ann", "/x", "projects.alpha.binds", "you may not bind", CES_E_DENIED},
+    {"/home/ann/s3x", "/x", "projects.alpha.binds", "you may not bind", CES_E_DENIED},
+    {"/home/ann/s", "/x", "projects.alpha.binds", "you may not bind", CES_E_DENIED},
+    {"/home/anna/s3", "/x", "projects.alpha.binds", "you may not bind", CES_E_DENIED},
+    {"/shared/beta", "/x", "projects.alpha.binds", "you may not bind", CES_E_DENIED},
+    {"/shared/alpha2", "/x", "projects.alpha.binds", "you may not bind", CES_E_DENIED},
+    {"/etc", "/x", "projects.alpha.binds", "you may not bind", CES_E_DENIED},
     {"/", "/x", "", "not an absolute path", CES_E_USAGE},
     {"/home/ann/s3/../.ssh", "/x", "", "not an absolute path", CES_E_USAGE},
     {"/home/ann/s3/./x", "/x", "", "not an absolute path", CES_E_USAGE},
@@ -30,9 +30,9 @@ static const struct {
     {"/home/ann/s3", "/etc", "", "CES's own", CES_E_USAGE},
     {"/home/ann/s3", "/etc/", "", "CES's own", CES_E_USAGE},
     {"/home/ann/s3", "/safe_data", "", "/safe_data/alpha, the project's data: bind", CES_E_USAGE},
-    {"/home/ann/other", "/safe_outputs/", "projects.alpha.binds", "may not be bound", CES_E_DENIED},
-    {"/home/ann/other", "/scratch", "projects.alpha.binds", "may not be bound", CES_E_DENIED},
-    {"/safe_data/alpha", "/scratch", "projects.alpha.binds", "may not be bound", CES_E_DENIED},
+    {"/home/ann/other", "/safe_outputs/", "projects.alpha.binds", "you may not bind", CES_E_DENIED},
+    {"/home/ann/other", "/scratch", "projects.alpha.binds", "you may not bind", CES_E_DENIED},
+    {"/safe_data/alpha", "/scratch", "projects.alpha.binds", "you may not bind", CES_E_DENIED},
 };
 
 START_TEST(a_bind_outside_the_rules_is_refused)
@@ -134,7 +134,7 @@ START_TEST(without_binds_in_the_policy_nothing_is_bound)
 	request.bind_sources = (struct ces_strings)LIST((char *)"/home/ann");
 	request.bind_destinations = (struct ces_strings)LIST((char *)"/x");
 	request.bind_read_only = (struct ces_u64s)NUMBERS(1);
-	refused(CES_E_DENIED, "defaults.binds", "may not be bound");
+	refused(CES_E_DENIED, "defaults.binds", "you may not bind");
 }
 END_TEST
 

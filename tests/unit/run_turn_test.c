@@ -33,8 +33,8 @@ START_TEST(a_user_whose_runs_cannot_be_cleaned_starts_no_more_in_the_end)
 		add_run(1000, "p", NULL, i % 2 == 0, true);
 	ck_assert_int_eq(run(), 0);
 	add_run(1000, "q", NULL, false, true);
-	refused("", "the scratch of 64 of your runs is still there; if it stays, make the "
-		    "directories above them writable for you");
+	refused("", "CES could not delete the scratch of 64 of your runs: make the directories "
+		    "above writable for you");
 }
 END_TEST
 
@@ -131,10 +131,10 @@ END_TEST
 START_TEST(nobody_passes_those_who_wait_for_longer)
 {
 	world.before = 1;
-	refused("", "1 run waits for a place already; type --wait");
+	refused("", "1 run is ahead of you: type --wait");
 	world.before = 2;
 	request.flags = CES_FLAG_WAIT;
-	refused("", "2 runs wait for a place already; type --wait");
+	refused("", "2 runs are ahead of you: type --wait");
 	ck_assert_uint_eq(session.ticket, 8);
 }
 END_TEST
