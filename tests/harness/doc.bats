@@ -35,3 +35,19 @@ cd "${BATS_TEST_DIRNAME}/../.." || exit 1
 		grep -qE "^%package ${name#ces-}\$" ces.spec || { echo "there is no package $name"; false; }
 	done
 }
+
+@test "each word of the tables in the source is in its manual, and each message in a guide is one of a program" {
+	run tests/harness/pages.py .
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "a word that no manual has, and a message that no program prints, are reported" {
+	cp -r client common doc helper man policy systemd "$BATS_TEST_TMPDIR"
+	sed -i 's/"not found"/"not anywhere"/' "$BATS_TEST_TMPDIR/common/error_name.c"
+	sed -i 's/^| `refused the login` |/| `did not like the login` |/' "$BATS_TEST_TMPDIR/doc/researchers.md"
+	run tests/harness/pages.py "$BATS_TEST_TMPDIR"
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[ "${lines[*]}" = "ces-audit.5 does not have 'not anywhere' of common/error_name.c researchers.md: no program prints 'did not like the login'" ]
+}
