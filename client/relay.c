@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 
 #define SPLICE_BYTES (1u << 20)
+#define READY_BYTES  4096 /* a terminal, pipe or socket that poll reports takes these at once */
 
 void ces_stream_none(struct ces_stream *stream)
 {
@@ -20,15 +21,23 @@ void ces_stream_none(struct ces_stream *stream)
 }
 
 /* Splice needs a pipe on one side (a stream always has one), and must not block on the other.
- * SPLICE_F_NONBLOCK keeps a pipe from blocking, and a file or /dev/null never blocks. Terminals and
- * sockets are copied. */
+ * SPLICE_F_NONBLOCK keeps a pipe from blocking, and /dev/null never blocks. Terminals and sockets
+ * are copied. So are files: splice(2) takes no lock on a file's offset, as read(2) and write(2) do,
+ * so that two clients with one file as stdout would write over each other's bytes. */
 static bool spliceable(int fd)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		return false;
-	return S_ISFIFO(st.st_mode) || S_ISREG(st.st_mode) || (S_ISCHR(st.st_mode) && !isatty(fd));
+	return S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && !isatty(fd));
+}
+
+static bool is_file(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 void ces_stream_start(struct ces_stream *stream, int from, bool own_from, int to, bool own_to)
@@ -38,6 +47,7 @@ void ces_stream_start(struct ces_stream *stream, int from, bool own_from, int to
 	stream->own_from = own_from;
 	stream->own_to = own_to;
 	stream->splice = spliceable(from) && spliceable(to);
+	stream->at_once = is_file(to) ? sizeof(stream->buffer) : READY_BYTES;
 	stream->full = false;
 	stream->failed = false;
 	stream->error = 0;
@@ -99,7 +109,7 @@ static void step_splice(struct ces_stream *stream)
 	case EINTR:
 		return;
 	case EINVAL:
-		/* (a file opened for appending, or a file system that cannot splice) */
+		/* (a device that cannot splice) */
 		stream->splice = false;
 		return;
 	default:
@@ -108,8 +118,8 @@ static void step_splice(struct ces_stream *stream)
 	}
 }
 
-/* Writes without blocking, if the fd can do that. A file does not block, and a terminal that poll
- * reports writable has room for a buffer of this size. */
+/* Writes without blocking, if the fd can do that. A file does not block, and a terminal or pipe
+ * that poll reports writable has room for READY_BYTES. */
 static ssize_t write_now(int fd, const char *bytes, size_t length)
 {
 	ssize_t n = send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -121,8 +131,9 @@ static ssize_t write_now(int fd, const char *bytes, size_t length)
 
 static void step_write(struct ces_stream *stream)
 {
-	ssize_t n =
-	    write_now(stream->to, stream->buffer + stream->start, stream->end - stream->start);
+	size_t left = stream->end - stream->start;
+	ssize_t n = write_now(stream->to, stream->buffer + stream->start,
+			      left < stream->at_once ? left : stream->at_once);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;

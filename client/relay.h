@@ -16,7 +16,8 @@ struct ces_stream {
 	bool failed; /* `to` could not be written although it has a reader; errno in `error` */
 	int error;
 	size_t start, end; /* what of the buffer is still to be written */
-	char buffer[4096]; /* small: a terminal or socket that poll reports takes it at once */
+	size_t at_once;    /* bytes of one write(2) that cannot block */
+	char buffer[65536];
 };
 
 /* A stream that is never ready. */

@@ -49,6 +49,33 @@ START_TEST(stdout_may_be_a_file_also_one_that_is_appended_to)
 }
 END_TEST
 
+/* A shell's "run A & run B & ..." gives them one open file, with one offset. */
+START_TEST(clients_with_one_file_as_stdout_lose_no_byte)
+{
+	char path[] = "/tmp/ces-client-test-XXXXXX";
+	struct ces_options options = {.request = {.verb = CES_VERB_RUN, .image = (char[]){"late"}}};
+	int fd = mkstemp(path), status;
+	struct stat st;
+	pid_t pids[8];
+
+	unlink(path);
+	for (size_t i = 0; i < CES_COUNT(pids); i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			dup2(fd, STDOUT_FILENO);
+			_exit(ces_run("/proc/self/exe", &options));
+		}
+	}
+	for (size_t i = 0; i < CES_COUNT(pids); i++) {
+		waitpid(pids[i], &status, 0);
+		ck_assert_int_eq(WEXITSTATUS(status), 3);
+	}
+	fstat(fd, &st);
+	ck_assert_int_eq(st.st_size, (off_t)CES_COUNT(pids) * BIG);
+	close(fd);
+}
+END_TEST
+
 START_TEST(output_that_arrives_after_the_end_is_not_lost)
 {
 	struct outcome o = run("late");
@@ -289,6 +316,7 @@ static int run_tests(void)
 			    CES_COUNT(stdout_types));
 	tcase_add_loop_test(tc, stdout_may_be_a_file_also_one_that_is_appended_to, 0,
 			    CES_COUNT(file_flags));
+	tcase_add_test(tc, clients_with_one_file_as_stdout_lose_no_byte);
 	tcase_add_test(tc, output_that_arrives_after_the_end_is_not_lost);
 	tcase_add_test(tc, stdin_reaches_the_container_with_i);
 	tcase_add_test(tc, stdin_does_not_reach_the_container_without_i);
