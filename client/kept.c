@@ -19,7 +19,9 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 
-#define JSON_MAX 65536
+#define JSON_MAX  65536
+#define BLOCK     4096
+#define END_BYTES 2048 /* more than the end adds to the text, if it holds nothing odd */
 
 static const char *home(void)
 {
@@ -118,24 +120,73 @@ void ces_kept_end(struct ces_kept *kept, const struct ces_event_exited *exited)
 		ces_runtime_word(kept);
 }
 
+/* Room for the text and for what the end adds, in whole blocks: the end then fits into the blocks
+ * that the file has. */
+static size_t room_for(const char *text, bool ended)
+{
+	size_t length = strlen(text) + (ended ? 1 : END_BYTES);
+
+	return (length + BLOCK - 1) / BLOCK * BLOCK;
+}
+
+/* Writes the text, and blanks up to this length. */
+static int write_padded(int fd, const char *text, size_t length)
+{
+	CES_CLEANUP_FREE char *padded = malloc(length + 1);
+
+	if (padded == NULL)
+		return -1;
+	(void)snprintf(padded, length + 1, "%-*s\n", (int)(length - 1), text);
+	return ces_write_full(fd, padded, length, -1);
+}
+
+/* Writes a new file and renames it, so that a reader sees the whole new file or the old one. */
+static int replace(int dir, const struct ces_kept *kept, const char *name, const char *text)
+{
+	CES_CLEANUP_FD int fd = -1;
+	char making[40];
+	int error;
+
+	(void)snprintf(making, sizeof(making), ".%s.new", kept->run);
+	fd = openat(dir, making, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -1;
+	if (write_padded(fd, text, room_for(text, kept->ended != 0)) == 0 &&
+	    renameat(dir, making, dir, name) == 0)
+		return 0;
+	error = errno;
+	(void)unlinkat(dir, making, 0);
+	errno = error;
+	return -1;
+}
+
+/* Writes into the blocks that the file has. A reader may see a half: that is better than no end. */
+static int overwrite(int dir, const char *name, const char *text)
+{
+	CES_CLEANUP_FD int fd = openat(dir, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -1;
+	if (S_ISREG(st.st_mode) && st.st_size > (off_t)strlen(text))
+		return write_padded(fd, text, (size_t)st.st_size);
+	errno = EFBIG;
+	return -1;
+}
+
 int ces_kept_write(int dir, const struct ces_kept *kept, struct ces_error *err)
 {
 	struct json_object *object = to_json(kept);
 	const char *text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
-	char making[40], name[40];
-	CES_CLEANUP_FD int fd = -1;
-	int result = -1;
+	char name[40];
+	int result;
 
-	(void)snprintf(making, sizeof(making), ".%s.new", kept->run);
 	(void)snprintf(name, sizeof(name), "%s.json", kept->run);
-	fd = openat(dir, making, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	/* renames it, so that a reader sees the whole new file or the old one */
-	if (fd >= 0 && ces_write_full(fd, text, strlen(text), -1) == 0)
-		result = renameat(dir, making, dir, name);
+	result = replace(dir, kept, name, text);
+	if (result < 0 && (errno == ENOSPC || errno == EDQUOT))
+		result = overwrite(dir, name, text);
 	if (result < 0)
 		(void)ces_error_errno(err, CES_E_HOST, "~/.local/state/ces/%s", name);
-	if (result < 0 && fd >= 0)
-		(void)unlinkat(dir, making, 0);
 	json_object_put(object);
 	return result;
 }

@@ -40,6 +40,8 @@ void ces_kept_begin(struct ces_kept *kept, const struct ces_request *request,
 		    const struct ces_event_started *started);
 void ces_kept_end(struct ces_kept *kept, const struct ces_event_exited *exited);
 
+/* Writes what is known. On a full disk or at the end of a quota it uses the blocks that it took
+ * when the run started: a run that fills its user's home would else lose how it ended. */
 int ces_kept_write(int dir, const struct ces_kept *kept, struct ces_error *err);
 
 /* Finds a run by its number, or the youngest of a name. False if there is none. */

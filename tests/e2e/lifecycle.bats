@@ -17,6 +17,7 @@ teardown()
 	for u in alice bob carol; do
 		for r in $(ces $u ps --format json | jq -r '.[].run'); do ces $u stop -q "$r" || true; done
 	done
+	umount -q /home/alice/.local/state/ces || true
 	rm -rf /home/*/outputs_* /home/*/.local
 }
 
@@ -316,6 +317,20 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	ces alice ps -a --format json | jq -e --arg n "$n" '.[0] | .run == $n and .state == "ended" and .status == 4 and .name == "gone"'
 	[[ $(ces alice ps -a) == *"ended 4 (exit)"* ]]
 	[ "$(ces alice wait gone)" = 4 ]
+}
+
+@test "a run that fills the home of its user: wait prints its status, and logs says that the log is incomplete" {
+	as alice mkdir -p .local/state/ces
+	mount -t tmpfs -o size=64k,mode=700,uid="$(id -u alice)" tmpfs /home/alice/.local/state/ces
+	n=$(detach alice -- sh -c 'while [ ! -e /safe_outputs/go ]; do sleep 0.1; done; head -c 100000 /dev/zero; exit 6')
+	as alice sh -c "cat /dev/zero > .local/state/ces/full 2> /dev/null || :"
+	as alice touch outputs_"$n"/go
+	run --separate-stderr ces alice wait "$n"
+	[ "$status" -eq 0 ]
+	[ "$output" = 6 ]
+	[[ $(ces alice ps -a) == *"ended 6 (exit)"* ]]
+	ces alice logs "$n" 2>&1 > /dev/null | grep 'the log is incomplete'
+	umount /home/alice/.local/state/ces
 }
 
 @test "run -d and wait report a command that does not exist" {
