@@ -37,6 +37,7 @@ struct keeper {
 	bool again; /* there was no place, so ask again */
 	const struct ces_request *request;
 	struct ces_options *options;
+	int held;      /* the file that says that this process lives (client/kept.h) */
 	int log;       /* -1: none yet, or it cannot be written */
 	int times;     /* of the log; -1: none */
 	int64_t noted; /* when the last was noted */
@@ -83,7 +84,7 @@ static void note(struct keeper *keeper)
 {
 	struct ces_error err;
 
-	if (ces_kept_write(FD_DIR, &keeper->kept, &err) < 0 && !keeper->answered)
+	if (ces_kept_write(FD_DIR, &keeper->kept, &keeper->held, &err) < 0 && !keeper->answered)
 		ces_say_failure(&err);
 }
 
@@ -246,7 +247,7 @@ static bool is_awaited(void)
 
 static void be_keeper(const char *helper, struct ces_options *options, int dir, int to)
 {
-	static struct keeper keeper = {.log = -1, .times = -1};
+	static struct keeper keeper = {.held = -1, .log = -1, .times = -1};
 	const struct ces_stdio stdio = {.pipes = true, .terminal = -1};
 	struct ces_error err = {0};
 	int signal_number;

@@ -36,23 +36,26 @@ static bool has_ended(const struct ces_follow *follow, struct ces_kept *ret)
 	return follow->dir >= 0 && ces_kept_find(follow->dir, follow->run, ret) && ret->ended != 0;
 }
 
-/* The keeper writes the end after the helper has forgotten the run. A living keeper gets a moment
- * for that. */
+/* The helper forgets a run before its keeper has noted the end, and does not know the runs of
+ * another machine. There only the keeper's lock says that a run goes on. */
 static int ask(struct ces_follow *follow, struct ces_kept *ret)
 {
 	char run[CES_RUN_DIGITS + 1];
-	int live = ces_live_find(follow->run, run);
+	int live = ret->elsewhere ? 0 : ces_live_find(follow->run, run);
 
 	/* (in a day a waiting client would ask thousands of helpers) */
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
 	follow->pause_ms = follow->pause_ms * 2 > LAST_MS ? LAST_MS : follow->pause_ms * 2;
 	follow->ask_at = ces_now_ms() + follow->pause_ms;
-	if (live == 0 && !has_ended(follow, ret)) {
-		(void)poll(NULL, 0, FIRST_MS);
-		(void)has_ended(follow, ret);
-	}
-	return live;
+	if (live != 0 || has_ended(follow, ret))
+		return live;
+	if (ret->held)
+		return 1;
+	/* (a file system without locks: a living keeper gets a moment) */
+	(void)poll(NULL, 0, FIRST_MS);
+	(void)has_ended(follow, ret);
+	return 0;
 }
 
 int ces_follow_next(struct ces_follow *follow, struct ces_kept *ret)

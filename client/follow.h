@@ -22,8 +22,8 @@ struct ces_follow {
 void ces_follow_start(struct ces_follow *follow, int dir, const char *run);
 
 /* Waits until there may be news. 1: the run goes on; 0: it has ended, and ret holds what is known
- * (ended 0: not known); -1: the helper failed, and the user has seen why. The first call does not
- * wait if the end is known. */
+ * (ended 0: not known; on another machine it may also run on); -1: the helper failed, and the user
+ * has seen why. The first call does not wait if the end is known. */
 int ces_follow_next(struct ces_follow *follow, struct ces_kept *ret);
 
 void ces_follow_end(struct ces_follow *follow);

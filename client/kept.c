@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -77,6 +78,7 @@ static struct json_object *to_json(const struct ces_kept *kept)
 	put(object, "digest", kept->digest);
 	put(object, "project", kept->project);
 	put(object, "outputs", kept->outputs);
+	put(object, "host", kept->host);
 	put_number(object, "started", kept->started);
 	if (kept->ended != 0) {
 		put_number(object, "ended", kept->ended);
@@ -95,6 +97,13 @@ static void copy(char *to, size_t size, const char *from)
 	(void)snprintf(to, size, "%s", from != NULL ? from : "");
 }
 
+static void host_name(char *ret, size_t size)
+{
+	if (gethostname(ret, size) < 0)
+		ret[0] = '\0';
+	ret[size - 1] = '\0';
+}
+
 void ces_kept_begin(struct ces_kept *kept, const struct ces_request *request,
 		    const struct ces_event_started *started)
 {
@@ -104,6 +113,7 @@ void ces_kept_begin(struct ces_kept *kept, const struct ces_request *request,
 	copy(kept->digest, sizeof(kept->digest), started->digest);
 	copy(kept->project, sizeof(kept->project), started->project);
 	copy(kept->outputs, sizeof(kept->outputs), started->outputs);
+	host_name(kept->host, sizeof(kept->host));
 	kept->started = (uint64_t)time(NULL);
 }
 
@@ -140,8 +150,10 @@ static int write_padded(int fd, const char *text, size_t length)
 	return ces_write_full(fd, padded, length, -1);
 }
 
-/* Writes a new file and renames it, so that a reader sees the whole new file or the old one. */
-static int replace(int dir, const struct ces_kept *kept, const char *name, const char *text)
+/* Writes a new file and renames it, so that a reader sees the whole new file or the old one. The
+ * file is locked before it has its name, so that no reader takes its keeper for dead. */
+static int replace(int dir, const struct ces_kept *kept, const char *name, const char *text,
+		   int *held)
 {
 	CES_CLEANUP_FD int fd = -1;
 	char making[40];
@@ -151,9 +163,13 @@ static int replace(int dir, const struct ces_kept *kept, const char *name, const
 	fd = openat(dir, making, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -1;
+	(void)flock(fd, LOCK_EX | LOCK_NB);
 	if (write_padded(fd, text, room_for(text, kept->ended != 0)) == 0 &&
-	    renameat(dir, making, dir, name) == 0)
+	    renameat(dir, making, dir, name) == 0) {
+		ces_cleanup_close(held);
+		*held = ces_steal_fd(&fd);
 		return 0;
+	}
 	error = errno;
 	(void)unlinkat(dir, making, 0);
 	errno = error;
@@ -174,7 +190,7 @@ static int overwrite(int dir, const char *name, const char *text)
 	return -1;
 }
 
-int ces_kept_write(int dir, const struct ces_kept *kept, struct ces_error *err)
+int ces_kept_write(int dir, const struct ces_kept *kept, int *held, struct ces_error *err)
 {
 	struct json_object *object = to_json(kept);
 	const char *text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
@@ -182,7 +198,7 @@ int ces_kept_write(int dir, const struct ces_kept *kept, struct ces_error *err)
 	int result;
 
 	(void)snprintf(name, sizeof(name), "%s.json", kept->run);
-	result = replace(dir, kept, name, text);
+	result = replace(dir, kept, name, text, held);
 	if (result < 0 && (errno == ENOSPC || errno == EDQUOT))
 		result = overwrite(dir, name, text);
 	if (result < 0)
@@ -216,6 +232,7 @@ static uint64_t get_number(struct json_object *object, const char *key)
 static void from_json(struct json_object *object, struct ces_kept *ret)
 {
 	struct json_object *complete;
+	char here[sizeof(ret->host)];
 
 	memset(ret, 0, sizeof(*ret));
 	get(object, "run", ret->run, sizeof(ret->run));
@@ -234,6 +251,9 @@ static void from_json(struct json_object *object, struct ces_kept *ret)
 			json_object_get_boolean(complete);
 	ret->lost = json_object_object_get_ex(object, "log_complete", &complete) &&
 		    !json_object_get_boolean(complete);
+	get(object, "host", ret->host, sizeof(ret->host));
+	host_name(here, sizeof(here));
+	ret->elsewhere = ret->host[0] != '\0' && strcmp(ret->host, here) != 0;
 }
 
 /* Takes the number out of "<number>.json". False for any other name. */
@@ -262,7 +282,18 @@ static bool read_one(int dir, const char *name, struct ces_kept *ret)
 	}
 	from_json(object, ret);
 	json_object_put(object);
+	if (ret->ended == 0 && flock(fd, LOCK_SH | LOCK_NB) == 0)
+		ret->forsaken = true;
+	else if (ret->ended == 0)
+		ret->held = errno == EWOULDBLOCK; /* (some file systems have no locks) */
 	return strcmp(ret->run, run) == 0;
+}
+
+/* The end may have been noted between the reading and the lock, so an unlocked file is read
+ * again. */
+static bool read_run(int dir, const char *name, struct ces_kept *ret)
+{
+	return read_one(dir, name, ret) && (!ret->forsaken || read_one(dir, name, ret));
 }
 
 void ces_kept_each(int dir, void (*each)(const struct ces_kept *, void *), void *context)
@@ -278,7 +309,7 @@ void ces_kept_each(int dir, void (*each)(const struct ces_kept *, void *), void 
 		return;
 	}
 	while ((entry = readdir(list)) != NULL)
-		if (read_one(dir, entry->d_name, &kept))
+		if (read_run(dir, entry->d_name, &kept))
 			each(&kept, context);
 }
 
@@ -288,12 +319,20 @@ struct search {
 	bool found;
 };
 
+/* Of two that started in one second, one that has not ended is the younger. */
+static bool is_younger(const struct ces_kept *one, const struct ces_kept *other)
+{
+	if (one->started != other->started)
+		return one->started > other->started;
+	return one->ended == 0 || (other->ended != 0 && one->ended > other->ended);
+}
+
 static void take_younger(const struct ces_kept *kept, void *context)
 {
 	struct search *search = context;
 
 	if (strcmp(kept->name, search->name) != 0 ||
-	    (search->found && kept->started < search->best->started))
+	    (search->found && !is_younger(kept, search->best)))
 		return;
 	*search->best = *kept;
 	search->found = true;
@@ -306,7 +345,7 @@ bool ces_kept_find(int dir, const char *run, struct ces_kept *ret)
 
 	if (ces_run_valid(run)) {
 		(void)snprintf(name, sizeof(name), "%s.json", run);
-		return read_one(dir, name, ret);
+		return read_run(dir, name, ret);
 	}
 	if (run[0] != '\0')
 		ces_kept_each(dir, take_younger, &search);

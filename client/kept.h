@@ -30,6 +30,10 @@ struct ces_kept {
 	char check[1024]; /* the result of the check of the outputs, in one line, or "" */
 	bool lost;        /* the log does not have all output */
 	bool attached;    /* there is no log */
+	char host[256];   /* the machine that it runs on; "": not known */
+	bool elsewhere;   /* that is not this machine: the helper here does not know the run */
+	bool held;        /* not ended, and its keeper or client lives: the end will be noted */
+	bool forsaken;    /* not ended, and surely nobody is left to note the end */
 };
 
 /* Opens the directory. Without `make`, returns -1 with CES_E_NOTFOUND if there is none. */
@@ -41,8 +45,9 @@ void ces_kept_begin(struct ces_kept *kept, const struct ces_request *request,
 void ces_kept_end(struct ces_kept *kept, const struct ces_event_exited *exited);
 
 /* Writes what is known. On a full disk or at the end of a quota it uses the blocks that it took
- * when the run started: a run that fills its user's home would else lose how it ended. */
-int ces_kept_write(int dir, const struct ces_kept *kept, struct ces_error *err);
+ * when the run started: a run that fills its user's home would else lose how it ended. While a
+ * process has *held open (-1 at first), others read that the end will be noted. */
+int ces_kept_write(int dir, const struct ces_kept *kept, int *held, struct ces_error *err);
 
 /* Finds a run by its number, or the youngest of a name. False if there is none. */
 bool ces_kept_find(int dir, const char *run, struct ces_kept *ret);

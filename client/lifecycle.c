@@ -69,8 +69,9 @@ static void add_ended(const struct ces_kept *kept, void *context)
 	for (size_t i = 0; i < listing->n; i++)
 		if (strcmp(listing->live[i], kept->run) == 0)
 			return;
-	if (all_want(listing->filters, kept->name, kept->image, kept->project, "ended"))
-		ces_table_add_ended(&listing->table, kept);
+	if (all_want(listing->filters, kept->name, kept->image, kept->project,
+		     ces_table_state(kept)))
+		ces_table_add_kept(&listing->table, kept);
 }
 
 int ces_ps(struct ces_options *options)
@@ -113,7 +114,7 @@ int ces_inspect(struct ces_options *options)
 		ces_say_error("you have no run %s; ces-client ps -a lists yours", wanted);
 		return CES_EXIT_REFUSED;
 	}
-	ces_table_add_ended(&table, &kept);
+	ces_table_add_kept(&table, &kept);
 	ces_table_print(&table);
 	ces_table_free(&table);
 	return ces_perform_printed();
@@ -153,8 +154,14 @@ int ces_wait(struct ces_options *options)
 		;
 	if (live == 0 && kept.ended != 0)
 		status = tell_end(&kept);
+	else if (live == 0 && kept.elsewhere)
+		ces_say_error(
+		    "run %s runs on %s, or has ended there: type ces-client wait %s there", run,
+		    kept.host, run);
 	else if (live == 0)
-		ces_say_error("run %s has ended; only the terminal that started it shows how", run);
+		ces_say_error("run %s has ended; the process that notes how was killed, or could "
+			      "not write to ~/.local/state/ces",
+			      run);
 	ces_follow_end(&follow);
 	return status;
 }

@@ -173,6 +173,12 @@ static int follow(const struct ces_options *options, int dir, struct ces_kept *k
 		result = ces_follow_next(&news, kept);
 	while (copy_on(options, dir, kept->run, from) == 0 && result > 0);
 	ces_follow_end(&news);
+	if (result == 0 && kept->ended == 0 && kept->elsewhere) {
+		ces_say_error("run %s runs on %s, or has ended there: type ces-client logs -f %s "
+			      "there",
+			      kept->run, kept->host, kept->run);
+		return -1;
+	}
 	return result < 0 ? -1 : 0;
 }
 

@@ -41,6 +41,7 @@ struct run {
 	bool missing; /* the image is not here */
 	int status;
 	struct ces_kept kept;
+	int held; /* the file that says that this process lives (client/kept.h) */
 	struct ces_outputs outputs;
 };
 
@@ -90,6 +91,17 @@ static void open_input(struct run *run)
 			 !terminal);
 }
 
+/* For ps -a, wait and logs. If the home cannot be written, it stays silent. */
+static void keep(struct run *run)
+{
+	CES_CLEANUP_FD int dir = -1;
+	struct ces_error ignored;
+
+	if (ces_kept_open(true, &dir, &ignored) == 0 &&
+	    ces_kept_write(dir, &run->kept, &run->held, &ignored) == 0 && run->kept.ended != 0)
+		ces_kept_prune(dir);
+}
+
 static void on_started(void *context, const struct ces_event_started *started)
 {
 	struct run *run = context;
@@ -97,19 +109,10 @@ static void on_started(void *context, const struct ces_event_started *started)
 	if (run->waits)
 		open_input(run);
 	ces_kept_begin(&run->kept, &run->options->request, started);
+	keep(run);
 	ces_outputs_begin(&run->outputs, &run->options->request, started);
 	ces_outputs_say(started);
 	ces_verbose_chosen(run->options);
-}
-
-/* For ps -a. If the home cannot be written, it stays silent. */
-static void keep(const struct ces_kept *kept)
-{
-	CES_CLEANUP_FD int dir = -1;
-	struct ces_error ignored;
-
-	if (ces_kept_open(true, &dir, &ignored) == 0 && ces_kept_write(dir, kept, &ignored) == 0)
-		ces_kept_prune(dir);
 }
 
 /* The runtime has printed to the container's stderr which command it could not execute. */
@@ -140,7 +143,7 @@ static void on_exited(void *context, const struct ces_event_exited *exited)
 	if (kept->check[0] != '\0')
 		ces_say_error("%s", kept->check);
 	ces_outputs_settle(&run->outputs, kept, exited);
-	keep(kept);
+	keep(run);
 }
 
 static void on_error(void *context, const struct ces_event_error *error)
@@ -309,6 +312,7 @@ int ces_run(const char *helper, struct ces_options *options)
 	struct run run = {.options = options,
 			  .status = CES_EXIT_REFUSED,
 			  .terminal = CES_TERMINAL_NONE,
+			  .held = -1,
 			  .kept.attached = true};
 
 	if ((options->request.flags & CES_FLAG_EXPLAIN) != 0)

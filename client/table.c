@@ -275,13 +275,35 @@ void ces_table_add_run(struct ces_table *table, const struct ces_event_run *run)
 	set_json(table, object);
 }
 
+const char *ces_table_state(const struct ces_kept *kept)
+{
+	if (kept->ended != 0)
+		return "ended";
+	if (kept->held)
+		return "running";
+	return kept->elsewhere ? "unknown" : "ended";
+}
+
+static void status_text(const struct ces_kept *kept, char *ret, size_t size)
+{
+	if (kept->ended != 0)
+		(void)snprintf(ret, size, "ended %d (%s)", kept->status, kept->reason);
+	else if (kept->elsewhere)
+		(void)snprintf(ret, size, "running on %s%s", kept->host,
+			       kept->held ? "" : ", or ended there");
+	else
+		(void)snprintf(ret, size, "%s", ces_table_state(kept));
+}
+
 /* If the run's keeper was killed, nobody has noted how the run ended. */
-static void ended_json(struct ces_table *table, const struct ces_event_run *run,
-		       const struct ces_kept *kept)
+static void kept_json(struct ces_table *table, const struct ces_event_run *run,
+		      const struct ces_kept *kept)
 {
 	struct json_object *object = run_json(run);
 
-	json_text(object, "state", "ended");
+	json_text(object, "state", ces_table_state(kept));
+	if (kept->elsewhere)
+		json_text(object, "host", kept->host);
 	json_time(object, "ended", kept->ended);
 	json_object_object_add(object, "status",
 			       kept->ended != 0 ? json_object_new_int(kept->status) : NULL);
@@ -289,7 +311,7 @@ static void ended_json(struct ces_table *table, const struct ces_event_run *run,
 	set_json(table, object);
 }
 
-void ces_table_add_ended(struct ces_table *table, const struct ces_kept *kept)
+void ces_table_add_kept(struct ces_table *table, const struct ces_kept *kept)
 {
 	struct ces_kept copy = *kept;
 	const struct ces_event_run run = {.run = copy.run,
@@ -299,14 +321,13 @@ void ces_table_add_ended(struct ces_table *table, const struct ces_kept *kept)
 					  .project = copy.project,
 					  .started = copy.started,
 					  .outputs = copy.outputs};
-	char status[100] = "ended";
+	char status[300];
 
 	if (!add_row(table, kept->started))
 		return;
-	if (kept->ended != 0)
-		(void)snprintf(status, sizeof(status), "ended %d (%s)", kept->status, kept->reason);
+	status_text(kept, status, sizeof(status));
 	if (table->kind == CES_TABLE_JSON)
-		ended_json(table, &run, kept);
+		kept_json(table, &run, kept);
 	else
 		set_run(table, &run, status);
 }

@@ -35,8 +35,10 @@ struct ces_table {
 void ces_table_add_image(struct ces_table *table, const struct ces_event_image *image);
 void ces_table_add_run(struct ces_table *table, const struct ces_event_run *run);
 
-/* A run that the helper no longer lists. */
-void ces_table_add_ended(struct ces_table *table, const struct ces_kept *kept);
+/* A run that the helper no longer lists, or does not know: "ended", "running" while somebody lives
+ * who will note its end, "unknown" on another machine. */
+void ces_table_add_kept(struct ces_table *table, const struct ces_kept *kept);
+const char *ces_table_state(const struct ces_kept *kept);
 
 /* Prints on stdout, the newest first. An empty table still has its header, and an empty JSON
  * listing is []. */

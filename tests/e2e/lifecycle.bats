@@ -359,8 +359,20 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	eventually grep -q up $lab/up
 	(eventually pgrep -u alice -xf 'ces-client wait attached'; as alice sh -c 'cd scratch_*/scratch; touch end') 3>&- &
 	run --separate-stderr ces alice wait attached
-	[[ $stderr == *"has ended; only the terminal that started it shows how"* ]]
+	[ "$status" -eq 0 ]
+	[ "$output" = 0 ]
 	ces alice ps --format json | jq -e 'length == 0'
+}
+
+@test "logs NAME does not show an older run while an attached run of that name lives" {
+	ces alice wait "$(detach alice --name twice -- echo yesterday)"
+	ces alice run -q --name twice $open/tools:1 sh -c "$stays" > $lab/up 2>&1 3>&- < /dev/null &
+	eventually grep -q up $lab/up
+	run --separate-stderr ces alice logs twice
+	[ "$status" -eq 125 ]
+	[[ -z $output && $stderr == *"no log of a run twice"* ]]
+	ces alice stop -q twice
+	wait $!
 }
 
 # Kills all processes of the session's cgroup, as systemd-logind does at logout with KillUserProcesses=yes.
@@ -388,6 +400,53 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	rmdir --ignore-fail-on-non-empty $root/user.slice
 	nothing_left_behind
 	[ ! -e $root/ces/helpers ]
+}
+
+@test "until its keeper has noted the end, a run is not said to have ended; wait prints the status then" {
+	n=$(detach alice -- sh -c 'while [ ! -e /safe_outputs/go ]; do sleep 0.1; done; exit 5')
+	keeper=$(keeper_of alice)
+	kill -STOP "$keeper"
+	as alice touch outputs_"$n"/go
+	live() { [ -n "$(ces alice ps -q)" ]; }
+	eventually no live
+	ces alice wait "$n" > $lab/waited 3>&- &
+	waiting=$!
+	ces alice logs -f "$n" 3>&- &
+	following=$!
+	[[ $(ces alice ps -a) == *" running "* ]]
+	ces alice inspect "$n" | jq -e '.[0].state == "running" and .[0].status == null'
+	sleep 2
+	kill -0 $waiting $following
+	kill -CONT "$keeper"
+	wait $waiting
+	wait $following
+	[ "$(cat $lab/waited)" = 5 ]
+	ces alice inspect "$n" | jq -e '.[0].state == "ended" and .[0].status == 5'
+}
+
+# The home is shared by several machines, as on a cluster. Each has a helper of its own.
+@test "a run of another machine: it is not said to have ended, and while its keeper has the lock, wait waits" {
+	n=$(detach alice -- sh -c 'echo out; exit 5')
+	ces alice wait "$n"
+	json=/home/alice/.local/state/ces/$n.json
+	as alice cp "$json" ended.json
+	jq '.host = "node7" | del(.ended, .status, .reason)' /home/alice/ended.json > $lab/live
+	cat $lab/live > "$json"
+	[[ $(ces alice ps -a) == *" running on node7, or ended there "* ]]
+	ces alice ps -a --format json | jq -e '.[0] | .state == "unknown" and .host == "node7" and .status == null'
+	ces alice ps -a -q --filter status=ended | no grep .
+	ces alice inspect "$n" | jq -e '.[0].state == "unknown" and .[0].host == "node7"'
+	for verb in wait "logs -f"; do
+		run --separate-stderr ces alice $verb "$n"
+		[ "$status" -eq 125 ]
+		[[ $stderr == "ces: run $n runs on node7, or has ended there: type ces-client $verb $n there" ]]
+	done
+	[ "$output" = out ]
+	as alice flock "$json" sh -c "sleep 2; cat ended.json > $json" 3>&- &
+	eventually no as alice flock -n "$json" true
+	[[ $(ces alice ps -a) == *" running on node7 "* ]]
+	[ "$(ces alice wait "$n")" = 5 ]
+	wait $!
 }
 
 @test "a stopped keeper does not delay the end of its run" {
