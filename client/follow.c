@@ -15,6 +15,7 @@
 
 #define FIRST_MS 200
 #define LAST_MS  10000
+#define FAILURES 10 /* in a row: these take more than a minute */
 
 void ces_follow_start(struct ces_follow *follow, int dir, const char *run)
 {
@@ -36,12 +37,22 @@ static bool has_ended(const struct ces_follow *follow, struct ces_kept *ret)
 	return follow->dir >= 0 && ces_kept_find(follow->dir, follow->run, ret) && ret->ended != 0;
 }
 
+/* The helper also refuses while root writes the policy, or while nobody answers who the caller is.
+ * That passes, and a script may have waited for days. */
+static int ask_helper(struct ces_follow *follow)
+{
+	char run[CES_RUN_DIGITS + 1];
+	int live = ces_live_find(follow->run, follow->failures + 1 < FAILURES, run);
+
+	follow->failures = live < 0 ? follow->failures + 1 : 0;
+	return live < 0 && follow->failures < FAILURES ? 1 : live;
+}
+
 /* The helper forgets a run before its keeper has noted the end, and does not know the runs of
  * another machine. There only the keeper's lock says that a run goes on. */
 static int ask(struct ces_follow *follow, struct ces_kept *ret)
 {
-	char run[CES_RUN_DIGITS + 1];
-	int live = ret->elsewhere ? 0 : ces_live_find(follow->run, run);
+	int live = ret->elsewhere ? 0 : ask_helper(follow);
 
 	/* (in a day a waiting client would ask thousands of helpers) */
 	while (waitpid(-1, NULL, WNOHANG) > 0)

@@ -104,7 +104,7 @@ int ces_inspect(struct ces_options *options)
 	CES_CLEANUP_FD int dir = -1;
 	struct ces_error ignored;
 	struct ces_kept kept;
-	int live = wanted != NULL ? ces_live_find(wanted, run) : 1;
+	int live = wanted != NULL ? ces_live_find(wanted, false, run) : 1;
 
 	if (live < 0)
 		return CES_EXIT_REFUSED;
@@ -140,7 +140,7 @@ int ces_wait(struct ces_options *options)
 	int live, status = CES_EXIT_REFUSED;
 
 	ces_say_only_errors(options->quiet);
-	live = ces_live_find(options->request.run, run);
+	live = ces_live_find(options->request.run, false, run);
 	(void)ces_kept_open(false, &dir, &ignored);
 	if (live == 0 && (dir < 0 || !ces_kept_find(dir, options->request.run, &kept)))
 		ces_say_error("you have no run %s; ces-client ps -a lists yours",

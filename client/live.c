@@ -12,6 +12,7 @@
 struct live {
 	void (*each)(const struct ces_event_run *, void *);
 	void *context;
+	bool quiet;
 	int status;
 };
 
@@ -24,8 +25,18 @@ static void on_run(void *context, const struct ces_event_run *run)
 
 static void on_error(void *context, const struct ces_event_error *error)
 {
-	(void)context;
-	ces_say_refusal(error);
+	const struct live *live = context;
+
+	if (!live->quiet)
+		ces_say_refusal(error);
+}
+
+static void on_lost(void *context, const struct ces_error *err)
+{
+	const struct live *live = context;
+
+	if (!live->quiet)
+		ces_say_failure(err);
 }
 
 static void on_done(void *context, const struct ces_event_done *done)
@@ -36,18 +47,24 @@ static void on_done(void *context, const struct ces_event_done *done)
 	live->status = 0;
 }
 
-int ces_live_each(void (*each)(const struct ces_event_run *, void *), void *context)
+static int ask(struct live *live)
 {
 	static const struct ces_listener listener = {
-	    .run = on_run, .error = on_error, .done = on_done};
+	    .run = on_run, .error = on_error, .done = on_done, .lost = on_lost};
 	const struct ces_request request = {.verb = CES_VERB_RUNS};
-	struct live live = {each, context, -1};
 	struct ces_error err;
 
 	if (ces_session_check(CES_HELPER_PATH, &err) < 0 ||
-	    ces_listen_to(CES_HELPER_PATH, &request, &listener, &live, &err) < 0)
-		ces_say_failure(&err);
-	return live.status;
+	    ces_listen_to(CES_HELPER_PATH, &request, &listener, live, &err) < 0)
+		on_lost(live, &err);
+	return live->status;
+}
+
+int ces_live_each(void (*each)(const struct ces_event_run *, void *), void *context)
+{
+	struct live live = {.each = each, .context = context, .status = -1};
+
+	return ask(&live);
 }
 
 struct search {
@@ -67,9 +84,10 @@ static void look(const struct ces_event_run *run, void *context)
 	search->found = true;
 }
 
-int ces_live_find(const char *run, char ret[CES_RUN_DIGITS + 1])
+int ces_live_find(const char *run, bool quiet, char ret[CES_RUN_DIGITS + 1])
 {
 	struct search search = {run, ret, false};
+	struct live live = {.each = look, .context = &search, .quiet = quiet, .status = -1};
 
-	return ces_live_each(look, &search) < 0 ? -1 : search.found;
+	return ask(&live) < 0 ? -1 : search.found;
 }

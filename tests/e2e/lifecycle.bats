@@ -449,6 +449,21 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	wait $!
 }
 
+@test "wait goes on when the policy is invalid for a moment" {
+	n=$(detach alice -- sh -c 'while [ ! -e /safe_outputs/go ]; do sleep 0.1; done; exit 5')
+	ces alice wait "$n" > $lab/waited 2>&1 3>&- &
+	eventually pgrep -u alice -xf "ces-client wait $n"
+	mv /etc/ces/policy.json $lab/policy.kept
+	run ces alice ps
+	[ "$status" -eq 125 ]
+	sleep 2
+	mv $lab/policy.kept /etc/ces/policy.json
+	kill -0 $!
+	as alice touch outputs_"$n"/go
+	wait $!
+	[ "$(cat $lab/waited)" = 5 ]
+}
+
 @test "a stopped keeper does not delay the end of its run" {
 	n=$(detach alice -- sh -c 'trap "exit 0" TERM; echo up; while :; do sleep 0.1; done')
 	eventually says alice "$n" up
