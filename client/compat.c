@@ -429,7 +429,7 @@ static int execute(struct compat *compat)
 
 int ces_compat_main(int argc, char **argv)
 {
-	struct compat compat = {.name = find(argv[0])};
+	struct compat compat = {.name = find(argv[0]), .options.visible = true};
 	struct ces_error err;
 	int status = CES_EXIT_REFUSED, parsed;
 

@@ -292,7 +292,7 @@ static int foresee(const struct ces_options *options)
 
 static int perform(const struct ces_command *command, bool explain, int argc, char **argv)
 {
-	struct ces_options options = {0};
+	struct ces_options options = {.visible = true};
 	struct ces_error err;
 	int status = CES_EXIT_REFUSED;
 

@@ -243,6 +243,16 @@ static int complain(const struct ces_option_table *table, int value, const char 
 	return unknown(table, name, err);
 }
 
+/* Everybody can read the words of a process, for as long as it lives. A value of -e may be a
+ * secret, and the options have a copy. */
+static void hide_value(const struct ces_option *option, char *pair)
+{
+	char *value = strcmp(option->name, "env") == 0 ? strchr(pair, '=') : NULL;
+
+	if (value != NULL)
+		explicit_bzero(value + 1, strlen(value + 1));
+}
+
 static int walk(const struct ces_option_table *table, enum ces_option_phase phase, int argc,
 		char **argv, struct ces_options *options, int *ret_first, struct ces_error *err)
 {
@@ -258,8 +268,12 @@ static int walk(const struct ces_option_table *table, enum ces_option_phase phas
 
 		if (option == NULL)
 			return complain(table, value, argv[optind - 1], err);
-		if (option->phase == phase && option->set(options, optarg, err) < 0)
+		if (option->phase != phase)
+			continue;
+		if (option->set(options, optarg, err) < 0)
 			return -1;
+		if (options->visible && optarg != NULL)
+			hide_value(option, optarg);
 	}
 	*ret_first = optind;
 	return 0;

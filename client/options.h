@@ -35,9 +35,10 @@ struct ces_options {
 	char digest[CES_DIGEST_LENGTH + 1]; /* of the image that was pulled */
 	char *output;                       /* -o: where a manifest is written; NULL: stdout */
 	bool in_file;                       /* the words being read come from an opt-file */
-	uint32_t chosen;                    /* which published ports CES chose, a bit each */
-	bool profiled;                      /* --profile was typed */
-	char *profile_image;                /* its image; NULL: the user types one */
+	bool visible;        /* argv is this process's: wipe the values of -e there */
+	uint32_t chosen;     /* which published ports CES chose, a bit each */
+	bool profiled;       /* --profile was typed */
+	char *profile_image; /* its image; NULL: the user types one */
 	struct ces_strings profile_command; /* its command, if the user types no words */
 	struct ces_strings option_files;    /* named on the command line, not yet read */
 	struct ces_strings filters;         /* of ps: "KEY=VALUE" */

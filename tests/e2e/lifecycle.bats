@@ -265,6 +265,17 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	[ "$(ces alice logs "$output")" = none ]
 }
 
+@test "while a run lives, no process shows the value of its -e to others" {
+	n=$(detach alice -e ONE=canary-1 --env=TWO=canary-2 -eTHREE=canary-3 -- sh -c 'echo $ONE $TWO $THREE; sleep 60')
+	ces alice run -q --name attached -e FOUR=canary-4 $open/tools:1 sh -c 'echo $FOUR; sleep 60' > $lab/up 2>&1 3>&- < /dev/null &
+	eventually says alice "$n" 'canary-1 canary-2 canary-3'
+	eventually grep -q canary-4 $lab/up
+	no grep -al 'c[a]nary' /proc/[0-9]*/cmdline
+	[[ $(tr '\0' ' ' < /proc/"$(keeper_of alice)"/cmdline) == "ces-client run -q -d -e ONE= "* ]]
+	ces alice stop -q -t 0 "$n" attached
+	wait $! || true
+}
+
 @test "logs prints stdout and stderr, byte for byte, also after the end" {
 	n=$(detach alice -- sh -c 'head -c 300000 /dev/zero; printf "\\377\\033x"; echo err >&2')
 	[ "$(ces alice wait "$n")" = 0 ]
