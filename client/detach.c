@@ -42,6 +42,7 @@ struct keeper {
 	int times;     /* of the log; -1: none */
 	int64_t noted; /* when the last was noted */
 	size_t size;   /* of the log */
+	unsigned logs; /* begun */
 	bool started;  /* the log may be written */
 	bool answered; /* the user who typed the command has their answer */
 	bool final;    /* the helper has sent its last event */
@@ -65,6 +66,24 @@ static void answer(struct keeper *keeper, int status)
 	(void)close(FD_ANSWER);
 }
 
+/* Ten times a second is often enough for people, and limits how fast a run can make this file
+ * grow. */
+static void note_time(struct keeper *keeper)
+{
+	struct timespec now;
+	int64_t ms;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	if (keeper->times < 0 || (ms >= keeper->noted && ms - keeper->noted < TIMES_MS))
+		return;
+	keeper->noted = ms;
+	if (keeper->size == 0)
+		(void)dprintf(keeper->times, "0 %lld %u\n", (long long)ms, keeper->logs);
+	else
+		(void)dprintf(keeper->times, "%zu %lld\n", keeper->size, (long long)ms);
+}
+
 static void open_log(struct keeper *keeper)
 {
 	keeper->log = ces_kept_log(FD_DIR, keeper->kept.run, false, O_WRONLY | O_CREAT | O_TRUNC);
@@ -73,11 +92,13 @@ static void open_log(struct keeper *keeper)
 	    ces_kept_times(FD_DIR, keeper->kept.run, false, O_WRONLY | O_CREAT | O_TRUNC);
 	keeper->noted = 0;
 	keeper->size = 0;
+	keeper->logs++;
 	if (keeper->log < 0) {
 		if (!keeper->answered)
 			ces_say_error("CES keeps no log of this run: %s", strerror(errno));
 		keeper->kept.lost = true;
 	}
+	note_time(keeper);
 }
 
 static void note(struct keeper *keeper)
@@ -158,21 +179,6 @@ static const struct ces_listener listener = {.started = on_started,
 					     .error = on_error,
 					     .done = on_done,
 					     .lost = on_lost};
-
-/* Ten times a second is often enough for people, and limits how fast a run can make this file
- * grow. */
-static void note_time(struct keeper *keeper)
-{
-	struct timespec now;
-	int64_t ms;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-	if (keeper->times < 0 || (ms >= keeper->noted && ms - keeper->noted < TIMES_MS))
-		return;
-	keeper->noted = ms;
-	(void)dprintf(keeper->times, "%zu %lld\n", keeper->size, (long long)ms);
-}
 
 /* A log that cannot be written must not stop the run: the run's output is dropped, and `logs` says
  * so. */

@@ -56,8 +56,8 @@ bool ces_kept_find(int dir, const char *run, struct ces_kept *ret);
 void ces_kept_each(int dir, void (*each)(const struct ces_kept *, void *), void *context);
 
 /* Opens a run's log, or the older half of it, or the file with the times of either. Each line
- * there, "OFFSET MILLISECONDS", says when the log was written from OFFSET on. Flags as for
- * openat(2). -1 with errno. */
+ * there, "OFFSET MILLISECONDS", says when the log was written from OFFSET on; the first line ends
+ * with the log's number, from 1. Flags as for openat(2). -1 with errno. */
 int ces_kept_log(int dir, const char *run, bool older, int flags);
 int ces_kept_times(int dir, const char *run, bool older, int flags);
 

@@ -19,9 +19,10 @@
 
 /* A log from some offset on. */
 struct source {
-	int log;     /* -1: none */
-	FILE *times; /* NULL: not wanted, or not known */
-	uint64_t at; /* in the log */
+	int log;         /* -1: none */
+	FILE *times;     /* NULL: not wanted, or not known */
+	uint64_t at;     /* in the log */
+	uint64_t number; /* of the log among those of its run, from 1; 0: not known */
 	uint64_t ms, next_at, next_ms;
 	bool next;   /* there is another */
 	bool inside; /* a line has begun */
@@ -40,9 +41,10 @@ static bool read_time(struct source *from)
 	space = strchr(line, ' ');
 	if (space == NULL)
 		return false;
-	*space = '\0';
+	*space++ = '\0';
+	space[strcspn(space, " ")] = '\0'; /* (the number of the log comes after it) */
 	return ces_num_parse(line, 0, UINT64_MAX, &from->next_at) == 0 &&
-	       ces_num_parse(space + 1, 0, UINT64_MAX, &from->next_ms) == 0;
+	       ces_num_parse(space, 0, UINT64_MAX, &from->next_ms) == 0;
 }
 
 /* Returns the time at this offset, if known; 0: unknown. */
@@ -116,17 +118,54 @@ static int copy(const struct ces_options *options, struct source *from)
 	return 0;
 }
 
+static bool same(int one, int other)
+{
+	struct stat a, b;
+
+	return fstat(one, &a) == 0 && fstat(other, &b) == 0 && a.st_ino == b.st_ino &&
+	       a.st_dev == b.st_dev;
+}
+
+/* The third word of the first line; 0: not known. */
+static uint64_t number_in(int times)
+{
+	char line[64] = "", *word = line;
+	uint64_t number = 0;
+
+	if (times < 0 || pread(times, line, sizeof(line) - 1, 0) <= 0)
+		return 0;
+	line[strcspn(line, "\n")] = '\0';
+	for (int i = 0; i < 2 && word != NULL; i++)
+		word = strchr(word, ' ') != NULL ? strchr(word, ' ') + 1 : NULL;
+	if (word == NULL || ces_num_parse(word, 1, UINT64_MAX, &number) < 0)
+		return 0;
+	return number;
+}
+
+/* Takes over an open log, and opens its times. If the log has lost its name meanwhile, these are
+ * the times of another. */
+static void take_source(const struct ces_options *options, int dir, const char *run, bool older,
+			int *log, struct source *ret)
+{
+	CES_CLEANUP_FD int times = ces_kept_times(dir, run, older, O_RDONLY);
+	CES_CLEANUP_FD int again = ces_kept_log(dir, run, older, O_RDONLY);
+
+	*ret = (struct source){.log = ces_steal_fd(log)};
+	if (times < 0 || again < 0 || !same(again, ret->log))
+		return;
+	ret->number = number_in(times);
+	if (options->since != 0 || options->timestamps)
+		ret->times = fdopen(times, "r");
+	if (ret->times != NULL)
+		(void)ces_steal_fd(&times);
+}
+
 static void open_source(const struct ces_options *options, int dir, const char *run, bool older,
 			struct source *ret)
 {
-	int times = options->since != 0 || options->timestamps
-			? ces_kept_times(dir, run, older, O_RDONLY)
-			: -1;
+	CES_CLEANUP_FD int log = ces_kept_log(dir, run, older, O_RDONLY);
 
-	*ret = (struct source){.log = ces_kept_log(dir, run, older, O_RDONLY)};
-	ret->times = times < 0 ? NULL : fdopen(times, "r");
-	if (ret->times == NULL)
-		ces_cleanup_close(&times);
+	take_source(options, dir, run, older, &log, ret);
 }
 
 static void close_source(struct source *from)
@@ -137,49 +176,71 @@ static void close_source(struct source *from)
 	from->times = NULL;
 }
 
-static bool same(int one, int other)
+/* A reader that is slower than the run may find that two logs were begun since. The older one of
+ * them is still there; one before it is not. */
+static void go_on(const struct ces_options *options, int dir, const char *run, bool older, int *log,
+		  struct source *from)
 {
-	struct stat a, b;
+	struct source next;
 
-	return fstat(one, &a) == 0 && fstat(other, &b) == 0 && a.st_ino == b.st_ino &&
-	       a.st_dev == b.st_dev;
+	take_source(options, dir, run, older, log, &next);
+	if (from->number != 0 && next.number > from->number + 1)
+		ces_say_error("a part of the log is missing here: the run wrote more than the log "
+			      "holds before that was read");
+	close_source(from);
+	*from = next;
 }
 
-/* Goes on copying across a rotation: copies the open file to its end, then the new one. */
+/* Goes on copying across rotations: copies the open file to its end, then the next one. The names
+ * are opened first: nothing is written any more to a file that has lost its name by then. */
 static int copy_on(const struct ces_options *options, int dir, const char *run, struct source *from)
 {
-	CES_CLEANUP_FD int now = ces_kept_log(dir, run, false, O_RDONLY);
+	for (;;) {
+		CES_CLEANUP_FD int now = ces_kept_log(dir, run, false, O_RDONLY);
+		CES_CLEANUP_FD int older = ces_kept_log(dir, run, true, O_RDONLY);
+		bool begun = now >= 0 && (from->log < 0 || !same(now, from->log));
+		bool skipped = begun && older >= 0 && from->log >= 0 && !same(older, from->log);
 
-	if (copy(options, from) < 0)
-		return -1;
-	if (now < 0 || (from->log >= 0 && same(now, from->log)))
+		if (copy(options, from) < 0)
+			return -1;
+		if (!begun)
+			return 0;
+		go_on(options, dir, run, skipped, skipped ? &older : &now, from);
+	}
+}
+
+static int unwritten(void)
+{
+	if (errno == EPIPE)
 		return 0;
-	/* written between the copy and the rotation */
-	if (copy(options, from) < 0)
-		return -1;
-	close_source(from);
-	open_source(options, dir, run, false, from);
-	return copy(options, from);
+	ces_say_error("cannot write stdout: %s", strerror(errno));
+	return CES_EXIT_REFUSED;
 }
 
 static int follow(const struct ces_options *options, int dir, struct ces_kept *kept,
 		  struct source *from)
 {
 	struct ces_follow news = CES_FOLLOW_NONE;
-	int result;
+	int result = 1, status = 0;
 
 	ces_follow_start(&news, dir, kept->run);
-	do
+	while (result > 0) {
 		result = ces_follow_next(&news, kept);
-	while (copy_on(options, dir, kept->run, from) == 0 && result > 0);
+		if (copy_on(options, dir, kept->run, from) == 0)
+			continue;
+		ces_follow_end(&news);
+		return unwritten();
+	}
 	ces_follow_end(&news);
-	if (result == 0 && kept->ended == 0 && kept->elsewhere) {
+	if (result < 0)
+		return CES_EXIT_REFUSED;
+	if (kept->ended == 0 && kept->elsewhere) {
 		ces_say_error("run %s runs on %s, or has ended there: type ces-client logs -f %s "
 			      "there",
 			      kept->run, kept->host, kept->run);
-		return -1;
+		status = CES_EXIT_REFUSED;
 	}
-	return result < 0 ? -1 : 0;
+	return status;
 }
 
 /* Goes back by *left lines from the end of fd. *left becomes the number of lines that the file
@@ -241,9 +302,9 @@ static int show(const struct ces_options *options, int dir, struct ces_kept *kep
 	if (options->tailed)
 		skip_to_tail(options->tail, &log, &older);
 	if (copy(options, &older) < 0 || copy(options, &log) < 0)
-		result = errno == EPIPE ? 0 : CES_EXIT_REFUSED;
-	else if (options->follow && kept->ended == 0 && follow(options, dir, kept, &log) < 0)
-		result = CES_EXIT_REFUSED;
+		result = unwritten();
+	else if (options->follow && kept->ended == 0)
+		result = follow(options, dir, kept, &log);
 	close_source(&log);
 	close_source(&older);
 	return result;

@@ -297,6 +297,47 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	[ "$(cat $lab/follow)" = $'one\ntwo' ]
 }
 
+@test "logs and logs -f that cannot write stdout fail and say so" {
+	n=$(detach alice -- sh -c "$stays")
+	eventually says alice "$n" up
+	for verb in "logs" "logs -f"; do
+		ces alice $verb "$n" > /dev/full 2> $lab/err && status=0 || status=$?
+		[ "$status" -eq 125 ]
+		[ "$(cat $lab/err)" = "ces: cannot write stdout: No space left on device" ]
+	done
+	ces alice logs -f "$n" > $lab/follow 3>&- &
+	eventually grep -q up $lab/follow
+	ces alice stop -q "$n"
+	wait $!
+}
+
+# Starts a run that writes BYTES, and logs -f, whose reader goes on reading only then. Prints how many bytes it read.
+read_late() # BYTES
+{
+	local n first
+	n=$(detach alice -- sh -c "echo first; while [ ! -e /safe_outputs/go ]; do sleep 0.1; done; head -c $1 /dev/zero
+		touch /safe_outputs/done; while [ ! -e /safe_outputs/end ]; do sleep 0.1; done")
+	rm -f $lab/slow
+	mkfifo $lab/slow
+	ces alice logs -f "$n" > $lab/slow 2> $lab/err 3>&- &
+	exec 5< $lab/slow
+	read -r first <&5
+	as alice touch outputs_"$n"/go
+	eventually test -e /home/alice/outputs_"$n"/done
+	as alice touch outputs_"$n"/end
+	ces alice wait "$n" > $lab/waited
+	wc -c <&5
+	exec 5<&-
+	wait $!
+}
+
+@test "logs -f with a reader that is slower than the run loses nothing that is kept, and says what is missing" {
+	[ "$(read_late 20000000)" -eq 20000000 ]
+	[ ! -s $lab/err ]
+	[ "$(read_late 40000000)" -lt 40000000 ]
+	[[ $(cat $lab/err) == "ces: a part of the log is missing here"* ]]
+}
+
 @test "logs --tail shows the last lines, also of two files and of a line without an end" {
 	n=$(detach alice -- sh -c 'for i in 1 2 3 4 5; do echo line $i; done; printf end')
 	ces alice wait "$n"
