@@ -18,8 +18,8 @@
 #include "common/io.h"
 #include "common/num.h"
 
-#define MAKING   "." CES_OUTPUTS_FILE ".new"
-#define LISTED   "ces-manifest-%s.json" /* from ces-list, as root recorded it */
+#define MAKING   "." CES_OUTPUTS_FILE ".%s.new" /* with the run's number */
+#define LISTED   "ces-manifest-%s.json"         /* from ces-list, as root recorded it */
 #define JSON_MAX (32 << 20)
 
 void ces_outputs_begin(struct ces_outputs *outputs, const struct ces_request *request,
@@ -151,20 +151,25 @@ static struct json_object *take_manifest(int dir, const char *run, char name[64]
 	return NULL;
 }
 
-static int write_file(int dir, struct json_object *object)
+/* The directory may be shared, also with a client that was killed here. A name with the run's
+ * number is this client's own, so what has it is a rest. */
+static int write_file(int dir, const char *run, struct json_object *object)
 {
+	char making[64];
+	CES_CLEANUP_FD int fd = -1;
 	const char *text = json_object_to_json_string_ext(
 	    object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
-	CES_CLEANUP_FD int fd =
-	    openat(dir, MAKING, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 
+	(void)snprintf(making, sizeof(making), MAKING, run);
+	(void)unlinkat(dir, making, 0);
+	fd = openat(dir, making, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -1;
 	if (text != NULL && ces_write_full(fd, text, strlen(text), -1) == 0 &&
 	    ces_write_full(fd, "\n", 1, -1) == 0 &&
-	    renameat(dir, MAKING, dir, CES_OUTPUTS_FILE) == 0)
+	    renameat(dir, making, dir, CES_OUTPUTS_FILE) == 0)
 		return 0;
-	(void)unlinkat(dir, MAKING, 0);
+	(void)unlinkat(dir, making, 0);
 	return -1;
 }
 
@@ -248,7 +253,7 @@ void ces_outputs_settle(const struct ces_outputs *outputs, struct ces_kept *kept
 	if (manifest != NULL)
 		json_object_object_add(object, "manifest", manifest);
 	/* (if that cannot be written, the list stays beside the outputs) */
-	if (write_file(dir, object) == 0 && manifest != NULL)
+	if (write_file(dir, kept->run, object) == 0 && manifest != NULL)
 		(void)unlinkat(dir, name, 0);
 	json_object_put(object);
 }

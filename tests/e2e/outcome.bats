@@ -116,6 +116,16 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	lab_policy
 }
 
+@test "a file that a killed client left in the outputs directory does not keep ces-run.json away" {
+	as alice mkdir results
+	as alice touch results/.ces-run.json.new
+	lab_policy '.defaults.outputs = {"source":"~/results"}'
+	ces alice run -q $open/tools:1 true
+	lab_policy
+	[ "$(find /home/alice/results -type f -printf '%f\n' | sort | paste -sd ' ')" = '.ces-run.json.new ces-run.json' ]
+	jq -e '.status == 0' /home/alice/results/ces-run.json
+}
+
 @test "ps -a lists attached runs, which have no log, and filters work" {
 	ces alice run -q --name one $open/tools:1 sh -c 'exit 4' || true
 	run=$(ces alice run -q -d --name two $open/tools:1 sleep 60)
