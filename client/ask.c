@@ -233,16 +233,6 @@ static enum ces_table_kind table_kind(const struct ces_options *options)
 	}
 }
 
-/* A listing that did not arrive is a failure, unless its reader has stopped reading. */
-static int finish_stdout(int status)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return status;
-	if (errno != EPIPE)
-		ces_say_error("cannot write stdout: %s", strerror(errno));
-	return CES_EXIT_REFUSED;
-}
-
 int ces_ask(const char *helper, struct ces_options *options)
 {
 	struct answer answer = {.options = options,
@@ -269,5 +259,5 @@ int ces_ask(const char *helper, struct ces_options *options)
 		answer.status = 128 + answer.interrupted;
 	ces_table_free(&answer.table);
 	ces_progress_free(&answer.progress);
-	return finish_stdout(answer.status);
+	return ces_say_flushed(answer.status);
 }

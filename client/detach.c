@@ -124,8 +124,14 @@ static void on_started(void *context, const struct ces_event_started *event)
 
 static void on_done(void *context, const struct ces_event_done *done)
 {
-	(void)printf("%s\n", done->run != NULL ? done->run : "?");
-	answer(context, 0);
+	const char *run = done->run != NULL ? done->run : "?";
+	int status;
+
+	(void)printf("%s\n", run);
+	status = ces_say_flushed(0);
+	if (status != 0)
+		ces_say_error("run %s goes on: to end it, type ces-client stop %s", run, run);
+	answer(context, status);
 }
 
 /* Until it is DONE, no program has started. */

@@ -114,5 +114,5 @@ int ces_perform(struct ces_options *options)
 
 int ces_perform_printed(void)
 {
-	return fflush(stdout) == 0 ? 0 : CES_EXIT_REFUSED;
+	return ces_say_flushed(0);
 }

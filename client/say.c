@@ -1,6 +1,7 @@
 /* Prints the client's own lines. It must not print anything but a line that people can read. */
 #include "client/say.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
@@ -9,6 +10,7 @@
 #include "common/event.h"
 #include "common/io.h"
 #include "common/name.h"
+#include "common/paths.h"
 
 #define LINE 2048
 
@@ -23,6 +25,15 @@ void ces_say_clean(char *text)
 {
 	if (!ces_line_valid(text, strlen(text)))
 		ces_text_clean(text);
+}
+
+int ces_say_flushed(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	if (errno != EPIPE)
+		ces_say_error("cannot write stdout: %s", strerror(errno));
+	return CES_EXIT_REFUSED;
 }
 
 /* While the container has the terminal, a line feed alone does not go back to the start of the

@@ -20,6 +20,10 @@ void ces_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints one line that -q does not silence. */
 void ces_say_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Flushes stdout. Returns the exit status that is given, or CES_EXIT_REFUSED if stdout did not take
+ * everything. It says why, unless nobody reads stdout. */
+int ces_say_flushed(int status);
+
 /* Makes text printable ASCII, unless it is one line of UTF-8 that people can read. */
 void ces_say_clean(char *text);
 

@@ -297,14 +297,25 @@ keeper_of() { pgrep -u "$1" -xf 'ces-client run -q -d .*'; }
 	[ "$(cat $lab/follow)" = $'one\ntwo' ]
 }
 
-@test "logs and logs -f that cannot write stdout fail and say so" {
+@test "a command that cannot write stdout fails and says so" {
 	n=$(detach alice -- sh -c "$stays")
 	eventually says alice "$n" up
-	for verb in "logs" "logs -f"; do
-		ces alice $verb "$n" > /dev/full 2> $lab/err && status=0 || status=$?
+	for command in ps "ps -a" images "inspect $n" "inspect $open/tools:1" "logs $n" "logs -f $n" --help --version; do
+		ces alice $command > /dev/full 2> $lab/err && status=0 || status=$?
+		echo "$command: $status $(cat $lab/err)"
 		[ "$status" -eq 125 ]
 		[ "$(cat $lab/err)" = "ces: cannot write stdout: No space left on device" ]
 	done
+	ces alice run -q -d --name unheard $open/tools:1 sh -c "$stays" > /dev/full 2> $lab/err && status=0 || status=$?
+	cat $lab/err
+	[ "$status" -eq 125 ]
+	m=$(ces alice ps -q -f name=unheard)
+	[ "$(tail -n 1 $lab/err)" = "ces: run $m goes on: to end it, type ces-client stop $m" ]
+	eventually says alice unheard up
+	ces alice stop -q unheard
+	ces alice wait unheard > /dev/full 2> $lab/err && status=0 || status=$?
+	[ "$status" -eq 125 ]
+	grep -q 'cannot write stdout' $lab/err
 	ces alice logs -f "$n" > $lab/follow 3>&- &
 	eventually grep -q up $lab/follow
 	ces alice stop -q "$n"
