@@ -23,7 +23,10 @@
 #include "client/verbose.h"
 #include "common/cleanup.h"
 #include "common/event.h"
+#include "common/io.h"
 #include "common/paths.h"
+
+#define CLEANING_MS 2000 /* a clean-up that takes longer is mentioned */
 
 enum { EVENTS, SIGNALS, OUT, ERR, IN, POLLED };
 
@@ -36,9 +39,13 @@ struct run {
 	struct ces_terminal terminal;
 	struct ces_stream out, err, in;
 	int signals;
-	int signal;   /* the last that came; 0: none */
-	bool final;   /* the helper has sent its last event */
-	bool missing; /* the image is not here */
+	int signal;      /* the last that came; 0: none */
+	int64_t silent;  /* when the program's output ended; 0: it has not */
+	bool announced;  /* the user knows that CES is cleaning up */
+	unsigned wishes; /* signals that ask to end, since then */
+	bool left;       /* the user does not wait for the clean-up */
+	bool final;      /* the helper has sent its last event */
+	bool missing;    /* the image is not here */
 	int status;
 	struct ces_kept kept;
 	int held; /* the file that says that this process lives (client/kept.h) */
@@ -51,6 +58,28 @@ static int take_signals(void)
 					SIGUSR1, SIGUSR2, SIGWINCH};
 
 	return ces_signals_take(forwarded, CES_COUNT(forwarded));
+}
+
+static void announce(struct run *run)
+{
+	if (!run->announced)
+		ces_say("the program has ended or writes no more, and CES is cleaning up; a second "
+			"Ctrl-C leaves that to the helper");
+	run->announced = true;
+}
+
+/* The clean-up may take minutes, and the helper reads no signal then. It goes on without a client.
+ * Returns whether to leave. */
+static bool leave(struct run *run, int number)
+{
+	if (run->silent == 0 || number == SIGUSR1 || number == SIGUSR2)
+		return false;
+	run->left = run->wishes++ > 0;
+	if (run->left)
+		run->status = 128 + number;
+	else
+		announce(run);
+	return run->left;
 }
 
 static void on_signal(struct run *run)
@@ -67,6 +96,8 @@ static void on_signal(struct run *run)
 		return;
 	}
 	run->signal = number;
+	if (!run->final && leave(run, number))
+		return;
 	if (!run->final) {
 		ces_session_control(&run->session, CES_CONTROL_SIGNAL, (uint64_t)number);
 		return;
@@ -178,9 +209,37 @@ static const struct ces_listener listener = {.started = on_started,
 					     .text = on_text,
 					     .done = on_done};
 
+/* When nobody has the container's terminal any more, the user has theirs again: what they type is
+ * for their shell, and Ctrl-C is a signal. */
+static void notice_silence(struct run *run)
+{
+	if (run->silent != 0 || ces_stream_open(&run->out) || ces_stream_open(&run->err))
+		return;
+	run->silent = ces_now_ms();
+	if (run->terminal.master < 0)
+		return;
+	ces_stream_close(&run->in);
+	ces_terminal_restore(&run->terminal);
+}
+
+/* In milliseconds; -1: until something happens. */
+static int time_to_announce(struct run *run)
+{
+	int64_t left;
+
+	if (run->terminal.master < 0 || run->silent == 0 || run->announced || run->final)
+		return -1;
+	left = run->silent + CLEANING_MS - ces_now_ms();
+	if (left > 0)
+		return (int)left;
+	announce(run);
+	return -1;
+}
+
 static void loop(struct run *run)
 {
-	while (!run->final || ces_stream_open(&run->out) || ces_stream_open(&run->err)) {
+	while (!run->left &&
+	       (!run->final || ces_stream_open(&run->out) || ces_stream_open(&run->err))) {
 		struct pollfd polled[POLLED] = {
 		    [EVENTS] = {.fd = run->final ? -1 : run->session.events, .events = POLLIN},
 		    [SIGNALS] = {.fd = run->signals, .events = POLLIN},
@@ -189,7 +248,7 @@ static void loop(struct run *run)
 		    [IN] = ces_stream_poll(&run->in),
 		};
 
-		if (poll(polled, POLLED, -1) < 0) {
+		if (poll(polled, POLLED, time_to_announce(run)) < 0) {
 			if (errno == EINTR)
 				continue;
 			return;
@@ -207,6 +266,7 @@ static void loop(struct run *run)
 		if (run->terminal.master >= 0 &&
 		    (run->out.failed || (polled[IN].revents != 0 && !ces_stream_open(&run->in))))
 			ces_cleanup_close(&run->session.request);
+		notice_silence(run);
 		if (polled[EVENTS].revents != 0)
 			run->final = !ces_listen(&run->session, &listener, run);
 		if (run->final)
@@ -280,7 +340,8 @@ static void run_once(const char *helper, struct run *run)
 	struct ces_options *options = run->options;
 	struct ces_error err;
 
-	run->final = run->again = false;
+	run->final = run->again = run->announced = false;
+	run->silent = 0;
 	if (start(helper, run, options, &err) < 0) {
 		ces_say_failure(&err);
 		ces_terminal_close(&run->terminal);

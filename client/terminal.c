@@ -49,11 +49,16 @@ uint64_t ces_terminal_resize(const struct ces_terminal *terminal)
 	return (uint64_t)size.ws_row << 16 | size.ws_col;
 }
 
-void ces_terminal_close(struct ces_terminal *terminal)
+void ces_terminal_restore(struct ces_terminal *terminal)
 {
 	if (terminal->raw)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal->saved);
 	terminal->raw = false;
+}
+
+void ces_terminal_close(struct ces_terminal *terminal)
+{
+	ces_terminal_restore(terminal);
 	ces_cleanup_close(&terminal->master);
 	ces_cleanup_close(&terminal->slave);
 }

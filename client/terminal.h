@@ -23,11 +23,14 @@ int ces_terminal_open(struct ces_terminal *ret, struct ces_error *err);
 /* Puts the user's terminal into raw mode, so that ^C goes to the container's terminal. */
 void ces_terminal_raw(struct ces_terminal *terminal);
 
+/* Gives the user's terminal its old modes. */
+void ces_terminal_restore(struct ces_terminal *terminal);
+
 /* Gives the pty the size of the user's terminal. Returns rows << 16 | columns; 0 without a
  * terminal. */
 uint64_t ces_terminal_resize(const struct ces_terminal *terminal);
 
-/* Gives the user's terminal its old modes, and closes the pty. */
+/* Does that too, and closes the pty. */
 void ces_terminal_close(struct ces_terminal *terminal);
 
 #endif

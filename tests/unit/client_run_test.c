@@ -294,6 +294,70 @@ START_TEST(a_terminal_is_the_containers_own_and_the_callers_is_left_as_it_was)
 }
 END_TEST
 
+/* Starts a client on a terminal of its own whose program ends at once, and whose clean-up takes
+ * three seconds. Its stderr is a pipe. */
+static struct client start_cleaning(int *ret_slave)
+{
+	const uint64_t flags = CES_FLAG_INTERACTIVE | CES_FLAG_TTY;
+	struct ces_options options = {
+	    .request = {.verb = CES_VERB_RUN, .flags = flags, .image = (char[]){"cleaning"}}};
+	struct client client = {.in = -1};
+	char text[64] = "";
+	size_t length = 0;
+	int err[2];
+
+	client.out = open_terminal(ret_slave);
+	make_pair(0, err);
+	client.err = err[0];
+	client.pid = fork();
+	if (client.pid == 0) {
+		dup2(*ret_slave, STDIN_FILENO);
+		dup2(*ret_slave, STDOUT_FILENO);
+		dup2(err[1], STDERR_FILENO);
+		_exit(ces_run("/proc/self/exe", &options));
+	}
+	close(err[1]);
+	while (strstr(text, "bye") == NULL && length < sizeof(text) - 1)
+		length += (size_t)read(client.out, text + length, sizeof(text) - 1 - length);
+	return client;
+}
+
+START_TEST(when_the_program_has_ended_the_terminal_is_the_users_again_before_the_clean_up_ends)
+{
+	struct termios modes = {0};
+	int slave, status;
+	struct client client = start_cleaning(&slave);
+	char line[256] = "";
+
+	while ((modes.c_lflag & ICANON) == 0 && waitpid(client.pid, &status, WNOHANG) == 0) {
+		tcgetattr(slave, &modes);
+		usleep(10000);
+	}
+	ck_assert_uint_ne(modes.c_lflag & ICANON, 0);
+	ck_assert_int_eq(waitpid(client.pid, &status, WNOHANG), 0);
+	ck_assert_int_gt(read(client.err, line, sizeof(line) - 1), 0);
+	ck_assert_ptr_nonnull(strstr(line, "CES is cleaning up"));
+	waitpid(client.pid, &status, 0);
+	ck_assert_int_eq(WEXITSTATUS(status), 5);
+}
+END_TEST
+
+START_TEST(during_the_clean_up_a_second_ctrl_c_leaves)
+{
+	int slave, status;
+	struct client client = start_cleaning(&slave);
+	char line[256] = "";
+
+	ck_assert_int_gt(read(client.err, line, sizeof(line) - 1), 0);
+	kill(client.pid, SIGINT);
+	usleep(100000);
+	ck_assert_int_eq(waitpid(client.pid, &status, WNOHANG), 0);
+	kill(client.pid, SIGINT);
+	waitpid(client.pid, &status, 0);
+	ck_assert_int_eq(WEXITSTATUS(status), 128 + SIGINT);
+}
+END_TEST
+
 START_TEST(a_terminal_that_is_not_there_is_left_out)
 {
 	struct client client = start_client("hygiene", CES_VERB_RUN, CES_FLAG_TTY, 0);
@@ -331,6 +395,10 @@ static int run_tests(void)
 	tcase_add_test(tc, a_helper_that_talks_garbage_is_a_failure);
 	tcase_add_test(tc, an_explanation_goes_to_stdout);
 	tcase_add_test(tc, a_terminal_is_the_containers_own_and_the_callers_is_left_as_it_was);
+	tcase_add_test(
+	    tc,
+	    when_the_program_has_ended_the_terminal_is_the_users_again_before_the_clean_up_ends);
+	tcase_add_test(tc, during_the_clean_up_a_second_ctrl_c_leaves);
 	tcase_add_test(tc, a_terminal_that_is_not_there_is_left_out);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

@@ -171,6 +171,22 @@ static void play_terminal(void)
 	exited(wrong, NULL);
 }
 
+/* A clean-up of three seconds, after a program that says "bye". It ends with its client. */
+static void play_cleaning(void)
+{
+	struct pollfd request = {.fd = REQUEST_FD, .events = POLLIN};
+	const int64_t end = ces_now_ms() + 3000;
+	struct ces_control control;
+
+	ces_write_full(STDOUT_FILENO, "bye\n", 4, -1);
+	for (int fd = 0; fd <= 2; fd++)
+		close(fd);
+	while (ces_now_ms() < end && poll(&request, 1, (int)(end - ces_now_ms())) > 0)
+		if (ces_read_full(REQUEST_FD, &control, sizeof(control), -1) < 0)
+			return;
+	exited(5, NULL);
+}
+
 static void play_garbage(void)
 {
 	ces_write_full(EVENT_FD, "this is no frame, and never was one", 35, -1);
@@ -186,10 +202,11 @@ static int play_helper(void)
 		const char *image;
 		void (*play)(void);
 	} parts[] = {
-	    {"bytes", play_bytes},     {"late", play_late},       {"cat", play_cat},
-	    {"signals", play_signals}, {"unread", play_unread},   {"hygiene", play_hygiene},
-	    {"denial", play_denial},   {"started", play_started}, {"explain", play_explain},
-	    {"garbage", play_garbage}, {"nothing", play_nothing}, {"terminal", play_terminal},
+	    {"bytes", play_bytes},       {"late", play_late},       {"cat", play_cat},
+	    {"signals", play_signals},   {"unread", play_unread},   {"hygiene", play_hygiene},
+	    {"denial", play_denial},     {"started", play_started}, {"explain", play_explain},
+	    {"garbage", play_garbage},   {"nothing", play_nothing}, {"terminal", play_terminal},
+	    {"cleaning", play_cleaning},
 	};
 	struct ces_request request;
 	struct ces_error err;
