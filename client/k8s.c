@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,6 +34,17 @@ static int check_request(const struct ces_request *request, struct ces_error *er
 				     "k8s: a job reaches no display of this machine; leave "
 				     "--display out");
 	return 0;
+}
+
+/* Opt-files also serve runs on this machine. */
+static void name_unused(const struct ces_request *request)
+{
+	const uint64_t unused =
+	    CES_FLAG_DETACH | CES_FLAG_INTERACTIVE | CES_FLAG_TTY | CES_FLAG_WAIT;
+
+	if ((request->flags & unused) != 0)
+		ces_say("k8s: -d, -i, -t and --wait have no effect: the cluster starts the job, "
+			"and kubectl logs shows its output");
 }
 
 /* The cluster runs what the manifest says. So the client checks here what a rule demands, with the
@@ -86,14 +98,28 @@ static int write_file(const char *path, const char *text, size_t length, struct 
 
 	if (fd < 0)
 		return ces_error_errno(err, CES_E_USAGE, "cannot write %s", path);
-	if (ces_write_full(fd, text, length, -1) < 0)
+	/* (a file server may refuse what was written only at the close) */
+	if (ces_write_full(fd, text, length, -1) < 0 || close(ces_steal_fd(&fd)) < 0)
 		return ces_error_errno(err, CES_E_HOST, "cannot write %s", path);
 	return 0;
 }
 
-static int deliver(const struct ces_options *options, const char *text, size_t length,
-		   struct ces_error *err)
+static int explain(const struct ces_options *options, const struct ces_job *job)
 {
+	char image[CES_REFERENCE_MAX];
+
+	ces_reference_format(&job->decision.image, image, sizeof(image));
+	printf("image %s, allowed by %s\n", image, job->decision.rule);
+	printf("a job for it would be written to %s; nothing was written\n",
+	       options->output != NULL ? options->output : "stdout");
+	return 0;
+}
+
+static int deliver(const struct ces_options *options, const struct ces_job *job, const char *text,
+		   size_t length, struct ces_error *err)
+{
+	if ((options->request.flags & CES_FLAG_EXPLAIN) != 0)
+		return explain(options, job);
 	if (options->output == NULL)
 		return ces_write_full(STDOUT_FILENO, text, length, -1) == 0
 			   ? 0
@@ -116,7 +142,7 @@ static int make(const struct ces_options *options, struct ces_job *job, struct c
 	result = ces_manifest_put(job, err);
 	if (fclose(job->out) != 0 && result == 0)
 		result = ces_error_errno(err, CES_E_INTERNAL, "the manifest");
-	return result == 0 ? deliver(options, text, length, err) : -1;
+	return result == 0 ? deliver(options, job, text, length, err) : -1;
 }
 
 static void say(const struct ces_error *err, const struct ces_policy *policy)
@@ -140,6 +166,7 @@ int ces_k8s_print(struct ces_options *options)
 
 	if (options->verbose)
 		ces_verbose_request(&options->request);
+	name_unused(&options->request);
 	result = ces_local_load(CES_POLICY_PATH, &local, &err);
 	if (result == 0)
 		result = prepare(&local, &job, &err);
@@ -148,5 +175,5 @@ int ces_k8s_print(struct ces_options *options)
 	if (result < 0)
 		say(&err, local.policy);
 	ces_local_free(&local);
-	return result == 0 ? 0 : CES_EXIT_REFUSED;
+	return result == 0 ? ces_say_flushed(0) : CES_EXIT_REFUSED;
 }

@@ -381,6 +381,29 @@ as_json()
 	[[ $stderr == "ces: cannot write /nowhere/job.yaml"* ]]
 }
 
+@test "k8s: --dry-run says what would be done, and writes nothing" {
+	file job.yaml <<< precious
+	manifest --dry-run -o work/job.yaml $image/tools:1
+	[ "$status" -eq 0 ]
+	[ "$output" = "image $image/tools:1, allowed by projects.nsh-2024-0001.images[0]
+a job for it would be written to work/job.yaml; nothing was written" ]
+	[ "$(cat /home/alice/work/job.yaml)" = precious ]
+	manifest --dry-run ghcr.io/other/x:1
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"denied: "* ]]
+}
+
+@test "k8s: what a job does not need is named, and the job is written" {
+	for option in -d -i -it --wait; do
+		file opts <<< "$option"
+		manifest --opt-file work/opts $image/tools:1
+		[ "$status" -eq 0 ]
+		[[ $stderr == *"k8s: -d, -i, -t and --wait have no effect"* && $output == *"kind: Job"* ]]
+	done
+	manifest $image/tools:1
+	[[ $stderr != *"no effect"* ]]
+}
+
 @test "k8s: no value can add a line to the manifest" {
 	printf 'B=tab\there "quoted" \\ back\xc3\xa9 # no comment: {}\n' > /home/alice/work/env
 	manifest --env-file work/env $image/tools:1 $'x"\n      hostNetwork: true' ': {' '- a'
