@@ -22,6 +22,7 @@
 
 #define JSON_MAX  65536
 #define BLOCK     4096
+#define RECENT_S  (UINT64_C(30) * 24 * 3600)
 #define END_BYTES 2048 /* more than the end adds to the text, if it holds nothing odd */
 
 static const char *home(void)
@@ -390,7 +391,7 @@ void ces_kept_rotate(int dir, const char *run)
 }
 
 struct old {
-	uint64_t ended;
+	uint64_t when; /* it ended, or started and was forsaken */
 	char run[CES_RUN_DIGITS + 1];
 };
 
@@ -399,18 +400,24 @@ struct olds {
 	size_t n;
 };
 
+static bool is_recent(uint64_t started)
+{
+	return started + RECENT_S > (uint64_t)time(NULL);
+}
+
 static void add_old(const struct ces_kept *kept, void *context)
 {
 	struct olds *olds = context;
 	struct old *grown;
 
-	if (kept->ended == 0)
+	/* (a lock on another machine may not be seen here) */
+	if (kept->ended == 0 && (!kept->forsaken || (kept->elsewhere && is_recent(kept->started))))
 		return;
 	grown = reallocarray(olds->v, olds->n + 1, sizeof(*grown));
 	if (grown == NULL)
 		return;
 	olds->v = grown;
-	olds->v[olds->n].ended = kept->ended;
+	olds->v[olds->n].when = kept->ended != 0 ? kept->ended : kept->started;
 	(void)snprintf(olds->v[olds->n++].run, sizeof(grown->run), "%s", kept->run);
 }
 
@@ -418,7 +425,7 @@ static int youngest_first(const void *a, const void *b)
 {
 	const struct old *one = a, *other = b;
 
-	return one->ended < other->ended ? 1 : one->ended > other->ended ? -1 : 0;
+	return one->when < other->when ? 1 : one->when > other->when ? -1 : 0;
 }
 
 /* Counts them without reading them: ces_kept_prune reads them only now and then. */

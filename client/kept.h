@@ -64,7 +64,7 @@ int ces_kept_times(int dir, const char *run, bool older, int flags);
 /* Turns the log into the older half. */
 void ces_kept_rotate(int dir, const char *run);
 
-/* Forgets ended runs beyond CES_KEPT_RUNS. */
+/* Forgets ended runs beyond CES_KEPT_RUNS, and runs as old whose end nobody will note. */
 void ces_kept_prune(int dir);
 
 #endif

@@ -403,6 +403,22 @@ read_late() # BYTES
 	grep -q 'cannot start /no/such' $lab/err
 }
 
+@test "runs whose end was never noted are forgotten like others; a live one is not" {
+	local kept=/home/alice/.local/state/ces
+	n=$(detach alice -- sleep 60)
+	for i in {1000000001..1000000150}; do
+		echo "{\"run\":\"$i\",\"started\":1000000000}" > $kept/$i.json
+		touch $kept/$i.log $kept/$i.log.1 $kept/$i.times
+	done
+	chown alice: $kept/*
+	[ "$(ces alice ps -a -q | wc -l)" -eq 151 ]
+	ces alice run -q $open/tools:1 true
+	[ "$(ls $kept/*.json | wc -l)" -eq 101 ]
+	[ "$(ls $kept/1000000*.log | wc -l)" -eq 99 ]
+	[ -e $kept/"$n".json ]
+	[ "$(ces alice ps -q)" = "$n" ]
+}
+
 @test "when its keeper dies, a detached run goes on, and ends when it is stopped" {
 	n=$(detach alice -- sh -c 'trap "touch /safe_outputs/told; exit 0" TERM; touch /safe_outputs/up; while :; do sleep 0.1; done')
 	eventually test -e /home/alice/outputs_"$n"/up
