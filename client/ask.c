@@ -141,6 +141,12 @@ static void on_error(void *context, const struct ces_event_error *error)
 	bool login = error->rule != NULL && strcmp(error->rule, "registries.credentials") == 0;
 
 	ces_progress_end(&answer->progress);
+	/* (it ended by itself after stop --all had listed it) */
+	if (options->request.verb == CES_VERB_STOP && options->all &&
+	    error->code == CES_E_NOTFOUND) {
+		answer->status = 0;
+		return;
+	}
 	if (options->may_ask_login && login) {
 		options->login_wanted = true;
 		return;

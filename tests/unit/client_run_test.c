@@ -6,6 +6,9 @@
 /* links: client/outputs.c client/turn.c client/missing.c client/advice.c client/local.c */
 #include "tests/unit/client_stand_in.h"
 
+#include "client/ask.h"
+#include "common/paths.h"
+
 static const int stdout_types[] = {0, SOCK_STREAM};
 
 START_TEST(stdout_and_stderr_pass_unchanged_and_in_full)
@@ -237,6 +240,17 @@ START_TEST(a_helper_that_talks_garbage_is_a_failure)
 }
 END_TEST
 
+START_TEST(a_run_that_ends_before_stop_all_reaches_it_is_no_failure)
+{
+	struct ces_options options = {.request = {.verb = CES_VERB_STOP, .image = (char[]){"gone"}},
+				      .all = true};
+
+	ck_assert_int_eq(ces_ask("/proc/self/exe", &options), 0);
+	options.all = false;
+	ck_assert_int_eq(ces_ask("/proc/self/exe", &options), CES_EXIT_REFUSED);
+}
+END_TEST
+
 START_TEST(an_explanation_goes_to_stdout)
 {
 	struct client client = start_client("explain", CES_VERB_RUN, CES_FLAG_EXPLAIN, 0);
@@ -393,6 +407,7 @@ static int run_tests(void)
 	tcase_add_test(tc, a_run_prints_its_number_its_outputs_and_why_it_ended);
 	tcase_add_test(tc, a_helper_that_ends_without_an_answer_is_reported);
 	tcase_add_test(tc, a_helper_that_talks_garbage_is_a_failure);
+	tcase_add_test(tc, a_run_that_ends_before_stop_all_reaches_it_is_no_failure);
 	tcase_add_test(tc, an_explanation_goes_to_stdout);
 	tcase_add_test(tc, a_terminal_is_the_containers_own_and_the_callers_is_left_as_it_was);
 	tcase_add_test(

@@ -192,6 +192,14 @@ static void play_garbage(void)
 	ces_write_full(EVENT_FD, "this is no frame, and never was one", 35, -1);
 }
 
+static void play_gone(void)
+{
+	const struct ces_event_error event = {.code = CES_E_NOTFOUND,
+					      .text = (char[]){"you have no live run"}};
+
+	ces_wire_send(EVENT_FD, &ces_event_error_schema, &event, -1, NULL);
+}
+
 static void play_nothing(void)
 {
 }
@@ -206,7 +214,7 @@ static int play_helper(void)
 	    {"signals", play_signals},   {"unread", play_unread},   {"hygiene", play_hygiene},
 	    {"denial", play_denial},     {"started", play_started}, {"explain", play_explain},
 	    {"garbage", play_garbage},   {"nothing", play_nothing}, {"terminal", play_terminal},
-	    {"cleaning", play_cleaning},
+	    {"cleaning", play_cleaning}, {"gone", play_gone},
 	};
 	struct ces_request request;
 	struct ces_error err;
