@@ -48,6 +48,16 @@ static bool all_want(const struct ces_strings *filters, const char *name, const 
 	return true;
 }
 
+/* Whether a filter asks for runs that -a alone lists. */
+static bool wants_ended(const struct ces_strings *filters)
+{
+	for (size_t i = 0; i < filters->n; i++)
+		if (strncmp(filters->v[i], "status=", 7) == 0 &&
+		    strcmp(filters->v[i] + 7, "running") != 0)
+			return true;
+	return false;
+}
+
 static void add_live(const struct ces_event_run *run, void *context)
 {
 	struct listing *listing = context;
@@ -85,7 +95,8 @@ int ces_ps(struct ces_options *options)
 	int status = CES_EXIT_REFUSED;
 
 	if (ces_live_each(add_live, &listing) == 0) {
-		if (options->all && ces_kept_open(false, &dir, &ignored) == 0)
+		if ((options->all || wants_ended(&options->filters)) &&
+		    ces_kept_open(false, &dir, &ignored) == 0)
 			ces_kept_each(dir, add_ended, &listing);
 		ces_table_print(&listing.table);
 		status = ces_perform_printed();
@@ -111,7 +122,9 @@ int ces_inspect(struct ces_options *options)
 	if (live > 0)
 		return ces_perform(options);
 	if (ces_kept_open(false, &dir, &ignored) < 0 || !ces_kept_find(dir, wanted, &kept)) {
-		ces_say_error("you have no run %s; ces-client ps -a lists yours", wanted);
+		ces_say_error("you have no run %s; ces-client ps -a lists yours; for an image, "
+			      "type its whole name",
+			      wanted);
 		return CES_EXIT_REFUSED;
 	}
 	ces_table_add_kept(&table, &kept);

@@ -131,6 +131,8 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	run=$(ces alice run -q -d --name two $open/tools:1 sleep 60)
 	[ "$(ces alice ps -a --format json | jq -c 'sort_by(.name) | [.[] | [.name, .state, .status]]')" = '[["one","ended",4],["two","running",null]]' ]
 	[ "$(ces alice ps -a -q -f name=one)" = "$(ces alice ps -a -q --filter status=exited)" ]
+	[ "$(ces alice ps -a -q -f name=one)" = "$(ces alice ps -q --filter status=ended)" ]
+	[ "$(ces alice ps -q --filter status=running)" = "$run" ]
 	[ "$(ces alice ps -a -q --filter status=running --filter ancestor=tools)" = "$run" ]
 	[ -z "$(ces alice ps -a -q --filter project=nsh-2024-0002)" ]
 	run --separate-stderr ces alice ps --filter label=x
@@ -142,6 +144,12 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	[[ $stderr == *"a log is kept of detached runs"* ]]
 	# a run that is inspected after its end keeps its digest
 	[ "$(ces alice inspect one | jq -r '.[0].digest')" = "$(ces alice images --format json | jq -r '.[0].digest')" ]
+}
+
+@test "inspect of a word that is no run says what to type for an image" {
+	run --separate-stderr ces alice inspect tools
+	[ "$status" -eq 125 ]
+	[ "$stderr" = "ces: you have no run tools; ces-client ps -a lists yours; for an image, type its whole name" ]
 }
 
 @test "inspect shows an image's configuration, in characters that a terminal can take" {
