@@ -68,6 +68,17 @@ static int put(const char *bytes, size_t n)
 	return ces_write_full(STDOUT_FILENO, bytes, n, -1);
 }
 
+/* The times may be missing: the user may remove them, and a full home has no room for them. */
+static void say_untimed(void)
+{
+	static bool said;
+
+	if (!said)
+		ces_say_error("it is not known when a part of this log was written: its lines are "
+			      "shown without a time");
+	said = true;
+}
+
 static int begin_line(const struct ces_options *options, struct source *from)
 {
 	uint64_t ms = time_at(from);
@@ -77,7 +88,11 @@ static int begin_line(const struct ces_options *options, struct source *from)
 	size_t n;
 
 	from->inside = true;
-	from->shown = ms >= options->since;
+	from->shown = ms >= options->since || ms == 0;
+	if (ms == 0) {
+		say_untimed();
+		return 0;
+	}
 	if (!from->shown || !options->timestamps || gmtime_r(&when, &parts) == NULL)
 		return 0;
 	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);

@@ -174,6 +174,13 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	[ "$(ces alice logs --since 10m "$run")" = $'one\ntwo' ]
 	[ -z "$(ces alice logs --since "$(date -d '+1 hour' +%Y-%m-%dT%H:%M)" "$run")" ]
 	[ "$(ces alice logs -t --tail 1 "$run")" = "$(tail -1 $lab/timed)" ]
+	rm /home/alice/.local/state/ces/"$run".times
+	for option in -t "--since 1m"; do
+		run --separate-stderr ces alice logs $option "$run"
+		[ "$status" -eq 0 ]
+		[ "$output" = $'one\ntwo' ]
+		[ "$stderr" = "ces: it is not known when a part of this log was written: its lines are shown without a time" ]
+	done
 	run --separate-stderr ces alice logs --since yesterday "$run"
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"--since 10m for ten minutes ago"* ]]
