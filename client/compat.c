@@ -382,6 +382,12 @@ static int print_help(const struct name *name)
 {
 	bool pull = name->verb == CES_VERB_PULL;
 
+	if (strcmp(name->name, "apptainer") == 0) {
+		ces_help_options("apptainer", "run [OPTION...] FILE.sif [ARG...]",
+				 "Run an image on project data, as 'ces-client run' does",
+				 &ces_run_options);
+		return ces_perform_printed();
+	}
 	ces_help_options(name->name, usage_of(name),
 			 pull ? "Fetch an image from its registry, as 'ces-client pull' does"
 			      : "Run an image on project data, as 'ces-client run' does",

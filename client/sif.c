@@ -112,7 +112,9 @@ static int write_file(const char *name, const char *text, struct ces_error *err)
 	if (fd < 0)
 		return ces_error_errno(err, CES_E_HOST, "the image is here, but %s cannot be made",
 				       name);
-	if (write(fd, text, strlen(text)) == (ssize_t)strlen(text) && rename(fresh, name) == 0)
+	/* (a file server may refuse what was written only at the close) */
+	if (write(fd, text, strlen(text)) == (ssize_t)strlen(text) &&
+	    close(ces_steal_fd(&fd)) == 0 && rename(fresh, name) == 0)
 		return 0;
 	(void)ces_error_errno(err, CES_E_HOST, "the image is here, but %s cannot be written", name);
 	(void)unlink(fresh);

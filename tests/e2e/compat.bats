@@ -283,6 +283,13 @@ as_json()
 	[[ $stderr != *hunter2* ]]
 }
 
+@test "apptainer run --help lists the options that it has" {
+	run --separate-stderr as alice env PATH=/usr/libexec/ces/compat:/usr/bin:/bin apptainer run --help
+	[ "$status" -eq 0 ]
+	[[ $output == "Usage: apptainer run [OPTION...] FILE.sif [ARG...]"* && $output == *"--bind SRC"* && $output == *"--cpus N"* ]]
+	[[ $output != *--cores* && $output != *k8s* ]]
+}
+
 @test "k8s prints a job as the cluster wants it" {
 	manifest --name Train_1 -c 1 --env-file /dev/null $image/tools:1 python 'a b' '$(HOME)'
 	[ "$status" -eq 0 ]
