@@ -25,6 +25,8 @@
 
 extern char **environ;
 
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
 /* Kills xauth after ten seconds: its server may hang. */
 static bool ended_well(pid_t pid)
 {
@@ -38,7 +40,8 @@ static bool ended_well(pid_t pid)
 }
 
 /* xauth's own messages do not help: they differ by version. */
-static int run_xauth(const char *file, const char *display, struct ces_error *err)
+static int run_xauth(const char *file, const char *display, const sigset_t *signals,
+		     struct ces_error *err)
 {
 	char *const argv[] = {"xauth",
 			      "-qf",
@@ -51,13 +54,18 @@ static int run_xauth(const char *file, const char *display, struct ces_error *er
 			      UNUSED_UNTIL,
 			      NULL};
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
 	pid_t pid = -1;
 	int error;
 
 	posix_spawn_file_actions_init(&actions);
 	for (int fd = 0; fd <= STDERR_FILENO; fd++)
 		posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
-	error = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setsigmask(&attributes, signals);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+	error = posix_spawnp(&pid, argv[0], &actions, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	if (error == ENOENT)
 		return ces_error_set(err, CES_E_HOST,
@@ -112,6 +120,7 @@ int ces_display_make_key(struct ces_request *request, struct ces_error *err)
 {
 	char file[64], display[32];
 	uint64_t random[2];
+	sigset_t ends, before;
 	int result;
 
 	if (request->display == 0)
@@ -123,9 +132,15 @@ int ces_display_make_key(struct ces_request *request, struct ces_error *err)
 	(void)snprintf(file, sizeof(file), "/tmp/ces-display-%016llx%016llx",
 		       (unsigned long long)random[0], (unsigned long long)random[1]);
 	(void)snprintf(display, sizeof(display), ":%llu", (unsigned long long)request->display - 1);
-	result = run_xauth(file, display, err);
+	/* a signal that ends the client must not leave the file: it arrives when that is gone */
+	sigemptyset(&ends);
+	for (size_t i = 0; i < CES_COUNT(ending); i++)
+		sigaddset(&ends, ending[i]);
+	(void)sigprocmask(SIG_BLOCK, &ends, &before);
+	result = run_xauth(file, display, &before, err);
 	if (result == 0)
 		result = read_key(file, request, err);
 	remove_file(file);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	return result;
 }

@@ -83,6 +83,20 @@ x() { echo "/x/$(basename "$(ls /home/alice/x/ld-linux-*)") --library-path /x /x
 	eventually shown
 }
 
+@test "Ctrl-C while the key is made leaves no key" {
+	mkdir -p $lab/slow
+	printf '#!/bin/sh\ntouch "$2" /tmp/ces-display-begun\nsleep 2\n' > $lab/slow/xauth
+	chmod -R a+rX $lab/slow
+	chmod a+x $lab/slow/xauth
+	as alice env DISPLAY=:71 PATH="$lab/slow:$PATH" ces-client run -q --display $open/tools:1 true > $lab/out 2>&1 3>&- &
+	eventually test -e /tmp/ces-display-begun
+	rm -f /tmp/ces-display-begun
+	pkill -TERM -u alice -x ces-client
+	wait $! && status=0 || status=$?
+	[ "$status" -eq 143 ]
+	no compgen -G '/tmp/ces-display-*'
+}
+
 @test "without --display a container has no display, whatever -e says" {
 	run at_desktop alice ces-client run -q -v /home/alice/x:/x:ro -e DISPLAY $open/tools:1 \
 		sh -c "ls -A /tmp; echo \$XAUTHORITY; $(x xdpyinfo)"
