@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -11,6 +13,7 @@
 #include <unistd.h>
 
 #include "client/say.h"
+#include "client/signals.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 
@@ -105,13 +108,28 @@ bool ces_token_may_ask(void)
 	return tty >= 0;
 }
 
-/* Reads one line from the terminal. ISIG is off, so that no signal can end the client while the
- * echo is off. The key that would send a signal ends the line instead. */
+/* Waits for a line, or for a signal from elsewhere: the old modes come back before it ends the
+ * client. Returns the signal; 0: a line. */
+static int wait_for_line(int tty, int signals)
+{
+	struct pollfd fds[] = {{.fd = tty, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+
+	while (poll(fds, CES_COUNT(fds), -1) < 0 && errno == EINTR)
+		;
+	return fds[1].revents != 0 ? ces_signals_next(signals) : 0;
+}
+
+/* Reads one line from the terminal. ISIG is off, so that no key can end the client while the echo
+ * is off. The key that would send a signal ends the line instead. */
 static int ask(const char *prompt, bool echo, char *buffer, size_t size, struct ces_error *err)
 {
+	static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
 	CES_CLEANUP_FD int tty = open_terminal();
+	CES_CLEANUP_FD int signals = -1;
 	struct termios saved, modes;
-	int result;
+	char interrupt;
+	sigset_t before;
+	int result, number;
 
 	if (tty < 0 || tcgetattr(tty, &saved) < 0)
 		return ces_error_set(err, CES_E_USAGE,
@@ -122,13 +140,21 @@ static int ask(const char *prompt, bool echo, char *buffer, size_t size, struct 
 	modes.c_lflag &= ~(tcflag_t)(echo ? ISIG : ISIG | ECHO);
 	modes.c_lflag |= ICANON | (echo ? ECHO : ECHONL);
 	modes.c_cc[VEOL] = saved.c_cc[VINTR];
+	/* (a user may have no such key) */
+	interrupt = saved.c_cc[VINTR] != _POSIX_VDISABLE ? (char)saved.c_cc[VINTR] : '\n';
+	(void)sigprocmask(SIG_SETMASK, NULL, &before);
+	signals = ces_signals_take(ending, CES_COUNT(ending));
 	if (ces_write_full(tty, prompt, strlen(prompt), -1) < 0 ||
 	    tcsetattr(tty, TCSAFLUSH, &modes) < 0)
 		return ces_error_errno(err, CES_E_HOST, "the terminal");
-	result = read_line(tty, (char)saved.c_cc[VINTR], buffer, size, err);
+	number = wait_for_line(tty, signals);
+	result = number == 0 ? read_line(tty, interrupt, buffer, size, err) : 0;
 	tcsetattr(tty, TCSAFLUSH, &saved);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	if (number != 0)
+		(void)raise(number);
 	if (result == 0 && (*buffer == '\n' || *buffer == '\0' ||
-			    strchr(buffer, (char)saved.c_cc[VINTR]) != NULL)) {
+			    (interrupt != '\n' && strchr(buffer, interrupt) != NULL))) {
 		if (strchr(buffer, '\n') == NULL)
 			(void)ces_write_full(tty, "\n", 1, -1);
 		return ces_error_set(err, CES_E_USAGE, "no login was given: nothing was done");

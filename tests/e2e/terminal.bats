@@ -112,6 +112,26 @@ shows() # PATTERN
 	nothing_left_behind
 }
 
+@test "a token is taken on a terminal that has no key for an interrupt" {
+	terminal
+	type_line "stty intr undef; ces-client pull $image/tools:1"
+	shows 'user name: *$'
+	type_line $registry_user
+	shows 'not shown'
+	type_line $registry_token
+	shows "^ces: pulled $image/tools:1|up to date"
+}
+
+@test "a client that is ended at the question gives the echo back" {
+	terminal
+	type_line "ces-pull $registry_user '' $image/tools:1; echo status \$?"
+	shows 'not shown\): *$'
+	pkill -TERM -u alice -x 'ces-pull|ces-client'
+	shows '^status 143$|status 143$'
+	type_line "stty -a | tr ' ' '\\n' | grep -x echo"
+	shows '^echo$'
+}
+
 @test "a wrong token is asked for once, and then refused with the registry's word" {
 	terminal
 	type_line "ces-client pull $image/tools:1; echo status \$?"

@@ -1,6 +1,6 @@
 /* Tests what the client shows of a pull and in lists, and what it accepts as a token. */
 /* links: client/progress.c client/fit.c client/table.c client/token.c client/say.c */
-/* links: client/options.c client/optfile.c client/words.c */
+/* links: client/options.c client/optfile.c client/words.c client/signals.c */
 #include <check.h>
 #include <fcntl.h>
 #include <stddef.h>
