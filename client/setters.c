@@ -80,7 +80,8 @@ int ces_set_tail(struct ces_options *options, const char *value, struct ces_erro
 	return 0;
 }
 
-/* A date or a time, local; seconds since 1970; or an age. */
+/* A date or a time, local, or in UTC with a Z as logs -t prints it; seconds since 1970; or an age.
+ */
 static bool parse_moment(const char *value, uint64_t *ret)
 {
 	static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M",
@@ -293,9 +294,21 @@ int ces_set_rm(struct ces_options *options, const char *value, struct ces_error 
 			  "a container is always removed when it ends: leave it out", err);
 }
 
+/* Without a value it means true in podman, which CES does not do. */
+static int needs_false(const char *option, const char *value, struct ces_error *err)
+{
+	if (value != NULL)
+		return 0;
+	return ces_error_set(err, CES_E_USAGE,
+			     "--%s is not for CES: leave it out, or type --%s=false", option,
+			     option);
+}
+
 int ces_set_rmi(struct ces_options *options, const char *value, struct ces_error *err)
 {
 	(void)options;
+	if (needs_false("rmi", value, err) < 0)
+		return -1;
 	return already_so("rmi", value, "false",
 			  "an image stays as long as the policy says: leave it out", err);
 }
@@ -316,6 +329,8 @@ int ces_set_pull(struct ces_options *options, const char *value, struct ces_erro
 
 int ces_set_http_proxy(struct ces_options *options, const char *value, struct ces_error *err)
 {
+	if (needs_false("http-proxy", value, err) < 0)
+		return -1;
 	options->request.flags |= CES_FLAG_NO_PROXY;
 	return already_so("http-proxy", value, "false",
 			  "a proxy is there where the policy names one: leave it out", err);
