@@ -97,11 +97,12 @@ static bool parse_moment(const char *value, uint64_t *ret)
 	for (size_t i = 0; i < CES_COUNT(forms); i++) {
 		struct tm parts = {.tm_isdst = -1};
 		const char *end = strptime(value, forms[i], &parts);
+		bool utc = end != NULL && strcmp(end, "Z") == 0 && strchr(value, ':') != NULL;
 		time_t when;
 
-		if (end == NULL || *end != '\0')
+		if (end == NULL || (*end != '\0' && !utc))
 			continue;
-		when = mktime(&parts);
+		when = utc ? timegm(&parts) : mktime(&parts);
 		*ret = when > 0 ? (uint64_t)when : 0;
 		return true;
 	}
