@@ -237,7 +237,11 @@ static const struct ces_option images_table[] = {
     {"all", 'a', NO, NULL, NULL, ces_set_all, CES_PHASE_REST},
     HELP};
 
-static const struct ces_option doctor_table[] = {FORMAT, QUIET, HELP};
+static const struct ces_option doctor_table[] = {
+    FORMAT,
+    {"quiet", 'q', NO, NULL, "print only errors and warnings", ces_set_quiet, CES_PHASE_REST},
+    HELP,
+};
 
 static const struct ces_option ps_table[] = {
     FORMAT,
