@@ -272,8 +272,11 @@ static void be_keeper(const char *helper, struct ces_options *options, int dir, 
 	}
 	ces_turn_begin(&keeper.turn, options);
 	do {
+		bool asked = keeper.again;
+
 		keeper.final = keeper.again = false;
-		if (ces_session_start(helper, &stdio, &keeper.session, &err) < 0 ||
+		if ((asked && ces_mount_choose_again(options, &err) < 0) ||
+		    ces_session_start(helper, &stdio, &keeper.session, &err) < 0 ||
 		    ces_session_send(&keeper.session, &options->request, &err) < 0) {
 			ces_say_failure(&err);
 			return;

@@ -307,20 +307,54 @@ static bool is_taken(const struct ces_strings *publish, uint64_t host)
 	return false;
 }
 
-static int choose_port(struct ces_options *options, uint64_t container, struct ces_error *err)
+#define PAIR_SIZE sizeof("65535:65535")
+
+/* Makes HOST:CONTAINER with a free port of this machine. */
+static int choose_pair(const struct ces_strings *publish, const char *container,
+		       char ret[PAIR_SIZE], struct ces_error *err)
 {
-	struct ces_strings *publish = &options->request.publish;
 	uint64_t host = 0;
-	char pair[16];
 
 	do
 		if (free_port(&host) < 0)
 			return ces_error_errno(err, CES_E_HOST, "-p: no free port");
 	while (is_taken(publish, host));
+	(void)snprintf(ret, PAIR_SIZE, "%u:%s", (unsigned)host, container);
+	return 0;
+}
+
+static int choose_port(struct ces_options *options, uint64_t container, struct ces_error *err)
+{
+	struct ces_strings *publish = &options->request.publish;
+	char pair[PAIR_SIZE], text[6];
+
+	(void)snprintf(text, sizeof(text), "%u", (unsigned)(container & 0xffff));
+	if (choose_pair(publish, text, pair, err) < 0)
+		return -1;
 	if (publish->n < 32)
 		options->chosen |= (uint32_t)1 << publish->n;
-	(void)snprintf(pair, sizeof(pair), "%u:%u", (unsigned)host, (unsigned)container);
 	return ces_options_append(options, publish, pair, err);
+}
+
+int ces_mount_choose_again(struct ces_options *options, struct ces_error *err)
+{
+	struct ces_strings *publish = &options->request.publish;
+
+	for (size_t i = 0; i < publish->n && i < 32; i++) {
+		const char *container = strchr(publish->v[i], ':');
+		char pair[PAIR_SIZE];
+
+		if ((options->chosen >> i & 1) == 0 || container == NULL)
+			continue;
+		if (choose_pair(publish, container + 1, pair, err) < 0)
+			return -1;
+		/* (in place, as a rule: a client may ask for days) */
+		if (strlen(pair) <= strlen(publish->v[i]))
+			(void)strcpy(publish->v[i], pair);
+		else if (ces_options_keep_text(options, pair, &publish->v[i], err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 int ces_mount_set_publish(struct ces_options *options, const char *value, struct ces_error *err)

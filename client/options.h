@@ -131,6 +131,10 @@ int ces_mount_set_bind(struct ces_options *options, const char *value, struct ce
 int ces_mount_set_mount(struct ces_options *options, const char *value, struct ces_error *err);
 int ces_mount_set_publish(struct ces_options *options, const char *value, struct ces_error *err);
 
+/* Chooses other ports of this machine for those that CES chose: while a run waits for its place,
+ * another program may take them. */
+int ces_mount_choose_again(struct ces_options *options, struct ces_error *err);
+
 /* Reads a size with its unit. The error names the option and says what to type. */
 int ces_options_size(const char *option, const char *value, uint64_t *ret, struct ces_error *err);
 

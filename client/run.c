@@ -339,10 +339,12 @@ static void run_once(const char *helper, struct run *run)
 {
 	struct ces_options *options = run->options;
 	struct ces_error err;
+	bool asked = run->again;
 
 	run->final = run->again = run->announced = false;
 	run->silent = 0;
-	if (start(helper, run, options, &err) < 0) {
+	if ((asked && ces_mount_choose_again(options, &err) < 0) ||
+	    start(helper, run, options, &err) < 0) {
 		ces_say_failure(&err);
 		ces_terminal_close(&run->terminal);
 		return;

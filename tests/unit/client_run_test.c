@@ -4,6 +4,8 @@
 /* links: client/fit.c */
 /* links: client/detach.c client/verbose.c client/kept.c client/limit.c client/runtime.c */
 /* links: client/outputs.c client/turn.c client/missing.c client/advice.c client/local.c */
+/* links: client/mount.c client/options.c client/words.c client/setters.c client/optfile.c */
+/* links: client/profile.c */
 #include "tests/unit/client_stand_in.h"
 
 #include "client/ask.h"
@@ -251,6 +253,26 @@ START_TEST(a_run_that_ends_before_stop_all_reaches_it_is_no_failure)
 }
 END_TEST
 
+START_TEST(at_each_try_for_a_place_ces_chooses_the_free_port_again)
+{
+	struct client client;
+	char *first, *second;
+	struct outcome o;
+
+	published = "8787";
+	client = start_client("place", CES_VERB_RUN, CES_FLAG_WAIT, 0);
+	o = finish(&client);
+	first = strtok(o.out, "\n");
+	second = strtok(NULL, "\n");
+	ck_assert_int_eq(o.status, 0);
+	ck_assert_ptr_nonnull(second);
+	ck_assert_str_eq(strchr(first, ':'), ":8787");
+	ck_assert_str_eq(strchr(second, ':'), ":8787");
+	ck_assert_str_ne(first, second);
+	drop(&o);
+}
+END_TEST
+
 START_TEST(an_explanation_goes_to_stdout)
 {
 	struct client client = start_client("explain", CES_VERB_RUN, CES_FLAG_EXPLAIN, 0);
@@ -408,6 +430,7 @@ static int run_tests(void)
 	tcase_add_test(tc, a_helper_that_ends_without_an_answer_is_reported);
 	tcase_add_test(tc, a_helper_that_talks_garbage_is_a_failure);
 	tcase_add_test(tc, a_run_that_ends_before_stop_all_reaches_it_is_no_failure);
+	tcase_add_test(tc, at_each_try_for_a_place_ces_chooses_the_free_port_again);
 	tcase_add_test(tc, an_explanation_goes_to_stdout);
 	tcase_add_test(tc, a_terminal_is_the_containers_own_and_the_callers_is_left_as_it_was);
 	tcase_add_test(

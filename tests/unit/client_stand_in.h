@@ -200,6 +200,21 @@ static void play_gone(void)
 	ces_wire_send(EVENT_FD, &ces_event_error_schema, &event, -1, NULL);
 }
 
+static struct ces_request request;
+
+/* Has no place at the first try. */
+static void play_place(void)
+{
+	const struct ces_event_error event = {
+	    .code = CES_E_DENIED, .ticket = 1, .position = 1, .text = (char[]){"no place"}};
+
+	dprintf(STDOUT_FILENO, "%s\n", request.publish.v[0]);
+	if (request.ticket == 0)
+		ces_wire_send(EVENT_FD, &ces_event_error_schema, &event, -1, NULL);
+	else
+		exited(0, NULL);
+}
+
 static void play_nothing(void)
 {
 }
@@ -214,9 +229,8 @@ static int play_helper(void)
 	    {"signals", play_signals},   {"unread", play_unread},   {"hygiene", play_hygiene},
 	    {"denial", play_denial},     {"started", play_started}, {"explain", play_explain},
 	    {"garbage", play_garbage},   {"nothing", play_nothing}, {"terminal", play_terminal},
-	    {"cleaning", play_cleaning}, {"gone", play_gone},
+	    {"cleaning", play_cleaning}, {"gone", play_gone},       {"place", play_place},
 	};
-	struct ces_request request;
 	struct ces_error err;
 
 	if (ces_wire_receive(REQUEST_FD, &ces_request_schema, CES_WIRE_REQUEST_MAX, -1, &request,
@@ -245,6 +259,8 @@ static void make_pair(int type, int ret[2])
 		ck_assert_int_eq(pipe2(ret, O_CLOEXEC), 0);
 }
 
+static const char *published; /* -p; NULL: nothing */
+
 static struct client start_client(const char *image, uint64_t verb, uint64_t flags, int type)
 {
 	struct ces_options options = {
@@ -269,7 +285,8 @@ static struct client start_client(const char *image, uint64_t verb, uint64_t fla
 		close(err[0]);
 		signal(SIGPIPE, SIG_IGN);
 		dup2(STDERR_FILENO, 77); /* an fd of the caller's that no exec closes */
-		if (ces_session_prepare_fds(&error) < 0)
+		if (ces_session_prepare_fds(&error) < 0 ||
+		    (published != NULL && ces_mount_set_publish(&options, published, &error) < 0))
 			_exit(99);
 		exit(ces_run("/proc/self/exe", &options));
 	}
