@@ -18,6 +18,7 @@
 #include "client/listen.h"
 #include "client/outputs.h"
 #include "client/say.h"
+#include "client/sif.h"
 #include "client/turn.h"
 #include "client/verbose.h"
 #include "common/cleanup.h"
@@ -120,6 +121,7 @@ static void on_started(void *context, const struct ces_event_started *event)
 	note(keeper);
 	ces_outputs_say(event);
 	ces_verbose_chosen(keeper->options);
+	ces_sif_compare(keeper->options, event);
 }
 
 static void on_done(void *context, const struct ces_event_done *done)

@@ -32,9 +32,10 @@ struct ces_options {
 	bool may_ask_login; /* a user is at a terminal, and typed no login */
 	bool login_wanted;  /* the registry wants one; the refusal is not shown */
 	char *token_file;
-	char digest[CES_DIGEST_LENGTH + 1]; /* of the image that was pulled */
-	char *output;                       /* -o: where a manifest is written; NULL: stdout */
-	bool in_file;                       /* the words being read come from an opt-file */
+	char digest[CES_DIGEST_LENGTH +
+		    1];      /* of the image that was pulled, or of a run's .sif file */
+	char *output;        /* -o: where a manifest is written; NULL: stdout */
+	bool in_file;        /* the words being read come from an opt-file */
 	bool visible;        /* argv is this process's: wipe the values of -e there */
 	uint32_t chosen;     /* which published ports CES chose, a bit each */
 	bool profiled;       /* --profile was typed */

@@ -17,6 +17,7 @@
 #include "client/outputs.h"
 #include "client/relay.h"
 #include "client/say.h"
+#include "client/sif.h"
 #include "client/signals.h"
 #include "client/terminal.h"
 #include "client/turn.h"
@@ -144,6 +145,7 @@ static void on_started(void *context, const struct ces_event_started *started)
 	ces_outputs_begin(&run->outputs, &run->options->request, started);
 	ces_outputs_say(started);
 	ces_verbose_chosen(run->options);
+	ces_sif_compare(run->options, started);
 }
 
 /* The runtime has printed to the container's stderr which command it could not execute. */

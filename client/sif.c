@@ -72,7 +72,7 @@ static int read_own(const char *path, char text[CES_SIF_MAX + 1], size_t *ret_le
 
 int ces_sif_read(const char *path, struct ces_options *options, struct ces_error *err)
 {
-	char text[CES_SIF_MAX + 1], *image, *end;
+	char text[CES_SIF_MAX + 1], digest[CES_DIGEST_LENGTH + 1], *image, *end;
 	struct ces_reference reference;
 	size_t length;
 
@@ -86,7 +86,18 @@ int ces_sif_read(const char *path, struct ces_options *options, struct ces_error
 	image += strlen("\nimage=");
 	if (ces_reference_parse(image, &reference, err) < 0)
 		return ces_error_context(err, "%s", path);
+	if (sscanf(end + 1, "digest=%71s", digest) == 1)
+		(void)snprintf(options->digest, sizeof(options->digest), "%s", digest);
 	return ces_options_keep_text(options, image, &options->request.image, err);
+}
+
+void ces_sif_compare(const struct ces_options *options, const struct ces_event_started *started)
+{
+	if (options->digest[0] != '\0' && started->digest != NULL &&
+	    strcmp(options->digest, started->digest) != 0)
+		ces_say_error("the .sif file was written for another version of %s; to write it "
+			      "again, type ces-pull apptainer USER %s",
+			      options->request.image, options->request.image);
 }
 
 /* hello:2.1.sif. Only the file has the version of an image that was pulled by its digest. */

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "client/options.h"
+#include "common/event.h"
 
 #define CES_SIF_MAX 4096 /* bytes of a file */
 
@@ -19,5 +20,9 @@ int ces_sif_write(const char *reference, const char *digest, struct ces_error *e
 /* Puts the image that the file names into the request. It refuses, and says what to type, for a
  * real SIF, a link, and a file of another user, who could change it meanwhile. */
 int ces_sif_read(const char *path, struct ces_options *options, struct ces_error *err);
+
+/* Says so if the run has another image than the one that the file was written for: its tag may have
+ * moved since. */
+void ces_sif_compare(const struct ces_options *options, const struct ces_event_started *started);
 
 #endif

@@ -46,6 +46,11 @@ teardown() { rm -rf /home/*/outputs_* /home/alice/work/*; }
 	# again, over its own file
 	run --separate-stderr as alice sh -c "cd sif && ces-app-pull $open/tools:1"
 	[ "$status" -eq 0 ]
+	[[ $stderr != *"another version"* ]]
+	sed -i "s/^digest=.*/digest=sha256:$(printf '%064d' 1)/" /home/alice/sif/tools:1.sif
+	run --separate-stderr as alice ces-run apptainer sif/tools:1.sif true
+	[ "$status" -eq 0 ]
+	[[ $stderr == *"ces: the .sif file was written for another version of $open/tools:1; "* ]]
 	run --separate-stderr as alice ces-run sif/tools:1.sif
 	client_refused 'type ces-run apptainer sif/tools:1.sif'
 	rm -r /home/alice/sif

@@ -5,7 +5,7 @@
 /* links: client/detach.c client/verbose.c client/kept.c client/limit.c client/runtime.c */
 /* links: client/outputs.c client/turn.c client/missing.c client/advice.c client/local.c */
 /* links: client/mount.c client/options.c client/words.c client/setters.c client/optfile.c */
-/* links: client/profile.c */
+/* links: client/profile.c client/sif.c */
 #include "tests/unit/client_stand_in.h"
 
 #include "client/ask.h"
