@@ -151,6 +151,15 @@ static int write_padded(int fd, const char *text, size_t length)
 	return ces_write_full(fd, padded, length, -1);
 }
 
+/* A file server reports a full disk or quota only when a descriptor is closed, and only then do
+ * other machines see what was written. The file itself stays open for its lock. */
+static int deliver(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return copy < 0 ? -1 : close(copy);
+}
+
 /* Writes a new file and renames it, so that a reader sees the whole new file or the old one. The
  * file is locked before it has its name, so that no reader takes its keeper for dead. */
 static int replace(int dir, const struct ces_kept *kept, const char *name, const char *text,
@@ -165,7 +174,7 @@ static int replace(int dir, const struct ces_kept *kept, const char *name, const
 	if (fd < 0)
 		return -1;
 	(void)flock(fd, LOCK_EX | LOCK_NB);
-	if (write_padded(fd, text, room_for(text, kept->ended != 0)) == 0 &&
+	if (write_padded(fd, text, room_for(text, kept->ended != 0)) == 0 && deliver(fd) == 0 &&
 	    renameat(dir, making, dir, name) == 0) {
 		ces_cleanup_close(held);
 		*held = ces_steal_fd(&fd);
@@ -186,7 +195,7 @@ static int overwrite(int dir, const char *name, const char *text)
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -1;
 	if (S_ISREG(st.st_mode) && st.st_size > (off_t)strlen(text))
-		return write_padded(fd, text, (size_t)st.st_size);
+		return write_padded(fd, text, (size_t)st.st_size) < 0 ? -1 : deliver(fd);
 	errno = EFBIG;
 	return -1;
 }
