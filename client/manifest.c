@@ -13,8 +13,9 @@
 
 #define GIB           ((uint64_t)1 << 30)
 #define MEMORY_UNSAID (4 * GIB) /* a cluster needs a figure: what today's guides promise */
-#define CLAIM_TEXT    255       /* a name of 253 bytes, and room to see one that is longer */
-#define NAME_MOST     40        /* generateName adds to it, and a pod's name adds more; 63 in all */
+#define CLUSTER_TEXT  255       /* a name of 253 bytes, and room to see one that is longer */
+#define LABEL_MOST    63
+#define NAME_MOST     40 /* generateName adds to it, and a pod's name adds more; 63 in all */
 
 /* ---- YAML ---- */
 
@@ -100,16 +101,24 @@ static void job_name(const struct ces_job *job, char ret[NAME_MOST + 2])
 
 static size_t put(char *ret, size_t at, const char *text, size_t length)
 {
-	if (at + length >= CLAIM_TEXT)
-		length = CLAIM_TEXT - 1 - at;
+	if (at + length >= CLUSTER_TEXT)
+		length = CLUSTER_TEXT - 1 - at;
 	memcpy(ret + at, text, length);
 	return at + length;
 }
 
+static int not_a_name(const char *name, struct ces_error *err)
+{
+	return ces_error_set(err, CES_E_POLICY,
+			     "k8s: %.100s is not a name that a cluster can have: the names in the "
+			     "policy's \"kubernetes\" do not suit this project or user",
+			     name);
+}
+
 /* Fills in the names of the user and the project. Either may have characters that a cluster's names
  * cannot have. */
-static int expand(const struct ces_job *job, const char *template, char ret[CLAIM_TEXT],
-		  struct ces_error *err)
+static int expand(const struct ces_job *job, const char *template, size_t max,
+		  char ret[CLUSTER_TEXT], struct ces_error *err)
 {
 	const struct {
 		const char *mark, *text;
@@ -133,13 +142,9 @@ static int expand(const struct ces_job *job, const char *template, char ret[CLAI
 		}
 	}
 	ret[at] = '\0';
-	if (ces_cluster_name_valid(ret, CLAIM_TEXT - 2))
+	if (ces_cluster_name_valid(ret, max))
 		return 0;
-	return ces_error_set(
-	    err, CES_E_POLICY,
-	    "k8s: %.100s is not a name that a cluster can have: the policy's claims "
-	    "in \"kubernetes\" do not suit this project or user",
-	    ret);
+	return not_a_name(ret, err);
 }
 
 /* Names the image by the proxy's path, because images come from the endpoint here. */
@@ -159,11 +164,16 @@ static void image_name(const struct ces_decision *d, char *ret, size_t size)
 
 /* ---- the parts of the manifest ---- */
 
-static void put_head(const struct ces_job *job)
+static int put_head(const struct ces_job *job, struct ces_error *err)
 {
-	char name[NAME_MOST + 2];
+	char name[NAME_MOST + 2], namespace[CLUSTER_TEXT], queue[CLUSTER_TEXT];
 
 	job_name(job, name);
+	if (expand(job, job->kubernetes->namespace, LABEL_MOST, namespace, err) < 0 ||
+	    expand(job, job->kubernetes->queue, LABEL_MOST, queue, err) < 0)
+		return -1;
+	if (strchr(namespace, '.') != NULL)
+		return not_a_name(namespace, err);
 	fprintf(job->out,
 		"apiVersion: batch/v1\n"
 		"kind: Job\n"
@@ -177,8 +187,7 @@ static void put_head(const struct ces_job *job)
 		"  ttlSecondsAfterFinished: 1800\n"
 		"  activeDeadlineSeconds: %llu\n"
 		"  template:\n",
-		name, job->kubernetes->namespace, job->kubernetes->queue,
-		(unsigned long long)job->decision.limits.time);
+		name, namespace, queue, (unsigned long long)job->decision.limits.time);
 	/* (it leaves out a name that cannot be a label: the cluster itself asks for one) */
 	if (ces_cluster_label_valid(job->user))
 		fprintf(job->out,
@@ -210,6 +219,7 @@ static void put_head(const struct ces_job *job)
 		"        seccompProfile:\n"
 		"          type: RuntimeDefault\n",
 		(unsigned)job->decision.uid, (unsigned)job->gid, (unsigned)job->gid);
+	return 0;
 }
 
 static int put_words(const struct ces_job *job, const char *key, const struct ces_strings *words,
@@ -428,10 +438,10 @@ static int put_claim(const struct ces_job *job, const char *claim, struct ces_er
 
 static int put_volumes(const struct ces_job *job, struct ces_error *err)
 {
-	char data[CLAIM_TEXT], outputs[CLAIM_TEXT];
+	char data[CLUSTER_TEXT], outputs[CLUSTER_TEXT];
 
-	if (expand(job, job->kubernetes->data_claim, data, err) < 0 ||
-	    expand(job, job->kubernetes->outputs_claim, outputs, err) < 0)
+	if (expand(job, job->kubernetes->data_claim, CLUSTER_TEXT - 2, data, err) < 0 ||
+	    expand(job, job->kubernetes->outputs_claim, CLUSTER_TEXT - 2, outputs, err) < 0)
 		return -1;
 	fputs("      volumes:\n        - name: data\n", job->out);
 	if (put_claim(job, data, err) < 0)
@@ -450,8 +460,7 @@ static int put_volumes(const struct ces_job *job, struct ces_error *err)
 
 int ces_manifest_put(const struct ces_job *job, struct ces_error *err)
 {
-	put_head(job);
-	if (put_container(job, err) < 0 || put_mounts(job, err) < 0)
+	if (put_head(job, err) < 0 || put_container(job, err) < 0 || put_mounts(job, err) < 0)
 		return -1;
 	return put_volumes(job, err);
 }

@@ -65,9 +65,12 @@ static const struct ces_field_text as_way = {ces_valid_proxy, "http://host:port 
 static const struct ces_field_text as_claim = {
     ces_valid_claim, "a name in lower case; {project}, {user} and {user_first} are filled in"};
 static const struct ces_field_text as_namespace = {
-    ces_valid_namespace, "a name in lower case without dots, up to 63 characters"};
-static const struct ces_field_text as_label = {ces_valid_label,
-					       "a name in lower case, up to 63 characters"};
+    ces_valid_namespace,
+    "a name in lower case without dots, up to 63 characters; {project}, {user} and "
+    "{user_first} are filled in"};
+static const struct ces_field_text as_label = {
+    ces_valid_label,
+    "a name in lower case, up to 63 characters; {project}, {user} and {user_first} are filled in"};
 static const struct ces_field_text as_secret = {ces_valid_secret, "a name in lower case"};
 static const struct ces_field_text as_product = {ces_cluster_label_valid, "the value of a label"};
 static const struct ces_field_text as_kind = {ces_valid_kind, "a kind like \"nvidia.com/gpu\""};
@@ -325,7 +328,7 @@ static const struct ces_field kubernetes_rows[] = {
 static int read_kubernetes(struct ces_fields *in, const struct ces_field_at *at, void *ret)
 {
 	struct ces_policy_kubernetes *kubernetes = ret;
-	char queue[96];
+	char queue[800]; /* (63 times "{user_first}", and the ending) */
 
 	if (ces_field_object(in, at, kubernetes) != 0)
 		return -1;

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/cluster.h"
 #include "common/name.h"
 #include "common/num.h"
 #include "policy/pattern.h"
@@ -111,29 +110,6 @@ bool ces_valid_proxy(const char *text)
 
 	return strncmp(text, scheme, strlen(scheme)) == 0 &&
 	       strchr(text + strlen(scheme), ':') != NULL && ces_valid_host(text + strlen(scheme));
-}
-
-/* Checks the name with a letter in each place that is filled in later. */
-bool ces_valid_claim(const char *text)
-{
-	static const char *const marks[] = {"{project}", "{user}", "{user_first}"};
-	char filled[254];
-	size_t used = 0;
-
-	while (*text != '\0' && used < sizeof(filled) - 1) {
-		size_t skip = 1;
-
-		filled[used] = *text;
-		for (size_t i = 0; i < CES_COUNT(marks); i++)
-			if (strncmp(text, marks[i], strlen(marks[i])) == 0) {
-				filled[used] = 'x';
-				skip = strlen(marks[i]);
-			}
-		used++;
-		text += skip;
-	}
-	filled[used] = '\0';
-	return *text == '\0' && ces_cluster_name_valid(filled, sizeof(filled) - 1);
 }
 
 bool ces_valid_path(const char *text)

@@ -17,9 +17,8 @@ bool ces_valid_host(const char *text);    /* host[:port], lower case */
 bool ces_valid_registry(const char *text); /* a host that an image reference can begin with */
 bool ces_valid_endpoint(const char *text); /* https://host[:port][/prefix] */
 bool ces_valid_proxy(const char *text);    /* http://host:port */
-bool ces_valid_claim(const char *text); /* a name in a cluster, with {project} and {user} perhaps */
-bool ces_valid_path(const char *text);  /* as ces_path_valid, up to 511 */
-bool ces_valid_port(const char *text);  /* "1" to "65535" */
-bool ces_valid_kind(const char *text);  /* of a device: "vendor.com/class" (CDI specification) */
+bool ces_valid_path(const char *text);     /* as ces_path_valid, up to 511 */
+bool ces_valid_port(const char *text);     /* "1" to "65535" */
+bool ces_valid_kind(const char *text);     /* of a device: "vendor.com/class" (CDI specification) */
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/cleanup.h"
 #include "common/cluster.h"
 #include "common/name.h"
 #include "policy/decide.h"
@@ -14,9 +15,37 @@ bool ces_valid_secret(const char *text)
 	return ces_cluster_name_valid(text, 253);
 }
 
+/* Checks a name of up to `max` with a letter in each place that is filled in later. */
+static bool name_valid(const char *text, size_t max)
+{
+	static const char *const marks[] = {"{project}", "{user}", "{user_first}"};
+	char filled[254];
+	size_t used = 0;
+
+	while (*text != '\0' && used < sizeof(filled) - 1) {
+		size_t skip = 1;
+
+		filled[used] = *text;
+		for (size_t i = 0; i < CES_COUNT(marks); i++)
+			if (strncmp(text, marks[i], strlen(marks[i])) == 0) {
+				filled[used] = 'x';
+				skip = strlen(marks[i]);
+			}
+		used++;
+		text += skip;
+	}
+	filled[used] = '\0';
+	return *text == '\0' && ces_cluster_name_valid(filled, max);
+}
+
+bool ces_valid_claim(const char *text)
+{
+	return name_valid(text, 253);
+}
+
 bool ces_valid_label(const char *text)
 {
-	return ces_cluster_name_valid(text, 63);
+	return name_valid(text, 63);
 }
 
 bool ces_valid_namespace(const char *text)

@@ -22,7 +22,7 @@ static const struct known {
     {"", "infer_projects",
      "{ \"base\": \"/safe_data\", \"group_prefixes\": [\"\"], \"images\": [] }"},
     {"", "kubernetes",
-     "{ \"namespace\": \"nsh-gpu\", \"data_claim\": \"pvc-{project}-shared\", "
+     "{ \"namespace\": \"nsh-{project}-ns\", \"data_claim\": \"pvc-{project}-shared\", "
      "\"outputs_claim\": \"pvc-{project}-users\" }"},
     {"", "host", "{ \"runtime\": \"/usr/bin/crun\" }"},
     {"registry", "endpoint", "\"https://ghcr.io\""},
@@ -102,8 +102,8 @@ static const struct known {
     {"infer_projects", "base", "\"/safe_data\""},
     {"infer_projects", "group_prefixes", "[\"\", \"nsh-\"]"},
     {"infer_projects", "images", "[ { \"allow\": \"ghcr.io/group/*\" } ]"},
-    {"kubernetes", "namespace", "\"nsh-gpu\""},
-    {"kubernetes", "queue", "\"nsh-gpu-user-queue\""},
+    {"kubernetes", "namespace", "\"nsh-{project}-ns\""},
+    {"kubernetes", "queue", "\"nsh-{project}-ns-user-queue\""},
     {"kubernetes", "data_claim", "\"pvc-{project}-shared\""},
     {"kubernetes", "outputs_claim", "\"pvc-{project}-users-{user_first}\""},
     {"kubernetes", "pull_secret", "\"tre-registry\""},

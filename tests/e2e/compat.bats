@@ -336,6 +336,35 @@ as_json()
 	lab_policy '.defaults.network.publish = ["8787"]'
 }
 
+@test "k8s: each project's job goes to the project's own namespace and queue" {
+	lab_policy "$kubernetes"' | .kubernetes.namespace = "{project}-ns"'
+	for who in alice:1 bob:2; do
+		run --separate-stderr as ${who%:*} ces-run k8s $image/tools:1
+		[ "$status" -eq 0 ]
+		as_json <<< "$output" | jq -e --arg ns nsh-2024-000${who#*:}-ns '.metadata
+			| .namespace == $ns and .labels["kueue.x-k8s.io/queue-name"] == $ns + "-user-queue"'
+	done
+	lab_policy "$kubernetes"' | .kubernetes += {namespace: "gpu", queue: "{project}-{user}"}'
+	run --separate-stderr as bob ces-run k8s $image/tools:1
+	as_json <<< "$output" | jq -e '.metadata.namespace == "gpu" and .metadata.labels["kueue.x-k8s.io/queue-name"] == "nsh-2024-0002-bob"'
+	lab_policy '.defaults.network.publish = ["8787"]'
+}
+
+@test "k8s: a namespace or queue that no cluster can have is refused" {
+	local key
+	for key in namespace queue; do
+		change='.kubernetes = {queue: "q"} + .kubernetes | .kubernetes.'$key' = "a" * 56 + "-{project}"' manifest $image/tools:1
+		[ "$status" -eq 125 ]
+		[ -z "$output" ]
+		[[ $stderr == *"a-nsh-2024-0001 is not a name that a cluster can have"* ]]
+	done
+	lab_policy "$kubernetes"' | .kubernetes.namespace = "x-{project}" | .projects["a.b"] = .projects["nsh-2024-0001"] | del(.projects["nsh-2024-0001"])'
+	run --separate-stderr as alice ces-run k8s $image/tools:1
+	lab_policy '.defaults.network.publish = ["8787"]'
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"x-a.b is not a name that a cluster can have"* ]]
+}
+
 @test "k8s: no job is made of an image whose signatures the policy wants, since no cluster checks them" {
 	change='.projects[].images[0].signed_by = ["keys/lab.pub"]' manifest $image/tools:1
 	[ "$status" -eq 125 ]

@@ -5,6 +5,7 @@
 #include "common/name.h"
 #include "policy/explain.h"
 #include "policy/valid.h"
+#include "policy/valid_parse.h"
 #include "tests/unit/policy_ask.h"
 
 #define WITH_PROXY(value) PROJECT(", 'network': {'proxy': " value "}")
@@ -152,7 +153,14 @@ static const struct {
     {CLUSTER(", 'namespace': 'N'"), "kubernetes.namespace must be"},
     {CLUSTER(", 'namespace': 'a.b'"), "kubernetes.namespace must be"},
     {CLUSTER(", 'namespace': 'n\\thostNetwork: true'"), "kubernetes.namespace must be"},
-    {CLUSTER(", 'namespace': 'n', 'queue': '{project}'"), "kubernetes.queue must be"},
+    {CLUSTER(", 'namespace': 'n', 'queue': '{run}'"), "kubernetes.queue must be"},
+    {CLUSTER(", 'namespace': '{project}-'"), "kubernetes.namespace must be"},
+    {CLUSTER(", 'namespace': '{project}.{user}'"), "kubernetes.namespace must be"},
+    {CLUSTER(", 'namespace': 'a2345678901234567890123456789012345678901234567890123456789012{user}{"
+	     "user}'"),
+     "kubernetes.namespace must be"},
+    {CLUSTER(", 'namespace': '{project}23456789012345678901234567890123456789012345678901x3'"),
+     "kubernetes needs the key \"queue\""},
     {CLUSTER(", 'namespace': 'n', 'pull_secret': 'a b'"), "kubernetes.pull_secret must be"},
     {CLUSTER(", 'namespace': 'a23456789012345678901234567890123456789012345678901x3'"),
      "kubernetes needs the key \"queue\""},
@@ -178,6 +186,10 @@ START_TEST(a_cluster_has_a_queue_of_its_namespace_unless_it_says_so)
 	use_policy(CLUSTER(", 'namespace': 'nsh-gpu', 'queue': 'q', 'pull_secret': 's.t'"));
 	ck_assert_str_eq(policy->kubernetes.queue, "q");
 	ck_assert_str_eq(policy->kubernetes.pull_secret, "s.t");
+	use_policy(CLUSTER(", 'namespace': 'nsh-{project}-ns'"));
+	ck_assert_str_eq(policy->kubernetes.queue, "nsh-{project}-ns-user-queue");
+	use_policy(CLUSTER(", 'namespace': 'n', 'queue': '{user_first}.{project}'"));
+	ck_assert_str_eq(policy->kubernetes.queue, "{user_first}.{project}");
 	use_policy(POLICY("'projects': {}"));
 	ck_assert_ptr_null(policy->kubernetes.namespace);
 }
