@@ -318,9 +318,13 @@ static bool is_proxy_setting(const char *entry)
 
 static int put_env(const struct ces_job *job, struct ces_error *err)
 {
-	static const char *const always[] = {"TMP=/scratch", "TMPDIR=/scratch"};
+	char threads[48];
+	const char *const always[] = {"TMP=/scratch", "TMPDIR=/scratch", threads};
 	bool proxy = job->decision.proxy[0] != '\0';
 
+	/* (as in a run: a library would count the cpus of the node) */
+	(void)snprintf(threads, sizeof(threads), "OMP_NUM_THREADS=%llu",
+		       (unsigned long long)(job->decision.limits.cpus + 999) / 1000);
 	fputs("          env:\n", job->out);
 	for (size_t i = 0; i < CES_COUNT(always); i++) {
 		if (!is_set(job->request, always[i]) && put_setting(job, always[i], err) < 0)

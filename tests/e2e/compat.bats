@@ -365,6 +365,17 @@ as_json()
 	[[ $stderr == *"x-a.b is not a name that a cluster can have"* ]]
 }
 
+@test "k8s: a job counts its own cores, not the node's" {
+	threads() { as_json <<< "$output" | jq -r '.spec.template.spec.containers[0].env[] | select(.name == "OMP_NUM_THREADS").value'; }
+	change='.defaults.limits.cpus = 8' manifest -c 3 $image/tools:1
+	[ "$(threads)" = 3 ]
+	change='.defaults.limits.cpus = 8' manifest -c 1.5 $image/tools:1
+	[ "$(threads)" = 2 ]
+	printf 'OMP_NUM_THREADS=7\n' | file env
+	manifest --env-file work/env $image/tools:1
+	[ "$(threads)" = 7 ]
+}
+
 @test "k8s: no job is made of an image whose signatures the policy wants, since no cluster checks them" {
 	change='.projects[].images[0].signed_by = ["keys/lab.pub"]' manifest $image/tools:1
 	[ "$status" -eq 125 ]
