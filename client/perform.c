@@ -65,17 +65,35 @@ static int again_with_login(struct ces_options *options)
 	return ces_ask(CES_HELPER_PATH, options);
 }
 
-/* The images of rocker make a user with the number in USERID, and their guides set it to the
- * caller's number. */
-static bool makes_user(const struct ces_request *request)
+static const char *setting(const struct ces_request *request, const char *name)
 {
-	char own[32];
+	size_t length = strlen(name);
 
-	(void)snprintf(own, sizeof(own), "USERID=%u", (unsigned)getuid());
 	for (size_t i = 0; i < request->env.n; i++)
-		if (strcmp(request->env.v[i], own) == 0)
-			return true;
-	return false;
+		if (strncmp(request->env.v[i], name, length) == 0 &&
+		    request->env.v[i][length] == '=')
+			return request->env.v[i] + length + 1;
+	return NULL;
+}
+
+/* The images of rocker make a user with the number in USERID, and their guides set it to the
+ * caller's number. They let root sign in instead, and ignore USERID, unless RUNROOTLESS=false says
+ * otherwise or the container has all the ids of the host, which one of CES never has. */
+static int take_user(struct ces_options *options, struct ces_error *err)
+{
+	struct ces_request *request = &options->request;
+	const char *user = setting(request, "USERID");
+	const char *rootless = setting(request, "RUNROOTLESS");
+	char own[24];
+
+	(void)snprintf(own, sizeof(own), "%u", (unsigned)getuid());
+	if (user == NULL || strcmp(user, own) != 0 || (request->flags & CES_FLAG_SAME_UID) != 0 ||
+	    (rootless != NULL && strcmp(rootless, "false") != 0))
+		return 0;
+	request->flags |= CES_FLAG_OWN_IDS;
+	if (rootless != NULL)
+		return 0;
+	return ces_options_append(options, &request->env, "RUNROOTLESS=false", err);
 }
 
 int ces_perform(struct ces_options *options)
@@ -84,8 +102,10 @@ int ces_perform(struct ces_options *options)
 	int status;
 
 	ces_say_only_errors(options->quiet);
-	if (makes_user(&options->request))
-		options->request.flags |= CES_FLAG_OWN_IDS;
+	if (take_user(options, &err) < 0) {
+		ces_say_failure(&err);
+		return CES_EXIT_REFUSED;
+	}
 	if (options->verbose)
 		ces_verbose_request(&options->request);
 	if (options->debug)

@@ -292,8 +292,10 @@ root:x:0:0:root:/root:/bin/sh" ]
 }
 
 # With these settings a rocker image makes a user with the given numbers, and starts the workbench as that user, who has the
-# groups of the image's /etc/group and no others.
-rocker='echo "rstudio:x:$USERID:$GROUPID::/home:/bin/sh" >> /etc/passwd; touch /safe_outputs/by_root
+# groups of the image's /etc/group and no others. Without them root signs in: the container does not have every id.
+rocker='[ "${RUNROOTLESS:-auto}" != auto ] || RUNROOTLESS=$(grep -q 4294967295 /proc/self/uid_map && echo false || echo true)
+	[ $RUNROOTLESS = false ] || { touch /safe_outputs/by_root; id -u; exec wc -l < /safe_data/patients.csv; }
+	echo "rstudio:x:$USERID:$GROUPID::/home:/bin/sh" >> /etc/passwd; touch /safe_outputs/by_root
 	exec su rstudio -c "id -u; id -g; cat /safe_data/patients.csv | wc -l; touch /safe_outputs/by_rstudio /scratch/t; id -G"'
 
 @test "rocker's run.sh works: env_file with RUNROOTLESS=false, USERID=\$(id -u), GROUPID=\$(id -g), --opt-file opt_file" {
@@ -312,8 +314,22 @@ rocker='echo "rstudio:x:$USERID:$GROUPID::/home:/bin/sh" >> /etc/passwd; touch /
 	nothing_left_behind
 }
 
+@test "rocker with the caller's number in USERID alone makes that user, who is the caller" {
+	run --separate-stderr as alice sh -c "ces-client run -q -e USERID=\$(id -u) -e GROUPID=\$(id -g) $open/tools:1 sh -c '$rocker'"
+	echo "$output $stderr"
+	[ "$status" -eq 0 ]
+	[ "$output" = $'4401\n4401\n5\n4401' ]
+	[ "$(stat -c '%U' "$(outputs alice)"/by_rstudio)" = alice ]
+	# where somebody wants root to sign in, root is the caller
+	run --separate-stderr ces alice run -q -e USERID=4401 -e RUNROOTLESS=true $open/tools:1 sh -c "$rocker"
+	echo "$output $stderr"
+	[ "$output" = $'0\n5' ]
+	[ "$(stat -c %U "$(ls -td /home/alice/outputs_* | head -n 1)"/by_root)" = alice ]
+	nothing_left_behind
+}
+
 @test "when USERID is another user's number, it is a number of the image's own, and its files outside are the caller's" {
-	run ces alice run -q -e USERID=4402 -e GROUPID=4402 $open/tools:1 sh -c "$rocker"
+	run ces alice run -q -e RUNROOTLESS=false -e USERID=4402 -e GROUPID=4402 $open/tools:1 sh -c "$rocker"
 	echo "$output"
 	[[ $output == 4402* ]]
 	[[ $output == *"Permission denied"* ]]
