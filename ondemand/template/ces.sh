@@ -89,6 +89,7 @@ ces_name() # IMAGE SESSION
 # the run reaches CES's limit first, and CES says so; at its own limit the batch system just kills the job.
 ces_make_words()
 {
+	local project
 	ces_words=("--name=$ces_container" --env-file form/environment --opt-file form/runner_arguments
 		--arg-file form/container_arguments)
 	ces_number cores
@@ -96,6 +97,8 @@ ces_make_words()
 	ces_number memory
 	ces_words+=(-m "$((ces_n * 1024 - 128))M")
 	[ "$(ces_value use_gpu)" != 1 ] || ces_words+=(--gpu)
+	project=$(ces_value project)
+	[ -z "$project" ] || ces_words+=("--project=$project")
 }
 
 # Prints what CES said last, without whom to ask and whose token it was: these are in the lines above.
@@ -124,7 +127,7 @@ ces_check()
 # "anonymous" is no login if no token belongs to it; otherwise it is the user of a deploy token.
 ces_pull()
 {
-	local user token login=() status=0
+	local user token project login=() status=0
 	user=$(ces_value registry_user)
 	token=$(ces_value registry_token)
 	case $user:$token in
@@ -133,6 +136,8 @@ ces_pull()
 	*:) ces_give_up "a registry username needs an access token" 125 ;;
 	*) login=("--username=$user" --token-file form/registry_token) ;;
 	esac
+	project=$(ces_value project)
+	[ -z "$project" ] || login+=("--project=$project")
 	ces-client pull "${login[@]}" -- "$ces_image" || status=$?
 	rm -f form/registry_token
 	[ $status -eq 0 ] || ces_give_up "cannot pull: $(ces_said output.log) (exit status $status)" $status

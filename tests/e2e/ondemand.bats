@@ -112,6 +112,7 @@ Container registry access token
 Container runner
 Reuse Apptainer SIF file
 Container name
+Project
 CPUs/cores
 Memory (GiB)
 Container runner command-line arguments
@@ -242,6 +243,21 @@ Container-specific command-line arguments" ]
 	rm -f /home/alice/*.sif
 }
 
+@test "who is in two projects names one in the form, in every app" {
+	for app in $apps; do dashboard alice form $app | jq -e '.attributes.project.widget == "text_field"'; done
+	run_job carol batch_container_app "$(batch '{container_arguments: "cat /safe_data/patients.csv"}')"
+	[ "$status" -eq 125 ]
+	[[ $last == *"you are in several projects"* ]]
+	run_job carol batch_container_app "$(batch '{container_arguments: "touch /safe_data/carol_was_here", project: "nsh-2024-0002"}')"
+	[ "$status" -eq 0 ]
+	rm /safe_data/nsh-2024-0002/carol_was_here
+	journal_new -s -e 'map(select(.event == "decision" and .project != null)) | (map(.project) | unique) == ["nsh-2024-0002"]
+		and any(.verb == "pull") and any(.verb == "run")'
+	run_job carol batch_container_app "$(batch '{container_arguments: "true", project: "nsh-2024-0004"}')"
+	[ "$status" -eq 125 ]
+	[[ $last == *"you have no project nsh-2024-0004"* ]]
+}
+
 @test "no shell runs a form's value, whatever the field: it reaches CES letter by letter, or is refused" {
 	# (These print their words, for the shells before them are tried here. All other tests have the real programs.)
 	mkdir $lab/printers
@@ -249,7 +265,7 @@ Container-specific command-line arguments" ]
 	chmod 755 $lab/printers/*
 	for value in "a[\$(touch $marker)] \`touch $marker\`" "'; touch $marker; '\"; touch $marker; \"" \
 		$'x\ntouch '"$marker"$'\n<%= %x(touch '"$marker) %> \${HOME:-\$(touch $marker)}"; do
-		for fields in image,reuse_sif,container_name,use_gpu,runner_arguments,environment,container_arguments \
+		for fields in image,project,reuse_sif,container_name,use_gpu,runner_arguments,environment,container_arguments \
 			registry_user registry_token runner cores memory; do
 			printers=$lab/printers run_job alice batch_container_app \
 				"$(batch '{}' | jq --arg v "$value" --arg fields $fields '. + ($fields / "," | map({(.): $v}) | add)')" > $lab/job
