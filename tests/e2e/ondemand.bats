@@ -330,6 +330,7 @@ site['portal'] = ['$lab_outside']"
 	grep -qF "name=\"token\" value=\"$password\"" $lab/view
 	dashboard alice view rstudio_app "$dir" view.html.erb > $lab/view
 	grep -qF "action=\"/rnode/$(hostname)/$port/auth-do-sign-in\"" $lab/view
+	grep -qF 'name="username" value="root"' $lab/view
 	kill -TERM $job
 	wait $job || true
 	job=

@@ -109,12 +109,17 @@ database() # [RUN-OPTION...]
 page() { as alice curl -s -o /dev/null -w '%{http_code}' "$@" http://127.0.0.1:8787/; } # [CURL-OPTION...]
 answers() { [ "$(page)" = 401 ]; }
 
-@test "a workbench that starts as root, with tmpfs on /run, makes a user, drops to www-data and asks for the password" {
+# What the session of the user who signs in has written.
+session() { [ "$(cat /home/alice/outputs_*/session)" = "$1"$'\nid,age,outcome' ]; } # USER
+
+@test "a workbench that starts as root, with tmpfs on /run, lets root sign in, and drops to www-data" {
 	start -p 8787:8787 -e PASSWORD=letmein --mount type=tmpfs,destination=/run \
 		--mount type=tmpfs,destination=/var/lib/rstudio-server web
 	eventually answers
-	[ "$(page -u rstudio:wrong)" = 401 ]
-	[[ $(as alice curl -s -u rstudio:letmein http://127.0.0.1:8787/) == *"Signed in"* ]]
+	[ "$(page -u root:wrong)" = 401 ]
+	[ "$(page -u rstudio:letmein)" = 401 ]
+	[[ $(as alice curl -s -u root:letmein http://127.0.0.1:8787/) == *"Signed in"* ]]
+	eventually session root
 	# (the master is root inside, which is alice; the processes that read from the network are not)
 	[ "$(ps -C nginx -o user= | sort | uniq -c | awk '$2 == "alice" { print $1 }')" -eq 1 ]
 	[ "$(ps -C nginx -o uid= | awk '$1 >= 2000000000' | wc -l)" -eq 2 ]
@@ -122,16 +127,18 @@ answers() { [ "$(page)" = 401 ]; }
 	nothing_left_behind
 }
 
-@test "the same workbench with today's commands works" {
-	as alice tee opts > /dev/null <<- 'END'
+@test "the same workbench with today's commands works, and with the caller's USERID its user is the caller" {
+	as alice tee opts > /dev/null <<- END
 	-p 8787:8787 --mount type=tmpfs,destination=/run
 	--mount type=tmpfs,destination=/var/lib/rstudio-server
-	-e PASSWORD=letmein
+	-e PASSWORD=letmein -e USERID=$(id -u alice)
 	END
 	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice \
 		ces-run --opt-file opts -n bench $image/web:1 > /dev/null 2>&1 3>&- < /dev/null &
 	eventually answers
 	[ "$(page -u rstudio:letmein)" = 200 ]
+	eventually session rstudio
+	[ "$(stat -c %U /home/alice/outputs_*/session)" = alice ]
 	ces alice stop -q bench
 	rm /home/alice/opts
 	nothing_left_behind
