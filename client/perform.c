@@ -9,6 +9,7 @@
 #include "client/ask.h"
 #include "client/check.h"
 #include "client/display.h"
+#include "client/local.h"
 #include "client/run.h"
 #include "client/say.h"
 #include "client/session.h"
@@ -96,13 +97,55 @@ static int take_user(struct ces_options *options, struct ces_error *err)
 	return ces_options_append(options, &request->env, "RUNROOTLESS=false", err);
 }
 
+/* Finds what the caller binds at /safe_data. */
+static bool find_bound(const struct ces_request *request, char ret[CES_PATH_TEXT])
+{
+	char at[CES_PATH_TEXT];
+
+	for (size_t i = 0; i < request->bind_destinations.n; i++) {
+		ces_path_copy(request->bind_destinations.v[i], at, sizeof(at));
+		ces_path_copy(request->bind_sources.v[i], ret, CES_PATH_TEXT);
+		if (strcmp(at, "/safe_data") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The guides bind the project's data by hand. Of a caller who is in several projects, this chooses
+ * one, as --project does. The helper gets the name, and decides. */
+static int take_project(struct ces_options *options, struct ces_error *err)
+{
+	struct ces_request *request = &options->request;
+	struct ces_local local = {0};
+	struct ces_local_you you = {0};
+	struct ces_error ignored;
+	char bound[CES_PATH_TEXT];
+	const char *found = NULL;
+	size_t n = 0;
+
+	if (request->verb != CES_VERB_RUN || request->project != NULL ||
+	    !find_bound(request, bound) || ces_local_load(CES_POLICY_PATH, &local, &ignored) < 0)
+		return 0;
+	if (ces_local_you(&local, &you, &ignored) < 0)
+		you.n = 0;
+	ces_local_free(&local);
+	for (size_t i = 0; i < you.n; i++)
+		if (strcmp(you.projects[i].data, bound) == 0) {
+			found = you.projects[i].name;
+			n++;
+		}
+	if (you.n < 2 || n != 1)
+		return 0;
+	return ces_options_keep_text(options, found, &request->project, err);
+}
+
 int ces_perform(struct ces_options *options)
 {
 	struct ces_error err;
 	int status;
 
 	ces_say_only_errors(options->quiet);
-	if (take_user(options, &err) < 0) {
+	if (take_user(options, &err) < 0 || take_project(options, &err) < 0) {
 		ces_say_failure(&err);
 		return CES_EXIT_REFUSED;
 	}

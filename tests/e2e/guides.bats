@@ -291,6 +291,26 @@ root:x:0:0:root:/root:/bin/sh" ]
 	nothing_left_behind
 }
 
+@test "who is in two projects chooses one by the guides' bind of its data to /safe_data" {
+	have carol tools
+	for bind in "--mount type=bind,source=/safe_data/nsh-2024-0002,destination=/safe_data" \
+		"--bind /safe_data/nsh-2024-0002/:/safe_data/"; do
+		as carol tee opts <<< "$bind"
+		run --separate-stderr as carol ces-run -q --opt-file opts $open/tools:1 sh -c 'touch /safe_data/carol && rm /safe_data/carol'
+		echo "$output $stderr"
+		[ "$status" -eq 0 ]
+	done
+	journal_new -se 'map(select(.event == "decision" and .verb == "run") | .project) == ["nsh-2024-0002", "nsh-2024-0002"]'
+	# it chooses among the caller's own alone, and what is typed wins
+	run --separate-stderr as carol ces-client run -v /safe_data/nsh-2024-0003:/safe_data $open/tools:1
+	[[ $stderr == *"you are in several projects"* ]]
+	run --separate-stderr as carol ces-client run --project nsh-2024-0001 -v /safe_data/nsh-2024-0002:/safe_data $open/tools:1
+	[[ $stderr == *"/safe_data is /safe_data/nsh-2024-0001, the project's data"* ]]
+	run --separate-stderr as carol ces-client run -v /safe_data/nsh-2024-0002:/mnt $open/tools:1
+	[[ $stderr == *"you are in several projects"* ]]
+	rm -rf /home/carol/outputs_* /home/carol/opts
+}
+
 # With these settings a rocker image makes a user with the given numbers, and starts the workbench as that user, who has the
 # groups of the image's /etc/group and no others. Without them root signs in: the container does not have every id.
 rocker='[ "${RUNROOTLESS:-auto}" != auto ] || RUNROOTLESS=$(grep -q 4294967295 /proc/self/uid_map && echo false || echo true)
