@@ -20,6 +20,7 @@ static const char first_line[] = "CES image reference, version 1\n";
  */
 #define SIF_MAGIC    "SIF_MAGIC"
 #define SIF_MAGIC_AT 32
+#define REAL_SIF     (-2)
 
 bool ces_sif_is(const char *word)
 {
@@ -28,7 +29,8 @@ bool ces_sif_is(const char *word)
 	return length > 4 && strcmp(word + length - 4, ".sif") == 0;
 }
 
-/* Opens a file of the caller's. *ret_length is the length of text, which has a NUL after it. */
+/* Opens a file of the caller's. *ret_length is the length of text, which has a NUL after it.
+ * Refuses a real one with REAL_SIF, and any other file with -1. */
 static int read_own(const char *path, char text[CES_SIF_MAX + 1], size_t *ret_length,
 		    struct ces_error *err)
 {
@@ -55,11 +57,13 @@ static int read_own(const char *path, char text[CES_SIF_MAX + 1], size_t *ret_le
 	if (n < 0)
 		return ces_error_errno(err, CES_E_USAGE, "cannot read %s", path);
 	if ((size_t)n >= SIF_MAGIC_AT + strlen(SIF_MAGIC) &&
-	    memcmp(text + SIF_MAGIC_AT, SIF_MAGIC, strlen(SIF_MAGIC)) == 0)
-		return ces_error_set(err, CES_E_USAGE,
-				     "%s is an Apptainer image, and CES runs only images of "
-				     "registries: type ces-pull apptainer USER IMAGE",
-				     path);
+	    memcmp(text + SIF_MAGIC_AT, SIF_MAGIC, strlen(SIF_MAGIC)) == 0) {
+		(void)ces_error_set(err, CES_E_USAGE,
+				    "%s is an Apptainer image, and CES runs only images of "
+				    "registries: type ces-pull apptainer USER IMAGE",
+				    path);
+		return REAL_SIF;
+	}
 	if (n > CES_SIF_MAX || memchr(text, '\0', (size_t)n) != NULL ||
 	    (size_t)n < strlen(first_line) || memcmp(text, first_line, strlen(first_line)) != 0)
 		return ces_error_set(
@@ -132,23 +136,42 @@ static int write_file(const char *name, const char *text, struct ces_error *err)
 	return -1;
 }
 
+/* Makes way for a new file. A real one, which the service before CES left, gets another name. */
+static int make_way(const char *name, struct ces_error *err)
+{
+	char text[CES_SIF_MAX + 1], old[CES_REFERENCE_MAX + 24];
+	struct ces_error ignored;
+	struct stat st;
+	size_t length;
+	int read;
+
+	if (lstat(name, &st) < 0)
+		return 0;
+	read = read_own(name, text, &length, &ignored);
+	if (read == 0)
+		return 0;
+	(void)snprintf(old, sizeof(old), "%s.old", name);
+	if (read == REAL_SIF && renameat2(AT_FDCWD, name, AT_FDCWD, old, RENAME_NOREPLACE) == 0) {
+		ces_say("%s was an Apptainer image, which CES does not run: it is %s now", name,
+			old);
+		return 0;
+	}
+	return ces_error_set(err, CES_E_USAGE,
+			     "the image is here, but %s is a file of yours: move it away and pull "
+			     "again",
+			     name);
+}
+
 int ces_sif_write(const char *reference, const char *digest, struct ces_error *err)
 {
 	char text[CES_SIF_MAX + 1], name[CES_REFERENCE_MAX + 16];
 	struct ces_reference parsed;
-	struct ces_error ignored;
-	struct stat st;
-	size_t length;
 
 	if (ces_reference_parse(reference, &parsed, err) < 0)
 		return -1;
 	file_name(&parsed, name, sizeof(name));
-	if (lstat(name, &st) == 0 && read_own(name, text, &length, &ignored) < 0)
-		return ces_error_set(
-		    err, CES_E_USAGE,
-		    "the image is here, but %s is a file of yours: move it away and "
-		    "pull again",
-		    name);
+	if (make_way(name, err) < 0)
+		return -1;
 	(void)snprintf(text, sizeof(text),
 		       "%s# No image: the image is in the store of CES, and this names it.\n"
 		       "# Run it by: ces-run apptainer %s\nimage=%s\ndigest=%s\n",

@@ -14,7 +14,8 @@
 /* Returns whether a word means such a file: it ends in ".sif". */
 bool ces_sif_is(const char *word);
 
-/* Writes the file into the working directory. It replaces only an older one of CES's own. */
+/* Writes the file into the working directory. It replaces only an older one of CES's own, and
+ * renames a real SIF of the caller's to NAME:TAG.sif.old. */
 int ces_sif_write(const char *reference, const char *digest, struct ces_error *err);
 
 /* Puts the image that the file names into the request. It refuses, and says what to type, for a

@@ -56,6 +56,25 @@ teardown() { rm -rf /home/*/outputs_* /home/alice/work/*; }
 	rm -r /home/alice/sif
 }
 
+@test "a real .sif that the service before CES left gets another name, and is never overwritten" {
+	as alice mkdir -p sif
+	real() { { head -c 32 /dev/zero; printf 'SIF_MAGIC\0%s' "$1"; head -c 100000 /dev/zero; } > /home/alice/sif/tools:1.sif; chown alice: /home/alice/sif/*; }
+	real one
+	run --separate-stderr as alice sh -c "cd sif && ces-pull apptainer '' '' $open/tools:1"
+	echo "$stderr"
+	[ "$status" -eq 0 ]
+	[[ $stderr == *"tools:1.sif was an Apptainer image, which CES does not run: it is tools:1.sif.old now"* ]]
+	grep -qa one /home/alice/sif/tools:1.sif.old
+	run --separate-stderr as alice ces-run apptainer sif/tools:1.sif echo runs
+	[ "$output" = runs ]
+	real two
+	run --separate-stderr as alice sh -c "cd sif && ces-pull apptainer '' '' $open/tools:1"
+	client_refused 'move it away'
+	grep -qa one /home/alice/sif/tools:1.sif.old
+	grep -qa two /home/alice/sif/tools:1.sif
+	rm -r /home/alice/sif
+}
+
 @test "a .sif that is Apptainer's own, a link, another user's, huge, a FIFO or anything else is refused with what to type" {
 	as alice mkdir -p sif
 	as alice sh -c "cd sif && ces-pull -q apptainer '' '' $open/tools:1"
