@@ -154,6 +154,12 @@ ces_make_directories() # SESSION
 	mkdir -p "$CES_SAFE_OUTPUTS" "$CES_SCRATCH" || ces_give_up "cannot make $CES_SAFE_OUTPUTS and $CES_SCRATCH" 125
 }
 
+# Whether the file is a reference that ces-pull left. The service before CES left real images under the same names.
+ces_is_reference() # FILE
+{
+	[ -f "$1" ] && [ "$(head -c 30 -- "$1" | tr -d '\0')" = 'CES image reference, version 1' ]
+}
+
 # before.sh. Sets, for batch connect's connection.yml: port, password and ces_container.
 ces_prepare() # SESSION
 {
@@ -184,7 +190,8 @@ ces_prepare() # SESSION
 	ces_make_words
 	ces_check
 	sif=$HOME/$(ces_base "$ces_image").sif
-	if [ "$ces_runner" = apptainer ] && [ "$(ces_value reuse_sif)" = 1 ] && [ -f "$sif" ]; then
+	if [ "$ces_runner" = apptainer ] && [ "$(ces_value reuse_sif)" = 1 ] && ces_is_reference "$sif"; then
+		rm -f form/registry_token
 		ces_image=$sif
 	else
 		ces_pull

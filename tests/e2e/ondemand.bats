@@ -236,10 +236,16 @@ Container-specific command-line arguments" ]
 	grep -qx 4401 "$dir/output.log"
 	as alice ces-pull -q apptainer $tools
 	remember
+	run_job alice batch_container_app "$(batch '{container_arguments: "id -u", runner: "apptainer", reuse_sif: "1", registry_user: "u", registry_token: "t"}')"
+	[ "$status" -eq 0 ]
+	grep -qx 4401 "$dir/output.log"
+	no test -e "$dir/form/registry_token"
+	journal_new -s -e 'map(select(.verb == "pull")) == []'
+	# (a real one, which Apptainer left, is not used again)
+	{ head -c 32 /dev/zero; printf 'SIF_MAGIC\0'; head -c 100000 /dev/zero; } > /home/alice/tools:1.sif
 	run_job alice batch_container_app "$(batch '{container_arguments: "id -u", runner: "apptainer", reuse_sif: "1"}')"
 	[ "$status" -eq 0 ]
 	grep -qx 4401 "$dir/output.log"
-	journal_new -s -e 'map(select(.verb == "pull")) == []'
 	rm -f /home/alice/*.sif
 }
 
