@@ -161,7 +161,7 @@ install: all
 	$(INSTALL) $(ROOT_OWNED) -m 755 $(B)/ces-client $(B)/ces-policy $(DESTDIR)$(BINDIR)
 	for n in $(TODAY); do ln -sf ces-client $(DESTDIR)$(BINDIR)/$$n || exit 1; done
 	$(INSTALL) $(ROOT_OWNED) -d $(DESTDIR)$(LIBEXECDIR)/compat
-	for n in podman apptainer; do \
+	for n in podman apptainer singularity; do \
 		ln -srf $(DESTDIR)$(BINDIR)/ces-client $(DESTDIR)$(LIBEXECDIR)/compat/$$n || exit 1; done
 	$(INSTALL) $(ROOT_OWNED) -m 711 $(B)/ces-decode $(B)/ces-parse $(B)/ces-verify $(B)/ces-store $(B)/ces-fetch $(B)/ces-layout $(B)/ces-resolve $(B)/ces-unpack $(B)/ces-relay $(B)/ces-list $(B)/ces-inside $(B)/ces-clean $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) $(ROOT_OWNED) -m 644 $(B)/seccomp.bpf.base64 $(B)/seccomp.json $(DESTDIR)$(LIBEXECDIR)

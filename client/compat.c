@@ -42,6 +42,7 @@ static const struct name {
     {"ces-app-pull", CES_VERB_PULL, APPTAINER, false, false},
     {"ces-gpu-run", CES_VERB_RUN, PODMAN, false, true},
     {"apptainer", CES_VERB_RUN, APPTAINER, false, false},
+    {"singularity", CES_VERB_RUN, APPTAINER, false, false},
 };
 
 static const struct name *find(const char *argv0)
@@ -442,7 +443,7 @@ int ces_compat_main(int argc, char **argv)
 	if (compat.name == NULL)
 		return status;
 	compat.runtime = compat.name->runtime;
-	parsed = strcmp(compat.name->name, "apptainer") == 0
+	parsed = compat.name->runtime == APPTAINER && compat.name->verb == CES_VERB_RUN
 		     ? parse_apptainer(&compat, argc, argv, &err)
 		     : parse(&compat, argc, argv, &err);
 	if (parsed < 0)

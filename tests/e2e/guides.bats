@@ -150,6 +150,10 @@ guide() # WORD...
 	[ "${lines[0]} ${lines[1]}" = "hello 4401" ]
 	guide 'apptainer run docker://${CR_URL} echo by reference'
 	[ "$output" = "by reference" ]
+	guide 'singularity run tools:1.sif id -u'
+	[ "$output" = 4401 ]
+	guide singularity shell tools:1.sif
+	client_refused 'ces-client run --entrypoint PROGRAM IMAGE'
 	guide apptainer pull docker://x/y:1
 	client_refused 'ces-pull apptainer USER IMAGE'
 	guide apptainer exec tools:1.sif id
