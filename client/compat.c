@@ -366,6 +366,7 @@ static int parse_apptainer(struct compat *compat, int argc, char **argv, struct 
 		return ces_error_set(err, CES_E_USAGE,
 				     "CES has only one of Apptainer's commands: type apptainer run "
 				     "[OPTION...] FILE.sif [ARG...]");
+	compat->options.commas = true;
 	if (ces_options_parse(&ces_run_options, argc - 1, argv + 1, &compat->options, &first, err) <
 	    0)
 		return -1;

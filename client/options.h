@@ -36,6 +36,7 @@ struct ces_options {
 		    1];      /* of the image that was pulled, or of a run's .sif file */
 	char *output;        /* -o: where a manifest is written; NULL: stdout */
 	bool in_file;        /* the words being read come from an opt-file */
+	bool commas;         /* --env A=1,B=2 sets two variables, as in Apptainer */
 	bool visible;        /* argv is this process's: wipe the values of -e there */
 	uint32_t chosen;     /* which published ports CES chose, a bit each */
 	bool profiled;       /* --profile was typed */

@@ -181,9 +181,34 @@ int ces_set_entrypoint(struct ces_options *options, const char *value, struct ce
 	return ces_options_keep_text(options, value, &options->request.entrypoint, err);
 }
 
+/* Finds the comma behind which another variable begins. Any other comma is part of a value. */
+static char *find_next(char *pair)
+{
+	char *comma = strchr(pair, ',');
+
+	for (; comma != NULL; comma = strchr(comma + 1, ',')) {
+		size_t length = strcspn(comma + 1, "=,");
+
+		if (comma[1 + length] == '=' && ces_env_name_valid(comma + 1, length))
+			return comma;
+	}
+	return NULL;
+}
+
 int ces_set_env(struct ces_options *options, const char *value, struct ces_error *err)
 {
-	return ces_options_add_env(options, value, err);
+	char *pair, *next;
+
+	if (!options->commas)
+		return ces_options_add_env(options, value, err);
+	if (ces_options_keep_text(options, value, &pair, err) < 0)
+		return -1;
+	for (; (next = find_next(pair)) != NULL; pair = next + 1) {
+		*next = '\0';
+		if (ces_options_add_env(options, pair, err) < 0)
+			return -1;
+	}
+	return ces_options_add_env(options, pair, err);
 }
 
 int ces_set_option_file(struct ces_options *options, const char *value, struct ces_error *err)

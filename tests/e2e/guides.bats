@@ -150,6 +150,11 @@ guide() # WORD...
 	[ "${lines[0]} ${lines[1]}" = "hello 4401" ]
 	guide 'apptainer run docker://${CR_URL} echo by reference'
 	[ "$output" = "by reference" ]
+	guide "apptainer run --env A=b,C=d,e --env D='x=1, y=2' tools:1.sif sh -c 'echo \$A \$C \$D'"
+	[ "$output" = "b d,e x=1, y=2" ]
+	# (podman's means one)
+	guide 'podman run -q --env A=b,C=d $CR_URL sh -c "echo \$A \$C"'
+	[ "$output" = "b,C=d" ]
 	guide 'singularity run tools:1.sif id -u'
 	[ "$output" = 4401 ]
 	guide singularity shell tools:1.sif
