@@ -11,6 +11,7 @@
 #include "client/advice.h"
 #include "client/help.h"
 #include "client/k8s.h"
+#include "client/local.h"
 #include "client/perform.h"
 #include "client/say.h"
 #include "client/setters.h"
@@ -416,6 +417,29 @@ static int pull_sif(struct ces_options *options)
 	return CES_EXIT_REFUSED;
 }
 
+/* The service before CES gave each run the caller's display. A program with windows that lacks it
+ * does not always say so. */
+static int run(struct ces_options *options)
+{
+	bool looked =
+	    (options->request.flags & CES_FLAG_EXPLAIN) != 0 || options->request.display != 0;
+	int status = ces_perform(options);
+	struct ces_local local = {0};
+	char user[CES_LOCAL_USER];
+	struct ces_decision decision;
+	struct ces_error ignored;
+
+	if (looked || status == 0 || status >= CES_EXIT_REFUSED ||
+	    ces_set_display(options, NULL, &ignored) < 0 ||
+	    ces_local_load(CES_POLICY_PATH, &local, &ignored) < 0)
+		return status;
+	options->request.flags |= CES_FLAG_EXPLAIN; /* (a question, which needs no key) */
+	if (ces_local_decide(&local, &options->request, &decision, user, &ignored) == 0)
+		ces_say("if this program opens windows, write --display into an --opt-file");
+	ces_local_free(&local);
+	return status;
+}
+
 static int execute(struct compat *compat)
 {
 	struct ces_options *options = &compat->options;
@@ -428,7 +452,7 @@ static int execute(struct compat *compat)
 	if (compat->runtime == APPTAINER && compat->name->verb == CES_VERB_PULL)
 		return pull_sif(options);
 	if (compat->runtime != K8S)
-		return ces_perform(options);
+		return compat->name->verb == CES_VERB_RUN ? run(options) : ces_perform(options);
 	if (compat->name->verb == CES_VERB_RUN)
 		return ces_k8s_print(options);
 	ces_say("CES pulls nothing here: the cluster pulls the image when the job starts");

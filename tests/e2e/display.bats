@@ -105,6 +105,33 @@ x() { echo "/x/$(basename "$(ls /home/alice/x/ld-linux-*)") --library-path /x /x
 	[[ $output == $'\n'*"unable to open display"* ]]
 }
 
+@test "when a run of today's commands fails without a display that it may have, CES says how to get it" {
+	as alice tee opts <<< "-v /home/alice/x:/x:ro" > /dev/null
+	fails() { run --separate-stderr at_desktop alice ces-pm-run --opt-file opts $open/tools:1 "$@"; echo "$output $stderr"; }
+	# shellcheck disable=SC2046 # (words)
+	fails $(x xdpyinfo)
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"ces: if this program opens windows, write --display into an --opt-file" ]]
+	fails true
+	[[ $stderr != *windows* ]]
+	fails sh -c 'exit 126'
+	[ "$status" -eq 126 ]
+	[[ $stderr != *windows* ]]
+	as alice tee -a opts <<< --display > /dev/null
+	# shellcheck disable=SC2046 # (words)
+	fails $(x xdpyinfo)
+	[ "$status" -eq 0 ]
+	fails false
+	[ "$status" -eq 1 ]
+	[[ $stderr != *windows* ]]
+	lab_policy '.defaults.binds = ["~"]'
+	sed -i '/^--display$/d' /home/alice/opts
+	fails false
+	[ "$status" -eq 1 ]
+	[[ $stderr != *windows* ]]
+	rm /home/alice/opts
+}
+
 @test "a project without \"display\" in the policy is refused a display" {
 	lab_policy '.defaults.binds = ["~"]'
 	run --separate-stderr with_display alice -- true
