@@ -79,7 +79,8 @@ static int deny_expired_project(const struct ces_rights *rights, struct ces_erro
 	return ces_error_rule(err, CES_E_DENIED, rule, "project %s has expired", rights->project);
 }
 
-static int no_project(const struct ces_caller *caller, struct ces_error *err)
+static int no_project(const struct ces_policy *policy, const struct ces_caller *caller,
+		      struct ces_error *err)
 {
 	struct list groups = {0};
 
@@ -87,8 +88,9 @@ static int no_project(const struct ces_caller *caller, struct ces_error *err)
 		list_add(&groups, caller->group_names[i]);
 	return ces_error_rule(
 	    err, CES_E_NOTFOUND, "projects",
-	    "no project: you are in none of the groups that the policy lists (your groups: %s)",
-	    groups.text);
+	    "no project: you are in none of the groups that the policy lists%s%s (your groups: %s)",
+	    policy->infer ? ", or your project has no directory in " : "",
+	    policy->infer ? policy->infer_base : "", groups.text);
 }
 
 static int ambiguous(const struct ces_rights *rights, size_t n, struct ces_error *err)
@@ -103,8 +105,9 @@ static int ambiguous(const struct ces_rights *rights, size_t n, struct ces_error
 }
 
 /* Keeps in rights[0..*n) the rights that the request can mean. */
-static int narrow(const struct ces_caller *caller, const struct ces_request *request, time_t now,
-		  struct ces_rights *rights, size_t *n, struct ces_error *err)
+static int narrow(const struct ces_policy *policy, const struct ces_caller *caller,
+		  const struct ces_request *request, time_t now, struct ces_rights *rights,
+		  size_t *n, struct ces_error *err)
 {
 	struct ces_rights gone = {0};
 	size_t kept = 0;
@@ -124,7 +127,7 @@ static int narrow(const struct ces_caller *caller, const struct ces_request *req
 		return ces_error_rule(err, CES_E_DENIED, "projects", "you have no project %s",
 				      request->project);
 	if (kept == 0)
-		return no_project(caller, err);
+		return no_project(policy, caller, err);
 	if (kept > 1 && request->verb == CES_VERB_RUN)
 		return ambiguous(rights, kept, err);
 	return 0;
@@ -301,7 +304,7 @@ static int decide(const struct ces_policy *policy, const struct ces_caller *call
 		return ces_error_set(err, CES_E_USAGE, CES_REFERENCE_ERROR, request->image);
 	ret->image = request->reference;
 	if (ces_rights_collect(policy, caller, facts, &rights, &n, err) != 0 ||
-	    narrow(caller, request, now, rights, &n, err) != 0 ||
+	    narrow(policy, caller, request, now, rights, &n, err) != 0 ||
 	    set_registry(policy, request->verb, ret, err) != 0)
 		return -1;
 	chosen = choose(rights, n, now, ret, err);

@@ -291,6 +291,17 @@ START_TEST(a_group_and_a_directory_make_a_project)
 }
 END_TEST
 
+START_TEST(a_group_without_a_directory_is_denied_with_the_place_of_the_directory)
+{
+	use_policy(inferring);
+	in_groups("heart");
+	facts.home_data = true;
+	refused(CES_E_NOTFOUND, "projects",
+		"none of the groups that the policy lists, or your project has no directory in "
+		"/safe_data (your groups: heart)");
+}
+END_TEST
+
 START_TEST(a_directory_without_the_group_makes_no_project)
 {
 	use_policy(inferring);
@@ -440,6 +451,7 @@ static TCase *make_tests(void)
 	tcase_add_test(t, only_a_pull_or_a_run_is_decided);
 	tcase_add_test(t, a_group_and_a_directory_make_a_project);
 	tcase_add_test(t, a_directory_without_the_group_makes_no_project);
+	tcase_add_test(t, a_group_without_a_directory_is_denied_with_the_place_of_the_directory);
 	tcase_add_test(t, a_written_project_hides_the_inferred_one);
 	tcase_add_test(t, without_infer_projects_no_group_makes_a_project);
 	tcase_add_test(t, a_name_that_does_not_fit_is_refused_and_never_cut);
