@@ -190,6 +190,10 @@ root:x:0:0:root:/root:/bin/sh" ]
 	run --separate-stderr as alice env PATH=/usr/libexec/ces/compat:/usr/bin:/bin apptainer run --entrypoint sh $open/entry:1 -c 'pwd; touch here && stat -c %U . here'
 	echo "$output $stderr"
 	[ "$output" = $'/srv\nalice\nalice' ]
+	# (a home of the image's is kept by who says so)
+	file envs.txt <<< HOME=/srv
+	run --separate-stderr as alice ces-run apptainer --env-file work/envs.txt $open/tools:1 sh -c 'echo ~ $HOME $USER'
+	[ "$output" = "/srv /srv alice" ]
 	# root inside keeps the home that the image names
 	run --separate-stderr as alice ces-run $open/tools:1 sh -c 'echo $HOME; whoami'
 	[ "$output" = $'/root\nroot' ]
