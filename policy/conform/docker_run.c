@@ -55,6 +55,18 @@ static void check_apt(struct ces_docker_check *check, const struct ces_docker_st
 				"the package lists of apt stay in the layer");
 }
 
+static void check_home(struct ces_docker_check *check, const struct ces_docker_step *step,
+		       const char *text)
+{
+	const struct ces_conform_place place = {.line = step->line};
+	const char *at = strstr(text, " --user");
+
+	if (at != NULL && strchr(" \t\r\n;&|", at[strlen(" --user")]) != NULL &&
+	    strstr(text, "pip") != NULL && strstr(text, "install") != NULL)
+		ces_conform_add(check->conform, CES_CONFORM_HOME, &place,
+				"pip install --user installs for one user");
+}
+
 static void take_run(struct ces_docker_check *check, const struct ces_docker_step *step,
 		     struct built *built)
 {
@@ -64,6 +76,7 @@ static void take_run(struct ces_docker_check *check, const struct ces_docker_ste
 		if (makes_directories(texts[i]))
 			take_directories(built, texts[i]);
 		check_apt(check, step, texts[i]);
+		check_home(check, step, texts[i]);
 		if (!built->hub && strstr(texts[i], "install") != NULL && ces_sign_hub(texts[i])) {
 			built->hub = true;
 			built->hub_line = step->line;

@@ -302,3 +302,10 @@ load conform.bash
 	run timeout 20 "$top/${B:-build}/ces-policy" conform "$f"
 	[ "$status" -le 1 ]
 }
+
+@test "packages for one user are a note" {
+	wrong C023 '3c RUN pip install --user numpy==1.26.4' '.severity == "note" and .line == 3'
+	wrong C023 '3c RUN python3 -m pip install numpy==1.26.4 --user'
+	right C023 '3c RUN pip install numpy==1.26.4 \&\& useradd --user-group app'
+	right C023 '3c RUN systemctl --user enable x'
+}
