@@ -58,6 +58,12 @@ static const struct name *find(const char *argv0)
 	return NULL;
 }
 
+/* Apptainer itself, by either of its names: the word run comes first. */
+static bool is_apptainer(const struct name *name)
+{
+	return name->runtime == APPTAINER && name->verb == CES_VERB_RUN;
+}
+
 bool ces_compat_is(const char *argv0)
 {
 	return find(argv0) != NULL;
@@ -385,8 +391,8 @@ static int print_help(const struct name *name)
 {
 	bool pull = name->verb == CES_VERB_PULL;
 
-	if (strcmp(name->name, "apptainer") == 0) {
-		ces_help_options("apptainer", "run [OPTION...] FILE.sif [ARG...]",
+	if (is_apptainer(name)) {
+		ces_help_options(name->name, "run [OPTION...] FILE.sif [ARG...]",
 				 "Run an image on project data, as 'ces-client run' does",
 				 &ces_run_options);
 		return ces_perform_printed();
@@ -468,9 +474,8 @@ int ces_compat_main(int argc, char **argv)
 	if (compat.name == NULL)
 		return status;
 	compat.runtime = compat.name->runtime;
-	parsed = compat.name->runtime == APPTAINER && compat.name->verb == CES_VERB_RUN
-		     ? parse_apptainer(&compat, argc, argv, &err)
-		     : parse(&compat, argc, argv, &err);
+	parsed = is_apptainer(compat.name) ? parse_apptainer(&compat, argc, argv, &err)
+					   : parse(&compat, argc, argv, &err);
 	if (parsed < 0)
 		ces_say_failure(&err);
 	else if (compat.options.help)

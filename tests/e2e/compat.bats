@@ -283,11 +283,13 @@ as_json()
 	[[ $stderr != *hunter2* ]]
 }
 
-@test "apptainer run --help lists the options that it has" {
-	run --separate-stderr as alice env PATH=/usr/libexec/ces/compat:/usr/bin:/bin apptainer run --help
-	[ "$status" -eq 0 ]
-	[[ $output == "Usage: apptainer run [OPTION...] FILE.sif [ARG...]"* && $output == *"--bind SRC"* && $output == *"--cpus N"* ]]
-	[[ $output != *--cores* && $output != *k8s* ]]
+@test "apptainer and singularity run --help list the options that they have" {
+	for name in apptainer singularity; do
+		run --separate-stderr as alice env PATH=/usr/libexec/ces/compat:/usr/bin:/bin $name run --help
+		[ "$status" -eq 0 ]
+		[[ $output == "Usage: $name run [OPTION...] FILE.sif [ARG...]"* && $output == *"--bind SRC"* && $output == *"--cpus N"* ]]
+		[[ $output != *--cores* && $output != *k8s* ]]
+	done
 }
 
 @test "k8s prints a job as the cluster wants it" {
