@@ -532,6 +532,8 @@ read_late() # BYTES
 	n=$(detach alice -- sh -c 'while [ ! -e /safe_outputs/go ]; do sleep 0.1; done; exit 5')
 	ces alice wait "$n" > $lab/waited 2>&1 3>&- &
 	eventually pgrep -u alice -xf "ces-client wait $n"
+	# (it has had its first answer)
+	eventually bash -c "ls -l /proc/$(pgrep -u alice -xf "ces-client wait $n")/fd | grep -q inotify"
 	mv /etc/ces/policy.json $lab/policy.kept
 	run ces alice ps
 	[ "$status" -eq 125 ]
