@@ -85,9 +85,10 @@ static bool is_written(const struct ces_policy *policy, const char *name)
 	return false;
 }
 
-/* The project that dir would be of, if defaults.data.source were its data; a written one is not
- * inferred. */
-static bool implied(const struct ces_policy *policy, const char *dir, char ret[CES_NAME_MAX + 1])
+/* The project that dir would be of, if defaults.data.source were its data; a written one, such as
+ * `own`, is not inferred. */
+static bool implied(const struct ces_policy *policy, const struct ces_policy_project *own,
+		    const char *dir, char ret[CES_NAME_MAX + 1])
 {
 	static const char word[] = "{project}";
 	const char *data = policy->defaults.data_source, *mark = strstr(data, word);
@@ -100,7 +101,8 @@ static bool implied(const struct ces_policy *policy, const char *dir, char ret[C
 	if (length <= after || length - after > CES_NAME_MAX)
 		return false;
 	snprintf(ret, CES_NAME_MAX + 1, "%.*s", (int)(length - after), dir + before);
-	return ces_project_valid(ret) && !is_written(policy, ret);
+	return ces_project_valid(ret) && (own == NULL || strcmp(ret, own->name) != 0) &&
+	       !is_written(policy, ret);
 }
 
 /* project: whose directory it is; NULL: any inferred one's. */
@@ -120,7 +122,7 @@ static void check_implied(struct ces_problems *problems, const struct ces_policy
 				 "%s reaches the data of every inferred project (%s)", dir, data);
 		return;
 	}
-	if (!implied(policy, dir, name))
+	if (!implied(policy, project, dir, name))
 		return;
 	ces_tool_fill(data, name, filled);
 	if (ces_path_meets(dir, filled))
