@@ -350,7 +350,7 @@ int ces_mount_choose_again(struct ces_options *options, struct ces_error *err)
 			return -1;
 		/* (in place, as a rule: a client may ask for days) */
 		if (strlen(pair) <= strlen(publish->v[i]))
-			(void)strcpy(publish->v[i], pair);
+			(void)snprintf(publish->v[i], strlen(publish->v[i]) + 1, "%s", pair);
 		else if (ces_options_keep_text(options, pair, &publish->v[i], err) < 0)
 			return -1;
 	}

@@ -141,7 +141,9 @@ static int ask(const char *prompt, bool echo, char *buffer, size_t size, struct 
 	modes.c_lflag |= ICANON | (echo ? ECHO : ECHONL);
 	modes.c_cc[VEOL] = saved.c_cc[VINTR];
 	/* (a user may have no such key) */
-	interrupt = saved.c_cc[VINTR] != _POSIX_VDISABLE ? (char)saved.c_cc[VINTR] : '\n';
+	interrupt = (char)saved.c_cc[VINTR];
+	if (saved.c_cc[VINTR] == _POSIX_VDISABLE)
+		interrupt = '\n';
 	(void)sigprocmask(SIG_SETMASK, NULL, &before);
 	signals = ces_signals_take(ending, CES_COUNT(ending));
 	if (ces_write_full(tty, prompt, strlen(prompt), -1) < 0 ||

@@ -56,7 +56,7 @@ int ces_config_signal(const char *word, uint64_t *ret)
 	for (size_t i = 0; word[i] != '\0'; i++) {
 		if (i == SIGNAL_MAX)
 			return -1;
-		upper[i] = word[i] >= 'a' && word[i] <= 'z' ? (char)(word[i] - 'a' + 'A') : word[i];
+		upper[i] = (char)(word[i] >= 'a' && word[i] <= 'z' ? word[i] - 'a' + 'A' : word[i]);
 	}
 	if (strncmp(text, "SIG", 3) == 0)
 		text += 3;

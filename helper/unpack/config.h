@@ -22,6 +22,6 @@ int ces_config_parse(const char *bytes, size_t length, uint64_t layers, struct c
 void ces_config_free(struct ces_config *config);
 
 /* "SIGTERM", "TERM", "15", "SIGRTMIN+3": 1 to 64. Returns 0 or -1. */
-int ces_config_signal(const char *text, uint64_t *ret);
+int ces_config_signal(const char *word, uint64_t *ret);
 
 #endif

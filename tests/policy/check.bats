@@ -127,6 +127,7 @@ text()
 }
 
 @test "a directory for each run that CES cannot make, or would delete with its outputs, is an error" {
+	# shellcheck disable=SC2088 # (the policy's own tilde)
 	for source in '~/runs/{run}/out' '/srv/{run}/{run}' '~/{run}_{run}'; do
 		for kind in outputs scratch; do
 			wrong "$one.$kind.source = \"$source\"" "projects.nsh-2024-0001.$kind.source must be an absolute or ~ path; {project} and {user} are filled in, and {run}, once and in the last part"
@@ -192,6 +193,7 @@ text()
 	unwise 'del(.projects) | .infer_projects = {base: "/safe_data", group_prefixes: [""], images: []} | .defaults.outputs.source = "/safe_data/{project}"' \
 		"defaults.outputs.source /safe_data/{project} holds the data"
 	home="$two.data.home_override = true"
+	# shellcheck disable=SC2088 # (the policy's own tilde)
 	for dir in '~' '~/safe_data'; do
 		unwise "$home | $two.outputs.source = \"$dir\"" "projects.nsh-2024-0002.outputs.source $dir holds the data, ~/safe_data, which are read-only"
 	done
