@@ -342,7 +342,7 @@ $(B)/layers: $(call obj,tests/bench/layers.c)
 $(B)/stream: $(call obj,tests/bench/stream.c)
 	$(CC) -static-pie -o $@ $^
 
-# The limits are what there is, rounded up: they only ever go down. Where they are to arrive: 3000, 7500 and 600.
+# The limits are what there is. A commit that raises one says why. Where they are to arrive: 3000, 7500 and 600.
 size: $(B)/ces-helper $(B)/ces-admit $(B)/ces-session
 	@tests/lib/size.sh $(V:1=-v) 526 14299 428 $(B) ces-helper ces-admit ces-session
 format:

@@ -4,8 +4,7 @@
  * What is left to one that a tree has taken over: it can remove and rename what is in its two
  * directories, give it another owner of the namespace or another mode, and let a read-only
  * subvolume be written. It can read and write no file, make none, and name nothing elsewhere. Both
- * directories are mounts of their own, so that
- * `..` leads nowhere. */
+ * directories are mounts of their own, so that `..` leads nowhere. */
 #include <fcntl.h>
 #include <linux/btrfs.h>
 #include <seccomp.h>

@@ -197,6 +197,10 @@ forges='cd /safe_outputs; n=${HOSTNAME#ces-}; echo bad > x.exe
 	ces alice run -q $open/tools:1 sh -c "cd /safe_outputs; mkdir ces-manifest-\${HOSTNAME#ces-}.json; echo bad > ces-manifest-\${HOSTNAME#ces-}.json/x.exe" || true
 	run=$(jq -rs 'map(select(.event == "end")) | last | .run' $journal)
 	as carl jq -e '.check.result == "failed" and .files[0].path == "ces-manifest-'$run'.json.moved/x.exe"' "$airlock/$run/ces-manifest-$run.json"
+	# a list that cannot be written is no list: nothing passes by it
+	ces alice run -q $open/tools:1 sh -c "cd /safe_outputs; mkdir -p ces-manifest-\${HOSTNAME#ces-}.json/x ces-manifest-\${HOSTNAME#ces-}.json.moved/y" 2> "$BATS_TEST_TMPDIR/said" || true
+	grep "could not be checked, as project nsh-2024-0001 asks for, and are withheld" "$BATS_TEST_TMPDIR/said"
+	jq -es 'map(select(.event == "end")) | last | .outputs == "not listed" and .check == "not checked" and (has("manifest") | not)' $journal
 	checks '{types: ["csv", "json"]}'
 	leaves "$forges"
 	found '.manifest.check.result == "failed" and (.manifest.files | length) == 2'
