@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# A pull: logins, media types, layers, digests, progress.
+# A pull: logins, media types, digests, progress, and what it shares with others.
 
 load ../lib/e2e.bash
 
@@ -71,69 +71,6 @@ blobs_served() { grep -c 'GET /v2/[^ ]*/blobs/sha256:' $lab/open.log || true; }
 	have alice docker
 	from=docker run inside -- echo fine
 	[ "$output" = fine ]
-}
-
-listing='find /d /o /h /replaced /dir-to-file /link-to-dir | sort; cat /d/kept /o/new /replaced /dir-to-file /link-to-dir/real'
-rules() { from=$1 inside -- sh -c "$listing"; }
-
-@test "whiteouts and opaque directories hide what is below, and only that" {
-	have alice rules
-	run rules rules
-	[ "$status" -eq 0 ]
-	[[ $output != *gone* && $output != *hidden* && $output != *deep* && $output != *.wh.* ]]
-	[[ $output == *lowmidmidfile"now a directory" ]]
-}
-
-@test "zstd and uncompressed layers give the same files as gzip" {
-	have alice rules rules-zstd rules-plain
-	expected=$(rules rules)
-	[ "$(rules rules-zstd)" = "$expected" ]
-	[ "$(rules rules-plain)" = "$expected" ]
-}
-
-@test "hard links stay one file" {
-	have alice rules
-	from=rules run inside -- sh -c 'stat -c %i /h/one /h/two | uniq | wc -l'
-	[ "$output" = 1 ]
-}
-
-@test "owners and modes are the image's, as numbers" {
-	have alice rules
-	from=rules run inside -- stat -c '%u:%g %a' /h/owned /h/closed
-	[ "${lines[0]}" = "1000:2000 640" ]
-	[ "${lines[1]}" = "1000:0 700" ]
-}
-
-@test "long, odd and non-ASCII names come out unchanged" {
-	have alice rules
-	from=rules run inside -- sh -c 'ls /h'
-	[[ $output == *"$(printf 'n%.0s' {1..150})"* ]]
-	[[ $output == *"space and 'quote"* ]]
-	from=rules run inside -- sh -c 'cat /h/$(printf "\303\251t\303\251")'
-	[ "$output" = "utf-8 name" ]
-}
-
-@test "extended attributes of a layer are dropped" {
-	have alice rules
-	mapfile -t found < <(find $store/layers -path '*/h/xattr')
-	[ ${#found[@]} -gt 0 ]
-	# (under SELinux every file has a label, and these have CES's)
-	for f in "${found[@]}"; do
-		attributes=$(/usr/bin/python3 -c 'import os, sys; print(*os.listxattr(sys.argv[1]))' "$f")
-		echo "$f: $attributes"
-		[ -n "$attributes" ] || continue
-		[ "$attributes" = security.selinux ]
-		[[ $(stat -c %C "$f") == *:ces_layer_t:s0 ]]
-	done
-}
-
-@test "a setuid bit of an image is inert" {
-	have alice suid
-	from=suid run inside -- id -u
-	[ "$output" = 1000 ]
-	from=suid run inside -- /busybox.suid su root -c 'id -u'
-	[ "$status" -ne 0 ]
-	[[ $output != 0 ]]
 }
 
 @test "nobody but root can reach the layers" {
