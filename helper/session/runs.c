@@ -20,6 +20,10 @@
 
 #define STOP "stop"
 
+/* How often, and how long, a process that clears up waits for those that look. */
+#define LOOKS   50
+#define LOOK_US 1000
+
 int ces_runs_open(int *ret, struct ces_error *err)
 {
 	return ces_beneath_own_dir(CES_AT_ROOT, CES_RUN_DIR, ret, err);
@@ -84,11 +88,26 @@ int ces_runs_need(int entry, const char *digest, const struct ces_strings *layer
 	return result;
 }
 
+/* A helper that lives has the lock of its entry alone. A process that only looks shares it for a
+ * moment, so that another one does not take it for a helper. A process that clears up needs a dead
+ * one's lock alone. */
+static bool is_alive(int dir, bool alone)
+{
+	bool alive = flock(dir, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0;
+
+	for (int i = 0; alone && alive && i < LOOKS && flock(dir, LOCK_SH | LOCK_NB) == 0; i++) {
+		(void)flock(dir, LOCK_UN);
+		(void)usleep(LOOK_US);
+		alive = flock(dir, LOCK_EX | LOCK_NB) < 0;
+	}
+	return alive;
+}
+
 bool ces_runs_alive(int runs, const char *run)
 {
 	CES_CLEANUP_FD int dir = ces_beneath_open(runs, run, O_RDONLY | O_DIRECTORY, 0);
 
-	return dir >= 0 && flock(dir, LOCK_EX | LOCK_NB) < 0;
+	return dir >= 0 && is_alive(dir, false);
 }
 
 int ces_runs_stop(int runs, const char *run, uint32_t grace, struct ces_error *err)
@@ -195,7 +214,7 @@ static int look(int runs, const char *name, const struct listing *listing)
 
 	if (dir < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
-	alive = flock(dir, LOCK_EX | LOCK_NB) < 0;
+	alive = is_alive(dir, (listing->which & CES_EACH_ALONE) != 0);
 	if (ces_object_read(dir, "record", &ces_run_record_schema, &record, &err) < 0) {
 		/* an entered run has a record, so this one was being removed when its helper
 		 * died */

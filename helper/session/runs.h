@@ -47,10 +47,11 @@ bool ces_runs_is_kept(const struct ces_run_record *record);
 #define CES_RUNS_PULL "pull-" /* then ten digits: the name of a pull under way */
 bool ces_runs_is_pull(const char *run);
 
-/* Calls each for every record of these kinds; alive: its helper lives. Only code that clears up
- * after dead helpers, or counts pulls, asks for pulls. Returns -1 if the register, or one record,
+/* Calls each for every record of these kinds; alive: its helper lives, or a process clears up after
+ * it. Only code that clears up, or counts pulls, asks for pulls. ALONE: nobody else clears up a run
+ * that is shown as dead, while it is shown. Returns -1 if the register, or one record,
  * could not be read: a caller that goes by the absence of a record must not go on. */
-enum { CES_EACH_RUN = 1, CES_EACH_PULL = 2 };
+enum { CES_EACH_RUN = 1, CES_EACH_PULL = 2, CES_EACH_ALONE = 4 };
 int ces_runs_each(int runs, unsigned which,
 		  void (*each)(const struct ces_run_record *, bool alive, void *), void *context);
 

@@ -374,7 +374,8 @@ void ces_finish_all_dead(struct ces_session *session, bool kept)
 
 	if (!kept)
 		ces_kept_restore(&session->store, session->runs);
-	(void)ces_runs_each(session->runs, CES_EACH_RUN | (kept ? 0 : CES_EACH_PULL), finish_one,
+	(void)ces_runs_each(session->runs,
+			    CES_EACH_RUN | CES_EACH_ALONE | (kept ? 0 : CES_EACH_PULL), finish_one,
 			    &dead);
 }
 
@@ -393,7 +394,8 @@ static void finish_left(struct ces_session *session)
 	if (ces_journal_open(&session->journal, &ignored) < 0)
 		return;
 	for (size_t i = 0; i < CES_COUNT(passes); i++)
-		(void)ces_runs_each(session->runs, CES_EACH_RUN, finish_one, &passes[i]);
+		(void)ces_runs_each(session->runs, CES_EACH_RUN | CES_EACH_ALONE, finish_one,
+				    &passes[i]);
 }
 
 void ces_finish_dead(struct ces_session *session)
@@ -401,7 +403,8 @@ void ces_finish_dead(struct ces_session *session)
 	struct dead dead = {.session = session, .own = true, .others = true};
 
 	ces_kept_restore(&session->store, session->runs);
-	(void)ces_runs_each(session->runs, CES_EACH_RUN | CES_EACH_PULL, finish_one, &dead);
+	(void)ces_runs_each(session->runs, CES_EACH_RUN | CES_EACH_PULL | CES_EACH_ALONE,
+			    finish_one, &dead);
 	/* Every dead run has ended. It holds no place any more, and no GPU if its processes are
 	 * gone. Directories may hang or be huge, also the caller's own: no start waits for them.
 	 * The process is born in a mount namespace of its own, since this one's root is about to

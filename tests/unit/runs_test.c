@@ -140,6 +140,42 @@ START_TEST(a_run_that_was_entered_is_whole_and_locked_and_alive_until_its_helper
 }
 END_TEST
 
+/* Holds the lock of an entry in another open file. ms: for so long, by another process; 0: until
+ * *ret is closed. */
+static void hold(const char *run, int how, unsigned ms, int *ret)
+{
+	*ret = openat(directory, run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_eq(flock(*ret, how | LOCK_NB), 0);
+	if (ms > 0 && fork() == 0) {
+		(void)usleep(ms * 1000);
+		_exit(0);
+	}
+	if (ms > 0)
+		close(*ret);
+}
+
+START_TEST(processes_that_look_at_a_dead_run_at_once_do_not_take_one_another_for_its_helper)
+{
+	const unsigned alone = CES_EACH_RUN | CES_EACH_ALONE;
+	int other = -1;
+
+	enter_dead(RUN);
+	hold(RUN, LOCK_SH, 0, &other);
+	ck_assert_str_eq(each(CES_EACH_RUN), RUN " dead ");
+	ck_assert(!ces_runs_alive(directory, RUN));
+	ck_assert_str_eq(each(alone), RUN " alive "); /* (that one does not end) */
+	close(other);
+	hold(RUN, LOCK_SH, 5, &other);
+	ck_assert_str_eq(each(alone), RUN " dead ");
+	(void)wait(NULL);
+	hold(RUN, LOCK_EX, 0, &other); /* somebody clears it up, or its helper lives */
+	ck_assert_str_eq(each(CES_EACH_RUN), RUN " alive ");
+	ck_assert_str_eq(each(alone), RUN " alive ");
+	ck_assert(ces_runs_alive(directory, RUN));
+	close(other);
+}
+END_TEST
+
 START_TEST(an_entry_that_is_no_record_is_not_entered)
 {
 	struct ces_run_record record = record_of(RUN);
@@ -427,6 +463,8 @@ int main(void)
 	tcase_add_checked_fixture(t, directory_begin, tear_down);
 	tcase_add_test(t,
 		       a_run_that_was_entered_is_whole_and_locked_and_alive_until_its_helper_dies);
+	tcase_add_test(
+	    t, processes_that_look_at_a_dead_run_at_once_do_not_take_one_another_for_its_helper);
 	tcase_add_test(t, an_entry_that_is_no_record_is_not_entered);
 	tcase_add_test(t, runs_and_pulls_are_shown_to_those_who_ask_for_each);
 	tcase_add_test(t, a_pull_counts_on_layers_and_its_record_has_the_rest_as_before);
