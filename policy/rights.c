@@ -23,7 +23,7 @@ static bool is_member(const struct ces_policy_project *project, const struct ces
 	return ces_listed(&project->member_users, caller->user);
 }
 
-static bool is_written(const struct ces_policy *policy, const char *project)
+bool ces_rights_written(const struct ces_policy *policy, const char *project)
 {
 	for (size_t i = 0; i < policy->n_projects; i++)
 		if (strcmp(policy->projects[i].name, project) == 0)
@@ -41,7 +41,7 @@ static const char *inferred_name(const struct ces_policy *policy, const char *pr
 	if (group == NULL || strncmp(group, prefix, strlen(prefix)) != 0)
 		return NULL;
 	project = group + strlen(prefix);
-	return ces_project_valid(project) && !is_written(policy, project) ? project : NULL;
+	return ces_project_valid(project) && !ces_rights_written(policy, project) ? project : NULL;
 }
 
 static bool group_infers(const struct ces_policy *policy, const char *group, const char *project)

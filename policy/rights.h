@@ -21,6 +21,9 @@ int ces_rights_collect(const struct ces_policy *policy, const struct ces_caller 
 /* Returns whether the list has this very text; NULL is in no list. */
 bool ces_listed(const struct ces_strings *list, const char *text);
 
+/* Returns whether IG wrote a project of that name. */
+bool ces_rights_written(const struct ces_policy *policy, const char *project);
+
 /* The groups through which the caller is in the project. */
 void ces_rights_groups(const struct ces_policy *policy, const struct ces_caller *caller,
 		       const struct ces_rights *rights, struct ces_decision *ret);

@@ -22,7 +22,6 @@
 #include "helper/session/session.h"
 #include "helper/pull/collect.h"
 #include "helper/pull/steps.h"
-#include "helper/session/signed.h"
 #include "helper/watch/finish.h"
 
 #define SETTLE_SECONDS 1800 /* for the disk, afterwards */
@@ -164,7 +163,7 @@ static void fill(const struct ces_session *session, const struct ces_decision *d
 	ces_reference_format(&decision->image, order->image, CES_REFERENCE_MAX);
 	memcpy(order->named, decision->image.digest, sizeof(order->named));
 	if (decision->signed_by.n > 0)
-		ces_signed_name(decision, order->signers);
+		ces_store_signed_name(&decision->image, order->signers);
 }
 
 int ces_verb_pull(struct ces_session *session, const struct ces_decision *decision,

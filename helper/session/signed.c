@@ -120,15 +120,6 @@ int ces_signed_check(const struct ces_decision *decision, const char *digest,
 	return ces_decide_signed(decision, digest, answer.by[0] | answer.by[1], err);
 }
 
-void ces_signed_name(const struct ces_decision *decision, char ret[CES_DIGEST_LENGTH + 1])
-{
-	char repository[CES_REFERENCE_MAX];
-
-	(void)snprintf(repository, sizeof(repository), "%s/%s", decision->image.registry,
-		       decision->image.repository);
-	ces_digest_of(repository, strlen(repository), ret);
-}
-
 int ces_signed_check_kept(const struct ces_store *store, const struct ces_decision *decision,
 			  const struct ces_grant *grant, struct ces_signers *ret,
 			  struct ces_error *err)
@@ -139,7 +130,7 @@ int ces_signed_check_kept(const struct ces_store *store, const struct ces_decisi
 
 	if (decision->signed_by.n == 0)
 		return 0;
-	ces_signed_name(decision, name);
+	ces_store_signed_name(&decision->image, name);
 	(void)snprintf(path, sizeof(path), "%s/signed-%s", ces_store_hex(grant->digest),
 		       ces_store_hex(name));
 	if (ces_store_read(store->images, path, CES_BAG_MAX, &bytes, &bag.length) == 0)

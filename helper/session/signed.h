@@ -18,9 +18,4 @@ int ces_signed_check_kept(const struct ces_store *store, const struct ces_decisi
 			  const struct ces_grant *grant, struct ces_signers *ret,
 			  struct ces_error *err);
 
-/* The name under which ces-store keeps the documents: the digest of the repository. Documents of
- * one repository leave those of another alone, which may have the same image, and other signatures
- * of it. */
-void ces_signed_name(const struct ces_decision *decision, char ret[CES_DIGEST_LENGTH + 1]);
-
 #endif

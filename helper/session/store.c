@@ -112,6 +112,14 @@ void ces_grant_name(const char *reference, char name[CES_DIGEST_LENGTH + 1])
 	memcpy(name, ces_store_hex(digest), 65);
 }
 
+void ces_store_signed_name(const struct ces_reference *image, char ret[CES_DIGEST_LENGTH + 1])
+{
+	char repository[CES_REFERENCE_MAX];
+
+	(void)snprintf(repository, sizeof(repository), "%s/%s", image->registry, image->repository);
+	ces_digest_of(repository, strlen(repository), ret);
+}
+
 bool ces_grant_is_of(const struct ces_grant *grant, const char *user)
 {
 	return grant->user != NULL && strcmp(grant->user, user) == 0;

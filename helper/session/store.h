@@ -85,6 +85,11 @@ int ces_grant_load(int fd, struct ces_grant *ret, struct ces_error *err);
 /* The name of a grant's file: the hash of its reference. No byte of a reference becomes a path. */
 void ces_grant_name(const char *reference, char name[CES_DIGEST_LENGTH + 1]);
 
+/* The name under which ces-store keeps an image's documents that may hold signatures: the digest of
+ * the repository. Documents of one repository leave those of another alone, which may have the same
+ * image, and other signatures of it. */
+void ces_store_signed_name(const struct ces_reference *image, char ret[CES_DIGEST_LENGTH + 1]);
+
 /* ---- for root alone: store_open.c ---- */
 
 /* Opens (makes) the store; takes no lock. A failure ends the request. */

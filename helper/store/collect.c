@@ -67,15 +67,13 @@ static void digest_signed(const char *image, const char *name, char ret[CES_DIGE
 
 static void keep_signed(struct turn *turn, const struct ces_grant *grant)
 {
-	char repository[CES_REFERENCE_MAX], digest[CES_DIGEST_LENGTH + 1], name[80];
+	char digest[CES_DIGEST_LENGTH + 1], name[80];
 	struct ces_reference reference;
 	struct ces_error ignored;
 
 	if (ces_reference_parse(grant->reference, &reference, &ignored) < 0)
 		return;
-	(void)snprintf(repository, sizeof(repository), "%s/%s", reference.registry,
-		       reference.repository);
-	ces_digest_of(repository, strlen(repository), digest);
+	ces_store_signed_name(&reference, digest);
 	(void)snprintf(name, sizeof(name), SIGNED "%s", ces_store_hex(digest));
 	digest_signed(ces_store_hex(grant->digest), name, digest);
 	(void)ces_digests_add(turn->keep, digest);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/rights.h"
 #include "policy/tool/check.h"
 #include "policy/tool/tool.h"
 
@@ -77,14 +78,6 @@ static const struct place *reached(const struct places *places, const char *dir,
 	return NULL;
 }
 
-static bool is_written(const struct ces_policy *policy, const char *name)
-{
-	for (size_t i = 0; i < policy->n_projects; i++)
-		if (strcmp(policy->projects[i].name, name) == 0)
-			return true;
-	return false;
-}
-
 /* The project that dir would be of, if defaults.data.source were its data; a written one, such as
  * `own`, is not inferred. */
 static bool implied(const struct ces_policy *policy, const struct ces_policy_project *own,
@@ -102,7 +95,7 @@ static bool implied(const struct ces_policy *policy, const struct ces_policy_pro
 		return false;
 	snprintf(ret, CES_NAME_MAX + 1, "%.*s", (int)(length - after), dir + before);
 	return ces_project_valid(ret) && (own == NULL || strcmp(ret, own->name) != 0) &&
-	       !is_written(policy, ret);
+	       !ces_rights_written(policy, ret);
 }
 
 /* project: whose directory it is; NULL: any inferred one's. */

@@ -305,7 +305,7 @@ static void keep(const struct ces_bytes *documents)
 {
 	char name[CES_DIGEST_LENGTH + 1], path[160];
 
-	ces_signed_name(&decision, name);
+	ces_store_signed_name(&decision.image, name);
 	(void)snprintf(path, sizeof(path), "%s/signed-%s", ces_store_hex(IMAGE),
 		       ces_store_hex(name));
 	put_bytes(store.images, path, documents->bytes, documents->length);
@@ -395,7 +395,7 @@ START_TEST(what_ces_store_put_in_the_place_of_documents_holds_up_nobody)
 	char name[CES_DIGEST_LENGTH + 1], path[160];
 
 	have_image();
-	ces_signed_name(&decision, name);
+	ces_store_signed_name(&decision.image, name);
 	(void)snprintf(path, sizeof(path), "%s/signed-%s", ces_store_hex(IMAGE),
 		       ces_store_hex(name));
 	if (_i == 0)
