@@ -40,11 +40,9 @@ void ces_journal_fill(const struct ces_decision_mount *of, const char *run, char
 			       mark + strlen("{run}"));
 }
 
-/* Writes a path exactly, in ASCII. Other bytes and the backslash look as the kernel writes them in
- * mountinfo. */
-static void put_path(struct ces_json *to, const char *key, const char *path)
+void ces_journal_path(struct ces_json *to, const char *key, const char *path)
 {
-	char text[4 * 1100];
+	char text[4 * 1100] = "";
 	size_t used = 0;
 
 	for (; *path != '\0' && used + 4 < sizeof(text); path++)
@@ -52,7 +50,6 @@ static void put_path(struct ces_json *to, const char *key, const char *path)
 			text[used++] = *path;
 		else
 			used += (size_t)snprintf(text + used, 5, "\\%03o", (unsigned char)*path);
-	text[used] = '\0';
 	if (used > 0)
 		ces_json_text(to, key, text);
 }
@@ -64,8 +61,8 @@ static void put_mount(struct ces_json *mounts, const struct ces_decision_mount *
 
 	ces_journal_fill(mount, run, source, sizeof(source));
 	ces_json_object(mounts, NULL);
-	put_path(mounts, "source", source);
-	put_path(mounts, "destination", mount->destination);
+	ces_journal_path(mounts, "source", source);
+	ces_journal_path(mounts, "destination", mount->destination);
 	put(mounts, "access", mount->read_only ? "read-only" : "read-write");
 	ces_json_close(mounts);
 }

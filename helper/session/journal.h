@@ -74,6 +74,10 @@ struct ces_journal_subject {
  * own directory may have such a name. */
 void ces_journal_fill(const struct ces_decision_mount *of, const char *run, char *ret, size_t size);
 
+/* Writes a path exactly, in ASCII. Other bytes and the backslash look as the kernel writes them in
+ * mountinfo. */
+void ces_journal_path(struct ces_json *to, const char *key, const char *path);
+
 /* Makes the record of strangers who connected to a published port of a run and whose connections
  * were closed: how many since the last record, and the uid of the last. */
 struct ces_json ces_journal_stranger(uid_t uid, const char *run, uint64_t port, uint64_t stranger,

@@ -106,7 +106,7 @@ static int record_end(const struct ces_finish *finish, struct ces_error *err)
 
 	ces_list_record(&finish->end.outputs, &record);
 	if (finish->end.withheld)
-		ces_json_text(&record, "withheld", finish->plan->decision->withhold);
+		ces_journal_path(&record, "withheld", finish->plan->decision->withhold);
 	return ces_journal_append(&session->journal, record, false, err);
 }
 

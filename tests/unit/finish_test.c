@@ -405,6 +405,17 @@ START_TEST(any_other_outputs_stay_where_they_were_written)
 }
 END_TEST
 
+START_TEST(the_record_has_the_directory_of_withheld_outputs_in_ascii)
+{
+	withhold();
+	strcpy(decision.withhold, "/srv/zur\303\274ck\\");
+	answer(CES_LIST_FAILED);
+	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
+	ck_assert_ptr_nonnull(
+	    strstr(noted->text, "\"withheld\":\"/srv/zur\\\\303\\\\274ck\\\\134\""));
+}
+END_TEST
+
 START_TEST(outputs_do_not_go_where_the_caller_put_something_else)
 {
 	withhold();
@@ -456,6 +467,7 @@ int main(void)
 	tcase_add_test(t, outputs_that_pass_take_the_place_of_the_empty_directory);
 	tcase_add_loop_test(t, any_other_outputs_stay_where_they_were_written, 0,
 			    CES_COUNT(others));
+	tcase_add_test(t, the_record_has_the_directory_of_withheld_outputs_in_ascii);
 	tcase_add_loop_test(t, outputs_do_not_go_where_the_caller_put_something_else, 0, 2);
 	tcase_add_test(t, a_run_that_did_not_start_leaves_nothing_that_waits);
 	return run_suite("finish", t);
