@@ -93,11 +93,11 @@ static void record(const struct ces_plan *plan, struct ces_ports *ports)
 
 	if (ports->refused == 0)
 		return;
-	(void)ces_journal_append(
-	    &session->journal,
-	    ces_journal_stranger(session->uid, plan->run, ports->port, ports->uid, ports->refused),
-	    false, &ignored);
-	ports->refused = 0;
+	if (ces_journal_append(&session->journal,
+			       ces_journal_stranger(session->uid, plan->run, ports->port,
+						    ports->uid, ports->refused),
+			       false, &ignored) == 0)
+		ports->refused = 0;
 	ports->next = ces_now_ms() + RECORD_MS;
 }
 

@@ -14,8 +14,7 @@ int ces_journal_append(const struct ces_journal *journal, struct ces_json record
 	(void)record;
 	(void)ret_err;
 	ck_assert_ptr_eq(journal, &session.journal);
-	(void)step("append %d", durable);
-	return 0;
+	return step("append %d", durable) ? -1 : 0;
 }
 
 struct ces_json ces_journal_stranger(uid_t uid, const char *run, uint64_t port, uint64_t stranger,
@@ -184,6 +183,21 @@ START_TEST(strangers_go_to_the_journal_at_once_and_then_every_ten_seconds)
 }
 END_TEST
 
+START_TEST(strangers_whom_the_journal_did_not_take_are_in_its_next_record)
+{
+	ck_assert_int_eq(start(), 0);
+	steps_begin(2, ENOSPC);
+	report(8080, 1001);
+	ces_ports_listen(&plan, &ports);
+	ck_assert_uint_eq(steps->n, 2);
+	report(8080, 1002);
+	ces_ports_listen(&plan, &ports);
+	ck_assert_uint_eq(steps->n, 2); /* (not again and again) */
+	ces_ports_end(&plan, &ports);
+	ck_assert_str_eq(steps->v[3], "stranger 1000 0123456789 8080 1002 2");
+}
+END_TEST
+
 START_TEST(nothing_to_read_is_no_stranger)
 {
 	ck_assert_int_eq(start(), 0);
@@ -231,6 +245,7 @@ int main(void)
 	tcase_add_test(t, without_ports_there_is_no_relay);
 	tcase_add_test(t, as_many_ports_as_a_run_may_have_are_carried);
 	tcase_add_test(t, strangers_go_to_the_journal_at_once_and_then_every_ten_seconds);
+	tcase_add_test(t, strangers_whom_the_journal_did_not_take_are_in_its_next_record);
 	tcase_add_test(t, nothing_to_read_is_no_stranger);
 	tcase_add_loop_test(t, a_torn_report_ends_the_channel, 0, CES_COUNT(sizes));
 	tcase_add_test(t, a_relay_that_has_ended_is_not_listened_to_again);
