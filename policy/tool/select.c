@@ -120,7 +120,23 @@ static struct open_run *find_run(struct selection *s, const char *run)
 	return NULL;
 }
 
-static void remember(struct selection *s, const struct ces_record *record)
+/* How many GPUs a run got. A run that asked for all has as many as were free, and its record has
+ * the number that is allowed. (A quotation mark within a text has a backslash before it.) */
+static uint64_t gpus_of(const struct ces_line *line, const struct ces_record *record)
+{
+	static const char list[] = "\"devices\":[";
+	const char *at = memmem(line->at, line->length, list, strlen(list));
+	uint64_t marks = 0;
+
+	if (at == NULL)
+		return ces_record_number(record, CES_RECORD_GPUS);
+	for (at += strlen(list); *at != ']'; at++)
+		marks += *at == '"';
+	return marks / 2;
+}
+
+static void remember(struct selection *s, const struct ces_line *line,
+		     const struct ces_record *record)
 {
 	struct open_run *set, *oldest;
 	char run[16];
@@ -140,7 +156,7 @@ static void remember(struct selection *s, const struct ces_record *record)
 			oldest = &set[i];
 	memcpy(oldest->run, run, sizeof(oldest->run));
 	oldest->age = ++s->age;
-	oldest->gpus = ces_record_number(record, CES_RECORD_GPUS);
+	oldest->gpus = gpus_of(line, record);
 	(void)ces_record_text(record, CES_RECORD_TIME, oldest->started, sizeof(oldest->started));
 	(void)ces_record_text(record, CES_RECORD_USER, oldest->user, sizeof(oldest->user));
 	(void)ces_record_text(record, CES_RECORD_PROJECT, oldest->project, sizeof(oldest->project));
@@ -268,7 +284,7 @@ static int take(struct selection *s, const struct ces_line *line,
 		return 1;
 	/* Before the filter: somebody may ask for an end without its decision. */
 	if (ces_record_is(&record, CES_RECORD_EVENT, "decision"))
-		remember(s, &record);
+		remember(s, line, &record);
 	find_who(s, &record, &who);
 	row.gpus = who.gpus;
 	return matches(s->filter, &record, &who) ? each(context, &row) : 0;

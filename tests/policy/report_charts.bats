@@ -92,6 +92,19 @@ svg() { xmllint --xpath "//*[local-name()='svg'][@aria-labelledby='$1-t $1-d']/$
 	PY
 }
 
+@test "a run that asked for all GPUs counts with those that it got" {
+	# eight are allowed, and two were free
+	jq -c 'select(.seq <= 2) | .time = (if .event == "end" then "2026-10-01T03:00:00.000Z" else "2026-10-01T01:00:00.000Z" end)
+		| if .gpus then .gpus = 8 | .devices = ["nvidia.com/gpu=0", "nvidia.com/gpu=1"] else . end' "$j" | tests/lib/relink.py > "$j.new"
+	mv "$j.new" "$j"
+	report
+	grep -qx 'nsh-2024-0002,1,2.00,0.00,4.00.' "$c/hours.csv"
+	jq -c 'del(.devices)' "$j" | tests/lib/relink.py > "$j.new"
+	mv "$j.new" "$j"
+	report
+	grep -qx 'nsh-2024-0002,1,2.00,0.00,16.00.' "$c/hours.csv"
+}
+
 @test "when there are more days than the picture has room for, it has the last ones, and the table all" {
 	journal 401 | jq -c '.time = ((.seq * 86400 + 1750000000) | todate | sub("Z$"; ".000Z"))' | tests/lib/relink.py > "$j"
 	report
