@@ -330,25 +330,41 @@ int ces_audit_select(struct ces_journal_reader *reader, const struct ces_audit_f
 	return result;
 }
 
-/* 2026, 2026-10-01, 2026-10-01T09:30, ... to milliseconds and Z. */
+/* 2026, 2026-10-01, 2026-10-01T09:30, ... to milliseconds and Z: whole fields, of a day and an hour
+ * that there are. Times are compared as text: 2026-1 would leave out nine months. */
 static bool time_valid(const char *text)
 {
 	static const char form[] = "dddd-dd-ddTdd:dd:dd.ddd";
+	char whole[] = "0000-01-01T00:00:00.000";
 	size_t length = strcspn(text, "Z"), i = 0;
+	struct tm tm = {0}, same;
 
-	if (length < 4 || length >= sizeof(form) ||
+	if (length < 4 || length >= sizeof(form) || (form[length] == 'd' && length < 21) ||
 	    (text[length] == 'Z' && text[length + 1] != '\0'))
 		return false;
 	while (i < length &&
 	       (form[i] == 'd' ? text[i] >= '0' && text[i] <= '9' : text[i] == form[i]))
 		i++;
-	return i == length;
+	memcpy(whole, text, length);
+	if (i < length || strptime(whole, "%Y-%m-%dT%H:%M:%S", &tm) == NULL)
+		return false;
+	same = tm;
+	(void)timegm(&same); /* (it makes 2 March of 30 February) */
+	return same.tm_mday == tm.tm_mday;
+}
+
+static bool digest_begins(const char *text)
+{
+	static const char prefix[] = "sha256:";
+
+	return strncmp(text, prefix, strlen(prefix)) == 0 && strlen(text) <= CES_DIGEST_LENGTH &&
+	       text[strlen(prefix) + strspn(text + strlen(prefix), "0123456789abcdef")] == '\0';
 }
 
 int ces_audit_filter_check(const struct ces_audit_filter *f, struct ces_error *err)
 {
 	static const char *const outcomes[] = {"allowed", "denied", "ended", "failed"};
-	const char *const texts[] = {f->user, f->project, f->image, f->digest, f->run};
+	const char *const texts[] = {f->user, f->project, f->image};
 	size_t i = 0;
 
 	if ((f->since != NULL && !time_valid(f->since)) ||
@@ -356,6 +372,11 @@ int ces_audit_filter_check(const struct ces_audit_filter *f, struct ces_error *e
 		return ces_error_set(
 		    err, CES_E_USAGE,
 		    "--since, --until: write 2026-10-01 or 2026-10-01T09:30 (UTC)");
+	if (f->digest != NULL && !digest_begins(f->digest))
+		return ces_error_set(err, CES_E_USAGE,
+				     "--digest: write sha256:..., or the beginning of that");
+	if (f->run != NULL && !ces_run_valid(f->run))
+		return ces_error_set(err, CES_E_USAGE, "--run: write the ten digits of a run");
 	while (f->outcome != NULL && i < CES_COUNT(outcomes) &&
 	       strcmp(f->outcome, outcomes[i]) != 0)
 		i++;

@@ -170,6 +170,28 @@ list() { policy audit list --journal "$j" "$@"; }
 	[ "$(rows --user bob | wc -l)" -gt 4 ]
 }
 
+@test "a word of a filter that no record can have is an error, not an answer" {
+	for wrong in "--since 2026-1" "--since 2026-" "--since 2026-09-2" "--since 2026-09-21T1" "--since 2026-09-21T14:2" "--since 2026-09-21T14:20:00." \
+		"--until 2026-09-21T14:20:1" "--until 2026-31-12" "--until 2026-13" "--since 2026-00-01" "--since 2026-09-31" \
+		"--since 2027-02-29" "--since 2026-09-21T24:00" "--until 2026-09-21T14:60" "--digest 00000000" "--digest sha256:ABC" \
+		"--digest sha512:00" "--run 791" "--run pull-0000007919"; do
+		for command in list export; do
+			# shellcheck disable=SC2086 # (two words)
+			run policy audit $command --journal "$j" $wrong
+			echo "$command $wrong: $output"
+			[ "$status" -eq 2 ]
+			says "${wrong%% *}"
+		done
+	done
+	for right in "--since 2026" "--since 1999-12-31" "--since 2026-09" "--until 2026-10-01T09" "--until 2028-02-29T23:59:59.999Z" \
+		"--until 2026-12-31" "--digest sha256:" "--digest sha256:00"; do
+		# shellcheck disable=SC2086
+		run policy audit list --journal "$j" $right
+		[ "$status" -eq 0 ]
+		says ghcr.io
+	done
+}
+
 @test "denials left out and strangers belong to their user, and to the project of the run" {
 	journal 45 --proofs > "$j.more"
 	jq -nc '{time: "2027-01-01T00:00:00.000Z", event: "denials", outcome: "denied", uid: 4402, count: 990, reason: "too many"}' >> "$j.more"
