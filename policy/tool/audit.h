@@ -108,6 +108,17 @@ struct ces_verify {
  * *err, which must outlive it. */
 int ces_audit_judge(struct ces_verify *v, struct ces_error *err);
 
+/* What an intact journal does not prove. A report must not leave this out where it calls a journal
+ * intact. */
+#define CES_VERIFY_NOTES 4
+#define CES_VERIFY_NOTE  128
+size_t ces_audit_notes(const struct ces_verify *v, char ret[CES_VERIFY_NOTES][CES_VERIFY_NOTE]);
+
+/* The same after an answer: "; note: records before number 6 are not here" and so on; "" for none.
+ */
+#define CES_VERIFY_SAID (CES_VERIFY_NOTES * (CES_VERIFY_NOTE + 8))
+void ces_audit_say_notes(const struct ces_verify *v, char *ret, size_t size);
+
 int ces_audit_verify(const struct ces_audit *audit);
 int ces_audit_list(const struct ces_audit *audit);
 int ces_audit_show(const struct ces_audit *audit);

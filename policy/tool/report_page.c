@@ -63,8 +63,9 @@ static void entry(FILE *out, const char *term, const char *text)
 static void journal_entry(const struct ces_report *report)
 {
 	const struct ces_verify *chain = &report->chain;
-	char text[700];
+	char text[200 + CES_VERIFY_SAID], notes[CES_VERIFY_SAID];
 
+	ces_audit_say_notes(chain, notes, sizeof(notes));
 	if (!report->runs.read)
 		snprintf(text, sizeof(text), "none was given");
 	else if (chain->bad != NULL)
@@ -74,9 +75,9 @@ static void journal_entry(const struct ces_report *report)
 			 chain->at.file != NULL ? chain->at.number : 0,
 			 chain->at.file != NULL ? ": " : " ", chain->bad);
 	else
-		snprintf(text, sizeof(text), "intact, %llu records; its head is %llu:%s",
+		snprintf(text, sizeof(text), "intact, %llu records; its head is %llu:%s%s",
 			 (unsigned long long)chain->records, (unsigned long long)chain->seq,
-			 chain->digest);
+			 chain->digest, notes);
 	entry(report->out, "Journal", text);
 }
 

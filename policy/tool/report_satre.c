@@ -7,7 +7,7 @@
 #include "policy/tool/report_facts.h"
 #include "policy/tool/tool.h"
 
-#define RESULT 600
+#define RESULT (80 + CES_VERIFY_SAID)
 
 struct satre {
 	const struct ces_report *r;
@@ -66,12 +66,15 @@ static void made(struct satre *s)
 
 static void chain(struct satre *s)
 {
+	char notes[CES_VERIFY_SAID];
+
 	if (!has_journal(s))
 		return;
+	ces_audit_say_notes(&s->r->chain, notes, sizeof(notes));
 	if (s->r->chain.bad != NULL)
 		say(s, "the journal is broken");
 	else
-		say(s, "intact, %llu records", (unsigned long long)s->r->chain.records);
+		say(s, "intact, %llu records%s", (unsigned long long)s->r->chain.records, notes);
 }
 
 static void endings(struct satre *s)

@@ -140,25 +140,47 @@ static void print_json(FILE *out, const struct ces_verify *v)
 	fputs("}\n", out);
 }
 
-static void print_notes(FILE *out, const struct ces_verify *v)
+size_t ces_audit_notes(const struct ces_verify *v, char ret[CES_VERIFY_NOTES][CES_VERIFY_NOTE])
 {
-	const char *yellow = ces_colour(out, CES_YELLOW), *plain = ces_colour(out, CES_PLAIN);
+	bool one = v->torn == 1, alone = v->restarts == 1;
+	size_t n = 0;
 
 	if (v->first_seq > 1)
-		fprintf(out, "%snote%s: records before number %llu are not here\n", yellow, plain,
-			(unsigned long long)v->first_seq);
+		snprintf(ret[n++], CES_VERIFY_NOTE, "records before number %llu are not here",
+			 (unsigned long long)v->first_seq);
 	if (v->torn > 0)
-		fprintf(out, "%snote%s: %llu %s torn by a crash; the chain goes on over %s\n",
-			yellow, plain, (unsigned long long)v->torn,
-			v->torn == 1 ? "line was" : "lines were", v->torn == 1 ? "it" : "them");
+		snprintf(ret[n++], CES_VERIFY_NOTE,
+			 "%llu %s torn by a crash; the chain goes on over %s",
+			 (unsigned long long)v->torn, one ? "line was" : "lines were",
+			 one ? "it" : "them");
 	if (v->restarts > 0)
-		fprintf(out,
-			"%snote%s: %llu files begin a new chain: nothing proves that no record "
-			"is missing before them\n",
-			yellow, plain, (unsigned long long)v->restarts);
+		snprintf(ret[n++], CES_VERIFY_NOTE,
+			 "%llu %s a new chain: nothing proves that no record is missing before %s",
+			 (unsigned long long)v->restarts, alone ? "file begins" : "files begin",
+			 alone ? "it" : "them");
 	if (v->backwards[0] != '\0')
-		fprintf(out, "%snote%s: the clock was set back at %s\n", yellow, plain,
-			v->backwards);
+		snprintf(ret[n++], CES_VERIFY_NOTE, "the clock was set back at %s", v->backwards);
+	return n;
+}
+
+void ces_audit_say_notes(const struct ces_verify *v, char *ret, size_t size)
+{
+	char notes[CES_VERIFY_NOTES][CES_VERIFY_NOTE];
+	size_t n = ces_audit_notes(v, notes), used = 0;
+
+	ret[0] = '\0';
+	for (size_t i = 0; i < n && used < size; i++)
+		used += (size_t)snprintf(ret + used, size - used, "; note: %s", notes[i]);
+}
+
+static void print_notes(FILE *out, const struct ces_verify *v)
+{
+	char notes[CES_VERIFY_NOTES][CES_VERIFY_NOTE];
+	size_t n = ces_audit_notes(v, notes);
+
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, "%snote%s: %s\n", ces_colour(out, CES_YELLOW),
+			ces_colour(out, CES_PLAIN), notes[i]);
 }
 
 static void print_text(FILE *out, const struct ces_verify *v)

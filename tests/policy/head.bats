@@ -165,7 +165,7 @@ signed_at() # N [JQ-EDIT]
 	run against heads
 	[ "$status" -eq 0 ]
 	says "agrees with 1 signed head"
-	says "begin a new chain"
+	says "begins a new chain"
 	cp "$j" good
 	journal 8 --proofs > "$j"
 	run against heads

@@ -111,6 +111,21 @@ report() { page --no-host "$@"; }
 	says "1 high" || says "2 high"
 }
 
+@test "the report has the notes of a journal that is intact" {
+	report --journal "$j"
+	says_not "note:"
+	# what may hide that records were removed: a beginning that is gone, a chain of its own, a clock that was set back
+	mv "$j" "$j.1"
+	sed -i 1,5d "$j.1"
+	journal 3 > "$j"
+	report --journal "$j"
+	notes="note: records before number 6 are not here; note: 1 file begins a new chain: nothing proves that no record is missing"
+	notes="$notes before it; note: the clock was set back at 2026-09-21T14:14:20.001Z<"
+	[ "$(grep -c "$notes" "$r")" -eq 2 ] # (in its head, and as a control)
+	run policy audit verify --journal "$j"
+	says "note: 1 file begins a new chain"
+}
+
 @test "without a journal the report says that it is missing" {
 	report
 	says "This report was made without a journal"
