@@ -156,6 +156,34 @@ static int set_option(struct ces_audit *audit, const struct command *command, in
 	return option == 'f' ? set_format(audit, command, value) : 0;
 }
 
+/* Nothing but the number of a run chooses records, and they go into one directory. */
+static bool about_run(const struct ces_audit *audit)
+{
+	const struct ces_audit_filter *f = &audit->filter;
+
+	return f->user == NULL && f->project == NULL && f->image == NULL && f->digest == NULL &&
+	       f->outcome == NULL && f->since == NULL && f->until == NULL &&
+	       audit->output == NULL && audit->format == NULL;
+}
+
+static int check_export(const struct ces_audit *audit)
+{
+	const struct ces_crate *files = &audit->crate_files;
+	const char *fault = NULL;
+
+	if ((files->from == NULL) != (files->key == NULL) ||
+	    (files->key != NULL && audit->crate == NULL))
+		fault = "--receipt needs --key and --crate";
+	else if (files->outputs != NULL && audit->crate == NULL)
+		fault = "--outputs needs --crate";
+	else if (audit->crate != NULL && !about_run(audit))
+		fault = "--crate has all records of a run, and takes neither a filter nor -o nor "
+			"--format";
+	if (fault != NULL)
+		fprintf(stderr, "ces-policy: audit export: %s\n", fault);
+	return fault == NULL ? 0 : -1;
+}
+
 /* -1: an error, already reported; 1: help was printed. */
 static int parse(int argc, char **argv, const struct command *command, struct ces_audit *ret)
 {
@@ -190,16 +218,8 @@ static int parse(int argc, char **argv, const struct command *command, struct ce
 		return -1;
 	}
 	ret->crate_files.key = ret->anchor.key;
-	if (command->run == export &&
-	    ((ret->crate_files.from == NULL) != (ret->anchor.key == NULL) ||
-	     (ret->anchor.key != NULL && ret->crate == NULL))) {
-		fprintf(stderr, "ces-policy: audit export: --receipt needs --key and --crate\n");
-		return -1;
-	}
-	if (ret->crate_files.outputs != NULL && ret->crate == NULL) {
-		fprintf(stderr, "ces-policy: audit export: --outputs needs --crate\n");
-		return -1;
-	}
+	if (command->run == export)
+		return check_export(ret);
 	if ((command->takes & (TAKES_HEADS | TAKES_SIGN)) != 0)
 		return ces_anchor_check(&ret->anchor, command->run == ces_audit_head);
 	return (command->takes & TAKES_REVIEW) != 0 ? ces_review_check(&ret->review) : 0;

@@ -4,6 +4,7 @@
  */
 #include <json-c/json.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/io.h"
@@ -80,10 +81,28 @@ struct filling {
 	const struct ces_crate *crate;
 };
 
+/* The numbers of runs are random. If one occurred twice, the crate is about its last run, as a
+ * receipt is, and has no record of another user's. */
+static int begin(struct filling *f)
+{
+	FILE *const files[] = {f->crate->records, f->crate->table};
+
+	f->run = (struct run){0};
+	for (size_t i = 0; i < CES_COUNT(files); i++)
+		if (fflush(files[i]) != 0 || ftruncate(fileno(files[i]), 0) != 0 ||
+		    fseek(files[i], 0, SEEK_SET) != 0)
+			return -1;
+	ces_export_head(f->crate->table);
+	return 0;
+}
+
 static int each(void *context, const struct ces_audit_row *row)
 {
 	struct filling *f = context;
+	bool decision = ces_record_is(row->record, CES_RECORD_EVENT, "decision");
 
+	if (decision && begin(f) != 0)
+		return -1;
 	if (ces_record_is(row->record, CES_RECORD_EVENT, "end")) {
 		(void)ces_record_text(row->record, CES_RECORD_TIME, f->run.ended,
 				      sizeof(f->run.ended));
@@ -91,7 +110,7 @@ static int each(void *context, const struct ces_audit_row *row)
 		f->run.failed = ces_record_number(row->record, CES_RECORD_STATUS) != 0;
 		(void)ces_record_text(row->record, CES_RECORD_MANIFEST, f->run.manifest,
 				      sizeof(f->run.manifest));
-	} else if (ces_record_is(row->record, CES_RECORD_EVENT, "decision")) {
+	} else if (decision) {
 		take_decision(&f->run, row);
 	}
 	fwrite(row->line->at, 1, row->line->length, f->crate->records);
@@ -305,7 +324,6 @@ int ces_audit_crate(const struct ces_audit *audit)
 	struct json_object *all, *graph;
 	struct ces_error err = {0};
 
-	ces_export_head(f.crate->table);
 	if (ces_audit_select(audit->reader, &audit->filter, each, &f, &err) != 0)
 		return ces_tool_fail(&err);
 	if (!f.run.seen) {

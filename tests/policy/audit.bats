@@ -297,6 +297,37 @@ list() { policy audit list --journal "$j" "$@"; }
 		| .["#run"].result["@id"] == "#outputs" and .["#outputs"].identifier == $digest' "$c/ro-crate-metadata.json"
 }
 
+@test "of two runs with one number, the crate is about the later one, and has no record of the other" {
+	c=$BATS_TEST_TMPDIR/crate
+	{
+		cat "$j"
+		# another user's, a year later, which has not ended
+		jq -c 'select(.run == "0000023757" and .event == "decision") | .uid = 4407 | .user = "eve" | .project = "nsh-2027-0009"
+			| .time = "2027-09-21T10:00:00.000Z"' "$j"
+	} | tests/lib/relink.py > "$j.new"
+	mv "$j.new" "$j"
+	run policy audit export --journal "$j" --crate "$c" --run 0000023757
+	[ "$status" -eq 0 ]
+	diff "$c/records.jsonl" <(tail -n 1 "$j")
+	[ "$(wc -l < "$c/records.csv")" -eq 2 ]
+	[ "$(head -c 9 "$c/records.csv")" = seq,time, ]
+	jq -e '.["@graph"] | INDEX(.["@id"]) | .["#run"].startTime == "2027-09-21T10:00:00.000Z" and (.["#run"] | has("endTime") | not)
+		and (.["#run"].actionStatus | endswith("ActiveActionStatus")) and (has("#outputs") | not) and .["#user"].name == "eve"' \
+		"$c/ro-crate-metadata.json"
+}
+
+@test "a crate takes no filter that would leave out records of its run, and no other output" {
+	for wrong in "--until 2026-01-01" "--since 2026" "--outcome allowed" "--user bob" "--project p" "--image x" "--digest sha256:0" \
+		"--format cef" "-o $BATS_TEST_TMPDIR/file"; do
+		# shellcheck disable=SC2086 # (two words)
+		run policy audit export --journal "$j" --crate "$BATS_TEST_TMPDIR/crate" --run 0000023757 $wrong
+		echo "$wrong: $output"
+		[ "$status" -eq 2 ]
+		says "--crate"
+		[ -z "$(ls -d "$BATS_TEST_TMPDIR"/{crate,file} 2> /dev/null)" ]
+	done
+}
+
 @test "a crate is not made where a file exists, nor for a run that never existed" {
 	mkdir "$BATS_TEST_TMPDIR/there"
 	run policy audit export --journal "$j" --crate "$BATS_TEST_TMPDIR/there" --run 0000007919
