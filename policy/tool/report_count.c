@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/event.h"
 #include "policy/tool/report.h"
 #include "policy/tool/tool.h"
 
@@ -55,16 +56,39 @@ static struct ces_report_bar *find_month(struct ces_report_runs *runs, const cha
 	return bar;
 }
 
-static struct ces_report_bar *find_project(struct ces_report_runs *runs, const char *project)
+/* A denied request names any project that its user likes. One that ran takes the place of one that
+ * was only named. */
+static struct ces_report_bar *make_room(struct ces_report_runs *runs)
 {
-	struct ces_report_bar *bar =
-	    find_bar(runs->projects, &runs->n_projects, CES_REPORT_PROJECTS,
-		     project[0] != '\0' ? project : "(none)");
+	struct ces_report_bar *rest = &runs->projects[CES_REPORT_PROJECTS];
 
-	if (bar == NULL) {
-		bar = &runs->projects[CES_REPORT_PROJECTS];
-		snprintf(bar->name, sizeof(bar->name), "(others)");
+	for (size_t i = 0; i < CES_REPORT_PROJECTS; i++) {
+		struct ces_report_bar *bar = &runs->projects[i];
+
+		if (bar->good + bar->failed > 0)
+			continue;
+		rest->denied += bar->denied;
+		*bar = (struct ces_report_bar){0};
+		return bar;
 	}
+	return NULL;
+}
+
+static struct ces_report_bar *find_project(struct ces_report_runs *runs, const char *project,
+					   bool denied)
+{
+	const char *name = project[0] != '\0' ? project : "(none)";
+	struct ces_report_bar *rest = &runs->projects[CES_REPORT_PROJECTS];
+	struct ces_report_bar *bar =
+	    find_bar(runs->projects, &runs->n_projects, CES_REPORT_PROJECTS, name);
+
+	if (bar != NULL)
+		return bar;
+	snprintf(rest->name, sizeof(rest->name), "(others)");
+	bar = denied ? NULL : make_room(runs);
+	if (bar == NULL)
+		return rest;
+	snprintf(bar->name, sizeof(bar->name), "%s", name);
 	return bar;
 }
 
@@ -75,23 +99,30 @@ static void add_to(struct ces_report_bar *bar, bool denied, bool good)
 	bar->failed += !denied && !good;
 }
 
+/* A run that was not set up has a sentence for its reason, which may have words of its user's. */
+static const char *name_outcome(const struct ces_record *record, bool denied, bool good)
+{
+	static const char *const reasons[] = {"signal",     "memory limit", "time limit",
+					      "stopped",    "client gone",  CES_EXITED_RUNTIME,
+					      "helper died"};
+
+	if (denied)
+		return "denied";
+	if (ces_record_is(record, CES_RECORD_REASON, "exit"))
+		return good ? "ended well" : "ended with an error";
+	for (size_t i = 0; i < CES_COUNT(reasons); i++)
+		if (ces_record_is(record, CES_RECORD_REASON, reasons[i]))
+			return reasons[i];
+	return "set-up failed";
+}
+
 static void count_outcome(struct ces_report_runs *runs, const struct ces_record *record,
 			  bool denied, bool good)
 {
-	struct ces_report_bar *bar;
-	char reason[64];
-
-	(void)ces_record_text(record, CES_RECORD_REASON, reason, sizeof(reason));
-	if (denied)
-		snprintf(reason, sizeof(reason), "denied");
-	else if (strcmp(reason, "exit") == 0)
-		snprintf(reason, sizeof(reason), "%s", good ? "ended well" : "ended with an error");
-	bar = find_bar(runs->outcomes, &runs->n_outcomes, CES_COUNT(runs->outcomes) - 1, reason);
-	if (bar == NULL) {
-		bar = &runs->outcomes[CES_COUNT(runs->outcomes) - 1];
-		snprintf(bar->name, sizeof(bar->name), "(others)");
-	}
-	add_to(bar, denied, good);
+	/* (there is room for all) */
+	add_to(find_bar(runs->outcomes, &runs->n_outcomes, CES_COUNT(runs->outcomes),
+			name_outcome(record, denied, good)),
+	       denied, good);
 }
 
 static void count_who(struct count *c, const struct ces_record *record)
@@ -205,7 +236,7 @@ static int count_row(void *context, const struct ces_audit_row *row)
 		return 0;
 	add_to(find_month(runs, ces_record_text(row->record, CES_RECORD_TIME, month, 8)), denied,
 	       good);
-	add_to(find_project(runs, row->project), denied, good);
+	add_to(find_project(runs, row->project, denied), denied, good);
 	count_outcome(runs, row->record, denied, good);
 	return 0;
 }

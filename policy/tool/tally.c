@@ -1,5 +1,6 @@
 /* Sums of a journal by words. It must never grow with the journal: it sums up rows beyond a bound
- * in one row, which says so. */
+ * by their second word, which names a user where there are users, and beyond another bound in one
+ * row. Such a row says so. Users choose words, and must not hide what others did. */
 #include "policy/tool/tally.h"
 
 #include <stdlib.h>
@@ -7,9 +8,10 @@
 
 #include "common/cleanup.h"
 
-#define BUCKETS 4096
+#define BUCKETS   4096
+#define RESTS_MAX 1000
 
-static const char *const others[CES_TALLY_WORDS] = {"(others)", "(others)", "(others)", "(others)"};
+static const char others[] = "(others)";
 
 static size_t bucket_of(const char *const words[CES_TALLY_WORDS])
 {
@@ -93,8 +95,11 @@ struct ces_tally_row *ces_tally_find(struct ces_tally *tally,
 	for (i = *bucket; i != 0; i = tally->v[i - 1].next)
 		if (same(&tally->v[i - 1], words))
 			return &tally->v[i - 1];
-	if (tally->n >= CES_TALLY_MAX && words != others)
-		return ces_tally_find(tally, others);
+	if (tally->n >= CES_TALLY_MAX && words[0] != others)
+		return ces_tally_find(tally,
+				      (const char *const[]){others, words[1], others, others});
+	if (tally->n >= CES_TALLY_MAX + RESTS_MAX && words[1] != others)
+		return ces_tally_find(tally, (const char *const[]){others, others, others, others});
 	copy = join(words);
 	return copy != NULL ? append(tally, copy, bucket) : NULL;
 }
@@ -116,8 +121,7 @@ void ces_tally_add(struct ces_tally_row *row, const struct ces_tally_row *from)
 static int by_words(const void *left, const void *right)
 {
 	const struct ces_tally_row *a = left, *b = right;
-	int rest_a = strcmp(a->words[0], others[0]) == 0,
-	    rest_b = strcmp(b->words[0], others[0]) == 0;
+	int rest_a = strcmp(a->words[0], others) == 0, rest_b = strcmp(b->words[0], others) == 0;
 	int order = rest_a - rest_b;
 
 	for (size_t i = 0; order == 0 && i < CES_TALLY_WORDS; i++)

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define CES_TALLY_WORDS 4
-#define CES_TALLY_MAX   5000 /* rows; further ones are summed up in one */
+#define CES_TALLY_MAX   5000 /* rows; further ones are summed up by their second word */
 
 struct ces_tally_row {
 	char *words[CES_TALLY_WORDS]; /* in one allocation, which words[0] owns */

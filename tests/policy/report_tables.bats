@@ -162,16 +162,63 @@ rows() { tail -n +2 "$c/$1.csv" | wc -l; }
 @test "a journal with more users and images than a table holds has a row for all others" {
 	python3 - > "$j" <<- 'PY'
 		import json
-		for i in range(6000):
+		for i in range(7000):
 		    print(json.dumps({"time": "2026-10-01T00:00:00.000Z", "event": "decision", "outcome": "denied", "uid": i, "user": f"u{i}",
 		                      "verb": "run", "image": "ghcr.io/a/b", "reason": "no"}))
 	PY
 	tests/lib/relink.py < "$j" > "$j.new"
 	mv "$j.new" "$j"
 	report
-	[ "$(rows denied)" -eq 5001 ]
+	[ "$(rows denied)" -eq 6001 ] # (a thousand users are in one row each)
 	grep -q '^(others),(others),(others),(others),1000,' "$c/denied.csv"
 	[ "$(grep -c '<tr><th scope="row">(none)</th><td>u' "$r")" -eq 200 ]
+}
+
+@test "a user whose denials fill a table does not hide another's" {
+	python3 - > "$j" <<- 'PY'
+		import json
+		denied = {"time": "2026-10-01T00:00:00.000Z", "event": "decision", "outcome": "denied", "verb": "run", "image": "ghcr.io/a/b", "reason": "no"}
+		for i in range(5010):
+		    print(json.dumps({**denied, "uid": 4409, "user": "mallory", "project": f"p{i}"}))
+		for i in range(3):
+		    print(json.dumps({**denied, "uid": 4402, "user": "bob", "project": "nsh-2024-0001", "image": f"ghcr.io/secret/{i}"}))
+	PY
+	tests/lib/relink.py < "$j" > "$j.new"
+	mv "$j.new" "$j"
+	report
+	[ "$(tail -n 2 "$c/denied.csv" | cut -d, -f1-5)" = $'(others),bob,(others),(others),3\n(others),mallory,(others),(others),10' ]
+	run policy audit review --journal "$j" --from 2026-10-01 --to 2026-10-01 --no-host --policy "$p"
+	says "  3 x  (others)  bob  (others): (others) (2026-10-01)"
+}
+
+@test "projects that a user made up do not hide those that ran" {
+	python3 - "$j" > "$j.new" <<- 'PY'
+		import json, sys
+		for i in range(100):
+		    print(json.dumps({"time": "2026-09-01T00:00:00.000Z", "event": "decision", "outcome": "denied", "uid": 4409, "user": "mallory",
+		                      "verb": "run", "image": "ghcr.io/a/b", "project": f"p{i}", "reason": "no"}))
+		print(open(sys.argv[1]).read(), end="")
+	PY
+	tests/lib/relink.py < "$j.new" > "$j"
+	report
+	for project in nsh-2024-0001 nsh-2024-0002 nsh-2024-0003; do
+		n=$(jq -s --arg p "/safe_data/$project" '[.[] | select(.mounts[0].source == $p)] | length' "$j")
+		[ "$(grep "^$project," "$c/runs-by-project.csv" | awk -F, '{ print $2 + $3 }')" -eq "$n" ]
+	done
+	# 64 projects, of which three ran; the denials of the rest are in one row
+	[ "$(rows runs-by-project)" -eq 65 ]
+	grep -qx '(others),0,0,39.' "$c/runs-by-project.csv"
+}
+
+@test "sentences about runs that could not start are one outcome, and hide no other" {
+	jq -c 'if .event == "end" and .seq <= 60 then .status = 125 | .reason = "/home/alice/\(.seq): no such directory" else . end' "$j" |
+		tests/lib/relink.py > "$j.new"
+	mv "$j.new" "$j"
+	report
+	n=$(jq -s '[.[] | select(.event == "end" and .seq <= 60)] | length' "$j")
+	[ "$n" -gt 20 ]
+	grep -qx "set-up failed,0,$n,0." "$c/runs-by-outcome.csv"
+	grep -qx "time limit,0,$(jq -s '[.[] | select(.reason == "time limit")] | length' "$j"),0." "$c/runs-by-outcome.csv"
 }
 
 @test "the table of what may run says who must have signed" {
