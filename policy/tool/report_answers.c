@@ -146,6 +146,10 @@ static void unused(const struct ces_report *report)
 						  end != 0 ? ces_tool_day(end, until) : "no end"});
 	}
 	ces_table_end(&table);
+	if (report->filter.n_months > 0)
+		fputs("<p>Here an image counts as never used if nobody used it in the chosen "
+		      "months.</p>\n",
+		      report->out);
 	fputs("</section>\n", report->out);
 }
 

@@ -100,6 +100,7 @@ rows() { tail -n +2 "$c/$1.csv" | wc -l; }
 	says "<dd>2026-08, 2026-09</dd>"
 	[ "$(cut -d, -f4 "$c/ran.csv" | tail -n +2 | jq -s add)" -eq "$n" ]
 	[ "$(tail -n +2 "$c/days.csv" | cut -c1-7 | sort -u | paste -sd,)" = 2026-08,2026-09 ]
+	says "Here an image counts as never used if nobody used it in the chosen months."
 	for wrong in 2026-13 2026-00 2026 26-08 2026-08-01; do
 		run policy report --no-host --month "$wrong" "$p"
 		[ "$status" -eq 2 ]
