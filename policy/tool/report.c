@@ -56,15 +56,12 @@ static int check_projects(const struct ces_report *report, struct ces_error *err
 {
 	for (size_t i = 0; i < report->filter.n_projects; i++) {
 		const char *name = report->filter.projects[i];
-		size_t j = 0, k = 0;
+		size_t j = 0;
 
 		while (j < report->policy->n_projects &&
 		       strcmp(report->policy->projects[j].name, name) != 0)
 			j++;
-		while (k < report->runs.n_projects &&
-		       strcmp(report->runs.projects[k].name, name) != 0)
-			k++;
-		if (j == report->policy->n_projects && k == report->runs.n_projects)
+		if (j == report->policy->n_projects && !report->runs.has[i])
 			return ces_error_set(err, CES_E_NOTFOUND,
 					     "--project %s: neither the policy nor the journal has "
 					     "this project",

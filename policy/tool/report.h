@@ -48,6 +48,7 @@ struct ces_report_runs {
 	uint64_t users;          /* different uids, of the first 4096 */
 	uint64_t policies;       /* different digests of policies that decided, of the first 64 */
 	bool this_policy;        /* one of these is this policy */
+	bool has[CES_REPORT_PROJECTS]; /* the projects of the filter, whatever the months */
 };
 
 struct ces_report {

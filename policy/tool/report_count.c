@@ -216,6 +216,8 @@ static int count_row(void *context, const struct ces_audit_row *row)
 	char month[8];
 
 	runs->records++;
+	for (size_t i = 0; i < c->report->filter.n_projects; i++)
+		runs->has[i] |= strcmp(c->report->filter.projects[i], row->project) == 0;
 	if (!chosen(c->report, row))
 		return 0;
 	runs->chosen++;

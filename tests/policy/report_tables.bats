@@ -192,6 +192,13 @@ rows() { tail -n +2 "$c/$1.csv" | wc -l; }
 	says "  3 x  (others)  bob  (others): (others) (2026-10-01)"
 }
 
+@test "a project of which the journal has pulls alone is known" {
+	jq -c 'if .verb == "pull" then .project = "nsh-2024-0009" | .outcome = "allowed" else . end' "$j" | tests/lib/relink.py > "$j.new"
+	mv "$j.new" "$j"
+	report --project nsh-2024-0009 --month 2026-10
+	says "<dd>nsh-2024-0009</dd>"
+}
+
 @test "projects that a user made up do not hide those that ran" {
 	python3 - "$j" > "$j.new" <<- 'PY'
 		import json, sys
