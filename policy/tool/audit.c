@@ -203,6 +203,8 @@ static int parse(int argc, char **argv, const struct command *command, struct ce
 				command->name);
 			return -1;
 		}
+		if (option == 'u')
+			ces_text_clean(optarg); /* as the journal has it */
 		if (set_option(ret, command, option, optarg) != 0)
 			return -1;
 	}

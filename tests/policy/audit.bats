@@ -192,6 +192,12 @@ list() { policy audit list --journal "$j" "$@"; }
 	done
 }
 
+@test "a user is found by a name that the journal cannot have as it is" {
+	jq -c 'if .uid == 4402 then .user = "j??rgen" else . end' "$j" | tests/lib/relink.py > "$j.new"
+	mv "$j.new" "$j"
+	diff <(list --format json --user jürgen | jq -c '.[] | .seq') <(jq -c 'select(.uid == 4402) | .seq' "$j")
+}
+
 @test "denials left out and strangers belong to their user, and to the project of the run" {
 	journal 45 --proofs > "$j.more"
 	jq -nc '{time: "2027-01-01T00:00:00.000Z", event: "denials", outcome: "denied", uid: 4402, count: 990, reason: "too many"}' >> "$j.more"
