@@ -6,6 +6,8 @@
 
 #include "common/cleanup.h"
 
+#define ESCAPE 6 /* bytes of \u00a0 */
+
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
@@ -21,11 +23,11 @@ static bool is_letter(char c)
 	return upper(c) >= 'A' && upper(c) <= 'Z';
 }
 
-/* Returns whether c goes on with a longer word. Bytes of a character outside ASCII may be letters.
- * A '_' does not: id_9434765919 holds a number. */
+/* Returns whether c goes on with a longer word. A '_' does not: id_9434765919 holds a number. Nor
+ * does a character outside ASCII: it may be a quotation mark, a dash or a no-break space. */
 static bool is_word(char c)
 {
-	return is_digit(c) || is_letter(c) || (c & 0x80) != 0;
+	return is_digit(c) || is_letter(c);
 }
 
 static bool is_of(char c, const char *letters)
@@ -33,11 +35,31 @@ static bool is_of(char c, const char *letters)
 	return c != '\0' && strchr(letters, upper(c)) != NULL;
 }
 
-/* A number may go on after a point: 0.9434765919 is not an identifier. */
+/* A number may go on after a point: 9434765919.5 is not an identifier. But 9434765919.0 is one: so
+ * programs write whole numbers of a column in which some are missing. */
 static bool ends(const char *text, size_t length, size_t at)
 {
-	return at == length || (!is_word(text[at]) &&
-				!(text[at] == '.' && at + 1 < length && is_digit(text[at + 1])));
+	if (at == length || text[at] != '.')
+		return at == length || !is_word(text[at]);
+	for (at++; at < length && text[at] == '0'; at++)
+		;
+	return at == length || !is_digit(text[at]);
+}
+
+/* The length of the blank at one place, as texts, pages of HTML and JSON have it; 0: there is
+ * none. */
+static size_t blank_at(const char *text, size_t length, size_t at)
+{
+	static const char *const blanks[] = {" ", "\xC2\xA0" /* (no-break space) */,
+					     "\xE2\x80\xAF" /* (narrow) */, "&nbsp;", "\\u00a0"};
+
+	for (size_t i = 0; i < CES_COUNT(blanks); i++) {
+		size_t n = strlen(blanks[i]);
+
+		if (n <= length - at && memcmp(text + at, blanks[i], n) == 0)
+			return n;
+	}
+	return 0;
 }
 
 /* Reads n digits. A bit in the mask allows a blank or '-' before a digit. Returns the number of
@@ -47,9 +69,8 @@ static size_t take_digits(const char *text, size_t length, size_t n, unsigned br
 	size_t at = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (i > 0 && (breaks >> i & 1) != 0 && at < length &&
-		    (text[at] == ' ' || text[at] == '-'))
-			at++;
+		if (i > 0 && (breaks >> i & 1) != 0)
+			at += at < length && text[at] == '-' ? 1 : blank_at(text, length, at);
 		if (at == length || !is_digit(text[at]))
 			return 0;
 		ret[i] = (char)(text[at++] - '0');
@@ -112,11 +133,11 @@ static size_t match_ni(const char *text, size_t length)
 		if (upper(text[0]) == never[i][0] && upper(text[1]) == never[i][1])
 			return 0;
 	for (int i = 0; i < 6; i++) {
-		at += i % 2 == 0 && at < length && text[at] == ' ';
+		at += i % 2 == 0 ? blank_at(text, length, at) : 0;
 		if (at >= length || !is_digit(text[at++]))
 			return 0;
 	}
-	at += at < length && text[at] == ' ';
+	at += blank_at(text, length, at);
 	return at < length && is_of(text[at], "ABCD") ? at + 1 : 0;
 }
 
@@ -144,7 +165,7 @@ static size_t match_postcode(const char *text, size_t length)
 
 		if (at == 0)
 			continue;
-		at += at < length && text[at] == ' ';
+		at += blank_at(text, length, at);
 		if (at + 3 <= length && is_digit(text[at]) && is_of(text[at + 1], inward) &&
 		    is_of(text[at + 2], inward) && ends(text, length, at + 3))
 			return at + 3;
@@ -198,14 +219,22 @@ static size_t digits_at(const char *text, size_t length, size_t most)
 	return n;
 }
 
-static int month_at(const char *text, size_t length)
+/* A month's name, or three letters of it and more. */
+static int month_at(const char *text, size_t length, size_t *ret_length)
 {
-	static const char names[] = "JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC";
+	static const char *const names[] = {"JANUARY",   "FEBRUARY", "MARCH",    "APRIL",
+					    "MAY",       "JUNE",     "JULY",     "AUGUST",
+					    "SEPTEMBER", "OCTOBER",  "NOVEMBER", "DECEMBER"};
 
-	for (int i = 0; length >= 3 && i < 12; i++)
-		if (upper(text[0]) == names[3 * i] && upper(text[1]) == names[3 * i + 1] &&
-		    upper(text[2]) == names[3 * i + 2])
+	for (int i = 0; i < 12; i++) {
+		size_t n = 0;
+
+		while (n < length && names[i][n] != '\0' && upper(text[n]) == names[i][n])
+			n++;
+		*ret_length = n;
+		if (n >= 3)
 			return i + 1;
+	}
 	return 0;
 }
 
@@ -236,24 +265,25 @@ static size_t match_year_first(const char *text, size_t length)
 		   : 0;
 }
 
-/* 1/3/2024, 03-01-2024, 1.3.2024 and 1 Mar 2024, 01-Mar-2024. */
+/* 1/3/2024, 03-01-2024, 1.3.2024 and 1 Mar 2024, 01-March-2024, 01MAR2024. */
 static size_t match_day_first(const char *text, size_t length)
 {
-	size_t day = digits_at(text, length, 2), month, at = day + 1;
+	size_t day = digits_at(text, length, 2), at = day, month;
+	char between = (char)(at < length && is_of(text[at], "-/. ") ? text[at] : '\0');
 	int first = number(text, day), second;
+	bool digits;
 
-	if (day == 0 || at >= length || !is_of(text[day], "-/. "))
-		return 0;
+	at += between != '\0';
 	month = digits_at(text + at, length - at, 2);
-	second = month > 0 ? number(text + at, month) : month_at(text + at, length - at);
-	if ((month > 0 && text[day] == ' ') ||
-	    !(is_day(first, second) || (month > 0 && is_day(second, first))))
+	digits = month > 0;
+	second = digits ? number(text + at, month) : month_at(text + at, length - at, &month);
+	if (day == 0 || (digits && (between == '\0' || between == ' ')) ||
+	    !(is_day(first, second) || (digits && is_day(second, first))))
 		return 0;
-	at += month > 0 ? month : 3;
-	if (at + 5 > length || text[at] != text[day] ||
-	    digits_at(text + at + 1, length - at - 1, 5) != 4 || !is_year(text + at + 1))
+	at += month;
+	if (between != '\0' && (at == length || text[at++] != between))
 		return 0;
-	return at + 5;
+	return digits_at(text + at, length - at, 5) == 4 && is_year(text + at) ? at + 4 : 0;
 }
 
 static size_t match_date(const char *text, size_t length)
@@ -317,16 +347,27 @@ static size_t match_at(const struct ces_values *values, const char *text, size_t
 	return longest;
 }
 
+/* Returns whether the place is in the middle of a longer word or number. The letters of an escape
+ * in JSON are not one: "\n943..." and "\u201c943...". */
+static bool is_middle(const struct ces_values *values, size_t at)
+{
+	const char *here = values->window + at;
+	char last = (char)(at == 0 ? values->before : here[-1]);
+
+	if (at > 1 && here[-2] == '\\' && is_of(last, "BFNRT"))
+		return false;
+	if (at >= ESCAPE && here[-ESCAPE] == '\\' && here[1 - ESCAPE] == 'u')
+		return false;
+	return is_word(last) || (last == '.' && is_digit(*here) && at > 1 && is_digit(here[-2]));
+}
+
 /* Looks at each place before `until` at which a word begins. */
 static void look(struct ces_values *values, size_t until)
 {
 	while (values->done < until) {
 		size_t at = values->done, n = 0;
-		char last = (char)(at == 0 ? values->before : values->window[at - 1]);
 
-		if (is_word(values->window[at]) && !is_word(last) &&
-		    !(last == '.' && is_digit(values->window[at]) &&
-		      is_digit((char)(at > 1 ? values->window[at - 2] : '\0'))))
+		if (is_word(values->window[at]) && !is_middle(values, at))
 			n = match_at(values, values->window + at, values->length - at);
 		values->done += n > 0 ? n : 1;
 	}
@@ -342,7 +383,7 @@ void ces_values_begin(struct ces_values *values, const struct ces_check *check,
 				values->wanted |= 1u << j;
 }
 
-/* Two bytes before the next place stay: a place is judged by these. */
+/* Some bytes before the next place stay: a place is judged by these. */
 void ces_values_add(struct ces_values *values, char c)
 {
 	size_t gone;
@@ -351,11 +392,11 @@ void ces_values_add(struct ces_values *values, char c)
 	if (values->length < CES_VALUES_WINDOW)
 		return;
 	look(values, CES_VALUES_WINDOW - CES_VALUES_LONGEST);
-	gone = values->done - 2;
+	gone = values->done - ESCAPE;
 	values->before = values->window[gone - 1];
 	memmove(values->window, values->window + gone, values->length - gone);
 	values->length -= gone;
-	values->done = 2;
+	values->done = ESCAPE;
 }
 
 void ces_values_end(struct ces_values *values)

@@ -101,16 +101,32 @@ static const struct {
     {CES_VALUE_NHS, "94 34765919", 0},
     {CES_VALUE_NHS, "9434765919.5", 0},
     {CES_VALUE_NHS, "9434765919.", 10},
+    {CES_VALUE_NHS, "9434765919.0", 10}, /* a whole number, as programs write it */
+    {CES_VALUE_NHS, "9434765919.00,", 10},
+    {CES_VALUE_NHS, "9434765919.05", 0},
+    {CES_VALUE_NHS,
+     "943\xC2\xA0"
+     "476\xE2\x80\xAF"
+     "5919",
+     15},
+    {CES_VALUE_NHS, "943&nbsp;476\\u00a05919", 22},
+    {CES_VALUE_NHS, "9434765919\xe2\x80\x9d", 10},
     {CES_VALUE_NHS, "0101010101", 0},
     {CES_VALUE_CHI, "0101010109", 10},
     {CES_VALUE_CHI, "0101010108", 0},
     {CES_VALUE_CHI, "0101011237", 10},
     {CES_VALUE_CHI, "010101 1237", 11},
     {CES_VALUE_CHI, "101011237", 9}, /* its zero is lost */
+    {CES_VALUE_CHI, "101011237.0", 9},
     {CES_VALUE_CHI, "3201011234", 0},
     {CES_VALUE_CHI, "9434765919", 0},
     {CES_VALUE_NI, "AB123456C", 9},
     {CES_VALUE_NI, "ab 12 34 56 c", 13},
+    {CES_VALUE_NI,
+     "AB\xC2\xA0"
+     "12 34 56\xC2\xA0"
+     "C",
+     15},
     {CES_VALUE_NI, "AB123456E", 0},
     {CES_VALUE_NI, "BG123456A", 0},
     {CES_VALUE_NI, "DA123456A", 0},
@@ -121,6 +137,10 @@ static const struct {
     {CES_VALUE_POSTCODE, "DN55 1PT", 8},
     {CES_VALUE_POSTCODE, "W1A 0AX", 7},
     {CES_VALUE_POSTCODE, "ec1a1bb", 7},
+    {CES_VALUE_POSTCODE,
+     "EH8\xC2\xA0"
+     "9YL",
+     8},
     {CES_VALUE_POSTCODE, "EH8 9YLX", 0},
     {CES_VALUE_POSTCODE, "EH8 9YC", 0}, /* a C is in no inward half */
     {CES_VALUE_POSTCODE, "QA1 1AA", 0},
@@ -138,6 +158,15 @@ static const struct {
     {CES_VALUE_DATE, "12/25/1999", 10},
     {CES_VALUE_DATE, "1 Mar 2024", 10},
     {CES_VALUE_DATE, "01-mar-2024", 11},
+    {CES_VALUE_DATE, "1 March 2024", 12},
+    {CES_VALUE_DATE, "30-Sept-2024", 12},
+    {CES_VALUE_DATE, "01MAR2024:12:00", 9},
+    {CES_VALUE_DATE, "1 Marx 2024", 0},
+    {CES_VALUE_DATE, "1 Mar-2024", 0},
+    {CES_VALUE_DATE, "1 Ma 2024", 0},
+    {CES_VALUE_DATE, "31feb2024", 0},
+    {CES_VALUE_DATE, "1 3 2024", 0},
+    {CES_VALUE_DATE, "132024", 0},
     {CES_VALUE_DATE, "2024-13-01", 0},
     {CES_VALUE_DATE, "2024-02-31", 0},
     {CES_VALUE_DATE, "2024-03", 0},
@@ -253,8 +282,9 @@ static char *check_bytes(const char *policy, const char *name, const char *bytes
 #define UNCLEAR                                                                                    \
 	",\"check\":[{\"rule\":\"csv\",\"what\":\"columns that cannot be separated\",\"line\":1,"  \
 	"\"column\":1}]"
-#define PASSED   ",\"check\":\"passed\""
-#define NOT_TEXT ",\"check\":[{\"rule\":\"types\",\"what\":\"text\"}]"
+#define NHS_NUMBER ",\"check\":[{\"rule\":\"forbidden_values\",\"what\":\"nhs-number\",\"line\":1}]"
+#define PASSED     ",\"check\":\"passed\""
+#define NOT_TEXT   ",\"check\":[{\"rule\":\"types\",\"what\":\"text\"}]"
 static const struct {
 	const char *name, *bytes, *found;
 } files[] = {
@@ -310,6 +340,21 @@ static const struct {
      ",\"check\":[{\"rule\":\"forbidden_values\",\"what\":\"nhs-number\",\"line\":4},{\"rule\":"
      "\"forbidden_patterns\",\"what\":\"S###\",\"line\":4}]"},
     {"a.txt", "0.9434765919 xS123 S1234", PASSED},
+    {"a.txt",
+     "\xEF\xBB\xBF"
+     "9434765919",
+     NHS_NUMBER}, /* a byte order mark */
+    {"a.txt",
+     "NHS:\xC2\xA0"
+     "9434765919",
+     NHS_NUMBER},
+    {"a.txt",
+     "\xe2\x80\x9c"
+     "9434765919\xe2\x80\x9d",
+     NHS_NUMBER},
+    {"a.txt", "\"x\\n9434765919\\n\"", NHS_NUMBER},
+    {"a.txt", "\"\\u201c9434765919\\u201d\"", NHS_NUMBER},
+    {"a.txt", "xu201c9434765919 n9434765919", PASSED},
     {"id_9434765919.txt", "x",
      ",\"check\":[{\"rule\":\"forbidden_values\",\"what\":\"nhs-number\"}]"},
     {"a.txt", "x\x01", ",\"check\":[{\"rule\":\"types\"}]"},
@@ -355,13 +400,14 @@ END_TEST
 
 START_TEST(an_identifier_is_found_wherever_the_pieces_of_a_line_end)
 {
+	static const char *const texts[] = {"943 476 5919", "\\u201c9434765919"};
 	char line[3 * CES_VALUES_WINDOW];
 
 	for (size_t at = 0; at < 2 * CES_VALUES_WINDOW; at++) {
 		char *found;
 
 		memset(line, '.', sizeof(line));
-		memcpy(line + at, "943 476 5919", 12);
+		memcpy(line + at, texts[_i], strlen(texts[_i]));
 		found = check_bytes(rules, "a.txt", line, sizeof(line), sizeof(line));
 		ck_assert_msg(strstr(found, "nhs-number") != NULL, "at %zu", at);
 		free(found);
@@ -382,6 +428,6 @@ int main(void)
 	tcase_add_loop_test(t, a_columns_name_is_compared_as_a_pattern, 0, CES_COUNT(patterns));
 	tcase_add_loop_test(t, a_cell_states_a_number_or_none, 0, CES_COUNT(numbers));
 	tcase_add_loop_test(t, a_file_is_checked_by_the_rules, 0, CES_COUNT(files));
-	tcase_add_test(t, an_identifier_is_found_wherever_the_pieces_of_a_line_end);
+	tcase_add_loop_test(t, an_identifier_is_found_wherever_the_pieces_of_a_line_end, 0, 2);
 	return run_suite("list", t);
 }
