@@ -107,13 +107,66 @@ void ces_table_begin(struct ces_table *table, const struct ces_check *check, boo
 	    .lines = 1};
 }
 
+/* The length of the blank at the beginning or end of a text; 0: there is none. */
+static size_t blank_at(const char *text, size_t length, bool end)
+{
+	static const char *const blanks[] = {" ", "\t", "\xC2\xA0" /* (no-break space) */, MARK};
+
+	for (size_t i = 0; i < CES_COUNT(blanks); i++) {
+		size_t n = strlen(blanks[i]);
+
+		if (n <= length && memcmp(end ? text + length - n : text, blanks[i], n) == 0)
+			return n;
+	}
+	return 0;
+}
+
+/* Blanks around a name do not belong to it. Returns the length of what is left. */
+static size_t trim(char *text, size_t length)
+{
+	size_t from = 0, n;
+
+	while ((n = blank_at(text, length, true)) > 0)
+		length -= n;
+	while ((n = blank_at(text + from, length - from, false)) > 0)
+		from += n;
+	memmove(text, text + from, length - from);
+	return length - from;
+}
+
+static bool is_named(const struct ces_strings *patterns, const char *name)
+{
+	size_t i = 0;
+
+	while (i < patterns->n && !ces_table_named(patterns->v[i], name))
+		i++;
+	return i < patterns->n;
+}
+
+/* Returns whether another program could see a name that the check has, in a name without quotes
+ * that has a separator of others in it: in "years;n" of the line "Age, years;n". */
+static bool hides_name(const struct ces_table *table)
+{
+	char text[CES_TABLE_KEPT + 1], *at = text, *part;
+
+	if (table->state == CES_TABLE_BEHIND || strpbrk(table->field, SEPARATORS) == NULL)
+		return false;
+	memcpy(text, table->field, sizeof(text));
+	while ((part = strsep(&at, SEPARATORS)) != NULL) {
+		part[trim(part, strlen(part))] = '\0';
+		if (is_named(&table->check->columns, part) || is_named(&table->check->counts, part))
+			return true;
+	}
+	return false;
+}
+
 /* A name in the first row: checks whether it may be there, and whether its column states counts. */
 static void see_name(struct ces_table *table)
 {
 	const struct ces_check *check = table->check;
 
-	/* (with this, the file says to some programs what separates its columns) */
-	if (table->column == 1 && strncasecmp(table->field, "sep=", 4) == 0)
+	/* (with "sep=", the file says to some programs what separates its columns) */
+	if ((table->column == 1 && strncasecmp(table->field, "sep=", 4) == 0) || hides_name(table))
 		fault(table, CES_TABLE_UNCLEAR, 0);
 	for (size_t i = 0; i < check->columns.n; i++) {
 		if (!ces_table_named(check->columns.v[i], table->field))
@@ -145,8 +198,8 @@ static void see_names(struct ces_table *table)
 {
 	const struct ces_check *check = table->check;
 
-	if (table->column == 1 && !table->known && check->columns.n + check->counts.n > 0 &&
-	    strpbrk(table->field, SEPARATORS " ") != NULL)
+	if (!table->broken && table->column == 1 && !table->known &&
+	    check->columns.n + check->counts.n > 0 && strpbrk(table->field, SEPARATORS " ") != NULL)
 		fault(table, CES_TABLE_UNCLEAR, 0);
 	table->columns = table->column;
 }
@@ -170,40 +223,13 @@ static void begin_field(struct ces_table *table)
 	table->line = table->lines;
 }
 
-/* The length of the blank at the beginning or end of a text; 0: there is none. */
-static size_t blank_at(const char *text, size_t length, bool end)
-{
-	static const char *const blanks[] = {" ", "\t", "\xC2\xA0" /* (no-break space) */, MARK};
-
-	for (size_t i = 0; i < CES_COUNT(blanks); i++) {
-		size_t n = strlen(blanks[i]);
-
-		if (n <= length && memcmp(end ? text + length - n : text, blanks[i], n) == 0)
-			return n;
-	}
-	return 0;
-}
-
-/* Blanks around a name do not belong to it. */
-static void trim(struct ces_table *table)
-{
-	size_t from = 0, n;
-
-	while ((n = blank_at(table->field, table->kept, true)) > 0)
-		table->kept -= n;
-	while ((n = blank_at(table->field + from, table->kept - from, false)) > 0)
-		from += n;
-	table->kept -= from;
-	memmove(table->field, table->field + from, table->kept);
-	table->field[table->kept] = '\0';
-}
-
 static void end_field(struct ces_table *table)
 {
 	if (table->column == 0)
 		begin_field(table);
 	table->value(table->context, '\0', true);
-	trim(table);
+	table->kept = trim(table->field, table->kept);
+	table->field[table->kept] = '\0';
 	if (table->column > CES_CHECK_COLUMNS)
 		fault(table, CES_TABLE_LONG, 0);
 	else if (table->columns == 0)

@@ -282,6 +282,9 @@ static char *check_bytes(const char *policy, const char *name, const char *bytes
 #define UNCLEAR                                                                                    \
 	",\"check\":[{\"rule\":\"csv\",\"what\":\"columns that cannot be separated\",\"line\":1,"  \
 	"\"column\":1}]"
+#define UNCLEAR_2                                                                                  \
+	",\"check\":[{\"rule\":\"csv\",\"what\":\"columns that cannot be separated\",\"line\":1,"  \
+	"\"column\":2}]"
 #define NHS_NUMBER ",\"check\":[{\"rule\":\"forbidden_values\",\"what\":\"nhs-number\",\"line\":1}]"
 #define PASSED     ",\"check\":\"passed\""
 #define NOT_TEXT   ",\"check\":[{\"rule\":\"types\",\"what\":\"text\"}]"
@@ -321,6 +324,11 @@ static const struct {
     {"a.csv", "sep=;\nname;n\n1;3\n", UNCLEAR},
     {"a.csv", "name n\n1 3\n", UNCLEAR},
     {"a.tsv", "name,n\n1,3\n", UNCLEAR},
+    /* the most frequent separator of the first line is not that of the table */
+    {"a.csv", "a, b; n ;c, d, e\n4;3;1,5\n", UNCLEAR_2},
+    {"a.csv", "a;n,b,c\n4;3,5,6\n", UNCLEAR},
+    {"a.csv", "\"a;n\",b,c\n4,5,6\n", PASSED},
+    {"a.csv", "a; b,c\n4,5\n", PASSED},
     {"a.csv", "a;b;c;d\n", ",\"check\":[{\"rule\":\"csv.max_columns\",\"line\":1,\"column\":4}]"},
     {"a.csv", "a\n1\n2\n3\n4\n5\n",
      ",\"check\":[{\"rule\":\"csv.max_rows\",\"line\":5,\"column\":1}]"},
