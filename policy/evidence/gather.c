@@ -193,7 +193,21 @@ static int compare(const void *left, const void *right)
 static bool same(const struct ces_evidence_row *a, const struct ces_evidence_row *b)
 {
 	return strcmp(a->words[0], b->words[0]) == 0 && strcmp(a->words[1], b->words[1]) == 0 &&
-	       strcmp(a->words[2], b->words[2]) == 0;
+	       strcmp(a->words[2], b->words[2]) == 0 &&
+	       strcmp(a->words[CES_WORD_PRODUCT], b->words[CES_WORD_PRODUCT]) == 0;
+}
+
+/* Equal rows become one that says the worst of each. The first has the worst severity already. */
+static void merge(struct ces_evidence_row *kept, struct ces_evidence_row *row)
+{
+	if (row->status < kept->status)
+		kept->status = row->status;
+	if (kept->words[CES_WORD_FIXED][0] != '\0' || row->words[CES_WORD_FIXED][0] == '\0') {
+		free(row->words[0]);
+		return;
+	}
+	free(kept->words[0]);
+	memcpy(kept->words, row->words, sizeof(kept->words));
 }
 
 bool ces_gather_sorted(const struct ces_evidence_rows *rows)
@@ -213,7 +227,7 @@ static void sort(struct ces_evidence_rows *rows)
 		qsort(rows->v, rows->n, sizeof(rows->v[0]), compare);
 	for (size_t i = 0; i < rows->n; i++) {
 		if (kept > 0 && same(&rows->v[kept - 1], &rows->v[i]))
-			free(rows->v[i].words[0]);
+			merge(&rows->v[kept - 1], &rows->v[i]);
 		else
 			rows->v[kept++] = rows->v[i];
 	}

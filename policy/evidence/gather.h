@@ -31,7 +31,7 @@ enum ces_evidence_severity ces_gather_severity(struct ces_part word);
 /* By a CVSS score: the ratings of CVSS 3.1, section 5. */
 enum ces_evidence_severity ces_gather_score(double score);
 
-/* Sorts, drops duplicates, and counts. */
+/* Sorts, makes one row of equal ones, and counts. */
 void ces_gather_end(struct ces_evidence *evidence);
 
 /* Only counts, and returns whether sorting would change nothing. */

@@ -130,6 +130,21 @@ refused_policy() # KEYS TEXT
 	unmet "finds 1 fixable high"
 }
 
+@test "a finding that a scan has twice is as bad as both together" {
+	demanding '"scan": {"max_age": "30d", "no": ["fixable critical"]}'
+	twice='{VulnerabilityID: "CVE-1", PkgName: "a", InstalledVersion: "1"}'
+	report trivy ".Results[0].Vulnerabilities = [$twice + {Severity: \"CRITICAL\"}, $twice + {Severity: \"LOW\", FixedVersion: \"2\"}]"
+	unmet "finds 1 fixable critical"
+	rm -r evidence.d
+	report trivy ".Results[0].Vulnerabilities = [$twice + {Severity: \"CRITICAL\"}, $twice + {Severity: \"LOW\"}]"
+	met
+	rm -r evidence.d
+	demanding '"scan": {"max_age": "30d", "no": ["critical", "high"], "unless_vex": true}'
+	report cyclonedx '.metadata.timestamp = "2026-11-22T00:00:00Z" | .vulnerabilities = [.vulnerabilities[0] |
+		(del(.analysis) | .ratings = [{severity: "high"}]), (.ratings = [{severity: "critical"}] | .analysis = {state: "not_affected"})]'
+	unmet "finds 1 critical"
+}
+
 @test "a VEX statement excuses by its image, package, version and vulnerability, or excuses nothing" {
 	demanding '"scan": {"max_age": "30d", "no": ["critical"], "unless_vex": true}'
 	# WHAT IT EXCUSES|THE FILTER FOR THE STATEMENT
@@ -176,6 +191,9 @@ refused_policy() # KEYS TEXT
 	met
 	report openvex '.timestamp = "2026-11-24T12:00:00Z" | .statements[0].status = "under_investigation"'
 	unmet "finds 1 critical"
+	# one document, about this image and about something else
+	report openvex '.timestamp = "2026-11-25T12:00:00Z" | .statements = [.statements[0] | ., (.products[0]["@id"] = "pkg:oci/stroke?tag=1" | .status = "affected")]'
+	met
 }
 
 @test "a CycloneDX document's own statement excuses its finding" {
