@@ -89,13 +89,26 @@ static void take_components(struct ces_evidence *evidence, struct components *li
 	}
 }
 
+/* Some tools write a score of CVSS, and no word for it. Scores of other methods mean other
+ * things. */
+static enum ces_evidence_severity of_rating(struct ces_part rating)
+{
+	enum ces_evidence_severity severity =
+	    ces_gather_severity(ces_part_member(rating, "severity"));
+
+	if (severity == CES_EVIDENCE_UNKNOWN &&
+	    ces_part_begins(ces_part_member(rating, "method"), "CVSS"))
+		return ces_gather_score(ces_part_member(rating, "score"));
+	return severity;
+}
+
 static enum ces_evidence_severity worst(struct ces_part ratings)
 {
 	enum ces_evidence_severity found = CES_EVIDENCE_UNKNOWN, one;
 	struct ces_part at = {NULL, NULL};
 
 	while (ces_part_next(ratings, &at)) {
-		one = ces_gather_severity(ces_part_member(at, "severity"));
+		one = of_rating(at);
 		if (one < found)
 			found = one;
 	}

@@ -155,15 +155,25 @@ enum ces_evidence_severity ces_gather_severity(struct ces_part word)
 	return CES_EVIDENCE_UNKNOWN;
 }
 
-enum ces_evidence_severity ces_gather_score(double score)
+enum ces_evidence_severity ces_gather_score(struct ces_part score)
 {
-	if (score >= 9.0)
+	char text[16], *end;
+	double number;
+
+	if (!ces_part_text(score, text, sizeof(text)))
+		(void)snprintf(text, sizeof(text), "%.*s",
+			       score.at != NULL ? (int)(score.end - score.at) : 0,
+			       score.at != NULL ? score.at : "");
+	number = strtod(text, &end);
+	if (text[0] < '0' || text[0] > '9' || *end != '\0')
+		return CES_EVIDENCE_UNKNOWN;
+	if (number >= 9.0)
 		return CES_EVIDENCE_CRITICAL;
-	if (score >= 7.0)
+	if (number >= 7.0)
 		return CES_EVIDENCE_HIGH;
-	if (score >= 4.0)
+	if (number >= 4.0)
 		return CES_EVIDENCE_MEDIUM;
-	return score > 0.0 ? CES_EVIDENCE_LOW : CES_EVIDENCE_NEGLIGIBLE;
+	return number > 0.0 ? CES_EVIDENCE_LOW : CES_EVIDENCE_NEGLIGIBLE;
 }
 
 /* Of equal rows the worse one comes first. */

@@ -28,8 +28,9 @@ void ces_gather_tool(struct ces_evidence *evidence, struct ces_part name, struct
 
 enum ces_evidence_severity ces_gather_severity(struct ces_part word);
 
-/* By a CVSS score: the ratings of CVSS 3.1, section 5. */
-enum ces_evidence_severity ces_gather_score(double score);
+/* By a CVSS score, a number or its text: the ratings of CVSS 3.1, section 5. Unknown for anything
+ * else. */
+enum ces_evidence_severity ces_gather_score(struct ces_part score);
 
 /* Sorts, makes one row of equal ones, and counts. */
 void ces_gather_end(struct ces_evidence *evidence);

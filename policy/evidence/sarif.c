@@ -7,14 +7,15 @@
 #include <string.h>
 
 #include "policy/evidence/gather.h"
+#include "policy/evidence/judge.h"
 
 #define MESSAGE_MAX 4096
 #define RULES_MAX   50000
 
 struct rule {
 	char id[96];
-	enum ces_evidence_severity severity;
-	struct ces_part help;
+	enum ces_evidence_severity severity; /* by its score */
+	struct ces_part level, help;
 };
 
 struct rules {
@@ -29,25 +30,6 @@ static enum ces_evidence_severity of_level(struct ces_part level)
 	if (ces_part_is(level, "warning"))
 		return CES_EVIDENCE_MEDIUM;
 	return ces_part_is(level, "note") ? CES_EVIDENCE_LOW : CES_EVIDENCE_UNKNOWN;
-}
-
-static enum ces_evidence_severity of_rule(struct ces_part rule)
-{
-	struct ces_part score =
-	    ces_part_member(ces_part_member(rule, "properties"), "security-severity");
-	char text[16], *end;
-	double number;
-
-	if (ces_part_kind(score) == '"')
-		(void)ces_part_text(score, text, sizeof(text));
-	else
-		snprintf(text, sizeof(text), "%.*s",
-			 score.at != NULL ? (int)(score.end - score.at) : 0,
-			 score.at != NULL ? score.at : "");
-	number = strtod(text, &end);
-	if (end != text && *end == '\0')
-		return ces_gather_score(number);
-	return of_level(ces_part_path(rule, "defaultConfiguration.level"));
 }
 
 static int by_id(const void *left, const void *right)
@@ -71,7 +53,9 @@ static int take_rules(struct ces_part list, struct rules *ret, struct ces_error 
 		struct rule *rule = &ret->v[ret->n++];
 
 		(void)ces_part_text(ces_part_member(at, "id"), rule->id, sizeof(rule->id));
-		rule->severity = of_rule(at);
+		rule->severity =
+		    ces_gather_score(ces_part_path(at, "properties.security-severity"));
+		rule->level = ces_part_path(at, "defaultConfiguration.level");
 		rule->help = ces_part_path(at, "help.text");
 	}
 	qsort(ret->v, ret->n, sizeof(*ret->v), by_id);
@@ -114,11 +98,23 @@ static void take_lines(struct ces_part result, const struct rule *rule,
 		memcpy(words[0], id, sizeof(id));
 }
 
+/* Without a score it is the level of the result, or else of the rule, or else "warning" (SARIF
+ * 2.1.0, section 3.27.10). */
+static enum ces_evidence_severity severity_of(struct ces_part result, const struct rule *rule)
+{
+	struct ces_part level = ces_part_member(result, "level");
+
+	if (rule != NULL && rule->severity != CES_EVIDENCE_UNKNOWN)
+		return rule->severity;
+	if (level.at == NULL && rule != NULL)
+		level = rule->level;
+	return level.at == NULL ? CES_EVIDENCE_MEDIUM : of_level(level);
+}
+
 static void take_result(struct ces_evidence *evidence, const struct rules *rules,
 			struct ces_part result)
 {
 	char words[4][CES_GATHER_TEXT];
-	enum ces_evidence_severity severity = of_level(ces_part_member(result, "level"));
 	struct rule key = {.severity = 0};
 	const struct rule *rule;
 
@@ -131,12 +127,10 @@ static void take_result(struct ces_evidence *evidence, const struct rules *rules
 		(void)ces_part_text(ces_part_path(result, "rule.id"), words[0], sizeof(words[0]));
 	snprintf(key.id, sizeof(key.id), "%.95s", words[0]);
 	rule = bsearch(&key, rules->v, rules->n, sizeof(key), by_id);
-	if (rule != NULL && rule->severity != CES_EVIDENCE_UNKNOWN)
-		severity = rule->severity;
 	take_lines(result, rule, words);
 	ces_gather_row(evidence, &evidence->vulnerabilities,
-		       (const char *const[]){words[0], words[1], words[2], words[3]}, 4, severity,
-		       CES_EVIDENCE_FOUND);
+		       (const char *const[]){words[0], words[1], words[2], words[3]}, 4,
+		       severity_of(result, rule), CES_EVIDENCE_FOUND);
 	if (words[1][0] != '\0')
 		ces_gather_row(evidence, &evidence->packages,
 			       (const char *const[]){words[1], words[2]}, 2, CES_EVIDENCE_UNKNOWN,
@@ -148,16 +142,30 @@ static void take_image(struct ces_evidence *evidence, struct ces_part run)
 {
 	struct ces_part properties = ces_part_member(run, "properties"), at = {NULL, NULL};
 	struct ces_part digests = ces_part_member(properties, "repoDigests");
-	struct ces_part invocations = ces_part_member(run, "invocations");
 
 	while (ces_part_next(digests, &at))
 		ces_gather_digest_of(evidence, at);
 	if (evidence->image[0] == '\0')
 		(void)ces_part_text(ces_part_member(properties, "imageName"), evidence->image,
 				    sizeof(evidence->image));
-	at = (struct ces_part){NULL, NULL};
-	while (ces_part_next(invocations, &at))
-		ces_gather_time(ces_part_member(at, "endTimeUtc"), evidence->made);
+}
+
+/* A scan that failed finds nothing. A document of several scans is as old as the oldest. */
+static int take_time(struct ces_evidence *evidence, struct ces_part run, struct ces_error *err)
+{
+	struct ces_part invocations = ces_part_member(run, "invocations"), at = {NULL, NULL};
+
+	while (ces_part_next(invocations, &at)) {
+		char time[40] = "";
+
+		if (ces_part_kind(ces_part_member(at, "executionSuccessful")) == 'f')
+			return ces_error_set(err, CES_E_IMAGE, "its scan did not succeed");
+		ces_gather_time(ces_part_member(at, "endTimeUtc"), time);
+		if (evidence->made[0] == '\0' ||
+		    (time[0] != '\0' && ces_judge_time(time) < ces_judge_time(evidence->made)))
+			memcpy(evidence->made, time, sizeof(time));
+	}
+	return 0;
 }
 
 int ces_read_sarif(struct ces_evidence *evidence, struct ces_part document, struct ces_error *err)
@@ -180,6 +188,8 @@ int ces_read_sarif(struct ces_evidence *evidence, struct ces_part document, stru
 		while (ces_part_next(results, &at))
 			take_result(evidence, &rules, at);
 		free(rules.v);
+		if (take_time(evidence, run, err) != 0)
+			return -1;
 	}
 	return 0;
 }

@@ -7,7 +7,7 @@
 /* links: policy/evidence/part.c policy/evidence/gather.c policy/evidence/read.c policy/evidence/record.c */
 /* links: policy/evidence/trivy.c policy/evidence/grype.c policy/evidence/sarif.c policy/evidence/spdx.c */
 /* links: policy/evidence/cyclonedx.c policy/evidence/openvex.c policy/evidence/statement.c */
-/* links: helper/unpack/json_scan.c policy/tool/say.c */
+/* links: policy/evidence/judge.c helper/unpack/json_scan.c policy/tool/say.c */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

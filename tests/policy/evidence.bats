@@ -100,7 +100,7 @@ load evidence.bash
 	shown '.database == "2024-05-01T01:02:03Z"'
 }
 
-@test "in SARIF, the severity is the rule's score, or else its level, and a result that is no finding does not count" {
+@test "in SARIF, the severity is the rule's score, or else the level, and a result that is no finding does not count" {
 	add --digest "$digest" "$reports/sarif.json"
 	shown '.format == "sarif" and .digest_by == "caller" and .counts.critical.fixable == 1 and .counts.low.other == 1
 		and (.vulnerabilities | length == 2) and .vulnerabilities[1].package == "openssl" and .vulnerabilities[1].fixed == "3.0.13-1~deb12u1"'
@@ -108,7 +108,49 @@ load evidence.bash
 	changed sarif '.runs[0].properties = {imageName: "ghcr.io/epcced/stroke:1", repoDigests: ["ghcr.io/epcced/stroke@'"$digest"'"]}
 		| del(.runs[0].tool.driver.rules[0].properties)'
 	add report.json
-	shown '.digest_by == "report" and .image == "ghcr.io/epcced/stroke:1" and .counts.medium.fixable == 1'
+	shown '.digest_by == "report" and .image == "ghcr.io/epcced/stroke:1" and .counts.high.fixable == 1'
+	# SEVERITY|RESULT AND RULE: a level of the result's own, of its rule, or "warning"
+	while IFS='|' read -r severity edit; do
+		rm -r kept
+		changed sarif ".runs[0] |= (.results |= .[:1] | $edit)"
+		add --digest "$digest" report.json
+		shown ".counts.$severity.fixable == 1" || { echo "with $edit"; return 1; }
+	done <<- 'EOT'
+		high|.tool.driver.rules[0].properties["security-severity"] = "nan"
+		high|.tool.driver.rules[0].properties["security-severity"] = "-1"
+		high|.tool.driver.rules[0].properties["security-severity"] = 7.5
+		medium|del(.tool.driver.rules[0].properties, .results[0].level)
+		high|del(.tool.driver.rules[0].properties, .results[0].level) | .tool.driver.rules[0].defaultConfiguration.level = "error"
+		medium|del(.tool.driver.rules, .results[0].level)
+		low|del(.tool.driver.rules) | .results[0].level = "note"
+	EOT
+}
+
+@test "SARIF of several scans is as old as the oldest, and a scan that failed is refused" {
+	at() { echo ".invocations = [{executionSuccessful: true, endTimeUtc: \"$1\"}]"; }
+	changed sarif ".runs = [.runs[0] | ($(at 2026-11-20T10:00:00Z)), ($(at 2026-11-20T10:30:00+01:00)), ($(at 2026-11-25T00:00:00Z)), .]"
+	add --digest "$digest" report.json
+	shown '.made == "2026-11-20T10:30:00+01:00"'
+	rm -r kept
+	changed sarif '.runs[0] |= (.results = [] | .invocations = [{executionSuccessful: false, endTimeUtc: "2026-11-20T10:00:00Z"}])'
+	refused report.json "its scan did not succeed" --digest "$digest"
+}
+
+@test "in CycloneDX, a rating without a word has the severity of its CVSS score" {
+	# RATINGS|SEVERITY
+	while IFS='|' read -r ratings severity; do
+		changed cyclonedx ".vulnerabilities = [.vulnerabilities[0] | .ratings = $ratings]"
+		add report.json
+		shown ".vulnerabilities[0].severity == \"$severity\"" || { echo "with $ratings"; return 1; }
+		rm -r kept
+	done <<- 'EOT'
+		[{method: "CVSSv31", score: 9.8}]|critical
+		[{method: "CVSSv4", score: 7}, {severity: "low"}]|high
+		[{method: "CVSSv31", score: 9.8, severity: "medium"}]|medium
+		[{method: "CVSSv31", score: 9.8, severity: "unknown"}]|critical
+		[{method: "OWASP", score: 40}]|unknown
+		[{method: "CVSSv31"}]|unknown
+	EOT
 }
 
 @test "in SARIF of Grype, the CVE and the package come from a rule's name, and the versions from its help" {
