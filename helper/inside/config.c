@@ -126,18 +126,51 @@ static void add_tmpfs(json mounts, const char *destination, uint64_t bytes)
 	add_mount(mounts, destination, "tmpfs", "tmpfs", MS_NOSUID | MS_NODEV, more);
 }
 
-static void add_tmpfs_mounts(json mounts, const struct ces_inside *inside, bool home)
+/* The number of names in a path. */
+static size_t depth_of(const char *path)
+{
+	size_t n = 0;
+
+	for (; *path != '\0'; path++)
+		n += *path == '/';
+	return n;
+}
+
+/* Adds the tmpfs of one depth; 0: the home. */
+static size_t add_tmpfs_mounts(json mounts, const struct ces_inside *inside, size_t depth)
 {
 	const struct ces_strings *tmpfs = &inside->rows[CES_INSIDE_ROW_TMPFS];
+	const char *home = ces_inside_text(inside, CES_INSIDE_HOME);
+	size_t n = 0;
 
-	for (size_t i = 0; i < tmpfs->n; i++)
-		if ((strcmp(tmpfs->v[i], ces_inside_text(inside, CES_INSIDE_HOME)) == 0) == home)
-			add_tmpfs(mounts, tmpfs->v[i], inside->order.sizes[i]);
+	for (size_t i = 0; i < tmpfs->n; i++) {
+		if ((strcmp(tmpfs->v[i], home) == 0 ? 0 : depth_of(tmpfs->v[i])) != depth)
+			continue;
+		add_tmpfs(mounts, tmpfs->v[i], inside->order.sizes[i]);
+		n++;
+	}
+	return n;
+}
+
+static size_t add_binds(json mounts, const struct ces_inside *inside, size_t depth)
+{
+	const struct ces_strings *binds = &inside->rows[CES_INSIDE_ROW_MOUNTS];
+	char source[32];
+	size_t n = 0;
+
+	for (size_t i = 0; i < binds->n; i++) {
+		if (depth_of(binds->v[i]) != depth)
+			continue;
+		(void)snprintf(source, sizeof(source), "/d/%zu", i);
+		add_bind(mounts, binds->v[i], source, inside->order.read_only[i]);
+		n++;
+	}
+	return n;
 }
 
 static void put_mounts(const struct ces_inside *inside, json mounts)
 {
-	const struct ces_strings *binds = &inside->rows[CES_INSIDE_ROW_MOUNTS];
+	size_t left = inside->rows[CES_INSIDE_ROW_MOUNTS].n + inside->rows[CES_INSIDE_ROW_TMPFS].n;
 
 	ces_json_list(mounts, "mounts");
 	for (size_t i = 0; i < ces_profile_n_mounts; i++) {
@@ -149,15 +182,11 @@ static void put_mounts(const struct ces_inside *inside, json mounts)
 	/* before the caller's mounts, which may hide it but never end up inside it */
 	if (inside->rows[CES_INSIDE_ROW_GPUS].n > 0)
 		add_bind(mounts, CES_GPU_DIR, "/g", true);
-	/* before the caller's binds, which may be inside the home */
-	add_tmpfs_mounts(mounts, inside, true);
-	for (size_t i = 0; i < binds->n; i++) {
-		char source[32];
-
-		(void)snprintf(source, sizeof(source), "/d/%zu", i);
-		add_bind(mounts, binds->v[i], source, inside->order.read_only[i]);
-	}
-	add_tmpfs_mounts(mounts, inside, false);
+	/* first, since a bind above it may bring the caller's own */
+	left -= add_tmpfs_mounts(mounts, inside, 0);
+	/* the outer one of two before the inner one, which it would hide */
+	for (size_t depth = 1; left > 0; depth++)
+		left -= add_binds(mounts, inside, depth) + add_tmpfs_mounts(mounts, inside, depth);
 	ces_json_close(mounts);
 }
 

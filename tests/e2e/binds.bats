@@ -103,6 +103,34 @@ teardown()
 	[ "$(stat -c %U /home/alice/work/f)" = alice ]
 }
 
+@test "of two nested mounts the inner one is seen, in whatever order they are typed, and the container is as planned" {
+	as alice sh -c 'mkdir -p work/outer/in work/inner; touch work/outer/in/hidden work/inner/seen'
+	for mounts in "-v ./work/inner:/q/in -v ./work/outer:/q" "-v ./work/outer:/q -v ./work/inner:/q/in" \
+		"-v ./work/inner:/q/in --mount type=tmpfs,destination=/q" "--mount type=tmpfs,destination=/q -v ./work/inner:/q/in"; do
+		run inside $mounts -- ls /q/in
+		echo "$mounts: $output"
+		[ "$output" = seen ]
+	done
+	[ "$(journal_new -r 'select(.event == "proof") | .outcome' | uniq -c | xargs)" = "4 as planned" ]
+}
+
+@test "a home that comes with a bind above it is the caller's own, and none is needed there" {
+	as alice touch work/mark
+	lab_policy '.defaults.binds = ["/home", "~"]'
+	echo '--volume=/home:/home' > /home/alice/work/above
+	echo '--volume=/home/alice/work:/home' > /home/alice/work/without
+	run as alice ces-run apptainer --opt-file work/above $open/tools:1 sh -c 'ls $HOME/work/mark'
+	echo "$output"
+	[[ $output == */home/alice/work/mark* ]]
+	run as alice ces-run apptainer --opt-file work/without $open/tools:1 sh -c 'ls /home; echo $HOME'
+	echo "$output"
+	lab_policy '.defaults.binds = ["~"]'
+	[ "$status" -eq 0 ]
+	[[ $output == *mark* ]]
+	no test -e /home/alice/work/alice
+	[ "$(journal_new -r 'select(.event == "proof") | .outcome' | uniq -c | xargs)" = "2 as planned" ]
+}
+
 @test "a source outside what the policy allows, or behind a symbolic link, is refused" {
 	for source in /etc /var/lib/ces /home/bob ..; do
 		remember

@@ -100,29 +100,31 @@ START_TEST(a_root_that_is_asked_for_as_read_only_is_so)
 }
 END_TEST
 
-/* A home comes before the caller's binds, which may be inside it; other tmpfs come after. */
-START_TEST(mounts_come_in_this_order_with_these_flags)
+/* A home comes first of all: a bind above it may have the caller's own. */
+START_TEST(of_two_nested_mounts_the_outer_one_comes_first)
 {
 	strcpy(decision.home, "/home/ann");
 	decision.limits.shm = UINT64_MAX;
 	decision.n_tmpfs = 2;
-	strcpy(decision.tmpfs[0].destination, "/cache");
+	strcpy(decision.tmpfs[0].destination, "/work");
 	decision.tmpfs[0].size = 4096;
 	strcpy(decision.tmpfs[1].destination, "/home/ann");
 	decision.tmpfs[1].size = 8192;
 	plan_mount("/safe_data", -1, true, false);
-	plan_mount("/safe_outputs", -1, false, false);
 	plan_mount("/home/ann/x", -1, true, true);
+	plan_mount("/work/y/z", -1, false, false);
+	plan_mount("/work/y", -1, false, false);
 	fill();
 	is("mounts",
 	   "[" PROC_AND_DEV
 	   ", " TMPFS("/dev/shm", "18446744073709551615") ", " TMPFS("/home/ann", "8192") ", " BIND(
 	       "/safe_data", "/d/0",
-	       ", 'ro'") ", " BIND("/safe_"
-				   "outputs",
-				   "/d/1",
-				   "") ", " BIND("/home/ann/x", "/d/2",
-						 ", 'ro'") ", " TMPFS("/cache", "4096") "]");
+	       ", 'ro'") ", " TMPFS("/work",
+				    "4096") ", " BIND("/work/y", "/d/3",
+						      "") ", " BIND("/home/ann/x", "/d/1",
+								    ", 'ro'") ", " BIND("/work/y/z",
+											"/d/2",
+											"") "]");
 }
 END_TEST
 
@@ -167,7 +169,7 @@ int main(void)
 	tcase_add_loop_test(t, without_its_filter_a_runtime_gets_no_document, 0, 2);
 	tcase_add_test(t, a_terminal_has_its_size);
 	tcase_add_test(t, a_root_that_is_asked_for_as_read_only_is_so);
-	tcase_add_test(t, mounts_come_in_this_order_with_these_flags);
+	tcase_add_test(t, of_two_nested_mounts_the_outer_one_comes_first);
 	tcase_add_test(t, the_compiled_filter_is_one_line_of_a_file_of_bounded_size);
 	tcase_add_test(t, the_mask_has_the_bits_of_the_eight_capabilities);
 	return run_suite("config", t);
