@@ -13,6 +13,9 @@ static const struct {
 	int status;
 	const char *reason;
 } known[] = {
+    /* the place of a mount, which cannot be made in what is read-only: no fault of the command's */
+    {"error mounting", CES_EXIT_REFUSED, CES_EXITED_RUNTIME},
+    {"`/m/", CES_EXIT_REFUSED, CES_EXITED_RUNTIME},
     {"not found", CES_EXIT_NOTFOUND, "not found"},
     {"o such file", CES_EXIT_NOTFOUND, "not found"},
     {"ermission denied", CES_EXIT_NOEXEC, "not executable"},

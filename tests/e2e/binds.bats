@@ -253,6 +253,18 @@ teardown()
 	nothing_left_behind
 }
 
+@test "a mount inside read-only data, where there is no place for it, is no missing command" {
+	as alice touch work/plain
+	for source in work/plain work; do
+		remember
+		run --separate-stderr ces alice run -q -v ./$source:/safe_data/new $open/tools:1 true
+		echo "$source: $status $stderr"
+		[ "$status" -eq 125 ]
+		[[ $stderr == *"ces: cannot start true: "*/safe_data/new* ]]
+		nothing_left_behind
+	done
+}
+
 @test "an image with a directory at /etc/hosts does not start, and the message says why" {
 	from=hosts-dir run -125 --separate-stderr inside -- ls
 	[[ $stderr == *"setting up the container: a file of CES's in the image's /etc: Is a directory"* ]]

@@ -18,6 +18,13 @@ static const struct {
      "exec: /plain: permission denied", "not executable", 126},
     {"{\"msg\":\"open executable: Operation not permitted\",\"level\":\"error\"}",
      "open executable: Operation not permitted", "not executable", 126},
+    /* a place for a mount, in what is read-only: not the command's fault */
+    {"{\"msg\":\"open `/m/safe_data/f`: No such file or directory\",\"level\":\"error\"}",
+     "open `/m/safe_data/f`: No such file or directory", "runtime", 125},
+    {"{\"msg\":\"error mounting \\\"/d/3\\\" to rootfs at \\\"/safe_data/f\\\": permission "
+     "denied\"}",
+     "error mounting \\\"/d/3\\\" to rootfs at \\\"/safe_data/f\\\": permission denied\"}",
+     "runtime", 125},
     {"{\"msg\":\"cgroup is gone\",\"level\":\"error\"}", "cgroup is gone", "runtime", 125},
     {"{\"msg\":\"a message that was cut", "a message that was cut", "runtime", 125},
     {"no JSON at all", "no JSON at all", "runtime", 125},
