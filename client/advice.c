@@ -102,6 +102,15 @@ static bool may_wait(const struct ces_event_error *refusal, const struct ces_opt
 	       (options->request.flags & CES_FLAG_WAIT) == 0 && options->wait_for == 0;
 }
 
+/* Returns whether the image is denied for its digest, and was named by a tag alone: the first rule
+ * decided, and a later one may be for this digest. */
+static bool may_name_digest(const struct ces_event_error *refusal,
+			    const struct ces_reference *named)
+{
+	return refusal->code == CES_E_DENIED &&
+	       strstr(refusal->text, "that was approved") != NULL && named->digest[0] == '\0';
+}
+
 void ces_advice_refusal(const struct ces_event_error *refusal, const struct ces_options *options)
 {
 	const char *image = options->request.image;
@@ -127,4 +136,8 @@ void ces_advice_refusal(const struct ces_event_error *refusal, const struct ces_
 	if (wait)
 		ces_say_error("type ces-client run --wait ... to wait for a place, or ces-client "
 			      "stop RUN to end one of yours");
+	if (image != NULL && ces_reference_parse(image, &known, &why) == 0 &&
+	    may_name_digest(refusal, &known))
+		ces_say_error("if another digest was approved too, type %s/%s@sha256:...",
+			      known.registry, known.repository);
 }

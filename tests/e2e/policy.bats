@@ -140,6 +140,19 @@ asked() { grep -c '"GET \|"HEAD ' $lab/open.log; }
 	refused 'digest|approved'
 }
 
+@test "of two digests that are approved, a tag means the first, and the message says to name the other" {
+	digest=$(skopeo inspect --no-tags --cert-dir $lab/trust docker://open.tre.test:5001/epcced/tools:1 | jq -r .Digest)
+	lab_policy ".projects[\"nsh-2024-0001\"].images = [{\"allow\":\"open.tre.test/epcced/tools\",\"digest\":\"sha256:$(printf '1%.0s' {1..64})\"},
+		{\"allow\":\"open.tre.test/epcced/tools\",\"digest\":\"$digest\"}]"
+	for verb in pull run; do
+		remember
+		run --separate-stderr ces alice $verb $open/tools:1
+		refused "if another digest was approved too, type $open/tools@sha256:"
+	done
+	ces alice pull -q "$open/tools@$digest"
+	[ "$(ces alice run -q "$open/tools@$digest" echo named)" = named ]
+}
+
 @test "an approved image runs by its approval, and after revoke it does not" {
 	d=$(skopeo inspect --no-tags --cert-dir $lab/trust docker://open.tre.test:5001/epcced/tools:1 | jq -r .Digest)
 	lab_policy '.projects["nsh-2024-0001"].images = []'
