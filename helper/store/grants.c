@@ -15,7 +15,7 @@
 #include "helper/session/lock.h"
 #include "helper/store/store.h"
 
-#define TEMPORARY "new"
+#define STAGED "grant"
 
 /* Of one file. A collector reads all grants while it holds the store's lock, and removes nothing if
  * it cannot read one. The words and the environment of an image are a few KiB. */
@@ -64,35 +64,36 @@ static int encode(const struct ces_grant *grant, struct ces_bytes *ret, struct c
 	return 0;
 }
 
-/* (under the lock, so that the temporary name is this process's) */
-static int put(int dir, const char *name, const struct ces_bytes *both, struct ces_error *err)
-{
-	if (ces_store_write_document(dir, TEMPORARY, both, NULL) == 0 &&
-	    renameat(dir, TEMPORARY, dir, name) == 0)
-		return 0;
-	ces_error_errno(err, CES_E_HOST, "storing the grant");
-	(void)unlinkat(dir, TEMPORARY, 0);
-	return -1;
-}
-
+/* The grant waits for the disk in a staging directory: a busy disk needs longer for that than
+ * anybody may hold the user's lock. */
 int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct ces_grant *grant,
 			  int (*fits)(void *context, struct ces_error *err), void *context,
 			  struct ces_error *err)
 {
+	CES_CLEANUP_FREE char *bytes = NULL;
+	CES_CLEANUP_FD int staging = -1;
 	CES_CLEANUP_FD int dir = -1;
 	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
-	char name[CES_DIGEST_LENGTH + 1];
+	char staged[CES_STEP_NAME + 1], name[CES_DIGEST_LENGTH + 1];
 	struct ces_bytes both;
 	int result;
 
 	if (encode(grant, &both, err) < 0)
 		return -1;
+	bytes = both.bytes;
+	if (ces_store_stage(store, staged, &staging, err) < 0)
+		return -1;
 	ces_grant_name(grant->reference, name);
-	result = lock_grants(store, uid, &dir, &lock, err) < 0 ||
+	result = ces_store_write_document(staging, STAGED, &both, err) < 0 ||
+			 lock_grants(store, uid, &dir, &lock, err) < 0 ||
 			 (fits != NULL && fits(context, err) < 0)
 		     ? -1
-		     : put(dir, name, &both, err);
-	free(both.bytes);
+		     : 0;
+	if (result == 0 && renameat(staging, STAGED, dir, name) < 0)
+		result = ces_error_errno(err, CES_E_HOST, "storing the grant");
+	if (result < 0)
+		(void)unlinkat(staging, STAGED, 0);
+	ces_store_drop(store, staged);
 	return result;
 }
 
@@ -136,7 +137,7 @@ static void show_grant(int dir, const char *name, void *context)
 	struct ces_grant grant;
 	struct ces_error err;
 
-	/* 64 hex digits; a temporary name has others */
+	/* 64 hex digits; an older CES left other names */
 	if (strlen(name) != 64)
 		return;
 	fd = ces_store_open_file(dir, name);

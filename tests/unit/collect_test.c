@@ -123,13 +123,15 @@ static int pull_entry;
 static void the_pull_ends(void)
 {
 	at_entry = NULL;
-	give(1, NOW, NOW, 0);
+	ck_assert_int_eq(renameat(store.dir, "written", store.grants, "1234"), 0);
 	ces_runs_leave(runs, "pull-0123456789");
 }
 
 START_TEST(a_pull_that_ends_meanwhile_is_seen_in_one_place_or_the_other)
 {
 	have_image(1);
+	give(1, NOW, NOW, 0);
+	ck_assert_int_eq(renameat(store.grants, "1234", store.dir, "written"), 0);
 	pull_entry = enter("pull-0123456789", digest(1), digest(101));
 	at_entry = the_pull_ends;
 	collect();

@@ -105,7 +105,7 @@ START_TEST(the_grant_is_the_last_step_and_has_what_the_order_says)
 }
 END_TEST
 
-static const char *const texts[] = {"no start", "no image", "no end", "storing"};
+static const char *const texts[] = {"no start", "no image", "no end", "writing"};
 
 START_TEST(when_a_step_fails_nobody_has_the_image_and_no_later_step_is_done)
 {
