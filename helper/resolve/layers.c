@@ -20,6 +20,7 @@
 
 #define AT_ONCE 3
 #define LOOK_MS 300 /* between two looks at a layer that another pull fetches */
+#define WHY_MS  300 /* for the reason of ces-fetch, which goes on with the other layers */
 
 enum layer_state {
 	LAYER_PRESENT,
@@ -314,11 +315,12 @@ static int take_status(struct job *job, struct ces_error *err)
 static void prefer_fetch_error(struct job *job, struct ces_error *err)
 {
 	struct pollfd fd = {.fd = CES_RESOLVE_FETCH, .events = POLLIN};
+	int64_t left, end = ces_now_ms() + WHY_MS;
 	struct ces_error reported;
 
 	if (err->code == CES_E_HOST || err->code == CES_E_LIMIT)
 		return;
-	while (poll(&fd, 1, 300) > 0)
+	while ((left = end - ces_now_ms()) > 0 && poll(&fd, 1, (int)left) > 0)
 		if (take_status(job, &reported) < 0) {
 			if (reported.code != CES_E_INTERNAL)
 				*err = reported;

@@ -244,6 +244,12 @@ killed_in_a_layer()
 	done
 }
 
+@test "a layer that is refused ends the pull at once, even while another one still comes" {
+	SECONDS=0
+	pull_refused $bad/bad-drip-layers/refused:layer-hardlink-out 'stolen.*hard link'
+	[ "$SECONDS" -lt 12 ]
+}
+
 @test "absolute names and links out stay inside the image, or are refused" {
 	for t in absolute link-out link-up; do
 		remember
