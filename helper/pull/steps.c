@@ -59,11 +59,11 @@ int ces_steps_hand_out(const struct ces_steps *s, int *fd, struct ces_error *err
 
 static int start(struct ces_steps *s, const struct ces_step *step, struct ces_error *err)
 {
+	(void)step;
 	s->turn = CES_TURN_LOOK;
 	if (ces_unpacker_userns(s->session, &s->userns, err) < 0 ||
 	    ces_fetcher_start(s->session, s->decision, &s->fetcher, err) < 0 ||
-	    ces_resolver_start(s->session, s->decision, step->size, &s->fetcher, &s->resolver,
-			       err) < 0)
+	    ces_resolver_start(s->session, s->decision, &s->fetcher, &s->resolver, err) < 0)
 		return -1;
 	return ces_steps_hand_out(s, &s->resolver.socket, err);
 }

@@ -131,12 +131,11 @@ int ces_fetcher_start(const struct ces_session *session, const struct ces_decisi
 }
 
 int ces_resolver_start(const struct ces_session *session, const struct ces_decision *decision,
-		       uint64_t left, struct ces_worker *fetcher, struct ces_worker *ret,
-		       struct ces_error *err)
+		       struct ces_worker *fetcher, struct ces_worker *ret, struct ces_error *err)
 {
 	const struct ces_reference *image = &decision->image;
 	const char *layout = ces_endpoint_layout(decision->endpoint);
-	struct ces_resolve_order order = {.left = left, .signatures = decision->signed_by.n > 0};
+	struct ces_resolve_order order = {.signatures = decision->signed_by.n > 0};
 	int result =
 	    start(session, CES_ACCOUNT_RESOLVE, CES_RESOLVE_PATH, fetcher->socket, ret, err);
 

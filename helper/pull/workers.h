@@ -30,11 +30,9 @@ int ces_store_start(const struct ces_store *store, const struct ces_store_order 
 int ces_fetcher_start(const struct ces_session *session, const struct ces_decision *decision,
 		      struct ces_worker *ret, struct ces_error *err);
 
-/* Starts ces-resolve, and gives it the socket to ces-fetch, so that one ends with the other. left:
- * see struct ces_resolve_order. */
+/* Starts ces-resolve, and gives it the socket to ces-fetch, so that one ends with the other. */
 int ces_resolver_start(const struct ces_session *session, const struct ces_decision *decision,
-		       uint64_t left, struct ces_worker *fetcher, struct ces_worker *ret,
-		       struct ces_error *err);
+		       struct ces_worker *fetcher, struct ces_worker *ret, struct ces_error *err);
 
 void ces_worker_stop(struct ces_worker *worker);
 

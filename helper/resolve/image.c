@@ -138,8 +138,7 @@ static int lead(const struct ces_resolve_order *order, struct image *image, stru
 	bool shared = false;
 
 	if (resolve(order, &image->manifest, err) < 0 || get_config(image, err) < 0 ||
-	    ces_resolve_layers(&image->manifest, &image->record.diff_ids, order->left, &shared,
-			       err) < 0)
+	    ces_resolve_layers(&image->manifest, &image->record.diff_ids, &shared, err) < 0)
 		return -1;
 	wish = (struct ces_wish){.kind = CES_WISH_IMAGE, .number = shared};
 	if (ces_talk_wish(&wish, NULL, 0, NULL, err) < 0 || get_user(image, err) < 0)

@@ -12,10 +12,8 @@ int ces_resolve_image(const struct ces_resolve_order *order, struct ces_error *e
 int ces_resolve_signatures(const char *digest, const char *top_digest, struct ces_error *err);
 
 /* Fetches, verifies and unpacks every layer that the store lacks, or that the registry does not
- * have for this caller. left: see struct ces_resolve_order. *ret_shared: another pull fetched
- * some. */
+ * have for this caller. *ret_shared: another pull fetched some. */
 int ces_resolve_layers(const struct ces_unpack_manifest *manifest,
-		       const struct ces_strings *diff_ids, uint64_t left, bool *ret_shared,
-		       struct ces_error *err);
+		       const struct ces_strings *diff_ids, bool *ret_shared, struct ces_error *err);
 
 #endif

@@ -13,7 +13,6 @@
 #include "common/cleanup.h"
 #include "common/event.h"
 #include "common/io.h"
-#include "common/num.h"
 #include "common/schema.h"
 #include "helper/resolve/image.h"
 #include "helper/resolve/patience.h"
@@ -48,7 +47,6 @@ struct job {
 	const struct ces_strings *diff_ids;
 	struct layer *layers;
 	size_t n;
-	uint64_t left;
 	bool shared; /* another pull has fetched some of it */
 };
 
@@ -250,7 +248,6 @@ static int commit(struct job *job, size_t i, const struct ces_unpack_layer *answ
 	if (mark_opaque(i, &answer->opaque, err) < 0 ||
 	    ces_talk_wish(about(i, CES_WISH_COMMIT, 0, answer->bytes), NULL, 0, NULL, err) < 0)
 		return -1;
-	job->left -= answer->bytes < job->left ? answer->bytes : job->left;
 	return report(i, CES_PROGRESS_DONE, job->manifest->layer_sizes.v[i], err);
 }
 
@@ -258,18 +255,11 @@ static int finish_layer(struct job *job, size_t i, struct ces_error *err)
 {
 	struct layer *layer = &job->layers[i];
 	struct ces_unpack_layer answer;
-	int result = ces_talk_unpacked(&layer->answer, ces_now_ms() + 10000,
-				       &ces_unpack_layer_schema, &answer, err);
-	char left[32];
+	int result;
 
-	ces_num_format_size(job->left, left, sizeof(left));
-	if (result < 0)
-		return err->code != CES_E_LIMIT || job->left >= CES_LAYER_BYTES_MAX
-			   ? -1
-			   : ces_error_context(err,
-					       "%s are left of the space for your images "
-					       "(host.user_limits.store)",
-					       left);
+	if (ces_talk_unpacked(&layer->answer, ces_now_ms() + 10000, &ces_unpack_layer_schema,
+			      &answer, err) < 0)
+		return -1;
 	result = commit(job, i, &answer, err);
 	ces_wire_free(&ces_unpack_layer_schema, &answer);
 	layer->state = LAYER_DONE;
@@ -418,14 +408,12 @@ static int fetch_all(struct job *job, struct ces_error *err)
 }
 
 int ces_resolve_layers(const struct ces_unpack_manifest *manifest,
-		       const struct ces_strings *diff_ids, uint64_t left, bool *ret_shared,
-		       struct ces_error *err)
+		       const struct ces_strings *diff_ids, bool *ret_shared, struct ces_error *err)
 {
 	struct job job = {.manifest = manifest,
 			  .diff_ids = diff_ids,
 			  .layers = calloc(diff_ids->n + 1, sizeof(struct layer)),
-			  .n = diff_ids->n,
-			  .left = left};
+			  .n = diff_ids->n};
 	int result;
 
 	if (job.layers == NULL)

@@ -75,7 +75,6 @@ struct ces_wish_answer {
 /* The first packet, to ces-resolve. */
 struct ces_resolve_order {
 	char reference[257]; /* a tag, or a digest */
-	uint64_t left;       /* bytes that the image may take, for the words of an error */
 	uint64_t signatures; /* 1: they are wanted as well */
 	char layout[512];    /* the directory, if CES_RESOLVE_FETCH leads to ces-layout; or "" */
 };

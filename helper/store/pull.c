@@ -20,7 +20,7 @@ static int start(struct ces_pull *pull, struct ces_error *err)
 {
 	static struct ces_step step;
 
-	step = (struct ces_step){.kind = CES_STEP_START, .size = pull->left};
+	step = (struct ces_step){.kind = CES_STEP_START};
 	return ces_root_ask(&step, NULL, 0, NULL, &pull->resolver, err);
 }
 

@@ -56,8 +56,7 @@ struct ces_store_order {
 
 enum ces_step_kind {
 	/* of a pull: before anything else */
-	CES_STEP_START = 1, /* ces-fetch and ces-resolve; size: bytes that the image may take.
-			       Answered with the socket to ces-resolve */
+	CES_STEP_START = 1, /* ces-fetch and ces-resolve. Answered with the socket to ces-resolve */
 	/* while it looks for the manifest, for signatures and for the configuration */
 	CES_STEP_READ, /* ces-unpack reads a document: kind of job in number, layers, size, type and
 			  digest as there. Answered twice: with the fd of its answer, and with the

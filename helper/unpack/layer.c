@@ -13,6 +13,7 @@
 #include <archive_entry.h>
 
 #include "common/cleanup.h"
+#include "common/num.h"
 #include "helper/unpack/archive.h"
 #include "helper/unpack/tree.h"
 #include "helper/unpack/whiteout.h"
@@ -104,11 +105,20 @@ static int check_room(struct layer *layer, uint64_t more, struct ces_error *err)
 
 static int count(struct layer *layer, uint64_t bytes, struct ces_error *err)
 {
-	if (bytes > layer->limits->max_bytes - layer->bytes)
-		return ces_error_set(err, CES_E_LIMIT, "the layer unpacks to more than %llu bytes",
-				     (unsigned long long)layer->limits->max_bytes);
-	layer->bytes += bytes;
-	return 0;
+	uint64_t most = layer->limits->max_bytes;
+	char text[32];
+
+	if (bytes <= most - layer->bytes) {
+		layer->bytes += bytes;
+		return 0;
+	}
+	ces_num_format_size(most, text, sizeof(text));
+	return most < CES_LAYER_BYTES_MAX
+		   ? ces_error_set(err, CES_E_LIMIT,
+				   "the layer unpacks to more than the %s that are left of the "
+				   "space for your images (host.user_limits.store)",
+				   text)
+		   : ces_error_set(err, CES_E_LIMIT, "the layer unpacks to more than %s", text);
 }
 
 /* Counts the entries that have come since: a path also makes the directories above it. */

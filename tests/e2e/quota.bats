@@ -58,7 +58,7 @@ hangs() # USER IMAGE
 	run --separate-stderr pull alice bad.tre.test/x/large:good # 8 MiB in one layer, besides the layer of tools
 	echo "$stderr"
 	[ "$status" -eq 125 ]
-	[[ $stderr == *"are left of the space for your images (host.user_limits.store)"*"unpacks to more than"* ]]
+	[[ $stderr == *"unpacks to more than the "*" that are left of the space for your images (host.user_limits.store)"* ]]
 	run ces alice run bad.tre.test/x/large:good true
 	[ "$status" -eq 125 ]
 	ces-client clean
@@ -67,13 +67,28 @@ hangs() # USER IMAGE
 	ces alice run -q $open/tools:1 true
 }
 
+@test "an image that unpacks to a thousand times its size is refused for that, whatever space the user has left" {
+	/usr/bin/python3 -B - $lab/zeros <<-'PY'
+	import sys
+	sys.path.insert(0, "tests/lib/images")
+	from images import Layer, Layout, manifest
+	layout = Layout(sys.argv[1])
+	layout.index(manifest(layout, [Layer().file("zeros", bytes(256 << 20))], {"Cmd": ["true"]}, "zstd"))
+	PY
+	lab_push $lab/zeros epcced/zeros:1
+	lab_policy '.host.user_limits.store = "1G"'
+	run --separate-stderr pull alice $open/zeros:1
+	refused 'expands more than 1000 times'
+	[[ $stderr != *"user_limits"* ]]
+}
+
 @test "an image whose layers together are above the space that the policy allows a user is refused before all are here" {
 	empty_store
 	lab_policy '.host.user_limits.store = "9M"'
 	run --separate-stderr pull alice $open/big:1 # four layers of 6 MiB, besides the layer of tools
 	echo "$stderr"
 	[ "$status" -eq 125 ]
-	[[ $stderr == *"are left of the space for your images (host.user_limits.store)"*"unpacks to more than"* ]]
+	[[ $stderr == *"unpacks to more than the "*" that are left of the space for your images (host.user_limits.store)"* ]]
 	eventually rmdir $store/layers/sha256
 	install -d -m 700 -o ces-store -g ces-store $store/layers/sha256
 }

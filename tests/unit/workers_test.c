@@ -350,7 +350,7 @@ START_TEST(when_a_worker_cannot_be_started_no_later_step_is_done)
 	ck_assert_str_eq(err.text, _i == 1 ? "no account" : "no process");
 	fetcher.socket = _i == 1 ? fcntl(0, F_DUPFD_CLOEXEC, 300) : fetcher.socket;
 	note_steps(_i);
-	ck_assert_int_eq(ces_resolver_start(&session, &decision, 0, &fetcher, &resolver, &err), -1);
+	ck_assert_int_eq(ces_resolver_start(&session, &decision, &fetcher, &resolver, &err), -1);
 	ck_assert_int_eq(step_number, _i);
 	ck_assert_int_eq(fetcher.socket, -1);
 }
@@ -376,8 +376,7 @@ START_TEST(ces_resolve_gets_the_way_to_ces_fetch_and_no_login)
 	ck_assert_int_eq(ces_fetcher_start(&session, &decision, &fetcher, &err), 0);
 	fetch = theirs[0];
 	note_steps(0);
-	ck_assert_int_eq(
-	    ces_resolver_start(&session, &decision, UINT64_MAX, &fetcher, &resolver, &err), 0);
+	ck_assert_int_eq(ces_resolver_start(&session, &decision, &fetcher, &resolver, &err), 0);
 	ck_assert_str_eq(steps, "account 1\nstart ces-resolve as 901:901 with 2 fds\n");
 	ck_assert_int_eq(fetcher.socket, -1); /* so that one ends with the other */
 	ck_assert_int_eq(send(fetch, "f", 1, MSG_NOSIGNAL), 1);
@@ -385,7 +384,6 @@ START_TEST(ces_resolve_gets_the_way_to_ces_fetch_and_no_login)
 	ck_assert_int_eq(byte, 'f');
 	ck_assert_int_eq(take_order(&order, sizeof(order)), -1);
 	ck_assert_str_eq(order.reference, _i == 1 ? digested : "1");
-	ck_assert_uint_eq(order.left, UINT64_MAX);
 	ck_assert_uint_eq(order.signatures, _i > 0);
 	ck_assert_str_eq(order.layout, _i == 2 ? "/srv/images" : "");
 }
