@@ -201,13 +201,13 @@ static int find_slot(char *text, uid_t uid, uint64_t *ret_slot, uint64_t *ret_li
 }
 
 /* whole: the length of the lines before it. */
-static int append_slot(int fd, size_t whole, int store, uid_t uid, struct ces_error *err)
+static int append_slot(int fd, size_t whole, uid_t uid, struct ces_error *err)
 {
 	char line[16];
 	int length = snprintf(line, sizeof(line), "%u\n", uid);
 
 	if (ftruncate(fd, (off_t)whole) < 0 || lseek(fd, 0, SEEK_END) < 0 ||
-	    write(fd, line, (size_t)length) != length || fsync(fd) < 0 || fsync(store) < 0)
+	    write(fd, line, (size_t)length) != length)
 		return ces_error_errno(err, CES_E_HOST, "writing the subordinate ids");
 	return 0;
 }
@@ -244,9 +244,13 @@ int ces_idmap_base(const struct ces_host *host, int store, uid_t uid, uint32_t *
 			    err, CES_E_LIMIT,
 			    "all %llu subordinate id ranges are taken (host.subordinate_ids.users)",
 			    (unsigned long long)host->subid_users);
-		if (append_slot(fd, length, store, uid, err) < 0)
+		if (append_slot(fd, length, uid, err) < 0)
 			return -1;
 		slot = lines + 1;
+		/* (a busy disk may need longer than the lock may be held) */
+		ces_lock_release(&lock);
+		if (fsync(fd) < 0 || fsync(store) < 0)
+			return ces_error_errno(err, CES_E_HOST, "writing the subordinate ids");
 	}
 	if (slot > host->subid_users)
 		return ces_error_set(err, CES_E_LIMIT,

@@ -72,23 +72,6 @@ static int record_left_out(const struct ces_journal *journal, uid_t uid, struct 
 	return 0;
 }
 
-/* Consumes record. */
-static int append_or_count(const struct ces_journal *journal, uid_t uid, struct ces_json record,
-			   struct bucket *bucket, struct ces_error *err)
-{
-	if (bucket->level < DENIAL) {
-		bucket->left_out++;
-		ces_json_free(&record);
-		return 0;
-	}
-	bucket->level -= DENIAL;
-	if (record_left_out(journal, uid, bucket, err) < 0) {
-		ces_json_free(&record);
-		return -1;
-	}
-	return ces_journal_append(journal, record, true, err);
-}
-
 int ces_journal_append_denial(const struct ces_journal *journal, uid_t uid, struct ces_json record,
 			      struct ces_error *err)
 {
@@ -96,13 +79,23 @@ int ces_journal_append_denial(const struct ces_journal *journal, uid_t uid, stru
 	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
 	struct bucket bucket;
 	char name[32];
-	int result;
+	bool appends = true;
+	int result = 0;
 
 	(void)snprintf(name, sizeof(name), NAME "%u", uid);
-	if (take_bucket(journal->dir, name, O_CREAT, &fd, &lock, &bucket) < 0)
+	if (take_bucket(journal->dir, name, O_CREAT, &fd, &lock, &bucket) == 0) {
+		appends = bucket.level >= DENIAL;
+		bucket.level -= appends ? DENIAL : 0;
+		bucket.left_out += !appends;
+		if (appends)
+			result = record_left_out(journal, uid, &bucket, err);
+		write_bucket(fd, &bucket);
+	}
+	/* (a busy disk may need longer than the lock may be held) */
+	ces_lock_release(&lock);
+	if (appends && result == 0)
 		return ces_journal_append(journal, record, true, err);
-	result = append_or_count(journal, uid, record, &bucket, err);
-	write_bucket(fd, &bucket);
+	ces_json_free(&record);
 	return result;
 }
 
