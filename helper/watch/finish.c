@@ -119,20 +119,21 @@ static void forget(const struct ces_session *session, const char *run)
 }
 
 /* Ends the run's entry in the register. A run whose end is not on record stays as it is, and the
- * next helper records an end. A run whose scratch is still there is kept, to be cleaned later. */
-static void settle_entry(const struct ces_finish *finish, bool recorded, bool clean)
+ * next helper records an end. A run whose scratch or cgroup is still there is kept, to be cleaned
+ * later. */
+static void settle_entry(const struct ces_finish *finish, bool recorded, bool clean, bool gone)
 {
 	const struct ces_plan *plan = finish->plan;
 
-	if (recorded && clean)
+	if (recorded && clean && gone)
 		forget(plan->session, plan->run);
 	else if (recorded)
-		ces_runs_keep(plan->session->runs, plan->session->store.runs, plan->run, false);
+		ces_runs_keep(plan->session->runs, plan->session->store.runs, plan->run, !gone);
 }
 
 /* Settles what the run leaves in the store. With retain_images "run" nobody has the image any more:
  * its bytes go with the next collection, since this process can start none. */
-static void settle_image(struct ces_finish *finish, bool ran, bool recorded, bool clean)
+static void settle_image(struct ces_finish *finish, bool ran, bool recorded, bool clean, bool gone)
 {
 	const struct ces_session *session = finish->plan->session;
 
@@ -140,7 +141,7 @@ static void settle_image(struct ces_finish *finish, bool ran, bool recorded, boo
 		ces_store_change_grant(&session->store, session->uid, finish->grant->reference,
 				       finish->grant->digest,
 				       finish->plan->decision->retain == CES_RETAIN_RUN);
-	settle_entry(finish, recorded, clean);
+	settle_entry(finish, recorded, clean, gone);
 }
 
 /* The fds in the plan still reach the directories: the helper left the host's tree, but did not
@@ -177,7 +178,7 @@ static bool clean_run(struct ces_finish *finish, bool started)
 int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 {
 	const struct ces_plan *plan = finish->plan;
-	bool ran, clean, recorded;
+	bool ran, clean, recorded, gone;
 
 	ces_deadline(3 * CLEAN_SECONDS);
 	ces_cgroup_kill(&finish->cgroup);
@@ -202,8 +203,8 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	(void)ces_process_end(&finish->list, true);
 	ces_cleaner_end(&finish->cleaner);
 	/* (both may be in the cgroup of the helpers) */
-	ces_cgroup_remove(&finish->cgroup);
-	settle_image(finish, result == 0, recorded, clean);
+	gone = ces_cgroup_remove(&finish->cgroup);
+	settle_image(finish, result == 0, recorded, clean, gone);
 	ces_cleanup_close(&finish->record);
 	if (result == 0)
 		ces_outcome_exited(plan, &finish->end);

@@ -161,6 +161,25 @@ cleared_by_a_start() # RUN
 	gone
 }
 
+@test "a cgroup that cannot be removed at a run's end, since root has made another in it, goes once it can" {
+	start_run
+	n=$(ces alice ps -q)
+	d=$(find /sys/fs/cgroup -path "*/ces/*/$n" -type d | head -n 1)
+	mkdir "$d/agent"
+	kill -TERM $client
+	wait $client || true
+	eventually none_alive
+	[ -d "$d" ]
+	[ -d "/run/ces/$n" ]
+	[ "$(ces alice ps --format json)" = "[]" ]
+	rmdir "$d/agent"
+	ces-client clean
+	[ ! -e "$d" ]
+	[ ! -e "/run/ces/$n" ]
+	journal_new -s -e 'map(select(.event == "end")) | length == 1 and .[0].reason != "helper died"'
+	gone
+}
+
 @test "an end that the journal could not take is recorded by the next helper" {
 	start_run
 	n=$(ces alice ps --format json | jq -r '.[0].run')

@@ -175,6 +175,43 @@ START_TEST(a_scratch_that_stays_is_kept_to_be_cleaned_later)
 }
 END_TEST
 
+static uint64_t marks, places;
+
+static void count_devices(const struct ces_run_record *record, bool alive, void *context)
+{
+	(void)alive;
+	(void)context;
+	marks = record->gpus.n;
+	places = record->cgroups.n;
+}
+
+/* (a process of root's is in it, for instance) */
+START_TEST(a_cgroup_that_stays_is_kept_with_its_gpu_to_be_cleared_later)
+{
+	char *cgroups[] = {(char *)(uintptr_t) "slurm", (char *)(uintptr_t) ""};
+	struct ces_run_record record = {.run = (char *)(uintptr_t)RUN,
+					.uid = 1000,
+					.image = grant.reference,
+					.digest = grant.digest,
+					.gpus = {(uint64_t[]){7}, 1},
+					.cgroups = {cgroups, 2}};
+	CES_CLEANUP_FD int entry = open_directory("runs/" RUN);
+
+	ck_assert_int_eq(
+	    ces_object_write(entry, "record", &ces_run_record_schema, &record, NULL, &err), 0);
+	noted->text[0] = '\0';
+	fails = "the cgroup is removed";
+	answer(CES_LIST_UNASKED);
+	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
+	NOTED(STOPPED LOG CLEANED RECORD(LISTED) ENDED USED);
+	ck_assert(!is_there("s/" RUN) && is_there("kept/" RUN));
+	ck_assert_int_eq(ces_runs_each(session.runs, CES_EACH_RUN, count_devices, NULL), 0);
+	ck_assert_uint_eq(marks, 1);
+	ck_assert_uint_eq(places, 2);
+	heard("exit");
+}
+END_TEST
+
 /* A walk through many files on a slow server may take all the time that it has. */
 START_TEST(outputs_that_take_too_long_keep_no_scratch)
 {
@@ -452,6 +489,7 @@ int main(void)
 	tcase_add_test(t, an_image_for_one_run_goes_after_the_entry_that_would_keep_it);
 	tcase_add_test(t, an_end_that_cannot_be_recorded_leaves_the_run_in_the_register);
 	tcase_add_test(t, a_scratch_that_stays_is_kept_to_be_cleaned_later);
+	tcase_add_test(t, a_cgroup_that_stays_is_kept_with_its_gpu_to_be_cleared_later);
 	tcase_add_test(t, outputs_that_take_too_long_keep_no_scratch);
 	tcase_add_loop_test(t, shared_outputs_change_hands_with_the_last_run_that_has_them, 0,
 			    CES_COUNT(sharers));
