@@ -289,17 +289,18 @@ int ces_cgroup_make(struct ces_cgroup *cgroup, const struct ces_policy_limits *l
 	return set_user_limits(cgroup, user, err) < 0 ? -1 : set_limits(cgroup->dir, limits, err);
 }
 
+/* Tries again: the end of another run may remove the cgroup before this process is in it. */
 int ces_cgroup_leave_session(struct ces_cgroup *cgroup, struct ces_error *err)
 {
-	CES_CLEANUP_FD int helpers = -1;
+	for (int attempt = 0; cgroup->place.session && !cgroup->left; attempt++) {
+		CES_CLEANUP_FD int helpers = -1;
 
-	if (!cgroup->place.session)
-		return 0;
-	if (make_one(cgroup, CES_HIERARCHY_V2, HELPERS, &helpers) < 0)
-		return ces_error_errno(err, CES_E_HOST, "making the helpers' cgroup");
-	if (write_text(helpers, "cgroup.procs", "0") < 0)
-		return ces_error_errno(err, CES_E_HOST, "leaving the session");
-	cgroup->left = true;
+		if (make_one(cgroup, CES_HIERARCHY_V2, HELPERS, &helpers) < 0)
+			return ces_error_errno(err, CES_E_HOST, "making the helpers' cgroup");
+		cgroup->left = write_text(helpers, "cgroup.procs", "0") == 0;
+		if (!cgroup->left && ((errno != ENOENT && errno != ENODEV) || attempt == 20))
+			return ces_error_errno(err, CES_E_HOST, "leaving the session");
+	}
 	return 0;
 }
 

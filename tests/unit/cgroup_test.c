@@ -437,6 +437,39 @@ START_TEST(a_detached_run_leaves_the_session_and_goes_back_to_remove)
 }
 END_TEST
 
+/* The cgroup of helpers goes with its last process: that may be just before this one enters it. */
+START_TEST(the_end_of_another_run_does_not_keep_a_detached_one_in_its_session)
+{
+	static const int gone[] = {ENOENT, ENODEV}; /* opening the file of it; writing to it */
+
+	find();
+	cgroup.place.session = true;
+	steps_begin(9, gone[_i]); /* the write */
+	ck_assert_msg(ces_cgroup_leave_session(&cgroup, &err) == 0, "%s", err.text);
+	ck_assert_str_eq(steps->v[8], "write ces/helpers/cgroup.procs 0");
+	ck_assert_str_eq(steps->v[17], "write ces/helpers/cgroup.procs 0");
+	ck_assert_uint_eq(steps->n, 18);
+	ck_assert(cgroup.left);
+}
+END_TEST
+
+START_TEST(a_session_that_can_never_be_left_is_not_tried_for_ever)
+{
+	size_t before = open_fds();
+
+	find();
+	cgroup.place.session = true;
+	ck_assert_int_eq(syscall(SYS_mkdirat, directory, "ces", 0755), 0);
+	ck_assert_int_eq(syscall(SYS_mkdirat, directory, "ces/helpers", 0755), 0);
+	ck_assert_int_lt(ces_cgroup_leave_session(&cgroup, &err), 0);
+	ck_assert_int_eq(err.sys, ENOENT);
+	ck_assert(!cgroup.left);
+	ck_assert_uint_lt(steps_count("mkdir .:ces/helpers"), 50);
+	close(cgroup.root[CES_HIERARCHY_V2]);
+	ck_assert_uint_eq(open_fds(), before);
+}
+END_TEST
+
 START_TEST(leaving_the_session_can_fail_and_is_not_needed_outside_one)
 {
 	find();
@@ -482,6 +515,9 @@ int main(void)
 	tcase_add_test(t, a_cgroup_with_a_process_stays_and_so_do_its_parents);
 	tcase_add_test(t, the_kill_is_one_write_and_none_without_a_cgroup);
 	tcase_add_test(t, a_detached_run_leaves_the_session_and_goes_back_to_remove);
+	tcase_add_loop_test(t, the_end_of_another_run_does_not_keep_a_detached_one_in_its_session,
+			    0, 2);
+	tcase_add_test(t, a_session_that_can_never_be_left_is_not_tried_for_ever);
 	tcase_add_test(t, leaving_the_session_can_fail_and_is_not_needed_outside_one);
 	return run_suite("cgroup", t);
 }
