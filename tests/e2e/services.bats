@@ -15,6 +15,13 @@ units=/usr/lib/systemd/system
 	systemd-tmpfiles --create --dry-run /usr/lib/tmpfiles.d/ces.conf || systemd-tmpfiles --create /usr/lib/tmpfiles.d/ces.conf
 }
 
+# (so that a shutdown ends them while the directories are there: systemd stops in the reverse order)
+@test "what works in users' directories is ordered after the mounts of file servers" {
+	for unit in ces.service ces-janitor.service; do
+		grep -xE 'After=(.* )?remote-fs\.target( .*)?' $units/$unit
+	done
+}
+
 # systemd reports tenths: 100 is no hardening at all. No unit may exceed its ceiling.
 @test "by systemd's own measure, ces.service has an exposure of 2.0 at most, and ces-janitor.service of 5.0" {
 	for u in ces:20 ces-janitor:50; do
