@@ -24,20 +24,28 @@ static const struct {
     {"open executable", CES_EXIT_NOEXEC, "not executable"}, /* crun, of a directory */
 };
 
+/* Copies the string at `from` up to its closing quote, or up to where it was cut off. `to` may be
+ * before it in the same text. */
+static void take_string(char *to, const char *from)
+{
+	for (; *from != '\0' && *from != '"'; from++) {
+		if (*from == '\\' && (from[1] == '"' || from[1] == '\\'))
+			from++;
+		*to++ = *from;
+	}
+	*to = '\0';
+}
+
 /* The log has one JSON object on a line. The first one counts, and it may be cut off. */
 static void find_message(char *text)
 {
-	char *log = strstr(text, ": {"), *message = log == NULL ? NULL : strstr(log, "\"msg\":"),
-	     *end;
+	char *log = strstr(text, ": {"), *message = log == NULL ? NULL : strstr(log, "\"msg\":");
 
 	if (message == NULL)
 		return;
 	message += strlen("\"msg\":");
-	message += strspn(message, " \"");
-	end = strstr(message, "\",");
-	if (end != NULL)
-		*end = '\0';
-	memmove(log + strlen(": "), message, strlen(message) + 1);
+	message += strspn(message, " ");
+	take_string(log + strlen(": "), *message == '"' ? message + 1 : message);
 }
 
 void ces_runtime_word(struct ces_kept *kept)

@@ -23,8 +23,13 @@ static const struct {
      "open `/m/safe_data/f`: No such file or directory", "runtime", 125},
     {"{\"msg\":\"error mounting \\\"/d/3\\\" to rootfs at \\\"/safe_data/f\\\": permission "
      "denied\"}",
-     "error mounting \\\"/d/3\\\" to rootfs at \\\"/safe_data/f\\\": permission denied\"}",
-     "runtime", 125},
+     "error mounting \"/d/3\" to rootfs at \"/safe_data/f\": permission denied", "runtime", 125},
+    {"{\"msg\":\"executable file `[\\\"sh\\\",\\\"-c\\\"]` not found in "
+     "$PATH\",\"level\":\"error\"}",
+     "executable file `[\"sh\",\"-c\"]` not found in $PATH", "not found", 127},
+    {"{\"level\":\"error\",\"msg\":\"exec: \\\"a\\\\\\\\b\\\": permission denied\"}",
+     "exec: \"a\\\\b\": permission denied", "not executable", 126},
+    {"{\"msg\":\"\",\"level\":\"not found\"}", "", "runtime", 125},
     {"{\"msg\":\"cgroup is gone\",\"level\":\"error\"}", "cgroup is gone", "runtime", 125},
     {"{\"msg\":\"a message that was cut", "a message that was cut", "runtime", 125},
     {"no JSON at all", "no JSON at all", "runtime", 125},
