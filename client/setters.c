@@ -80,45 +80,71 @@ int ces_set_tail(struct ces_options *options, const char *value, struct ces_erro
 	return 0;
 }
 
-/* A date or a time, local, or in UTC with a Z as logs -t prints it; seconds since 1970; or an age.
+/* The part of a second that may follow it, such as .614, in milliseconds. */
+static uint64_t take_fraction(const char **text)
+{
+	size_t n = **text == '.' ? strspn(*text + 1, "0123456789") : 0;
+	uint64_t ms = 0, unit = 100;
+
+	for (size_t i = 1; i <= n; i++, unit /= 10)
+		ms += (uint64_t)((*text)[i] - '0') * unit;
+	*text += n > 0 ? n + 1 : 0;
+	return ms;
+}
+
+/* A date or a time: local, or with its distance from UTC, as logs -t and date -Iseconds print it.
  */
-static bool parse_moment(const char *value, uint64_t *ret)
+static bool parse_clock(const char *value, const char *form, uint64_t *ret_ms)
+{
+	struct tm parts = {.tm_isdst = -1};
+	const char *end = strptime(value, form, &parts);
+	uint64_t ms = 0;
+	long offset;
+	time_t when;
+
+	if (end != NULL && form[strlen(form) - 1] == 'S')
+		ms = take_fraction(&end);
+	if (end != NULL && *end == '\0') {
+		when = mktime(&parts);
+	} else {
+		end = end != NULL && strchr(form, ':') != NULL ? strptime(end, "%z", &parts) : NULL;
+		if (end == NULL || *end != '\0')
+			return false;
+		offset = parts.tm_gmtoff;
+		when = timegm(&parts) - offset;
+	}
+	*ret_ms = when > 0 ? (uint64_t)when * 1000 + ms : 0;
+	return true;
+}
+
+/* The above; seconds since 1970; or an age. */
+static bool parse_moment(const char *value, uint64_t *ret_ms)
 {
 	static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M",
 					    "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"};
-	uint64_t ago;
+	uint64_t seconds;
 
-	if (ces_num_parse(value, 0, UINT32_MAX, ret) == 0)
-		return true;
-	if (ces_num_parse_time(value, &ago) == 0) {
-		*ret = (uint64_t)time(NULL) - ago;
+	if (ces_num_parse(value, 0, UINT32_MAX, &seconds) == 0) {
+		*ret_ms = seconds * 1000;
 		return true;
 	}
-	for (size_t i = 0; i < CES_COUNT(forms); i++) {
-		struct tm parts = {.tm_isdst = -1};
-		const char *end = strptime(value, forms[i], &parts);
-		bool utc = end != NULL && strcmp(end, "Z") == 0 && strchr(value, ':') != NULL;
-		time_t when;
-
-		if (end == NULL || (*end != '\0' && !utc))
-			continue;
-		when = utc ? timegm(&parts) : mktime(&parts);
-		*ret = when > 0 ? (uint64_t)when : 0;
+	if (ces_num_parse_time(value, &seconds) == 0) {
+		*ret_ms = ((uint64_t)time(NULL) - seconds) * 1000;
 		return true;
 	}
+	for (size_t i = 0; i < CES_COUNT(forms); i++)
+		if (parse_clock(value, forms[i], ret_ms))
+			return true;
 	return false;
 }
 
 int ces_set_since(struct ces_options *options, const char *value, struct ces_error *err)
 {
-	uint64_t seconds;
-
-	if (!parse_moment(value, &seconds))
+	if (!parse_moment(value, &options->since))
 		return ces_error_set(err, CES_E_USAGE,
 				     "--since %s: type a time such as --since 2026-11-28T09:30, or "
 				     "--since 10m for ten minutes ago",
 				     value);
-	options->since = seconds * 1000;
 	return 0;
 }
 

@@ -173,6 +173,8 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	[ "$(ces alice logs --since $second "$run")" = two ]
 	utc=$(date -u -d "@$second" +%Y-%m-%dT%H:%M:%SZ)
 	[ "$(as alice env TZ=EST5 ces-client logs --since "$utc" "$run")" = two ]
+	[ "$(ces alice logs --since "$(tail -1 $lab/timed | cut -d' ' -f1)" "$run")" = two ]
+	[ "$(ces alice logs --since "$(TZ=EST5 date -Iseconds -d "@$second")" "$run")" = two ]
 	[ "$(ces alice logs --since 10m "$run")" = $'one\ntwo' ]
 	[ -z "$(ces alice logs --since "$(date -d '+1 hour' +%Y-%m-%dT%H:%M)" "$run")" ]
 	[ "$(ces alice logs -t --tail 1 "$run")" = "$(tail -1 $lab/timed)" ]

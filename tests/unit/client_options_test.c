@@ -216,6 +216,56 @@ START_TEST(a_wrong_option_is_refused_with_what_to_type)
 }
 END_TEST
 
+/* In the zone EST5. */
+static const struct {
+	const char *typed;
+	uint64_t ms;
+} moments[] = {
+    {"1764547200", 1764547200000},
+    {"2025-12-01", 1764565200000},
+    {"2025-12-01T00:00", 1764565200000},
+    {"2025-12-01 00:00:01", 1764565201000},
+    {"2025-12-01T00:00Z", 1764547200000},
+    {"2025-12-01T00:00:01Z", 1764547201000},
+    {"2025-12-01T00:00:01.614Z", 1764547201614},
+    {"2025-12-01T00:00:01.6Z", 1764547201600},
+    {"2025-12-01T00:00:01.614999999Z", 1764547201614},
+    {"2025-12-01T00:00:01.614", 1764565201614},
+    {"2025-12-01T01:00:00+01:00", 1764547200000},
+    {"2025-12-01T01:00+0100", 1764547200000},
+    {"2025-11-30T18:30:00.5-05:30", 1764547200500},
+};
+
+static const char *const no_moments[] = {
+    "yesterday",           "2025-13-01",  "2025-12-01T00:00:01.Z", "2025-12-01T00:00:01.6x",
+    "2025-12-01T00:00.6Z", "2025-12-01Z", "2025-12-01-05:00",      "2025-12-01T00:00Zx",
+    "2025-12-01T00:00+1",
+};
+
+static int since(const char *typed)
+{
+	char name[] = "logs", option[] = "--since", value[64];
+	char *argv[] = {name, option, value, NULL};
+
+	(void)snprintf(value, sizeof(value), "%s", typed);
+	setenv("TZ", "EST5", 1);
+	return ces_options_parse(&ces_logs_options, 3, argv, &options, &first, &err);
+}
+
+START_TEST(a_moment_is_local_or_says_its_zone)
+{
+	ck_assert_msg(since(moments[_i].typed) == 0, "%s: %s", moments[_i].typed, err.text);
+	ck_assert_uint_eq(options.since, moments[_i].ms);
+}
+END_TEST
+
+START_TEST(a_moment_that_is_none_is_refused)
+{
+	ck_assert_int_eq(since(no_moments[_i]), -1);
+	ck_assert_ptr_nonnull(strstr(err.text, "--since 10m for ten minutes ago"));
+}
+END_TEST
+
 static const struct {
 	const char *typed, *source;
 } sources[] = {
@@ -459,6 +509,8 @@ int main(void)
 			    CES_COUNT(accepted));
 	tcase_add_loop_test(tc, a_host_port_that_is_left_out_is_a_free_one, 0, 4);
 	tcase_add_loop_test(tc, a_wrong_option_is_refused_with_what_to_type, 0, CES_COUNT(refused));
+	tcase_add_loop_test(tc, a_moment_is_local_or_says_its_zone, 0, CES_COUNT(moments));
+	tcase_add_loop_test(tc, a_moment_that_is_none_is_refused, 0, CES_COUNT(no_moments));
 	tcase_add_loop_test(tc, a_bind_source_is_sent_without_dots, 0, CES_COUNT(sources));
 	tcase_add_test(tc, a_relative_bind_source_starts_here);
 	tcase_add_test(tc, a_name_alone_takes_the_callers_value);
