@@ -167,13 +167,26 @@ int ces_set_wait(struct ces_options *options, const char *value, struct ces_erro
 	return 0;
 }
 
-int ces_set_filter(struct ces_options *options, const char *value, struct ces_error *err)
+/* A misspelt status would list nothing, as if there were no such run. */
+static bool is_filter(const char *value)
 {
-	static const char *const keys[] = {"name=", "image=", "ancestor=", "project=", "status="};
+	static const char *const keys[] = {"name=", "image=", "ancestor=", "project="};
+	static const char *const whole[] = {"status=running", "status=ended", "status=exited",
+					    "status=unknown"};
 
 	for (size_t i = 0; i < CES_COUNT(keys); i++)
 		if (strncmp(value, keys[i], strlen(keys[i])) == 0)
-			return ces_options_append(options, &options->filters, value, err);
+			return true;
+	for (size_t i = 0; i < CES_COUNT(whole); i++)
+		if (strcmp(value, whole[i]) == 0)
+			return true;
+	return false;
+}
+
+int ces_set_filter(struct ces_options *options, const char *value, struct ces_error *err)
+{
+	if (is_filter(value))
+		return ces_options_append(options, &options->filters, value, err);
 	return ces_error_set(err, CES_E_USAGE,
 			     "--filter %s: type one of --filter name=N, image=I, project=P, "
 			     "status=running or status=ended",

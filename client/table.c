@@ -311,16 +311,21 @@ static void kept_json(struct ces_table *table, const struct ces_event_run *run,
 	set_json(table, object);
 }
 
+static char *or_none(char *text)
+{
+	return *text != '\0' ? text : NULL;
+}
+
 void ces_table_add_kept(struct ces_table *table, const struct ces_kept *kept)
 {
 	struct ces_kept copy = *kept;
 	const struct ces_event_run run = {.run = copy.run,
-					  .name = copy.name[0] != '\0' ? copy.name : NULL,
-					  .image = copy.image,
-					  .digest = copy.digest[0] != '\0' ? copy.digest : NULL,
-					  .project = copy.project,
+					  .name = or_none(copy.name),
+					  .image = or_none(copy.image),
+					  .digest = or_none(copy.digest),
+					  .project = or_none(copy.project),
 					  .started = copy.started,
-					  .outputs = copy.outputs};
+					  .outputs = or_none(copy.outputs)};
 	char status[300];
 
 	if (!add_row(table, kept->started))

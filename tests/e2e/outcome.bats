@@ -138,6 +138,14 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	run --separate-stderr ces alice ps --filter label=x
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"type one of --filter name=N"* ]]
+	for typed in exitted created Running ""; do
+		run --separate-stderr ces alice ps --filter "status=$typed"
+		[ "$status" -eq 125 ]
+		[ -z "$output" ]
+		[[ $stderr == *"type one of --filter name=N"* ]]
+	done
+	# (the first run's outputs were empty)
+	[ "$(ces alice ps -a --format json | jq -c 'sort_by(.name) | map(.outputs)')" = "[null,\"/home/alice/outputs_$run\"]" ]
 	ces alice stop -q two
 	run --separate-stderr ces alice logs one
 	[ "$status" -eq 125 ]
