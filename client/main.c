@@ -367,6 +367,7 @@ int main(int argc, char **argv)
 		return CES_EXIT_REFUSED;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* (a note that is too large for a user's limit ends no run) */
 	if (argc > 0 && ces_compat_is(argv[0]))
 		return ces_compat_main(argc, argv);
 	if (argc < 2) {

@@ -329,6 +329,15 @@ teardown() { rm -rf /home/*/outputs_*; }
 	nothing_left_behind
 }
 
+@test "a limit on the size of files does not end a run: CES says what it could not write" {
+	run --separate-stderr as alice sh -c "ulimit -S -f 8; ces-client run -q $open/tools:1 sh -c \"head -c 100000 /dev/zero; echo done > /safe_outputs/r\" > big"
+	[ "$status" -eq 125 ]
+	[ "$stderr" = "ces: cannot write stdout: File too large" ]
+	[ "$(cat "$(outputs alice)/r")" = "done" ]
+	rm /home/alice/big
+	nothing_left_behind
+}
+
 @test "a reader that goes away ends the run as SIGPIPE does" {
 	run as alice bash -c "set -o pipefail; ces-client run -q $open/tools:1 sh -c 'while echo y; do :; done' | head -n 1"
 	[[ $output == y* ]]
