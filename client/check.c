@@ -40,11 +40,16 @@ static const char *what_is(const struct ces_wire_field *field)
 	return "a value";
 }
 
+static bool is_env(const struct ces_wire_field *field)
+{
+	return field->offset == offsetof(struct ces_request, env);
+}
+
 /* Names a setting by its name alone: its value may be a secret. */
 static int refuse(const struct ces_wire_field *field, const char *value, const char *at,
 		  const char *why, struct ces_error *err)
 {
-	if (field->offset == offsetof(struct ces_request, env))
+	if (is_env(field))
 		return ces_error_set(err, CES_E_USAGE, "the variable %.*s has %s",
 				     (int)strcspn(value, "="), value, why);
 	return ces_error_set(err, CES_E_USAGE, "%s has %s, at '%.*s': type it again",
@@ -72,6 +77,9 @@ static int check_bytes(const struct ces_wire_field *field, const char *value, st
 
 static int check_value(const struct ces_wire_field *field, const char *value, struct ces_error *err)
 {
+	if (strlen(value) > field->cap && is_env(field))
+		return ces_error_set(err, CES_E_USAGE, "the variable %.*s is longer than %u bytes",
+				     (int)strcspn(value, "="), value, field->cap);
 	if (strlen(value) > field->cap)
 		return ces_error_set(err, CES_E_USAGE, "%s is longer than %u bytes", what_is(field),
 				     field->cap);

@@ -142,6 +142,11 @@ static int add_tmpfs(struct ces_options *options, const struct mount *mount, str
 static int mount_mode(const char *option, const char *mode, bool *ret_read_only,
 		      struct ces_error *err)
 {
+	if (strchr(mode, '/') != NULL)
+		return ces_error_set(err, CES_E_USAGE,
+				     "%s: for a path with a ':', type --mount "
+				     "type=bind,source=SRC,destination=DST",
+				     option);
 	if (strcmp(mode, "ro") != 0 && strcmp(mode, "rw") != 0)
 		return ces_error_set(err, CES_E_USAGE,
 				     "%s: ':%s' is not for CES: type :ro, or nothing", option,

@@ -231,7 +231,8 @@ static int complain(const struct ces_option_table *table, int value, const char 
 		return ces_error_set(err, CES_E_USAGE, "--%s needs a value: type --%s %s",
 				     option->name, option->name, option->value);
 	if (optopt >= FIRST_LONG && option != NULL)
-		return ces_error_set(err, CES_E_USAGE, "--%s takes no value: type --%s",
+		return ces_error_set(err, CES_E_USAGE,
+				     "--%s takes no value: type --%s, or leave it out",
 				     option->name, option->name);
 	if (optopt != 0) {
 		name[0] = (char)optopt;

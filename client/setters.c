@@ -216,6 +216,12 @@ int ces_set_workdir(struct ces_options *options, const char *value, struct ces_e
 
 int ces_set_entrypoint(struct ces_options *options, const char *value, struct ces_error *err)
 {
+	/* (podman's; no program has such a name) */
+	if (strncmp(value, "[\"", 2) == 0)
+		return ces_error_set(err, CES_E_USAGE,
+				     "--entrypoint %s: this is one program: type --entrypoint CMD, "
+				     "and its words after the image",
+				     value);
 	options->request.flags |= CES_FLAG_ENTRYPOINT;
 	return ces_options_keep_text(options, value, &options->request.entrypoint, err);
 }

@@ -157,6 +157,8 @@ static const struct {
     {"--memroy 4G x", "did you mean --memory?"},
     {"--zzzzzzzz x", "--help"},
     {"--read-only=no x", "takes no value"},
+    {"--tty=false x", "takes no value: type --tty, or leave it out"},
+    {"--entrypoint '[\"sh\",\"-c\"]' x", "type --entrypoint CMD, and its words after the image"},
     {"--privileged x", "leave it out"},
     {"--cap-add=ALL x", "--cap-add is not for CES"},
     {"--device /dev/sda x", "--gpu=N"},
@@ -178,6 +180,8 @@ static const struct {
     {"-v /a x", "SRC:DST"},
     {"-v :/a x", "SRC:DST"},
     {"-v /a:/b:Z x", "type :ro"},
+    {"-v /a:b:/c x", "type --mount type=bind,source=SRC,destination=DST"},
+    {"--bind /a:b:/c x", "type --mount type=bind,source=SRC,destination=DST"},
     {"-v /a:b x", "begins with '/': type /b"},
     {"-v /a:./b x", "type /b"},
     {"--bind /a:b x", "type /b"},
@@ -475,6 +479,13 @@ START_TEST(a_value_too_long_or_too_often_is_named)
 	ck_assert_int_eq(ces_request_check(&request, &err), -1);
 	ck_assert_ptr_nonnull(strstr(err.text, "a word for the command is longer"));
 	free(request.args.v[0]);
+	request = (struct ces_request){.env = {(char *[]){malloc(100001)}, 1}};
+	memset(request.env.v[0], 'x', 100000);
+	memcpy(request.env.v[0], "SECRET=", 7);
+	request.env.v[0][100000] = '\0';
+	ck_assert_int_eq(ces_request_check(&request, &err), -1);
+	ck_assert_str_eq(err.text, "the variable SECRET is longer than 65536 bytes");
+	free(request.env.v[0]);
 	for (size_t i = 0; i < CES_COUNT(many); i++)
 		many[i] = (char[]){"80:80"};
 	request = (struct ces_request){.publish = {many, CES_COUNT(many)}};
