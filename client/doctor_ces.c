@@ -49,8 +49,62 @@ static bool check_owned(struct ces_doctor *doctor, const char *check, const char
 	return false;
 }
 
-/* The same for what only root may even read, which CES opens without following a link. It need not
- * exist: CES makes it. */
+/* Calls judge for each directory above the path, from the root. Returns whether all are good. */
+static bool check_above(struct ces_doctor *doctor, const char *path,
+			bool (*judge)(struct ces_doctor *doctor, const char *above,
+				      const struct stat *st))
+{
+	bool good = true;
+
+	for (const char *slash = path; slash != NULL; slash = strchr(slash + 1, '/')) {
+		char above[CES_WAY_MAX];
+		struct stat st;
+
+		snprintf(above, sizeof(above), "%.*s", slash == path ? 1 : (int)(slash - path),
+			 path);
+		if (stat(above, &st) == 0)
+			good &= judge(doctor, above, &st);
+	}
+	return good;
+}
+
+/* ces-helper executes as root what has the name of ces-admit: others must not be able to put
+ * something else in its place. */
+static bool leads_to_programs(struct ces_doctor *doctor, const char *above, const struct stat *st)
+{
+	if (st->st_uid != 0 || (st->st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+		ces_doctor_find(doctor, "helper", CES_GRADE_PROBLEM,
+				"%s can be changed by others than root: they may have replaced "
+				"programs of CES's, so install it again",
+				above);
+		ces_doctor_remedy(doctor, "as root: chown root %s && chmod go-w %s", above, above);
+		return false;
+	}
+	if ((st->st_mode & S_IXOTH) != 0)
+		return true;
+	ces_doctor_find(doctor, "helper", CES_GRADE_PROBLEM, "users cannot enter %s", above);
+	ces_doctor_remedy(doctor, "as root: chmod a+rx %s", above);
+	return false;
+}
+
+/* Without the journal's directory CES begins another journal. */
+static bool keeps_names(struct ces_doctor *doctor, const char *above, const struct stat *st)
+{
+	bool shared = (st->st_mode & (S_IWGRP | S_IWOTH)) != 0 && (st->st_mode & S_ISVTX) == 0;
+
+	if (st->st_uid == 0 && !shared)
+		return true;
+	ces_doctor_find(doctor, "directories", CES_GRADE_WARNING,
+			"others than root can rename what is in %s, also CES's directory", above);
+	ces_doctor_remedy(doctor,
+			  "as root: chown root %s && chmod +t %s (in /etc/tmpfiles.d too, if "
+			  "systemd-tmpfiles sets its mode)",
+			  above, above);
+	return false;
+}
+
+/* As check_owned, for what only root may even read, which CES opens without following a link. It
+ * need not exist: CES makes it. */
 static void check_closed(struct ces_doctor *doctor, const char *path, const char *mode)
 {
 	CES_CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -81,7 +135,8 @@ void ces_doctor_helper(struct ces_doctor *doctor, const char *helper)
 	struct statvfs fs;
 	struct stat st;
 
-	if (!check_owned(doctor, "helper", CES_ADMIT_PATH, "700", &st) ||
+	if (!check_above(doctor, helper, leads_to_programs) ||
+	    !check_owned(doctor, "helper", CES_ADMIT_PATH, "700", &st) ||
 	    !check_owned(doctor, "helper", CES_SESSION_PATH, "700", &st) ||
 	    !check_owned(doctor, "helper", helper, "4755", &st))
 		return;
@@ -195,7 +250,8 @@ void ces_doctor_workers(struct ces_doctor *doctor)
 	check_user(doctor, CES_RESOLVE_USER);
 	check_user(doctor, CES_UNPACK_USER);
 	check_user(doctor, CES_RELAY_USER);
-	for (size_t i = 0; i < CES_COUNT(programs); i++) {
+	/* (reported already) */
+	for (size_t i = 0; i < CES_COUNT(programs) && access(CES_LIBEXECDIR, X_OK) == 0; i++) {
 		if (!check_owned(doctor, "workers", programs[i], "go-w", &st))
 			continue;
 		if (i >= CES_COUNT(programs) - FILES || (st.st_mode & S_IXOTH) != 0) {
@@ -379,8 +435,13 @@ void ces_doctor_directories(struct ces_doctor *doctor)
 	check_closed(doctor, CES_RUN_DIR, "700");
 	check_closed(doctor, CES_STORE_DIR, "700");
 	check_closed(doctor, CES_JOURNAL_DIR, "700");
+	(void)check_above(doctor, CES_STORE_DIR, keeps_names);
+	(void)check_above(doctor, CES_JOURNAL_DIR, keeps_names);
 	if (getuid() != 0)
 		return;
+	check_closed(doctor, CES_STORE_DIR "/runs", "700");
+	check_closed(doctor, CES_STORE_DIR "/images", "700");
+	check_closed(doctor, CES_STORE_DIR "/layers", "700");
 	check_closed(doctor, CES_JOURNAL_PATH, "600");
 	check_closed(doctor, CES_JOURNAL_DIR "/head", "600");
 }

@@ -13,6 +13,8 @@ teardown()
 	chmod 700 /run/ces
 	chmod 600 /var/log/ces/head 2> /dev/null || true
 	chmod 711 /usr/libexec/ces/ces-fetch
+	chmod 755 /usr/libexec /usr/libexec/ces /var/lib /var/log
+	chown root /usr/libexec
 	lab_policy
 }
 
@@ -50,6 +52,44 @@ refused_run() # TEXT
 	mv /run/away /run/ces
 	echo "$output"
 	[ "$status" -eq 0 ]
+}
+
+@test "a directory above root's programs that others can change, or users cannot enter, is a problem, and the advice mends it" {
+	chmod 775 /usr/libexec/ces
+	finds problem 'helper .*/usr/libexec/ces can be changed by others' 'chmod go-w /usr/libexec/ces'
+	eval "$(advice | grep 'go-w')"
+	chown alice /usr/libexec
+	finds problem 'helper .*/usr/libexec can be changed by others' 'chown root /usr/libexec && '
+	eval "$(advice | grep 'go-w')"
+	chmod 700 /usr/libexec/ces
+	finds problem 'helper .*users cannot enter /usr/libexec/ces' 'chmod a.rx /usr/libexec/ces'
+	AS=root finds problem 'helper .*users cannot enter /usr/libexec/ces' 'chmod a.rx /usr/libexec/ces'
+	[ "$(grep -c ^problem <<< "$output")" -eq 1 ]
+	eval "$(advice | grep 'a+rx')"
+	ces alice doctor
+}
+
+@test "a directory above store or journal where others can rename is a warning, and a sticky bit mends it" {
+	local dir
+	for dir in /var/lib /var/log; do
+		chmod 775 $dir
+		finds warning "directories others than root can rename what is in $dir," "chmod .t $dir"
+		chmod +t $dir
+		run ces alice doctor
+		echo "$output"
+		[[ $output != *"can rename"* ]]
+		chmod 755 $dir
+		chmod -t $dir
+	done
+}
+
+@test "a directory in the store that is not root's is a problem that root's doctor names" {
+	ces alice images > /dev/null
+	chown alice /var/lib/ces/runs
+	finds problem 'answer .* must belong to root' 'ces-client doctor'
+	AS=root finds problem 'directories /var/lib/ces/runs is open to others' 'chown root:root /var/lib/ces/runs'
+	eval "$(advice | grep /runs)"
+	ces alice images
 }
 
 @test "a worker's program that its account cannot execute is a problem" {
