@@ -85,9 +85,12 @@ int ces_proof_begin(const struct ces_container *container, struct ces_proof *ret
 }
 
 /* Checks the namespaces: they must be those that the helper made. For mounts and processes they
- * must differ from the helper's and the runtime's. */
+ * must differ from the helper's and the runtime's. The last of them is that of processes, which its
+ * /proc must show: a runtime that may not mount one may take its own, or the host's. */
 static int check_spaces(const struct look *look, struct ces_error *err)
 {
+	CES_CLEANUP_FD int root = openat(look->proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CES_CLEANUP_FD int first = ces_beneath_open(root, "proc/1", O_PATH | O_DIRECTORY, 0);
 	CES_CLEANUP_FD int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CES_CLEANUP_FD int runtime = -1;
 	uint64_t its, own, runtimes;
@@ -110,7 +113,9 @@ static int check_spaces(const struct look *look, struct ces_error *err)
 			return DEVIATES(err, "its %s namespace is the runtime's", spaces[i]);
 	}
 	ces_json_close(look->record);
-	return 0;
+	if (read_space(first, "pid", &own, err) < 0)
+		return -1;
+	return own == its ? 0 : DEVIATES(err, "its /proc shows other processes");
 }
 
 /* A socket of the same network namespace reads the flags of an interface: this process enters that

@@ -3,12 +3,13 @@
  * journal. The runtime is not asked.
  *
  * Compared: every mount and its flags, none missing and none more; that data, outputs and scratch
- * are the directories that were opened; namespaces; network interfaces; id maps, ids and groups;
- * capability sets; no_new_privs; the system call filter, if the runtime loads it as given and the
- * kernel lets it be read; the SELinux context; the cgroups; the nodes in /dev. All of it is final:
- * the program was executed already, and an exec is the last moment at which any of it changes
- * (capabilities(7)). Not compared: the limits and the device program, which this process itself has
- * set on the cgroup. */
+ * are the directories that were opened; namespaces, and that its /proc shows its own; that it has
+ * no descriptor but its streams, and works in one of its mounts; network interfaces; id maps, ids
+ * and groups; capability sets; no_new_privs; the system call filter, if the runtime loads it as
+ * given and the kernel lets it be read; the SELinux context; the cgroups; the nodes in /dev. All of
+ * it is final: the program was executed already, and an exec is the last moment at which any of it
+ * changes (capabilities(7)). Not compared: the limits and the device program, which this process
+ * itself has set on the cgroup. */
 #ifndef CES_HELPER_AUDIT_PROOF_H
 #define CES_HELPER_AUDIT_PROOF_H
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -306,6 +307,35 @@ static int check_directories(const struct ces_plan *plan, int proc, struct ces_e
 	return 0;
 }
 
+static void see_descriptor(int dirfd, const char *name, void *beyond)
+{
+	(void)dirfd;
+	*(bool *)beyond |= strtoul(name, NULL, 10) > STDERR_FILENO;
+}
+
+/* A directory outside leads past every mount, as a descriptor or as the working directory
+ * (CVE-2016-9962, CVE-2024-21626). mountinfo: its mounts, with their numbers. */
+static int check_ways_out(int proc, const char *mountinfo, struct ces_error *err)
+{
+	CES_CLEANUP_FD int fds = openat(proc, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool beyond = false;
+	struct statx cwd;
+	char line[32];
+
+	if (ces_beneath_each(fds, see_descriptor, &beyond) < 0)
+		return ces_error_errno(err, CES_E_HOST, "its descriptors");
+	if (beyond)
+		return ces_error_set(err, CES_E_HOST, "it has a descriptor of the runtime's");
+	/* (the number alone, which needs no answer of a file server's) */
+	if (statx(proc, "cwd", AT_STATX_DONT_SYNC, 0, &cwd) < 0)
+		return ces_error_errno(err, CES_E_HOST, "its working directory");
+	(void)snprintf(line, sizeof(line), "\n%" PRIu64 " ", (uint64_t)cwd.stx_mnt_id);
+	return strncmp(mountinfo, line + 1, strlen(line + 1)) == 0 ||
+		       strstr(mountinfo, line) != NULL
+		   ? 0
+		   : ces_error_set(err, CES_E_HOST, "its working directory is outside");
+}
+
 int ces_proof_mounts(const struct ces_plan *plan, int proc, struct ces_json *record,
 		     struct ces_error *err)
 {
@@ -316,7 +346,7 @@ int ces_proof_mounts(const struct ces_plan *plan, int proc, struct ces_json *rec
 	if (text == NULL)
 		return ces_error_set(err, CES_E_HOST, "out of memory");
 	if (ces_proc_read(proc, "mountinfo", text, MOUNTINFO_MAX, err) < 0 ||
-	    make_table(plan, &table, err) < 0)
+	    check_ways_out(proc, text, err) < 0 || make_table(plan, &table, err) < 0)
 		return -1;
 	result = check_lines(&table, text, record, err);
 	if (result == 0)

@@ -203,7 +203,7 @@ ended_unbegun() # PATTERN [OPTION...]
 @test "a hook beside the container that is a file of the image's ends the run before the program begins" {
 	for hook in prestart createRuntime createContainer; do
 		deviate ".hooks.$hook = [{path: \"/m/bin/busybox\", args: [\"sh\", \"-c\", \"echo ran\"]}]"
-		ended_unbegun 'its mnt namespace is|capabilities are'
+		ended_unbegun 'its mnt namespace is|its /proc shows|capabilities are'
 	done
 }
 
@@ -225,6 +225,17 @@ ended_unbegun() # PATTERN [OPTION...]
 @test "a namespace that is the runtime's ends the run before the program begins" {
 	deviate '.linux.namespaces -= [{type: "pid"}]'
 	ended_unbegun 'its pid namespace is the runtime'
+}
+
+@test "a /proc that is not the container's own ends the run before the program begins" {
+	deviate '(.mounts[] | select(.destination == "/proc")) |= {destination: "/proc", type: "bind", source: "/proc",
+		options: ["bind", "nosuid", "nodev", "noexec"]}'
+	ended_unbegun 'its /proc shows other processes'
+}
+
+@test "a descriptor of the runtime's ends the run before the program begins" {
+	deviate . 'exec 3< /; for word; do shift; set -- "$@" "$word"; [ "$word" != run ] || set -- "$@" --preserve-fds=1; done'
+	ended_unbegun 'it has a descriptor of the runtime'
 }
 
 @test "a program that the runtime starts beside the container, or from the image's files, is held too" {

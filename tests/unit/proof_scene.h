@@ -36,6 +36,7 @@ static char scene[40]; /* the directory */
 static char steps[512];
 static char found[16384]; /* what was recorded */
 static bool recorded, durable, journal_full, interface_up;
+static unsigned cwd_mount;
 static struct ces_error err;
 
 static const char *below(const char *path)
@@ -94,6 +95,16 @@ int stat(const char *path, struct stat *st)
 {
 	return (int)syscall(SYS_newfstatat, AT_FDCWD, strcmp(path, "/m") == 0 ? below("m") : path,
 			    st, 0);
+}
+
+int statx(int dir, const char *path, int flags, unsigned mask, struct statx *st)
+{
+	(void)dir;
+	(void)flags;
+	(void)mask;
+	ck_assert_str_eq(path, "cwd");
+	st->stx_mnt_id = cwd_mount;
+	return 0;
 }
 
 int setns(int fd, int kind)
@@ -337,6 +348,10 @@ static void scene_begin(void)
 			   "     65536       4411          1\n");
 	put("100/net/dev", "Inter-|   Receive\n face |bytes\n    lo:       0       0\n");
 	put("100/attr/current", "system_u:system_r:container_t:s0:c1,c7\n");
+	put("100/fd/0", "");
+	put("100/fd/2", "");
+	put("m/proc/1/ns/pid", "");
+	share("100/ns/pid", "m/proc/1/ns/pid");
 	put("cgroup/cgroup.procs", "7\n100\n");
 	put("pids/cgroup.procs", "100\n");
 	put("m/safe_data/file", "");
@@ -346,6 +361,7 @@ static void scene_begin(void)
 	steps[0] = '\0';
 	recorded = durable = journal_full = interface_up = false;
 	release_result = 0;
+	cwd_mount = 1;
 	ck_assert_int_eq(ces_proof_begin(&container, &proof, &err), 0);
 	ck_assert_str_eq(steps, "ready trace");
 	steps[0] = '\0';

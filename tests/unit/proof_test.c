@@ -202,6 +202,8 @@ START_TEST(the_root_and_each_directory_are_those_that_were_opened)
 	deviates("/safe_outputs is another directory");
 	ck_assert_int_eq(unlink(below("100/root")), 0);
 	ck_assert_int_eq(symlink("../m/old", below("100/root")), 0);
+	put("m/old/proc/1/ns/pid", "");
+	share("100/ns/pid", "m/old/proc/1/ns/pid");
 	steps[0] = '\0';
 	deviates("its root is another directory");
 }
@@ -215,6 +217,38 @@ START_TEST(a_directory_that_is_a_link_in_the_container_deviates)
 	ck_assert_int_eq(rename(path, below("m/old")), 0);
 	ck_assert_int_eq(symlink("old", path), 0);
 	deviates("/safe_outputs");
+}
+END_TEST
+
+START_TEST(its_proc_shows_the_processes_of_its_own_namespace)
+{
+	share("101/ns/pid", "m/proc/1/ns/pid");
+	deviates("its /proc shows other processes");
+	ck_assert_int_eq(unlink(below("m/proc/1/ns/pid")), 0);
+	steps[0] = '\0';
+	deviates("/proc: ns/pid");
+}
+END_TEST
+
+START_TEST(a_descriptor_beyond_its_streams_deviates)
+{
+	put("100/fd/11", "");
+	deviates("it has a descriptor of the runtime's");
+}
+END_TEST
+
+START_TEST(its_working_directory_is_in_one_of_its_mounts)
+{
+	static const unsigned inside[] = {1, 2, 13}, outside[] = {0, 3000, 14};
+
+	for (size_t i = 0; i < CES_COUNT(inside); i++) {
+		cwd_mount = inside[i];
+		steps[0] = '\0';
+		ck_assert_int_eq(prove(), 0);
+		cwd_mount = outside[i];
+		steps[0] = '\0';
+		deviates("its working directory is outside");
+	}
 }
 END_TEST
 
@@ -329,6 +363,9 @@ int main(void)
 	tcase_add_test(tests, a_container_without_dev_deviates);
 	tcase_add_test(tests, the_root_and_each_directory_are_those_that_were_opened);
 	tcase_add_test(tests, a_directory_that_is_a_link_in_the_container_deviates);
+	tcase_add_test(tests, its_proc_shows_the_processes_of_its_own_namespace);
+	tcase_add_test(tests, a_descriptor_beyond_its_streams_deviates);
+	tcase_add_test(tests, its_working_directory_is_in_one_of_its_mounts);
 	tcase_add_test(tests, a_mount_below_a_later_one_of_the_plan_is_not_compared);
 	tcase_add_loop_test(tests, with_selinux_the_context_has_the_type_and_the_runs_categories, 0,
 			    8);
