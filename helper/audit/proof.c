@@ -85,8 +85,8 @@ int ces_proof_begin(const struct ces_container *container, struct ces_proof *ret
 }
 
 /* Checks the namespaces: they must be those that the helper made. For mounts and processes they
- * must differ from the helper's and the runtime's. The last of them is that of processes, which its
- * /proc must show: a runtime that may not mount one may take its own, or the host's. */
+ * must differ from the helper's and the runtime's. The last is that of processes, which its /proc
+ * must show: a runtime that may not mount one may take its own, or the host's. */
 static int check_spaces(const struct look *look, struct ces_error *err)
 {
 	CES_CLEANUP_FD int root = openat(look->proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -268,19 +268,10 @@ static int check_seen(const struct table *table, struct ces_error *err)
 	return 0;
 }
 
-/* Does a later mount of the plan hide this one? */
-static bool is_covered(const struct ces_plan *plan, size_t which)
-{
-	for (size_t i = which + 1; i < plan->n_mounts; i++)
-		if (is_below(plan->mounts[which].destination, plan->mounts[i].destination) ||
-		    strcmp(plan->mounts[which].destination, plan->mounts[i].destination) == 0)
-			return true;
-	return false;
-}
-
-/* Each mounted directory must be the very one that was opened with the caller's rights, and the
- * root must be the overlay that the helper has mounted. The runtime cannot take off the flags of
- * that overlay, but it could mount another. */
+/* Each mounted directory must be the very one that was opened with the caller's rights (no two have
+ * one destination, and ces-inside mounts the outer of two first: so no mount hides another), and
+ * the root must be the overlay that the helper has mounted. The runtime cannot take off the flags
+ * of that overlay, but it could mount another. */
 static int check_directories(const struct ces_plan *plan, int proc, struct ces_error *err)
 {
 	CES_CLEANUP_FD int root = openat(proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -292,12 +283,9 @@ static int check_directories(const struct ces_plan *plan, int proc, struct ces_e
 		return ces_error_set(err, CES_E_HOST, "its root is another directory");
 	for (size_t i = 0; i < plan->n_mounts; i++) {
 		const char *destination = plan->mounts[i].destination;
-		CES_CLEANUP_FD int fd = -1;
+		CES_CLEANUP_FD int fd = ces_beneath_open(root, destination + 1, O_PATH, 0);
 		struct stat its, planned;
 
-		if (is_covered(plan, i))
-			continue;
-		fd = ces_beneath_open(root, destination + 1, O_PATH, 0);
 		if (fd < 0 || fstat(fd, &its) < 0 || fstat(plan->mounts[i].fd, &planned) < 0)
 			return ces_error_errno(err, CES_E_HOST, "%s", destination);
 		if (its.st_dev != planned.st_dev || its.st_ino != planned.st_ino)

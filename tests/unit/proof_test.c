@@ -252,14 +252,19 @@ START_TEST(its_working_directory_is_in_one_of_its_mounts)
 }
 END_TEST
 
-START_TEST(a_mount_below_a_later_one_of_the_plan_is_not_compared)
+START_TEST(a_mount_below_a_later_one_of_the_plan_is_compared_too)
 {
 	plan.mounts[2] = plan.mounts[1];
-	plan.mounts[1].fd = dup(plan.mounts[0].fd); /* would be another directory */
+	plan.mounts[1].destination = "/safe_outputs/in";
 	plan.n_mounts = 3;
+	put("m/safe_outputs/in/file", "");
+	plan.mounts[1].fd = open(below("m/safe_outputs/in"), O_PATH | O_CLOEXEC);
 	change("100/mountinfo", "10 1 8:1",
-	       "14 1 8:1 /o /safe_outputs rw,nosuid,nodev - ext4 x rw\n10 1 8:1");
+	       "14 1 8:1 /o /safe_outputs/in rw,nosuid,nodev - ext4 x rw\n10 1 8:1");
 	ck_assert_int_eq(prove(), 0);
+	plan.mounts[1].fd = plan.mounts[0].fd;
+	steps[0] = '\0';
+	deviates("/safe_outputs/in is another directory");
 }
 END_TEST
 
@@ -366,7 +371,7 @@ int main(void)
 	tcase_add_test(tests, its_proc_shows_the_processes_of_its_own_namespace);
 	tcase_add_test(tests, a_descriptor_beyond_its_streams_deviates);
 	tcase_add_test(tests, its_working_directory_is_in_one_of_its_mounts);
-	tcase_add_test(tests, a_mount_below_a_later_one_of_the_plan_is_not_compared);
+	tcase_add_test(tests, a_mount_below_a_later_one_of_the_plan_is_compared_too);
 	tcase_add_loop_test(tests, with_selinux_the_context_has_the_type_and_the_runs_categories, 0,
 			    8);
 	tcase_add_test(tests, where_selinux_is_off_no_context_is_read);
