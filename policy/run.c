@@ -336,6 +336,16 @@ static bool holds_key(const struct ces_run_asked *run, const char *source)
 
 /* The display's socket is mounted below /tmp. Nothing else may then be mounted there: it would hide
  * the socket, or the mount point would be made in a directory of the caller's. */
+static bool display_is_covered(const struct ces_decision *decision, uint64_t display)
+{
+	char socket[sizeof(CES_DISPLAY_DIR) + 24];
+
+	(void)snprintf(socket, sizeof(socket), CES_DISPLAY_DIR "/X%llu",
+		       (unsigned long long)display - 1);
+	return destination_taken(decision, "/tmp") ||
+	       destination_taken(decision, CES_DISPLAY_DIR) || destination_taken(decision, socket);
+}
+
 static int set_display(const struct ces_run_asked *run)
 {
 	const struct ces_request *request = run->request;
@@ -350,7 +360,7 @@ static int set_display(const struct ces_run_asked *run)
 		return USAGE(run, "--display: there is no display of this number");
 	if ((request->flags & CES_FLAG_EXPLAIN) == 0 && request->cookie.n != CES_COOKIE_WORDS)
 		return USAGE(run, "--display: the key to the display is missing");
-	if (destination_taken(ret, "/tmp") || destination_taken(ret, CES_DISPLAY_DIR))
+	if (display_is_covered(ret, request->display))
 		return USAGE(run,
 			     "--display: the display's socket is below /tmp; mount nothing there");
 	for (size_t i = 0; i < ret->n_binds + 3; i++) {

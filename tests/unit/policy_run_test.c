@@ -248,8 +248,9 @@ START_TEST(the_callers_own_key_does_not_come_in_beside_the_display)
 }
 END_TEST
 
-static char tmp[] = "/tmp", inside_tmp[] = "/tmp/.X11-unix", beside[] = "/tmp/mine";
-static char *const over_display[] = {tmp, inside_tmp, beside};
+static char tmp[] = "/tmp", inside_tmp[] = "/tmp/.X11-unix", itself[] = "/tmp/.X11-unix/X0",
+	    beside[] = "/tmp/mine";
+static char *const over_display[] = {tmp, inside_tmp, itself, beside};
 
 START_TEST(nothing_is_mounted_over_the_display)
 {
