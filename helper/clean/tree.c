@@ -99,18 +99,22 @@ static int remove_one(int parent, const char *name, const struct stat *st, void 
 
 /* Moves a directory that is deeper than the walk goes up to the top, to be walked from there. A
  * container may have buried data so deep, and data that should be gone must not stay because of it.
- * Out of a subvolume nothing moves: then the highest directory of that takes it. */
+ * Out of a subvolume nothing moves: then the highest directory of that takes it. A program may have
+ * guessed the name, and have a directory of that name, as deep, which would stay for ever. */
 static int raise_deep(struct walk *walk, int parent, const char *name)
 {
 	char top[40];
 	int result = -1;
 	size_t to = 0;
 
-	(void)snprintf(top, sizeof(top), ".ces-deep-%d-%u", (int)getpid(), walk->moved++);
-	for (; to + 1 < walk->depth; to++)
-		if ((result = renameat(parent, name, dirfd(walk->dir[to]), top)) == 0 ||
-		    errno != EXDEV)
+	while (to + 1 < walk->depth) {
+		(void)snprintf(top, sizeof(top), ".ces-deep-%d-%u", (int)getpid(), walk->moved++);
+		result = renameat(parent, name, dirfd(walk->dir[to]), top);
+		if (result < 0 && errno == EXDEV)
+			to++;
+		else if (result == 0 || (errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR))
 			break;
+	}
 	walk->again[to] |= result == 0;
 	return result;
 }

@@ -180,6 +180,25 @@ START_TEST(a_tree_of_any_depth_is_emptied_with_a_bounded_number_of_fds)
 }
 END_TEST
 
+/* The names that the walk gives to what it moves up. */
+START_TEST(a_deep_directory_that_has_such_a_name_already_is_emptied_too)
+{
+	for (int i = 0; i < 3; i++) {
+		char name[40];
+		int top = tree;
+
+		(void)snprintf(name, sizeof(name), ".ces-deep-%d-%d", (int)getpid(), i);
+		ck_assert_int_eq(mkdirat(top, name, 0700), 0);
+		tree = openat(top, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		make_deep(1100);
+		close(tree);
+		tree = top;
+	}
+	ck_assert_int_eq(ces_tree_empty(tree), 0);
+	ck_assert_uint_eq(entries("tree"), 0);
+}
+END_TEST
+
 START_TEST(what_is_deep_in_a_subvolume_is_emptied_too)
 {
 	int top = tree;
@@ -294,6 +313,7 @@ int main(void)
 	tcase_add_loop_test(t, what_is_bound_below_is_not_touched_either, 0, 3);
 	tcase_add_loop_test(t, a_directory_with_another_device_number_that_is_no_mount_is_walked, 0,
 			    3);
+	tcase_add_test(t, a_deep_directory_that_has_such_a_name_already_is_emptied_too);
 	tcase_add_test(t, what_is_deep_in_a_subvolume_is_emptied_too);
 	tcase_add_loop_test(t, a_tree_of_any_depth_is_emptied_with_a_bounded_number_of_fds, 0, 5);
 	tcase_add_test(t, what_is_too_deep_to_be_handed_over_is_reported);
