@@ -265,7 +265,8 @@ static int compare(const void *a, const void *b)
  * objects a key may mean a member of that name in any case. */
 static bool is_map(const struct key *name)
 {
-	static const char *const maps[] = {"annotations", "ExposedPorts", "Labels", "Volumes"};
+	static const char *const maps[] = {"annotations", "ExposedPorts", "Labels",
+					   "labels" /* (in reports of Grype) */, "Volumes"};
 
 	for (size_t i = 0; i < CES_COUNT(maps); i++) {
 		struct key map = no_letters();

@@ -304,6 +304,12 @@ load evidence.bash
 	refused report.json "has a key twice"
 	sed 's/"ArtifactType"/"schemaversion": 2, "ArtifactType"/' "$reports/trivy.json" > report.json
 	refused report.json "differ only in case"
+	# but an image's labels may
+	for format in 'grype|.source.target.labels' 'trivy|.Metadata.ImageConfig.config.Labels'; do
+		changed "${format%%|*}" "${format#*|}"' = {License: "MIT", license: "MIT"}'
+		add report.json
+		rm -r kept
+	done
 	python3 -c "print('{\"SchemaVersion\": 2, \"ArtifactType\": ' + '[' * 100000 + ']' * 100000 + '}')" > report.json
 	refused report.json "nested too deeply"
 	(cat "$reports/trivy.json"; echo x) > report.json
