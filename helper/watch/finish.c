@@ -118,30 +118,23 @@ static void forget(const struct ces_session *session, const char *run)
 	ces_runs_leave(session->runs, run);
 }
 
-/* Ends the run's entry in the register. A run whose end is not on record stays as it is, and the
- * next helper records an end. A run whose scratch or cgroup is still there is kept, to be cleaned
- * later. */
-static void settle_entry(const struct ces_finish *finish, bool recorded, bool clean, bool gone)
+/* Settles what the run leaves in store and register. With retain_images "run" nobody has the image
+ * any more: its bytes go with the next collection, since this process can start none. A run whose
+ * end is not on record stays as it is, and the next helper records an end. A run whose scratch or
+ * cgroup is still there is kept, to be cleaned later. */
+static void settle(const struct ces_finish *finish, bool ran, bool recorded, bool clean, bool gone)
 {
 	const struct ces_plan *plan = finish->plan;
-
-	if (recorded && clean && gone)
-		forget(plan->session, plan->run);
-	else if (recorded)
-		ces_runs_keep(plan->session->runs, plan->session->store.runs, plan->run, !gone);
-}
-
-/* Settles what the run leaves in the store. With retain_images "run" nobody has the image any more:
- * its bytes go with the next collection, since this process can start none. */
-static void settle_image(struct ces_finish *finish, bool ran, bool recorded, bool clean, bool gone)
-{
-	const struct ces_session *session = finish->plan->session;
+	const struct ces_session *session = plan->session;
 
 	if (ran)
 		ces_store_change_grant(&session->store, session->uid, finish->grant->reference,
 				       finish->grant->digest,
-				       finish->plan->decision->retain == CES_RETAIN_RUN);
-	settle_entry(finish, recorded, clean, gone);
+				       plan->decision->retain == CES_RETAIN_RUN);
+	if (recorded && clean && gone)
+		forget(session, plan->run);
+	else if (recorded)
+		ces_runs_keep(session->runs, session->store.runs, plan->run, !gone);
 }
 
 /* The fds in the plan still reach the directories: the helper left the host's tree, but did not
@@ -204,7 +197,7 @@ int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)
 	ces_cleaner_end(&finish->cleaner);
 	/* (both may be in the cgroup of the helpers) */
 	gone = ces_cgroup_remove(&finish->cgroup);
-	settle_image(finish, result == 0, recorded, clean, gone);
+	settle(finish, result == 0, recorded, clean, gone);
 	ces_cleanup_close(&finish->record);
 	if (result == 0)
 		ces_outcome_exited(plan, &finish->end);
@@ -245,7 +238,7 @@ static bool clean_scratch(const struct ces_run_record *record, const struct ces_
 }
 
 /* Cleans a dead run's directories, opened again with its owner's rights. The record has its ids.
- * Returns whether the scratch is gone. */
+ * Returns whether the scratch is gone, and outputs could be given: see clean_scratch. */
 static bool clean_dead(struct ces_session *session, const struct ces_run_record *record,
 		       const struct ces_caller *owner)
 {
@@ -272,7 +265,8 @@ static bool clean_dead(struct ces_session *session, const struct ces_run_record 
 	/* (it fails, and the files stay, if the directory is not empty) */
 	if (parent >= 0 && strstr(record->outputs, record->run) != NULL)
 		(void)remove_directory(owner, parent, record->outputs);
-	return clean_scratch(record, owner, &map, userns);
+	return clean_scratch(record, owner, &map, userns) &&
+	       (parent >= 0 || record->outputs == NULL);
 }
 
 /* One pass over the register: it ends dead runs, or cleans those that were ended. */

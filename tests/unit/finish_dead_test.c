@@ -322,6 +322,31 @@ START_TEST(a_scratch_whose_parent_is_not_there_is_cleaned_later)
 }
 END_TEST
 
+/* Outputs may be on another file server than scratch is. */
+START_TEST(outputs_whose_parent_is_not_there_are_given_later)
+{
+	put("o/" RUN "/result", "42");
+	ck_assert_int_eq((int)syscall(SYS_renameat2, directory, "o", directory, "later", 0), 0);
+	enter_own();
+	ces_finish_dead(&session);
+	ck_assert(is_there("runs/" RUN) && is_there("kept/" RUN) && !is_there("s/" RUN));
+	ck_assert_int_eq((int)syscall(SYS_renameat2, directory, "later", directory, "o", 0), 0);
+	ces_finish_dead(&session);
+	ck_assert_ptr_nonnull(strstr(noted->text, "ces-clean gives /o/" RUN "/\n"));
+	ck_assert(!is_there("runs/" RUN) && !is_there("kept/" RUN));
+}
+END_TEST
+
+START_TEST(outputs_that_their_owner_moved_away_are_theirs)
+{
+	ck_assert_int_eq((int)syscall(SYS_renameat2, directory, "o/" RUN, directory, "o/mine", 0),
+			 0);
+	enter_own();
+	ces_finish_dead(&session);
+	ck_assert(is_there("o/mine") && !is_there("runs/" RUN));
+}
+END_TEST
+
 START_TEST(a_scratch_that_is_a_link_now_is_not_followed)
 {
 	ck_assert_int_eq((int)syscall(SYS_renameat2, directory, "s/" RUN, directory, "s/mine", 0),
@@ -486,6 +511,8 @@ int main(void)
 	tcase_add_test(t, a_gpu_is_free_once_its_process_is_gone_also_if_the_scratch_is_not);
 	tcase_add_test(t, a_scratch_that_its_owner_moved_away_is_theirs);
 	tcase_add_test(t, a_scratch_whose_parent_is_not_there_is_cleaned_later);
+	tcase_add_test(t, outputs_whose_parent_is_not_there_are_given_later);
+	tcase_add_test(t, outputs_that_their_owner_moved_away_are_theirs);
 	tcase_add_test(t, a_scratch_that_is_a_link_now_is_not_followed);
 	tcase_add_loop_test(t, a_dead_pull_ends_and_leaves_the_register, 0, 2);
 	tcase_add_test(t, a_pull_whose_end_cannot_be_recorded_stays);
