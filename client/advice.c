@@ -31,6 +31,14 @@ static bool is_file(const char *word)
 	       ends_in(word, ".tar.gz") || ends_in(word, ".tgz");
 }
 
+/* Returns whether this is a digest, or the beginning of one, as `images` shows it. */
+static bool is_digest(const char *word)
+{
+	const char *hex = strncmp(word, "sha256:", 7) == 0 ? word + 7 : word;
+
+	return strlen(hex) >= 12 && hex[strspn(hex, "0123456789abcdef")] == '\0';
+}
+
 int ces_advice_check(const char *image, struct ces_error *err)
 {
 	const char *scheme = strstr(image, "://");
@@ -47,6 +55,11 @@ int ces_advice_check(const char *image, struct ces_error *err)
 				     "'%s' is a file: type ces-run apptainer %s, if ces-pull wrote "
 				     "it, or the name of an image",
 				     image, image);
+	if (is_digest(image))
+		return ces_error_set(err, CES_E_USAGE,
+				     "'%s' is a digest, and CES asks for an image's name: "
+				     "ces-client images -q lists the names of yours",
+				     image);
 	if (is_file(image))
 		return ces_error_set(err, CES_E_USAGE,
 				     "'%s' is a file, and CES runs images of registries: type a "
@@ -124,7 +137,7 @@ void ces_advice_refusal(const struct ces_event_error *refusal, const struct ces_
 
 	/* (CES itself says no more than that it is no name) */
 	if (refusal->code == CES_E_USAGE && image != NULL &&
-	    ces_reference_parse(image, &known, &why) < 0)
+	    (ces_advice_check(image, &why) < 0 || ces_reference_parse(image, &known, &why) < 0))
 		shown.text = why.text;
 	if (found || wait)
 		shown.contact = NULL;

@@ -234,6 +234,12 @@ static int parse(const struct ces_command *command, int argc, char **argv,
 	if (ces_options_parse(command->options, argc, argv, options, &first, err) < 0)
 		return -1;
 	options->request.verb = command->verb;
+	/* ("-h NAME" is a host name elsewhere, and a script takes a status of 0 for a run) */
+	if (options->help && command->operand == CES_OPERAND_COMMAND && argc > first)
+		return ces_error_set(err, CES_E_USAGE,
+				     "%s: -h and --help only list the options, without an image; "
+				     "CES gives the host name: leave -h out",
+				     command->name);
 	if (options->help)
 		return 0;
 	if (take_operands(command, argc - first, argv + first, options, err) < 0)

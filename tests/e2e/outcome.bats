@@ -223,6 +223,10 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 		rmi --force $open/tools:1|leave it out: an image is removed
 		rmi -a|type 'ces-client rmi \$(ces-client images -q)'
 		stop -f web|'ces-client stop --time 0 RUN' kills at once
+		stop -s KILL web|leave it out: the image's own signal is sent first
+		stop --signal=KILL web|--time 0 kills at once
+		run -h node1 $open/tools:1 true|CES gives the host name: leave -h out
+		rmi 087b2ee0ae39|is a digest, and CES asks for an image's name: ces-client images -q
 		images --no-trunc|type --digests
 		rm -f web|type 'ces-client stop RUN'
 		-q images|-q comes before the command: type ces-client COMMAND -q
@@ -281,6 +285,8 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 		https://$open/tools:1|leave out 'https://': type $open/tools:1
 		./tools.sif|is a file: type ces-run apptainer ./tools.sif
 		tools.sif|is a file: type ces-run apptainer tools.sif
+		087b2ee0ae39|is a digest, and CES asks for an image's name: ces-client images -q
+		sha256:087b2ee0ae39|is a digest, and CES asks for an image's name: ces-client images -q
 		image.tar|'image.tar' is a file, and CES runs images of registries
 		/tmp/image.tar.gz|is a file, and CES runs images of registries
 	EOT
