@@ -154,3 +154,33 @@ void ces_advice_refusal(const struct ces_event_error *refusal, const struct ces_
 		ces_say_error("if another digest was approved too, type %s/%s@sha256:...",
 			      known.registry, known.repository);
 }
+
+/* Returns whether this is the program, and not a word for the image's own. The text has the first
+ * 100 characters of its name (helper/watch/outcome.c). */
+static bool is_program(const char *word, const char *text)
+{
+	static const char start[] = "cannot start ";
+	size_t length = strnlen(word, 100);
+
+	return length > 0 && strncmp(text, start, strlen(start)) == 0 &&
+	       strncmp(text + strlen(start), word, length) == 0;
+}
+
+void ces_advice_command(const struct ces_request *request, const char *text)
+{
+	bool named = request->entrypoint != NULL && *request->entrypoint != '\0';
+	const char *word = named                 ? request->entrypoint
+			   : request->args.n > 0 ? request->args.v[0]
+						 : "";
+
+	if (!is_program(word, text))
+		return;
+	if (*word == '-' && !named)
+		ces_say_error("%s comes after the image, so it is taken as the command; type "
+			      "options before the image: ces-client run %s %s ...",
+			      word, word, request->image);
+	else if (strchr(word, ' ') != NULL)
+		ces_say_error("'%s' is one word, so it is taken as the name of a program: type its "
+			      "words without quotes around all",
+			      word);
+}

@@ -18,4 +18,8 @@ int ces_advice_check(const char *image, struct ces_error *err);
  * if waiting would help. */
 void ces_advice_refusal(const struct ces_event_error *refusal, const struct ces_options *options);
 
+/* Prints why there may be no such program as the request asks for, if its words say that. text says
+ * which program could not be started. */
+void ces_advice_command(const struct ces_request *request, const char *text);
+
 #endif

@@ -147,6 +147,8 @@ static void on_exited(void *context, const struct ces_event_exited *exited)
 	keeper->final = true;
 	if (!keeper->answered && keeper->kept.text[0] != '\0')
 		ces_say_error("%s", keeper->kept.text);
+	if (!keeper->answered && keeper->kept.status == CES_EXIT_NOTFOUND)
+		ces_advice_command(keeper->request, keeper->kept.text);
 }
 
 /* It was refused, or the helper died. */

@@ -148,17 +148,6 @@ static void on_started(void *context, const struct ces_event_started *started)
 	ces_sif_compare(run->options, started);
 }
 
-/* The runtime has printed to the container's stderr which command it could not execute. */
-static void tell_command(const struct run *run)
-{
-	const struct ces_request *request = &run->options->request;
-
-	if (request->args.n > 0 && request->args.v[0][0] == '-')
-		ces_say_error("%s comes after the image, so it is taken as the command; type "
-			      "options before the image: ces-client run %s %s ...",
-			      request->args.v[0], request->args.v[0], request->image);
-}
-
 static void on_exited(void *context, const struct ces_event_exited *exited)
 {
 	struct run *run = context;
@@ -167,7 +156,8 @@ static void on_exited(void *context, const struct ces_event_exited *exited)
 	ces_kept_end(kept, exited);
 	run->status = kept->status;
 	if (run->status == CES_EXIT_NOTFOUND && strcmp(kept->reason, "not found") == 0)
-		tell_command(run);
+		/* (the runtime has said the rest) */
+		ces_advice_command(&run->options->request, kept->text);
 	else if (kept->text[0] != '\0')
 		ces_say_error("%s", kept->text);
 	else if (strstr(kept->reason, "limit") != NULL)

@@ -19,6 +19,26 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	run -127 --separate-stderr ces alice run -q $open/tools:1 -it sh
 	[ "$status" -eq 127 ]
 	[[ $stderr == *"ces: -it comes after the image, so it is taken as the command; type options before the image: ces-client run -it $open/tools:1"* ]]
+	run -127 --separate-stderr ces alice run -q -d $open/tools:1 -it sh
+	[ "$status" -eq 127 ]
+	[[ $stderr == *"ces: -it comes after the image"* ]]
+}
+
+@test "a whole command that is typed as one word is not found, and CES says why" {
+	for option in -q "-q -d" "-q --entrypoint="; do
+		# shellcheck disable=SC2086 # (words)
+		run -127 --separate-stderr ces alice run $option $open/tools:1 'echo "one", two'
+		[ "$status" -eq 127 ]
+		[[ $stderr == *$'\nces: \'echo "one", two\' is one word, so it is taken as the name of a program: type its words without quotes around all' ]]
+	done
+	run -127 --separate-stderr ces alice run -q --entrypoint "echo one" $open/tools:1
+	[ "$status" -eq 127 ]
+	[[ $stderr == *"'echo one' is one word"* ]]
+	# (not a word for the image's own program)
+	have alice missing
+	run -127 --separate-stderr ces alice run -q $open/missing:1 'one two'
+	[ "$status" -eq 127 ]
+	[[ $stderr != *"is one word"* ]]
 }
 
 @test "when an image is missing, the message lists its tags that are here" {
