@@ -358,11 +358,24 @@ static int parse(struct compat *compat, int argc, char **argv, struct ces_error 
 	return pull && compat->runtime == K8S ? 0 : ces_perform_check(&compat->options, err);
 }
 
+/* Apptainer has other letters for what is always so. */
+static const char *apptainer_instead(const char *command, const char *name)
+{
+	if (strcmp(name, "c") == 0 || strcmp(name, "C") == 0)
+		return "already so: leave it out";
+	return ces_options_instead(command, name);
+}
+
 /* "apptainer run [OPTION...] FILE.sif [ARG...]", with the options of ces-client run. */
 static int parse_apptainer(struct compat *compat, int argc, char **argv, struct ces_error *err)
 {
+	struct ces_option_table table = ces_run_options;
 	int first;
 
+	compat->options.version = argc == 2 && strcmp(argv[1], "--version") == 0;
+	compat->options.help = argc == 2 && strcmp(argv[1], "--help") == 0;
+	if (compat->options.version || compat->options.help)
+		return 0;
 	if (argc > 1 && strcmp(argv[1], "pull") == 0)
 		return ces_error_set(err, CES_E_USAGE,
 				     "type ces-pull apptainer USER IMAGE; it asks for the token");
@@ -374,8 +387,10 @@ static int parse_apptainer(struct compat *compat, int argc, char **argv, struct 
 				     "CES has only one of Apptainer's commands: type apptainer run "
 				     "[OPTION...] FILE.sif [ARG...]");
 	compat->options.commas = true;
-	if (ces_options_parse(&ces_run_options, argc - 1, argv + 1, &compat->options, &first, err) <
-	    0)
+	table.command = "apptainer run";
+	table.instead = apptainer_instead;
+	table.in_file = &ces_run_options;
+	if (ces_options_parse(&table, argc - 1, argv + 1, &compat->options, &first, err) < 0)
 		return -1;
 	if (compat->options.help)
 		return 0;

@@ -246,6 +246,11 @@ int ces_set_env(struct ces_options *options, const char *value, struct ces_error
 
 	if (!options->commas)
 		return ces_options_add_env(options, value, err);
+	if (!options->in_file && strchr(value, '=') == NULL)
+		return ces_error_set(err, CES_E_USAGE,
+				     "'%s': -e is --cleanenv in Apptainer, which is already so: "
+				     "leave it out; --env NAME=VALUE sets a variable",
+				     value);
 	if (ces_options_keep_text(options, value, &pair, err) < 0)
 		return -1;
 	for (; (next = find_next(pair)) != NULL; pair = next + 1) {

@@ -292,6 +292,35 @@ as_json()
 	done
 }
 
+@test "apptainer's own letters never take a word that follows them, and get advice" {
+	local words advice
+	while IFS='|' read -r words advice; do
+		# shellcheck disable=SC2086 # (the words of a command)
+		run --separate-stderr as alice /usr/libexec/ces/compat/apptainer $words
+		echo "$words: $stderr"
+		client_refused "$advice"
+	done <<- EOT
+		run -e $open/tools:1 env|-e is --cleanenv .*already so: leave it out
+		run --env NAME $open/tools:1 env|--env NAME=VALUE
+		run -c $open/tools:1 env|-c is not for CES: already so
+		run -C $open/tools:1 env|-C is not for CES: already so
+		run --cleanenv $open/tools:1 env|already so
+		run -B ./x:/x $open/tools:1 env|type --bind SRC:DST
+		run --privileged $open/tools:1 env|leave it out
+	EOT
+	run --separate-stderr as alice /usr/libexec/ces/compat/apptainer run --env A=1,B=2 -q $open/tools:1 sh -c 'echo $A$B'
+	[ "$output" = 12 ]
+	file opts <<< '-e HOME'
+	run --separate-stderr as alice /usr/libexec/ces/compat/apptainer run --opt-file work/opts -q $open/tools:1 sh -c 'echo $HOME'
+	[ "$output" = /home/alice ]
+	run --separate-stderr as alice /usr/libexec/ces/compat/apptainer --version
+	[ "$status" -eq 0 ]
+	[[ $output == "apptainer "[0-9]* ]]
+	run --separate-stderr as alice /usr/libexec/ces/compat/apptainer --help
+	[ "$status" -eq 0 ]
+	[[ $output == "Usage: apptainer run [OPTION...] FILE.sif"* ]]
+}
+
 @test "k8s prints a job as the cluster wants it" {
 	manifest --name Train_1 -c 1 --env-file /dev/null $image/tools:1 python 'a b' '$(HOME)'
 	[ "$status" -eq 0 ]
