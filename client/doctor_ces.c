@@ -206,23 +206,43 @@ void ces_doctor_answer(struct ces_doctor *doctor, const char *helper)
 	}
 }
 
-static void check_user(struct ces_doctor *doctor, const char *name)
+/* Returns whether the account's number is its alone, as far as the user database says. */
+static bool check_number(struct ces_doctor *doctor, const char *name, uid_t uid)
+{
+	const struct passwd *entry = getpwuid(uid);
+
+	if (entry == NULL || strcmp(entry->pw_name, name) == 0)
+		return true;
+	ces_doctor_find(doctor, "workers", CES_GRADE_PROBLEM,
+			"%s and %s have one number (%u), and so rights over each other",
+			entry->pw_name, name, (unsigned)uid);
+	ces_doctor_remedy(doctor, "as root: give one a number of its own (usermod --uid), then: %s",
+			  CES_UPGRADE_PATH);
+	return false;
+}
+
+/* missing: how bad it is if there is none. */
+static void check_user(struct ces_doctor *doctor, const char *name, enum ces_grade missing)
 {
 	const struct passwd *entry = getpwnam(name);
 	bool group = getgrnam(name) != NULL;
+	uid_t uid = entry != NULL ? entry->pw_uid : 0;
 
-	if (entry != NULL && entry->pw_uid != 0 && entry->pw_gid != 0 &&
-	    entry->pw_uid != getuid()) {
-		ces_doctor_find(doctor, "workers", CES_GRADE_OK, "user %s (%u)", name,
-				(unsigned)entry->pw_uid);
+	if (entry != NULL && uid != 0 && entry->pw_gid != 0 && uid != getuid()) {
+		if (check_number(doctor, name, uid))
+			ces_doctor_find(doctor, "workers", CES_GRADE_OK, "user %s (%u)", name,
+					(unsigned)uid);
 		return;
 	}
 	if (entry != NULL)
 		ces_doctor_find(doctor, "workers", CES_GRADE_PROBLEM,
 				"user %s (%u, group %u) is not an account of its own", name,
-				(unsigned)entry->pw_uid, (unsigned)entry->pw_gid);
+				(unsigned)uid, (unsigned)entry->pw_gid);
 	else
-		ces_doctor_find(doctor, "workers", CES_GRADE_PROBLEM, "there is no user %s", name);
+		ces_doctor_find(doctor, "workers", missing, "there is no user %s%s", name,
+				missing == CES_GRADE_PROBLEM
+				    ? ""
+				    : ": pulls of several users at once share an account");
 	/* (useradd takes no name that is a user's, and without --gid none that is a group's) */
 	ces_doctor_remedy(doctor,
 			  "as root: %suseradd --system --no-create-home --home-dir / --shell "
@@ -232,6 +252,18 @@ static void check_user(struct ces_doctor *doctor, const char *name)
 			  group ? " --gid " : "", group ? name : "", name,
 			  /* (the account may have another number now) */
 			  strcmp(name, CES_STORE_USER) == 0 ? " && " CES_UPGRADE_PATH : "");
+}
+
+/* Of these workers several serve at once. */
+static void check_users(struct ces_doctor *doctor, const char *name)
+{
+	char numbered[32];
+
+	check_user(doctor, name, CES_GRADE_PROBLEM);
+	for (int i = 2; i <= CES_ACCOUNTS; i++) {
+		snprintf(numbered, sizeof(numbered), "%s-%d", name, i);
+		check_user(doctor, numbered, CES_GRADE_WARNING);
+	}
 }
 
 void ces_doctor_workers(struct ces_doctor *doctor)
@@ -244,12 +276,12 @@ void ces_doctor_workers(struct ces_doctor *doctor)
 #define FILES 2 /* of these that nobody executes, the last */
 	struct stat st;
 
-	check_user(doctor, CES_PARSE_USER);
-	check_user(doctor, CES_STORE_USER);
-	check_user(doctor, CES_FETCH_USER);
-	check_user(doctor, CES_RESOLVE_USER);
-	check_user(doctor, CES_UNPACK_USER);
-	check_user(doctor, CES_RELAY_USER);
+	check_user(doctor, CES_PARSE_USER, CES_GRADE_PROBLEM);
+	check_user(doctor, CES_STORE_USER, CES_GRADE_PROBLEM);
+	check_users(doctor, CES_FETCH_USER);
+	check_users(doctor, CES_RESOLVE_USER);
+	check_users(doctor, CES_UNPACK_USER);
+	check_user(doctor, CES_RELAY_USER, CES_GRADE_PROBLEM);
 	/* (reported already) */
 	for (size_t i = 0; i < CES_COUNT(programs) && access(CES_LIBEXECDIR, X_OK) == 0; i++) {
 		if (!check_owned(doctor, "workers", programs[i], "go-w", &st))

@@ -8,6 +8,8 @@
 
 #define CES_STORE_PATH CES_LIBEXECDIR "/ces-store"
 #define CES_STORE_USER "ces-store"
+/* of a worker that serves several pulls at once: ces-fetch, ces-fetch-2 and so on */
+#define CES_ACCOUNTS 4
 
 /* The last thing that root makes beside the content of a layer: a character device. Only root of
  * the host can make one (mknod(2)), and its number is not that of a whiteout. So no directory of an

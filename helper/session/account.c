@@ -10,11 +10,9 @@
 #include <sys/file.h>
 
 #include "common/cleanup.h"
-#include "common/paths.h"
+#include "common/store.h"
 #include "helper/core/beneath.h"
 #include "helper/core/spawn.h"
-
-#define CES_ACCOUNTS 4
 
 /* Locks the account for this process until it ends. */
 static bool take(int runs, const char *account)

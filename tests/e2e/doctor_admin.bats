@@ -109,6 +109,19 @@ refused_run() # TEXT
 	grep -E '^ok +workers +user ces-fetch ' <<< "$output"
 }
 
+@test "a worker's account that has another's number is a problem; without the accounts for pulls at once there is a warning" {
+	cp /etc/passwd $lab/passwd
+	sed -i "s/^ces-fetch:x:[0-9]*/ces-fetch:x:$(id -u ces-store)/" /etc/passwd
+	run ces alice doctor
+	cp $lab/passwd /etc/passwd
+	echo "$output"
+	[ "$status" -eq 1 ]
+	grep -A1 -E '^problem +workers +ces-store and ces-fetch have one number' <<< "$output" | grep -q 'usermod --uid'
+	sed -i '/^ces-unpack-3:/d' /etc/passwd
+	finds warning 'workers .*there is no user ces-unpack-3' 'useradd .* ces-unpack-3$'
+	cp $lab/passwd /etc/passwd
+}
+
 @test "a runtime that is a link, not below /usr, below a directory of others, or misnamed is a problem: runs are refused" {
 	ln -s crun /usr/bin/zz-link
 	lab_policy '.host.runtime = "/usr/bin/zz-link"'
