@@ -358,19 +358,32 @@ static bool allows_something(const struct ces_policy *policy, time_t now)
 	return policy->infer && policy->n_registries > 0;
 }
 
+/* The directory of the policy, or one above it. */
+static const char *open_to_others(void)
+{
+	static const char *const directories[] = {"/", "/etc", CES_POLICY_DIR};
+	struct stat st;
+
+	for (size_t i = 0; i < CES_COUNT(directories); i++)
+		if (stat(directories[i], &st) == 0 &&
+		    (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0))
+			return directories[i];
+	return NULL;
+}
+
 bool ces_doctor_policy(struct ces_doctor *doctor, const char *path, struct ces_local *ret)
 {
 	struct ces_error err = {0};
-	struct stat st;
 
 	if (ces_local_load(path, ret, &err) < 0) {
 		ces_doctor_find(doctor, "policy", CES_GRADE_PROBLEM, "%s", err.text);
-		if (stat(CES_POLICY_DIR, &st) == 0 &&
-		    (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0))
+		const char *open = open_to_others();
+
+		if (open != NULL)
 			ces_doctor_remedy(doctor,
 					  "as root: chown root:root %s && chmod 755 %s, and check "
 					  "its files: others could change them",
-					  CES_POLICY_DIR, CES_POLICY_DIR);
+					  open, open);
 		else if (access(path, F_OK) < 0 && errno == ENOENT)
 			ces_doctor_remedy(doctor, "as root: write one; man 7 ces, FIRST STEPS, "
 						  "begins with an example");

@@ -164,6 +164,11 @@ warned() # PATTERN REMEDY
 	chown root /etc/ces
 	[ "$status" -eq 1 ]
 	[[ $output == *"is not owned by root"*"chown root:root /etc/ces"* ]]
+	chmod 775 /etc
+	run --separate-stderr ces alice doctor
+	chmod 755 /etc
+	echo "$output"
+	[[ $output == *'directory "etc" is writable by others'*"chown root:root /etc && chmod 755 /etc,"* ]]
 }
 
 @test "for a policy that allows nothing, as it comes with the package, doctor says where to begin" {
