@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -13,6 +15,9 @@
 #include "common/num.h"
 #include "helper/core/beneath.h"
 #include "helper/session/lock.h"
+
+/* No start takes longer, and the kernel writes what is older. */
+#define NEW_SECONDS 60
 
 static void add(struct ces_idmap_side *side, uint32_t inside, uint32_t outside, uint32_t count)
 {
@@ -219,6 +224,7 @@ int ces_idmap_base(const struct ces_host *host, int store, uid_t uid, uint32_t *
 	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
 	CES_CLEANUP_FREE char *text = NULL;
 	uint64_t slot, lines;
+	struct stat st;
 	size_t length;
 
 	if (uid >= host->subid_first &&
@@ -247,11 +253,14 @@ int ces_idmap_base(const struct ces_host *host, int store, uid_t uid, uint32_t *
 		if (append_slot(fd, length, uid, err) < 0)
 			return -1;
 		slot = lines + 1;
-		/* (a busy disk may need longer than the lock may be held) */
-		ces_lock_release(&lock);
-		if (fsync(fd) < 0 || fsync(store) < 0)
-			return ces_error_errno(err, CES_E_HOST, "writing the subordinate ids");
 	}
+	/* without the lock: a busy disk may need longer than it may be held. So a new line may be
+	 * that of another start, which still waits for the disk. If it were lost after a run, the
+	 * slot would be given twice */
+	ces_lock_release(&lock);
+	if (fstat(fd, &st) < 0 ||
+	    (time(NULL) - st.st_mtime < NEW_SECONDS && (fsync(fd) < 0 || fsync(store) < 0)))
+		return ces_error_errno(err, CES_E_HOST, "writing the subordinate ids");
 	if (slot > host->subid_users)
 		return ces_error_set(err, CES_E_LIMIT,
 				     "your subordinate id range is beyond the policy's users");

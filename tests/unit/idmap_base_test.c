@@ -177,6 +177,20 @@ START_TEST(a_range_that_did_not_reach_the_disk_is_not_given)
 }
 END_TEST
 
+START_TEST(a_range_that_another_start_wrote_just_now_is_not_given_before_it_reached_the_disk)
+{
+	const struct timespec old[2] = {{.tv_sec = time(NULL) - 3600},
+					{.tv_sec = time(NULL) - 3600}};
+
+	put("1000\n", 5);
+	no_sync = true;
+	ck_assert_uint_eq(slot(1000), 0);
+	ck_assert_int_eq(err.sys, EIO);
+	ck_assert_int_eq(utimensat(directory, "subids", old, 0), 0);
+	ck_assert_uint_eq(slot(1000), 1);
+}
+END_TEST
+
 START_TEST(a_link_in_place_of_the_list_is_not_followed)
 {
 	ck_assert_int_eq(symlinkat("other", directory, "subids"), 0);
@@ -239,6 +253,8 @@ int main(void)
 	tcase_add_loop_test(t, on_a_full_disk_a_new_user_gets_no_range_and_no_two_users_share_one,
 			    0, 5);
 	tcase_add_test(t, a_range_that_did_not_reach_the_disk_is_not_given);
+	tcase_add_test(
+	    t, a_range_that_another_start_wrote_just_now_is_not_given_before_it_reached_the_disk);
 	tcase_add_test(t, a_link_in_place_of_the_list_is_not_followed);
 	tcase_add_test(t, a_map_that_the_kernel_does_not_take_is_an_error);
 	return run_suite("idmap_base", t);
