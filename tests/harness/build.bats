@@ -127,6 +127,34 @@ make_old_compiler()
 	[[ $output == *"has a space"* ]]
 }
 
+@test "a checkout below a directory whose name means something to a shell builds the same object" {
+	local top="$BATS_TEST_TMPDIR/a'b(c)&d;e\$f\"g"
+	mkdir -p "$top"
+	cp -r Makefile common "$top"
+	run env -u MAKEFLAGS -u MAKELEVEL make -s -C "$top" build/common/num.o
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	make_ "$b/common/num.o"
+	cmp "$b/common/num.o" "$top/build/common/num.o"
+}
+
+@test "make uninstall takes a DESTDIR below the checkout, and keeps a log rotation that the site has changed" {
+	local relative
+	copy_build
+	relative=$(realpath --relative-to=. "$root")
+	make_ install DESTDIR="$relative"
+	echo '# monthly' > "$root/etc/logrotate.d/ces"
+	make_ uninstall DESTDIR="$relative"
+	[ "$(cd "$root" && find . -not -type d | sort)" = $'./etc/ces/policy.json\n./etc/logrotate.d/ces' ]
+}
+
+@test "make works after an uninstallation that was interrupted" {
+	copy_build
+	mkdir -p "$b/installed/etc/logrotate.d"
+	make_ "$b/common/num.o"
+}
+
 @test "make uninstall removes all that make install put, also pages that are no longer built" {
 	copy_build
 	mkdir -p "$b/doc/pictures"
