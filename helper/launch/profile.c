@@ -45,8 +45,8 @@ const char *const ces_profile_masked[] = {
     NULL,
 };
 
-const char *const ces_profile_read_only[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
-					     NULL};
+const char *const ces_profile_read_only[] = {"/proc/bus",      "/proc/fs",  "/proc/irq",
+					     "/proc/pressure", "/proc/sys", NULL};
 
 /* Capabilities that services need when they start as root and change user. None reaches beyond the
  * container's own files and processes. Only container root has them; no other user gets any. */

@@ -41,7 +41,7 @@ START_TEST(the_smallest_plan_gives_this_document_and_nothing_more)
 			   "'/sys/devices/virtual/powercap', '/sys/dev/block', '/sys/firmware', "
 			   "'/sys/fs/cgroup', '/sys/fs/selinux', '/sys/kernel/debug', "
 			   "'/sys/kernel/security'], 'readonlyPaths': ['/proc/bus', '/proc/fs', "
-			   "'/proc/irq', "
+			   "'/proc/irq', '/proc/pressure', "
 			   "'/proc/sys']}, 'annotations': {'run.oci.seccomp_bpf_data': "
 			   "'RklMVEVS'}}");
 }

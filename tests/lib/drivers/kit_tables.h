@@ -98,6 +98,7 @@ static const char *const settings[] = {
 	"/proc/sys/fs/suid_dumpable", "/proc/sys/net/ipv4/ip_forward",
 	"/proc/sys/user/max_user_namespaces", "/proc/sys/kernel/ns_last_pid",
 	"/proc/sysrq-trigger", "/proc/irq/0/smp_affinity", "/proc/bus/pci/00/00.0",
+	"/proc/pressure/cpu", "/proc/pressure/io", "/proc/pressure/memory",
 	"/proc/acpi/wakeup", "/proc/scsi/scsi", "/proc/mtrr", "/sys/kernel/uevent_helper",
 	"/sys/kernel/mm/ksm/run", "/sys/kernel/mm/transparent_hugepage/enabled",
 	"/sys/power/state", "/sys/module/kernel/parameters/panic",
