@@ -89,6 +89,7 @@ static void found_fault(void *context, enum ces_table_fault fault, size_t which)
 	    [CES_TABLE_FIELDS] = {"csv", "more fields than names of columns"},
 	    [CES_TABLE_UNCLEAR] = {"csv", "columns that cannot be separated"},
 	    [CES_TABLE_LONG] = {"csv", "a field or a row that is too long"},
+	    [CES_TABLE_NAMELESS] = {"csv", "a column without a name"},
 	    [CES_TABLE_ROWS] = {"csv.max_rows", NULL},
 	    [CES_TABLE_COLUMNS] = {"csv.max_columns", NULL},
 	    [CES_TABLE_COLUMN] = {"csv.forbidden_columns", NULL},

@@ -70,6 +70,11 @@ static void fault(struct ces_table *table, enum ces_table_fault what, size_t whi
 #define MARK       "\xEF\xBB\xBF" /* the byte order mark, which many programs write first */
 #define SEPARATORS ",;\t|"
 
+/* In place of a rule: a column with an empty name, such as those that a spreadsheet writes beside a
+ * title above the names. The first column may be of the numbers of rows. */
+#define NAMELESS 255
+_Static_assert(CES_CHECK_LIST < NAMELESS, "no rule has that place");
+
 /* The separator is the one that occurs most often in the first line that is not empty, outside of
  * quotes. */
 static char tell_separator(const char *bytes, size_t length)
@@ -160,6 +165,11 @@ static bool hides_name(const struct ces_table *table)
 	return false;
 }
 
+static bool names_columns(const struct ces_check *check)
+{
+	return check->columns.n + check->counts.n > 0;
+}
+
 /* A name in the first row: checks whether it may be there, and whether its column states counts. */
 static void see_name(struct ces_table *table)
 {
@@ -190,16 +200,17 @@ static void see_name(struct ces_table *table)
 		if (ces_table_named(check->counts.v[i - 1], table->field))
 			table->counts[table->column - 1] = (unsigned char)i;
 	table->known |= table->counts[table->column - 1] != 0;
+	if (names_columns(check) && table->field[0] == '\0' && table->column > 1 &&
+	    table->counts[table->column - 1] == 0)
+		table->counts[table->column - 1] = NAMELESS;
 }
 
 /* What looks like one column may be several, between which is something else than this program
  * expects. Then nobody has compared their names. */
 static void see_names(struct ces_table *table)
 {
-	const struct ces_check *check = table->check;
-
-	if (!table->broken && table->column == 1 && !table->known &&
-	    check->columns.n + check->counts.n > 0 && strpbrk(table->field, SEPARATORS " ") != NULL)
+	if (!table->broken && table->column == 1 && !table->known && names_columns(table->check) &&
+	    (table->field[0] == '\0' || strpbrk(table->field, SEPARATORS " ") != NULL))
 		fault(table, CES_TABLE_UNCLEAR, 0);
 	table->columns = table->column;
 }
@@ -210,7 +221,9 @@ static void see_number(struct ces_table *table)
 	unsigned count = table->counts[table->column - 1];
 	double value;
 
-	if (count == 0 || !ces_table_number(table->field, &value) ||
+	if (count == NAMELESS && table->kept > 0)
+		fault(table, CES_TABLE_NAMELESS, 0);
+	if (count == 0 || count == NAMELESS || !ces_table_number(table->field, &value) ||
 	    value >= (double)check->least || (check->zero && value == 0.0))
 		return;
 	fault(table, CES_TABLE_COUNT, count - 1);

@@ -12,11 +12,12 @@
 #define CES_TABLE_KEPT  256        /* of these, kept for names and numbers */
 
 enum ces_table_fault {
-	CES_TABLE_QUOTE,   /* a quote in the wrong place, or without an end */
-	CES_TABLE_FIELDS,  /* a row with more fields than the first one has */
-	CES_TABLE_UNCLEAR, /* programs could see other columns than this one does */
-	CES_TABLE_LONG,    /* a field that is too long, or too many fields */
-	CES_TABLE_ROWS,    /* more than the check allows */
+	CES_TABLE_QUOTE,    /* a quote in the wrong place, or without an end */
+	CES_TABLE_FIELDS,   /* a row with more fields than the first one has */
+	CES_TABLE_UNCLEAR,  /* programs could see other columns than this one does */
+	CES_TABLE_LONG,     /* a field that is too long, or too many fields */
+	CES_TABLE_NAMELESS, /* a cell in a column that has no name */
+	CES_TABLE_ROWS,     /* more than the check allows */
 	CES_TABLE_COLUMNS,
 	CES_TABLE_COLUMN, /* a forbidden one; `which` is its place in the check */
 	CES_TABLE_COUNT,  /* one that is too small; `which` likewise */

@@ -329,6 +329,13 @@ static const struct {
     {"a.csv", "a;n,b,c\n4;3,5,6\n", UNCLEAR},
     {"a.csv", "\"a;n\",b,c\n4,5,6\n", PASSED},
     {"a.csv", "a; b,c\n4,5\n", PASSED},
+    /* names in the second line, below a title or a blank */
+    {"a.csv", "Table 1,,\nage,n,x\n40,3,\n",
+     ",\"check\":[{\"rule\":\"csv\",\"what\":\"a column without a "
+     "name\",\"line\":2,\"column\":2,\"times\":3}]"},
+    {"a.csv", "  \nn\n3\n", UNCLEAR},
+    {"a.csv", "\"\",a\n\"1\",4\n", PASSED},
+    {"a.csv", "a,b,\n1,2,\n", PASSED},
     {"a.csv", "a;b;c;d\n", ",\"check\":[{\"rule\":\"csv.max_columns\",\"line\":1,\"column\":4}]"},
     {"a.csv", "a\n1\n2\n3\n4\n5\n",
      ",\"check\":[{\"rule\":\"csv.max_rows\",\"line\":5,\"column\":1}]"},
