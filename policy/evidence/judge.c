@@ -165,26 +165,45 @@ static int keep_statement(struct ces_judge *judge, struct ces_evidence *evidence
 	return 0;
 }
 
-/* Newer ones replace older ones. Of two with the same time the one with the greater digest stays,
- * so that the order of a directory does not matter. A scan without a date does not count. */
+bool ces_judge_newer(const struct ces_judge_age *scan, const struct ces_judge_age *other)
+{
+	if (scan->made != other->made)
+		return scan->made > other->made;
+	if (scan->scanned != other->scanned)
+		return scan->scanned > other->scanned;
+	return strcmp(scan->record, other->record) > 0;
+}
+
+static struct ces_judge_age age_of(const struct ces_evidence *evidence, const char *record)
+{
+	struct ces_judge_age age = {.made = ces_judge_made(evidence),
+				    .scanned = ces_judge_time(evidence->made)};
+
+	(void)snprintf(age.record, sizeof(age.record), "%s", record);
+	return age;
+}
+
+/* Newer ones replace older ones. A scan without a date does not count. */
 static bool keep_scan(struct ces_judge *judge, const char *record, struct ces_evidence *evidence)
 {
-	const int64_t made = ces_judge_made(evidence);
+	const struct ces_judge_age age = age_of(evidence, record);
+	struct ces_judge_age kept;
 	size_t i = 0;
 
 	while (i < CES_SCANS_MAX && judge->facts[i].made != 0 &&
 	       judge->scans[i].format != evidence->format)
 		i++;
-	if (made <= 0 || i == CES_SCANS_MAX ||
-	    (judge->facts[i].made != 0 &&
-	     (judge->facts[i].made > made ||
-	      (judge->facts[i].made == made && strcmp(judge->facts[i].record, record) > 0))))
+	if (age.made <= 0 || i == CES_SCANS_MAX)
 		return false;
-	if (judge->facts[i].made != 0)
+	if (judge->facts[i].made != 0) {
+		kept = age_of(&judge->scans[i], judge->facts[i].record);
+		if (!ces_judge_newer(&age, &kept))
+			return false;
 		ces_evidence_free(&judge->scans[i]);
+	}
 	judge->scans[i] = *evidence;
-	judge->facts[i].made = made;
-	(void)snprintf(judge->facts[i].record, sizeof(judge->facts[i].record), "%s", record);
+	judge->facts[i].made = age.made;
+	memcpy(judge->facts[i].record, age.record, sizeof(age.record));
 	return true;
 }
 

@@ -37,6 +37,17 @@ void ces_judge_free(struct ces_judge *judge);
 /* The date of a scan, or of its database if that is older; 0: none. */
 int64_t ces_judge_made(const struct ces_evidence *evidence);
 
+/* When a scan was made, and by which database: ces_judge_made. */
+struct ces_judge_age {
+	int64_t made, scanned;
+	char record[CES_DIGEST_LENGTH + 1];
+};
+
+/* Returns whether a scan replaces another of its format. Two scans with one database are equally
+ * old: of these the later one is newer. The last word has the digest, so that the order of a
+ * directory does not matter. */
+bool ces_judge_newer(const struct ces_judge_age *scan, const struct ces_judge_age *other);
+
 /* Seconds of a time as in reports, "2026-11-20T09:30:00.5+01:00"; 0 if it is none. */
 int64_t ces_judge_time(const char *text);
 

@@ -24,9 +24,8 @@
 #define MOST (CES_EVIDENCE_RECORDS * 1000 * LINE)
 
 struct scan {
-	char record[CES_DIGEST_LENGTH + 1];
+	struct ces_judge_age age;
 	enum ces_evidence_format format;
-	int64_t made;
 	bool kept;
 };
 
@@ -54,9 +53,10 @@ static int take_record(void *context, const char *record, const struct ces_evide
 		return 0;
 	/* a scan without a date, or with one to come, replaces none: no start takes it */
 	scan->format = evidence->format;
-	scan->made = made > 0 && made <= (int64_t)time(NULL) + DAY ? made : 0;
-	scan->kept = scan->made == 0;
-	snprintf(scan->record, sizeof(scan->record), "%s", record);
+	scan->age.made = made > 0 && made <= (int64_t)time(NULL) + DAY ? made : 0;
+	scan->age.scanned = ces_judge_time(evidence->made);
+	scan->kept = scan->age.made == 0;
+	snprintf(scan->age.record, sizeof(scan->age.record), "%s", record);
 	prune->n++;
 	return 0;
 }
@@ -66,15 +66,8 @@ static int keep_record(void *context, const char *record)
 	struct prune *prune = context;
 
 	for (size_t i = 0; i < prune->n; i++)
-		prune->scans[i].kept |= strcmp(prune->scans[i].record, record) == 0;
+		prune->scans[i].kept |= strcmp(prune->scans[i].age.record, record) == 0;
 	return 0;
-}
-
-/* The order of policy/evidence/judge.c. */
-static bool newer(const struct scan *a, const struct scan *b)
-{
-	return a->format == b->format &&
-	       (a->made > b->made || (a->made == b->made && strcmp(a->record, b->record) > 0));
 }
 
 static int take_image(void *context, const char *digest)
@@ -89,9 +82,10 @@ static int take_image(void *context, const char *digest)
 		bool replaced = false;
 
 		for (size_t j = 0; j < prune->n && !replaced; j++)
-			replaced = newer(&prune->scans[j], &prune->scans[i]);
+			replaced = prune->scans[j].format == prune->scans[i].format &&
+				   ces_judge_newer(&prune->scans[j].age, &prune->scans[i].age);
 		if (replaced && !prune->scans[i].kept)
-			fprintf(prune->out, "%s %s\n", digest, prune->scans[i].record);
+			fprintf(prune->out, "%s %s\n", digest, prune->scans[i].age.record);
 	}
 	return 0;
 }

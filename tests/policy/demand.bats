@@ -117,6 +117,25 @@ refused_policy() # KEYS TEXT
 	met
 }
 
+@test "of two scans with one database, the later one counts" {
+	demanding '"scan": {"max_age": "30d", "no": ["critical"]}'
+	# (the digests of the records decide nothing: some of five would be the greater)
+	for day in 21 22 23 24 25; do
+		report grype ".descriptor.timestamp = \"2026-11-${day}T00:00:00Z\" | del(.matches[])"
+	done
+	met
+	report grype '.descriptor.timestamp = "2026-11-26T00:00:00Z" | .matches[0].vulnerability.severity = "Critical"'
+	unmet "finds 1 critical"
+	run policy evidence prune --evidence evidence.d
+	[ "$(grep -c ' removed' <<< "$output")" -eq 5 ]
+	unmet "finds 1 critical"
+	for day in 21 22 23 24 25; do
+		report grype ".descriptor.timestamp = \"2026-11-${day}T00:00:00Z\" | del(.matches[])"
+	done
+	report grype '.descriptor.timestamp = "2026-11-27T00:00:00Z" | del(.matches[])'
+	met
+}
+
 @test "a rule against high findings ignores other severities, and fixable high is a rule of its own" {
 	report trivy '.Results[0].Vulnerabilities |= map(select(.Severity == "HIGH"))'
 	for no in critical medium low "fixable high" "fixable critical"; do
