@@ -62,10 +62,12 @@ static bool remove_directory(const struct ces_caller *caller, int parent, const 
 	return gone;
 }
 
-static void ask(struct ces_cleaner *cleaner, enum ces_clean_task task, int dir)
+/* Returns false if there is no answer: ces-clean was killed, or had too little time. That some of
+ * it could not be done is an answer. */
+static bool ask(struct ces_cleaner *cleaner, enum ces_clean_task task, int dir)
 {
-	if (dir >= 0 && !is_empty(dir))
-		(void)ces_cleaner_ask(cleaner, task);
+	return dir < 0 || is_empty(dir) || ces_cleaner_ask(cleaner, task) == 0 ||
+	       cleaner->channel >= 0;
 }
 
 /* Gives outputs that have passed their check to the caller. All others stay where they were
@@ -139,33 +141,33 @@ static void settle(const struct ces_finish *finish, bool ran, bool recorded, boo
 
 /* The fds in the plan still reach the directories: the helper left the host's tree, but did not
  * close them. Also removes an outputs directory that was made for a run that never started. Returns
- * whether the scratch is gone. */
+ * whether the scratch is gone, and ces-clean has come to the end of the outputs. */
 static bool clean_run(struct ces_finish *finish, bool started)
 {
 	const struct ces_plan *plan = finish->plan;
 	const struct ces_decision *decision = plan->decision;
 	int outputs = plan->n_mounts > CES_PLAN_OUTPUTS ? plan->mounts[CES_PLAN_OUTPUTS].fd : -1;
 	int scratch = plan->scratch_dir;
-	bool gone = true;
+	bool clean = true;
 
 	/* usually it is empty, and then nobody is asked to empty it */
 	(void)remove_directory(&plan->session->caller, scratch, CES_PLAN_SHARED);
 	/* first: a walk through the outputs may end ces-clean by its deadline */
-	ask(&finish->cleaner, CES_CLEAN_EMPTY, scratch);
+	(void)ask(&finish->cleaner, CES_CLEAN_EMPTY, scratch);
 	/* it is no fault if the caller cannot get all outputs: where these are shared, some are
 	 * others'. Those of a service that runs on must not change hands; the last run gives all */
 	if (decision->outputs.per_run ||
 	    !ces_runs_end_shared(plan->session->runs, plan->run, plan->session->uid, plan->outputs))
-		ask(&finish->cleaner, CES_CLEAN_GIVE, outputs);
+		clean = ask(&finish->cleaner, CES_CLEAN_GIVE, outputs) || !started;
 	/* (also a directory that was made and could not be opened) */
 	if (decision->scratch.per_run && plan->scratch_parent >= 0)
-		gone =
+		clean &=
 		    remove_directory(&plan->session->caller, plan->scratch_parent, plan->scratch);
 	if (!started && plan->withheld >= 0)
 		(void)unlinkat(plan->withheld, plan->run, AT_REMOVEDIR);
 	if (!started && outputs >= 0 && decision->outputs.per_run)
 		(void)remove_directory(&plan->session->caller, plan->outputs_parent, plan->outputs);
-	return gone;
+	return clean;
 }
 
 int ces_finish(struct ces_finish *finish, int result, struct ces_error *err)

@@ -305,6 +305,22 @@ is_traced() { ! grep -q '^TracerPid:[[:space:]]*0$' /proc/"$1"/status; }
 	gone
 }
 
+@test "without its ces-clean, a run's outputs become its user's at the next start, once" {
+	start_run 'echo x > /safe_outputs/f; chown 33 /safe_outputs/f; echo up; until [ -e /safe_outputs/go ]; do sleep 0.1; done; exit 3'
+	n=$(ces alice ps -q)
+	kill -KILL "$(process ces-clean)"
+	as alice touch "/home/alice/outputs_$n/go"
+	wait $client || status=$?
+	[ "$status" -eq 3 ]
+	[ "$(stat -c %U "/home/alice/outputs_$n/f")" != alice ]
+	[ ! -e "/home/alice/scratch_$n" ]
+	[ "$(ces alice ps --format json)" = "[]" ]
+	eventually cleared_by_a_start "$n"
+	[ "$(stat -c %U "/home/alice/outputs_$n/f")" = alice ]
+	journal_new -s -e --arg n "$n" 'map(select(.event == "end" and .run == $n)) | length == 1 and .[0].status == 3'
+	gone
+}
+
 @test "no user can make the janitor work" {
 	run --separate-stderr ces alice clean
 	[ "$status" -eq 125 ]

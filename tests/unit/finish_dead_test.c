@@ -112,6 +112,19 @@ START_TEST(outputs_that_are_not_empty_stay_and_are_given_to_the_caller)
 }
 END_TEST
 
+/* A walk may take all the time that it has, each time. */
+START_TEST(outputs_of_a_kept_run_are_given_once)
+{
+	put("o/" RUN "/result", "42");
+	enter_own();
+	fails = "gives";
+	ces_finish_dead(&session);
+	ck_assert_ptr_nonnull(strstr(noted->text, "ces-clean gives /o/" RUN "/\n"));
+	ck_assert(is_there("o/" RUN "/result"));
+	ck_assert(!is_there("runs/" RUN) && !is_there("kept/" RUN) && !is_there("s/" RUN));
+}
+END_TEST
+
 /* A directory of outputs without the run's number is the caller's, also when it is empty. */
 START_TEST(a_shared_directory_of_outputs_is_not_removed)
 {
@@ -497,6 +510,7 @@ int main(void)
 	tcase_add_test(t, nothing_is_done_where_nobody_died);
 	tcase_add_test(t, a_dead_run_ends_here_and_is_cleaned_elsewhere);
 	tcase_add_test(t, outputs_that_are_not_empty_stay_and_are_given_to_the_caller);
+	tcase_add_test(t, outputs_of_a_kept_run_are_given_once);
 	tcase_add_test(t, a_shared_directory_of_outputs_is_not_removed);
 	tcase_add_loop_test(
 	    t, shared_outputs_of_a_dead_run_stay_as_they_are_while_another_run_has_them, 0, 2);

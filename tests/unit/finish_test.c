@@ -212,13 +212,29 @@ START_TEST(a_cgroup_that_stays_is_kept_with_its_gpu_to_be_cleared_later)
 }
 END_TEST
 
-/* A walk through many files on a slow server may take all the time that it has. */
-START_TEST(outputs_that_take_too_long_keep_no_scratch)
+/* A walk through many files on a slow server may take all the time that it has. The next start goes
+ * on with it, once (finish_dead_test.c). */
+START_TEST(outputs_that_take_too_long_keep_no_scratch_and_are_given_later)
 {
 	fails = "gives";
 	answer(CES_LIST_UNASKED);
 	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
-	ck_assert(!is_there("s/" RUN) && !is_there("runs/" RUN));
+	ck_assert(!is_there("s/" RUN) && is_there("runs/" RUN) && is_there("kept/" RUN));
+	ck_assert_int_eq(ces_runs_each(session.runs, CES_EACH_RUN, show, NULL), 0);
+	ck_assert(shown && !whole);
+	heard("exit");
+}
+END_TEST
+
+/* Some may be another member's. */
+START_TEST(outputs_that_the_caller_cannot_get_are_not_tried_again)
+{
+	fails = "ces-clean";
+	ck_assert_int_eq(unlinkat(directory, "s/" RUN "/scratch/big", 0), 0);
+	answer(CES_LIST_UNASKED);
+	ck_assert_int_eq(ces_finish(&finish, 0, &err), 0);
+	ck_assert_ptr_nonnull(strstr(noted->text, "ces-clean gives /o/" RUN "/\n"));
+	ck_assert(!is_there("s/" RUN) && !is_there("runs/" RUN) && !is_there("kept/" RUN));
 }
 END_TEST
 
@@ -360,6 +376,18 @@ START_TEST(nothing_that_was_not_made_is_touched)
 }
 END_TEST
 
+/* (there is no ces-clean yet) */
+START_TEST(a_run_that_was_not_set_up_is_not_kept_for_the_outputs_of_others)
+{
+	decision.outputs.per_run = false;
+	finish.cleaner.channel = -1;
+	ck_assert_int_eq(unlinkat(directory, "s/" RUN "/scratch/big", 0), 0);
+	ck_assert_int_eq(ces_finish(&finish, ces_error_set(&err, CES_E_HOST, "no port"), &err), 1);
+	ck_assert(is_there("o/" RUN "/result"));
+	ck_assert(!is_there("runs/" RUN) && !is_there("kept/" RUN));
+}
+END_TEST
+
 START_TEST(a_shared_directory_of_outputs_stays_although_nothing_ran)
 {
 	decision.outputs.per_run = false;
@@ -490,7 +518,8 @@ int main(void)
 	tcase_add_test(t, an_end_that_cannot_be_recorded_leaves_the_run_in_the_register);
 	tcase_add_test(t, a_scratch_that_stays_is_kept_to_be_cleaned_later);
 	tcase_add_test(t, a_cgroup_that_stays_is_kept_with_its_gpu_to_be_cleared_later);
-	tcase_add_test(t, outputs_that_take_too_long_keep_no_scratch);
+	tcase_add_test(t, outputs_that_take_too_long_keep_no_scratch_and_are_given_later);
+	tcase_add_test(t, outputs_that_the_caller_cannot_get_are_not_tried_again);
 	tcase_add_loop_test(t, shared_outputs_change_hands_with_the_last_run_that_has_them, 0,
 			    CES_COUNT(sharers));
 	tcase_add_test(t, an_empty_scratch_costs_no_process);
@@ -500,6 +529,7 @@ int main(void)
 	tcase_add_test(t, a_container_that_failed_before_the_runtime_is_a_run_that_did_not_start);
 	tcase_add_test(t, a_report_after_the_program_began_is_not_believed);
 	tcase_add_test(t, nothing_that_was_not_made_is_touched);
+	tcase_add_test(t, a_run_that_was_not_set_up_is_not_kept_for_the_outputs_of_others);
 	tcase_add_test(t, a_shared_directory_of_outputs_stays_although_nothing_ran);
 	tcase_add_test(t, a_failure_that_cannot_be_recorded_leaves_the_run_in_the_register);
 	tcase_add_test(t, outputs_that_pass_take_the_place_of_the_empty_directory);
