@@ -272,7 +272,7 @@ $(B)/selinux/ces.pp: $(wildcard selinux/ces.*) $(B)/LIBEXECDIR.place
 
 # The targets below need root and install missing packages. Otherwise the machine stays as it was
 # (tests/lib/lab/lab.sh).
-SUBMAKE = @$(MAKE) --no-print-directory $(if $(findstring j,$(filter-out --%,$(MAKEFLAGS))),,-j$(shell nproc))
+SUBMAKE = @umask 022; $(MAKE) --no-print-directory $(if $(findstring j,$(filter-out --%,$(MAKEFLAGS))),,-j$(shell nproc))
 deps:
 	@tests/lib/deps.sh
 demo:

@@ -12,7 +12,13 @@
 # directory: NAME.job has the command, NAME its output, NAME.status its status.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+umask 022
 export B=${B:-build}
+# (a checkout or a build by a stricter umask)
+for f in . tests/lib/frame.py "$B/ces-client"; do
+	[[ ! -e $f || $(stat -c %A "$f") == *r-x ]] ||
+		{ echo "check.sh: $f is closed to others, and the tests act as other users too: chmod -R o+rX $PWD" >&2; exit 1; }
+done
 passed=0 failed=0 skipped=0 unsteady=() bad_news=()
 
 # Runs a program of unit tests, and counts its checks. LOG is a file for its output.

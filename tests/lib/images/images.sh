@@ -2,6 +2,7 @@
 # Makes the images of the tests under build/images, once for each version of the recipe and of busybox.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
+umask 022
 
 stamp=$(cat tests/lib/images/images.py /bin/busybox | sha256sum)
 if [ "$(cat build/images/stamp 2>/dev/null)" != "$stamp" ]; then

@@ -11,6 +11,7 @@
 # With --ext4 SIZE /var/lib/ces is a fresh ext4 in a sparse file and not a tmpfs; so it is on a kernel that cannot id-map
 # a tmpfs.
 set -euo pipefail
+umask 022 # (what root makes here is for the lab's users too)
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd -P)
 
@@ -41,6 +42,8 @@ make_root()
 	chmod 1777 /mnt/root/tmp /mnt/root/var/tmp
 	mkdir -p "/mnt/root/$top"
 	mount --rbind "$top" "/mnt/root/$top"
+	# (the way to a checkout below root's home; the modes of the machine's own directories stay)
+	for ((d = ${#top}; d > 0; d--)); do [ "${top:d:1}" != / ] || chmod a+rx "/mnt/root${top:0:d}"; done
 	for d in ${CES_LAB_BINDS:-}; do show "$d"; done
 }
 
