@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/io.h"
 #include "helper/audit/proc.h"
 #include "helper/core/beneath.h"
 #include "helper/launch/profile.h"
@@ -306,18 +306,21 @@ static void see_descriptor(int dirfd, const char *name, void *beyond)
 static int check_ways_out(int proc, const char *mountinfo, struct ces_error *err)
 {
 	CES_CLEANUP_FD int fds = openat(proc, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CES_CLEANUP_FD int cwd = openat(proc, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char path[40], info[256], line[32];
 	bool beyond = false;
-	struct statx cwd;
-	char line[32];
+	const char *at;
 
 	if (ces_beneath_each(fds, see_descriptor, &beyond) < 0)
 		return ces_error_errno(err, CES_E_HOST, "its descriptors");
 	if (beyond)
 		return ces_error_set(err, CES_E_HOST, "it has a descriptor of the runtime's");
-	/* (the number alone, which needs no answer of a file server's) */
-	if (statx(proc, "cwd", AT_STATX_DONT_SYNC, 0, &cwd) < 0)
+	/* (proc_pid_fdinfo(5), which asks no file server) */
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", cwd);
+	if (cwd < 0 || ces_read_text(AT_FDCWD, path, info, sizeof(info)) < 0 ||
+	    (at = strstr(info, "\nmnt_id:")) == NULL)
 		return ces_error_errno(err, CES_E_HOST, "its working directory");
-	(void)snprintf(line, sizeof(line), "\n%" PRIu64 " ", (uint64_t)cwd.stx_mnt_id);
+	(void)snprintf(line, sizeof(line), "\n%lu ", strtoul(at + 8, NULL, 10));
 	return strncmp(mountinfo, line + 1, strlen(line + 1)) == 0 ||
 		       strstr(mountinfo, line) != NULL
 		   ? 0
