@@ -28,6 +28,7 @@ struct ces_heads {
 	struct head *v;
 	size_t n, next; /* next: the first that the journal has not come to */
 	size_t before;  /* those that are of before its first record */
+	size_t foreign, first_foreign;
 	uint64_t restarts;
 	char host[HOST_TEXT];
 	time_t latest;                                       /* of the records so far */
@@ -94,32 +95,79 @@ static void compare_neighbours(struct ces_heads *heads, const struct head *befor
 			 before->time);
 }
 
-static int add(struct ces_heads *heads, EVP_PKEY *key, const char *line, struct ces_error *err)
+static bool known(const struct ces_heads *heads, const struct head *head)
 {
-	CES_CLEANUP_FREE char *text = NULL;
-	struct head *head = &heads->v[heads->n];
+	size_t i = heads->n;
+
+	while (i > 0 && (heads->v[i - 1].seq != head->seq || heads->v[i - 1].first != head->first ||
+			 strcmp(heads->v[i - 1].digest, head->digest) != 0 ||
+			 strcmp(heads->v[i - 1].time, head->time) != 0))
+		i--;
+	return i > 0;
+}
+
+/* Any user can repeat an old line in syslog, so the order of the lines proves nothing where the
+ * heads themselves say which is older. One that is older in number and time takes its place among
+ * the others, and its digest is compared there. One with a lower number and a later time comes
+ * last: it shows a journal made anew. */
+static void insert(struct ces_heads *heads, const struct head *head)
+{
+	size_t i = heads->n;
+
+	if (i > 0 && head->seq < heads->v[i - 1].seq)
+		while (i > 0 && head->seq <= heads->v[i - 1].seq &&
+		       head->seconds < heads->v[i - 1].seconds)
+			i--;
+	memmove(&heads->v[i + 1], &heads->v[i], (heads->n - i) * sizeof(*head));
+	heads->v[i] = *head;
+	heads->n++;
+	if (i > 0)
+		compare_neighbours(heads, &heads->v[i - 1], head);
+}
+
+static int add(struct ces_heads *heads, const char *text, struct ces_error *err)
+{
+	struct head head;
 	char host[HOST_TEXT];
 
-	if (heads->n == HEADS_MAX)
-		return ces_error_set(err, CES_E_LIMIT, "more than %d heads", HEADS_MAX);
-	if (ces_dsse_open(key, CES_HEAD_MEDIA, line, strlen(line), &text, err) != 0)
-		return -1;
-	if (!parse(text, host, head))
+	if (!parse(text, host, &head))
 		return ces_error_set(err, CES_E_USAGE, "well signed, but not a head of a journal");
 	if (heads->n > 0 && strcmp(host, heads->host) != 0)
 		return ces_error_set(err, CES_E_USAGE,
 				     "a head of %s among heads of %s: give those of one machine",
 				     host, heads->host);
 	memcpy(heads->host, host, sizeof(host));
-	if (heads->n > 0)
-		compare_neighbours(heads, head - 1, head);
-	heads->n++;
+	if (known(heads, &head))
+		return 0;
+	if (heads->n == HEADS_MAX)
+		return ces_error_set(err, CES_E_LIMIT, "more than %d heads", HEADS_MAX);
+	insert(heads, &head);
 	return 0;
 }
 
+/* *why: of the first line that this key has not signed as a head. */
+static int add_line(struct ces_heads *heads, EVP_PKEY *key, const char *envelope, size_t number,
+		    struct ces_error *why, struct ces_error *err)
+{
+	CES_CLEANUP_FREE char *text = NULL;
+
+	if (ces_dsse_open(key, CES_HEAD_MEDIA, envelope, strlen(envelope), &text, err) == 0)
+		return add(heads, text, err);
+	if (err->code == CES_E_HOST)
+		return -1;
+	if (heads->foreign++ == 0) {
+		heads->first_foreign = number;
+		*why = *err;
+	}
+	return 0;
+}
+
+/* Any user can write a line to syslog that looks like a head. Such a line must not stop the check
+ * of the others. */
 static int add_all(struct ces_heads *heads, EVP_PKEY *key, char *bytes, size_t length,
 		   const char *path, struct ces_error *err)
 {
+	struct ces_error why = {0};
 	size_t number = 0;
 	char *rest = bytes, *line;
 
@@ -131,12 +179,15 @@ static int add_all(struct ces_heads *heads, EVP_PKEY *key, char *bytes, size_t l
 		char *envelope = strstr(line, "{\"payload\":");
 
 		number++;
-		if (envelope != NULL && add(heads, key, envelope, err) != 0)
+		if (envelope != NULL && add_line(heads, key, envelope, number, &why, err) != 0)
 			return ces_error_context(err, "%s, line %zu", path, number);
 	}
-	if (heads->n == 0)
+	if (heads->n > 0)
+		return 0;
+	if (heads->foreign == 0)
 		return ces_error_set(err, CES_E_USAGE, "%s: it has no signed head", path);
-	return 0;
+	*err = why;
+	return ces_error_context(err, "%s, line %zu", path, heads->first_foreign);
 }
 
 int ces_heads_read(int key_fd, int fd, const char *path, struct ces_heads **ret,
@@ -264,4 +315,10 @@ size_t ces_heads_count(const struct ces_heads *heads)
 const char *ces_heads_last(const struct ces_heads *heads)
 {
 	return heads->v[heads->n - 1].time;
+}
+
+size_t ces_heads_foreign(const struct ces_heads *heads, size_t *ret_first)
+{
+	*ret_first = heads->first_foreign;
+	return heads->foreign;
 }

@@ -16,8 +16,9 @@ struct ces_record;
 struct ces_heads;
 
 /* Reads a file of signed heads, oldest first, one a line. It skips what syslog wrote before an
- * envelope, and lines without one. key_fd is a file with the public key. ces_heads_free releases
- * *ret. CES_E_DENIED: a line is not signed by this key. */
+ * envelope, lines without one, and exact repeats. It leaves out envelopes that the key has not
+ * signed as heads, and counts them. key_fd is a file with the public key. ces_heads_free releases
+ * *ret. CES_E_DENIED: no line is signed by this key. */
 int ces_heads_read(int key_fd, int fd, const char *path, struct ces_heads **ret,
 		   struct ces_error *err);
 void ces_heads_free(struct ces_heads *heads);
@@ -32,5 +33,8 @@ const char *ces_heads_judge(struct ces_heads *heads, const struct ces_verify *v)
 /* Their number, and the time of the last. */
 size_t ces_heads_count(const struct ces_heads *heads);
 const char *ces_heads_last(const struct ces_heads *heads);
+
+/* How many lines were left out, and the number of the first. */
+size_t ces_heads_foreign(const struct ces_heads *heads, size_t *ret_first);
 
 #endif

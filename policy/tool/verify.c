@@ -128,8 +128,13 @@ static void print_json(FILE *out, const struct ces_verify *v)
 		fprintf(out, ",\"first\":%llu,\"last\":%llu,\"head\":\"%llu:%s\"",
 			(unsigned long long)v->first_seq, (unsigned long long)v->seq,
 			(unsigned long long)v->seq, v->digest);
-	if (v->heads != NULL)
-		fprintf(out, ",\"heads\":%zu", ces_heads_count(v->heads));
+	if (v->heads != NULL) {
+		size_t first, n = ces_heads_foreign(v->heads, &first);
+
+		fprintf(out, ",\"heads\":%zu,\"unsigned\":%zu", ces_heads_count(v->heads), n);
+		if (n > 0)
+			fprintf(out, ",\"first_unsigned\":%zu", first);
+	}
 	if (v->bad != NULL) {
 		fputs(",\"bad\":{\"file\":", out);
 		ces_tool_json(out, v->at.file != NULL ? v->at.file : "");
@@ -183,6 +188,25 @@ static void print_notes(FILE *out, const struct ces_verify *v)
 			ces_colour(out, CES_PLAIN), notes[i]);
 }
 
+static void print_foreign(FILE *out, const struct ces_heads *heads)
+{
+	size_t first, n = ces_heads_foreign(heads, &first);
+
+	if (n == 0)
+		return;
+	fprintf(out, "%snote%s: ", ces_colour(out, CES_YELLOW), ces_colour(out, CES_PLAIN));
+	if (n == 1)
+		fprintf(out,
+			"line %zu looks like a signed head, but this key signed no head there: it "
+			"is not CES's\n",
+			first);
+	else
+		fprintf(out,
+			"%zu lines look like signed heads, but this key signed no head there: they "
+			"are not CES's (the first is line %zu)\n",
+			n, first);
+}
+
 static void print_text(FILE *out, const struct ces_verify *v)
 {
 	const char *plain = ces_colour(out, CES_PLAIN);
@@ -211,6 +235,8 @@ static void print_text(FILE *out, const struct ces_verify *v)
 		fprintf(out, "agrees with %zu signed head%s, the last of %s\n",
 			ces_heads_count(v->heads), ces_heads_count(v->heads) == 1 ? "" : "s",
 			ces_heads_last(v->heads));
+	if (v->heads != NULL)
+		print_foreign(out, v->heads);
 	print_notes(out, v);
 }
 

@@ -50,12 +50,13 @@ signed_at() # N [JQ-EDIT]
 }
 
 @test "a journal that has grown agrees with the heads that were signed" {
-	{ signed_at 10; signed_at 20; signed_at 20; signed_at 40; } > heads
+	{ signed_at 10; signed_at 20; signed_at 40; signed_at 40 '.time = "2026-12-31T00:00:00Z"'; } > heads
 	run against heads
 	[ "$status" -eq 0 ]
-	says "agrees with 4 signed heads, the last of $(time_of 40 | cut -c 1-19)Z"
+	says "agrees with 4 signed heads, the last of 2026-12-31T00:00:00Z"
+	says_not "look like signed heads"
 	run against heads --format json
-	jq -e '.intact and .heads == 4' <<< "$output"
+	jq -e '.intact and .heads == 4 and .unsigned == 0 and (has("first_unsigned") | not)' <<< "$output"
 }
 
 @test "heads are found in the lines of syslog" {
@@ -71,6 +72,78 @@ signed_at() # N [JQ-EDIT]
 	run against log/messages
 	[ "$status" -eq 2 ]
 	says "no signed head"
+}
+
+@test "lines that anyone can write to syslog are counted and named, and hide no head" {
+	{
+		echo 'Nov 29 00:10:01 node alice: {"payload":'
+		printf 'Nov 29 00:10:02 node ces: journal head %s\n' "$(signed_at 10)"
+		printf 'Nov 29 00:10:03 node alice: %s\n' "$(echo '{"seq":99}' | seal other.pem $type)"
+		printf 'Nov 29 00:10:04 node alice: %s\n' "$(signed_at 20 | jq -c '.payload |= (@base64d | sub("\"seq\":20"; "\"seq\":21") | @base64)')"
+		printf 'Nov 29 00:10:05 node alice: %s\n' "$(echo '{"seq":99}' | seal p256.pem application/vnd.in-toto+json)"
+		printf 'Nov 30 00:10:02 node ces: journal head %s\n' "$(signed_at 30)"
+	} > log/messages
+	run against log/messages
+	[ "$status" -eq 0 ]
+	says "agrees with 2 signed heads, the last of $(time_of 30 | cut -c 1-19)Z"
+	says "4 lines look like signed heads, but this key signed no head there: they are not CES's (the first is line 1)"
+	run against log/messages --strict
+	[ "$status" -eq 0 ]
+	run against log/messages --format json
+	jq -e '.intact and .heads == 2 and .unsigned == 4 and .first_unsigned == 1' <<< "$output"
+	sed -i '1d;4,5d' log/messages
+	run against log/messages
+	says "line 2 looks like a signed head, but this key signed no head there: it is not CES's"
+	# (nor do they hide what a head shows)
+	journal 40 --proofs > "$j"
+	run against log/messages
+	[ "$status" -eq 1 ]
+	says "record 10 is not the one that the head of"
+	says "line 2 looks like a signed head"
+}
+
+@test "an old head that somebody repeats accuses nobody" {
+	{ signed_at 10; signed_at 20; signed_at 40; } > heads
+	run against heads
+	says "agrees with 3 signed heads"
+	agreed=$output
+	# (an ECDSA signature of the same text can be written in many ways)
+	for again in "sed -n 1p heads" "signed_at 10" "sed -n 2p heads"; do
+		{ cat heads; $again; } > again
+		run against again
+		echo "$again"
+		[ "$status" -eq 0 ]
+		[ "$output" = "$agreed" ]
+	done
+	{ cat heads heads; } > again
+	run against again
+	[ "$output" = "$agreed" ]
+	# (as after syslog has rotated the first one away)
+	{ sed 1d heads; sed -n 1p heads; } > again
+	run against again
+	[ "$status" -eq 0 ]
+	[ "$output" = "$agreed" ]
+	# (it is compared all the same)
+	{ sed 1d heads; signed_at 10 '.digest = "sha256:" + ("0" * 64)'; } > again
+	run against again
+	[ "$status" -eq 1 ]
+	says "record 10 is not the one that the head of"
+}
+
+@test "a head with fewer records that was signed later is one of a journal made anew" {
+	{ signed_at 20; signed_at 40; signed_at 10 ".time = \"2027-01-01T00:00:00Z\""; } > heads
+	run against heads
+	[ "$status" -eq 1 ]
+	says "the head of $(time_of 40 | cut -c 1-19)Z has record 40, and that of 2027-01-01T00:00:00Z only 10: the journal was made anew between them"
+	# (nor does a head that is older than both hide it)
+	{ cat heads; signed_at 5; } > more
+	run against more
+	[ "$status" -eq 1 ]
+	says "made anew between them"
+	{ signed_at 40; signed_at 10 ".time = \"2027-01-01T00:00:00Z\""; signed_at 20; } > more
+	run against more
+	[ "$status" -eq 1 ]
+	says "made anew between them"
 }
 
 @test "a journal made anew is found" {
@@ -256,8 +329,13 @@ signed_at() # N [JQ-EDIT]
 	[ "$status" -eq 1 ]
 	{ signed_at 10; head -c 300 heads; } > short
 	run against short
+	[ "$status" -eq 0 ]
+	says "agrees with 1 signed head"
+	says "line 2 looks like a signed head"
+	sed -i 1d short
+	run against short
 	[ "$status" -eq 2 ]
-	says "short, line 2"
+	says "short, line 1"
 	{ signed_at 10; signed_at 20 '.host = "other"'; } > two
 	run against two
 	[ "$status" -eq 2 ]
