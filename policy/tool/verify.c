@@ -128,6 +128,10 @@ static void print_json(FILE *out, const struct ces_verify *v)
 		fprintf(out, ",\"first\":%llu,\"last\":%llu,\"head\":\"%llu:%s\"",
 			(unsigned long long)v->first_seq, (unsigned long long)v->seq,
 			(unsigned long long)v->seq, v->digest);
+	if (v->backwards[0] != '\0') {
+		fputs(",\"clock_set_back\":", out);
+		ces_tool_json(out, v->backwards);
+	}
 	if (v->heads != NULL) {
 		size_t first, n = ces_heads_foreign(v->heads, &first);
 

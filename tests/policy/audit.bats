@@ -111,6 +111,20 @@ list() { policy audit list --journal "$j" "$@"; }
 	jq -e '.intact == false and .bad.line == 9 and .records == 8' <<< "$output"
 }
 
+@test "a clock that was set back is noted, also for machines" {
+	run policy audit verify --journal "$j" --format json
+	jq -e 'has("clock_set_back") | not' <<< "$output"
+	journal 3 >> "$j.more"
+	mv "$j" "$j.1"
+	mv "$j.more" "$j"
+	back=$(jq -r .time "$j" | head -n 1)
+	run policy audit verify --journal "$j"
+	says "note: the clock was set back at $back"
+	run policy audit verify --journal "$j" --format json
+	[ "$status" -eq 0 ]
+	jq -e --arg t "$back" '.intact and .clock_set_back == $t' <<< "$output"
+}
+
 @test "an empty journal is intact, and a missing one is an error" {
 	: > "$j"
 	run verify
