@@ -257,15 +257,18 @@ list() { policy audit list --journal "$j" "$@"; }
 }
 
 @test "export gives a table that a spreadsheet can read" {
+	jq -nc '{seq: 41, time: "2027-01-01T00:00:00.000Z", prev: "", event: "denials", outcome: "denied", uid: 4402, count: 5000, reason: "too many"},
+		{seq: 42, time: "2027-01-01T00:00:00.000Z", prev: "", event: "stranger", uid: 4402, run: "0000007919", count: 7, port: 8888, stranger: 4403}' >> "$j"
 	run policy audit export --journal "$j" -o "$BATS_TEST_TMPDIR/out.csv"
 	[ "$status" -eq 0 ]
 	python3 - "$BATS_TEST_TMPDIR/out.csv" "$j" <<- 'PY'
 		import csv, json, sys
 		rows = list(csv.DictReader(open(sys.argv[1], newline="")))
 		records = [json.loads(l) for l in open(sys.argv[2])]
-		assert len(rows) == len(records) == 40
+		assert len(rows) == len(records) == 42
+		assert list(rows[0])[-1] == "count" and rows[40]["count"] == "5000" and rows[41]["count"] == "7"
 		for row, record in zip(rows, records):
-		    for key in ("seq", "time", "event", "uid", "image", "status", "rule", "outputs", "manifest"):
+		    for key in ("seq", "time", "event", "uid", "image", "status", "rule", "outputs", "manifest", "count"):
 		        assert row[key] == str(record.get(key, "")), (key, row[key], record)
 	PY
 }
