@@ -26,8 +26,10 @@
 #include "helper/session/object.h"
 #include "helper/session/runs.h"
 
-#define LINE_MAX_BYTES 98304 /* 35 mounts of 1.3 KiB and the rest */
-#define LINE_BYTES     4096  /* as a rule */
+/* 35 mounts with 2 KiB of ASCII, and the rest. A byte outside ASCII takes five here, so a run with
+ * many long binds may not fit, and is refused. */
+#define LINE_MAX_BYTES 98304
+#define LINE_BYTES     4096 /* as a rule */
 #define NEWEST_BYTES   (1 << 20)
 
 /* "SEQ DIGEST BOOT\n", SEQ in 20 digits */
@@ -232,7 +234,9 @@ static int append_locked(const struct ces_journal *journal, const char *record, 
 			  last.torn ? "\n" : "", (unsigned long long)++last.seq, when, last.digest,
 			  record + 1);
 	if (length < 0 || (size_t)length >= size)
-		return ces_error_set(err, CES_E_INTERNAL, "a journal record is too long");
+		return ces_error_set(err, CES_E_LIMIT,
+				     "the record of this request is too long for the journal: use "
+				     "fewer binds, or shorter paths");
 	end = lseek(journal->fd, 0, SEEK_END);
 	if (ces_write_full(journal->fd, line, (size_t)length, ces_now_ms() + 5000) < 0) {
 		ces_error_errno(err, CES_E_HOST, "writing the journal");

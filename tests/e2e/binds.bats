@@ -91,6 +91,23 @@ teardown()
 	[[ $output == *"does not exist or is not open to you"* ]]
 }
 
+@test "binds with names too long for the journal are refused, the message says what helps, and the refusal is recorded" {
+	long=$(printf 'é%.0s' {1..120})
+	dir=/home/alice/work/$long/$long/$long/$long
+	as alice mkdir -p "$dir"
+	binds=()
+	for i in {1..20}; do binds+=(-v "$dir:/b$i"); done
+	run inside "${binds[@]}" -- true
+	echo "$output"
+	[ "$status" -eq 125 ]
+	[[ $output == *"too long for the journal: use fewer binds, or shorter paths"* ]]
+	journal_new -e 'select(.event == "decision" and .outcome == "denied") | .code == "limit"'
+	run inside "${binds[@]:0:36}" -- true
+	[ "$status" -eq 0 ]
+	[ "$(journal_new -r 'select(.event == "decision" and .outcome == "allowed") | .mounts | length')" = 21 ]
+	ces-policy audit verify
+}
+
 @test "a bind or tmpfs below a directory of the image leaves that directory its owner and mode" {
 	for mount in "-v ./work:/home/worker/work" "--mount type=tmpfs,destination=/home/worker/work"; do
 		run inside $mount -- stat -c '%u:%g %a' /home/worker
