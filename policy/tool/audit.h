@@ -77,6 +77,11 @@ int ces_audit_select(struct ces_journal_reader *reader, const struct ces_audit_f
 		     int (*each)(void *, const struct ces_audit_row *), void *context,
 		     struct ces_error *err);
 
+/* The user of a row: the name, or the uid. The journal has "?" for each byte outside ASCII, so two
+ * users may have such a name, and the uid comes with it. */
+#define CES_AUDIT_USER 96
+void ces_audit_user(const struct ces_audit_row *row, char ret[CES_AUDIT_USER]);
+
 /* Checks the words of the filter. */
 int ces_audit_filter_check(const struct ces_audit_filter *filter, struct ces_error *err);
 

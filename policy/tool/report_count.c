@@ -159,7 +159,7 @@ static int add(struct ces_tally *tally, const struct ces_tally_row *one, const c
 static int tally(struct count *c, const struct ces_audit_row *row, bool run, bool denied, bool good)
 {
 	struct ces_report_runs *runs = c->runs;
-	char time[CES_TIME_TEXT], image[WORD], reason[WORD], user[64];
+	char time[CES_TIME_TEXT], image[WORD], reason[WORD], user[CES_AUDIT_USER];
 	const char *project = row->project[0] != '\0' ? row->project : "(none)";
 	struct ces_tally_row one = {
 	    .good = !denied && good,
@@ -174,10 +174,7 @@ static int tally(struct count *c, const struct ces_audit_row *row, bool run, boo
 	one.gpu_seconds = row->gpus < 1024 ? one.seconds * row->gpus : 0;
 	snprintf(one.first, sizeof(one.first), "%.10s", time);
 	snprintf(one.last, sizeof(one.last), "%.10s", time);
-	snprintf(user, sizeof(user), "%s", row->user);
-	if (user[0] == '\0')
-		snprintf(user, sizeof(user), "uid %llu",
-			 (unsigned long long)ces_record_number(row->record, CES_RECORD_UID));
+	ces_audit_user(row, user);
 	(void)ces_record_text(row->record, CES_RECORD_IMAGE, image, sizeof(image));
 	(void)ces_record_text(row->record, CES_RECORD_REASON, reason, sizeof(reason));
 	if (denied && add(&runs->denied, &one, project, user, image, reason) != 0)

@@ -21,12 +21,9 @@ static int add(struct ces_review *review, enum ces_review_kind kind,
 	       const struct ces_audit_row *row, const char *what)
 {
 	struct ces_tally_row one = {.good = 1}, *sum;
-	char time[CES_TIME_TEXT], image[WORD], user[64];
+	char time[CES_TIME_TEXT], image[WORD], user[CES_AUDIT_USER];
 
-	snprintf(user, sizeof(user), "%s", row->user);
-	if (user[0] == '\0')
-		snprintf(user, sizeof(user), "uid %llu",
-			 (unsigned long long)ces_record_number(row->record, CES_RECORD_UID));
+	ces_audit_user(row, user);
 	(void)ces_record_text(row->record, CES_RECORD_TIME, time, sizeof(time));
 	(void)ces_record_text(row->record, CES_RECORD_IMAGE, image, sizeof(image));
 	snprintf(one.first, sizeof(one.first), "%.10s", time);

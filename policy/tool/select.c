@@ -314,6 +314,18 @@ static int select_all(struct selection *s, struct ces_journal_reader *reader,
 	return more;
 }
 
+void ces_audit_user(const struct ces_audit_row *row, char ret[CES_AUDIT_USER])
+{
+	unsigned long long uid = ces_record_number(row->record, CES_RECORD_UID);
+
+	if (row->user[0] == '\0')
+		snprintf(ret, CES_AUDIT_USER, "uid %llu", uid);
+	else if (strchr(row->user, '?') != NULL)
+		snprintf(ret, CES_AUDIT_USER, "%s (uid %llu)", row->user, uid);
+	else
+		snprintf(ret, CES_AUDIT_USER, "%s", row->user);
+}
+
 int ces_audit_select(struct ces_journal_reader *reader, const struct ces_audit_filter *filter,
 		     int (*each)(void *, const struct ces_audit_row *), void *context,
 		     struct ces_error *err)

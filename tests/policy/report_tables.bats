@@ -192,6 +192,22 @@ rows() { tail -n +2 "$c/$1.csv" | wc -l; }
 	says "  3 x  (others)  bob  (others): (others) (2026-10-01)"
 }
 
+@test "two users with one name in the journal have a row each" {
+	python3 - > "$j" <<- 'PY'
+		import json
+		for uid, user, outcome in ((4401, "j??rgen", "denied"), (4402, "j??rgen", "denied"), (4402, "j??rgen", "denied"), (4403, "bob", "denied")):
+		    print(json.dumps({"time": "2026-10-01T00:00:00.000Z", "event": "decision", "outcome": outcome, "verb": "run", "uid": uid, "user": user,
+		                      "project": "p", "image": "ghcr.io/a/b", "reason": "no"}))
+	PY
+	tests/lib/relink.py < "$j" > "$j.new"
+	mv "$j.new" "$j"
+	report
+	[ "$(tail -n 3 "$c/denied.csv" | cut -d, -f2,5)" = $'bob,1\nj??rgen (uid 4401),1\nj??rgen (uid 4402),2' ]
+	run policy audit review --journal "$j" --from 2026-10-01 --to 2026-10-01 --no-host --policy "$p"
+	says "  2 x  p  j??rgen (uid 4402)  ghcr.io/a/b: no (2026-10-01)"
+	says "p  bob  "
+}
+
 @test "a project of which the journal has pulls alone is known" {
 	jq -c 'if .verb == "pull" then .project = "nsh-2024-0009" | .outcome = "allowed" else . end' "$j" | tests/lib/relink.py > "$j.new"
 	mv "$j.new" "$j"
