@@ -7,7 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -175,13 +175,12 @@ static int from_prompt(struct ces_options *options, struct ces_error *err)
 	return result;
 }
 
-/* While a token is in memory there must be no core dump. */
+/* While a token is in memory there must be no core dump. (A limit of 0 would not keep one from a
+ * program of the host's: core(5).) */
 static int no_core_dump(struct ces_error *err)
 {
-	const struct rlimit none = {0, 0};
-
-	if (setrlimit(RLIMIT_CORE, &none) < 0)
-		return ces_error_errno(err, CES_E_HOST, "setrlimit");
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return ces_error_errno(err, CES_E_HOST, "prctl");
 	return 0;
 }
 

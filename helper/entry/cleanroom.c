@@ -133,7 +133,9 @@ static const struct {
 
 static int reset_limits(struct ces_error *err)
 {
-	struct rlimit none = {0, 0};
+	/* 1: no file of a core can be made, and a core goes to no program either, to which 0 is no
+	 * limit (core_pattern with a pipe: do_coredump of the kernel; core(5)) */
+	static const struct rlimit none = {0, 0}, no_core = {1, 1};
 
 	for (size_t i = 0; i < CES_COUNT(limits); i++) {
 		struct rlimit now;
@@ -149,8 +151,9 @@ static int reset_limits(struct ces_error *err)
 			    "your limit on %s is too low (ulimit); raise it and try again",
 			    limits[i].name);
 	}
-	/* a core would hold the token; and no quota of a cgroup binds a real-time program */
-	return setrlimit(RLIMIT_CORE, &none) < 0 || setrlimit(RLIMIT_RTPRIO, &none) < 0 ||
+	/* a core would hold the project's data; and no quota of a cgroup binds a real-time program
+	 */
+	return setrlimit(RLIMIT_CORE, &no_core) < 0 || setrlimit(RLIMIT_RTPRIO, &none) < 0 ||
 		       setrlimit(RLIMIT_NICE, &none) < 0
 		   ? ces_error_errno(err, CES_E_HOST, "limits to 0")
 		   : 0;

@@ -499,6 +499,8 @@ teardown() { rm -rf /home/*/outputs_*; }
 	[[ $output == *unshare*unshare*mount* ]]
 	run inside -- sh -c 'ls /dev | tr "\n" " "'
 	[[ $output != *sda* && $output != *vda* && $output != *kvm* && $output != *fuse* && $output != *mem* ]]
+	run inside -- grep "Max core file size" /proc/self/limits
+	[[ $output =~ size\ +1\ +1\ +bytes ]]
 	run inside -- sh -c 'echo x > /proc/sys/kernel/core_pattern'
 	[ "$status" -ne 0 ]
 	nothing_left_behind

@@ -117,9 +117,9 @@ START_TEST(limits_below_which_files_would_be_torn_are_raised)
 		else
 			ck_assert_uint_eq(limit->rlim_cur, limit->rlim_max);
 	}
-	/* no core: it would hold the token */
-	ck_assert_uint_eq(entered->limits[RLIMIT_CORE].rlim_cur, 0);
-	ck_assert_uint_eq(entered->limits[RLIMIT_CORE].rlim_max, 0);
+	/* no core, neither to a file nor to a program of the host's: it would hold data */
+	ck_assert_uint_eq(entered->limits[RLIMIT_CORE].rlim_cur, 1);
+	ck_assert_uint_eq(entered->limits[RLIMIT_CORE].rlim_max, 1);
 	/* no quota of a cgroup binds a real-time program */
 	ck_assert_uint_eq(entered->limits[RLIMIT_RTPRIO].rlim_max, 0);
 	ck_assert_uint_eq(entered->limits[RLIMIT_NICE].rlim_max, 0);

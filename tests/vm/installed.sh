@@ -66,6 +66,20 @@ delegated()
 	ends_well "$number"
 }
 
+# The host has a program for core dumps, as most distributions do. A limit of 0 would not keep them from it.
+crashed()
+{
+	printf '#!/bin/sh\nexec cat > /var/tmp/core.of-pid-$1\n' > /usr/local/bin/keep-core
+	chmod 755 /usr/local/bin/keep-core
+	sysctl -q kernel.core_pattern='|/usr/local/bin/keep-core %P'
+	as_ada sh -c 'ulimit -c 0; kill -SEGV $$' || true
+	eventually compgen -G '/var/tmp/core.of-pid-*'
+	rm /var/tmp/core.of-pid-*
+	as_ada ces-client run -q ghcr.io/epcced/tools:1 sh -c 'sh -c "kill -SEGV \$\$"; [ $? = 139 ]'
+	no compgen -G '/var/tmp/core.of-pid-*'
+	sysctl -q kernel.core_pattern=core
+}
+
 upgraded()
 {
 	local number
@@ -166,6 +180,7 @@ check "after the installation doctor says fit, with an answer to each check" fit
 check "when one thing is broken, doctor finds it, and its remedy mends it" broken_and_mended
 check "a nosuid mount, a missing runtime or policy, past dates and a kernel setting are found by doctor, with advice" broken
 check "a run is in the cgroup that systemd delegates" delegated
+check "a program that crashes in a container leaves nothing with the host's program for core dumps" crashed
 check "after an upgrade the run is alive, and the units are as they were" upgraded
 check "a detached run goes on through a logout that ends all else (logind, KillUserProcesses)" logged_in_and_out
 check "when ces.service stops, the runs in it end whole" stopped
