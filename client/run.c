@@ -228,6 +228,15 @@ static int time_to_announce(struct run *run)
 	return -1;
 }
 
+/* The line about a run comes before its output: it would break up what the program has on the
+ * terminal. The helper sends it when the program begins. */
+static struct pollfd poll_output(const struct run *run, const struct ces_stream *stream)
+{
+	if (run->kept.started == 0 && !run->final)
+		return (struct pollfd){.fd = -1};
+	return ces_stream_poll(stream);
+}
+
 static void loop(struct run *run)
 {
 	while (!run->left &&
@@ -235,8 +244,8 @@ static void loop(struct run *run)
 		struct pollfd polled[POLLED] = {
 		    [EVENTS] = {.fd = run->final ? -1 : run->session.events, .events = POLLIN},
 		    [SIGNALS] = {.fd = run->signals, .events = POLLIN},
-		    [OUT] = ces_stream_poll(&run->out),
-		    [ERR] = ces_stream_poll(&run->err),
+		    [OUT] = poll_output(run, &run->out),
+		    [ERR] = poll_output(run, &run->err),
 		    [IN] = ces_stream_poll(&run->in),
 		};
 

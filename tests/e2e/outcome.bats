@@ -39,6 +39,7 @@ teardown() { rm -rf /home/alice/outputs_* /home/alice/.local /home/alice/kept /h
 	run -127 --separate-stderr ces alice run -q $open/missing:1 'one two'
 	[ "$status" -eq 127 ]
 	[[ $stderr != *"is one word"* ]]
+	ces alice rmi -q $open/missing:1
 }
 
 @test "when an image is missing, the message lists its tags that are here" {

@@ -27,6 +27,17 @@ START_TEST(stdout_and_stderr_pass_unchanged_and_in_full)
 }
 END_TEST
 
+START_TEST(the_line_about_a_run_comes_before_its_output)
+{
+	struct outcome o = run("early");
+
+	ck_assert_int_eq(o.status, 0);
+	ck_assert_str_eq(o.out, "early");
+	ck_assert_str_eq(o.err, "ces: run 0123456789\n");
+	drop(&o);
+}
+END_TEST
+
 static const int file_flags[] = {O_TRUNC, O_APPEND};
 
 START_TEST(stdout_may_be_a_file_also_one_that_is_appended_to)
@@ -355,6 +366,7 @@ static struct client start_cleaning(int *ret_slave)
 	close(err[1]);
 	while (strstr(text, "bye") == NULL && length < sizeof(text) - 1)
 		length += (size_t)read(client.out, text + length, sizeof(text) - 1 - length);
+	ck_assert_int_gt(read(client.err, text, sizeof(text)), 0); /* the line about the run */
 	return client;
 }
 
@@ -414,6 +426,7 @@ static int run_tests(void)
 
 	tcase_add_loop_test(tc, stdout_and_stderr_pass_unchanged_and_in_full, 0,
 			    CES_COUNT(stdout_types));
+	tcase_add_test(tc, the_line_about_a_run_comes_before_its_output);
 	tcase_add_loop_test(tc, stdout_may_be_a_file_also_one_that_is_appended_to, 0,
 			    CES_COUNT(file_flags));
 	tcase_add_test(tc, clients_with_one_file_as_stdout_lose_no_byte);

@@ -42,6 +42,14 @@ static void exited(unsigned status, const char *text)
 	ces_wire_send(EVENT_FD, &ces_event_exited_schema, &event, -1, NULL);
 }
 
+/* Before this the client passes on no output. */
+static void began(void)
+{
+	const struct ces_event_started event = {.run = (char[]){"0123456789"}};
+
+	ces_wire_send(EVENT_FD, &ces_event_started_schema, &event, -1, NULL);
+}
+
 static void write_pattern(int fd, size_t length)
 {
 	char buffer[4096];
@@ -56,8 +64,10 @@ static void write_pattern(int fd, size_t length)
 
 static void play_bytes(void)
 {
-	pid_t pid = fork();
+	pid_t pid;
 
+	began();
+	pid = fork();
 	if (pid == 0) {
 		write_pattern(STDERR_FILENO, BIG);
 		_exit(0);
@@ -78,6 +88,7 @@ static void play_cat(void)
 	char buffer[1000];
 	ssize_t n;
 
+	began();
 	while ((n = read(STDIN_FILENO, buffer, sizeof(buffer))) > 0)
 		ces_write_full(STDOUT_FILENO, buffer, (size_t)n, -1);
 	exited(0, NULL);
@@ -87,6 +98,7 @@ static void play_signals(void)
 {
 	struct ces_control control;
 
+	began();
 	ces_write_full(STDOUT_FILENO, "ready", 5, -1);
 	if (ces_read_full(REQUEST_FD, &control, sizeof(control), -1) == 0)
 		exited(128 + (unsigned)(unsigned char)control.value[0], NULL);
@@ -95,6 +107,7 @@ static void play_signals(void)
 static void play_unread(void)
 {
 	signal(SIGPIPE, SIG_IGN);
+	began();
 	for (;;) {
 		if (ces_write_full(STDOUT_FILENO, "y\n", 2, -1) < 0)
 			break;
@@ -145,6 +158,22 @@ static void play_started(void)
 	exited(0, "the memory limit of 1 GiB was reached");
 }
 
+/* The program is faster than the helper's word that it began. Exits with 0 if its output waited. */
+static void play_early(void)
+{
+	const int64_t end = ces_now_ms() + 5000;
+	unsigned wrong = 0;
+	int unread = 0;
+
+	ces_write_full(STDOUT_FILENO, "early", 5, -1);
+	(void)poll(NULL, 0, 200);
+	wrong |= ioctl(STDOUT_FILENO, FIONREAD, &unread) < 0 || unread != 5 ? 1u : 0;
+	began();
+	while (ces_now_ms() < end && ioctl(STDOUT_FILENO, FIONREAD, &unread) == 0 && unread > 0)
+		(void)poll(NULL, 0, 10);
+	exited(unread > 0 ? wrong | 2u : wrong, NULL);
+}
+
 static void play_explain(void)
 {
 	const struct ces_event_text text = {.text = (char[]){"allowed by projects.p.images[0]"}};
@@ -166,6 +195,7 @@ static void play_terminal(void)
 		wrong |= isatty(fd) ? 0 : 1u;
 	wrong |=
 	    ioctl(0, TIOCGWINSZ, &size) < 0 || size.ws_row != 33 || size.ws_col != 101 ? 2u : 0;
+	began();
 	ces_write_full(STDOUT_FILENO, "ready\n", 6, -1);
 	wrong |= read(0, typed, 1) != 1 || typed[0] != 'x' ? 4u : 0;
 	exited(wrong, NULL);
@@ -178,6 +208,7 @@ static void play_cleaning(void)
 	const int64_t end = ces_now_ms() + 3000;
 	struct ces_control control;
 
+	began();
 	ces_write_full(STDOUT_FILENO, "bye\n", 4, -1);
 	for (int fd = 0; fd <= 2; fd++)
 		close(fd);
@@ -230,6 +261,7 @@ static int play_helper(void)
 	    {"denial", play_denial},     {"started", play_started}, {"explain", play_explain},
 	    {"garbage", play_garbage},   {"nothing", play_nothing}, {"terminal", play_terminal},
 	    {"cleaning", play_cleaning}, {"gone", play_gone},       {"place", play_place},
+	    {"early", play_early},
 	};
 	struct ces_error err;
 
@@ -284,6 +316,9 @@ static struct client start_client(const char *image, uint64_t verb, uint64_t fla
 		close(out[0]);
 		close(err[0]);
 		signal(SIGPIPE, SIG_IGN);
+		setenv("HOME", "/nonexistent", 1);
+		/* (whose tests look at every byte) */
+		ces_say_only_errors(strcmp(image, "bytes") == 0 || strcmp(image, "unread") == 0);
 		dup2(STDERR_FILENO, 77); /* an fd of the caller's that no exec closes */
 		if (ces_session_prepare_fds(&error) < 0 ||
 		    (published != NULL && ces_mount_set_publish(&options, published, &error) < 0))
