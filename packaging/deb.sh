@@ -61,6 +61,7 @@ find "$root/usr/share/man" -type l -printf '%p %l\n' | while read -r link page; 
 done
 install -D -m 644 packaging/debian/doc-base "$root/usr/share/doc-base/ces"
 install -D -m 644 packaging/debian/lintian-overrides "$root/usr/share/lintian/overrides/ces"
+install -D -m 644 packaging/debian/needrestart "$root/etc/needrestart/conf.d/ces.conf"
 install -m 644 packaging/debian/conffiles "$root/DEBIAN/conffiles"
 install -m 755 packaging/debian/{postinst,prerm,postrm} "$root/DEBIAN"
 mapfile -t programs < <(find "$root/usr/bin" "$root/usr/libexec" -name 'ces-*' -type f)

@@ -89,12 +89,30 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 }
 
 @test "Debian's package has the site's files as conffiles, and no script that removes anything or stops a run" {
-	[ "$(dpkg-deb -I "$(package)" conffiles)" = $'/etc/ces/policy.json\n/etc/logrotate.d/ces' ]
-	[ "$(dpkg-deb -c "$(package)" | grep -c '^-.* \./etc/')" -eq 2 ]
+	[ "$(dpkg-deb -I "$(package)" conffiles)" = $'/etc/ces/policy.json\n/etc/logrotate.d/ces\n/etc/needrestart/conf.d/ces.conf' ]
+	[ "$(dpkg-deb -c "$(package)" | grep -c '^-.* \./etc/')" -eq 3 ]
 	for s in postinst prerm postrm; do
 		dpkg-deb -I "$(package)" $s > $lab/script
 		no grep -E 'rm |userdel|groupdel|deluser|systemctl (stop|restart|try-restart)|now ces.service' $lab/script
 	done
+}
+
+@test "needrestart, which restarts services after an upgrade of a library, leaves ces.service and its runs alone" {
+	dpkg-deb --fsys-tarfile "$(package)" | tar -xO ./etc/needrestart/conf.d/ces.conf > $lab/needrestart.conf
+	# (as needrestart reads its configuration, and judges each service)
+	cat > $lab/judge.pl <<- 'END'
+	our %nrconf = (override_rc => { qr(^dbus) => 0 });
+	eval do { local (@ARGV, $/) = shift; <> };
+	die $@ if $@;
+	for my $rc (@ARGV) {
+		my $restart = 1;
+		for (keys %{$nrconf{override_rc}}) { $restart = $nrconf{override_rc}->{$_} if $rc =~ /$_/; }
+		print "$rc $restart\n";
+	}
+	END
+	run perl $lab/judge.pl $lab/needrestart.conf ces.service ces-janitor.service slices.service dbus.service
+	echo "$output"
+	[ "$output" = $'ces.service 0\nces-janitor.service 1\nslices.service 1\ndbus.service 0' ]
 }
 
 @test "Debian's package has the files of make install, with compressed manuals, and Debian's own papers" {
@@ -102,7 +120,7 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 	# (the pages of the guides are there if 'make doc' has made them)
 	diff <(cd $lab/stage && find . -not -type d -not -path '*/doc/ces/html/*' -printf '%P %M\n' | sed -E '/man\/man/ s/ /.gz /' | sort) \
 		<(dpkg-deb --fsys-tarfile "$(package)" | tar -tv | sed -nE '/^d/! s|^(\S+) .* \./(\S+)( -> .*)?$|\2 \1|p' |
-			grep -vE '^usr/share/(doc/ces/(changelog.gz|copyright|html/.*)|doc-base/ces|lintian/overrides/ces) ' | sort)
+			grep -vE '^usr/share/(doc/ces/(changelog.gz|copyright|html/.*)|doc-base/ces|lintian/overrides/ces) |^etc/needrestart/' | sort)
 	mkdir $lab/unpacked
 	dpkg-deb -x "$(package)" $lab/unpacked
 	for page in $lab/unpacked/usr/share/man/man?/*; do gzip -t "$page"; done
