@@ -183,12 +183,14 @@ void ces_doctor_namespaces(struct ces_doctor *doctor)
 		if (read_line(path, value, sizeof(value)) && strtoul(value, NULL, 10) > 0)
 			continue;
 		fine = false;
+		/* (the last file by name counts: the site has switched them off in another) */
 		ces_doctor_find(doctor, "namespaces", CES_GRADE_PROBLEM,
 				"%s namespaces are switched off", kinds[i]);
-		ces_doctor_remedy(doctor,
-				  "as root: echo user.max_%s_namespaces = 15000 >> "
-				  "/etc/sysctl.d/90-ces.conf && sysctl --system",
-				  kinds[i]);
+		ces_doctor_remedy(
+		    doctor,
+		    "as root: echo user.max_%s_namespaces = 15000 >> "
+		    "/etc/sysctl.d/zz-ces.conf && sysctl -p /etc/sysctl.d/zz-ces.conf",
+		    kinds[i]);
 	}
 	check_initial(doctor);
 	if (fine)

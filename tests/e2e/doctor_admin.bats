@@ -175,15 +175,20 @@ refused_run() # TEXT
 	done
 }
 
-@test "each advice about namespaces adds to what the one before wrote" {
+@test "each advice about namespaces adds to what the one before wrote, and counts more than what the site has" {
+	local ours=/etc/sysctl.d/zz-ces.conf
 	echo 0 > $lab/zero
 	for kind in net uts; do mount --bind $lab/zero /proc/sys/user/max_${kind}_namespaces; done
-	finds problem 'namespaces +net namespaces are switched off' 'user.max_net_namespaces'
-	rm -f /etc/sysctl.d/90-ces.conf
-	while read -r line; do eval "${line%% && *}"; done < <(advice | grep 90-ces.conf)
-	cat /etc/sysctl.d/90-ces.conf
-	[ "$(grep -cE '^user.max_(net|uts)_namespaces = 15000$' /etc/sysctl.d/90-ces.conf)" -eq 2 ]
-	rm /etc/sysctl.d/90-ces.conf
+	finds problem 'namespaces +net namespaces are switched off' "user.max_net_namespaces .* && sysctl -p $ours"
+	rm -f $ours
+	while read -r line; do eval "${line%% && *}"; done < <(advice | grep $ours)
+	cat $ours
+	[ "$(grep -cE '^user.max_(net|uts)_namespaces = 15000$' $ours)" -eq 2 ]
+	echo 'user.max_net_namespaces = 0' > /etc/sysctl.d/99-hardening.conf
+	run /lib/systemd/systemd-sysctl --cat-config
+	rm $ours /etc/sysctl.d/99-hardening.conf
+	[ "$status" -eq 0 ]
+	[ "$(grep ^user.max_net_namespaces <<< "$output" | tail -n 1)" = 'user.max_net_namespaces = 15000' ]
 }
 
 @test "no problem is lost behind many warnings" {
