@@ -321,7 +321,7 @@ static int check_ways_out(int proc, const char *mountinfo, struct ces_error *err
 	    (at = strstr(info, "\nmnt_id:")) == NULL)
 		return ces_error_errno(err, CES_E_HOST, "its working directory");
 	(void)snprintf(line, sizeof(line), "\n%lu ", strtoul(at + 8, NULL, 10));
-	return strncmp(mountinfo, line + 1, strlen(line + 1)) == 0 ||
+	return strncmp(mountinfo, line + 1, strlen(line) - 1) == 0 ||
 		       strstr(mountinfo, line) != NULL
 		   ? 0
 		   : ces_error_set(err, CES_E_HOST, "its working directory is outside");

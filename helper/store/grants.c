@@ -70,7 +70,6 @@ int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct
 			  int (*fits)(void *context, struct ces_error *err), void *context,
 			  struct ces_error *err)
 {
-	CES_CLEANUP_FREE char *bytes = NULL;
 	CES_CLEANUP_FD int staging = -1;
 	CES_CLEANUP_FD int dir = -1;
 	CES_CLEANUP_LOCK struct ces_lock lock = CES_LOCK_NONE;
@@ -80,9 +79,10 @@ int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct
 
 	if (encode(grant, &both, err) < 0)
 		return -1;
-	bytes = both.bytes;
-	if (ces_store_stage(store, staged, &staging, err) < 0)
+	if (ces_store_stage(store, staged, &staging, err) < 0) {
+		free(both.bytes);
 		return -1;
+	}
 	ces_grant_name(grant->reference, name);
 	result = ces_store_write_document(staging, STAGED, &both, err) < 0 ||
 			 lock_grants(store, uid, &dir, &lock, err) < 0 ||
@@ -94,6 +94,7 @@ int ces_store_write_grant(const struct ces_store *store, uid_t uid, const struct
 	if (result < 0)
 		(void)unlinkat(staging, STAGED, 0);
 	ces_store_drop(store, staged);
+	free(both.bytes);
 	return result;
 }
 

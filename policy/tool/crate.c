@@ -85,14 +85,15 @@ struct filling {
  * receipt is, and has no record of another user's. */
 static int begin(struct filling *f)
 {
-	FILE *const files[] = {f->crate->records, f->crate->table};
+	const struct ces_crate *crate = f->crate;
+	FILE *const files[] = {crate->records, crate->table};
 
 	f->run = (struct run){0};
 	for (size_t i = 0; i < CES_COUNT(files); i++)
 		if (fflush(files[i]) != 0 || ftruncate(fileno(files[i]), 0) != 0 ||
 		    fseek(files[i], 0, SEEK_SET) != 0)
 			return -1;
-	ces_export_head(f->crate->table);
+	ces_export_head(crate->table);
 	return 0;
 }
 

@@ -119,10 +119,12 @@ static const char *name_outcome(const struct ces_record *record, bool denied, bo
 static void count_outcome(struct ces_report_runs *runs, const struct ces_record *record,
 			  bool denied, bool good)
 {
-	/* (there is room for all) */
-	add_to(find_bar(runs->outcomes, &runs->n_outcomes, CES_COUNT(runs->outcomes),
-			name_outcome(record, denied, good)),
-	       denied, good);
+	struct ces_report_bar *bar =
+	    find_bar(runs->outcomes, &runs->n_outcomes, CES_COUNT(runs->outcomes),
+		     name_outcome(record, denied, good));
+
+	if (bar != NULL) /* (there is room for all) */
+		add_to(bar, denied, good);
 }
 
 static void count_who(struct count *c, const struct ces_record *record)

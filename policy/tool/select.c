@@ -351,7 +351,7 @@ static bool time_valid(const char *text)
 	size_t length = strcspn(text, "Z"), i = 0;
 	struct tm tm = {0}, same;
 
-	if (length < 4 || length >= sizeof(form) || (form[length] == 'd' && length < 21) ||
+	if (length < 4 || length >= sizeof(form) || (length < 21 && form[length] == 'd') ||
 	    (text[length] == 'Z' && text[length + 1] != '\0'))
 		return false;
 	while (i < length &&

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154,SC2034 # (bats and the lab set these; the suites use these)
 # What the suites of runs that go on while their user does other things share. Loaded after e2e.bash.
 
 setup_file()

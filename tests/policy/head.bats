@@ -136,12 +136,12 @@ signed_at() # N [JQ-EDIT]
 	[ "$status" -eq 1 ]
 	says "the head of $(time_of 40 | cut -c 1-19)Z has record 40, and that of 2027-01-01T00:00:00Z only 10: the journal was made anew between them"
 	# (nor does a head that is older than both hide it)
-	{ cat heads; signed_at 5; } > more
-	run against more
+	{ cat heads; signed_at 5; } > more.heads
+	run against more.heads
 	[ "$status" -eq 1 ]
 	says "made anew between them"
-	{ signed_at 40; signed_at 10 ".time = \"2027-01-01T00:00:00Z\""; signed_at 20; } > more
-	run against more
+	{ signed_at 40; signed_at 10 ".time = \"2027-01-01T00:00:00Z\""; signed_at 20; } > more.heads
+	run against more.heads
 	[ "$status" -eq 1 ]
 	says "made anew between them"
 }
