@@ -30,14 +30,13 @@ static const struct {
     [CES_TYPE_PDF] = {"pdf ", {"%PDF-"}},
 };
 
+/* A file named just ".csv" is one: programs that open tables take it for one. */
 static int type_of(const char *path)
 {
-	const char *name = strrchr(path, '/'), *dot;
+	const char *name = strrchr(path, '/'), *dot = strrchr(name == NULL ? path : name, '.');
 	size_t length;
 
-	name = name == NULL ? path : name + 1;
-	dot = strrchr(name, '.');
-	if (dot == NULL || dot == name)
+	if (dot == NULL)
 		return -1;
 	length = strlen(dot + 1);
 	for (int i = 0; length > 0 && i < CES_TYPES; i++)
