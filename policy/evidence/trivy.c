@@ -52,10 +52,19 @@ static void take_result(struct ces_evidence *evidence, struct ces_part result)
 	evidence->secrets += ces_part_count(ces_part_member(result, "Secrets"));
 }
 
+/* A scan for secrets alone, or of a distribution that Trivy does not know, has no such result. */
+static bool is_about_packages(struct ces_part result)
+{
+	struct ces_part class = ces_part_member(result, "Class");
+
+	return ces_part_is(class, "os-pkgs") || ces_part_is(class, "lang-pkgs");
+}
+
 int ces_read_trivy(struct ces_evidence *evidence, struct ces_part document, struct ces_error *err)
 {
 	struct ces_part results = ces_part_member(document, "Results"), at = {NULL, NULL};
 	struct ces_part digests = ces_part_path(document, "Metadata.RepoDigests");
+	bool looked = false;
 
 	evidence->format = CES_EVIDENCE_TRIVY;
 	if (ces_part_number(ces_part_member(document, "SchemaVersion")) != 2)
@@ -77,7 +86,15 @@ int ces_read_trivy(struct ces_evidence *evidence, struct ces_part document, stru
 		snprintf(evidence->tool, sizeof(evidence->tool), "Trivy %s", version);
 	}
 	at = (struct ces_part){NULL, NULL};
-	while (ces_part_next(results, &at))
+	while (ces_part_next(results, &at)) {
+		looked |= is_about_packages(at);
 		take_result(evidence, at);
+	}
+	/* (older versions wrote no class) */
+	if (!looked && evidence->packages.n == 0)
+		return ces_error_set(
+		    err, CES_E_IMAGE,
+		    "it is no scan of packages: scan with trivy image --scanners vuln "
+		    "--list-all-pkgs, or with another scanner");
 	return 0;
 }

@@ -89,6 +89,24 @@ load evidence.bash
 	jq -e --arg d "sha256:$(sha256sum < "$reports/trivy.json" | cut -d' ' -f1)" '.[0].report == $d' <<< "$output"
 }
 
+@test "a report of Trivy about no package is no scan, and one about packages without a finding is" {
+	for nothing in 'del(.Results)' '.Results = []' '.Results = null' '.Results |= map(select(.Class == "secret"))' \
+		'.Results = [{Target: "Loose File License(s)", Class: "license-file"}, {Target: "Dockerfile", Class: "config"}]'; do
+		changed trivy "$nothing"
+		refused report.json "it is no scan of packages: scan with trivy image --scanners vuln --list-all-pkgs, or with another scanner"
+	done
+	# (as Trivy writes it without --list-all-pkgs, and as versions without classes did)
+	for clean in '.Results = [{Target: "x (alpine 3.22)", Class: "os-pkgs", Type: "alpine"}]' \
+		'.Results = [{Target: "app", Class: "secret"}, {Target: "app", Class: "lang-pkgs", Type: "gobinary", Packages: [{Name: "m", Version: "1"}]}]' \
+		'.Results |= [.[0] | del(.Class, .Vulnerabilities)]'; do
+		changed trivy "$clean"
+		run add report.json
+		[ "$status" -eq 0 ]
+		says "no vulnerability; "
+		rm -r kept
+	done
+}
+
 @test "a report of Grype gives the CVE beside an advisory, and the date of its database, in old and new versions" {
 	add "$reports/grype.json"
 	shown '.tool == "grype 0.104.0" and .database == "2026-11-20T06:12:45Z" and .counts.medium.fixable == 1 and .counts.negligible.other == 1
