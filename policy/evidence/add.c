@@ -6,14 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "policy/evidence/apart.h"
 #include "policy/evidence/command.h"
+#include "policy/evidence/judge.h"
 #include "policy/evidence/store.h"
 #include "policy/tool/input.h"
 #include "policy/tool/tool.h"
+
+#define DAY (24 * 60 * 60)
 
 struct job {
 	int fd;
@@ -26,6 +30,18 @@ struct note {
 	char text[CES_APART_NOTE - CES_DIGEST_LENGTH - 1];
 };
 _Static_assert(sizeof(struct note) <= CES_APART_NOTE, "a note fits");
+
+/* The newest statement counts, and one of the future would stay the newest. A day is for time
+ * zones, which some tools leave out. */
+static int check_date(const struct ces_evidence *evidence, struct ces_error *err)
+{
+	if (ces_judge_time(evidence->made) > (int64_t)time(NULL) + DAY)
+		return ces_error_set(
+		    err, CES_E_IMAGE,
+		    "its date, %.10s, is more than a day ahead of this machine's clock",
+		    evidence->made);
+	return 0;
+}
 
 static int read_report(void *context, struct ces_apart_result *ret, struct ces_error *err)
 {
@@ -45,7 +61,9 @@ static int read_report(void *context, struct ces_apart_result *ret, struct ces_e
 	memcpy(note.digest, evidence.digest, sizeof(note.digest));
 	ces_evidence_say(&evidence, note.text, sizeof(note.text));
 	memcpy(ret->note, &note, sizeof(note));
-	result = ces_evidence_write(&evidence, &ret->bytes, &ret->length, err);
+	result = check_date(&evidence, err);
+	if (result == 0)
+		result = ces_evidence_write(&evidence, &ret->bytes, &ret->length, err);
 	ces_evidence_free(&evidence);
 	return result;
 }

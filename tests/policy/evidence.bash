@@ -41,3 +41,14 @@ enveloped()
 	jq -n --arg p "$(base64 -w0 < "$1")" '{payloadType: "application/vnd.in-toto+json", payload: $p,
 		signatures: [{keyid: "", sig: "MEUCIQDtYk=="}]}'
 }
+
+# redated DAY OTHER: the records that were made on the one day now say the other, under the names of their new digests.
+redated()
+{
+	local record
+	for record in $(grep -l "\"made\": \"$1" "$folder"/report-*); do
+		sed "s/\"made\": \"$1/\"made\": \"$2/" "$record" > redated
+		rm "$record"
+		mv redated "$folder/report-$(sha256sum < redated | cut -d' ' -f1).json"
+	done
+}

@@ -63,10 +63,12 @@ load evidence.bash
 }
 
 @test "a scan with a date to come replaces none, and is not removed" {
-	for when in "10 days ago" "1 day ago" "40 days"; do
+	for when in "10 days ago" "1 day ago" "20 hours"; do
 		changed trivy ".CreatedAt = \"$(date -u -d "$when" +%FT%TZ)\""
 		add report.json
 	done
+	# (kept when the clock was wrong)
+	redated "$(date -u -d "20 hours" +%F)" "$(date -u -d "40 days" +%F)"
 	run evidence prune
 	[ "$status" -eq 0 ]
 	[ "$(grep -c ' removed' <<< "$output")" -eq 1 ]
@@ -258,6 +260,33 @@ load evidence.bash
 	jq -n --slurpfile s statement.json '$s[0] | .predicate = $s[0]' > report.json
 	add report.json
 	shown '.format == "in-toto" and .vulnerabilities == []'
+}
+
+@test "a report with a date more than a day ahead is refused, in each format" {
+	# FORMAT|THE PLACE OF ITS DATE
+	while IFS='|' read -r format place; do
+		ahead=$(date -u -d '25 hours' +%FT%TZ)
+		changed "$format" "$place = \"$ahead\""
+		refused report.json "its date, ${ahead%T*}, is more than a day ahead of this machine's clock" --digest "$digest" || { echo "with $format"; return 1; }
+		changed "$format" "$place = \"$(date -u -d '23 hours' +%FT%TZ)\""
+		add --digest "$digest" report.json || { echo "with $format"; return 1; }
+		rm -r kept
+	done <<- 'EOT'
+		openvex|.timestamp
+		openvex|.last_updated
+		cyclonedx|.metadata.timestamp
+		trivy|.CreatedAt
+		grype|.descriptor.timestamp
+		sarif|.runs[0].invocations[0].endTimeUtc
+		spdx|.creationInfo.created
+	EOT
+	changed openvex '.timestamp = "9999-12-31T23:59:59Z"'
+	refused report.json "its date, 9999-12-31, is more than a day ahead"
+	# (a time without a zone is UTC)
+	changed openvex ".timestamp = \"$(date -u -d '30 hours' +%FT%T)\""
+	refused report.json "is more than a day ahead"
+	changed openvex ".timestamp = \"$(date -u -d '30 hours' +%FT%T)+14:00\""
+	add report.json
 }
 
 @test "a report about another image is refused, whatever the caller says" {
