@@ -19,7 +19,8 @@ struct rule {
 };
 
 struct rules {
-	struct rule *v;
+	struct rule *v; /* as in the document */
+	const struct rule **sorted;
 	size_t n;
 };
 
@@ -34,9 +35,9 @@ static enum ces_evidence_severity of_level(struct ces_part level)
 
 static int by_id(const void *left, const void *right)
 {
-	const struct rule *a = left, *b = right;
+	const struct rule *const *a = left, *const *b = right;
 
-	return strcmp(a->id, b->id);
+	return strcmp((*a)->id, (*b)->id);
 }
 
 static int take_rules(struct ces_part list, struct rules *ret, struct ces_error *err)
@@ -47,19 +48,52 @@ static int take_rules(struct ces_part list, struct rules *ret, struct ces_error 
 	if (n > RULES_MAX)
 		return ces_error_set(err, CES_E_LIMIT, "it has more than %d rules", RULES_MAX);
 	ret->v = calloc(n + 1, sizeof(*ret->v));
-	if (ret->v == NULL)
+	ret->sorted = calloc(n + 1, sizeof(*ret->sorted));
+	if (ret->v == NULL || ret->sorted == NULL)
 		return ces_error_set(err, CES_E_HOST, "out of memory");
 	while (ret->n < n && ces_part_next(list, &at)) {
-		struct rule *rule = &ret->v[ret->n++];
+		struct rule *rule = &ret->v[ret->n];
 
 		(void)ces_part_text(ces_part_member(at, "id"), rule->id, sizeof(rule->id));
 		rule->severity =
 		    ces_gather_score(ces_part_path(at, "properties.security-severity"));
 		rule->level = ces_part_path(at, "defaultConfiguration.level");
 		rule->help = ces_part_path(at, "help.text");
+		ret->sorted[ret->n++] = rule;
 	}
-	qsort(ret->v, ret->n, sizeof(*ret->v), by_id);
+	qsort(ret->sorted, ret->n, sizeof(*ret->sorted), by_id);
 	return 0;
+}
+
+static void free_rules(struct rules *rules)
+{
+	free(rules->v);
+	free(rules->sorted);
+}
+
+/* By its name, or else by its index (SARIF 2.1.0, sections 3.27.6 and 3.52.5). An index into the
+ * rules of another component says nothing here. */
+static const struct rule *find_rule(const struct rules *rules, struct ces_part result,
+				    const char *id)
+{
+	struct ces_part index = ces_part_member(result, "ruleIndex");
+	struct rule wanted = {.severity = 0};
+	const struct rule *key = &wanted, **found = NULL;
+	size_t at;
+
+	snprintf(wanted.id, sizeof(wanted.id), "%.95s", id);
+	if (id[0] != '\0')
+		found = bsearch(&key, rules->sorted, rules->n, sizeof(key), by_id);
+	if (found != NULL)
+		return *found;
+	if (index.at == NULL)
+		index = ces_part_path(result, "rule.index");
+	at = ces_part_number(index);
+	/* (what is no whole number is 0, too) */
+	if (at >= rules->n || (at == 0 && (index.end - index.at != 1 || *index.at != '0')) ||
+	    ces_part_path(result, "rule.toolComponent").at != NULL)
+		return NULL;
+	return &rules->v[at];
 }
 
 /* The rest of the line in `text` that begins with `key`. */
@@ -115,7 +149,6 @@ static void take_result(struct ces_evidence *evidence, const struct rules *rules
 			struct ces_part result)
 {
 	char words[4][CES_GATHER_TEXT];
-	struct rule key = {.severity = 0};
 	const struct rule *rule;
 
 	/* ("none", "pass" and so on are results without a finding) */
@@ -125,8 +158,9 @@ static void take_result(struct ces_evidence *evidence, const struct rules *rules
 	(void)ces_part_text(ces_part_member(result, "ruleId"), words[0], sizeof(words[0]));
 	if (words[0][0] == '\0')
 		(void)ces_part_text(ces_part_path(result, "rule.id"), words[0], sizeof(words[0]));
-	snprintf(key.id, sizeof(key.id), "%.95s", words[0]);
-	rule = bsearch(&key, rules->v, rules->n, sizeof(key), by_id);
+	rule = find_rule(rules, result, words[0]);
+	if (words[0][0] == '\0' && rule != NULL)
+		snprintf(words[0], sizeof(words[0]), "%s", rule->id);
 	take_lines(result, rule, words);
 	ces_gather_row(evidence, &evidence->vulnerabilities,
 		       (const char *const[]){words[0], words[1], words[2], words[3]}, 4,
@@ -178,16 +212,18 @@ int ces_read_sarif(struct ces_evidence *evidence, struct ces_part document, stru
 	while (ces_part_next(runs, &run)) {
 		struct ces_part driver = ces_part_path(run, "tool.driver"), at = {NULL, NULL};
 		struct ces_part results = ces_part_member(run, "results");
-		struct rules rules = {NULL, 0};
+		struct rules rules = {NULL, NULL, 0};
 
-		if (take_rules(ces_part_member(driver, "rules"), &rules, err) != 0)
+		if (take_rules(ces_part_member(driver, "rules"), &rules, err) != 0) {
+			free_rules(&rules);
 			return -1;
+		}
 		ces_gather_tool(evidence, ces_part_member(driver, "name"),
 				ces_part_member(driver, "version"));
 		take_image(evidence, run);
 		while (ces_part_next(results, &at))
 			take_result(evidence, &rules, at);
-		free(rules.v);
+		free_rules(&rules);
 		if (take_time(evidence, run, err) != 0)
 			return -1;
 	}

@@ -143,7 +143,24 @@ load evidence.bash
 		high|del(.tool.driver.rules[0].properties, .results[0].level) | .tool.driver.rules[0].defaultConfiguration.level = "error"
 		medium|del(.tool.driver.rules, .results[0].level)
 		low|del(.tool.driver.rules) | .results[0].level = "note"
+		critical|del(.results[0].ruleId)
+		critical|.results[0].ruleId = "CVE-2023-5678/1"
+		critical|del(.results[0].ruleIndex) | .results[0] |= (.rule = {id: "CVE-2023-5678/1", index: 0} | del(.ruleId))
+		critical|.results[0].ruleIndex = 1
+		low|.results[0] |= (.ruleIndex = 1 | del(.ruleId, .level))
+		high|.results[0] |= (.ruleIndex = 2 | del(.ruleId))
+		high|.results[0] |= (.ruleIndex = 4294967296 | del(.ruleId))
+		high|.results[0] |= (.ruleIndex = -1 | del(.ruleId))
+		high|.results[0] |= (.ruleIndex = 0.5 | del(.ruleId))
+		high|.results[0] |= (.ruleIndex = "0" | del(.ruleId))
+		high|.results[0] |= (.rule = {index: 0, toolComponent: {index: 0}} | del(.ruleId))
+		high|del(.tool.driver.rules, .results[0].ruleId)
 	EOT
+	# (the vulnerability is what the rule is named by)
+	rm -r kept
+	changed sarif 'del(.runs[0].results[].ruleId)'
+	add --digest "$digest" report.json
+	shown '(.vulnerabilities | map(.id)) == ["CVE-2022-0563", "CVE-2023-5678"]'
 }
 
 @test "SARIF of several scans is as old as the oldest, and a scan that failed is refused" {
