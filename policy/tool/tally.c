@@ -83,23 +83,39 @@ static int grow(struct ces_tally *tally)
 	return 0;
 }
 
+/* *ret_bucket: where a new row goes. */
+static struct ces_tally_row *look_up(const struct ces_tally *tally,
+				     const char *const words[CES_TALLY_WORDS], size_t **ret_bucket)
+{
+	*ret_bucket = &tally->buckets[bucket_of(words)];
+	for (size_t i = **ret_bucket; i != 0; i = tally->v[i - 1].next)
+		if (same(&tally->v[i - 1], words))
+			return &tally->v[i - 1];
+	return NULL;
+}
+
 struct ces_tally_row *ces_tally_find(struct ces_tally *tally,
 				     const char *const words[CES_TALLY_WORDS])
 {
-	size_t *bucket, i;
+	const char *const rest[] = {others, words[1], others, others};
+	static const char *const rests[] = {others, others, others, others};
+	struct ces_tally_row *row;
+	size_t *bucket;
 	char *copy;
 
 	if (grow(tally) != 0)
 		return NULL;
-	bucket = &tally->buckets[bucket_of(words)];
-	for (i = *bucket; i != 0; i = tally->v[i - 1].next)
-		if (same(&tally->v[i - 1], words))
-			return &tally->v[i - 1];
-	if (tally->n >= CES_TALLY_MAX && words[0] != others)
-		return ces_tally_find(tally,
-				      (const char *const[]){others, words[1], others, others});
-	if (tally->n >= CES_TALLY_MAX + RESTS_MAX && words[1] != others)
-		return ces_tally_find(tally, (const char *const[]){others, others, others, others});
+	row = look_up(tally, words, &bucket);
+	if (row == NULL && tally->n >= CES_TALLY_MAX) {
+		words = rest;
+		row = look_up(tally, words, &bucket);
+	}
+	if (row == NULL && tally->n >= CES_TALLY_MAX + RESTS_MAX) {
+		words = rests;
+		row = look_up(tally, words, &bucket);
+	}
+	if (row != NULL)
+		return row;
 	copy = join(words);
 	return copy != NULL ? append(tally, copy, bucket) : NULL;
 }
