@@ -48,7 +48,7 @@ static int take_rules(struct ces_part list, struct rules *ret, struct ces_error 
 	if (n > RULES_MAX)
 		return ces_error_set(err, CES_E_LIMIT, "it has more than %d rules", RULES_MAX);
 	ret->v = calloc(n + 1, sizeof(*ret->v));
-	ret->sorted = calloc(n + 1, sizeof(*ret->sorted));
+	ret->sorted = calloc(n + 1, sizeof(struct rule *));
 	if (ret->v == NULL || ret->sorted == NULL)
 		return ces_error_set(err, CES_E_HOST, "out of memory");
 	while (ret->n < n && ces_part_next(list, &at)) {
@@ -61,7 +61,7 @@ static int take_rules(struct ces_part list, struct rules *ret, struct ces_error 
 		rule->help = ces_part_path(at, "help.text");
 		ret->sorted[ret->n++] = rule;
 	}
-	qsort(ret->sorted, ret->n, sizeof(*ret->sorted), by_id);
+	qsort(ret->sorted, ret->n, sizeof(struct rule *), by_id);
 	return 0;
 }
 
@@ -83,7 +83,7 @@ static const struct rule *find_rule(const struct rules *rules, struct ces_part r
 
 	snprintf(wanted.id, sizeof(wanted.id), "%.95s", id);
 	if (id[0] != '\0')
-		found = bsearch(&key, rules->sorted, rules->n, sizeof(key), by_id);
+		found = bsearch(&key, rules->sorted, rules->n, sizeof(struct rule *), by_id);
 	if (found != NULL)
 		return *found;
 	if (index.at == NULL)
