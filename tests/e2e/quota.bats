@@ -68,16 +68,16 @@ hangs() # USER IMAGE
 }
 
 @test "an image that unpacks to a thousand times its size is refused for that, whatever space the user has left" {
-	/usr/bin/python3 -B - $lab/zeros <<-'PY'
+	/usr/bin/python3 -B - $lab/thousand <<-'PY'
 	import sys
 	sys.path.insert(0, "tests/lib/images")
 	from images import Layer, Layout, manifest
 	layout = Layout(sys.argv[1])
 	layout.index(manifest(layout, [Layer().file("zeros", bytes(256 << 20))], {"Cmd": ["true"]}, "zstd"))
 	PY
-	lab_push $lab/zeros epcced/zeros:1
+	lab_push $lab/thousand epcced/thousand:1
 	lab_policy '.host.user_limits.store = "1G"'
-	run --separate-stderr pull alice $open/zeros:1
+	run --separate-stderr pull alice $open/thousand:1
 	refused 'expands more than 1000 times'
 	[[ $stderr != *"user_limits"* ]]
 }
