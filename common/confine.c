@@ -2,10 +2,13 @@
 #include "common/confine.h"
 
 #include <linux/capability.h>
+#include <signal.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "common/cleanup.h"
 
 void ces_confine_unless(bool good)
 {
@@ -18,6 +21,14 @@ bool ces_confine_limit(__rlimit_resource_t resource, uint64_t value)
 	const struct rlimit limit = {value, value};
 
 	return setrlimit(resource, &limit) == 0;
+}
+
+void ces_confine_signals(void)
+{
+	static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+
+	for (size_t i = 0; i < CES_COUNT(ends); i++)
+		ces_confine_unless(signal(ends[i], SIG_IGN) != SIG_ERR);
 }
 
 void ces_confine_owner(uint32_t user, uint32_t group)

@@ -13,6 +13,10 @@ void ces_confine_unless(bool good);
 /* Sets both limits (setrlimit(2)). Returns whether it could. */
 bool ces_confine_limit(__rlimit_resource_t resource, uint64_t value);
 
+/* Ignores the signals that end a session (a logout, the stop of a service) together with the helper
+ * that waits for this process's answer; otherwise it ends. */
+void ces_confine_signals(void);
+
 /* Works on files as the owner from here on: file servers see the owner's uid (setfsuid(2)). The
  * process must have the owner's group, no other, and another uid; otherwise it ends. */
 void ces_confine_owner(uint32_t user, uint32_t group);

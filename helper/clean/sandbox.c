@@ -83,6 +83,7 @@ static void load_filter(void)
 
 void ces_clean_confine(const struct ces_clean_job *job)
 {
+	ces_confine_signals();
 	ces_confine_unless(clearenv() == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
 			   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
 			   ces_confine_limit(RLIMIT_CORE, 0) &&

@@ -51,6 +51,7 @@ static void load_filter(int outputs)
 
 void ces_list_confine(const struct ces_list_job *job, int fd)
 {
+	ces_confine_signals();
 	ces_confine_unless(
 	    clearenv() == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ces_confine_limit(RLIMIT_CORE, 0) &&

@@ -305,6 +305,19 @@ is_traced() { ! grep -q '^TracerPid:[[:space:]]*0$' /proc/"$1"/status; }
 	gone
 }
 
+@test "the signals that end a session end neither ces-clean nor ces-list, and its run ends whole" {
+	start_run 'echo x > /safe_outputs/f; chown 33 /safe_outputs/f; echo up; until [ -e /safe_outputs/go ]; do sleep 0.1; done; exit 3'
+	n=$(ces alice ps -q)
+	for s in TERM HUP INT QUIT; do kill -$s "$(process ces-clean)" "$(process ces-list)"; done
+	as alice touch "/home/alice/outputs_$n/go"
+	wait $client || status=$?
+	[ "$status" -eq 3 ]
+	[ "$(stat -c %U "/home/alice/outputs_$n/f")" = alice ]
+	[ ! -e "/run/ces/$n" ]
+	journal_new -s -e --arg n "$n" 'map(select(.event == "end" and .run == $n)) | length == 1 and .[0].outputs == "listed"'
+	gone
+}
+
 @test "without its ces-clean, a run's outputs become its user's at the next start, once" {
 	start_run 'echo x > /safe_outputs/f; chown 33 /safe_outputs/f; echo up; until [ -e /safe_outputs/go ]; do sleep 0.1; done; exit 3'
 	n=$(ces alice ps -q)

@@ -255,6 +255,7 @@ dpkg_() { DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" < /dev/null
 	records=$(journal_lines)
 	sum=$(sha256sum $policy)
 	dpkg_ -r ces
+	rm /etc/needrestart/conf.d/ces.conf # (a conffile, which stays until a purge)
 	[ ! -e $helper ]
 	[ -e "/run/ces/$number" ]
 	long_run_ends_well
