@@ -151,8 +151,7 @@ static int reset_limits(struct ces_error *err)
 			    "your limit on %s is too low (ulimit); raise it and try again",
 			    limits[i].name);
 	}
-	/* a core would hold the project's data; and no quota of a cgroup binds a real-time program
-	 */
+	/* a core would hold project data; no cgroup's quota binds a real-time program */
 	return setrlimit(RLIMIT_CORE, &no_core) < 0 || setrlimit(RLIMIT_RTPRIO, &none) < 0 ||
 		       setrlimit(RLIMIT_NICE, &none) < 0
 		   ? ces_error_errno(err, CES_E_HOST, "limits to 0")

@@ -2,39 +2,7 @@
 # However a run ends, nothing of it stays behind.
 
 load ../lib/e2e.bash
-
-setup_file() { lab_policy; have alice tools; pull bob $open/tools:1 -q; }
-setup() { remember; }
-teardown()
-{
-	: > $lab/over
-	rm -rf /home/*/outputs_*
-	[ -z "${client:-}" ] || kill -KILL "$client" 2> /dev/null || true
-}
-
-# Starts a run of alice's that makes a file when it is up, and then stays. Sets $client to the pid of ces-client.
-start_run() # [COMMAND]
-{
-	rm -f $lab/up
-	# (bash starts background commands with SIGINT ignored, and the client would leave it ignored)
-	setpriv --reuid=alice --regid=alice --init-groups --reset-env env -C /home/alice --default-signal=INT,QUIT \
-		ces-client run -q $open/tools:1 sh -c "${1:-echo up; exec sleep 600}" > $lab/up 2> $lab/err 3>&- < /dev/null &
-	client=$!
-	eventually test -s $lab/up
-}
-
-# The tests' own sleeps are shorter.
-none_alive() { no pgrep -x 'ces-helper|ces-admit|ces-session|crun|runc' && no pgrep -xf 'sleep 600'; }
-
-gone()
-{
-	eventually none_alive
-	nothing_left_behind
-	no compgen -G '/home/alice/scratch_*'
-}
-
-# Prints the pid of the helper that supervises the run: a child of the client.
-helper_of() { pgrep -P "$1" -x 'ces-helper|ces-admit|ces-session'; }
+load ../lib/endings.bash
 
 @test "SIGTERM, SIGHUP or Ctrl-C to the client ends the run" {
 	for s in TERM HUP INT; do
@@ -89,24 +57,6 @@ helper_of() { pgrep -P "$1" -x 'ces-helper|ces-admit|ces-session'; }
 	kill -TERM $client
 	wait $client || true
 	gone
-}
-
-# Starts a run of alice's, and kills its helper when COMMAND has done its work there. Sets $n to the run's number and
-# $scratch to its scratch.
-killed_run() # COMMAND
-{
-	start_run "$1; echo up; exec sleep 600"
-	n=$(ces alice ps --format json | jq -r '.[0].run')
-	scratch=/home/alice/scratch_$n
-	kill -KILL "$(helper_of $client)"
-	wait $client || true
-	eventually none_alive
-}
-
-cleared_by_a_start() # RUN
-{
-	inside -- true
-	[ ! -e "/run/ces/$1" ]
 }
 
 @test "a dead run's scratch goes with what it gave to the project's group, when another user of the image owns it" {
@@ -240,97 +190,6 @@ is_traced() { ! grep -q '^TracerPid:[[:space:]]*0$' /proc/"$1"/status; }
 	# (the first that is seen replaces an earlier one: a user may freeze a helper while its run lives)
 	[[ $(grep -m 1 ^alarm $lab/trace) =~ =\ [1-9] ]]
 	[ -z "$(awk -F '[()]' 'BEGIN { seconds = 1 } $1 == "alarm" { seconds = $2; next } !seconds' $lab/trace)" ]
-	gone
-}
-
-@test "the user cannot stop or kill the process that empties their scratch" {
-	killed_run 'mkdir /scratch/d; cd /scratch/d; seq 30000 | xargs touch'
-	as alice sh -c 'until [ -e /tmp/over ]; do pkill -STOP -x "ces-helper|ces-admit|ces-session|ces-clean"; pkill -KILL -x "ces-helper|ces-admit|ces-session|ces-clean"; done 2> /dev/null' 3>&- &
-	ces-client clean
-	touch /tmp/over
-	wait $! || true
-	rm /tmp/over
-	[ ! -e "/run/ces/$n" ]
-	gone
-}
-
-@test "ces-clean has the caller's rights to files, three capabilities, and a user that the caller cannot stop" {
-	grep -aq __asan_init /usr/libexec/ces/ces-clean && skip "a build with sanitizers has no filter"
-	start_run
-	clean=$(process ces-clean)
-	eventually grep -q 'Seccomp:.2' "/proc/$clean/status"
-	grep -E '^(Uid|Gid|Cap|NoNewPrivs|Seccomp:|Groups)' "/proc/$clean/status"
-	# CHOWN, DAC_OVERRIDE, FOWNER
-	[ "$(grep -c -E '^Cap(Prm|Eff):.000000000000000b$' "/proc/$clean/status")" -eq 2 ]
-	[ "$(grep -c -E '^Cap(Inh|Bnd|Amb):.0000000000000000$' "/proc/$clean/status")" -eq 3 ]
-	grep -q 'NoNewPrivs:.1' "/proc/$clean/status"
-	works_for_alice "$clean"
-	[ "$(stat -L -c %d:%i "/proc/$clean/root")" = "$(stat -c %d:%i /home/alice/outputs_*)" ]
-	[ "$(grep -c . "/proc/$clean/cgroup")" -gt 0 ]
-	no grep -E '/ces/[0-9]+/[0-9]{10}' "/proc/$clean/cgroup"
-	kill -TERM $client
-	wait $client || true
-	eventually no pgrep -x ces-clean
-	gone
-}
-
-@test "the user cannot kill ces-clean or ces-list in its first moment either" {
-	as alice sh -c 'until [ -e /tmp/over ]; do pkill -KILL -x "ces-(clean|list)"; done 2> /dev/null' 3>&- &
-	for i in 1 2 3; do
-		inside -- sh -c "mkdir /scratch/d; echo $i > /scratch/d/file"
-	done
-	touch /tmp/over
-	wait $! || true
-	rm /tmp/over
-	[ "$(jq -r 'select(.event == "end") | .outputs' $journal | tail -n 3 | sort -u)" = listed ]
-	gone
-}
-
-@test "without its ces-clean a run ends as it would, and its scratch is emptied by the next start or the janitor" {
-	for next in "inside -- true" "ces-client clean"; do
-		start_run 'mkdir /scratch/d; echo secret > /scratch/d/file; echo x > /safe_outputs/f; echo up; until [ -e /safe_outputs/go ]; do sleep 0.1; done; exit 3'
-		n=$(ces alice ps -q)
-		kill -KILL "$(process ces-clean)"
-		as alice touch "/home/alice/outputs_$n/go"
-		wait $client || status=$?
-		[ "$status" -eq 3 ]
-		[ -s "/home/alice/outputs_$n/f" ]
-		[ -e "/home/alice/scratch_$n/scratch/d/file" ]
-		[ -d "/run/ces/$n" ]
-		$next
-		eventually no test -e "/run/ces/$n"
-		[ ! -e "/home/alice/scratch_$n" ]
-		rm -r "/home/alice/outputs_$n"
-	done
-	gone
-}
-
-@test "the signals that end a session end neither ces-clean nor ces-list, and its run ends whole" {
-	start_run 'echo x > /safe_outputs/f; chown 33 /safe_outputs/f; echo up; until [ -e /safe_outputs/go ]; do sleep 0.1; done; exit 3'
-	n=$(ces alice ps -q)
-	for s in TERM HUP INT QUIT; do kill -$s "$(process ces-clean)" "$(process ces-list)"; done
-	as alice touch "/home/alice/outputs_$n/go"
-	wait $client || status=$?
-	[ "$status" -eq 3 ]
-	[ "$(stat -c %U "/home/alice/outputs_$n/f")" = alice ]
-	[ ! -e "/run/ces/$n" ]
-	journal_new -s -e --arg n "$n" 'map(select(.event == "end" and .run == $n)) | length == 1 and .[0].outputs == "listed"'
-	gone
-}
-
-@test "without its ces-clean, a run's outputs become its user's at the next start, once" {
-	start_run 'echo x > /safe_outputs/f; chown 33 /safe_outputs/f; echo up; until [ -e /safe_outputs/go ]; do sleep 0.1; done; exit 3'
-	n=$(ces alice ps -q)
-	kill -KILL "$(process ces-clean)"
-	as alice touch "/home/alice/outputs_$n/go"
-	wait $client || status=$?
-	[ "$status" -eq 3 ]
-	[ "$(stat -c %U "/home/alice/outputs_$n/f")" != alice ]
-	[ ! -e "/home/alice/scratch_$n" ]
-	[ "$(ces alice ps --format json)" = "[]" ]
-	eventually cleared_by_a_start "$n"
-	[ "$(stat -c %U "/home/alice/outputs_$n/f")" = alice ]
-	journal_new -s -e --arg n "$n" 'map(select(.event == "end" and .run == $n)) | length == 1 and .[0].status == 3'
 	gone
 }
 

@@ -1,51 +1,9 @@
 /* Tests what is done about runs whose helper died: what ends at once, what is cleaned by another
  * process, and what is left alone. */
 /* links: helper/watch/finish.c helper/watch/kept.c helper/watch/outcome.c helper/watch/list.c helper/core/beneath.c helper/core/caller.c helper/core/caller_open.c helper/session/runs.c helper/session/object.c helper/clean/tree.c helper/session/journal.c helper/session/json.c helper/session/record.c helper/session/report.c */
-#include "tests/unit/finish_scene.h"
+#include "tests/unit/finish_dead.h"
 
-#define OTHER "0000000002"
-#define PULL  "pull-0000000003"
-
-static char outputs[200], scratch[200];
-
-static void begin(void)
-{
-	set_up();
-	make_directory("o");
-	make_directory("o/" RUN);
-	make_directory("s");
-	make_directory("s/" RUN);
-	put("s/" RUN "/big", "0");
-	(void)snprintf(outputs, sizeof(outputs), "%s/o/" RUN, directory_path);
-	(void)snprintf(scratch, sizeof(scratch), "%s/s/" RUN, directory_path);
-	noted->text[0] = '\0';
-}
-
-static struct ces_run_record record_of(const char *run, uid_t uid)
-{
-	static uint64_t gids[] = {4411, 4412};
-
-	return (struct ces_run_record){.run = (char *)(uintptr_t)run,
-				       .uid = uid,
-				       .project = (char *)(uintptr_t) "p",
-				       .image = grant.reference,
-				       .digest = grant.digest,
-				       .user = getuid(),
-				       .group = getgid(),
-				       .project_gids = {gids, 2}};
-}
-
-/* Enters a run. Its helper lives, or has died. */
-static void enter(const struct ces_run_record *record, bool alive)
-{
-	int lock = -1, stop = -1;
-
-	ck_assert_int_eq(ces_runs_enter(session.runs, record, &lock, &stop, &err), 0);
-	close(stop);
-	if (!alive)
-		close(lock);
-	noted->text[0] = '\0';
-}
+#define PULL "pull-0000000003"
 
 static void enter_own(void)
 {
@@ -55,18 +13,6 @@ static void enter_own(void)
 	record.scratch = scratch;
 	enter(&record, false);
 }
-
-#define ENDED_FIRST(run, uid, user)                                                                \
-	"the cgroup of " run " is cleared\n"                                                       \
-	"record for good: {\"event\":\"end\",\"verb\":\"run\",\"uid\":" uid ",\"user\":\"" user    \
-	"\",\"project\":\"p\",\"run\":\"" run "\",\"image\":\"ghcr.io/a/b:1\",\"digest\":\"" IMAGE \
-	"\",\"status\":125,\"reason\":\"helper died\"}\n"
-#define DETACHED                                                                                   \
-	"starts a process with a mount namespace\n1800 seconds\ncloses the journal\n"              \
-	"opens a journal of its own\n"
-#define FORGOTTEN                                                                                  \
-	"root removes /kept/" RUN "\n"                                                             \
-	"root removes directory /runs/" RUN "\n"
 
 START_TEST(nothing_is_done_where_nobody_died)
 {
@@ -428,80 +374,6 @@ START_TEST(the_janitor_ends_and_cleans_here_and_now)
 }
 END_TEST
 
-/* ---- after a crash of the machine ---- */
-
-static void keep(const char *run, uid_t uid)
-{
-	struct ces_run_record record = record_of(run, uid);
-
-	ck_assert_int_eq(ces_object_write(session.store.runs, record.run, &ces_run_record_schema,
-					  &record, NULL, &err),
-			 0);
-	noted->text[0] = '\0';
-}
-
-START_TEST(a_run_that_is_kept_alone_is_one_that_a_crash_ended)
-{
-	keep(OTHER, 1001);
-	ces_finish_dead(&session);
-	ck_assert_ptr_nonnull(strstr(noted->text, ENDED_FIRST(OTHER, "1001", "bob")));
-	ck_assert(!is_there("runs/" OTHER) && !is_there("kept/" OTHER));
-}
-END_TEST
-
-START_TEST(a_run_that_lives_is_not_entered_again)
-{
-	struct ces_run_record mine = record_of(RUN, 1000);
-
-	keep(RUN, 1000);
-	enter(&mine, true);
-	ces_finish_dead(&session);
-	NOTED("");
-	ck_assert(is_there("kept/" RUN));
-}
-END_TEST
-
-START_TEST(a_damaged_record_goes_and_other_files_stay)
-{
-	put("kept/" RUN, "this is torn");
-	put("kept/" OTHER, "");
-	put("kept/notes", "mine");
-	put("kept/" RUN ".77", "of a process that was killed"); /* which has no name yet */
-	ces_kept_restore(&session.store, session.runs);
-	ck_assert(!is_there("kept/" RUN) && !is_there("kept/" OTHER));
-	ck_assert(is_there("kept/notes") && !is_there("kept/" RUN ".77"));
-	ck_assert(!is_there("runs/" RUN) && !is_there("runs/" OTHER));
-}
-END_TEST
-
-/* A record that cannot be read now may be read the next time. */
-START_TEST(a_record_that_cannot_be_read_stays)
-{
-	make_directory("kept/" RUN);
-	ck_assert_int_eq(symlinkat("/etc/passwd", directory, "kept/" OTHER), 0);
-	ces_kept_restore(&session.store, session.runs);
-	ck_assert(is_there("kept/" RUN) && is_there("kept/" OTHER));
-	ck_assert(!is_there("runs/" RUN) && !is_there("runs/" OTHER));
-}
-END_TEST
-
-START_TEST(a_record_may_be_left_to_be_synced)
-{
-	struct ces_run_record record = record_of(RUN, 1000);
-	int fd = -1;
-
-	ck_assert_int_eq(ces_object_write(session.store.runs, record.run, &ces_run_record_schema,
-					  &record, &fd, &err),
-			 0);
-	ck_assert_int_eq(fdatasync(fd), 0);
-	close(fd);
-	ck_assert(is_there("kept/" RUN));
-	ces_kept_forget(&session.store, RUN);
-	ces_kept_forget(&session.store, RUN);
-	ck_assert(!is_there("kept/" RUN));
-}
-END_TEST
-
 int main(void)
 {
 	TCase *t = tcase_create("finish_dead");
@@ -531,10 +403,5 @@ int main(void)
 	tcase_add_loop_test(t, a_dead_pull_ends_and_leaves_the_register, 0, 2);
 	tcase_add_test(t, a_pull_whose_end_cannot_be_recorded_stays);
 	tcase_add_test(t, the_janitor_ends_and_cleans_here_and_now);
-	tcase_add_test(t, a_run_that_is_kept_alone_is_one_that_a_crash_ended);
-	tcase_add_test(t, a_run_that_lives_is_not_entered_again);
-	tcase_add_test(t, a_damaged_record_goes_and_other_files_stay);
-	tcase_add_test(t, a_record_that_cannot_be_read_stays);
-	tcase_add_test(t, a_record_may_be_left_to_be_synced);
 	return run_suite("finish_dead", t);
 }
