@@ -194,7 +194,7 @@ standing_pull()
 	alices=$!
 	eventually bash -c "compgen -G '$store/locks/layer-*'"
 	pkill -STOP -x ces-fetch
-	standing=$(pgrep -o -x ces-session)
+	standing=$(pgrep -x ces-session -P "$(pgrep -x ces-client)") # (and not one that waits for the disk after an earlier pull)
 	kill -STOP "$standing"
 }
 
